@@ -1,0 +1,3 @@
+#!/usr/bin/env node
+"use strict";
+void require("../bootstrap.cjs").bootstrap("central/src/main.ts", process.argv.slice(2));
