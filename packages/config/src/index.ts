@@ -1,1 +1,4 @@
-export {};
+export * from "./agent-config.ts";
+export * from "./central-config.ts";
+export * from "./pipeline.ts";
+export type * from "./load.ts";

@@ -1,0 +1,86 @@
+import type { LogLevel } from "@millrace/runtime";
+import type { Labels } from "@millrace/stream";
+
+/** agent.yaml, resolved: who and where one agent is. Times in ms, paths absolute, secrets read, defaults filled in. */
+export interface AgentConfig {
+  /** The file itself. */
+  readonly path: string;
+  readonly agent: string;
+  readonly site: string;
+  readonly dataFolder: string;
+  readonly pipelinePath: string;
+  /** At least one is not null. */
+  readonly inputs: {
+    readonly broker: BrokerInputConfig | null;
+    readonly mqtt: MqttInputConfig | null;
+    readonly host: HostInputConfig | null;
+  };
+  readonly uplink: UplinkConfig;
+  readonly outbox: { readonly bytesMax: number; readonly retainAckedMs: number };
+  readonly limits: AgentLimits;
+  readonly commit: { readonly liveIntervalMs: number; readonly checkpointIntervalMs: number };
+  readonly http: Address;
+  readonly logLevel: LogLevel;
+}
+
+export interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** The embedded broker that sensors publish to. */
+export interface BrokerInputConfig extends Address {
+  /** Who may connect; empty: everyone who reaches the address. */
+  readonly users: readonly Credentials[];
+  readonly clientsMax: number;
+  /** A greater payload is rejected(oversized). */
+  readonly payloadBytesMax: number;
+}
+
+export interface Credentials {
+  readonly user: string;
+  readonly password: string;
+}
+
+/** A site's existing broker that the agent reads from. */
+export interface MqttInputConfig {
+  readonly url: string;
+  /** Fixed, so that the broker keeps the session. */
+  readonly clientId: string;
+  readonly username: string | null;
+  readonly password: string | null;
+}
+
+/** The gateway's own sensors. */
+export interface HostInputConfig {
+  readonly intervalMs: number;
+  /** Added to every reading of the host. */
+  readonly labels: Labels;
+}
+
+export interface UplinkConfig {
+  /** `mqtt://` or `mqtts://`. */
+  readonly url: string;
+  readonly username: string;
+  readonly password: string | null;
+  /** PEM text of the authority that signed central's certificate; null: the system's. */
+  readonly ca: string | null;
+  readonly backfillBytesPerSecond: number;
+  readonly inFlightBatchesMax: number;
+}
+
+export interface AgentLimits {
+  /** A reading further ahead of the agent's clock is rejected(future). */
+  readonly maxFutureMs: number;
+  /** For every input. */
+  readonly payloadBytesMax: number;
+  readonly seriesPerMetricMax: number;
+  readonly outOfOrdernessMs: number;
+  readonly idleTimeoutMs: number;
+  readonly dedupeHorizonMs: number;
+  readonly dedupeKeysMax: number;
+  /** A reading older than this makes a historical alarm: no action. */
+  readonly actionMaxAgeMs: number;
+  /** Event time; a reading before it is rejected(before_floor). */
+  readonly clockFloorMs: number;
+}

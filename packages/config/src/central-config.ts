@@ -1,0 +1,35 @@
+import type { LogLevel } from "@millrace/runtime";
+import type { Address } from "./agent-config.ts";
+
+/** central.yaml, resolved: times in ms, paths absolute, secrets read, defaults filled in. */
+export interface CentralConfig {
+  /** The file itself. */
+  readonly path: string;
+  readonly dataFolder: string;
+  readonly pipelinePath: string;
+  readonly intake: { readonly mqtt: MqttIntakeConfig };
+  /** The agents enrolled; each may publish only under its own name. */
+  readonly agents: readonly AgentIdentity[];
+  readonly http: Address;
+  readonly windows: {
+    /** After the first agent has passed a window, how long the others are waited for. */
+    readonly graceMs: number;
+    /** How long finished windows are kept. */
+    readonly retainMs: number;
+  };
+  /** An agent unheard for longer is shown as silent. */
+  readonly silentAfterMs: number;
+  readonly logLevel: LogLevel;
+}
+
+export interface MqttIntakeConfig extends Address {
+  /** PEM texts; null: plain TCP. With `ca`, agents must show a certificate that it signed. */
+  readonly tls: { readonly cert: string; readonly key: string; readonly ca: string | null } | null;
+}
+
+export interface AgentIdentity {
+  readonly id: string;
+  readonly site: string;
+  /** Null only where TLS client certificates identify agents. */
+  readonly password: string | null;
+}

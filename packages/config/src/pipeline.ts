@@ -1,0 +1,33 @@
+import type { RuleSpec } from "@millrace/detect";
+import type { MetricSpec, WindowSpec } from "@millrace/stream";
+import type { PayloadSpec, TopicTemplate } from "@millrace/wire";
+
+/** pipeline.yaml, resolved: what is measured, aggregated and watched; the same for every agent and central. */
+export interface Pipeline {
+  /** The file itself. */
+  readonly path: string;
+  readonly metrics: readonly PipelineMetric[];
+  readonly windows: readonly WindowSpec[];
+  readonly rules: readonly RuleSpec[];
+}
+
+export interface PipelineMetric extends MetricSpec {
+  readonly source: MetricSource;
+  /** gcd of the sizes and slides of its windows, at least 100; null: in no window, its readings only meet rules. */
+  readonly paneMs: number | null;
+}
+
+export type MetricSource =
+  | {
+      readonly kind: "topic";
+      /** Its captures are the labels. */
+      readonly topic: TopicTemplate;
+      readonly payload: PayloadSpec;
+      /** Whether readings bring their own event time; without it they are counted at least once. */
+      readonly hasOwnTime: boolean;
+    }
+  | { readonly kind: "host"; readonly sensor: HostSensor };
+
+/** What a gateway can say of itself; a host that lacks one says so. */
+export const HOST_SENSORS = ["cpu", "memory", "load", "disk", "network", "temperature"] as const;
+export type HostSensor = (typeof HOST_SENSORS)[number];

@@ -1,0 +1,181 @@
+/**
+ * Every operating error of Millrace, once. A row's `message` is "cannot <verb> <object>: <reason>" with `{names}` to be
+ * filled; `wayOut` is what the reader can do. docs/errors.md is generated from this table, one section per code.
+ * Bad data is never an error: it is a value, counted by reason.
+ */
+export const ERROR_TABLE = {
+  config_unreadable: {
+    domain: "user",
+    retry: "never",
+    exitCode: 2,
+    message: "cannot read configuration {path}: {reason}",
+    wayOut: "give the right path with --config, or write a commented file with `init`",
+    meaning: "A configuration file does not exist, or this user may not read it.",
+  },
+  config_invalid: {
+    domain: "user",
+    retry: "never",
+    exitCode: 2,
+    message: "cannot use configuration {path}: {count} to correct\n{problems}",
+    wayOut: "correct the lines named above; every key is described in docs/config.md",
+    meaning: "A configuration file has errors. All of them are listed, each as file:line:column with what is allowed there.",
+  },
+  wrong_usage: {
+    domain: "user",
+    retry: "never",
+    exitCode: 2,
+    message: "cannot run {command}: {reason}",
+    wayOut: "{command} --help says what it takes",
+    meaning: "A command, flag or argument that the program does not know, or one that is missing.",
+  },
+  store_newer: {
+    domain: "user",
+    retry: "never",
+    exitCode: 1,
+    message: "cannot open store {path}: it has format {found}, this program reads up to {supported}",
+    wayOut: "install the version that wrote it ({needed}) or a newer one; the store is untouched",
+    meaning: "The store was written by a newer program. It is refused untouched.",
+  },
+  store_locked: {
+    domain: "user",
+    retry: "later",
+    exitCode: 1,
+    message: "cannot open store {path}: process {pid} holds it",
+    wayOut: "stop that process, or give this one another `data` folder",
+    meaning: "Another process has the store open; a store has one holder at a time.",
+  },
+  store_unwritable: {
+    domain: "external",
+    retry: "later",
+    exitCode: 1,
+    message: "cannot open store {path}: {reason}",
+    wayOut: "check that the disk is mounted for writing, has space, and that this user may write there",
+    meaning: "The store's folder cannot be written.",
+  },
+  store_write: {
+    domain: "external",
+    retry: "later",
+    exitCode: 1,
+    message: "cannot write store {path}: {reason}",
+    wayOut: "free disk space or replace the disk; until then nothing is acknowledged and nothing is lost",
+    meaning: "A commit failed: disk full, or an input/output error. The commit has no effect.",
+  },
+  store_read: {
+    domain: "external",
+    retry: "later",
+    exitCode: 1,
+    message: "cannot read store {path}: {reason}",
+    wayOut: "run `doctor` on the store; if the disk reports errors, replace it",
+    meaning: "A read from the store failed.",
+  },
+  store_corrupt: {
+    domain: "external",
+    retry: "never",
+    exitCode: 1,
+    message: "cannot use store {path}: {reason}",
+    wayOut: "run `doctor --repair`; what cannot be repaired is set aside beside the store, never deleted",
+    meaning: "The store's content fails its checks.",
+  },
+  wrong_kind: {
+    domain: "user",
+    retry: "never",
+    exitCode: 1,
+    message: "cannot open store {path}: it belongs to {found}, not to {expected}",
+    wayOut: "give each program and each agent a `data` folder of its own",
+    meaning: "The folder holds the store of another program or another agent.",
+  },
+  folder_unwritable: {
+    domain: "user",
+    retry: "never",
+    exitCode: 1,
+    message: "cannot write folder {path}: {reason}",
+    wayOut: "set `data` to a folder that {user} may write, or run: sudo install -d -o {user} {path}",
+    meaning: "The data folder does not exist and cannot be made, or this user may not write there.",
+  },
+  port_in_use: {
+    domain: "user",
+    retry: "later",
+    exitCode: 1,
+    message: "cannot listen on {host}:{port} for {purpose}: another program already listens there",
+    wayOut: "stop it, or set another port with {setting}",
+    meaning: "Another program listens on the port, often a second copy of this one.",
+  },
+  listen_failed: {
+    domain: "external",
+    retry: "later",
+    exitCode: 1,
+    message: "cannot listen on {host}:{port} for {purpose}: {reason}",
+    wayOut: "choose an address of this machine and a port above 1023 with {setting}",
+    meaning: "The address does not belong to this machine, or the port needs more rights.",
+  },
+  uplink_refused: {
+    domain: "user",
+    retry: "later",
+    exitCode: 1,
+    message: "cannot send to central {url}: it refused this agent ({code}: {reason})",
+    wayOut: "compare `agent`, `site` and the password with `agents` in central.yaml; the outbox keeps everything meanwhile",
+    meaning: "Central answered, and does not take this agent's data.",
+  },
+  uplink_unreachable: {
+    domain: "external",
+    retry: "later",
+    exitCode: 1,
+    message: "cannot reach central {url}: {reason}",
+    wayOut: "check the network and `uplink.url`; the outbox keeps everything meanwhile",
+    meaning: "No connection to central.",
+  },
+  broker_unreachable: {
+    domain: "external",
+    retry: "later",
+    exitCode: 1,
+    message: "cannot reach MQTT broker {url}: {reason}",
+    wayOut: "check that the broker runs, and the url, user name and password",
+    meaning: "No connection to the broker that an input reads from or the simulator publishes to.",
+  },
+  file_unreadable: {
+    domain: "user",
+    retry: "never",
+    exitCode: 1,
+    message: "cannot read file {path}: {reason}",
+    wayOut: "check the path and its permissions",
+    meaning: "An input file of a command does not exist, cannot be read, or is not what the command takes.",
+  },
+  file_unwritable: {
+    domain: "user",
+    retry: "never",
+    exitCode: 1,
+    message: "cannot write file {path}: {reason}",
+    wayOut: "choose another path; an existing file is never overwritten unasked",
+    meaning: "An output file of a command cannot be written, or exists already.",
+  },
+  service_unreachable: {
+    domain: "external",
+    retry: "later",
+    exitCode: 1,
+    message: "cannot ask {url}: {reason}",
+    wayOut: "check that the program runs, and that `http` in its configuration names this address",
+    meaning: "A command such as `status` found nobody at the program's address.",
+  },
+  stop_timeout: {
+    domain: "internal",
+    retry: "never",
+    exitCode: 1,
+    message: "cannot stop {step}: it did not end within {limitMs} ms",
+    wayOut: "nothing acknowledged is lost; report it with the log if it happens again",
+    meaning: "A step of the orderly stop took longer than its limit and was left behind.",
+  },
+} as const satisfies Record<string, ErrorRow>;
+
+export type ErrorCode = keyof typeof ERROR_TABLE;
+
+export interface ErrorRow {
+  /** Who can change it: the person who configured, this program, or the world around it. */
+  readonly domain: "user" | "internal" | "external";
+  /** Whether the same attempt may succeed later without a person. */
+  readonly retry: "never" | "later";
+  /** 1: failure, 2: wrong use or configuration. */
+  readonly exitCode: 1 | 2;
+  readonly message: string;
+  readonly wayOut: string;
+  readonly meaning: string;
+}
