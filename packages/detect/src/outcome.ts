@@ -1,0 +1,25 @@
+import type { AlarmEvent } from "./alarm-event.ts";
+
+/** What the rules ask the agent to do, in this order: commands come first. */
+export type Outcome = PublishOutcome | EventOutcome;
+
+/** Send now, QoS 1, never retained; do not wait for the disk. */
+export interface PublishOutcome {
+  readonly type: "publish";
+  readonly alarmId: string;
+  readonly commandId: string;
+  readonly attempt: number;
+  readonly topic: string;
+  readonly payload: string;
+  readonly validUntilMs: number;
+}
+
+/** Record, forward and show. Those with `isActionStep` belong in the audit trail. */
+export interface EventOutcome {
+  readonly type: "event";
+  readonly event: AlarmEvent;
+  readonly isActionStep: boolean;
+}
+
+/** Shared by every call in which nothing happens. */
+export const NOTHING: readonly Outcome[] = Object.freeze([]);
