@@ -1,0 +1,47 @@
+/** A place that MQTT messages come from, and that commands go to: the embedded broker, or a site's own one. */
+export interface Input {
+  readonly name: string;
+  /** Opens the input; every message that arrives goes to `handler`. Rejects only when it can never work (port taken, bad TLS). */
+  start(handler: InputHandler): Promise<void>;
+  /** Orderly: takes nothing new, then closes. What was not acknowledged comes again. */
+  stop(): Promise<void>;
+  /**
+   * Sends a command or another message of the agent's own; never retained. Resolves when it is handed over (embedded
+   * broker) or acknowledged by the broker (client); rejects at once when there is no connection, and when it breaks.
+   */
+  publish(topic: string, payload: string | Uint8Array, options: { readonly qos: 0 | 1 }): Promise<void>;
+  /** Adds a filter, now and after every reconnect. The embedded broker hands over everything anyway. */
+  subscribe(filter: string): void;
+  status(): InputStatus;
+}
+
+/**
+ * Takes one message. Settles when the message is durable, or counted durably as rejected: a QoS 1 message is
+ * acknowledged (PUBACK) after that, in order of arrival. A rejection means no PUBACK: the input drops the connection,
+ * so that the sender sends again. Called in order of arrival, not one at a time.
+ */
+export type InputHandler = (arrival: Arrival) => Promise<void> | void;
+
+export interface Arrival {
+  readonly topic: string;
+  /** Valid until the handler settles. Longer than `payloadBytesMax` when `isOversized`. */
+  readonly payload: Uint8Array;
+  /** A stored message that the broker delivers to a new subscription: old, whatever its time says. */
+  readonly isRetained: boolean;
+  /** To be counted as rejected, not decoded. */
+  readonly isOversized: boolean;
+  readonly qos: 0 | 1 | 2;
+  /** Which sender: the client's id at the embedded broker, the input's name elsewhere. */
+  readonly client: string;
+  /** Monotonic clock, ms. */
+  readonly arrivedMonotonicMs: number;
+}
+
+export interface InputStatus {
+  readonly name: string;
+  readonly isConnected: boolean;
+  /** Why not, in words; null when connected. */
+  readonly reason: string | null;
+  /** Counters by name, for the metrics and the status page. */
+  readonly counts: Readonly<Record<string, number>>;
+}
