@@ -1,0 +1,41 @@
+import type { Labels } from "@millrace/stream";
+
+/** The body of a batch of kind `alarms` is a JSON array of these (UTF-8). One step in the life of one alarm or action. */
+export interface AlarmEvent {
+  /** The alarm's id: stable from its activation to its end; unique per agent. */
+  readonly id: string;
+  /** Counts up per alarm; a greater one replaces a smaller one. */
+  readonly step: number;
+  readonly rule: string;
+  readonly metric: string;
+  readonly labels: Labels;
+  readonly severity: number;
+  /** ISA-18.2 / OPC UA Part 9: two independent facts. `isActive`: the condition holds (or is latched). */
+  readonly isActive: boolean;
+  readonly isLatched: boolean;
+  /** From a stale, retained, replayed or not good reading: no action, no notification. */
+  readonly isHistorical: boolean;
+  readonly activeAtMs: number;
+  readonly clearedAtMs: number | null;
+  /** Event time and value of the reading that made this step. */
+  readonly timeMs: number;
+  readonly value: number;
+  readonly limit: number;
+  /** The action, when the rule has one: none | dry_run | commanded | confirmed | retrying | unconfirmed. */
+  readonly action: ActionState;
+  readonly command: CommandRecord | null;
+  readonly message: string;
+}
+
+export type ActionState = "none" | "dry_run" | "commanded" | "confirmed" | "retrying" | "unconfirmed";
+
+export interface CommandRecord {
+  readonly id: string;
+  readonly topic: string;
+  readonly payload: string;
+  readonly attempt: number;
+  readonly commandedAtMs: number;
+  readonly confirmedAtMs: number | null;
+  /** Arrival of the reading to the hand-over of the command, ms (monotonic clock). */
+  readonly latencyMs: number;
+}
