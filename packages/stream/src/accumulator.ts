@@ -1,0 +1,24 @@
+/**
+ * A mergeable partial aggregate of fixed width: a commutative monoid over `width` float64 fields, which live in a
+ * caller's `Float64Array` at an offset, so that a table of panes is one flat array and adding allocates nothing.
+ *
+ * Laws (property-tested): `merge` is associative and commutative with `identity` as its neutral element: to the bit for
+ * count, min, max, first, last; within 1e-12 of Σ|x| for sums and of Σx² for second moments.
+ */
+export interface Accumulator {
+  readonly name: AccumulatorName;
+  /** Number on the wire and on disk; never reused. */
+  readonly id: number;
+  /** How many float64 fields one state takes. */
+  readonly width: number;
+  /** The names that `finish` may return. */
+  readonly results: readonly string[];
+  identity(state: Float64Array, at: number): void;
+  add(state: Float64Array, at: number, value: number, timeMs: number): void;
+  /** Merges the state at `from[fromAt]` into the one at `state[at]`. */
+  merge(state: Float64Array, at: number, from: Float64Array, fromAt: number): void;
+  /** The named results; no entry where there was no reading. Never NaN. */
+  finish(state: Float64Array, at: number): Readonly<Record<string, number>>;
+}
+
+export type AccumulatorName = "count" | "sum" | "min" | "max" | "mean" | "first" | "last" | "beside";

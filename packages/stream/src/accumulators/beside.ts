@@ -1,0 +1,38 @@
+import type { Accumulator } from "../accumulator.ts";
+
+/** Why a reading is counted beside a pane; the order is that of the fields. */
+export const BESIDE_KINDS = ["uncertain", "bad", "undeduplicated"] as const;
+export type BesideKind = (typeof BESIDE_KINDS)[number];
+
+/**
+ * Readings counted beside a pane. `uncertain` and `bad` ones are in nothing else of it; `undeduplicated` ones are
+ * readings that were also added (or counted uncertain or bad), accepted without being looked up.
+ * Fields: uncertain, bad, undeduplicated.
+ */
+export const beside: Accumulator = {
+  name: "beside",
+  id: 15,
+  width: 3,
+  results: BESIDE_KINDS,
+  identity(state, at) {
+    state[at] = 0;
+    state[at + 1] = 0;
+    state[at + 2] = 0;
+  },
+  add() {
+    // A reading that enters the pane has nothing beside it: see `addBeside`.
+  },
+  merge(state, at, from, fromAt) {
+    state[at] = state[at]! + from[fromAt]!;
+    state[at + 1] = state[at + 1]! + from[fromAt + 1]!;
+    state[at + 2] = state[at + 2]! + from[fromAt + 2]!;
+  },
+  finish(state, at) {
+    return { uncertain: state[at]!, bad: state[at + 1]!, undeduplicated: state[at + 2]! };
+  },
+};
+
+export function addBeside(state: Float64Array, at: number, kind: BesideKind): void {
+  const field = at + BESIDE_KINDS.indexOf(kind);
+  state[field] = state[field]! + 1;
+}

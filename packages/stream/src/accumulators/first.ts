@@ -1,0 +1,31 @@
+import type { Accumulator } from "../accumulator.ts";
+
+/**
+ * The earliest reading by event time. Tie rule: of several at the same time, the smaller value, so that order of
+ * arrival never shows. Fields: time, value; the identity is (Infinity, Infinity).
+ */
+export const first: Accumulator = {
+  name: "first",
+  id: 6,
+  width: 2,
+  results: ["first"],
+  identity(state, at) {
+    state[at] = Infinity;
+    state[at + 1] = Infinity;
+  },
+  add(state, at, value, timeMs) {
+    take(state, at, value, timeMs);
+  },
+  merge(state, at, from, fromAt) {
+    take(state, at, from[fromAt + 1]!, from[fromAt]!);
+  },
+  finish(state, at) {
+    return Number.isFinite(state[at]!) ? { first: state[at + 1]! + 0 } : {};
+  },
+};
+
+function take(state: Float64Array, at: number, value: number, timeMs: number): void {
+  if (timeMs > state[at]!) return;
+  state[at + 1] = timeMs < state[at]! ? value : Math.min(state[at + 1]!, value);
+  state[at] = timeMs;
+}

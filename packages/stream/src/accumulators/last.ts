@@ -1,0 +1,31 @@
+import type { Accumulator } from "../accumulator.ts";
+
+/**
+ * The latest reading by event time. Tie rule: of several at the same time, the greater value, so that order of
+ * arrival never shows. Fields: time, value; the identity is (-Infinity, -Infinity).
+ */
+export const last: Accumulator = {
+  name: "last",
+  id: 7,
+  width: 2,
+  results: ["last"],
+  identity(state, at) {
+    state[at] = -Infinity;
+    state[at + 1] = -Infinity;
+  },
+  add(state, at, value, timeMs) {
+    take(state, at, value, timeMs);
+  },
+  merge(state, at, from, fromAt) {
+    take(state, at, from[fromAt + 1]!, from[fromAt]!);
+  },
+  finish(state, at) {
+    return Number.isFinite(state[at]!) ? { last: state[at + 1]! + 0 } : {};
+  },
+};
+
+function take(state: Float64Array, at: number, value: number, timeMs: number): void {
+  if (timeMs < state[at]!) return;
+  state[at + 1] = timeMs > state[at]! ? value : Math.max(state[at + 1]!, value);
+  state[at] = timeMs;
+}

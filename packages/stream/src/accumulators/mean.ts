@@ -1,0 +1,51 @@
+import type { Accumulator } from "../accumulator.ts";
+
+/**
+ * Mean and population standard deviation: added by Welford (1962), merged by Chan, Golub and LeVeque (1979).
+ *
+ * Fields: n, mean, M2 (the sum of squared distances from the mean). `stddev` is sqrt(M2 / n), so one reading has 0.
+ * What leaves the range of float64 on the way has no result.
+ */
+export const mean: Accumulator = {
+  name: "mean",
+  id: 5,
+  width: 3,
+  results: ["mean", "stddev"],
+  identity(state, at) {
+    state[at] = 0;
+    state[at + 1] = 0;
+    state[at + 2] = 0;
+  },
+  add(state, at, value) {
+    const n = state[at]! + 1;
+    const before = state[at + 1]!;
+    const distance = value - before;
+    const after = before + distance / n;
+    state[at] = n;
+    state[at + 1] = after;
+    state[at + 2] = state[at + 2]! + distance * (value - after);
+  },
+  merge(state, at, from, fromAt) {
+    const fromN = from[fromAt]!;
+    if (fromN === 0) return;
+    const n = state[at]!;
+    if (n === 0) {
+      state[at] = fromN;
+      state[at + 1] = from[fromAt + 1]!;
+      state[at + 2] = from[fromAt + 2]!;
+      return;
+    }
+    const total = n + fromN;
+    const distance = from[fromAt + 1]! - state[at + 1]!;
+    state[at] = total;
+    state[at + 1] = state[at + 1]! + (distance * fromN) / total;
+    state[at + 2] = state[at + 2]! + from[fromAt + 2]! + (distance * distance * n * fromN) / total;
+  },
+  finish(state, at) {
+    const n = state[at]!;
+    const average = state[at + 1]!;
+    if (n === 0 || !Number.isFinite(average)) return {};
+    const stddev = Math.sqrt(state[at + 2]! / n);
+    return Number.isFinite(stddev) ? { mean: average + 0, stddev } : { mean: average + 0 };
+  },
+};

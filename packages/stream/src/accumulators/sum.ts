@@ -1,0 +1,41 @@
+import type { Accumulator } from "../accumulator.ts";
+
+/**
+ * Compensated sum (Neumaier 1974): the rounding error of each addition is carried along.
+ *
+ * Fields: running sum, compensation. The identity's running sum is -0, which no reading can leave behind (readings are
+ * added as `value + 0`), so it is neutral to the bit and "no reading" needs no third field.
+ * A sum beyond the range of float64 has no result.
+ */
+export const sum: Accumulator = {
+  name: "sum",
+  id: 2,
+  width: 2,
+  results: ["sum"],
+  identity(state, at) {
+    state[at] = -0;
+    state[at + 1] = 0;
+  },
+  add(state, at, value) {
+    const before = state[at]!;
+    const added = value + 0;
+    const after = before + added;
+    const error = Math.abs(before) >= Math.abs(added) ? before - after + added : added - after + before;
+    state[at] = after;
+    state[at + 1] = state[at + 1]! + error;
+  },
+  merge(state, at, from, fromAt) {
+    const before = state[at]!;
+    const added = from[fromAt]!;
+    const after = before + added;
+    const error = Math.abs(before) >= Math.abs(added) ? before - after + added : added - after + before;
+    state[at] = after;
+    // The two compensations first: the same bits whichever side is merged into which.
+    state[at + 1] = state[at + 1]! + from[fromAt + 1]! + error;
+  },
+  finish(state, at) {
+    if (Object.is(state[at], -0)) return {};
+    const total = state[at]! + state[at + 1]!;
+    return Number.isFinite(total) ? { sum: total + 0 } : {};
+  },
+};

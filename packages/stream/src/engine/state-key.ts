@@ -1,0 +1,72 @@
+import { assert } from "../assert.ts";
+import type { EventTimeMs } from "../event-time.ts";
+
+/**
+ * Where the engine's state lies in the caller's store. Keys are text (UTF-8 on disk) and order by kind, name, time:
+ *
+ *   p|{view}|{start}|{group}     one pane of one group: accumulators (pane-codec.ts)
+ *   w|{window}|{start}|{group}   last result of one window of one group (window-codec.ts)
+ *   o|{window}|{start}|{group}   marker: not complete, or changed since its last result (open-marker.ts)
+ *   f|{window}                   every window that starts before this is final: decimal ms
+ *
+ *   {view}    metric@paneMs:label,label   each name percent-encoded, so no bar inside
+ *   {window}  the window's name, percent-encoded
+ *   {start}   event time ms + 2^52 as 14 hex digits: sorts, before 1970 too
+ *   {group}   JSON array of the group's label values, in the order of `by`; may hold bars, being last
+ */
+export type StateKind = "p" | "w" | "o";
+
+/** Times beyond this (about 142,000 years either side of 1970) have no key. */
+export const STATE_TIME_MS_MAX = 2 ** 52 - 1;
+
+/** Keys with `from <= key < to`; at most `limit` of them, from the end when `isReverse`. */
+export interface StateRange {
+  readonly from: string;
+  readonly to: string;
+  readonly limit?: number;
+  readonly isReverse?: boolean;
+}
+
+export interface StateKeyParts {
+  readonly kind: StateKind;
+  /** View or window, as in the key. */
+  readonly name: string;
+  readonly startMs: EventTimeMs;
+  readonly group: string;
+}
+
+export function stateKey(kind: StateKind, name: string, startMs: EventTimeMs, group: string): string {
+  return `${kind}|${name}|${startCode(startMs)}|${group}`;
+}
+
+export function parseStateKey(key: string): StateKeyParts | null {
+  const match = /^([pwo])\|([^|]*)\|([0-9a-f]{14})\|(.*)$/s.exec(key);
+  if (match === null) return null;
+  const [, kind, name, start, group] = match;
+  if (kind !== "p" && kind !== "w" && kind !== "o") return null;
+  return { kind, name: name!, startMs: parseInt(start!, 16) - 2 ** 52, group: group! };
+}
+
+/** Everything of one view or window that starts in `[fromMs, toMs)`; infinite bounds are fine. */
+export function stateRange(kind: StateKind, name: string, fromMs: EventTimeMs, toMs: EventTimeMs): StateRange {
+  return { from: `${kind}|${name}|${startCode(clamp(fromMs))}`, to: `${kind}|${name}|${toMs > STATE_TIME_MS_MAX ? "~" : startCode(clamp(toMs))}` };
+}
+
+/** A window's name as it stands in keys. */
+export function windowKeyName(window: string): string {
+  return encodeURIComponent(window);
+}
+
+/** A view's name as it stands in keys. */
+export function viewKeyName(metric: string, paneMs: number, by: readonly string[]): string {
+  return `${encodeURIComponent(metric)}@${paneMs}:${by.map(encodeURIComponent).join(",")}`;
+}
+
+function startCode(startMs: EventTimeMs): string {
+  assert(Number.isInteger(startMs) && Math.abs(startMs) <= STATE_TIME_MS_MAX, `no key for time ${startMs}`);
+  return (startMs + 2 ** 52).toString(16).padStart(14, "0");
+}
+
+function clamp(timeMs: EventTimeMs): EventTimeMs {
+  return Math.ceil(Math.max(-STATE_TIME_MS_MAX, Math.min(STATE_TIME_MS_MAX, timeMs)));
+}

@@ -1,0 +1,19 @@
+import type { Labels } from "./series.ts";
+import type { PaneLayout } from "./pane-layout.ts";
+
+/**
+ * Deltas of panes of one metric, row by row: what each pane has gained since its last delta. Deltas merge additively:
+ * the pane is the merge of all its deltas in any order.
+ */
+export interface PaneRows {
+  readonly metric: string;
+  readonly layout: PaneLayout;
+  readonly rowCount: number;
+  /** The label sets that `seriesIndex` points into. */
+  readonly series: readonly Labels[];
+  readonly seriesIndex: Uint32Array;
+  /** Start of each row's pane, event time ms, a multiple of `layout.paneMs`. */
+  readonly startMs: Float64Array;
+  /** Row-major accumulator states: row `r` begins at `r * layout.stride`. */
+  readonly state: Float64Array;
+}

@@ -1,0 +1,136 @@
+import type { EventTimeMs } from "./event-time.ts";
+
+/** Weight of the newest gap in a series' usual interval. */
+const GAP_WEIGHT = 0.2;
+/** A longer gap than this many usual intervals (or the idle timeout) is an outage, not a habit: it counts as this much. */
+const GAP_INTERVALS_MAX = 4;
+/** A series is never called idle before this many of its usual intervals. */
+const IDLE_INTERVALS_MIN = 3;
+
+export interface SeriesWatermarksOptions {
+  /** How far readings of one series come out of order. */
+  readonly outOfOrdernessMs: number;
+  /** Silence after which a series no longer holds the watermark back. */
+  readonly idleTimeoutMs: number;
+}
+
+export interface AgentWatermark {
+  /** No reading older than this is expected. Monotone. `null` before the first reading. */
+  readonly watermarkMs: EventTimeMs | null;
+  /** Every series is idle: the watermark follows the clock. */
+  readonly isIdle: boolean;
+}
+
+/** By series index; `null` where a series has not been seen. Survives JSON. */
+export interface SeriesWatermarksState {
+  readonly maxTimeMs: readonly (number | null)[];
+  readonly arrivedAtMs: readonly (number | null)[];
+  readonly intervalMs: readonly (number | null)[];
+  readonly watermarkMs: number | null;
+}
+
+/**
+ * The watermark of every series of an agent, and of the agent: the least over the series that are not idle. When all are
+ * idle it follows the clock, less the out-of-orderness. It never goes back, whatever readings and clock do.
+ * Series are small dense indices, given by the caller.
+ */
+export class SeriesWatermarks {
+  readonly #options: SeriesWatermarksOptions;
+  #maxTimeMs = new Float64Array(0);
+  #arrivedAtMs = new Float64Array(0);
+  /** Usual gap between arrivals; NaN before the second reading. */
+  #intervalMs = new Float64Array(0);
+  #seriesCount = 0;
+  #seenCount = 0;
+  #watermarkMs: number | null = null;
+
+  constructor(options: SeriesWatermarksOptions, state?: SeriesWatermarksState) {
+    this.#options = options;
+    if (state !== undefined) this.#restore(state);
+  }
+
+  /** One reading of a series: its event time, and when it arrived. Admitted readings only: it may move the watermark. */
+  observe(series: number, timeMs: EventTimeMs, nowMs: number): void {
+    if (series >= this.#seriesCount) this.#grow(series + 1);
+    const maxTimeMs = this.#maxTimeMs[series]!;
+    if (maxTimeMs === -Infinity) this.#seenCount++;
+    if (timeMs > maxTimeMs) this.#maxTimeMs[series] = timeMs;
+    const gapMs = nowMs - this.#arrivedAtMs[series]!;
+    // A clock that goes back measures no gap, but is the time from which silence counts.
+    this.#arrivedAtMs[series] = nowMs;
+    if (gapMs >= 0 && gapMs !== Infinity) {
+      const intervalMs = this.#intervalMs[series]!;
+      if (Number.isNaN(intervalMs)) this.#intervalMs[series] = gapMs;
+      else {
+        const countedMs = Math.min(gapMs, Math.max(GAP_INTERVALS_MAX * intervalMs, this.#options.idleTimeoutMs));
+        this.#intervalMs[series] = intervalMs + GAP_WEIGHT * (countedMs - intervalMs);
+      }
+    }
+  }
+
+  /** Greatest event time of a series; null when it has not been seen. */
+  maxTimeMs(series: number): EventTimeMs | null {
+    const timeMs = series < this.#seriesCount ? this.#maxTimeMs[series]! : -Infinity;
+    return timeMs === -Infinity ? null : timeMs;
+  }
+
+  isIdle(series: number, nowMs: number): boolean {
+    if (series >= this.#seriesCount) return true;
+    const intervalMs = this.#intervalMs[series]!;
+    const usualMs = Number.isNaN(intervalMs) ? 0 : IDLE_INTERVALS_MIN * intervalMs;
+    return nowMs - this.#arrivedAtMs[series]! > Math.max(this.#options.idleTimeoutMs, usualMs);
+  }
+
+  /** The agent's watermark at `nowMs` on its clock. O(series). */
+  watermark(nowMs: number): AgentWatermark {
+    if (this.#seenCount === 0) return { watermarkMs: this.#watermarkMs, isIdle: true };
+    let leastMs = Infinity;
+    for (let series = 0; series < this.#seriesCount; series++) {
+      const timeMs = this.#maxTimeMs[series]!;
+      if (timeMs < leastMs && timeMs !== -Infinity && !this.isIdle(series, nowMs)) leastMs = timeMs;
+    }
+    const isIdle = leastMs === Infinity;
+    const watermarkMs = (isIdle ? nowMs : leastMs) - this.#options.outOfOrdernessMs;
+    if (this.#watermarkMs === null || watermarkMs > this.#watermarkMs) this.#watermarkMs = watermarkMs;
+    return { watermarkMs: this.#watermarkMs, isIdle };
+  }
+
+  export(): SeriesWatermarksState {
+    const finite = (values: Float64Array) => Array.from(values.subarray(0, this.#seriesCount), (value) => (Number.isFinite(value) ? value : null));
+    return {
+      maxTimeMs: finite(this.#maxTimeMs),
+      arrivedAtMs: finite(this.#arrivedAtMs),
+      intervalMs: finite(this.#intervalMs),
+      watermarkMs: this.#watermarkMs,
+    };
+  }
+
+  #restore(state: SeriesWatermarksState): void {
+    this.#grow(state.maxTimeMs.length);
+    for (let series = 0; series < this.#seriesCount; series++) {
+      const timeMs = state.maxTimeMs[series] ?? null;
+      if (timeMs === null) continue;
+      this.#seenCount++;
+      this.#maxTimeMs[series] = timeMs;
+      this.#arrivedAtMs[series] = state.arrivedAtMs[series] ?? -Infinity;
+      this.#intervalMs[series] = state.intervalMs[series] ?? NaN;
+    }
+    this.#watermarkMs = state.watermarkMs;
+  }
+
+  #grow(seriesCount: number): void {
+    if (seriesCount > this.#maxTimeMs.length) {
+      const capacity = Math.max(64, 2 ** Math.ceil(Math.log2(seriesCount)));
+      this.#maxTimeMs = grown(this.#maxTimeMs, capacity, -Infinity);
+      this.#arrivedAtMs = grown(this.#arrivedAtMs, capacity, -Infinity);
+      this.#intervalMs = grown(this.#intervalMs, capacity, NaN);
+    }
+    this.#seriesCount = seriesCount;
+  }
+}
+
+function grown(old: Float64Array, capacity: number, empty: number): Float64Array<ArrayBuffer> {
+  const values = new Float64Array(capacity).fill(empty);
+  values.set(old);
+  return values;
+}

@@ -1,0 +1,33 @@
+import type { EventTimeMs } from "./event-time.ts";
+import type { Labels } from "./series.ts";
+
+/** provisional: open, or sites missing; complete: every expected agent has passed, may be revised; final: never changes. */
+export type WindowState = "provisional" | "complete" | "final";
+
+/** Who stands behind a window: the agents expected at its time, and those whose frontier has passed it. */
+export interface Completeness {
+  readonly agentsExpected: number;
+  readonly agentsReporting: number;
+  readonly agentsMissing: readonly string[];
+  readonly sitesExpected: number;
+  readonly sitesReporting: number;
+  readonly sitesMissing: readonly string[];
+}
+
+/** One revision of one window of one group. A greater revision replaces a smaller one. */
+export interface WindowResult {
+  readonly window: string;
+  readonly metric: string;
+  readonly group: Labels;
+  readonly startMs: EventTimeMs;
+  readonly endMs: EventTimeMs;
+  readonly revision: number;
+  readonly state: WindowState;
+  /** By name: count, sum, min, max, mean, stddev, first, last, as far as the metric accumulates them. */
+  readonly values: Readonly<Record<string, number>>;
+  /** Readings counted beside the window: not good, or accepted without deduplication. */
+  readonly beside: { readonly uncertain: number; readonly bad: number; readonly undeduplicated: number };
+  readonly completeness: Completeness;
+  /** Central's clock when this revision was made. */
+  readonly updatedAtMs: number;
+}
