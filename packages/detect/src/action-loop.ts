@@ -1,0 +1,171 @@
+import type { Labels } from "@millrace/stream";
+import type { ActionState, CommandRecord } from "./alarm-event.ts";
+import type { PublishOutcome } from "./outcome.ts";
+import type { ActionSpec } from "./rule-spec.ts";
+import { expandTopic } from "./topic-template.ts";
+
+/** How long to wait before sending again when the sending itself failed and no confirmation is expected. */
+export const PUBLISH_RETRY_MS = 1000;
+
+/** Everything an action loop knows, as plain JSON, for checkpoints. */
+export interface ActionLoopState {
+  readonly commandId: string;
+  /** Null when a label was missing or unfit for a topic: then nothing can be sent. */
+  readonly topic: string | null;
+  readonly confirmTopic: string | null;
+  readonly payload: string;
+  readonly action: ActionState;
+  readonly attempt: number;
+  readonly commandedAtMs: number;
+  /** When the loop must be looked at again; null when it waits for nothing. */
+  readonly deadlineMs: number | null;
+  readonly confirmedAtMs: number | null;
+  readonly latencyMs: number;
+}
+
+export interface ActionStart {
+  readonly alarmId: string;
+  readonly commandId: string;
+  readonly rule: string;
+  readonly labels: Labels;
+  readonly nowMs: number;
+  readonly latencyMs: number;
+}
+
+/** A change of an action: what to send, if anything. `hasLapsed`: nobody was there to retry, so the evidence is too old. */
+export interface ActionStep {
+  readonly publish: PublishOutcome | null;
+  readonly hasLapsed: boolean;
+}
+
+const SILENT_STEP: ActionStep = { publish: null, hasLapsed: false };
+
+/**
+ * One command from its sending to its confirmation:
+ *
+ *   (not armed) ───────────────────────────────────────▶ dry_run
+ *   commanded ──no answer within──▶ retrying (≤ retryMax) ──▶ unconfirmed
+ *       └────────── the machine answers ───────┴──────────────────┴──▶ confirmed
+ *
+ * Without `confirm` the loop ends with its sending. All times are the agent's wall clock, ms, as arguments; a clock that
+ * jumps back cannot stretch a wait beyond `withinMs`.
+ */
+export class ActionLoop {
+  readonly #spec: ActionSpec;
+  readonly #alarmId: string;
+  readonly #rule: string;
+  #state: ActionLoopState;
+
+  constructor(spec: ActionSpec, identity: { readonly alarmId: string; readonly rule: string }, state: ActionLoopState) {
+    this.#spec = spec;
+    this.#alarmId = identity.alarmId;
+    this.#rule = identity.rule;
+    this.#state = state;
+  }
+
+  /** Decides on a new command; the step says what to send. */
+  static start(spec: ActionSpec, start: ActionStart): { readonly loop: ActionLoop; readonly step: ActionStep } {
+    const topic = expandTopic(spec.topicTemplate, start.labels);
+    const loop = new ActionLoop(spec, start, {
+      commandId: start.commandId,
+      topic,
+      confirmTopic: spec.confirm === null ? null : expandTopic(spec.confirm.topic, start.labels),
+      payload: commandPayload(spec.payload, start.commandId, start.nowMs + spec.validForMs, start.rule),
+      action: topic === null ? "unconfirmed" : spec.isArmed ? "commanded" : "dry_run",
+      attempt: 1,
+      commandedAtMs: start.nowMs,
+      deadlineMs: null,
+      confirmedAtMs: null,
+      latencyMs: start.latencyMs,
+    });
+    const isSent = topic !== null && spec.isArmed;
+    return { loop, step: isSent ? loop.#send(start.nowMs, 1, "commanded") : SILENT_STEP };
+  }
+
+  get action(): ActionState {
+    return this.#state.action;
+  }
+
+  get commandId(): string {
+    return this.#state.commandId;
+  }
+
+  get deadlineMs(): number | null {
+    return this.#state.deadlineMs;
+  }
+
+  /** The topic on which an answer would still change something. */
+  get awaitedTopic(): string | null {
+    const { action, confirmTopic } = this.#state;
+    return action === "commanded" || action === "retrying" || action === "unconfirmed" ? confirmTopic : null;
+  }
+
+  record(): CommandRecord | null {
+    const { commandId, topic, payload, attempt, commandedAtMs, confirmedAtMs, latencyMs } = this.#state;
+    return topic === null ? null : { id: commandId, topic, payload, attempt, commandedAtMs, confirmedAtMs, latencyMs };
+  }
+
+  /** A message on the awaited topic; null when it is not the answer. */
+  onConfirmation(payload: string, nowMs: number): ActionStep | null {
+    const expected = this.#spec.confirm?.equals;
+    const text = payload.trim();
+    if (expected === undefined || this.awaitedTopic === null) return null;
+    if (text !== expected && text !== JSON.stringify(expected)) return null;
+    this.#state = { ...this.#state, action: "confirmed", confirmedAtMs: nowMs, deadlineMs: null };
+    return SILENT_STEP;
+  }
+
+  /** Time has passed: retries, gives up, or null. `lapseAfterMs`: how late a deadline may be met and still be retried. */
+  onTick(nowMs: number, lapseAfterMs: number): ActionStep | null {
+    const { deadlineMs, attempt } = this.#state;
+    if (deadlineMs === null) return null;
+    const waitMs = this.#spec.confirm?.withinMs ?? PUBLISH_RETRY_MS;
+    if (deadlineMs - nowMs > waitMs) {
+      this.#state = { ...this.#state, deadlineMs: nowMs + waitMs };
+      return null;
+    }
+    if (nowMs < deadlineMs) return null;
+    const isLapsed = nowMs - deadlineMs > lapseAfterMs;
+    if (attempt <= this.#spec.retryMax && !isLapsed) return this.#send(nowMs, attempt + 1, "retrying");
+    this.#giveUp();
+    return { publish: null, hasLapsed: isLapsed };
+  }
+
+  /** The sending itself failed. With a confirmation expected its deadline takes care; otherwise it is sent again. */
+  onPublishFailed(nowMs: number): ActionStep | null {
+    const { action, attempt } = this.#state;
+    if (this.#spec.confirm !== null || (action !== "commanded" && action !== "retrying")) return null;
+    if (attempt <= this.#spec.retryMax) this.#state = { ...this.#state, deadlineMs: nowMs + PUBLISH_RETRY_MS };
+    else this.#giveUp();
+    return SILENT_STEP;
+  }
+
+  export(): ActionLoopState {
+    return this.#state;
+  }
+
+  #giveUp(): void {
+    this.#state = { ...this.#state, action: "unconfirmed", deadlineMs: null };
+  }
+
+  #send(nowMs: number, attempt: number, action: ActionState): ActionStep {
+    const { topic, commandId } = this.#state;
+    if (topic === null) throw new Error(`cannot send command ${commandId}: it has no topic`);
+    const validUntilMs = nowMs + this.#spec.validForMs;
+    const payload = commandPayload(this.#spec.payload, commandId, validUntilMs, this.#rule);
+    const deadlineMs = this.#spec.confirm === null ? null : nowMs + this.#spec.confirm.withinMs;
+    this.#state = { ...this.#state, action, attempt, payload, deadlineMs };
+    return {
+      publish: { type: "publish", alarmId: this.#alarmId, commandId, attempt, topic, payload, validUntilMs },
+      hasLapsed: false,
+    };
+  }
+}
+
+/**
+ * The bytes of a command, always JSON: `{"command":"STOP","id":"…","validUntil":1700000000000,"rule":"…"}`. The id is the
+ * same in every retry; `validUntil` (ms since the epoch) is new in each, and a device must not obey after it.
+ */
+export function commandPayload(command: string, id: string, validUntilMs: number, rule: string): string {
+  return JSON.stringify({ command, id, validUntil: validUntilMs, rule });
+}
