@@ -20,7 +20,7 @@ export interface AlarmEvent {
   readonly activeAtMs: number;
   /** Event time of the return to normal; null while the condition holds. */
   readonly clearedAtMs: number | null;
-  /** Event time and value of the reading behind this step. */
+  /** Event time and value of the reading behind this step; the agent's clock where the step is a reset. */
   readonly timeMs: number;
   readonly value: number;
   readonly limit: number;

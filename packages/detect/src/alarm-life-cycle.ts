@@ -132,13 +132,13 @@ export class AlarmLifeCycle {
     this.#emit(out, false);
   }
 
-  /** Ends a latched alarm; false while the condition still holds, or when there is nothing to reset. */
-  reset(out: Outcome[]): boolean {
-    if (this.#isRaised || !this.#isLatched) return false;
+  /** Ends a latched alarm, and the wait for its answer; nothing while the condition still holds. */
+  reset(nowMs: number, out: Outcome[]): void {
+    if (this.#isRaised || !this.#isLatched) return;
     this.#isLatched = false;
-    this.#loop = null;
+    this.#timeMs = nowMs;
     this.#emit(out, true);
-    return true;
+    this.#loop = null;
   }
 
   onConfirmation(payload: string, nowMs: number, out: Outcome[]): void {

@@ -8,7 +8,7 @@ import type { DetectorState, Transition } from "./limit-detector.ts";
 import { NOTHING } from "./outcome.ts";
 import type { Outcome } from "./outcome.ts";
 import type { RuleSpec } from "./rule-spec.ts";
-import { topicFilter } from "./topic-template.ts";
+import { filterPattern, topicFilter } from "./topic-template.ts";
 
 export interface RuleEngineOptions {
   readonly rules: readonly RuleSpec[];
@@ -35,16 +35,10 @@ export interface ArrivalFacts {
 
 export interface Confirmation {
   readonly topic: string;
-  readonly payload: string;
+  /** UTF-8 text. */
+  readonly payload: Uint8Array;
   /** A retained answer is an old one: it confirms nothing. */
   readonly isRetained: boolean;
-}
-
-export interface ResetResult {
-  readonly resetIds: readonly string[];
-  /** Known alarms that stay: their condition still holds. */
-  readonly refusedIds: readonly string[];
-  readonly outcomes: readonly Outcome[];
 }
 
 /** The engine's whole state, as plain JSON, for checkpoints. Series are named by their labels, not by their index. */
@@ -81,6 +75,7 @@ export class RuleEngine {
   /** By the topic on which an answer is awaited. */
   readonly #awaiting = new Map<string, Set<AlarmPlace>>();
   readonly #withDeadline = new Set<AlarmPlace>();
+  readonly #answers: readonly RegExp[];
   #wakeAtMs: number | null = null;
   #seriesOverLimitCount = 0;
   #alarmChangeCount = 0;
@@ -88,6 +83,7 @@ export class RuleEngine {
   constructor(options: RuleEngineOptions) {
     this.#options = options;
     this.#tables = options.rules.map((rule) => new RuleTable(rule));
+    this.#answers = this.confirmationTopics().map(filterPattern);
     const names = new Set<string>();
     for (const table of this.#tables) {
       if (names.has(table.rule.name)) throw new Error(`cannot make rules: two are named ${table.rule.name}`);
@@ -143,17 +139,18 @@ export class RuleEngine {
     return out === null || out.length === 0 ? NOTHING : out;
   }
 
-  /** Whether a message on this topic could confirm something now; cheap, for every message that arrives. */
-  isAwaiting(topic: string): boolean {
-    return this.#awaiting.has(topic);
+  /** Whether messages on this topic are answers that some rule reads, awaited or not. */
+  isConfirmationTopic(topic: string): boolean {
+    return this.#answers.some((pattern) => pattern.test(topic));
   }
 
   onConfirmation(confirmation: Confirmation, nowMs: number): readonly Outcome[] {
     const places = this.#awaiting.get(confirmation.topic);
     if (places === undefined || confirmation.isRetained) return NOTHING;
     const out: Outcome[] = [];
+    const text = new TextDecoder().decode(confirmation.payload);
     for (const place of [...places]) {
-      place.alarm.onConfirmation(confirmation.payload, nowMs, out);
+      place.alarm.onConfirmation(text, nowMs, out);
       this.#settle(place);
     }
     return out;
@@ -185,18 +182,16 @@ export class RuleEngine {
     return out;
   }
 
-  /** Resets latched alarms whose condition is back to normal. */
-  reset(which: { readonly id: string } | "all"): ResetResult {
-    const places = which === "all" ? [...this.#alarms.values()] : [this.#alarms.get(which.id)];
-    const outcomes: Outcome[] = [];
-    const resetIds: string[] = [];
-    const refusedIds: string[] = [];
+  /** Ends latched alarms whose condition is back to normal: the one named, or all. No outcomes where there is none. */
+  reset(which: string | "all", nowMs: number): readonly Outcome[] {
+    const places = which === "all" ? [...this.#alarms.values()] : [this.#alarms.get(which)];
+    const out: Outcome[] = [];
     for (const place of places) {
-      if (place === undefined || !place.alarm.isActive) continue;
-      (place.alarm.reset(outcomes) ? resetIds : refusedIds).push(place.alarm.id);
+      if (place === undefined) continue;
+      place.alarm.reset(nowMs, out);
       this.#settle(place);
     }
-    return { resetIds, refusedIds, outcomes };
+    return out;
   }
 
   /** Those that are active, and those back to normal whose command is still unanswered. */

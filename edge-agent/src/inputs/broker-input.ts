@@ -1,0 +1,316 @@
+import { createHash, timingSafeEqual } from "node:crypto";
+import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
+import type { Clock, Logger } from "@millrace/runtime";
+import { Aedes, type AedesOptions, type AuthenticateError, type Client, type PublishPacket } from "aedes";
+import type { Input, InputHandler, InputStatus } from "./input.ts";
+import { OrderedRelease } from "./ordered-release.ts";
+import { PacketSizeGuard } from "./packet-size-guard.ts";
+import { filterTakes } from "./topic-filter.ts";
+
+export interface BrokerInputOptions {
+  readonly name: string;
+  readonly host: string;
+  /** 0: any free port, see `port`. */
+  readonly port: number;
+  /** Who may connect; empty: everyone who reaches the address. */
+  readonly users: readonly { readonly user: string; readonly password: string }[];
+  readonly clientsMax: number;
+  /** A greater payload is handed over as oversized, and acknowledged. */
+  readonly payloadBytesMax: number;
+  /** A greater packet closes its connection, before it is in memory. Default 16 times `payloadBytesMax`, at least 1 MiB. */
+  readonly packetBytesMax?: number;
+  /** Deeper topics close the connection. Default 32. */
+  readonly topicLevelsMax?: number;
+  /** Topics whose retained message is kept; those beyond are delivered but not kept. Default 10 000. */
+  readonly retainedMax?: number;
+  /** New connections per second from one address; those beyond are closed at once. Default 500. */
+  readonly connectsPerSecondMax?: number;
+  /** Filters of the topics on which the agent commands; a sensor that publishes there is logged and counted. */
+  readonly commandFilters?: readonly string[];
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+const ADDRESSES_MAX = 10_000;
+const CONNECT_TIMEOUT_MS = 10_000;
+/** How long a subscriber may not read before it is dropped, so that it cannot hold up the others. */
+const DRAIN_TIMEOUT_MS = 15_000;
+const RATE_WINDOW_MS = 1_000;
+
+/**
+ * The embedded MQTT 3.1.1 broker that sensors publish to.
+ *
+ * PUBACK means durable: aedes writes it before it publishes, but after the asynchronous `authorizePublish` (its
+ * lib/handlers/publish.js), so that is where the handler is awaited. A QoS 0 message is not held up. QoS 2 is taken at
+ * its PUBLISH; one that a client repeats before its PUBREL is handed over again.
+ *
+ * Offline queues of persistent sessions live in memory, so only subscriptions to command topics get QoS 1 there.
+ */
+export class BrokerInput implements Input {
+  readonly name: string;
+  readonly #options: BrokerInputOptions;
+  readonly #counts = {
+    messages: 0,
+    oversized: 0,
+    commit_failures: 0,
+    client_errors: 0,
+    refused_clients: 0,
+    refused_rate: 0,
+    refused_login: 0,
+    refused_retained: 0,
+    command_topic_publishes: 0,
+  };
+  readonly #acks = new WeakMap<Client, OrderedRelease>();
+  readonly #connects = new Map<string, number>();
+  readonly #retainedTopics = new Set<string>();
+  readonly #sockets = new Set<Socket>();
+  #connectsSinceMs = 0;
+  #handler: InputHandler | null = null;
+  #broker: Aedes | null = null;
+  #server: Server | null = null;
+
+  constructor(options: BrokerInputOptions) {
+    this.name = options.name;
+    this.#options = options;
+  }
+
+  /** The port in use; for `port: 0`. */
+  get port(): number {
+    const address: AddressInfo | string | null | undefined = this.#server?.address();
+    return typeof address === "object" && address !== null ? address.port : this.#options.port;
+  }
+
+  async start(handler: InputHandler): Promise<void> {
+    if (this.#server !== null) throw new Error(`cannot start input ${this.name}: it is running`);
+    this.#handler = handler;
+    const broker = await Aedes.createBroker(this.#brokerOptions());
+    broker.on("clientError", (client, error) => this.#onClientError(client, error));
+    broker.on("connectionError", (client, error) => this.#onClientError(client, error));
+    const server = createServer((socket) => this.#onConnection(socket, broker));
+    server.maxConnections = this.#options.clientsMax;
+    server.on("drop", () => {
+      this.#counts.refused_clients++;
+      this.#options.log.repeated("clients_max", `cannot take a connection: ${this.#options.clientsMax} are open; raise clientsMax`);
+    });
+    try {
+      await listen(server, this.#options.port, this.#options.host);
+    } catch (error) {
+      await closeBroker(broker);
+      throw error;
+    }
+    server.on("error", (error) => this.#options.log.error(`cannot accept connections: ${error.message}`));
+    this.#broker = broker;
+    this.#server = server;
+  }
+
+  async stop(): Promise<void> {
+    const [server, broker] = [this.#server, this.#broker];
+    this.#handler = null;
+    this.#server = null;
+    this.#broker = null;
+    if (server === null || broker === null) return;
+    const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+    await closeBroker(broker);
+    for (const socket of this.#sockets) socket.destroy();
+    await closed;
+  }
+
+  publish(topic: string, payload: string | Uint8Array, options: { readonly qos: 0 | 1 }): Promise<void> {
+    const broker = this.#broker;
+    if (broker === null) return Promise.reject(new Error(`cannot publish to ${topic}: the broker is not running`));
+    const packet: PublishPacket = {
+      cmd: "publish",
+      topic,
+      payload: Buffer.from(payload),
+      qos: options.qos,
+      retain: false,
+      dup: false,
+    };
+    return new Promise((resolve, reject) => {
+      broker.publish(packet, (error) => (error == null ? resolve() : reject(error)));
+    });
+  }
+
+  subscribe(_filter: string): void {
+    // Every message published here reaches the handler.
+  }
+
+  status(): InputStatus {
+    const isConnected = this.#server !== null;
+    return {
+      name: this.name,
+      isConnected,
+      reason: isConnected ? null : "not running",
+      counts: { ...this.#counts, clients: this.#broker?.connectedClients ?? 0 },
+    };
+  }
+
+  #brokerOptions(): AedesOptions {
+    return {
+      maxTopicLevels: this.#options.topicLevelsMax ?? 32,
+      connectTimeout: CONNECT_TIMEOUT_MS,
+      drainTimeout: DRAIN_TIMEOUT_MS,
+      maxClientsIdLength: 256,
+      authenticate: (_client, user, password, done) => {
+        if (this.#mayConnect(user, password)) return done(null, true);
+        this.#counts.refused_login++;
+        // 4: bad user name or password (MQTT 3.1.1, 3.2.2.3).
+        const refusal: AuthenticateError = Object.assign(new Error("bad user name or password"), { returnCode: 4 });
+        done(refusal, false);
+      },
+      authorizePublish: (client, packet, done) => this.#onPublish(client, packet, done),
+      authorizeSubscribe: (client, subscription, done) => {
+        const isCommand = this.#isCommandTopic(subscription.topic);
+        done(null, client.clean || isCommand ? subscription : { ...subscription, qos: 0 });
+      },
+    };
+  }
+
+  #onConnection(socket: Socket, broker: Aedes): void {
+    if (!this.#isWithinRate(socket.remoteAddress ?? "")) {
+      this.#counts.refused_rate++;
+      socket.destroy();
+      return;
+    }
+    this.#sockets.add(socket);
+    socket.on("close", () => this.#sockets.delete(socket));
+    socket.setNoDelay(true);
+    this.#guardSize(socket);
+    broker.handle(socket);
+  }
+
+  /** aedes reads its connections with `read()`; what it would get is looked at first. */
+  #guardSize(socket: Socket): void {
+    const guard = new PacketSizeGuard(
+      this.#options.packetBytesMax ?? Math.max(1024 * 1024, 16 * this.#options.payloadBytesMax),
+    );
+    const read = socket.read.bind(socket);
+    socket.read = (size?: number): unknown => {
+      const chunk: unknown = read(size);
+      if (!(chunk instanceof Uint8Array) || guard.accepts(chunk)) return chunk;
+      this.#counts.oversized++;
+      socket.destroy(new Error("a packet exceeds packetBytesMax"));
+      return null;
+    };
+  }
+
+  #onPublish(client: Client | null, packet: PublishPacket, done: (error?: Error | null) => void): void {
+    const handler = this.#handler;
+    if (handler === null) return done(new Error("the broker is stopping"));
+    if (client === null) return done();
+    this.#counts.messages++;
+    if (this.#isCommandTopic(packet.topic)) {
+      this.#counts.command_topic_publishes++;
+      this.#options.log.repeated("command_topic", "a client publishes to a command topic", {
+        client: client.id,
+        topic: packet.topic,
+      });
+    }
+    if (packet.retain) this.#limitRetained(packet);
+    const payload = typeof packet.payload === "string" ? Buffer.from(packet.payload) : packet.payload;
+    const isOversized = payload.length > this.#options.payloadBytesMax;
+    if (isOversized) this.#counts.oversized++;
+    const work = settle(handler, {
+      topic: packet.topic,
+      payload,
+      // The flag of a publish asks the broker to keep it; the message itself is fresh.
+      isRetained: false,
+      isOversized,
+      qos: packet.qos,
+      client: client.id,
+      arrivedMonotonicMs: this.#options.clock.monotonicMs(),
+    });
+    if (packet.qos === 0) {
+      work?.catch(() => this.#counts.commit_failures++);
+      return done();
+    }
+    // A will comes when its client is closed already: nothing to put in order.
+    if (client.closed) {
+      work?.catch(() => this.#counts.commit_failures++);
+      return done();
+    }
+    this.#acksOf(client).add(work, () => done());
+  }
+
+  #acksOf(client: Client): OrderedRelease {
+    let acks = this.#acks.get(client);
+    if (acks === undefined) {
+      acks = new OrderedRelease((error) => {
+        this.#counts.commit_failures++;
+        this.#options.log.repeated("commit_failed", "a message was not made durable: its client is disconnected and will send again", {
+          client: client.id,
+          error: String(error),
+        });
+        client.close();
+      });
+      this.#acks.set(client, acks);
+    }
+    return acks;
+  }
+
+  #limitRetained(packet: PublishPacket): void {
+    if (packet.payload.length === 0) this.#retainedTopics.delete(packet.topic);
+    else if (this.#retainedTopics.size < (this.#options.retainedMax ?? 10_000)) this.#retainedTopics.add(packet.topic);
+    else if (!this.#retainedTopics.has(packet.topic)) {
+      packet.retain = false;
+      this.#counts.refused_retained++;
+    }
+  }
+
+  #isCommandTopic(topic: string): boolean {
+    return this.#options.commandFilters?.some((filter) => filterTakes(filter, topic)) ?? false;
+  }
+
+  #mayConnect(user: string | undefined, password: Uint8Array | undefined): boolean {
+    if (this.#options.users.length === 0) return true;
+    const given = sha256(password ?? "");
+    let isKnown = false;
+    for (const known of this.#options.users) {
+      if (timingSafeEqual(given, sha256(known.password)) && known.user === user) isKnown = true;
+    }
+    return isKnown;
+  }
+
+  #isWithinRate(address: string): boolean {
+    const nowMs = this.#options.clock.monotonicMs();
+    if (nowMs - this.#connectsSinceMs >= RATE_WINDOW_MS || this.#connects.size >= ADDRESSES_MAX) {
+      this.#connects.clear();
+      this.#connectsSinceMs = nowMs;
+    }
+    const count = (this.#connects.get(address) ?? 0) + 1;
+    this.#connects.set(address, count);
+    return count <= (this.#options.connectsPerSecondMax ?? 500);
+  }
+
+  #onClientError(client: Client, error: Error): void {
+    this.#counts.client_errors++;
+    this.#options.log.repeated("client_error", `a client was disconnected: ${error.message}`, { client: client.id });
+  }
+}
+
+/** The handler's promise; a handler that throws counts as one that rejects. */
+function settle(handler: InputHandler, arrival: Parameters<InputHandler>[0]): Promise<void> | void {
+  try {
+    return handler(arrival);
+  } catch (error) {
+    return Promise.reject(error);
+  }
+}
+
+function sha256(text: string | Uint8Array): Buffer {
+  return createHash("sha256").update(text).digest();
+}
+
+function listen(server: Server, port: number, host: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(port, host, () => {
+      server.removeListener("error", reject);
+      resolve();
+    });
+  });
+}
+
+function closeBroker(broker: Aedes): Promise<void> {
+  return new Promise((resolve) => broker.close(() => resolve()));
+}
