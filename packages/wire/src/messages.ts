@@ -1,4 +1,7 @@
-import type { Frontier, Lane } from "@millrace/stream";
+import { type Frontier, type Lane, LANES, PENDING_RANGES_MAX } from "@millrace/stream";
+import { JsonFields, parseJsonBytes } from "./json-fields.ts";
+import type { Parsed } from "./parsed.ts";
+import { AGENT_ID } from "./topics.ts";
 
 /**
  * What agent and central say to each other, beside batches. JSON in MQTT payloads; unknown keys are ignored, so that a
@@ -76,4 +79,131 @@ export interface Heartbeat {
 export interface Echo {
   readonly beat: number;
   readonly clockMs: number;
+}
+
+/** Greatest message other than a batch. */
+export const MESSAGE_BYTES_MAX = 64 * 1024;
+const STORE_ID = /^[0-9a-f]{32}$/;
+const NAME_LENGTH_MAX = 128;
+const TEXT_LENGTH_MAX = 1024;
+const WIRE_VERSIONS_MAX = 16;
+/** An epoch is given at each roll-back or clone found; far fewer happen within what an outbox keeps. */
+const EPOCHS_MAX = 256;
+const RECORD_BOUNDS = { countMax: 512, nameLengthMax: NAME_LENGTH_MAX } as const;
+
+export type Message = Hello | Welcome | Refusal | Ack | Heartbeat | Echo;
+
+export function encodeMessage(message: Message): Uint8Array {
+  return new TextEncoder().encode(JSON.stringify(message));
+}
+
+export function parseHello(bytes: Uint8Array): Parsed<Hello> {
+  return parse(bytes, (fields) => ({
+    agent: fields.text("agent", 64, AGENT_ID),
+    site: fields.text("site", NAME_LENGTH_MAX),
+    storeId: fields.text("storeId", 32, STORE_ID),
+    instance: fields.text("instance", NAME_LENGTH_MAX),
+    program: fields.text("program", NAME_LENGTH_MAX),
+    wireVersions: fields.integers("wireVersions", WIRE_VERSIONS_MAX, 0),
+    epoch: fields.integer("epoch", 0, 0xffff_ffff),
+    lanes: byLane(fields.object("lanes"), (lanes, lane) => readMarks(lanes.object(lane))),
+    clockMs: fields.integer("clockMs"),
+  }));
+}
+
+export function parseWelcome(bytes: Uint8Array): Parsed<Welcome | Refusal> {
+  return parse(bytes, (fields): Welcome | Refusal => {
+    const type = fields.oneOf("type", ["welcome", "refusal"]);
+    if (type === "refusal") {
+      return {
+        type,
+        code: fields.oneOf("code", ["store_held", "wire_version", "unknown_agent", "malformed_hello"]),
+        reason: fields.text("reason", TEXT_LENGTH_MAX),
+        retryAfterMs: fields.integer("retryAfterMs", 0),
+      };
+    }
+    return {
+      type,
+      epoch: fields.integer("epoch", 0, 0xffff_ffff),
+      wireVersion: fields.integer("wireVersion", 0),
+      marks: byLane(fields.object("marks"), (marks, lane) => marks.integer(lane, 0)),
+      clockMs: fields.integer("clockMs"),
+    };
+  });
+}
+
+export function parseAck(bytes: Uint8Array): Parsed<Ack> {
+  return parse(bytes, (fields) => ({ lane: fields.oneOf("lane", LANES), mark: fields.integer("mark", 0) }));
+}
+
+export function parseHeartbeat(bytes: Uint8Array): Parsed<Heartbeat> {
+  return parse(bytes, (fields) => ({
+    instance: fields.text("instance", NAME_LENGTH_MAX),
+    beat: fields.integer("beat", 0),
+    sentAtMs: fields.integer("sentAtMs"),
+    frontier: readFrontier(fields.object("frontier")),
+    ledger: fields.record("ledger", RECORD_BOUNDS, isFiniteNumber),
+    status: fields.record("status", RECORD_BOUNDS, isStatusValue),
+  }));
+}
+
+export function parseEcho(bytes: Uint8Array): Parsed<Echo> {
+  return parse(bytes, (fields) => ({ beat: fields.integer("beat", 0), clockMs: fields.integer("clockMs") }));
+}
+
+function parse<Kind>(bytes: Uint8Array, read: (fields: JsonFields) => Kind): Parsed<Kind> {
+  const json = parseJsonBytes(bytes, MESSAGE_BYTES_MAX);
+  if (!json.ok) return json;
+  const fields = new JsonFields(json.message);
+  return fields.result(read(fields));
+}
+
+function readMarks(fields: JsonFields): LaneMarks {
+  const next = fields.integer("next", 1);
+  const marks = {
+    oldest: fields.integer("oldest", 1, next),
+    sent: fields.integer("sent", 0, next - 1),
+    next,
+    epochs: fields.list("epochs", EPOCHS_MAX, (entry) => ({
+      epoch: entry.integer("epoch", 0, 0xffff_ffff),
+      from: entry.integer("from", 1, next),
+    })),
+  };
+  for (let index = 1; index < marks.epochs.length; index += 1) {
+    const [before, after] = [marks.epochs[index - 1], marks.epochs[index]];
+    fields.require(before.from < after.from && before.epoch < after.epoch, "epochs", "do not ascend");
+  }
+  return marks;
+}
+
+function readFrontier(fields: JsonFields): Frontier {
+  const pending = fields.list("pending", PENDING_RANGES_MAX, (range) => {
+    const startMs = range.integer("startMs");
+    return { startMs, endMs: range.integer("endMs", startMs + 1) };
+  });
+  for (let index = 1; index < pending.length; index += 1) {
+    fields.require(pending[index - 1].endMs <= pending[index].startMs, "pending", "overlap or do not ascend");
+  }
+  return {
+    epoch: fields.integer("epoch", 0, 0xffff_ffff),
+    number: fields.integer("number", 0),
+    watermarkMs: fields.integerOrNull("watermarkMs"),
+    isIdle: fields.flag("isIdle"),
+    isClockSynchronised: fields.flag("isClockSynchronised"),
+    pending,
+    holds: byLane(fields.object("holds"), (holds, lane) => holds.integer(lane, 0)),
+  };
+}
+
+function byLane<Value>(fields: JsonFields, read: (fields: JsonFields, lane: Lane) => Value): Record<Lane, Value> {
+  return { alarm: read(fields, "alarm"), live: read(fields, "live"), backfill: read(fields, "backfill") };
+}
+
+function isFiniteNumber(value: unknown): value is number {
+  return typeof value === "number" && Number.isFinite(value);
+}
+
+function isStatusValue(value: unknown): value is number | string | boolean {
+  if (typeof value === "string") return value.length <= TEXT_LENGTH_MAX;
+  return typeof value === "boolean" || isFiniteNumber(value);
 }

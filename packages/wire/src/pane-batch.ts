@@ -1,8 +1,303 @@
-import type { Frontier, PaneRows } from "@millrace/stream";
+import {
+  type Accumulator,
+  type AccumulatorName,
+  accumulatorById,
+  ACCUMULATORS,
+  type Frontier,
+  type Labels,
+  LANES,
+  paneLayout,
+  type PaneRows,
+  PENDING_RANGES_MAX,
+  type TimeRange,
+} from "@millrace/stream";
+import { ByteReader } from "./byte-reader.ts";
+import { ByteWriter } from "./byte-writer.ts";
+import { readFloatColumn, writeFloatColumn } from "./float-column.ts";
+import type { Rejected } from "./parsed.ts";
 
 /** The body of a batch of kind `panes`. */
 export interface PaneBatch {
   readonly frontier: Frontier;
   /** One entry per metric and layout. */
   readonly sections: readonly PaneRows[];
+}
+
+export type PaneBatchResult =
+  | {
+      readonly ok: true;
+      readonly message: PaneBatch;
+      /** Accumulators of a newer agent, unknown here and left out. */
+      readonly accumulatorsSkipped: number;
+    }
+  | Rejected;
+
+/*
+ * varint: LEB128; zigzag: varint of 0, −1, 1, −2 …; delta: zigzag of the difference from the one before (first: from 0).
+ *
+ *   frontier
+ *     varint  epoch
+ *     varint  number
+ *     u8      flags          1: has a watermark, 2: is idle, 4: clock is synchronised
+ *     zigzag  watermark, ms  only with flag 1
+ *     varint  count of pending ranges, then of each: zigzag start − end before, varint length (ms, at least 1)
+ *     varint  holds, one per lane in the order of LANES
+ *   varint    count of texts, then of each: varint bytes, UTF-8
+ *   varint    count of sections, then of each:
+ *     varint  metric         index of its text
+ *     varint  pane, ms
+ *     varint  count of series, then of each: varint count of labels, then of each: varint name, varint value (texts)
+ *     varint  count of rows
+ *     column  series of each row, delta
+ *     column  start of each row, in panes since the epoch, delta
+ *     varint  count of accumulators, then of each: varint number, varint bytes, and in these bytes
+ *               varint  count of fields, then of each: a float column (see float-column.ts)
+ *
+ * `beside` is left out where it is 0 in all rows. An accumulator of an unknown number is passed over by its length.
+ */
+const FLAG = { hasWatermark: 1, isIdle: 2, isClockSynchronised: 4 } as const;
+const SECTIONS_MAX = 4096;
+const LABELS_MAX = 64;
+const PANE_MS_MAX = 2 ** 40;
+const EPOCH_MAX = 0xffff_ffff;
+
+/** The bytes of a pane batch; times within ±2^52 ms. */
+export function encodePaneBatch(batch: PaneBatch): Uint8Array {
+  const texts = new Map<string, number>();
+  const textIndex = (text: string): number => {
+    const index = texts.get(text) ?? texts.size;
+    texts.set(text, index);
+    return index;
+  };
+  const sections = new ByteWriter();
+  sections.varint(batch.sections.length);
+  for (const section of batch.sections) writeSection(sections, section, textIndex);
+  const writer = new ByteWriter();
+  writeFrontier(writer, batch.frontier);
+  writer.varint(texts.size);
+  for (const text of texts.keys()) writer.text(text);
+  const head = writer.bytes();
+  const tail = sections.bytes();
+  const bytes = new Uint8Array(head.length + tail.length);
+  bytes.set(head);
+  bytes.set(tail, head.length);
+  return bytes;
+}
+
+/** Never throws. What it allocates is bounded by a small multiple of the length of `bytes`. */
+export function decodePaneBatch(bytes: Uint8Array): PaneBatchResult {
+  const reader = new ByteReader(bytes);
+  const frontier = readFrontier(reader);
+  const texts: string[] = [];
+  for (let left = reader.count(1); left > 0; left -= 1) texts.push(reader.text());
+  const sectionCount = reader.count(6);
+  if (sectionCount > SECTIONS_MAX) reader.fail(`more than ${SECTIONS_MAX} sections`);
+  const sections: PaneRows[] = [];
+  let accumulatorsSkipped = 0;
+  while (reader.fault === undefined && sections.length < sectionCount) {
+    const read = readSection(reader, texts);
+    accumulatorsSkipped += read.accumulatorsSkipped;
+    sections.push(read.rows);
+  }
+  if (reader.remaining > 0) reader.fail("something follows the last section");
+  if (reader.fault !== undefined) return { ok: false, reason: "malformed", detail: reader.fault };
+  return { ok: true, message: { frontier, sections }, accumulatorsSkipped };
+}
+
+function writeFrontier(writer: ByteWriter, frontier: Frontier): void {
+  writer.varint(frontier.epoch);
+  writer.varint(frontier.number);
+  writer.byte(
+    (frontier.watermarkMs === null ? 0 : FLAG.hasWatermark) |
+      (frontier.isIdle ? FLAG.isIdle : 0) |
+      (frontier.isClockSynchronised ? FLAG.isClockSynchronised : 0),
+  );
+  if (frontier.watermarkMs !== null) writer.zigzag(frontier.watermarkMs);
+  writer.varint(frontier.pending.length);
+  let endBeforeMs = 0;
+  for (const { startMs, endMs } of frontier.pending) {
+    writer.zigzag(startMs - endBeforeMs);
+    writer.varint(endMs - startMs);
+    endBeforeMs = endMs;
+  }
+  for (const lane of LANES) writer.varint(frontier.holds[lane]);
+}
+
+function readFrontier(reader: ByteReader): Frontier {
+  const epoch = reader.varint();
+  if (epoch > EPOCH_MAX) reader.fail("epoch out of range");
+  const number = reader.varint();
+  const flags = reader.byte();
+  if (flags > 7) reader.fail("unknown flags");
+  const watermarkMs = (flags & FLAG.hasWatermark) === 0 ? null : reader.zigzag();
+  const pendingCount = reader.count(2);
+  if (pendingCount > PENDING_RANGES_MAX) reader.fail(`more than ${PENDING_RANGES_MAX} pending ranges`);
+  const pending: TimeRange[] = [];
+  let endBeforeMs = 0;
+  while (reader.fault === undefined && pending.length < pendingCount) {
+    const gapMs = reader.zigzag();
+    const startMs = endBeforeMs + gapMs;
+    const endMs = startMs + reader.varint();
+    const isSound = Number.isSafeInteger(startMs) && Number.isSafeInteger(endMs) && endMs > startMs;
+    if (!isSound || (pending.length > 0 && gapMs < 0)) reader.fail("pending ranges do not ascend");
+    pending.push({ startMs, endMs });
+    endBeforeMs = endMs;
+  }
+  return {
+    epoch,
+    number,
+    watermarkMs,
+    isIdle: (flags & FLAG.isIdle) !== 0,
+    isClockSynchronised: (flags & FLAG.isClockSynchronised) !== 0,
+    pending,
+    holds: { alarm: reader.varint(), live: reader.varint(), backfill: reader.varint() },
+  };
+}
+
+function writeSection(writer: ByteWriter, rows: PaneRows, textIndex: (text: string) => number): void {
+  const { layout, rowCount } = rows;
+  writer.varint(textIndex(rows.metric));
+  writer.varint(layout.paneMs);
+  writer.varint(rows.series.length);
+  for (const labels of rows.series) {
+    const entries = Object.entries(labels);
+    writer.varint(entries.length);
+    for (const [name, value] of entries) {
+      writer.varint(textIndex(name));
+      writer.varint(textIndex(value));
+    }
+  }
+  writer.varint(rowCount);
+  let before = 0;
+  for (let row = 0; row < rowCount; row += 1) {
+    writer.zigzag(rows.seriesIndex[row] - before);
+    before = rows.seriesIndex[row];
+  }
+  before = 0;
+  for (let row = 0; row < rowCount; row += 1) {
+    const pane = rows.startMs[row] / layout.paneMs;
+    writer.zigzag(pane - before);
+    before = pane;
+  }
+  const written = layout.accumulators
+    .map((name, index) => ({ accumulator: ACCUMULATORS[name], offset: layout.offsets[index] }))
+    .filter(({ accumulator, offset }) => accumulator.name !== "beside" || !isAllZero(rows, offset, accumulator.width));
+  writer.varint(written.length);
+  for (const { accumulator, offset } of written) {
+    const block = new ByteWriter();
+    block.varint(accumulator.width);
+    for (let field = 0; field < accumulator.width; field += 1) {
+      writeFloatColumn(block, rows.state, offset + field, layout.stride, rowCount);
+    }
+    writer.varint(accumulator.id);
+    writer.block(block.bytes());
+  }
+}
+
+function readSection(reader: ByteReader, texts: readonly string[]): { rows: PaneRows; accumulatorsSkipped: number } {
+  const metric = readText(reader, texts);
+  const paneMs = reader.varint();
+  if (paneMs < 1 || paneMs > PANE_MS_MAX) reader.fail("pane size out of range");
+  const series: Labels[] = [];
+  for (let left = reader.count(1); left > 0 && reader.fault === undefined; left -= 1) series.push(readLabels(reader, texts));
+  const rowCount = reader.count(2);
+  const seriesIndex = new Uint32Array(rowCount);
+  readDeltas(reader, rowCount, (row, value) => {
+    if (value < 0 || value >= series.length) reader.fail("row of an unknown series");
+    seriesIndex[row] = value;
+  });
+  const startMs = new Float64Array(rowCount);
+  readDeltas(reader, rowCount, (row, value) => {
+    startMs[row] = value * paneMs;
+    if (!Number.isSafeInteger(startMs[row])) reader.fail("start out of range");
+  });
+
+  const blocks = new Map<AccumulatorName, { accumulator: Accumulator; bytes: Uint8Array }>();
+  let accumulatorsSkipped = 0;
+  let idBefore = 0;
+  for (let left = reader.count(2); left > 0 && reader.fault === undefined; left -= 1) {
+    const id = reader.varint();
+    if (id <= idBefore) reader.fail("accumulators do not ascend");
+    idBefore = id;
+    const bytes = reader.block();
+    const accumulator = accumulatorById(id);
+    if (accumulator === undefined) accumulatorsSkipped += 1;
+    else blocks.set(accumulator.name, { accumulator, bytes });
+  }
+  if (!blocks.has("count")) reader.fail("no count");
+
+  const layout = paneLayout(paneMs, [...blocks.keys()]);
+  // Every field of a row takes a byte at least: a block too short for its rows is refused before room is made for them.
+  for (const { accumulator, bytes } of blocks.values()) {
+    if (bytes.length < 1 + accumulator.width * (1 + rowCount)) reader.fail("accumulator ends early");
+  }
+  const state = new Float64Array(reader.fault === undefined ? rowCount * layout.stride : 0);
+  for (const [index, name] of layout.accumulators.entries()) {
+    const block = blocks.get(name);
+    if (block === undefined || reader.fault !== undefined) continue;
+    readBlock(reader, block, state, layout.offsets[index], layout.stride, rowCount);
+  }
+  return { rows: { metric, layout, rowCount, series, seriesIndex, startMs, state }, accumulatorsSkipped };
+}
+
+function readBlock(
+  reader: ByteReader,
+  block: { accumulator: Accumulator; bytes: Uint8Array },
+  state: Float64Array,
+  offset: number,
+  stride: number,
+  rowCount: number,
+): void {
+  const { accumulator } = block;
+  const columns = new ByteReader(block.bytes);
+  if (columns.varint() !== accumulator.width) columns.fail("another number of fields");
+  for (let field = 0; field < accumulator.width; field += 1) {
+    readFloatColumn(columns, state, offset + field, stride, rowCount);
+  }
+  if (columns.remaining > 0) columns.fail("something follows the last column");
+  if (accumulator.name === "count" || accumulator.name === "beside") {
+    // The ledger counts readings with these.
+    for (let row = 0; row < rowCount; row += 1) {
+      for (let at = row * stride + offset; at < row * stride + offset + accumulator.width; at += 1) {
+        if (!Number.isSafeInteger(state[at]) || state[at] < 0) columns.fail("not a count");
+      }
+    }
+  }
+  if (columns.fault !== undefined) reader.fail(`${accumulator.name}: ${columns.fault}`);
+}
+
+function readLabels(reader: ByteReader, texts: readonly string[]): Labels {
+  const count = reader.count(2);
+  if (count > LABELS_MAX) reader.fail(`more than ${LABELS_MAX} labels`);
+  const entries: [string, string][] = [];
+  while (reader.fault === undefined && entries.length < count) {
+    const name = readText(reader, texts);
+    if (entries.some(([known]) => known === name)) reader.fail("a label stands twice");
+    entries.push([name, readText(reader, texts)]);
+  }
+  return Object.fromEntries(entries);
+}
+
+function readText(reader: ByteReader, texts: readonly string[]): string {
+  const index = reader.varint();
+  if (index < texts.length) return texts[index];
+  reader.fail("unknown text");
+  return "";
+}
+
+function readDeltas(reader: ByteReader, count: number, each: (row: number, value: number) => void): void {
+  let value = 0;
+  for (let row = 0; row < count && reader.fault === undefined; row += 1) {
+    value += reader.zigzag();
+    each(row, value);
+  }
+}
+
+function isAllZero(rows: PaneRows, offset: number, width: number): boolean {
+  for (let row = 0; row < rows.rowCount; row += 1) {
+    for (let field = 0; field < width; field += 1) {
+      if (!Object.is(rows.state[row * rows.layout.stride + offset + field], 0)) return false;
+    }
+  }
+  return true;
 }

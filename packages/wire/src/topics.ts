@@ -4,9 +4,9 @@ import type { DownTopic, UpTopic } from "./link.ts";
 const ROOT = "millrace/v1";
 const UP_TOPICS: readonly UpTopic[] = ["hello", "batch", "heartbeat"];
 const DOWN_TOPICS: readonly DownTopic[] = ["welcome", "ack", "echo"];
-const AGENT_ID = /^[A-Za-z0-9._-]{1,64}$/;
-
 /** An agent's id is one topic level, and safe in file names and log lines. */
+export const AGENT_ID = /^[A-Za-z0-9._-]{1,64}$/;
+
 export function isAgentId(text: string): boolean {
   return AGENT_ID.test(text);
 }

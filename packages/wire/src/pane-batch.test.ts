@@ -1,0 +1,166 @@
+// Panes come back to the bit; junk and damage are values; what a newer agent adds is passed over.
+import { type AccumulatorName, ACCUMULATORS, type Labels, paneLayout, type PaneRows } from "@millrace/stream";
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { ByteReader } from "./byte-reader.ts";
+import { ByteWriter } from "./byte-writer.ts";
+import { readFloatColumn, writeFloatColumn } from "./float-column.ts";
+import { decodePaneBatch, encodePaneBatch, type PaneBatch } from "./pane-batch.ts";
+
+const names = Object.keys(ACCUMULATORS).filter((name): name is AccumulatorName => name in ACCUMULATORS);
+const time = fc.integer({ min: -(2 ** 51), max: 2 ** 51 });
+const text = fc.string({ unit: "grapheme", maxLength: 8 });
+const labels: fc.Arbitrary<Labels> = fc.dictionary(text, text, { maxKeys: 4, noNullPrototype: true });
+const value = fc.oneof(
+  fc.integer({ min: -1000, max: 1000 }),
+  fc.integer({ min: -10_000, max: 10_000 }).map((cents) => cents / 100),
+  fc.double({ noNaN: true }),
+  fc.constantFrom(-0, Number.MAX_VALUE, 5e-324, 2 ** 50, 2 ** 53, 0.1 + 0.2, Infinity, -Infinity),
+);
+
+const section: fc.Arbitrary<PaneRows> = fc
+  .record({
+    metric: text,
+    paneMs: fc.integer({ min: 1, max: 86_400_000 }),
+    accumulate: fc.subarray(names),
+    series: fc.array(labels, { minLength: 1, maxLength: 4 }),
+    rowCount: fc.nat(12),
+    hasBeside: fc.boolean(),
+    isInteger: fc.boolean(),
+  })
+  .chain((shape) => {
+    const layout = paneLayout(shape.paneMs, shape.accumulate);
+    const fields = shape.rowCount * layout.stride;
+    return fc
+      .record({
+        values: fc.array(shape.isInteger ? fc.integer() : value, { minLength: fields, maxLength: fields }),
+        counts: fc.array(fc.nat(), { minLength: fields, maxLength: fields }),
+        rows: fc.array(fc.tuple(fc.nat(shape.series.length - 1), time), { minLength: shape.rowCount, maxLength: shape.rowCount }),
+      })
+      .map(({ values, counts, rows }): PaneRows => {
+        const state = new Float64Array(values);
+        for (let row = 0; row < shape.rowCount; row += 1) {
+          state[row * layout.stride] = counts[row * layout.stride];
+          for (let field = layout.stride - 3; field < layout.stride; field += 1) {
+            const at = row * layout.stride + field;
+            state[at] = shape.hasBeside ? counts[at] : 0;
+          }
+        }
+        return {
+          metric: shape.metric,
+          layout,
+          rowCount: shape.rowCount,
+          series: shape.series,
+          seriesIndex: Uint32Array.from(rows.map(([index]) => index)),
+          startMs: Float64Array.from(rows.map(([, at]) => Math.trunc(at / shape.paneMs) * shape.paneMs + 0)),
+          state,
+        };
+      });
+  });
+
+const batch: fc.Arbitrary<PaneBatch> = fc.record({
+  frontier: fc.record({
+    epoch: fc.integer({ min: 0, max: 0xffff_ffff }),
+    number: fc.maxSafeNat(),
+    watermarkMs: fc.option(time),
+    isIdle: fc.boolean(),
+    isClockSynchronised: fc.boolean(),
+    pending: fc
+      .uniqueArray(time, { maxLength: 32 })
+      .map((times) => times.sort((a, b) => a - b))
+      .map((times) => times.flatMap((startMs, index) => (index % 2 === 0 && index + 1 < times.length ? [{ startMs, endMs: times[index + 1] }] : []))),
+    holds: fc.record({ alarm: fc.maxSafeNat(), live: fc.maxSafeNat(), backfill: fc.maxSafeNat() }),
+  }),
+  sections: fc.array(section, { maxLength: 3 }),
+});
+
+test("round trip to the bit", () => {
+  fc.assert(
+    fc.property(batch, (original) => {
+      const decoded = decodePaneBatch(encodePaneBatch(original));
+      expect(decoded).toEqual({ ok: true, message: original, accumulatorsSkipped: 0 });
+    }),
+  );
+});
+
+test("never throws on junk, cuts and changed bytes", () => {
+  fc.assert(fc.property(fc.uint8Array({ maxLength: 200 }), (junk) => void decodePaneBatch(junk)));
+  fc.assert(
+    fc.property(batch, fc.array(fc.tuple(fc.nat(), fc.nat(255)), { maxLength: 4 }), fc.nat(), (original, changes, cut) => {
+      const bytes = encodePaneBatch(original).slice();
+      for (const [at, byte] of changes) bytes[at % bytes.length] = byte;
+      decodePaneBatch(bytes);
+      expect(decodePaneBatch(bytes.subarray(0, cut % bytes.length)).ok).toBe(false);
+    }),
+    { numRuns: 500 },
+  );
+});
+
+const layout = paneLayout(1000, ["mean"]);
+const small: PaneBatch = {
+  frontier: {
+    epoch: 1,
+    number: 2,
+    watermarkMs: 1000,
+    isIdle: false,
+    isClockSynchronised: true,
+    pending: [],
+    holds: { alarm: 0, live: 1, backfill: 0 },
+  },
+  sections: [
+    {
+      metric: "t",
+      layout,
+      rowCount: 1,
+      series: [{ site: "s" }],
+      seriesIndex: Uint32Array.of(0),
+      startMs: Float64Array.of(1000),
+      state: Float64Array.of(3, 3, 20.5, 0.25, 0, 0, 0),
+    },
+  ],
+};
+
+test("an accumulator of a newer agent is passed over and counted", () => {
+  const bytes = encodePaneBatch(small);
+  // The last block is `mean` (number 5, width 3): give it a number that nobody knows.
+  const at = bytes.lastIndexOf(5);
+  expect(bytes[at + 2]).toBe(3);
+  const newer = bytes.slice();
+  newer[at] = 14;
+  const decoded = decodePaneBatch(newer);
+  expect(decoded).toMatchObject({ ok: true, accumulatorsSkipped: 1 });
+  if (decoded.ok) expect(decoded.message.sections[0].layout.accumulators).toEqual(["count", "beside"]);
+});
+
+test("a count that is none is refused: the ledger would not add up", () => {
+  const state = small.sections[0].state.slice();
+  for (const count of [-1, 0.5, Infinity]) {
+    state[0] = count;
+    expect(decodePaneBatch(encodePaneBatch({ ...small, sections: [{ ...small.sections[0], state }] })).ok).toBe(false);
+  }
+});
+
+test("rows that the bytes cannot hold make no room in memory", () => {
+  const bytes = new ByteWriter();
+  for (const part of [0, 0]) bytes.varint(part);
+  bytes.byte(0);
+  for (const part of [0, 0, 0, 0, 1]) bytes.varint(part);
+  bytes.text("t");
+  for (const part of [1, 0, 1000, 0, 2 ** 40]) bytes.varint(part);
+  expect(decodePaneBatch(bytes.bytes())).toMatchObject({ ok: false, reason: "malformed" });
+});
+
+test("what sensors write takes few bytes", () => {
+  const bytesOf = (values: number[]) => {
+    const writer = new ByteWriter();
+    writeFloatColumn(writer, Float64Array.from(values), 0, 1, values.length);
+    const read = new Float64Array(values.length);
+    readFloatColumn(new ByteReader(writer.bytes()), read, 0, 1, values.length);
+    expect(read).toEqual(Float64Array.from(values));
+    return writer.bytes().length;
+  };
+  expect(bytesOf([10, 10, 10, 10])).toBe(5);
+  expect(bytesOf([21.37, 21.39, 21.36, 21.4])).toBe(6);
+  expect(bytesOf([21.37, 2 ** 60])).toBe(17);
+  expect(bytesOf([0, -0])).toBe(17);
+});
