@@ -1,1 +1,3 @@
-export {};
+export * from "./seeded-random.ts";
+export * from "./simulated-link.ts";
+export * from "./simulated-time.ts";

@@ -1,0 +1,78 @@
+import type { Change, Store } from "@millrace/queue";
+import type { Labels } from "@millrace/stream";
+
+/**
+ * What the agent keeps in its store beside the outbox (whose keys begin below 0x30). One prefix byte, then big-endian
+ * numbers; values are JSON in UTF-8 unless said otherwise.
+ *
+ *   30 u32 series            { metric, labels }
+ *   31 u64 number            redo entry (see redo-entry.ts)
+ *   32 u8 part               checkpoint part: 0 panes, 1 watermarks, 2 rules; each names the redo entry it begins after
+ *   33 u32 series u64 start  row of an open pane: its accumulators' float64 fields, little-endian; start + 2^63, ms
+ *   34 u64 number            quarantined payload: { atMs, topic, client, reason, detail, head (base64), bytes }
+ *   35 u64 number            audit record: one step of an alarm's action
+ */
+export const PREFIX = { series: 0x30, redo: 0x31, checkpoint: 0x32, pane: 0x33, quarantine: 0x34, audit: 0x35 } as const;
+
+export const CHECKPOINT_PART = { panes: 0, watermarks: 1, rules: 2 } as const;
+
+const SIGN = 1n << 63n;
+
+export function numberKey(prefix: number, number: number): Uint8Array {
+  const key = new Uint8Array(9);
+  key[0] = prefix;
+  new DataView(key.buffer).setBigUint64(1, BigInt(number));
+  return key;
+}
+
+export function numberOfKey(key: Uint8Array): number {
+  return Number(new DataView(key.buffer, key.byteOffset).getBigUint64(1));
+}
+
+export function seriesStoreKey(index: number): Uint8Array {
+  const key = new Uint8Array(5);
+  key[0] = PREFIX.series;
+  new DataView(key.buffer).setUint32(1, index);
+  return key;
+}
+
+export function checkpointKey(part: keyof typeof CHECKPOINT_PART): Uint8Array {
+  return Uint8Array.of(PREFIX.checkpoint, CHECKPOINT_PART[part]);
+}
+
+export function paneKey(series: number, startMs: number): Uint8Array {
+  const key = new Uint8Array(13);
+  key[0] = PREFIX.pane;
+  const view = new DataView(key.buffer);
+  view.setUint32(1, series);
+  view.setBigUint64(5, BigInt(startMs) + SIGN);
+  return key;
+}
+
+export function parsePaneKey(key: Uint8Array): { series: number; startMs: number } {
+  const view = new DataView(key.buffer, key.byteOffset);
+  return { series: view.getUint32(1), startMs: Number(view.getBigUint64(5) - SIGN) };
+}
+
+/** All keys of a prefix. */
+export function prefixRange(prefix: number): { from: Uint8Array; to: Uint8Array } {
+  return { from: Uint8Array.of(prefix), to: Uint8Array.of(prefix + 1) };
+}
+
+export function putJson(key: Uint8Array, value: unknown): Change {
+  return { type: "put", key, value: new TextEncoder().encode(JSON.stringify(value)) };
+}
+
+export function parseJson(bytes: Uint8Array): unknown {
+  return JSON.parse(new TextDecoder().decode(bytes));
+}
+
+/** The stored series, in order of their indexes. */
+export async function readSeries(store: Store): Promise<{ metric: string; labels: Labels }[]> {
+  const series: { metric: string; labels: Labels }[] = [];
+  for await (const { value } of store.range(prefixRange(PREFIX.series))) {
+    const definition: { metric: string; labels: Labels } = JSON.parse(new TextDecoder().decode(value));
+    series.push(definition);
+  }
+  return series;
+}

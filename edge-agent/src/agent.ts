@@ -1,0 +1,659 @@
+import type { AgentConfig, HostSensor, Pipeline, PipelineMetric } from "@millrace/config";
+import { type AlarmEvent, type Outcome, type PublishOutcome, type ResetResult, RuleEngine } from "@millrace/detect";
+import { BatchQueue, type Change, type Store } from "@millrace/queue";
+import type { Clock, Logger, Metrics, Random, Timer } from "@millrace/runtime";
+import { type Lane, LANES, type PaneRows, SeriesWatermarks } from "@millrace/stream";
+import { type Compression, decodePayload, type UplinkTransport } from "@millrace/wire";
+import {
+  checkpointKey,
+  numberKey,
+  paneKey,
+  PREFIX,
+  putJson,
+  seriesStoreKey,
+} from "./agent-store.ts";
+import { ClockGuard } from "./clock-guard.ts";
+import { CommitLoop, type CommitWork } from "./commit-loop.ts";
+import { Deduplicator } from "./deduplicator.ts";
+import type { Arrival } from "./inputs/input.ts";
+import { Ledger, type RejectionReason } from "./ledger.ts";
+import { Outbox, type SealedWatermark } from "./outbox.ts";
+import { Quarantine } from "./quarantine.ts";
+import { ReadingIntake } from "./reading-intake.ts";
+import { paneName, Recovery } from "./recovery.ts";
+import { RedoBuffer } from "./redo-entry.ts";
+import { RedoLog } from "./redo-log.ts";
+import { SeriesRegistry } from "./series-registry.ts";
+import { TopicRoutes } from "./topic-routes.ts";
+import { Uplink } from "./uplink.ts";
+
+export interface AgentOptions {
+  readonly config: AgentConfig;
+  readonly pipeline: Pipeline;
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+  readonly compression: Compression;
+  readonly transport: UplinkTransport;
+  readonly program: string;
+  /** Sends a command to the machines, QoS 1, never retained; resolves when a broker has it. */
+  publish(topic: string, payload: string): Promise<void>;
+}
+
+/** Non-urgent commits: what no acknowledgement waits for. Flash wears. */
+const LAZY_COMMIT_MS = 1_000;
+/** The link has been down for longer: panes go to backfill, complete ones only. */
+const BACKFILL_AFTER_MS = 5_000;
+const BACKFILL_INTERVAL_MS = 5_000;
+/** Rules and watermarks are written this often when nothing happens; the redo log covers the rest. */
+const SLOW_CHECKPOINT_INTERVAL_MS = 5_000;
+/** Readings in memory that no commit has made durable, while the store takes no writes. */
+const UNDURABLE_READINGS_MAX = 100_000;
+/** Open rows of one metric before its panes leave early. */
+const PANE_ROWS_MAX = 200_000;
+
+/**
+ * The gateway program without its sockets: readings in, batches out, everything between durable. One `Agent` holds one
+ * store. Time, chance, disk and link are arguments, so the same code runs in simulated time.
+ */
+export class Agent {
+  readonly #options: AgentOptions;
+  readonly #queue: BatchQueue;
+  readonly #ledger: Ledger;
+  readonly #guard: ClockGuard;
+  readonly #series: SeriesRegistry;
+  readonly #routes: TopicRoutes;
+  readonly #rules: RuleEngine;
+  readonly #watermarks: SeriesWatermarks;
+  readonly #deduplicator: Deduplicator;
+  readonly #intake: ReadingIntake;
+  readonly #redo: RedoBuffer;
+  readonly #redoLog: RedoLog;
+  readonly #quarantine: Quarantine;
+  readonly #outbox: Outbox;
+  readonly #commits: CommitLoop;
+  readonly #uplink: Uplink;
+  readonly #hostMetrics: ReadonlyMap<HostSensor, PipelineMetric>;
+  readonly #checkpointedPanes: Set<string>;
+
+  #alarms: AlarmEvent[] = [];
+  #audits: unknown[] = [];
+  #auditNumber: number;
+  #waiting: PromiseWithResolvers<void> | undefined;
+  #committedReceived: number;
+  #extraChanges: Change[] = [];
+  #emittedAtMs = Number.NEGATIVE_INFINITY;
+  #checkpointedAtMs = Number.NEGATIVE_INFINITY;
+  #slowCheckpointAtMs = Number.NEGATIVE_INFINITY;
+  #mustCheckpointRules = false;
+  #isEmissionDue = false;
+  #isStopping = false;
+  #timers: Timer[] = [];
+
+  private constructor(options: AgentOptions, parts: AgentParts) {
+    this.#options = options;
+    this.#queue = parts.queue;
+    this.#ledger = parts.ledger;
+    this.#guard = parts.guard;
+    this.#series = parts.series;
+    this.#rules = parts.rules;
+    this.#watermarks = parts.watermarks;
+    this.#deduplicator = parts.deduplicator;
+    this.#intake = parts.intake;
+    this.#redo = parts.redo;
+    this.#redoLog = parts.redoLog;
+    this.#quarantine = parts.quarantine;
+    this.#auditNumber = parts.auditNumber;
+    this.#checkpointedPanes = parts.checkpointedPanes;
+    this.#committedReceived = parts.ledger.totals.received;
+    const { config, pipeline, clock, random, log } = options;
+    this.#routes = new TopicRoutes(pipeline.metrics, config.site);
+    this.#hostMetrics = new Map(
+      pipeline.metrics.flatMap((metric) =>
+        metric.source.kind === "host" ? [[metric.source.sensor, metric] as const] : [],
+      ),
+    );
+    this.#outbox = new Outbox({
+      queue: this.#queue,
+      clock,
+      log: log.child("outbox"),
+      compression: options.compression,
+      ledger: this.#ledger,
+      bytesMax: config.outbox.bytesMax,
+      retainAckedMs: config.outbox.retainAckedMs,
+      frontierNumber: parts.frontierNumber,
+      watermarkMs: parts.watermarkMs,
+    });
+    this.#commits = new CommitLoop({
+      store: options.store,
+      clock,
+      random,
+      log: log.child("commit"),
+      collect: () => this.#collect(),
+    });
+    this.#uplink = new Uplink({
+      agent: config.agent,
+      site: config.site,
+      instance: random.hex(8),
+      program: options.program,
+      clock,
+      random,
+      log: log.child("uplink"),
+      transport: options.transport,
+      queue: this.#queue,
+      inFlightBatchesMax: config.uplink.inFlightBatchesMax,
+      backfillBytesPerSecond: config.uplink.backfillBytesPerSecond,
+      outbox: {
+        durableNext: (lane) => this.#outbox.durableNext(lane),
+        markSent: (lane, sequence) => this.#markSent(lane, sequence),
+        acknowledged: (lane, mark) => {
+          this.#outbox.acknowledged(lane, mark);
+          this.#commits.request(LAZY_COMMIT_MS);
+        },
+        welcomed: (epoch, marks) => this.#welcomed(epoch, marks),
+        heartbeat: () => this.#heartbeat(),
+      },
+    });
+  }
+
+  /** Opens the store's state: checkpoint, then the redo log. Nothing runs before `start`. */
+  static async open(options: AgentOptions): Promise<Agent> {
+    const { config, pipeline, store, clock, random, log } = options;
+    const { limits } = config;
+    const queue = await BatchQueue.open(store, { random });
+    const recovery = await Recovery.read(store, { seriesPerMetricMax: limits.seriesPerMetricMax, log });
+    const deduplicator = new Deduplicator({ horizonMs: limits.dedupeHorizonMs, keysMax: limits.dedupeKeysMax });
+    const watermarks = new SeriesWatermarks(limits, recovery.watermarksState);
+    const rules = new RuleEngine({
+      rules: pipeline.rules,
+      actionMaxAgeMs: limits.actionMaxAgeMs,
+      seriesMax: limits.seriesPerMetricMax,
+    });
+    const redo = new RedoBuffer();
+    const guard = new ClockGuard({
+      clock,
+      maxFutureMs: limits.maxFutureMs,
+      floorMs: limits.clockFloorMs,
+      durableTimeMs: recovery.durableTimeMs,
+    });
+    const intake = new ReadingIntake({
+      metrics: pipeline.metrics,
+      clock,
+      guard,
+      deduplicator,
+      rules,
+      watermarks,
+      ledger: recovery.ledger,
+      redo,
+      rowsMax: PANE_ROWS_MAX,
+    });
+    const checkpointedPanes = await recovery.restorePanes(intake);
+    const replayed = recovery.replay(intake, rules);
+    const agent = new Agent(options, {
+      queue,
+      ledger: recovery.ledger,
+      guard,
+      series: recovery.series,
+      rules,
+      watermarks,
+      deduplicator,
+      intake,
+      redo,
+      redoLog: recovery.redoLog,
+      quarantine: await Quarantine.open(store),
+      auditNumber: recovery.auditNumber,
+      checkpointedPanes,
+      frontierNumber: recovery.frontierNumber,
+      watermarkMs: recovery.watermarkMs,
+    });
+    agent.#handle(replayed);
+    return agent;
+  }
+
+  /** The subscriptions that the inputs must hold. */
+  filters(): readonly string[] {
+    return [...new Set([...this.#routes.filters(), ...this.#rules.confirmationTopics()])];
+  }
+
+  start(): void {
+    this.#uplink.start();
+    this.#tick();
+  }
+
+  /**
+   * Takes one MQTT publish in. With QoS 1 the promise resolves when every reading in it is durable or durably counted
+   * as rejected; it rejects when it cannot be taken now, so that the sensor sends it again. Rules have run either way.
+   */
+  receive(arrival: Arrival): Promise<void> | undefined {
+    const { topic, payload } = arrival;
+    if (this.#rules.isAwaiting(topic)) {
+      const confirmation = { topic, payload: new TextDecoder().decode(payload), isRetained: arrival.isRetained };
+      this.#handle(this.#rules.onConfirmation(confirmation, this.#guard.nowMs()));
+    }
+    if (arrival.isOversized || payload.length > this.#options.config.limits.payloadBytesMax) {
+      return this.#rejectPayload(arrival, "oversized", `${payload.length} bytes or more`);
+    }
+    const routes = this.#routes.resolve(topic);
+    if (routes === "wrong_site") return this.#rejectPayload(arrival, "wrong_site", "the topic names another site");
+    if (routes.length === 0) return this.#rejectPayload(arrival, "unknown_topic", "no metric reads this topic");
+    for (const { metric, payload: spec, labels } of routes) {
+      const decoded = decodePayload(spec, payload);
+      if (!decoded.ok) {
+        this.#reject(arrival, decoded.reason, `${metric.name}: ${decoded.detail}`);
+        continue;
+      }
+      const series = this.#series.resolve(metric.name, labels);
+      if (series === undefined) {
+        this.#reject(arrival, "series_cap", `${metric.name} has as many series as it may`);
+        continue;
+      }
+      const reading = {
+        series,
+        sourceTimeMs: decoded.timeMs === null ? this.#guard.nowMs() : decoded.timeMs + decoded.timeSubMsNs / 1e6,
+        value: decoded.value,
+        quality: decoded.quality,
+        hasOwnTime: decoded.timeMs !== null,
+        isRetained: arrival.isRetained,
+        arrivedMonotonicMs: arrival.arrivedMonotonicMs,
+      };
+      if (this.#isChoked) {
+        this.#handle(this.#intake.judge(reading, false));
+        return Promise.reject(new Error("the store takes no writes"));
+      }
+      const rejection = this.#intake.accept(reading, (outcomes) => this.#handle(outcomes));
+      if (rejection !== undefined) this.#quarantined(arrival, rejection, `time ${reading.sourceTimeMs}`);
+    }
+    return this.#whenDurable(arrival.qos);
+  }
+
+  /** A reading of the gateway's own sensors; nobody waits for it. */
+  receiveHost(sensor: HostSensor, labels: Readonly<Record<string, string>>, value: number, timeMs: number): void {
+    const metric = this.#hostMetrics.get(sensor);
+    if (metric === undefined || this.#isChoked) return;
+    const series = this.#series.resolve(metric.name, { ...labels, site: this.#options.config.site });
+    if (series === undefined) return this.#ledger.reject("series_cap");
+    this.#intake.accept(
+      {
+        series,
+        sourceTimeMs: timeMs,
+        value,
+        quality: "good",
+        hasOwnTime: true,
+        isRetained: false,
+        arrivedMonotonicMs: this.#options.clock.monotonicMs(),
+      },
+      (outcomes) => this.#handle(outcomes),
+    );
+    this.#commits.request(LAZY_COMMIT_MS);
+  }
+
+  /** Ends latched alarms whose condition is over; those that still hold are refused. */
+  resetAlarms(which: { readonly id: string } | "all"): Omit<ResetResult, "outcomes"> {
+    const { outcomes, resetIds, refusedIds } = this.#rules.reset(which);
+    this.#handle(outcomes);
+    return { resetIds, refusedIds };
+  }
+
+  /**
+   * Orderly stop: sends the open panes, waits up to `drainMs` for central to hold everything, and leaves the rest in the
+   * outbox. Inputs must have stopped.
+   */
+  async stop(drainMs: number): Promise<void> {
+    this.#isStopping = true;
+    this.#isEmissionDue = true;
+    await this.#commits.flush();
+    this.#uplink.wake();
+    const { clock } = this.#options;
+    const deadlineMs = clock.monotonicMs() + drainMs;
+    while (this.#uplink.isUp && !this.#outbox.isEmpty && clock.monotonicMs() < deadlineMs) {
+      await pause(clock, 20);
+      await this.#commits.flush();
+    }
+    for (const timer of this.#timers) timer.cancel();
+    this.#uplink.stop();
+    await this.#commits.flush();
+    await this.#commits.stop();
+  }
+
+  /** Everything that `millrace-agent status` and the status page show. */
+  status(): AgentStatus {
+    const { config, clock } = this.#options;
+    const { totals } = this.#ledger;
+    const lanes = Object.fromEntries(LANES.map((lane) => [lane, this.#queue.lane(lane)] as const));
+    const queuedReadings = this.#queuedReadings();
+    return {
+      agent: config.agent,
+      site: config.site,
+      storeId: this.#queue.storeId,
+      epoch: this.#queue.epoch,
+      ledger: {
+        ...totals,
+        pending: totals.received - this.#committedReceived,
+        open: this.#openReadings(),
+        queued: queuedReadings,
+      },
+      link: this.#uplink.status(),
+      lanes,
+      series: this.#series.count,
+      watermarkMs: this.#outbox.watermarkMs,
+      clock: { isSynchronised: this.#guard.isSynchronised, nowMs: clock.nowMs() },
+      alarms: this.#rules.activeAlarms(),
+      store: { failure: this.#commits.failure ?? null },
+      quarantine: this.#quarantine.recent(),
+      dedupe: { keys: this.#deduplicator.keyCount, forgotten: this.#deduplicator.forgottenCount },
+    };
+  }
+
+  get #isChoked(): boolean {
+    return this.#commits.isFailing && this.#redo.rowCount >= UNDURABLE_READINGS_MAX;
+  }
+
+  #tick(): void {
+    const { clock, config } = this.#options;
+    this.#handle(this.#rules.onTick(this.#guard.nowMs()));
+    this.#isEmissionDue = true;
+    this.#commits.request(this.#hasLiveRows() ? 0 : LAZY_COMMIT_MS);
+    this.#timers = [clock.after(config.commit.liveIntervalMs, () => this.#tick())];
+  }
+
+  #hasLiveRows(): boolean {
+    if (!this.#isLinkLive) return false;
+    return this.#options.pipeline.metrics.some(
+      (metric) => metric.isLive && (this.#intake.tables.get(metric.name)?.rowCount ?? 0) > 0,
+    );
+  }
+
+  /** Panes go to the live lane; an outage has to last before backfill begins. */
+  get #isLinkLive(): boolean {
+    return this.#uplink.downForMs < BACKFILL_AFTER_MS;
+  }
+
+  /** Commands first, and at once; events go with the next commit, which is at once too. */
+  #handle(outcomes: readonly Outcome[]): void {
+    if (outcomes.length === 0) return;
+    for (const outcome of outcomes) {
+      if (outcome.type === "publish") this.#publish(outcome);
+    }
+    for (const outcome of outcomes) {
+      if (outcome.type !== "event") continue;
+      this.#alarms.push(outcome.event);
+      if (outcome.isActionStep) this.#audits.push({ atMs: this.#options.clock.nowMs(), ...outcome.event });
+      const { command, action } = outcome.event;
+      if (command !== null && action === "commanded" && command.attempt === 1) {
+        this.#options.metrics.histogram("millrace_agent_action_seconds").observe(command.latencyMs / 1000, { rule: outcome.event.rule });
+      }
+    }
+    this.#mustCheckpointRules = true;
+    this.#commits.requestNow();
+  }
+
+  #publish({ topic, payload, commandId }: PublishOutcome): void {
+    this.#options.publish(topic, payload).catch((error: unknown) => {
+      this.#options.log.error("cannot publish a command", { topic, error });
+      this.#handle(this.#rules.onPublishFailed(commandId, this.#guard.nowMs()));
+    });
+  }
+
+  #rejectPayload(arrival: Arrival, reason: RejectionReason, detail: string): Promise<void> | undefined {
+    this.#reject(arrival, reason, detail);
+    return this.#whenDurable(arrival.qos);
+  }
+
+  #reject(arrival: Arrival, reason: RejectionReason, detail: string): void {
+    this.#ledger.reject(reason);
+    this.#quarantined(arrival, reason, detail);
+  }
+
+  #quarantined(arrival: Arrival, reason: RejectionReason, detail: string): void {
+    const { topic, client, payload } = arrival;
+    this.#quarantine.add({ atMs: this.#options.clock.nowMs(), topic, client, reason, detail }, payload);
+    this.#options.log.repeated(`rejected:${reason}`, "rejected a payload", { reason, topic, client, detail });
+  }
+
+  #whenDurable(qos: number): Promise<void> | undefined {
+    if (qos === 0) {
+      this.#commits.request(LAZY_COMMIT_MS);
+      return undefined;
+    }
+    this.#waiting ??= Promise.withResolvers<void>();
+    this.#commits.requestNow();
+    return this.#waiting.promise;
+  }
+
+  async #markSent(lane: Lane, sequence: number): Promise<void> {
+    this.#queue.markSent(this.#extraChanges, lane, sequence);
+    this.#waiting ??= Promise.withResolvers<void>();
+    this.#commits.requestNow();
+    await this.#waiting.promise;
+  }
+
+  async #welcomed(epoch: number, marks: Readonly<Record<Lane, number>>): Promise<void> {
+    const changes = this.#extraChanges;
+    if (epoch !== this.#queue.epoch) this.#queue.assignEpoch(changes, epoch);
+    for (const lane of LANES) this.#outbox.adopt(changes, lane, marks[lane]);
+    await this.#commits.flush();
+  }
+
+  #heartbeat() {
+    const status = this.status();
+    const { rejected, ...counts } = status.ledger;
+    const rejectedTotal = Object.values(rejected).reduce((sum, count) => sum + count, 0);
+    return {
+      frontier: this.#outbox.frontier(),
+      ledger: { ...counts, rejected: rejectedTotal },
+      status: {
+        program: this.#options.program,
+        series: status.series,
+        alarms: status.alarms.length,
+        isClockSynchronised: status.clock.isSynchronised,
+        storeFailure: status.store.failure ?? "",
+        queuedBatches: LANES.reduce((sum, lane) => sum + this.#queue.lane(lane).queuedBatches, 0),
+        queuedBytes: LANES.reduce((sum, lane) => sum + this.#queue.lane(lane).queuedBytes, 0),
+      },
+    };
+  }
+
+  #queuedReadings(): number {
+    return LANES.reduce((sum, lane) => sum + this.#queue.lane(lane).queuedReadings, 0);
+  }
+
+  #openReadings(): number {
+    let count = 0;
+    for (const table of this.#intake.tables.values()) count += table.readingCount;
+    return count;
+  }
+
+  /** Gathers one group commit. Whatever it takes out of memory is in `changes`, which are retried until durable. */
+  #collect(): CommitWork {
+    const changes: Change[] = this.#extraChanges;
+    this.#extraChanges = [];
+    const waiting = this.#waiting;
+    this.#waiting = undefined;
+
+    for (const { index, metric, labels } of this.#series.takeUndurable()) {
+      changes.push(putJson(seriesStoreKey(index), { metric, labels }));
+    }
+    this.#quarantine.drainInto(changes);
+    this.#collectAlarms(changes);
+    const received = this.#ledger.totals.received;
+    this.#collectEmission(changes);
+    if (this.#uplink.isUp) this.#outbox.markNextSent(changes);
+    this.#outbox.drainInto(changes);
+    const isLedgerChanged = received !== this.#committedReceived;
+    if (this.#redo.rowCount > 0 || isLedgerChanged || changes.length > 0) {
+      this.#redoLog.append(changes, this.#redo, this.#options.clock.nowMs(), this.#ledger.totals);
+    }
+    this.#collectCheckpoints(changes);
+    const appended = this.#outbox.appended();
+    return {
+      changes,
+      durable: () => {
+        this.#committedReceived = received;
+        this.#outbox.durable(appended);
+        waiting?.resolve();
+        this.#uplink.wake();
+      },
+    };
+  }
+
+  #collectAlarms(changes: Change[]): void {
+    this.#outbox.appendAlarms(changes, this.#alarms);
+    this.#alarms = [];
+    for (const audit of this.#audits) {
+      this.#auditNumber += 1;
+      changes.push(putJson(numberKey(PREFIX.audit, this.#auditNumber), audit));
+    }
+    this.#audits = [];
+  }
+
+  /** Seals what the panes have gained: live metrics at once while the link is up, complete panes otherwise. */
+  #collectEmission(changes: Change[]): void {
+    const nowMs = this.#options.clock.monotonicMs();
+    const isLive = this.#isLinkLive;
+    const intervalMs = isLive ? 0 : BACKFILL_INTERVAL_MS;
+    if (!this.#isEmissionDue || (nowMs - this.#emittedAtMs < intervalMs && !this.#isStopping)) return;
+    this.#isEmissionDue = false;
+    this.#emittedAtMs = nowMs;
+    const { watermarkMs, isIdle } = this.#watermarks.watermark(this.#guard.nowMs());
+    const sealed: SealedWatermark = { watermarkMs, isIdle, isClockSynchronised: this.#guard.isSynchronised };
+    const sections: PaneRows[] = [];
+    for (const metric of this.#options.pipeline.metrics) {
+      const table = this.#intake.tables.get(metric.name);
+      if (table === undefined || table.rowCount === 0) continue;
+      const { paneMs } = table.layout;
+      const takesAll =
+        this.#isStopping || (isLive && metric.isLive) || table.rowCount > PANE_ROWS_MAX / 2;
+      const rows = table.take(
+        (series) => this.#series.get(series).labels,
+        takesAll
+          ? undefined
+          : (series, startMs) =>
+              startMs + paneMs <= (watermarkMs ?? Number.NEGATIVE_INFINITY) ||
+              startMs + paneMs <= this.#seriesWatermarkMs(series),
+      );
+      if (rows.rowCount > 0) sections.push(rows);
+    }
+    if (sections.length === 0) return this.#outbox.advance(sealed);
+    this.#outbox.appendPanes(changes, isLive ? "live" : "backfill", sections, sealed);
+    this.#forgetCheckpointed(changes, sections);
+    this.#checkpointedAtMs = Number.NEGATIVE_INFINITY;
+  }
+
+  #seriesWatermarkMs(series: number): number {
+    const maxTimeMs = this.#watermarks.maxTimeMs(series) ?? Number.NEGATIVE_INFINITY;
+    return maxTimeMs - this.#options.config.limits.outOfOrdernessMs;
+  }
+
+  #forgetCheckpointed(changes: Change[], sections: readonly PaneRows[]): void {
+    if (this.#checkpointedPanes.size === 0) return;
+    for (const rows of sections) {
+      for (let row = 0; row < rows.rowCount; row += 1) {
+        const series = this.#series.resolve(rows.metric, rows.series[rows.seriesIndex[row]]);
+        if (series === undefined) continue;
+        const name = paneName(series.index, rows.startMs[row]);
+        if (!this.#checkpointedPanes.delete(name)) continue;
+        changes.push({ type: "del", key: paneKey(series.index, rows.startMs[row]) });
+      }
+    }
+  }
+
+  /** The parts of the checkpoint that are due; each names the redo entry that it stands after. */
+  #collectCheckpoints(changes: Change[]): void {
+    const { clock, config } = this.#options;
+    const nowMs = clock.monotonicMs();
+    const from = this.#redoLog.next;
+    if (nowMs - this.#checkpointedAtMs >= config.commit.checkpointIntervalMs && this.#redoLog.hasGrownSince("panes")) {
+      this.#checkpointedAtMs = nowMs;
+      for (const table of this.#intake.tables.values()) this.#checkpointPanes(changes, table.checkpoint((index) => this.#series.get(index).labels));
+      const { frontierNumber, watermarkMs } = this.#outbox;
+      changes.push(putJson(checkpointKey("panes"), { from, frontierNumber, watermarkMs }));
+      this.#redoLog.checkpointed("panes", from);
+    }
+    const isSlowDue = nowMs - this.#slowCheckpointAtMs >= SLOW_CHECKPOINT_INTERVAL_MS;
+    if (this.#mustCheckpointRules || (isSlowDue && this.#redoLog.hasGrownSince("rules"))) {
+      this.#mustCheckpointRules = false;
+      changes.push(putJson(checkpointKey("rules"), { from, state: this.#rules.export() }));
+      this.#redoLog.checkpointed("rules", from);
+    }
+    if (isSlowDue && this.#redoLog.hasGrownSince("watermarks")) {
+      this.#slowCheckpointAtMs = nowMs;
+      changes.push(putJson(checkpointKey("watermarks"), { from, state: this.#watermarks.export() }));
+      this.#redoLog.checkpointed("watermarks", from);
+      void this.#carryKeys();
+    }
+  }
+
+  #checkpointPanes(changes: Change[], rows: PaneRows): void {
+    const { stride } = rows.layout;
+    for (let row = 0; row < rows.rowCount; row += 1) {
+      const series = this.#series.resolve(rows.metric, rows.series[rows.seriesIndex[row]]);
+      if (series === undefined) continue;
+      const state = rows.state.slice(row * stride, (row + 1) * stride);
+      changes.push({
+        type: "put",
+        key: paneKey(series.index, rows.startMs[row]),
+        value: new Uint8Array(state.buffer, state.byteOffset, state.byteLength),
+      });
+      this.#checkpointedPanes.add(paneName(series.index, rows.startMs[row]));
+    }
+  }
+
+  /** Trims the redo log: entries past the dedupe horizon go, the keys in them that still count are carried on. */
+  async #carryKeys(): Promise<void> {
+    const { store, clock, config, log } = this.#options;
+    try {
+      await this.#redoLog.trim({
+        store,
+        olderThanMs: clock.nowMs() - config.limits.dedupeHorizonMs,
+        isRemembered: (row) => this.#deduplicator.isRemembered(row.series, row.timeMs),
+        carry: this.#redo,
+        push: (change) => this.#extraChanges.push(change),
+      });
+    } catch (error) {
+      log.repeated("redo_trim", "cannot trim the redo log", { error });
+    }
+  }
+}
+
+interface AgentParts {
+  readonly queue: BatchQueue;
+  readonly ledger: Ledger;
+  readonly guard: ClockGuard;
+  readonly series: SeriesRegistry;
+  readonly rules: RuleEngine;
+  readonly watermarks: SeriesWatermarks;
+  readonly deduplicator: Deduplicator;
+  readonly intake: ReadingIntake;
+  readonly redo: RedoBuffer;
+  readonly redoLog: RedoLog;
+  readonly quarantine: Quarantine;
+  readonly auditNumber: number;
+  readonly checkpointedPanes: Set<string>;
+  readonly frontierNumber: number;
+  readonly watermarkMs: number | null;
+}
+
+export interface AgentStatus {
+  readonly agent: string;
+  readonly site: string;
+  readonly storeId: string;
+  readonly epoch: number;
+  readonly ledger: Ledger["totals"] & { readonly pending: number; readonly open: number; readonly queued: number };
+  readonly link: ReturnType<Uplink["status"]>;
+  readonly lanes: Readonly<Record<string, ReturnType<BatchQueue["lane"]>>>;
+  readonly series: number;
+  readonly watermarkMs: number | null;
+  readonly clock: { readonly isSynchronised: boolean; readonly nowMs: number };
+  readonly alarms: readonly AlarmEvent[];
+  readonly store: { readonly failure: string | null };
+  readonly quarantine: ReturnType<Quarantine["recent"]>;
+  readonly dedupe: { readonly keys: number; readonly forgotten: number };
+}
+
+function pause(clock: Clock, delayMs: number): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  clock.after(delayMs, resolve);
+  return promise;
+}

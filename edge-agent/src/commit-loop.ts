@@ -1,0 +1,129 @@
+import type { Change, Store } from "@millrace/queue";
+import { type Backoff, createBackoff, type Clock, type Logger, type Random, type Timer } from "@millrace/runtime";
+
+/** One group commit: its changes, and what follows once they are durable. */
+export interface CommitWork {
+  readonly changes: readonly Change[];
+  durable(): void;
+}
+
+export interface CommitLoopOptions {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  /** Gathers everything that waits; called when a commit begins, never while one is under way. */
+  collect(): CommitWork;
+}
+
+/** Wait of an urgent commit, so that what arrives together is committed together. */
+const GATHER_MS = 1;
+
+/**
+ * Group commit: one synced write at a time, carrying all that gathered since the last. At once while acknowledgements
+ * or alarms wait. A write that fails is tried again with the very same changes until it succeeds: what they hold has
+ * left memory already. Meanwhile nothing is acknowledged and `isFailing` tells the inputs to pause.
+ */
+export class CommitLoop {
+  readonly #options: CommitLoopOptions;
+  readonly #backoff: Backoff;
+  #timer: Timer | undefined;
+  #dueAtMs = Number.POSITIVE_INFINITY;
+  #running: Promise<void> | undefined;
+  #isStopped = false;
+  #failure: string | undefined;
+
+  constructor(options: CommitLoopOptions) {
+    this.#options = options;
+    this.#backoff = createBackoff({ random: options.random, firstMs: 100, maxMs: 5_000 });
+  }
+
+  get isFailing(): boolean {
+    return this.#failure !== undefined;
+  }
+
+  get failure(): string | undefined {
+    return this.#failure;
+  }
+
+  /** A commit within `withinMs`; the earliest request counts. */
+  request(withinMs: number): void {
+    if (this.#isStopped) return;
+    const dueAtMs = this.#options.clock.monotonicMs() + withinMs;
+    if (dueAtMs >= this.#dueAtMs) return;
+    this.#dueAtMs = dueAtMs;
+    if (this.#running === undefined) this.#arm();
+  }
+
+  requestNow(): void {
+    this.request(GATHER_MS);
+  }
+
+  /** Commits what waits now and resolves when it is durable. */
+  async flush(): Promise<void> {
+    await this.#settle();
+    await this.#run();
+  }
+
+  /** No further commits, not even the one that is being retried. */
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    this.#disarm();
+    await this.#settle();
+  }
+
+  async #settle(): Promise<void> {
+    while (this.#running !== undefined) await this.#running.catch(() => undefined);
+  }
+
+  #arm(): void {
+    this.#timer?.cancel();
+    const delayMs = Math.max(0, this.#dueAtMs - this.#options.clock.monotonicMs());
+    this.#timer = this.#options.clock.after(delayMs, () => void this.#run());
+  }
+
+  #disarm(): void {
+    this.#timer?.cancel();
+    this.#timer = undefined;
+  }
+
+  #run(): Promise<void> {
+    if (this.#running !== undefined) return this.#running;
+    this.#disarm();
+    this.#dueAtMs = Number.POSITIVE_INFINITY;
+    this.#running = this.#commit().finally(() => {
+      this.#running = undefined;
+      if (this.#dueAtMs !== Number.POSITIVE_INFINITY && !this.#isStopped) this.#arm();
+    });
+    return this.#running;
+  }
+
+  async #commit(): Promise<void> {
+    const work = this.#options.collect();
+    if (work.changes.length > 0) await this.#writeUntilDurable(work.changes);
+    if (!this.isFailing) work.durable();
+  }
+
+  async #writeUntilDurable(changes: readonly Change[]): Promise<void> {
+    for (;;) {
+      try {
+        await this.#options.store.commit(changes, { isSync: true });
+        if (this.#failure !== undefined) this.#options.log.info("the store takes writes again");
+        this.#failure = undefined;
+        this.#backoff.reset();
+        return;
+      } catch (error) {
+        this.#failure = error instanceof Error ? error.message : String(error);
+        this.#options.log.repeated("store_write", "cannot commit: inputs pause, rules go on", { error });
+        if (this.#isStopped) return;
+        await this.#pause(this.#backoff.nextMs());
+      }
+    }
+  }
+
+  #pause(delayMs: number): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#options.clock.after(delayMs, resolve);
+    return promise;
+  }
+}

@@ -1,0 +1,138 @@
+/** What a reading's key says of it: new, seen before, or older than what is still remembered. */
+export type KeyVerdict = "fresh" | "duplicate" | "undeduplicated";
+
+interface SeriesKeys {
+  /** Source times, ascending, from `head` to `end`; equal times stand side by side with their values. */
+  timesMs: Float64Array;
+  values: Float64Array;
+  head: number;
+  end: number;
+  maxTimeMs: number;
+  /** Keys older than this have been forgotten. */
+  floorMs: number;
+}
+
+const FIRST_CAPACITY = 16;
+
+/**
+ * Remembers (source time, value) of each series for `horizonMs` of event time, so that a reading delivered twice counts
+ * once. The same time with another value is another reading. In order, a key costs one append; out of order, a binary
+ * search. At most `keysMax` keys in all: beyond it a series forgets its own oldest, and says so by `undeduplicated`.
+ */
+export class Deduplicator {
+  readonly #horizonMs: number;
+  readonly #keysMax: number;
+  readonly #series: (SeriesKeys | undefined)[] = [];
+  #keyCount = 0;
+  #forgottenCount = 0;
+
+  constructor(options: { readonly horizonMs: number; readonly keysMax: number }) {
+    this.#horizonMs = options.horizonMs;
+    this.#keysMax = options.keysMax;
+  }
+
+  get keyCount(): number {
+    return this.#keyCount;
+  }
+
+  /** Keys dropped because `keysMax` was reached. */
+  get forgottenCount(): number {
+    return this.#forgottenCount;
+  }
+
+  /** Judges the key and, unless it is a duplicate, remembers it. `timeMs` is at the source's full resolution. */
+  judge(series: number, timeMs: number, value: number): KeyVerdict {
+    const keys = (this.#series[series] ??= emptyKeys());
+    if (timeMs > keys.maxTimeMs) {
+      keys.maxTimeMs = timeMs;
+      this.#insert(keys, keys.end, timeMs, value);
+      this.#expire(keys);
+      return "fresh";
+    }
+    if (timeMs < keys.floorMs || timeMs < keys.maxTimeMs - this.#horizonMs) return "undeduplicated";
+    let at = firstAtOrAfter(keys, timeMs);
+    for (; at < keys.end && keys.timesMs[at] === timeMs; at += 1) {
+      if (keys.values[at] === value) return "duplicate";
+    }
+    this.#insert(keys, at, timeMs, value);
+    return "fresh";
+  }
+
+  /** Whether this key would still be recognised: what a trimmed redo entry must carry on. */
+  isRemembered(series: number, timeMs: number): boolean {
+    const keys = this.#series[series];
+    return keys !== undefined && timeMs >= keys.floorMs && timeMs >= keys.maxTimeMs - this.#horizonMs;
+  }
+
+  #insert(keys: SeriesKeys, at: number, timeMs: number, value: number): void {
+    if (keys.end === keys.timesMs.length) at -= makeRoom(keys);
+    if (at < keys.end) {
+      keys.timesMs.copyWithin(at + 1, at, keys.end);
+      keys.values.copyWithin(at + 1, at, keys.end);
+    }
+    keys.timesMs[at] = timeMs;
+    keys.values[at] = value;
+    keys.end += 1;
+    this.#keyCount += 1;
+    if (this.#keyCount > this.#keysMax) {
+      this.#forgottenCount += 1;
+      this.#dropOldest(keys);
+    }
+  }
+
+  #expire(keys: SeriesKeys): void {
+    const oldestMs = keys.maxTimeMs - this.#horizonMs;
+    while (keys.head < keys.end && keys.timesMs[keys.head] < oldestMs) {
+      keys.head += 1;
+      this.#keyCount -= 1;
+    }
+  }
+
+  /** Forgets every key of the oldest time: half of a time's keys would let its duplicates pass as fresh. */
+  #dropOldest(keys: SeriesKeys): void {
+    const oldestMs = keys.timesMs[keys.head];
+    while (keys.head < keys.end && keys.timesMs[keys.head] === oldestMs) {
+      keys.head += 1;
+      this.#keyCount -= 1;
+    }
+    keys.floorMs = keys.head < keys.end ? keys.timesMs[keys.head] : oldestMs + 1;
+  }
+}
+
+function emptyKeys(): SeriesKeys {
+  return {
+    timesMs: new Float64Array(FIRST_CAPACITY),
+    values: new Float64Array(FIRST_CAPACITY),
+    head: 0,
+    end: 0,
+    maxTimeMs: Number.NEGATIVE_INFINITY,
+    floorMs: Number.NEGATIVE_INFINITY,
+  };
+}
+
+/** Slides the live keys to the front, or doubles the arrays when they are mostly live. Returns how far they moved. */
+function makeRoom(keys: SeriesKeys): number {
+  const moved = keys.head;
+  const liveCount = keys.end - keys.head;
+  const capacity = liveCount > keys.timesMs.length / 2 ? keys.timesMs.length * 2 : keys.timesMs.length;
+  const timesMs = new Float64Array(capacity);
+  const values = new Float64Array(capacity);
+  timesMs.set(keys.timesMs.subarray(keys.head, keys.end));
+  values.set(keys.values.subarray(keys.head, keys.end));
+  keys.timesMs = timesMs;
+  keys.values = values;
+  keys.head = 0;
+  keys.end = liveCount;
+  return moved;
+}
+
+function firstAtOrAfter(keys: SeriesKeys, timeMs: number): number {
+  let low = keys.head;
+  let high = keys.end;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (keys.timesMs[middle] < timeMs) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}

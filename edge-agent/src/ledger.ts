@@ -1,0 +1,87 @@
+/** Why a reading did not enter a pane. Closed: the names are in metrics, the status and `docs/metrics.md`. */
+export const REJECTION_REASONS = [
+  "malformed",
+  "oversized",
+  "not_finite",
+  "bad_time",
+  "unknown_topic",
+  "future",
+  "before_floor",
+  "wrong_site",
+  "series_cap",
+  "pane_cap",
+] as const;
+export type RejectionReason = (typeof REJECTION_REASONS)[number];
+
+/** The agent's loss ledger, in readings, since its store was made. */
+export interface LedgerTotals {
+  received: number;
+  aggregated: number;
+  /** Read by rules only: the metric is in no window. */
+  ruleOnly: number;
+  duplicate: number;
+  rejected: Record<RejectionReason, number>;
+  /** Acknowledged by central. */
+  forwarded: number;
+  /** Given up to stay within `outbox.bytesMax`. */
+  evicted: number;
+  /** Lost to damage of the store. */
+  damaged: number;
+}
+
+/**
+ * Counters that add up, at two stages:
+ *
+ *   received   = aggregated + ruleOnly + duplicate + Σ rejected                  (+ pending: not yet durable)
+ *   aggregated = open (in panes) + queued (in the outbox) + forwarded + evicted + damaged
+ *
+ * A payload that cannot be decoded counts as one reading.
+ */
+export class Ledger {
+  readonly totals: LedgerTotals;
+
+  constructor(totals?: LedgerTotals) {
+    this.totals = totals ?? {
+      received: 0,
+      aggregated: 0,
+      ruleOnly: 0,
+      duplicate: 0,
+      rejected: noRejections(),
+      forwarded: 0,
+      evicted: 0,
+      damaged: 0,
+    };
+  }
+
+  reject(reason: RejectionReason): void {
+    this.totals.received += 1;
+    this.totals.rejected[reason] += 1;
+  }
+
+  static parse(value: unknown): Ledger {
+    const ledger = new Ledger();
+    if (typeof value !== "object" || value === null) return ledger;
+    const stored: Partial<LedgerTotals> = value;
+    const { totals } = ledger;
+    for (const name of ["received", "aggregated", "ruleOnly", "duplicate", "forwarded", "evicted", "damaged"] as const) {
+      totals[name] = stored[name] ?? 0;
+    }
+    for (const reason of REJECTION_REASONS) totals.rejected[reason] = stored.rejected?.[reason] ?? 0;
+    return ledger;
+  }
+}
+
+function noRejections(): Record<RejectionReason, number> {
+  return {
+    malformed: 0,
+    oversized: 0,
+    not_finite: 0,
+    bad_time: 0,
+    unknown_topic: 0,
+    future: 0,
+    before_floor: 0,
+    wrong_site: 0,
+    series_cap: 0,
+    pane_cap: 0,
+  };
+}

@@ -1,0 +1,131 @@
+import type { PipelineMetric } from "@millrace/config";
+import type { Outcome, RuleEngine } from "@millrace/detect";
+import type { Clock } from "@millrace/runtime";
+import { paneLayout, PaneTable, type Quality, type SeriesWatermarks } from "@millrace/stream";
+import type { ClockGuard } from "./clock-guard.ts";
+import type { Deduplicator } from "./deduplicator.ts";
+import type { Ledger, RejectionReason } from "./ledger.ts";
+import { REDO_FLAG, type RedoBuffer, type RedoRow } from "./redo-entry.ts";
+import type { Series } from "./series-registry.ts";
+
+/** A decoded reading on its way in. */
+export interface IncomingReading {
+  readonly series: Series;
+  /** At the source's full resolution; may carry a fraction. */
+  readonly sourceTimeMs: number;
+  readonly value: number;
+  readonly quality: Quality;
+  readonly hasOwnTime: boolean;
+  readonly isRetained: boolean;
+  readonly arrivedMonotonicMs: number;
+}
+
+export interface ReadingIntakeOptions {
+  readonly metrics: readonly PipelineMetric[];
+  readonly clock: Clock;
+  readonly guard: ClockGuard;
+  readonly deduplicator: Deduplicator;
+  readonly rules: RuleEngine;
+  readonly watermarks: SeriesWatermarks;
+  readonly ledger: Ledger;
+  readonly redo: RedoBuffer;
+  readonly rowsMax: number;
+}
+
+const QUALITIES = ["good", "uncertain", "bad"] as const;
+
+/**
+ * One reading's way into memory: guard, deduplication, rules, pane, redo. Rules come before the pane, and neither waits
+ * for the disk. The same steps, without guard and deduplication, replay the redo log after a crash.
+ */
+export class ReadingIntake {
+  readonly #options: ReadingIntakeOptions;
+  /** One table per metric that is in a window. */
+  readonly tables = new Map<string, PaneTable>();
+
+  constructor(options: ReadingIntakeOptions) {
+    this.#options = options;
+    for (const { name, paneMs, accumulate } of options.metrics) {
+      if (paneMs === null) continue;
+      this.tables.set(name, new PaneTable(name, paneLayout(paneMs, accumulate), { rowsMax: options.rowsMax }));
+    }
+  }
+
+  /** Takes the reading in, or says why not. What the rules ask for goes to `onOutcomes` before anything else happens. */
+  accept(reading: IncomingReading, onOutcomes: (outcomes: readonly Outcome[]) => void): RejectionReason | undefined {
+    const { guard, deduplicator, ledger, redo } = this.#options;
+    const verdict = guard.judge(reading.sourceTimeMs);
+    if (verdict !== "plausible") {
+      ledger.reject(verdict);
+      return verdict;
+    }
+    const { series, sourceTimeMs, value, quality, hasOwnTime } = reading;
+    const keyVerdict = hasOwnTime ? deduplicator.judge(series.index, sourceTimeMs, value) : "fresh";
+    ledger.totals.received += 1;
+    if (keyVerdict === "duplicate") {
+      ledger.totals.duplicate += 1;
+      return undefined;
+    }
+    let flags: number = QUALITIES.indexOf(quality);
+    if (hasOwnTime) flags |= REDO_FLAG.hasOwnTime;
+    if (keyVerdict === "undeduplicated") flags |= REDO_FLAG.undeduplicated;
+    onOutcomes(this.judge(reading, false));
+    const fate = this.#aggregate(series, sourceTimeMs, value, flags);
+    if (fate === "pane_cap") {
+      ledger.totals.rejected.pane_cap += 1;
+      return fate;
+    }
+    ledger.totals[fate] += 1;
+    redo.add(series.index, sourceTimeMs, value, flags);
+    return undefined;
+  }
+
+  /** The rules alone: also when the reading itself cannot be taken in because the disk takes no writes. */
+  judge(reading: IncomingReading, isReplayed: boolean): readonly Outcome[] {
+    const { series, sourceTimeMs, value, quality, isRetained, arrivedMonotonicMs } = reading;
+    const { rules, guard, clock } = this.#options;
+    if (!rules.watches(series.metric)) return [];
+    return rules.onReading(
+      series.index,
+      { metric: series.metric, labels: series.labels, timeMs: Math.floor(sourceTimeMs), value, quality },
+      { nowMs: guard.nowMs(), monotonicMs: clock.monotonicMs(), arrivedMonotonicMs, isRetained, isReplayed },
+    );
+  }
+
+  /** Replays a row of the redo log, each part of the state from where its checkpoint ends. */
+  replay(row: RedoRow, series: Series, parts: { panes: boolean; watermarks: boolean; rules: boolean }): readonly Outcome[] {
+    const { deduplicator, watermarks, guard } = this.#options;
+    if ((row.flags & REDO_FLAG.hasOwnTime) !== 0) deduplicator.judge(row.series, row.timeMs, row.value);
+    if ((row.flags & REDO_FLAG.keyOnly) !== 0) return [];
+    if (parts.panes) this.#aggregate(series, row.timeMs, row.value, row.flags);
+    // A pane's reading is observed on its way; the others only where the watermarks' own checkpoint is older.
+    else if (parts.watermarks) watermarks.observe(series.index, Math.floor(row.timeMs), guard.nowMs());
+    if (!parts.rules) return [];
+    return this.judge(
+      {
+        series,
+        sourceTimeMs: row.timeMs,
+        value: row.value,
+        quality: QUALITIES[row.flags & REDO_FLAG.qualityMask],
+        hasOwnTime: true,
+        isRetained: false,
+        arrivedMonotonicMs: 0,
+      },
+      true,
+    );
+  }
+
+  #aggregate(series: Series, sourceTimeMs: number, value: number, flags: number): "aggregated" | "ruleOnly" | "pane_cap" {
+    const { watermarks, guard } = this.#options;
+    const timeMs = Math.floor(sourceTimeMs);
+    watermarks.observe(series.index, timeMs, guard.nowMs());
+    const table = this.tables.get(series.metric);
+    if (table === undefined) return "ruleOnly";
+    const quality = QUALITIES[flags & REDO_FLAG.qualityMask];
+    const isTaken =
+      quality === "good" ? table.add(series.index, timeMs, value) : table.addBeside(series.index, timeMs, quality);
+    if (!isTaken) return "pane_cap";
+    if ((flags & REDO_FLAG.undeduplicated) !== 0) table.addBeside(series.index, timeMs, "undeduplicated");
+    return "aggregated";
+  }
+}

@@ -1,0 +1,65 @@
+import { type Labels, seriesKey } from "@millrace/stream";
+
+/** A series of this agent: its index is stable for the life of the store. */
+export interface Series {
+  readonly index: number;
+  readonly metric: string;
+  readonly labels: Labels;
+}
+
+/**
+ * Numbers the series in order of first sight. At most `seriesPerMetricMax` for each metric: a sensor that invents topics
+ * must not fill the memory. New definitions wait until the commit that first uses them takes them along.
+ */
+export class SeriesRegistry {
+  readonly #seriesPerMetricMax: number;
+  readonly #series: Series[] = [];
+  readonly #indexByKey = new Map<string, number>();
+  readonly #countByMetric = new Map<string, number>();
+  #undurable: Series[] = [];
+
+  constructor(options: { readonly seriesPerMetricMax: number }) {
+    this.#seriesPerMetricMax = options.seriesPerMetricMax;
+  }
+
+  get count(): number {
+    return this.#series.length;
+  }
+
+  get(index: number): Series {
+    return this.#series[index];
+  }
+
+  has(index: number): boolean {
+    return index < this.#series.length;
+  }
+
+  /** The series, made when new; `undefined` when the metric has as many as it may. */
+  resolve(metric: string, labels: Labels): Series | undefined {
+    const known = this.#indexByKey.get(seriesKey(metric, labels));
+    if (known !== undefined) return this.#series[known];
+    if ((this.#countByMetric.get(metric) ?? 0) >= this.#seriesPerMetricMax) return undefined;
+    const series = { index: this.#series.length, metric, labels };
+    this.#remember(series);
+    this.#undurable.push(series);
+    return series;
+  }
+
+  /** Definitions that no commit has taken yet. */
+  takeUndurable(): readonly Series[] {
+    const taken = this.#undurable;
+    this.#undurable = [];
+    return taken;
+  }
+
+  /** Takes back a stored definition; they come in order of their indexes, without gaps. */
+  restore(metric: string, labels: Labels): void {
+    this.#remember({ index: this.#series.length, metric, labels });
+  }
+
+  #remember(series: Series): void {
+    this.#series.push(series);
+    this.#indexByKey.set(seriesKey(series.metric, series.labels), series.index);
+    this.#countByMetric.set(series.metric, (this.#countByMetric.get(series.metric) ?? 0) + 1);
+  }
+}

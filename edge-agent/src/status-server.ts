@@ -1,0 +1,119 @@
+import { type Health, type Metrics, toListenError } from "@millrace/runtime";
+import fastify, { type FastifyInstance } from "fastify";
+import type { Agent, AgentStatus } from "./agent.ts";
+import type { Input, InputStatus } from "./inputs/input.ts";
+
+export interface StatusServerOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly agent: Agent;
+  readonly inputs: readonly Input[];
+  /** Host sensors that this machine lacks, with the reason. */
+  unavailableSensors(): Readonly<Record<string, string>>;
+  readonly metrics: Metrics;
+  readonly health: Health;
+}
+
+/** What `GET /status` answers and `millrace-agent status` prints. */
+export interface StatusPage extends AgentStatus {
+  readonly inputs: readonly InputStatus[];
+  readonly unavailableSensors: Readonly<Record<string, string>>;
+}
+
+/**
+ * The agent's loopback page: `GET /status`, `/metrics` (Prometheus), `/healthz`, `/readyz`, and
+ * `POST /alarms/reset` (`{ "id": "…" }` or `{ "all": true }`) for latched alarms.
+ */
+export class StatusServer {
+  readonly #server: FastifyInstance;
+  readonly #options: StatusServerOptions;
+
+  private constructor(options: StatusServerOptions) {
+    this.#options = options;
+    this.#server = fastify({ forceCloseConnections: true, bodyLimit: 16 * 1024 });
+    this.#addRoutes();
+  }
+
+  static async start(options: StatusServerOptions): Promise<StatusServer> {
+    const server = new StatusServer(options);
+    const { host, port } = options;
+    try {
+      await server.#server.listen({ host, port });
+    } catch (error) {
+      throw toListenError(error, { host, port, purpose: "the status page", setting: "`http.port` in agent.yaml" });
+    }
+    return server;
+  }
+
+  get port(): number {
+    const address = this.#server.server.address();
+    return typeof address === "object" && address !== null ? address.port : this.#options.port;
+  }
+
+  async stop(): Promise<void> {
+    await this.#server.close();
+  }
+
+  #page(): StatusPage {
+    const { agent, inputs, unavailableSensors } = this.#options;
+    return {
+      ...agent.status(),
+      inputs: inputs.map((input) => input.status()),
+      unavailableSensors: unavailableSensors(),
+    };
+  }
+
+  #addRoutes(): void {
+    const { agent, metrics, health } = this.#options;
+    this.#server.get("/status", () => this.#page());
+    this.#server.get("/metrics", async (_request, reply) => {
+      this.#observe(agent.status());
+      const { contentType, text } = await metrics.exposition();
+      return reply.type(contentType).send(text);
+    });
+    for (const [path, kind] of [["/healthz", "alive"], ["/readyz", "ready"]] as const) {
+      this.#server.get(path, (_request, reply) => {
+        const report = health.report(kind);
+        return reply.code(report.isOk ? 200 : 503).send(report);
+      });
+    }
+    this.#server.post("/alarms/reset", (request, reply) => {
+      const which = parseReset(request.body);
+      if (which === undefined) return reply.code(400).send({ error: 'expected { "id": "…" } or { "all": true }' });
+      return reply.send(agent.resetAlarms(which));
+    });
+  }
+
+  /** Brings the metrics that mirror the status up to date, at scrape time. */
+  #observe({ ledger, lanes, link, alarms, watermarkMs, clock }: AgentStatus): void {
+    const { metrics } = this.#options;
+    const readings = metrics.counter("millrace_agent_readings_total");
+    readings.follow(ledger.received, { outcome: "received" });
+    readings.follow(ledger.aggregated, { outcome: "aggregated" });
+    readings.follow(ledger.ruleOnly, { outcome: "rule_only" });
+    readings.follow(ledger.duplicate, { outcome: "duplicate" });
+    readings.follow(ledger.evicted, { outcome: "evicted.outbox_full" });
+    readings.follow(ledger.damaged, { outcome: "evicted.damaged" });
+    for (const [reason, count] of Object.entries(ledger.rejected)) {
+      readings.follow(count, { outcome: `rejected.${reason}` });
+    }
+    metrics.gauge("millrace_agent_readings_pending").set(ledger.pending);
+    metrics.gauge("millrace_agent_alarms_active").set(alarms.length);
+    metrics.gauge("millrace_agent_uplink_connected").set(link.state === "up" ? 1 : 0);
+    let bytes = 0;
+    for (const [lane, state] of Object.entries(lanes)) {
+      metrics.gauge("millrace_agent_outbox_batches").set(state.queuedBatches, { lane });
+      bytes += state.queuedBytes + state.retainedBytes;
+    }
+    metrics.gauge("millrace_agent_outbox_bytes").set(bytes);
+    if (watermarkMs !== null) {
+      metrics.gauge("millrace_agent_watermark_lag_seconds").set((clock.nowMs - watermarkMs) / 1000);
+    }
+  }
+}
+
+function parseReset(body: unknown): { readonly id: string } | "all" | undefined {
+  if (typeof body !== "object" || body === null) return undefined;
+  if ("all" in body && body.all === true) return "all";
+  return "id" in body && typeof body.id === "string" ? { id: body.id } : undefined;
+}

@@ -1,0 +1,54 @@
+import type { PipelineMetric } from "@millrace/config";
+import type { Labels } from "@millrace/stream";
+import type { PayloadSpec } from "@millrace/wire";
+
+/** A metric that a topic feeds, with the labels that the topic gives. */
+export interface Route {
+  readonly metric: PipelineMetric;
+  readonly payload: PayloadSpec;
+  readonly labels: Labels;
+}
+
+/** Topics remembered with their routes; a sensor that invents topics must not fill the memory. */
+const CACHED_TOPICS_MAX = 50_000;
+
+/** From a topic to the metrics that it feeds. The templates are matched once per topic. */
+export class TopicRoutes {
+  readonly #metrics: readonly PipelineMetric[];
+  readonly #site: string;
+  readonly #cache = new Map<string, readonly Route[] | "wrong_site">();
+
+  constructor(metrics: readonly PipelineMetric[], site: string) {
+    this.#metrics = metrics.filter((metric) => metric.source.kind === "topic");
+    this.#site = site;
+  }
+
+  /** The subscriptions that feed the metrics. */
+  filters(): readonly string[] {
+    const filters = new Set<string>();
+    for (const { source } of this.#metrics) if (source.kind === "topic") filters.add(source.topic.filter);
+    return [...filters];
+  }
+
+  /** Empty when no metric reads the topic; `wrong_site` when the topic names another site than the agent's own. */
+  resolve(topic: string): readonly Route[] | "wrong_site" {
+    const cached = this.#cache.get(topic);
+    if (cached !== undefined) return cached;
+    const routes = this.#match(topic);
+    if (this.#cache.size >= CACHED_TOPICS_MAX) this.#cache.clear();
+    this.#cache.set(topic, routes);
+    return routes;
+  }
+
+  #match(topic: string): readonly Route[] | "wrong_site" {
+    const routes: Route[] = [];
+    for (const metric of this.#metrics) {
+      if (metric.source.kind !== "topic") continue;
+      const captures = metric.source.topic.match(topic);
+      if (captures === undefined) continue;
+      if (captures["site"] !== undefined && captures["site"] !== this.#site) return "wrong_site";
+      routes.push({ metric, payload: metric.source.payload, labels: { ...captures, site: this.#site } });
+    }
+    return routes;
+  }
+}

@@ -1,0 +1,360 @@
+import { type Backoff, createBackoff, type Clock, type Logger, type Random, type Timer } from "@millrace/runtime";
+import { type BatchQueue } from "@millrace/queue";
+import { LANES, type Frontier, type Lane } from "@millrace/stream";
+import {
+  type DownTopic,
+  encodeMessage,
+  type Heartbeat,
+  type Hello,
+  parseAck,
+  parseEcho,
+  parseWelcome,
+  type UplinkTransport,
+  type Welcome,
+  WIRE_VERSIONS_READ,
+} from "@millrace/wire";
+
+/** `refused`: central said why; the batches stay in the outbox until it takes them. */
+export type LinkState = "down" | "connecting" | "up" | "refused";
+
+export interface UplinkOptions {
+  readonly agent: string;
+  readonly site: string;
+  /** Random name of this process. */
+  readonly instance: string;
+  readonly program: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  readonly transport: UplinkTransport;
+  readonly queue: BatchQueue;
+  readonly inFlightBatchesMax: number;
+  readonly backfillBytesPerSecond: number;
+  readonly outbox: UplinkOutbox;
+}
+
+/** What the uplink needs of the agent: everything that touches the store goes through its one commit at a time. */
+export interface UplinkOutbox {
+  /** The first sequence of the lane that is not durable yet. */
+  durableNext(lane: Lane): number;
+  /** Makes the sent mark durable before a first send. */
+  markSent(lane: Lane, sequence: number): Promise<void>;
+  acknowledged(lane: Lane, mark: number): void;
+  /** Takes over the epoch and the marks that central told at connect. */
+  welcomed(epoch: number, marks: Readonly<Record<Lane, number>>): Promise<void>;
+  heartbeat(): { frontier: Frontier; ledger: Heartbeat["ledger"]; status: Heartbeat["status"] };
+}
+
+const HEARTBEAT_INTERVAL_MS = 1_000;
+/** No welcome or no echo for this long: the link is half open and is closed. */
+const SILENCE_MS_MAX = 5_000;
+/** No progress of the acknowledged mark for this long: what is in flight is sent again. */
+const RESEND_AFTER_MS = 5_000;
+const READ_BATCHES_MAX = 16;
+const BUSY_RETRY_MS = 50;
+
+/**
+ * Carries the outbox to central: hello and welcome, then batches in flight (alarm before live before backfill, backfill
+ * at a paced byte rate), acknowledgements, and a heartbeat whose echo proves that the link works end to end.
+ */
+export class Uplink {
+  readonly #options: UplinkOptions;
+  readonly #backoff: Backoff;
+  #state: LinkState = "down";
+  #reason = "not started";
+  #stateSinceMs: number;
+  /** Counts connections: an answer that belongs to an earlier one is ignored. */
+  #session = 0;
+  #isStopped = false;
+  #isPumping = false;
+  #mustPumpAgain = false;
+  #timers: Timer[] = [];
+  #pumpTimer: Timer | undefined;
+  #cursor: Record<Lane, number> = { alarm: 1, live: 1, backfill: 1 };
+  #mark: Record<Lane, number> = { alarm: 0, live: 0, backfill: 0 };
+  #progressAtMs: Record<Lane, number> = { alarm: 0, live: 0, backfill: 0 };
+  #beat = 0;
+  #heardAtMs = 0;
+  #backfillBudgetBytes = 0;
+  #budgetAtMs = 0;
+  #clockOffsetMs: number | null = null;
+
+  constructor(options: UplinkOptions) {
+    this.#options = options;
+    this.#backoff = createBackoff({ random: options.random, firstMs: 200, maxMs: 15_000 });
+    this.#stateSinceMs = options.clock.monotonicMs();
+  }
+
+  get isUp(): boolean {
+    return this.#state === "up";
+  }
+
+  /** How long the link has been without a welcome, ms; 0 while it is up. */
+  get downForMs(): number {
+    return this.isUp ? 0 : this.#options.clock.monotonicMs() - this.#downSinceMs;
+  }
+
+  #downSinceMs = Number.NEGATIVE_INFINITY;
+
+  status(): { state: LinkState; reason: string; sinceMs: number; clockOffsetMs: number | null } {
+    return {
+      state: this.#state,
+      reason: this.#reason,
+      sinceMs: Math.round(this.#options.clock.monotonicMs() - this.#stateSinceMs),
+      clockOffsetMs: this.#clockOffsetMs,
+    };
+  }
+
+  start(): void {
+    this.#downSinceMs = this.#options.clock.monotonicMs();
+    this.#connect();
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    this.#endSession("stopped");
+    this.#options.transport.close();
+  }
+
+  /** Something new is durable in the outbox. */
+  wake(): void {
+    void this.#pump();
+  }
+
+  #connect(): void {
+    if (this.#isStopped) return;
+    this.#session += 1;
+    const session = this.#session;
+    this.#setState("connecting", "connecting");
+    this.#options.transport.connect({
+      opened: () => {
+        if (session === this.#session) this.#sayHello();
+      },
+      message: (topic, payload) => {
+        if (session === this.#session) this.#receive(topic, payload);
+      },
+      closed: (reason) => {
+        if (session === this.#session) this.#closed(reason);
+      },
+    });
+  }
+
+  #sayHello(): void {
+    const { queue, agent, site, instance, program, clock } = this.#options;
+    const hello: Hello = {
+      agent,
+      site,
+      storeId: queue.storeId,
+      instance,
+      program,
+      wireVersions: [...WIRE_VERSIONS_READ],
+      epoch: queue.epoch,
+      lanes: queue.marks(),
+      clockMs: clock.nowMs(),
+    };
+    this.#options.transport.send("hello", encodeMessage(hello));
+    this.#timers.push(clock.after(SILENCE_MS_MAX, () => this.#hangUp("no answer to hello")));
+  }
+
+  #receive(topic: DownTopic, payload: Uint8Array): void {
+    switch (topic) {
+      case "welcome": {
+        const parsed = parseWelcome(payload);
+        if (!parsed.ok) return this.#hangUp(`unreadable welcome: ${parsed.detail}`);
+        if (parsed.message.type === "welcome") return void this.#welcomed(parsed.message);
+        return this.#refused(parsed.message.reason, parsed.message.retryAfterMs);
+      }
+      case "ack": {
+        const parsed = parseAck(payload);
+        if (parsed.ok && this.isUp) this.#acknowledged(parsed.message.lane, parsed.message.mark);
+        return;
+      }
+      case "echo": {
+        const parsed = parseEcho(payload);
+        if (!parsed.ok) return;
+        this.#heardAtMs = this.#options.clock.monotonicMs();
+        this.#clockOffsetMs = parsed.message.clockMs - this.#options.clock.nowMs();
+        return;
+      }
+    }
+  }
+
+  async #welcomed(welcome: Welcome): Promise<void> {
+    // A doubled welcome on an established link says nothing new.
+    if (this.#state !== "connecting") return;
+    const session = this.#session;
+    this.#cancelTimers();
+    await this.#options.outbox.welcomed(welcome.epoch, welcome.marks);
+    if (session !== this.#session) return;
+    const nowMs = this.#options.clock.monotonicMs();
+    for (const lane of LANES) {
+      this.#mark[lane] = welcome.marks[lane];
+      this.#cursor[lane] = welcome.marks[lane] + 1;
+      this.#progressAtMs[lane] = nowMs;
+    }
+    this.#clockOffsetMs = welcome.clockMs - this.#options.clock.nowMs();
+    this.#heardAtMs = nowMs;
+    this.#budgetAtMs = nowMs;
+    this.#backfillBudgetBytes = 0;
+    this.#backoff.reset();
+    this.#setState("up", "connected");
+    this.#options.log.info("uplink is up", { epoch: welcome.epoch });
+    this.#beatNow(session);
+    void this.#pump();
+  }
+
+  #refused(reason: string, retryAfterMs: number): void {
+    this.#options.log.repeated(`uplink refused: ${reason}`, "central refuses the uplink", { reason });
+    this.#endSession(reason);
+    this.#setState("refused", reason);
+    this.#options.transport.close();
+    this.#reconnectAfter(retryAfterMs);
+  }
+
+  #acknowledged(lane: Lane, mark: number): void {
+    if (mark <= this.#mark[lane]) return;
+    this.#mark[lane] = mark;
+    this.#progressAtMs[lane] = this.#options.clock.monotonicMs();
+    if (this.#cursor[lane] <= mark) this.#cursor[lane] = mark + 1;
+    this.#options.outbox.acknowledged(lane, mark);
+    void this.#pump();
+  }
+
+  #beatNow(session: number): void {
+    if (session !== this.#session || !this.isUp) return;
+    const { clock, instance, outbox, transport } = this.#options;
+    const nowMs = clock.monotonicMs();
+    if (nowMs - this.#heardAtMs > SILENCE_MS_MAX) return this.#hangUp("no echo: the link is half open");
+    for (const lane of LANES) {
+      const isInFlight = this.#cursor[lane] > this.#mark[lane] + 1;
+      if (!isInFlight) this.#progressAtMs[lane] = nowMs;
+      else if (nowMs - this.#progressAtMs[lane] > RESEND_AFTER_MS) {
+        this.#cursor[lane] = this.#mark[lane] + 1;
+        this.#progressAtMs[lane] = nowMs;
+      }
+    }
+    this.#beat += 1;
+    const heartbeat: Heartbeat = { instance, beat: this.#beat, sentAtMs: clock.nowMs(), ...outbox.heartbeat() };
+    transport.send("heartbeat", encodeMessage(heartbeat));
+    this.#timers = [clock.after(HEARTBEAT_INTERVAL_MS, () => this.#beatNow(session))];
+    void this.#pump();
+  }
+
+  /** Sends while there is room in flight. One runner at a time; a wake during a run makes it look again. */
+  async #pump(): Promise<void> {
+    if (this.#isPumping) {
+      this.#mustPumpAgain = true;
+      return;
+    }
+    this.#isPumping = true;
+    try {
+      do {
+        this.#mustPumpAgain = false;
+        while (await this.#sendSome()) {
+          // Each round sends one lane's next batches; the order of lanes is looked at again after it.
+        }
+      } while (this.#mustPumpAgain);
+    } catch (error) {
+      this.#options.log.error("cannot read the outbox", { error });
+      this.#hangUp("outbox unreadable");
+    } finally {
+      this.#isPumping = false;
+    }
+  }
+
+  /** Sends the next batches of the first lane that has any; false when there is nothing to do now. */
+  async #sendSome(): Promise<boolean> {
+    if (!this.isUp) return false;
+    const session = this.#session;
+    const { queue, outbox, transport } = this.#options;
+    const room = this.#options.inFlightBatchesMax - this.#inFlightCount();
+    const lane = room > 0 ? this.#nextLane() : undefined;
+    if (lane === undefined) return false;
+    const from = this.#cursor[lane];
+    const count = Math.min(room, READ_BATCHES_MAX, outbox.durableNext(lane) - from);
+    if (queue.lane(lane).sent < from + count - 1) await outbox.markSent(lane, from + count - 1);
+    const batches = await queue.read(lane, from, count);
+    for (const { sequence, bytes } of batches) {
+      if (session !== this.#session || !this.isUp) return false;
+      if (sequence < this.#cursor[lane]) continue;
+      if (sequence >= outbox.durableNext(lane)) break;
+      if (!transport.send("batch", bytes)) {
+        this.#pumpLater(BUSY_RETRY_MS);
+        return false;
+      }
+      this.#cursor[lane] = sequence + 1;
+      if (lane === "backfill") this.#backfillBudgetBytes -= bytes.length;
+    }
+    // Nothing to read there: these sequences were given up; a `skipped` batch behind them says so.
+    if (this.#cursor[lane] === from) this.#cursor[lane] = from + count;
+    return true;
+  }
+
+  #nextLane(): Lane | undefined {
+    for (const lane of LANES) {
+      if (this.#cursor[lane] >= this.#options.outbox.durableNext(lane)) continue;
+      if (lane === "backfill" && !this.#hasBackfillBudget()) continue;
+      return lane;
+    }
+    return undefined;
+  }
+
+  /** A bucket that fills at the paced rate and holds at most a second of it; one batch may overdraw it. */
+  #hasBackfillBudget(): boolean {
+    const { clock, backfillBytesPerSecond } = this.#options;
+    const nowMs = clock.monotonicMs();
+    const gainedBytes = ((nowMs - this.#budgetAtMs) / 1000) * backfillBytesPerSecond;
+    this.#backfillBudgetBytes = Math.min(this.#backfillBudgetBytes + gainedBytes, backfillBytesPerSecond);
+    this.#budgetAtMs = nowMs;
+    if (this.#backfillBudgetBytes >= 0) return true;
+    this.#pumpLater((-this.#backfillBudgetBytes / backfillBytesPerSecond) * 1000 + 1);
+    return false;
+  }
+
+  #pumpLater(delayMs: number): void {
+    this.#pumpTimer?.cancel();
+    this.#pumpTimer = this.#options.clock.after(delayMs, () => void this.#pump());
+  }
+
+  #inFlightCount(): number {
+    let count = 0;
+    for (const lane of LANES) count += this.#cursor[lane] - 1 - this.#mark[lane];
+    return count;
+  }
+
+  #hangUp(reason: string): void {
+    this.#options.transport.close();
+    this.#closed(reason);
+  }
+
+  #closed(reason: string): void {
+    this.#endSession(reason);
+    this.#options.log.repeated(`uplink down: ${reason}`, "uplink is down", { reason });
+    this.#reconnectAfter(this.#backoff.nextMs());
+  }
+
+  #endSession(reason: string): void {
+    this.#session += 1;
+    this.#cancelTimers();
+    this.#setState("down", reason);
+  }
+
+  #reconnectAfter(delayMs: number): void {
+    if (this.#isStopped) return;
+    this.#timers.push(this.#options.clock.after(delayMs, () => this.#connect()));
+  }
+
+  #cancelTimers(): void {
+    for (const timer of this.#timers) timer.cancel();
+    this.#timers = [];
+    this.#pumpTimer?.cancel();
+    this.#pumpTimer = undefined;
+  }
+
+  #setState(state: LinkState, reason: string): void {
+    if (this.#state === "up" && state !== "up") this.#downSinceMs = this.#options.clock.monotonicMs();
+    if (this.#state !== state) this.#stateSinceMs = this.#options.clock.monotonicMs();
+    this.#state = state;
+    this.#reason = reason;
+  }
+}
