@@ -1,1 +1,13 @@
-export {};
+export * from "./plan/load-plan.ts";
+export * from "./plan/plan.ts";
+export * from "./plant/recorded-plant.ts";
+export * from "./simulation.ts";
+export * from "./truth/read-truth.ts";
+export * from "./truth/truth-line.ts";
+export * from "./truth/truth-log.ts";
+export * from "./truth/truth-recovery.ts";
+export * from "./verify/central-client.ts";
+export * from "./verify/format-table.ts";
+export * from "./verify/format-verdict.ts";
+export * from "./verify/verify-truth.ts";
+export * from "./verify/window-oracle.ts";

@@ -1,0 +1,152 @@
+// Every generated reading reaches the broker in the end, in the same bytes, through lost connections and dead processes;
+// machines obey commands in time and no others.
+import { mkdtempSync, readFileSync } from "node:fs";
+import { createServer, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { MemoryLogger, systemClock, systemRandom } from "@millrace/runtime";
+import { Aedes } from "aedes";
+import { afterEach, expect, test, vi } from "vitest";
+import { parsePlan } from "./plan/load-plan.ts";
+import { Simulation } from "./simulation.ts";
+import { parseTruthLine, type TruthLine } from "./truth/truth-line.ts";
+import { TruthLog } from "./truth/truth-log.ts";
+import { recoverTruth } from "./truth/truth-recovery.ts";
+
+const ends: (() => void)[] = [];
+afterEach(() => {
+  for (const end of ends.splice(0)) end();
+});
+
+async function openBroker() {
+  const aedes = await Aedes.createBroker();
+  const sockets = new Set<Socket>();
+  const received: string[] = [];
+  const waiters: { isMet: () => boolean; resolve: () => void }[] = [];
+  const server = createServer((socket) => {
+    sockets.add(socket);
+    aedes.handle(socket);
+  });
+  aedes.on("publish", ({ topic, payload }) => {
+    if (!topic.startsWith("factory/")) return;
+    received.push(`${topic} ${payload.toString()}`);
+    for (const waiter of waiters) if (waiter.isMet()) waiter.resolve();
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  ends.push(() => {
+    for (const socket of sockets) socket.destroy();
+    server.close();
+    aedes.close();
+  });
+  const address = server.address();
+  if (address === null || typeof address === "string") throw new Error("invariant: the broker listens on a port");
+  return {
+    aedes,
+    received,
+    port: address.port,
+    dropConnections() {
+      for (const socket of sockets) socket.destroy();
+      sockets.clear();
+    },
+    async until(isMet: () => boolean): Promise<void> {
+      if (isMet()) return;
+      await new Promise<void>((resolve) => waiters.push({ isMet, resolve }));
+    },
+  };
+}
+
+function planFor(port: number) {
+  const text = `version: 1
+readingsPerSecond: 50
+sites: { alpha: { broker: "mqtt://127.0.0.1:${port}", lines: 2, machinesPerLine: 2 } }
+publish: { inFlightMax: 20, waitingMax: 500 }
+`;
+  return parsePlan(text, "plan.yaml");
+}
+
+function simulate(port: number, truthPath: string, recovery: Awaited<ReturnType<typeof recoverTruth>> = null): Simulation {
+  const simulation = new Simulation({
+    plan: planFor(port),
+    truth: new TruthLog(truthPath),
+    recovery,
+    startMs: Math.max(systemClock.nowMs(), (recovery?.lastTimeMs ?? 0) + 1),
+    forMs: null,
+    clock: systemClock,
+    random: systemRandom,
+    log: new MemoryLogger(),
+  });
+  simulation.start();
+  return simulation;
+}
+
+const newTruth = (): string => join(mkdtempSync(join(tmpdir(), "millrace-sim-")), "truth.jsonl");
+
+function linesOf(path: string): TruthLine[] {
+  return readFileSync(path, "utf8").split("\n").map(parseTruthLine).filter((line) => line !== undefined);
+}
+
+function messagesOf(path: string): string[] {
+  return linesOf(path).flatMap((line) =>
+    line.type === "reading"
+      ? [`factory/${line.site}/${line.line}/${line.machine}/${line.metric} ${JSON.stringify({ [line.metric]: line.value, ts: line.time })}`]
+      : [],
+  );
+}
+
+test("through dropped connections every reading arrives, and nothing that was not generated", async () => {
+  const broker = await openBroker();
+  const path = newTruth();
+  const simulation = simulate(broker.port, path);
+  for (const count of [100, 300, 500]) {
+    await broker.until(() => broker.received.length > count);
+    broker.dropConnections();
+  }
+  await broker.until(() => broker.received.length > 700);
+  expect(await simulation.drain(10_000)).toBe(true);
+  expect(new Set(broker.received)).toEqual(new Set(messagesOf(path)));
+  expect(simulation.progress.reconnects).toBeGreaterThanOrEqual(3);
+  expect(linesOf(path).at(-1)).toMatchObject({ type: "end", generated: simulation.progress.generated, acked: simulation.progress.generated });
+});
+
+test("a new process takes over a truth file without an end and sends what may not have arrived", async () => {
+  const path = newTruth();
+  const first = simulate(1, path); // nothing listens there
+  await vi.waitFor(() => expect(first.progress.generated).toBeGreaterThan(50));
+  first.stopGenerating();
+  const generated = first.progress.generated;
+
+  const broker = await openBroker();
+  const second = simulate(broker.port, path, await recoverTruth(path));
+  await broker.until(() => broker.received.length > generated + 100);
+  expect(await second.drain(10_000)).toBe(true);
+  expect(new Set(broker.received)).toEqual(new Set(messagesOf(path)));
+  expect(linesOf(path).at(-1)).toMatchObject({ type: "end", acked: second.progress.generated });
+  await first.drain(0);
+});
+
+test("a machine obeys a stop in time and answers with its state; an expired one it ignores", async () => {
+  const broker = await openBroker();
+  const path = newTruth();
+  const simulation = simulate(broker.port, path);
+  await broker.until(() => broker.received.length > 50);
+  const command = (machine: string, id: string, validUntil: number): void => {
+    const payload = Buffer.from(JSON.stringify({ id, command: "STOP", validUntil }));
+    broker.aedes.publish({ cmd: "publish", qos: 1, retain: false, dup: false, topic: `factory/alpha/line-1/${machine}/command`, payload }, () => {});
+  };
+  command("machine-1", "old", Date.now() - 1);
+  command("machine-2", "new", Date.now() + 5_000);
+  command("machine-2", "new", Date.now() + 5_000);
+  const answers = (): string[] => broker.received.filter((message) => message.includes("/state "));
+  await broker.until(() => answers().length >= 2);
+  await simulation.drain(10_000);
+  expect(answers()).toEqual(["factory/alpha/line-1/machine-2/state stopped", "factory/alpha/line-1/machine-2/state stopped"]);
+  const commands = linesOf(path).flatMap((line) => (line.type === "command" ? [`${line.machine} ${line.id} ${line.outcome}`] : []));
+  expect(commands).toEqual(["machine-1 old expired", "machine-2 new obeyed", "machine-2 new repeated"]);
+});
+
+test("with nobody to acknowledge, the plant waits at its bound", async () => {
+  const simulation = simulate(1, newTruth());
+  await vi.waitFor(() => expect(simulation.progress.pauses).toBe(1), { timeout: 5_000 });
+  expect(simulation.progress.waiting).toBeLessThan(500 + 3);
+  expect(await simulation.drain(0)).toBe(false);
+});

@@ -1,0 +1,70 @@
+import { z } from "zod";
+import { METRICS } from "../plan/plan.ts";
+
+/**
+ * The truth, one JSON object a line, in order of happening. Times are event time in ms but for `at` and commands, which
+ * carry the simulator's clock. A reading's number is its place among all readings of the file, from 1; a reading's line
+ * is written before it is sent.
+ */
+const machine = { site: z.string(), line: z.string(), machine: z.string() };
+const metric = z.enum(METRICS);
+
+const header = z.object({
+  type: z.literal("run"),
+  version: z.literal(1),
+  seed: z.number(),
+  plan: z.string(),
+  /** Event time of the plant's first start: the plan's seconds count from here. */
+  plantStart: z.number(),
+  /** Event time of this process' start; later than `plantStart` when the file goes on after a crash. */
+  start: z.number(),
+  readingsPerSecond: z.number(),
+  sites: z.array(z.string()),
+  /** Names of the rules that the truth applies. */
+  rules: z.array(z.string()),
+});
+const reading = z.object({ type: z.literal("reading"), ...machine, metric, time: z.number(), value: z.number() });
+/** By the plan's rules this reading must raise an alarm, or return it to normal. */
+const alarm = z.object({
+  type: z.enum(["alarm", "cleared"]),
+  rule: z.string(),
+  ...machine,
+  metric,
+  time: z.number(),
+  value: z.number(),
+  limit: z.number(),
+});
+const command = z.object({
+  type: z.literal("command"),
+  ...machine,
+  id: z.string(),
+  time: z.number(),
+  /** obeyed, repeated (the machine stood already), expired, or malformed. */
+  outcome: z.enum(["obeyed", "repeated", "expired", "malformed"]),
+});
+const state = z.object({ type: z.literal("state"), ...machine, state: z.enum(["running", "stopped"]), time: z.number() });
+/** Every reading up to this number is acknowledged. Written about once a second. */
+const acked = z.object({ type: z.literal("acked"), through: z.number(), at: z.number() });
+/** One reading that was never acknowledged before the end. */
+const unacked = z.object({ type: z.literal("unacked"), number: z.number() });
+const end = z.object({ type: z.literal("end"), at: z.number(), generated: z.number(), acked: z.number(), commands: z.number() });
+
+const truthLine = z.discriminatedUnion("type", [header, reading, alarm, command, state, acked, unacked, end]);
+
+export type TruthLine = z.infer<typeof truthLine>;
+export type TruthHeader = z.infer<typeof header>;
+export type TruthReading = z.infer<typeof reading>;
+export type TruthAlarm = z.infer<typeof alarm>;
+
+export function formatTruthLine(line: TruthLine): string {
+  return `${JSON.stringify(line)}\n`;
+}
+
+/** Undefined for a torn line, as a killed process leaves one; its reading was never sent. */
+export function parseTruthLine(text: string): TruthLine | undefined {
+  try {
+    return truthLine.safeParse(JSON.parse(text)).data;
+  } catch {
+    return undefined;
+  }
+}

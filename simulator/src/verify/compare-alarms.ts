@@ -1,0 +1,39 @@
+import type { TruthAlarm } from "../truth/truth-line.ts";
+import type { CentralAlarm } from "./central-client.ts";
+
+export interface AlarmVerdict {
+  readonly right: number;
+  readonly missed: number;
+  /** At central, though no reading crossed the limit then. */
+  readonly wrong: number;
+  readonly faults: readonly string[];
+}
+
+/** An alarm is right when rule, machine and the event time of the crossing are those of the truth. */
+export function compareAlarms(
+  truth: readonly TruthAlarm[],
+  answers: readonly CentralAlarm[],
+  scope: { readonly sites: ReadonlySet<string>; readonly rules: ReadonlySet<string> },
+): AlarmVerdict {
+  const raised = truth.filter((step) => step.type === "alarm");
+  const expected = new Map(raised.map((step) => [keyOf(step.rule, step, step.time), step]));
+  const found = new Map(
+    answers
+      .filter((alarm) => scope.sites.has(alarm.labels.site ?? "") && scope.rules.has(alarm.rule))
+      .map((alarm) => [keyOf(alarm.rule, alarm.labels, alarm.activeAtMs), alarm]),
+  );
+  const faults: string[] = [];
+  let right = 0;
+  for (const [key, step] of expected) {
+    if (found.delete(key)) right++;
+    else faults.push(`${step.rule} ${step.site}/${step.line}/${step.machine} at ${new Date(step.time).toISOString()} (${step.value} > ${step.limit}): not seen`);
+  }
+  for (const alarm of found.values()) {
+    faults.push(`${alarm.rule} ${Object.values(alarm.labels).join("/")} at ${new Date(alarm.activeAtMs).toISOString()}: no reading crossed the limit then`);
+  }
+  return { right, missed: expected.size - right, wrong: found.size, faults: faults.slice(0, 5) };
+}
+
+function keyOf(rule: string, at: { readonly site?: string; readonly line?: string; readonly machine?: string }, timeMs: number): string {
+  return `${rule} ${at.site ?? ""}/${at.line ?? ""}/${at.machine ?? ""} ${timeMs}`;
+}

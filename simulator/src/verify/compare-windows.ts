@@ -1,0 +1,72 @@
+import type { CentralWindow } from "./central-client.ts";
+import { windowKey, type TrueWindow, type WindowDefinition } from "./window-oracle.ts";
+
+export interface WindowVerdict {
+  readonly window: string;
+  readonly expected: number;
+  readonly right: number;
+  readonly wrong: number;
+  readonly missing: number;
+  /** At central, though no reading belongs to them. */
+  readonly extra: number;
+  /** Names compared; `count` always, the others as far as the metric accumulates them. */
+  readonly compared: readonly string[];
+  /** The first faults, in words. */
+  readonly faults: readonly string[];
+}
+
+const FAULTS_MAX = 5;
+/** Share of Σ|x| by which a sum may differ: the bound that merging in any order keeps. */
+const SUM_TOLERANCE = 1e-12;
+
+/** Judges one window definition. `answers` hold at most one row per window and group. */
+export function compareWindows(
+  definition: WindowDefinition,
+  truth: ReadonlyMap<string, TrueWindow>,
+  answers: readonly CentralWindow[],
+): WindowVerdict {
+  const expected = [...truth.entries()].filter(([, window]) => window.window === definition.name);
+  const rows = new Map(answers.map((row) => [windowKey(row.window, row.startMs, definition.by.map((label) => row.group[label] ?? "")), row]));
+  const compared = new Set<string>(["count"]);
+  const faults: string[] = [];
+  let right = 0;
+  let wrong = 0;
+  let missing = 0;
+
+  for (const [key, window] of expected) {
+    const row = rows.get(key);
+    rows.delete(key);
+    const title = `${window.window} ${new Date(window.startMs).toISOString()} ${window.group.join("/")}`;
+    if (row === undefined) {
+      missing++;
+      faults.push(`${title}: missing (${window.count} readings)`);
+      continue;
+    }
+    const differences = differencesOf(window, row, compared);
+    if (differences.length === 0) right++;
+    else {
+      wrong++;
+      faults.push(`${title}, revision ${row.revision}: ${differences.join(", ")}`);
+    }
+  }
+  for (const row of rows.values()) {
+    faults.push(`${row.window} ${new Date(row.startMs).toISOString()} ${Object.values(row.group).join("/")}: no reading belongs there, count ${row.values.count ?? 0}`);
+  }
+  return { window: definition.name, expected: expected.length, right, wrong, missing, extra: rows.size, compared: [...compared], faults: faults.slice(0, FAULTS_MAX) };
+}
+
+function differencesOf(window: TrueWindow, row: CentralWindow, compared: Set<string>): string[] {
+  const differences: string[] = [];
+  const compare = (name: string, expected: number, toleranceAbsolute: number): void => {
+    const found = row.values[name];
+    if (found === undefined && name !== "count") return;
+    compared.add(name);
+    if (found === undefined || Math.abs(found - expected) > toleranceAbsolute) differences.push(`${name} ${found ?? "none"}, should be ${expected}`);
+  };
+  compare("count", window.count, 0);
+  compare("min", window.min, 0);
+  compare("max", window.max, 0);
+  compare("sum", window.sum, SUM_TOLERANCE * window.sumAbsolute);
+  compare("mean", window.sum / window.count, (SUM_TOLERANCE * window.sumAbsolute) / window.count + Number.EPSILON * Math.abs(window.sum / window.count));
+  return differences;
+}

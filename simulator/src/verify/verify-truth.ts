@@ -1,0 +1,67 @@
+import { readTruth } from "../truth/read-truth.ts";
+import type { TruthAlarm } from "../truth/truth-line.ts";
+import { CentralClient } from "./central-client.ts";
+import { compareAlarms, type AlarmVerdict } from "./compare-alarms.ts";
+import { compareWindows, type WindowVerdict } from "./compare-windows.ts";
+import { WindowOracle } from "./window-oracle.ts";
+
+export interface Verdict {
+  readonly isRight: boolean;
+  readonly readings: { readonly generated: number; readonly unacked: number; readonly hasEnded: boolean };
+  readonly windows: readonly WindowVerdict[];
+  readonly alarms: AlarmVerdict;
+}
+
+/** Judges central's windows and alarms by the truth. Readings that never reached the broker do not count. */
+export async function verifyTruth(options: { readonly truthPath: string; readonly centralUrl: string }): Promise<Verdict> {
+  const unacked = await unackedNumbers(options.truthPath);
+  const client = new CentralClient(options.centralUrl);
+  const definitions = await client.windowDefinitions();
+  const oracle = new WindowOracle(definitions);
+  const sites = new Set<string>();
+  const rules = new Set<string>();
+  const alarms: TruthAlarm[] = [];
+  let generated = 0;
+  let hasEnded = false;
+  let fromMs = Infinity;
+  let toMs = -Infinity;
+  for await (const line of readTruth(options.truthPath)) {
+    if (line.type === "run") {
+      for (const site of line.sites) sites.add(site);
+      for (const rule of line.rules) rules.add(rule);
+    }
+    hasEnded = line.type === "end";
+    if (line.type === "alarm" || line.type === "cleared") alarms.push(line);
+    if (line.type !== "reading") continue;
+    generated++;
+    if (unacked.has(generated)) continue;
+    oracle.add(line);
+    fromMs = Math.min(fromMs, line.time);
+    toMs = Math.max(toMs, line.time);
+  }
+
+  const truth = oracle.results();
+  const names = new Set([...truth.values()].map((window) => window.window));
+  const windows: WindowVerdict[] = [];
+  for (const definition of definitions) {
+    if (!names.has(definition.name)) continue;
+    const rows = [];
+    for await (const row of client.windows(definition.name, fromMs - definition.sizeMs, toMs + definition.slideMs)) {
+      const site = row.group.site;
+      if (site === undefined || sites.has(site)) rows.push(row);
+    }
+    windows.push(compareWindows(definition, truth, rows));
+  }
+  const alarmVerdict = compareAlarms(alarms, await client.alarms(), { sites, rules });
+  const isRight =
+    windows.length > 0 &&
+    windows.every((verdict) => verdict.wrong + verdict.missing + verdict.extra === 0) &&
+    alarmVerdict.missed + alarmVerdict.wrong === 0;
+  return { isRight, readings: { generated, unacked: unacked.size, hasEnded }, windows, alarms: alarmVerdict };
+}
+
+async function unackedNumbers(path: string): Promise<ReadonlySet<number>> {
+  const numbers = new Set<number>();
+  for await (const line of readTruth(path)) if (line.type === "unacked") numbers.add(line.number);
+  return numbers;
+}
