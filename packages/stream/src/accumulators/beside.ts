@@ -27,7 +27,7 @@ export const beside: Accumulator = {
     state[at + 1] = state[at + 1]! + from[fromAt + 1]!;
     state[at + 2] = state[at + 2]! + from[fromAt + 2]!;
   },
-  finish(state, at) {
+  finish(state, at): Readonly<Record<string, number>> {
     return { uncertain: state[at]!, bad: state[at + 1]!, undeduplicated: state[at + 2]! };
   },
 };

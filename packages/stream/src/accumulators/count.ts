@@ -15,7 +15,7 @@ export const count: Accumulator = {
   merge(state, at, from, fromAt) {
     state[at] = state[at]! + from[fromAt]!;
   },
-  finish(state, at) {
+  finish(state, at): Readonly<Record<string, number>> {
     return { count: state[at]! };
   },
 };

@@ -19,7 +19,7 @@ export const first: Accumulator = {
   merge(state, at, from, fromAt) {
     take(state, at, from[fromAt + 1]!, from[fromAt]!);
   },
-  finish(state, at) {
+  finish(state, at): Readonly<Record<string, number>> {
     return Number.isFinite(state[at]!) ? { first: state[at + 1]! + 0 } : {};
   },
 };

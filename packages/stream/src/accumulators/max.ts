@@ -15,7 +15,7 @@ export const max: Accumulator = {
   merge(state, at, from, fromAt) {
     state[at] = Math.max(state[at]!, from[fromAt]!);
   },
-  finish(state, at) {
+  finish(state, at): Readonly<Record<string, number>> {
     const value = state[at]!;
     return Number.isFinite(value) ? { max: value + 0 } : {};
   },

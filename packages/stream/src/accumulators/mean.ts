@@ -41,7 +41,7 @@ export const mean: Accumulator = {
     state[at + 1] = state[at + 1]! + (distance * fromN) / total;
     state[at + 2] = state[at + 2]! + from[fromAt + 2]! + (distance * distance * n * fromN) / total;
   },
-  finish(state, at) {
+  finish(state, at): Readonly<Record<string, number>> {
     const n = state[at]!;
     const average = state[at + 1]!;
     if (n === 0 || !Number.isFinite(average)) return {};

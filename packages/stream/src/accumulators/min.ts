@@ -15,7 +15,7 @@ export const min: Accumulator = {
   merge(state, at, from, fromAt) {
     state[at] = Math.min(state[at]!, from[fromAt]!);
   },
-  finish(state, at) {
+  finish(state, at): Readonly<Record<string, number>> {
     const value = state[at]!;
     return Number.isFinite(value) ? { min: value + 0 } : {};
   },

@@ -33,7 +33,7 @@ export const sum: Accumulator = {
     // The two compensations first: the same bits whichever side is merged into which.
     state[at + 1] = state[at + 1]! + from[fromAt + 1]! + error;
   },
-  finish(state, at) {
+  finish(state, at): Readonly<Record<string, number>> {
     if (Object.is(state[at], -0)) return {};
     const total = state[at]! + state[at + 1]!;
     return Number.isFinite(total) ? { sum: total + 0 } : {};

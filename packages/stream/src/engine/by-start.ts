@@ -1,0 +1,37 @@
+import type { EventTimeMs } from "../event-time.ts";
+
+/** Things by start and group. By start first, because time is what leaves memory. */
+export class ByStart<T> {
+  readonly #starts = new Map<EventTimeMs, Map<string, T>>();
+  #size = 0;
+
+  get size(): number {
+    return this.#size;
+  }
+
+  get(startMs: EventTimeMs, group: string): T | undefined {
+    return this.#starts.get(startMs)?.get(group);
+  }
+
+  set(startMs: EventTimeMs, group: string, thing: T): void {
+    let groups = this.#starts.get(startMs);
+    if (groups === undefined) {
+      groups = new Map();
+      this.#starts.set(startMs, groups);
+    }
+    if (!groups.has(group)) this.#size++;
+    groups.set(group, thing);
+  }
+
+  delete(startMs: EventTimeMs, group: string): void {
+    const groups = this.#starts.get(startMs);
+    if (groups === undefined || !groups.delete(group)) return;
+    this.#size--;
+    if (groups.size === 0) this.#starts.delete(startMs);
+  }
+
+  /** Everything that starts before a time; what is yielded may be deleted meanwhile. */
+  *before(endMs: EventTimeMs): Iterable<T> {
+    for (const [startMs, groups] of this.#starts) if (startMs < endMs) yield* groups.values();
+  }
+}

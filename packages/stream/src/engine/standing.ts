@@ -1,0 +1,126 @@
+import type { EventTimeMs } from "../event-time.ts";
+import { hasPassed, isPending } from "../frontier.ts";
+import type { Frontier } from "../frontier.ts";
+import { Membership } from "../membership.ts";
+import type { Completeness } from "../window-result.ts";
+
+/** How the agents stand to one window. */
+export interface WindowStanding {
+  readonly completeness: Completeness;
+  /** `completeness` as text, to compare. */
+  readonly key: string;
+  readonly isAnyPassed: boolean;
+  /** True where nobody is expected. */
+  readonly isEveryPassed: boolean;
+  /** Some agent's backlog still holds part of the window. */
+  readonly isPending: boolean;
+}
+
+/** The frontiers of all agents against who is expected. */
+export class Standing {
+  readonly #maxFutureMs: number;
+  readonly #frontiers = new Map<string, Frontier>();
+  #membership = new Membership();
+  #nowMs = -Infinity;
+  #isHeldBack = false;
+  #version = 0;
+  readonly #cache = new Map<string, WindowStanding>();
+
+  constructor(maxFutureMs: number) {
+    this.#maxFutureMs = maxFutureMs;
+  }
+
+  /** Rises when some window's standing may have changed. */
+  get version(): number {
+    return this.#version;
+  }
+
+  setFrontier(agent: string, frontier: Frontier): void {
+    this.#frontiers.set(agent, frontier);
+    this.#change();
+  }
+
+  setMembership(membership: Membership): void {
+    this.#membership = membership;
+    this.#change();
+  }
+
+  /** Central's clock moves on. A frontier held back moves with it; a clock that went back puts every decision in question. */
+  setClock(nowMs: number): void {
+    const wasHeldBack = this.#isHeldBack;
+    this.#isHeldBack = false;
+    for (const { watermarkMs } of this.#frontiers.values()) {
+      if (watermarkMs !== null && watermarkMs > nowMs + this.#maxFutureMs) this.#isHeldBack = true;
+    }
+    if (wasHeldBack || this.#isHeldBack || nowMs < this.#nowMs) this.#change();
+    this.#nowMs = nowMs;
+  }
+
+  /** For `[startMs, endMs)`, of one site or of all. */
+  of(startMs: EventTimeMs, endMs: EventTimeMs, site: string | undefined): WindowStanding {
+    const key = `${startMs} ${endMs} ${site === undefined ? "" : `=${site}`}`;
+    let standing = this.#cache.get(key);
+    if (standing === undefined) {
+      standing = this.#compute(startMs, endMs, site);
+      this.#cache.set(key, standing);
+    }
+    return standing;
+  }
+
+  #compute(startMs: EventTimeMs, endMs: EventTimeMs, site: string | undefined): WindowStanding {
+    const agents = new Map<string, boolean>();
+    const sites = new Map<string, boolean>();
+    for (const interval of this.#membership.expected(startMs, endMs, site)) {
+      const frontier = this.#frontier(interval.agent);
+      // An agent that left inside the window owes only what came before.
+      const isPassed = frontier !== undefined && hasPassed(frontier, startMs, Math.min(endMs, interval.leftMs ?? endMs));
+      agents.set(interval.agent, isPassed && (agents.get(interval.agent) ?? true));
+      sites.set(interval.site, isPassed && (sites.get(interval.site) ?? true));
+    }
+    const agentsMissing = missing(agents);
+    const sitesMissing = missing(sites);
+    const completeness: Completeness = {
+      agentsExpected: agents.size,
+      agentsReporting: agents.size - agentsMissing.length,
+      agentsMissing,
+      sitesExpected: sites.size,
+      sitesReporting: sites.size - sitesMissing.length,
+      sitesMissing,
+    };
+    let hasPending = false;
+    for (const [agent, frontier] of this.#frontiers) {
+      if (site !== undefined && this.#membership.siteOf(agent) !== site) continue;
+      if (isPending(frontier, startMs, endMs)) hasPending = true;
+    }
+    return {
+      completeness,
+      key: completenessKey(completeness),
+      isAnyPassed: completeness.agentsReporting > 0,
+      isEveryPassed: agentsMissing.length === 0,
+      isPending: hasPending,
+    };
+  }
+
+  #frontier(agent: string): Pick<Frontier, "watermarkMs" | "pending"> | undefined {
+    const frontier = this.#frontiers.get(agent);
+    if (frontier === undefined || frontier.watermarkMs === null) return frontier;
+    return frontier.watermarkMs > this.#nowMs + this.#maxFutureMs ? { watermarkMs: this.#nowMs, pending: frontier.pending } : frontier;
+  }
+
+  #change(): void {
+    this.#version++;
+    this.#cache.clear();
+  }
+}
+
+/** The same text for the same completeness. */
+export function completenessKey({ agentsExpected, agentsMissing, sitesExpected, sitesMissing }: Completeness): string {
+  return JSON.stringify([agentsExpected, agentsMissing, sitesExpected, sitesMissing]);
+}
+
+function missing(passed: ReadonlyMap<string, boolean>): string[] {
+  return [...passed]
+    .filter(([, isPassed]) => !isPassed)
+    .map(([name]) => name)
+    .sort();
+}
