@@ -1,0 +1,283 @@
+import type { Duplex } from "node:stream";
+import { type Backoff, type Clock, createBackoff, type Logger, type Random, type Timer } from "@millrace/runtime";
+import { connect, type MqttClient } from "mqtt";
+import { brokerAddress } from "./broker-url.ts";
+import type { Input, InputHandler, InputStatus } from "./input.ts";
+import { OrderedRelease } from "./ordered-release.ts";
+
+export interface MqttInputOptions {
+  readonly name: string;
+  /** `mqtt://` or `mqtts://`. */
+  readonly url: string;
+  /** Fixed: the broker keeps the session, with what came meanwhile, under this name. */
+  readonly clientId: string;
+  readonly protocolVersion?: 4 | 5;
+  readonly username: string | null;
+  readonly password: string | null;
+  /** PEM text of the authority that signed the broker's certificate; null: the system's. */
+  readonly ca?: string | null;
+  readonly filters: readonly string[];
+  readonly payloadBytesMax: number;
+  /** Most messages taken and not yet acknowledged; beyond it the connection is not read. Default 1000. */
+  readonly unacknowledgedMax?: number;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+}
+
+const CONNECT_TIMEOUT_MS = 5_000;
+/** A link that is silent for 1.5 times this is half open (MQTT 3.1.1, 3.1.2.10). */
+const KEEPALIVE_S = 10;
+const RECONNECT_FIRST_MS = 200;
+const RECONNECT_MAX_MS = 30_000;
+const STOP_MS_MAX = 1_000;
+/** MQTT 5 forgets a session at disconnect unless told how long to keep it. */
+const SESSION_EXPIRY_S = 7 * 24 * 3600;
+
+/**
+ * Reads from a site's existing broker (MQTT 3.1.1 or 5), QoS 1, in a session that the broker keeps.
+ *
+ * Many unacknowledged messages share one commit. mqtt.js by itself takes the next message only after it has sent the
+ * PUBACK of the last (its lib/handlers/publish.js), which would be one commit a message. So each QoS 1 message is shown
+ * to it as QoS 0, on its public `packetreceive` event, before it looks at it; and its PUBACK is written here, in order,
+ * once the handler has settled. The broker's own window (Mosquitto: `max_inflight_messages`, 20; MQTT 5: our
+ * `receiveMaximum`) and `unacknowledgedMax` bound what is held. The contract test pins this against a real Mosquitto.
+ *
+ * Each connection has a client of its own, so nothing of mqtt.js's stores and queues outlives it; reconnecting is here.
+ */
+export class MqttInput implements Input {
+  readonly name: string;
+  readonly #options: MqttInputOptions;
+  readonly #backoff: Backoff;
+  readonly #filters: Set<string>;
+  readonly #counts = { messages: 0, oversized: 0, commit_failures: 0, connects: 0, disconnects: 0, acknowledged: 0, full: 0 };
+  #handler: InputHandler | null = null;
+  #connection: Connection | null = null;
+  #reconnect: Timer | null = null;
+  #reason: string | null = "not started";
+
+  constructor(options: MqttInputOptions) {
+    this.name = options.name;
+    this.#options = options;
+    this.#filters = new Set(options.filters);
+    this.#backoff = createBackoff({ random: options.random, firstMs: RECONNECT_FIRST_MS, maxMs: RECONNECT_MAX_MS });
+  }
+
+  /** Begins to connect, and goes on for ever; `status` says how it stands. Rejects on an address that cannot be one. */
+  async start(handler: InputHandler): Promise<void> {
+    if (this.#handler !== null) throw new Error(`cannot start input ${this.name}: it is running`);
+    brokerAddress(this.#options.url);
+    this.#handler = handler;
+    this.#connect(handler);
+  }
+
+  async stop(): Promise<void> {
+    this.#handler = null;
+    this.#reconnect?.cancel();
+    this.#reconnect = null;
+    const connection = this.#connection;
+    if (connection === null) return;
+    this.#connection = null;
+    this.#reason = "stopped";
+    this.#abandon(connection, "stopped");
+    await new Promise<void>((resolve) => {
+      const timer = this.#options.clock.after(STOP_MS_MAX, () => connection.client.end(true, () => resolve()));
+      connection.client.end(false, () => {
+        timer.cancel();
+        resolve();
+      });
+    });
+  }
+
+  publish(topic: string, payload: string | Uint8Array, options: { readonly qos: 0 | 1 }): Promise<void> {
+    const connection = this.#connection;
+    if (connection === null || !connection.client.connected) {
+      return Promise.reject(new Error(`cannot publish to ${topic}: not connected to ${this.#options.url}`));
+    }
+    return new Promise((resolve, reject) => {
+      connection.unfinished.add(reject);
+      connection.client.publish(topic, Buffer.from(payload), { qos: options.qos, retain: false }, (error) => {
+        connection.unfinished.delete(reject);
+        if (error == null) resolve();
+        else reject(error);
+      });
+    });
+  }
+
+  subscribe(filter: string): void {
+    if (this.#filters.has(filter)) return;
+    this.#filters.add(filter);
+    if (this.#connection?.client.connected === true) this.#subscribeAll(this.#connection, [filter]);
+  }
+
+  status(): InputStatus {
+    return {
+      name: this.name,
+      isConnected: this.#reason === null,
+      reason: this.#reason,
+      counts: { ...this.#counts, unacknowledged: this.#connection?.acks.heldCount ?? 0 },
+    };
+  }
+
+  #connect(handler: InputHandler): void {
+    const { url, clientId, username, password, ca, protocolVersion = 4 } = this.#options;
+    const client = connect({
+      ...brokerAddress(url),
+      clientId,
+      protocolVersion,
+      ...(username === null ? {} : { username }),
+      ...(password === null ? {} : { password }),
+      ...(ca == null ? {} : { ca }),
+      clean: false,
+      keepalive: KEEPALIVE_S,
+      connectTimeout: CONNECT_TIMEOUT_MS,
+      reconnectPeriod: 0,
+      resubscribe: false,
+      queueQoSZero: false,
+      ...(protocolVersion === 5
+        ? { properties: { receiveMaximum: this.#unacknowledgedMax, sessionExpiryInterval: SESSION_EXPIRY_S } }
+        : {}),
+    });
+    const connection: Connection = {
+      client,
+      acks: new OrderedRelease((error) => this.#onCommitFailure(connection, error)),
+      unfinished: new Set(),
+      messageId: null,
+      resume: null,
+      isCorked: false,
+    };
+    this.#connection = connection;
+    this.#reason = "connecting";
+    client.on("packetreceive", (packet) => {
+      if (packet.cmd !== "publish") return;
+      connection.messageId = packet.qos === 1 ? (packet.messageId ?? null) : null;
+      if (packet.qos === 1) packet.qos = 0;
+    });
+    client.handleMessage = (packet, callback): void => {
+      this.#onMessage(connection, handler, packet);
+      if (connection.acks.heldCount < this.#unacknowledgedMax) return callback();
+      this.#counts.full++;
+      connection.resume = callback;
+    };
+    client.on("connect", () => {
+      this.#counts.connects++;
+      this.#backoff.reset();
+      this.#reason = null;
+      this.#subscribeAll(connection, [...this.#filters]);
+    });
+    client.on("error", (error) => this.#onLost(connection, error.message));
+    client.on("disconnect", (packet) => this.#onLost(connection, `the broker said goodbye, reason ${packet.reasonCode ?? 0}`));
+    client.on("close", () => this.#onLost(connection, "connection closed"));
+  }
+
+  get #unacknowledgedMax(): number {
+    return this.#options.unacknowledgedMax ?? 1000;
+  }
+
+  #onMessage(connection: Connection, handler: InputHandler, packet: IncomingPublish): void {
+    const messageId = connection.messageId;
+    connection.messageId = null;
+    if (this.#connection !== connection) return;
+    this.#counts.messages++;
+    const payload = typeof packet.payload === "string" ? Buffer.from(packet.payload) : packet.payload;
+    const isOversized = payload.length > this.#options.payloadBytesMax;
+    if (isOversized) this.#counts.oversized++;
+    let work: Promise<void> | void;
+    try {
+      work = handler({
+        topic: packet.topic,
+        payload,
+        isRetained: packet.retain,
+        isOversized,
+        qos: messageId === null ? 0 : 1,
+        client: this.name,
+        arrivedMonotonicMs: this.#options.clock.monotonicMs(),
+      });
+    } catch (error) {
+      work = Promise.reject(error);
+    }
+    if (messageId === null) work?.catch(() => this.#counts.commit_failures++);
+    else connection.acks.add(work, () => this.#acknowledge(connection, messageId));
+  }
+
+  #acknowledge(connection: Connection, messageId: number): void {
+    this.#counts.acknowledged++;
+    const stream: Duplex = connection.client.stream;
+    if (!connection.isCorked) {
+      connection.isCorked = true;
+      stream.cork();
+      process.nextTick(() => {
+        connection.isCorked = false;
+        stream.uncork();
+      });
+    }
+    stream.write(pubackBytes(messageId));
+    const { resume } = connection;
+    if (resume === null || connection.acks.heldCount >= this.#unacknowledgedMax) return;
+    connection.resume = null;
+    resume();
+  }
+
+  #subscribeAll(connection: Connection, filters: readonly string[]): void {
+    if (filters.length === 0) return;
+    connection.client.subscribe([...filters], { qos: 1 }, (error, granted) => {
+      if (this.#connection !== connection) return;
+      const refused = (granted ?? []).filter((grant) => grant.qos >= 128).map((grant) => grant.topic);
+      if (error === null && refused.length === 0) return;
+      const why = refused.length > 0 ? `the broker refuses ${refused.join(", ")}` : String(error?.message);
+      this.#options.log.repeated("subscribe", `cannot subscribe: ${why}`, { input: this.name });
+      this.#onLost(connection, `cannot subscribe: ${why}`);
+    });
+  }
+
+  #onCommitFailure(connection: Connection, error: unknown): void {
+    this.#counts.commit_failures++;
+    this.#onLost(connection, `a message was not made durable: ${String(error)}`);
+  }
+
+  #onLost(connection: Connection, reason: string): void {
+    if (this.#connection !== connection) return;
+    this.#connection = null;
+    this.#counts.disconnects++;
+    this.#reason = reason;
+    this.#abandon(connection, reason);
+    connection.client.end(true);
+    const delayMs = this.#backoff.nextMs();
+    this.#options.log.repeated("disconnected", "disconnected from the site's broker", { input: this.name, reason });
+    this.#reconnect = this.#options.clock.after(delayMs, () => {
+      this.#reconnect = null;
+      if (this.#handler !== null) this.#connect(this.#handler);
+    });
+  }
+
+  #abandon(connection: Connection, reason: string): void {
+    connection.acks.discard();
+    connection.resume = null;
+    for (const reject of connection.unfinished) reject(new Error(`cannot publish: ${reason}`));
+    connection.unfinished.clear();
+  }
+}
+
+/** What belongs to one connection and ends with it: message ids mean nothing on the next. */
+interface Connection {
+  readonly client: MqttClient;
+  readonly acks: OrderedRelease;
+  /** Rejections of publishes that wait for the broker. */
+  readonly unfinished: Set<(error: Error) => void>;
+  /** Of the QoS 1 message being shown to mqtt.js as QoS 0. */
+  messageId: number | null;
+  /** Lets mqtt.js go on reading. */
+  resume: (() => void) | null;
+  isCorked: boolean;
+}
+
+interface IncomingPublish {
+  readonly topic: string;
+  readonly payload: string | Buffer;
+  readonly retain: boolean;
+}
+
+/** PUBACK with success, the same in MQTT 3.1.1 (3.4) and 5 (3.4.2.1: reason code and properties left out). */
+function pubackBytes(messageId: number): Uint8Array {
+  return Uint8Array.of(0x40, 2, messageId >> 8, messageId & 0xff);
+}

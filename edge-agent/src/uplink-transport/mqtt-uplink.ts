@@ -1,0 +1,122 @@
+import type { Clock, Timer } from "@millrace/runtime";
+import { type DownTopic, downTopic, parseDownTopic, type UplinkHandlers, type UplinkTransport, type UpTopic, upTopic } from "@millrace/wire";
+import { connect, type MqttClient } from "mqtt";
+import { brokerAddress } from "../inputs/broker-url.ts";
+
+export interface MqttUplinkOptions {
+  /** `mqtt://` or `mqtts://`. */
+  readonly url: string;
+  readonly agent: string;
+  /** Random name of this process. */
+  readonly instance: string;
+  /** The agent's identity at central; usually its id. */
+  readonly username: string;
+  readonly password: string | null;
+  /** PEM text of the authority that signed central's certificate; null: the system's. */
+  readonly ca: string | null;
+  /** `send` refuses while more than this waits to be written. Default 4 MiB. */
+  readonly bufferedBytesMax?: number;
+  readonly clock: Clock;
+}
+
+/** Until the subscriptions stand. */
+const OPEN_TIMEOUT_MS = 5_000;
+const GOODBYE_MS_MAX = 1_000;
+const KEEPALIVE_S = 10;
+const DOWN_TOPICS: readonly DownTopic[] = ["welcome", "ack", "echo"];
+
+/**
+ * The uplink over MQTT 3.1.1: QoS 0 both ways, for the protocol above acknowledges batches itself. No session, no
+ * reconnecting, nothing queued: the core decides when to connect again and what to send.
+ */
+export class MqttUplink implements UplinkTransport {
+  readonly #options: MqttUplinkOptions;
+  #session: Session | null = null;
+
+  constructor(options: MqttUplinkOptions) {
+    brokerAddress(options.url);
+    this.#options = options;
+  }
+
+  /** Bytes handed over and not yet taken by the operating system. */
+  get bufferedBytes(): number {
+    return this.#session?.client.stream.writableLength ?? 0;
+  }
+
+  connect(handlers: UplinkHandlers): void {
+    if (this.#session !== null) throw new Error("cannot connect the uplink: it is connected, or connecting");
+    const { url, agent, instance, username, password, ca, clock } = this.#options;
+    const client = connect({
+      ...brokerAddress(url),
+      clientId: `${agent}:${instance}`,
+      username,
+      ...(password === null ? {} : { password }),
+      ...(ca === null ? {} : { ca }),
+      protocolVersion: 4,
+      clean: true,
+      keepalive: KEEPALIVE_S,
+      connectTimeout: OPEN_TIMEOUT_MS,
+      reconnectPeriod: 0,
+      resubscribe: false,
+      queueQoSZero: false,
+    });
+    const session: Session = {
+      client,
+      handlers,
+      isOpen: false,
+      timer: clock.after(OPEN_TIMEOUT_MS, () => this.#end(session, `no connection to ${url} within ${OPEN_TIMEOUT_MS} ms`)),
+    };
+    this.#session = session;
+    client.on("connect", () => {
+      client.subscribe(DOWN_TOPICS.map((name) => downTopic(agent, name)), { qos: 0 }, (error, granted) => {
+        if (this.#session !== session) return;
+        if (error !== null) return this.#end(session, `cannot subscribe: ${error.message}`);
+        if (granted?.some((grant) => grant.qos >= 128)) return this.#end(session, "central refuses the subscriptions of this identity");
+        session.isOpen = true;
+        session.timer.cancel();
+        handlers.opened();
+      });
+    });
+    client.on("message", (topic, payload) => {
+      const down = parseDownTopic(topic);
+      if (this.#session === session && down?.agent === agent) handlers.message(down.name, payload);
+    });
+    client.on("error", (error) => this.#end(session, error.message));
+    client.on("close", () => this.#end(session, "connection closed"));
+  }
+
+  send(topic: UpTopic, payload: Uint8Array): boolean {
+    const session = this.#session;
+    if (session === null || !session.isOpen || !session.client.connected) return false;
+    if (this.bufferedBytes > (this.#options.bufferedBytesMax ?? 4 * 1024 * 1024)) return false;
+    const bytes = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength);
+    session.client.publish(upTopic(this.#options.agent, topic), bytes, { qos: 0, retain: false });
+    return true;
+  }
+
+  /** Says goodbye. `closed` is called before this returns, also when there was no connection yet. */
+  close(): void {
+    if (this.#session !== null) this.#end(this.#session, "closed by the agent");
+  }
+
+  #end(session: Session, reason: string): void {
+    if (this.#session !== session) return;
+    this.#session = null;
+    session.timer.cancel();
+    const isOrderly = session.isOpen && session.client.connected;
+    session.client.end(!isOrderly);
+    if (isOrderly) {
+      // An orderly goodbye to a peer that no longer reads would hold the socket open.
+      const timer = this.#options.clock.after(GOODBYE_MS_MAX, () => session.client.stream.destroy());
+      session.client.once("close", () => timer.cancel());
+    }
+    session.handlers.closed(reason);
+  }
+}
+
+interface Session {
+  readonly client: MqttClient;
+  readonly handlers: UplinkHandlers;
+  readonly timer: Timer;
+  isOpen: boolean;
+}
