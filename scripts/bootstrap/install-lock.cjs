@@ -25,8 +25,9 @@ async function withInstallLock(folder, work) {
   try {
     fs.mkdirSync(folder, { recursive: true });
     while (!(await acquire(file))) {
-      if (!hasTold) process.stderr.write(`waiting: another command (process ${holder(file)}) is installing the packages\n`);
-      hasTold = true;
+      const other = holder(file);
+      if (other !== "" && !hasTold) process.stderr.write(`waiting: another command (process ${other}) is installing the packages\n`);
+      hasTold ||= other !== "";
       await pause(300);
     }
   } catch (error) {

@@ -36,21 +36,21 @@ const causes = [
   },
 ];
 
-const lastLinesMax = 8;
+const linesMax = 6;
 
 /**
  * @param {string} output what npm printed
- * @returns {string} a sentence, and npm's last lines below it
+ * @returns {string} a sentence, and below it what npm said first
  */
 function explainNpmFailure(output) {
-  const lines = output.split("\n").filter((line) => line.trim() !== "" && !/complete log of this run/i.test(line));
-  const errors = lines.filter((line) => line.startsWith("npm error") || line.startsWith("npm ERR!")).join("\n");
-  const known = causes.find(({ pattern }) => pattern.test(errors));
+  const lines = output.split("\n").filter((line) => line.trim() !== "");
+  const errors = lines.filter((line) => /^npm (error|ERR!) \S/.test(line));
+  const known = causes.find(({ pattern }) => pattern.test(errors.join("\n")));
   const sentence =
     known === undefined
       ? 'cannot install the packages: npm failed; "npm ci" shows all it has to say'
       : `cannot install the packages: ${known.cause}; ${known.wayOut}`;
-  return [sentence, ...lines.slice(-lastLinesMax).map((line) => `  ${line}`)].join("\n");
+  return [sentence, ...(errors.length > 0 ? errors : lines).slice(0, linesMax).map((line) => `  ${line}`)].join("\n");
 }
 
 module.exports = { explainNpmFailure };

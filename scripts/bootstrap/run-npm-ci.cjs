@@ -25,6 +25,8 @@ const npmCi = [
   "--loglevel=error",
   "--fetch-retries=4",
   "--fetch-retry-mintimeout=1000",
+  "--fetch-retry-maxtimeout=8000",
+  "--fetch-retry-factor=2",
 ];
 
 /** Enough of npm's output to find the cause; bounded because npm can be talkative. */
