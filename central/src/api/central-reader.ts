@@ -1,0 +1,69 @@
+import type { Labels, WindowResult, WindowSpec } from "@millrace/stream";
+import type { AgentView } from "../core/agent-view.ts";
+import type { AlarmView } from "../core/alarm-view.ts";
+import type { LedgerTotals } from "../core/central-ledger.ts";
+import type { QuarantineEntry } from "../core/quarantine.ts";
+
+/** What the API shows of central's core. */
+export interface CentralReader {
+  agents(): AgentView[];
+  alarms(): AlarmView[];
+  ledger(): ReadonlyMap<string, LedgerTotals>;
+  ledgerSum(): LedgerSum;
+  pipeline(): PipelineView;
+  /** Last published revisions, ascending by start. */
+  windows(query: WindowQuery): Promise<WindowPage>;
+  /** Of each group of a window (of all windows without a name), the newest. */
+  latestWindows(window: string | null): Promise<WindowResult[]>;
+  /** Windows that ended in the last ten minutes or are open, bounded, ascending. */
+  recentWindows(): WindowResult[];
+  /** Newest first. */
+  quarantine(limit: number): Promise<QuarantineEntry[]>;
+  /** Ends the membership of a site's agents; how many there were. */
+  retire(site: string): Promise<number>;
+  health(): CentralHealth;
+  /** Calls back after each commit with what it changed; returns how to stop. */
+  subscribe(listener: (change: CentralChange) => void): () => void;
+}
+
+export interface CentralChange {
+  readonly agents: readonly AgentView[];
+  readonly alarms: readonly AlarmView[];
+  readonly windows: readonly WindowResult[];
+}
+
+export interface LedgerSum {
+  readonly received: number;
+  readonly merged: number;
+  readonly tooLate: number;
+}
+
+export interface PipelineView {
+  readonly metrics: readonly { readonly name: string; readonly unit: string; readonly isLive: boolean }[];
+  readonly windows: readonly Pick<WindowSpec, "name" | "metric" | "sizeMs" | "slideMs" | "by">[];
+}
+
+export interface WindowQuery {
+  readonly window: string;
+  /** Labels that the group must have. */
+  readonly group: Labels;
+  /** Of the window's start: `fromMs <= start < toMs`. */
+  readonly fromMs: number;
+  readonly toMs: number;
+  readonly limit: number;
+  /** Where an earlier page ended. */
+  readonly cursor: string | null;
+}
+
+export interface WindowPage {
+  readonly windows: readonly WindowResult[];
+  /** Null at the end. */
+  readonly cursor: string | null;
+}
+
+export interface CentralHealth {
+  /** False once commits have failed for good: the process should be started again. */
+  readonly isAlive: boolean;
+  readonly isReady: boolean;
+  readonly reason: string;
+}

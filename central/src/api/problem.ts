@@ -1,0 +1,36 @@
+/** An answer that says what went wrong (RFC 9457, `application/problem+json`). */
+export interface Problem {
+  readonly type: "about:blank";
+  readonly title: string;
+  readonly status: number;
+  readonly code: ProblemCode;
+  readonly detail: string;
+}
+
+const TITLES = {
+  bad_request: [400, "The request is not understood"],
+  unknown_window: [404, "No such window"],
+  unknown_site: [404, "No such site"],
+  not_found: [404, "Nothing is here"],
+  foreign_origin: [403, "The request comes from another page"],
+  too_many_clients: [503, "Too many open streams"],
+  not_ready: [503, "Central is not ready"],
+  internal: [500, "Central failed to answer"],
+} as const;
+
+export type ProblemCode = keyof typeof TITLES;
+
+export function problem(code: ProblemCode, detail: string): Problem {
+  const [status, title] = TITLES[code];
+  return { type: "about:blank", title, status, code, detail };
+}
+
+/** Thrown by a route's parsing; answered as a problem. */
+export class ProblemError extends Error {
+  readonly problem: Problem;
+
+  constructor(code: ProblemCode, detail: string) {
+    super(detail);
+    this.problem = problem(code, detail);
+  }
+}

@@ -1,0 +1,186 @@
+import { MillraceError, reasonOf } from "@millrace/runtime";
+import type { Clock, Logger, Metrics } from "@millrace/runtime";
+import Fastify from "fastify";
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import type { Assets } from "./assets.ts";
+import type { CentralReader } from "./central-reader.ts";
+import { EventStream } from "./event-stream.ts";
+import { OPENAPI } from "./openapi.ts";
+import { problem, ProblemError } from "./problem.ts";
+import type { Problem } from "./problem.ts";
+import { parseLimit, parseQuery, parseWindowQuery } from "./window-query.ts";
+
+export interface ApiServerOptions {
+  readonly host: string;
+  /** 0: any free port. */
+  readonly port: number;
+  readonly reader: CentralReader;
+  readonly assets: Assets;
+  readonly metrics: Metrics;
+  /** Brings gauges up to date before they are read. */
+  readonly refreshMetrics: () => void;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+const REQUEST_BYTES_MAX = 65_536;
+const LIST_LIMIT_MAX = 10_000;
+
+/** No page of another origin may frame, script or style the dashboard. */
+export const SECURITY_HEADERS = {
+  "content-security-policy":
+    "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
+  "x-content-type-options": "nosniff",
+  "referrer-policy": "no-referrer",
+  "cross-origin-opener-policy": "same-origin",
+} as const;
+
+/** The API, the dashboard's stream and its files, on one port. */
+export class ApiServer {
+  readonly #app: FastifyInstance;
+  readonly #stream: EventStream;
+  readonly #routes: string[] = [];
+
+  private constructor(options: ApiServerOptions) {
+    // Server-sent events never end by themselves: without forceCloseConnections they would hang the shutdown.
+    this.#app = Fastify({ logger: false, forceCloseConnections: true, bodyLimit: REQUEST_BYTES_MAX, routerOptions: { maxParamLength: 200 } });
+    this.#stream = new EventStream(options.reader, options.clock);
+    this.#addRoutes(options);
+  }
+
+  /** Listens, or rejects with `port_in_use` or `listen_failed`. */
+  static async listen(options: ApiServerOptions): Promise<ApiServer> {
+    const server = new ApiServer(options);
+    const { host, port } = options;
+    try {
+      await server.#app.listen({ host, port });
+    } catch (error) {
+      server.#stream.close();
+      const values = { host, port, purpose: "the API", setting: "http.port" };
+      if (error instanceof Error && "code" in error && error.code === "EADDRINUSE") {
+        throw new MillraceError("port_in_use", values, { cause: error });
+      }
+      throw new MillraceError("listen_failed", { ...values, reason: reasonOf(error) }, { cause: error });
+    }
+    return server;
+  }
+
+  get port(): number {
+    const address = this.#app.server.address();
+    return address === null || typeof address === "string" ? 0 : address.port;
+  }
+
+  /** Every route, as `METHOD /path/{parameter}`. */
+  get routes(): readonly string[] {
+    return this.#routes;
+  }
+
+  get stream(): EventStream {
+    return this.#stream;
+  }
+
+  async close(): Promise<void> {
+    this.#stream.close();
+    await this.#app.close();
+  }
+
+  #addRoutes(options: ApiServerOptions): void {
+    const app = this.#app;
+    const { reader, log, metrics } = options;
+    app.addHook("onRoute", ({ method, url }) => {
+      if (method !== "HEAD" && url !== "*") this.#routes.push(`${String(method)} ${url.replaceAll(/:(\w+)/g, "{$1}")}`);
+    });
+    app.addHook("onRequest", async (_request, reply) => {
+      reply.headers(SECURITY_HEADERS);
+    });
+    app.setErrorHandler((error, _request, reply) => {
+      if (error instanceof ProblemError) return sendProblem(reply, error.problem);
+      const status = error instanceof Error && "statusCode" in error ? Number(error.statusCode) : 500;
+      if (status >= 400 && status < 500) return sendProblem(reply, { ...problem("bad_request", reasonOf(error)), status });
+      log.error("cannot answer a request", { reason: reasonOf(error) });
+      return sendProblem(reply, problem("internal", "the log says more"));
+    });
+    app.get("/api/v1/windows", async (request, reply) => {
+      const query = parseWindowQuery(request.query);
+      requireWindow(reader, query.window);
+      return noStore(reply).send(await reader.windows(query));
+    });
+    app.get("/api/v1/windows/latest", async (request, reply) => {
+      const window = parseQuery(request.query).get("window") ?? null;
+      if (window !== null) requireWindow(reader, window);
+      return noStore(reply).send({ windows: await reader.latestWindows(window) });
+    });
+    app.get("/api/v1/alarms", async (request, reply) => {
+      const limit = parseLimit(parseQuery(request.query).get("limit"), 1_000, LIST_LIMIT_MAX);
+      return noStore(reply).send({ alarms: reader.alarms().slice(0, limit) });
+    });
+    app.get("/api/v1/agents", async (_request, reply) => noStore(reply).send({ agents: reader.agents() }));
+    app.get("/api/v1/ledger", async (_request, reply) => {
+      return noStore(reply).send({ sum: reader.ledgerSum(), agents: Object.fromEntries(reader.ledger()) });
+    });
+    app.get("/api/v1/pipeline", async (_request, reply) => noStore(reply).send(reader.pipeline()));
+    app.get("/api/v1/quarantine", async (request, reply) => {
+      const limit = parseLimit(parseQuery(request.query).get("limit"), 100, LIST_LIMIT_MAX);
+      return noStore(reply).send({ entries: await reader.quarantine(limit) });
+    });
+    app.post<{ Params: { site: string } }>("/api/v1/sites/:site/retire", async (request, reply) => {
+      requireOwnOrigin(request);
+      const { site } = request.params;
+      const count = await reader.retire(site);
+      if (count === 0) throw new ProblemError("unknown_site", `no agent of site ${site} is expected; /api/v1/agents lists them`);
+      return noStore(reply).send({ site, agentsRetired: count });
+    });
+    app.get("/api/v1/stream", (_request, reply) => {
+      reply.hijack();
+      if (this.#stream.add(reply.raw, SECURITY_HEADERS)) return;
+      const full = problem("too_many_clients", "close other dashboards and try again");
+      reply.raw.writeHead(full.status, { "content-type": "application/problem+json" }).end(JSON.stringify(full));
+    });
+    app.get("/api/v1/openapi.json", async (_request, reply) => noStore(reply).send(OPENAPI));
+    app.get("/metrics", async (_request, reply) => {
+      options.refreshMetrics();
+      const { contentType, text } = await metrics.exposition();
+      return noStore(reply).header("content-type", contentType).send(text);
+    });
+    app.get("/healthz", async (_request, reply) => {
+      const { isAlive, reason } = reader.health();
+      return noStore(reply).code(isAlive ? 200 : 503).send({ isAlive, reason });
+    });
+    app.get("/readyz", async (_request, reply) => {
+      const { isReady, reason } = reader.health();
+      return noStore(reply).code(isReady ? 200 : 503).send({ isReady, reason });
+    });
+    app.setNotFoundHandler((request, reply) => sendAsset(options.assets, request, reply));
+  }
+}
+
+function noStore(reply: FastifyReply): FastifyReply {
+  return reply.header("cache-control", "no-store");
+}
+
+function sendProblem(reply: FastifyReply, body: Problem): FastifyReply {
+  return noStore(reply).code(body.status).header("content-type", "application/problem+json; charset=utf-8").send(JSON.stringify(body));
+}
+
+function sendAsset(assets: Assets, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const path = new URL(request.url, "http://localhost").pathname.slice(1);
+  const file = request.method === "GET" ? assets.get(path === "" ? "index.html" : path) : undefined;
+  if (file !== undefined) {
+    const caching = file.isImmutable ? "public, max-age=31536000, immutable" : "no-cache";
+    return reply.header("cache-control", caching).header("content-type", file.contentType).send(file.body);
+  }
+  const detail = path === "" ? "the dashboard is not built; the API is under /api/v1" : `${request.method} /${path}`;
+  return sendProblem(reply, problem("not_found", detail));
+}
+
+function requireWindow(reader: CentralReader, name: string): void {
+  const names = reader.pipeline().windows.map((window) => window.name);
+  if (!names.includes(name)) throw new ProblemError("unknown_window", `${name} is not one of: ${names.join(", ")}`);
+}
+
+/** A page of another origin must not change anything here through its visitor's browser. */
+function requireOwnOrigin(request: FastifyRequest): void {
+  const { origin, host } = request.headers;
+  if (origin === undefined || URL.parse(origin)?.host === host) return;
+  throw new ProblemError("foreign_origin", `origin ${origin} may only read`);
+}

@@ -1,0 +1,51 @@
+import type { WindowQuery } from "./central-reader.ts";
+import { ProblemError } from "./problem.ts";
+
+export const WINDOWS_LIMIT_DEFAULT = 1_000;
+export const WINDOWS_LIMIT_MAX = 10_000;
+const RESERVED = new Set(["window", "from", "to", "limit", "cursor"]);
+
+/** Reads a windows query; every other parameter is a label that the group must have. */
+export function parseWindowQuery(query: unknown): WindowQuery {
+  const values = parseQuery(query);
+  const window = values.get("window");
+  if (window === undefined) throw new ProblemError("bad_request", "window=<name> is needed; /api/v1/pipeline lists them");
+  const group: Record<string, string> = {};
+  for (const [name, value] of values) if (!RESERVED.has(name)) group[name] = value;
+  return {
+    window,
+    group,
+    fromMs: parseTime(values.get("from"), "from") ?? 0,
+    toMs: parseTime(values.get("to"), "to") ?? Number.MAX_SAFE_INTEGER,
+    limit: parseLimit(values.get("limit"), WINDOWS_LIMIT_DEFAULT, WINDOWS_LIMIT_MAX),
+    cursor: values.get("cursor") ?? null,
+  };
+}
+
+export function parseQuery(query: unknown): Map<string, string> {
+  const values = new Map<string, string>();
+  if (typeof query !== "object" || query === null) return values;
+  for (const [name, value] of Object.entries(query)) {
+    if (typeof value !== "string") throw new ProblemError("bad_request", `${name} is given more than once`);
+    values.set(name, value);
+  }
+  return values;
+}
+
+export function parseLimit(text: string | undefined, otherwise: number, max: number): number {
+  if (text === undefined) return otherwise;
+  const limit = Number(text);
+  if (!Number.isInteger(limit) || limit < 1 || limit > max) {
+    throw new ProblemError("bad_request", `limit=${text} is not a whole number from 1 to ${max}`);
+  }
+  return limit;
+}
+
+function parseTime(text: string | undefined, name: string): number | null {
+  if (text === undefined || text === "") return null;
+  const timeMs = /^-?\d+$/.test(text) ? Number(text) : Date.parse(text);
+  if (!Number.isSafeInteger(timeMs)) {
+    throw new ProblemError("bad_request", `${name}=${text} is neither milliseconds since 1970 nor an ISO 8601 time`);
+  }
+  return timeMs;
+}

@@ -1,0 +1,358 @@
+import type { Pipeline } from "@millrace/config";
+import type { Change, Store } from "@millrace/queue";
+import { reasonOf } from "@millrace/runtime";
+import type { Clock, Logger, Random } from "@millrace/runtime";
+import type { Lane, WindowEngineCounts, WindowResult } from "@millrace/stream";
+import { encodeMessage, parseHeartbeat } from "@millrace/wire";
+import type { AgentConnection, Compression, UpTopic } from "@millrace/wire";
+import type {
+  CentralChange,
+  CentralHealth,
+  CentralReader,
+  LedgerSum,
+  PipelineView,
+  WindowPage,
+  WindowQuery,
+} from "./api/central-reader.ts";
+import type { AgentView } from "./core/agent-view.ts";
+import type { SystemAlarm } from "./core/alarm-book.ts";
+import type { AlarmView } from "./core/alarm-view.ts";
+import { keysUnder } from "./core/central-keys.ts";
+import type { LedgerTotals, RejectReason } from "./core/central-ledger.ts";
+import { CentralState, loadEngineKeys, readEngineRange } from "./core/central-state.ts";
+import { CommitLoop } from "./core/commit-loop.ts";
+import type { CommitPlan } from "./core/commit-loop.ts";
+import { MessageApplier } from "./core/message-applier.ts";
+import type { AfterCommit, Moment } from "./core/message-applier.ts";
+import { openMessage, paneRows } from "./core/opened-message.ts";
+import type { QuarantineEntry } from "./core/quarantine.ts";
+import { SESSION_INBOX_BYTES_MAX } from "./core/session.ts";
+import type { InboxItem, Session } from "./core/session.ts";
+import { SessionTable } from "./core/session-table.ts";
+import { readJson } from "./core/stored-json.ts";
+import { WindowHistory } from "./core/window-history.ts";
+
+/** One commit takes up no more than this; what waits behind it takes the next. */
+const COMMIT_BYTES_MAX = 8_388_608;
+const COMMIT_MESSAGES_MAX = 1_000;
+/** All sessions' waiting bytes together. */
+const INBOX_BYTES_MAX = 268_435_456;
+/** How long an alarm about something that happened once is shown as active after it last happened. */
+const SYSTEM_ALARM_SHOWN_MS: Partial<Record<SystemAlarm, number>> = {
+  store_held: 60_000,
+  store_replaced: 600_000,
+  store_rolled_back: 600_000,
+  sequence_gap: 600_000,
+  data_loss: 600_000,
+};
+const TRIM_INTERVAL_MS = 60_000;
+
+export interface CentralOptions {
+  /** Enrolled agents; the connection's identity must be one of them. */
+  readonly agents: readonly { readonly id: string; readonly site: string }[];
+  readonly pipeline: Pick<Pipeline, "metrics" | "windows">;
+  readonly graceMs: number;
+  readonly retainMs: number;
+  readonly silentAfterMs: number;
+  readonly store: Store;
+  /** For error messages. */
+  readonly storePath: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  readonly compression: Compression;
+  /** Of the program, written into a new store. */
+  readonly version: string;
+  /** Called once, when commits have failed for good and central takes nothing any more. */
+  readonly onFailed?: (error: unknown) => void;
+  /** Called after each commit. */
+  readonly onCommitted?: (durationMs: number) => void;
+}
+
+/**
+ * Central's core, without sockets: takes agents' messages, holds each batch exactly once, merges panes into windows,
+ * and says nothing to anybody before it is durable. The caller owns the store and closes it after `close`.
+ */
+export class Central implements CentralReader {
+  readonly #options: CentralOptions;
+  readonly #sessions = new SessionTable();
+  readonly #loop: CommitLoop;
+  readonly #history: WindowHistory;
+  readonly #listeners = new Set<(change: CentralChange) => void>();
+  readonly #actions: (() => void)[] = [];
+  readonly #whenCommitted: (() => void)[] = [];
+  readonly #inbox: InboxItem[] = [];
+  #inboxBytes = 0;
+  #droppedCount = 0;
+  #opened: { readonly state: CentralState; readonly applier: MessageApplier } | null = null;
+  #failure: string | null = null;
+  #isClosed = false;
+  #trimmedAtMs = Number.NEGATIVE_INFINITY;
+
+  constructor(options: CentralOptions) {
+    this.#options = options;
+    const { store, clock, log, pipeline, retainMs } = options;
+    this.#history = new WindowHistory({ store, windows: pipeline.windows, retainMs });
+    this.#loop = new CommitLoop({
+      store,
+      clock,
+      log,
+      plan: (isTick) => this.#plan(isTick),
+      isUrgent: () => this.#inbox.length > 0 || this.#actions.length > 0,
+      onCommitted: (durationMs) => options.onCommitted?.(durationMs),
+      onFailed: (error) => this.#fail(error),
+    });
+  }
+
+  /** Restores the state, enrols the configuration's agents and starts. Rejects with `store_newer`, `wrong_kind` or `store_read`. */
+  async open(): Promise<void> {
+    const { store, storePath, clock, pipeline, graceMs, version, agents } = this.#options;
+    const nowMs = clock.nowMs();
+    const monotonicMs = clock.monotonicMs();
+    const state = await CentralState.open({ store, storePath, pipeline, graceMs, version, nowMs, monotonicMs });
+    await this.#history.restore(nowMs);
+    for (const { id, site } of agents) {
+      // A retired agent stays retired until it comes again, or comes to another site.
+      if (!state.agents.hasBelonged(id, site)) state.agents.enrol(id, site, nowMs, monotonicMs);
+    }
+    state.showEngineAgents();
+    const sites = new Map(agents.map(({ id, site }) => [id, site]));
+    this.#opened = { state, applier: new MessageApplier({ state, sessions: this.#sessions, sites }) };
+    this.#loop.start();
+  }
+
+  /** Commits what has arrived, then ends all sessions. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await this.#loop.stop();
+    for (const session of this.#sessions.all()) session.close("closed", "central stops");
+    this.#listeners.clear();
+  }
+
+  onOpen(connection: AgentConnection): void {
+    const session = this.#sessions.add(connection, this.#options.clock.monotonicMs());
+    if (this.#isClosed || this.#failure !== null) session.close("closed", this.#failure ?? "central stops");
+  }
+
+  onMessage(connection: AgentConnection, topic: UpTopic, payload: Uint8Array): void {
+    const session = this.#sessions.get(connection);
+    if (session === undefined || this.#isClosed || this.#failure !== null || this.#opened === null) return;
+    if (session.state === "closed" || session.state === "replaced") return;
+    const { clock } = this.#options;
+    session.heardAtMs = clock.monotonicMs();
+    const item: InboxItem = { session, topic, payload, atMs: clock.nowMs() };
+    if (topic === "heartbeat") {
+      this.#takeHeartbeat(item);
+      return;
+    }
+    if (session.inboxBytes + payload.length > SESSION_INBOX_BYTES_MAX || this.#inboxBytes + payload.length > INBOX_BYTES_MAX) {
+      this.#droppedCount += 1;
+      this.#options.log.repeated("inbox_full", "commits are slower than agents send; a batch will come again", { agent: session.agent });
+      return;
+    }
+    session.inboxBytes += payload.length;
+    this.#inboxBytes += payload.length;
+    this.#inbox.push(item);
+    this.#loop.wake();
+  }
+
+  onClose(connection: AgentConnection): void {
+    const session = this.#sessions.delete(connection);
+    if (session === undefined) return;
+    if (session.state === "open") this.#opened?.state.agents.closed(session.agent);
+    if (session.state !== "replaced") session.state = "closed";
+  }
+
+  agents(): AgentView[] {
+    return this.#opened?.state.agents.views() ?? [];
+  }
+
+  alarms(): AlarmView[] {
+    return this.#opened?.state.alarms.list() ?? [];
+  }
+
+  ledger(): ReadonlyMap<string, LedgerTotals> {
+    return this.#opened?.state.ledger.all() ?? new Map();
+  }
+
+  ledgerSum(): LedgerSum {
+    const sum = { received: 0, merged: 0, tooLate: 0 };
+    for (const totals of this.ledger().values()) {
+      sum.received += totals.received;
+      sum.merged += totals.merged;
+      sum.tooLate += totals.tooLate;
+    }
+    return sum;
+  }
+
+  pipeline(): PipelineView {
+    const { metrics, windows } = this.#options.pipeline;
+    return {
+      metrics: metrics.map(({ name, unit, isLive }) => ({ name, unit, isLive })),
+      windows: windows.map(({ name, metric, sizeMs, slideMs, by }) => ({ name, metric, sizeMs, slideMs, by })),
+    };
+  }
+
+  windows(query: WindowQuery): Promise<WindowPage> {
+    return this.#history.page(query);
+  }
+
+  latestWindows(window: string | null): Promise<WindowResult[]> {
+    return this.#history.latest(window);
+  }
+
+  recentWindows(): WindowResult[] {
+    return this.#history.recent(this.#options.clock.nowMs());
+  }
+
+  async quarantine(limit: number): Promise<QuarantineEntry[]> {
+    const entries: QuarantineEntry[] = [];
+    for await (const { value } of this.#options.store.range({ ...keysUnder("q"), isReverse: true, limit })) {
+      entries.push(readJson<QuarantineEntry>(value));
+    }
+    return entries;
+  }
+
+  retire(site: string): Promise<number> {
+    if (this.#opened === null || this.#isClosed || this.#failure !== null) return Promise.resolve(0);
+    const { agents, engine } = this.#opened.state;
+    return new Promise((resolve) => {
+      this.#actions.push(() => {
+        const retired = agents.retireSite(site, this.#options.clock.nowMs());
+        engine.setMembership(agents.membership);
+        for (const agent of retired) this.#clearAlarm("agent_silent", agent, "the site is retired");
+        this.#whenCommitted.push(() => resolve(retired.length));
+      });
+      this.#loop.wake();
+    });
+  }
+
+  health(): CentralHealth {
+    const isReady = this.#opened !== null && this.#failure === null && !this.#isClosed;
+    const reason = this.#failure ?? (isReady ? "takes data" : this.#isClosed ? "stopping" : "starting");
+    return { isAlive: this.#failure === null, isReady, reason };
+  }
+
+  subscribe(listener: (change: CentralChange) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  get counts(): { readonly inboxBytes: number; readonly droppedMessages: number; readonly engine: WindowEngineCounts | null } {
+    const engine = this.#opened?.state.engine.counts ?? null;
+    return { inboxBytes: this.#inboxBytes, droppedMessages: this.#droppedCount, engine };
+  }
+
+  #takeHeartbeat(item: InboxItem): void {
+    const { session, payload } = item;
+    const parsed = parseHeartbeat(payload);
+    if (!parsed.ok || session.state !== "open") {
+      const reason: RejectReason = parsed.ok ? "no_session" : parsed.reason === "oversized" ? "oversized" : "malformed_heartbeat";
+      this.#opened?.applier.reject(item, reason, parsed.ok ? "a heartbeat before the hello was answered" : parsed.detail);
+      return;
+    }
+    session.heartbeat = parsed.message;
+    session.connection.send("echo", encodeMessage({ beat: parsed.message.beat, clockMs: item.atMs }));
+  }
+
+  /** Applies what has arrived to the state in memory and gathers what that changes. */
+  async #plan(isTick: boolean): Promise<CommitPlan> {
+    if (this.#opened === null) return { changes: [], isSync: false, publish: () => {} };
+    const { state, applier } = this.#opened;
+    const { store, clock, compression } = this.#options;
+    const items = this.#takeInbox();
+    const messages = items.map((item) => ({ item, message: openMessage(item.topic, item.payload, compression) }));
+    const needed = new Set<string>();
+    for (const { message } of messages) {
+      for (const rows of paneRows(message)) for (const key of state.engine.needs(rows)) needed.add(key);
+    }
+    await loadEngineKeys(store, state.engine, [...needed]);
+    const moment: Moment = { nowMs: clock.nowMs(), monotonicMs: clock.monotonicMs() };
+    const after: AfterCommit = { acks: new Map(), sends: [] };
+    for (const { item, message } of messages) applier.apply(item, message, moment, after);
+    for (const session of this.#sessions.all()) applier.applyHeartbeat(session, moment);
+    for (const action of this.#actions.splice(0)) action();
+    const committed = this.#whenCommitted.splice(0);
+    const trimmed: Change[] = [];
+    let results: WindowResult[] = [];
+    if (isTick) {
+      this.#watchSilence(moment);
+      this.#clearOldAlarms(moment.nowMs);
+      for (const range of state.engine.dueRanges(moment.nowMs)) {
+        state.engine.loadRange(range, await readEngineRange(store, range));
+      }
+      results = state.engine.tick(moment.nowMs);
+      if (moment.monotonicMs - this.#trimmedAtMs >= TRIM_INTERVAL_MS) {
+        this.#trimmedAtMs = moment.monotonicMs;
+        trimmed.push(...(await this.#history.trim(moment.nowMs)));
+      }
+    }
+    const { changes, isSync, alarms } = state.takeChanges();
+    const agents = state.agents.takeChanged();
+    return {
+      changes: [...changes, ...trimmed],
+      isSync,
+      publish: () => {
+        for (const [session, lanes] of after.acks) this.#acknowledge(session, lanes);
+        for (const send of after.sends) send();
+        for (const done of committed) done();
+        this.#history.published(results, moment.nowMs);
+        if (agents.length + alarms.length + results.length === 0) return;
+        for (const listener of this.#listeners) listener({ agents, alarms, windows: results });
+      },
+    };
+  }
+
+  #takeInbox(): InboxItem[] {
+    let bytes = 0;
+    let count = 0;
+    for (const item of this.#inbox) {
+      if (count >= COMMIT_MESSAGES_MAX || (count > 0 && bytes + item.payload.length > COMMIT_BYTES_MAX)) break;
+      bytes += item.payload.length;
+      count += 1;
+      item.session.inboxBytes -= item.payload.length;
+    }
+    this.#inboxBytes -= bytes;
+    return this.#inbox.splice(0, count);
+  }
+
+  #acknowledge(session: Session, lanes: ReadonlySet<Lane>): void {
+    const held = this.#opened?.state.stores.held(session.storeId);
+    if (session.state !== "open" || held === undefined) return;
+    for (const lane of lanes) session.connection.send("ack", encodeMessage({ lane, mark: held.mark(lane) }));
+  }
+
+  #watchSilence(moment: Moment): void {
+    if (this.#opened === null) return;
+    const { agents, alarms } = this.#opened.state;
+    for (const agent of agents.takeNewlySilent(this.#options.silentAfterMs, moment.monotonicMs)) {
+      if (alarms.isRaised(agent, "agent_silent")) continue;
+      const { lastSeenMs, site } = agents.view(agent);
+      const message = lastSeenMs === null ? `agent ${agent} has never been heard` : `agent ${agent} is not heard`;
+      const value = lastSeenMs === null ? 0 : moment.nowMs - lastSeenMs;
+      alarms.raise({ agent, site, kind: "agent_silent", message, value, nowMs: moment.nowMs });
+    }
+  }
+
+  #clearOldAlarms(nowMs: number): void {
+    for (const alarm of this.#opened?.state.alarms.raised() ?? []) {
+      const shownMs = SYSTEM_ALARM_SHOWN_MS[alarm.kind];
+      if (shownMs !== undefined && nowMs - alarm.timeMs > shownMs) this.#clearAlarm(alarm.kind, alarm.agent, "has not happened again");
+    }
+  }
+
+  #clearAlarm(kind: SystemAlarm, agent: string, message: string): void {
+    if (this.#opened === null) return;
+    const { agents, alarms } = this.#opened.state;
+    alarms.clear({ agent, site: agents.siteOf(agent), kind, message, value: 0, nowMs: this.#options.clock.nowMs() });
+  }
+
+  #fail(error: unknown): void {
+    this.#failure = `commits fail: ${reasonOf(error)}`;
+    this.#options.log.error("cannot go on: state in memory and on disk have parted; start again", { reason: reasonOf(error) });
+    for (const session of this.#sessions.all()) session.close("closed", this.#failure);
+    this.#inbox.length = 0;
+    this.#inboxBytes = 0;
+    this.#options.onFailed?.(error);
+  }
+}

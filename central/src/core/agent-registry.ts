@@ -1,0 +1,217 @@
+import { FrontierTracker, Membership } from "@millrace/stream";
+import type { Frontier, FrontierTrackerState, LaneSequences, MembershipInterval } from "@millrace/stream";
+import type { Hello, Heartbeat } from "@millrace/wire";
+import type { AgentView } from "./agent-view.ts";
+
+/** What of an agent survives a restart. */
+export interface AgentRecord {
+  readonly agent: string;
+  readonly site: string;
+  readonly lastSeenMs: number | null;
+  readonly clockOffsetMs: number | null;
+  readonly status: AgentView["status"];
+  /** The outbox that `frontiers` belong to; another one numbers its frontiers from the start again. */
+  readonly storeId: string;
+  readonly frontiers: FrontierTrackerState;
+}
+
+/** Fields of a heartbeat's status that are kept; more are left out. */
+const STATUS_FIELDS_MAX = 64;
+
+interface AgentState {
+  site: string;
+  lastSeenMs: number | null;
+  clockOffsetMs: number | null;
+  status: AgentView["status"];
+  storeId: string;
+  tracker: FrontierTracker;
+  sessionCount: number;
+  isSilent: boolean;
+  /** When it was last heard, or expected for the first time; for silence. Monotonic, ms. */
+  heardAtMs: number;
+}
+
+/** Every agent that is or was enrolled: whether it is heard, how far its data is complete, and since when it belongs. */
+export class AgentRegistry {
+  readonly #agents = new Map<string, AgentState>();
+  readonly #dirty = new Set<string>();
+  readonly #changed = new Set<string>();
+  #membership = new Membership();
+  #isMembershipDirty = false;
+
+  restore(records: Iterable<AgentRecord>, intervals: readonly MembershipInterval[], monotonicMs: number): void {
+    this.#membership = new Membership(intervals);
+    for (const record of records) {
+      const { agent, frontiers, ...rest } = record;
+      const tracker = new FrontierTracker(frontiers);
+      this.#agents.set(agent, { ...rest, tracker, sessionCount: 0, isSilent: false, heardAtMs: monotonicMs });
+    }
+  }
+
+  get membership(): Membership {
+    return this.#membership;
+  }
+
+  siteOf(agent: string): string {
+    return this.#agents.get(agent)?.site ?? this.#membership.siteOf(agent) ?? "";
+  }
+
+  frontier(agent: string): Frontier | null {
+    return this.#agents.get(agent)?.tracker.current ?? null;
+  }
+
+  /** Enrols an agent from now on; nothing happens where it already belongs to that site. */
+  enrol(agent: string, site: string, nowMs: number, monotonicMs: number): void {
+    if (this.#membership.join(agent, site, nowMs)) this.#isMembershipDirty = true;
+    const state = this.#agents.get(agent);
+    if (state === undefined) {
+      this.#agents.set(agent, {
+        site,
+        lastSeenMs: null,
+        clockOffsetMs: null,
+        status: {},
+        storeId: "",
+        tracker: new FrontierTracker(),
+        sessionCount: 0,
+        isSilent: false,
+        heardAtMs: monotonicMs,
+      });
+    } else if (state.site === site) {
+      return;
+    } else {
+      state.site = site;
+    }
+    this.#touch(agent);
+  }
+
+  /** Ends the stay of every agent of a site; their names. */
+  retireSite(site: string, nowMs: number): string[] {
+    const agents = this.#membership.retireSite(site, nowMs);
+    if (agents.length > 0) this.#isMembershipDirty = true;
+    for (const agent of agents) this.#touch(agent);
+    return agents;
+  }
+
+  /** Whether the agent ever belonged to this site. */
+  hasBelonged(agent: string, site: string): boolean {
+    return this.#membership.export().some((interval) => interval.agent === agent && interval.site === site);
+  }
+
+  isRetired(agent: string): boolean {
+    return !this.#membership.export().some((interval) => interval.agent === agent && interval.leftMs === null);
+  }
+
+  opened(agent: string, hello: Hello, nowMs: number, monotonicMs: number): void {
+    const state = this.#agents.get(agent);
+    if (state === undefined) return;
+    state.sessionCount += 1;
+    state.clockOffsetMs = hello.clockMs - nowMs;
+    if (state.storeId !== hello.storeId) state.tracker = new FrontierTracker();
+    state.storeId = hello.storeId;
+    this.heard(agent, nowMs, monotonicMs);
+  }
+
+  closed(agent: string): void {
+    const state = this.#agents.get(agent);
+    if (state === undefined) return;
+    state.sessionCount = Math.max(0, state.sessionCount - 1);
+    this.#touch(agent);
+  }
+
+  heard(agent: string, nowMs: number, monotonicMs: number): void {
+    const state = this.#agents.get(agent);
+    if (state === undefined) return;
+    state.lastSeenMs = nowMs;
+    state.heardAtMs = monotonicMs;
+    state.isSilent = false;
+    this.#touch(agent);
+  }
+
+  beat(agent: string, heartbeat: Heartbeat, nowMs: number): void {
+    const state = this.#agents.get(agent);
+    if (state === undefined) return;
+    state.clockOffsetMs = heartbeat.sentAtMs - nowMs;
+    state.status = Object.fromEntries(Object.entries(heartbeat.status).slice(0, STATUS_FIELDS_MAX));
+    this.#touch(agent);
+  }
+
+  /** Takes a frontier into account, once what it names is held. True when the frontier that counts has changed. */
+  offer(agent: string, frontier: Frontier, marks: LaneSequences): boolean {
+    const hasChanged = this.#agents.get(agent)?.tracker.offer(frontier, marks) ?? false;
+    this.#touch(agent);
+    return hasChanged;
+  }
+
+  /** To be called when marks have moved. True when the frontier that counts has changed. */
+  advance(agent: string, marks: LaneSequences): boolean {
+    const hasChanged = this.#agents.get(agent)?.tracker.advance(marks) ?? false;
+    if (hasChanged) this.#touch(agent);
+    return hasChanged;
+  }
+
+  /** Agents expected now that have not been heard for so long, and were not silent at the last call. */
+  takeNewlySilent(silentAfterMs: number, monotonicMs: number): string[] {
+    const silent: string[] = [];
+    for (const [agent, state] of this.#agents) {
+      if (state.isSilent || monotonicMs - state.heardAtMs <= silentAfterMs || this.isRetired(agent)) continue;
+      state.isSilent = true;
+      this.#touch(agent);
+      silent.push(agent);
+    }
+    return silent;
+  }
+
+  /** All agents, by name. */
+  views(): AgentView[] {
+    return [...this.#agents.keys()].sort().map((agent) => this.view(agent));
+  }
+
+  view(agent: string): AgentView {
+    const state = this.#agents.get(agent);
+    const frontier = state?.tracker.current ?? null;
+    return {
+      agent,
+      site: this.siteOf(agent),
+      state: this.#stateOf(agent, state),
+      lastSeenMs: state?.lastSeenMs ?? null,
+      watermarkMs: frontier?.watermarkMs ?? null,
+      isIdle: frontier?.isIdle ?? false,
+      clockOffsetMs: state?.clockOffsetMs ?? null,
+      pending: frontier?.pending ?? [],
+      status: state?.status ?? {},
+    };
+  }
+
+  /** Agents to be shown again since the last call. */
+  takeChanged(): AgentView[] {
+    const views = [...this.#changed].map((agent) => this.view(agent));
+    this.#changed.clear();
+    return views;
+  }
+
+  /** What changed since the last call, to be committed. */
+  takeDirty(): { agents: AgentRecord[]; membership: MembershipInterval[] | null } {
+    const agents: AgentRecord[] = [];
+    for (const agent of this.#dirty) {
+      const state = this.#agents.get(agent);
+      if (state === undefined) continue;
+      const { site, lastSeenMs, clockOffsetMs, status, storeId, tracker } = state;
+      agents.push({ agent, site, lastSeenMs, clockOffsetMs, status, storeId, frontiers: tracker.export() });
+    }
+    this.#dirty.clear();
+    const membership = this.#isMembershipDirty ? this.#membership.export() : null;
+    this.#isMembershipDirty = false;
+    return { agents, membership };
+  }
+
+  #stateOf(agent: string, state: AgentState | undefined): AgentView["state"] {
+    if (this.isRetired(agent)) return "retired";
+    if (state === undefined || state.lastSeenMs === null) return "never_seen";
+    return state.sessionCount > 0 && !state.isSilent ? "connected" : "silent";
+  }
+
+  #touch(agent: string): void {
+    this.#dirty.add(agent);
+    this.#changed.add(agent);
+  }
+}

@@ -1,0 +1,15 @@
+import type { TimeRange } from "@millrace/stream";
+
+/** One agent as central sees it. */
+export interface AgentView {
+  readonly agent: string;
+  readonly site: string;
+  readonly state: "connected" | "silent" | "never_seen" | "retired";
+  readonly lastSeenMs: number | null;
+  readonly watermarkMs: number | null;
+  readonly isIdle: boolean;
+  /** Agent's clock minus central's at its last message, ms; includes the way here. */
+  readonly clockOffsetMs: number | null;
+  readonly pending: readonly TimeRange[];
+  readonly status: Readonly<Record<string, number | string | boolean>>;
+}

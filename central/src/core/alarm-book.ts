@@ -1,0 +1,169 @@
+import type { AlarmEvent } from "@millrace/wire";
+import type { AlarmView } from "./alarm-view.ts";
+
+/** Cleared alarms kept, the latest; active ones are kept whatever their number, up to the greater bound. */
+export const ALARMS_CLEARED_MAX = 10_000;
+export const ALARMS_MAX = 50_000;
+
+/** What central itself raises, beside the agents' rules. */
+export const SYSTEM_ALARMS = [
+  "agent_silent",
+  "store_replaced",
+  "store_rolled_back",
+  "store_held",
+  "sequence_gap",
+  "data_loss",
+] as const;
+export type SystemAlarm = (typeof SYSTEM_ALARMS)[number];
+
+const SYSTEM_SEVERITY: Record<SystemAlarm, number> = {
+  agent_silent: 700,
+  store_replaced: 500,
+  store_rolled_back: 600,
+  store_held: 600,
+  sequence_gap: 700,
+  data_loss: 700,
+};
+
+export interface SystemAlarmOptions {
+  readonly agent: string;
+  readonly site: string;
+  readonly kind: SystemAlarm;
+  readonly message: string;
+  readonly value: number;
+  readonly nowMs: number;
+}
+
+/** All alarms by agent and id, each at its greatest step. */
+export class AlarmBook {
+  readonly #alarms = new Map<string, AlarmView>();
+  readonly #dirty = new Map<string, AlarmView | { agent: string; id: string; isForgotten: true }>();
+  /** Central's own alarms that may be active: looked through at each tick instead of all. */
+  readonly #raised = new Map<string, { agent: string; kind: SystemAlarm }>();
+  #droppedCount = 0;
+
+  restore(view: AlarmView): void {
+    this.#alarms.set(bookKey(view.agent, view.id), view);
+    const kind = SYSTEM_ALARMS.find((name) => systemId(name) === view.id);
+    if (kind !== undefined && view.isActive) this.#raised.set(bookKey(view.agent, view.id), { agent: view.agent, kind });
+  }
+
+  /** Alarms forgotten because the book was full. */
+  get droppedCount(): number {
+    return this.#droppedCount;
+  }
+
+  get(agent: string, id: string): AlarmView | undefined {
+    return this.#alarms.get(bookKey(agent, id));
+  }
+
+  /** Active first, then the latest. */
+  list(): AlarmView[] {
+    return [...this.#alarms.values()].sort(
+      (a, b) => Number(b.isActive) - Number(a.isActive) || b.timeMs - a.timeMs || b.receivedAtMs - a.receivedAtMs,
+    );
+  }
+
+  activeCount(): number {
+    let count = 0;
+    for (const alarm of this.#alarms.values()) if (alarm.isActive) count += 1;
+    return count;
+  }
+
+  /** Takes one step; false when a greater or equal step is already here. */
+  take(event: AlarmEvent, agent: string, site: string, nowMs: number): boolean {
+    const key = bookKey(agent, event.id);
+    const known = this.#alarms.get(key);
+    if (known !== undefined && known.step >= event.step) return false;
+    const view: AlarmView = { ...event, agent, site, receivedAtMs: nowMs };
+    // Deleting first keeps the map in order of the latest step, so that the oldest is found first.
+    this.#alarms.delete(key);
+    this.#alarms.set(key, view);
+    this.#dirty.set(key, view);
+    this.#forget();
+    return true;
+  }
+
+  raise(options: SystemAlarmOptions): void {
+    const id = systemId(options.kind);
+    const known = this.get(options.agent, id);
+    this.#system(options, { isActive: true, activeAtMs: known?.isActive === true ? known.activeAtMs : options.nowMs });
+  }
+
+  clear(options: SystemAlarmOptions): void {
+    const known = this.get(options.agent, systemId(options.kind));
+    if (known?.isActive !== true) return;
+    this.#system(options, { isActive: false, activeAtMs: known.activeAtMs });
+  }
+
+  isRaised(agent: string, kind: SystemAlarm): boolean {
+    return this.get(agent, systemId(kind))?.isActive === true;
+  }
+
+  /** Central's own alarms that are active. */
+  raised(): { agent: string; kind: SystemAlarm; timeMs: number }[] {
+    const raised: { agent: string; kind: SystemAlarm; timeMs: number }[] = [];
+    for (const { agent, kind } of this.#raised.values()) {
+      const alarm = this.get(agent, systemId(kind));
+      if (alarm?.isActive === true) raised.push({ agent, kind, timeMs: alarm.timeMs });
+    }
+    return raised;
+  }
+
+  /** What changed since the last call, to be committed; a forgotten alarm has no view. */
+  takeDirty(): { agent: string; id: string; view: AlarmView | null }[] {
+    const changes = [...this.#dirty.values()].map((change) => ({
+      agent: change.agent,
+      id: change.id,
+      view: "isForgotten" in change ? null : change,
+    }));
+    this.#dirty.clear();
+    return changes;
+  }
+
+  #system(options: SystemAlarmOptions, state: { isActive: boolean; activeAtMs: number }): void {
+    const { agent, site, kind, message, value, nowMs } = options;
+    const id = systemId(kind);
+    const event: AlarmEvent = {
+      id,
+      step: (this.get(agent, id)?.step ?? 0) + 1,
+      rule: kind,
+      metric: "",
+      labels: { site, agent },
+      severity: SYSTEM_SEVERITY[kind],
+      isActive: state.isActive,
+      isLatched: false,
+      isHistorical: false,
+      activeAtMs: state.activeAtMs,
+      clearedAtMs: state.isActive ? null : nowMs,
+      timeMs: nowMs,
+      value,
+      limit: 0,
+      action: "none",
+      command: null,
+      message,
+    };
+    this.take(event, agent, site, nowMs);
+    if (state.isActive) this.#raised.set(bookKey(agent, id), { agent, kind });
+    else this.#raised.delete(bookKey(agent, id));
+  }
+
+  #forget(): void {
+    if (this.#alarms.size <= ALARMS_CLEARED_MAX) return;
+    for (const [key, alarm] of this.#alarms) {
+      if (alarm.isActive && this.#alarms.size <= ALARMS_MAX) continue;
+      this.#alarms.delete(key);
+      this.#dirty.set(key, { agent: alarm.agent, id: alarm.id, isForgotten: true });
+      this.#droppedCount += 1;
+      if (this.#alarms.size <= ALARMS_CLEARED_MAX) return;
+    }
+  }
+}
+
+function systemId(kind: SystemAlarm): string {
+  return `central:${kind}`;
+}
+
+function bookKey(agent: string, id: string): string {
+  return `${agent}\0${id}`;
+}

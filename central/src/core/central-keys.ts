@@ -1,0 +1,71 @@
+import type { Lane } from "@millrace/stream";
+
+/**
+ * Central's store. A key is one ASCII byte and fields; texts end in a zero byte, numbers are big-endian. Values are
+ * JSON (UTF-8) unless said otherwise; the engine's are its own codec's.
+ *
+ *   'm'                                     meta: format, generation, created
+ *   's' storeId 0                           store record
+ *   'l' storeId 0  epoch u32  lane u8       what is held of one lane (lane record)
+ *   'a' agent 0                             agent record: site, last seen, clock offset, status, frontiers
+ *   'M'                                     membership intervals
+ *   'g' agent 0                             ledger
+ *   'A' agent 0 alarm id 0                  alarm, latest step
+ *   'q' number u48                          quarantined message
+ *   'e' text                                the window engine's own keys and values (stream/src/engine/state-key.ts)
+ */
+export const CENTRAL_KEYS = {
+  meta: () => key("m"),
+  store: (storeId: string) => key("s", storeId),
+  lane: (storeId: string, epoch: number, lane: Lane) => {
+    const numbers = new DataView(new ArrayBuffer(5));
+    numbers.setUint32(0, epoch);
+    numbers.setUint8(4, LANE_NUMBERS[lane]);
+    return join(key("l", storeId), new Uint8Array(numbers.buffer));
+  },
+  agent: (agent: string) => key("a", agent),
+  ledger: (agent: string) => key("g", agent),
+  alarm: (agent: string, id: string) => key("A", agent, id),
+  quarantine: (number: number) => join(key("q"), u48(number)),
+  membership: () => key("M"),
+  engine: (stateKey: string) => encoder.encode(`e${stateKey}`),
+} as const;
+
+/** The window engine's key in a key of the store. */
+export function engineKeyOf(storeKey: Uint8Array): string {
+  return decoder.decode(storeKey.subarray(1));
+}
+
+/** The range of all keys with this first byte. */
+export function keysUnder(prefix: string): { from: Uint8Array; to: Uint8Array } {
+  return { from: key(prefix), to: Uint8Array.of(prefix.charCodeAt(0) + 1) };
+}
+
+const LANE_NUMBERS: Record<Lane, number> = { alarm: 0, live: 1, backfill: 2 };
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+function key(prefix: string, ...texts: string[]): Uint8Array {
+  return join(encoder.encode(prefix), ...texts.map(text));
+}
+
+function text(value: string): Uint8Array {
+  return encoder.encode(`${value.replaceAll("\0", "�")}\0`);
+}
+
+function u48(value: number): Uint8Array {
+  const bytes = new DataView(new ArrayBuffer(6));
+  bytes.setUint16(0, Math.floor(value / 2 ** 32));
+  bytes.setUint32(2, value % 2 ** 32);
+  return new Uint8Array(bytes.buffer);
+}
+
+function join(...parts: Uint8Array[]): Uint8Array {
+  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    bytes.set(part, at);
+    at += part.length;
+  }
+  return bytes;
+}

@@ -1,0 +1,168 @@
+import type { Pipeline } from "@millrace/config";
+import type { Change, Store } from "@millrace/queue";
+import { MillraceError } from "@millrace/runtime";
+import { WindowEngine } from "@millrace/stream";
+import type { MembershipInterval, StateEntry, StateRange } from "@millrace/stream";
+import { AgentRegistry } from "./agent-registry.ts";
+import type { AgentRecord } from "./agent-registry.ts";
+import { AlarmBook } from "./alarm-book.ts";
+import type { AlarmView } from "./alarm-view.ts";
+import { CENTRAL_KEYS, engineKeyOf, keysUnder } from "./central-keys.ts";
+import { CentralLedger } from "./central-ledger.ts";
+import type { LedgerTotals } from "./central-ledger.ts";
+import type { LaneRecord } from "./deduplication.ts";
+import { Quarantine } from "./quarantine.ts";
+import type { QuarantineEntry } from "./quarantine.ts";
+import { StoreRegistry } from "./store-registry.ts";
+import type { StoreRecord } from "./store-registry.ts";
+import { putJson, readJson } from "./stored-json.ts";
+
+/** The format of central's store that this program writes; it reads no newer one. */
+export const CENTRAL_STORE_FORMAT = 1;
+
+interface Meta {
+  readonly program: "central";
+  readonly format: number;
+  /** Version of the program that made or migrated the store. */
+  readonly version: string;
+  readonly createdAtMs: number;
+}
+
+export interface CentralStateOptions {
+  readonly store: Store;
+  /** For error messages. */
+  readonly storePath: string;
+  readonly pipeline: Pick<Pipeline, "metrics" | "windows">;
+  readonly graceMs: number;
+  readonly version: string;
+  readonly nowMs: number;
+  readonly monotonicMs: number;
+}
+
+/** Everything that central knows, in memory; what changes leaves in one atomic set of changes. */
+export class CentralState {
+  readonly stores = new StoreRegistry();
+  readonly ledger = new CentralLedger();
+  readonly alarms = new AlarmBook();
+  readonly agents = new AgentRegistry();
+  readonly quarantine: Quarantine;
+  readonly engine: WindowEngine;
+  #meta: Meta | null;
+
+  private constructor(engine: WindowEngine, quarantine: Quarantine, meta: Meta | null) {
+    this.engine = engine;
+    this.quarantine = quarantine;
+    this.#meta = meta;
+  }
+
+  /** Reads the store. Rejects with `store_newer` or `wrong_kind` where it is not this program's to read. */
+  static async open(options: CentralStateOptions): Promise<CentralState> {
+    const { store, storePath, pipeline, graceMs } = options;
+    const meta = await readMeta(store, storePath);
+    const made: Meta | null =
+      meta === null ? { program: "central", format: CENTRAL_STORE_FORMAT, version: options.version, createdAtMs: options.nowMs } : null;
+    const engine = new WindowEngine({ windows: pipeline.windows, metrics: pipeline.metrics, graceMs });
+    let quarantineNext = 0;
+    for await (const { value } of store.range({ ...keysUnder("q"), isReverse: true, limit: 1 })) {
+      quarantineNext = readJson<QuarantineEntry>(value).number + 1;
+    }
+    const state = new CentralState(engine, new Quarantine(quarantineNext), made);
+    state.stores.restore(
+      await values<StoreRecord>(store, "s"),
+      await values<LaneRecord & { storeId: string }>(store, "l"),
+    );
+    const membership = await store.get(CENTRAL_KEYS.membership());
+    state.agents.restore(
+      await values<AgentRecord>(store, "a"),
+      membership === undefined ? [] : readJson<MembershipInterval[]>(membership),
+      options.monotonicMs,
+    );
+    for (const { agent, totals } of await values<{ agent: string; totals: LedgerTotals }>(store, "g")) {
+      state.ledger.restore(agent, totals);
+    }
+    const alarms = await values<AlarmView>(store, "A");
+    for (const alarm of alarms.sort((a, b) => a.receivedAtMs - b.receivedAtMs)) state.alarms.restore(alarm);
+    const entries: StateEntry[] = [];
+    for (const range of engine.restoreRanges()) entries.push(...(await readEngineRange(store, range)));
+    await loadEngineKeys(store, engine, engine.restore(entries));
+    state.showEngineAgents();
+    return state;
+  }
+
+  /** Tells the engine who belongs and how far each agent's data is complete. */
+  showEngineAgents(): void {
+    this.engine.setMembership(this.agents.membership);
+    for (const { agent } of this.agents.views()) {
+      const frontier = this.agents.frontier(agent);
+      if (frontier !== null) this.engine.setFrontier(agent, frontier);
+    }
+  }
+
+  /** What changed since the last call: to be committed whole, in this order. `isSync`: it must survive a power cut at once. */
+  takeChanges(): { changes: Change[]; isSync: boolean; alarms: AlarmView[] } {
+    const changes: Change[] = [];
+    if (this.#meta !== null) changes.push(putJson(CENTRAL_KEYS.meta(), this.#meta));
+    this.#meta = null;
+    const { stores, lanes } = this.stores.takeDirty();
+    for (const record of stores) changes.push(putJson(CENTRAL_KEYS.store(record.storeId), record));
+    for (const lane of lanes) changes.push(putJson(CENTRAL_KEYS.lane(lane.storeId, lane.epoch, lane.lane), lane));
+    for (const agent of this.ledger.takeDirty()) {
+      changes.push(putJson(CENTRAL_KEYS.ledger(agent), { agent, totals: this.ledger.totals(agent) }));
+    }
+    const alarms: AlarmView[] = [];
+    for (const { agent, id, view } of this.alarms.takeDirty()) {
+      if (view !== null) alarms.push(view);
+      const key = CENTRAL_KEYS.alarm(agent, id);
+      changes.push(view === null ? { type: "del", key } : putJson(key, view));
+    }
+    const { entries, forgotten } = this.quarantine.takeWaiting();
+    for (const entry of entries) changes.push(putJson(CENTRAL_KEYS.quarantine(entry.number), entry));
+    for (const number of forgotten) changes.push({ type: "del", key: CENTRAL_KEYS.quarantine(number) });
+    for (const { key, bytes } of this.engine.takeChanges()) {
+      const stored = CENTRAL_KEYS.engine(key);
+      changes.push(bytes === null ? { type: "del", key: stored } : { type: "put", key: stored, value: bytes });
+    }
+    const { agents, membership } = this.agents.takeDirty();
+    if (membership !== null) changes.push(putJson(CENTRAL_KEYS.membership(), membership));
+    // When agents were last heard, and their frontiers, come again with each heartbeat: alone they need not be forced to disk.
+    const isSync = changes.length > 0;
+    for (const record of agents) changes.push(putJson(CENTRAL_KEYS.agent(record.agent), record));
+    return { changes, isSync, alarms };
+  }
+}
+
+/** Gives the engine what the store has under these keys. */
+export async function loadEngineKeys(store: Store, engine: WindowEngine, keys: readonly string[]): Promise<void> {
+  if (keys.length === 0) return;
+  const found = await store.getMany(keys.map((key) => CENTRAL_KEYS.engine(key)));
+  for (const [index, key] of keys.entries()) engine.load(key, found[index]);
+}
+
+/** The engine's entries in a range of its own keys. */
+export async function readEngineRange(store: Store, range: StateRange): Promise<StateEntry[]> {
+  const { from, to, ...rest } = range;
+  const entries: StateEntry[] = [];
+  for await (const { key, value } of store.range({ from: CENTRAL_KEYS.engine(from), to: CENTRAL_KEYS.engine(to), ...rest })) {
+    entries.push({ key: engineKeyOf(key), bytes: value });
+  }
+  return entries;
+}
+
+async function readMeta(store: Store, path: string): Promise<Meta | null> {
+  const bytes = await store.get(CENTRAL_KEYS.meta());
+  if (bytes === undefined) return null;
+  const meta = readJson<Meta>(bytes);
+  if (meta.program !== "central") {
+    throw new MillraceError("wrong_kind", { path, found: String(meta.program), expected: "central" });
+  }
+  if (meta.format > CENTRAL_STORE_FORMAT) {
+    throw new MillraceError("store_newer", { path, found: meta.format, supported: CENTRAL_STORE_FORMAT, needed: meta.version });
+  }
+  return meta;
+}
+
+async function values<Value>(store: Store, prefix: string): Promise<Value[]> {
+  const found: Value[] = [];
+  for await (const { value } of store.range(keysUnder(prefix))) found.push(readJson<Value>(value));
+  return found;
+}

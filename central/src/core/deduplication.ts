@@ -1,0 +1,154 @@
+import { LANES } from "@millrace/stream";
+import type { Lane } from "@millrace/stream";
+import type { LaneMarks } from "@millrace/wire";
+import { SequenceSet } from "./sequence-set.ts";
+import type { SequenceVerdict } from "./sequence-set.ts";
+
+/** A stretch of a lane that carries one epoch, from `from` to the next segment's beginning. */
+interface Segment {
+  readonly epoch: number;
+  readonly from: number;
+}
+
+/** What central durably knows of one (epoch, lane). */
+export interface LaneRecord {
+  readonly epoch: number;
+  readonly lane: Lane;
+  readonly floor: number;
+  readonly mark: number;
+  readonly above: readonly (readonly [number, number])[];
+  /** Greatest sequence that truly arrived, 0 for none: what was only moved over (gaps, skips) does not count. */
+  readonly received: number;
+}
+
+interface LaneHeld {
+  set: SequenceSet;
+  received: number;
+}
+
+/**
+ * Tells which batches of one store are already held. Epochs are never forgotten: a disk that is rolled back twice would
+ * otherwise be counted twice.
+ */
+export class Deduplication {
+  readonly #held = new Map<number, Map<Lane, LaneHeld>>();
+  readonly #chains = new Map<Lane, readonly Segment[]>();
+  readonly #dirty = new Map<string, { epoch: number; lane: Lane }>();
+
+  constructor(records: Iterable<LaneRecord> = []) {
+    for (const record of records) {
+      const held = { set: new SequenceSet(record.floor, record.mark, record.above), received: record.received };
+      this.#lanes(record.epoch).set(record.lane, held);
+    }
+  }
+
+  verdict(epoch: number, lane: Lane, sequence: number): SequenceVerdict | "unknown_epoch" {
+    return this.#held.get(epoch)?.get(lane)?.set.verdict(sequence) ?? "unknown_epoch";
+  }
+
+  /** Holds one batch that arrived. */
+  hold(epoch: number, lane: Lane, sequence: number): void {
+    const held = this.#held.get(epoch)?.get(lane);
+    if (held === undefined) return;
+    held.set.add(sequence, sequence);
+    held.received = Math.max(held.received, sequence);
+    this.#touch(epoch, lane);
+  }
+
+  /** Moves over sequences that can never come; returns how many of them were not held. */
+  moveOver(lane: Lane, from: number, to: number): number {
+    let missing = 0;
+    const chain = this.#chains.get(lane) ?? [];
+    chain.forEach((segment, index) => {
+      const first = index === 0 ? from : Math.max(from, segment.from);
+      const last = Math.min(to, (chain[index + 1]?.from ?? Infinity) - 1);
+      const held = this.#held.get(segment.epoch)?.get(lane);
+      if (held === undefined || first > last) return;
+      missing += held.set.add(first, last);
+      this.#touch(segment.epoch, lane);
+    });
+    return missing;
+  }
+
+  /** Whether a batch of this epoch ever arrived, in any lane. */
+  isEpochUsed(epoch: number): boolean {
+    return LANES.some((lane) => (this.#held.get(epoch)?.get(lane)?.received ?? 0) > 0);
+  }
+
+  /** Whether more of this epoch arrived than the agent's disk says it may have sent. */
+  isAheadOf(epoch: number, lanes: Readonly<Record<Lane, LaneMarks>>): boolean {
+    return LANES.some((lane) => (this.#held.get(epoch)?.get(lane)?.received ?? 0) > lanes[lane].sent);
+  }
+
+  /**
+   * Takes the lane's chain of epochs as the agent tells it at hello, and returns the number of sequences that are gone
+   * for good. A granted epoch begins above `sent`; an epoch unknown here (central restored or new) where the agent has it.
+   */
+  chain(lane: Lane, marks: LaneMarks, epoch: number, isGrant: boolean): number {
+    const segments = marks.epochs.filter((segment) => !isGrant || (segment.from <= marks.sent && segment.epoch !== epoch));
+    const from = isGrant ? marks.sent + 1 : marks.next;
+    if ((segments.at(-1)?.epoch ?? -1) !== epoch) segments.push({ epoch, from });
+    const markBefore = this.#greatestMark(lane);
+    const isFirstKnown = this.#held.get(segments[0]?.epoch ?? epoch)?.has(lane) ?? false;
+    for (const segment of segments) {
+      const lanes = this.#lanes(segment.epoch);
+      if (lanes.has(lane) && !(isGrant && segment.epoch === epoch)) continue;
+      lanes.set(lane, { set: new SequenceSet(segment.from - 1), received: 0 });
+      this.#touch(segment.epoch, lane);
+    }
+    this.#chains.set(lane, segments);
+    if (isFirstKnown) {
+      const first = this.mark(lane) + 1;
+      return first < marks.oldest ? this.moveOver(lane, first, marks.oldest - 1) : 0;
+    }
+    return markBefore === null ? 0 : Math.max(0, marks.oldest - 1 - markBefore);
+  }
+
+  /** Everything of the lane up to here is held, over all its epochs. */
+  mark(lane: Lane): number {
+    const chain = this.#chains.get(lane) ?? [];
+    let mark = 0;
+    for (const [index, segment] of chain.entries()) {
+      const held = this.#held.get(segment.epoch)?.get(lane);
+      if (held === undefined) return mark;
+      const last = (chain[index + 1]?.from ?? Infinity) - 1;
+      mark = Math.max(mark, Math.min(held.set.mark, last));
+      if (held.set.mark < last) return mark;
+    }
+    return mark;
+  }
+
+  /** What changed since the last call, to be committed. */
+  takeDirty(): LaneRecord[] {
+    const records: LaneRecord[] = [];
+    for (const { epoch, lane } of this.#dirty.values()) {
+      const held = this.#held.get(epoch)?.get(lane);
+      if (held === undefined) continue;
+      const { floor, mark, above } = held.set;
+      records.push({ epoch, lane, floor, mark, above: above.map(([from, to]) => [from, to]), received: held.received });
+    }
+    this.#dirty.clear();
+    return records;
+  }
+
+  #greatestMark(lane: Lane): number | null {
+    let greatest: number | null = null;
+    for (const lanes of this.#held.values()) {
+      const held = lanes.get(lane);
+      if (held !== undefined) greatest = Math.max(greatest ?? 0, held.set.mark);
+    }
+    return greatest;
+  }
+
+  #lanes(epoch: number): Map<Lane, LaneHeld> {
+    const known = this.#held.get(epoch);
+    if (known !== undefined) return known;
+    const lanes = new Map<Lane, LaneHeld>();
+    this.#held.set(epoch, lanes);
+    return lanes;
+  }
+
+  #touch(epoch: number, lane: Lane): void {
+    this.#dirty.set(`${epoch} ${lane}`, { epoch, lane });
+  }
+}

@@ -1,0 +1,233 @@
+import type { Lane } from "@millrace/stream";
+import { LANES } from "@millrace/stream";
+import { encodeMessage, WIRE_VERSIONS_READ } from "@millrace/wire";
+import type { Hello, Refusal, SealedBatch } from "@millrace/wire";
+import type { SystemAlarm } from "./alarm-book.ts";
+import type { RejectReason } from "./central-ledger.ts";
+import type { CentralState } from "./central-state.ts";
+import type { BatchBody, OpenedMessage } from "./opened-message.ts";
+import type { InboxItem, Session } from "./session.ts";
+import { HOLDER_ALIVE_MS } from "./session-table.ts";
+import type { SessionTable } from "./session-table.ts";
+
+/** A refused agent may ask again after this. */
+const REFUSAL_RETRY_MS = 5_000;
+
+/** What is said once the commit has made it true. */
+export interface AfterCommit {
+  readonly acks: Map<Session, Set<Lane>>;
+  readonly sends: (() => void)[];
+}
+
+export interface Moment {
+  readonly nowMs: number;
+  readonly monotonicMs: number;
+}
+
+export interface MessageApplierOptions {
+  readonly state: CentralState;
+  readonly sessions: SessionTable;
+  /** Enrolled agents and their sites. */
+  readonly sites: ReadonlyMap<string, string>;
+}
+
+/** Applies what agents say to central's state in memory; what it answers waits for the commit. */
+export class MessageApplier {
+  readonly #state: CentralState;
+  readonly #sessions: SessionTable;
+  readonly #sites: ReadonlyMap<string, string>;
+
+  constructor(options: MessageApplierOptions) {
+    this.#state = options.state;
+    this.#sessions = options.sessions;
+    this.#sites = options.sites;
+  }
+
+  apply(item: InboxItem, message: OpenedMessage, moment: Moment, after: AfterCommit): void {
+    const { session } = item;
+    if (session.state === "replaced") return;
+    switch (message.kind) {
+      case "rejected":
+        this.reject(item, message.reason, message.detail);
+        if (message.reason === "malformed_hello") this.#refuse(session, "malformed_hello", message.detail, after);
+        return;
+      case "hello":
+        this.#applyHello(session, message.hello, moment, after);
+        return;
+      case "batch":
+        this.#applyBatch(item, message.batch, message.body, moment, after);
+    }
+  }
+
+  /** Takes up the latest heartbeat of a session. */
+  applyHeartbeat(session: Session, moment: Moment): void {
+    const { heartbeat, agent } = session;
+    session.heartbeat = null;
+    if (heartbeat === null || !session.isWelcomed || session.state === "replaced") return;
+    this.#heard(session, moment);
+    this.#state.agents.beat(agent, heartbeat, moment.nowMs);
+    const marks = this.#marks(session);
+    if (this.#state.agents.offer(agent, heartbeat.frontier, marks)) this.#showFrontier(agent);
+  }
+
+  reject(item: InboxItem, reason: RejectReason, detail: string): void {
+    const { agent } = item.session;
+    this.#state.ledger.reject(agent, reason);
+    this.#state.quarantine.keep({ atMs: item.atMs, agent, topic: item.topic, reason, detail, payload: item.payload });
+  }
+
+  #applyHello(session: Session, hello: Hello, moment: Moment, after: AfterCommit): void {
+    const { agent } = session;
+    if (session.state !== "awaiting_hello") return;
+    const site = this.#sites.get(agent);
+    if (site === undefined || hello.agent !== agent) {
+      const reason = `agent ${hello.agent} is not enrolled under this identity (${agent})`;
+      this.#refuse(session, "unknown_agent", reason, after);
+      return;
+    }
+    if (hello.site !== site) {
+      this.#refuse(session, "unknown_agent", `agent ${agent} is enrolled at site ${site}, not ${hello.site}`, after);
+      return;
+    }
+    const wireVersion = WIRE_VERSIONS_READ.find((version) => hello.wireVersions.includes(version));
+    if (wireVersion === undefined) {
+      const reason = `central reads wire versions ${WIRE_VERSIONS_READ.join(", ")}, the agent writes ${hello.wireVersions.join(", ")}`;
+      this.#state.ledger.reject(agent, "wire_version");
+      this.#refuse(session, "wire_version", reason, after);
+      return;
+    }
+    for (const holder of this.#sessions.holders(agent, hello, session)) {
+      const silentMs = moment.monotonicMs - holder.heardAtMs;
+      if (holder.instance !== hello.instance && silentMs < HOLDER_ALIVE_MS) {
+        const message = `a second process (${hello.instance}) came for store ${hello.storeId} of agent ${agent}; the first (${holder.instance}) is alive`;
+        this.#raise(holder, "store_held", message, 1, moment);
+        this.#refuse(session, "store_held", message, after);
+        return;
+      }
+      holder.close("replaced", `replaced by a newer connection of agent ${agent}`);
+      this.#state.agents.closed(holder.agent);
+    }
+    session.state = "open";
+    session.site = site;
+    session.storeId = hello.storeId;
+    session.instance = hello.instance;
+    this.#state.agents.enrol(agent, site, moment.nowMs, moment.monotonicMs);
+    this.#state.engine.setMembership(this.#state.agents.membership);
+    const { epoch, marks, findings } = this.#state.stores.register(agent, hello, moment.nowMs);
+    for (const finding of findings) this.#raise(session, finding.kind, finding.message, finding.sequenceCount, moment);
+    this.#state.agents.opened(agent, hello, moment.nowMs, moment.monotonicMs);
+    this.#heard(session, moment);
+    if (this.#state.agents.advance(agent, marks)) this.#showFrontier(agent);
+    const welcome = encodeMessage({ type: "welcome", epoch, wireVersion, marks, clockMs: moment.nowMs });
+    after.sends.push(() => {
+      if (session.state === "open") session.connection.send("welcome", welcome);
+    });
+  }
+
+  #applyBatch(item: InboxItem, batch: SealedBatch, body: BatchBody, moment: Moment, after: AfterCommit): void {
+    const { session } = item;
+    const { agent } = session;
+    const { ledger, stores } = this.#state;
+    if (!session.isWelcomed) {
+      this.reject(item, "no_session", "a batch before the hello was answered");
+      return;
+    }
+    this.#heard(session, moment);
+    const held = stores.held(session.storeId);
+    if (held === undefined || batch.storeId !== session.storeId) {
+      this.reject(item, "foreign_store", `the batch is of store ${batch.storeId}, the session of ${session.storeId}`);
+      return;
+    }
+    const verdict = held.verdict(batch.epoch, batch.lane, batch.sequence);
+    if (verdict === "unknown_epoch") {
+      this.reject(item, "unknown_epoch", `the session's hello named no epoch ${batch.epoch} in lane ${batch.lane}`);
+      return;
+    }
+    if (verdict === "beyond") {
+      ledger.add(agent, { beyond: 1 });
+      return;
+    }
+    if (verdict === "duplicate") {
+      ledger.add(agent, { duplicates: 1 });
+    } else {
+      held.hold(batch.epoch, batch.lane, batch.sequence);
+      ledger.add(agent, { batches: 1 });
+      this.#applyBody(item, batch, body, moment);
+    }
+    // A range that was given up may begin with a sequence that had come before it was: the rest is moved over all the same.
+    if (body.kind === "skipped") this.#applySkipped(session, batch, body, verdict === "new", moment);
+    stores.touch(session.storeId);
+    const lanes = after.acks.get(session) ?? new Set<Lane>();
+    after.acks.set(session, lanes.add(batch.lane));
+    const marks = this.#marks(session);
+    const hasAdvanced = this.#state.agents.advance(agent, marks);
+    const isOffered = body.kind === "panes" && this.#state.agents.offer(agent, body.panes.frontier, marks);
+    if (hasAdvanced || isOffered) this.#showFrontier(agent);
+  }
+
+  #applyBody(item: InboxItem, batch: SealedBatch, body: BatchBody, moment: Moment): void {
+    const { agent, site } = item.session;
+    const { alarms, engine, ledger } = this.#state;
+    switch (body.kind) {
+      case "panes":
+        for (const rows of body.panes.sections) {
+          const { merged, tooLate, unwindowed } = engine.apply(rows, moment.nowMs);
+          ledger.add(agent, { received: merged + tooLate + unwindowed, merged, tooLate, unwindowed });
+        }
+        return;
+      case "alarms":
+        for (const event of body.events) alarms.take(event, agent, site, item.atMs);
+        return;
+      case "unreadable":
+        this.reject(item, "malformed_body", body.detail);
+        ledger.add(agent, { received: batch.readingCount, unreadable: batch.readingCount });
+        return;
+      case "skipped":
+        return;
+    }
+  }
+
+  #applySkipped(session: Session, batch: SealedBatch, body: BatchBody & { kind: "skipped" }, isNew: boolean, moment: Moment): void {
+    const { from, to, readings, reason } = body.skipped;
+    const moved = this.#state.stores.held(session.storeId)?.moveOver(batch.lane, from, to) ?? 0;
+    if (moved === 0 && !isNew) return;
+    this.#state.ledger.add(session.agent, { skipped: readings });
+    const message = `agent ${session.agent} gave up ${readings} readings in batches ${from}–${to} of lane ${batch.lane}: ${reason}`;
+    this.#raise(session, "data_loss", message, readings, moment);
+  }
+
+  #refuse(session: Session, code: Refusal["code"], reason: string, after: AfterCommit): void {
+    const refusal = encodeMessage({ type: "refusal", code, reason: reason.slice(0, 1_000), retryAfterMs: REFUSAL_RETRY_MS });
+    after.sends.push(() => {
+      if (session.state !== "awaiting_hello") return;
+      session.connection.send("welcome", refusal);
+      session.close("closed", `refused: ${code}`);
+    });
+  }
+
+  #heard(session: Session, moment: Moment): void {
+    const { agent, site } = session;
+    this.#state.agents.heard(agent, moment.nowMs, moment.monotonicMs);
+    if (!this.#state.alarms.isRaised(agent, "agent_silent")) return;
+    const message = `agent ${agent} is heard again`;
+    this.#state.alarms.clear({ agent, site, kind: "agent_silent", message, value: 0, nowMs: moment.nowMs });
+  }
+
+  #raise(session: Session, kind: SystemAlarm, message: string, value: number, moment: Moment): void {
+    const { agent } = session;
+    const site = this.#sites.get(agent) ?? "";
+    this.#state.alarms.raise({ agent, site, kind, message, value, nowMs: moment.nowMs });
+  }
+
+  #marks(session: Session): Record<Lane, number> {
+    const held = this.#state.stores.held(session.storeId);
+    const marks = { alarm: 0, live: 0, backfill: 0 };
+    for (const lane of LANES) marks[lane] = held?.mark(lane) ?? 0;
+    return marks;
+  }
+
+  #showFrontier(agent: string): void {
+    const frontier = this.#state.agents.frontier(agent);
+    if (frontier !== null) this.#state.engine.setFrontier(agent, frontier);
+  }
+}

@@ -1,0 +1,113 @@
+import { LANES } from "@millrace/stream";
+import type { Lane } from "@millrace/stream";
+import type { Hello } from "@millrace/wire";
+import { Deduplication } from "./deduplication.ts";
+import type { LaneRecord } from "./deduplication.ts";
+
+/** One agent outbox, as central remembers it. */
+export interface StoreRecord {
+  readonly storeId: string;
+  readonly agent: string;
+  /** The greatest epoch given to it, or told by it to a central that was restored. */
+  readonly epoch: number;
+  readonly firstSeenMs: number;
+}
+
+/** Something about a store that a person should know. */
+export interface StoreFinding {
+  readonly kind: "store_replaced" | "store_rolled_back" | "sequence_gap";
+  readonly message: string;
+  /** Sequences that can never come, for `sequence_gap`. */
+  readonly sequenceCount: number;
+}
+
+export interface Registration {
+  readonly epoch: number;
+  readonly marks: Record<Lane, number>;
+  readonly findings: readonly StoreFinding[];
+}
+
+export interface StoreChanges {
+  readonly stores: readonly StoreRecord[];
+  readonly lanes: readonly (LaneRecord & { readonly storeId: string })[];
+}
+
+/**
+ * Every outbox that central has met: who holds it, its epoch, and what of it is held here. Finds stores that were
+ * replaced, rolled back or cloned, by comparing at hello what arrived with what the agent's disk says it has sent.
+ */
+export class StoreRegistry {
+  readonly #stores = new Map<string, { record: StoreRecord; held: Deduplication }>();
+  readonly #dirty = new Set<string>();
+
+  restore(records: Iterable<StoreRecord>, lanes: Iterable<LaneRecord & { readonly storeId: string }>): void {
+    const byStore = Map.groupBy(lanes, (lane) => lane.storeId);
+    for (const record of records) {
+      this.#stores.set(record.storeId, { record, held: new Deduplication(byStore.get(record.storeId)) });
+    }
+  }
+
+  /** What central holds of a store; undefined before its first hello. */
+  held(storeId: string): Deduplication | undefined {
+    return this.#stores.get(storeId)?.held;
+  }
+
+  register(agent: string, hello: Hello, nowMs: number): Registration {
+    const findings: StoreFinding[] = [];
+    const known = this.#stores.get(hello.storeId);
+    const held = known?.held ?? new Deduplication();
+    let epoch = Math.max(hello.epoch, 1);
+    if (known === undefined) {
+      const before = [...this.#stores.values()].find((store) => store.record.agent === agent);
+      if (before !== undefined) {
+        const message = `agent ${agent} came with a new store ${hello.storeId}; before it held ${before.record.storeId}`;
+        findings.push({ kind: "store_replaced", message, sequenceCount: 0 });
+      }
+    } else {
+      const isMoved = known.record.agent !== agent;
+      const isBehind = hello.epoch < known.record.epoch || held.isAheadOf(hello.epoch, hello.lanes);
+      // An epoch that was granted but never used is granted again: the welcome was lost, nothing else happened.
+      const isGrantOpen = hello.epoch < known.record.epoch && !held.isEpochUsed(known.record.epoch);
+      if (isGrantOpen) {
+        epoch = known.record.epoch;
+      } else if (isBehind || isMoved) {
+        epoch = Math.max(hello.epoch, known.record.epoch) + 1;
+        const message = isMoved
+          ? `store ${hello.storeId} of agent ${known.record.agent} came as agent ${agent}: cloned or renamed; epoch ${epoch}`
+          : `store ${hello.storeId} says it sent less than arrived: rolled back or cloned; epoch ${epoch}`;
+        findings.push({ kind: "store_rolled_back", message, sequenceCount: 0 });
+      }
+    }
+    const isGrant = epoch !== hello.epoch;
+    let gone = 0;
+    for (const lane of LANES) gone += held.chain(lane, hello.lanes[lane], epoch, isGrant);
+    if (gone > 0) {
+      const message = `${gone} batches of store ${hello.storeId} were never received and are no longer held by the agent`;
+      findings.push({ kind: "sequence_gap", message, sequenceCount: gone });
+    }
+    const record = { storeId: hello.storeId, agent, epoch, firstSeenMs: known?.record.firstSeenMs ?? nowMs };
+    this.#stores.set(hello.storeId, { record, held });
+    this.#dirty.add(hello.storeId);
+    const marks = { alarm: held.mark("alarm"), live: held.mark("live"), backfill: held.mark("backfill") };
+    return { epoch, marks, findings };
+  }
+
+  /** Marks a store's lanes as changed, so that the next commit holds them. */
+  touch(storeId: string): void {
+    this.#dirty.add(storeId);
+  }
+
+  /** What changed since the last call, to be committed. */
+  takeDirty(): StoreChanges {
+    const stores: StoreRecord[] = [];
+    const lanes: (LaneRecord & { readonly storeId: string })[] = [];
+    for (const storeId of this.#dirty) {
+      const store = this.#stores.get(storeId);
+      if (store === undefined) continue;
+      stores.push(store.record);
+      for (const lane of store.held.takeDirty()) lanes.push({ ...lane, storeId });
+    }
+    this.#dirty.clear();
+    return { stores, lanes };
+  }
+}

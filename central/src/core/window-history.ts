@@ -1,0 +1,106 @@
+import type { Change, Store } from "@millrace/queue";
+import { decodeWindow, labelsKey, windowKeyRange } from "@millrace/stream";
+import type { WindowResult, WindowSpec } from "@millrace/stream";
+import type { WindowPage, WindowQuery } from "../api/central-reader.ts";
+import { CENTRAL_KEYS, engineKeyOf } from "./central-keys.ts";
+
+/** What a dashboard is given when it connects. */
+export const RECENT_MS = 600_000;
+export const RECENT_WINDOWS_MAX = 5_000;
+/** A query that finds less than its limit ends here, with a cursor to go on from. */
+const ROWS_SCANNED_MAX = 20_000;
+const LATEST_SCANNED_MAX = 2_000;
+const TRIMMED_MAX = 2_000;
+
+/** The published windows: the recent ones in memory, all of them in the store, where the engine keeps them. */
+export class WindowHistory {
+  readonly #store: Store;
+  readonly #windows: readonly WindowSpec[];
+  readonly #retainMs: number;
+  readonly #recent = new Map<string, WindowResult>();
+
+  constructor(options: { readonly store: Store; readonly windows: readonly WindowSpec[]; readonly retainMs: number }) {
+    this.#store = options.store;
+    this.#windows = options.windows;
+    this.#retainMs = options.retainMs;
+  }
+
+  async restore(nowMs: number): Promise<void> {
+    for (const { name, sizeMs } of this.#windows) {
+      const found: WindowResult[] = [];
+      const range = windowKeyRange(name, nowMs - RECENT_MS - sizeMs, Number.POSITIVE_INFINITY);
+      const keys = { from: CENTRAL_KEYS.engine(range.from), to: CENTRAL_KEYS.engine(range.to) };
+      for await (const { value } of this.#store.range({ ...keys, isReverse: true, limit: RECENT_WINDOWS_MAX })) {
+        found.push(decodeWindow(value));
+      }
+      this.published(found.reverse(), nowMs);
+    }
+  }
+
+  /** Remembers results that are durable. */
+  published(results: readonly WindowResult[], nowMs: number): void {
+    for (const result of results) {
+      if (result.endMs < nowMs - RECENT_MS) continue;
+      const key = `${result.window} ${result.startMs} ${labelsKey(result.group)}`;
+      // Deleting first keeps the map in order of the latest revision: the longest unchanged is forgotten first.
+      this.#recent.delete(key);
+      this.#recent.set(key, result);
+    }
+    for (const [key, result] of this.#recent) {
+      if (this.#recent.size <= RECENT_WINDOWS_MAX && result.endMs >= nowMs - RECENT_MS) break;
+      this.#recent.delete(key);
+    }
+  }
+
+  recent(nowMs: number): WindowResult[] {
+    const results = [...this.#recent.values()].filter((result) => result.endMs >= nowMs - RECENT_MS);
+    return results.sort((a, b) => a.startMs - b.startMs);
+  }
+
+  async page(query: WindowQuery): Promise<WindowPage> {
+    const range = windowKeyRange(query.window, query.fromMs, query.toMs);
+    const after = query.cursor === null ? null : Buffer.from(query.cursor, "base64url").toString();
+    const from = after !== null && after >= range.from && after < range.to ? `${after}\0` : range.from;
+    const labels = Object.entries(query.group);
+    const windows: WindowResult[] = [];
+    let scanned = 0;
+    const keys = { from: CENTRAL_KEYS.engine(from), to: CENTRAL_KEYS.engine(range.to), limit: ROWS_SCANNED_MAX };
+    for await (const { key, value } of this.#store.range(keys)) {
+      scanned += 1;
+      const result = decodeWindow(value);
+      if (labels.every(([name, label]) => result.group[name] === label)) windows.push(result);
+      if (windows.length >= query.limit || scanned >= ROWS_SCANNED_MAX) {
+        return { windows, cursor: Buffer.from(engineKeyOf(key)).toString("base64url") };
+      }
+    }
+    return { windows, cursor: null };
+  }
+
+  /** The newest of each group, of one window or of all; groups without any among the last 2,000 results are not found. */
+  async latest(window: string | null): Promise<WindowResult[]> {
+    const newest = new Map<string, WindowResult>();
+    for (const { name } of this.#windows) {
+      if (window !== null && window !== name) continue;
+      const range = windowKeyRange(name, Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY);
+      const keys = { from: CENTRAL_KEYS.engine(range.from), to: CENTRAL_KEYS.engine(range.to) };
+      for await (const { value } of this.#store.range({ ...keys, isReverse: true, limit: LATEST_SCANNED_MAX })) {
+        const result = decodeWindow(value);
+        const key = `${name} ${labelsKey(result.group)}`;
+        if (!newest.has(key)) newest.set(key, result);
+      }
+    }
+    return [...newest.values()];
+  }
+
+  /** Changes that forget windows older than `retainMs`, some at a time; never before their lateness is over. */
+  async trim(nowMs: number): Promise<Change[]> {
+    const changes: Change[] = [];
+    for (const { name, sizeMs, latenessMs } of this.#windows) {
+      const keptMs = Math.max(this.#retainMs, latenessMs + sizeMs) + RECENT_MS;
+      const range = windowKeyRange(name, Number.NEGATIVE_INFINITY, nowMs - keptMs - sizeMs);
+      const keys = { from: CENTRAL_KEYS.engine(range.from), to: CENTRAL_KEYS.engine(range.to), limit: TRIMMED_MAX };
+      for await (const { key } of this.#store.range(keys)) changes.push({ type: "del", key });
+    }
+    return changes;
+  }
+}

@@ -1,0 +1,48 @@
+import { Duplex } from "node:stream";
+import type { Socket } from "node:net";
+import { FrameGuard } from "./frame-guard.ts";
+
+/** A socket that is destroyed as soon as an MQTT frame larger than allowed begins. Bears back pressure both ways. */
+export class GuardedConnection extends Duplex {
+  readonly #socket: Socket;
+  readonly #guard: FrameGuard;
+
+  constructor(socket: Socket, frameBytesMax: number, onRefused: (bytes: Uint8Array) => void) {
+    super({ allowHalfOpen: false });
+    this.#socket = socket;
+    this.#guard = new FrameGuard(frameBytesMax);
+    socket.on("data", (chunk: Buffer) => {
+      if (!this.#guard.accepts(chunk)) {
+        onRefused(chunk);
+        this.destroy(new Error(`an MQTT frame is larger than ${frameBytesMax} bytes`));
+      } else if (!this.push(chunk)) {
+        socket.pause();
+      }
+    });
+    socket.on("end", () => this.push(null));
+    socket.on("error", (error) => this.destroy(error));
+    socket.on("close", () => this.destroy());
+  }
+
+  get socket(): Socket {
+    return this.#socket;
+  }
+
+  override _read(): void {
+    this.#socket.resume();
+  }
+
+  override _write(chunk: Uint8Array, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
+    if (this.#socket.destroyed) done(new Error("the connection is closed"));
+    else this.#socket.write(chunk, done);
+  }
+
+  override _final(done: (error?: Error | null) => void): void {
+    this.#socket.end(() => done());
+  }
+
+  override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
+    this.#socket.destroy();
+    done(error);
+  }
+}

@@ -1,0 +1,30 @@
+import { createHash, timingSafeEqual } from "node:crypto";
+
+export interface Identity {
+  readonly id: string;
+  /** Null where only a TLS client certificate identifies the agent. */
+  readonly password: string | null;
+}
+
+/** Who may connect. Passwords are kept and compared as hashes of equal length, in constant time. */
+export class IdentityBook {
+  readonly #passwords = new Map<string, Buffer | null>();
+  readonly #nobody = digest("\0nobody");
+
+  constructor(identities: readonly Identity[]) {
+    for (const { id, password } of identities) this.#passwords.set(id, password === null ? null : digest(password));
+  }
+
+  /** `certifiedName`: the common name of a client certificate that the configured CA signed, if one was shown. */
+  isKnown(user: string, password: Uint8Array, certifiedName: string | null): boolean {
+    const expected = this.#passwords.get(user);
+    // Compared for unknown users too, so that the answer's time does not tell which names exist.
+    const isPasswordRight = timingSafeEqual(digest(password), expected ?? this.#nobody);
+    if (expected === undefined) return false;
+    return expected === null ? certifiedName === user : isPasswordRight;
+  }
+}
+
+function digest(value: string | Uint8Array): Buffer {
+  return createHash("sha256").update(value).digest();
+}
