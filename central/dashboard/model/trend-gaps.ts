@@ -1,0 +1,61 @@
+import type { TrendLine, TrendRing } from "./trend-ring.ts";
+
+/** A line that is late by less than this is not silent yet: windows need a moment to arrive. */
+const SILENCE_MS_MIN = 3_000;
+const SILENCE_INTERVALS = 2.5;
+
+/** Event time for which a line has no window, though it had one before. */
+export interface TrendGap {
+  readonly startMs: number;
+  readonly endMs: number;
+  /** It reaches to now: the group is silent. */
+  readonly isOpen: boolean;
+}
+
+/**
+ * The gaps of one line inside the ring's span at `nowMs`, oldest first. What lies before the line's first window is not
+ * a gap: nothing is known of it. The same rule at every zoom and for every chart.
+ */
+export function trendGaps(ring: TrendRing, line: TrendLine, nowMs: number): readonly TrendGap[] {
+  const { slideMs } = ring.window;
+  const lastSlot = ring.lastSlotAt(nowMs);
+  const firstSlot = lastSlot - ring.slotCount + 1;
+  const gaps: TrendGap[] = [];
+  let previousSlot = line.newestSlot < firstSlot ? line.newestSlot : -Infinity;
+  for (let slot = firstSlot; slot <= lastSlot; slot++) {
+    const place = ring.placeOf(line, slot);
+    if (place < 0 || Number.isNaN(line.values[place])) continue;
+    if (previousSlot > -Infinity && slot - previousSlot > 1) {
+      gaps.push({ startMs: ring.timeOfSlotMs(previousSlot), endMs: ring.timeOfSlotMs(slot) - slideMs, isOpen: false });
+    }
+    previousSlot = slot;
+  }
+  if (previousSlot > -Infinity) {
+    const lastEndMs = ring.timeOfSlotMs(previousSlot);
+    if (nowMs - lastEndMs > silenceMsMax(ring)) gaps.push({ startMs: lastEndMs, endMs: nowMs, isOpen: true });
+  }
+  return gaps;
+}
+
+/** How old a line's newest window may be before the line counts as silent. */
+export function silenceMsMax(ring: TrendRing): number {
+  return Math.max(SILENCE_MS_MIN, SILENCE_INTERVALS * ring.window.slideMs);
+}
+
+export interface LatestValue {
+  readonly value: number;
+  readonly isProvisional: boolean;
+  /** Age of the data: since the window's end, or since its last revision while it is open. */
+  readonly ageMs: number;
+  readonly isStale: boolean;
+}
+
+/** The newest value of a line, and how old it is. `null` before the first, or when it has left the ring. */
+export function latestValue(ring: TrendRing, line: TrendLine, nowMs: number): LatestValue | null {
+  const place = ring.placeOf(line, line.newestSlot);
+  const value = line.values[place];
+  if (place < 0 || value === undefined || Number.isNaN(value)) return null;
+  const knownAtMs = Math.min(ring.timeOfSlotMs(line.newestSlot), line.updatedAtMs);
+  const ageMs = Math.max(0, nowMs - knownAtMs);
+  return { value, isProvisional: line.isProvisional[place] === 1, ageMs, isStale: ageMs > silenceMsMax(ring) };
+}

@@ -1,0 +1,120 @@
+import type { AgentState, AgentView } from "../feed/live-frames.ts";
+import type { Speaker } from "../text/speaker.ts";
+import type { PanelProps } from "./page.tsx";
+
+/** A clock further off than this is worth a look. */
+const CLOCK_OFFSET_MS_MAX = 1_000;
+
+const STATE_SHAPES: Readonly<Record<AgentState, string>> = {
+  connected: "M8 3a5 5 0 1 0 0 10a5 5 0 1 0 0-10",
+  silent: "M8 1.500L15 14H1z",
+  never_seen: "M8 2.500a5.500 5.500 0 1 0 0 11a5.500 5.500 0 1 0 0-11",
+  retired: "M3 8h10",
+};
+
+/** First name in each list that an agent reports is shown in its row; everything else is under "all it reports". */
+const SERIES_NAMES = ["seriesCount", "series"] as const;
+
+export function AgentPanel({ page, speaker }: PanelProps) {
+  const agents = page.agents.value;
+  return (
+    <section class="panel agents" id="agents" tabIndex={-1} aria-labelledby="agents-title">
+      <header>
+        <h2 id="agents-title">{speaker.text("agents.title")}</h2>
+      </header>
+      {agents.length === 0 ? (
+        <p class="empty">
+          <b>{speaker.text("agents.none")}</b> <span>{speaker.text("agents.noneDetail")}</span>
+        </p>
+      ) : (
+        <ul>
+          {agents.map((agent) => (
+            <AgentRow key={agent.agent} agent={agent} page={page} speaker={speaker} />
+          ))}
+        </ul>
+      )}
+    </section>
+  );
+}
+
+function AgentRow({ agent, page, speaker }: PanelProps & { readonly agent: AgentView }) {
+  const nowMs = page.nowMs.value;
+  const series = SERIES_NAMES.map((name) => agent.status[name]).find((value) => typeof value === "number");
+  const pendingMs = agent.pending.reduce((sum, range) => sum + (range.endMs - range.startMs), 0);
+  const isClockOff = agent.clockOffsetMs !== null && Math.abs(agent.clockOffsetMs) > CLOCK_OFFSET_MS_MAX;
+  const reported = Object.entries(agent.status);
+  return (
+    <li class={`agent is-${agent.state}`} data-testid={`agent-${agent.agent}`} data-state={agent.state}>
+      <div class="who">
+        <b>{agent.agent}</b>
+        <span class="labels">
+          <span>
+            <small>site</small> {agent.site}
+          </span>
+        </span>
+      </div>
+      <p class="state">
+        <svg viewBox="0 0 16 16" aria-hidden="true">
+          <path d={STATE_SHAPES[agent.state]} />
+        </svg>
+        <b>{stateText(agent, nowMs, speaker)}</b>
+        {agent.state === "connected" && agent.lastSeenMs !== null && (
+          <span>{speaker.text("agents.lastSeen", { age: speaker.age(nowMs - agent.lastSeenMs) })}</span>
+        )}
+        {agent.isIdle && <em class="tag">{speaker.text("agents.idle")}</em>}
+      </p>
+      <dl class="facts">
+        <div>
+          <dt>{speaker.text("agents.watermark")}</dt>
+          <dd>
+            {agent.watermarkMs === null
+              ? "–"
+              : speaker.text("agents.behind", { age: speaker.age(nowMs - agent.watermarkMs) })}
+          </dd>
+        </div>
+        <div class={pendingMs > 0 ? "is-notable" : ""}>
+          <dt>{speaker.text("agents.backlog")}</dt>
+          <dd>
+            {pendingMs === 0
+              ? speaker.text("agents.backlogNone")
+              : speaker.text("agents.backlogPending", { age: speaker.age(pendingMs) })}
+          </dd>
+        </div>
+        <div>
+          <dt>{speaker.text("agents.series")}</dt>
+          <dd>{typeof series === "number" ? speaker.count(series) : "–"}</dd>
+        </div>
+        <div class={isClockOff ? "is-notable" : ""}>
+          <dt>{speaker.text("agents.clock")}</dt>
+          <dd>{clockText(agent, speaker)}</dd>
+        </div>
+      </dl>
+      {reported.length > 0 && (
+        <details>
+          <summary>{speaker.text("agents.more")}</summary>
+          <dl>
+            {reported.map(([name, value]) => (
+              <div key={name}>
+                <dt>{name}</dt>
+                <dd>{typeof value === "number" ? speaker.count(value) : String(value)}</dd>
+              </div>
+            ))}
+          </dl>
+        </details>
+      )}
+    </li>
+  );
+}
+
+function stateText(agent: AgentView, nowMs: number, speaker: Speaker): string {
+  if (agent.state === "silent" && agent.lastSeenMs !== null) {
+    return speaker.text("agents.silentFor", { age: speaker.age(nowMs - agent.lastSeenMs) });
+  }
+  return speaker.text(`agents.state.${agent.state}`);
+}
+
+function clockText(agent: AgentView, speaker: Speaker): string {
+  if (agent.clockOffsetMs === null) return speaker.text("agents.clockUnknown");
+  const sign = agent.clockOffsetMs > 0 ? "+" : agent.clockOffsetMs < 0 ? "−" : "±";
+  return `${sign}${speaker.latency(Math.abs(Math.round(agent.clockOffsetMs)))}`;
+}

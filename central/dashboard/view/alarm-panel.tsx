@@ -1,0 +1,146 @@
+import { useState } from "preact/hooks";
+import type { AlarmView } from "../feed/live-frames.ts";
+import { alarmKey } from "../model/live-state.ts";
+import { severityLevel } from "../model/severity-level.ts";
+import type { Speaker } from "../text/speaker.ts";
+import { LabelList } from "./label-list.tsx";
+import type { PanelProps } from "./page.tsx";
+import { SeveritySign } from "./severity-sign.tsx";
+
+const CLEARED_SHOWN = 3;
+const ACTIVE_SHOWN = 30;
+const EXPANDED_SHOWN = 200;
+
+export function AlarmPanel({ page, speaker }: PanelProps) {
+  const [isExpanded, setExpanded] = useState(false);
+  const active = page.activeAlarms.value;
+  const cleared = page.alarms.value.filter((alarm) => !alarm.isActive);
+  const activeShown = active.slice(0, isExpanded ? EXPANDED_SHOWN : ACTIVE_SHOWN);
+  const clearedShown = cleared.slice(0, isExpanded ? EXPANDED_SHOWN : CLEARED_SHOWN);
+  const hiddenCount = active.length + cleared.length - activeShown.length - clearedShown.length;
+  return (
+    <section class="panel alarms" id="alarms" tabIndex={-1} aria-labelledby="alarms-title">
+      <header>
+        <h2 id="alarms-title">{speaker.text("alarms.title")}</h2>
+        {active.length > 0 && <p class="note">{speaker.text("alarms.activeCount", { count: active.length })}</p>}
+        {(hiddenCount > 0 || isExpanded) && (
+          <button type="button" class="quiet" aria-expanded={isExpanded} onClick={() => setExpanded(!isExpanded)}>
+            {isExpanded ? speaker.text("action.showLess") : speaker.text("action.showMore", { count: hiddenCount })}
+          </button>
+        )}
+      </header>
+      {active.length === 0 && (
+        <p class="empty" data-testid="alarms-none">
+          <b>{speaker.text("alarms.none")}</b>
+          {cleared.length === 0 && <span> {speaker.text("alarms.noneYet")}</span>}
+        </p>
+      )}
+      <ul>
+        {[...activeShown, ...clearedShown].map((alarm) => (
+          <AlarmRow key={alarmKey(alarm)} alarm={alarm} page={page} speaker={speaker} />
+        ))}
+      </ul>
+    </section>
+  );
+}
+
+function AlarmRow({ alarm, page, speaker }: PanelProps & { readonly alarm: AlarmView }) {
+  const unit = page.pipeline.value.metrics.find((metric) => metric.name === alarm.metric)?.unit ?? "";
+  const nowMs = page.nowMs.value;
+  return (
+    <li
+      class={`alarm is-${severityLevel(alarm.severity)} ${alarm.isActive ? "is-active" : "is-cleared"}`}
+      data-testid={`alarm-${alarm.id}`}
+      data-active={alarm.isActive}
+    >
+      <SeveritySign severity={alarm.severity} speaker={speaker} isOver={!alarm.isActive} />
+      <div class="what">
+        <b title={alarm.message}>{alarm.rule}</b>
+        {alarm.isLatched && alarm.isActive && <em class="tag">{speaker.text("alarms.latched")}</em>}
+        {alarm.isHistorical && (
+          <em class="tag" title={speaker.text("alarms.historicalHint")}>
+            {speaker.text("alarms.historical")}
+          </em>
+        )}
+        <LabelList labels={alarm.labels} />
+      </div>
+      <div class="measure">
+        <b>
+          {speaker.value(alarm.value)} <small>{unit}</small>
+        </b>
+        <LimitBar value={alarm.value} limit={alarm.limit} />
+        <span>{speaker.text("alarms.limit", { limit: `${speaker.decimal(alarm.limit, Number.isInteger(alarm.limit) ? 0 : 2)} ${unit}` })}</span>
+      </div>
+      <div class="since">
+        {alarm.isActive || alarm.clearedAtMs === null ? (
+          <>
+            <b>{speaker.text("alarms.activeFor", { age: speaker.age(nowMs - alarm.activeAtMs) })}</b>
+            <span>{speaker.text("alarms.since", { time: speaker.moment(alarm.activeAtMs, nowMs) })}</span>
+          </>
+        ) : (
+          <>
+            <b>{speaker.text("alarms.lasted", { age: speaker.age(alarm.clearedAtMs - alarm.activeAtMs) })}</b>
+            <span>{speaker.text("alarms.cleared", { time: speaker.moment(alarm.clearedAtMs, nowMs) })}</span>
+          </>
+        )}
+      </div>
+      <ActionCell alarm={alarm} speaker={speaker} />
+    </li>
+  );
+}
+
+/** Where the value stands against its limit; only where both can stand on one scale from zero. */
+function LimitBar({ value, limit }: { readonly value: number; readonly limit: number }) {
+  if (!(value >= 0 && limit > 0)) return null;
+  const full = Math.max(value, limit) * 1.1;
+  const valueAt = (100 * value) / full;
+  const limitAt = (100 * limit) / full;
+  return (
+    <svg class="limit-bar" viewBox="0 0 100 10" preserveAspectRatio="none" aria-hidden="true">
+      <rect class="track" x="0" y="3" width="100" height="4" />
+      <rect class="within" x="0" y="3" width={Math.min(valueAt, limitAt)} height="4" />
+      <rect class="beyond" x={Math.min(valueAt, limitAt)} y="3" width={Math.abs(valueAt - limitAt)} height="4" />
+      <rect class="limit" x={limitAt - 0.5} y="0" width="1" height="10" />
+    </svg>
+  );
+}
+
+const ACTION_SHAPES: Readonly<Record<AlarmView["action"], string>> = {
+  none: "M3 8h10",
+  dry_run: "M3 8h2M7 8h2M11 8h2",
+  commanded: "M2 8h10M8 4l4 4l-4 4",
+  retrying: "M13 8a5 5 0 1 1-1.500-3.500M12 1v4H8",
+  confirmed: "M2.500 8.500l3.500 3.500l7.500-8",
+  unconfirmed: "M3 3l10 10M13 3L3 13",
+};
+
+function ActionCell({ alarm, speaker }: { readonly alarm: AlarmView; readonly speaker: Speaker }) {
+  return (
+    <div class={`action is-${alarm.action}`} data-action={alarm.action}>
+      <svg viewBox="0 0 16 16" aria-hidden="true">
+        <path d={ACTION_SHAPES[alarm.action]} />
+      </svg>
+      <p>
+        <b>
+          {speaker.text(`command.${alarm.action}`, {
+            payload: alarm.command?.payload ?? "",
+            attempt: alarm.command?.attempt ?? 0,
+          }).trim()}
+        </b>
+        <span>{actionDetail(alarm, speaker)}</span>
+      </p>
+    </div>
+  );
+}
+
+function actionDetail({ command, action }: AlarmView, speaker: Speaker): string {
+  if (command === null || action === "dry_run" || action === "none") return "";
+  const commandedIn = speaker.text("command.commanded", { payload: "" }).trim();
+  const latency = speaker.text("command.latency", { latency: speaker.latency(command.latencyMs) });
+  if (action === "commanded") return latency;
+  if (action === "confirmed" && command.confirmedAtMs !== null) {
+    const age = speaker.latency(command.confirmedAtMs - command.commandedAtMs);
+    return `${speaker.text("command.confirmedAfter", { age })}, ${commandedIn} ${latency}`;
+  }
+  return `${commandedIn} ${latency}`;
+}

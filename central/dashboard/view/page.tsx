@@ -1,0 +1,37 @@
+import { useEffect } from "preact/hooks";
+import type { LivePage } from "../live-page.ts";
+import type { Speaker } from "../text/speaker.ts";
+import { AgentPanel } from "./agent-panel.tsx";
+import { AlarmPanel } from "./alarm-panel.tsx";
+import { Announcer } from "./announcer.tsx";
+import { HelpDialog } from "./help-dialog.tsx";
+import { PageHeader } from "./page-header.tsx";
+import { onKeys } from "./page-keys.ts";
+import { TrendPanel } from "./trend-panel.tsx";
+import { WindowPanel } from "./window-panel.tsx";
+
+/** What every panel gets: the data, and the words. */
+export interface PanelProps {
+  readonly page: LivePage;
+  readonly speaker: Speaker;
+}
+
+export function Page({ page, speaker }: PanelProps) {
+  useEffect(() => onKeys(page), [page]);
+  return (
+    <>
+      <a class="skip" href="#alarms">
+        {speaker.text("page.skip")}
+      </a>
+      <PageHeader page={page} speaker={speaker} />
+      <main class="panels">
+        <AlarmPanel page={page} speaker={speaker} />
+        <TrendPanel page={page} speaker={speaker} />
+        <AgentPanel page={page} speaker={speaker} />
+        <WindowPanel page={page} speaker={speaker} />
+      </main>
+      <Announcer page={page} speaker={speaker} />
+      <HelpDialog speaker={speaker} />
+    </>
+  );
+}

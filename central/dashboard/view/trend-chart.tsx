@@ -1,0 +1,87 @@
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
+import uPlot from "uplot";
+import { ChartColumns } from "../model/chart-columns.ts";
+import { themeVersion } from "./theme.ts";
+import { TrendLegend } from "./trend-legend.tsx";
+import type { TrendProps } from "./trend-panel.tsx";
+import { plotOptions } from "./trend-plot.ts";
+import type { PlotScene } from "./trend-plot.ts";
+
+const HEIGHT_PX = 208;
+const LIMITS_MAX = 3;
+
+/** One metric's lines. Drawn again when its ring changes or a second has passed; built again for new lines or colours. */
+export function TrendChart({ trend, styles, page, speaker }: TrendProps) {
+  const { ring, unit, metric } = trend;
+  const frame = useRef<HTMLDivElement>(null);
+  const chart = useRef<{ plot: uPlot; columns: ChartColumns } | null>(null);
+  const [cursorSlot, setCursorSlot] = useState<number | null>(null);
+  const nowMs = page.trendNowMs.value;
+  const limits = page.activeAlarms.value.filter((alarm) => alarm.metric === metric && !alarm.isHistorical).map((alarm) => alarm.limit);
+
+  // What the plot's hooks read while drawing; the same object for the plot's whole life.
+  const scene = useRef<PlotScene>({ ring, styles, nowMs, limits, speaker }).current;
+  Object.assign(scene, { ring, styles, nowMs, limits: [...new Set(limits)].slice(0, LIMITS_MAX), speaker });
+
+  const colourKey = styles.map((style) => style.colour + style.shape).join();
+  useLayoutEffect(() => {
+    const target = frame.current;
+    if (target === null) return;
+    const columns = new ChartColumns(ring);
+    columns.fill(scene.nowMs);
+    const onCursor = (plot: uPlot) => {
+      const at = plot.cursor.idx;
+      setCursorSlot(at === null || at === undefined || (plot.cursor.left ?? -1) < 0 ? null : columns.firstSlot + at);
+    };
+    const options = plotOptions({ scene, widthPx: target.clientWidth, heightPx: HEIGHT_PX, onCursor });
+    const plot = new uPlot(options, [columns.times, ...columns.columns], target);
+    chart.current = { plot, columns };
+    const observer = new ResizeObserver(() => plot.setSize({ width: target.clientWidth, height: HEIGHT_PX }));
+    observer.observe(target);
+    return () => {
+      observer.disconnect();
+      plot.destroy();
+      chart.current = null;
+    };
+  }, [ring, ring.lines.length, ring.hasBand, colourKey, themeVersion.value]);
+
+  const version = `${ring.version} ${nowMs} ${scene.limits.join()}`;
+  useLayoutEffect(() => {
+    if (chart.current === null) return;
+    const { plot, columns } = chart.current;
+    columns.fill(nowMs);
+    plot.setData([columns.times, ...columns.columns]);
+  }, [version]);
+
+  // The card has the focus; the keys reach the chart inside it.
+  useLayoutEffect(() => {
+    const card = frame.current?.closest<HTMLElement>("[data-metric]");
+    const listen = (event: KeyboardEvent) => {
+      if (chart.current !== null && event.target === card && moveCursor(chart.current.plot, event.key)) event.preventDefault();
+    };
+    card?.addEventListener("keydown", listen);
+    return () => card?.removeEventListener("keydown", listen);
+  }, []);
+
+  return (
+    <>
+      <TrendLegend ring={ring} unit={unit} styles={styles} nowMs={nowMs} cursorSlot={cursorSlot} speaker={speaker} />
+      <div class="plot" ref={frame} />
+    </>
+  );
+}
+
+function moveCursor(plot: uPlot, key: string): boolean {
+  if (key === "Escape") {
+    plot.setCursor({ left: -10, top: -10 });
+    return true;
+  }
+  const step = key === "ArrowLeft" ? -1 : key === "ArrowRight" ? 1 : 0;
+  if (step === 0) return false;
+  const times = plot.data[0];
+  const isShown = (plot.cursor.left ?? -1) >= 0;
+  const at = Math.min(times.length - 1, Math.max(0, (isShown ? (plot.cursor.idx ?? times.length) : times.length) + step));
+  const time = times[at];
+  if (time !== undefined) plot.setCursor({ left: plot.valToPos(time, "x"), top: plot.over.clientHeight / 2 });
+  return true;
+}

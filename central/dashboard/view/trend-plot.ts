@@ -1,0 +1,311 @@
+import uPlot from "uplot";
+import { DASHED, HIGH, LINE_COLUMNS, LOW, SOLID } from "../model/chart-columns.ts";
+import { trendGaps } from "../model/trend-gaps.ts";
+import type { TrendRing } from "../model/trend-ring.ts";
+import type { Speaker } from "../text/speaker.ts";
+import type { LineStyle } from "./line-style.ts";
+
+/** What a plot shows beside its columns. Kept up to date by the chart, read while drawing. */
+export interface PlotScene {
+  ring: TrendRing;
+  styles: readonly LineStyle[];
+  nowMs: number;
+  /** Limits of the alarms that are active on this metric. */
+  limits: readonly number[];
+  speaker: Speaker;
+}
+
+interface PlotRequest {
+  readonly scene: PlotScene;
+  readonly widthPx: number;
+  readonly heightPx: number;
+  readonly onCursor: (plot: uPlot) => void;
+}
+
+const FONT = '11px system-ui, "Noto Sans", "Noto Sans CJK SC", sans-serif';
+const MARKER_PX = 9;
+const LABEL_GAP_PX = 13;
+const NAME_WIDTH_PX_MAX = 96;
+
+/** Options of one chart: lines with bands, hatched gaps, limits, and the lines' names at their ends. */
+export function plotOptions({ scene, widthPx, heightPx, onCursor }: PlotRequest): uPlot.Options {
+  const colours = chartColours();
+  const lineColours = scene.styles.map((style) => cssColour(style.colour));
+  return {
+    width: widthPx,
+    height: heightPx,
+    padding: [8, nameWidthPx(scene), 0, 0],
+    legend: { show: false },
+    cursor: { y: false, drag: { x: false, y: false, setScale: false }, sync: { key: "trends", scales: ["x", null] }, points: { show: false } },
+    scales: {
+      x: { time: true, range: () => spanSeconds(scene) },
+      y: { range: (_plot, low, high) => valueRange(low, high, scene.limits) },
+    },
+    axes: [
+      {
+        stroke: colours.quiet,
+        font: FONT,
+        size: 26,
+        gap: 4,
+        space: 72,
+        grid: { stroke: colours.grid, width: 1 },
+        ticks: { show: false },
+        values: (_plot, splits, _axis, _space, stepSeconds) =>
+          splits.map((second) => {
+            const time = scene.speaker.time(second * 1_000);
+            return stepSeconds >= 60 ? time.slice(0, 5) : time;
+          }),
+      },
+      {
+        stroke: colours.quiet,
+        font: FONT,
+        size: 46,
+        gap: 6,
+        space: 36,
+        grid: { stroke: colours.grid, width: 1 },
+        ticks: { show: false },
+      },
+    ],
+    series: [{}, ...lineColours.flatMap((colour) => lineSeries(colour, colours.ground))],
+    bands: lineColours.map((colour, at) => ({
+      series: [1 + at * LINE_COLUMNS + HIGH, 1 + at * LINE_COLUMNS + LOW],
+      fill: withAlpha(colour, 0.13),
+    })),
+    hooks: {
+      drawClear: [(plot) => drawGaps(plot, scene, colours)],
+      draw: [
+        (plot) => drawLimits(plot, scene, colours),
+        (plot) => drawNames(plot, scene, lineColours, colours),
+      ],
+      setCursor: [onCursor],
+    },
+  };
+}
+
+/** In the order of the columns: low, high, solid, dashed. */
+function lineSeries(colour: string, ground: string): uPlot.Series[] {
+  const series: uPlot.Series[] = [];
+  series[LOW] = { stroke: "transparent", width: 0, points: { show: false } };
+  series[HIGH] = { stroke: "transparent", width: 0, points: { show: false } };
+  series[SOLID] = {
+    stroke: colour,
+    width: 1.75,
+    points: { show: true, size: 4, fill: colour, filter: (plot, at) => lonelyRows(plot.data[at] ?? []) },
+  };
+  series[DASHED] = {
+    stroke: colour,
+    width: 1.75,
+    dash: [3, 3],
+    points: { show: true, size: 6, width: 1.5, fill: ground, filter: (plot, at) => provisionalRows(plot.data, at) },
+  };
+  return series;
+}
+
+/** A value between two holes has no line: it is drawn as a point. */
+function lonelyRows(column: ArrayLike<number | null | undefined>): number[] {
+  const rows: number[] = [];
+  for (let row = 0; row < column.length; row++) {
+    if (isThere(column[row]) && !isThere(column[row - 1]) && !isThere(column[row + 1])) rows.push(row);
+  }
+  return rows;
+}
+
+function provisionalRows(data: uPlot.AlignedData, at: number): number[] {
+  const dashed = data[at] ?? [];
+  const solid = data[at + SOLID - DASHED] ?? [];
+  const rows: number[] = [];
+  for (let row = 0; row < dashed.length; row++) if (isThere(dashed[row]) && !isThere(solid[row])) rows.push(row);
+  return rows;
+}
+
+function isThere(value: number | null | undefined): boolean {
+  return value !== null && value !== undefined;
+}
+
+function spanSeconds({ ring, nowMs }: PlotScene): uPlot.Range.MinMax {
+  const lastMs = Math.max(nowMs, ring.timeOfSlotMs(ring.lastSlotAt(nowMs)));
+  return [(lastMs - ring.spanMs) / 1_000, lastMs / 1_000];
+}
+
+function valueRange(low: number | null, high: number | null, limits: readonly number[]): uPlot.Range.MinMax {
+  if (low === null || high === null) return [0, 1];
+  const least = Math.min(low, ...limits);
+  const most = Math.max(high, ...limits);
+  return uPlot.rangeNum(least, most, 0.12, true);
+}
+
+interface ChartColours {
+  readonly ground: string;
+  readonly ink: string;
+  readonly quiet: string;
+  readonly grid: string;
+  readonly hatch: string;
+  readonly limit: string;
+}
+
+function chartColours(): ChartColours {
+  return {
+    ground: cssColour("--card"),
+    ink: cssColour("--ink"),
+    quiet: cssColour("--quiet"),
+    grid: cssColour("--grid"),
+    hatch: cssColour("--hatch"),
+    limit: cssColour("--critical"),
+  };
+}
+
+function cssColour(property: string): string {
+  return getComputedStyle(document.documentElement).getPropertyValue(property).trim();
+}
+
+/** `colour` is `#rrggbb`. */
+function withAlpha(colour: string, alpha: number): string {
+  return `${colour}${Math.round(alpha * 255)
+    .toString(16)
+    .padStart(2, "0")}`;
+}
+
+/** Hatched where a line has no data, with its name: a gap is shown as a gap, and whose it is. */
+function drawGaps(plot: uPlot, scene: PlotScene, colours: ChartColours): void {
+  const { ctx } = plot;
+  const box = plot.bbox;
+  const scale = devicePixelRatio;
+  ctx.save();
+  ctx.beginPath();
+  ctx.rect(box.left, box.top, box.width, box.height);
+  ctx.clip();
+  ctx.font = scaledFont(scale);
+  ctx.textBaseline = "top";
+  let row = 0;
+  scene.ring.lines.forEach((line) => {
+    let isNamed = false;
+    for (const gap of trendGaps(scene.ring, line, scene.nowMs)) {
+      const left = Math.max(box.left, plot.valToPos(gap.startMs / 1_000, "x", true));
+      const right = Math.min(box.left + box.width, plot.valToPos(gap.endMs / 1_000, "x", true));
+      if (right - left < scale) continue;
+      hatch(ctx, { left, top: box.top, width: right - left, height: box.height }, colours, scale);
+      const text = `${line.name}: ${scene.speaker.text("trends.noData")}`;
+      const width = ctx.measureText(text).width + 8 * scale;
+      if (right - left < width) continue;
+      const top = box.top + (4 + row * 16) * scale;
+      ctx.fillStyle = colours.ground;
+      ctx.fillRect(left + 3 * scale, top, width, 15 * scale);
+      ctx.fillStyle = colours.ink;
+      ctx.textAlign = "left";
+      ctx.fillText(text, left + 7 * scale, top + 2 * scale);
+      isNamed = true;
+    }
+    if (isNamed) row += 1;
+  });
+  ctx.restore();
+}
+
+interface Box {
+  readonly left: number;
+  readonly top: number;
+  readonly width: number;
+  readonly height: number;
+}
+
+function hatch(ctx: CanvasRenderingContext2D, box: Box, colours: ChartColours, scale: number): void {
+  ctx.save();
+  ctx.beginPath();
+  ctx.rect(box.left, box.top, box.width, box.height);
+  ctx.clip();
+  ctx.strokeStyle = colours.hatch;
+  ctx.lineWidth = scale;
+  ctx.beginPath();
+  const step = 7 * scale;
+  // From a fixed origin, so that the pattern stands still while the band moves.
+  for (let x = Math.floor((box.left - box.height) / step) * step; x < box.left + box.width; x += step) {
+    ctx.moveTo(x, box.top + box.height);
+    ctx.lineTo(x + box.height, box.top);
+  }
+  ctx.stroke();
+  ctx.restore();
+}
+
+function drawLimits(plot: uPlot, scene: PlotScene, colours: ChartColours): void {
+  const { ctx } = plot;
+  const box = plot.bbox;
+  const scale = devicePixelRatio;
+  ctx.save();
+  ctx.font = scaledFont(scale);
+  ctx.strokeStyle = colours.limit;
+  ctx.fillStyle = colours.limit;
+  ctx.lineWidth = scale;
+  ctx.setLineDash([8 * scale, 4 * scale]);
+  ctx.textAlign = "left";
+  ctx.textBaseline = "bottom";
+  for (const limit of scene.limits) {
+    const y = Math.round(plot.valToPos(limit, "y", true));
+    ctx.beginPath();
+    ctx.moveTo(box.left, y);
+    ctx.lineTo(box.left + box.width, y);
+    ctx.stroke();
+    ctx.fillText(scene.speaker.text("trends.limit", { limit: scene.speaker.value(limit) }), box.left + 6 * scale, y - 2 * scale);
+  }
+  ctx.restore();
+}
+
+/** Each line's shape and name beside its newest point; names that would overlap are moved apart. */
+function drawNames(plot: uPlot, scene: PlotScene, lineColours: readonly string[], colours: ChartColours): void {
+  const { ctx } = plot;
+  const box = plot.bbox;
+  const scale = devicePixelRatio;
+  const ends = scene.ring.lines.flatMap((line, at) => {
+    const place = scene.ring.placeOf(line, line.newestSlot);
+    const value = line.values[place];
+    const style = scene.styles[at];
+    if (place < 0 || value === undefined || Number.isNaN(value) || style === undefined) return [];
+    const x = plot.valToPos(scene.ring.timeOfSlotMs(line.newestSlot) / 1_000, "x", true);
+    const y = plot.valToPos(value, "y", true);
+    const isHollow = line.isProvisional[place] === 1;
+    return x < box.left ? [] : [{ name: line.name, colour: lineColours[at] ?? colours.ink, shape: style.shape, x, y, labelY: y, isHollow }];
+  });
+  ends.sort((a, b) => a.y - b.y);
+  for (let at = 1; at < ends.length; at++) {
+    const [above, below] = [ends[at - 1], ends[at]];
+    if (above !== undefined && below !== undefined) below.labelY = Math.max(below.labelY, above.labelY + LABEL_GAP_PX * scale);
+  }
+  const overflow = Math.max(0, (ends.at(-1)?.labelY ?? 0) - (box.top + box.height));
+  ctx.save();
+  ctx.font = scaledFont(scale);
+  ctx.textAlign = "left";
+  ctx.textBaseline = "middle";
+  for (const end of ends) {
+    drawShape(ctx, end, colours.ground, scale);
+    ctx.fillStyle = colours.ink;
+    ctx.fillText(end.name, box.left + box.width + 10 * scale, end.labelY - overflow, (NAME_WIDTH_PX_MAX - 14) * scale);
+  }
+  ctx.restore();
+}
+
+interface LineEnd {
+  readonly x: number;
+  readonly y: number;
+  readonly colour: string;
+  readonly shape: string;
+  readonly isHollow: boolean;
+}
+
+function drawShape(ctx: CanvasRenderingContext2D, end: LineEnd, ground: string, scale: number): void {
+  const size = (MARKER_PX * scale) / 16;
+  const path = new Path2D();
+  path.addPath(new Path2D(end.shape), new DOMMatrix([size, 0, 0, size, end.x - 8 * size, end.y - 8 * size]));
+  ctx.fillStyle = end.isHollow ? ground : end.colour;
+  ctx.strokeStyle = end.isHollow ? end.colour : ground;
+  ctx.lineWidth = 1.5 * scale;
+  ctx.stroke(path);
+  ctx.fill(path);
+  if (end.isHollow) ctx.stroke(path);
+}
+
+function scaledFont(scale: number): string {
+  return FONT.replace("11px", `${11 * scale}px`);
+}
+
+function nameWidthPx({ ring }: PlotScene): number {
+  const longest = Math.max(0, ...ring.lines.map((line) => line.name.length));
+  return Math.min(NAME_WIDTH_PX_MAX, 18 + longest * 6.5);
+}

@@ -1,0 +1,200 @@
+import { useState } from "preact/hooks";
+import type { WindowResult, WindowState } from "@millrace/stream";
+import { labelsKey } from "@millrace/stream";
+import { resultKey } from "../model/live-state.ts";
+import type { Speaker } from "../text/speaker.ts";
+import { LabelList } from "./label-list.tsx";
+import type { PanelProps } from "./page.tsx";
+
+const ROWS_SHOWN = 12;
+const ROWS_EXPANDED = 120;
+/** One mark per agent up to here, a plain bar beyond. */
+const AGENT_MARKS_MAX = 16;
+
+/** The newest windows: one row per window and group, or the history of one window. */
+export function WindowPanel({ page, speaker }: PanelProps) {
+  const [chosen, choose] = useState<string | null>(null);
+  const [isExpanded, setExpanded] = useState(false);
+  const windows = page.windows.value;
+  const rows = chosen === null ? [...windows.values()].flatMap(latestPerGroup) : (windows.get(chosen) ?? []);
+  const shown = rows.slice(0, isExpanded ? ROWS_EXPANDED : ROWS_SHOWN);
+  const tabs = [null, ...windows.keys()];
+  return (
+    <section class="panel windows" id="windows" tabIndex={-1} aria-labelledby="windows-title">
+      <header>
+        <h2 id="windows-title">{speaker.text("windows.title")}</h2>
+        <div class="tabs" role="group" aria-labelledby="windows-title">
+          {tabs.map((name) => (
+            <button key={name ?? ""} type="button" aria-pressed={chosen === name} onClick={() => choose(name)}>
+              {name ?? speaker.text("windows.latest")}
+            </button>
+          ))}
+        </div>
+      </header>
+      {rows.length === 0 ? (
+        <p class="empty">
+          <b>{speaker.text("windows.none")}</b> <span>{speaker.text("windows.noneDetail")}</span>
+        </p>
+      ) : (
+        <table role="table">
+          <thead role="rowgroup">
+            <tr role="row">
+              <th role="columnheader">{speaker.text("windows.window")}</th>
+              <th role="columnheader">{speaker.text("windows.group")}</th>
+              <th role="columnheader">{speaker.text("windows.start")}</th>
+              <th role="columnheader" class="number">
+                {speaker.text("windows.count")}
+              </th>
+              <th role="columnheader" class="number">
+                {speaker.text("windows.mean")}
+              </th>
+              <th role="columnheader" class="number">
+                {speaker.text("windows.min")}
+              </th>
+              <th role="columnheader" class="number">
+                {speaker.text("windows.max")}
+              </th>
+              <th role="columnheader">{speaker.text("windows.state")}</th>
+              <th role="columnheader">{speaker.text("windows.completeness")}</th>
+              <th role="columnheader" class="number">
+                {speaker.text("windows.revision")}
+              </th>
+            </tr>
+          </thead>
+          <tbody role="rowgroup">
+            {shown.map((result) => (
+              <WindowRow key={resultKey(result)} result={result} page={page} speaker={speaker} />
+            ))}
+          </tbody>
+        </table>
+      )}
+      {(rows.length > shown.length || isExpanded) && (
+        <button type="button" class="quiet" aria-expanded={isExpanded} onClick={() => setExpanded(!isExpanded)}>
+          {isExpanded
+            ? speaker.text("action.showLess")
+            : speaker.text("action.showMore", { count: Math.min(rows.length, ROWS_EXPANDED) - shown.length })}
+        </button>
+      )}
+    </section>
+  );
+}
+
+function latestPerGroup(results: readonly WindowResult[]): WindowResult[] {
+  const seen = new Set<string>();
+  return results.filter((result) => {
+    const key = labelsKey(result.group);
+    if (seen.has(key)) return false;
+    seen.add(key);
+    return true;
+  });
+}
+
+function WindowRow({ result, page, speaker }: PanelProps & { readonly result: WindowResult }) {
+  const { values, beside } = result;
+  const unit = page.pipeline.value.metrics.find((metric) => metric.name === result.metric)?.unit ?? "";
+  const besideCount = beside.uncertain + beside.bad + beside.undeduplicated;
+  return (
+    <tr role="row" class={`is-${result.state}`} data-testid="window-row" data-window={result.window} data-state={result.state}>
+      <td role="cell" class="name">
+        {result.window}
+      </td>
+      <td role="cell" class="group">
+        {Object.keys(result.group).length === 0 ? speaker.text("windows.all") : <LabelList labels={result.group} />}
+      </td>
+      <td role="cell" class="start">
+        {speaker.moment(result.startMs, page.nowMs.value)} <small>{speaker.duration(result.endMs - result.startMs)}</small>
+      </td>
+      <NumberCell label={speaker.text("windows.count")} text={amount(values["count"], speaker, "count")}>
+        {besideCount > 0 && (
+          <small title={speaker.text("windows.besideHint", { ...beside })}>
+            {speaker.text("windows.beside", { count: besideCount })}
+          </small>
+        )}
+      </NumberCell>
+      {values["mean"] === undefined && values["sum"] !== undefined ? (
+        <NumberCell label={speaker.text("windows.sum")} text={`Σ ${amount(values["sum"], speaker, "value")}`} unit={unit} />
+      ) : (
+        <NumberCell label={speaker.text("windows.mean")} text={amount(values["mean"], speaker, "value")} unit={unit} />
+      )}
+      <NumberCell label={speaker.text("windows.min")} text={amount(values["min"], speaker, "value")} />
+      <NumberCell label={speaker.text("windows.max")} text={amount(values["max"], speaker, "value")} />
+      <td role="cell" class="state" title={speaker.text(`windows.stateHint.${result.state}`)}>
+        <StateSign state={result.state} /> {speaker.text(`windows.state.${result.state}`)}
+      </td>
+      <td role="cell" class="complete">
+        <Completeness result={result} speaker={speaker} />
+      </td>
+      <td
+        role="cell"
+        class={`number revision ${result.revision > 1 ? "is-revised" : ""}`}
+        title={speaker.text("windows.revisionHint", { revision: result.revision })}
+        data-label={speaker.text("windows.revision")}
+      >
+        {speaker.count(result.revision)}
+      </td>
+    </tr>
+  );
+}
+
+interface NumberCellProps {
+  readonly label: string;
+  readonly text: string;
+  readonly unit?: string;
+  readonly children?: preact.ComponentChildren;
+}
+
+function NumberCell({ label, text, unit, children }: NumberCellProps) {
+  return (
+    <td role="cell" class="number" data-label={label}>
+      {text}
+      {unit !== undefined && unit !== "" && text !== "–" && <small> {unit}</small>}
+      {children}
+    </td>
+  );
+}
+
+function amount(value: number | undefined, speaker: Speaker, kind: "count" | "value"): string {
+  return value === undefined ? "–" : speaker[kind](value);
+}
+
+/** Hollow and dashed: open. Half: complete, may be revised. Solid square: final. */
+function StateSign({ state }: { readonly state: WindowState }) {
+  return (
+    <svg class={`window-state is-${state}`} viewBox="0 0 16 16" aria-hidden="true">
+      {state === "final" ? <rect x="3" y="3" width="10" height="10" /> : <circle cx="8" cy="8" r="5.500" />}
+      {state === "complete" && <circle class="core" cx="8" cy="8" r="3" />}
+    </svg>
+  );
+}
+
+function Completeness({ result, speaker }: { readonly result: WindowResult; readonly speaker: Speaker }) {
+  const { agentsExpected, agentsReporting, agentsMissing } = result.completeness;
+  const hasMarks = agentsExpected > 0 && agentsExpected <= AGENT_MARKS_MAX;
+  return (
+    <div class={`completeness ${agentsMissing.length > 0 ? "is-short" : ""}`}>
+      <svg viewBox="0 0 64 8" preserveAspectRatio="none" aria-hidden="true">
+        {hasMarks ? (
+          Array.from({ length: agentsExpected }, (_, at) => (
+            <rect
+              key={at}
+              class={at < agentsReporting ? "present" : "absent"}
+              x={(64 * at) / agentsExpected + 0.5}
+              y="0.500"
+              width={64 / agentsExpected - 1.5}
+              height="7"
+            />
+          ))
+        ) : (
+          <>
+            <rect class="absent" x="0.500" y="0.500" width="63" height="7" />
+            <rect class="present" x="0.500" y="0.500" width={(63 * agentsReporting) / Math.max(1, agentsExpected)} height="7" />
+          </>
+        )}
+      </svg>
+      <span>
+        {speaker.text("windows.agentsOf", { reporting: agentsReporting, expected: agentsExpected })}
+        {agentsMissing.length > 0 && <b> — {speaker.text("windows.missing", { names: agentsMissing.join(", ") })}</b>}
+      </span>
+    </div>
+  );
+}
