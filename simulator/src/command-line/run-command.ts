@@ -12,7 +12,7 @@ export const RUN_HELP = `millrace-sim run --plan FILE --truth FILE [flags]
 
 Runs the plan's machines and publishes their sensors over MQTT (QoS 1), in real time. Every reading is written to the
 truth file before it is sent, and sent until it is acknowledged. The same seed, plan, start and commands give the same
-bytes. A truth file that an earlier run could not end is gone on with.
+bytes. An existing truth file is gone on with; what a killed run may not have sent goes out again.
 
   --plan FILE          the plan (see simulator/plans/newcomer.yaml)
   --truth FILE         where the truth goes, one JSON object a line

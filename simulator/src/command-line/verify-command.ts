@@ -1,7 +1,7 @@
 import { parseArgs } from "node:util";
 import { MillraceError } from "@millrace/runtime";
 import { formatVerdict } from "../verify/format-verdict.ts";
-import { verifyTruth } from "../verify/verify-truth.ts";
+import { verifyTruth, type Verdict } from "../verify/verify-truth.ts";
 
 export const VERIFY_HELP = `millrace-sim verify --truth FILE --central URL [--json]
 
@@ -27,6 +27,11 @@ export async function verifyCommand(args: readonly string[]): Promise<number> {
     throw new MillraceError("wrong_usage", { command: "millrace-sim verify", reason: `--${values.truth === undefined ? "truth" : "central"} is missing` });
   }
   const verdict = await verifyTruth({ truthPath: values.truth, centralUrl: values.central });
-  process.stdout.write(`${values.json ? JSON.stringify(verdict, null, 2) : formatVerdict(verdict)}\n`);
+  process.stdout.write(`${values.json ? toJson(verdict) : formatVerdict(verdict)}\n`);
   return verdict.isRight ? 0 : 1;
+}
+
+function toJson(verdict: Verdict): string {
+  const readings = { ...verdict.readings, ackedBySite: Object.fromEntries(verdict.readings.ackedBySite) };
+  return JSON.stringify({ ...verdict, readings }, null, 2);
 }

@@ -13,7 +13,7 @@ const windowRow = z.object({
   state: z.string(),
   values: z.record(z.string(), z.number()),
 });
-const windowsAnswer = z.object({ windows: z.array(windowRow), next: z.string().nullish() });
+const windowsAnswer = z.object({ windows: z.array(windowRow), cursor: z.string().nullable() });
 const alarmRow = z.object({
   id: z.string(),
   rule: z.string(),
@@ -23,6 +23,7 @@ const alarmRow = z.object({
   clearedAtMs: z.number().nullable(),
   timeMs: z.number(),
   value: z.number(),
+  receivedAtMs: z.number(),
   action: z.string(),
   command: z.object({ id: z.string(), commandedAtMs: z.number(), confirmedAtMs: z.number().nullable(), latencyMs: z.number() }).nullable(),
 });
@@ -32,6 +33,7 @@ export type CentralWindow = z.infer<typeof windowRow>;
 export type CentralAlarm = z.infer<typeof alarmRow>;
 
 const PAGE_ROWS = 1_000;
+const ALARMS_MAX = 10_000;
 const REQUEST_MS_MAX = 30_000;
 
 /** Central's answers, as the judge reads them: over HTTP, like anybody else. */
@@ -48,18 +50,18 @@ export class CentralClient {
 
   /** The last revision of every window that starts in `[fromMs, toMs)`. */
   async *windows(window: string, fromMs: number, toMs: number): AsyncGenerator<CentralWindow> {
-    let cursor: string | null | undefined = null;
+    let cursor: string | null = null;
     do {
       const query = new URLSearchParams({ window, from: String(fromMs), to: String(toMs), limit: String(PAGE_ROWS) });
-      if (cursor) query.set("cursor", cursor);
+      if (cursor !== null) query.set("cursor", cursor);
       const page: z.infer<typeof windowsAnswer> = await this.get(`/api/v1/windows?${query.toString()}`, windowsAnswer);
       yield* page.windows;
-      cursor = page.next;
-    } while (cursor);
+      cursor = page.cursor;
+    } while (cursor !== null);
   }
 
   async alarms(): Promise<readonly CentralAlarm[]> {
-    return (await this.get("/api/v1/alarms", alarmsAnswer)).alarms;
+    return (await this.get(`/api/v1/alarms?limit=${ALARMS_MAX}`, alarmsAnswer)).alarms;
   }
 
   /** Throws service_unreachable when there is no answer, or not one of this shape. */

@@ -60,6 +60,7 @@ test("an alarm is right by rule, machine and time of its crossing", () => {
     clearedAtMs: null,
     timeMs: 7_000,
     value: 81,
+    receivedAtMs: 7_010,
     action: "none",
     command: null,
   };

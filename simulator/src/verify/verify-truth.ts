@@ -5,11 +5,23 @@ import { compareAlarms, type AlarmVerdict } from "./compare-alarms.ts";
 import { compareWindows, type WindowVerdict } from "./compare-windows.ts";
 import { WindowOracle } from "./window-oracle.ts";
 
+export interface TruthCounts {
+  readonly generated: number;
+  /** Never acknowledged; they do not count. */
+  readonly unacked: number;
+  /** The simulator wrote its end: nothing is on its way any more. */
+  readonly hasEnded: boolean;
+  /** Acknowledged readings by site. */
+  readonly ackedBySite: ReadonlyMap<string, number>;
+}
+
 export interface Verdict {
   readonly isRight: boolean;
-  readonly readings: { readonly generated: number; readonly unacked: number; readonly hasEnded: boolean };
+  readonly readings: TruthCounts;
   readonly windows: readonly WindowVerdict[];
   readonly alarms: AlarmVerdict;
+  /** The truth's own alarm steps, in order. */
+  readonly alarmSteps: readonly TruthAlarm[];
 }
 
 /** Judges central's windows and alarms by the truth. Readings that never reached the broker do not count. */
@@ -21,6 +33,7 @@ export async function verifyTruth(options: { readonly truthPath: string; readonl
   const sites = new Set<string>();
   const rules = new Set<string>();
   const alarms: TruthAlarm[] = [];
+  const ackedBySite = new Map<string, number>();
   let generated = 0;
   let hasEnded = false;
   let fromMs = Infinity;
@@ -36,6 +49,7 @@ export async function verifyTruth(options: { readonly truthPath: string; readonl
     generated++;
     if (unacked.has(generated)) continue;
     oracle.add(line);
+    ackedBySite.set(line.site, (ackedBySite.get(line.site) ?? 0) + 1);
     fromMs = Math.min(fromMs, line.time);
     toMs = Math.max(toMs, line.time);
   }
@@ -57,11 +71,15 @@ export async function verifyTruth(options: { readonly truthPath: string; readonl
     windows.length > 0 &&
     windows.every((verdict) => verdict.wrong + verdict.missing + verdict.extra === 0) &&
     alarmVerdict.missed + alarmVerdict.wrong === 0;
-  return { isRight, readings: { generated, unacked: unacked.size, hasEnded }, windows, alarms: alarmVerdict };
+  return { isRight, readings: { generated, unacked: unacked.size, hasEnded, ackedBySite }, windows, alarms: alarmVerdict, alarmSteps: alarms };
 }
 
+/** Numbers of readings that no process ever brought to the broker: a later one may have sent what an earlier one left. */
 async function unackedNumbers(path: string): Promise<ReadonlySet<number>> {
   const numbers = new Set<number>();
-  for await (const line of readTruth(path)) if (line.type === "unacked") numbers.add(line.number);
+  for await (const line of readTruth(path)) {
+    if (line.type === "unacked") numbers.add(line.number);
+    else if (line.type === "acked") for (const number of numbers) if (number <= line.through) numbers.delete(number);
+  }
   return numbers;
 }
