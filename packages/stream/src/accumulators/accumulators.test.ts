@@ -1,0 +1,155 @@
+// Every accumulator is a commutative monoid, and says what the plain formula over all readings says.
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import type { AccumulatorName } from "../accumulator.ts";
+import { accumulatorById, ACCUMULATORS } from "./table.ts";
+import { addBeside, BESIDE_KINDS } from "./beside.ts";
+
+interface Added {
+  readonly value: number;
+  readonly timeMs: number;
+}
+
+const value = fc.oneof(
+  fc.double({ noNaN: true, noDefaultInfinity: true, min: -1e150, max: 1e150 }),
+  fc.double({ noNaN: true, min: -1000, max: 1000 }),
+  fc.constantFrom(0, -0, 1, -1, 5e-324, 2 ** 53, -(2 ** 53)),
+);
+const added = fc.record({ value, timeMs: fc.integer({ min: -5, max: 5 }) });
+const readings = fc.array(added, { maxLength: 30 });
+const names: AccumulatorName[] = ["count", "sum", "min", "max", "mean", "first", "last"];
+
+function stateOf(name: AccumulatorName, all: readonly Added[]): Float64Array {
+  const accumulator = ACCUMULATORS[name];
+  const state = new Float64Array(accumulator.width);
+  accumulator.identity(state, 0);
+  for (const { value, timeMs } of all) accumulator.add(state, 0, value, timeMs);
+  return state;
+}
+
+function mergeOf(name: AccumulatorName, a: Float64Array, b: Float64Array): Float64Array {
+  const state = a.slice();
+  ACCUMULATORS[name].merge(state, 0, b, 0);
+  return state;
+}
+
+const bits = (state: Float64Array) => [...new BigUint64Array(state.buffer.slice(0))];
+
+/** The promised tolerance: 1e-12 of Σ|x| for sums and means, of Σx² for second moments. */
+function expectSame(actual: Readonly<Record<string, number>>, expected: Readonly<Record<string, number>>, all: readonly Added[]): void {
+  expect(Object.keys(actual).sort()).toEqual(Object.keys(expected).sort());
+  const n = Math.max(1, all.length);
+  const absolute = all.reduce((sum, { value }) => sum + Math.abs(value), 0);
+  const squares = all.reduce((sum, { value }) => sum + value * value, 0);
+  for (const [name, was] of Object.entries(expected)) {
+    const is = actual[name]!;
+    if (name === "sum") expect(Math.abs(is - was)).toBeLessThanOrEqual(1e-12 * absolute);
+    else if (name === "mean") expect(Math.abs(is - was)).toBeLessThanOrEqual((1e-12 * absolute) / n + 5e-324 * n);
+    else if (name === "stddev") expect(Math.abs(is * is - was * was)).toBeLessThanOrEqual((1e-12 * squares) / n + 1e-300);
+    else expect(is).toBe(was);
+  }
+}
+
+/** The plain formulas; none where there is no reading. */
+function plain(name: AccumulatorName, all: readonly Added[]): Record<string, number> {
+  const values = all.map((one) => one.value);
+  const n = values.length;
+  if (name === "count") return { count: n };
+  if (n === 0) return {};
+  const exactly = (numbers: readonly number[]) => [...numbers].sort((a, b) => Math.abs(a) - Math.abs(b)).reduce((a, b) => a + b, 0);
+  const average = exactly(values.map((one) => one / n));
+  switch (name) {
+    case "sum":
+      return { sum: exactly(values) };
+    case "min":
+      return { min: values.reduce((a, b) => (b < a ? b : a)) + 0 };
+    case "max":
+      return { max: values.reduce((a, b) => (b > a ? b : a)) + 0 };
+    case "mean":
+      return { mean: average, stddev: Math.sqrt(exactly(values.map((one) => (one - average) ** 2)) / n) };
+    case "first":
+      return { first: [...all].sort((a, b) => a.timeMs - b.timeMs || a.value - b.value)[0]!.value + 0 };
+    case "last":
+      return { last: [...all].sort((a, b) => b.timeMs - a.timeMs || b.value - a.value)[0]!.value + 0 };
+    default:
+      return {};
+  }
+}
+
+describe.each(names)("%s", (name) => {
+  const { finish } = ACCUMULATORS[name];
+
+  test("has a neutral element, to the bit, from either side", () => {
+    fc.assert(
+      fc.property(readings, (all) => {
+        const state = stateOf(name, all);
+        const identity = stateOf(name, []);
+        expect(bits(mergeOf(name, state, identity))).toEqual(bits(state));
+        expect(bits(mergeOf(name, identity, state))).toEqual(bits(state));
+      }),
+    );
+  });
+
+  test("merges in any order and grouping to the same", () => {
+    fc.assert(
+      fc.property(readings, readings, readings, (a, b, c) => {
+        const [x, y, z] = [stateOf(name, a), stateOf(name, b), stateOf(name, c)];
+        const left = mergeOf(name, mergeOf(name, x, y), z);
+        const right = mergeOf(name, x, mergeOf(name, y, z));
+        const back = mergeOf(name, z, mergeOf(name, y, x));
+        expectSame(finish(left, 0), finish(right, 0), [...a, ...b, ...c]);
+        expectSame(finish(left, 0), finish(back, 0), [...a, ...b, ...c]);
+        if (name !== "sum" && name !== "mean") {
+          expect(bits(left)).toEqual(bits(right));
+          expect(bits(left)).toEqual(bits(back));
+        }
+      }),
+    );
+  });
+
+  test("says what the plain formula says, however it is split", () => {
+    fc.assert(
+      fc.property(fc.array(readings, { maxLength: 5 }), (parts) => {
+        const all = parts.flat();
+        const merged = parts.map((part) => stateOf(name, part)).reduce((a, b) => mergeOf(name, a, b), stateOf(name, []));
+        expectSame(finish(stateOf(name, all), 0), plain(name, all), all);
+        expectSame(finish(merged, 0), plain(name, all), all);
+      }),
+    );
+  });
+
+  test("never returns anything that is not a finite number, and only what it names", () => {
+    fc.assert(
+      fc.property(fc.array(fc.double({ noNaN: true, noDefaultInfinity: true }), { maxLength: 9 }), (values) => {
+        const result = finish(stateOf(name, values.map((one) => ({ value: one, timeMs: 0 }))), 0);
+        for (const [key, one] of Object.entries(result)) {
+          expect(ACCUMULATORS[name].results).toContain(key);
+          expect(Number.isFinite(one)).toBe(true);
+          expect(Object.is(one, -0)).toBe(false);
+        }
+      }),
+    );
+  });
+});
+
+test("the sum keeps what plain addition loses", () => {
+  const all = [1, 1e100, 1, -1e100].map((one) => ({ value: one, timeMs: 0 }));
+  expect(ACCUMULATORS.sum.finish(stateOf("sum", all), 0)).toEqual({ sum: 2 });
+});
+
+test("numbers and names are unique and find each other", () => {
+  for (const [name, accumulator] of Object.entries(ACCUMULATORS)) {
+    expect(accumulator.name).toBe(name);
+    expect(accumulatorById(accumulator.id)).toBe(accumulator);
+  }
+  expect(Object.values(ACCUMULATORS).map(({ id }) => id)).toEqual([1, 2, 3, 4, 5, 6, 7, 15]);
+  expect(accumulatorById(8)).toBeUndefined();
+});
+
+test("beside counts each kind by itself", () => {
+  const state = new Float64Array(4);
+  ACCUMULATORS.beside.identity(state, 1);
+  for (const [index, kind] of BESIDE_KINDS.entries()) for (let i = 0; i <= index; i++) addBeside(state, 1, kind);
+  ACCUMULATORS.beside.merge(state, 1, state.slice(), 1);
+  expect(ACCUMULATORS.beside.finish(state, 1)).toEqual({ uncertain: 2, bad: 4, undeduplicated: 6 });
+});

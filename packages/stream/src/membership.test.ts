@@ -1,0 +1,31 @@
+// Who is expected behind which time.
+import { expect, test } from "vitest";
+import { Membership } from "./membership.ts";
+
+const names = (membership: Membership, startMs: number, endMs: number, site?: string) => membership.expected(startMs, endMs, site).map(({ agent }) => agent);
+
+test("agents are expected from when they joined until they left", () => {
+  const membership = new Membership();
+  membership.join("b", "beta", 0);
+  membership.join("a", "alpha", 100);
+  expect(membership.join("a", "alpha", 200)).toBe(false);
+  expect(names(membership, 0, 100)).toEqual(["b"]);
+  expect(names(membership, 0, 101)).toEqual(["a", "b"]);
+  expect(names(membership, 0, 101, "beta")).toEqual(["b"]);
+  expect(membership.retireSite("beta", 150)).toEqual(["b"]);
+  expect(membership.retire("b", 170)).toBe(false);
+  expect(names(membership, 149, 200)).toEqual(["a", "b"]);
+  expect(names(membership, 150, 200)).toEqual(["a"]);
+  membership.join("b", "beta", 300);
+  expect(names(membership, 0, 400)).toEqual(["a", "b", "b"]);
+});
+
+test("an agent that moves is expected at each site in its time", () => {
+  const membership = new Membership();
+  membership.join("a", "alpha", 0);
+  membership.join("a", "beta", 100);
+  const again = new Membership(membership.export());
+  expect(names(again, 0, 100, "beta")).toEqual([]);
+  expect(names(again, 100, 200, "alpha")).toEqual([]);
+  expect(again.siteOf("a")).toBe("beta");
+});

@@ -1,0 +1,119 @@
+// The agent's open panes: whatever is added, taken, checkpointed and restored, no reading is lost or doubled.
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { ACCUMULATORS } from "./accumulators/table.ts";
+import { paneLayout } from "./pane-layout.ts";
+import type { PaneRows } from "./pane-rows.ts";
+import { PaneTable } from "./pane-table.ts";
+import { readingCount } from "./reading-count.ts";
+
+const layout = paneLayout(1_000, ["max", "sum", "mean", "first", "last", "min"]);
+const labelsOf = (series: number) => ({ series: String(series) });
+const seriesIn = (rows: PaneRows) => (index: number) => Number(rows.series[index]!["series"]);
+const table = (rowsMax = 1e6) => new PaneTable("m", layout, { rowsMax });
+
+/** Rows as plain values: by series and start, each state's very bits as text. */
+function plain(rows: PaneRows): [string, string][] {
+  return Array.from({ length: rows.rowCount }, (_, row) => [
+    `${rows.series[rows.seriesIndex[row]!]!["series"]}@${rows.startMs[row]}`,
+    [...rows.state.subarray(row * layout.stride, (row + 1) * layout.stride)].map((field) => (Object.is(field, -0) ? "-0" : String(field))).join(),
+  ]);
+}
+
+test("the layout holds count first, beside last, and what is asked for between, by number", () => {
+  expect(paneLayout(100, ["mean", "sum"])).toEqual({ paneMs: 100, accumulators: ["count", "sum", "mean", "beside"], offsets: [0, 1, 3, 6], stride: 9 });
+  expect(paneLayout(100, ["beside", "count"]).accumulators).toEqual(["count", "beside"]);
+});
+
+test("readings fall into the pane of their event time, before 1970 too", () => {
+  const panes = table();
+  for (const timeMs of [-1, 0, 999, 1_000, -1_000, -1_001]) panes.add(3, timeMs, timeMs);
+  const rows = panes.take(labelsOf);
+  expect([...rows.startMs]).toEqual([-2_000, -1_000, 0, 1_000]);
+  expect(Array.from(rows.startMs, (_, row) => rows.state[row * layout.stride])).toEqual([1, 2, 2, 1]);
+  expect(panes.rowCount).toBe(0);
+});
+
+test("at the bound a reading for a new pane is refused and counted, one for an open pane is taken", () => {
+  const panes = table(2);
+  expect([panes.add(0, 0, 1), panes.add(1, 0, 1), panes.add(2, 0, 1), panes.add(0, 5, 1), panes.addBeside(0, 5_000, "bad")]).toEqual([true, true, false, true, false]);
+  expect(panes.refusedCount).toBe(2);
+  expect(panes.readingCount).toBe(3);
+});
+
+test("uncertain and bad readings count as readings, undeduplicated is only a note on one", () => {
+  const panes = table();
+  panes.add(0, 0, 7);
+  panes.addBeside(0, 0, "undeduplicated");
+  panes.addBeside(0, 0, "bad");
+  panes.addBeside(0, 0, "uncertain");
+  expect(panes.readingCount).toBe(3);
+  const rows = panes.take(labelsOf);
+  expect(readingCount(rows)).toBe(3);
+  expect(ACCUMULATORS.beside.finish(rows.state, layout.stride - 3)).toEqual({ uncertain: 1, bad: 1, undeduplicated: 1 });
+});
+
+const step = fc.oneof(
+  { weight: 12, arbitrary: fc.record({ type: fc.constant("add" as const), series: fc.integer({ min: 0, max: 200 }), timeMs: fc.integer({ min: -9_000, max: 9_000 }), value: fc.double({ noNaN: true, min: -1e6, max: 1e6 }) }) },
+  { weight: 2, arbitrary: fc.record({ type: fc.constant("take" as const), modulo: fc.integer({ min: 1, max: 3 }) }) },
+  { weight: 2, arbitrary: fc.record({ type: fc.constant("checkpoint" as const) }) },
+  { weight: 1, arbitrary: fc.record({ type: fc.constant("restart" as const) }) },
+);
+
+test("takes, checkpoints and restarts in any order change no bit of any pane and lose no reading", () => {
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 120 }), (steps) => {
+      let panes = table();
+      const untouched = table();
+      const durable = new Map<string, PaneRows>();
+      let added = 0;
+      let taken = 0;
+      const checkpoint = () => {
+        const rows = panes.checkpoint(labelsOf);
+        for (let row = 0; row < rows.rowCount; row++) durable.set(plain(rows)[row]![0], one(rows, row));
+        return rows;
+      };
+      for (const next of steps) {
+        if (next.type === "add") {
+          panes.add(next.series, next.timeMs, next.value);
+          untouched.add(next.series, next.timeMs, next.value);
+          added++;
+        } else if (next.type === "take") {
+          const accept = (series: number) => series % next.modulo === 0;
+          const rows = panes.take(labelsOf, accept);
+          expect(plain(rows)).toEqual(plain(untouched.take(labelsOf, accept)));
+          taken += readingCount(rows);
+          for (const [key] of plain(rows)) durable.delete(key);
+        } else if (next.type === "checkpoint") checkpoint();
+        else {
+          checkpoint();
+          panes = table();
+          for (const rows of durable.values()) panes.merge(rows, seriesIn(rows));
+        }
+        expect(panes.readingCount).toBe(added - taken);
+      }
+      expect(plain(panes.take(labelsOf))).toEqual(plain(untouched.take(labelsOf)));
+    }),
+    { numRuns: 60 },
+  );
+});
+
+test("a checkpoint holds only what has changed since the last", () => {
+  const panes = table();
+  panes.add(0, 0, 1);
+  panes.add(1, 0, 1);
+  expect(panes.checkpoint(labelsOf).rowCount).toBe(2);
+  expect(panes.checkpoint(labelsOf).rowCount).toBe(0);
+  panes.add(1, 1, 2);
+  expect(plain(panes.checkpoint(labelsOf)).map(([key]) => key)).toEqual(["1@0"]);
+});
+
+function one(rows: PaneRows, row: number): PaneRows {
+  return {
+    ...rows,
+    rowCount: 1,
+    seriesIndex: rows.seriesIndex.slice(row, row + 1),
+    startMs: rows.startMs.slice(row, row + 1),
+    state: rows.state.slice(row * layout.stride, (row + 1) * layout.stride),
+  };
+}

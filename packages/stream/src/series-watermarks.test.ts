@@ -1,0 +1,61 @@
+// The agent's watermark: least over the series that are not idle, and never back.
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { SeriesWatermarks } from "./series-watermarks.ts";
+
+const options = { outOfOrdernessMs: 5_000, idleTimeoutMs: 30_000 };
+
+test("the slowest series that is not idle holds the watermark", () => {
+  const watermarks = new SeriesWatermarks(options);
+  expect(watermarks.watermark(0)).toEqual({ watermarkMs: null, isIdle: true });
+  watermarks.observe(0, 100_000, 100_000);
+  watermarks.observe(1, 90_000, 100_000);
+  expect(watermarks.watermark(100_000)).toEqual({ watermarkMs: 85_000, isIdle: false });
+  watermarks.observe(0, 125_000, 125_000);
+  expect(watermarks.watermark(130_000)).toEqual({ watermarkMs: 85_000, isIdle: false });
+  expect(watermarks.watermark(130_001)).toEqual({ watermarkMs: 120_000, isIdle: false });
+  expect(watermarks.maxTimeMs(1)).toBe(90_000);
+  expect(watermarks.maxTimeMs(7)).toBeNull();
+});
+
+test("when all series are idle the watermark follows the clock", () => {
+  const watermarks = new SeriesWatermarks(options);
+  watermarks.observe(0, 0, 0);
+  expect(watermarks.watermark(30_001)).toEqual({ watermarkMs: 25_001, isIdle: true });
+  expect(watermarks.watermark(40_000)).toEqual({ watermarkMs: 35_000, isIdle: true });
+  watermarks.observe(0, 36_000, 41_000);
+  expect(watermarks.watermark(41_000)).toEqual({ watermarkMs: 35_000, isIdle: false });
+});
+
+test("a slow series is not idle before three of its usual intervals, and one outage does not make it slow", () => {
+  const slow = new SeriesWatermarks(options);
+  for (let timeMs = 0; timeMs <= 600_000; timeMs += 60_000) slow.observe(0, timeMs, timeMs);
+  expect(slow.isIdle(0, 780_000)).toBe(false);
+  expect(slow.isIdle(0, 780_001)).toBe(true);
+  const quick = new SeriesWatermarks(options);
+  for (let timeMs = 0; timeMs <= 60_000; timeMs += 1_000) quick.observe(0, timeMs, timeMs);
+  quick.observe(0, 7_200_000, 7_200_000);
+  expect(quick.isIdle(0, 7_230_001)).toBe(true);
+});
+
+test("the watermark never goes back, and a restored one goes on as if never interrupted", () => {
+  const observation = fc.record({ series: fc.integer({ min: 0, max: 5 }), timeMs: fc.integer({ min: -1e6, max: 1e6 }), clockMs: fc.integer({ min: -5_000, max: 60_000 }), isRestart: fc.boolean() });
+  fc.assert(
+    fc.property(fc.array(observation, { maxLength: 60 }), (observations) => {
+      const whole = new SeriesWatermarks(options);
+      let interrupted = new SeriesWatermarks(options);
+      let nowMs = 0;
+      let previousMs = -Infinity;
+      for (const { series, timeMs, clockMs, isRestart } of observations) {
+        nowMs += clockMs;
+        whole.observe(series, timeMs, nowMs);
+        if (isRestart) interrupted = new SeriesWatermarks(options, JSON.parse(JSON.stringify(interrupted.export())));
+        interrupted.observe(series, timeMs, nowMs);
+        const watermark = whole.watermark(nowMs);
+        expect(interrupted.watermark(nowMs)).toEqual(watermark);
+        expect(watermark.watermarkMs).toBeGreaterThanOrEqual(previousMs);
+        previousMs = watermark.watermarkMs!;
+      }
+    }),
+  );
+});
