@@ -1,0 +1,97 @@
+// A limit with hysteresis and on-delay follows its plain definition, whatever the order of readings, and across restores.
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { LimitDetector, TRANSITION, type Transition } from "./limit-detector.ts";
+import type { LimitCondition } from "./rule-spec.ts";
+
+interface Sample {
+  readonly timeMs: number;
+  readonly value: number;
+  readonly isGood: boolean;
+}
+
+const samples = fc.array(
+  fc.record({ timeMs: fc.integer({ min: 0, max: 60 }), value: fc.integer({ min: 0, max: 10 }), isGood: fc.boolean() }),
+  { maxLength: 60 },
+);
+const conditions: fc.Arbitrary<LimitCondition> = fc.oneof(
+  fc.record({ kind: fc.constant("above" as const), limit: fc.integer({ min: 5, max: 8 }), clear: fc.integer({ min: 2, max: 5 }), forAtLeastMs: fc.integer({ min: 0, max: 20 }) }),
+  fc.record({ kind: fc.constant("below" as const), limit: fc.integer({ min: 2, max: 5 }), clear: fc.integer({ min: 5, max: 8 }), forAtLeastMs: fc.integer({ min: 0, max: 20 }) }),
+);
+
+/** The definition, looking back over everything seen: slow and obvious. */
+function oracle(condition: LimitCondition, all: readonly Sample[]): Transition[] {
+  const isBroken = ({ value }: Sample): boolean => (condition.kind === "above" ? value > condition.limit : value < condition.limit);
+  const isNormal = (sample: Sample): boolean =>
+    sample.isGood &&
+    (condition.limit === condition.clear
+      ? !isBroken(sample)
+      : condition.kind === "above"
+        ? sample.value < condition.clear
+        : sample.value > condition.clear);
+  const taken: Sample[] = [];
+  let isRaised = false;
+  /** Index into `taken` before which nothing counts towards the on-delay. */
+  let since = 0;
+  return all.map((sample) => {
+    if (taken.some((earlier) => earlier.timeMs > sample.timeMs)) return TRANSITION.late;
+    taken.push(sample);
+    if (isRaised) {
+      if (isBroken(sample)) return TRANSITION.met;
+      if (!isNormal(sample)) return TRANSITION.none;
+      isRaised = false;
+      since = taken.length;
+      return TRANSITION.cleared;
+    }
+    if (!isBroken(sample)) {
+      if (sample.isGood) since = taken.length;
+      return TRANSITION.none;
+    }
+    const first = taken.slice(since).find(isBroken)!;
+    if (sample.timeMs - first.timeMs < condition.forAtLeastMs) return TRANSITION.none;
+    isRaised = true;
+    return TRANSITION.raised;
+  });
+}
+
+test("transitions are those of the definition", () => {
+  fc.assert(
+    fc.property(conditions, samples, (condition, all) => {
+      const detector = new LimitDetector(condition);
+      const expected = oracle(condition, all);
+      expect(all.map(({ value, timeMs, isGood }) => detector.observe(3, value, timeMs, isGood))).toEqual(expected);
+      expect(detector.lateCount).toBe(expected.filter((transition) => transition === TRANSITION.late).length);
+    }),
+  );
+});
+
+test("a state restored at any point goes on as if nothing had happened", () => {
+  fc.assert(
+    fc.property(conditions, samples, fc.nat(60), (condition, all, at) => {
+      let detector = new LimitDetector(condition);
+      const seen = all.map(({ value, timeMs, isGood }, index) => {
+        if (index === at) {
+          const state = detector.state(0);
+          detector = new LimitDetector(condition);
+          if (state !== null) detector.restore(0, JSON.parse(JSON.stringify(state)));
+        }
+        return detector.observe(0, value, timeMs, isGood);
+      });
+      expect(seen).toEqual(oracle(condition, all));
+    }),
+  );
+});
+
+test("series do not see one another", () => {
+  const detector = new LimitDetector({ kind: "above", limit: 80, clear: 75, forAtLeastMs: 0 });
+  expect(detector.observe(0, 90, 1000, true)).toBe(TRANSITION.raised);
+  expect(detector.observe(500, 70, 500, true)).toBe(TRANSITION.none);
+  expect(detector.observe(0, 78, 1001, true)).toBe(TRANSITION.none);
+  expect(detector.observe(0, 75, 1002, true)).toBe(TRANSITION.none);
+  expect(detector.observe(0, 74.9, 1003, true)).toBe(TRANSITION.cleared);
+});
+
+test("a clear limit on the wrong side is refused", () => {
+  expect(() => new LimitDetector({ kind: "above", limit: 80, clear: 85, forAtLeastMs: 0 })).toThrow(/wrong side/);
+  expect(() => new LimitDetector({ kind: "below", limit: 5, clear: 4, forAtLeastMs: 0 })).toThrow(/wrong side/);
+});

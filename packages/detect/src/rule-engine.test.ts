@@ -1,0 +1,349 @@
+// Rules turn readings into alarms and commands: once per activation, on fresh evidence only, across restarts.
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import type { AlarmEvent } from "./alarm-event.ts";
+import { NOTHING } from "./outcome.ts";
+import type { Outcome, PublishOutcome } from "./outcome.ts";
+import { RuleEngine, type ArrivalFacts, type RuleReading } from "./rule-engine.ts";
+import type { ActionSpec, RuleSpec } from "./rule-spec.ts";
+
+const LABELS = [0, 1].map((machine) => ({ site: "alpha", line: "1", machine: `m${machine}` }));
+const STOP: ActionSpec = {
+  topicTemplate: "factory/{site}/{line}/{machine}/command",
+  payload: "STOP",
+  confirm: { topic: "factory/{site}/{line}/{machine}/state", equals: "stopped", withinMs: 2000 },
+  retryMax: 2,
+  validForMs: 5000,
+  isLatched: true,
+  isArmed: true,
+  escalateSeverity: 1000,
+};
+const ACTION_MAX_AGE_MS = 5000;
+
+function rule(action: Partial<ActionSpec> | null = {}): RuleSpec {
+  return {
+    name: "overheating",
+    metric: "temperature",
+    when: { kind: "above", limit: 80, clear: 75, forAtLeastMs: 0 },
+    severity: 900,
+    message: "too hot",
+    action: action === null ? null : { ...STOP, ...action },
+  };
+}
+
+function engineOf(...rules: RuleSpec[]): RuleEngine {
+  return new RuleEngine({ rules, actionMaxAgeMs: ACTION_MAX_AGE_MS, seriesMax: 100 });
+}
+
+interface Sent {
+  readonly nowMs: number;
+  readonly value: number;
+  readonly timeMs?: number;
+  readonly machine?: number;
+  readonly quality?: RuleReading["quality"];
+  readonly isRetained?: boolean;
+  readonly isReplayed?: boolean;
+}
+
+function send(engine: RuleEngine, sent: Sent): readonly Outcome[] {
+  const { nowMs, value, timeMs = nowMs, machine = 0, quality = "good", isRetained = false, isReplayed = false } = sent;
+  const arrival: ArrivalFacts = { nowMs, monotonicMs: nowMs + 2, arrivedMonotonicMs: nowMs + 1, isRetained, isReplayed };
+  return engine.onReading(machine, { metric: "temperature", labels: LABELS[machine]!, timeMs, value, quality }, arrival);
+}
+
+function answer(engine: RuleEngine, payload: string, nowMs: number, isRetained = false): readonly Outcome[] {
+  const topic = "factory/alpha/1/m0/state";
+  return engine.onConfirmation({ topic, payload: new TextEncoder().encode(payload), isRetained }, nowMs);
+}
+
+const publishes = (outcomes: readonly Outcome[]): PublishOutcome[] => outcomes.filter((outcome) => outcome.type === "publish");
+const events = (outcomes: readonly Outcome[]): AlarmEvent[] =>
+  outcomes.flatMap((outcome) => (outcome.type === "event" ? [outcome.event] : []));
+const last = (outcomes: readonly Outcome[]): AlarmEvent => events(outcomes).at(-1)!;
+
+test("a crossing commands at once, before its event, with id and validUntil", () => {
+  const engine = engineOf(rule());
+  expect(send(engine, { nowMs: 1000, value: 79 })).toBe(NOTHING);
+  const outcomes = send(engine, { nowMs: 1100, value: 81 });
+  const [command, event] = outcomes;
+  expect(command).toMatchObject({ type: "publish", topic: "factory/alpha/1/m0/command", attempt: 1, validUntilMs: 6100 });
+  expect(JSON.parse(publishes(outcomes)[0]!.payload)).toEqual({
+    command: "STOP",
+    id: publishes(outcomes)[0]!.commandId,
+    validUntil: 6100,
+    rule: "overheating",
+  });
+  expect(event).toMatchObject({
+    isActionStep: true,
+    event: { step: 1, isActive: true, isLatched: true, isHistorical: false, action: "commanded", value: 81, severity: 900 },
+  });
+  expect(last(outcomes).command).toMatchObject({ attempt: 1, commandedAtMs: 1100, confirmedAtMs: null, latencyMs: 1 });
+  expect(engine.wakeAtMs).toBe(3100);
+  expect(send(engine, { nowMs: 1200, value: 90 })).toBe(NOTHING);
+});
+
+test("the machine's answer confirms; an old, wrong or foreign one does not", () => {
+  const engine = engineOf(rule());
+  expect(engine.confirmationTopics()).toEqual(["factory/+/+/+/state"]);
+  expect(engine.isConfirmationTopic("factory/alpha/1/m7/state")).toBe(true);
+  expect(engine.isConfirmationTopic("factory/alpha/1/m7/states")).toBe(false);
+  send(engine, { nowMs: 1000, value: 81 });
+  expect(answer(engine, "stopped", 1100, true)).toBe(NOTHING);
+  expect(answer(engine, "running", 1100)).toEqual([]);
+  expect(last(answer(engine, '"stopped"', 1300))).toMatchObject({ action: "confirmed", command: { confirmedAtMs: 1300 } });
+  expect(engine.onTick(9000)).toEqual([]);
+  expect(engine.wakeAtMs).toBe(null);
+});
+
+test("an unanswered command is repeated under the same id, then escalates; a late answer still counts", () => {
+  const engine = engineOf(rule());
+  const first = publishes(send(engine, { nowMs: 1000, value: 81 }))[0]!;
+  expect(engine.onTick(2999)).toEqual([]);
+  const second = engine.onTick(3000);
+  expect(publishes(second)[0]).toMatchObject({ commandId: first.commandId, attempt: 2, validUntilMs: 8000 });
+  expect(last(second)).toMatchObject({ action: "retrying", severity: 900, command: { attempt: 2, commandedAtMs: 1000 } });
+  expect(publishes(engine.onTick(5000))[0]).toMatchObject({ attempt: 3 });
+  const given = engine.onTick(7000);
+  expect(publishes(given)).toEqual([]);
+  expect(last(given)).toMatchObject({ action: "unconfirmed", severity: 1000 });
+  expect(last(answer(engine, "stopped", 60_000))).toMatchObject({ action: "confirmed", severity: 900 });
+});
+
+test("a clock that jumps back does not stretch the wait for an answer", () => {
+  const engine = engineOf(rule());
+  send(engine, { nowMs: 1_000_000, value: 81 });
+  expect(engine.onTick(10_000)).toEqual([]);
+  expect(engine.wakeAtMs).toBe(12_000);
+  expect(publishes(engine.onTick(12_000))).toHaveLength(1);
+});
+
+test.each([
+  ["retained", { isRetained: true }],
+  ["replayed", { isReplayed: true }],
+  ["old", { timeMs: 4_000 }],
+  ["uncertain", { quality: "uncertain" as const }],
+  ["bad", { quality: "bad" as const }],
+])("a %s reading makes a historical alarm, and the next good one acts, once", (_, how) => {
+  const engine = engineOf(rule());
+  const raised = send(engine, { nowMs: 10_000, value: 81, ...how });
+  expect(publishes(raised)).toEqual([]);
+  expect(last(raised)).toMatchObject({ isActive: true, isHistorical: true, isLatched: false, action: "none" });
+  const acted = send(engine, { nowMs: 10_100, value: 82 });
+  expect(publishes(acted)).toHaveLength(1);
+  expect(last(acted)).toMatchObject({ id: last(raised).id, step: 2, isHistorical: false, isLatched: true, action: "commanded" });
+  expect(send(engine, { nowMs: 10_200, value: 83 })).toBe(NOTHING);
+});
+
+test("what only a replay has raised ends by itself", () => {
+  const engine = engineOf(rule());
+  send(engine, { nowMs: 10_000, value: 81, isReplayed: true });
+  expect(last(send(engine, { nowMs: 10_100, value: 70 }))).toMatchObject({ isActive: false, clearedAtMs: 10_100 });
+  expect(engine.activeAlarms()).toEqual([]);
+});
+
+test("while latched, a fresh crossing acts again under the same alarm", () => {
+  const engine = engineOf(rule());
+  const first = send(engine, { nowMs: 1000, value: 81 });
+  answer(engine, "stopped", 1100);
+  expect(last(send(engine, { nowMs: 2000, value: 70 }))).toMatchObject({ isActive: true, isLatched: true, clearedAtMs: 2000 });
+  const again = send(engine, { nowMs: 3000, value: 85 });
+  expect(publishes(again)).toHaveLength(1);
+  expect(publishes(again)[0]!.commandId).not.toBe(publishes(first)[0]!.commandId);
+  expect(last(again)).toMatchObject({ id: last(first).id, activeAtMs: 3000, clearedAtMs: null, action: "commanded" });
+});
+
+test("a reset ends a latched alarm only once the condition is over", () => {
+  const engine = engineOf(rule());
+  const id = last(send(engine, { nowMs: 1000, value: 81 })).id;
+  expect(engine.reset(id, 1500)).toEqual([]);
+  send(engine, { nowMs: 2000, value: 70 });
+  expect(engine.reset("unknown", 2500)).toEqual([]);
+  expect(last(engine.reset("all", 2500))).toMatchObject({ id, isActive: false, isLatched: false, timeMs: 2500 });
+  expect(engine.activeAlarms()).toEqual([]);
+  expect(engine.wakeAtMs === null || engine.onTick(60_000).length === 0).toBe(true);
+  expect(last(send(engine, { nowMs: 3000, value: 81 })).id).not.toBe(id);
+});
+
+test("without a latch the alarm ends with its condition, its command is pursued to the end", () => {
+  const engine = engineOf(rule({ isLatched: false, retryMax: 0 }));
+  send(engine, { nowMs: 1000, value: 81 });
+  expect(last(send(engine, { nowMs: 1500, value: 70 }))).toMatchObject({ isActive: false, action: "commanded" });
+  expect(last(engine.onTick(3000))).toMatchObject({ isActive: false, action: "unconfirmed", severity: 1000 });
+  expect(engine.activeAlarms()).toEqual([]);
+});
+
+test("unarmed: everything but the sending", () => {
+  const engine = engineOf(rule({ isArmed: false }));
+  const outcomes = send(engine, { nowMs: 1000, value: 81 });
+  expect(publishes(outcomes)).toEqual([]);
+  expect(outcomes).toMatchObject([{ isActionStep: true, event: { action: "dry_run", command: { topic: "factory/alpha/1/m0/command" } } }]);
+});
+
+test("a label that would change the topic sends nothing and escalates", () => {
+  const engine = engineOf(rule());
+  const labels = { site: "alpha", line: "#", machine: "m0" };
+  const arrival = { nowMs: 1000, monotonicMs: 0, arrivedMonotonicMs: 0, isRetained: false, isReplayed: false };
+  const outcomes = engine.onReading(0, { metric: "temperature", labels, timeMs: 1000, value: 81, quality: "good" }, arrival);
+  expect(outcomes).toMatchObject([{ event: { action: "unconfirmed", severity: 1000, command: null } }]);
+});
+
+test("a sending that failed is repeated also where no answer is expected", () => {
+  const engine = engineOf(rule({ confirm: null, retryMax: 1 }));
+  const { commandId } = publishes(send(engine, { nowMs: 1000, value: 81 }))[0]!;
+  expect(engine.wakeAtMs).toBe(null);
+  engine.onPublishFailed(commandId, 1000);
+  expect(publishes(engine.onTick(engine.wakeAtMs!))).toMatchObject([{ commandId, attempt: 2 }]);
+  expect(last(engine.onPublishFailed(commandId, 3000))).toMatchObject({ action: "unconfirmed" });
+  expect(engine.onPublishFailed("other.1", 3000)).toBe(NOTHING);
+});
+
+test("a wait that lapsed while the process was down escalates, and acts again on fresh evidence only", () => {
+  const before = engineOf(rule());
+  send(before, { nowMs: 1000, value: 81 });
+  const engine = engineOf(rule());
+  engine.restore(JSON.parse(JSON.stringify(before.export())));
+  expect(engine.wakeAtMs).toBe(3000);
+  const lapsed = engine.onTick(100_000);
+  expect(publishes(lapsed)).toEqual([]);
+  expect(last(lapsed)).toMatchObject({ action: "unconfirmed", severity: 1000 });
+  expect(publishes(send(engine, { nowMs: 100_100, value: 82 }))).toHaveLength(1);
+  expect(send(engine, { nowMs: 100_200, value: 83 })).toBe(NOTHING);
+});
+
+test("a wait that ended while the process was down for a moment is retried", () => {
+  const before = engineOf(rule());
+  send(before, { nowMs: 1000, value: 81 });
+  const engine = engineOf(rule());
+  engine.restore(JSON.parse(JSON.stringify(before.export())));
+  expect(publishes(engine.onTick(4500))).toMatchObject([{ attempt: 2 }]);
+});
+
+test("a process that died between the alarm and its command commands after the restart, with the same ids", () => {
+  const lost = engineOf(rule());
+  const commanded = publishes(send(lost, { nowMs: 1000, value: 81 }))[0]!;
+  const engine = engineOf(rule());
+  expect(publishes(send(engine, { nowMs: 3000, timeMs: 1000, value: 81, isReplayed: true }))).toEqual([]);
+  expect(publishes(send(engine, { nowMs: 3100, value: 84 }))).toMatchObject([{ commandId: commanded.commandId }]);
+});
+
+test("alarms of a rule that was removed end at the restore", () => {
+  const before = engineOf(rule());
+  send(before, { nowMs: 1000, value: 81 });
+  const engine = engineOf();
+  expect(engine.restore(before.export())).toMatchObject([{ event: { step: 2, isActive: false, isLatched: false } }]);
+  expect(engine.activeAlarms()).toEqual([]);
+});
+
+test("series beyond the limit are counted, not watched", () => {
+  const engine = new RuleEngine({ rules: [rule()], actionMaxAgeMs: ACTION_MAX_AGE_MS, seriesMax: 1 });
+  send(engine, { nowMs: 1000, value: 70 });
+  expect(send(engine, { nowMs: 1000, value: 90, machine: 1 })).toBe(NOTHING);
+  expect(engine.counts()).toMatchObject({ series_over_limit: 1 });
+});
+
+// Any history: readings of two machines in any order and condition, answers, ticks, resets.
+type Step =
+  | { readonly do: "reading"; readonly value: number; readonly ageMs: number; readonly machine: number; readonly quality: RuleReading["quality"]; readonly isRetained: boolean; readonly isReplayed: boolean }
+  | { readonly do: "answer"; readonly payload: string }
+  | { readonly do: "tick" }
+  | { readonly do: "reset" };
+
+const step: fc.Arbitrary<Step> = fc.oneof(
+  {
+    weight: 8,
+    arbitrary: fc.record({
+      do: fc.constant("reading" as const),
+      value: fc.constantFrom(60, 74, 75, 78, 80, 81, 95),
+      ageMs: fc.constantFrom(0, 0, 0, 50, 700, 6000),
+      machine: fc.constantFrom(0, 1),
+      quality: fc.constantFrom("good" as const, "good" as const, "good" as const, "bad" as const),
+      isRetained: fc.constantFrom(false, false, false, true),
+      isReplayed: fc.constantFrom(false, false, false, true),
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant("answer" as const), payload: fc.constantFrom("stopped", "running") }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant("tick" as const) }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant("reset" as const) }) },
+);
+const history = fc.array(fc.tuple(fc.integer({ min: 0, max: 900 }), step), { maxLength: 80 });
+const ruleSets = fc.record({ isLatched: fc.boolean(), retryMax: fc.nat(2), isArmed: fc.constantFrom(true, true, false) });
+
+function take(engine: RuleEngine, nowMs: number, next: Step): readonly Outcome[] {
+  if (next.do === "reading") return send(engine, { ...next, nowMs, timeMs: nowMs - next.ageMs });
+  if (next.do === "answer") return answer(engine, next.payload, nowMs);
+  if (next.do === "tick") return engine.onTick(nowMs);
+  return engine.reset("all", nowMs);
+}
+
+test("never two commands for one activation, none without an eligible reading, steps count up", () => {
+  fc.assert(
+    fc.property(ruleSets, history, (action, steps) => {
+      const engine = engineOf(rule(action));
+      /** Machines commanded since they were last back to normal. */
+      const commanded = new Set<string>();
+      const stepOf = new Map<string, number>();
+      let nowMs = 1_000_000;
+      for (const [delayMs, next] of steps) {
+        nowMs += delayMs;
+        for (const sent of publishes(engine.onTick(nowMs))) expect(sent.attempt).toBeGreaterThan(1);
+        for (const event of engine.activeAlarms()) stepOf.set(event.id, event.step);
+        const isEligible =
+          next.do === "reading" && next.quality === "good" && !next.isRetained && !next.isReplayed && next.ageMs <= ACTION_MAX_AGE_MS && next.value > 80;
+        const outcomes = take(engine, nowMs, next);
+        for (const sent of publishes(outcomes)) {
+          expect({ isEligible, isArmed: action.isArmed, attempt: sent.attempt }).toEqual({ isEligible: true, isArmed: true, attempt: 1 });
+          expect(commanded.has(sent.topic)).toBe(false);
+          commanded.add(sent.topic);
+        }
+        for (const event of events(outcomes)) {
+          expect(event.step).toBe((stepOf.get(event.id) ?? 0) + 1);
+          stepOf.set(event.id, event.step);
+          if (event.clearedAtMs !== null) commanded.delete(`factory/alpha/1/${event.labels["machine"]}/command`);
+          if (event.isHistorical) expect(event.action).toBe("none");
+        }
+      }
+    }),
+    { numRuns: 300 },
+  );
+});
+
+test("an eligible reading over the limit always leaves the alarm acted upon", () => {
+  fc.assert(
+    fc.property(history, (steps) => {
+      const engine = engineOf(rule({ isArmed: false }));
+      const newestMs = [0, 0];
+      let nowMs = 1_000_000;
+      for (const [delayMs, next] of steps) {
+        nowMs += delayMs;
+        take(engine, nowMs, next);
+        if (next.do !== "reading") continue;
+        const timeMs = nowMs - next.ageMs;
+        const isLate = timeMs < newestMs[next.machine]!;
+        newestMs[next.machine] = Math.max(newestMs[next.machine]!, timeMs);
+        if (isLate || next.value <= 80 || next.quality !== "good" || next.isRetained || next.isReplayed || next.ageMs > ACTION_MAX_AGE_MS) continue;
+        const alarm = engine.activeAlarms().find((event) => event.labels["machine"] === `m${next.machine}`);
+        expect(alarm).toMatchObject({ isActive: true, isHistorical: false, clearedAtMs: null, action: "dry_run" });
+      }
+    }),
+    { numRuns: 300 },
+  );
+});
+
+test("restored at every point, the engine does what an uninterrupted one does", () => {
+  fc.assert(
+    fc.property(ruleSets, history, (action, steps) => {
+      const whole = engineOf(rule(action));
+      let broken = engineOf(rule(action));
+      let nowMs = 1_000_000;
+      for (const [delayMs, next] of steps) {
+        nowMs += delayMs;
+        const state = JSON.parse(JSON.stringify(broken.export()));
+        broken = engineOf(rule(action));
+        expect(broken.restore(state)).toEqual([]);
+        expect(take(broken, nowMs, next)).toEqual(take(whole, nowMs, next));
+      }
+      expect(broken.activeAlarms()).toEqual(whole.activeAlarms());
+    }),
+    { numRuns: 200 },
+  );
+});
