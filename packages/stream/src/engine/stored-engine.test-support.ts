@@ -1,0 +1,71 @@
+import type { Frontier } from "../frontier.ts";
+import { Membership } from "../membership.ts";
+import type { PaneRows } from "../pane-rows.ts";
+import type { WindowResult } from "../window-result.ts";
+import type { StateRange } from "./state-key.ts";
+import { WindowEngine } from "./window-engine.ts";
+import type { ApplyOutcome, StateEntry, WindowEngineOptions } from "./window-engine.ts";
+
+/** A window engine with a store in memory, called as central calls it, that can be stopped and restored at any point. */
+export class StoredEngine {
+  readonly store = new Map<string, Uint8Array>();
+  readonly #options: WindowEngineOptions;
+  readonly #frontiers = new Map<string, Frontier>();
+  #membership = new Membership();
+  #engine: WindowEngine;
+
+  constructor(options: WindowEngineOptions) {
+    this.#options = options;
+    this.#engine = new WindowEngine(options);
+  }
+
+  get counts() {
+    return this.#engine.counts;
+  }
+
+  apply(rows: PaneRows, nowMs: number): ApplyOutcome {
+    for (const key of this.#engine.needs(rows)) this.#engine.load(key, this.store.get(key));
+    const outcome = this.#engine.apply(rows, nowMs);
+    this.#commit();
+    return outcome;
+  }
+
+  tick(nowMs: number): WindowResult[] {
+    for (const range of this.#engine.dueRanges(nowMs)) this.#engine.loadRange(range, this.#read(range));
+    const results = this.#engine.tick(nowMs);
+    this.#commit();
+    return results;
+  }
+
+  setFrontier(agent: string, frontier: Frontier): void {
+    this.#frontiers.set(agent, frontier);
+    this.#engine.setFrontier(agent, frontier);
+  }
+
+  setMembership(membership: Membership): void {
+    this.#membership = membership;
+    this.#engine.setMembership(membership);
+  }
+
+  /** Forgets everything but the store, and takes it up again. */
+  restart(): void {
+    this.#engine = new WindowEngine(this.#options);
+    const entries = this.#engine.restoreRanges().flatMap((range) => this.#read(range));
+    for (const key of this.#engine.restore(entries)) this.#engine.load(key, this.store.get(key));
+    this.#engine.setMembership(this.#membership);
+    for (const [agent, frontier] of this.#frontiers) this.#engine.setFrontier(agent, frontier);
+  }
+
+  #commit(): void {
+    for (const { key, bytes } of this.#engine.takeChanges()) {
+      if (bytes === null) this.store.delete(key);
+      else this.store.set(key, bytes);
+    }
+  }
+
+  #read(range: StateRange): StateEntry[] {
+    const keys = [...this.store.keys()].filter((key) => range.from <= key && key < range.to).sort();
+    if (range.isReverse === true) keys.reverse();
+    return keys.slice(0, range.limit).map((key) => ({ key, bytes: this.store.get(key)! }));
+  }
+}

@@ -1,0 +1,234 @@
+// Any input, however it is split over panes, agents and deltas, in any order, with restarts anywhere, ends as the batch
+// oracle says; and an engine that was restarted gives, tick for tick, what one gives that never stopped.
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import type { Frontier } from "../frontier.ts";
+import { Membership } from "../membership.ts";
+import { oracleKey, oracleWindows } from "../oracle.test-support.ts";
+import type { OracleWindow } from "../oracle.test-support.ts";
+import { paneLayout } from "../pane-layout.ts";
+import type { PaneRows } from "../pane-rows.ts";
+import { PaneTable } from "../pane-table.ts";
+import { readingCount } from "../reading-count.ts";
+import type { Quality, Reading } from "../reading.ts";
+import type { WindowResult } from "../window-result.ts";
+import type { MetricSpec, WindowSpec } from "../window-spec.ts";
+import { parseStateKey } from "./state-key.ts";
+import { StoredEngine } from "./stored-engine.test-support.ts";
+import { decodeWindow } from "./window-codec.ts";
+
+const metrics: MetricSpec[] = [{ name: "t", unit: "°C", accumulate: ["sum", "min", "max", "mean", "first", "last"], isLive: true }];
+function windows(latenessMs: number): WindowSpec[] {
+  return [
+    { name: "tumbling", metric: "t", sizeMs: 2_000, slideMs: 2_000, by: ["site", "line"], latenessMs },
+    { name: "sliding", metric: "t", sizeMs: 2_000, slideMs: 400, by: ["site", "line"], latenessMs },
+    { name: "odd|%", metric: "t", sizeMs: 1_000, slideMs: 400, by: [], latenessMs },
+    { name: "all", metric: "t", sizeMs: 4_000, slideMs: 2_000, by: ["line", "missing"], latenessMs: latenessMs + 1_000 },
+  ];
+}
+const timing = { graceMs: 300, emitIntervalMs: 250, revisionIntervalMs: 500, backlogRevisionMs: 1_500, hotMs: 700 };
+const layout = paneLayout(200, metrics[0]!.accumulate);
+
+const agents = [
+  { agent: "a1", site: "alpha" },
+  { agent: "a2", site: "alpha" },
+  { agent: "b1", site: "beta" },
+];
+const series = agents.flatMap(({ site }, agent) => ["1", '2|"', ""].map((line) => ({ agent, labels: { site, line, machine: `m${agent}` } })));
+
+const reading = fc.record({
+  series: fc.integer({ min: 0, max: series.length - 1 }),
+  timeMs: fc.integer({ min: -3_000, max: 6_000 }),
+  value: fc.oneof(fc.double({ noNaN: true, min: -1e6, max: 1e6 }), fc.constantFrom(0, -0, 1, 1)),
+  quality: fc.constantFrom<Quality>("good", "good", "good", "uncertain", "bad"),
+});
+const step = fc.oneof(
+  { weight: 10, arbitrary: fc.record({ type: fc.constant("readings" as const), readings: fc.array(reading, { minLength: 1, maxLength: 6 }) }) },
+  { weight: 6, arbitrary: fc.record({ type: fc.constant("send" as const), agent: fc.nat({ max: 2 }), modulo: fc.integer({ min: 1, max: 3 }), order: fc.nat() }) },
+  { weight: 8, arbitrary: fc.record({ type: fc.constant("tick" as const), afterMs: fc.integer({ min: 0, max: 900 }) }) },
+  {
+    weight: 5,
+    arbitrary: fc.record({
+      type: fc.constant("frontier" as const),
+      agent: fc.nat({ max: 2 }),
+      watermarkMs: fc.integer({ min: -3_000, max: 7_000 }),
+      pendingMs: fc.option(fc.integer({ min: -3_000, max: 6_000 })),
+    }),
+  },
+  { weight: 2, arbitrary: fc.record({ type: fc.constant("restart" as const) }) },
+  { weight: 1, arbitrary: fc.record({ type: fc.constant("membership" as const), agent: fc.nat({ max: 2 }), isIn: fc.boolean() }) },
+);
+type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
+
+function frontier(number: number, watermarkMs: number, pendingMs: number | null): Frontier {
+  const pending = pendingMs === null ? [] : [{ startMs: pendingMs, endMs: pendingMs + 600 }];
+  return { epoch: 1, number, watermarkMs, isIdle: false, isClockSynchronised: true, pending, holds: { alarm: 0, live: 0, backfill: 0 } };
+}
+
+interface Run {
+  readonly results: WindowResult[][];
+  readonly outcomes: object[];
+  readonly engine: StoredEngine;
+  readonly merged: number;
+  readonly refused: number;
+  readonly sent: number;
+  readonly readings: Reading[];
+}
+
+/** Plays the steps, then hands everything over and lets every agent pass everything, 60 s later. */
+function play(steps: readonly Step[], latenessMs: number, hasRestarts: boolean): Run {
+  const engine = new StoredEngine({ windows: windows(latenessMs), metrics, ...timing });
+  const membership = new Membership();
+  for (const { agent, site } of agents) membership.join(agent, site, -1e6);
+  engine.setMembership(membership);
+  const tables = agents.map(() => new PaneTable("t", layout, { rowsMax: 1e6 }));
+  const results: WindowResult[][] = [];
+  const outcomes: object[] = [];
+  const readings: Reading[] = [];
+  let [nowMs, merged, refused, sent, number] = [0, 0, 0, 0, 0];
+  const labelsOf = (index: number) => series[index]!.labels;
+  const send = (rows: PaneRows) => {
+    if (rows.rowCount === 0) return;
+    const outcome = engine.apply(rows, nowMs);
+    outcomes.push(outcome);
+    expect(outcome.unwindowed).toBe(0);
+    merged += outcome.merged;
+    refused += outcome.tooLate;
+    sent += readingCount(rows);
+  };
+  const waiting: PaneRows[] = [];
+  for (const next of steps) {
+    switch (next.type) {
+      case "readings":
+        for (const one of next.readings) {
+          const { agent, labels } = series[one.series]!;
+          if (one.quality === "good") tables[agent]!.add(one.series, one.timeMs, one.value);
+          else tables[agent]!.addBeside(one.series, one.timeMs, one.quality);
+          readings.push({ metric: "t", labels, timeMs: one.timeMs, value: one.value, quality: one.quality, hasOwnTime: true });
+        }
+        break;
+      case "send":
+        waiting.push(tables[next.agent]!.take(labelsOf, (index, startMs) => (index + startMs / 200) % next.modulo === 0));
+        send(waiting.splice(next.order % waiting.length, 1)[0]!);
+        break;
+      case "tick":
+        nowMs += next.afterMs;
+        results.push(engine.tick(nowMs));
+        break;
+      case "frontier":
+        engine.setFrontier(agents[next.agent]!.agent, frontier(++number, next.watermarkMs, next.pendingMs));
+        break;
+      case "restart":
+        if (hasRestarts) engine.restart();
+        break;
+      case "membership": {
+        const { agent, site } = agents[next.agent]!;
+        if (next.isIn) membership.join(agent, site, nowMs);
+        else membership.retire(agent, nowMs);
+        engine.setMembership(membership);
+      }
+    }
+  }
+  for (const rows of waiting) send(rows);
+  for (const table of tables) send(table.take(labelsOf));
+  for (const { agent } of agents) engine.setFrontier(agent, frontier(++number, 1e6, null));
+  if (hasRestarts) engine.restart();
+  nowMs = Math.max(nowMs, 20_000);
+  for (let tick = 0; tick < 4; tick++) results.push(engine.tick((nowMs += 700)));
+  return { results, outcomes, engine, merged, refused, sent, readings };
+}
+
+function expectOracle(actual: Pick<WindowResult, "values" | "beside">, expected: OracleWindow): void {
+  expect(Object.keys(actual.values).sort()).toEqual(Object.keys(expected.values).sort());
+  expect(actual.beside).toMatchObject(expected.beside);
+  for (const [name, was] of Object.entries(expected.values)) {
+    const n = expected.values["count"]!;
+    const is = actual.values[name]!;
+    if (name === "sum") expect(Math.abs(is - was)).toBeLessThanOrEqual(1e-12 * expected.absoluteSum);
+    else if (name === "mean") expect(Math.abs(is - was)).toBeLessThanOrEqual((1e-12 * expected.absoluteSum) / n + 1e-300);
+    else if (name === "stddev") expect(Math.abs(is * is - was * was)).toBeLessThanOrEqual((1e-12 * expected.squareSum) / n + 1e-300);
+    else expect(is + 0).toBe(was + 0);
+  }
+}
+
+/** The greatest revision of each window; revisions must count up by one, and complete and final must stay. */
+function latest(results: readonly WindowResult[][]): Map<string, WindowResult> {
+  const last = new Map<string, WindowResult>();
+  for (const result of results.flat()) {
+    const key = oracleKey(result.window, result.startMs, result.group);
+    const previous = last.get(key);
+    expect(result.revision).toBe((previous?.revision ?? 0) + 1);
+    expect(previous?.state).not.toBe("final");
+    if (previous?.state === "complete") expect(result.state).not.toBe("provisional");
+    if (previous !== undefined) expect({ ...result, revision: 0, updatedAtMs: 0 }).not.toEqual({ ...previous, revision: 0, updatedAtMs: 0 });
+    last.set(key, result);
+  }
+  return last;
+}
+
+test("however readings are split, sent, delayed and interrupted, every window ends complete and as the oracle has it", () => {
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 120, size: "max" }), (steps) => {
+      const run = play(steps, 1e9, true);
+      expect([run.merged, run.refused]).toEqual([run.sent, 0]);
+      expect(run.sent).toBe(run.readings.length);
+      const last = latest(run.results);
+      const oracle = oracleWindows(run.readings, windows(0));
+      expect([...last.keys()].sort()).toEqual([...oracle.keys()].sort());
+      for (const [key, expected] of oracle) {
+        expect(last.get(key)!.state).toBe("complete");
+        expectOracle(last.get(key)!, expected);
+      }
+    }),
+    { numRuns: 150 },
+  );
+});
+
+test("an engine restarted anywhere gives, tick for tick, what one gives that never stopped", () => {
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 120, size: "max" }), fc.constantFrom(1_000, 3_000, 1e9), (steps, latenessMs) => {
+      const whole = play(steps, latenessMs, false);
+      const interrupted = play(steps, latenessMs, true);
+      expect(interrupted.outcomes).toEqual(whole.outcomes);
+      expect(interrupted.results).toEqual(whole.results);
+      latest(whole.results);
+      expect(whole.merged + whole.refused).toBe(whole.sent);
+    }),
+    { numRuns: 200 },
+  );
+});
+
+test("when the lateness is over every window with data is final once, stored as such, and its panes and marker are gone", () => {
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 120, size: "max" }), (steps) => {
+      const run = play(steps, 3_000, true);
+      const last = latest(run.results);
+      for (const [key, result] of last) expect([key, result.state]).toEqual([key, "final"]);
+      const stored = [...run.engine.store].map(([key, bytes]) => ({ parts: parseStateKey(key), bytes }));
+      expect(stored.filter(({ parts }) => parts?.kind === "o" || parts?.kind === "p")).toEqual([]);
+      const results = stored.filter(({ parts }) => parts?.kind === "w").map(({ bytes }) => decodeWindow(bytes));
+      expect(results.map((one) => [oracleKey(one.window, one.startMs, one.group), one]).sort()).toEqual([...last].sort());
+    }),
+    { numRuns: 150 },
+  );
+});
+
+test("memory holds no more than what is hot or open", () => {
+  const engine = new StoredEngine({ windows: windows(1e9), metrics, ...timing });
+  const membership = new Membership();
+  membership.join("a1", "alpha", -1e6);
+  engine.setMembership(membership);
+  const table = new PaneTable("t", layout, { rowsMax: 1e6 });
+  let panesMost = 0;
+  let windowsMost = 0;
+  for (let nowMs = 0; nowMs < 100_000; nowMs += 200) {
+    table.add(0, nowMs, nowMs);
+    engine.apply(table.take(() => series[0]!.labels), nowMs);
+    engine.setFrontier("a1", frontier(nowMs, nowMs, null));
+    engine.tick(nowMs);
+    panesMost = Math.max(panesMost, engine.counts.panesInMemory);
+    windowsMost = Math.max(windowsMost, engine.counts.windowsInMemory);
+  }
+  expect(panesMost).toBeLessThan(150);
+  expect(windowsMost).toBeLessThan(100);
+});
