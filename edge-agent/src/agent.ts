@@ -1,5 +1,5 @@
 import type { AgentConfig, HostSensor, Pipeline, PipelineMetric } from "@millrace/config";
-import { type AlarmEvent, type Outcome, type PublishOutcome, type ResetResult, RuleEngine } from "@millrace/detect";
+import { type AlarmEvent, type Outcome, type PublishOutcome, RuleEngine } from "@millrace/detect";
 import { BatchQueue, type Change, type Store } from "@millrace/queue";
 import type { Clock, Logger, Metrics, Random, Timer } from "@millrace/runtime";
 import { type Lane, LANES, type PaneRows, SeriesWatermarks } from "@millrace/stream";
@@ -37,6 +37,8 @@ export interface AgentOptions {
   readonly metrics: Metrics;
   readonly compression: Compression;
   readonly transport: UplinkTransport;
+  /** Random name of this process: tells a reconnect from a second holder of the same store. */
+  readonly instance: string;
   readonly program: string;
   /** Sends a command to the machines, QoS 1, never retained; resolves when a broker has it. */
   publish(topic: string, payload: string): Promise<void>;
@@ -109,7 +111,11 @@ export class Agent {
     this.#checkpointedPanes = parts.checkpointedPanes;
     this.#committedReceived = parts.ledger.totals.received;
     const { config, pipeline, clock, random, log } = options;
-    this.#routes = new TopicRoutes(pipeline.metrics, config.site);
+    this.#routes = new TopicRoutes({
+      metrics: pipeline.metrics,
+      site: config.site,
+      confirmationFilters: this.#rules.confirmationTopics(),
+    });
     this.#hostMetrics = new Map(
       pipeline.metrics.flatMap((metric) =>
         metric.source.kind === "host" ? [[metric.source.sensor, metric] as const] : [],
@@ -136,7 +142,7 @@ export class Agent {
     this.#uplink = new Uplink({
       agent: config.agent,
       site: config.site,
-      instance: random.hex(8),
+      instance: options.instance,
       program: options.program,
       clock,
       random,
@@ -214,7 +220,7 @@ export class Agent {
 
   /** The subscriptions that the inputs must hold. */
   filters(): readonly string[] {
-    return [...new Set([...this.#routes.filters(), ...this.#rules.confirmationTopics()])];
+    return this.#routes.filters();
   }
 
   start(): void {
@@ -228,14 +234,12 @@ export class Agent {
    */
   receive(arrival: Arrival): Promise<void> | undefined {
     const { topic, payload } = arrival;
-    if (this.#rules.isAwaiting(topic)) {
-      const confirmation = { topic, payload: new TextDecoder().decode(payload), isRetained: arrival.isRetained };
-      this.#handle(this.#rules.onConfirmation(confirmation, this.#guard.nowMs()));
-    }
+    this.#handle(this.#rules.onConfirmation(arrival, this.#guard.nowMs()));
     if (arrival.isOversized || payload.length > this.#options.config.limits.payloadBytesMax) {
       return this.#rejectPayload(arrival, "oversized", `${payload.length} bytes or more`);
     }
     const routes = this.#routes.resolve(topic);
+    if (routes === "confirmation") return undefined;
     if (routes === "wrong_site") return this.#rejectPayload(arrival, "wrong_site", "the topic names another site");
     if (routes.length === 0) return this.#rejectPayload(arrival, "unknown_topic", "no metric reads this topic");
     for (const { metric, payload: spec, labels } of routes) {
@@ -289,11 +293,11 @@ export class Agent {
     this.#commits.request(LAZY_COMMIT_MS);
   }
 
-  /** Ends latched alarms whose condition is over; those that still hold are refused. */
-  resetAlarms(which: { readonly id: string } | "all"): Omit<ResetResult, "outcomes"> {
-    const { outcomes, resetIds, refusedIds } = this.#rules.reset(which);
+  /** Ends latched alarms whose condition is over; those that still hold stay. `all` means all. */
+  resetAlarms(which: string): { readonly resetCount: number } {
+    const outcomes = this.#rules.reset(which, this.#guard.nowMs());
     this.#handle(outcomes);
-    return { resetIds, refusedIds };
+    return { resetCount: outcomes.filter(({ type }) => type === "event").length };
   }
 
   /**

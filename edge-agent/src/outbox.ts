@@ -42,7 +42,7 @@ export interface SealedWatermark {
 }
 
 /** Rows in one batch at most: bounds its size and the work of one step at central. */
-const ROWS_PER_BATCH_MAX = 10_000;
+const ROWS_PER_BATCH_MAX = 3_000;
 /** Bodies below this gain nothing by compression. */
 const COMPRESS_FROM_BYTES = 256;
 const TRIM_INTERVAL_MS = 10_000;

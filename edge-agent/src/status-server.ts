@@ -112,8 +112,9 @@ export class StatusServer {
   }
 }
 
-function parseReset(body: unknown): { readonly id: string } | "all" | undefined {
+/** The id of one alarm, or `all`. */
+function parseReset(body: unknown): string | undefined {
   if (typeof body !== "object" || body === null) return undefined;
   if ("all" in body && body.all === true) return "all";
-  return "id" in body && typeof body.id === "string" ? { id: body.id } : undefined;
+  return "id" in body && typeof body.id === "string" ? body.id : undefined;
 }

@@ -1,6 +1,7 @@
 import type { PipelineMetric } from "@millrace/config";
 import type { Labels } from "@millrace/stream";
 import type { PayloadSpec } from "@millrace/wire";
+import { filterTakes } from "./inputs/topic-filter.ts";
 
 /** A metric that a topic feeds, with the labels that the topic gives. */
 export interface Route {
@@ -9,6 +10,12 @@ export interface Route {
   readonly labels: Labels;
 }
 
+/**
+ * Routes: empty when no metric reads the topic. `confirmation`: machines answer commands there. `wrong_site`: the topic
+ * names another site than the agent's own.
+ */
+export type Resolution = readonly Route[] | "confirmation" | "wrong_site";
+
 /** Topics remembered with their routes; a sensor that invents topics must not fill the memory. */
 const CACHED_TOPICS_MAX = 50_000;
 
@@ -16,22 +23,27 @@ const CACHED_TOPICS_MAX = 50_000;
 export class TopicRoutes {
   readonly #metrics: readonly PipelineMetric[];
   readonly #site: string;
-  readonly #cache = new Map<string, readonly Route[] | "wrong_site">();
+  readonly #confirmationFilters: readonly string[];
+  readonly #cache = new Map<string, Resolution>();
 
-  constructor(metrics: readonly PipelineMetric[], site: string) {
-    this.#metrics = metrics.filter((metric) => metric.source.kind === "topic");
-    this.#site = site;
+  constructor(options: {
+    readonly metrics: readonly PipelineMetric[];
+    readonly site: string;
+    readonly confirmationFilters: readonly string[];
+  }) {
+    this.#metrics = options.metrics.filter((metric) => metric.source.kind === "topic");
+    this.#site = options.site;
+    this.#confirmationFilters = options.confirmationFilters;
   }
 
-  /** The subscriptions that feed the metrics. */
+  /** The subscriptions that feed the metrics and bring the confirmations. */
   filters(): readonly string[] {
-    const filters = new Set<string>();
+    const filters = new Set(this.#confirmationFilters);
     for (const { source } of this.#metrics) if (source.kind === "topic") filters.add(source.topic.filter);
     return [...filters];
   }
 
-  /** Empty when no metric reads the topic; `wrong_site` when the topic names another site than the agent's own. */
-  resolve(topic: string): readonly Route[] | "wrong_site" {
+  resolve(topic: string): Resolution {
     const cached = this.#cache.get(topic);
     if (cached !== undefined) return cached;
     const routes = this.#match(topic);
@@ -40,7 +52,7 @@ export class TopicRoutes {
     return routes;
   }
 
-  #match(topic: string): readonly Route[] | "wrong_site" {
+  #match(topic: string): Resolution {
     const routes: Route[] = [];
     for (const metric of this.#metrics) {
       if (metric.source.kind !== "topic") continue;
@@ -49,6 +61,7 @@ export class TopicRoutes {
       if (captures["site"] !== undefined && captures["site"] !== this.#site) return "wrong_site";
       routes.push({ metric, payload: metric.source.payload, labels: { ...captures, site: this.#site } });
     }
-    return routes;
+    const isConfirmation = this.#confirmationFilters.some((filter) => filterTakes(filter, topic));
+    return routes.length === 0 && isConfirmation ? "confirmation" : routes;
   }
 }

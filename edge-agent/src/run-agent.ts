@@ -1,0 +1,109 @@
+import { join } from "node:path";
+import { loadAgentConfig, loadPipeline } from "@millrace/config";
+import { LevelStore } from "@millrace/queue";
+import {
+  createLogger,
+  formatVersion,
+  Health,
+  Metrics,
+  onStopSignals,
+  prepareDataFolder,
+  Shutdown,
+  systemClock,
+  systemRandom,
+  zstdCompression,
+} from "@millrace/runtime";
+import { Agent } from "./agent.ts";
+import { BrokerInput } from "./inputs/broker-input.ts";
+import { HostInput } from "./inputs/host-input.ts";
+import { systemHostReaders } from "./inputs/host-readers.ts";
+import type { Input } from "./inputs/input.ts";
+import { MqttInput } from "./inputs/mqtt-input.ts";
+import { StatusServer } from "./status-server.ts";
+import { MqttUplink } from "./uplink-transport/mqtt-uplink.ts";
+import { AGENT_STORE_VERSION, agentVersion } from "./version.ts";
+
+/** Longest wait at a stop for central to hold what is in the outbox; the rest stays there. */
+const DRAIN_MS = 10_000;
+
+/** `millrace-agent run`: the agent with its sockets. Resolves with the exit code when it has stopped. */
+export async function runAgent(configPath: string): Promise<number> {
+  const { config, warnings } = loadAgentConfig(configPath);
+  const pipeline = loadPipeline(config.pipelinePath);
+  const log = createLogger({ level: config.logLevel, component: "agent" });
+  log.info(formatVersion(agentVersion()), { agent: config.agent, site: config.site });
+  for (const warning of [...warnings, ...pipeline.warnings]) log.warn(warning);
+
+  prepareDataFolder(config.dataFolder);
+  const storePath = join(config.dataFolder, "store");
+  const store = await LevelStore.open({ path: storePath, kind: "agent", version: AGENT_STORE_VERSION, pid: process.pid });
+  if (store.opened !== "clean") log.error("the store was damaged", { opened: store.opened, path: storePath });
+
+  const instance = systemRandom.hex(8);
+  const inputs: Input[] = [];
+  const metrics = new Metrics();
+  const agent = await Agent.open({
+    config,
+    pipeline: pipeline.config,
+    store,
+    clock: systemClock,
+    random: systemRandom,
+    log,
+    metrics,
+    compression: zstdCompression,
+    transport: new MqttUplink({ ...config.uplink, agent: config.agent, instance, clock: systemClock }),
+    instance,
+    program: agentVersion().version,
+    publish: (topic, payload) => publishToAll(inputs, topic, payload),
+  });
+
+  const world = { clock: systemClock, random: systemRandom, log: log.child("input"), filters: agent.filters() };
+  const { broker, mqtt, host } = config.inputs;
+  if (broker !== null) inputs.push(new BrokerInput({ ...world, ...broker, name: "broker" }));
+  if (mqtt !== null) {
+    inputs.push(new MqttInput({ ...world, ...mqtt, name: "mqtt", payloadBytesMax: config.limits.payloadBytesMax }));
+  }
+  const sensors = host === null ? undefined : new HostInput({ ...world, ...host, readers: systemHostReaders });
+
+  const health = new Health();
+  health.add("alive", "store", () => agent.status().store.failure);
+  health.add("ready", "inputs", () => inputs.map((input) => input.status()).find(({ isConnected }) => !isConnected)?.reason ?? null);
+
+  const shutdown = new Shutdown({ clock: systemClock, log });
+  const statusServer = await StatusServer.start({
+    ...config.http,
+    agent,
+    inputs,
+    unavailableSensors: () => sensors?.status().unavailable ?? {},
+    metrics,
+    health,
+  });
+  for (const input of inputs) await input.start((arrival) => agent.receive(arrival));
+  agent.start();
+  sensors?.start(({ sensor, labels, value, timeMs }) => agent.receiveHost(sensor, labels, value, timeMs));
+  log.info("running", { inputs: inputs.map(({ name }) => name), status: `http://${config.http.host}:${statusServer.port}/status` });
+
+  shutdown.add({
+    name: "inputs",
+    limitMs: 5_000,
+    run: async () => {
+      sensors?.stop();
+      await Promise.all(inputs.map((input) => input.stop()));
+    },
+  });
+  shutdown.add({ name: "outbox", limitMs: DRAIN_MS + 5_000, run: () => agent.stop(DRAIN_MS) });
+  shutdown.add({ name: "status page", limitMs: 2_000, run: () => statusServer.stop() });
+  shutdown.add({ name: "store", limitMs: 5_000, run: () => store.close() });
+  const { promise, resolve } = Promise.withResolvers<number>();
+  onStopSignals({
+    stop: (signal) => void shutdown.stop(signal).then((isClean) => resolve(isClean ? 0 : 1)),
+    force: () => process.exit(1),
+  });
+  return promise;
+}
+
+/** Every broker that machines may listen on gets the command; it counts as handed over once one has it. */
+async function publishToAll(inputs: readonly Input[], topic: string, payload: string): Promise<void> {
+  if (inputs.length === 0) throw new Error("no input can publish");
+  await Promise.any(inputs.map((input) => input.publish(topic, payload, { qos: 1 })));
+}

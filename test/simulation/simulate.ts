@@ -1,0 +1,157 @@
+import { healthyLink, SeededRandom } from "@millrace/testkit";
+import type { WindowResult } from "@millrace/stream";
+import { differences, trueWindows } from "./oracle.ts";
+import { type PlantedBug, type SimulatedSite, World } from "./world.ts";
+
+export interface SimulationOutcome {
+  readonly seed: number;
+  /** Empty: everything converged to the truth. */
+  readonly problems: readonly string[];
+  readonly readings: number;
+  readonly windows: number;
+  readonly crashes: number;
+  readonly simulatedMs: number;
+}
+
+const SAFETY_MS = 60_000;
+const LIVENESS_MS_MAX = 180_000;
+/** The engine's slowest revision is that of a backlog. */
+const SETTLE_MS = 70_000;
+const WINDOW = "temperature_10s";
+const WINDOW_MS = 10_000;
+
+/**
+ * One seed: a safety phase in which links lose, double, delay, reorder and part, and every process crashes; then all
+ * faults are off, and everything must converge to the truth within bounded time.
+ */
+export async function simulate(seed: number, bug?: PlantedBug): Promise<SimulationOutcome> {
+  const world = new World({ seed, ...(bug === undefined ? {} : { bug }) });
+  const faults = new FaultInjector(world);
+  await world.startCentral();
+  for (const site of world.sites) {
+    await site.start();
+    site.produce();
+  }
+  faults.begin();
+  await world.time.run(SAFETY_MS);
+  await faults.end();
+  for (const site of world.sites) site.stopProducing();
+  const isDrained = await world.time.runUntil(() => world.isDrained(), LIVENESS_MS_MAX);
+  await world.time.run(SETTLE_MS);
+
+  const problems = isDrained ? [] : ["not drained: " + JSON.stringify(world.sites.map((site) => site.status()?.ledger))];
+  const shown = await lastRevisions(world);
+  problems.push(...differences(trueWindows(world.truth(), WINDOW_MS), shown));
+  for (const site of world.sites) problems.push(...ledgerProblems(world, site));
+  const { length: readings } = world.truth();
+  return {
+    seed,
+    problems,
+    readings,
+    windows: shown.length,
+    crashes: faults.crashCount,
+    simulatedMs: SAFETY_MS + LIVENESS_MS_MAX,
+  };
+}
+
+async function lastRevisions(world: World): Promise<WindowResult[]> {
+  const windows: WindowResult[] = [];
+  let cursor: string | null = null;
+  do {
+    const page = await world.central?.windows({
+      window: WINDOW,
+      group: {},
+      fromMs: 0,
+      toMs: Number.MAX_SAFE_INTEGER,
+      limit: 1_000,
+      cursor,
+    });
+    windows.push(...(page?.windows ?? []));
+    cursor = page?.next ?? null;
+  } while (cursor !== null);
+  return windows;
+}
+
+/** The loss ledger of one site: every stage adds up, and the stages meet. */
+function ledgerProblems(world: World, site: SimulatedSite): string[] {
+  const ledger = site.status()?.ledger;
+  const central = world.central?.ledger().get(`${site.name}-1`);
+  if (ledger === undefined || central === undefined) return [`${site.name}: no ledger`];
+  const problems: string[] = [];
+  const expect = (name: string, left: number, right: number) => {
+    if (left !== right) problems.push(`${site.name}: ${name}: ${left} is not ${right}`);
+  };
+  const rejected = Object.values(ledger.rejected).reduce((sum, count) => sum + count, 0);
+  expect("received", ledger.received, ledger.aggregated + ledger.ruleOnly + ledger.duplicate + rejected + ledger.pending);
+  expect("aggregated", ledger.aggregated, ledger.open + ledger.queued + ledger.forwarded + ledger.evicted + ledger.damaged);
+  expect("aggregated, against the truth", ledger.aggregated, site.truth.length);
+  expect("received by central", central.received, ledger.forwarded);
+  expect("merged", central.received, central.merged + central.tooLate + central.unwindowed);
+  return problems;
+}
+
+/** Draws faults from the seed: crashes of every process, and links of every badness, one-way partitions included. */
+class FaultInjector {
+  readonly #world: World;
+  readonly #random: SeededRandom;
+  #isOn = false;
+  #restarts: Promise<void>[] = [];
+  crashCount = 0;
+
+  constructor(world: World) {
+    this.#world = world;
+    this.#random = new SeededRandom(world.seed, "faults");
+  }
+
+  begin(): void {
+    this.#isOn = true;
+    for (const site of this.#world.sites) {
+      this.#worsen(site);
+      this.#later(5_000, 40_000, () => this.#crashAgent(site));
+    }
+    this.#later(5_000, 40_000, () => this.#crashCentral());
+  }
+
+  /** Everything is healed and running. */
+  async end(): Promise<void> {
+    this.#isOn = false;
+    for (const site of this.#world.sites) Object.assign(site.link.faults, healthyLink());
+    await this.#world.time.run(10_000);
+    await Promise.all(this.#restarts);
+  }
+
+  #worsen(site: SimulatedSite): void {
+    if (!this.#isOn) return;
+    const random = this.#random;
+    const isParted = random.chance(0.3);
+    Object.assign(site.link.faults, {
+      lossProbability: random.next() * 0.2,
+      duplicateProbability: random.next() * 0.3,
+      delayMsMin: 1,
+      delayMsMax: random.chance(0.3) ? 2_000 : 50,
+      isUpCut: isParted && random.chance(0.7),
+      isDownCut: isParted && random.chance(0.7),
+    });
+    this.#later(1_000, 12_000, () => this.#worsen(site));
+  }
+
+  #crashAgent(site: SimulatedSite): void {
+    if (!this.#isOn) return;
+    this.crashCount += 1;
+    site.crash();
+    this.#world.time.after(this.#random.integer(100, 8_000), () => this.#restarts.push(site.start()));
+    this.#later(5_000, 40_000, () => this.#crashAgent(site));
+  }
+
+  #crashCentral(): void {
+    if (!this.#isOn) return;
+    this.crashCount += 1;
+    this.#world.crashCentral();
+    this.#world.time.after(this.#random.integer(100, 8_000), () => this.#restarts.push(this.#world.startCentral()));
+    this.#later(5_000, 40_000, () => this.#crashCentral());
+  }
+
+  #later(fromMs: number, toMs: number, callback: () => void): void {
+    this.#world.time.after(this.#random.integer(fromMs, toMs), callback);
+  }
+}

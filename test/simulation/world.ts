@@ -1,0 +1,274 @@
+import { type AgentConfig, loadPipeline, type Pipeline } from "@millrace/config";
+import { Agent } from "@millrace/edge-agent";
+import { Central } from "@millrace/central";
+import { MemoryStore } from "@millrace/queue";
+import { type Logger, MemoryLogger, Metrics, zstdCompression } from "@millrace/runtime";
+import { healthyLink, SeededRandom, SimulatedLink, SimulatedTime } from "@millrace/testkit";
+import { encodeMessage, peekHeader, restampEpoch, type UplinkTransport } from "@millrace/wire";
+import { Plant, type SimulatedReading } from "./plant.ts";
+
+/** Defects that a run plants on purpose, to show that the check would find them. */
+export const PLANTED_BUGS = ["trim_before_ack", "puback_before_commit", "batch_sent_as_another"] as const;
+export type PlantedBug = (typeof PLANTED_BUGS)[number];
+
+const START_MS = Date.UTC(2026, 0, 5, 8);
+const RESEND_AFTER_MS = 2_000;
+const PIPELINE = `
+version: 1
+metrics:
+  temperature:
+    unit: °C
+    from: { topic: "factory/{site}/{line}/{machine}/temperature", json: { value: $.temperature, time: { path: $.ts, unit: ms } } }
+    accumulate: [count, sum, min, max, mean, first, last]
+    live: true
+windows:
+  temperature_10s: { metric: temperature, size: 10s, by: [site] }
+  temperature_20s: { metric: temperature, size: 20s, slide: 5s, by: [site] }
+`;
+
+export function simulatedPipeline(): Pipeline {
+  return loadPipeline("/simulation/pipeline.yaml", { readFile: () => PIPELINE }).config;
+}
+
+/** One gateway with its store, its link, and the sensors of its site. */
+export class SimulatedSite {
+  readonly name: string;
+  readonly store: MemoryStore;
+  readonly link: SimulatedLink;
+  readonly truth: SimulatedReading[] = [];
+  readonly #world: World;
+  readonly #plant: Plant;
+  readonly #random: SeededRandom;
+  /** What the sensors have sent and hold until it is acknowledged. */
+  readonly #unacknowledged = new Set<SimulatedReading>();
+  #agent: Agent | undefined;
+  #life = 0;
+  #isProducing = true;
+
+  constructor(world: World, name: string) {
+    this.#world = world;
+    this.name = name;
+    this.#random = new SeededRandom(world.seed, `site ${name}`);
+    this.#plant = new Plant({ seed: world.seed, site: name, machineCount: 3 });
+    this.store = new MemoryStore();
+    this.link = new SimulatedLink({
+      time: world.time,
+      random: new SeededRandom(world.seed, `link ${name}`),
+      agent: `${name}-1`,
+      faults: healthyLink(),
+      intake: () => world.central,
+    });
+  }
+
+  get isRunning(): boolean {
+    return this.#agent !== undefined;
+  }
+
+  get unacknowledgedCount(): number {
+    return this.#unacknowledged.size;
+  }
+
+  status() {
+    return this.#agent?.status();
+  }
+
+  async start(): Promise<void> {
+    this.#life += 1;
+    const life = this.#life;
+    const isAlive = () => life === this.#life;
+    const world = this.#world;
+    const agent = await Agent.open({
+      config: agentConfig(this.name),
+      pipeline: world.pipeline,
+      store: this.store,
+      clock: world.time.clock({ isAlive }),
+      random: new SeededRandom(world.seed, `agent ${this.name} ${life}`),
+      log: world.log.child(this.name),
+      metrics: new Metrics(),
+      compression: zstdCompression,
+      transport: planted(this.link.transport(isAlive), world.bug),
+      instance: `${this.name}-${life}`,
+      program: "simulation",
+      publish: () => Promise.resolve(),
+    });
+    if (!isAlive()) return;
+    agent.start();
+    this.#agent = agent;
+    for (const reading of this.#unacknowledged) this.#deliver(reading);
+  }
+
+  /** As `kill -9` and a power cut: memory is gone, and what was not synced. */
+  crash(): void {
+    this.#life += 1;
+    this.#agent = undefined;
+    this.store.crash();
+  }
+
+  /** The sensors begin to send; each reading until it is acknowledged. */
+  produce(): void {
+    const fromMs = this.#world.time.nowMs;
+    if (!this.#isProducing) return;
+    for (const reading of this.#plant.readings(fromMs)) {
+      this.truth.push(reading);
+      this.#unacknowledged.add(reading);
+      const delayMs = reading.timeMs - fromMs + (this.#random.chance(0.1) ? this.#random.integer(0, 3_000) : 0);
+      this.#world.time.after(delayMs, () => this.#deliver(reading));
+      if (this.#random.chance(0.05)) this.#world.time.after(delayMs + 500, () => this.#deliver(reading));
+    }
+    this.#world.time.after(Plant.intervalMs, () => this.produce());
+  }
+
+  stopProducing(): void {
+    this.#isProducing = false;
+  }
+
+  #deliver(reading: SimulatedReading): void {
+    const agent = this.#agent;
+    const life = this.#life;
+    if (agent === undefined) return;
+    const payload = new TextEncoder().encode(JSON.stringify({ temperature: reading.value, ts: reading.timeMs }));
+    const durable = agent.receive({
+      topic: reading.topic,
+      payload,
+      isRetained: false,
+      isOversized: false,
+      qos: 1,
+      client: reading.machine,
+      arrivedMonotonicMs: this.#world.time.nowMs,
+    });
+    const acknowledge = () => {
+      if (life === this.#life) this.#unacknowledged.delete(reading);
+    };
+    if (this.#world.bug === "puback_before_commit") acknowledge();
+    durable?.then(acknowledge, () => undefined);
+    this.#world.time.after(RESEND_AFTER_MS, () => {
+      if (this.#unacknowledged.has(reading)) this.#deliver(reading);
+    });
+  }
+}
+
+/** Sites, links and central in one process and one simulated time, all from one seed. */
+export class World {
+  readonly seed: number;
+  readonly time = new SimulatedTime(START_MS);
+  readonly log: Logger;
+  readonly pipeline = simulatedPipeline();
+  readonly sites: readonly SimulatedSite[];
+  readonly centralStore = new MemoryStore();
+  readonly bug: PlantedBug | undefined;
+  central: Central | undefined;
+  #centralLife = 0;
+
+  constructor(options: { readonly seed: number; readonly bug?: PlantedBug; readonly log?: Logger }) {
+    this.seed = options.seed;
+    this.bug = options.bug;
+    this.log = options.log ?? new MemoryLogger();
+    this.sites = ["alpha", "beta"].map((name) => new SimulatedSite(this, name));
+  }
+
+  async startCentral(): Promise<void> {
+    this.#centralLife += 1;
+    const life = this.#centralLife;
+    const central = new Central({
+      agents: this.sites.map(({ name }) => ({ id: `${name}-1`, site: name })),
+      pipeline: this.pipeline,
+      graceMs: 2_000,
+      retainMs: 30 * 86_400_000,
+      silentAfterMs: 3_000,
+      store: this.centralStore,
+      storePath: "memory",
+      clock: this.time.clock({ isAlive: () => life === this.#centralLife }),
+      random: new SeededRandom(this.seed, `central ${life}`),
+      log: this.log.child("central"),
+      compression: zstdCompression,
+      version: "simulation",
+    });
+    await central.open();
+    if (life === this.#centralLife) this.central = central;
+  }
+
+  crashCentral(): void {
+    this.#centralLife += 1;
+    this.central = undefined;
+    this.centralStore.crash();
+  }
+
+  truth(): SimulatedReading[] {
+    return this.sites.flatMap(({ truth }) => truth);
+  }
+
+  /** Every sensor acknowledged, every outbox empty: nothing is under way any more. */
+  isDrained(): boolean {
+    return this.sites.every((site) => {
+      const status = site.status();
+      if (status === undefined || site.unacknowledgedCount > 0 || status.ledger.open > 0) return false;
+      return Object.values(status.lanes).every((lane) => lane.queuedBatches === 0);
+    });
+  }
+}
+
+function agentConfig(site: string): AgentConfig {
+  return {
+    path: "memory",
+    agent: `${site}-1`,
+    site,
+    dataFolder: "memory",
+    pipelinePath: "memory",
+    inputs: { broker: null, mqtt: null, host: null },
+    uplink: {
+      url: "memory",
+      username: `${site}-1`,
+      password: null,
+      ca: null,
+      backfillBytesPerSecond: 1_000_000,
+      inFlightBatchesMax: 32,
+    },
+    outbox: { bytesMax: 1 << 30, retainAckedMs: 86_400_000 },
+    limits: {
+      maxFutureMs: 5_000,
+      payloadBytesMax: 65_536,
+      seriesPerMetricMax: 1_000,
+      outOfOrdernessMs: 5_000,
+      idleTimeoutMs: 30_000,
+      dedupeHorizonMs: 600_000,
+      dedupeKeysMax: 1_000_000,
+      actionMaxAgeMs: 5_000,
+      clockFloorMs: Date.UTC(2020, 0, 1),
+    },
+    commit: { liveIntervalMs: 250, checkpointIntervalMs: 1_000 },
+    http: { host: "127.0.0.1", port: 0 },
+    logLevel: "info",
+  };
+}
+
+/** The transport with the run's defect in it, if it is one of the link's. */
+function planted(transport: UplinkTransport, bug: PlantedBug | undefined): UplinkTransport {
+  if (bug !== "trim_before_ack" && bug !== "batch_sent_as_another") return transport;
+  let tell: ((payload: Uint8Array) => void) | undefined;
+  return {
+    connect: (handlers) => {
+      tell = (payload) => handlers.message("ack", payload);
+      transport.connect(handlers);
+    },
+    send: (topic, payload) => {
+      const isSent = transport.send(topic, payload);
+      if (topic === "batch" && isSent) plantInBatch(transport, bug, payload, tell);
+      return isSent;
+    },
+    close: () => transport.close(),
+  };
+}
+
+function plantInBatch(
+  transport: UplinkTransport,
+  bug: PlantedBug,
+  payload: Uint8Array,
+  tell: ((payload: Uint8Array) => void) | undefined,
+): void {
+  if (bug === "trim_before_ack") {
+    const header = peekHeader(payload);
+    if (header !== undefined) tell?.(encodeMessage({ lane: header.lane, mark: header.sequence }));
+    return;
+  }
+  transport.send("batch", restampEpoch(payload, 99));
+}
