@@ -53,6 +53,11 @@ export class Speaker {
     return this.decimal(value, decimals);
   }
 
+  /** A configured number as it was written: no digits added. */
+  exact(value: number): string {
+    return this.decimal(value, Math.min(6, String(value).split(".")[1]?.length ?? 0));
+  }
+
   decimal(value: number, decimals: number): string {
     if (!Number.isFinite(value)) return "–";
     let format = this.#numbers.get(decimals);

@@ -49,7 +49,7 @@ function AgentRow({ agent, page, speaker }: PanelProps & { readonly agent: Agent
         <b>{agent.agent}</b>
         <span class="labels">
           <span>
-            <small>site</small> {agent.site}
+            <small>{speaker.text("agents.site")}</small> {agent.site}
           </span>
         </span>
       </div>
@@ -116,5 +116,5 @@ function stateText(agent: AgentView, nowMs: number, speaker: Speaker): string {
 function clockText(agent: AgentView, speaker: Speaker): string {
   if (agent.clockOffsetMs === null) return speaker.text("agents.clockUnknown");
   const sign = agent.clockOffsetMs > 0 ? "+" : agent.clockOffsetMs < 0 ? "−" : "±";
-  return `${sign}${speaker.latency(Math.abs(Math.round(agent.clockOffsetMs)))}`;
+  return `${sign}${speaker.duration(Math.abs(Math.round(agent.clockOffsetMs)))}`;
 }

@@ -69,7 +69,7 @@ function AlarmRow({ alarm, page, speaker }: PanelProps & { readonly alarm: Alarm
           {speaker.value(alarm.value)} <small>{unit}</small>
         </b>
         <LimitBar value={alarm.value} limit={alarm.limit} />
-        <span>{speaker.text("alarms.limit", { limit: `${speaker.decimal(alarm.limit, Number.isInteger(alarm.limit) ? 0 : 2)} ${unit}` })}</span>
+        <span>{speaker.text("alarms.limit", { limit: `${speaker.exact(alarm.limit)} ${unit}` })}</span>
       </div>
       <div class="since">
         {alarm.isActive || alarm.clearedAtMs === null ? (
@@ -135,12 +135,8 @@ function ActionCell({ alarm, speaker }: { readonly alarm: AlarmView; readonly sp
 
 function actionDetail({ command, action }: AlarmView, speaker: Speaker): string {
   if (command === null || action === "dry_run" || action === "none") return "";
-  const commandedIn = speaker.text("command.commanded", { payload: "" }).trim();
-  const latency = speaker.text("command.latency", { latency: speaker.latency(command.latencyMs) });
-  if (action === "commanded") return latency;
-  if (action === "confirmed" && command.confirmedAtMs !== null) {
-    const age = speaker.latency(command.confirmedAtMs - command.commandedAtMs);
-    return `${speaker.text("command.confirmedAfter", { age })}, ${commandedIn} ${latency}`;
-  }
-  return `${commandedIn} ${latency}`;
+  const commandedIn = speaker.text("command.commandedIn", { latency: speaker.latency(command.latencyMs) });
+  if (action !== "confirmed" || command.confirmedAtMs === null) return commandedIn;
+  const age = speaker.latency(command.confirmedAtMs - command.commandedAtMs);
+  return [speaker.text("command.confirmedAfter", { age }), commandedIn].join(speaker.text("command.listSeparator"));
 }

@@ -143,8 +143,13 @@ function Totals({ page, speaker }: PanelProps) {
         <dd>
           <b>{speaker.count(ledger.merged)}</b>
         </dd>
-        <dd class="detail">{ledger.received > 0 ? `${speaker.decimal((100 * ledger.merged) / ledger.received, 2)} %` : "–"}</dd>
+        <dd class="detail">{ledger.received > 0 ? `${speaker.decimal(percentDown(ledger.merged, ledger.received), 2)} %` : "–"}</dd>
       </div>
     </dl>
   );
+}
+
+/** Rounded down: a ledger with a loss must not read 100 %. */
+function percentDown(part: number, whole: number): number {
+  return Math.floor((10_000 * part) / whole) / 100;
 }

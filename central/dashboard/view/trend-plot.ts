@@ -25,6 +25,7 @@ interface PlotRequest {
 const FONT = '11px system-ui, "Noto Sans", "Noto Sans CJK SC", sans-serif';
 const MARKER_PX = 9;
 const LABEL_GAP_PX = 13;
+const TIME_STEPS_SECONDS = [1, 5, 10, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 14_400, 43_200, 86_400];
 const NAME_WIDTH_PX_MAX = 96;
 
 /** Options of one chart: lines with bands, hatched gaps, limits, and the lines' names at their ends. */
@@ -47,7 +48,8 @@ export function plotOptions({ scene, widthPx, heightPx, onCursor }: PlotRequest)
         font: FONT,
         size: 26,
         gap: 4,
-        space: 72,
+        space: 58,
+        incrs: TIME_STEPS_SECONDS,
         grid: { stroke: colours.grid, width: 1 },
         ticks: { show: false },
         values: (_plot, splits, _axis, _space, stepSeconds) =>
@@ -115,6 +117,9 @@ function provisionalRows(data: uPlot.AlignedData, at: number): number[] {
   const solid = data[at + SOLID - DASHED] ?? [];
   const rows: number[] = [];
   for (let row = 0; row < dashed.length; row++) if (isThere(dashed[row]) && !isThere(solid[row])) rows.push(row);
+  // The line's newest point carries the line's own shape instead (drawNames).
+  const newest = rows.at(-1);
+  if (newest !== undefined && !Array.prototype.slice.call(solid, newest).some(isThere)) rows.pop();
   return rows;
 }
 
@@ -184,10 +189,12 @@ function drawGaps(plot: uPlot, scene: PlotScene, colours: ChartColours): void {
       const right = Math.min(box.left + box.width, plot.valToPos(gap.endMs / 1_000, "x", true));
       if (right - left < scale) continue;
       hatch(ctx, { left, top: box.top, width: right - left, height: box.height }, colours, scale);
-      const text = `${line.name}: ${scene.speaker.text("trends.noData")}`;
+      const text = [`${line.name}: ${scene.speaker.text("trends.noData")}`, line.name].find(
+        (words) => ctx.measureText(words).width + 14 * scale < right - left,
+      );
+      if (text === undefined) continue;
       const width = ctx.measureText(text).width + 8 * scale;
-      if (right - left < width) continue;
-      const top = box.top + (4 + row * 16) * scale;
+      const top = box.top + box.height - (19 + row * 16) * scale;
       ctx.fillStyle = colours.ground;
       ctx.fillRect(left + 3 * scale, top, width, 15 * scale);
       ctx.fillStyle = colours.ink;
@@ -243,7 +250,13 @@ function drawLimits(plot: uPlot, scene: PlotScene, colours: ChartColours): void 
     ctx.moveTo(box.left, y);
     ctx.lineTo(box.left + box.width, y);
     ctx.stroke();
-    ctx.fillText(scene.speaker.text("trends.limit", { limit: scene.speaker.value(limit) }), box.left + 6 * scale, y - 2 * scale);
+    const text = scene.speaker.text("trends.limit", { limit: scene.speaker.exact(limit) });
+    // A ground of its own keeps the words readable on hatching; below the line when there is no room above it.
+    const bottom = y - box.top > 18 * scale ? y - 2 * scale : y + 17 * scale;
+    ctx.fillStyle = colours.ground;
+    ctx.fillRect(box.left + 3 * scale, bottom - 14 * scale, ctx.measureText(text).width + 6 * scale, 14 * scale);
+    ctx.fillStyle = colours.limit;
+    ctx.fillText(text, box.left + 6 * scale, bottom);
   }
   ctx.restore();
 }

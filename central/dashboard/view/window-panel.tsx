@@ -106,7 +106,7 @@ function WindowRow({ result, page, speaker }: PanelProps & { readonly result: Wi
       </td>
       <NumberCell label={speaker.text("windows.count")} text={amount(values["count"], speaker, "count")}>
         {besideCount > 0 && (
-          <small title={speaker.text("windows.besideHint", { ...beside })}>
+          <small class="beside" title={speaker.text("windows.besideHint", { ...beside })}>
             {speaker.text("windows.beside", { count: besideCount })}
           </small>
         )}
@@ -146,9 +146,9 @@ interface NumberCellProps {
 function NumberCell({ label, text, unit, children }: NumberCellProps) {
   return (
     <td role="cell" class="number" data-label={label}>
+      {children}
       {text}
       {unit !== undefined && unit !== "" && text !== "–" && <small> {unit}</small>}
-      {children}
     </td>
   );
 }
@@ -193,7 +193,12 @@ function Completeness({ result, speaker }: { readonly result: WindowResult; read
       </svg>
       <span>
         {speaker.text("windows.agentsOf", { reporting: agentsReporting, expected: agentsExpected })}
-        {agentsMissing.length > 0 && <b> — {speaker.text("windows.missing", { names: agentsMissing.join(", ") })}</b>}
+        {agentsMissing.length > 0 && (
+          <>
+            {" — "}
+            <b>{speaker.text("windows.missing", { names: agentsMissing.join(", ") })}</b>
+          </>
+        )}
       </span>
     </div>
   );

@@ -1,0 +1,145 @@
+// Lines over time: a missing window is a gap and never a number, memory is fixed, provisional is told from complete.
+import type { WindowResult } from "@millrace/stream";
+import { describe, expect, test } from "vitest";
+import type { WindowView } from "../feed/live-frames.ts";
+import { ChartColumns, DASHED, HIGH, LOW, SOLID } from "./chart-columns.ts";
+import { latestValue, trendGaps } from "./trend-gaps.ts";
+import { TREND_LINES_MAX, TrendRing } from "./trend-ring.ts";
+import type { TrendLine } from "./trend-ring.ts";
+import { trendSource } from "./trend-source.ts";
+
+const WINDOW: WindowView = { name: "t_5s", metric: "t", sizeMs: 5_000, slideMs: 5_000, by: ["site"] };
+/** Some grid-aligned time; slots below count from it. */
+const ORIGIN_MS = 1_700_000_000_000;
+
+function result(slot: number, mean: number | undefined, parts: Partial<WindowResult> = {}): WindowResult {
+  const startMs = ORIGIN_MS + slot * 5_000;
+  return {
+    window: "t_5s",
+    metric: "t",
+    group: { site: "alpha" },
+    startMs,
+    endMs: startMs + 5_000,
+    revision: 1,
+    state: "complete",
+    values: mean === undefined ? { count: 0 } : { count: 5, mean, min: mean - 1, max: mean + 1 },
+    beside: { uncertain: 0, bad: 0, undeduplicated: 0 },
+    completeness: { agentsExpected: 1, agentsReporting: 1, agentsMissing: [], sitesExpected: 1, sitesReporting: 1, sitesMissing: [] },
+    updatedAtMs: startMs + 6_000,
+    ...parts,
+  };
+}
+
+function ringOf(...results: readonly WindowResult[]): { ring: TrendRing; line: TrendLine } {
+  const ring = new TrendRing(WINDOW);
+  for (const each of results) ring.put(each);
+  const line = ring.lines[0];
+  if (line === undefined) throw new Error("cannot read ring: no line");
+  return { ring, line };
+}
+
+function gapsAt(nowMs: number, { ring, line }: { ring: TrendRing; line: TrendLine }): string[] {
+  return trendGaps(ring, line, nowMs).map(
+    (gap) => `${(gap.startMs - ORIGIN_MS) / 1_000}..${(gap.endMs - ORIGIN_MS) / 1_000}${gap.isOpen ? " open" : ""}`,
+  );
+}
+
+const at = (second: number) => ORIGIN_MS + second * 1_000;
+
+describe("gaps", () => {
+  test("none while windows follow one another", () => {
+    expect(gapsAt(at(16), ringOf(result(0, 1), result(1, 2), result(2, 3)))).toEqual([]);
+  });
+
+  test("one missing window is a gap from the last window's end to the next one's start", () => {
+    expect(gapsAt(at(16), ringOf(result(0, 1), result(2, 3)))).toEqual(["5..10"]);
+  });
+
+  test("a window without readings is a gap too", () => {
+    expect(gapsAt(at(16), ringOf(result(0, 1), result(1, undefined), result(2, 3)))).toEqual(["5..10"]);
+  });
+
+  test("silence opens a gap only after two and a half intervals, and then from the last window's end", () => {
+    const held = ringOf(result(0, 1));
+    expect(gapsAt(at(17), held)).toEqual([]);
+    expect(gapsAt(at(18), held)).toEqual(["5..18 open"]);
+  });
+
+  test("nothing before the first window is called a gap", () => {
+    expect(gapsAt(at(16), ringOf(result(2, 3)))).toEqual([]);
+  });
+
+  test("late windows close the gap", () => {
+    const held = ringOf(result(0, 1), result(3, 4));
+    expect(gapsAt(at(21), held)).toEqual(["5..15"]);
+    held.ring.put(result(1, 2));
+    held.ring.put(result(2, 3));
+    expect(gapsAt(at(21), held)).toEqual([]);
+  });
+
+  test("a line that fell silent before the ring's span is silent over all of it", () => {
+    const held = ringOf(result(0, 1));
+    expect(gapsAt(at(2_000), held)).toEqual(["5..2000 open"]);
+  });
+});
+
+describe("ring", () => {
+  test("holds a fixed number of slots; what is older than the span is let go and not taken", () => {
+    const { ring, line } = ringOf(...Array.from({ length: 200 }, (_, slot) => result(slot, slot)));
+    expect(line.values).toHaveLength(60);
+    const slotOf = (slot: number) => ORIGIN_MS / 5_000 + slot;
+    expect(line.values[ring.placeOf(line, slotOf(199))]).toBe(199);
+    expect(ring.placeOf(line, slotOf(139))).toBe(-1);
+    ring.put(result(10, 5));
+    expect(ring.placeOf(line, slotOf(10))).toBe(-1);
+  });
+
+  test("a greater or equal revision replaces; after a snapshot any does", () => {
+    const { ring, line } = ringOf(result(0, 1, { revision: 4 }));
+    ring.put(result(0, 2, { revision: 3 }));
+    expect(latestValue(ring, line, at(6))?.value).toBe(1);
+    ring.forgetRevisions();
+    ring.put(result(0, 3, { revision: 1 }));
+    expect(latestValue(ring, line, at(6))?.value).toBe(3);
+  });
+
+  test("lines are bounded, and what is left out is counted", () => {
+    const groups = Array.from({ length: TREND_LINES_MAX + 3 }, (_, n) => result(0, n, { group: { site: `s${n}` } }));
+    const { ring } = ringOf(...groups, ...groups);
+    expect(ring.lines).toHaveLength(TREND_LINES_MAX);
+    expect(ring.linesLeftOut).toBe(3);
+  });
+
+  test("the latest value ages from its window's end, and from its last revision while the window is open", () => {
+    const { ring, line } = ringOf(result(0, 1), result(1, 2, { state: "provisional", updatedAtMs: at(7) }));
+    expect(latestValue(ring, line, at(8))).toEqual({ value: 2, isProvisional: true, ageMs: 1_000, isStale: false });
+    expect(latestValue(ring, line, at(23))?.isStale).toBe(true);
+  });
+});
+
+test("columns: solid where complete, dashed from the complete neighbour through provisional, null where missing", () => {
+  const provisional = { state: "provisional" } as const;
+  const { ring } = ringOf(result(0, 1), result(1, 2), result(2, 3, provisional), result(3, 4, provisional), result(5, 6));
+  const columns = new ChartColumns(ring);
+  columns.fill(at(30));
+  const tail = (kind: number) => columns.columns[kind]?.slice(-6);
+  expect(tail(SOLID)).toEqual([1, 2, null, null, null, 6]);
+  expect(tail(DASHED)).toEqual([null, 2, 3, 4, null, null]);
+  expect(tail(LOW)).toEqual([0, 1, 2, 3, null, 5]);
+  expect(tail(HIGH)).toEqual([2, 3, 4, 5, null, 7]);
+  expect(columns.times.slice(-2)).toEqual([at(25) / 1_000, at(30) / 1_000]);
+});
+
+test("a metric is drawn from its shortest tumbling window by site alone, else from the nearest thing there is", () => {
+  const windows: WindowView[] = [
+    { ...WINDOW, name: "sliding", sizeMs: 60_000, slideMs: 1_000 },
+    { ...WINDOW, name: "by_line", sizeMs: 1_000, slideMs: 1_000, by: ["site", "line"] },
+    { ...WINDOW, name: "minute", sizeMs: 60_000, slideMs: 60_000 },
+    WINDOW,
+    { ...WINDOW, name: "other", metric: "u", by: [] },
+  ];
+  expect(trendSource({ metrics: [], windows }, "t")?.name).toBe("t_5s");
+  expect(trendSource({ metrics: [], windows: windows.slice(0, 2) }, "t")?.name).toBe("sliding");
+  expect(trendSource({ metrics: [], windows }, "u")?.name).toBe("other");
+  expect(trendSource({ metrics: [], windows }, "v")).toBeNull();
+});
