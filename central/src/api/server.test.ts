@@ -1,0 +1,276 @@
+// Shows the API, the dashboard's stream and its files over real sockets, against a core that says fixed things.
+import { request } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
+import { Metrics, silentLogger, systemClock } from "@millrace/runtime";
+import type { WindowResult } from "@millrace/stream";
+import { SimulatedTime } from "@millrace/testkit";
+import { afterEach, expect, test } from "vitest";
+import type { AgentView } from "../core/agent-view.ts";
+import { folderAssets } from "./assets.ts";
+import type { CentralChange, CentralReader, WindowQuery } from "./central-reader.ts";
+import { FRAME_INTERVAL_MS } from "./event-stream.ts";
+import { OPENAPI } from "./openapi.ts";
+import { ApiServer } from "./server.ts";
+
+class FixedReader implements CentralReader {
+  readonly queries: WindowQuery[] = [];
+  readonly retired: string[] = [];
+  isReady = true;
+  #listeners = new Set<(change: CentralChange) => void>();
+
+  agents(): AgentView[] {
+    return [AGENT];
+  }
+  alarms() {
+    return [];
+  }
+  ledger() {
+    return new Map();
+  }
+  ledgerSum() {
+    return { received: 3, merged: 2, tooLate: 1 };
+  }
+  pipeline() {
+    return { metrics: [], windows: [{ name: "w", metric: "m", sizeMs: 1_000, slideMs: 1_000, by: [] }] };
+  }
+  async windows(query: WindowQuery) {
+    this.queries.push(query);
+    return { windows: [window(1)], cursor: "next" };
+  }
+  async latestWindows() {
+    return [window(1)];
+  }
+  recentWindows() {
+    return [window(1)];
+  }
+  async quarantine() {
+    return [];
+  }
+  async retire(site: string) {
+    this.retired.push(site);
+    return site === "alpha" ? 1 : 0;
+  }
+  health() {
+    return { isAlive: true, isReady: this.isReady, reason: "as set" };
+  }
+  subscribe(listener: (change: CentralChange) => void) {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+  change(change: Partial<CentralChange>): void {
+    for (const listener of this.#listeners) listener({ agents: [], alarms: [], windows: [], ...change });
+  }
+}
+
+const AGENT: AgentView = {
+  agent: "alpha-1",
+  site: "alpha",
+  state: "connected",
+  lastSeenMs: 1,
+  watermarkMs: null,
+  isIdle: false,
+  clockOffsetMs: 0,
+  pending: [],
+  status: {},
+};
+
+function window(revision: number): WindowResult {
+  const completeness = { agentsExpected: 1, agentsReporting: 1, agentsMissing: [], sitesExpected: 1, sitesReporting: 1, sitesMissing: [] };
+  const beside = { uncertain: 0, bad: 0, undeduplicated: 0 };
+  return { window: "w", metric: "m", group: {}, startMs: 0, endMs: 1_000, revision, state: "provisional", values: { count: revision }, beside, completeness, updatedAtMs: 0 };
+}
+
+const ends: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const end of ends.splice(0).reverse()) await end();
+});
+
+async function listen(assets = folderAssets("/nowhere"), clock = systemClock): Promise<{ server: ApiServer; reader: FixedReader; url: string }> {
+  const reader = new FixedReader();
+  const server = await ApiServer.listen({
+    host: "127.0.0.1",
+    port: 0,
+    reader,
+    assets,
+    metrics: new Metrics(),
+    refreshMetrics: () => {},
+    clock,
+    log: silentLogger,
+  });
+  ends.push(() => server.close());
+  return { server, reader, url: `http://127.0.0.1:${server.port}` };
+}
+
+/** Reads frames of an event stream one after another. */
+async function openStream(url: string): Promise<{ next(): Promise<{ event: string; data: Record<string, unknown> }> }> {
+  const abort = new AbortController();
+  ends.push(() => abort.abort());
+  const response = await fetch(`${url}/api/v1/stream`, { signal: abort.signal });
+  expect(response.headers.get("content-type")).toMatch(/^text\/event-stream/);
+  const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
+  let text = "";
+  return {
+    async next() {
+      for (;;) {
+        const end = text.indexOf("\n\n");
+        if (end >= 0) {
+          const lines = text.slice(0, end).split("\n");
+          text = text.slice(end + 2);
+          const event = lines.find((line) => line.startsWith("event: "))?.slice(7);
+          const data = lines.find((line) => line.startsWith("data: "))?.slice(6);
+          if (event !== undefined && data !== undefined) return { event, data: JSON.parse(data) };
+          continue;
+        }
+        const chunk = await reader?.read();
+        if (chunk === undefined || chunk.done) throw new Error("the stream ended");
+        text += chunk.value;
+      }
+    },
+  };
+}
+
+async function codeOf(response: Response): Promise<unknown> {
+  const body: unknown = await response.json();
+  return typeof body === "object" && body !== null && "code" in body ? body.code : undefined;
+}
+
+test("every route is in the description and the other way round", async () => {
+  const { server, url } = await listen();
+  const described = Object.entries(OPENAPI.paths).flatMap(([path, methods]) =>
+    Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
+  );
+  expect([...server.routes].sort()).toEqual(described.sort());
+  expect(await (await fetch(`${url}/api/v1/openapi.json`)).json()).toEqual(JSON.parse(JSON.stringify(OPENAPI)));
+});
+
+test("a windows query is read whole; unknown parameters are labels", async () => {
+  const { url, reader } = await listen();
+  const response = await fetch(`${url}/api/v1/windows?window=w&from=1970-01-01T00:00:01Z&to=5000&limit=7&site=alpha&cursor=c`);
+  expect(await response.json()).toEqual({ windows: [window(1)], cursor: "next" });
+  expect(reader.queries).toEqual([{ window: "w", group: { site: "alpha" }, fromMs: 1_000, toMs: 5_000, limit: 7, cursor: "c" }]);
+  expect(response.headers.get("content-security-policy")).toContain("default-src 'self'");
+});
+
+test("what is wrong with a request is a problem with a code", async () => {
+  const { url } = await listen();
+  for (const [path, status, code] of [
+    ["/api/v1/windows", 400, "bad_request"],
+    ["/api/v1/windows?window=nope", 404, "unknown_window"],
+    ["/api/v1/windows?window=w&limit=0", 400, "bad_request"],
+    ["/api/v1/windows?window=w&from=yesterday", 400, "bad_request"],
+    ["/api/v1/windows?window=w&window=v", 400, "bad_request"],
+    ["/api/v1/nothing", 404, "not_found"],
+    ["/../../etc/passwd", 404, "not_found"],
+  ] as const) {
+    const response = await fetch(url + path);
+    expect([path, response.status, await codeOf(response)]).toEqual([path, status, code]);
+    expect(response.headers.get("content-type")).toMatch(/^application\/problem\+json/);
+  }
+});
+
+test("a site is retired by its own page and by programs, not by another page", async () => {
+  const { url, reader } = await listen();
+  const post = (site: string, headers: Record<string, string> = {}) => fetch(`${url}/api/v1/sites/${site}/retire`, { method: "POST", headers });
+  expect((await post("alpha", { origin: "http://evil.example" })).status).toBe(403);
+  expect(reader.retired).toEqual([]);
+  expect(await (await post("alpha", { origin: url })).json()).toEqual({ site: "alpha", agentsRetired: 1 });
+  expect((await post("nowhere")).status).toBe(404);
+});
+
+test("health, readiness and metrics answer", async () => {
+  const { url, reader } = await listen();
+  expect((await fetch(`${url}/healthz`)).status).toBe(200);
+  reader.isReady = false;
+  expect((await fetch(`${url}/readyz`)).status).toBe(503);
+  expect((await fetch(`${url}/metrics`)).headers.get("content-type")).toMatch(/^text\/plain/);
+});
+
+test("the stream begins with a snapshot and goes on with coalesced deltas, numbered without gaps", async () => {
+  const { url, reader, server } = await listen();
+  const stream = await openStream(url);
+  const snapshot = await stream.next();
+  expect(snapshot.event).toBe("snapshot");
+  expect(snapshot.data).toMatchObject({ seq: 0, agents: [AGENT], windows: [window(1)], ledger: { received: 3, merged: 2, tooLate: 1 } });
+  reader.change({ windows: [window(2)] });
+  reader.change({ windows: [window(3)] });
+  const first = await stream.next();
+  expect(first).toMatchObject({ event: "delta", data: { seq: 1, windows: [window(3)] } });
+  expect(first.data["agents"]).toBeUndefined();
+  reader.change({ agents: [AGENT] });
+  const second = await stream.next();
+  expect(second).toMatchObject({ event: "delta", data: { seq: 2, agents: [AGENT] } });
+  expect(Number(second.data["serverTimeMs"]) - Number(first.data["serverTimeMs"])).toBeGreaterThanOrEqual(200);
+  expect(server.stream.clientCount).toBe(1);
+});
+
+test("a client that does not read is given no deltas, and a fresh snapshot once it reads again", async () => {
+  const time = new SimulatedTime(0);
+  const { reader, server } = await listen(undefined, time.clock());
+  const text = "x".repeat(1_000_000);
+  const response = await new Promise<import("node:http").IncomingMessage>((resolve, reject) => {
+    const sent = request({ port: server.port, host: "127.0.0.1", path: "/api/v1/stream" }, resolve).on("error", reject);
+    sent.end();
+    ends.push(() => sent.destroy());
+  });
+  response.pause();
+  const big = { ...AGENT, status: { text } };
+  let writtenCount = -1;
+  while (server.stream.behindCount === 0) {
+    reader.change({ agents: [big] });
+    await time.run(FRAME_INTERVAL_MS);
+    writtenCount += 1;
+  }
+  let received = "";
+  response.setEncoding("utf8");
+  response.on("data", (chunk: string) => (received += chunk.replaceAll("x", "")));
+  response.resume();
+  const seen = (event: string) => received.split(`event: ${event}`).length - 1;
+  while (seen("delta") < writtenCount || !received.endsWith("\n\n")) await new Promise((resolve) => setImmediate(resolve));
+  while (seen("snapshot") < 2 || seen("delta") <= writtenCount) {
+    reader.change({ agents: [AGENT] });
+    await time.run(FRAME_INTERVAL_MS);
+  }
+  const numbers = [...received.slice(received.lastIndexOf("event: snapshot")).matchAll(/"seq":(\d+)/g)].map((match) => Number(match[1]));
+  expect(numbers).toEqual(numbers.map((_, index) => (numbers[0] ?? 0) + index));
+});
+
+test("the dashboard's files are served, and no others", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "millrace-assets-"));
+  mkdirSync(join(folder, "assets"));
+  writeFileSync(join(folder, "index.html"), "<!doctype html>");
+  writeFileSync(join(folder, "assets", "main-3fA9c0d1.js"), "1");
+  const { url } = await listen(folderAssets(folder));
+  const page = await fetch(`${url}/?from=mail`);
+  expect([await page.text(), page.headers.get("content-type"), page.headers.get("cache-control")]).toEqual([
+    "<!doctype html>",
+    "text/html; charset=utf-8",
+    "no-cache",
+  ]);
+  expect((await fetch(`${url}/assets/main-3fA9c0d1.js`)).headers.get("cache-control")).toMatch(/immutable/);
+  expect((await fetch(`${url}/assets/`)).status).toBe(404);
+});
+
+test("closing does not wait for open streams, and the port is free again", async () => {
+  const { server, url } = await listen();
+  const stream = await openStream(url);
+  await stream.next();
+  await server.close();
+  await expect(stream.next()).rejects.toThrow();
+});
+
+test("a port in use is a plain error", async () => {
+  const { server } = await listen();
+  const again = ApiServer.listen({
+    host: "127.0.0.1",
+    port: server.port,
+    reader: new FixedReader(),
+    assets: folderAssets("/nowhere"),
+    metrics: new Metrics(),
+    refreshMetrics: () => {},
+    clock: systemClock,
+    log: silentLogger,
+  });
+  await expect(again).rejects.toMatchObject({ code: "port_in_use" });
+});

@@ -1,0 +1,159 @@
+// Shows that the MQTT intake lets each agent in under its own name only, and carries messages both ways.
+import { once } from "node:events";
+import { connect as connectTcp } from "node:net";
+import { connectAsync } from "mqtt";
+import type { IClientOptions, MqttClient } from "mqtt";
+import { silentLogger } from "@millrace/runtime";
+import type { AgentConnection, UpTopic } from "@millrace/wire";
+import { afterEach, expect, test } from "vitest";
+import { FRAME_BYTES_MAX, MqttIntake } from "./mqtt-intake.ts";
+
+class Target {
+  readonly opened: AgentConnection[] = [];
+  readonly messages: { agent: string; topic: UpTopic; text: string }[] = [];
+  readonly closed: string[] = [];
+  #waiting: (() => void)[] = [];
+
+  onOpen(connection: AgentConnection): void {
+    this.opened.push(connection);
+    this.#wake();
+  }
+
+  onMessage(connection: AgentConnection, topic: UpTopic, payload: Uint8Array): void {
+    this.messages.push({ agent: connection.agent, topic, text: Buffer.from(payload).toString() });
+    this.#wake();
+  }
+
+  onClose(connection: AgentConnection): void {
+    this.closed.push(connection.agent);
+    this.#wake();
+  }
+
+  async until(condition: () => boolean): Promise<void> {
+    while (!condition()) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+  }
+
+  #wake(): void {
+    for (const resolve of this.#waiting.splice(0)) resolve();
+  }
+}
+
+const ends: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const end of ends.splice(0).reverse()) await end();
+});
+
+async function listen(): Promise<{ intake: MqttIntake; target: Target }> {
+  const target = new Target();
+  const identities = [
+    { id: "alpha-1", password: "one" },
+    { id: "beta-1", password: "two" },
+  ];
+  const intake = await MqttIntake.listen({ host: "127.0.0.1", port: 0, tls: null, identities, target, log: silentLogger });
+  ends.push(() => intake.close());
+  return { intake, target };
+}
+
+async function connect(intake: MqttIntake, options: IClientOptions = {}): Promise<MqttClient> {
+  const client = await connectAsync(`mqtt://127.0.0.1:${intake.port}`, {
+    username: "alpha-1",
+    password: "one",
+    clientId: "same",
+    reconnectPeriod: 0,
+    ...options,
+  });
+  ends.push(() => client.endAsync(true));
+  client.on("error", () => {});
+  return client;
+}
+
+function closing(client: MqttClient): Promise<void> {
+  return new Promise((resolve) => client.once("close", () => resolve()));
+}
+
+test("messages go up and come down under the agent's own name", async () => {
+  const { intake, target } = await listen();
+  const client = await connect(intake);
+  await client.subscribeAsync(["millrace/v1/alpha-1/welcome", "millrace/v1/alpha-1/ack", "millrace/v1/alpha-1/echo"]);
+  client.publish("millrace/v1/alpha-1/hello", "hello");
+  client.publish("millrace/v1/alpha-1/batch", "batch");
+  await target.until(() => target.messages.length === 2);
+  expect(target.messages).toEqual([
+    { agent: "alpha-1", topic: "hello", text: "hello" },
+    { agent: "alpha-1", topic: "batch", text: "batch" },
+  ]);
+  const arrived = new Promise((resolve) => client.once("message", (topic, payload) => resolve([topic, String(payload)])));
+  target.opened[0]?.send("ack", Buffer.from("done"));
+  expect(await arrived).toEqual(["millrace/v1/alpha-1/ack", "done"]);
+  await client.endAsync();
+  await target.until(() => target.closed.length === 1);
+  expect(intake.connectionCount).toBe(0);
+});
+
+test("a wrong password and an unknown agent are refused", async () => {
+  const { intake, target } = await listen();
+  await expect(connect(intake, { password: "two" })).rejects.toThrow(/not authorized/i);
+  await expect(connect(intake, { username: "gamma-1" })).rejects.toThrow(/not authorized/i);
+  expect(target.opened).toEqual([]);
+});
+
+test("an agent that publishes under another's name is cut off", async () => {
+  const { intake, target } = await listen();
+  const client = await connect(intake);
+  const closed = closing(client);
+  client.publish("millrace/v1/beta-1/batch", "forged");
+  await closed;
+  expect(target.messages).toEqual([]);
+});
+
+test("an agent cannot subscribe to another's answers", async () => {
+  const { intake } = await listen();
+  const client = await connect(intake);
+  for (const topic of ["millrace/v1/beta-1/ack", "#", "millrace/v1/+/ack"]) {
+    await expect(client.subscribeAsync(topic), topic).rejects.toThrow();
+  }
+});
+
+test("a second connection with the same client id does not push out the first", async () => {
+  const { intake, target } = await listen();
+  const first = await connect(intake);
+  await connect(intake);
+  await target.until(() => target.opened.length === 2);
+  first.publish("millrace/v1/alpha-1/hello", "still here");
+  await target.until(() => target.messages.length === 1);
+  expect(new Set(target.opened.map((connection) => connection.id)).size).toBe(2);
+});
+
+test("a last will is not published in the agent's name", async () => {
+  const { intake, target } = await listen();
+  const client = await connect(intake, { will: { topic: "millrace/v1/alpha-1/batch", payload: Buffer.from("will"), qos: 0, retain: true } });
+  client.stream.destroy();
+  await target.until(() => target.closed.length === 1);
+  expect(target.messages).toEqual([]);
+});
+
+test("a message larger than allowed ends the connection before it is gathered", async () => {
+  const { intake, target } = await listen();
+  const client = await connect(intake);
+  const closed = closing(client);
+  client.publish("millrace/v1/alpha-1/batch", Buffer.alloc(FRAME_BYTES_MAX + 1));
+  await closed;
+  expect(target.messages).toEqual([]);
+});
+
+test("junk instead of MQTT ends the connection and nothing else", async () => {
+  const { intake, target } = await listen();
+  const socket = connectTcp(intake.port, "127.0.0.1");
+  socket.on("error", () => {});
+  socket.write("GET / HTTP/1.1\r\nhost: x\r\n\r\n");
+  await once(socket, "close");
+  const client = await connect(intake);
+  client.publish("millrace/v1/alpha-1/hello", "hello");
+  await target.until(() => target.messages.length === 1);
+});
+
+test("a port in use is a plain error", async () => {
+  const { intake, target } = await listen();
+  const second = MqttIntake.listen({ host: "127.0.0.1", port: intake.port, tls: null, identities: [], target, log: silentLogger });
+  await expect(second).rejects.toMatchObject({ code: "port_in_use" });
+});
