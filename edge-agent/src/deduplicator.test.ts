@@ -1,0 +1,65 @@
+// A reading delivered twice counts once, whatever the order; what is too old to tell says so.
+import * as fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { Deduplicator } from "./deduplicator.ts";
+
+const HORIZON_MS = 1_000;
+
+/** The plain way: every key of the horizon in a list. */
+class NaiveDeduplicator {
+  readonly #keys = new Map<number, { timeMs: number; value: number }[]>();
+
+  judge(series: number, timeMs: number, value: number): string {
+    const keys = this.#keys.get(series) ?? [];
+    this.#keys.set(series, keys);
+    const maxTimeMs = Math.max(Number.NEGATIVE_INFINITY, ...keys.map((key) => key.timeMs));
+    if (timeMs < maxTimeMs - HORIZON_MS) return "undeduplicated";
+    if (keys.some((key) => key.timeMs === timeMs && key.value === value)) return "duplicate";
+    keys.push({ timeMs, value });
+    return "fresh";
+  }
+}
+
+const reading = fc.record({
+  series: fc.integer({ min: 0, max: 2 }),
+  timeMs: fc.integer({ min: 0, max: 4_000 }),
+  value: fc.constantFrom(-1, 0, 0.5, 7),
+});
+
+describe("Deduplicator", () => {
+  it("judges as a list of all keys would", () => {
+    fc.assert(
+      fc.property(fc.array(reading, { maxLength: 300 }), (readings) => {
+        const deduplicator = new Deduplicator({ horizonMs: HORIZON_MS, keysMax: 1_000_000 });
+        const naive = new NaiveDeduplicator();
+        for (const { series, timeMs, value } of readings) {
+          expect(deduplicator.judge(series, timeMs, value)).toBe(naive.judge(series, timeMs, value));
+        }
+      }),
+    );
+  });
+
+  it("never takes a fresh reading for a duplicate, nor a forgotten one for fresh, at the bound of its keys", () => {
+    fc.assert(
+      fc.property(fc.array(reading, { maxLength: 300 }), (readings) => {
+        const deduplicator = new Deduplicator({ horizonMs: HORIZON_MS, keysMax: 10 });
+        const seen = new Set<string>();
+        for (const { series, timeMs, value } of readings) {
+          const verdict = deduplicator.judge(series, timeMs, value);
+          const key = `${series} ${timeMs} ${value}`;
+          if (verdict === "duplicate") expect(seen).toContain(key);
+          if (verdict === "fresh") expect(seen).not.toContain(key);
+          seen.add(key);
+          expect(deduplicator.keyCount).toBeLessThanOrEqual(10);
+        }
+      }),
+    );
+  });
+
+  it("takes the same time with another value for another reading", () => {
+    const deduplicator = new Deduplicator({ horizonMs: HORIZON_MS, keysMax: 100 });
+    expect(deduplicator.judge(0, 5, 1)).toBe("fresh");
+    expect(deduplicator.judge(0, 5, 2)).toBe("fresh");
+    expect(deduplicator.judge(0, 5, 1)).toBe("duplicate");
+  });
+});
