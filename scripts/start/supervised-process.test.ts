@@ -1,0 +1,71 @@
+// A child that dies is reported and started again; one that is asked to stop ends in order; nobody outlives the parent.
+import { spawn } from "node:child_process";
+import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, test, vi } from "vitest";
+import { SupervisedProcess } from "./supervised-process.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "millrace-start-"));
+
+function program(name: string, text: string): string {
+  const path = join(folder, name);
+  writeFileSync(path, text);
+  return path;
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+const STEADY = `console.log("pid", process.pid); process.on("SIGTERM", () => { console.log("in order"); process.exit(0); }); setInterval(() => {}, 1000);`;
+const read = (path: string): string => {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return "";
+  }
+};
+
+test("killed, it is reported and comes back; stopped, it ends in order", async () => {
+  const logPath = join(folder, "steady.log");
+  const deaths: string[] = [];
+  const child = new SupervisedProcess({
+    name: "steady",
+    args: [program("steady.mjs", STEADY)],
+    logPath,
+    onDied: ({ how, lastLines }) => deaths.push(`${how}: ${lastLines.length}`),
+  });
+  child.start();
+  const pids = (): number[] => [...read(logPath).matchAll(/pid (\d+)/g)].map((match) => Number(match[1]));
+  await vi.waitFor(() => expect(pids()).toHaveLength(1), 10_000);
+  process.kill(pids()[0] ?? 0, "SIGKILL");
+  await vi.waitFor(() => expect(pids()).toHaveLength(2), 10_000);
+  expect(deaths).toEqual(["SIGKILL: 1"]);
+  expect(await child.stop(5_000)).toBe(0);
+  expect(read(logPath)).toContain("in order");
+  expect(child.isRunning).toBe(false);
+}, 20_000);
+
+test("a parent killed outright leaves nobody behind", async () => {
+  const logPath = join(folder, "orphan.log");
+  const steady = program("orphan.mjs", STEADY);
+  const parent = program(
+    "parent.ts",
+    `import { SupervisedProcess } from ${JSON.stringify(join(import.meta.dirname, "supervised-process.ts"))};
+new SupervisedProcess({ name: "c", args: [${JSON.stringify(steady)}], logPath: ${JSON.stringify(logPath)}, onDied: () => {} }).start();
+setInterval(() => {}, 1000);`,
+  );
+  const parentProcess = spawn(process.execPath, [parent], { stdio: "ignore" });
+  await vi.waitFor(() => expect(read(logPath)).toMatch(/pid \d+/), 10_000);
+  const pid = Number(/pid (\d+)/.exec(read(logPath))?.[1]);
+  expect(isAlive(pid)).toBe(true);
+  parentProcess.kill("SIGKILL");
+  await vi.waitFor(() => expect(isAlive(pid)).toBe(false), 10_000);
+  expect(read(logPath)).toContain("in order");
+}, 20_000);
