@@ -48,8 +48,8 @@ export function toExitCode(error: unknown): 1 | 2 {
 /** The reason inside anything thrown, on one line, for the `{reason}` of a message. */
 export function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  const reason = error.cause instanceof Error ? `${error.message}: ${error.cause.message}` : error.message;
-  return reason.replaceAll(/\s*\n\s*/g, " ") || error.name;
+  const messages = error.cause instanceof Error ? [error.message, error.cause.message] : [error.message];
+  return messages.map((message) => message.trim().replaceAll(/\s*\n\s*/g, " ")).join(": ") || error.name;
 }
 
 function fill(template: string, values: Readonly<Record<string, string | number>>): string {

@@ -1,0 +1,54 @@
+// Logger: one line per call, readable or JSON; what repeats is thinned to one line per cause and minute, with its count.
+import { expect, test } from "vitest";
+import type { Clock } from "./clock.ts";
+import { createLogger, type LoggerOptions } from "./logger.ts";
+
+function capture(options: LoggerOptions = {}) {
+  const lines: string[] = [];
+  let nowMs = Date.UTC(2026, 0, 2, 3, 4, 5, 678);
+  const clock: Clock = { nowMs: () => nowMs, monotonicMs: () => nowMs, after: () => ({ cancel() {} }) };
+  const log = createLogger({ clock, write: (line) => lines.push(line), ...options });
+  return { log, lines, pass: (ms: number) => (nowMs += ms) };
+}
+
+test("JSON lines carry time, level, component, message and fields", () => {
+  const { log, lines } = capture({ format: "json" });
+  log.child("agent").child("uplink").warn("central is silent", { silentMs: 3200 });
+  expect(lines).toEqual([
+    '{"level":"warn","time":"2026-01-02T03:04:05.678Z","component":"agent.uplink","silentMs":3200,"msg":"central is silent"}\n',
+  ]);
+});
+
+test("text lines are one line each, with quoted values where needed", () => {
+  const { log, lines } = capture({ format: "text" });
+  log.child("agent").error("cannot write store", { reason: "disk full", path: "/data", tries: 3 });
+  expect(lines).toEqual(['03:04:05.678  error  agent  cannot write store  reason="disk full"  path=/data  tries=3\n']);
+});
+
+test("lines below the level are left out", () => {
+  const { log, lines } = capture({ format: "text", level: "warn" });
+  log.debug("a");
+  log.info("b");
+  log.warn("c");
+  expect(lines).toHaveLength(1);
+});
+
+test("a repeated cause writes one line a minute and says how many it left out", () => {
+  const { log, lines, pass } = capture({ format: "json" });
+  const messages = () => lines.map((line) => /"msg":"([^"]*)"/.exec(line)?.[1]);
+  for (let n = 0; n < 1000; n += 1) log.repeated("oversized", "payload is too big");
+  log.repeated("malformed", "payload is no number");
+  expect(messages()).toEqual(["payload is too big", "payload is no number"]);
+  pass(60_000);
+  log.repeated("oversized", "payload is too big");
+  expect(messages().slice(2)).toEqual(["payload is too big (and 999 more like it)", "payload is too big"]);
+  log.repeated("oversized", "payload is too big");
+  log.flush();
+  expect(messages().slice(4)).toEqual(["payload is too big (and 1 more like it)"]);
+});
+
+test("causes without end do not make lines without end", () => {
+  const { log, lines } = capture({ format: "json" });
+  for (let n = 0; n < 10_000; n += 1) log.repeated(`topic ${n}`, "unknown topic");
+  expect(lines.length).toBe(257);
+});

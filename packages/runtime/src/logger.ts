@@ -1,0 +1,103 @@
+import { isatty } from "node:tty";
+import { pino } from "pino";
+import type { Clock } from "./clock.ts";
+import { systemClock } from "./clock.ts";
+import { formatLogLine } from "./log-line.ts";
+import type { Logger, LogFields, LogLevel } from "./log.ts";
+import { Repetition } from "./repetition.ts";
+
+/**
+ * The log of a process, on pino: JSON lines, or readable ones on a terminal. Writes synchronously and without worker
+ * threads, so that it works in a single binary and the last line before a crash is there.
+ */
+export function createLogger(options: LoggerOptions = {}): Logger {
+  const fd = options.fd ?? 1;
+  const clock = options.clock ?? systemClock;
+  const format = options.format ?? (isatty(fd) ? "text" : "json");
+  const file = options.write === undefined ? pino.destination({ fd, sync: true }) : null;
+  const write = options.write ?? ((line: string) => void file?.write(line));
+  const hasColor = options.write === undefined && process.env["NO_COLOR"] === undefined;
+  const destination =
+    format === "json" ? { write } : { write: (line: string) => write(formatLogLine(line, { hasColor })) };
+  const lines = pino(
+    {
+      base: null,
+      level: options.level ?? "info",
+      timestamp: () => `,"time":"${new Date(clock.nowMs()).toISOString()}"`,
+      formatters: { level: (label) => ({ level: label }) },
+    },
+    destination,
+  );
+  const repetition = new Repetition({ periodMs: REPEAT_PERIOD_MS, causesMax: REPEAT_CAUSES_MAX });
+  return new PinoLogger({ root: lines, lines, repetition, clock, component: "" });
+}
+
+export interface LoggerOptions {
+  /** Default: info. */
+  readonly level?: LogLevel;
+  /** 1: a service's log, the default. 2: a command whose result goes to 1. */
+  readonly fd?: 1 | 2;
+  /** Default: text on a terminal, JSON otherwise. */
+  readonly format?: "text" | "json";
+  readonly clock?: Clock;
+  /** Instead of `fd`: gets whole lines, with their line end. */
+  readonly write?: (line: string) => void;
+}
+
+const REPEAT_PERIOD_MS = 60_000;
+const REPEAT_CAUSES_MAX = 256;
+
+interface PinoLoggerOptions {
+  /** Without a component: pino's child of a child would write the key twice. */
+  readonly root: pino.Logger;
+  readonly lines: pino.Logger;
+  readonly repetition: Repetition;
+  readonly clock: Clock;
+  readonly component: string;
+}
+
+class PinoLogger implements Logger {
+  readonly #options: PinoLoggerOptions;
+
+  constructor(options: PinoLoggerOptions) {
+    this.#options = options;
+  }
+
+  debug(message: string, fields: LogFields = {}): void {
+    this.#options.lines.debug(fields, message);
+  }
+
+  info(message: string, fields: LogFields = {}): void {
+    this.#options.lines.info(fields, message);
+  }
+
+  warn(message: string, fields: LogFields = {}): void {
+    this.#options.lines.warn(fields, message);
+  }
+
+  error(message: string, fields: LogFields = {}): void {
+    this.#options.lines.error(fields, message);
+  }
+
+  repeated(cause: string, message: string, fields: LogFields = {}): void {
+    const nowMs = this.#options.clock.nowMs();
+    this.#writeLeftOut(nowMs, false);
+    // Components share the counts' bound, not the counts.
+    if (this.#options.repetition.mayWrite(`${this.#options.component} ${cause}`, message, nowMs)) this.warn(message, fields);
+  }
+
+  child(component: string): Logger {
+    const name = this.#options.component === "" ? component : `${this.#options.component}.${component}`;
+    return new PinoLogger({ ...this.#options, lines: this.#options.root.child({ component: name }), component: name });
+  }
+
+  flush(): void {
+    this.#writeLeftOut(this.#options.clock.nowMs(), true);
+  }
+
+  #writeLeftOut(nowMs: number, isAll: boolean): void {
+    for (const { cause, message, leftOutCount } of this.#options.repetition.takeDue(nowMs, isAll)) {
+      this.warn(`${message} (and ${leftOutCount} more like it)`, { cause: cause.trim(), leftOutCount });
+    }
+  }
+}
