@@ -44,7 +44,8 @@ const RATE_WINDOW_MS = 1_000;
  * lib/handlers/publish.js), so that is where the handler is awaited. A QoS 0 message is not held up. QoS 2 is taken at
  * its PUBLISH; one that a client repeats before its PUBREL is handed over again.
  *
- * Offline queues of persistent sessions live in memory, so only subscriptions to command topics get QoS 1 there.
+ * Offline queues of persistent sessions live in memory, unbounded, so those may hold QoS 1 subscriptions to command topics
+ * only; others are refused (SUBACK 0x80).
  */
 export class BrokerInput implements Input {
   readonly name: string;
@@ -58,6 +59,7 @@ export class BrokerInput implements Input {
     refused_rate: 0,
     refused_login: 0,
     refused_retained: 0,
+    refused_subscriptions: 0,
     command_topic_publishes: 0,
   };
   readonly #acks = new WeakMap<Client, OrderedRelease>();
@@ -160,8 +162,13 @@ export class BrokerInput implements Input {
       },
       authorizePublish: (client, packet, done) => this.#onPublish(client, packet, done),
       authorizeSubscribe: (client, subscription, done) => {
-        const isCommand = this.#isCommandTopic(subscription.topic);
-        done(null, client.clean || isCommand ? subscription : { ...subscription, qos: 0 });
+        if (client.clean || subscription.qos === 0 || this.#isCommandTopic(subscription.topic)) return done(null, subscription);
+        this.#counts.refused_subscriptions++;
+        this.#options.log.repeated("persistent_subscription", "a subscription was refused: a client with a persistent session may subscribe with QoS 1 to command topics only; use a clean session or QoS 0", {
+          client: client.id,
+          topic: subscription.topic,
+        });
+        done(null, null);
       },
     };
   }

@@ -162,7 +162,7 @@ export class MqttInput implements Input {
     client.on("connect", () => {
       this.#counts.connects++;
       this.#backoff.reset();
-      this.#reason = null;
+      this.#reason = "subscribing";
       this.#subscribeAll(connection, [...this.#filters]);
     });
     client.on("error", (error) => this.#onLost(connection, error.message));
@@ -219,11 +219,17 @@ export class MqttInput implements Input {
   }
 
   #subscribeAll(connection: Connection, filters: readonly string[]): void {
-    if (filters.length === 0) return;
+    if (filters.length === 0) {
+      this.#reason = null;
+      return;
+    }
     connection.client.subscribe([...filters], { qos: 1 }, (error, granted) => {
       if (this.#connection !== connection) return;
       const refused = (granted ?? []).filter((grant) => grant.qos >= 128).map((grant) => grant.topic);
-      if (error === null && refused.length === 0) return;
+      if (error === null && refused.length === 0) {
+        this.#reason = null;
+        return;
+      }
       const why = refused.length > 0 ? `the broker refuses ${refused.join(", ")}` : String(error?.message);
       this.#options.log.repeated("subscribe", `cannot subscribe: ${why}`, { input: this.name });
       this.#onLost(connection, `cannot subscribe: ${why}`);

@@ -1,0 +1,175 @@
+// The embedded broker: PUBACK means durable, limits hold, and commands reach the machines. Real sockets, real clients.
+import { connect as connectSocket } from "node:net";
+import { MemoryLogger, systemClock } from "@millrace/runtime";
+import { connectAsync, type IClientOptions, type MqttClient } from "mqtt";
+import { afterEach, expect, test, vi } from "vitest";
+import { BrokerInput, type BrokerInputOptions } from "./broker-input.ts";
+import type { Arrival, InputHandler } from "./input.ts";
+
+const cleanups: (() => Promise<unknown>)[] = [];
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+});
+
+async function brokerWith(handler: InputHandler, options: Partial<BrokerInputOptions> = {}): Promise<BrokerInput> {
+  const input = new BrokerInput({
+    name: "sensors",
+    host: "127.0.0.1",
+    port: 0,
+    users: [],
+    clientsMax: 10,
+    payloadBytesMax: 1000,
+    clock: systemClock,
+    log: new MemoryLogger(),
+    ...options,
+  });
+  await input.start(handler);
+  cleanups.push(() => input.stop());
+  return input;
+}
+
+async function sensor(input: BrokerInput, options: Partial<IClientOptions> = {}): Promise<MqttClient> {
+  const client = await connectAsync({ protocol: "mqtt", host: "127.0.0.1", port: input.port, reconnectPeriod: 0, ...options });
+  client.on("error", () => {});
+  cleanups.push(() => client.endAsync(true));
+  return client;
+}
+
+/** A handler whose messages stay undecided until the test says so. */
+function holdingHandler(): { handler: InputHandler; held: { arrival: Arrival; resolve(): void; reject(error: Error): void }[] } {
+  const held: { arrival: Arrival; resolve(): void; reject(error: Error): void }[] = [];
+  return { held, handler: (arrival) => new Promise((resolve, reject) => held.push({ arrival, resolve, reject })) };
+}
+
+const text = (arrival: Arrival | undefined): string => Buffer.from(arrival?.payload ?? []).toString();
+
+test("a QoS 1 message is acknowledged when it is durable, many in one commit, in order of arrival", async () => {
+  const { handler, held } = holdingHandler();
+  const client = await sensor(await brokerWith(handler));
+  const acknowledged: number[] = [];
+  for (const number of [0, 1, 2, 3, 4]) client.publish("t", String(number), { qos: 1 }, () => acknowledged.push(number));
+  await vi.waitFor(() => expect(held).toHaveLength(5));
+  expect(acknowledged).toEqual([]);
+  expect(held.map(({ arrival }) => text(arrival))).toEqual(["0", "1", "2", "3", "4"]);
+  for (const { resolve } of [...held].reverse()) resolve();
+  await vi.waitFor(() => expect(acknowledged).toEqual([0, 1, 2, 3, 4]));
+});
+
+test("a message that could not be made durable is not acknowledged: its client is cut off", async () => {
+  const { handler, held } = holdingHandler();
+  const input = await brokerWith(handler);
+  const client = await sensor(input);
+  let isAcknowledged = false;
+  client.publish("t", "1", { qos: 1 }, (error) => (isAcknowledged ||= error == null));
+  const closed = new Promise<void>((resolve) => client.once("close", () => resolve()));
+  await vi.waitFor(() => expect(held).toHaveLength(1));
+  held[0]!.reject(new Error("disk full"));
+  await closed;
+  expect(isAcknowledged).toBe(false);
+  expect(input.status().counts).toMatchObject({ commit_failures: 1 });
+  const other = await sensor(input);
+  const published = other.publishAsync("t", "2", { qos: 1 });
+  await vi.waitFor(() => expect(held).toHaveLength(2));
+  held[1]!.resolve();
+  await published;
+});
+
+test("QoS 0 is not held up; QoS 2 is taken once", async () => {
+  const arrivals: Arrival[] = [];
+  const client = await sensor(await brokerWith((arrival) => { arrivals.push(arrival); return arrival.qos === 0 ? new Promise(() => {}) : undefined; }));
+  for (let number = 0; number < 100; number++) client.publish("t", "0", { qos: 0 });
+  await client.publishAsync("t", "2", { qos: 2 });
+  expect(arrivals.filter(({ qos }) => qos === 0)).toHaveLength(100);
+  expect(arrivals.filter(({ qos }) => qos === 2).map(text)).toEqual(["2"]);
+});
+
+test("a publish with the retain flag is fresh; a will arrives like any message", async () => {
+  const arrivals: Arrival[] = [];
+  const input = await brokerWith((arrival) => { arrivals.push(arrival); });
+  const client = await sensor(input, { will: { topic: "t/will", payload: Buffer.from("gone"), qos: 1, retain: false } });
+  await client.publishAsync("t", "1", { qos: 1, retain: true });
+  expect(arrivals).toMatchObject([{ topic: "t", isRetained: false, qos: 1, client: client.options.clientId }]);
+  client.stream.destroy();
+  await vi.waitFor(() => expect(arrivals.map(({ topic }) => topic)).toEqual(["t", "t/will"]));
+});
+
+test("an oversized payload is handed over as such and acknowledged; a huge packet closes its connection", async () => {
+  const arrivals: Arrival[] = [];
+  const input = await brokerWith((arrival) => { arrivals.push(arrival); }, { packetBytesMax: 100_000 });
+  const client = await sensor(input);
+  await client.publishAsync("t", "x".repeat(2000), { qos: 1 });
+  expect(arrivals).toMatchObject([{ isOversized: true }]);
+  const closed = new Promise<void>((resolve) => client.once("close", () => resolve()));
+  client.publish("t", "x".repeat(200_000), { qos: 1 }, () => {});
+  await closed;
+  expect(arrivals).toHaveLength(1);
+  await (await sensor(input)).publishAsync("t", "1", { qos: 1 });
+  expect(arrivals).toHaveLength(2);
+});
+
+test("commands reach their subscribers, unretained; a sensor's publish there is counted", async () => {
+  const input = await brokerWith(() => {}, { commandFilters: ["f/+/command"] });
+  const machine = await sensor(input, { clean: false, clientId: "machine" });
+  await expect(machine.subscribeAsync({ "f/m0/temperature": { qos: 1 } })).rejects.toThrow();
+  await machine.subscribeAsync({ "f/m0/command": { qos: 1 }, "f/#": { qos: 0 } });
+  const received = new Promise<{ payload: string; qos: number; retain: boolean }>((resolve) =>
+    machine.once("message", (_, payload, packet) => resolve({ payload: payload.toString(), qos: packet.qos, retain: packet.retain })),
+  );
+  await input.publish("f/m0/command", "STOP", { qos: 1 });
+  expect(await received).toMatchObject({ payload: "STOP", retain: false });
+  await machine.publishAsync("f/m0/command", "STOP", { qos: 1 });
+  expect(input.status().counts).toMatchObject({ command_topic_publishes: 1 });
+});
+
+test("who is not a user does not get in", async () => {
+  const input = await brokerWith(() => {}, { users: [{ user: "line1", password: "secret" }] });
+  await expect(sensor(input, { username: "line1", password: "wrong" })).rejects.toThrow(/bad username or password/i);
+  await expect(sensor(input)).rejects.toThrow();
+  await sensor(input, { username: "line1", password: "secret" });
+  expect(input.status().counts).toMatchObject({ clients: 1 });
+});
+
+test("connections beyond clientsMax, and beyond the rate of one address, are closed and counted", async () => {
+  const input = await brokerWith(() => {}, { clientsMax: 3, connectsPerSecondMax: 5 });
+  const attempt = async (): Promise<void> => {
+    const socket = connectSocket(input.port, "127.0.0.1");
+    cleanups.push(async () => socket.destroy());
+    socket.on("error", () => {});
+    await new Promise((resolve) => socket.once("connect", resolve));
+  };
+  for (let number = 0; number < 5; number++) await attempt();
+  await vi.waitFor(() => expect(input.status().counts["refused_clients"]).toBe(2));
+  const slow = await brokerWith(() => {}, { connectsPerSecondMax: 2, clock: { ...systemClock, monotonicMs: () => 5000 } });
+  for (let number = 0; number < 4; number++) {
+    const socket = connectSocket(slow.port, "127.0.0.1");
+    socket.on("error", () => {});
+    cleanups.push(async () => socket.destroy());
+  }
+  await vi.waitFor(() => expect(slow.status().counts["refused_rate"]).toBe(2));
+});
+
+test("junk on the socket, and topics too deep, cost their own connection only", async () => {
+  const input = await brokerWith(() => {});
+  const socket = connectSocket(input.port, "127.0.0.1");
+  socket.on("error", () => {});
+  const closed = new Promise((resolve) => socket.once("close", resolve));
+  socket.write(Buffer.from([0x00, 0xff, 0xff, 0xff, 0xff, 0x01, 0x02]));
+  await closed;
+  const client = await sensor(input);
+  const cut = new Promise<void>((resolve) => client.once("close", () => resolve()));
+  client.publish("a/".repeat(50), "1", { qos: 1 }, () => {});
+  await cut;
+  await (await sensor(input)).publishAsync("t", "1", { qos: 1 });
+});
+
+test("a taken port is said at the start; stop closes every client and lets the port go", async () => {
+  const input = await brokerWith(() => {});
+  const client = await sensor(input);
+  const closed = new Promise<void>((resolve) => client.once("close", () => resolve()));
+  const { port } = input;
+  await expect(brokerWith(() => {}, { port })).rejects.toThrow(/EADDRINUSE/);
+  await input.stop();
+  await closed;
+  await expect(input.publish("t", "1", { qos: 1 })).rejects.toThrow(/not running/);
+  await brokerWith(() => {}, { port });
+});

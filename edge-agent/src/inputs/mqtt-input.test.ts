@@ -1,0 +1,212 @@
+// Reading from a real Mosquitto: many unacknowledged messages in one commit, and none lost when the process dies before it.
+// This pins how mqtt.js behaves; it must fail when an upgrade changes that.
+import { type ChildProcess, spawn } from "node:child_process";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { connect as connectSocket, createServer, type AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { MemoryLogger, systemClock } from "@millrace/runtime";
+import { connectAsync, type MqttClient } from "mqtt";
+import { afterEach, describe, expect, test, vi } from "vitest";
+import type { Arrival, InputHandler } from "./input.ts";
+import { MqttInput, type MqttInputOptions } from "./mqtt-input.ts";
+
+const MOSQUITTO = ["/usr/sbin/mosquitto", "/usr/local/sbin/mosquitto", "/opt/homebrew/sbin/mosquitto"].find((path) => existsSync(path));
+const cleanups: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+});
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const address: AddressInfo | string | null = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  return typeof address === "object" && address !== null ? address.port : 0;
+}
+
+async function mosquitto(port: number): Promise<ChildProcess> {
+  const folder = mkdtempSync(join(tmpdir(), "millrace-mosquitto-"));
+  writeFileSync(join(folder, "conf"), `listener ${port} 127.0.0.1\nallow_anonymous true\npersistence false\n`);
+  const broker = spawn(MOSQUITTO!, ["-c", join(folder, "conf")], { stdio: "ignore" });
+  cleanups.push(async () => {
+    await killed(broker);
+    rmSync(folder, { recursive: true });
+  });
+  await vi.waitFor(
+    () =>
+      new Promise<void>((resolve, reject) => {
+        const socket = connectSocket(port, "127.0.0.1", () => resolve(void socket.destroy()));
+        socket.once("error", reject);
+      }),
+    { timeout: 5000 },
+  );
+  return broker;
+}
+
+async function killed(broker: ChildProcess): Promise<void> {
+  if (broker.exitCode !== null || broker.signalCode !== null) return;
+  const exited = new Promise((resolve) => broker.once("exit", resolve));
+  broker.kill("SIGKILL");
+  await exited;
+}
+
+async function sensor(port: number): Promise<MqttClient> {
+  const client = await connectAsync({ protocol: "mqtt", host: "127.0.0.1", port, reconnectPeriod: 0 });
+  client.on("error", () => {});
+  cleanups.push(() => client.endAsync(true));
+  return client;
+}
+
+async function inputAt(port: number, handler: InputHandler, options: Partial<MqttInputOptions> = {}): Promise<MqttInput> {
+  const input = new MqttInput({
+    name: "site",
+    url: `mqtt://127.0.0.1:${port}`,
+    clientId: "millrace-agent",
+    username: null,
+    password: null,
+    filters: ["f/#"],
+    payloadBytesMax: 1000,
+    clock: systemClock,
+    random: { next: () => 0.5, hex: (count) => "0".repeat(2 * count) },
+    log: new MemoryLogger(),
+    ...options,
+  });
+  await input.start(handler);
+  cleanups.push(() => input.stop());
+  await vi.waitFor(() => expect(input.status().isConnected).toBe(true), { timeout: 5000 });
+  return input;
+}
+
+function holdingHandler(): { handler: InputHandler; held: { arrival: Arrival; resolve(): void; reject(error: Error): void }[] } {
+  const held: { arrival: Arrival; resolve(): void; reject(error: Error): void }[] = [];
+  return { held, handler: (arrival) => new Promise((resolve, reject) => held.push({ arrival, resolve, reject })) };
+}
+
+const text = (arrival: Arrival): string => Buffer.from(arrival.payload).toString();
+const numbers = (count: number): string[] => Array.from({ length: count }, (_, number) => String(number));
+
+describe.skipIf(MOSQUITTO === undefined)("with Mosquitto (skipped where it is not installed)", () => {
+  test.each([4 as const, 5 as const])("MQTT %s: twenty messages wait in one commit, and are then acknowledged in order", async (protocolVersion) => {
+    const port = await freePort();
+    await mosquitto(port);
+    const { handler, held } = holdingHandler();
+    const input = await inputAt(port, handler, { protocolVersion });
+    const client = await sensor(port);
+    for (const number of numbers(50)) client.publish("f/t", number, { qos: 1 });
+    // 3.1.1: Mosquitto's own window of 20; 5: what the input has room for.
+    const window = protocolVersion === 4 ? 20 : 50;
+    await vi.waitFor(() => expect(held).toHaveLength(window));
+    expect(input.status().counts).toMatchObject({ unacknowledged: window, acknowledged: 0 });
+    for (const { resolve } of held) resolve();
+    await vi.waitFor(() => {
+      for (const { resolve } of held) resolve();
+      expect(input.status().counts["acknowledged"]).toBe(50);
+    });
+    expect(held.map(({ arrival }) => text(arrival))).toEqual(numbers(50));
+    expect(held[0]!.arrival).toMatchObject({ qos: 1, isRetained: false, client: "site" });
+  });
+
+  test.each([4 as const, 5 as const])("MQTT %s: what was not durable when the process died comes again, the rest does not", async (protocolVersion) => {
+    const port = await freePort();
+    await mosquitto(port);
+    const first = holdingHandler();
+    const dying = await inputAt(port, first.handler, { protocolVersion });
+    const client = await sensor(port);
+    for (const number of numbers(10)) await client.publishAsync("f/t", number, { qos: 1 });
+    await vi.waitFor(() => expect(first.held).toHaveLength(10));
+    for (const { resolve } of first.held.slice(0, 4)) resolve();
+    await vi.waitFor(() => expect(dying.status().counts["acknowledged"]).toBe(4));
+    await dying.stop();
+    for (const number of ["10", "11"]) await client.publishAsync("f/t", number, { qos: 1 });
+    const arrivals: string[] = [];
+    await inputAt(port, (arrival) => void arrivals.push(text(arrival)), { protocolVersion });
+    await vi.waitFor(() => expect(arrivals).toEqual(numbers(12).slice(4)));
+  });
+
+  test("a commit that fails drops the connection; the messages come again and can then be acknowledged", async () => {
+    const port = await freePort();
+    await mosquitto(port);
+    const { handler, held } = holdingHandler();
+    const input = await inputAt(port, handler);
+    const client = await sensor(port);
+    for (const number of numbers(3)) await client.publishAsync("f/t", number, { qos: 1 });
+    await vi.waitFor(() => expect(held).toHaveLength(3));
+    held[1]!.reject(new Error("disk full"));
+    held[2]!.resolve();
+    await vi.waitFor(() => expect(held).toHaveLength(6), { timeout: 5000 });
+    expect(held.slice(3).map(({ arrival }) => text(arrival))).toEqual(numbers(3));
+    for (const { resolve } of held.slice(3)) resolve();
+    await vi.waitFor(() => expect(input.status().counts).toMatchObject({ acknowledged: 3, commit_failures: 1, unacknowledged: 0 }));
+  });
+
+  test("no more than unacknowledgedMax are taken at once", async () => {
+    const port = await freePort();
+    await mosquitto(port);
+    const { handler, held } = holdingHandler();
+    const input = await inputAt(port, handler, { unacknowledgedMax: 5 });
+    const client = await sensor(port);
+    for (const number of numbers(20)) await client.publishAsync("f/t", number, { qos: 1 });
+    await vi.waitFor(() => expect(input.status().counts).toMatchObject({ unacknowledged: 5, full: 1 }));
+    expect(held).toHaveLength(5);
+    await vi.waitFor(() => {
+      for (const { resolve } of held) resolve();
+      expect(held.map(({ arrival }) => text(arrival))).toEqual(numbers(20));
+    });
+  });
+
+  test("stored messages are marked retained; QoS 0 comes as such; oversized ones are marked", async () => {
+    const port = await freePort();
+    await mosquitto(port);
+    const client = await sensor(port);
+    await client.publishAsync("f/old", "1", { qos: 1, retain: true });
+    const arrivals: Arrival[] = [];
+    await inputAt(port, (arrival) => void arrivals.push(arrival));
+    await vi.waitFor(() => expect(arrivals).toMatchObject([{ topic: "f/old", isRetained: true }]));
+    await client.publishAsync("f/now", "2", { qos: 1, retain: true });
+    await client.publishAsync("f/zero", "3", { qos: 0 });
+    await client.publishAsync("f/two", "x".repeat(2000), { qos: 2 });
+    await vi.waitFor(() =>
+      expect(arrivals.slice(1)).toMatchObject([
+        { topic: "f/now", isRetained: false, qos: 1, isOversized: false },
+        { topic: "f/zero", qos: 0 },
+        { topic: "f/two", qos: 1, isOversized: true },
+      ]),
+    );
+  });
+
+  test("commands go out acknowledged; without a connection they fail at once", async () => {
+    const port = await freePort();
+    await mosquitto(port);
+    const input = await inputAt(port, () => {});
+    const machine = await sensor(port);
+    await machine.subscribeAsync("m/command", { qos: 1 });
+    const received = new Promise<string>((resolve) => machine.once("message", (_, payload) => resolve(payload.toString())));
+    await input.publish("m/command", "STOP", { qos: 1 });
+    expect(await received).toBe("STOP");
+    await input.stop();
+    await expect(input.publish("m/command", "STOP", { qos: 1 })).rejects.toThrow(/not connected/);
+  });
+
+  test("filters added later hold, also after the broker was restarted without its memory", async () => {
+    const port = await freePort();
+    const broker = await mosquitto(port);
+    const topics: string[] = [];
+    const input = await inputAt(port, ({ topic }) => void topics.push(topic));
+    input.subscribe("late/#");
+    await killed(broker);
+    await vi.waitFor(() => expect(input.status().isConnected).toBe(false));
+    await mosquitto(port);
+    await vi.waitFor(() => expect(input.status().isConnected).toBe(true), { timeout: 10_000 });
+    const client = await sensor(port);
+    await vi.waitFor(async () => {
+      await client.publishAsync("late/t", "1", { qos: 1 });
+      await client.publishAsync("f/t", "1", { qos: 1 });
+      expect(new Set(topics)).toEqual(new Set(["late/t", "f/t"]));
+    });
+  }, 15_000);
+});
+
+test("an address that cannot be one is refused at the start", async () => {
+  await expect(inputAt(1, () => {}, { url: "http://somewhere" })).rejects.toThrow(/mqtt:\/\//);
+});

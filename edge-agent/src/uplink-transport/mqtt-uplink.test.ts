@@ -1,0 +1,189 @@
+// The uplink over a real broker: open only once it can hear, closed exactly once, and never a queue of its own.
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createServer as createTlsServer } from "node:tls";
+import { systemClock } from "@millrace/runtime";
+import type { DownTopic } from "@millrace/wire";
+import { Aedes, type AedesOptions, type AedesPublishPacket } from "aedes";
+import { afterEach, expect, test, vi } from "vitest";
+import { MqttUplink, type MqttUplinkOptions } from "./mqtt-uplink.ts";
+
+const cleanups: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+});
+
+interface Central {
+  readonly port: number;
+  readonly broker: Aedes;
+  readonly packets: AedesPublishPacket[];
+  readonly sockets: Set<Socket>;
+}
+
+async function central(options: AedesOptions = {}, tls?: { key: string; cert: string }): Promise<Central> {
+  const broker = await Aedes.createBroker(options);
+  const packets: AedesPublishPacket[] = [];
+  const sockets = new Set<Socket>();
+  broker.on("publish", (packet, client) => void (client !== null && packets.push(packet)));
+  const take = (socket: Socket): void => {
+    sockets.add(socket);
+    broker.handle(socket);
+  };
+  const server: Server = tls === undefined ? createServer(take) : createTlsServer(tls, take);
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  cleanups.push(async () => {
+    await new Promise<void>((resolve) => broker.close(() => resolve()));
+    for (const socket of sockets) socket.destroy();
+    await new Promise((resolve) => server.close(resolve));
+  });
+  return { port: portOf(server), broker, packets, sockets };
+}
+
+function portOf(server: Server): number {
+  const address: AddressInfo | string | null = server.address();
+  return typeof address === "object" && address !== null ? address.port : 0;
+}
+
+interface Heard {
+  openedCount: number;
+  readonly messages: [DownTopic, string][];
+  readonly closed: string[];
+}
+
+function uplinkTo(port: number, options: Partial<MqttUplinkOptions> = {}): { uplink: MqttUplink; heard: Heard; connect(): void } {
+  const uplink = new MqttUplink({
+    url: `mqtt://127.0.0.1:${port}`,
+    agent: "alpha-1",
+    instance: "i1",
+    username: "alpha-1",
+    password: "secret",
+    ca: null,
+    clock: systemClock,
+    ...options,
+  });
+  const heard: Heard = { openedCount: 0, messages: [], closed: [] };
+  cleanups.push(() => uplink.close());
+  const connect = (): void =>
+    uplink.connect({
+      opened: () => heard.openedCount++,
+      message: (topic, payload) => heard.messages.push([topic, Buffer.from(payload).toString()]),
+      closed: (reason) => heard.closed.push(reason),
+    });
+  return { uplink, heard, connect };
+}
+
+test("opens once its subscriptions stand, carries both ways, and says goodbye once", async () => {
+  const { port, broker, packets } = await central();
+  const ready = new Promise<{ id: string }>((resolve) => broker.once("clientReady", resolve));
+  const { uplink, heard, connect } = uplinkTo(port);
+  expect(uplink.send("hello", Buffer.from("early"))).toBe(false);
+  connect();
+  expect((await ready).id).toBe("alpha-1:i1");
+  await vi.waitFor(() => expect(heard.openedCount).toBe(1));
+  const bytes = new Uint8Array([0, 1, 2, 3, 4]);
+  expect(uplink.send("batch", bytes.subarray(1, 4))).toBe(true);
+  await vi.waitFor(() => expect(packets).toMatchObject([{ topic: "millrace/v1/alpha-1/batch", qos: 0, retain: false }]));
+  expect([...Buffer.from(packets[0]!.payload)]).toEqual([1, 2, 3]);
+  for (const topic of ["millrace/v1/alpha-1/ack", "millrace/v1/other/ack", "millrace/v1/alpha-1/echo"]) {
+    broker.publish({ cmd: "publish", topic, payload: Buffer.from(topic), qos: 0, retain: false, dup: false }, () => {});
+  }
+  await vi.waitFor(() => expect(heard.messages.map(([topic]) => topic)).toEqual(["ack", "echo"]));
+  const gone = new Promise((resolve) => broker.once("clientDisconnect", resolve));
+  uplink.close();
+  uplink.close();
+  expect(heard.closed).toEqual(["closed by the agent"]);
+  expect(uplink.send("batch", bytes)).toBe(false);
+  await gone;
+  expect(heard.closed).toHaveLength(1);
+});
+
+test("a link that breaks is closed once, and the next connect works", async () => {
+  const { port, sockets } = await central();
+  const { heard, connect } = uplinkTo(port);
+  connect();
+  await vi.waitFor(() => expect(heard.openedCount).toBe(1));
+  expect(() => connect()).toThrow(/it is connected/);
+  for (const socket of sockets) socket.resetAndDestroy();
+  await vi.waitFor(() => expect(heard.closed).toHaveLength(1));
+  connect();
+  await vi.waitFor(() => expect(heard.openedCount).toBe(2));
+  expect(heard.closed).toHaveLength(1);
+});
+
+test("nobody there, a wrong password, refused subscriptions: closed once, with the reason", async () => {
+  const nobody = createServer();
+  await new Promise<void>((resolve) => nobody.listen(0, "127.0.0.1", resolve));
+  const port = portOf(nobody);
+  await new Promise((resolve) => nobody.close(resolve));
+  const absent = uplinkTo(port);
+  absent.connect();
+  await vi.waitFor(() => expect(absent.heard.closed).toEqual([expect.stringMatching(/ECONNREFUSED/)]));
+
+  const strict = await central({ authenticate: (_client, _user, password, done) => done(null, password?.toString() === "right") });
+  const stranger = uplinkTo(strict.port);
+  stranger.connect();
+  await vi.waitFor(() => expect(stranger.heard.closed).toEqual([expect.stringMatching(/refused|authorized/i)]));
+
+  const deaf = await central({ authorizeSubscribe: (_client, _subscription, done) => done(null, null) });
+  const refused = uplinkTo(deaf.port);
+  refused.connect();
+  await vi.waitFor(() => expect(refused.heard.closed).toHaveLength(1));
+  expect([absent, stranger, refused].map(({ heard }) => heard.openedCount)).toEqual([0, 0, 0]);
+});
+
+test("a server that takes the connection and says nothing is given up after the timeout", async () => {
+  const mute = createServer();
+  await new Promise<void>((resolve) => mute.listen(0, "127.0.0.1", resolve));
+  cleanups.push(() => mute.close());
+  let expire = (): void => {};
+  const clock = { ...systemClock, after: (_ms: number, callback: () => void) => ((expire = callback), { cancel() {} }) };
+  const { heard, connect } = uplinkTo(portOf(mute), { clock });
+  const connected = new Promise<Socket>((resolve) => mute.once("connection", resolve));
+  connect();
+  const socket = await connected;
+  expire();
+  expect(heard.closed).toEqual([expect.stringMatching(/within 5000 ms/)]);
+  await new Promise<void>((resolve) => socket.resume().once("close", () => resolve()));
+});
+
+test("a peer that does not read makes send refuse at the bound, without growing", async () => {
+  const { port, sockets } = await central();
+  const { uplink, heard, connect } = uplinkTo(port, { bufferedBytesMax: 1_000_000 });
+  connect();
+  await vi.waitFor(() => expect(heard.openedCount).toBe(1));
+  for (const socket of sockets) {
+    socket.removeAllListeners("readable");
+    socket.pause();
+  }
+  const batch = new Uint8Array(500_000);
+  let sentCount = 0;
+  while (uplink.send("batch", batch) && sentCount < 1000) {
+    sentCount++;
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  expect(sentCount).toBeLessThan(1000);
+  expect(uplink.bufferedBytes).toBeLessThan(1_600_000);
+});
+
+test("TLS: central's authority is asked for, and another one refused", async ({ skip }) => {
+  const folder = mkdtempSync(join(tmpdir(), "millrace-tls-"));
+  cleanups.push(() => rmSync(folder, { recursive: true }));
+  try {
+    const subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"];
+    const files = ["-keyout", join(folder, "key"), "-out", join(folder, "cert")];
+    execFileSync("openssl", ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", ...subject, ...files], { stdio: "ignore" });
+  } catch {
+    skip("openssl is not installed");
+  }
+  const cert = readFileSync(join(folder, "cert"), "utf8");
+  const { port } = await central({}, { key: readFileSync(join(folder, "key"), "utf8"), cert });
+  const trusting = uplinkTo(port, { url: `mqtts://localhost:${port}`, ca: cert });
+  trusting.connect();
+  await vi.waitFor(() => expect(trusting.heard.openedCount).toBe(1));
+  const wary = uplinkTo(port, { url: `mqtts://localhost:${port}`, instance: "i2" });
+  wary.connect();
+  await vi.waitFor(() => expect(wary.heard.closed).toEqual([expect.stringMatching(/self.signed/i)]));
+});
