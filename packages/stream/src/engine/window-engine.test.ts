@@ -1,0 +1,231 @@
+// When a window is shown, complete, revised and final: one case of the contract each.
+import { expect, test } from "vitest";
+import type { Frontier } from "../frontier.ts";
+import { Membership } from "../membership.ts";
+import { paneLayout } from "../pane-layout.ts";
+import { PaneTable } from "../pane-table.ts";
+import type { Labels } from "../series.ts";
+import type { WindowResult } from "../window-result.ts";
+import type { MetricSpec, WindowSpec } from "../window-spec.ts";
+import { windowKeyRange } from "../window-key-range.ts";
+import { parseStateKey } from "./state-key.ts";
+import { StoredEngine } from "./stored-engine.test-support.ts";
+import { decodeWindow } from "./window-codec.ts";
+import type { WindowEngineOptions } from "./window-engine.ts";
+
+const metric: MetricSpec = { name: "t", unit: "°C", accumulate: ["mean"], isLive: true };
+const minute: WindowSpec = { name: "minute", metric: "t", sizeMs: 60_000, slideMs: 60_000, by: ["site"], latenessMs: 600_000 };
+const global: WindowSpec = { ...minute, name: "global", by: [] };
+
+interface Site {
+  readonly engine: StoredEngine;
+  readonly membership: Membership;
+  /** Hands one reading of an agent's only series to the engine. */
+  read(labels: Labels, timeMs: number, value: number, nowMs: number): void;
+  pass(agent: string, watermarkMs: number, pending?: Frontier["pending"]): void;
+}
+
+function plant(windows: readonly WindowSpec[], options: Partial<WindowEngineOptions> = {}): Site {
+  const engine = new StoredEngine({ windows, metrics: [metric], ...options });
+  const membership = new Membership();
+  membership.join("a", "alpha", -1e9);
+  membership.join("b", "beta", -1e9);
+  engine.setMembership(membership);
+  let number = 0;
+  return {
+    engine,
+    membership,
+    read(labels, timeMs, value, nowMs) {
+      const table = new PaneTable("t", paneLayout(60_000, metric.accumulate), { rowsMax: 10 });
+      table.add(0, timeMs, value);
+      engine.apply(table.take(() => labels), nowMs);
+    },
+    pass(agent, watermarkMs, pending = []) {
+      engine.setFrontier(agent, { epoch: 1, number: ++number, watermarkMs, isIdle: false, isClockSynchronised: true, pending, holds: { alarm: 0, live: 0, backfill: 0 } });
+    },
+  };
+}
+
+const brief = (results: readonly WindowResult[]) =>
+  results.map((result) => [`${result.window}@${result.startMs}`, result.revision, result.state, result.values["count"], result.completeness.agentsMissing.join()]);
+
+test("a window is shown as soon as anything of it is there, then at most every emit interval", () => {
+  const { engine, read } = plant([global]);
+  read({ site: "alpha" }, 1_000, 5, 1_000);
+  expect(engine.tick(1_000)).toEqual([
+    {
+      window: "global",
+      metric: "t",
+      group: {},
+      startMs: 0,
+      endMs: 60_000,
+      revision: 1,
+      state: "provisional",
+      values: { count: 1, mean: 5, stddev: 0 },
+      beside: { uncertain: 0, bad: 0, undeduplicated: 0 },
+      completeness: { agentsExpected: 2, agentsReporting: 0, agentsMissing: ["a", "b"], sitesExpected: 2, sitesReporting: 0, sitesMissing: ["alpha", "beta"] },
+      updatedAtMs: 1_000,
+    },
+  ]);
+  read({ site: "alpha" }, 1_100, 5, 1_100);
+  read({ site: "beta" }, 1_100, 5, 1_100);
+  expect(engine.tick(1_249)).toEqual([]);
+  expect(brief(engine.tick(1_250))).toEqual([["global@0", 2, "provisional", 3, "a,b"]]);
+  expect(engine.tick(9_000)).toEqual([]);
+});
+
+test("it is complete at once when every expected agent has passed, not before its end on central's clock", () => {
+  const { engine, read, pass } = plant([global]);
+  read({ site: "alpha" }, 1_000, 5, 59_000);
+  engine.tick(59_000);
+  pass("a", 60_000);
+  pass("b", 61_000);
+  expect(engine.tick(59_999)).toEqual([]);
+  expect(brief(engine.tick(60_000))).toEqual([["global@0", 2, "complete", 1, ""]]);
+  expect(engine.tick(70_000)).toEqual([]);
+});
+
+test("a window of one site waits for that site's agents only", () => {
+  const { engine, read, pass } = plant([minute]);
+  read({ site: "alpha" }, 1_000, 5, 59_000);
+  read({ site: "beta" }, 1_000, 5, 59_000);
+  engine.tick(59_000);
+  pass("b", 60_000);
+  expect(engine.tick(60_000).map((result) => [result.group, result.state, result.completeness.agentsExpected])).toEqual([[{ site: "beta" }, "complete", 1]]);
+});
+
+test("when a site is missing, the window says so a grace after the first has passed, and completes when it is back", () => {
+  const { engine, read, pass } = plant([global]);
+  read({ site: "alpha" }, 1_000, 5, 59_000);
+  engine.tick(59_000);
+  pass("a", 65_000);
+  expect(engine.tick(65_000)).toEqual([]);
+  expect(engine.tick(66_999)).toEqual([]);
+  expect(brief(engine.tick(67_000))).toEqual([["global@0", 2, "provisional", 1, "b"]]);
+  expect(engine.tick(90_000)).toEqual([]);
+  pass("b", 60_000);
+  expect(brief(engine.tick(90_001))).toEqual([["global@0", 3, "complete", 1, ""]]);
+});
+
+test("late data within the lateness revises a complete window, at most every revision interval; it stays complete", () => {
+  const { engine, read, pass } = plant([global]);
+  read({ site: "alpha" }, 1_000, 5, 59_000);
+  pass("a", 60_000);
+  pass("b", 60_000);
+  expect(brief(engine.tick(60_000))).toEqual([["global@0", 1, "complete", 1, ""]]);
+  read({ site: "beta" }, 2_000, 5, 60_100);
+  expect(engine.tick(60_999)).toEqual([]);
+  expect(brief(engine.tick(61_000))).toEqual([["global@0", 2, "complete", 2, ""]]);
+});
+
+test("a backlog shows every minute while it arrives, and completes its windows once it has left them", () => {
+  const { engine, read, pass } = plant([global]);
+  const pending = [{ startMs: 0, endMs: 120_000 }];
+  read({ site: "alpha" }, 1_000, 5, 59_000);
+  engine.tick(59_000);
+  pass("a", 200_000);
+  expect(brief(engine.tick(200_000))).toEqual([]);
+  expect(brief(engine.tick(202_000))).toEqual([["global@0", 2, "provisional", 1, "b"]]);
+  pass("b", 300_000, pending);
+  read({ site: "beta" }, 1_000, 5, 210_000);
+  expect(engine.tick(210_000)).toEqual([]);
+  expect(engine.tick(261_999)).toEqual([]);
+  expect(brief(engine.tick(262_000))).toEqual([["global@0", 3, "provisional", 2, "b"]]);
+  read({ site: "beta" }, 1_500, 5, 262_100);
+  expect(engine.tick(263_000)).toEqual([]);
+  pass("b", 300_000, [{ startMs: 60_000, endMs: 120_000 }]);
+  expect(brief(engine.tick(263_001))).toEqual([["global@0", 4, "complete", 3, ""]]);
+});
+
+test("a retired agent owes only what came before it left; one that joins later is not expected before", () => {
+  const { engine, membership, read, pass } = plant([global]);
+  for (const timeMs of [1_000, 61_000, 121_000]) read({ site: "alpha" }, timeMs, 5, 179_000);
+  engine.tick(180_000);
+  pass("a", 180_000);
+  pass("b", 70_000);
+  expect(brief(engine.tick(181_000))).toEqual([["global@0", 2, "complete", 1, ""]]);
+  membership.retire("b", 70_000);
+  membership.join("c", "gamma", 130_000);
+  engine.setMembership(membership);
+  expect(brief(engine.tick(181_001))).toEqual([["global@60000", 2, "complete", 1, ""]]);
+  expect(brief(engine.tick(190_000))).toEqual([["global@120000", 2, "provisional", 1, "c"]]);
+  pass("c", 180_000);
+  expect(brief(engine.tick(190_001))).toEqual([["global@120000", 3, "complete", 1, ""]]);
+});
+
+test("when the lateness is over the window is final once; what comes later is counted, not merged", () => {
+  const { engine, read, pass } = plant([global]);
+  read({ site: "alpha" }, 1_000, 5, 59_000);
+  pass("a", 60_000);
+  engine.tick(63_000);
+  expect(engine.tick(659_999)).toEqual([]);
+  expect(brief(engine.tick(660_000))).toEqual([["global@0", 2, "final", 1, "b"]]);
+  expect(engine.tick(700_000)).toEqual([]);
+  const table = new PaneTable("t", paneLayout(60_000, metric.accumulate), { rowsMax: 10 });
+  table.add(0, 2_000, 1);
+  table.add(0, 100_000, 1);
+  const rows = table.take(() => ({ site: "beta" }));
+  expect(engine.apply(rows, 700_000)).toEqual({ merged: 1, tooLate: 1, unwindowed: 0 });
+  expect(engine.apply({ ...rows, metric: "unknown" }, 700_000)).toEqual({ merged: 0, tooLate: 0, unwindowed: 2 });
+  expect([...engine.store.keys()].filter((key) => parseStateKey(key)?.startMs === 0)).toEqual([...engine.store.keys()].filter((key) => key.startsWith("w|global|10000000000000|")));
+});
+
+test("a frontier ahead of central's clock is held back to it", () => {
+  const { engine, read, pass } = plant([global], { maxFutureMs: 5_000 });
+  read({ site: "alpha" }, 61_000, 5, 60_000);
+  engine.tick(60_000);
+  pass("a", 1e12);
+  pass("b", 1e12);
+  expect(engine.tick(119_999)).toEqual([]);
+  expect(brief(engine.tick(120_000))).toEqual([["global@60000", 2, "complete", 1, ""]]);
+});
+
+test("an agent whose clock runs ahead does not complete windows before they end on central's clock", () => {
+  const { engine, read, pass } = plant([global], { maxFutureMs: 5_000 });
+  read({ site: "alpha" }, 1_000, 5, 50_000);
+  engine.tick(50_000);
+  pass("a", 64_000);
+  pass("b", 64_000);
+  expect(engine.tick(59_999)).toEqual([]);
+  expect(brief(engine.tick(60_000))).toEqual([["global@0", 2, "complete", 1, ""]]);
+});
+
+test("where nobody is expected the window completes after the grace", () => {
+  const { engine, read } = plant([minute]);
+  read({ site: "ghost" }, 1_000, 5, 59_000);
+  expect(brief(engine.tick(60_000))).toEqual([["minute@0", 1, "provisional", 1, ""]]);
+  expect(engine.tick(61_999)).toEqual([]);
+  expect(brief(engine.tick(62_000))).toEqual([["minute@0", 2, "complete", 1, ""]]);
+});
+
+test("a clock that goes back does not stop results", () => {
+  const { engine, read } = plant([global]);
+  read({ site: "alpha" }, 1_000, 5, 500_000);
+  engine.tick(500_000);
+  read({ site: "alpha" }, 1_000, 5, 60_000);
+  expect(brief(engine.tick(60_000))).toEqual([["global@0", 2, "provisional", 2, "a,b"]]);
+});
+
+test("stored results are found by window and start, and read back as they were published", () => {
+  const { engine, read } = plant([minute, global]);
+  for (const timeMs of [-61_000, -1_000, 1_000]) read({ site: "alpha" }, timeMs, 5, 1_000);
+  const published = engine.tick(1_000);
+  const { from, to } = windowKeyRange("minute", -60_000, 60_000);
+  const found = [...engine.store].filter(([key]) => from <= key && key < to).sort();
+  expect(found.map(([, bytes]) => decodeWindow(bytes))).toEqual(published.filter((result) => result.window === "minute" && result.startMs >= -60_000));
+});
+
+test("more windows waiting for an agent than the bound: the oldest are let go, counted, and still revised and final", () => {
+  const { engine, read, pass } = plant([global], { openWindowsMax: 3, hotMs: 60_000 });
+  for (let start = 0; start < 600_000; start += 60_000) {
+    read({ site: "alpha" }, start, 5, start + 60_000);
+    pass("a", start + 60_000);
+    for (let nowMs = start + 60_000; nowMs < start + 120_000; nowMs += 3_000) engine.tick(nowMs);
+  }
+  expect(engine.counts.windowsOpen).toBeLessThanOrEqual(5);
+  expect(engine.counts.windowsForgotten).toBeGreaterThan(0);
+  read({ site: "beta" }, 30_000, 5, 600_000);
+  expect(brief(engine.tick(657_000))).toEqual([["global@0", 2, "provisional", 2, "b"]]);
+  const finals = Array.from({ length: 60 }, (_, minutes) => engine.tick(660_000 + minutes * 60_000)).flat();
+  expect(finals.map((result) => [result.startMs, result.state])).toEqual(Array.from({ length: 10 }, (_, index) => [index * 60_000, "final"]));
+});
