@@ -5,7 +5,15 @@ import type { CentralAlarm } from "../../simulator/src/verify/central-client.ts"
 import { fourFacts } from "./four-facts.ts";
 
 const place = { site: "alpha", line: "line-1", machine: "machine-2" };
-const raised: TruthAlarm = { type: "alarm", rule: "overheating", ...place, metric: "temperature", time: 1_000, value: 80.1, limit: 80 };
+const raised: TruthAlarm = {
+  type: "alarm",
+  rule: "overheating",
+  ...place,
+  metric: "temperature",
+  time: 1_000,
+  value: 80.1,
+  limit: 80,
+};
 const cleared: TruthAlarm = { ...raised, type: "cleared", time: 5_000, value: 74.9, limit: 75 };
 const alarm: CentralAlarm = {
   id: "a1",
@@ -24,13 +32,19 @@ const alarm: CentralAlarm = {
 test("all four hold, with their times", () => {
   const facts = fourFacts([raised, cleared], [alarm], new Map([["a1", 1_015]]));
   expect(facts.map((fact) => fact.isTrue)).toEqual([true, true, true, true]);
-  expect(facts.map((fact) => fact.text).join("\n")).toContain("central saw the alarm 15 ms after the reading");
-  expect(facts[2]?.text).toBe("the agent commanded the stop 0.40 ms after the reading arrived, confirmed 7 ms later");
+  expect(facts.map((fact) => fact.text).join("\n")).toContain(
+    "central saw the alarm 15 ms after the reading",
+  );
+  expect(facts[2]?.text).toBe(
+    "the agent commanded the stop 0.40 ms after the reading arrived, confirmed 7 ms later",
+  );
 });
 
 test("what did not happen is said", () => {
   const none = new Map<string, number>();
   expect(fourFacts([], [], none)).toEqual([{ isTrue: false, text: "no machine overheated" }]);
   expect(fourFacts([raised], [], none).map((fact) => fact.isTrue)).toEqual([true, false, false, false]);
-  expect(fourFacts([raised, cleared], [{ ...alarm, clearedAtMs: null }], none).map((fact) => fact.isTrue)).toEqual([true, true, true, false]);
+  expect(
+    fourFacts([raised, cleared], [{ ...alarm, clearedAtMs: null }], none).map((fact) => fact.isTrue),
+  ).toEqual([true, true, true, false]);
 });

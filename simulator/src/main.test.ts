@@ -10,7 +10,11 @@ const plan = join(import.meta.dirname, "../plans/newcomer.yaml");
 
 function simulate(name: string, ...flags: string[]) {
   const truth = join(folder, name);
-  const result = spawnSync(process.execPath, [join(import.meta.dirname, "main.ts"), "run", "--plan", plan, "--truth", truth, ...flags], { encoding: "utf8" });
+  const result = spawnSync(
+    process.execPath,
+    [join(import.meta.dirname, "main.ts"), "run", "--plan", plan, "--truth", truth, ...flags],
+    { encoding: "utf8" },
+  );
   return { ...result, truth };
 }
 

@@ -1,5 +1,12 @@
 import { parseArgs } from "node:util";
-import { createLogger, formatVersion, MillraceError, readVersion, reasonOf, toExitCode } from "@millrace/runtime";
+import {
+  createLogger,
+  formatVersion,
+  MillraceError,
+  readVersion,
+  reasonOf,
+  toExitCode,
+} from "@millrace/runtime";
 import { runCommand } from "./command-line/run-command.ts";
 import { verifyCommand } from "./command-line/verify-command.ts";
 
@@ -18,9 +25,16 @@ async function main([command, ...rest]: readonly string[]): Promise<number> {
     options: { help: { type: "boolean", short: "h" }, version: { type: "boolean" } },
     allowPositionals: true,
   });
-  if (values.version) process.stdout.write(`${formatVersion(readVersion({ program: "millrace-sim", wireVersion: null, storeVersion: null }))}\n`);
+  if (values.version)
+    process.stdout.write(
+      `${formatVersion(readVersion({ program: "millrace-sim", wireVersion: null, storeVersion: null }))}\n`,
+    );
   else if (values.help) process.stdout.write(`${HELP}\n`);
-  else throw new MillraceError("wrong_usage", { command: "millrace-sim", reason: command === undefined ? "it needs a command" : `there is no command "${command}"` });
+  else
+    throw new MillraceError("wrong_usage", {
+      command: "millrace-sim",
+      reason: command === undefined ? "it needs a command" : `there is no command "${command}"`,
+    });
   return 0;
 }
 
@@ -32,7 +46,11 @@ function isFlagError(error: unknown): error is Error {
 try {
   process.exitCode = await main(process.argv.slice(2));
 } catch (error) {
-  const known = isFlagError(error) ? new MillraceError("wrong_usage", { command: "millrace-sim", reason: reasonOf(error) }) : error;
-  process.stderr.write(`${known instanceof MillraceError ? known.explain() : `cannot go on: ${String(error instanceof Error ? error.stack : error)}`}\n`);
+  const known = isFlagError(error)
+    ? new MillraceError("wrong_usage", { command: "millrace-sim", reason: reasonOf(error) })
+    : error;
+  process.stderr.write(
+    `${known instanceof MillraceError ? known.explain() : `cannot go on: ${String(error instanceof Error ? error.stack : error)}`}\n`,
+  );
   process.exitCode = toExitCode(known);
 }

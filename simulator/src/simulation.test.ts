@@ -39,7 +39,8 @@ async function openBroker() {
     aedes.close();
   });
   const address = server.address();
-  if (address === null || typeof address === "string") throw new Error("invariant: the broker listens on a port");
+  if (address === null || typeof address === "string")
+    throw new Error("invariant: the broker listens on a port");
   return {
     aedes,
     received,
@@ -64,7 +65,11 @@ publish: { inFlightMax: 20, waitingMax: 500 }
   return parsePlan(text, "plan.yaml");
 }
 
-function simulate(port: number, truthPath: string, recovery: Awaited<ReturnType<typeof recoverTruth>> = null): Simulation {
+function simulate(
+  port: number,
+  truthPath: string,
+  recovery: Awaited<ReturnType<typeof recoverTruth>> = null,
+): Simulation {
   const simulation = new Simulation({
     plan: planFor(port),
     truth: new TruthLog(truthPath),
@@ -82,13 +87,18 @@ function simulate(port: number, truthPath: string, recovery: Awaited<ReturnType<
 const newTruth = (): string => join(mkdtempSync(join(tmpdir(), "millrace-sim-")), "truth.jsonl");
 
 function linesOf(path: string): TruthLine[] {
-  return readFileSync(path, "utf8").split("\n").map(parseTruthLine).filter((line) => line !== undefined);
+  return readFileSync(path, "utf8")
+    .split("\n")
+    .map(parseTruthLine)
+    .filter((line) => line !== undefined);
 }
 
 function messagesOf(path: string): string[] {
   return linesOf(path).flatMap((line) =>
     line.type === "reading"
-      ? [`factory/${line.site}/${line.line}/${line.machine}/${line.metric} ${JSON.stringify({ [line.metric]: line.value, ts: line.time })}`]
+      ? [
+          `factory/${line.site}/${line.line}/${line.machine}/${line.metric} ${JSON.stringify({ [line.metric]: line.value, ts: line.time })}`,
+        ]
       : [],
   );
 }
@@ -105,7 +115,11 @@ test("through dropped connections every reading arrives, and nothing that was no
   expect(await simulation.drain(10_000)).toBe(true);
   expect(new Set(broker.received)).toEqual(new Set(messagesOf(path)));
   expect(simulation.progress.reconnects).toBeGreaterThanOrEqual(3);
-  expect(linesOf(path).at(-1)).toMatchObject({ type: "end", generated: simulation.progress.generated, acked: simulation.progress.generated });
+  expect(linesOf(path).at(-1)).toMatchObject({
+    type: "end",
+    generated: simulation.progress.generated,
+    acked: simulation.progress.generated,
+  });
 });
 
 test("a new process takes over a truth file without an end and sends what may not have arrived", async () => {
@@ -131,7 +145,17 @@ test("a machine obeys a stop in time and answers with its state; an expired one 
   await broker.until(() => broker.received.length > 50);
   const command = (machine: string, id: string, validUntil: number): void => {
     const payload = Buffer.from(JSON.stringify({ id, command: "STOP", validUntil }));
-    broker.aedes.publish({ cmd: "publish", qos: 1, retain: false, dup: false, topic: `factory/alpha/line-1/${machine}/command`, payload }, () => {});
+    broker.aedes.publish(
+      {
+        cmd: "publish",
+        qos: 1,
+        retain: false,
+        dup: false,
+        topic: `factory/alpha/line-1/${machine}/command`,
+        payload,
+      },
+      () => {},
+    );
   };
   command("machine-1", "old", Date.now() - 1);
   command("machine-2", "new", Date.now() + 5_000);
@@ -139,8 +163,13 @@ test("a machine obeys a stop in time and answers with its state; an expired one 
   const answers = (): string[] => broker.received.filter((message) => message.includes("/state "));
   await broker.until(() => answers().length >= 2);
   await simulation.drain(10_000);
-  expect(answers()).toEqual(["factory/alpha/line-1/machine-2/state stopped", "factory/alpha/line-1/machine-2/state stopped"]);
-  const commands = linesOf(path).flatMap((line) => (line.type === "command" ? [`${line.machine} ${line.id} ${line.outcome}`] : []));
+  expect(answers()).toEqual([
+    "factory/alpha/line-1/machine-2/state stopped",
+    "factory/alpha/line-1/machine-2/state stopped",
+  ]);
+  const commands = linesOf(path).flatMap((line) =>
+    line.type === "command" ? [`${line.machine} ${line.id} ${line.outcome}`] : [],
+  );
   expect(commands).toEqual(["machine-1 old expired", "machine-2 new obeyed", "machine-2 new repeated"]);
 });
 

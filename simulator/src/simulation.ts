@@ -130,9 +130,17 @@ export class Simulation {
     }
     this.#markTimer?.cancel();
     this.#writeAckedMark();
-    const left = [...this.#connections.values()].flatMap((connection) => [...connection.waitingNumbers()]).sort((one, other) => one - other);
+    const left = [...this.#connections.values()]
+      .flatMap((connection) => [...connection.waitingNumbers()])
+      .sort((one, other) => one - other);
     for (const number of left) truth.append({ type: "unacked", number });
-    truth.append({ type: "end", at: clock.nowMs(), generated: this.#plant.readingCount, acked: this.#ackedCount, commands: this.#plant.commandCount });
+    truth.append({
+      type: "end",
+      at: clock.nowMs(),
+      generated: this.#plant.readingCount,
+      acked: this.#ackedCount,
+      commands: this.#plant.commandCount,
+    });
     truth.flush();
     await Promise.all([...this.#connections.values()].map((connection) => connection.close()));
     return left.length === 0;
@@ -145,7 +153,11 @@ export class Simulation {
     const messages: PlantMessage[] = [];
     const waitingCount = this.#waitingCount();
     let stepCount = 0;
-    while (this.#plant.nextTimeMs <= untilMs && stepCount < STEPS_PER_TICK_MAX && waitingCount + messages.length < plan.publish.waitingMax) {
+    while (
+      this.#plant.nextTimeMs <= untilMs &&
+      stepCount < STEPS_PER_TICK_MAX &&
+      waitingCount + messages.length < plan.publish.waitingMax
+    ) {
       messages.push(...this.#plant.step());
       stepCount++;
     }
@@ -157,7 +169,8 @@ export class Simulation {
     if (isPaused && !this.#isPaused) this.#pauseCount++;
     this.#isPaused = isPaused;
     if (forMs !== null && this.#plant.nextTimeMs >= startMs + forMs) return this.stopGenerating();
-    const delayMs = stepCount === STEPS_PER_TICK_MAX ? 0 : Math.max(TICK_MS, this.#plant.nextTimeMs - clock.nowMs());
+    const delayMs =
+      stepCount === STEPS_PER_TICK_MAX ? 0 : Math.max(TICK_MS, this.#plant.nextTimeMs - clock.nowMs());
     this.#timer = clock.after(delayMs, () => this.#tick());
   }
 
@@ -195,7 +208,11 @@ export class Simulation {
     return count;
   }
 
-  #connectionKey(machine: { readonly site: string; readonly line: string; readonly machine: string }): string {
+  #connectionKey(machine: {
+    readonly site: string;
+    readonly line: string;
+    readonly machine: string;
+  }): string {
     const line = `${machine.site}/${machine.line}`;
     return this.#options.plan.connectionPer === "line" ? line : `${line}/${machine.machine}`;
   }

@@ -38,23 +38,39 @@ export async function runCommand(args: readonly string[], log: Logger): Promise<
   }
   const plan = loadPlan(flags.plan, { seed: flags.seed, brokers: flags.brokers });
   const recovery = await recoverTruth(flags.truth);
-  const startMs = Math.max(flags.startMs ?? systemClock.nowMs(), recovery === null ? 0 : recovery.lastTimeMs + 1);
+  const startMs = Math.max(
+    flags.startMs ?? systemClock.nowMs(),
+    recovery === null ? 0 : recovery.lastTimeMs + 1,
+  );
   const truth = new TruthLog(flags.truth);
   if (flags.isOffline) {
     generateOffline({ plan, truth, startMs, forMs: flags.forMs ?? 0 });
     return 0;
   }
 
-  const simulation = new Simulation({ plan, truth, recovery, startMs, forMs: flags.forMs, clock: systemClock, random: systemRandom, log });
+  const simulation = new Simulation({
+    plan,
+    truth,
+    recovery,
+    startMs,
+    forMs: flags.forMs,
+    clock: systemClock,
+    random: systemRandom,
+    log,
+  });
   onStopSignals({ stop: () => simulation.stopGenerating(), force: () => process.exit(1) });
-  log.info(`machines of ${plan.sites.map(({ site }) => site).join(", ")} run, seed ${plan.seed}`, { resent: recovery?.unacked.length ?? 0 });
+  log.info(`machines of ${plan.sites.map(({ site }) => site).join(", ")} run, seed ${plan.seed}`, {
+    resent: recovery?.unacked.length ?? 0,
+  });
   const stopProgress = reportProgress(simulation);
   simulation.start();
   await simulation.generationEnded;
   const isDrained = await simulation.drain(flags.drainMs);
   stopProgress();
   const { generated, acked, reconnects } = simulation.progress;
-  process.stdout.write(`${generated} readings generated, ${acked} acknowledged, ${generated - acked} not; ${reconnects} reconnects\n`);
+  process.stdout.write(
+    `${generated} readings generated, ${acked} acknowledged, ${generated - acked} not; ${reconnects} reconnects\n`,
+  );
   truth.close();
   return isDrained ? 0 : 1;
 }
@@ -65,12 +81,24 @@ function reportProgress(simulation: Simulation): () => void {
     const { generated, acked, lagMs, waiting, connected, connections } = simulation.progress;
     const rate = Math.round(((generated - last) * 1_000) / PROGRESS_MS);
     last = generated;
-    process.stdout.write(`${rate} readings/s, ${generated} generated, ${acked} acknowledged, ${waiting} waiting, ${Math.round(lagMs)} ms behind, ${connected} of ${connections} connected\n`);
+    process.stdout.write(
+      `${rate} readings/s, ${generated} generated, ${acked} acknowledged, ${waiting} waiting, ${Math.round(lagMs)} ms behind, ${connected} of ${connections} connected\n`,
+    );
   }, PROGRESS_MS);
   return () => clearInterval(timer);
 }
 
-function generateOffline({ plan, truth, startMs, forMs }: { plan: Plan; truth: TruthLog; startMs: number; forMs: number }): void {
+function generateOffline({
+  plan,
+  truth,
+  startMs,
+  forMs,
+}: {
+  plan: Plan;
+  truth: TruthLog;
+  startMs: number;
+  forMs: number;
+}): void {
   const plant = new RecordedPlant({ plan, startMs, recovery: null, record: (line) => truth.append(line) });
   for (let stepCount = 1; plant.nextTimeMs < startMs + forMs; stepCount++) {
     plant.step();
@@ -108,13 +136,15 @@ function parseRunFlags(args: readonly string[]): RunFlags | null {
   });
   if (values.help) return null;
   const { plan, truth } = values;
-  if (plan === undefined || truth === undefined) throw wrongUsage(`--${plan === undefined ? "plan" : "truth"} is missing`);
+  if (plan === undefined || truth === undefined)
+    throw wrongUsage(`--${plan === undefined ? "plan" : "truth"} is missing`);
   const forMs = values.for === undefined ? null : durationOf("--for", values.for);
   if (values.offline && forMs === null) throw wrongUsage("--offline needs --for");
   const brokers = new Map<string, string>();
   for (const pair of values.broker) {
     const at = pair.indexOf("=");
-    if (at < 1 || !/^mqtts?:\/\//.test(pair.slice(at + 1))) throw wrongUsage(`--broker ${pair} is not SITE=mqtt://host:port`);
+    if (at < 1 || !/^mqtts?:\/\//.test(pair.slice(at + 1)))
+      throw wrongUsage(`--broker ${pair} is not SITE=mqtt://host:port`);
     brokers.set(pair.slice(0, at), pair.slice(at + 1));
   }
   return {
@@ -136,7 +166,8 @@ function durationOf(flag: string, text: string): number {
 }
 
 function wholeOf(flag: string, text: string, max: number): number {
-  if (!/^\d{1,16}$/.test(text) || Number(text) > max) throw wrongUsage(`${flag} ${text} is no whole number up to ${max}`);
+  if (!/^\d{1,16}$/.test(text) || Number(text) > max)
+    throw wrongUsage(`${flag} ${text} is no whole number up to ${max}`);
   return Number(text);
 }
 

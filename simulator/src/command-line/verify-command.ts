@@ -17,14 +17,22 @@ Exit: 0 all is as the truth says, 1 not, 2 wrong use.`;
 export async function verifyCommand(args: readonly string[]): Promise<number> {
   const { values } = parseArgs({
     args: [...args],
-    options: { truth: { type: "string" }, central: { type: "string" }, json: { type: "boolean", default: false }, help: { type: "boolean", short: "h", default: false } },
+    options: {
+      truth: { type: "string" },
+      central: { type: "string" },
+      json: { type: "boolean", default: false },
+      help: { type: "boolean", short: "h", default: false },
+    },
   });
   if (values.help) {
     process.stdout.write(`${VERIFY_HELP}\n`);
     return 0;
   }
   if (values.truth === undefined || values.central === undefined) {
-    throw new MillraceError("wrong_usage", { command: "millrace-sim verify", reason: `--${values.truth === undefined ? "truth" : "central"} is missing` });
+    throw new MillraceError("wrong_usage", {
+      command: "millrace-sim verify",
+      reason: `--${values.truth === undefined ? "truth" : "central"} is missing`,
+    });
   }
   const verdict = await verifyTruth({ truthPath: values.truth, centralUrl: values.central });
   process.stdout.write(`${values.json ? toJson(verdict) : formatVerdict(verdict)}\n`);

@@ -29,13 +29,19 @@ export function parsePlan(text: string, path: string, options: LoadPlanOptions =
     const position = lines.linePos(offset ?? 0);
     return `${path}:${Math.max(1, position.line)}:${Math.max(1, position.col)}`;
   };
-  refuseProblems(path, document.errors.map((error) => `${at(error.pos[0])}: ${error.message}`));
+  refuseProblems(
+    path,
+    document.errors.map((error) => `${at(error.pos[0])}: ${error.message}`),
+  );
 
   const parsed = planSchema.safeParse(document.toJS());
   if (!parsed.success) {
     const problems = parsed.error.issues.flatMap((issue) => {
-      if (issue.code !== "unrecognized_keys") return [`${at(offsetOf(document, issue.path))}: ${issue.path.join(".") || "plan"}: ${issue.message}`];
-      return issue.keys.map((key) => `${at(offsetOf(document, [...issue.path, key], true))}: unknown key "${key}"`);
+      if (issue.code !== "unrecognized_keys")
+        return [`${at(offsetOf(document, issue.path))}: ${issue.path.join(".") || "plan"}: ${issue.message}`];
+      return issue.keys.map(
+        (key) => `${at(offsetOf(document, [...issue.path, key], true))}: unknown key "${key}"`,
+      );
     });
     refuseProblems(path, problems);
     throw new Error("invariant: a refused plan names its problems");
@@ -47,7 +53,9 @@ export function parsePlan(text: string, path: string, options: LoadPlanOptions =
     const overheat = toOverheat(event);
     const site = file.sites[overheat.site];
     const lineNames = Array.from({ length: site?.lines ?? 0 }, (_, line) => lineName(line));
-    const machineNames = Array.from({ length: site?.machinesPerLine ?? 0 }, (_, machine) => machineName(machine));
+    const machineNames = Array.from({ length: site?.machinesPerLine ?? 0 }, (_, machine) =>
+      machineName(machine),
+    );
     if (!lineNames.includes(overheat.line) || !machineNames.includes(overheat.machine)) {
       problems.push(
         `${at(offsetOf(document, ["events", index, "overheat"]))}: no machine ${event.overheat}; machines are named like ${Object.keys(file.sites)[0]}/${lineName(0)}/${machineName(0)}`,
@@ -57,26 +65,40 @@ export function parsePlan(text: string, path: string, options: LoadPlanOptions =
   });
   for (const [rule, { above, clearBelow }] of Object.entries(file.rules)) {
     if (clearBelow !== undefined && clearBelow > above) {
-      problems.push(`${at(offsetOf(document, ["rules", rule, "clearBelow"]))}: clearBelow ${clearBelow} is above the limit ${above}`);
+      problems.push(
+        `${at(offsetOf(document, ["rules", rule, "clearBelow"]))}: clearBelow ${clearBelow} is above the limit ${above}`,
+      );
     }
   }
   refuseProblems(path, problems);
   for (const site of options.brokers?.keys() ?? []) {
     if (file.sites[site] === undefined) {
-      throw new MillraceError("wrong_usage", { command: "millrace-sim", reason: `--broker names site "${site}", which the plan has not` });
+      throw new MillraceError("wrong_usage", {
+        command: "millrace-sim",
+        reason: `--broker names site "${site}", which the plan has not`,
+      });
     }
   }
   return toPlan(path, file, events, options);
 }
 
-function toPlan(path: string, file: PlanFile, events: readonly OverheatPlan[], options: LoadPlanOptions): Plan {
+function toPlan(
+  path: string,
+  file: PlanFile,
+  events: readonly OverheatPlan[],
+  options: LoadPlanOptions,
+): Plan {
   const { tau, restartAfter, driftPerHour, spike, ...signals } = file.signals;
   return {
     path,
     seed: options.seed ?? file.seed,
     readingsPerSecond: file.readingsPerSecond,
     connectionPer: file.connectionPer,
-    sites: Object.entries(file.sites).map(([site, plan]) => ({ site, ...plan, broker: options.brokers?.get(site) ?? plan.broker })),
+    sites: Object.entries(file.sites).map(([site, plan]) => ({
+      site,
+      ...plan,
+      broker: options.brokers?.get(site) ?? plan.broker,
+    })),
     signals: {
       ...signals,
       tauMs: Math.max(1, tau),
@@ -85,13 +107,22 @@ function toPlan(path: string, file: PlanFile, events: readonly OverheatPlan[], o
       spike: forEachMetric(spike),
     },
     events,
-    rules: Object.entries(file.rules).map(([rule, { metric, above, clearBelow }]) => ({ rule, metric, above, clearBelow: clearBelow ?? above })),
+    rules: Object.entries(file.rules).map(([rule, { metric, above, clearBelow }]) => ({
+      rule,
+      metric,
+      above,
+      clearBelow: clearBelow ?? above,
+    })),
     publish: file.publish,
   };
 }
 
 function forEachMetric(given: Readonly<Partial<Record<Metric, number>>>): Record<Metric, number> {
-  return { temperature: given.temperature ?? 0, vibration: given.vibration ?? 0, pressure: given.pressure ?? 0 };
+  return {
+    temperature: given.temperature ?? 0,
+    vibration: given.vibration ?? 0,
+    pressure: given.pressure ?? 0,
+  };
 }
 
 function toOverheat(event: PlanFile["events"][number]): OverheatPlan {
@@ -102,16 +133,26 @@ function toOverheat(event: PlanFile["events"][number]): OverheatPlan {
 function refuseProblems(path: string, problems: readonly string[]): void {
   if (problems.length === 0) return;
   const count = problems.length === 1 ? "1 line" : `${problems.length} lines`;
-  throw new MillraceError("config_invalid", { path, count, problems: problems.map((problem) => `  ${problem}`).join("\n") });
+  throw new MillraceError("config_invalid", {
+    path,
+    count,
+    problems: problems.map((problem) => `  ${problem}`).join("\n"),
+  });
 }
 
 /** Where the node at a path begins: its key if asked, else its value, else the nearest parent that is there. */
-function offsetOf(document: Document.Parsed, path: readonly PropertyKey[], isKey = false): number | undefined {
+function offsetOf(
+  document: Document.Parsed,
+  path: readonly PropertyKey[],
+  isKey = false,
+): number | undefined {
   for (let length = path.length; length > 0; length--) {
     const steps = path.slice(0, length);
     if (isKey && length === path.length) {
       const parent = length === 1 ? document.contents : document.getIn(steps.slice(0, -1), true);
-      const pair = isMap(parent) ? parent.items.find((item) => isScalar(item.key) && item.key.value === steps.at(-1)) : undefined;
+      const pair = isMap(parent)
+        ? parent.items.find((item) => isScalar(item.key) && item.key.value === steps.at(-1))
+        : undefined;
       if (isScalar(pair?.key)) return pair.key.range?.[0];
     }
     const node = document.getIn(steps, true);
@@ -119,4 +160,3 @@ function offsetOf(document: Document.Parsed, path: readonly PropertyKey[], isKey
   }
   return document.contents?.range?.[0];
 }
-

@@ -18,7 +18,8 @@ export function parseDurationMs(text: string): number | undefined {
 
 const duration = z.string().transform((text, context) => {
   const ms = parseDurationMs(text);
-  if (ms === undefined) context.addIssue({ code: "custom", message: `"${text}" is no duration; write it like 30s, 250ms or 2m` });
+  if (ms === undefined)
+    context.addIssue({ code: "custom", message: `"${text}" is no duration; write it like 30s, 250ms or 2m` });
   return ms ?? 0;
 });
 

@@ -68,7 +68,10 @@ export class Machine {
       vibration: driftPerHour.vibration * this.#random.normal(),
       pressure: driftPerHour.pressure * this.#random.normal(),
     };
-    this.#thermal = new ThermalModel({ tauMs, startCelsius: this.#ambient() + loadRiseCelsius * this.#meanLoad });
+    this.#thermal = new ThermalModel({
+      tauMs,
+      startCelsius: this.#ambient() + loadRiseCelsius * this.#meanLoad,
+    });
   }
 
   get state(): MachineState {
@@ -91,9 +94,12 @@ export class Machine {
     const load = this.#stepLoad();
     const isRunning = this.state === "running";
 
-    const target = this.#runawayCelsius ?? this.#ambient() + this.#signals.loadRiseCelsius * (isRunning ? load : 0);
+    const target =
+      this.#runawayCelsius ?? this.#ambient() + this.#signals.loadRiseCelsius * (isRunning ? load : 0);
     const celsius = this.#thermal.step(this.#stepMs, target);
-    this.#pressure += ((isRunning ? BASE_PRESSURE - 0.4 * load : 0) - this.#pressure) * -Math.expm1(-this.#stepMs / PRESSURE_TAU_MS);
+    this.#pressure +=
+      ((isRunning ? BASE_PRESSURE - 0.4 * load : 0) - this.#pressure) *
+      -Math.expm1(-this.#stepMs / PRESSURE_TAU_MS);
     const heatShare = Math.max(0, celsius - 70) / 100;
     const vibration = isRunning ? BASE_VIBRATION * (0.5 + load) + 4 * heatShare : 0.05;
 
@@ -111,13 +117,15 @@ export class Machine {
   #sense(metric: Metric, actual: number, noiseDeviation: number): number {
     const drifted = actual + (this.#drift[metric] * (this.#timeMs - this.#startMs)) / 3_600_000;
     const noisy = drifted + this.#random.normal() * noiseDeviation;
-    const spiked = this.#random.uniform() < this.#signals.spikeProbability ? noisy + this.#signals.spike[metric] : noisy;
+    const spiked =
+      this.#random.uniform() < this.#signals.spikeProbability ? noisy + this.#signals.spike[metric] : noisy;
     return Math.round(spiked * 1_000) / 1_000;
   }
 
   #stepLoad(): number {
     const share = this.#stepMs / LOAD_TAU_MS;
-    this.#loadSwing += -this.#loadSwing * Math.min(1, share) + 0.08 * Math.sqrt(2 * share) * this.#random.normal();
+    this.#loadSwing +=
+      -this.#loadSwing * Math.min(1, share) + 0.08 * Math.sqrt(2 * share) * this.#random.normal();
     return Math.min(1, Math.max(0.2, this.#meanLoad + this.#loadSwing));
   }
 

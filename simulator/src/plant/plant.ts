@@ -28,11 +28,26 @@ export class Plant {
     this.#slots = machineNames(plan)
       .map(({ site, line, machine }) => {
         const random = new RandomStream(`${plan.seed}/${site}/${line}/${machine}`);
-        const event = plan.events.find((each) => each.site === site && each.line === line && each.machine === machine);
+        const event = plan.events.find(
+          (each) => each.site === site && each.line === line && each.machine === machine,
+        );
         const atMs = plantStartMs + (event?.atMs ?? 0);
-        const overheat = event === undefined || atMs < startMs ? null : { atMs, targetCelsius: event.targetCelsius };
+        const overheat =
+          event === undefined || atMs < startMs ? null : { atMs, targetCelsius: event.targetCelsius };
         const phaseMs = random.uniform() * stepMs;
-        return { machine: new Machine({ site, line, machine, signals: plan.signals, random, startMs, stepMs, overheat }), phaseMs };
+        return {
+          machine: new Machine({
+            site,
+            line,
+            machine,
+            signals: plan.signals,
+            random,
+            startMs,
+            stepMs,
+            overheat,
+          }),
+          phaseMs,
+        };
       })
       .sort((one, other) => one.phaseMs - other.phaseMs);
   }
@@ -56,9 +71,15 @@ export class Plant {
     this.#stepCount++;
     const { machine } = slot;
     const { values, changedTo } = machine.step(time);
-    const readings = METRICS.map(
-      (metric): TruthReading => ({ type: "reading", site: machine.site, line: machine.line, machine: machine.machine, metric, time, value: values[metric] }),
-    );
+    const readings = METRICS.map((metric): TruthReading => ({
+      type: "reading",
+      site: machine.site,
+      line: machine.line,
+      machine: machine.machine,
+      metric,
+      time,
+      value: values[metric],
+    }));
     return { machine, readings, changedTo };
   }
 
@@ -70,7 +91,11 @@ export class Plant {
 function machineNames(plan: Plan): { site: string; line: string; machine: string }[] {
   return plan.sites.flatMap((site) =>
     Array.from({ length: site.lines }, (_, line) =>
-      Array.from({ length: site.machinesPerLine }, (__, machine) => ({ site: site.site, line: lineName(line), machine: machineName(machine) })),
+      Array.from({ length: site.machinesPerLine }, (__, machine) => ({
+        site: site.site,
+        line: lineName(line),
+        machine: machineName(machine),
+      })),
     ).flat(),
   );
 }

@@ -41,7 +41,17 @@ export class RecordedPlant {
     const { seed, path, readingsPerSecond } = plan;
     const sites = plan.sites.map(({ site }) => site);
     const rules = plan.rules.map(({ rule }) => rule);
-    record({ type: "run", version: 1, seed, plan: path, plantStart, start: startMs, readingsPerSecond, sites, rules });
+    record({
+      type: "run",
+      version: 1,
+      seed,
+      plan: path,
+      plantStart,
+      start: startMs,
+      readingsPerSecond,
+      sites,
+      rules,
+    });
   }
 
   get machines(): readonly Machine[] {
@@ -75,7 +85,11 @@ export class RecordedPlant {
   }
 
   /** A command came in; returns the machine's answer, if it gives one. */
-  command(topic: string, command: { readonly outcome: "stop" | "expired" | "malformed"; readonly id: string }, nowMs: number): PlantMessage | null {
+  command(
+    topic: string,
+    command: { readonly outcome: "stop" | "expired" | "malformed"; readonly id: string },
+    nowMs: number,
+  ): PlantMessage | null {
     const machine = this.#machines.get(topic);
     if (machine === undefined) return null;
     const isStop = command.outcome === "stop";
@@ -94,10 +108,16 @@ export class RecordedPlant {
 
 /** The same bytes whenever the same reading is sent. */
 export function readingMessage(reading: TruthReading): { readonly topic: string; readonly payload: string } {
-  return { topic: topicOf(reading, reading.metric), payload: JSON.stringify({ [reading.metric]: reading.value, ts: reading.time }) };
+  return {
+    topic: topicOf(reading, reading.metric),
+    payload: JSON.stringify({ [reading.metric]: reading.value, ts: reading.time }),
+  };
 }
 
-export function topicOf(machine: { readonly site: string; readonly line: string; readonly machine: string }, last: string): string {
+export function topicOf(
+  machine: { readonly site: string; readonly line: string; readonly machine: string },
+  last: string,
+): string {
   return `factory/${machine.site}/${machine.line}/${machine.machine}/${last}`;
 }
 

@@ -41,7 +41,10 @@ events: [{ overheat: alpha/line-1/machine-1, at: 5s, targetCelsius: 160 }]
   );
   const plant = new Plant(plan, 1_700_000_000_000);
   const temperatures = (seconds: number): number[] =>
-    Array.from({ length: seconds * 10 }, () => plant.step().readings.find((reading) => reading.metric === "temperature")?.value ?? NaN);
+    Array.from(
+      { length: seconds * 10 },
+      () => plant.step().readings.find((reading) => reading.metric === "temperature")?.value ?? NaN,
+    );
 
   expect(Math.max(...temperatures(5))).toBeLessThan(75);
   expect(Math.max(...temperatures(5))).toBeGreaterThan(80);
@@ -57,7 +60,10 @@ events: [{ overheat: alpha/line-1/machine-1, at: 5s, targetCelsius: 160 }]
 });
 
 test("times are unique per series and ascend over the plant", () => {
-  const plan = parsePlan(`version: 1\nreadingsPerSecond: 1000\nsites: { a: { broker: "mqtt://x:1", lines: 2, machinesPerLine: 2 } }\n`, "p");
+  const plan = parsePlan(
+    `version: 1\nreadingsPerSecond: 1000\nsites: { a: { broker: "mqtt://x:1", lines: 2, machinesPerLine: 2 } }\n`,
+    "p",
+  );
   const plant = new Plant(plan, 1_000);
   const seen = new Set<string>();
   let last = 0;

@@ -1,6 +1,10 @@
 import { z } from "zod";
 
-const commandSchema = z.object({ id: z.string().min(1).max(256), command: z.string().max(64), validUntil: z.number() });
+const commandSchema = z.object({
+  id: z.string().min(1).max(256),
+  command: z.string().max(64),
+  validUntil: z.number(),
+});
 
 /** What the plant makes of a command's JSON. Bad data is a value. */
 export type Command =
@@ -16,6 +20,7 @@ export function parseCommand(payload: string, nowMs: number): Command {
   } catch {
     parsed = undefined;
   }
-  if (parsed === undefined || parsed.command.toUpperCase() !== "STOP") return { outcome: "malformed", id: parsed?.id ?? "" };
+  if (parsed === undefined || parsed.command.toUpperCase() !== "STOP")
+    return { outcome: "malformed", id: parsed?.id ?? "" };
   return { outcome: nowMs > parsed.validUntil ? "expired" : "stop", id: parsed.id };
 }

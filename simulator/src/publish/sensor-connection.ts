@@ -1,5 +1,12 @@
 import mqtt, { type MqttClient } from "mqtt";
-import { createBackoff, type Backoff, type Clock, type Logger, type Random, type Timer } from "@millrace/runtime";
+import {
+  createBackoff,
+  type Backoff,
+  type Clock,
+  type Logger,
+  type Random,
+  type Timer,
+} from "@millrace/runtime";
 
 export interface SensorMessage {
   /** The reading's number; null for what is not a reading. */
@@ -87,11 +94,16 @@ export class SensorConnection {
     const ifCurrent = (act: () => void) => () => {
       if (this.#client === client) act();
     };
-    client.on("error", (error) => log.repeated("sensor_connection", `connection to ${broker} failed`, { reason: error.message }));
+    client.on("error", (error) =>
+      log.repeated("sensor_connection", `connection to ${broker} failed`, { reason: error.message }),
+    );
     client.on("message", (topic, payload) => {
       if (this.#client === client) this.#options.onCommand(topic, payload.toString("utf8"));
     });
-    client.on("close", ifCurrent(() => this.#onClosed(client)));
+    client.on(
+      "close",
+      ifCurrent(() => this.#onClosed(client)),
+    );
     client.on(
       "connect",
       ifCurrent(() => {

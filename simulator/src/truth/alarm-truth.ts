@@ -26,7 +26,10 @@ export class AlarmTruth {
       if (!isActive && reading.value > rule.above) {
         this.#active.add(key);
         steps.push({ ...reading, type: "alarm", rule: rule.rule, limit: rule.above });
-      } else if (isActive && (reading.value < rule.clearBelow || (rule.clearBelow === rule.above && reading.value <= rule.above))) {
+      } else if (
+        isActive &&
+        (reading.value < rule.clearBelow || (rule.clearBelow === rule.above && reading.value <= rule.above))
+      ) {
         this.#active.delete(key);
         steps.push({ ...reading, type: "cleared", rule: rule.rule, limit: rule.clearBelow });
       }
@@ -35,6 +38,9 @@ export class AlarmTruth {
   }
 }
 
-function keyOf(rule: string, at: { readonly site: string; readonly line: string; readonly machine: string }): string {
+function keyOf(
+  rule: string,
+  at: { readonly site: string; readonly line: string; readonly machine: string },
+): string {
   return `${rule} ${at.site}/${at.line}/${at.machine}`;
 }

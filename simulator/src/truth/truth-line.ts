@@ -23,7 +23,13 @@ const header = z.object({
   /** Names of the rules that the truth applies. */
   rules: z.array(z.string()),
 });
-const reading = z.object({ type: z.literal("reading"), ...machine, metric, time: z.number(), value: z.number() });
+const reading = z.object({
+  type: z.literal("reading"),
+  ...machine,
+  metric,
+  time: z.number(),
+  value: z.number(),
+});
 /** By the plan's rules this reading must raise an alarm, or return it to normal. */
 const alarm = z.object({
   type: z.enum(["alarm", "cleared"]),
@@ -42,12 +48,23 @@ const command = z.object({
   /** obeyed, repeated (the machine stood already), expired, or malformed. */
   outcome: z.enum(["obeyed", "repeated", "expired", "malformed"]),
 });
-const state = z.object({ type: z.literal("state"), ...machine, state: z.enum(["running", "stopped"]), time: z.number() });
+const state = z.object({
+  type: z.literal("state"),
+  ...machine,
+  state: z.enum(["running", "stopped"]),
+  time: z.number(),
+});
 /** Every reading up to this number is acknowledged. Written about once a second. */
 const acked = z.object({ type: z.literal("acked"), through: z.number(), at: z.number() });
 /** One reading that was never acknowledged before the end. */
 const unacked = z.object({ type: z.literal("unacked"), number: z.number() });
-const end = z.object({ type: z.literal("end"), at: z.number(), generated: z.number(), acked: z.number(), commands: z.number() });
+const end = z.object({
+  type: z.literal("end"),
+  at: z.number(),
+  generated: z.number(),
+  acked: z.number(),
+  commands: z.number(),
+});
 
 const truthLine = z.discriminatedUnion("type", [header, reading, alarm, command, state, acked, unacked, end]);
 

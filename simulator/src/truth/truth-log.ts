@@ -15,7 +15,8 @@ export class TruthLog {
       this.#file = openSync(path, "a+");
       const size = fstatSync(this.#file).size;
       const last = Buffer.alloc(1);
-      if (size > 0 && readSync(this.#file, last, 0, 1, size - 1) === 1 && last[0] !== 0x0a) this.#buffered = "\n";
+      if (size > 0 && readSync(this.#file, last, 0, 1, size - 1) === 1 && last[0] !== 0x0a)
+        this.#buffered = "\n";
     } catch (error) {
       throw new MillraceError("file_unwritable", { path, reason: reasonOf(error) }, { cause: error });
     }
@@ -32,7 +33,11 @@ export class TruthLog {
     try {
       while (rest.length > 0) rest = rest.subarray(writeSync(this.#file, rest));
     } catch (error) {
-      throw new MillraceError("file_unwritable", { path: this.#path, reason: reasonOf(error) }, { cause: error });
+      throw new MillraceError(
+        "file_unwritable",
+        { path: this.#path, reason: reasonOf(error) },
+        { cause: error },
+      );
     }
   }
 

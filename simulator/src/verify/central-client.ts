@@ -3,7 +3,15 @@ import { z } from "zod";
 import type { WindowDefinition } from "./window-oracle.ts";
 
 const pipelineAnswer = z.object({
-  windows: z.array(z.object({ name: z.string(), metric: z.string(), sizeMs: z.number(), slideMs: z.number(), by: z.array(z.string()) })),
+  windows: z.array(
+    z.object({
+      name: z.string(),
+      metric: z.string(),
+      sizeMs: z.number(),
+      slideMs: z.number(),
+      by: z.array(z.string()),
+    }),
+  ),
 });
 const windowRow = z.object({
   window: z.string(),
@@ -25,7 +33,14 @@ const alarmRow = z.object({
   value: z.number(),
   receivedAtMs: z.number(),
   action: z.string(),
-  command: z.object({ id: z.string(), commandedAtMs: z.number(), confirmedAtMs: z.number().nullable(), latencyMs: z.number() }).nullable(),
+  command: z
+    .object({
+      id: z.string(),
+      commandedAtMs: z.number(),
+      confirmedAtMs: z.number().nullable(),
+      latencyMs: z.number(),
+    })
+    .nullable(),
 });
 const alarmsAnswer = z.object({ alarms: z.array(alarmRow) });
 
@@ -52,9 +67,17 @@ export class CentralClient {
   async *windows(window: string, fromMs: number, toMs: number): AsyncGenerator<CentralWindow> {
     let cursor: string | null = null;
     do {
-      const query = new URLSearchParams({ window, from: String(fromMs), to: String(toMs), limit: String(PAGE_ROWS) });
+      const query = new URLSearchParams({
+        window,
+        from: String(fromMs),
+        to: String(toMs),
+        limit: String(PAGE_ROWS),
+      });
       if (cursor !== null) query.set("cursor", cursor);
-      const page: z.infer<typeof windowsAnswer> = await this.get(`/api/v1/windows?${query.toString()}`, windowsAnswer);
+      const page: z.infer<typeof windowsAnswer> = await this.get(
+        `/api/v1/windows?${query.toString()}`,
+        windowsAnswer,
+      );
       yield* page.windows;
       cursor = page.cursor;
     } while (cursor !== null);
@@ -69,7 +92,8 @@ export class CentralClient {
     const url = this.#url + path;
     try {
       const response = await fetch(url, { signal: AbortSignal.timeout(REQUEST_MS_MAX) });
-      if (!response.ok) throw new Error(`it answered ${response.status}: ${(await response.text()).slice(0, 200)}`);
+      if (!response.ok)
+        throw new Error(`it answered ${response.status}: ${(await response.text()).slice(0, 200)}`);
       return schema.parse(await response.json());
     } catch (error) {
       throw new MillraceError("service_unreachable", { url, reason: reasonOf(error) }, { cause: error });

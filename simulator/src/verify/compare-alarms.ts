@@ -26,14 +26,23 @@ export function compareAlarms(
   let right = 0;
   for (const [key, step] of expected) {
     if (found.delete(key)) right++;
-    else faults.push(`${step.rule} ${step.site}/${step.line}/${step.machine} at ${new Date(step.time).toISOString()} (${step.value} > ${step.limit}): not seen`);
+    else
+      faults.push(
+        `${step.rule} ${step.site}/${step.line}/${step.machine} at ${new Date(step.time).toISOString()} (${step.value} > ${step.limit}): not seen`,
+      );
   }
   for (const alarm of found.values()) {
-    faults.push(`${alarm.rule} ${Object.values(alarm.labels).join("/")} at ${new Date(alarm.activeAtMs).toISOString()}: no reading crossed the limit then`);
+    faults.push(
+      `${alarm.rule} ${Object.values(alarm.labels).join("/")} at ${new Date(alarm.activeAtMs).toISOString()}: no reading crossed the limit then`,
+    );
   }
   return { right, missed: expected.size - right, wrong: found.size, faults: faults.slice(0, 5) };
 }
 
-function keyOf(rule: string, at: { readonly site?: string; readonly line?: string; readonly machine?: string }, timeMs: number): string {
+function keyOf(
+  rule: string,
+  at: { readonly site?: string; readonly line?: string; readonly machine?: string },
+  timeMs: number,
+): string {
   return `${rule} ${at.site ?? ""}/${at.line ?? ""}/${at.machine ?? ""} ${timeMs}`;
 }

@@ -6,8 +6,20 @@ import { compareAlarms } from "./compare-alarms.ts";
 import { compareWindows } from "./compare-windows.ts";
 import { WindowOracle, type WindowDefinition } from "./window-oracle.ts";
 
-const tumbling: WindowDefinition = { name: "t5", metric: "temperature", sizeMs: 5_000, slideMs: 5_000, by: ["site"] };
-const sliding: WindowDefinition = { name: "t10", metric: "temperature", sizeMs: 10_000, slideMs: 5_000, by: ["site", "line"] };
+const tumbling: WindowDefinition = {
+  name: "t5",
+  metric: "temperature",
+  sizeMs: 5_000,
+  slideMs: 5_000,
+  by: ["site"],
+};
+const sliding: WindowDefinition = {
+  name: "t10",
+  metric: "temperature",
+  sizeMs: 10_000,
+  slideMs: 5_000,
+  by: ["site", "line"],
+};
 
 function reading(time: number, value: number, site = "alpha"): TruthReading {
   return { type: "reading", site, line: "line-1", machine: "machine-1", metric: "temperature", time, value };
@@ -15,7 +27,8 @@ function reading(time: number, value: number, site = "alpha"): TruthReading {
 
 function truthOf(definition: WindowDefinition) {
   const oracle = new WindowOracle([definition]);
-  for (const each of [reading(4_999, 1), reading(5_000, 2), reading(9_999, 4), reading(7_000, 8, "beta")]) oracle.add(each);
+  for (const each of [reading(4_999, 1), reading(5_000, 2), reading(9_999, 4), reading(7_000, 8, "beta")])
+    oracle.add(each);
   return oracle.results();
 }
 
@@ -30,7 +43,12 @@ const rightRows = [
 ];
 
 test("a reading on the edge belongs to the window that begins there; sliding windows overlap", () => {
-  const slides = [...truthOf(sliding).values()].map(({ startMs, group, count, sum }) => [startMs, group.join("/"), count, sum]);
+  const slides = [...truthOf(sliding).values()].map(({ startMs, group, count, sum }) => [
+    startMs,
+    group.join("/"),
+    count,
+    sum,
+  ]);
   expect(slides).toEqual([
     [0, "alpha/line-1", 3, 7],
     [-5_000, "alpha/line-1", 1, 1],
@@ -42,9 +60,22 @@ test("a reading on the edge belongs to the window that begins there; sliding win
 
 test("right rows pass; a wrong value, a missing and an extra window are each found", () => {
   const verdict = (rows: CentralWindow[]) => compareWindows(tumbling, truthOf(tumbling), rows);
-  expect(verdict(rightRows)).toMatchObject({ expected: 3, right: 3, wrong: 0, missing: 0, extra: 0, faults: [] });
-  expect(verdict([row(0, "alpha", { count: 2, sum: 1 }), ...rightRows.slice(1)])).toMatchObject({ right: 2, wrong: 1 });
-  expect(verdict([row(0, "alpha", { count: 1, sum: 1 + 1e-11 }), ...rightRows.slice(1)])).toMatchObject({ right: 2, wrong: 1 });
+  expect(verdict(rightRows)).toMatchObject({
+    expected: 3,
+    right: 3,
+    wrong: 0,
+    missing: 0,
+    extra: 0,
+    faults: [],
+  });
+  expect(verdict([row(0, "alpha", { count: 2, sum: 1 }), ...rightRows.slice(1)])).toMatchObject({
+    right: 2,
+    wrong: 1,
+  });
+  expect(verdict([row(0, "alpha", { count: 1, sum: 1 + 1e-11 }), ...rightRows.slice(1)])).toMatchObject({
+    right: 2,
+    wrong: 1,
+  });
   expect(verdict(rightRows.slice(1))).toMatchObject({ right: 2, missing: 1 });
   expect(verdict([...rightRows, row(10_000, "alpha", { count: 1 })])).toMatchObject({ right: 3, extra: 1 });
 });
@@ -67,6 +98,10 @@ test("an alarm is right by rule, machine and time of its crossing", () => {
   const scope = { sites: new Set(["alpha"]), rules: new Set(["hot"]) };
   expect(compareAlarms([truth], [alarm], scope)).toMatchObject({ right: 1, missed: 0, wrong: 0 });
   expect(compareAlarms([truth], [], scope)).toMatchObject({ right: 0, missed: 1, wrong: 0 });
-  expect(compareAlarms([truth], [{ ...alarm, activeAtMs: 6_000 }], scope)).toMatchObject({ right: 0, missed: 1, wrong: 1 });
+  expect(compareAlarms([truth], [{ ...alarm, activeAtMs: 6_000 }], scope)).toMatchObject({
+    right: 0,
+    missed: 1,
+    wrong: 1,
+  });
   expect(compareAlarms([], [{ ...alarm, rule: "other" }], scope)).toMatchObject({ wrong: 0 });
 });

@@ -26,7 +26,16 @@ export function compareWindows(
   answers: readonly CentralWindow[],
 ): WindowVerdict {
   const expected = [...truth.entries()].filter(([, window]) => window.window === definition.name);
-  const rows = new Map(answers.map((row) => [windowKey(row.window, row.startMs, definition.by.map((label) => row.group[label] ?? "")), row]));
+  const rows = new Map(
+    answers.map((row) => [
+      windowKey(
+        row.window,
+        row.startMs,
+        definition.by.map((label) => row.group[label] ?? ""),
+      ),
+      row,
+    ]),
+  );
   const compared = new Set<string>(["count"]);
   const faults: string[] = [];
   let right = 0;
@@ -50,9 +59,20 @@ export function compareWindows(
     }
   }
   for (const row of rows.values()) {
-    faults.push(`${row.window} ${new Date(row.startMs).toISOString()} ${Object.values(row.group).join("/")}: no reading belongs there, count ${row.values.count ?? 0}`);
+    faults.push(
+      `${row.window} ${new Date(row.startMs).toISOString()} ${Object.values(row.group).join("/")}: no reading belongs there, count ${row.values.count ?? 0}`,
+    );
   }
-  return { window: definition.name, expected: expected.length, right, wrong, missing, extra: rows.size, compared: [...compared], faults: faults.slice(0, FAULTS_MAX) };
+  return {
+    window: definition.name,
+    expected: expected.length,
+    right,
+    wrong,
+    missing,
+    extra: rows.size,
+    compared: [...compared],
+    faults: faults.slice(0, FAULTS_MAX),
+  };
 }
 
 function differencesOf(window: TrueWindow, row: CentralWindow, compared: Set<string>): string[] {
@@ -61,12 +81,18 @@ function differencesOf(window: TrueWindow, row: CentralWindow, compared: Set<str
     const found = row.values[name];
     if (found === undefined && name !== "count") return;
     compared.add(name);
-    if (found === undefined || Math.abs(found - expected) > toleranceAbsolute) differences.push(`${name} ${found ?? "none"}, should be ${expected}`);
+    if (found === undefined || Math.abs(found - expected) > toleranceAbsolute)
+      differences.push(`${name} ${found ?? "none"}, should be ${expected}`);
   };
   compare("count", window.count, 0);
   compare("min", window.min, 0);
   compare("max", window.max, 0);
   compare("sum", window.sum, SUM_TOLERANCE * window.sumAbsolute);
-  compare("mean", window.sum / window.count, (SUM_TOLERANCE * window.sumAbsolute) / window.count + Number.EPSILON * Math.abs(window.sum / window.count));
+  compare(
+    "mean",
+    window.sum / window.count,
+    (SUM_TOLERANCE * window.sumAbsolute) / window.count +
+      Number.EPSILON * Math.abs(window.sum / window.count),
+  );
   return differences;
 }

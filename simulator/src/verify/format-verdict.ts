@@ -5,7 +5,15 @@ import type { Verdict } from "./verify-truth.ts";
 export function formatVerdict(verdict: Verdict): string {
   const table = formatTable([
     ["window", "expected", "right", "wrong", "missing", "extra", "compared"],
-    ...verdict.windows.map((each) => [each.window, each.expected, each.right, each.wrong, each.missing, each.extra, each.compared.join(" ")]),
+    ...verdict.windows.map((each) => [
+      each.window,
+      each.expected,
+      each.right,
+      each.wrong,
+      each.missing,
+      each.extra,
+      each.compared.join(" "),
+    ]),
   ]);
   const { right, missed, wrong } = verdict.alarms;
   const { generated, unacked, hasEnded } = verdict.readings;
@@ -16,6 +24,8 @@ export function formatVerdict(verdict: Verdict): string {
     `readings: ${generated} generated, ${unacked} never acknowledged${hasEnded ? "" : "; the simulator has not ended, so the last may still be on their way"}`,
     ...(verdict.windows.length === 0 ? ["no window of the pipeline has a metric of this truth"] : []),
     ...faults.map((fault) => `  ✗ ${fault}`),
-    verdict.isRight ? "✓ every window and every alarm is as the truth says" : "✗ central differs from the truth",
+    verdict.isRight
+      ? "✓ every window and every alarm is as the truth says"
+      : "✗ central differs from the truth",
   ].join("\n");
 }

@@ -25,7 +25,10 @@ export interface Verdict {
 }
 
 /** Judges central's windows and alarms by the truth. Readings that never reached the broker do not count. */
-export async function verifyTruth(options: { readonly truthPath: string; readonly centralUrl: string }): Promise<Verdict> {
+export async function verifyTruth(options: {
+  readonly truthPath: string;
+  readonly centralUrl: string;
+}): Promise<Verdict> {
   const unacked = await unackedNumbers(options.truthPath);
   const client = new CentralClient(options.centralUrl);
   const definitions = await client.windowDefinitions();
@@ -60,7 +63,11 @@ export async function verifyTruth(options: { readonly truthPath: string; readonl
   for (const definition of definitions) {
     if (!names.has(definition.name)) continue;
     const rows = [];
-    for await (const row of client.windows(definition.name, fromMs - definition.sizeMs, toMs + definition.slideMs)) {
+    for await (const row of client.windows(
+      definition.name,
+      fromMs - definition.sizeMs,
+      toMs + definition.slideMs,
+    )) {
       const site = row.group.site;
       if (site === undefined || sites.has(site)) rows.push(row);
     }
@@ -71,7 +78,13 @@ export async function verifyTruth(options: { readonly truthPath: string; readonl
     windows.length > 0 &&
     windows.every((verdict) => verdict.wrong + verdict.missing + verdict.extra === 0) &&
     alarmVerdict.missed + alarmVerdict.wrong === 0;
-  return { isRight, readings: { generated, unacked: unacked.size, hasEnded, ackedBySite }, windows, alarms: alarmVerdict, alarmSteps: alarms };
+  return {
+    isRight,
+    readings: { generated, unacked: unacked.size, hasEnded, ackedBySite },
+    windows,
+    alarms: alarmVerdict,
+    alarmSteps: alarms,
+  };
 }
 
 /** Numbers of readings that no process ever brought to the broker: a later one may have sent what an earlier one left. */
@@ -79,7 +92,8 @@ async function unackedNumbers(path: string): Promise<ReadonlySet<number>> {
   const numbers = new Set<number>();
   for await (const line of readTruth(path)) {
     if (line.type === "unacked") numbers.add(line.number);
-    else if (line.type === "acked") for (const number of numbers) if (number <= line.through) numbers.delete(number);
+    else if (line.type === "acked")
+      for (const number of numbers) if (number <= line.through) numbers.delete(number);
   }
   return numbers;
 }

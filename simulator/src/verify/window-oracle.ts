@@ -39,7 +39,11 @@ export class WindowOracle {
       if (definition.metric !== reading.metric) continue;
       const group = definition.by.map((label) => labelOf(reading, label));
       const lastStartMs = Math.floor(reading.time / definition.slideMs) * definition.slideMs;
-      for (let startMs = lastStartMs; startMs > reading.time - definition.sizeMs; startMs -= definition.slideMs) {
+      for (
+        let startMs = lastStartMs;
+        startMs > reading.time - definition.sizeMs;
+        startMs -= definition.slideMs
+      ) {
         this.#addTo(definition.name, startMs, group, reading.value);
       }
     }
@@ -48,7 +52,8 @@ export class WindowOracle {
   /** By `windowKey`. */
   results(): ReadonlyMap<string, TrueWindow> {
     const results = new Map<string, TrueWindow>();
-    for (const [key, { compensation, ...window }] of this.#windows) results.set(key, { ...window, sum: window.sum + compensation });
+    for (const [key, { compensation, ...window }] of this.#windows)
+      results.set(key, { ...window, sum: window.sum + compensation });
     return results;
   }
 
@@ -56,12 +61,23 @@ export class WindowOracle {
     const key = windowKey(window, startMs, group);
     let state = this.#windows.get(key);
     if (state === undefined) {
-      state = { window, startMs, group, count: 0, sum: 0, sumAbsolute: 0, min: Infinity, max: -Infinity, compensation: 0 };
+      state = {
+        window,
+        startMs,
+        group,
+        count: 0,
+        sum: 0,
+        sumAbsolute: 0,
+        min: Infinity,
+        max: -Infinity,
+        compensation: 0,
+      };
       this.#windows.set(key, state);
     }
     state.count++;
     const sum = state.sum + value;
-    state.compensation += Math.abs(state.sum) >= Math.abs(value) ? state.sum - sum + value : value - sum + state.sum;
+    state.compensation +=
+      Math.abs(state.sum) >= Math.abs(value) ? state.sum - sum + value : value - sum + state.sum;
     state.sum = sum;
     state.sumAbsolute += Math.abs(value);
     state.min = Math.min(state.min, value);
