@@ -36,8 +36,12 @@ async function bootstrap(entry, args) {
   const env = { ...process.env };
   for (const name of flags.consumed) delete env[name];
   const pathName = Object.keys(env).find((name) => name.toUpperCase() === "PATH") || "PATH";
-  env[pathName] = [path.join(root, "node_modules", ".bin"), env[pathName]].filter(Boolean).join(path.delimiter);
-  runChild(node.command, [entryPath, ...flags.args], env, (cause) => fail(`cannot start ${node.command}: ${cause}`));
+  env[pathName] = [path.join(root, "node_modules", ".bin"), env[pathName]]
+    .filter(Boolean)
+    .join(path.delimiter);
+  runChild(node.command, [entryPath, ...flags.args], env, (cause) =>
+    fail(`cannot start ${node.command}: ${cause}`),
+  );
 }
 
 /**

@@ -4,7 +4,13 @@
 const fs = require("node:fs");
 const path = require("node:path");
 const crypto = require("node:crypto");
-const { expectedFolders, missingFolders, workspacesOutOfStep, readManifests, readJson } = require("./install-record.cjs");
+const {
+  expectedFolders,
+  missingFolders,
+  workspacesOutOfStep,
+  readManifests,
+  readJson,
+} = require("./install-record.cjs");
 const { withInstallLock } = require("./install-lock.cjs");
 const { runNpmCi } = require("./run-npm-ci.cjs");
 
@@ -20,12 +26,6 @@ async function ensureInstalled(root) {
   const lock = JSON.parse(lockText);
   const target = { platform: process.platform, arch: process.arch };
 
-  const outOfStep = workspacesOutOfStep(lock, readManifests(root));
-  if (outOfStep.length > 0) {
-    const files = outOfStep.map((folder) => path.posix.join(folder, "package.json")).join(", ");
-    return `cannot install: package-lock.json does not match ${files}; run "npm install" to bring them together`;
-  }
-
   // npm can leave an optional package out. The stamp remembers that this lockfile was tried here.
   const stampFile = path.join(root, "node_modules", ".millrace-installed");
   const stamp = `${crypto.createHash("sha256").update(lockText).digest("hex")} ${target.platform}-${target.arch}\n`;
@@ -35,9 +35,19 @@ async function ensureInstalled(root) {
     const forgiveOptional = fs.existsSync(stampFile) && fs.readFileSync(stampFile, "utf8") === stamp;
     /** @param {string} folder */
     const exists = (folder) => fs.existsSync(path.join(root, folder));
-    return missingFolders({ lock, installed: readJson(record), target, forgiveOptional, exists }).length === 0;
+    return (
+      missingFolders({ lock, installed: readJson(record), target, forgiveOptional, exists }).length === 0
+    );
   };
-  if (isCurrent()) return undefined;
+  const outOfStep = workspacesOutOfStep(lock, readManifests(root))
+    .map((folder) => path.posix.join(folder, "package.json"))
+    .join(", ");
+  const advice = `package-lock.json does not match ${outOfStep}; run "npm install" to bring them together`;
+  if (isCurrent()) {
+    if (outOfStep !== "") process.stderr.write(`${advice}\n`);
+    return undefined;
+  }
+  if (outOfStep !== "") return `cannot install the packages: ${advice}`;
 
   return withInstallLock(path.join(root, ".cache"), async () => {
     if (isCurrent()) return undefined; // another command has installed meanwhile

@@ -26,7 +26,8 @@ async function withInstallLock(folder, work) {
     fs.mkdirSync(folder, { recursive: true });
     while (!(await acquire(file))) {
       const other = holder(file);
-      if (other !== "" && !hasTold) process.stderr.write(`waiting: another command (process ${other}) is installing the packages\n`);
+      if (other !== "" && !hasTold)
+        process.stderr.write(`waiting: another command (process ${other}) is installing the packages\n`);
       hasTold ||= other !== "";
       await pause(300);
     }

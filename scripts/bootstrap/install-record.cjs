@@ -22,7 +22,8 @@ const dependencyKinds = /** @type {const} */ ([
 ]);
 
 /**
- * Folders under node_modules that this platform needs. Entries for one C library only are left to npm.
+ * Folders under node_modules that this platform needs. What is optional without naming a platform belongs to some
+ * other platform's package (WebAssembly fallbacks), and what is for one C library only is left to npm.
  * @param {Lockfile} lock
  * @param {Target} target
  * @returns {string[]}
@@ -31,8 +32,14 @@ function expectedFolders(lock, target) {
   return Object.keys(lock.packages).filter((folder) => {
     const entry = lock.packages[folder];
     if (!folder.includes("node_modules/") || entry.libc !== undefined) return false;
+    if (isOptional(entry) && entry.os === undefined && entry.cpu === undefined) return false;
     return admits(entry.os ?? [], target.platform) && admits(entry.cpu ?? [], target.arch);
   });
+}
+
+/** @param {LockEntry} entry */
+function isOptional(entry) {
+  return entry.optional === true || entry.devOptional === true;
 }
 
 /**
@@ -56,7 +63,7 @@ function admits(field, name) {
 function missingFolders({ lock, installed, target, forgiveOptional, exists }) {
   return expectedFolders(lock, target).filter((folder) => {
     const wanted = lock.packages[folder];
-    if (forgiveOptional && (wanted.optional || wanted.devOptional)) return false;
+    if (forgiveOptional && isOptional(wanted)) return false;
     if (!exists(folder)) return true;
     const found = installed.packages[folder];
     return !wanted.link && (found === undefined || found.version !== wanted.version);
@@ -72,7 +79,9 @@ function missingFolders({ lock, installed, target, forgiveOptional, exists }) {
 function workspacesOutOfStep(lock, manifests) {
   return Object.keys(manifests).filter((folder) => {
     const locked = lock.packages[folder];
-    return locked === undefined || dependencyKinds.some((kind) => !sameMap(manifests[folder][kind], locked[kind]));
+    return (
+      locked === undefined || dependencyKinds.some((kind) => !sameMap(manifests[folder][kind], locked[kind]))
+    );
   });
 }
 
@@ -97,7 +106,10 @@ function readManifests(root) {
   const patterns = readJson(path.join(root, "package.json")).workspaces;
   for (const pattern of patterns) {
     const parent = pattern.replace(/\/\*$/, "");
-    const folders = parent === pattern ? [pattern] : fs.readdirSync(path.join(root, parent)).map((name) => `${parent}/${name}`);
+    const folders =
+      parent === pattern
+        ? [pattern]
+        : fs.readdirSync(path.join(root, parent)).map((name) => `${parent}/${name}`);
     for (const folder of folders) {
       const file = path.join(root, folder, "package.json");
       if (fs.existsSync(file)) manifests[folder] = readJson(file);

@@ -45,7 +45,9 @@ function npmEnvironment(env) {
 /** @param {string} setting */
 function isKept(setting) {
   const isForOneRegistry = setting.startsWith("//") || setting.startsWith("@"); // //host/:_authToken, @scope:registry
-  return isForOneRegistry || setting.startsWith("_") || keptSettings.has(setting.toLowerCase().replace(/-/g, "_"));
+  return (
+    isForOneRegistry || setting.startsWith("_") || keptSettings.has(setting.toLowerCase().replace(/-/g, "_"))
+  );
 }
 
 module.exports = { npmEnvironment };

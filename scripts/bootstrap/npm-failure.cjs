@@ -4,9 +4,11 @@
 /** npm's error codes and messages, most specific first, each with its cause and the way out. */
 const causes = [
   {
-    pattern: /ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ENETUNREACH|EHOSTUNREACH|ETIMEDOUT|ERR_SOCKET_TIMEOUT|ENOTCACHED|network/,
+    pattern:
+      /ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ENETUNREACH|EHOSTUNREACH|ETIMEDOUT|ERR_SOCKET_TIMEOUT|ENOTCACHED|network/,
     cause: "the package registry cannot be reached",
-    wayOut: "the first start needs the network once: check the connection or npm's proxy and registry settings, then run the command again",
+    wayOut:
+      "the first start needs the network once: check the connection or npm's proxy and registry settings, then run the command again",
   },
   {
     pattern: /SELF_SIGNED_CERT|UNABLE_TO_GET_ISSUER_CERT|UNABLE_TO_VERIFY|CERT_/,
@@ -50,7 +52,10 @@ function explainNpmFailure(output) {
     known === undefined
       ? 'cannot install the packages: npm failed; "npm ci" shows all it has to say'
       : `cannot install the packages: ${known.cause}; ${known.wayOut}`;
-  return [sentence, ...(errors.length > 0 ? errors : lines).slice(0, linesMax).map((line) => `  ${line}`)].join("\n");
+  return [
+    sentence,
+    ...(errors.length > 0 ? errors : lines).slice(0, linesMax).map((line) => `  ${line}`),
+  ].join("\n");
 }
 
 module.exports = { explainNpmFailure };

@@ -40,7 +40,7 @@ const outputCharsMax = 100_000;
 function runNpmCi(root, packageCount) {
   const startedAtMs = Date.now();
   const seconds = () => `${Math.round((Date.now() - startedAtMs) / 1000)} s`;
-  const isLive = process.stderr.isTTY === true;
+  const isLive = process.stderr.isTTY;
   const what = `installing ${packageCount} packages, first start only …`;
   if (!isLive) process.stderr.write(`${what}\n`);
   const ticker = setInterval(() => isLive && process.stderr.write(`\r${what} ${seconds()} `), 1_000);
@@ -49,7 +49,10 @@ function runNpmCi(root, packageCount) {
   const env = npmEnvironment(process.env);
   const pathName = Object.keys(env).find((name) => name.toUpperCase() === "PATH") || "PATH";
   // npm empties node_modules, so it must not be run by the Node that lives there.
-  env[pathName] = (env[pathName] || "").split(path.delimiter).filter((folder) => path.resolve(folder) !== bin).join(path.delimiter);
+  env[pathName] = (env[pathName] || "")
+    .split(path.delimiter)
+    .filter((folder) => path.resolve(folder) !== bin)
+    .join(path.delimiter);
   const [command, ...before] = npmCommand(process.env, path.join(root, "node_modules"));
   const child = spawn(command, [...before, ...npmCi], {
     cwd: root,
@@ -75,7 +78,9 @@ function runNpmCi(root, packageCount) {
   process.once("SIGTERM", interrupt);
 
   return new Promise((resolve) => {
-    child.on("error", (error) => resolve(`cannot run npm: ${error.message}; npm comes with Node (https://nodejs.org)`));
+    child.on("error", (error) =>
+      resolve(`cannot run npm: ${error.message}; npm comes with Node (https://nodejs.org)`),
+    );
     child.on("close", (code) => {
       const isDone = code === 0;
       if (isDone) process.stderr.write(`${isLive ? `\r${what} ` : "installed in "}${seconds()}\n`);

@@ -18,19 +18,23 @@ function recoverSwallowedFlags(args, env) {
   const isFromScript = ["start", "test", "run", "run-script"].includes(env.npm_command || "");
   /** @param {string} name */
   const isTaken = (name) =>
-    env[`npm_config_${name}`] !== undefined && !args.some((arg) => arg === `--${name}` || arg.startsWith(`--${name}=`));
+    env[`npm_config_${name}`] !== undefined &&
+    !args.some((arg) => arg === `--${name}` || arg.startsWith(`--${name}=`));
   const taken = isFromScript ? [...flagsWithValue, ...switches].filter(isTaken) : [];
   if (taken.length === 0) return { args, consumed: [] };
 
   const consumed = taken.map((name) => `npm_config_${name}`);
   const rest = [...args];
   const recovered = [];
-  const isLoose = (/** @type {string} */ name) => flagsWithValue.includes(name) && env[`npm_config_${name}`] === "true";
+  const isLoose = (/** @type {string} */ name) =>
+    flagsWithValue.includes(name) && env[`npm_config_${name}`] === "true";
   for (const name of taken) {
     const value = env[`npm_config_${name}`] || "";
-    if (switches.includes(name)) recovered.push(value === "" || value === "false" ? `--no-${name}` : `--${name}`);
+    if (switches.includes(name))
+      recovered.push(value === "" || value === "false" ? `--no-${name}` : `--${name}`);
     else if (!isLoose(name)) recovered.push(`--${name}`, value);
-    else if (rest.length === 1 && taken.filter(isLoose).length === 1) recovered.push(`--${name}`, ...rest.splice(0, 1));
+    else if (rest.length === 1 && taken.filter(isLoose).length === 1)
+      recovered.push(`--${name}`, ...rest.splice(0, 1));
     else {
       const script = env.npm_lifecycle_event === undefined ? "" : ` run ${env.npm_lifecycle_event}`;
       const fault = `npm kept ${taken.map((flag) => `--${flag}`).join(" ")} for itself; write "--" before flags: npm${script} -- --${name} …`;
@@ -38,7 +42,11 @@ function recoverSwallowedFlags(args, env) {
     }
   }
   const complete = [...recovered, ...rest];
-  return { args: complete, consumed, note: `(npm took flags for its own; running with: ${complete.join(" ")})` };
+  return {
+    args: complete,
+    consumed,
+    note: `(npm took flags for its own; running with: ${complete.join(" ")})`,
+  };
 }
 
 module.exports = { recoverSwallowedFlags };
