@@ -24,6 +24,7 @@ export async function buildDashboard(options: { readonly outFolder?: string } = 
     outdir: outFolder,
     bundle: true,
     minify: true,
+    charset: "utf8",
     format: "esm",
     target: "es2022",
     jsx: "automatic",

@@ -1,0 +1,466 @@
+// Shows what central promises agents: each batch counts once, whatever is doubled, reordered, rolled back, cloned or
+// crashed, and nothing is said before it is durable.
+import { silentLogger } from "@millrace/runtime";
+import type { WindowSpec } from "@millrace/stream";
+import { SeededRandom, SimulatedTime } from "@millrace/testkit";
+import type { AlarmEvent } from "@millrace/wire";
+import { expect, test } from "vitest";
+import { Central } from "./central.ts";
+import type { CentralOptions } from "./central.ts";
+import { SEQUENCES_ABOVE_MAX } from "./core/sequence-set.ts";
+import { CrashingStore } from "./crashing-store.test-support.ts";
+import { ScriptedAgent } from "./scripted-agent.test-support.ts";
+
+const START_MS = 1_700_000_000_000;
+const WINDOW: WindowSpec = { name: "t_1s", metric: "t", sizeMs: 1_000, slideMs: 1_000, by: ["site"], latenessMs: 3_600_000 };
+const METRIC = { name: "t", unit: "°C", accumulate: ["mean"], isLive: true, paneMs: 1_000, source: { kind: "host", sensor: "cpu" } } as const;
+const ALL = { window: "t_1s", group: {}, fromMs: 0, toMs: Number.MAX_SAFE_INTEGER, limit: 1_000, cursor: null };
+
+interface World {
+  readonly time: SimulatedTime;
+  readonly store: CrashingStore;
+  readonly central: Central;
+}
+
+async function start(store = new CrashingStore(), options: Partial<CentralOptions> & { time?: SimulatedTime } = {}): Promise<World> {
+  const { time = new SimulatedTime(START_MS), ...rest } = options;
+  const central = new Central({
+    agents: [
+      { id: "alpha-1", site: "alpha" },
+      { id: "beta-1", site: "beta" },
+    ],
+    pipeline: { metrics: [METRIC], windows: [WINDOW] },
+    graceMs: 2_000,
+    retainMs: 86_400_000,
+    silentAfterMs: 3_000,
+    store,
+    storePath: "/store",
+    clock: time.clock(),
+    random: new SeededRandom(1),
+    log: silentLogger,
+    compression: { compress: (bytes) => bytes, decompress: (bytes) => bytes },
+    version: "test",
+    ...rest,
+  });
+  await central.open();
+  return { time, store, central };
+}
+
+async function welcomed(world: World, options: ConstructorParameters<typeof ScriptedAgent>[1] = {}): Promise<ScriptedAgent> {
+  const agent = new ScriptedAgent(world.central, options);
+  agent.hello();
+  await world.time.run(10);
+  expect(agent.refusal).toBeUndefined();
+  return agent;
+}
+
+function activeAlarms(central: Central): string[] {
+  return central
+    .alarms()
+    .filter((alarm) => alarm.isActive)
+    .map((alarm) => alarm.rule);
+}
+
+async function countsByStart(central: Central): Promise<Record<number, number>> {
+  const { windows } = await central.windows(ALL);
+  return Object.fromEntries(windows.map((window) => [(window.startMs - START_MS) / 1_000, window.values["count"] ?? 0]));
+}
+
+test("a first contact gets epoch 1 and no alarm; nothing is taken before the hello", async () => {
+  const world = await start();
+  const agent = new ScriptedAgent(world.central);
+  agent.panes(1, START_MS);
+  agent.beat();
+  agent.hello();
+  await world.time.run(10);
+  expect(agent.welcome).toMatchObject({ epoch: 1, marks: { alarm: 0, live: 0, backfill: 0 } });
+  expect(agent.acks).toEqual({});
+  expect(world.central.ledger().get("alpha-1")).toMatchObject({ received: 0, rejected: { no_session: 2 } });
+  expect(world.central.alarms()).toEqual([]);
+});
+
+test("batches in any order and any number of copies count once; the mark waits for gaps", async () => {
+  const world = await start();
+  const agent = await welcomed(world);
+  for (const sequence of [3, 1, 3, 5, 1]) agent.panes(sequence, START_MS);
+  await world.time.run(10);
+  expect(agent.acks.live).toBe(1);
+  for (const sequence of [2, 5, 4, 2]) agent.panes(sequence, START_MS);
+  await world.time.run(500);
+  expect(agent.acks.live).toBe(5);
+  expect(await countsByStart(world.central)).toEqual({ 0: 5 });
+  expect(world.central.ledger().get("alpha-1")).toMatchObject({ received: 5, merged: 5, tooLate: 0, batches: 5, duplicates: 4 });
+  agent.panes(6 + SEQUENCES_ABOVE_MAX, START_MS);
+  await world.time.run(10);
+  expect(world.central.ledger().get("alpha-1")).toMatchObject({ batches: 5, beyond: 1 });
+});
+
+test("nothing is acknowledged, welcomed or published before its commit", async () => {
+  const world = await start();
+  const agent = await welcomed(world);
+  const published: number[] = [];
+  world.central.subscribe(({ windows }) => published.push(...windows.map((window) => window.revision)));
+  await world.time.run(300);
+  world.store.fate = () => "refused";
+  agent.panes(1, START_MS);
+  await world.time.run(1_000);
+  expect([agent.acks, published]).toEqual([{}, []]);
+  world.store.fate = () => "done";
+  await world.time.run(5_000);
+  expect(agent.acks).toEqual({ live: 1 });
+  expect(published).toContain(1);
+});
+
+test("commits that fail for good end central: sessions close and it says it is not alive", async () => {
+  let failures = 0;
+  const world = await start(undefined, { onFailed: () => (failures += 1) });
+  const agent = await welcomed(world);
+  world.store.fate = () => "refused";
+  agent.panes(1, START_MS);
+  await world.time.run(60_000);
+  expect(failures).toBe(1);
+  expect(world.central.health()).toMatchObject({ isAlive: false, isReady: false });
+  expect(agent.closedReason).toContain("the disk is full");
+});
+
+test("a crash at every commit, before or after it, ends in the same windows and ledger", async () => {
+  const play = async (fate: CrashingStore["fate"]): Promise<{ outcome: unknown; commits: number }> => {
+    const time = new SimulatedTime(START_MS);
+    let store = new CrashingStore();
+    store.fate = fate;
+    let commits = 0;
+    let mark = 0;
+    let isKnown = false;
+    for (let life = 0; life < 4; life++) {
+      let isAlive = true;
+      const world = await start(store, { time, clock: time.clock({ isAlive: () => isAlive }) });
+      const agent = new ScriptedAgent(world.central);
+      const lane = { oldest: 1, sent: isKnown ? 8 : 0, next: 9, epochs: [{ epoch: isKnown ? 1 : 0, from: 1 }] };
+      agent.hello({ epoch: isKnown ? 1 : 0, lanes: { live: lane }, instance: `life ${life}` });
+      await time.run(300);
+      if (agent.welcome !== undefined) {
+        isKnown = true;
+        expect(agent.welcome.epoch).toBe(1);
+        expect(agent.welcome.marks.live).toBeGreaterThanOrEqual(mark);
+        for (let sequence = agent.welcome.marks.live + 1; sequence <= 8; sequence++) {
+          agent.panes(sequence, START_MS + 1_000 * (sequence % 3), { frontier: { number: sequence, watermarkMs: START_MS + 5_000 } });
+          await time.run(100);
+        }
+        await time.run(4_000);
+        mark = Math.max(mark, agent.welcome.marks.live, agent.acks.live ?? 0);
+      }
+      commits += store.commitCount;
+      isAlive = false;
+      // The next life finds what was durable; faults are over.
+      store = new CrashingStore(store.disk);
+    }
+    const { central } = await start(store, { time });
+    const { windows } = await central.windows(ALL);
+    const outcome = {
+      windows: windows.map(({ startMs, values, state }) => ({ startMs, values, state })),
+      ledger: { ...central.ledger().get("alpha-1"), duplicates: 0 },
+      alarms: central.alarms().map((alarm) => alarm.rule),
+      mark,
+    };
+    return { outcome, commits };
+  };
+  const undisturbed = await play(() => "done");
+  expect(undisturbed.outcome).toMatchObject({ ledger: { received: 8, merged: 8, batches: 8 }, mark: 8 });
+  for (let commit = 1; commit <= undisturbed.commits; commit++) {
+    for (const fate of ["crash_before", "crash_after"] as const) {
+      const crashed = await play((number) => (number >= commit ? fate : "done"));
+      expect({ commit, fate, outcome: crashed.outcome }).toEqual({ commit, fate, outcome: undisturbed.outcome });
+    }
+  }
+}, 60_000);
+
+test("a store that was rolled back gets a new epoch and its new batches count", async () => {
+  const world = await start();
+  const first = await welcomed(world);
+  for (let sequence = 1; sequence <= 5; sequence++) first.panes(sequence, START_MS);
+  await world.time.run(10);
+  first.hangUp();
+  // The disk of yesterday: two sent, and two new batches that take the numbers three and four again.
+  const second = new ScriptedAgent(world.central);
+  second.hello({ epoch: 1, lanes: { live: { oldest: 1, sent: 2, next: 5, epochs: [{ epoch: 1, from: 1 }] } } });
+  await world.time.run(10);
+  expect(second.welcome).toMatchObject({ epoch: 2, marks: { live: 2 } });
+  expect(activeAlarms(world.central)).toEqual(["store_rolled_back"]);
+  second.panes(3, START_MS, { epoch: 2 });
+  second.panes(4, START_MS, { epoch: 2 });
+  await world.time.run(500);
+  expect(second.acks.live).toBe(4);
+  expect(await countsByStart(world.central)).toEqual({ 0: 7 });
+  // Back again to the same old disk: once more an epoch of its own.
+  second.hangUp();
+  const third = new ScriptedAgent(world.central);
+  third.hello({ epoch: 1, lanes: { live: { oldest: 1, sent: 2, next: 3, epochs: [{ epoch: 1, from: 1 }] } } });
+  await world.time.run(10);
+  expect(third.welcome).toMatchObject({ epoch: 3, marks: { live: 2 } });
+});
+
+test("an epoch whose welcome was lost is granted again, without an alarm", async () => {
+  const world = await start();
+  (await welcomed(world)).hangUp();
+  const again = new ScriptedAgent(world.central);
+  again.hello({ epoch: 0, lanes: { live: { sent: 0, next: 4, epochs: [{ epoch: 0, from: 1 }] } } });
+  await world.time.run(10);
+  expect(again.welcome).toMatchObject({ epoch: 1, marks: { live: 0 } });
+  again.panes(1, START_MS);
+  await world.time.run(10);
+  expect(again.acks.live).toBe(1);
+  expect(world.central.alarms()).toEqual([]);
+});
+
+test("batches of an older epoch that are still held are taken beside the new one's", async () => {
+  const world = await start();
+  const first = await welcomed(world);
+  for (const sequence of [1, 2, 6]) first.panes(sequence, START_MS);
+  await world.time.run(10);
+  first.hangUp();
+  const second = new ScriptedAgent(world.central);
+  second.hello({ epoch: 1, lanes: { live: { sent: 4, next: 6, epochs: [{ epoch: 1, from: 1 }] } } });
+  await world.time.run(10);
+  expect(second.welcome).toMatchObject({ epoch: 2, marks: { live: 2 } });
+  second.panes(5, START_MS, { epoch: 2 });
+  await world.time.run(10);
+  expect(second.acks.live).toBe(2);
+  second.panes(3, START_MS, { epoch: 1 });
+  second.panes(4, START_MS, { epoch: 1 });
+  await world.time.run(10);
+  expect(second.acks.live).toBe(5);
+});
+
+test("a wiped store is a new one: epoch 1, and an alarm that says so", async () => {
+  const world = await start();
+  const first = await welcomed(world);
+  first.panes(1, START_MS, { frontier: { number: 900, watermarkMs: START_MS } });
+  await world.time.run(10);
+  first.hangUp();
+  const second = await welcomed(world, { storeId: "b".repeat(32) });
+  expect(second.welcome).toMatchObject({ epoch: 1, marks: { live: 0 } });
+  expect(activeAlarms(world.central)).toEqual(["store_replaced"]);
+  second.panes(1, START_MS, { frontier: { number: 1, watermarkMs: START_MS + 1_000 } });
+  await world.time.run(500);
+  expect(await countsByStart(world.central)).toEqual({ 0: 2 });
+  expect(world.central.agents()[0]).toMatchObject({ agent: "alpha-1", watermarkMs: START_MS + 1_000 });
+});
+
+test("a central restored from a backup asks for what it lost, and knows what is gone", async () => {
+  const world = await start();
+  const agent = await welcomed(world);
+  for (let sequence = 1; sequence <= 3; sequence++) agent.panes(sequence, START_MS);
+  await world.time.run(500);
+  const backup = new CrashingStore(new Map(world.store.disk));
+  for (let sequence = 4; sequence <= 9; sequence++) agent.panes(sequence, START_MS);
+  await world.time.run(500);
+  const restored = await start(backup);
+  const back = new ScriptedAgent(restored.central);
+  const lane = { oldest: 6, sent: 9, next: 10, epochs: [{ epoch: 1, from: 6 }] };
+  back.hello({ epoch: 1, lanes: { live: lane } });
+  await restored.time.run(10);
+  expect(back.welcome).toMatchObject({ epoch: 1, marks: { live: 5 } });
+  expect(restored.central.alarms()).toMatchObject([{ rule: "sequence_gap", value: 2 }]);
+  for (let sequence = 6; sequence <= 9; sequence++) back.panes(sequence, START_MS);
+  await restored.time.run(500);
+  expect(back.acks.live).toBe(9);
+  expect(await countsByStart(restored.central)).toEqual({ 0: 7 });
+});
+
+test("a new central takes everything that an agent still holds, under the agent's epoch", async () => {
+  const world = await start();
+  const agent = new ScriptedAgent(world.central);
+  agent.hello({ epoch: 3, lanes: { live: { oldest: 40, sent: 42, next: 44, epochs: [{ epoch: 2, from: 40 }, { epoch: 3, from: 42 }] } } });
+  await world.time.run(10);
+  expect(agent.welcome).toMatchObject({ epoch: 3, marks: { live: 39 } });
+  agent.panes(42, START_MS, { epoch: 3 });
+  agent.panes(43, START_MS, { epoch: 3 });
+  agent.panes(40, START_MS, { epoch: 2 });
+  agent.panes(41, START_MS, { epoch: 2 });
+  await world.time.run(10);
+  expect(agent.acks.live).toBe(43);
+  expect(world.central.alarms()).toEqual([]);
+});
+
+test("a second holder of a store is refused while the first is alive, and let in when it is silent", async () => {
+  const world = await start();
+  const first = await welcomed(world);
+  const second = new ScriptedAgent(world.central);
+  second.hello({ instance: "two" });
+  await world.time.run(10);
+  expect(second.refusal).toMatchObject({ code: "store_held" });
+  expect(second.closedReason).toBe("refused: store_held");
+  expect(activeAlarms(world.central)).toEqual(["store_held"]);
+  first.panes(1, START_MS);
+  await world.time.run(10);
+  expect(first.acks.live).toBe(1);
+  await world.time.run(4_000);
+  const third = new ScriptedAgent(world.central);
+  third.hello({ instance: "two", epoch: 1, lanes: { live: { sent: 1, next: 2, epochs: [{ epoch: 1, from: 1 }] } } });
+  await world.time.run(10);
+  expect(third.welcome).toMatchObject({ epoch: 1, marks: { live: 1 } });
+  expect(first.closedReason).toContain("replaced");
+});
+
+test("the same process that connects anew replaces its old connection", async () => {
+  const world = await start();
+  const first = await welcomed(world);
+  const second = await welcomed(world);
+  expect(first.closedReason).toContain("replaced");
+  first.panes(1, START_MS);
+  second.panes(1, START_MS);
+  await world.time.run(10);
+  expect(world.central.ledger().get("alpha-1")).toMatchObject({ batches: 1, duplicates: 0 });
+  first.hangUp();
+  expect(world.central.agents()[0]).toMatchObject({ state: "connected" });
+});
+
+test("another agent's name, site or store, and an unread wire version, are refused with the reason", async () => {
+  const world = await start();
+  for (const [changes, code, reason] of [
+    [{ agent: "beta-1" }, "unknown_agent", "not enrolled under this identity"],
+    [{ site: "beta" }, "unknown_agent", "enrolled at site alpha"],
+    [{ wireVersions: [99] }, "wire_version", "central reads wire versions 1"],
+  ] as const) {
+    const agent = new ScriptedAgent(world.central);
+    agent.hello(changes);
+    await world.time.run(10);
+    expect(agent.refusal?.code).toBe(code);
+    expect(agent.refusal?.reason).toContain(reason);
+  }
+  const agent = await welcomed(world);
+  agent.batch(1, new Uint8Array(), { storeId: "f".repeat(32) });
+  await world.time.run(10);
+  expect(world.central.ledger().get("alpha-1")?.rejected).toMatchObject({ foreign_store: 1, wire_version: 1 });
+});
+
+test("junk is counted by reason and kept aside, and the batch after it is taken", async () => {
+  const world = await start();
+  const agent = await welcomed(world);
+  agent.send("batch", Buffer.alloc(1_000, 7));
+  agent.send("batch", Buffer.alloc(600_000));
+  agent.send("heartbeat", Buffer.from("{"));
+  agent.batch(1, Buffer.from("no panes"), { kind: "panes", readingCount: 4 });
+  agent.panes(2, START_MS);
+  await world.time.run(500);
+  expect(agent.acks.live).toBe(2);
+  expect(world.central.ledger().get("alpha-1")).toMatchObject({
+    received: 5,
+    merged: 1,
+    unreadable: 4,
+    rejected: { malformed_batch: 1, oversized: 1, malformed_heartbeat: 1, malformed_body: 1 },
+  });
+  const entries = await world.central.quarantine(10);
+  expect(entries.map((entry) => [entry.reason, entry.byteCount])).toEqual([
+    ["malformed_body", 88],
+    ["oversized", 600_000],
+    ["malformed_batch", 1_000],
+    ["malformed_heartbeat", 1],
+  ]);
+  expect(Buffer.from(entries[1]?.head ?? "", "base64").length).toBe(256);
+});
+
+test("batches that the agent gave up move the mark on, are counted and raise an alarm once", async () => {
+  const world = await start();
+  const agent = await welcomed(world);
+  agent.panes(1, START_MS);
+  agent.skipped(2, 9, 70);
+  agent.skipped(2, 9, 70);
+  agent.panes(10, START_MS);
+  await world.time.run(500);
+  expect(agent.acks.live).toBe(10);
+  expect(world.central.ledger().get("alpha-1")).toMatchObject({ received: 2, skipped: 70, duplicates: 1 });
+  expect(world.central.alarms()).toMatchObject([{ rule: "data_loss", value: 70, step: 1 }]);
+  await world.time.run(700_000);
+  expect(activeAlarms(world.central)).not.toContain("data_loss");
+});
+
+test("alarms are kept at their greatest step, over a restart too", async () => {
+  const world = await start();
+  const agent = await welcomed(world);
+  const event: AlarmEvent = {
+    id: "1",
+    step: 2,
+    rule: "overheating",
+    metric: "t",
+    labels: { site: "alpha" },
+    severity: 900,
+    isActive: true,
+    isLatched: false,
+    isHistorical: false,
+    activeAtMs: START_MS,
+    clearedAtMs: null,
+    timeMs: START_MS,
+    value: 81,
+    limit: 80,
+    action: "none",
+    command: null,
+    message: "too hot",
+  };
+  agent.alarms(1, [event]);
+  agent.alarms(2, [{ ...event, step: 1, isActive: false }]);
+  await world.time.run(10);
+  expect(agent.acks.alarm).toBe(2);
+  await world.central.close();
+  const { central } = await start(world.store, { time: world.time });
+  expect(central.alarms()).toEqual([{ ...event, agent: "alpha-1", site: "alpha", receivedAtMs: START_MS + 10 }]);
+});
+
+test("a silent agent is shown and alarmed, and cleared when it is heard", async () => {
+  const world = await start();
+  const agent = await welcomed(world);
+  await world.time.run(2_000);
+  agent.beat();
+  await world.time.run(2_000);
+  expect(world.central.agents().map((view) => [view.agent, view.state])).toEqual([
+    ["alpha-1", "connected"],
+    ["beta-1", "never_seen"],
+  ]);
+  expect(world.central.alarms()).toMatchObject([{ agent: "beta-1", rule: "agent_silent", isActive: true }]);
+  await world.time.run(2_000);
+  expect(world.central.agents()[0]).toMatchObject({ state: "silent", status: { link: "up" } });
+  agent.beat();
+  await world.time.run(300);
+  expect(world.central.agents()[0]).toMatchObject({ state: "connected" });
+  expect(world.central.alarms().filter((alarm) => alarm.isActive)).toMatchObject([{ agent: "beta-1" }]);
+});
+
+test("windows are complete once every expected agent has passed; a retired site is not waited for", async () => {
+  const world = await start(undefined, { pipeline: { metrics: [METRIC], windows: [{ ...WINDOW, by: [] }] } });
+  const alpha = await welcomed(world);
+  await world.time.run(2_000);
+  const timeMs = START_MS + 500;
+  alpha.panes(1, timeMs, { frontier: { number: 1, watermarkMs: START_MS + 1_500 } });
+  await world.time.run(300);
+  const state = async () => (await world.central.windows(ALL)).windows.map((window) => [window.state, window.completeness.sitesMissing]);
+  expect(await state()).toEqual([["provisional", ["beta"]]]);
+  const count = world.central.retire("beta");
+  await world.time.run(10);
+  expect(await count).toBe(1);
+  expect(world.central.agents()[1]).toMatchObject({ agent: "beta-1", state: "retired" });
+  alpha.panes(2, START_MS + 3_000, { frontier: { number: 2, watermarkMs: START_MS + 6_000 } });
+  await world.time.run(4_000);
+  expect((await state()).at(-1)).toEqual(["complete", []]);
+  const again = await start(world.store, { time: world.time });
+  expect(again.central.agents()[1]).toMatchObject({ state: "retired" });
+});
+
+test("a page of windows goes on where the one before ended", async () => {
+  const world = await start();
+  const agent = await welcomed(world);
+  for (let sequence = 1; sequence <= 7; sequence++) agent.panes(sequence, START_MS + 1_000 * sequence);
+  await world.time.run(500);
+  const starts: number[] = [];
+  let cursor: string | null = null;
+  do {
+    const page = await world.central.windows({ ...ALL, group: { site: "alpha" }, limit: 3, cursor });
+    starts.push(...page.windows.map((window) => window.startMs - START_MS));
+    cursor = page.cursor;
+  } while (cursor !== null);
+  expect(starts).toEqual([1_000, 2_000, 3_000, 4_000, 5_000, 6_000, 7_000]);
+  expect((await world.central.windows({ ...ALL, group: { site: "beta" } })).windows).toEqual([]);
+  expect((await world.central.latestWindows("t_1s")).map((window) => window.startMs - START_MS)).toEqual([7_000]);
+  expect(world.central.recentWindows().length).toBe(7);
+  const again = await start(world.store, { time: world.time });
+  expect(again.central.recentWindows()).toEqual(world.central.recentWindows());
+});
