@@ -3,6 +3,7 @@ import { loadAgentConfig, loadPipeline } from "@millrace/config";
 import { LevelStore } from "@millrace/queue";
 import {
   createLogger,
+  type ExitCode,
   formatVersion,
   Health,
   Metrics,
@@ -27,10 +28,10 @@ import { AGENT_STORE_VERSION, agentVersion } from "./version.ts";
 const DRAIN_MS = 10_000;
 
 /** `millrace-agent run`: the agent with its sockets. Resolves with the exit code when it has stopped. */
-export async function runAgent(configPath: string): Promise<number> {
+export async function runAgent(configPath: string): Promise<ExitCode> {
   const { config, warnings } = loadAgentConfig(configPath);
   const pipeline = loadPipeline(config.pipelinePath);
-  const log = createLogger({ level: config.logLevel, component: "agent" });
+  const log = createLogger({ level: config.logLevel });
   log.info(formatVersion(agentVersion()), { agent: config.agent, site: config.site });
   for (const warning of [...warnings, ...pipeline.warnings]) log.warn(warning);
 
@@ -94,7 +95,7 @@ export async function runAgent(configPath: string): Promise<number> {
   shutdown.add({ name: "outbox", limitMs: DRAIN_MS + 5_000, run: () => agent.stop(DRAIN_MS) });
   shutdown.add({ name: "status page", limitMs: 2_000, run: () => statusServer.stop() });
   shutdown.add({ name: "store", limitMs: 5_000, run: () => store.close() });
-  const { promise, resolve } = Promise.withResolvers<number>();
+  const { promise, resolve } = Promise.withResolvers<ExitCode>();
   onStopSignals({
     stop: (signal) => void shutdown.stop(signal).then((isClean) => resolve(isClean ? 0 : 1)),
     force: () => process.exit(1),

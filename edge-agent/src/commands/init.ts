@@ -1,0 +1,23 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { agentTemplate, pipelineTemplate } from "@millrace/config";
+import { type Command, MillraceError, prepareDataFolder, reasonOf } from "@millrace/runtime";
+
+/** `millrace-agent init`: writes a commented pair of files that `check` accepts. */
+export const initCommand: Command = {
+  summary: "write a commented agent.yaml and pipeline.yaml",
+  flags: { folder: { type: "text", placeholder: "FOLDER", default: ".", summary: "where to write them" } },
+  run({ flags, output }) {
+    const folder = flags.requiredText("folder");
+    prepareDataFolder(folder);
+    for (const [name, text] of [["agent.yaml", agentTemplate()], ["pipeline.yaml", pipelineTemplate()]] as const) {
+      const path = join(folder, name);
+      try {
+        writeFileSync(path, text, { flag: "wx" });
+      } catch (error) {
+        throw new MillraceError("file_unwritable", { path, reason: reasonOf(error) }, { cause: error });
+      }
+      output.out(`wrote ${path}\n`);
+    }
+  },
+};

@@ -1,0 +1,72 @@
+import { loadAgentConfig } from "@millrace/config";
+import { type Command, MillraceError, reasonOf } from "@millrace/runtime";
+import type { StatusPage } from "../status-server.ts";
+import { CONFIG_FLAG } from "./config-flag.ts";
+
+/** `millrace-agent status`: asks the running agent and prints what it sees, queues and has lost. */
+export const statusCommand: Command = {
+  summary: "show what the running agent sees, queues and has lost",
+  flags: { config: CONFIG_FLAG, json: { type: "switch", summary: "print JSON" } },
+  async run({ flags, output }) {
+    const { config } = loadAgentConfig(flags.requiredText("config"));
+    const page = await fetchStatus(`http://${config.http.host}:${config.http.port}/status`);
+    output.out(`${flags.isOn("json") ? JSON.stringify(page, null, 2) : renderStatus(page)}\n`);
+  },
+};
+
+async function fetchStatus(url: string): Promise<StatusPage> {
+  try {
+    const response = await fetch(url, { signal: AbortSignal.timeout(5_000) });
+    if (!response.ok) throw new Error(`it answered ${response.status}`);
+    const page: StatusPage = JSON.parse(await response.text());
+    return page;
+  } catch (error) {
+    throw new MillraceError("service_unreachable", { url, reason: reasonOf(error) }, { cause: error });
+  }
+}
+
+/** The page as text, for a terminal. */
+export function renderStatus(page: StatusPage): string {
+  const { ledger, link, lanes, clock } = page;
+  const rejected = Object.entries(ledger.rejected).filter(([, count]) => count > 0);
+  const lines = [
+    `${page.agent} at ${page.site}   store ${page.storeId.slice(0, 8)}… epoch ${page.epoch}`,
+    "",
+    `link       ${link.state}${link.state === "up" ? "" : ` (${link.reason})`}, for ${seconds(link.sinceMs)}`,
+    `clock      ${clock.isSynchronised ? "plausible" : "behind what is stored: taken as not synchronised"}${offset(link.clockOffsetMs)}`,
+    `watermark  ${page.watermarkMs === null ? "no reading yet" : `${seconds(clock.nowMs - page.watermarkMs)} ago`}`,
+    `series     ${page.series}`,
+    `disk       ${page.store.failure === null ? "takes writes" : `FAILS: ${page.store.failure}`}`,
+    "",
+    "inputs",
+    ...page.inputs.map((input) => `  ${input.name.padEnd(9)} ${input.isConnected ? "open" : `down: ${input.reason}`}`),
+    ...Object.entries(page.unavailableSensors).map(([sensor, reason]) => `  ${sensor.padEnd(9)} not available: ${reason}`),
+    "",
+    "lanes      batches     bytes  readings  waiting for central",
+    ...Object.entries(lanes).map(
+      ([lane, { queuedBatches, queuedBytes, queuedReadings }]) =>
+        `  ${lane.padEnd(8)} ${column(queuedBatches, 7)} ${column(queuedBytes, 9)} ${column(queuedReadings, 9)}`,
+    ),
+    "",
+    "ledger     readings",
+    `  received ${column(ledger.received, 10)} = aggregated ${ledger.aggregated} + rule only ${ledger.ruleOnly} + duplicate ${ledger.duplicate} + rejected ${rejected.reduce((sum, [, count]) => sum + count, 0)}`,
+    `  aggregated ${column(ledger.aggregated, 8)} = open ${ledger.open} + queued ${ledger.queued} + forwarded ${ledger.forwarded} + evicted ${ledger.evicted} + damaged ${ledger.damaged}`,
+    ...rejected.map(([reason, count]) => `  rejected(${reason}) ${count}`),
+    "",
+    page.alarms.length === 0 ? "no active alarms" : "active alarms",
+    ...page.alarms.map((alarm) => `  ${alarm.id}  ${alarm.message}  value ${alarm.value}, limit ${alarm.limit}, action ${alarm.action}`),
+  ];
+  return lines.join("\n");
+}
+
+function column(value: number, width: number): string {
+  return String(value).padStart(width);
+}
+
+function seconds(durationMs: number): string {
+  return `${(durationMs / 1000).toFixed(1)} s`;
+}
+
+function offset(clockOffsetMs: number | null): string {
+  return clockOffsetMs === null ? "" : `, ${Math.abs(Math.round(clockOffsetMs))} ms ${clockOffsetMs < 0 ? "ahead of" : "behind"} central`;
+}

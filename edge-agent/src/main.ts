@@ -1,0 +1,28 @@
+import { formatVersion, type Program, runProgram } from "@millrace/runtime";
+import { checkCommand } from "./commands/check.ts";
+import { doctorCommand } from "./commands/doctor.ts";
+import { initCommand } from "./commands/init.ts";
+import { resetCommand } from "./commands/reset.ts";
+import { runCommand } from "./commands/run.ts";
+import { statusCommand } from "./commands/status.ts";
+import { agentVersion } from "./version.ts";
+
+const program: Program = {
+  name: "millrace-agent",
+  summary: "The gateway program: takes sensors' readings in, acts on them at once, and forwards aggregates to central.",
+  version: () => formatVersion(agentVersion()),
+  commands: {
+    init: initCommand,
+    check: checkCommand,
+    run: runCommand,
+    status: statusCommand,
+    reset: resetCommand,
+    doctor: doctorCommand,
+  },
+};
+
+async function main(): Promise<void> {
+  process.exitCode = await runProgram(program, process.argv.slice(2));
+}
+
+void main();
