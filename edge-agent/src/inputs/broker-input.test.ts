@@ -11,7 +11,10 @@ afterEach(async () => {
   for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
 });
 
-async function brokerWith(handler: InputHandler, options: Partial<BrokerInputOptions> = {}): Promise<BrokerInput> {
+async function brokerWith(
+  handler: InputHandler,
+  options: Partial<BrokerInputOptions> = {},
+): Promise<BrokerInput> {
   const input = new BrokerInput({
     name: "sensors",
     host: "127.0.0.1",
@@ -29,16 +32,28 @@ async function brokerWith(handler: InputHandler, options: Partial<BrokerInputOpt
 }
 
 async function sensor(input: BrokerInput, options: Partial<IClientOptions> = {}): Promise<MqttClient> {
-  const client = await connectAsync({ protocol: "mqtt", host: "127.0.0.1", port: input.port, reconnectPeriod: 0, ...options });
+  const client = await connectAsync({
+    protocol: "mqtt",
+    host: "127.0.0.1",
+    port: input.port,
+    reconnectPeriod: 0,
+    ...options,
+  });
   client.on("error", () => {});
   cleanups.push(() => client.endAsync(true));
   return client;
 }
 
 /** A handler whose messages stay undecided until the test says so. */
-function holdingHandler(): { handler: InputHandler; held: { arrival: Arrival; resolve(): void; reject(error: Error): void }[] } {
-  const held: { arrival: Arrival; resolve(): void; reject(error: Error): void }[] = [];
-  return { held, handler: (arrival) => new Promise((resolve, reject) => held.push({ arrival, resolve, reject })) };
+function holdingHandler(): {
+  handler: InputHandler;
+  held: { arrival: Arrival; resolve: () => void; reject: (error: Error) => void }[];
+} {
+  const held: { arrival: Arrival; resolve: () => void; reject: (error: Error) => void }[] = [];
+  return {
+    held,
+    handler: (arrival) => new Promise((resolve, reject) => held.push({ arrival, resolve, reject })),
+  };
 }
 
 const text = (arrival: Arrival | undefined): string => Buffer.from(arrival?.payload ?? []).toString();
@@ -47,7 +62,8 @@ test("a QoS 1 message is acknowledged when it is durable, many in one commit, in
   const { handler, held } = holdingHandler();
   const client = await sensor(await brokerWith(handler));
   const acknowledged: number[] = [];
-  for (const number of [0, 1, 2, 3, 4]) client.publish("t", String(number), { qos: 1 }, () => acknowledged.push(number));
+  for (const number of [0, 1, 2, 3, 4])
+    client.publish("t", String(number), { qos: 1 }, () => acknowledged.push(number));
   await vi.waitFor(() => expect(held).toHaveLength(5));
   expect(acknowledged).toEqual([]);
   expect(held.map(({ arrival }) => text(arrival))).toEqual(["0", "1", "2", "3", "4"]);
@@ -63,20 +79,25 @@ test("a message that could not be made durable is not acknowledged: its client i
   client.publish("t", "1", { qos: 1 }, (error) => (isAcknowledged ||= error == null));
   const closed = new Promise<void>((resolve) => client.once("close", () => resolve()));
   await vi.waitFor(() => expect(held).toHaveLength(1));
-  held[0]!.reject(new Error("disk full"));
+  held[0].reject(new Error("disk full"));
   await closed;
   expect(isAcknowledged).toBe(false);
   expect(input.status().counts).toMatchObject({ commit_failures: 1 });
   const other = await sensor(input);
   const published = other.publishAsync("t", "2", { qos: 1 });
   await vi.waitFor(() => expect(held).toHaveLength(2));
-  held[1]!.resolve();
+  held[1].resolve();
   await published;
 });
 
 test("QoS 0 is not held up; QoS 2 is taken once", async () => {
   const arrivals: Arrival[] = [];
-  const client = await sensor(await brokerWith((arrival) => { arrivals.push(arrival); return arrival.qos === 0 ? new Promise(() => {}) : undefined; }));
+  const client = await sensor(
+    await brokerWith((arrival) => {
+      arrivals.push(arrival);
+      return arrival.qos === 0 ? new Promise(() => {}) : undefined;
+    }),
+  );
   for (let number = 0; number < 100; number++) client.publish("t", "0", { qos: 0 });
   await client.publishAsync("t", "2", { qos: 2 });
   expect(arrivals.filter(({ qos }) => qos === 0)).toHaveLength(100);
@@ -85,17 +106,28 @@ test("QoS 0 is not held up; QoS 2 is taken once", async () => {
 
 test("a publish with the retain flag is fresh; a will arrives like any message", async () => {
   const arrivals: Arrival[] = [];
-  const input = await brokerWith((arrival) => { arrivals.push(arrival); });
-  const client = await sensor(input, { will: { topic: "t/will", payload: Buffer.from("gone"), qos: 1, retain: false } });
+  const input = await brokerWith((arrival) => {
+    arrivals.push(arrival);
+  });
+  const client = await sensor(input, {
+    will: { topic: "t/will", payload: Buffer.from("gone"), qos: 1, retain: false },
+  });
   await client.publishAsync("t", "1", { qos: 1, retain: true });
-  expect(arrivals).toMatchObject([{ topic: "t", isRetained: false, qos: 1, client: client.options.clientId }]);
+  expect(arrivals).toMatchObject([
+    { topic: "t", isRetained: false, qos: 1, client: client.options.clientId },
+  ]);
   client.stream.destroy();
   await vi.waitFor(() => expect(arrivals.map(({ topic }) => topic)).toEqual(["t", "t/will"]));
 });
 
 test("an oversized payload is handed over as such and acknowledged; a huge packet closes its connection", async () => {
   const arrivals: Arrival[] = [];
-  const input = await brokerWith((arrival) => { arrivals.push(arrival); }, { packetBytesMax: 100_000 });
+  const input = await brokerWith(
+    (arrival) => {
+      arrivals.push(arrival);
+    },
+    { packetBytesMax: 100_000 },
+  );
   const client = await sensor(input);
   await client.publishAsync("t", "x".repeat(2000), { qos: 1 });
   expect(arrivals).toMatchObject([{ isOversized: true }]);
@@ -113,7 +145,9 @@ test("commands reach their subscribers, unretained; a sensor's publish there is 
   await expect(machine.subscribeAsync({ "f/m0/temperature": { qos: 1 } })).rejects.toThrow();
   await machine.subscribeAsync({ "f/m0/command": { qos: 1 }, "f/#": { qos: 0 } });
   const received = new Promise<{ payload: string; qos: number; retain: boolean }>((resolve) =>
-    machine.once("message", (_, payload, packet) => resolve({ payload: payload.toString(), qos: packet.qos, retain: packet.retain })),
+    machine.once("message", (_, payload, packet) =>
+      resolve({ payload: payload.toString(), qos: packet.qos, retain: packet.retain }),
+    ),
   );
   await input.publish("f/m0/command", "STOP", { qos: 1 });
   expect(await received).toMatchObject({ payload: "STOP", retain: false });
@@ -121,9 +155,31 @@ test("commands reach their subscribers, unretained; a sensor's publish there is 
   expect(input.status().counts).toMatchObject({ command_topic_publishes: 1 });
 });
 
+test("a subscriber that does not read holds up neither commands nor acknowledgements, and is dropped", async () => {
+  const input = await brokerWith(() => {});
+  const frozen = await sensor(input, { clientId: "frozen" });
+  await frozen.subscribeAsync("#", { qos: 0 });
+  const machine = await sensor(input);
+  await machine.subscribeAsync("m/command", { qos: 1 });
+  frozen.stream.pause();
+  const busy = await sensor(input);
+  for (let number = 0; number < 600; number++) busy.publish("t", Buffer.alloc(60_000), { qos: 0 });
+  await vi.waitFor(() => expect(input.status().counts["messages"]).toBeGreaterThan(50));
+  const received = new Promise<number>((resolve) =>
+    machine.once("message", () => resolve(input.status().counts["clients"] ?? 0)),
+  );
+  void input.publish("m/command", "STOP", { qos: 1 });
+  await (await sensor(input)).publishAsync("t", "1", { qos: 1 });
+  // Frozen, machine, busy and maybe the last one: nobody had to be dropped for it.
+  expect(await received).toBeGreaterThanOrEqual(3);
+  await vi.waitFor(() => expect(input.status().counts["client_errors"]).toBe(1), { timeout: 10_000 });
+}, 15_000);
+
 test("who is not a user does not get in", async () => {
   const input = await brokerWith(() => {}, { users: [{ user: "line1", password: "secret" }] });
-  await expect(sensor(input, { username: "line1", password: "wrong" })).rejects.toThrow(/bad username or password/i);
+  await expect(sensor(input, { username: "line1", password: "wrong" })).rejects.toThrow(
+    /bad username or password/i,
+  );
   await expect(sensor(input)).rejects.toThrow();
   await sensor(input, { username: "line1", password: "secret" });
   expect(input.status().counts).toMatchObject({ clients: 1 });
@@ -139,7 +195,10 @@ test("connections beyond clientsMax, and beyond the rate of one address, are clo
   };
   for (let number = 0; number < 5; number++) await attempt();
   await vi.waitFor(() => expect(input.status().counts["refused_clients"]).toBe(2));
-  const slow = await brokerWith(() => {}, { connectsPerSecondMax: 2, clock: { ...systemClock, monotonicMs: () => 5000 } });
+  const slow = await brokerWith(() => {}, {
+    connectsPerSecondMax: 2,
+    clock: { ...systemClock, monotonicMs: () => 5000 },
+  });
   for (let number = 0; number < 4; number++) {
     const socket = connectSocket(slow.port, "127.0.0.1");
     socket.on("error", () => {});

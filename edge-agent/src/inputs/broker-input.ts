@@ -33,8 +33,13 @@ export interface BrokerInputOptions {
 
 const ADDRESSES_MAX = 10_000;
 const CONNECT_TIMEOUT_MS = 10_000;
-/** How long a subscriber may not read before it is dropped, so that it cannot hold up the others. */
-const DRAIN_TIMEOUT_MS = 15_000;
+/**
+ * How long a subscriber may not read before it is dropped: aedes reads on from a publisher only when all subscribers
+ * have taken its last messages.
+ */
+const DRAIN_TIMEOUT_MS = 2_000;
+/** Messages in delivery at once; when a frozen subscriber has used them up, commands wait behind it. */
+const DELIVERIES_MAX = 10_000;
 const RATE_WINDOW_MS = 1_000;
 
 /**
@@ -63,6 +68,7 @@ export class BrokerInput implements Input {
     command_topic_publishes: 0,
   };
   readonly #acks = new WeakMap<Client, OrderedRelease>();
+  readonly #failedClients = new WeakSet<Client>();
   readonly #connects = new Map<string, number>();
   readonly #retainedTopics = new Set<string>();
   readonly #sockets = new Set<Socket>();
@@ -92,7 +98,10 @@ export class BrokerInput implements Input {
     server.maxConnections = this.#options.clientsMax;
     server.on("drop", () => {
       this.#counts.refused_clients++;
-      this.#options.log.repeated("clients_max", `cannot take a connection: ${this.#options.clientsMax} are open; raise clientsMax`);
+      this.#options.log.repeated(
+        "clients_max",
+        `cannot take a connection: ${this.#options.clientsMax} are open; raise clientsMax`,
+      );
     });
     try {
       await listen(server, this.#options.port, this.#options.host);
@@ -119,7 +128,8 @@ export class BrokerInput implements Input {
 
   publish(topic: string, payload: string | Uint8Array, options: { readonly qos: 0 | 1 }): Promise<void> {
     const broker = this.#broker;
-    if (broker === null) return Promise.reject(new Error(`cannot publish to ${topic}: the broker is not running`));
+    if (broker === null)
+      return Promise.reject(new Error(`cannot publish to ${topic}: the broker is not running`));
     const packet: PublishPacket = {
       cmd: "publish",
       topic,
@@ -150,6 +160,7 @@ export class BrokerInput implements Input {
   #brokerOptions(): AedesOptions {
     return {
       maxTopicLevels: this.#options.topicLevelsMax ?? 32,
+      concurrency: DELIVERIES_MAX,
       connectTimeout: CONNECT_TIMEOUT_MS,
       drainTimeout: DRAIN_TIMEOUT_MS,
       maxClientsIdLength: 256,
@@ -157,17 +168,24 @@ export class BrokerInput implements Input {
         if (this.#mayConnect(user, password)) return done(null, true);
         this.#counts.refused_login++;
         // 4: bad user name or password (MQTT 3.1.1, 3.2.2.3).
-        const refusal: AuthenticateError = Object.assign(new Error("bad user name or password"), { returnCode: 4 });
+        const refusal: AuthenticateError = Object.assign(new Error("bad user name or password"), {
+          returnCode: 4,
+        });
         done(refusal, false);
       },
       authorizePublish: (client, packet, done) => this.#onPublish(client, packet, done),
       authorizeSubscribe: (client, subscription, done) => {
-        if (client.clean || subscription.qos === 0 || this.#isCommandTopic(subscription.topic)) return done(null, subscription);
+        if (client.clean || subscription.qos === 0 || this.#isCommandTopic(subscription.topic))
+          return done(null, subscription);
         this.#counts.refused_subscriptions++;
-        this.#options.log.repeated("persistent_subscription", "a subscription was refused: a client with a persistent session may subscribe with QoS 1 to command topics only; use a clean session or QoS 0", {
-          client: client.id,
-          topic: subscription.topic,
-        });
+        this.#options.log.repeated(
+          "persistent_subscription",
+          "a subscription was refused: a client with a persistent session may subscribe with QoS 1 to command topics only; use a clean session or QoS 0",
+          {
+            client: client.id,
+            topic: subscription.topic,
+          },
+        );
         done(null, null);
       },
     };
@@ -244,10 +262,14 @@ export class BrokerInput implements Input {
     if (acks === undefined) {
       acks = new OrderedRelease((error) => {
         this.#counts.commit_failures++;
-        this.#options.log.repeated("commit_failed", "a message was not made durable: its client is disconnected and will send again", {
-          client: client.id,
-          error: String(error),
-        });
+        this.#options.log.repeated(
+          "commit_failed",
+          "a message was not made durable: its client is disconnected and will send again",
+          {
+            client: client.id,
+            error: String(error),
+          },
+        );
         client.close();
       });
       this.#acks.set(client, acks);
@@ -257,7 +279,8 @@ export class BrokerInput implements Input {
 
   #limitRetained(packet: PublishPacket): void {
     if (packet.payload.length === 0) this.#retainedTopics.delete(packet.topic);
-    else if (this.#retainedTopics.size < (this.#options.retainedMax ?? 10_000)) this.#retainedTopics.add(packet.topic);
+    else if (this.#retainedTopics.size < (this.#options.retainedMax ?? 10_000))
+      this.#retainedTopics.add(packet.topic);
     else if (!this.#retainedTopics.has(packet.topic)) {
       packet.retain = false;
       this.#counts.refused_retained++;
@@ -289,9 +312,14 @@ export class BrokerInput implements Input {
     return count <= (this.#options.connectsPerSecondMax ?? 500);
   }
 
+  /** aedes tells every write that fails on a connection that is lost already; one counts. */
   #onClientError(client: Client, error: Error): void {
+    if (this.#failedClients.has(client)) return;
+    this.#failedClients.add(client);
     this.#counts.client_errors++;
-    this.#options.log.repeated("client_error", `a client was disconnected: ${error.message}`, { client: client.id });
+    this.#options.log.repeated("client_error", `a client was disconnected: ${error.message}`, {
+      client: client.id,
+    });
   }
 }
 

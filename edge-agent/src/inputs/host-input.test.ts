@@ -25,7 +25,8 @@ function handClock(): Clock & { nowIs(ms: number): void; fire(): void } {
   };
 }
 
-const missing = (what: string) => (): Promise<never> => Promise.reject(new Error(`this system has no ${what}`));
+const missing = (what: string) => (): Promise<never> =>
+  Promise.reject(new Error(`this system has no ${what}`));
 
 test("percentages and rates between two looks, each temperature under its name, missing sensors with their reason", async () => {
   let look = 0;
@@ -35,7 +36,10 @@ test("percentages and rates between two looks, each temperature under its name, 
     load1: missing("load average"),
     diskUsedPercent: async () => 17,
     networkBytes: async () => 5000 * look,
-    temperatures: async () => [{ name: "cpu-0", celsius: 51 }, { name: "cpu-1", celsius: 52 }],
+    temperatures: async () => [
+      { name: "cpu-0", celsius: 51 },
+      { name: "cpu-1", celsius: 52 },
+    ],
   };
   const clock = handClock();
   const readings: HostReading[] = [];
@@ -76,7 +80,10 @@ test("network bytes: loopback and mirrors left out", () => {
 test("this machine's own readers answer with plausible numbers, or a reason", async () => {
   const { busyMs, totalMs } = await systemHostReaders.cpuTimes();
   expect(busyMs).toBeLessThanOrEqual(totalMs);
-  for (const percent of [await systemHostReaders.memoryUsedPercent(), await systemHostReaders.diskUsedPercent()]) {
+  for (const percent of [
+    await systemHostReaders.memoryUsedPercent(),
+    await systemHostReaders.diskUsedPercent(),
+  ]) {
     expect(percent).toBeGreaterThanOrEqual(0);
     expect(percent).toBeLessThanOrEqual(100);
   }

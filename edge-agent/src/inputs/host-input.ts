@@ -56,7 +56,10 @@ export class HostInput {
     this.#timer = null;
   }
 
-  status(): { readonly unavailable: Readonly<Partial<Record<HostSensor, string>>>; readonly readingCount: number } {
+  status(): {
+    readonly unavailable: Readonly<Partial<Record<HostSensor, string>>>;
+    readonly readingCount: number;
+  } {
     return { unavailable: Object.fromEntries(this.#unavailable), readingCount: this.#readingCount };
   }
 
@@ -78,7 +81,12 @@ export class HostInput {
       for (const { name, value } of values) {
         if (this.#handler === null || !Number.isFinite(value)) continue;
         this.#readingCount++;
-        this.#handler({ sensor, labels: name === null ? labels : { ...labels, sensor: name }, value, timeMs: clock.nowMs() });
+        this.#handler({
+          sensor,
+          labels: name === null ? labels : { ...labels, sensor: name },
+          value,
+          timeMs: clock.nowMs(),
+        });
       }
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
@@ -87,7 +95,9 @@ export class HostInput {
     }
   }
 
-  async #values(sensor: HostSensor): Promise<readonly { readonly name: string | null; readonly value: number }[]> {
+  async #values(
+    sensor: HostSensor,
+  ): Promise<readonly { readonly name: string | null; readonly value: number }[]> {
     const { readers } = this.#options;
     switch (sensor) {
       case "cpu":
@@ -106,7 +116,10 @@ export class HostInput {
   }
 
   /** Between this look and the last; nothing at the first. */
-  #cpuPercent(now: { readonly busyMs: number; readonly totalMs: number }): readonly { name: null; value: number }[] {
+  #cpuPercent(now: {
+    readonly busyMs: number;
+    readonly totalMs: number;
+  }): readonly { name: null; value: number }[] {
     const before = this.#cpu;
     this.#cpu = now;
     if (before === null || now.totalMs <= before.totalMs) return [];

@@ -76,7 +76,11 @@ async function thermalZones(): Promise<{ name: string; celsius: number }[]> {
   for (const zone of (await list(THERMAL)).filter((name) => name.startsWith("thermal_zone"))) {
     const celsius = await milliCelsius(`${THERMAL}/${zone}/temp`);
     const type = (await readOrNull(`${THERMAL}/${zone}/type`))?.trim();
-    if (celsius !== null) found.push({ name: type === undefined ? zone : `${type}-${zone.slice("thermal_zone".length)}`, celsius });
+    if (celsius !== null)
+      found.push({
+        name: type === undefined ? zone : `${type}-${zone.slice("thermal_zone".length)}`,
+        celsius,
+      });
   }
   return found;
 }
@@ -87,7 +91,8 @@ async function hardwareMonitors(): Promise<{ name: string; celsius: number }[]> 
     const chip = (await readOrNull(`${HWMON}/${monitor}/name`))?.trim() ?? monitor;
     for (const file of (await list(`${HWMON}/${monitor}`)).filter((name) => /^temp\d+_input$/.test(name))) {
       const celsius = await milliCelsius(`${HWMON}/${monitor}/${file}`);
-      if (celsius !== null) found.push({ name: `${monitor}-${chip}-${file.slice(0, -"_input".length)}`, celsius });
+      if (celsius !== null)
+        found.push({ name: `${monitor}-${chip}-${file.slice(0, -"_input".length)}`, celsius });
     }
   }
   return found;

@@ -11,7 +11,9 @@ import { afterEach, describe, expect, test, vi } from "vitest";
 import type { Arrival, InputHandler } from "./input.ts";
 import { MqttInput, type MqttInputOptions } from "./mqtt-input.ts";
 
-const MOSQUITTO = ["/usr/sbin/mosquitto", "/usr/local/sbin/mosquitto", "/opt/homebrew/sbin/mosquitto"].find((path) => existsSync(path));
+const MOSQUITTO = ["/usr/sbin/mosquitto", "/usr/local/sbin/mosquitto", "/opt/homebrew/sbin/mosquitto"].find(
+  (path) => existsSync(path),
+);
 const cleanups: (() => unknown)[] = [];
 afterEach(async () => {
   for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
@@ -27,7 +29,10 @@ async function freePort(): Promise<number> {
 
 async function mosquitto(port: number): Promise<ChildProcess> {
   const folder = mkdtempSync(join(tmpdir(), "millrace-mosquitto-"));
-  writeFileSync(join(folder, "conf"), `listener ${port} 127.0.0.1\nallow_anonymous true\npersistence false\n`);
+  writeFileSync(
+    join(folder, "conf"),
+    `listener ${port} 127.0.0.1\nallow_anonymous true\npersistence false\n`,
+  );
   const broker = spawn(MOSQUITTO!, ["-c", join(folder, "conf")], { stdio: "ignore" });
   cleanups.push(async () => {
     await killed(broker);
@@ -58,7 +63,11 @@ async function sensor(port: number): Promise<MqttClient> {
   return client;
 }
 
-async function inputAt(port: number, handler: InputHandler, options: Partial<MqttInputOptions> = {}): Promise<MqttInput> {
+async function inputAt(
+  port: number,
+  handler: InputHandler,
+  options: Partial<MqttInputOptions> = {},
+): Promise<MqttInput> {
   const input = new MqttInput({
     name: "site",
     url: `mqtt://127.0.0.1:${port}`,
@@ -78,51 +87,63 @@ async function inputAt(port: number, handler: InputHandler, options: Partial<Mqt
   return input;
 }
 
-function holdingHandler(): { handler: InputHandler; held: { arrival: Arrival; resolve(): void; reject(error: Error): void }[] } {
-  const held: { arrival: Arrival; resolve(): void; reject(error: Error): void }[] = [];
-  return { held, handler: (arrival) => new Promise((resolve, reject) => held.push({ arrival, resolve, reject })) };
+function holdingHandler(): {
+  handler: InputHandler;
+  held: { arrival: Arrival; resolve: () => void; reject: (error: Error) => void }[];
+} {
+  const held: { arrival: Arrival; resolve: () => void; reject: (error: Error) => void }[] = [];
+  return {
+    held,
+    handler: (arrival) => new Promise((resolve, reject) => held.push({ arrival, resolve, reject })),
+  };
 }
 
 const text = (arrival: Arrival): string => Buffer.from(arrival.payload).toString();
 const numbers = (count: number): string[] => Array.from({ length: count }, (_, number) => String(number));
 
 describe.skipIf(MOSQUITTO === undefined)("with Mosquitto (skipped where it is not installed)", () => {
-  test.each([4 as const, 5 as const])("MQTT %s: twenty messages wait in one commit, and are then acknowledged in order", async (protocolVersion) => {
-    const port = await freePort();
-    await mosquitto(port);
-    const { handler, held } = holdingHandler();
-    const input = await inputAt(port, handler, { protocolVersion });
-    const client = await sensor(port);
-    for (const number of numbers(50)) client.publish("f/t", number, { qos: 1 });
-    // 3.1.1: Mosquitto's own window of 20; 5: what the input has room for.
-    const window = protocolVersion === 4 ? 20 : 50;
-    await vi.waitFor(() => expect(held).toHaveLength(window));
-    expect(input.status().counts).toMatchObject({ unacknowledged: window, acknowledged: 0 });
-    for (const { resolve } of held) resolve();
-    await vi.waitFor(() => {
+  test.each([4 as const, 5 as const])(
+    "MQTT %s: twenty messages wait in one commit, and are then acknowledged in order",
+    async (protocolVersion) => {
+      const port = await freePort();
+      await mosquitto(port);
+      const { handler, held } = holdingHandler();
+      const input = await inputAt(port, handler, { protocolVersion });
+      const client = await sensor(port);
+      for (const number of numbers(50)) client.publish("f/t", number, { qos: 1 });
+      // 3.1.1: Mosquitto's own window of 20; 5: what the input has room for.
+      const window = protocolVersion === 4 ? 20 : 50;
+      await vi.waitFor(() => expect(held).toHaveLength(window));
+      expect(input.status().counts).toMatchObject({ unacknowledged: window, acknowledged: 0 });
       for (const { resolve } of held) resolve();
-      expect(input.status().counts["acknowledged"]).toBe(50);
-    });
-    expect(held.map(({ arrival }) => text(arrival))).toEqual(numbers(50));
-    expect(held[0]!.arrival).toMatchObject({ qos: 1, isRetained: false, client: "site" });
-  });
+      await vi.waitFor(() => {
+        for (const { resolve } of held) resolve();
+        expect(input.status().counts["acknowledged"]).toBe(50);
+      });
+      expect(held.map(({ arrival }) => text(arrival))).toEqual(numbers(50));
+      expect(held[0].arrival).toMatchObject({ qos: 1, isRetained: false, client: "site" });
+    },
+  );
 
-  test.each([4 as const, 5 as const])("MQTT %s: what was not durable when the process died comes again, the rest does not", async (protocolVersion) => {
-    const port = await freePort();
-    await mosquitto(port);
-    const first = holdingHandler();
-    const dying = await inputAt(port, first.handler, { protocolVersion });
-    const client = await sensor(port);
-    for (const number of numbers(10)) await client.publishAsync("f/t", number, { qos: 1 });
-    await vi.waitFor(() => expect(first.held).toHaveLength(10));
-    for (const { resolve } of first.held.slice(0, 4)) resolve();
-    await vi.waitFor(() => expect(dying.status().counts["acknowledged"]).toBe(4));
-    await dying.stop();
-    for (const number of ["10", "11"]) await client.publishAsync("f/t", number, { qos: 1 });
-    const arrivals: string[] = [];
-    await inputAt(port, (arrival) => void arrivals.push(text(arrival)), { protocolVersion });
-    await vi.waitFor(() => expect(arrivals).toEqual(numbers(12).slice(4)));
-  });
+  test.each([4 as const, 5 as const])(
+    "MQTT %s: what was not durable when the process died comes again, the rest does not",
+    async (protocolVersion) => {
+      const port = await freePort();
+      await mosquitto(port);
+      const first = holdingHandler();
+      const dying = await inputAt(port, first.handler, { protocolVersion });
+      const client = await sensor(port);
+      for (const number of numbers(10)) await client.publishAsync("f/t", number, { qos: 1 });
+      await vi.waitFor(() => expect(first.held).toHaveLength(10));
+      for (const { resolve } of first.held.slice(0, 4)) resolve();
+      await vi.waitFor(() => expect(dying.status().counts["acknowledged"]).toBe(4));
+      await dying.stop();
+      for (const number of ["10", "11"]) await client.publishAsync("f/t", number, { qos: 1 });
+      const arrivals: string[] = [];
+      await inputAt(port, (arrival) => void arrivals.push(text(arrival)), { protocolVersion });
+      await vi.waitFor(() => expect(arrivals).toEqual(numbers(12).slice(4)));
+    },
+  );
 
   test("a commit that fails drops the connection; the messages come again and can then be acknowledged", async () => {
     const port = await freePort();
@@ -132,12 +153,14 @@ describe.skipIf(MOSQUITTO === undefined)("with Mosquitto (skipped where it is no
     const client = await sensor(port);
     for (const number of numbers(3)) await client.publishAsync("f/t", number, { qos: 1 });
     await vi.waitFor(() => expect(held).toHaveLength(3));
-    held[1]!.reject(new Error("disk full"));
-    held[2]!.resolve();
+    held[1].reject(new Error("disk full"));
+    held[2].resolve();
     await vi.waitFor(() => expect(held).toHaveLength(6), { timeout: 5000 });
     expect(held.slice(3).map(({ arrival }) => text(arrival))).toEqual(numbers(3));
     for (const { resolve } of held.slice(3)) resolve();
-    await vi.waitFor(() => expect(input.status().counts).toMatchObject({ acknowledged: 3, commit_failures: 1, unacknowledged: 0 }));
+    await vi.waitFor(() =>
+      expect(input.status().counts).toMatchObject({ acknowledged: 3, commit_failures: 1, unacknowledged: 0 }),
+    );
   });
 
   test("no more than unacknowledgedMax are taken at once", async () => {
@@ -181,7 +204,9 @@ describe.skipIf(MOSQUITTO === undefined)("with Mosquitto (skipped where it is no
     const input = await inputAt(port, () => {});
     const machine = await sensor(port);
     await machine.subscribeAsync("m/command", { qos: 1 });
-    const received = new Promise<string>((resolve) => machine.once("message", (_, payload) => resolve(payload.toString())));
+    const received = new Promise<string>((resolve) =>
+      machine.once("message", (_, payload) => resolve(payload.toString())),
+    );
     await input.publish("m/command", "STOP", { qos: 1 });
     expect(await received).toBe("STOP");
     await input.stop();

@@ -1,9 +1,17 @@
 import type { Duplex } from "node:stream";
-import { type Backoff, type Clock, createBackoff, type Logger, type Random, type Timer } from "@millrace/runtime";
+import {
+  type Backoff,
+  type Clock,
+  createBackoff,
+  type Logger,
+  type Random,
+  type Timer,
+} from "@millrace/runtime";
 import { connect, type MqttClient } from "mqtt";
 import { brokerAddress } from "./broker-url.ts";
 import type { Input, InputHandler, InputStatus } from "./input.ts";
 import { OrderedRelease } from "./ordered-release.ts";
+import { filterCovers, widestFilters } from "./topic-filter.ts";
 
 export interface MqttInputOptions {
   readonly name: string;
@@ -50,7 +58,15 @@ export class MqttInput implements Input {
   readonly #options: MqttInputOptions;
   readonly #backoff: Backoff;
   readonly #filters: Set<string>;
-  readonly #counts = { messages: 0, oversized: 0, commit_failures: 0, connects: 0, disconnects: 0, acknowledged: 0, full: 0 };
+  readonly #counts = {
+    messages: 0,
+    oversized: 0,
+    commit_failures: 0,
+    connects: 0,
+    disconnects: 0,
+    acknowledged: 0,
+    full: 0,
+  };
   #handler: InputHandler | null = null;
   #connection: Connection | null = null;
   #reconnect: Timer | null = null;
@@ -60,7 +76,11 @@ export class MqttInput implements Input {
     this.name = options.name;
     this.#options = options;
     this.#filters = new Set(options.filters);
-    this.#backoff = createBackoff({ random: options.random, firstMs: RECONNECT_FIRST_MS, maxMs: RECONNECT_MAX_MS });
+    this.#backoff = createBackoff({
+      random: options.random,
+      firstMs: RECONNECT_FIRST_MS,
+      maxMs: RECONNECT_MAX_MS,
+    });
   }
 
   /** Begins to connect, and goes on for ever; `status` says how it stands. Rejects on an address that cannot be one. */
@@ -81,7 +101,9 @@ export class MqttInput implements Input {
     this.#reason = "stopped";
     this.#abandon(connection, "stopped");
     await new Promise<void>((resolve) => {
-      const timer = this.#options.clock.after(STOP_MS_MAX, () => connection.client.end(true, () => resolve()));
+      const timer = this.#options.clock.after(STOP_MS_MAX, () =>
+        connection.client.end(true, () => resolve()),
+      );
       connection.client.end(false, () => {
         timer.cancel();
         resolve();
@@ -105,9 +127,9 @@ export class MqttInput implements Input {
   }
 
   subscribe(filter: string): void {
-    if (this.#filters.has(filter)) return;
+    if ([...this.#filters].some((known) => filterCovers(known, filter))) return;
     this.#filters.add(filter);
-    if (this.#connection?.client.connected === true) this.#subscribeAll(this.#connection, [filter]);
+    if (this.#connection?.client.connected === true) this.#subscribe(this.#connection, [filter]);
   }
 
   status(): InputStatus {
@@ -163,10 +185,12 @@ export class MqttInput implements Input {
       this.#counts.connects++;
       this.#backoff.reset();
       this.#reason = "subscribing";
-      this.#subscribeAll(connection, [...this.#filters]);
+      this.#subscribe(connection, widestFilters([...this.#filters]));
     });
     client.on("error", (error) => this.#onLost(connection, error.message));
-    client.on("disconnect", (packet) => this.#onLost(connection, `the broker said goodbye, reason ${packet.reasonCode ?? 0}`));
+    client.on("disconnect", (packet) =>
+      this.#onLost(connection, `the broker said goodbye, reason ${packet.reasonCode ?? 0}`),
+    );
     client.on("close", () => this.#onLost(connection, "connection closed"));
   }
 
@@ -218,7 +242,7 @@ export class MqttInput implements Input {
     resume();
   }
 
-  #subscribeAll(connection: Connection, filters: readonly string[]): void {
+  #subscribe(connection: Connection, filters: readonly string[]): void {
     if (filters.length === 0) {
       this.#reason = null;
       return;
@@ -249,7 +273,10 @@ export class MqttInput implements Input {
     this.#abandon(connection, reason);
     connection.client.end(true);
     const delayMs = this.#backoff.nextMs();
-    this.#options.log.repeated("disconnected", "disconnected from the site's broker", { input: this.name, reason });
+    this.#options.log.repeated("disconnected", "disconnected from the site's broker", {
+      input: this.name,
+      reason,
+    });
     this.#reconnect = this.#options.clock.after(delayMs, () => {
       this.#reconnect = null;
       if (this.#handler !== null) this.#connect(this.#handler);

@@ -39,7 +39,7 @@ export class OrderedRelease {
   }
 
   #releaseHead(): void {
-    while (this.#held[0]?.isSettled === true) this.#held.shift()!.release();
+    while (this.#held[0]?.isSettled) this.#held.shift()!.release();
   }
 
   #fail(error: unknown): void {

@@ -15,13 +15,18 @@ function packet(bodyBytes: number): number[] {
 
 test("any cut of the stream, any sizes", () => {
   fc.assert(
-    fc.property(fc.array(fc.integer({ min: 0, max: 400 }), { maxLength: 8 }), fc.integer({ min: 1, max: 50 }), (sizes, chunkBytes) => {
-      const bytes = Uint8Array.from(sizes.flatMap(packet));
-      const guard = new PacketSizeGuard(300);
-      let isAccepted = true;
-      for (let at = 0; at < bytes.length && isAccepted; at += chunkBytes) isAccepted = guard.accepts(bytes.subarray(at, at + chunkBytes));
-      expect(isAccepted).toBe(sizes.every((size) => size <= 300));
-    }),
+    fc.property(
+      fc.array(fc.integer({ min: 0, max: 400 }), { maxLength: 8 }),
+      fc.integer({ min: 1, max: 50 }),
+      (sizes, chunkBytes) => {
+        const bytes = Uint8Array.from(sizes.flatMap(packet));
+        const guard = new PacketSizeGuard(300);
+        let isAccepted = true;
+        for (let at = 0; at < bytes.length && isAccepted; at += chunkBytes)
+          isAccepted = guard.accepts(bytes.subarray(at, at + chunkBytes));
+        expect(isAccepted).toBe(sizes.every((size) => size <= 300));
+      },
+    ),
   );
 });
 

@@ -24,7 +24,7 @@ export class PacketSizeGuard {
         at += skipped;
         continue;
       }
-      const byte = chunk[at++]!;
+      const byte = chunk[at++];
       if (this.#lengthBytes < 0) {
         this.#lengthBytes = 0;
         this.#length = 0;

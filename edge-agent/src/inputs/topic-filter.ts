@@ -9,3 +9,23 @@ export function filterTakes(filter: string, topic: string): boolean {
   }
   return levels.length === names.length;
 }
+
+/** Whether `filter` takes every topic that `other` takes. */
+export function filterCovers(filter: string, other: string): boolean {
+  const levels = filter.split("/");
+  const others = other.split("/");
+  for (let i = 0; i < levels.length; i++) {
+    if (levels[i] === "#") return true;
+    if (i >= others.length || others[i] === "#") return false;
+    if (levels[i] !== "+" && levels[i] !== others[i]) return false;
+  }
+  return levels.length === others.length;
+}
+
+/** The filters without those that another one covers: brokers may deliver a message once per matching subscription. */
+export function widestFilters(filters: readonly string[]): readonly string[] {
+  const distinct = [...new Set(filters)];
+  return distinct.filter(
+    (filter) => !distinct.some((other) => other !== filter && filterCovers(other, filter)),
+  );
+}

@@ -53,7 +53,10 @@ interface Heard {
   readonly closed: string[];
 }
 
-function uplinkTo(port: number, options: Partial<MqttUplinkOptions> = {}): { uplink: MqttUplink; heard: Heard; connect(): void } {
+function uplinkTo(
+  port: number,
+  options: Partial<MqttUplinkOptions> = {},
+): { uplink: MqttUplink; heard: Heard; connect: () => void } {
   const uplink = new MqttUplink({
     url: `mqtt://127.0.0.1:${port}`,
     agent: "alpha-1",
@@ -85,10 +88,15 @@ test("opens once its subscriptions stand, carries both ways, and says goodbye on
   await vi.waitFor(() => expect(heard.openedCount).toBe(1));
   const bytes = new Uint8Array([0, 1, 2, 3, 4]);
   expect(uplink.send("batch", bytes.subarray(1, 4))).toBe(true);
-  await vi.waitFor(() => expect(packets).toMatchObject([{ topic: "millrace/v1/alpha-1/batch", qos: 0, retain: false }]));
-  expect([...Buffer.from(packets[0]!.payload)]).toEqual([1, 2, 3]);
+  await vi.waitFor(() =>
+    expect(packets).toMatchObject([{ topic: "millrace/v1/alpha-1/batch", qos: 0, retain: false }]),
+  );
+  expect([...Buffer.from(packets[0].payload)]).toEqual([1, 2, 3]);
   for (const topic of ["millrace/v1/alpha-1/ack", "millrace/v1/other/ack", "millrace/v1/alpha-1/echo"]) {
-    broker.publish({ cmd: "publish", topic, payload: Buffer.from(topic), qos: 0, retain: false, dup: false }, () => {});
+    broker.publish(
+      { cmd: "publish", topic, payload: Buffer.from(topic), qos: 0, retain: false, dup: false },
+      () => {},
+    );
   }
   await vi.waitFor(() => expect(heard.messages.map(([topic]) => topic)).toEqual(["ack", "echo"]));
   const gone = new Promise((resolve) => broker.once("clientDisconnect", resolve));
@@ -122,10 +130,14 @@ test("nobody there, a wrong password, refused subscriptions: closed once, with t
   absent.connect();
   await vi.waitFor(() => expect(absent.heard.closed).toEqual([expect.stringMatching(/ECONNREFUSED/)]));
 
-  const strict = await central({ authenticate: (_client, _user, password, done) => done(null, password?.toString() === "right") });
+  const strict = await central({
+    authenticate: (_client, _user, password, done) => done(null, password?.toString() === "right"),
+  });
   const stranger = uplinkTo(strict.port);
   stranger.connect();
-  await vi.waitFor(() => expect(stranger.heard.closed).toEqual([expect.stringMatching(/refused|authorized/i)]));
+  await vi.waitFor(() =>
+    expect(stranger.heard.closed).toEqual([expect.stringMatching(/refused|authorized/i)]),
+  );
 
   const deaf = await central({ authorizeSubscribe: (_client, _subscription, done) => done(null, null) });
   const refused = uplinkTo(deaf.port);
@@ -139,7 +151,10 @@ test("a server that takes the connection and says nothing is given up after the 
   await new Promise<void>((resolve) => mute.listen(0, "127.0.0.1", resolve));
   cleanups.push(() => mute.close());
   let expire = (): void => {};
-  const clock = { ...systemClock, after: (_ms: number, callback: () => void) => ((expire = callback), { cancel() {} }) };
+  const clock = {
+    ...systemClock,
+    after: (_ms: number, callback: () => void) => ((expire = callback), { cancel() {} }),
+  };
   const { heard, connect } = uplinkTo(portOf(mute), { clock });
   const connected = new Promise<Socket>((resolve) => mute.once("connection", resolve));
   connect();
@@ -174,7 +189,23 @@ test("TLS: central's authority is asked for, and another one refused", async ({ 
   try {
     const subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"];
     const files = ["-keyout", join(folder, "key"), "-out", join(folder, "cert")];
-    execFileSync("openssl", ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", ...subject, ...files], { stdio: "ignore" });
+    execFileSync(
+      "openssl",
+      [
+        "req",
+        "-x509",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:prime256v1",
+        "-nodes",
+        "-days",
+        "2",
+        ...subject,
+        ...files,
+      ],
+      { stdio: "ignore" },
+    );
   } catch {
     skip("openssl is not installed");
   }

@@ -1,5 +1,13 @@
 import type { Clock, Timer } from "@millrace/runtime";
-import { type DownTopic, downTopic, parseDownTopic, type UplinkHandlers, type UplinkTransport, type UpTopic, upTopic } from "@millrace/wire";
+import {
+  type DownTopic,
+  downTopic,
+  parseDownTopic,
+  type UplinkHandlers,
+  type UplinkTransport,
+  type UpTopic,
+  upTopic,
+} from "@millrace/wire";
 import { connect, type MqttClient } from "mqtt";
 import { brokerAddress } from "../inputs/broker-url.ts";
 
@@ -64,18 +72,25 @@ export class MqttUplink implements UplinkTransport {
       client,
       handlers,
       isOpen: false,
-      timer: clock.after(OPEN_TIMEOUT_MS, () => this.#end(session, `no connection to ${url} within ${OPEN_TIMEOUT_MS} ms`)),
+      timer: clock.after(OPEN_TIMEOUT_MS, () =>
+        this.#end(session, `no connection to ${url} within ${OPEN_TIMEOUT_MS} ms`),
+      ),
     };
     this.#session = session;
     client.on("connect", () => {
-      client.subscribe(DOWN_TOPICS.map((name) => downTopic(agent, name)), { qos: 0 }, (error, granted) => {
-        if (this.#session !== session) return;
-        if (error !== null) return this.#end(session, `cannot subscribe: ${error.message}`);
-        if (granted?.some((grant) => grant.qos >= 128)) return this.#end(session, "central refuses the subscriptions of this identity");
-        session.isOpen = true;
-        session.timer.cancel();
-        handlers.opened();
-      });
+      client.subscribe(
+        DOWN_TOPICS.map((name) => downTopic(agent, name)),
+        { qos: 0 },
+        (error, granted) => {
+          if (this.#session !== session) return;
+          if (error !== null) return this.#end(session, `cannot subscribe: ${error.message}`);
+          if (granted?.some((grant) => grant.qos >= 128))
+            return this.#end(session, "central refuses the subscriptions of this identity");
+          session.isOpen = true;
+          session.timer.cancel();
+          handlers.opened();
+        },
+      );
     });
     client.on("message", (topic, payload) => {
       const down = parseDownTopic(topic);

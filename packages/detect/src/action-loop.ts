@@ -56,7 +56,11 @@ export class ActionLoop {
   readonly #rule: string;
   #state: ActionLoopState;
 
-  constructor(spec: ActionSpec, identity: { readonly alarmId: string; readonly rule: string }, state: ActionLoopState) {
+  constructor(
+    spec: ActionSpec,
+    identity: { readonly alarmId: string; readonly rule: string },
+    state: ActionLoopState,
+  ) {
     this.#spec = spec;
     this.#alarmId = identity.alarmId;
     this.#rule = identity.rule;
@@ -64,7 +68,10 @@ export class ActionLoop {
   }
 
   /** Decides on a new command; the step says what to send. */
-  static start(spec: ActionSpec, start: ActionStart): { readonly loop: ActionLoop; readonly step: ActionStep } {
+  static start(
+    spec: ActionSpec,
+    start: ActionStart,
+  ): { readonly loop: ActionLoop; readonly step: ActionStep } {
     const topic = expandTopic(spec.topicTemplate, start.labels);
     const loop = new ActionLoop(spec, start, {
       commandId: start.commandId,
@@ -102,7 +109,9 @@ export class ActionLoop {
 
   record(): CommandRecord | null {
     const { commandId, topic, payload, attempt, commandedAtMs, confirmedAtMs, latencyMs } = this.#state;
-    return topic === null ? null : { id: commandId, topic, payload, attempt, commandedAtMs, confirmedAtMs, latencyMs };
+    return topic === null
+      ? null
+      : { id: commandId, topic, payload, attempt, commandedAtMs, confirmedAtMs, latencyMs };
   }
 
   /** A message on the awaited topic; null when it is not the answer. */
@@ -135,7 +144,8 @@ export class ActionLoop {
   onPublishFailed(nowMs: number): ActionStep | null {
     const { action, attempt } = this.#state;
     if (this.#spec.confirm !== null || (action !== "commanded" && action !== "retrying")) return null;
-    if (attempt <= this.#spec.retryMax) this.#state = { ...this.#state, deadlineMs: nowMs + PUBLISH_RETRY_MS };
+    if (attempt <= this.#spec.retryMax)
+      this.#state = { ...this.#state, deadlineMs: nowMs + PUBLISH_RETRY_MS };
     else this.#giveUp();
     return SILENT_STEP;
   }

@@ -161,7 +161,10 @@ export class AlarmLifeCycle {
       rule: this.#rule.name,
       metric: this.#rule.metric,
       labels: this.#labels,
-      severity: action === "unconfirmed" ? (this.#rule.action?.escalateSeverity ?? this.#rule.severity) : this.#rule.severity,
+      severity:
+        action === "unconfirmed"
+          ? (this.#rule.action?.escalateSeverity ?? this.#rule.severity)
+          : this.#rule.severity,
       isActive: this.isActive,
       isLatched: this.#isLatched,
       isHistorical: this.#isHistorical,

@@ -11,17 +11,32 @@ interface Sample {
 }
 
 const samples = fc.array(
-  fc.record({ timeMs: fc.integer({ min: 0, max: 60 }), value: fc.integer({ min: 0, max: 10 }), isGood: fc.boolean() }),
+  fc.record({
+    timeMs: fc.integer({ min: 0, max: 60 }),
+    value: fc.integer({ min: 0, max: 10 }),
+    isGood: fc.boolean(),
+  }),
   { maxLength: 60 },
 );
 const conditions: fc.Arbitrary<LimitCondition> = fc.oneof(
-  fc.record({ kind: fc.constant("above" as const), limit: fc.integer({ min: 5, max: 8 }), clear: fc.integer({ min: 2, max: 5 }), forAtLeastMs: fc.integer({ min: 0, max: 20 }) }),
-  fc.record({ kind: fc.constant("below" as const), limit: fc.integer({ min: 2, max: 5 }), clear: fc.integer({ min: 5, max: 8 }), forAtLeastMs: fc.integer({ min: 0, max: 20 }) }),
+  fc.record({
+    kind: fc.constant("above" as const),
+    limit: fc.integer({ min: 5, max: 8 }),
+    clear: fc.integer({ min: 2, max: 5 }),
+    forAtLeastMs: fc.integer({ min: 0, max: 20 }),
+  }),
+  fc.record({
+    kind: fc.constant("below" as const),
+    limit: fc.integer({ min: 2, max: 5 }),
+    clear: fc.integer({ min: 5, max: 8 }),
+    forAtLeastMs: fc.integer({ min: 0, max: 20 }),
+  }),
 );
 
 /** The definition, looking back over everything seen: slow and obvious. */
 function oracle(condition: LimitCondition, all: readonly Sample[]): Transition[] {
-  const isBroken = ({ value }: Sample): boolean => (condition.kind === "above" ? value > condition.limit : value < condition.limit);
+  const isBroken = ({ value }: Sample): boolean =>
+    condition.kind === "above" ? value > condition.limit : value < condition.limit;
   const isNormal = (sample: Sample): boolean =>
     sample.isGood &&
     (condition.limit === condition.clear
@@ -59,7 +74,9 @@ test("transitions are those of the definition", () => {
     fc.property(conditions, samples, (condition, all) => {
       const detector = new LimitDetector(condition);
       const expected = oracle(condition, all);
-      expect(all.map(({ value, timeMs, isGood }) => detector.observe(3, value, timeMs, isGood))).toEqual(expected);
+      expect(all.map(({ value, timeMs, isGood }) => detector.observe(3, value, timeMs, isGood))).toEqual(
+        expected,
+      );
       expect(detector.lateCount).toBe(expected.filter((transition) => transition === TRANSITION.late).length);
     }),
   );
@@ -92,6 +109,10 @@ test("series do not see one another", () => {
 });
 
 test("a clear limit on the wrong side is refused", () => {
-  expect(() => new LimitDetector({ kind: "above", limit: 80, clear: 85, forAtLeastMs: 0 })).toThrow(/wrong side/);
-  expect(() => new LimitDetector({ kind: "below", limit: 5, clear: 4, forAtLeastMs: 0 })).toThrow(/wrong side/);
+  expect(() => new LimitDetector({ kind: "above", limit: 80, clear: 85, forAtLeastMs: 0 })).toThrow(
+    /wrong side/,
+  );
+  expect(() => new LimitDetector({ kind: "below", limit: 5, clear: 4, forAtLeastMs: 0 })).toThrow(
+    /wrong side/,
+  );
 });

@@ -45,14 +45,17 @@ export class LimitDetector {
     this.#hasHysteresis = this.#clear < this.#limit;
     this.#forAtLeastMs = condition.forAtLeastMs;
     if (!(this.#clear <= this.#limit)) {
-      throw new Error(`cannot watch a limit: clear ${condition.clear} lies on the wrong side of ${condition.kind} ${condition.limit}`);
+      throw new Error(
+        `cannot watch a limit: clear ${condition.clear} lies on the wrong side of ${condition.kind} ${condition.limit}`,
+      );
     }
-    if (!(this.#forAtLeastMs >= 0)) throw new Error(`cannot watch a limit: forAtLeastMs is ${condition.forAtLeastMs}`);
+    if (!(this.#forAtLeastMs >= 0))
+      throw new Error(`cannot watch a limit: forAtLeastMs is ${condition.forAtLeastMs}`);
   }
 
   observe(series: number, value: number, timeMs: number, isGood: boolean): Transition {
     if (series >= this.#phase.length) this.#grow(series);
-    if (timeMs < this.#newestMs[series]!) {
+    if (timeMs < this.#newestMs[series]) {
       this.lateCount++;
       return TRANSITION.late;
     }
@@ -80,7 +83,7 @@ export class LimitDetector {
     const phase = this.#phase[series];
     return {
       newestMs,
-      pendingSinceMs: phase === PHASE.pending ? this.#pendingSinceMs[series]! : null,
+      pendingSinceMs: phase === PHASE.pending ? this.#pendingSinceMs[series] : null,
       isRaised: phase === PHASE.raised,
     };
   }
@@ -89,7 +92,11 @@ export class LimitDetector {
     if (series >= this.#phase.length) this.#grow(series);
     this.#newestMs[series] = state.newestMs;
     this.#pendingSinceMs[series] = state.pendingSinceMs ?? 0;
-    this.#phase[series] = state.isRaised ? PHASE.raised : state.pendingSinceMs === null ? PHASE.normal : PHASE.pending;
+    this.#phase[series] = state.isRaised
+      ? PHASE.raised
+      : state.pendingSinceMs === null
+        ? PHASE.normal
+        : PHASE.pending;
   }
 
   #begin(series: number, timeMs: number): Transition {
@@ -99,7 +106,7 @@ export class LimitDetector {
   }
 
   #raiseIfLongEnough(series: number, timeMs: number): Transition {
-    if (timeMs - this.#pendingSinceMs[series]! < this.#forAtLeastMs) return TRANSITION.none;
+    if (timeMs - this.#pendingSinceMs[series] < this.#forAtLeastMs) return TRANSITION.none;
     this.#enter(series, PHASE.raised);
     return TRANSITION.raised;
   }

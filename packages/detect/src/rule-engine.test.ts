@@ -46,9 +46,27 @@ interface Sent {
 }
 
 function send(engine: RuleEngine, sent: Sent): readonly Outcome[] {
-  const { nowMs, value, timeMs = nowMs, machine = 0, quality = "good", isRetained = false, isReplayed = false } = sent;
-  const arrival: ArrivalFacts = { nowMs, monotonicMs: nowMs + 2, arrivedMonotonicMs: nowMs + 1, isRetained, isReplayed };
-  return engine.onReading(machine, { metric: "temperature", labels: LABELS[machine]!, timeMs, value, quality }, arrival);
+  const {
+    nowMs,
+    value,
+    timeMs = nowMs,
+    machine = 0,
+    quality = "good",
+    isRetained = false,
+    isReplayed = false,
+  } = sent;
+  const arrival: ArrivalFacts = {
+    nowMs,
+    monotonicMs: nowMs + 2,
+    arrivedMonotonicMs: nowMs + 1,
+    isRetained,
+    isReplayed,
+  };
+  return engine.onReading(
+    machine,
+    { metric: "temperature", labels: LABELS[machine], timeMs, value, quality },
+    arrival,
+  );
 }
 
 function answer(engine: RuleEngine, payload: string, nowMs: number, isRetained = false): readonly Outcome[] {
@@ -56,7 +74,8 @@ function answer(engine: RuleEngine, payload: string, nowMs: number, isRetained =
   return engine.onConfirmation({ topic, payload: new TextEncoder().encode(payload), isRetained }, nowMs);
 }
 
-const publishes = (outcomes: readonly Outcome[]): PublishOutcome[] => outcomes.filter((outcome) => outcome.type === "publish");
+const publishes = (outcomes: readonly Outcome[]): PublishOutcome[] =>
+  outcomes.filter((outcome) => outcome.type === "publish");
 const events = (outcomes: readonly Outcome[]): AlarmEvent[] =>
   outcomes.flatMap((outcome) => (outcome.type === "event" ? [outcome.event] : []));
 const last = (outcomes: readonly Outcome[]): AlarmEvent => events(outcomes).at(-1)!;
@@ -66,18 +85,36 @@ test("a crossing commands at once, before its event, with id and validUntil", ()
   expect(send(engine, { nowMs: 1000, value: 79 })).toBe(NOTHING);
   const outcomes = send(engine, { nowMs: 1100, value: 81 });
   const [command, event] = outcomes;
-  expect(command).toMatchObject({ type: "publish", topic: "factory/alpha/1/m0/command", attempt: 1, validUntilMs: 6100 });
-  expect(JSON.parse(publishes(outcomes)[0]!.payload)).toEqual({
+  expect(command).toMatchObject({
+    type: "publish",
+    topic: "factory/alpha/1/m0/command",
+    attempt: 1,
+    validUntilMs: 6100,
+  });
+  expect(JSON.parse(publishes(outcomes)[0].payload)).toEqual({
     command: "STOP",
-    id: publishes(outcomes)[0]!.commandId,
+    id: publishes(outcomes)[0].commandId,
     validUntil: 6100,
     rule: "overheating",
   });
   expect(event).toMatchObject({
     isActionStep: true,
-    event: { step: 1, isActive: true, isLatched: true, isHistorical: false, action: "commanded", value: 81, severity: 900 },
+    event: {
+      step: 1,
+      isActive: true,
+      isLatched: true,
+      isHistorical: false,
+      action: "commanded",
+      value: 81,
+      severity: 900,
+    },
   });
-  expect(last(outcomes).command).toMatchObject({ attempt: 1, commandedAtMs: 1100, confirmedAtMs: null, latencyMs: 1 });
+  expect(last(outcomes).command).toMatchObject({
+    attempt: 1,
+    commandedAtMs: 1100,
+    confirmedAtMs: null,
+    latencyMs: 1,
+  });
   expect(engine.wakeAtMs).toBe(3100);
   expect(send(engine, { nowMs: 1200, value: 90 })).toBe(NOTHING);
 });
@@ -90,18 +127,25 @@ test("the machine's answer confirms; an old, wrong or foreign one does not", () 
   send(engine, { nowMs: 1000, value: 81 });
   expect(answer(engine, "stopped", 1100, true)).toBe(NOTHING);
   expect(answer(engine, "running", 1100)).toEqual([]);
-  expect(last(answer(engine, '"stopped"', 1300))).toMatchObject({ action: "confirmed", command: { confirmedAtMs: 1300 } });
+  expect(last(answer(engine, '"stopped"', 1300))).toMatchObject({
+    action: "confirmed",
+    command: { confirmedAtMs: 1300 },
+  });
   expect(engine.onTick(9000)).toEqual([]);
   expect(engine.wakeAtMs).toBe(null);
 });
 
 test("an unanswered command is repeated under the same id, then escalates; a late answer still counts", () => {
   const engine = engineOf(rule());
-  const first = publishes(send(engine, { nowMs: 1000, value: 81 }))[0]!;
+  const first = publishes(send(engine, { nowMs: 1000, value: 81 }))[0];
   expect(engine.onTick(2999)).toEqual([]);
   const second = engine.onTick(3000);
   expect(publishes(second)[0]).toMatchObject({ commandId: first.commandId, attempt: 2, validUntilMs: 8000 });
-  expect(last(second)).toMatchObject({ action: "retrying", severity: 900, command: { attempt: 2, commandedAtMs: 1000 } });
+  expect(last(second)).toMatchObject({
+    action: "retrying",
+    severity: 900,
+    command: { attempt: 2, commandedAtMs: 1000 },
+  });
   expect(publishes(engine.onTick(5000))[0]).toMatchObject({ attempt: 3 });
   const given = engine.onTick(7000);
   expect(publishes(given)).toEqual([]);
@@ -127,17 +171,31 @@ test.each([
   const engine = engineOf(rule());
   const raised = send(engine, { nowMs: 10_000, value: 81, ...how });
   expect(publishes(raised)).toEqual([]);
-  expect(last(raised)).toMatchObject({ isActive: true, isHistorical: true, isLatched: false, action: "none" });
+  expect(last(raised)).toMatchObject({
+    isActive: true,
+    isHistorical: true,
+    isLatched: false,
+    action: "none",
+  });
   const acted = send(engine, { nowMs: 10_100, value: 82 });
   expect(publishes(acted)).toHaveLength(1);
-  expect(last(acted)).toMatchObject({ id: last(raised).id, step: 2, isHistorical: false, isLatched: true, action: "commanded" });
+  expect(last(acted)).toMatchObject({
+    id: last(raised).id,
+    step: 2,
+    isHistorical: false,
+    isLatched: true,
+    action: "commanded",
+  });
   expect(send(engine, { nowMs: 10_200, value: 83 })).toBe(NOTHING);
 });
 
 test("what only a replay has raised ends by itself", () => {
   const engine = engineOf(rule());
   send(engine, { nowMs: 10_000, value: 81, isReplayed: true });
-  expect(last(send(engine, { nowMs: 10_100, value: 70 }))).toMatchObject({ isActive: false, clearedAtMs: 10_100 });
+  expect(last(send(engine, { nowMs: 10_100, value: 70 }))).toMatchObject({
+    isActive: false,
+    clearedAtMs: 10_100,
+  });
   expect(engine.activeAlarms()).toEqual([]);
 });
 
@@ -145,11 +203,20 @@ test("while latched, a fresh crossing acts again under the same alarm", () => {
   const engine = engineOf(rule());
   const first = send(engine, { nowMs: 1000, value: 81 });
   answer(engine, "stopped", 1100);
-  expect(last(send(engine, { nowMs: 2000, value: 70 }))).toMatchObject({ isActive: true, isLatched: true, clearedAtMs: 2000 });
+  expect(last(send(engine, { nowMs: 2000, value: 70 }))).toMatchObject({
+    isActive: true,
+    isLatched: true,
+    clearedAtMs: 2000,
+  });
   const again = send(engine, { nowMs: 3000, value: 85 });
   expect(publishes(again)).toHaveLength(1);
-  expect(publishes(again)[0]!.commandId).not.toBe(publishes(first)[0]!.commandId);
-  expect(last(again)).toMatchObject({ id: last(first).id, activeAtMs: 3000, clearedAtMs: null, action: "commanded" });
+  expect(publishes(again)[0].commandId).not.toBe(publishes(first)[0].commandId);
+  expect(last(again)).toMatchObject({
+    id: last(first).id,
+    activeAtMs: 3000,
+    clearedAtMs: null,
+    action: "commanded",
+  });
 });
 
 test("a reset ends a latched alarm only once the condition is over", () => {
@@ -158,7 +225,12 @@ test("a reset ends a latched alarm only once the condition is over", () => {
   expect(engine.reset(id, 1500)).toEqual([]);
   send(engine, { nowMs: 2000, value: 70 });
   expect(engine.reset("unknown", 2500)).toEqual([]);
-  expect(last(engine.reset("all", 2500))).toMatchObject({ id, isActive: false, isLatched: false, timeMs: 2500 });
+  expect(last(engine.reset("all", 2500))).toMatchObject({
+    id,
+    isActive: false,
+    isLatched: false,
+    timeMs: 2500,
+  });
   expect(engine.activeAlarms()).toEqual([]);
   expect(engine.wakeAtMs === null || engine.onTick(60_000).length === 0).toBe(true);
   expect(last(send(engine, { nowMs: 3000, value: 81 })).id).not.toBe(id);
@@ -167,7 +239,10 @@ test("a reset ends a latched alarm only once the condition is over", () => {
 test("without a latch the alarm ends with its condition, its command is pursued to the end", () => {
   const engine = engineOf(rule({ isLatched: false, retryMax: 0 }));
   send(engine, { nowMs: 1000, value: 81 });
-  expect(last(send(engine, { nowMs: 1500, value: 70 }))).toMatchObject({ isActive: false, action: "commanded" });
+  expect(last(send(engine, { nowMs: 1500, value: 70 }))).toMatchObject({
+    isActive: false,
+    action: "commanded",
+  });
   expect(last(engine.onTick(3000))).toMatchObject({ isActive: false, action: "unconfirmed", severity: 1000 });
   expect(engine.activeAlarms()).toEqual([]);
 });
@@ -176,20 +251,32 @@ test("unarmed: everything but the sending", () => {
   const engine = engineOf(rule({ isArmed: false }));
   const outcomes = send(engine, { nowMs: 1000, value: 81 });
   expect(publishes(outcomes)).toEqual([]);
-  expect(outcomes).toMatchObject([{ isActionStep: true, event: { action: "dry_run", command: { topic: "factory/alpha/1/m0/command" } } }]);
+  expect(outcomes).toMatchObject([
+    { isActionStep: true, event: { action: "dry_run", command: { topic: "factory/alpha/1/m0/command" } } },
+  ]);
 });
 
 test("a label that would change the topic sends nothing and escalates", () => {
   const engine = engineOf(rule());
   const labels = { site: "alpha", line: "#", machine: "m0" };
-  const arrival = { nowMs: 1000, monotonicMs: 0, arrivedMonotonicMs: 0, isRetained: false, isReplayed: false };
-  const outcomes = engine.onReading(0, { metric: "temperature", labels, timeMs: 1000, value: 81, quality: "good" }, arrival);
+  const arrival = {
+    nowMs: 1000,
+    monotonicMs: 0,
+    arrivedMonotonicMs: 0,
+    isRetained: false,
+    isReplayed: false,
+  };
+  const outcomes = engine.onReading(
+    0,
+    { metric: "temperature", labels, timeMs: 1000, value: 81, quality: "good" },
+    arrival,
+  );
   expect(outcomes).toMatchObject([{ event: { action: "unconfirmed", severity: 1000, command: null } }]);
 });
 
 test("a sending that failed is repeated also where no answer is expected", () => {
   const engine = engineOf(rule({ confirm: null, retryMax: 1 }));
-  const { commandId } = publishes(send(engine, { nowMs: 1000, value: 81 }))[0]!;
+  const { commandId } = publishes(send(engine, { nowMs: 1000, value: 81 }))[0];
   expect(engine.wakeAtMs).toBe(null);
   engine.onPublishFailed(commandId, 1000);
   expect(publishes(engine.onTick(engine.wakeAtMs!))).toMatchObject([{ commandId, attempt: 2 }]);
@@ -220,17 +307,21 @@ test("a wait that ended while the process was down for a moment is retried", () 
 
 test("a process that died between the alarm and its command commands after the restart, with the same ids", () => {
   const lost = engineOf(rule());
-  const commanded = publishes(send(lost, { nowMs: 1000, value: 81 }))[0]!;
+  const commanded = publishes(send(lost, { nowMs: 1000, value: 81 }))[0];
   const engine = engineOf(rule());
   expect(publishes(send(engine, { nowMs: 3000, timeMs: 1000, value: 81, isReplayed: true }))).toEqual([]);
-  expect(publishes(send(engine, { nowMs: 3100, value: 84 }))).toMatchObject([{ commandId: commanded.commandId }]);
+  expect(publishes(send(engine, { nowMs: 3100, value: 84 }))).toMatchObject([
+    { commandId: commanded.commandId },
+  ]);
 });
 
 test("alarms of a rule that was removed end at the restore", () => {
   const before = engineOf(rule());
   send(before, { nowMs: 1000, value: 81 });
   const engine = engineOf();
-  expect(engine.restore(before.export())).toMatchObject([{ event: { step: 2, isActive: false, isLatched: false } }]);
+  expect(engine.restore(before.export())).toMatchObject([
+    { event: { step: 2, isActive: false, isLatched: false } },
+  ]);
   expect(engine.activeAlarms()).toEqual([]);
 });
 
@@ -243,7 +334,15 @@ test("series beyond the limit are counted, not watched", () => {
 
 // Any history: readings of two machines in any order and condition, answers, ticks, resets.
 type Step =
-  | { readonly do: "reading"; readonly value: number; readonly ageMs: number; readonly machine: number; readonly quality: RuleReading["quality"]; readonly isRetained: boolean; readonly isReplayed: boolean }
+  | {
+      readonly do: "reading";
+      readonly value: number;
+      readonly ageMs: number;
+      readonly machine: number;
+      readonly quality: RuleReading["quality"];
+      readonly isRetained: boolean;
+      readonly isReplayed: boolean;
+    }
   | { readonly do: "answer"; readonly payload: string }
   | { readonly do: "tick" }
   | { readonly do: "reset" };
@@ -261,12 +360,22 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       isReplayed: fc.constantFrom(false, false, false, true),
     }),
   },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant("answer" as const), payload: fc.constantFrom("stopped", "running") }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      do: fc.constant("answer" as const),
+      payload: fc.constantFrom("stopped", "running"),
+    }),
+  },
   { weight: 2, arbitrary: fc.record({ do: fc.constant("tick" as const) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("reset" as const) }) },
 );
 const history = fc.array(fc.tuple(fc.integer({ min: 0, max: 900 }), step), { maxLength: 80 });
-const ruleSets = fc.record({ isLatched: fc.boolean(), retryMax: fc.nat(2), isArmed: fc.constantFrom(true, true, false) });
+const ruleSets = fc.record({
+  isLatched: fc.boolean(),
+  retryMax: fc.nat(2),
+  isArmed: fc.constantFrom(true, true, false),
+});
 
 function take(engine: RuleEngine, nowMs: number, next: Step): readonly Outcome[] {
   if (next.do === "reading") return send(engine, { ...next, nowMs, timeMs: nowMs - next.ageMs });
@@ -288,17 +397,27 @@ test("never two commands for one activation, none without an eligible reading, s
         for (const sent of publishes(engine.onTick(nowMs))) expect(sent.attempt).toBeGreaterThan(1);
         for (const event of engine.activeAlarms()) stepOf.set(event.id, event.step);
         const isEligible =
-          next.do === "reading" && next.quality === "good" && !next.isRetained && !next.isReplayed && next.ageMs <= ACTION_MAX_AGE_MS && next.value > 80;
+          next.do === "reading" &&
+          next.quality === "good" &&
+          !next.isRetained &&
+          !next.isReplayed &&
+          next.ageMs <= ACTION_MAX_AGE_MS &&
+          next.value > 80;
         const outcomes = take(engine, nowMs, next);
         for (const sent of publishes(outcomes)) {
-          expect({ isEligible, isArmed: action.isArmed, attempt: sent.attempt }).toEqual({ isEligible: true, isArmed: true, attempt: 1 });
+          expect({ isEligible, isArmed: action.isArmed, attempt: sent.attempt }).toEqual({
+            isEligible: true,
+            isArmed: true,
+            attempt: 1,
+          });
           expect(commanded.has(sent.topic)).toBe(false);
           commanded.add(sent.topic);
         }
         for (const event of events(outcomes)) {
           expect(event.step).toBe((stepOf.get(event.id) ?? 0) + 1);
           stepOf.set(event.id, event.step);
-          if (event.clearedAtMs !== null) commanded.delete(`factory/alpha/1/${event.labels["machine"]}/command`);
+          if (event.clearedAtMs !== null)
+            commanded.delete(`factory/alpha/1/${event.labels["machine"]}/command`);
           if (event.isHistorical) expect(event.action).toBe("none");
         }
       }
@@ -318,11 +437,24 @@ test("an eligible reading over the limit always leaves the alarm acted upon", ()
         take(engine, nowMs, next);
         if (next.do !== "reading") continue;
         const timeMs = nowMs - next.ageMs;
-        const isLate = timeMs < newestMs[next.machine]!;
-        newestMs[next.machine] = Math.max(newestMs[next.machine]!, timeMs);
-        if (isLate || next.value <= 80 || next.quality !== "good" || next.isRetained || next.isReplayed || next.ageMs > ACTION_MAX_AGE_MS) continue;
+        const isLate = timeMs < newestMs[next.machine];
+        newestMs[next.machine] = Math.max(newestMs[next.machine], timeMs);
+        if (
+          isLate ||
+          next.value <= 80 ||
+          next.quality !== "good" ||
+          next.isRetained ||
+          next.isReplayed ||
+          next.ageMs > ACTION_MAX_AGE_MS
+        )
+          continue;
         const alarm = engine.activeAlarms().find((event) => event.labels["machine"] === `m${next.machine}`);
-        expect(alarm).toMatchObject({ isActive: true, isHistorical: false, clearedAtMs: null, action: "dry_run" });
+        expect(alarm).toMatchObject({
+          isActive: true,
+          isHistorical: false,
+          clearedAtMs: null,
+          action: "dry_run",
+        });
       }
     }),
     { numRuns: 300 },

@@ -121,7 +121,7 @@ export class RuleEngine {
     let out: Outcome[] | null = null;
     const isGood = reading.quality === "good";
     for (let i = 0; i < tables.length; i++) {
-      const table = tables[i]!;
+      const table = tables[i];
       let slot = table.slotOf(seriesIndex);
       if (slot < 0) {
         slot = table.admit(seriesIndex, reading.labels, this.#options.seriesMax);
@@ -136,7 +136,7 @@ export class RuleEngine {
       out ??= [];
       this.#apply(table, slot, transition, evidenceOf(reading, arrival, this.#options.actionMaxAgeMs), out);
     }
-    return out === null || out.length === 0 ? NOTHING : out;
+    return out === null ? NOTHING : this.#counted(out);
   }
 
   /** Whether messages on this topic are answers that some rule reads, awaited or not. */
@@ -149,11 +149,11 @@ export class RuleEngine {
     if (places === undefined || confirmation.isRetained) return NOTHING;
     const out: Outcome[] = [];
     const text = new TextDecoder().decode(confirmation.payload);
-    for (const place of [...places]) {
+    for (const place of places) {
       place.alarm.onConfirmation(text, nowMs, out);
       this.#settle(place);
     }
-    return out;
+    return this.#counted(out);
   }
 
   /** The agent could not hand over a command. */
@@ -163,7 +163,7 @@ export class RuleEngine {
     const out: Outcome[] = [];
     place.alarm.onPublishFailed(nowMs, out);
     this.#settle(place);
-    return out;
+    return this.#counted(out);
   }
 
   onTick(nowMs: number): readonly Outcome[] {
@@ -179,11 +179,11 @@ export class RuleEngine {
       place.alarm.onTick(nowMs, Math.max(validForMs, this.#options.actionMaxAgeMs), out);
       this.#settle(place);
     }
-    return out;
+    return this.#counted(out);
   }
 
-  /** Ends latched alarms whose condition is back to normal: the one named, or all. No outcomes where there is none. */
-  reset(which: string | "all", nowMs: number): readonly Outcome[] {
+  /** Ends latched alarms whose condition is back to normal: the one with this id, or "all". No outcomes where there is none. */
+  reset(which: string, nowMs: number): readonly Outcome[] {
     const places = which === "all" ? [...this.#alarms.values()] : [this.#alarms.get(which)];
     const out: Outcome[] = [];
     for (const place of places) {
@@ -191,7 +191,7 @@ export class RuleEngine {
       place.alarm.reset(nowMs, out);
       this.#settle(place);
     }
-    return out;
+    return this.#counted(out);
   }
 
   /** Those that are active, and those back to normal whose command is still unanswered. */
@@ -236,7 +236,12 @@ export class RuleEngine {
         continue;
       }
       const slot = table.slotByLabels(event.labels);
-      const place: AlarmPlace = { alarm: AlarmLifeCycle.restore(table.rule, saved), table, slot, awaitedTopic: null };
+      const place: AlarmPlace = {
+        alarm: AlarmLifeCycle.restore(table.rule, saved),
+        table,
+        slot,
+        awaitedTopic: null,
+      };
       table.alarms[slot] = place;
       this.#alarms.set(event.id, place);
       this.#settle(place);
@@ -244,11 +249,16 @@ export class RuleEngine {
     return out;
   }
 
+  #counted(out: readonly Outcome[]): readonly Outcome[] {
+    this.#alarmChangeCount += out.length;
+    return out.length === 0 ? NOTHING : out;
+  }
+
   #apply(table: RuleTable, slot: number, transition: Transition, evidence: Evidence, out: Outcome[]): void {
     let place = table.alarms[slot];
     if (transition === TRANSITION.raised) {
       if (place === undefined) {
-        const labels = table.labels[slot]!;
+        const labels = table.labels[slot];
         const alarm = new AlarmLifeCycle(table.rule, table.nextId(slot, evidence.timeMs), labels);
         place = { alarm, table, slot, awaitedTopic: null };
         table.alarms[slot] = place;
@@ -265,7 +275,6 @@ export class RuleEngine {
 
   /** Brings the indexes in line with an alarm that may have changed; forgets it when it is over. */
   #settle(place: AlarmPlace): void {
-    this.#alarmChangeCount++;
     const { alarm } = place;
     const isOver = alarm.isOver;
     const topic = isOver ? null : alarm.awaitedTopic;
@@ -323,7 +332,7 @@ class RuleTable {
   }
 
   slotOf(seriesIndex: number): number {
-    return seriesIndex < this.#slotByIndex.length ? this.#slotByIndex[seriesIndex]! : -1;
+    return seriesIndex < this.#slotByIndex.length ? this.#slotByIndex[seriesIndex] : -1;
   }
 
   /** Gives the series a slot; -1 when there are `seriesMax` already. */
@@ -354,7 +363,7 @@ class RuleTable {
     const last = this.#lastActivation[slot];
     const repeat = last?.atMs === atMs ? last.repeat + 1 : 0;
     this.#lastActivation[slot] = { atMs, repeat };
-    const series = hash53(seriesKey(this.rule.metric, this.labels[slot]!)).toString(36);
+    const series = hash53(seriesKey(this.rule.metric, this.labels[slot])).toString(36);
     return `${this.rule.name}-${series}-${atMs.toString(36)}${repeat === 0 ? "" : `-${repeat}`}`;
   }
 

@@ -1,15 +1,15 @@
 import type { Labels } from "@millrace/stream";
 
 const CAPTURE = /\{([^{}]+)\}/g;
-/** What a label must not bring into a topic: more levels, wildcards, NUL. */
-const UNSAFE = /[/+#\u0000]/;
+/** What a label must not bring into a topic: more levels, wildcards. */
+const UNSAFE = /[/+#]/;
 
 /** Fills `{label}` in a topic; null when a label is missing, empty or would change the topic's shape. */
 export function expandTopic(template: string, labels: Labels): string | null {
   let isComplete = true;
   const topic = template.replace(CAPTURE, (_, name: string) => {
     const value = Object.hasOwn(labels, name) ? labels[name] : undefined;
-    if (value === undefined || value === "" || UNSAFE.test(value)) isComplete = false;
+    if (value === undefined || value === "" || value.includes("\0") || UNSAFE.test(value)) isComplete = false;
     return value ?? "";
   });
   return isComplete ? topic : null;
@@ -25,6 +25,8 @@ export function topicFilter(template: string): string {
 
 /** A filter of `topicFilter` as a pattern over whole topics. */
 export function filterPattern(filter: string): RegExp {
-  const levels = filter.split("/").map((level) => (level === "+" ? "[^/]*" : level.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&")));
+  const levels = filter
+    .split("/")
+    .map((level) => (level === "+" ? "[^/]*" : level.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&")));
   return new RegExp(`^${levels.join("/")}$`);
 }
