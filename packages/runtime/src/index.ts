@@ -1,7 +1,9 @@
 export * from "./backoff.ts";
 export * from "./clock.ts";
+export type * from "./command.ts";
 export * from "./compression.ts";
 export * from "./data-folder.ts";
+export * from "./duration.ts";
 export * from "./error-table.ts";
 export * from "./error.ts";
 export * from "./health.ts";
@@ -11,6 +13,8 @@ export * from "./logger.ts";
 export * from "./memory-logger.ts";
 export * from "./metric-table.ts";
 export * from "./metrics.ts";
+export * from "./nearest-name.ts";
+export * from "./program.ts";
 export * from "./random.ts";
 export * from "./shutdown.ts";
 export * from "./version.ts";
