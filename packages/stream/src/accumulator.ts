@@ -3,7 +3,8 @@
  * caller's `Float64Array` at an offset, so that a table of panes is one flat array and adding allocates nothing.
  *
  * Laws (property-tested): `merge` is associative and commutative with `identity` as its neutral element: to the bit for
- * count, min, max, first, last; within 1e-12 of Σ|x| for sums and of Σx² for second moments.
+ * count, min, max, first, last; within 1e-12 of Σ|x| for sums and of Σx² for second moments. A state of NaN is unknown:
+ * whatever is merged with it is unknown, and has no results.
  */
 export interface Accumulator {
   readonly name: AccumulatorName;

@@ -24,8 +24,14 @@ export const first: Accumulator = {
   },
 };
 
+/** A time that is not known (NaN) on either side leaves the result unknown. */
 function take(state: Float64Array, at: number, value: number, timeMs: number): void {
   if (timeMs > state[at]!) return;
-  state[at + 1] = timeMs < state[at]! ? value : Math.min(state[at + 1]!, value);
-  state[at] = timeMs;
+  if (timeMs < state[at]!) {
+    state[at] = timeMs;
+    state[at + 1] = value;
+    return;
+  }
+  state[at + 1] = Math.min(state[at + 1]!, value);
+  if (timeMs !== state[at]) state[at] = NaN;
 }

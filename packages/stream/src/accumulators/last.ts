@@ -24,8 +24,14 @@ export const last: Accumulator = {
   },
 };
 
+/** A time that is not known (NaN) on either side leaves the result unknown. */
 function take(state: Float64Array, at: number, value: number, timeMs: number): void {
   if (timeMs < state[at]!) return;
-  state[at + 1] = timeMs > state[at]! ? value : Math.max(state[at + 1]!, value);
-  state[at] = timeMs;
+  if (timeMs > state[at]!) {
+    state[at] = timeMs;
+    state[at + 1] = value;
+    return;
+  }
+  state[at + 1] = Math.max(state[at + 1]!, value);
+  if (timeMs !== state[at]) state[at] = NaN;
 }

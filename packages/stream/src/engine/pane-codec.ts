@@ -1,3 +1,4 @@
+import { setUnknown } from "../accumulators/set-unknown.ts";
 import { accumulatorById, ACCUMULATORS } from "../accumulators/table.ts";
 import type { PaneLayout } from "../pane-layout.ts";
 
@@ -24,7 +25,7 @@ export function encodePane(layout: PaneLayout, state: Float64Array): Uint8Array 
   return bytes;
 }
 
-/** The state in this layout: what the bytes lack is the identity, what the layout lacks is left out. Null on bad bytes. */
+/** The state in this layout: what the bytes lack is unknown (if there are readings), what the layout lacks is left out. Null on bad bytes. */
 export function decodePane(layout: PaneLayout, bytes: Uint8Array): Float64Array | null {
   if (bytes.length < 2 || bytes[0] !== VERSION) return null;
   const count = bytes[1]!;
@@ -42,5 +43,10 @@ export function decodePane(layout: PaneLayout, bytes: Uint8Array): Float64Array 
     }
     at += 8 * accumulator.width;
   }
-  return at === bytes.length ? state : null;
+  if (at !== bytes.length) return null;
+  const stored = new Set(bytes.subarray(2, 2 + count));
+  for (const [index, name] of layout.accumulators.entries()) {
+    if (state[0]! > 0 && !stored.has(ACCUMULATORS[name].id)) setUnknown(ACCUMULATORS[name], state, layout.offsets[index]!);
+  }
+  return state;
 }

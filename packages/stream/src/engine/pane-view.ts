@@ -1,3 +1,4 @@
+import { setUnknown } from "../accumulators/set-unknown.ts";
 import { ACCUMULATORS } from "../accumulators/table.ts";
 import type { EventTimeMs } from "../event-time.ts";
 import { paneLayout } from "../pane-layout.ts";
@@ -66,11 +67,14 @@ export class PaneView {
     return pane;
   }
 
+  /** What the row's layout lacks of this one becomes unknown. */
   mergeRow(pane: Pane, offsets: readonly number[], from: Float64Array, fromAt: number): void {
     const { accumulators, offsets: own } = this.layout;
     for (let index = 0; index < accumulators.length; index++) {
       const offset = offsets[index]!;
-      if (offset >= 0) ACCUMULATORS[accumulators[index]!].merge(pane.state, own[index]!, from, fromAt + offset);
+      const accumulator = ACCUMULATORS[accumulators[index]!];
+      if (offset >= 0) accumulator.merge(pane.state, own[index]!, from, fromAt + offset);
+      else if (from[fromAt]! > 0) setUnknown(accumulator, pane.state, own[index]!);
     }
   }
 

@@ -1,4 +1,4 @@
-import type { EventTimeMs } from "../event-time.ts";
+import type { EventTimeMs, TimeRange } from "../event-time.ts";
 import { hasPassed, isPending } from "../frontier.ts";
 import type { Frontier } from "../frontier.ts";
 import { Membership } from "../membership.ts";
@@ -23,26 +23,29 @@ export class Standing {
   #membership = new Membership();
   #nowMs = -Infinity;
   #isHeldBack = false;
-  #version = 0;
+  #changedFromMs = -Infinity;
   readonly #cache = new Map<string, WindowStanding>();
 
   constructor(maxFutureMs: number) {
     this.#maxFutureMs = maxFutureMs;
   }
 
-  /** Rises when some window's standing may have changed. */
-  get version(): number {
-    return this.#version;
+  /** Since the last call, only the standing of windows that end after this may have changed. */
+  takeChangedFromMs(): EventTimeMs {
+    const changedFromMs = this.#changedFromMs;
+    this.#changedFromMs = Infinity;
+    return changedFromMs;
   }
 
   setFrontier(agent: string, frontier: Frontier): void {
+    const before = this.#frontiers.get(agent);
     this.#frontiers.set(agent, frontier);
-    this.#change();
+    this.#change(Math.min(before?.watermarkMs ?? -Infinity, frontier.watermarkMs ?? -Infinity, firstDifferenceMs(before?.pending ?? [], frontier.pending)));
   }
 
   setMembership(membership: Membership): void {
     this.#membership = membership;
-    this.#change();
+    this.#change(-Infinity);
   }
 
   /** Central's clock moves on. A frontier held back moves with it; a clock that went back puts every decision in question. */
@@ -52,7 +55,7 @@ export class Standing {
     for (const { watermarkMs } of this.#frontiers.values()) {
       if (watermarkMs !== null && watermarkMs > nowMs + this.#maxFutureMs) this.#isHeldBack = true;
     }
-    if (wasHeldBack || this.#isHeldBack || nowMs < this.#nowMs) this.#change();
+    if (wasHeldBack || this.#isHeldBack || nowMs < this.#nowMs) this.#change(-Infinity);
     this.#nowMs = nowMs;
   }
 
@@ -107,10 +110,17 @@ export class Standing {
     return frontier.watermarkMs > this.#nowMs + this.#maxFutureMs ? { watermarkMs: this.#nowMs, pending: frontier.pending } : frontier;
   }
 
-  #change(): void {
-    this.#version++;
+  #change(fromMs: EventTimeMs): void {
+    this.#changedFromMs = Math.min(this.#changedFromMs, fromMs);
     this.#cache.clear();
   }
+}
+
+/** The earliest time that is in a range of the one list and not, as the same range, in the other. */
+function firstDifferenceMs(a: readonly TimeRange[], b: readonly TimeRange[]): EventTimeMs {
+  const has = (ranges: readonly TimeRange[], { startMs, endMs }: TimeRange) => ranges.some((range) => range.startMs === startMs && range.endMs === endMs);
+  const different = [...a.filter((range) => !has(b, range)), ...b.filter((range) => !has(a, range))];
+  return Math.min(...different.map((range) => range.startMs));
 }
 
 /** The same text for the same completeness. */

@@ -229,3 +229,17 @@ test("more windows waiting for an agent than the bound: the oldest are let go, c
   const finals = Array.from({ length: 60 }, (_, minutes) => engine.tick(660_000 + minutes * 60_000)).flat();
   expect(finals.map((result) => [result.startMs, result.state])).toEqual(Array.from({ length: 10 }, (_, index) => [index * 60_000, "final"]));
 });
+
+test("an accumulator that some agent does not send has no result, rather than one of part of the readings", () => {
+  const { engine, read } = plant([global]);
+  read({ site: "alpha" }, 1_000, 5, 1_000);
+  const table = new PaneTable("t", paneLayout(20_000, ["max"]), { rowsMax: 10 });
+  table.add(0, 21_000, 7);
+  engine.apply(
+    table.take(() => ({ site: "beta" })),
+    1_000,
+  );
+  engine.restart();
+  read({ site: "alpha" }, 2_000, 5, 1_000);
+  expect(engine.tick(1_000).map(({ values }) => values)).toEqual([{ count: 3 }]);
+});

@@ -293,10 +293,10 @@ export class WindowEngine {
   tick(nowMs: number): WindowResult[] {
     this.#settleRestored();
     this.#standing.setClock(nowMs);
+    const changedFromMs = this.#standing.takeChangedFromMs();
     const emitted: WindowRecord[] = [];
     for (const record of this.#open) {
-      if (record.checkedVersion === this.#standing.version && nowMs < record.nextCheckMs) continue;
-      record.checkedVersion = this.#standing.version;
+      if (record.endMs <= changedFromMs && nowMs < record.nextCheckMs) continue;
       if (!isPast(record, nowMs) && this.#decide(record, nowMs)) emitted.push(record);
     }
     for (const track of this.#tracks.values()) this.#finalise(track, nowMs, emitted);
@@ -469,7 +469,6 @@ export class WindowEngine {
       openedAtMs: marker?.openedAtMs ?? nowMs,
       firstPassedAtMs: marker?.firstPassedAtMs ?? null,
       nextCheckMs: -Infinity,
-      checkedVersion: -1,
     };
     track.records.set(startMs, group, record);
     if (record.state === "provisional") {

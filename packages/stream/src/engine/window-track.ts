@@ -24,9 +24,8 @@ export interface WindowRecord {
   hasPanes: boolean;
   openedAtMs: number;
   firstPassedAtMs: number | null;
-  /** Nothing to do before this, unless the standing of the agents changes from `checkedVersion`. */
+  /** Nothing to do before this on central's clock, unless the standing of the agents changes. */
   nextCheckMs: number;
-  checkedVersion: number;
 }
 
 /** All windows of one definition, and how far they are final. */
