@@ -17,6 +17,7 @@ type Metric = (typeof METRICS)[number];
 const WINDOWS: readonly WindowView[] = [
   { name: "temperature_5s", metric: "temperature", sizeMs: 5_000, slideMs: 5_000, by: ["site"] },
   { name: "temperature_1m", metric: "temperature", sizeMs: 60_000, slideMs: 10_000, by: ["site"] },
+  { name: "temperature_plant_1m", metric: "temperature", sizeMs: 60_000, slideMs: 60_000, by: [] },
   { name: "vibration_5s", metric: "vibration", sizeMs: 5_000, slideMs: 5_000, by: ["site"] },
   { name: "pressure_10s", metric: "pressure", sizeMs: 10_000, slideMs: 10_000, by: ["site"] },
   { name: "cpu_10s", metric: "cpu_load", sizeMs: 10_000, slideMs: 10_000, by: ["site"] },
@@ -59,7 +60,10 @@ export class FixturePlant {
     return {
       seq: this.#seq,
       serverTimeMs: nowMs,
-      pipeline: { metrics: METRICS.map(({ name, unit, isLive }) => ({ name, unit, isLive })), windows: WINDOWS },
+      pipeline: {
+        metrics: METRICS.map(({ name, unit, isLive }) => ({ name, unit, isLive })),
+        windows: WINDOWS,
+      },
       agents: this.#agents(nowMs),
       alarms: this.#alarms(nowMs),
       windows: this.#windows(nowMs - HISTORY_MS, nowMs),
@@ -73,9 +77,18 @@ export class FixturePlant {
     this.#seq += 1;
     const alarms = this.#alarms(nowMs).filter((alarm) => this.#alarmsSent.get(alarm.id) !== alarm.step);
     for (const alarm of alarms) this.#alarmsSent.set(alarm.id, alarm.step);
-    const hasReturned = LOST.some(({ toMs }) => beforeMs < this.#startMs + toMs && nowMs >= this.#startMs + toMs);
+    const hasReturned = LOST.some(
+      ({ toMs }) => beforeMs < this.#startMs + toMs && nowMs >= this.#startMs + toMs,
+    );
     const windows = this.#windows(nowMs - (hasReturned ? 120_000 : 75_000), nowMs);
-    return { seq: this.#seq, serverTimeMs: nowMs, agents: this.#agents(nowMs), alarms, windows, ledger: this.#ledger(nowMs) };
+    return {
+      seq: this.#seq,
+      serverTimeMs: nowMs,
+      agents: this.#agents(nowMs),
+      alarms,
+      windows,
+      ledger: this.#ledger(nowMs),
+    };
   }
 
   #isLost(agent: string, timeMs: number, nowMs: number): boolean {
@@ -88,9 +101,15 @@ export class FixturePlant {
 
   #agents(nowMs: number): AgentView[] {
     const known = AGENTS.map(({ agent, site }): AgentView => {
-      const lost = LOST.find((loss) => loss.agent === agent && nowMs - this.#startMs >= loss.fromMs && nowMs - this.#startMs < loss.toMs);
+      const lost = LOST.find(
+        (loss) =>
+          loss.agent === agent && nowMs - this.#startMs >= loss.fromMs && nowMs - this.#startMs < loss.toMs,
+      );
       const lastSeenMs = lost === undefined ? nowMs - (nowMs % 1_000) : this.#startMs + lost.fromMs;
-      const catchingUp = LOST.find(({ toMs, ...loss }) => loss.agent === agent && nowMs - this.#startMs >= toMs && nowMs - this.#startMs < toMs + 8_000);
+      const catchingUp = LOST.find(
+        ({ toMs, ...loss }) =>
+          loss.agent === agent && nowMs - this.#startMs >= toMs && nowMs - this.#startMs < toMs + 8_000,
+      );
       return {
         agent,
         site,
@@ -99,11 +118,29 @@ export class FixturePlant {
         watermarkMs: lastSeenMs - 1_200,
         isIdle: false,
         clockOffsetMs: agent === "gateway" ? -3 : 12,
-        pending: catchingUp === undefined ? [] : [{ startMs: this.#startMs + catchingUp.fromMs, endMs: this.#startMs + catchingUp.toMs }],
-        status: { seriesCount: agent === "gateway" ? 9 : 48, queueBytes: lost === undefined ? 0 : 184_320, outageHoursLeft: 71.5, version: "0.1.0" },
+        pending:
+          catchingUp === undefined
+            ? []
+            : [{ startMs: this.#startMs + catchingUp.fromMs, endMs: this.#startMs + catchingUp.toMs }],
+        status: {
+          seriesCount: agent === "gateway" ? 9 : 48,
+          queueBytes: lost === undefined ? 0 : 184_320,
+          outageHoursLeft: 71.5,
+          version: "0.1.0",
+        },
       };
     });
-    const expected: AgentView = { agent: "delta-1", site: "delta", state: "never_seen", lastSeenMs: null, watermarkMs: null, isIdle: false, clockOffsetMs: null, pending: [], status: {} };
+    const expected: AgentView = {
+      agent: "delta-1",
+      site: "delta",
+      state: "never_seen",
+      lastSeenMs: null,
+      watermarkMs: null,
+      isIdle: false,
+      clockOffsetMs: null,
+      pending: [],
+      status: {},
+    };
     return [...known, expected];
   }
 
@@ -119,8 +156,10 @@ export class FixturePlant {
       if (metric === undefined) continue;
       const firstMs = Math.ceil(fromMs / window.slideMs) * window.slideMs;
       for (let startMs = firstMs; startMs <= nowMs - ARRIVAL_MS; startMs += window.slideMs) {
-        for (const agent of AGENTS) {
-          const result = agent.metrics.includes(metric.name) ? this.#result(window, metric, agent, startMs, nowMs) : null;
+        const measuring = AGENTS.filter((agent) => agent.metrics.includes(metric.name));
+        const groups = window.by.includes("site") ? measuring.map((agent) => [agent]) : [measuring];
+        for (const agents of groups) {
+          const result = this.#result(window, metric, agents, startMs, nowMs);
           if (result !== null) results.push(result);
         }
       }
@@ -128,35 +167,64 @@ export class FixturePlant {
     return results;
   }
 
-  #result(window: WindowView, metric: Metric, agent: FixtureAgent, startMs: number, nowMs: number): WindowResult | null {
+  #result(
+    window: WindowView,
+    metric: Metric,
+    agents: readonly FixtureAgent[],
+    startMs: number,
+    nowMs: number,
+  ): WindowResult | null {
     const endMs = startMs + window.sizeMs;
     const samples: number[] = [];
     for (let timeMs = startMs; timeMs < Math.min(endMs, nowMs - ARRIVAL_MS); timeMs += 250) {
-      if (!this.#isLost(agent.agent, timeMs, nowMs)) samples.push(this.#sample(metric, agent, timeMs));
+      for (const agent of agents) {
+        if (!this.#isLost(agent.agent, timeMs, nowMs)) samples.push(this.#sample(metric, agent, timeMs));
+      }
     }
     if (samples.length === 0) return null;
     const sum = samples.reduce((total, value) => total + value, 0);
-    const missing = this.#isLost(agent.agent, Math.min(endMs, nowMs) - 1, nowMs) ? [agent.agent] : [];
-    const isOpen = endMs > nowMs - ARRIVAL_MS || missing.length > 0;
+    // Reporting means that the agent's watermark has passed the window's end; before it nobody has.
+    const hasEnded = endMs <= nowMs - ARRIVAL_MS;
+    const missing = agents.filter(({ agent }) => !hasEnded || this.#isLost(agent, endMs - 1, nowMs));
+    const isOpen = missing.length > 0;
     const state: WindowState = isOpen ? "provisional" : nowMs - endMs > 60_000 ? "final" : "complete";
-    const wasBackfilled = LOST.some((loss) => loss.isRecovered && loss.agent === agent.agent && startMs >= this.#startMs + loss.fromMs - window.sizeMs && startMs < this.#startMs + loss.toMs);
+    const wasBackfilled = LOST.some(
+      (loss) =>
+        loss.isRecovered &&
+        agents.some(({ agent }) => agent === loss.agent) &&
+        startMs >= this.#startMs + loss.fromMs - window.sizeMs &&
+        startMs < this.#startMs + loss.toMs,
+    );
     return {
       window: window.name,
       metric: metric.name,
-      group: { site: agent.site },
+      group: window.by.includes("site") ? { site: agents[0]?.site ?? "" } : {},
       startMs,
       endMs,
-      revision: Math.max(1, Math.min(samples.length, 6)) + (state === "provisional" ? 0 : 1) + (wasBackfilled && state !== "provisional" ? 2 : 0),
+      revision:
+        Math.max(1, Math.min(Math.ceil(samples.length / agents.length), 6)) +
+        (state === "provisional" ? 0 : 1) +
+        (wasBackfilled && state !== "provisional" ? 2 : 0),
       state,
-      values: { count: samples.length, sum, min: Math.min(...samples), max: Math.max(...samples), mean: sum / samples.length },
-      beside: { uncertain: 0, bad: agent.site === "alpha" && startMs % 120_000 < 5_000 ? 2 : 0, undeduplicated: 0 },
+      values: {
+        count: samples.length,
+        sum,
+        min: Math.min(...samples),
+        max: Math.max(...samples),
+        mean: sum / samples.length,
+      },
+      beside: {
+        uncertain: 0,
+        bad: agents[0]?.site === "alpha" && startMs % 120_000 < 5_000 ? 2 : 0,
+        undeduplicated: 0,
+      },
       completeness: {
-        agentsExpected: 3,
-        agentsReporting: 3 - missing.length,
-        agentsMissing: missing,
-        sitesExpected: 3,
-        sitesReporting: 3 - missing.length,
-        sitesMissing: missing.length > 0 ? [agent.site] : [],
+        agentsExpected: agents.length,
+        agentsReporting: agents.length - missing.length,
+        agentsMissing: missing.map(({ agent }) => agent),
+        sitesExpected: agents.length,
+        sitesReporting: agents.length - missing.length,
+        sitesMissing: missing.map(({ site }) => site),
       },
       updatedAtMs: Math.min(nowMs, endMs + ARRIVAL_MS),
     };
@@ -164,11 +232,21 @@ export class FixturePlant {
 
   #sample(metric: Metric, agent: FixtureAgent, timeMs: number): number {
     const angle = (timeMs / metric.periodMs) * 2 * Math.PI + agent.phase;
-    const roughness = Math.sin(timeMs * 0.0137 + agent.phase * 7) + Math.sin(timeMs * 0.0031 + agent.phase * 3);
+    const roughness =
+      Math.sin(timeMs * 0.0137 + agent.phase * 7) + Math.sin(timeMs * 0.0031 + agent.phase * 3);
     const steady = agent.site === "gateway" && metric.name === "temperature" ? -16 : 0;
     const sinceMs = timeMs - (this.#startMs - 48_000);
-    const overheating = metric.name === "temperature" && agent.site === "alpha" && sinceMs > 0 ? Math.min(20, sinceMs / 1_900) : 0;
-    return metric.base + steady + overheating + metric.swing * Math.sin(angle) * 0.6 + metric.noise * roughness * 0.5;
+    const overheating =
+      metric.name === "temperature" && agent.site === "alpha" && sinceMs > 0
+        ? Math.min(20, sinceMs / 1_900)
+        : 0;
+    return (
+      metric.base +
+      steady +
+      overheating +
+      metric.swing * Math.sin(angle) * 0.6 +
+      metric.noise * roughness * 0.5
+    );
   }
 
   #alarms(nowMs: number): AlarmView[] {
@@ -179,26 +257,67 @@ export class FixturePlant {
     };
     add({ id: "overheating-7", step: 3, activeAtMs: this.#startMs - 31_000 });
     add({
-      id: "vibration-high-2", step: 2, rule: "vibration_high", metric: "vibration", severity: 700, value: 7.32, limit: 6.5,
-      labels: { site: "beta", line: "2", machine: "mill-1" }, agent: "beta-1", site: "beta", activeAtMs: this.#startMs - 26_000,
-      action: "dry_run", command: null, message: "vibration above 6.5 mm/s",
+      id: "vibration-high-2",
+      step: 2,
+      rule: "vibration_high",
+      metric: "vibration",
+      severity: 700,
+      value: 7.32,
+      limit: 6.5,
+      labels: { site: "beta", line: "2", machine: "mill-1" },
+      agent: "beta-1",
+      site: "beta",
+      activeAtMs: this.#startMs - 26_000,
+      action: "dry_run",
+      command: null,
+      message: "vibration above 6.5 mm/s",
     });
     add({
-      id: "pressure-low-4", step: 4, rule: "pressure_low", metric: "pressure", severity: 500, value: 5.61, limit: 5.5,
-      labels: { site: "alpha", line: "1", machine: "compressor" }, activeAtMs: this.#startMs - 190_000, isActive: false,
-      clearedAtMs: this.#startMs - 152_000, action: "none", command: null, message: "pressure below 5.5 bar",
+      id: "pressure-low-4",
+      step: 4,
+      rule: "pressure_low",
+      metric: "pressure",
+      severity: 500,
+      value: 5.61,
+      limit: 5.5,
+      labels: { site: "alpha", line: "1", machine: "compressor" },
+      activeAtMs: this.#startMs - 190_000,
+      isActive: false,
+      clearedAtMs: this.#startMs - 152_000,
+      action: "none",
+      command: null,
+      message: "pressure below 5.5 bar",
     });
     add({
-      id: "overheating-6", step: 5, activeAtMs: this.#startMs - 3_900_000, isActive: false, isHistorical: true, severity: 300, value: 81.2,
-      clearedAtMs: this.#startMs - 3_640_000, action: "none", command: null, labels: { site: "beta", line: "1", machine: "press-1" }, agent: "beta-1", site: "beta",
+      id: "overheating-6",
+      step: 5,
+      activeAtMs: this.#startMs - 3_900_000,
+      isActive: false,
+      isHistorical: true,
+      severity: 300,
+      value: 81.2,
+      clearedAtMs: this.#startMs - 3_640_000,
+      action: "none",
+      command: null,
+      labels: { site: "beta", line: "1", machine: "press-1" },
+      agent: "beta-1",
+      site: "beta",
     });
     if (sinceMs > 8_000) {
-      const action: ActionState = sinceMs < 10_000 ? "commanded" : sinceMs < 13_000 ? "retrying" : "unconfirmed";
+      const action: ActionState =
+        sinceMs < 10_000 ? "commanded" : sinceMs < 13_000 ? "retrying" : "unconfirmed";
       const held = this.#alarm(this.#startMs + 8_000);
       add({
-        ...held, id: "overheating-8", step: sinceMs < 10_000 ? 1 : sinceMs < 13_000 ? 2 : 3, value: 83.4, action,
+        ...held,
+        id: "overheating-8",
+        step: sinceMs < 10_000 ? 1 : sinceMs < 13_000 ? 2 : 3,
+        value: 83.4,
+        action,
         labels: { site: "alpha", line: "3", machine: "furnace-2" },
-        command: held.command === null ? null : { ...held.command, attempt: sinceMs < 10_000 ? 1 : 3, confirmedAtMs: null, latencyMs: 2.4 },
+        command:
+          held.command === null
+            ? null
+            : { ...held.command, attempt: sinceMs < 10_000 ? 1 : 3, confirmedAtMs: null, latencyMs: 2.4 },
       });
     }
     return alarms;
@@ -206,11 +325,34 @@ export class FixturePlant {
 
   #alarm(activeAtMs: number): AlarmView {
     return {
-      id: "", step: 1, rule: "overheating", metric: "temperature", labels: { site: "alpha", line: "1", machine: "press-3" }, severity: 900,
-      isActive: true, isLatched: true, isHistorical: false, activeAtMs, clearedAtMs: null, timeMs: activeAtMs, value: 86.4, limit: 80,
+      id: "",
+      step: 1,
+      rule: "overheating",
+      metric: "temperature",
+      labels: { site: "alpha", line: "1", machine: "press-3" },
+      severity: 900,
+      isActive: true,
+      isLatched: true,
+      isHistorical: false,
+      activeAtMs,
+      clearedAtMs: null,
+      timeMs: activeAtMs,
+      value: 86.4,
+      limit: 80,
       action: "confirmed",
-      command: { id: "c1", topic: "factory/alpha/1/press-3/command", payload: "STOP", attempt: 1, commandedAtMs: activeAtMs + 3, confirmedAtMs: activeAtMs + 415, latencyMs: 3.1 },
-      message: "temperature above 80 °C", agent: "alpha-1", site: "alpha", receivedAtMs: activeAtMs + 240,
+      command: {
+        id: "c1",
+        topic: "factory/alpha/1/press-3/command",
+        payload: "STOP",
+        attempt: 1,
+        commandedAtMs: activeAtMs + 3,
+        confirmedAtMs: activeAtMs + 415,
+        latencyMs: 3.1,
+      },
+      message: "temperature above 80 °C",
+      agent: "alpha-1",
+      site: "alpha",
+      receivedAtMs: activeAtMs + 240,
     };
   }
 }

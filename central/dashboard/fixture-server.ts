@@ -5,7 +5,11 @@ import type { Server, ServerResponse } from "node:http";
 import path from "node:path";
 import { FixturePlant } from "./fixture-plant.ts";
 
-const TYPES: Readonly<Record<string, string>> = { ".html": "text/html", ".js": "text/javascript", ".css": "text/css" };
+const TYPES: Readonly<Record<string, string>> = {
+  ".html": "text/html",
+  ".js": "text/javascript",
+  ".css": "text/css",
+};
 const FRAME_INTERVAL_MS = 500;
 
 export interface FixtureServer {
@@ -19,7 +23,10 @@ export interface FixtureServer {
 }
 
 /** Serves a built page and an invented plant behind it. For looking at the page, and for tests of it. */
-export async function startFixtureServer(distFolder: string, plant = new FixturePlant(Date.now())): Promise<FixtureServer> {
+export async function startFixtureServer(
+  distFolder: string,
+  plant = new FixturePlant(Date.now()),
+): Promise<FixtureServer> {
   const streams = new Set<ServerResponse>();
   let isFrozen = false;
   const server = createServer((request, response) => {
@@ -62,7 +69,9 @@ async function serveFile(distFolder: string, pathname: string, response: ServerR
   const name = path.basename(pathname === "/" ? "index.html" : pathname);
   try {
     const body = await readFile(path.join(distFolder, name));
-    response.writeHead(200, { "content-type": `${TYPES[path.extname(name)] ?? "application/octet-stream"}; charset=utf-8` });
+    response.writeHead(200, {
+      "content-type": `${TYPES[path.extname(name)] ?? "application/octet-stream"}; charset=utf-8`,
+    });
     response.end(body);
   } catch {
     response.writeHead(404).end();

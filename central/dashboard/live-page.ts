@@ -121,7 +121,11 @@ export class LivePage {
     this.nowMs.value = Math.floor(nowMs / 250) * 250;
     this.dataAgeMs.value = Math.max(0, nowMs - shown.serverTimeMs);
     const frameAgeMs = nowMs - this.#state.serverTimeMs;
-    this.connection.value = !this.#isConnected ? "reconnecting" : frameAgeMs > LAG_MS_MAX ? "lagging" : "live";
+    this.connection.value = !this.#isConnected
+      ? "reconnecting"
+      : frameAgeMs > LAG_MS_MAX
+        ? "lagging"
+        : "live";
     if (this.isPaused.value) return;
     this.trends.value = this.#trendsOf;
     this.trendNowMs.value = Math.floor(nowMs / 1_000) * 1_000;
@@ -146,7 +150,8 @@ export class LivePage {
         JSON.stringify(before.ring.window) === JSON.stringify(source);
       trends.push(isSame ? before : { metric: metric.name, unit: metric.unit, ring: new TrendRing(source) });
     }
-    const isUnchanged = trends.length === this.#trendsOf.length && trends.every((trend, at) => trend === this.#trendsOf[at]);
+    const isUnchanged =
+      trends.length === this.#trendsOf.length && trends.every((trend, at) => trend === this.#trendsOf[at]);
     if (!isUnchanged) this.#trendsOf = trends;
   }
 

@@ -10,11 +10,14 @@ const OUTPUT_NAMES = ["index.html", "main.js", "page.css"] as const;
  * The files are the whole page: nothing is loaded from elsewhere.
  * @returns absolute paths of the page's files
  */
-export async function buildDashboard(options: { readonly outFolder?: string } = {}): Promise<{ files: string[] }> {
+export async function buildDashboard(
+  options: { readonly outFolder?: string } = {},
+): Promise<{ files: string[] }> {
   const outFolder = options.outFolder ?? path.join(SOURCE_FOLDER, "dist");
   const files = OUTPUT_NAMES.map((name) => path.join(outFolder, name));
   const sources = await sourceFiles();
-  if ((await oldestMs(files)) > (await newestMs([...sources, fileURLToPath(import.meta.url)]))) return { files };
+  if ((await oldestMs(files)) > (await newestMs([...sources, fileURLToPath(import.meta.url)])))
+    return { files };
 
   // Only a checkout builds; a packaged program carries the files and has no bundler.
   const { build } = await import("esbuild");

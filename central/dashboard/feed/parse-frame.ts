@@ -1,5 +1,14 @@
 import type { WindowResult } from "@millrace/stream";
-import type { AgentView, AlarmView, Delta, LedgerView, MetricView, PipelineView, Snapshot, WindowView } from "./live-frames.ts";
+import type {
+  AgentView,
+  AlarmView,
+  Delta,
+  LedgerView,
+  MetricView,
+  PipelineView,
+  Snapshot,
+  WindowView,
+} from "./live-frames.ts";
 
 /** A snapshot from its SSE data; `null` when it is not one. Items that do not read as what they should be are left out. */
 export function parseSnapshot(data: string): Snapshot | null {
@@ -132,5 +141,7 @@ function isWindowResult(item: unknown): item is WindowResult {
 }
 
 function isLedger(item: unknown): item is LedgerView {
-  return isObject(item) && isNumber(item["received"]) && isNumber(item["merged"]) && isNumber(item["tooLate"]);
+  return (
+    isObject(item) && isNumber(item["received"]) && isNumber(item["merged"]) && isNumber(item["tooLate"])
+  );
 }

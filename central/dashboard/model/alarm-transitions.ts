@@ -7,7 +7,10 @@ export interface AlarmTransition {
 }
 
 /** What a listener must hear: conditions that began or ended, and commands that nobody confirmed. Nothing else. */
-export function alarmTransitions(before: readonly AlarmView[], after: readonly AlarmView[]): readonly AlarmTransition[] {
+export function alarmTransitions(
+  before: readonly AlarmView[],
+  after: readonly AlarmView[],
+): readonly AlarmTransition[] {
   if (before === after) return [];
   const held = new Map(before.map((alarm) => [alarmKey(alarm), alarm]));
   const transitions: AlarmTransition[] = [];
@@ -16,7 +19,8 @@ export function alarmTransitions(before: readonly AlarmView[], after: readonly A
     if (was === alarm) continue;
     if (alarm.isActive && was?.isActive !== true) transitions.push({ kind: "activated", alarm });
     else if (!alarm.isActive && was?.isActive === true) transitions.push({ kind: "cleared", alarm });
-    else if (alarm.action === "unconfirmed" && was?.action !== "unconfirmed") transitions.push({ kind: "unconfirmed", alarm });
+    else if (alarm.action === "unconfirmed" && was?.action !== "unconfirmed")
+      transitions.push({ kind: "unconfirmed", alarm });
   }
   return transitions;
 }

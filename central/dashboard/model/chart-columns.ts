@@ -20,14 +20,17 @@ export class ChartColumns {
   constructor(ring: TrendRing) {
     this.#ring = ring;
     this.times = new Array<number>(ring.slotCount).fill(0);
-    this.columns = Array.from({ length: ring.lines.length * LINE_COLUMNS }, () => new Array<number | null>(ring.slotCount).fill(null));
+    this.columns = Array.from({ length: ring.lines.length * LINE_COLUMNS }, () =>
+      new Array<number | null>(ring.slotCount).fill(null),
+    );
   }
 
   /** Refills every column with the ring's span that ends at `nowMs`. Times are seconds, as the chart counts them. */
   fill(nowMs: number): void {
     const ring = this.#ring;
     this.firstSlot = ring.lastSlotAt(nowMs) - ring.slotCount + 1;
-    for (let row = 0; row < ring.slotCount; row++) this.times[row] = ring.timeOfSlotMs(this.firstSlot + row) / 1_000;
+    for (let row = 0; row < ring.slotCount; row++)
+      this.times[row] = ring.timeOfSlotMs(this.firstSlot + row) / 1_000;
     const lineCount = this.columns.length / LINE_COLUMNS;
     for (let at = 0; at < lineCount; at++) {
       const line = ring.lines[at];

@@ -80,7 +80,14 @@ function result(startMs: number, parts: Partial<WindowResult> = {}): WindowResul
     state: "provisional",
     values: { count: 5, mean: 20 },
     beside: { uncertain: 0, bad: 0, undeduplicated: 0 },
-    completeness: { agentsExpected: 1, agentsReporting: 0, agentsMissing: ["alpha-1"], sitesExpected: 1, sitesReporting: 0, sitesMissing: ["alpha"] },
+    completeness: {
+      agentsExpected: 1,
+      agentsReporting: 0,
+      agentsMissing: ["alpha-1"],
+      sitesExpected: 1,
+      sitesReporting: 0,
+      sitesMissing: ["alpha"],
+    },
     updatedAtMs: startMs + 5_000,
     ...parts,
   };
@@ -94,7 +101,9 @@ test("a delta that does not follow is refused", () => {
 });
 
 test("what a delta does not change keeps its identity, so that its panel does not render", () => {
-  const state = stateFromSnapshot(snapshot({ agents: [agent("alpha-1")], alarms: [alarm("a")], windows: [result(0)] }));
+  const state = stateFromSnapshot(
+    snapshot({ agents: [agent("alpha-1")], alarms: [alarm("a")], windows: [result(0)] }),
+  );
   const next = after(state, { ledger: { received: 5, merged: 5, tooLate: 0 } });
   expect(next.agents).toBe(state.agents);
   expect(next.alarms).toBe(state.alarms);
@@ -105,12 +114,25 @@ test("what a delta does not change keeps its identity, so that its panel does no
 test("agents are replaced by name and ordered by site", () => {
   const state = stateFromSnapshot(snapshot({ agents: [agent("beta-1"), agent("alpha-1")] }));
   const next = after(state, { agents: [agent("beta-1", { state: "silent" })] });
-  expect(next.agents.map(({ agent: name, state: is }) => `${name} ${is}`)).toEqual(["alpha-1 connected", "beta-1 silent"]);
+  expect(next.agents.map(({ agent: name, state: is }) => `${name} ${is}`)).toEqual([
+    "alpha-1 connected",
+    "beta-1 silent",
+  ]);
 });
 
 test("sites: one connected agent makes its site reporting; retired agents are not expected", () => {
-  const agents = [agent("alpha-1"), agent("alpha-2", { state: "silent" }), agent("beta-1", { state: "never_seen" }), agent("gamma-1", { state: "retired" })];
-  expect(siteSummary(agents)).toEqual({ sitesExpected: 2, sitesReporting: 1, agentsExpected: 3, agentsReporting: 1 });
+  const agents = [
+    agent("alpha-1"),
+    agent("alpha-2", { state: "silent" }),
+    agent("beta-1", { state: "never_seen" }),
+    agent("gamma-1", { state: "retired" }),
+  ];
+  expect(siteSummary(agents)).toEqual({
+    sitesExpected: 2,
+    sitesReporting: 1,
+    agentsExpected: 3,
+    agentsReporting: 1,
+  });
 });
 
 describe("alarms", () => {
@@ -131,12 +153,16 @@ describe("alarms", () => {
   });
 
   test("the same id on two agents is two alarms", () => {
-    const state = stateFromSnapshot(snapshot({ alarms: [alarm("a"), alarm("a", { agent: "beta-1", site: "beta" })] }));
+    const state = stateFromSnapshot(
+      snapshot({ alarms: [alarm("a"), alarm("a", { agent: "beta-1", site: "beta" })] }),
+    );
     expect(state.alarms).toHaveLength(2);
   });
 
   test("are bounded, and active ones are the last to go", () => {
-    const cleared = Array.from({ length: ALARMS_MAX + 50 }, (_, at) => alarm(`c${at}`, { isActive: false, clearedAtMs: at }));
+    const cleared = Array.from({ length: ALARMS_MAX + 50 }, (_, at) =>
+      alarm(`c${at}`, { isActive: false, clearedAtMs: at }),
+    );
     const state = after(stateFromSnapshot(snapshot({ alarms: cleared })), { alarms: [alarm("active")] });
     expect(state.alarms).toHaveLength(ALARMS_MAX);
     expect(state.alarms[0]?.id).toBe("active");
@@ -145,29 +171,49 @@ describe("alarms", () => {
   test("only activation, clearing and a missing confirmation are spoken", () => {
     const first = stateFromSnapshot(snapshot({ alarms: [alarm("a")] }));
     const confirmed = after(first, { alarms: [alarm("a", { step: 2, action: "confirmed" }), alarm("b")] });
-    expect(alarmTransitions(first.alarms, confirmed.alarms).map(({ kind, alarm: { id } }) => `${id} ${kind}`)).toEqual(["b activated"]);
+    expect(
+      alarmTransitions(first.alarms, confirmed.alarms).map(({ kind, alarm: { id } }) => `${id} ${kind}`),
+    ).toEqual(["b activated"]);
     const ended = after(confirmed, {
-      alarms: [alarm("a", { step: 3, isActive: false, clearedAtMs: 1 }), alarm("b", { step: 2, action: "unconfirmed" })],
+      alarms: [
+        alarm("a", { step: 3, isActive: false, clearedAtMs: 1 }),
+        alarm("b", { step: 2, action: "unconfirmed" }),
+      ],
     });
-    expect(alarmTransitions(confirmed.alarms, ended.alarms).map(({ kind }) => kind).sort()).toEqual(["cleared", "unconfirmed"]);
+    expect(
+      alarmTransitions(confirmed.alarms, ended.alarms)
+        .map(({ kind }) => kind)
+        .sort(),
+    ).toEqual(["cleared", "unconfirmed"]);
     expect(alarmTransitions(ended.alarms, ended.alarms)).toEqual([]);
   });
 });
 
 describe("windows", () => {
   test("a greater revision replaces, a smaller one does not; newest first, then by group", () => {
-    const state = stateFromSnapshot(snapshot({ windows: [result(0, { revision: 3 }), result(5_000), result(5_000, { group: { site: "Zeta" } })] }));
-    const next = after(state, { windows: [result(0, { revision: 2, state: "final" }), result(5_000, { revision: 2, state: "complete" })] });
-    expect(next.windows.get("temperature_5s")?.map((held) => `${held.startMs} ${held.group["site"]} ${held.revision} ${held.state}`)).toEqual([
-      "5000 Zeta 1 provisional",
-      "5000 alpha 2 complete",
-      "0 alpha 3 provisional",
-    ]);
+    const state = stateFromSnapshot(
+      snapshot({
+        windows: [result(0, { revision: 3 }), result(5_000), result(5_000, { group: { site: "Zeta" } })],
+      }),
+    );
+    const next = after(state, {
+      windows: [
+        result(0, { revision: 2, state: "final" }),
+        result(5_000, { revision: 2, state: "complete" }),
+      ],
+    });
+    expect(
+      next.windows
+        .get("temperature_5s")
+        ?.map((held) => `${held.startMs} ${held.group["site"]} ${held.revision} ${held.state}`),
+    ).toEqual(["5000 Zeta 1 provisional", "5000 alpha 2 complete", "0 alpha 3 provisional"]);
   });
 
   test("are bounded per window, and windows that the pipeline does not name are not kept", () => {
     const many = Array.from({ length: WINDOWS_MAX + 10 }, (_, at) => result(at * 5_000));
-    const state = after(stateFromSnapshot(snapshot()), { windows: [...many, result(0, { window: "unknown" })] });
+    const state = after(stateFromSnapshot(snapshot()), {
+      windows: [...many, result(0, { window: "unknown" })],
+    });
     expect([...state.windows.keys()]).toEqual(["temperature_5s"]);
     expect(state.windows.get("temperature_5s")).toHaveLength(WINDOWS_MAX);
     expect(state.windows.get("temperature_5s")?.[0]?.startMs).toBe((WINDOWS_MAX + 9) * 5_000);

@@ -86,7 +86,10 @@ function mergeWindows(
   return hasChanged ? merged : held;
 }
 
-function mergeResults(held: readonly WindowResult[], changed: readonly WindowResult[]): readonly WindowResult[] {
+function mergeResults(
+  held: readonly WindowResult[],
+  changed: readonly WindowResult[],
+): readonly WindowResult[] {
   const byKey = new Map(held.map((result) => [resultKey(result), result]));
   for (const result of changed) {
     const before = byKey.get(resultKey(result));

@@ -26,7 +26,11 @@ export function trendGaps(ring: TrendRing, line: TrendLine, nowMs: number): read
     const place = ring.placeOf(line, slot);
     if (place < 0 || Number.isNaN(line.values[place])) continue;
     if (previousSlot > -Infinity && slot - previousSlot > 1) {
-      gaps.push({ startMs: ring.timeOfSlotMs(previousSlot), endMs: ring.timeOfSlotMs(slot) - slideMs, isOpen: false });
+      gaps.push({
+        startMs: ring.timeOfSlotMs(previousSlot),
+        endMs: ring.timeOfSlotMs(slot) - slideMs,
+        isOpen: false,
+      });
     }
     previousSlot = slot;
   }
@@ -57,5 +61,10 @@ export function latestValue(ring: TrendRing, line: TrendLine, nowMs: number): La
   if (place < 0 || value === undefined || Number.isNaN(value)) return null;
   const knownAtMs = Math.min(ring.timeOfSlotMs(line.newestSlot), line.updatedAtMs);
   const ageMs = Math.max(0, nowMs - knownAtMs);
-  return { value, isProvisional: line.isProvisional[place] === 1, ageMs, isStale: ageMs > silenceMsMax(ring) };
+  return {
+    value,
+    isProvisional: line.isProvisional[place] === 1,
+    ageMs,
+    isStale: ageMs > silenceMsMax(ring),
+  };
 }

@@ -24,7 +24,14 @@ function result(slot: number, mean: number | undefined, parts: Partial<WindowRes
     state: "complete",
     values: mean === undefined ? { count: 0 } : { count: 5, mean, min: mean - 1, max: mean + 1 },
     beside: { uncertain: 0, bad: 0, undeduplicated: 0 },
-    completeness: { agentsExpected: 1, agentsReporting: 1, agentsMissing: [], sitesExpected: 1, sitesReporting: 1, sitesMissing: [] },
+    completeness: {
+      agentsExpected: 1,
+      agentsReporting: 1,
+      agentsMissing: [],
+      sitesExpected: 1,
+      sitesReporting: 1,
+      sitesMissing: [],
+    },
     updatedAtMs: startMs + 6_000,
     ...parts,
   };
@@ -40,7 +47,8 @@ function ringOf(...results: readonly WindowResult[]): { ring: TrendRing; line: T
 
 function gapsAt(nowMs: number, { ring, line }: { ring: TrendRing; line: TrendLine }): string[] {
   return trendGaps(ring, line, nowMs).map(
-    (gap) => `${(gap.startMs - ORIGIN_MS) / 1_000}..${(gap.endMs - ORIGIN_MS) / 1_000}${gap.isOpen ? " open" : ""}`,
+    (gap) =>
+      `${(gap.startMs - ORIGIN_MS) / 1_000}..${(gap.endMs - ORIGIN_MS) / 1_000}${gap.isOpen ? " open" : ""}`,
   );
 }
 
@@ -104,7 +112,9 @@ describe("ring", () => {
   });
 
   test("lines are bounded, and what is left out is counted", () => {
-    const groups = Array.from({ length: TREND_LINES_MAX + 3 }, (_, n) => result(0, n, { group: { site: `s${n}` } }));
+    const groups = Array.from({ length: TREND_LINES_MAX + 3 }, (_, n) =>
+      result(0, n, { group: { site: `s${n}` } }),
+    );
     const { ring } = ringOf(...groups, ...groups);
     expect(ring.lines).toHaveLength(TREND_LINES_MAX);
     expect(ring.linesLeftOut).toBe(3);
@@ -112,14 +122,25 @@ describe("ring", () => {
 
   test("the latest value ages from its window's end, and from its last revision while the window is open", () => {
     const { ring, line } = ringOf(result(0, 1), result(1, 2, { state: "provisional", updatedAtMs: at(7) }));
-    expect(latestValue(ring, line, at(8))).toEqual({ value: 2, isProvisional: true, ageMs: 1_000, isStale: false });
+    expect(latestValue(ring, line, at(8))).toEqual({
+      value: 2,
+      isProvisional: true,
+      ageMs: 1_000,
+      isStale: false,
+    });
     expect(latestValue(ring, line, at(23))?.isStale).toBe(true);
   });
 });
 
 test("columns: solid where complete, dashed from the complete neighbour through provisional, null where missing", () => {
   const provisional = { state: "provisional" } as const;
-  const { ring } = ringOf(result(0, 1), result(1, 2), result(2, 3, provisional), result(3, 4, provisional), result(5, 6));
+  const { ring } = ringOf(
+    result(0, 1),
+    result(1, 2),
+    result(2, 3, provisional),
+    result(3, 4, provisional),
+    result(5, 6),
+  );
   const columns = new ChartColumns(ring);
   columns.fill(at(30));
   const tail = (kind: number) => columns.columns[kind]?.slice(-6);

@@ -6,7 +6,9 @@ import type { PipelineView, WindowView } from "../feed/live-frames.ts";
  */
 export function trendSource(pipeline: PipelineView, metric: string): WindowView | null {
   const candidates = pipeline.windows.filter((window) => window.metric === metric);
-  candidates.sort((a, b) => groupingRank(a) - groupingRank(b) || slidingRank(a) - slidingRank(b) || a.slideMs - b.slideMs);
+  candidates.sort(
+    (a, b) => groupingRank(a) - groupingRank(b) || slidingRank(a) - slidingRank(b) || a.slideMs - b.slideMs,
+  );
   return candidates[0] ?? null;
 }
 

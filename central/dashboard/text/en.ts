@@ -136,9 +136,11 @@ export const en = {
   "windows.revision": "Rev.",
   "windows.revisionHint": "Revision {revision}",
   "windows.agentsOf": "{reporting} of {expected} agents",
+  "windows.soFar": "{reporting} of {expected} agents so far",
   "windows.missing": "missing: {names}",
   "windows.beside": "beside: {count}",
-  "windows.besideHint": "Readings counted beside the window: uncertain {uncertain}, bad {bad}, undeduplicated {undeduplicated}",
+  "windows.besideHint":
+    "Readings counted beside the window: uncertain {uncertain}, bad {bad}, undeduplicated {undeduplicated}",
   "windows.all": "all",
   "windows.state.provisional": "provisional",
   "windows.state.complete": "complete",

@@ -24,7 +24,9 @@ test("the language is the one asked for, else the browser's first that we speak,
 
 test("ages are never finer than a person needs", () => {
   const speaker = new Speaker("en", "UTC");
-  const ages = [0, 999, 7_400, 200_000, 720_000, 5 * 3_600_000, 50 * 3_600_000].map((ageMs) => speaker.age(ageMs));
+  const ages = [0, 999, 7_400, 200_000, 720_000, 5 * 3_600_000, 50 * 3_600_000].map((ageMs) =>
+    speaker.age(ageMs),
+  );
   expect(ages).toEqual(["0 s", "0 s", "7 s", "3 min 20 s", "12 min", "5 h", "2 d"]);
 });
 
@@ -39,7 +41,12 @@ test("values carry the decimals that their size bears, limits the digits they we
     "–",
   ]);
   expect([80, 6.5].map((limit) => speaker.exact(limit))).toEqual(["80", "6.5"]);
-  expect([500, 5_000, 90_000, 3_600_000].map((sizeMs) => speaker.duration(sizeMs))).toEqual(["500 ms", "5 s", "90 s", "1 h"]);
+  expect([500, 5_000, 90_000, 3_600_000].map((sizeMs) => speaker.duration(sizeMs))).toEqual([
+    "500 ms",
+    "5 s",
+    "90 s",
+    "1 h",
+  ]);
 });
 
 test("times are local, and the zone is said with its offset at that time", () => {

@@ -62,7 +62,10 @@ export class Speaker {
     if (!Number.isFinite(value)) return "–";
     let format = this.#numbers.get(decimals);
     if (format === undefined) {
-      format = new Intl.NumberFormat(this.language, { minimumFractionDigits: decimals, maximumFractionDigits: decimals });
+      format = new Intl.NumberFormat(this.language, {
+        minimumFractionDigits: decimals,
+        maximumFractionDigits: decimals,
+      });
       this.#numbers.set(decimals, format);
     }
     return format.format(value).replace("-", "−");
@@ -115,7 +118,10 @@ export class Speaker {
   }
 
   zoneWithOffset(atMs: number): string {
-    const parts = new Intl.DateTimeFormat("en", { timeZone: this.zone, timeZoneName: "shortOffset" }).formatToParts(atMs);
+    const parts = new Intl.DateTimeFormat("en", {
+      timeZone: this.zone,
+      timeZoneName: "shortOffset",
+    }).formatToParts(atMs);
     const offset = parts.find((part) => part.type === "timeZoneName")?.value.replace("GMT", "UTC") ?? "";
     return offset === "UTC" && this.zone === "UTC" ? "UTC" : `${this.zone} (${offset})`;
   }

@@ -72,7 +72,7 @@ export const zhCn: Dictionary = {
   "command.confirmed": "{payload} 已确认",
   "command.unconfirmed": "{payload} 未确认",
   "command.commandedIn": "下发用时 {latency}",
-  "command.confirmedAfter": "{age}后",
+  "command.confirmedAfter": "{age} 后",
 
   "agents.title": "代理",
   "agents.none": "尚未收到任何代理的消息",
@@ -137,6 +137,7 @@ export const zhCn: Dictionary = {
   "windows.revision": "修订",
   "windows.revisionHint": "第 {revision} 次修订",
   "windows.agentsOf": "代理 {reporting} / {expected}",
+  "windows.soFar": "目前 {reporting} / {expected} 个代理",
   "windows.missing": "缺：{names}",
   "windows.beside": "旁计：{count}",
   "windows.besideHint": "计在窗口之外的读数：不确定 {uncertain}，坏值 {bad}，未去重 {undeduplicated}",

@@ -22,10 +22,19 @@ export function AlarmPanel({ page, speaker }: PanelProps) {
     <section class="panel alarms" id="alarms" tabIndex={-1} aria-labelledby="alarms-title">
       <header>
         <h2 id="alarms-title">{speaker.text("alarms.title")}</h2>
-        {active.length > 0 && <p class="note">{speaker.text("alarms.activeCount", { count: active.length })}</p>}
+        {active.length > 0 && (
+          <p class="note">{speaker.text("alarms.activeCount", { count: active.length })}</p>
+        )}
         {(hiddenCount > 0 || isExpanded) && (
-          <button type="button" class="quiet" aria-expanded={isExpanded} onClick={() => setExpanded(!isExpanded)}>
-            {isExpanded ? speaker.text("action.showLess") : speaker.text("action.showMore", { count: hiddenCount })}
+          <button
+            type="button"
+            class="quiet"
+            aria-expanded={isExpanded}
+            onClick={() => setExpanded(!isExpanded)}
+          >
+            {isExpanded
+              ? speaker.text("action.showLess")
+              : speaker.text("action.showMore", { count: hiddenCount })}
           </button>
         )}
       </header>
@@ -99,7 +108,13 @@ function LimitBar({ value, limit }: { readonly value: number; readonly limit: nu
     <svg class="limit-bar" viewBox="0 0 100 10" preserveAspectRatio="none" aria-hidden="true">
       <rect class="track" x="0" y="3" width="100" height="4" />
       <rect class="within" x="0" y="3" width={Math.min(valueAt, limitAt)} height="4" />
-      <rect class="beyond" x={Math.min(valueAt, limitAt)} y="3" width={Math.abs(valueAt - limitAt)} height="4" />
+      <rect
+        class="beyond"
+        x={Math.min(valueAt, limitAt)}
+        y="3"
+        width={Math.abs(valueAt - limitAt)}
+        height="4"
+      />
       <rect class="limit" x={limitAt - 0.5} y="0" width="1" height="10" />
     </svg>
   );
@@ -122,10 +137,12 @@ function ActionCell({ alarm, speaker }: { readonly alarm: AlarmView; readonly sp
       </svg>
       <p>
         <b>
-          {speaker.text(`command.${alarm.action}`, {
-            payload: alarm.command?.payload ?? "",
-            attempt: alarm.command?.attempt ?? 0,
-          }).trim()}
+          {speaker
+            .text(`command.${alarm.action}`, {
+              payload: alarm.command?.payload ?? "",
+              attempt: alarm.command?.attempt ?? 0,
+            })
+            .trim()}
         </b>
         <span>{actionDetail(alarm, speaker)}</span>
       </p>
@@ -138,5 +155,7 @@ function actionDetail({ command, action }: AlarmView, speaker: Speaker): string 
   const commandedIn = speaker.text("command.commandedIn", { latency: speaker.latency(command.latencyMs) });
   if (action !== "confirmed" || command.confirmedAtMs === null) return commandedIn;
   const age = speaker.latency(command.confirmedAtMs - command.commandedAtMs);
-  return [speaker.text("command.confirmedAfter", { age }), commandedIn].join(speaker.text("command.listSeparator"));
+  return [speaker.text("command.confirmedAfter", { age }), commandedIn].join(
+    speaker.text("command.listSeparator"),
+  );
 }

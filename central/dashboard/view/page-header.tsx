@@ -66,10 +66,25 @@ export function PageHeader({ page, speaker }: PanelProps) {
 function ThemeButton({ speaker }: { readonly speaker: Speaker }) {
   const label = speaker.text("action.theme", { theme: speaker.text(`theme.${theme.value}`) });
   return (
-    <button type="button" class="icon" title={label} aria-label={label} aria-keyshortcuts="t" onClick={nextTheme}>
+    <button
+      type="button"
+      class="icon"
+      title={label}
+      aria-label={label}
+      aria-keyshortcuts="t"
+      onClick={nextTheme}
+    >
       <svg viewBox="0 0 16 16" aria-hidden="true">
         <circle cx="8" cy="8" r="5.500" fill="none" stroke="currentColor" stroke-width="1.500" />
-        {theme.value !== "light" && <path d={theme.value === "dark" ? "M8 2.500a5.500 5.500 0 1 0 0 11a5.500 5.500 0 1 0 0-11" : "M8 2.500a5.500 5.500 0 0 1 0 11z"} />}
+        {theme.value !== "light" && (
+          <path
+            d={
+              theme.value === "dark"
+                ? "M8 2.500a5.500 5.500 0 1 0 0 11a5.500 5.500 0 1 0 0-11"
+                : "M8 2.500a5.500 5.500 0 0 1 0 11z"
+            }
+          />
+        )}
       </svg>
     </button>
   );
@@ -90,7 +105,9 @@ function ConnectionPill({ page, speaker }: PanelProps) {
         <path d={isPaused ? "M4 3h3v10H4zM9 3h3v10H9z" : CONNECTION_SHAPES[state]} />
       </svg>
       <b>{speaker.text(isPaused && state === "live" ? "connection.paused" : `connection.${state}`)}</b>
-      {page.hasData.value && <span>{speaker.text("connection.age", { age: speaker.age(page.dataAgeMs.value) })}</span>}
+      {page.hasData.value && (
+        <span>{speaker.text("connection.age", { age: speaker.age(page.dataAgeMs.value) })}</span>
+      )}
     </p>
   );
 }
@@ -143,7 +160,9 @@ function Totals({ page, speaker }: PanelProps) {
         <dd>
           <b>{speaker.count(ledger.merged)}</b>
         </dd>
-        <dd class="detail">{ledger.received > 0 ? `${speaker.decimal(percentDown(ledger.merged, ledger.received), 2)} %` : "–"}</dd>
+        <dd class="detail">
+          {ledger.received > 0 ? `${speaker.decimal(percentDown(ledger.merged, ledger.received), 2)} %` : "–"}
+        </dd>
       </div>
     </dl>
   );

@@ -47,7 +47,9 @@ function takeKey(event: KeyboardEvent, page: LivePage): boolean {
 function toggleTables(page: LivePage, target: Element | null): void {
   const focused = target?.closest<HTMLElement>("[data-metric]")?.dataset["metric"];
   if (focused !== undefined) toggleTable(focused);
-  else tables.value = tables.value.size > 0 ? new Set() : new Set(page.trends.value.map((trend) => trend.metric));
+  else
+    tables.value =
+      tables.value.size > 0 ? new Set() : new Set(page.trends.value.map((trend) => trend.metric));
 }
 
 function focusPanel(id: string): void {

@@ -22,7 +22,12 @@ export function SeveritySign({ severity, speaker, isOver = false }: SeveritySign
   const level = severityLevel(severity);
   const label = speaker.text(`severity.${level}`);
   return (
-    <svg class={`sign is-${level} ${isOver ? "is-over" : ""}`} viewBox="0 0 24 24" role="img" aria-label={label}>
+    <svg
+      class={`sign is-${level} ${isOver ? "is-over" : ""}`}
+      viewBox="0 0 24 24"
+      role="img"
+      aria-label={label}
+    >
       <title>{`${label} (${severity})`}</title>
       <path d={SHAPES[level]} />
       <text x="12" y={level === "high" ? 18.5 : 16.2} text-anchor="middle">

@@ -4,7 +4,7 @@ import { ChartColumns } from "../model/chart-columns.ts";
 import { themeVersion } from "./theme.ts";
 import { TrendLegend } from "./trend-legend.tsx";
 import type { TrendProps } from "./trend-panel.tsx";
-import { plotOptions } from "./trend-plot.ts";
+import { CURSOR_KEY, plotOptions } from "./trend-plot.ts";
 import type { PlotScene } from "./trend-plot.ts";
 
 const HEIGHT_PX = 208;
@@ -17,7 +17,9 @@ export function TrendChart({ trend, styles, page, speaker }: TrendProps) {
   const chart = useRef<{ plot: uPlot; columns: ChartColumns } | null>(null);
   const [cursorSlot, setCursorSlot] = useState<number | null>(null);
   const nowMs = page.trendNowMs.value;
-  const limits = page.activeAlarms.value.filter((alarm) => alarm.metric === metric && !alarm.isHistorical).map((alarm) => alarm.limit);
+  const limits = page.activeAlarms.value
+    .filter((alarm) => alarm.metric === metric && !alarm.isHistorical)
+    .map((alarm) => alarm.limit);
 
   // What the plot's hooks read while drawing; the same object for the plot's whole life.
   const scene = useRef<PlotScene>({ ring, styles, nowMs, limits, speaker }).current;
@@ -31,7 +33,9 @@ export function TrendChart({ trend, styles, page, speaker }: TrendProps) {
     columns.fill(scene.nowMs);
     const onCursor = (plot: uPlot) => {
       const at = plot.cursor.idx;
-      setCursorSlot(at === null || at === undefined || (plot.cursor.left ?? -1) < 0 ? null : columns.firstSlot + at);
+      setCursorSlot(
+        at === null || at === undefined || (plot.cursor.left ?? -1) < 0 ? null : columns.firstSlot + at,
+      );
     };
     const options = plotOptions({ scene, widthPx: target.clientWidth, heightPx: HEIGHT_PX, onCursor });
     const plot = new uPlot(options, [columns.times, ...columns.columns], target);
@@ -57,7 +61,8 @@ export function TrendChart({ trend, styles, page, speaker }: TrendProps) {
   useLayoutEffect(() => {
     const card = frame.current?.closest<HTMLElement>("[data-metric]");
     const listen = (event: KeyboardEvent) => {
-      if (chart.current !== null && event.target === card && moveCursor(chart.current.plot, event.key)) event.preventDefault();
+      if (chart.current !== null && event.target === card && moveCursor(chart.current.plot, event.key))
+        event.preventDefault();
     };
     card?.addEventListener("keydown", listen);
     return () => card?.removeEventListener("keydown", listen);
@@ -65,7 +70,14 @@ export function TrendChart({ trend, styles, page, speaker }: TrendProps) {
 
   return (
     <>
-      <TrendLegend ring={ring} unit={unit} styles={styles} nowMs={nowMs} cursorSlot={cursorSlot} speaker={speaker} />
+      <TrendLegend
+        ring={ring}
+        unit={unit}
+        styles={styles}
+        nowMs={nowMs}
+        cursorSlot={cursorSlot}
+        speaker={speaker}
+      />
       <div class="plot" ref={frame} />
     </>
   );
@@ -73,15 +85,28 @@ export function TrendChart({ trend, styles, page, speaker }: TrendProps) {
 
 function moveCursor(plot: uPlot, key: string): boolean {
   if (key === "Escape") {
-    plot.setCursor({ left: -10, top: -10 });
+    placeCursor(plot, -10);
     return true;
   }
   const step = key === "ArrowLeft" ? -1 : key === "ArrowRight" ? 1 : 0;
   if (step === 0) return false;
   const times = plot.data[0];
   const isShown = (plot.cursor.left ?? -1) >= 0;
-  const at = Math.min(times.length - 1, Math.max(0, (isShown ? (plot.cursor.idx ?? times.length) : times.length) + step));
+  const at = Math.min(
+    times.length - 1,
+    Math.max(0, (isShown ? (plot.cursor.idx ?? times.length) : times.length) + step),
+  );
   const time = times[at];
-  if (time !== undefined) plot.setCursor({ left: plot.valToPos(time, "x"), top: plot.over.clientHeight / 2 });
+  if (time !== undefined) placeCursor(plot, plot.valToPos(time, "x"));
   return true;
+}
+
+/** Here and, as the mouse would, in every other chart. */
+function placeCursor(plot: uPlot, left: number): void {
+  const { clientWidth, clientHeight } = plot.over;
+  const top = left < 0 ? -10 : clientHeight / 2;
+  plot.setCursor({ left, top });
+  // The others follow by time, which a mouse event would have noted here.
+  if (plot.cursor.sync !== undefined) plot.cursor.sync.values = [plot.posToVal(left, "x"), 0];
+  uPlot.sync(CURSOR_KEY).pub("mousemove", plot, left, top, clientWidth, clientHeight, plot.cursor.idx ?? 0);
 }

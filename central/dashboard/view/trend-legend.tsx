@@ -18,7 +18,10 @@ export function TrendLegend({ ring, unit, styles, nowMs, cursorSlot, speaker }: 
   return (
     <ul class={`latest ${ring.lines.length > 4 ? "is-many" : ""}`}>
       {ring.lines.map((line, at) => {
-        const reading = cursorSlot === null ? latestReading(ring, line, nowMs, speaker, unit) : cursorReading(ring, line, cursorSlot, speaker);
+        const reading =
+          cursorSlot === null
+            ? latestReading(ring, line, nowMs, speaker, unit)
+            : cursorReading(ring, line, cursorSlot, speaker);
         return (
           <li key={line.name} class={reading.isStale ? "is-stale" : ""} title={reading.hint}>
             <span class="name">
@@ -44,9 +47,16 @@ interface LegendReading {
   readonly isProvisional: boolean;
 }
 
-function latestReading(ring: TrendRing, line: TrendLine, nowMs: number, speaker: Speaker, unit: string): LegendReading {
+function latestReading(
+  ring: TrendRing,
+  line: TrendLine,
+  nowMs: number,
+  speaker: Speaker,
+  unit: string,
+): LegendReading {
   const latest = latestValue(ring, line, nowMs);
-  if (latest === null) return { value: "–", detail: speaker.text("trends.noData"), isStale: true, isProvisional: false };
+  if (latest === null)
+    return { value: "–", detail: speaker.text("trends.noData"), isStale: true, isProvisional: false };
   if (latest.isStale) {
     const hint = speaker.text("trends.lastKnown", { value: `${speaker.value(latest.value)} ${unit}` });
     const detail = speaker.text("trends.noDataFor", { age: speaker.age(latest.ageMs) });
@@ -66,7 +76,12 @@ function cursorReading(ring: TrendRing, line: TrendLine, slot: number, speaker: 
   const place = ring.placeOf(line, slot);
   const value = line.values[place];
   if (place < 0 || value === undefined || Number.isNaN(value)) {
-    return { value: "–", detail: `${detail} · ${speaker.text("trends.noData")}`, isStale: true, isProvisional: false };
+    return {
+      value: "–",
+      detail: `${detail} · ${speaker.text("trends.noData")}`,
+      isStale: true,
+      isProvisional: false,
+    };
   }
   const isProvisional = line.isProvisional[place] === 1;
   return {
@@ -77,10 +92,21 @@ function cursorReading(ring: TrendRing, line: TrendLine, slot: number, speaker: 
   };
 }
 
-export function LineSign({ style, isHollow = false }: { readonly style: LineStyle | undefined; readonly isHollow?: boolean }) {
+export function LineSign({
+  style,
+  isHollow = false,
+}: {
+  readonly style: LineStyle | undefined;
+  readonly isHollow?: boolean;
+}) {
   if (style === undefined) return null;
   return (
-    <svg class={`line-sign ${isHollow ? "is-hollow" : ""}`} viewBox="0 0 16 16" aria-hidden="true" data-colour={style.colour}>
+    <svg
+      class={`line-sign ${isHollow ? "is-hollow" : ""}`}
+      viewBox="0 0 16 16"
+      aria-hidden="true"
+      data-colour={style.colour}
+    >
       <path d={style.shape} style={{ "--colour": `var(${style.colour})` }} />
     </svg>
   );

@@ -55,7 +55,13 @@ function TrendCard({ trend, page, speaker }: PanelProps & { readonly trend: Tren
       <figcaption>
         <h3>{metric}</h3>
         <span class="note">{sourceText(trend, speaker)}</span>
-        <button type="button" class="quiet" aria-keyshortcuts="v" aria-pressed={isTable} onClick={() => toggleTable(metric)}>
+        <button
+          type="button"
+          class="quiet"
+          aria-keyshortcuts="v"
+          aria-pressed={isTable}
+          onClick={() => toggleTable(metric)}
+        >
           {speaker.text(isTable ? "action.viewChart" : "action.viewTable")}
         </button>
       </figcaption>
@@ -82,7 +88,8 @@ function sourceText({ ring }: Trend, speaker: Speaker): string {
     size: speaker.duration(sizeMs),
     slide: speaker.duration(slideMs),
   });
-  const leftOut = ring.linesLeftOut > 0 ? [speaker.text("trends.linesLeftOut", { count: ring.linesLeftOut })] : [];
+  const leftOut =
+    ring.linesLeftOut > 0 ? [speaker.text("trends.linesLeftOut", { count: ring.linesLeftOut })] : [];
   return [source, ...(ring.hasBand ? [speaker.text("trends.band")] : []), ...leftOut].join(" · ");
 }
 
@@ -90,7 +97,9 @@ function summary({ metric, unit, ring }: Trend, nowMs: number, speaker: Speaker)
   const lines = ring.lines.map((line) => {
     const latest = latestValue(ring, line, nowMs);
     const value =
-      latest === null || latest.isStale ? speaker.text("trends.noData") : `${speaker.value(latest.value)} ${unit}`;
+      latest === null || latest.isStale
+        ? speaker.text("trends.noData")
+        : `${speaker.value(latest.value)} ${unit}`;
     return `${line.name} ${value}`;
   });
   return speaker.text("trends.summary", { metric, lines: lines.join(", ") });

@@ -22,10 +22,14 @@ interface PlotRequest {
   readonly onCursor: (plot: uPlot) => void;
 }
 
+/** Charts with one key share their cursor. */
+export const CURSOR_KEY = "trends";
 const FONT = '11px system-ui, "Noto Sans", "Noto Sans CJK SC", sans-serif';
 const MARKER_PX = 9;
 const LABEL_GAP_PX = 13;
-const TIME_STEPS_SECONDS = [1, 5, 10, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 14_400, 43_200, 86_400];
+const TIME_STEPS_SECONDS = [
+  1, 5, 10, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 14_400, 43_200, 86_400,
+];
 const NAME_WIDTH_PX_MAX = 96;
 
 /** Options of one chart: lines with bands, hatched gaps, limits, and the lines' names at their ends. */
@@ -37,7 +41,12 @@ export function plotOptions({ scene, widthPx, heightPx, onCursor }: PlotRequest)
     height: heightPx,
     padding: [8, nameWidthPx(scene), 0, 0],
     legend: { show: false },
-    cursor: { y: false, drag: { x: false, y: false, setScale: false }, sync: { key: "trends", scales: ["x", null] }, points: { show: false } },
+    cursor: {
+      y: false,
+      drag: { x: false, y: false, setScale: false },
+      sync: { key: CURSOR_KEY, scales: ["x", null] },
+      points: { show: false },
+    },
     scales: {
       x: { time: true, range: () => spanSeconds(scene) },
       y: { range: (_plot, low, high) => valueRange(low, high, scene.limits) },
@@ -98,7 +107,13 @@ function lineSeries(colour: string, ground: string): uPlot.Series[] {
     stroke: colour,
     width: 1.75,
     dash: [3, 3],
-    points: { show: true, size: 6, width: 1.5, fill: ground, filter: (plot, at) => provisionalRows(plot.data, at) },
+    points: {
+      show: true,
+      size: 6,
+      width: 1.5,
+      fill: ground,
+      filter: (plot, at) => provisionalRows(plot.data, at),
+    },
   };
   return series;
 }
@@ -116,7 +131,8 @@ function provisionalRows(data: uPlot.AlignedData, at: number): number[] {
   const dashed = data[at] ?? [];
   const solid = data[at + SOLID - DASHED] ?? [];
   const rows: number[] = [];
-  for (let row = 0; row < dashed.length; row++) if (isThere(dashed[row]) && !isThere(solid[row])) rows.push(row);
+  for (let row = 0; row < dashed.length; row++)
+    if (isThere(dashed[row]) && !isThere(solid[row])) rows.push(row);
   // The line's newest point carries the line's own shape instead (drawNames).
   const newest = rows.at(-1);
   if (newest !== undefined && !Array.prototype.slice.call(solid, newest).some(isThere)) rows.pop();
@@ -254,7 +270,12 @@ function drawLimits(plot: uPlot, scene: PlotScene, colours: ChartColours): void 
     // A ground of its own keeps the words readable on hatching; below the line when there is no room above it.
     const bottom = y - box.top > 18 * scale ? y - 2 * scale : y + 17 * scale;
     ctx.fillStyle = colours.ground;
-    ctx.fillRect(box.left + 3 * scale, bottom - 14 * scale, ctx.measureText(text).width + 6 * scale, 14 * scale);
+    ctx.fillRect(
+      box.left + 3 * scale,
+      bottom - 14 * scale,
+      ctx.measureText(text).width + 6 * scale,
+      14 * scale,
+    );
     ctx.fillStyle = colours.limit;
     ctx.fillText(text, box.left + 6 * scale, bottom);
   }
@@ -262,7 +283,12 @@ function drawLimits(plot: uPlot, scene: PlotScene, colours: ChartColours): void 
 }
 
 /** Each line's shape and name beside its newest point; names that would overlap are moved apart. */
-function drawNames(plot: uPlot, scene: PlotScene, lineColours: readonly string[], colours: ChartColours): void {
+function drawNames(
+  plot: uPlot,
+  scene: PlotScene,
+  lineColours: readonly string[],
+  colours: ChartColours,
+): void {
   const { ctx } = plot;
   const box = plot.bbox;
   const scale = devicePixelRatio;
@@ -274,12 +300,25 @@ function drawNames(plot: uPlot, scene: PlotScene, lineColours: readonly string[]
     const x = plot.valToPos(scene.ring.timeOfSlotMs(line.newestSlot) / 1_000, "x", true);
     const y = plot.valToPos(value, "y", true);
     const isHollow = line.isProvisional[place] === 1;
-    return x < box.left ? [] : [{ name: line.name, colour: lineColours[at] ?? colours.ink, shape: style.shape, x, y, labelY: y, isHollow }];
+    return x < box.left
+      ? []
+      : [
+          {
+            name: line.name,
+            colour: lineColours[at] ?? colours.ink,
+            shape: style.shape,
+            x,
+            y,
+            labelY: y,
+            isHollow,
+          },
+        ];
   });
   ends.sort((a, b) => a.y - b.y);
   for (let at = 1; at < ends.length; at++) {
     const [above, below] = [ends[at - 1], ends[at]];
-    if (above !== undefined && below !== undefined) below.labelY = Math.max(below.labelY, above.labelY + LABEL_GAP_PX * scale);
+    if (above !== undefined && below !== undefined)
+      below.labelY = Math.max(below.labelY, above.labelY + LABEL_GAP_PX * scale);
   }
   const overflow = Math.max(0, (ends.at(-1)?.labelY ?? 0) - (box.top + box.height));
   ctx.save();
@@ -289,7 +328,12 @@ function drawNames(plot: uPlot, scene: PlotScene, lineColours: readonly string[]
   for (const end of ends) {
     drawShape(ctx, end, colours.ground, scale);
     ctx.fillStyle = colours.ink;
-    ctx.fillText(end.name, box.left + box.width + 10 * scale, end.labelY - overflow, (NAME_WIDTH_PX_MAX - 14) * scale);
+    ctx.fillText(
+      end.name,
+      box.left + box.width + 10 * scale,
+      end.labelY - overflow,
+      (NAME_WIDTH_PX_MAX - 14) * scale,
+    );
   }
   ctx.restore();
 }
@@ -303,15 +347,20 @@ interface LineEnd {
 }
 
 function drawShape(ctx: CanvasRenderingContext2D, end: LineEnd, ground: string, scale: number): void {
-  const size = (MARKER_PX * scale) / 16;
-  const path = new Path2D();
-  path.addPath(new Path2D(end.shape), new DOMMatrix([size, 0, 0, size, end.x - 8 * size, end.y - 8 * size]));
+  const path = shapePath(end, (MARKER_PX * scale) / 16);
   ctx.fillStyle = end.isHollow ? ground : end.colour;
   ctx.strokeStyle = end.isHollow ? end.colour : ground;
   ctx.lineWidth = 1.5 * scale;
   ctx.stroke(path);
   ctx.fill(path);
   if (end.isHollow) ctx.stroke(path);
+}
+
+/** The shape's 16 x 16 box, `size` times as large, centred on the line's end. */
+function shapePath(end: LineEnd, size: number): Path2D {
+  const path = new Path2D();
+  path.addPath(new Path2D(end.shape), new DOMMatrix([size, 0, 0, size, end.x - 8 * size, end.y - 8 * size]));
+  return path;
 }
 
 function scaledFont(scale: number): string {

@@ -50,7 +50,8 @@ interface SlotValueProps {
 function SlotValue({ ring, line, slot, unit, speaker }: SlotValueProps) {
   const place = ring.placeOf(line, slot);
   const value = line.values[place];
-  if (place < 0 || value === undefined || Number.isNaN(value)) return <i class="absent">{speaker.text("trends.noData")}</i>;
+  if (place < 0 || value === undefined || Number.isNaN(value))
+    return <i class="absent">{speaker.text("trends.noData")}</i>;
   return (
     <>
       {line.isProvisional[place] === 1 && <small>{speaker.text("trends.provisional")} </small>}

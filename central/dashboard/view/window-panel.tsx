@@ -10,13 +10,19 @@ const ROWS_SHOWN = 12;
 const ROWS_EXPANDED = 120;
 /** One mark per agent up to here, a plain bar beyond. */
 const AGENT_MARKS_MAX = 16;
+/** A window may take this long after its end to hear from everyone. */
+const LATE_MS = 5_000;
 
 /** The newest windows: one row per window and group, or the history of one window. */
 export function WindowPanel({ page, speaker }: PanelProps) {
   const [chosen, choose] = useState<string | null>(null);
   const [isExpanded, setExpanded] = useState(false);
   const windows = page.windows.value;
-  const rows = chosen === null ? [...windows.values()].flatMap(latestPerGroup) : (windows.get(chosen) ?? []);
+  const nowMs = page.nowMs.value;
+  const rows =
+    chosen === null
+      ? [...windows.values()].flatMap((results) => latestPerGroup(results, nowMs))
+      : (windows.get(chosen) ?? []);
   const shown = rows.slice(0, isExpanded ? ROWS_EXPANDED : ROWS_SHOWN);
   const tabs = [null, ...windows.keys()];
   return (
@@ -25,7 +31,12 @@ export function WindowPanel({ page, speaker }: PanelProps) {
         <h2 id="windows-title">{speaker.text("windows.title")}</h2>
         <div class="tabs" role="group" aria-labelledby="windows-title">
           {tabs.map((name) => (
-            <button key={name ?? ""} type="button" aria-pressed={chosen === name} onClick={() => choose(name)}>
+            <button
+              key={name ?? ""}
+              type="button"
+              aria-pressed={chosen === name}
+              onClick={() => choose(name)}
+            >
               {name ?? speaker.text("windows.latest")}
             </button>
           ))}
@@ -69,7 +80,12 @@ export function WindowPanel({ page, speaker }: PanelProps) {
         </table>
       )}
       {(rows.length > shown.length || isExpanded) && (
-        <button type="button" class="quiet" aria-expanded={isExpanded} onClick={() => setExpanded(!isExpanded)}>
+        <button
+          type="button"
+          class="quiet"
+          aria-expanded={isExpanded}
+          onClick={() => setExpanded(!isExpanded)}
+        >
           {isExpanded
             ? speaker.text("action.showLess")
             : speaker.text("action.showMore", { count: Math.min(rows.length, ROWS_EXPANDED) - shown.length })}
@@ -79,14 +95,15 @@ export function WindowPanel({ page, speaker }: PanelProps) {
   );
 }
 
-function latestPerGroup(results: readonly WindowResult[]): WindowResult[] {
-  const seen = new Set<string>();
-  return results.filter((result) => {
+/** Of each group the newest window that has ended, or its open one while there is no other. `results`: newest first. */
+function latestPerGroup(results: readonly WindowResult[], nowMs: number): WindowResult[] {
+  const latest = new Map<string, WindowResult>();
+  for (const result of results) {
     const key = labelsKey(result.group);
-    if (seen.has(key)) return false;
-    seen.add(key);
-    return true;
-  });
+    const held = latest.get(key);
+    if (held === undefined || held.endMs > nowMs) latest.set(key, result);
+  }
+  return [...latest.values()];
 }
 
 function WindowRow({ result, page, speaker }: PanelProps & { readonly result: WindowResult }) {
@@ -94,15 +111,26 @@ function WindowRow({ result, page, speaker }: PanelProps & { readonly result: Wi
   const unit = page.pipeline.value.metrics.find((metric) => metric.name === result.metric)?.unit ?? "";
   const besideCount = beside.uncertain + beside.bad + beside.undeduplicated;
   return (
-    <tr role="row" class={`is-${result.state}`} data-testid="window-row" data-window={result.window} data-state={result.state}>
+    <tr
+      role="row"
+      class={`is-${result.state}`}
+      data-testid="window-row"
+      data-window={result.window}
+      data-state={result.state}
+    >
       <td role="cell" class="name">
         {result.window}
       </td>
       <td role="cell" class="group">
-        {Object.keys(result.group).length === 0 ? speaker.text("windows.all") : <LabelList labels={result.group} />}
+        {Object.keys(result.group).length === 0 ? (
+          speaker.text("windows.all")
+        ) : (
+          <LabelList labels={result.group} />
+        )}
       </td>
       <td role="cell" class="start">
-        {speaker.moment(result.startMs, page.nowMs.value)} <small>{speaker.duration(result.endMs - result.startMs)}</small>
+        {speaker.moment(result.startMs, page.nowMs.value)}{" "}
+        <small>{speaker.duration(result.endMs - result.startMs)}</small>
       </td>
       <NumberCell label={speaker.text("windows.count")} text={amount(values["count"], speaker, "count")}>
         {besideCount > 0 && (
@@ -112,9 +140,17 @@ function WindowRow({ result, page, speaker }: PanelProps & { readonly result: Wi
         )}
       </NumberCell>
       {values["mean"] === undefined && values["sum"] !== undefined ? (
-        <NumberCell label={speaker.text("windows.sum")} text={`Σ ${amount(values["sum"], speaker, "value")}`} unit={unit} />
+        <NumberCell
+          label={speaker.text("windows.sum")}
+          text={`Σ ${amount(values["sum"], speaker, "value")}`}
+          unit={unit}
+        />
       ) : (
-        <NumberCell label={speaker.text("windows.mean")} text={amount(values["mean"], speaker, "value")} unit={unit} />
+        <NumberCell
+          label={speaker.text("windows.mean")}
+          text={amount(values["mean"], speaker, "value")}
+          unit={unit}
+        />
       )}
       <NumberCell label={speaker.text("windows.min")} text={amount(values["min"], speaker, "value")} />
       <NumberCell label={speaker.text("windows.max")} text={amount(values["max"], speaker, "value")} />
@@ -122,7 +158,7 @@ function WindowRow({ result, page, speaker }: PanelProps & { readonly result: Wi
         <StateSign state={result.state} /> {speaker.text(`windows.state.${result.state}`)}
       </td>
       <td role="cell" class="complete">
-        <Completeness result={result} speaker={speaker} />
+        <Completeness result={result} page={page} speaker={speaker} />
       </td>
       <td
         role="cell"
@@ -167,11 +203,15 @@ function StateSign({ state }: { readonly state: WindowState }) {
   );
 }
 
-function Completeness({ result, speaker }: { readonly result: WindowResult; readonly speaker: Speaker }) {
+/** Every agent is missing from an open window: that is no news until the window is late, or the agent is known to be away. */
+function Completeness({ result, page, speaker }: PanelProps & { readonly result: WindowResult }) {
   const { agentsExpected, agentsReporting, agentsMissing } = result.completeness;
+  const isLate = page.nowMs.value - result.endMs > LATE_MS;
+  const away = page.agents.value.filter((agent) => agent.state !== "connected").map(({ agent }) => agent);
+  const notable = isLate ? agentsMissing : agentsMissing.filter((agent) => away.includes(agent));
   const hasMarks = agentsExpected > 0 && agentsExpected <= AGENT_MARKS_MAX;
   return (
-    <div class={`completeness ${agentsMissing.length > 0 ? "is-short" : ""}`}>
+    <div class={`completeness ${notable.length > 0 ? "is-short" : ""}`}>
       <svg viewBox="0 0 64 8" preserveAspectRatio="none" aria-hidden="true">
         {hasMarks ? (
           Array.from({ length: agentsExpected }, (_, at) => (
@@ -187,16 +227,25 @@ function Completeness({ result, speaker }: { readonly result: WindowResult; read
         ) : (
           <>
             <rect class="absent" x="0.500" y="0.500" width="63" height="7" />
-            <rect class="present" x="0.500" y="0.500" width={(63 * agentsReporting) / Math.max(1, agentsExpected)} height="7" />
+            <rect
+              class="present"
+              x="0.500"
+              y="0.500"
+              width={(63 * agentsReporting) / Math.max(1, agentsExpected)}
+              height="7"
+            />
           </>
         )}
       </svg>
       <span>
-        {speaker.text("windows.agentsOf", { reporting: agentsReporting, expected: agentsExpected })}
-        {agentsMissing.length > 0 && (
+        {speaker.text(agentsMissing.length > 0 && !isLate ? "windows.soFar" : "windows.agentsOf", {
+          reporting: agentsReporting,
+          expected: agentsExpected,
+        })}
+        {notable.length > 0 && (
           <>
             {" — "}
-            <b>{speaker.text("windows.missing", { names: agentsMissing.join(", ") })}</b>
+            <b>{speaker.text("windows.missing", { names: notable.join(", ") })}</b>
           </>
         )}
       </span>
