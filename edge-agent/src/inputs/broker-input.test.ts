@@ -22,6 +22,7 @@ async function brokerWith(
     users: [],
     clientsMax: 10,
     payloadBytesMax: 1000,
+    commandFilters: [],
     clock: systemClock,
     log: new MemoryLogger(),
     ...options,

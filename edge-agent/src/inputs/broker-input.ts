@@ -25,8 +25,8 @@ export interface BrokerInputOptions {
   readonly retainedMax?: number;
   /** New connections per second from one address; those beyond are closed at once. Default 500. */
   readonly connectsPerSecondMax?: number;
-  /** Filters of the topics on which the agent commands; a sensor that publishes there is logged and counted. */
-  readonly commandFilters?: readonly string[];
+  /** Where the agent commands: persistent sessions may hold QoS 1 subscriptions there; a client's publish is counted. */
+  readonly commandFilters: readonly string[];
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -288,7 +288,7 @@ export class BrokerInput implements Input {
   }
 
   #isCommandTopic(topic: string): boolean {
-    return this.#options.commandFilters?.some((filter) => filterTakes(filter, topic)) ?? false;
+    return this.#options.commandFilters.some((filter) => filterTakes(filter, topic));
   }
 
   #mayConnect(user: string | undefined, password: Uint8Array | undefined): boolean {

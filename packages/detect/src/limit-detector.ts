@@ -35,8 +35,6 @@ export class LimitDetector {
   #phase = new Uint8Array(0);
   /** Readings ignored because a newer one of their series had been seen. */
   lateCount = 0;
-  /** Goes up with every change of phase; readings that only move the newest time do not count. */
-  changeCount = 0;
 
   constructor(condition: LimitCondition) {
     this.#sign = condition.kind === "above" ? 1 : -1;
@@ -67,12 +65,12 @@ export class LimitDetector {
         return isBroken ? this.#begin(series, timeMs) : TRANSITION.none;
       case PHASE.pending:
         if (isBroken) return this.#raiseIfLongEnough(series, timeMs);
-        if (isGood) this.#enter(series, PHASE.normal);
+        if (isGood) this.#phase[series] = PHASE.normal;
         return TRANSITION.none;
       default:
         if (isBroken) return TRANSITION.met;
         if (!isGood || !(this.#hasHysteresis ? signed < this.#clear : true)) return TRANSITION.none;
-        this.#enter(series, PHASE.normal);
+        this.#phase[series] = PHASE.normal;
         return TRANSITION.cleared;
     }
   }
@@ -101,19 +99,14 @@ export class LimitDetector {
 
   #begin(series: number, timeMs: number): Transition {
     this.#pendingSinceMs[series] = timeMs;
-    this.#enter(series, PHASE.pending);
+    this.#phase[series] = PHASE.pending;
     return this.#raiseIfLongEnough(series, timeMs);
   }
 
   #raiseIfLongEnough(series: number, timeMs: number): Transition {
     if (timeMs - this.#pendingSinceMs[series] < this.#forAtLeastMs) return TRANSITION.none;
-    this.#enter(series, PHASE.raised);
+    this.#phase[series] = PHASE.raised;
     return TRANSITION.raised;
-  }
-
-  #enter(series: number, phase: number): void {
-    this.#phase[series] = phase;
-    this.changeCount++;
   }
 
   #grow(series: number): void {

@@ -1,6 +1,6 @@
 import type { AlarmEvent } from "./alarm-event.ts";
 
-/** What the rules ask the agent to do, in this order: commands come first. */
+/** What the rules ask the agent to do; each command before the event that tells of it. */
 export type Outcome = PublishOutcome | EventOutcome;
 
 /** Send now, QoS 1, never retained; do not wait for the disk. */

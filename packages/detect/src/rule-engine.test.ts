@@ -122,8 +122,6 @@ test("a crossing commands at once, before its event, with id and validUntil", ()
 test("the machine's answer confirms; an old, wrong or foreign one does not", () => {
   const engine = engineOf(rule());
   expect(engine.confirmationTopics()).toEqual(["factory/+/+/+/state"]);
-  expect(engine.isConfirmationTopic("factory/alpha/1/m7/state")).toBe(true);
-  expect(engine.isConfirmationTopic("factory/alpha/1/m7/states")).toBe(false);
   send(engine, { nowMs: 1000, value: 81 });
   expect(answer(engine, "stopped", 1100, true)).toBe(NOTHING);
   expect(answer(engine, "running", 1100)).toEqual([]);

@@ -8,7 +8,7 @@ import type { DetectorState, Transition } from "./limit-detector.ts";
 import { NOTHING } from "./outcome.ts";
 import type { Outcome } from "./outcome.ts";
 import type { RuleSpec } from "./rule-spec.ts";
-import { filterPattern, topicFilter } from "./topic-template.ts";
+import { topicFilter } from "./topic-template.ts";
 
 export interface RuleEngineOptions {
   readonly rules: readonly RuleSpec[];
@@ -65,7 +65,7 @@ interface Activation {
  * All rules over all series. Pure: the same calls give the same outcomes, ids included. A reading that changes nothing
  * returns `NOTHING` and allocates nothing.
  *
- * After a call with outcomes, and after `restore`, arrange for `onTick` at `wakeAtMs`.
+ * Call `onTick` at `wakeAtMs`, or regularly: retries are late by as much as it is.
  */
 export class RuleEngine {
   readonly #options: RuleEngineOptions;
@@ -75,15 +75,12 @@ export class RuleEngine {
   /** By the topic on which an answer is awaited. */
   readonly #awaiting = new Map<string, Set<AlarmPlace>>();
   readonly #withDeadline = new Set<AlarmPlace>();
-  readonly #answers: readonly RegExp[];
   #wakeAtMs: number | null = null;
   #seriesOverLimitCount = 0;
-  #alarmChangeCount = 0;
 
   constructor(options: RuleEngineOptions) {
     this.#options = options;
     this.#tables = options.rules.map((rule) => new RuleTable(rule));
-    this.#answers = this.confirmationTopics().map(filterPattern);
     const names = new Set<string>();
     for (const table of this.#tables) {
       if (names.has(table.rule.name)) throw new Error(`cannot make rules: two are named ${table.rule.name}`);
@@ -97,13 +94,6 @@ export class RuleEngine {
   /** When `onTick` is due, wall clock ms; may be early, never late. Null when nothing waits. */
   get wakeAtMs(): number | null {
     return this.#wakeAtMs;
-  }
-
-  /** Goes up with every change worth a checkpoint; the mere newest time of a series is not. */
-  get changeCount(): number {
-    let count = this.#alarmChangeCount;
-    for (const table of this.#tables) count += table.detector.changeCount;
-    return count;
   }
 
   /** Whether any rule looks at this metric. */
@@ -136,14 +126,10 @@ export class RuleEngine {
       out ??= [];
       this.#apply(table, slot, transition, evidenceOf(reading, arrival, this.#options.actionMaxAgeMs), out);
     }
-    return out === null ? NOTHING : this.#counted(out);
+    return out === null ? NOTHING : out;
   }
 
-  /** Whether messages on this topic are answers that some rule reads, awaited or not. */
-  isConfirmationTopic(topic: string): boolean {
-    return this.#answers.some((pattern) => pattern.test(topic));
-  }
-
+  /** For every message that arrives: a look-up where no answer is awaited on its topic. */
   onConfirmation(confirmation: Confirmation, nowMs: number): readonly Outcome[] {
     const places = this.#awaiting.get(confirmation.topic);
     if (places === undefined || confirmation.isRetained) return NOTHING;
@@ -153,7 +139,7 @@ export class RuleEngine {
       place.alarm.onConfirmation(text, nowMs, out);
       this.#settle(place);
     }
-    return this.#counted(out);
+    return out;
   }
 
   /** The agent could not hand over a command. */
@@ -163,7 +149,7 @@ export class RuleEngine {
     const out: Outcome[] = [];
     place.alarm.onPublishFailed(nowMs, out);
     this.#settle(place);
-    return this.#counted(out);
+    return out;
   }
 
   onTick(nowMs: number): readonly Outcome[] {
@@ -179,7 +165,7 @@ export class RuleEngine {
       place.alarm.onTick(nowMs, Math.max(validForMs, this.#options.actionMaxAgeMs), out);
       this.#settle(place);
     }
-    return this.#counted(out);
+    return out;
   }
 
   /** Ends latched alarms whose condition is back to normal: the one with this id, or "all". No outcomes where there is none. */
@@ -191,7 +177,7 @@ export class RuleEngine {
       place.alarm.reset(nowMs, out);
       this.#settle(place);
     }
-    return this.#counted(out);
+    return out;
   }
 
   /** Those that are active, and those back to normal whose command is still unanswered. */
@@ -247,11 +233,6 @@ export class RuleEngine {
       this.#settle(place);
     }
     return out;
-  }
-
-  #counted(out: readonly Outcome[]): readonly Outcome[] {
-    this.#alarmChangeCount += out.length;
-    return out.length === 0 ? NOTHING : out;
   }
 
   #apply(table: RuleTable, slot: number, transition: Transition, evidence: Evidence, out: Outcome[]): void {

@@ -22,11 +22,3 @@ export function topicFilter(template: string): string {
     .map((level) => (level.includes("{") ? "+" : level))
     .join("/");
 }
-
-/** A filter of `topicFilter` as a pattern over whole topics. */
-export function filterPattern(filter: string): RegExp {
-  const levels = filter
-    .split("/")
-    .map((level) => (level === "+" ? "[^/]*" : level.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&")));
-  return new RegExp(`^${levels.join("/")}$`);
-}
