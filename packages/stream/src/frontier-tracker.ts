@@ -52,7 +52,9 @@ export class FrontierTracker {
 
   /** To be called when marks have moved. True when `current` has changed. */
   advance(marks: LaneSequences): boolean {
-    const at = this.#waiting.findLastIndex((frontier) => LANES.every((lane) => marks[lane] >= frontier.holds[lane]));
+    const at = this.#waiting.findLastIndex((frontier) =>
+      LANES.every((lane) => marks[lane] >= frontier.holds[lane]),
+    );
     if (at < 0) return false;
     this.#current = this.#waiting[at]!;
     this.#waiting = this.#waiting.slice(at + 1);

@@ -7,7 +7,16 @@ import type { Frontier } from "./frontier.ts";
 import { mergeRanges } from "./merge-ranges.ts";
 
 function frontier(number: number, fields: Partial<Frontier> = {}): Frontier {
-  return { epoch: 1, number, watermarkMs: number * 1_000, isIdle: false, isClockSynchronised: true, pending: [], holds: { alarm: 0, live: 0, backfill: 0 }, ...fields };
+  return {
+    epoch: 1,
+    number,
+    watermarkMs: number * 1_000,
+    isIdle: false,
+    isClockSynchronised: true,
+    pending: [],
+    holds: { alarm: 0, live: 0, backfill: 0 },
+    ...fields,
+  };
 }
 const marks = (live: number, backfill = 0) => ({ alarm: 0, live, backfill });
 
@@ -28,13 +37,17 @@ test("a greater epoch goes before a greater number", () => {
 });
 
 test("merged ranges cover all of the time given, in few, disjoint, ascending ranges", () => {
-  const range = fc.record({ startMs: fc.integer({ min: 0, max: 300 }), lengthMs: fc.integer({ min: 1, max: 20 }) }).map(({ startMs, lengthMs }) => ({ startMs, endMs: startMs + lengthMs }));
+  const range = fc
+    .record({ startMs: fc.integer({ min: 0, max: 300 }), lengthMs: fc.integer({ min: 1, max: 20 }) })
+    .map(({ startMs, lengthMs }) => ({ startMs, endMs: startMs + lengthMs }));
   fc.assert(
     fc.property(fc.array(range), fc.integer({ min: 1, max: 6 }), (ranges, max) => {
       const merged = mergeRanges(ranges, max);
       expect(merged.length).toBeLessThanOrEqual(max);
-      for (const [index, one] of merged.entries()) if (index > 0) expect(one.startMs).toBeGreaterThan(merged[index - 1]!.endMs);
-      const holds = (all: readonly { startMs: number; endMs: number }[], ms: number) => all.some((one) => one.startMs <= ms && ms < one.endMs);
+      for (const [index, one] of merged.entries())
+        if (index > 0) expect(one.startMs).toBeGreaterThan(merged[index - 1]!.endMs);
+      const holds = (all: readonly { startMs: number; endMs: number }[], ms: number) =>
+        all.some((one) => one.startMs <= ms && ms < one.endMs);
       const exact = mergeRanges(ranges, 1_000);
       for (let ms = 0; ms < 330; ms++) {
         expect(holds(exact, ms)).toBe(holds(ranges, ms));
@@ -45,8 +58,17 @@ test("merged ranges cover all of the time given, in few, disjoint, ascending ran
 });
 
 test("nearest neighbours are merged first", () => {
-  const ranges = [{ startMs: 0, endMs: 10 }, { startMs: 50, endMs: 60 }, { startMs: 65, endMs: 70 }, { startMs: 90, endMs: 99 }];
-  expect(mergeRanges(ranges, 3)).toEqual([{ startMs: 0, endMs: 10 }, { startMs: 50, endMs: 70 }, { startMs: 90, endMs: 99 }]);
+  const ranges = [
+    { startMs: 0, endMs: 10 },
+    { startMs: 50, endMs: 60 },
+    { startMs: 65, endMs: 70 },
+    { startMs: 90, endMs: 99 },
+  ];
+  expect(mergeRanges(ranges, 3)).toEqual([
+    { startMs: 0, endMs: 10 },
+    { startMs: 50, endMs: 70 },
+    { startMs: 90, endMs: 99 },
+  ]);
   expect(mergeRanges(ranges, 1)).toEqual([{ startMs: 0, endMs: 99 }]);
 });
 
@@ -63,7 +85,8 @@ test("a frontier counts once the sequences it names are held, and never gives wa
 
 test("when too many wait, the oldest and the newest stay: the frontier still moves on, and ends right", () => {
   const tracker = new FrontierTracker();
-  for (let number = 1; number <= 100; number++) tracker.offer(frontier(number, { holds: marks(number) }), marks(0));
+  for (let number = 1; number <= 100; number++)
+    tracker.offer(frontier(number, { holds: marks(number) }), marks(0));
   const restored = new FrontierTracker(JSON.parse(JSON.stringify(tracker.export())));
   expect(restored.export().waiting).toHaveLength(FRONTIERS_WAITING_MAX);
   expect(tracker.droppedCount).toBe(100 - FRONTIERS_WAITING_MAX);

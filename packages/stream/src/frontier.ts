@@ -27,16 +27,29 @@ export interface Frontier {
 }
 
 /** Whether an agent has handed over everything of `[startMs, endMs)`. */
-export function hasPassed(frontier: Pick<Frontier, "watermarkMs" | "pending">, startMs: EventTimeMs, endMs: EventTimeMs): boolean {
-  return frontier.watermarkMs !== null && frontier.watermarkMs >= endMs && !isPending(frontier, startMs, endMs);
+export function hasPassed(
+  frontier: Pick<Frontier, "watermarkMs" | "pending">,
+  startMs: EventTimeMs,
+  endMs: EventTimeMs,
+): boolean {
+  return (
+    frontier.watermarkMs !== null && frontier.watermarkMs >= endMs && !isPending(frontier, startMs, endMs)
+  );
 }
 
 /** Whether some of `[startMs, endMs)` still waits in the agent's backfill lane. */
-export function isPending(frontier: Pick<Frontier, "pending">, startMs: EventTimeMs, endMs: EventTimeMs): boolean {
+export function isPending(
+  frontier: Pick<Frontier, "pending">,
+  startMs: EventTimeMs,
+  endMs: EventTimeMs,
+): boolean {
   return frontier.pending.some((range) => range.startMs < endMs && startMs < range.endMs);
 }
 
 /** Negative when `a` is the older. */
-export function compareFrontiers(a: Pick<Frontier, "epoch" | "number">, b: Pick<Frontier, "epoch" | "number">): number {
+export function compareFrontiers(
+  a: Pick<Frontier, "epoch" | "number">,
+  b: Pick<Frontier, "epoch" | "number">,
+): number {
   return a.epoch - b.epoch || a.number - b.number;
 }

@@ -2,7 +2,8 @@
 import { expect, test } from "vitest";
 import { Membership } from "./membership.ts";
 
-const names = (membership: Membership, startMs: number, endMs: number, site?: string) => membership.expected(startMs, endMs, site).map(({ agent }) => agent);
+const names = (membership: Membership, startMs: number, endMs: number, site?: string) =>
+  membership.expected(startMs, endMs, site).map(({ agent }) => agent);
 
 test("agents are expected from when they joined until they left", () => {
   const membership = new Membership();

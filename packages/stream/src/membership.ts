@@ -38,7 +38,9 @@ export class Membership {
 
   /** Ends the stay of every agent of a site; their names. */
   retireSite(site: string, leftMs: EventTimeMs): string[] {
-    const agents = this.#intervals.filter((interval) => interval.site === site && interval.leftMs === null).map((interval) => interval.agent);
+    const agents = this.#intervals
+      .filter((interval) => interval.site === site && interval.leftMs === null)
+      .map((interval) => interval.agent);
     for (const agent of agents) this.retire(agent, leftMs);
     return agents;
   }
@@ -46,7 +48,12 @@ export class Membership {
   /** The stays that overlap `[startMs, endMs)`, of one site or of all, by agent. */
   expected(startMs: EventTimeMs, endMs: EventTimeMs, site?: string): MembershipInterval[] {
     return this.#intervals
-      .filter((interval) => interval.joinedMs < endMs && (interval.leftMs ?? Infinity) > startMs && interval.joinedMs !== interval.leftMs)
+      .filter(
+        (interval) =>
+          interval.joinedMs < endMs &&
+          (interval.leftMs ?? Infinity) > startMs &&
+          interval.joinedMs !== interval.leftMs,
+      )
       .filter((interval) => site === undefined || interval.site === site)
       .sort((a, b) => (a.agent < b.agent ? -1 : a.agent > b.agent ? 1 : a.joinedMs - b.joinedMs));
   }

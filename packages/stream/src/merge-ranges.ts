@@ -10,10 +10,13 @@ export function mergeRanges(ranges: readonly TimeRange[], max: number): TimeRang
   for (const range of sorted) {
     const previous = merged.at(-1);
     if (previous === undefined || range.startMs > previous.endMs) merged.push(range);
-    else if (range.endMs > previous.endMs) merged[merged.length - 1] = { startMs: previous.startMs, endMs: range.endMs };
+    else if (range.endMs > previous.endMs)
+      merged[merged.length - 1] = { startMs: previous.startMs, endMs: range.endMs };
   }
   if (merged.length <= max) return merged;
-  const gaps = merged.slice(1).map((range, index) => ({ at: index + 1, gapMs: range.startMs - merged[index]!.endMs }));
+  const gaps = merged
+    .slice(1)
+    .map((range, index) => ({ at: index + 1, gapMs: range.startMs - merged[index]!.endMs }));
   const kept = new Set(
     gaps
       .sort((a, b) => b.gapMs - a.gapMs || a.at - b.at)

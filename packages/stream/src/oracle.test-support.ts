@@ -17,7 +17,10 @@ export interface OracleWindow {
  * What the windows of a finished input are: for each window and start, the plain formulas over the readings inside.
  * Slow, and shares no code with the engine.
  */
-export function oracleWindows(readings: readonly Reading[], specs: readonly WindowSpec[]): Map<string, OracleWindow> {
+export function oracleWindows(
+  readings: readonly Reading[],
+  specs: readonly WindowSpec[],
+): Map<string, OracleWindow> {
   const results = new Map<string, OracleWindow>();
   for (const spec of specs) {
     const own = readings.filter((reading) => reading.metric === spec.metric);
@@ -28,7 +31,9 @@ export function oracleWindows(readings: readonly Reading[], specs: readonly Wind
       for (; start <= timeMs; start += spec.slideMs) starts.add(start);
     }
     for (const startMs of starts) {
-      const inside = own.filter((reading) => startMs <= reading.timeMs && reading.timeMs < startMs + spec.sizeMs);
+      const inside = own.filter(
+        (reading) => startMs <= reading.timeMs && reading.timeMs < startMs + spec.sizeMs,
+      );
       const groups = new Map<string, Reading[]>();
       for (const reading of inside) {
         const values = JSON.stringify(spec.by.map((name) => reading.labels[name] ?? ""));
@@ -48,7 +53,12 @@ export function oracleKey(window: string, startMs: number, group: Readonly<Recor
   return `${window} ${startMs} ${JSON.stringify(group)}`;
 }
 
-function oracleWindow(window: string, group: Record<string, string>, startMs: number, members: readonly Reading[]): OracleWindow {
+function oracleWindow(
+  window: string,
+  group: Record<string, string>,
+  startMs: number,
+  members: readonly Reading[],
+): OracleWindow {
   const good = members.filter((reading) => reading.quality === "good");
   const values = good.map((reading) => reading.value);
   const n = good.length;

@@ -3,14 +3,19 @@ import type { WindowSpec } from "./window-spec.ts";
 /** Panes shorter than this cost more than they show. */
 export const PANE_MS_MIN = 100;
 
-export type PaneSize = { readonly isPossible: true; readonly paneMs: number } | { readonly isPossible: false; readonly reason: string };
+export type PaneSize =
+  | { readonly isPossible: true; readonly paneMs: number }
+  | { readonly isPossible: false; readonly reason: string };
 
 /** The pane size of a metric: the greatest length that divides every size and slide of its windows. */
 export function paneMsOf(windows: readonly Pick<WindowSpec, "name" | "sizeMs" | "slideMs">[]): PaneSize {
   let paneMs = 0;
   for (const { name, sizeMs, slideMs } of windows) {
     if (!isLength(sizeMs) || !isLength(slideMs)) {
-      return { isPossible: false, reason: `window ${name}: size ${sizeMs} ms and slide ${slideMs} ms must be whole positive milliseconds` };
+      return {
+        isPossible: false,
+        reason: `window ${name}: size ${sizeMs} ms and slide ${slideMs} ms must be whole positive milliseconds`,
+      };
     }
     paneMs = gcd(gcd(paneMs, sizeMs), slideMs);
   }

@@ -16,12 +16,19 @@ const table = (rowsMax = 1e6) => new PaneTable("m", layout, { rowsMax });
 function plain(rows: PaneRows): [string, string][] {
   return Array.from({ length: rows.rowCount }, (_, row) => [
     `${rows.series[rows.seriesIndex[row]!]!["series"]}@${rows.startMs[row]}`,
-    [...rows.state.subarray(row * layout.stride, (row + 1) * layout.stride)].map((field) => (Object.is(field, -0) ? "-0" : String(field))).join(),
+    [...rows.state.subarray(row * layout.stride, (row + 1) * layout.stride)]
+      .map((field) => (Object.is(field, -0) ? "-0" : String(field)))
+      .join(),
   ]);
 }
 
 test("the layout holds count first, beside last, and what is asked for between, by number", () => {
-  expect(paneLayout(100, ["mean", "sum"])).toEqual({ paneMs: 100, accumulators: ["count", "sum", "mean", "beside"], offsets: [0, 1, 3, 6], stride: 9 });
+  expect(paneLayout(100, ["mean", "sum"])).toEqual({
+    paneMs: 100,
+    accumulators: ["count", "sum", "mean", "beside"],
+    offsets: [0, 1, 3, 6],
+    stride: 9,
+  });
   expect(paneLayout(100, ["beside", "count"]).accumulators).toEqual(["count", "beside"]);
 });
 
@@ -36,7 +43,13 @@ test("readings fall into the pane of their event time, before 1970 too", () => {
 
 test("at the bound a reading for a new pane is refused and counted, one for an open pane is taken", () => {
   const panes = table(2);
-  expect([panes.add(0, 0, 1), panes.add(1, 0, 1), panes.add(2, 0, 1), panes.add(0, 5, 1), panes.addBeside(0, 5_000, "bad")]).toEqual([true, true, false, true, false]);
+  expect([
+    panes.add(0, 0, 1),
+    panes.add(1, 0, 1),
+    panes.add(2, 0, 1),
+    panes.add(0, 5, 1),
+    panes.addBeside(0, 5_000, "bad"),
+  ]).toEqual([true, true, false, true, false]);
   expect(panes.refusedCount).toBe(2);
   expect(panes.readingCount).toBe(3);
 });
@@ -50,12 +63,27 @@ test("uncertain and bad readings count as readings, undeduplicated is only a not
   expect(panes.readingCount).toBe(3);
   const rows = panes.take(labelsOf);
   expect(readingCount(rows)).toBe(3);
-  expect(ACCUMULATORS.beside.finish(rows.state, layout.stride - 3)).toEqual({ uncertain: 1, bad: 1, undeduplicated: 1 });
+  expect(ACCUMULATORS.beside.finish(rows.state, layout.stride - 3)).toEqual({
+    uncertain: 1,
+    bad: 1,
+    undeduplicated: 1,
+  });
 });
 
 const step = fc.oneof(
-  { weight: 12, arbitrary: fc.record({ type: fc.constant("add" as const), series: fc.integer({ min: 0, max: 200 }), timeMs: fc.integer({ min: -9_000, max: 9_000 }), value: fc.double({ noNaN: true, min: -1e6, max: 1e6 }) }) },
-  { weight: 2, arbitrary: fc.record({ type: fc.constant("take" as const), modulo: fc.integer({ min: 1, max: 3 }) }) },
+  {
+    weight: 12,
+    arbitrary: fc.record({
+      type: fc.constant("add" as const),
+      series: fc.integer({ min: 0, max: 200 }),
+      timeMs: fc.integer({ min: -9_000, max: 9_000 }),
+      value: fc.double({ noNaN: true, min: -1e6, max: 1e6 }),
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({ type: fc.constant("take" as const), modulo: fc.integer({ min: 1, max: 3 }) }),
+  },
   { weight: 2, arbitrary: fc.record({ type: fc.constant("checkpoint" as const) }) },
   { weight: 1, arbitrary: fc.record({ type: fc.constant("restart" as const) }) },
 );

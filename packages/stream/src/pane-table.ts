@@ -51,11 +51,14 @@ export class PaneTable {
     this.#stride = layout.stride;
     this.#paneMs = layout.paneMs;
     this.#besideAt = layout.stride - ACCUMULATORS.beside.width;
-    const adders = layout.accumulators.map((name, index) => ({ name, offset: layout.offsets[index]! })).slice(1, -1);
+    const adders = layout.accumulators
+      .map((name, index) => ({ name, offset: layout.offsets[index]! }))
+      .slice(1, -1);
     this.#adders = adders.map(({ name }) => ACCUMULATORS[name]);
     this.#adderOffsets = Int32Array.from(adders, ({ offset }) => offset);
     this.#identity = new Float64Array(layout.stride);
-    for (const [index, name] of layout.accumulators.entries()) ACCUMULATORS[name].identity(this.#identity, layout.offsets[index]!);
+    for (const [index, name] of layout.accumulators.entries())
+      ACCUMULATORS[name].identity(this.#identity, layout.offsets[index]!);
     this.#state = new Float64Array(ROWS_FIRST * layout.stride);
   }
 
@@ -82,7 +85,8 @@ export class PaneTable {
     state[base] = state[base]! + 1;
     const adders = this.#adders;
     const offsets = this.#adderOffsets;
-    for (let index = 0; index < adders.length; index++) adders[index]!.add(state, base + offsets[index]!, value, timeMs);
+    for (let index = 0; index < adders.length; index++)
+      adders[index]!.add(state, base + offsets[index]!, value, timeMs);
     this.#isChanged[row] = 1;
     this.#readingCount++;
     return true;
@@ -106,7 +110,11 @@ export class PaneTable {
    * takes the row's very bits. Rows may go beyond `rowsMax`: they are readings already promised.
    */
   merge(rows: PaneRows, seriesOf: (index: number) => number): void {
-    assert(rows.layout.paneMs === this.#paneMs && rows.layout.accumulators.join() === this.layout.accumulators.join(), "rows of another layout");
+    assert(
+      rows.layout.paneMs === this.#paneMs &&
+        rows.layout.accumulators.join() === this.layout.accumulators.join(),
+      "rows of another layout",
+    );
     for (let from = 0; from < rows.rowCount; from++) {
       const series = seriesOf(rows.seriesIndex[from]!);
       const startMs = rows.startMs[from]!;
@@ -127,7 +135,10 @@ export class PaneTable {
   }
 
   /** Removes the panes that `accept` names (all by default) and returns them as deltas, by series, then start. */
-  take(labelsOf: (series: number) => Labels, accept?: (series: number, startMs: EventTimeMs) => boolean): PaneRows {
+  take(
+    labelsOf: (series: number) => Labels,
+    accept?: (series: number, startMs: EventTimeMs) => boolean,
+  ): PaneRows {
     const taken: number[] = [];
     const kept: number[] = [];
     for (let row = 0; row < this.#rowCount; row++) {
@@ -245,7 +256,15 @@ export class PaneTable {
       startMs[at] = this.#startMs[row]!;
       state.set(this.#state.subarray(row * this.#stride, (row + 1) * this.#stride), at * this.#stride);
     }
-    return { metric: this.metric, layout: this.layout, rowCount: picked.length, series, seriesIndex, startMs, state };
+    return {
+      metric: this.metric,
+      layout: this.layout,
+      rowCount: picked.length,
+      series,
+      seriesIndex,
+      startMs,
+      state,
+    };
   }
 
   /** Closes the gaps that removed rows leave; `kept` is ascending. */

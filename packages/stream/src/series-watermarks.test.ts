@@ -39,7 +39,12 @@ test("a slow series is not idle before three of its usual intervals, and one out
 });
 
 test("the watermark never goes back, and a restored one goes on as if never interrupted", () => {
-  const observation = fc.record({ series: fc.integer({ min: 0, max: 5 }), timeMs: fc.integer({ min: -1e6, max: 1e6 }), clockMs: fc.integer({ min: -5_000, max: 60_000 }), isRestart: fc.boolean() });
+  const observation = fc.record({
+    series: fc.integer({ min: 0, max: 5 }),
+    timeMs: fc.integer({ min: -1e6, max: 1e6 }),
+    clockMs: fc.integer({ min: -5_000, max: 60_000 }),
+    isRestart: fc.boolean(),
+  });
   fc.assert(
     fc.property(fc.array(observation, { maxLength: 60 }), (observations) => {
       const whole = new SeriesWatermarks(options);
@@ -49,7 +54,8 @@ test("the watermark never goes back, and a restored one goes on as if never inte
       for (const { series, timeMs, clockMs, isRestart } of observations) {
         nowMs += clockMs;
         whole.observe(series, timeMs, nowMs);
-        if (isRestart) interrupted = new SeriesWatermarks(options, JSON.parse(JSON.stringify(interrupted.export())));
+        if (isRestart)
+          interrupted = new SeriesWatermarks(options, JSON.parse(JSON.stringify(interrupted.export())));
         interrupted.observe(series, timeMs, nowMs);
         const watermark = whole.watermark(nowMs);
         expect(interrupted.watermark(nowMs)).toEqual(watermark);

@@ -62,7 +62,10 @@ export class SeriesWatermarks {
       const intervalMs = this.#intervalMs[series]!;
       if (Number.isNaN(intervalMs)) this.#intervalMs[series] = gapMs;
       else {
-        const countedMs = Math.min(gapMs, Math.max(GAP_INTERVALS_MAX * intervalMs, this.#options.idleTimeoutMs));
+        const countedMs = Math.min(
+          gapMs,
+          Math.max(GAP_INTERVALS_MAX * intervalMs, this.#options.idleTimeoutMs),
+        );
         this.#intervalMs[series] = intervalMs + GAP_WEIGHT * (countedMs - intervalMs);
       }
     }
@@ -96,7 +99,8 @@ export class SeriesWatermarks {
   }
 
   export(): SeriesWatermarksState {
-    const finite = (values: Float64Array) => Array.from(values.subarray(0, this.#seriesCount), (value) => (Number.isFinite(value) ? value : null));
+    const finite = (values: Float64Array) =>
+      Array.from(values.subarray(0, this.#seriesCount), (value) => (Number.isFinite(value) ? value : null));
     return {
       maxTimeMs: finite(this.#maxTimeMs),
       arrivedAtMs: finite(this.#arrivedAtMs),

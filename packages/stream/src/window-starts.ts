@@ -4,7 +4,8 @@ import type { WindowSpec } from "./window-spec.ts";
 /** Starts (multiples of the slide), descending, of the windows that contain the time or the pane that begins there. */
 export function windowStarts(timeMs: EventTimeMs, spec: Pick<WindowSpec, "sizeMs" | "slideMs">): number[] {
   const starts: number[] = [];
-  for (let start = latestWindowStart(timeMs, spec); start + spec.sizeMs > timeMs; start -= spec.slideMs) starts.push(start);
+  for (let start = latestWindowStart(timeMs, spec); start + spec.sizeMs > timeMs; start -= spec.slideMs)
+    starts.push(start);
   return starts;
 }
 

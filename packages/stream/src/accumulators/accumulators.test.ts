@@ -36,7 +36,11 @@ function mergeOf(name: AccumulatorName, a: Float64Array, b: Float64Array): Float
 const bits = (state: Float64Array) => [...new BigUint64Array(state.buffer.slice(0))];
 
 /** The promised tolerance: 1e-12 of Σ|x| for sums and means, of Σx² for second moments. */
-function expectSame(actual: Readonly<Record<string, number>>, expected: Readonly<Record<string, number>>, all: readonly Added[]): void {
+function expectSame(
+  actual: Readonly<Record<string, number>>,
+  expected: Readonly<Record<string, number>>,
+  all: readonly Added[],
+): void {
   expect(Object.keys(actual).sort()).toEqual(Object.keys(expected).sort());
   const n = Math.max(1, all.length);
   const absolute = all.reduce((sum, { value }) => sum + Math.abs(value), 0);
@@ -44,8 +48,10 @@ function expectSame(actual: Readonly<Record<string, number>>, expected: Readonly
   for (const [name, was] of Object.entries(expected)) {
     const is = actual[name]!;
     if (name === "sum") expect(Math.abs(is - was)).toBeLessThanOrEqual(1e-12 * absolute);
-    else if (name === "mean") expect(Math.abs(is - was)).toBeLessThanOrEqual((1e-12 * absolute) / n + 5e-324 * n);
-    else if (name === "stddev") expect(Math.abs(is * is - was * was)).toBeLessThanOrEqual((1e-12 * squares) / n + 1e-300);
+    else if (name === "mean")
+      expect(Math.abs(is - was)).toBeLessThanOrEqual((1e-12 * absolute) / n + 5e-324 * n);
+    else if (name === "stddev")
+      expect(Math.abs(is * is - was * was)).toBeLessThanOrEqual((1e-12 * squares) / n + 1e-300);
     else expect(is).toBe(was);
   }
 }
@@ -56,7 +62,8 @@ function plain(name: AccumulatorName, all: readonly Added[]): Record<string, num
   const n = values.length;
   if (name === "count") return { count: n };
   if (n === 0) return {};
-  const exactly = (numbers: readonly number[]) => [...numbers].sort((a, b) => Math.abs(a) - Math.abs(b)).reduce((a, b) => a + b, 0);
+  const exactly = (numbers: readonly number[]) =>
+    [...numbers].sort((a, b) => Math.abs(a) - Math.abs(b)).reduce((a, b) => a + b, 0);
   const average = exactly(values.map((one) => one / n));
   switch (name) {
     case "sum":
@@ -111,7 +118,9 @@ describe.each(names)("%s", (name) => {
     fc.assert(
       fc.property(fc.array(readings, { maxLength: 5 }), (parts) => {
         const all = parts.flat();
-        const merged = parts.map((part) => stateOf(name, part)).reduce((a, b) => mergeOf(name, a, b), stateOf(name, []));
+        const merged = parts
+          .map((part) => stateOf(name, part))
+          .reduce((a, b) => mergeOf(name, a, b), stateOf(name, []));
         expectSame(finish(stateOf(name, all), 0), plain(name, all), all);
         expectSame(finish(merged, 0), plain(name, all), all);
       }),
@@ -120,14 +129,23 @@ describe.each(names)("%s", (name) => {
 
   test("never returns anything that is not a finite number, and only what it names", () => {
     fc.assert(
-      fc.property(fc.array(fc.double({ noNaN: true, noDefaultInfinity: true }), { maxLength: 9 }), (values) => {
-        const result = finish(stateOf(name, values.map((one) => ({ value: one, timeMs: 0 }))), 0);
-        for (const [key, one] of Object.entries(result)) {
-          expect(ACCUMULATORS[name].results).toContain(key);
-          expect(Number.isFinite(one)).toBe(true);
-          expect(Object.is(one, -0)).toBe(false);
-        }
-      }),
+      fc.property(
+        fc.array(fc.double({ noNaN: true, noDefaultInfinity: true }), { maxLength: 9 }),
+        (values) => {
+          const result = finish(
+            stateOf(
+              name,
+              values.map((one) => ({ value: one, timeMs: 0 })),
+            ),
+            0,
+          );
+          for (const [key, one] of Object.entries(result)) {
+            expect(ACCUMULATORS[name].results).toContain(key);
+            expect(Number.isFinite(one)).toBe(true);
+            expect(Object.is(one, -0)).toBe(false);
+          }
+        },
+      ),
     );
   });
 });
@@ -149,7 +167,8 @@ test("numbers and names are unique and find each other", () => {
 test("beside counts each kind by itself", () => {
   const state = new Float64Array(4);
   ACCUMULATORS.beside.identity(state, 1);
-  for (const [index, kind] of BESIDE_KINDS.entries()) for (let i = 0; i <= index; i++) addBeside(state, 1, kind);
+  for (const [index, kind] of BESIDE_KINDS.entries())
+    for (let i = 0; i <= index; i++) addBeside(state, 1, kind);
   ACCUMULATORS.beside.merge(state, 1, state.slice(), 1);
   expect(ACCUMULATORS.beside.finish(state, 1)).toEqual({ uncertain: 2, bad: 4, undeduplicated: 6 });
 });

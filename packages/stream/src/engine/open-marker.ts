@@ -20,5 +20,9 @@ export function encodeMarker(marker: OpenMarker): Uint8Array {
 export function decodeMarker(bytes: Uint8Array): OpenMarker | null {
   const match = /^\[(-?\d+(?:\.\d+)?),(-?\d+(?:\.\d+)?|null),([01])\]$/.exec(decoder.decode(bytes));
   if (match === null) return null;
-  return { openedAtMs: Number(match[1]), firstPassedAtMs: match[2] === "null" ? null : Number(match[2]), isAside: match[3] === "1" };
+  return {
+    openedAtMs: Number(match[1]),
+    firstPassedAtMs: match[2] === "null" ? null : Number(match[2]),
+    isAside: match[3] === "1",
+  };
 }

@@ -31,7 +31,8 @@ export function decodePane(layout: PaneLayout, bytes: Uint8Array): Float64Array 
   const count = bytes[1]!;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const state = new Float64Array(layout.stride);
-  for (const [index, name] of layout.accumulators.entries()) ACCUMULATORS[name].identity(state, layout.offsets[index]!);
+  for (const [index, name] of layout.accumulators.entries())
+    ACCUMULATORS[name].identity(state, layout.offsets[index]!);
   let at = 2 + count;
   for (let index = 0; index < count; index++) {
     const accumulator = accumulatorById(bytes[2 + index] ?? 0);
@@ -39,14 +40,16 @@ export function decodePane(layout: PaneLayout, bytes: Uint8Array): Float64Array 
     const target = layout.accumulators.indexOf(accumulator.name);
     if (target >= 0) {
       const offset = layout.offsets[target]!;
-      for (let field = 0; field < accumulator.width; field++) state[offset + field] = view.getFloat64(at + 8 * field, true);
+      for (let field = 0; field < accumulator.width; field++)
+        state[offset + field] = view.getFloat64(at + 8 * field, true);
     }
     at += 8 * accumulator.width;
   }
   if (at !== bytes.length) return null;
   const stored = new Set(bytes.subarray(2, 2 + count));
   for (const [index, name] of layout.accumulators.entries()) {
-    if (state[0]! > 0 && !stored.has(ACCUMULATORS[name].id)) setUnknown(ACCUMULATORS[name], state, layout.offsets[index]!);
+    if (state[0]! > 0 && !stored.has(ACCUMULATORS[name].id))
+      setUnknown(ACCUMULATORS[name], state, layout.offsets[index]!);
   }
   return state;
 }

@@ -40,7 +40,13 @@ export class Standing {
   setFrontier(agent: string, frontier: Frontier): void {
     const before = this.#frontiers.get(agent);
     this.#frontiers.set(agent, frontier);
-    this.#change(Math.min(before?.watermarkMs ?? -Infinity, frontier.watermarkMs ?? -Infinity, firstDifferenceMs(before?.pending ?? [], frontier.pending)));
+    this.#change(
+      Math.min(
+        before?.watermarkMs ?? -Infinity,
+        frontier.watermarkMs ?? -Infinity,
+        firstDifferenceMs(before?.pending ?? [], frontier.pending),
+      ),
+    );
   }
 
   setMembership(membership: Membership): void {
@@ -76,7 +82,8 @@ export class Standing {
     for (const interval of this.#membership.expected(startMs, endMs, site)) {
       const frontier = this.#frontier(interval.agent);
       // An agent that left inside the window owes only what came before.
-      const isPassed = frontier !== undefined && hasPassed(frontier, startMs, Math.min(endMs, interval.leftMs ?? endMs));
+      const isPassed =
+        frontier !== undefined && hasPassed(frontier, startMs, Math.min(endMs, interval.leftMs ?? endMs));
       agents.set(interval.agent, isPassed && (agents.get(interval.agent) ?? true));
       sites.set(interval.site, isPassed && (sites.get(interval.site) ?? true));
     }
@@ -107,7 +114,9 @@ export class Standing {
   #frontier(agent: string): Pick<Frontier, "watermarkMs" | "pending"> | undefined {
     const frontier = this.#frontiers.get(agent);
     if (frontier === undefined || frontier.watermarkMs === null) return frontier;
-    return frontier.watermarkMs > this.#nowMs + this.#maxFutureMs ? { watermarkMs: this.#nowMs, pending: frontier.pending } : frontier;
+    return frontier.watermarkMs > this.#nowMs + this.#maxFutureMs
+      ? { watermarkMs: this.#nowMs, pending: frontier.pending }
+      : frontier;
   }
 
   #change(fromMs: EventTimeMs): void {
@@ -118,13 +127,19 @@ export class Standing {
 
 /** The earliest time that is in a range of the one list and not, as the same range, in the other. */
 function firstDifferenceMs(a: readonly TimeRange[], b: readonly TimeRange[]): EventTimeMs {
-  const has = (ranges: readonly TimeRange[], { startMs, endMs }: TimeRange) => ranges.some((range) => range.startMs === startMs && range.endMs === endMs);
+  const has = (ranges: readonly TimeRange[], { startMs, endMs }: TimeRange) =>
+    ranges.some((range) => range.startMs === startMs && range.endMs === endMs);
   const different = [...a.filter((range) => !has(b, range)), ...b.filter((range) => !has(a, range))];
   return Math.min(...different.map((range) => range.startMs));
 }
 
 /** The same text for the same completeness. */
-export function completenessKey({ agentsExpected, agentsMissing, sitesExpected, sitesMissing }: Completeness): string {
+export function completenessKey({
+  agentsExpected,
+  agentsMissing,
+  sitesExpected,
+  sitesMissing,
+}: Completeness): string {
   return JSON.stringify([agentsExpected, agentsMissing, sitesExpected, sitesMissing]);
 }
 

@@ -48,8 +48,16 @@ export function parseStateKey(key: string): StateKeyParts | null {
 }
 
 /** Everything of one view or window that starts in `[fromMs, toMs)`; infinite bounds are fine. */
-export function stateRange(kind: StateKind, name: string, fromMs: EventTimeMs, toMs: EventTimeMs): StateRange {
-  return { from: `${kind}|${name}|${startCode(clamp(fromMs))}`, to: `${kind}|${name}|${toMs > STATE_TIME_MS_MAX ? "~" : startCode(clamp(toMs))}` };
+export function stateRange(
+  kind: StateKind,
+  name: string,
+  fromMs: EventTimeMs,
+  toMs: EventTimeMs,
+): StateRange {
+  return {
+    from: `${kind}|${name}|${startCode(clamp(fromMs))}`,
+    to: `${kind}|${name}|${toMs > STATE_TIME_MS_MAX ? "~" : startCode(clamp(toMs))}`,
+  };
 }
 
 /** A window's name as it stands in keys. */

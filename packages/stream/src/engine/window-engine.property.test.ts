@@ -17,16 +17,31 @@ import { parseStateKey } from "./state-key.ts";
 import { StoredEngine } from "./stored-engine.test-support.ts";
 import { decodeWindow } from "./window-codec.ts";
 
-const metrics: MetricSpec[] = [{ name: "t", unit: "°C", accumulate: ["sum", "min", "max", "mean", "first", "last"], isLive: true }];
+const metrics: MetricSpec[] = [
+  { name: "t", unit: "°C", accumulate: ["sum", "min", "max", "mean", "first", "last"], isLive: true },
+];
 function windows(latenessMs: number): WindowSpec[] {
   return [
     { name: "tumbling", metric: "t", sizeMs: 2_000, slideMs: 2_000, by: ["site", "line"], latenessMs },
     { name: "sliding", metric: "t", sizeMs: 2_000, slideMs: 400, by: ["site", "line"], latenessMs },
     { name: "odd|%", metric: "t", sizeMs: 1_000, slideMs: 400, by: [], latenessMs },
-    { name: "all", metric: "t", sizeMs: 4_000, slideMs: 2_000, by: ["line", "missing"], latenessMs: latenessMs + 1_000 },
+    {
+      name: "all",
+      metric: "t",
+      sizeMs: 4_000,
+      slideMs: 2_000,
+      by: ["line", "missing"],
+      latenessMs: latenessMs + 1_000,
+    },
   ];
 }
-const timing = { graceMs: 300, emitIntervalMs: 250, revisionIntervalMs: 500, backlogRevisionMs: 1_500, hotMs: 700 };
+const timing = {
+  graceMs: 300,
+  emitIntervalMs: 250,
+  revisionIntervalMs: 500,
+  backlogRevisionMs: 1_500,
+  hotMs: 700,
+};
 const layout = paneLayout(200, metrics[0]!.accumulate);
 
 const agents = [
@@ -34,7 +49,9 @@ const agents = [
   { agent: "a2", site: "alpha" },
   { agent: "b1", site: "beta" },
 ];
-const series = agents.flatMap(({ site }, agent) => ["1", '2|"', ""].map((line) => ({ agent, labels: { site, line, machine: `m${agent}` } })));
+const series = agents.flatMap(({ site }, agent) =>
+  ["1", '2|"', ""].map((line) => ({ agent, labels: { site, line, machine: `m${agent}` } })),
+);
 
 const reading = fc.record({
   series: fc.integer({ min: 0, max: series.length - 1 }),
@@ -43,9 +60,26 @@ const reading = fc.record({
   quality: fc.constantFrom<Quality>("good", "good", "good", "uncertain", "bad"),
 });
 const step = fc.oneof(
-  { weight: 10, arbitrary: fc.record({ type: fc.constant("readings" as const), readings: fc.array(reading, { minLength: 1, maxLength: 6 }) }) },
-  { weight: 6, arbitrary: fc.record({ type: fc.constant("send" as const), agent: fc.nat({ max: 2 }), modulo: fc.integer({ min: 1, max: 3 }), order: fc.nat() }) },
-  { weight: 8, arbitrary: fc.record({ type: fc.constant("tick" as const), afterMs: fc.integer({ min: 0, max: 900 }) }) },
+  {
+    weight: 10,
+    arbitrary: fc.record({
+      type: fc.constant("readings" as const),
+      readings: fc.array(reading, { minLength: 1, maxLength: 6 }),
+    }),
+  },
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      type: fc.constant("send" as const),
+      agent: fc.nat({ max: 2 }),
+      modulo: fc.integer({ min: 1, max: 3 }),
+      order: fc.nat(),
+    }),
+  },
+  {
+    weight: 8,
+    arbitrary: fc.record({ type: fc.constant("tick" as const), afterMs: fc.integer({ min: 0, max: 900 }) }),
+  },
   {
     weight: 5,
     arbitrary: fc.record({
@@ -56,13 +90,28 @@ const step = fc.oneof(
     }),
   },
   { weight: 2, arbitrary: fc.record({ type: fc.constant("restart" as const) }) },
-  { weight: 1, arbitrary: fc.record({ type: fc.constant("membership" as const), agent: fc.nat({ max: 2 }), isIn: fc.boolean() }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      type: fc.constant("membership" as const),
+      agent: fc.nat({ max: 2 }),
+      isIn: fc.boolean(),
+    }),
+  },
 );
 type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
 
 function frontier(number: number, watermarkMs: number, pendingMs: number | null): Frontier {
   const pending = pendingMs === null ? [] : [{ startMs: pendingMs, endMs: pendingMs + 600 }];
-  return { epoch: 1, number, watermarkMs, isIdle: false, isClockSynchronised: true, pending, holds: { alarm: 0, live: 0, backfill: 0 } };
+  return {
+    epoch: 1,
+    number,
+    watermarkMs,
+    isIdle: false,
+    isClockSynchronised: true,
+    pending,
+    holds: { alarm: 0, live: 0, backfill: 0 },
+  };
 }
 
 interface Run {
@@ -104,11 +153,20 @@ function play(steps: readonly Step[], latenessMs: number, hasRestarts: boolean):
           const { agent, labels } = series[one.series]!;
           if (one.quality === "good") tables[agent]!.add(one.series, one.timeMs, one.value);
           else tables[agent]!.addBeside(one.series, one.timeMs, one.quality);
-          readings.push({ metric: "t", labels, timeMs: one.timeMs, value: one.value, quality: one.quality, hasOwnTime: true });
+          readings.push({
+            metric: "t",
+            labels,
+            timeMs: one.timeMs,
+            value: one.value,
+            quality: one.quality,
+            hasOwnTime: true,
+          });
         }
         break;
       case "send":
-        waiting.push(tables[next.agent]!.take(labelsOf, (index, startMs) => (index + startMs / 200) % next.modulo === 0));
+        waiting.push(
+          tables[next.agent]!.take(labelsOf, (index, startMs) => (index + startMs / 200) % next.modulo === 0),
+        );
         send(waiting.splice(next.order % waiting.length, 1)[0]!);
         break;
       case "tick":
@@ -145,8 +203,10 @@ function expectOracle(actual: Pick<WindowResult, "values" | "beside">, expected:
     const n = expected.values["count"]!;
     const is = actual.values[name]!;
     if (name === "sum") expect(Math.abs(is - was)).toBeLessThanOrEqual(1e-12 * expected.absoluteSum);
-    else if (name === "mean") expect(Math.abs(is - was)).toBeLessThanOrEqual((1e-12 * expected.absoluteSum) / n + 1e-300);
-    else if (name === "stddev") expect(Math.abs(is * is - was * was)).toBeLessThanOrEqual((1e-12 * expected.squareSum) / n + 1e-300);
+    else if (name === "mean")
+      expect(Math.abs(is - was)).toBeLessThanOrEqual((1e-12 * expected.absoluteSum) / n + 1e-300);
+    else if (name === "stddev")
+      expect(Math.abs(is * is - was * was)).toBeLessThanOrEqual((1e-12 * expected.squareSum) / n + 1e-300);
     else expect(is + 0).toBe(was + 0);
   }
 }
@@ -160,7 +220,13 @@ function latest(results: readonly WindowResult[][]): Map<string, WindowResult> {
     expect(result.revision).toBe((previous?.revision ?? 0) + 1);
     expect(previous?.state).not.toBe("final");
     if (previous?.state === "complete") expect(result.state).not.toBe("provisional");
-    if (previous !== undefined) expect({ ...result, revision: 0, updatedAtMs: 0 }).not.toEqual({ ...previous, revision: 0, updatedAtMs: 0 });
+    if (result.state === "complete") expect(result.completeness.agentsMissing).toEqual([]);
+    if (previous !== undefined)
+      expect({ ...result, revision: 0, updatedAtMs: 0 }).not.toEqual({
+        ...previous,
+        revision: 0,
+        updatedAtMs: 0,
+      });
     last.set(key, result);
   }
   return last;
@@ -186,14 +252,18 @@ test("however readings are split, sent, delayed and interrupted, every window en
 
 test("an engine restarted anywhere gives, tick for tick, what one gives that never stopped", () => {
   fc.assert(
-    fc.property(fc.array(step, { maxLength: 120, size: "max" }), fc.constantFrom(1_000, 3_000, 1e9), (steps, latenessMs) => {
-      const whole = play(steps, latenessMs, false);
-      const interrupted = play(steps, latenessMs, true);
-      expect(interrupted.outcomes).toEqual(whole.outcomes);
-      expect(interrupted.results).toEqual(whole.results);
-      latest(whole.results);
-      expect(whole.merged + whole.refused).toBe(whole.sent);
-    }),
+    fc.property(
+      fc.array(step, { maxLength: 120, size: "max" }),
+      fc.constantFrom(1_000, 3_000, 1e9),
+      (steps, latenessMs) => {
+        const whole = play(steps, latenessMs, false);
+        const interrupted = play(steps, latenessMs, true);
+        expect(interrupted.outcomes).toEqual(whole.outcomes);
+        expect(interrupted.results).toEqual(whole.results);
+        latest(whole.results);
+        expect(whole.merged + whole.refused).toBe(whole.sent);
+      },
+    ),
     { numRuns: 40 },
   );
 }, 60_000);
@@ -206,8 +276,12 @@ test("when the lateness is over every window with data is final once, stored as 
       for (const [key, result] of last) expect([key, result.state]).toEqual([key, "final"]);
       const stored = [...run.engine.store].map(([key, bytes]) => ({ parts: parseStateKey(key), bytes }));
       expect(stored.filter(({ parts }) => parts?.kind === "o" || parts?.kind === "p")).toEqual([]);
-      const results = stored.filter(({ parts }) => parts?.kind === "w").map(({ bytes }) => decodeWindow(bytes));
-      expect(results.map((one) => [oracleKey(one.window, one.startMs, one.group), one]).sort()).toEqual([...last].sort());
+      const results = stored
+        .filter(({ parts }) => parts?.kind === "w")
+        .map(({ bytes }) => decodeWindow(bytes));
+      expect(results.map((one) => [oracleKey(one.window, one.startMs, one.group), one]).sort()).toEqual(
+        [...last].sort(),
+      );
     }),
     { numRuns: 40 },
   );
@@ -223,7 +297,10 @@ test("memory holds no more than what is hot or open", () => {
   let windowsMost = 0;
   for (let nowMs = 0; nowMs < 100_000; nowMs += 200) {
     table.add(0, nowMs, nowMs);
-    engine.apply(table.take(() => series[0]!.labels), nowMs);
+    engine.apply(
+      table.take(() => series[0]!.labels),
+      nowMs,
+    );
     engine.setFrontier("a1", frontier(nowMs, nowMs, null));
     engine.tick(nowMs);
     panesMost = Math.max(panesMost, engine.counts.panesInMemory);

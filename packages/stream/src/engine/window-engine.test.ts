@@ -14,7 +14,14 @@ import { decodeWindow } from "./window-codec.ts";
 import type { WindowEngineOptions } from "./window-engine.ts";
 
 const metric: MetricSpec = { name: "t", unit: "°C", accumulate: ["mean"], isLive: true };
-const minute: WindowSpec = { name: "minute", metric: "t", sizeMs: 60_000, slideMs: 60_000, by: ["site"], latenessMs: 600_000 };
+const minute: WindowSpec = {
+  name: "minute",
+  metric: "t",
+  sizeMs: 60_000,
+  slideMs: 60_000,
+  by: ["site"],
+  latenessMs: 600_000,
+};
 const global: WindowSpec = { ...minute, name: "global", by: [] };
 
 interface Site {
@@ -38,16 +45,33 @@ function plant(windows: readonly WindowSpec[], options: Partial<WindowEngineOpti
     read(labels, timeMs, value, nowMs) {
       const table = new PaneTable("t", paneLayout(60_000, metric.accumulate), { rowsMax: 10 });
       table.add(0, timeMs, value);
-      engine.apply(table.take(() => labels), nowMs);
+      engine.apply(
+        table.take(() => labels),
+        nowMs,
+      );
     },
     pass(agent, watermarkMs, pending = []) {
-      engine.setFrontier(agent, { epoch: 1, number: ++number, watermarkMs, isIdle: false, isClockSynchronised: true, pending, holds: { alarm: 0, live: 0, backfill: 0 } });
+      engine.setFrontier(agent, {
+        epoch: 1,
+        number: ++number,
+        watermarkMs,
+        isIdle: false,
+        isClockSynchronised: true,
+        pending,
+        holds: { alarm: 0, live: 0, backfill: 0 },
+      });
     },
   };
 }
 
 const brief = (results: readonly WindowResult[]) =>
-  results.map((result) => [`${result.window}@${result.startMs}`, result.revision, result.state, result.values["count"], result.completeness.agentsMissing.join()]);
+  results.map((result) => [
+    `${result.window}@${result.startMs}`,
+    result.revision,
+    result.state,
+    result.values["count"],
+    result.completeness.agentsMissing.join(),
+  ]);
 
 test("a window is shown as soon as anything of it is there, then at most every emit interval", () => {
   const { engine, read } = plant([global]);
@@ -63,7 +87,14 @@ test("a window is shown as soon as anything of it is there, then at most every e
       state: "provisional",
       values: { count: 1, mean: 5, stddev: 0 },
       beside: { uncertain: 0, bad: 0, undeduplicated: 0 },
-      completeness: { agentsExpected: 2, agentsReporting: 0, agentsMissing: ["a", "b"], sitesExpected: 2, sitesReporting: 0, sitesMissing: ["alpha", "beta"] },
+      completeness: {
+        agentsExpected: 2,
+        agentsReporting: 0,
+        agentsMissing: ["a", "b"],
+        sitesExpected: 2,
+        sitesReporting: 0,
+        sitesMissing: ["alpha", "beta"],
+      },
       updatedAtMs: 1_000,
     },
   ]);
@@ -91,7 +122,9 @@ test("a window of one site waits for that site's agents only", () => {
   read({ site: "beta" }, 1_000, 5, 59_000);
   engine.tick(59_000);
   pass("b", 60_000);
-  expect(engine.tick(60_000).map((result) => [result.group, result.state, result.completeness.agentsExpected])).toEqual([[{ site: "beta" }, "complete", 1]]);
+  expect(
+    engine.tick(60_000).map((result) => [result.group, result.state, result.completeness.agentsExpected]),
+  ).toEqual([[{ site: "beta" }, "complete", 1]]);
 });
 
 test("when a site is missing, the window says so a grace after the first has passed, and completes when it is back", () => {
@@ -166,8 +199,14 @@ test("when the lateness is over the window is final once; what comes later is co
   table.add(0, 100_000, 1);
   const rows = table.take(() => ({ site: "beta" }));
   expect(engine.apply(rows, 700_000)).toEqual({ merged: 1, tooLate: 1, unwindowed: 0 });
-  expect(engine.apply({ ...rows, metric: "unknown" }, 700_000)).toEqual({ merged: 0, tooLate: 0, unwindowed: 2 });
-  expect([...engine.store.keys()].filter((key) => parseStateKey(key)?.startMs === 0)).toEqual([...engine.store.keys()].filter((key) => key.startsWith("w|global|10000000000000|")));
+  expect(engine.apply({ ...rows, metric: "unknown" }, 700_000)).toEqual({
+    merged: 0,
+    tooLate: 0,
+    unwindowed: 2,
+  });
+  expect([...engine.store.keys()].filter((key) => parseStateKey(key)?.startMs === 0)).toEqual(
+    [...engine.store.keys()].filter((key) => key.startsWith("w|global|10000000000000|")),
+  );
 });
 
 test("a frontier ahead of central's clock is held back to it", () => {
@@ -212,7 +251,9 @@ test("stored results are found by window and start, and read back as they were p
   const published = engine.tick(1_000);
   const { from, to } = windowKeyRange("minute", -60_000, 60_000);
   const found = [...engine.store].filter(([key]) => from <= key && key < to).sort();
-  expect(found.map(([, bytes]) => decodeWindow(bytes))).toEqual(published.filter((result) => result.window === "minute" && result.startMs >= -60_000));
+  expect(found.map(([, bytes]) => decodeWindow(bytes))).toEqual(
+    published.filter((result) => result.window === "minute" && result.startMs >= -60_000),
+  );
 });
 
 test("more windows waiting for an agent than the bound: the oldest are let go, counted, and still revised and final", () => {
@@ -227,7 +268,9 @@ test("more windows waiting for an agent than the bound: the oldest are let go, c
   read({ site: "beta" }, 30_000, 5, 600_000);
   expect(brief(engine.tick(657_000))).toEqual([["global@0", 2, "provisional", 2, "b"]]);
   const finals = Array.from({ length: 60 }, (_, minutes) => engine.tick(660_000 + minutes * 60_000)).flat();
-  expect(finals.map((result) => [result.startMs, result.state])).toEqual(Array.from({ length: 10 }, (_, index) => [index * 60_000, "final"]));
+  expect(finals.map((result) => [result.startMs, result.state])).toEqual(
+    Array.from({ length: 10 }, (_, index) => [index * 60_000, "final"]),
+  );
 });
 
 test("an accumulator that some agent does not send has no result, rather than one of part of the readings", () => {
@@ -242,4 +285,31 @@ test("an accumulator that some agent does not send has no result, rather than on
   engine.restart();
   read({ site: "alpha" }, 2_000, 5, 1_000);
   expect(engine.tick(1_000).map(({ values }) => values)).toEqual([{ count: 3 }]);
+});
+
+test("more windows become final at once than are read at a time: each is final once, over some ticks", () => {
+  const { engine, pass } = plant([{ ...global, by: ["machine"] }], { hotMs: 60_000 });
+  const machines = 1_300;
+  pass("a", 1e9);
+  pass("b", 1e9);
+  const finals: string[] = [];
+  for (const startMs of [0, 60_000, 120_000]) {
+    const table = new PaneTable("t", paneLayout(60_000, metric.accumulate), { rowsMax: 1e4 });
+    for (let machine = 0; machine < machines; machine++) table.add(machine, startMs, 1);
+    engine.apply(
+      table.take((machine) => ({ machine: String(machine) })),
+      startMs,
+    );
+    for (let nowMs = startMs; nowMs < startMs + 60_000; nowMs += 5_000) engine.tick(nowMs);
+  }
+  for (let nowMs = 180_000; nowMs < 500_000; nowMs += 5_000) engine.tick(nowMs);
+  expect(engine.counts.windowsInMemory).toBe(0);
+  engine.restart();
+  for (let tick = 0; tick < 12; tick++) {
+    for (const result of engine.tick(900_000 + tick))
+      finals.push(`${result.startMs} ${result.group["machine"]} ${result.state}`);
+  }
+  expect(finals).toHaveLength(3 * machines);
+  expect(new Set(finals).size).toBe(3 * machines);
+  expect([...engine.store.keys()].filter((key) => key.startsWith("p|") || key.startsWith("o|"))).toEqual([]);
 });

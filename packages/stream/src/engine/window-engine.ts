@@ -118,7 +118,10 @@ export class WindowEngine {
   readonly #loaded = new Map<string, Uint8Array>();
   readonly #absent = new Set<string>();
   #restored: { track: WindowTrack; startMs: EventTimeMs; group: string; marker: OpenMarker }[] = [];
-  readonly #asked = new Map<StateRange, { kind: "w"; track: WindowTrack; toMs: EventTimeMs } | { kind: "p"; view: PaneView; toMs: EventTimeMs }>();
+  readonly #asked = new Map<
+    StateRange,
+    { kind: "w"; track: WindowTrack; toMs: EventTimeMs } | { kind: "p"; view: PaneView; toMs: EventTimeMs }
+  >();
   #dueEntriesMax = DUE_ENTRIES_MAX;
 
   readonly #changedPanes: { view: PaneView; pane: Pane }[] = [];
@@ -254,12 +257,19 @@ export class WindowEngine {
     for (const track of this.#tracks.values()) {
       const fromMs = Math.max(track.finalToMs, track.finalReadyMs);
       const toMs = Math.min(track.lateToMs(nowMs), track.evictedToMs);
-      if (toMs > fromMs) this.#asked.set({ ...stateRange("w", track.key, fromMs, toMs), limit: this.#dueEntriesMax }, { kind: "w", track, toMs });
+      if (toMs > fromMs)
+        this.#asked.set(
+          { ...stateRange("w", track.key, fromMs, toMs), limit: this.#dueEntriesMax },
+          { kind: "w", track, toMs },
+        );
     }
     for (const view of this.#views.values()) {
       const toMs = Math.min(finalToMs(view), view.residentFromMs);
       if (toMs > view.droppedToMs) {
-        this.#asked.set({ ...stateRange("p", view.key, view.droppedToMs, toMs), limit: this.#dueEntriesMax }, { kind: "p", view, toMs });
+        this.#asked.set(
+          { ...stateRange("p", view.key, view.droppedToMs, toMs), limit: this.#dueEntriesMax },
+          { kind: "p", view, toMs },
+        );
       }
     }
     return [...this.#asked.keys()];
@@ -303,9 +313,13 @@ export class WindowEngine {
     for (const view of this.#views.values()) this.#dropPanes(view);
     this.#loaded.clear();
     this.#absent.clear();
-    if (nowMs < this.#sweptAtMs || nowMs - this.#sweptAtMs >= this.#hotMs / SWEEPS_PER_HOT) this.#sweep(nowMs);
+    if (nowMs < this.#sweptAtMs || nowMs - this.#sweptAtMs >= this.#hotMs / SWEEPS_PER_HOT)
+      this.#sweep(nowMs);
     return emitted
-      .sort((a, b) => a.startMs - b.startMs || compareText(a.track.key, b.track.key) || compareText(a.group, b.group))
+      .sort(
+        (a, b) =>
+          a.startMs - b.startMs || compareText(a.track.key, b.track.key) || compareText(a.group, b.group),
+      )
       .map((record) => record.result)
       .filter((result) => result !== null);
   }
@@ -315,13 +329,20 @@ export class WindowEngine {
     for (const { view, pane } of this.#changedPanes) {
       if (!pane.isChanged) continue;
       pane.isChanged = false;
-      this.#changes.set(stateKey("p", view.key, pane.startMs, pane.group), encodePane(view.layout, pane.state));
+      this.#changes.set(
+        stateKey("p", view.key, pane.startMs, pane.group),
+        encodePane(view.layout, pane.state),
+      );
     }
     for (const record of this.#changedResults) {
       if (record.result !== null) this.#changes.set(recordKey("w", record), encodeWindow(record.result));
     }
     for (const record of this.#changedMarkers) {
-      const marker = { openedAtMs: record.openedAtMs, firstPassedAtMs: record.firstPassedAtMs, isAside: this.#aside.has(record) };
+      const marker = {
+        openedAtMs: record.openedAtMs,
+        firstPassedAtMs: record.firstPassedAtMs,
+        isAside: this.#aside.has(record),
+      };
       this.#changes.set(recordKey("o", record), this.#open.has(record) ? encodeMarker(marker) : null);
     }
     const changes = Array.from(this.#changes, ([key, bytes]) => ({ key, bytes }));
@@ -334,7 +355,11 @@ export class WindowEngine {
 
   /** What `restore` wants to see of the store. */
   restoreRanges(): StateRange[] {
-    const lastPanes = Array.from(this.#views.values(), (view) => ({ ...stateRange("p", view.key, -Infinity, Infinity), limit: 1, isReverse: true }));
+    const lastPanes = Array.from(this.#views.values(), (view) => ({
+      ...stateRange("p", view.key, -Infinity, Infinity),
+      limit: 1,
+      isReverse: true,
+    }));
     return [{ from: "f|", to: "f}" }, { from: "o|", to: "o}" }, ...lastPanes];
   }
 
@@ -366,7 +391,8 @@ export class WindowEngine {
   }
 
   get counts(): WindowEngineCounts {
-    const sum = (sizes: Iterable<{ readonly size: number }>) => Array.from(sizes).reduce((total, { size }) => total + size, 0);
+    const sum = (sizes: Iterable<{ readonly size: number }>) =>
+      Array.from(sizes).reduce((total, { size }) => total + size, 0);
     return {
       panesInMemory: sum(Array.from(this.#views.values(), (view) => view.panes)),
       windowsInMemory: sum(Array.from(this.#tracks.values(), (track) => track.records)),
@@ -413,7 +439,12 @@ export class WindowEngine {
   }
 
   /** The pane that takes a delta now, with its windows. */
-  #paneFor(view: PaneView, startMs: EventTimeMs, group: string, nowMs: number): Pane | "unwindowed" | "too_late" {
+  #paneFor(
+    view: PaneView,
+    startMs: EventTimeMs,
+    group: string,
+    nowMs: number,
+  ): Pane | "unwindowed" | "too_late" {
     let pane = view.panes.get(startMs, group);
     if (pane !== undefined && pane.recordsVersion === view.version) {
       return pane.records.every((record) => isPast(record, nowMs)) ? "too_late" : pane;
@@ -452,7 +483,10 @@ export class WindowEngine {
     const keyOf = (kind: "w" | "o") => stateKey(kind, track.key, startMs, group);
     const stored = startMs < track.evictedToMs ? this.#loaded.get(keyOf("w")) : undefined;
     const storedMarker = startMs < track.evictedToMs ? this.#loaded.get(keyOf("o")) : undefined;
-    assert(stored !== undefined || startMs >= track.evictedToMs || this.#absent.has(keyOf("w")), `${keyOf("w")} is applied to without having been loaded`);
+    assert(
+      stored !== undefined || startMs >= track.evictedToMs || this.#absent.has(keyOf("w")),
+      `${keyOf("w")} is applied to without having been loaded`,
+    );
     const result = stored === undefined ? null : decodeWindow(stored);
     const marker = storedMarker === undefined ? null : decodeMarker(storedMarker);
     const record: WindowRecord = {
@@ -502,11 +536,16 @@ export class WindowEngine {
     const waitsUntilMs = Math.max(endMs, record.firstPassedAtMs ?? endMs) + this.#graceMs;
     const hasWaited = nowMs >= waitsUntilMs;
     // Where nobody is expected, nobody can pass: the grace decides.
-    const hasAllPassed = standing.isEveryPassed && hasEnded && (standing.completeness.agentsExpected > 0 || hasWaited);
+    const hasAllPassed =
+      standing.isEveryPassed && hasEnded && (standing.completeness.agentsExpected > 0 || hasWaited);
     if (!isComplete && hasAllPassed) return this.#emit(record, "complete", nowMs);
 
     const isBacklog = standing.isPending && endMs < nowMs - this.#backlogRevisionMs;
-    const intervalMs = isBacklog ? this.#backlogRevisionMs : isComplete ? this.#revisionIntervalMs : this.#emitIntervalMs;
+    const intervalMs = isBacklog
+      ? this.#backlogRevisionMs
+      : isComplete
+        ? this.#revisionIntervalMs
+        : this.#emitIntervalMs;
     const sinceMs = result?.updatedAtMs ?? (isBacklog ? record.openedAtMs : -Infinity);
     // A clock that went back would otherwise hold results up for as long as it jumped.
     const isDue = nowMs >= sinceMs + intervalMs || nowMs < sinceMs;
@@ -526,8 +565,14 @@ export class WindowEngine {
 
   #emit(record: WindowRecord, state: WindowState, nowMs: number): boolean {
     const { track, result } = record;
-    const standing = record.state === "provisional" ? this.#standing.of(record.startMs, record.endMs, this.#siteOf(record)) : null;
-    const values = record.isDirty || result === null ? this.#values(record) : { values: result.values, beside: result.beside };
+    const standing =
+      record.state === "provisional"
+        ? this.#standing.of(record.startMs, record.endMs, this.#siteOf(record))
+        : null;
+    const values =
+      record.isDirty || result === null
+        ? this.#values(record)
+        : { values: result.values, beside: result.beside };
     record.result = {
       window: track.spec.name,
       metric: track.spec.metric,
@@ -568,7 +613,8 @@ export class WindowEngine {
     const state = view.merged(record.group, record.startMs, record.endMs);
     const values: Record<string, number> = {};
     for (const [index, name] of view.layout.accumulators.entries()) {
-      if (name !== "beside") Object.assign(values, ACCUMULATORS[name].finish(state, view.layout.offsets[index]!));
+      if (name !== "beside")
+        Object.assign(values, ACCUMULATORS[name].finish(state, view.layout.offsets[index]!));
     }
     const at = view.layout.offsets.at(-1)!;
     return { values, beside: { uncertain: state[at]!, bad: state[at + 1]!, undeduplicated: state[at + 2]! } };
@@ -594,7 +640,6 @@ export class WindowEngine {
       this.#settle(record);
     }
     track.finalToMs = toMs;
-    track.view.version++;
     this.#changes.set(`f|${track.key}`, encoder.encode(String(toMs)));
   }
 
@@ -627,7 +672,9 @@ export class WindowEngine {
       view.version++;
       for (const pane of view.panes.before(oldMs - view.layout.paneMs)) {
         const isHeld = view.tracks.some((track) =>
-          windowStarts(pane.startMs, track.spec).some((startMs) => track.records.get(startMs, pane.group)?.hasPanes === true),
+          windowStarts(pane.startMs, track.spec).some(
+            (startMs) => track.records.get(startMs, pane.group)?.hasPanes === true,
+          ),
         );
         if (pane.isChanged || isHeld) continue;
         view.panes.delete(pane.startMs, pane.group);
@@ -640,7 +687,9 @@ export class WindowEngine {
   #forgetWaiting(): void {
     const excess = this.#open.size - this.#openWindowsMax;
     if (excess <= 0) return;
-    const waiting = [...this.#aside].filter((record) => !this.#changedMarkers.has(record)).sort((a, b) => a.endMs - b.endMs);
+    const waiting = [...this.#aside]
+      .filter((record) => !this.#changedMarkers.has(record))
+      .sort((a, b) => a.endMs - b.endMs);
     for (const record of waiting.slice(0, excess)) {
       this.#open.delete(record);
       this.#aside.delete(record);
@@ -656,7 +705,14 @@ export class WindowEngine {
   }
 }
 
-const NOBODY = { agentsExpected: 0, agentsReporting: 0, agentsMissing: [], sitesExpected: 0, sitesReporting: 0, sitesMissing: [] };
+const NOBODY = {
+  agentsExpected: 0,
+  agentsReporting: 0,
+  agentsMissing: [],
+  sitesExpected: 0,
+  sitesReporting: 0,
+  sitesMissing: [],
+};
 
 /** Every pane that starts before this is in final windows only. */
 function finalToMs(view: PaneView): EventTimeMs {

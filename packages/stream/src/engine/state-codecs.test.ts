@@ -1,0 +1,67 @@
+// The engine's keys and values on disk: these very bytes must be readable for ever.
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { paneLayout } from "../pane-layout.ts";
+import { decodeMarker, encodeMarker } from "./open-marker.ts";
+import { decodePane, encodePane } from "./pane-codec.ts";
+import { parseStateKey, stateKey, stateRange, viewKeyName } from "./state-key.ts";
+
+const layout = paneLayout(1_000, ["min", "last"]);
+const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString("hex");
+
+test("a pane of version 1", () => {
+  const state = Float64Array.of(2, -0, 1e12, 0.1, 0, 1, 0);
+  const golden = [
+    "0104",
+    "0103070f",
+    "0000000000000040",
+    "0000000000000080",
+    "000000a2941a6d42",
+    "9a9999999999b93f",
+  ]
+    .concat(["0000000000000000", "000000000000f03f", "0000000000000000"])
+    .join("");
+  expect(hex(encodePane(layout, state))).toBe(golden);
+  expect(decodePane(layout, Buffer.from(golden, "hex"))).toEqual(state);
+});
+
+test("a pane stored with other accumulators gives what both know; what it was not told of is unknown", () => {
+  const bytes = encodePane(layout, Float64Array.of(2, -5, 1e12, 0.1, 0, 1, 0));
+  expect(decodePane(paneLayout(1_000, ["sum", "last"]), bytes)).toEqual(
+    Float64Array.of(2, NaN, NaN, 1e12, 0.1, 0, 1, 0),
+  );
+  expect(decodePane(layout, bytes.subarray(0, -1))).toBeNull();
+});
+
+test("a marker", () => {
+  const marker = { openedAtMs: 1_700_000_000_000, firstPassedAtMs: null, isAside: true };
+  expect(new TextDecoder().decode(encodeMarker(marker))).toBe("[1700000000000,null,1]");
+  expect(decodeMarker(encodeMarker(marker))).toEqual(marker);
+  expect(decodeMarker(encodeMarker({ ...marker, firstPassedAtMs: -5 }))?.firstPassedAtMs).toBe(-5);
+});
+
+test("keys order by time, before 1970 too, and give their parts back", () => {
+  expect(stateKey("w", "minute", 0, '["a|b"]')).toBe('w|minute|10000000000000|["a|b"]');
+  expect(viewKeyName("t|x", 1_000, ["site", "a,b"])).toBe("t%7Cx@1000:site,a%2Cb");
+  const time = fc.integer({ min: -4e15, max: 4e15 });
+  fc.assert(
+    fc.property(time, time, fc.string(), (a, b, group) => {
+      const [left, right] = [stateKey("p", "v", a, group), stateKey("p", "v", b, group)];
+      expect(left < right).toBe(a < b);
+      expect(parseStateKey(left)).toEqual({ kind: "p", name: "v", startMs: a, group });
+      const { from, to } = stateRange("p", "v", a, b);
+      expect(from <= right && right < to).toBe(false);
+      if (a < b) expect(from <= left && left < to).toBe(true);
+    }),
+  );
+});
+
+test("junk is a value, never a throw", () => {
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 200 }), fc.string(), (bytes, key) => {
+      decodePane(layout, bytes);
+      decodeMarker(bytes);
+      expect(parseStateKey(key)).toBeNull();
+    }),
+  );
+});
