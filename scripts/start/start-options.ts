@@ -1,6 +1,5 @@
 import { parseArgs } from "node:util";
-import { MillraceError, reasonOf } from "@millrace/runtime";
-import { parseDurationMs } from "../../simulator/src/plan/plan-schema.ts";
+import { MillraceError, parseDuration, reasonOf } from "@millrace/runtime";
 
 export interface StartOptions {
   /** Stop by itself after this time; null: run until Ctrl-C. */
@@ -27,7 +26,7 @@ const PORT_DEFAULT = 8_080;
 
 export function parseStartOptions(args: readonly string[]): StartOptions {
   const values = parse(args);
-  const forMs = values.for === undefined ? null : parseDurationMs(values.for);
+  const forMs = values.for === undefined ? null : parseDuration(values.for);
   if (forMs === undefined) throw wrongUsage(`--for ${values.for} is no duration; write it like 30s or 2m`);
   const port = values.port === undefined ? PORT_DEFAULT : Number(values.port);
   if (!Number.isInteger(port) || port < 1 || port > 65_535)

@@ -1,104 +1,125 @@
-import { parseArgs } from "node:util";
-import { MillraceError, onStopSignals, systemClock, systemRandom, type Logger } from "@millrace/runtime";
+import {
+  createLogger,
+  MillraceError,
+  onStopSignals,
+  systemClock,
+  systemRandom,
+  type Command,
+  type CommandInput,
+  type ExitCode,
+} from "@millrace/runtime";
 import { loadPlan } from "../plan/load-plan.ts";
-import { parseDurationMs } from "../plan/plan-schema.ts";
+import type { Plan } from "../plan/plan.ts";
 import { RecordedPlant } from "../plant/recorded-plant.ts";
 import { Simulation } from "../simulation.ts";
 import { TruthLog } from "../truth/truth-log.ts";
 import { recoverTruth } from "../truth/truth-recovery.ts";
-import type { Plan } from "../plan/plan.ts";
 
-export const RUN_HELP = `millrace-sim run --plan FILE --truth FILE [flags]
-
-Runs the plan's machines and publishes their sensors over MQTT (QoS 1), in real time. Every reading is written to the
-truth file before it is sent, and sent until it is acknowledged. The same seed, plan, start and commands give the same
-bytes. An existing truth file is gone on with; what a killed run may not have sent goes out again.
-
-  --plan FILE          the plan (see simulator/plans/newcomer.yaml)
-  --truth FILE         where the truth goes, one JSON object a line
-  --seed N             instead of the plan's
-  --for 30s            stop after this time; default: until Ctrl-C
-  --broker SITE=URL    instead of the plan's; may be given for each site
-  --start MS           event time of the first reading, ms since the epoch; default: now
-  --offline            generate at full speed, publish nothing; needs --for
-  --drain 30s          how long the end waits for the last acknowledgements
-
+/** `millrace-sim run`: a plan's sensors, until stopped. Exit 1 when something was never acknowledged. */
+export const RUN_COMMAND: Command = {
+  summary: "publish a plan's sensors over MQTT and write their truth",
+  details: `Runs the plan's machines in real time (QoS 1). Every reading is written to the truth file before it is sent, and sent
+until it is acknowledged. The same seed, plan, start and commands give the same bytes. An existing truth file is gone on
+with; what a killed run may not have sent goes out again.
 Ctrl-C stops the machines, waits for acknowledgements and writes the end; a second one leaves at once.
-Exit: 0 all acknowledged, 1 not, 2 wrong use.`;
+Exit: 0 all acknowledged, 1 not.`,
+  flags: {
+    plan: {
+      type: "text",
+      placeholder: "FILE",
+      summary: "the plan, as simulator/plans/newcomer.yaml",
+      isRequired: true,
+    },
+    truth: {
+      type: "text",
+      placeholder: "FILE",
+      summary: "where the truth goes, JSON lines",
+      isRequired: true,
+    },
+    seed: { type: "number", summary: "instead of the plan's" },
+    for: { type: "duration", summary: "stop after this time; without: at Ctrl-C" },
+    broker: {
+      type: "text",
+      placeholder: "SITE=URL",
+      summary: "a site's broker, instead of the plan's",
+      isMany: true,
+    },
+    start: { type: "number", placeholder: "MS", summary: "event time of the first reading; without: now" },
+    offline: { type: "switch", summary: "generate at full speed and publish nothing; needs --for" },
+    drain: { type: "duration", summary: "how long the end waits for acknowledgements", default: "30s" },
+  },
+  run: runPlan,
+};
 
 const PROGRESS_MS = 5_000;
-/** Between two looks of an offline run at its buffer. */
+/** Offline: between two writes to the file. */
 const OFFLINE_FLUSH_STEPS = 10_000;
 
-export async function runCommand(args: readonly string[], log: Logger): Promise<number> {
-  const flags = parseRunFlags(args);
-  if (flags === null) {
-    process.stdout.write(`${RUN_HELP}\n`);
-    return 0;
-  }
-  const plan = loadPlan(flags.plan, { seed: flags.seed, brokers: flags.brokers });
-  const recovery = await recoverTruth(flags.truth);
+async function runPlan({ name, flags, output }: CommandInput): Promise<ExitCode> {
+  const seed = wholeNumber(name, "seed", flags.number("seed"), 0xffff_ffff);
+  const givenStartMs = wholeNumber(name, "start", flags.number("start"), Number.MAX_SAFE_INTEGER);
+  const forMs = flags.durationMs("for") ?? null;
+  const plan = loadPlan(flags.requiredText("plan"), {
+    seed,
+    brokers: parseBrokers(name, flags.texts("broker")),
+  });
+  if (flags.isOn("offline") && forMs === null) throw wrongUsage(name, "--offline needs --for");
+
+  const truthPath = flags.requiredText("truth");
+  const recovery = await recoverTruth(truthPath);
   const startMs = Math.max(
-    flags.startMs ?? systemClock.nowMs(),
+    givenStartMs ?? systemClock.nowMs(),
     recovery === null ? 0 : recovery.lastTimeMs + 1,
   );
-  const truth = new TruthLog(flags.truth);
-  if (flags.isOffline) {
-    generateOffline({ plan, truth, startMs, forMs: flags.forMs ?? 0 });
+  const truth = new TruthLog(truthPath);
+  if (flags.isOn("offline")) {
+    generateOffline({ plan, truth, startMs, forMs: forMs ?? 0 });
     return 0;
   }
 
-  const simulation = new Simulation({
-    plan,
-    truth,
-    recovery,
-    startMs,
-    forMs: flags.forMs,
-    clock: systemClock,
-    random: systemRandom,
-    log,
-  });
-  onStopSignals({ stop: () => simulation.stopGenerating(), force: () => process.exit(1) });
-  log.info(`machines of ${plan.sites.map(({ site }) => site).join(", ")} run, seed ${plan.seed}`, {
-    resent: recovery?.unacked.length ?? 0,
-  });
-  const stopProgress = reportProgress(simulation);
+  const log = createLogger().child("sim");
+  const world = { clock: systemClock, random: systemRandom, log };
+  const simulation = new Simulation({ ...world, plan, truth, recovery, startMs, forMs });
+  const offSignals = onStopSignals({ stop: () => simulation.stopGenerating(), force: () => process.exit(1) });
+  const sites = plan.sites.map(({ site }) => site).join(", ");
+  log.info(`machines of ${sites} run`, { seed: plan.seed, resent: recovery?.unacked.length ?? 0 });
+  const stopProgress = reportProgress(simulation, (text) => output.out(text));
   simulation.start();
   await simulation.generationEnded;
-  const isDrained = await simulation.drain(flags.drainMs);
+  const isDrained = await simulation.drain(flags.durationMs("drain") ?? 0);
   stopProgress();
+  offSignals();
+  truth.close();
+  log.flush();
   const { generated, acked, reconnects } = simulation.progress;
-  process.stdout.write(
+  output.out(
     `${generated} readings generated, ${acked} acknowledged, ${generated - acked} not; ${reconnects} reconnects\n`,
   );
-  truth.close();
   return isDrained ? 0 : 1;
 }
 
-function reportProgress(simulation: Simulation): () => void {
+function reportProgress(simulation: Simulation, write: (text: string) => void): () => void {
   let last = simulation.progress.generated;
   const timer = setInterval(() => {
     const { generated, acked, lagMs, waiting, connected, connections } = simulation.progress;
     const rate = Math.round(((generated - last) * 1_000) / PROGRESS_MS);
     last = generated;
-    process.stdout.write(
-      `${rate} readings/s, ${generated} generated, ${acked} acknowledged, ${waiting} waiting, ${Math.round(lagMs)} ms behind, ${connected} of ${connections} connected\n`,
+    write(
+      `${rate} readings/s, ${generated} generated, ${acked} acknowledged, ${waiting} waiting, ` +
+        `${Math.round(lagMs)} ms behind, ${connected} of ${connections} connected\n`,
     );
   }, PROGRESS_MS);
   return () => clearInterval(timer);
 }
 
-function generateOffline({
-  plan,
-  truth,
-  startMs,
-  forMs,
-}: {
-  plan: Plan;
-  truth: TruthLog;
-  startMs: number;
-  forMs: number;
-}): void {
+interface OfflineOptions {
+  readonly plan: Plan;
+  readonly truth: TruthLog;
+  readonly startMs: number;
+  readonly forMs: number;
+}
+
+function generateOffline({ plan, truth, startMs, forMs }: OfflineOptions): void {
   const plant = new RecordedPlant({ plan, startMs, recovery: null, record: (line) => truth.append(line) });
   for (let stepCount = 1; plant.nextTimeMs < startMs + forMs; stepCount++) {
     plant.step();
@@ -107,70 +128,28 @@ function generateOffline({
   truth.close();
 }
 
-interface RunFlags {
-  readonly plan: string;
-  readonly truth: string;
-  readonly seed: number | undefined;
-  readonly forMs: number | null;
-  readonly brokers: ReadonlyMap<string, string>;
-  readonly startMs: number | null;
-  readonly isOffline: boolean;
-  readonly drainMs: number;
-}
-
-/** Null when help is asked for. */
-function parseRunFlags(args: readonly string[]): RunFlags | null {
-  const { values } = parseArgs({
-    args: [...args],
-    options: {
-      plan: { type: "string" },
-      truth: { type: "string" },
-      seed: { type: "string" },
-      for: { type: "string" },
-      broker: { type: "string", multiple: true, default: [] },
-      start: { type: "string" },
-      offline: { type: "boolean", default: false },
-      drain: { type: "string", default: "30s" },
-      help: { type: "boolean", short: "h", default: false },
-    },
-  });
-  if (values.help) return null;
-  const { plan, truth } = values;
-  if (plan === undefined || truth === undefined)
-    throw wrongUsage(`--${plan === undefined ? "plan" : "truth"} is missing`);
-  const forMs = values.for === undefined ? null : durationOf("--for", values.for);
-  if (values.offline && forMs === null) throw wrongUsage("--offline needs --for");
+function parseBrokers(command: string, pairs: readonly string[]): ReadonlyMap<string, string> {
   const brokers = new Map<string, string>();
-  for (const pair of values.broker) {
+  for (const pair of pairs) {
     const at = pair.indexOf("=");
-    if (at < 1 || !/^mqtts?:\/\//.test(pair.slice(at + 1)))
-      throw wrongUsage(`--broker ${pair} is not SITE=mqtt://host:port`);
-    brokers.set(pair.slice(0, at), pair.slice(at + 1));
+    const url = pair.slice(at + 1);
+    if (at < 1 || !/^mqtts?:\/\//.test(url))
+      throw wrongUsage(command, `--broker ${pair} is not SITE=mqtt://host:port`);
+    brokers.set(pair.slice(0, at), url);
   }
-  return {
-    plan,
-    truth,
-    seed: values.seed === undefined ? undefined : wholeOf("--seed", values.seed, 0xffff_ffff),
-    forMs,
-    brokers,
-    startMs: values.start === undefined ? null : wholeOf("--start", values.start, Number.MAX_SAFE_INTEGER),
-    isOffline: values.offline,
-    drainMs: durationOf("--drain", values.drain),
-  };
+  return brokers;
 }
 
-function durationOf(flag: string, text: string): number {
-  const ms = parseDurationMs(text);
-  if (ms === undefined) throw wrongUsage(`${flag} ${text} is no duration; write it like 30s or 2m`);
-  return ms;
+function wholeNumber(
+  command: string,
+  flag: string,
+  value: number | undefined,
+  max: number,
+): number | undefined {
+  if (value === undefined || (Number.isInteger(value) && value >= 0 && value <= max)) return value;
+  throw wrongUsage(command, `--${flag} is ${value}; it must be a whole number from 0 to ${max}`);
 }
 
-function wholeOf(flag: string, text: string, max: number): number {
-  if (!/^\d{1,16}$/.test(text) || Number(text) > max)
-    throw wrongUsage(`${flag} ${text} is no whole number up to ${max}`);
-  return Number(text);
-}
-
-function wrongUsage(reason: string): MillraceError {
-  return new MillraceError("wrong_usage", { command: "millrace-sim run", reason });
+function wrongUsage(command: string, reason: string): MillraceError {
+  return new MillraceError("wrong_usage", { command, reason });
 }

@@ -1,43 +1,32 @@
-import { parseArgs } from "node:util";
-import { MillraceError } from "@millrace/runtime";
+import type { Command } from "@millrace/runtime";
 import { formatVerdict } from "../verify/format-verdict.ts";
 import { verifyTruth, type Verdict } from "../verify/verify-truth.ts";
 
-export const VERIFY_HELP = `millrace-sim verify --truth FILE --central URL [--json]
-
-Computes every window of central's pipeline from the truth, reading by reading, and compares what central says: count,
+/** `millrace-sim verify`: exit 0 only if central says what the truth says. */
+export const VERIFY_COMMAND: Command = {
+  summary: "compare central's windows and alarms with the truth",
+  details: `Computes every window of central's pipeline from the truth, reading by reading, and compares what central says: count,
 min and max exactly, sum within 1e-12 of the sum of magnitudes; then the alarms, by the event time of their crossing.
-
-  --truth FILE     written by millrace-sim run
-  --central URL    central's HTTP address, like http://127.0.0.1:8080
-  --json           the verdict as JSON
-
-Exit: 0 all is as the truth says, 1 not, 2 wrong use.`;
-
-export async function verifyCommand(args: readonly string[]): Promise<number> {
-  const { values } = parseArgs({
-    args: [...args],
-    options: {
-      truth: { type: "string" },
-      central: { type: "string" },
-      json: { type: "boolean", default: false },
-      help: { type: "boolean", short: "h", default: false },
+Exit: 0 all is as the truth says, 1 not.`,
+  flags: {
+    truth: { type: "text", placeholder: "FILE", summary: "written by millrace-sim run", isRequired: true },
+    central: {
+      type: "text",
+      placeholder: "URL",
+      summary: "central's address, like http://127.0.0.1:8080",
+      isRequired: true,
     },
-  });
-  if (values.help) {
-    process.stdout.write(`${VERIFY_HELP}\n`);
-    return 0;
-  }
-  if (values.truth === undefined || values.central === undefined) {
-    throw new MillraceError("wrong_usage", {
-      command: "millrace-sim verify",
-      reason: `--${values.truth === undefined ? "truth" : "central"} is missing`,
+    json: { type: "switch", summary: "print the verdict as JSON" },
+  },
+  async run({ flags, output }) {
+    const verdict = await verifyTruth({
+      truthPath: flags.requiredText("truth"),
+      centralUrl: flags.requiredText("central"),
     });
-  }
-  const verdict = await verifyTruth({ truthPath: values.truth, centralUrl: values.central });
-  process.stdout.write(`${values.json ? toJson(verdict) : formatVerdict(verdict)}\n`);
-  return verdict.isRight ? 0 : 1;
-}
+    output.out(`${flags.isOn("json") ? toJson(verdict) : formatVerdict(verdict)}\n`);
+    return verdict.isRight ? 0 : 1;
+  },
+};
 
 function toJson(verdict: Verdict): string {
   const readings = { ...verdict.readings, ackedBySite: Object.fromEntries(verdict.readings.ackedBySite) };

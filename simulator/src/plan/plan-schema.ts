@@ -1,23 +1,9 @@
+import { parseDuration } from "@millrace/runtime";
 import { z } from "zod";
 import { METRICS } from "./plan.ts";
 
-const DURATION_UNITS_MS = new Map([
-  ["ms", 1],
-  ["s", 1_000],
-  ["m", 60_000],
-  ["h", 3_600_000],
-]);
-
-/** Milliseconds of `30s`, `250ms`, `2m`, `1.5h`; undefined for anything else. */
-export function parseDurationMs(text: string): number | undefined {
-  const parts = /^(\d+(?:\.\d+)?)(ms|s|m|h)$/.exec(text.trim());
-  const unitMs = DURATION_UNITS_MS.get(parts?.[2] ?? "");
-  if (parts === null || unitMs === undefined) return undefined;
-  return Math.round(Number(parts[1]) * unitMs);
-}
-
 const duration = z.string().transform((text, context) => {
-  const ms = parseDurationMs(text);
+  const ms = parseDuration(text);
   if (ms === undefined)
     context.addIssue({ code: "custom", message: `"${text}" is no duration; write it like 30s, 250ms or 2m` });
   return ms ?? 0;
