@@ -92,7 +92,14 @@ export async function runAgent(configPath: string): Promise<ExitCode> {
       await Promise.all(inputs.map((input) => input.stop()));
     },
   });
-  shutdown.add({ name: "outbox", limitMs: DRAIN_MS + 5_000, run: () => agent.stop(DRAIN_MS) });
+  shutdown.add({
+    name: "outbox",
+    limitMs: DRAIN_MS + 5_000,
+    run: async () => {
+      await agent.stop(DRAIN_MS);
+      log.info("ledger at the stop", { ledger: agent.status().ledger });
+    },
+  });
   shutdown.add({ name: "status page", limitMs: 2_000, run: () => statusServer.stop() });
   shutdown.add({ name: "store", limitMs: 5_000, run: () => store.close() });
   const { promise, resolve } = Promise.withResolvers<ExitCode>();
