@@ -76,7 +76,7 @@ export interface WindowEngineCounts {
   readonly windowsOpen: number;
   /** Open windows let go because of `openWindowsMax`, since the start. */
   readonly windowsForgotten: number;
-  /** Stored panes or markers that could not be read, since the start. */
+  /** Stored panes, results or markers that could not be read, since the start. */
   readonly unreadable: number;
 }
 
@@ -367,7 +367,8 @@ export class WindowEngine {
   restore(entries: readonly StateEntry[]): string[] {
     for (const { key, bytes } of entries) {
       const track = key.startsWith("f|") ? this.#tracks.get(key.slice(2)) : undefined;
-      if (track !== undefined) track.finalToMs = Number(decoder.decode(bytes));
+      const storedFinalToMs = track === undefined ? NaN : Number(decoder.decode(bytes));
+      if (track !== undefined && Number.isFinite(storedFinalToMs)) track.finalToMs = storedFinalToMs;
       const parts = parseStateKey(key);
       const view = parts?.kind === "p" ? this.#views.get(parts.name) : undefined;
       if (parts === null || view === undefined) continue;
@@ -487,7 +488,7 @@ export class WindowEngine {
       stored !== undefined || startMs >= track.evictedToMs || this.#absent.has(keyOf("w")),
       `${keyOf("w")} is applied to without having been loaded`,
     );
-    const result = stored === undefined ? null : decodeWindow(stored);
+    const result = stored === undefined ? null : this.#readable(stored);
     const marker = storedMarker === undefined ? null : decodeMarker(storedMarker);
     const record: WindowRecord = {
       track,
@@ -510,6 +511,16 @@ export class WindowEngine {
       this.#changedMarkers.add(record);
     }
     return record;
+  }
+
+  /** A stored result; null, and counted, when it cannot be read: the window then begins its revisions anew. */
+  #readable(stored: Uint8Array): WindowResult | null {
+    try {
+      return decodeWindow(stored);
+    } catch {
+      this.#unreadableCount++;
+      return null;
+    }
   }
 
   #touch(record: WindowRecord, nowMs: number): void {
