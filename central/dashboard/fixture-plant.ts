@@ -123,10 +123,13 @@ export class FixturePlant {
             ? []
             : [{ startMs: this.#startMs + catchingUp.fromMs, endMs: this.#startMs + catchingUp.toMs }],
         status: {
-          seriesCount: agent === "gateway" ? 9 : 48,
-          queueBytes: lost === undefined ? 0 : 184_320,
-          outageHoursLeft: 71.5,
-          version: "0.1.0",
+          program: "millrace-agent 0.1.0",
+          series: agent === "gateway" ? 9 : 48,
+          alarms: 0,
+          isClockSynchronised: true,
+          storeFailure: "",
+          queuedBatches: lost === undefined ? 0 : 44,
+          queuedBytes: lost === undefined ? 0 : 184_320,
         },
       };
     });

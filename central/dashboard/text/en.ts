@@ -92,6 +92,8 @@ export const en = {
   "agents.series": "Series",
   "agents.clock": "Clock",
   "agents.clockUnknown": "unknown",
+  "agents.clockUnsynchronised": "not synchronised",
+  "agents.storeFailure": "Store: {failure}",
   "agents.more": "All it reports",
 
   "trends.title": "Live",

@@ -93,6 +93,8 @@ export const zhCn: Dictionary = {
   "agents.series": "序列",
   "agents.clock": "时钟",
   "agents.clockUnknown": "未知",
+  "agents.clockUnsynchronised": "未同步",
+  "agents.storeFailure": "存储：{failure}",
   "agents.more": "全部状态",
 
   "trends.title": "实时曲线",

@@ -12,9 +12,6 @@ const STATE_SHAPES: Readonly<Record<AgentState, string>> = {
   retired: "M3 8h10",
 };
 
-/** First name in each list that an agent reports is shown in its row; everything else is under "all it reports". */
-const SERIES_NAMES = ["seriesCount", "series"] as const;
-
 export function AgentPanel({ page, speaker }: PanelProps) {
   const agents = page.agents.value;
   return (
@@ -39,9 +36,10 @@ export function AgentPanel({ page, speaker }: PanelProps) {
 
 function AgentRow({ agent, page, speaker }: PanelProps & { readonly agent: AgentView }) {
   const nowMs = page.nowMs.value;
-  const series = SERIES_NAMES.map((name) => agent.status[name]).find((value) => typeof value === "number");
+  const { series, storeFailure } = agent.status;
   const pendingMs = agent.pending.reduce((sum, range) => sum + (range.endMs - range.startMs), 0);
-  const isClockOff = agent.clockOffsetMs !== null && Math.abs(agent.clockOffsetMs) > CLOCK_OFFSET_MS_MAX;
+  const isClockOff =
+    agent.status["isClockSynchronised"] === false || Math.abs(agent.clockOffsetMs ?? 0) > CLOCK_OFFSET_MS_MAX;
   const reported = Object.entries(agent.status);
   return (
     <li class={`agent is-${agent.state}`} data-testid={`agent-${agent.agent}`} data-state={agent.state}>
@@ -89,6 +87,9 @@ function AgentRow({ agent, page, speaker }: PanelProps & { readonly agent: Agent
           <dd>{clockText(agent, speaker)}</dd>
         </div>
       </dl>
+      {typeof storeFailure === "string" && storeFailure !== "" && (
+        <p class="failure">{speaker.text("agents.storeFailure", { failure: storeFailure })}</p>
+      )}
       {reported.length > 0 && (
         <details>
           <summary>{speaker.text("agents.more")}</summary>
@@ -96,7 +97,7 @@ function AgentRow({ agent, page, speaker }: PanelProps & { readonly agent: Agent
             {reported.map(([name, value]) => (
               <div key={name}>
                 <dt>{name}</dt>
-                <dd>{typeof value === "number" ? speaker.count(value) : String(value)}</dd>
+                <dd>{typeof value === "number" ? speaker.count(value) : String(value) || "–"}</dd>
               </div>
             ))}
           </dl>
@@ -114,6 +115,7 @@ function stateText(agent: AgentView, nowMs: number, speaker: Speaker): string {
 }
 
 function clockText(agent: AgentView, speaker: Speaker): string {
+  if (agent.status["isClockSynchronised"] === false) return speaker.text("agents.clockUnsynchronised");
   if (agent.clockOffsetMs === null) return speaker.text("agents.clockUnknown");
   const sign = agent.clockOffsetMs > 0 ? "+" : agent.clockOffsetMs < 0 ? "−" : "±";
   return `${sign}${speaker.duration(Math.abs(Math.round(agent.clockOffsetMs)))}`;
