@@ -22,7 +22,7 @@ interface World {
   readonly central: Central;
 }
 
-async function start(store = new CrashingStore(), options: Partial<CentralOptions> & { time?: SimulatedTime } = {}): Promise<World> {
+async function start(store = new CrashingStore(), options: Partial<Omit<CentralOptions, "store">> & { time?: SimulatedTime } = {}): Promise<World> {
   const { time = new SimulatedTime(START_MS), ...rest } = options;
   const central = new Central({
     agents: [
@@ -34,22 +34,26 @@ async function start(store = new CrashingStore(), options: Partial<CentralOption
     retainMs: 86_400_000,
     silentAfterMs: 3_000,
     store,
-    storePath: "/store",
     clock: time.clock(),
     random: new SeededRandom(1),
     log: silentLogger,
     compression: { compress: (bytes) => bytes, decompress: (bytes) => bytes },
-    version: "test",
     ...rest,
   });
   await central.open();
   return { time, store, central };
 }
 
-async function welcomed(world: World, options: ConstructorParameters<typeof ScriptedAgent>[1] = {}): Promise<ScriptedAgent> {
+type AgentOptions = ConstructorParameters<typeof ScriptedAgent>[1];
+
+function welcomed(world: World, options: AgentOptions = {}): Promise<ScriptedAgent> {
+  return welcomedAfter(world, 10, options);
+}
+
+async function welcomedAfter(world: World, waitMs: number, options: AgentOptions = {}): Promise<ScriptedAgent> {
   const agent = new ScriptedAgent(world.central, options);
   agent.hello();
-  await world.time.run(10);
+  await world.time.run(waitMs);
   expect(agent.refusal).toBeUndefined();
   return agent;
 }
@@ -111,6 +115,21 @@ test("nothing is acknowledged, welcomed or published before its commit", async (
   expect(published).toContain(1);
 });
 
+test("the N-th commit that fails is tried again with the same changes, and nothing is lost or doubled", async () => {
+  for (let failing = 1; failing <= 6; failing++) {
+    const world = await start();
+    world.store.fate = (commit) => (commit === failing ? "refused" : "done");
+    const agent = await welcomedAfter(world, 2_000);
+    for (let sequence = 1; sequence <= 4; sequence++) {
+      agent.panes(sequence, START_MS);
+      await world.time.run(600);
+    }
+    expect([failing, agent.acks.live, await countsByStart(world.central)]).toEqual([failing, 4, { 0: 4 }]);
+    const again = await start(new CrashingStore(world.store.snapshot()), { time: world.time });
+    expect(again.central.ledger().get("alpha-1")).toMatchObject({ received: 4, merged: 4, batches: 4 });
+  }
+});
+
 test("commits that fail for good end central: sessions close and it says it is not alive", async () => {
   let failures = 0;
   const world = await start(undefined, { onFailed: () => (failures += 1) });
@@ -120,7 +139,7 @@ test("commits that fail for good end central: sessions close and it says it is n
   await world.time.run(60_000);
   expect(failures).toBe(1);
   expect(world.central.health()).toMatchObject({ isAlive: false, isReady: false });
-  expect(agent.closedReason).toContain("the disk is full");
+  expect(agent.closedReason).toContain("cannot write store");
 });
 
 test("a crash at every commit, before or after it, ends in the same windows and ledger", async () => {
@@ -149,10 +168,10 @@ test("a crash at every commit, before or after it, ends in the same windows and 
         await time.run(4_000);
         mark = Math.max(mark, agent.welcome.marks.live, agent.acks.live ?? 0);
       }
-      commits += store.commitCount;
+      commits += store.triedCount;
       isAlive = false;
       // The next life finds what was durable; faults are over.
-      store = new CrashingStore(store.disk);
+      store = new CrashingStore(store.snapshot());
     }
     const { central } = await start(store, { time });
     const { windows } = await central.windows(ALL);
@@ -251,7 +270,7 @@ test("a central restored from a backup asks for what it lost, and knows what is 
   const agent = await welcomed(world);
   for (let sequence = 1; sequence <= 3; sequence++) agent.panes(sequence, START_MS);
   await world.time.run(500);
-  const backup = new CrashingStore(new Map(world.store.disk));
+  const backup = new CrashingStore(world.store.snapshot());
   for (let sequence = 4; sequence <= 9; sequence++) agent.panes(sequence, START_MS);
   await world.time.run(500);
   const restored = await start(backup);
@@ -463,4 +482,19 @@ test("a page of windows goes on where the one before ended", async () => {
   expect(world.central.recentWindows().length).toBe(7);
   const again = await start(world.store, { time: world.time });
   expect(again.central.recentWindows()).toEqual(world.central.recentWindows());
+});
+
+test("panes of absurd times and sizes are counted, and central goes on", async () => {
+  const world = await start();
+  const agent = await welcomed(world);
+  let sequence = 0;
+  const absurd = [-(2 ** 52) + 1, -1, 0, 2 ** 52 - 1_001, START_MS + 1_000_000_000_000, Math.floor(-(2 ** 52) / 1_000) * 1_000];
+  for (const timeMs of absurd) agent.panes(++sequence, timeMs);
+  agent.panes(++sequence, START_MS);
+  await world.time.run(5_000);
+  expect(world.central.health()).toMatchObject({ isAlive: true });
+  expect(agent.acks.live).toBe(sequence);
+  const totals = world.central.ledger().get("alpha-1");
+  expect(totals?.received).toBe((totals?.merged ?? 0) + (totals?.tooLate ?? 0) + (totals?.unwindowed ?? 0) + (totals?.unreadable ?? 0));
+  expect(totals?.received).toBe(sequence);
 });

@@ -55,14 +55,10 @@ export interface CentralOptions {
   readonly retainMs: number;
   readonly silentAfterMs: number;
   readonly store: Store;
-  /** For error messages. */
-  readonly storePath: string;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
   readonly compression: Compression;
-  /** Of the program, written into a new store. */
-  readonly version: string;
   /** Called once, when commits have failed for good and central takes nothing any more. */
   readonly onFailed?: (error: unknown) => void;
   /** Called after each commit. */
@@ -104,12 +100,12 @@ export class Central implements CentralReader {
     });
   }
 
-  /** Restores the state, enrols the configuration's agents and starts. Rejects with `store_newer`, `wrong_kind` or `store_read`. */
+  /** Restores the state, enrols the configuration's agents and starts. Rejects with `store_read`. */
   async open(): Promise<void> {
-    const { store, storePath, clock, pipeline, graceMs, version, agents } = this.#options;
+    const { store, clock, pipeline, graceMs, agents } = this.#options;
     const nowMs = clock.nowMs();
     const monotonicMs = clock.monotonicMs();
-    const state = await CentralState.open({ store, storePath, pipeline, graceMs, version, nowMs, monotonicMs });
+    const state = await CentralState.open({ store, pipeline, graceMs, monotonicMs });
     await this.#history.restore(nowMs);
     for (const { id, site } of agents) {
       // A retired agent stays retired until it comes again, or comes to another site.

@@ -1,52 +1,26 @@
-import type { Change, Entry, RangeOptions, Store } from "@millrace/queue";
+import { MemoryStore } from "../../packages/queue/src/memory-store.ts";
+import type { MemorySnapshot } from "../../packages/queue/src/memory-store.ts";
+import type { Change } from "@millrace/queue";
 
 /**
- * A store in memory whose commits can be made to fail, or to succeed and say nothing more: a crash right before or
- * right after the commit. Several lives of central share one `disk`.
+ * A store whose commits can be refused, or can hang before or after they took effect: for whoever waits for them, a
+ * crash at that moment. The next life begins with what was durable.
  */
-export class CrashingStore implements Store {
-  readonly disk: Map<string, Uint8Array>;
-  commitCount = 0;
+export class CrashingStore extends MemoryStore {
+  triedCount = 0;
   /** Decides on each commit, by its number from 1. */
   fate: (commit: number) => "done" | "refused" | "crash_before" | "crash_after" = () => "done";
 
-  constructor(disk = new Map<string, Uint8Array>()) {
-    this.disk = disk;
+  constructor(snapshot?: MemorySnapshot) {
+    super({}, snapshot);
   }
 
-  async get(key: Uint8Array): Promise<Uint8Array | undefined> {
-    return this.disk.get(hex(key));
-  }
-
-  async getMany(keys: readonly Uint8Array[]): Promise<(Uint8Array | undefined)[]> {
-    return keys.map((key) => this.disk.get(hex(key)));
-  }
-
-  async commit(changes: readonly Change[]): Promise<void> {
-    this.commitCount += 1;
-    const fate = this.fate(this.commitCount);
-    if (fate === "refused") throw new Error("the disk is full");
+  override async commit(changes: readonly Change[], options: { readonly isSync: boolean }): Promise<void> {
+    this.triedCount += 1;
+    const fate = this.fate(this.triedCount);
+    if (fate === "refused") this.failNextCommits(1);
     if (fate === "crash_before") return new Promise(() => {});
-    for (const change of changes) {
-      if (change.type === "put") this.disk.set(hex(change.key), change.value);
-      else this.disk.delete(hex(change.key));
-    }
+    await super.commit(changes, options);
     if (fate === "crash_after") return new Promise(() => {});
   }
-
-  async *range(options: RangeOptions): AsyncIterable<Entry> {
-    const keys = [...this.disk.keys()].filter((key) => hex(options.from) <= key && key < hex(options.to)).sort();
-    if (options.isReverse === true) keys.reverse();
-    for (const key of keys.slice(0, options.limit)) {
-      const value = this.disk.get(key);
-      if (value !== undefined) yield { key: new Uint8Array(Buffer.from(key, "hex")), value };
-    }
-  }
-
-  async compact(): Promise<void> {}
-  async close(): Promise<void> {}
-}
-
-function hex(bytes: Uint8Array): string {
-  return Buffer.from(bytes).toString("hex");
 }

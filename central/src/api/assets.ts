@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { extname, join, relative, sep } from "node:path";
+import { getAsset } from "node:sea";
 
 /** One file of the dashboard. */
 export interface Asset {
@@ -49,4 +50,17 @@ export function folderAssets(folder: string): Assets {
     files.set(name, asset(name, readFileSync(path)));
   }
   return { get: (path) => files.get(path) };
+}
+
+/** The files that the single binary carries, under `dashboard/`. */
+export function embeddedAssets(): Assets {
+  return {
+    get(path) {
+      try {
+        return asset(path, Buffer.from(getAsset(`dashboard/${path}`)));
+      } catch {
+        return undefined;
+      }
+    },
+  };
 }

@@ -2,9 +2,9 @@ import type { Lane } from "@millrace/stream";
 
 /**
  * Central's store. A key is one ASCII byte and fields; texts end in a zero byte, numbers are big-endian. Values are
- * JSON (UTF-8) unless said otherwise; the engine's are its own codec's.
+ * JSON (UTF-8) unless said otherwise; the engine's are its own codec's. Whose store it is and its format stand in
+ * LevelStore's own keys, below these.
  *
- *   'm'                                     meta: format, generation, created
  *   's' storeId 0                           store record
  *   'l' storeId 0  epoch u32  lane u8       what is held of one lane (lane record)
  *   'a' agent 0                             agent record: site, last seen, clock offset, status, frontiers
@@ -15,7 +15,6 @@ import type { Lane } from "@millrace/stream";
  *   'e' text                                the window engine's own keys and values (stream/src/engine/state-key.ts)
  */
 export const CENTRAL_KEYS = {
-  meta: () => key("m"),
   store: (storeId: string) => key("s", storeId),
   lane: (storeId: string, epoch: number, lane: Lane) => {
     const numbers = new DataView(new ArrayBuffer(5));

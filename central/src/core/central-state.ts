@@ -1,6 +1,5 @@
 import type { Pipeline } from "@millrace/config";
 import type { Change, Store } from "@millrace/queue";
-import { MillraceError } from "@millrace/runtime";
 import { WindowEngine } from "@millrace/stream";
 import type { MembershipInterval, StateEntry, StateRange } from "@millrace/stream";
 import { AgentRegistry } from "./agent-registry.ts";
@@ -20,22 +19,10 @@ import { putJson, readJson } from "./stored-json.ts";
 /** The format of central's store that this program writes; it reads no newer one. */
 export const CENTRAL_STORE_FORMAT = 1;
 
-interface Meta {
-  readonly program: "central";
-  readonly format: number;
-  /** Version of the program that made or migrated the store. */
-  readonly version: string;
-  readonly createdAtMs: number;
-}
-
 export interface CentralStateOptions {
   readonly store: Store;
-  /** For error messages. */
-  readonly storePath: string;
   readonly pipeline: Pick<Pipeline, "metrics" | "windows">;
   readonly graceMs: number;
-  readonly version: string;
-  readonly nowMs: number;
   readonly monotonicMs: number;
 }
 
@@ -47,26 +34,21 @@ export class CentralState {
   readonly agents = new AgentRegistry();
   readonly quarantine: Quarantine;
   readonly engine: WindowEngine;
-  #meta: Meta | null;
 
-  private constructor(engine: WindowEngine, quarantine: Quarantine, meta: Meta | null) {
+  private constructor(engine: WindowEngine, quarantine: Quarantine) {
     this.engine = engine;
     this.quarantine = quarantine;
-    this.#meta = meta;
   }
 
-  /** Reads the store. Rejects with `store_newer` or `wrong_kind` where it is not this program's to read. */
+  /** Reads the store. Rejects with `store_read`. */
   static async open(options: CentralStateOptions): Promise<CentralState> {
-    const { store, storePath, pipeline, graceMs } = options;
-    const meta = await readMeta(store, storePath);
-    const made: Meta | null =
-      meta === null ? { program: "central", format: CENTRAL_STORE_FORMAT, version: options.version, createdAtMs: options.nowMs } : null;
+    const { store, pipeline, graceMs } = options;
     const engine = new WindowEngine({ windows: pipeline.windows, metrics: pipeline.metrics, graceMs });
     let quarantineNext = 0;
     for await (const { value } of store.range({ ...keysUnder("q"), isReverse: true, limit: 1 })) {
       quarantineNext = readJson<QuarantineEntry>(value).number + 1;
     }
-    const state = new CentralState(engine, new Quarantine(quarantineNext), made);
+    const state = new CentralState(engine, new Quarantine(quarantineNext));
     state.stores.restore(
       await values<StoreRecord>(store, "s"),
       await values<LaneRecord & { storeId: string }>(store, "l"),
@@ -101,8 +83,6 @@ export class CentralState {
   /** What changed since the last call: to be committed whole, in this order. `isSync`: it must survive a power cut at once. */
   takeChanges(): { changes: Change[]; isSync: boolean; alarms: AlarmView[] } {
     const changes: Change[] = [];
-    if (this.#meta !== null) changes.push(putJson(CENTRAL_KEYS.meta(), this.#meta));
-    this.#meta = null;
     const { stores, lanes } = this.stores.takeDirty();
     for (const record of stores) changes.push(putJson(CENTRAL_KEYS.store(record.storeId), record));
     for (const lane of lanes) changes.push(putJson(CENTRAL_KEYS.lane(lane.storeId, lane.epoch, lane.lane), lane));
@@ -146,19 +126,6 @@ export async function readEngineRange(store: Store, range: StateRange): Promise<
     entries.push({ key: engineKeyOf(key), bytes: value });
   }
   return entries;
-}
-
-async function readMeta(store: Store, path: string): Promise<Meta | null> {
-  const bytes = await store.get(CENTRAL_KEYS.meta());
-  if (bytes === undefined) return null;
-  const meta = readJson<Meta>(bytes);
-  if (meta.program !== "central") {
-    throw new MillraceError("wrong_kind", { path, found: String(meta.program), expected: "central" });
-  }
-  if (meta.format > CENTRAL_STORE_FORMAT) {
-    throw new MillraceError("store_newer", { path, found: meta.format, supported: CENTRAL_STORE_FORMAT, needed: meta.version });
-  }
-  return meta;
 }
 
 async function values<Value>(store: Store, prefix: string): Promise<Value[]> {

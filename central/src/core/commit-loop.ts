@@ -108,6 +108,8 @@ export class CommitLoop {
     const { store, log } = this.#options;
     for (let attempt = 1; ; attempt += 1) {
       try {
+        // After a failed write the store may refuse every further one until it is opened again.
+        if (attempt > 1) await store.reopen();
         await store.commit(changes, { isSync });
         return;
       } catch (error) {

@@ -1,0 +1,51 @@
+import type { Metrics } from "@millrace/runtime";
+import type { Central } from "./central.ts";
+import type { LedgerTotals } from "./core/central-ledger.ts";
+
+/** Central's Prometheus metrics; totals follow the durable ledger. */
+export class CentralMetrics {
+  readonly #metrics: Metrics;
+
+  constructor(metrics: Metrics) {
+    this.#metrics = metrics;
+  }
+
+  committed(durationMs: number): void {
+    this.#metrics.histogram("millrace_central_commit_seconds").observe(durationMs / 1_000);
+  }
+
+  /** To be called before the metrics are read. */
+  refresh(central: Central, options: { readonly nowMs: number; readonly streamClients: number }): void {
+    const readings = this.#metrics.counter("millrace_central_readings_total");
+    const batches = { taken: 0, duplicate: 0, beyond_bound: 0, malformed: 0 };
+    for (const [agent, totals] of central.ledger()) {
+      for (const [outcome, total] of Object.entries(readingsByOutcome(totals))) readings.follow(total, { agent, outcome });
+      batches.taken += totals.batches;
+      batches.duplicate += totals.duplicates;
+      batches.beyond_bound += totals.beyond;
+      for (const count of Object.values(totals.rejected)) batches.malformed += count;
+    }
+    for (const [outcome, total] of Object.entries(batches)) {
+      this.#metrics.counter("millrace_central_batches_total").follow(total, { outcome });
+    }
+    const agents = { connected: 0, silent: 0, never_seen: 0, retired: 0 };
+    for (const view of central.agents()) {
+      agents[view.state] += 1;
+      if (view.watermarkMs === null || view.state === "retired") continue;
+      const lagSeconds = (options.nowMs - view.watermarkMs) / 1_000;
+      this.#metrics.gauge("millrace_central_agent_lag_seconds").set(lagSeconds, { agent: view.agent });
+    }
+    for (const [state, count] of Object.entries(agents)) this.#metrics.gauge("millrace_central_agents").set(count, { state });
+    const windows = { provisional: 0, complete: 0, final: 0 };
+    for (const window of central.recentWindows()) windows[window.state] += 1;
+    for (const [state, count] of Object.entries(windows)) this.#metrics.gauge("millrace_central_windows").set(count, { state });
+    const active = central.alarms().filter((alarm) => alarm.isActive).length;
+    this.#metrics.gauge("millrace_central_alarms_active").set(active, {});
+    this.#metrics.gauge("millrace_central_stream_clients").set(options.streamClients, {});
+  }
+}
+
+function readingsByOutcome(totals: LedgerTotals): Record<string, number> {
+  const { received, merged, tooLate, unwindowed, unreadable, skipped } = totals;
+  return { received, merged, too_late: tooLate, unwindowed, unreadable, skipped };
+}

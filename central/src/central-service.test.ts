@@ -1,0 +1,121 @@
+// Shows central whole, as a process runs it: an agent's batch over MQTT into LevelDB and out of the API, over a restart.
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { connectAsync } from "mqtt";
+import type { CentralConfig, Pipeline } from "@millrace/config";
+import { LevelStore } from "@millrace/queue";
+import { silentLogger } from "@millrace/runtime";
+import { downTopic, upTopic } from "@millrace/wire";
+import type { AgentConnection, DownTopic } from "@millrace/wire";
+import { afterEach, expect, test } from "vitest";
+import { folderAssets } from "./api/assets.ts";
+import { CentralService } from "./central-service.ts";
+import { CENTRAL_STORE_FORMAT } from "./core/central-state.ts";
+import { ScriptedAgent } from "./scripted-agent.test-support.ts";
+
+const PIPELINE: Pipeline = {
+  path: "pipeline.yaml",
+  metrics: [{ name: "t", unit: "°C", accumulate: ["mean"], isLive: true, paneMs: 1_000, source: { kind: "host", sensor: "cpu" } }],
+  windows: [{ name: "t_1s", metric: "t", sizeMs: 1_000, slideMs: 1_000, by: ["site"], latenessMs: 3_600_000 }],
+  rules: [],
+};
+
+const ends: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const end of ends.splice(0).reverse()) await end();
+});
+
+function temporaryFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), "millrace-central-"));
+  ends.push(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+function configOf(folder: string): CentralConfig {
+  const address = { host: "127.0.0.1", port: 0 };
+  return {
+    path: "central.yaml",
+    dataFolder: folder,
+    pipelinePath: "pipeline.yaml",
+    intake: { mqtt: { ...address, tls: null } },
+    agents: [{ id: "alpha-1", site: "alpha", password: "secret" }],
+    http: address,
+    windows: { graceMs: 2_000, retainMs: 86_400_000 },
+    silentAfterMs: 3_000,
+    logLevel: "error",
+  };
+}
+
+async function startService(folder: string, config = configOf(folder)): Promise<CentralService> {
+  const path = join(folder, "store");
+  const store = await LevelStore.open({ path, kind: "central", version: CENTRAL_STORE_FORMAT, pid: process.pid });
+  const service = await CentralService.start({
+    config,
+    pipeline: PIPELINE,
+    store,
+    assets: folderAssets("/nowhere"),
+    log: silentLogger,
+    onFailed: (error) => {
+      throw error;
+    },
+  });
+  ends.push(() => service.stop("the test ends"));
+  return service;
+}
+
+/** A scripted agent whose messages travel over MQTT. */
+async function connectAgent(service: CentralService): Promise<{ agent: ScriptedAgent; until(condition: () => boolean): Promise<void> }> {
+  const client = await connectAsync(`mqtt://127.0.0.1:${service.intakePort}`, { username: "alpha-1", password: "secret", reconnectPeriod: 0 });
+  ends.push(() => client.endAsync(true));
+  await client.subscribeAsync(["welcome", "ack", "echo"].map((topic) => `millrace/v1/alpha-1/${topic}`));
+  let connection: AgentConnection | undefined;
+  const agent = new ScriptedAgent({
+    onOpen: (opened) => (connection = opened),
+    onMessage: (_connection, topic, payload) => void client.publish(upTopic("alpha-1", topic), Buffer.from(payload)),
+    onClose: () => client.end(),
+  });
+  let waiting: (() => void)[] = [];
+  client.on("message", (topic, payload) => {
+    for (const name of ["welcome", "ack", "echo"] satisfies DownTopic[]) {
+      if (topic === downTopic("alpha-1", name)) connection?.send(name, payload);
+    }
+    const woken = waiting;
+    waiting = [];
+    for (const resolve of woken) resolve();
+  });
+  const until = async (condition: () => boolean) => {
+    while (!condition()) await new Promise<void>((resolve) => waiting.push(resolve));
+  };
+  return { agent, until };
+}
+
+test("a batch that was acknowledged is in the API, and still is after a restart", async () => {
+  const folder = temporaryFolder();
+  const first = await startService(folder);
+  const { agent, until } = await connectAgent(first);
+  agent.hello();
+  await until(() => agent.welcome !== undefined);
+  const timeMs = Math.floor(Date.now() / 1_000) * 1_000 - 10_000;
+  agent.panes(1, timeMs, { value: 21.5, frontier: { number: 1, watermarkMs: timeMs + 5_000 } });
+  await until(() => agent.acks.live === 1);
+  expect(await first.stop("a restart")).toBe(true);
+  const second = await startService(folder);
+  const url = `http://127.0.0.1:${second.apiPort}`;
+  expect(await (await fetch(`${url}/api/v1/ledger`)).json()).toMatchObject({ sum: { received: 1, merged: 1, tooLate: 0 } });
+  expect(await (await fetch(`${url}/api/v1/windows?window=t_1s&site=alpha`)).json()).toMatchObject({
+    windows: [{ startMs: timeMs, values: { count: 1, mean: 21.5 }, group: { site: "alpha" } }],
+  });
+  expect(await (await fetch(`${url}/metrics`)).text()).toContain('millrace_central_readings_total{agent="alpha-1",outcome="merged"} 1');
+  expect((await fetch(`${url}/readyz`)).status).toBe(200);
+});
+
+test("a second central on the same store or port is refused plainly, and leaves the store free", async () => {
+  const folder = temporaryFolder();
+  const service = await startService(folder);
+  await expect(startService(folder)).rejects.toMatchObject({ code: "store_locked" });
+  const other = temporaryFolder();
+  const taken = { ...configOf(other), intake: { mqtt: { host: "127.0.0.1", port: service.intakePort, tls: null } } };
+  await expect(startService(other, taken)).rejects.toMatchObject({ code: "port_in_use" });
+  await startService(other);
+});

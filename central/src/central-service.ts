@@ -1,0 +1,98 @@
+import type { CentralConfig, Pipeline } from "@millrace/config";
+import type { Store } from "@millrace/queue";
+import { Metrics, Shutdown, systemClock, systemRandom, zstdCompression } from "@millrace/runtime";
+import type { Logger } from "@millrace/runtime";
+import type { Assets } from "./api/assets.ts";
+import { ApiServer } from "./api/server.ts";
+import { Central } from "./central.ts";
+import { CentralMetrics } from "./central-metrics.ts";
+import { MqttIntake } from "./intake/mqtt-intake.ts";
+
+export interface CentralServiceOptions {
+  readonly config: CentralConfig;
+  readonly pipeline: Pipeline;
+  /** Open; the service closes it. */
+  readonly store: Store;
+  readonly assets: Assets;
+  readonly log: Logger;
+  /** Commits have failed for good: the process should end with failure and be started again. */
+  readonly onFailed: (error: unknown) => void;
+}
+
+/** Central with its sockets: the core, the agents' intake and the API, in one process. */
+export class CentralService {
+  readonly central: Central;
+  readonly #intake: MqttIntake;
+  readonly #api: ApiServer;
+  readonly #shutdown: Shutdown;
+
+  private constructor(parts: { central: Central; intake: MqttIntake; api: ApiServer; shutdown: Shutdown }) {
+    this.central = parts.central;
+    this.#intake = parts.intake;
+    this.#api = parts.api;
+    this.#shutdown = parts.shutdown;
+  }
+
+  /** Restores the state and listens. What was begun is ended again when a step fails. */
+  static async start(options: CentralServiceOptions): Promise<CentralService> {
+    const { assets, config, log, onFailed, pipeline, store } = options;
+    const shutdown = new Shutdown({ clock: systemClock, log });
+    const metrics = new Metrics();
+    const centralMetrics = new CentralMetrics(metrics);
+    const central = new Central({
+      agents: config.agents,
+      pipeline,
+      graceMs: config.windows.graceMs,
+      retainMs: config.windows.retainMs,
+      silentAfterMs: config.silentAfterMs,
+      store,
+      clock: systemClock,
+      random: systemRandom,
+      log,
+      compression: zstdCompression,
+      onFailed,
+      onCommitted: (durationMs) => centralMetrics.committed(durationMs),
+    });
+    try {
+      await central.open();
+      const api: ApiServer = await ApiServer.listen({
+        ...config.http,
+        reader: central,
+        assets,
+        metrics,
+        refreshMetrics: () =>
+          centralMetrics.refresh(central, { nowMs: systemClock.nowMs(), streamClients: api.stream.clientCount }),
+        clock: systemClock,
+        log: log.child("api"),
+      });
+      shutdown.add({ name: "the API", limitMs: 5_000, run: () => api.close() });
+      const { host, port, tls } = config.intake.mqtt;
+      const intake = await MqttIntake.listen({ host, port, tls, identities: config.agents, target: central, log: log.child("intake") });
+      // The core first: what has arrived is committed and acknowledged while the agents are still connected.
+      const steps = new Shutdown({ clock: systemClock, log });
+      steps.add({ name: "the core", limitMs: 15_000, run: () => central.close() });
+      steps.add({ name: "the intake", limitMs: 5_000, run: () => intake.close() });
+      steps.add({ name: "the API", limitMs: 5_000, run: () => api.close() });
+      steps.add({ name: "the store", limitMs: 5_000, run: () => store.close() });
+      return new CentralService({ central, intake, api, shutdown: steps });
+    } catch (error) {
+      shutdown.add({ name: "the core", limitMs: 15_000, run: () => central.close() });
+      shutdown.add({ name: "the store", limitMs: 5_000, run: () => store.close() });
+      await shutdown.stop("it could not start");
+      throw error;
+    }
+  }
+
+  get intakePort(): number {
+    return this.#intake.port;
+  }
+
+  get apiPort(): number {
+    return this.#api.port;
+  }
+
+  /** The orderly stop, once. True when every step ended well. */
+  stop(reason: string): Promise<boolean> {
+    return this.#shutdown.stop(reason);
+  }
+}

@@ -1,0 +1,34 @@
+import type { CentralConfig } from "@millrace/config";
+import { MillraceError, reasonOf } from "@millrace/runtime";
+
+const ANSWER_TIMEOUT_MS = 5_000;
+
+/** Asks the running central that a configuration describes. Rejects with `service_unreachable`. */
+export class ApiClient {
+  readonly #url: string;
+
+  constructor(config: Pick<CentralConfig, "http">) {
+    const { host, port } = config.http;
+    const reachable = host === "0.0.0.0" || host === "::" ? "localhost" : host.includes(":") ? `[${host}]` : host;
+    this.#url = `http://${reachable}:${port}`;
+  }
+
+  /** The answer's status and JSON. */
+  async ask(path: string, method: "GET" | "POST" = "GET"): Promise<{ readonly status: number; readonly body: unknown }> {
+    const url = this.#url + path;
+    try {
+      const response = await fetch(url, { method, signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS) });
+      return { status: response.status, body: await response.json() };
+    } catch (error) {
+      throw new MillraceError("service_unreachable", { url, reason: reasonOf(error) }, { cause: error });
+    }
+  }
+
+  /** The answer where it is one, or `service_unreachable` with what went wrong. */
+  async get<Answer>(path: string): Promise<Answer> {
+    const { status, body } = await this.ask(path);
+    if (status !== 200) throw new MillraceError("service_unreachable", { url: this.#url + path, reason: `it answered ${status}` });
+    const answer: Answer = JSON.parse(JSON.stringify(body));
+    return answer;
+  }
+}

@@ -1,0 +1,27 @@
+import { loadCentralConfig, loadPipeline } from "@millrace/config";
+import type { Command } from "@millrace/runtime";
+import { CONFIG_FLAG, JSON_FLAG } from "./config-flag.ts";
+
+export const CHECK_COMMAND: Command = {
+  summary: "check the configuration and the pipeline, and say what they amount to",
+  flags: { config: CONFIG_FLAG, json: JSON_FLAG },
+  run({ flags, output }) {
+    const { config, warnings } = loadCentralConfig(flags.requiredText("config"));
+    const pipeline = loadPipeline(config.pipelinePath);
+    const found = {
+      config: config.path,
+      pipeline: config.pipelinePath,
+      agents: config.agents.map(({ id, site }) => ({ agent: id, site })),
+      metrics: pipeline.config.metrics.map(({ name }) => name),
+      windows: pipeline.config.windows.map(({ name }) => name),
+      warnings: [...warnings, ...pipeline.warnings],
+    };
+    if (flags.isOn("json")) {
+      output.out(`${JSON.stringify(found, null, 2)}\n`);
+      return;
+    }
+    for (const warning of found.warnings) output.out(`warning: ${warning}\n`);
+    const sites = new Set(found.agents.map(({ site }) => site)).size;
+    output.out(`${found.config} and ${found.pipeline} are right: ${found.agents.length} agents at ${sites} sites, ${found.metrics.length} metrics, ${found.windows.length} windows\n`);
+  },
+};

@@ -1,0 +1,61 @@
+import { join } from "node:path";
+import { isSea } from "node:sea";
+import { loadCentralConfig, loadPipeline } from "@millrace/config";
+import { LevelStore } from "@millrace/queue";
+import { createLogger, formatVersion, onStopSignals, prepareDataFolder, reasonOf } from "@millrace/runtime";
+import type { Command, ExitCode, Logger } from "@millrace/runtime";
+import { embeddedAssets, folderAssets } from "../api/assets.ts";
+import type { Assets } from "../api/assets.ts";
+import { CentralService } from "../central-service.ts";
+import { centralVersion } from "../central-version.ts";
+import { CENTRAL_STORE_FORMAT } from "../core/central-state.ts";
+import { CONFIG_FLAG } from "./config-flag.ts";
+
+export const RUN_COMMAND: Command = {
+  summary: "run central until it is stopped",
+  details: "Ctrl-C or SIGTERM stops in order: what has arrived is committed and acknowledged first. A second one stops at once.",
+  flags: { config: CONFIG_FLAG },
+  run: ({ flags }) => run(flags.requiredText("config")),
+};
+
+async function run(configPath: string): Promise<ExitCode> {
+  const { config, warnings } = loadCentralConfig(configPath);
+  const pipeline = loadPipeline(config.pipelinePath);
+  const log = createLogger({ level: config.logLevel });
+  log.info(formatVersion(centralVersion()), { config: config.path, pipeline: config.pipelinePath });
+  for (const warning of [...warnings, ...pipeline.warnings]) log.warn(warning);
+  prepareDataFolder(config.dataFolder);
+  const storePath = join(config.dataFolder, "store");
+  const store = await LevelStore.open({ path: storePath, kind: "central", version: CENTRAL_STORE_FORMAT, pid: process.pid });
+  const { promise: exit, resolve } = Promise.withResolvers<ExitCode>();
+  const assets = await dashboardAssets(log);
+  const service = await CentralService.start({
+    config,
+    pipeline: pipeline.config,
+    store,
+    assets,
+    log,
+    onFailed: () => void service.stop("commits fail").then(() => resolve(1)),
+  });
+  onStopSignals({
+    stop: (signal) => void service.stop(signal).then((isClean) => resolve(isClean ? 0 : 1)),
+    force: () => process.exit(1),
+  });
+  log.info("running", {
+    agents: `mqtt${config.intake.mqtt.tls === null ? "" : "s"}://${config.intake.mqtt.host}:${service.intakePort}`,
+    dashboard: `http://${config.http.host}:${service.apiPort}/`,
+  });
+  return exit;
+}
+
+/** In a checkout the dashboard is built where that is missing; without it the API works all the same. */
+async function dashboardAssets(log: Logger): Promise<Assets> {
+  if (isSea()) return embeddedAssets();
+  try {
+    const { buildDashboard } = await import("../dashboard-build.ts");
+    await buildDashboard();
+  } catch (error) {
+    log.warn("the dashboard cannot be built", { reason: reasonOf(error) });
+  }
+  return folderAssets(join(import.meta.dirname, "../../dashboard/dist"));
+}

@@ -1,0 +1,61 @@
+import { loadCentralConfig } from "@millrace/config";
+import type { Command } from "@millrace/runtime";
+import type { LedgerSum } from "../api/central-reader.ts";
+import type { AgentView } from "../core/agent-view.ts";
+import type { AlarmView } from "../core/alarm-view.ts";
+import type { LedgerTotals } from "../core/central-ledger.ts";
+import { ApiClient } from "./api-client.ts";
+import { CONFIG_FLAG, JSON_FLAG } from "./config-flag.ts";
+import { formatTable } from "./table.ts";
+
+export const STATUS_COMMAND: Command = {
+  summary: "ask the running central for its agents, ledger and active alarms",
+  flags: { config: CONFIG_FLAG, json: JSON_FLAG },
+  async run({ flags, output }) {
+    const client = new ApiClient(loadCentralConfig(flags.requiredText("config")).config);
+    const { body: health } = await client.ask("/readyz");
+    const { agents } = await client.get<{ agents: AgentView[] }>("/api/v1/agents");
+    const ledger = await client.get<{ sum: LedgerSum; agents: Record<string, LedgerTotals> }>("/api/v1/ledger");
+    const alarms = (await client.get<{ alarms: AlarmView[] }>("/api/v1/alarms")).alarms.filter((alarm) => alarm.isActive);
+    if (flags.isOn("json")) {
+      output.out(`${JSON.stringify({ health, agents, ledger, alarms }, null, 2)}\n`);
+      return isReady(health) ? 0 : 1;
+    }
+    const rows = agents.map((view) => {
+      const totals = ledger.agents[view.agent];
+      const rejected = Object.values(totals?.rejected ?? {}).reduce((sum, count) => sum + count, 0);
+      return [
+        view.agent,
+        view.site,
+        view.state,
+        time(view.lastSeenMs),
+        time(view.watermarkMs),
+        String(view.pending.length),
+        String(totals?.received ?? 0),
+        String(totals?.merged ?? 0),
+        String(totals?.tooLate ?? 0),
+        String(totals?.skipped ?? 0),
+        String(rejected),
+      ];
+    });
+    output.out(
+      formatTable(
+        ["agent", "site", "state", "last seen", "complete to", "pending", "received", "merged", "too late", "skipped", "rejected"],
+        rows,
+      ),
+    );
+    output.out(alarms.length === 0 ? "\nno active alarms\n" : `\n${alarms.length} active alarms\n`);
+    output.out(formatTable(["since", "agent", "rule", "message"], alarms.slice(0, 20).map((alarm) => [time(alarm.activeAtMs), alarm.agent, alarm.rule, alarm.message])));
+    if (isReady(health)) return 0;
+    output.err("central is not ready\n");
+    return 1;
+  },
+};
+
+function isReady(health: unknown): boolean {
+  return typeof health === "object" && health !== null && "isReady" in health && health.isReady === true;
+}
+
+function time(timeMs: number | null): string {
+  return timeMs === null ? "never" : new Date(timeMs).toISOString();
+}

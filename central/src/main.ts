@@ -1,0 +1,22 @@
+import { formatVersion, runProgram } from "@millrace/runtime";
+import type { Program } from "@millrace/runtime";
+import { centralVersion } from "./central-version.ts";
+import { CHECK_COMMAND } from "./commands/check-command.ts";
+import { INIT_COMMAND } from "./commands/init-command.ts";
+import { RUN_COMMAND } from "./commands/run-command.ts";
+import { SITE_COMMAND } from "./commands/site-command.ts";
+import { STATUS_COMMAND } from "./commands/status-command.ts";
+
+const program: Program = {
+  name: "millrace-central",
+  summary: "merges the sites' panes into windows that say how complete they are, and shows them",
+  version: () => formatVersion(centralVersion()),
+  commands: { run: RUN_COMMAND, check: CHECK_COMMAND, status: STATUS_COMMAND, init: INIT_COMMAND, site: SITE_COMMAND },
+};
+
+async function main(): Promise<void> {
+  process.exitCode = await runProgram(program, process.argv.slice(2));
+}
+
+// No await at the top: the single binary is bundled as CommonJS.
+void main();
