@@ -1,6 +1,4 @@
-import type { AgentConfig } from "./agent-config.ts";
-import type { CentralConfig } from "./central-config.ts";
-import type { Pipeline } from "./pipeline.ts";
+import type { Problem } from "./problem.ts";
 
 export interface LoadOptions {
   /** Default: the real file, UTF-8. Throws what `fs.readFileSync` throws. */
@@ -11,10 +9,6 @@ export interface LoadOptions {
 
 export interface Loaded<Config> {
   readonly config: Config;
-  /** `file:line:column: what; what to do`, in order of the file. */
-  readonly warnings: readonly string[];
+  /** What is doubtful, in order of the file; `formatProblem` makes lines of them. */
+  readonly warnings: readonly Problem[];
 }
-
-export type LoadAgentConfig = (path: string, options?: LoadOptions) => Loaded<AgentConfig>;
-export type LoadCentralConfig = (path: string, options?: LoadOptions) => Loaded<CentralConfig>;
-export type LoadPipeline = (path: string, options?: LoadOptions) => Loaded<Pipeline>;

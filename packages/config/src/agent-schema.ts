@@ -1,0 +1,108 @@
+import { z } from "zod";
+import {
+  bytes,
+  duration,
+  filePath,
+  host,
+  identifier,
+  labelName,
+  logLevel,
+  moment,
+  mqttUrl,
+  port,
+  text,
+  version,
+  wholeNumber,
+} from "./schema-types.ts";
+
+const broker = z.strictObject({
+  host: host().prefault("127.0.0.1").describe("Address that sensors reach it at; 0.0.0.0 opens it to the whole network: then list users."),
+  port: port().prefault(1883).describe("Port that sensors publish to."),
+  users: z
+    .array(
+      z.strictObject({
+        user: text().describe("User name that sensors give."),
+        password: text().optional().describe("Its password."),
+        passwordFile: filePath().optional().describe("File that holds the password, instead of `password`."),
+      }),
+    )
+    .prefault([])
+    .describe("Who may connect; empty: everyone who reaches the address."),
+  clientsMax: wholeNumber(1, 100_000).prefault(1000).describe("Connections at once; further ones are refused and counted."),
+  payloadBytesMax: bytes({ min: "1B", max: "16MiB" }).optional().describe("Greatest payload taken; default: `limits.payloadBytesMax`."),
+});
+
+const mqtt = z.strictObject({
+  url: mqttUrl().describe("The site's broker."),
+  clientId: identifier().optional().describe("Fixed, so that the broker keeps the session; default: millrace-<agent>."),
+  username: text().optional().describe("User name at the broker."),
+  password: text().optional().describe("Its password."),
+  passwordFile: filePath().optional().describe("File that holds the password, instead of `password`."),
+});
+
+const hostInput = z.strictObject({
+  interval: duration({ min: "100ms", max: "1h" }).prefault("1s").describe("How often the gateway's own sensors are read."),
+  labels: z.record(labelName(), text()).prefault({}).describe("Labels added to every reading of the gateway."),
+});
+
+const limits = z.strictObject({
+  maxFuture: duration({ min: "0s", max: "1h" }).prefault("5s").describe("A reading further ahead of the agent's clock is rejected (future)."),
+  payloadBytesMax: bytes({ min: "1B", max: "16MiB" }).prefault("64KiB").describe("A greater payload is rejected (oversized)."),
+  seriesPerMetricMax: wholeNumber(1, 10_000_000).prefault(10_000).describe("Series of one metric; readings of further ones are rejected (series_cap)."),
+  outOfOrderness: duration({ min: "0s", max: "1h" }).prefault("5s").describe("How late readings of one series usually are; the watermark stays this far behind."),
+  idleTimeout: duration({ min: "1s", max: "7d" }).prefault("30s").describe("A series silent for so long no longer holds the watermark back."),
+  dedupeHorizon: duration({ min: "0s", max: "1d" }).prefault("10m").describe("How far back in event time duplicates are recognised."),
+  dedupeKeysMax: wholeNumber(0, 100_000_000).prefault(1_000_000).describe("Readings remembered to recognise duplicates."),
+  actionMaxAge: duration({ min: "10ms", max: "1h" }).prefault("5s").describe("An older reading may raise an alarm but never acts."),
+  clockFloor: moment().prefault("2024-01-01").describe("A reading before it is rejected (before_floor)."),
+});
+
+/** agent.yaml as people write it. */
+export const agentSchema = z.strictObject({
+  version: version(),
+  agent: identifier().describe("This agent's name, unique at central."),
+  site: identifier().describe("The site that it stands at."),
+  data: filePath().prefault("./data").describe("Folder of its store; this agent's alone."),
+  pipeline: filePath().prefault("./pipeline.yaml").describe("The pipeline file."),
+  inputs: z
+    .strictObject({
+      broker: broker.optional().describe("Embedded MQTT broker that sensors publish to."),
+      mqtt: mqtt.optional().describe("Client on a broker that the site already has."),
+      host: hostInput.optional().describe("The gateway's own sensors."),
+    })
+    .describe("Where readings come from; at least one."),
+  uplink: z
+    .strictObject({
+      url: mqttUrl().describe("Central's intake."),
+      username: identifier().optional().describe("Identity at central; default: `agent`."),
+      password: text().optional().describe("Its password."),
+      passwordFile: filePath().optional().describe("File that holds the password, instead of `password`."),
+      ca: filePath().optional().describe("Certificate (PEM) of the authority that signed central's; default: the system's."),
+      backfillBytesPerSecond: bytes({ min: "1KiB", max: "1GiB" }).prefault("1MB").describe("Pace at which a backlog drains beside live data."),
+      inFlightBatchesMax: wholeNumber(1, 4096).prefault(32).describe("Batches sent and not yet acknowledged."),
+    })
+    .describe("The way to central."),
+  outbox: z
+    .strictObject({
+      bytesMax: bytes({ min: "1MiB", max: "1TiB" }).prefault("1GiB").describe("Disk space for batches; beyond it the oldest backlog goes first, counted."),
+      retainAcked: duration({ min: "0s", max: "365d" }).prefault("24h").describe("How long acknowledged batches are kept, for a central restored from a backup."),
+    })
+    .prefault({})
+    .describe("What waits for central."),
+  limits: limits.prefault({}).describe("Bounds; what is beyond them is counted by reason."),
+  commit: z
+    .strictObject({
+      liveInterval: duration({ min: "20ms", max: "1m" }).prefault("250ms").describe("How often open panes of live metrics are sent."),
+      checkpointInterval: duration({ min: "100ms", max: "1m" }).prefault("1s").describe("How often panes are checkpointed."),
+    })
+    .prefault({})
+    .describe("Rhythm of the durable commits."),
+  http: z
+    .strictObject({
+      host: host().prefault("127.0.0.1").describe("Address of health and metrics."),
+      port: port().prefault(9464).describe("Port of health and metrics."),
+    })
+    .prefault({})
+    .describe("Health, status and Prometheus metrics."),
+  log: z.strictObject({ level: logLevel() }).prefault({}).describe("What the agent writes about itself."),
+});

@@ -1,0 +1,56 @@
+import { z } from "zod";
+import { duration, filePath, host, identifier, logLevel, port, text, version } from "./schema-types.ts";
+
+/** central.yaml as people write it. */
+export const centralSchema = z.strictObject({
+  version: version(),
+  data: filePath().prefault("./data").describe("Folder of its store; central's alone."),
+  pipeline: filePath().prefault("./pipeline.yaml").describe("The pipeline file, the same as the agents'."),
+  intake: z
+    .strictObject({
+      mqtt: z
+        .strictObject({
+          host: host().prefault("127.0.0.1").describe("Address that agents reach it at; 0.0.0.0 for other machines: then use tls."),
+          port: port().prefault(1884).describe("Port that agents send to."),
+          tls: z
+            .strictObject({
+              cert: filePath().describe("Certificate (PEM)."),
+              key: filePath().describe("Its key (PEM)."),
+              ca: filePath().optional().describe("Authority (PEM) that signs agents' certificates; agents must then show one."),
+            })
+            .optional()
+            .describe("Encrypts the uplinks."),
+        })
+        .prefault({})
+        .describe("MQTT listener for uplinks."),
+    })
+    .prefault({})
+    .describe("Where agents' data arrives."),
+  agents: z
+    .array(
+      z.strictObject({
+        id: identifier().describe("The agent's name, `agent` in its agent.yaml."),
+        site: identifier().describe("The site that it stands at."),
+        password: text().optional().describe("What it must give."),
+        passwordFile: filePath().optional().describe("File that holds the password, instead of `password`."),
+      }),
+    )
+    .prefault([])
+    .describe("The agents enrolled: the ones expected in every window."),
+  http: z
+    .strictObject({
+      host: host().prefault("127.0.0.1").describe("Address of dashboard and API; 0.0.0.0 opens them to the whole network."),
+      port: port().prefault(8080).describe("Port of dashboard and API."),
+    })
+    .prefault({})
+    .describe("Dashboard, API, health and Prometheus metrics."),
+  windows: z
+    .strictObject({
+      grace: duration({ min: "0s", max: "1h" }).prefault("2s").describe("After the first agent has passed a window, how long the others are waited for."),
+      retain: duration({ min: "1h", max: "3650d" }).prefault("30d").describe("How long final windows are kept."),
+    })
+    .prefault({})
+    .describe("How windows end."),
+  silentAfter: duration({ min: "1s", max: "1h" }).prefault("3s").describe("An agent unheard for longer is shown as silent."),
+  log: z.strictObject({ level: logLevel() }).prefault({}).describe("What central writes about itself."),
+});

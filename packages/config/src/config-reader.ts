@@ -1,0 +1,128 @@
+import { readFileSync } from "node:fs";
+import { dirname, resolve } from "node:path";
+import { MillraceError, reasonOf } from "@millrace/runtime";
+import type { z } from "zod";
+import { ConfigError } from "./config-error.ts";
+import type { LoadOptions } from "./load.ts";
+import type { Problem } from "./problem.ts";
+import { pathText, schemaProblems } from "./schema-problems.ts";
+import { type KeyPath, YamlSource } from "./yaml-source.ts";
+
+/** One configuration file while it is being read: collects everything that is wrong, then refuses it at once. */
+export class ConfigReader {
+  readonly path: string;
+  readonly source: YamlSource;
+  readonly #readFile: (path: string) => string;
+  readonly #problems: Problem[] = [];
+  readonly #warnings: Problem[] = [];
+
+  /** Throws `config_unreadable`; `config_invalid` where the text is not even YAML. */
+  constructor(path: string, options: LoadOptions) {
+    this.path = resolve(path);
+    this.#readFile = options.readFile ?? readText;
+    let text: string;
+    try {
+      text = this.#readFile(this.path);
+    } catch (error) {
+      throw new MillraceError("config_unreadable", { path, reason: fileReason(error) }, { cause: error });
+    }
+    this.source = new YamlSource(path, text, options.env ?? process.env);
+    if (this.source.problems.length > 0) throw new ConfigError(path, this.source.problems);
+  }
+
+  /** The value as the schema has it; undefined when it does not fit, and then why is among the problems. */
+  parse<Schema extends z.ZodType>(schema: Schema, value: unknown): z.output<Schema> | undefined {
+    const first = schema.safeParse(value);
+    if (first.success) return first.data;
+    const retyped = this.#retype(value, first.error.issues);
+    const second = retyped ? schema.safeParse(value) : first;
+    if (second.success) return second.data;
+    this.#problems.push(...schemaProblems(this.source, schema, value, second.error.issues));
+    return undefined;
+  }
+
+  problem(path: KeyPath, message: string, place: "value" | "key" = "value"): void {
+    this.#problems.push(this.source.problemAt(path, message, place));
+  }
+
+  warning(path: KeyPath, message: string, place: "value" | "key" = "value"): void {
+    this.#warnings.push(this.source.problemAt(path, message, place));
+  }
+
+  /** Absolute; relative paths begin at the file's folder. */
+  resolvePath(path: string): string {
+    return resolve(dirname(this.path), path);
+  }
+
+  /** The text of a file that the configuration names. */
+  readNamedFile(keyPath: KeyPath, path: string): string {
+    try {
+      return this.#readFile(this.resolvePath(path));
+    } catch (error) {
+      const message = `${pathText(keyPath)} names ${this.resolvePath(path)}: ${fileReason(error)}; relative paths begin at this file's folder`;
+      this.problem(keyPath, message);
+      return "";
+    }
+  }
+
+  /** A secret given itself or as a file's first line. */
+  readSecret(parent: KeyPath, given: { readonly password?: string | undefined; readonly passwordFile?: string | undefined }): string | null {
+    if (given.passwordFile === undefined) return given.password ?? null;
+    if (given.password !== undefined) {
+      this.problem([...parent, "passwordFile"], `${pathText(parent)} has both password and passwordFile; keep one`, "key");
+    }
+    const secret = this.readNamedFile([...parent, "passwordFile"], given.passwordFile).split(/\r?\n/, 1)[0];
+    return secret === "" ? null : secret;
+  }
+
+  /** Throws `config_invalid` with all problems; else returns the warnings, both in order of the file. */
+  finish(): readonly Problem[] {
+    if (this.#problems.length > 0) this.refuse();
+    return inOrder(this.#warnings);
+  }
+
+  /** For a file that does not fit its schema. */
+  refuse(): never {
+    throw new ConfigError(this.source.path, inOrder(this.#problems));
+  }
+
+  /** A variable's text becomes a number or a boolean where the schema wants one. True when anything changed. */
+  #retype(value: unknown, issues: readonly z.core.$ZodIssue[]): boolean {
+    let isChanged = false;
+    for (const { path } of issues) {
+      const retyped = this.source.retyped(path);
+      if (retyped !== undefined) isChanged = setAt(value, path, retyped) || isChanged;
+    }
+    return isChanged;
+  }
+}
+
+function inOrder(problems: readonly Problem[]): readonly Problem[] {
+  return problems.toSorted((a, b) => a.line - b.line || a.column - b.column);
+}
+
+function setAt(root: unknown, path: KeyPath, value: unknown): boolean {
+  let parent = root;
+  for (const step of path.slice(0, -1)) {
+    if (typeof parent !== "object" || parent === null) return false;
+    parent = Object.getOwnPropertyDescriptor(parent, step)?.value;
+  }
+  const last = path.at(-1);
+  if (typeof parent !== "object" || parent === null || last === undefined) return false;
+  return Reflect.set(parent, last, value);
+}
+
+function readText(path: string): string {
+  return readFileSync(path, "utf8");
+}
+
+const FILE_REASONS: ReadonlyMap<unknown, string> = new Map([
+  ["ENOENT", "there is no such file"],
+  ["EACCES", "permission denied"],
+  ["EISDIR", "it is a folder"],
+]);
+
+function fileReason(error: unknown): string {
+  const code = error instanceof Error && "code" in error ? error.code : undefined;
+  return FILE_REASONS.get(code) ?? reasonOf(error);
+}

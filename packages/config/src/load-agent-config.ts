@@ -1,0 +1,87 @@
+import { agentSchema } from "./agent-schema.ts";
+import type { AgentConfig } from "./agent-config.ts";
+import { ConfigReader } from "./config-reader.ts";
+import type { Loaded, LoadOptions } from "./load.ts";
+
+/** Reads agent.yaml. Throws `config_unreadable`, or `config_invalid` (a `ConfigError`) with everything that is wrong. */
+export function loadAgentConfig(path: string, options: LoadOptions = {}): Loaded<AgentConfig> {
+  const reader = new ConfigReader(path, options);
+  const file = reader.parse(agentSchema, reader.source.toValue());
+  if (file === undefined) return reader.refuse();
+  const { broker, mqtt, host } = file.inputs;
+  if (broker === undefined && mqtt === undefined && host === undefined) {
+    reader.problem(["inputs"], "inputs is empty; it must have at least one of broker, mqtt, host", "key");
+  }
+  const users = (broker?.users ?? []).map((entry, index) => {
+    const keyPath = ["inputs", "broker", "users", index];
+    const password = reader.readSecret(keyPath, entry);
+    if (password === null) reader.problem(keyPath, `user ${entry.user} has no password; give password or passwordFile`);
+    return { user: entry.user, password: password ?? "" };
+  });
+  if (broker !== undefined && isOpen(broker.host) && users.length === 0) {
+    reader.warning(
+      ["inputs", "broker", "host"],
+      `the broker is open to the whole network (${broker.host}) without users; list users, or set host: 127.0.0.1`,
+    );
+  }
+  if (file.uplink.ca !== undefined && !file.uplink.url.startsWith("mqtts:")) {
+    reader.problem(["uplink", "ca"], "uplink.ca needs an encrypted uplink; write uplink.url as mqtts://…", "key");
+  }
+  const config: AgentConfig = {
+    path: reader.path,
+    agent: file.agent,
+    site: file.site,
+    dataFolder: reader.resolvePath(file.data),
+    pipelinePath: reader.resolvePath(file.pipeline),
+    inputs: {
+      broker:
+        broker === undefined
+          ? null
+          : {
+              host: broker.host,
+              port: broker.port,
+              users,
+              clientsMax: broker.clientsMax,
+              payloadBytesMax: broker.payloadBytesMax ?? file.limits.payloadBytesMax,
+            },
+      mqtt:
+        mqtt === undefined
+          ? null
+          : {
+              url: mqtt.url,
+              clientId: mqtt.clientId ?? `millrace-${file.agent}`,
+              username: mqtt.username ?? null,
+              password: reader.readSecret(["inputs", "mqtt"], mqtt),
+            },
+      host: host === undefined ? null : { intervalMs: host.interval, labels: host.labels },
+    },
+    uplink: {
+      url: file.uplink.url,
+      username: file.uplink.username ?? file.agent,
+      password: reader.readSecret(["uplink"], file.uplink),
+      ca: file.uplink.ca === undefined ? null : reader.readNamedFile(["uplink", "ca"], file.uplink.ca),
+      backfillBytesPerSecond: file.uplink.backfillBytesPerSecond,
+      inFlightBatchesMax: file.uplink.inFlightBatchesMax,
+    },
+    outbox: { bytesMax: file.outbox.bytesMax, retainAckedMs: file.outbox.retainAcked },
+    limits: {
+      maxFutureMs: file.limits.maxFuture,
+      payloadBytesMax: file.limits.payloadBytesMax,
+      seriesPerMetricMax: file.limits.seriesPerMetricMax,
+      outOfOrdernessMs: file.limits.outOfOrderness,
+      idleTimeoutMs: file.limits.idleTimeout,
+      dedupeHorizonMs: file.limits.dedupeHorizon,
+      dedupeKeysMax: file.limits.dedupeKeysMax,
+      actionMaxAgeMs: file.limits.actionMaxAge,
+      clockFloorMs: file.limits.clockFloor,
+    },
+    commit: { liveIntervalMs: file.commit.liveInterval, checkpointIntervalMs: file.commit.checkpointInterval },
+    http: file.http,
+    logLevel: file.log.level,
+  };
+  return { config, warnings: reader.finish() };
+}
+
+function isOpen(host: string): boolean {
+  return host !== "localhost" && host !== "::1" && !host.startsWith("127.");
+}

@@ -1,0 +1,48 @@
+import { centralSchema } from "./central-schema.ts";
+import type { CentralConfig } from "./central-config.ts";
+import { ConfigReader } from "./config-reader.ts";
+import type { Loaded, LoadOptions } from "./load.ts";
+
+/** Reads central.yaml. Throws `config_unreadable`, or `config_invalid` (a `ConfigError`) with everything that is wrong. */
+export function loadCentralConfig(path: string, options: LoadOptions = {}): Loaded<CentralConfig> {
+  const reader = new ConfigReader(path, options);
+  const file = reader.parse(centralSchema, reader.source.toValue());
+  if (file === undefined) return reader.refuse();
+  const { mqtt } = file.intake;
+  const ids = new Set<string>();
+  const agents = file.agents.map((agent, index) => {
+    if (ids.has(agent.id)) reader.problem(["agents", index, "id"], `agent ${agent.id} is listed twice; names are unique`);
+    ids.add(agent.id);
+    const password = reader.readSecret(["agents", index], agent);
+    if (password === null && mqtt.tls?.ca === undefined) {
+      reader.problem(["agents", index], `agent ${agent.id} has no password; give password or passwordFile`);
+    }
+    return { id: agent.id, site: agent.site, password };
+  });
+  const readTls = (key: "cert" | "key" | "ca", path: string): string => reader.readNamedFile(["intake", "mqtt", "tls", key], path);
+  const config: CentralConfig = {
+    path: reader.path,
+    dataFolder: reader.resolvePath(file.data),
+    pipelinePath: reader.resolvePath(file.pipeline),
+    intake: {
+      mqtt: {
+        host: mqtt.host,
+        port: mqtt.port,
+        tls:
+          mqtt.tls === undefined
+            ? null
+            : {
+                cert: readTls("cert", mqtt.tls.cert),
+                key: readTls("key", mqtt.tls.key),
+                ca: mqtt.tls.ca === undefined ? null : readTls("ca", mqtt.tls.ca),
+              },
+      },
+    },
+    agents,
+    http: file.http,
+    windows: { graceMs: file.windows.grace, retainMs: file.windows.retain },
+    silentAfterMs: file.silentAfter,
+    logLevel: file.log.level,
+  };
+  return { config, warnings: reader.finish() };
+}

@@ -1,0 +1,124 @@
+import type { RuleSpec } from "@millrace/detect";
+import type { WindowSpec } from "@millrace/stream";
+import { parseTopicTemplate } from "@millrace/wire";
+import { ConfigReader } from "./config-reader.ts";
+import type { Loaded, LoadOptions } from "./load.ts";
+import { checkPipeline, gcd } from "./pipeline-checks.ts";
+import { AVAILABLE_ACCUMULATORS, type MetricFile, type PipelineFile, pipelineSchema, type RuleFile } from "./pipeline-schema.ts";
+import type { MetricSource, Pipeline } from "./pipeline.ts";
+
+/** Reads pipeline.yaml. Throws `config_unreadable`, or `config_invalid` (a `ConfigError`) with everything that is wrong. */
+export function loadPipeline(path: string, options: LoadOptions = {}): Loaded<Pipeline> {
+  const reader = new ConfigReader(path, options);
+  const value = reader.source.toValue();
+  const file = reader.parse(pipelineSchema, value);
+  if (file === undefined) {
+    // The sound parts are checked all the same, so that all that is wrong is said at once.
+    const sound = pipelineSchema.safeParse(withoutBroken(value));
+    if (sound.success) checkPipeline(reader, sound.data, namesIn(value, "metrics"));
+    return reader.refuse();
+  }
+  checkPipeline(reader, file, Object.keys(file.metrics));
+  const warnings = reader.finish();
+  return { config: toPipeline(reader.path, file), warnings };
+}
+
+function toPipeline(path: string, file: PipelineFile): Pipeline {
+  const windows = Object.entries(file.windows).map(
+    ([name, window]): WindowSpec => ({
+      name,
+      metric: window.metric,
+      sizeMs: window.size,
+      slideMs: window.slide ?? window.size,
+      by: window.by,
+      latenessMs: window.late.allowed,
+    }),
+  );
+  const metrics = Object.entries(file.metrics).map(([name, metric]) => ({
+    name,
+    unit: metric.unit,
+    accumulate: AVAILABLE_ACCUMULATORS.filter((known) => metric.accumulate.includes(known)),
+    isLive: metric.live,
+    source: toSource(metric),
+    paneMs: paneMsOf(windows.filter((window) => window.metric === name)),
+  }));
+  return { path, metrics, windows, rules: Object.entries(file.rules).map(([name, rule]) => toRule(name, rule, file.metrics[rule.metric])) };
+}
+
+function paneMsOf(windows: readonly WindowSpec[]): number | null {
+  const paneMs = windows.reduce((common, window) => gcd(gcd(common, window.sizeMs), window.slideMs), 0);
+  return paneMs === 0 ? null : paneMs;
+}
+
+function toSource({ from }: MetricFile): MetricSource {
+  if (from.host !== undefined) return { kind: "host", sensor: from.host };
+  const parsed = parseTopicTemplate(from.topic ?? "");
+  if (!parsed.ok) throw new Error("invariant: the schema takes only topics that parse");
+  if (from.json === undefined) return { kind: "topic", topic: parsed.template, payload: { kind: "number" }, hasOwnTime: false };
+  const { value, time, quality } = from.json;
+  const payload = {
+    kind: "json" as const,
+    value,
+    ...(time === undefined ? {} : { time }),
+    ...(quality === undefined ? {} : { quality }),
+  };
+  return { kind: "topic", topic: parsed.template, payload, hasOwnTime: time !== undefined };
+}
+
+/** Added to the severity of an alarm whose command stayed unconfirmed. */
+const ESCALATION = 100;
+const SEVERITY_MAX = 1000;
+
+function toRule(name: string, rule: RuleFile, metric: MetricFile | undefined): RuleSpec {
+  const { above, below, clearAbove, clearBelow, forAtLeast } = rule.when;
+  const kind = above === undefined ? "below" : "above";
+  const limit = above ?? below ?? 0;
+  const { action } = rule;
+  return {
+    name,
+    metric: rule.metric,
+    when: { kind, limit, clear: (kind === "above" ? clearBelow : clearAbove) ?? limit, forAtLeastMs: forAtLeast },
+    severity: rule.severity,
+    message: rule.message ?? `${rule.metric} is ${kind} ${limit} ${metric?.unit ?? ""}`.trimEnd(),
+    action:
+      action === undefined
+        ? null
+        : {
+            topicTemplate: action.publish,
+            payload: action.payload,
+            confirm:
+              action.confirm === undefined
+                ? null
+                : { topic: action.confirm.topic, equals: action.confirm.equals, withinMs: action.confirm.within },
+            retryMax: action.retry,
+            validForMs: action.validFor,
+            isLatched: action.latch,
+            isArmed: action.armed,
+            escalateSeverity: action.escalateSeverity ?? Math.min(SEVERITY_MAX, rule.severity + ESCALATION),
+          },
+  };
+}
+
+const SECTIONS = ["metrics", "windows", "rules"] as const;
+
+/** The file without its broken entries and keys. */
+function withoutBroken(value: unknown): unknown {
+  const parts: Record<string, Record<string, unknown>> = {};
+  for (const section of SECTIONS) {
+    parts[section] = {};
+    for (const name of namesIn(value, section)) {
+      const entry = entryOf(entryOf(value, section), name);
+      if (pipelineSchema.shape[section].safeParse({ [name]: entry }).success) parts[section][name] = entry;
+    }
+  }
+  return { version: 1, ...parts };
+}
+
+function namesIn(value: unknown, section: string): readonly string[] {
+  const entries = entryOf(value, section);
+  return typeof entries === "object" && entries !== null ? Object.keys(entries) : [];
+}
+
+function entryOf(value: unknown, key: string): unknown {
+  return typeof value === "object" && value !== null ? Object.getOwnPropertyDescriptor(value, key)?.value : undefined;
+}

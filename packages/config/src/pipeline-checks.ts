@@ -1,0 +1,156 @@
+import { formatDuration } from "@millrace/runtime";
+import { parseTopicTemplate, type TopicTemplate } from "@millrace/wire";
+import type { ConfigReader } from "./config-reader.ts";
+import { AVAILABLE_ACCUMULATORS, type MetricFile, type PipelineFile, type RuleFile } from "./pipeline-schema.ts";
+import { orNearest } from "./schema-problems.ts";
+import type { KeyPath } from "./yaml-source.ts";
+
+/** A pane is never shorter: every pane costs a row per group and series. */
+export const PANE_MS_MIN = 100;
+
+/**
+ * What the schema cannot see: references, contradictions, and what is allowed but doubtful. `metricNames` are all that
+ * the file names, also those with errors of their own, so that one mistake is reported once.
+ */
+export function checkPipeline(reader: ConfigReader, file: PipelineFile, metricNames: readonly string[]): void {
+  for (const [name, metric] of Object.entries(file.metrics)) {
+    checkSource(reader, ["metrics", name, "from"], metric);
+    checkAccumulators(reader, ["metrics", name, "accumulate"], metric);
+    if (metric.from.topic !== undefined && metric.from.json?.time === undefined) {
+      const wayOut = "give from.json.time so that they are counted exactly once";
+      reader.warning(["metrics", name, "from"], `readings of ${name} bring no time of their own and are counted at least once; ${wayOut}`, "key");
+    }
+    if (!Object.values(file.windows).some((window) => window.metric === name)) {
+      reader.warning(["metrics", name], `metric ${name} is in no window: its readings only meet rules; add a window, or leave it so`, "key");
+    }
+  }
+  checkSameValue(reader, file);
+  checkWindows(reader, file, metricNames);
+  for (const [name, rule] of Object.entries(file.rules)) {
+    checkMetricName(reader, ["rules", name, "metric"], rule.metric, metricNames);
+    checkCondition(reader, ["rules", name, "when"], rule.when);
+    checkAction(reader, ["rules", name, "action"], rule, labelsOf(file.metrics[rule.metric]));
+  }
+}
+
+/** Undefined for the gateway's own sensors: their labels are known only to the agent. */
+function labelsOf(metric: MetricFile | undefined): readonly string[] | undefined {
+  const template = metric?.from.topic === undefined ? undefined : templateOf(metric.from.topic);
+  // The agent adds its site to every reading.
+  return template === undefined ? undefined : [...new Set([...template.captures, "site"])];
+}
+
+function checkSource(reader: ConfigReader, path: KeyPath, { from }: MetricFile): void {
+  const payloadCount = [from.number, from.json].filter((payload) => payload !== undefined).length;
+  if (from.host !== undefined) {
+    if (from.topic !== undefined || payloadCount > 0) reader.problem([...path, "host"], "host stands alone; remove it, or topic, number and json", "key");
+  } else if (from.topic === undefined) {
+    reader.problem(path, "from needs a topic with number or json, or host", "key");
+  } else if (payloadCount !== 1) {
+    reader.problem(path, `from has a topic and ${payloadCount === 0 ? "no payload" : "two payloads"}; it must be one of number: {} and json: { value: … }`, "key");
+  }
+}
+
+function checkAccumulators(reader: ConfigReader, path: KeyPath, { accumulate }: MetricFile): void {
+  for (const [index, name] of accumulate.entries()) {
+    if (name === "quantiles") {
+      reader.warning([...path, index], `quantiles are not yet computed in this version; the others are`);
+    } else if (name === "distinct" || name === "topk") {
+      reader.problem([...path, index], `${name} is not yet available in this version; available are ${AVAILABLE_ACCUMULATORS.join(", ")}`);
+    }
+  }
+}
+
+/** Several metrics may share a topic when each reads another value of its JSON. */
+function checkSameValue(reader: ConfigReader, file: PipelineFile): void {
+  const readers = new Map<string, string>();
+  for (const [name, { from }] of Object.entries(file.metrics)) {
+    if (from.topic === undefined) continue;
+    const key = `${templateOf(from.topic)?.filter} ${from.json?.value ?? "number"}`;
+    const other = readers.get(key);
+    if (other === undefined) readers.set(key, name);
+    else reader.problem(["metrics", name, "from", "topic"], `metric ${other} already reads the same value of the same topics; give ${name} another topic or json.value`);
+  }
+}
+
+function checkWindows(reader: ConfigReader, file: PipelineFile, metricNames: readonly string[]): void {
+  const paneMsOfMetric = new Map<string, number>();
+  for (const [name, window] of Object.entries(file.windows)) {
+    const path = ["windows", name];
+    checkMetricName(reader, [...path, "metric"], window.metric, metricNames);
+    const slide = window.slide ?? window.size;
+    if (slide > window.size) {
+      reader.problem([...path, "slide"], `slide ${formatDuration(slide)} is longer than size ${formatDuration(window.size)}: readings between windows would be in none; it must be at most size`);
+    }
+    const paneMs = gcd(gcd(paneMsOfMetric.get(window.metric) ?? 0, window.size), slide);
+    if (paneMs < PANE_MS_MIN) {
+      const message = `the windows of ${window.metric} would need panes of ${formatDuration(paneMs)}; sizes and slides of one metric must be multiples of a common ${formatDuration(PANE_MS_MIN)} or more`;
+      reader.problem([...path, window.slide === undefined ? "size" : "slide"], message);
+    } else {
+      paneMsOfMetric.set(window.metric, paneMs);
+    }
+    const labels = labelsOf(file.metrics[window.metric]);
+    for (const [index, label] of window.by.entries()) {
+      if (labels !== undefined && !labels.includes(label)) {
+        reader.problem([...path, "by", index], `no topic of ${window.metric} captures ${label}; ${orNearest(label, labels)}`);
+      }
+      if (window.by.indexOf(label) !== index) reader.problem([...path, "by", index], `${label} stands twice; remove one`);
+    }
+  }
+}
+
+function checkMetricName(reader: ConfigReader, path: KeyPath, metric: string, metricNames: readonly string[]): void {
+  if (!metricNames.includes(metric)) reader.problem(path, `there is no metric ${metric}; ${orNearest(metric, metricNames)}`);
+}
+
+function checkCondition(reader: ConfigReader, path: KeyPath, when: RuleFile["when"]): void {
+  const { above, below, clearAbove, clearBelow } = when;
+  if ((above === undefined) === (below === undefined)) {
+    reader.problem(path, `when has ${above === undefined ? "neither above nor below" : "both above and below"}; it must have one of them`, "key");
+    return;
+  }
+  if (above !== undefined && clearAbove !== undefined) reader.problem([...path, "clearAbove"], "clearAbove belongs to below; with above it is clearBelow", "key");
+  if (below !== undefined && clearBelow !== undefined) reader.problem([...path, "clearBelow"], "clearBelow belongs to above; with below it is clearAbove", "key");
+  if (above !== undefined && clearBelow !== undefined && clearBelow >= above) {
+    reader.problem([...path, "clearBelow"], `clearBelow ${clearBelow} is not below above ${above}; it must be less, or left out`);
+  }
+  if (below !== undefined && clearAbove !== undefined && clearAbove <= below) {
+    reader.problem([...path, "clearAbove"], `clearAbove ${clearAbove} is not above below ${below}; it must be more, or left out`);
+  }
+}
+
+function checkAction(reader: ConfigReader, path: KeyPath, rule: RuleFile, labels: readonly string[] | undefined): void {
+  const { action } = rule;
+  if (action === undefined) return;
+  checkCaptures(reader, { path: [...path, "publish"], topic: action.publish, metric: rule.metric, labels });
+  if (action.confirm !== undefined) {
+    checkCaptures(reader, { path: [...path, "confirm", "topic"], topic: action.confirm.topic, metric: rule.metric, labels });
+  }
+  if (action.escalateSeverity !== undefined && action.escalateSeverity < rule.severity) {
+    reader.problem([...path, "escalateSeverity"], `escalateSeverity ${action.escalateSeverity} is less than severity ${rule.severity}; it must be at least that`);
+  }
+}
+
+interface TopicUse {
+  readonly path: KeyPath;
+  readonly topic: string;
+  readonly metric: string;
+  readonly labels: readonly string[] | undefined;
+}
+
+function checkCaptures(reader: ConfigReader, { path, topic, metric, labels }: TopicUse): void {
+  for (const capture of templateOf(topic)?.captures ?? []) {
+    if (labels === undefined || labels.includes(capture)) continue;
+    reader.problem(path, `{${capture}} is no label of ${metric}; ${orNearest(capture, labels)}`);
+  }
+}
+
+function templateOf(topic: string): TopicTemplate | undefined {
+  const parsed = parseTopicTemplate(topic);
+  return parsed.ok ? parsed.template : undefined;
+}
+
+/** gcd(0, n) is n. */
+export function gcd(a: number, b: number): number {
+  return b === 0 ? a : gcd(b, a % b);
+}

@@ -1,0 +1,116 @@
+import type { AccumulatorName } from "@millrace/stream";
+import { parseJsonPath, parseTopicTemplate, TIME_UNITS } from "@millrace/wire";
+import { z } from "zod";
+import { HOST_SENSORS } from "./pipeline.ts";
+import { duration, finite, flag, labelName, name, oneOf, takes, text, version, wholeNumber } from "./schema-types.ts";
+
+export const AVAILABLE_ACCUMULATORS = ["count", "sum", "min", "max", "mean", "first", "last"] as const satisfies readonly AccumulatorName[];
+/** Named in the design; the loader says what becomes of them. */
+export const PLANNED_ACCUMULATORS = ["quantiles", "distinct", "topk"] as const;
+
+const topic = () =>
+  takes(
+    z.string().refine((value) => parseTopicTemplate(value).ok),
+    "a topic without + and #, its changing levels as {names}, such as factory/{site}/{line}/temperature",
+  );
+const jsonPath = () => takes(z.string().refine((value) => parseJsonPath(value) !== undefined), "a path such as $.temperature or $.values[0]");
+const scalars = () =>
+  z.array(takes(z.union([z.string(), z.number(), z.boolean()]), "text, a number, true or false"));
+
+const from = z.strictObject({
+  topic: topic().optional().describe("MQTT topic; what its {names} capture becomes labels."),
+  number: takes(z.strictObject({}), "{}").optional().describe("The payload is one decimal number."),
+  json: z
+    .strictObject({
+      value: jsonPath().describe("Where the value stands."),
+      time: z
+        .strictObject({
+          path: jsonPath().describe("Where the event time stands."),
+          unit: oneOf(TIME_UNITS).describe("Its unit since the epoch, or iso for ISO 8601."),
+        })
+        .optional()
+        .describe("The reading's own time; without it readings are counted at least once."),
+      quality: z
+        .strictObject({
+          path: jsonPath().describe("Where the quality stands."),
+          good: scalars().optional().describe("Values that mean good; default: good, 192, true."),
+          uncertain: scalars().optional().describe("Values that mean uncertain; default: uncertain, 64. Every other one is bad."),
+        })
+        .optional()
+        .describe("The reading's quality; only good ones enter windows."),
+    })
+    .optional()
+    .describe("The payload is JSON."),
+  host: oneOf(HOST_SENSORS).optional().describe("A sensor of the gateway itself, instead of a topic."),
+});
+
+export const metricSchema = z.strictObject({
+  unit: text().describe("Unit for people: °C, bar, 1."),
+  from: from.describe("Where its readings come from: a topic with number or json, or host."),
+  accumulate: z
+    .array(oneOf([...AVAILABLE_ACCUMULATORS, ...PLANNED_ACCUMULATORS]))
+    .min(1)
+    .prefault(["count", "mean", "min", "max", "sum"])
+    .describe("What its windows can tell."),
+  live: flag().prefault(false).describe("Whether open windows are shown while they fill."),
+});
+
+export const windowSchema = z.strictObject({
+  metric: name().describe("The metric that it aggregates."),
+  size: duration({ min: "100ms", max: "31d" }).describe("Its length in event time."),
+  slide: duration({ min: "100ms", max: "31d" }).optional().describe("Distance between starts; default: size (tumbling)."),
+  by: z.array(labelName()).prefault([]).describe("Labels that it is grouped by; none: one window over everything."),
+  late: z
+    .strictObject({
+      allowed: duration({ min: "0s", max: "365d" }).prefault("7d").describe("How long after its end it still takes corrections."),
+    })
+    .prefault({})
+    .describe("Late data."),
+});
+
+export const ruleSchema = z.strictObject({
+  metric: name().describe("The metric whose every reading it watches."),
+  when: z
+    .strictObject({
+      above: finite().optional().describe("Raised above this value."),
+      below: finite().optional().describe("Raised below this value, instead of `above`."),
+      clearBelow: finite().optional().describe("With above: back to normal below this value; default: the limit."),
+      clearAbove: finite().optional().describe("With below: back to normal above this value; default: the limit."),
+      forAtLeast: duration({ min: "0s", max: "7d" }).prefault("0s").describe("How long, in event time, before it is raised."),
+    })
+    .describe("The condition."),
+  severity: wholeNumber(1, 1000).describe("1 least to 1000 most urgent."),
+  message: text().optional().describe("What people read; default: the condition in words."),
+  action: z
+    .strictObject({
+      publish: topic().describe("Topic of the command; {names} are the reading's labels."),
+      payload: text().describe("The command."),
+      confirm: z
+        .strictObject({
+          topic: topic().describe("Where the machine answers."),
+          equals: text().describe("The answer that confirms."),
+          within: duration({ min: "10ms", max: "1h" }).describe("How long the answer may take."),
+        })
+        .optional()
+        .describe("The confirmation expected."),
+      retry: wholeNumber(0, 100).prefault(3).describe("How often an unconfirmed command is sent again."),
+      validFor: duration({ min: "100ms", max: "1h" }).prefault("10s").describe("A device must not obey the command later."),
+      latch: flag().prefault(true).describe("Whether the alarm stays until a person resets it."),
+      armed: flag().prefault(false).describe("false: dry run, everything but the sending."),
+      escalateSeverity: wholeNumber(1, 1000).optional().describe("Severity once unconfirmed; default: severity + 100."),
+    })
+    .optional()
+    .describe("What is done about it."),
+});
+
+/** pipeline.yaml as people write it. */
+export const pipelineSchema = z.strictObject({
+  version: version(),
+  metrics: z.record(name(), metricSchema).describe("What is measured, by name."),
+  windows: z.record(name(), windowSchema).prefault({}).describe("What is aggregated, by name."),
+  rules: z.record(name(), ruleSchema).prefault({}).describe("What is watched, by name."),
+});
+
+export type PipelineFile = z.output<typeof pipelineSchema>;
+export type MetricFile = z.output<typeof metricSchema>;
+export type RuleFile = z.output<typeof ruleSchema>;

@@ -1,0 +1,100 @@
+import { nearestName } from "@millrace/runtime";
+import { z } from "zod";
+import type { Problem } from "./problem.ts";
+import { schemaAt, takesAt, unwrap } from "./schema-place.ts";
+import type { KeyPath, YamlSource } from "./yaml-source.ts";
+
+/** zod's issues as problems at their places: what is wrong; what is allowed. */
+export function schemaProblems(source: YamlSource, schema: z.ZodType, value: unknown, issues: readonly z.core.$ZodIssue[]): Problem[] {
+  const problems = new Map<string, Problem>();
+  for (const issue of issues) {
+    if (issue.code === "unrecognized_keys") {
+      for (const key of issue.keys) {
+        const path = [...issue.path, key];
+        problems.set(JSON.stringify(path), source.problemAt(path, unknownKey(schema, issue.path, key), "key"));
+      }
+      continue;
+    }
+    const key = JSON.stringify(issue.path);
+    // One leaf may fail several checks; its phrase names them all.
+    if (problems.has(key)) continue;
+    if (issue.code === "invalid_key") {
+      const message = `${quoted(String(issue.path.at(-1)))} is not a name here; it must be ${keyPhrase(schema, issue.path)}`;
+      problems.set(key, source.problemAt(issue.path, message, "key"));
+      continue;
+    }
+    problems.set(key, source.problemAt(issue.path, wrongValue(source, schema, value, issue.path)));
+  }
+  return [...problems.values()];
+}
+
+/** The way out of a wrong name: the nearest one, or all of them. */
+export function orNearest(typed: string, known: readonly string[]): string {
+  const nearest = nearestName(typed, known);
+  if (nearest !== undefined) return `did you mean ${nearest}?`;
+  return known.length === 0 ? "there are none" : `there are ${known.join(", ")}`;
+}
+
+function unknownKey(schema: z.ZodType, parentPath: KeyPath, key: string): string {
+  const parent = schemaAt(schema, parentPath);
+  const known = parent instanceof z.ZodObject ? Object.keys(parent.shape) : [];
+  const nearest = nearestName(key, known);
+  const wayOut = nearest === undefined ? `allowed here: ${known.join(", ") || "nothing"}` : `did you mean ${nearest}?`;
+  return `unknown key ${quoted(key)}${parentPath.length === 0 ? "" : ` in ${pathText(parentPath)}`}; ${wayOut}`;
+}
+
+function wrongValue(source: YamlSource, schema: z.ZodType, root: unknown, path: KeyPath): string {
+  const place = schemaAt(schema, path);
+  const phrase = place === undefined ? "something else" : takesAt(place);
+  const name = path.length === 0 ? "the file" : pathText(path);
+  if (path.length > 0 && !source.has(path)) return `${name} is missing; it must be ${phrase}`;
+  const value = valueAt(root, path);
+  if (value === null || value === undefined) return `${name} is empty; it must be ${phrase}`;
+  if (isSecret(path)) return `${name} is not right; it must be ${phrase}`;
+  const nearest = nearestValue(place, value);
+  return `${name} is ${shown(value)}; ${nearest === undefined ? "it" : `did you mean ${nearest}? It`} must be ${phrase}`;
+}
+
+function nearestValue(place: z.ZodType | undefined, value: unknown): string | undefined {
+  const leaf = place === undefined ? undefined : unwrap(place);
+  if (!(leaf instanceof z.ZodEnum) || typeof value !== "string") return undefined;
+  return nearestName(value, leaf.options.map(String));
+}
+
+function keyPhrase(schema: z.ZodType, path: KeyPath): string {
+  const parent = schemaAt(schema, path.slice(0, -1));
+  const keyType: unknown = parent instanceof z.ZodRecord ? parent.keyType : undefined;
+  return keyType instanceof z.ZodType ? takesAt(keyType) : "another name";
+}
+
+/** `metrics.temperature.from` */
+export function pathText(path: KeyPath): string {
+  return path.map((step, index) => (typeof step === "number" ? `[${step}]` : `${index === 0 ? "" : "."}${String(step)}`)).join("");
+}
+
+/** A secret never stands in a message, whatever is wrong with it. */
+function isSecret(path: KeyPath): boolean {
+  return path.at(-1) === "password";
+}
+
+const SHOWN_LENGTH_MAX = 60;
+
+function shown(value: unknown): string {
+  if (Array.isArray(value)) return "a list";
+  if (typeof value === "object") return "a map";
+  const text = typeof value === "string" ? quoted(value) : String(value);
+  return text.length <= SHOWN_LENGTH_MAX ? text : `${text.slice(0, SHOWN_LENGTH_MAX)}…`;
+}
+
+function quoted(text: string): string {
+  return JSON.stringify(text);
+}
+
+function valueAt(root: unknown, path: KeyPath): unknown {
+  let value = root;
+  for (const step of path) {
+    if (typeof value !== "object" || value === null) return undefined;
+    value = Object.getOwnPropertyDescriptor(value, step)?.value;
+  }
+  return value;
+}

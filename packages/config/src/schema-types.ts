@@ -1,0 +1,102 @@
+import { formatDuration, parseDuration } from "@millrace/runtime";
+import { z } from "zod";
+
+/** What each leaf takes, as the end of "it must be …"; for messages and docs/config.md. */
+const phrases = z.registry<{ readonly takes: string }>();
+
+/** Says what a finished leaf schema takes. */
+export function takes<Schema extends z.ZodType>(schema: Schema, phrase: string): Schema {
+  phrases.add(schema, { takes: phrase });
+  return schema;
+}
+
+export function phraseOf(schema: z.ZodType): string | undefined {
+  return phrases.get(schema)?.takes;
+}
+
+const DURATION_PATTERN = /^\d+(\.\d+)?(ms|s|m|h|d)$/;
+
+/** A duration in ms. Bounds are durations themselves. */
+export function duration(bounds: { readonly min: string; readonly max: string }) {
+  const [minMs, maxMs] = [parseDuration(bounds.min) ?? 0, parseDuration(bounds.max) ?? 0];
+  const schema = z
+    .string()
+    .regex(DURATION_PATTERN)
+    .refine((text) => {
+      const ms = parseDuration(text);
+      return ms === undefined ? !DURATION_PATTERN.test(text) : ms >= minMs && ms <= maxMs;
+    })
+    .transform((text) => parseDuration(text) ?? 0);
+  return takes(schema, `a duration from ${formatDuration(minMs)} to ${formatDuration(maxMs)}, such as 250ms, 10s, 1m, 24h or 7d`);
+}
+
+const SIZE_PATTERN = /^(\d+(?:\.\d+)?)\s?(B|kB|KB|MB|GB|TB|KiB|MiB|GiB|TiB)?$/;
+const SIZE_UNITS: ReadonlyMap<string, number> = new Map([
+  ["B", 1],
+  ["kB", 1e3],
+  ["KB", 1e3],
+  ["MB", 1e6],
+  ["GB", 1e9],
+  ["TB", 1e12],
+  ["KiB", 2 ** 10],
+  ["MiB", 2 ** 20],
+  ["GiB", 2 ** 30],
+  ["TiB", 2 ** 40],
+]);
+
+/** A number of bytes, or `64KiB`, `1GiB`, `1MB`. */
+export function bytes(bounds: { readonly min: string; readonly max: string }) {
+  const [min, max] = [parseSize(bounds.min) ?? 0, parseSize(bounds.max) ?? 0];
+  const schema = z
+    .union([z.int(), z.string().regex(SIZE_PATTERN)])
+    .transform((value) => (typeof value === "number" ? value : (parseSize(value) ?? -1)))
+    .refine((value) => value >= min && value <= max);
+  return takes(schema, `bytes from ${bounds.min} to ${bounds.max}, such as 65536, 64KiB or 1GiB`);
+}
+
+function parseSize(text: string): number | undefined {
+  const match = SIZE_PATTERN.exec(text);
+  return match === null ? undefined : Math.round(Number(match[1]) * (SIZE_UNITS.get(match[2] ?? "B") ?? 1));
+}
+
+export function wholeNumber(min: number, max: number) {
+  return takes(z.int().min(min).max(max), `a whole number from ${min} to ${max}`);
+}
+
+export const port = () => takes(z.int().min(0).max(65_535), "a port from 1 to 65535, or 0 for any free one");
+export const finite = () => takes(z.number(), "a number");
+export const flag = () => takes(z.boolean(), "true or false");
+export const text = () => takes(z.string().min(1), "text; a number in quotes");
+export const host = () => takes(z.string().regex(/^[^\s:/]+$|^[0-9a-fA-F:]+$/), "an address or host name without port, such as 127.0.0.1 or 0.0.0.0");
+export const filePath = () => takes(z.string().min(1), "a path; relative ones begin at this file's folder");
+export const version = () => takes(z.literal(1), "1, the only version so far").describe("Version of the file's format.");
+
+/** An agent's or site's name: goes into topics, so nothing that means something there. */
+export const identifier = () =>
+  takes(z.string().regex(/^[A-Za-z0-9._-]{1,64}$/), "1 to 64 letters, digits, dots, underscores and hyphens");
+
+const NAME_PATTERN = /^[A-Za-z][A-Za-z0-9_]{0,63}$/;
+/** Name of a metric, window, rule: goes into SQL, Prometheus and file names. */
+export const name = () => takes(z.string().regex(NAME_PATTERN), "a letter, then up to 63 letters, digits and underscores");
+export const labelName = () => takes(z.string().regex(/^[\p{L}_][\p{L}\p{N}_]*$/u), "a label name of letters, digits and underscores");
+
+export const mqttUrl = () =>
+  takes(z.string().regex(/^mqtts?:\/\/([^\s:/@]+|\[[0-9a-fA-F:]+\])(:\d{1,5})?\/?$/), "mqtt://host:port or mqtts://host:port");
+
+export function oneOf<const Values extends readonly [string, ...string[]]>(values: Values) {
+  return takes(z.enum(values), `one of ${values.join(", ")}`);
+}
+
+export const logLevel = () =>
+  oneOf(["debug", "info", "warn", "error"]).prefault("info").describe("Least important lines that are written.");
+
+/** A moment: `2024-01-01` or with a time and zone, in ms since the epoch. */
+export const moment = () =>
+  takes(
+    z
+      .string()
+      .regex(/^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d)?(Z|[+-]\d\d:\d\d))?$/)
+      .refine((value) => !Number.isNaN(Date.parse(value)))
+      .transform((value) => Date.parse(value)),
+    "a date such as 2024-01-01 or 2024-01-01T06:00:00Z",
+  );
