@@ -442,6 +442,8 @@ test("a silent agent is shown and alarmed, and cleared when it is heard", async 
   await world.time.run(300);
   expect(world.central.agents()[0]).toMatchObject({ state: "connected" });
   expect(world.central.alarms().filter((alarm) => alarm.isActive)).toMatchObject([{ agent: "beta-1" }]);
+  await world.time.run(31_000);
+  expect(agent.closedReason).toBe("nothing was heard from it");
 });
 
 test("windows are complete once every expected agent has passed; a retired site is not waited for", async () => {

@@ -46,6 +46,8 @@ const SYSTEM_ALARM_SHOWN_MS: Partial<Record<SystemAlarm, number>> = {
   data_loss: 600_000,
 };
 const TRIM_INTERVAL_MS = 60_000;
+/** A connection that says nothing for so long, not even a heartbeat, is half open and is closed. */
+const SESSION_SILENT_MS_MAX = 30_000;
 
 export interface CentralOptions {
   /** Enrolled agents; the connection's identity must be one of them. */
@@ -155,7 +157,7 @@ export class Central implements CentralReader {
   onClose(connection: AgentConnection): void {
     const session = this.#sessions.delete(connection);
     if (session === undefined) return;
-    if (session.state === "open") this.#opened?.state.agents.closed(session.agent);
+    this.#opened?.applier.uncount(session);
     if (session.state !== "replaced") session.state = "closed";
   }
 
@@ -320,6 +322,11 @@ export class Central implements CentralReader {
 
   #watchSilence(moment: Moment): void {
     if (this.#opened === null) return;
+    for (const session of this.#sessions.all()) {
+      if (moment.monotonicMs - session.heardAtMs <= SESSION_SILENT_MS_MAX) continue;
+      session.close("closed", "nothing was heard from it");
+      this.#opened.applier.uncount(session);
+    }
     const { agents, alarms } = this.#opened.state;
     for (const agent of agents.takeNewlySilent(this.#options.silentAfterMs, moment.monotonicMs)) {
       if (alarms.isRaised(agent, "agent_silent")) continue;

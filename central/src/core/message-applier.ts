@@ -70,6 +70,13 @@ export class MessageApplier {
     if (this.#state.agents.offer(agent, heartbeat.frontier, marks)) this.#showFrontier(agent);
   }
 
+  /** The session is over: its agent has one connection less. */
+  uncount(session: Session): void {
+    if (!session.isCounted) return;
+    session.isCounted = false;
+    this.#state.agents.closed(session.agent);
+  }
+
   reject(item: InboxItem, reason: RejectReason, detail: string): void {
     const { agent } = item.session;
     this.#state.ledger.reject(agent, reason);
@@ -105,7 +112,7 @@ export class MessageApplier {
         return;
       }
       holder.close("replaced", `replaced by a newer connection of agent ${agent}`);
-      this.#state.agents.closed(holder.agent);
+      this.uncount(holder);
     }
     session.state = "open";
     session.site = site;
@@ -115,6 +122,7 @@ export class MessageApplier {
     this.#state.engine.setMembership(this.#state.agents.membership);
     const { epoch, marks, findings } = this.#state.stores.register(agent, hello, moment.nowMs);
     for (const finding of findings) this.#raise(session, finding.kind, finding.message, finding.sequenceCount, moment);
+    session.isCounted = true;
     this.#state.agents.opened(agent, hello, moment.nowMs, moment.monotonicMs);
     this.#heard(session, moment);
     if (this.#state.agents.advance(agent, marks)) this.#showFrontier(agent);

@@ -15,6 +15,8 @@ export class Session {
   /** When its last message came; monotonic, ms. */
   heardAtMs: number;
   inboxBytes = 0;
+  /** Counted among its agent's connections. */
+  isCounted = false;
   /** The latest one, until the next commit takes it up. */
   heartbeat: Heartbeat | null = null;
 

@@ -7,6 +7,7 @@ import { silentLogger } from "@millrace/runtime";
 import type { AgentConnection, UpTopic } from "@millrace/wire";
 import { afterEach, expect, test } from "vitest";
 import { FRAME_BYTES_MAX, MqttIntake } from "./mqtt-intake.ts";
+import { TEST_CERTIFICATES } from "./test-certificates.test-support.ts";
 
 class Target {
   readonly opened: AgentConnection[] = [];
@@ -55,7 +56,7 @@ async function listen(): Promise<{ intake: MqttIntake; target: Target }> {
 }
 
 async function connect(intake: MqttIntake, options: IClientOptions = {}): Promise<MqttClient> {
-  const client = await connectAsync(`mqtt://127.0.0.1:${intake.port}`, {
+  const client = await connectAsync(`${options.protocol ?? "mqtt"}://127.0.0.1:${intake.port}`, {
     username: "alpha-1",
     password: "one",
     clientId: "same",
@@ -150,6 +151,30 @@ test("junk instead of MQTT ends the connection and nothing else", async () => {
   const client = await connect(intake);
   client.publish("millrace/v1/alpha-1/hello", "hello");
   await target.until(() => target.messages.length === 1);
+});
+
+test("over TLS, a client certificate that the authority signed names the agent", async () => {
+  const { authority, serverCertificate, serverKey, agentCertificate, agentKey } = TEST_CERTIFICATES;
+  const target = new Target();
+  const intake = await MqttIntake.listen({
+    host: "127.0.0.1",
+    port: 0,
+    tls: { cert: serverCertificate, key: serverKey, ca: authority },
+    identities: [
+      { id: "alpha-1", password: null },
+      { id: "beta-1", password: null },
+    ],
+    target,
+    log: silentLogger,
+  });
+  ends.push(() => intake.close());
+  const tls = { protocol: "mqtts", ca: authority, cert: agentCertificate, key: agentKey, password: "any" } as const;
+  const client = await connect(intake, tls);
+  client.publish("millrace/v1/alpha-1/hello", "hello");
+  await target.until(() => target.messages.length === 1);
+  await expect(connect(intake, { ...tls, username: "beta-1" })).rejects.toThrow(/not authorized/i);
+  await expect(connect(intake, { protocol: "mqtts", ca: authority })).rejects.toThrow();
+  expect(target.opened.length).toBe(1);
 });
 
 test("a port in use is a plain error", async () => {

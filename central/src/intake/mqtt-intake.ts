@@ -49,7 +49,7 @@ export class MqttIntake {
   readonly #options: MqttIntakeOptions;
   readonly #identities: IdentityBook;
   readonly #attached = new Map<Client, Attached>();
-  readonly #names = new Map<Client, string>();
+  readonly #names = new WeakMap<Client, string>();
   readonly #sockets = new Set<Socket>();
   readonly #broker: Aedes;
   readonly #server: Server;
@@ -178,11 +178,9 @@ export class MqttIntake {
     broker.on("clientDisconnect", (client) => {
       const attached = this.#attached.get(client);
       this.#attached.delete(client);
-      this.#names.delete(client);
       if (attached !== undefined) target.onClose(attached.connection);
     });
     const onError = (client: Client, error: Error) => {
-      if (!this.#attached.has(client)) this.#names.delete(client);
       log.debug("connection error", { agent: this.#names.get(client), reason: reasonOf(error) });
     };
     broker.on("clientError", onError);
