@@ -1,5 +1,6 @@
 import { join } from "node:path";
-import { loadAgentConfig, loadPipeline } from "@millrace/config";
+import { formatProblem, loadAgentConfig, loadPipeline, type Pipeline } from "@millrace/config";
+import { topicFilter } from "@millrace/detect";
 import { LevelStore } from "@millrace/queue";
 import {
   createLogger,
@@ -14,6 +15,7 @@ import {
   systemRandom,
   zstdCompression,
 } from "@millrace/runtime";
+import { CommandPublisher } from "./actions/command-publisher.ts";
 import { Agent } from "./agent.ts";
 import { BrokerInput } from "./inputs/broker-input.ts";
 import { HostInput } from "./inputs/host-input.ts";
@@ -33,7 +35,7 @@ export async function runAgent(configPath: string): Promise<ExitCode> {
   const pipeline = loadPipeline(config.pipelinePath);
   const log = createLogger({ level: config.logLevel });
   log.info(formatVersion(agentVersion()), { agent: config.agent, site: config.site });
-  for (const warning of [...warnings, ...pipeline.warnings]) log.warn(warning);
+  for (const warning of [...warnings, ...pipeline.warnings]) log.warn(formatProblem(warning));
 
   prepareDataFolder(config.dataFolder);
   const storePath = join(config.dataFolder, "store");
@@ -42,6 +44,7 @@ export async function runAgent(configPath: string): Promise<ExitCode> {
 
   const instance = systemRandom.hex(8);
   const inputs: Input[] = [];
+  const commands = new CommandPublisher(inputs);
   const metrics = new Metrics();
   const agent = await Agent.open({
     config,
@@ -55,12 +58,12 @@ export async function runAgent(configPath: string): Promise<ExitCode> {
     transport: new MqttUplink({ ...config.uplink, agent: config.agent, instance, clock: systemClock }),
     instance,
     program: agentVersion().version,
-    publish: (topic, payload) => publishToAll(inputs, topic, payload),
+    publish: (topic, payload) => commands.publish(topic, payload),
   });
 
   const world = { clock: systemClock, random: systemRandom, log: log.child("input"), filters: agent.filters() };
   const { broker, mqtt, host } = config.inputs;
-  if (broker !== null) inputs.push(new BrokerInput({ ...world, ...broker, name: "broker" }));
+  if (broker !== null) inputs.push(new BrokerInput({ ...world, ...broker, name: "broker", commandFilters: commandFilters(pipeline.config) }));
   if (mqtt !== null) {
     inputs.push(new MqttInput({ ...world, ...mqtt, name: "mqtt", payloadBytesMax: config.limits.payloadBytesMax }));
   }
@@ -110,8 +113,6 @@ export async function runAgent(configPath: string): Promise<ExitCode> {
   return promise;
 }
 
-/** Every broker that machines may listen on gets the command; it counts as handed over once one has it. */
-async function publishToAll(inputs: readonly Input[], topic: string, payload: string): Promise<void> {
-  if (inputs.length === 0) throw new Error("no input can publish");
-  await Promise.any(inputs.map((input) => input.publish(topic, payload, { qos: 1 })));
+function commandFilters(pipeline: Pipeline): string[] {
+  return pipeline.rules.flatMap(({ action }) => (action === null ? [] : [topicFilter(action.topicTemplate)]));
 }

@@ -1,4 +1,4 @@
-import { loadCentralConfig, loadPipeline } from "@millrace/config";
+import { formatProblem, loadCentralConfig, loadPipeline } from "@millrace/config";
 import type { Command } from "@millrace/runtime";
 import { CONFIG_FLAG, JSON_FLAG } from "./config-flag.ts";
 
@@ -14,13 +14,13 @@ export const CHECK_COMMAND: Command = {
       agents: config.agents.map(({ id, site }) => ({ agent: id, site })),
       metrics: pipeline.config.metrics.map(({ name }) => name),
       windows: pipeline.config.windows.map(({ name }) => name),
-      warnings: [...warnings, ...pipeline.warnings],
+      warnings: [...warnings, ...pipeline.warnings].map(formatProblem),
     };
     if (flags.isOn("json")) {
       output.out(`${JSON.stringify(found, null, 2)}\n`);
       return;
     }
-    for (const warning of found.warnings) output.out(`warning: ${warning}\n`);
+    for (const warning of found.warnings) output.out(`warning: ${formatProblem(warning)}\n`);
     const sites = new Set(found.agents.map(({ site }) => site)).size;
     output.out(`${found.config} and ${found.pipeline} are right: ${found.agents.length} agents at ${sites} sites, ${found.metrics.length} metrics, ${found.windows.length} windows\n`);
   },

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { isSea } from "node:sea";
-import { loadCentralConfig, loadPipeline } from "@millrace/config";
+import { formatProblem, loadCentralConfig, loadPipeline } from "@millrace/config";
 import { LevelStore } from "@millrace/queue";
 import { createLogger, formatVersion, onStopSignals, prepareDataFolder, reasonOf } from "@millrace/runtime";
 import type { Command, ExitCode, Logger } from "@millrace/runtime";
@@ -23,10 +23,12 @@ async function run(configPath: string): Promise<ExitCode> {
   const pipeline = loadPipeline(config.pipelinePath);
   const log = createLogger({ level: config.logLevel });
   log.info(formatVersion(centralVersion()), { config: config.path, pipeline: config.pipelinePath });
-  for (const warning of [...warnings, ...pipeline.warnings]) log.warn(warning);
+  for (const warning of [...warnings, ...pipeline.warnings]) log.warn(formatProblem(warning));
   prepareDataFolder(config.dataFolder);
   const storePath = join(config.dataFolder, "store");
-  const store = await LevelStore.open({ path: storePath, kind: "central", version: CENTRAL_STORE_FORMAT, pid: process.pid });
+  const store = await LevelStore.open({ path: storePath, kind: "central", version: CENTRAL_STORE_FORMAT, pid: process.pid, log });
+  if (store.opened === "repaired") log.error("the store was damaged and is repaired; its last writes may be lost", { path: storePath });
+  if (store.opened === "set_aside") log.error("the store could not be repaired; it was moved and a new one is begun", { movedTo: store.setAsidePath });
   const { promise: exit, resolve } = Promise.withResolvers<ExitCode>();
   const assets = await dashboardAssets(log);
   const service = await CentralService.start({

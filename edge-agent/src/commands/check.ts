@@ -1,4 +1,4 @@
-import { loadAgentConfig, loadPipeline } from "@millrace/config";
+import { formatProblemWithExcerpt, loadAgentConfig, loadPipeline } from "@millrace/config";
 import type { Command } from "@millrace/runtime";
 import { CONFIG_FLAG } from "./config-flag.ts";
 
@@ -9,7 +9,7 @@ export const checkCommand: Command = {
   run({ flags, output }) {
     const { config, warnings } = loadAgentConfig(flags.requiredText("config"));
     const pipeline = loadPipeline(config.pipelinePath);
-    for (const warning of [...warnings, ...pipeline.warnings]) output.err(`warning: ${warning}\n`);
+    for (const warning of [...warnings, ...pipeline.warnings]) output.err(`warning: ${formatProblemWithExcerpt(warning)}\n`);
     if (flags.isOn("effective")) {
       output.out(`${JSON.stringify({ agent: config, pipeline: pipeline.config }, hideSecrets, 2)}\n`);
       return;

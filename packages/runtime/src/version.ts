@@ -6,7 +6,7 @@ import { dirname, join } from "node:path";
 export interface Version {
   readonly program: string;
   readonly version: string;
-  /** Short commit of the checkout that it runs from; null in a binary. */
+  /** Short commit of the checkout that it runs from or, for a binary, was built from; null when not known. */
   readonly commit: string | null;
   readonly wireVersion: number | null;
   readonly storeVersion: number | null;
@@ -38,11 +38,12 @@ export function formatVersion(version: Version): string {
   return `${version.program} ${version.version} (${details.join(", ")})`;
 }
 
+/** Set by `npm run build` in the bundles that it makes. */
+declare const MILLRACE_BUILD_COMMIT: string | undefined;
+
 function checkoutCommit(): string | null {
-  // Undefined once bundled to CommonJS: a binary is no checkout.
-  const folder: string | undefined = import.meta.dirname;
-  if (folder === undefined) return null;
-  const root = join(dirname(folder), "..", "..");
+  if (typeof MILLRACE_BUILD_COMMIT === "string") return MILLRACE_BUILD_COMMIT || null;
+  const root = join(dirname(import.meta.dirname), "..", "..");
   if (!existsSync(join(root, ".git"))) return null;
   try {
     return execFileSync("git", ["rev-parse", "--short", "HEAD"], {

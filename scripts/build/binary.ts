@@ -1,0 +1,93 @@
+import { execFileSync } from "node:child_process";
+import { chmodSync, copyFileSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { build, type Plugin } from "esbuild";
+import { inject } from "postject";
+import { buildDashboard } from "../../central/src/dashboard-build.ts";
+import type { ProgramSource } from "./programs.ts";
+
+const ROOT = resolve(import.meta.dirname, "../..");
+const DIST = join(ROOT, "dist");
+/** Where Node looks for the blob; its own constant. */
+const SENTINEL_FUSE = "NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2";
+
+/**
+ * One executable: the program bundled to CommonJS with its code cache, LevelDB's addon and the dashboard as assets,
+ * inside this very Node (Node's single executable applications).
+ */
+export async function buildBinary(program: ProgramSource): Promise<{ readonly path: string; readonly bytes: number }> {
+  const work = join(DIST, ".work", program.name);
+  mkdirSync(work, { recursive: true });
+  const main = join(work, "main.cjs");
+  await bundle(program, main);
+  const blob = join(work, "program.blob");
+  const config = join(work, "sea.json");
+  const assets = await collectAssets(program);
+  writeFileSync(config, JSON.stringify({ main, output: blob, assets, disableExperimentalSEAWarning: true, useCodeCache: true }));
+  execFileSync(process.execPath, ["--experimental-sea-config", config], { stdio: ["ignore", "ignore", "inherit"] });
+  const path = join(DIST, process.platform === "win32" ? `${program.name}.exe` : program.name);
+  rmSync(path, { force: true });
+  copyFileSync(process.execPath, path);
+  chmodSync(path, 0o755);
+  await injectQuietly(path, readFileSync(blob));
+  rmSync(work, { recursive: true });
+  return { path, bytes: statSync(path).size };
+}
+
+async function bundle(program: ProgramSource, outfile: string): Promise<void> {
+  await build({
+    entryPoints: [join(ROOT, program.entry)],
+    outfile,
+    bundle: true,
+    platform: "node",
+    format: "cjs",
+    target: "node24",
+    minifySyntax: true,
+    minifyWhitespace: true,
+    legalComments: "none",
+    logLevel: "error",
+    // The bundler itself stays out: only a checkout builds the dashboard.
+    external: ["esbuild"],
+    define: { MILLRACE_BUILD_COMMIT: JSON.stringify(commit()) },
+    plugins: [nativeAddon],
+  });
+}
+
+const nativeAddon: Plugin = {
+  name: "native-addon",
+  setup({ onResolve }) {
+    onResolve({ filter: /^node-gyp-build$/ }, () => ({ path: join(import.meta.dirname, "native-addon.cjs") }));
+  },
+};
+
+async function collectAssets(program: ProgramSource): Promise<Record<string, string>> {
+  const assets: Record<string, string> = {};
+  if (program.hasStore) {
+    const prebuilt = join(ROOT, "node_modules/classic-level/prebuilds", `${process.platform}-${process.arch}`);
+    assets["classic-level.node"] = join(prebuilt, "classic-level.node");
+  }
+  if (program.hasDashboard) {
+    const { files } = await buildDashboard();
+    for (const file of files) assets[`dashboard/${file.slice(file.lastIndexOf("/") + 1)}`] = file;
+  }
+  return assets;
+}
+
+/** postject warns of a note section that it does not need. */
+async function injectQuietly(path: string, blob: Buffer): Promise<void> {
+  const { error, warn, log } = console;
+  Object.assign(console, { error: () => {}, warn: () => {}, log: () => {} });
+  try {
+    await inject(path, "NODE_SEA_BLOB", blob, { sentinelFuse: SENTINEL_FUSE });
+  } finally {
+    Object.assign(console, { error, warn, log });
+  }
+}
+
+function commit(): string {
+  try {
+    return execFileSync("git", ["rev-parse", "--short", "HEAD"], { cwd: ROOT, encoding: "utf8" }).trim();
+  } catch {
+    return "";
+  }
+}
