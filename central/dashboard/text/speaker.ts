@@ -123,7 +123,7 @@ export class Speaker {
       timeZoneName: "shortOffset",
     }).formatToParts(atMs);
     const offset = parts.find((part) => part.type === "timeZoneName")?.value.replace("GMT", "UTC") ?? "";
-    return offset === "UTC" && this.zone === "UTC" ? "UTC" : `${this.zone} (${offset})`;
+    return this.zone === "UTC" ? "UTC" : `${this.zone} (${offset})`;
   }
 
   #amount(amount: number, unit: TextKey): string {

@@ -7,8 +7,8 @@ const CLOCK_OFFSET_MS_MAX = 1_000;
 
 const STATE_SHAPES: Readonly<Record<AgentState, string>> = {
   connected: "M8 3a5 5 0 1 0 0 10a5 5 0 1 0 0-10",
-  silent: "M8 1.500L15 14H1z",
-  never_seen: "M8 2.500a5.500 5.500 0 1 0 0 11a5.500 5.500 0 1 0 0-11",
+  silent: "M8 1.5L15 14H1z",
+  never_seen: "M8 2.5a5.5 5.5 0 1 0 0 11a5.5 5.5 0 1 0 0-11",
   retired: "M3 8h10",
 };
 

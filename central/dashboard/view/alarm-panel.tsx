@@ -124,8 +124,8 @@ const ACTION_SHAPES: Readonly<Record<AlarmView["action"], string>> = {
   none: "M3 8h10",
   dry_run: "M3 8h2M7 8h2M11 8h2",
   commanded: "M2 8h10M8 4l4 4l-4 4",
-  retrying: "M13 8a5 5 0 1 1-1.500-3.500M12 1v4H8",
-  confirmed: "M2.500 8.500l3.500 3.500l7.500-8",
+  retrying: "M13 8a5 5 0 1 1-1.5-3.5M12 1v4H8",
+  confirmed: "M2.5 8.5l3.5 3.5l7.5-8",
   unconfirmed: "M3 3l10 10M13 3L3 13",
 };
 

@@ -1,11 +1,11 @@
 /** How the lines of a chart are told apart: by colour and by shape. Six of each; then the shapes shift against the colours. */
 const SHAPES = [
   "M8 3a5 5 0 1 0 0 10a5 5 0 1 0 0-10",
-  "M3.500 3.500h9v9h-9z",
-  "M8 2.500L14 13H2z",
-  "M8 1.500L14.500 8L8 14.500L1.500 8z",
+  "M3.5 3.5h9v9h-9z",
+  "M8 2.5L14 13H2z",
+  "M8 1.5L14.5 8L8 14.5L1.5 8z",
   "M6 2h4v4h4v4h-4v4H6v-4H2V6h4z",
-  "M2 3.500h12L8 14z",
+  "M2 3.5h12L8 14z",
 ] as const;
 
 export interface LineStyle {

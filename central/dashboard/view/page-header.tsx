@@ -11,7 +11,7 @@ export function PageHeader({ page, speaker }: PanelProps) {
     <header class="top">
       <h1 class="brand">
         <svg viewBox="0 0 24 24" aria-hidden="true">
-          <path d="M2 8.500q5-4.500 10 0t10 0M2 15.500q5-4.500 10 0t10 0" />
+          <path d="M2 8.5q5-4.5 10 0t10 0M2 15.5q5-4.5 10 0t10 0" />
         </svg>
         {speaker.text("page.title")}
       </h1>
@@ -27,7 +27,7 @@ export function PageHeader({ page, speaker }: PanelProps) {
           data-testid="pause"
         >
           <svg viewBox="0 0 16 16" aria-hidden="true">
-            <path d={page.isPaused.value ? "M4 2.500v11l9-5.500z" : "M4 3h3v10H4zM9 3h3v10H9z"} />
+            <path d={page.isPaused.value ? "M4 2.5v11l9-5.5z" : "M4 3h3v10H4zM9 3h3v10H9z"} />
           </svg>
           <span>{speaker.text(page.isPaused.value ? "action.resume" : "action.pause")}</span>
         </button>
@@ -75,13 +75,13 @@ function ThemeButton({ speaker }: { readonly speaker: Speaker }) {
       onClick={nextTheme}
     >
       <svg viewBox="0 0 16 16" aria-hidden="true">
-        <circle cx="8" cy="8" r="5.500" fill="none" stroke="currentColor" stroke-width="1.500" />
+        <circle cx="8" cy="8" r="5.5" fill="none" stroke="currentColor" stroke-width="1.5" />
         {theme.value !== "light" && (
           <path
             d={
               theme.value === "dark"
-                ? "M8 2.500a5.500 5.500 0 1 0 0 11a5.500 5.500 0 1 0 0-11"
-                : "M8 2.500a5.500 5.500 0 0 1 0 11z"
+                ? "M8 2.5a5.5 5.5 0 1 0 0 11a5.5 5.5 0 1 0 0-11"
+                : "M8 2.5a5.5 5.5 0 0 1 0 11z"
             }
           />
         )}
@@ -113,10 +113,10 @@ function ConnectionPill({ page, speaker }: PanelProps) {
 }
 
 const CONNECTION_SHAPES: Readonly<Record<ConnectionState, string>> = {
-  live: "M8 2.500a5.500 5.500 0 1 0 0 11a5.500 5.500 0 1 0 0-11",
-  lagging: "M8 1.500L15 14H1z",
-  reconnecting: "M8 1.500L14.500 8L8 14.500L1.500 8z",
-  connecting: "M8 2.500a5.500 5.500 0 1 0 0 11v-2a3.500 3.500 0 1 1 0-7z",
+  live: "M8 2.5a5.5 5.5 0 1 0 0 11a5.5 5.5 0 1 0 0-11",
+  lagging: "M8 1.5L15 14H1z",
+  reconnecting: "M8 1.5L14.5 8L8 14.5L1.5 8z",
+  connecting: "M8 2.5a5.5 5.5 0 1 0 0 11v-2a3.5 3.5 0 1 1 0-7z",
 };
 
 function Totals({ page, speaker }: PanelProps) {

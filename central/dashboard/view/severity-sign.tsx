@@ -5,8 +5,8 @@ import type { Speaker } from "../text/speaker.ts";
 /** One shape per level, so that it reads without colour. */
 const SHAPES: Readonly<Record<SeverityLevel, string>> = {
   critical: "M3 3h18v18H3z",
-  high: "M12 1.500L23.500 21.500H0.500z",
-  medium: "M12 0.500L23.500 12L12 23.500L0.500 12z",
+  high: "M12 1.5L23.5 21.5H0.5z",
+  medium: "M12 0.5L23.5 12L12 23.5L0.5 12z",
   low: "M12 2a10 10 0 1 0 0 20a10 10 0 1 0 0-20",
 };
 

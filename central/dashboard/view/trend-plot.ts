@@ -25,7 +25,7 @@ interface PlotRequest {
 /** Charts with one key share their cursor. */
 export const CURSOR_KEY = "trends";
 const FONT = '11px system-ui, "Noto Sans", "Noto Sans CJK SC", sans-serif';
-const MARKER_PX = 9;
+const MARKER_PX = 10;
 const LABEL_GAP_PX = 13;
 const TIME_STEPS_SECONDS = [
   1, 5, 10, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 14_400, 43_200, 86_400,

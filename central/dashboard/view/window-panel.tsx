@@ -197,7 +197,7 @@ function amount(value: number | undefined, speaker: Speaker, kind: "count" | "va
 function StateSign({ state }: { readonly state: WindowState }) {
   return (
     <svg class={`window-state is-${state}`} viewBox="0 0 16 16" aria-hidden="true">
-      {state === "final" ? <rect x="3" y="3" width="10" height="10" /> : <circle cx="8" cy="8" r="5.500" />}
+      {state === "final" ? <rect x="3" y="3" width="10" height="10" /> : <circle cx="8" cy="8" r="5.5" />}
       {state === "complete" && <circle class="core" cx="8" cy="8" r="3" />}
     </svg>
   );
@@ -219,18 +219,18 @@ function Completeness({ result, page, speaker }: PanelProps & { readonly result:
               key={at}
               class={at < agentsReporting ? "present" : "absent"}
               x={(64 * at) / agentsExpected + 0.5}
-              y="0.500"
+              y="0.5"
               width={64 / agentsExpected - 1.5}
               height="7"
             />
           ))
         ) : (
           <>
-            <rect class="absent" x="0.500" y="0.500" width="63" height="7" />
+            <rect class="absent" x="0.5" y="0.5" width="63" height="7" />
             <rect
               class="present"
-              x="0.500"
-              y="0.500"
+              x="0.5"
+              y="0.5"
               width={(63 * agentsReporting) / Math.max(1, agentsExpected)}
               height="7"
             />
