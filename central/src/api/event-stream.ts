@@ -8,7 +8,8 @@ import type { CentralChange, CentralReader } from "./central-reader.ts";
 
 /** Frames at most this often: 4 a second. */
 export const FRAME_INTERVAL_MS = 250;
-export const HEARTBEAT_INTERVAL_MS = 5_000;
+/** After so long without a frame an empty one says that central lives: a page cannot see comments. */
+export const HEARTBEAT_INTERVAL_MS = 1_000;
 /** A client that has more than this still to read gets no deltas, and a fresh snapshot once it has read it. */
 export const CLIENT_BYTES_MAX = 4_194_304;
 /** A client that does not read for so long is closed. */
@@ -97,7 +98,10 @@ export class EventStream {
   #frame(): void {
     this.#frameTimer?.cancel();
     this.#frameTimer = null;
-    if (this.#agents.size + this.#alarms.size + this.#windows.size === 0) return;
+    if (this.#agents.size + this.#alarms.size + this.#windows.size > 0) this.#sendDelta();
+  }
+
+  #sendDelta(): void {
     this.#lastFrameMs = this.#clock.monotonicMs();
     this.#seq += 1;
     const text = frame("delta", this.#seq, {
@@ -153,10 +157,8 @@ export class EventStream {
   }
 
   #heartbeat(): void {
-    for (const client of this.#clients) {
-      if (client.behindSinceMs === null) client.response.write(": alive\n\n");
-      else this.#recover(client);
-    }
+    for (const client of this.#clients) this.#recover(client);
+    if (this.#clock.monotonicMs() - this.#lastFrameMs >= HEARTBEAT_INTERVAL_MS) this.#sendDelta();
     this.#heartbeatTimer = this.#clock.after(HEARTBEAT_INTERVAL_MS, () => this.#heartbeat());
   }
 }
