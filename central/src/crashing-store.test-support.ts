@@ -1,6 +1,5 @@
-import { MemoryStore } from "../../packages/queue/src/memory-store.ts";
-import type { MemorySnapshot } from "../../packages/queue/src/memory-store.ts";
-import type { Change } from "@millrace/queue";
+import { MemoryStore } from "@millrace/queue";
+import type { Change, MemorySnapshot } from "@millrace/queue";
 
 /**
  * A store whose commits can be refused, or can hang before or after they took effect: for whoever waits for them, a

@@ -20,7 +20,7 @@ export const CHECK_COMMAND: Command = {
       output.out(`${JSON.stringify(found, null, 2)}\n`);
       return;
     }
-    for (const warning of found.warnings) output.out(`warning: ${formatProblem(warning)}\n`);
+    for (const warning of found.warnings) output.out(`warning: ${warning}\n`);
     const sites = new Set(found.agents.map(({ site }) => site)).size;
     output.out(`${found.config} and ${found.pipeline} are right: ${found.agents.length} agents at ${sites} sites, ${found.metrics.length} metrics, ${found.windows.length} windows\n`);
   },

@@ -1,0 +1,143 @@
+// Shows the program as a user types it: init, check, run, status, site retire, a signal, and plain errors.
+import { spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { findFreePort } from "@millrace/runtime";
+import { afterEach, expect, test } from "vitest";
+
+const MAIN = join(import.meta.dirname, "main.ts");
+const ends: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const end of ends.splice(0).reverse()) await end();
+});
+
+interface Ended {
+  readonly code: number | null;
+  readonly out: string;
+  readonly err: string;
+}
+
+function start(...args: string[]): { child: ChildProcess; ended: Promise<Ended>; said(text: string): Promise<void> } {
+  const child = spawn(process.execPath, [MAIN, ...args], { stdio: ["ignore", "pipe", "pipe"] });
+  let out = "";
+  let err = "";
+  let heard = () => {};
+  child.stdout.on("data", (chunk: Buffer) => {
+    out += String(chunk);
+    heard();
+  });
+  child.stderr.on("data", (chunk: Buffer) => {
+    err += String(chunk);
+  });
+  const ended = new Promise<Ended>((resolve) => child.on("close", (code) => resolve({ code, out, err })));
+  ends.push(() => {
+    child.kill("SIGKILL");
+    return ended;
+  });
+  const said = (text: string) =>
+    new Promise<void>((resolve, reject) => {
+      heard = () => {
+        if (out.includes(text)) resolve();
+      };
+      heard();
+      void ended.then((end) => reject(new Error(`ended before it said "${text}": ${end.out}${end.err}`)));
+    });
+  return { child, ended, said };
+}
+
+function run(...args: string[]): Promise<Ended> {
+  return start(...args).ended;
+}
+
+function temporaryFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), "millrace-central-main-"));
+  ends.push(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+const PIPELINE = `version: 1
+metrics:
+  temperature:
+    unit: °C
+    from: { topic: "factory/{site}/{machine}/temperature", number: {} }
+    accumulate: [count, mean]
+windows:
+  temperature_10s: { metric: temperature, size: 10s, by: [site] }
+`;
+
+async function configure(): Promise<{ folder: string; config: string }> {
+  const folder = temporaryFolder();
+  const host = "127.0.0.1";
+  const wish = { host, purpose: "a test", setting: "none" };
+  const base = 20_000 + Math.floor(Math.random() * 20_000);
+  const mqtt = await findFreePort({ ...wish, port: base });
+  const http = await findFreePort({ ...wish, port: mqtt + 1 });
+  const config = join(folder, "central.yaml");
+  writeFileSync(join(folder, "pipeline.yaml"), PIPELINE);
+  writeFileSync(
+    config,
+    `version: 1
+intake: { mqtt: { port: ${mqtt} } }
+http: { port: ${http} }
+agents:
+  - { id: alpha-1, site: alpha, password: one }
+`,
+  );
+  return { folder, config };
+}
+
+test("help, version and wrong use", async () => {
+  const [help, version, nothing, unknown] = await Promise.all([run("--help"), run("--version"), run(), run("rnu")]);
+  expect([help.code, version.code, nothing.code, unknown.code]).toEqual([0, 0, 2, 2]);
+  for (const command of ["run", "check", "status", "init", "site"]) expect(help.out).toMatch(new RegExp(`^ +${command} `, "m"));
+  expect(version.out).toMatch(/^millrace-central \d+\.\d+\.\d+ \(.*wire 1, store 1/);
+  expect(unknown.err).toContain('did you mean run?');
+}, 30_000);
+
+test("init writes what check accepts, and never over a file", async () => {
+  const config = join(temporaryFolder(), "central.yaml");
+  expect(await run("init", "--config", config)).toMatchObject({ code: 0 });
+  const check = await run("check", "--config", config, "--json");
+  expect({ code: check.code, err: check.err }).toEqual({ code: 0, err: "" });
+  expect(JSON.parse(check.out)).toMatchObject({ config });
+  const text = readFileSync(config, "utf8");
+  const again = await run("init", "--config", config);
+  expect([again.code, readFileSync(config, "utf8")]).toEqual([1, text]);
+  expect(again.err).toContain("file_unwritable");
+}, 30_000);
+
+test("run, status and retire a site; a signal stops in order", async () => {
+  const { config } = await configure();
+  const central = start("run", "--config", config);
+  await central.said('"running"');
+  const status = await run("status", "--config", config);
+  expect(status).toMatchObject({ code: 0, err: "" });
+  expect(status.out).toMatch(/^agent +site +state/);
+  expect(status.out).toMatch(/^alpha-1 +alpha +never_seen +never/m);
+  expect(await run("site", "retire", "alpha", "--config", config)).toMatchObject({ code: 0, out: "site alpha is retired\n" });
+  expect(await run("site", "retire", "alpha", "--config", config)).toMatchObject({ code: 1 });
+  const json = await run("status", "--json", "--config", config);
+  expect(json).toMatchObject({ code: 0, err: "" });
+  expect(JSON.parse(json.out)).toMatchObject({ health: { isReady: true }, agents: [{ agent: "alpha-1", state: "retired" }] });
+  const second = await run("run", "--config", config);
+  expect(second.code).toBe(1);
+  expect(second.err).toContain(`process ${central.child.pid} holds it`);
+  central.child.kill("SIGTERM");
+  expect(await central.ended).toMatchObject({ code: 0, err: "" });
+  const gone = await run("status", "--config", config);
+  expect([gone.code, gone.err.includes("service_unreachable")]).toEqual([1, true]);
+}, 60_000);
+
+test("a configuration that is wrong and a folder that cannot be written are plain errors", async () => {
+  const { folder, config } = await configure();
+  writeFileSync(join(folder, "wrong.yaml"), "version: 1\nagents: 7\nhttpp: {}\n");
+  const wrong = await run("check", "--config", join(folder, "wrong.yaml"));
+  expect(wrong.code).toBe(2);
+  expect(wrong.err).toMatch(/wrong\.yaml:2:\d+/);
+  writeFileSync(join(folder, "data"), "a file in the way");
+  const unwritable = await run("run", "--config", config);
+  expect([unwritable.code, unwritable.err.includes("folder_unwritable")]).toEqual([1, true]);
+  expect(unwritable.err).not.toMatch(/^ +at /m);
+}, 30_000);
