@@ -40,7 +40,7 @@ export async function runAgent(configPath: string): Promise<ExitCode> {
   prepareDataFolder(config.dataFolder);
   const storePath = join(config.dataFolder, "store");
   const store = await LevelStore.open({ path: storePath, kind: "agent", version: AGENT_STORE_VERSION, pid: process.pid });
-  if (store.opened !== "clean") log.error("the store was damaged", { opened: store.opened, path: storePath });
+  if (store.opened !== "clean" && store.opened !== "created") log.error("the store was damaged", { opened: store.opened, path: storePath });
 
   const instance = systemRandom.hex(8);
   const inputs: Input[] = [];
