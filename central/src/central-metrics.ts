@@ -19,7 +19,8 @@ export class CentralMetrics {
     const readings = this.#metrics.counter("millrace_central_readings_total");
     const batches = { taken: 0, duplicate: 0, beyond_bound: 0, malformed: 0 };
     for (const [agent, totals] of central.ledger()) {
-      for (const [outcome, total] of Object.entries(readingsByOutcome(totals))) readings.follow(total, { agent, outcome });
+      for (const [outcome, total] of Object.entries(readingsByOutcome(totals)))
+        readings.follow(total, { agent, outcome });
       batches.taken += totals.batches;
       batches.duplicate += totals.duplicates;
       batches.beyond_bound += totals.beyond;
@@ -35,10 +36,12 @@ export class CentralMetrics {
       const lagSeconds = (options.nowMs - view.watermarkMs) / 1_000;
       this.#metrics.gauge("millrace_central_agent_lag_seconds").set(lagSeconds, { agent: view.agent });
     }
-    for (const [state, count] of Object.entries(agents)) this.#metrics.gauge("millrace_central_agents").set(count, { state });
+    for (const [state, count] of Object.entries(agents))
+      this.#metrics.gauge("millrace_central_agents").set(count, { state });
     const windows = { provisional: 0, complete: 0, final: 0 };
     for (const window of central.recentWindows()) windows[window.state] += 1;
-    for (const [state, count] of Object.entries(windows)) this.#metrics.gauge("millrace_central_windows").set(count, { state });
+    for (const [state, count] of Object.entries(windows))
+      this.#metrics.gauge("millrace_central_windows").set(count, { state });
     const active = central.alarms().filter((alarm) => alarm.isActive).length;
     this.#metrics.gauge("millrace_central_alarms_active").set(active, {});
     this.#metrics.gauge("millrace_central_stream_clients").set(options.streamClients, {});

@@ -16,8 +16,19 @@ import { ScriptedAgent } from "./scripted-agent.test-support.ts";
 
 const PIPELINE: Pipeline = {
   path: "pipeline.yaml",
-  metrics: [{ name: "t", unit: "°C", accumulate: ["mean"], isLive: true, paneMs: 1_000, source: { kind: "host", sensor: "cpu" } }],
-  windows: [{ name: "t_1s", metric: "t", sizeMs: 1_000, slideMs: 1_000, by: ["site"], latenessMs: 3_600_000 }],
+  metrics: [
+    {
+      name: "t",
+      unit: "°C",
+      accumulate: ["mean"],
+      isLive: true,
+      paneMs: 1_000,
+      source: { kind: "host", sensor: "cpu" },
+    },
+  ],
+  windows: [
+    { name: "t_1s", metric: "t", sizeMs: 1_000, slideMs: 1_000, by: ["site"], latenessMs: 3_600_000 },
+  ],
   rules: [],
 };
 
@@ -49,7 +60,12 @@ function configOf(folder: string): CentralConfig {
 
 async function startService(folder: string, config = configOf(folder)): Promise<CentralService> {
   const path = join(folder, "store");
-  const store = await LevelStore.open({ path, kind: "central", version: CENTRAL_STORE_FORMAT, pid: process.pid });
+  const store = await LevelStore.open({
+    path,
+    kind: "central",
+    version: CENTRAL_STORE_FORMAT,
+    pid: process.pid,
+  });
   const service = await CentralService.start({
     config,
     pipeline: PIPELINE,
@@ -65,14 +81,21 @@ async function startService(folder: string, config = configOf(folder)): Promise<
 }
 
 /** A scripted agent whose messages travel over MQTT. */
-async function connectAgent(service: CentralService): Promise<{ agent: ScriptedAgent; until(condition: () => boolean): Promise<void> }> {
-  const client = await connectAsync(`mqtt://127.0.0.1:${service.intakePort}`, { username: "alpha-1", password: "secret", reconnectPeriod: 0 });
+async function connectAgent(
+  service: CentralService,
+): Promise<{ agent: ScriptedAgent; until(condition: () => boolean): Promise<void> }> {
+  const client = await connectAsync(`mqtt://127.0.0.1:${service.intakePort}`, {
+    username: "alpha-1",
+    password: "secret",
+    reconnectPeriod: 0,
+  });
   ends.push(() => client.endAsync(true));
   await client.subscribeAsync(["welcome", "ack", "echo"].map((topic) => `millrace/v1/alpha-1/${topic}`));
   let connection: AgentConnection | undefined;
   const agent = new ScriptedAgent({
     onOpen: (opened) => (connection = opened),
-    onMessage: (_connection, topic, payload) => void client.publish(upTopic("alpha-1", topic), Buffer.from(payload)),
+    onMessage: (_connection, topic, payload) =>
+      void client.publish(upTopic("alpha-1", topic), Buffer.from(payload)),
     onClose: () => client.end(),
   });
   let waiting: (() => void)[] = [];
@@ -93,20 +116,25 @@ async function connectAgent(service: CentralService): Promise<{ agent: ScriptedA
 test("a batch that was acknowledged is in the API, and still is after a restart", async () => {
   const folder = temporaryFolder();
   const first = await startService(folder);
-  const { agent, until } = await connectAgent(first);
+  const connected = await connectAgent(first);
+  const { agent } = connected;
   agent.hello();
-  await until(() => agent.welcome !== undefined);
+  await connected.until(() => agent.welcome !== undefined);
   const timeMs = Math.floor(Date.now() / 1_000) * 1_000 - 10_000;
   agent.panes(1, timeMs, { value: 21.5, frontier: { number: 1, watermarkMs: timeMs + 5_000 } });
-  await until(() => agent.acks.live === 1);
+  await connected.until(() => agent.acks.live === 1);
   expect(await first.stop("a restart")).toBe(true);
   const second = await startService(folder);
   const url = `http://127.0.0.1:${second.apiPort}`;
-  expect(await (await fetch(`${url}/api/v1/ledger`)).json()).toMatchObject({ sum: { received: 1, merged: 1, tooLate: 0 } });
+  expect(await (await fetch(`${url}/api/v1/ledger`)).json()).toMatchObject({
+    sum: { received: 1, merged: 1, tooLate: 0 },
+  });
   expect(await (await fetch(`${url}/api/v1/windows?window=t_1s&site=alpha`)).json()).toMatchObject({
     windows: [{ startMs: timeMs, values: { count: 1, mean: 21.5 }, group: { site: "alpha" } }],
   });
-  expect(await (await fetch(`${url}/metrics`)).text()).toContain('millrace_central_readings_total{agent="alpha-1",outcome="merged"} 1');
+  expect(await (await fetch(`${url}/metrics`)).text()).toContain(
+    'millrace_central_readings_total{agent="alpha-1",outcome="merged"} 1',
+  );
   expect((await fetch(`${url}/readyz`)).status).toBe(200);
 });
 
@@ -115,7 +143,10 @@ test("a second central on the same store or port is refused plainly, and leaves 
   const service = await startService(folder);
   await expect(startService(folder)).rejects.toMatchObject({ code: "store_locked" });
   const other = temporaryFolder();
-  const taken = { ...configOf(other), intake: { mqtt: { host: "127.0.0.1", port: service.intakePort, tls: null } } };
+  const taken = {
+    ...configOf(other),
+    intake: { mqtt: { host: "127.0.0.1", port: service.intakePort, tls: null } },
+  };
   await expect(startService(other, taken)).rejects.toMatchObject({ code: "port_in_use" });
   await startService(other);
 });

@@ -61,13 +61,23 @@ export class CentralService {
         assets,
         metrics,
         refreshMetrics: () =>
-          centralMetrics.refresh(central, { nowMs: systemClock.nowMs(), streamClients: api.stream.clientCount }),
+          centralMetrics.refresh(central, {
+            nowMs: systemClock.nowMs(),
+            streamClients: api.stream.clientCount,
+          }),
         clock: systemClock,
         log: log.child("api"),
       });
       shutdown.add({ name: "the API", limitMs: 5_000, run: () => api.close() });
       const { host, port, tls } = config.intake.mqtt;
-      const intake = await MqttIntake.listen({ host, port, tls, identities: config.agents, target: central, log: log.child("intake") });
+      const intake = await MqttIntake.listen({
+        host,
+        port,
+        tls,
+        identities: config.agents,
+        target: central,
+        log: log.child("intake"),
+      });
       // The core first: what has arrived is committed and acknowledged while the agents are still connected.
       const steps = new Shutdown({ clock: systemClock, log });
       steps.add({ name: "the core", limitMs: 15_000, run: () => central.close() });

@@ -5,5 +5,9 @@ import { CENTRAL_STORE_FORMAT } from "./core/central-state.ts";
 
 /** What central says of itself. */
 export function centralVersion(): Version {
-  return readVersion({ program: "millrace-central", wireVersion: WIRE_VERSION, storeVersion: CENTRAL_STORE_FORMAT });
+  return readVersion({
+    program: "millrace-central",
+    wireVersion: WIRE_VERSION,
+    storeVersion: CENTRAL_STORE_FORMAT,
+  });
 }

@@ -12,9 +12,30 @@ import { CrashingStore } from "./crashing-store.test-support.ts";
 import { ScriptedAgent } from "./scripted-agent.test-support.ts";
 
 const START_MS = 1_700_000_000_000;
-const WINDOW: WindowSpec = { name: "t_1s", metric: "t", sizeMs: 1_000, slideMs: 1_000, by: ["site"], latenessMs: 3_600_000 };
-const METRIC = { name: "t", unit: "°C", accumulate: ["mean"], isLive: true, paneMs: 1_000, source: { kind: "host", sensor: "cpu" } } as const;
-const ALL = { window: "t_1s", group: {}, fromMs: 0, toMs: Number.MAX_SAFE_INTEGER, limit: 1_000, cursor: null };
+const WINDOW: WindowSpec = {
+  name: "t_1s",
+  metric: "t",
+  sizeMs: 1_000,
+  slideMs: 1_000,
+  by: ["site"],
+  latenessMs: 3_600_000,
+};
+const METRIC = {
+  name: "t",
+  unit: "°C",
+  accumulate: ["mean"],
+  isLive: true,
+  paneMs: 1_000,
+  source: { kind: "host", sensor: "cpu" },
+} as const;
+const ALL = {
+  window: "t_1s",
+  group: {},
+  fromMs: 0,
+  toMs: Number.MAX_SAFE_INTEGER,
+  limit: 1_000,
+  cursor: null,
+};
 
 interface World {
   readonly time: SimulatedTime;
@@ -22,7 +43,10 @@ interface World {
   readonly central: Central;
 }
 
-async function start(store = new CrashingStore(), options: Partial<Omit<CentralOptions, "store">> & { time?: SimulatedTime } = {}): Promise<World> {
+async function start(
+  store = new CrashingStore(),
+  options: Partial<Omit<CentralOptions, "store">> & { time?: SimulatedTime } = {},
+): Promise<World> {
   const { time = new SimulatedTime(START_MS), ...rest } = options;
   const central = new Central({
     agents: [
@@ -50,7 +74,11 @@ function welcomed(world: World, options: AgentOptions = {}): Promise<ScriptedAge
   return welcomedAfter(world, 10, options);
 }
 
-async function welcomedAfter(world: World, waitMs: number, options: AgentOptions = {}): Promise<ScriptedAgent> {
+async function welcomedAfter(
+  world: World,
+  waitMs: number,
+  options: AgentOptions = {},
+): Promise<ScriptedAgent> {
   const agent = new ScriptedAgent(world.central, options);
   agent.hello();
   await world.time.run(waitMs);
@@ -67,7 +95,9 @@ function activeAlarms(central: Central): string[] {
 
 async function countsByStart(central: Central): Promise<Record<number, number>> {
   const { windows } = await central.windows(ALL);
-  return Object.fromEntries(windows.map((window) => [(window.startMs - START_MS) / 1_000, window.values["count"] ?? 0]));
+  return Object.fromEntries(
+    windows.map((window) => [(window.startMs - START_MS) / 1_000, window.values["count"] ?? 0]),
+  );
 }
 
 test("a first contact gets epoch 1 and no alarm; nothing is taken before the hello", async () => {
@@ -93,7 +123,13 @@ test("batches in any order and any number of copies count once; the mark waits f
   await world.time.run(500);
   expect(agent.acks.live).toBe(5);
   expect(await countsByStart(world.central)).toEqual({ 0: 5 });
-  expect(world.central.ledger().get("alpha-1")).toMatchObject({ received: 5, merged: 5, tooLate: 0, batches: 5, duplicates: 4 });
+  expect(world.central.ledger().get("alpha-1")).toMatchObject({
+    received: 5,
+    merged: 5,
+    tooLate: 0,
+    batches: 5,
+    duplicates: 4,
+  });
   agent.panes(6 + SEQUENCES_ABOVE_MAX, START_MS);
   await world.time.run(10);
   expect(world.central.ledger().get("alpha-1")).toMatchObject({ batches: 5, beyond: 1 });
@@ -154,7 +190,12 @@ test("a crash at every commit, before or after it, ends in the same windows and 
       let isAlive = true;
       const world = await start(store, { time, clock: time.clock({ isAlive: () => isAlive }) });
       const agent = new ScriptedAgent(world.central);
-      const lane = { oldest: 1, sent: isKnown ? 8 : 0, next: 9, epochs: [{ epoch: isKnown ? 1 : 0, from: 1 }] };
+      const lane = {
+        oldest: 1,
+        sent: isKnown ? 8 : 0,
+        next: 9,
+        epochs: [{ epoch: isKnown ? 1 : 0, from: 1 }],
+      };
       agent.hello({ epoch: isKnown ? 1 : 0, lanes: { live: lane }, instance: `life ${life}` });
       await time.run(300);
       if (agent.welcome !== undefined) {
@@ -162,7 +203,9 @@ test("a crash at every commit, before or after it, ends in the same windows and 
         expect(agent.welcome.epoch).toBe(1);
         expect(agent.welcome.marks.live).toBeGreaterThanOrEqual(mark);
         for (let sequence = agent.welcome.marks.live + 1; sequence <= 8; sequence++) {
-          agent.panes(sequence, START_MS + 1_000 * (sequence % 3), { frontier: { number: sequence, watermarkMs: START_MS + 5_000 } });
+          agent.panes(sequence, START_MS + 1_000 * (sequence % 3), {
+            frontier: { number: sequence, watermarkMs: START_MS + 5_000 },
+          });
           await time.run(100);
         }
         await time.run(4_000);
@@ -188,7 +231,11 @@ test("a crash at every commit, before or after it, ends in the same windows and 
   for (let commit = 1; commit <= undisturbed.commits; commit++) {
     for (const fate of ["crash_before", "crash_after"] as const) {
       const crashed = await play((number) => (number >= commit ? fate : "done"));
-      expect({ commit, fate, outcome: crashed.outcome }).toEqual({ commit, fate, outcome: undisturbed.outcome });
+      expect({ commit, fate, outcome: crashed.outcome }).toEqual({
+        commit,
+        fate,
+        outcome: undisturbed.outcome,
+      });
     }
   }
 }, 60_000);
@@ -201,7 +248,10 @@ test("a store that was rolled back gets a new epoch and its new batches count", 
   first.hangUp();
   // The disk of yesterday: two sent, and two new batches that take the numbers three and four again.
   const second = new ScriptedAgent(world.central);
-  second.hello({ epoch: 1, lanes: { live: { oldest: 1, sent: 2, next: 5, epochs: [{ epoch: 1, from: 1 }] } } });
+  second.hello({
+    epoch: 1,
+    lanes: { live: { oldest: 1, sent: 2, next: 5, epochs: [{ epoch: 1, from: 1 }] } },
+  });
   await world.time.run(10);
   expect(second.welcome).toMatchObject({ epoch: 2, marks: { live: 2 } });
   expect(activeAlarms(world.central)).toEqual(["store_rolled_back"]);
@@ -213,7 +263,10 @@ test("a store that was rolled back gets a new epoch and its new batches count", 
   // Back again to the same old disk: once more an epoch of its own.
   second.hangUp();
   const third = new ScriptedAgent(world.central);
-  third.hello({ epoch: 1, lanes: { live: { oldest: 1, sent: 2, next: 3, epochs: [{ epoch: 1, from: 1 }] } } });
+  third.hello({
+    epoch: 1,
+    lanes: { live: { oldest: 1, sent: 2, next: 3, epochs: [{ epoch: 1, from: 1 }] } },
+  });
   await world.time.run(10);
   expect(third.welcome).toMatchObject({ epoch: 3, marks: { live: 2 } });
 });
@@ -289,7 +342,20 @@ test("a central restored from a backup asks for what it lost, and knows what is 
 test("a new central takes everything that an agent still holds, under the agent's epoch", async () => {
   const world = await start();
   const agent = new ScriptedAgent(world.central);
-  agent.hello({ epoch: 3, lanes: { live: { oldest: 40, sent: 42, next: 44, epochs: [{ epoch: 2, from: 40 }, { epoch: 3, from: 42 }] } } });
+  agent.hello({
+    epoch: 3,
+    lanes: {
+      live: {
+        oldest: 40,
+        sent: 42,
+        next: 44,
+        epochs: [
+          { epoch: 2, from: 40 },
+          { epoch: 3, from: 42 },
+        ],
+      },
+    },
+  });
   await world.time.run(10);
   expect(agent.welcome).toMatchObject({ epoch: 3, marks: { live: 39 } });
   agent.panes(42, START_MS, { epoch: 3 });
@@ -315,7 +381,11 @@ test("a second holder of a store is refused while the first is alive, and let in
   expect(first.acks.live).toBe(1);
   await world.time.run(4_000);
   const third = new ScriptedAgent(world.central);
-  third.hello({ instance: "two", epoch: 1, lanes: { live: { sent: 1, next: 2, epochs: [{ epoch: 1, from: 1 }] } } });
+  third.hello({
+    instance: "two",
+    epoch: 1,
+    lanes: { live: { sent: 1, next: 2, epochs: [{ epoch: 1, from: 1 }] } },
+  });
   await world.time.run(10);
   expect(third.welcome).toMatchObject({ epoch: 1, marks: { live: 1 } });
   expect(first.closedReason).toContain("replaced");
@@ -350,7 +420,10 @@ test("another agent's name, site or store, and an unread wire version, are refus
   const agent = await welcomed(world);
   agent.batch(1, new Uint8Array(), { storeId: "f".repeat(32) });
   await world.time.run(10);
-  expect(world.central.ledger().get("alpha-1")?.rejected).toMatchObject({ foreign_store: 1, wire_version: 1 });
+  expect(world.central.ledger().get("alpha-1")?.rejected).toMatchObject({
+    foreign_store: 1,
+    wire_version: 1,
+  });
 });
 
 test("junk is counted by reason and kept aside, and the batch after it is taken", async () => {
@@ -422,7 +495,9 @@ test("alarms are kept at their greatest step, over a restart too", async () => {
   expect(agent.acks.alarm).toBe(2);
   await world.central.close();
   const { central } = await start(world.store, { time: world.time });
-  expect(central.alarms()).toEqual([{ ...event, agent: "alpha-1", site: "alpha", receivedAtMs: START_MS + 10 }]);
+  expect(central.alarms()).toEqual([
+    { ...event, agent: "alpha-1", site: "alpha", receivedAtMs: START_MS + 10 },
+  ]);
 });
 
 test("a silent agent is shown and alarmed, and cleared when it is heard", async () => {
@@ -453,7 +528,11 @@ test("windows are complete once every expected agent has passed; a retired site 
   const timeMs = START_MS + 500;
   alpha.panes(1, timeMs, { frontier: { number: 1, watermarkMs: START_MS + 1_500 } });
   await world.time.run(300);
-  const state = async () => (await world.central.windows(ALL)).windows.map((window) => [window.state, window.completeness.sitesMissing]);
+  const state = async () =>
+    (await world.central.windows(ALL)).windows.map((window) => [
+      window.state,
+      window.completeness.sitesMissing,
+    ]);
   expect(await state()).toEqual([["provisional", ["beta"]]]);
   const count = world.central.retire("beta");
   await world.time.run(10);
@@ -480,7 +559,9 @@ test("a page of windows goes on where the one before ended", async () => {
   } while (cursor !== null);
   expect(starts).toEqual([1_000, 2_000, 3_000, 4_000, 5_000, 6_000, 7_000]);
   expect((await world.central.windows({ ...ALL, group: { site: "beta" } })).windows).toEqual([]);
-  expect((await world.central.latestWindows("t_1s")).map((window) => window.startMs - START_MS)).toEqual([7_000]);
+  expect((await world.central.latestWindows("t_1s")).map((window) => window.startMs - START_MS)).toEqual([
+    7_000,
+  ]);
   expect(world.central.recentWindows().length).toBe(7);
   const again = await start(world.store, { time: world.time });
   expect(again.central.recentWindows()).toEqual(world.central.recentWindows());
@@ -490,13 +571,22 @@ test("panes of absurd times and sizes are counted, and central goes on", async (
   const world = await start();
   const agent = await welcomed(world);
   let sequence = 0;
-  const absurd = [-(2 ** 52) + 1, -1, 0, 2 ** 52 - 1_001, START_MS + 1_000_000_000_000, Math.floor(-(2 ** 52) / 1_000) * 1_000];
+  const absurd = [
+    -(2 ** 52) + 1,
+    -1,
+    0,
+    2 ** 52 - 1_001,
+    START_MS + 1_000_000_000_000,
+    Math.floor(-(2 ** 52) / 1_000) * 1_000,
+  ];
   for (const timeMs of absurd) agent.panes(++sequence, timeMs);
   agent.panes(++sequence, START_MS);
   await world.time.run(5_000);
   expect(world.central.health()).toMatchObject({ isAlive: true });
   expect(agent.acks.live).toBe(sequence);
   const totals = world.central.ledger().get("alpha-1");
-  expect(totals?.received).toBe((totals?.merged ?? 0) + (totals?.tooLate ?? 0) + (totals?.unwindowed ?? 0) + (totals?.unreadable ?? 0));
+  expect(totals?.received).toBe(
+    (totals?.merged ?? 0) + (totals?.tooLate ?? 0) + (totals?.unwindowed ?? 0) + (totals?.unreadable ?? 0),
+  );
   expect(totals?.received).toBe(sequence);
 });

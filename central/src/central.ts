@@ -19,7 +19,7 @@ import type { SystemAlarm } from "./core/alarm-book.ts";
 import type { AlarmView } from "./core/alarm-view.ts";
 import { keysUnder } from "./core/central-keys.ts";
 import type { LedgerTotals, RejectReason } from "./core/central-ledger.ts";
-import { CentralState, loadEngineKeys, readEngineRange } from "./core/central-state.ts";
+import { CentralState, loadEngineKeys, QUARANTINE, readEngineRange } from "./core/central-state.ts";
 import { CommitLoop } from "./core/commit-loop.ts";
 import type { CommitPlan } from "./core/commit-loop.ts";
 import { MessageApplier } from "./core/message-applier.ts";
@@ -29,7 +29,6 @@ import type { QuarantineEntry } from "./core/quarantine.ts";
 import { SESSION_INBOX_BYTES_MAX } from "./core/session.ts";
 import type { InboxItem, Session } from "./core/session.ts";
 import { SessionTable } from "./core/session-table.ts";
-import { readJson } from "./core/stored-json.ts";
 import { WindowHistory } from "./core/window-history.ts";
 
 /** One commit takes up no more than this; what waits behind it takes the next. */
@@ -143,9 +142,16 @@ export class Central implements CentralReader {
       this.#takeHeartbeat(item);
       return;
     }
-    if (session.inboxBytes + payload.length > SESSION_INBOX_BYTES_MAX || this.#inboxBytes + payload.length > INBOX_BYTES_MAX) {
+    if (
+      session.inboxBytes + payload.length > SESSION_INBOX_BYTES_MAX ||
+      this.#inboxBytes + payload.length > INBOX_BYTES_MAX
+    ) {
       this.#droppedCount += 1;
-      this.#options.log.repeated("inbox_full", "commits are slower than agents send; a batch will come again", { agent: session.agent });
+      this.#options.log.repeated(
+        "inbox_full",
+        "commits are slower than agents send; a batch will come again",
+        { agent: session.agent },
+      );
       return;
     }
     session.inboxBytes += payload.length;
@@ -187,7 +193,13 @@ export class Central implements CentralReader {
     const { metrics, windows } = this.#options.pipeline;
     return {
       metrics: metrics.map(({ name, unit, isLive }) => ({ name, unit, isLive })),
-      windows: windows.map(({ name, metric, sizeMs, slideMs, by }) => ({ name, metric, sizeMs, slideMs, by })),
+      windows: windows.map(({ name, metric, sizeMs, slideMs, by }) => ({
+        name,
+        metric,
+        sizeMs,
+        slideMs,
+        by,
+      })),
     };
   }
 
@@ -206,7 +218,7 @@ export class Central implements CentralReader {
   async quarantine(limit: number): Promise<QuarantineEntry[]> {
     const entries: QuarantineEntry[] = [];
     for await (const { value } of this.#options.store.range({ ...keysUnder("q"), isReverse: true, limit })) {
-      entries.push(readJson<QuarantineEntry>(value));
+      entries.push(QUARANTINE.read(value));
     }
     return entries;
   }
@@ -236,7 +248,11 @@ export class Central implements CentralReader {
     return () => this.#listeners.delete(listener);
   }
 
-  get counts(): { readonly inboxBytes: number; readonly droppedMessages: number; readonly engine: WindowEngineCounts | null } {
+  get counts(): {
+    readonly inboxBytes: number;
+    readonly droppedMessages: number;
+    readonly engine: WindowEngineCounts | null;
+  } {
     const engine = this.#opened?.state.engine.counts ?? null;
     return { inboxBytes: this.#inboxBytes, droppedMessages: this.#droppedCount, engine };
   }
@@ -245,8 +261,16 @@ export class Central implements CentralReader {
     const { session, payload } = item;
     const parsed = parseHeartbeat(payload);
     if (!parsed.ok || session.state !== "open") {
-      const reason: RejectReason = parsed.ok ? "no_session" : parsed.reason === "oversized" ? "oversized" : "malformed_heartbeat";
-      this.#opened?.applier.reject(item, reason, parsed.ok ? "a heartbeat before the hello was answered" : parsed.detail);
+      const reason: RejectReason = parsed.ok
+        ? "no_session"
+        : parsed.reason === "oversized"
+          ? "oversized"
+          : "malformed_heartbeat";
+      this.#opened?.applier.reject(
+        item,
+        reason,
+        parsed.ok ? "a heartbeat before the hello was answered" : parsed.detail,
+      );
       return;
     }
     session.heartbeat = parsed.message;
@@ -259,7 +283,10 @@ export class Central implements CentralReader {
     const { state, applier } = this.#opened;
     const { store, clock, compression } = this.#options;
     const items = this.#takeInbox();
-    const messages = items.map((item) => ({ item, message: openMessage(item.topic, item.payload, compression) }));
+    const messages = items.map((item) => ({
+      item,
+      message: openMessage(item.topic, item.payload, compression),
+    }));
     const needed = new Set<string>();
     for (const { message } of messages) {
       for (const rows of paneRows(message)) for (const key of state.engine.needs(rows)) needed.add(key);
@@ -305,7 +332,8 @@ export class Central implements CentralReader {
     let bytes = 0;
     let count = 0;
     for (const item of this.#inbox) {
-      if (count >= COMMIT_MESSAGES_MAX || (count > 0 && bytes + item.payload.length > COMMIT_BYTES_MAX)) break;
+      if (count >= COMMIT_MESSAGES_MAX || (count > 0 && bytes + item.payload.length > COMMIT_BYTES_MAX))
+        break;
       bytes += item.payload.length;
       count += 1;
       item.session.inboxBytes -= item.payload.length;
@@ -331,7 +359,8 @@ export class Central implements CentralReader {
     for (const agent of agents.takeNewlySilent(this.#options.silentAfterMs, moment.monotonicMs)) {
       if (alarms.isRaised(agent, "agent_silent")) continue;
       const { lastSeenMs, site } = agents.view(agent);
-      const message = lastSeenMs === null ? `agent ${agent} has never been heard` : `agent ${agent} is not heard`;
+      const message =
+        lastSeenMs === null ? `agent ${agent} has never been heard` : `agent ${agent} is not heard`;
       const value = lastSeenMs === null ? 0 : moment.nowMs - lastSeenMs;
       alarms.raise({ agent, site, kind: "agent_silent", message, value, nowMs: moment.nowMs });
     }
@@ -340,19 +369,29 @@ export class Central implements CentralReader {
   #clearOldAlarms(nowMs: number): void {
     for (const alarm of this.#opened?.state.alarms.raised() ?? []) {
       const shownMs = SYSTEM_ALARM_SHOWN_MS[alarm.kind];
-      if (shownMs !== undefined && nowMs - alarm.timeMs > shownMs) this.#clearAlarm(alarm.kind, alarm.agent, "has not happened again");
+      if (shownMs !== undefined && nowMs - alarm.timeMs > shownMs)
+        this.#clearAlarm(alarm.kind, alarm.agent, "has not happened again");
     }
   }
 
   #clearAlarm(kind: SystemAlarm, agent: string, message: string): void {
     if (this.#opened === null) return;
     const { agents, alarms } = this.#opened.state;
-    alarms.clear({ agent, site: agents.siteOf(agent), kind, message, value: 0, nowMs: this.#options.clock.nowMs() });
+    alarms.clear({
+      agent,
+      site: agents.siteOf(agent),
+      kind,
+      message,
+      value: 0,
+      nowMs: this.#options.clock.nowMs(),
+    });
   }
 
   #fail(error: unknown): void {
     this.#failure = `commits fail: ${reasonOf(error)}`;
-    this.#options.log.error("cannot go on: state in memory and on disk have parted; start again", { reason: reasonOf(error) });
+    this.#options.log.error("cannot go on: state in memory and on disk have parted; start again", {
+      reason: reasonOf(error),
+    });
     for (const session of this.#sessions.all()) session.close("closed", this.#failure);
     this.#inbox.length = 0;
     this.#inboxBytes = 0;

@@ -19,7 +19,11 @@ interface Ended {
   readonly err: string;
 }
 
-function start(...args: string[]): { child: ChildProcess; ended: Promise<Ended>; said(text: string): Promise<void> } {
+function start(...args: string[]): {
+  child: ChildProcess;
+  ended: Promise<Ended>;
+  said(text: string): Promise<void>;
+} {
   const child = spawn(process.execPath, [MAIN, ...args], { stdio: ["ignore", "pipe", "pipe"] });
   let out = "";
   let err = "";
@@ -89,11 +93,17 @@ agents:
 }
 
 test("help, version and wrong use", async () => {
-  const [help, version, nothing, unknown] = await Promise.all([run("--help"), run("--version"), run(), run("rnu")]);
+  const [help, version, nothing, unknown] = await Promise.all([
+    run("--help"),
+    run("--version"),
+    run(),
+    run("rnu"),
+  ]);
   expect([help.code, version.code, nothing.code, unknown.code]).toEqual([0, 0, 2, 2]);
-  for (const command of ["run", "check", "status", "init", "site"]) expect(help.out).toMatch(new RegExp(`^ +${command} `, "m"));
+  for (const command of ["run", "check", "status", "init", "site"])
+    expect(help.out).toMatch(new RegExp(`^ +${command} `, "m"));
   expect(version.out).toMatch(/^millrace-central \d+\.\d+\.\d+ \(.*wire 1, store 1/);
-  expect(unknown.err).toContain('did you mean run?');
+  expect(unknown.err).toContain("did you mean run?");
 }, 30_000);
 
 test("init writes what check accepts, and never over a file", async () => {
@@ -116,11 +126,17 @@ test("run, status and retire a site; a signal stops in order", async () => {
   expect(status).toMatchObject({ code: 0, err: "" });
   expect(status.out).toMatch(/^agent +site +state/);
   expect(status.out).toMatch(/^alpha-1 +alpha +never_seen +never/m);
-  expect(await run("site", "retire", "alpha", "--config", config)).toMatchObject({ code: 0, out: "site alpha is retired\n" });
+  expect(await run("site", "retire", "alpha", "--config", config)).toMatchObject({
+    code: 0,
+    out: "site alpha is retired\n",
+  });
   expect(await run("site", "retire", "alpha", "--config", config)).toMatchObject({ code: 1 });
   const json = await run("status", "--json", "--config", config);
   expect(json).toMatchObject({ code: 0, err: "" });
-  expect(JSON.parse(json.out)).toMatchObject({ health: { isReady: true }, agents: [{ agent: "alpha-1", state: "retired" }] });
+  expect(JSON.parse(json.out)).toMatchObject({
+    health: { isReady: true },
+    agents: [{ agent: "alpha-1", state: "retired" }],
+  });
   const second = await run("run", "--config", config);
   expect(second.code).toBe(1);
   expect(second.err).toContain(`process ${central.child.pid} holds it`);

@@ -11,7 +11,13 @@ const program: Program = {
   name: "millrace-central",
   summary: "merges the sites' panes into windows that say how complete they are, and shows them",
   version: () => formatVersion(centralVersion()),
-  commands: { run: RUN_COMMAND, check: CHECK_COMMAND, status: STATUS_COMMAND, init: INIT_COMMAND, site: SITE_COMMAND },
+  commands: {
+    run: RUN_COMMAND,
+    check: CHECK_COMMAND,
+    status: STATUS_COMMAND,
+    init: INIT_COMMAND,
+    site: SITE_COMMAND,
+  },
 };
 
 async function main(): Promise<void> {

@@ -10,7 +10,17 @@ import {
   sealBatch,
   WIRE_VERSION,
 } from "@millrace/wire";
-import type { AgentConnection, AlarmEvent, DownTopic, Hello, LaneMarks, Refusal, SealedBatch, UpTopic, Welcome } from "@millrace/wire";
+import type {
+  AgentConnection,
+  AlarmEvent,
+  DownTopic,
+  Hello,
+  LaneMarks,
+  Refusal,
+  SealedBatch,
+  UpTopic,
+  Welcome,
+} from "@millrace/wire";
 
 export interface Receiver {
   onOpen(connection: AgentConnection): void;
@@ -56,7 +66,9 @@ export class ScriptedAgent {
     return this.answers.find((answer) => answer.type === "refusal");
   }
 
-  hello(changes: Partial<Omit<Hello, "lanes">> & { lanes?: Partial<Record<Lane, Partial<LaneMarks>>> } = {}): void {
+  hello(
+    changes: Partial<Omit<Hello, "lanes">> & { lanes?: Partial<Record<Lane, Partial<LaneMarks>>> } = {},
+  ): void {
     const { lanes = {}, ...rest } = changes;
     const hello: Hello = {
       agent: this.agent,
@@ -78,12 +90,26 @@ export class ScriptedAgent {
   }
 
   /** A batch of one reading of metric `t`, in the pane of `timeMs`. */
-  panes(sequence: number, timeMs: number, options: { epoch?: number; lane?: Lane; value?: number; frontier?: Partial<Frontier> } = {}): void {
+  panes(
+    sequence: number,
+    timeMs: number,
+    options: { epoch?: number; lane?: Lane; value?: number; frontier?: Partial<Frontier> } = {},
+  ): void {
     const table = new PaneTable("t", LAYOUT, { rowsMax: 10 });
     table.add(0, timeMs, options.value ?? sequence);
     const section = table.take(() => ({ site: this.site, machine: "m" }));
-    const body = encodePaneBatch({ frontier: frontier({ epoch: options.epoch ?? 1, ...options.frontier }), sections: [section] });
-    this.batch(sequence, body, { kind: "panes", readingCount: 1, startMs: timeMs, endMs: timeMs + 1, epoch: options.epoch, lane: options.lane });
+    const body = encodePaneBatch({
+      frontier: frontier({ epoch: options.epoch ?? 1, ...options.frontier }),
+      sections: [section],
+    });
+    this.batch(sequence, body, {
+      kind: "panes",
+      readingCount: 1,
+      startMs: timeMs,
+      endMs: timeMs + 1,
+      epoch: options.epoch,
+      lane: options.lane,
+    });
   }
 
   alarms(sequence: number, events: readonly AlarmEvent[]): void {
@@ -91,7 +117,10 @@ export class ScriptedAgent {
   }
 
   skipped(from: number, to: number, readings: number): void {
-    this.batch(from, encodeSkippedBatch({ from, to, readings, reason: "evicted" }), { kind: "skipped", readingCount: readings });
+    this.batch(from, encodeSkippedBatch({ from, to, readings, reason: "evicted" }), {
+      kind: "skipped",
+      readingCount: readings,
+    });
   }
 
   batch(sequence: number, body: Uint8Array, fields: Partial<SealedBatch>): void {
@@ -116,7 +145,14 @@ export class ScriptedAgent {
   }
 
   beat(changes: Partial<Frontier> = {}): void {
-    const heartbeat = { instance: "one", beat: 1, sentAtMs: 0, frontier: frontier(changes), ledger: {}, status: { link: "up" } };
+    const heartbeat = {
+      instance: "one",
+      beat: 1,
+      sentAtMs: 0,
+      frontier: frontier(changes),
+      ledger: {},
+      status: { link: "up" },
+    };
     this.send("heartbeat", encodeMessage(heartbeat));
   }
 

@@ -34,7 +34,11 @@ const CONTENT_TYPES: Readonly<Record<string, string>> = {
 
 export function asset(path: string, body: Buffer): Asset {
   const contentType = CONTENT_TYPES[extname(path)] ?? "application/octet-stream";
-  return { body, contentType, isImmutable: /[-.][A-Za-z0-9_]{8,}\.\w+$/.test(path) && !path.endsWith(".html") };
+  return {
+    body,
+    contentType,
+    isImmutable: /[-.][A-Za-z0-9_]{8,}\.\w+$/.test(path) && !path.endsWith(".html"),
+  };
 }
 
 /** The files of a folder, read once; none where the folder does not exist (the dashboard is not built). */

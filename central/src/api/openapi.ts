@@ -7,26 +7,45 @@ const object = { type: "object" };
 /** The API, described by hand; a test holds it against the routes. */
 export const OPENAPI = {
   openapi: "3.1.0",
-  info: { title: "Millrace central", version: "1", description: "Windows over all sites, their completeness, alarms and agents. Times are milliseconds since 1970, UTC." },
+  info: {
+    title: "Millrace central",
+    version: "1",
+    description:
+      "Windows over all sites, their completeness, alarms and agents. Times are milliseconds since 1970, UTC.",
+  },
   paths: {
     "/api/v1/windows": {
       get: get("Last revisions of a window, ascending by start", page("windows"), [
         query("window", "Name of the window", text, true),
         query("from", "Start at or after: milliseconds or ISO 8601", text),
         query("to", "Start before: milliseconds or ISO 8601", text),
-        query("limit", `Most results, ${WINDOWS_LIMIT_DEFAULT} if not given`, { ...integer, minimum: 1, maximum: WINDOWS_LIMIT_MAX }),
+        query("limit", `Most results, ${WINDOWS_LIMIT_DEFAULT} if not given`, {
+          ...integer,
+          minimum: 1,
+          maximum: WINDOWS_LIMIT_MAX,
+        }),
         query("cursor", "`cursor` of the page before", text),
         query("<label>", "Any other parameter is a label that the group must have, e.g. site=alpha", text),
       ]),
     },
     "/api/v1/windows/latest": {
-      get: get("The newest window of each group", list("windows"), [query("window", "Name of the window; all if not given", text)]),
+      get: get("The newest window of each group", list("windows"), [
+        query("window", "Name of the window; all if not given", text),
+      ]),
     },
-    "/api/v1/alarms": { get: get("Alarms at their latest step, active first", list("alarms"), [query("limit", "Most results", integer)]) },
+    "/api/v1/alarms": {
+      get: get("Alarms at their latest step, active first", list("alarms"), [
+        query("limit", "Most results", integer),
+      ]),
+    },
     "/api/v1/agents": { get: get("Agents and how far their data is complete", list("agents"), []) },
     "/api/v1/ledger": { get: get("What arrived and what became of it, per agent", object, []) },
     "/api/v1/pipeline": { get: get("Metrics and windows", object, []) },
-    "/api/v1/quarantine": { get: get("Messages that were not taken, newest first", list("entries"), [query("limit", "Most results", integer)]) },
+    "/api/v1/quarantine": {
+      get: get("Messages that were not taken, newest first", list("entries"), [
+        query("limit", "Most results", integer),
+      ]),
+    },
     "/api/v1/sites/{site}/retire": {
       post: {
         summary: "No longer expect a site's agents, from now on",
@@ -41,9 +60,21 @@ export const OPENAPI = {
       },
     },
     "/api/v1/openapi.json": { get: get("This description", object, []) },
-    "/metrics": { get: { summary: "Prometheus metrics", responses: { 200: { description: "Text exposition" } } } },
-    "/healthz": { get: { summary: "Whether the process works", responses: { 200: { description: "It does" }, 503: { description: "It should be started again" } } } },
-    "/readyz": { get: { summary: "Whether it takes data", responses: { 200: { description: "It does" }, 503: { description: "Not now" } } } },
+    "/metrics": {
+      get: { summary: "Prometheus metrics", responses: { 200: { description: "Text exposition" } } },
+    },
+    "/healthz": {
+      get: {
+        summary: "Whether the process works",
+        responses: { 200: { description: "It does" }, 503: { description: "It should be started again" } },
+      },
+    },
+    "/readyz": {
+      get: {
+        summary: "Whether it takes data",
+        responses: { 200: { description: "It does" }, 503: { description: "Not now" } },
+      },
+    },
   },
 } as const;
 
@@ -58,7 +89,10 @@ function get(summary: string, schema: object, parameters: readonly object[]): ob
 function responses(description: string, schema: object): object {
   return {
     200: { description, content: { "application/json": { schema } } },
-    default: { description: "A problem with `code` and `detail`", content: { "application/problem+json": { schema: object } } },
+    default: {
+      description: "A problem with `code` and `detail`",
+      content: { "application/problem+json": { schema: object } },
+    },
   };
 }
 
@@ -67,5 +101,8 @@ function list(name: string): object {
 }
 
 function page(name: string): object {
-  return { type: "object", properties: { [name]: { type: "array", items: object }, cursor: { type: ["string", "null"] } } };
+  return {
+    type: "object",
+    properties: { [name]: { type: "array", items: object }, cursor: { type: ["string", "null"] } },
+  };
 }

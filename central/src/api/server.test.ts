@@ -1,5 +1,6 @@
 // Shows the API, the dashboard's stream and its files over real sockets, against a core that says fixed things.
 import { request } from "node:http";
+import type { IncomingMessage } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
@@ -77,9 +78,28 @@ const AGENT: AgentView = {
 };
 
 function window(revision: number): WindowResult {
-  const completeness = { agentsExpected: 1, agentsReporting: 1, agentsMissing: [], sitesExpected: 1, sitesReporting: 1, sitesMissing: [] };
+  const completeness = {
+    agentsExpected: 1,
+    agentsReporting: 1,
+    agentsMissing: [],
+    sitesExpected: 1,
+    sitesReporting: 1,
+    sitesMissing: [],
+  };
   const beside = { uncertain: 0, bad: 0, undeduplicated: 0 };
-  return { window: "w", metric: "m", group: {}, startMs: 0, endMs: 1_000, revision, state: "provisional", values: { count: revision }, beside, completeness, updatedAtMs: 0 };
+  return {
+    window: "w",
+    metric: "m",
+    group: {},
+    startMs: 0,
+    endMs: 1_000,
+    revision,
+    state: "provisional",
+    values: { count: revision },
+    beside,
+    completeness,
+    updatedAtMs: 0,
+  };
 }
 
 const ends: (() => unknown)[] = [];
@@ -87,7 +107,10 @@ afterEach(async () => {
   for (const end of ends.splice(0).reverse()) await end();
 });
 
-async function listen(assets = folderAssets("/nowhere"), clock = systemClock): Promise<{ server: ApiServer; reader: FixedReader; url: string }> {
+async function listen(
+  assets = folderAssets("/nowhere"),
+  clock = systemClock,
+): Promise<{ server: ApiServer; reader: FixedReader; url: string }> {
   const reader = new FixedReader();
   const server = await ApiServer.listen({
     host: "127.0.0.1",
@@ -104,7 +127,9 @@ async function listen(assets = folderAssets("/nowhere"), clock = systemClock): P
 }
 
 /** Reads frames of an event stream one after another. */
-async function openStream(url: string): Promise<{ next(): Promise<{ event: string; data: Record<string, unknown> }> }> {
+async function openStream(
+  url: string,
+): Promise<{ next(): Promise<{ event: string; data: Record<string, unknown> }> }> {
   const abort = new AbortController();
   ends.push(() => abort.abort());
   const response = await fetch(`${url}/api/v1/stream`, { signal: abort.signal });
@@ -142,14 +167,20 @@ test("every route is in the description and the other way round", async () => {
     Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
   );
   expect([...server.routes].sort()).toEqual(described.sort());
-  expect(await (await fetch(`${url}/api/v1/openapi.json`)).json()).toEqual(JSON.parse(JSON.stringify(OPENAPI)));
+  expect(await (await fetch(`${url}/api/v1/openapi.json`)).json()).toEqual(
+    JSON.parse(JSON.stringify(OPENAPI)),
+  );
 });
 
 test("a windows query is read whole; unknown parameters are labels", async () => {
   const { url, reader } = await listen();
-  const response = await fetch(`${url}/api/v1/windows?window=w&from=1970-01-01T00:00:01Z&to=5000&limit=7&site=alpha&cursor=c`);
+  const response = await fetch(
+    `${url}/api/v1/windows?window=w&from=1970-01-01T00:00:01Z&to=5000&limit=7&site=alpha&cursor=c`,
+  );
   expect(await response.json()).toEqual({ windows: [window(1)], cursor: "next" });
-  expect(reader.queries).toEqual([{ window: "w", group: { site: "alpha" }, fromMs: 1_000, toMs: 5_000, limit: 7, cursor: "c" }]);
+  expect(reader.queries).toEqual([
+    { window: "w", group: { site: "alpha" }, fromMs: 1_000, toMs: 5_000, limit: 7, cursor: "c" },
+  ]);
   expect(response.headers.get("content-security-policy")).toContain("default-src 'self'");
 });
 
@@ -172,7 +203,8 @@ test("what is wrong with a request is a problem with a code", async () => {
 
 test("a site is retired by its own page and by programs, not by another page", async () => {
   const { url, reader } = await listen();
-  const post = (site: string, headers: Record<string, string> = {}) => fetch(`${url}/api/v1/sites/${site}/retire`, { method: "POST", headers });
+  const post = (site: string, headers: Record<string, string> = {}) =>
+    fetch(`${url}/api/v1/sites/${site}/retire`, { method: "POST", headers });
   expect((await post("alpha", { origin: "http://evil.example" })).status).toBe(403);
   expect(reader.retired).toEqual([]);
   expect(await (await post("alpha", { origin: url })).json()).toEqual({ site: "alpha", agentsRetired: 1 });
@@ -192,7 +224,12 @@ test("the stream begins with a snapshot and goes on with coalesced deltas, numbe
   const stream = await openStream(url);
   const snapshot = await stream.next();
   expect(snapshot.event).toBe("snapshot");
-  expect(snapshot.data).toMatchObject({ seq: 0, agents: [AGENT], windows: [window(1)], ledger: { received: 3, merged: 2, tooLate: 1 } });
+  expect(snapshot.data).toMatchObject({
+    seq: 0,
+    agents: [AGENT],
+    windows: [window(1)],
+    ledger: { received: 3, merged: 2, tooLate: 1 },
+  });
   reader.change({ windows: [window(2)] });
   reader.change({ windows: [window(3)] });
   const first = await stream.next();
@@ -201,7 +238,9 @@ test("the stream begins with a snapshot and goes on with coalesced deltas, numbe
   reader.change({ agents: [AGENT] });
   const second = await stream.next();
   expect(second).toMatchObject({ event: "delta", data: { seq: 2, agents: [AGENT] } });
-  expect(Number(second.data["serverTimeMs"]) - Number(first.data["serverTimeMs"])).toBeGreaterThanOrEqual(200);
+  expect(Number(second.data["serverTimeMs"]) - Number(first.data["serverTimeMs"])).toBeGreaterThanOrEqual(
+    200,
+  );
   expect(server.stream.clientCount).toBe(1);
 });
 
@@ -209,8 +248,11 @@ test("a client that does not read is given no deltas, and a fresh snapshot once 
   const time = new SimulatedTime(0);
   const { reader, server } = await listen(undefined, time.clock());
   const text = "x".repeat(1_000_000);
-  const response = await new Promise<import("node:http").IncomingMessage>((resolve, reject) => {
-    const sent = request({ port: server.port, host: "127.0.0.1", path: "/api/v1/stream" }, resolve).on("error", reject);
+  const response = await new Promise<IncomingMessage>((resolve, reject) => {
+    const sent = request({ port: server.port, host: "127.0.0.1", path: "/api/v1/stream" }, resolve).on(
+      "error",
+      reject,
+    );
     sent.end();
     ends.push(() => sent.destroy());
   });
@@ -227,12 +269,15 @@ test("a client that does not read is given no deltas, and a fresh snapshot once 
   response.on("data", (chunk: string) => (received += chunk.replaceAll("x", "")));
   response.resume();
   const seen = (event: string) => received.split(`event: ${event}`).length - 1;
-  while (seen("delta") < writtenCount || !received.endsWith("\n\n")) await new Promise((resolve) => setImmediate(resolve));
+  while (seen("delta") < writtenCount || !received.endsWith("\n\n"))
+    await new Promise((resolve) => setImmediate(resolve));
   while (seen("snapshot") < 2 || seen("delta") <= writtenCount) {
     reader.change({ agents: [AGENT] });
     await time.run(FRAME_INTERVAL_MS);
   }
-  const numbers = [...received.slice(received.lastIndexOf("event: snapshot")).matchAll(/"seq":(\d+)/g)].map((match) => Number(match[1]));
+  const numbers = [...received.slice(received.lastIndexOf("event: snapshot")).matchAll(/"seq":(\d+)/g)].map(
+    (match) => Number(match[1]),
+  );
   expect(numbers).toEqual(numbers.map((_, index) => (numbers[0] ?? 0) + index));
 });
 

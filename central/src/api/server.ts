@@ -43,7 +43,12 @@ export class ApiServer {
 
   private constructor(options: ApiServerOptions) {
     // Server-sent events never end by themselves: without forceCloseConnections they would hang the shutdown.
-    this.#app = Fastify({ logger: false, forceCloseConnections: true, bodyLimit: REQUEST_BYTES_MAX, routerOptions: { maxParamLength: 200 } });
+    this.#app = Fastify({
+      logger: false,
+      forceCloseConnections: true,
+      bodyLimit: REQUEST_BYTES_MAX,
+      routerOptions: { maxParamLength: 200 },
+    });
     this.#stream = new EventStream(options.reader, options.clock);
     this.#addRoutes(options);
   }
@@ -88,7 +93,8 @@ export class ApiServer {
     const app = this.#app;
     const { reader, log, metrics } = options;
     app.addHook("onRoute", ({ method, url }) => {
-      if (method !== "HEAD" && url !== "*") this.#routes.push(`${String(method)} ${url.replaceAll(/:(\w+)/g, "{$1}")}`);
+      if (method !== "HEAD" && url !== "*")
+        this.#routes.push(`${String(method)} ${url.replaceAll(/:(\w+)/g, "{$1}")}`);
     });
     app.addHook("onRequest", async (_request, reply) => {
       reply.headers(SECURITY_HEADERS);
@@ -96,7 +102,8 @@ export class ApiServer {
     app.setErrorHandler((error, _request, reply) => {
       if (error instanceof ProblemError) return sendProblem(reply, error.problem);
       const status = error instanceof Error && "statusCode" in error ? Number(error.statusCode) : 500;
-      if (status >= 400 && status < 500) return sendProblem(reply, { ...problem("bad_request", reasonOf(error)), status });
+      if (status >= 400 && status < 500)
+        return sendProblem(reply, { ...problem("bad_request", reasonOf(error)), status });
       log.error("cannot answer a request", { reason: reasonOf(error) });
       return sendProblem(reply, problem("internal", "the log says more"));
     });
@@ -127,14 +134,20 @@ export class ApiServer {
       requireOwnOrigin(request);
       const { site } = request.params;
       const count = await reader.retire(site);
-      if (count === 0) throw new ProblemError("unknown_site", `no agent of site ${site} is expected; /api/v1/agents lists them`);
+      if (count === 0)
+        throw new ProblemError(
+          "unknown_site",
+          `no agent of site ${site} is expected; /api/v1/agents lists them`,
+        );
       return noStore(reply).send({ site, agentsRetired: count });
     });
     app.get("/api/v1/stream", (_request, reply) => {
       reply.hijack();
       if (this.#stream.add(reply.raw, SECURITY_HEADERS)) return;
       const full = problem("too_many_clients", "close other dashboards and try again");
-      reply.raw.writeHead(full.status, { "content-type": "application/problem+json" }).end(JSON.stringify(full));
+      reply.raw
+        .writeHead(full.status, { "content-type": "application/problem+json" })
+        .end(JSON.stringify(full));
     });
     app.get("/api/v1/openapi.json", async (_request, reply) => noStore(reply).send(OPENAPI));
     app.get("/metrics", async (_request, reply) => {
@@ -144,11 +157,15 @@ export class ApiServer {
     });
     app.get("/healthz", async (_request, reply) => {
       const { isAlive, reason } = reader.health();
-      return noStore(reply).code(isAlive ? 200 : 503).send({ isAlive, reason });
+      return noStore(reply)
+        .code(isAlive ? 200 : 503)
+        .send({ isAlive, reason });
     });
     app.get("/readyz", async (_request, reply) => {
       const { isReady, reason } = reader.health();
-      return noStore(reply).code(isReady ? 200 : 503).send({ isReady, reason });
+      return noStore(reply)
+        .code(isReady ? 200 : 503)
+        .send({ isReady, reason });
     });
     app.setNotFoundHandler((request, reply) => sendAsset(options.assets, request, reply));
   }
@@ -159,7 +176,10 @@ function noStore(reply: FastifyReply): FastifyReply {
 }
 
 function sendProblem(reply: FastifyReply, body: Problem): FastifyReply {
-  return noStore(reply).code(body.status).header("content-type", "application/problem+json; charset=utf-8").send(JSON.stringify(body));
+  return noStore(reply)
+    .code(body.status)
+    .header("content-type", "application/problem+json; charset=utf-8")
+    .send(JSON.stringify(body));
 }
 
 function sendAsset(assets: Assets, request: FastifyRequest, reply: FastifyReply): FastifyReply {
@@ -169,13 +189,15 @@ function sendAsset(assets: Assets, request: FastifyRequest, reply: FastifyReply)
     const caching = file.isImmutable ? "public, max-age=31536000, immutable" : "no-cache";
     return reply.header("cache-control", caching).header("content-type", file.contentType).send(file.body);
   }
-  const detail = path === "" ? "the dashboard is not built; the API is under /api/v1" : `${request.method} /${path}`;
+  const detail =
+    path === "" ? "the dashboard is not built; the API is under /api/v1" : `${request.method} /${path}`;
   return sendProblem(reply, problem("not_found", detail));
 }
 
 function requireWindow(reader: CentralReader, name: string): void {
   const names = reader.pipeline().windows.map((window) => window.name);
-  if (!names.includes(name)) throw new ProblemError("unknown_window", `${name} is not one of: ${names.join(", ")}`);
+  if (!names.includes(name))
+    throw new ProblemError("unknown_window", `${name} is not one of: ${names.join(", ")}`);
 }
 
 /** A page of another origin must not change anything here through its visitor's browser. */

@@ -9,7 +9,8 @@ const RESERVED = new Set(["window", "from", "to", "limit", "cursor"]);
 export function parseWindowQuery(query: unknown): WindowQuery {
   const values = parseQuery(query);
   const window = values.get("window");
-  if (window === undefined) throw new ProblemError("bad_request", "window=<name> is needed; /api/v1/pipeline lists them");
+  if (window === undefined)
+    throw new ProblemError("bad_request", "window=<name> is needed; /api/v1/pipeline lists them");
   const group: Record<string, string> = {};
   for (const [name, value] of values) if (!RESERVED.has(name)) group[name] = value;
   return {
@@ -45,7 +46,10 @@ function parseTime(text: string | undefined, name: string): number | null {
   if (text === undefined || text === "") return null;
   const timeMs = /^-?\d+$/.test(text) ? Number(text) : Date.parse(text);
   if (!Number.isSafeInteger(timeMs)) {
-    throw new ProblemError("bad_request", `${name}=${text} is neither milliseconds since 1970 nor an ISO 8601 time`);
+    throw new ProblemError(
+      "bad_request",
+      `${name}=${text} is neither milliseconds since 1970 nor an ISO 8601 time`,
+    );
   }
   return timeMs;
 }

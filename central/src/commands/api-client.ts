@@ -9,12 +9,16 @@ export class ApiClient {
 
   constructor(config: Pick<CentralConfig, "http">) {
     const { host, port } = config.http;
-    const reachable = host === "0.0.0.0" || host === "::" ? "localhost" : host.includes(":") ? `[${host}]` : host;
+    const reachable =
+      host === "0.0.0.0" || host === "::" ? "localhost" : host.includes(":") ? `[${host}]` : host;
     this.#url = `http://${reachable}:${port}`;
   }
 
   /** The answer's status and JSON. */
-  async ask(path: string, method: "GET" | "POST" = "GET"): Promise<{ readonly status: number; readonly body: unknown }> {
+  async ask(
+    path: string,
+    method: "GET" | "POST" = "GET",
+  ): Promise<{ readonly status: number; readonly body: unknown }> {
     const url = this.#url + path;
     try {
       const response = await fetch(url, { method, signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS) });
@@ -27,7 +31,11 @@ export class ApiClient {
   /** The answer where it is one, or `service_unreachable` with what went wrong. */
   async get<Answer>(path: string): Promise<Answer> {
     const { status, body } = await this.ask(path);
-    if (status !== 200) throw new MillraceError("service_unreachable", { url: this.#url + path, reason: `it answered ${status}` });
+    if (status !== 200)
+      throw new MillraceError("service_unreachable", {
+        url: this.#url + path,
+        reason: `it answered ${status}`,
+      });
     const answer: Answer = JSON.parse(JSON.stringify(body));
     return answer;
   }

@@ -22,6 +22,8 @@ export const CHECK_COMMAND: Command = {
     }
     for (const warning of found.warnings) output.out(`warning: ${warning}\n`);
     const sites = new Set(found.agents.map(({ site }) => site)).size;
-    output.out(`${found.config} and ${found.pipeline} are right: ${found.agents.length} agents at ${sites} sites, ${found.metrics.length} metrics, ${found.windows.length} windows\n`);
+    output.out(
+      `${found.config} and ${found.pipeline} are right: ${found.agents.length} agents at ${sites} sites, ${found.metrics.length} metrics, ${found.windows.length} windows\n`,
+    );
   },
 };

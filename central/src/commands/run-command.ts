@@ -13,7 +13,8 @@ import { CONFIG_FLAG } from "./config-flag.ts";
 
 export const RUN_COMMAND: Command = {
   summary: "run central until it is stopped",
-  details: "Ctrl-C or SIGTERM stops in order: what has arrived is committed and acknowledged first. A second one stops at once.",
+  details:
+    "Ctrl-C or SIGTERM stops in order: what has arrived is committed and acknowledged first. A second one stops at once.",
   flags: { config: CONFIG_FLAG },
   run: ({ flags }) => run(flags.requiredText("config")),
 };
@@ -26,9 +27,19 @@ async function run(configPath: string): Promise<ExitCode> {
   for (const warning of [...warnings, ...pipeline.warnings]) log.warn(formatProblem(warning));
   prepareDataFolder(config.dataFolder);
   const storePath = join(config.dataFolder, "store");
-  const store = await LevelStore.open({ path: storePath, kind: "central", version: CENTRAL_STORE_FORMAT, pid: process.pid, log });
-  if (store.opened === "repaired") log.error("the store was damaged and is repaired; its last writes may be lost", { path: storePath });
-  if (store.opened === "set_aside") log.error("the store could not be repaired; it was moved and a new one is begun", { movedTo: store.setAsidePath });
+  const store = await LevelStore.open({
+    path: storePath,
+    kind: "central",
+    version: CENTRAL_STORE_FORMAT,
+    pid: process.pid,
+    log,
+  });
+  if (store.opened === "repaired")
+    log.error("the store was damaged and is repaired; its last writes may be lost", { path: storePath });
+  if (store.opened === "set_aside")
+    log.error("the store could not be repaired; it was moved and a new one is begun", {
+      movedTo: store.setAsidePath,
+    });
   const { promise: exit, resolve } = Promise.withResolvers<ExitCode>();
   const assets = await dashboardAssets(log);
   const service = await CentralService.start({

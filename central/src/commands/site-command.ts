@@ -6,18 +6,26 @@ import { CONFIG_FLAG } from "./config-flag.ts";
 
 export const SITE_COMMAND: Command = {
   summary: "retire a site: its agents are no longer expected from now on",
-  details: "`site retire SITE` asks the running central. An agent of the site that connects again is expected again.",
+  details:
+    "`site retire SITE` asks the running central. An agent of the site that connects again is expected again.",
   words: ["retire", "SITE"],
   flags: { config: CONFIG_FLAG },
   async run({ flags, name, output, words: [action, site = ""] }) {
-    if (action !== "retire") throw new MillraceError("wrong_usage", { command: name, reason: `unknown action ${JSON.stringify(action)}; there is retire` });
+    if (action !== "retire")
+      throw new MillraceError("wrong_usage", {
+        command: name,
+        reason: `unknown action ${JSON.stringify(action)}; there is retire`,
+      });
     const client = new ApiClient(loadCentralConfig(flags.requiredText("config")).config);
     const { status, body } = await client.ask(`/api/v1/sites/${encodeURIComponent(site)}/retire`, "POST");
     if (status === 200) {
       output.out(`site ${site} is retired\n`);
       return 0;
     }
-    const detail = typeof body === "object" && body !== null && "detail" in body ? String(body.detail) : `it answered ${status}`;
+    const detail =
+      typeof body === "object" && body !== null && "detail" in body
+        ? String(body.detail)
+        : `it answered ${status}`;
     output.err(`cannot retire site ${site}: ${detail}\n`);
     return 1;
   },

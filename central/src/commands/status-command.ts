@@ -15,8 +15,12 @@ export const STATUS_COMMAND: Command = {
     const client = new ApiClient(loadCentralConfig(flags.requiredText("config")).config);
     const { body: health } = await client.ask("/readyz");
     const { agents } = await client.get<{ agents: AgentView[] }>("/api/v1/agents");
-    const ledger = await client.get<{ sum: LedgerSum; agents: Record<string, LedgerTotals> }>("/api/v1/ledger");
-    const alarms = (await client.get<{ alarms: AlarmView[] }>("/api/v1/alarms")).alarms.filter((alarm) => alarm.isActive);
+    const ledger = await client.get<{ sum: LedgerSum; agents: Record<string, LedgerTotals> }>(
+      "/api/v1/ledger",
+    );
+    const alarms = (await client.get<{ alarms: AlarmView[] }>("/api/v1/alarms")).alarms.filter(
+      (alarm) => alarm.isActive,
+    );
     if (flags.isOn("json")) {
       output.out(`${JSON.stringify({ health, agents, ledger, alarms }, null, 2)}\n`);
       return isReady(health) ? 0 : 1;
@@ -40,12 +44,29 @@ export const STATUS_COMMAND: Command = {
     });
     output.out(
       formatTable(
-        ["agent", "site", "state", "last seen", "complete to", "pending", "received", "merged", "too late", "skipped", "rejected"],
+        [
+          "agent",
+          "site",
+          "state",
+          "last seen",
+          "complete to",
+          "pending",
+          "received",
+          "merged",
+          "too late",
+          "skipped",
+          "rejected",
+        ],
         rows,
       ),
     );
     output.out(alarms.length === 0 ? "\nno active alarms\n" : `\n${alarms.length} active alarms\n`);
-    output.out(formatTable(["since", "agent", "rule", "message"], alarms.slice(0, 20).map((alarm) => [time(alarm.activeAtMs), alarm.agent, alarm.rule, alarm.message])));
+    output.out(
+      formatTable(
+        ["since", "agent", "rule", "message"],
+        alarms.slice(0, 20).map((alarm) => [time(alarm.activeAtMs), alarm.agent, alarm.rule, alarm.message]),
+      ),
+    );
     if (isReady(health)) return 0;
     output.err("central is not ready\n");
     return 1;

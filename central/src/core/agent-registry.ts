@@ -39,7 +39,11 @@ export class AgentRegistry {
   #membership = new Membership();
   #isMembershipDirty = false;
 
-  restore(records: Iterable<AgentRecord>, intervals: readonly MembershipInterval[], monotonicMs: number): void {
+  restore(
+    records: Iterable<AgentRecord>,
+    intervals: readonly MembershipInterval[],
+    monotonicMs: number,
+  ): void {
     this.#membership = new Membership(intervals);
     for (const record of records) {
       const { agent, frontiers, ...rest } = record;
@@ -98,7 +102,9 @@ export class AgentRegistry {
   }
 
   isRetired(agent: string): boolean {
-    return !this.#membership.export().some((interval) => interval.agent === agent && interval.leftMs === null);
+    return !this.#membership
+      .export()
+      .some((interval) => interval.agent === agent && interval.leftMs === null);
   }
 
   opened(agent: string, hello: Hello, nowMs: number, monotonicMs: number): void {

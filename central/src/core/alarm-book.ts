@@ -45,7 +45,8 @@ export class AlarmBook {
   restore(view: AlarmView): void {
     this.#alarms.set(bookKey(view.agent, view.id), view);
     const kind = SYSTEM_ALARMS.find((name) => systemId(name) === view.id);
-    if (kind !== undefined && view.isActive) this.#raised.set(bookKey(view.agent, view.id), { agent: view.agent, kind });
+    if (kind !== undefined && view.isActive)
+      this.#raised.set(bookKey(view.agent, view.id), { agent: view.agent, kind });
   }
 
   /** Alarms forgotten because the book was full. */
@@ -60,7 +61,8 @@ export class AlarmBook {
   /** Active first, then the latest. */
   list(): AlarmView[] {
     return [...this.#alarms.values()].sort(
-      (a, b) => Number(b.isActive) - Number(a.isActive) || b.timeMs - a.timeMs || b.receivedAtMs - a.receivedAtMs,
+      (a, b) =>
+        Number(b.isActive) - Number(a.isActive) || b.timeMs - a.timeMs || b.receivedAtMs - a.receivedAtMs,
     );
   }
 
@@ -87,7 +89,10 @@ export class AlarmBook {
   raise(options: SystemAlarmOptions): void {
     const id = systemId(options.kind);
     const known = this.get(options.agent, id);
-    this.#system(options, { isActive: true, activeAtMs: known?.isActive === true ? known.activeAtMs : options.nowMs });
+    this.#system(options, {
+      isActive: true,
+      activeAtMs: known?.isActive === true ? known.activeAtMs : options.nowMs,
+    });
   }
 
   clear(options: SystemAlarmOptions): void {

@@ -83,7 +83,10 @@ export class CentralLedger {
 
   reject(agent: string, reason: RejectReason): void {
     const totals = this.totals(agent);
-    this.#set(agent, { ...totals, rejected: { ...totals.rejected, [reason]: (totals.rejected[reason] ?? 0) + 1 } });
+    this.#set(agent, {
+      ...totals,
+      rejected: { ...totals.rejected, [reason]: (totals.rejected[reason] ?? 0) + 1 },
+    });
   }
 
   /** Agents whose totals changed since the last call. */

@@ -14,10 +14,18 @@ import { Quarantine } from "./quarantine.ts";
 import type { QuarantineEntry } from "./quarantine.ts";
 import { StoreRegistry } from "./store-registry.ts";
 import type { StoreRecord } from "./store-registry.ts";
-import { putJson, readJson } from "./stored-json.ts";
+import { StoredJson } from "./stored-json.ts";
 
 /** The format of central's store that this program writes; it reads no newer one. */
 export const CENTRAL_STORE_FORMAT = 1;
+
+const STORES = new StoredJson<StoreRecord>();
+const LANES = new StoredJson<LaneRecord & { readonly storeId: string }>();
+const AGENTS = new StoredJson<AgentRecord>();
+const MEMBERSHIP = new StoredJson<readonly MembershipInterval[]>();
+const LEDGERS = new StoredJson<{ readonly agent: string; readonly totals: LedgerTotals }>();
+const ALARMS = new StoredJson<AlarmView>();
+export const QUARANTINE = new StoredJson<QuarantineEntry>();
 
 export interface CentralStateOptions {
   readonly store: Store;
@@ -46,23 +54,20 @@ export class CentralState {
     const engine = new WindowEngine({ windows: pipeline.windows, metrics: pipeline.metrics, graceMs });
     let quarantineNext = 0;
     for await (const { value } of store.range({ ...keysUnder("q"), isReverse: true, limit: 1 })) {
-      quarantineNext = readJson<QuarantineEntry>(value).number + 1;
+      quarantineNext = QUARANTINE.read(value).number + 1;
     }
     const state = new CentralState(engine, new Quarantine(quarantineNext));
-    state.stores.restore(
-      await values<StoreRecord>(store, "s"),
-      await values<LaneRecord & { storeId: string }>(store, "l"),
-    );
+    state.stores.restore(await values(store, "s", STORES), await values(store, "l", LANES));
     const membership = await store.get(CENTRAL_KEYS.membership());
     state.agents.restore(
-      await values<AgentRecord>(store, "a"),
-      membership === undefined ? [] : readJson<MembershipInterval[]>(membership),
+      await values(store, "a", AGENTS),
+      membership === undefined ? [] : MEMBERSHIP.read(membership),
       options.monotonicMs,
     );
-    for (const { agent, totals } of await values<{ agent: string; totals: LedgerTotals }>(store, "g")) {
+    for (const { agent, totals } of await values(store, "g", LEDGERS)) {
       state.ledger.restore(agent, totals);
     }
-    const alarms = await values<AlarmView>(store, "A");
+    const alarms = await values(store, "A", ALARMS);
     for (const alarm of alarms.sort((a, b) => a.receivedAtMs - b.receivedAtMs)) state.alarms.restore(alarm);
     const entries: StateEntry[] = [];
     for (const range of engine.restoreRanges()) entries.push(...(await readEngineRange(store, range)));
@@ -84,35 +89,42 @@ export class CentralState {
   takeChanges(): { changes: Change[]; isSync: boolean; alarms: AlarmView[] } {
     const changes: Change[] = [];
     const { stores, lanes } = this.stores.takeDirty();
-    for (const record of stores) changes.push(putJson(CENTRAL_KEYS.store(record.storeId), record));
-    for (const lane of lanes) changes.push(putJson(CENTRAL_KEYS.lane(lane.storeId, lane.epoch, lane.lane), lane));
+    for (const record of stores) changes.push(STORES.put(CENTRAL_KEYS.store(record.storeId), record));
+    for (const lane of lanes)
+      changes.push(LANES.put(CENTRAL_KEYS.lane(lane.storeId, lane.epoch, lane.lane), lane));
     for (const agent of this.ledger.takeDirty()) {
-      changes.push(putJson(CENTRAL_KEYS.ledger(agent), { agent, totals: this.ledger.totals(agent) }));
+      changes.push(LEDGERS.put(CENTRAL_KEYS.ledger(agent), { agent, totals: this.ledger.totals(agent) }));
     }
     const alarms: AlarmView[] = [];
     for (const { agent, id, view } of this.alarms.takeDirty()) {
       if (view !== null) alarms.push(view);
       const key = CENTRAL_KEYS.alarm(agent, id);
-      changes.push(view === null ? { type: "del", key } : putJson(key, view));
+      changes.push(view === null ? { type: "del", key } : ALARMS.put(key, view));
     }
     const { entries, forgotten } = this.quarantine.takeWaiting();
-    for (const entry of entries) changes.push(putJson(CENTRAL_KEYS.quarantine(entry.number), entry));
+    for (const entry of entries) changes.push(QUARANTINE.put(CENTRAL_KEYS.quarantine(entry.number), entry));
     for (const number of forgotten) changes.push({ type: "del", key: CENTRAL_KEYS.quarantine(number) });
     for (const { key, bytes } of this.engine.takeChanges()) {
       const stored = CENTRAL_KEYS.engine(key);
-      changes.push(bytes === null ? { type: "del", key: stored } : { type: "put", key: stored, value: bytes });
+      changes.push(
+        bytes === null ? { type: "del", key: stored } : { type: "put", key: stored, value: bytes },
+      );
     }
     const { agents, membership } = this.agents.takeDirty();
-    if (membership !== null) changes.push(putJson(CENTRAL_KEYS.membership(), membership));
+    if (membership !== null) changes.push(MEMBERSHIP.put(CENTRAL_KEYS.membership(), membership));
     // When agents were last heard, and their frontiers, come again with each heartbeat: alone they need not be forced to disk.
     const isSync = changes.length > 0;
-    for (const record of agents) changes.push(putJson(CENTRAL_KEYS.agent(record.agent), record));
+    for (const record of agents) changes.push(AGENTS.put(CENTRAL_KEYS.agent(record.agent), record));
     return { changes, isSync, alarms };
   }
 }
 
 /** Gives the engine what the store has under these keys. */
-export async function loadEngineKeys(store: Store, engine: WindowEngine, keys: readonly string[]): Promise<void> {
+export async function loadEngineKeys(
+  store: Store,
+  engine: WindowEngine,
+  keys: readonly string[],
+): Promise<void> {
   if (keys.length === 0) return;
   const found = await store.getMany(keys.map((key) => CENTRAL_KEYS.engine(key)));
   for (const [index, key] of keys.entries()) engine.load(key, found[index]);
@@ -122,14 +134,22 @@ export async function loadEngineKeys(store: Store, engine: WindowEngine, keys: r
 export async function readEngineRange(store: Store, range: StateRange): Promise<StateEntry[]> {
   const { from, to, ...rest } = range;
   const entries: StateEntry[] = [];
-  for await (const { key, value } of store.range({ from: CENTRAL_KEYS.engine(from), to: CENTRAL_KEYS.engine(to), ...rest })) {
+  for await (const { key, value } of store.range({
+    from: CENTRAL_KEYS.engine(from),
+    to: CENTRAL_KEYS.engine(to),
+    ...rest,
+  })) {
     entries.push({ key: engineKeyOf(key), bytes: value });
   }
   return entries;
 }
 
-async function values<Value>(store: Store, prefix: string): Promise<Value[]> {
+async function values<Value extends object>(
+  store: Store,
+  prefix: string,
+  kind: StoredJson<Value>,
+): Promise<Value[]> {
   const found: Value[] = [];
-  for await (const { value } of store.range(keysUnder(prefix))) found.push(readJson<Value>(value));
+  for await (const { value } of store.range(keysUnder(prefix))) found.push(kind.read(value));
   return found;
 }

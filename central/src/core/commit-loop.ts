@@ -114,7 +114,10 @@ export class CommitLoop {
         return;
       } catch (error) {
         if (attempt >= COMMIT_ATTEMPTS_MAX || this.#isStopped) throw error;
-        log.repeated("commit_failed", "cannot commit; nothing is acknowledged, trying again", { attempt, reason: reasonOf(error) });
+        log.repeated("commit_failed", "cannot commit; nothing is acknowledged, trying again", {
+          attempt,
+          reason: reasonOf(error),
+        });
         await this.#wait(Math.min(RETRY_MAX_MS, RETRY_FIRST_MS * 2 ** (attempt - 1)));
       }
     }

@@ -37,7 +37,10 @@ export class Deduplication {
 
   constructor(records: Iterable<LaneRecord> = []) {
     for (const record of records) {
-      const held = { set: new SequenceSet(record.floor, record.mark, record.above), received: record.received };
+      const held = {
+        set: new SequenceSet(record.floor, record.mark, record.above),
+        received: record.received,
+      };
       this.#lanes(record.epoch).set(record.lane, held);
     }
   }
@@ -85,7 +88,9 @@ export class Deduplication {
    * for good. A granted epoch begins above `sent`; an epoch unknown here (central restored or new) where the agent has it.
    */
   chain(lane: Lane, marks: LaneMarks, epoch: number, isGrant: boolean): number {
-    const segments = marks.epochs.filter((segment) => !isGrant || (segment.from <= marks.sent && segment.epoch !== epoch));
+    const segments = marks.epochs.filter(
+      (segment) => !isGrant || (segment.from <= marks.sent && segment.epoch !== epoch),
+    );
     const from = isGrant ? marks.sent + 1 : marks.next;
     if ((segments.at(-1)?.epoch ?? -1) !== epoch) segments.push({ epoch, from });
     const markBefore = this.#greatestMark(lane);
@@ -125,7 +130,14 @@ export class Deduplication {
       const held = this.#held.get(epoch)?.get(lane);
       if (held === undefined) continue;
       const { floor, mark, above } = held.set;
-      records.push({ epoch, lane, floor, mark, above: above.map(([from, to]) => [from, to]), received: held.received });
+      records.push({
+        epoch,
+        lane,
+        floor,
+        mark,
+        above: above.map(([from, to]) => [from, to]),
+        received: held.received,
+      });
     }
     this.#dirty.clear();
     return records;

@@ -49,7 +49,8 @@ export class MessageApplier {
     switch (message.kind) {
       case "rejected":
         this.reject(item, message.reason, message.detail);
-        if (message.reason === "malformed_hello") this.#refuse(session, "malformed_hello", message.detail, after);
+        if (message.reason === "malformed_hello")
+          this.#refuse(session, "malformed_hello", message.detail, after);
         return;
       case "hello":
         this.#applyHello(session, message.hello, moment, after);
@@ -80,7 +81,14 @@ export class MessageApplier {
   reject(item: InboxItem, reason: RejectReason, detail: string): void {
     const { agent } = item.session;
     this.#state.ledger.reject(agent, reason);
-    this.#state.quarantine.keep({ atMs: item.atMs, agent, topic: item.topic, reason, detail, payload: item.payload });
+    this.#state.quarantine.keep({
+      atMs: item.atMs,
+      agent,
+      topic: item.topic,
+      reason,
+      detail,
+      payload: item.payload,
+    });
   }
 
   #applyHello(session: Session, hello: Hello, moment: Moment, after: AfterCommit): void {
@@ -93,7 +101,12 @@ export class MessageApplier {
       return;
     }
     if (hello.site !== site) {
-      this.#refuse(session, "unknown_agent", `agent ${agent} is enrolled at site ${site}, not ${hello.site}`, after);
+      this.#refuse(
+        session,
+        "unknown_agent",
+        `agent ${agent} is enrolled at site ${site}, not ${hello.site}`,
+        after,
+      );
       return;
     }
     const wireVersion = WIRE_VERSIONS_READ.find((version) => hello.wireVersions.includes(version));
@@ -121,7 +134,8 @@ export class MessageApplier {
     this.#state.agents.enrol(agent, site, moment.nowMs, moment.monotonicMs);
     this.#state.engine.setMembership(this.#state.agents.membership);
     const { epoch, marks, findings } = this.#state.stores.register(agent, hello, moment.nowMs);
-    for (const finding of findings) this.#raise(session, finding.kind, finding.message, finding.sequenceCount, moment);
+    for (const finding of findings)
+      this.#raise(session, finding.kind, finding.message, finding.sequenceCount, moment);
     session.isCounted = true;
     this.#state.agents.opened(agent, hello, moment.nowMs, moment.monotonicMs);
     this.#heard(session, moment);
@@ -132,7 +146,13 @@ export class MessageApplier {
     });
   }
 
-  #applyBatch(item: InboxItem, batch: SealedBatch, body: BatchBody, moment: Moment, after: AfterCommit): void {
+  #applyBatch(
+    item: InboxItem,
+    batch: SealedBatch,
+    body: BatchBody,
+    moment: Moment,
+    after: AfterCommit,
+  ): void {
     const { session } = item;
     const { agent } = session;
     const { ledger, stores } = this.#state;
@@ -143,12 +163,20 @@ export class MessageApplier {
     this.#heard(session, moment);
     const held = stores.held(session.storeId);
     if (held === undefined || batch.storeId !== session.storeId) {
-      this.reject(item, "foreign_store", `the batch is of store ${batch.storeId}, the session of ${session.storeId}`);
+      this.reject(
+        item,
+        "foreign_store",
+        `the batch is of store ${batch.storeId}, the session of ${session.storeId}`,
+      );
       return;
     }
     const verdict = held.verdict(batch.epoch, batch.lane, batch.sequence);
     if (verdict === "unknown_epoch") {
-      this.reject(item, "unknown_epoch", `the session's hello named no epoch ${batch.epoch} in lane ${batch.lane}`);
+      this.reject(
+        item,
+        "unknown_epoch",
+        `the session's hello named no epoch ${batch.epoch} in lane ${batch.lane}`,
+      );
       return;
     }
     if (verdict === "beyond") {
@@ -195,7 +223,13 @@ export class MessageApplier {
     }
   }
 
-  #applySkipped(session: Session, batch: SealedBatch, body: BatchBody & { kind: "skipped" }, isNew: boolean, moment: Moment): void {
+  #applySkipped(
+    session: Session,
+    batch: SealedBatch,
+    body: BatchBody & { kind: "skipped" },
+    isNew: boolean,
+    moment: Moment,
+  ): void {
     const { from, to, readings, reason } = body.skipped;
     const moved = this.#state.stores.held(session.storeId)?.moveOver(batch.lane, from, to) ?? 0;
     if (moved === 0 && !isNew) return;
@@ -205,7 +239,12 @@ export class MessageApplier {
   }
 
   #refuse(session: Session, code: Refusal["code"], reason: string, after: AfterCommit): void {
-    const refusal = encodeMessage({ type: "refusal", code, reason: reason.slice(0, 1_000), retryAfterMs: REFUSAL_RETRY_MS });
+    const refusal = encodeMessage({
+      type: "refusal",
+      code,
+      reason: reason.slice(0, 1_000),
+      retryAfterMs: REFUSAL_RETRY_MS,
+    });
     after.sends.push(() => {
       if (session.state !== "awaiting_hello") return;
       session.connection.send("welcome", refusal);

@@ -8,7 +8,15 @@ import {
   parseHello,
   unpackBody,
 } from "@millrace/wire";
-import type { AlarmEvent, Compression, Hello, PaneBatch, SealedBatch, SkippedRange, UpTopic } from "@millrace/wire";
+import type {
+  AlarmEvent,
+  Compression,
+  Hello,
+  PaneBatch,
+  SealedBatch,
+  SkippedRange,
+  UpTopic,
+} from "@millrace/wire";
 import type { RejectReason } from "./central-ledger.ts";
 
 export type BatchBody =
@@ -29,11 +37,16 @@ export function openMessage(topic: UpTopic, payload: Uint8Array, compression: Co
   if (topic === "hello") {
     const parsed = parseHello(payload);
     if (parsed.ok) return { kind: "hello", hello: parsed.message };
-    return { kind: "rejected", reason: parsed.reason === "oversized" ? "oversized" : "malformed_hello", detail: parsed.detail };
+    return {
+      kind: "rejected",
+      reason: parsed.reason === "oversized" ? "oversized" : "malformed_hello",
+      detail: parsed.detail,
+    };
   }
   const opened = openBatch(payload, BATCH_BYTES_MAX);
   if (opened.ok) return { kind: "batch", batch: opened.batch, body: openBody(opened.batch, compression) };
-  if (opened.reason === "oversized") return { kind: "rejected", reason: "oversized", detail: `${payload.length} bytes` };
+  if (opened.reason === "oversized")
+    return { kind: "rejected", reason: "oversized", detail: `${payload.length} bytes` };
   const reason = opened.reason === "unknown_version" ? "wire_version" : "malformed_batch";
   return { kind: "rejected", reason, detail: opened.reason };
 }
@@ -49,15 +62,21 @@ function openBody(batch: SealedBatch, compression: Compression): BatchBody {
   switch (batch.kind) {
     case "panes": {
       const decoded = decodePaneBatch(unpacked.body);
-      return decoded.ok ? { kind: "panes", panes: decoded.message } : { kind: "unreadable", detail: decoded.detail };
+      return decoded.ok
+        ? { kind: "panes", panes: decoded.message }
+        : { kind: "unreadable", detail: decoded.detail };
     }
     case "alarms": {
       const decoded = decodeAlarmBatch(unpacked.body);
-      return decoded.ok ? { kind: "alarms", events: decoded.message } : { kind: "unreadable", detail: decoded.detail };
+      return decoded.ok
+        ? { kind: "alarms", events: decoded.message }
+        : { kind: "unreadable", detail: decoded.detail };
     }
     case "skipped": {
       const decoded = decodeSkippedBatch(unpacked.body);
-      return decoded.ok ? { kind: "skipped", skipped: decoded.message } : { kind: "unreadable", detail: decoded.detail };
+      return decoded.ok
+        ? { kind: "skipped", skipped: decoded.message }
+        : { kind: "unreadable", detail: decoded.detail };
     }
   }
 }

@@ -29,7 +29,9 @@ export class Quarantine {
     this.#nextNumber = nextNumber;
   }
 
-  keep(entry: Omit<QuarantineEntry, "number" | "head" | "byteCount"> & { readonly payload: Uint8Array }): void {
+  keep(
+    entry: Omit<QuarantineEntry, "number" | "head" | "byteCount"> & { readonly payload: Uint8Array },
+  ): void {
     if (this.#waiting.length >= QUARANTINE_WAITING_MAX) return;
     const { payload, ...rest } = entry;
     const head = Buffer.from(payload.subarray(0, QUARANTINE_BYTES_MAX)).toString("base64");
@@ -41,7 +43,9 @@ export class Quarantine {
   takeWaiting(): { entries: QuarantineEntry[]; forgotten: number[] } {
     const entries = this.#waiting;
     this.#waiting = [];
-    const forgotten = entries.map((entry) => entry.number - QUARANTINE_ENTRIES_MAX).filter((number) => number >= 0);
+    const forgotten = entries
+      .map((entry) => entry.number - QUARANTINE_ENTRIES_MAX)
+      .filter((number) => number >= 0);
     return { entries, forgotten };
   }
 }

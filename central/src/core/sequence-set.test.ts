@@ -4,7 +4,9 @@ import { expect, test } from "vitest";
 import { SEQUENCES_ABOVE_MAX, SequenceSet } from "./sequence-set.ts";
 
 test("any order of sequences and ranges gives the same set", () => {
-  const ranges = fc.array(fc.tuple(fc.integer({ min: 1, max: 200 }), fc.integer({ min: 0, max: 9 })), { maxLength: 60 });
+  const ranges = fc.array(fc.tuple(fc.integer({ min: 1, max: 200 }), fc.integer({ min: 0, max: 9 })), {
+    maxLength: 60,
+  });
   fc.assert(
     fc.property(fc.integer({ min: 0, max: 50 }), ranges, (floor, additions) => {
       const set = new SequenceSet(floor);

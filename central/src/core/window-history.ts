@@ -19,7 +19,11 @@ export class WindowHistory {
   readonly #retainMs: number;
   readonly #recent = new Map<string, WindowResult>();
 
-  constructor(options: { readonly store: Store; readonly windows: readonly WindowSpec[]; readonly retainMs: number }) {
+  constructor(options: {
+    readonly store: Store;
+    readonly windows: readonly WindowSpec[];
+    readonly retainMs: number;
+  }) {
     this.#store = options.store;
     this.#windows = options.windows;
     this.#retainMs = options.retainMs;
@@ -30,7 +34,11 @@ export class WindowHistory {
       const found: WindowResult[] = [];
       const range = windowKeyRange(name, nowMs - RECENT_MS - sizeMs, Number.POSITIVE_INFINITY);
       const keys = { from: CENTRAL_KEYS.engine(range.from), to: CENTRAL_KEYS.engine(range.to) };
-      for await (const { value } of this.#store.range({ ...keys, isReverse: true, limit: RECENT_WINDOWS_MAX })) {
+      for await (const { value } of this.#store.range({
+        ...keys,
+        isReverse: true,
+        limit: RECENT_WINDOWS_MAX,
+      })) {
         found.push(decodeWindow(value));
       }
       this.published(found.reverse(), nowMs);
@@ -64,7 +72,11 @@ export class WindowHistory {
     const labels = Object.entries(query.group);
     const windows: WindowResult[] = [];
     let scanned = 0;
-    const keys = { from: CENTRAL_KEYS.engine(from), to: CENTRAL_KEYS.engine(range.to), limit: ROWS_SCANNED_MAX };
+    const keys = {
+      from: CENTRAL_KEYS.engine(from),
+      to: CENTRAL_KEYS.engine(range.to),
+      limit: ROWS_SCANNED_MAX,
+    };
     for await (const { key, value } of this.#store.range(keys)) {
       scanned += 1;
       const result = decodeWindow(value);
@@ -83,7 +95,11 @@ export class WindowHistory {
       if (window !== null && window !== name) continue;
       const range = windowKeyRange(name, Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY);
       const keys = { from: CENTRAL_KEYS.engine(range.from), to: CENTRAL_KEYS.engine(range.to) };
-      for await (const { value } of this.#store.range({ ...keys, isReverse: true, limit: LATEST_SCANNED_MAX })) {
+      for await (const { value } of this.#store.range({
+        ...keys,
+        isReverse: true,
+        limit: LATEST_SCANNED_MAX,
+      })) {
         const result = decodeWindow(value);
         const key = `${name} ${labelsKey(result.group)}`;
         if (!newest.has(key)) newest.set(key, result);
@@ -98,7 +114,11 @@ export class WindowHistory {
     for (const { name, sizeMs, latenessMs } of this.#windows) {
       const keptMs = Math.max(this.#retainMs, latenessMs + sizeMs) + RECENT_MS;
       const range = windowKeyRange(name, Number.NEGATIVE_INFINITY, nowMs - keptMs - sizeMs);
-      const keys = { from: CENTRAL_KEYS.engine(range.from), to: CENTRAL_KEYS.engine(range.to), limit: TRIMMED_MAX };
+      const keys = {
+        from: CENTRAL_KEYS.engine(range.from),
+        to: CENTRAL_KEYS.engine(range.to),
+        limit: TRIMMED_MAX,
+      };
       for await (const { key } of this.#store.range(keys)) changes.push({ type: "del", key });
     }
     return changes;

@@ -8,7 +8,16 @@ test("frames within the bound pass in any chunks, a larger one does not", () => 
   const sizes = fc.array(fc.integer({ min: 0, max: 400 }), { minLength: 1, maxLength: 10 });
   fc.assert(
     fc.property(sizes, fc.integer({ min: 1, max: 50 }), (bodies, chunkBytes) => {
-      const frames = bodies.map((bytes) => generate({ cmd: "publish", topic: "t", payload: Buffer.alloc(bytes), qos: 0, dup: false, retain: false }));
+      const frames = bodies.map((bytes) =>
+        generate({
+          cmd: "publish",
+          topic: "t",
+          payload: Buffer.alloc(bytes),
+          qos: 0,
+          dup: false,
+          retain: false,
+        }),
+      );
       const stream = Buffer.concat(frames);
       const guard = new FrameGuard(203);
       let isAccepted = true;

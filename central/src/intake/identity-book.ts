@@ -12,7 +12,8 @@ export class IdentityBook {
   readonly #nobody = digest("\0nobody");
 
   constructor(identities: readonly Identity[]) {
-    for (const { id, password } of identities) this.#passwords.set(id, password === null ? null : digest(password));
+    for (const { id, password } of identities)
+      this.#passwords.set(id, password === null ? null : digest(password));
   }
 
   /** `certifiedName`: the common name of a client certificate that the configured CA signed, if one was shown. */

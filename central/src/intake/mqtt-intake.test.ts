@@ -50,7 +50,14 @@ async function listen(): Promise<{ intake: MqttIntake; target: Target }> {
     { id: "alpha-1", password: "one" },
     { id: "beta-1", password: "two" },
   ];
-  const intake = await MqttIntake.listen({ host: "127.0.0.1", port: 0, tls: null, identities, target, log: silentLogger });
+  const intake = await MqttIntake.listen({
+    host: "127.0.0.1",
+    port: 0,
+    tls: null,
+    identities,
+    target,
+    log: silentLogger,
+  });
   ends.push(() => intake.close());
   return { intake, target };
 }
@@ -75,7 +82,11 @@ function closing(client: MqttClient): Promise<void> {
 test("messages go up and come down under the agent's own name", async () => {
   const { intake, target } = await listen();
   const client = await connect(intake);
-  await client.subscribeAsync(["millrace/v1/alpha-1/welcome", "millrace/v1/alpha-1/ack", "millrace/v1/alpha-1/echo"]);
+  await client.subscribeAsync([
+    "millrace/v1/alpha-1/welcome",
+    "millrace/v1/alpha-1/ack",
+    "millrace/v1/alpha-1/echo",
+  ]);
   client.publish("millrace/v1/alpha-1/hello", "hello");
   client.publish("millrace/v1/alpha-1/batch", "batch");
   await target.until(() => target.messages.length === 2);
@@ -83,7 +94,9 @@ test("messages go up and come down under the agent's own name", async () => {
     { agent: "alpha-1", topic: "hello", text: "hello" },
     { agent: "alpha-1", topic: "batch", text: "batch" },
   ]);
-  const arrived = new Promise((resolve) => client.once("message", (topic, payload) => resolve([topic, String(payload)])));
+  const arrived = new Promise((resolve) =>
+    client.once("message", (topic, payload) => resolve([topic, String(payload)])),
+  );
   target.opened[0]?.send("ack", Buffer.from("done"));
   expect(await arrived).toEqual(["millrace/v1/alpha-1/ack", "done"]);
   await client.endAsync();
@@ -127,7 +140,9 @@ test("a second connection with the same client id does not push out the first", 
 
 test("a last will is not published in the agent's name", async () => {
   const { intake, target } = await listen();
-  const client = await connect(intake, { will: { topic: "millrace/v1/alpha-1/batch", payload: Buffer.from("will"), qos: 0, retain: true } });
+  const client = await connect(intake, {
+    will: { topic: "millrace/v1/alpha-1/batch", payload: Buffer.from("will"), qos: 0, retain: true },
+  });
   client.stream.destroy();
   await target.until(() => target.closed.length === 1);
   expect(target.messages).toEqual([]);
@@ -168,7 +183,13 @@ test("over TLS, a client certificate that the authority signed names the agent",
     log: silentLogger,
   });
   ends.push(() => intake.close());
-  const tls = { protocol: "mqtts", ca: authority, cert: agentCertificate, key: agentKey, password: "any" } as const;
+  const tls = {
+    protocol: "mqtts",
+    ca: authority,
+    cert: agentCertificate,
+    key: agentKey,
+    password: "any",
+  } as const;
   const client = await connect(intake, tls);
   client.publish("millrace/v1/alpha-1/hello", "hello");
   await target.until(() => target.messages.length === 1);
@@ -179,6 +200,13 @@ test("over TLS, a client certificate that the authority signed names the agent",
 
 test("a port in use is a plain error", async () => {
   const { intake, target } = await listen();
-  const second = MqttIntake.listen({ host: "127.0.0.1", port: intake.port, tls: null, identities: [], target, log: silentLogger });
+  const second = MqttIntake.listen({
+    host: "127.0.0.1",
+    port: intake.port,
+    tls: null,
+    identities: [],
+    target,
+    log: silentLogger,
+  });
   await expect(second).rejects.toMatchObject({ code: "port_in_use" });
 });

@@ -58,7 +58,11 @@ export class MqttIntake {
   private constructor(options: MqttIntakeOptions) {
     this.#options = options;
     this.#identities = new IdentityBook(options.identities);
-    this.#broker = new Aedes({ connectTimeout: CONNECT_TIMEOUT_MS, drainTimeout: DRAIN_TIMEOUT_MS, maxTopicLevels: 8 });
+    this.#broker = new Aedes({
+      connectTimeout: CONNECT_TIMEOUT_MS,
+      drainTimeout: DRAIN_TIMEOUT_MS,
+      maxTopicLevels: 8,
+    });
     this.#server = this.#createServer();
     this.#guardBroker();
   }
@@ -91,9 +95,13 @@ export class MqttIntake {
     const { tls } = this.#options;
     if (tls === null) return createTcpServer((socket) => this.#accept(socket));
     const ca = tls.ca === null ? {} : { ca: tls.ca, requestCert: true, rejectUnauthorized: true };
-    const server = createTlsServer({ cert: tls.cert, key: tls.key, minVersion: "TLSv1.2", ...ca }, (socket) => this.#accept(socket));
+    const server = createTlsServer({ cert: tls.cert, key: tls.key, minVersion: "TLSv1.2", ...ca }, (socket) =>
+      this.#accept(socket),
+    );
     server.on("tlsClientError", (error) => {
-      this.#options.log.repeated("tls_client_error", "a client failed the TLS handshake", { reason: reasonOf(error) });
+      this.#options.log.repeated("tls_client_error", "a client failed the TLS handshake", {
+        reason: reasonOf(error),
+      });
     });
     return server;
   }
@@ -113,7 +121,9 @@ export class MqttIntake {
       });
       this.#server.listen({ host, port }, () => {
         this.#server.removeAllListeners("error");
-        this.#server.on("error", (error) => this.#options.log.repeated("intake_error", "listener error", { reason: reasonOf(error) }));
+        this.#server.on("error", (error) =>
+          this.#options.log.repeated("intake_error", "listener error", { reason: reasonOf(error) }),
+        );
         resolve();
       });
     });
@@ -125,7 +135,9 @@ export class MqttIntake {
     this.#sockets.add(socket);
     socket.once("close", () => this.#sockets.delete(socket));
     const guarded = new GuardedConnection(socket, FRAME_BYTES_MAX, () => {
-      this.#options.log.repeated("intake_oversized", "closed a connection: its message is too large", { bytesMax: FRAME_BYTES_MAX });
+      this.#options.log.repeated("intake_oversized", "closed a connection: its message is too large", {
+        bytesMax: FRAME_BYTES_MAX,
+      });
     });
     guarded.on("error", () => {});
     this.#broker.handle(guarded);
@@ -146,9 +158,16 @@ export class MqttIntake {
     };
     broker.authenticate = (client, user, password, done) => {
       const name = user ?? "";
-      const isKnown = this.#identities.isKnown(name, password ?? new Uint8Array(), this.#certifiedName(client));
+      const isKnown = this.#identities.isKnown(
+        name,
+        password ?? new Uint8Array(),
+        this.#certifiedName(client),
+      );
       if (isKnown) this.#names.set(client, name);
-      else log.repeated("intake_refused", "refused a connection: unknown agent or wrong password", { user: name.slice(0, 64) });
+      else
+        log.repeated("intake_refused", "refused a connection: unknown agent or wrong password", {
+          user: name.slice(0, 64),
+        });
       done(null, isKnown);
     };
     broker.authorizePublish = (client, packet, done) => {
@@ -165,7 +184,8 @@ export class MqttIntake {
     };
     broker.authorizeSubscribe = (client, subscription, done) => {
       const agent = this.#names.get(client);
-      const isAllowed = agent !== undefined && DOWN_TOPICS.some((topic) => subscription.topic === downTopic(agent, topic));
+      const isAllowed =
+        agent !== undefined && DOWN_TOPICS.some((topic) => subscription.topic === downTopic(agent, topic));
       done(null, isAllowed ? subscription : null);
     };
     broker.on("clientReady", (client) => {
@@ -198,7 +218,14 @@ export class MqttIntake {
           return;
         }
         client.publish(
-          { cmd: "publish", topic: downTopic(agent, topic), payload: Buffer.from(payload), qos: 0, retain: false, dup: false },
+          {
+            cmd: "publish",
+            topic: downTopic(agent, topic),
+            payload: Buffer.from(payload),
+            qos: 0,
+            retain: false,
+            dup: false,
+          },
           () => {},
         );
       },
