@@ -117,7 +117,17 @@ export class CommitLoop {
         this.#options.log.repeated("store_write", "cannot commit: inputs pause, rules go on", { error });
         if (this.#isStopped) return;
         await this.#pause(this.#backoff.nextMs());
+        await this.#reopen();
       }
+    }
+  }
+
+  /** After a failed write LevelDB refuses all others until it is opened again. */
+  async #reopen(): Promise<void> {
+    try {
+      await this.#options.store.reopen();
+    } catch (error) {
+      this.#failure = error instanceof Error ? error.message : String(error);
     }
   }
 

@@ -1,4 +1,5 @@
 import { healthyLink, SeededRandom } from "@millrace/testkit";
+import type { WindowPage } from "@millrace/central";
 import type { WindowResult } from "@millrace/stream";
 import { differences, trueWindows } from "./oracle.ts";
 import { type PlantedBug, type SimulatedSite, World } from "./world.ts";
@@ -27,9 +28,9 @@ const WINDOW_MS = 10_000;
 export async function simulate(seed: number, bug?: PlantedBug): Promise<SimulationOutcome> {
   const world = new World({ seed, ...(bug === undefined ? {} : { bug }) });
   const faults = new FaultInjector(world);
-  await world.startCentral();
+  void world.startCentral();
   for (const site of world.sites) {
-    await site.start();
+    void site.start();
     site.produce();
   }
   faults.begin();
@@ -40,7 +41,7 @@ export async function simulate(seed: number, bug?: PlantedBug): Promise<Simulati
   await world.time.run(SETTLE_MS);
 
   const problems = isDrained ? [] : ["not drained: " + JSON.stringify(world.sites.map((site) => site.status()?.ledger))];
-  const shown = await lastRevisions(world);
+  const shown = await world.time.during(lastRevisions(world));
   problems.push(...differences(trueWindows(world.truth(), WINDOW_MS), shown));
   for (const site of world.sites) problems.push(...ledgerProblems(world, site));
   const { length: readings } = world.truth();
@@ -58,7 +59,7 @@ async function lastRevisions(world: World): Promise<WindowResult[]> {
   const windows: WindowResult[] = [];
   let cursor: string | null = null;
   do {
-    const page = await world.central?.windows({
+    const page: WindowPage | undefined = await world.central?.windows({
       window: WINDOW,
       group: {},
       fromMs: 0,
@@ -67,7 +68,7 @@ async function lastRevisions(world: World): Promise<WindowResult[]> {
       cursor,
     });
     windows.push(...(page?.windows ?? []));
-    cursor = page?.next ?? null;
+    cursor = page?.cursor ?? null;
   } while (cursor !== null);
   return windows;
 }
@@ -95,7 +96,6 @@ class FaultInjector {
   readonly #world: World;
   readonly #random: SeededRandom;
   #isOn = false;
-  #restarts: Promise<void>[] = [];
   crashCount = 0;
 
   constructor(world: World) {
@@ -117,7 +117,6 @@ class FaultInjector {
     this.#isOn = false;
     for (const site of this.#world.sites) Object.assign(site.link.faults, healthyLink());
     await this.#world.time.run(10_000);
-    await Promise.all(this.#restarts);
   }
 
   #worsen(site: SimulatedSite): void {
@@ -139,7 +138,7 @@ class FaultInjector {
     if (!this.#isOn) return;
     this.crashCount += 1;
     site.crash();
-    this.#world.time.after(this.#random.integer(100, 8_000), () => this.#restarts.push(site.start()));
+    this.#world.time.after(this.#random.integer(100, 8_000), () => void site.start());
     this.#later(5_000, 40_000, () => this.#crashAgent(site));
   }
 
@@ -147,7 +146,7 @@ class FaultInjector {
     if (!this.#isOn) return;
     this.crashCount += 1;
     this.#world.crashCentral();
-    this.#world.time.after(this.#random.integer(100, 8_000), () => this.#restarts.push(this.#world.startCentral()));
+    this.#world.time.after(this.#random.integer(100, 8_000), () => void this.#world.startCentral());
     this.#later(5_000, 40_000, () => this.#crashCentral());
   }
 

@@ -33,7 +33,7 @@ export function simulatedPipeline(): Pipeline {
 /** One gateway with its store, its link, and the sensors of its site. */
 export class SimulatedSite {
   readonly name: string;
-  readonly store: MemoryStore;
+  #store: MemoryStore;
   readonly link: SimulatedLink;
   readonly truth: SimulatedReading[] = [];
   readonly #world: World;
@@ -50,7 +50,7 @@ export class SimulatedSite {
     this.name = name;
     this.#random = new SeededRandom(world.seed, `site ${name}`);
     this.#plant = new Plant({ seed: world.seed, site: name, machineCount: 3 });
-    this.store = new MemoryStore();
+    this.#store = world.disk(name);
     this.link = new SimulatedLink({
       time: world.time,
       random: new SeededRandom(world.seed, `link ${name}`),
@@ -76,11 +76,25 @@ export class SimulatedSite {
     this.#life += 1;
     const life = this.#life;
     const isAlive = () => life === this.#life;
+    let agent: Agent;
+    try {
+      agent = await this.#open(isAlive, life);
+    } catch (error) {
+      if (isAlive()) throw error;
+      return;
+    }
+    if (!isAlive()) return;
+    agent.start();
+    this.#agent = agent;
+    for (const reading of this.#unacknowledged) this.#deliver(reading);
+  }
+
+  #open(isAlive: () => boolean, life: number): Promise<Agent> {
     const world = this.#world;
-    const agent = await Agent.open({
+    return Agent.open({
       config: agentConfig(this.name),
       pipeline: world.pipeline,
-      store: this.store,
+      store: this.#store,
       clock: world.time.clock({ isAlive }),
       random: new SeededRandom(world.seed, `agent ${this.name} ${life}`),
       log: world.log.child(this.name),
@@ -91,17 +105,13 @@ export class SimulatedSite {
       program: "simulation",
       publish: () => Promise.resolve(),
     });
-    if (!isAlive()) return;
-    agent.start();
-    this.#agent = agent;
-    for (const reading of this.#unacknowledged) this.#deliver(reading);
   }
 
   /** As `kill -9` and a power cut: memory is gone, and what was not synced. */
   crash(): void {
     this.#life += 1;
     this.#agent = undefined;
-    this.store.crash();
+    this.#store = this.#store.crash({ tornTail: true });
   }
 
   /** The sensors begin to send; each reading until it is acknowledged. */
@@ -154,7 +164,7 @@ export class World {
   readonly log: Logger;
   readonly pipeline = simulatedPipeline();
   readonly sites: readonly SimulatedSite[];
-  readonly centralStore = new MemoryStore();
+  #centralStore: MemoryStore;
   readonly bug: PlantedBug | undefined;
   central: Central | undefined;
   #centralLife = 0;
@@ -163,7 +173,19 @@ export class World {
     this.seed = options.seed;
     this.bug = options.bug;
     this.log = options.log ?? new MemoryLogger();
+    this.#centralStore = this.disk("central");
     this.sites = ["alpha", "beta"].map((name) => new SimulatedSite(this, name));
+  }
+
+  /** A disk that takes its time, so that a crash finds commits under way, and that fails now and then. */
+  disk(name: string): MemoryStore {
+    const random = new SeededRandom(this.seed, `disk ${name}`);
+    const delay = () => {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      this.time.after(random.chance(0.02) ? random.next() * 300 : random.next() * 10, resolve);
+      return promise;
+    };
+    return new MemoryStore({ random, delay });
   }
 
   async startCentral(): Promise<void> {
@@ -175,22 +197,24 @@ export class World {
       graceMs: 2_000,
       retainMs: 30 * 86_400_000,
       silentAfterMs: 3_000,
-      store: this.centralStore,
-      storePath: "memory",
+      store: this.#centralStore,
       clock: this.time.clock({ isAlive: () => life === this.#centralLife }),
       random: new SeededRandom(this.seed, `central ${life}`),
       log: this.log.child("central"),
       compression: zstdCompression,
-      version: "simulation",
     });
-    await central.open();
+    try {
+      await central.open();
+    } catch (error) {
+      if (life === this.#centralLife) throw error;
+    }
     if (life === this.#centralLife) this.central = central;
   }
 
   crashCentral(): void {
     this.#centralLife += 1;
     this.central = undefined;
-    this.centralStore.crash();
+    this.#centralStore = this.#centralStore.crash({ tornTail: true });
   }
 
   truth(): SimulatedReading[] {

@@ -68,6 +68,15 @@ export class SimulatedTime {
     return true;
   }
 
+  /** Lets time pass until `work` is done: for what waits on a simulated disk. */
+  async during<Result>(work: Promise<Result>): Promise<Result> {
+    let isDone = false;
+    const end = () => (isDone = true);
+    work.then(end, end);
+    while (!isDone) await this.run(1);
+    return work;
+  }
+
   #push(due: Due): void {
     const heap = this.#heap;
     let at = heap.length;
