@@ -1,6 +1,19 @@
-import type { BatchKind, LaneMarks } from "@millrace/wire";
-import type { Lane, TimeRange } from "@millrace/stream";
+import { type Lane, LANES, type TimeRange } from "@millrace/stream";
+import {
+  type BatchKind,
+  encodeSkippedBatch,
+  type LaneMarks,
+  openBatch,
+  peekHeader,
+  restampEpoch,
+  sealBatch,
+  type SkippedReason,
+  WIRE_VERSION,
+} from "@millrace/wire";
+import { type BatchSummary, encodeSummary } from "./batch-summary.ts";
+import { encodeJson, encodeMark, epochOf, type LaneMemory, loadIdentity, loadLane } from "./load-lanes.ts";
 import type { Change, Store } from "./store.ts";
+import { IDENTITY_KEY, laneKey, numberedKey, numberOfKey, sequenceRange } from "./store-layout.ts";
 
 /** What an append adds to the body; sequence, epoch and store id are the queue's. */
 export interface AppendFields {
@@ -20,21 +33,22 @@ export interface QueuedBatch {
   readonly bytes: Uint8Array;
 }
 
-/** Sequences: held are oldest … next − 1; acknowledged up to `acked`; sent at most up to `sent`. The sums are of unacknowledged batches. */
+/** Sequences oldest … next − 1 are held; the sums are of those that are not acknowledged. */
 export interface LaneState {
   readonly oldest: number;
   readonly acked: number;
+  /** Greatest sequence that may have been sent. */
   readonly sent: number;
   readonly next: number;
   readonly queuedBatches: number;
   readonly queuedBytes: number;
   /** Readings in queued `panes` batches. */
   readonly queuedReadings: number;
-  /** Bytes of acknowledged batches kept for a central that was restored. */
+  /** Bytes of acknowledged batches, kept for a central that was restored from a backup. */
   readonly retainedBytes: number;
 }
 
-/** What an acknowledgement, a rewind, a trim or an eviction moved. `readings` counts those in `panes` batches. */
+/** What an acknowledgement, a rewind, a trim or an eviction moved. `readings` are those in `panes` batches. */
 export interface Moved {
   readonly batches: number;
   readonly bytes: number;
@@ -49,49 +63,434 @@ export interface TrimOptions {
 }
 
 export type VerifyRow =
-  | { readonly type: "lane"; readonly lane: Lane; readonly state: LaneState }
+  | { readonly type: "lane"; readonly lane: Lane; readonly state: LaneState; readonly batchesChecked: number }
   | { readonly type: "damaged"; readonly lane: Lane; readonly sequence: number; readonly reason: string };
+
+/** Most batches of a lane that one `trim` deletes. */
+export const TRIM_BATCHES_MAX = 1000;
+/** Trimmed batches that make a compaction worth its writes. */
+const COMPACT_BATCHES_MIN = 1000;
+/** About what the `skipped` batch takes that stands in for evicted ones. */
+const SKIPPED_BYTES = 256;
+const MINUTE_MS = 60_000;
 
 /**
  * The outbox: a durable ordered queue of sealed batches in three lanes of one Store.
  *
  * Every mutation is written into the caller's `changes`, to be committed together with the caller's own state. Memory
- * is ahead of the disk from the call on: the caller must commit exactly these changes, in the order of the calls, and
- * if the commit fails retry the very same until it succeeds (or drop the queue and open it again).
+ * is ahead of the disk from the call on: the caller must commit these very changes, in the order of the calls, and when
+ * a commit fails retry the same until it succeeds, or drop the queue and open it anew. Before a batch is read to be
+ * sent, the commit that holds it and the mark of `markSent` must be durable.
  */
-export interface BatchQueueInterface {
-  // static open(store: Store, options: { random: { hex(count: number): string } }): Promise<BatchQueue>
+export class BatchQueue {
   readonly storeId: string;
-  readonly epoch: number;
-  lane(lane: Lane): LaneState;
+  readonly #store: Store;
+  readonly #lanes: Readonly<Record<Lane, LaneMemory>>;
+  /** Damaged batches that `takeDamaged` has not told yet. */
+  readonly #damaged: { readonly lane: Lane; readonly sequence: number }[] = [];
+  #epoch: number;
+
+  private constructor(store: Store, identity: { storeId: string; epoch: number }, lanes: Readonly<Record<Lane, LaneMemory>>) {
+    this.#store = store;
+    this.storeId = identity.storeId;
+    this.#epoch = identity.epoch;
+    this.#lanes = lanes;
+  }
+
+  /** Loads the lanes; in a store that has no queue yet, gives it its random 128-bit name, durably. */
+  static async open(store: Store, options: { readonly random: { hex(count: number): string } }): Promise<BatchQueue> {
+    const lanes = {
+      alarm: await loadLane(store, "alarm"),
+      live: await loadLane(store, "live"),
+      backfill: await loadLane(store, "backfill"),
+    };
+    const identity = await loadIdentity(store, lanes, options.random);
+    return new BatchQueue(store, identity, lanes);
+  }
+
+  /** Of new batches; 0 before central has given one. */
+  get epoch(): number {
+    return this.#epoch;
+  }
+
+  lane(lane: Lane): LaneState {
+    const { oldest, acked, sent, next, queuedBatches, queuedBytes, queuedReadings, heldBytes } = this.#lanes[lane];
+    return { oldest, acked, sent, next, queuedBatches, queuedBytes, queuedReadings, retainedBytes: heldBytes - queuedBytes };
+  }
+
   /** For hello. */
-  marks(): Record<Lane, LaneMarks>;
+  marks(): Record<Lane, LaneMarks> {
+    return { alarm: marksOf(this.#lanes.alarm), live: marksOf(this.#lanes.live), backfill: marksOf(this.#lanes.backfill) };
+  }
+
+  /** Event time of unacknowledged `panes` batches: disjoint, ascending, at most PENDING_RANGES_MAX. */
+  pendingRanges(lane: Lane): readonly TimeRange[] {
+    const memory = this.#lanes[lane];
+    return memory.index.pendingRanges(memory.acked + 1, memory.next);
+  }
+
   /** Gives the batch its sequence and seals it under the current epoch. */
-  append(changes: Change[], fields: AppendFields): QueuedBatch;
-  /** Commit with `isSync` before sending. */
-  markSent(changes: Change[], lane: Lane, sequence: number): void;
-  /** Central holds everything up to `sequence`. What it moved is the ledger's `forwarded`. */
-  ack(changes: Change[], lane: Lane, sequence: number, nowMs: number): Moved;
-  /** Central was restored and holds less than it acknowledged: batches above `mark` still kept are queued again. */
-  rewind(changes: Change[], lane: Lane, mark: number): Moved;
-  /** Deletes acknowledged batches, oldest first, at most TRIM_BATCHES_MAX a lane and call. */
-  trim(changes: Change[], options: TrimOptions): Moved & { readonly hasMore: boolean };
+  append(changes: Change[], fields: AppendFields): QueuedBatch {
+    const memory = this.#lanes[fields.lane];
+    const sequence = memory.next;
+    if (memory.epochs.at(-1)?.epoch !== this.#epoch) memory.epochs.push({ epoch: this.#epoch, from: sequence });
+    const { readingCount, ...rest } = fields;
+    const bytes = sealBatch({
+      ...rest,
+      wireVersion: WIRE_VERSION,
+      storeId: this.storeId,
+      epoch: this.#epoch,
+      sequence,
+      readingCount,
+    });
+    const { kind, startMs, endMs } = fields;
+    this.#put(changes, fields.lane, { sequence, bytes }, { kind, bytes: bytes.length, readings: readingCount, startMs, endMs });
+    memory.next += 1;
+    if (kind === "panes") memory.index.extendPending({ startMs, endMs });
+    this.#putLane(changes, fields.lane);
+    return { sequence, bytes };
+  }
+
+  /** Everything up to `sequence` may be sent once this is durable, and is never evicted or moved to another epoch again. */
+  markSent(changes: Change[], lane: Lane, sequence: number): void {
+    const memory = this.#lanes[lane];
+    const sent = Math.min(sequence, memory.next - 1);
+    if (sent <= memory.sent) return;
+    memory.sent = sent;
+    this.#putLane(changes, lane);
+  }
+
+  /** Central holds everything up to `sequence`, durably. What came free is what the ledger calls forwarded. */
+  ack(changes: Change[], lane: Lane, sequence: number, nowMs: number): Moved {
+    const memory = this.#lanes[lane];
+    const mark = Math.min(sequence, memory.next - 1);
+    if (mark <= memory.acked) return NOTHING;
+    const moved = this.#sum(memory, memory.acked + 1, mark);
+    this.#countQueued(memory, moved, -1);
+    memory.acked = mark;
+    memory.sent = Math.max(memory.sent, mark);
+    memory.index.forgetPending();
+    const minute = Math.max(0, Math.floor(nowMs / MINUTE_MS));
+    memory.acks = [...memory.acks.filter((ack) => ack.minute !== minute), { minute, mark }];
+    changes.push({ type: "put", key: numberedKey("ack", lane, minute), value: encodeMark(mark) });
+    this.#putLane(changes, lane);
+    return moved;
+  }
+
+  /** A restored central holds less than it had acknowledged: what is still kept above `mark` is queued again. */
+  rewind(changes: Change[], lane: Lane, mark: number): Moved {
+    const memory = this.#lanes[lane];
+    const acked = Math.max(mark, memory.oldest - 1);
+    if (acked >= memory.acked) return NOTHING;
+    const moved = this.#sum(memory, acked + 1, memory.acked);
+    this.#countQueued(memory, moved, 1);
+    memory.acked = acked;
+    memory.index.forgetPending();
+    // Their time begins again with the next acknowledgement.
+    this.#dropAcks(changes, lane, (ack) => ack.mark > acked);
+    this.#putLane(changes, lane);
+    return moved;
+  }
+
+  /** Deletes acknowledged batches, oldest first: those kept long enough, and as many as `bytesMax` asks for. */
+  trim(changes: Change[], options: TrimOptions): Moved & { readonly hasMore: boolean } {
+    const { nowMs, retainAckedMs, bytesMax } = options;
+    let bytesOver = -bytesMax;
+    for (const lane of LANES) bytesOver += this.#lanes[lane].heldBytes;
+    const total = { batches: 0, bytes: 0, readings: 0, hasMore: false };
+    // Backfill goes first when room is short: it is the largest and the least urgent.
+    for (const lane of LANES.toReversed()) {
+      const memory = this.#lanes[lane];
+      const isOver = (ack: { minute: number }) => (ack.minute + 1) * MINUTE_MS + retainAckedMs <= nowMs;
+      const mark = Math.min(memory.acked, memory.acks.findLast(isOver)?.mark ?? 0);
+      let oldest = memory.oldest;
+      let deleted = 0;
+      while (oldest <= memory.acked && (oldest <= mark || bytesOver > 0)) {
+        if (deleted === TRIM_BATCHES_MAX) {
+          total.hasMore = true;
+          break;
+        }
+        const summary = memory.index.get(oldest);
+        if (summary !== undefined) {
+          deleted += 1;
+          bytesOver -= summary.bytes;
+          total.batches += 1;
+          total.bytes += summary.bytes;
+          if (summary.kind === "panes") total.readings += summary.readings;
+          this.#delete(changes, lane, oldest);
+        }
+        oldest += 1;
+      }
+      if (oldest === memory.oldest) continue;
+      memory.oldest = oldest;
+      memory.trimmedSinceCompact += deleted;
+      memory.index.dropBelow(oldest);
+      while (memory.epochs.length > 1 && memory.epochs[1].from <= oldest) memory.epochs.shift();
+      this.#dropAcks(changes, lane, (ack) => ack.mark < oldest);
+      this.#putLane(changes, lane);
+    }
+    return total;
+  }
+
   /**
-   * Gives up the oldest unsent batches of the lane until `bytesWanted` are freed, and puts one `skipped` batch in their
-   * place, under the first one's sequence: nothing is left to append. The result counts only what was really lost now.
+   * Gives up the oldest unsent batches of the lane until about `bytesWanted` are free. One `skipped` batch takes their
+   * place, under the sequence of the first, so that nothing is left to append and central's mark can move on. The result
+   * counts what was really lost now, not what an earlier `skipped` batch among them had already given up.
    */
-  evictOldest(changes: Change[], lane: Lane, bytesWanted: number, nowMs: number): Moved & { readonly from: number; readonly to: number };
-  /** Batches above `sent` and all new ones belong to `epoch` from here on. One small change, whatever their number. */
-  assignEpoch(changes: Change[], epoch: number): void;
+  evictOldest(changes: Change[], lane: Lane, bytesWanted: number, nowMs: number): Moved & { from: number; to: number } {
+    const memory = this.#lanes[lane];
+    const from = memory.index.nextHeld(Math.max(memory.acked, memory.sent) + 1, memory.next);
+    const gone: number[] = [];
+    const lost = { batches: 0, bytes: 0, readings: 0 };
+    const covered = { readings: 0, startMs: Infinity, endMs: -Infinity };
+    let sequence = from;
+    for (; sequence < memory.next && lost.bytes < bytesWanted + SKIPPED_BYTES; sequence += 1) {
+      const summary = memory.index.get(sequence);
+      if (summary === undefined) continue;
+      gone.push(sequence);
+      covered.readings += summary.readings;
+      if (summary.startMs < summary.endMs) {
+        covered.startMs = Math.min(covered.startMs, summary.startMs);
+        covered.endMs = Math.max(covered.endMs, summary.endMs);
+      }
+      if (summary.kind === "skipped") continue;
+      lost.batches += 1;
+      lost.bytes += summary.bytes;
+      if (summary.kind === "panes") lost.readings += summary.readings;
+    }
+    if (bytesWanted <= 0 || lost.batches === 0) return { ...NOTHING, from, to: from - 1 };
+    const to = memory.index.nextHeld(sequence, memory.next) - 1;
+    this.#countQueued(memory, this.#sum(memory, from, to), -1);
+    for (const each of gone) this.#delete(changes, lane, each);
+    const hasTime = covered.startMs < covered.endMs;
+    const summary = {
+      kind: "skipped",
+      readings: covered.readings,
+      startMs: hasTime ? covered.startMs : 0,
+      endMs: hasTime ? covered.endMs : 0,
+    } as const;
+    const bytes = this.#sealSkipped(lane, { from, to, reason: "evicted", sealedAtMs: nowMs, summary });
+    this.#put(changes, lane, { sequence: from, bytes }, { ...summary, bytes: bytes.length });
+    memory.index.forgetPending();
+    this.#putLane(changes, lane);
+    return { ...lost, from, to };
+  }
+
+  /**
+   * Batches above `sent` and all new ones belong to `epoch` from here on. One small change, whatever their number: the
+   * lanes say where an epoch begins, and a batch gets its stamp when it is read.
+   */
+  assignEpoch(changes: Change[], epoch: number): void {
+    this.#epoch = epoch;
+    changes.push({ type: "put", key: IDENTITY_KEY, value: encodeJson({ storeId: this.storeId, epoch }) });
+    for (const lane of LANES) {
+      const memory = this.#lanes[lane];
+      const from = memory.sent + 1;
+      memory.epochs = [...memory.epochs.filter((start) => start.from < from), { epoch, from }];
+      this.#putLane(changes, lane);
+    }
+  }
+
   /**
    * The batches among sequences `fromSequence` … `fromSequence + limit − 1`, ascending; fewer where some were given up,
-   * or are not committed yet. A damaged one comes as a `skipped` batch in its place.
+   * end, or are not committed yet. In place of a damaged one comes a `skipped` one.
    */
-  read(lane: Lane, fromSequence: number, limit: number): Promise<QueuedBatch[]>;
-  /** Event time of unacknowledged `panes` batches: disjoint, ascending, at most PENDING_RANGES_MAX. */
-  pendingRanges(lane: Lane): readonly TimeRange[];
-  verify(): AsyncIterable<VerifyRow>;
-  /** Gives the disk space of trimmed batches back; for idle time. */
-  compact(): Promise<void>;
+  async read(lane: Lane, fromSequence: number, limit: number): Promise<QueuedBatch[]> {
+    const memory = this.#lanes[lane];
+    const sequences: number[] = [];
+    const end = Math.min(fromSequence + limit, memory.next);
+    for (let sequence = Math.max(fromSequence, memory.oldest); sequence < end; sequence += 1) {
+      if (memory.index.isHeld(sequence)) sequences.push(sequence);
+    }
+    const stored = await this.#store.getMany(sequences.map((sequence) => numberedKey("batch", lane, sequence)));
+    const batches: QueuedBatch[] = [];
+    for (const [at, sequence] of sequences.entries()) {
+      // Trimmed meanwhile.
+      if (!memory.index.isHeld(sequence)) continue;
+      const bytes = stored[at];
+      if (bytes === undefined && sequence >= memory.nextAtOpen) break;
+      if (this.#fault(lane, sequence, bytes) !== undefined || bytes === undefined) {
+        batches.push({ sequence, bytes: this.#standIn(lane, sequence) });
+        continue;
+      }
+      const epoch = epochOf(memory.epochs, sequence);
+      batches.push({ sequence, bytes: peekHeader(bytes)?.epoch === epoch ? bytes : restampEpoch(bytes, epoch) });
+    }
+    return batches;
+  }
+
+  /**
+   * What `read` has found damaged since the last call: lost, and to be counted so, in the same commit. Each batch is told
+   * once, over restarts too.
+   */
+  takeDamaged(changes: Change[]): Moved {
+    const lost = { batches: 0, bytes: 0, readings: 0 };
+    for (const { lane, sequence } of this.#damaged.splice(0)) {
+      const memory = this.#lanes[lane];
+      const summary = memory.index.get(sequence);
+      if (summary === undefined || summary.kind === "skipped") continue;
+      lost.batches += 1;
+      lost.bytes += summary.bytes;
+      if (summary.kind === "panes") {
+        lost.readings += summary.readings;
+        if (sequence > memory.acked) memory.queuedReadings -= summary.readings;
+      }
+      const marked = { ...summary, kind: "skipped" } as const;
+      memory.index.set(sequence, marked);
+      memory.index.forgetPending();
+      changes.push({ type: "put", key: numberedKey("summary", lane, sequence), value: encodeSummary(marked) });
+    }
+    return lost;
+  }
+
+  /** Reads and checks every batch; the damaged ones, then a row for each lane. Changes nothing. */
+  async *verify(): AsyncGenerator<VerifyRow> {
+    for (const lane of LANES) {
+      const memory = this.#lanes[lane];
+      let batchesChecked = 0;
+      let expected = memory.index.nextHeld(memory.oldest, memory.next);
+      for await (const { key, value } of this.#store.range(sequenceRange("batch", lane, memory.oldest, memory.next))) {
+        const sequence = numberOfKey(key);
+        for (; expected < sequence; expected = memory.index.nextHeld(expected + 1, memory.next)) {
+          yield { type: "damaged", lane, sequence: expected, reason: "absent" };
+        }
+        if (expected === sequence) expected = memory.index.nextHeld(expected + 1, memory.next);
+        batchesChecked += 1;
+        const fault = faultOf(value, lane, sequence, this.storeId);
+        if (fault !== undefined) yield { type: "damaged", lane, sequence, reason: fault };
+      }
+      for (; expected < memory.next; expected = memory.index.nextHeld(expected + 1, memory.next)) {
+        yield { type: "damaged", lane, sequence: expected, reason: "absent" };
+      }
+      yield { type: "lane", lane, state: this.lane(lane), batchesChecked };
+    }
+  }
+
+  /** Gives the disk space of trimmed batches back, where there are many; for idle time. */
+  async compact(): Promise<void> {
+    for (const lane of LANES) {
+      const memory = this.#lanes[lane];
+      if (memory.trimmedSinceCompact < COMPACT_BATCHES_MIN) continue;
+      memory.trimmedSinceCompact = 0;
+      for (const prefix of ["batch", "summary"] as const) {
+        const { from, to } = sequenceRange(prefix, lane, 0, memory.oldest);
+        await this.#store.compact(from, to);
+      }
+    }
+  }
+
+  #fault(lane: Lane, sequence: number, bytes: Uint8Array | undefined): string | undefined {
+    const fault = bytes === undefined ? "absent" : faultOf(bytes, lane, sequence, this.storeId);
+    if (fault === undefined) return undefined;
+    const isKnown = this.#damaged.some((damaged) => damaged.lane === lane && damaged.sequence === sequence);
+    if (!isKnown && this.#lanes[lane].index.get(sequence)?.kind !== "skipped") this.#damaged.push({ lane, sequence });
+    return fault;
+  }
+
+  /** Always the same bytes for the same batch, over restarts too: made of its summary and its neighbours alone. */
+  #standIn(lane: Lane, sequence: number): Uint8Array {
+    const memory = this.#lanes[lane];
+    const summary = memory.index.get(sequence) ?? EMPTY_SUMMARY;
+    const to = memory.index.nextHeld(sequence + 1, memory.next) - 1;
+    return this.#sealSkipped(lane, { from: sequence, to, reason: "damaged", sealedAtMs: summary.endMs, summary });
+  }
+
+  #sealSkipped(
+    lane: Lane,
+    skipped: { from: number; to: number; reason: SkippedReason; sealedAtMs: number; summary: Omit<BatchSummary, "bytes" | "kind"> },
+  ): Uint8Array {
+    const { from, to, reason, sealedAtMs, summary } = skipped;
+    const body = encodeSkippedBatch({ from, to, readings: summary.readings, reason });
+    return sealBatch({
+      wireVersion: WIRE_VERSION,
+      lane,
+      kind: "skipped",
+      storeId: this.storeId,
+      epoch: epochOf(this.#lanes[lane].epochs, from),
+      sequence: from,
+      sealedAtMs,
+      readingCount: summary.readings,
+      startMs: summary.startMs,
+      endMs: summary.endMs,
+      body,
+      isCompressed: false,
+      bodyBytesRaw: body.length,
+    });
+  }
+
+  #put(changes: Change[], lane: Lane, batch: QueuedBatch, summary: BatchSummary): void {
+    const memory = this.#lanes[lane];
+    memory.index.set(batch.sequence, summary);
+    memory.heldBytes += summary.bytes;
+    this.#countQueued(memory, this.#sum(memory, batch.sequence, batch.sequence), 1);
+    changes.push(
+      { type: "put", key: numberedKey("batch", lane, batch.sequence), value: batch.bytes },
+      { type: "put", key: numberedKey("summary", lane, batch.sequence), value: encodeSummary(summary) },
+    );
+  }
+
+  #delete(changes: Change[], lane: Lane, sequence: number): void {
+    const memory = this.#lanes[lane];
+    memory.heldBytes -= memory.index.get(sequence)?.bytes ?? 0;
+    memory.index.remove(sequence);
+    changes.push(
+      { type: "del", key: numberedKey("batch", lane, sequence) },
+      { type: "del", key: numberedKey("summary", lane, sequence) },
+    );
+  }
+
+  #putLane(changes: Change[], lane: Lane): void {
+    const { oldest, acked, sent, next, epochs } = this.#lanes[lane];
+    changes.push({ type: "put", key: laneKey(lane), value: encodeJson({ oldest, acked, sent, next, epochs }) });
+  }
+
+  #dropAcks(changes: Change[], lane: Lane, isGone: (ack: { mark: number }) => boolean): void {
+    const memory = this.#lanes[lane];
+    for (const ack of memory.acks.filter(isGone)) {
+      changes.push({ type: "del", key: numberedKey("ack", lane, ack.minute) });
+    }
+    memory.acks = memory.acks.filter((ack) => !isGone(ack));
+  }
+
+  #sum(memory: LaneMemory, from: number, to: number): Moved {
+    const sum = { batches: 0, bytes: 0, readings: 0 };
+    for (let sequence = from; sequence <= to; sequence += 1) {
+      const summary = memory.index.get(sequence);
+      if (summary === undefined) continue;
+      sum.batches += 1;
+      sum.bytes += summary.bytes;
+      if (summary.kind === "panes") sum.readings += summary.readings;
+    }
+    return sum;
+  }
+
+  /** What was summed counts as queued, or no longer does. */
+  #countQueued(memory: LaneMemory, sum: Moved, sign: 1 | -1): void {
+    memory.queuedBatches += sign * sum.batches;
+    memory.queuedBytes += sign * sum.bytes;
+    memory.queuedReadings += sign * sum.readings;
+  }
 }
-export type { Store };
+
+const NOTHING: Moved = { batches: 0, bytes: 0, readings: 0 };
+const EMPTY_SUMMARY = { readings: 0, startMs: 0, endMs: 0 } as const;
+
+function marksOf(memory: LaneMemory): LaneMarks {
+  const { oldest, sent, next } = memory;
+  const epochs: { epoch: number; from: number }[] = [];
+  for (const { epoch, from } of memory.epochs) {
+    if (from >= next) break;
+    if (from <= oldest) epochs.length = 0;
+    epochs.push({ epoch, from: Math.max(from, oldest) });
+  }
+  return { oldest, sent, next, epochs: oldest === next ? [] : epochs };
+}
+
+/** Why the bytes are not the batch that belongs there; undefined when they are. */
+function faultOf(bytes: Uint8Array, lane: Lane, sequence: number, storeId: string): string | undefined {
+  const opened = openBatch(bytes, Number.POSITIVE_INFINITY);
+  if (!opened.ok) return opened.reason;
+  const { batch } = opened;
+  const isRight = batch.lane === lane && batch.sequence === sequence && batch.storeId === storeId;
+  return isRight ? undefined : "misplaced";
+}

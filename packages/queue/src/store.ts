@@ -11,6 +11,8 @@ export interface Store {
   range(options: RangeOptions): AsyncIterable<Entry>;
   /** Gives disk space of deleted ranges back; for idle time. */
   compact(from: Uint8Array, to: Uint8Array): Promise<void>;
+  /** After a failed commit a store may refuse every further one until it is opened again. What was committed stays. */
+  reopen(): Promise<void>;
   close(): Promise<void>;
 }
 

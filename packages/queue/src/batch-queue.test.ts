@@ -1,0 +1,265 @@
+// The outbox keeps its batches through crashes, evictions, damage and new epochs, and always tells what it lost.
+import { LANES, type Lane } from "@millrace/stream";
+import { decodeSkippedBatch, openBatch } from "@millrace/wire";
+import { expect, test } from "vitest";
+import { type AppendFields, BatchQueue, type QueuedBatch, TRIM_BATCHES_MAX, type VerifyRow } from "./batch-queue.ts";
+import { MemoryStore } from "./memory-store.ts";
+import type { Change } from "./store.ts";
+import { numberedKey } from "./store-layout.ts";
+
+const random = { hex: (count: number) => "ab".repeat(count) };
+const HOUR = 3_600_000;
+
+function panes(at: number, fields: Partial<AppendFields> = {}): AppendFields {
+  return {
+    lane: "backfill",
+    kind: "panes",
+    body: new Uint8Array(100).fill(at),
+    isCompressed: false,
+    bodyBytesRaw: 100,
+    readingCount: 10,
+    startMs: at * 1000,
+    endMs: at * 1000 + 1000,
+    sealedAtMs: at * 1000,
+    ...fields,
+  };
+}
+
+async function commit<Result>(store: MemoryStore, mutate: (changes: Change[]) => Result): Promise<Result> {
+  const changes: Change[] = [];
+  const result = mutate(changes);
+  await store.commit(changes, { isSync: true });
+  return result;
+}
+
+async function filled(count: number): Promise<{ store: MemoryStore; queue: BatchQueue; batches: QueuedBatch[] }> {
+  const store = new MemoryStore();
+  const queue = await BatchQueue.open(store, { random });
+  const batches = await commit(store, (changes) =>
+    Array.from({ length: count }, (_, index) => queue.append(changes, panes(index + 1))),
+  );
+  return { store, queue, batches };
+}
+
+function opened(batch: QueuedBatch) {
+  const result = openBatch(batch.bytes);
+  if (!result.ok) throw new Error(result.reason);
+  return result.batch;
+}
+
+function skippedOf(batch: QueuedBatch) {
+  const result = decodeSkippedBatch(opened(batch).body);
+  if (!result.ok) throw new Error(result.detail);
+  return result.message;
+}
+
+async function rows(queue: BatchQueue): Promise<VerifyRow[]> {
+  const found: VerifyRow[] = [];
+  for await (const row of queue.verify()) found.push(row);
+  return found;
+}
+
+test("a new store gets a name for ever; batches come back as they were sealed", async () => {
+  const { store, queue, batches } = await filled(3);
+  expect(queue.storeId).toBe("ab".repeat(16));
+  expect(batches.map((batch) => batch.sequence)).toEqual([1, 2, 3]);
+  expect(opened(batches[0])).toMatchObject({ sequence: 1, epoch: 0, lane: "backfill", storeId: queue.storeId, readingCount: 10 });
+  const next = store.crash();
+  const again = await BatchQueue.open(next, { random: { hex: () => "00".repeat(16) } });
+  expect(again.storeId).toBe(queue.storeId);
+  expect(await again.read("backfill", 1, 10)).toEqual(batches);
+  expect(again.lane("backfill")).toEqual(queue.lane("backfill"));
+  expect(again.marks()).toEqual(queue.marks());
+  expect(again.lane("live")).toMatchObject({ oldest: 1, acked: 0, sent: 0, next: 1, queuedBatches: 0 });
+});
+
+test("acknowledged batches are kept, found again by a restored central, and trimmed in time", async () => {
+  const { store, queue } = await filled(4);
+  await commit(store, (changes) => queue.markSent(changes, "backfill", 4));
+  expect(await commit(store, (changes) => queue.ack(changes, "backfill", 3, 5 * HOUR))).toMatchObject({ batches: 3, readings: 30 });
+  expect(queue.lane("backfill")).toMatchObject({ oldest: 1, acked: 3, queuedBatches: 1, queuedReadings: 10 });
+  expect(queue.pendingRanges("backfill")).toEqual([{ startMs: 4000, endMs: 5000 }]);
+  expect(queue.ack([], "backfill", 2, 0)).toEqual({ batches: 0, bytes: 0, readings: 0 });
+
+  const options = { retainAckedMs: HOUR, bytesMax: 1e9 };
+  expect(queue.trim([], { ...options, nowMs: 6 * HOUR - 1 }).batches).toBe(0);
+  expect(await commit(store, (changes) => queue.rewind(changes, "backfill", 1))).toMatchObject({ batches: 2, readings: 20 });
+  expect(queue.lane("backfill")).toMatchObject({ acked: 1, queuedBatches: 3, queuedReadings: 30 });
+  expect(queue.pendingRanges("backfill")).toEqual([{ startMs: 2000, endMs: 5000 }]);
+
+  await commit(store, (changes) => queue.ack(changes, "backfill", 4, 8 * HOUR));
+  const reopened = await BatchQueue.open(store.restart(), { random });
+  expect(reopened.trim([], { ...options, nowMs: 9 * HOUR }).batches).toBe(0);
+  expect(reopened.trim([], { ...options, nowMs: 9 * HOUR + 60_000 })).toMatchObject({ batches: 4, readings: 40, hasMore: false });
+  expect(reopened.lane("backfill")).toMatchObject({ oldest: 5, next: 5, retainedBytes: 0 });
+  expect(reopened.marks().backfill).toEqual({ oldest: 5, sent: 4, next: 5, epochs: [] });
+});
+
+test("room is made of acknowledged batches before their time, in bounded steps", async () => {
+  const { store, queue } = await filled(TRIM_BATCHES_MAX + 5);
+  await commit(store, (changes) => queue.ack(changes, "backfill", TRIM_BATCHES_MAX + 4, 0));
+  const options = { nowMs: 0, retainAckedMs: HOUR, bytesMax: 0 };
+  expect(await commit(store, (changes) => queue.trim(changes, options))).toMatchObject({ batches: TRIM_BATCHES_MAX, hasMore: true });
+  expect(await commit(store, (changes) => queue.trim(changes, options))).toMatchObject({ batches: 4, hasMore: false });
+  expect(queue.lane("backfill")).toMatchObject({ oldest: TRIM_BATCHES_MAX + 5, queuedBatches: 1, retainedBytes: 0 });
+  await queue.compact();
+});
+
+test("evicted batches leave one skipped batch in their place; later ones widen it until it is sent", async () => {
+  const { store, queue } = await filled(9);
+  await commit(store, (changes) => queue.markSent(changes, "backfill", 2));
+  const first = await commit(store, (changes) => queue.evictOldest(changes, "backfill", 1, 99));
+  expect(first).toMatchObject({ from: 3, to: 4, batches: 2, readings: 20 });
+  expect((await queue.read("backfill", 1, 9)).map(({ sequence }) => sequence)).toEqual([1, 2, 3, 5, 6, 7, 8, 9]);
+  const second = await commit(store, (changes) => queue.evictOldest(changes, "backfill", 1, 99));
+  expect(second).toMatchObject({ from: 3, to: 6, batches: 2, readings: 20 });
+  const [skipped] = await queue.read("backfill", 3, 1);
+  expect(opened(skipped)).toMatchObject({ kind: "skipped", sequence: 3, readingCount: 40, startMs: 3000, endMs: 7000 });
+  expect(skippedOf(skipped)).toEqual({ from: 3, to: 6, readings: 40, reason: "evicted" });
+  expect(queue.pendingRanges("backfill")).toEqual([{ startMs: 1000, endMs: 3000 }, { startMs: 7000, endMs: 10_000 }]);
+  expect(queue.lane("backfill")).toMatchObject({ queuedBatches: 6, queuedReadings: 50 });
+
+  await commit(store, (changes) => queue.markSent(changes, "backfill", 4));
+  const reopened = await BatchQueue.open(store.restart(), { random });
+  expect(reopened.lane("backfill")).toEqual(queue.lane("backfill"));
+  expect(reopened.evictOldest([], "backfill", 1, 99)).toMatchObject({ from: 7, to: 8, readings: 20 });
+  expect(reopened.ack([], "backfill", 6, 0)).toMatchObject({ readings: 20, batches: 3 });
+  expect(reopened.evictOldest([], "backfill", 1e9, 99)).toMatchObject({ from: 7, to: 9, readings: 10 });
+  expect(reopened.evictOldest([], "backfill", 1e9, 99)).toMatchObject({ batches: 0, readings: 0 });
+});
+
+test("a new epoch takes what is above the sent mark, whenever it is read", async () => {
+  const { store, queue } = await filled(4);
+  await commit(store, (changes) => queue.assignEpoch(changes, 1));
+  await commit(store, (changes) => {
+    queue.markSent(changes, "backfill", 2);
+    queue.append(changes, panes(5));
+  });
+  await commit(store, (changes) => queue.assignEpoch(changes, 7));
+  for (const isReopened of [false, true]) {
+    const each = isReopened ? await BatchQueue.open(store.restart(), { random }) : queue;
+    expect(each.epoch).toBe(7);
+    const batches = await each.read("backfill", 1, 9);
+    expect(batches.map((batch) => opened(batch).epoch)).toEqual([1, 1, 7, 7, 7]);
+    expect(each.marks().backfill.epochs).toEqual([{ epoch: 1, from: 1 }, { epoch: 7, from: 3 }]);
+    expect(each.marks().live.epochs).toEqual([]);
+  }
+});
+
+test("a damaged or absent batch is sent as skipped, counted once, over restarts too", async () => {
+  const { store, queue } = await filled(4);
+  store.damage(numberedKey("batch", "backfill", 2), (value) => value.fill(0, 90, 95));
+  store.damage(numberedKey("batch", "backfill", 3), () => undefined);
+  const reopened = await BatchQueue.open(store.restart(), { random });
+  expect((await rows(reopened)).filter((row) => row.type === "damaged")).toEqual([
+    { type: "damaged", lane: "backfill", sequence: 2, reason: "bad_checksum" },
+    { type: "damaged", lane: "backfill", sequence: 3, reason: "absent" },
+  ]);
+  const batches = await reopened.read("backfill", 1, 9);
+  expect(batches.map((batch) => opened(batch).kind)).toEqual(["panes", "skipped", "skipped", "panes"]);
+  expect(skippedOf(batches[1])).toEqual({ from: 2, to: 2, readings: 10, reason: "damaged" });
+  expect(await reopened.read("backfill", 1, 9)).toEqual(batches);
+  const changes: Change[] = [];
+  expect(reopened.takeDamaged(changes)).toMatchObject({ batches: 2, readings: 20 });
+  expect(reopened.takeDamaged(changes)).toMatchObject({ batches: 0, readings: 0 });
+  expect(reopened.lane("backfill").queuedReadings).toBe(20);
+  expect(queue.storeId).toBe(reopened.storeId);
+});
+
+test("what is not committed yet is not read", async () => {
+  const { queue } = await filled(1);
+  queue.append([], panes(2));
+  expect((await queue.read("backfill", 1, 9)).map(({ sequence }) => sequence)).toEqual([1]);
+});
+
+test("records lost in a repair are made again from the batches", async () => {
+  const { store, queue } = await filled(3);
+  await commit(store, (changes) => queue.assignEpoch(changes, 2));
+  const before = { ...queue.lane("backfill"), sent: 3 };
+  const content = [...store.snapshot().entries.keys()].map((text) => Uint8Array.from(text, (each) => each.charCodeAt(0)));
+  for (const key of content.filter(([prefix]) => prefix === 0x01 || prefix === 0x02)) store.damage(key, () => undefined);
+  store.damage(numberedKey("summary", "backfill", 2), () => undefined);
+  const again = await BatchQueue.open(store.restart(), { random: { hex: () => "00".repeat(16) } });
+  expect(again.storeId).toBe(queue.storeId);
+  expect(again.lane("backfill")).toEqual(before);
+  expect((await again.read("backfill", 1, 9)).map((batch) => opened(batch).kind)).toEqual(["panes", "panes", "panes"]);
+
+  store.damage(numberedKey("batch", "backfill", 2), () => undefined);
+  const gap = await BatchQueue.open(MemoryStore.restore(store.snapshot()), { random });
+  expect(skippedOf((await gap.read("backfill", 2, 1))[0])).toMatchObject({ from: 2, to: 2, reason: "damaged" });
+});
+
+test("pending ranges stay few and cover everything queued", async () => {
+  const store = new MemoryStore();
+  const queue = await BatchQueue.open(store, { random });
+  const append = (at: number) => queue.append([], panes(at));
+  for (let at = 0; at < 50; at += 1) {
+    append((at * 37) % 200);
+    if (at % 10 === 0) queue.ack([], "backfill", at / 2, 0);
+    const ranges = queue.pendingRanges("backfill");
+    expect(ranges.length).toBeLessThanOrEqual(16);
+    for (let queued = queue.lane("backfill").acked; queued <= at; queued += 1) {
+      const startMs = ((queued * 37) % 200) * 1000;
+      expect(ranges.some((range) => range.startMs <= startMs && startMs + 1000 <= range.endMs)).toBe(true);
+    }
+  }
+});
+
+test("a backlog of 100,000 batches opens and answers quickly", async () => {
+  const { queue } = await filled(100_000);
+  expect(queue.lane("backfill")).toMatchObject({ queuedBatches: 100_000, queuedReadings: 1_000_000 });
+  queue.ack([], "backfill", 1, 0);
+  const startedMs = performance.now();
+  expect(queue.pendingRanges("backfill")).toEqual([{ startMs: 2000, endMs: 100_001_000 }]);
+  expect(performance.now() - startedMs).toBeLessThan(500);
+});
+
+test("every storage operation failing, one at a time: retried or reopened, nothing acknowledged is lost", async () => {
+  for (let failing = 1; ; failing += 1) {
+    let store = new MemoryStore();
+    store.failOperationNumber(failing);
+    let queue = await openRetrying(store);
+    const durable: QueuedBatch[] = [];
+    for (let at = 1; at <= 6; at += 1) {
+      const changes: Change[] = [];
+      const batch = queue.append(changes, panes(at, { lane: laneOf(at) }));
+      queue.markSent(changes, laneOf(at), batch.sequence);
+      if (at === 4) queue.ack(changes, laneOf(1), 1, 0);
+      if (at === 5) queue.evictOldest(changes, "backfill", 1, 0);
+      await commitRetrying(store, changes);
+      durable.push(batch);
+    }
+    const used = store.operationCount;
+    store = store.crash();
+    queue = await BatchQueue.open(store, { random });
+    for (const lane of LANES) {
+      const expected = durable.filter((_, index) => laneOf(index + 1) === lane);
+      expect(await queue.read(lane, 1, 9)).toEqual(expected);
+    }
+    if (used < failing) break;
+  }
+});
+
+function laneOf(at: number): Lane {
+  return LANES[at % 3];
+}
+
+async function openRetrying(store: MemoryStore): Promise<BatchQueue> {
+  for (;;) {
+    try {
+      return await BatchQueue.open(store, { random });
+    } catch {
+      await store.reopen();
+    }
+  }
+}
+
+async function commitRetrying(store: MemoryStore, changes: readonly Change[]): Promise<void> {
+  for (;;) {
+    try {
+      return await store.commit(changes, { isSync: true });
+    } catch {
+      await store.reopen().catch(() => undefined);
+    }
+  }
+}

@@ -1,0 +1,124 @@
+// A LevelStore always starts: repaired or set aside when damaged; another's or a newer one is refused untouched.
+import { chmodSync, cpSync, mkdtempSync, readdirSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { ClassicLevel } from "classic-level";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { LevelStore, type LevelStoreOptions } from "./level-store.ts";
+
+let folder: string;
+let options: LevelStoreOptions;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "millrace-store-"));
+  const clock = { nowMs: () => Date.UTC(2026, 0, 2, 3, 4, 5), monotonicMs: () => 0, after: () => ({ cancel() {} }) };
+  options = { path: join(folder, "store"), kind: "agent", version: 2, pid: 4711, clock };
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+const KEY = Uint8Array.of(0x30);
+const VALUE = Uint8Array.of(7);
+
+async function fill(): Promise<void> {
+  const store = await LevelStore.open(options);
+  await store.commit([{ type: "put", key: KEY, value: VALUE }], { isSync: true });
+  await store.close();
+}
+
+test("created, then clean", async () => {
+  const created = await LevelStore.open(options);
+  expect(created).toMatchObject({ opened: "created", setAsidePath: undefined, versionFound: 2 });
+  await created.close();
+  const clean = await LevelStore.open(options);
+  expect(clean.opened).toBe("clean");
+  await clean.close();
+});
+
+test("a second holder is told who holds it", async () => {
+  const store = await LevelStore.open(options);
+  await expect(LevelStore.open(options)).rejects.toMatchObject({ code: "store_locked", message: expect.stringContaining("4711") });
+  await store.close();
+});
+
+test("a newer store is refused with the version needed, and untouched", async () => {
+  await fill();
+  await expect(LevelStore.open({ ...options, version: 1 })).rejects.toMatchObject({ code: "store_newer" });
+  const store = await LevelStore.open(options);
+  expect(await store.get(KEY)).toEqual(Buffer.from(VALUE));
+  await store.close();
+  const newer = await LevelStore.open({ ...options, version: 3 });
+  expect(newer.versionFound).toBe(2);
+  await newer.stampVersion();
+  await newer.close();
+  await expect(LevelStore.open(options)).rejects.toMatchObject({ code: "store_newer" });
+});
+
+test("another program's store is refused", async () => {
+  await fill();
+  await expect(LevelStore.open({ ...options, kind: "central" })).rejects.toMatchObject({ code: "wrong_kind" });
+  const foreign = join(folder, "foreign");
+  const level = new ClassicLevel(foreign);
+  await level.put("a", "b");
+  await level.close();
+  await expect(LevelStore.open({ ...options, path: foreign })).rejects.toMatchObject({ code: "wrong_kind" });
+});
+
+test("a damaged CURRENT is repaired and nothing is lost", async () => {
+  await fill();
+  writeFileSync(join(options.path, "CURRENT"), "junk");
+  const store = await LevelStore.open(options);
+  expect(store.opened).toBe("repaired");
+  expect(await store.get(KEY)).toEqual(Buffer.from(VALUE));
+  await store.close();
+});
+
+test("every file of the store cut to nothing, one at a time: it still starts", async () => {
+  await fill();
+  await LevelStore.open(options).then((store) => store.close());
+  for (const file of readdirSync(options.path)) {
+    const path = join(folder, `copy-${file}`);
+    cpSync(options.path, path, { recursive: true });
+    truncateSync(join(path, file), 0);
+    const store = await LevelStore.open({ ...options, path });
+    await store.commit([{ type: "put", key: KEY, value: VALUE }], { isSync: true });
+    expect(await store.get(KEY)).toEqual(Buffer.from(VALUE));
+    await store.close();
+  }
+});
+
+test("damage that shows after the start is repaired on demand", async () => {
+  const store = await LevelStore.open(options);
+  await store.commit([{ type: "put", key: KEY, value: VALUE }], { isSync: true });
+  await store.repair();
+  expect(await store.get(KEY)).toEqual(Buffer.from(VALUE));
+  await store.close();
+});
+
+test("what cannot be repaired is set aside beside it", async () => {
+  await fill();
+  writeFileSync(join(options.path, "CURRENT"), "junk");
+  const failing = ClassicLevel.repair;
+  ClassicLevel.repair = () => Promise.reject(new Error("cannot be repaired"));
+  try {
+    const store = await LevelStore.open(options);
+    expect(store).toMatchObject({ opened: "set_aside", setAsidePath: `${options.path}.corrupt-2026-01-02T03-04-05-000Z` });
+    expect(await store.get(KEY)).toBeUndefined();
+    await store.close();
+  } finally {
+    ClassicLevel.repair = failing;
+  }
+  expect(readdirSync(`${options.path}.corrupt-2026-01-02T03-04-05-000Z`)).toContain("CURRENT");
+});
+
+test("a path that cannot be a folder is unwritable", async () => {
+  writeFileSync(join(folder, "file"), "");
+  for (const path of [join(folder, "file"), join(folder, "file", "store")]) {
+    await expect(LevelStore.open({ ...options, path })).rejects.toMatchObject({ code: "store_unwritable" });
+  }
+});
+
+test.skipIf(process.getuid?.() === 0)("a folder without write permission is unwritable", async () => {
+  await fill();
+  chmodSync(options.path, 0o500);
+  await expect(LevelStore.open(options)).rejects.toMatchObject({ code: "store_unwritable" });
+  chmodSync(options.path, 0o700);
+});
