@@ -1,14 +1,14 @@
 import { type AgentConfig, loadPipeline, type Pipeline } from "@millrace/config";
 import { Agent } from "@millrace/edge-agent";
 import { Central } from "@millrace/central";
-import { MemoryStore } from "@millrace/queue";
+import { MemoryStore, type Store } from "@millrace/queue";
 import { type Logger, MemoryLogger, Metrics, zstdCompression } from "@millrace/runtime";
 import { healthyLink, SeededRandom, SimulatedLink, SimulatedTime } from "@millrace/testkit";
-import { encodeMessage, peekHeader, restampEpoch, type UplinkTransport } from "@millrace/wire";
+import { encodeMessage, peekHeader, type UplinkTransport } from "@millrace/wire";
 import { Plant, type SimulatedReading } from "./plant.ts";
 
 /** Defects that a run plants on purpose, to show that the check would find them. */
-export const PLANTED_BUGS = ["trim_before_ack", "puback_before_commit", "batch_sent_as_another"] as const;
+export const PLANTED_BUGS = ["trim_before_ack", "puback_before_commit", "commit_without_sync"] as const;
 export type PlantedBug = (typeof PLANTED_BUGS)[number];
 
 const START_MS = Date.UTC(2026, 0, 5, 8);
@@ -94,7 +94,7 @@ export class SimulatedSite {
     return Agent.open({
       config: agentConfig(this.name),
       pipeline: world.pipeline,
-      store: this.#store,
+      store: world.bug === "commit_without_sync" ? withoutSync(this.#store) : this.#store,
       clock: world.time.clock({ isAlive }),
       random: new SeededRandom(world.seed, `agent ${this.name} ${life}`),
       log: world.log.child(this.name),
@@ -267,7 +267,7 @@ function agentConfig(site: string): AgentConfig {
 
 /** The transport with the run's defect in it, if it is one of the link's. */
 function planted(transport: UplinkTransport, bug: PlantedBug | undefined): UplinkTransport {
-  if (bug !== "trim_before_ack" && bug !== "batch_sent_as_another") return transport;
+  if (bug !== "trim_before_ack") return transport;
   let tell: ((payload: Uint8Array) => void) | undefined;
   return {
     connect: (handlers) => {
@@ -276,23 +276,23 @@ function planted(transport: UplinkTransport, bug: PlantedBug | undefined): Uplin
     },
     send: (topic, payload) => {
       const isSent = transport.send(topic, payload);
-      if (topic === "batch" && isSent) plantInBatch(transport, bug, payload, tell);
+      const header = topic === "batch" && isSent ? peekHeader(payload) : undefined;
+      if (header !== undefined) tell?.(encodeMessage({ lane: header.lane, mark: header.sequence }));
       return isSent;
     },
     close: () => transport.close(),
   };
 }
 
-function plantInBatch(
-  transport: UplinkTransport,
-  bug: PlantedBug,
-  payload: Uint8Array,
-  tell: ((payload: Uint8Array) => void) | undefined,
-): void {
-  if (bug === "trim_before_ack") {
-    const header = peekHeader(payload);
-    if (header !== undefined) tell?.(encodeMessage({ lane: header.lane, mark: header.sequence }));
-    return;
-  }
-  transport.send("batch", restampEpoch(payload, 99));
+/** A disk whose user forgot to sync. */
+function withoutSync(store: MemoryStore): Store {
+  return {
+    get: (key) => store.get(key),
+    getMany: (keys) => store.getMany(keys),
+    commit: (changes) => store.commit(changes, { isSync: false }),
+    range: (options) => store.range(options),
+    compact: (from, to) => store.compact(from, to),
+    reopen: () => store.reopen(),
+    close: () => store.close(),
+  };
 }
