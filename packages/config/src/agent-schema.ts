@@ -16,7 +16,9 @@ import {
 } from "./schema-types.ts";
 
 const broker = z.strictObject({
-  host: host().prefault("127.0.0.1").describe("Address that sensors reach it at; 0.0.0.0 opens it to the whole network: then list users."),
+  host: host()
+    .prefault("127.0.0.1")
+    .describe("Address that sensors reach it at; 0.0.0.0 opens it to the whole network: then list users."),
   port: port().prefault(1883).describe("Port that sensors publish to."),
   users: z
     .array(
@@ -28,32 +30,59 @@ const broker = z.strictObject({
     )
     .prefault([])
     .describe("Who may connect; empty: everyone who reaches the address."),
-  clientsMax: wholeNumber(1, 100_000).prefault(1000).describe("Connections at once; further ones are refused and counted."),
-  payloadBytesMax: bytes({ min: "1B", max: "16MiB" }).optional().describe("Greatest payload taken; default: `limits.payloadBytesMax`."),
+  clientsMax: wholeNumber(1, 100_000)
+    .prefault(1000)
+    .describe("Connections at once; further ones are refused and counted."),
+  payloadBytesMax: bytes({ min: "1B", max: "16MiB" })
+    .optional()
+    .describe("Greatest payload taken; default: `limits.payloadBytesMax`."),
 });
 
 const mqtt = z.strictObject({
   url: mqttUrl().describe("The site's broker."),
-  clientId: identifier().optional().describe("Fixed, so that the broker keeps the session; default: millrace-<agent>."),
+  clientId: identifier()
+    .optional()
+    .describe("Fixed, so that the broker keeps the session; default: `millrace-` and the agent's name."),
   username: text().optional().describe("User name at the broker."),
   password: text().optional().describe("Its password."),
   passwordFile: filePath().optional().describe("File that holds the password, instead of `password`."),
 });
 
 const hostInput = z.strictObject({
-  interval: duration({ min: "100ms", max: "1h" }).prefault("1s").describe("How often the gateway's own sensors are read."),
-  labels: z.record(labelName(), text()).prefault({}).describe("Labels added to every reading of the gateway."),
+  interval: duration({ min: "100ms", max: "1h" })
+    .prefault("1s")
+    .describe("How often the gateway's own sensors are read."),
+  labels: z
+    .record(labelName(), text())
+    .prefault({})
+    .describe("Labels added to every reading of the gateway."),
 });
 
 const limits = z.strictObject({
-  maxFuture: duration({ min: "0s", max: "1h" }).prefault("5s").describe("A reading further ahead of the agent's clock is rejected (future)."),
-  payloadBytesMax: bytes({ min: "1B", max: "16MiB" }).prefault("64KiB").describe("A greater payload is rejected (oversized)."),
-  seriesPerMetricMax: wholeNumber(1, 10_000_000).prefault(10_000).describe("Series of one metric; readings of further ones are rejected (series_cap)."),
-  outOfOrderness: duration({ min: "0s", max: "1h" }).prefault("5s").describe("How late readings of one series usually are; the watermark stays this far behind."),
-  idleTimeout: duration({ min: "1s", max: "7d" }).prefault("30s").describe("A series silent for so long no longer holds the watermark back."),
-  dedupeHorizon: duration({ min: "0s", max: "1d" }).prefault("10m").describe("How far back in event time duplicates are recognised."),
-  dedupeKeysMax: wholeNumber(0, 100_000_000).prefault(1_000_000).describe("Readings remembered to recognise duplicates."),
-  actionMaxAge: duration({ min: "10ms", max: "1h" }).prefault("5s").describe("An older reading may raise an alarm but never acts."),
+  maxFuture: duration({ min: "0s", max: "1h" })
+    .prefault("5s")
+    .describe("A reading further ahead of the agent's clock is rejected (future)."),
+  payloadBytesMax: bytes({ min: "1B", max: "16MiB" })
+    .prefault("64KiB")
+    .describe("A greater payload is rejected (oversized)."),
+  seriesPerMetricMax: wholeNumber(1, 10_000_000)
+    .prefault(10_000)
+    .describe("Series of one metric; readings of further ones are rejected (series_cap)."),
+  outOfOrderness: duration({ min: "0s", max: "1h" })
+    .prefault("5s")
+    .describe("How late readings of one series usually are; the watermark stays this far behind."),
+  idleTimeout: duration({ min: "1s", max: "7d" })
+    .prefault("30s")
+    .describe("A series silent for so long no longer holds the watermark back."),
+  dedupeHorizon: duration({ min: "0s", max: "1d" })
+    .prefault("10m")
+    .describe("How far back in event time duplicates are recognised."),
+  dedupeKeysMax: wholeNumber(0, 100_000_000)
+    .prefault(1_000_000)
+    .describe("Readings remembered to recognise duplicates."),
+  actionMaxAge: duration({ min: "10ms", max: "1h" })
+    .prefault("5s")
+    .describe("An older reading may raise an alarm but never acts."),
   clockFloor: moment().prefault("2024-01-01").describe("A reading before it is rejected (before_floor)."),
 });
 
@@ -77,23 +106,37 @@ export const agentSchema = z.strictObject({
       username: identifier().optional().describe("Identity at central; default: `agent`."),
       password: text().optional().describe("Its password."),
       passwordFile: filePath().optional().describe("File that holds the password, instead of `password`."),
-      ca: filePath().optional().describe("Certificate (PEM) of the authority that signed central's; default: the system's."),
-      backfillBytesPerSecond: bytes({ min: "1KiB", max: "1GiB" }).prefault("1MB").describe("Pace at which a backlog drains beside live data."),
-      inFlightBatchesMax: wholeNumber(1, 4096).prefault(32).describe("Batches sent and not yet acknowledged."),
+      ca: filePath()
+        .optional()
+        .describe("Certificate (PEM) of the authority that signed central's; default: the system's."),
+      backfillBytesPerSecond: bytes({ min: "1KiB", max: "1GiB" })
+        .prefault("1MB")
+        .describe("Pace at which a backlog drains beside live data."),
+      inFlightBatchesMax: wholeNumber(1, 4096)
+        .prefault(32)
+        .describe("Batches sent and not yet acknowledged."),
     })
     .describe("The way to central."),
   outbox: z
     .strictObject({
-      bytesMax: bytes({ min: "1MiB", max: "1TiB" }).prefault("1GiB").describe("Disk space for batches; beyond it the oldest backlog goes first, counted."),
-      retainAcked: duration({ min: "0s", max: "365d" }).prefault("24h").describe("How long acknowledged batches are kept, for a central restored from a backup."),
+      bytesMax: bytes({ min: "1MiB", max: "1TiB" })
+        .prefault("1GiB")
+        .describe("Disk space for batches; beyond it the oldest backlog goes first, counted."),
+      retainAcked: duration({ min: "0s", max: "365d" })
+        .prefault("24h")
+        .describe("How long acknowledged batches are kept, for a central restored from a backup."),
     })
     .prefault({})
     .describe("What waits for central."),
   limits: limits.prefault({}).describe("Bounds; what is beyond them is counted by reason."),
   commit: z
     .strictObject({
-      liveInterval: duration({ min: "20ms", max: "1m" }).prefault("250ms").describe("How often open panes of live metrics are sent."),
-      checkpointInterval: duration({ min: "100ms", max: "1m" }).prefault("1s").describe("How often panes are checkpointed."),
+      liveInterval: duration({ min: "20ms", max: "1m" })
+        .prefault("250ms")
+        .describe("How often open panes of live metrics are sent."),
+      checkpointInterval: duration({ min: "100ms", max: "1m" })
+        .prefault("1s")
+        .describe("How often panes are checkpointed."),
     })
     .prefault({})
     .describe("Rhythm of the durable commits."),

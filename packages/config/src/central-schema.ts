@@ -10,13 +10,17 @@ export const centralSchema = z.strictObject({
     .strictObject({
       mqtt: z
         .strictObject({
-          host: host().prefault("127.0.0.1").describe("Address that agents reach it at; 0.0.0.0 for other machines: then use tls."),
+          host: host()
+            .prefault("127.0.0.1")
+            .describe("Address that agents reach it at; 0.0.0.0 for other machines: then use tls."),
           port: port().prefault(1884).describe("Port that agents send to."),
           tls: z
             .strictObject({
               cert: filePath().describe("Certificate (PEM)."),
               key: filePath().describe("Its key (PEM)."),
-              ca: filePath().optional().describe("Authority (PEM) that signs agents' certificates; agents must then show one."),
+              ca: filePath()
+                .optional()
+                .describe("Authority (PEM) that signs agents' certificates; agents must then show one."),
             })
             .optional()
             .describe("Encrypts the uplinks."),
@@ -39,18 +43,26 @@ export const centralSchema = z.strictObject({
     .describe("The agents enrolled: the ones expected in every window."),
   http: z
     .strictObject({
-      host: host().prefault("127.0.0.1").describe("Address of dashboard and API; 0.0.0.0 opens them to the whole network."),
+      host: host()
+        .prefault("127.0.0.1")
+        .describe("Address of dashboard and API; 0.0.0.0 opens them to the whole network."),
       port: port().prefault(8080).describe("Port of dashboard and API."),
     })
     .prefault({})
     .describe("Dashboard, API, health and Prometheus metrics."),
   windows: z
     .strictObject({
-      grace: duration({ min: "0s", max: "1h" }).prefault("2s").describe("After the first agent has passed a window, how long the others are waited for."),
-      retain: duration({ min: "1h", max: "3650d" }).prefault("30d").describe("How long final windows are kept."),
+      grace: duration({ min: "0s", max: "1h" })
+        .prefault("2s")
+        .describe("After the first agent has passed a window, how long the others are waited for."),
+      retain: duration({ min: "1h", max: "3650d" })
+        .prefault("30d")
+        .describe("How long final windows are kept."),
     })
     .prefault({})
     .describe("How windows end."),
-  silentAfter: duration({ min: "1s", max: "1h" }).prefault("3s").describe("An agent unheard for longer is shown as silent."),
+  silentAfter: duration({ min: "1s", max: "1h" })
+    .prefault("3s")
+    .describe("An agent unheard for longer is shown as silent."),
   log: z.strictObject({ level: logLevel() }).prefault({}).describe("What central writes about itself."),
 });

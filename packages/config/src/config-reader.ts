@@ -66,10 +66,17 @@ export class ConfigReader {
   }
 
   /** A secret given itself or as a file's first line. */
-  readSecret(parent: KeyPath, given: { readonly password?: string | undefined; readonly passwordFile?: string | undefined }): string | null {
+  readSecret(
+    parent: KeyPath,
+    given: { readonly password?: string | undefined; readonly passwordFile?: string | undefined },
+  ): string | null {
     if (given.passwordFile === undefined) return given.password ?? null;
     if (given.password !== undefined) {
-      this.problem([...parent, "passwordFile"], `${pathText(parent)} has both password and passwordFile; keep one`, "key");
+      this.problem(
+        [...parent, "passwordFile"],
+        `${pathText(parent)} has both password and passwordFile; keep one`,
+        "key",
+      );
     }
     const secret = this.readNamedFile([...parent, "passwordFile"], given.passwordFile).split(/\r?\n/, 1)[0];
     return secret === "" ? null : secret;

@@ -7,3 +7,4 @@ export * from "./load-pipeline.ts";
 export type * from "./load.ts";
 export * from "./pipeline.ts";
 export * from "./problem.ts";
+export * from "./templates.ts";

@@ -15,7 +15,8 @@ export function loadAgentConfig(path: string, options: LoadOptions = {}): Loaded
   const users = (broker?.users ?? []).map((entry, index) => {
     const keyPath = ["inputs", "broker", "users", index];
     const password = reader.readSecret(keyPath, entry);
-    if (password === null) reader.problem(keyPath, `user ${entry.user} has no password; give password or passwordFile`);
+    if (password === null)
+      reader.problem(keyPath, `user ${entry.user} has no password; give password or passwordFile`);
     return { user: entry.user, password: password ?? "" };
   });
   if (broker !== undefined && isOpen(broker.host) && users.length === 0) {
@@ -25,7 +26,11 @@ export function loadAgentConfig(path: string, options: LoadOptions = {}): Loaded
     );
   }
   if (file.uplink.ca !== undefined && !file.uplink.url.startsWith("mqtts:")) {
-    reader.problem(["uplink", "ca"], "uplink.ca needs an encrypted uplink; write uplink.url as mqtts://…", "key");
+    reader.problem(
+      ["uplink", "ca"],
+      "uplink.ca needs an encrypted uplink; write uplink.url as mqtts://…",
+      "key",
+    );
   }
   const config: AgentConfig = {
     path: reader.path,
@@ -75,7 +80,10 @@ export function loadAgentConfig(path: string, options: LoadOptions = {}): Loaded
       actionMaxAgeMs: file.limits.actionMaxAge,
       clockFloorMs: file.limits.clockFloor,
     },
-    commit: { liveIntervalMs: file.commit.liveInterval, checkpointIntervalMs: file.commit.checkpointInterval },
+    commit: {
+      liveIntervalMs: file.commit.liveInterval,
+      checkpointIntervalMs: file.commit.checkpointInterval,
+    },
     http: file.http,
     logLevel: file.log.level,
   };

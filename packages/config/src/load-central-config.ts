@@ -11,7 +11,8 @@ export function loadCentralConfig(path: string, options: LoadOptions = {}): Load
   const { mqtt } = file.intake;
   const ids = new Set<string>();
   const agents = file.agents.map((agent, index) => {
-    if (ids.has(agent.id)) reader.problem(["agents", index, "id"], `agent ${agent.id} is listed twice; names are unique`);
+    if (ids.has(agent.id))
+      reader.problem(["agents", index, "id"], `agent ${agent.id} is listed twice; names are unique`);
     ids.add(agent.id);
     const password = reader.readSecret(["agents", index], agent);
     if (password === null && mqtt.tls?.ca === undefined) {
@@ -19,7 +20,8 @@ export function loadCentralConfig(path: string, options: LoadOptions = {}): Load
     }
     return { id: agent.id, site: agent.site, password };
   });
-  const readTls = (key: "cert" | "key" | "ca", path: string): string => reader.readNamedFile(["intake", "mqtt", "tls", key], path);
+  const readTls = (key: "cert" | "key" | "ca", path: string): string =>
+    reader.readNamedFile(["intake", "mqtt", "tls", key], path);
   const config: CentralConfig = {
     path: reader.path,
     dataFolder: reader.resolvePath(file.data),

@@ -4,7 +4,13 @@ import { parseTopicTemplate } from "@millrace/wire";
 import { ConfigReader } from "./config-reader.ts";
 import type { Loaded, LoadOptions } from "./load.ts";
 import { checkPipeline, gcd } from "./pipeline-checks.ts";
-import { AVAILABLE_ACCUMULATORS, type MetricFile, type PipelineFile, pipelineSchema, type RuleFile } from "./pipeline-schema.ts";
+import {
+  AVAILABLE_ACCUMULATORS,
+  type MetricFile,
+  type PipelineFile,
+  pipelineSchema,
+  type RuleFile,
+} from "./pipeline-schema.ts";
 import type { MetricSource, Pipeline } from "./pipeline.ts";
 
 /** Reads pipeline.yaml. Throws `config_unreadable`, or `config_invalid` (a `ConfigError`) with everything that is wrong. */
@@ -24,16 +30,14 @@ export function loadPipeline(path: string, options: LoadOptions = {}): Loaded<Pi
 }
 
 function toPipeline(path: string, file: PipelineFile): Pipeline {
-  const windows = Object.entries(file.windows).map(
-    ([name, window]): WindowSpec => ({
-      name,
-      metric: window.metric,
-      sizeMs: window.size,
-      slideMs: window.slide ?? window.size,
-      by: window.by,
-      latenessMs: window.late.allowed,
-    }),
-  );
+  const windows = Object.entries(file.windows).map(([name, window]): WindowSpec => ({
+    name,
+    metric: window.metric,
+    sizeMs: window.size,
+    slideMs: window.slide ?? window.size,
+    by: window.by,
+    latenessMs: window.late.allowed,
+  }));
   const metrics = Object.entries(file.metrics).map(([name, metric]) => ({
     name,
     unit: metric.unit,
@@ -42,7 +46,12 @@ function toPipeline(path: string, file: PipelineFile): Pipeline {
     source: toSource(metric),
     paneMs: paneMsOf(windows.filter((window) => window.metric === name)),
   }));
-  return { path, metrics, windows, rules: Object.entries(file.rules).map(([name, rule]) => toRule(name, rule, file.metrics[rule.metric])) };
+  return {
+    path,
+    metrics,
+    windows,
+    rules: Object.entries(file.rules).map(([name, rule]) => toRule(name, rule, file.metrics[rule.metric])),
+  };
 }
 
 function paneMsOf(windows: readonly WindowSpec[]): number | null {
@@ -54,7 +63,8 @@ function toSource({ from }: MetricFile): MetricSource {
   if (from.host !== undefined) return { kind: "host", sensor: from.host };
   const parsed = parseTopicTemplate(from.topic ?? "");
   if (!parsed.ok) throw new Error("invariant: the schema takes only topics that parse");
-  if (from.json === undefined) return { kind: "topic", topic: parsed.template, payload: { kind: "number" }, hasOwnTime: false };
+  if (from.json === undefined)
+    return { kind: "topic", topic: parsed.template, payload: { kind: "number" }, hasOwnTime: false };
   const { value, time, quality } = from.json;
   const payload = {
     kind: "json" as const,
@@ -77,7 +87,12 @@ function toRule(name: string, rule: RuleFile, metric: MetricFile | undefined): R
   return {
     name,
     metric: rule.metric,
-    when: { kind, limit, clear: (kind === "above" ? clearBelow : clearAbove) ?? limit, forAtLeastMs: forAtLeast },
+    when: {
+      kind,
+      limit,
+      clear: (kind === "above" ? clearBelow : clearAbove) ?? limit,
+      forAtLeastMs: forAtLeast,
+    },
     severity: rule.severity,
     message: rule.message ?? `${rule.metric} is ${kind} ${limit} ${metric?.unit ?? ""}`.trimEnd(),
     action:
@@ -89,7 +104,11 @@ function toRule(name: string, rule: RuleFile, metric: MetricFile | undefined): R
             confirm:
               action.confirm === undefined
                 ? null
-                : { topic: action.confirm.topic, equals: action.confirm.equals, withinMs: action.confirm.within },
+                : {
+                    topic: action.confirm.topic,
+                    equals: action.confirm.equals,
+                    withinMs: action.confirm.within,
+                  },
             retryMax: action.retry,
             validForMs: action.validFor,
             isLatched: action.latch,
@@ -120,5 +139,7 @@ function namesIn(value: unknown, section: string): readonly string[] {
 }
 
 function entryOf(value: unknown, key: string): unknown {
-  return typeof value === "object" && value !== null ? Object.getOwnPropertyDescriptor(value, key)?.value : undefined;
+  return typeof value === "object" && value !== null
+    ? Object.getOwnPropertyDescriptor(value, key)?.value
+    : undefined;
 }

@@ -1,7 +1,12 @@
 import { formatDuration } from "@millrace/runtime";
 import { parseTopicTemplate, type TopicTemplate } from "@millrace/wire";
 import type { ConfigReader } from "./config-reader.ts";
-import { AVAILABLE_ACCUMULATORS, type MetricFile, type PipelineFile, type RuleFile } from "./pipeline-schema.ts";
+import {
+  AVAILABLE_ACCUMULATORS,
+  type MetricFile,
+  type PipelineFile,
+  type RuleFile,
+} from "./pipeline-schema.ts";
 import { orNearest } from "./schema-problems.ts";
 import type { KeyPath } from "./yaml-source.ts";
 
@@ -12,16 +17,28 @@ export const PANE_MS_MIN = 100;
  * What the schema cannot see: references, contradictions, and what is allowed but doubtful. `metricNames` are all that
  * the file names, also those with errors of their own, so that one mistake is reported once.
  */
-export function checkPipeline(reader: ConfigReader, file: PipelineFile, metricNames: readonly string[]): void {
+export function checkPipeline(
+  reader: ConfigReader,
+  file: PipelineFile,
+  metricNames: readonly string[],
+): void {
   for (const [name, metric] of Object.entries(file.metrics)) {
     checkSource(reader, ["metrics", name, "from"], metric);
     checkAccumulators(reader, ["metrics", name, "accumulate"], metric);
     if (metric.from.topic !== undefined && metric.from.json?.time === undefined) {
       const wayOut = "give from.json.time so that they are counted exactly once";
-      reader.warning(["metrics", name, "from"], `readings of ${name} bring no time of their own and are counted at least once; ${wayOut}`, "key");
+      reader.warning(
+        ["metrics", name, "from"],
+        `readings of ${name} bring no time of their own and are counted at least once; ${wayOut}`,
+        "key",
+      );
     }
     if (!Object.values(file.windows).some((window) => window.metric === name)) {
-      reader.warning(["metrics", name], `metric ${name} is in no window: its readings only meet rules; add a window, or leave it so`, "key");
+      reader.warning(
+        ["metrics", name],
+        `metric ${name} is in no window: its readings only meet rules; add a window, or leave it so`,
+        "key",
+      );
     }
   }
   checkSameValue(reader, file);
@@ -43,11 +60,16 @@ function labelsOf(metric: MetricFile | undefined): readonly string[] | undefined
 function checkSource(reader: ConfigReader, path: KeyPath, { from }: MetricFile): void {
   const payloadCount = [from.number, from.json].filter((payload) => payload !== undefined).length;
   if (from.host !== undefined) {
-    if (from.topic !== undefined || payloadCount > 0) reader.problem([...path, "host"], "host stands alone; remove it, or topic, number and json", "key");
+    if (from.topic !== undefined || payloadCount > 0)
+      reader.problem([...path, "host"], "host stands alone; remove it, or topic, number and json", "key");
   } else if (from.topic === undefined) {
     reader.problem(path, "from needs a topic with number or json, or host", "key");
   } else if (payloadCount !== 1) {
-    reader.problem(path, `from has a topic and ${payloadCount === 0 ? "no payload" : "two payloads"}; it must be one of number: {} and json: { value: … }`, "key");
+    reader.problem(
+      path,
+      `from has a topic and ${payloadCount === 0 ? "no payload" : "two payloads"}; it must be one of number: {} and json: { value: … }`,
+      "key",
+    );
   }
 }
 
@@ -56,7 +78,10 @@ function checkAccumulators(reader: ConfigReader, path: KeyPath, { accumulate }: 
     if (name === "quantiles") {
       reader.warning([...path, index], `quantiles are not yet computed in this version; the others are`);
     } else if (name === "distinct" || name === "topk") {
-      reader.problem([...path, index], `${name} is not yet available in this version; available are ${AVAILABLE_ACCUMULATORS.join(", ")}`);
+      reader.problem(
+        [...path, index],
+        `${name} is not yet available in this version; available are ${AVAILABLE_ACCUMULATORS.join(", ")}`,
+      );
     }
   }
 }
@@ -69,7 +94,11 @@ function checkSameValue(reader: ConfigReader, file: PipelineFile): void {
     const key = `${templateOf(from.topic)?.filter} ${from.json?.value ?? "number"}`;
     const other = readers.get(key);
     if (other === undefined) readers.set(key, name);
-    else reader.problem(["metrics", name, "from", "topic"], `metric ${other} already reads the same value of the same topics; give ${name} another topic or json.value`);
+    else
+      reader.problem(
+        ["metrics", name, "from", "topic"],
+        `metric ${other} already reads the same value of the same topics; give ${name} another topic or json.value`,
+      );
   }
 }
 
@@ -80,7 +109,10 @@ function checkWindows(reader: ConfigReader, file: PipelineFile, metricNames: rea
     checkMetricName(reader, [...path, "metric"], window.metric, metricNames);
     const slide = window.slide ?? window.size;
     if (slide > window.size) {
-      reader.problem([...path, "slide"], `slide ${formatDuration(slide)} is longer than size ${formatDuration(window.size)}: readings between windows would be in none; it must be at most size`);
+      reader.problem(
+        [...path, "slide"],
+        `slide ${formatDuration(slide)} is longer than size ${formatDuration(window.size)}: readings between windows would be in none; it must be at most size`,
+      );
     }
     const paneMs = gcd(gcd(paneMsOfMetric.get(window.metric) ?? 0, window.size), slide);
     if (paneMs < PANE_MS_MIN) {
@@ -92,42 +124,85 @@ function checkWindows(reader: ConfigReader, file: PipelineFile, metricNames: rea
     const labels = labelsOf(file.metrics[window.metric]);
     for (const [index, label] of window.by.entries()) {
       if (labels !== undefined && !labels.includes(label)) {
-        reader.problem([...path, "by", index], `no topic of ${window.metric} captures ${label}; ${orNearest(label, labels)}`);
+        reader.problem(
+          [...path, "by", index],
+          `no topic of ${window.metric} captures ${label}; ${orNearest(label, labels)}`,
+        );
       }
-      if (window.by.indexOf(label) !== index) reader.problem([...path, "by", index], `${label} stands twice; remove one`);
+      if (window.by.indexOf(label) !== index)
+        reader.problem([...path, "by", index], `${label} stands twice; remove one`);
     }
   }
 }
 
-function checkMetricName(reader: ConfigReader, path: KeyPath, metric: string, metricNames: readonly string[]): void {
-  if (!metricNames.includes(metric)) reader.problem(path, `there is no metric ${metric}; ${orNearest(metric, metricNames)}`);
+function checkMetricName(
+  reader: ConfigReader,
+  path: KeyPath,
+  metric: string,
+  metricNames: readonly string[],
+): void {
+  if (!metricNames.includes(metric))
+    reader.problem(path, `there is no metric ${metric}; ${orNearest(metric, metricNames)}`);
 }
 
 function checkCondition(reader: ConfigReader, path: KeyPath, when: RuleFile["when"]): void {
   const { above, below, clearAbove, clearBelow } = when;
   if ((above === undefined) === (below === undefined)) {
-    reader.problem(path, `when has ${above === undefined ? "neither above nor below" : "both above and below"}; it must have one of them`, "key");
+    reader.problem(
+      path,
+      `when has ${above === undefined ? "neither above nor below" : "both above and below"}; it must have one of them`,
+      "key",
+    );
     return;
   }
-  if (above !== undefined && clearAbove !== undefined) reader.problem([...path, "clearAbove"], "clearAbove belongs to below; with above it is clearBelow", "key");
-  if (below !== undefined && clearBelow !== undefined) reader.problem([...path, "clearBelow"], "clearBelow belongs to above; with below it is clearAbove", "key");
+  if (above !== undefined && clearAbove !== undefined)
+    reader.problem(
+      [...path, "clearAbove"],
+      "clearAbove belongs to below; with above it is clearBelow",
+      "key",
+    );
+  if (below !== undefined && clearBelow !== undefined)
+    reader.problem(
+      [...path, "clearBelow"],
+      "clearBelow belongs to above; with below it is clearAbove",
+      "key",
+    );
   if (above !== undefined && clearBelow !== undefined && clearBelow >= above) {
-    reader.problem([...path, "clearBelow"], `clearBelow ${clearBelow} is not below above ${above}; it must be less, or left out`);
+    reader.problem(
+      [...path, "clearBelow"],
+      `clearBelow ${clearBelow} is not below above ${above}; it must be less, or left out`,
+    );
   }
   if (below !== undefined && clearAbove !== undefined && clearAbove <= below) {
-    reader.problem([...path, "clearAbove"], `clearAbove ${clearAbove} is not above below ${below}; it must be more, or left out`);
+    reader.problem(
+      [...path, "clearAbove"],
+      `clearAbove ${clearAbove} is not above below ${below}; it must be more, or left out`,
+    );
   }
 }
 
-function checkAction(reader: ConfigReader, path: KeyPath, rule: RuleFile, labels: readonly string[] | undefined): void {
+function checkAction(
+  reader: ConfigReader,
+  path: KeyPath,
+  rule: RuleFile,
+  labels: readonly string[] | undefined,
+): void {
   const { action } = rule;
   if (action === undefined) return;
   checkCaptures(reader, { path: [...path, "publish"], topic: action.publish, metric: rule.metric, labels });
   if (action.confirm !== undefined) {
-    checkCaptures(reader, { path: [...path, "confirm", "topic"], topic: action.confirm.topic, metric: rule.metric, labels });
+    checkCaptures(reader, {
+      path: [...path, "confirm", "topic"],
+      topic: action.confirm.topic,
+      metric: rule.metric,
+      labels,
+    });
   }
   if (action.escalateSeverity !== undefined && action.escalateSeverity < rule.severity) {
-    reader.problem([...path, "escalateSeverity"], `escalateSeverity ${action.escalateSeverity} is less than severity ${rule.severity}; it must be at least that`);
+    reader.problem(
+      [...path, "escalateSeverity"],
+      `escalateSeverity ${action.escalateSeverity} is less than severity ${rule.severity}; it must be at least that`,
+    );
   }
 }
 

@@ -2,9 +2,28 @@ import type { AccumulatorName } from "@millrace/stream";
 import { parseJsonPath, parseTopicTemplate, TIME_UNITS } from "@millrace/wire";
 import { z } from "zod";
 import { HOST_SENSORS } from "./pipeline.ts";
-import { duration, finite, flag, labelName, name, oneOf, takes, text, version, wholeNumber } from "./schema-types.ts";
+import {
+  duration,
+  finite,
+  flag,
+  labelName,
+  name,
+  oneOf,
+  takes,
+  text,
+  version,
+  wholeNumber,
+} from "./schema-types.ts";
 
-export const AVAILABLE_ACCUMULATORS = ["count", "sum", "min", "max", "mean", "first", "last"] as const satisfies readonly AccumulatorName[];
+export const AVAILABLE_ACCUMULATORS = [
+  "count",
+  "sum",
+  "min",
+  "max",
+  "mean",
+  "first",
+  "last",
+] as const satisfies readonly AccumulatorName[];
 /** Named in the design; the loader says what becomes of them. */
 export const PLANNED_ACCUMULATORS = ["quantiles", "distinct", "topk"] as const;
 
@@ -13,7 +32,11 @@ const topic = () =>
     z.string().refine((value) => parseTopicTemplate(value).ok),
     "a topic without + and #, its changing levels as {names}, such as factory/{site}/{line}/temperature",
   );
-const jsonPath = () => takes(z.string().refine((value) => parseJsonPath(value) !== undefined), "a path such as $.temperature or $.values[0]");
+const jsonPath = () =>
+  takes(
+    z.string().refine((value) => parseJsonPath(value) !== undefined),
+    "a path such as $.temperature or $.values[0]",
+  );
 const scalars = () =>
   z.array(takes(z.union([z.string(), z.number(), z.boolean()]), "text, a number, true or false"));
 
@@ -34,7 +57,9 @@ const from = z.strictObject({
         .strictObject({
           path: jsonPath().describe("Where the quality stands."),
           good: scalars().optional().describe("Values that mean good; default: good, 192, true."),
-          uncertain: scalars().optional().describe("Values that mean uncertain; default: uncertain, 64. Every other one is bad."),
+          uncertain: scalars()
+            .optional()
+            .describe("Values that mean uncertain; default: uncertain, 64. Every other one is bad."),
         })
         .optional()
         .describe("The reading's quality; only good ones enter windows."),
@@ -58,11 +83,18 @@ export const metricSchema = z.strictObject({
 export const windowSchema = z.strictObject({
   metric: name().describe("The metric that it aggregates."),
   size: duration({ min: "100ms", max: "31d" }).describe("Its length in event time."),
-  slide: duration({ min: "100ms", max: "31d" }).optional().describe("Distance between starts; default: size (tumbling)."),
-  by: z.array(labelName()).prefault([]).describe("Labels that it is grouped by; none: one window over everything."),
+  slide: duration({ min: "100ms", max: "31d" })
+    .optional()
+    .describe("Distance between starts; default: size (tumbling)."),
+  by: z
+    .array(labelName())
+    .prefault([])
+    .describe("Labels that it is grouped by; none: one window over everything."),
   late: z
     .strictObject({
-      allowed: duration({ min: "0s", max: "365d" }).prefault("7d").describe("How long after its end it still takes corrections."),
+      allowed: duration({ min: "0s", max: "365d" })
+        .prefault("7d")
+        .describe("How long after its end it still takes corrections."),
     })
     .prefault({})
     .describe("Late data."),
@@ -74,9 +106,15 @@ export const ruleSchema = z.strictObject({
     .strictObject({
       above: finite().optional().describe("Raised above this value."),
       below: finite().optional().describe("Raised below this value, instead of `above`."),
-      clearBelow: finite().optional().describe("With above: back to normal below this value; default: the limit."),
-      clearAbove: finite().optional().describe("With below: back to normal above this value; default: the limit."),
-      forAtLeast: duration({ min: "0s", max: "7d" }).prefault("0s").describe("How long, in event time, before it is raised."),
+      clearBelow: finite()
+        .optional()
+        .describe("With above: back to normal below this value; default: the limit."),
+      clearAbove: finite()
+        .optional()
+        .describe("With below: back to normal above this value; default: the limit."),
+      forAtLeast: duration({ min: "0s", max: "7d" })
+        .prefault("0s")
+        .describe("How long, in event time, before it is raised."),
     })
     .describe("The condition."),
   severity: wholeNumber(1, 1000).describe("1 least to 1000 most urgent."),
@@ -94,10 +132,14 @@ export const ruleSchema = z.strictObject({
         .optional()
         .describe("The confirmation expected."),
       retry: wholeNumber(0, 100).prefault(3).describe("How often an unconfirmed command is sent again."),
-      validFor: duration({ min: "100ms", max: "1h" }).prefault("10s").describe("A device must not obey the command later."),
+      validFor: duration({ min: "100ms", max: "1h" })
+        .prefault("10s")
+        .describe("A device must not obey the command later."),
       latch: flag().prefault(true).describe("Whether the alarm stays until a person resets it."),
       armed: flag().prefault(false).describe("false: dry run, everything but the sending."),
-      escalateSeverity: wholeNumber(1, 1000).optional().describe("Severity once unconfirmed; default: severity + 100."),
+      escalateSeverity: wholeNumber(1, 1000)
+        .optional()
+        .describe("Severity once unconfirmed; default: severity + 100."),
     })
     .optional()
     .describe("What is done about it."),

@@ -5,13 +5,21 @@ import { schemaAt, takesAt, unwrap } from "./schema-place.ts";
 import type { KeyPath, YamlSource } from "./yaml-source.ts";
 
 /** zod's issues as problems at their places: what is wrong; what is allowed. */
-export function schemaProblems(source: YamlSource, schema: z.ZodType, value: unknown, issues: readonly z.core.$ZodIssue[]): Problem[] {
+export function schemaProblems(
+  source: YamlSource,
+  schema: z.ZodType,
+  value: unknown,
+  issues: readonly z.core.$ZodIssue[],
+): Problem[] {
   const problems = new Map<string, Problem>();
   for (const issue of issues) {
     if (issue.code === "unrecognized_keys") {
       for (const key of issue.keys) {
         const path = [...issue.path, key];
-        problems.set(JSON.stringify(path), source.problemAt(path, unknownKey(schema, issue.path, key), "key"));
+        problems.set(
+          JSON.stringify(path),
+          source.problemAt(path, unknownKey(schema, issue.path, key), "key"),
+        );
       }
       continue;
     }
@@ -39,7 +47,8 @@ function unknownKey(schema: z.ZodType, parentPath: KeyPath, key: string): string
   const parent = schemaAt(schema, parentPath);
   const known = parent instanceof z.ZodObject ? Object.keys(parent.shape) : [];
   const nearest = nearestName(key, known);
-  const wayOut = nearest === undefined ? `allowed here: ${known.join(", ") || "nothing"}` : `did you mean ${nearest}?`;
+  const wayOut =
+    nearest === undefined ? `allowed here: ${known.join(", ") || "nothing"}` : `did you mean ${nearest}?`;
   return `unknown key ${quoted(key)}${parentPath.length === 0 ? "" : ` in ${pathText(parentPath)}`}; ${wayOut}`;
 }
 
@@ -69,7 +78,11 @@ function keyPhrase(schema: z.ZodType, path: KeyPath): string {
 
 /** `metrics.temperature.from` */
 export function pathText(path: KeyPath): string {
-  return path.map((step, index) => (typeof step === "number" ? `[${step}]` : `${index === 0 ? "" : "."}${String(step)}`)).join("");
+  return path
+    .map((step, index) =>
+      typeof step === "number" ? `[${step}]` : `${index === 0 ? "" : "."}${String(step)}`,
+    )
+    .join("");
 }
 
 /** A secret never stands in a message, whatever is wrong with it. */
@@ -82,7 +95,7 @@ const SHOWN_LENGTH_MAX = 60;
 function shown(value: unknown): string {
   if (Array.isArray(value)) return "a list";
   if (typeof value === "object") return "a map";
-  const text = typeof value === "string" ? quoted(value) : String(value);
+  const text = JSON.stringify(value) ?? "nothing";
   return text.length <= SHOWN_LENGTH_MAX ? text : `${text.slice(0, SHOWN_LENGTH_MAX)}…`;
 }
 

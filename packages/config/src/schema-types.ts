@@ -27,7 +27,10 @@ export function duration(bounds: { readonly min: string; readonly max: string })
       return ms === undefined ? !DURATION_PATTERN.test(text) : ms >= minMs && ms <= maxMs;
     })
     .transform((text) => parseDuration(text) ?? 0);
-  return takes(schema, `a duration from ${formatDuration(minMs)} to ${formatDuration(maxMs)}, such as 250ms, 10s, 1m, 24h or 7d`);
+  return takes(
+    schema,
+    `a duration from ${formatDuration(minMs)} to ${formatDuration(maxMs)}, such as 250ms, 10s, 1m, 24h or 7d`,
+  );
 }
 
 const SIZE_PATTERN = /^(\d+(?:\.\d+)?)\s?(B|kB|KB|MB|GB|TB|KiB|MiB|GiB|TiB)?$/;
@@ -66,10 +69,15 @@ export function wholeNumber(min: number, max: number) {
 export const port = () => takes(z.int().min(0).max(65_535), "a port from 1 to 65535, or 0 for any free one");
 export const finite = () => takes(z.number(), "a number");
 export const flag = () => takes(z.boolean(), "true or false");
-export const text = () => takes(z.string().min(1), "text; a number in quotes");
-export const host = () => takes(z.string().regex(/^[^\s:/]+$|^[0-9a-fA-F:]+$/), "an address or host name without port, such as 127.0.0.1 or 0.0.0.0");
+export const text = () => takes(z.string().min(1), "text (put a number in quotes)");
+export const host = () =>
+  takes(
+    z.string().regex(/^[^\s:/]+$|^[0-9a-fA-F:]+$/),
+    "an address or host name without port, such as 127.0.0.1 or 0.0.0.0",
+  );
 export const filePath = () => takes(z.string().min(1), "a path; relative ones begin at this file's folder");
-export const version = () => takes(z.literal(1), "1, the only version so far").describe("Version of the file's format.");
+export const version = () =>
+  takes(z.literal(1), "1, the only version so far").describe("Version of the file's format.");
 
 /** An agent's or site's name: goes into topics, so nothing that means something there. */
 export const identifier = () =>
@@ -77,18 +85,25 @@ export const identifier = () =>
 
 const NAME_PATTERN = /^[A-Za-z][A-Za-z0-9_]{0,63}$/;
 /** Name of a metric, window, rule: goes into SQL, Prometheus and file names. */
-export const name = () => takes(z.string().regex(NAME_PATTERN), "a letter, then up to 63 letters, digits and underscores");
-export const labelName = () => takes(z.string().regex(/^[\p{L}_][\p{L}\p{N}_]*$/u), "a label name of letters, digits and underscores");
+export const name = () =>
+  takes(z.string().regex(NAME_PATTERN), "a letter, then up to 63 letters, digits and underscores");
+export const labelName = () =>
+  takes(z.string().regex(/^[\p{L}_][\p{L}\p{N}_]*$/u), "a label name of letters, digits and underscores");
 
 export const mqttUrl = () =>
-  takes(z.string().regex(/^mqtts?:\/\/([^\s:/@]+|\[[0-9a-fA-F:]+\])(:\d{1,5})?\/?$/), "mqtt://host:port or mqtts://host:port");
+  takes(
+    z.string().regex(/^mqtts?:\/\/([^\s:/@]+|\[[0-9a-fA-F:]+\])(:\d{1,5})?\/?$/),
+    "mqtt://host:port or mqtts://host:port",
+  );
 
 export function oneOf<const Values extends readonly [string, ...string[]]>(values: Values) {
   return takes(z.enum(values), `one of ${values.join(", ")}`);
 }
 
 export const logLevel = () =>
-  oneOf(["debug", "info", "warn", "error"]).prefault("info").describe("Least important lines that are written.");
+  oneOf(["debug", "info", "warn", "error"])
+    .prefault("info")
+    .describe("Least important lines that are written.");
 
 /** A moment: `2024-01-01` or with a time and zone, in ms since the epoch. */
 export const moment = () =>

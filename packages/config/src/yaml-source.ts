@@ -1,4 +1,15 @@
-import { isCollection, isMap, isNode, isPair, isScalar, LineCounter, parseDocument, parse, visit, type Document } from "yaml";
+import {
+  isCollection,
+  isMap,
+  isNode,
+  isPair,
+  isScalar,
+  LineCounter,
+  parseDocument,
+  parse,
+  visit,
+  type Document,
+} from "yaml";
 import { type Environment, substituteEnvironment } from "./environment.ts";
 import type { Problem } from "./problem.ts";
 
@@ -18,7 +29,9 @@ export class YamlSource {
     this.#text = text;
     this.#document = parseDocument(text, { lineCounter: this.#lines, prettyErrors: false, uniqueKeys: true });
     for (const error of [...this.#document.errors, ...this.#document.warnings]) {
-      this.#problems.push(this.#problemAtOffset(error.pos[0], `this is not valid YAML: ${firstLine(error.message)}`));
+      this.#problems.push(
+        this.#problemAtOffset(error.pos[0], `this is not valid YAML: ${firstLine(error.message)}`),
+      );
     }
     if (this.#problems.length === 0) this.#substitute(environment);
   }
@@ -60,7 +73,9 @@ export class YamlSource {
     const parent = this.#document.getIn(path.slice(0, -1), true) ?? this.#document.contents;
     const last = path.at(-1);
     if (isMap(parent)) {
-      const pair = parent.items.find((item) => (isScalar(item.key) ? String(item.key.value) : String(item.key)) === String(last));
+      const pair = parent.items.find(
+        (item) => (isScalar(item.key) ? String(item.key.value) : String(item.key)) === String(last),
+      );
       if (pair !== undefined) {
         const key = isNode(pair.key) ? pair.key.range?.[0] : undefined;
         const value = isNode(pair.value) ? pair.value.range?.[0] : undefined;
@@ -83,7 +98,10 @@ export class YamlSource {
 
   #problemAtOffset(offset: number, message: string): Problem {
     const { line, col } = this.#text === "" ? { line: 1, col: 1 } : this.#lines.linePos(offset);
-    const [start, end] = [this.#lines.lineStarts[line - 1] ?? 0, this.#lines.lineStarts[line] ?? this.#text.length];
+    const [start, end] = [
+      this.#lines.lineStarts[line - 1] ?? 0,
+      this.#lines.lineStarts[line] ?? this.#text.length,
+    ];
     const excerpt = this.#text.slice(start, end).replace(/\r?\n$/, "");
     return { path: this.path, line: Math.max(1, line), column: Math.max(1, col), message, excerpt };
   }

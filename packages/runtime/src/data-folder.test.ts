@@ -17,7 +17,9 @@ test("makes the folder and those above it, for its owner alone, and takes it as 
 test("a file in the way is folder_unwritable", () => {
   const path = join(folder, "file");
   writeFileSync(path, "");
-  expect(() => prepareDataFolder(path)).toThrow(`cannot write folder ${path}: a file of that name is in the way`);
+  expect(() => prepareDataFolder(path)).toThrow(
+    `cannot write folder ${path}: a file of that name is in the way`,
+  );
   expect(() => prepareDataFolder(join(path, "below"))).toThrow("a part of the path is a file");
 });
 

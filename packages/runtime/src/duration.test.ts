@@ -18,6 +18,9 @@ test.each([
   expect(parseDuration(text)).toBe(ms);
 });
 
-test.each([250, 10_000, 90_000, 86_400_000, 604_800_000, 0, 61_001])("%d ms survives the round trip", (ms) => {
-  expect(parseDuration(formatDuration(ms))).toBe(ms);
-});
+test.each([250, 10_000, 90_000, 86_400_000, 604_800_000, 0, 61_001])(
+  "%d ms survives the round trip",
+  (ms) => {
+    expect(parseDuration(formatDuration(ms))).toBe(ms);
+  },
+);

@@ -18,7 +18,8 @@ export const ERROR_TABLE = {
     exitCode: 2,
     message: "cannot use configuration {path}: {count} to correct\n{problems}",
     wayOut: "correct the lines named above; every key is described in docs/config.md",
-    meaning: "A configuration file has errors. All of them are listed, each as file:line:column with what is allowed there.",
+    meaning:
+      "A configuration file has errors. All of them are listed, each as file:line:column with what is allowed there.",
   },
   wrong_usage: {
     domain: "user",
@@ -113,7 +114,8 @@ export const ERROR_TABLE = {
     retry: "later",
     exitCode: 1,
     message: "cannot send to central {url}: it refused this agent ({code}: {reason})",
-    wayOut: "compare `agent`, `site` and the password with `agents` in central.yaml; the outbox keeps everything meanwhile",
+    wayOut:
+      "compare `agent`, `site` and the password with `agents` in central.yaml; the outbox keeps everything meanwhile",
     meaning: "Central answered, and does not take this agent's data.",
   },
   uplink_unreachable: {

@@ -13,13 +13,17 @@ test("fills message and way out", () => {
 });
 
 test("wrong use and configuration exit with 2, everything else with 1", () => {
-  expect(toExitCode(new MillraceError("wrong_usage", { command: "millrace-agent", reason: "no command" }))).toBe(2);
+  expect(
+    toExitCode(new MillraceError("wrong_usage", { command: "millrace-agent", reason: "no command" })),
+  ).toBe(2);
   expect(toExitCode(new MillraceError("store_write", { path: "/data", reason: "disk full" }))).toBe(1);
   expect(toExitCode("thrown text")).toBe(1);
 });
 
 test("reasons of anything thrown fit on one line", () => {
-  expect(reasonOf(new Error("open failed\n", { cause: new Error("IO error") }))).toBe("open failed: IO error");
+  expect(reasonOf(new Error("open failed\n", { cause: new Error("IO error") }))).toBe(
+    "open failed: IO error",
+  );
   expect(reasonOf(17)).toBe("17");
 });
 

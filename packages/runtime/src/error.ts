@@ -30,7 +30,8 @@ export class MillraceError<Code extends ErrorCode = ErrorCode> extends Error {
 export type ErrorValues<Code extends ErrorCode> = {
   readonly [Code2 in Code]: Readonly<
     Record<
-      PlaceholderOf<(typeof ERROR_TABLE)[Code2]["message"]> | PlaceholderOf<(typeof ERROR_TABLE)[Code2]["wayOut"]>,
+      | PlaceholderOf<(typeof ERROR_TABLE)[Code2]["message"]>
+      | PlaceholderOf<(typeof ERROR_TABLE)[Code2]["wayOut"]>,
       string | number
     >
   >;

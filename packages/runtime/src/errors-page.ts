@@ -1,6 +1,6 @@
 import { ERROR_TABLE, type ErrorRow } from "./error-table.ts";
 
-/** docs/errors.md, one section per code; `generate/errors-page.ts` writes it. */
+/** docs/errors.md, one section per code; `generate/pages.ts` writes it. */
 export function errorsPage(): string {
   const rows: [string, ErrorRow][] = Object.entries(ERROR_TABLE);
   return [INTRODUCTION, ...rows.map(([code, row]) => section(code, row))].join("\n");
@@ -15,7 +15,8 @@ program, \`internal\` the program itself. Bad data is never an error: it is coun
 `;
 
 function section(code: string, row: ErrorRow): string {
-  const retry = row.retry === "later" ? "the same attempt may succeed later" : "trying again without a change is no use";
+  const retry =
+    row.retry === "later" ? "the same attempt may succeed later" : "trying again without a change is no use";
   return `## ${code}
 
 ${row.meaning}

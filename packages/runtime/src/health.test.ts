@@ -17,7 +17,10 @@ test("reports each check with its reason", () => {
   store = "the last commit failed 4 s ago: disk full";
   expect(health.report("ready").isOk).toBe(false);
   expect(health.report("ready").checks[1]).toEqual({ name: "store", isOk: false, reason: store });
-  expect(health.report("alive")).toEqual({ isOk: true, checks: [{ name: "commit loop", isOk: true, reason: null }] });
+  expect(health.report("alive")).toEqual({
+    isOk: true,
+    checks: [{ name: "commit loop", isOk: true, reason: null }],
+  });
 });
 
 test("a check that throws is failing, not fatal", () => {
@@ -25,5 +28,7 @@ test("a check that throws is failing, not fatal", () => {
   health.add("alive", "engine", () => {
     throw new Error("not started");
   });
-  expect(health.report("alive").checks).toEqual([{ name: "engine", isOk: false, reason: "check failed: not started" }]);
+  expect(health.report("alive").checks).toEqual([
+    { name: "engine", isOk: false, reason: "check failed: not started" },
+  ]);
 });

@@ -12,9 +12,13 @@ export interface ListenPurpose {
 }
 
 /** Turns what `listen` failed with into `port_in_use` or `listen_failed`. */
-export function toListenError(error: unknown, { host, port, purpose, setting }: ListenPurpose): MillraceError {
+export function toListenError(
+  error: unknown,
+  { host, port, purpose, setting }: ListenPurpose,
+): MillraceError {
   const code = error instanceof Error && "code" in error ? error.code : undefined;
-  if (code === "EADDRINUSE") return new MillraceError("port_in_use", { host, port, purpose, setting }, { cause: error });
+  if (code === "EADDRINUSE")
+    return new MillraceError("port_in_use", { host, port, purpose, setting }, { cause: error });
   const reason = LISTEN_REASONS.get(String(code)) ?? reasonOf(error);
   return new MillraceError("listen_failed", { host, port, purpose, setting, reason }, { cause: error });
 }
@@ -41,7 +45,10 @@ export async function findFreePort(wish: ListenPurpose): Promise<number> {
       if (listenError.code !== "port_in_use") throw listenError;
     }
   }
-  throw new MillraceError("port_in_use", { ...wish, port: `${wish.port}–${wish.port + PORTS_TRIED_MAX - 1}` });
+  throw new MillraceError("port_in_use", {
+    ...wish,
+    port: `${wish.port}–${wish.port + PORTS_TRIED_MAX - 1}`,
+  });
 }
 
 function tryPort(host: string, port: number): Promise<number> {

@@ -5,7 +5,8 @@
  */
 export function formatLogLine(json: string, options: { readonly hasColor: boolean }): string {
   const { time, level, component, msg, ...fields } = parseLine(json);
-  const paint = (color: number, text: string): string => (options.hasColor ? `\u001B[${color}m${text}\u001B[0m` : text);
+  const paint = (color: number, text: string): string =>
+    options.hasColor ? `\u001B[${color}m${text}\u001B[0m` : text;
   const clock = typeof time === "string" ? time.slice(11, 23) : "";
   const name = typeof level === "string" ? level : "info";
   const parts = [paint(DIM, clock), paint(LEVEL_COLORS.get(name) ?? DIM, name.padEnd(5))];

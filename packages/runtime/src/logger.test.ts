@@ -22,7 +22,9 @@ test("JSON lines carry time, level, component, message and fields", () => {
 test("text lines are one line each, with quoted values where needed", () => {
   const { log, lines } = capture({ format: "text" });
   log.child("agent").error("cannot write store", { reason: "disk full", path: "/data", tries: 3 });
-  expect(lines).toEqual(['03:04:05.678  error  agent  cannot write store  reason="disk full"  path=/data  tries=3\n']);
+  expect(lines).toEqual([
+    '03:04:05.678  error  agent  cannot write store  reason="disk full"  path=/data  tries=3\n',
+  ]);
 });
 
 test("lines below the level are left out", () => {

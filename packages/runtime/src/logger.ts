@@ -83,12 +83,17 @@ class PinoLogger implements Logger {
     const nowMs = this.#options.clock.nowMs();
     this.#writeLeftOut(nowMs, false);
     // Components share the counts' bound, not the counts.
-    if (this.#options.repetition.mayWrite(`${this.#options.component} ${cause}`, message, nowMs)) this.warn(message, fields);
+    if (this.#options.repetition.mayWrite(`${this.#options.component} ${cause}`, message, nowMs))
+      this.warn(message, fields);
   }
 
   child(component: string): Logger {
     const name = this.#options.component === "" ? component : `${this.#options.component}.${component}`;
-    return new PinoLogger({ ...this.#options, lines: this.#options.root.child({ component: name }), component: name });
+    return new PinoLogger({
+      ...this.#options,
+      lines: this.#options.root.child({ component: name }),
+      component: name,
+    });
   }
 
   flush(): void {

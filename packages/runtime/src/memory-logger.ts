@@ -32,7 +32,10 @@ export class MemoryLogger implements Logger {
   }
 
   child(component: string): MemoryLogger {
-    return new MemoryLogger(this.lines, this.#component === "" ? component : `${this.#component}.${component}`);
+    return new MemoryLogger(
+      this.lines,
+      this.#component === "" ? component : `${this.#component}.${component}`,
+    );
   }
 
   flush(): void {}

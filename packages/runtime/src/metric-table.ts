@@ -3,13 +3,21 @@
  * thing counted). docs/metrics.md is checked against this table.
  */
 export const METRIC_TABLE = {
-  millrace_info: { type: "gauge", labels: ["program", "version"], help: "Always 1; says which program and version this is." },
+  millrace_info: {
+    type: "gauge",
+    labels: ["program", "version"],
+    help: "Always 1; says which program and version this is.",
+  },
   millrace_agent_readings_total: {
     type: "counter",
     labels: ["outcome"],
     help: "Readings at the agent by ledger entry: received, aggregated, rule_only, duplicate, rejected.<reason>, evicted.<reason>. The entries add up.",
   },
-  millrace_agent_readings_pending: { type: "gauge", labels: [], help: "Readings received and not yet durable." },
+  millrace_agent_readings_pending: {
+    type: "gauge",
+    labels: [],
+    help: "Readings received and not yet durable.",
+  },
   millrace_agent_commit_seconds: {
     type: "histogram",
     labels: [],
@@ -24,16 +32,32 @@ export const METRIC_TABLE = {
   },
   millrace_agent_series: { type: "gauge", labels: ["metric"], help: "Series known." },
   millrace_agent_alarms_active: { type: "gauge", labels: [], help: "Alarms active now." },
-  millrace_agent_outbox_bytes: { type: "gauge", labels: [], help: "Bytes of batches in the outbox, acknowledged ones included." },
-  millrace_agent_outbox_batches: { type: "gauge", labels: ["lane"], help: "Batches not yet acknowledged by central." },
-  millrace_agent_uplink_connected: { type: "gauge", labels: [], help: "1 while central has welcomed this agent, else 0." },
+  millrace_agent_outbox_bytes: {
+    type: "gauge",
+    labels: [],
+    help: "Bytes of batches in the outbox, acknowledged ones included.",
+  },
+  millrace_agent_outbox_batches: {
+    type: "gauge",
+    labels: ["lane"],
+    help: "Batches not yet acknowledged by central.",
+  },
+  millrace_agent_uplink_connected: {
+    type: "gauge",
+    labels: [],
+    help: "1 while central has welcomed this agent, else 0.",
+  },
   millrace_agent_uplink_round_trip_seconds: {
     type: "histogram",
     labels: [],
     help: "Heartbeat to echo.",
     buckets: [0.001, 0.005, 0.02, 0.1, 0.5, 2, 10],
   },
-  millrace_agent_watermark_lag_seconds: { type: "gauge", labels: [], help: "Agent's clock minus its watermark." },
+  millrace_agent_watermark_lag_seconds: {
+    type: "gauge",
+    labels: [],
+    help: "Agent's clock minus its watermark.",
+  },
   millrace_central_readings_total: {
     type: "counter",
     labels: ["agent", "outcome"],
@@ -51,8 +75,16 @@ export const METRIC_TABLE = {
     buckets: [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 2],
   },
   millrace_central_windows: { type: "gauge", labels: ["state"], help: "Windows held, by state." },
-  millrace_central_agents: { type: "gauge", labels: ["state"], help: "Agents by state: connected, silent, retired." },
-  millrace_central_agent_lag_seconds: { type: "gauge", labels: ["agent"], help: "Central's clock minus the agent's watermark." },
+  millrace_central_agents: {
+    type: "gauge",
+    labels: ["state"],
+    help: "Agents by state: connected, silent, retired.",
+  },
+  millrace_central_agent_lag_seconds: {
+    type: "gauge",
+    labels: ["agent"],
+    help: "Central's clock minus the agent's watermark.",
+  },
   millrace_central_alarms_active: { type: "gauge", labels: [], help: "Alarms active now." },
   millrace_central_stream_clients: { type: "gauge", labels: [], help: "Open dashboard streams." },
 } as const satisfies Record<string, MetricRow>;

@@ -28,7 +28,9 @@ test("a counter follows a total kept elsewhere and never goes back", async () =>
   const metrics = new Metrics();
   const readings = metrics.counter("millrace_agent_readings_total");
   for (const total of [5, 5, 3, 9]) readings.follow(total, { outcome: "aggregated" });
-  expect((await metrics.exposition()).text).toContain('millrace_agent_readings_total{outcome="aggregated"} 9');
+  expect((await metrics.exposition()).text).toContain(
+    'millrace_agent_readings_total{outcome="aggregated"} 9',
+  );
 });
 
 test("names carry their units", () => {

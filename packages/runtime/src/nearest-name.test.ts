@@ -10,6 +10,7 @@ test.each([
   ["clearbelow", "clearBelow"],
   ["clear_below", "clearBelow"],
   ["units", "unit"],
+  ["accum", "accumulate"],
   ["temperature", undefined],
   ["", undefined],
 ])("%s → %s", (typed, expected) => {

@@ -4,9 +4,15 @@ export function nearestName(typed: string, known: Iterable<string>): string | un
   for (const name of known) {
     const distance = editDistance(typed.toLowerCase(), name.toLowerCase());
     const distanceMax = Math.max(1, Math.floor(Math.max(name.length, typed.length) / 3));
-    if (distance <= distanceMax && (best === undefined || distance < best.distance)) best = { name, distance };
+    const isNear = distance <= distanceMax || isAbbreviation(typed, name) || isAbbreviation(name, typed);
+    if (isNear && (best === undefined || distance < best.distance)) best = { name, distance };
   }
   return best?.name;
+}
+
+/** `warn` of `warning`, `temp` of `temperature`. */
+function isAbbreviation(short: string, long: string): boolean {
+  return short.length >= 3 && long.toLowerCase().startsWith(short.toLowerCase());
 }
 
 /** Longer names are cut: they come from a command line or a file, and the table is quadratic. */

@@ -2,7 +2,9 @@ import type { Command, Flag } from "./command.ts";
 import type { Program } from "./program.ts";
 
 export function programHelp(program: Program): string {
-  const commands = Object.entries(program.commands).map(([name, command]) => [name, command.summary] as const);
+  const commands = Object.entries(program.commands).map(
+    ([name, command]) => [name, command.summary] as const,
+  );
   return [
     `${program.name}: ${program.summary}`,
     "",
@@ -23,7 +25,9 @@ export function programHelp(program: Program): string {
 
 export function commandHelp(name: string, command: Command): string {
   const words = (command.words ?? []).map((word) => (word.startsWith("[") ? word : `<${word}>`));
-  const flags = Object.entries(command.flags).map(([flagName, flag]) => [flagUsage(flagName, flag), flagSummary(flag)] as const);
+  const flags = Object.entries(command.flags).map(
+    ([flagName, flag]) => [flagUsage(flagName, flag), flagSummary(flag)] as const,
+  );
   return [
     `${name}: ${command.summary}`,
     ...(command.details === undefined ? [] : ["", command.details]),

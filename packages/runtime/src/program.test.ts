@@ -13,7 +13,13 @@ const program: Program = {
     run: {
       summary: "run until stopped",
       flags: {
-        config: { type: "text", placeholder: "FILE", summary: "the agent's file", isRequired: true, short: "c" },
+        config: {
+          type: "text",
+          placeholder: "FILE",
+          summary: "the agent's file",
+          isRequired: true,
+          short: "c",
+        },
         for: { type: "duration", summary: "stop by itself" },
         seed: { type: "number", summary: "seed", default: "7" },
         set: { type: "text", summary: "override", isMany: true },
@@ -26,7 +32,10 @@ const program: Program = {
       summary: "say what it sees",
       flags: {},
       run() {
-        throw new MillraceError("service_unreachable", { url: "http://127.0.0.1:9464", reason: "connection refused" });
+        throw new MillraceError("service_unreachable", {
+          url: "http://127.0.0.1:9464",
+          reason: "connection refused",
+        });
       },
     },
     doctor: { summary: "examine the store", flags: {}, run: () => 1 },
@@ -43,12 +52,17 @@ const program: Program = {
 async function run(...argv: string[]) {
   let [out, err] = ["", ""];
   seen = undefined;
-  const code = await runProgram(program, argv, { out: (text) => (out += text), err: (text) => (err += text) });
+  const code = await runProgram(program, argv, {
+    out: (text) => (out += text),
+    err: (text) => (err += text),
+  });
   return { code, out, err };
 }
 
 test("flags arrive typed, with defaults", async () => {
-  expect(await run("run", "-c", "agent.yaml", "--for", "30s", "--set", "a", "--set=b", "--json", "x", "y")).toMatchObject({ code: 0, err: "" });
+  expect(
+    await run("run", "-c", "agent.yaml", "--for", "30s", "--set", "a", "--set=b", "--json", "x", "y"),
+  ).toMatchObject({ code: 0, err: "" });
   expect(seen?.flags.text("config")).toBe("agent.yaml");
   expect(seen?.flags.durationMs("for")).toBe(30_000);
   expect(seen?.flags.number("seed")).toBe(7);
@@ -63,7 +77,9 @@ test("--help of the program and of a command are aligned", async () => {
   const { out, code } = await run("run", "--help");
   expect(code).toBe(0);
   expect(out).toContain("Usage: millrace-agent run [FILE…] [--flags]");
-  expect(out).toContain("  -c, --config FILE  the agent's file (required)\n  --for DURATION     stop by itself\n");
+  expect(out).toContain(
+    "  -c, --config FILE  the agent's file (required)\n  --for DURATION     stop by itself\n",
+  );
   expect((await run("help", "run")).out).toBe(out);
   expect(await run("--version")).toEqual({ code: 0, out: "millrace-agent 0.1.0\n", err: "" });
 });

@@ -49,7 +49,10 @@ async function dispatch(program: Program, argv: readonly string[], output: Progr
   if (first === "help") return dispatch(program, [...rest, "--help"], output);
   if (!Object.hasOwn(program.commands, first)) {
     const kind = first.startsWith("-") ? "flag before a command" : "command";
-    throw wrongUsage(program.name, `unknown ${kind} ${quoted(first)}${meant(first, Object.keys(program.commands))}`);
+    throw wrongUsage(
+      program.name,
+      `unknown ${kind} ${quoted(first)}${meant(first, Object.keys(program.commands))}`,
+    );
   }
   const command = program.commands[first];
   const name = `${program.name} ${first}`;
@@ -60,7 +63,12 @@ async function dispatch(program: Program, argv: readonly string[], output: Progr
   return (await command.run(parseCommandLine(name, command, rest, output))) ?? 0;
 }
 
-function parseCommandLine(name: string, command: Command, argv: readonly string[], output: ProgramOutput): CommandInput {
+function parseCommandLine(
+  name: string,
+  command: Command,
+  argv: readonly string[],
+  output: ProgramOutput,
+): CommandInput {
   const options = Object.fromEntries(
     Object.entries(command.flags).map(([flagName, flag]) => [
       flagName,
@@ -70,7 +78,13 @@ function parseCommandLine(name: string, command: Command, argv: readonly string[
       },
     ]),
   );
-  const { tokens } = parseArgs({ args: [...argv], options, strict: false, allowPositionals: true, tokens: true });
+  const { tokens } = parseArgs({
+    args: [...argv],
+    options,
+    strict: false,
+    allowPositionals: true,
+    tokens: true,
+  });
   const values = new Map<string, string[]>();
   const words: string[] = [];
   for (const token of tokens) {
@@ -93,7 +107,10 @@ interface OptionToken {
 
 function readFlag(name: string, flags: Flags, token: OptionToken, values: Map<string, string[]>): void {
   if (!Object.hasOwn(flags, token.name)) {
-    throw wrongUsage(name, `unknown flag ${quoted(token.rawName)}${meant(token.name, Object.keys(flags), "--")}`);
+    throw wrongUsage(
+      name,
+      `unknown flag ${quoted(token.rawName)}${meant(token.name, Object.keys(flags), "--")}`,
+    );
   }
   const flag = flags[token.name];
   const before = values.get(token.name) ?? [];
@@ -169,7 +186,9 @@ function wrongUsage(command: string, reason: string): MillraceError {
 function meant(typed: string, known: readonly string[], prefix = ""): string {
   const nearest = nearestName(typed.replace(/^-+/, ""), known);
   if (nearest !== undefined) return `; did you mean ${prefix}${nearest}?`;
-  return known.length === 0 ? "; it takes none" : `; there are ${known.map((name) => prefix + name).join(", ")}`;
+  return known.length === 0
+    ? "; it takes none"
+    : `; there are ${known.map((name) => prefix + name).join(", ")}`;
 }
 
 function quoted(text: string): string {

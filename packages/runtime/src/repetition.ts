@@ -17,7 +17,8 @@ export class Repetition {
       return false;
     }
     // Beyond the bound all causes share one line: a log that grows with bad input is a way to fill a disk.
-    if (this.#causes.size >= this.#causesMax && cause !== OTHER_CAUSES) return this.mayWrite(OTHER_CAUSES, message, nowMs);
+    if (this.#causes.size >= this.#causesMax && cause !== OTHER_CAUSES)
+      return this.mayWrite(OTHER_CAUSES, message, nowMs);
     this.#causes.set(cause, { startMs: nowMs, leftOutCount: 0, message });
     return true;
   }
@@ -30,7 +31,8 @@ export class Repetition {
       const ageMs = nowMs - entry.startMs;
       if (!isAll && ageMs >= 0 && ageMs < this.#periodMs) continue;
       this.#causes.delete(cause);
-      if (entry.leftOutCount > 0) due.push({ cause, message: entry.message, leftOutCount: entry.leftOutCount });
+      if (entry.leftOutCount > 0)
+        due.push({ cause, message: entry.message, leftOutCount: entry.leftOutCount });
     }
     return due;
   }

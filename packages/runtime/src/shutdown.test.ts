@@ -59,7 +59,10 @@ test("a failing step and a stuck step are named, and the rest still runs", async
 test("the first signal stops, the second forces", () => {
   const source = new EventEmitter();
   const calls: string[] = [];
-  const off = onStopSignals({ stop: (s) => calls.push(`stop ${s}`), force: (s) => calls.push(`force ${s}`) }, source);
+  const off = onStopSignals(
+    { stop: (s) => calls.push(`stop ${s}`), force: (s) => calls.push(`force ${s}`) },
+    source,
+  );
   source.emit("SIGINT");
   source.emit("SIGTERM");
   off();

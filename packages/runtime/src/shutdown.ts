@@ -39,10 +39,14 @@ export class Shutdown {
       const startMs = this.#clock.monotonicMs();
       try {
         await this.#withLimit(step);
-        this.#log.debug(`stopped ${step.name}`, { durationMs: Math.round(this.#clock.monotonicMs() - startMs) });
+        this.#log.debug(`stopped ${step.name}`, {
+          durationMs: Math.round(this.#clock.monotonicMs() - startMs),
+        });
       } catch (error) {
         isClean = false;
-        this.#log.error(error instanceof MillraceError ? error.message : `cannot stop ${step.name}: ${reasonOf(error)}`);
+        this.#log.error(
+          error instanceof MillraceError ? error.message : `cannot stop ${step.name}: ${reasonOf(error)}`,
+        );
       }
     }
     this.#log.info(isClean ? "stopped" : "stopped, not in order");

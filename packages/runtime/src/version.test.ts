@@ -10,9 +10,19 @@ test("is the version in package.json", () => {
 });
 
 test("names wire and store where there are any", () => {
-  const version = { program: "millrace-agent", version: "1.2.3", commit: "abc1234", wireVersion: 1, storeVersion: 2 };
-  expect(formatVersion(version)).toBe(`millrace-agent 1.2.3 (commit abc1234, wire 1, store 2, node ${process.versions.node})`);
+  const version = {
+    program: "millrace-agent",
+    version: "1.2.3",
+    commit: "abc1234",
+    wireVersion: 1,
+    storeVersion: 2,
+  };
+  expect(formatVersion(version)).toBe(
+    `millrace-agent 1.2.3 (commit abc1234, wire 1, store 2, node ${process.versions.node})`,
+  );
   const bare = { ...version, commit: null, wireVersion: null, storeVersion: null };
   expect(formatVersion(bare)).toBe(`millrace-agent 1.2.3 (node ${process.versions.node})`);
-  expect(readVersion({ program: "millrace-sim", wireVersion: null, storeVersion: null }).program).toBe("millrace-sim");
+  expect(readVersion({ program: "millrace-sim", wireVersion: null, storeVersion: null }).program).toBe(
+    "millrace-sim",
+  );
 });

@@ -1,0 +1,178 @@
+// agent.yaml: defaults and units resolved, secrets read from their files, mistakes named at their place.
+import { mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { ConfigError } from "./config-error.ts";
+import { loadAgentConfig } from "./load-agent-config.ts";
+import { formatProblem } from "./problem.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "millrace-config-"));
+const MINIMAL = `version: 1
+agent: press-hall-1
+site: alpha
+inputs: { host: {} }
+uplink: { url: mqtt://central.example:1884 }
+`;
+
+function problems(text: string): string[] {
+  try {
+    loadAgentConfig("a.yaml", { env: {}, readFile: () => text });
+  } catch (error) {
+    if (error instanceof ConfigError)
+      return error.problems.map((problem) => formatProblem(problem).replace(/^a\.yaml:/, ""));
+    throw error;
+  }
+  return [];
+}
+
+test("defaults", () => {
+  const path = join(folder, "minimal.yaml");
+  writeFileSync(path, MINIMAL);
+  expect(loadAgentConfig(path)).toEqual({
+    warnings: [],
+    config: {
+      path,
+      agent: "press-hall-1",
+      site: "alpha",
+      dataFolder: join(folder, "data"),
+      pipelinePath: join(folder, "pipeline.yaml"),
+      inputs: { broker: null, mqtt: null, host: { intervalMs: 1000, labels: {} } },
+      uplink: {
+        url: "mqtt://central.example:1884",
+        username: "press-hall-1",
+        password: null,
+        ca: null,
+        backfillBytesPerSecond: 1_000_000,
+        inFlightBatchesMax: 32,
+      },
+      outbox: { bytesMax: 2 ** 30, retainAckedMs: 86_400_000 },
+      limits: {
+        maxFutureMs: 5000,
+        payloadBytesMax: 65_536,
+        seriesPerMetricMax: 10_000,
+        outOfOrdernessMs: 5000,
+        idleTimeoutMs: 30_000,
+        dedupeHorizonMs: 600_000,
+        dedupeKeysMax: 1_000_000,
+        actionMaxAgeMs: 5000,
+        clockFloorMs: Date.UTC(2024, 0, 1),
+      },
+      commit: { liveIntervalMs: 250, checkpointIntervalMs: 1000 },
+      http: { host: "127.0.0.1", port: 9464 },
+      logLevel: "info",
+    },
+  });
+});
+
+test("secrets from files and variables, relative to the file", () => {
+  const path = join(folder, "secrets.yaml");
+  writeFileSync(join(folder, "uplink.password"), "s3cret\n");
+  writeFileSync(join(folder, "ca.pem"), "PEM");
+  writeFileSync(
+    path,
+    `version: 1
+agent: a
+site: b
+data: /var/lib/millrace
+inputs:
+  broker: { port: "\${PORT}", users: [{ user: press, password: "\${PRESS}" }], payloadBytesMax: 1MiB }
+  mqtt: { url: mqtts://broker.example }
+uplink: { url: mqtts://central.example, passwordFile: uplink.password, ca: ./ca.pem }
+`,
+  );
+  const { config } = loadAgentConfig(path, { env: { PORT: "2883", PRESS: "12345" } });
+  expect(config.dataFolder).toBe("/var/lib/millrace");
+  expect(config.inputs.broker).toEqual({
+    host: "127.0.0.1",
+    port: 2883,
+    users: [{ user: "press", password: "12345" }],
+    clientsMax: 1000,
+    payloadBytesMax: 2 ** 20,
+  });
+  expect(config.inputs.mqtt).toEqual({
+    url: "mqtts://broker.example",
+    clientId: "millrace-a",
+    username: null,
+    password: null,
+  });
+  expect(config.uplink).toMatchObject({ password: "s3cret", ca: "PEM", username: "a" });
+});
+
+test("an open broker without users is a warning", () => {
+  const text = MINIMAL.replace("host: {}", "broker: { host: 0.0.0.0 }");
+  const { warnings } = loadAgentConfig("a.yaml", { readFile: () => text });
+  expect(warnings.map(formatProblem)).toEqual([
+    "a.yaml:4:27: the broker is open to the whole network (0.0.0.0) without users; list users, or set host: 127.0.0.1",
+  ]);
+});
+
+test.each<[string, string, string[]]>([
+  [
+    "no inputs",
+    MINIMAL.replace("host: {}", ""),
+    ["4:1: inputs is empty; it must have at least one of broker, mqtt, host"],
+  ],
+  [
+    "a bad agent name",
+    MINIMAL.replace("press-hall-1", "press/1"),
+    ['2:8: agent is "press/1"; it must be 1 to 64 letters, digits, dots, underscores and hyphens'],
+  ],
+  [
+    "a bad url",
+    MINIMAL.replace("mqtt:", "http:"),
+    ['5:16: uplink.url is "http://central.example:1884"; it must be mqtt://host:port or mqtts://host:port'],
+  ],
+  [
+    "a port out of range",
+    `${MINIMAL}http: { port: 70000 }\n`,
+    ["6:15: http.port is 70000; it must be a port from 1 to 65535, or 0 for any free one"],
+  ],
+  [
+    "a size that is none",
+    `${MINIMAL}outbox: { bytesMax: lots }\n`,
+    ['6:21: outbox.bytesMax is "lots"; it must be bytes from 1MiB to 1TiB, such as 65536, 64KiB or 1GiB'],
+  ],
+  [
+    "a size out of range",
+    `${MINIMAL}outbox: { bytesMax: 1KiB }\n`,
+    ['6:21: outbox.bytesMax is "1KiB"; it must be bytes from 1MiB to 1TiB, such as 65536, 64KiB or 1GiB'],
+  ],
+  [
+    "a level mistyped",
+    `${MINIMAL}log: { level: warning }\n`,
+    ['6:15: log.level is "warning"; did you mean warn? It must be one of debug, info, warn, error'],
+  ],
+  [
+    "a date that is none",
+    `${MINIMAL}limits: { clockFloor: 2024-13-01 }\n`,
+    ['6:23: limits.clockFloor is "2024-13-01"; it must be a date such as 2024-01-01 or 2024-01-01T06:00:00Z'],
+  ],
+  [
+    "an authority without TLS",
+    MINIMAL.replace("1884 }", "1884, ca: x }"),
+    ["5:45: uplink.ca needs an encrypted uplink; write uplink.url as mqtts://…"],
+  ],
+  [
+    "a user without password",
+    MINIMAL.replace("host: {}", "broker: { users: [{ user: u }] }"),
+    ["4:29: user u has no password; give password or passwordFile"],
+  ],
+])("%s", (_name, text, expected) => {
+  expect(problems(text)).toEqual(expected);
+});
+
+test("a secret never stands in a message", () => {
+  const text = MINIMAL.replace("1884 }", "1884, password: 90210 }");
+  expect(problems(text)).toEqual([
+    "5:55: uplink.password is not right; it must be text (put a number in quotes)",
+  ]);
+});
+
+test("a secret's file that is missing is named", () => {
+  const path = join(folder, "missing.yaml");
+  writeFileSync(path, MINIMAL.replace("1884 }", "1884, passwordFile: gone }"));
+  expect(() => loadAgentConfig(path)).toThrow(
+    `${path}:5:59: uplink.passwordFile names ${join(folder, "gone")}: there is no such file; relative paths begin at this file's folder`,
+  );
+});

@@ -1,0 +1,65 @@
+// central.yaml: defaults resolved, identities unique and with secrets, TLS files read.
+import { expect, test } from "vitest";
+import { ConfigError } from "./config-error.ts";
+import { loadCentralConfig } from "./load-central-config.ts";
+import { formatProblem } from "./problem.ts";
+
+function load(files: Record<string, string>) {
+  const readFile = (path: string): string => {
+    if (!Object.hasOwn(files, path)) throw new Error(`no ${path}`);
+    return files[path];
+  };
+  return loadCentralConfig("/etc/millrace/central.yaml", { env: {}, readFile });
+}
+
+test("defaults", () => {
+  expect(load({ "/etc/millrace/central.yaml": "version: 1\n" }).config).toEqual({
+    path: "/etc/millrace/central.yaml",
+    dataFolder: "/etc/millrace/data",
+    pipelinePath: "/etc/millrace/pipeline.yaml",
+    intake: { mqtt: { host: "127.0.0.1", port: 1884, tls: null } },
+    agents: [],
+    http: { host: "127.0.0.1", port: 8080 },
+    windows: { graceMs: 2000, retainMs: 30 * 86_400_000 },
+    silentAfterMs: 3000,
+    logLevel: "info",
+  });
+});
+
+test("identities and TLS", () => {
+  const { config } = load({
+    "/etc/millrace/central.yaml": `version: 1
+intake: { mqtt: { tls: { cert: c.pem, key: /k.pem } } }
+agents: [{ id: a, site: alpha, password: x }, { id: b, site: beta, passwordFile: b.password }]
+`,
+    "/etc/millrace/c.pem": "CERT",
+    "/k.pem": "KEY",
+    "/etc/millrace/b.password": "y\r\n",
+  });
+  expect(config.intake.mqtt.tls).toEqual({ cert: "CERT", key: "KEY", ca: null });
+  expect(config.agents).toEqual([
+    { id: "a", site: "alpha", password: "x" },
+    { id: "b", site: "beta", password: "y" },
+  ]);
+});
+
+test("identities twice, without secret, with two", () => {
+  expect.assertions(1);
+  try {
+    load({
+      "/etc/millrace/central.yaml": `version: 1
+agents:
+  - { id: a, site: alpha, password: x }
+  - { id: a, site: alpha }
+  - { id: b, site: alpha, password: x, passwordFile: f }
+`,
+      "/etc/millrace/f": "y",
+    });
+  } catch (error) {
+    expect(error instanceof ConfigError ? error.problems.map(formatProblem) : error).toEqual([
+      "/etc/millrace/central.yaml:4:5: agent a has no password; give password or passwordFile",
+      "/etc/millrace/central.yaml:4:11: agent a is listed twice; names are unique",
+      "/etc/millrace/central.yaml:5:40: agents[2] has both password and passwordFile; keep one",
+    ]);
+  }
+});

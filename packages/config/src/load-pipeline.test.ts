@@ -1,0 +1,349 @@
+// Pipeline files: the documented example resolves; every mistake is named at its line and column with the way out.
+import { mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { ConfigError } from "./config-error.ts";
+import { loadPipeline } from "./load-pipeline.ts";
+import { formatProblem } from "./problem.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "millrace-config-"));
+
+const EXAMPLE = `version: 1                      # pipeline.yaml
+metrics:
+  temperature:
+    unit: °C
+    from: { topic: "factory/{site}/{line}/{machine}/temperature", json: { value: $.temperature, time: { path: $.ts, unit: ms } } }
+    accumulate: [count, mean, min, max, quantiles]
+    live: true
+windows:
+  temperature_1m: { metric: temperature, size: 1m, slide: 10s, by: [site, line], late: { allowed: 7d } }
+rules:
+  overheating:
+    metric: temperature
+    when: { above: 80, clearBelow: 75, forAtLeast: 0s }
+    severity: 900
+    action: { publish: "factory/{site}/{line}/{machine}/command", payload: STOP, confirm: { topic: "factory/{site}/{line}/{machine}/state", equals: stopped, within: 2s }, retry: 3, armed: true }
+`;
+
+function load(text: string, env: Record<string, string> = {}) {
+  return loadPipeline("p.yaml", { env, readFile: () => text });
+}
+
+/** The problems without the file's name. */
+function problems(text: string): string[] {
+  try {
+    load(text);
+  } catch (error) {
+    if (error instanceof ConfigError)
+      return error.problems.map((problem) => formatProblem(problem).replace(/^p\.yaml:/, ""));
+    throw error;
+  }
+  return [];
+}
+
+test("the example of the design, from a real file", () => {
+  const path = join(folder, "pipeline.yaml");
+  writeFileSync(path, EXAMPLE);
+  const { config, warnings } = loadPipeline(path);
+  expect(config.path).toBe(path);
+  expect(config.metrics).toMatchObject([
+    {
+      name: "temperature",
+      unit: "°C",
+      accumulate: ["count", "min", "max", "mean"],
+      isLive: true,
+      paneMs: 10_000,
+      source: {
+        kind: "topic",
+        topic: { filter: "factory/+/+/+/temperature", captures: ["site", "line", "machine"] },
+        payload: { kind: "json", value: "$.temperature", time: { path: "$.ts", unit: "ms" } },
+        hasOwnTime: true,
+      },
+    },
+  ]);
+  expect(config.windows).toEqual([
+    {
+      name: "temperature_1m",
+      metric: "temperature",
+      sizeMs: 60_000,
+      slideMs: 10_000,
+      by: ["site", "line"],
+      latenessMs: 604_800_000,
+    },
+  ]);
+  expect(config.rules).toEqual([
+    {
+      name: "overheating",
+      metric: "temperature",
+      when: { kind: "above", limit: 80, clear: 75, forAtLeastMs: 0 },
+      severity: 900,
+      message: "temperature is above 80 °C",
+      action: {
+        topicTemplate: "factory/{site}/{line}/{machine}/command",
+        payload: "STOP",
+        confirm: { topic: "factory/{site}/{line}/{machine}/state", equals: "stopped", withinMs: 2000 },
+        retryMax: 3,
+        validForMs: 10_000,
+        isLatched: true,
+        isArmed: true,
+        escalateSeverity: 1000,
+      },
+    },
+  ]);
+  expect(warnings.map(formatProblem)).toEqual([
+    `${path}:6:41: quantiles are not yet computed in this version; the others are`,
+  ]);
+});
+
+test("a metric's pane is the greatest common divisor of all its windows; none without a window", () => {
+  const { config } = load(`version: 1
+metrics:
+  cpu: { unit: "%", from: { host: cpu } }
+  load: { unit: "1", from: { host: load } }
+windows:
+  a: { metric: cpu, size: 1m }
+  b: { metric: cpu, size: 45s, slide: 15s }
+`);
+  expect(config.metrics.map(({ name, paneMs }) => [name, paneMs])).toEqual([
+    ["cpu", 15_000],
+    ["load", null],
+  ]);
+  expect(config.windows[0]).toMatchObject({
+    sizeMs: 60_000,
+    slideMs: 60_000,
+    by: [],
+    latenessMs: 604_800_000,
+  });
+});
+
+test("warnings do not stop: readings without own time, metrics without a window", () => {
+  const { warnings } = load(`version: 1
+metrics:
+  vibration: { unit: mm/s, from: { topic: "a/{machine}/vibration", number: {} } }
+`);
+  expect(warnings.map(formatProblem)).toEqual([
+    "p.yaml:3:3: metric vibration is in no window: its readings only meet rules; add a window, or leave it so",
+    "p.yaml:3:28: readings of vibration bring no time of their own and are counted at least once; give from.json.time so that they are counted exactly once",
+  ]);
+});
+
+const metric = (rest: string): string =>
+  `version: 1\nmetrics:\n  m: { unit: g, from: { topic: "a/{line}", json: { value: $.v, time: { path: $.t, unit: ms } } }${rest} }\n`;
+const window = (rest: string): string => `${metric("")}windows:\n  w: { ${rest} }\n`;
+const rule = (rest: string): string => `${metric("")}rules:\n  r: { ${rest} }\n`;
+
+test.each<[string, string, string[]]>([
+  [
+    "not YAML",
+    "version: 1\nmetrics: [",
+    [
+      "2:11: this is not valid YAML: Flow sequence in block collection must be sufficiently indented and end with a ]",
+    ],
+  ],
+  ["a key twice", "version: 1\nversion: 1\n", ["2:1: this is not valid YAML: Map keys must be unique"]],
+  [
+    "nothing",
+    "",
+    [
+      "1:1: version is missing; it must be 1, the only version so far",
+      "1:1: metrics is missing; it must be a map from names to settings",
+    ],
+  ],
+  [
+    "a list",
+    "- a\n",
+    ["1:1: the file is a list; it must be a map with the keys version, metrics, windows, rules"],
+  ],
+  [
+    "another version",
+    metric("").replace("1", "2"),
+    ["1:10: version is 2; it must be 1, the only version so far"],
+  ],
+  [
+    "an unknown key at the top",
+    `${metric("")}window: {}\n`,
+    ['4:1: unknown key "window"; did you mean windows?'],
+  ],
+  [
+    "an unknown key below",
+    metric(", lives: true"),
+    ['3:99: unknown key "lives" in metrics.m; did you mean live?'],
+  ],
+  [
+    "an unknown key like no other",
+    metric(", zzz: 1"),
+    ['3:99: unknown key "zzz" in metrics.m; allowed here: unit, from, accumulate, live'],
+  ],
+  [
+    "a bad name",
+    "version: 1\nmetrics:\n  9m: { unit: g, from: { host: cpu } }\n",
+    ['3:3: "9m" is not a name here; it must be a letter, then up to 63 letters, digits and underscores'],
+  ],
+  ["a wrong type", metric(", live: maybe"), ['3:105: metrics.m.live is "maybe"; it must be true or false']],
+  [
+    "an empty value",
+    "version: 1\nmetrics:\n  m:\n    unit:\n    from: { host: cpu }\n",
+    ["4:5: metrics.m.unit is empty; it must be text (put a number in quotes)"],
+  ],
+  [
+    "a missing value",
+    "version: 1\nmetrics:\n  m: { from: { host: cpu } }\n",
+    ["3:3: metrics.m.unit is missing; it must be text (put a number in quotes)"],
+  ],
+  [
+    "a choice mistyped",
+    "version: 1\nmetrics:\n  m: { unit: g, from: { host: cpus } }\n",
+    [
+      '3:31: metrics.m.from.host is "cpus"; did you mean cpu? It must be one of cpu, memory, load, disk, network, temperature',
+    ],
+  ],
+  [
+    "a wildcard in a topic",
+    metric("").replace("{line}", "+"),
+    [
+      '3:32: metrics.m.from.topic is "a/+"; it must be a topic without + and #, its changing levels as {names}, such as factory/{site}/{line}/temperature',
+    ],
+  ],
+  [
+    "no payload",
+    'version: 1\nmetrics:\n  m: { unit: g, from: { topic: "a/b" } }\n',
+    ["3:17: from has a topic and no payload; it must be one of number: {} and json: { value: … }"],
+  ],
+  [
+    "topic and host",
+    'version: 1\nmetrics:\n  m: { unit: g, from: { topic: "a/b", number: {}, host: cpu } }\n',
+    ["3:51: host stands alone; remove it, or topic, number and json"],
+  ],
+  [
+    "a planned accumulator",
+    metric(", accumulate: [count, distinct]"),
+    [
+      "3:119: distinct is not yet available in this version; available are count, sum, min, max, mean, first, last",
+    ],
+  ],
+  [
+    "one value read twice",
+    `${metric("")}${metric("").split("\n")[2].replace("m:", "n:").replace("line", "press")}\n`,
+    ["4:32: metric m already reads the same value of the same topics; give n another topic or json.value"],
+  ],
+  ["an unknown metric", window("metric: n, size: 1s"), ["5:16: there is no metric n; did you mean m?"]],
+  [
+    "a duration without unit",
+    window("metric: m, size: 10"),
+    [
+      "5:25: windows.w.size is 10; it must be a duration from 100ms to 31d, such as 250ms, 10s, 1m, 24h or 7d",
+    ],
+  ],
+  [
+    "a window too short",
+    window("metric: m, size: 50ms"),
+    [
+      '5:25: windows.w.size is "50ms"; it must be a duration from 100ms to 31d, such as 250ms, 10s, 1m, 24h or 7d',
+    ],
+  ],
+  [
+    "panes too short",
+    window("metric: m, size: 1s, slide: 130ms"),
+    [
+      "5:36: the windows of m would need panes of 10ms; sizes and slides of one metric must be multiples of a common 100ms or more",
+    ],
+  ],
+  [
+    "a slide longer than the size",
+    window("metric: m, size: 1s, slide: 2s"),
+    [
+      "5:36: slide 2s is longer than size 1s: readings between windows would be in none; it must be at most size",
+    ],
+  ],
+  [
+    "a label that nothing captures",
+    window("metric: m, size: 1s, by: [site, lin]"),
+    ["5:40: no topic of m captures lin; did you mean line?"],
+  ],
+  [
+    "neither above nor below",
+    rule("metric: m, when: {}, severity: 1"),
+    ["5:19: when has neither above nor below; it must have one of them"],
+  ],
+  [
+    "clearBelow not below",
+    rule("metric: m, when: { above: 80, clearBelow: 80 }, severity: 1"),
+    ["5:50: clearBelow 80 is not below above 80; it must be less, or left out"],
+  ],
+  [
+    "clearAbove not above",
+    rule("metric: m, when: { below: 10, clearAbove: 5 }, severity: 1"),
+    ["5:50: clearAbove 5 is not above below 10; it must be more, or left out"],
+  ],
+  [
+    "the other limit's clear",
+    rule("metric: m, when: { above: 80, clearAbove: 90 }, severity: 1"),
+    ["5:38: clearAbove belongs to below; with above it is clearBelow"],
+  ],
+  [
+    "severity out of range",
+    rule("metric: m, when: { above: 80 }, severity: 0"),
+    ["5:50: rules.r.severity is 0; it must be a whole number from 1 to 1000"],
+  ],
+  [
+    "an action's unknown label",
+    rule('metric: m, when: { above: 80 }, severity: 1, action: { publish: "c/{machine}", payload: STOP }'),
+    ["5:72: {machine} is no label of m; there are line, site"],
+  ],
+  [
+    "a number as payload",
+    rule('metric: m, when: { above: 80 }, severity: 1, action: { publish: "c/{line}", payload: 0 }'),
+    ["5:93: rules.r.action.payload is 0; it must be text (put a number in quotes)"],
+  ],
+  [
+    "a lower escalation",
+    rule(
+      'metric: m, when: { above: 80 }, severity: 9, action: { publish: "c", payload: x, escalateSeverity: 8 }',
+    ),
+    ["5:107: escalateSeverity 8 is less than severity 9; it must be at least that"],
+  ],
+])("%s", (_name, text, expected) => {
+  expect(problems(text)).toEqual(expected);
+});
+
+test("all errors at once, in order of the file, also what only the sound parts show", () => {
+  const text = `version: 1
+metrics:
+  a: { unit: g, from: { host: cpus } }
+windows:
+  w: { metric: b, size: 1s }
+  v: { metric: a, size: 1 }
+`;
+  expect(problems(text).map((problem) => problem.split(" ", 1)[0])).toEqual(["3:31:", "5:16:", "6:25:"]);
+});
+
+test("the error shows the line with a caret under the place", () => {
+  const text = EXAMPLE.replace("clearBelow: 75", "clearBelow: 85");
+  expect.assertions(1);
+  try {
+    load(text);
+  } catch (error) {
+    expect(error instanceof ConfigError && error.explain())
+      .toBe(`cannot use configuration p.yaml: 1 error to correct
+p.yaml:13:36: clearBelow 85 is not below above 80; it must be less, or left out
+   13 |     when: { above: 80, clearBelow: 85, forAtLeast: 0s }
+      |                                    ^
+  → correct the lines named above; every key is described in docs/config.md (config_invalid)`);
+  }
+});
+
+test("variables are text, and numbers where a number is needed", () => {
+  const text = rule('metric: m, when: { above: "${LIMIT:-80}" }, severity: 1, message: "${TEXT}"');
+  const { config } = load(text, { TEXT: "42" });
+  expect(config.rules[0]).toMatchObject({ message: "42", when: { limit: 80 } });
+  expect(load(text, { LIMIT: "7.5", TEXT: "x" }).config.rules[0].when.limit).toBe(7.5);
+  expect(problems(text)).toEqual([
+    "5:74: environment variable TEXT is not set; set it, or write ${TEXT:-default}",
+  ]);
+});
+
+test("a file that is not there is config_unreadable", () => {
+  const path = join(folder, "none.yaml");
+  expect(() => loadPipeline(path)).toThrow(`cannot read configuration ${path}: there is no such file`);
+});
