@@ -21,6 +21,8 @@ const agentStatus = z.object({
   ledger: agentLedger,
   link: z.object({ state: z.string() }),
   series: count,
+  /** Sensors that this machine lacks, with the reason. */
+  unavailableSensors: z.record(z.string(), z.string()),
 });
 
 export type AgentLedger = z.infer<typeof agentLedger>;

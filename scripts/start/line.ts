@@ -146,6 +146,7 @@ export class Line {
         `agent ${agent} of site ${status.site} is connected${isSimulated ? "" : ": this machine's own sensors"}`,
       );
     }
+    await this.#sayLackingSensors();
     this.#simulator.start();
     this.#log.stage("simulator runs: 2 sites, 12 machines, 3 sensors each, 5 readings a second");
   }
@@ -173,6 +174,16 @@ export class Line {
   /** What each stopped agent wrote as its last word. */
   finalLedger(agent: string): AgentLedger | undefined {
     return finalLedger(this.#folder.log(agent));
+  }
+
+  /** The host's sensors are read once before the agent knows which are lacking. */
+  async #sayLackingSensors(): Promise<void> {
+    for (const { agent, isSimulated } of LINE_AGENTS) {
+      const status = isSimulated ? undefined : await askAgent(this.#ports.status.get(agent) ?? 0);
+      for (const [sensor, reason] of Object.entries(status?.unavailableSensors ?? {})) {
+        this.#log.stage(`${agent} has no ${sensor} sensor: ${reason}`);
+      }
+    }
   }
 
   async #until<Answer>(name: string, ask: () => Promise<Answer | undefined>): Promise<Answer> {
