@@ -31,9 +31,9 @@ import type { InboxItem, Session } from "./core/session.ts";
 import { SessionTable } from "./core/session-table.ts";
 import { WindowHistory } from "./core/window-history.ts";
 
-/** One commit takes up no more than this; what waits behind it takes the next. */
-const COMMIT_BYTES_MAX = 8_388_608;
-const COMMIT_MESSAGES_MAX = 1_000;
+/** One commit takes up no more than this, so that echoes and pages are not held up; what waits behind it takes the next. */
+const COMMIT_BYTES_MAX = 2_097_152;
+const COMMIT_MESSAGES_MAX = 100;
 /** All sessions' waiting bytes together. */
 const INBOX_BYTES_MAX = 268_435_456;
 /** How long an alarm about something that happened once is shown as active after it last happened. */
