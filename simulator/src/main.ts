@@ -1,14 +1,17 @@
-import { formatVersion, readVersion, runProgram } from "@millrace/runtime";
+import { formatVersion, type Program, readVersion, runProgram } from "@millrace/runtime";
 import { RUN_COMMAND } from "./command-line/run-command.ts";
 import { VERIFY_COMMAND } from "./command-line/verify-command.ts";
 
-process.exitCode = await runProgram(
-  {
-    name: "millrace-sim",
-    summary: "Sensors whose truth is known to the last reading.",
-    version: () =>
-      formatVersion(readVersion({ program: "millrace-sim", wireVersion: null, storeVersion: null })),
-    commands: { run: RUN_COMMAND, verify: VERIFY_COMMAND },
-  },
-  process.argv.slice(2),
-);
+const program: Program = {
+  name: "millrace-sim",
+  summary: "Sensors whose truth is known to the last reading.",
+  version: () => formatVersion(readVersion({ program: "millrace-sim", wireVersion: null, storeVersion: null })),
+  commands: { run: RUN_COMMAND, verify: VERIFY_COMMAND },
+};
+
+// No await at the top level: the single binary is CommonJS.
+async function main(): Promise<void> {
+  process.exitCode = await runProgram(program, process.argv.slice(2));
+}
+
+void main();

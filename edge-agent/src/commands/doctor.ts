@@ -37,7 +37,7 @@ export const doctorCommand: Command = {
 };
 
 async function* examine(store: LevelStore): AsyncIterable<Finding> {
-  yield { where: "store", isOk: store.opened === "clean", detail: `opened: ${store.opened}` };
+  yield { where: "store", isOk: store.opened === "clean" || store.opened === "created", detail: `opened: ${store.opened}` };
   const queue = await BatchQueue.open(store, { random: systemRandom });
   yield { where: "outbox", isOk: true, detail: `store ${queue.storeId}, epoch ${queue.epoch}` };
   for await (const row of queue.verify()) yield findingOf(row);

@@ -1,5 +1,6 @@
 import { constants } from "node:fs";
 import { access, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { dirname } from "node:path";
 import { ClassicLevel, type Iterator } from "classic-level";
 import { type Clock, type Logger, MillraceError, reasonOf, systemClock } from "@millrace/runtime";
 import type { Change, Entry, RangeOptions, Store } from "./store.ts";
@@ -64,6 +65,8 @@ export class LevelStore implements Store {
    */
   static async open(options: LevelStoreOptions): Promise<LevelStore> {
     await makeWritable(options.path);
+    // The single binary unpacks LevelDB itself at its first use: here, for /tmp may be mounted noexec.
+    process.env["MILLRACE_NATIVE_FOLDER"] ??= dirname(options.path);
     const { level, ...outcome } = await openOrRepair(options);
     try {
       const versionFound = await checkMeta(level, options, outcome.opened === "repaired");
