@@ -391,6 +391,29 @@ test("a second holder of a store is refused while the first is alive, and let in
   expect(first.closedReason).toContain("replaced");
 });
 
+test("a store that comes under another agent's name is taken for a clone and gets an epoch of its own", async () => {
+  const world = await start();
+  const alpha = await welcomed(world);
+  for (let sequence = 1; sequence <= 3; sequence++) alpha.panes(sequence, START_MS);
+  await world.time.run(500);
+  const clone = () => new ScriptedAgent(world.central, { agent: "beta-1", site: "beta" });
+  const lanes = { live: { sent: 3, next: 5, epochs: [{ epoch: 1, from: 1 }] } };
+  const early = clone();
+  early.hello({ instance: "two", epoch: 1, lanes });
+  await world.time.run(10);
+  expect(early.refusal?.code).toBe("store_held");
+  alpha.hangUp();
+  const late = clone();
+  late.hello({ instance: "two", epoch: 1, lanes });
+  await world.time.run(10);
+  expect(late.welcome).toMatchObject({ epoch: 2, marks: { live: 3 } });
+  late.panes(2, START_MS, { epoch: 1 });
+  late.panes(4, START_MS, { epoch: 2 });
+  await world.time.run(500);
+  expect(late.acks.live).toBe(4);
+  expect(world.central.ledger().get("beta-1")).toMatchObject({ batches: 1, duplicates: 1 });
+});
+
 test("the same process that connects anew replaces its old connection", async () => {
   const world = await start();
   const first = await welcomed(world);

@@ -88,11 +88,12 @@ export class Central implements CentralReader {
 
   constructor(options: CentralOptions) {
     this.#options = options;
-    const { store, clock, log, pipeline, retainMs } = options;
+    const { store, clock, random, log, pipeline, retainMs } = options;
     this.#history = new WindowHistory({ store, windows: pipeline.windows, retainMs });
     this.#loop = new CommitLoop({
       store,
       clock,
+      random,
       log,
       plan: (isTick) => this.#plan(isTick),
       isUrgent: () => this.#inbox.length > 0 || this.#actions.length > 0,

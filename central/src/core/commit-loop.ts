@@ -1,12 +1,12 @@
 import type { Change, Store } from "@millrace/queue";
-import { reasonOf } from "@millrace/runtime";
-import type { Clock, Logger, Timer } from "@millrace/runtime";
+import { createBackoff, reasonOf } from "@millrace/runtime";
+import type { Clock, Logger, Random, Timer } from "@millrace/runtime";
 
 /** Windows are emitted, silence is looked for and heartbeats are committed at most this often. */
 export const TICK_INTERVAL_MS = 250;
 /** The same changes are tried again so often; then central fails and is to be started again. */
 export const COMMIT_ATTEMPTS_MAX = 8;
-const RETRY_FIRST_MS = 100;
+const RETRY_FIRST_MS = 200;
 const RETRY_MAX_MS = 5_000;
 
 /** One turn: what is to be committed, and what may be said once it is durable. */
@@ -20,6 +20,7 @@ export interface CommitPlan {
 export interface CommitLoopOptions {
   readonly store: Store;
   readonly clock: Clock;
+  readonly random: Random;
   readonly log: Logger;
   /** Applies what has come to the state in memory. Called one after another, never while a commit is in flight. */
   readonly plan: (isTick: boolean) => Promise<CommitPlan>;
@@ -105,7 +106,8 @@ export class CommitLoop {
   }
 
   async #commit(changes: readonly Change[], isSync: boolean): Promise<void> {
-    const { store, log } = this.#options;
+    const { store, log, random } = this.#options;
+    const backoff = createBackoff({ random, firstMs: RETRY_FIRST_MS, maxMs: RETRY_MAX_MS });
     for (let attempt = 1; ; attempt += 1) {
       try {
         // After a failed write the store may refuse every further one until it is opened again.
@@ -118,7 +120,7 @@ export class CommitLoop {
           attempt,
           reason: reasonOf(error),
         });
-        await this.#wait(Math.min(RETRY_MAX_MS, RETRY_FIRST_MS * 2 ** (attempt - 1)));
+        await this.#wait(backoff.nextMs());
       }
     }
   }
