@@ -141,6 +141,16 @@ test.each<[string, string, string[]]>([
       "2:11: this is not valid YAML: Flow sequence in block collection must be sufficiently indented and end with a ]",
     ],
   ],
+  [
+    "an alias without anchor",
+    "version: *one\n",
+    ["1:10: *one names no anchor; write &one before the value that it repeats"],
+  ],
+  [
+    "braces without quotes",
+    "version: 1\nmetrics: { {site}: 1 }\n",
+    ["2:12: a key must be text; put braces in quotes where they are meant"],
+  ],
   ["a key twice", "version: 1\nversion: 1\n", ["2:1: this is not valid YAML: Map keys must be unique"]],
   [
     "nothing",

@@ -22,6 +22,7 @@ export class YamlSource {
   readonly #lines = new LineCounter();
   readonly #document: Document;
   readonly #problems: Problem[] = [];
+  #value: unknown = {};
   readonly #substituted = new Set<unknown>();
 
   constructor(path: string, text: string, environment: Environment) {
@@ -33,7 +34,10 @@ export class YamlSource {
         this.#problemAtOffset(error.pos[0], `this is not valid YAML: ${firstLine(error.message)}`),
       );
     }
-    if (this.#problems.length === 0) this.#substitute(environment);
+    this.#checkKeysAndAliases();
+    if (this.#problems.length > 0) return;
+    this.#substitute(environment);
+    this.#value = this.#resolveValue();
   }
 
   /** YAML that cannot be read, and variables that are not set. */
@@ -43,7 +47,7 @@ export class YamlSource {
 
   /** The values; variables' values are text. An empty file is an empty map. */
   toValue(): unknown {
-    return this.#document.toJS() ?? {};
+    return this.#value;
   }
 
   has(path: KeyPath): boolean {
@@ -104,6 +108,35 @@ export class YamlSource {
     ];
     const excerpt = this.#text.slice(start, end).replace(/\r?\n$/, "");
     return { path: this.path, line: Math.max(1, line), column: Math.max(1, col), message, excerpt };
+  }
+
+  /** What is YAML but nothing a configuration can mean. */
+  #checkKeysAndAliases(): void {
+    visit(this.#document, {
+      Pair: (_, pair) => {
+        if (isScalar(pair.key)) return;
+        const offset = isNode(pair.key) ? (pair.key.range?.[0] ?? 0) : 0;
+        this.#problems.push(
+          this.#problemAtOffset(offset, "a key must be text; put braces in quotes where they are meant"),
+        );
+      },
+      Alias: (_, alias) => {
+        if (alias.resolve(this.#document) !== undefined) return;
+        const message = `*${alias.source} names no anchor; write &${alias.source} before the value that it repeats`;
+        this.#problems.push(this.#problemAtOffset(alias.range?.[0] ?? 0, message));
+      },
+    });
+  }
+
+  #resolveValue(): unknown {
+    try {
+      return this.#document.toJS() ?? {};
+    } catch (error) {
+      // Aliases of aliases that would fill the memory.
+      const reason = error instanceof Error ? error.message : String(error);
+      this.#problems.push(this.#problemAtOffset(0, `this is not valid YAML: ${firstLine(reason)}`));
+      return {};
+    }
   }
 
   #substitute(environment: Environment): void {
