@@ -10,7 +10,7 @@ version: 1
 
 agent: ${agent}          # unique at central
 site: ${site}
-data: ./data                # the store; this agent's alone
+data: ./agent-data          # the store; this agent's alone
 pipeline: ./pipeline.yaml   # what is measured and watched; the same file on every gateway
 
 inputs:                     # at least one
@@ -101,7 +101,7 @@ export function centralTemplate(): string {
 # Check: millrace-central check --config central.yaml
 version: 1
 
-data: ./data                # the store; central's alone
+data: ./central-data        # the store; central's alone
 pipeline: ./pipeline.yaml   # the same file as the agents'
 
 intake:
