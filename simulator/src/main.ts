@@ -5,7 +5,8 @@ import { VERIFY_COMMAND } from "./command-line/verify-command.ts";
 const program: Program = {
   name: "millrace-sim",
   summary: "Sensors whose truth is known to the last reading.",
-  version: () => formatVersion(readVersion({ program: "millrace-sim", wireVersion: null, storeVersion: null })),
+  version: () =>
+    formatVersion(readVersion({ program: "millrace-sim", wireVersion: null, storeVersion: null })),
   commands: { run: RUN_COMMAND, verify: VERIFY_COMMAND },
 };
 

@@ -21,7 +21,7 @@ export function formatVerdict(verdict: Verdict): string {
   return [
     table,
     `alarms: ${right} right, ${missed} missed, ${wrong} false`,
-    `readings: ${generated} generated, ${unacked} never acknowledged${hasEnded ? "" : "; the simulator has not ended, so the last may still be on their way"}`,
+    `readings: ${generated} generated, ${unacked} never acknowledged${hasEnded ? "" : "; the simulator has not ended: what reaches into its last 5 s is not judged"}`,
     ...(verdict.windows.length === 0 ? ["no window of the pipeline has a metric of this truth"] : []),
     ...faults.map((fault) => `  ✗ ${fault}`),
     verdict.isRight

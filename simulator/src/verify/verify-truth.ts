@@ -24,6 +24,9 @@ export interface Verdict {
   readonly alarmSteps: readonly TruthAlarm[];
 }
 
+/** While the simulator runs, its last readings are on their way: what reaches into this time is not judged. */
+const ON_THE_WAY_MS = 5_000;
+
 /** Judges central's windows and alarms by the truth. Readings that never reached the broker do not count. */
 export async function verifyTruth(options: {
   readonly truthPath: string;
@@ -57,11 +60,14 @@ export async function verifyTruth(options: {
     toMs = Math.max(toMs, line.time);
   }
 
+  const judgedToMs = hasEnded ? Infinity : toMs - ON_THE_WAY_MS;
   const truth = oracle.results();
   const names = new Set([...truth.values()].map((window) => window.window));
   const windows: WindowVerdict[] = [];
   for (const definition of definitions) {
     if (!names.has(definition.name)) continue;
+    const isJudged = (window: { readonly startMs: number }): boolean =>
+      window.startMs + definition.sizeMs <= judgedToMs;
     const rows = [];
     for await (const row of client.windows(
       definition.name,
@@ -69,11 +75,18 @@ export async function verifyTruth(options: {
       toMs + definition.slideMs,
     )) {
       const site = row.group.site;
-      if (site === undefined || sites.has(site)) rows.push(row);
+      if (isJudged(row) && (site === undefined || sites.has(site))) rows.push(row);
     }
-    windows.push(compareWindows(definition, truth, rows));
+    const judged = new Map(
+      [...truth].filter(([, window]) => window.window === definition.name && isJudged(window)),
+    );
+    windows.push(compareWindows(definition, judged, rows));
   }
-  const alarmVerdict = compareAlarms(alarms, await client.alarms(), { sites, rules });
+  const alarmVerdict = compareAlarms(
+    alarms.filter((step) => step.time <= judgedToMs),
+    (await client.alarms()).filter((alarm) => alarm.activeAtMs <= judgedToMs),
+    { sites, rules },
+  );
   const isRight =
     windows.length > 0 &&
     windows.every((verdict) => verdict.wrong + verdict.missing + verdict.extra === 0) &&
