@@ -90,7 +90,11 @@ export class BatchQueue {
   readonly #damaged: { readonly lane: Lane; readonly sequence: number }[] = [];
   #epoch: number;
 
-  private constructor(store: Store, identity: { storeId: string; epoch: number }, lanes: Readonly<Record<Lane, LaneMemory>>) {
+  private constructor(
+    store: Store,
+    identity: { storeId: string; epoch: number },
+    lanes: Readonly<Record<Lane, LaneMemory>>,
+  ) {
     this.#store = store;
     this.storeId = identity.storeId;
     this.#epoch = identity.epoch;
@@ -98,7 +102,10 @@ export class BatchQueue {
   }
 
   /** Loads the lanes; in a store that has no queue yet, gives it its random 128-bit name, durably. */
-  static async open(store: Store, options: { readonly random: { hex(count: number): string } }): Promise<BatchQueue> {
+  static async open(
+    store: Store,
+    options: { readonly random: { hex(count: number): string } },
+  ): Promise<BatchQueue> {
     const lanes = {
       alarm: await loadLane(store, "alarm"),
       live: await loadLane(store, "live"),
@@ -114,13 +121,27 @@ export class BatchQueue {
   }
 
   lane(lane: Lane): LaneState {
-    const { oldest, acked, sent, next, queuedBatches, queuedBytes, queuedReadings, heldBytes } = this.#lanes[lane];
-    return { oldest, acked, sent, next, queuedBatches, queuedBytes, queuedReadings, retainedBytes: heldBytes - queuedBytes };
+    const { oldest, acked, sent, next, queuedBatches, queuedBytes, queuedReadings, heldBytes } =
+      this.#lanes[lane];
+    return {
+      oldest,
+      acked,
+      sent,
+      next,
+      queuedBatches,
+      queuedBytes,
+      queuedReadings,
+      retainedBytes: heldBytes - queuedBytes,
+    };
   }
 
   /** For hello. */
   marks(): Record<Lane, LaneMarks> {
-    return { alarm: marksOf(this.#lanes.alarm), live: marksOf(this.#lanes.live), backfill: marksOf(this.#lanes.backfill) };
+    return {
+      alarm: marksOf(this.#lanes.alarm),
+      live: marksOf(this.#lanes.live),
+      backfill: marksOf(this.#lanes.backfill),
+    };
   }
 
   /** Event time of unacknowledged `panes` batches: disjoint, ascending, at most PENDING_RANGES_MAX. */
@@ -133,7 +154,8 @@ export class BatchQueue {
   append(changes: Change[], fields: AppendFields): QueuedBatch {
     const memory = this.#lanes[fields.lane];
     const sequence = memory.next;
-    if (memory.epochs.at(-1)?.epoch !== this.#epoch) memory.epochs.push({ epoch: this.#epoch, from: sequence });
+    if (memory.epochs.at(-1)?.epoch !== this.#epoch)
+      memory.epochs.push({ epoch: this.#epoch, from: sequence });
     const { readingCount, ...rest } = fields;
     const bytes = sealBatch({
       ...rest,
@@ -144,7 +166,12 @@ export class BatchQueue {
       readingCount,
     });
     const { kind, startMs, endMs } = fields;
-    this.#put(changes, fields.lane, { sequence, bytes }, { kind, bytes: bytes.length, readings: readingCount, startMs, endMs });
+    this.#put(
+      changes,
+      fields.lane,
+      { sequence, bytes },
+      { kind, bytes: bytes.length, readings: readingCount, startMs, endMs },
+    );
     memory.next += 1;
     if (kind === "panes") memory.index.extendPending({ startMs, endMs });
     this.#putLane(changes, fields.lane);
@@ -163,7 +190,8 @@ export class BatchQueue {
   /** Central holds everything up to `sequence`, durably. What came free is what the ledger calls forwarded. */
   ack(changes: Change[], lane: Lane, sequence: number, nowMs: number): Moved {
     const memory = this.#lanes[lane];
-    const mark = Math.min(sequence, memory.next - 1);
+    // What was given up behind the mark is covered by a `skipped` batch before it.
+    const mark = memory.index.nextHeld(Math.min(sequence, memory.next - 1) + 1, memory.next) - 1;
     if (mark <= memory.acked) return NOTHING;
     const moved = this.#sum(memory, memory.acked + 1, mark);
     this.#countQueued(memory, moved, -1);
@@ -180,8 +208,10 @@ export class BatchQueue {
   /** A restored central holds less than it had acknowledged: what is still kept above `mark` is queued again. */
   rewind(changes: Change[], lane: Lane, mark: number): Moved {
     const memory = this.#lanes[lane];
-    const acked = Math.max(mark, memory.oldest - 1);
+    let acked = Math.max(mark, memory.oldest - 1);
     if (acked >= memory.acked) return NOTHING;
+    // Into the middle of what was given up: back to the `skipped` batch that covers it.
+    while (acked >= memory.oldest && !memory.index.isHeld(acked + 1)) acked -= 1;
     const moved = this.#sum(memory, acked + 1, memory.acked);
     this.#countQueued(memory, moved, 1);
     memory.acked = acked;
@@ -237,7 +267,12 @@ export class BatchQueue {
    * place, under the sequence of the first, so that nothing is left to append and central's mark can move on. The result
    * counts what was really lost now, not what an earlier `skipped` batch among them had already given up.
    */
-  evictOldest(changes: Change[], lane: Lane, bytesWanted: number, nowMs: number): Moved & { from: number; to: number } {
+  evictOldest(
+    changes: Change[],
+    lane: Lane,
+    bytesWanted: number,
+    nowMs: number,
+  ): Moved & { from: number; to: number } {
     const memory = this.#lanes[lane];
     const from = memory.index.nextHeld(Math.max(memory.acked, memory.sent) + 1, memory.next);
     const gone: number[] = [];
@@ -302,7 +337,9 @@ export class BatchQueue {
     for (let sequence = Math.max(fromSequence, memory.oldest); sequence < end; sequence += 1) {
       if (memory.index.isHeld(sequence)) sequences.push(sequence);
     }
-    const stored = await this.#store.getMany(sequences.map((sequence) => numberedKey("batch", lane, sequence)));
+    const stored = await this.#store.getMany(
+      sequences.map((sequence) => numberedKey("batch", lane, sequence)),
+    );
     const batches: QueuedBatch[] = [];
     for (const [at, sequence] of sequences.entries()) {
       // Trimmed meanwhile.
@@ -314,7 +351,10 @@ export class BatchQueue {
         continue;
       }
       const epoch = epochOf(memory.epochs, sequence);
-      batches.push({ sequence, bytes: peekHeader(bytes)?.epoch === epoch ? bytes : restampEpoch(bytes, epoch) });
+      batches.push({
+        sequence,
+        bytes: peekHeader(bytes)?.epoch === epoch ? bytes : restampEpoch(bytes, epoch),
+      });
     }
     return batches;
   }
@@ -338,7 +378,11 @@ export class BatchQueue {
       const marked = { ...summary, kind: "skipped" } as const;
       memory.index.set(sequence, marked);
       memory.index.forgetPending();
-      changes.push({ type: "put", key: numberedKey("summary", lane, sequence), value: encodeSummary(marked) });
+      changes.push({
+        type: "put",
+        key: numberedKey("summary", lane, sequence),
+        value: encodeSummary(marked),
+      });
     }
     return lost;
   }
@@ -349,7 +393,9 @@ export class BatchQueue {
       const memory = this.#lanes[lane];
       let batchesChecked = 0;
       let expected = memory.index.nextHeld(memory.oldest, memory.next);
-      for await (const { key, value } of this.#store.range(sequenceRange("batch", lane, memory.oldest, memory.next))) {
+      for await (const { key, value } of this.#store.range(
+        sequenceRange("batch", lane, memory.oldest, memory.next),
+      )) {
         const sequence = numberOfKey(key);
         for (; expected < sequence; expected = memory.index.nextHeld(expected + 1, memory.next)) {
           yield { type: "damaged", lane, sequence: expected, reason: "absent" };
@@ -383,7 +429,8 @@ export class BatchQueue {
     const fault = bytes === undefined ? "absent" : faultOf(bytes, lane, sequence, this.storeId);
     if (fault === undefined) return undefined;
     const isKnown = this.#damaged.some((damaged) => damaged.lane === lane && damaged.sequence === sequence);
-    if (!isKnown && this.#lanes[lane].index.get(sequence)?.kind !== "skipped") this.#damaged.push({ lane, sequence });
+    if (!isKnown && this.#lanes[lane].index.get(sequence)?.kind !== "skipped")
+      this.#damaged.push({ lane, sequence });
     return fault;
   }
 
@@ -392,12 +439,24 @@ export class BatchQueue {
     const memory = this.#lanes[lane];
     const summary = memory.index.get(sequence) ?? EMPTY_SUMMARY;
     const to = memory.index.nextHeld(sequence + 1, memory.next) - 1;
-    return this.#sealSkipped(lane, { from: sequence, to, reason: "damaged", sealedAtMs: summary.endMs, summary });
+    return this.#sealSkipped(lane, {
+      from: sequence,
+      to,
+      reason: "damaged",
+      sealedAtMs: summary.endMs,
+      summary,
+    });
   }
 
   #sealSkipped(
     lane: Lane,
-    skipped: { from: number; to: number; reason: SkippedReason; sealedAtMs: number; summary: Omit<BatchSummary, "bytes" | "kind"> },
+    skipped: {
+      from: number;
+      to: number;
+      reason: SkippedReason;
+      sealedAtMs: number;
+      summary: Omit<BatchSummary, "bytes" | "kind">;
+    },
   ): Uint8Array {
     const { from, to, reason, sealedAtMs, summary } = skipped;
     const body = encodeSkippedBatch({ from, to, readings: summary.readings, reason });
@@ -441,7 +500,11 @@ export class BatchQueue {
 
   #putLane(changes: Change[], lane: Lane): void {
     const { oldest, acked, sent, next, epochs } = this.#lanes[lane];
-    changes.push({ type: "put", key: laneKey(lane), value: encodeJson({ oldest, acked, sent, next, epochs }) });
+    changes.push({
+      type: "put",
+      key: laneKey(lane),
+      value: encodeJson({ oldest, acked, sent, next, epochs }),
+    });
   }
 
   #dropAcks(changes: Change[], lane: Lane, isGone: (ack: { mark: number }) => boolean): void {

@@ -77,7 +77,8 @@ export class LaneIndex {
 
   /** A batch was appended: cheaper than to look at all of them again. */
   extendPending(range: TimeRange): void {
-    if (this.#pending !== undefined) this.#pending = mergeRanges([...this.#pending, range], PENDING_RANGES_MAX);
+    if (this.#pending !== undefined)
+      this.#pending = mergeRanges([...this.#pending, range], PENDING_RANGES_MAX);
   }
 
   /** One pass; batches mostly follow one another in time, so that few ranges are left to sort. */

@@ -3,14 +3,18 @@ import { chmodSync, cpSync, mkdtempSync, readdirSync, rmSync, truncateSync, writ
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ClassicLevel } from "classic-level";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { LevelStore, type LevelStoreOptions } from "./level-store.ts";
 
 let folder: string;
 let options: LevelStoreOptions;
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "millrace-store-"));
-  const clock = { nowMs: () => Date.UTC(2026, 0, 2, 3, 4, 5), monotonicMs: () => 0, after: () => ({ cancel() {} }) };
+  const clock = {
+    nowMs: () => Date.UTC(2026, 0, 2, 3, 4, 5),
+    monotonicMs: () => 0,
+    after: () => ({ cancel() {} }),
+  };
   options = { path: join(folder, "store"), kind: "agent", version: 2, pid: 4711, clock };
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
@@ -35,7 +39,10 @@ test("created, then clean", async () => {
 
 test("a second holder is told who holds it", async () => {
   const store = await LevelStore.open(options);
-  await expect(LevelStore.open(options)).rejects.toMatchObject({ code: "store_locked", message: expect.stringContaining("4711") });
+  await expect(LevelStore.open(options)).rejects.toMatchObject({
+    code: "store_locked",
+    message: expect.stringContaining("4711"),
+  });
   await store.close();
 });
 
@@ -54,7 +61,9 @@ test("a newer store is refused with the version needed, and untouched", async ()
 
 test("another program's store is refused", async () => {
   await fill();
-  await expect(LevelStore.open({ ...options, kind: "central" })).rejects.toMatchObject({ code: "wrong_kind" });
+  await expect(LevelStore.open({ ...options, kind: "central" })).rejects.toMatchObject({
+    code: "wrong_kind",
+  });
   const foreign = join(folder, "foreign");
   const level = new ClassicLevel(foreign);
   await level.put("a", "b");
@@ -96,15 +105,17 @@ test("damage that shows after the start is repaired on demand", async () => {
 test("what cannot be repaired is set aside beside it", async () => {
   await fill();
   writeFileSync(join(options.path, "CURRENT"), "junk");
-  const failing = ClassicLevel.repair;
-  ClassicLevel.repair = () => Promise.reject(new Error("cannot be repaired"));
+  const repair = vi.spyOn(ClassicLevel, "repair").mockRejectedValue(new Error("cannot be repaired"));
   try {
     const store = await LevelStore.open(options);
-    expect(store).toMatchObject({ opened: "set_aside", setAsidePath: `${options.path}.corrupt-2026-01-02T03-04-05-000Z` });
+    expect(store).toMatchObject({
+      opened: "set_aside",
+      setAsidePath: `${options.path}.corrupt-2026-01-02T03-04-05-000Z`,
+    });
     expect(await store.get(KEY)).toBeUndefined();
     await store.close();
   } finally {
-    ClassicLevel.repair = failing;
+    repair.mockRestore();
   }
   expect(readdirSync(`${options.path}.corrupt-2026-01-02T03-04-05-000Z`)).toContain("CURRENT");
 });

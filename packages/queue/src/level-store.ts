@@ -143,7 +143,11 @@ export class LevelStore implements Store {
       this.#level = newLevel(this.path);
       await this.#level.open();
     } catch (error) {
-      throw new MillraceError("store_corrupt", { path: this.path, reason: reasonOf(error) }, { cause: error });
+      throw new MillraceError(
+        "store_corrupt",
+        { path: this.path, reason: reasonOf(error) },
+        { cause: error },
+      );
     }
     await checkMeta(this.#level, this.#options, true);
   }
@@ -204,7 +208,11 @@ async function openOrRepair(options: LevelStoreOptions): Promise<OpenOutcome & {
   if (repaired.ok) return { level: repaired.level, opened: "repaired", setAsidePath: undefined };
   const time = new Date((options.clock ?? systemClock).nowMs()).toISOString().replaceAll(/[:.]/g, "-");
   const setAsidePath = `${path}.corrupt-${time}`;
-  log?.error("store cannot be repaired; set aside, starting empty", { path, setAsidePath, reason: repaired.reason });
+  log?.error("store cannot be repaired; set aside, starting empty", {
+    path,
+    setAsidePath,
+    reason: repaired.reason,
+  });
   await rename(path, setAsidePath).catch((error: unknown) => {
     throw unwritable(path, error);
   });
@@ -231,7 +239,11 @@ async function tryOpen(
     const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
     const reason = reasonOf(error);
     if (code === "LEVEL_LOCKED") {
-      throw new MillraceError("store_locked", { path: options.path, pid: await holderOf(options.path) }, { cause: error });
+      throw new MillraceError(
+        "store_locked",
+        { path: options.path, pid: await holderOf(options.path) },
+        { cause: error },
+      );
     }
     if (/permission denied|read-only file system|no space left|too many open files/i.test(reason)) {
       throw unwritable(options.path, error);
@@ -246,15 +258,22 @@ async function checkMeta(level: Level, options: LevelStoreOptions, isRepaired: b
   if (stored === undefined) {
     const isEmpty = (await level.keys({ limit: 1 }).all()).length === 0;
     // A repair can lose any key, this one too; a store that lost nothing and lacks it is not ours.
-    if (!isEmpty && !isRepaired) throw new MillraceError("wrong_kind", { path, found: "another program", expected: kind });
+    if (!isEmpty && !isRepaired)
+      throw new MillraceError("wrong_kind", { path, found: "another program", expected: kind });
     await level.batch([{ type: "put", key: META_KEY, value: encodeMeta(options) }], { sync: true });
     return version;
   }
   const meta = decodeMeta(stored);
-  if (meta === undefined) throw new MillraceError("wrong_kind", { path, found: "another program", expected: kind });
+  if (meta === undefined)
+    throw new MillraceError("wrong_kind", { path, found: "another program", expected: kind });
   if (meta.kind !== kind) throw new MillraceError("wrong_kind", { path, found: meta.kind, expected: kind });
   if (meta.version > version) {
-    const values = { path, found: meta.version, supported: version, needed: `one that reads format ${meta.version}` };
+    const values = {
+      path,
+      found: meta.version,
+      supported: version,
+      needed: `one that reads format ${meta.version}`,
+    };
     throw new MillraceError("store_newer", values);
   }
   return meta.version;
@@ -268,7 +287,12 @@ function encodeMeta(options: LevelStoreOptions): Uint8Array {
 function decodeMeta(bytes: Uint8Array): StoreMeta | undefined {
   try {
     const meta: unknown = JSON.parse(new TextDecoder().decode(bytes));
-    if (typeof meta !== "object" || meta === null || !("format" in meta && "kind" in meta && "version" in meta)) return undefined;
+    if (
+      typeof meta !== "object" ||
+      meta === null ||
+      !("format" in meta && "kind" in meta && "version" in meta)
+    )
+      return undefined;
     const { format, kind, version } = meta;
     if (format !== "millrace" || typeof kind !== "string" || typeof version !== "number") return undefined;
     return { format, kind, version };
@@ -289,7 +313,8 @@ function holderPath(path: string): string {
 async function holderOf(path: string): Promise<string | number> {
   try {
     const holder: unknown = JSON.parse(await readFile(holderPath(path), "utf8"));
-    if (typeof holder === "object" && holder !== null && "pid" in holder && typeof holder.pid === "number") return holder.pid;
+    if (typeof holder === "object" && holder !== null && "pid" in holder && typeof holder.pid === "number")
+      return holder.pid;
   } catch {
     // The holder has just begun, or the file is gone: the lock itself is what counts.
   }

@@ -94,10 +94,16 @@ async function restoreGaps(store: Store, lane: Lane, memory: LaneMemory): Promis
       const header = peekHeader(value);
       if (header === undefined) continue;
       const { kind, readingCount, startMs, endMs } = header;
-      if (!Number.isSafeInteger(readingCount) || !Number.isSafeInteger(startMs) || !Number.isSafeInteger(endMs)) continue;
+      if (
+        !Number.isSafeInteger(readingCount) ||
+        !Number.isSafeInteger(startMs) ||
+        !Number.isSafeInteger(endMs)
+      )
+        continue;
       index.set(numberOfKey(key), { kind, bytes: value.length, readings: readingCount, startMs, endMs });
     }
-    if (!index.isHeld(sequence)) index.set(sequence, { kind: "skipped", bytes: 0, readings: 0, startMs: 0, endMs: 0 });
+    if (!index.isHeld(sequence))
+      index.set(sequence, { kind: "skipped", bytes: 0, readings: 0, startMs: 0, endMs: 0 });
   }
 }
 
@@ -158,7 +164,8 @@ function parseIdentity(bytes: Uint8Array | undefined): { storeId: string; epoch:
 
 function parseLaneRecord(bytes: Uint8Array | undefined): LaneRecord | undefined {
   const { oldest, acked, sent, next, epochs } = parseObject(bytes);
-  if (!isCount(oldest) || !isCount(acked) || !isCount(sent) || !isCount(next) || !Array.isArray(epochs)) return undefined;
+  if (!isCount(oldest) || !isCount(acked) || !isCount(sent) || !isCount(next) || !Array.isArray(epochs))
+    return undefined;
   const isOrdered = oldest >= 1 && oldest - 1 <= acked && acked <= sent && sent < next;
   if (!isOrdered || !epochs.every(isEpochStart)) return undefined;
   return { oldest, acked, sent, next, epochs };

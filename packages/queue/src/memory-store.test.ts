@@ -18,7 +18,11 @@ test("a crash loses the unsynced tail; a sync covers all before it; the old hand
 });
 
 test("a torn tail keeps a first part of it, whole commits each", async () => {
-  for (const [share, expected] of [[0, [false, false]], [0.5, [true, false]], [0.99, [true, true]]] as const) {
+  for (const [share, expected] of [
+    [0, [false, false]],
+    [0.5, [true, false]],
+    [0.99, [true, true]],
+  ] as const) {
     const store = new MemoryStore({ random: { next: () => share } });
     await store.commit([put(1), put(2)], { isSync: false });
     await store.commit([put(3)], { isSync: false });
@@ -30,7 +34,10 @@ test("a torn tail keeps a first part of it, whole commits each", async () => {
 
 test("a commit under way at the crash is refused, and may be on the disk all the same", async () => {
   const gate = Promise.withResolvers<void>();
-  const store = new MemoryStore({ random: { next: () => 0.9 }, delay: (kind) => (kind === "commit" ? gate.promise : Promise.resolve()) });
+  const store = new MemoryStore({
+    random: { next: () => 0.9 },
+    delay: (kind) => (kind === "commit" ? gate.promise : Promise.resolve()),
+  });
   const commit = store.commit([put(1)], { isSync: true });
   const next = store.crash({ tornTail: true });
   gate.resolve();
@@ -63,7 +70,12 @@ test("after a failed commit all fail, without effect, until the store is opened 
 test("the numbered commit or operation fails, no other", async () => {
   const store = new MemoryStore({ isStickyOnFailure: false });
   store.failCommitNumber(2);
-  const commits = [1, 2, 3].map((at) => store.commit([put(at)], { isSync: true }).then(() => true, () => false));
+  const commits = [1, 2, 3].map((at) =>
+    store.commit([put(at)], { isSync: true }).then(
+      () => true,
+      () => false,
+    ),
+  );
   expect(await Promise.all(commits)).toEqual([true, false, true]);
   store.failOperationNumber(store.operationCount + 1);
   await expect(store.get(Uint8Array.of(1))).rejects.toMatchObject({ code: "store_read" });

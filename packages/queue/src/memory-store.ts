@@ -18,6 +18,9 @@ export interface MemorySnapshot {
   readonly entries: ReadonlyMap<string, Uint8Array>;
 }
 
+/** From so many changes on, sorting all keys anew is cheaper than placing each. */
+const SORT_ANEW_FROM = 256;
+
 /**
  * The twin of LevelStore for tests and simulation: sorted in memory, with a durable part and a volatile tail of commits
  * that were not synced. One handle is one process's hold on the disk: after `crash` or `restart` it is dead, and every
@@ -87,6 +90,7 @@ export class MemoryStore implements Store {
     } finally {
       this.#inFlight.delete(copied);
     }
+    if (copied.length > SORT_ANEW_FROM) this.#keys = undefined;
     this.#apply(copied, this.#content);
     this.#tail.push(copied);
     if (options.isSync) this.#sync();
@@ -175,7 +179,8 @@ export class MemoryStore implements Store {
     if (!this.#isOpen()) throw closed(operation);
     if (operation === "commit") {
       if (isFailing || isOperationFailing) this.#mustReopen = this.#options.isStickyOnFailure ?? true;
-      if (isFailing || isOperationFailing || this.#mustReopen) throw failed("store_write", "injected failure");
+      if (isFailing || isOperationFailing || this.#mustReopen)
+        throw failed("store_write", "injected failure");
     } else if (isOperationFailing) throw failed("store_read", "injected failure");
   }
 
@@ -198,7 +203,8 @@ export class MemoryStore implements Store {
   #apply(changes: readonly Change[], target: Map<string, Uint8Array>): void {
     for (const change of changes) {
       const key = textOf(change.key);
-      if (target === this.#content && target.has(key) !== (change.type === "put")) this.#placeKey(key, change.type);
+      if (target === this.#content && target.has(key) !== (change.type === "put"))
+        this.#placeKey(key, change.type);
       if (change.type === "put") target.set(key, change.value);
       else target.delete(key);
     }

@@ -37,7 +37,11 @@ async function openMemory(store = new MemoryStore()): Promise<Opened> {
 const FROM = Uint8Array.of(0x30);
 const TO = Uint8Array.of(0xff, 0xff, 0xff, 0xff);
 const key = (...bytes: number[]) => Uint8Array.of(0x30, ...bytes);
-const put = (at: Uint8Array, value: number): Change => ({ type: "put", key: at, value: Uint8Array.of(value) });
+const put = (at: Uint8Array, value: number): Change => ({
+  type: "put",
+  key: at,
+  value: Uint8Array.of(value),
+});
 
 async function all(entries: AsyncIterable<Entry>): Promise<(readonly [string, string])[]> {
   const found: (readonly [string, string])[] = [];
@@ -56,11 +60,19 @@ describe.each([
   test("keys order by unsigned bytes; ranges are half open, limited, reversible", async () => {
     const { store } = await open();
     const keys = [key(0xff), key(0x80), key(0x7f), key(), key(0x7f, 0)];
-    await store.commit(keys.map((at, index) => put(at, index)), { isSync: true });
+    await store.commit(
+      keys.map((at, index) => put(at, index)),
+      { isSync: true },
+    );
     const order = ["30", "307f", "307f00", "3080", "30ff"];
     expect((await all(store.range({ from: FROM, to: TO }))).map(([at]) => at)).toEqual(order);
-    expect((await all(store.range({ from: FROM, to: TO, isReverse: true, limit: 2 }))).map(([at]) => at)).toEqual(["30ff", "3080"]);
-    expect((await all(store.range({ from: key(0x7f), to: key(0x80) }))).map(([at]) => at)).toEqual(["307f", "307f00"]);
+    expect(
+      (await all(store.range({ from: FROM, to: TO, isReverse: true, limit: 2 }))).map(([at]) => at),
+    ).toEqual(["30ff", "3080"]);
+    expect((await all(store.range({ from: key(0x7f), to: key(0x80) }))).map(([at]) => at)).toEqual([
+      "307f",
+      "307f00",
+    ]);
     await store.close();
   });
 
@@ -69,7 +81,10 @@ describe.each([
     await store.commit([put(key(1), 1), put(key(2), 2)], { isSync: false });
     const range = store.range({ from: FROM, to: TO });
     await store.commit([put(key(3), 3), { type: "del", key: key(1) }], { isSync: true });
-    expect(await all(range)).toEqual([["3001", "01"], ["3002", "02"]]);
+    expect(await all(range)).toEqual([
+      ["3001", "01"],
+      ["3002", "02"],
+    ]);
     await store.close();
   });
 
@@ -77,7 +92,9 @@ describe.each([
     const { store } = await open();
     await store.close();
     await expect(store.get(key(1))).rejects.toMatchObject({ code: "store_read" });
-    await expect(store.commit([put(key(1), 1)], { isSync: true })).rejects.toMatchObject({ code: "store_write" });
+    await expect(store.commit([put(key(1), 1)], { isSync: true })).rejects.toMatchObject({
+      code: "store_write",
+    });
   });
 
   test("any run of commits, reopenings and restarts leaves what a map would hold", async () => {
@@ -87,7 +104,10 @@ describe.each([
       value: fc.uint8Array({ maxLength: 3 }),
     });
     const step = fc.oneof(
-      { weight: 5, arbitrary: fc.record({ changes: fc.array(change, { maxLength: 8 }), isSync: fc.boolean() }) },
+      {
+        weight: 5,
+        arbitrary: fc.record({ changes: fc.array(change, { maxLength: 8 }), isSync: fc.boolean() }),
+      },
       fc.constantFrom("reopen" as const, "restart" as const, "compact" as const),
     );
     await fc.assert(
@@ -110,7 +130,10 @@ describe.each([
         expect(await all(opened.store.range({ from: FROM, to: TO }))).toEqual(entries);
         const keys = entries.map(([at]) => Uint8Array.from(Buffer.from(at, "hex")));
         const values = await opened.store.getMany([...keys, key(1, 2, 3)]);
-        expect(values.map((value) => value && hex(value))).toEqual([...entries.map(([, value]) => value), undefined]);
+        expect(values.map((value) => value && hex(value))).toEqual([
+          ...entries.map(([, value]) => value),
+          undefined,
+        ]);
         await opened.store.close();
       }),
       { numRuns: 20 },

@@ -8,7 +8,14 @@ export const ALARM_EVENTS_MAX = 4096;
 const NAME_LENGTH_MAX = 512;
 const TEXT_LENGTH_MAX = 8192;
 const LABEL_BOUNDS = { countMax: 64, nameLengthMax: NAME_LENGTH_MAX } as const;
-const ACTION_STATES: readonly ActionState[] = ["none", "dry_run", "commanded", "confirmed", "retrying", "unconfirmed"];
+const ACTION_STATES: readonly ActionState[] = [
+  "none",
+  "dry_run",
+  "commanded",
+  "confirmed",
+  "retrying",
+  "unconfirmed",
+];
 
 /** The body of a batch of kind `alarms`: a JSON array, UTF-8. */
 export function encodeAlarmBatch(events: readonly AlarmEvent[]): Uint8Array {

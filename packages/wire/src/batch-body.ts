@@ -20,14 +20,27 @@ export function unpackBody(
 ): { readonly ok: true; readonly body: Uint8Array } | Rejected {
   if (!batch.isCompressed) return { ok: true, body: batch.body };
   if (batch.bodyBytesRaw > BODY_BYTES_RAW_MAX) {
-    return { ok: false, reason: "oversized", detail: `${batch.bodyBytesRaw} bytes, at most ${BODY_BYTES_RAW_MAX}` };
+    return {
+      ok: false,
+      reason: "oversized",
+      detail: `${batch.bodyBytesRaw} bytes, at most ${BODY_BYTES_RAW_MAX}`,
+    };
   }
-  if (compression === undefined) return { ok: false, reason: "malformed", detail: "compressed, and nothing here decompresses" };
+  if (compression === undefined)
+    return { ok: false, reason: "malformed", detail: "compressed, and nothing here decompresses" };
   try {
     const body = compression.decompress(batch.body, batch.bodyBytesRaw);
     if (body.length === batch.bodyBytesRaw) return { ok: true, body };
-    return { ok: false, reason: "malformed", detail: `${body.length} bytes instead of ${batch.bodyBytesRaw}` };
+    return {
+      ok: false,
+      reason: "malformed",
+      detail: `${body.length} bytes instead of ${batch.bodyBytesRaw}`,
+    };
   } catch (error) {
-    return { ok: false, reason: "malformed", detail: error instanceof Error ? error.message : "cannot decompress" };
+    return {
+      ok: false,
+      reason: "malformed",
+      detail: error instanceof Error ? error.message : "cannot decompress",
+    };
   }
 }

@@ -15,7 +15,13 @@ const CODE_FLOAT = 255;
 const INTEGER_MAX = 2 ** 50;
 
 /** Writes `count` values: `values[at]`, `values[at + stride]`, … */
-export function writeFloatColumn(writer: ByteWriter, values: Float64Array, at: number, stride: number, count: number): void {
+export function writeFloatColumn(
+  writer: ByteWriter,
+  values: Float64Array,
+  at: number,
+  stride: number,
+  count: number,
+): void {
   const decimals = decimalsOf(values, at, stride, count);
   if (decimals === undefined) {
     writer.byte(CODE_FLOAT);
@@ -33,7 +39,13 @@ export function writeFloatColumn(writer: ByteWriter, values: Float64Array, at: n
 }
 
 /** Reads what `writeFloatColumn` wrote, into the same places. Faults are the reader's. NaN is one: no accumulator makes it. */
-export function readFloatColumn(reader: ByteReader, values: Float64Array, at: number, stride: number, count: number): void {
+export function readFloatColumn(
+  reader: ByteReader,
+  values: Float64Array,
+  at: number,
+  stride: number,
+  count: number,
+): void {
   const code = reader.byte();
   if (code === CODE_FLOAT) {
     for (let row = 0, to = at; row < count; row += 1, to += stride) {

@@ -4,7 +4,8 @@ type JsonObject = Readonly<Record<string, unknown>>;
 
 /** The JSON value of UTF-8 bytes. */
 export function parseJsonBytes(bytes: Uint8Array, bytesMax: number): Parsed<unknown> {
-  if (bytes.length > bytesMax) return { ok: false, reason: "oversized", detail: `${bytes.length} bytes, at most ${bytesMax}` };
+  if (bytes.length > bytesMax)
+    return { ok: false, reason: "oversized", detail: `${bytes.length} bytes, at most ${bytesMax}` };
   try {
     const message: unknown = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
     return { ok: true, message };
@@ -40,14 +41,16 @@ export class JsonFields {
     const value = this.#get(name);
     if (typeof value !== "string") return this.#fail(name, "is not a text", "");
     if (value.length > lengthMax) return this.#fail(name, `is longer than ${lengthMax} characters`, "");
-    if (pattern !== undefined && !pattern.test(value)) return this.#fail(name, `does not match ${pattern}`, "");
+    if (pattern !== undefined && !pattern.test(value))
+      return this.#fail(name, `does not match ${pattern}`, "");
     return value;
   }
 
   /** A safe integer, at least `min`. */
   integer(name: string, min = Number.MIN_SAFE_INTEGER, max = Number.MAX_SAFE_INTEGER): number {
     const value = this.#get(name);
-    if (typeof value !== "number" || !Number.isSafeInteger(value)) return this.#fail(name, "is not an integer", min);
+    if (typeof value !== "number" || !Number.isSafeInteger(value))
+      return this.#fail(name, "is not an integer", min);
     if (value < min || value > max) return this.#fail(name, `is not within ${min}–${max}`, min);
     return value;
   }
@@ -58,7 +61,9 @@ export class JsonFields {
 
   finite(name: string): number {
     const value = this.#get(name);
-    return typeof value === "number" && Number.isFinite(value) ? value : this.#fail(name, "is not a finite number", 0);
+    return typeof value === "number" && Number.isFinite(value)
+      ? value
+      : this.#fail(name, "is not a finite number", 0);
   }
 
   flag(name: string): boolean {
@@ -84,15 +89,21 @@ export class JsonFields {
     const value = this.#get(name);
     if (!Array.isArray(value)) return this.#fail(name, "is not a list", []);
     if (value.length > countMax) return this.#fail(name, `has more than ${countMax} entries`, []);
-    return value.map((entry, index) => item(new JsonFields(entry, `${this.#pathOf(name)}[${index}]`, this.#root)));
+    return value.map((entry, index) =>
+      item(new JsonFields(entry, `${this.#pathOf(name)}[${index}]`, this.#root)),
+    );
   }
 
   /** Integers, at most `countMax` of them. */
   integers(name: string, countMax: number, min: number): number[] {
     const value = this.#get(name);
     const isSound =
-      Array.isArray(value) && value.length <= countMax && value.every((n) => Number.isSafeInteger(n) && n >= min);
-    return isSound ? value : this.#fail(name, `is not a list of at most ${countMax} integers from ${min}`, []);
+      Array.isArray(value) &&
+      value.length <= countMax &&
+      value.every((n) => Number.isSafeInteger(n) && n >= min);
+    return isSound
+      ? value
+      : this.#fail(name, `is not a list of at most ${countMax} integers from ${min}`, []);
   }
 
   /** Values by free names. */
@@ -104,7 +115,8 @@ export class JsonFields {
     const value = this.#get(name);
     if (!isJsonObject(value)) return this.#fail(name, "is not an object", {});
     const entries = Object.entries(value);
-    if (entries.length > bounds.countMax) return this.#fail(name, `has more than ${bounds.countMax} entries`, {});
+    if (entries.length > bounds.countMax)
+      return this.#fail(name, `has more than ${bounds.countMax} entries`, {});
     const checked: [string, Value][] = [];
     for (const [key, entry] of entries) {
       if (key.length > bounds.nameLengthMax || !isValue(entry)) {

@@ -195,7 +195,10 @@ function readFrontier(fields: JsonFields): Frontier {
   };
 }
 
-function byLane<Value>(fields: JsonFields, read: (fields: JsonFields, lane: Lane) => Value): Record<Lane, Value> {
+function byLane<Value>(
+  fields: JsonFields,
+  read: (fields: JsonFields, lane: Lane) => Value,
+): Record<Lane, Value> {
   return { alarm: read(fields, "alarm"), live: read(fields, "live"), backfill: read(fields, "backfill") };
 }
 

@@ -35,7 +35,10 @@ const section: fc.Arbitrary<PaneRows> = fc
       .record({
         values: fc.array(shape.isInteger ? fc.integer() : value, { minLength: fields, maxLength: fields }),
         counts: fc.array(fc.nat(), { minLength: fields, maxLength: fields }),
-        rows: fc.array(fc.tuple(fc.nat(shape.series.length - 1), time), { minLength: shape.rowCount, maxLength: shape.rowCount }),
+        rows: fc.array(fc.tuple(fc.nat(shape.series.length - 1), time), {
+          minLength: shape.rowCount,
+          maxLength: shape.rowCount,
+        }),
       })
       .map(({ values, counts, rows }): PaneRows => {
         const state = new Float64Array(values);
@@ -68,7 +71,11 @@ const batch: fc.Arbitrary<PaneBatch> = fc.record({
     pending: fc
       .uniqueArray(time, { maxLength: 32 })
       .map((times) => times.sort((a, b) => a - b))
-      .map((times) => times.flatMap((startMs, index) => (index % 2 === 0 && index + 1 < times.length ? [{ startMs, endMs: times[index + 1] }] : []))),
+      .map((times) =>
+        times.flatMap((startMs, index) =>
+          index % 2 === 0 && index + 1 < times.length ? [{ startMs, endMs: times[index + 1] }] : [],
+        ),
+      ),
     holds: fc.record({ alarm: fc.maxSafeNat(), live: fc.maxSafeNat(), backfill: fc.maxSafeNat() }),
   }),
   sections: fc.array(section, { maxLength: 3 }),
@@ -86,12 +93,17 @@ test("round trip to the bit", () => {
 test("never throws on junk, cuts and changed bytes", () => {
   fc.assert(fc.property(fc.uint8Array({ maxLength: 200 }), (junk) => void decodePaneBatch(junk)));
   fc.assert(
-    fc.property(batch, fc.array(fc.tuple(fc.nat(), fc.nat(255)), { maxLength: 4 }), fc.nat(), (original, changes, cut) => {
-      const bytes = encodePaneBatch(original).slice();
-      for (const [at, byte] of changes) bytes[at % bytes.length] = byte;
-      decodePaneBatch(bytes);
-      expect(decodePaneBatch(bytes.subarray(0, cut % bytes.length)).ok).toBe(false);
-    }),
+    fc.property(
+      batch,
+      fc.array(fc.tuple(fc.nat(), fc.nat(255)), { maxLength: 4 }),
+      fc.nat(),
+      (original, changes, cut) => {
+        const bytes = encodePaneBatch(original).slice();
+        for (const [at, byte] of changes) bytes[at % bytes.length] = byte;
+        decodePaneBatch(bytes);
+        expect(decodePaneBatch(bytes.subarray(0, cut % bytes.length)).ok).toBe(false);
+      },
+    ),
     { numRuns: 500 },
   );
 });
@@ -136,7 +148,9 @@ test("a count that is none is refused: the ledger would not add up", () => {
   const state = small.sections[0].state.slice();
   for (const count of [-1, 0.5, Infinity]) {
     state[0] = count;
-    expect(decodePaneBatch(encodePaneBatch({ ...small, sections: [{ ...small.sections[0], state }] })).ok).toBe(false);
+    expect(
+      decodePaneBatch(encodePaneBatch({ ...small, sections: [{ ...small.sections[0], state }] })).ok,
+    ).toBe(false);
   }
 });
 

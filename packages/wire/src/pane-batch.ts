@@ -181,7 +181,10 @@ function writeSection(writer: ByteWriter, rows: PaneRows, textIndex: (text: stri
   }
   const written = layout.accumulators
     .map((name, index) => ({ accumulator: ACCUMULATORS[name], offset: layout.offsets[index] }))
-    .filter(({ accumulator, offset }) => accumulator.name !== "beside" || !isAllZero(rows, offset, accumulator.width));
+    .filter(
+      ({ accumulator, offset }) =>
+        accumulator.name !== "beside" || !isAllZero(rows, offset, accumulator.width),
+    );
   writer.varint(written.length);
   for (const { accumulator, offset } of written) {
     const block = new ByteWriter();
@@ -194,12 +197,16 @@ function writeSection(writer: ByteWriter, rows: PaneRows, textIndex: (text: stri
   }
 }
 
-function readSection(reader: ByteReader, texts: readonly string[]): { rows: PaneRows; accumulatorsSkipped: number } {
+function readSection(
+  reader: ByteReader,
+  texts: readonly string[],
+): { rows: PaneRows; accumulatorsSkipped: number } {
   const metric = readText(reader, texts);
   const paneMs = reader.varint();
   if (paneMs < 1 || paneMs > PANE_MS_MAX) reader.fail("pane size out of range");
   const series: Labels[] = [];
-  for (let left = reader.count(1); left > 0 && reader.fault === undefined; left -= 1) series.push(readLabels(reader, texts));
+  for (let left = reader.count(1); left > 0 && reader.fault === undefined; left -= 1)
+    series.push(readLabels(reader, texts));
   const rowCount = reader.count(2);
   const seriesIndex = new Uint32Array(rowCount);
   readDeltas(reader, rowCount, (row, value) => {

@@ -16,14 +16,23 @@ const json: PayloadSpec = {
 const readJson = (value: unknown, spec = json) => decodePayload(spec, bytes(JSON.stringify(value)));
 
 test("plain numbers are strict decimal text", () => {
-  for (const [text, value] of [["21.5", 21.5], ["-3", -3], [" +1e3\n", 1000], [".5", 0.5], ["5.", 5]] as const) {
+  for (const [text, value] of [
+    ["21.5", 21.5],
+    ["-3", -3],
+    [" +1e3\n", 1000],
+    [".5", 0.5],
+    ["5.", 5],
+  ] as const) {
     expect(plain(text)).toEqual({ ok: true, value, timeMs: null, timeSubMsNs: 0, quality: "good" });
   }
   for (const text of ["", " ", "NaN", "Infinity", "0x10", "1,5", "21.5C", "1 2", "null", "--1", "."]) {
     expect(plain(text)).toMatchObject({ ok: false, reason: "malformed" });
   }
   expect(plain("1e999")).toMatchObject({ ok: false, reason: "not_finite" });
-  expect(decodePayload({ kind: "number" }, Uint8Array.of(0xff))).toMatchObject({ ok: false, reason: "malformed" });
+  expect(decodePayload({ kind: "number" }, Uint8Array.of(0xff))).toMatchObject({
+    ok: false,
+    reason: "malformed",
+  });
 });
 
 test("JSON gives value, time and quality by their paths", () => {
@@ -39,7 +48,10 @@ test("JSON gives value, time and quality by their paths", () => {
   for (const b of [[0], [0, null], [0, true], [0, [1]], [0, "x"], { 1: 5 }, undefined]) {
     expect(readJson({ ...sent, a: { b } })).toMatchObject({ ok: false, reason: "malformed" });
   }
-  expect(decodePayload(json, bytes('{"a":{"b":[0,1e999]},"ts":1,"q":1}'))).toMatchObject({ ok: false, reason: "not_finite" });
+  expect(decodePayload(json, bytes('{"a":{"b":[0,1e999]},"ts":1,"q":1}'))).toMatchObject({
+    ok: false,
+    reason: "not_finite",
+  });
   expect(decodePayload(json, bytes("{"))).toMatchObject({ ok: false, reason: "malformed" });
   expect(readJson(7, { kind: "json", value: "$" })).toMatchObject({ ok: true, value: 7, timeMs: null });
   expect(readJson({}, { kind: "json", value: "$.toString.length" })).toMatchObject({ ok: false });
@@ -47,9 +59,20 @@ test("JSON gives value, time and quality by their paths", () => {
 });
 
 test("never throws", () => {
-  fc.assert(fc.property(fc.uint8Array(), (junk) => void [decodePayload(json, junk), decodePayload({ kind: "number" }, junk)]));
+  fc.assert(
+    fc.property(
+      fc.uint8Array(),
+      (junk) => void [decodePayload(json, junk), decodePayload({ kind: "number" }, junk)],
+    ),
+  );
   fc.assert(fc.property(fc.json(), (text) => void decodePayload(json, bytes(text))));
-  fc.assert(fc.property(fc.string(), fc.constantFrom(...TIME_UNITS), (text, unit) => void parseSourceTime(text, unit)));
+  fc.assert(
+    fc.property(
+      fc.string(),
+      fc.constantFrom(...TIME_UNITS),
+      (text, unit) => void parseSourceTime(text, unit),
+    ),
+  );
 });
 
 test.each([
@@ -87,5 +110,6 @@ test.each([
 test("paths", () => {
   expect(parseJsonPath("$")).toEqual([]);
   expect(parseJsonPath('$.a.b-c[0]["x y"].温')).toEqual(["a", "b-c", 0, "x y", "温"]);
-  for (const text of ["", "a", "$a", "$.", "$..a", "$[x]", "$.a[", "$[-1]", "$[*]"]) expect(parseJsonPath(text)).toBeUndefined();
+  for (const text of ["", "a", "$a", "$.", "$..a", "$[x]", "$.a[", "$[-1]", "$[*]"])
+    expect(parseJsonPath(text)).toBeUndefined();
 });

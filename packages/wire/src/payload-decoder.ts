@@ -23,7 +23,12 @@ export interface QualitySpec {
 
 /** 192 and 64 are OPC's numbers. */
 export const DEFAULT_GOOD: readonly (string | number | boolean)[] = ["good", "Good", "GOOD", 192, true];
-export const DEFAULT_UNCERTAIN: readonly (string | number | boolean)[] = ["uncertain", "Uncertain", "UNCERTAIN", 64];
+export const DEFAULT_UNCERTAIN: readonly (string | number | boolean)[] = [
+  "uncertain",
+  "Uncertain",
+  "UNCERTAIN",
+  64,
+];
 
 export type Decoded =
   | {
@@ -65,10 +70,12 @@ export function decodePayload(spec: PayloadSpec, bytes: Uint8Array): Decoded {
   if (typeof value !== "number" && typeof value !== "string") {
     return failure("malformed", `no number at ${spec.value}: ${shown(text)}`);
   }
-  const quality = paths.quality === undefined ? "good" : readQuality(valueAt(json, paths.quality), spec.quality);
+  const quality =
+    paths.quality === undefined ? "good" : readQuality(valueAt(json, paths.quality), spec.quality);
   if (spec.time === undefined || paths.time === undefined) return decoded(value, null, 0, quality);
   const time = parseSourceTime(valueAt(json, paths.time), spec.time.unit);
-  if (time === undefined) return failure("bad_time", `no time in ${spec.time.unit} at ${spec.time.path}: ${shown(text)}`);
+  if (time === undefined)
+    return failure("bad_time", `no time in ${spec.time.unit} at ${spec.time.path}: ${shown(text)}`);
   return decoded(value, time.timeMs, time.subMsNs, quality);
 }
 
@@ -96,10 +103,17 @@ function pathsOf(spec: Extract<PayloadSpec, { kind: "json" }>): SpecPaths | unde
   return paths === "unusable" ? undefined : paths;
 }
 
-function decoded(source: string | number, timeMs: number | null, timeSubMsNs: number, quality: Quality): Decoded {
-  if (typeof source === "string" && !NUMBER.test(source)) return failure("malformed", `not a number: ${shown(source)}`);
+function decoded(
+  source: string | number,
+  timeMs: number | null,
+  timeSubMsNs: number,
+  quality: Quality,
+): Decoded {
+  if (typeof source === "string" && !NUMBER.test(source))
+    return failure("malformed", `not a number: ${shown(source)}`);
   const value = Number(source);
-  if (!Number.isFinite(value)) return failure("not_finite", `beyond the greatest number: ${shown(String(source))}`);
+  if (!Number.isFinite(value))
+    return failure("not_finite", `beyond the greatest number: ${shown(String(source))}`);
   return { ok: true, value, timeMs, timeSubMsNs, quality };
 }
 

@@ -87,11 +87,14 @@ export type OpenFailure =
   | "unknown_flags"
   | "bad_field";
 
-export type OpenResult = { readonly ok: true; readonly batch: SealedBatch } | { readonly ok: false; readonly reason: OpenFailure };
+export type OpenResult =
+  | { readonly ok: true; readonly batch: SealedBatch }
+  | { readonly ok: false; readonly reason: OpenFailure };
 
 /** The bytes of a batch. The fields are the caller's own: breaking their bounds is a broken invariant, and throws. */
 export function sealBatch(batch: SealedBatch): Uint8Array {
-  if (!/^[0-9a-f]{32}$/.test(batch.storeId)) throw new RangeError(`store id is not 32 hex digits: ${batch.storeId}`);
+  if (!/^[0-9a-f]{32}$/.test(batch.storeId))
+    throw new RangeError(`store id is not 32 hex digits: ${batch.storeId}`);
   if (!isUint32(batch.epoch)) throw new RangeError(`epoch out of range: ${batch.epoch}`);
   if (!(Number.isSafeInteger(batch.sequence) && batch.sequence >= 1)) {
     throw new RangeError(`sequence out of range: ${batch.sequence}`);
@@ -125,7 +128,8 @@ export function openBatch(bytes: Uint8Array, batchBytesMax = BATCH_BYTES_MAX): O
   if (bytes.length < BATCH_HEADER_BYTES) return { ok: false, reason: "truncated" };
   const view = viewOf(bytes);
   if (view.getUint32(0) !== MAGIC) return { ok: false, reason: "bad_magic" };
-  if (!WIRE_VERSIONS_READ.includes(view.getUint8(AT.version))) return { ok: false, reason: "unknown_version" };
+  if (!WIRE_VERSIONS_READ.includes(view.getUint8(AT.version)))
+    return { ok: false, reason: "unknown_version" };
   const bodyBytes = view.getUint32(AT.bodyBytes);
   const bodyBytesFound = bytes.length - BATCH_HEADER_BYTES;
   if (bodyBytesFound < bodyBytes) return { ok: false, reason: "truncated" };

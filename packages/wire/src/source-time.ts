@@ -36,7 +36,9 @@ export function parseSourceTime(value: unknown, unit: TimeUnit): SourceTime | un
 function parseIso(text: string): SourceTime | undefined {
   const match = ISO.exec(text);
   if (match === null) return undefined;
-  const [year, month, day, hour, minute, second] = [1, 2, 3, 4, 5, 6].map((group) => Number(match[group] ?? 0));
+  const [year, month, day, hour, minute, second] = [1, 2, 3, 4, 5, 6].map((group) =>
+    Number(match[group] ?? 0),
+  );
   // A leap second reads as the first of the next minute, as POSIX time has it.
   if (hour > 23 || minute > 59 || second > 60) return undefined;
   const date = new Date(0);

@@ -29,7 +29,8 @@ test("other topics do not match", () => {
 
 test("values that are no topic level do not fill", () => {
   const level = template("{site}/t");
-  for (const site of ["", "a/b", "+", "#", "a\0", "$SYS", "x".repeat(70_000)]) expect(level.fill({ site })).toBeUndefined();
+  for (const site of ["", "a/b", "+", "#", "a\0", "$SYS", "x".repeat(70_000)])
+    expect(level.fill({ site })).toBeUndefined();
   expect(level.fill({})).toBeUndefined();
   expect(template("a/{toString}").fill({})).toBeUndefined();
 });
@@ -54,7 +55,9 @@ test.each([
 
 test("what fills a template is what it captures", () => {
   const names = ["a", "b", "__proto__", "温"];
-  const level = fc.string({ unit: "grapheme", minLength: 1, maxLength: 6 }).filter((text) => !/[/+#\0]/.test(text));
+  const level = fc
+    .string({ unit: "grapheme", minLength: 1, maxLength: 6 })
+    .filter((text) => !/[/+#\0]/.test(text));
   fc.assert(
     fc.property(fc.array(level, { minLength: 4, maxLength: 4 }), (values) => {
       const labels = Object.fromEntries(names.map((name, index) => [name, values[index]]));

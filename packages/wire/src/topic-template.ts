@@ -34,8 +34,10 @@ const NOT_IN_A_LEVEL = /[/+#\0]/;
 
 export function parseTopicTemplate(text: string): TemplateResult {
   if (text === "") return problem("empty", "the template is empty");
-  if (utf8Length(text) > TOPIC_BYTES_MAX) return problem("too_long", `a topic has at most ${TOPIC_BYTES_MAX} bytes`);
-  if (/[+#\0]/.test(text)) return problem("wildcard", "a template names its levels: write {name} instead of + or #");
+  if (utf8Length(text) > TOPIC_BYTES_MAX)
+    return problem("too_long", `a topic has at most ${TOPIC_BYTES_MAX} bytes`);
+  if (/[+#\0]/.test(text))
+    return problem("wildcard", "a template names its levels: write {name} instead of + or #");
   if (text.startsWith("$")) return problem("dollar_topic", "topics that begin with $ belong to the broker");
   const levels: Level[] = [];
   const captures: string[] = [];
@@ -44,12 +46,14 @@ export function parseTopicTemplate(text: string): TemplateResult {
       levels.push({ literal: level });
       continue;
     }
-    if (count(level, "{") !== count(level, "}")) return problem("unclosed_brace", `"${level}" has an open brace`);
+    if (count(level, "{") !== count(level, "}"))
+      return problem("unclosed_brace", `"${level}" has an open brace`);
     const name = level.slice(1, -1);
     if (!level.startsWith("{") || !level.endsWith("}") || /[{}]/.test(name)) {
       return problem("partial_capture", `"${level}": a capture takes a whole level`);
     }
-    if (!CAPTURE_NAME.test(name)) return problem("bad_name", `"${name}" is not a name of letters, digits and _`);
+    if (!CAPTURE_NAME.test(name))
+      return problem("bad_name", `"${name}" is not a name of letters, digits and _`);
     if (captures.includes(name)) return problem("duplicate_capture", `{${name}} stands twice`);
     captures.push(name);
     levels.push({ capture: name });

@@ -29,7 +29,10 @@ export function parseDownTopic(topic: string): { agent: string; name: DownTopic 
   return parse(topic, DOWN_TOPICS);
 }
 
-function parse<Name extends string>(topic: string, names: readonly Name[]): { agent: string; name: Name } | undefined {
+function parse<Name extends string>(
+  topic: string,
+  names: readonly Name[],
+): { agent: string; name: Name } | undefined {
   if (!topic.startsWith(`${ROOT}/`)) return undefined;
   const levels = topic.slice(ROOT.length + 1).split("/");
   if (levels.length !== 2) return undefined;
