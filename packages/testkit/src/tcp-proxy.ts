@@ -85,19 +85,36 @@ export class TcpProxy {
   }
 }
 
-/** Keeps the order of the bytes, also when the delay shrinks. */
+/** Keeps the order of the bytes, also when the delay shrinks or a timer is late. */
 class DelayedWrites {
   readonly #to: Socket;
-  #freeAtMs = 0;
+  readonly #waiting: { readonly chunk: Buffer; readonly dueAtMs: number }[] = [];
 
   constructor(to: Socket) {
     this.#to = to;
   }
 
   write(chunk: Buffer, delayMs: number): void {
-    const nowMs = performance.now();
-    this.#freeAtMs = Math.max(this.#freeAtMs, nowMs + delayMs);
-    if (this.#freeAtMs <= nowMs) this.#to.write(chunk);
-    else setTimeout(() => this.#to.writable && this.#to.write(chunk), this.#freeAtMs - nowMs);
+    const dueAtMs = performance.now() + delayMs;
+    if (delayMs === 0 && this.#waiting.length === 0) this.#to.write(chunk);
+    else if (this.#waiting.push({ chunk, dueAtMs }) === 1) this.#arm();
+  }
+
+  #arm(): void {
+    const [first] = this.#waiting;
+    if (first !== undefined) setTimeout(() => this.#flush(), Math.max(0, first.dueAtMs - performance.now()));
+  }
+
+  #flush(): void {
+    const nowMs = performance.now() + 1;
+    for (
+      let first = this.#waiting[0];
+      first !== undefined && first.dueAtMs <= nowMs;
+      first = this.#waiting[0]
+    ) {
+      this.#waiting.shift();
+      if (this.#to.writable) this.#to.write(first.chunk);
+    }
+    this.#arm();
   }
 }

@@ -1,0 +1,91 @@
+import { join } from "node:path";
+import type { AgentView } from "../../central/src/core/agent-view.ts";
+import type { AlarmView } from "../../central/src/core/alarm-view.ts";
+import type { LedgerTotals } from "../../central/src/core/central-ledger.ts";
+import { CentralClient } from "../../simulator/src/verify/central-client.ts";
+import type { ProgramProcess } from "./program-process.ts";
+import { until } from "./until.ts";
+import type { Works } from "./works.ts";
+
+export interface CentralOptions {
+  readonly works: Works;
+  readonly pipelinePath: string;
+  readonly agents: readonly { readonly agent: string; readonly site: string }[];
+  /** Keys of central.yaml that replace the usual ones. */
+  readonly config?: Readonly<Record<string, unknown>>;
+}
+
+/** Central as a real process, asked over HTTP like anybody else would. */
+export class CentralHarness {
+  readonly intakePort: number;
+  readonly httpPort: number;
+  readonly dataFolder: string;
+  readonly configPath: string;
+  readonly process: ProgramProcess;
+  readonly client: CentralClient;
+
+  private constructor(options: CentralOptions, ports: { readonly intake: number; readonly http: number }) {
+    const { works, pipelinePath, agents } = options;
+    this.intakePort = ports.intake;
+    this.httpPort = ports.http;
+    this.dataFolder = works.path("central");
+    this.configPath = works.write("central.yaml", {
+      version: 1,
+      data: this.dataFolder,
+      pipeline: pipelinePath,
+      intake: { mqtt: { port: ports.intake } },
+      agents: agents.map(({ agent, site }) => ({ id: agent, site, password: `password of ${agent}` })),
+      http: { port: ports.http },
+      ...options.config,
+    });
+    this.process = works.process("central", "central/src/main.ts", ["run", "--config", this.configPath]);
+    this.client = new CentralClient(`http://127.0.0.1:${ports.http}`);
+  }
+
+  static async prepare(options: CentralOptions): Promise<CentralHarness> {
+    return new CentralHarness(options, { intake: await options.works.freePort(), http: await options.works.freePort() });
+  }
+
+  get storePath(): string {
+    return join(this.dataFolder, "store");
+  }
+
+  /** Starts it and waits until it takes data. */
+  async start(): Promise<void> {
+    this.process.start();
+    await this.ready();
+  }
+
+  ready(): Promise<void> {
+    return this.process.ready(async () => (await this.#get("/readyz")).ok);
+  }
+
+  async ledger(agent: string): Promise<LedgerTotals | undefined> {
+    const answer: { agents: Record<string, LedgerTotals> } = JSON.parse(await (await this.#get("/api/v1/ledger")).text());
+    return answer.agents[agent];
+  }
+
+  async alarms(): Promise<AlarmView[]> {
+    const answer: { alarms: AlarmView[] } = JSON.parse(await (await this.#get("/api/v1/alarms")).text());
+    return answer.alarms;
+  }
+
+  /** The names of central's own alarms about an agent, active or not. */
+  async systemAlarms(agent: string): Promise<string[]> {
+    const alarms = await this.alarms();
+    return alarms.filter((alarm) => alarm.agent === agent && alarm.id.startsWith("central:")).map(({ rule }) => rule);
+  }
+
+  async agent(agent: string): Promise<AgentView | undefined> {
+    const answer: { agents: AgentView[] } = JSON.parse(await (await this.#get("/api/v1/agents")).text());
+    return answer.agents.find((view) => view.agent === agent);
+  }
+
+  async connected(agent: string): Promise<void> {
+    await until(`${agent} is connected`, async () => (await this.agent(agent))?.state === "connected");
+  }
+
+  #get(path: string): Promise<Response> {
+    return fetch(`http://127.0.0.1:${this.httpPort}${path}`, { signal: AbortSignal.timeout(5_000) });
+  }
+}

@@ -1,0 +1,67 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { findFreePort } from "@millrace/runtime";
+import { onTestFinished } from "vitest";
+import { ProgramProcess } from "./program-process.ts";
+
+const LOG_LINES_SHOWN = 40;
+/** Below the range from which systems give ports to outgoing connections: a port must still be free at a restart. */
+const PORTS_FROM = 20_000;
+const PORTS_COUNT = 10_000;
+
+/**
+ * The ground of one test: a temp folder, free ports, and the processes on it. Everything ends with the test. When it
+ * failed, the last lines of every log are shown and the folder stays. To be made inside a test.
+ */
+export class Works {
+  readonly folder = mkdtempSync(join(tmpdir(), "millrace-e2e-"));
+  readonly #processes: ProgramProcess[] = [];
+  readonly #ends: (() => Promise<unknown> | void)[] = [];
+  #nextPort = PORTS_FROM + Math.floor(Math.random() * PORTS_COUNT);
+
+  constructor() {
+    onTestFinished(async ({ task }) => {
+      for (const end of this.#ends.splice(0).reverse()) await end();
+      await Promise.all(this.#processes.map((each) => each.kill()));
+      if (task.result?.state === "fail") this.#showLogs();
+      else rmSync(this.folder, { recursive: true, force: true });
+    });
+  }
+
+  /** Runs at the test's end, the latest first, before the processes are killed. */
+  atEnd(end: () => Promise<unknown> | void): void {
+    this.#ends.push(end);
+  }
+
+  path(name: string): string {
+    return join(this.folder, name);
+  }
+
+  /** Writes a file of the folder: text as it is, everything else as JSON, which is YAML. */
+  write(name: string, content: unknown): string {
+    const path = this.path(name);
+    writeFileSync(path, typeof content === "string" ? content : JSON.stringify(content, null, 2));
+    return path;
+  }
+
+  async freePort(): Promise<number> {
+    const port = await findFreePort({ host: "127.0.0.1", port: this.#nextPort, purpose: "a test", setting: "the test" });
+    this.#nextPort = port + 1;
+    return port;
+  }
+
+  process(name: string, script: string, args: readonly string[]): ProgramProcess {
+    const made = new ProgramProcess({ name, script, args, logPath: this.path(`${name}.log`) });
+    this.#processes.push(made);
+    return made;
+  }
+
+  #showLogs(): void {
+    process.stderr.write(`── what the test leaves: ${this.folder}\n`);
+    for (const { name, log } of this.#processes) {
+      const lines = log.trimEnd().split("\n").slice(-LOG_LINES_SHOWN);
+      process.stderr.write(`── ${name}, last lines\n${lines.join("\n")}\n`);
+    }
+  }
+}
