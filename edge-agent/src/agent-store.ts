@@ -12,7 +12,14 @@ import type { Labels } from "@millrace/stream";
  *   34 u64 number            quarantined payload: { atMs, topic, client, reason, detail, head (base64), bytes }
  *   35 u64 number            audit record: one step of an alarm's action
  */
-export const PREFIX = { series: 0x30, redo: 0x31, checkpoint: 0x32, pane: 0x33, quarantine: 0x34, audit: 0x35 } as const;
+export const PREFIX = {
+  series: 0x30,
+  redo: 0x31,
+  checkpoint: 0x32,
+  pane: 0x33,
+  quarantine: 0x34,
+  audit: 0x35,
+} as const;
 
 export const CHECKPOINT_PART = { panes: 0, watermarks: 1, rules: 2 } as const;
 

@@ -4,26 +4,20 @@ import { BatchQueue, type Change, type Store } from "@millrace/queue";
 import type { Clock, Logger, Metrics, Random, Timer } from "@millrace/runtime";
 import { type Lane, LANES, type PaneRows, SeriesWatermarks } from "@millrace/stream";
 import { type Compression, decodePayload, type UplinkTransport } from "@millrace/wire";
-import {
-  checkpointKey,
-  numberKey,
-  paneKey,
-  PREFIX,
-  putJson,
-  seriesStoreKey,
-} from "./agent-store.ts";
+import { checkpointKey, numberKey, paneKey, PREFIX, putJson, seriesStoreKey } from "./agent-store.ts";
 import { ClockGuard } from "./clock-guard.ts";
 import { CommitLoop, type CommitWork } from "./commit-loop.ts";
 import { Deduplicator } from "./deduplicator.ts";
 import type { Arrival } from "./inputs/input.ts";
-import { Ledger, type RejectionReason } from "./ledger.ts";
+import type { Ledger } from "./ledger.ts";
+import { type RejectionReason } from "./ledger.ts";
 import { Outbox, type SealedWatermark } from "./outbox.ts";
 import { Quarantine } from "./quarantine.ts";
 import { ReadingIntake } from "./reading-intake.ts";
 import { paneName, Recovery } from "./recovery.ts";
 import { RedoBuffer } from "./redo-entry.ts";
-import { RedoLog } from "./redo-log.ts";
-import { SeriesRegistry } from "./series-registry.ts";
+import type { RedoLog } from "./redo-log.ts";
+import type { SeriesRegistry } from "./series-registry.ts";
 import { TopicRoutes } from "./topic-routes.ts";
 import { Uplink } from "./uplink.ts";
 
@@ -170,7 +164,10 @@ export class Agent {
     const { limits } = config;
     const queue = await BatchQueue.open(store, { random });
     const recovery = await Recovery.read(store, { seriesPerMetricMax: limits.seriesPerMetricMax, log });
-    const deduplicator = new Deduplicator({ horizonMs: limits.dedupeHorizonMs, keysMax: limits.dedupeKeysMax });
+    const deduplicator = new Deduplicator({
+      horizonMs: limits.dedupeHorizonMs,
+      keysMax: limits.dedupeKeysMax,
+    });
     const watermarks = new SeriesWatermarks(limits, recovery.watermarksState);
     const rules = new RuleEngine({
       rules: pipeline.rules,
@@ -240,8 +237,10 @@ export class Agent {
     }
     const routes = this.#routes.resolve(topic);
     if (routes === "confirmation") return undefined;
-    if (routes === "wrong_site") return this.#rejectPayload(arrival, "wrong_site", "the topic names another site");
-    if (routes.length === 0) return this.#rejectPayload(arrival, "unknown_topic", "no metric reads this topic");
+    if (routes === "wrong_site")
+      return this.#rejectPayload(arrival, "wrong_site", "the topic names another site");
+    if (routes.length === 0)
+      return this.#rejectPayload(arrival, "unknown_topic", "no metric reads this topic");
     for (const { metric, payload: spec, labels } of routes) {
       const decoded = decodePayload(spec, payload);
       if (!decoded.ok) {
@@ -255,7 +254,8 @@ export class Agent {
       }
       const reading = {
         series,
-        sourceTimeMs: decoded.timeMs === null ? this.#guard.nowMs() : decoded.timeMs + decoded.timeSubMsNs / 1e6,
+        sourceTimeMs:
+          decoded.timeMs === null ? this.#guard.nowMs() : decoded.timeMs + decoded.timeSubMsNs / 1e6,
         value: decoded.value,
         quality: decoded.quality,
         hasOwnTime: decoded.timeMs !== null,
@@ -273,7 +273,12 @@ export class Agent {
   }
 
   /** A reading of the gateway's own sensors; nobody waits for it. */
-  receiveHost(sensor: HostSensor, labels: Readonly<Record<string, string>>, value: number, timeMs: number): void {
+  receiveHost(
+    sensor: HostSensor,
+    labels: Readonly<Record<string, string>>,
+    value: number,
+    timeMs: number,
+  ): void {
     const metric = this.#hostMetrics.get(sensor);
     if (metric === undefined || this.#isChoked) return;
     const series = this.#series.resolve(metric.name, { ...labels, site: this.#options.config.site });
@@ -386,7 +391,9 @@ export class Agent {
       if (outcome.isActionStep) this.#audits.push({ atMs: this.#options.clock.nowMs(), ...outcome.event });
       const { command, action } = outcome.event;
       if (command !== null && action === "commanded" && command.attempt === 1) {
-        this.#options.metrics.histogram("millrace_agent_action_seconds").observe(command.latencyMs / 1000, { rule: outcome.event.rule });
+        this.#options.metrics
+          .histogram("millrace_agent_action_seconds")
+          .observe(command.latencyMs / 1000, { rule: outcome.event.rule });
       }
     }
     this.#mustCheckpointRules = true;
@@ -527,8 +534,7 @@ export class Agent {
       const table = this.#intake.tables.get(metric.name);
       if (table === undefined || table.rowCount === 0) continue;
       const { paneMs } = table.layout;
-      const takesAll =
-        this.#isStopping || (isLive && metric.isLive) || table.rowCount > PANE_ROWS_MAX / 2;
+      const takesAll = this.#isStopping || (isLive && metric.isLive) || table.rowCount > PANE_ROWS_MAX / 2;
       const rows = table.take(
         (series) => this.#series.get(series).labels,
         takesAll
@@ -568,9 +574,16 @@ export class Agent {
     const { clock, config } = this.#options;
     const nowMs = clock.monotonicMs();
     const from = this.#redoLog.next;
-    if (nowMs - this.#checkpointedAtMs >= config.commit.checkpointIntervalMs && this.#redoLog.hasGrownSince("panes")) {
+    if (
+      nowMs - this.#checkpointedAtMs >= config.commit.checkpointIntervalMs &&
+      this.#redoLog.hasGrownSince("panes")
+    ) {
       this.#checkpointedAtMs = nowMs;
-      for (const table of this.#intake.tables.values()) this.#checkpointPanes(changes, table.checkpoint((index) => this.#series.get(index).labels));
+      for (const table of this.#intake.tables.values())
+        this.#checkpointPanes(
+          changes,
+          table.checkpoint((index) => this.#series.get(index).labels),
+        );
       const { frontierNumber, watermarkMs } = this.#outbox;
       changes.push(putJson(checkpointKey("panes"), { from, frontierNumber, watermarkMs }));
       this.#redoLog.checkpointed("panes", from);
@@ -644,7 +657,11 @@ export interface AgentStatus {
   readonly site: string;
   readonly storeId: string;
   readonly epoch: number;
-  readonly ledger: Ledger["totals"] & { readonly pending: number; readonly open: number; readonly queued: number };
+  readonly ledger: Ledger["totals"] & {
+    readonly pending: number;
+    readonly open: number;
+    readonly queued: number;
+  };
   readonly link: ReturnType<Uplink["status"]>;
   readonly lanes: Readonly<Record<string, ReturnType<BatchQueue["lane"]>>>;
   readonly series: number;

@@ -1,5 +1,12 @@
 import type { Change, Store } from "@millrace/queue";
-import { type Backoff, createBackoff, type Clock, type Logger, type Random, type Timer } from "@millrace/runtime";
+import {
+  type Backoff,
+  createBackoff,
+  type Clock,
+  type Logger,
+  type Random,
+  type Timer,
+} from "@millrace/runtime";
 
 /** One group commit: its changes, and what follows once they are durable. */
 export interface CommitWork {

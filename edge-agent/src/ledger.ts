@@ -63,7 +63,15 @@ export class Ledger {
     if (typeof value !== "object" || value === null) return ledger;
     const stored: Partial<LedgerTotals> = value;
     const { totals } = ledger;
-    for (const name of ["received", "aggregated", "ruleOnly", "duplicate", "forwarded", "evicted", "damaged"] as const) {
+    for (const name of [
+      "received",
+      "aggregated",
+      "ruleOnly",
+      "duplicate",
+      "forwarded",
+      "evicted",
+      "damaged",
+    ] as const) {
       totals[name] = stored[name] ?? 0;
     }
     for (const reason of REJECTION_REASONS) totals.rejected[reason] = stored.rejected?.[reason] ?? 0;

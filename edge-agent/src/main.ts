@@ -9,7 +9,8 @@ import { agentVersion } from "./version.ts";
 
 const program: Program = {
   name: "millrace-agent",
-  summary: "The gateway program: takes sensors' readings in, acts on them at once, and forwards aggregates to central.",
+  summary:
+    "The gateway program: takes sensors' readings in, acts on them at once, and forwards aggregates to central.",
   version: () => formatVersion(agentVersion()),
   commands: {
     init: initCommand,

@@ -11,7 +11,13 @@ import {
   readingCount,
   type TimeRange,
 } from "@millrace/stream";
-import { type BatchKind, type Compression, encodeAlarmBatch, encodePaneBatch, packBody } from "@millrace/wire";
+import {
+  type BatchKind,
+  type Compression,
+  encodeAlarmBatch,
+  encodePaneBatch,
+  packBody,
+} from "@millrace/wire";
 import type { Ledger } from "./ledger.ts";
 
 export interface OutboxOptions {
@@ -86,20 +92,34 @@ export class Outbox {
 
   appendAlarms(changes: Change[], events: readonly AlarmEvent[]): void {
     if (events.length === 0) return;
-    this.#append(changes, "alarm", "alarms", encodeAlarmBatch(events), { readingCount: 0, startMs: 0, endMs: 0 });
+    this.#append(changes, "alarm", "alarms", encodeAlarmBatch(events), {
+      readingCount: 0,
+      startMs: 0,
+      endMs: 0,
+    });
   }
 
   /** Seals deltas of panes, in as many batches as their size asks for. The watermark holds once they are all held. */
-  appendPanes(changes: Change[], lane: "live" | "backfill", sections: readonly PaneRows[], sealed: SealedWatermark): void {
+  appendPanes(
+    changes: Change[],
+    lane: "live" | "backfill",
+    sections: readonly PaneRows[],
+    sealed: SealedWatermark,
+  ): void {
     this.#sealed = sealed;
     const groups = groupSections(sections);
     const lastSequence = this.#options.queue.lane(lane).next + groups.length - 1;
     const ranges = groups.map(coveredRange);
     for (const [index, group] of groups.entries()) {
       const frontier =
-        lane === "live" ? this.#frontier({ liveSequence: lastSequence }) : this.#frontier({ alsoPending: ranges });
+        lane === "live"
+          ? this.#frontier({ liveSequence: lastSequence })
+          : this.#frontier({ alsoPending: ranges });
       const body = encodePaneBatch({ frontier, sections: group });
-      this.#append(changes, lane, "panes", body, { readingCount: sumOf(group, readingCount), ...ranges[index] });
+      this.#append(changes, lane, "panes", body, {
+        readingCount: sumOf(group, readingCount),
+        ...ranges[index],
+      });
     }
   }
 
@@ -144,7 +164,11 @@ export class Outbox {
   /** The next sequence of every lane, as of now: to be given to `durable` once the commit is. */
   appended(): Readonly<Record<Lane, number>> {
     const { queue } = this.#options;
-    return { alarm: queue.lane("alarm").next, live: queue.lane("live").next, backfill: queue.lane("backfill").next };
+    return {
+      alarm: queue.lane("alarm").next,
+      live: queue.lane("live").next,
+      backfill: queue.lane("backfill").next,
+    };
   }
 
   /** The commit that took the batches before `next` is durable. */
@@ -180,7 +204,10 @@ export class Outbox {
     queue.append(changes, { lane, kind, ...packed, sealedAtMs: clock.nowMs(), ...covers });
   }
 
-  #frontier(sealing: { readonly liveSequence?: number; readonly alsoPending?: readonly TimeRange[] }): Frontier {
+  #frontier(sealing: {
+    readonly liveSequence?: number;
+    readonly alsoPending?: readonly TimeRange[];
+  }): Frontier {
     const { queue } = this.#options;
     const pending = [...queue.pendingRanges("backfill"), ...(sealing.alsoPending ?? [])];
     this.#frontierNumber += 1;

@@ -47,12 +47,18 @@ export class ReadingIntake {
     this.#options = options;
     for (const { name, paneMs, accumulate } of options.metrics) {
       if (paneMs === null) continue;
-      this.tables.set(name, new PaneTable(name, paneLayout(paneMs, accumulate), { rowsMax: options.rowsMax }));
+      this.tables.set(
+        name,
+        new PaneTable(name, paneLayout(paneMs, accumulate), { rowsMax: options.rowsMax }),
+      );
     }
   }
 
   /** Takes the reading in, or says why not. What the rules ask for goes to `onOutcomes` before anything else happens. */
-  accept(reading: IncomingReading, onOutcomes: (outcomes: readonly Outcome[]) => void): RejectionReason | undefined {
+  accept(
+    reading: IncomingReading,
+    onOutcomes: (outcomes: readonly Outcome[]) => void,
+  ): RejectionReason | undefined {
     const { guard, deduplicator, ledger, redo } = this.#options;
     const verdict = guard.judge(reading.sourceTimeMs);
     if (verdict !== "plausible") {
@@ -93,7 +99,11 @@ export class ReadingIntake {
   }
 
   /** Replays a row of the redo log, each part of the state from where its checkpoint ends. */
-  replay(row: RedoRow, series: Series, parts: { panes: boolean; watermarks: boolean; rules: boolean }): readonly Outcome[] {
+  replay(
+    row: RedoRow,
+    series: Series,
+    parts: { panes: boolean; watermarks: boolean; rules: boolean },
+  ): readonly Outcome[] {
     const { deduplicator, watermarks, guard } = this.#options;
     if ((row.flags & REDO_FLAG.hasOwnTime) !== 0) deduplicator.judge(row.series, row.timeMs, row.value);
     if ((row.flags & REDO_FLAG.keyOnly) !== 0) return [];
@@ -115,7 +125,12 @@ export class ReadingIntake {
     );
   }
 
-  #aggregate(series: Series, sourceTimeMs: number, value: number, flags: number): "aggregated" | "ruleOnly" | "pane_cap" {
+  #aggregate(
+    series: Series,
+    sourceTimeMs: number,
+    value: number,
+    flags: number,
+  ): "aggregated" | "ruleOnly" | "pane_cap" {
     const { watermarks, guard } = this.#options;
     const timeMs = Math.floor(sourceTimeMs);
     watermarks.observe(series.index, timeMs, guard.nowMs());
@@ -123,7 +138,9 @@ export class ReadingIntake {
     if (table === undefined) return "ruleOnly";
     const quality = QUALITIES[flags & REDO_FLAG.qualityMask];
     const isTaken =
-      quality === "good" ? table.add(series.index, timeMs, value) : table.addBeside(series.index, timeMs, quality);
+      quality === "good"
+        ? table.add(series.index, timeMs, value)
+        : table.addBeside(series.index, timeMs, quality);
     if (!isTaken) return "pane_cap";
     if ((flags & REDO_FLAG.undeduplicated) !== 0) table.addBeside(series.index, timeMs, "undeduplicated");
     return "aggregated";

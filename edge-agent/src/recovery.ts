@@ -2,14 +2,7 @@ import type { Outcome, RuleEngine, RuleEngineState } from "@millrace/detect";
 import type { Store } from "@millrace/queue";
 import type { Logger } from "@millrace/runtime";
 import type { PaneRows, SeriesWatermarksState } from "@millrace/stream";
-import {
-  checkpointKey,
-  numberOfKey,
-  parsePaneKey,
-  PREFIX,
-  prefixRange,
-  readSeries,
-} from "./agent-store.ts";
+import { checkpointKey, numberOfKey, parsePaneKey, PREFIX, prefixRange, readSeries } from "./agent-store.ts";
 import { Ledger } from "./ledger.ts";
 import type { ReadingIntake } from "./reading-intake.ts";
 import type { RedoEntry } from "./redo-entry.ts";
@@ -53,14 +46,21 @@ export class Recovery {
     this.durableTimeMs = this.#greatestTimeMs();
   }
 
-  static async read(store: Store, options: { readonly seriesPerMetricMax: number; readonly log: Logger }): Promise<Recovery> {
+  static async read(
+    store: Store,
+    options: { readonly seriesPerMetricMax: number; readonly log: Logger },
+  ): Promise<Recovery> {
     const series = new SeriesRegistry(options);
     for (const { metric, labels } of await readSeries(store)) series.restore(metric, labels);
     const panes = await readPart<PanesPart>(store, "panes");
     const watermarks = await readPart<WatermarksPart>(store, "watermarks");
     const rules = await readPart<RulesPart>(store, "rules");
     const redoLog = new RedoLog();
-    for (const [part, stored] of [["panes", panes], ["watermarks", watermarks], ["rules", rules]] as const) {
+    for (const [part, stored] of [
+      ["panes", panes],
+      ["watermarks", watermarks],
+      ["rules", rules],
+    ] as const) {
       if (stored !== undefined) redoLog.checkpointed(part, stored.from);
     }
     const entries: { number: number; entry: RedoEntry | undefined }[] = [];
@@ -69,7 +69,15 @@ export class Recovery {
     for await (const { key } of store.range({ ...prefixRange(PREFIX.audit), isReverse: true, limit: 1 })) {
       auditNumber = numberOfKey(key);
     }
-    return new Recovery(store, options.log, { series, redoLog, panes, watermarks, rules, entries, auditNumber });
+    return new Recovery(store, options.log, {
+      series,
+      redoLog,
+      panes,
+      watermarks,
+      rules,
+      entries,
+      auditNumber,
+    });
   }
 
   /** Puts the checkpointed open panes back; returns their names, so that their keys are deleted once they are sealed. */
@@ -110,7 +118,8 @@ export class Recovery {
       const parts = { panes: isAfter("panes"), watermarks: isAfter("watermarks"), rules: isAfter("rules") };
       for (let index = 0; index < entry.rowCount; index += 1) {
         const row = entry.row(index);
-        if (this.series.has(row.series)) outcomes.push(...intake.replay(row, this.series.get(row.series), parts));
+        if (this.series.has(row.series))
+          outcomes.push(...intake.replay(row, this.series.get(row.series), parts));
       }
     }
     return outcomes;
@@ -118,7 +127,8 @@ export class Recovery {
 
   #greatestTimeMs(): number | null {
     let greatestMs = Number.NEGATIVE_INFINITY;
-    for (const timeMs of this.watermarksState?.maxTimeMs ?? []) greatestMs = Math.max(greatestMs, timeMs ?? greatestMs);
+    for (const timeMs of this.watermarksState?.maxTimeMs ?? [])
+      greatestMs = Math.max(greatestMs, timeMs ?? greatestMs);
     for (const { entry } of this.#entries) {
       for (let index = 0; entry !== undefined && index < entry.rowCount; index += 1) {
         greatestMs = Math.max(greatestMs, entry.row(index).timeMs);

@@ -11,7 +11,9 @@ const row = fc.record({
   flags: fc.integer({ min: 0, max: 255 }),
 });
 
-function entryOf(rows: readonly { series: number; timeMs: number; value: number; flags: number }[]): Uint8Array {
+function entryOf(
+  rows: readonly { series: number; timeMs: number; value: number; flags: number }[],
+): Uint8Array {
   const buffer = new RedoBuffer();
   for (const { series, timeMs, value, flags } of rows) buffer.add(series, timeMs, value, flags);
   const ledger = new Ledger();
@@ -33,12 +35,17 @@ describe("redo entry", () => {
 
   it("is undefined for damaged bytes, and never throws on junk", () => {
     fc.assert(
-      fc.property(fc.array(row, { minLength: 1, maxLength: 20 }), fc.nat(), fc.integer({ min: 1, max: 255 }), (rows, at, flip) => {
-        const bytes = entryOf(rows);
-        const position = 4 + (at % (bytes.length - 4));
-        bytes[position] ^= flip;
-        expect(parseRedoEntry(bytes)).toBeUndefined();
-      }),
+      fc.property(
+        fc.array(row, { minLength: 1, maxLength: 20 }),
+        fc.nat(),
+        fc.integer({ min: 1, max: 255 }),
+        (rows, at, flip) => {
+          const bytes = entryOf(rows);
+          const position = 4 + (at % (bytes.length - 4));
+          bytes[position] ^= flip;
+          expect(parseRedoEntry(bytes)).toBeUndefined();
+        },
+      ),
     );
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 100 }), (junk) => {

@@ -78,7 +78,12 @@ export class RedoLog {
       const replayedFrom = Math.min(...Object.values(this.#checkpoints));
       for (let count = 0; count < TRIM_ENTRIES_MAX; count += 1) {
         const [oldest] = this.#kept;
-        if (oldest === undefined || oldest.number >= replayedFrom || oldest.committedAtMs > options.olderThanMs) return;
+        if (
+          oldest === undefined ||
+          oldest.number >= replayedFrom ||
+          oldest.committedAtMs > options.olderThanMs
+        )
+          return;
         const key = numberKey(PREFIX.redo, oldest.number);
         const bytes = await options.store.get(key);
         const entry = bytes === undefined ? undefined : parseRedoEntry(bytes);

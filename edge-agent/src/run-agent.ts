@@ -39,8 +39,14 @@ export async function runAgent(configPath: string): Promise<ExitCode> {
 
   prepareDataFolder(config.dataFolder);
   const storePath = join(config.dataFolder, "store");
-  const store = await LevelStore.open({ path: storePath, kind: "agent", version: AGENT_STORE_VERSION, pid: process.pid });
-  if (store.opened !== "clean" && store.opened !== "created") log.error("the store was damaged", { opened: store.opened, path: storePath });
+  const store = await LevelStore.open({
+    path: storePath,
+    kind: "agent",
+    version: AGENT_STORE_VERSION,
+    pid: process.pid,
+  });
+  if (store.opened !== "clean" && store.opened !== "created")
+    log.error("the store was damaged", { opened: store.opened, path: storePath });
 
   const instance = systemRandom.hex(8);
   const inputs: Input[] = [];
@@ -61,17 +67,37 @@ export async function runAgent(configPath: string): Promise<ExitCode> {
     publish: (topic, payload) => commands.publish(topic, payload),
   });
 
-  const world = { clock: systemClock, random: systemRandom, log: log.child("input"), filters: agent.filters() };
+  const world = {
+    clock: systemClock,
+    random: systemRandom,
+    log: log.child("input"),
+    filters: agent.filters(),
+  };
   const { broker, mqtt, host } = config.inputs;
-  if (broker !== null) inputs.push(new BrokerInput({ ...world, ...broker, name: "broker", commandFilters: commandFilters(pipeline.config) }));
+  if (broker !== null)
+    inputs.push(
+      new BrokerInput({
+        ...world,
+        ...broker,
+        name: "broker",
+        commandFilters: commandFilters(pipeline.config),
+      }),
+    );
   if (mqtt !== null) {
-    inputs.push(new MqttInput({ ...world, ...mqtt, name: "mqtt", payloadBytesMax: config.limits.payloadBytesMax }));
+    inputs.push(
+      new MqttInput({ ...world, ...mqtt, name: "mqtt", payloadBytesMax: config.limits.payloadBytesMax }),
+    );
   }
-  const sensors = host === null ? undefined : new HostInput({ ...world, ...host, readers: systemHostReaders });
+  const sensors =
+    host === null ? undefined : new HostInput({ ...world, ...host, readers: systemHostReaders });
 
   const health = new Health();
   health.add("alive", "store", () => agent.status().store.failure);
-  health.add("ready", "inputs", () => inputs.map((input) => input.status()).find(({ isConnected }) => !isConnected)?.reason ?? null);
+  health.add(
+    "ready",
+    "inputs",
+    () => inputs.map((input) => input.status()).find(({ isConnected }) => !isConnected)?.reason ?? null,
+  );
 
   const shutdown = new Shutdown({ clock: systemClock, log });
   const statusServer = await StatusServer.start({
@@ -85,7 +111,10 @@ export async function runAgent(configPath: string): Promise<ExitCode> {
   for (const input of inputs) await input.start((arrival) => agent.receive(arrival));
   agent.start();
   sensors?.start(({ sensor, labels, value, timeMs }) => agent.receiveHost(sensor, labels, value, timeMs));
-  log.info("running", { inputs: inputs.map(({ name }) => name), status: `http://${config.http.host}:${statusServer.port}/status` });
+  log.info("running", {
+    inputs: inputs.map(({ name }) => name),
+    status: `http://${config.http.host}:${statusServer.port}/status`,
+  });
 
   shutdown.add({
     name: "inputs",

@@ -40,7 +40,12 @@ export class StatusServer {
     try {
       await server.#server.listen({ host, port });
     } catch (error) {
-      throw toListenError(error, { host, port, purpose: "the status page", setting: "`http.port` in agent.yaml" });
+      throw toListenError(error, {
+        host,
+        port,
+        purpose: "the status page",
+        setting: "`http.port` in agent.yaml",
+      });
     }
     return server;
   }
@@ -71,7 +76,10 @@ export class StatusServer {
       const { contentType, text } = await metrics.exposition();
       return reply.type(contentType).send(text);
     });
-    for (const [path, kind] of [["/healthz", "alive"], ["/readyz", "ready"]] as const) {
+    for (const [path, kind] of [
+      ["/healthz", "alive"],
+      ["/readyz", "ready"],
+    ] as const) {
       this.#server.get(path, (_request, reply) => {
         const report = health.report(kind);
         return reply.code(report.isOk ? 200 : 503).send(report);
@@ -79,7 +87,8 @@ export class StatusServer {
     }
     this.#server.post("/alarms/reset", (request, reply) => {
       const which = parseReset(request.body);
-      if (which === undefined) return reply.code(400).send({ error: 'expected { "id": "…" } or { "all": true }' });
+      if (which === undefined)
+        return reply.code(400).send({ error: 'expected { "id": "…" } or { "all": true }' });
       return reply.send(agent.resetAlarms(which));
     });
   }

@@ -1,4 +1,11 @@
-import { type Backoff, createBackoff, type Clock, type Logger, type Random, type Timer } from "@millrace/runtime";
+import {
+  type Backoff,
+  createBackoff,
+  type Clock,
+  type Logger,
+  type Random,
+  type Timer,
+} from "@millrace/runtime";
 import { type BatchQueue } from "@millrace/queue";
 import { LANES, type Frontier, type Lane } from "@millrace/stream";
 import {
@@ -234,7 +241,12 @@ export class Uplink {
       }
     }
     this.#beat += 1;
-    const heartbeat: Heartbeat = { instance, beat: this.#beat, sentAtMs: clock.nowMs(), ...outbox.heartbeat() };
+    const heartbeat: Heartbeat = {
+      instance,
+      beat: this.#beat,
+      sentAtMs: clock.nowMs(),
+      ...outbox.heartbeat(),
+    };
     transport.send("heartbeat", encodeMessage(heartbeat));
     this.#timers = [clock.after(HEARTBEAT_INTERVAL_MS, () => this.#beatNow(session))];
     void this.#pump();

@@ -5,5 +5,9 @@ import { WIRE_VERSION } from "@millrace/wire";
 export const AGENT_STORE_VERSION = 1;
 
 export function agentVersion(): Version {
-  return readVersion({ program: "millrace-agent", wireVersion: WIRE_VERSION, storeVersion: AGENT_STORE_VERSION });
+  return readVersion({
+    program: "millrace-agent",
+    wireVersion: WIRE_VERSION,
+    storeVersion: AGENT_STORE_VERSION,
+  });
 }

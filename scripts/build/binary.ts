@@ -15,7 +15,9 @@ const SENTINEL_FUSE = "NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2";
  * One executable: the program bundled to CommonJS with its code cache, LevelDB's addon and the dashboard as assets,
  * inside this very Node (Node's single executable applications).
  */
-export async function buildBinary(program: ProgramSource): Promise<{ readonly path: string; readonly bytes: number }> {
+export async function buildBinary(
+  program: ProgramSource,
+): Promise<{ readonly path: string; readonly bytes: number }> {
   const work = join(DIST, ".work", program.name);
   mkdirSync(work, { recursive: true });
   const main = join(work, "main.cjs");
@@ -23,8 +25,13 @@ export async function buildBinary(program: ProgramSource): Promise<{ readonly pa
   const blob = join(work, "program.blob");
   const config = join(work, "sea.json");
   const assets = await collectAssets(program);
-  writeFileSync(config, JSON.stringify({ main, output: blob, assets, disableExperimentalSEAWarning: true, useCodeCache: true }));
-  execFileSync(process.execPath, ["--experimental-sea-config", config], { stdio: ["ignore", "ignore", "inherit"] });
+  writeFileSync(
+    config,
+    JSON.stringify({ main, output: blob, assets, disableExperimentalSEAWarning: true, useCodeCache: true }),
+  );
+  execFileSync(process.execPath, ["--experimental-sea-config", config], {
+    stdio: ["ignore", "ignore", "inherit"],
+  });
   const path = join(DIST, process.platform === "win32" ? `${program.name}.exe` : program.name);
   rmSync(path, { force: true });
   copyFileSync(process.execPath, path);
@@ -56,14 +63,20 @@ async function bundle(program: ProgramSource, outfile: string): Promise<void> {
 const nativeAddon: Plugin = {
   name: "native-addon",
   setup({ onResolve }) {
-    onResolve({ filter: /^node-gyp-build$/ }, () => ({ path: join(import.meta.dirname, "native-addon.cjs") }));
+    onResolve({ filter: /^node-gyp-build$/ }, () => ({
+      path: join(import.meta.dirname, "native-addon.cjs"),
+    }));
   },
 };
 
 async function collectAssets(program: ProgramSource): Promise<Record<string, string>> {
   const assets: Record<string, string> = {};
   if (program.hasStore) {
-    const prebuilt = join(ROOT, "node_modules/classic-level/prebuilds", `${process.platform}-${process.arch}`);
+    const prebuilt = join(
+      ROOT,
+      "node_modules/classic-level/prebuilds",
+      `${process.platform}-${process.arch}`,
+    );
     assets["classic-level.node"] = join(prebuilt, "classic-level.node");
   }
   if (program.hasDashboard) {

@@ -14,7 +14,8 @@ function load() {
   if (addon !== undefined) return addon;
   const bytes = Buffer.from(getRawAsset("classic-level.node"));
   const hash = createHash("sha256").update(bytes).digest("hex").slice(0, 16);
-  const folder = process.env.MILLRACE_NATIVE_FOLDER ?? join(tmpdir(), `millrace-${process.getuid?.() ?? "user"}`);
+  const folder =
+    process.env.MILLRACE_NATIVE_FOLDER ?? join(tmpdir(), `millrace-${process.getuid?.() ?? "user"}`);
   const path = join(folder, `classic-level-${hash}.node`);
   if (!existsSync(path)) {
     mkdirSync(folder, { recursive: true, mode: 0o700 });

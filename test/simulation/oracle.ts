@@ -19,7 +19,15 @@ export function trueWindows(readings: readonly SimulatedReading[], sizeMs: numbe
     const key = `${site} ${startMs}`;
     const window = windows.get(key);
     if (window === undefined) {
-      windows.set(key, { site, startMs, count: 1, sum: value, sumOfMagnitudes: Math.abs(value), min: value, max: value });
+      windows.set(key, {
+        site,
+        startMs,
+        count: 1,
+        sum: value,
+        sumOfMagnitudes: Math.abs(value),
+        min: value,
+        max: value,
+      });
       continue;
     }
     window.count += 1;
@@ -34,7 +42,11 @@ export function trueWindows(readings: readonly SimulatedReading[], sizeMs: numbe
 /** What is wrong between the truth and the last revisions, in words; empty when they are equal. */
 export function differences(
   truth: ReadonlyMap<string, TrueWindow>,
-  shown: readonly { readonly group: Readonly<Record<string, string>>; readonly startMs: number; readonly values: Readonly<Record<string, number>> }[],
+  shown: readonly {
+    readonly group: Readonly<Record<string, string>>;
+    readonly startMs: number;
+    readonly values: Readonly<Record<string, number>>;
+  }[],
 ): string[] {
   const found: string[] = [];
   const seen = new Set<string>();
@@ -47,7 +59,8 @@ export function differences(
       continue;
     }
     for (const name of ["count", "min", "max"] as const) {
-      if (values[name] !== window[name]) found.push(`window ${key}: ${name} ${values[name]}, truth ${window[name]}`);
+      if (values[name] !== window[name])
+        found.push(`window ${key}: ${name} ${values[name]}, truth ${window[name]}`);
     }
     if (Math.abs((values["sum"] ?? 0) - window.sum) > 1e-12 * window.sumOfMagnitudes) {
       found.push(`window ${key}: sum ${values["sum"]}, truth ${window.sum}`);

@@ -30,11 +30,15 @@ async function main(): Promise<number> {
     simulatedMs += outcome.simulatedMs;
     if (outcome.problems.length > 0) {
       failedCount += 1;
-      console.log(`seed ${seed}: ${outcome.problems.length} problems\n  ${outcome.problems.slice(0, 10).join("\n  ")}`);
+      console.log(
+        `seed ${seed}: ${outcome.problems.length} problems\n  ${outcome.problems.slice(0, 10).join("\n  ")}`,
+      );
       console.log(`  repeat it: npm run sim -- --seed ${seed}`);
     } else if (count === 1 || process.stdout.isTTY) {
       const { readings, windows, crashes } = outcome;
-      console.log(`seed ${seed}: equal to the truth (${readings} readings, ${windows} windows, ${crashes} crashes)`);
+      console.log(
+        `seed ${seed}: equal to the truth (${readings} readings, ${windows} windows, ${crashes} crashes)`,
+      );
     }
   }
   const seconds = (performance.now() - startedMs) / 1000;

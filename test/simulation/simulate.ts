@@ -40,7 +40,9 @@ export async function simulate(seed: number, bug?: PlantedBug): Promise<Simulati
   const isDrained = await world.time.runUntil(() => world.isDrained(), LIVENESS_MS_MAX);
   await world.time.run(SETTLE_MS);
 
-  const problems = isDrained ? [] : ["not drained: " + JSON.stringify(world.sites.map((site) => site.status()?.ledger))];
+  const problems = isDrained
+    ? []
+    : ["not drained: " + JSON.stringify(world.sites.map((site) => site.status()?.ledger))];
   const shown = await world.time.during(lastRevisions(world));
   problems.push(...differences(trueWindows(world.truth(), WINDOW_MS), shown));
   for (const site of world.sites) problems.push(...ledgerProblems(world, site));
@@ -83,8 +85,16 @@ function ledgerProblems(world: World, site: SimulatedSite): string[] {
     if (left !== right) problems.push(`${site.name}: ${name}: ${left} is not ${right}`);
   };
   const rejected = Object.values(ledger.rejected).reduce((sum, count) => sum + count, 0);
-  expect("received", ledger.received, ledger.aggregated + ledger.ruleOnly + ledger.duplicate + rejected + ledger.pending);
-  expect("aggregated", ledger.aggregated, ledger.open + ledger.queued + ledger.forwarded + ledger.evicted + ledger.damaged);
+  expect(
+    "received",
+    ledger.received,
+    ledger.aggregated + ledger.ruleOnly + ledger.duplicate + rejected + ledger.pending,
+  );
+  expect(
+    "aggregated",
+    ledger.aggregated,
+    ledger.open + ledger.queued + ledger.forwarded + ledger.evicted + ledger.damaged,
+  );
   expect("aggregated, against the truth", ledger.aggregated, site.truth.length);
   expect("received by central", central.received, ledger.forwarded);
   expect("merged", central.received, central.merged + central.tooLate + central.unwindowed);

@@ -27,7 +27,8 @@ describe("two agents, their links and central", () => {
 describe("a planted bug", () => {
   it.each(PLANTED_BUGS)("%s is found within ten seeds", async (bug) => {
     const found: string[] = [];
-    for (let seed = 1; seed <= 10 && found.length === 0; seed += 1) found.push(...(await simulate(seed, bug)).problems);
+    for (let seed = 1; seed <= 10 && found.length === 0; seed += 1)
+      found.push(...(await simulate(seed, bug)).problems);
     expect(found).not.toEqual([]);
   });
 });

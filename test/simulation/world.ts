@@ -121,7 +121,8 @@ export class SimulatedSite {
     for (const reading of this.#plant.readings(fromMs)) {
       this.truth.push(reading);
       this.#unacknowledged.add(reading);
-      const delayMs = reading.timeMs - fromMs + (this.#random.chance(0.1) ? this.#random.integer(0, 3_000) : 0);
+      const delayMs =
+        reading.timeMs - fromMs + (this.#random.chance(0.1) ? this.#random.integer(0, 3_000) : 0);
       this.#world.time.after(delayMs, () => this.#deliver(reading));
       if (this.#random.chance(0.05)) this.#world.time.after(delayMs + 500, () => this.#deliver(reading));
     }
@@ -136,7 +137,9 @@ export class SimulatedSite {
     const agent = this.#agent;
     const life = this.#life;
     if (agent === undefined) return;
-    const payload = new TextEncoder().encode(JSON.stringify({ temperature: reading.value, ts: reading.timeMs }));
+    const payload = new TextEncoder().encode(
+      JSON.stringify({ temperature: reading.value, ts: reading.timeMs }),
+    );
     const durable = agent.receive({
       topic: reading.topic,
       payload,

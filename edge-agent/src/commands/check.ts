@@ -5,17 +5,26 @@ import { CONFIG_FLAG } from "./config-flag.ts";
 /** `millrace-agent check`: validates agent.yaml and its pipeline.yaml. */
 export const checkCommand: Command = {
   summary: "validate the configuration, with file:line:column",
-  flags: { config: CONFIG_FLAG, effective: { type: "switch", summary: "print the configuration as the agent sees it, defaults filled in" } },
+  flags: {
+    config: CONFIG_FLAG,
+    effective: {
+      type: "switch",
+      summary: "print the configuration as the agent sees it, defaults filled in",
+    },
+  },
   run({ flags, output }) {
     const { config, warnings } = loadAgentConfig(flags.requiredText("config"));
     const pipeline = loadPipeline(config.pipelinePath);
-    for (const warning of [...warnings, ...pipeline.warnings]) output.err(`warning: ${formatProblemWithExcerpt(warning)}\n`);
+    for (const warning of [...warnings, ...pipeline.warnings])
+      output.err(`warning: ${formatProblemWithExcerpt(warning)}\n`);
     if (flags.isOn("effective")) {
       output.out(`${JSON.stringify({ agent: config, pipeline: pipeline.config }, hideSecrets, 2)}\n`);
       return;
     }
     const { metrics, windows, rules } = pipeline.config;
-    output.out(`${config.path} and ${config.pipelinePath} are valid: ${metrics.length} metrics, ${windows.length} windows, ${rules.length} rules\n`);
+    output.out(
+      `${config.path} and ${config.pipelinePath} are valid: ${metrics.length} metrics, ${windows.length} windows, ${rules.length} rules\n`,
+    );
   },
 };
 

@@ -16,17 +16,27 @@ interface Finding {
 /** `millrace-agent doctor`: examines the store of an agent that does not run, batch by batch; changes nothing. */
 export const doctorCommand: Command = {
   summary: "examine the agent's store: every checksum, every lane",
-  details: "The agent must not run meanwhile. Exit code 1 when something is damaged; `run` goes on with what is whole, and says what it lost.",
+  details:
+    "The agent must not run meanwhile. Exit code 1 when something is damaged; `run` goes on with what is whole, and says what it lost.",
   flags: { config: CONFIG_FLAG, json: { type: "switch", summary: "print JSON lines" } },
   async run({ flags, output }) {
     const { config } = loadAgentConfig(flags.requiredText("config"));
     const path = join(config.dataFolder, "store");
-    const store = await LevelStore.open({ path, kind: "agent", version: AGENT_STORE_VERSION, pid: process.pid });
+    const store = await LevelStore.open({
+      path,
+      kind: "agent",
+      version: AGENT_STORE_VERSION,
+      pid: process.pid,
+    });
     let damagedCount = 0;
     try {
       for await (const finding of examine(store)) {
         if (!finding.isOk) damagedCount += 1;
-        output.out(flags.isOn("json") ? `${JSON.stringify(finding)}\n` : `${finding.isOk ? "ok     " : "DAMAGED"} ${finding.where.padEnd(16)} ${finding.detail}\n`);
+        output.out(
+          flags.isOn("json")
+            ? `${JSON.stringify(finding)}\n`
+            : `${finding.isOk ? "ok     " : "DAMAGED"} ${finding.where.padEnd(16)} ${finding.detail}\n`,
+        );
       }
     } finally {
       await store.close();
@@ -37,7 +47,11 @@ export const doctorCommand: Command = {
 };
 
 async function* examine(store: LevelStore): AsyncIterable<Finding> {
-  yield { where: "store", isOk: store.opened === "clean" || store.opened === "created", detail: `opened: ${store.opened}` };
+  yield {
+    where: "store",
+    isOk: store.opened === "clean" || store.opened === "created",
+    detail: `opened: ${store.opened}`,
+  };
   const queue = await BatchQueue.open(store, { random: systemRandom });
   yield { where: "outbox", isOk: true, detail: `store ${queue.storeId}, epoch ${queue.epoch}` };
   for await (const row of queue.verify()) yield findingOf(row);

@@ -10,7 +10,10 @@ export const initCommand: Command = {
   run({ flags, output }) {
     const folder = flags.requiredText("folder");
     prepareDataFolder(folder);
-    for (const [name, text] of [["agent.yaml", agentTemplate()], ["pipeline.yaml", pipelineTemplate()]] as const) {
+    for (const [name, text] of [
+      ["agent.yaml", agentTemplate()],
+      ["pipeline.yaml", pipelineTemplate()],
+    ] as const) {
       const path = join(folder, name);
       try {
         writeFileSync(path, text, { flag: "wx" });

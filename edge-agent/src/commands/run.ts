@@ -5,7 +5,8 @@ import { CONFIG_FLAG } from "./config-flag.ts";
 /** `millrace-agent run`: until SIGINT or SIGTERM. */
 export const runCommand: Command = {
   summary: "run the agent until it is told to stop",
-  details: "Ctrl-C or SIGTERM stops in order: open panes are sent and central's answer is waited for. A second one leaves at once.",
+  details:
+    "Ctrl-C or SIGTERM stops in order: open panes are sent and central's answer is waited for. A second one leaves at once.",
   flags: { config: CONFIG_FLAG },
   run: ({ flags }) => runAgent(flags.requiredText("config")),
 };

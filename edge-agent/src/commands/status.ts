@@ -39,8 +39,12 @@ export function renderStatus(page: StatusPage): string {
     `disk       ${page.store.failure === null ? "takes writes" : `FAILS: ${page.store.failure}`}`,
     "",
     "inputs",
-    ...page.inputs.map((input) => `  ${input.name.padEnd(9)} ${input.isConnected ? "open" : `down: ${input.reason}`}`),
-    ...Object.entries(page.unavailableSensors).map(([sensor, reason]) => `  ${sensor.padEnd(9)} not available: ${reason}`),
+    ...page.inputs.map(
+      (input) => `  ${input.name.padEnd(9)} ${input.isConnected ? "open" : `down: ${input.reason}`}`,
+    ),
+    ...Object.entries(page.unavailableSensors).map(
+      ([sensor, reason]) => `  ${sensor.padEnd(9)} not available: ${reason}`,
+    ),
     "",
     "lanes      batches     bytes  readings  waiting for central",
     ...Object.entries(lanes).map(
@@ -54,7 +58,10 @@ export function renderStatus(page: StatusPage): string {
     ...rejected.map(([reason, count]) => `  rejected(${reason}) ${count}`),
     "",
     page.alarms.length === 0 ? "no active alarms" : "active alarms",
-    ...page.alarms.map((alarm) => `  ${alarm.id}  ${alarm.message}  value ${alarm.value}, limit ${alarm.limit}, action ${alarm.action}`),
+    ...page.alarms.map(
+      (alarm) =>
+        `  ${alarm.id}  ${alarm.message}  value ${alarm.value}, limit ${alarm.limit}, action ${alarm.action}`,
+    ),
   ];
   return lines.join("\n");
 }
@@ -68,5 +75,7 @@ function seconds(durationMs: number): string {
 }
 
 function offset(clockOffsetMs: number | null): string {
-  return clockOffsetMs === null ? "" : `, ${Math.abs(Math.round(clockOffsetMs))} ms ${clockOffsetMs < 0 ? "ahead of" : "behind"} central`;
+  return clockOffsetMs === null
+    ? ""
+    : `, ${Math.abs(Math.round(clockOffsetMs))} ms ${clockOffsetMs < 0 ? "ahead of" : "behind"} central`;
 }

@@ -39,7 +39,7 @@ export class FrontierTracker {
   offer(frontier: Frontier, marks: LaneSequences): boolean {
     if (this.#current !== null && compareFrontiers(frontier, this.#current) <= 0) return false;
     const at = this.#waiting.findIndex((other) => compareFrontiers(other, frontier) >= 0);
-    if (at >= 0 && compareFrontiers(this.#waiting[at]!, frontier) === 0) return this.advance(marks);
+    if (at >= 0 && compareFrontiers(this.#waiting[at], frontier) === 0) return this.advance(marks);
     this.#waiting.splice(at < 0 ? this.#waiting.length : at, 0, frontier);
     const hasChanged = this.advance(marks);
     if (this.#waiting.length > FRONTIERS_WAITING_MAX) {

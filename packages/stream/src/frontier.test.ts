@@ -45,7 +45,7 @@ test("merged ranges cover all of the time given, in few, disjoint, ascending ran
       const merged = mergeRanges(ranges, max);
       expect(merged.length).toBeLessThanOrEqual(max);
       for (const [index, one] of merged.entries())
-        if (index > 0) expect(one.startMs).toBeGreaterThan(merged[index - 1]!.endMs);
+        if (index > 0) expect(one.startMs).toBeGreaterThan(merged[index - 1].endMs);
       const holds = (all: readonly { startMs: number; endMs: number }[], ms: number) =>
         all.some((one) => one.startMs <= ms && ms < one.endMs);
       const exact = mergeRanges(ranges, 1_000);

@@ -20,7 +20,7 @@ export class Membership {
   join(agent: string, site: string, joinedMs: EventTimeMs): boolean {
     const at = this.#present(agent);
     if (at >= 0) {
-      if (this.#intervals[at]!.site === site) return false;
+      if (this.#intervals[at].site === site) return false;
       this.retire(agent, joinedMs);
     }
     this.#intervals.push({ agent, site, joinedMs, leftMs: null });
@@ -31,7 +31,7 @@ export class Membership {
   retire(agent: string, leftMs: EventTimeMs): boolean {
     const at = this.#present(agent);
     if (at < 0) return false;
-    const interval = this.#intervals[at]!;
+    const interval = this.#intervals[at];
     this.#intervals[at] = { ...interval, leftMs: Math.max(leftMs, interval.joinedMs) };
     return true;
   }

@@ -16,7 +16,7 @@ export function mergeRanges(ranges: readonly TimeRange[], max: number): TimeRang
   if (merged.length <= max) return merged;
   const gaps = merged
     .slice(1)
-    .map((range, index) => ({ at: index + 1, gapMs: range.startMs - merged[index]!.endMs }));
+    .map((range, index) => ({ at: index + 1, gapMs: range.startMs - merged[index].endMs }));
   const kept = new Set(
     gaps
       .sort((a, b) => b.gapMs - a.gapMs || a.at - b.at)

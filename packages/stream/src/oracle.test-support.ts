@@ -41,7 +41,7 @@ export function oracleWindows(
       }
       for (const [text, members] of groups) {
         const labels: string[] = JSON.parse(text);
-        const group = Object.fromEntries(spec.by.map((name, index) => [name, labels[index]!]));
+        const group = Object.fromEntries(spec.by.map((name, index) => [name, labels[index]]));
         results.set(oracleKey(spec.name, startMs, group), oracleWindow(spec.name, group, startMs, members));
       }
     }
@@ -64,7 +64,7 @@ function oracleWindow(
   const n = good.length;
   const sum = values.reduce((a, b) => a + b, 0);
   const byTime = [...good].sort((a, b) => a.timeMs - b.timeMs);
-  const atFirst = byTime.filter((reading) => reading.timeMs === byTime[0]!.timeMs);
+  const atFirst = byTime.filter((reading) => reading.timeMs === byTime[0].timeMs);
   const atLast = byTime.filter((reading) => reading.timeMs === byTime.at(-1)!.timeMs);
   return {
     window,

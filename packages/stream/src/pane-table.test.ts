@@ -9,13 +9,13 @@ import { readingCount } from "./reading-count.ts";
 
 const layout = paneLayout(1_000, ["max", "sum", "mean", "first", "last", "min"]);
 const labelsOf = (series: number) => ({ series: String(series) });
-const seriesIn = (rows: PaneRows) => (index: number) => Number(rows.series[index]!["series"]);
+const seriesIn = (rows: PaneRows) => (index: number) => Number(rows.series[index]["series"]);
 const table = (rowsMax = 1e6) => new PaneTable("m", layout, { rowsMax });
 
 /** Rows as plain values: by series and start, each state's very bits as text. */
 function plain(rows: PaneRows): [string, string][] {
   return Array.from({ length: rows.rowCount }, (_, row) => [
-    `${rows.series[rows.seriesIndex[row]!]!["series"]}@${rows.startMs[row]}`,
+    `${rows.series[rows.seriesIndex[row]]["series"]}@${rows.startMs[row]}`,
     [...rows.state.subarray(row * layout.stride, (row + 1) * layout.stride)]
       .map((field) => (Object.is(field, -0) ? "-0" : String(field)))
       .join(),
@@ -98,7 +98,7 @@ test("takes, checkpoints and restarts in any order change no bit of any pane and
       let taken = 0;
       const checkpoint = () => {
         const rows = panes.checkpoint(labelsOf);
-        for (let row = 0; row < rows.rowCount; row++) durable.set(plain(rows)[row]![0], one(rows, row));
+        for (let row = 0; row < rows.rowCount; row++) durable.set(plain(rows)[row][0], one(rows, row));
         return rows;
       };
       for (const next of steps) {

@@ -52,13 +52,13 @@ export class PaneTable {
     this.#paneMs = layout.paneMs;
     this.#besideAt = layout.stride - ACCUMULATORS.beside.width;
     const adders = layout.accumulators
-      .map((name, index) => ({ name, offset: layout.offsets[index]! }))
+      .map((name, index) => ({ name, offset: layout.offsets[index] }))
       .slice(1, -1);
     this.#adders = adders.map(({ name }) => ACCUMULATORS[name]);
     this.#adderOffsets = Int32Array.from(adders, ({ offset }) => offset);
     this.#identity = new Float64Array(layout.stride);
     for (const [index, name] of layout.accumulators.entries())
-      ACCUMULATORS[name].identity(this.#identity, layout.offsets[index]!);
+      ACCUMULATORS[name].identity(this.#identity, layout.offsets[index]);
     this.#state = new Float64Array(ROWS_FIRST * layout.stride);
   }
 
@@ -82,11 +82,11 @@ export class PaneTable {
     if (row < 0) return false;
     const state = this.#state;
     const base = row * this.#stride;
-    state[base] = state[base]! + 1;
+    state[base] = state[base] + 1;
     const adders = this.#adders;
     const offsets = this.#adderOffsets;
     for (let index = 0; index < adders.length; index++)
-      adders[index]!.add(state, base + offsets[index]!, value, timeMs);
+      adders[index].add(state, base + offsets[index], value, timeMs);
     this.#isChanged[row] = 1;
     this.#readingCount++;
     return true;
@@ -116,8 +116,8 @@ export class PaneTable {
       "rows of another layout",
     );
     for (let from = 0; from < rows.rowCount; from++) {
-      const series = seriesOf(rows.seriesIndex[from]!);
-      const startMs = rows.startMs[from]!;
+      const series = seriesOf(rows.seriesIndex[from]);
+      const startMs = rows.startMs[from];
       const fromAt = from * this.#stride;
       let row = this.#find(series, startMs);
       if (row < 0) {
@@ -125,7 +125,7 @@ export class PaneTable {
         this.#state.set(rows.state.subarray(fromAt, fromAt + this.#stride), row * this.#stride);
       } else {
         for (const [index, name] of this.layout.accumulators.entries()) {
-          const offset = this.layout.offsets[index]!;
+          const offset = this.layout.offsets[index];
           ACCUMULATORS[name].merge(this.#state, row * this.#stride + offset, rows.state, fromAt + offset);
         }
       }
@@ -142,7 +142,7 @@ export class PaneTable {
     const taken: number[] = [];
     const kept: number[] = [];
     for (let row = 0; row < this.#rowCount; row++) {
-      (accept === undefined || accept(this.#series[row]!, this.#startMs[row]!) ? taken : kept).push(row);
+      (accept === undefined || accept(this.#series[row], this.#startMs[row]) ? taken : kept).push(row);
     }
     const rows = this.#copy(taken, labelsOf);
     if (taken.length > 0) this.#keep(kept);
@@ -163,9 +163,9 @@ export class PaneTable {
   /** The open pane of a series at a time; opens it where it is not. -1, and counted, at the bound. */
   #rowAt(series: number, timeMs: EventTimeMs): number {
     if (series < this.#currentRow.length) {
-      const row = this.#currentRow[series]!;
+      const row = this.#currentRow[series];
       if (row >= 0) {
-        const sinceStartMs = timeMs - this.#startMs[row]!;
+        const sinceStartMs = timeMs - this.#startMs[row];
         if (sinceStartMs >= 0 && sinceStartMs < this.#paneMs) return row;
       }
     }
@@ -190,7 +190,7 @@ export class PaneTable {
   #find(series: number, startMs: number): number {
     const mask = this.#slots.length - 1;
     for (let slot = this.#hash(series, startMs) & mask; ; slot = (slot + 1) & mask) {
-      const row = this.#slots[slot]! - 1;
+      const row = this.#slots[slot] - 1;
       if (row < 0) return -1;
       if (this.#series[row] === series && this.#startMs[row] === startMs) return row;
     }
@@ -209,7 +209,7 @@ export class PaneTable {
 
   #index(row: number): void {
     const mask = this.#slots.length - 1;
-    let slot = this.#hash(this.#series[row]!, this.#startMs[row]!) & mask;
+    let slot = this.#hash(this.#series[row], this.#startMs[row]) & mask;
     while (this.#slots[slot] !== 0) slot = (slot + 1) & mask;
     this.#slots[slot] = row + 1;
   }
@@ -241,7 +241,7 @@ export class PaneTable {
   }
 
   #copy(picked: number[], labelsOf: (series: number) => Labels): PaneRows {
-    picked.sort((a, b) => this.#series[a]! - this.#series[b]! || this.#startMs[a]! - this.#startMs[b]!);
+    picked.sort((a, b) => this.#series[a] - this.#series[b] || this.#startMs[a] - this.#startMs[b]);
     const series: Labels[] = [];
     const seriesIndex = new Uint32Array(picked.length);
     const startMs = new Float64Array(picked.length);

@@ -4,7 +4,7 @@ import type { PaneRows } from "./pane-rows.ts";
 /** Readings behind one row: those added, and those counted uncertain or bad beside them. For the ledger. */
 export function readingCountOfRow(layout: PaneLayout, state: Float64Array, at: number): number {
   const beside = at + layout.stride - 3;
-  return state[at]! + state[beside]! + state[beside + 1]!;
+  return state[at] + state[beside] + state[beside + 1];
 }
 
 /** Readings behind all rows. */

@@ -52,14 +52,14 @@ export class SeriesWatermarks {
   /** One reading of a series: its event time, and when it arrived. Admitted readings only: it may move the watermark. */
   observe(series: number, timeMs: EventTimeMs, nowMs: number): void {
     if (series >= this.#seriesCount) this.#grow(series + 1);
-    const maxTimeMs = this.#maxTimeMs[series]!;
+    const maxTimeMs = this.#maxTimeMs[series];
     if (maxTimeMs === -Infinity) this.#seenCount++;
     if (timeMs > maxTimeMs) this.#maxTimeMs[series] = timeMs;
-    const gapMs = nowMs - this.#arrivedAtMs[series]!;
+    const gapMs = nowMs - this.#arrivedAtMs[series];
     // A clock that goes back measures no gap, but is the time from which silence counts.
     this.#arrivedAtMs[series] = nowMs;
     if (gapMs >= 0 && gapMs !== Infinity) {
-      const intervalMs = this.#intervalMs[series]!;
+      const intervalMs = this.#intervalMs[series];
       if (Number.isNaN(intervalMs)) this.#intervalMs[series] = gapMs;
       else {
         const countedMs = Math.min(
@@ -73,15 +73,15 @@ export class SeriesWatermarks {
 
   /** Greatest event time of a series; null when it has not been seen. */
   maxTimeMs(series: number): EventTimeMs | null {
-    const timeMs = series < this.#seriesCount ? this.#maxTimeMs[series]! : -Infinity;
+    const timeMs = series < this.#seriesCount ? this.#maxTimeMs[series] : -Infinity;
     return timeMs === -Infinity ? null : timeMs;
   }
 
   isIdle(series: number, nowMs: number): boolean {
     if (series >= this.#seriesCount) return true;
-    const intervalMs = this.#intervalMs[series]!;
+    const intervalMs = this.#intervalMs[series];
     const usualMs = Number.isNaN(intervalMs) ? 0 : IDLE_INTERVALS_MIN * intervalMs;
-    return nowMs - this.#arrivedAtMs[series]! > Math.max(this.#options.idleTimeoutMs, usualMs);
+    return nowMs - this.#arrivedAtMs[series] > Math.max(this.#options.idleTimeoutMs, usualMs);
   }
 
   /** The agent's watermark at `nowMs` on its clock. O(series). */
@@ -89,7 +89,7 @@ export class SeriesWatermarks {
     if (this.#seenCount === 0) return { watermarkMs: this.#watermarkMs, isIdle: true };
     let leastMs = Infinity;
     for (let series = 0; series < this.#seriesCount; series++) {
-      const timeMs = this.#maxTimeMs[series]!;
+      const timeMs = this.#maxTimeMs[series];
       if (timeMs < leastMs && timeMs !== -Infinity && !this.isIdle(series, nowMs)) leastMs = timeMs;
     }
     const isIdle = leastMs === Infinity;

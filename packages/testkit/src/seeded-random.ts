@@ -23,7 +23,8 @@ export class SeededRandom implements Random {
 
   hex(count: number): string {
     let text = "";
-    for (let index = 0; index < count; index += 1) text += (this.#draw() & 0xff).toString(16).padStart(2, "0");
+    for (let index = 0; index < count; index += 1)
+      text += (this.#draw() & 0xff).toString(16).padStart(2, "0");
     return text;
   }
 

@@ -21,7 +21,14 @@ export interface LinkFaults {
 }
 
 export function healthyLink(): LinkFaults {
-  return { lossProbability: 0, duplicateProbability: 0, delayMsMin: 1, delayMsMax: 3, isUpCut: false, isDownCut: false };
+  return {
+    lossProbability: 0,
+    duplicateProbability: 0,
+    delayMsMin: 1,
+    delayMsMax: 3,
+    isUpCut: false,
+    isDownCut: false,
+  };
 }
 
 const CONNECT_TIMEOUT_MS = 3_000;
@@ -54,7 +61,9 @@ export class SimulatedLink {
 
   /** The transport of one life of the agent; nothing reaches it once `isAlive` is false. */
   transport(isAlive: () => boolean): UplinkTransport {
-    let current: { close(reason: string): void; send(topic: UpTopic, payload: Uint8Array): boolean } | undefined;
+    let current:
+      | { close(reason: string): void; send(topic: UpTopic, payload: Uint8Array): boolean }
+      | undefined;
     return {
       connect: (handlers) => {
         current = this.#connect(handlers, isAlive, () => (current = undefined));
@@ -80,9 +89,13 @@ export class SimulatedLink {
       id,
       agent: this.#agent,
       send: (topic: DownTopic, payload) => {
-        this.#carry("down", () => {
-          if (!isEnded && isAlive()) handlers.message(topic, payload);
-        }, payload);
+        this.#carry(
+          "down",
+          () => {
+            if (!isEnded && isAlive()) handlers.message(topic, payload);
+          },
+          payload,
+        );
       },
       close: (reason) => this.#carry("down", () => end(reason), undefined),
     };
@@ -100,16 +113,21 @@ export class SimulatedLink {
     });
     return {
       close: (reason: string) => {
-        if (isOpen && intake !== undefined) this.#carry("up", () => this.#ifServing(intake)?.onClose(connection), undefined);
+        if (isOpen && intake !== undefined)
+          this.#carry("up", () => this.#ifServing(intake)?.onClose(connection), undefined);
         end(reason);
       },
       send: (topic: UpTopic, payload: Uint8Array) => {
         if (!isOpen || isEnded) return false;
-        this.#carry("up", () => {
-          const serving = this.#ifServing(intake);
-          if (serving === undefined) return this.#time.after(1, () => end("connection reset"));
-          return serving.onMessage(connection, topic, payload);
-        }, payload);
+        this.#carry(
+          "up",
+          () => {
+            const serving = this.#ifServing(intake);
+            if (serving === undefined) return this.#time.after(1, () => end("connection reset"));
+            return serving.onMessage(connection, topic, payload);
+          },
+          payload,
+        );
         return true;
       },
     };

@@ -37,7 +37,12 @@ export class SimulatedTime {
   }
 
   after(delayMs: number, callback: () => void): Timer {
-    const due: Due = { atMs: this.#nowMs + Math.max(0, delayMs), order: this.#order, callback, isCancelled: false };
+    const due: Due = {
+      atMs: this.#nowMs + Math.max(0, delayMs),
+      order: this.#order,
+      callback,
+      isCancelled: false,
+    };
     this.#order += 1;
     this.#push(due);
     return { cancel: () => (due.isCancelled = true) };

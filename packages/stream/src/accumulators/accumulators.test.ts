@@ -46,7 +46,7 @@ function expectSame(
   const absolute = all.reduce((sum, { value }) => sum + Math.abs(value), 0);
   const squares = all.reduce((sum, { value }) => sum + value * value, 0);
   for (const [name, was] of Object.entries(expected)) {
-    const is = actual[name]!;
+    const is = actual[name];
     if (name === "sum") expect(Math.abs(is - was)).toBeLessThanOrEqual(1e-12 * absolute);
     else if (name === "mean")
       expect(Math.abs(is - was)).toBeLessThanOrEqual((1e-12 * absolute) / n + 5e-324 * n);
@@ -75,9 +75,9 @@ function plain(name: AccumulatorName, all: readonly Added[]): Record<string, num
     case "mean":
       return { mean: average, stddev: Math.sqrt(exactly(values.map((one) => (one - average) ** 2)) / n) };
     case "first":
-      return { first: [...all].sort((a, b) => a.timeMs - b.timeMs || a.value - b.value)[0]!.value + 0 };
+      return { first: [...all].sort((a, b) => a.timeMs - b.timeMs || a.value - b.value)[0].value + 0 };
     case "last":
-      return { last: [...all].sort((a, b) => b.timeMs - a.timeMs || b.value - a.value)[0]!.value + 0 };
+      return { last: [...all].sort((a, b) => b.timeMs - a.timeMs || b.value - a.value)[0].value + 0 };
     default:
       return {};
   }

@@ -23,16 +23,16 @@ export const beside: Accumulator = {
     // A reading that enters the pane has nothing beside it: see `addBeside`.
   },
   merge(state, at, from, fromAt) {
-    state[at] = state[at]! + from[fromAt]!;
-    state[at + 1] = state[at + 1]! + from[fromAt + 1]!;
-    state[at + 2] = state[at + 2]! + from[fromAt + 2]!;
+    state[at] = state[at] + from[fromAt];
+    state[at + 1] = state[at + 1] + from[fromAt + 1];
+    state[at + 2] = state[at + 2] + from[fromAt + 2];
   },
   finish(state, at): Readonly<Record<string, number>> {
-    return { uncertain: state[at]!, bad: state[at + 1]!, undeduplicated: state[at + 2]! };
+    return { uncertain: state[at], bad: state[at + 1], undeduplicated: state[at + 2] };
   },
 };
 
 export function addBeside(state: Float64Array, at: number, kind: BesideKind): void {
   const field = at + BESIDE_KINDS.indexOf(kind);
-  state[field] = state[field]! + 1;
+  state[field] = state[field] + 1;
 }

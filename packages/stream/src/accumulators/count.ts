@@ -10,12 +10,12 @@ export const count: Accumulator = {
     state[at] = 0;
   },
   add(state, at) {
-    state[at] = state[at]! + 1;
+    state[at] = state[at] + 1;
   },
   merge(state, at, from, fromAt) {
-    state[at] = state[at]! + from[fromAt]!;
+    state[at] = state[at] + from[fromAt];
   },
   finish(state, at): Readonly<Record<string, number>> {
-    return { count: state[at]! };
+    return { count: state[at] };
   },
 };

@@ -17,21 +17,21 @@ export const first: Accumulator = {
     take(state, at, value, timeMs);
   },
   merge(state, at, from, fromAt) {
-    take(state, at, from[fromAt + 1]!, from[fromAt]!);
+    take(state, at, from[fromAt + 1], from[fromAt]);
   },
   finish(state, at): Readonly<Record<string, number>> {
-    return Number.isFinite(state[at]!) ? { first: state[at + 1]! + 0 } : {};
+    return Number.isFinite(state[at]) ? { first: state[at + 1] + 0 } : {};
   },
 };
 
 /** A time that is not known (NaN) on either side leaves the result unknown. */
 function take(state: Float64Array, at: number, value: number, timeMs: number): void {
-  if (timeMs > state[at]!) return;
-  if (timeMs < state[at]!) {
+  if (timeMs > state[at]) return;
+  if (timeMs < state[at]) {
     state[at] = timeMs;
     state[at + 1] = value;
     return;
   }
-  state[at + 1] = Math.min(state[at + 1]!, value);
+  state[at + 1] = Math.min(state[at + 1], value);
   if (timeMs !== state[at]) state[at] = NaN;
 }

@@ -10,13 +10,13 @@ export const max: Accumulator = {
     state[at] = -Infinity;
   },
   add(state, at, value) {
-    state[at] = Math.max(state[at]!, value);
+    state[at] = Math.max(state[at], value);
   },
   merge(state, at, from, fromAt) {
-    state[at] = Math.max(state[at]!, from[fromAt]!);
+    state[at] = Math.max(state[at], from[fromAt]);
   },
   finish(state, at): Readonly<Record<string, number>> {
-    const value = state[at]!;
+    const value = state[at];
     return Number.isFinite(value) ? { max: value + 0 } : {};
   },
 };

@@ -17,18 +17,18 @@ export const mean: Accumulator = {
     state[at + 2] = 0;
   },
   add(state, at, value) {
-    const n = state[at]! + 1;
-    const before = state[at + 1]!;
+    const n = state[at] + 1;
+    const before = state[at + 1];
     const distance = value - before;
     const after = before + distance / n;
     state[at] = n;
     state[at + 1] = after;
-    state[at + 2] = state[at + 2]! + distance * (value - after);
+    state[at + 2] = state[at + 2] + distance * (value - after);
   },
   merge(state, at, from, fromAt) {
-    const fromN = from[fromAt]!;
+    const fromN = from[fromAt];
     if (fromN === 0) return;
-    const n = state[at]!;
+    const n = state[at];
     if (n === 0) {
       state[at] = fromN;
       state[at + 1] = from[fromAt + 1]!;
@@ -36,16 +36,16 @@ export const mean: Accumulator = {
       return;
     }
     const total = n + fromN;
-    const distance = from[fromAt + 1]! - state[at + 1]!;
+    const distance = from[fromAt + 1] - state[at + 1];
     state[at] = total;
-    state[at + 1] = state[at + 1]! + (distance * fromN) / total;
-    state[at + 2] = state[at + 2]! + from[fromAt + 2]! + (distance * distance * n * fromN) / total;
+    state[at + 1] = state[at + 1] + (distance * fromN) / total;
+    state[at + 2] = state[at + 2] + from[fromAt + 2] + (distance * distance * n * fromN) / total;
   },
   finish(state, at): Readonly<Record<string, number>> {
-    const n = state[at]!;
-    const average = state[at + 1]!;
+    const n = state[at];
+    const average = state[at + 1];
     if (n === 0 || !Number.isFinite(average)) return {};
-    const stddev = Math.sqrt(state[at + 2]! / n);
+    const stddev = Math.sqrt(state[at + 2] / n);
     return Number.isFinite(stddev) ? { mean: average + 0, stddev } : { mean: average + 0 };
   },
 };

@@ -10,13 +10,13 @@ export const min: Accumulator = {
     state[at] = Infinity;
   },
   add(state, at, value) {
-    state[at] = Math.min(state[at]!, value);
+    state[at] = Math.min(state[at], value);
   },
   merge(state, at, from, fromAt) {
-    state[at] = Math.min(state[at]!, from[fromAt]!);
+    state[at] = Math.min(state[at], from[fromAt]);
   },
   finish(state, at): Readonly<Record<string, number>> {
-    const value = state[at]!;
+    const value = state[at];
     return Number.isFinite(value) ? { min: value + 0 } : {};
   },
 };

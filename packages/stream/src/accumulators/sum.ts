@@ -17,25 +17,25 @@ export const sum: Accumulator = {
     state[at + 1] = 0;
   },
   add(state, at, value) {
-    const before = state[at]!;
+    const before = state[at];
     const added = value + 0;
     const after = before + added;
     const error = Math.abs(before) >= Math.abs(added) ? before - after + added : added - after + before;
     state[at] = after;
-    state[at + 1] = state[at + 1]! + error;
+    state[at + 1] = state[at + 1] + error;
   },
   merge(state, at, from, fromAt) {
-    const before = state[at]!;
-    const added = from[fromAt]!;
+    const before = state[at];
+    const added = from[fromAt];
     const after = before + added;
     const error = Math.abs(before) >= Math.abs(added) ? before - after + added : added - after + before;
     state[at] = after;
     // The two compensations first: the same bits whichever side is merged into which.
-    state[at + 1] = state[at + 1]! + from[fromAt + 1]! + error;
+    state[at + 1] = state[at + 1] + from[fromAt + 1] + error;
   },
   finish(state, at): Readonly<Record<string, number>> {
     if (Object.is(state[at], -0)) return {};
-    const total = state[at]! + state[at + 1]!;
+    const total = state[at] + state[at + 1];
     return Number.isFinite(total) ? { sum: total + 0 } : {};
   },
 };

@@ -41,7 +41,7 @@ export class PaneView {
     this.layout = paneLayout(paneMs, metric.accumulate);
     this.identity = new Float64Array(this.layout.stride);
     for (const [index, name] of this.layout.accumulators.entries()) {
-      ACCUMULATORS[name].identity(this.identity, this.layout.offsets[index]!);
+      ACCUMULATORS[name].identity(this.identity, this.layout.offsets[index]);
     }
   }
 
@@ -71,10 +71,10 @@ export class PaneView {
   mergeRow(pane: Pane, offsets: readonly number[], from: Float64Array, fromAt: number): void {
     const { accumulators, offsets: own } = this.layout;
     for (let index = 0; index < accumulators.length; index++) {
-      const offset = offsets[index]!;
-      const accumulator = ACCUMULATORS[accumulators[index]!];
-      if (offset >= 0) accumulator.merge(pane.state, own[index]!, from, fromAt + offset);
-      else if (from[fromAt]! > 0) setUnknown(accumulator, pane.state, own[index]!);
+      const offset = offsets[index];
+      const accumulator = ACCUMULATORS[accumulators[index]];
+      if (offset >= 0) accumulator.merge(pane.state, own[index], from, fromAt + offset);
+      else if (from[fromAt] > 0) setUnknown(accumulator, pane.state, own[index]);
     }
   }
 
@@ -86,7 +86,7 @@ export class PaneView {
       const pane = this.panes.get(at, group);
       if (pane === undefined) continue;
       for (let index = 0; index < accumulators.length; index++) {
-        ACCUMULATORS[accumulators[index]!].merge(state, offsets[index]!, pane.state, offsets[index]!);
+        ACCUMULATORS[accumulators[index]].merge(state, offsets[index], pane.state, offsets[index]);
       }
     }
     return state;

@@ -44,7 +44,7 @@ export function parseStateKey(key: string): StateKeyParts | null {
   if (match === null) return null;
   const [, kind, name, start, group] = match;
   if (kind !== "p" && kind !== "w" && kind !== "o") return null;
-  return { kind, name: name!, startMs: parseInt(start!, 16) - 2 ** 52, group: group! };
+  return { kind, name: name, startMs: parseInt(start, 16) - 2 ** 52, group: group };
 }
 
 /** Everything of one view or window that starts in `[fromMs, toMs)`; infinite bounds are fine. */

@@ -42,7 +42,7 @@ const timing = {
   backlogRevisionMs: 1_500,
   hotMs: 700,
 };
-const layout = paneLayout(200, metrics[0]!.accumulate);
+const layout = paneLayout(200, metrics[0].accumulate);
 
 const agents = [
   { agent: "a1", site: "alpha" },
@@ -135,7 +135,7 @@ function play(steps: readonly Step[], latenessMs: number, hasRestarts: boolean):
   const outcomes: object[] = [];
   const readings: Reading[] = [];
   let [nowMs, merged, refused, sent, number] = [0, 0, 0, 0, 0];
-  const labelsOf = (index: number) => series[index]!.labels;
+  const labelsOf = (index: number) => series[index].labels;
   const send = (rows: PaneRows) => {
     if (rows.rowCount === 0) return;
     const outcome = engine.apply(rows, nowMs);
@@ -150,9 +150,9 @@ function play(steps: readonly Step[], latenessMs: number, hasRestarts: boolean):
     switch (next.type) {
       case "readings":
         for (const one of next.readings) {
-          const { agent, labels } = series[one.series]!;
-          if (one.quality === "good") tables[agent]!.add(one.series, one.timeMs, one.value);
-          else tables[agent]!.addBeside(one.series, one.timeMs, one.quality);
+          const { agent, labels } = series[one.series];
+          if (one.quality === "good") tables[agent].add(one.series, one.timeMs, one.value);
+          else tables[agent].addBeside(one.series, one.timeMs, one.quality);
           readings.push({
             metric: "t",
             labels,
@@ -165,22 +165,22 @@ function play(steps: readonly Step[], latenessMs: number, hasRestarts: boolean):
         break;
       case "send":
         waiting.push(
-          tables[next.agent]!.take(labelsOf, (index, startMs) => (index + startMs / 200) % next.modulo === 0),
+          tables[next.agent].take(labelsOf, (index, startMs) => (index + startMs / 200) % next.modulo === 0),
         );
-        send(waiting.splice(next.order % waiting.length, 1)[0]!);
+        send(waiting.splice(next.order % waiting.length, 1)[0]);
         break;
       case "tick":
         nowMs += next.afterMs;
         results.push(engine.tick(nowMs));
         break;
       case "frontier":
-        engine.setFrontier(agents[next.agent]!.agent, frontier(++number, next.watermarkMs, next.pendingMs));
+        engine.setFrontier(agents[next.agent].agent, frontier(++number, next.watermarkMs, next.pendingMs));
         break;
       case "restart":
         if (hasRestarts) engine.restart();
         break;
       case "membership": {
-        const { agent, site } = agents[next.agent]!;
+        const { agent, site } = agents[next.agent];
         if (next.isIn) membership.join(agent, site, nowMs);
         else membership.retire(agent, nowMs);
         engine.setMembership(membership);
@@ -200,8 +200,8 @@ function expectOracle(actual: Pick<WindowResult, "values" | "beside">, expected:
   expect(Object.keys(actual.values).sort()).toEqual(Object.keys(expected.values).sort());
   expect(actual.beside).toMatchObject(expected.beside);
   for (const [name, was] of Object.entries(expected.values)) {
-    const n = expected.values["count"]!;
-    const is = actual.values[name]!;
+    const n = expected.values["count"];
+    const is = actual.values[name];
     if (name === "sum") expect(Math.abs(is - was)).toBeLessThanOrEqual(1e-12 * expected.absoluteSum);
     else if (name === "mean")
       expect(Math.abs(is - was)).toBeLessThanOrEqual((1e-12 * expected.absoluteSum) / n + 1e-300);
@@ -231,6 +231,9 @@ function latest(results: readonly WindowResult[][]): Map<string, WindowResult> {
   }
   return last;
 }
+
+const byKey = ([one]: readonly [string, unknown], [other]: readonly [string, unknown]) =>
+  one < other ? -1 : 1;
 
 test("however readings are split, sent, delayed and interrupted, every window ends complete and as the oracle has it", () => {
   fc.assert(
@@ -279,9 +282,9 @@ test("when the lateness is over every window with data is final once, stored as 
       const results = stored
         .filter(({ parts }) => parts?.kind === "w")
         .map(({ bytes }) => decodeWindow(bytes));
-      expect(results.map((one) => [oracleKey(one.window, one.startMs, one.group), one]).sort()).toEqual(
-        [...last].sort(),
-      );
+      expect(
+        results.map((one) => [oracleKey(one.window, one.startMs, one.group), one] as const).sort(byKey),
+      ).toEqual([...last].sort(byKey));
     }),
     { numRuns: 40 },
   );
@@ -298,7 +301,7 @@ test("memory holds no more than what is hot or open", () => {
   for (let nowMs = 0; nowMs < 100_000; nowMs += 200) {
     table.add(0, nowMs, nowMs);
     engine.apply(
-      table.take(() => series[0]!.labels),
+      table.take(() => series[0].labels),
       nowMs,
     );
     engine.setFrontier("a1", frontier(nowMs, nowMs, null));

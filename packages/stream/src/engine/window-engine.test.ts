@@ -73,6 +73,9 @@ const brief = (results: readonly WindowResult[]) =>
     result.completeness.agentsMissing.join(),
   ]);
 
+const byKey = ([one]: readonly [string, unknown], [other]: readonly [string, unknown]) =>
+  one < other ? -1 : 1;
+
 test("a window is shown as soon as anything of it is there, then at most every emit interval", () => {
   const { engine, read } = plant([global]);
   read({ site: "alpha" }, 1_000, 5, 1_000);
@@ -250,7 +253,7 @@ test("stored results are found by window and start, and read back as they were p
   for (const timeMs of [-61_000, -1_000, 1_000]) read({ site: "alpha" }, timeMs, 5, 1_000);
   const published = engine.tick(1_000);
   const { from, to } = windowKeyRange("minute", -60_000, 60_000);
-  const found = [...engine.store].filter(([key]) => from <= key && key < to).sort();
+  const found = [...engine.store].filter(([key]) => from <= key && key < to).sort(byKey);
   expect(found.map(([, bytes]) => decodeWindow(bytes))).toEqual(
     published.filter((result) => result.window === "minute" && result.startMs >= -60_000),
   );

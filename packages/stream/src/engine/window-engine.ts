@@ -169,8 +169,8 @@ export class WindowEngine {
     for (const view of this.#viewsOf.get(rows.metric) ?? []) {
       const groups = rows.series.map((labels) => view.groupOf(labels));
       for (let row = 0; row < rows.rowCount; row++) {
-        const startMs = paneStart(rows.startMs[row]!, view);
-        const group = groups[rows.seriesIndex[row]!];
+        const startMs = paneStart(rows.startMs[row], view);
+        const group = groups[rows.seriesIndex[row]];
         if (group === undefined || !isKeyed(startMs)) continue;
         if (view.panes.get(startMs, group)?.recordsVersion === view.version) continue;
         for (const track of view.tracks) {
@@ -219,8 +219,8 @@ export class WindowEngine {
       let isMerged = false;
       let isWindowed = false;
       for (const { view, offsets, groups } of plans) {
-        const startMs = paneStart(rows.startMs[row]!, view);
-        const group = groups[rows.seriesIndex[row]!];
+        const startMs = paneStart(rows.startMs[row], view);
+        const group = groups[rows.seriesIndex[row]];
         if (group === undefined || !isKeyed(startMs)) continue;
         const pane = this.#paneFor(view, startMs, group, nowMs);
         isWindowed ||= pane !== "unwindowed";
@@ -284,7 +284,7 @@ export class WindowEngine {
     const isWhole = lastMs === undefined || entries.length < (range.limit ?? Infinity);
     // The groups of the last start may be cut off: they come again.
     const toMs = isWhole ? asked.toMs : lastMs;
-    const isStuck = !isWhole && parseStateKey(entries[0]!.key)?.startMs === lastMs;
+    const isStuck = !isWhole && parseStateKey(entries[0].key)?.startMs === lastMs;
     this.#dueEntriesMax = isStuck ? this.#dueEntriesMax * 2 : this.#dueEntriesMax;
     for (const { key, bytes } of entries) {
       const parts = parseStateKey(key);
@@ -625,10 +625,10 @@ export class WindowEngine {
     const values: Record<string, number> = {};
     for (const [index, name] of view.layout.accumulators.entries()) {
       if (name !== "beside")
-        Object.assign(values, ACCUMULATORS[name].finish(state, view.layout.offsets[index]!));
+        Object.assign(values, ACCUMULATORS[name].finish(state, view.layout.offsets[index]));
     }
     const at = view.layout.offsets.at(-1)!;
-    return { values, beside: { uncertain: state[at]!, bad: state[at + 1]!, undeduplicated: state[at + 2]! } };
+    return { values, beside: { uncertain: state[at], bad: state[at + 1], undeduplicated: state[at + 2] } };
   }
 
   #siteOf(record: WindowRecord): string | undefined {
