@@ -1,6 +1,6 @@
 // Any run of appends, acknowledgements, trims, evictions, epochs, crashes and restarts agrees with a plain model, in
 // memory and on LevelDB: what is durable is read back with its own bytes or is covered by a skipped batch.
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { LANES, type Lane } from "@millrace/stream";
@@ -290,4 +290,46 @@ test("on LevelDB", async () => {
     }),
     { numRuns: 10, endOnFailure: true },
   );
+});
+
+test("bits of LevelDB's tables flipped: every batch reads as itself or as skipped", async () => {
+  const path = join(folder, "flipped");
+  const store = await LevelStore.open({ path, kind: "agent", version: 1, pid: 1 });
+  const written = await BatchQueue.open(store, { random });
+  const changes: Change[] = [];
+  const bodyBytes = 5000;
+  for (let at = 1; at <= 200; at += 1) {
+    // Not compressible, so that a flipped bit stays one.
+    let state = at;
+    const body = Uint8Array.from({ length: bodyBytes }, () => {
+      state = (Math.imul(state, 1_664_525) + 1_013_904_223) | 0;
+      return state >>> 24;
+    });
+    const times = { startMs: at, endMs: at + 1, sealedAtMs: at };
+    const fields = { body, isCompressed: false, bodyBytesRaw: bodyBytes, readingCount: 1, ...times };
+    written.append(changes, { lane: "live", kind: "panes", ...fields });
+  }
+  await store.commit(changes, { isSync: true });
+  await store.compact(Uint8Array.of(0), Uint8Array.of(0xff));
+  await store.close();
+  const table = readdirSync(path).find((file) => file.endsWith(".ldb"));
+  if (table === undefined) throw new Error("no table");
+  const bytes = readFileSync(join(path, table));
+  for (let at = 10_000; at < bytes.length - 200_000; at += 50_021) bytes[at] ^= 0x10;
+  writeFileSync(join(path, table), bytes);
+
+  const damaged = await LevelStore.open({ path, kind: "agent", version: 1, pid: 1 });
+  const queue = await BatchQueue.open(damaged, { random });
+  const kinds = new Map<string, number>();
+  for (const { sequence, bytes: batch } of await queue.read("live", 1, 200)) {
+    const opened = openBatch(batch);
+    if (!opened.ok) throw new Error(opened.reason);
+    expect(opened.batch.sequence).toBe(sequence);
+    kinds.set(opened.batch.kind, (kinds.get(opened.batch.kind) ?? 0) + 1);
+  }
+  expect((kinds.get("panes") ?? 0) + (kinds.get("skipped") ?? 0)).toBe(200);
+  expect(kinds.get("skipped")).toBeGreaterThan(5);
+  expect(kinds.get("panes")).toBeGreaterThan(100);
+  expect(queue.takeDamaged([]).readings).toBe(kinds.get("skipped"));
+  await damaged.close();
 });

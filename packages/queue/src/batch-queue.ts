@@ -10,6 +10,7 @@ import {
   type SkippedReason,
   WIRE_VERSION,
 } from "@millrace/wire";
+import { MillraceError } from "@millrace/runtime";
 import { type BatchSummary, encodeSummary } from "./batch-summary.ts";
 import { encodeJson, encodeMark, epochOf, type LaneMemory, loadIdentity, loadLane } from "./load-lanes.ts";
 import type { Change, Store } from "./store.ts";
@@ -337,16 +338,14 @@ export class BatchQueue {
     for (let sequence = Math.max(fromSequence, memory.oldest); sequence < end; sequence += 1) {
       if (memory.index.isHeld(sequence)) sequences.push(sequence);
     }
-    const stored = await this.#store.getMany(
-      sequences.map((sequence) => numberedKey("batch", lane, sequence)),
-    );
+    const stored = await this.#readStored(sequences.map((sequence) => numberedKey("batch", lane, sequence)));
     const batches: QueuedBatch[] = [];
     for (const [at, sequence] of sequences.entries()) {
       // Trimmed meanwhile.
       if (!memory.index.isHeld(sequence)) continue;
       const bytes = stored[at];
       if (bytes === undefined && sequence >= memory.nextAtOpen) break;
-      if (this.#fault(lane, sequence, bytes) !== undefined || bytes === undefined) {
+      if (this.#isDamaged(lane, sequence, bytes) || bytes === undefined) {
         batches.push({ sequence, bytes: this.#standIn(lane, sequence) });
         continue;
       }
@@ -425,13 +424,32 @@ export class BatchQueue {
     }
   }
 
-  #fault(lane: Lane, sequence: number, bytes: Uint8Array | undefined): string | undefined {
-    const fault = bytes === undefined ? "absent" : faultOf(bytes, lane, sequence, this.storeId);
-    if (fault === undefined) return undefined;
+  /** What the store itself finds corrupt reads as no bytes: its neighbours are still to be had. */
+  async #readStored(keys: readonly Uint8Array[]): Promise<(Uint8Array | undefined)[]> {
+    try {
+      return await this.#store.getMany(keys);
+    } catch (error) {
+      if (!isCorruption(error)) throw error;
+    }
+    const values: (Uint8Array | undefined)[] = [];
+    for (const key of keys) {
+      try {
+        values.push(await this.#store.get(key));
+      } catch (error) {
+        if (!isCorruption(error)) throw error;
+        values.push(NO_BYTES);
+      }
+    }
+    return values;
+  }
+
+  #isDamaged(lane: Lane, sequence: number, bytes: Uint8Array | undefined): boolean {
+    if (bytes !== undefined && faultOf(bytes, lane, sequence, this.storeId) === undefined) return false;
     const isKnown = this.#damaged.some((damaged) => damaged.lane === lane && damaged.sequence === sequence);
-    if (!isKnown && this.#lanes[lane].index.get(sequence)?.kind !== "skipped")
+    if (!isKnown && this.#lanes[lane].index.get(sequence)?.kind !== "skipped") {
       this.#damaged.push({ lane, sequence });
-    return fault;
+    }
+    return true;
   }
 
   /** Always the same bytes for the same batch, over restarts too: made of its summary and its neighbours alone. */
@@ -535,8 +553,13 @@ export class BatchQueue {
   }
 }
 
+const NO_BYTES = new Uint8Array(0);
 const NOTHING: Moved = { batches: 0, bytes: 0, readings: 0 };
 const EMPTY_SUMMARY = { readings: 0, startMs: 0, endMs: 0 } as const;
+
+function isCorruption(error: unknown): boolean {
+  return error instanceof MillraceError && error.code === "store_corrupt";
+}
 
 function marksOf(memory: LaneMemory): LaneMarks {
   const { oldest, sent, next } = memory;

@@ -133,7 +133,7 @@ export class LevelStore implements Store {
   }
 
   /**
-   * For a `store_read` that does not go away: damage that showed only after the start. What LevelDB cannot read is lost,
+   * For `store_corrupt`, or a `store_read` that does not go away: damage that showed only after the start. What LevelDB cannot read is lost,
    * all else stays; what was read before must be read anew. Rejects with `store_corrupt` when it does not help.
    */
   async repair(): Promise<void> {
@@ -177,7 +177,8 @@ export class LevelStore implements Store {
   }
 
   #readFailure(error: unknown): MillraceError {
-    return new MillraceError("store_read", { path: this.path, reason: reasonOf(error) }, { cause: error });
+    const code = codeOf(error) === "LEVEL_CORRUPTION" ? "store_corrupt" : "store_read";
+    return new MillraceError(code, { path: this.path, reason: reasonOf(error) }, { cause: error });
   }
 }
 
@@ -235,10 +236,8 @@ async function tryOpen(
     return { ok: true, level };
   } catch (error) {
     await level.close().catch(() => undefined);
-    const cause = error instanceof Error ? error.cause : undefined;
-    const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
     const reason = reasonOf(error);
-    if (code === "LEVEL_LOCKED") {
+    if (error instanceof Error && codeOf(error.cause) === "LEVEL_LOCKED") {
       throw new MillraceError(
         "store_locked",
         { path: options.path, pid: await holderOf(options.path) },
@@ -299,6 +298,10 @@ function decodeMeta(bytes: Uint8Array): StoreMeta | undefined {
   } catch {
     return undefined;
   }
+}
+
+function codeOf(error: unknown): unknown {
+  return error instanceof Error && "code" in error ? error.code : undefined;
 }
 
 function newLevel(path: string): Level {

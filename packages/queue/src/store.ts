@@ -3,6 +3,7 @@
  * The one seam between Millrace and the disk. Keys order by unsigned bytes. One process holds a store at a time.
  */
 export interface Store {
+  /** Reads reject with `store_read`, or with `store_corrupt` where the disk holds something else than was written. */
   get(key: Uint8Array): Promise<Uint8Array | undefined>;
   getMany(keys: readonly Uint8Array[]): Promise<(Uint8Array | undefined)[]>;
   /** All changes or none. With `isSync`, resolves once they survive a power cut. Rejects with `store_write` on failure. */

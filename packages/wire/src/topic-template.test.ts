@@ -1,4 +1,5 @@
 // Topic templates capture whole levels as labels, and say what is wrong with one that cannot.
+// oxlint-disable unicorn/no-array-fill-with-reference-type -- the `fill` of a template is no array's
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { parseTopicTemplate, type TopicTemplate } from "./topic-template.ts";
