@@ -107,13 +107,14 @@ test("help, version and wrong use", async () => {
 }, 30_000);
 
 test("init writes what check accepts, and never over a file", async () => {
-  const config = join(temporaryFolder(), "central.yaml");
-  expect(await run("init", "--config", config)).toMatchObject({ code: 0 });
+  const folder = temporaryFolder();
+  const config = join(folder, "central.yaml");
+  expect(await run("init", "--folder", folder)).toMatchObject({ code: 0 });
   const check = await run("check", "--config", config, "--json");
   expect({ code: check.code, err: check.err }).toEqual({ code: 0, err: "" });
   expect(JSON.parse(check.out)).toMatchObject({ config });
   const text = readFileSync(config, "utf8");
-  const again = await run("init", "--config", config);
+  const again = await run("init", "--folder", folder);
   expect([again.code, readFileSync(config, "utf8")]).toEqual([1, text]);
   expect(again.err).toContain("file_unwritable");
 }, 30_000);

@@ -1,4 +1,4 @@
-import { formatVersion, runProgram } from "@millrace/runtime";
+import { formatVersion, runMain } from "@millrace/runtime";
 import type { Program } from "@millrace/runtime";
 import { centralVersion } from "./central-version.ts";
 import { CHECK_COMMAND } from "./commands/check-command.ts";
@@ -20,9 +20,5 @@ const program: Program = {
   },
 };
 
-async function main(): Promise<void> {
-  process.exitCode = await runProgram(program, process.argv.slice(2));
-}
-
 // No await at the top: the single binary is bundled as CommonJS.
-void main();
+void runMain(program);

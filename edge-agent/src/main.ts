@@ -1,4 +1,4 @@
-import { formatVersion, type Program, runProgram } from "@millrace/runtime";
+import { formatVersion, type Program, runMain } from "@millrace/runtime";
 import { checkCommand } from "./commands/check.ts";
 import { doctorCommand } from "./commands/doctor.ts";
 import { initCommand } from "./commands/init.ts";
@@ -22,8 +22,5 @@ const program: Program = {
   },
 };
 
-async function main(): Promise<void> {
-  process.exitCode = await runProgram(program, process.argv.slice(2));
-}
-
-void main();
+// No await at the top: the single binary is bundled as CommonJS.
+void runMain(program);

@@ -1,4 +1,4 @@
-import { formatVersion, type Program, readVersion, runProgram } from "@millrace/runtime";
+import { formatVersion, type Program, readVersion, runMain } from "@millrace/runtime";
 import { RUN_COMMAND } from "./command-line/run-command.ts";
 import { VERIFY_COMMAND } from "./command-line/verify-command.ts";
 
@@ -10,9 +10,5 @@ const program: Program = {
   commands: { run: RUN_COMMAND, verify: VERIFY_COMMAND },
 };
 
-// No await at the top level: the single binary is CommonJS.
-async function main(): Promise<void> {
-  process.exitCode = await runProgram(program, process.argv.slice(2));
-}
-
-void main();
+// No await at the top: the single binary is bundled as CommonJS.
+void runMain(program);

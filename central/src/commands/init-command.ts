@@ -1,17 +1,17 @@
 import { existsSync, writeFileSync } from "node:fs";
-import { dirname, join, resolve } from "node:path";
+import { join } from "node:path";
 import { centralTemplate, pipelineTemplate } from "@millrace/config";
 import { MillraceError, prepareDataFolder, reasonOf } from "@millrace/runtime";
 import type { Command } from "@millrace/runtime";
-import { CONFIG_FLAG } from "./config-flag.ts";
 
 export const INIT_COMMAND: Command = {
   summary: "write a commented central.yaml, and a pipeline.yaml beside it where there is none",
-  flags: { config: CONFIG_FLAG },
+  flags: { folder: { type: "text", placeholder: "FOLDER", default: ".", summary: "where to write them" } },
   run({ flags, output }) {
-    const path = resolve(flags.requiredText("config"));
-    const pipelinePath = join(dirname(path), "pipeline.yaml");
-    prepareDataFolder(dirname(path));
+    const folder = flags.requiredText("folder");
+    const path = join(folder, "central.yaml");
+    const pipelinePath = join(folder, "pipeline.yaml");
+    prepareDataFolder(folder);
     write(path, centralTemplate());
     output.out(`wrote ${path}\n`);
     if (existsSync(pipelinePath)) return;

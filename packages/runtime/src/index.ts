@@ -16,5 +16,6 @@ export * from "./metrics.ts";
 export * from "./nearest-name.ts";
 export * from "./program.ts";
 export * from "./random.ts";
+export * from "./run-main.ts";
 export * from "./shutdown.ts";
 export * from "./version.ts";

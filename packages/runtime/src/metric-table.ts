@@ -61,7 +61,7 @@ export const METRIC_TABLE = {
   millrace_central_readings_total: {
     type: "counter",
     labels: ["agent", "outcome"],
-    help: "Readings at central by ledger entry: received, merged, too_late, unwindowed, skipped. The entries add up.",
+    help: "Readings at central by ledger entry: received, merged, too_late, unwindowed, unreadable, skipped. The entries add up.",
   },
   millrace_central_batches_total: {
     type: "counter",
@@ -78,7 +78,7 @@ export const METRIC_TABLE = {
   millrace_central_agents: {
     type: "gauge",
     labels: ["state"],
-    help: "Agents by state: connected, silent, retired.",
+    help: "Agents by state: connected, silent, never_seen, retired.",
   },
   millrace_central_agent_lag_seconds: {
     type: "gauge",

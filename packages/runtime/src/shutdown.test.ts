@@ -56,14 +56,20 @@ test("a failing step and a stuck step are named, and the rest still runs", async
   ]);
 });
 
-test("the first signal stops, the second forces", () => {
+test("the first signal stops, a second one forces, but not one that comes within a second of the first", () => {
   const source = new EventEmitter();
+  let nowMs = 5_000;
   const calls: string[] = [];
   const off = onStopSignals(
     { stop: (s) => calls.push(`stop ${s}`), force: (s) => calls.push(`force ${s}`) },
-    source,
+    { source, clock: { monotonicMs: () => nowMs } },
   );
   source.emit("SIGINT");
+  source.emit("SIGINT");
+  nowMs += 1_000;
+  source.emit("SIGTERM");
+  expect(calls).toEqual(["stop SIGINT"]);
+  nowMs += 1;
   source.emit("SIGTERM");
   off();
   source.emit("SIGINT");

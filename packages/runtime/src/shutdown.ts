@@ -1,5 +1,5 @@
 import { MillraceError, reasonOf } from "./error.ts";
-import type { Clock } from "./clock.ts";
+import { systemClock, type Clock } from "./clock.ts";
 import type { Logger } from "./log.ts";
 
 /**
@@ -86,13 +86,32 @@ export interface SignalHandlers {
   force(signal: "SIGINT" | "SIGTERM"): void;
 }
 
-/** Ctrl-C once stops in order, twice stops at once. Returns what takes the handlers off again. */
-export function onStopSignals(handlers: SignalHandlers, source: SignalSource = process): () => void {
-  let isAsked = false;
+/**
+ * One Ctrl-C can arrive more than once: from the terminal, which signals the whole process group, and from whoever started
+ * the program (npm, a supervisor) and passes the signal on.
+ */
+const REPEAT_MS = 1_000;
+
+export interface SignalWorld {
+  readonly source: SignalSource;
+  readonly clock: Pick<Clock, "monotonicMs">;
+}
+
+/**
+ * Ctrl-C once stops in order, twice stops at once; what comes within `REPEAT_MS` of the first counts as the first. Returns
+ * what takes the handlers off again.
+ */
+export function onStopSignals(
+  handlers: SignalHandlers,
+  { source, clock }: SignalWorld = { source: process, clock: systemClock },
+): () => void {
+  let askedAtMs: number | null = null;
   const handle = (signal: "SIGINT" | "SIGTERM"): void => {
-    if (isAsked) return handlers.force(signal);
-    isAsked = true;
-    handlers.stop(signal);
+    const nowMs = clock.monotonicMs();
+    if (askedAtMs === null) {
+      askedAtMs = nowMs;
+      handlers.stop(signal);
+    } else if (nowMs - askedAtMs > REPEAT_MS) handlers.force(signal);
   };
   const onInterrupt = (): void => handle("SIGINT");
   const onTerminate = (): void => handle("SIGTERM");
