@@ -1,0 +1,89 @@
+// npm run bench [name…] [-- --quick]: each benchmark ends with one line of JSON.
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { parseArgs } from "node:util";
+import { MillraceError, nearestName, reasonOf, toExitCode } from "@millrace/runtime";
+import { actionLatency } from "./action-latency.ts";
+import { agentIngest } from "./agent-ingest.ts";
+import type { Bench } from "./bench.ts";
+import { centralMerge } from "./central-merge.ts";
+import { enginePanes } from "./engine-panes.ts";
+import { jsonLine } from "./measure/json-line.ts";
+import { thisMachine } from "./measure/machine.ts";
+import { paneCodec } from "./pane-codec.ts";
+
+const BENCHES: readonly Bench[] = [enginePanes, agentIngest, actionLatency, paneCodec, centralMerge];
+
+const HELP = `npm run bench [name…] [-- --quick]
+
+Measures the hot paths beside peers on this machine; without a name, all of them, each in a process of its own. Each ends
+with one line of JSON; docs/benchmarks.md explains the figures. Measure when the machine is calm.
+
+${BENCHES.map(({ name, summary }) => `  ${name.padEnd(15)} ${summary}`).join("\n")}
+
+  --quick         each within 20 s; rougher figures`;
+
+process.exitCode = await main(process.argv.slice(2));
+
+async function main(args: readonly string[]): Promise<number> {
+  try {
+    const { values, positionals } = parse(args);
+    if (values.help) {
+      console.log(HELP);
+      return 0;
+    }
+    const benches = positionals.length === 0 ? BENCHES : positionals.map(benchNamed);
+    if (benches.length === 1) return await runHere(benches[0], values.quick);
+    return await runEach(benches, values.quick);
+  } catch (error) {
+    console.error(error instanceof MillraceError ? error.explain() : error);
+    return toExitCode(error);
+  }
+}
+
+function parse(args: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...args],
+      allowPositionals: true,
+      options: {
+        quick: { type: "boolean", default: false },
+        help: { type: "boolean", short: "h", default: false },
+      },
+    });
+  } catch (error) {
+    throw wrongUsage(reasonOf(error));
+  }
+}
+
+function benchNamed(name: string): Bench {
+  const bench = BENCHES.find((known) => known.name === name);
+  if (bench !== undefined) return bench;
+  const names = BENCHES.map((known) => known.name);
+  const nearest = nearestName(name, names);
+  const hint = nearest === undefined ? `there are ${names.join(", ")}` : `did you mean ${nearest}?`;
+  throw wrongUsage(`unknown benchmark ${JSON.stringify(name)}; ${hint}`);
+}
+
+function wrongUsage(reason: string): MillraceError {
+  return new MillraceError("wrong_usage", { command: "npm run bench --", reason });
+}
+
+async function runHere(bench: Bench, isQuick: boolean): Promise<number> {
+  const machine = thisMachine();
+  const report = await bench.run({ isQuick, say: (line) => console.error(`${bench.name}: ${line}`) });
+  console.log(jsonLine(bench.name, report, machine));
+  return 0;
+}
+
+/** One process each: what one has made of the heap and the compiled code is no matter to the next. */
+async function runEach(benches: readonly Bench[], isQuick: boolean): Promise<number> {
+  let exitCode = 0;
+  for (const { name } of benches) {
+    const args = [import.meta.filename, name, ...(isQuick ? ["--quick"] : [])];
+    const child = spawn(process.execPath, args, { stdio: "inherit" });
+    const [code] = await once(child, "exit");
+    if (code !== 0) exitCode = 1;
+  }
+  return exitCode;
+}

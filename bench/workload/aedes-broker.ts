@@ -1,0 +1,12 @@
+import { join } from "node:path";
+import type { Broker } from "./broker.ts";
+import { Child } from "./child.ts";
+
+const MAIN = join(import.meta.dirname, "aedes-process.ts");
+
+/** Plain aedes, nothing durable: what our broker is built upon. */
+export async function startAedesBroker(): Promise<Broker> {
+  const child = Child.ofModule(MAIN);
+  const port: number = await child.ask();
+  return { name: "aedes", port, pid: child.pid, stop: () => child.stop() };
+}

@@ -1,0 +1,66 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { findFreePort } from "@millrace/runtime";
+import type { Broker } from "./broker.ts";
+import { Child } from "./child.ts";
+import { waitForPort } from "./wait-for-port.ts";
+
+const MAIN = join(import.meta.dirname, "../../edge-agent/src/main.ts");
+const FIRST_PORT = 21_000;
+
+/** The real agent with its embedded broker, its store in `folder`, and nobody at the other end of its uplink. */
+export async function startAgentBroker(folder: string): Promise<Broker> {
+  mkdirSync(folder, { recursive: true });
+  const port = await freePort("the agent's broker", FIRST_PORT);
+  const statusPort = await freePort("the agent's status page", port + 1);
+  const nobodysPort = await freePort("central", statusPort + 1);
+  writeFileSync(join(folder, "pipeline.yaml"), PIPELINE);
+  const config = join(folder, "agent.yaml");
+  writeFileSync(config, agentYaml({ port, statusPort, nobodysPort }));
+  const child = Child.ofModule(MAIN, ["run", "--config", config]);
+  await waitForPort(child, port);
+  return { name: "agent", port, pid: child.pid, stop: () => child.stop() };
+}
+
+function freePort(purpose: string, port: number): Promise<number> {
+  return findFreePort({ host: "127.0.0.1", port, purpose, setting: "the benchmark" });
+}
+
+function agentYaml(ports: { port: number; statusPort: number; nobodysPort: number }): string {
+  return `version: 1
+agent: alpha-1
+site: alpha
+data: ./data
+pipeline: ./pipeline.yaml
+inputs:
+  broker: { host: 127.0.0.1, port: ${ports.port} }
+uplink: { url: "mqtt://127.0.0.1:${ports.nobodysPort}", username: alpha-1, password: "none" }
+http: { host: 127.0.0.1, port: ${ports.statusPort} }
+log: { level: warn }
+`;
+}
+
+/** Without confirmation and latch: the machines of a benchmark stop and start some hundred times. */
+const PIPELINE = `version: 1
+metrics:
+  temperature:
+    unit: °C
+    from:
+      topic: "factory/{site}/{line}/{machine}/temperature"
+      json: { value: $.temperature, time: { path: $.ts, unit: ms } }
+    accumulate: [count, sum, mean, min, max]
+    live: true
+windows:
+  temperature_5s: { metric: temperature, size: 5s, by: [site] }
+  temperature_1m: { metric: temperature, size: 1m, slide: 10s, by: [site, line] }
+rules:
+  overheating:
+    metric: temperature
+    when: { above: 80, clearBelow: 75 }
+    severity: 900
+    action:
+      publish: "factory/{site}/{line}/{machine}/command"
+      payload: STOP
+      latch: false
+      armed: true
+`;

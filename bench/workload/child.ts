@@ -1,0 +1,66 @@
+import { fork, type Serializable, spawn, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+
+const STOP_LIMIT_MS = 15_000;
+
+/** A program that a benchmark runs beside itself; gone when the benchmark ends, however it ends. */
+export class Child {
+  readonly #process: ChildProcess;
+  readonly #name: string;
+  #output = "";
+
+  /** A module of this folder, with a channel for `ask`. */
+  static ofModule(path: string, args: readonly string[] = []): Child {
+    return new Child(path, fork(path, [...args], { stdio: ["ignore", "pipe", "pipe", "ipc"] }));
+  }
+
+  static ofProgram(path: string, args: readonly string[]): Child {
+    return new Child(path, spawn(path, [...args], { stdio: ["ignore", "pipe", "pipe"] }));
+  }
+
+  private constructor(name: string, child: ChildProcess) {
+    this.#name = name;
+    this.#process = child;
+    for (const stream of [child.stdout, child.stderr]) {
+      stream?.on("data", (chunk: Buffer) => (this.#output = (this.#output + chunk.toString()).slice(-4_000)));
+    }
+    child.on("error", (error) => (this.#output += error.message));
+    process.on("exit", () => child.kill("SIGKILL"));
+  }
+
+  get pid(): number {
+    if (this.#process.pid === undefined) throw new Error(`cannot start ${this.#name}: ${this.#output}`);
+    return this.#process.pid;
+  }
+
+  /** Fails with what it printed last once it has ended. */
+  assertRuns(): void {
+    if (this.#process.exitCode === null && this.#process.signalCode === null) return;
+    throw new Error(`cannot go on: ${this.#name} has ended: ${this.#output}`);
+  }
+
+  /** Sends a message that nobody waits to have answered. */
+  tell(message: Serializable): void {
+    this.#process.send(message);
+  }
+
+  /** Sends a message, or nothing, and waits for the next one that comes back. */
+  async ask<Answer>(question?: Serializable): Promise<Answer> {
+    if (question !== undefined) this.#process.send(question);
+    const { promise, resolve, reject } = Promise.withResolvers<Answer>();
+    const onEnd = (): void => reject(new Error(`cannot go on: ${this.#name} has ended: ${this.#output}`));
+    this.#process.once("message", resolve);
+    this.#process.once("exit", onEnd);
+    return promise.finally(() => this.#process.off("exit", onEnd));
+  }
+
+  /** Asks it to stop in order; at once after 15 s. */
+  async stop(): Promise<void> {
+    if (this.#process.exitCode !== null || this.#process.signalCode !== null) return;
+    const ended = once(this.#process, "exit");
+    this.#process.kill("SIGTERM");
+    const timer = setTimeout(() => this.#process.kill("SIGKILL"), STOP_LIMIT_MS);
+    await ended;
+    clearTimeout(timer);
+  }
+}
