@@ -154,6 +154,7 @@ export class Outbox {
       ledger.totals.forwarded += queue.ack(changes, lane, mark, clock.nowMs()).readings;
       delete this.#marks[lane];
     }
+    ledger.totals.damaged += queue.takeDamaged(changes).readings;
     if (clock.monotonicMs() - this.#trimmedAtMs < TRIM_INTERVAL_MS) return;
     this.#trimmedAtMs = clock.monotonicMs();
     const { retainAckedMs, bytesMax } = this.#options;
