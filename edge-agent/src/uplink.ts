@@ -16,6 +16,7 @@ import {
   parseAck,
   parseEcho,
   parseWelcome,
+  type Refusal,
   type UplinkTransport,
   type Welcome,
   WIRE_VERSIONS_READ,
@@ -169,7 +170,7 @@ export class Uplink {
         const parsed = parseWelcome(payload);
         if (!parsed.ok) return this.#hangUp(`unreadable welcome: ${parsed.detail}`);
         if (parsed.message.type === "welcome") return void this.#welcomed(parsed.message);
-        return this.#refused(parsed.message.reason, parsed.message.retryAfterMs);
+        return this.#refused(parsed.message);
       }
       case "ack": {
         const parsed = parseAck(payload);
@@ -210,10 +211,10 @@ export class Uplink {
     void this.#pump();
   }
 
-  #refused(reason: string, retryAfterMs: number): void {
-    this.#options.log.repeated(`uplink refused: ${reason}`, "central refuses the uplink", { reason });
-    this.#endSession(reason);
-    this.#setState("refused", reason);
+  #refused({ code, reason, retryAfterMs }: Refusal): void {
+    this.#options.log.repeated(`uplink refused: ${code}`, "central refuses the uplink", { code, reason });
+    this.#endSession(`${code}: ${reason}`);
+    this.#setState("refused", `${code}: ${reason}`);
     this.#options.transport.close();
     this.#reconnectAfter(retryAfterMs);
   }

@@ -10,7 +10,7 @@ import { SiteHarness } from "./site-harness.ts";
 import { Works } from "./works.ts";
 
 const isLong = process.env["MILLRACE_LONG"] === "1";
-const killCount = Number(process.env["MILLRACE_KILLS"] ?? (isLong ? 100 : 20));
+const killCount = Number(process.env["MILLRACE_KILLS"] ?? (isLong ? 150 : 30));
 const seed = Number(process.env["MILLRACE_SEED"] ?? Math.floor(Math.random() * 1e9));
 
 const agents = [
