@@ -101,7 +101,7 @@ function ledgerProblems(world: World, site: SimulatedSite): string[] {
   return problems;
 }
 
-/** Draws faults from the seed: crashes of every process, and links of every badness, one-way partitions included. */
+/** Draws faults from the seed: crashes of every process, disks that refuse writes, and links of every badness, one-way partitions included. */
 class FaultInjector {
   readonly #world: World;
   readonly #random: SeededRandom;
@@ -118,8 +118,10 @@ class FaultInjector {
     for (const site of this.#world.sites) {
       this.#worsen(site);
       this.#later(5_000, 40_000, () => this.#crashAgent(site));
+      this.#later(5_000, 30_000, () => this.#failDisk((count) => site.failDisk(count)));
     }
     this.#later(5_000, 40_000, () => this.#crashCentral());
+    this.#later(5_000, 30_000, () => this.#failDisk((count) => this.#world.failCentralDisk(count)));
   }
 
   /** Everything is healed and running. */
@@ -142,6 +144,12 @@ class FaultInjector {
       isDownCut: isParted && random.chance(0.7),
     });
     this.#later(1_000, 12_000, () => this.#worsen(site));
+  }
+
+  #failDisk(fail: (commitCount: number) => void): void {
+    if (!this.#isOn) return;
+    fail(this.#random.integer(1, 6));
+    this.#later(5_000, 30_000, () => this.#failDisk(fail));
   }
 
   #crashAgent(site: SimulatedSite): void {

@@ -43,6 +43,7 @@ export class SimulatedSite {
   readonly #unacknowledged = new Set<SimulatedReading>();
   #agent: Agent | undefined;
   #life = 0;
+  #isUp = false;
   #isProducing = true;
 
   constructor(world: World, name: string) {
@@ -60,10 +61,6 @@ export class SimulatedSite {
     });
   }
 
-  get isRunning(): boolean {
-    return this.#agent !== undefined;
-  }
-
   get unacknowledgedCount(): number {
     return this.#unacknowledged.size;
   }
@@ -72,7 +69,10 @@ export class SimulatedSite {
     return this.#agent?.status();
   }
 
+  /** One process at a time holds the store. */
   async start(): Promise<void> {
+    if (this.#isUp) return;
+    this.#isUp = true;
     this.#life += 1;
     const life = this.#life;
     const isAlive = () => life === this.#life;
@@ -107,8 +107,14 @@ export class SimulatedSite {
     });
   }
 
+  /** The next commits fail, as on a full disk. */
+  failDisk(commitCount: number): void {
+    this.#store.failNextCommits(commitCount);
+  }
+
   /** As `kill -9` and a power cut: memory is gone, and what was not synced. */
   crash(): void {
+    this.#isUp = false;
     this.#life += 1;
     this.#agent = undefined;
     this.#store = this.#store.crash({ tornTail: true });
@@ -171,6 +177,7 @@ export class World {
   readonly bug: PlantedBug | undefined;
   central: Central | undefined;
   #centralLife = 0;
+  #isCentralUp = false;
 
   constructor(options: { readonly seed: number; readonly bug?: PlantedBug; readonly log?: Logger }) {
     this.seed = options.seed;
@@ -180,7 +187,7 @@ export class World {
     this.sites = ["alpha", "beta"].map((name) => new SimulatedSite(this, name));
   }
 
-  /** A disk that takes its time, so that a crash finds commits under way, and that fails now and then. */
+  /** A disk that takes its time, so that a crash finds commits under way. */
   disk(name: string): MemoryStore {
     const random = new SeededRandom(this.seed, `disk ${name}`);
     const delay = () => {
@@ -191,7 +198,10 @@ export class World {
     return new MemoryStore({ random, delay });
   }
 
+  /** One process at a time holds the store. */
   async startCentral(): Promise<void> {
+    if (this.#isCentralUp) return;
+    this.#isCentralUp = true;
     this.#centralLife += 1;
     const life = this.#centralLife;
     const central = new Central({
@@ -205,6 +215,7 @@ export class World {
       random: new SeededRandom(this.seed, `central ${life}`),
       log: this.log.child("central"),
       compression: zstdCompression,
+      onFailed: () => this.#restartCentral(),
     });
     try {
       await central.open();
@@ -214,7 +225,18 @@ export class World {
     if (life === this.#centralLife) this.central = central;
   }
 
+  failCentralDisk(commitCount: number): void {
+    this.#centralStore.failNextCommits(commitCount);
+  }
+
+  /** What a service manager does when central has given its disk up. */
+  #restartCentral(): void {
+    this.crashCentral();
+    this.time.after(1_000, () => void this.startCentral());
+  }
+
   crashCentral(): void {
+    this.#isCentralUp = false;
     this.#centralLife += 1;
     this.central = undefined;
     this.#centralStore = this.#centralStore.crash({ tornTail: true });
