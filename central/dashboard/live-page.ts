@@ -71,7 +71,7 @@ export class LivePage {
     this.#clock.observe(snapshot.serverTimeMs, this.#monotonicMs());
     const before = this.#state;
     this.#state = stateFromSnapshot(snapshot);
-    this.#renewTrends(snapshot.pipeline);
+    this.#renewTrends(this.#state.pipeline);
     for (const trend of this.#trendsOf) trend.ring.forgetRevisions();
     this.#takeWindows(snapshot.windows);
     // Only transitions that this page saw are announced; what was active before it opened is on the list.

@@ -526,22 +526,33 @@ test("alarms are kept at their greatest step, over a restart too", async () => {
 test("a silent agent is shown and alarmed, and cleared when it is heard", async () => {
   const world = await start();
   const agent = await welcomed(world);
+  const active = () => world.central.alarms().filter(({ isActive }) => isActive);
   await world.time.run(2_000);
   agent.beat();
-  await world.time.run(2_000);
-  expect(world.central.agents().map((view) => [view.agent, view.state])).toEqual([
-    ["alpha-1", "connected"],
-    ["beta-1", "never_seen"],
-  ]);
-  expect(world.central.alarms()).toMatchObject([{ agent: "beta-1", rule: "agent_silent", isActive: true }]);
-  await world.time.run(2_000);
+  await world.time.run(4_000);
   expect(world.central.agents()[0]).toMatchObject({ state: "silent", status: { link: "up" } });
+  expect(active()).toMatchObject([{ agent: "alpha-1", rule: "agent_silent" }]);
   agent.beat();
   await world.time.run(300);
   expect(world.central.agents()[0]).toMatchObject({ state: "connected" });
-  expect(world.central.alarms().filter((alarm) => alarm.isActive)).toMatchObject([{ agent: "beta-1" }]);
+  expect(active()).toEqual([]);
   await world.time.run(31_000);
   expect(agent.closedReason).toBe("nothing was heard from it");
+});
+
+test("an agent that has not connected since central started is alarmed after ten seconds", async () => {
+  const world = await start();
+  await world.time.run(9_500);
+  expect(world.central.alarms()).toEqual([]);
+  await world.time.run(1_500);
+  expect(world.central.agents().map(({ agent, state }) => [agent, state])).toEqual([
+    ["alpha-1", "never_seen"],
+    ["beta-1", "never_seen"],
+  ]);
+  expect(world.central.alarms()).toMatchObject([
+    { agent: "alpha-1", rule: "agent_silent", isActive: true },
+    { agent: "beta-1", rule: "agent_silent", isActive: true },
+  ]);
 });
 
 test("windows are complete once every expected agent has passed; a retired site is not waited for", async () => {

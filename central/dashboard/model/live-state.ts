@@ -28,12 +28,18 @@ export function stateFromSnapshot(snapshot: Snapshot): LiveState {
   return {
     seq: snapshot.seq,
     serverTimeMs: snapshot.serverTimeMs,
-    pipeline: snapshot.pipeline,
+    pipeline: withoutUnitOne(snapshot.pipeline),
     agents: mergeAgents([], snapshot.agents),
     alarms: mergeAlarms([], snapshot.alarms),
     windows: mergeWindows(empty, snapshot.windows),
     ledger: snapshot.ledger,
   };
+}
+
+/** "1" is the unit of a plain number (UCUM); behind a value it would read as a digit. */
+function withoutUnitOne(pipeline: PipelineView): PipelineView {
+  const metrics = pipeline.metrics.map((metric) => (metric.unit === "1" ? { ...metric, unit: "" } : metric));
+  return { ...pipeline, metrics };
 }
 
 /** The state after a delta, or `null` when a frame is missing between the two: only a new snapshot helps then. */

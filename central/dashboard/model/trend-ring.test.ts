@@ -164,3 +164,13 @@ test("a metric is drawn from its shortest tumbling window by site alone, else fr
   expect(trendSource({ metrics: [], windows }, "u")?.name).toBe("other");
   expect(trendSource({ metrics: [], windows }, "v")).toBeNull();
 });
+
+test("a chart begins with a minute and grows with its data up to the ring's span", () => {
+  const { ring } = ringOf(result(0, 1));
+  expect(ring.shownSpanMs(at(5))).toBe(60_000);
+  expect(ring.shownSpanMs(at(125))).toBe(120_000);
+  ring.put(result(10, 1));
+  expect(ring.shownSpanMs(at(125))).toBe(120_000);
+  expect(ring.shownSpanMs(at(3_600))).toBe(ring.spanMs);
+  expect(new TrendRing(WINDOW).shownSpanMs(at(5))).toBe(60_000);
+});

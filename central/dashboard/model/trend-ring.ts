@@ -4,6 +4,9 @@ import type { WindowView } from "../feed/live-frames.ts";
 
 const SPAN_MS_MIN = 5 * 60_000;
 const SLOTS_MIN = 60;
+/** A chart that has just begun shows no less than this. */
+const SHOWN_MS_MIN = 60_000;
+const SHOWN_SLOTS_MIN = 12;
 const SLOTS_MAX = 600;
 /** Lines in one chart; groups beyond it are counted, not drawn. */
 export const TREND_LINES_MAX = 12;
@@ -39,6 +42,7 @@ export class TrendRing {
   linesLeftOut = 0;
   /** Counts up with every value taken: tells a chart to draw again. */
   version = 0;
+  #oldestSlot = Infinity;
   readonly #byGroup = new Map<string, TrendLine | null>();
 
   constructor(window: WindowView) {
@@ -49,6 +53,13 @@ export class TrendRing {
 
   get spanMs(): number {
     return this.slotCount * this.window.slideMs;
+  }
+
+  /** How much of the span a chart that ends at `endMs` shows: as much as there is data for, so that a new chart is not empty. */
+  shownSpanMs(endMs: number): number {
+    const knownMs = this.#oldestSlot === Infinity ? 0 : endMs - this.timeOfSlotMs(this.#oldestSlot);
+    const leastMs = Math.max(SHOWN_MS_MIN, SHOWN_SLOTS_MIN * this.window.slideMs);
+    return Math.min(this.spanMs, Math.max(leastMs, knownMs));
   }
 
   /** Takes a result of this ring's window; an older revision and a window before the ring's span change nothing. */
@@ -72,6 +83,7 @@ export class TrendRing {
     line.highs[place] = hasBand ? max : Number.NaN;
     line.isProvisional[place] = isProvisional(result.state) ? 1 : 0;
     this.hasBand ||= hasBand;
+    this.#oldestSlot = Math.min(this.#oldestSlot, slot);
     if (isFiniteNumber(value) && slot >= line.newestSlot) {
       line.newestSlot = slot;
       line.updatedAtMs = result.updatedAtMs;

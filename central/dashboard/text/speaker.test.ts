@@ -55,3 +55,15 @@ test("times are local, and the zone is said with its offset at that time", () =>
   expect(speaker.zoneWithOffset(Date.UTC(2026, 0, 1))).toBe("Europe/Berlin (UTC+1)");
   expect(speaker.zoneWithOffset(Date.UTC(2026, 6, 1))).toBe("Europe/Berlin (UTC+2)");
 });
+
+test("a latency that is too short for its unit is not shown as nothing", () => {
+  const speaker = new Speaker("en", "UTC");
+  expect([0, 0.036, 0.1, 3.21, 412, 1_500].map((latencyMs) => speaker.latency(latencyMs))).toEqual([
+    "0.0 ms",
+    "< 0.1 ms",
+    "0.1 ms",
+    "3.2 ms",
+    "412 ms",
+    "1.5 s",
+  ]);
+});

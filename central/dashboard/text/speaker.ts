@@ -88,8 +88,9 @@ export class Speaker {
     return hours < 48 ? this.#amount(hours, "unit.hour") : this.#amount(Math.floor(hours / 24), "unit.day");
   }
 
-  /** A short, exact duration: "3.2 ms", "412 ms", "1.5 s". */
+  /** A short, exact duration: "3.2 ms", "412 ms", "1.5 s"; "< 0.1 ms" for what would read as nothing. */
   latency(latencyMs: number): string {
+    if (latencyMs > 0 && latencyMs < 0.1) return `< ${this.decimal(0.1, 1)} ${this.text("unit.ms")}`;
     if (latencyMs >= 1_000) return `${this.decimal(latencyMs / 1_000, 1)} ${this.text("unit.second")}`;
     return `${this.decimal(latencyMs, latencyMs < 10 ? 1 : 0)} ${this.text("unit.ms")}`;
   }

@@ -1,5 +1,6 @@
 import { useState } from "preact/hooks";
 import type { AlarmView } from "../feed/live-frames.ts";
+import { commandName } from "../model/command-name.ts";
 import { alarmKey } from "../model/live-state.ts";
 import { severityLevel } from "../model/severity-level.ts";
 import type { Speaker } from "../text/speaker.ts";
@@ -58,14 +59,18 @@ function AlarmRow({ alarm, page, speaker }: PanelProps & { readonly alarm: Alarm
   const nowMs = page.nowMs.value;
   return (
     <li
-      class={`alarm is-${severityLevel(alarm.severity)} ${alarm.isActive ? "is-active" : "is-cleared"}`}
+      class={`alarm is-${severityLevel(alarm.severity)} ${alarm.isActive ? "is-active" : "is-cleared"} ${alarm.clearedAtMs === null ? "" : "is-over"}`}
       data-testid={`alarm-${alarm.id}`}
       data-active={alarm.isActive}
     >
       <SeveritySign severity={alarm.severity} speaker={speaker} isOver={!alarm.isActive} />
       <div class="what">
         <b title={alarm.message}>{alarm.rule}</b>
-        {alarm.isLatched && alarm.isActive && <em class="tag">{speaker.text("alarms.latched")}</em>}
+        {alarm.isLatched && alarm.isActive && (
+          <em class="tag" title={speaker.text("alarms.latchedHint")}>
+            {speaker.text("alarms.latched")}
+          </em>
+        )}
         {alarm.isHistorical && (
           <em class="tag" title={speaker.text("alarms.historicalHint")}>
             {speaker.text("alarms.historical")}
@@ -73,15 +78,20 @@ function AlarmRow({ alarm, page, speaker }: PanelProps & { readonly alarm: Alarm
         )}
         <LabelList labels={alarm.labels} />
       </div>
-      <div class="measure">
-        <b>
-          {speaker.value(alarm.value)} <small>{unit}</small>
-        </b>
-        <LimitBar value={alarm.value} limit={alarm.limit} />
-        <span>{speaker.text("alarms.limit", { limit: `${speaker.exact(alarm.limit)} ${unit}` })}</span>
-      </div>
+      {/* What central says of an agent measures nothing. */}
+      {alarm.metric === "" ? (
+        <p class="message">{alarm.message}</p>
+      ) : (
+        <div class="measure">
+          <b>
+            {speaker.value(alarm.value)} <small>{unit}</small>
+          </b>
+          <LimitBar value={alarm.value} limit={alarm.limit} isOver={alarm.clearedAtMs !== null} />
+          <span>{speaker.text("alarms.limit", { limit: `${speaker.exact(alarm.limit)} ${unit}` })}</span>
+        </div>
+      )}
       <div class="since">
-        {alarm.isActive || alarm.clearedAtMs === null ? (
+        {alarm.clearedAtMs === null ? (
           <>
             <b>{speaker.text("alarms.activeFor", { age: speaker.age(nowMs - alarm.activeAtMs) })}</b>
             <span>{speaker.text("alarms.since", { time: speaker.moment(alarm.activeAtMs, nowMs) })}</span>
@@ -89,7 +99,11 @@ function AlarmRow({ alarm, page, speaker }: PanelProps & { readonly alarm: Alarm
         ) : (
           <>
             <b>{speaker.text("alarms.lasted", { age: speaker.age(alarm.clearedAtMs - alarm.activeAtMs) })}</b>
-            <span>{speaker.text("alarms.cleared", { time: speaker.moment(alarm.clearedAtMs, nowMs) })}</span>
+            <span>
+              {speaker.text(alarm.isActive ? "alarms.clearedLatched" : "alarms.cleared", {
+                time: speaker.moment(alarm.clearedAtMs, nowMs),
+              })}
+            </span>
           </>
         )}
       </div>
@@ -98,23 +112,25 @@ function AlarmRow({ alarm, page, speaker }: PanelProps & { readonly alarm: Alarm
   );
 }
 
+interface LimitBarProps {
+  readonly value: number;
+  readonly limit: number;
+  /** Back to normal: nothing is beyond the limit. */
+  readonly isOver: boolean;
+}
+
 /** Where the value stands against its limit; only where both can stand on one scale from zero. */
-function LimitBar({ value, limit }: { readonly value: number; readonly limit: number }) {
+function LimitBar({ value, limit, isOver }: LimitBarProps) {
   if (!(value >= 0 && limit > 0)) return null;
   const full = Math.max(value, limit) * 1.1;
   const valueAt = (100 * value) / full;
   const limitAt = (100 * limit) / full;
+  const withinTo = isOver ? valueAt : Math.min(valueAt, limitAt);
   return (
     <svg class="limit-bar" viewBox="0 0 100 10" preserveAspectRatio="none" aria-hidden="true">
       <rect class="track" x="0" y="3" width="100" height="4" />
-      <rect class="within" x="0" y="3" width={Math.min(valueAt, limitAt)} height="4" />
-      <rect
-        class="beyond"
-        x={Math.min(valueAt, limitAt)}
-        y="3"
-        width={Math.abs(valueAt - limitAt)}
-        height="4"
-      />
+      <rect class="within" x="0" y="3" width={withinTo} height="4" />
+      {!isOver && <rect class="beyond" x={withinTo} y="3" width={Math.abs(valueAt - limitAt)} height="4" />}
       <rect class="limit" x={limitAt - 0.5} y="0" width="1" height="10" />
     </svg>
   );
@@ -139,7 +155,7 @@ function ActionCell({ alarm, speaker }: { readonly alarm: AlarmView; readonly sp
         <b>
           {speaker
             .text(`command.${alarm.action}`, {
-              payload: alarm.command?.payload ?? "",
+              payload: commandName(alarm.command?.payload ?? ""),
               attempt: alarm.command?.attempt ?? 0,
             })
             .trim()}

@@ -145,7 +145,7 @@ function isThere(value: number | null | undefined): boolean {
 
 function spanSeconds({ ring, nowMs }: PlotScene): uPlot.Range.MinMax {
   const lastMs = Math.max(nowMs, ring.timeOfSlotMs(ring.lastSlotAt(nowMs)));
-  return [(lastMs - ring.spanMs) / 1_000, lastMs / 1_000];
+  return [(lastMs - ring.shownSpanMs(lastMs)) / 1_000, lastMs / 1_000];
 }
 
 function valueRange(low: number | null, high: number | null, limits: readonly number[]): uPlot.Range.MinMax {

@@ -15,6 +15,9 @@ export interface AgentRecord {
   readonly frontiers: FrontierTrackerState;
 }
 
+/** After central's own start, and after its enrolment, an agent has this long to connect before it counts as silent. */
+const FIRST_CONTACT_MS = 10_000;
+
 /** Fields of a heartbeat's status that are kept; more are left out. */
 const STATUS_FIELDS_MAX = 64;
 
@@ -27,6 +30,8 @@ interface AgentState {
   tracker: FrontierTracker;
   sessionCount: number;
   isSilent: boolean;
+  /** Not heard since central started. */
+  isAwaited: boolean;
   /** When it was last heard, or expected for the first time; for silence. Monotonic, ms. */
   heardAtMs: number;
 }
@@ -48,7 +53,14 @@ export class AgentRegistry {
     for (const record of records) {
       const { agent, frontiers, ...rest } = record;
       const tracker = new FrontierTracker(frontiers);
-      this.#agents.set(agent, { ...rest, tracker, sessionCount: 0, isSilent: false, heardAtMs: monotonicMs });
+      this.#agents.set(agent, {
+        ...rest,
+        tracker,
+        sessionCount: 0,
+        isSilent: false,
+        isAwaited: true,
+        heardAtMs: monotonicMs,
+      });
     }
   }
 
@@ -78,6 +90,7 @@ export class AgentRegistry {
         tracker: new FrontierTracker(),
         sessionCount: 0,
         isSilent: false,
+        isAwaited: true,
         heardAtMs: monotonicMs,
       });
     } else if (state.site === site) {
@@ -130,6 +143,7 @@ export class AgentRegistry {
     state.lastSeenMs = nowMs;
     state.heardAtMs = monotonicMs;
     state.isSilent = false;
+    state.isAwaited = false;
     this.#touch(agent);
   }
 
@@ -159,7 +173,8 @@ export class AgentRegistry {
   takeNewlySilent(silentAfterMs: number, monotonicMs: number): string[] {
     const silent: string[] = [];
     for (const [agent, state] of this.#agents) {
-      if (state.isSilent || monotonicMs - state.heardAtMs <= silentAfterMs || this.isRetired(agent)) continue;
+      const limitMs = state.isAwaited ? Math.max(silentAfterMs, FIRST_CONTACT_MS) : silentAfterMs;
+      if (state.isSilent || monotonicMs - state.heardAtMs <= limitMs || this.isRetired(agent)) continue;
       state.isSilent = true;
       this.#touch(agent);
       silent.push(agent);

@@ -63,6 +63,8 @@ export const centralSchema = z.strictObject({
     .describe("How windows end."),
   silentAfter: duration({ min: "1s", max: "1h" })
     .prefault("3s")
-    .describe("An agent unheard for longer is shown as silent."),
+    .describe(
+      "An agent unheard for longer is shown as silent. After central's own start it has 10 s to connect.",
+    ),
   log: z.strictObject({ level: logLevel() }).prefault({}).describe("What central writes about itself."),
 });
