@@ -132,6 +132,8 @@ export class Agent {
       random,
       log: log.child("commit"),
       collect: () => this.#collect(),
+      committed: (durationMs) =>
+        options.metrics.histogram("millrace_agent_commit_seconds").observe(durationMs / 1000),
     });
     this.#uplink = new Uplink({
       agent: config.agent,
@@ -155,6 +157,8 @@ export class Agent {
         welcomed: (epoch, marks) => this.#welcomed(epoch, marks),
         heartbeat: () => this.#heartbeat(),
       },
+      echoed: (roundTripMs) =>
+        options.metrics.histogram("millrace_agent_uplink_round_trip_seconds").observe(roundTripMs / 1000),
     });
   }
 
@@ -345,7 +349,7 @@ export class Agent {
       },
       link: this.#uplink.status(),
       lanes,
-      series: this.#series.count,
+      series: this.#series.countByMetric(),
       watermarkMs: this.#outbox.watermarkMs,
       clock: { isSynchronised: this.#guard.isSynchronised, nowMs: clock.nowMs() },
       alarms: this.#rules.activeAlarms(),
@@ -456,7 +460,7 @@ export class Agent {
       ledger: { ...counts, rejected: rejectedTotal },
       status: {
         program: this.#options.program,
-        series: status.series,
+        series: this.#series.count,
         alarms: status.alarms.length,
         isClockSynchronised: status.clock.isSynchronised,
         storeFailure: status.store.failure ?? "",
@@ -664,7 +668,8 @@ export interface AgentStatus {
   };
   readonly link: ReturnType<Uplink["status"]>;
   readonly lanes: Readonly<Record<string, ReturnType<BatchQueue["lane"]>>>;
-  readonly series: number;
+  /** Series known, by metric. */
+  readonly series: Readonly<Record<string, number>>;
   readonly watermarkMs: number | null;
   readonly clock: { readonly isSynchronised: boolean; readonly nowMs: number };
   readonly alarms: readonly AlarmEvent[];

@@ -21,6 +21,8 @@ export interface CommitLoopOptions {
   readonly log: Logger;
   /** Gathers everything that waits; called when a commit begins, never while one is under way. */
   collect(): CommitWork;
+  /** After each write that became durable. */
+  committed(durationMs: number): void;
 }
 
 /** Wait of an urgent commit, so that what arrives together is committed together. */
@@ -114,7 +116,9 @@ export class CommitLoop {
   async #writeUntilDurable(changes: readonly Change[]): Promise<void> {
     for (;;) {
       try {
+        const startedMs = this.#options.clock.monotonicMs();
         await this.#options.store.commit(changes, { isSync: true });
+        this.#options.committed(this.#options.clock.monotonicMs() - startedMs);
         if (this.#failure !== undefined) this.#options.log.info("the store takes writes again");
         this.#failure = undefined;
         this.#backoff.reset();

@@ -4,10 +4,12 @@ import { topicFilter } from "@millrace/detect";
 import { LevelStore } from "@millrace/queue";
 import {
   createLogger,
+  type ErrorCode,
   type ExitCode,
   formatVersion,
   Health,
   Metrics,
+  MillraceError,
   onStopSignals,
   prepareDataFolder,
   Shutdown,
@@ -16,7 +18,7 @@ import {
   zstdCompression,
 } from "@millrace/runtime";
 import { CommandPublisher } from "./actions/command-publisher.ts";
-import { Agent } from "./agent.ts";
+import { Agent, type AgentOptions } from "./agent.ts";
 import { BrokerInput } from "./inputs/broker-input.ts";
 import { HostInput } from "./inputs/host-input.ts";
 import { systemHostReaders } from "./inputs/host-readers.ts";
@@ -52,7 +54,7 @@ export async function runAgent(configPath: string): Promise<ExitCode> {
   const inputs: Input[] = [];
   const commands = new CommandPublisher(inputs);
   const metrics = new Metrics();
-  const agent = await Agent.open({
+  const options: AgentOptions = {
     config,
     pipeline: pipeline.config,
     store,
@@ -65,7 +67,8 @@ export async function runAgent(configPath: string): Promise<ExitCode> {
     instance,
     program: agentVersion().version,
     publish: (topic, payload) => commands.publish(topic, payload),
-  });
+  };
+  const agent = await openRepairing(options, store);
 
   const world = {
     clock: systemClock,
@@ -141,6 +144,20 @@ export async function runAgent(configPath: string): Promise<ExitCode> {
   });
   return promise;
 }
+
+/** Damage that LevelDB finds only while it reads does not refuse the start: the store is repaired, once. */
+async function openRepairing(options: AgentOptions, store: LevelStore): Promise<Agent> {
+  try {
+    return await Agent.open(options);
+  } catch (error) {
+    if (!(error instanceof MillraceError) || !DAMAGE_CODES.has(error.code)) throw error;
+    options.log.error("the store is damaged and is being repaired; what cannot be read is lost", { error });
+    await store.repair();
+    return Agent.open(options);
+  }
+}
+
+const DAMAGE_CODES: ReadonlySet<ErrorCode> = new Set(["store_corrupt", "store_read"]);
 
 function commandFilters(pipeline: Pipeline): string[] {
   return pipeline.rules.flatMap(({ action }) => (action === null ? [] : [topicFilter(action.topicTemplate)]));

@@ -26,6 +26,10 @@ export class SeriesRegistry {
     return this.#series.length;
   }
 
+  countByMetric(): Readonly<Record<string, number>> {
+    return Object.fromEntries(this.#countByMetric);
+  }
+
   get(index: number): Series {
     return this.#series[index];
   }

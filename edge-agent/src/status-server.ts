@@ -94,7 +94,7 @@ export class StatusServer {
   }
 
   /** Brings the metrics that mirror the status up to date, at scrape time. */
-  #observe({ ledger, lanes, link, alarms, watermarkMs, clock }: AgentStatus): void {
+  #observe({ ledger, lanes, link, alarms, series, watermarkMs, clock }: AgentStatus): void {
     const { metrics } = this.#options;
     const readings = metrics.counter("millrace_agent_readings_total");
     readings.follow(ledger.received, { outcome: "received" });
@@ -107,6 +107,9 @@ export class StatusServer {
       readings.follow(count, { outcome: `rejected.${reason}` });
     }
     metrics.gauge("millrace_agent_readings_pending").set(ledger.pending);
+    for (const [metric, count] of Object.entries(series)) {
+      metrics.gauge("millrace_agent_series").set(count, { metric });
+    }
     metrics.gauge("millrace_agent_alarms_active").set(alarms.length);
     metrics.gauge("millrace_agent_uplink_connected").set(link.state === "up" ? 1 : 0);
     let bytes = 0;

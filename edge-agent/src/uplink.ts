@@ -39,6 +39,8 @@ export interface UplinkOptions {
   readonly inFlightBatchesMax: number;
   readonly backfillBytesPerSecond: number;
   readonly outbox: UplinkOutbox;
+  /** A heartbeat's echo has come. */
+  echoed(roundTripMs: number): void;
 }
 
 /** What the uplink needs of the agent: everything that touches the store goes through its one commit at a time. */
@@ -82,6 +84,7 @@ export class Uplink {
   #mark: Record<Lane, number> = { alarm: 0, live: 0, backfill: 0 };
   #progressAtMs: Record<Lane, number> = { alarm: 0, live: 0, backfill: 0 };
   #beat = 0;
+  #beatAtMs = 0;
   #heardAtMs = 0;
   #backfillBudgetBytes = 0;
   #budgetAtMs = 0;
@@ -181,6 +184,7 @@ export class Uplink {
         const parsed = parseEcho(payload);
         if (!parsed.ok) return;
         this.#heardAtMs = this.#options.clock.monotonicMs();
+        if (parsed.message.beat === this.#beat) this.#options.echoed(this.#heardAtMs - this.#beatAtMs);
         this.#clockOffsetMs = parsed.message.clockMs - this.#options.clock.nowMs();
         return;
       }
@@ -242,6 +246,7 @@ export class Uplink {
       }
     }
     this.#beat += 1;
+    this.#beatAtMs = nowMs;
     const heartbeat: Heartbeat = {
       instance,
       beat: this.#beat,

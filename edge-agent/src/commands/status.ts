@@ -35,7 +35,11 @@ export function renderStatus(page: StatusPage): string {
     `link       ${link.state}${link.state === "up" ? "" : ` (${link.reason})`}, for ${seconds(link.sinceMs)}`,
     `clock      ${clock.isSynchronised ? "plausible" : "behind what is stored: taken as not synchronised"}${offset(link.clockOffsetMs)}`,
     `watermark  ${page.watermarkMs === null ? "no reading yet" : `${seconds(clock.nowMs - page.watermarkMs)} ago`}`,
-    `series     ${page.series}`,
+    `series     ${
+      Object.entries(page.series)
+        .map(([metric, count]) => `${metric} ${count}`)
+        .join(", ") || "none yet"
+    }`,
     `disk       ${page.store.failure === null ? "takes writes" : `FAILS: ${page.store.failure}`}`,
     "",
     "inputs",
