@@ -1,0 +1,366 @@
+// The agent's core on a store in memory and a link made of calls: what it acknowledges, refuses, keeps and sends.
+import { type AgentConfig, loadPipeline } from "@millrace/config";
+import { MemoryStore, type Store } from "@millrace/queue";
+import { Metrics, silentLogger, zstdCompression } from "@millrace/runtime";
+import { SeededRandom, SimulatedTime } from "@millrace/testkit";
+import {
+  encodeMessage,
+  type Heartbeat,
+  openBatch,
+  parseHeartbeat,
+  parseHello,
+  type SealedBatch,
+  type UplinkHandlers,
+  type UplinkTransport,
+} from "@millrace/wire";
+import { describe, expect, it } from "vitest";
+import { Agent } from "./agent.ts";
+
+const START_MS = Date.UTC(2026, 0, 5, 8);
+const PIPELINE = `
+version: 1
+metrics:
+  temperature:
+    unit: °C
+    from: { topic: "factory/{site}/{machine}/temperature", json: { value: $.t, time: { path: $.ts, unit: ms } } }
+    accumulate: [count, sum, min, max]
+    live: true
+  level:
+    unit: m
+    from: { topic: "factory/{site}/{machine}/level", number: {} }
+    accumulate: [count]
+windows:
+  temperature_10s: { metric: temperature, size: 10s, by: [site] }
+  level_10s: { metric: level, size: 10s, by: [site] }
+rules:
+  overheating:
+    metric: temperature
+    when: { above: 80, clearBelow: 75 }
+    severity: 900
+    action: { publish: "factory/{site}/{machine}/command", payload: STOP, armed: true }
+`;
+
+/** Central, as far as one agent sees it: records, and answers when asked to. */
+class ScriptedCentral implements UplinkTransport {
+  readonly batches: SealedBatch[] = [];
+  readonly heartbeats: Heartbeat[] = [];
+  readonly hellos: number[] = [];
+  epoch = 1;
+  isReachable = true;
+  marks = { alarm: 0, live: 0, backfill: 0 };
+  #handlers: UplinkHandlers | undefined;
+
+  connect(handlers: UplinkHandlers): void {
+    this.#handlers = handlers;
+    queueMicrotask(() => (this.isReachable ? handlers.opened() : handlers.closed("unreachable")));
+  }
+
+  send(topic: "hello" | "batch" | "heartbeat", payload: Uint8Array): boolean {
+    if (topic === "hello") {
+      const hello = parseHello(payload);
+      if (hello.ok) this.hellos.push(hello.message.epoch);
+      this.#answer("welcome", {
+        type: "welcome",
+        epoch: this.epoch,
+        wireVersion: 1,
+        marks: this.marks,
+        clockMs: START_MS,
+      });
+    } else if (topic === "batch") {
+      const opened = openBatch(payload);
+      if (opened.ok) this.batches.push(opened.batch);
+    } else {
+      const heartbeat = parseHeartbeat(payload);
+      if (heartbeat.ok) {
+        this.heartbeats.push(heartbeat.message);
+        this.#answer("echo", { beat: heartbeat.message.beat, clockMs: START_MS });
+      }
+    }
+    return true;
+  }
+
+  /** Acknowledges everything received. */
+  acknowledge(): void {
+    for (const { lane, sequence } of this.batches) this.marks[lane] = Math.max(this.marks[lane], sequence);
+    for (const lane of ["alarm", "live", "backfill"] as const)
+      this.#answer("ack", { lane, mark: this.marks[lane] });
+  }
+
+  hangUp(): void {
+    this.#handlers?.closed("hung up");
+  }
+
+  close(): void {}
+
+  #answer(topic: "welcome" | "ack" | "echo", message: Parameters<typeof encodeMessage>[0]): void {
+    const handlers = this.#handlers;
+    queueMicrotask(() => handlers?.message(topic, encodeMessage(message)));
+  }
+}
+
+async function bench(options: { store?: Store; startMs?: number; bytesMax?: number } = {}) {
+  const time = new SimulatedTime(options.startMs ?? START_MS);
+  const central = new ScriptedCentral();
+  const commands: { topic: string; payload: string }[] = [];
+  const store = options.store ?? new MemoryStore();
+  const agent = await Agent.open({
+    config: { ...config, outbox: { ...config.outbox, bytesMax: options.bytesMax ?? config.outbox.bytesMax } },
+    pipeline: loadPipeline("/pipeline.yaml", { readFile: () => PIPELINE }).config,
+    store,
+    clock: time.clock(),
+    random: new SeededRandom(1),
+    log: silentLogger,
+    metrics: new Metrics(),
+    compression: zstdCompression,
+    transport: central,
+    instance: "test",
+    program: "test",
+    publish: (topic, payload) => {
+      commands.push({ topic, payload });
+      return Promise.resolve();
+    },
+  });
+  const publish = (topic: string, payload: string, isRetained = false) =>
+    agent.receive({
+      topic,
+      payload: new TextEncoder().encode(payload),
+      isRetained,
+      isOversized: false,
+      qos: 1,
+      client: "sensor",
+      arrivedMonotonicMs: time.nowMs,
+    });
+  const temperature = (t: number, ts = time.nowMs, isRetained = false) =>
+    publish("factory/alpha/m1/temperature", JSON.stringify({ t, ts }), isRetained);
+  return { agent, time, central, commands, store, publish, temperature };
+}
+
+const config: AgentConfig = {
+  path: "agent.yaml",
+  agent: "alpha-1",
+  site: "alpha",
+  dataFolder: "data",
+  pipelinePath: "pipeline.yaml",
+  inputs: { broker: null, mqtt: null, host: null },
+  uplink: {
+    url: "",
+    username: "",
+    password: null,
+    ca: null,
+    backfillBytesPerSecond: 1e6,
+    inFlightBatchesMax: 32,
+  },
+  outbox: { bytesMax: 1 << 20, retainAckedMs: 86_400_000 },
+  limits: {
+    maxFutureMs: 5_000,
+    payloadBytesMax: 200,
+    seriesPerMetricMax: 2,
+    outOfOrdernessMs: 5_000,
+    idleTimeoutMs: 30_000,
+    dedupeHorizonMs: 600_000,
+    dedupeKeysMax: 1_000,
+    actionMaxAgeMs: 5_000,
+    clockFloorMs: Date.UTC(2020, 0, 1),
+  },
+  commit: { liveIntervalMs: 250, checkpointIntervalMs: 1_000 },
+  http: { host: "127.0.0.1", port: 0 },
+  logLevel: "info",
+};
+
+describe("what comes in", () => {
+  it("is acknowledged once durable, and survives a power cut before it was sent", async () => {
+    const store = new MemoryStore();
+    const first = await bench({ store });
+    first.central.isReachable = false;
+    first.agent.start();
+    const durable = first.temperature(50);
+    await first.time.run(10);
+    await durable;
+    const second = await bench({ store: store.crash() });
+    const { received, open, queued, pending } = second.agent.status().ledger;
+    expect({ received, kept: open + queued, pending }).toEqual({ received: 1, kept: 1, pending: 0 });
+  });
+
+  it("is refused by reason, counted, and set aside with its first bytes", async () => {
+    const { agent, time, publish, temperature } = await bench();
+    agent.start();
+    void publish("factory/alpha/m1/temperature", "junk");
+    void publish("factory/alpha/m1/temperature", "x".repeat(300));
+    void publish("factory/alpha/m1/nothing", "1");
+    void publish("factory/beta/m1/temperature", '{"t":1,"ts":1}');
+    void temperature(50, time.nowMs + 60_000);
+    void temperature(50, 0);
+    for (const machine of ["a", "b", "c"]) void publish(`factory/alpha/${machine}/level`, "1");
+    await time.run(100);
+    const { ledger, quarantine } = agent.status();
+    expect(ledger.rejected).toMatchObject({
+      malformed: 1,
+      oversized: 1,
+      unknown_topic: 1,
+      wrong_site: 1,
+      future: 1,
+      before_floor: 1,
+      series_cap: 1,
+    });
+    expect(ledger.received).toBe(9);
+    expect(ledger.aggregated).toBe(2);
+    expect(Buffer.from(quarantine[0]?.head ?? "", "base64").toString()).toBe("junk");
+  });
+
+  it("counts once when it comes twice, also over a restart", async () => {
+    const store = new MemoryStore();
+    const first = await bench({ store });
+    first.agent.start();
+    void first.temperature(50, START_MS);
+    await first.time.run(2_000);
+    const second = await bench({ store: store.crash() });
+    second.agent.start();
+    void second.temperature(50, START_MS);
+    await second.time.run(100);
+    expect(second.agent.status().ledger).toMatchObject({ received: 2, aggregated: 1, duplicate: 1 });
+  });
+
+  it("a reading from the future moves no watermark", async () => {
+    const { agent, time, temperature } = await bench();
+    agent.start();
+    void temperature(50, START_MS);
+    await time.run(1_000);
+    const before = agent.status().watermarkMs;
+    void temperature(50, START_MS + 3_600_000);
+    await time.run(1_000);
+    expect(agent.status().watermarkMs).toBe(before);
+  });
+});
+
+describe("while the store takes no writes", () => {
+  it("nothing is acknowledged, rules go on, and all is durable once it does again", async () => {
+    const store = new MemoryStore();
+    const { agent, time, temperature, commands } = await bench({ store });
+    agent.start();
+    store.failNextCommits(3);
+    let isAcknowledged = false;
+    void temperature(90)?.then(() => (isAcknowledged = true));
+    await time.run(20);
+    expect(isAcknowledged).toBe(false);
+    expect(agent.status().store.failure).not.toBeNull();
+    expect(commands).toHaveLength(1);
+    await time.run(20_000);
+    expect(isAcknowledged).toBe(true);
+    expect(agent.status().store.failure).toBeNull();
+    expect(agent.status().ledger).toMatchObject({ received: 1, aggregated: 1 });
+  });
+});
+
+describe("a crossing", () => {
+  it("commands the stop before anything is durable, once, with the uplink down", async () => {
+    const { agent, central, commands, temperature } = await bench();
+    central.isReachable = false;
+    agent.start();
+    void temperature(90);
+    expect(commands).toHaveLength(1);
+    expect(commands[0]?.topic).toBe("factory/alpha/m1/command");
+    const command: Record<string, unknown> = JSON.parse(commands[0]?.payload ?? "");
+    expect(command).toMatchObject({ command: "STOP", rule: "overheating" });
+    expect(command["validUntil"]).toBeGreaterThan(START_MS);
+    void temperature(91, START_MS + 1);
+    expect(commands).toHaveLength(1);
+  });
+
+  it("of a retained or stale reading is historical: no command", async () => {
+    const { agent, commands, temperature } = await bench();
+    agent.start();
+    void temperature(90, START_MS, true);
+    void temperature(91, START_MS - 6_000);
+    expect(commands).toEqual([]);
+    expect(agent.status().alarms).toMatchObject([{ isHistorical: true }]);
+  });
+
+  it("is not commanded again by the replay after a crash", async () => {
+    const store = new MemoryStore();
+    const first = await bench({ store });
+    first.agent.start();
+    void first.temperature(90);
+    await first.time.run(1_000);
+    const second = await bench({ store: store.crash(), startMs: START_MS + 1_000 });
+    second.agent.start();
+    await second.time.run(1_000);
+    expect(second.commands).toEqual([]);
+    expect(second.agent.status().alarms).toHaveLength(1);
+  });
+});
+
+describe("the outbox", () => {
+  it("sends live deltas under the epoch that central gave, and empties as they are acknowledged", async () => {
+    const { agent, time, central, temperature } = await bench();
+    central.epoch = 7;
+    agent.start();
+    await time.run(100);
+    void temperature(50);
+    await time.run(1_000);
+    expect(central.batches).toMatchObject([{ lane: "live", sequence: 1, epoch: 7, readingCount: 1 }]);
+    central.acknowledge();
+    await time.run(2_000);
+    expect(agent.status().ledger).toMatchObject({ forwarded: 1, queued: 0, open: 0 });
+  });
+
+  it("keeps panes in backfill while the link is down, says so in its frontier, and drains it after", async () => {
+    const { agent, time, central, temperature } = await bench();
+    central.isReachable = false;
+    agent.start();
+    for (let second = 0; second < 40; second += 1) {
+      void temperature(50 + second / 10);
+      await time.run(1_000);
+    }
+    expect(agent.status().lanes["backfill"]?.queuedBatches).toBeGreaterThan(0);
+    central.isReachable = true;
+    await time.run(20_000);
+    expect(central.heartbeats[0]?.frontier.pending.length).toBeGreaterThan(0);
+    central.acknowledge();
+    await time.run(3_000);
+    expect(central.heartbeats.at(-1)?.frontier.pending).toEqual([]);
+    expect(agent.status().ledger.aggregated).toBe(40);
+  });
+
+  it("sends again what a restored central lacks, and takes back that it was forwarded", async () => {
+    const { agent, time, central, temperature } = await bench();
+    agent.start();
+    await time.run(100);
+    void temperature(50);
+    await time.run(1_000);
+    central.acknowledge();
+    await time.run(2_000);
+    central.marks = { alarm: 0, live: 0, backfill: 0 };
+    const { length: before } = central.batches;
+    central.hangUp();
+    await time.run(5_000);
+    expect(central.batches.slice(before)).toMatchObject([{ lane: "live", sequence: 1 }]);
+    expect(agent.status().ledger).toMatchObject({ forwarded: 0, queued: 1 });
+  });
+
+  it("sends its open panes at an orderly stop", async () => {
+    const { agent, time, central, publish } = await bench();
+    agent.start();
+    await time.run(100);
+    void publish("factory/alpha/m1/level", "3");
+    await time.run(1_000);
+    expect(central.batches).toEqual([]);
+    await time.during(agent.stop(500));
+    expect(central.batches).toMatchObject([{ lane: "live", readingCount: 1 }]);
+  });
+
+  it("gives up the oldest backlog at its cap, and counts it", async () => {
+    const bytesMax = 2_000;
+    const { agent, time, central, publish } = await bench({ bytesMax });
+    central.isReachable = false;
+    agent.start();
+    for (let round = 0; round < 40; round += 1) {
+      void publish("factory/alpha/m1/level", "1");
+      await time.run(10_000);
+    }
+    await time.run(20_000);
+    const { ledger, lanes } = agent.status();
+    expect(ledger.evicted).toBeGreaterThan(0);
+    expect(ledger.open + ledger.queued + ledger.forwarded + ledger.evicted).toBe(40);
+    expect(lanes["backfill"]?.queuedBytes).toBeLessThanOrEqual(bytesMax);
+  });
+});
