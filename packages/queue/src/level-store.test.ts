@@ -1,5 +1,5 @@
 // A LevelStore always starts: repaired or set aside when damaged; another's or a newer one is refused untouched.
-import { chmodSync, cpSync, mkdtempSync, readdirSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { chmodSync, cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ClassicLevel } from "classic-level";
@@ -46,8 +46,18 @@ test("a second holder is told who holds it", async () => {
   await store.close();
 });
 
+function bytesOf(path: string): (readonly [string, string])[] {
+  return readdirSync(path)
+    .toSorted()
+    .map((name) => [name, readFileSync(join(path, name), "hex")]);
+}
+
 test("a newer store is refused with the version needed, and untouched", async () => {
   await fill();
+  const before = bytesOf(options.path);
+  await expect(LevelStore.open({ ...options, version: 1 })).rejects.toMatchObject({ code: "store_newer" });
+  expect(bytesOf(options.path)).toEqual(before);
+  rmSync(join(options.path, "FORMAT"));
   await expect(LevelStore.open({ ...options, version: 1 })).rejects.toMatchObject({ code: "store_newer" });
   const store = await LevelStore.open(options);
   expect(await store.get(KEY)).toEqual(Buffer.from(VALUE));

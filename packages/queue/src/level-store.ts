@@ -65,12 +65,14 @@ export class LevelStore implements Store {
    */
   static async open(options: LevelStoreOptions): Promise<LevelStore> {
     await makeWritable(options.path);
+    await refuseUnopened(options);
     // The single binary unpacks LevelDB itself at its first use: here, for /tmp may be mounted noexec.
     process.env["MILLRACE_NATIVE_FOLDER"] ??= dirname(options.path);
     const { level, ...outcome } = await openOrRepair(options);
     try {
       const versionFound = await checkMeta(level, options, outcome.opened === "repaired");
       await writeFile(holderPath(options.path), JSON.stringify({ pid: options.pid }));
+      await writeFormat({ ...options, version: versionFound });
       return new LevelStore(options, level, outcome, versionFound);
     } catch (error) {
       await level.close();
@@ -155,6 +157,7 @@ export class LevelStore implements Store {
   /** After a migration: from now on the store has the format of this program. */
   async stampVersion(): Promise<void> {
     await this.commit([{ type: "put", key: META_KEY, value: encodeMeta(this.#options) }], { isSync: true });
+    await writeFormat(this.#options);
   }
 
   async close(): Promise<void> {
@@ -265,6 +268,12 @@ async function checkMeta(level: Level, options: LevelStoreOptions, isRepaired: b
   const meta = decodeMeta(stored);
   if (meta === undefined)
     throw new MillraceError("wrong_kind", { path, found: "another program", expected: kind });
+  refuse(options, meta);
+  return meta.version;
+}
+
+/** Throws `wrong_kind` or `store_newer` where this program must leave the store alone. */
+function refuse({ path, kind, version }: LevelStoreOptions, meta: StoreMeta): void {
   if (meta.kind !== kind) throw new MillraceError("wrong_kind", { path, found: meta.kind, expected: kind });
   if (meta.version > version) {
     const values = {
@@ -275,7 +284,26 @@ async function checkMeta(level: Level, options: LevelStoreOptions, isRepaired: b
     };
     throw new MillraceError("store_newer", values);
   }
-  return meta.version;
+}
+
+/**
+ * LevelDB rewrites its files by opening them, before META_KEY can be read. So the same is kept in a file in its folder
+ * (it goes with every copy, and LevelDB leaves names alone that it does not know), and a store that is not for this
+ * program is refused without a byte changed. Without the file META_KEY alone decides.
+ */
+async function refuseUnopened(options: LevelStoreOptions): Promise<void> {
+  const meta = await readFile(formatPath(options.path)).then(decodeMeta, () => undefined);
+  if (meta !== undefined) refuse(options, meta);
+}
+
+async function writeFormat(options: LevelStoreOptions): Promise<void> {
+  const meta = encodeMeta(options);
+  const known = await readFile(formatPath(options.path)).catch(() => undefined);
+  if (known === undefined || !known.equals(meta)) await writeFile(formatPath(options.path), meta);
+}
+
+function formatPath(path: string): string {
+  return `${path}/FORMAT`;
 }
 
 function encodeMeta(options: LevelStoreOptions): Uint8Array {
