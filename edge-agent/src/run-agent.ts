@@ -111,7 +111,15 @@ export async function runAgent(configPath: string): Promise<ExitCode> {
     metrics,
     health,
   });
-  for (const input of inputs) await input.start((arrival) => agent.receive(arrival));
+  try {
+    for (const input of inputs) await input.start((arrival) => agent.receive(arrival));
+  } catch (error) {
+    // What listens already would keep the process alive.
+    await Promise.all(inputs.map((input) => input.stop()));
+    await statusServer.stop();
+    await store.close();
+    throw error;
+  }
   agent.start();
   sensors?.start(({ sensor, labels, value, timeMs }) => agent.receiveHost(sensor, labels, value, timeMs));
   log.info("running", {

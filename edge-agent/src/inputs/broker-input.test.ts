@@ -227,7 +227,7 @@ test("a taken port is said at the start; stop closes every client and lets the p
   const client = await sensor(input);
   const closed = new Promise<void>((resolve) => client.once("close", () => resolve()));
   const { port } = input;
-  await expect(brokerWith(() => {}, { port })).rejects.toThrow(/EADDRINUSE/);
+  await expect(brokerWith(() => {}, { port })).rejects.toMatchObject({ code: "port_in_use" });
   await input.stop();
   await closed;
   await expect(input.publish("t", "1", { qos: 1 })).rejects.toThrow(/not running/);

@@ -1,6 +1,6 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
-import type { Clock, Logger } from "@millrace/runtime";
+import { type Clock, type Logger, toListenError } from "@millrace/runtime";
 import { Aedes, type AedesOptions, type AuthenticateError, type Client, type PublishPacket } from "aedes";
 import type { Input, InputHandler, InputStatus } from "./input.ts";
 import { OrderedRelease } from "./ordered-release.ts";
@@ -107,7 +107,8 @@ export class BrokerInput implements Input {
       await listen(server, this.#options.port, this.#options.host);
     } catch (error) {
       await closeBroker(broker);
-      throw error;
+      const { host, port } = this.#options;
+      throw toListenError(error, { host, port, purpose: "sensors", setting: "`inputs.broker.port` in agent.yaml" });
     }
     server.on("error", (error) => this.#options.log.error(`cannot accept connections: ${error.message}`));
     this.#broker = broker;
