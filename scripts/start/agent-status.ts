@@ -20,7 +20,6 @@ const agentStatus = z.object({
   site: z.string(),
   ledger: agentLedger,
   link: z.object({ state: z.string() }),
-  series: count,
   /** Sensors that this machine lacks, with the reason. */
   unavailableSensors: z.record(z.string(), z.string()),
 });
