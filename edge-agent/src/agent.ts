@@ -1,10 +1,11 @@
 import type { AgentConfig, HostSensor, Pipeline, PipelineMetric } from "@millrace/config";
-import { type AlarmEvent, type Outcome, type PublishOutcome, RuleEngine } from "@millrace/detect";
+import { type AlarmEvent, type Outcome, RuleEngine } from "@millrace/detect";
 import { BatchQueue, type Change, type Store } from "@millrace/queue";
 import type { Clock, Logger, Metrics, Random, Timer } from "@millrace/runtime";
-import { type Lane, LANES, type PaneRows, SeriesWatermarks } from "@millrace/stream";
+import { type Labels, type Lane, LANES, type PaneRows, SeriesWatermarks } from "@millrace/stream";
 import { type Compression, decodePayload, type UplinkTransport } from "@millrace/wire";
-import { checkpointKey, numberKey, paneKey, PREFIX, putJson, seriesStoreKey } from "./agent-store.ts";
+import { checkpointKey, putJson, seriesStoreKey } from "./agent-store.ts";
+import { AlarmDesk } from "./alarm-desk.ts";
 import { ClockGuard } from "./clock-guard.ts";
 import { CommitLoop, type CommitWork } from "./commit-loop.ts";
 import { Deduplicator } from "./deduplicator.ts";
@@ -14,7 +15,8 @@ import { type RejectionReason } from "./ledger.ts";
 import { Outbox, type SealedWatermark } from "./outbox.ts";
 import { Quarantine } from "./quarantine.ts";
 import { ReadingIntake } from "./reading-intake.ts";
-import { paneName, Recovery } from "./recovery.ts";
+import { PaneCheckpoint } from "./pane-checkpoint.ts";
+import { Recovery } from "./recovery.ts";
 import { RedoBuffer } from "./redo-entry.ts";
 import type { RedoLog } from "./redo-log.ts";
 import type { SeriesRegistry } from "./series-registry.ts";
@@ -72,11 +74,9 @@ export class Agent {
   readonly #commits: CommitLoop;
   readonly #uplink: Uplink;
   readonly #hostMetrics: ReadonlyMap<HostSensor, PipelineMetric>;
-  readonly #checkpointedPanes: Set<string>;
+  readonly #paneCheckpoint: PaneCheckpoint;
+  readonly #alarmDesk: AlarmDesk;
 
-  #alarms: AlarmEvent[] = [];
-  #audits: unknown[] = [];
-  #auditNumber: number;
   #waiting: PromiseWithResolvers<void> | undefined;
   #committedReceived: number;
   #extraChanges: Change[] = [];
@@ -101,10 +101,14 @@ export class Agent {
     this.#redo = parts.redo;
     this.#redoLog = parts.redoLog;
     this.#quarantine = parts.quarantine;
-    this.#auditNumber = parts.auditNumber;
-    this.#checkpointedPanes = parts.checkpointedPanes;
+    this.#paneCheckpoint = parts.paneCheckpoint;
     this.#committedReceived = parts.ledger.totals.received;
     const { config, pipeline, clock, random, log } = options;
+    this.#alarmDesk = new AlarmDesk({
+      ...options,
+      auditNumber: parts.auditNumber,
+      publishFailed: (commandId) => this.#handle(this.#rules.onPublishFailed(commandId, this.#guard.nowMs())),
+    });
     this.#routes = new TopicRoutes({
       metrics: pipeline.metrics,
       site: config.site,
@@ -196,7 +200,8 @@ export class Agent {
       redo,
       rowsMax: PANE_ROWS_MAX,
     });
-    const checkpointedPanes = await recovery.restorePanes(intake);
+    const paneCheckpoint = new PaneCheckpoint(recovery.series);
+    await recovery.restorePanes(intake, paneCheckpoint);
     const replayed = recovery.replay(intake, rules);
     const agent = new Agent(options, {
       queue,
@@ -211,7 +216,7 @@ export class Agent {
       redoLog: recovery.redoLog,
       quarantine: await Quarantine.open(store),
       auditNumber: recovery.auditNumber,
-      checkpointedPanes,
+      paneCheckpoint,
       frontierNumber: recovery.frontierNumber,
       watermarkMs: recovery.watermarkMs,
     });
@@ -383,32 +388,11 @@ export class Agent {
     return this.#uplink.downForMs < BACKFILL_AFTER_MS;
   }
 
-  /** Commands first, and at once; events go with the next commit, which is at once too. */
   #handle(outcomes: readonly Outcome[]): void {
     if (outcomes.length === 0) return;
-    for (const outcome of outcomes) {
-      if (outcome.type === "publish") this.#publish(outcome);
-    }
-    for (const outcome of outcomes) {
-      if (outcome.type !== "event") continue;
-      this.#alarms.push(outcome.event);
-      if (outcome.isActionStep) this.#audits.push({ atMs: this.#options.clock.nowMs(), ...outcome.event });
-      const { command, action } = outcome.event;
-      if (command !== null && action === "commanded" && command.attempt === 1) {
-        this.#options.metrics
-          .histogram("millrace_agent_action_seconds")
-          .observe(command.latencyMs / 1000, { rule: outcome.event.rule });
-      }
-    }
+    this.#alarmDesk.handle(outcomes);
     this.#mustCheckpointRules = true;
     this.#commits.requestNow();
-  }
-
-  #publish({ topic, payload, commandId }: PublishOutcome): void {
-    this.#options.publish(topic, payload).catch((error: unknown) => {
-      this.#options.log.error("cannot publish a command", { topic, error });
-      this.#handle(this.#rules.onPublishFailed(commandId, this.#guard.nowMs()));
-    });
   }
 
   #rejectPayload(arrival: Arrival, reason: RejectionReason, detail: string): Promise<void> | undefined {
@@ -491,7 +475,7 @@ export class Agent {
       changes.push(putJson(seriesStoreKey(index), { metric, labels }));
     }
     this.#quarantine.drainInto(changes);
-    this.#collectAlarms(changes);
+    this.#outbox.appendAlarms(changes, this.#alarmDesk.drainInto(changes));
     const received = this.#ledger.totals.received;
     this.#collectEmission(changes);
     if (this.#uplink.isUp) this.#outbox.markNextSent(changes);
@@ -513,16 +497,6 @@ export class Agent {
     };
   }
 
-  #collectAlarms(changes: Change[]): void {
-    this.#outbox.appendAlarms(changes, this.#alarms);
-    this.#alarms = [];
-    for (const audit of this.#audits) {
-      this.#auditNumber += 1;
-      changes.push(putJson(numberKey(PREFIX.audit, this.#auditNumber), audit));
-    }
-    this.#audits = [];
-  }
-
   /** Seals what the panes have gained: live metrics at once while the link is up, complete panes otherwise. */
   #collectEmission(changes: Change[]): void {
     const nowMs = this.#options.clock.monotonicMs();
@@ -540,7 +514,7 @@ export class Agent {
       const { paneMs } = table.layout;
       const takesAll = this.#isStopping || (isLive && metric.isLive) || table.rowCount > PANE_ROWS_MAX / 2;
       const rows = table.take(
-        (series) => this.#series.get(series).labels,
+        this.#labelsOf,
         takesAll
           ? undefined
           : (series, startMs) =>
@@ -551,26 +525,15 @@ export class Agent {
     }
     if (sections.length === 0) return this.#outbox.advance(sealed);
     this.#outbox.appendPanes(changes, isLive ? "live" : "backfill", sections, sealed);
-    this.#forgetCheckpointed(changes, sections);
+    for (const rows of sections) this.#paneCheckpoint.forget(changes, rows);
     this.#checkpointedAtMs = Number.NEGATIVE_INFINITY;
   }
+
+  readonly #labelsOf = (series: number): Labels => this.#series.get(series).labels;
 
   #seriesWatermarkMs(series: number): number {
     const maxTimeMs = this.#watermarks.maxTimeMs(series) ?? Number.NEGATIVE_INFINITY;
     return maxTimeMs - this.#options.config.limits.outOfOrdernessMs;
-  }
-
-  #forgetCheckpointed(changes: Change[], sections: readonly PaneRows[]): void {
-    if (this.#checkpointedPanes.size === 0) return;
-    for (const rows of sections) {
-      for (let row = 0; row < rows.rowCount; row += 1) {
-        const series = this.#series.resolve(rows.metric, rows.series[rows.seriesIndex[row]]);
-        if (series === undefined) continue;
-        const name = paneName(series.index, rows.startMs[row]);
-        if (!this.#checkpointedPanes.delete(name)) continue;
-        changes.push({ type: "del", key: paneKey(series.index, rows.startMs[row]) });
-      }
-    }
   }
 
   /** The parts of the checkpoint that are due; each names the redo entry that it stands after. */
@@ -583,11 +546,9 @@ export class Agent {
       this.#redoLog.hasGrownSince("panes")
     ) {
       this.#checkpointedAtMs = nowMs;
-      for (const table of this.#intake.tables.values())
-        this.#checkpointPanes(
-          changes,
-          table.checkpoint((index) => this.#series.get(index).labels),
-        );
+      for (const table of this.#intake.tables.values()) {
+        this.#paneCheckpoint.write(changes, table.checkpoint(this.#labelsOf));
+      }
       const { frontierNumber, watermarkMs } = this.#outbox;
       changes.push(putJson(checkpointKey("panes"), { from, frontierNumber, watermarkMs }));
       this.#redoLog.checkpointed("panes", from);
@@ -603,21 +564,6 @@ export class Agent {
       changes.push(putJson(checkpointKey("watermarks"), { from, state: this.#watermarks.export() }));
       this.#redoLog.checkpointed("watermarks", from);
       void this.#carryKeys();
-    }
-  }
-
-  #checkpointPanes(changes: Change[], rows: PaneRows): void {
-    const { stride } = rows.layout;
-    for (let row = 0; row < rows.rowCount; row += 1) {
-      const series = this.#series.resolve(rows.metric, rows.series[rows.seriesIndex[row]]);
-      if (series === undefined) continue;
-      const state = rows.state.slice(row * stride, (row + 1) * stride);
-      changes.push({
-        type: "put",
-        key: paneKey(series.index, rows.startMs[row]),
-        value: new Uint8Array(state.buffer, state.byteOffset, state.byteLength),
-      });
-      this.#checkpointedPanes.add(paneName(series.index, rows.startMs[row]));
     }
   }
 
@@ -651,7 +597,7 @@ interface AgentParts {
   readonly redoLog: RedoLog;
   readonly quarantine: Quarantine;
   readonly auditNumber: number;
-  readonly checkpointedPanes: Set<string>;
+  readonly paneCheckpoint: PaneCheckpoint;
   readonly frontierNumber: number;
   readonly watermarkMs: number | null;
 }

@@ -4,6 +4,7 @@ import type { Logger } from "@millrace/runtime";
 import type { PaneRows, SeriesWatermarksState } from "@millrace/stream";
 import { checkpointKey, numberOfKey, parsePaneKey, PREFIX, prefixRange, readSeries } from "./agent-store.ts";
 import { Ledger } from "./ledger.ts";
+import type { PaneCheckpoint } from "./pane-checkpoint.ts";
 import type { ReadingIntake } from "./reading-intake.ts";
 import type { RedoEntry } from "./redo-entry.ts";
 import { type CheckpointPart, RedoLog } from "./redo-log.ts";
@@ -80,9 +81,8 @@ export class Recovery {
     });
   }
 
-  /** Puts the checkpointed open panes back; returns their names, so that their keys are deleted once they are sealed. */
-  async restorePanes(intake: ReadingIntake): Promise<Set<string>> {
-    const names = new Set<string>();
+  /** Puts the checkpointed open panes back. */
+  async restorePanes(intake: ReadingIntake, checkpoint: PaneCheckpoint): Promise<void> {
     for await (const { key, value } of this.#store.range(prefixRange(PREFIX.pane))) {
       const { series, startMs } = parsePaneKey(key);
       const definition = this.series.has(series) ? this.series.get(series) : undefined;
@@ -101,9 +101,8 @@ export class Recovery {
         state: new Float64Array(value.slice().buffer),
       };
       table.merge(rows, () => series);
-      names.add(paneName(series, startMs));
+      checkpoint.restored(series, startMs);
     }
-    return names;
   }
 
   /** Runs the redo log. What the rules still ask for is returned: none of it was acknowledged or sent. */
@@ -136,11 +135,6 @@ export class Recovery {
     }
     return greatestMs === Number.NEGATIVE_INFINITY ? null : greatestMs;
   }
-}
-
-/** How an open pane is named in the set of those that have a row in the store. */
-export function paneName(series: number, startMs: number): string {
-  return `${series} ${startMs}`;
 }
 
 interface PanesPart {

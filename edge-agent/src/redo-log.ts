@@ -6,13 +6,19 @@ import { parseRedoEntry, type RedoBuffer, REDO_FLAG, type RedoEntry, type RedoRo
 /** The parts of the state that are checkpointed each at its own pace. */
 export type CheckpointPart = "panes" | "watermarks" | "rules";
 
-interface KeptEntry {
-  readonly number: number;
-  readonly committedAtMs: number;
+export interface TrimOptions {
+  readonly store: Store;
+  /** Entries committed before are past the dedupe horizon. */
+  readonly olderThanMs: number;
+  /** Whether the deduplicator still goes by this key. */
+  isRemembered(row: RedoRow): boolean;
+  /** Takes the keys that are carried on; they and the deletions belong into one commit. */
+  readonly carry: RedoBuffer;
+  push(change: Change): void;
 }
 
-/** Entries looked at in one trim: bounds its work. */
-const TRIM_ENTRIES_MAX = 64;
+/** Entries that one trim takes away: bounds its work and the commit that follows. */
+const TRIM_ENTRIES_MAX = 20_000;
 
 /**
  * The log of committed readings. An entry serves twice: until every checkpoint stands after it, for replay; until its
@@ -20,8 +26,8 @@ const TRIM_ENTRIES_MAX = 64;
  * series that has fallen silent) are carried into the newest entry.
  */
 export class RedoLog {
-  readonly #kept: KeptEntry[] = [];
   readonly #checkpoints: Record<CheckpointPart, number> = { panes: 1, watermarks: 1, rules: 1 };
+  #oldest = 1;
   #next = 1;
   #isTrimming = false;
 
@@ -44,59 +50,48 @@ export class RedoLog {
   }
 
   append(changes: Change[], rows: RedoBuffer, nowMs: number, ledger: LedgerTotals): void {
-    const number = this.#next;
+    changes.push({ type: "put", key: numberKey(PREFIX.redo, this.#next), value: rows.take(nowMs, ledger) });
     this.#next += 1;
-    this.#kept.push({ number, committedAtMs: nowMs });
-    changes.push({ type: "put", key: numberKey(PREFIX.redo, number), value: rows.take(nowMs, ledger) });
   }
 
   /** Reads every stored entry in order; damaged ones are given as `undefined`. Afterwards `next` is behind the last. */
   async *open(store: Store): AsyncIterable<{ number: number; entry: RedoEntry | undefined }> {
+    let isFirst = true;
     for await (const { key, value } of store.range(prefixRange(PREFIX.redo))) {
       const number = numberOfKey(key);
-      const entry = parseRedoEntry(value);
-      this.#kept.push({ number, committedAtMs: entry?.committedAtMs ?? 0 });
+      if (isFirst) this.#oldest = number;
+      isFirst = false;
       this.#next = number + 1;
-      yield { number, entry };
+      yield { number, entry: parseRedoEntry(value) };
     }
-    for (const part of ["panes", "watermarks", "rules"] as const) {
-      this.#next = Math.max(this.#next, this.#checkpoints[part]);
-    }
+    this.#next = Math.max(this.#next, ...Object.values(this.#checkpoints));
+    if (isFirst) this.#oldest = this.#next;
   }
 
-  /** Deletes what serves no longer. The deletions and the carried keys belong into one and the same commit. */
-  async trim(options: {
-    readonly store: Store;
-    readonly olderThanMs: number;
-    isRemembered(row: RedoRow): boolean;
-    readonly carry: RedoBuffer;
-    push(change: Change): void;
-  }): Promise<void> {
+  /** Deletes what serves no longer, oldest first, at most TRIM_ENTRIES_MAX. One trim at a time; a second does nothing. */
+  async trim(options: TrimOptions): Promise<void> {
     if (this.#isTrimming) return;
     this.#isTrimming = true;
     try {
       const replayedFrom = Math.min(...Object.values(this.#checkpoints));
-      for (let count = 0; count < TRIM_ENTRIES_MAX; count += 1) {
-        const [oldest] = this.#kept;
-        if (
-          oldest === undefined ||
-          oldest.number >= replayedFrom ||
-          oldest.committedAtMs > options.olderThanMs
-        )
-          return;
-        const key = numberKey(PREFIX.redo, oldest.number);
-        const bytes = await options.store.get(key);
-        const entry = bytes === undefined ? undefined : parseRedoEntry(bytes);
-        for (let index = 0; entry !== undefined && index < entry.rowCount; index += 1) {
-          const row = entry.row(index);
-          if ((row.flags & REDO_FLAG.hasOwnTime) === 0 || !options.isRemembered(row)) continue;
-          options.carry.add(row.series, row.timeMs, row.value, REDO_FLAG.hasOwnTime | REDO_FLAG.keyOnly);
-        }
+      const range = { from: numberKey(PREFIX.redo, this.#oldest), to: numberKey(PREFIX.redo, replayedFrom) };
+      for await (const { key, value } of options.store.range({ ...range, limit: TRIM_ENTRIES_MAX })) {
+        const entry = parseRedoEntry(value);
+        if (entry !== undefined && entry.committedAtMs > options.olderThanMs) return;
+        carryKeys(entry, options);
         options.push({ type: "del", key });
-        this.#kept.shift();
+        this.#oldest = numberOfKey(key) + 1;
       }
     } finally {
       this.#isTrimming = false;
     }
+  }
+}
+
+function carryKeys(entry: RedoEntry | undefined, { carry, isRemembered }: TrimOptions): void {
+  for (let index = 0; entry !== undefined && index < entry.rowCount; index += 1) {
+    const row = entry.row(index);
+    if ((row.flags & REDO_FLAG.hasOwnTime) === 0 || !isRemembered(row)) continue;
+    carry.add(row.series, row.timeMs, row.value, REDO_FLAG.hasOwnTime | REDO_FLAG.keyOnly);
   }
 }

@@ -108,7 +108,12 @@ export class BrokerInput implements Input {
     } catch (error) {
       await closeBroker(broker);
       const { host, port } = this.#options;
-      throw toListenError(error, { host, port, purpose: "sensors", setting: "`inputs.broker.port` in agent.yaml" });
+      throw toListenError(error, {
+        host,
+        port,
+        purpose: "sensors",
+        setting: "`inputs.broker.port` in agent.yaml",
+      });
     }
     server.on("error", (error) => this.#options.log.error(`cannot accept connections: ${error.message}`));
     this.#broker = broker;

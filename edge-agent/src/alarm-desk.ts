@@ -1,0 +1,69 @@
+import type { AlarmEvent, Outcome, PublishOutcome } from "@millrace/detect";
+import type { Change } from "@millrace/queue";
+import type { Clock, Logger, Metrics } from "@millrace/runtime";
+import { numberKey, PREFIX, putJson } from "./agent-store.ts";
+
+export interface AlarmDeskOptions {
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+  /** Number of the last audit record in the store. */
+  readonly auditNumber: number;
+  publish(topic: string, payload: string): Promise<void>;
+  /** A command could not be handed over: what the rules make of it. */
+  publishFailed(commandId: string): void;
+}
+
+/** Audit records kept; the oldest goes first. */
+const AUDIT_RECORDS_MAX = 100_000;
+
+/** Carries out what the rules ask for: commands at once, without waiting for the disk; events with the next commit. */
+export class AlarmDesk {
+  readonly #options: AlarmDeskOptions;
+  #auditNumber: number;
+  #events: AlarmEvent[] = [];
+  #audits: unknown[] = [];
+
+  constructor(options: AlarmDeskOptions) {
+    this.#options = options;
+    this.#auditNumber = options.auditNumber;
+  }
+
+  handle(outcomes: readonly Outcome[]): void {
+    for (const outcome of outcomes) if (outcome.type === "publish") this.#publish(outcome);
+    for (const outcome of outcomes) {
+      if (outcome.type !== "event") continue;
+      this.#events.push(outcome.event);
+      if (outcome.isActionStep) this.#audits.push({ atMs: this.#options.clock.nowMs(), ...outcome.event });
+      this.#measure(outcome.event);
+    }
+  }
+
+  /** The events since the last commit; the audit trail goes into its changes. */
+  drainInto(changes: Change[]): readonly AlarmEvent[] {
+    for (const audit of this.#audits) {
+      this.#auditNumber += 1;
+      changes.push(putJson(numberKey(PREFIX.audit, this.#auditNumber), audit));
+      const expired = this.#auditNumber - AUDIT_RECORDS_MAX;
+      if (expired > 0) changes.push({ type: "del", key: numberKey(PREFIX.audit, expired) });
+    }
+    const events = this.#events;
+    this.#audits = [];
+    this.#events = [];
+    return events;
+  }
+
+  #publish({ topic, payload, commandId }: PublishOutcome): void {
+    this.#options.publish(topic, payload).catch((error: unknown) => {
+      this.#options.log.error("cannot publish a command", { topic, error });
+      this.#options.publishFailed(commandId);
+    });
+  }
+
+  #measure({ command, action, rule }: AlarmEvent): void {
+    if (command === null || action !== "commanded" || command.attempt !== 1) return;
+    this.#options.metrics
+      .histogram("millrace_agent_action_seconds")
+      .observe(command.latencyMs / 1000, { rule });
+  }
+}

@@ -1,0 +1,64 @@
+// The redo log stays as long as the dedupe horizon, not longer; keys of silent series are carried on.
+import { MemoryStore, type Change } from "@millrace/queue";
+import { describe, expect, it } from "vitest";
+import { PREFIX, prefixRange } from "./agent-store.ts";
+import { Ledger } from "./ledger.ts";
+import { REDO_FLAG, RedoBuffer, type RedoRow } from "./redo-entry.ts";
+import { RedoLog } from "./redo-log.ts";
+
+/** A log of one entry a millisecond, each with one reading of one of ten series. */
+async function logOf(entryCount: number) {
+  const store = new MemoryStore();
+  const log = new RedoLog();
+  const rows = new RedoBuffer();
+  const changes: Change[] = [];
+  for (let atMs = 0; atMs < entryCount; atMs += 1) {
+    rows.add(atMs % 10, atMs, 1, REDO_FLAG.hasOwnTime);
+    log.append(changes, rows, atMs, new Ledger().totals);
+  }
+  for (const part of ["panes", "watermarks", "rules"] as const) log.checkpointed(part, log.next);
+  await store.commit(changes, { isSync: true });
+  return { store, log };
+}
+
+async function storedCount(store: MemoryStore): Promise<number> {
+  let count = 0;
+  for await (const _ of store.range(prefixRange(PREFIX.redo))) count += 1;
+  return count;
+}
+
+describe("RedoLog.trim", () => {
+  it("keeps pace with thousands of commits, and leaves what is within the horizon", async () => {
+    const { store, log } = await logOf(5_000);
+    const deletions: Change[] = [];
+    const trim = (olderThanMs: number) =>
+      log.trim({
+        store,
+        olderThanMs,
+        isRemembered: () => false,
+        carry: new RedoBuffer(),
+        push: (change) => deletions.push(change),
+      });
+    await trim(4_000);
+    await store.commit(deletions, { isSync: true });
+    expect(await storedCount(store)).toBe(999);
+    await trim(4_000);
+    expect(deletions).toHaveLength(4_001);
+  });
+
+  it("carries the keys that still count, and nothing that a checkpoint does not stand after", async () => {
+    const { store, log } = await logOf(100);
+    log.checkpointed("rules", 51);
+    const carry = new RedoBuffer();
+    const carried: RedoRow[] = [];
+    await log.trim({
+      store,
+      olderThanMs: 1_000,
+      isRemembered: (row) => row.series === 3 && (carried.push(row), true),
+      carry,
+      push: () => undefined,
+    });
+    expect(carried.map(({ timeMs }) => timeMs)).toEqual([3, 13, 23, 33, 43]);
+    expect(carry.rowCount).toBe(5);
+  });
+});
