@@ -115,6 +115,7 @@ async function bench(options: { store?: Store; startMs?: number; bytesMax?: numb
     transport: central,
     instance: "test",
     program: "test",
+    unavailableSensors: () => ({}),
     publish: (topic, payload) => {
       commands.push({ topic, payload });
       return Promise.resolve();

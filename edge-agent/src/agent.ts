@@ -36,6 +36,8 @@ export interface AgentOptions {
   /** Random name of this process: tells a reconnect from a second holder of the same store. */
   readonly instance: string;
   readonly program: string;
+  /** Sensors that this machine lacks, with the reason: shown, never invented. */
+  unavailableSensors(): Readonly<Record<string, string>>;
   /** Sends a command to the machines, QoS 1, never retained; resolves when a broker has it. */
   publish(topic: string, payload: string): Promise<void>;
 }
@@ -359,6 +361,7 @@ export class Agent {
       clock: { isSynchronised: this.#guard.isSynchronised, nowMs: clock.nowMs() },
       alarms: this.#rules.activeAlarms(),
       store: { failure: this.#commits.failure ?? null },
+      unavailableSensors: this.#options.unavailableSensors(),
       quarantine: this.#quarantine.recent(),
       dedupe: { keys: this.#deduplicator.keyCount, forgotten: this.#deduplicator.forgottenCount },
     };
@@ -448,6 +451,7 @@ export class Agent {
         alarms: status.alarms.length,
         isClockSynchronised: status.clock.isSynchronised,
         storeFailure: status.store.failure ?? "",
+        unavailableSensors: Object.keys(status.unavailableSensors).join(", "),
         queuedBatches: LANES.reduce((sum, lane) => sum + this.#queue.lane(lane).queuedBatches, 0),
         queuedBytes: LANES.reduce((sum, lane) => sum + this.#queue.lane(lane).queuedBytes, 0),
       },
@@ -620,6 +624,8 @@ export interface AgentStatus {
   readonly clock: { readonly isSynchronised: boolean; readonly nowMs: number };
   readonly alarms: readonly AlarmEvent[];
   readonly store: { readonly failure: string | null };
+  /** Host sensors that this machine lacks, with the reason. */
+  readonly unavailableSensors: Readonly<Record<string, string>>;
   readonly quarantine: ReturnType<Quarantine["recent"]>;
   readonly dedupe: { readonly keys: number; readonly forgotten: number };
 }

@@ -47,13 +47,19 @@ export async function runAgent(configPath: string): Promise<ExitCode> {
     version: AGENT_STORE_VERSION,
     pid: process.pid,
   });
-  if (store.opened !== "clean" && store.opened !== "created")
-    log.error("the store was damaged", { opened: store.opened, path: storePath });
+  const { opened, setAsidePath } = store;
+  if (opened === "repaired" || opened === "set_aside")
+    log.error("the store was damaged", { opened, path: storePath, setAsidePath });
 
   const instance = systemRandom.hex(8);
   const inputs: Input[] = [];
   const commands = new CommandPublisher(inputs);
   const metrics = new Metrics();
+  const { broker, mqtt, host } = config.inputs;
+  const sensors =
+    host === null
+      ? undefined
+      : new HostInput({ ...host, readers: systemHostReaders, clock: systemClock, log: log.child("host") });
   const options: AgentOptions = {
     config,
     pipeline: pipeline.config,
@@ -66,6 +72,7 @@ export async function runAgent(configPath: string): Promise<ExitCode> {
     transport: new MqttUplink({ ...config.uplink, agent: config.agent, instance, clock: systemClock }),
     instance,
     program: agentVersion().version,
+    unavailableSensors: () => sensors?.status().unavailable ?? {},
     publish: (topic, payload) => commands.publish(topic, payload),
   };
   const agent = await openRepairing(options, store);
@@ -76,7 +83,6 @@ export async function runAgent(configPath: string): Promise<ExitCode> {
     log: log.child("input"),
     filters: agent.filters(),
   };
-  const { broker, mqtt, host } = config.inputs;
   if (broker !== null)
     inputs.push(
       new BrokerInput({
@@ -91,9 +97,6 @@ export async function runAgent(configPath: string): Promise<ExitCode> {
       new MqttInput({ ...world, ...mqtt, name: "mqtt", payloadBytesMax: config.limits.payloadBytesMax }),
     );
   }
-  const sensors =
-    host === null ? undefined : new HostInput({ ...world, ...host, readers: systemHostReaders });
-
   const health = new Health();
   health.add("alive", "store", () => agent.status().store.failure);
   health.add(
@@ -107,7 +110,6 @@ export async function runAgent(configPath: string): Promise<ExitCode> {
     ...config.http,
     agent,
     inputs,
-    unavailableSensors: () => sensors?.status().unavailable ?? {},
     metrics,
     health,
   });

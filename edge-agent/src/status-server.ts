@@ -8,8 +8,6 @@ export interface StatusServerOptions {
   readonly port: number;
   readonly agent: Agent;
   readonly inputs: readonly Input[];
-  /** Host sensors that this machine lacks, with the reason. */
-  unavailableSensors(): Readonly<Record<string, string>>;
   readonly metrics: Metrics;
   readonly health: Health;
 }
@@ -17,7 +15,6 @@ export interface StatusServerOptions {
 /** What `GET /status` answers and `millrace-agent status` prints. */
 export interface StatusPage extends AgentStatus {
   readonly inputs: readonly InputStatus[];
-  readonly unavailableSensors: Readonly<Record<string, string>>;
 }
 
 /**
@@ -60,11 +57,10 @@ export class StatusServer {
   }
 
   #page(): StatusPage {
-    const { agent, inputs, unavailableSensors } = this.#options;
+    const { agent, inputs } = this.#options;
     return {
       ...agent.status(),
       inputs: inputs.map((input) => input.status()),
-      unavailableSensors: unavailableSensors(),
     };
   }
 

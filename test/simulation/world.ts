@@ -103,6 +103,7 @@ export class SimulatedSite {
       transport: planted(this.link.transport(isAlive), world.bug),
       instance: `${this.name}-${life}`,
       program: "simulation",
+      unavailableSensors: () => ({}),
       publish: () => Promise.resolve(),
     });
   }

@@ -93,6 +93,7 @@ export const en = {
   "agents.clockUnknown": "unknown",
   "agents.clockUnsynchronised": "not synchronised",
   "agents.storeFailure": "Store: {failure}",
+  "agents.unavailableSensors": "Not available on this machine: {sensors}",
   "agents.more": "All it reports",
 
   "trends.title": "Live",

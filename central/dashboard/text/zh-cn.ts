@@ -94,6 +94,7 @@ export const zhCn: Dictionary = {
   "agents.clockUnknown": "未知",
   "agents.clockUnsynchronised": "未同步",
   "agents.storeFailure": "存储：{failure}",
+  "agents.unavailableSensors": "本机不可用：{sensors}",
   "agents.more": "全部状态",
 
   "trends.title": "实时曲线",

@@ -36,7 +36,7 @@ export function AgentPanel({ page, speaker }: PanelProps) {
 
 function AgentRow({ agent, page, speaker }: PanelProps & { readonly agent: AgentView }) {
   const nowMs = page.nowMs.value;
-  const { series, storeFailure } = agent.status;
+  const { series, storeFailure, unavailableSensors } = agent.status;
   const pendingMs = agent.pending.reduce((sum, range) => sum + (range.endMs - range.startMs), 0);
   const isClockOff =
     agent.status["isClockSynchronised"] === false || Math.abs(agent.clockOffsetMs ?? 0) > CLOCK_OFFSET_MS_MAX;
@@ -89,6 +89,9 @@ function AgentRow({ agent, page, speaker }: PanelProps & { readonly agent: Agent
       </dl>
       {typeof storeFailure === "string" && storeFailure !== "" && (
         <p class="failure">{speaker.text("agents.storeFailure", { failure: storeFailure })}</p>
+      )}
+      {typeof unavailableSensors === "string" && unavailableSensors !== "" && (
+        <p class="absent">{speaker.text("agents.unavailableSensors", { sensors: unavailableSensors })}</p>
       )}
       {reported.length > 0 && (
         <details>

@@ -80,7 +80,9 @@ function AlarmRow({ alarm, page, speaker }: PanelProps & { readonly alarm: Alarm
       </div>
       {/* What central says of an agent measures nothing. */}
       {alarm.metric === "" ? (
-        <p class="message">{alarm.message}</p>
+        <p class="message" lang="en">
+          {alarm.message}
+        </p>
       ) : (
         <div class="measure">
           <b>
