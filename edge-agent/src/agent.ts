@@ -435,6 +435,7 @@ export class Agent {
     const changes = this.#extraChanges;
     if (epoch !== this.#queue.epoch) this.#queue.assignEpoch(changes, epoch);
     for (const lane of LANES) this.#outbox.adopt(changes, lane, marks[lane]);
+    this.#queue.welcomed(changes);
     await this.#commits.flush();
   }
 

@@ -21,6 +21,10 @@ function entryOf(
   return buffer.take(1_700_000_000_000, ledger.totals);
 }
 
+/** Written once by version 1. */
+const GOLDEN_V1 =
+  "AQAAAB4uHzUAAIBW/rx4QgEAAAD8AAAAeyJyZWNlaXZlZCI6MSwiYWdncmVnYXRlZCI6MCwicnVsZU9ubHkiOjAsImR1cGxpY2F0ZSI6MCwicmVqZWN0ZWQiOnsibWFsZm9ybWVkIjowLCJvdmVyc2l6ZWQiOjAsIm5vdF9maW5pdGUiOjAsImJhZF90aW1lIjowLCJ1bmtub3duX3RvcGljIjowLCJmdXR1cmUiOjAsImJlZm9yZV9mbG9vciI6MCwid3Jvbmdfc2l0ZSI6MCwic2VyaWVzX2NhcCI6MCwicGFuZV9jYXAiOjB9LCJmb3J3YXJkZWQiOjAsImV2aWN0ZWQiOjAsImRhbWFnZWQiOjB9BwAAAAD4f1b+vHhCAAAAAAAA0L8F";
+
 describe("redo entry", () => {
   it("reads back what was written, to the bit", () => {
     fc.assert(
@@ -52,5 +56,12 @@ describe("redo entry", () => {
         expect(parseRedoEntry(junk)).toBeUndefined();
       }),
     );
+  });
+
+  it("of version 1 is read for ever", () => {
+    const entry = parseRedoEntry(Buffer.from(GOLDEN_V1, "base64"));
+    expect(entry?.committedAtMs).toBe(1_700_000_000_000);
+    expect(entry?.ledger).toMatchObject({ received: 1, duplicate: 0 });
+    expect(entry?.row(0)).toEqual({ series: 7, timeMs: 1_699_999_999_999.5, value: -0.25, flags: 5 });
   });
 });
