@@ -2,7 +2,7 @@ import type { AgentConfig, HostSensor, Pipeline, PipelineMetric } from "@millrac
 import { type AlarmEvent, type Outcome, RuleEngine } from "@millrace/detect";
 import { BatchQueue, type Change, type Store } from "@millrace/queue";
 import type { Clock, Logger, Metrics, Random, Timer } from "@millrace/runtime";
-import { type Labels, type Lane, LANES, type PaneRows, SeriesWatermarks } from "@millrace/stream";
+import { type Lane, LANES, SeriesWatermarks } from "@millrace/stream";
 import { type Compression, decodePayload, type UplinkTransport } from "@millrace/wire";
 import { checkpointKey, putJson, seriesStoreKey } from "./agent-store.ts";
 import { AlarmDesk } from "./alarm-desk.ts";
@@ -12,9 +12,10 @@ import { Deduplicator } from "./deduplicator.ts";
 import type { Arrival } from "./inputs/input.ts";
 import type { Ledger } from "./ledger.ts";
 import { type RejectionReason } from "./ledger.ts";
-import { Outbox, type SealedWatermark } from "./outbox.ts";
+import { Outbox } from "./outbox.ts";
 import { Quarantine } from "./quarantine.ts";
 import { ReadingIntake } from "./reading-intake.ts";
+import { PaneEmission } from "./pane-emission.ts";
 import { PaneCheckpoint } from "./pane-checkpoint.ts";
 import { Recovery } from "./recovery.ts";
 import { RedoBuffer } from "./redo-entry.ts";
@@ -76,6 +77,7 @@ export class Agent {
   readonly #commits: CommitLoop;
   readonly #uplink: Uplink;
   readonly #hostMetrics: ReadonlyMap<HostSensor, PipelineMetric>;
+  readonly #emission: PaneEmission;
   readonly #paneCheckpoint: PaneCheckpoint;
   readonly #alarmDesk: AlarmDesk;
 
@@ -104,6 +106,15 @@ export class Agent {
     this.#redoLog = parts.redoLog;
     this.#quarantine = parts.quarantine;
     this.#paneCheckpoint = parts.paneCheckpoint;
+    this.#emission = new PaneEmission({
+      metrics: options.pipeline.metrics,
+      tables: parts.intake.tables,
+      series: parts.series,
+      watermarks: parts.watermarks,
+      guard: parts.guard,
+      outOfOrdernessMs: options.config.limits.outOfOrdernessMs,
+      rowsMax: PANE_ROWS_MAX / 2,
+    });
     this.#committedReceived = parts.ledger.totals.received;
     const { config, pipeline, clock, random, log } = options;
     this.#alarmDesk = new AlarmDesk({
@@ -375,15 +386,8 @@ export class Agent {
     const { clock, config } = this.#options;
     this.#handle(this.#rules.onTick(this.#guard.nowMs()));
     this.#isEmissionDue = true;
-    this.#commits.request(this.#hasLiveRows() ? 0 : LAZY_COMMIT_MS);
+    this.#commits.request(this.#isLinkLive && this.#emission.hasLiveRows() ? 0 : LAZY_COMMIT_MS);
     this.#timers = [clock.after(config.commit.liveIntervalMs, () => this.#tick())];
-  }
-
-  #hasLiveRows(): boolean {
-    if (!this.#isLinkLive) return false;
-    return this.#options.pipeline.metrics.some(
-      (metric) => metric.isLive && (this.#intake.tables.get(metric.name)?.rowCount ?? 0) > 0,
-    );
   }
 
   /** Panes go to the live lane; an outage has to last before backfill begins. */
@@ -506,39 +510,17 @@ export class Agent {
   #collectEmission(changes: Change[]): void {
     const nowMs = this.#options.clock.monotonicMs();
     const isLive = this.#isLinkLive;
-    const intervalMs = isLive ? 0 : BACKFILL_INTERVAL_MS;
-    if (!this.#isEmissionDue || (nowMs - this.#emittedAtMs < intervalMs && !this.#isStopping)) return;
+    const intervalMs = isLive || this.#isStopping ? 0 : BACKFILL_INTERVAL_MS;
+    if (!this.#isEmissionDue || nowMs - this.#emittedAtMs < intervalMs) return;
     this.#isEmissionDue = false;
     this.#emittedAtMs = nowMs;
-    const { watermarkMs, isIdle } = this.#watermarks.watermark(this.#guard.nowMs());
-    const sealed: SealedWatermark = { watermarkMs, isIdle, isClockSynchronised: this.#guard.isSynchronised };
-    const sections: PaneRows[] = [];
-    for (const metric of this.#options.pipeline.metrics) {
-      const table = this.#intake.tables.get(metric.name);
-      if (table === undefined || table.rowCount === 0) continue;
-      const { paneMs } = table.layout;
-      const takesAll = this.#isStopping || (isLive && metric.isLive) || table.rowCount > PANE_ROWS_MAX / 2;
-      const rows = table.take(
-        this.#labelsOf,
-        takesAll
-          ? undefined
-          : (series, startMs) =>
-              startMs + paneMs <= (watermarkMs ?? Number.NEGATIVE_INFINITY) ||
-              startMs + paneMs <= this.#seriesWatermarkMs(series),
-      );
-      if (rows.rowCount > 0) sections.push(rows);
-    }
+    const { sections, sealed } = this.#emission.take(
+      this.#isStopping ? "everything" : isLive ? "live" : "complete",
+    );
     if (sections.length === 0) return this.#outbox.advance(sealed);
     this.#outbox.appendPanes(changes, isLive ? "live" : "backfill", sections, sealed);
     for (const rows of sections) this.#paneCheckpoint.forget(changes, rows);
     this.#checkpointedAtMs = Number.NEGATIVE_INFINITY;
-  }
-
-  readonly #labelsOf = (series: number): Labels => this.#series.get(series).labels;
-
-  #seriesWatermarkMs(series: number): number {
-    const maxTimeMs = this.#watermarks.maxTimeMs(series) ?? Number.NEGATIVE_INFINITY;
-    return maxTimeMs - this.#options.config.limits.outOfOrdernessMs;
   }
 
   /** The parts of the checkpoint that are due; each names the redo entry that it stands after. */
@@ -552,7 +534,7 @@ export class Agent {
     ) {
       this.#checkpointedAtMs = nowMs;
       for (const table of this.#intake.tables.values()) {
-        this.#paneCheckpoint.write(changes, table.checkpoint(this.#labelsOf));
+        this.#paneCheckpoint.write(changes, table.checkpoint(this.#emission.labelsOf));
       }
       const { frontierNumber, watermarkMs } = this.#outbox;
       changes.push(putJson(checkpointKey("panes"), { from, frontierNumber, watermarkMs }));
