@@ -340,9 +340,10 @@ export class Uplink {
     return count;
   }
 
+  /** Ends the session first: what the transport says of its closing is no news. */
   #hangUp(reason: string): void {
-    this.#options.transport.close();
     this.#closed(reason);
+    this.#options.transport.close();
   }
 
   #closed(reason: string): void {
