@@ -1,0 +1,133 @@
+import { existsSync } from "node:fs";
+import { chromium, type Locator, type Page } from "playwright-core";
+import { until } from "../end-to-end/until.ts";
+import type { Works } from "../end-to-end/works.ts";
+
+export const CHROMIUM = "/usr/bin/chromium";
+export const hasChromium = existsSync(CHROMIUM);
+
+const QUIET = [
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+];
+const SIZE = { width: 1440, height: 1000 };
+
+export interface TableCell {
+  /** Local time of the window's end, as shown. */
+  readonly time: string;
+  /** As shown; null for "no data". */
+  readonly value: string | null;
+}
+
+/** Central's page in a real browser, read as a person reads it. What the browser complains of is kept. */
+export class DashboardPage {
+  readonly complaints: string[] = [];
+  readonly requestedOrigins = new Set<string>();
+  readonly #page: Page;
+
+  private constructor(page: Page) {
+    this.#page = page;
+    page.on("pageerror", (error) => this.complaints.push(`error: ${error.message}`));
+    page.on("console", (message) => {
+      if (message.type() === "error" || message.type() === "warning") this.complaints.push(message.text());
+    });
+    page.on("request", (request) => this.requestedOrigins.add(new URL(request.url()).origin));
+  }
+
+  static async open(works: Works, url: string): Promise<DashboardPage> {
+    const browser = await chromium.launch({ executablePath: CHROMIUM, args: QUIET });
+    works.atEnd(() => browser.close());
+    const page = await browser.newPage({ viewport: SIZE, locale: "en", timezoneId: "UTC" });
+    const dashboard = new DashboardPage(page);
+    await page.goto(url);
+    return dashboard;
+  }
+
+  connection(): Promise<string | null> {
+    return this.#byId("connection").getAttribute("data-state");
+  }
+
+  agentState(agent: string): Promise<string | null> {
+    return this.#byId(`agent-${agent}`).getAttribute("data-state");
+  }
+
+  sitesReporting(): Promise<string> {
+    return this.#byId("sites-reporting").locator("dd b").first().innerText();
+  }
+
+  async received(): Promise<number> {
+    const text = await this.#byId("ledger-received").locator("dd b").innerText();
+    return Number(text.replaceAll(",", ""));
+  }
+
+  /** The big number of a line, "–" when it has none, with what stands below it. */
+  async latest(metric: string, line: string): Promise<{ value: string; age: string }> {
+    const item = this.#chart(metric).locator(".latest li", { hasText: line });
+    return {
+      value: (await item.locator("b").innerText()).trim(),
+      age: (await item.locator(".age").innerText()).trim(),
+    };
+  }
+
+  async showTable(metric: string): Promise<void> {
+    const button = this.#chart(metric).locator("figcaption button");
+    if ((await button.getAttribute("aria-pressed")) === "false") await button.click();
+  }
+
+  async showChart(metric: string): Promise<void> {
+    const button = this.#chart(metric).locator("figcaption button");
+    if ((await button.getAttribute("aria-pressed")) === "true") await button.click();
+  }
+
+  /** A line's column of the table that `showTable` opened, oldest first. */
+  async column(metric: string, line: string): Promise<TableCell[]> {
+    const table = this.#chart(metric).locator("table");
+    const names = (await table.locator("thead th").allInnerTexts()).map((text) => text.trim());
+    const at = names.indexOf(line);
+    if (at < 1) throw new Error(`the table has no column ${line}: ${names.join()}`);
+    // One read of the whole text, so that the rows are of one moment.
+    const rows = (await table.locator("tbody").innerText()).split("\n").map((row) => row.split("\t"));
+    return rows
+      .map((cells) => {
+        const text = cells[at]?.trim() ?? "";
+        return { time: cells[0]?.trim() ?? "", value: text === "no data" ? null : text };
+      })
+      .reverse();
+  }
+
+  /** The rows of the alarm list: what each says, on one line. */
+  async alarms(): Promise<{ text: string; action: string; isActive: boolean }[]> {
+    const rows = await this.#page.locator("#alarms li").all();
+    return Promise.all(
+      rows.map(async (row) => ({
+        text: (await row.innerText()).replaceAll(/\s+/g, " ").trim(),
+        action: (await row.locator("[data-action]").getAttribute("data-action")) ?? "",
+        isActive: (await row.getAttribute("data-active")) === "true",
+      })),
+    );
+  }
+
+  /** Waits until `is`, and says how long that took. */
+  async timed(what: string, is: () => Promise<boolean>, limitMs = 30_000): Promise<number> {
+    const startedMs = performance.now();
+    await until(what, is, limitMs);
+    return Math.round(performance.now() - startedMs);
+  }
+
+  async screenshot(path: string): Promise<void> {
+    await this.#page.screenshot({ path, fullPage: true });
+  }
+
+  #chart(metric: string): Locator {
+    return this.#byId(`chart-${metric}`);
+  }
+
+  #byId(id: string): Locator {
+    return this.#page.getByTestId(id);
+  }
+}
