@@ -74,7 +74,8 @@ export const ERROR_TABLE = {
     retry: "never",
     exitCode: 1,
     message: "cannot use store {path}: {reason}",
-    wayOut: "run `doctor --repair`; what cannot be repaired is set aside beside the store, never deleted",
+    wayOut:
+      "`doctor` says what is damaged; move the folder aside and start anew if `run` cannot repair it, and keep it",
     meaning: "The store's content fails its checks.",
   },
   wrong_kind: {
