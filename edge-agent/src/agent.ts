@@ -233,6 +233,7 @@ export class Agent {
       frontierNumber: recovery.frontierNumber,
       watermarkMs: recovery.watermarkMs,
     });
+    agent.#sealRecovered();
     agent.#handle(replayed);
     return agent;
   }
@@ -521,6 +522,23 @@ export class Agent {
     this.#outbox.appendPanes(changes, isLive ? "live" : "backfill", sections, sealed);
     for (const rows of sections) this.#paneCheckpoint.forget(changes, rows);
     this.#checkpointedAtMs = Number.NEGATIVE_INFINITY;
+  }
+
+  /**
+   * Seals what was recovered as it stands, before anything new is mixed in: copies of a store that start from the same
+   * bytes make the same batch under the same sequence, and central takes it once.
+   */
+  #sealRecovered(): void {
+    const changes = this.#extraChanges;
+    const { sections, sealed } = this.#emission.take("everything");
+    if (sections.length > 0) {
+      // The watermark stays where it was: what sensors could not send meanwhile is still to come.
+      const { watermarkMs } = this.#outbox;
+      this.#outbox.appendPanes(changes, "live", sections, { ...sealed, watermarkMs, isIdle: false });
+      for (const rows of sections) this.#paneCheckpoint.forget(changes, rows);
+    }
+    this.#queue.begin(changes);
+    this.#commits.requestNow();
   }
 
   /** The parts of the checkpoint that are due; each names the redo entry that it stands after. */

@@ -85,13 +85,14 @@ export class Deduplication {
 
   /**
    * Takes the lane's chain of epochs as the agent tells it at hello, and returns the number of sequences that are gone
-   * for good. A granted epoch begins above `sent`; an epoch unknown here (central restored or new) where the agent has it.
+   * for good. A granted epoch begins above `sent` and above what copies of the store have in common, which stays to be
+   * deduplicated under the epoch that it has in all of them; an epoch unknown here (central restored or new) where the agent has it.
    */
   chain(lane: Lane, marks: LaneMarks, epoch: number, isGrant: boolean): number {
+    const from = isGrant ? Math.max(marks.sent, marks.inherited ?? 0) + 1 : marks.next;
     const segments = marks.epochs.filter(
-      (segment) => !isGrant || (segment.from <= marks.sent && segment.epoch !== epoch),
+      (segment) => !isGrant || (segment.from < from && segment.epoch !== epoch),
     );
-    const from = isGrant ? marks.sent + 1 : marks.next;
     if ((segments.at(-1)?.epoch ?? -1) !== epoch) segments.push({ epoch, from });
     const markBefore = this.#greatestMark(lane);
     const isFirstKnown = this.#held.get(segments[0]?.epoch ?? epoch)?.has(lane) ?? false;

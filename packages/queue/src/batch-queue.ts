@@ -12,9 +12,9 @@ import {
 } from "@millrace/wire";
 import { MillraceError } from "@millrace/runtime";
 import { type BatchSummary, encodeSummary } from "./batch-summary.ts";
-import { encodeJson, encodeMark, epochOf, type LaneMemory, loadIdentity, loadLane } from "./load-lanes.ts";
+import { encodeJson, encodeMark, epochOf, type LaneMemory, loadIdentity, loadInherited, loadLane } from "./load-lanes.ts";
 import type { Change, Store } from "./store.ts";
-import { IDENTITY_KEY, laneKey, numberedKey, numberOfKey, sequenceRange } from "./store-layout.ts";
+import { IDENTITY_KEY, INHERITED_KEY, laneKey, numberedKey, numberOfKey, sequenceRange } from "./store-layout.ts";
 
 /** What an append adds to the body; sequence, epoch and store id are the queue's. */
 export interface AppendFields {
@@ -90,13 +90,16 @@ export class BatchQueue {
   /** Damaged batches that `takeDamaged` has not told yet. */
   readonly #damaged: { readonly lane: Lane; readonly sequence: number }[] = [];
   #epoch: number;
+  #inherited: Readonly<Record<Lane, number>> | undefined;
 
   private constructor(
     store: Store,
     identity: { storeId: string; epoch: number },
     lanes: Readonly<Record<Lane, LaneMemory>>,
+    inherited: Readonly<Record<Lane, number>> | undefined,
   ) {
     this.#store = store;
+    this.#inherited = inherited;
     this.storeId = identity.storeId;
     this.#epoch = identity.epoch;
     this.#lanes = lanes;
@@ -113,7 +116,25 @@ export class BatchQueue {
       backfill: await loadLane(store, "backfill"),
     };
     const identity = await loadIdentity(store, lanes, options.random);
-    return new BatchQueue(store, identity, lanes);
+    return new BatchQueue(store, identity, lanes, await loadInherited(store));
+  }
+
+  /**
+   * A program starts on this store. What is here now may be in a copy of the store too (it, or this one, may be a clone,
+   * or an image brought back), batch for batch; what is appended from now on is not. Before the first append.
+   */
+  begin(changes: Change[]): void {
+    if (this.#inherited !== undefined) return;
+    const { alarm, live, backfill } = this.#lanes;
+    this.#inherited = { alarm: alarm.next - 1, live: live.next - 1, backfill: backfill.next - 1 };
+    changes.push({ type: "put", key: INHERITED_KEY, value: encodeJson(this.#inherited) });
+  }
+
+  /** Central has compared this store with what it holds. */
+  welcomed(changes: Change[]): void {
+    if (this.#inherited === undefined) return;
+    this.#inherited = undefined;
+    changes.push({ type: "del", key: INHERITED_KEY });
   }
 
   /** Of new batches; 0 before central has given one. */
@@ -139,9 +160,9 @@ export class BatchQueue {
   /** For hello. */
   marks(): Record<Lane, LaneMarks> {
     return {
-      alarm: marksOf(this.#lanes.alarm),
-      live: marksOf(this.#lanes.live),
-      backfill: marksOf(this.#lanes.backfill),
+      alarm: { ...marksOf(this.#lanes.alarm), inherited: this.#inherited?.alarm },
+      live: { ...marksOf(this.#lanes.live), inherited: this.#inherited?.live },
+      backfill: { ...marksOf(this.#lanes.backfill), inherited: this.#inherited?.backfill },
     };
   }
 
@@ -313,7 +334,7 @@ export class BatchQueue {
   }
 
   /**
-   * Batches above `sent` and all new ones belong to `epoch` from here on. One small change, whatever their number: the
+   * Batches above `sent`, but for those that a copy of the store may hold too, and all new ones belong to `epoch`. One small change, whatever their number: the
    * lanes say where an epoch begins, and a batch gets its stamp when it is read.
    */
   assignEpoch(changes: Change[], epoch: number): void {
@@ -321,7 +342,7 @@ export class BatchQueue {
     changes.push({ type: "put", key: IDENTITY_KEY, value: encodeJson({ storeId: this.storeId, epoch }) });
     for (const lane of LANES) {
       const memory = this.#lanes[lane];
-      const from = memory.sent + 1;
+      const from = Math.max(memory.sent, this.#inherited?.[lane] ?? 0) + 1;
       memory.epochs = [...memory.epochs.filter((start) => start.from < from), { epoch, from }];
       this.#putLane(changes, lane);
     }

@@ -3,7 +3,7 @@ import { peekHeader } from "@millrace/wire";
 import { decodeSummary } from "./batch-summary.ts";
 import { LaneIndex } from "./lane-index.ts";
 import type { Store } from "./store.ts";
-import { IDENTITY_KEY, laneKey, laneRange, numberOfKey, sequenceRange } from "./store-layout.ts";
+import { IDENTITY_KEY, INHERITED_KEY, laneKey, laneRange, numberOfKey, sequenceRange } from "./store-layout.ts";
 
 export interface EpochStart {
   readonly epoch: number;
@@ -118,6 +118,12 @@ export async function loadIdentity(
   const identity = (await identityOfBatches(store, lanes)) ?? { storeId: random.hex(16), epoch: 0 };
   await store.commit([{ type: "put", key: IDENTITY_KEY, value: encodeJson(identity) }], { isSync: true });
   return identity;
+}
+
+/** What of each lane may be in another copy of this store too; undefined once central has welcomed it. */
+export async function loadInherited(store: Store): Promise<Readonly<Record<Lane, number>> | undefined> {
+  const { alarm, live, backfill } = parseObject(await store.get(INHERITED_KEY));
+  return isCount(alarm) && isCount(live) && isCount(backfill) ? { alarm, live, backfill } : undefined;
 }
 
 /** A repair lost the identity but not the batches: they carry it. */

@@ -55,6 +55,11 @@ export class JsonFields {
     return value;
   }
 
+  /** What older sides do not say. */
+  optionalInteger(name: string, min: number, max: number): number | undefined {
+    return this.#get(name) === undefined ? undefined : this.integer(name, min, max);
+  }
+
   integerOrNull(name: string, min = Number.MIN_SAFE_INTEGER): number | null {
     return this.#get(name) === null ? null : this.integer(name, min);
   }

@@ -38,6 +38,11 @@ export interface LaneMarks {
   readonly sent: number;
   /** The sequence that the next append takes. */
   readonly next: number;
+  /**
+   * Sequences up to here were in the store before the first start that central has not welcomed yet: where the store is
+   * a copy, its original holds the very same batches. A new epoch begins above it, as above `sent`. Default 0.
+   */
+  readonly inherited?: number;
   /** Where each epoch begins among the sequences held, ascending: `[{ epoch, from }]`. */
   readonly epochs: readonly { readonly epoch: number; readonly from: number }[];
 }
@@ -164,6 +169,7 @@ function readMarks(fields: JsonFields): LaneMarks {
     oldest: fields.integer("oldest", 1, next),
     sent: fields.integer("sent", 0, next - 1),
     next,
+    inherited: fields.optionalInteger("inherited", 0, next - 1),
     epochs: fields.list("epochs", EPOCHS_MAX, (entry) => ({
       epoch: entry.integer("epoch", 0, 0xffff_ffff),
       from: entry.integer("from", 1, next),
