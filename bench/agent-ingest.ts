@@ -30,7 +30,8 @@ export const agentIngest: Bench = {
     const folder = mkdtempSync(join(DATA_FOLDER, "bench-"));
     const targets: Target[] = [];
     try {
-      const agent = await Target.start(await startAgentBroker(join(folder, "agent")), targets);
+      const agentBroker = await startAgentBroker(join(folder, "agent"));
+      const agent = await Target.start(agentBroker, targets);
       const aedes = await Target.start(await startAedesBroker(), targets);
       const mosquittoBroker = await startMosquittoBroker(join(folder, "mosquitto"));
       const mosquitto = mosquittoBroker === null ? null : await Target.start(mosquittoBroker, targets);
@@ -43,6 +44,7 @@ export const agentIngest: Bench = {
           target.paced.push(await target.run({ durationMs: roundMs, pace: { perSecond: PACED_PER_SECOND } }));
         }
       }
+      await agentBroker.checkLedger();
       return {
         value: rounded(agent.perSecond()),
         unit: "readings/s",

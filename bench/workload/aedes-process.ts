@@ -23,4 +23,3 @@ server.listen(0, "127.0.0.1", () => {
   process.send?.(typeof address === "object" ? address?.port : undefined);
 });
 process.on("SIGTERM", () => process.exit(0));
-process.on("disconnect", () => process.exit(0));

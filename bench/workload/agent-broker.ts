@@ -8,8 +8,13 @@ import { waitForPort } from "./wait-for-port.ts";
 const MAIN = join(import.meta.dirname, "../../edge-agent/src/main.ts");
 const FIRST_PORT = 21_000;
 
+export interface AgentBroker extends Broker {
+  /** Fails unless every reading that came is in a pane: none refused, none taken for a duplicate. */
+  checkLedger(): Promise<void>;
+}
+
 /** The real agent with its embedded broker, its store in `folder`, and nobody at the other end of its uplink. */
-export async function startAgentBroker(folder: string): Promise<Broker> {
+export async function startAgentBroker(folder: string): Promise<AgentBroker> {
   mkdirSync(folder, { recursive: true });
   const port = await freePort("the agent's broker", FIRST_PORT);
   const statusPort = await freePort("the agent's status page", port + 1);
@@ -19,7 +24,20 @@ export async function startAgentBroker(folder: string): Promise<Broker> {
   writeFileSync(config, agentYaml({ port, statusPort, nobodysPort }));
   const child = Child.ofModule(MAIN, ["run", "--config", config]);
   await waitForPort(child, port);
-  return { name: "agent", port, pid: child.pid, stop: () => child.stop() };
+  return {
+    name: "agent",
+    port,
+    pid: child.pid,
+    stop: () => child.stop(),
+    async checkLedger() {
+      const response = await fetch(`http://127.0.0.1:${statusPort}/status`);
+      const status: { readonly ledger: { readonly received: number; readonly aggregated: number } } =
+        JSON.parse(await response.text());
+      const { received, aggregated } = status.ledger;
+      if (received > 0 && aggregated === received) return;
+      throw new Error(`invariant: all ${received} readings are aggregated, not ${aggregated}`);
+    },
+  };
 }
 
 function freePort(purpose: string, port: number): Promise<number> {

@@ -1,7 +1,9 @@
 import { fork, type Serializable, spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
+import { join } from "node:path";
 
 const STOP_LIMIT_MS = 15_000;
+const END_WITH_PARENT = join(import.meta.dirname, "../../scripts/start/end-with-parent.ts");
 
 /** A program that a benchmark runs beside itself; gone when the benchmark ends, however it ends. */
 export class Child {
@@ -11,7 +13,8 @@ export class Child {
 
   /** A module of this folder, with a channel for `ask`. */
   static ofModule(path: string, args: readonly string[] = []): Child {
-    return new Child(path, fork(path, [...args], { stdio: ["ignore", "pipe", "pipe", "ipc"] }));
+    const execArgv = ["--import", END_WITH_PARENT];
+    return new Child(path, fork(path, [...args], { stdio: ["ignore", "pipe", "pipe", "ipc"], execArgv }));
   }
 
   static ofProgram(path: string, args: readonly string[]): Child {

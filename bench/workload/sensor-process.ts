@@ -4,7 +4,9 @@ import { SensorLoad, type LoadRound, type SensorLoadOptions } from "./sensor-loa
 let load: SensorLoad | undefined;
 
 process.on("message", (message: SensorLoadOptions | LoadRound) => void answer(message));
-process.on("disconnect", () => process.exit(0));
+// It waits for messages and for nothing else: here the channel does keep the process alive.
+process.channel?.ref();
+process.on("SIGTERM", () => process.exit(0));
 
 async function answer(message: SensorLoadOptions | LoadRound): Promise<void> {
   if ("port" in message) {
