@@ -15,7 +15,7 @@ const SIZE = { width: 1440, height: 962 };
 /** The newcomer's plan overheats a machine within these, stops it and starts it again. */
 const RUN_MS = 90_000;
 const SILENT_AGENT = "beta-gateway";
-const SILENT_MS = 17_000;
+const SILENT_MS = 26_000;
 
 async function takePicture(): Promise<number> {
   const folder = mkdtempSync(join(tmpdir(), "millrace-picture-"));

@@ -36,13 +36,15 @@ export function trendGaps(ring: TrendRing, line: TrendLine, nowMs: number): read
   }
   if (previousSlot > -Infinity) {
     const lastEndMs = ring.timeOfSlotMs(previousSlot);
-    if (nowMs - lastEndMs > silenceMsMax(ring)) gaps.push({ startMs: lastEndMs, endMs: nowMs, isOpen: true });
+    // The same rule as for the line's latest value: a window that was never closed is silent since its last revision.
+    const isSilent = latestValue(ring, line, nowMs)?.isStale ?? true;
+    if (isSilent && lastEndMs < nowMs) gaps.push({ startMs: lastEndMs, endMs: nowMs, isOpen: true });
   }
   return gaps;
 }
 
 /** How old a line's newest window may be before the line counts as silent. */
-export function silenceMsMax(ring: TrendRing): number {
+function silenceMsMax(ring: TrendRing): number {
   return Math.max(SILENCE_MS_MIN, SILENCE_INTERVALS * ring.window.slideMs);
 }
 

@@ -174,3 +174,10 @@ test("a chart begins with a minute and grows with its data up to the ring's span
   expect(ring.shownSpanMs(at(3_600))).toBe(ring.spanMs);
   expect(new TrendRing(WINDOW).shownSpanMs(at(5))).toBe(60_000);
 });
+
+test("an open window that is no longer revised is a gap from its end on, as soon as its value counts as stale", () => {
+  const open = ringOf(result(0, 1), result(1, 2, { state: "provisional", updatedAtMs: at(6) }));
+  const staleAt = (second: number) => latestValue(open.ring, open.line, at(second))?.isStale;
+  expect([staleAt(18), gapsAt(at(18), open)]).toEqual([false, []]);
+  expect([staleAt(19), gapsAt(at(19), open)]).toEqual([true, ["10..19 open"]]);
+});

@@ -21,10 +21,15 @@ const FIRST_CONTACT_MS = 10_000;
 /** Fields of a heartbeat's status that are kept; more are left out. */
 const STATUS_FIELDS_MAX = 64;
 
+/** Heartbeats from which an agent's clock offset is taken. */
+const OFFSET_BEATS = 30;
+
 interface AgentState {
   site: string;
   lastSeenMs: number | null;
   clockOffsetMs: number | null;
+  /** Sending time minus time of arrival, newest last. Delay on the way only lowers it: the greatest is nearest the truth. */
+  beatOffsetsMs: number[];
   status: AgentView["status"];
   storeId: string;
   tracker: FrontierTracker;
@@ -56,6 +61,7 @@ export class AgentRegistry {
       this.#agents.set(agent, {
         ...rest,
         tracker,
+        beatOffsetsMs: [],
         sessionCount: 0,
         isSilent: false,
         isAwaited: true,
@@ -85,6 +91,7 @@ export class AgentRegistry {
         site,
         lastSeenMs: null,
         clockOffsetMs: null,
+        beatOffsetsMs: [],
         status: {},
         storeId: "",
         tracker: new FrontierTracker(),
@@ -125,6 +132,7 @@ export class AgentRegistry {
     if (state === undefined) return;
     state.sessionCount += 1;
     state.clockOffsetMs = hello.clockMs - nowMs;
+    state.beatOffsetsMs = [];
     if (state.storeId !== hello.storeId) state.tracker = new FrontierTracker();
     state.storeId = hello.storeId;
     this.heard(agent, nowMs, monotonicMs);
@@ -150,7 +158,8 @@ export class AgentRegistry {
   beat(agent: string, heartbeat: Heartbeat, nowMs: number): void {
     const state = this.#agents.get(agent);
     if (state === undefined) return;
-    state.clockOffsetMs = heartbeat.sentAtMs - nowMs;
+    state.beatOffsetsMs = [...state.beatOffsetsMs.slice(1 - OFFSET_BEATS), heartbeat.sentAtMs - nowMs];
+    state.clockOffsetMs = Math.max(...state.beatOffsetsMs);
     state.status = Object.fromEntries(Object.entries(heartbeat.status).slice(0, STATUS_FIELDS_MAX));
     this.#touch(agent);
   }
