@@ -271,6 +271,28 @@ test("a store that was rolled back gets a new epoch and its new batches count", 
   expect(third.welcome).toMatchObject({ epoch: 3, marks: { live: 2 } });
 });
 
+test("a backlog that a rolled-back store shares with the one it was copied from counts once", async () => {
+  const world = await start();
+  const first = await welcomed(world);
+  for (const sequence of [1, 2, 3, 5, 6]) first.panes(sequence, START_MS);
+  await world.time.run(10);
+  first.hangUp();
+  // Copied with three and four unsent: three has arrived from the original, four not yet. Five is its own.
+  const second = new ScriptedAgent(world.central);
+  second.hello({
+    epoch: 1,
+    lanes: { live: { oldest: 1, sent: 2, next: 6, inherited: 4, epochs: [{ epoch: 1, from: 1 }] } },
+  });
+  await world.time.run(10);
+  expect(second.welcome).toMatchObject({ epoch: 2, marks: { live: 3 } });
+  second.panes(3, START_MS, { epoch: 1 });
+  second.panes(4, START_MS, { epoch: 1 });
+  second.panes(5, START_MS, { epoch: 2 });
+  await world.time.run(500);
+  expect(second.acks.live).toBe(5);
+  expect(await countsByStart(world.central)).toEqual({ 0: 7 });
+});
+
 test("an epoch whose welcome was lost is granted again, without an alarm", async () => {
   const world = await start();
   (await welcomed(world)).hangUp();

@@ -194,6 +194,30 @@ test("a new epoch takes what is above the sent mark, whenever it is read", async
   }
 });
 
+test("what a copy of the store holds too keeps its epoch until central has welcomed this start", async () => {
+  const { store, queue } = await filled(2);
+  await commit(store, (changes) => queue.assignEpoch(changes, 1));
+  const copied = store.restart();
+  let copy = await BatchQueue.open(copied, { random });
+  await commit(copied, (changes) => {
+    copy.begin(changes);
+    copy.append(changes, panes(3));
+  });
+  // A further start without a welcome: what it finds is not shared any more.
+  const restarted = copied.restart();
+  copy = await BatchQueue.open(restarted, { random });
+  await commit(restarted, (changes) => copy.begin(changes));
+  expect(copy.marks().backfill).toMatchObject({ sent: 0, next: 4, inherited: 2 });
+  await commit(restarted, (changes) => {
+    copy.assignEpoch(changes, 2);
+    copy.welcomed(changes);
+  });
+  const epochs = (await copy.read("backfill", 1, 9)).map((batch) => opened(batch).epoch);
+  expect(epochs).toEqual([1, 1, 2]);
+  const reopened = await BatchQueue.open(restarted.restart(), { random });
+  expect(reopened.marks().backfill.inherited).toBeUndefined();
+});
+
 test("a damaged or absent batch is sent as skipped, counted once, over restarts too", async () => {
   const { store, queue } = await filled(4);
   store.damage(numberedKey("batch", "backfill", 2), (value) => value.fill(0, 90, 95));
