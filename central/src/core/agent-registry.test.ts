@@ -1,22 +1,15 @@
 // An agent's clock offset is told from the heartbeats that came quickest, since delay on the way looks like a slow clock.
 import type { Heartbeat } from "@millrace/wire";
 import { expect, test } from "vitest";
+import { frontier } from "../scripted-agent.test-support.ts";
 import { AgentRegistry } from "./agent-registry.ts";
 
 const NOW_MS = 1_700_000_000_000;
-const frontier = {
-  epoch: 1,
-  number: 1,
-  watermarkMs: NOW_MS,
-  isIdle: false,
-  pending: [],
-  holds: { alarm: 0, live: 0, backfill: 0 },
-};
 const beatSentAt = (sentAtMs: number): Heartbeat => ({
   instance: "one",
   beat: 1,
   sentAtMs,
-  frontier,
+  frontier: frontier(),
   ledger: {},
   status: {},
 });
