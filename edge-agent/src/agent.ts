@@ -264,13 +264,14 @@ export class Agent {
       return this.#rejectPayload(arrival, "wrong_site", "the topic names another site");
     if (routes.length === 0)
       return this.#rejectPayload(arrival, "unknown_topic", "no metric reads this topic");
-    for (const { metric, payload: spec, labels } of routes) {
-      const decoded = decodePayload(spec, payload);
+    for (const route of routes) {
+      const { metric, labels } = route;
+      const decoded = decodePayload(route.payload, payload);
       if (!decoded.ok) {
         this.#reject(arrival, decoded.reason, `${metric.name}: ${decoded.detail}`);
         continue;
       }
-      const series = this.#series.resolve(metric.name, labels);
+      const series = (route.series ??= this.#series.resolve(metric.name, labels));
       if (series === undefined) {
         this.#reject(arrival, "series_cap", `${metric.name} has as many series as it may`);
         continue;

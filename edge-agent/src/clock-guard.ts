@@ -16,6 +16,9 @@ export class ClockGuard {
   readonly #floorMs: number;
   readonly #durableTimeMs: number;
   readonly #openedMonotonicMs: number;
+  #wallMs = Number.NaN;
+  #nowMs = 0;
+  #isSynchronised = true;
 
   constructor(options: {
     readonly clock: Clock;
@@ -32,17 +35,29 @@ export class ClockGuard {
   }
 
   get isSynchronised(): boolean {
-    return this.#clock.nowMs() + BEHIND_TOLERANCE_MS >= this.#heldTimeMs();
+    this.#look();
+    return this.#isSynchronised;
   }
 
   /** The agent's best knowledge of now, event time ms. */
   nowMs(): number {
-    return this.isSynchronised ? this.#clock.nowMs() : Math.floor(this.#heldTimeMs());
+    this.#look();
+    return this.#nowMs;
   }
 
   judge(timeMs: number): ClockVerdict {
     if (timeMs < this.#floorMs) return "before_floor";
     return timeMs > this.nowMs() + this.#maxFutureMs ? "future" : "plausible";
+  }
+
+  /** Judges the wall clock anew when it shows another millisecond: readings come by the hundred in one. */
+  #look(): void {
+    const wallMs = this.#clock.nowMs();
+    if (wallMs === this.#wallMs) return;
+    this.#wallMs = wallMs;
+    const heldMs = this.#heldTimeMs();
+    this.#isSynchronised = wallMs + BEHIND_TOLERANCE_MS >= heldMs;
+    this.#nowMs = this.#isSynchronised ? wallMs : Math.floor(heldMs);
   }
 
   #heldTimeMs(): number {

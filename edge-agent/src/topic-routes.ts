@@ -1,6 +1,7 @@
 import type { PipelineMetric } from "@millrace/config";
 import type { Labels } from "@millrace/stream";
 import type { PayloadSpec } from "@millrace/wire";
+import type { Series } from "./series-registry.ts";
 import { filterTakes } from "./inputs/topic-filter.ts";
 
 /** A metric that a topic feeds, with the labels that the topic gives. */
@@ -8,6 +9,8 @@ export interface Route {
   readonly metric: PipelineMetric;
   readonly payload: PayloadSpec;
   readonly labels: Labels;
+  /** Remembered at the topic's first reading. */
+  series?: Series | undefined;
 }
 
 /**

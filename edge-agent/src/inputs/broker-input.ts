@@ -32,6 +32,7 @@ export interface BrokerInputOptions {
 }
 
 const ADDRESSES_MAX = 10_000;
+const TOPICS_REMEMBERED_MAX = 50_000;
 const CONNECT_TIMEOUT_MS = 10_000;
 /**
  * How long a subscriber may not read before it is dropped: aedes reads on from a publisher only when all subscribers
@@ -55,6 +56,8 @@ const RATE_WINDOW_MS = 1_000;
 export class BrokerInput implements Input {
   readonly name: string;
   readonly #options: BrokerInputOptions;
+  /** Topics seen, and whether they are the agent's to command on. */
+  readonly #isCommandTopicOf = new Map<string, boolean>();
   readonly #counts = {
     messages: 0,
     oversized: 0,
@@ -294,7 +297,12 @@ export class BrokerInput implements Input {
   }
 
   #isCommandTopic(topic: string): boolean {
-    return this.#options.commandFilters.some((filter) => filterTakes(filter, topic));
+    const known = this.#isCommandTopicOf.get(topic);
+    if (known !== undefined) return known;
+    if (this.#isCommandTopicOf.size >= TOPICS_REMEMBERED_MAX) this.#isCommandTopicOf.clear();
+    const isCommandTopic = this.#options.commandFilters.some((filter) => filterTakes(filter, topic));
+    this.#isCommandTopicOf.set(topic, isCommandTopic);
+    return isCommandTopic;
   }
 
   #mayConnect(user: string | undefined, password: Uint8Array | undefined): boolean {

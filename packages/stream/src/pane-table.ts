@@ -1,6 +1,12 @@
-import type { Accumulator } from "./accumulator.ts";
+import type { AccumulatorName } from "./accumulator.ts";
 import { addBeside } from "./accumulators/beside.ts";
 import type { BesideKind } from "./accumulators/beside.ts";
+import { first } from "./accumulators/first.ts";
+import { last } from "./accumulators/last.ts";
+import { max } from "./accumulators/max.ts";
+import { mean } from "./accumulators/mean.ts";
+import { min } from "./accumulators/min.ts";
+import { sum } from "./accumulators/sum.ts";
 import { ACCUMULATORS } from "./accumulators/table.ts";
 import { assert } from "./assert.ts";
 import type { EventTimeMs } from "./event-time.ts";
@@ -27,9 +33,13 @@ export class PaneTable {
   readonly #stride: number;
   readonly #paneMs: number;
   readonly #besideAt: number;
-  /** All but `count` and `beside`, with their offsets. */
-  readonly #adders: readonly Accumulator[];
-  readonly #adderOffsets: Int32Array;
+  /** Offset of each accumulator in a row; -1 where the metric does not ask for it. */
+  readonly #sumAt: number;
+  readonly #minAt: number;
+  readonly #maxAt: number;
+  readonly #meanAt: number;
+  readonly #firstAt: number;
+  readonly #lastAt: number;
   readonly #identity: Float64Array;
 
   #rowCount = 0;
@@ -51,11 +61,13 @@ export class PaneTable {
     this.#stride = layout.stride;
     this.#paneMs = layout.paneMs;
     this.#besideAt = layout.stride - ACCUMULATORS.beside.width;
-    const adders = layout.accumulators
-      .map((name, index) => ({ name, offset: layout.offsets[index] }))
-      .slice(1, -1);
-    this.#adders = adders.map(({ name }) => ACCUMULATORS[name]);
-    this.#adderOffsets = Int32Array.from(adders, ({ offset }) => offset);
+    const offsetOf = (name: AccumulatorName) => layout.offsets[layout.accumulators.indexOf(name)] ?? -1;
+    this.#sumAt = offsetOf("sum");
+    this.#minAt = offsetOf("min");
+    this.#maxAt = offsetOf("max");
+    this.#meanAt = offsetOf("mean");
+    this.#firstAt = offsetOf("first");
+    this.#lastAt = offsetOf("last");
     this.#identity = new Float64Array(layout.stride);
     for (const [index, name] of layout.accumulators.entries())
       ACCUMULATORS[name].identity(this.#identity, layout.offsets[index]);
@@ -83,10 +95,13 @@ export class PaneTable {
     const state = this.#state;
     const base = row * this.#stride;
     state[base] = state[base] + 1;
-    const adders = this.#adders;
-    const offsets = this.#adderOffsets;
-    for (let index = 0; index < adders.length; index++)
-      adders[index].add(state, base + offsets[index], value, timeMs);
+    // Called by name, one after another: a loop over a table of them, whose calls cannot be inlined, costs a third of the rate.
+    if (this.#sumAt > 0) sum.add(state, base + this.#sumAt, value, timeMs);
+    if (this.#minAt > 0) min.add(state, base + this.#minAt, value, timeMs);
+    if (this.#maxAt > 0) max.add(state, base + this.#maxAt, value, timeMs);
+    if (this.#meanAt > 0) mean.add(state, base + this.#meanAt, value, timeMs);
+    if (this.#firstAt > 0) first.add(state, base + this.#firstAt, value, timeMs);
+    if (this.#lastAt > 0) last.add(state, base + this.#lastAt, value, timeMs);
     this.#isChanged[row] = 1;
     this.#readingCount++;
     return true;
