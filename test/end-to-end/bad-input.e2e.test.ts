@@ -14,14 +14,34 @@ import { Works } from "./works.ts";
 
 const MAIN = { agent: "edge-agent/src/main.ts", central: "central/src/main.ts" } as const;
 
-async function prepareSite(works: Works, config: Readonly<Record<string, unknown>> = {}, name = "alpha-1"): Promise<SiteHarness> {
+async function prepareSite(
+  works: Works,
+  config: Readonly<Record<string, unknown>> = {},
+  name = "alpha-1",
+): Promise<SiteHarness> {
   const pipelinePath = works.write("pipeline.yaml", PLAIN_PIPELINE);
-  return SiteHarness.prepare({ works, agent: "alpha-1", site: "alpha", name, pipelinePath, uplinkPort: 1, config });
+  return SiteHarness.prepare({
+    works,
+    agent: "alpha-1",
+    site: "alpha",
+    name,
+    pipelinePath,
+    uplinkPort: 1,
+    config,
+  });
 }
 
-async function prepareCentral(works: Works, config: Readonly<Record<string, unknown>> = {}): Promise<CentralHarness> {
+async function prepareCentral(
+  works: Works,
+  config: Readonly<Record<string, unknown>> = {},
+): Promise<CentralHarness> {
   const pipelinePath = works.write("pipeline.yaml", PLAIN_PIPELINE);
-  return CentralHarness.prepare({ works, pipelinePath, agents: [{ agent: "alpha-1", site: "alpha" }], config });
+  return CentralHarness.prepare({
+    works,
+    pipelinePath,
+    agents: [{ agent: "alpha-1", site: "alpha" }],
+    config,
+  });
 }
 
 /** Runs a program to its end; what it wrote and its exit code. */
@@ -44,7 +64,9 @@ async function takenPort(works: Works): Promise<number> {
 function bytesOf(folder: string): Record<string, string> {
   const files = readdirSync(folder, { recursive: true, encoding: "utf8" }).toSorted();
   const isFile = (name: string): boolean => statSync(join(folder, name)).isFile();
-  return Object.fromEntries(files.filter(isFile).map((name) => [name, readFileSync(join(folder, name), "hex")]));
+  return Object.fromEntries(
+    files.filter(isFile).map((name) => [name, readFileSync(join(folder, name), "hex")]),
+  );
 }
 
 async function sensor(works: Works, site: SiteHarness): Promise<RawMqtt> {
@@ -57,34 +79,55 @@ function reading(value: number, aheadMs = 0): string {
   return JSON.stringify({ ts: Date.now() + aheadMs, value });
 }
 
-test("wrong configuration is named with file, line and column, and exits with 2", { timeout: 60_000 }, async () => {
-  const works = new Works();
-  works.write("pipeline.yaml", PLAIN_PIPELINE);
-  works.write("wrong-pipeline.yaml", "version: 1\nmetrics:\n  temperature: { unit: °C, from: { topic: a/b } }\n");
-  const uplink = 'uplink: { url: "mqtt://127.0.0.1:1884" }';
-  const cases = [
-    ["agent", "agent.yaml", `version: 1\nagent: a\nsite: s\npipelin: x\ninputs: { host: {} }\n${uplink}\n`, /agent\.yaml:4:1.*pipelin/],
-    ["agent", "agent.yaml", `version: 1\nagent: a\nsite: s\ninputs: { host: { interval: 5 } }\n${uplink}\n`, /agent\.yaml:4:29/],
-    ["agent", "agent.yaml", `version: 1\nagent: a\nsite: [s\n`, /agent\.yaml:\d+:\d+/],
-    [
-      "agent",
-      "agent.yaml",
-      `version: 1\nagent: a\nsite: s\npipeline: wrong-pipeline.yaml\ninputs: { host: {} }\n${uplink}\n`,
-      /wrong-pipeline\.yaml:3:\d+/,
-    ],
-    ["central", "central.yaml", "version: 1\nagents:\n  - { id: a }\n", /central\.yaml:3:\d+.*site/],
-    ["central", "central.yaml", "version: 1\nhttp: { port: 99999 }\n", /central\.yaml:2:15/],
-  ] as const;
-  for (const [index, [program, file, text, pattern]] of cases.entries()) {
-    const config = works.write(file, text);
-    const { code, text: said } = await outcome(works.process(`wrong-${index}`, MAIN[program], ["run", "--config", config]));
-    expect(said).toMatch(pattern);
-    expect(code, said).toBe(2);
-  }
-  const missing = await outcome(works.process("missing", MAIN.agent, ["run", "--config", works.path("none.yaml")]));
-  expect(missing.text).toContain(`cannot read configuration ${works.path("none.yaml")}`);
-  expect(missing.code).toBe(2);
-});
+test(
+  "wrong configuration is named with file, line and column, and exits with 2",
+  { timeout: 60_000 },
+  async () => {
+    const works = new Works();
+    works.write("pipeline.yaml", PLAIN_PIPELINE);
+    works.write(
+      "wrong-pipeline.yaml",
+      "version: 1\nmetrics:\n  temperature: { unit: °C, from: { topic: a/b } }\n",
+    );
+    const uplink = 'uplink: { url: "mqtt://127.0.0.1:1884" }';
+    const cases = [
+      [
+        "agent",
+        "agent.yaml",
+        `version: 1\nagent: a\nsite: s\npipelin: x\ninputs: { host: {} }\n${uplink}\n`,
+        /agent\.yaml:4:1.*pipelin/,
+      ],
+      [
+        "agent",
+        "agent.yaml",
+        `version: 1\nagent: a\nsite: s\ninputs: { host: { interval: 5 } }\n${uplink}\n`,
+        /agent\.yaml:4:29/,
+      ],
+      ["agent", "agent.yaml", `version: 1\nagent: a\nsite: [s\n`, /agent\.yaml:\d+:\d+/],
+      [
+        "agent",
+        "agent.yaml",
+        `version: 1\nagent: a\nsite: s\npipeline: wrong-pipeline.yaml\ninputs: { host: {} }\n${uplink}\n`,
+        /wrong-pipeline\.yaml:3:\d+/,
+      ],
+      ["central", "central.yaml", "version: 1\nagents:\n  - { id: a }\n", /central\.yaml:3:\d+.*site/],
+      ["central", "central.yaml", "version: 1\nhttp: { port: 99999 }\n", /central\.yaml:2:15/],
+    ] as const;
+    for (const [index, [program, file, text, pattern]] of cases.entries()) {
+      const config = works.write(file, text);
+      const { code, text: said } = await outcome(
+        works.process(`wrong-${index}`, MAIN[program], ["run", "--config", config]),
+      );
+      expect(said).toMatch(pattern);
+      expect(code, said).toBe(2);
+    }
+    const missing = await outcome(
+      works.process("missing", MAIN.agent, ["run", "--config", works.path("none.yaml")]),
+    );
+    expect(missing.text).toContain(`cannot read configuration ${works.path("none.yaml")}`);
+    expect(missing.code).toBe(2);
+  },
+);
 
 test("a port in use is named with its purpose and its setting", { timeout: 60_000 }, async () => {
   const works = new Works();
@@ -104,7 +147,9 @@ test("a port in use is named with its purpose and its setting", { timeout: 60_00
   }
   const intake = await prepareCentral(new Works(), { intake: { mqtt: { port } } });
   const { code, text } = await outcome(intake.process);
-  expect(text).toMatch(new RegExp(`cannot listen on 127\\.0\\.0\\.1:${port} for agents(.|\n)*intake\\.mqtt\\.port`));
+  expect(text).toMatch(
+    new RegExp(`cannot listen on 127\\.0\\.0\\.1:${port} for agents(.|\n)*intake\\.mqtt\\.port`),
+  );
   expect(code, text).toBe(1);
 });
 
@@ -131,79 +176,95 @@ test("a second agent on a store is refused with the holder's process", { timeout
   expect((await site.status()).store.failure).toBeNull();
 });
 
-test("bad payloads are acknowledged, counted by reason and kept with their first bytes", { timeout: 60_000 }, async () => {
-  const works = new Works();
-  const site = await prepareSite(works);
-  await site.start();
-  const client = await sensor(works, site);
-  const topic = "factory/alpha/1/m1/temperature";
-  const binary = Uint8Array.from({ length: 300 }, (_, index) => (index * 7) % 256);
-  const bad = [
-    ["malformed", topic, "not JSON"],
-    ["malformed", topic, ""],
-    ["malformed", topic, binary],
-    ["malformed", topic, '{"ts":1700000000000}'],
-    ["malformed", topic, '{"ts":1700000000000,"value":{"__proto__":null}}'],
-    ["not_finite", topic, '{"ts":1700000000000,"value":1e999}'],
-    ["bad_time", topic, '{"ts":"yesterday","value":1}'],
-    ["before_floor", topic, '{"ts":1000,"value":1}'],
-    ["oversized", topic, `{"ts":1700000000000,"value":1,"more":"${"x".repeat(70_000)}"}`],
-    ["wrong_site", "factory/beta/1/m1/temperature", reading(1)],
-    ["unknown_topic", "factory/alpha/1/m1/humidity", reading(1)],
-    ["unknown_topic", "elsewhere", "x"],
-  ] as const;
-  for (const [, where, payload] of bad) await client.publish(where, payload);
-  await client.publish(topic, reading(20));
-  const status = await site.status();
-  const expected = Map.groupBy(bad, ([reason]) => reason);
-  for (const [reason, count] of Object.entries(status.ledger.rejected)) {
-    const wanted = [...expected].find(([name]) => name === reason)?.[1].length ?? 0;
-    expect(count, reason).toBe(wanted);
-  }
-  expect(status.ledger).toMatchObject({ received: bad.length + 1, aggregated: 1 });
-  expect(status.quarantine).toHaveLength(bad.length);
-  expect(status.quarantine.map(({ reason }) => reason)).toEqual(bad.map(([reason]) => reason));
-  const kept = status.quarantine.find(({ bytes }) => bytes === binary.length);
-  expect(kept?.head).toBe(Buffer.from(binary.subarray(0, 256)).toString("base64"));
+test(
+  "bad payloads are acknowledged, counted by reason and kept with their first bytes",
+  { timeout: 60_000 },
+  async () => {
+    const works = new Works();
+    const site = await prepareSite(works);
+    await site.start();
+    const client = await sensor(works, site);
+    const topic = "factory/alpha/1/m1/temperature";
+    const binary = Uint8Array.from({ length: 300 }, (_, index) => (index * 7) % 256);
+    const bad = [
+      ["malformed", topic, "not JSON"],
+      ["malformed", topic, ""],
+      ["malformed", topic, binary],
+      ["malformed", topic, '{"ts":1700000000000}'],
+      ["malformed", topic, '{"ts":1700000000000,"value":{"__proto__":null}}'],
+      ["not_finite", topic, '{"ts":1700000000000,"value":1e999}'],
+      ["bad_time", topic, '{"ts":"yesterday","value":1}'],
+      ["before_floor", topic, '{"ts":1000,"value":1}'],
+      ["oversized", topic, `{"ts":1700000000000,"value":1,"more":"${"x".repeat(70_000)}"}`],
+      ["wrong_site", "factory/beta/1/m1/temperature", reading(1)],
+      ["unknown_topic", "factory/alpha/1/m1/humidity", reading(1)],
+      ["unknown_topic", "elsewhere", "x"],
+    ] as const;
+    for (const [, where, payload] of bad) await client.publish(where, payload);
+    await client.publish(topic, reading(20));
+    const status = await site.status();
+    const expected = Map.groupBy(bad, ([reason]) => reason);
+    for (const [reason, count] of Object.entries(status.ledger.rejected)) {
+      const wanted = [...expected].find(([name]) => name === reason)?.[1].length ?? 0;
+      expect(count, reason).toBe(wanted);
+    }
+    expect(status.ledger).toMatchObject({ received: bad.length + 1, aggregated: 1 });
+    expect(status.quarantine).toHaveLength(bad.length);
+    expect(status.quarantine.map(({ reason }) => reason)).toEqual(bad.map(([reason]) => reason));
+    const kept = status.quarantine.find(({ bytes }) => bytes === binary.length);
+    expect(kept?.head).toBe(Buffer.from(binary.subarray(0, 256)).toString("base64"));
 
-  // Beyond what MQTT packets may be: that connection ends, the process and the others do not.
-  const flooder = await RawMqtt.connect({ port: site.brokerPort, clientId: "flooder" });
-  await expect(flooder.publish(topic, Buffer.alloc(2_000_000))).rejects.toThrow(/closed/);
-  await client.publish(topic, reading(21));
-  const after = await site.status();
-  expect(after.ledger.aggregated).toBe(2);
-  expect(after.inputs[0]?.counts["oversized"]).toBe(2);
-  // What was counted is still counted after a kill.
-  await site.process.kill();
-  await site.start();
-  expect((await site.status()).ledger.rejected).toEqual(after.ledger.rejected);
-});
+    // Beyond what MQTT packets may be: that connection ends, the process and the others do not.
+    const flooder = await RawMqtt.connect({ port: site.brokerPort, clientId: "flooder" });
+    await expect(flooder.publish(topic, Buffer.alloc(2_000_000))).rejects.toThrow(/closed/);
+    await client.publish(topic, reading(21));
+    const after = await site.status();
+    expect(after.ledger.aggregated).toBe(2);
+    expect(after.inputs[0]?.counts["oversized"]).toBe(2);
+    // What was counted is still counted after a kill.
+    await site.process.kill();
+    await site.start();
+    expect((await site.status()).ledger.rejected).toEqual(after.ledger.rejected);
+  },
+);
 
-test("a reading from the future is set aside and the watermark does not move", { timeout: 60_000 }, async () => {
-  const works = new Works();
-  const site = await prepareSite(works, { limits: { outOfOrderness: "0s" } });
-  await site.start();
-  const client = await sensor(works, site);
-  const topic = "factory/alpha/1/m1/temperature";
-  await client.publish(topic, reading(20));
-  const before = await site.until("a watermark", ({ watermarkMs }) => watermarkMs !== null);
-  await client.publish(topic, reading(99, 3_600_000));
-  const status = await site.until("it is counted", ({ ledger }) => ledger.rejected.future === 1);
-  expect(status.quarantine.at(-1)).toMatchObject({ reason: "future", topic });
-  // Two emissions later it is still where the good reading put it.
-  await client.publish(topic, reading(21));
-  const after = await site.until("a further watermark", ({ watermarkMs }) => (watermarkMs ?? 0) > (before.watermarkMs ?? 0));
-  expect(after.watermarkMs).toBeLessThanOrEqual(Date.now());
-});
+test(
+  "a reading from the future is set aside and the watermark does not move",
+  { timeout: 60_000 },
+  async () => {
+    const works = new Works();
+    const site = await prepareSite(works, { limits: { outOfOrderness: "0s" } });
+    await site.start();
+    const client = await sensor(works, site);
+    const topic = "factory/alpha/1/m1/temperature";
+    await client.publish(topic, reading(20));
+    const before = await site.until("a watermark", ({ watermarkMs }) => watermarkMs !== null);
+    await client.publish(topic, reading(99, 3_600_000));
+    const status = await site.until("it is counted", ({ ledger }) => ledger.rejected.future === 1);
+    expect(status.quarantine.at(-1)).toMatchObject({ reason: "future", topic });
+    // Two emissions later it is still where the good reading put it.
+    await client.publish(topic, reading(21));
+    const after = await site.until(
+      "a further watermark",
+      ({ watermarkMs }) => (watermarkMs ?? 0) > (before.watermarkMs ?? 0),
+    );
+    expect(after.watermarkMs).toBeLessThanOrEqual(Date.now());
+  },
+);
 
 test("a store of a newer version is refused untouched", { timeout: 60_000 }, async () => {
   const works = new Works();
   const site = await prepareSite(works);
   const central = await prepareCentral(works);
-  for (const [{ process, storePath, dataFolder }, kind] of [[site, "agent"], [central, "central"]] as const) {
+  for (const [{ process, storePath, dataFolder }, kind] of [
+    [site, "agent"],
+    [central, "central"],
+  ] as const) {
     mkdirSync(dataFolder);
     const store = await LevelStore.open({ path: storePath, kind, version: 99, pid: 1 });
-    await store.commit([{ type: "put", key: Uint8Array.of(0x40), value: Uint8Array.of(1) }], { isSync: true });
+    await store.commit([{ type: "put", key: Uint8Array.of(0x40), value: Uint8Array.of(1) }], {
+      isSync: true,
+    });
     await store.close();
     const before = bytesOf(dataFolder);
     const { code, text } = await outcome(process);
@@ -240,11 +301,21 @@ test("garbage at central is counted, and central and its agents go on", { timeou
   await site.start();
   await central.connected("alpha-1");
 
-  const stranger = await RawMqtt.connect({ port: central.intakePort, clientId: "x", username: "nobody" }).catch(String);
+  const stranger = await RawMqtt.connect({
+    port: central.intakePort,
+    clientId: "x",
+    username: "nobody",
+  }).catch(String);
   expect(stranger).toMatch(/closed/);
-  const junk = await RawMqtt.connect({ port: central.intakePort, clientId: "x", username: "alpha-1", password: "password of alpha-1" });
+  const junk = await RawMqtt.connect({
+    port: central.intakePort,
+    clientId: "x",
+    username: "alpha-1",
+    password: "password of alpha-1",
+  });
   const topics = ["hello", "batch", "heartbeat"];
-  for (const name of topics) await junk.publish(`millrace/v1/alpha-1/${name}`, "\u0000 not what it should be").catch(() => {});
+  for (const name of topics)
+    await junk.publish(`millrace/v1/alpha-1/${name}`, "\u0000 not what it should be").catch(() => {});
   junk.write(Uint8Array.of(0xff, 0xff, 0xff, 0xff, 0xff, 0xff));
   await until("its connection is closed", () => junk.isClosed);
   const ledger = await until("it is counted", async () => {
@@ -253,7 +324,12 @@ test("garbage at central is counted, and central and its agents go on", { timeou
   });
   expect(Object.values(ledger.rejected).reduce((sum, count) => sum + count, 0)).toBeGreaterThanOrEqual(1);
 
-  const foreign = await RawMqtt.connect({ port: central.intakePort, clientId: "y", username: "alpha-1", password: "password of alpha-1" });
+  const foreign = await RawMqtt.connect({
+    port: central.intakePort,
+    clientId: "y",
+    username: "alpha-1",
+    password: "password of alpha-1",
+  });
   await expect(foreign.publish("millrace/v1/beta-1/batch", "forged")).rejects.toThrow(/closed/);
 
   const client = await sensor(works, site);

@@ -43,7 +43,10 @@ export class CentralHarness {
   }
 
   static async prepare(options: CentralOptions): Promise<CentralHarness> {
-    return new CentralHarness(options, { intake: await options.works.freePort(), http: await options.works.freePort() });
+    return new CentralHarness(options, {
+      intake: await options.works.freePort(),
+      http: await options.works.freePort(),
+    });
   }
 
   get storePath(): string {
@@ -61,7 +64,9 @@ export class CentralHarness {
   }
 
   async ledger(agent: string): Promise<LedgerTotals | undefined> {
-    const answer: { agents: Record<string, LedgerTotals> } = JSON.parse(await (await this.#get("/api/v1/ledger")).text());
+    const answer: { agents: Record<string, LedgerTotals> } = JSON.parse(
+      await (await this.#get("/api/v1/ledger")).text(),
+    );
     return answer.agents[agent];
   }
 
@@ -73,7 +78,9 @@ export class CentralHarness {
   /** The names of central's own alarms about an agent, active or not. */
   async systemAlarms(agent: string): Promise<string[]> {
     const alarms = await this.alarms();
-    return alarms.filter((alarm) => alarm.agent === agent && alarm.id.startsWith("central:")).map(({ rule }) => rule);
+    return alarms
+      .filter((alarm) => alarm.agent === agent && alarm.id.startsWith("central:"))
+      .map(({ rule }) => rule);
   }
 
   async agent(agent: string): Promise<AgentView | undefined> {

@@ -10,27 +10,39 @@ import { until } from "./until.ts";
  * within 1e-12 of Σ|x|, no window missing and none too many. Throws with the first faults. Resolves with the number of
  * windows compared.
  */
-export async function expectTruth(central: CentralHarness, truth: readonly TruthReading[], limitMs = 15_000): Promise<number> {
+export async function expectTruth(
+  central: CentralHarness,
+  truth: readonly TruthReading[],
+  limitMs = 15_000,
+): Promise<number> {
   const definitions = await central.client.windowDefinitions();
   const oracle = new WindowOracle(definitions);
   for (const reading of truth) oracle.add(reading);
   const expected = oracle.results();
   let faults: string[] = [];
   try {
-    await until("every window equals the truth", async () => {
-      faults = [];
-      for (const definition of definitions) {
-        const rows: CentralWindow[] = [];
-        for await (const row of central.client.windows(definition.name, 0, Number.MAX_SAFE_INTEGER)) rows.push(row);
-        const ofDefinition = [...expected].filter(([, window]) => window.window === definition.name);
-        const verdict = compareWindows(definition, new Map(ofDefinition), rows);
-        if (verdict.wrong + verdict.missing + verdict.extra > 0) {
-          const { wrong, missing, extra } = verdict;
-          faults.push(`${definition.name}: ${wrong} wrong, ${missing} missing, ${extra} extra`, ...verdict.faults);
+    await until(
+      "every window equals the truth",
+      async () => {
+        faults = [];
+        for (const definition of definitions) {
+          const rows: CentralWindow[] = [];
+          for await (const row of central.client.windows(definition.name, 0, Number.MAX_SAFE_INTEGER))
+            rows.push(row);
+          const ofDefinition = [...expected].filter(([, window]) => window.window === definition.name);
+          const verdict = compareWindows(definition, new Map(ofDefinition), rows);
+          if (verdict.wrong + verdict.missing + verdict.extra > 0) {
+            const { wrong, missing, extra } = verdict;
+            faults.push(
+              `${definition.name}: ${wrong} wrong, ${missing} missing, ${extra} extra`,
+              ...verdict.faults,
+            );
+          }
         }
-      }
-      return faults.length === 0;
-    }, limitMs);
+        return faults.length === 0;
+      },
+      limitMs,
+    );
   } catch (error) {
     throw new Error(`central differs from the truth\n${faults.join("\n")}`, { cause: error });
   }

@@ -15,7 +15,12 @@ export async function ledgerFaults(options: {
 }): Promise<string[]> {
   const { site, central, ledger, madeCount } = options;
   const ofCentral = await central.ledger(site.agent);
-  const truth = { generated: madeCount, unacked: 0, hasEnded: true, ackedBySite: new Map([[site.site, madeCount]]) };
+  const truth = {
+    generated: madeCount,
+    unacked: 0,
+    hasEnded: true,
+    ackedBySite: new Map([[site.site, madeCount]]),
+  };
   const agent = { agent: site.agent, site: site.site, isSimulated: true, ledger, central: ofCentral };
   const faults = ledgerRows({ truth, agents: [agent] })
     .filter((row) => !holds(row))
@@ -31,6 +36,7 @@ export async function ledgerFaults(options: {
     skipped: ofCentral?.skipped,
     ...ofCentral?.rejected,
   };
-  for (const [name, count] of Object.entries(lost)) if (count !== 0) faults.push(`${site.agent}: ${name} is ${count}`);
+  for (const [name, count] of Object.entries(lost))
+    if (count !== 0) faults.push(`${site.agent}: ${name} is ${count}`);
   return faults;
 }

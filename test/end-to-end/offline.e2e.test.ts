@@ -45,7 +45,13 @@ async function startSite(): Promise<{ works: Works; central: CentralHarness; sit
   const agents = [{ agent: "alpha-1", site: "alpha" }];
   const central = await CentralHarness.prepare({ works, pipelinePath, agents });
   // Central is not running: the uplink is down from the first moment.
-  const site = await SiteHarness.prepare({ works, agent: "alpha-1", site: "alpha", pipelinePath, uplinkPort: central.intakePort });
+  const site = await SiteHarness.prepare({
+    works,
+    agent: "alpha-1",
+    site: "alpha",
+    pipelinePath,
+    uplinkPort: central.intakePort,
+  });
   return { works, central, site };
 }
 
@@ -63,7 +69,12 @@ function reading(value: number, ageMs = 0): string {
 async function auditTrail(works: Works, site: SiteHarness): Promise<unknown[]> {
   const path = works.path(`audit-${systemRandom.hex(4)}`);
   cpSync(site.storePath, path, { recursive: true });
-  const store = await LevelStore.open({ path, kind: "agent", version: AGENT_STORE_VERSION, pid: process.pid });
+  const store = await LevelStore.open({
+    path,
+    kind: "agent",
+    version: AGENT_STORE_VERSION,
+    pid: process.pid,
+  });
   const entries: unknown[] = [];
   for await (const { value } of store.range({ from: Uint8Array.of(0x35), to: Uint8Array.of(0x36) })) {
     entries.push(JSON.parse(Buffer.from(value).toString()));
@@ -72,58 +83,88 @@ async function auditTrail(works: Works, site: SiteHarness): Promise<unknown[]> {
   return entries;
 }
 
-test("a crossing stops the machine while the uplink is down, and central hears of every step later", { timeout: 60_000 }, async () => {
-  const { works, central, site } = await startSite();
-  await site.start();
-  const machineClient = await client(works, site.brokerPort, "machine");
-  await machineClient.subscribe(`${machine}/command`);
-  const sensor = await client(works, site.brokerPort, "sensor");
-  await sensor.publish(`${machine}/temperature`, reading(60));
-  await sensor.publish(`${machine}/temperature`, reading(81));
-  const [command] = await until("the command", () => machineClient.messages.length > 0 && machineClient.messages);
-  expect((await site.status()).link.state).not.toBe("up");
-  expect(command).toMatchObject({ topic: `${machine}/command`, qos: 1, isRetained: false });
-  const order: { id: string; validUntil: number } = JSON.parse(command?.payload ?? "");
-  expect(order).toEqual({ command: "STOP", id: expect.any(String), validUntil: expect.any(Number), rule: "overheating" });
-  expect(order.validUntil).toBeGreaterThan(Date.now());
+test(
+  "a crossing stops the machine while the uplink is down, and central hears of every step later",
+  { timeout: 60_000 },
+  async () => {
+    const { works, central, site } = await startSite();
+    await site.start();
+    const machineClient = await client(works, site.brokerPort, "machine");
+    await machineClient.subscribe(`${machine}/command`);
+    const sensor = await client(works, site.brokerPort, "sensor");
+    await sensor.publish(`${machine}/temperature`, reading(60));
+    await sensor.publish(`${machine}/temperature`, reading(81));
+    const [command] = await until(
+      "the command",
+      () => machineClient.messages.length > 0 && machineClient.messages,
+    );
+    expect((await site.status()).link.state).not.toBe("up");
+    expect(command).toMatchObject({ topic: `${machine}/command`, qos: 1, isRetained: false });
+    const order: { id: string; validUntil: number } = JSON.parse(command?.payload ?? "");
+    expect(order).toEqual({
+      command: "STOP",
+      id: expect.any(String),
+      validUntil: expect.any(Number),
+      rule: "overheating",
+    });
+    expect(order.validUntil).toBeGreaterThan(Date.now());
 
-  await machineClient.publish(`${machine}/state`, "stopped");
-  const confirmed = await site.until("it is confirmed", ({ alarms }) => alarms.some(({ action }) => action === "confirmed"));
-  expect(confirmed.alarms).toMatchObject([{ rule: "overheating", isActive: true, command: { id: order.id, attempt: 1 } }]);
-  // Still above the limit: no second command.
-  await sensor.publish(`${machine}/temperature`, reading(82));
-  expect(machineClient.messages).toHaveLength(1);
-  const latency = /millrace_agent_action_seconds_sum\{[^}]*\} (\S+)/.exec(await site.metrics())?.[1];
-  console.log(`reading in to command out: ${(Number(latency) * 1_000).toFixed(2)} ms`);
-  expect(Number(latency)).toBeGreaterThan(0);
+    await machineClient.publish(`${machine}/state`, "stopped");
+    const confirmed = await site.until("it is confirmed", ({ alarms }) =>
+      alarms.some(({ action }) => action === "confirmed"),
+    );
+    expect(confirmed.alarms).toMatchObject([
+      { rule: "overheating", isActive: true, command: { id: order.id, attempt: 1 } },
+    ]);
+    // Still above the limit: no second command.
+    await sensor.publish(`${machine}/temperature`, reading(82));
+    expect(machineClient.messages).toHaveLength(1);
+    const latency = /millrace_agent_action_seconds_sum\{[^}]*\} (\S+)/.exec(await site.metrics())?.[1];
+    console.log(`reading in to command out: ${(Number(latency) * 1_000).toFixed(2)} ms`);
+    expect(Number(latency)).toBeGreaterThan(0);
 
-  await sensor.publish(`${machine}/temperature`, reading(60));
-  await central.start();
-  await central.connected("alpha-1");
-  await site.delivered();
-  const alarm = await until("central has the alarm", async () => (await central.alarms()).find(({ rule }) => rule === "overheating"));
-  expect(alarm).toMatchObject({ agent: "alpha-1", action: "confirmed", isHistorical: false, isLatched: true, command: { id: order.id } });
-  // Raised, commanded, confirmed, back to normal.
-  expect(alarm.step).toBeGreaterThanOrEqual(3);
-  expect(alarm.clearedAtMs).not.toBeNull();
-});
+    await sensor.publish(`${machine}/temperature`, reading(60));
+    await central.start();
+    await central.connected("alpha-1");
+    await site.delivered();
+    const alarm = await until("central has the alarm", async () =>
+      (await central.alarms()).find(({ rule }) => rule === "overheating"),
+    );
+    expect(alarm).toMatchObject({
+      agent: "alpha-1",
+      action: "confirmed",
+      isHistorical: false,
+      isLatched: true,
+      command: { id: order.id },
+    });
+    // Raised, commanded, confirmed, back to normal.
+    expect(alarm.step).toBeGreaterThanOrEqual(3);
+    expect(alarm.clearedAtMs).not.toBeNull();
+  },
+);
 
-test("an unconfirmed command is sent again under the same id, then the alarm escalates", { timeout: 60_000 }, async () => {
-  const { works, site } = await startSite();
-  await site.start();
-  const machineClient = await client(works, site.brokerPort, "machine");
-  await machineClient.subscribe(`${machine}/command`);
-  const sensor = await client(works, site.brokerPort, "sensor");
-  await sensor.publish(`${machine}/temperature`, reading(81));
-  const status = await site.until("it gives up", ({ alarms }) => alarms.some(({ action }) => action === "unconfirmed"));
-  expect(status.alarms).toMatchObject([{ severity: 1_000 }]);
-  const ids = machineClient.messages.map(({ payload }) => {
-    const { id }: { id: string } = JSON.parse(payload);
-    return id;
-  });
-  expect(ids).toHaveLength(4);
-  expect(new Set(ids).size).toBe(1);
-});
+test(
+  "an unconfirmed command is sent again under the same id, then the alarm escalates",
+  { timeout: 60_000 },
+  async () => {
+    const { works, site } = await startSite();
+    await site.start();
+    const machineClient = await client(works, site.brokerPort, "machine");
+    await machineClient.subscribe(`${machine}/command`);
+    const sensor = await client(works, site.brokerPort, "sensor");
+    await sensor.publish(`${machine}/temperature`, reading(81));
+    const status = await site.until("it gives up", ({ alarms }) =>
+      alarms.some(({ action }) => action === "unconfirmed"),
+    );
+    expect(status.alarms).toMatchObject([{ severity: 1_000 }]);
+    const ids = machineClient.messages.map(({ payload }) => {
+      const { id }: { id: string } = JSON.parse(payload);
+      return id;
+    });
+    expect(ids).toHaveLength(4);
+    expect(new Set(ids).size).toBe(1);
+  },
+);
 
 test("a stale or retained reading makes a historical alarm and no command", { timeout: 60_000 }, async () => {
   const { works, central, site } = await startSite();
@@ -168,7 +209,9 @@ test("a dry run sends nothing and is in the audit trail", { timeout: 60_000 }, a
   const sensor = await client(works, site.brokerPort, "sensor");
   await sensor.publish(`${machine}/pressure`, reading(9));
   const { alarms } = await site.until("the alarm", (status) => status.alarms.length === 1);
-  expect(alarms).toMatchObject([{ rule: "overpressure", action: "dry_run", command: { topic: `${machine}/command` } }]);
+  expect(alarms).toMatchObject([
+    { rule: "overpressure", action: "dry_run", command: { topic: `${machine}/command` } },
+  ]);
   // Its own reading comes back on the subscription; nothing else does.
   await sensor.publish(`${machine}/pressure`, reading(9.5));
   await until("both readings came by", () => machineClient.messages.length >= 2);

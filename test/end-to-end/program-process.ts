@@ -72,7 +72,8 @@ export class ProgramProcess {
       if (!this.isRunning) return "ended";
       return (await isReady()) && "ready";
     });
-    if (outcome === "ended") throw new Error(`${this.name} ended before it was ready:\n${this.log.slice(-2_000)}`);
+    if (outcome === "ended")
+      throw new Error(`${this.name} ended before it was ready:\n${this.log.slice(-2_000)}`);
   }
 
   /** `kill -9`; resolves when it is gone. */

@@ -112,7 +112,12 @@ export class RawMqtt {
     const topicEnd = 2 + body.readUInt16BE(0);
     const qos = (first >> 1) & 3;
     const payload = body.subarray(qos === 0 ? topicEnd : topicEnd + 2).toString();
-    this.messages.push({ topic: body.subarray(2, topicEnd).toString(), payload, qos, isRetained: (first & 1) === 1 });
+    this.messages.push({
+      topic: body.subarray(2, topicEnd).toString(),
+      payload,
+      qos,
+      isRetained: (first & 1) === 1,
+    });
     if (qos > 0) this.#socket.write(packet(PACKET.puback << 4, body.subarray(topicEnd, topicEnd + 2)));
   }
 

@@ -79,7 +79,11 @@ export class SensorPublisher {
   async stop(limitMs = 30_000): Promise<void> {
     clearInterval(this.#timer);
     for (const { reading } of this.#held.splice(0)) this.#publish(reading);
-    await until(`all readings of ${this.#options.site} are acknowledged`, () => this.#connection.waitingCount === 0, limitMs);
+    await until(
+      `all readings of ${this.#options.site} are acknowledged`,
+      () => this.#connection.waitingCount === 0,
+      limitMs,
+    );
   }
 
   /** One reading of one's own making. */
@@ -106,7 +110,15 @@ export class SensorPublisher {
     const value = Math.round((before + (this.#random.next() - 0.5) * 4) * 1000) / 1000;
     this.#values.set(machine, value);
     const time = intervalFromMs - this.#random.integer(0, Math.floor(this.#intervalMs * JITTER_SHARE));
-    const reading: TruthReading = { type: "reading", site, line: "1", machine, metric: "temperature", time, value };
+    const reading: TruthReading = {
+      type: "reading",
+      site,
+      line: "1",
+      machine,
+      metric: "temperature",
+      time,
+      value,
+    };
     this.truth.push(reading);
     if (this.#random.chance(lateShare)) {
       this.#held.push({ dueMs: nowMs + this.#random.integer(0, LATE_MS_MAX), reading });

@@ -51,7 +51,10 @@ export class SiteHarness {
   }
 
   static async prepare(options: SiteOptions): Promise<SiteHarness> {
-    return new SiteHarness(options, { broker: await options.works.freePort(), status: await options.works.freePort() });
+    return new SiteHarness(options, {
+      broker: await options.works.freePort(),
+      status: await options.works.freePort(),
+    });
   }
 
   get storePath(): string {
@@ -94,7 +97,10 @@ export class SiteHarness {
         limitMs,
       );
     } catch (error) {
-      throw new Error(`${String(error)}; its last status: ${JSON.stringify({ ...last, quarantine: undefined })}`, { cause: error });
+      throw new Error(
+        `${String(error)}; its last status: ${JSON.stringify({ ...last, quarantine: undefined })}`,
+        { cause: error },
+      );
     }
   }
 
@@ -103,7 +109,8 @@ export class SiteHarness {
     return this.until(
       "everything is delivered",
       ({ ledger, lanes }) =>
-        ledger.forwarded === ledger.aggregated && Object.values(lanes).every(({ queuedBatches }) => queuedBatches === 0),
+        ledger.forwarded === ledger.aggregated &&
+        Object.values(lanes).every(({ queuedBatches }) => queuedBatches === 0),
       limitMs,
     );
   }

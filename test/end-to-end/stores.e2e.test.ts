@@ -119,61 +119,69 @@ test("a store rolled back to a copy with a backlog does not send it twice", { ti
   expect(await central.systemAlarms(alpha.agent)).toContain("store_rolled_back");
 });
 
-test("a store rolled back to what a kill left does not count its open panes twice", { timeout: 60_000 }, async () => {
-  const { works, central, site, sensors } = await startLine({ commit: { liveInterval: "1s" } });
-  await sensors.run(SPELL_MS);
-  // The last reading before the kill stays in an open pane: its PUBACK comes at once, its batch with the next interval.
-  const [last] = sensors.truth.slice(-1);
-  if (last === undefined) throw new Error("no reading was made");
-  await site.delivered();
-  sensors.publish({ ...last, time: last.time + 1 });
-  await site.until("an open pane", ({ ledger }) => ledger.open > 0);
-  await site.process.kill();
-  cpSync(site.dataFolder, works.path("copy"), { recursive: true });
-  await site.start();
-  await sensors.run(SPELL_MS);
-  await site.delivered();
-  await site.process.kill();
-  replace(site.dataFolder, works.path("copy"));
-  await site.start();
-  await sensors.run(SPELL_MS);
-  await site.delivered();
+test(
+  "a store rolled back to what a kill left does not count its open panes twice",
+  { timeout: 60_000 },
+  async () => {
+    const { works, central, site, sensors } = await startLine({ commit: { liveInterval: "1s" } });
+    await sensors.run(SPELL_MS);
+    // The last reading before the kill stays in an open pane: its PUBACK comes at once, its batch with the next interval.
+    const [last] = sensors.truth.slice(-1);
+    if (last === undefined) throw new Error("no reading was made");
+    await site.delivered();
+    sensors.publish({ ...last, time: last.time + 1 });
+    await site.until("an open pane", ({ ledger }) => ledger.open > 0);
+    await site.process.kill();
+    cpSync(site.dataFolder, works.path("copy"), { recursive: true });
+    await site.start();
+    await sensors.run(SPELL_MS);
+    await site.delivered();
+    await site.process.kill();
+    replace(site.dataFolder, works.path("copy"));
+    await site.start();
+    await sensors.run(SPELL_MS);
+    await site.delivered();
 
-  expect((await central.ledger(alpha.agent))?.merged).toBe(countOf(sensors.truth));
-  expect(await site.process.stop()).toBe(0);
-  await expectTruth(central, sensors.truth);
-  expect(await central.systemAlarms(alpha.agent)).toContain("store_rolled_back");
-});
+    expect((await central.ledger(alpha.agent))?.merged).toBe(countOf(sensors.truth));
+    expect(await site.process.stop()).toBe(0);
+    await expectTruth(central, sensors.truth);
+    expect(await central.systemAlarms(alpha.agent)).toContain("store_rolled_back");
+  },
+);
 
-test("of one store cloned to two gateways the second waits, then goes on without doubling", { timeout: 60_000 }, async () => {
-  const { works, central, site, sensors, siteOptions } = await startLine();
-  await sensors.run(SPELL_MS);
-  expect(await site.process.stop()).toBe(0);
-  const clone = await SiteHarness.prepare({ ...siteOptions, name: "clone" });
-  cpSync(site.dataFolder, clone.dataFolder, { recursive: true });
-  await site.start();
-  await central.connected(alpha.agent);
-  await clone.start();
-  const cloneSensors = sensorsOf(works, clone, "m3");
-  const refused = await clone.until("it is refused", ({ link }) => link.state === "refused");
-  expect(refused.link.reason).toContain("store_held");
-  expect(await central.systemAlarms(alpha.agent)).toContain("store_held");
+test(
+  "of one store cloned to two gateways the second waits, then goes on without doubling",
+  { timeout: 60_000 },
+  async () => {
+    const { works, central, site, sensors, siteOptions } = await startLine();
+    await sensors.run(SPELL_MS);
+    expect(await site.process.stop()).toBe(0);
+    const clone = await SiteHarness.prepare({ ...siteOptions, name: "clone" });
+    cpSync(site.dataFolder, clone.dataFolder, { recursive: true });
+    await site.start();
+    await central.connected(alpha.agent);
+    await clone.start();
+    const cloneSensors = sensorsOf(works, clone, "m3");
+    const refused = await clone.until("it is refused", ({ link }) => link.state === "refused");
+    expect(refused.link.reason).toContain("store_held");
+    expect(await central.systemAlarms(alpha.agent)).toContain("store_held");
 
-  sensors.start();
-  cloneSensors.start();
-  await site.until("the first goes on", ({ ledger }) => ledger.forwarded > refused.ledger.aggregated + 50);
-  await sensors.stop();
-  await site.delivered();
-  expect(await site.process.stop()).toBe(0);
-  await clone.until("the second is taken", ({ link }) => link.state === "up");
-  await cloneSensors.stop();
-  await clone.delivered();
-  expect(await clone.process.stop()).toBe(0);
+    sensors.start();
+    cloneSensors.start();
+    await site.until("the first goes on", ({ ledger }) => ledger.forwarded > refused.ledger.aggregated + 50);
+    await sensors.stop();
+    await site.delivered();
+    expect(await site.process.stop()).toBe(0);
+    await clone.until("the second is taken", ({ link }) => link.state === "up");
+    await cloneSensors.stop();
+    await clone.delivered();
+    expect(await clone.process.stop()).toBe(0);
 
-  const truth = [...sensors.truth, ...cloneSensors.truth];
-  expect((await central.ledger(alpha.agent))?.merged).toBe(countOf(truth));
-  await expectTruth(central, truth);
-});
+    const truth = [...sensors.truth, ...cloneSensors.truth];
+    expect((await central.ledger(alpha.agent))?.merged).toBe(countOf(truth));
+    await expectTruth(central, truth);
+  },
+);
 
 test("central restored from an older copy is sent again what it has lost", { timeout: 60_000 }, async () => {
   const { works, central, site, sensors } = await startLine();
@@ -199,36 +207,45 @@ test("central restored from an older copy is sent again what it has lost", { tim
   expect(await central.systemAlarms(alpha.agent)).not.toContain("sequence_gap");
 });
 
-test("what the agent no longer keeps for a restored central is a gap with an alarm", { timeout: 60_000 }, async () => {
-  const { works, central, site, sensors } = await startLine();
-  expect(await central.process.stop()).toBe(0);
-  cpSync(central.dataFolder, works.path("copy"), { recursive: true });
-  await central.start();
-  await central.connected(alpha.agent);
-  await sensors.run(SPELL_MS);
-  const lost = await site.delivered();
-  const lostCount = countOf(sensors.truth);
-  expect(await site.process.stop()).toBe(0);
-  await trimAcknowledged(site);
-  await central.process.kill();
-  replace(central.dataFolder, works.path("copy"));
-  await central.start();
-  await site.start();
-  await central.connected(alpha.agent);
-  await sensors.run(SPELL_MS);
-  const { ledger } = await site.delivered();
+test(
+  "what the agent no longer keeps for a restored central is a gap with an alarm",
+  { timeout: 60_000 },
+  async () => {
+    const { works, central, site, sensors } = await startLine();
+    expect(await central.process.stop()).toBe(0);
+    cpSync(central.dataFolder, works.path("copy"), { recursive: true });
+    await central.start();
+    await central.connected(alpha.agent);
+    await sensors.run(SPELL_MS);
+    const lost = await site.delivered();
+    const lostCount = countOf(sensors.truth);
+    expect(await site.process.stop()).toBe(0);
+    await trimAcknowledged(site);
+    await central.process.kill();
+    replace(central.dataFolder, works.path("copy"));
+    await central.start();
+    await site.start();
+    await central.connected(alpha.agent);
+    await sensors.run(SPELL_MS);
+    const { ledger } = await site.delivered();
 
-  const gap = (await central.alarms()).find(({ rule }) => rule === "sequence_gap");
-  expect(gap).toMatchObject({ agent: alpha.agent, isActive: true, value: lost.lanes["live"]?.acked });
-  // What is missing at central is exactly what the agent had forwarded to the lost state.
-  expect(ledger.forwarded - ((await central.ledger(alpha.agent))?.merged ?? 0)).toBe(lostCount);
-  expect(await site.process.stop()).toBe(0);
-  await expectTruth(central, sensors.truth.slice(lostCount));
-});
+    const gap = (await central.alarms()).find(({ rule }) => rule === "sequence_gap");
+    expect(gap).toMatchObject({ agent: alpha.agent, isActive: true, value: lost.lanes["live"]?.acked });
+    // What is missing at central is exactly what the agent had forwarded to the lost state.
+    expect(ledger.forwarded - ((await central.ledger(alpha.agent))?.merged ?? 0)).toBe(lostCount);
+    expect(await site.process.stop()).toBe(0);
+    await expectTruth(central, sensors.truth.slice(lostCount));
+  },
+);
 
 /** What a stopped agent's store becomes when it no longer retains what central has acknowledged. */
 async function trimAcknowledged(site: SiteHarness): Promise<void> {
-  const store = await LevelStore.open({ path: site.storePath, kind: "agent", version: AGENT_STORE_VERSION, pid: process.pid });
+  const store = await LevelStore.open({
+    path: site.storePath,
+    kind: "agent",
+    version: AGENT_STORE_VERSION,
+    pid: process.pid,
+  });
   const queue = await BatchQueue.open(store, { random: systemRandom });
   const changes: Change[] = [];
   const laterMs = Date.now() + 120_000;

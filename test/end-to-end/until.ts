@@ -19,7 +19,8 @@ export async function until<Answer>(
     } catch (error) {
       lastFailure = error;
     }
-    if (performance.now() > deadlineMs) throw new Error(`not within ${limitMs} ms: ${what}`, { cause: lastFailure });
+    if (performance.now() > deadlineMs)
+      throw new Error(`not within ${limitMs} ms: ${what}`, { cause: lastFailure });
     await new Promise<void>((resolve) => setTimeout(resolve, EVERY_MS));
   }
 }

@@ -46,7 +46,12 @@ export class Works {
   }
 
   async freePort(): Promise<number> {
-    const port = await findFreePort({ host: "127.0.0.1", port: this.#nextPort, purpose: "a test", setting: "the test" });
+    const port = await findFreePort({
+      host: "127.0.0.1",
+      port: this.#nextPort,
+      purpose: "a test",
+      setting: "the test",
+    });
     this.#nextPort = port + 1;
     return port;
   }
