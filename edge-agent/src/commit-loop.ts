@@ -26,7 +26,7 @@ export interface CommitLoopOptions {
 }
 
 /** Wait of an urgent commit, so that what arrives together is committed together. */
-const GATHER_MS = 1;
+const GATHER_MS = 3;
 
 /**
  * Group commit: one synced write at a time, carrying all that gathered since the last. At once while acknowledgements
