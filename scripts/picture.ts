@@ -11,7 +11,7 @@ import { checkoutPath } from "./start/run-folder.ts";
 
 const PICTURE = checkoutPath("docs/picture/dashboard.png");
 const BYTES_MAX = 400_000;
-const SIZE = { width: 1440, height: 962 };
+const SIZE = { width: 1440, height: 940 };
 /** The newcomer's plan overheats a machine within these, stops it and starts it again. */
 const RUN_MS = 90_000;
 const SILENT_AGENT = "beta-gateway";
