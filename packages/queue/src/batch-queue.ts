@@ -12,9 +12,24 @@ import {
 } from "@millrace/wire";
 import { MillraceError } from "@millrace/runtime";
 import { type BatchSummary, encodeSummary } from "./batch-summary.ts";
-import { encodeJson, encodeMark, epochOf, type LaneMemory, loadIdentity, loadInherited, loadLane } from "./load-lanes.ts";
+import {
+  encodeJson,
+  encodeMark,
+  epochOf,
+  type LaneMemory,
+  loadIdentity,
+  loadInherited,
+  loadLane,
+} from "./load-lanes.ts";
 import type { Change, Store } from "./store.ts";
-import { IDENTITY_KEY, INHERITED_KEY, laneKey, numberedKey, numberOfKey, sequenceRange } from "./store-layout.ts";
+import {
+  IDENTITY_KEY,
+  INHERITED_KEY,
+  laneKey,
+  numberedKey,
+  numberOfKey,
+  sequenceRange,
+} from "./store-layout.ts";
 
 /** What an append adds to the body; sequence, epoch and store id are the queue's. */
 export interface AppendFields {

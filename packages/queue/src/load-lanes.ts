@@ -3,7 +3,14 @@ import { peekHeader } from "@millrace/wire";
 import { decodeSummary } from "./batch-summary.ts";
 import { LaneIndex } from "./lane-index.ts";
 import type { Store } from "./store.ts";
-import { IDENTITY_KEY, INHERITED_KEY, laneKey, laneRange, numberOfKey, sequenceRange } from "./store-layout.ts";
+import {
+  IDENTITY_KEY,
+  INHERITED_KEY,
+  laneKey,
+  laneRange,
+  numberOfKey,
+  sequenceRange,
+} from "./store-layout.ts";
 
 export interface EpochStart {
   readonly epoch: number;
