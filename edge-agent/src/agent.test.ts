@@ -45,6 +45,7 @@ class ScriptedCentral implements UplinkTransport {
   readonly batches: SealedBatch[] = [];
   readonly heartbeats: Heartbeat[] = [];
   readonly hellos: number[] = [];
+  refusedCount = 0;
   epoch = 1;
   isReachable = true;
   marks = { alarm: 0, live: 0, backfill: 0 };
@@ -69,6 +70,7 @@ class ScriptedCentral implements UplinkTransport {
     } else if (topic === "batch") {
       const opened = openBatch(payload);
       if (opened.ok) this.batches.push(opened.batch);
+      else this.refusedCount += 1;
     } else {
       const heartbeat = parseHeartbeat(payload);
       if (heartbeat.ok) {
@@ -98,13 +100,27 @@ class ScriptedCentral implements UplinkTransport {
   }
 }
 
-async function bench(options: { store?: Store; startMs?: number; bytesMax?: number } = {}) {
+interface BenchOptions {
+  readonly store?: Store;
+  readonly startMs?: number;
+  readonly bytesMax?: number;
+  readonly seriesPerMetricMax?: number;
+}
+
+async function bench(options: BenchOptions = {}) {
   const time = new SimulatedTime(options.startMs ?? START_MS);
   const central = new ScriptedCentral();
   const commands: { topic: string; payload: string }[] = [];
   const store = options.store ?? new MemoryStore();
   const agent = await Agent.open({
-    config: { ...config, outbox: { ...config.outbox, bytesMax: options.bytesMax ?? config.outbox.bytesMax } },
+    config: {
+      ...config,
+      outbox: { ...config.outbox, bytesMax: options.bytesMax ?? config.outbox.bytesMax },
+      limits: {
+        ...config.limits,
+        seriesPerMetricMax: options.seriesPerMetricMax ?? config.limits.seriesPerMetricMax,
+      },
+    },
     pipeline: loadPipeline("/pipeline.yaml", { readFile: () => PIPELINE }).config,
     store,
     clock: time.clock(),
@@ -189,6 +205,7 @@ describe("what comes in", () => {
     void publish("factory/alpha/m1/temperature", "x".repeat(300));
     void publish("factory/alpha/m1/nothing", "1");
     void publish("factory/beta/m1/temperature", '{"t":1,"ts":1}');
+    void publish(`factory/alpha/${"m".repeat(300)}/temperature`, '{"t":1,"ts":1}');
     void temperature(50, time.nowMs + 60_000);
     void temperature(50, 0);
     for (const machine of ["a", "b", "c"]) void publish(`factory/alpha/${machine}/level`, "1");
@@ -196,14 +213,14 @@ describe("what comes in", () => {
     const { ledger, quarantine } = agent.status();
     expect(ledger.rejected).toMatchObject({
       malformed: 1,
-      oversized: 1,
+      oversized: 2,
       unknown_topic: 1,
       wrong_site: 1,
       future: 1,
       before_floor: 1,
       series_cap: 1,
     });
-    expect(ledger.received).toBe(9);
+    expect(ledger.received).toBe(10);
     expect(ledger.aggregated).toBe(2);
     expect(Buffer.from(quarantine[0]?.head ?? "", "base64").toString()).toBe("junk");
   });
@@ -249,6 +266,34 @@ describe("while the store takes no writes", () => {
     expect(isAcknowledged).toBe(true);
     expect(agent.status().store.failure).toBeNull();
     expect(agent.status().ledger).toMatchObject({ received: 1, aggregated: 1 });
+  });
+});
+
+describe("a heartbeat", () => {
+  it("promises no watermark whose panes are still on their way to the disk", async () => {
+    const disk = { isHeld: false, release: () => undefined as void };
+    const store = new MemoryStore({
+      delay: (operation) => {
+        if (operation !== "commit" || !disk.isHeld) return Promise.resolve();
+        const { promise, resolve } = Promise.withResolvers<void>();
+        disk.release = resolve;
+        return promise;
+      },
+    });
+    const { agent, time, central, temperature } = await bench({ store });
+    agent.start();
+    await time.run(100);
+    void temperature(50, START_MS);
+    await time.run(1_500);
+    const durableMs = agent.status().watermarkMs;
+    disk.isHeld = true;
+    void temperature(51, START_MS + 1_600);
+    await time.run(2_000);
+    expect(central.heartbeats.at(-1)?.frontier.watermarkMs).toBe(durableMs);
+    disk.isHeld = false;
+    disk.release();
+    await time.run(2_000);
+    expect(central.heartbeats.at(-1)?.frontier.watermarkMs).toBe(START_MS + 1_600 - 5_000);
   });
 });
 
@@ -347,6 +392,34 @@ describe("the outbox", () => {
     expect(central.batches).toEqual([]);
     await time.during(agent.stop(500));
     expect(central.batches).toMatchObject([{ lane: "live", readingCount: 1 }]);
+  });
+
+  it("splits what does not fit one batch, and every batch is one that central takes", async () => {
+    const { agent, time, central, publish } = await bench({ seriesPerMetricMax: 5_000 });
+    agent.start();
+    await time.run(100);
+    for (let machine = 0; machine < 2_000; machine += 1) {
+      void publish(
+        `factory/alpha/${String(machine).padStart(250, "m")}/temperature`,
+        `{"t":50,"ts":${START_MS}}`,
+      );
+    }
+    await time.run(3_000);
+    expect(central.refusedCount).toBe(0);
+    expect(central.batches.length).toBeGreaterThan(1);
+    expect(central.batches.reduce((sum, { readingCount }) => sum + readingCount, 0)).toBe(2_000);
+  });
+
+  it("sends more alarms than one batch holds", async () => {
+    const { agent, time, central, publish } = await bench({ seriesPerMetricMax: 10_000 });
+    agent.start();
+    await time.run(100);
+    for (let machine = 0; machine < 5_000; machine += 1) {
+      void publish(`factory/alpha/m${machine}/temperature`, `{"t":90,"ts":${START_MS}}`);
+    }
+    await time.run(3_000);
+    expect(central.refusedCount).toBe(0);
+    expect(central.batches.filter(({ lane }) => lane === "alarm").length).toBeGreaterThan(1);
   });
 
   it("gives up the oldest backlog at its cap, and counts it", async () => {

@@ -21,7 +21,7 @@ import { Recovery } from "./recovery.ts";
 import { RedoBuffer } from "./redo-entry.ts";
 import type { RedoLog } from "./redo-log.ts";
 import type { SeriesRegistry } from "./series-registry.ts";
-import { TopicRoutes } from "./topic-routes.ts";
+import { LABEL_LENGTH_MAX, TopicRoutes } from "./topic-routes.ts";
 import { Uplink } from "./uplink.ts";
 
 export interface AgentOptions {
@@ -260,6 +260,12 @@ export class Agent {
     }
     const routes = this.#routes.resolve(topic);
     if (routes === "confirmation") return undefined;
+    if (routes === "label_too_long")
+      return this.#rejectPayload(
+        arrival,
+        "oversized",
+        `a level of the topic has over ${LABEL_LENGTH_MAX} characters`,
+      );
     if (routes === "wrong_site")
       return this.#rejectPayload(arrival, "wrong_site", "the topic names another site");
     if (routes.length === 0)

@@ -16,6 +16,8 @@ export interface AlarmDeskOptions {
 
 /** Audit records kept; the oldest goes first. */
 const AUDIT_RECORDS_MAX = 100_000;
+/** Steps of alarms that wait for a commit. */
+const EVENTS_WAITING_MAX = 10_000;
 
 /** Carries out what the rules ask for: commands at once, without waiting for the disk; events with the next commit. */
 export class AlarmDesk {
@@ -33,8 +35,9 @@ export class AlarmDesk {
     for (const outcome of outcomes) if (outcome.type === "publish") this.#publish(outcome);
     for (const outcome of outcomes) {
       if (outcome.type !== "event") continue;
-      this.#events.push(outcome.event);
-      if (outcome.isActionStep) this.#audits.push({ atMs: this.#options.clock.nowMs(), ...outcome.event });
+      this.#keep(outcome.event);
+      if (outcome.isActionStep && this.#audits.length < EVENTS_WAITING_MAX)
+        this.#audits.push({ atMs: this.#options.clock.nowMs(), ...outcome.event });
       this.#measure(outcome.event);
     }
   }
@@ -58,6 +61,14 @@ export class AlarmDesk {
       this.#options.log.error("cannot publish a command", { topic, error });
       this.#options.publishFailed(commandId);
     });
+  }
+
+  /** While the disk takes no writes the oldest steps go first: the newest tells how things stand. */
+  #keep(event: AlarmEvent): void {
+    this.#events.push(event);
+    if (this.#events.length <= EVENTS_WAITING_MAX) return;
+    this.#events.shift();
+    this.#options.log.repeated("alarm_steps_dropped", "steps of alarms are dropped: no commit takes them");
   }
 
   #measure({ command, action, rule }: AlarmEvent): void {

@@ -3,6 +3,7 @@ import type { BatchQueue, Change } from "@millrace/queue";
 import type { Clock, Logger } from "@millrace/runtime";
 import {
   type Frontier,
+  type Labels,
   LANES,
   type Lane,
   mergeRanges,
@@ -34,6 +35,11 @@ export interface OutboxOptions {
   readonly watermarkMs: number | null;
 }
 
+interface Appended {
+  readonly next: Readonly<Record<Lane, number>>;
+  readonly sealed: SealedWatermark;
+}
+
 interface Covered {
   readonly readingCount: number;
   readonly startMs: number;
@@ -47,8 +53,14 @@ export interface SealedWatermark {
   readonly isClockSynchronised: boolean;
 }
 
-/** Rows in one batch at most: bounds its size and the work of one step at central. */
-const ROWS_PER_BATCH_MAX = 3_000;
+/** Of a body before compression, so that every batch is within the wire's bound with or without it. */
+const BODY_BYTES_MAX = 400_000;
+const ALARMS_BYTES_MAX = 300_000;
+/** A row's series and start, and a float64 field, at their greatest. */
+const ROW_BYTES = 20;
+const FIELD_BYTES = 10;
+/** Bytes of one UTF-16 unit in UTF-8, at most. */
+const UTF8_BYTES_MAX = 3;
 /** Bodies below this gain nothing by compression. */
 const COMPRESS_FROM_BYTES = 256;
 const TRIM_INTERVAL_MS = 10_000;
@@ -63,14 +75,18 @@ export class Outbox {
   /** Marks of central that no commit has taken yet. */
   readonly #marks: Partial<Record<Lane, number>> = {};
   #frontierNumber: number;
+  /** Of what has been handed to a commit. */
   #sealed: SealedWatermark;
+  /** Of what is durable: all that a heartbeat may promise. */
+  #durableSealed: SealedWatermark;
   #trimmedAtMs = 0;
 
   constructor(options: OutboxOptions) {
     this.#options = options;
     this.#frontierNumber = options.frontierNumber;
     this.#sealed = { watermarkMs: options.watermarkMs, isIdle: false, isClockSynchronised: true };
-    this.#durableNext = { ...this.appended() };
+    this.#durableSealed = this.#sealed;
+    this.#durableNext = { ...this.appended().next };
   }
 
   get frontierNumber(): number {
@@ -91,12 +107,13 @@ export class Outbox {
   }
 
   appendAlarms(changes: Change[], events: readonly AlarmEvent[]): void {
-    if (events.length === 0) return;
-    this.#append(changes, "alarm", "alarms", encodeAlarmBatch(events), {
-      readingCount: 0,
-      startMs: 0,
-      endMs: 0,
-    });
+    for (const group of groupWithin(ALARMS_BYTES_MAX, events, (event) => encodeAlarmBatch([event]).length)) {
+      this.#append(changes, "alarm", "alarms", encodeAlarmBatch(group), {
+        readingCount: 0,
+        startMs: 0,
+        endMs: 0,
+      });
+    }
   }
 
   /** Seals deltas of panes, in as many batches as their size asks for. The watermark holds once they are all held. */
@@ -113,8 +130,8 @@ export class Outbox {
     for (const [index, group] of groups.entries()) {
       const frontier =
         lane === "live"
-          ? this.#frontier({ liveSequence: lastSequence })
-          : this.#frontier({ alsoPending: ranges });
+          ? this.#frontier({ sealed, liveSequence: lastSequence })
+          : this.#frontier({ sealed, alsoPending: ranges });
       const body = encodePaneBatch({ frontier, sections: group });
       this.#append(changes, lane, "panes", body, {
         readingCount: sumOf(group, readingCount),
@@ -128,9 +145,9 @@ export class Outbox {
     this.#sealed = sealed;
   }
 
-  /** The frontier of a heartbeat. */
+  /** The frontier of a heartbeat: what is under way to the disk is not promised yet. */
   frontier(): Frontier {
-    return this.#frontier({});
+    return this.#frontier({ sealed: this.#durableSealed });
   }
 
   acknowledged(lane: Lane, mark: number): void {
@@ -148,13 +165,14 @@ export class Outbox {
   /** Adds acknowledgements, trims and evictions to a commit. */
   drainInto(changes: Change[]): void {
     const { queue, clock, ledger } = this.#options;
+    // Before the acknowledgements: a damaged batch is acknowledged too, and its readings are counted once.
+    ledger.totals.damaged += queue.takeDamaged(changes).readings;
     for (const lane of LANES) {
       const mark = this.#marks[lane];
       if (mark === undefined) continue;
       ledger.totals.forwarded += queue.ack(changes, lane, mark, clock.nowMs()).readings;
       delete this.#marks[lane];
     }
-    ledger.totals.damaged += queue.takeDamaged(changes).readings;
     if (clock.monotonicMs() - this.#trimmedAtMs < TRIM_INTERVAL_MS) return;
     this.#trimmedAtMs = clock.monotonicMs();
     const { retainAckedMs, bytesMax } = this.#options;
@@ -162,19 +180,21 @@ export class Outbox {
     this.#evictBeyondCap(changes);
   }
 
-  /** The next sequence of every lane, as of now: to be given to `durable` once the commit is. */
-  appended(): Readonly<Record<Lane, number>> {
+  /** How far the outbox has been handed to the commit: to be given to `durable` once that is. */
+  appended(): Appended {
     const { queue } = this.#options;
-    return {
+    const next = {
       alarm: queue.lane("alarm").next,
       live: queue.lane("live").next,
       backfill: queue.lane("backfill").next,
     };
+    return { next, sealed: this.#sealed };
   }
 
-  /** The commit that took the batches before `next` is durable. */
-  durable(next: Readonly<Record<Lane, number>>): void {
+  /** The commit that took what was appended so far is durable. */
+  durable({ next, sealed }: Appended): void {
     Object.assign(this.#durableNext, next);
+    this.#durableSealed = sealed;
   }
 
   /** The link is up: alarms and live panes leave as soon as their commit is durable, so their mark goes with it. */
@@ -206,6 +226,7 @@ export class Outbox {
   }
 
   #frontier(sealing: {
+    readonly sealed: SealedWatermark;
     readonly liveSequence?: number;
     readonly alsoPending?: readonly TimeRange[];
   }): Frontier {
@@ -215,9 +236,7 @@ export class Outbox {
     return {
       epoch: queue.epoch,
       number: this.#frontierNumber,
-      watermarkMs: this.#sealed.watermarkMs,
-      isIdle: this.#sealed.isIdle,
-      isClockSynchronised: this.#sealed.isClockSynchronised,
+      ...sealing.sealed,
       pending: mergeRanges(pending, PENDING_RANGES_MAX),
       holds: {
         alarm: 0,
@@ -230,35 +249,86 @@ export class Outbox {
 
 /** Splits into groups of at most ROWS_PER_BATCH_MAX rows; small sections share a batch. */
 function groupSections(sections: readonly PaneRows[]): PaneRows[][] {
-  const groups: PaneRows[][] = [];
-  let group: PaneRows[] = [];
-  let rowCount = 0;
-  for (const section of sections) {
-    for (let from = 0; from < section.rowCount; from += ROWS_PER_BATCH_MAX) {
-      const part = slice(section, from, Math.min(from + ROWS_PER_BATCH_MAX, section.rowCount));
-      if (rowCount > 0 && rowCount + part.rowCount > ROWS_PER_BATCH_MAX) {
-        groups.push(group);
-        group = [];
-        rowCount = 0;
-      }
-      group.push(part);
-      rowCount += part.rowCount;
+  return groupWithin(BODY_BYTES_MAX, sections.flatMap(slices), bodyBytesOf);
+}
+
+/** Consecutive items in groups of at most `bytesMax`; one that is greater stands alone. */
+function groupWithin<Item>(
+  bytesMax: number,
+  items: readonly Item[],
+  bytesOf: (item: Item) => number,
+): Item[][] {
+  const groups: Item[][] = [];
+  let group: Item[] = [];
+  let groupBytes = 0;
+  for (const item of items) {
+    const bytes = bytesOf(item);
+    if (group.length > 0 && groupBytes + bytes > bytesMax) {
+      groups.push(group);
+      group = [];
+      groupBytes = 0;
     }
+    group.push(item);
+    groupBytes += bytes;
   }
-  if (rowCount > 0) groups.push(group);
+  if (group.length > 0) groups.push(group);
   return groups;
+}
+
+/** A section in parts that fit a body each; rows of one series stand together, so each part names few series. */
+function slices(rows: PaneRows): PaneRows[] {
+  const parts: PaneRows[] = [];
+  let from = 0;
+  let bytes = 0;
+  for (let row = 0; row < rows.rowCount; row += 1) {
+    const isNewSeries = row === from || rows.seriesIndex[row] !== rows.seriesIndex[row - 1];
+    const rowBytes = rowBytesOf(rows) + (isNewSeries ? seriesBytesOf(rows, row) : 0);
+    if (row > from && bytes + rowBytes > BODY_BYTES_MAX) {
+      parts.push(slice(rows, from, row));
+      from = row;
+      bytes = 0;
+    }
+    bytes += rowBytes;
+  }
+  if (from < rows.rowCount) parts.push(slice(rows, from, rows.rowCount));
+  return parts;
 }
 
 function slice(rows: PaneRows, from: number, to: number): PaneRows {
   if (from === 0 && to === rows.rowCount) return rows;
   const { stride } = rows.layout;
+  const series: Labels[] = [];
+  const seriesIndex = new Uint32Array(to - from);
+  for (let row = from; row < to; row += 1) {
+    const labels = rows.series[rows.seriesIndex[row]];
+    if (series.at(-1) !== labels) series.push(labels);
+    seriesIndex[row - from] = series.length - 1;
+  }
   return {
     ...rows,
     rowCount: to - from,
-    seriesIndex: rows.seriesIndex.subarray(from, to),
+    series,
+    seriesIndex,
     startMs: rows.startMs.subarray(from, to),
     state: rows.state.subarray(from * stride, to * stride),
   };
+}
+
+/** At most what the section takes in a body, before compression. */
+function bodyBytesOf(rows: PaneRows): number {
+  let bytes = rows.rowCount * rowBytesOf(rows);
+  for (let row = 0; row < rows.rowCount; row += 1) {
+    if (row === 0 || rows.seriesIndex[row] !== rows.seriesIndex[row - 1]) bytes += seriesBytesOf(rows, row);
+  }
+  return bytes;
+}
+
+function rowBytesOf({ layout }: PaneRows): number {
+  return ROW_BYTES + layout.stride * FIELD_BYTES;
+}
+
+function seriesBytesOf(rows: PaneRows, row: number): number {
+  return UTF8_BYTES_MAX * JSON.stringify(rows.series[rows.seriesIndex[row]]).length;
 }
 
 function coveredRange(sections: readonly PaneRows[]): TimeRange {

@@ -15,9 +15,12 @@ export interface Route {
 
 /**
  * Routes: empty when no metric reads the topic. `confirmation`: machines answer commands there. `wrong_site`: the topic
- * names another site than the agent's own.
+ * names another site than the agent's own. `label_too_long`: one of its levels exceeds LABEL_LENGTH_MAX.
  */
-export type Resolution = readonly Route[] | "confirmation" | "wrong_site";
+export type Resolution = readonly Route[] | "confirmation" | "wrong_site" | "label_too_long";
+
+/** Characters of one label: what every agent and central can carry. */
+export const LABEL_LENGTH_MAX = 256;
 
 /** Topics remembered with their routes; a sensor that invents topics must not fill the memory. */
 const CACHED_TOPICS_MAX = 50_000;
@@ -62,6 +65,7 @@ export class TopicRoutes {
       const captures = metric.source.topic.match(topic);
       if (captures === undefined) continue;
       if (captures["site"] !== undefined && captures["site"] !== this.#site) return "wrong_site";
+      if (Object.values(captures).some((label) => label.length > LABEL_LENGTH_MAX)) return "label_too_long";
       routes.push({ metric, payload: metric.source.payload, labels: { ...captures, site: this.#site } });
     }
     const isConfirmation = this.#confirmationFilters.some((filter) => filterTakes(filter, topic));

@@ -75,6 +75,7 @@ export class Uplink {
   #stateSinceMs: number;
   /** Counts connections: an answer that belongs to an earlier one is ignored. */
   #session = 0;
+  #welcomedSession = 0;
   #isStopped = false;
   #isPumping = false;
   #mustPumpAgain = false;
@@ -192,9 +193,10 @@ export class Uplink {
   }
 
   async #welcomed(welcome: Welcome): Promise<void> {
-    // A doubled welcome on an established link says nothing new.
-    if (this.#state !== "connecting") return;
+    // A doubled welcome says nothing new.
+    if (this.#state !== "connecting" || this.#welcomedSession === this.#session) return;
     const session = this.#session;
+    this.#welcomedSession = session;
     this.#cancelTimers();
     await this.#options.outbox.welcomed(welcome.epoch, welcome.marks);
     if (session !== this.#session) return;
