@@ -2,6 +2,7 @@
 "use strict";
 
 const fs = require("node:fs");
+const { constants } = require("node:os");
 const path = require("node:path");
 const { spawn } = require("node:child_process");
 const { npmEnvironment } = require("./npm-environment.cjs");
@@ -32,12 +33,33 @@ const npmCi = [
 /** Enough of npm's output to find the cause; bounded because npm can be talkative. */
 const outputCharsMax = 100_000;
 
+/** npm gets this long to end after a signal: it first moves back what it was replacing. */
+const endMsMax = 3_000;
+
+/** What npm says when files stand where it wants to put its own: left by an installation that was killed. */
+const inTheWay = /ENOTEMPTY|EEXIST|ENOTDIR/;
+
 /**
  * @param {string} root
  * @param {number} packageCount for the progress line
  * @returns {Promise<string | undefined>} what went wrong, in a sentence
  */
-function runNpmCi(root, packageCount) {
+async function runNpmCi(root, packageCount) {
+  const first = await runOnce(root, packageCount);
+  if (first === undefined || !inTheWay.test(first)) return first;
+  process.stderr.write(
+    "an interrupted installation left files in the way; removing node_modules and trying again\n",
+  );
+  fs.rmSync(path.join(root, "node_modules"), { recursive: true, force: true, maxRetries: 10 });
+  return runOnce(root, packageCount);
+}
+
+/**
+ * @param {string} root
+ * @param {number} packageCount
+ * @returns {Promise<string | undefined>}
+ */
+function runOnce(root, packageCount) {
   const startedAtMs = Date.now();
   const seconds = () => `${Math.round((Date.now() - startedAtMs) / 1000)} s`;
   const isLive = process.stderr.isTTY;
@@ -58,6 +80,7 @@ function runNpmCi(root, packageCount) {
     cwd: root,
     env,
     stdio: ["ignore", "pipe", "pipe"],
+    detached: process.platform !== "win32", // a process group of its own, so that a signal ends all of it
     shell: command === "npm" && process.platform === "win32", // npm is npm.cmd there
   });
 
@@ -68,20 +91,34 @@ function runNpmCi(root, packageCount) {
   };
   child.stdout.on("data", collect);
   child.stderr.on("data", collect);
-  /** @param {NodeJS.Signals} signal */
+  let isInterrupted = false;
+  /**
+   * Ends only after npm: until then it still writes, and the lock must keep the next start waiting.
+   * @param {NodeJS.Signals} signal
+   */
   const interrupt = (signal) => {
-    child.kill(signal);
-    process.stderr.write(`\nstopped while installing; the next start begins again\n`);
-    process.exit(signal === "SIGINT" ? 130 : 143);
+    if (isInterrupted) return;
+    isInterrupted = true;
+    const exit = () => {
+      killGroup(child, "SIGKILL");
+      process.stderr.write(`\nstopped while installing; the next start begins again\n`);
+      process.exit(128 + constants.signals[signal]);
+    };
+    if (child.exitCode !== null || child.signalCode !== null) return exit();
+    child.once("exit", exit);
+    killGroup(child, "SIGTERM");
+    setTimeout(() => killGroup(child, "SIGKILL"), endMsMax);
   };
-  process.once("SIGINT", interrupt);
-  process.once("SIGTERM", interrupt);
+  /** @type {NodeJS.Signals[]} */
+  const signals = ["SIGINT", "SIGTERM", "SIGHUP"];
+  for (const signal of signals) process.on(signal, interrupt);
 
   return new Promise((resolve) => {
     child.on("error", (error) =>
       resolve(`cannot run npm: ${error.message}; npm comes with Node (https://nodejs.org)`),
     );
     child.on("close", (code) => {
+      if (isInterrupted) return;
       const isDone = code === 0;
       if (isDone) process.stderr.write(`${isLive ? `\r${what} ` : "installed in "}${seconds()}\n`);
       else if (isLive) process.stderr.write("\n");
@@ -89,9 +126,22 @@ function runNpmCi(root, packageCount) {
     });
   }).finally(() => {
     clearInterval(ticker);
-    process.off("SIGINT", interrupt);
-    process.off("SIGTERM", interrupt);
+    for (const signal of signals) process.off(signal, interrupt);
   });
+}
+
+/**
+ * @param {import("node:child_process").ChildProcess} child
+ * @param {NodeJS.Signals} signal
+ */
+function killGroup(child, signal) {
+  if (child.pid === undefined) return;
+  try {
+    if (process.platform === "win32") child.kill(signal);
+    else process.kill(-child.pid, signal);
+  } catch {
+    // Nobody is left in the group.
+  }
 }
 
 /**
