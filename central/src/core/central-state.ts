@@ -48,7 +48,7 @@ export class CentralState {
     this.quarantine = quarantine;
   }
 
-  /** Reads the store. Rejects with `store_read`. */
+  /** Reads the store, and brings it to the pane sizes of this pipeline. Rejects with `store_read` or `store_write`. */
   static async open(options: CentralStateOptions): Promise<CentralState> {
     const { store, pipeline, graceMs } = options;
     const engine = new WindowEngine({ windows: pipeline.windows, metrics: pipeline.metrics, graceMs });
@@ -69,6 +69,7 @@ export class CentralState {
     }
     const alarms = await values(store, "A", ALARMS);
     for (const alarm of alarms.sort((a, b) => a.receivedAtMs - b.receivedAtMs)) state.alarms.restore(alarm);
+    await movePanes(store, engine);
     const entries: StateEntry[] = [];
     for (const range of engine.restoreRanges()) entries.push(...(await readEngineRange(store, range)));
     await loadEngineKeys(store, engine, engine.restore(entries));
@@ -104,12 +105,7 @@ export class CentralState {
     const { entries, forgotten } = this.quarantine.takeWaiting();
     for (const entry of entries) changes.push(QUARANTINE.put(CENTRAL_KEYS.quarantine(entry.number), entry));
     for (const number of forgotten) changes.push({ type: "del", key: CENTRAL_KEYS.quarantine(number) });
-    for (const { key, bytes } of this.engine.takeChanges()) {
-      const stored = CENTRAL_KEYS.engine(key);
-      changes.push(
-        bytes === null ? { type: "del", key: stored } : { type: "put", key: stored, value: bytes },
-      );
-    }
+    changes.push(...this.engine.takeChanges().map(engineChange));
     const { agents, membership } = this.agents.takeDirty();
     if (membership !== null) changes.push(MEMBERSHIP.put(CENTRAL_KEYS.membership(), membership));
     // When agents were last heard, and their frontiers, come again with each heartbeat: alone they need not be forced to disk.
@@ -142,6 +138,22 @@ export async function readEngineRange(store: Store, range: StateRange): Promise<
     entries.push({ key: engineKeyOf(key), bytes: value });
   }
   return entries;
+}
+
+/** Brings panes that were stored under another pipeline into the pane sizes of this one, some in each commit. */
+async function movePanes(store: Store, engine: WindowEngine): Promise<void> {
+  const move = engine.paneMove();
+  for (let range = move.nextRange(); range !== null; range = move.nextRange()) {
+    const keys = move.take(await readEngineRange(store, range));
+    if (keys.length === 0) continue;
+    const found = await store.getMany(keys.map((key) => CENTRAL_KEYS.engine(key)));
+    await store.commit(move.merge(found).map(engineChange), { isSync: true });
+  }
+}
+
+function engineChange({ key, bytes }: { readonly key: string; readonly bytes: Uint8Array | null }): Change {
+  const stored = CENTRAL_KEYS.engine(key);
+  return bytes === null ? { type: "del", key: stored } : { type: "put", key: stored, value: bytes };
 }
 
 async function values<Value extends object>(

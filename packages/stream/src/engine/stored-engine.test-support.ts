@@ -4,12 +4,12 @@ import type { PaneRows } from "../pane-rows.ts";
 import type { WindowResult } from "../window-result.ts";
 import type { StateRange } from "./state-key.ts";
 import { WindowEngine } from "./window-engine.ts";
-import type { ApplyOutcome, StateEntry, WindowEngineOptions } from "./window-engine.ts";
+import type { ApplyOutcome, StateChange, StateEntry, WindowEngineOptions } from "./window-engine.ts";
 
 /** A window engine with a store in memory, called as central calls it, that can be stopped and restored at any point. */
 export class StoredEngine {
   readonly store = new Map<string, Uint8Array>();
-  readonly #options: WindowEngineOptions;
+  #options: WindowEngineOptions;
   readonly #frontiers = new Map<string, Frontier>();
   #membership = new Membership();
   #engine: WindowEngine;
@@ -47,17 +47,31 @@ export class StoredEngine {
     this.#engine.setMembership(membership);
   }
 
-  /** Forgets everything but the store, and takes it up again. */
-  restart(): void {
-    this.#engine = new WindowEngine(this.#options);
+  /** Forgets everything but the store, and takes it up again, perhaps with other windows. */
+  restart(options = this.#options): void {
+    this.#options = options;
+    this.#engine = new WindowEngine(options);
+    this.#movePanes();
     const entries = this.#engine.restoreRanges().flatMap((range) => this.#read(range));
     for (const key of this.#engine.restore(entries)) this.#engine.load(key, this.store.get(key));
     this.#engine.setMembership(this.#membership);
     for (const [agent, frontier] of this.#frontiers) this.#engine.setFrontier(agent, frontier);
   }
 
+  #movePanes(): void {
+    const move = this.#engine.paneMove();
+    for (let range = move.nextRange(); range !== null; range = move.nextRange()) {
+      const keys = move.take(this.#read(range));
+      this.#write(move.merge(keys.map((key) => this.store.get(key))));
+    }
+  }
+
   #commit(): void {
-    for (const { key, bytes } of this.#engine.takeChanges()) {
+    this.#write(this.#engine.takeChanges());
+  }
+
+  #write(changes: readonly StateChange[]): void {
+    for (const { key, bytes } of changes) {
       if (bytes === null) this.store.delete(key);
       else this.store.set(key, bytes);
     }

@@ -316,3 +316,53 @@ test("more windows become final at once than are read at a time: each is final o
   expect(new Set(finals).size).toBe(3 * machines);
   expect([...engine.store.keys()].filter((key) => key.startsWith("p|") || key.startsWith("o|"))).toEqual([]);
 });
+
+test("a shorter window added beside one: the running and the complete window keep what they hold, and their revisions", () => {
+  const tenSeconds: WindowSpec = { ...global, name: "ten", sizeMs: 10_000, slideMs: 10_000 };
+  const { engine, read, pass } = plant([global]);
+  for (let second = 1; second <= 5; second++) {
+    read({ site: "alpha" }, second * 1_000, 5, 59_000);
+    read({ site: "alpha" }, 60_000 + second * 1_000, 5, 66_000);
+  }
+  pass("a", 60_000);
+  pass("b", 60_000);
+  expect(brief(engine.tick(66_000))).toEqual([
+    ["global@0", 1, "complete", 5, ""],
+    ["global@60000", 1, "provisional", 5, "a,b"],
+  ]);
+  engine.restart({ windows: [global, tenSeconds], metrics: [metric] });
+  expect(engine.tick(67_000)).toEqual([]);
+  const minutes = (results: readonly WindowResult[]) =>
+    brief(results.filter((result) => result.window === "global"));
+  for (const timeMs of [2_000, 62_000]) read({ site: "beta" }, timeMs, 5, 67_000);
+  expect(minutes(engine.tick(68_000))).toEqual([
+    ["global@0", 2, "complete", 6, ""],
+    ["global@60000", 2, "provisional", 6, "a,b"],
+  ]);
+  engine.restart({ windows: [global], metrics: [metric] });
+  read({ site: "beta" }, 3_000, 5, 69_000);
+  expect(brief(engine.tick(70_000))).toEqual([["global@0", 3, "complete", 7, ""]]);
+  const paneSizes = [...engine.store.keys()]
+    .filter((key) => key.startsWith("p|"))
+    .map((key) => key.slice(0, 10));
+  expect(new Set(paneSizes)).toEqual(new Set(["p|t@60000:"]));
+});
+
+test("more panes than are moved at a time change their size: none is lost or counted twice", () => {
+  const tenSeconds: WindowSpec = { ...global, name: "ten", sizeMs: 10_000, slideMs: 10_000 };
+  const byMachine = (spec: WindowSpec): WindowSpec => ({ ...spec, by: ["machine"] });
+  const { engine } = plant([byMachine(global), byMachine(tenSeconds)]);
+  const machines = 700;
+  const table = new PaneTable("t", paneLayout(10_000, metric.accumulate), { rowsMax: 1e4 });
+  for (let machine = 0; machine < machines; machine++) {
+    for (let timeMs = 0; timeMs < 60_000; timeMs += 10_000) table.add(machine, timeMs, 1);
+  }
+  engine.apply(
+    table.take((machine) => ({ machine: String(machine) })),
+    0,
+  );
+  engine.restart({ windows: [byMachine(global)], metrics: [metric] });
+  expect(engine.tick(60_000).map((result) => result.values["count"])).toEqual(
+    Array.from({ length: machines }, () => 6),
+  );
+});

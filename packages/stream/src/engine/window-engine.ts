@@ -12,6 +12,7 @@ import { windowStarts } from "../window-starts.ts";
 import { decodeMarker, encodeMarker } from "./open-marker.ts";
 import type { OpenMarker } from "./open-marker.ts";
 import { decodePane, encodePane } from "./pane-codec.ts";
+import { PaneMove } from "./pane-move.ts";
 import { PaneView } from "./pane-view.ts";
 import type { Pane } from "./pane-view.ts";
 import { completenessKey, Standing } from "./standing.ts";
@@ -84,7 +85,8 @@ export interface WindowEngineCounts {
  * Central's windows as a pure state machine: pane deltas and frontiers in, revisions of windows out. The caller owns the
  * store and the clock, and makes these calls one after another, never interleaved:
  *
- *   at start   for (const range of engine.restoreRanges()) entries.push(...read(range));
+ *   at start   move what was stored with another pane size (pane-move.ts)
+ *              for (const range of engine.restoreRanges()) entries.push(...read(range));
  *              for (const key of engine.restore(entries)) engine.load(key, read(key));
  *              engine.setMembership(…); engine.setFrontier(…) for every agent
  *   a batch    for (const key of engine.needs(rows)) engine.load(key, read(key));
@@ -353,14 +355,23 @@ export class WindowEngine {
     return changes;
   }
 
+  /** To be carried out before `restore`. */
+  paneMove(): PaneMove {
+    return new PaneMove([...this.#views.values()]);
+  }
+
   /** What `restore` wants to see of the store. */
   restoreRanges(): StateRange[] {
+    const last = { limit: 1, isReverse: true };
     const lastPanes = Array.from(this.#views.values(), (view) => ({
       ...stateRange("p", view.key, -Infinity, Infinity),
-      limit: 1,
-      isReverse: true,
+      ...last,
     }));
-    return [{ from: "f|", to: "f}" }, { from: "o|", to: "o}" }, ...lastPanes];
+    const lastResults = Array.from(this.#tracks.values(), (track) => ({
+      ...stateRange("w", track.key, -Infinity, Infinity),
+      ...last,
+    }));
+    return [{ from: "f|", to: "f}" }, { from: "o|", to: "o}" }, ...lastPanes, ...lastResults];
   }
 
   /** Takes up the stored state, into a new engine. Returns keys to `load` next. */
@@ -370,10 +381,13 @@ export class WindowEngine {
       const storedFinalToMs = track === undefined ? NaN : Number(decoder.decode(bytes));
       if (track !== undefined && Number.isFinite(storedFinalToMs)) track.finalToMs = storedFinalToMs;
       const parts = parseStateKey(key);
-      const view = parts?.kind === "p" ? this.#views.get(parts.name) : undefined;
-      if (parts === null || view === undefined) continue;
+      if (parts === null) continue;
+      // A result without panes (they could not be read, or are of other labels) still goes on with its revisions.
+      if (parts.kind === "w") this.#tracks.get(parts.name)?.hasStoredTo(parts.startMs + 1);
+      const view = parts.kind === "p" ? this.#views.get(parts.name) : undefined;
+      if (view === undefined) continue;
       view.residentFromMs = parts.startMs + view.layout.paneMs;
-      for (const own of view.tracks) own.evictedToMs = view.residentFromMs;
+      for (const own of view.tracks) own.hasStoredTo(view.residentFromMs);
     }
     const keys = new Set<string>();
     for (const { key, bytes } of entries) {
@@ -712,7 +726,7 @@ export class WindowEngine {
   #evict(record: WindowRecord): void {
     const { track, startMs, group } = record;
     track.records.delete(startMs, group);
-    track.evictedToMs = Math.max(track.evictedToMs, startMs + 1);
+    track.hasStoredTo(startMs + 1);
   }
 }
 

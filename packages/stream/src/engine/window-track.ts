@@ -47,6 +47,11 @@ export class WindowTrack {
     this.key = windowKeyName(spec.name);
   }
 
+  /** Windows that start before this may be in the store only, from now on. */
+  hasStoredTo(toMs: EventTimeMs): void {
+    this.evictedToMs = Math.max(this.evictedToMs, toMs);
+  }
+
   /** The start of the first window whose lateness is not over. */
   lateToMs(nowMs: number): EventTimeMs {
     const { latenessMs, sizeMs, slideMs } = this.spec;

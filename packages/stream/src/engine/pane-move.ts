@@ -1,0 +1,113 @@
+import { ACCUMULATORS } from "../accumulators/table.ts";
+import { decodePane, encodePane } from "./pane-codec.ts";
+import type { PaneView } from "./pane-view.ts";
+import { parseStateKey, stateKey } from "./state-key.ts";
+import type { StateRange } from "./state-key.ts";
+import type { StateChange, StateEntry } from "./window-engine.ts";
+
+/** Panes moved in one commit. */
+const MOVED_PANES_MAX = 1_000;
+
+/**
+ * Brings panes that were stored with another pane size into the panes that the windows use by now, so that a window
+ * keeps what it holds when a window beside it comes or goes. To be called before the engine is restored:
+ *
+ *   for (let range = move.nextRange(); range !== null; range = move.nextRange()) {
+ *     const keys = move.take(read(range));
+ *     commit(move.merge(keys.map(read)));
+ *   }
+ *
+ * Each commit puts the new panes and deletes the old ones together: interrupted anywhere, the next start goes on from there.
+ *
+ * A stored pane goes into the pane that contains its start. Finer panes merge into coarser ones exactly. A coarser pane
+ * counts whole in the windows that contain its start; windows shorter than it may so hold readings from after their end,
+ * which a result has no field to say.
+ */
+export class PaneMove {
+  readonly #viewKeys: ReadonlySet<string>;
+  readonly #views: ReadonlyMap<string, PaneView>;
+  #fromKey: string | null = "p|";
+  /** The view of another pane size whose panes are moved now; null while the next one is looked for. */
+  #old: { readonly name: string; readonly view: PaneView } | null = null;
+  #entries: readonly StateEntry[] = [];
+
+  constructor(views: readonly PaneView[]) {
+    this.#viewKeys = new Set(views.map((view) => view.key));
+    this.#views = new Map(views.map((view) => [withoutPaneSize(view.key), view]));
+  }
+
+  /** What is to be read next; null when every pane has its place. */
+  nextRange(): StateRange | null {
+    if (this.#fromKey === null) return null;
+    if (this.#old === null) return { from: this.#fromKey, to: "p}", limit: 1 };
+    return { from: this.#fromKey, to: `p|${this.#old.name}}`, limit: MOVED_PANES_MAX };
+  }
+
+  /** Takes the entries of that range; the keys whose values `merge` needs. */
+  take(entries: readonly StateEntry[]): string[] {
+    this.#entries = [];
+    const last = entries.at(-1);
+    if (last === undefined) {
+      this.#fromKey = this.#old === null ? null : `p|${this.#old.name}}`;
+      this.#old = null;
+      return [];
+    }
+    if (this.#old === null) {
+      const name = parseStateKey(last.key)?.name;
+      const view = name === undefined ? undefined : this.#views.get(withoutPaneSize(name));
+      if (name === undefined) this.#fromKey = after(last.key);
+      else if (view === undefined || this.#viewKeys.has(name)) this.#fromKey = `p|${name}}`;
+      else this.#old = { name, view };
+      return [];
+    }
+    this.#fromKey = after(last.key);
+    this.#entries = entries;
+    return [...this.#targets().keys()];
+  }
+
+  /** The changes that move what `take` took, for one commit; `found` in the order of the keys that it returned. */
+  merge(found: readonly (Uint8Array | undefined)[]): StateChange[] {
+    if (this.#old === null) return [];
+    const { layout, identity } = this.#old.view;
+    const changes: StateChange[] = [];
+    for (const [index, [key, olds]] of [...this.#targets()].entries()) {
+      const stored = found[index];
+      const state = (stored === undefined ? null : decodePane(layout, stored)) ?? identity.slice();
+      for (const old of olds) {
+        const from = decodePane(layout, old.bytes);
+        if (from === null) continue;
+        for (const [at, name] of layout.accumulators.entries()) {
+          ACCUMULATORS[name].merge(state, layout.offsets[at], from, layout.offsets[at]);
+        }
+        changes.push({ key: old.key, bytes: null });
+      }
+      changes.push({ key, bytes: encodePane(layout, state) });
+    }
+    return changes;
+  }
+
+  #targets(): Map<string, StateEntry[]> {
+    const targets = new Map<string, StateEntry[]>();
+    for (const entry of this.#entries) {
+      const parts = parseStateKey(entry.key);
+      if (parts === null || this.#old === null) continue;
+      const { key, layout } = this.#old.view;
+      const startMs = Math.floor(parts.startMs / layout.paneMs) * layout.paneMs;
+      const target = stateKey("p", key, startMs, parts.group);
+      const olds = targets.get(target);
+      if (olds === undefined) targets.set(target, [entry]);
+      else olds.push(entry);
+    }
+    return targets;
+  }
+}
+
+/** The same for views that differ in their pane size only. */
+function withoutPaneSize(viewKey: string): string {
+  return viewKey.replace(/@\d+:/, "@:");
+}
+
+/** The key that follows directly. */
+function after(key: string): string {
+  return `${key}\0`;
+}
