@@ -40,13 +40,10 @@ export class Standing {
   setFrontier(agent: string, frontier: Frontier): void {
     const before = this.#frontiers.get(agent);
     this.#frontiers.set(agent, frontier);
-    this.#change(
-      Math.min(
-        before?.watermarkMs ?? -Infinity,
-        frontier.watermarkMs ?? -Infinity,
-        firstDifferenceMs(before?.pending ?? [], frontier.pending),
-      ),
-    );
+    const wasMs = before?.watermarkMs ?? null;
+    const isMs = frontier.watermarkMs;
+    const movedMs = wasMs === isMs ? Infinity : Math.min(wasMs ?? -Infinity, isMs ?? -Infinity);
+    this.#change(Math.min(movedMs, firstDifferenceMs(before?.pending ?? [], frontier.pending)));
   }
 
   setMembership(membership: Membership): void {
@@ -120,6 +117,7 @@ export class Standing {
   }
 
   #change(fromMs: EventTimeMs): void {
+    if (fromMs === Infinity) return;
     this.#changedFromMs = Math.min(this.#changedFromMs, fromMs);
     this.#cache.clear();
   }
