@@ -8,13 +8,18 @@ interface Sample {
   readonly timeMs: number;
   readonly value: number;
   readonly isGood: boolean;
+  /** The agent's clock, which may jump either way. */
+  readonly nowMs: number;
 }
+
+const BOUNDS = { raiseLateMsMax: 8, futureMsMax: 5 };
 
 const samples = fc.array(
   fc.record({
     timeMs: fc.integer({ min: 0, max: 60 }),
     value: fc.integer({ min: 0, max: 10 }),
     isGood: fc.boolean(),
+    nowMs: fc.oneof(fc.constant(60), fc.integer({ min: 0, max: 60 })),
   }),
   { maxLength: 60 },
 );
@@ -45,11 +50,23 @@ function oracle(condition: LimitCondition, all: readonly Sample[]): Transition[]
         ? sample.value < condition.clear
         : sample.value > condition.clear);
   const taken: Sample[] = [];
+  /** Those whose times are believed: the order of the next reading is judged by them. */
+  let dated: Sample[] = [];
   let isRaised = false;
   /** Index into `taken` before which nothing counts towards the on-delay. */
   let since = 0;
   return all.map((sample) => {
-    if (taken.some((earlier) => earlier.timeMs > sample.timeMs)) return TRANSITION.late;
+    if (dated.some(({ timeMs }) => timeMs > sample.nowMs + BOUNDS.futureMsMax)) dated = [];
+    const newestMs = Math.max(...dated.map(({ timeMs }) => timeMs));
+    if (newestMs > sample.timeMs) {
+      const lateMs = Math.min(newestMs, sample.nowMs) - sample.timeMs;
+      if (!isBroken(sample) || lateMs > BOUNDS.raiseLateMsMax) return TRANSITION.late;
+      if (isRaised) return TRANSITION.met;
+      if (condition.forAtLeastMs > 0) return TRANSITION.late;
+      isRaised = true;
+      return TRANSITION.raised;
+    }
+    dated.push(sample);
     taken.push(sample);
     if (isRaised) {
       if (isBroken(sample)) return TRANSITION.met;
@@ -62,21 +79,24 @@ function oracle(condition: LimitCondition, all: readonly Sample[]): Transition[]
       if (sample.isGood) since = taken.length;
       return TRANSITION.none;
     }
-    const first = taken.slice(since).find(isBroken)!;
-    if (sample.timeMs - first.timeMs < condition.forAtLeastMs) return TRANSITION.none;
+    const broken = taken.slice(since).filter(isBroken);
+    const firstMs = Math.min(...broken.map(({ timeMs }) => timeMs));
+    if (sample.timeMs - firstMs < condition.forAtLeastMs) return TRANSITION.none;
     isRaised = true;
     return TRANSITION.raised;
   });
 }
 
+function observe(detector: LimitDetector, series: number, sample: Sample): Transition {
+  return detector.observe(series, sample.value, sample.timeMs, sample.isGood, sample.nowMs);
+}
+
 test("transitions are those of the definition", () => {
   fc.assert(
     fc.property(conditions, samples, (condition, all) => {
-      const detector = new LimitDetector(condition);
+      const detector = new LimitDetector(condition, BOUNDS);
       const expected = oracle(condition, all);
-      expect(all.map(({ value, timeMs, isGood }) => detector.observe(3, value, timeMs, isGood))).toEqual(
-        expected,
-      );
+      expect(all.map((sample) => observe(detector, 3, sample))).toEqual(expected);
       expect(detector.lateCount).toBe(expected.filter((transition) => transition === TRANSITION.late).length);
     }),
   );
@@ -85,14 +105,14 @@ test("transitions are those of the definition", () => {
 test("a state restored at any point goes on as if nothing had happened", () => {
   fc.assert(
     fc.property(conditions, samples, fc.nat(60), (condition, all, at) => {
-      let detector = new LimitDetector(condition);
-      const seen = all.map(({ value, timeMs, isGood }, index) => {
+      let detector = new LimitDetector(condition, BOUNDS);
+      const seen = all.map((sample, index) => {
         if (index === at) {
           const state = detector.state(0);
-          detector = new LimitDetector(condition);
+          detector = new LimitDetector(condition, BOUNDS);
           if (state !== null) detector.restore(0, JSON.parse(JSON.stringify(state)));
         }
-        return detector.observe(0, value, timeMs, isGood);
+        return observe(detector, 0, sample);
       });
       expect(seen).toEqual(oracle(condition, all));
     }),
@@ -100,19 +120,19 @@ test("a state restored at any point goes on as if nothing had happened", () => {
 });
 
 test("series do not see one another", () => {
-  const detector = new LimitDetector({ kind: "above", limit: 80, clear: 75, forAtLeastMs: 0 });
-  expect(detector.observe(0, 90, 1000, true)).toBe(TRANSITION.raised);
-  expect(detector.observe(500, 70, 500, true)).toBe(TRANSITION.none);
-  expect(detector.observe(0, 78, 1001, true)).toBe(TRANSITION.none);
-  expect(detector.observe(0, 75, 1002, true)).toBe(TRANSITION.none);
-  expect(detector.observe(0, 74.9, 1003, true)).toBe(TRANSITION.cleared);
+  const detector = new LimitDetector({ kind: "above", limit: 80, clear: 75, forAtLeastMs: 0 }, BOUNDS);
+  expect(detector.observe(0, 90, 1000, true, 1000)).toBe(TRANSITION.raised);
+  expect(detector.observe(500, 70, 500, true, 1000)).toBe(TRANSITION.none);
+  expect(detector.observe(0, 78, 1001, true, 1000)).toBe(TRANSITION.none);
+  expect(detector.observe(0, 75, 1002, true, 1000)).toBe(TRANSITION.none);
+  expect(detector.observe(0, 74.9, 1003, true, 1000)).toBe(TRANSITION.cleared);
 });
 
 test("a clear limit on the wrong side is refused", () => {
-  expect(() => new LimitDetector({ kind: "above", limit: 80, clear: 85, forAtLeastMs: 0 })).toThrow(
+  expect(() => new LimitDetector({ kind: "above", limit: 80, clear: 85, forAtLeastMs: 0 }, BOUNDS)).toThrow(
     /wrong side/,
   );
-  expect(() => new LimitDetector({ kind: "below", limit: 5, clear: 4, forAtLeastMs: 0 })).toThrow(
+  expect(() => new LimitDetector({ kind: "below", limit: 5, clear: 4, forAtLeastMs: 0 }, BOUNDS)).toThrow(
     /wrong side/,
   );
 });

@@ -10,10 +10,15 @@ import type { Outcome } from "./outcome.ts";
 import type { RuleSpec } from "./rule-spec.ts";
 import { topicFilter } from "./topic-template.ts";
 
+/** Default of `maxFutureMs`. */
+const FUTURE_MS_MAX = 5000;
+
 export interface RuleEngineOptions {
   readonly rules: readonly RuleSpec[];
-  /** A reading older than this on arrival makes a historical alarm. */
+  /** A reading older than this on arrival makes a historical alarm; one that is out of order by no more still raises. */
   readonly actionMaxAgeMs: number;
+  /** A series' newest time further ahead of the clock than this mutes nothing. Default 5 s. */
+  readonly maxFutureMs?: number;
   /** Most series that one rule watches; those beyond are counted as `series_over_limit` and not watched. */
   readonly seriesMax: number;
 }
@@ -55,9 +60,11 @@ export interface SeriesRuleState {
   readonly lastActivation: Activation | null;
 }
 
-/** Makes ids unique where one series is raised twice in the same millisecond. */
+/** Makes ids unique where one series is raised twice in the same millisecond, or time goes back. */
 interface Activation {
+  /** The greatest so far. */
   readonly atMs: number;
+  /** How many activations were not later than the greatest before them. */
   readonly repeat: number;
 }
 
@@ -80,7 +87,7 @@ export class RuleEngine {
 
   constructor(options: RuleEngineOptions) {
     this.#options = options;
-    this.#tables = options.rules.map((rule) => new RuleTable(rule));
+    this.#tables = options.rules.map((rule) => new RuleTable(rule, options));
     const names = new Set<string>();
     for (const table of this.#tables) {
       if (names.has(table.rule.name)) throw new Error(`cannot make rules: two are named ${table.rule.name}`);
@@ -120,7 +127,7 @@ export class RuleEngine {
           continue;
         }
       }
-      const transition = table.detector.observe(slot, reading.value, reading.timeMs, isGood);
+      const transition = table.detector.observe(slot, reading.value, reading.timeMs, isGood, arrival.nowMs);
       if (transition === TRANSITION.none || transition === TRANSITION.late) continue;
       if (transition === TRANSITION.met && table.alarms[slot]?.alarm.isAwaitingEligible !== true) continue;
       out ??= [];
@@ -307,9 +314,12 @@ class RuleTable {
   /** By the caller's index; -1 where it is not known yet. */
   #slotByIndex = new Int32Array(0);
 
-  constructor(rule: RuleSpec) {
+  constructor(rule: RuleSpec, options: RuleEngineOptions) {
     this.rule = rule;
-    this.detector = new LimitDetector(rule.when);
+    this.detector = new LimitDetector(rule.when, {
+      raiseLateMsMax: options.actionMaxAgeMs,
+      futureMsMax: options.maxFutureMs ?? FUTURE_MS_MAX,
+    });
   }
 
   slotOf(seriesIndex: number): number {
@@ -342,10 +352,11 @@ class RuleTable {
   /** From rule, series and time alone, so that a replay gives the same id. */
   nextId(slot: number, atMs: number): string {
     const last = this.#lastActivation[slot];
-    const repeat = last?.atMs === atMs ? last.repeat + 1 : 0;
-    this.#lastActivation[slot] = { atMs, repeat };
+    const isNewest = last === undefined || atMs > last.atMs;
+    const repeat = (last?.repeat ?? 0) + (isNewest ? 0 : 1);
+    this.#lastActivation[slot] = { atMs: isNewest ? atMs : last.atMs, repeat };
     const series = hash53(seriesKey(this.rule.metric, this.labels[slot])).toString(36);
-    return `${this.rule.name}-${series}-${atMs.toString(36)}${repeat === 0 ? "" : `-${repeat}`}`;
+    return `${this.rule.name}-${series}-${atMs.toString(36)}${isNewest ? "" : `-${repeat}`}`;
   }
 
   export(): SeriesRuleState[] {
