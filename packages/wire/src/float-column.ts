@@ -2,7 +2,7 @@ import type { ByteReader } from "./byte-reader.ts";
 import type { ByteWriter } from "./byte-writer.ts";
 
 /*
- * A column of float64 values, exact to the bit.
+ * A column of float64 values, exact to the bit; NaN and the infinities are values like others.
  *
  *   u8  code      0–6: every value is an integer divided by 10^code, as most sensors write them
  *                 255: float64, little-endian
@@ -38,7 +38,7 @@ export function writeFloatColumn(
   }
 }
 
-/** Reads what `writeFloatColumn` wrote, into the same places. Faults are the reader's. NaN is one: no accumulator makes it. */
+/** Reads what `writeFloatColumn` wrote, into the same places. Faults are the reader's. NaN is none: an unknown state. */
 export function readFloatColumn(
   reader: ByteReader,
   values: Float64Array,
@@ -48,10 +48,7 @@ export function readFloatColumn(
 ): void {
   const code = reader.byte();
   if (code === CODE_FLOAT) {
-    for (let row = 0, to = at; row < count; row += 1, to += stride) {
-      values[to] = reader.float();
-      if (Number.isNaN(values[to])) return reader.fail("NaN");
-    }
+    for (let row = 0, to = at; row < count; row += 1, to += stride) values[to] = reader.float();
     return;
   }
   if (code > DECIMALS_MAX) return reader.fail("unknown column code");

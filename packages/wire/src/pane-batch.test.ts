@@ -15,7 +15,7 @@ const value = fc.oneof(
   fc.integer({ min: -1000, max: 1000 }),
   fc.integer({ min: -10_000, max: 10_000 }).map((cents) => cents / 100),
   fc.double({ noNaN: true }),
-  fc.constantFrom(-0, Number.MAX_VALUE, 5e-324, 2 ** 50, 2 ** 53, 0.1 + 0.2, Infinity, -Infinity),
+  fc.constantFrom(-0, Number.MAX_VALUE, 5e-324, 2 ** 50, 2 ** 53, 0.1 + 0.2, Infinity, -Infinity, NaN),
 );
 
 const section: fc.Arbitrary<PaneRows> = fc
@@ -146,12 +146,24 @@ test("an accumulator of a newer agent is passed over and counted", () => {
 
 test("a count that is none is refused: the ledger would not add up", () => {
   const state = small.sections[0].state.slice();
-  for (const count of [-1, 0.5, Infinity]) {
+  for (const count of [-1, 0.5, Infinity, NaN]) {
     state[0] = count;
     expect(
       decodePaneBatch(encodePaneBatch({ ...small, sections: [{ ...small.sections[0], state }] })).ok,
     ).toBe(false);
   }
+});
+
+test("a mean that left the range of numbers does not make its batch unreadable", () => {
+  const state = small.sections[0].state.slice();
+  const { add, finish } = ACCUMULATORS.mean;
+  const at = layout.offsets[layout.accumulators.indexOf("mean")];
+  for (const value of [1.7e308, -1.7e308, 1.7e308]) add(state, at, value, 1000);
+  expect(state.some(Number.isNaN)).toBe(true);
+  const sections = [{ ...small.sections[0], state }];
+  const decoded = decodePaneBatch(encodePaneBatch({ ...small, sections }));
+  expect(decoded).toMatchObject({ ok: true, message: { sections: [{ state }] } });
+  if (decoded.ok) expect(finish(decoded.message.sections[0].state, at)).toEqual({});
 });
 
 test("rows that the bytes cannot hold make no room in memory", () => {

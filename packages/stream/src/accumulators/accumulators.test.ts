@@ -4,6 +4,7 @@ import { describe, expect, test } from "vitest";
 import type { AccumulatorName } from "../accumulator.ts";
 import { accumulatorById, ACCUMULATORS } from "./table.ts";
 import { addBeside, BESIDE_KINDS } from "./beside.ts";
+import { setUnknown } from "./set-unknown.ts";
 
 interface Added {
   readonly value: number;
@@ -130,7 +131,13 @@ describe.each(names)("%s", (name) => {
   test("never returns anything that is not a finite number, and only what it names", () => {
     fc.assert(
       fc.property(
-        fc.array(fc.double({ noNaN: true, noDefaultInfinity: true }), { maxLength: 9 }),
+        fc.array(
+          fc.oneof(
+            fc.double({ noNaN: true, noDefaultInfinity: true }),
+            fc.constantFrom(Number.MAX_VALUE, -Number.MAX_VALUE),
+          ),
+          { maxLength: 9 },
+        ),
         (values) => {
           const result = finish(
             stateOf(
@@ -146,6 +153,37 @@ describe.each(names)("%s", (name) => {
           }
         },
       ),
+    );
+  });
+});
+
+describe.each(Object.values(ACCUMULATORS))("an unknown $name", (accumulator) => {
+  const { name, width, finish } = accumulator;
+  const unknown = new Float64Array(width);
+  setUnknown(accumulator, unknown, 0);
+
+  test("has no results, and stays unknown whatever is added or merged, from either side", () => {
+    fc.assert(
+      fc.property(readings, readings, (all, more) => {
+        const state = stateOf(name, all);
+        expect(finish(unknown, 0)).toEqual({});
+        expect(finish(mergeOf(name, unknown, state), 0)).toEqual({});
+        const merged = mergeOf(name, state, unknown);
+        for (const { value, timeMs } of more) accumulator.add(merged, 0, value, timeMs);
+        expect(finish(merged, 0)).toEqual({});
+      }),
+    );
+  });
+
+  test("never has a result that is not a finite number, whatever stands in the fields", () => {
+    const field = fc.oneof(value, fc.constantFrom(NaN, Infinity, -Infinity, 1.7e308, -1.7e308));
+    const fields = fc.array(field, { minLength: width, maxLength: width });
+    fc.assert(
+      fc.property(fields, fields, (a, b) => {
+        const merged = mergeOf(name, Float64Array.from(a), Float64Array.from(b));
+        const results = [finish(Float64Array.from(a), 0), finish(merged, 0)].flatMap(Object.values);
+        expect(results.every(Number.isFinite)).toBe(true);
+      }),
     );
   });
 });

@@ -28,7 +28,8 @@ export const beside: Accumulator = {
     state[at + 2] = state[at + 2] + from[fromAt + 2];
   },
   finish(state, at): Readonly<Record<string, number>> {
-    return { uncertain: state[at], bad: state[at + 1], undeduplicated: state[at + 2] };
+    const isKnown = Number.isFinite(state[at] + state[at + 1] + state[at + 2]);
+    return isKnown ? { uncertain: state[at], bad: state[at + 1], undeduplicated: state[at + 2] } : {};
   },
 };
 

@@ -16,6 +16,6 @@ export const count: Accumulator = {
     state[at] = state[at] + from[fromAt];
   },
   finish(state, at): Readonly<Record<string, number>> {
-    return { count: state[at] };
+    return Number.isFinite(state[at]) ? { count: state[at] } : {};
   },
 };

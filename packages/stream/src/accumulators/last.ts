@@ -20,7 +20,7 @@ export const last: Accumulator = {
     take(state, at, from[fromAt + 1], from[fromAt]);
   },
   finish(state, at): Readonly<Record<string, number>> {
-    return Number.isFinite(state[at]) ? { last: state[at + 1] + 0 } : {};
+    return Number.isFinite(state[at]) && Number.isFinite(state[at + 1]) ? { last: state[at + 1] + 0 } : {};
   },
 };
 
