@@ -27,6 +27,26 @@ test("when all series are idle the watermark follows the clock", () => {
   expect(watermarks.watermark(41_000)).toEqual({ watermarkMs: 35_000, isIdle: false });
 });
 
+test("an agent that never had a reading passes: idle from its start, it follows the clock and never goes back", () => {
+  const watermarks = new SeriesWatermarks(options);
+  expect(watermarks.watermark(100_000)).toEqual({ watermarkMs: null, isIdle: true });
+  expect(watermarks.watermark(130_000)).toEqual({ watermarkMs: null, isIdle: true });
+  expect(watermarks.watermark(130_001)).toEqual({ watermarkMs: 125_001, isIdle: true });
+  expect(watermarks.watermark(90_000)).toEqual({ watermarkMs: 125_001, isIdle: true });
+  const restarted = new SeriesWatermarks(options, JSON.parse(JSON.stringify(watermarks.export())));
+  expect(restarted.watermark(140_000)).toEqual({ watermarkMs: 125_001, isIdle: true });
+  expect(restarted.watermark(170_001)).toEqual({ watermarkMs: 165_001, isIdle: true });
+  restarted.observe(0, 171_000, 171_000);
+  expect(restarted.watermark(171_000)).toEqual({ watermarkMs: 166_000, isIdle: false });
+});
+
+test("a clock that goes back at the start does not stretch the wait of an agent without readings", () => {
+  const watermarks = new SeriesWatermarks(options);
+  expect(watermarks.watermark(3_700_000)).toEqual({ watermarkMs: null, isIdle: true });
+  expect(watermarks.watermark(100_000)).toEqual({ watermarkMs: null, isIdle: true });
+  expect(watermarks.watermark(130_001)).toEqual({ watermarkMs: 125_001, isIdle: true });
+});
+
 test("a slow series is not idle before three of its usual intervals, and one outage does not make it slow", () => {
   const slow = new SeriesWatermarks(options);
   for (let timeMs = 0; timeMs <= 600_000; timeMs += 60_000) slow.observe(0, timeMs, timeMs);

@@ -15,7 +15,7 @@ export interface SeriesWatermarksOptions {
 }
 
 export interface AgentWatermark {
-  /** No reading older than this is expected. Monotone. `null` before the first reading. */
+  /** No reading older than this is expected. Monotone. `null` until there is a reading, or none for the idle timeout. */
   readonly watermarkMs: EventTimeMs | null;
   /** Every series is idle: the watermark follows the clock. */
   readonly isIdle: boolean;
@@ -31,7 +31,9 @@ export interface SeriesWatermarksState {
 
 /**
  * The watermark of every series of an agent, and of the agent: the least over the series that are not idle. When all are
- * idle it follows the clock, less the out-of-orderness. It never goes back, whatever readings and clock do.
+ * idle it follows the clock, less the out-of-orderness: also where there has never been a series, once the idle timeout
+ * has passed since the start, or windows over several agents would wait for it for ever. It never goes back, whatever
+ * readings and clock do.
  * Series are small dense indices, given by the caller.
  */
 export class SeriesWatermarks {
@@ -43,6 +45,8 @@ export class SeriesWatermarks {
   #seriesCount = 0;
   #seenCount = 0;
   #watermarkMs: number | null = null;
+  /** The first time asked, or the least since; null before. */
+  #startedAtMs: number | null = null;
 
   constructor(options: SeriesWatermarksOptions, state?: SeriesWatermarksState) {
     this.#options = options;
@@ -86,7 +90,12 @@ export class SeriesWatermarks {
 
   /** The agent's watermark at `nowMs` on its clock. O(series). */
   watermark(nowMs: number): AgentWatermark {
-    if (this.#seenCount === 0) return { watermarkMs: this.#watermarkMs, isIdle: true };
+    if (this.#seenCount === 0) {
+      // A clock that goes back starts the wait anew.
+      if (this.#startedAtMs === null || nowMs < this.#startedAtMs) this.#startedAtMs = nowMs;
+      if (nowMs - this.#startedAtMs <= this.#options.idleTimeoutMs)
+        return { watermarkMs: this.#watermarkMs, isIdle: true };
+    }
     let leastMs = Infinity;
     for (let series = 0; series < this.#seriesCount; series++) {
       const timeMs = this.#maxTimeMs[series];
