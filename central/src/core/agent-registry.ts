@@ -78,6 +78,11 @@ export class AgentRegistry {
     return this.#agents.get(agent)?.site ?? this.#membership.siteOf(agent) ?? "";
   }
 
+  /** The outbox of its last hello; "" before the first. */
+  storeOf(agent: string): string {
+    return this.#agents.get(agent)?.storeId ?? "";
+  }
+
   frontier(agent: string): Frontier | null {
     return this.#agents.get(agent)?.tracker.current ?? null;
   }

@@ -34,16 +34,44 @@ export interface SystemAlarmOptions {
   readonly nowMs: number;
 }
 
-/** All alarms by agent and id, each at its greatest step. */
+/** Where a step comes from, and when. */
+export interface AlarmSource {
+  readonly agent: string;
+  readonly site: string;
+  /** "" for central itself. */
+  readonly storeId: string;
+  readonly epoch: number;
+  readonly nowMs: number;
+}
+
+/**
+ * An alarm as it is stored. A store that was rolled back counts its steps again under a newer epoch, and a new store
+ * from the start: `agentStep` is the agent's own number, `step` the one that central shows, which only rises.
+ */
+export type AlarmRecord = AlarmView & {
+  /** Absent in what was stored before stores were told apart. */
+  readonly origin?: AlarmOrigin;
+};
+
+interface AlarmOrigin {
+  readonly storeId: string;
+  readonly epoch: number;
+  readonly agentStep: number;
+}
+
+/** All alarms by agent and id, each at its latest step: of the store that was heard last, its greatest (epoch, step). */
 export class AlarmBook {
   readonly #alarms = new Map<string, AlarmView>();
-  readonly #dirty = new Map<string, AlarmView | { agent: string; id: string; isForgotten: true }>();
+  readonly #origins = new Map<string, AlarmOrigin>();
+  readonly #dirty = new Map<string, AlarmRecord | { agent: string; id: string; isForgotten: true }>();
   /** Central's own alarms that may be active: looked through at each tick instead of all. */
   readonly #raised = new Map<string, { agent: string; kind: SystemAlarm }>();
   #droppedCount = 0;
 
-  restore(view: AlarmView): void {
+  restore(record: AlarmRecord): void {
+    const { origin, ...view } = record;
     this.#alarms.set(bookKey(view.agent, view.id), view);
+    if (origin !== undefined) this.#origins.set(bookKey(view.agent, view.id), origin);
     const kind = SYSTEM_ALARMS.find((name) => systemId(name) === view.id);
     if (kind !== undefined && view.isActive)
       this.#raised.set(bookKey(view.agent, view.id), { agent: view.agent, kind });
@@ -72,18 +100,42 @@ export class AlarmBook {
     return count;
   }
 
-  /** Takes one step; false when a greater or equal step is already here. */
-  take(event: AlarmEvent, agent: string, site: string, nowMs: number): boolean {
+  /** Takes one step; false when an equal or later one is already here. */
+  take(event: AlarmEvent, source: AlarmSource): boolean {
+    const { agent, site, storeId, epoch, nowMs } = source;
     const key = bookKey(agent, event.id);
     const known = this.#alarms.get(key);
-    if (known !== undefined && known.step >= event.step) return false;
-    const view: AlarmView = { ...event, agent, site, receivedAtMs: nowMs };
-    // Deleting first keeps the map in order of the latest step, so that the oldest is found first.
-    this.#alarms.delete(key);
-    this.#alarms.set(key, view);
-    this.#dirty.set(key, view);
+    const origin = { storeId, epoch, agentStep: event.step };
+    if (known !== undefined && !isLater(origin, this.#origins.get(key), known.step)) return false;
+    const step = Math.max(event.step, (known?.step ?? 0) + 1);
+    this.#put(key, { ...event, step, agent, site, receivedAtMs: nowMs }, origin);
     this.#forget();
     return true;
+  }
+
+  /** Closes what is active from other stores of the agent than the one it has now: nothing else would ever clear it. */
+  closeOtherStores(options: {
+    readonly agent: string;
+    readonly storeId: string;
+    readonly nowMs: number;
+  }): void {
+    const { agent, storeId, nowMs } = options;
+    for (const [key, view] of this.#alarms) {
+      if (view.agent !== agent || !(view.isActive || view.isLatched) || isSystemId(view.id)) continue;
+      if (this.#origins.get(key)?.storeId === storeId) continue;
+      const closed: AlarmView = {
+        ...view,
+        step: view.step + 1,
+        isActive: false,
+        isLatched: false,
+        clearedAtMs: nowMs,
+        timeMs: nowMs,
+        message: `closed by central: the agent's store was replaced; before: ${view.message}`,
+        receivedAtMs: nowMs,
+      };
+      // Every step of the new store, whose epochs begin at 1, is later than this.
+      this.#put(key, closed, { storeId, epoch: 0, agentStep: 0 });
+    }
   }
 
   raise(options: SystemAlarmOptions): void {
@@ -115,12 +167,12 @@ export class AlarmBook {
     return raised;
   }
 
-  /** What changed since the last call, to be committed; a forgotten alarm has no view. */
-  takeDirty(): { agent: string; id: string; view: AlarmView | null }[] {
+  /** What changed since the last call, to be committed; a forgotten alarm has no record. */
+  takeDirty(): { agent: string; id: string; record: AlarmRecord | null }[] {
     const changes = [...this.#dirty.values()].map((change) => ({
       agent: change.agent,
       id: change.id,
-      view: "isForgotten" in change ? null : change,
+      record: "isForgotten" in change ? null : change,
     }));
     this.#dirty.clear();
     return changes;
@@ -148,9 +200,17 @@ export class AlarmBook {
       command: null,
       message,
     };
-    this.take(event, agent, site, nowMs);
+    this.take(event, { agent, site, storeId: "", epoch: 0, nowMs });
     if (state.isActive) this.#raised.set(bookKey(agent, id), { agent, kind });
     else this.#raised.delete(bookKey(agent, id));
+  }
+
+  #put(key: string, view: AlarmView, origin: AlarmOrigin): void {
+    // Deleting first keeps the map in order of the latest step, so that the oldest is found first.
+    this.#alarms.delete(key);
+    this.#alarms.set(key, view);
+    this.#origins.set(key, origin);
+    this.#dirty.set(key, { ...view, origin });
   }
 
   #forget(): void {
@@ -158,11 +218,23 @@ export class AlarmBook {
     for (const [key, alarm] of this.#alarms) {
       if (alarm.isActive && this.#alarms.size <= ALARMS_MAX) continue;
       this.#alarms.delete(key);
+      this.#origins.delete(key);
       this.#dirty.set(key, { agent: alarm.agent, id: alarm.id, isForgotten: true });
       this.#droppedCount += 1;
       if (this.#alarms.size <= ALARMS_CLEARED_MAX) return;
     }
   }
+}
+
+/** Another store than the one known speaks for the agent now: whatever it says is later. */
+function isLater(origin: AlarmOrigin, known: AlarmOrigin | undefined, knownStep: number): boolean {
+  if (known === undefined) return origin.agentStep > knownStep;
+  if (known.storeId !== origin.storeId) return true;
+  return origin.epoch === known.epoch ? origin.agentStep > known.agentStep : origin.epoch > known.epoch;
+}
+
+function isSystemId(id: string): boolean {
+  return SYSTEM_ALARMS.some((kind) => systemId(kind) === id);
 }
 
 function systemId(kind: SystemAlarm): string {

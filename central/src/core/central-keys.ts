@@ -10,7 +10,7 @@ import type { Lane } from "@millrace/stream";
  *   'a' agent 0                             agent record: site, last seen, clock offset, status, frontiers
  *   'M'                                     membership intervals
  *   'g' agent 0                             ledger
- *   'A' agent 0 alarm id 0                  alarm, latest step
+ *   'A' agent 0 alarm id 0                  alarm, latest step, and where it came from
  *   'q' number u48                          quarantined message
  *   'e' text                                the window engine's own keys and values (stream/src/engine/state-key.ts)
  */

@@ -5,6 +5,7 @@ import type { MembershipInterval, StateEntry, StateRange } from "@millrace/strea
 import { AgentRegistry } from "./agent-registry.ts";
 import type { AgentRecord } from "./agent-registry.ts";
 import { AlarmBook } from "./alarm-book.ts";
+import type { AlarmRecord } from "./alarm-book.ts";
 import type { AlarmView } from "./alarm-view.ts";
 import { CENTRAL_KEYS, engineKeyOf, keysUnder } from "./central-keys.ts";
 import { CentralLedger } from "./central-ledger.ts";
@@ -24,7 +25,7 @@ const LANES = new StoredJson<LaneRecord & { readonly storeId: string }>();
 const AGENTS = new StoredJson<AgentRecord>();
 const MEMBERSHIP = new StoredJson<readonly MembershipInterval[]>();
 const LEDGERS = new StoredJson<{ readonly agent: string; readonly totals: LedgerTotals }>();
-const ALARMS = new StoredJson<AlarmView>();
+const ALARMS = new StoredJson<AlarmRecord>();
 export const QUARANTINE = new StoredJson<QuarantineEntry>();
 
 export interface CentralStateOptions {
@@ -97,10 +98,12 @@ export class CentralState {
       changes.push(LEDGERS.put(CENTRAL_KEYS.ledger(agent), { agent, totals: this.ledger.totals(agent) }));
     }
     const alarms: AlarmView[] = [];
-    for (const { agent, id, view } of this.alarms.takeDirty()) {
-      if (view !== null) alarms.push(view);
+    for (const { agent, id, record } of this.alarms.takeDirty()) {
       const key = CENTRAL_KEYS.alarm(agent, id);
-      changes.push(view === null ? { type: "del", key } : ALARMS.put(key, view));
+      changes.push(record === null ? { type: "del", key } : ALARMS.put(key, record));
+      if (record === null) continue;
+      const { origin: _, ...view } = record;
+      alarms.push(view);
     }
     const { entries, forgotten } = this.quarantine.takeWaiting();
     for (const entry of entries) changes.push(QUARANTINE.put(CENTRAL_KEYS.quarantine(entry.number), entry));

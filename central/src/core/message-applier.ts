@@ -136,6 +136,8 @@ export class MessageApplier {
     const { epoch, marks, findings } = this.#state.stores.register(agent, hello, moment.nowMs);
     for (const finding of findings)
       this.#raise(session, finding.kind, finding.message, finding.sequenceCount, moment);
+    if (this.#state.agents.storeOf(agent) !== hello.storeId)
+      this.#state.alarms.closeOtherStores({ agent, storeId: hello.storeId, nowMs: moment.nowMs });
     session.isCounted = true;
     this.#state.agents.opened(agent, hello, moment.nowMs, moment.monotonicMs);
     this.#heard(session, moment);
@@ -212,7 +214,10 @@ export class MessageApplier {
         }
         return;
       case "alarms":
-        for (const event of body.events) alarms.take(event, agent, site, item.atMs);
+        for (const event of body.events) {
+          const { storeId, epoch } = batch;
+          alarms.take(event, { agent, site, storeId, epoch, nowMs: item.atMs });
+        }
         return;
       case "unreadable":
         this.reject(item, "malformed_body", body.detail);

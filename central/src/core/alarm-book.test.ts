@@ -1,0 +1,75 @@
+// Which step of an alarm counts, over roll-backs and replacements of the agent's store.
+import type { AlarmEvent } from "@millrace/wire";
+import { expect, test } from "vitest";
+import { AlarmBook } from "./alarm-book.ts";
+import type { AlarmRecord } from "./alarm-book.ts";
+
+const HOT: AlarmEvent = {
+  id: "1",
+  step: 5,
+  rule: "overheating",
+  metric: "t",
+  labels: { site: "alpha" },
+  severity: 900,
+  isActive: true,
+  isLatched: false,
+  isHistorical: false,
+  activeAtMs: 1_000,
+  clearedAtMs: null,
+  timeMs: 1_000,
+  value: 81,
+  limit: 80,
+  action: "none",
+  command: null,
+  message: "too hot",
+};
+const COOL: AlarmEvent = { ...HOT, isActive: false, clearedAtMs: 2_000, timeMs: 2_000, message: "cool" };
+
+function take(book: AlarmBook, event: AlarmEvent, storeId: string, epoch: number): boolean {
+  return book.take(event, { agent: "a", site: "alpha", storeId, epoch, nowMs: 3_000 });
+}
+
+function restored(book: AlarmBook): AlarmBook {
+  const records: AlarmRecord[] = [];
+  for (const { record } of book.takeDirty()) if (record !== null) records.push(record);
+  const next = new AlarmBook();
+  for (const record of records) next.restore(structuredClone(record));
+  return next;
+}
+
+test("after a roll-back a lower step of a newer epoch counts, shown above the steps before; the older epoch is over", () => {
+  const before = new AlarmBook();
+  expect(take(before, HOT, "s1", 1)).toBe(true);
+  expect(take(before, { ...COOL, step: 4 }, "s1", 1)).toBe(false);
+  const book = restored(before);
+  expect(take(book, { ...COOL, step: 3 }, "s1", 2)).toBe(true);
+  expect(book.get("a", "1")).toMatchObject({ isActive: false, step: 6 });
+  expect(take(book, { ...HOT, step: 9 }, "s1", 1)).toBe(false);
+  expect(take(book, { ...HOT, step: 3 }, "s1", 2)).toBe(false);
+  expect(take(book, { ...HOT, step: 4 }, "s1", 2)).toBe(true);
+  expect(book.get("a", "1")).toMatchObject({ isActive: true, step: 7 });
+});
+
+test("when a store is replaced its active alarms are closed, and the new store's steps count from the start", () => {
+  const book = new AlarmBook();
+  take(book, HOT, "s1", 3);
+  take(book, { ...HOT, id: "2" }, "s2", 1);
+  book.raise({ agent: "a", site: "alpha", kind: "data_loss", message: "lost", value: 1, nowMs: 2_000 });
+  book.closeOtherStores({ agent: "a", storeId: "s2", nowMs: 4_000 });
+  expect(book.get("a", "1")).toMatchObject({ isActive: false, step: 6, clearedAtMs: 4_000 });
+  expect(book.get("a", "1")?.message).toContain("store was replaced");
+  expect(book.get("a", "2")?.isActive).toBe(true);
+  expect(book.isRaised("a", "data_loss")).toBe(true);
+  const next = restored(book);
+  expect(take(next, { ...HOT, step: 1 }, "s2", 1)).toBe(true);
+  expect(next.get("a", "1")).toMatchObject({ isActive: true, step: 7 });
+});
+
+test("an alarm stored before stores were told apart takes the next step, and is closed when the store is replaced", () => {
+  const book = new AlarmBook();
+  book.restore({ ...HOT, agent: "a", site: "alpha", receivedAtMs: 1 });
+  book.restore({ ...HOT, id: "2", agent: "a", site: "alpha", receivedAtMs: 1 });
+  expect(take(book, { ...COOL, step: 6 }, "s1", 1)).toBe(true);
+  book.closeOtherStores({ agent: "a", storeId: "s2", nowMs: 4_000 });
+  expect(book.get("a", "2")?.isActive).toBe(false);
+});

@@ -1,0 +1,72 @@
+// What a hello or a batch does beside its readings, seen from outside: alarms of a lost store, readings that came too late.
+import { silentLogger } from "@millrace/runtime";
+import { SeededRandom, SimulatedTime } from "@millrace/testkit";
+import type { AlarmEvent } from "@millrace/wire";
+import { expect, test } from "vitest";
+import { Central } from "../central.ts";
+import { CrashingStore } from "../crashing-store.test-support.ts";
+import { ScriptedAgent } from "../scripted-agent.test-support.ts";
+
+const START_MS = 1_700_000_000_000;
+const LATENESS_MS = 60_000;
+
+async function start(): Promise<{ time: SimulatedTime; central: Central }> {
+  const time = new SimulatedTime(START_MS);
+  const window = { name: "t_1s", metric: "t", sizeMs: 1_000, slideMs: 1_000, by: ["site"] };
+  const source = { kind: "host", sensor: "cpu" } as const;
+  const central = new Central({
+    agents: [{ id: "alpha-1", site: "alpha" }],
+    pipeline: {
+      metrics: [{ name: "t", unit: "°C", accumulate: ["mean"], isLive: true, paneMs: 1_000, source }],
+      windows: [{ ...window, latenessMs: LATENESS_MS }],
+    },
+    graceMs: 2_000,
+    retainMs: 86_400_000,
+    silentAfterMs: 3_000,
+    store: new CrashingStore(),
+    clock: time.clock(),
+    random: new SeededRandom(1),
+    log: silentLogger,
+    compression: { compress: (bytes) => bytes, decompress: (bytes) => bytes },
+  });
+  await central.open();
+  return { time, central };
+}
+
+const HOT: AlarmEvent = {
+  id: "1",
+  step: 5,
+  rule: "overheating",
+  metric: "t",
+  labels: { site: "alpha" },
+  severity: 900,
+  isActive: true,
+  isLatched: false,
+  isHistorical: false,
+  activeAtMs: START_MS,
+  clearedAtMs: null,
+  timeMs: START_MS,
+  value: 81,
+  limit: 80,
+  action: "none",
+  command: null,
+  message: "too hot",
+};
+
+test("an alarm that is active when the agent's store is replaced does not stay active for ever", async () => {
+  const { time, central } = await start();
+  const before = new ScriptedAgent(central);
+  before.hello();
+  await time.run(10);
+  before.alarms(1, [HOT]);
+  await time.run(10);
+  before.hangUp();
+  const after = new ScriptedAgent(central, { storeId: "b".repeat(32) });
+  after.hello();
+  await time.run(10);
+  const hot = () => central.alarms().filter((alarm) => alarm.rule === "overheating");
+  expect(hot()).toMatchObject([{ isActive: false, step: 6 }]);
+  after.alarms(1, [{ ...HOT, step: 1 }]);
+  await time.run(10);
+  expect(hot()).toMatchObject([{ isActive: true, step: 7 }]);
+});
