@@ -8,7 +8,7 @@ import {
   type UpTopic,
   upTopic,
 } from "@millrace/wire";
-import { connect, type MqttClient } from "mqtt";
+import { connect, ErrorWithReasonCode, type MqttClient } from "mqtt";
 import { brokerAddress } from "../inputs/broker-url.ts";
 
 export interface MqttUplinkOptions {
@@ -96,7 +96,7 @@ export class MqttUplink implements UplinkTransport {
       const down = parseDownTopic(topic);
       if (this.#session === session && down?.agent === agent) handlers.message(down.name, payload);
     });
-    client.on("error", (error) => this.#end(session, error.message));
+    client.on("error", (error) => this.#end(session, refusal(error) ?? error.message));
     client.on("close", () => this.#end(session, "connection closed"));
   }
 
@@ -127,6 +127,12 @@ export class MqttUplink implements UplinkTransport {
     }
     session.handlers.closed(reason);
   }
+}
+
+/** CONNACK return codes 4 and 5 (MQTT 3.1.1, 3.2.2.3): brokers give either for a wrong password. */
+function refusal(error: Error): string | undefined {
+  if (!(error instanceof ErrorWithReasonCode) || (error.code !== 4 && error.code !== 5)) return undefined;
+  return "refused: user name or password is wrong (`uplink.username`, `uplink.password`, and `agents` in central.yaml)";
 }
 
 interface Session {
