@@ -1,17 +1,24 @@
 // `npm start`: central, two sites' agents, this machine's own agent and a simulator, each a process of its own.
 import { MILLRACE_VERSION, MillraceError, onStopSignals, reasonOf, toExitCode } from "@millrace/runtime";
+import { LevelStore } from "@millrace/queue";
 import { buildDashboard } from "../central/src/dashboard-build.ts";
 import { finalReport } from "./start/final-report.ts";
 import { Line } from "./start/line.ts";
 import { openBrowser } from "./start/open-browser.ts";
 import { RunFolder } from "./start/run-folder.ts";
+import { StartFailure } from "./start/start-failure.ts";
 import { StageLog } from "./start/stage-log.ts";
 import { parseStartOptions, START_HELP, type StartOptions } from "./start/start-options.ts";
 import { watchLine } from "./start/status-watch.ts";
 
+/** Two that start at the same moment choose the same ports; the one that loses chooses again. */
+const PORT_CHOICES_MAX = 4;
+
 async function start(options: StartOptions): Promise<number> {
   const log = new StageLog();
   const folder = new RunFolder(options.dataFolder, new Date());
+  // An empty store for its lock: the operating system's, so it ends with this process, however that ends.
+  await LevelStore.open({ path: folder.lock, kind: "central", version: 1, pid: process.pid });
   log.line(`Millrace ${MILLRACE_VERSION}; this run's files are in ${folder.path}`);
 
   const stopAsked = Promise.withResolvers<"signal">();
@@ -29,9 +36,22 @@ async function start(options: StartOptions): Promise<number> {
 
   await buildDashboard();
   log.stage("dashboard is built");
-  line = await Line.prepare({ folder, log, dashboardPort: options.port });
+  const prepare = () => Line.prepare({ folder, log, dashboardPort: options.port });
+  line = await prepare();
   try {
-    const isUp = await Promise.race([line.start().then(() => true), stopAsked.promise.then(() => false)]);
+    let isUp = false;
+    for (let choiceCount = 1; ; choiceCount += 1) {
+      try {
+        isUp = await Promise.race([line.start().then(() => true), stopAsked.promise.then(() => false)]);
+        break;
+      } catch (error) {
+        await line.abandon();
+        const isWorthAnother = error instanceof StartFailure && error.isPortTaken;
+        if (!isWorthAnother || choiceCount === PORT_CHOICES_MAX) throw error;
+        log.stage("another program took a port meanwhile; choosing again");
+        line = await prepare();
+      }
+    }
     const startedMs = performance.now();
     const watch = isUp ? watchLine(line, log) : null;
     if (isUp) {

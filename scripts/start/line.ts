@@ -8,6 +8,7 @@ import { chooseLinePorts, type LinePorts } from "./line-ports.ts";
 import { poll } from "./poll.ts";
 import { checkoutPath, type RunFolder } from "./run-folder.ts";
 import type { StageLog } from "./stage-log.ts";
+import { StartFailure } from "./start-failure.ts";
 import { SupervisedProcess } from "./supervised-process.ts";
 
 export interface LineAgent {
@@ -23,6 +24,8 @@ export const LINE_AGENTS: readonly LineAgent[] = [
   { agent: "this-machine", site: "this-machine", isSimulated: false },
 ];
 
+/** In the log of a program that listens on all its ports. */
+const READY_WORD = '"msg":"running"';
 const READY_MS_MAX = 30_000;
 const POLL_MS = 50;
 /** The simulator waits this long for its last acknowledgements. */
@@ -39,6 +42,8 @@ export class Line {
   readonly #central: SupervisedProcess;
   readonly #agents = new Map<string, SupervisedProcess>();
   readonly #simulator: SupervisedProcess;
+  #isStarted = false;
+  #failure: StartFailure | null = null;
   readonly client: CentralClient;
 
   private constructor(options: {
@@ -132,12 +137,16 @@ export class Line {
   /** Central, then the agents, then the simulator, each once the one before is ready. Throws in words when one is not. */
   async start(): Promise<void> {
     this.#central.start();
+    // Its own word first: on the port another run's central may answer.
     await this.#until("central", async () =>
-      (await fetch(`${this.dashboardUrl}/readyz`)).ok ? true : undefined,
+      this.#central.hasSaid(READY_WORD) && (await fetch(`${this.dashboardUrl}/readyz`)).ok ? true : undefined,
     );
     this.#log.stage(`central is ready (${this.#folder.log("central")})`);
     for (const agent of this.#agents.values()) agent.start();
     for (const { agent, isSimulated } of LINE_AGENTS) {
+      await this.#until(agent, async () =>
+        this.#agents.get(agent)?.hasSaid(READY_WORD) === true ? true : undefined,
+      );
       const status = await this.#until(agent, () => askAgent(this.#ports.status.get(agent) ?? 0));
       await this.#until(agent, async () =>
         (await connectedAgents(this.client)).includes(agent) ? true : undefined,
@@ -147,6 +156,7 @@ export class Line {
       );
     }
     await this.#sayLackingSensors();
+    this.#isStarted = true;
     this.#simulator.start();
     this.#log.stage("simulator runs: 2 sites, 12 machines, 3 sensors each, 5 readings a second");
   }
@@ -163,6 +173,13 @@ export class Line {
   async stopCentral(): Promise<void> {
     await this.#central.stop(CENTRAL_STOP_MS_MAX);
     this.#log.stage("central stopped");
+  }
+
+  /** After a start that failed: nothing runs any more once this resolves. */
+  async abandon(): Promise<void> {
+    this.#abort.abort();
+    const all = [this.#simulator, ...this.#agents.values(), this.#central];
+    await Promise.all(all.map((each) => each.stop(AGENT_STOP_MS_MAX)));
   }
 
   /** At once. */
@@ -188,6 +205,7 @@ export class Line {
 
   async #until<Answer>(name: string, ask: () => Promise<Answer | undefined>): Promise<Answer> {
     const answer = await poll(ask, { everyMs: POLL_MS, limitMs: READY_MS_MAX, signal: this.#abort.signal });
+    if (this.#failure !== null) throw this.#failure;
     if (answer === undefined)
       throw new Error(
         `${name} is not ready after ${READY_MS_MAX / 1_000} s; its log is ${this.#folder.log(name)}`,
@@ -201,11 +219,17 @@ export class Line {
       args,
       logPath: this.#folder.log(name),
       onDied: ({ how, lastLines, hasGivenUp }) => {
+        if (!this.#isStarted) {
+          this.#failure ??= new StartFailure(name, lastLines);
+          this.#abort.abort();
+          return false;
+        }
         this.#log.stage(
           `${name} died unexpectedly (${how})${hasGivenUp ? "; it keeps dying and stays down" : "; starting it again"}. Its last lines:`,
         );
         for (const line of lastLines) this.#log.line(`          | ${line}`);
         if (hasGivenUp) this.#abort.abort();
+        return true;
       },
     });
   }

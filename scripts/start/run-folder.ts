@@ -17,6 +17,11 @@ export class RunFolder {
     return join(this.path, "truth.jsonl");
   }
 
+  /** Held while a run uses the folder. */
+  get lock(): string {
+    return join(this.path, "lock");
+  }
+
   config(name: string): string {
     return join(this.path, `${name}.yaml`);
   }

@@ -39,7 +39,7 @@ test("killed, it is reported and comes back; stopped, it ends in order", async (
     name: "steady",
     args: [program("steady.mjs", STEADY)],
     logPath,
-    onDied: ({ how, lastLines }) => deaths.push(`${how}: ${lastLines.length}`),
+    onDied: ({ how, lastLines }) => deaths.push(`${how}: ${lastLines.length}`) > 0,
   });
   child.start();
   const pids = (): number[] => [...read(logPath).matchAll(/pid (\d+)/g)].map((match) => Number(match[1]));
@@ -52,13 +52,31 @@ test("killed, it is reported and comes back; stopped, it ends in order", async (
   expect(child.isRunning).toBe(false);
 }, 20_000);
 
+test("what an earlier run wrote is not taken for this one's word; one that is to stay down does", async () => {
+  const logPath = join(folder, "words.log");
+  writeFileSync(logPath, "running\n");
+  let deathCount = 0;
+  const child = new SupervisedProcess({
+    name: "words",
+    args: [program("words.mjs", `console.log("port in use"); setTimeout(() => process.exit(1), 1000);`)],
+    logPath,
+    onDied: () => ++deathCount === 0,
+  });
+  child.start();
+  await vi.waitFor(() => expect(child.hasSaid("port in use")).toBe(true), 10_000);
+  expect(child.hasSaid("running")).toBe(false);
+  await vi.waitFor(() => expect(deathCount).toBe(1), 10_000);
+  expect(child.restartCount).toBe(0);
+  expect(child.hasSaid("port in use")).toBe(false);
+}, 20_000);
+
 test("a parent killed outright leaves nobody behind", async () => {
   const logPath = join(folder, "orphan.log");
   const steady = program("orphan.mjs", STEADY);
   const parent = program(
     "parent.ts",
     `import { SupervisedProcess } from ${JSON.stringify(join(import.meta.dirname, "supervised-process.ts"))};
-new SupervisedProcess({ name: "c", args: [${JSON.stringify(steady)}], logPath: ${JSON.stringify(logPath)}, onDied: () => {} }).start();
+new SupervisedProcess({ name: "c", args: [${JSON.stringify(steady)}], logPath: ${JSON.stringify(logPath)}, onDied: () => true }).start();
 setInterval(() => {}, 1000);`,
   );
   const parentProcess = spawn(process.execPath, [parent], { stdio: "ignore" });

@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from "node:child_process";
-import { closeSync, openSync } from "node:fs";
+import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { join } from "node:path";
 import { lastLines } from "./log-tail.ts";
 
@@ -8,12 +8,12 @@ export interface SupervisedProcessOptions {
   /** Program and arguments, for this Node. */
   readonly args: readonly string[];
   readonly logPath: string;
-  /** It ended though nobody had asked; it is started again unless it has given up. */
+  /** It ended though nobody had asked. Returns whether to start it again; where it has given up, it stays down in any case. */
   readonly onDied: (death: {
     readonly how: string;
     readonly lastLines: readonly string[];
     readonly hasGivenUp: boolean;
-  }) => void;
+  }) => boolean;
 }
 
 const RESTART_MS = 300;
@@ -21,6 +21,7 @@ const RESTART_MS = 300;
 const QUICK_DEATHS_MAX = 5;
 const QUICK_DEATH_MS = 3_000;
 const LAST_LINES = 8;
+const FIRST_WORDS_BYTES_MAX = 65_536;
 
 const alive = new Set<ChildProcess>();
 // Whatever ends this process, nobody outlives it; an end without this handler closes the channel (end-with-parent.ts).
@@ -36,6 +37,7 @@ export class SupervisedProcess {
   readonly name: string;
   readonly #options: SupervisedProcessOptions;
   #child: ChildProcess | null = null;
+  #logStartBytes = 0;
   #isStopping = false;
   #quickDeathCount = 0;
   #restartCount = 0;
@@ -55,10 +57,23 @@ export class SupervisedProcess {
     return this.#child !== null;
   }
 
+  /** Whether the process that runs now has written this text, within the first 64 KiB since its start. */
+  hasSaid(text: string): boolean {
+    if (this.#child === null) return false;
+    const log = openSync(this.#options.logPath, "r");
+    try {
+      const words = Buffer.alloc(FIRST_WORDS_BYTES_MAX);
+      return words.subarray(0, readSync(log, words, 0, words.length, this.#logStartBytes)).includes(text);
+    } finally {
+      closeSync(log);
+    }
+  }
+
   /** Nothing, once it has been asked to stop. */
   start(): void {
     if (this.#isStopping) return;
     const log = openSync(this.#options.logPath, "a");
+    this.#logStartBytes = fstatSync(log).size;
     const startedMs = performance.now();
     const preload = join(import.meta.dirname, "end-with-parent.ts");
     const child = spawn(process.execPath, ["--import", preload, ...this.#options.args], {
@@ -101,8 +116,8 @@ export class SupervisedProcess {
     if (this.#isStopping) return this.#ended.resolve(code);
     this.#quickDeathCount = livedMs < QUICK_DEATH_MS ? this.#quickDeathCount + 1 : 0;
     const hasGivenUp = this.#quickDeathCount > QUICK_DEATHS_MAX;
-    this.#options.onDied({ how, lastLines: lastLines(this.#options.logPath, LAST_LINES), hasGivenUp });
-    if (hasGivenUp) return;
+    const death = { how, lastLines: lastLines(this.#options.logPath, LAST_LINES), hasGivenUp };
+    if (!this.#options.onDied(death) || hasGivenUp) return;
     this.#restartCount++;
     this.#restart = setTimeout(() => this.start(), RESTART_MS * (1 + this.#quickDeathCount));
   }

@@ -70,3 +70,22 @@ test("an alarm that is active when the agent's store is replaced does not stay a
   await time.run(10);
   expect(hot()).toMatchObject([{ isActive: true, step: 7 }]);
 });
+
+test("readings that come after the lateness are kept aside in short, a few per commit, and counted all", async () => {
+  const { time, central } = await start();
+  const agent = new ScriptedAgent(central);
+  agent.hello();
+  await time.run(10);
+  agent.panes(1, START_MS);
+  agent.panes(2, START_MS - 2 * LATENESS_MS);
+  await time.run(10);
+  const entries = await central.quarantine(100);
+  expect(entries).toMatchObject([{ agent: "alpha-1", topic: "batch", reason: "too_late" }]);
+  expect(entries[0]?.detail).toBe(
+    `1 readings of metric t, from the pane at ${START_MS - 2 * LATENESS_MS} ms on, came after the lateness of every window`,
+  );
+  for (let sequence = 3; sequence <= 52; sequence++) agent.panes(sequence, START_MS - 2 * LATENESS_MS);
+  await time.run(10);
+  expect((await central.quarantine(100)).length).toBeLessThan(51);
+  expect(central.ledger().get("alpha-1")).toMatchObject({ received: 52, merged: 1, tooLate: 51 });
+});

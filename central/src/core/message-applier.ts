@@ -205,12 +205,16 @@ export class MessageApplier {
 
   #applyBody(item: InboxItem, batch: SealedBatch, body: BatchBody, moment: Moment): void {
     const { agent, site } = item.session;
-    const { alarms, engine, ledger } = this.#state;
+    const { alarms, engine, ledger, quarantine } = this.#state;
     switch (body.kind) {
       case "panes":
         for (const rows of body.panes.sections) {
-          const { merged, tooLate, unwindowed } = engine.apply(rows, moment.nowMs);
+          const { merged, tooLate, tooLateFromMs, unwindowed } = engine.apply(rows, moment.nowMs);
           ledger.add(agent, { received: merged + tooLate + unwindowed, merged, tooLate, unwindowed });
+          if (tooLateFromMs === null) continue;
+          const { atMs, topic, payload } = item;
+          const detail = `${tooLate} readings of metric ${rows.metric}, from the pane at ${tooLateFromMs} ms on, came after the lateness of every window`;
+          quarantine.keep({ atMs, agent, topic, reason: "too_late", detail, payload });
         }
         return;
       case "alarms":

@@ -201,10 +201,16 @@ test("when the lateness is over the window is final once; what comes later is co
   table.add(0, 2_000, 1);
   table.add(0, 100_000, 1);
   const rows = table.take(() => ({ site: "beta" }));
-  expect(engine.apply(rows, 700_000)).toEqual({ merged: 1, tooLate: 1, unwindowed: 0 });
+  expect(engine.apply(rows, 700_000)).toEqual({
+    merged: 1,
+    tooLate: 1,
+    tooLateFromMs: 0,
+    unwindowed: 0,
+  });
   expect(engine.apply({ ...rows, metric: "unknown" }, 700_000)).toEqual({
     merged: 0,
     tooLate: 0,
+    tooLateFromMs: null,
     unwindowed: 2,
   });
   expect([...engine.store.keys()].filter((key) => parseStateKey(key)?.startMs === 0)).toEqual(

@@ -56,6 +56,8 @@ export interface ApplyOutcome {
   readonly merged: number;
   /** Past the lateness of every window they belong to. */
   readonly tooLate: number;
+  /** Start of the earliest pane among those too late; null when there are none. */
+  readonly tooLateFromMs: EventTimeMs | null;
   /** Of no window: unknown metric, or between the windows. */
   readonly unwindowed: number;
 }
@@ -215,6 +217,7 @@ export class WindowEngine {
     }));
     let merged = 0;
     let tooLate = 0;
+    let tooLateFromMs: EventTimeMs | null = null;
     let unwindowed = 0;
     for (let row = 0; row < rows.rowCount; row++) {
       const fromAt = row * rows.layout.stride;
@@ -237,10 +240,13 @@ export class WindowEngine {
       }
       const readings = readingCountOfRow(rows.layout, rows.state, fromAt);
       if (isMerged) merged += readings;
-      else if (isWindowed) tooLate += readings;
-      else unwindowed += readings;
+      else if (!isWindowed) unwindowed += readings;
+      else {
+        tooLate += readings;
+        tooLateFromMs = Math.min(tooLateFromMs ?? Infinity, rows.startMs[row]);
+      }
     }
-    return { merged, tooLate, unwindowed };
+    return { merged, tooLate, tooLateFromMs, unwindowed };
   }
 
   setFrontier(agent: string, frontier: Frontier): void {
