@@ -25,6 +25,8 @@ function write(path: string, text: string): void {
   try {
     writeFileSync(path, text, { flag: "wx", mode: 0o600 });
   } catch (error) {
-    throw new MillraceError("file_unwritable", { path, reason: reasonOf(error) }, { cause: error });
+    const isThere = error instanceof Error && "code" in error && error.code === "EEXIST";
+    const reason = isThere ? "it exists already" : reasonOf(error);
+    throw new MillraceError("file_unwritable", { path, reason }, { cause: error });
   }
 }

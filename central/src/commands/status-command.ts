@@ -63,8 +63,16 @@ export const STATUS_COMMAND: Command = {
     output.out(alarms.length === 0 ? "\nno active alarms\n" : `\n${alarms.length} active alarms\n`);
     output.out(
       formatTable(
-        ["since", "agent", "rule", "message"],
-        alarms.slice(0, 20).map((alarm) => [time(alarm.activeAtMs), alarm.agent, alarm.rule, alarm.message]),
+        ["since", "agent", "rule", "labels", "message"],
+        alarms.slice(0, 20).map((alarm) => [
+          time(alarm.activeAtMs),
+          alarm.agent,
+          alarm.rule,
+          Object.entries(alarm.labels)
+            .map(([name, value]) => `${name}=${value}`)
+            .join(" "),
+          alarm.message,
+        ]),
       ),
     );
     if (isReady(health)) return 0;

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { loadAgentConfig } from "@millrace/config";
 import { BatchQueue, LevelStore, type VerifyRow } from "@millrace/queue";
@@ -22,6 +23,11 @@ export const doctorCommand: Command = {
   async run({ flags, output }) {
     const { config } = loadAgentConfig(flags.requiredText("config"));
     const path = join(config.dataFolder, "store");
+    // LevelDB's own mark of a store; opening would make one.
+    if (!existsSync(join(path, "CURRENT"))) {
+      output.err(`${path}: there is no store; an agent that has run with this \`data\` folder leaves one\n`);
+      return 1;
+    }
     const store = await LevelStore.open({
       path,
       kind: "agent",

@@ -1,6 +1,7 @@
 import { loadAgentConfig } from "@millrace/config";
 import { type Command, MillraceError, reasonOf } from "@millrace/runtime";
 import { CONFIG_FLAG } from "./config-flag.ts";
+import { fetchStatus } from "./status.ts";
 
 /** `millrace-agent reset`: ends latched alarms of the running agent whose condition is over. */
 export const resetCommand: Command = {
@@ -11,12 +12,32 @@ export const resetCommand: Command = {
   async run({ flags, words, output }) {
     const { config } = loadAgentConfig(flags.requiredText("config"));
     const [id] = words;
-    const url = `http://${config.http.host}:${config.http.port}/alarms/reset`;
-    const count = await resetAlarms(url, id === "all" ? { all: true } : { id });
-    output.out(count === 0 ? "no such alarm to reset\n" : `reset: ${count}\n`);
-    return count === 0 ? 1 : 0;
+    const url = `http://${config.http.host}:${config.http.port}`;
+    const count = await resetAlarms(`${url}/alarms/reset`, id === "all" ? { all: true } : { id });
+    const { alarms } = await fetchStatus(`${url}/status`);
+    const { text, exitCode } = resetOutcome({ id, count, alarms });
+    output.out(text);
+    return exitCode;
   },
 };
+
+/** What a reset did, in words; `alarms` are those that are active after it. */
+export function resetOutcome(options: {
+  readonly id: string;
+  readonly count: number;
+  readonly alarms: readonly { readonly id: string; readonly clearedAtMs: number | null }[];
+}): { readonly text: string; readonly exitCode: 0 | 1 } {
+  const { id, count, alarms } = options;
+  const isAll = id === "all";
+  const holding = alarms.filter((alarm) => alarm.clearedAtMs === null && (isAll || alarm.id === id)).length;
+  const nothing = isAll || holding > 0 ? "nothing to reset" : `no alarm ${id} to reset`;
+  const stays =
+    holding === 0
+      ? ""
+      : `${holding} ${holding === 1 ? "alarm still holds its" : "alarms still hold their"} condition and ${holding === 1 ? "stays" : "stay"} active\n`;
+  const isDone = count > 0 || (isAll && holding === 0);
+  return { text: `${count === 0 ? nothing : `reset: ${count}`}\n${stays}`, exitCode: isDone ? 0 : 1 };
+}
 
 async function resetAlarms(url: string, body: unknown): Promise<number> {
   try {

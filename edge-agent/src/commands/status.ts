@@ -14,7 +14,8 @@ export const statusCommand: Command = {
   },
 };
 
-async function fetchStatus(url: string): Promise<StatusPage> {
+/** The running agent's page. Throws `service_unreachable`. */
+export async function fetchStatus(url: string): Promise<StatusPage> {
   try {
     const response = await fetch(url, { signal: AbortSignal.timeout(5_000) });
     if (!response.ok) throw new Error(`it answered ${response.status}`);
@@ -62,12 +63,26 @@ export function renderStatus(page: StatusPage): string {
     ...rejected.map(([reason, count]) => `  rejected(${reason}) ${count}`),
     "",
     page.alarms.length === 0 ? "no active alarms" : "active alarms",
-    ...page.alarms.map(
-      (alarm) =>
-        `  ${alarm.id}  ${alarm.message}  value ${alarm.value}, limit ${alarm.limit}, action ${alarm.action}`,
-    ),
+    ...page.alarms.map(renderAlarm),
   ];
   return lines.join("\n");
+}
+
+/** The labels tell the same rule on two machines apart. */
+export function renderAlarm(
+  alarm: Pick<
+    StatusPage["alarms"][number],
+    "id" | "labels" | "message" | "value" | "limit" | "action" | "clearedAtMs" | "isLatched" | "isHistorical"
+  >,
+): string {
+  const labels = Object.entries(alarm.labels).map(([name, value]) => `${name}=${value}`);
+  const marks = [
+    ...(alarm.clearedAtMs === null ? [] : ["condition over"]),
+    ...(alarm.isLatched ? ["latched"] : []),
+    ...(alarm.isHistorical ? ["historical"] : []),
+    ...(alarm.action === "none" ? [] : [`action ${alarm.action}`]),
+  ];
+  return `  ${alarm.id}  ${[...labels, alarm.message, `value ${alarm.value}, limit ${alarm.limit}`, ...marks].join("  ")}`;
 }
 
 function column(value: number, width: number): string {

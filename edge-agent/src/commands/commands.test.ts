@@ -1,0 +1,70 @@
+// What the commands say and leave behind: a folder without a store, files that are there, alarms that look alike.
+import { existsSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type Command, runProgram } from "@millrace/runtime";
+import { expect, test } from "vitest";
+import { doctorCommand } from "./doctor.ts";
+import { initCommand } from "./init.ts";
+import { resetOutcome } from "./reset.ts";
+import { renderAlarm } from "./status.ts";
+
+async function run(commands: Record<string, Command>, argv: readonly string[]) {
+  let text = "";
+  const write = (more: string): void => void (text += more);
+  const program = { name: "millrace-agent", summary: "", version: () => "", commands };
+  return { code: await runProgram(program, argv, { out: write, err: write }), text };
+}
+
+const newFolder = (): string => mkdtempSync(join(tmpdir(), "millrace-commands-"));
+
+test("doctor where there is no store says so and makes none", async () => {
+  const folder = newFolder();
+  await run({ init: initCommand }, ["init", "--folder", folder]);
+  const config = join(folder, "agent.yaml");
+  writeFileSync(config, readFileSync(config, "utf8").replace(/^data: .*$/m, "data: ./here"));
+  const { code, text } = await run({ doctor: doctorCommand }, ["doctor", "--config", config]);
+  expect(text).toContain("there is no store");
+  expect(code).toBe(1);
+  expect(existsSync(join(folder, "here"))).toBe(false);
+});
+
+test("init leaves a pipeline that is there alone, and says in words that agent.yaml exists", async () => {
+  const folder = newFolder();
+  writeFileSync(join(folder, "pipeline.yaml"), "mine");
+  expect((await run({ init: initCommand }, ["init", "--folder", folder])).code).toBe(0);
+  expect(readFileSync(join(folder, "pipeline.yaml"), "utf8")).toBe("mine");
+  const { code, text } = await run({ init: initCommand }, ["init", "--folder", folder]);
+  expect(code).toBe(1);
+  expect(text).toContain("agent.yaml: it exists already");
+});
+
+test("an alarm is shown with its machine, its latch and its action", () => {
+  const alarm = {
+    id: "a1",
+    labels: { machine: "m1" },
+    message: "too hot",
+    value: 91,
+    limit: 90,
+    action: "confirmed",
+    clearedAtMs: 5,
+    isLatched: true,
+    isHistorical: false,
+  } as const;
+  expect(renderAlarm(alarm)).toBe(
+    "  a1  machine=m1  too hot  value 91, limit 90  condition over  latched  action confirmed",
+  );
+});
+
+test.each([
+  [{ id: "all", count: 0, alarms: [] }, "nothing to reset\n", 0],
+  [{ id: "all", count: 2, alarms: [] }, "reset: 2\n", 0],
+  [{ id: "a", count: 0, alarms: [{ id: "b", clearedAtMs: null }] }, "no alarm a to reset\n", 1],
+  [
+    { id: "all", count: 0, alarms: [{ id: "b", clearedAtMs: null }] },
+    "nothing to reset\n1 alarm still holds its condition and stays active\n",
+    1,
+  ],
+])("reset %j", (input, text, exitCode) => {
+  expect(resetOutcome(input)).toEqual({ text, exitCode });
+});
