@@ -3,7 +3,7 @@
 // loaded from there. The file's name holds its hash, so that two versions never share one.
 "use strict";
 const { createHash } = require("node:crypto");
-const { existsSync, mkdirSync, renameSync, writeFileSync } = require("node:fs");
+const { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } = require("node:fs");
 const { tmpdir } = require("node:os");
 const { join } = require("node:path");
 const { getRawAsset } = require("node:sea");
@@ -20,8 +20,13 @@ function load() {
   if (!existsSync(path)) {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     const unfinished = `${path}.${process.pid}`;
-    writeFileSync(unfinished, bytes, { mode: 0o700 });
-    renameSync(unfinished, path);
+    try {
+      writeFileSync(unfinished, bytes, { mode: 0o700 });
+      renameSync(unfinished, path);
+    } catch (error) {
+      rmSync(unfinished, { force: true }); // what fitted on a full disk
+      throw error;
+    }
   }
   const module = { exports: {} };
   process.dlopen(module, path);

@@ -55,6 +55,40 @@ test("a second holder is told who holds it", async () => {
   await store.close();
 });
 
+test('"Database is not open" hides a full disk: the first cause is said until a commit succeeds', async () => {
+  const store = await LevelStore.open(options);
+  const commit = (): Promise<void> =>
+    store.commit([{ type: "put", key: KEY, value: VALUE }], { isSync: true });
+  const batch = vi.spyOn(ClassicLevel.prototype, "batch");
+  const failWith = (message: string): void =>
+    void batch.mockImplementationOnce(() => {
+      throw new Error(message);
+    });
+  failWith("No space left on device");
+  await expect(commit()).rejects.toThrow(/No space left on device/);
+  failWith("Database is not open");
+  await expect(commit()).rejects.toThrow(/No space left on device/);
+  await commit();
+  failWith("Input/output error");
+  await expect(commit()).rejects.toThrow(/Input\/output error/);
+  batch.mockRestore();
+  await store.close();
+});
+
+test("a disk too full to unpack LevelDB itself is store_unwritable, not a fault of the program", async () => {
+  vi.resetModules();
+  function ClassicLevelThatCannotUnpack(): never {
+    throw new Error("ENOSPC: no space left on device, write");
+  }
+  vi.doMock("classic-level", () => ({ ClassicLevel: ClassicLevelThatCannotUnpack }));
+  const { LevelStore: StoreOnFullDisk } = await import("./level-store.ts");
+  await expect(StoreOnFullDisk.open(options)).rejects.toMatchObject({
+    code: "store_unwritable",
+    message: expect.stringContaining("no space left"),
+  });
+  vi.doUnmock("classic-level");
+});
+
 function bytesOf(path: string): (readonly [string, string])[] {
   return readdirSync(path)
     .toSorted()

@@ -49,6 +49,11 @@ export class LevelStore implements Store {
   readonly versionFound: number;
   readonly #options: LevelStoreOptions;
   #level: Level;
+  /**
+   * Why the first of the commits failed that have failed since one succeeded. After it LevelDB, closed or half open,
+   * only says "Database is not open", which hides a full disk.
+   */
+  #firstFailure: string | null = null;
 
   private constructor(options: LevelStoreOptions, level: Level, outcome: OpenOutcome, versionFound: number) {
     this.path = options.path;
@@ -99,8 +104,9 @@ export class LevelStore implements Store {
   async commit(changes: readonly Change[], options: { readonly isSync: boolean }): Promise<void> {
     try {
       await this.#level.batch([...changes], { sync: options.isSync });
+      this.#firstFailure = null;
     } catch (error) {
-      throw new MillraceError("store_write", { path: this.path, reason: reasonOf(error) }, { cause: error });
+      throw this.#writeFailure(error);
     }
   }
 
@@ -129,7 +135,7 @@ export class LevelStore implements Store {
     try {
       await level.open();
     } catch (error) {
-      throw new MillraceError("store_write", { path: this.path, reason: reasonOf(error) }, { cause: error });
+      throw this.#writeFailure(error);
     }
     this.#level = level;
   }
@@ -177,6 +183,15 @@ export class LevelStore implements Store {
     } finally {
       await iterator.close();
     }
+  }
+
+  #writeFailure(error: unknown): MillraceError {
+    this.#firstFailure ??= reasonOf(error);
+    return new MillraceError(
+      "store_write",
+      { path: this.path, reason: this.#firstFailure },
+      { cause: error },
+    );
   }
 
   #readFailure(error: unknown): MillraceError {
@@ -230,7 +245,7 @@ async function openOrRepair(options: LevelStoreOptions): Promise<OpenOutcome & {
 async function tryOpen(
   options: LevelStoreOptions,
 ): Promise<{ readonly ok: true; readonly level: Level } | { readonly ok: false; readonly reason: string }> {
-  const level = newLevel(options.path);
+  const level = firstLevel(options.path);
   try {
     await level.open();
     // LevelDB opens a table when it is first read: one that was cut short shows only now.
@@ -334,6 +349,15 @@ function codeOf(error: unknown): unknown {
 
 function newLevel(path: string): Level {
   return new ClassicLevel<Uint8Array, Uint8Array>(path, { keyEncoding: "view", valueEncoding: "view" });
+}
+
+/** The first one of a single binary unpacks LevelDB itself, which a full or read-only disk refuses. */
+function firstLevel(path: string): Level {
+  try {
+    return newLevel(path);
+  } catch (error) {
+    throw unwritable(path, error);
+  }
 }
 
 /** Beside the store, not in it: LevelDB's folder is LevelDB's. */
