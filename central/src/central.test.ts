@@ -3,7 +3,7 @@
 import { silentLogger } from "@millrace/runtime";
 import type { WindowSpec } from "@millrace/stream";
 import { SeededRandom, SimulatedTime } from "@millrace/testkit";
-import type { AlarmEvent } from "@millrace/wire";
+import type { AlarmEvent, StoreRun } from "@millrace/wire";
 import { expect, test } from "vitest";
 import { Central } from "./central.ts";
 import type { CentralOptions } from "./central.ts";
@@ -68,6 +68,11 @@ async function start(
   return { time, store, central };
 }
 
+/** A run that began with this sequence of the live lane. */
+function run(name: string, live: number): StoreRun {
+  return { run: name, from: { alarm: 1, live, backfill: 1 } };
+}
+
 type AgentOptions = ConstructorParameters<typeof ScriptedAgent>[1];
 
 function welcomed(world: World, options: AgentOptions = {}): Promise<ScriptedAgent> {
@@ -83,6 +88,14 @@ async function welcomedAfter(
   agent.hello();
   await world.time.run(waitMs);
   expect(agent.refusal).toBeUndefined();
+  return agent;
+}
+
+async function welcomedWith(world: World, runs: readonly StoreRun[]): Promise<ScriptedAgent> {
+  const agent = new ScriptedAgent(world.central);
+  agent.hello({ runs });
+  await world.time.run(10);
+  expect(agent.welcome?.epoch).toBe(1);
   return agent;
 }
 
@@ -273,7 +286,7 @@ test("a store that was rolled back gets a new epoch and its new batches count", 
 
 test("a backlog that a rolled-back store shares with the one it was copied from counts once", async () => {
   const world = await start();
-  const first = await welcomed(world);
+  const first = await welcomedWith(world, [run("one", 1)]);
   for (const sequence of [1, 2, 3, 5, 6]) first.panes(sequence, START_MS);
   await world.time.run(10);
   first.hangUp();
@@ -281,16 +294,94 @@ test("a backlog that a rolled-back store shares with the one it was copied from 
   const second = new ScriptedAgent(world.central);
   second.hello({
     epoch: 1,
-    lanes: { live: { oldest: 1, sent: 2, next: 6, inherited: 4, epochs: [{ epoch: 1, from: 1 }] } },
+    lanes: { live: { oldest: 1, sent: 2, next: 6, epochs: [{ epoch: 1, from: 1 }] } },
+    runs: [run("one", 1), run("two", 5)],
   });
   await world.time.run(10);
-  expect(second.welcome).toMatchObject({ epoch: 2, marks: { live: 3 } });
+  expect(second.welcome).toMatchObject({ epoch: 2, epochFrom: { live: 5 }, marks: { live: 3 } });
   second.panes(3, START_MS, { epoch: 1 });
   second.panes(4, START_MS, { epoch: 1 });
   second.panes(5, START_MS, { epoch: 2 });
   await world.time.run(500);
   expect(second.acks.live).toBe(5);
   expect(await countsByStart(world.central)).toEqual({ 0: 7 });
+});
+
+test("an image made before the first contact, and brought back after all was sent, counts once", async () => {
+  const world = await start();
+  const first = new ScriptedAgent(world.central);
+  const backlog = { live: { next: 5, epochs: [{ epoch: 0, from: 1 }] } };
+  first.hello({ epoch: 0, lanes: backlog, runs: [run("one", 1)] });
+  await world.time.run(10);
+  expect(first.welcome).toMatchObject({ epoch: 1, marks: { live: 0 } });
+  for (const sequence of [1, 2, 3, 4, 5, 6]) first.panes(sequence, START_MS);
+  await world.time.run(10);
+  first.hangUp();
+  const back = new ScriptedAgent(world.central);
+  back.hello({
+    epoch: 0,
+    lanes: { live: { ...backlog.live, next: 6 } },
+    runs: [run("one", 1), run("two", 5)],
+  });
+  await world.time.run(10);
+  expect(back.welcome).toMatchObject({ epoch: 2, epochFrom: { live: 5 }, marks: { live: 4 } });
+  back.panes(4, START_MS, { epoch: 1 });
+  back.panes(5, START_MS, { epoch: 2 });
+  await world.time.run(500);
+  expect(back.acks.live).toBe(5);
+  expect(await countsByStart(world.central)).toEqual({ 0: 7 });
+  expect(activeAlarms(world.central)).toEqual(["store_rolled_back"]);
+});
+
+test.each(["original", "clone"])(
+  "a clone that started twice offline: nothing lost, nothing twice, when the %s comes first",
+  async (first) => {
+    const world = await start();
+    const before = await welcomedWith(world, [run("one", 1)]);
+    for (const sequence of [1, 2]) before.panes(sequence, START_MS);
+    await world.time.run(10);
+    before.hangUp();
+    // Copied with three and four unsent. The clone has five, then six and seven; the original five to eight of its own.
+    const live = { sent: 2, epochs: [{ epoch: 1, from: 1 }] };
+    const runs = [run("one", 1)];
+    const clone = { next: 8, runs: [...runs, run("two", 5), run("three", 6)] };
+    const original = { next: 9, runs: [...runs, run("four", 5)] };
+    const order = first === "clone" ? [clone, original] : [original, clone];
+    for (const [index, { next, runs }] of order.entries()) {
+      const agent = new ScriptedAgent(world.central);
+      agent.hello({ epoch: 1, lanes: { live: { ...live, next } }, runs });
+      await world.time.run(10);
+      expect(agent.welcome).toMatchObject({ epoch: 1 + index, marks: { live: index === 0 ? 2 : 4 } });
+      expect(agent.welcome?.epochFrom?.live).toBe(index === 0 ? undefined : 5);
+      for (let sequence = 3; sequence < next; sequence += 1)
+        agent.panes(sequence, START_MS, { epoch: sequence < 5 ? 1 : 1 + index });
+      await world.time.run(500);
+      expect(agent.acks.live).toBe(next - 1);
+      agent.hangUp();
+    }
+    expect(await countsByStart(world.central)).toEqual({ 0: 4 + 3 + 4 });
+  },
+);
+
+test("a store that starts many times offline keeps its epoch, also where a start was lost in a crash", async () => {
+  const world = await start();
+  const first = await welcomedWith(world, [run("one", 1)]);
+  first.panes(1, START_MS);
+  await world.time.run(10);
+  first.hangUp();
+  const live = { sent: 1, next: 6, epochs: [{ epoch: 1, from: 1 }] };
+  for (const last of ["never durable", "five"]) {
+    const again = new ScriptedAgent(world.central);
+    again.hello({
+      epoch: 1,
+      lanes: { live },
+      runs: [run("one", 1), run("two", 2), run("three", 2), run("four", 4), run(last, 6)],
+    });
+    await world.time.run(10);
+    expect(again.welcome).toMatchObject({ epoch: 1, marks: { live: 1 } });
+    again.hangUp();
+  }
+  expect(world.central.alarms()).toEqual([]);
 });
 
 test("an epoch whose welcome was lost is granted again, without an alarm", async () => {

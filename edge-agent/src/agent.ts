@@ -3,7 +3,7 @@ import { type AlarmEvent, type Outcome, RuleEngine } from "@millrace/detect";
 import { BatchQueue, type Change, type Store } from "@millrace/queue";
 import type { Clock, Logger, Metrics, Random, Timer } from "@millrace/runtime";
 import { type Lane, LANES, SeriesWatermarks } from "@millrace/stream";
-import { type Compression, decodePayload, type UplinkTransport } from "@millrace/wire";
+import { type Compression, decodePayload, type UplinkTransport, type Welcome } from "@millrace/wire";
 import { checkpointKey, putJson, seriesStoreKey } from "./agent-store.ts";
 import { AlarmDesk } from "./alarm-desk.ts";
 import { ClockGuard } from "./clock-guard.ts";
@@ -171,7 +171,7 @@ export class Agent {
           this.#outbox.acknowledged(lane, mark);
           this.#commits.request(LAZY_COMMIT_MS);
         },
-        welcomed: (epoch, marks) => this.#welcomed(epoch, marks),
+        welcomed: (welcome) => this.#welcomed(welcome),
         heartbeat: () => this.#heartbeat(),
       },
       echoed: (roundTripMs) =>
@@ -443,11 +443,10 @@ export class Agent {
     await this.#waiting.promise;
   }
 
-  async #welcomed(epoch: number, marks: Readonly<Record<Lane, number>>): Promise<void> {
+  async #welcomed({ epoch, epochFrom, marks }: Welcome): Promise<void> {
     const changes = this.#extraChanges;
-    if (epoch !== this.#queue.epoch) this.#queue.assignEpoch(changes, epoch);
+    if (epoch !== this.#queue.epoch) this.#queue.assignEpoch(changes, epoch, epochFrom);
     for (const lane of LANES) this.#outbox.adopt(changes, lane, marks[lane]);
-    this.#queue.welcomed(changes);
     await this.#commits.flush();
   }
 
@@ -544,7 +543,7 @@ export class Agent {
       this.#outbox.appendPanes(changes, "live", sections, { ...sealed, watermarkMs, isIdle: false });
       for (const rows of sections) this.#paneCheckpoint.forget(changes, rows);
     }
-    this.#queue.begin(changes);
+    this.#queue.begin(changes, this.#options.instance);
     this.#commits.requestNow();
   }
 

@@ -51,7 +51,7 @@ export interface UplinkOutbox {
   markSent(lane: Lane, sequence: number): Promise<void>;
   acknowledged(lane: Lane, mark: number): void;
   /** Takes over the epoch and the marks that central told at connect. */
-  welcomed(epoch: number, marks: Readonly<Record<Lane, number>>): Promise<void>;
+  welcomed(welcome: Welcome): Promise<void>;
   heartbeat(): { frontier: Frontier; ledger: Heartbeat["ledger"]; status: Heartbeat["status"] };
 }
 
@@ -162,6 +162,7 @@ export class Uplink {
       wireVersions: [...WIRE_VERSIONS_READ],
       epoch: queue.epoch,
       lanes: queue.marks(),
+      runs: queue.runs,
       clockMs: clock.nowMs(),
     };
     this.#options.transport.send("hello", encodeMessage(hello));
@@ -198,7 +199,7 @@ export class Uplink {
     const session = this.#session;
     this.#welcomedSession = session;
     this.#cancelTimers();
-    await this.#options.outbox.welcomed(welcome.epoch, welcome.marks);
+    await this.#options.outbox.welcomed(welcome);
     if (session !== this.#session) return;
     const nowMs = this.#options.clock.monotonicMs();
     for (const lane of LANES) {

@@ -1,7 +1,7 @@
 import { type AgentConfig, loadPipeline, type Pipeline } from "@millrace/config";
 import { Agent } from "@millrace/edge-agent";
 import { Central } from "@millrace/central";
-import { MemoryStore, type Store } from "@millrace/queue";
+import { type MemorySnapshot, MemoryStore, type Store } from "@millrace/queue";
 import { type Logger, MemoryLogger, Metrics, zstdCompression } from "@millrace/runtime";
 import { healthyLink, SeededRandom, SimulatedLink, SimulatedTime } from "@millrace/testkit";
 import { encodeMessage, peekHeader, type UplinkTransport } from "@millrace/wire";
@@ -121,6 +121,17 @@ export class SimulatedSite {
     this.#store = this.#store.crash({ tornTail: true });
   }
 
+  /** What a backup of the running gateway's disk holds. */
+  image(): MemorySnapshot {
+    return this.#store.snapshot();
+  }
+
+  /** The machine is gone, and its disk is brought back as it was then. */
+  rollBack(image: MemorySnapshot): void {
+    this.crash();
+    this.#store = this.#world.disk(`${this.name} ${this.#life}`, image);
+  }
+
   /** The sensors begin to send; each reading until it is acknowledged. */
   produce(): void {
     const fromMs = this.#world.time.nowMs;
@@ -189,14 +200,14 @@ export class World {
   }
 
   /** A disk that takes its time, so that a crash finds commits under way. */
-  disk(name: string): MemoryStore {
+  disk(name: string, image?: MemorySnapshot): MemoryStore {
     const random = new SeededRandom(this.seed, `disk ${name}`);
     const delay = () => {
       const { promise, resolve } = Promise.withResolvers<void>();
       this.time.after(random.chance(0.02) ? random.next() * 300 : random.next() * 10, resolve);
       return promise;
     };
-    return new MemoryStore({ random, delay });
+    return new MemoryStore({ random, delay }, image);
   }
 
   /** One process at a time holds the store. */

@@ -21,6 +21,12 @@ export interface LaneRecord {
   readonly received: number;
 }
 
+/** An epoch given at this hello. */
+export interface Grant {
+  /** Per lane: what lies before is in another copy of the store too. Epoch 0 there is the first one that was given, 1. */
+  readonly epochFrom: Readonly<Record<Lane, number>> | undefined;
+}
+
 interface LaneHeld {
   set: SequenceSet;
   received: number;
@@ -78,6 +84,11 @@ export class Deduplication {
     return LANES.some((lane) => (this.#held.get(epoch)?.get(lane)?.received ?? 0) > 0);
   }
 
+  /** Whether anything of this epoch arrived that lies at or above `from` of its lane. */
+  hasFrom(epoch: number, from: Readonly<Record<Lane, number>>): boolean {
+    return LANES.some((lane) => (this.#held.get(epoch)?.get(lane)?.received ?? 0) >= from[lane]);
+  }
+
   /** Whether more of this epoch arrived than the agent's disk says it may have sent. */
   isAheadOf(epoch: number, lanes: Readonly<Record<Lane, LaneMarks>>): boolean {
     return LANES.some((lane) => (this.#held.get(epoch)?.get(lane)?.received ?? 0) > lanes[lane].sent);
@@ -85,14 +96,18 @@ export class Deduplication {
 
   /**
    * Takes the lane's chain of epochs as the agent tells it at hello, and returns the number of sequences that are gone
-   * for good. A granted epoch begins above `sent` and above what copies of the store have in common, which stays to be
-   * deduplicated under the epoch that it has in all of them; an epoch unknown here (central restored or new) where the agent has it.
+   * for good. A granted epoch begins above `sent`, and not before `epochFrom`: what copies of the store have in common
+   * stays to be deduplicated under the epoch that it has in all of them. An epoch unknown here (central restored or new)
+   * begins where the agent has it.
    */
-  chain(lane: Lane, marks: LaneMarks, epoch: number, isGrant: boolean): number {
-    const from = isGrant ? Math.max(marks.sent, marks.inherited ?? 0) + 1 : marks.next;
-    const segments = marks.epochs.filter(
+  chain(lane: Lane, marks: LaneMarks, epoch: number, grant: Grant | undefined): number {
+    const isGrant = grant !== undefined;
+    const from = isGrant ? Math.max(marks.sent + 1, grant.epochFrom?.[lane] ?? 0) : marks.next;
+    const kept = marks.epochs.filter(
       (segment) => !isGrant || (segment.from < from && segment.epoch !== epoch),
     );
+    const isNamed = grant?.epochFrom !== undefined && epoch > 1 && !kept.some((each) => each.epoch === 1);
+    const segments = kept.map((each) => (isNamed && each.epoch === 0 ? { ...each, epoch: 1 } : each));
     if ((segments.at(-1)?.epoch ?? -1) !== epoch) segments.push({ epoch, from });
     const markBefore = this.#greatestMark(lane);
     const isFirstKnown = this.#held.get(segments[0]?.epoch ?? epoch)?.has(lane) ?? false;

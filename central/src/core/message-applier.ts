@@ -133,7 +133,7 @@ export class MessageApplier {
     session.instance = hello.instance;
     this.#state.agents.enrol(agent, site, moment.nowMs, moment.monotonicMs);
     this.#state.engine.setMembership(this.#state.agents.membership);
-    const { epoch, marks, findings } = this.#state.stores.register(agent, hello, moment.nowMs);
+    const { epoch, epochFrom, marks, findings } = this.#state.stores.register(agent, hello, moment.nowMs);
     for (const finding of findings)
       this.#raise(session, finding.kind, finding.message, finding.sequenceCount, moment);
     if (this.#state.agents.storeOf(agent) !== hello.storeId)
@@ -142,7 +142,14 @@ export class MessageApplier {
     this.#state.agents.opened(agent, hello, moment.nowMs, moment.monotonicMs);
     this.#heard(session, moment);
     if (this.#state.agents.advance(agent, marks)) this.#showFrontier(agent);
-    const welcome = encodeMessage({ type: "welcome", epoch, wireVersion, marks, clockMs: moment.nowMs });
+    const welcome = encodeMessage({
+      type: "welcome",
+      epoch,
+      epochFrom,
+      wireVersion,
+      marks,
+      clockMs: moment.nowMs,
+    });
     after.sends.push(() => {
       if (session.state === "open") session.connection.send("welcome", welcome);
     });

@@ -2,6 +2,8 @@ import { LANES } from "@millrace/stream";
 import type { Lane } from "@millrace/stream";
 import type { Hello } from "@millrace/wire";
 import { Deduplication } from "./deduplication.ts";
+import { divergence } from "./divergence.ts";
+import type { EpochRuns } from "./divergence.ts";
 import type { LaneRecord } from "./deduplication.ts";
 
 /** One agent outbox, as central remembers it. */
@@ -11,7 +13,12 @@ export interface StoreRecord {
   /** The greatest epoch given to it, or told by it to a central that was restored. */
   readonly epoch: number;
   readonly firstSeenMs: number;
+  /** The runs of the copy that each epoch belongs to, by ascending epoch, the greatest LINEAGES_MAX of them. */
+  readonly lineages?: readonly EpochRuns[];
 }
+
+/** A store gets an epoch at each roll-back or clone found; of an older one, what copies share is no longer known. */
+const LINEAGES_MAX = 16;
 
 /** Something about a store that a person should know. */
 export interface StoreFinding {
@@ -23,6 +30,8 @@ export interface StoreFinding {
 
 export interface Registration {
   readonly epoch: number;
+  /** Where a given epoch begins at the earliest; undefined where nothing is known to be shared with a copy. */
+  readonly epochFrom: Readonly<Record<Lane, number>> | undefined;
   readonly marks: Record<Lane, number>;
   readonly findings: readonly StoreFinding[];
 }
@@ -57,6 +66,8 @@ export class StoreRegistry {
     const known = this.#stores.get(hello.storeId);
     const held = known?.held ?? new Deduplication();
     let epoch = Math.max(hello.epoch, 1);
+    let epochFrom: Readonly<Record<Lane, number>> | undefined;
+    const lineages = known?.record.lineages ?? [];
     if (known === undefined) {
       const before = [...this.#stores.values()].find((store) => store.record.agent === agent);
       if (before !== undefined) {
@@ -65,31 +76,47 @@ export class StoreRegistry {
       }
     } else {
       const isMoved = known.record.agent !== agent;
-      const isBehind = hello.epoch < known.record.epoch || held.isAheadOf(hello.epoch, hello.lanes);
+      // Epoch 0 stands for the first one that any central gave to this store: 1.
+      const runs = lineages.find((lineage) => lineage.epoch === epoch)?.runs;
+      const { theirs, shared } = divergence(runs ?? [], hello);
+      const isForked = theirs !== undefined && held.hasFrom(epoch, theirs.from);
+      const isBehind =
+        hello.epoch < known.record.epoch || held.isAheadOf(hello.epoch, hello.lanes) || isForked;
       // An epoch that was granted but never used is granted again: the welcome was lost, nothing else happened.
       const isGrantOpen = hello.epoch < known.record.epoch && !held.isEpochUsed(known.record.epoch);
       if (isGrantOpen) {
         epoch = known.record.epoch;
+        if (epoch > 1) epochFrom = shared;
       } else if (isBehind || isMoved) {
         epoch = Math.max(hello.epoch, known.record.epoch) + 1;
+        epochFrom = shared;
         const message = isMoved
           ? `store ${hello.storeId} of agent ${known.record.agent} came as agent ${agent}: cloned or renamed; epoch ${epoch}`
-          : `store ${hello.storeId} says it sent less than arrived: rolled back or cloned; epoch ${epoch}`;
+          : `store ${hello.storeId} lacks what arrived from it: rolled back or cloned; epoch ${epoch}`;
         findings.push({ kind: "store_rolled_back", message, sequenceCount: 0 });
       }
     }
-    const isGrant = epoch !== hello.epoch;
+    const grant = epoch === hello.epoch ? undefined : { epochFrom };
     let gone = 0;
-    for (const lane of LANES) gone += held.chain(lane, hello.lanes[lane], epoch, isGrant);
+    for (const lane of LANES) gone += held.chain(lane, hello.lanes[lane], epoch, grant);
     if (gone > 0) {
       const message = `${gone} batches of store ${hello.storeId} were never received and are no longer held by the agent`;
       findings.push({ kind: "sequence_gap", message, sequenceCount: gone });
     }
-    const record = { storeId: hello.storeId, agent, epoch, firstSeenMs: known?.record.firstSeenMs ?? nowMs };
+    const record = {
+      storeId: hello.storeId,
+      agent,
+      epoch,
+      firstSeenMs: known?.record.firstSeenMs ?? nowMs,
+      lineages: [
+        ...lineages.filter((lineage) => lineage.epoch !== epoch),
+        { epoch, runs: hello.runs ?? [] },
+      ].slice(-LINEAGES_MAX),
+    };
     this.#stores.set(hello.storeId, { record, held });
     this.#dirty.add(hello.storeId);
     const marks = { alarm: held.mark("alarm"), live: held.mark("live"), backfill: held.mark("backfill") };
-    return { epoch, marks, findings };
+    return { epoch, epochFrom, marks, findings };
   }
 
   /** Marks a store's lanes as changed, so that the next commit holds them. */

@@ -48,7 +48,7 @@ const step = fc.oneof(
   fc.record({ do: fc.constant("rewind" as const), lane, count: fc.nat(5) }),
   fc.record({ do: fc.constant("trim" as const), bytesMax: fc.nat(3000) }),
   { weight: 2, arbitrary: fc.record({ do: fc.constant("evict" as const), lane, bytes: fc.nat(600) }) },
-  fc.record({ do: fc.constant("epoch" as const) }),
+  fc.record({ do: fc.constant("epoch" as const), sharedCount: fc.option(fc.nat(5)) }),
   fc.record({ do: fc.constant("fail" as const) }),
   { weight: 2, arbitrary: fc.record({ do: fc.constant("crash" as const), isTorn: fc.boolean() }) },
   { weight: 4, arbitrary: fc.record({ do: fc.constant("commit" as const), isSync: fc.boolean() }) },
@@ -170,8 +170,15 @@ async function run(first: Disk, steps: readonly Step[]): Promise<void> {
       }
       case "epoch":
         model.epoch += 1;
-        queue.assignEpoch(changes, model.epoch);
-        for (const name of LANES) model.lanes[name].epochs.fill(model.epoch, model.lanes[name].sent);
+        queue.assignEpoch(changes, model.epoch, epochFrom(model, each.sharedCount));
+        for (const name of LANES) {
+          const { epochs, sent } = model.lanes[name];
+          const shared = Math.min(sent + (each.sharedCount ?? 0), epochs.length);
+          epochs.fill(model.epoch, shared);
+          const isNamed =
+            each.sharedCount !== null && model.epoch > 1 && !epochs.slice(0, shared).includes(1);
+          if (isNamed) for (let at = 0; at < shared; at += 1) epochs[at] ||= 1;
+        }
         break;
       case "fail":
         disk.failNextCommit();
@@ -195,6 +202,14 @@ async function run(first: Disk, steps: readonly Step[]): Promise<void> {
       }
     }
   }
+}
+
+/** So many above `sent` are in a copy of the store too. */
+function epochFrom(model: Model, sharedCount: number | null): Record<Lane, number> | undefined {
+  if (sharedCount === null) return undefined;
+  const from = ({ sent, batches }: ModelLane) => Math.min(sent + sharedCount, batches.length) + 1;
+  const { alarm, live, backfill } = model.lanes;
+  return { alarm: from(alarm), live: from(live), backfill: from(backfill) };
 }
 
 function emptyLane(): ModelLane {

@@ -1,6 +1,6 @@
 // The outbox keeps its batches through crashes, evictions, damage and new epochs, and always tells what it lost.
 import { LANES, type Lane } from "@millrace/stream";
-import { decodeSkippedBatch, openBatch } from "@millrace/wire";
+import { decodeSkippedBatch, openBatch, RUNS_MAX } from "@millrace/wire";
 import { expect, test } from "vitest";
 import {
   type AppendFields,
@@ -194,28 +194,38 @@ test("a new epoch takes what is above the sent mark, whenever it is read", async
   }
 });
 
-test("what a copy of the store holds too keeps its epoch until central has welcomed this start", async () => {
+test("every start is remembered with where it began; an epoch begins no earlier than told", async () => {
   const { store, queue } = await filled(2);
-  await commit(store, (changes) => queue.assignEpoch(changes, 1));
-  const copied = store.restart();
-  let copy = await BatchQueue.open(copied, { random });
-  await commit(copied, (changes) => {
-    copy.begin(changes);
-    copy.append(changes, panes(3));
+  const first = { alarm: 1, live: 1, backfill: 3 };
+  await commit(store, (changes) => {
+    queue.begin(changes, "one");
+    queue.append(changes, panes(3));
   });
-  // A further start without a welcome: what it finds is not shared any more.
-  const restarted = copied.restart();
-  copy = await BatchQueue.open(restarted, { random });
-  await commit(restarted, (changes) => copy.begin(changes));
-  expect(copy.marks().backfill).toMatchObject({ sent: 0, next: 4, inherited: 2 });
+  const restarted = store.restart();
+  const copy = await BatchQueue.open(restarted, { random });
+  await commit(restarted, (changes) => copy.begin(changes, "two"));
+  const second = { ...first, backfill: 4 };
+  expect(copy.runs).toEqual([
+    { run: "one", from: first },
+    { run: "two", from: second },
+  ]);
+  // Never welcomed: what is shared was sent by the original, under the first epoch that the store was given.
   await commit(restarted, (changes) => {
-    copy.assignEpoch(changes, 2);
-    copy.welcomed(changes);
+    copy.assignEpoch(changes, 2, first);
+    copy.append(changes, panes(4));
   });
-  const epochs = (await copy.read("backfill", 1, 9)).map((batch) => opened(batch).epoch);
-  expect(epochs).toEqual([1, 1, 2]);
   const reopened = await BatchQueue.open(restarted.restart(), { random });
-  expect(reopened.marks().backfill.inherited).toBeUndefined();
+  const epochs = (await reopened.read("backfill", 1, 9)).map((batch) => opened(batch).epoch);
+  expect(epochs).toEqual([1, 1, 2, 2]);
+  expect(reopened.runs).toEqual(copy.runs);
+});
+
+test("the oldest of very many starts is forgotten first", async () => {
+  const { store, queue } = await filled(1);
+  await commit(store, (changes) => {
+    for (let run = 1; run <= RUNS_MAX + 1; run += 1) queue.begin(changes, String(run));
+  });
+  expect([queue.runs.length, queue.runs[0].run]).toEqual([RUNS_MAX, "2"]);
 });
 
 test("a damaged or absent batch is sent as skipped, counted once, over restarts too", async () => {

@@ -6,8 +6,10 @@ import {
   openBatch,
   peekHeader,
   restampEpoch,
+  RUNS_MAX,
   sealBatch,
   type SkippedReason,
+  type StoreRun,
   WIRE_VERSION,
 } from "@millrace/wire";
 import { MillraceError } from "@millrace/runtime";
@@ -18,18 +20,11 @@ import {
   epochOf,
   type LaneMemory,
   loadIdentity,
-  loadInherited,
   loadLane,
+  loadRuns,
 } from "./load-lanes.ts";
 import type { Change, Store } from "./store.ts";
-import {
-  IDENTITY_KEY,
-  INHERITED_KEY,
-  laneKey,
-  numberedKey,
-  numberOfKey,
-  sequenceRange,
-} from "./store-layout.ts";
+import { IDENTITY_KEY, RUNS_KEY, laneKey, numberedKey, numberOfKey, sequenceRange } from "./store-layout.ts";
 
 /** What an append adds to the body; sequence, epoch and store id are the queue's. */
 export interface AppendFields {
@@ -105,16 +100,16 @@ export class BatchQueue {
   /** Damaged batches that `takeDamaged` has not told yet. */
   readonly #damaged: { readonly lane: Lane; readonly sequence: number }[] = [];
   #epoch: number;
-  #inherited: Readonly<Record<Lane, number>> | undefined;
+  #runs: readonly StoreRun[];
 
   private constructor(
     store: Store,
     identity: { storeId: string; epoch: number },
     lanes: Readonly<Record<Lane, LaneMemory>>,
-    inherited: Readonly<Record<Lane, number>> | undefined,
+    runs: readonly StoreRun[],
   ) {
     this.#store = store;
-    this.#inherited = inherited;
+    this.#runs = runs;
     this.storeId = identity.storeId;
     this.#epoch = identity.epoch;
     this.#lanes = lanes;
@@ -131,25 +126,23 @@ export class BatchQueue {
       backfill: await loadLane(store, "backfill"),
     };
     const identity = await loadIdentity(store, lanes, options.random);
-    return new BatchQueue(store, identity, lanes, await loadInherited(store));
+    return new BatchQueue(store, identity, lanes, await loadRuns(store));
   }
 
   /**
-   * A program starts on this store. What is here now may be in a copy of the store too (it, or this one, may be a clone,
-   * or an image brought back), batch for batch; what is appended from now on is not. Before the first append.
+   * A process starts on this store. What is here now may be in a copy of the store too (it, or this one, may be a clone,
+   * or an image brought back), batch for batch; what is appended from now on is this run's alone.
    */
-  begin(changes: Change[]): void {
-    if (this.#inherited !== undefined) return;
+  begin(changes: Change[], run: string): void {
     const { alarm, live, backfill } = this.#lanes;
-    this.#inherited = { alarm: alarm.next - 1, live: live.next - 1, backfill: backfill.next - 1 };
-    changes.push({ type: "put", key: INHERITED_KEY, value: encodeJson(this.#inherited) });
+    const from = { alarm: alarm.next, live: live.next, backfill: backfill.next };
+    this.#runs = [...this.#runs, { run, from }].slice(-RUNS_MAX);
+    changes.push({ type: "put", key: RUNS_KEY, value: encodeJson(this.#runs) });
   }
 
-  /** Central has compared this store with what it holds. */
-  welcomed(changes: Change[]): void {
-    if (this.#inherited === undefined) return;
-    this.#inherited = undefined;
-    changes.push({ type: "del", key: INHERITED_KEY });
+  /** The runs that wrote this store, oldest first; for hello. */
+  get runs(): readonly StoreRun[] {
+    return this.#runs;
   }
 
   /** Of new batches; 0 before central has given one. */
@@ -175,9 +168,9 @@ export class BatchQueue {
   /** For hello. */
   marks(): Record<Lane, LaneMarks> {
     return {
-      alarm: { ...marksOf(this.#lanes.alarm), inherited: this.#inherited?.alarm },
-      live: { ...marksOf(this.#lanes.live), inherited: this.#inherited?.live },
-      backfill: { ...marksOf(this.#lanes.backfill), inherited: this.#inherited?.backfill },
+      alarm: marksOf(this.#lanes.alarm),
+      live: marksOf(this.#lanes.live),
+      backfill: marksOf(this.#lanes.backfill),
     };
   }
 
@@ -349,16 +342,20 @@ export class BatchQueue {
   }
 
   /**
-   * Batches above `sent`, but for those that a copy of the store may hold too, and all new ones belong to `epoch`. One small change, whatever their number: the
+   * Batches above `sent` and not before `epochFrom`, and all new ones, belong to `epoch`. What lies before it and never
+   * had an epoch was sent by a copy of this store under the first one. One small change, whatever their number: the
    * lanes say where an epoch begins, and a batch gets its stamp when it is read.
    */
-  assignEpoch(changes: Change[], epoch: number): void {
+  assignEpoch(changes: Change[], epoch: number, epochFrom?: Readonly<Record<Lane, number>>): void {
     this.#epoch = epoch;
     changes.push({ type: "put", key: IDENTITY_KEY, value: encodeJson({ storeId: this.storeId, epoch }) });
     for (const lane of LANES) {
       const memory = this.#lanes[lane];
-      const from = Math.max(memory.sent, this.#inherited?.[lane] ?? 0) + 1;
-      memory.epochs = [...memory.epochs.filter((start) => start.from < from), { epoch, from }];
+      const from = Math.max(memory.sent + 1, epochFrom?.[lane] ?? 0);
+      const kept = memory.epochs.filter((start) => start.from < from);
+      const isNamed = epochFrom !== undefined && epoch > 1 && !kept.some((start) => start.epoch === 1);
+      const named = kept.map((start) => (isNamed && start.epoch === 0 ? { ...start, epoch: 1 } : start));
+      memory.epochs = [...named, { epoch, from }];
       this.#putLane(changes, lane);
     }
   }

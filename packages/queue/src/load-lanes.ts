@@ -1,16 +1,9 @@
 import { type Lane, LANES } from "@millrace/stream";
-import { peekHeader } from "@millrace/wire";
+import { peekHeader, type StoreRun } from "@millrace/wire";
 import { decodeSummary } from "./batch-summary.ts";
 import { LaneIndex } from "./lane-index.ts";
 import type { Store } from "./store.ts";
-import {
-  IDENTITY_KEY,
-  INHERITED_KEY,
-  laneKey,
-  laneRange,
-  numberOfKey,
-  sequenceRange,
-} from "./store-layout.ts";
+import { IDENTITY_KEY, RUNS_KEY, laneKey, laneRange, numberOfKey, sequenceRange } from "./store-layout.ts";
 
 export interface EpochStart {
   readonly epoch: number;
@@ -127,10 +120,10 @@ export async function loadIdentity(
   return identity;
 }
 
-/** What of each lane may be in another copy of this store too; undefined once central has welcomed it. */
-export async function loadInherited(store: Store): Promise<Readonly<Record<Lane, number>> | undefined> {
-  const { alarm, live, backfill } = parseObject(await store.get(INHERITED_KEY));
-  return isCount(alarm) && isCount(live) && isCount(backfill) ? { alarm, live, backfill } : undefined;
+/** The runs that wrote this store, oldest first. */
+export async function loadRuns(store: Store): Promise<StoreRun[]> {
+  const stored = parseJson(await store.get(RUNS_KEY));
+  return Array.isArray(stored) && stored.every(isRun) ? stored : [];
 }
 
 /** A repair lost the identity but not the batches: they carry it. */
@@ -193,12 +186,25 @@ function isCount(value: unknown): value is number {
   return typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
 }
 
+function isRun(value: unknown): value is StoreRun {
+  if (typeof value !== "object" || value === null || !("run" in value && "from" in value)) return false;
+  const { run, from } = value;
+  if (typeof run !== "string" || typeof from !== "object" || from === null) return false;
+  const sequences: Readonly<Record<string, unknown>> = { ...from };
+  return LANES.every((lane) => isCount(sequences[lane]));
+}
+
 function parseObject(bytes: Uint8Array | undefined): Readonly<Record<string, unknown>> {
-  if (bytes === undefined) return {};
+  const value = parseJson(bytes);
+  return typeof value === "object" && value !== null ? { ...value } : {};
+}
+
+/** Undefined where there is none. */
+function parseJson(bytes: Uint8Array | undefined): unknown {
+  if (bytes === undefined) return undefined;
   try {
-    const value: unknown = JSON.parse(new TextDecoder().decode(bytes));
-    return typeof value === "object" && value !== null ? { ...value } : {};
+    return JSON.parse(new TextDecoder().decode(bytes));
   } catch {
-    return {};
+    return undefined;
   }
 }

@@ -8,8 +8,8 @@ import { LANES, type Lane } from "@millrace/stream";
  *   00                      meta        JSON { format: "millrace", kind, version }: whose store, and in which format
  *   01                      identity    JSON { storeId, epoch }
  *   02 u8 lane              lane        JSON { oldest, acked, sent, next, epochs: [{ epoch, from }] }
- *   03                      inherited   JSON { alarm, live, backfill }: the last sequence of each lane at the first start that
- *                                       central has not welcomed; absent once it has
+ *   03                      runs        JSON [{ run, from: { alarm, live, backfill } }]: the processes that wrote here,
+ *                                       oldest first, and the first sequence of each lane that was theirs to append
  *   10 u8 lane u64 sequence batch       sealed batch (packages/wire/src/sealed-batch.ts). Its epoch counts only as long as
  *                                       the lane's `epochs` say no other: it is set anew when the batch is read
  *   11 u8 lane u64 sequence summary     what the queue remembers of the batch without reading it:
@@ -22,7 +22,7 @@ import { LANES, type Lane } from "@millrace/stream";
  */
 export const META_KEY = Uint8Array.of(0x00);
 export const IDENTITY_KEY = Uint8Array.of(0x01);
-export const INHERITED_KEY = Uint8Array.of(0x03);
+export const RUNS_KEY = Uint8Array.of(0x03);
 export const PREFIX = { lane: 0x02, batch: 0x10, summary: 0x11, ack: 0x12 } as const;
 export type NumberedPrefix = Exclude<keyof typeof PREFIX, "lane">;
 

@@ -55,9 +55,9 @@ export class JsonFields {
     return value;
   }
 
-  /** What older sides do not say. */
-  optionalInteger(name: string, min: number, max: number): number | undefined {
-    return this.#get(name) === undefined ? undefined : this.integer(name, min, max);
+  /** Older sides do not say everything. */
+  has(name: string): boolean {
+    return this.#get(name) !== undefined;
   }
 
   integerOrNull(name: string, min = Number.MIN_SAFE_INTEGER): number | null {

@@ -27,7 +27,20 @@ export interface Hello {
   /** Epoch of new batches; 0 before central has given one. */
   readonly epoch: number;
   readonly lanes: Readonly<Record<Lane, LaneMarks>>;
+  /** The runs that wrote this store, oldest first, this one last; at most RUNS_MAX. Older agents do not say. */
+  readonly runs?: readonly StoreRun[];
   readonly clockMs: number;
+}
+
+/**
+ * One run of a process on a store. Copies of a store have in common what lies before the first run that only one of
+ * them has.
+ */
+export interface StoreRun {
+  /** Random name of the process. */
+  readonly run: string;
+  /** Per lane: the first sequence that it could append itself. */
+  readonly from: Readonly<Record<Lane, number>>;
 }
 
 /** One lane of the outbox, as the agent's disk has it. Sequences begin at 1. */
@@ -38,19 +51,19 @@ export interface LaneMarks {
   readonly sent: number;
   /** The sequence that the next append takes. */
   readonly next: number;
-  /**
-   * Sequences up to here were in the store before the first start that central has not welcomed yet: where the store is
-   * a copy, its original holds the very same batches. A new epoch begins above it, as above `sent`. Default 0.
-   */
-  readonly inherited?: number;
   /** Where each epoch begins among the sequences held, ascending: `[{ epoch, from }]`. */
   readonly epochs: readonly { readonly epoch: number; readonly from: number }[];
 }
 
 export interface Welcome {
   readonly type: "welcome";
-  /** When it differs from the agent's: move every batch above `sent` to it, then send. */
+  /** When it differs from the agent's: move every batch above `sent` and not before `epochFrom` to it, then send. */
   readonly epoch: number;
+  /**
+   * Where a given epoch begins at the earliest, per lane: what lies before is in another copy of the store too and keeps
+   * its epoch, to be deduplicated; epoch 0 there means 1. Absent where nothing is known to be shared.
+   */
+  readonly epochFrom?: Readonly<Record<Lane, number>>;
   readonly wireVersion: number;
   /** Per lane: central holds everything up to here, over all epochs. The agent sends on from the next one. */
   readonly marks: Readonly<Record<Lane, number>>;
@@ -94,6 +107,8 @@ const TEXT_LENGTH_MAX = 1024;
 const WIRE_VERSIONS_MAX = 16;
 /** An epoch is given at each roll-back or clone found; far fewer happen within what an outbox keeps. */
 const EPOCHS_MAX = 256;
+/** Most runs that a store remembers and a hello tells. */
+export const RUNS_MAX = 256;
 const RECORD_BOUNDS = { countMax: 512, nameLengthMax: NAME_LENGTH_MAX } as const;
 
 export type Message = Hello | Welcome | Refusal | Ack | Heartbeat | Echo;
@@ -112,6 +127,7 @@ export function parseHello(bytes: Uint8Array): Parsed<Hello> {
     wireVersions: fields.integers("wireVersions", WIRE_VERSIONS_MAX, 0),
     epoch: fields.integer("epoch", 0, 0xffff_ffff),
     lanes: byLane(fields.object("lanes"), (lanes, lane) => readMarks(lanes.object(lane))),
+    runs: fields.has("runs") ? fields.list("runs", RUNS_MAX, readRun) : undefined,
     clockMs: fields.integer("clockMs"),
   }));
 }
@@ -130,6 +146,7 @@ export function parseWelcome(bytes: Uint8Array): Parsed<Welcome | Refusal> {
     return {
       type,
       epoch: fields.integer("epoch", 0, 0xffff_ffff),
+      epochFrom: fields.has("epochFrom") ? readSequences(fields.object("epochFrom")) : undefined,
       wireVersion: fields.integer("wireVersion", 0),
       marks: byLane(fields.object("marks"), (marks, lane) => marks.integer(lane, 0)),
       clockMs: fields.integer("clockMs"),
@@ -163,13 +180,20 @@ function parse<Kind>(bytes: Uint8Array, read: (fields: JsonFields) => Kind): Par
   return fields.result(read(fields));
 }
 
+function readRun(fields: JsonFields): StoreRun {
+  return { run: fields.text("run", NAME_LENGTH_MAX), from: readSequences(fields.object("from")) };
+}
+
+function readSequences(fields: JsonFields): Record<Lane, number> {
+  return byLane(fields, (lanes, lane) => lanes.integer(lane, 1));
+}
+
 function readMarks(fields: JsonFields): LaneMarks {
   const next = fields.integer("next", 1);
   const marks = {
     oldest: fields.integer("oldest", 1, next),
     sent: fields.integer("sent", 0, next - 1),
     next,
-    inherited: fields.optionalInteger("inherited", 0, next - 1),
     epochs: fields.list("epochs", EPOCHS_MAX, (entry) => ({
       epoch: entry.integer("epoch", 0, 0xffff_ffff),
       from: entry.integer("from", 1, next),
