@@ -75,11 +75,12 @@ export function parseJson(bytes: Uint8Array): unknown {
 }
 
 /** The stored series, in order of their indexes. */
-export async function readSeries(store: Store): Promise<{ metric: string; labels: Labels }[]> {
-  const series: { metric: string; labels: Labels }[] = [];
-  for await (const { value } of store.range(prefixRange(PREFIX.series))) {
+export async function readSeries(store: Store): Promise<{ index: number; metric: string; labels: Labels }[]> {
+  const series: { index: number; metric: string; labels: Labels }[] = [];
+  for await (const { key, value } of store.range(prefixRange(PREFIX.series))) {
+    const index = new DataView(key.buffer, key.byteOffset).getUint32(1);
     const definition: { metric: string; labels: Labels } = JSON.parse(new TextDecoder().decode(value));
-    series.push(definition);
+    series.push({ index, ...definition });
   }
   return series;
 }

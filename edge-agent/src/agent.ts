@@ -2,7 +2,7 @@ import type { AgentConfig, HostSensor, Pipeline, PipelineMetric } from "@millrac
 import { type AlarmEvent, type Outcome, RuleEngine } from "@millrace/detect";
 import { BatchQueue, type Change, type Store } from "@millrace/queue";
 import type { Clock, Logger, Metrics, Random, Timer } from "@millrace/runtime";
-import { type Lane, LANES, SeriesWatermarks } from "@millrace/stream";
+import { type Lane, LANES, type PaneRows, readingCount, SeriesWatermarks } from "@millrace/stream";
 import { type Compression, decodePayload, type UplinkTransport, type Welcome } from "@millrace/wire";
 import { checkpointKey, putJson, seriesStoreKey } from "./agent-store.ts";
 import { AlarmDesk } from "./alarm-desk.ts";
@@ -17,7 +17,7 @@ import { Quarantine } from "./quarantine.ts";
 import { ReadingIntake } from "./reading-intake.ts";
 import { PaneEmission } from "./pane-emission.ts";
 import { PaneCheckpoint } from "./pane-checkpoint.ts";
-import { Recovery } from "./recovery.ts";
+import { type PanesPart, Recovery } from "./recovery.ts";
 import { RedoBuffer } from "./redo-entry.ts";
 import type { RedoLog } from "./redo-log.ts";
 import type { SeriesRegistry } from "./series-registry.ts";
@@ -76,6 +76,8 @@ export class Agent {
   readonly #outbox: Outbox;
   readonly #commits: CommitLoop;
   readonly #uplink: Uplink;
+  /** Of every pane that this process checkpoints. */
+  readonly #layouts: PanesPart["layouts"];
   readonly #hostMetrics: ReadonlyMap<HostSensor, PipelineMetric>;
   readonly #emission: PaneEmission;
   readonly #paneCheckpoint: PaneCheckpoint;
@@ -87,6 +89,8 @@ export class Agent {
   #emittedAtMs = Number.NEGATIVE_INFINITY;
   #checkpointedAtMs = Number.NEGATIVE_INFINITY;
   #slowCheckpointAtMs = Number.NEGATIVE_INFINITY;
+  /** Restored panes of a layout that the pipeline no longer asks for: sealed with the first commit. */
+  #outdated: readonly PaneRows[];
   #mustCheckpointRules = false;
   #isEmissionDue = false;
   #isStopping = false;
@@ -106,6 +110,7 @@ export class Agent {
     this.#redoLog = parts.redoLog;
     this.#quarantine = parts.quarantine;
     this.#paneCheckpoint = parts.paneCheckpoint;
+    this.#outdated = parts.outdated;
     this.#emission = new PaneEmission({
       metrics: options.pipeline.metrics,
       tables: parts.intake.tables,
@@ -116,6 +121,16 @@ export class Agent {
       rowsMax: PANE_ROWS_MAX / 2,
     });
     this.#committedReceived = parts.ledger.totals.received;
+    this.#layouts = Object.fromEntries(
+      [...parts.intake.tables].map(
+        ([
+          metric,
+          {
+            layout: { paneMs, accumulators },
+          },
+        ]) => [metric, { paneMs, accumulators }],
+      ),
+    );
     const { config, pipeline, clock, random, log } = options;
     this.#alarmDesk = new AlarmDesk({
       ...options,
@@ -193,6 +208,7 @@ export class Agent {
     const rules = new RuleEngine({
       rules: pipeline.rules,
       actionMaxAgeMs: limits.actionMaxAgeMs,
+      maxFutureMs: limits.maxFutureMs,
       seriesMax: limits.seriesPerMetricMax,
     });
     const redo = new RedoBuffer();
@@ -214,7 +230,7 @@ export class Agent {
       rowsMax: PANE_ROWS_MAX,
     });
     const paneCheckpoint = new PaneCheckpoint(recovery.series);
-    await recovery.restorePanes(intake, paneCheckpoint);
+    const outdated = await recovery.restorePanes(intake, paneCheckpoint);
     const replayed = recovery.replay(intake, rules);
     const agent = new Agent(options, {
       queue,
@@ -230,10 +246,12 @@ export class Agent {
       quarantine: await Quarantine.open(store),
       auditNumber: recovery.auditNumber,
       paneCheckpoint,
+      outdated,
       frontierNumber: recovery.frontierNumber,
       watermarkMs: recovery.watermarkMs,
     });
     agent.#sealRecovered();
+    agent.#bookDamage();
     agent.#handle(replayed);
     return agent;
   }
@@ -470,6 +488,17 @@ export class Agent {
     };
   }
 
+  /** What the ledger has as aggregated and the store no longer holds was lost to damage. */
+  #bookDamage(): void {
+    const { totals } = this.#ledger;
+    const { aggregated, forwarded, evicted, damaged } = totals;
+    const held = this.#openReadings() + this.#queuedReadings();
+    const lost = aggregated - forwarded - evicted - damaged - held;
+    if (lost <= 0) return;
+    totals.damaged += lost;
+    this.#options.log.error("readings were lost to damage of the store", { readings: lost });
+  }
+
   #queuedReadings(): number {
     return LANES.reduce((sum, lane) => sum + this.#queue.lane(lane).queuedReadings, 0);
   }
@@ -477,6 +506,7 @@ export class Agent {
   #openReadings(): number {
     let count = 0;
     for (const table of this.#intake.tables.values()) count += table.readingCount;
+    for (const rows of this.#outdated) count += readingCount(rows);
     return count;
   }
 
@@ -493,6 +523,7 @@ export class Agent {
     this.#quarantine.drainInto(changes);
     this.#outbox.appendAlarms(changes, this.#alarmDesk.drainInto(changes));
     const received = this.#ledger.totals.received;
+    this.#collectOutdated(changes);
     this.#collectEmission(changes);
     if (this.#uplink.isUp) this.#outbox.markNextSent(changes);
     this.#outbox.drainInto(changes);
@@ -511,6 +542,18 @@ export class Agent {
         this.#uplink.wake();
       },
     };
+  }
+
+  #collectOutdated(changes: Change[]): void {
+    if (this.#outdated.length === 0) return;
+    this.#outbox.appendPanes(
+      changes,
+      this.#isLinkLive ? "live" : "backfill",
+      this.#outdated,
+      this.#outbox.sealed,
+    );
+    for (const rows of this.#outdated) this.#paneCheckpoint.forget(changes, rows);
+    this.#outdated = [];
   }
 
   /** Seals what the panes have gained: live metrics at once while the link is up, complete panes otherwise. */
@@ -561,7 +604,8 @@ export class Agent {
         this.#paneCheckpoint.write(changes, table.checkpoint(this.#emission.labelsOf));
       }
       const { frontierNumber, watermarkMs } = this.#outbox;
-      changes.push(putJson(checkpointKey("panes"), { from, frontierNumber, watermarkMs }));
+      const part: PanesPart = { from, layouts: this.#layouts, frontierNumber, watermarkMs };
+      changes.push(putJson(checkpointKey("panes"), part));
       this.#redoLog.checkpointed("panes", from);
     }
     const isSlowDue = nowMs - this.#slowCheckpointAtMs >= SLOW_CHECKPOINT_INTERVAL_MS;
@@ -609,6 +653,7 @@ interface AgentParts {
   readonly quarantine: Quarantine;
   readonly auditNumber: number;
   readonly paneCheckpoint: PaneCheckpoint;
+  readonly outdated: readonly PaneRows[];
   readonly frontierNumber: number;
   readonly watermarkMs: number | null;
 }

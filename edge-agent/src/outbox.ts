@@ -93,6 +93,11 @@ export class Outbox {
     return this.#frontierNumber;
   }
 
+  /** What the last seal promised. */
+  get sealed(): SealedWatermark {
+    return this.#sealed;
+  }
+
   get watermarkMs(): number | null {
     return this.#sealed.watermarkMs;
   }

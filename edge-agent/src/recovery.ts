@@ -1,7 +1,7 @@
 import type { Outcome, RuleEngine, RuleEngineState } from "@millrace/detect";
 import type { Store } from "@millrace/queue";
 import type { Logger } from "@millrace/runtime";
-import type { PaneRows, SeriesWatermarksState } from "@millrace/stream";
+import { type PaneLayout, paneLayout, type PaneRows, type SeriesWatermarksState } from "@millrace/stream";
 import { checkpointKey, numberOfKey, parsePaneKey, PREFIX, prefixRange, readSeries } from "./agent-store.ts";
 import { Ledger } from "./ledger.ts";
 import type { PaneCheckpoint } from "./pane-checkpoint.ts";
@@ -11,7 +11,11 @@ import { type CheckpointPart, RedoLog } from "./redo-log.ts";
 import { SeriesRegistry } from "./series-registry.ts";
 
 /** Frontiers sent between the last checkpoint and a crash are fewer: the next number is above them all. */
-const FRONTIER_NUMBERS_SKIPPED = 1_000_000;
+const FRONTIER_NUMBERS_SKIPPED = 10_000_000;
+/** Above every number that a store could have sent. */
+const FRONTIER_NUMBER_UNKNOWN = 2 ** 40;
+/** A part of the checkpoint that is there and cannot be read. */
+const DAMAGED = Symbol("damaged");
 
 /**
  * Brings the memory back to the last commit: the checkpoint's parts, then the redo log, each part from the entry after
@@ -28,6 +32,7 @@ export class Recovery {
   readonly frontierNumber: number;
   readonly watermarkMs: number | null;
   readonly auditNumber: number;
+  readonly #layouts: PanesPart["layouts"];
   readonly #store: Store;
   readonly #log: Logger;
   readonly #entries: readonly { readonly number: number; readonly entry: RedoEntry | undefined }[];
@@ -36,13 +41,18 @@ export class Recovery {
     this.#store = store;
     this.#log = log;
     this.#entries = read.entries;
+    const panes = read.panes === DAMAGED ? undefined : read.panes;
+    this.#layouts = panes?.layouts ?? {};
     this.series = read.series;
     this.redoLog = read.redoLog;
     this.ledger = Ledger.parse(read.entries.findLast(({ entry }) => entry !== undefined)?.entry?.ledger);
-    this.watermarksState = read.watermarks?.state;
-    this.rulesState = read.rules?.state;
-    this.frontierNumber = (read.panes?.frontierNumber ?? 0) + FRONTIER_NUMBERS_SKIPPED;
-    this.watermarkMs = read.panes?.watermarkMs ?? null;
+    this.watermarksState = read.watermarks === DAMAGED ? undefined : read.watermarks?.state;
+    this.rulesState = read.rules === DAMAGED ? undefined : read.rules?.state;
+    this.frontierNumber =
+      read.panes === DAMAGED
+        ? FRONTIER_NUMBER_UNKNOWN
+        : (panes?.frontierNumber ?? 0) + FRONTIER_NUMBERS_SKIPPED;
+    this.watermarkMs = panes?.watermarkMs ?? null;
     this.auditNumber = read.auditNumber;
     this.durableTimeMs = this.#greatestTimeMs();
   }
@@ -52,20 +62,22 @@ export class Recovery {
     options: { readonly seriesPerMetricMax: number; readonly log: Logger },
   ): Promise<Recovery> {
     const series = new SeriesRegistry(options);
-    for (const { metric, labels } of await readSeries(store)) series.restore(metric, labels);
-    const panes = await readPart<PanesPart>(store, "panes");
-    const watermarks = await readPart<WatermarksPart>(store, "watermarks");
-    const rules = await readPart<RulesPart>(store, "rules");
+    for (const { index, metric, labels } of await readSeries(store)) series.restore(index, metric, labels);
+    const panes = await readPart<PanesPart>(store, "panes", options.log);
+    const watermarks = await readPart<WatermarksPart>(store, "watermarks", options.log);
+    const rules = await readPart<RulesPart>(store, "rules", options.log);
     const redoLog = new RedoLog();
     for (const [part, stored] of [
       ["panes", panes],
       ["watermarks", watermarks],
       ["rules", rules],
     ] as const) {
-      if (stored !== undefined) redoLog.checkpointed(part, stored.from);
+      if (stored !== undefined && stored !== DAMAGED) redoLog.checkpointed(part, stored.from);
     }
     const entries: { number: number; entry: RedoEntry | undefined }[] = [];
     for await (const each of redoLog.open(store)) entries.push(each);
+    // Replaying what earlier checkpoints have sealed would count it twice; what is lost instead, the ledger shows.
+    if (panes === DAMAGED) redoLog.checkpointed("panes", redoLog.next);
     let auditNumber = 0;
     for await (const { key } of store.range({ ...prefixRange(PREFIX.audit), isReverse: true, limit: 1 })) {
       auditNumber = numberOfKey(key);
@@ -81,28 +93,43 @@ export class Recovery {
     });
   }
 
-  /** Puts the checkpointed open panes back. */
-  async restorePanes(intake: ReadingIntake, checkpoint: PaneCheckpoint): Promise<void> {
+  /**
+   * Puts the checkpointed open panes back. Those of another layout than the pipeline now asks for cannot go on: they are
+   * returned, to be sealed as they are.
+   */
+  async restorePanes(intake: ReadingIntake, checkpoint: PaneCheckpoint): Promise<PaneRows[]> {
+    const outdated: PaneRows[] = [];
     for await (const { key, value } of this.#store.range(prefixRange(PREFIX.pane))) {
       const { series, startMs } = parsePaneKey(key);
       const definition = this.series.has(series) ? this.series.get(series) : undefined;
-      const table = definition === undefined ? undefined : intake.tables.get(definition.metric);
-      if (definition === undefined || table === undefined || value.length !== table.layout.stride * 8) {
+      const layout = definition === undefined ? undefined : this.#layoutOf(definition.metric, intake);
+      if (definition === undefined || layout === undefined || value.length !== layout.stride * 8) {
         this.#log.error("cannot restore a pane: its series or layout is unknown", { series, startMs });
         continue;
       }
       const rows: PaneRows = {
         metric: definition.metric,
-        layout: table.layout,
+        layout,
         rowCount: 1,
         series: [definition.labels],
         seriesIndex: Uint32Array.of(0),
         startMs: Float64Array.of(startMs),
         state: new Float64Array(value.slice().buffer),
       };
-      table.merge(rows, () => series);
+      const table = intake.tables.get(definition.metric);
+      if (table !== undefined && isSameLayout(table.layout, layout)) table.merge(rows, () => series);
+      else outdated.push(rows);
       checkpoint.restored(series, startMs);
     }
+    return outdated;
+  }
+
+  /** The layout under which the checkpoint was written. */
+  #layoutOf(metric: string, intake: ReadingIntake): PaneLayout | undefined {
+    const stored = this.#layouts[metric];
+    return stored === undefined
+      ? intake.tables.get(metric)?.layout
+      : paneLayout(stored.paneMs, stored.accumulators);
   }
 
   /** Runs the redo log. What the rules still ask for is returned: none of it was acknowledged or sent. */
@@ -137,8 +164,15 @@ export class Recovery {
   }
 }
 
-interface PanesPart {
+function isSameLayout(one: PaneLayout, other: PaneLayout): boolean {
+  return one.paneMs === other.paneMs && one.accumulators.join() === other.accumulators.join();
+}
+
+/** The panes' part of the checkpoint. */
+export interface PanesPart {
   readonly from: number;
+  /** By metric: what its rows hold. */
+  readonly layouts: Readonly<Record<string, Pick<PaneLayout, "paneMs" | "accumulators">>>;
   readonly frontierNumber: number;
   readonly watermarkMs: number | null;
 }
@@ -156,16 +190,25 @@ interface RulesPart {
 interface StoredState {
   readonly series: SeriesRegistry;
   readonly redoLog: RedoLog;
-  readonly panes: PanesPart | undefined;
-  readonly watermarks: WatermarksPart | undefined;
-  readonly rules: RulesPart | undefined;
+  readonly panes: PanesPart | typeof DAMAGED | undefined;
+  readonly watermarks: WatermarksPart | typeof DAMAGED | undefined;
+  readonly rules: RulesPart | typeof DAMAGED | undefined;
   readonly entries: readonly { readonly number: number; readonly entry: RedoEntry | undefined }[];
   readonly auditNumber: number;
 }
 
-async function readPart<Part>(store: Store, part: CheckpointPart): Promise<Part | undefined> {
+async function readPart<Part>(
+  store: Store,
+  part: CheckpointPart,
+  log: Logger,
+): Promise<Part | typeof DAMAGED | undefined> {
   const bytes = await store.get(checkpointKey(part));
   if (bytes === undefined) return undefined;
-  const stored: Part = JSON.parse(new TextDecoder().decode(bytes));
-  return stored;
+  try {
+    const stored: Part = JSON.parse(new TextDecoder().decode(bytes));
+    return stored;
+  } catch (error) {
+    log.error("a part of the checkpoint is damaged", { part, error });
+    return DAMAGED;
+  }
 }

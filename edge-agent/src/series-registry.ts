@@ -7,6 +7,9 @@ export interface Series {
   readonly labels: Labels;
 }
 
+/** No metric has an empty name. */
+const LOST_METRIC = "";
+
 /**
  * Numbers the series in order of first sight. At most `seriesPerMetricMax` for each metric: a sensor that invents topics
  * must not fill the memory. New definitions wait until the commit that first uses them takes them along.
@@ -56,9 +59,12 @@ export class SeriesRegistry {
     return taken;
   }
 
-  /** Takes back a stored definition; they come in order of their indexes, without gaps. */
-  restore(metric: string, labels: Labels): void {
-    this.#remember({ index: this.#series.length, metric, labels });
+  /** Takes back a stored definition; they come in order of their indexes. One that was lost leaves its index unused. */
+  restore(index: number, metric: string, labels: Labels): void {
+    while (this.#series.length < index) {
+      this.#series.push({ index: this.#series.length, metric: LOST_METRIC, labels: {} });
+    }
+    this.#remember({ index, metric, labels });
   }
 
   #remember(series: Series): void {

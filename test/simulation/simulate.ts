@@ -96,6 +96,7 @@ function ledgerProblems(world: World, site: SimulatedSite): string[] {
     ledger.open + ledger.queued + ledger.forwarded + ledger.evicted + ledger.damaged,
   );
   expect("aggregated, against the truth", ledger.aggregated, site.truth.length);
+  expect("damaged", ledger.damaged, 0);
   expect("received by central", central.received, ledger.forwarded);
   expect("merged", central.received, central.merged + central.tooLate + central.unwindowed);
   return problems;
