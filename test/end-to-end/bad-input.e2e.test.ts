@@ -283,7 +283,7 @@ test("a wrong uplink password is in the status, and the agent goes on", { timeou
     uplink: { url: `mqtt://127.0.0.1:${central.intakePort}`, password: "not the one" },
   });
   await site.start();
-  const status = await site.until("central refuses it", ({ link }) => /not authorized/i.test(link.reason));
+  const status = await site.until("central refuses it", ({ link }) => /password is wrong/.test(link.reason));
   expect(status.link.state).not.toBe("up");
   const client = await sensor(works, site);
   await client.publish("factory/alpha/1/m1/temperature", reading(20));
