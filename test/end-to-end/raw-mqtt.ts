@@ -56,6 +56,7 @@ export class RawMqtt {
     payload: string | Uint8Array,
     { qos = 1, isRetained = false }: { readonly qos?: 0 | 1; readonly isRetained?: boolean } = {},
   ): Promise<void> {
+    if (this.#isClosed) throw new Error("the connection is closed");
     this.#packetId += 1;
     const id = qos === 0 ? Buffer.alloc(0) : uint16(this.#packetId);
     const body = Buffer.concat([text(topic), id, Buffer.from(payload)]);
