@@ -158,10 +158,7 @@ test("evicted batches leave one skipped batch in their place; later ones widen i
     endMs: 7000,
   });
   expect(skippedOf(skipped)).toEqual({ from: 3, to: 6, readings: 40, reason: "evicted" });
-  expect(queue.pendingRanges("backfill")).toEqual([
-    { startMs: 1000, endMs: 3000 },
-    { startMs: 7000, endMs: 10_000 },
-  ]);
+  expect(queue.pendingRanges("backfill")).toEqual([{ startMs: 1000, endMs: 10_000 }]);
   expect(queue.lane("backfill")).toMatchObject({ queuedBatches: 6, queuedReadings: 50 });
 
   await commit(store, (changes) => queue.markSent(changes, "backfill", 4));
@@ -171,6 +168,43 @@ test("evicted batches leave one skipped batch in their place; later ones widen i
   expect(reopened.ack([], "backfill", 6, 0)).toMatchObject({ readings: 20, batches: 3 });
   expect(reopened.evictOldest([], "backfill", 1e9, 99)).toMatchObject({ from: 7, to: 9, readings: 10 });
   expect(reopened.evictOldest([], "backfill", 1e9, 99)).toMatchObject({ batches: 0, readings: 0 });
+});
+
+test("event time that was given up is pending until central knows of it, over restarts too", async () => {
+  const { store, queue } = await filled(5);
+  await commit(store, (changes) => queue.evictOldest(changes, "backfill", 1, 99));
+  store.damage(numberedKey("batch", "backfill", 4), () => undefined);
+  const restarted = store.restart();
+  const reopened = await BatchQueue.open(restarted, { random });
+  await reopened.read("backfill", 1, 9);
+  await commit(restarted, (changes) => reopened.takeDamaged(changes));
+  const again = await BatchQueue.open(restarted.restart(), { random });
+  for (const each of [reopened, again]) {
+    expect(each.pendingRanges("backfill")).toEqual([{ startMs: 1000, endMs: 6000 }]);
+    each.ack([], "backfill", 3, 0);
+    expect(each.pendingRanges("backfill")).toEqual([{ startMs: 4000, endMs: 6000 }]);
+    each.ack([], "backfill", 4, 0);
+    expect(each.pendingRanges("backfill")).toEqual([{ startMs: 5000, endMs: 6000 }]);
+  }
+});
+
+test("a loss outside the queue is told by a skipped batch of its own, pending like any other", async () => {
+  const { store, queue } = await filled(1);
+  expect(queue.pendingRanges("backfill")).toEqual([{ startMs: 1000, endMs: 2000 }]);
+  const lost = { readings: 7, startMs: 4000, endMs: 6000, reason: "damaged", nowMs: 99 } as const;
+  await commit(store, (changes) => queue.appendSkipped(changes, "backfill", lost));
+  const [, skipped] = await queue.read("backfill", 1, 9);
+  expect(opened(skipped)).toMatchObject({ kind: "skipped", readingCount: 7, startMs: 4000, endMs: 6000 });
+  expect(skippedOf(skipped)).toEqual({ from: 2, to: 2, readings: 7, reason: "damaged" });
+  expect(queue.pendingRanges("backfill")).toEqual([
+    { startMs: 1000, endMs: 2000 },
+    { startMs: 4000, endMs: 6000 },
+  ]);
+  expect(queue.lane("backfill")).toMatchObject({ queuedBatches: 2, queuedReadings: 10 });
+  // Given up with what lies around it, it goes on in the batch that stands for both, and is lost only once.
+  queue.append([], panes(7));
+  expect(queue.evictOldest([], "backfill", 1e9, 99)).toMatchObject({ batches: 2, readings: 20 });
+  expect(queue.pendingRanges("backfill")).toEqual([{ startMs: 1000, endMs: 8000 }]);
 });
 
 test("a new epoch takes what is above the sent mark, whenever it is read", async () => {

@@ -174,7 +174,10 @@ export class BatchQueue {
     };
   }
 
-  /** Event time of unacknowledged `panes` batches: disjoint, ascending, at most PENDING_RANGES_MAX. */
+  /**
+   * Event time of unacknowledged batches, of those that tell what was given up too: until central holds them it does not
+   * know of the loss. Disjoint, ascending, at most PENDING_RANGES_MAX.
+   */
   pendingRanges(lane: Lane): readonly TimeRange[] {
     const memory = this.#lanes[lane];
     return memory.index.pendingRanges(memory.acked + 1, memory.next);
@@ -203,9 +206,23 @@ export class BatchQueue {
       { kind, bytes: bytes.length, readings: readingCount, startMs, endMs },
     );
     memory.next += 1;
-    if (kind === "panes") memory.index.extendPending({ startMs, endMs });
+    memory.index.extendPending({ startMs, endMs });
     this.#putLane(changes, fields.lane);
     return { sequence, bytes };
+  }
+
+  /** Tells central of readings that were lost before they were in a batch, by a `skipped` batch for itself alone. */
+  appendSkipped(
+    changes: Change[],
+    lane: Lane,
+    lost: TimeRange & { readonly readings: number; readonly reason: SkippedReason; readonly nowMs: number },
+  ): QueuedBatch {
+    const { readings, reason, startMs, endMs, nowMs } = lost;
+    const sequence = this.#lanes[lane].next;
+    const body = encodeSkippedBatch({ from: sequence, to: sequence, readings, reason });
+    const covers = { readingCount: readings, startMs, endMs, sealedAtMs: nowMs };
+    const packed = { body, isCompressed: false, bodyBytesRaw: body.length };
+    return this.append(changes, { lane, kind: "skipped", ...packed, ...covers });
   }
 
   /** Everything up to `sequence` may be sent once this is durable, and is never evicted or moved to another epoch again. */

@@ -64,7 +64,7 @@ export class LaneIndex {
     this.#move(oldest, this.#kinds.length);
   }
 
-  /** Event time of the `panes` batches in `from` … `next − 1`: ascending, disjoint, at most PENDING_RANGES_MAX. */
+  /** Event time of the batches in `from` … `next − 1`: ascending, disjoint, at most PENDING_RANGES_MAX. */
   pendingRanges(from: number, next: number): readonly TimeRange[] {
     this.#pending ??= mergeRanges(this.#collectRanges(from, next), PENDING_RANGES_MAX);
     return this.#pending;
@@ -87,7 +87,7 @@ export class LaneIndex {
     let startMs = 0;
     let endMs = 0;
     for (let at = from - this.#base; at < next - this.#base; at += 1) {
-      if (this.#kinds[at] !== KIND_PANES || this.#startMs[at] >= this.#endMs[at]) continue;
+      if (this.#kinds[at] === GIVEN_UP || this.#startMs[at] >= this.#endMs[at]) continue;
       if (startMs < endMs && this.#startMs[at] <= endMs && startMs <= this.#endMs[at]) {
         startMs = Math.min(startMs, this.#startMs[at]);
         endMs = Math.max(endMs, this.#endMs[at]);
@@ -122,8 +122,6 @@ export class LaneIndex {
     this.#base = base;
   }
 }
-
-const KIND_PANES = BATCH_KINDS.indexOf("panes");
 
 function moved(column: Float64Array, from: number, capacity: number): Float64Array<ArrayBuffer> {
   const copy = new Float64Array(capacity);

@@ -20,7 +20,10 @@ export interface Frontier {
   readonly isIdle: boolean;
   /** False while the agent's clock is not known to be right. */
   readonly isClockSynchronised: boolean;
-  /** Event time of panes that still wait in the backfill lane. Disjoint, ascending, at most PENDING_RANGES_MAX. */
+  /**
+   * Event time of what still waits in the backfill lane: of panes, and of word that some were given up. Disjoint,
+   * ascending, at most PENDING_RANGES_MAX.
+   */
   readonly pending: readonly TimeRange[];
   /** Last sequence, per lane, that must be held before this frontier counts; 0 asks for nothing. */
   readonly holds: Readonly<Record<Lane, number>>;
@@ -43,7 +46,16 @@ export function isPending(
   startMs: EventTimeMs,
   endMs: EventTimeMs,
 ): boolean {
-  return frontier.pending.some((range) => range.startMs < endMs && startMs < range.endMs);
+  return overlapsAny(frontier.pending, startMs, endMs);
+}
+
+/** Whether some of `[startMs, endMs)` lies in one of the ranges. */
+export function overlapsAny(
+  ranges: readonly TimeRange[],
+  startMs: EventTimeMs,
+  endMs: EventTimeMs,
+): boolean {
+  return ranges.some((range) => range.startMs < endMs && startMs < range.endMs);
 }
 
 /** Negative when `a` is the older. */

@@ -9,6 +9,8 @@ export interface Completeness {
   readonly agentsExpected: number;
   readonly agentsReporting: number;
   readonly agentsMissing: readonly string[];
+  /** Those of `agentsMissing` that have lost some of the window for good; absent where there are none. */
+  readonly agentsWithLoss?: readonly string[];
   readonly sitesExpected: number;
   readonly sitesReporting: number;
   readonly sitesMissing: readonly string[];

@@ -1,6 +1,7 @@
 // Which windows a frontier puts in question: looking at more than those would cost central every heartbeat.
 import { expect, test } from "vitest";
 import type { Frontier } from "../frontier.ts";
+import { Membership } from "../membership.ts";
 import { Standing } from "./standing.ts";
 
 function frontier(number: number, changes: Partial<Frontier> = {}): Frontier {
@@ -39,4 +40,36 @@ test("a watermark that moves puts the windows after it in question, a pending ra
     frontier(3, { watermarkMs: 61_000, pending: [{ startMs: 5_000, endMs: 6_000 }] }),
   );
   expect(standing.takeChangedFromMs()).toBe(5_000);
+});
+
+test("an agent has not passed a window of which it lost some, whatever its watermark; its neighbours it has", () => {
+  const standing = new Standing(5_000);
+  const membership = new Membership();
+  membership.join("a", "alpha", -1e9);
+  membership.join("b", "beta", -1e9);
+  standing.setMembership(membership);
+  standing.setClock(100_000);
+  for (const agent of ["a", "b"]) standing.setFrontier(agent, frontier(1, { watermarkMs: 60_000 }));
+  standing.takeChangedFromMs();
+  const lost = [{ startMs: 15_000, endMs: 20_000 }];
+  standing.setLost("a", lost);
+  expect(standing.takeChangedFromMs()).toBe(15_000);
+  const completeness = (startMs: number) => standing.of(startMs, startMs + 10_000, undefined).completeness;
+  expect(completeness(10_000)).toEqual({
+    agentsExpected: 2,
+    agentsReporting: 1,
+    agentsMissing: ["a"],
+    agentsWithLoss: ["a"],
+    sitesExpected: 2,
+    sitesReporting: 1,
+    sitesMissing: ["alpha"],
+  });
+  for (const startMs of [0, 20_000]) expect(completeness(startMs)).toMatchObject({ agentsMissing: [] });
+  // Not here yet is not lost.
+  expect(completeness(60_000)).toMatchObject({ agentsMissing: ["a", "b"] });
+  expect(completeness(60_000)).not.toHaveProperty("agentsWithLoss");
+  standing.setLost("a", lost);
+  expect(standing.takeChangedFromMs()).toBe(Infinity);
+  standing.setLost("a", []);
+  expect(standing.takeChangedFromMs()).toBe(15_000);
 });

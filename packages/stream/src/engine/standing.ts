@@ -1,5 +1,5 @@
 import type { EventTimeMs, TimeRange } from "../event-time.ts";
-import { hasPassed, isPending } from "../frontier.ts";
+import { hasPassed, isPending, overlapsAny } from "../frontier.ts";
 import type { Frontier } from "../frontier.ts";
 import { Membership } from "../membership.ts";
 import type { Completeness } from "../window-result.ts";
@@ -16,10 +16,11 @@ export interface WindowStanding {
   readonly isPending: boolean;
 }
 
-/** The frontiers of all agents against who is expected. */
+/** The frontiers of all agents, and what they have lost, against who is expected. */
 export class Standing {
   readonly #maxFutureMs: number;
   readonly #frontiers = new Map<string, Frontier>();
+  readonly #lost = new Map<string, readonly TimeRange[]>();
   #membership = new Membership();
   #nowMs = -Infinity;
   #isHeldBack = false;
@@ -44,6 +45,13 @@ export class Standing {
     const isMs = frontier.watermarkMs;
     const movedMs = wasMs === isMs ? Infinity : Math.min(wasMs ?? -Infinity, isMs ?? -Infinity);
     this.#change(Math.min(movedMs, firstDifferenceMs(before?.pending ?? [], frontier.pending)));
+  }
+
+  /** Event time of which the agent has lost some for good: it never passes a window that overlaps it. */
+  setLost(agent: string, lost: readonly TimeRange[]): void {
+    const before = this.#lost.get(agent) ?? [];
+    this.#lost.set(agent, lost);
+    this.#change(firstDifferenceMs(before, lost));
   }
 
   setMembership(membership: Membership): void {
@@ -76,11 +84,14 @@ export class Standing {
   #compute(startMs: EventTimeMs, endMs: EventTimeMs, site: string | undefined): WindowStanding {
     const agents = new Map<string, boolean>();
     const sites = new Map<string, boolean>();
+    const withLoss = new Set<string>();
     for (const interval of this.#membership.expected(startMs, endMs, site)) {
       const frontier = this.#frontier(interval.agent);
       // An agent that left inside the window owes only what came before.
-      const isPassed =
-        frontier !== undefined && hasPassed(frontier, startMs, Math.min(endMs, interval.leftMs ?? endMs));
+      const owedToMs = Math.min(endMs, interval.leftMs ?? endMs);
+      const hasLoss = overlapsAny(this.#lost.get(interval.agent) ?? [], startMs, owedToMs);
+      if (hasLoss) withLoss.add(interval.agent);
+      const isPassed = frontier !== undefined && !hasLoss && hasPassed(frontier, startMs, owedToMs);
       agents.set(interval.agent, isPassed && (agents.get(interval.agent) ?? true));
       sites.set(interval.site, isPassed && (sites.get(interval.site) ?? true));
     }
@@ -90,6 +101,7 @@ export class Standing {
       agentsExpected: agents.size,
       agentsReporting: agents.size - agentsMissing.length,
       agentsMissing,
+      ...(withLoss.size > 0 ? { agentsWithLoss: [...withLoss].sort() } : {}),
       sitesExpected: sites.size,
       sitesReporting: sites.size - sitesMissing.length,
       sitesMissing,
@@ -135,10 +147,11 @@ function firstDifferenceMs(a: readonly TimeRange[], b: readonly TimeRange[]): Ev
 export function completenessKey({
   agentsExpected,
   agentsMissing,
+  agentsWithLoss = [],
   sitesExpected,
   sitesMissing,
 }: Completeness): string {
-  return JSON.stringify([agentsExpected, agentsMissing, sitesExpected, sitesMissing]);
+  return JSON.stringify([agentsExpected, agentsMissing, agentsWithLoss, sitesExpected, sitesMissing]);
 }
 
 function missing(passed: ReadonlyMap<string, boolean>): string[] {

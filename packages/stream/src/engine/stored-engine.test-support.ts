@@ -1,3 +1,4 @@
+import type { TimeRange } from "../event-time.ts";
 import type { Frontier } from "../frontier.ts";
 import { Membership } from "../membership.ts";
 import type { PaneRows } from "../pane-rows.ts";
@@ -11,6 +12,7 @@ export class StoredEngine {
   readonly store = new Map<string, Uint8Array>();
   #options: WindowEngineOptions;
   readonly #frontiers = new Map<string, Frontier>();
+  readonly #lost = new Map<string, readonly TimeRange[]>();
   #membership = new Membership();
   #engine: WindowEngine;
 
@@ -42,6 +44,15 @@ export class StoredEngine {
     this.#engine.setFrontier(agent, frontier);
   }
 
+  setLost(agent: string, lost: readonly TimeRange[]): void {
+    this.#lost.set(agent, lost);
+    this.#engine.setLost(agent, lost);
+  }
+
+  get finalToMs(): number {
+    return this.#engine.finalToMs;
+  }
+
   setMembership(membership: Membership): void {
     this.#membership = membership;
     this.#engine.setMembership(membership);
@@ -56,6 +67,7 @@ export class StoredEngine {
     for (const key of this.#engine.restore(entries)) this.#engine.load(key, this.store.get(key));
     this.#engine.setMembership(this.#membership);
     for (const [agent, frontier] of this.#frontiers) this.#engine.setFrontier(agent, frontier);
+    for (const [agent, lost] of this.#lost) this.#engine.setLost(agent, lost);
   }
 
   #movePanes(): void {

@@ -143,6 +143,26 @@ test("when a site is missing, the window says so a grace after the first has pas
   expect(brief(engine.tick(90_001))).toEqual([["global@0", 3, "complete", 1, ""]]);
 });
 
+test("a window of which an agent lost some stays provisional and ends final with its name; complete ones stay complete", () => {
+  const { engine, read, pass } = plant([global]);
+  for (const timeMs of [1_000, 61_000, 121_000]) read({ site: "alpha" }, timeMs, 5, 121_000);
+  for (const agent of ["a", "b"]) pass(agent, 60_000);
+  expect(brief(engine.tick(121_000))[0]).toEqual(["global@0", 1, "complete", 1, ""]);
+  engine.setLost("a", [{ startMs: 59_000, endMs: 119_000 }]);
+  for (const agent of ["a", "b"]) pass(agent, 180_000);
+  engine.restart();
+  expect(brief(engine.tick(182_001))).toEqual([["global@120000", 2, "complete", 1, ""]]);
+  const results = engine.tick(184_001);
+  expect(brief(results)).toEqual([["global@60000", 2, "provisional", 1, "a"]]);
+  expect(results[0].completeness.agentsWithLoss).toEqual(["a"]);
+  expect(engine.tick(600_000)).toEqual([]);
+  expect(brief(engine.tick(720_000))).toEqual([
+    ["global@0", 2, "final", 1, ""],
+    ["global@60000", 3, "final", 1, "a"],
+  ]);
+  expect(engine.finalToMs).toBe(120_000);
+});
+
 test("late data within the lateness revises a complete window, at most every revision interval; it stays complete", () => {
   const { engine, read, pass } = plant([global]);
   read({ site: "alpha" }, 1_000, 5, 59_000);

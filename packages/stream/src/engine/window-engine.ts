@@ -1,6 +1,6 @@
 import { ACCUMULATORS } from "../accumulators/table.ts";
 import { assert } from "../assert.ts";
-import type { EventTimeMs } from "../event-time.ts";
+import type { EventTimeMs, TimeRange } from "../event-time.ts";
 import type { Frontier } from "../frontier.ts";
 import type { Membership } from "../membership.ts";
 import type { PaneRows } from "../pane-rows.ts";
@@ -90,7 +90,7 @@ export interface WindowEngineCounts {
  *   at start   move what was stored with another pane size (pane-move.ts)
  *              for (const range of engine.restoreRanges()) entries.push(...read(range));
  *              for (const key of engine.restore(entries)) engine.load(key, read(key));
- *              engine.setMembership(…); engine.setFrontier(…) for every agent
+ *              engine.setMembership(…); engine.setFrontier(…), engine.setLost(…) for every agent
  *   a batch    for (const key of engine.needs(rows)) engine.load(key, read(key));
  *              engine.apply(rows, nowMs); commit(engine.takeChanges());
  *   a tick     for (const range of engine.dueRanges(nowMs)) engine.loadRange(range, read(range));
@@ -251,6 +251,16 @@ export class WindowEngine {
 
   setFrontier(agent: string, frontier: Frontier): void {
     this.#standing.setFrontier(agent, frontier);
+  }
+
+  /** All event time of which the agent has lost some, as far back as `finalToMs`; replaces what was said before. */
+  setLost(agent: string, lost: readonly TimeRange[]): void {
+    this.#standing.setLost(agent, lost);
+  }
+
+  /** Every window that starts before this is final: what was lost before it concerns no window any more. */
+  get finalToMs(): EventTimeMs {
+    return Math.min(...Array.from(this.#tracks.values(), (track) => track.finalToMs));
   }
 
   /** To be called again after every change of the membership. */
