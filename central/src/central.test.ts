@@ -603,6 +603,71 @@ test("batches that the agent gave up move the mark on, are counted and raise an 
   expect(activeAlarms(world.central)).not.toContain("data_loss");
 });
 
+/** State, those missing and those with a loss, of alpha's windows by second. */
+async function standings(central: Central): Promise<Record<number, [string, readonly string[], unknown]>> {
+  const { windows } = await central.windows({ ...ALL, group: { site: "alpha" } });
+  return Object.fromEntries(
+    windows.map(({ startMs, state, completeness: { agentsMissing, agentsWithLoss } }) => [
+      (startMs - START_MS) / 1_000,
+      [state, agentsMissing, agentsWithLoss],
+    ]),
+  );
+}
+
+test("a window of which the agent gave up some is never complete, over kill -9, and ends final with its name", async () => {
+  const world = await start();
+  const agent = await welcomed(world);
+  for (const [at, second] of [0, 2, 4].entries()) agent.panes(at + 1, START_MS + 1_000 * second);
+  // The frontier comes before the batch that tells of the loss, and does not count until that is here.
+  const passed = { watermarkMs: START_MS + 10_000, holds: { alarm: 0, live: 9, backfill: 0 } };
+  agent.beat({ number: 2, ...passed });
+  await world.time.run(15_000);
+  const missing = ["provisional", ["alpha-1"], undefined];
+  expect(await standings(world.central)).toEqual({ 0: missing, 2: missing, 4: missing });
+  agent.skipped(4, 9, 70, { startMs: START_MS + 1_500, endMs: START_MS + 2_500 });
+  await world.time.run(5_000);
+  const settled = {
+    0: ["complete", [], undefined],
+    2: ["provisional", ["alpha-1"], ["alpha-1"]],
+    4: ["complete", [], undefined],
+  };
+  expect(await standings(world.central)).toEqual(settled);
+
+  const again = await start(new CrashingStore(world.store.snapshot()), { time: world.time });
+  const other = new ScriptedAgent(again.central);
+  other.hello({ epoch: 1, lanes: { live: { sent: 9, next: 10, epochs: [{ epoch: 1, from: 1 }] } } });
+  await world.time.run(10);
+  other.beat({ number: 3, ...passed, watermarkMs: START_MS + 20_000 });
+  await world.time.run(5_000);
+  expect(await standings(again.central)).toEqual(settled);
+  await world.time.run(WINDOW.latenessMs);
+  expect((await standings(again.central))[2]).toEqual(["final", ["alpha-1"], ["alpha-1"]]);
+});
+
+test("what the agent gave up counts as lost in the very commit that holds it, at whichever one central is killed", async () => {
+  for (let killed = 1; ; killed++) {
+    const world = await start();
+    world.store.fate = (commit) => (commit >= killed ? "crash_before" : "done");
+    const agent = new ScriptedAgent(world.central);
+    agent.hello();
+    await world.time.run(10);
+    agent.skipped(1, 3, 70, { startMs: START_MS, endMs: START_MS + 900 });
+    await world.time.run(10);
+    const again = await start(new CrashingStore(world.store.snapshot()), { time: world.time });
+    const next = new ScriptedAgent(again.central);
+    const lane = { sent: 3, next: 4, epochs: [{ epoch: agent.welcome?.epoch ?? 0, from: 1 }] };
+    next.hello({ epoch: agent.welcome?.epoch ?? 0, lanes: { live: lane } });
+    await world.time.run(10);
+    const isHeld = next.welcome?.marks.live === 3;
+    expect(isHeld).toBe(agent.acks.live === 3);
+    next.panes(4, START_MS, { frontier: { number: 4, watermarkMs: START_MS + 10_000 } });
+    await world.time.run(5_000);
+    const withLoss = isHeld ? ["alpha-1"] : undefined;
+    expect((await standings(again.central))[0]?.[2]).toEqual(withLoss);
+    if (isHeld) break;
+  }
+});
+
 test("alarms are kept at their greatest step, over a restart too", async () => {
   const world = await start();
   const agent = await welcomed(world);

@@ -311,6 +311,7 @@ export class Central implements CentralReader {
       if (moment.monotonicMs - this.#trimmedAtMs >= TRIM_INTERVAL_MS) {
         this.#trimmedAtMs = moment.monotonicMs;
         trimmed.push(...(await this.#history.trim(moment.nowMs)));
+        state.forgetLost();
       }
     }
     const { changes, isSync, alarms } = state.takeChanges();

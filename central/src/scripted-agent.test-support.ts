@@ -116,10 +116,11 @@ export class ScriptedAgent {
     this.batch(sequence, encodeAlarmBatch(events), { kind: "alarms", lane: "alarm" });
   }
 
-  skipped(from: number, to: number, readings: number): void {
+  skipped(from: number, to: number, readings: number, fields: Partial<SealedBatch> = {}): void {
     this.batch(from, encodeSkippedBatch({ from, to, readings, reason: "evicted" }), {
       kind: "skipped",
       readingCount: readings,
+      ...fields,
     });
   }
 

@@ -1,8 +1,8 @@
-// An agent's clock offset is told from the heartbeats that came quickest, since delay on the way looks like a slow clock.
+// What is known of an agent: its lost event time stays few ranges; its clock offset is told from the heartbeats that came quickest, since delay on the way looks like a slow clock.
 import type { Heartbeat } from "@millrace/wire";
 import { expect, test } from "vitest";
 import { frontier } from "../scripted-agent.test-support.ts";
-import { AgentRegistry } from "./agent-registry.ts";
+import { AgentRegistry, LOST_RANGES_MAX } from "./agent-registry.ts";
 
 const NOW_MS = 1_700_000_000_000;
 const beatSentAt = (sentAtMs: number): Heartbeat => ({
@@ -22,4 +22,20 @@ test("the offset is that of the least delayed of the last thirty heartbeats", ()
   expect(offset()).toBe(-12);
   for (let beat = 0; beat < 30; beat++) registry.beat("alpha-1", beatSentAt(NOW_MS - 5_000), NOW_MS);
   expect(offset()).toBe(-5_000);
+});
+
+test("what was lost is forgotten once its windows are final, and is bounded until then", () => {
+  const registry = new AgentRegistry();
+  registry.enrol("alpha-1", "alpha", 0, 0);
+  for (let at = 0; at < 2 * LOST_RANGES_MAX; at++)
+    registry.lose("alpha-1", { startMs: at * 100 + (at % 2), endMs: at * 100 + 10 });
+  const lost = registry.lost("alpha-1");
+  expect(lost.length).toBe(LOST_RANGES_MAX);
+  expect([lost[0]?.startMs, lost.at(-1)?.endMs]).toEqual([0, 200 * LOST_RANGES_MAX - 90]);
+  registry.lose("alpha-1", { startMs: 0, endMs: 0 });
+  expect(registry.lost("alpha-1")).toEqual(lost);
+  expect(registry.takeDirty().agents[0]?.lost).toEqual(lost);
+  expect(registry.forgetLost(0)).toEqual([]);
+  expect(registry.forgetLost(lost[1]?.endMs ?? 0)).toEqual(["alpha-1"]);
+  expect(registry.lost("alpha-1")).toEqual(lost.slice(2));
 });

@@ -1,5 +1,11 @@
-import { FrontierTracker, Membership } from "@millrace/stream";
-import type { Frontier, FrontierTrackerState, LaneSequences, MembershipInterval } from "@millrace/stream";
+import { FrontierTracker, Membership, mergeRanges } from "@millrace/stream";
+import type {
+  Frontier,
+  FrontierTrackerState,
+  LaneSequences,
+  MembershipInterval,
+  TimeRange,
+} from "@millrace/stream";
 import type { Hello, Heartbeat } from "@millrace/wire";
 import type { AgentView } from "./agent-view.ts";
 
@@ -13,7 +19,12 @@ export interface AgentRecord {
   /** The outbox that `frontiers` belong to; another one numbers its frontiers from the start again. */
   readonly storeId: string;
   readonly frontiers: FrontierTrackerState;
+  /** Event time of which the agent has lost some for good; absent where it has not. */
+  readonly lost?: readonly TimeRange[];
 }
+
+/** Lost ranges that are kept of one agent; of more the nearest are merged, which claims too much lost, never too little. */
+export const LOST_RANGES_MAX = 32;
 
 /** After central's own start, and after its enrolment, an agent has this long to connect before it counts as silent. */
 const FIRST_CONTACT_MS = 10_000;
@@ -33,6 +44,7 @@ interface AgentState {
   status: AgentView["status"];
   storeId: string;
   tracker: FrontierTracker;
+  lost: readonly TimeRange[];
   sessionCount: number;
   isSilent: boolean;
   /** Not heard since central started. */
@@ -61,6 +73,7 @@ export class AgentRegistry {
       this.#agents.set(agent, {
         ...rest,
         tracker,
+        lost: record.lost ?? [],
         beatOffsetsMs: [],
         sessionCount: 0,
         isSilent: false,
@@ -100,6 +113,7 @@ export class AgentRegistry {
         status: {},
         storeId: "",
         tracker: new FrontierTracker(),
+        lost: [],
         sessionCount: 0,
         isSilent: false,
         isAwaited: true,
@@ -183,6 +197,32 @@ export class AgentRegistry {
     return hasChanged;
   }
 
+  /** Event time of which the agent has lost some for good. */
+  lost(agent: string): readonly TimeRange[] {
+    return this.#agents.get(agent)?.lost ?? [];
+  }
+
+  /** Remembers what the agent gave up; it stays lost whatever store the agent has later. */
+  lose(agent: string, { startMs, endMs }: TimeRange): void {
+    const state = this.#agents.get(agent);
+    if (state === undefined) return;
+    state.lost = mergeRanges([...state.lost, { startMs, endMs }], LOST_RANGES_MAX);
+    this.#touch(agent);
+  }
+
+  /** Forgets what was lost before this, which no window asks for any more; the agents that it concerns. */
+  forgetLost(beforeMs: number): string[] {
+    const agents: string[] = [];
+    for (const [agent, state] of this.#agents) {
+      const lost = state.lost.filter(({ endMs }) => endMs > beforeMs);
+      if (lost.length === state.lost.length) continue;
+      state.lost = lost;
+      this.#touch(agent);
+      agents.push(agent);
+    }
+    return agents;
+  }
+
   /** Agents expected now that have not been heard for so long, and were not silent at the last call. */
   takeNewlySilent(silentAfterMs: number, monotonicMs: number): string[] {
     const silent: string[] = [];
@@ -230,8 +270,9 @@ export class AgentRegistry {
     for (const agent of this.#dirty) {
       const state = this.#agents.get(agent);
       if (state === undefined) continue;
-      const { site, lastSeenMs, clockOffsetMs, status, storeId, tracker } = state;
-      agents.push({ agent, site, lastSeenMs, clockOffsetMs, status, storeId, frontiers: tracker.export() });
+      const { site, lastSeenMs, clockOffsetMs, status, storeId, tracker, lost } = state;
+      const known = { agent, site, lastSeenMs, clockOffsetMs, status, storeId, frontiers: tracker.export() };
+      agents.push(lost.length > 0 ? { ...known, lost } : known);
     }
     this.#dirty.clear();
     const membership = this.#isMembershipDirty ? this.#membership.export() : null;

@@ -1,7 +1,7 @@
 import type { Pipeline } from "@millrace/config";
 import type { Change, Store } from "@millrace/queue";
 import { WindowEngine } from "@millrace/stream";
-import type { MembershipInterval, StateEntry, StateRange } from "@millrace/stream";
+import type { MembershipInterval, StateEntry, StateRange, TimeRange } from "@millrace/stream";
 import { AgentRegistry } from "./agent-registry.ts";
 import type { AgentRecord } from "./agent-registry.ts";
 import { AlarmBook } from "./alarm-book.ts";
@@ -78,13 +78,26 @@ export class CentralState {
     return state;
   }
 
-  /** Tells the engine who belongs and how far each agent's data is complete. */
+  /** Tells the engine who belongs, how far each agent's data is complete, and what of it is lost. */
   showEngineAgents(): void {
     this.engine.setMembership(this.agents.membership);
     for (const { agent } of this.agents.views()) {
       const frontier = this.agents.frontier(agent);
       if (frontier !== null) this.engine.setFrontier(agent, frontier);
+      this.engine.setLost(agent, this.agents.lost(agent));
     }
+  }
+
+  /** An agent has lost some of this event time for good. */
+  lose(agent: string, range: TimeRange): void {
+    this.agents.lose(agent, range);
+    this.engine.setLost(agent, this.agents.lost(agent));
+  }
+
+  /** Forgets what was lost of windows that are all final. */
+  forgetLost(): void {
+    for (const agent of this.agents.forgetLost(this.engine.finalToMs))
+      this.engine.setLost(agent, this.agents.lost(agent));
   }
 
   /** What changed since the last call: to be committed whole, in this order. `isSync`: it must survive a power cut at once. */

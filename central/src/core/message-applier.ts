@@ -233,6 +233,7 @@ export class MessageApplier {
       case "unreadable":
         this.reject(item, "malformed_body", body.detail);
         ledger.add(agent, { received: batch.readingCount, unreadable: batch.readingCount });
+        this.#state.lose(agent, batch);
         return;
       case "skipped":
         return;
@@ -250,7 +251,8 @@ export class MessageApplier {
     const moved = this.#state.stores.held(session.storeId)?.moveOver(batch.lane, from, to) ?? 0;
     if (moved === 0 && !isNew) return;
     this.#state.ledger.add(session.agent, { skipped: readings });
-    const message = `agent ${session.agent} gave up ${readings} readings in batches ${from}–${to} of lane ${batch.lane}: ${reason}`;
+    this.#state.lose(session.agent, batch);
+    const message = `agent ${session.agent} gave up batches ${from}–${to} of lane ${batch.lane}, ${readings} readings: ${reason}`;
     this.#raise(session, "data_loss", message, readings, moment);
   }
 
