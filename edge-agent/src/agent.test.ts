@@ -4,6 +4,7 @@ import { MemoryStore, type Store } from "@millrace/queue";
 import { Metrics, silentLogger, zstdCompression } from "@millrace/runtime";
 import { SeededRandom, SimulatedTime } from "@millrace/testkit";
 import {
+  decodeSkippedBatch,
   encodeMessage,
   type Heartbeat,
   openBatch,
@@ -83,7 +84,11 @@ class ScriptedCentral implements UplinkTransport {
 
   /** Acknowledges everything received. */
   acknowledge(): void {
-    for (const { lane, sequence } of this.batches) this.marks[lane] = Math.max(this.marks[lane], sequence);
+    for (const { lane, sequence, kind, body } of this.batches) {
+      const skipped = kind === "skipped" ? decodeSkippedBatch(body) : undefined;
+      const mark = skipped?.ok === true ? skipped.message.to : sequence;
+      this.marks[lane] = Math.max(this.marks[lane], mark);
+    }
     for (const lane of ["alarm", "live", "backfill"] as const)
       this.#answer("ack", { lane, mark: this.marks[lane] });
   }
@@ -436,5 +441,36 @@ describe("the outbox", () => {
     expect(ledger.evicted).toBeGreaterThan(0);
     expect(ledger.open + ledger.queued + ledger.forwarded + ledger.evicted).toBe(40);
     expect(lanes["backfill"]?.queuedBytes).toBeLessThanOrEqual(bytesMax);
+  });
+
+  it("gives up the oldest alarms of a flood beyond their share, keeps panes, and tells central", async () => {
+    const bytesMax = 40_000;
+    const store = new MemoryStore();
+    const { agent, time, central, temperature, publish } = await bench({ store, bytesMax });
+    central.isReachable = false;
+    agent.start();
+    for (let round = 0; round < 200; round += 1) {
+      void publish("factory/alpha/m1/level", "1");
+      void temperature(round % 2 === 0 ? 90 : 50);
+      await time.run(1_000);
+    }
+    const { ledger, lanes } = agent.status();
+    expect(ledger.alarmBatchesEvicted).toBeGreaterThan(0);
+    // Ten seconds' alarms may stand above the share until it is looked at again.
+    expect(lanes["alarm"]?.queuedBytes).toBeLessThan(bytesMax / 4 + 10_000);
+    expect(lanes["alarm"]?.queuedBatches).toBeGreaterThan(10);
+    expect(ledger).toMatchObject({ evicted: 0 });
+    const again = await bench({ store: store.crash(), startMs: time.nowMs });
+    expect(again.agent.status().ledger.alarmBatchesEvicted).toBe(ledger.alarmBatchesEvicted);
+    again.agent.start();
+    await again.time.run(2_000);
+    again.central.acknowledge();
+    await again.time.run(2_000);
+    const [first, ...others] = again.central.batches.filter(({ lane }) => lane === "alarm");
+    expect(first).toMatchObject({ kind: "skipped", sequence: 1, readingCount: 0 });
+    expect(new Set(others.map(({ kind }) => kind))).toEqual(new Set(["alarms"]));
+    expect(again.central.heartbeats.at(-1)?.ledger).toMatchObject({
+      alarmBatchesEvicted: ledger.alarmBatchesEvicted,
+    });
   });
 });

@@ -27,6 +27,8 @@ export interface LedgerTotals {
   evicted: number;
   /** Lost to damage of the store. */
   damaged: number;
+  /** Batches of alarms given up because alarms had more than their share of the outbox. Beside the sums: no readings. */
+  alarmBatchesEvicted: number;
 }
 
 /**
@@ -50,6 +52,7 @@ export class Ledger {
       forwarded: 0,
       evicted: 0,
       damaged: 0,
+      alarmBatchesEvicted: 0,
     };
   }
 
@@ -71,6 +74,7 @@ export class Ledger {
       "forwarded",
       "evicted",
       "damaged",
+      "alarmBatchesEvicted",
     ] as const) {
       totals[name] = stored[name] ?? 0;
     }

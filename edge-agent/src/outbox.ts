@@ -64,6 +64,8 @@ const UTF8_BYTES_MAX = 3;
 /** Bodies below this gain nothing by compression. */
 const COMPRESS_FROM_BYTES = 256;
 const TRIM_INTERVAL_MS = 10_000;
+/** Of `bytesMax`: what alarms may take before they are given up too, so that a flood of them leaves room for panes. */
+const ALARM_SHARE = 1 / 4;
 
 /**
  * The agent's side of the durable queue: seals panes and alarms into batches, makes the frontier that says how far they
@@ -211,17 +213,28 @@ export class Outbox {
     }
   }
 
-  /** Oldest backfill first, then live; alarms are never given up. What goes is said to central by a skipped batch. */
+  /** Alarms beyond their share, then the oldest backfill, then live; alarms within their share are never given up. */
   #evictBeyondCap(changes: Change[]): void {
-    const { queue, bytesMax, ledger, log, clock } = this.#options;
+    const { queue, bytesMax } = this.#options;
+    const alarmBytes = queue.lane("alarm").queuedBytes;
+    this.#evict(changes, "alarm", alarmBytes - ALARM_SHARE * bytesMax);
     for (const lane of ["backfill", "live"] as const) {
       const queuedBytes = LANES.reduce((sum, each) => sum + queue.lane(each).queuedBytes, 0);
-      if (queuedBytes <= bytesMax) return;
-      const evicted = queue.evictOldest(changes, lane, queuedBytes - bytesMax, clock.nowMs());
-      if (evicted.batches === 0) continue;
-      ledger.totals.evicted += evicted.readings;
-      log.repeated("outbox_full", "outbox is full: the oldest batches were given up", { lane, ...evicted });
+      this.#evict(changes, lane, queuedBytes - bytesMax);
     }
+  }
+
+  /** Gives up the oldest of a lane, if `bytesOver` asks for it; a skipped batch says so to central. */
+  #evict(changes: Change[], lane: Lane, bytesOver: number): void {
+    const { queue, ledger, log, clock } = this.#options;
+    const evicted = queue.evictOldest(changes, lane, bytesOver, clock.nowMs());
+    if (evicted.batches === 0) return;
+    ledger.totals.evicted += evicted.readings;
+    if (lane === "alarm") ledger.totals.alarmBatchesEvicted += evicted.batches;
+    log.repeated(`outbox_full:${lane}`, "outbox is full: the oldest batches were given up", {
+      lane,
+      ...evicted,
+    });
   }
 
   #append(changes: Change[], lane: Lane, kind: BatchKind, body: Uint8Array, covers: Covered): void {

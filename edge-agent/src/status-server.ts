@@ -99,6 +99,7 @@ export class StatusServer {
     readings.follow(ledger.duplicate, { outcome: "duplicate" });
     readings.follow(ledger.evicted, { outcome: "evicted.outbox_full" });
     readings.follow(ledger.damaged, { outcome: "evicted.damaged" });
+    metrics.counter("millrace_agent_alarm_batches_evicted_total").follow(ledger.alarmBatchesEvicted);
     for (const [reason, count] of Object.entries(ledger.rejected)) {
       readings.follow(count, { outcome: `rejected.${reason}` });
     }

@@ -7,7 +7,7 @@ import type { Lane } from "@millrace/stream";
  *
  *   's' storeId 0                           store record
  *   'l' storeId 0  epoch u32  lane u8       what is held of one lane (lane record)
- *   'a' agent 0                             agent record: site, last seen, clock offset, status, frontiers
+ *   'a' agent 0                             agent record: site, last seen, clock offset, status, frontiers, lost ranges
  *   'M'                                     membership intervals
  *   'g' agent 0                             ledger
  *   'A' agent 0 alarm id 0                  alarm, latest step, and where it came from

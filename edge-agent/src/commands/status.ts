@@ -61,6 +61,7 @@ export function renderStatus(page: StatusPage): string {
     `  received ${column(ledger.received, 10)} = aggregated ${ledger.aggregated} + rule only ${ledger.ruleOnly} + duplicate ${ledger.duplicate} + rejected ${rejected.reduce((sum, [, count]) => sum + count, 0)}`,
     `  aggregated ${column(ledger.aggregated, 8)} = open ${ledger.open} + queued ${ledger.queued} + forwarded ${ledger.forwarded} + evicted ${ledger.evicted} + damaged ${ledger.damaged}`,
     ...rejected.map(([reason, count]) => `  rejected(${reason}) ${count}`),
+    ...(ledger.alarmBatchesEvicted > 0 ? [`  batches of alarms evicted ${ledger.alarmBatchesEvicted}`] : []),
     "",
     page.alarms.length === 0 ? "no active alarms" : "active alarms",
     ...page.alarms.map(renderAlarm),

@@ -42,6 +42,11 @@ export const METRIC_TABLE = {
     labels: ["lane"],
     help: "Batches not yet acknowledged by central.",
   },
+  millrace_agent_alarm_batches_evicted_total: {
+    type: "counter",
+    labels: [],
+    help: "Batches of alarms given up because alarms had more than their share of the outbox.",
+  },
   millrace_agent_uplink_connected: {
     type: "gauge",
     labels: [],
