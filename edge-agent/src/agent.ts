@@ -251,7 +251,7 @@ export class Agent {
       watermarkMs: recovery.watermarkMs,
     });
     agent.#sealRecovered();
-    agent.#bookDamage();
+    agent.#bookDamage(recovery);
     agent.#handle(replayed);
     return agent;
   }
@@ -488,15 +488,23 @@ export class Agent {
     };
   }
 
-  /** What the ledger has as aggregated and the store no longer holds was lost to damage. */
-  #bookDamage(): void {
+  /** What the ledger has as aggregated and the store no longer holds was lost to damage: central is told. */
+  #bookDamage(recovery: Recovery): void {
     const { totals } = this.#ledger;
     const { aggregated, forwarded, evicted, damaged } = totals;
     const held = this.#openReadings() + this.#queuedReadings();
-    const lost = aggregated - forwarded - evicted - damaged - held;
-    if (lost <= 0) return;
-    totals.damaged += lost;
-    this.#options.log.error("readings were lost to damage of the store", { readings: lost });
+    const uncounted = held + forwarded + evicted + damaged - aggregated;
+    if (uncounted > 0 && recovery.isLedgerOld) {
+      totals.received += uncounted;
+      totals.aggregated += uncounted;
+    }
+    const readings = Math.max(0, -uncounted);
+    if (readings === 0 && !recovery.hasLostUncounted) return;
+    totals.damaged += readings;
+    const { maxFutureMs, clockFloorMs: floorMs, dedupeHorizonMs: lateMs } = this.#options.config.limits;
+    const range = recovery.lostRange({ nowMs: this.#guard.nowMs(), maxFutureMs, floorMs, lateMs });
+    this.#outbox.appendLost(this.#extraChanges, readings, range);
+    this.#options.log.error("readings were lost to damage of the store", { readings, ...range });
   }
 
   #queuedReadings(): number {

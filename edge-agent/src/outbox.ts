@@ -147,6 +147,12 @@ export class Outbox {
     }
   }
 
+  /** Readings were lost before they were in a batch: central hears of it, before any frontier that comes after. */
+  appendLost(changes: Change[], readings: number, range: TimeRange): void {
+    const { queue, clock } = this.#options;
+    queue.appendSkipped(changes, "live", { readings, reason: "damaged", nowMs: clock.nowMs(), ...range });
+  }
+
   /** Nothing waits to be sealed: the watermark may move without a batch. */
   advance(sealed: SealedWatermark): void {
     this.#sealed = sealed;

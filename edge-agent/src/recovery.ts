@@ -1,7 +1,13 @@
 import type { Outcome, RuleEngine, RuleEngineState } from "@millrace/detect";
 import type { Store } from "@millrace/queue";
 import type { Logger } from "@millrace/runtime";
-import { type PaneLayout, paneLayout, type PaneRows, type SeriesWatermarksState } from "@millrace/stream";
+import {
+  type PaneLayout,
+  paneLayout,
+  type PaneRows,
+  type SeriesWatermarksState,
+  type TimeRange,
+} from "@millrace/stream";
 import { checkpointKey, numberOfKey, parsePaneKey, PREFIX, prefixRange, readSeries } from "./agent-store.ts";
 import { Ledger } from "./ledger.ts";
 import type { PaneCheckpoint } from "./pane-checkpoint.ts";
@@ -36,12 +42,15 @@ export class Recovery {
   readonly #store: Store;
   readonly #log: Logger;
   readonly #entries: readonly { readonly number: number; readonly entry: RedoEntry | undefined }[];
+  /** Some of the checkpoint's open panes, or their redo log, could not be read at all. */
+  #hasLostPanes: boolean;
 
   private constructor(store: Store, log: Logger, read: StoredState) {
     this.#store = store;
     this.#log = log;
     this.#entries = read.entries;
     const panes = read.panes === DAMAGED ? undefined : read.panes;
+    this.#hasLostPanes = read.panes === DAMAGED;
     this.#layouts = panes?.layouts ?? {};
     this.series = read.series;
     this.redoLog = read.redoLog;
@@ -105,6 +114,7 @@ export class Recovery {
       const layout = definition === undefined ? undefined : this.#layoutOf(definition.metric, intake);
       if (definition === undefined || layout === undefined || value.length !== layout.stride * 8) {
         this.#log.error("cannot restore a pane: its series or layout is unknown", { series, startMs });
+        this.#hasLostPanes = true;
         continue;
       }
       const rows: PaneRows = {
@@ -137,7 +147,9 @@ export class Recovery {
     const outcomes: Outcome[] = this.rulesState === undefined ? [] : [...rules.restore(this.rulesState)];
     for (const { number, entry } of this.#entries) {
       if (entry === undefined) {
-        this.#log.error("a redo entry is damaged: its readings are lost from open panes", { number });
+        const isNeeded = number >= this.redoLog.checkpointOf("panes");
+        const loses = isNeeded ? "its readings are lost from open panes" : "its keys are lost";
+        this.#log.error(`a redo entry is damaged: ${loses}`, { number });
         continue;
       }
       const isAfter = (part: CheckpointPart) => number >= this.redoLog.checkpointOf(part);
@@ -149,6 +161,45 @@ export class Recovery {
       }
     }
     return outcomes;
+  }
+
+  /** The ledger is older than what the store holds: the newest entry, with the ledger after it, is damaged. */
+  get isLedgerOld(): boolean {
+    const newest = this.#entries.at(-1);
+    return newest !== undefined && newest.entry === undefined;
+  }
+
+  /** The newest entry is damaged, and no checkpoint stands after it: how many readings were in it, nothing tells. */
+  get hasLostUncounted(): boolean {
+    return this.isLedgerOld && this.#lastDamaged() >= 0;
+  }
+
+  /**
+   * The event time in which readings may lie that damage took from open panes: rather too wide than too narrow. Of damaged
+   * redo entries it reaches from `lateMs` before the watermark of the checkpoint that they follow to their commit; of any
+   * other damage, over all time that may have been open.
+   */
+  lostRange(bounds: {
+    readonly nowMs: number;
+    readonly maxFutureMs: number;
+    readonly floorMs: number;
+    readonly lateMs: number;
+  }): TimeRange {
+    const { nowMs, maxFutureMs, floorMs, lateMs } = bounds;
+    const at = this.#lastDamaged();
+    const isLocated = at >= 0 && !this.#hasLostPanes && this.watermarkMs !== null;
+    const committedMs = isLocated ? this.#entries[at + 1]?.entry?.committedAtMs : undefined;
+    const greatestMs = Math.max(committedMs ?? nowMs, this.durableTimeMs ?? Number.NEGATIVE_INFINITY);
+    return {
+      startMs: isLocated ? Math.max(floorMs, this.watermarkMs - lateMs) : floorMs,
+      endMs: Math.floor(greatestMs + maxFutureMs) + 1,
+    };
+  }
+
+  /** Index of the last damaged entry whose readings were in no checkpoint of panes; -1 where there is none. */
+  #lastDamaged(): number {
+    const from = this.redoLog.checkpointOf("panes");
+    return this.#entries.findLastIndex(({ number, entry }) => entry === undefined && number >= from);
   }
 
   #greatestTimeMs(): number | null {

@@ -50,11 +50,7 @@ export function isPending(
 }
 
 /** Whether some of `[startMs, endMs)` lies in one of the ranges. */
-export function overlapsAny(
-  ranges: readonly TimeRange[],
-  startMs: EventTimeMs,
-  endMs: EventTimeMs,
-): boolean {
+export function overlapsAny(ranges: readonly TimeRange[], startMs: EventTimeMs, endMs: EventTimeMs): boolean {
   return ranges.some((range) => range.startMs < endMs && startMs < range.endMs);
 }
 
