@@ -92,7 +92,7 @@ export class SimulatedSite {
   #open(isAlive: () => boolean, life: number): Promise<Agent> {
     const world = this.#world;
     return Agent.open({
-      config: agentConfig(this.name),
+      config: agentConfig(this.name, world.outboxBytesMax),
       pipeline: world.pipeline,
       store: world.bug === "commit_without_sync" ? withoutSync(this.#store) : this.#store,
       clock: world.time.clock({ isAlive }),
@@ -119,6 +119,11 @@ export class SimulatedSite {
     this.#life += 1;
     this.#agent = undefined;
     this.#store = this.#store.crash({ tornTail: true });
+  }
+
+  /** Bytes of stored values go bad. */
+  damageDisk(keys: readonly Uint8Array[]): void {
+    for (const key of keys) this.#store.damage(key, (value) => value.fill(0, value.length - 9));
   }
 
   /** What a backup of the running gateway's disk holds. */
@@ -187,12 +192,19 @@ export class World {
   readonly sites: readonly SimulatedSite[];
   #centralStore: MemoryStore;
   readonly bug: PlantedBug | undefined;
+  readonly outboxBytesMax: number;
   central: Central | undefined;
   #centralLife = 0;
   #isCentralUp = false;
 
-  constructor(options: { readonly seed: number; readonly bug?: PlantedBug; readonly log?: Logger }) {
+  constructor(options: {
+    readonly seed: number;
+    readonly bug?: PlantedBug;
+    readonly log?: Logger;
+    readonly outboxBytesMax?: number;
+  }) {
     this.seed = options.seed;
+    this.outboxBytesMax = options.outboxBytesMax ?? 1 << 30;
     this.bug = options.bug;
     this.log = options.log ?? new MemoryLogger();
     this.#centralStore = this.disk("central");
@@ -268,7 +280,7 @@ export class World {
   }
 }
 
-function agentConfig(site: string): AgentConfig {
+function agentConfig(site: string, outboxBytesMax: number): AgentConfig {
   return {
     path: "memory",
     agent: `${site}-1`,
@@ -284,7 +296,7 @@ function agentConfig(site: string): AgentConfig {
       backfillBytesPerSecond: 1_000_000,
       inFlightBatchesMax: 32,
     },
-    outbox: { bytesMax: 1 << 30, retainAckedMs: 86_400_000 },
+    outbox: { bytesMax: outboxBytesMax, retainAckedMs: 86_400_000 },
     limits: {
       maxFutureMs: 5_000,
       payloadBytesMax: 65_536,
