@@ -136,7 +136,8 @@ function isWindowResult(item: unknown): item is WindowResult {
     isObject(item["group"]) &&
     isObject(item["values"]) &&
     isObject(item["completeness"]) &&
-    Array.isArray(item["completeness"]["agentsMissing"])
+    Array.isArray(item["completeness"]["agentsMissing"]) &&
+    Array.isArray(item["completeness"]["agentsWithLoss"] ?? [])
   );
 }
 

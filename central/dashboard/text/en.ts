@@ -138,6 +138,8 @@ export const en = {
   "windows.agentsOf": "{reporting} of {expected} agents",
   "windows.soFar": "{reporting} of {expected} agents so far",
   "windows.missing": "missing: {names}",
+  "windows.lost": "lost some: {names}",
+  "windows.lostHint": "This agent gave up readings of the window for good: it never becomes complete",
   "windows.beside": "beside: {count}",
   "windows.besideHint":
     "Readings counted beside the window: uncertain {uncertain}, bad {bad}, undeduplicated {undeduplicated}",

@@ -139,6 +139,8 @@ export const zhCn: Dictionary = {
   "windows.agentsOf": "代理 {reporting} / {expected}",
   "windows.soFar": "目前 {reporting} / {expected} 个代理",
   "windows.missing": "缺：{names}",
+  "windows.lost": "数据有丢失：{names}",
+  "windows.lostHint": "该代理已永久放弃本窗口的部分读数：窗口不会变为完整",
   "windows.beside": "旁计：{count}",
   "windows.besideHint": "计在窗口之外的读数：不确定 {uncertain}，坏值 {bad}，未去重 {undeduplicated}",
   "windows.all": "全部",

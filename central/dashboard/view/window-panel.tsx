@@ -203,15 +203,19 @@ function StateSign({ state }: { readonly state: WindowState }) {
   );
 }
 
-/** Every agent is missing from an open window: that is no news until the window is late, or the agent is known to be away. */
+/**
+ * Every agent is missing from an open window: that is no news until the window is late, or the agent is known to be away.
+ * One that has lost some of the window is news at once, and no longer waited for.
+ */
 function Completeness({ result, page, speaker }: PanelProps & { readonly result: WindowResult }) {
-  const { agentsExpected, agentsReporting, agentsMissing } = result.completeness;
+  const { agentsExpected, agentsReporting, agentsMissing, agentsWithLoss = [] } = result.completeness;
   const isLate = page.nowMs.value - result.endMs > LATE_MS;
   const away = page.agents.value.filter((agent) => agent.state !== "connected").map(({ agent }) => agent);
-  const notable = isLate ? agentsMissing : agentsMissing.filter((agent) => away.includes(agent));
+  const awaited = agentsMissing.filter((agent) => !agentsWithLoss.includes(agent));
+  const notable = isLate ? awaited : awaited.filter((agent) => away.includes(agent));
   const hasMarks = agentsExpected > 0 && agentsExpected <= AGENT_MARKS_MAX;
   return (
-    <div class={`completeness ${notable.length > 0 ? "is-short" : ""}`}>
+    <div class={`completeness ${notable.length + agentsWithLoss.length > 0 ? "is-short" : ""}`}>
       <svg viewBox="0 0 64 8" preserveAspectRatio="none" aria-hidden="true">
         {hasMarks ? (
           Array.from({ length: agentsExpected }, (_, at) => (
@@ -238,7 +242,7 @@ function Completeness({ result, page, speaker }: PanelProps & { readonly result:
         )}
       </svg>
       <span>
-        {speaker.text(agentsMissing.length > 0 && !isLate ? "windows.soFar" : "windows.agentsOf", {
+        {speaker.text(awaited.length > 0 && !isLate ? "windows.soFar" : "windows.agentsOf", {
           reporting: agentsReporting,
           expected: agentsExpected,
         })}
@@ -246,6 +250,14 @@ function Completeness({ result, page, speaker }: PanelProps & { readonly result:
           <>
             {" — "}
             <b>{speaker.text("windows.missing", { names: notable.join(", ") })}</b>
+          </>
+        )}
+        {agentsWithLoss.length > 0 && (
+          <>
+            {" — "}
+            <b title={speaker.text("windows.lostHint")}>
+              {speaker.text("windows.lost", { names: agentsWithLoss.join(", ") })}
+            </b>
           </>
         )}
       </span>
