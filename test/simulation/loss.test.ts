@@ -11,7 +11,7 @@ const OUTAGE_MS = 180_000;
 const PANES_CHECKPOINT = "\u0032\u0000";
 const REDO = "\u0031";
 
-async function windowsOf(world: World, site: SimulatedSite): Promise<WindowResult[]> {
+async function windowsOf(world: World, site: SimulatedSite): Promise<readonly WindowResult[]> {
   const answer = world.central?.windows({
     window: "temperature_10s",
     group: { site: site.name },
