@@ -2,16 +2,11 @@
 import { LANES, type Lane } from "@millrace/stream";
 import { decodeSkippedBatch, openBatch, RUNS_MAX } from "@millrace/wire";
 import { expect, test } from "vitest";
-import {
-  type AppendFields,
-  BatchQueue,
-  type QueuedBatch,
-  TRIM_BATCHES_MAX,
-  type VerifyRow,
-} from "./batch-queue.ts";
+import { type AppendFields, BatchQueue, TRIM_BATCHES_MAX, type VerifyRow } from "./batch-queue.ts";
 import { MemoryStore } from "./memory-store.ts";
 import type { Change } from "./store.ts";
 import { numberedKey } from "./store-layout.ts";
+import type { QueuedBatch } from "./stored-batches.ts";
 
 const random = { hex: (count: number) => "ab".repeat(count) };
 const HOUR = 3_600_000;

@@ -3,28 +3,18 @@ import {
   type BatchKind,
   encodeSkippedBatch,
   type LaneMarks,
-  openBatch,
-  peekHeader,
-  restampEpoch,
   RUNS_MAX,
   sealBatch,
   type SkippedReason,
   type StoreRun,
   WIRE_VERSION,
 } from "@millrace/wire";
-import { MillraceError } from "@millrace/runtime";
 import { type BatchSummary, encodeSummary } from "./batch-summary.ts";
-import {
-  encodeJson,
-  encodeMark,
-  epochOf,
-  type LaneMemory,
-  loadIdentity,
-  loadLane,
-  loadRuns,
-} from "./load-lanes.ts";
+import { encodeJson, encodeMark, type LaneMemory, loadIdentity, loadLane, loadRuns } from "./load-lanes.ts";
+import { sealSkipped } from "./seal-skipped.ts";
 import type { Change, Store } from "./store.ts";
-import { IDENTITY_KEY, RUNS_KEY, laneKey, numberedKey, numberOfKey, sequenceRange } from "./store-layout.ts";
+import { IDENTITY_KEY, RUNS_KEY, laneKey, numberedKey, sequenceRange } from "./store-layout.ts";
+import { type DamagedRow, type QueuedBatch, StoredBatches } from "./stored-batches.ts";
 
 /** What an append adds to the body; sequence, epoch and store id are the queue's. */
 export interface AppendFields {
@@ -37,11 +27,6 @@ export interface AppendFields {
   readonly startMs: number;
   readonly endMs: number;
   readonly sealedAtMs: number;
-}
-
-export interface QueuedBatch {
-  readonly sequence: number;
-  readonly bytes: Uint8Array;
 }
 
 /** Sequences oldest … next − 1 are held; the sums are of those that are not acknowledged. */
@@ -75,7 +60,7 @@ export interface TrimOptions {
 
 export type VerifyRow =
   | { readonly type: "lane"; readonly lane: Lane; readonly state: LaneState; readonly batchesChecked: number }
-  | { readonly type: "damaged"; readonly lane: Lane; readonly sequence: number; readonly reason: string };
+  | DamagedRow;
 
 /** Most batches of a lane that one `trim` deletes. */
 export const TRIM_BATCHES_MAX = 1000;
@@ -97,8 +82,7 @@ export class BatchQueue {
   readonly storeId: string;
   readonly #store: Store;
   readonly #lanes: Readonly<Record<Lane, LaneMemory>>;
-  /** Damaged batches that `takeDamaged` has not told yet. */
-  readonly #damaged: { readonly lane: Lane; readonly sequence: number }[] = [];
+  readonly #stored: StoredBatches;
   #epoch: number;
   #runs: readonly StoreRun[];
 
@@ -113,6 +97,7 @@ export class BatchQueue {
     this.storeId = identity.storeId;
     this.#epoch = identity.epoch;
     this.#lanes = lanes;
+    this.#stored = new StoredBatches({ store, storeId: identity.storeId, lanes });
   }
 
   /** Loads the lanes; in a store that has no queue yet, gives it its random 128-bit name, durably. */
@@ -351,7 +336,10 @@ export class BatchQueue {
       startMs: hasTime ? covered.startMs : 0,
       endMs: hasTime ? covered.endMs : 0,
     } as const;
-    const bytes = this.#sealSkipped(lane, { from, to, reason: "evicted", sealedAtMs: nowMs, summary });
+    const bytes = sealSkipped(
+      { storeId: this.storeId, lane, epochs: memory.epochs },
+      { from, to, reason: "evicted", sealedAtMs: nowMs, ...summary },
+    );
     this.#put(changes, lane, { sequence: from, bytes }, { ...summary, bytes: bytes.length });
     memory.index.forgetPending();
     this.#putLane(changes, lane);
@@ -381,31 +369,8 @@ export class BatchQueue {
    * The batches among sequences `fromSequence` … `fromSequence + limit − 1`, ascending; fewer where some were given up,
    * end, or are not committed yet. In place of a damaged one comes a `skipped` one.
    */
-  async read(lane: Lane, fromSequence: number, limit: number): Promise<QueuedBatch[]> {
-    const memory = this.#lanes[lane];
-    const sequences: number[] = [];
-    const end = Math.min(fromSequence + limit, memory.next);
-    for (let sequence = Math.max(fromSequence, memory.oldest); sequence < end; sequence += 1) {
-      if (memory.index.isHeld(sequence)) sequences.push(sequence);
-    }
-    const stored = await this.#readStored(sequences.map((sequence) => numberedKey("batch", lane, sequence)));
-    const batches: QueuedBatch[] = [];
-    for (const [at, sequence] of sequences.entries()) {
-      // Trimmed meanwhile.
-      if (!memory.index.isHeld(sequence)) continue;
-      const bytes = stored[at];
-      if (bytes === undefined && sequence >= memory.nextAtOpen) break;
-      if (this.#isDamaged(lane, sequence, bytes) || bytes === undefined) {
-        batches.push({ sequence, bytes: this.#standIn(lane, sequence) });
-        continue;
-      }
-      const epoch = epochOf(memory.epochs, sequence);
-      batches.push({
-        sequence,
-        bytes: peekHeader(bytes)?.epoch === epoch ? bytes : restampEpoch(bytes, epoch),
-      });
-    }
-    return batches;
+  read(lane: Lane, fromSequence: number, limit: number): Promise<QueuedBatch[]> {
+    return this.#stored.read(lane, fromSequence, limit);
   }
 
   /**
@@ -414,7 +379,7 @@ export class BatchQueue {
    */
   takeDamaged(changes: Change[]): Moved {
     const lost = { batches: 0, bytes: 0, readings: 0 };
-    for (const { lane, sequence } of this.#damaged.splice(0)) {
+    for (const { lane, sequence } of this.#stored.takeDamaged()) {
       const memory = this.#lanes[lane];
       const summary = memory.index.get(sequence);
       if (summary === undefined || summary.kind === "skipped") continue;
@@ -439,24 +404,7 @@ export class BatchQueue {
   /** Reads and checks every batch; the damaged ones, then a row for each lane. Changes nothing. */
   async *verify(): AsyncGenerator<VerifyRow> {
     for (const lane of LANES) {
-      const memory = this.#lanes[lane];
-      let batchesChecked = 0;
-      let expected = memory.index.nextHeld(memory.oldest, memory.next);
-      for await (const { key, value } of this.#store.range(
-        sequenceRange("batch", lane, memory.oldest, memory.next),
-      )) {
-        const sequence = numberOfKey(key);
-        for (; expected < sequence; expected = memory.index.nextHeld(expected + 1, memory.next)) {
-          yield { type: "damaged", lane, sequence: expected, reason: "absent" };
-        }
-        if (expected === sequence) expected = memory.index.nextHeld(expected + 1, memory.next);
-        batchesChecked += 1;
-        const fault = faultOf(value, lane, sequence, this.storeId);
-        if (fault !== undefined) yield { type: "damaged", lane, sequence, reason: fault };
-      }
-      for (; expected < memory.next; expected = memory.index.nextHeld(expected + 1, memory.next)) {
-        yield { type: "damaged", lane, sequence: expected, reason: "absent" };
-      }
+      const batchesChecked = yield* this.#stored.verify(lane);
       yield { type: "lane", lane, state: this.lane(lane), batchesChecked };
     }
   }
@@ -472,77 +420,6 @@ export class BatchQueue {
         await this.#store.compact(from, to);
       }
     }
-  }
-
-  /** What the store itself finds corrupt reads as no bytes: its neighbours are still to be had. */
-  async #readStored(keys: readonly Uint8Array[]): Promise<(Uint8Array | undefined)[]> {
-    try {
-      return await this.#store.getMany(keys);
-    } catch (error) {
-      if (!isCorruption(error)) throw error;
-    }
-    const values: (Uint8Array | undefined)[] = [];
-    for (const key of keys) {
-      try {
-        values.push(await this.#store.get(key));
-      } catch (error) {
-        if (!isCorruption(error)) throw error;
-        values.push(NO_BYTES);
-      }
-    }
-    return values;
-  }
-
-  #isDamaged(lane: Lane, sequence: number, bytes: Uint8Array | undefined): boolean {
-    if (bytes !== undefined && faultOf(bytes, lane, sequence, this.storeId) === undefined) return false;
-    const isKnown = this.#damaged.some((damaged) => damaged.lane === lane && damaged.sequence === sequence);
-    if (!isKnown && this.#lanes[lane].index.get(sequence)?.kind !== "skipped") {
-      this.#damaged.push({ lane, sequence });
-    }
-    return true;
-  }
-
-  /** Always the same bytes for the same batch, over restarts too: made of its summary and its neighbours alone. */
-  #standIn(lane: Lane, sequence: number): Uint8Array {
-    const memory = this.#lanes[lane];
-    const summary = memory.index.get(sequence) ?? EMPTY_SUMMARY;
-    const to = memory.index.nextHeld(sequence + 1, memory.next) - 1;
-    return this.#sealSkipped(lane, {
-      from: sequence,
-      to,
-      reason: "damaged",
-      sealedAtMs: summary.endMs,
-      summary,
-    });
-  }
-
-  #sealSkipped(
-    lane: Lane,
-    skipped: {
-      from: number;
-      to: number;
-      reason: SkippedReason;
-      sealedAtMs: number;
-      summary: Omit<BatchSummary, "bytes" | "kind">;
-    },
-  ): Uint8Array {
-    const { from, to, reason, sealedAtMs, summary } = skipped;
-    const body = encodeSkippedBatch({ from, to, readings: summary.readings, reason });
-    return sealBatch({
-      wireVersion: WIRE_VERSION,
-      lane,
-      kind: "skipped",
-      storeId: this.storeId,
-      epoch: epochOf(this.#lanes[lane].epochs, from),
-      sequence: from,
-      sealedAtMs,
-      readingCount: summary.readings,
-      startMs: summary.startMs,
-      endMs: summary.endMs,
-      body,
-      isCompressed: false,
-      bodyBytesRaw: body.length,
-    });
   }
 
   #put(changes: Change[], lane: Lane, batch: QueuedBatch, summary: BatchSummary): void {
@@ -603,13 +480,7 @@ export class BatchQueue {
   }
 }
 
-const NO_BYTES = new Uint8Array(0);
 const NOTHING: Moved = { batches: 0, bytes: 0, readings: 0 };
-const EMPTY_SUMMARY = { readings: 0, startMs: 0, endMs: 0 } as const;
-
-function isCorruption(error: unknown): boolean {
-  return error instanceof MillraceError && error.code === "store_corrupt";
-}
 
 function marksOf(memory: LaneMemory): LaneMarks {
   const { oldest, sent, next } = memory;
@@ -620,13 +491,4 @@ function marksOf(memory: LaneMemory): LaneMarks {
     epochs.push({ epoch, from: Math.max(from, oldest) });
   }
   return { oldest, sent, next, epochs: oldest === next ? [] : epochs };
-}
-
-/** Why the bytes are not the batch that belongs there; undefined when they are. */
-function faultOf(bytes: Uint8Array, lane: Lane, sequence: number, storeId: string): string | undefined {
-  const opened = openBatch(bytes, Number.POSITIVE_INFINITY);
-  if (!opened.ok) return opened.reason;
-  const { batch } = opened;
-  const isRight = batch.lane === lane && batch.sequence === sequence && batch.storeId === storeId;
-  return isRight ? undefined : "misplaced";
 }

@@ -3,3 +3,4 @@ export * from "./level-store.ts";
 export * from "./memory-store.ts";
 export { CALLER_KEYS_FROM } from "./store-layout.ts";
 export * from "./store.ts";
+export type { DamagedRow, QueuedBatch } from "./stored-batches.ts";
