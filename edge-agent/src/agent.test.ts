@@ -16,9 +16,11 @@ import {
 } from "@millrace/wire";
 import { describe, expect, it } from "vitest";
 import { Agent, type AgentStatus } from "./agent.ts";
-import { checkpointKey, numberOfKey, PREFIX } from "./agent-store.ts";
+import { checkpointKey, numberOfKey, PREFIX, prefixRange } from "./agent-store.ts";
+import { parseRedoEntry } from "./redo-entry.ts";
 
 const START_MS = Date.UTC(2026, 0, 5, 8);
+const DAY_MS = 86_400_000;
 const PIPELINE = `
 version: 1
 metrics:
@@ -51,6 +53,7 @@ class ScriptedCentral implements UplinkTransport {
   epoch = 1;
   isReachable = true;
   marks = { alarm: 0, live: 0, backfill: 0 };
+  clockMs = () => START_MS;
   #handlers: UplinkHandlers | undefined;
 
   connect(handlers: UplinkHandlers): void {
@@ -67,7 +70,7 @@ class ScriptedCentral implements UplinkTransport {
         epoch: this.epoch,
         wireVersion: 1,
         marks: this.marks,
-        clockMs: START_MS,
+        clockMs: this.clockMs(),
       });
     } else if (topic === "batch") {
       const opened = openBatch(payload);
@@ -77,7 +80,7 @@ class ScriptedCentral implements UplinkTransport {
       const heartbeat = parseHeartbeat(payload);
       if (heartbeat.ok) {
         this.heartbeats.push(heartbeat.message);
-        this.#answer("echo", { beat: heartbeat.message.beat, clockMs: START_MS });
+        this.#answer("echo", { beat: heartbeat.message.beat, clockMs: this.clockMs() });
       }
     }
     return true;
@@ -109,12 +112,15 @@ class ScriptedCentral implements UplinkTransport {
 interface BenchOptions {
   readonly store?: Store;
   readonly startMs?: number;
+  /** How far the agent's wall clock is ahead of the sensors'. */
+  readonly offsetMs?: number;
   readonly bytesMax?: number;
   readonly seriesPerMetricMax?: number;
 }
 
 async function bench(options: BenchOptions = {}) {
   const time = new SimulatedTime(options.startMs ?? START_MS);
+  const wall = { offsetMs: options.offsetMs ?? 0 };
   const central = new ScriptedCentral();
   const commands: { topic: string; payload: string }[] = [];
   const store = options.store ?? new MemoryStore();
@@ -129,7 +135,7 @@ async function bench(options: BenchOptions = {}) {
     },
     pipeline: loadPipeline("/pipeline.yaml", { readFile: () => PIPELINE }).config,
     store,
-    clock: time.clock(),
+    clock: time.clock({ offsetMs: () => wall.offsetMs }),
     random: new SeededRandom(1),
     log: silentLogger,
     metrics: new Metrics(),
@@ -155,7 +161,7 @@ async function bench(options: BenchOptions = {}) {
     });
   const temperature = (t: number, ts = time.nowMs, isRetained = false) =>
     publish("factory/alpha/m1/temperature", JSON.stringify({ t, ts }), isRetained);
-  return { agent, time, central, commands, store, publish, temperature };
+  return { agent, time, wall, central, commands, store, publish, temperature };
 }
 
 const config: AgentConfig = {
@@ -253,6 +259,78 @@ describe("what comes in", () => {
     void temperature(50, START_MS + 3_600_000);
     await time.run(1_000);
     expect(agent.status().watermarkMs).toBe(before);
+  });
+});
+
+describe("a clock a day ahead", () => {
+  it("that stamped what is stored holds nothing once central and the wall clock agree, after a restart too", async () => {
+    const store = new MemoryStore();
+    const first = await bench({ store, offsetMs: DAY_MS });
+    first.agent.start();
+    void first.publish("factory/alpha/m1/level", "1");
+    void first.temperature(50, START_MS + DAY_MS);
+    await first.time.run(12_000);
+    const startMs = START_MS + 20_000;
+    const second = await bench({ store: store.crash(), startMs });
+    const { agent, time, central } = second;
+    central.isReachable = false;
+    agent.start();
+    await time.run(1_000);
+    expect(agent.status().clock.isSynchronised).toBe(false);
+    central.isReachable = true;
+    central.clockMs = () => Math.floor(time.nowMs);
+    await time.runUntil(() => central.heartbeats.length > 0, 60_000);
+    expect(agent.status().clock.isSynchronised).toBe(true);
+    expect(central.heartbeats[0]?.frontier.watermarkMs).toBeLessThanOrEqual(time.nowMs - 5_000);
+    void second.temperature(50, time.nowMs + 3_600_000);
+    // What the deduplicator knew under the wrong clock no longer makes this one too old to tell.
+    for (const _ of [1, 2]) void second.temperature(51, time.nowMs + 5_000);
+    await time.run(10_000);
+    expect(agent.status().ledger).toMatchObject({ duplicate: 1, rejected: { future: 1 } });
+    expect(central.heartbeats.at(-1)?.frontier.watermarkMs).toBeLessThanOrEqual(time.nowMs);
+    await time.run(60_000);
+    expect(central.heartbeats.at(-1)?.frontier).toMatchObject({ isIdle: true });
+    expect(central.heartbeats.at(-1)?.frontier.watermarkMs).toBeGreaterThan(time.nowMs - 10_000);
+  });
+
+  it("moves no watermark of an idle agent, and is followed once central confirms it", async () => {
+    const { agent, time, wall, central, temperature } = await bench();
+    central.clockMs = () => Math.floor(time.nowMs);
+    agent.start();
+    void temperature(50, START_MS);
+    await time.run(40_000);
+    wall.offsetMs = DAY_MS;
+    await time.run(10_000);
+    const { frontier } = central.heartbeats.at(-1)!;
+    expect(frontier.isIdle).toBe(true);
+    expect(frontier.watermarkMs).toBeGreaterThan(time.nowMs - 10_000);
+    expect(frontier.watermarkMs).toBeLessThan(time.nowMs);
+    central.clockMs = () => Math.floor(time.nowMs) + DAY_MS;
+    await time.run(35_000);
+    expect(central.heartbeats.at(-1)?.frontier.watermarkMs).toBeGreaterThan(time.nowMs + DAY_MS - 10_000);
+  });
+
+  it("does not make the redo log grow once it is set right", async () => {
+    const { agent, time, wall, central, store, temperature } = await bench({ offsetMs: DAY_MS });
+    central.clockMs = () => Math.floor(time.nowMs);
+    agent.start();
+    let redoMost = 0;
+    for (let minute = 0; minute < 60; minute += 1) {
+      if (minute === 5) wall.offsetMs = 0;
+      void temperature(50 + minute);
+      await time.run(60_000);
+      central.acknowledge();
+      let redo = 0;
+      for await (const _ of store.range(prefixRange(PREFIX.redo))) redo += 1;
+      if (minute >= 30) redoMost = Math.max(redoMost, redo);
+      else if (minute === 4) expect(redo).toBeGreaterThan(0);
+    }
+    let oldest: number | undefined;
+    for await (const { value } of store.range({ ...prefixRange(PREFIX.redo), limit: 1 }))
+      oldest = parseRedoEntry(value)?.committedAtMs;
+    expect(oldest).toBeGreaterThan(time.nowMs - 660_000);
+    expect(oldest).toBeLessThan(time.nowMs);
+    expect(redoMost).toBeLessThan(1_000);
   });
 });
 

@@ -191,6 +191,7 @@ export class Agent {
       },
       echoed: (roundTripMs) =>
         options.metrics.histogram("millrace_agent_uplink_round_trip_seconds").observe(roundTripMs / 1000),
+      clockTold: (centralMs, roundTripMs) => this.#clockTold(centralMs, roundTripMs),
     });
   }
 
@@ -468,6 +469,16 @@ export class Agent {
     await this.#commits.flush();
   }
 
+  /** Where central's clock proves the agent's right, what a wrong clock has left behind is taken back. */
+  #clockTold(centralMs: number, roundTripMs: number): void {
+    const step = this.#guard.witness({ centralMs, roundTripMs });
+    if (step === undefined) return;
+    const { maxFutureMs } = this.#options.config.limits;
+    this.#watermarks.setClock({ ...step, maxFutureMs });
+    this.#outbox.takeBack(this.#watermarks.watermark(step.nowMs).watermarkMs);
+    this.#deduplicator.forgetBeyond(step.nowMs + maxFutureMs);
+  }
+
   #heartbeat() {
     const status = this.status();
     const { rejected, ...counts } = status.ledger;
@@ -537,7 +548,7 @@ export class Agent {
     this.#outbox.drainInto(changes);
     const isLedgerChanged = received !== this.#committedReceived;
     if (this.#redo.rowCount > 0 || isLedgerChanged || changes.length > 0) {
-      this.#redoLog.append(changes, this.#redo, this.#options.clock.nowMs(), this.#ledger.totals);
+      this.#redoLog.append(changes, this.#redo, this.#guard.nowMs(), this.#ledger.totals);
     }
     this.#collectCheckpoints(changes);
     const appended = this.#outbox.appended();
@@ -632,11 +643,11 @@ export class Agent {
 
   /** Trims the redo log: entries past the dedupe horizon go, the keys in them that still count are carried on. */
   async #carryKeys(): Promise<void> {
-    const { store, clock, config, log } = this.#options;
+    const { store, config, log } = this.#options;
     try {
       await this.#redoLog.trim({
         store,
-        olderThanMs: clock.nowMs() - config.limits.dedupeHorizonMs,
+        olderThanMs: this.#guard.nowMs() - config.limits.dedupeHorizonMs,
         isRemembered: (row) => this.#deduplicator.isRemembered(row.series, row.timeMs),
         carry: this.#redo,
         push: (change) => this.#extraChanges.push(change),

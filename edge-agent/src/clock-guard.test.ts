@@ -4,12 +4,15 @@ import { describe, expect, it } from "vitest";
 import { ClockGuard } from "./clock-guard.ts";
 
 const NOW_MS = Date.UTC(2026, 5, 1);
+const DAY_MS = 86_400_000;
 const FLOOR_MS = Date.UTC(2020, 0, 1);
 
 function guardAt(wallMs: number, durableTimeMs: number | null) {
   const time = new SimulatedTime(wallMs);
-  const guard = new ClockGuard({ clock: time.clock(), maxFutureMs: 5_000, floorMs: FLOOR_MS, durableTimeMs });
-  return { time, guard };
+  const wall = { offsetMs: 0 };
+  const clock = time.clock({ offsetMs: () => wall.offsetMs });
+  const guard = new ClockGuard({ clock, maxFutureMs: 5_000, floorMs: FLOOR_MS, durableTimeMs });
+  return { time, wall, guard };
 }
 
 describe("ClockGuard", () => {
@@ -28,5 +31,45 @@ describe("ClockGuard", () => {
     expect(guard.nowMs()).toBe(NOW_MS + 10_000);
     expect(guard.judge(NOW_MS + 14_000)).toBe("plausible");
     expect(guard.judge(NOW_MS + 16_000)).toBe("future");
+  });
+
+  it("lets go of a time stored under a wrong clock once central agrees with the wall clock", async () => {
+    const { time, guard } = guardAt(NOW_MS, NOW_MS + DAY_MS);
+    await time.run(1_000);
+    expect(guard.judge(NOW_MS + DAY_MS)).toBe("plausible");
+    expect(guard.witness({ centralMs: NOW_MS + 1_000, roundTripMs: 20 })).toEqual({
+      fromMs: NOW_MS + DAY_MS + 1_000,
+      nowMs: NOW_MS + 1_000,
+    });
+    expect([guard.nowMs(), guard.isSynchronised]).toEqual([NOW_MS + 1_000, true]);
+    expect(guard.judge(NOW_MS + 7_000)).toBe("future");
+  });
+
+  it("keeps it while they do not agree; an answer long under way may be as much older", () => {
+    const { guard } = guardAt(NOW_MS, NOW_MS + DAY_MS);
+    for (const centralMs of [NOW_MS + DAY_MS, NOW_MS + 60_001, NOW_MS - 60_021]) {
+      expect(guard.witness({ centralMs, roundTripMs: 20 })).toBeUndefined();
+      expect([guard.nowMs(), guard.isSynchronised]).toEqual([NOW_MS + DAY_MS, false]);
+    }
+    expect(guard.witness({ centralMs: NOW_MS - 60_020, roundTripMs: 20 })).toBeDefined();
+  });
+
+  it("holds a proven time against a clock that jumps back afterwards", async () => {
+    const { time, wall, guard } = guardAt(NOW_MS, null);
+    guard.witness({ centralMs: NOW_MS, roundTripMs: 20 });
+    wall.offsetMs = -DAY_MS;
+    await time.run(1_000);
+    expect([guard.nowMs(), guard.isSynchronised]).toEqual([NOW_MS + 1_000, false]);
+  });
+
+  it("has a steady time that no jump moves, and that goes on from a proven clock", async () => {
+    const { time, wall, guard } = guardAt(NOW_MS, null);
+    wall.offsetMs = DAY_MS;
+    await time.run(1_000);
+    expect([guard.nowMs(), guard.steadyMs()]).toEqual([NOW_MS + DAY_MS + 1_000, NOW_MS + 1_000]);
+    guard.witness({ centralMs: NOW_MS + 1_000, roundTripMs: 20 });
+    expect(guard.steadyMs()).toBe(NOW_MS + 1_000);
+    guard.witness({ centralMs: NOW_MS + DAY_MS + 1_000, roundTripMs: 20 });
+    expect(guard.steadyMs()).toBe(NOW_MS + DAY_MS + 1_000);
   });
 });

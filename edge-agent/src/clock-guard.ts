@@ -2,20 +2,32 @@ import type { Clock } from "@millrace/runtime";
 
 export type ClockVerdict = "plausible" | "future" | "before_floor";
 
-/** How far the wall clock may lag behind the greatest durable event time before it is taken as unset. */
+/** How far the wall clock may lag behind the time that is held before it is taken as unset. */
 const BEHIND_TOLERANCE_MS = 60_000;
+/** The agent's clock and central's agree when they differ by no more, the way not counted. */
+const AGREEMENT_TOLERANCE_MS = 60_000;
+
+/** The steady time goes on from `nowMs` instead of `fromMs`. */
+export interface ClockStep {
+  readonly fromMs: number;
+  readonly nowMs: number;
+}
 
 /**
  * Keeps one wrong clock from moving a watermark. A reading may lie at most `maxFutureMs` ahead of the agent's time and
  * not before the floor. A gateway without a clock battery starts in the past: while its clock is behind what was already
  * stored, the agent's time is the greatest durable event time plus monotonic time, and it says that it is unsynchronised.
+ * Where central's clock agrees with the wall clock, that is proven right, and takes the place of what was stored.
  */
 export class ClockGuard {
   readonly #clock: Clock;
   readonly #maxFutureMs: number;
   readonly #floorMs: number;
-  readonly #durableTimeMs: number;
-  readonly #openedMonotonicMs: number;
+  /** Time that the wall clock must not be behind, at `#sinceMonotonicMs`. */
+  #heldMs: number;
+  /** Steady time at `#sinceMonotonicMs`. */
+  #anchorMs: number;
+  #sinceMonotonicMs: number;
   #wallMs = Number.NaN;
   #nowMs = 0;
   #isSynchronised = true;
@@ -30,8 +42,9 @@ export class ClockGuard {
     this.#clock = options.clock;
     this.#maxFutureMs = options.maxFutureMs;
     this.#floorMs = options.floorMs;
-    this.#durableTimeMs = options.durableTimeMs ?? options.floorMs;
-    this.#openedMonotonicMs = options.clock.monotonicMs();
+    this.#heldMs = options.durableTimeMs ?? options.floorMs;
+    this.#sinceMonotonicMs = options.clock.monotonicMs();
+    this.#anchorMs = this.nowMs();
   }
 
   get isSynchronised(): boolean {
@@ -39,10 +52,15 @@ export class ClockGuard {
     return this.#isSynchronised;
   }
 
-  /** The agent's best knowledge of now, event time ms. */
+  /** The agent's best knowledge of now, event time ms. Jumps with the wall clock. */
   nowMs(): number {
     this.#look();
     return this.#nowMs;
+  }
+
+  /** Now, as of the start or the last witness, plus monotonic time, ms: no jump of the wall clock moves it. */
+  steadyMs(): number {
+    return Math.floor(this.#anchorMs + this.#sinceMs());
   }
 
   judge(timeMs: number): ClockVerdict {
@@ -50,17 +68,34 @@ export class ClockGuard {
     return timeMs > this.nowMs() + this.#maxFutureMs ? "future" : "plausible";
   }
 
+  /**
+   * Central has told its clock, in an answer that came `roundTripMs` after the question. Where the wall clock agrees, the
+   * agent's time and the steady time go on from it; otherwise nothing happens, for either of the two may be wrong.
+   */
+  witness(told: { readonly centralMs: number; readonly roundTripMs: number }): ClockStep | undefined {
+    const nowMs = this.#clock.nowMs();
+    const aheadMs = nowMs - told.centralMs;
+    if (aheadMs < -AGREEMENT_TOLERANCE_MS || aheadMs > told.roundTripMs + AGREEMENT_TOLERANCE_MS)
+      return undefined;
+    const fromMs = this.steadyMs();
+    this.#heldMs = nowMs;
+    this.#anchorMs = nowMs;
+    this.#sinceMonotonicMs = this.#clock.monotonicMs();
+    this.#wallMs = Number.NaN;
+    return { fromMs, nowMs };
+  }
+
   /** Judges the wall clock anew when it shows another millisecond: readings come by the hundred in one. */
   #look(): void {
     const wallMs = this.#clock.nowMs();
     if (wallMs === this.#wallMs) return;
     this.#wallMs = wallMs;
-    const heldMs = this.#heldTimeMs();
+    const heldMs = this.#heldMs + this.#sinceMs();
     this.#isSynchronised = wallMs + BEHIND_TOLERANCE_MS >= heldMs;
     this.#nowMs = this.#isSynchronised ? wallMs : Math.floor(heldMs);
   }
 
-  #heldTimeMs(): number {
-    return this.#durableTimeMs + (this.#clock.monotonicMs() - this.#openedMonotonicMs);
+  #sinceMs(): number {
+    return this.#clock.monotonicMs() - this.#sinceMonotonicMs;
   }
 }

@@ -27,6 +27,29 @@ const reading = fc.record({
 });
 
 describe("Deduplicator", () => {
+  it("works again once what a wrong clock let in is forgotten, and claims to know nothing older", () => {
+    const deduplicator = new Deduplicator({ horizonMs: HORIZON_MS, keysMax: 100 });
+    for (const timeMs of [10, 1_000_000]) deduplicator.judge(0, timeMs, 1);
+    expect(deduplicator.judge(0, 20, 1)).toBe("undeduplicated");
+    deduplicator.forgetBeyond(500);
+    expect(deduplicator.keyCount).toBe(0);
+    expect(deduplicator.isRemembered(0, 1_000_000)).toBe(false);
+    expect([10, 499, 500, 500, 501].map((timeMs) => deduplicator.judge(0, timeMs, 1))).toEqual([
+      "undeduplicated",
+      "undeduplicated",
+      "fresh",
+      "duplicate",
+      "fresh",
+    ]);
+  });
+
+  it("keeps what is ahead by less than its horizon: it may come again", () => {
+    const deduplicator = new Deduplicator({ horizonMs: HORIZON_MS, keysMax: 100 });
+    deduplicator.judge(0, 1_000, 1);
+    deduplicator.forgetBeyond(0);
+    expect(deduplicator.judge(0, 1_000, 1)).toBe("duplicate");
+  });
+
   it("judges as a list of all keys would", () => {
     fc.assert(
       fc.property(fc.array(reading, { maxLength: 300 }), (readings) => {

@@ -61,7 +61,20 @@ export class Deduplicator {
   /** Whether this key would still be recognised: what a trimmed redo entry must carry on. */
   isRemembered(series: number, timeMs: number): boolean {
     const keys = this.#series[series];
-    return keys !== undefined && timeMs >= keys.floorMs && timeMs >= keys.maxTimeMs - this.#horizonMs;
+    if (keys === undefined || timeMs > keys.maxTimeMs) return false;
+    return timeMs >= keys.floorMs && timeMs >= keys.maxTimeMs - this.#horizonMs;
+  }
+
+  /**
+   * Nothing can be later than `limitMs`. A series whose keys are, by more than the horizon, got them of a wrong clock and
+   * would take all that comes now as too old: it begins anew there, knowing nothing of what is older.
+   */
+  forgetBeyond(limitMs: number): void {
+    for (const [series, keys] of this.#series.entries()) {
+      if (keys === undefined || keys.maxTimeMs - this.#horizonMs <= limitMs) continue;
+      this.#keyCount -= keys.end - keys.head;
+      this.#series[series] = { ...emptyKeys(), maxTimeMs: limitMs, floorMs: limitMs };
+    }
   }
 
   #insert(keys: SeriesKeys, at: number, timeMs: number, value: number): void {

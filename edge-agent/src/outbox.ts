@@ -158,6 +158,12 @@ export class Outbox {
     this.#sealed = sealed;
   }
 
+  /** What was promised beyond this came of a wrong clock. Taking back needs no commit. */
+  takeBack(watermarkMs: number | null): void {
+    this.#sealed = takenBack(this.#sealed, watermarkMs);
+    this.#durableSealed = takenBack(this.#durableSealed, watermarkMs);
+  }
+
   /** The frontier of a heartbeat: what is under way to the disk is not promised yet. */
   frontier(): Frontier {
     return this.#frontier({ sealed: this.#durableSealed });
@@ -269,6 +275,11 @@ export class Outbox {
       },
     };
   }
+}
+
+function takenBack(sealed: SealedWatermark, watermarkMs: number | null): SealedWatermark {
+  if (watermarkMs === null || sealed.watermarkMs === null || sealed.watermarkMs <= watermarkMs) return sealed;
+  return { ...sealed, watermarkMs };
 }
 
 /** Splits into groups of at most ROWS_PER_BATCH_MAX rows; small sections share a batch. */

@@ -109,7 +109,7 @@ export class ReadingIntake {
     if ((row.flags & REDO_FLAG.keyOnly) !== 0) return [];
     if (parts.panes) this.#aggregate(series, row.timeMs, row.value, row.flags);
     // A pane's reading is observed on its way; the others only where the watermarks' own checkpoint is older.
-    else if (parts.watermarks) watermarks.observe(series.index, Math.floor(row.timeMs), guard.nowMs());
+    else if (parts.watermarks) watermarks.observe(series.index, Math.floor(row.timeMs), guard.steadyMs());
     if (!parts.rules) return [];
     return this.judge(
       {
@@ -133,7 +133,7 @@ export class ReadingIntake {
   ): "aggregated" | "ruleOnly" | "pane_cap" {
     const { watermarks, guard } = this.#options;
     const timeMs = Math.floor(sourceTimeMs);
-    watermarks.observe(series.index, timeMs, guard.nowMs());
+    watermarks.observe(series.index, timeMs, guard.steadyMs());
     const table = this.tables.get(series.metric);
     if (table === undefined) return "ruleOnly";
     const quality = QUALITIES[flags & REDO_FLAG.qualityMask];

@@ -6,19 +6,27 @@ import { Ledger } from "./ledger.ts";
 import { REDO_FLAG, RedoBuffer, type RedoRow } from "./redo-entry.ts";
 import { RedoLog } from "./redo-log.ts";
 
-/** A log of one entry a millisecond, each with one reading of one of ten series. */
-async function logOf(entryCount: number) {
+/** A log of one entry a millisecond, each with one reading of one of ten series. `stampOf`: the clock at its commit. */
+async function logOf(entryCount: number, stampOf = (atMs: number) => atMs) {
   const store = new MemoryStore();
   const log = new RedoLog();
   const rows = new RedoBuffer();
   const changes: Change[] = [];
   for (let atMs = 0; atMs < entryCount; atMs += 1) {
     rows.add(atMs % 10, atMs, 1, REDO_FLAG.hasOwnTime);
-    log.append(changes, rows, atMs, new Ledger().totals);
+    log.append(changes, rows, stampOf(atMs), new Ledger().totals);
   }
   for (const part of ["panes", "watermarks", "rules"] as const) log.checkpointed(part, log.next);
   await store.commit(changes, { isSync: true });
   return { store, log };
+}
+
+function trimmed(store: MemoryStore, log: RedoLog, olderThanMs: number) {
+  const deletions: Change[] = [];
+  const push = (change: Change) => deletions.push(change);
+  return log
+    .trim({ store, olderThanMs, isRemembered: () => false, carry: new RedoBuffer(), push })
+    .then(() => store.commit(deletions, { isSync: true }));
 }
 
 async function storedCount(store: MemoryStore): Promise<number> {
@@ -60,5 +68,23 @@ describe("RedoLog.trim", () => {
     });
     expect(carried.map(({ timeMs }) => timeMs)).toEqual([3, 13, 23, 33, 43]);
     expect(carry.rowCount).toBe(5);
+  });
+
+  it("is not held up by entries of a clock that was a day ahead: they are as old as what came after", async () => {
+    const stampOf = (atMs: number) => (atMs >= 1_000 && atMs < 2_000 ? atMs + 86_400_000 : atMs);
+    const { store, log } = await logOf(5_000, stampOf);
+    await trimmed(store, log, 1_500);
+    expect(await storedCount(store)).toBe(4_000);
+    await trimmed(store, log, 4_000);
+    expect(await storedCount(store)).toBe(999);
+  });
+
+  it("knows the ages again after a restart", async () => {
+    const { store } = await logOf(5_000, (atMs) => (atMs < 3_000 ? atMs + 86_400_000 : atMs));
+    const log = new RedoLog();
+    for (const part of ["panes", "watermarks", "rules"] as const) log.checkpointed(part, 5_001);
+    for await (const _ of log.open(store)) continue;
+    await trimmed(store, log, 4_000);
+    expect(await storedCount(store)).toBe(999);
   });
 });

@@ -8,7 +8,7 @@ export type CheckpointPart = "panes" | "watermarks" | "rules";
 
 export interface TrimOptions {
   readonly store: Store;
-  /** Entries committed before are past the dedupe horizon. */
+  /** Entries committed before are past the dedupe horizon, or up to AGE_STEP_MS later. */
   readonly olderThanMs: number;
   /** Whether the deduplicator still goes by this key. */
   isRemembered(row: RedoRow): boolean;
@@ -19,14 +19,19 @@ export interface TrimOptions {
 
 /** Entries that one trim takes away: bounds its work and the commit that follows. */
 const TRIM_ENTRIES_MAX = 20_000;
+/** Times of commits are rounded up to this, so that few ages stand for many entries. */
+const AGE_STEP_MS = 1_000;
 
 /**
  * The log of committed readings. An entry serves twice: until every checkpoint stands after it, for replay; until its
  * keys are past the dedupe horizon, as the memory of the deduplicator. Then it goes; keys in it that still count (of a
- * series that has fallen silent) are carried into the newest entry.
+ * series that has fallen silent) are carried into the newest entry. An entry is as old as the earliest time that it or
+ * a later one was committed at: one that a wrong clock stamped ahead holds up nothing.
  */
 export class RedoLog {
   readonly #checkpoints: Record<CheckpointPart, number> = { panes: 1, watermarks: 1, rules: 1 };
+  /** Entries up to `last`, from the one after the previous `last` on, are of the age `atMs`. Both ascend. */
+  readonly #ages: { readonly last: number; readonly atMs: number }[] = [];
   #oldest = 1;
   #next = 1;
   #isTrimming = false;
@@ -51,6 +56,7 @@ export class RedoLog {
 
   append(changes: Change[], rows: RedoBuffer, nowMs: number, ledger: LedgerTotals): void {
     changes.push({ type: "put", key: numberKey(PREFIX.redo, this.#next), value: rows.take(nowMs, ledger) });
+    this.#committed(this.#next, nowMs);
     this.#next += 1;
   }
 
@@ -62,7 +68,9 @@ export class RedoLog {
       if (isFirst) this.#oldest = number;
       isFirst = false;
       this.#next = number + 1;
-      yield { number, entry: parseRedoEntry(value) };
+      const entry = parseRedoEntry(value);
+      if (entry !== undefined) this.#committed(number, entry.committedAtMs);
+      yield { number, entry };
     }
     this.#next = Math.max(this.#next, ...Object.values(this.#checkpoints));
     if (isFirst) this.#oldest = this.#next;
@@ -74,17 +82,26 @@ export class RedoLog {
     this.#isTrimming = true;
     try {
       const replayedFrom = Math.min(...Object.values(this.#checkpoints));
-      const range = { from: numberKey(PREFIX.redo, this.#oldest), to: numberKey(PREFIX.redo, replayedFrom) };
+      const lastOld = this.#ages.findLast(({ atMs }) => atMs <= options.olderThanMs)?.last ?? 0;
+      const range = {
+        from: numberKey(PREFIX.redo, this.#oldest),
+        to: numberKey(PREFIX.redo, Math.min(replayedFrom, lastOld + 1)),
+      };
       for await (const { key, value } of options.store.range({ ...range, limit: TRIM_ENTRIES_MAX })) {
-        const entry = parseRedoEntry(value);
-        if (entry !== undefined && entry.committedAtMs > options.olderThanMs) return;
-        carryKeys(entry, options);
+        carryKeys(parseRedoEntry(value), options);
         options.push({ type: "del", key });
         this.#oldest = numberOfKey(key) + 1;
       }
+      while (this.#ages.length > 0 && this.#ages[0].last < this.#oldest) this.#ages.shift();
     } finally {
       this.#isTrimming = false;
     }
+  }
+
+  #committed(number: number, committedAtMs: number): void {
+    const atMs = Math.ceil(committedAtMs / AGE_STEP_MS) * AGE_STEP_MS;
+    while ((this.#ages.at(-1)?.atMs ?? Number.NEGATIVE_INFINITY) >= atMs) this.#ages.pop();
+    this.#ages.push({ last: number, atMs });
   }
 }
 

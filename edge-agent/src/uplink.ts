@@ -41,6 +41,8 @@ export interface UplinkOptions {
   readonly outbox: UplinkOutbox;
   /** A heartbeat's echo has come. */
   echoed(roundTripMs: number): void;
+  /** Central has told its clock, in an answer that came `roundTripMs` after the question. */
+  clockTold(centralMs: number, roundTripMs: number): void;
 }
 
 /** What the uplink needs of the agent: everything that touches the store goes through its one commit at a time. */
@@ -84,6 +86,7 @@ export class Uplink {
   #cursor: Record<Lane, number> = { alarm: 1, live: 1, backfill: 1 };
   #mark: Record<Lane, number> = { alarm: 0, live: 0, backfill: 0 };
   #progressAtMs: Record<Lane, number> = { alarm: 0, live: 0, backfill: 0 };
+  #helloAtMs = 0;
   #beat = 0;
   #beatAtMs = 0;
   #heardAtMs = 0;
@@ -165,6 +168,7 @@ export class Uplink {
       runs: queue.runs,
       clockMs: clock.nowMs(),
     };
+    this.#helloAtMs = clock.monotonicMs();
     this.#options.transport.send("hello", encodeMessage(hello));
     this.#timers.push(clock.after(SILENCE_MS_MAX, () => this.#hangUp("no answer to hello")));
   }
@@ -186,7 +190,11 @@ export class Uplink {
         const parsed = parseEcho(payload);
         if (!parsed.ok) return;
         this.#heardAtMs = this.#options.clock.monotonicMs();
-        if (parsed.message.beat === this.#beat) this.#options.echoed(this.#heardAtMs - this.#beatAtMs);
+        if (parsed.message.beat === this.#beat) {
+          const roundTripMs = this.#heardAtMs - this.#beatAtMs;
+          this.#options.echoed(roundTripMs);
+          this.#options.clockTold(parsed.message.clockMs, roundTripMs);
+        }
         this.#clockOffsetMs = parsed.message.clockMs - this.#options.clock.nowMs();
         return;
       }
@@ -199,15 +207,17 @@ export class Uplink {
     const session = this.#session;
     this.#welcomedSession = session;
     this.#cancelTimers();
+    const { clock } = this.#options;
+    this.#clockOffsetMs = welcome.clockMs - clock.nowMs();
+    this.#options.clockTold(welcome.clockMs, clock.monotonicMs() - this.#helloAtMs);
     await this.#options.outbox.welcomed(welcome);
     if (session !== this.#session) return;
-    const nowMs = this.#options.clock.monotonicMs();
+    const nowMs = clock.monotonicMs();
     for (const lane of LANES) {
       this.#mark[lane] = welcome.marks[lane];
       this.#cursor[lane] = welcome.marks[lane] + 1;
       this.#progressAtMs[lane] = nowMs;
     }
-    this.#clockOffsetMs = welcome.clockMs - this.#options.clock.nowMs();
     this.#heardAtMs = nowMs;
     this.#budgetAtMs = nowMs;
     this.#backfillBudgetBytes = 0;

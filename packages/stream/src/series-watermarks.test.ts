@@ -58,6 +58,28 @@ test("a slow series is not idle before three of its usual intervals, and one out
   expect(quick.isIdle(0, 7_230_001)).toBe(true);
 });
 
+test("a clock proven right takes back what a wrong one promised, and nothing else", () => {
+  const watermarks = new SeriesWatermarks(options);
+  watermarks.observe(0, 1_000_000, 1_000_000);
+  watermarks.observe(1, 103_000, 1_000_000);
+  expect(watermarks.watermark(1_031_000)).toEqual({ watermarkMs: 1_026_000, isIdle: true });
+  watermarks.setClock({ fromMs: 1_031_000, nowMs: 101_000, maxFutureMs: 5_000 });
+  expect([watermarks.maxTimeMs(0), watermarks.maxTimeMs(1)]).toEqual([101_000, 103_000]);
+  expect(watermarks.watermark(101_000)).toEqual({ watermarkMs: 96_000, isIdle: true });
+  watermarks.observe(0, 102_000, 102_000);
+  expect(watermarks.watermark(102_000)).toEqual({ watermarkMs: 97_000, isIdle: false });
+  watermarks.setClock({ fromMs: 102_000, nowMs: 98_000, maxFutureMs: 5_000 });
+  expect(watermarks.watermark(98_000)).toEqual({ watermarkMs: 97_000, isIdle: false });
+});
+
+test("a clock that is set changes nothing about how long a series has been silent", () => {
+  const watermarks = new SeriesWatermarks(options);
+  watermarks.observe(0, 1_000, 1_000);
+  watermarks.setClock({ fromMs: 21_000, nowMs: 9_021_000, maxFutureMs: 5_000 });
+  expect(watermarks.watermark(9_031_000)).toEqual({ watermarkMs: -4_000, isIdle: false });
+  expect(watermarks.watermark(9_031_001)).toEqual({ watermarkMs: 9_026_001, isIdle: true });
+});
+
 test("the watermark never goes back, and a restored one goes on as if never interrupted", () => {
   const observation = fc.record({
     series: fc.integer({ min: 0, max: 5 }),

@@ -15,7 +15,7 @@ export interface SeriesWatermarksOptions {
 }
 
 export interface AgentWatermark {
-  /** No reading older than this is expected. Monotone. `null` until there is a reading, or none for the idle timeout. */
+  /** No reading older than this is expected. `null` until there is a reading, or none for the idle timeout. */
   readonly watermarkMs: EventTimeMs | null;
   /** Every series is idle: the watermark follows the clock. */
   readonly isIdle: boolean;
@@ -33,7 +33,7 @@ export interface SeriesWatermarksState {
  * The watermark of every series of an agent, and of the agent: the least over the series that are not idle. When all are
  * idle it follows the clock, less the out-of-orderness: also where there has never been a series, once the idle timeout
  * has passed since the start, or windows over several agents would wait for it for ever. It never goes back, whatever
- * readings and clock do.
+ * readings and clock do, but where `setClock` finds that a wrong clock has moved it.
  * Series are small dense indices, given by the caller.
  */
 export class SeriesWatermarks {
@@ -105,6 +105,24 @@ export class SeriesWatermarks {
     const watermarkMs = (isIdle ? nowMs : leastMs) - this.#options.outOfOrdernessMs;
     if (this.#watermarkMs === null || watermarkMs > this.#watermarkMs) this.#watermarkMs = watermarkMs;
     return { watermarkMs: this.#watermarkMs, isIdle };
+  }
+
+  /**
+   * The clock goes on from `nowMs` instead of `fromMs`, and is known to be right. Silence counts on as it did. What lies
+   * further ahead than a reading may came of a wrong clock: the watermark is taken back, and such a series counts as
+   * heard until now.
+   */
+  setClock(step: { readonly fromMs: number; readonly nowMs: number; readonly maxFutureMs: number }): void {
+    const { fromMs, nowMs, maxFutureMs } = step;
+    const { outOfOrdernessMs } = this.#options;
+    const moved = (atMs: number) => Math.min(atMs + nowMs - fromMs, nowMs);
+    for (let series = 0; series < this.#seriesCount; series++) {
+      if (this.#maxTimeMs[series] > nowMs + maxFutureMs) this.#maxTimeMs[series] = nowMs;
+      this.#arrivedAtMs[series] = moved(this.#arrivedAtMs[series]);
+    }
+    if (this.#startedAtMs !== null) this.#startedAtMs = moved(this.#startedAtMs);
+    if (this.#watermarkMs !== null && this.#watermarkMs > nowMs + maxFutureMs - outOfOrdernessMs)
+      this.#watermarkMs = nowMs - outOfOrdernessMs;
   }
 
   export(): SeriesWatermarksState {

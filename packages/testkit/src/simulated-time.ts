@@ -26,11 +26,11 @@ export class SimulatedTime {
     return this.#nowMs;
   }
 
-  /** A clock of one node: its wall clock is off by `offsetMs`, its timers die when `isAlive` turns false. */
-  clock(options: { readonly offsetMs?: number; isAlive?(): boolean } = {}): Clock {
-    const { offsetMs = 0, isAlive = () => true } = options;
+  /** A clock of one node: its wall clock is off by `offsetMs` and jumps with it, its timers die when `isAlive` turns false. */
+  clock(options: { offsetMs?(): number; isAlive?(): boolean } = {}): Clock {
+    const { offsetMs = () => 0, isAlive = () => true } = options;
     return {
-      nowMs: () => Math.floor(this.#nowMs + offsetMs),
+      nowMs: () => Math.floor(this.#nowMs + offsetMs()),
       monotonicMs: () => this.#nowMs,
       after: (delayMs, callback) => this.after(delayMs, () => isAlive() && callback()),
     };
