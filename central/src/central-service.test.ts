@@ -92,12 +92,15 @@ async function connectAgent(
   ends.push(() => client.endAsync(true));
   await client.subscribeAsync(["welcome", "ack", "echo"].map((topic) => `millrace/v1/alpha-1/${topic}`));
   let connection: AgentConnection | undefined;
-  const agent = new ScriptedAgent({
-    onOpen: (opened) => (connection = opened),
-    onMessage: (_connection, topic, payload) =>
-      void client.publish(upTopic("alpha-1", topic), Buffer.from(payload)),
-    onClose: () => client.end(),
-  });
+  const agent = new ScriptedAgent(
+    {
+      onOpen: (opened) => (connection = opened),
+      onMessage: (_connection, topic, payload) =>
+        void client.publish(upTopic("alpha-1", topic), Buffer.from(payload)),
+      onClose: () => client.end(),
+    },
+    Date.now,
+  );
   let waiting: (() => void)[] = [];
   client.on("message", (topic, payload) => {
     for (const name of ["welcome", "ack", "echo"] satisfies DownTopic[]) {

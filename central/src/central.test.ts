@@ -12,6 +12,7 @@ import { CrashingStore } from "./crashing-store.test-support.ts";
 import { ScriptedAgent } from "./scripted-agent.test-support.ts";
 
 const START_MS = 1_700_000_000_000;
+const DAY_MS = 86_400_000;
 const WINDOW: WindowSpec = {
   name: "t_1s",
   metric: "t",
@@ -73,7 +74,11 @@ function run(name: string, live: number): StoreRun {
   return { run: name, from: { alarm: 1, live, backfill: 1 } };
 }
 
-type AgentOptions = ConstructorParameters<typeof ScriptedAgent>[1];
+type AgentOptions = ConstructorParameters<typeof ScriptedAgent>[2];
+
+function agentOf(world: World, options?: AgentOptions): ScriptedAgent {
+  return new ScriptedAgent(world.central, () => Math.floor(world.time.nowMs), options);
+}
 
 function welcomed(world: World, options: AgentOptions = {}): Promise<ScriptedAgent> {
   return welcomedAfter(world, 10, options);
@@ -84,7 +89,7 @@ async function welcomedAfter(
   waitMs: number,
   options: AgentOptions = {},
 ): Promise<ScriptedAgent> {
-  const agent = new ScriptedAgent(world.central, options);
+  const agent = agentOf(world, options);
   agent.hello();
   await world.time.run(waitMs);
   expect(agent.refusal).toBeUndefined();
@@ -92,7 +97,7 @@ async function welcomedAfter(
 }
 
 async function welcomedWith(world: World, runs: readonly StoreRun[]): Promise<ScriptedAgent> {
-  const agent = new ScriptedAgent(world.central);
+  const agent = agentOf(world);
   agent.hello({ runs });
   await world.time.run(10);
   expect(agent.welcome?.epoch).toBe(1);
@@ -115,7 +120,7 @@ async function countsByStart(central: Central): Promise<Record<number, number>> 
 
 test("a first contact gets epoch 1 and no alarm; nothing is taken before the hello", async () => {
   const world = await start();
-  const agent = new ScriptedAgent(world.central);
+  const agent = agentOf(world);
   agent.panes(1, START_MS);
   agent.beat();
   agent.hello();
@@ -202,7 +207,7 @@ test("a crash at every commit, before or after it, ends in the same windows and 
     for (let life = 0; life < 4; life++) {
       let isAlive = true;
       const world = await start(store, { time, clock: time.clock({ isAlive: () => isAlive }) });
-      const agent = new ScriptedAgent(world.central);
+      const agent = agentOf(world);
       const lane = {
         oldest: 1,
         sent: isKnown ? 8 : 0,
@@ -260,7 +265,7 @@ test("a store that was rolled back gets a new epoch and its new batches count", 
   await world.time.run(10);
   first.hangUp();
   // The disk of yesterday: two sent, and two new batches that take the numbers three and four again.
-  const second = new ScriptedAgent(world.central);
+  const second = agentOf(world);
   second.hello({
     epoch: 1,
     lanes: { live: { oldest: 1, sent: 2, next: 5, epochs: [{ epoch: 1, from: 1 }] } },
@@ -275,7 +280,7 @@ test("a store that was rolled back gets a new epoch and its new batches count", 
   expect(await countsByStart(world.central)).toEqual({ 0: 7 });
   // Back again to the same old disk: once more an epoch of its own.
   second.hangUp();
-  const third = new ScriptedAgent(world.central);
+  const third = agentOf(world);
   third.hello({
     epoch: 1,
     lanes: { live: { oldest: 1, sent: 2, next: 3, epochs: [{ epoch: 1, from: 1 }] } },
@@ -291,7 +296,7 @@ test("a backlog that a rolled-back store shares with the one it was copied from 
   await world.time.run(10);
   first.hangUp();
   // Copied with three and four unsent: three has arrived from the original, four not yet. Five is its own.
-  const second = new ScriptedAgent(world.central);
+  const second = agentOf(world);
   second.hello({
     epoch: 1,
     lanes: { live: { oldest: 1, sent: 2, next: 6, epochs: [{ epoch: 1, from: 1 }] } },
@@ -309,7 +314,7 @@ test("a backlog that a rolled-back store shares with the one it was copied from 
 
 test("an image made before the first contact, and brought back after all was sent, counts once", async () => {
   const world = await start();
-  const first = new ScriptedAgent(world.central);
+  const first = agentOf(world);
   const backlog = { live: { next: 5, epochs: [{ epoch: 0, from: 1 }] } };
   first.hello({ epoch: 0, lanes: backlog, runs: [run("one", 1)] });
   await world.time.run(10);
@@ -317,7 +322,7 @@ test("an image made before the first contact, and brought back after all was sen
   for (const sequence of [1, 2, 3, 4, 5, 6]) first.panes(sequence, START_MS);
   await world.time.run(10);
   first.hangUp();
-  const back = new ScriptedAgent(world.central);
+  const back = agentOf(world);
   back.hello({
     epoch: 0,
     lanes: { live: { ...backlog.live, next: 6 } },
@@ -348,7 +353,7 @@ test.each(["original", "clone"])(
     const original = { next: 9, runs: [...runs, run("four", 5)] };
     const order = first === "clone" ? [clone, original] : [original, clone];
     for (const [index, { next, runs }] of order.entries()) {
-      const agent = new ScriptedAgent(world.central);
+      const agent = agentOf(world);
       agent.hello({ epoch: 1, lanes: { live: { ...live, next } }, runs });
       await world.time.run(10);
       expect(agent.welcome).toMatchObject({ epoch: 1 + index, marks: { live: index === 0 ? 2 : 4 } });
@@ -371,7 +376,7 @@ test("a store that starts many times offline keeps its epoch, also where a start
   first.hangUp();
   const live = { sent: 1, next: 6, epochs: [{ epoch: 1, from: 1 }] };
   for (const last of ["never durable", "five"]) {
-    const again = new ScriptedAgent(world.central);
+    const again = agentOf(world);
     again.hello({
       epoch: 1,
       lanes: { live },
@@ -387,7 +392,7 @@ test("a store that starts many times offline keeps its epoch, also where a start
 test("an epoch whose welcome was lost is granted again, without an alarm", async () => {
   const world = await start();
   (await welcomed(world)).hangUp();
-  const again = new ScriptedAgent(world.central);
+  const again = agentOf(world);
   again.hello({ epoch: 0, lanes: { live: { sent: 0, next: 4, epochs: [{ epoch: 0, from: 1 }] } } });
   await world.time.run(10);
   expect(again.welcome).toMatchObject({ epoch: 1, marks: { live: 0 } });
@@ -403,7 +408,7 @@ test("batches of an older epoch that are still held are taken beside the new one
   for (const sequence of [1, 2, 6]) first.panes(sequence, START_MS);
   await world.time.run(10);
   first.hangUp();
-  const second = new ScriptedAgent(world.central);
+  const second = agentOf(world);
   second.hello({ epoch: 1, lanes: { live: { sent: 4, next: 6, epochs: [{ epoch: 1, from: 1 }] } } });
   await world.time.run(10);
   expect(second.welcome).toMatchObject({ epoch: 2, marks: { live: 2 } });
@@ -440,7 +445,7 @@ test("a central restored from a backup asks for what it lost, and knows what is 
   for (let sequence = 4; sequence <= 9; sequence++) agent.panes(sequence, START_MS);
   await world.time.run(500);
   const restored = await start(backup);
-  const back = new ScriptedAgent(restored.central);
+  const back = agentOf(restored);
   const lane = { oldest: 6, sent: 9, next: 10, epochs: [{ epoch: 1, from: 6 }] };
   back.hello({ epoch: 1, lanes: { live: lane } });
   await restored.time.run(10);
@@ -454,7 +459,7 @@ test("a central restored from a backup asks for what it lost, and knows what is 
 
 test("a new central takes everything that an agent still holds, under the agent's epoch", async () => {
   const world = await start();
-  const agent = new ScriptedAgent(world.central);
+  const agent = agentOf(world);
   agent.hello({
     epoch: 3,
     lanes: {
@@ -483,7 +488,7 @@ test("a new central takes everything that an agent still holds, under the agent'
 test("a second holder of a store is refused while the first is alive, and let in when it is silent", async () => {
   const world = await start();
   const first = await welcomed(world);
-  const second = new ScriptedAgent(world.central);
+  const second = agentOf(world);
   second.hello({ instance: "two" });
   await world.time.run(10);
   expect(second.refusal).toMatchObject({ code: "store_held" });
@@ -493,7 +498,7 @@ test("a second holder of a store is refused while the first is alive, and let in
   await world.time.run(10);
   expect(first.acks.live).toBe(1);
   await world.time.run(4_000);
-  const third = new ScriptedAgent(world.central);
+  const third = agentOf(world);
   third.hello({
     instance: "two",
     epoch: 1,
@@ -509,7 +514,7 @@ test("a store that comes under another agent's name is taken for a clone and get
   const alpha = await welcomed(world);
   for (let sequence = 1; sequence <= 3; sequence++) alpha.panes(sequence, START_MS);
   await world.time.run(500);
-  const clone = () => new ScriptedAgent(world.central, { agent: "beta-1", site: "beta" });
+  const clone = () => agentOf(world, { agent: "beta-1", site: "beta" });
   const lanes = { live: { sent: 3, next: 5, epochs: [{ epoch: 1, from: 1 }] } };
   const early = clone();
   early.hello({ instance: "two", epoch: 1, lanes });
@@ -547,7 +552,7 @@ test("another agent's name, site or store, and an unread wire version, are refus
     [{ site: "beta" }, "unknown_agent", "enrolled at site alpha"],
     [{ wireVersions: [99] }, "wire_version", "central reads wire versions 1"],
   ] as const) {
-    const agent = new ScriptedAgent(world.central);
+    const agent = agentOf(world);
     agent.hello(changes);
     await world.time.run(10);
     expect(agent.refusal?.code).toBe(code);
@@ -801,4 +806,98 @@ test("panes of absurd times and sizes are counted, and central goes on", async (
     (totals?.merged ?? 0) + (totals?.tooLate ?? 0) + (totals?.unwindowed ?? 0) + (totals?.unreadable ?? 0),
   );
   expect(totals?.received).toBe(sequence);
+});
+
+/** A central whose wall clock jumps with `wall.offsetMs`. */
+async function startJumping(
+  wall: { offsetMs: number },
+  store = new CrashingStore(),
+  time = new SimulatedTime(START_MS),
+): Promise<World> {
+  return start(store, { time, clock: time.clock({ offsetMs: () => wall.offsetMs }) });
+}
+
+async function statesOf(central: Central): Promise<string[]> {
+  return (await central.windows(ALL)).windows.map(({ state }) => state);
+}
+
+function clockAlarms(central: Central): [agent: string, value: number][] {
+  return central
+    .alarms()
+    .filter(({ rule, isActive }) => rule === "clock_disagrees" && isActive)
+    .map(({ agent, value }) => [agent, value]);
+}
+
+test("central's clock days ahead makes nothing final and refuses nothing, over a restart too, and is alarmed", async () => {
+  const wall = { offsetMs: 0 };
+  const world = await startJumping(wall);
+  const agent = await welcomed(world);
+  agent.panes(1, START_MS);
+  await world.time.run(11_000);
+  wall.offsetMs = 30 * DAY_MS;
+  agent.beat();
+  agent.panes(2, START_MS);
+  await world.time.run(61_000);
+  expect(await statesOf(world.central)).toEqual(["provisional"]);
+  expect(clockAlarms(world.central)).toEqual([["", 30 * DAY_MS]]);
+  expect(world.central.alarms().find(({ agent: name }) => name === "")?.message).toContain("2592000 s ahead");
+  await world.central.close();
+  const again = await startJumping(wall, world.store, world.time);
+  await again.time.run(61_000);
+  const back = agentOf(again);
+  back.hello({ epoch: 1, lanes: { live: { sent: 2, next: 4, epochs: [{ epoch: 1, from: 1 }] } } });
+  await again.time.run(10);
+  back.panes(3, START_MS);
+  await again.time.run(1_000);
+  expect(await countsByStart(again.central)).toEqual({ 0: 3 });
+  expect(again.central.ledger().get("alpha-1")).toMatchObject({ merged: 3, tooLate: 0 });
+  wall.offsetMs = 0;
+  await again.time.run(1_000);
+  expect(clockAlarms(again.central)).toEqual([]);
+  await again.time.run(WINDOW.latenessMs);
+  expect(await statesOf(again.central)).toEqual(["final"]);
+});
+
+test("after a long time without central, windows become final once the first agent has confirmed the time", async () => {
+  const world = await start();
+  const agent = await welcomed(world);
+  agent.panes(1, START_MS);
+  await world.time.run(11_000);
+  await world.central.close();
+  await world.time.run(2 * DAY_MS);
+  const again = await start(world.store, { time: world.time });
+  await again.time.run(2_000);
+  expect(await statesOf(again.central)).toEqual(["provisional"]);
+  expect(clockAlarms(again.central)).toEqual([]);
+  await welcomed(again);
+  await again.time.run(1_000);
+  expect(await statesOf(again.central)).toEqual(["final"]);
+  await again.time.run(61_000);
+  expect(await statesOf(again.central)).toEqual([]);
+});
+
+test("an agent whose clock disagrees is alarmed until it agrees, and makes nothing final", async () => {
+  const world = await start();
+  const wall = { offsetMs: 0 };
+  const agent = new ScriptedAgent(world.central, () => Math.floor(world.time.nowMs) + wall.offsetMs);
+  agent.hello();
+  await world.time.run(10);
+  agent.panes(1, START_MS);
+  const beatAt = async (offsetMs: number) => {
+    wall.offsetMs = offsetMs;
+    agent.beat();
+    await world.time.run(300);
+    return clockAlarms(world.central).map(([name]) => name);
+  };
+  expect(await beatAt(59_000)).toEqual([]);
+  expect(await beatAt(DAY_MS)).toEqual(["alpha-1"]);
+  expect(await statesOf(world.central)).toEqual(["provisional"]);
+  expect(await beatAt(40_000)).toEqual(["alpha-1"]);
+  expect(await beatAt(29_000)).toEqual([]);
+  // Alone and behind, it may be central's that is wrong.
+  expect(await beatAt(-DAY_MS)).toEqual([""]);
+  const other = await welcomed(world, { agent: "beta-1", site: "beta", storeId: "b".repeat(32) });
+  other.beat();
+  await world.time.run(300);
+  expect(clockAlarms(world.central).map(([name]) => name)).toEqual(["alpha-1"]);
 });

@@ -45,6 +45,8 @@ const SYSTEM_ALARM_SHOWN_MS: Partial<Record<SystemAlarm, number>> = {
   data_loss: 600_000,
 };
 const TRIM_INTERVAL_MS = 60_000;
+/** Clocks that differ by more disagree; they agree again when they differ by half of it. */
+const CLOCK_TOLERANCE_MS = 60_000;
 /** A connection that says nothing for so long, not even a heartbeat, is half open and is closed. */
 const SESSION_SILENT_MS_MAX = 30_000;
 
@@ -226,12 +228,16 @@ export class Central implements CentralReader {
 
   retire(site: string): Promise<number> {
     if (this.#opened === null || this.#isClosed || this.#failure !== null) return Promise.resolve(0);
-    const { agents, engine } = this.#opened.state;
+    const { agents, engine, trustedTime } = this.#opened.state;
     return new Promise((resolve) => {
       this.#actions.push(() => {
         const retired = agents.retireSite(site, this.#options.clock.nowMs());
         engine.setMembership(agents.membership);
-        for (const agent of retired) this.#clearAlarm("agent_silent", agent, "the site is retired");
+        for (const agent of retired) {
+          trustedTime.forget(agent);
+          for (const kind of ["agent_silent", "clock_disagrees"] as const)
+            this.#clearAlarm(kind, agent, "the site is retired");
+        }
         this.#whenCommitted.push(() => resolve(retired.length));
       });
       this.#loop.wake();
@@ -303,18 +309,20 @@ export class Central implements CentralReader {
     let results: WindowResult[] = [];
     if (isTick) {
       this.#watchSilence(moment);
+      this.#watchClocks(moment);
       this.#clearOldAlarms(moment.nowMs);
-      for (const range of state.engine.dueRanges(moment.nowMs)) {
+      const trustedMs = state.trustedTime.nowMs(moment);
+      for (const range of state.engine.dueRanges(trustedMs)) {
         state.engine.loadRange(range, await readEngineRange(store, range));
       }
-      results = state.engine.tick(moment.nowMs);
+      results = state.engine.tick(moment.nowMs, trustedMs);
       if (moment.monotonicMs - this.#trimmedAtMs >= TRIM_INTERVAL_MS) {
         this.#trimmedAtMs = moment.monotonicMs;
-        trimmed.push(...(await this.#history.trim(moment.nowMs)));
+        trimmed.push(...(await this.#history.trim(trustedMs)));
         state.forgetLost();
       }
     }
-    const { changes, isSync, alarms } = state.takeChanges();
+    const { changes, isSync, alarms } = state.takeChanges(moment);
     const agents = state.agents.takeChanged();
     return {
       changes: [...changes, ...trimmed],
@@ -365,6 +373,28 @@ export class Central implements CentralReader {
         lastSeenMs === null ? `agent ${agent} has never been heard` : `agent ${agent} is not heard`;
       const value = lastSeenMs === null ? 0 : moment.nowMs - lastSeenMs;
       alarms.raise({ agent, site, kind: "agent_silent", message, value, nowMs: moment.nowMs });
+    }
+  }
+
+  /** Under no agent's name: central's clock is ahead of all that is known of the agents'. */
+  #watchClocks(moment: Moment): void {
+    if (this.#opened === null) return;
+    const { agents, alarms, trustedTime } = this.#opened.state;
+    for (const [agent, aheadMs] of trustedTime.aheadMs(moment)) {
+      const isRaised = alarms.isRaised(agent, "clock_disagrees");
+      const isApart = Math.abs(aheadMs) > (isRaised ? CLOCK_TOLERANCE_MS / 2 : CLOCK_TOLERANCE_MS);
+      if (isApart === isRaised) continue;
+      if (isRaised) {
+        this.#clearAlarm("clock_disagrees", agent, "the clocks agree again");
+        continue;
+      }
+      const by = `${Math.round(Math.abs(aheadMs) / 1_000)} s`;
+      const message =
+        agent === ""
+          ? `central's clock is ${by} ahead of every agent's: until they agree, windows become final and history is trimmed by the agents' time; set the clock that is wrong`
+          : `the clock of agent ${agent} is ${by} ${aheadMs > 0 ? "ahead" : "behind"}: set the clock that is wrong, the agent's or central's`;
+      const site = agents.siteOf(agent);
+      alarms.raise({ agent, site, kind: "clock_disagrees", message, value: aheadMs, nowMs: moment.nowMs });
     }
   }
 

@@ -41,10 +41,17 @@ export class ScriptedAgent {
   readonly answers: (Welcome | Refusal)[] = [];
   closedReason: string | null = null;
   readonly #central: Receiver;
+  readonly #clockMs: () => number;
   readonly #connection: AgentConnection;
 
-  constructor(central: Receiver, options: { agent?: string; site?: string; storeId?: string } = {}) {
+  /** @param clockMs the agent's clock. */
+  constructor(
+    central: Receiver,
+    clockMs: () => number,
+    options: { agent?: string; site?: string; storeId?: string } = {},
+  ) {
     this.#central = central;
+    this.#clockMs = clockMs;
     this.agent = options.agent ?? "alpha-1";
     this.site = options.site ?? "alpha";
     this.storeId = options.storeId ?? "a".repeat(32);
@@ -83,7 +90,7 @@ export class ScriptedAgent {
         live: { ...EMPTY_LANE, ...lanes.live },
         backfill: { ...EMPTY_LANE, ...lanes.backfill },
       },
-      clockMs: 0,
+      clockMs: this.#clockMs(),
       ...rest,
     };
     this.send("hello", encodeMessage(hello));
@@ -149,7 +156,7 @@ export class ScriptedAgent {
     const heartbeat = {
       instance: "one",
       beat: 1,
-      sentAtMs: 0,
+      sentAtMs: this.#clockMs(),
       frontier: frontier(changes),
       ledger: {},
       status: { link: "up" },

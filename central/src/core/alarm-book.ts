@@ -13,6 +13,7 @@ export const SYSTEM_ALARMS = [
   "store_held",
   "sequence_gap",
   "data_loss",
+  "clock_disagrees",
 ] as const;
 export type SystemAlarm = (typeof SYSTEM_ALARMS)[number];
 
@@ -23,9 +24,11 @@ const SYSTEM_SEVERITY: Record<SystemAlarm, number> = {
   store_held: 600,
   sequence_gap: 700,
   data_loss: 700,
+  clock_disagrees: 700,
 };
 
 export interface SystemAlarmOptions {
+  /** "" where it is of central itself. */
   readonly agent: string;
   readonly site: string;
   readonly kind: SystemAlarm;
@@ -186,7 +189,7 @@ export class AlarmBook {
       step: (this.get(agent, id)?.step ?? 0) + 1,
       rule: kind,
       metric: "",
-      labels: { site, agent },
+      labels: agent === "" ? {} : { site, agent },
       severity: SYSTEM_SEVERITY[kind],
       isActive: state.isActive,
       isLatched: false,

@@ -9,6 +9,7 @@ import type { Lane } from "@millrace/stream";
  *   'l' storeId 0  epoch u32  lane u8       what is held of one lane (lane record)
  *   'a' agent 0                             agent record: site, last seen, clock offset, status, frontiers, lost ranges
  *   'M'                                     membership intervals
+ *   'T'                                     trusted time (trusted-time.ts)
  *   'g' agent 0                             ledger
  *   'A' agent 0 alarm id 0                  alarm, latest step, and where it came from
  *   'q' number u48                          quarantined message
@@ -27,6 +28,7 @@ export const CENTRAL_KEYS = {
   alarm: (agent: string, id: string) => key("A", agent, id),
   quarantine: (number: number) => join(key("q"), u48(number)),
   membership: () => key("M"),
+  trustedTime: () => key("T"),
   engine: (stateKey: string) => encoder.encode(`e${stateKey}`),
 } as const;
 

@@ -16,6 +16,7 @@ import type { QuarantineEntry } from "./quarantine.ts";
 import { StoreRegistry } from "./store-registry.ts";
 import type { StoreRecord } from "./store-registry.ts";
 import { StoredJson } from "./stored-json.ts";
+import { TrustedTime } from "./trusted-time.ts";
 
 /** The format of central's store that this program writes; it reads no newer one. */
 export const CENTRAL_STORE_FORMAT = 1;
@@ -25,6 +26,7 @@ const LANES = new StoredJson<LaneRecord & { readonly storeId: string }>();
 const AGENTS = new StoredJson<AgentRecord>();
 const MEMBERSHIP = new StoredJson<readonly MembershipInterval[]>();
 const LEDGERS = new StoredJson<{ readonly agent: string; readonly totals: LedgerTotals }>();
+const TRUSTED_TIME = new StoredJson<{ readonly trustedMs: number }>();
 const ALARMS = new StoredJson<AlarmRecord>();
 export const QUARANTINE = new StoredJson<QuarantineEntry>();
 
@@ -41,6 +43,7 @@ export class CentralState {
   readonly ledger = new CentralLedger();
   readonly alarms = new AlarmBook();
   readonly agents = new AgentRegistry();
+  readonly trustedTime = new TrustedTime();
   readonly quarantine: Quarantine;
   readonly engine: WindowEngine;
 
@@ -65,6 +68,9 @@ export class CentralState {
       membership === undefined ? [] : MEMBERSHIP.read(membership),
       options.monotonicMs,
     );
+    const trusted = await store.get(CENTRAL_KEYS.trustedTime());
+    if (trusted !== undefined)
+      state.trustedTime.restore(TRUSTED_TIME.read(trusted).trustedMs, options.monotonicMs);
     for (const { agent, totals } of await values(store, "g", LEDGERS)) {
       state.ledger.restore(agent, totals);
     }
@@ -101,7 +107,11 @@ export class CentralState {
   }
 
   /** What changed since the last call: to be committed whole, in this order. `isSync`: it must survive a power cut at once. */
-  takeChanges(): { changes: Change[]; isSync: boolean; alarms: AlarmView[] } {
+  takeChanges(clocks: { readonly nowMs: number; readonly monotonicMs: number }): {
+    changes: Change[];
+    isSync: boolean;
+    alarms: AlarmView[];
+  } {
     const changes: Change[] = [];
     const { stores, lanes } = this.stores.takeDirty();
     for (const record of stores) changes.push(STORES.put(CENTRAL_KEYS.store(record.storeId), record));
@@ -126,6 +136,8 @@ export class CentralState {
     if (membership !== null) changes.push(MEMBERSHIP.put(CENTRAL_KEYS.membership(), membership));
     // When agents were last heard, and their frontiers, come again with each heartbeat: alone they need not be forced to disk.
     const isSync = changes.length > 0;
+    const trustedMs = this.trustedTime.takeDue(clocks);
+    if (trustedMs !== null) changes.push(TRUSTED_TIME.put(CENTRAL_KEYS.trustedTime(), { trustedMs }));
     for (const record of agents) changes.push(AGENTS.put(CENTRAL_KEYS.agent(record.agent), record));
     return { changes, isSync, alarms };
   }

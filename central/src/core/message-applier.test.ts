@@ -55,13 +55,13 @@ const HOT: AlarmEvent = {
 
 test("an alarm that is active when the agent's store is replaced does not stay active for ever", async () => {
   const { time, central } = await start();
-  const before = new ScriptedAgent(central);
+  const before = new ScriptedAgent(central, () => time.nowMs);
   before.hello();
   await time.run(10);
   before.alarms(1, [HOT]);
   await time.run(10);
   before.hangUp();
-  const after = new ScriptedAgent(central, { storeId: "b".repeat(32) });
+  const after = new ScriptedAgent(central, () => time.nowMs, { storeId: "b".repeat(32) });
   after.hello();
   await time.run(10);
   const hot = () => central.alarms().filter((alarm) => alarm.rule === "overheating");
@@ -73,7 +73,7 @@ test("an alarm that is active when the agent's store is replaced does not stay a
 
 test("readings that come after the lateness are kept aside in short, a few per commit, and counted all", async () => {
   const { time, central } = await start();
-  const agent = new ScriptedAgent(central);
+  const agent = new ScriptedAgent(central, () => time.nowMs);
   agent.hello();
   await time.run(10);
   agent.panes(1, START_MS);

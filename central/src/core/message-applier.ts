@@ -67,6 +67,7 @@ export class MessageApplier {
     if (heartbeat === null || !session.isWelcomed || session.state === "replaced") return;
     this.#heard(session, moment);
     this.#state.agents.beat(agent, heartbeat, moment.nowMs);
+    this.#state.trustedTime.heard(agent, heartbeat.sentAtMs, moment.monotonicMs);
     const marks = this.#marks(session);
     if (this.#state.agents.offer(agent, heartbeat.frontier, marks)) this.#showFrontier(agent);
   }
@@ -140,6 +141,7 @@ export class MessageApplier {
       this.#state.alarms.closeOtherStores({ agent, storeId: hello.storeId, nowMs: moment.nowMs });
     session.isCounted = true;
     this.#state.agents.opened(agent, hello, moment.nowMs, moment.monotonicMs);
+    this.#state.trustedTime.heard(agent, hello.clockMs, moment.monotonicMs);
     this.#heard(session, moment);
     if (this.#state.agents.advance(agent, marks)) this.#showFrontier(agent);
     const welcome = encodeMessage({
@@ -212,11 +214,15 @@ export class MessageApplier {
 
   #applyBody(item: InboxItem, batch: SealedBatch, body: BatchBody, moment: Moment): void {
     const { agent, site } = item.session;
-    const { alarms, engine, ledger, quarantine } = this.#state;
+    const { alarms, engine, ledger, quarantine, trustedTime } = this.#state;
     switch (body.kind) {
       case "panes":
         for (const rows of body.panes.sections) {
-          const { merged, tooLate, tooLateFromMs, unwindowed } = engine.apply(rows, moment.nowMs);
+          const { merged, tooLate, tooLateFromMs, unwindowed } = engine.apply(
+            rows,
+            moment.nowMs,
+            trustedTime.nowMs(moment),
+          );
           ledger.add(agent, { received: merged + tooLate + unwindowed, merged, tooLate, unwindowed });
           if (tooLateFromMs === null) continue;
           const { atMs, topic, payload } = item;

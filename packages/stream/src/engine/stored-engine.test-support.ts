@@ -25,16 +25,16 @@ export class StoredEngine {
     return this.#engine.counts;
   }
 
-  apply(rows: PaneRows, nowMs: number): ApplyOutcome {
+  apply(rows: PaneRows, nowMs: number, trustedMs?: number): ApplyOutcome {
     for (const key of this.#engine.needs(rows)) this.#engine.load(key, this.store.get(key));
-    const outcome = this.#engine.apply(rows, nowMs);
+    const outcome = this.#engine.apply(rows, nowMs, trustedMs);
     this.#commit();
     return outcome;
   }
 
-  tick(nowMs: number): WindowResult[] {
-    for (const range of this.#engine.dueRanges(nowMs)) this.#engine.loadRange(range, this.#read(range));
-    const results = this.#engine.tick(nowMs);
+  tick(nowMs: number, trustedMs = nowMs): WindowResult[] {
+    for (const range of this.#engine.dueRanges(trustedMs)) this.#engine.loadRange(range, this.#read(range));
+    const results = this.#engine.tick(nowMs, trustedMs);
     this.#commit();
     return results;
   }

@@ -28,7 +28,7 @@ interface Site {
   readonly engine: StoredEngine;
   readonly membership: Membership;
   /** Hands one reading of an agent's only series to the engine. */
-  read(labels: Labels, timeMs: number, value: number, nowMs: number): void;
+  read(labels: Labels, timeMs: number, value: number, nowMs: number, trustedMs?: number): void;
   pass(agent: string, watermarkMs: number, pending?: Frontier["pending"]): void;
 }
 
@@ -42,12 +42,13 @@ function plant(windows: readonly WindowSpec[], options: Partial<WindowEngineOpti
   return {
     engine,
     membership,
-    read(labels, timeMs, value, nowMs) {
+    read(labels, timeMs, value, nowMs, trustedMs) {
       const table = new PaneTable("t", paneLayout(60_000, metric.accumulate), { rowsMax: 10 });
       table.add(0, timeMs, value);
       engine.apply(
         table.take(() => labels),
         nowMs,
+        trustedMs,
       );
     },
     pass(agent, watermarkMs, pending = []) {
@@ -236,6 +237,33 @@ test("when the lateness is over the window is final once; what comes later is co
   expect([...engine.store.keys()].filter((key) => parseStateKey(key)?.startMs === 0)).toEqual(
     [...engine.store.keys()].filter((key) => key.startsWith("w|global|10000000000000|")),
   );
+});
+
+test("a clock days ahead of the trusted one shows windows, and neither makes one final nor takes data as too late", () => {
+  const { engine, read, pass } = plant([global]);
+  read({ site: "alpha" }, 1_000, 5, 59_000);
+  pass("a", 60_000);
+  pass("b", 60_000);
+  expect(brief(engine.tick(60_000))).toEqual([["global@0", 1, "complete", 1, ""]]);
+  expect(engine.tick(1e9, 90_000)).toEqual([]);
+  read({ site: "alpha" }, 2_000, 6, 1e9, 91_000);
+  expect(brief(engine.tick(1e9, 92_000))).toEqual([["global@0", 2, "complete", 2, ""]]);
+  engine.restart();
+  expect(engine.tick(1e9, 659_999)).toEqual([]);
+  expect(brief(engine.tick(1e9, 660_000))).toEqual([["global@0", 3, "final", 2, ""]]);
+});
+
+test("a clock that went back does not stretch the grace of a window that was first passed under it", () => {
+  const { engine, membership, read, pass } = plant([global]);
+  membership.join("c", "gamma", -1e9);
+  engine.setMembership(membership);
+  read({ site: "alpha" }, 1_000, 5, 59_000);
+  pass("a", 60_000);
+  expect(brief(engine.tick(1e9, 60_000))).toEqual([["global@0", 1, "provisional", 1, "b,c"]]);
+  engine.tick(60_000);
+  pass("b", 60_000);
+  expect(engine.tick(61_999)).toEqual([]);
+  expect(brief(engine.tick(62_000))).toEqual([["global@0", 2, "provisional", 1, "c"]]);
 });
 
 test("a frontier ahead of central's clock is held back to it", () => {

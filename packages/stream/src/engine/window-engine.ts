@@ -83,6 +83,11 @@ export interface WindowEngineCounts {
   readonly unreadable: number;
 }
 
+interface Times {
+  readonly nowMs: number;
+  readonly trustedMs: number;
+}
+
 /**
  * Central's windows as a pure state machine: pane deltas and frontiers in, revisions of windows out. The caller owns the
  * store and the clock, and makes these calls one after another, never interleaved:
@@ -92,10 +97,11 @@ export interface WindowEngineCounts {
  *              for (const key of engine.restore(entries)) engine.load(key, read(key));
  *              engine.setMembership(…); engine.setFrontier(…), engine.setLost(…) for every agent
  *   a batch    for (const key of engine.needs(rows)) engine.load(key, read(key));
- *              engine.apply(rows, nowMs); commit(engine.takeChanges());
- *   a tick     for (const range of engine.dueRanges(nowMs)) engine.loadRange(range, read(range));
- *              results = engine.tick(nowMs); commit(engine.takeChanges()); publish(results)
+ *              engine.apply(rows, nowMs, trustedMs); commit(engine.takeChanges());
+ *   a tick     for (const range of engine.dueRanges(trustedMs)) engine.loadRange(range, read(range));
+ *              results = engine.tick(nowMs, trustedMs); commit(engine.takeChanges()); publish(results)
  *
+ * `nowMs` may be any clock, and may jump. What cannot be undone goes by `trustedMs`: whether a lateness is over.
  * No tick between `needs` and its `apply`. Several batches may share one commit. State not yet committed may be lost: an
  * engine restored from the last commit goes on as if what came after had not happened.
  */
@@ -208,7 +214,7 @@ export class WindowEngine {
   }
 
   /** Merges pane deltas. */
-  apply(rows: PaneRows, nowMs: number): ApplyOutcome {
+  apply(rows: PaneRows, nowMs: number, trustedMs = nowMs): ApplyOutcome {
     this.#settleRestored();
     const plans = (this.#viewsOf.get(rows.metric) ?? []).map((view) => ({
       view,
@@ -227,7 +233,7 @@ export class WindowEngine {
         const startMs = paneStart(rows.startMs[row], view);
         const group = groups[rows.seriesIndex[row]];
         if (group === undefined || !isKeyed(startMs)) continue;
-        const pane = this.#paneFor(view, startMs, group, nowMs);
+        const pane = this.#paneFor(view, startMs, group, { nowMs, trustedMs });
         isWindowed ||= pane !== "unwindowed";
         if (typeof pane === "string") continue;
         isMerged = true;
@@ -236,7 +242,7 @@ export class WindowEngine {
           pane.isChanged = true;
           this.#changedPanes.push({ view, pane });
         }
-        for (const record of pane.records) if (!isPast(record, nowMs)) this.#touch(record, nowMs);
+        for (const record of pane.records) if (!isPast(record, trustedMs)) this.#touch(record, nowMs);
       }
       const readings = readingCountOfRow(rows.layout, rows.state, fromAt);
       if (isMerged) merged += readings;
@@ -269,12 +275,12 @@ export class WindowEngine {
   }
 
   /** Ranges of the store that `tick` should have: windows that become final and have left memory. Mostly none. */
-  dueRanges(nowMs: number): StateRange[] {
+  dueRanges(trustedMs: number): StateRange[] {
     this.#settleRestored();
     this.#asked.clear();
     for (const track of this.#tracks.values()) {
       const fromMs = Math.max(track.finalToMs, track.finalReadyMs);
-      const toMs = Math.min(track.lateToMs(nowMs), track.evictedToMs);
+      const toMs = Math.min(track.lateToMs(trustedMs), track.evictedToMs);
       if (toMs > fromMs)
         this.#asked.set(
           { ...stateRange("w", track.key, fromMs, toMs), limit: this.#dueEntriesMax },
@@ -318,16 +324,16 @@ export class WindowEngine {
   }
 
   /** The results that are due, ordered by start, window and group. */
-  tick(nowMs: number): WindowResult[] {
+  tick(nowMs: number, trustedMs = nowMs): WindowResult[] {
     this.#settleRestored();
     this.#standing.setClock(nowMs);
     const changedFromMs = this.#standing.takeChangedFromMs();
     const emitted: WindowRecord[] = [];
     for (const record of this.#open) {
       if (record.endMs <= changedFromMs && nowMs < record.nextCheckMs) continue;
-      if (!isPast(record, nowMs) && this.#decide(record, nowMs)) emitted.push(record);
+      if (!isPast(record, trustedMs) && this.#decide(record, nowMs)) emitted.push(record);
     }
-    for (const track of this.#tracks.values()) this.#finalise(track, nowMs, emitted);
+    for (const track of this.#tracks.values()) this.#finalise(track, { nowMs, trustedMs }, emitted);
     for (const view of this.#views.values()) this.#dropPanes(view);
     this.#loaded.clear();
     this.#absent.clear();
@@ -474,18 +480,18 @@ export class WindowEngine {
     view: PaneView,
     startMs: EventTimeMs,
     group: string,
-    nowMs: number,
+    { nowMs, trustedMs }: Times,
   ): Pane | "unwindowed" | "too_late" {
     let pane = view.panes.get(startMs, group);
     if (pane !== undefined && pane.recordsVersion === view.version) {
-      return pane.records.every((record) => isPast(record, nowMs)) ? "too_late" : pane;
+      return pane.records.every((record) => isPast(record, trustedMs)) ? "too_late" : pane;
     }
     const records: WindowRecord[] = [];
     let isWindowed = false;
     for (const track of view.tracks) {
       for (const windowMs of windowStarts(startMs, track.spec)) {
         isWindowed = true;
-        if (windowMs < track.finalToMs || windowMs < track.lateToMs(nowMs)) continue;
+        if (windowMs < track.finalToMs || windowMs < track.lateToMs(trustedMs)) continue;
         const record = this.#record(track, windowMs, group, nowMs);
         if (record.state === "final") continue;
         this.#bringPanes(record);
@@ -570,7 +576,8 @@ export class WindowEngine {
     const standing = this.#standing.of(record.startMs, endMs, this.#siteOf(record));
     const isComplete = record.state === "complete";
     const hasEnded = nowMs >= endMs;
-    if (!isComplete && standing.isAnyPassed && record.firstPassedAtMs === null) {
+    // A time that lies ahead is of a clock that has gone back since: the grace begins anew.
+    if (!isComplete && standing.isAnyPassed && (record.firstPassedAtMs ?? Infinity) > nowMs) {
       record.firstPassedAtMs = nowMs;
       this.#changedMarkers.add(record);
     }
@@ -666,8 +673,8 @@ export class WindowEngine {
   }
 
   /** Gives every window whose lateness is over its last revision. */
-  #finalise(track: WindowTrack, nowMs: number, emitted: WindowRecord[]): void {
-    const lateToMs = track.lateToMs(nowMs);
+  #finalise(track: WindowTrack, { nowMs, trustedMs }: Times, emitted: WindowRecord[]): void {
+    const lateToMs = track.lateToMs(trustedMs);
     const isReady = track.evictedToMs <= Math.max(track.finalReadyMs, track.finalToMs);
     const toMs = isReady ? lateToMs : Math.min(lateToMs, track.finalReadyMs);
     if (toMs <= track.finalToMs) return;
@@ -770,8 +777,8 @@ function isKeyed(startMs: EventTimeMs): boolean {
 }
 
 /** The lateness is over, or the final revision is out. */
-function isPast(record: WindowRecord, nowMs: number): boolean {
-  return record.state === "final" || record.endMs + record.track.spec.latenessMs <= nowMs;
+function isPast(record: WindowRecord, trustedMs: number): boolean {
+  return record.state === "final" || record.endMs + record.track.spec.latenessMs <= trustedMs;
 }
 
 function recordKey(kind: "w" | "o", record: WindowRecord): string {

@@ -1,0 +1,50 @@
+// Finality goes by central's clock only as far as an agent's, or what was trusted before the start, confirms it.
+import { expect, test } from "vitest";
+import { TrustedTime } from "./trusted-time.ts";
+
+const DAY_MS = 86_400_000;
+
+test("there is no trusted time before a witness, and then the least of central's clock and the greatest witness", () => {
+  const trusted = new TrustedTime();
+  expect(trusted.nowMs({ nowMs: 5_000, monotonicMs: 0 })).toBe(-Infinity);
+  expect(trusted.takeDue({ nowMs: 5_000, monotonicMs: 0 })).toBeNull();
+  trusted.heard("a", 3_000, 0);
+  trusted.heard("b", 4_000, 0);
+  expect(trusted.nowMs({ nowMs: 5_000, monotonicMs: 0 })).toBe(4_000);
+  expect(trusted.nowMs({ nowMs: DAY_MS, monotonicMs: 7_000.5 })).toBe(11_000);
+  expect(trusted.nowMs({ nowMs: 2_000, monotonicMs: 0 })).toBe(2_000);
+  trusted.forget("b");
+  expect(trusted.nowMs({ nowMs: 5_000, monotonicMs: 0 })).toBe(3_000);
+});
+
+test("an agent is believed as it was last heard: one that was ahead no longer counts as a witness", () => {
+  const trusted = new TrustedTime();
+  trusted.heard("a", DAY_MS, 0);
+  trusted.heard("a", 1_000, 500);
+  expect(trusted.nowMs({ nowMs: DAY_MS, monotonicMs: 500 })).toBe(1_000);
+});
+
+test("before an agent is heard, what was stored goes on from the start, and an agent without a clock takes nothing from it", () => {
+  const trusted = new TrustedTime();
+  trusted.restore(50_000, 1_000);
+  expect(trusted.nowMs({ nowMs: DAY_MS, monotonicMs: 3_000 })).toBe(52_000);
+  trusted.heard("a", 0, 3_000);
+  expect(trusted.nowMs({ nowMs: DAY_MS, monotonicMs: 3_000 })).toBe(52_000);
+  expect([...trusted.aheadMs({ nowMs: DAY_MS, monotonicMs: 3_000 })]).toEqual([
+    ["", DAY_MS - 52_000],
+    ["a", -52_000],
+  ]);
+});
+
+test("it is stored now and then, also when it goes back", () => {
+  const trusted = new TrustedTime();
+  trusted.heard("a", 50_000, 0);
+  const due = (nowMs: number) => trusted.takeDue({ nowMs, monotonicMs: 0 });
+  expect([due(40_000), due(49_999), due(50_000), due(50_000), due(30_000)]).toEqual([
+    40_000,
+    null,
+    50_000,
+    null,
+    30_000,
+  ]);
+});

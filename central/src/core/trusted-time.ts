@@ -1,0 +1,58 @@
+/** A trusted time is written when it differs from the stored one by so much. */
+const WRITE_STEP_MS = 10_000;
+
+/** One reading of central's two clocks. */
+interface ClockReading {
+  readonly nowMs: number;
+  readonly monotonicMs: number;
+}
+
+/**
+ * The time by which windows become final and history is trimmed: central's clock, but never beyond what a witness
+ * confirms. Witnesses are the agents' clocks, as last heard, and the trusted time that was stored before the start;
+ * each goes on at the monotonic rate. So central's clock and a witness must both be ahead before anything is given up.
+ * -Infinity where there is no witness yet.
+ */
+export class TrustedTime {
+  /** Clock minus monotonic time, ms; of the agents heard since the start. */
+  readonly #agentLeadsMs = new Map<string, number>();
+  #storedLeadMs = -Infinity;
+  #storedMs = -Infinity;
+
+  restore(storedMs: number, monotonicMs: number): void {
+    this.#storedMs = storedMs;
+    this.#storedLeadMs = storedMs - monotonicMs;
+  }
+
+  heard(agent: string, clockMs: number, monotonicMs: number): void {
+    this.#agentLeadsMs.set(agent, clockMs - monotonicMs);
+  }
+
+  forget(agent: string): void {
+    this.#agentLeadsMs.delete(agent);
+  }
+
+  nowMs({ nowMs, monotonicMs }: ClockReading): number {
+    const leadMs = Math.max(this.#storedLeadMs, ...this.#agentLeadsMs.values());
+    return Math.min(nowMs, Math.floor(leadMs + monotonicMs));
+  }
+
+  /** How far clocks are ahead of the trusted time: central's, under "", and those of the agents heard since the start. */
+  aheadMs(reading: ClockReading): Map<string, number> {
+    const aheadMs = new Map<string, number>();
+    if (this.#agentLeadsMs.size === 0) return aheadMs;
+    const trustedMs = this.nowMs(reading);
+    aheadMs.set("", reading.nowMs - trustedMs);
+    for (const [agent, leadMs] of this.#agentLeadsMs)
+      aheadMs.set(agent, Math.floor(leadMs + reading.monotonicMs) - trustedMs);
+    return aheadMs;
+  }
+
+  /** What is to be stored; null while that is near enough. */
+  takeDue(reading: ClockReading): number | null {
+    const trustedMs = this.nowMs(reading);
+    if (trustedMs === -Infinity || Math.abs(trustedMs - this.#storedMs) < WRITE_STEP_MS) return null;
+    this.#storedMs = trustedMs;
+    return trustedMs;
+  }
+}
