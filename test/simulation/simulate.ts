@@ -18,6 +18,7 @@ const SAFETY_MS = 60_000;
 const LIVENESS_MS_MAX = 180_000;
 /** The engine's slowest revision is that of a backlog. */
 const SETTLE_MS = 70_000;
+const DAY_MS = 86_400_000;
 const WINDOW = "temperature_10s";
 const WINDOW_MS = 10_000;
 
@@ -45,7 +46,13 @@ export async function simulate(seed: number, bug?: PlantedBug): Promise<Simulati
     : ["not drained: " + JSON.stringify(world.sites.map((site) => site.status()?.ledger))];
   const shown = await world.time.during(lastRevisions(world));
   problems.push(...differences(trueWindows(world.truth(), WINDOW_MS), shown));
-  for (const site of world.sites) problems.push(...ledgerProblems(world, site));
+  for (const { group, startMs, state } of shown)
+    if (state !== "complete") problems.push(`window ${group["site"]} ${startMs} is ${state}`);
+  for (const site of world.sites) {
+    problems.push(...ledgerProblems(world, site));
+    const aheadMs = (site.status()?.watermarkMs ?? -Infinity) - world.time.nowMs;
+    if (aheadMs > 0) problems.push(`${site.name}: its watermark is ${aheadMs} ms ahead`);
+  }
   const { length: readings } = world.truth();
   return {
     seed,
@@ -102,16 +109,23 @@ function ledgerProblems(world: World, site: SimulatedSite): string[] {
   return problems;
 }
 
-/** Draws faults from the seed: crashes of every process, disks that refuse writes, and links of every badness, one-way partitions included. */
+/**
+ * Draws faults from the seed: crashes of every process, disks that refuse writes, links of every badness, one-way
+ * partitions included, and wall clocks that jump. An agent's jumps ahead only, by less than the lateness: with one that
+ * is behind it would reject readings as from the future, as it promises.
+ */
 class FaultInjector {
   readonly #world: World;
   readonly #random: SeededRandom;
+  /** Its own, so that the other faults of a seed stay as they were. */
+  readonly #clockRandom: SeededRandom;
   #isOn = false;
   crashCount = 0;
 
   constructor(world: World) {
     this.#world = world;
     this.#random = new SeededRandom(world.seed, "faults");
+    this.#clockRandom = new SeededRandom(world.seed, "clock faults");
   }
 
   begin(): void {
@@ -122,13 +136,18 @@ class FaultInjector {
       this.#later(5_000, 30_000, () => this.#failDisk((count) => site.failDisk(count)));
     }
     this.#later(5_000, 40_000, () => this.#crashCentral());
+    this.#jumpClocks();
     this.#later(5_000, 30_000, () => this.#failDisk((count) => this.#world.failCentralDisk(count)));
   }
 
   /** Everything is healed and running. */
   async end(): Promise<void> {
     this.#isOn = false;
-    for (const site of this.#world.sites) Object.assign(site.link.faults, healthyLink());
+    for (const site of this.#world.sites) {
+      Object.assign(site.link.faults, healthyLink());
+      site.clockOffsetMs = 0;
+    }
+    this.#world.centralClockOffsetMs = 0;
     await this.#world.time.run(10_000);
   }
 
@@ -145,6 +164,15 @@ class FaultInjector {
       isDownCut: isParted && random.chance(0.7),
     });
     this.#later(1_000, 12_000, () => this.#worsen(site));
+  }
+
+  #jumpClocks(): void {
+    if (!this.#isOn) return;
+    const random = this.#clockRandom;
+    for (const site of this.#world.sites)
+      site.clockOffsetMs = random.chance(0.4) ? random.integer(0, DAY_MS) : 0;
+    this.#world.centralClockOffsetMs = random.chance(0.4) ? random.integer(-DAY_MS, 60 * DAY_MS) : 0;
+    this.#world.time.after(random.integer(2_000, 15_000), () => this.#jumpClocks());
   }
 
   #failDisk(fail: (commitCount: number) => void): void {

@@ -36,6 +36,8 @@ export class SimulatedSite {
   #store: MemoryStore;
   readonly link: SimulatedLink;
   readonly truth: SimulatedReading[] = [];
+  /** How far the gateway's wall clock is off; the sensors' are right. */
+  clockOffsetMs = 0;
   readonly #world: World;
   readonly #plant: Plant;
   readonly #random: SeededRandom;
@@ -95,7 +97,7 @@ export class SimulatedSite {
       config: agentConfig(this.name, world.outboxBytesMax),
       pipeline: world.pipeline,
       store: world.bug === "commit_without_sync" ? withoutSync(this.#store) : this.#store,
-      clock: world.time.clock({ isAlive }),
+      clock: world.time.clock({ isAlive, offsetMs: () => this.clockOffsetMs }),
       random: new SeededRandom(world.seed, `agent ${this.name} ${life}`),
       log: world.log.child(this.name),
       metrics: new Metrics(),
@@ -194,6 +196,8 @@ export class World {
   readonly bug: PlantedBug | undefined;
   readonly outboxBytesMax: number;
   central: Central | undefined;
+  /** How far central's wall clock is off. */
+  centralClockOffsetMs = 0;
   #centralLife = 0;
   #isCentralUp = false;
 
@@ -235,7 +239,10 @@ export class World {
       retainMs: 30 * 86_400_000,
       silentAfterMs: 3_000,
       store: this.#centralStore,
-      clock: this.time.clock({ isAlive: () => life === this.#centralLife }),
+      clock: this.time.clock({
+        isAlive: () => life === this.#centralLife,
+        offsetMs: () => this.centralClockOffsetMs,
+      }),
       random: new SeededRandom(this.seed, `central ${life}`),
       log: this.log.child("central"),
       compression: zstdCompression,
