@@ -639,7 +639,7 @@ test("a window of which the agent gave up some is never complete, over kill -9, 
   expect(await standings(world.central)).toEqual(settled);
 
   const again = await start(new CrashingStore(world.store.snapshot()), { time: world.time });
-  const other = new ScriptedAgent(again.central);
+  const other = agentOf(again);
   other.hello({ epoch: 1, lanes: { live: { sent: 9, next: 10, epochs: [{ epoch: 1, from: 1 }] } } });
   await world.time.run(10);
   other.beat({ number: 3, ...passed, watermarkMs: START_MS + 20_000 });
@@ -653,13 +653,13 @@ test("what the agent gave up counts as lost in the very commit that holds it, at
   for (let killed = 1; ; killed++) {
     const world = await start();
     world.store.fate = (commit) => (commit >= killed ? "crash_before" : "done");
-    const agent = new ScriptedAgent(world.central);
+    const agent = agentOf(world);
     agent.hello();
     await world.time.run(10);
     agent.skipped(1, 3, 70, { startMs: START_MS, endMs: START_MS + 900 });
     await world.time.run(10);
     const again = await start(new CrashingStore(world.store.snapshot()), { time: world.time });
-    const next = new ScriptedAgent(again.central);
+    const next = agentOf(again);
     const lane = { sent: 3, next: 4, epochs: [{ epoch: agent.welcome?.epoch ?? 0, from: 1 }] };
     next.hello({ epoch: agent.welcome?.epoch ?? 0, lanes: { live: lane } });
     await world.time.run(10);
