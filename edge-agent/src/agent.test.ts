@@ -52,6 +52,7 @@ class ScriptedCentral implements UplinkTransport {
   refusedCount = 0;
   epoch = 1;
   isReachable = true;
+  readonly bufferedBytes = 0;
   marks = { alarm: 0, live: 0, backfill: 0 };
   clockMs = () => START_MS;
   #handlers: UplinkHandlers | undefined;
@@ -350,6 +351,55 @@ describe("while the store takes no writes", () => {
     expect(isAcknowledged).toBe(true);
     expect(agent.status().store.failure).toBeNull();
     expect(agent.status().ledger).toMatchObject({ received: 1, aggregated: 1 });
+  });
+});
+
+describe("a reconnect while the store takes no writes", () => {
+  async function onFullDisk(epoch: number) {
+    const store = new MemoryStore();
+    const agent = await bench({ store });
+    agent.agent.start();
+    await agent.time.run(100);
+    void agent.temperature(50);
+    await agent.time.run(1_000);
+    agent.central.epoch = epoch;
+    agent.central.heartbeats.length = 0;
+    agent.central.batches.length = 0;
+    store.failNextCommits(1_000);
+    void agent.temperature(51);
+    await agent.time.run(100);
+    agent.central.hangUp();
+    await agent.time.run(5_000);
+    return { ...agent, store };
+  }
+
+  it("goes up at once, tells central why nothing new comes, and sends again what it had sent", async () => {
+    const { agent, time, central, store } = await onFullDisk(1);
+    expect(agent.status().link).toMatchObject({ state: "up", reason: "connected" });
+    expect(central.heartbeats.at(-1)?.status["storeFailure"]).toContain("injected failure");
+    expect(central.batches).toMatchObject([{ lane: "live", sequence: 1 }]);
+    store.failNextCommits(0);
+    await time.run(10_000);
+    expect(central.heartbeats.at(-1)?.status["storeFailure"]).toBe("");
+    expect(central.batches.at(-1)).toMatchObject({ lane: "live", sequence: 2 });
+  });
+
+  it("that brings a new epoch sends no batch before the disk holds it, and says what it waits for", async () => {
+    const { agent, time, central, store, temperature } = await onFullDisk(2);
+    const { link } = agent.status();
+    expect(link.state).toBe("up");
+    expect(link.reason).toMatch(/until the disk holds epoch 2: .*injected failure/);
+    expect(central.heartbeats.at(-1)?.status["storeFailure"]).toContain("injected failure");
+    central.hangUp();
+    await time.run(5_000);
+    expect(central.batches).toEqual([]);
+    store.failNextCommits(0);
+    await time.run(10_000);
+    expect(agent.status().link).toMatchObject({ state: "up", reason: "connected" });
+    void temperature(52);
+    await time.run(1_000);
+    const sent = new Set(central.batches.map(({ sequence, epoch }) => `${sequence} of epoch ${epoch}`));
+    expect([...sent]).toEqual(["1 of epoch 1", "2 of epoch 1", "3 of epoch 2"]);
   });
 });
 

@@ -55,6 +55,9 @@ const UNDURABLE_READINGS_MAX = 100_000;
 /** Open rows of one metric before its panes leave early. */
 const PANE_ROWS_MAX = 200_000;
 
+/** Of a text in a heartbeat's status: a heartbeat with a longer one than central reads would be none. */
+const STATUS_TEXT_LENGTH_MAX = 500;
+
 /**
  * The gateway program without its sockets: readings in, batches out, everything between durable. One `Agent` holds one
  * store. Time, chance, disk and link are arguments, so the same code runs in simulated time.
@@ -181,6 +184,7 @@ export class Agent {
       backfillBytesPerSecond: config.uplink.backfillBytesPerSecond,
       outbox: {
         durableNext: (lane) => this.#outbox.durableNext(lane),
+        sendableNext: (lane) => this.#outbox.sendableNext(lane),
         markSent: (lane, sequence) => this.#markSent(lane, sequence),
         acknowledged: (lane, mark) => {
           this.#outbox.acknowledged(lane, mark);
@@ -381,6 +385,7 @@ export class Agent {
     const { totals } = this.#ledger;
     const lanes = Object.fromEntries(LANES.map((lane) => [lane, this.#queue.lane(lane)] as const));
     const queuedReadings = this.#queuedReadings();
+    const link = this.#uplink.status();
     return {
       agent: config.agent,
       site: config.site,
@@ -392,7 +397,7 @@ export class Agent {
         open: this.#openReadings(),
         queued: queuedReadings,
       },
-      link: this.#uplink.status(),
+      link: { ...link, reason: this.#waitsForDisk() ?? link.reason },
       lanes,
       series: this.#series.countByMetric(),
       watermarkMs: this.#outbox.watermarkMs,
@@ -455,18 +460,23 @@ export class Agent {
     return this.#waiting.promise;
   }
 
-  async #markSent(lane: Lane, sequence: number): Promise<void> {
+  #markSent(lane: Lane, sequence: number): void {
+    if (this.#queue.lane(lane).sent >= sequence) return;
     this.#queue.markSent(this.#extraChanges, lane, sequence);
-    this.#waiting ??= Promise.withResolvers<void>();
     this.#commits.requestNow();
-    await this.#waiting.promise;
   }
 
-  async #welcomed({ epoch, epochFrom, marks }: Welcome): Promise<void> {
+  #welcomed({ epoch, epochFrom, marks }: Welcome): void {
     const changes = this.#extraChanges;
     if (epoch !== this.#queue.epoch) this.#queue.assignEpoch(changes, epoch, epochFrom);
     for (const lane of LANES) this.#outbox.adopt(changes, lane, marks[lane]);
-    await this.#commits.flush();
+    this.#commits.requestNow();
+  }
+
+  /** The link is up and says nothing but heartbeats: why. */
+  #waitsForDisk(): string | undefined {
+    if (!this.#uplink.isUp || this.#outbox.isEpochDurable) return undefined;
+    return `batches wait until the disk holds epoch ${this.#queue.epoch}: ${this.#commits.failure ?? "a commit is under way"}`;
   }
 
   /** Where central's clock proves the agent's right, what a wrong clock has left behind is taken back. */
@@ -491,7 +501,7 @@ export class Agent {
         series: this.#series.count,
         alarms: status.alarms.length,
         isClockSynchronised: status.clock.isSynchronised,
-        storeFailure: status.store.failure ?? "",
+        storeFailure: (status.store.failure ?? "").slice(0, STATUS_TEXT_LENGTH_MAX),
         unavailableSensors: Object.keys(status.unavailableSensors).join(", "),
         queuedBatches: LANES.reduce((sum, lane) => sum + this.#queue.lane(lane).queuedBatches, 0),
         queuedBytes: LANES.reduce((sum, lane) => sum + this.#queue.lane(lane).queuedBytes, 0),

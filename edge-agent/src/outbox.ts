@@ -35,8 +35,11 @@ export interface OutboxOptions {
   readonly watermarkMs: number | null;
 }
 
+/** What a commit holds of the outbox. */
 interface Appended {
   readonly next: Readonly<Record<Lane, number>>;
+  readonly sent: Readonly<Record<Lane, number>>;
+  readonly epoch: number;
   readonly sealed: SealedWatermark;
 }
 
@@ -73,22 +76,20 @@ const ALARM_SHARE = 1 / 4;
  */
 export class Outbox {
   readonly #options: OutboxOptions;
-  readonly #durableNext: Record<Lane, number>;
   /** Marks of central that no commit has taken yet. */
   readonly #marks: Partial<Record<Lane, number>> = {};
   #frontierNumber: number;
   /** Of what has been handed to a commit. */
   #sealed: SealedWatermark;
-  /** Of what is durable: all that a heartbeat may promise. */
-  #durableSealed: SealedWatermark;
+  /** What is on disk: all that may be sent, and that a heartbeat may promise. */
+  #durable: Appended;
   #trimmedAtMs = 0;
 
   constructor(options: OutboxOptions) {
     this.#options = options;
     this.#frontierNumber = options.frontierNumber;
     this.#sealed = { watermarkMs: options.watermarkMs, isIdle: false, isClockSynchronised: true };
-    this.#durableSealed = this.#sealed;
-    this.#durableNext = { ...this.appended().next };
+    this.#durable = this.appended();
   }
 
   get frontierNumber(): number {
@@ -104,8 +105,18 @@ export class Outbox {
     return this.#sealed.watermarkMs;
   }
 
+  /** The first sequence of the lane that is not on disk. */
   durableNext(lane: Lane): number {
-    return this.#durableNext[lane];
+    return this.#durable.next[lane];
+  }
+
+  /** The first sequence of the lane that must not leave yet: it, its sent mark, or the store's epoch is not on disk. */
+  sendableNext(lane: Lane): number {
+    return this.isEpochDurable ? Math.min(this.#durable.next[lane], this.#durable.sent[lane] + 1) : 0;
+  }
+
+  get isEpochDurable(): boolean {
+    return this.#durable.epoch === this.#options.queue.epoch;
   }
 
   /** Batches that central has not acknowledged, with those that wait for their commit. */
@@ -166,7 +177,7 @@ export class Outbox {
 
   /** The frontier of a heartbeat: what is under way to the disk is not promised yet. */
   frontier(): Frontier {
-    return this.#frontier({ sealed: this.#durableSealed });
+    return this.#frontier({ sealed: this.#durable.sealed });
   }
 
   acknowledged(lane: Lane, mark: number): void {
@@ -202,18 +213,18 @@ export class Outbox {
   /** How far the outbox has been handed to the commit: to be given to `durable` once that is. */
   appended(): Appended {
     const { queue } = this.#options;
-    const next = {
-      alarm: queue.lane("alarm").next,
-      live: queue.lane("live").next,
-      backfill: queue.lane("backfill").next,
+    const [alarm, live, backfill] = [queue.lane("alarm"), queue.lane("live"), queue.lane("backfill")];
+    return {
+      next: { alarm: alarm.next, live: live.next, backfill: backfill.next },
+      sent: { alarm: alarm.sent, live: live.sent, backfill: backfill.sent },
+      epoch: queue.epoch,
+      sealed: this.#sealed,
     };
-    return { next, sealed: this.#sealed };
   }
 
   /** The commit that took what was appended so far is durable. */
-  durable({ next, sealed }: Appended): void {
-    Object.assign(this.#durableNext, next);
-    this.#durableSealed = sealed;
+  durable(appended: Appended): void {
+    this.#durable = appended;
   }
 
   /** The link is up: alarms and live panes leave as soon as their commit is durable, so their mark goes with it. */
@@ -270,7 +281,7 @@ export class Outbox {
       pending: mergeRanges(pending, PENDING_RANGES_MAX),
       holds: {
         alarm: 0,
-        live: sealing.liveSequence ?? this.#durableNext.live - 1,
+        live: sealing.liveSequence ?? this.#durable.next.live - 1,
         backfill: queue.lane("backfill").acked,
       },
     };

@@ -49,11 +49,13 @@ export interface UplinkOptions {
 export interface UplinkOutbox {
   /** The first sequence of the lane that is not durable yet. */
   durableNext(lane: Lane): number;
-  /** Makes the sent mark durable before a first send. */
-  markSent(lane: Lane, sequence: number): Promise<void>;
+  /** The first sequence of the lane that must not be sent yet. */
+  sendableNext(lane: Lane): number;
+  /** Asks for the durable mark that precedes a first send; `wake` follows it. */
+  markSent(lane: Lane, sequence: number): void;
   acknowledged(lane: Lane, mark: number): void;
   /** Takes over the epoch and the marks that central told at connect. */
-  welcomed(welcome: Welcome): Promise<void>;
+  welcomed(welcome: Welcome): void;
   heartbeat(): { frontier: Frontier; ledger: Heartbeat["ledger"]; status: Heartbeat["status"] };
 }
 
@@ -77,7 +79,6 @@ export class Uplink {
   #stateSinceMs: number;
   /** Counts connections: an answer that belongs to an earlier one is ignored. */
   #session = 0;
-  #welcomedSession = 0;
   #isStopped = false;
   #isPumping = false;
   #mustPumpAgain = false;
@@ -178,7 +179,7 @@ export class Uplink {
       case "welcome": {
         const parsed = parseWelcome(payload);
         if (!parsed.ok) return this.#hangUp(`unreadable welcome: ${parsed.detail}`);
-        if (parsed.message.type === "welcome") return void this.#welcomed(parsed.message);
+        if (parsed.message.type === "welcome") return this.#welcomed(parsed.message);
         return this.#refused(parsed.message);
       }
       case "ack": {
@@ -201,17 +202,15 @@ export class Uplink {
     }
   }
 
-  async #welcomed(welcome: Welcome): Promise<void> {
+  /** Up at once: what must be on disk before it is sent waits there, and heartbeats say why. */
+  #welcomed(welcome: Welcome): void {
     // A doubled welcome says nothing new.
-    if (this.#state !== "connecting" || this.#welcomedSession === this.#session) return;
-    const session = this.#session;
-    this.#welcomedSession = session;
+    if (this.#state !== "connecting") return;
     this.#cancelTimers();
     const { clock } = this.#options;
     this.#clockOffsetMs = welcome.clockMs - clock.nowMs();
     this.#options.clockTold(welcome.clockMs, clock.monotonicMs() - this.#helloAtMs);
-    await this.#options.outbox.welcomed(welcome);
-    if (session !== this.#session) return;
+    this.#options.outbox.welcomed(welcome);
     const nowMs = clock.monotonicMs();
     for (const lane of LANES) {
       this.#mark[lane] = welcome.marks[lane];
@@ -224,7 +223,7 @@ export class Uplink {
     this.#backoff.reset();
     this.#setState("up", "connected");
     this.#options.log.info("uplink is up", { epoch: welcome.epoch });
-    this.#beatNow(session);
+    this.#beatNow(this.#session);
     void this.#pump();
   }
 
@@ -302,13 +301,12 @@ export class Uplink {
     const lane = room > 0 ? this.#nextLane() : undefined;
     if (lane === undefined) return false;
     const from = this.#cursor[lane];
-    const count = Math.min(room, READ_BATCHES_MAX, outbox.durableNext(lane) - from);
-    if (queue.lane(lane).sent < from + count - 1) await outbox.markSent(lane, from + count - 1);
+    const count = Math.min(room, READ_BATCHES_MAX, outbox.sendableNext(lane) - from);
     const batches = await queue.read(lane, from, count);
     for (const { sequence, bytes } of batches) {
       if (session !== this.#session || !this.isUp) return false;
       if (sequence < this.#cursor[lane]) continue;
-      if (sequence >= outbox.durableNext(lane)) break;
+      if (sequence >= outbox.sendableNext(lane)) break;
       if (!transport.send("batch", bytes)) {
         this.#pumpLater(BUSY_RETRY_MS);
         return false;
@@ -322,8 +320,14 @@ export class Uplink {
   }
 
   #nextLane(): Lane | undefined {
+    const { outbox } = this.#options;
     for (const lane of LANES) {
-      if (this.#cursor[lane] >= this.#options.outbox.durableNext(lane)) continue;
+      const next = this.#cursor[lane];
+      if (next >= outbox.durableNext(lane)) continue;
+      if (next >= outbox.sendableNext(lane)) {
+        outbox.markSent(lane, Math.min(next + READ_BATCHES_MAX, outbox.durableNext(lane)) - 1);
+        continue;
+      }
       if (lane === "backfill" && !this.#hasBackfillBudget()) continue;
       return lane;
     }

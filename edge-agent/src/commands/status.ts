@@ -33,7 +33,7 @@ export function renderStatus(page: StatusPage): string {
   const lines = [
     `${page.agent} at ${page.site}   store ${page.storeId.slice(0, 8)}… epoch ${page.epoch}`,
     "",
-    `link       ${link.state}${link.state === "up" ? "" : ` (${link.reason})`}, for ${seconds(link.sinceMs)}`,
+    `link       ${link.state}${link.reason === "connected" ? "" : ` (${link.reason})`}, for ${seconds(link.sinceMs)}`,
     `clock      ${clock.isSynchronised ? "plausible" : "behind what is stored: taken as not synchronised"}${offset(link.clockOffsetMs)}`,
     `watermark  ${page.watermarkMs === null ? "no reading yet" : `${seconds(clock.nowMs - page.watermarkMs)} ago`}`,
     `series     ${
