@@ -52,7 +52,8 @@ class ScriptedCentral implements UplinkTransport {
   refusedCount = 0;
   epoch = 1;
   isReachable = true;
-  readonly bufferedBytes = 0;
+  isEchoing = true;
+  bufferedBytes = 0;
   marks = { alarm: 0, live: 0, backfill: 0 };
   clockMs = () => START_MS;
   #handlers: UplinkHandlers | undefined;
@@ -81,7 +82,7 @@ class ScriptedCentral implements UplinkTransport {
       const heartbeat = parseHeartbeat(payload);
       if (heartbeat.ok) {
         this.heartbeats.push(heartbeat.message);
-        this.#answer("echo", { beat: heartbeat.message.beat, clockMs: this.clockMs() });
+        if (this.isEchoing) this.#answer("echo", { beat: heartbeat.message.beat, clockMs: this.clockMs() });
       }
     }
     return true;
@@ -499,6 +500,47 @@ describe("the outbox", () => {
     await time.run(3_000);
     expect(central.heartbeats.at(-1)?.frontier.pending).toEqual([]);
     expect(agent.status().ledger.aggregated).toBe(40);
+  });
+
+  it("sends alarms and live panes beside a backlog that fills the link, and only alarms while nothing leaves", async () => {
+    const { agent, time, central, publish, temperature } = await bench();
+    central.isReachable = false;
+    agent.start();
+    for (let pane = 0; pane < config.uplink.inFlightBatchesMax + 8; pane += 1) {
+      void publish("factory/alpha/m1/level", "1");
+      await time.run(10_000);
+    }
+    central.isReachable = true;
+    await time.run(20_000);
+    const lanes = () => new Set(central.batches.map(({ lane }) => lane));
+    expect([...lanes()]).toEqual(["backfill"]);
+    central.batches.length = 0;
+    void temperature(50);
+    await time.run(400);
+    expect([...lanes()]).toEqual(["live"]);
+    central.batches.length = 0;
+    central.bufferedBytes = 100_000;
+    void temperature(90);
+    await time.run(400);
+    expect([...lanes()]).toEqual(["alarm"]);
+    central.bufferedBytes = 0;
+    await time.run(400);
+    expect([...lanes()]).toEqual(["alarm", "live"]);
+  });
+
+  it("takes anything that central says as proof that the link lives", async () => {
+    const { agent, time, central } = await bench();
+    agent.start();
+    await time.run(100);
+    central.isEchoing = false;
+    for (let second = 0; second < 20; second += 1) {
+      central.acknowledge();
+      await time.run(1_000);
+    }
+    expect(agent.status().link.state).toBe("up");
+    expect(central.hellos).toHaveLength(1);
+    await time.run(7_000);
+    expect(central.hellos.length).toBeGreaterThan(1);
   });
 
   it("sends again what a restored central lacks, and takes back that it was forwarded", async () => {

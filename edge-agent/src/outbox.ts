@@ -56,9 +56,11 @@ export interface SealedWatermark {
   readonly isClockSynchronised: boolean;
 }
 
-/** Of a body before compression, so that every batch is within the wire's bound with or without it. */
-const BODY_BYTES_MAX = 400_000;
-const ALARMS_BYTES_MAX = 300_000;
+/**
+ * Of a body before compression: far within the wire's bound, and small enough that one batch holds up a slow link for
+ * little more than a second even where it does not compress.
+ */
+const BODY_BYTES_MAX = 64 * 1024;
 /** A row's series and start, and a float64 field, at their greatest. */
 const ROW_BYTES = 20;
 const FIELD_BYTES = 10;
@@ -125,7 +127,7 @@ export class Outbox {
   }
 
   appendAlarms(changes: Change[], events: readonly AlarmEvent[]): void {
-    for (const group of groupWithin(ALARMS_BYTES_MAX, events, (event) => encodeAlarmBatch([event]).length)) {
+    for (const group of groupWithin(BODY_BYTES_MAX, events, (event) => encodeAlarmBatch([event]).length)) {
       this.#append(changes, "alarm", "alarms", encodeAlarmBatch(group), {
         readingCount: 0,
         startMs: 0,

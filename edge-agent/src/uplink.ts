@@ -21,6 +21,7 @@ import {
   type Welcome,
   WIRE_VERSIONS_READ,
 } from "@millrace/wire";
+import { UplinkWindow } from "./uplink-window.ts";
 
 /** `refused`: central said why; the batches stay in the outbox until it takes them. */
 export type LinkState = "down" | "connecting" | "up" | "refused";
@@ -59,17 +60,30 @@ export interface UplinkOutbox {
   heartbeat(): { frontier: Frontier; ledger: Heartbeat["ledger"]; status: Heartbeat["status"] };
 }
 
+/** A batch that was sent and is not acknowledged. */
+interface Sent {
+  readonly sequence: number;
+  readonly bytes: number;
+  /** With all that was in flight beside it. */
+  readonly flightBytes: number;
+  /** Null when it was sent before: its acknowledgement may be of either sending. */
+  readonly sentAtMs: number | null;
+}
+
 const HEARTBEAT_INTERVAL_MS = 1_000;
-/** No welcome or no echo for this long: the link is half open and is closed. */
+/** No welcome, or nothing heard, for this long: the link is half open and is closed. */
 const SILENCE_MS_MAX = 5_000;
 /** No progress of the acknowledged mark for this long: what is in flight is sent again. */
 const RESEND_AFTER_MS = 5_000;
 const READ_BATCHES_MAX = 16;
+/** More than this that the operating system does not take: it has enough to send. */
+const UNSENT_BYTES_MAX = 64 * 1024;
 const BUSY_RETRY_MS = 50;
 
 /**
- * Carries the outbox to central: hello and welcome, then batches in flight (alarm before live before backfill, backfill
- * at a paced byte rate), acknowledgements, and a heartbeat whose echo proves that the link works end to end.
+ * Carries the outbox to central: hello and welcome, then batches in flight (alarm before live before backfill, as much as
+ * the link carries, backfill at a paced byte rate), acknowledgements, and a heartbeat whose echo proves that the link
+ * works end to end.
  */
 export class Uplink {
   readonly #options: UplinkOptions;
@@ -88,6 +102,11 @@ export class Uplink {
   #mark: Record<Lane, number> = { alarm: 0, live: 0, backfill: 0 };
   #progressAtMs: Record<Lane, number> = { alarm: 0, live: 0, backfill: 0 };
   #helloAtMs = 0;
+  /** By sequence. */
+  #inFlight: Record<Lane, Sent[]> = { alarm: [], live: [], backfill: [] };
+  /** The first sequence that this session has not sent yet. */
+  #unsent: Record<Lane, number> = { alarm: 1, live: 1, backfill: 1 };
+  #window = new UplinkWindow();
   #beat = 0;
   #beatAtMs = 0;
   #heardAtMs = 0;
@@ -175,6 +194,7 @@ export class Uplink {
   }
 
   #receive(topic: DownTopic, payload: Uint8Array): void {
+    this.#heardAtMs = this.#options.clock.monotonicMs();
     switch (topic) {
       case "welcome": {
         const parsed = parseWelcome(payload);
@@ -190,7 +210,6 @@ export class Uplink {
       case "echo": {
         const parsed = parseEcho(payload);
         if (!parsed.ok) return;
-        this.#heardAtMs = this.#options.clock.monotonicMs();
         if (parsed.message.beat === this.#beat) {
           const roundTripMs = this.#heardAtMs - this.#beatAtMs;
           this.#options.echoed(roundTripMs);
@@ -216,8 +235,10 @@ export class Uplink {
       this.#mark[lane] = welcome.marks[lane];
       this.#cursor[lane] = welcome.marks[lane] + 1;
       this.#progressAtMs[lane] = nowMs;
+      this.#inFlight[lane] = [];
+      this.#unsent[lane] = welcome.marks[lane] + 1;
     }
-    this.#heardAtMs = nowMs;
+    this.#window = new UplinkWindow();
     this.#budgetAtMs = nowMs;
     this.#backfillBudgetBytes = 0;
     this.#backoff.reset();
@@ -239,9 +260,24 @@ export class Uplink {
     if (mark <= this.#mark[lane]) return;
     this.#mark[lane] = mark;
     this.#progressAtMs[lane] = this.#options.clock.monotonicMs();
+    this.#takeOutOfFlight(lane, mark);
     if (this.#cursor[lane] <= mark) this.#cursor[lane] = mark + 1;
     this.#options.outbox.acknowledged(lane, mark);
     void this.#pump();
+  }
+
+  /** The newest of those acknowledged together waited for nothing but the link and one commit. */
+  #takeOutOfFlight(lane: Lane, mark: number): void {
+    const inFlight = this.#inFlight[lane];
+    const firstKept = inFlight.findIndex(({ sequence }) => sequence > mark);
+    const acknowledged = inFlight.splice(0, firstKept < 0 ? inFlight.length : firstKept);
+    const newest = acknowledged.at(-1);
+    if (newest === undefined || newest.sentAtMs === null) return;
+    this.#window.acknowledged({
+      bytes: sumBytes(acknowledged),
+      flightBytes: newest.flightBytes,
+      delayMs: this.#options.clock.monotonicMs() - newest.sentAtMs,
+    });
   }
 
   #beatNow(session: number): void {
@@ -255,6 +291,8 @@ export class Uplink {
       else if (nowMs - this.#progressAtMs[lane] > RESEND_AFTER_MS) {
         this.#cursor[lane] = this.#mark[lane] + 1;
         this.#progressAtMs[lane] = nowMs;
+        this.#inFlight[lane] = [];
+        this.#window.timedOut();
       }
     }
     this.#beat += 1;
@@ -297,21 +335,20 @@ export class Uplink {
     if (!this.isUp) return false;
     const session = this.#session;
     const { queue, outbox, transport } = this.#options;
-    const room = this.#options.inFlightBatchesMax - this.#inFlightCount();
-    const lane = room > 0 ? this.#nextLane() : undefined;
+    const lane = this.#nextLane();
     if (lane === undefined) return false;
     const from = this.#cursor[lane];
-    const count = Math.min(room, READ_BATCHES_MAX, outbox.sendableNext(lane) - from);
+    const count = Math.min(this.#batchesInRoom(lane), outbox.sendableNext(lane) - from);
     const batches = await queue.read(lane, from, count);
     for (const { sequence, bytes } of batches) {
       if (session !== this.#session || !this.isUp) return false;
       if (sequence < this.#cursor[lane]) continue;
-      if (sequence >= outbox.sendableNext(lane)) break;
+      if (sequence >= outbox.sendableNext(lane) || !this.#hasRoom(lane)) return true;
       if (!transport.send("batch", bytes)) {
         this.#pumpLater(BUSY_RETRY_MS);
         return false;
       }
-      this.#cursor[lane] = sequence + 1;
+      this.#sent(lane, sequence, bytes.length);
       if (lane === "backfill") this.#backfillBudgetBytes -= bytes.length;
     }
     // Nothing to read there: these sequences were given up; a `skipped` batch behind them says so.
@@ -319,11 +356,23 @@ export class Uplink {
     return true;
   }
 
+  #sent(lane: Lane, sequence: number, bytes: number): void {
+    this.#cursor[lane] = sequence + 1;
+    const isFirst = sequence >= this.#unsent[lane];
+    if (isFirst) this.#unsent[lane] = sequence + 1;
+    this.#inFlight[lane].push({
+      sequence,
+      bytes,
+      flightBytes: bytes + LANES.reduce((sum, each) => sum + sumBytes(this.#inFlight[each]), 0),
+      sentAtMs: isFirst ? this.#options.clock.monotonicMs() : null,
+    });
+  }
+
   #nextLane(): Lane | undefined {
     const { outbox } = this.#options;
     for (const lane of LANES) {
       const next = this.#cursor[lane];
-      if (next >= outbox.durableNext(lane)) continue;
+      if (next >= outbox.durableNext(lane) || !this.#hasRoom(lane)) continue;
       if (next >= outbox.sendableNext(lane)) {
         outbox.markSent(lane, Math.min(next + READ_BATCHES_MAX, outbox.durableNext(lane)) - 1);
         continue;
@@ -332,6 +381,32 @@ export class Uplink {
       return lane;
     }
     return undefined;
+  }
+
+  /** Only what is as urgent counts against a lane: none waits for room behind a less urgent one. */
+  #flightUpTo(lane: Lane): readonly Sent[] {
+    return LANES.slice(0, LANES.indexOf(lane) + 1).flatMap((each) => this.#inFlight[each]);
+  }
+
+  #hasRoom(lane: Lane): boolean {
+    const flight = this.#flightUpTo(lane);
+    if (flight.length >= this.#options.inFlightBatchesMax) return false;
+    if (lane === "alarm") return true;
+    if (this.#options.transport.bufferedBytes > UNSENT_BYTES_MAX) {
+      this.#pumpLater(BUSY_RETRY_MS);
+      return false;
+    }
+    return this.#window.hasRoom(sumBytes(flight));
+  }
+
+  /** How many of the lane to read at once: by their usual size as many as there is room for, at least one. */
+  #batchesInRoom(lane: Lane): number {
+    const { queue, inFlightBatchesMax } = this.#options;
+    const flight = this.#flightUpTo(lane);
+    const { queuedBytes, queuedBatches } = queue.lane(lane);
+    const roomBytes = this.#window.bytes - sumBytes(flight);
+    const byBytes = Math.ceil((roomBytes * queuedBatches) / Math.max(1, queuedBytes));
+    return Math.max(1, Math.min(READ_BATCHES_MAX, inFlightBatchesMax - flight.length, byBytes));
   }
 
   /** A bucket that fills at the paced rate and holds at most a second of it; one batch may overdraw it. */
@@ -349,12 +424,6 @@ export class Uplink {
   #pumpLater(delayMs: number): void {
     this.#pumpTimer?.cancel();
     this.#pumpTimer = this.#options.clock.after(delayMs, () => void this.#pump());
-  }
-
-  #inFlightCount(): number {
-    let count = 0;
-    for (const lane of LANES) count += this.#cursor[lane] - 1 - this.#mark[lane];
-    return count;
   }
 
   /** Ends the session first: what the transport says of its closing is no news. */
@@ -393,4 +462,8 @@ export class Uplink {
     this.#state = state;
     this.#reason = reason;
   }
+}
+
+function sumBytes(flight: readonly Sent[]): number {
+  return flight.reduce((sum, { bytes }) => sum + bytes, 0);
 }

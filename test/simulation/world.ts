@@ -94,7 +94,7 @@ export class SimulatedSite {
   #open(isAlive: () => boolean, life: number): Promise<Agent> {
     const world = this.#world;
     return Agent.open({
-      config: agentConfig(this.name, world.outboxBytesMax),
+      config: simulatedAgentConfig(this.name, world.outboxBytesMax),
       pipeline: world.pipeline,
       store: world.bug === "commit_without_sync" ? withoutSync(this.#store) : this.#store,
       clock: world.time.clock({ isAlive, offsetMs: () => this.clockOffsetMs }),
@@ -194,7 +194,7 @@ export class World {
   readonly sites: readonly SimulatedSite[];
   #centralStore: MemoryStore;
   readonly bug: PlantedBug | undefined;
-  readonly outboxBytesMax: number;
+  readonly outboxBytesMax: number | undefined;
   central: Central | undefined;
   /** How far central's wall clock is off. */
   centralClockOffsetMs = 0;
@@ -208,7 +208,7 @@ export class World {
     readonly outboxBytesMax?: number;
   }) {
     this.seed = options.seed;
-    this.outboxBytesMax = options.outboxBytesMax ?? 1 << 30;
+    this.outboxBytesMax = options.outboxBytesMax;
     this.bug = options.bug;
     this.log = options.log ?? new MemoryLogger();
     this.#centralStore = this.disk("central");
@@ -287,7 +287,7 @@ export class World {
   }
 }
 
-function agentConfig(site: string, outboxBytesMax: number): AgentConfig {
+export function simulatedAgentConfig(site: string, outboxBytesMax = 1 << 30): AgentConfig {
   return {
     path: "memory",
     agent: `${site}-1`,
@@ -326,6 +326,9 @@ function planted(transport: UplinkTransport, bug: PlantedBug | undefined): Uplin
   if (bug !== "trim_before_ack") return transport;
   let tell: ((payload: Uint8Array) => void) | undefined;
   return {
+    get bufferedBytes() {
+      return transport.bufferedBytes;
+    },
     connect: (handlers) => {
       tell = (payload) => handlers.message("ack", payload);
       transport.connect(handlers);

@@ -113,8 +113,10 @@ export const agentSchema = z.strictObject({
         .prefault("1MB")
         .describe("Pace at which a backlog drains beside live data."),
       inFlightBatchesMax: wholeNumber(1, 4096)
-        .prefault(32)
-        .describe("Batches sent and not yet acknowledged."),
+        .prefault(128)
+        .describe(
+          "Batches sent and not yet acknowledged; those of a backlog do not count against alarms and live panes. Their bytes are bounded by what the link carries.",
+        ),
     })
     .describe("The way to central."),
   outbox: z

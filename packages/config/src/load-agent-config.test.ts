@@ -44,7 +44,7 @@ test("defaults", () => {
         password: null,
         ca: null,
         backfillBytesPerSecond: 1_000_000,
-        inFlightBatchesMax: 32,
+        inFlightBatchesMax: 128,
       },
       outbox: { bytesMax: 2 ** 30, retainAckedMs: 86_400_000 },
       limits: {

@@ -18,6 +18,8 @@ export interface LinkFaults {
   /** Nothing gets through from agent to central, or back. One of them alone is a one-way partition. */
   isUpCut: boolean;
   isDownCut: boolean;
+  /** What the way from agent to central carries; more waits in line, heartbeats behind batches. */
+  upBytesPerSecondMax: number;
 }
 
 export function healthyLink(): LinkFaults {
@@ -28,10 +30,13 @@ export function healthyLink(): LinkFaults {
     delayMsMax: 3,
     isUpCut: false,
     isDownCut: false,
+    upBytesPerSecondMax: Number.POSITIVE_INFINITY,
   };
 }
 
 const CONNECT_TIMEOUT_MS = 3_000;
+/** What the operating system and the network take without the program seeing that it waits. */
+const OUT_OF_SIGHT_BYTES = 4 * 1024 * 1024;
 
 /**
  * The network between one agent and central: loses, doubles, delays and so reorders each message by chance. A cut link
@@ -44,6 +49,8 @@ export class SimulatedLink {
   readonly #agent: string;
   readonly #intake: () => Intake | undefined;
   #connectionCount = 0;
+  /** When the last byte that waits to go up will have left; what a closed connection has sent still goes first. */
+  #upIsFreeAtMs = 0;
 
   constructor(options: {
     readonly time: SimulatedTime;
@@ -59,12 +66,22 @@ export class SimulatedLink {
     this.#intake = () => options.intake();
   }
 
+  /** Bytes on their way up that have not left yet. */
+  get upQueueBytes(): number {
+    const waitMs = Math.max(0, this.#upIsFreeAtMs - this.#time.nowMs);
+    return waitMs === 0 ? 0 : (waitMs / 1000) * this.faults.upBytesPerSecondMax;
+  }
+
   /** The transport of one life of the agent; nothing reaches it once `isAlive` is false. */
   transport(isAlive: () => boolean): UplinkTransport {
     let current:
       | { close(reason: string): void; send(topic: UpTopic, payload: Uint8Array): boolean }
       | undefined;
+    const upQueueBytes = () => this.upQueueBytes;
     return {
+      get bufferedBytes() {
+        return Math.max(0, upQueueBytes() - OUT_OF_SIGHT_BYTES);
+      },
       connect: (handlers) => {
         current = this.#connect(handlers, isAlive, () => (current = undefined));
       },
@@ -143,7 +160,16 @@ export class SimulatedLink {
     if (direction === "up" ? this.faults.isUpCut : this.faults.isDownCut) return;
     if (payload !== undefined && this.#random.chance(this.faults.lossProbability)) return;
     const copies = payload !== undefined && this.#random.chance(this.faults.duplicateProbability) ? 2 : 1;
-    for (let copy = 0; copy < copies; copy += 1) this.#time.after(this.#delayMs(), deliver);
+    const queueMs = direction === "up" ? this.#queueUpMs(payload?.length ?? 0) : 0;
+    for (let copy = 0; copy < copies; copy += 1) this.#time.after(queueMs + this.#delayMs(), deliver);
+  }
+
+  /** How long until the last of these bytes has left. */
+  #queueUpMs(bytes: number): number {
+    const { nowMs } = this.#time;
+    this.#upIsFreeAtMs =
+      Math.max(this.#upIsFreeAtMs, nowMs) + (bytes / this.faults.upBytesPerSecondMax) * 1000;
+    return this.#upIsFreeAtMs - nowMs;
   }
 
   #delayMs(): number {

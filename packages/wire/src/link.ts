@@ -4,6 +4,8 @@
  */
 export interface UplinkTransport {
   connect(handlers: UplinkHandlers): void;
+  /** Handed over and not yet taken by the operating system. */
+  readonly bufferedBytes: number;
   /** Best effort. False when not connected, or when more than the transport's bound waits to be written. */
   send(topic: UpTopic, payload: Uint8Array): boolean;
   close(): void;

@@ -1,0 +1,132 @@
+// A backlog over a slow link: it drains at the pace of the link, and neither live panes nor alarms wait behind it.
+import { Central } from "@millrace/central";
+import { Agent } from "@millrace/edge-agent";
+import { MemoryStore } from "@millrace/queue";
+import { Metrics, silentLogger, zstdCompression } from "@millrace/runtime";
+import { healthyLink, type Intake, SeededRandom, SimulatedLink, SimulatedTime } from "@millrace/testkit";
+import { peekHeader } from "@millrace/wire";
+import { expect, it } from "vitest";
+import { simulatedAgentConfig, simulatedPipeline } from "./world.ts";
+
+const START_MS = Date.UTC(2026, 0, 5, 8);
+/** 500 kbit/s. */
+const BYTES_PER_SECOND = 62_500;
+const OUTAGE_MS = 5 * 60_000;
+const MACHINES = 500;
+/** Two to a pane, so that a row is as incompressible as rows get. */
+const READING_INTERVAL_MS = 2_500;
+
+/** Central, and beside it what came over the link. */
+class WatchedIntake implements Intake {
+  readonly #central: Central;
+  readonly #time: SimulatedTime;
+  connectionCount = 0;
+  backfillBytes = 0;
+  /** Greatest age of a live batch that was sealed since `liveFromMs`, when it came. */
+  liveLagMsMax = 0;
+  liveFromMs = Number.POSITIVE_INFINITY;
+
+  constructor(central: Central, time: SimulatedTime) {
+    this.#central = central;
+    this.#time = time;
+  }
+
+  onOpen(...args: Parameters<Intake["onOpen"]>): void {
+    this.connectionCount += 1;
+    this.#central.onOpen(...args);
+  }
+
+  onMessage(...args: Parameters<Intake["onMessage"]>): void {
+    const [, topic, payload] = args;
+    const header = topic === "batch" ? peekHeader(payload) : undefined;
+    if (header?.lane === "backfill") this.backfillBytes += payload.length;
+    if (header?.lane === "live" && header.sealedAtMs >= this.liveFromMs)
+      this.liveLagMsMax = Math.max(this.liveLagMsMax, this.#time.nowMs - header.sealedAtMs);
+    this.#central.onMessage(...args);
+  }
+
+  onClose(...args: Parameters<Intake["onClose"]>): void {
+    this.#central.onClose(...args);
+  }
+}
+
+it("an outage of five minutes over 500 kbit/s: no reconnect, live within two seconds, the link well used", async () => {
+  const time = new SimulatedTime(START_MS);
+  const world = { clock: time.clock(), log: silentLogger, compression: zstdCompression };
+  const pipeline = simulatedPipeline();
+  const central = new Central({
+    ...world,
+    agents: [{ id: "alpha-1", site: "alpha" }],
+    pipeline,
+    graceMs: 2_000,
+    retainMs: 30 * 86_400_000,
+    silentAfterMs: 3_000,
+    store: new MemoryStore(),
+    random: new SeededRandom(1, "central"),
+  });
+  await central.open();
+  const intake = new WatchedIntake(central, time);
+  const link = new SimulatedLink({
+    time,
+    random: new SeededRandom(1, "link"),
+    agent: "alpha-1",
+    faults: {
+      ...healthyLink(),
+      delayMsMin: 30,
+      delayMsMax: 40,
+      upBytesPerSecondMax: BYTES_PER_SECOND,
+      isUpCut: true,
+      isDownCut: true,
+    },
+    intake: () => intake,
+  });
+  const agent = await Agent.open({
+    ...world,
+    config: simulatedAgentConfig("alpha"),
+    pipeline,
+    store: new MemoryStore(),
+    random: new SeededRandom(1, "agent"),
+    metrics: new Metrics(),
+    transport: link.transport(() => true),
+    instance: "one",
+    program: "simulation",
+    unavailableSensors: () => ({}),
+    publish: () => Promise.resolve(),
+  });
+  agent.start();
+  const values = new SeededRandom(1, "values");
+  const read = (machine: number): void => {
+    void agent.receive({
+      topic: `factory/alpha/1/m${machine}/temperature`,
+      payload: new TextEncoder().encode(JSON.stringify({ temperature: values.next(), ts: time.nowMs })),
+      isRetained: false,
+      isOversized: false,
+      qos: 1,
+      client: `m${machine}`,
+      arrivedMonotonicMs: time.nowMs,
+    });
+    time.after(READING_INTERVAL_MS, () => read(machine));
+  };
+  for (let machine = 0; machine < MACHINES; machine += 1) {
+    time.after((machine * READING_INTERVAL_MS) / MACHINES, () => read(machine));
+  }
+  await time.run(OUTAGE_MS);
+  const backlogBytes = agent.status().lanes["backfill"]?.queuedBytes ?? 0;
+  expect(backlogBytes).toBeGreaterThan(15 * BYTES_PER_SECOND);
+
+  Object.assign(link.faults, { isUpCut: false, isDownCut: false });
+  await time.runUntil(() => agent.status().link.state === "up", 60_000);
+  const fromMs = time.nowMs;
+  intake.liveFromMs = fromMs;
+  const isDrained = await time.runUntil(
+    () => agent.status().lanes["backfill"]?.queuedBatches === 0,
+    (10 * backlogBytes * 1_000) / BYTES_PER_SECOND,
+  );
+  const drainS = (time.nowMs - fromMs) / 1_000;
+  expect(isDrained).toBe(true);
+  expect(intake.connectionCount).toBe(1);
+  expect(intake.liveLagMsMax).toBeLessThan(2_000);
+  expect(backlogBytes / drainS).toBeGreaterThan(0.7 * BYTES_PER_SECOND);
+  // Nothing went over the slow link twice.
+  expect(intake.backfillBytes).toBeLessThan(1.05 * backlogBytes);
+}, 60_000);
