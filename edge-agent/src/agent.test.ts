@@ -353,6 +353,37 @@ describe("while the store takes no writes", () => {
     expect(agent.status().store.failure).toBeNull();
     expect(agent.status().ledger).toMatchObject({ received: 1, aggregated: 1 });
   });
+
+  it("a stop ends within seconds, and says what is not on disk", async () => {
+    const store = new MemoryStore();
+    const { agent, time, temperature } = await bench({ store });
+    agent.start();
+    await time.run(1_000);
+    store.failNextCommits(1_000);
+    void temperature(50);
+    // So long that the next attempt is seconds away.
+    await time.run(60_000);
+    void temperature(51);
+    const stoppedAtMs = time.nowMs;
+    await expect(time.during(agent.stop(10_000))).rejects.toThrow(
+      /takes no writes \(.*injected failure.*\); 2 readings .* not on disk/,
+    );
+    expect(time.nowMs - stoppedAtMs).toBeLessThan(3_000);
+  });
+
+  it("a stop keeps everything when the disk takes writes again in time", async () => {
+    const store = new MemoryStore();
+    const { agent, time, temperature } = await bench({ store });
+    agent.start();
+    await time.run(1_000);
+    store.failNextCommits(1_000);
+    void temperature(50);
+    await time.run(60_000);
+    store.failNextCommits(1);
+    await time.during(agent.stop(0));
+    const { agent: next } = await bench({ store: store.crash() });
+    expect(next.status().ledger).toMatchObject({ received: 1, aggregated: 1 });
+  });
 });
 
 describe("a reconnect while the store takes no writes", () => {

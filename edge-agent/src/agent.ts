@@ -1,7 +1,7 @@
 import type { AgentConfig, HostSensor, Pipeline, PipelineMetric } from "@millrace/config";
 import { type AlarmEvent, type Outcome, RuleEngine } from "@millrace/detect";
 import { BatchQueue, type Change, type Store } from "@millrace/queue";
-import type { Clock, Logger, Metrics, Random, Timer } from "@millrace/runtime";
+import { type Clock, type Logger, type Metrics, MillraceError, type Random, type Timer } from "@millrace/runtime";
 import { type Lane, LANES, type PaneRows, readingCount, SeriesWatermarks } from "@millrace/stream";
 import { type Compression, decodePayload, type UplinkTransport, type Welcome } from "@millrace/wire";
 import { checkpointKey, putJson, seriesStoreKey } from "./agent-store.ts";
@@ -360,23 +360,27 @@ export class Agent {
 
   /**
    * Orderly stop: sends the open panes, waits up to `drainMs` for central to hold everything, and leaves the rest in the
-   * outbox. Inputs must have stopped.
+   * outbox. Inputs must have stopped. Rejects with `stop_undurable` soon after it began when the store takes no writes.
    */
   async stop(drainMs: number): Promise<void> {
+    const { clock, log } = this.#options;
     this.#isStopping = true;
     this.#isEmissionDue = true;
+    if (this.#commits.isFailing) log.error("stopping while the store takes no writes", this.#undurable());
+    this.#commits.hurry();
     await this.#commits.flush();
     this.#uplink.wake();
-    const { clock } = this.#options;
     const deadlineMs = clock.monotonicMs() + drainMs;
-    while (this.#uplink.isUp && !this.#outbox.isEmpty && clock.monotonicMs() < deadlineMs) {
+    while (this.#isDraining() && clock.monotonicMs() < deadlineMs) {
       await pause(clock, 20);
+      this.#commits.hurry();
       await this.#commits.flush();
     }
     for (const timer of this.#timers) timer.cancel();
     this.#uplink.stop();
     await this.#commits.flush();
     await this.#commits.stop();
+    if (this.#commits.isFailing) throw new MillraceError("stop_undurable", this.#undurable());
   }
 
   /** Everything that `millrace-agent status` and the status page show. */
@@ -407,6 +411,17 @@ export class Agent {
       unavailableSensors: this.#options.unavailableSensors(),
       quarantine: this.#quarantine.recent(),
       dedupe: { keys: this.#deduplicator.keyCount, forgotten: this.#deduplicator.forgottenCount },
+    };
+  }
+
+  #isDraining(): boolean {
+    return this.#uplink.isUp && !this.#outbox.isEmpty && !this.#commits.isFailing;
+  }
+
+  #undurable(): { readings: number; reason: string } {
+    return {
+      readings: this.#ledger.totals.received - this.#committedReceived,
+      reason: this.#commits.failure ?? "",
     };
   }
 

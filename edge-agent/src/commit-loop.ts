@@ -25,6 +25,8 @@ export interface CommitLoopOptions {
   committed(durationMs: number): void;
 }
 
+/** How long a failing store is tried on once the agent stops. */
+const LAST_TRIES_MS = 2_000;
 /** Wait of an urgent commit, so that what arrives together is committed together. */
 const GATHER_MS = 3;
 
@@ -41,6 +43,8 @@ export class CommitLoop {
   #running: Promise<void> | undefined;
   #isStopped = false;
   #failure: string | undefined;
+  #giveUpAtMs = Number.POSITIVE_INFINITY;
+  #endPause: (() => void) | undefined;
 
   constructor(options: CommitLoopOptions) {
     this.#options = options;
@@ -68,16 +72,23 @@ export class CommitLoop {
     this.request(GATHER_MS);
   }
 
-  /** Commits what waits now and resolves when it is durable. */
+  /** Commits what waits now and resolves when it is durable, or given up: then `isFailing`. */
   async flush(): Promise<void> {
     await this.#settle();
     await this.#run();
+  }
+
+  /** The end is near: a store that fails is tried at once, and for LAST_TRIES_MS at most. */
+  hurry(): void {
+    this.#giveUpAtMs = this.#options.clock.monotonicMs() + LAST_TRIES_MS;
+    this.#endPause?.();
   }
 
   /** No further commits, not even the one that is being retried. */
   async stop(): Promise<void> {
     this.#isStopped = true;
     this.#disarm();
+    this.#endPause?.();
     await this.#settle();
   }
 
@@ -98,6 +109,8 @@ export class CommitLoop {
 
   #run(): Promise<void> {
     if (this.#running !== undefined) return this.#running;
+    // Given up: memory is ahead of the disk by what was lost, and nothing may follow it.
+    if (this.isFailing) return Promise.resolve();
     this.#disarm();
     this.#dueAtMs = Number.POSITIVE_INFINITY;
     this.#running = this.#commit().finally(() => {
@@ -126,8 +139,9 @@ export class CommitLoop {
       } catch (error) {
         this.#failure = error instanceof Error ? error.message : String(error);
         this.#options.log.repeated("store_write", "cannot commit: inputs pause, rules go on", { error });
-        if (this.#isStopped) return;
-        await this.#pause(this.#backoff.nextMs());
+        const leftMs = this.#giveUpAtMs - this.#options.clock.monotonicMs();
+        if (this.#isStopped || leftMs <= 0) return;
+        await this.#pause(Math.min(this.#backoff.nextMs(), leftMs));
         await this.#reopen();
       }
     }
@@ -144,7 +158,11 @@ export class CommitLoop {
 
   #pause(delayMs: number): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
-    this.#options.clock.after(delayMs, resolve);
+    const timer = this.#options.clock.after(delayMs, resolve);
+    this.#endPause = () => {
+      timer.cancel();
+      resolve();
+    };
     return promise;
   }
 }

@@ -159,6 +159,17 @@ export const ERROR_TABLE = {
     wayOut: "check that the program runs, and that `http` in its configuration names this address",
     meaning: "A command such as `status` found nobody at the program's address.",
   },
+  stop_undurable: {
+    domain: "external",
+    retry: "later",
+    exitCode: 1,
+    message:
+      "cannot stop in order: the store takes no writes ({reason}); {readings} readings and what rules made of them are not on disk",
+    wayOut:
+      "free disk space or replace the disk, and start again; QoS 1 sensors got no acknowledgement for them and send them again, others do not",
+    meaning:
+      "The agent was stopped while its store failed. It tries a few seconds more and then ends without what is not durable.",
+  },
   stop_timeout: {
     domain: "internal",
     retry: "never",
