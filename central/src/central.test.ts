@@ -1,6 +1,6 @@
 // Shows what central promises agents: each batch counts once, whatever is doubled, reordered, rolled back, cloned or
 // crashed, and nothing is said before it is durable.
-import { silentLogger } from "@millrace/runtime";
+import { MillraceError, silentLogger } from "@millrace/runtime";
 import type { WindowSpec } from "@millrace/stream";
 import { SeededRandom, SimulatedTime } from "@millrace/testkit";
 import type { AlarmEvent, StoreRun } from "@millrace/wire";
@@ -194,6 +194,17 @@ test("commits that fail for good end central: sessions close and it says it is n
   expect(failures).toBe(1);
   expect(world.central.health()).toMatchObject({ isAlive: false, isReady: false });
   expect(agent.closedReason).toContain("cannot write store");
+});
+
+test("a store that is gone is not tried again: central ends at once, and has acknowledged nothing", async () => {
+  let failures = 0;
+  const world = await start(undefined, { onFailed: () => (failures += 1) });
+  const agent = await welcomed(world);
+  world.store.commit = () => Promise.reject(new MillraceError("store_gone", { path: "memory" }));
+  agent.panes(1, START_MS);
+  await world.time.run(100);
+  expect(failures).toBe(1);
+  expect(agent.acks).toEqual({});
 });
 
 test("a crash at every commit, before or after it, ends in the same windows and ledger", async () => {

@@ -1,7 +1,7 @@
 // The agent's core on a store in memory and a link made of calls: what it acknowledges, refuses, keeps and sends.
 import { type AgentConfig, loadPipeline } from "@millrace/config";
 import { MemoryStore, type Store } from "@millrace/queue";
-import { Metrics, silentLogger, zstdCompression } from "@millrace/runtime";
+import { Metrics, MillraceError, silentLogger, zstdCompression } from "@millrace/runtime";
 import { SeededRandom, SimulatedTime } from "@millrace/testkit";
 import {
   decodeSkippedBatch,
@@ -118,6 +118,7 @@ interface BenchOptions {
   readonly offsetMs?: number;
   readonly bytesMax?: number;
   readonly seriesPerMetricMax?: number;
+  failedForGood?(): void;
 }
 
 async function bench(options: BenchOptions = {}) {
@@ -146,6 +147,7 @@ async function bench(options: BenchOptions = {}) {
     instance: "test",
     program: "test",
     unavailableSensors: () => ({}),
+    failedForGood: () => options.failedForGood?.(),
     publish: (topic, payload) => {
       commands.push({ topic, payload });
       return Promise.resolve();
@@ -352,6 +354,35 @@ describe("while the store takes no writes", () => {
     expect(isAcknowledged).toBe(true);
     expect(agent.status().store.failure).toBeNull();
     expect(agent.status().ledger).toMatchObject({ received: 1, aggregated: 1 });
+  });
+
+  it("a store that is gone for good is told once, tried no more, and rules go on", async () => {
+    const store = new MemoryStore();
+    let failedCount = 0;
+    const { agent, time, temperature, commands } = await bench({
+      store,
+      failedForGood: () => (failedCount += 1),
+    });
+    agent.start();
+    await time.run(1_000);
+    let triedCount = 0;
+    store.commit = () => {
+      triedCount += 1;
+      return Promise.reject(new MillraceError("store_gone", { path: "memory" }));
+    };
+    let isAcknowledged = false;
+    void temperature(50)?.then(() => (isAcknowledged = true));
+    await time.run(10_000);
+    void temperature(90);
+    await time.run(10_000);
+    expect({ failedCount, triedCount, isAcknowledged }).toEqual({
+      failedCount: 1,
+      triedCount: 1,
+      isAcknowledged: false,
+    });
+    expect(agent.status().store.failure).toContain("was removed or replaced");
+    expect(commands).toHaveLength(1);
+    await expect(time.during(agent.stop(10_000))).rejects.toThrow(/2 readings/);
   });
 
   it("a stop ends within seconds, and says what is not on disk", async () => {

@@ -1,7 +1,14 @@
 import type { AgentConfig, HostSensor, Pipeline, PipelineMetric } from "@millrace/config";
 import { type AlarmEvent, type Outcome, RuleEngine } from "@millrace/detect";
 import { BatchQueue, type Change, type Store } from "@millrace/queue";
-import { type Clock, type Logger, type Metrics, MillraceError, type Random, type Timer } from "@millrace/runtime";
+import {
+  type Clock,
+  type Logger,
+  type Metrics,
+  MillraceError,
+  type Random,
+  type Timer,
+} from "@millrace/runtime";
 import { type Lane, LANES, type PaneRows, readingCount, SeriesWatermarks } from "@millrace/stream";
 import { type Compression, decodePayload, type UplinkTransport, type Welcome } from "@millrace/wire";
 import { checkpointKey, putJson, seriesStoreKey } from "./agent-store.ts";
@@ -39,6 +46,8 @@ export interface AgentOptions {
   readonly program: string;
   /** Sensors that this machine lacks, with the reason: shown, never invented. */
   unavailableSensors(): Readonly<Record<string, string>>;
+  /** The store takes no write ever again: the process should stop in order, end with failure and be started again. */
+  readonly failedForGood?: () => void;
   /** Sends a command to the machines, QoS 1, never retained; resolves when a broker has it. */
   publish(topic: string, payload: string): Promise<void>;
 }
@@ -169,6 +178,10 @@ export class Agent {
       collect: () => this.#collect(),
       committed: (durationMs) =>
         options.metrics.histogram("millrace_agent_commit_seconds").observe(durationMs / 1000),
+      failedForGood: () => {
+        log.error("cannot go on: nothing can be made durable any more", { reason: this.#commits.failure });
+        options.failedForGood?.();
+      },
     });
     this.#uplink = new Uplink({
       agent: config.agent,

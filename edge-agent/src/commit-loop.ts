@@ -4,6 +4,7 @@ import {
   createBackoff,
   type Clock,
   type Logger,
+  MillraceError,
   type Random,
   type Timer,
 } from "@millrace/runtime";
@@ -23,6 +24,8 @@ export interface CommitLoopOptions {
   collect(): CommitWork;
   /** After each write that became durable. */
   committed(durationMs: number): void;
+  /** Once, when the store will never take a write again: no further commits. */
+  failedForGood(): void;
 }
 
 /** How long a failing store is tried on once the agent stops. */
@@ -33,7 +36,8 @@ const GATHER_MS = 3;
 /**
  * Group commit: one synced write at a time, carrying all that gathered since the last. At once while acknowledgements
  * or alarms wait. A write that fails is tried again with the very same changes until it succeeds: what they hold has
- * left memory already. Meanwhile nothing is acknowledged and `isFailing` tells the inputs to pause.
+ * left memory already. Meanwhile nothing is acknowledged and `isFailing` tells the inputs to pause. One that can never
+ * succeed ends the loop.
  */
 export class CommitLoop {
   readonly #options: CommitLoopOptions;
@@ -138,6 +142,7 @@ export class CommitLoop {
         return;
       } catch (error) {
         this.#failure = error instanceof Error ? error.message : String(error);
+        if (error instanceof MillraceError && error.retry === "never") return this.#options.failedForGood();
         this.#options.log.repeated("store_write", "cannot commit: inputs pause, rules go on", { error });
         const leftMs = this.#giveUpAtMs - this.#options.clock.monotonicMs();
         if (this.#isStopped || leftMs <= 0) return;

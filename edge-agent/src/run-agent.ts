@@ -55,6 +55,7 @@ export async function runAgent(configPath: string): Promise<ExitCode> {
   const inputs: Input[] = [];
   const commands = new CommandPublisher(inputs);
   const metrics = new Metrics();
+  const failed = Promise.withResolvers<void>();
   const { broker, mqtt, host } = config.inputs;
   const sensors =
     host === null
@@ -74,6 +75,7 @@ export async function runAgent(configPath: string): Promise<ExitCode> {
     program: agentVersion().version,
     unavailableSensors: () => sensors?.status().unavailable ?? {},
     publish: (topic, payload) => commands.publish(topic, payload),
+    failedForGood: () => failed.resolve(),
   };
   const agent = await openRepairing(options, store);
 
@@ -148,10 +150,9 @@ export async function runAgent(configPath: string): Promise<ExitCode> {
   shutdown.add({ name: "status page", limitMs: 2_000, run: () => statusServer.stop() });
   shutdown.add({ name: "store", limitMs: 5_000, run: () => store.close() });
   const { promise, resolve } = Promise.withResolvers<ExitCode>();
-  onStopSignals({
-    stop: (signal) => void shutdown.stop(signal).then((isClean) => resolve(isClean ? 0 : 1)),
-    force: () => process.exit(1),
-  });
+  const stop = async (reason: string) => resolve((await shutdown.stop(reason)) ? 0 : 1);
+  onStopSignals({ stop: (signal) => void stop(signal), force: () => process.exit(1) });
+  void failed.promise.then(() => stop("the store is gone"));
   return promise;
 }
 

@@ -72,6 +72,31 @@ test("a wiped agent store is a new one, and central says so", { timeout: 60_000 
   expect(await central.systemAlarms(alpha.agent)).toContain("store_replaced");
 });
 
+test(
+  "a store folder deleted under a running agent: it ends, and starts anew",
+  { timeout: 60_000 },
+  async () => {
+    const { central, site, sensors } = await startLine();
+    await sensors.run(SPELL_MS);
+    const before = await site.delivered();
+    rmSync(site.storePath, { recursive: true });
+    sensors.start();
+    expect(await site.process.exit()).toBe(1);
+    expect(site.process.log).toContain("its folder was removed or replaced while the program ran");
+    await site.start();
+    await until("readings in the new store", async () => (await site.status()).ledger.aggregated > 50);
+    await sensors.stop();
+    const after = await site.delivered();
+
+    // Nothing was acknowledged by an agent whose store was gone.
+    expect(after.storeId).not.toBe(before.storeId);
+    expect(before.ledger.forwarded + after.ledger.forwarded).toBe(countOf(sensors.truth));
+    expect(await site.process.stop()).toBe(0);
+    await expectTruth(central, sensors.truth);
+    expect(await central.systemAlarms(alpha.agent)).toContain("store_replaced");
+  },
+);
+
 test("a store rolled back to an earlier copy goes on in a new epoch", { timeout: 60_000 }, async () => {
   const { works, central, site, sensors } = await startLine();
   await sensors.run(SPELL_MS);

@@ -1,5 +1,5 @@
 import type { Change, Store } from "@millrace/queue";
-import { createBackoff, reasonOf } from "@millrace/runtime";
+import { createBackoff, MillraceError, reasonOf } from "@millrace/runtime";
 import type { Clock, Logger, Random, Timer } from "@millrace/runtime";
 
 /** Windows are emitted, silence is looked for and heartbeats are committed at most this often. */
@@ -115,7 +115,8 @@ export class CommitLoop {
         await store.commit(changes, { isSync });
         return;
       } catch (error) {
-        if (attempt >= COMMIT_ATTEMPTS_MAX || this.#isStopped) throw error;
+        const isHopeless = error instanceof MillraceError && error.retry === "never";
+        if (attempt >= COMMIT_ATTEMPTS_MAX || this.#isStopped || isHopeless) throw error;
         log.repeated("commit_failed", "cannot commit; nothing is acknowledged, trying again", {
           attempt,
           reason: reasonOf(error),

@@ -2,9 +2,11 @@
 import {
   chmodSync,
   cpSync,
+  existsSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   truncateSync,
   writeFileSync,
@@ -12,7 +14,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ClassicLevel } from "classic-level";
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { LevelStore, type LevelStoreOptions } from "./level-store.ts";
 
 let folder: string;
@@ -73,6 +75,58 @@ test('"Database is not open" hides a full disk: the first cause is said until a 
   await expect(commit()).rejects.toThrow(/Input\/output error/);
   batch.mockRestore();
   await store.close();
+});
+
+describe("a folder that goes away under the open store", () => {
+  const commit = (store: LevelStore): Promise<void> =>
+    store.commit([{ type: "put", key: KEY, value: VALUE }], { isSync: true });
+
+  test("deleted: no commit succeeds any more, and no empty store takes its place", async () => {
+    const store = await LevelStore.open(options);
+    await commit(store);
+    rmSync(options.path, { recursive: true });
+    for (let attempt = 0; attempt < 2; attempt += 1) {
+      await expect(commit(store)).rejects.toMatchObject({ code: "store_gone", retry: "never" });
+      await expect(store.reopen()).rejects.toMatchObject({ code: "store_gone" });
+    }
+    expect(existsSync(options.path)).toBe(false);
+    await store.close();
+  });
+
+  test("replaced by a copy: nothing is taken, and the copy is left alone", async () => {
+    const store = await LevelStore.open(options);
+    await commit(store);
+    renameSync(options.path, `${options.path}.away`);
+    cpSync(`${options.path}.away`, options.path, { recursive: true });
+    const before = bytesOf(options.path);
+    await expect(commit(store)).rejects.toMatchObject({ code: "store_gone" });
+    await expect(store.reopen()).rejects.toMatchObject({ code: "store_gone" });
+    expect(bytesOf(options.path)).toEqual(before);
+    await store.close();
+  });
+
+  test("moved away and back: it goes on", async () => {
+    const store = await LevelStore.open(options);
+    renameSync(options.path, `${options.path}.away`);
+    await expect(commit(store)).rejects.toMatchObject({ code: "store_gone" });
+    renameSync(`${options.path}.away`, options.path);
+    await store.reopen();
+    await commit(store);
+    await store.close();
+    const again = await LevelStore.open(options);
+    expect(again.opened).toBe("clean");
+    expect(await again.get(KEY)).toEqual(Buffer.from(VALUE));
+    await again.close();
+  });
+
+  test("a reopen and a repair keep it the same folder", async () => {
+    const store = await LevelStore.open(options);
+    await store.reopen();
+    await commit(store);
+    await store.repair();
+    await commit(store);
+    await store.close();
+  });
 });
 
 test("a disk too full to unpack LevelDB itself is store_unwritable, not a fault of the program", async () => {

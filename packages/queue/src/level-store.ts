@@ -1,5 +1,5 @@
 import { constants } from "node:fs";
-import { access, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { access, mkdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { ClassicLevel, type Iterator } from "classic-level";
 import { type Clock, type Logger, MillraceError, reasonOf, systemClock } from "@millrace/runtime";
@@ -48,6 +48,8 @@ export class LevelStore implements Store {
   /** The format that was found; below `version`, the caller migrates and then calls `stampVersion`. */
   readonly versionFound: number;
   readonly #options: LevelStoreOptions;
+  /** Which file its LOCK is. LevelDB holds it open, so another in its place means another folder than the one written to. */
+  readonly #lockFile: string | undefined;
   #level: Level;
   /**
    * Why the first of the commits failed that have failed since one succeeded. After it LevelDB, closed or half open,
@@ -55,13 +57,14 @@ export class LevelStore implements Store {
    */
   #firstFailure: string | null = null;
 
-  private constructor(options: LevelStoreOptions, level: Level, outcome: OpenOutcome, versionFound: number) {
+  private constructor(options: LevelStoreOptions, level: Level, found: OpenOutcome & FoundStore) {
     this.path = options.path;
     this.#options = options;
     this.#level = level;
-    this.opened = outcome.opened;
-    this.setAsidePath = outcome.setAsidePath;
-    this.versionFound = versionFound;
+    this.opened = found.opened;
+    this.setAsidePath = found.setAsidePath;
+    this.versionFound = found.versionFound;
+    this.#lockFile = found.lockFile;
   }
 
   /**
@@ -78,7 +81,8 @@ export class LevelStore implements Store {
       const versionFound = await checkMeta(level, options, outcome.opened === "repaired");
       await writeFile(holderPath(options.path), JSON.stringify({ pid: options.pid }));
       await writeFormat({ ...options, version: versionFound });
-      return new LevelStore(options, level, outcome, versionFound);
+      const lockFile = await lockFileOf(options.path);
+      return new LevelStore(options, level, { ...outcome, versionFound, lockFile });
     } catch (error) {
       await level.close();
       throw error instanceof MillraceError ? error : unwritable(options.path, error);
@@ -101,13 +105,15 @@ export class LevelStore implements Store {
     }
   }
 
+  /** Also rejects with `store_gone`: LevelDB writes on to files that were deleted under it, and says nothing. */
   async commit(changes: readonly Change[], options: { readonly isSync: boolean }): Promise<void> {
-    try {
-      await this.#level.batch([...changes], { sync: options.isSync });
-      this.#firstFailure = null;
-    } catch (error) {
-      throw this.#writeFailure(error);
-    }
+    const [lockFile, failure] = await Promise.all([
+      lockFileOf(this.path),
+      this.#write(changes, options.isSync),
+    ]);
+    this.#refuseGone(lockFile);
+    if (failure !== undefined) throw failure;
+    this.#firstFailure = null;
   }
 
   range(options: RangeOptions): AsyncIterable<Entry> {
@@ -129,11 +135,13 @@ export class LevelStore implements Store {
     }
   }
 
+  /** Rejects with `store_gone` where an empty store would take the place of the one that was opened. */
   async reopen(): Promise<void> {
     await this.#level.close().catch(() => undefined);
+    this.#refuseGone(await lockFileOf(this.path));
     const level = newLevel(this.path);
     try {
-      await level.open();
+      await level.open({ createIfMissing: false });
     } catch (error) {
       throw this.#writeFailure(error);
     }
@@ -185,6 +193,19 @@ export class LevelStore implements Store {
     }
   }
 
+  async #write(changes: readonly Change[], isSync: boolean): Promise<MillraceError | undefined> {
+    try {
+      await this.#level.batch([...changes], { sync: isSync });
+      return undefined;
+    } catch (error) {
+      return this.#writeFailure(error);
+    }
+  }
+
+  #refuseGone(lockFile: string | undefined): void {
+    if (lockFile !== this.#lockFile) throw new MillraceError("store_gone", { path: this.path });
+  }
+
   #writeFailure(error: unknown): MillraceError {
     this.#firstFailure ??= reasonOf(error);
     return new MillraceError(
@@ -203,6 +224,21 @@ export class LevelStore implements Store {
 interface OpenOutcome {
   readonly opened: StoreOpening;
   readonly setAsidePath: string | undefined;
+}
+
+interface FoundStore {
+  readonly versionFound: number;
+  readonly lockFile: string | undefined;
+}
+
+/** Which file it is that lies there; undefined: none. */
+async function lockFileOf(path: string): Promise<string | undefined> {
+  try {
+    const { dev, ino } = await stat(`${path}/LOCK`, { bigint: true });
+    return `${dev} ${ino}`;
+  } catch {
+    return undefined;
+  }
 }
 
 async function makeWritable(path: string): Promise<void> {

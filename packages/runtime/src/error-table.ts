@@ -61,6 +61,16 @@ export const ERROR_TABLE = {
     wayOut: "free disk space or replace the disk; until then nothing is acknowledged and nothing is lost",
     meaning: "A commit failed: disk full, or an input/output error. The commit has no effect.",
   },
+  store_gone: {
+    domain: "external",
+    retry: "never",
+    exitCode: 1,
+    message: "cannot write store {path}: its folder was removed or replaced while the program ran",
+    wayOut:
+      "put the folder, or its mount, back and start again; without it the start begins an empty store, and what only the old one held is lost",
+    meaning:
+      "The store's files are no longer where the program opened them: the folder was deleted, moved or unmounted, or another lies in its place. Nothing is acknowledged any more, and the program ends.",
+  },
   store_read: {
     domain: "external",
     retry: "later",
