@@ -143,8 +143,11 @@ export async function runAgent(configPath: string): Promise<ExitCode> {
     name: "outbox",
     limitMs: DRAIN_MS + 5_000,
     run: async () => {
-      await agent.stop(DRAIN_MS);
-      log.info("ledger at the stop", { ledger: agent.status().ledger });
+      try {
+        await agent.stop(DRAIN_MS);
+      } finally {
+        log.info("ledger at the stop", { ledger: agent.status().ledger });
+      }
     },
   });
   shutdown.add({ name: "status page", limitMs: 2_000, run: () => statusServer.stop() });

@@ -61,6 +61,7 @@ describe("a window", () => {
 
   it("halves when nothing came back", () => {
     const window = new UplinkWindow();
+    drain(window, { bytesPerSecond: 1_250_000, delayMs: 50 }, 10_000, 10_000);
     const { bytes } = window;
     window.timedOut();
     expect(window.bytes).toBe(bytes / 2);

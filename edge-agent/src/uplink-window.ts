@@ -1,6 +1,6 @@
 /** Waiting that batches may cause on their way: a heartbeat or a live pane behind them is no later than that. */
 export const QUEUEING_MS_TARGET = 500;
-const BYTES_START = 64 * 1024;
+/** Also where it starts: a fast link is found within some round trips. */
 const BYTES_MIN = 16 * 1024;
 const BYTES_MAX = 4 * 1024 * 1024;
 /** Share of the acknowledged bytes by which the window moves, at most. */
@@ -21,7 +21,7 @@ export interface Acknowledged {
  * by as much beyond it (after LEDBAT, RFC 6817, 2.4.2). A central that is slow to commit shows in the same way.
  */
 export class UplinkWindow {
-  #bytes = BYTES_START;
+  #bytes = BYTES_MIN;
   /** Delay of the link and of central's commit when nothing waits. */
   #delayMs = Number.POSITIVE_INFINITY;
 

@@ -75,6 +75,8 @@ const HEARTBEAT_INTERVAL_MS = 1_000;
 const SILENCE_MS_MAX = 5_000;
 /** No progress of the acknowledged mark for this long: what is in flight is sent again. */
 const RESEND_AFTER_MS = 5_000;
+/** Nothing comes back while a batch is on its way: on a link as slow as this it has its time beside both limits. */
+const SLOWEST_LINK_BYTES_PER_SECOND = 4_000;
 const READ_BATCHES_MAX = 16;
 /** More than this that the operating system does not take: it has enough to send. */
 const UNSENT_BYTES_MAX = 64 * 1024;
@@ -284,11 +286,13 @@ export class Uplink {
     if (session !== this.#session || !this.isUp) return;
     const { clock, instance, outbox, transport } = this.#options;
     const nowMs = clock.monotonicMs();
-    if (nowMs - this.#heardAtMs > SILENCE_MS_MAX) return this.#hangUp("no echo: the link is half open");
+    const batchesMs = this.#batchesMs();
+    if (nowMs - this.#heardAtMs > SILENCE_MS_MAX + batchesMs)
+      return this.#hangUp("no echo: the link is half open");
     for (const lane of LANES) {
       const isInFlight = this.#cursor[lane] > this.#mark[lane] + 1;
       if (!isInFlight) this.#progressAtMs[lane] = nowMs;
-      else if (nowMs - this.#progressAtMs[lane] > RESEND_AFTER_MS) {
+      else if (nowMs - this.#progressAtMs[lane] > RESEND_AFTER_MS + batchesMs) {
         this.#cursor[lane] = this.#mark[lane] + 1;
         this.#progressAtMs[lane] = nowMs;
         this.#inFlight[lane] = [];
@@ -306,6 +310,12 @@ export class Uplink {
     transport.send("heartbeat", encodeMessage(heartbeat));
     this.#timers = [clock.after(HEARTBEAT_INTERVAL_MS, () => this.#beatNow(session))];
     void this.#pump();
+  }
+
+  /** What one batch of each lane, the greatest in flight, takes on the slowest link. */
+  #batchesMs(): number {
+    const bytes = LANES.map((lane) => Math.max(0, ...this.#inFlight[lane].map((sent) => sent.bytes)));
+    return (bytes.reduce((sum, each) => sum + each, 0) / SLOWEST_LINK_BYTES_PER_SECOND) * 1000;
   }
 
   /** Sends while there is room in flight. One runner at a time; a wake during a run makes it look again. */
