@@ -11,8 +11,9 @@ import {
 } from "@millrace/runtime";
 import { type Lane, LANES, type PaneRows, readingCount, SeriesWatermarks } from "@millrace/stream";
 import { type Compression, decodePayload, type UplinkTransport, type Welcome } from "@millrace/wire";
-import { checkpointKey, putJson, seriesStoreKey } from "./agent-store.ts";
+import { putJson, seriesStoreKey } from "./agent-store.ts";
 import { AlarmDesk } from "./alarm-desk.ts";
+import { Checkpoints } from "./checkpoints.ts";
 import { ClockGuard } from "./clock-guard.ts";
 import { CommitLoop, type CommitWork } from "./commit-loop.ts";
 import { Deduplicator } from "./deduplicator.ts";
@@ -24,7 +25,7 @@ import { Quarantine } from "./quarantine.ts";
 import { ReadingIntake } from "./reading-intake.ts";
 import { PaneEmission } from "./pane-emission.ts";
 import { PaneCheckpoint } from "./pane-checkpoint.ts";
-import { type PanesPart, Recovery } from "./recovery.ts";
+import { Recovery } from "./recovery.ts";
 import { RedoBuffer } from "./redo-entry.ts";
 import type { RedoLog } from "./redo-log.ts";
 import type { SeriesRegistry } from "./series-registry.ts";
@@ -57,8 +58,6 @@ const LAZY_COMMIT_MS = 1_000;
 /** The link has been down for longer: panes go to backfill, complete ones only. */
 const BACKFILL_AFTER_MS = 5_000;
 const BACKFILL_INTERVAL_MS = 5_000;
-/** Rules and watermarks are written this often when nothing happens; the redo log covers the rest. */
-const SLOW_CHECKPOINT_INTERVAL_MS = 5_000;
 /** Readings in memory that no commit has made durable, while the store takes no writes. */
 const UNDURABLE_READINGS_MAX = 100_000;
 /** Open rows of one metric before its panes leave early. */
@@ -79,7 +78,6 @@ export class Agent {
   readonly #series: SeriesRegistry;
   readonly #routes: TopicRoutes;
   readonly #rules: RuleEngine;
-  readonly #watermarks: SeriesWatermarks;
   readonly #deduplicator: Deduplicator;
   readonly #intake: ReadingIntake;
   readonly #redo: RedoBuffer;
@@ -88,22 +86,18 @@ export class Agent {
   readonly #outbox: Outbox;
   readonly #commits: CommitLoop;
   readonly #uplink: Uplink;
-  /** Of every pane that this process checkpoints. */
-  readonly #layouts: PanesPart["layouts"];
   readonly #hostMetrics: ReadonlyMap<HostSensor, PipelineMetric>;
   readonly #emission: PaneEmission;
   readonly #paneCheckpoint: PaneCheckpoint;
+  readonly #checkpoints: Checkpoints;
   readonly #alarmDesk: AlarmDesk;
 
   #waiting: PromiseWithResolvers<void> | undefined;
   #committedReceived: number;
   #extraChanges: Change[] = [];
   #emittedAtMs = Number.NEGATIVE_INFINITY;
-  #checkpointedAtMs = Number.NEGATIVE_INFINITY;
-  #slowCheckpointAtMs = Number.NEGATIVE_INFINITY;
   /** Restored panes of a layout that the pipeline no longer asks for: sealed with the first commit. */
   #outdated: readonly PaneRows[];
-  #mustCheckpointRules = false;
   #isEmissionDue = false;
   #isStopping = false;
   #timers: Timer[] = [];
@@ -115,7 +109,6 @@ export class Agent {
     this.#guard = parts.guard;
     this.#series = parts.series;
     this.#rules = parts.rules;
-    this.#watermarks = parts.watermarks;
     this.#deduplicator = parts.deduplicator;
     this.#intake = parts.intake;
     this.#redo = parts.redo;
@@ -133,16 +126,6 @@ export class Agent {
       rowsMax: PANE_ROWS_MAX / 2,
     });
     this.#committedReceived = parts.ledger.totals.received;
-    this.#layouts = Object.fromEntries(
-      [...parts.intake.tables].map(
-        ([
-          metric,
-          {
-            layout: { paneMs, accumulators },
-          },
-        ]) => [metric, { paneMs, accumulators }],
-      ),
-    );
     const { config, pipeline, clock, random, log } = options;
     this.#alarmDesk = new AlarmDesk({
       ...options,
@@ -169,6 +152,17 @@ export class Agent {
       retainAckedMs: config.outbox.retainAckedMs,
       frontierNumber: parts.frontierNumber,
       watermarkMs: parts.watermarkMs,
+    });
+    this.#checkpoints = new Checkpoints({
+      ...parts,
+      store: options.store,
+      clock,
+      log,
+      intervalMs: config.commit.checkpointIntervalMs,
+      dedupeHorizonMs: config.limits.dedupeHorizonMs,
+      labelsOf: this.#emission.labelsOf,
+      outbox: this.#outbox,
+      push: (change) => this.#extraChanges.push(change),
     });
     this.#commits = new CommitLoop({
       store: options.store,
@@ -458,7 +452,7 @@ export class Agent {
   #handle(outcomes: readonly Outcome[]): void {
     if (outcomes.length === 0) return;
     this.#alarmDesk.handle(outcomes);
-    this.#mustCheckpointRules = true;
+    this.#checkpoints.rulesChanged();
     this.#commits.requestNow();
   }
 
@@ -588,7 +582,7 @@ export class Agent {
     if (this.#redo.rowCount > 0 || isLedgerChanged || changes.length > 0) {
       this.#redoLog.append(changes, this.#redo, this.#guard.nowMs(), this.#ledger.totals);
     }
-    this.#collectCheckpoints(changes);
+    this.#checkpoints.collect(changes);
     const appended = this.#outbox.appended();
     return {
       changes,
@@ -627,7 +621,7 @@ export class Agent {
     if (sections.length === 0) return this.#outbox.advance(sealed);
     this.#outbox.appendPanes(changes, isLive ? "live" : "backfill", sections, sealed);
     for (const rows of sections) this.#paneCheckpoint.forget(changes, rows);
-    this.#checkpointedAtMs = Number.NEGATIVE_INFINITY;
+    this.#checkpoints.panesLeft();
   }
 
   /**
@@ -645,54 +639,6 @@ export class Agent {
     }
     this.#queue.begin(changes, this.#options.instance);
     this.#commits.requestNow();
-  }
-
-  /** The parts of the checkpoint that are due; each names the redo entry that it stands after. */
-  #collectCheckpoints(changes: Change[]): void {
-    const { clock, config } = this.#options;
-    const nowMs = clock.monotonicMs();
-    const from = this.#redoLog.next;
-    if (
-      nowMs - this.#checkpointedAtMs >= config.commit.checkpointIntervalMs &&
-      this.#redoLog.hasGrownSince("panes")
-    ) {
-      this.#checkpointedAtMs = nowMs;
-      for (const table of this.#intake.tables.values()) {
-        this.#paneCheckpoint.write(changes, table.checkpoint(this.#emission.labelsOf));
-      }
-      const { frontierNumber, watermarkMs } = this.#outbox;
-      const part: PanesPart = { from, layouts: this.#layouts, frontierNumber, watermarkMs };
-      changes.push(putJson(checkpointKey("panes"), part));
-      this.#redoLog.checkpointed("panes", from);
-    }
-    const isSlowDue = nowMs - this.#slowCheckpointAtMs >= SLOW_CHECKPOINT_INTERVAL_MS;
-    if (this.#mustCheckpointRules || (isSlowDue && this.#redoLog.hasGrownSince("rules"))) {
-      this.#mustCheckpointRules = false;
-      changes.push(putJson(checkpointKey("rules"), { from, state: this.#rules.export() }));
-      this.#redoLog.checkpointed("rules", from);
-    }
-    if (isSlowDue && this.#redoLog.hasGrownSince("watermarks")) {
-      this.#slowCheckpointAtMs = nowMs;
-      changes.push(putJson(checkpointKey("watermarks"), { from, state: this.#watermarks.export() }));
-      this.#redoLog.checkpointed("watermarks", from);
-      void this.#carryKeys();
-    }
-  }
-
-  /** Trims the redo log: entries past the dedupe horizon go, the keys in them that still count are carried on. */
-  async #carryKeys(): Promise<void> {
-    const { store, config, log } = this.#options;
-    try {
-      await this.#redoLog.trim({
-        store,
-        olderThanMs: this.#guard.nowMs() - config.limits.dedupeHorizonMs,
-        isRemembered: (row) => this.#deduplicator.isRemembered(row.series, row.timeMs),
-        carry: this.#redo,
-        push: (change) => this.#extraChanges.push(change),
-      });
-    } catch (error) {
-      log.repeated("redo_trim", "cannot trim the redo log", { error });
-    }
   }
 }
 

@@ -1,0 +1,117 @@
+import type { RuleEngine } from "@millrace/detect";
+import type { Change, Store } from "@millrace/queue";
+import type { Clock, Logger } from "@millrace/runtime";
+import type { SeriesWatermarks } from "@millrace/stream";
+import { checkpointKey, putJson } from "./agent-store.ts";
+import type { ClockGuard } from "./clock-guard.ts";
+import type { Deduplicator } from "./deduplicator.ts";
+import type { Outbox } from "./outbox.ts";
+import type { PaneCheckpoint } from "./pane-checkpoint.ts";
+import type { PaneEmission } from "./pane-emission.ts";
+import type { ReadingIntake } from "./reading-intake.ts";
+import type { PanesPart } from "./recovery.ts";
+import type { RedoBuffer } from "./redo-entry.ts";
+import type { RedoLog } from "./redo-log.ts";
+
+export interface CheckpointsOptions {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly guard: ClockGuard;
+  readonly log: Logger;
+  readonly intervalMs: number;
+  readonly dedupeHorizonMs: number;
+  readonly redo: RedoBuffer;
+  readonly redoLog: RedoLog;
+  readonly intake: ReadingIntake;
+  readonly paneCheckpoint: PaneCheckpoint;
+  readonly labelsOf: PaneEmission["labelsOf"];
+  readonly outbox: Outbox;
+  readonly rules: RuleEngine;
+  readonly watermarks: SeriesWatermarks;
+  readonly deduplicator: Deduplicator;
+  /** Takes a change for the next commit. */
+  push(change: Change): void;
+}
+
+/** Rules and watermarks are written this often when nothing happens; the redo log covers the rest. */
+const SLOW_INTERVAL_MS = 5_000;
+
+/** Writes the parts of the checkpoint that are due into commits, and trims the redo log behind them. */
+export class Checkpoints {
+  readonly #options: CheckpointsOptions;
+  /** Of every pane that this process checkpoints. */
+  readonly #layouts: PanesPart["layouts"];
+  #panesAtMs = Number.NEGATIVE_INFINITY;
+  #slowAtMs = Number.NEGATIVE_INFINITY;
+  #haveRulesChanged = false;
+
+  constructor(options: CheckpointsOptions) {
+    this.#options = options;
+    this.#layouts = Object.fromEntries(
+      [...options.intake.tables].map(
+        ([
+          metric,
+          {
+            layout: { paneMs, accumulators },
+          },
+        ]) => [metric, { paneMs, accumulators }],
+      ),
+    );
+  }
+
+  /** Their state goes with the next commit. */
+  rulesChanged(): void {
+    this.#haveRulesChanged = true;
+  }
+
+  /** Panes left for the outbox: what is open now goes with this commit. */
+  panesLeft(): void {
+    this.#panesAtMs = Number.NEGATIVE_INFINITY;
+  }
+
+  /** Each part names the redo entry that it stands after. */
+  collect(changes: Change[]): void {
+    const { clock, intervalMs, redoLog, intake, paneCheckpoint, labelsOf, outbox } = this.#options;
+    const { rules, watermarks } = this.#options;
+    const nowMs = clock.monotonicMs();
+    const from = redoLog.next;
+    if (nowMs - this.#panesAtMs >= intervalMs && redoLog.hasGrownSince("panes")) {
+      this.#panesAtMs = nowMs;
+      for (const table of intake.tables.values()) {
+        paneCheckpoint.write(changes, table.checkpoint(labelsOf));
+      }
+      const { frontierNumber, watermarkMs } = outbox;
+      const part: PanesPart = { from, layouts: this.#layouts, frontierNumber, watermarkMs };
+      changes.push(putJson(checkpointKey("panes"), part));
+      redoLog.checkpointed("panes", from);
+    }
+    const isSlowDue = nowMs - this.#slowAtMs >= SLOW_INTERVAL_MS;
+    if (this.#haveRulesChanged || (isSlowDue && redoLog.hasGrownSince("rules"))) {
+      this.#haveRulesChanged = false;
+      changes.push(putJson(checkpointKey("rules"), { from, state: rules.export() }));
+      redoLog.checkpointed("rules", from);
+    }
+    if (isSlowDue && redoLog.hasGrownSince("watermarks")) {
+      this.#slowAtMs = nowMs;
+      changes.push(putJson(checkpointKey("watermarks"), { from, state: watermarks.export() }));
+      redoLog.checkpointed("watermarks", from);
+      void this.#carryKeys();
+    }
+  }
+
+  /** Trims the redo log: entries past the dedupe horizon go, the keys in them that still count are carried on. */
+  async #carryKeys(): Promise<void> {
+    const { store, guard, dedupeHorizonMs, redo, redoLog, deduplicator, log, push } = this.#options;
+    try {
+      await redoLog.trim({
+        store,
+        olderThanMs: guard.nowMs() - dedupeHorizonMs,
+        isRemembered: (row) => deduplicator.isRemembered(row.series, row.timeMs),
+        carry: redo,
+        push,
+      });
+    } catch (error) {
+      log.repeated("redo_trim", "cannot trim the redo log", { error });
+    }
+  }
+}
