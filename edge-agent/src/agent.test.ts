@@ -764,8 +764,10 @@ describe("damage to what a crash left", () => {
     const { ledger } = agent.status();
     expect(ledger).toMatchObject({ received: 7, aggregated: 7, damaged: 3 });
     expect(sum(ledger)).toBe(7);
-    // No frontier with a watermark counts before central holds the batch.
-    for (const { frontier } of central.heartbeats)
+    // No frontier that promises more than those before the crash counts before central holds the batch.
+    const [{ frontier: before }, ...frontiers] = central.heartbeats;
+    expect(before.watermarkMs).toBe(START_MS - 5_000);
+    for (const { frontier } of frontiers)
       expect(frontier.holds.live).toBeGreaterThanOrEqual(skipped[0].sequence);
     const third = await restarted(store.crash(), START_MS + 120_000, central.marks.live);
     expect(third.skipped).toEqual([]);

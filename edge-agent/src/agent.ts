@@ -78,6 +78,7 @@ export class Agent {
   readonly #series: SeriesRegistry;
   readonly #routes: TopicRoutes;
   readonly #rules: RuleEngine;
+  readonly #watermarks: SeriesWatermarks;
   readonly #deduplicator: Deduplicator;
   readonly #intake: ReadingIntake;
   readonly #redo: RedoBuffer;
@@ -109,6 +110,7 @@ export class Agent {
     this.#guard = parts.guard;
     this.#series = parts.series;
     this.#rules = parts.rules;
+    this.#watermarks = parts.watermarks;
     this.#deduplicator = parts.deduplicator;
     this.#intake = parts.intake;
     this.#redo = parts.redo;

@@ -174,7 +174,7 @@ export class Outbox {
   /** What was promised beyond this came of a wrong clock. Taking back needs no commit. */
   takeBack(watermarkMs: number | null): void {
     this.#sealed = takenBack(this.#sealed, watermarkMs);
-    this.#durableSealed = takenBack(this.#durableSealed, watermarkMs);
+    this.#durable = { ...this.#durable, sealed: takenBack(this.#durable.sealed, watermarkMs) };
   }
 
   /** The frontier of a heartbeat: what is under way to the disk is not promised yet. */
