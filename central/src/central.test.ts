@@ -1,6 +1,7 @@
 // Shows what central promises agents: each batch counts once, whatever is doubled, reordered, rolled back, cloned or
 // crashed, and nothing is said before it is durable.
 import { MillraceError, silentLogger } from "@millrace/runtime";
+import type { Clock } from "@millrace/runtime";
 import type { WindowSpec } from "@millrace/stream";
 import { SeededRandom, SimulatedTime } from "@millrace/testkit";
 import type { AlarmEvent, StoreRun } from "@millrace/wire";
@@ -67,6 +68,23 @@ async function start(
   });
   await central.open();
   return { time, store, central };
+}
+
+/** A clock of a process that can be stopped: what was due meanwhile comes when it goes on. */
+function freezable() {
+  const time = new SimulatedTime(START_MS);
+  const plain = time.clock();
+  const held: (() => void)[] = [];
+  let isFrozen = false;
+  const clock: Clock = {
+    ...plain,
+    after: (delayMs, callback) => plain.after(delayMs, () => (isFrozen ? held.push(callback) : callback())),
+  };
+  const thaw = () => {
+    isFrozen = false;
+    for (const callback of held.splice(0)) callback();
+  };
+  return { time, clock, freeze: () => (isFrozen = true), thaw };
 }
 
 /** A run that began with this sequence of the live lane. */
@@ -747,6 +765,26 @@ test("an agent that has not connected since central started is alarmed after ten
     { agent: "alpha-1", rule: "agent_silent", isActive: true },
     { agent: "beta-1", rule: "agent_silent", isActive: true },
   ]);
+});
+
+test("agents are not silent because central itself was stopped; after its waking they have time to come", async () => {
+  const { time, clock, freeze, thaw } = freezable();
+  const world = await start(undefined, { time, clock });
+  const alpha = await welcomed(world);
+  const beta = await welcomed(world, { agent: "beta-1", site: "beta", storeId: "b".repeat(32) });
+  await time.run(500);
+  freeze();
+  await time.run(60_000);
+  thaw();
+  await time.run(600);
+  expect(world.central.alarms()).toEqual([]);
+  expect([alpha.closedReason, beta.closedReason]).toEqual([null, null]);
+  await time.run(8_000);
+  alpha.beat();
+  await time.run(3_000);
+  expect(world.central.alarms()).toMatchObject([{ agent: "beta-1", rule: "agent_silent" }]);
+  await time.run(20_000);
+  expect(beta.closedReason).toBe("nothing was heard from it");
 });
 
 test("windows are complete once every expected agent has passed; a retired site is not waited for", async () => {

@@ -29,6 +29,7 @@ import type { QuarantineEntry } from "./core/quarantine.ts";
 import { SESSION_INBOX_BYTES_MAX } from "./core/session.ts";
 import type { InboxItem, Session } from "./core/session.ts";
 import { SessionTable } from "./core/session-table.ts";
+import { WakeWatch } from "./core/wake-watch.ts";
 import { WindowHistory } from "./core/window-history.ts";
 
 /** One commit takes up no more than this, so that echoes and pages are not held up; what waits behind it takes the next. */
@@ -87,6 +88,8 @@ export class Central implements CentralReader {
   #failure: string | null = null;
   #isClosed = false;
   #trimmedAtMs = Number.NEGATIVE_INFINITY;
+  readonly #wakeWatch = new WakeWatch();
+  #wokeAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: CentralOptions) {
     this.#options = options;
@@ -139,6 +142,7 @@ export class Central implements CentralReader {
     if (session === undefined || this.#isClosed || this.#failure !== null || this.#opened === null) return;
     if (session.state === "closed" || session.state === "replaced") return;
     const { clock } = this.#options;
+    this.#noteWaking();
     session.heardAtMs = clock.monotonicMs();
     const item: InboxItem = { session, topic, payload, atMs: clock.nowMs() };
     if (topic === "heartbeat") {
@@ -289,6 +293,7 @@ export class Central implements CentralReader {
     if (this.#opened === null) return { changes: [], isSync: false, publish: () => {} };
     const { state, applier } = this.#opened;
     const { store, clock, compression } = this.#options;
+    this.#noteWaking();
     const items = this.#takeInbox();
     const messages = items.map((item) => ({
       item,
@@ -358,10 +363,18 @@ export class Central implements CentralReader {
     for (const lane of lanes) session.connection.send("ack", encodeMessage({ lane, mark: held.mark(lane) }));
   }
 
+  #noteWaking(): void {
+    const monotonicMs = this.#options.clock.monotonicMs();
+    if (!this.#wakeWatch.isWaking(monotonicMs)) return;
+    this.#wokeAtMs = monotonicMs;
+    this.#opened?.state.agents.woke(monotonicMs);
+  }
+
   #watchSilence(moment: Moment): void {
     if (this.#opened === null) return;
     for (const session of this.#sessions.all()) {
-      if (moment.monotonicMs - session.heardAtMs <= SESSION_SILENT_MS_MAX) continue;
+      const silentSinceMs = Math.max(session.heardAtMs, this.#wokeAtMs);
+      if (moment.monotonicMs - silentSinceMs <= SESSION_SILENT_MS_MAX) continue;
       session.close("closed", "nothing was heard from it");
       this.#opened.applier.uncount(session);
     }

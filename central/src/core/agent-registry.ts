@@ -26,7 +26,7 @@ export interface AgentRecord {
 /** Lost ranges that are kept of one agent; of more the nearest are merged, which claims too much lost, never too little. */
 export const LOST_RANGES_MAX = 32;
 
-/** After central's own start, and after its enrolment, an agent has this long to connect before it counts as silent. */
+/** After central's own start or waking, and after its enrolment, an agent has this long to connect before it counts as silent. */
 const FIRST_CONTACT_MS = 10_000;
 
 /** Fields of a heartbeat's status that are kept; more are left out. */
@@ -47,7 +47,7 @@ interface AgentState {
   lost: readonly TimeRange[];
   sessionCount: number;
   isSilent: boolean;
-  /** Not heard since central started. */
+  /** Not heard since central started or woke. */
   isAwaited: boolean;
   /** When it was last heard, or expected for the first time; for silence. Monotonic, ms. */
   heardAtMs: number;
@@ -221,6 +221,14 @@ export class AgentRegistry {
       agents.push(agent);
     }
     return agents;
+  }
+
+  /** Central was not running: nobody could be heard, and links may have to be made again. */
+  woke(monotonicMs: number): void {
+    for (const state of this.#agents.values()) {
+      state.heardAtMs = monotonicMs;
+      state.isAwaited = true;
+    }
   }
 
   /** Agents expected now that have not been heard for so long, and were not silent at the last call. */

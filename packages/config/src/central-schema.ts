@@ -64,7 +64,7 @@ export const centralSchema = z.strictObject({
   silentAfter: duration({ min: "1s", max: "1h" })
     .prefault("3s")
     .describe(
-      "An agent unheard for longer is shown as silent. After central's own start it has 10 s to connect.",
+      "An agent unheard for longer is shown as silent. After central's own start or pause it has 10 s to connect.",
     ),
   log: z.strictObject({ level: logLevel() }).prefault({}).describe("What central writes about itself."),
 });
