@@ -4,6 +4,7 @@ import { commandName } from "../model/command-name.ts";
 import { alarmKey } from "../model/live-state.ts";
 import { severityLevel } from "../model/severity-level.ts";
 import type { Speaker } from "../text/speaker.ts";
+import { systemAlarmText } from "../text/system-alarm.ts";
 import { LabelList } from "./label-list.tsx";
 import type { PanelProps } from "./page.tsx";
 import { SeveritySign } from "./severity-sign.tsx";
@@ -80,9 +81,7 @@ function AlarmRow({ alarm, page, speaker }: PanelProps & { readonly alarm: Alarm
       </div>
       {/* What central says of an agent measures nothing. */}
       {alarm.metric === "" ? (
-        <p class="message" lang="en">
-          {alarm.message}
-        </p>
+        <Message alarm={alarm} speaker={speaker} />
       ) : (
         <div class="measure">
           <b>
@@ -111,6 +110,15 @@ function AlarmRow({ alarm, page, speaker }: PanelProps & { readonly alarm: Alarm
       </div>
       <ActionCell alarm={alarm} speaker={speaker} />
     </li>
+  );
+}
+
+function Message({ alarm, speaker }: { readonly alarm: AlarmView; readonly speaker: Speaker }) {
+  const text = systemAlarmText(alarm, speaker);
+  return (
+    <p class="message" lang={text === null ? "en" : undefined}>
+      {text ?? alarm.message}
+    </p>
   );
 }
 

@@ -1,6 +1,7 @@
 import type { AlarmTransition } from "../model/alarm-transitions.ts";
 import type { TextKey } from "../text/dictionary.ts";
 import type { Speaker } from "../text/speaker.ts";
+import { systemAlarmText } from "../text/system-alarm.ts";
 import type { PanelProps } from "./page.tsx";
 
 const KEYS: Readonly<Record<AlarmTransition["kind"], TextKey>> = {
@@ -20,5 +21,6 @@ export function Announcer({ page, speaker }: PanelProps) {
 
 function sentence({ kind, alarm }: AlarmTransition, speaker: Speaker): string {
   const labels = Object.values(alarm.labels).join(" ");
-  return `${speaker.text(KEYS[kind], { rule: alarm.rule, labels, value: speaker.value(alarm.value) })}.`;
+  const value = systemAlarmText(alarm, speaker) ?? speaker.value(alarm.value);
+  return `${speaker.text(KEYS[kind], { rule: alarm.rule, labels, value })}.`;
 }

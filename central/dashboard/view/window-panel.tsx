@@ -1,6 +1,7 @@
 import { useState } from "preact/hooks";
 import type { WindowResult, WindowState } from "@millrace/stream";
 import { labelsKey } from "@millrace/stream";
+import { attendance } from "../model/attendance.ts";
 import { resultKey } from "../model/live-state.ts";
 import type { Speaker } from "../text/speaker.ts";
 import { LabelList } from "./label-list.tsx";
@@ -10,8 +11,6 @@ const ROWS_SHOWN = 12;
 const ROWS_EXPANDED = 120;
 /** One mark per agent up to here, a plain bar beyond. */
 const AGENT_MARKS_MAX = 16;
-/** A window may take this long after its end to hear from everyone. */
-const LATE_MS = 5_000;
 
 /** The newest windows: one row per window and group, or the history of one window. */
 export function WindowPanel({ page, speaker }: PanelProps) {
@@ -204,18 +203,17 @@ function StateSign({ state }: { readonly state: WindowState }) {
 }
 
 /**
- * Every agent is missing from an open window: that is no news until the window is late, or the agent is known to be away.
- * One that has lost some of the window is news at once, and no longer waited for.
+ * The agents that have passed the window, and those that have not: named only where their absence is news. One that has
+ * lost some of the window is news at once, and no longer waited for.
  */
 function Completeness({ result, page, speaker }: PanelProps & { readonly result: WindowResult }) {
-  const { agentsExpected, agentsReporting, agentsMissing, agentsWithLoss = [] } = result.completeness;
-  const isLate = page.nowMs.value - result.endMs > LATE_MS;
-  const away = page.agents.value.filter((agent) => agent.state !== "connected").map(({ agent }) => agent);
-  const awaited = agentsMissing.filter((agent) => !agentsWithLoss.includes(agent));
-  const notable = isLate ? awaited : awaited.filter((agent) => away.includes(agent));
+  const { agentsExpected, agentsReporting, agentsWithLoss = [] } = result.completeness;
+  const nowMs = page.nowMs.value;
+  const { awaitedCount, missing } = attendance(result, page.agents.value, nowMs);
+  const isOpen = result.endMs > nowMs;
   const hasMarks = agentsExpected > 0 && agentsExpected <= AGENT_MARKS_MAX;
   return (
-    <div class={`completeness ${notable.length + agentsWithLoss.length > 0 ? "is-short" : ""}`}>
+    <div class={`completeness ${missing.length + agentsWithLoss.length > 0 ? "is-short" : ""}`}>
       <svg viewBox="0 0 64 8" preserveAspectRatio="none" aria-hidden="true">
         {hasMarks ? (
           Array.from({ length: agentsExpected }, (_, at) => (
@@ -242,14 +240,15 @@ function Completeness({ result, page, speaker }: PanelProps & { readonly result:
         )}
       </svg>
       <span>
-        {speaker.text(awaited.length > 0 && !isLate ? "windows.soFar" : "windows.agentsOf", {
+        {speaker.text(isOpen && awaitedCount > 0 ? "windows.soFar" : "windows.agentsOf", {
           reporting: agentsReporting,
           expected: agentsExpected,
         })}
-        {notable.length > 0 && (
+        {!isOpen && awaitedCount > 0 && <> — {speaker.text("windows.waitingFor", { count: awaitedCount })}</>}
+        {missing.length > 0 && (
           <>
             {" — "}
-            <b>{speaker.text("windows.missing", { names: notable.join(", ") })}</b>
+            <b>{speaker.text("windows.missing", { names: missing.join(", ") })}</b>
           </>
         )}
         {agentsWithLoss.length > 0 && (

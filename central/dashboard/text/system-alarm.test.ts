@@ -1,0 +1,34 @@
+// Central's own alarms are told in the reader's language; what the page has no words for stays as central said it.
+import { expect, test } from "vitest";
+import { SYSTEM_ALARMS } from "../../src/core/alarm-book.ts";
+import { Speaker } from "./speaker.ts";
+import { systemAlarmText } from "./system-alarm.ts";
+
+const chinese = new Speaker("zh-CN", "UTC");
+
+function alarm(rule: string, parts: { id?: string; value?: number; isActive?: boolean } = {}) {
+  return { id: `central:${rule}`, rule, agent: "alpha-1", value: 1_200, isActive: true, ...parts };
+}
+
+test.each(SYSTEM_ALARMS)("%s is told in Chinese, while it is active and after", (rule) => {
+  for (const isActive of [true, false]) {
+    const text = systemAlarmText(alarm(rule, { isActive }), chinese);
+    expect(text).toMatch(/\p{Script=Han}/u);
+    expect(text).not.toMatch(/\{\w+\}/);
+  }
+});
+
+test("the numbers are told: how much was lost, and whether an agent was ever heard", () => {
+  const english = new Speaker("en", "UTC");
+  expect(systemAlarmText(alarm("data_loss"), english)).toBe("agent alpha-1 gave up 1,200 readings");
+  expect(systemAlarmText(alarm("agent_silent"), english)).toBe("agent alpha-1 is not heard");
+  expect(systemAlarmText(alarm("agent_silent", { value: 0 }), english)).toBe(
+    "agent alpha-1 has never been heard",
+  );
+});
+
+test("a rule of the pipeline with such a name, and a kind that the page does not know, are not translated", () => {
+  expect(systemAlarmText(alarm("data_loss", { id: "data_loss:3" }), chinese)).toBeNull();
+  expect(systemAlarmText(alarm("brand_new"), chinese)).toBeNull();
+  expect(systemAlarmText(alarm("toString"), chinese)).toBeNull();
+});
