@@ -196,7 +196,7 @@ const config: AgentConfig = {
     clockFloorMs: Date.UTC(2020, 0, 1),
   },
   commit: { liveIntervalMs: 250, checkpointIntervalMs: 1_000 },
-  http: { host: "127.0.0.1", port: 0 },
+  http: { host: "127.0.0.1", port: 0, allowedHosts: [] },
   logLevel: "info",
 };
 

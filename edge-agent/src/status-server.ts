@@ -1,4 +1,4 @@
-import { type Health, type Metrics, toListenError } from "@millrace/runtime";
+import { type Health, hostRefusal, type Metrics, toListenError } from "@millrace/runtime";
 import fastify, { type FastifyInstance } from "fastify";
 import type { Agent, AgentStatus } from "./agent.ts";
 import type { Input, InputStatus } from "./inputs/input.ts";
@@ -6,7 +6,9 @@ import type { Input, InputStatus } from "./inputs/input.ts";
 export interface StatusServerOptions {
   readonly host: string;
   readonly port: number;
-  readonly agent: Agent;
+  /** Names that it may be asked by, beside its host, localhost and IP addresses. */
+  readonly allowedHosts: readonly string[];
+  readonly agent: Pick<Agent, "status" | "resetAlarms">;
   readonly inputs: readonly Input[];
   readonly metrics: Metrics;
   readonly health: Health;
@@ -65,7 +67,11 @@ export class StatusServer {
   }
 
   #addRoutes(): void {
-    const { agent, metrics, health } = this.#options;
+    const { agent, metrics, health, host, allowedHosts } = this.#options;
+    this.#server.addHook("onRequest", async ({ headers }, reply) => {
+      const error = hostRefusal(headers.host, [host, ...allowedHosts]);
+      return error === null ? undefined : reply.code(421).send({ error });
+    });
     this.#server.get("/status", () => this.#page());
     this.#server.get("/metrics", async (_request, reply) => {
       this.#observe(agent.status());

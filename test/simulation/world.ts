@@ -316,7 +316,7 @@ export function simulatedAgentConfig(site: string, outboxBytesMax = 1 << 30): Ag
       clockFloorMs: Date.UTC(2020, 0, 1),
     },
     commit: { liveIntervalMs: 250, checkpointIntervalMs: 1_000 },
-    http: { host: "127.0.0.1", port: 0 },
+    http: { host: "127.0.0.1", port: 0, allowedHosts: [] },
     logLevel: "info",
   };
 }

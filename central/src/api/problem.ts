@@ -12,6 +12,7 @@ const TITLES = {
   unknown_window: [404, "No such window"],
   unknown_site: [404, "No such site"],
   not_found: [404, "Nothing is here"],
+  unknown_host: [421, "The request is for another host"],
   foreign_origin: [403, "The request comes from another page"],
   too_many_clients: [503, "Too many open streams"],
   not_ready: [503, "Central is not ready"],

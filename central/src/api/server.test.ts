@@ -115,6 +115,7 @@ async function listen(
   const server = await ApiServer.listen({
     host: "127.0.0.1",
     port: 0,
+    allowedHosts: ["central.plant.local"],
     reader,
     assets,
     metrics: new Metrics(),
@@ -209,6 +210,25 @@ test("a site is retired by its own page and by programs, not by another page", a
   expect(reader.retired).toEqual([]);
   expect(await (await post("alpha", { origin: url })).json()).toEqual({ site: "alpha", agentsRetired: 1 });
   expect((await post("nowhere")).status).toBe(404);
+});
+
+test("a request by a name that only points here is refused: pages, streams and changes alike", async () => {
+  const { server, reader } = await listen();
+  const ask = (method: string, path: string, host: string) =>
+    new Promise<number | undefined>((resolve, reject) => {
+      request({ port: server.port, path, method, headers: { host } }, (response) => {
+        response.destroy();
+        resolve(response.statusCode);
+      })
+        .on("error", reject)
+        .end();
+    });
+  for (const path of ["/", "/api/v1/windows?window=w", "/api/v1/stream", "/metrics"])
+    expect([path, await ask("GET", path, "evil.example:8080")]).toEqual([path, 421]);
+  expect(await ask("POST", "/api/v1/sites/alpha/retire", "evil.example")).toBe(421);
+  expect(reader.retired).toEqual([]);
+  for (const host of [`localhost:${server.port}`, "[::1]", "central.plant.local"])
+    expect([host, await ask("GET", "/healthz", host)]).toEqual([host, 200]);
 });
 
 test("health, readiness and metrics answer", async () => {
@@ -310,6 +330,7 @@ test("a port in use is a plain error", async () => {
   const again = ApiServer.listen({
     host: "127.0.0.1",
     port: server.port,
+    allowedHosts: [],
     reader: new FixedReader(),
     assets: folderAssets("/nowhere"),
     metrics: new Metrics(),

@@ -1,4 +1,4 @@
-import { MillraceError, reasonOf } from "@millrace/runtime";
+import { hostRefusal, MillraceError, reasonOf } from "@millrace/runtime";
 import type { Clock, Logger, Metrics } from "@millrace/runtime";
 import Fastify from "fastify";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
@@ -14,6 +14,8 @@ export interface ApiServerOptions {
   readonly host: string;
   /** 0: any free port. */
   readonly port: number;
+  /** Names that it may be asked by, beside its host, localhost and IP addresses. */
+  readonly allowedHosts: readonly string[];
   readonly reader: CentralReader;
   readonly assets: Assets;
   readonly metrics: Metrics;
@@ -96,8 +98,10 @@ export class ApiServer {
       if (method !== "HEAD" && url !== "*")
         this.#routes.push(`${String(method)} ${url.replaceAll(/:(\w+)/g, "{$1}")}`);
     });
-    app.addHook("onRequest", async (_request, reply) => {
+    app.addHook("onRequest", async ({ headers }, reply) => {
       reply.headers(SECURITY_HEADERS);
+      const refusal = hostRefusal(headers.host, [options.host, ...options.allowedHosts]);
+      if (refusal !== null) throw new ProblemError("unknown_host", refusal);
     });
     app.setErrorHandler((error, _request, reply) => {
       if (error instanceof ProblemError) return sendProblem(reply, error.problem);

@@ -19,8 +19,13 @@ export interface AgentConfig {
   readonly outbox: { readonly bytesMax: number; readonly retainAckedMs: number };
   readonly limits: AgentLimits;
   readonly commit: { readonly liveIntervalMs: number; readonly checkpointIntervalMs: number };
-  readonly http: Address;
+  readonly http: HttpConfig;
   readonly logLevel: LogLevel;
+}
+
+export interface HttpConfig extends Address {
+  /** Names that it may be asked by, beside its host, localhost and IP addresses. */
+  readonly allowedHosts: readonly string[];
 }
 
 export interface Address {

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import {
+  allowedHosts,
   bytes,
   duration,
   filePath,
@@ -146,6 +147,7 @@ export const agentSchema = z.strictObject({
     .strictObject({
       host: host().prefault("127.0.0.1").describe("Address of health and metrics."),
       port: port().prefault(9464).describe("Port of health and metrics."),
+      allowedHosts: allowedHosts(),
     })
     .prefault({})
     .describe("Health, status and Prometheus metrics."),

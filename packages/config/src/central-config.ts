@@ -1,5 +1,5 @@
 import type { LogLevel } from "@millrace/runtime";
-import type { Address } from "./agent-config.ts";
+import type { Address, HttpConfig } from "./agent-config.ts";
 
 /** central.yaml, resolved: times in ms, paths absolute, secrets read, defaults filled in. */
 export interface CentralConfig {
@@ -10,7 +10,7 @@ export interface CentralConfig {
   readonly intake: { readonly mqtt: MqttIntakeConfig };
   /** The agents enrolled; each may publish only under its own name. */
   readonly agents: readonly AgentIdentity[];
-  readonly http: Address;
+  readonly http: HttpConfig;
   readonly windows: {
     /** After the first agent has passed a window, how long the others are waited for. */
     readonly graceMs: number;

@@ -1,5 +1,15 @@
 import { z } from "zod";
-import { duration, filePath, host, identifier, logLevel, port, text, version } from "./schema-types.ts";
+import {
+  allowedHosts,
+  duration,
+  filePath,
+  host,
+  identifier,
+  logLevel,
+  port,
+  text,
+  version,
+} from "./schema-types.ts";
 
 /** central.yaml as people write it. */
 export const centralSchema = z.strictObject({
@@ -47,6 +57,7 @@ export const centralSchema = z.strictObject({
         .prefault("127.0.0.1")
         .describe("Address of dashboard and API; 0.0.0.0 opens them to the whole network."),
       port: port().prefault(8080).describe("Port of dashboard and API."),
+      allowedHosts: allowedHosts(),
     })
     .prefault({})
     .describe("Dashboard, API, health and Prometheus metrics."),

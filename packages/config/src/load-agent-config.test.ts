@@ -59,7 +59,7 @@ test("defaults", () => {
         clockFloorMs: Date.UTC(2024, 0, 1),
       },
       commit: { liveIntervalMs: 250, checkpointIntervalMs: 1000 },
-      http: { host: "127.0.0.1", port: 9464 },
+      http: { host: "127.0.0.1", port: 9464, allowedHosts: [] },
       logLevel: "info",
     },
   });

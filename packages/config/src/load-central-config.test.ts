@@ -19,7 +19,7 @@ test("defaults", () => {
     pipelinePath: "/etc/millrace/pipeline.yaml",
     intake: { mqtt: { host: "127.0.0.1", port: 1884, tls: null } },
     agents: [],
-    http: { host: "127.0.0.1", port: 8080 },
+    http: { host: "127.0.0.1", port: 8080, allowedHosts: [] },
     windows: { graceMs: 2000, retainMs: 30 * 86_400_000 },
     silentAfterMs: 3000,
     logLevel: "info",

@@ -75,6 +75,13 @@ export const host = () =>
     z.string().regex(/^[^\s:/]+$|^[0-9a-fA-F:]+$/),
     "an address or host name without port, such as 127.0.0.1 or 0.0.0.0",
   );
+export const allowedHosts = () =>
+  z
+    .array(takes(z.string().regex(/^[A-Za-z0-9._-]{1,253}$/), "a host name without port"))
+    .prefault([])
+    .describe(
+      "Host names that it may be asked by, beside `host`, localhost and IP addresses; others are refused.",
+    );
 export const filePath = () => takes(z.string().min(1), "a path; relative ones begin at this file's folder");
 export const version = () =>
   takes(z.literal(1), "1, the only version so far").describe("Version of the file's format.");

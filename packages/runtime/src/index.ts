@@ -7,6 +7,7 @@ export * from "./duration.ts";
 export * from "./error-table.ts";
 export * from "./error.ts";
 export * from "./health.ts";
+export * from "./host-refusal.ts";
 export * from "./listen.ts";
 export * from "./log.ts";
 export * from "./logger.ts";
