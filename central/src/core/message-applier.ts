@@ -214,15 +214,11 @@ export class MessageApplier {
 
   #applyBody(item: InboxItem, batch: SealedBatch, body: BatchBody, moment: Moment): void {
     const { agent, site } = item.session;
-    const { alarms, engine, ledger, quarantine, trustedTime } = this.#state;
+    const { alarms, engine, ledger, quarantine } = this.#state;
     switch (body.kind) {
       case "panes":
         for (const rows of body.panes.sections) {
-          const { merged, tooLate, tooLateFromMs, unwindowed } = engine.apply(
-            rows,
-            moment.nowMs,
-            trustedTime.nowMs(moment),
-          );
+          const { merged, tooLate, tooLateFromMs, unwindowed } = engine.apply(rows, moment.nowMs);
           ledger.add(agent, { received: merged + tooLate + unwindowed, merged, tooLate, unwindowed });
           if (tooLateFromMs === null) continue;
           const { atMs, topic, payload } = item;

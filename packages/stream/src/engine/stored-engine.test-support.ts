@@ -25,9 +25,9 @@ export class StoredEngine {
     return this.#engine.counts;
   }
 
-  apply(rows: PaneRows, nowMs: number, trustedMs?: number): ApplyOutcome {
+  apply(rows: PaneRows, nowMs: number): ApplyOutcome {
     for (const key of this.#engine.needs(rows)) this.#engine.load(key, this.store.get(key));
-    const outcome = this.#engine.apply(rows, nowMs, trustedMs);
+    const outcome = this.#engine.apply(rows, nowMs);
     this.#commit();
     return outcome;
   }

@@ -28,7 +28,7 @@ interface Site {
   readonly engine: StoredEngine;
   readonly membership: Membership;
   /** Hands one reading of an agent's only series to the engine. */
-  read(labels: Labels, timeMs: number, value: number, nowMs: number, trustedMs?: number): void;
+  read(labels: Labels, timeMs: number, value: number, nowMs: number): void;
   pass(agent: string, watermarkMs: number, pending?: Frontier["pending"]): void;
 }
 
@@ -42,13 +42,12 @@ function plant(windows: readonly WindowSpec[], options: Partial<WindowEngineOpti
   return {
     engine,
     membership,
-    read(labels, timeMs, value, nowMs, trustedMs) {
+    read(labels, timeMs, value, nowMs) {
       const table = new PaneTable("t", paneLayout(60_000, metric.accumulate), { rowsMax: 10 });
       table.add(0, timeMs, value);
       engine.apply(
         table.take(() => labels),
         nowMs,
-        trustedMs,
       );
     },
     pass(agent, watermarkMs, pending = []) {
@@ -246,7 +245,7 @@ test("a clock days ahead of the trusted one shows windows, and neither makes one
   pass("b", 60_000);
   expect(brief(engine.tick(60_000))).toEqual([["global@0", 1, "complete", 1, ""]]);
   expect(engine.tick(1e9, 90_000)).toEqual([]);
-  read({ site: "alpha" }, 2_000, 6, 1e9, 91_000);
+  read({ site: "alpha" }, 2_000, 6, 1e9);
   expect(brief(engine.tick(1e9, 92_000))).toEqual([["global@0", 2, "complete", 2, ""]]);
   engine.restart();
   expect(engine.tick(1e9, 659_999)).toEqual([]);
@@ -264,6 +263,17 @@ test("a clock that went back does not stretch the grace of a window that was fir
   pass("b", 60_000);
   expect(engine.tick(61_999)).toEqual([]);
   expect(brief(engine.tick(62_000))).toEqual([["global@0", 2, "provisional", 1, "c"]]);
+});
+
+test("what comes when the lateness is over and the final result is not out yet is in it: who passes lacks nothing", () => {
+  const { engine, read, pass } = plant([global]);
+  read({ site: "alpha" }, 1_000, 5, 59_000);
+  pass("a", 60_000);
+  engine.tick(63_000);
+  // Central was down over the end of the lateness; the backlog is there before the first tick.
+  read({ site: "beta" }, 2_000, 1, 700_000);
+  pass("b", 690_000);
+  expect(brief(engine.tick(700_000))).toEqual([["global@0", 2, "final", 2, ""]]);
 });
 
 test("a frontier ahead of central's clock is held back to it", () => {

@@ -97,7 +97,7 @@ interface Times {
  *              for (const key of engine.restore(entries)) engine.load(key, read(key));
  *              engine.setMembership(…); engine.setFrontier(…), engine.setLost(…) for every agent
  *   a batch    for (const key of engine.needs(rows)) engine.load(key, read(key));
- *              engine.apply(rows, nowMs, trustedMs); commit(engine.takeChanges());
+ *              engine.apply(rows, nowMs); commit(engine.takeChanges());
  *   a tick     for (const range of engine.dueRanges(trustedMs)) engine.loadRange(range, read(range));
  *              results = engine.tick(nowMs, trustedMs); commit(engine.takeChanges()); publish(results)
  *
@@ -214,7 +214,7 @@ export class WindowEngine {
   }
 
   /** Merges pane deltas. */
-  apply(rows: PaneRows, nowMs: number, trustedMs = nowMs): ApplyOutcome {
+  apply(rows: PaneRows, nowMs: number): ApplyOutcome {
     this.#settleRestored();
     const plans = (this.#viewsOf.get(rows.metric) ?? []).map((view) => ({
       view,
@@ -233,7 +233,7 @@ export class WindowEngine {
         const startMs = paneStart(rows.startMs[row], view);
         const group = groups[rows.seriesIndex[row]];
         if (group === undefined || !isKeyed(startMs)) continue;
-        const pane = this.#paneFor(view, startMs, group, { nowMs, trustedMs });
+        const pane = this.#paneFor(view, startMs, group, nowMs);
         isWindowed ||= pane !== "unwindowed";
         if (typeof pane === "string") continue;
         isMerged = true;
@@ -242,7 +242,7 @@ export class WindowEngine {
           pane.isChanged = true;
           this.#changedPanes.push({ view, pane });
         }
-        for (const record of pane.records) if (!isPast(record, trustedMs)) this.#touch(record, nowMs);
+        for (const record of pane.records) if (record.state !== "final") this.#touch(record, nowMs);
       }
       const readings = readingCountOfRow(rows.layout, rows.state, fromAt);
       if (isMerged) merged += readings;
@@ -480,18 +480,19 @@ export class WindowEngine {
     view: PaneView,
     startMs: EventTimeMs,
     group: string,
-    { nowMs, trustedMs }: Times,
+    nowMs: number,
   ): Pane | "unwindowed" | "too_late" {
     let pane = view.panes.get(startMs, group);
     if (pane !== undefined && pane.recordsVersion === view.version) {
-      return pane.records.every((record) => isPast(record, trustedMs)) ? "too_late" : pane;
+      return pane.records.every((record) => record.state === "final") ? "too_late" : pane;
     }
     const records: WindowRecord[] = [];
     let isWindowed = false;
     for (const track of view.tracks) {
       for (const windowMs of windowStarts(startMs, track.spec)) {
         isWindowed = true;
-        if (windowMs < track.finalToMs || windowMs < track.lateToMs(trustedMs)) continue;
+        // Until the final result is out, it takes what comes: else it would count an agent as passed whose data it refused.
+        if (windowMs < track.finalToMs) continue;
         const record = this.#record(track, windowMs, group, nowMs);
         if (record.state === "final") continue;
         this.#bringPanes(record);
