@@ -44,7 +44,7 @@ export async function simulate(seed: number, bug?: PlantedBug): Promise<Simulati
   const problems = isDrained
     ? []
     : ["not drained: " + JSON.stringify(world.sites.map((site) => site.status()?.ledger))];
-  const shown = await world.time.during(lastRevisions(world));
+  const shown = await world.time.during(lastRevisions(world, WINDOW));
   problems.push(...differences(trueWindows(world.truth(), WINDOW_MS), shown));
   for (const { group, startMs, state } of shown)
     if (state !== "complete") problems.push(`window ${group["site"]} ${startMs} is ${state}`);
@@ -53,6 +53,11 @@ export async function simulate(seed: number, bug?: PlantedBug): Promise<Simulati
     const aheadMs = (site.status()?.watermarkMs ?? -Infinity) - world.time.nowMs;
     if (aheadMs > 0) problems.push(`${site.name}: its watermark is ${aheadMs} ms ahead`);
   }
+  for (const { name } of world.pipeline.windows) {
+    for (const window of await world.time.during(lastRevisions(world, name))) world.publications.kept(window);
+  }
+  problems.push(...world.publications.problems);
+  if (world.publications.completeCount === 0) problems.push("no window was ever complete");
   const { length: readings } = world.truth();
   return {
     seed,
@@ -64,12 +69,12 @@ export async function simulate(seed: number, bug?: PlantedBug): Promise<Simulati
   };
 }
 
-async function lastRevisions(world: World): Promise<WindowResult[]> {
+async function lastRevisions(world: World, window: string): Promise<WindowResult[]> {
   const windows: WindowResult[] = [];
   let cursor: string | null = null;
   do {
     const page: WindowPage | undefined = await world.central?.windows({
-      window: WINDOW,
+      window,
       group: {},
       fromMs: 0,
       toMs: Number.MAX_SAFE_INTEGER,
@@ -163,7 +168,8 @@ class FaultInjector {
       isUpCut: isParted && random.chance(0.7),
       isDownCut: isParted && random.chance(0.7),
     });
-    this.#later(1_000, 12_000, () => this.#worsen(site));
+    // Over ten seconds: an outage that fills the backfill lane.
+    this.#later(1_000, isParted && random.chance(0.4) ? 40_000 : 12_000, () => this.#worsen(site));
   }
 
   #jumpClocks(): void {

@@ -3,16 +3,28 @@ import { Agent } from "@millrace/edge-agent";
 import { Central } from "@millrace/central";
 import { type MemorySnapshot, MemoryStore, type Store } from "@millrace/queue";
 import { type Logger, MemoryLogger, Metrics, zstdCompression } from "@millrace/runtime";
+import type { Frontier } from "@millrace/stream";
 import { healthyLink, SeededRandom, SimulatedLink, SimulatedTime } from "@millrace/testkit";
-import { encodeMessage, peekHeader, type UplinkTransport } from "@millrace/wire";
+import { encodeMessage, parseHeartbeat, peekHeader, type UplinkTransport } from "@millrace/wire";
 import { Plant, type SimulatedReading } from "./plant.ts";
+import { type HeldReading, PublicationWatch } from "./publication-watch.ts";
 
 /** Defects that a run plants on purpose, to show that the check would find them. */
-export const PLANTED_BUGS = ["trim_before_ack", "puback_before_commit", "commit_without_sync"] as const;
+export const PLANTED_BUGS = [
+  "trim_before_ack",
+  "puback_before_commit",
+  "commit_without_sync",
+  "frontier_without_holds",
+  "pending_dropped",
+  "out_of_orderness_forgotten",
+] as const;
 export type PlantedBug = (typeof PLANTED_BUGS)[number];
 
 const START_MS = Date.UTC(2026, 0, 5, 8);
 const RESEND_AFTER_MS = 2_000;
+const OUT_OF_ORDERNESS_MS = 5_000;
+/** So slow that a backlog is under way for seconds. */
+const BACKFILL_BYTES_PER_SECOND = 500;
 const PIPELINE = `
 version: 1
 metrics:
@@ -24,6 +36,8 @@ metrics:
 windows:
   temperature_10s: { metric: temperature, size: 10s, by: [site] }
   temperature_20s: { metric: temperature, size: 20s, slide: 5s, by: [site] }
+  temperature_all_10s: { metric: temperature, size: 10s }
+  temperature_short_5s: { metric: temperature, size: 5s, by: [site], late: { allowed: 20s } }
 `;
 
 export function simulatedPipeline(): Pipeline {
@@ -38,7 +52,10 @@ export class SimulatedSite {
   readonly truth: SimulatedReading[] = [];
   /** How far the gateway's wall clock is off; the sensors' are right. */
   clockOffsetMs = 0;
+  /** What the agent has acknowledged, each once, in that order. */
+  readonly held: HeldReading[] = [];
   readonly #world: World;
+  readonly #config: AgentConfig;
   readonly #plant: Plant;
   readonly #random: SeededRandom;
   /** What the sensors have sent and hold until it is acknowledged. */
@@ -52,6 +69,11 @@ export class SimulatedSite {
     this.#world = world;
     this.name = name;
     this.#random = new SeededRandom(world.seed, `site ${name}`);
+    const inFlightBatchesMax = 2 ** new SeededRandom(world.seed, `config ${name}`).integer(1, 5);
+    this.#config = simulatedAgentConfig(name, {
+      outboxBytesMax: world.outboxBytesMax,
+      uplink: { backfillBytesPerSecond: BACKFILL_BYTES_PER_SECOND, inFlightBatchesMax },
+    });
     this.#plant = new Plant({ seed: world.seed, site: name, machineCount: 3 });
     this.#store = world.disk(name);
     this.link = new SimulatedLink({
@@ -94,7 +116,7 @@ export class SimulatedSite {
   #open(isAlive: () => boolean, life: number): Promise<Agent> {
     const world = this.#world;
     return Agent.open({
-      config: simulatedAgentConfig(this.name, world.outboxBytesMax),
+      config: this.#config,
       pipeline: world.pipeline,
       store: world.bug === "commit_without_sync" ? withoutSync(this.#store) : this.#store,
       clock: world.time.clock({ isAlive, offsetMs: () => this.clockOffsetMs }),
@@ -165,6 +187,7 @@ export class SimulatedSite {
     const payload = new TextEncoder().encode(
       JSON.stringify({ temperature: reading.value, ts: reading.timeMs }),
     );
+    const { watermarkMs } = agent.status();
     const durable = agent.receive({
       topic: reading.topic,
       payload,
@@ -175,7 +198,8 @@ export class SimulatedSite {
       arrivedMonotonicMs: this.#world.time.nowMs,
     });
     const acknowledge = () => {
-      if (life === this.#life) this.#unacknowledged.delete(reading);
+      if (life !== this.#life || !this.#unacknowledged.delete(reading)) return;
+      this.held.push({ timeMs: reading.timeMs, value: reading.value, watermarkMs });
     };
     if (this.#world.bug === "puback_before_commit") acknowledge();
     durable?.then(acknowledge, () => undefined);
@@ -192,6 +216,7 @@ export class World {
   readonly log: Logger;
   readonly pipeline = simulatedPipeline();
   readonly sites: readonly SimulatedSite[];
+  readonly publications: PublicationWatch;
   #centralStore: MemoryStore;
   readonly bug: PlantedBug | undefined;
   readonly outboxBytesMax: number | undefined;
@@ -213,6 +238,10 @@ export class World {
     this.log = options.log ?? new MemoryLogger();
     this.#centralStore = this.disk("central");
     this.sites = ["alpha", "beta"].map((name) => new SimulatedSite(this, name));
+    this.publications = new PublicationWatch({
+      sites: this.sites.map(({ name }) => name),
+      held: (name) => this.sites.find((site) => site.name === name)?.held ?? [],
+    });
   }
 
   /** A disk that takes its time, so that a crash finds commits under way. */
@@ -247,6 +276,9 @@ export class World {
       log: this.log.child("central"),
       compression: zstdCompression,
       onFailed: () => this.#restartCentral(),
+    });
+    central.subscribe(({ windows }) => {
+      if (life === this.#centralLife) for (const window of windows) this.publications.published(window);
     });
     try {
       await central.open();
@@ -287,7 +319,10 @@ export class World {
   }
 }
 
-export function simulatedAgentConfig(site: string, outboxBytesMax = 1 << 30): AgentConfig {
+export function simulatedAgentConfig(
+  site: string,
+  options: { readonly outboxBytesMax?: number; readonly uplink?: Partial<AgentConfig["uplink"]> } = {},
+): AgentConfig {
   return {
     path: "memory",
     agent: `${site}-1`,
@@ -302,13 +337,14 @@ export function simulatedAgentConfig(site: string, outboxBytesMax = 1 << 30): Ag
       ca: null,
       backfillBytesPerSecond: 1_000_000,
       inFlightBatchesMax: 32,
+      ...options.uplink,
     },
-    outbox: { bytesMax: outboxBytesMax, retainAckedMs: 86_400_000 },
+    outbox: { bytesMax: options.outboxBytesMax ?? 1 << 30, retainAckedMs: 86_400_000 },
     limits: {
       maxFutureMs: 5_000,
       payloadBytesMax: 65_536,
       seriesPerMetricMax: 1_000,
-      outOfOrdernessMs: 5_000,
+      outOfOrdernessMs: OUT_OF_ORDERNESS_MS,
       idleTimeoutMs: 30_000,
       dedupeHorizonMs: 600_000,
       dedupeKeysMax: 1_000_000,
@@ -321,8 +357,33 @@ export function simulatedAgentConfig(site: string, outboxBytesMax = 1 << 30): Ag
   };
 }
 
+/** What each of these bugs makes of the frontiers that heartbeats carry. */
+const FRONTIER_LIES: Partial<Record<PlantedBug, (frontier: Frontier) => Frontier>> = {
+  frontier_without_holds: (frontier) => ({ ...frontier, holds: { alarm: 0, live: 0, backfill: 0 } }),
+  pending_dropped: (frontier) => ({ ...frontier, pending: [] }),
+  out_of_orderness_forgotten: (frontier) => ({
+    ...frontier,
+    watermarkMs: frontier.watermarkMs === null ? null : frontier.watermarkMs + OUT_OF_ORDERNESS_MS,
+  }),
+};
+
+function lying(transport: UplinkTransport, lie: (frontier: Frontier) => Frontier): UplinkTransport {
+  return {
+    connect: (handlers) => transport.connect(handlers),
+    send: (topic, payload) => {
+      const heartbeat = topic === "heartbeat" ? parseHeartbeat(payload) : undefined;
+      if (heartbeat?.ok !== true) return transport.send(topic, payload);
+      const { message } = heartbeat;
+      return transport.send(topic, encodeMessage({ ...message, frontier: lie(message.frontier) }));
+    },
+    close: () => transport.close(),
+  };
+}
+
 /** The transport with the run's defect in it, if it is one of the link's. */
 function planted(transport: UplinkTransport, bug: PlantedBug | undefined): UplinkTransport {
+  const lie = bug === undefined ? undefined : FRONTIER_LIES[bug];
+  if (lie !== undefined) return lying(transport, lie);
   if (bug !== "trim_before_ack") return transport;
   let tell: ((payload: Uint8Array) => void) | undefined;
   return {
