@@ -60,6 +60,7 @@ export class FixturePlant {
     return {
       seq: this.#seq,
       serverTimeMs: nowMs,
+      isControlAllowed: true,
       pipeline: {
         metrics: METRICS.map(({ name, unit, isLive }) => ({ name, unit, isLive })),
         windows: WINDOWS,

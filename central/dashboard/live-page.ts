@@ -56,6 +56,7 @@ export class LivePage {
 
   readonly hasData = computed(() => this.#shown.value !== null);
   readonly pipeline = computed(() => this.#shown.value?.pipeline ?? NO_PIPELINE);
+  readonly isControlAllowed = computed(() => this.#shown.value?.isControlAllowed ?? false);
   readonly agents = computed(() => this.#shown.value?.agents ?? []);
   readonly windows = computed(() => this.#shown.value?.windows ?? NO_WINDOWS);
   readonly ledger = computed(() => this.#shown.value?.ledger ?? NO_LEDGER);

@@ -51,7 +51,7 @@ function configOf(folder: string): CentralConfig {
     pipelinePath: "pipeline.yaml",
     intake: { mqtt: { ...address, tls: null } },
     agents: [{ id: "alpha-1", site: "alpha", password: "secret" }],
-    http: { ...address, allowedHosts: [] },
+    http: { ...address, allowedHosts: [], isControlAllowed: true },
     windows: { graceMs: 2_000, retainMs: 86_400_000 },
     silentAfterMs: 3_000,
     logLevel: "error",

@@ -787,6 +787,35 @@ test("agents are not silent because central itself was stopped; after its waking
   expect(beta.closedReason).toBe("nothing was heard from it");
 });
 
+test("a reset is said with every echo until the agent has answered, and whoever asked is told", async () => {
+  const world = await start();
+  const agent = await welcomed(world);
+  agent.beat();
+  expect(agent.requests).toEqual([]);
+  await world.time.run(300);
+  const outcome = world.central.resetAlarm("alpha-1", "hot|m1", "page");
+  agent.beat();
+  agent.beat();
+  expect(agent.requests).toMatchObject([{ kind: "reset_alarm", alarm: "hot|m1", by: "page" }]);
+  agent.beat({}, [{ id: agent.requests[0].id, outcome: "done" }]);
+  expect(agent.requests).toEqual([]);
+  expect(await outcome).toBe("done");
+});
+
+test("an agent that is away is not asked; one that does not answer is not waited for without end", async () => {
+  const world = await start();
+  const agent = await welcomed(world);
+  agent.beat();
+  await world.time.run(300);
+  expect(await world.central.resetAlarm("beta-1", "a", "page")).toBe("agent_away");
+  expect(await world.central.resetAlarm("nobody", "a", "page")).toBe("agent_away");
+  const outcome = world.central.resetAlarm("alpha-1", "a", "page");
+  await world.time.run(11_000);
+  expect(await outcome).toBe("no_answer");
+  agent.beat();
+  expect(agent.requests).toEqual([]);
+});
+
 test("windows are complete once every expected agent has passed; a retired site is not waited for", async () => {
   const world = await start(undefined, { pipeline: { metrics: [METRIC], windows: [{ ...WINDOW, by: [] }] } });
   const alpha = await welcomed(world);

@@ -11,6 +11,7 @@ import type {
   CentralReader,
   LedgerSum,
   PipelineView,
+  ResetOutcome,
   WindowPage,
   WindowQuery,
 } from "./api/central-reader.ts";
@@ -26,6 +27,7 @@ import { MessageApplier } from "./core/message-applier.ts";
 import type { AfterCommit, Moment } from "./core/message-applier.ts";
 import { openMessage, paneRows } from "./core/opened-message.ts";
 import type { QuarantineEntry } from "./core/quarantine.ts";
+import { RequestBook } from "./core/request-book.ts";
 import { SESSION_INBOX_BYTES_MAX } from "./core/session.ts";
 import type { InboxItem, Session } from "./core/session.ts";
 import { SessionTable } from "./core/session-table.ts";
@@ -88,6 +90,7 @@ export class Central implements CentralReader {
   #failure: string | null = null;
   #isClosed = false;
   #trimmedAtMs = Number.NEGATIVE_INFINITY;
+  readonly #requests = new RequestBook();
   readonly #wakeWatch = new WakeWatch();
   #wokeAtMs = Number.NEGATIVE_INFINITY;
 
@@ -127,6 +130,7 @@ export class Central implements CentralReader {
   /** Commits what has arrived, then ends all sessions. */
   async close(): Promise<void> {
     this.#isClosed = true;
+    this.#requests.close();
     await this.#loop.stop();
     for (const session of this.#sessions.all()) session.close("closed", "central stops");
     this.#listeners.clear();
@@ -248,6 +252,14 @@ export class Central implements CentralReader {
     });
   }
 
+  async resetAlarm(agent: string, id: string, by: string): Promise<ResetOutcome> {
+    const isThere = this.#opened !== null && !this.#isClosed && this.#failure === null;
+    if (!isThere || this.#opened?.state.agents.view(agent).state !== "connected") return "agent_away";
+    const { clock, random } = this.#options;
+    const request = { id: random.hex(8), kind: "reset_alarm", alarm: id, by };
+    return this.#requests.ask(agent, request, clock.monotonicMs());
+  }
+
   health(): CentralHealth {
     const isReady = this.#opened !== null && this.#failure === null && !this.#isClosed;
     const reason = this.#failure ?? (isReady ? "takes data" : this.#isClosed ? "stopping" : "starting");
@@ -285,7 +297,11 @@ export class Central implements CentralReader {
       return;
     }
     session.heartbeat = parsed.message;
-    session.connection.send("echo", encodeMessage({ beat: parsed.message.beat, clockMs: item.atMs }));
+    const { beat, answers = [] } = parsed.message;
+    this.#requests.answered(session.agent, answers);
+    const requests = this.#requests.of(session.agent);
+    const echo = { beat, clockMs: item.atMs, ...(requests.length === 0 ? {} : { requests }) };
+    session.connection.send("echo", encodeMessage(echo));
   }
 
   /** Applies what has arrived to the state in memory and gathers what that changes. */
@@ -315,6 +331,7 @@ export class Central implements CentralReader {
     if (isTick) {
       this.#watchSilence(moment);
       this.#watchClocks(moment);
+      this.#requests.expire(moment.monotonicMs);
       this.#clearOldAlarms(moment.nowMs);
       const trustedMs = state.trustedTime.nowMs(moment);
       for (const range of state.engine.dueRanges(trustedMs)) {

@@ -6,17 +6,20 @@ import {
   encodePaneBatch,
   encodeSkippedBatch,
   parseAck,
+  parseEcho,
   parseWelcome,
   sealBatch,
   WIRE_VERSION,
 } from "@millrace/wire";
 import type {
   AgentConnection,
+  AgentRequest,
   AlarmEvent,
   DownTopic,
   Hello,
   LaneMarks,
   Refusal,
+  RequestAnswer,
   SealedBatch,
   UpTopic,
   Welcome,
@@ -39,6 +42,8 @@ export class ScriptedAgent {
   readonly storeId: string;
   readonly acks: Partial<Record<Lane, number>> = {};
   readonly answers: (Welcome | Refusal)[] = [];
+  /** Of the last echo. */
+  requests: readonly AgentRequest[] = [];
   closedReason: string | null = null;
   readonly #central: Receiver;
   readonly #clockMs: () => number;
@@ -152,8 +157,9 @@ export class ScriptedAgent {
     this.send("batch", bytes);
   }
 
-  beat(changes: Partial<Frontier> = {}): void {
+  beat(changes: Partial<Frontier> = {}, answers: readonly RequestAnswer[] = []): void {
     const heartbeat = {
+      answers,
       instance: "one",
       beat: 1,
       sentAtMs: this.#clockMs(),
@@ -179,6 +185,9 @@ export class ScriptedAgent {
     } else if (topic === "welcome") {
       const answer = parseWelcome(payload);
       if (answer.ok) this.answers.push(answer.message);
+    } else {
+      const echo = parseEcho(payload);
+      if (echo.ok) this.requests = echo.message.requests ?? [];
     }
   }
 }

@@ -4,6 +4,7 @@ import { MemoryStore, type Store } from "@millrace/queue";
 import { Metrics, MillraceError, silentLogger, zstdCompression } from "@millrace/runtime";
 import { SeededRandom, SimulatedTime } from "@millrace/testkit";
 import {
+  type AgentRequest,
   decodeSkippedBatch,
   encodeMessage,
   type Heartbeat,
@@ -56,6 +57,7 @@ class ScriptedCentral implements UplinkTransport {
   bufferedBytes = 0;
   marks = { alarm: 0, live: 0, backfill: 0 };
   clockMs = () => START_MS;
+  requests: readonly AgentRequest[] = [];
   #handlers: UplinkHandlers | undefined;
 
   connect(handlers: UplinkHandlers): void {
@@ -82,7 +84,12 @@ class ScriptedCentral implements UplinkTransport {
       const heartbeat = parseHeartbeat(payload);
       if (heartbeat.ok) {
         this.heartbeats.push(heartbeat.message);
-        if (this.isEchoing) this.#answer("echo", { beat: heartbeat.message.beat, clockMs: this.clockMs() });
+        if (this.isEchoing)
+          this.#answer("echo", {
+            beat: heartbeat.message.beat,
+            clockMs: this.clockMs(),
+            requests: this.requests,
+          });
       }
     }
     return true;
@@ -199,6 +206,38 @@ const config: AgentConfig = {
   http: { host: "127.0.0.1", port: 0, allowedHosts: [] },
   logLevel: "info",
 };
+
+describe("what central asks for", () => {
+  it("is carried out once and answered until central has heard; the audit trail says who asked", async () => {
+    const { agent, time, central, store, temperature } = await bench();
+    agent.start();
+    await time.run(100);
+    void temperature(90);
+    await time.run(100);
+    const [{ id }] = agent.status().alarms;
+    const ask = async (request: string, alarm: string, kind = "reset_alarm") => {
+      central.requests = [{ id: request, kind, alarm, by: "page" }];
+      await time.run(2_500);
+      return central.heartbeats.at(-1)?.answers;
+    };
+    expect(await ask("one", id)).toEqual([{ id: "one", outcome: "condition_holds" }]);
+    void temperature(70);
+    await time.run(100);
+    expect(await ask("two", "another")).toEqual([{ id: "two", outcome: "no_such_alarm" }]);
+    expect(await ask("three", id, "open_the_gate")).toEqual([{ id: "three", outcome: "not_understood" }]);
+    expect(agent.status().alarms).toHaveLength(1);
+    expect(await ask("four", id)).toEqual([{ id: "four", outcome: "done" }]);
+    expect(agent.status().alarms).toEqual([]);
+    central.requests = [];
+    await time.run(2_500);
+    expect(central.heartbeats.at(-1)?.answers).toEqual([]);
+    const audits: unknown[] = [];
+    for await (const { value } of store.range(prefixRange(PREFIX.audit)))
+      audits.push(JSON.parse(new TextDecoder().decode(value)));
+    expect(audits.at(-1)).toMatchObject({ by: "central: page", id, isLatched: false });
+    expect(audits.slice(0, -1).filter((audit) => JSON.stringify(audit).includes("page"))).toEqual([]);
+  });
+});
 
 describe("what comes in", () => {
   it("is acknowledged once durable, and survives a power cut before it was sent", async () => {

@@ -10,7 +10,14 @@ import {
   type Timer,
 } from "@millrace/runtime";
 import { type Lane, LANES, type PaneRows, readingCount, SeriesWatermarks } from "@millrace/stream";
-import { type Compression, decodePayload, type UplinkTransport, type Welcome } from "@millrace/wire";
+import {
+  type AgentRequest,
+  type Compression,
+  decodePayload,
+  type RequestOutcome,
+  type UplinkTransport,
+  type Welcome,
+} from "@millrace/wire";
 import { putJson, seriesStoreKey } from "./agent-store.ts";
 import { AlarmDesk } from "./alarm-desk.ts";
 import { Checkpoints } from "./checkpoints.ts";
@@ -27,6 +34,7 @@ import { PaneEmission } from "./pane-emission.ts";
 import { PaneCheckpoint } from "./pane-checkpoint.ts";
 import { Recovery } from "./recovery.ts";
 import { RedoBuffer } from "./redo-entry.ts";
+import { RequestDesk } from "./request-desk.ts";
 import type { RedoLog } from "./redo-log.ts";
 import type { SeriesRegistry } from "./series-registry.ts";
 import { LABEL_LENGTH_MAX, TopicRoutes } from "./topic-routes.ts";
@@ -92,6 +100,7 @@ export class Agent {
   readonly #paneCheckpoint: PaneCheckpoint;
   readonly #checkpoints: Checkpoints;
   readonly #alarmDesk: AlarmDesk;
+  readonly #requestDesk = new RequestDesk((request) => this.#carryOut(request));
 
   #waiting: PromiseWithResolvers<void> | undefined;
   #committedReceived: number;
@@ -205,6 +214,7 @@ export class Agent {
       echoed: (roundTripMs) =>
         options.metrics.histogram("millrace_agent_uplink_round_trip_seconds").observe(roundTripMs / 1000),
       clockTold: (centralMs, roundTripMs) => this.#clockTold(centralMs, roundTripMs),
+      requested: (requests) => this.#requestDesk.take(requests),
     });
   }
 
@@ -360,10 +370,10 @@ export class Agent {
     this.#commits.request(LAZY_COMMIT_MS);
   }
 
-  /** Ends latched alarms whose condition is over; those that still hold stay. `all` means all. */
-  resetAlarms(which: string): { readonly resetCount: number } {
+  /** Ends latched alarms whose condition is over; those that still hold stay. `all` means all; `by` goes into the audit trail. */
+  resetAlarms(which: string, by: string): { readonly resetCount: number } {
     const outcomes = this.#rules.reset(which, this.#guard.nowMs());
-    this.#handle(outcomes);
+    this.#handle(outcomes, by);
     return { resetCount: outcomes.filter(({ type }) => type === "event").length };
   }
 
@@ -451,9 +461,17 @@ export class Agent {
     return this.#uplink.downForMs < BACKFILL_AFTER_MS;
   }
 
-  #handle(outcomes: readonly Outcome[]): void {
+  #carryOut({ kind, alarm, by }: AgentRequest): RequestOutcome {
+    if (kind !== "reset_alarm") return "not_understood";
+    const found = this.#rules.activeAlarms().find(({ id }) => id === alarm);
+    if (found === undefined) return "no_such_alarm";
+    if (this.resetAlarms(alarm, `central: ${by}`).resetCount > 0) return "done";
+    return found.clearedAtMs === null ? "condition_holds" : "no_such_alarm";
+  }
+
+  #handle(outcomes: readonly Outcome[], by?: string): void {
     if (outcomes.length === 0) return;
-    this.#alarmDesk.handle(outcomes);
+    this.#alarmDesk.handle(outcomes, by);
     this.#checkpoints.rulesChanged();
     this.#commits.requestNow();
   }
@@ -520,6 +538,7 @@ export class Agent {
     return {
       frontier: this.#outbox.frontier(),
       ledger: { ...counts, rejected: rejectedTotal },
+      answers: this.#requestDesk.answers,
       status: {
         program: this.#options.program,
         series: this.#series.count,

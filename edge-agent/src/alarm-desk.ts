@@ -31,13 +31,14 @@ export class AlarmDesk {
     this.#auditNumber = options.auditNumber;
   }
 
-  handle(outcomes: readonly Outcome[]): void {
+  /** `by`: whose doing it is, where it is a person's. */
+  handle(outcomes: readonly Outcome[], by?: string): void {
     for (const outcome of outcomes) if (outcome.type === "publish") this.#publish(outcome);
     for (const outcome of outcomes) {
       if (outcome.type !== "event") continue;
       this.#keep(outcome.event);
       if (outcome.isActionStep && this.#audits.length < EVENTS_WAITING_MAX)
-        this.#audits.push({ atMs: this.#options.clock.nowMs(), ...outcome.event });
+        this.#audits.push({ atMs: this.#options.clock.nowMs(), by, ...outcome.event });
       this.#measure(outcome.event);
     }
   }

@@ -91,7 +91,7 @@ export class StatusServer {
       const which = parseReset(request.body);
       if (which === undefined)
         return reply.code(400).send({ error: 'expected { "id": "…" } or { "all": true }' });
-      return reply.send(agent.resetAlarms(which));
+      return reply.send(agent.resetAlarms(which, "status page"));
     });
   }
 

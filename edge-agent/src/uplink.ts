@@ -9,6 +9,7 @@ import {
 import { type BatchQueue } from "@millrace/queue";
 import { LANES, type Frontier, type Lane } from "@millrace/stream";
 import {
+  type AgentRequest,
   type DownTopic,
   encodeMessage,
   type Heartbeat,
@@ -44,6 +45,8 @@ export interface UplinkOptions {
   echoed(roundTripMs: number): void;
   /** Central has told its clock, in an answer that came `roundTripMs` after the question. */
   clockTold(centralMs: number, roundTripMs: number): void;
+  /** What central asks for now, with every echo. */
+  requested(requests: readonly AgentRequest[]): void;
 }
 
 /** What the uplink needs of the agent: everything that touches the store goes through its one commit at a time. */
@@ -57,7 +60,7 @@ export interface UplinkOutbox {
   acknowledged(lane: Lane, mark: number): void;
   /** Takes over the epoch and the marks that central told at connect. */
   welcomed(welcome: Welcome): void;
-  heartbeat(): { frontier: Frontier; ledger: Heartbeat["ledger"]; status: Heartbeat["status"] };
+  heartbeat(): Pick<Heartbeat, "ledger" | "status" | "answers"> & { frontier: Frontier };
 }
 
 /** A batch that was sent and is not acknowledged. */
@@ -218,6 +221,7 @@ export class Uplink {
           this.#options.clockTold(parsed.message.clockMs, roundTripMs);
         }
         this.#clockOffsetMs = parsed.message.clockMs - this.#options.clock.nowMs();
+        this.#options.requested(parsed.message.requests ?? []);
         return;
       }
     }

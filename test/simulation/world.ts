@@ -369,6 +369,9 @@ const FRONTIER_LIES: Partial<Record<PlantedBug, (frontier: Frontier) => Frontier
 
 function lying(transport: UplinkTransport, lie: (frontier: Frontier) => Frontier): UplinkTransport {
   return {
+    get bufferedBytes() {
+      return transport.bufferedBytes;
+    },
     connect: (handlers) => transport.connect(handlers),
     send: (topic, payload) => {
       const heartbeat = topic === "heartbeat" ? parseHeartbeat(payload) : undefined;

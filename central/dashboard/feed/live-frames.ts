@@ -12,6 +12,8 @@ import type { AlarmEvent } from "@millrace/wire";
 export interface Snapshot {
   readonly seq: number;
   readonly serverTimeMs: number;
+  /** Whether this page may have alarms reset. */
+  readonly isControlAllowed: boolean;
   readonly pipeline: PipelineView;
   readonly agents: readonly AgentView[];
   readonly alarms: readonly AlarmView[];

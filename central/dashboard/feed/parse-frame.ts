@@ -17,6 +17,7 @@ export function parseSnapshot(data: string): Snapshot | null {
   return {
     seq: frame["seq"],
     serverTimeMs: frame["serverTimeMs"],
+    isControlAllowed: frame["isControlAllowed"] === true,
     pipeline: pipelineOf(frame["pipeline"]),
     agents: itemsOf(frame["agents"], isAgent),
     alarms: itemsOf(frame["alarms"], isAlarm),

@@ -13,6 +13,7 @@ function snapshot(parts: Partial<Snapshot> = {}): Snapshot {
   return {
     seq: 7,
     serverTimeMs: 1_000_000,
+    isControlAllowed: true,
     pipeline: { metrics: [{ name: "temperature", unit: "°C", isLive: true }], windows: [WINDOW] },
     agents: [],
     alarms: [],

@@ -13,6 +13,7 @@ export const WINDOWS_MAX = 240;
 export interface LiveState {
   readonly seq: number;
   readonly serverTimeMs: number;
+  readonly isControlAllowed: boolean;
   readonly pipeline: PipelineView;
   /** By site, then by name. */
   readonly agents: readonly AgentView[];
@@ -28,6 +29,7 @@ export function stateFromSnapshot(snapshot: Snapshot): LiveState {
   return {
     seq: snapshot.seq,
     serverTimeMs: snapshot.serverTimeMs,
+    isControlAllowed: snapshot.isControlAllowed,
     pipeline: withoutUnitOne(snapshot.pipeline),
     agents: mergeAgents([], snapshot.agents),
     alarms: mergeAlarms([], snapshot.alarms),
@@ -48,6 +50,7 @@ export function applyDelta(state: LiveState, delta: Delta): LiveState | null {
   return {
     seq: delta.seq,
     serverTimeMs: delta.serverTimeMs,
+    isControlAllowed: state.isControlAllowed,
     pipeline: state.pipeline,
     agents: mergeAgents(state.agents, delta.agents ?? []),
     alarms: mergeAlarms(state.alarms, delta.alarms ?? []),

@@ -7,6 +7,7 @@ import type { Speaker } from "../text/speaker.ts";
 import { systemAlarmText } from "../text/system-alarm.ts";
 import { LabelList } from "./label-list.tsx";
 import type { PanelProps } from "./page.tsx";
+import { ResetControl } from "./reset-control.tsx";
 import { SeveritySign } from "./severity-sign.tsx";
 
 const CLEARED_SHOWN = 3;
@@ -106,6 +107,9 @@ function AlarmRow({ alarm, page, speaker }: PanelProps & { readonly alarm: Alarm
               })}
             </span>
           </>
+        )}
+        {alarm.isActive && alarm.isLatched && alarm.clearedAtMs !== null && page.isControlAllowed.value && (
+          <ResetControl alarm={alarm} speaker={speaker} />
         )}
       </div>
       <ActionCell alarm={alarm} speaker={speaker} />

@@ -2,6 +2,7 @@ import type { Labels, WindowResult, WindowSpec } from "@millrace/stream";
 import type { AgentView } from "../core/agent-view.ts";
 import type { AlarmView } from "../core/alarm-view.ts";
 import type { LedgerTotals } from "../core/central-ledger.ts";
+import type { AskOutcome } from "../core/request-book.ts";
 import type { QuarantineEntry } from "../core/quarantine.ts";
 
 /** What the API shows of central's core. */
@@ -21,6 +22,8 @@ export interface CentralReader {
   quarantine(limit: number): Promise<QuarantineEntry[]>;
   /** Ends the membership of a site's agents; how many there were. */
   retire(site: string): Promise<number>;
+  /** Has an agent end one latched alarm whose condition is over; `by` goes into its audit trail. */
+  resetAlarm(agent: string, id: string, by: string): Promise<ResetOutcome>;
   health(): CentralHealth;
   /** Calls back after each commit with what it changed; returns how to stop. */
   subscribe(listener: (change: CentralChange) => void): () => void;
@@ -31,6 +34,8 @@ export interface CentralChange {
   readonly alarms: readonly AlarmView[];
   readonly windows: readonly WindowResult[];
 }
+
+export type ResetOutcome = AskOutcome | "agent_away";
 
 export interface LedgerSum {
   readonly received: number;

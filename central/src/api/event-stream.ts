@@ -28,6 +28,7 @@ interface StreamClient {
 export class EventStream {
   readonly #reader: CentralReader;
   readonly #clock: Clock;
+  readonly #isControlAllowed: boolean;
   readonly #clients = new Set<StreamClient>();
   readonly #unsubscribe: () => void;
   readonly #agents = new Map<string, AgentView>();
@@ -39,9 +40,15 @@ export class EventStream {
   #heartbeatTimer: Timer;
   #behindCount = 0;
 
-  constructor(reader: CentralReader, clock: Clock) {
+  constructor(options: {
+    readonly reader: CentralReader;
+    readonly clock: Clock;
+    readonly isControlAllowed: boolean;
+  }) {
+    const { reader, clock, isControlAllowed } = options;
     this.#reader = reader;
     this.#clock = clock;
+    this.#isControlAllowed = isControlAllowed;
     this.#unsubscribe = reader.subscribe((change) => this.#gather(change));
     this.#heartbeatTimer = clock.after(HEARTBEAT_INTERVAL_MS, () => this.#heartbeat());
   }
@@ -147,6 +154,7 @@ export class EventStream {
     const text = frame("snapshot", this.#seq, {
       seq: this.#seq,
       serverTimeMs: this.#clock.nowMs(),
+      isControlAllowed: this.#isControlAllowed,
       pipeline: this.#reader.pipeline(),
       agents: this.#reader.agents(),
       alarms: this.#reader.alarms().slice(0, 1_000),

@@ -38,6 +38,21 @@ export const OPENAPI = {
         query("limit", "Most results", integer),
       ]),
     },
+    "/api/v1/alarms/reset": {
+      post: {
+        summary:
+          "Have an agent end a latched alarm whose condition is over; only where the server listens on loopback, or http.allowControl is true",
+        requestBody: {
+          required: true,
+          content: {
+            "application/json": {
+              schema: { type: "object", properties: { agent: text, id: text }, required: ["agent", "id"] },
+            },
+          },
+        },
+        responses: responses("It is reset: the agent has answered", object),
+      },
+    },
     "/api/v1/agents": { get: get("Agents and how far their data is complete", list("agents"), []) },
     "/api/v1/ledger": { get: get("What arrived and what became of it, per agent", object, []) },
     "/api/v1/pipeline": { get: get("Metrics and windows", object, []) },

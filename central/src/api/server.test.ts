@@ -10,7 +10,7 @@ import { SimulatedTime } from "@millrace/testkit";
 import { afterEach, expect, test } from "vitest";
 import type { AgentView } from "../core/agent-view.ts";
 import { folderAssets } from "./assets.ts";
-import type { CentralChange, CentralReader, WindowQuery } from "./central-reader.ts";
+import type { CentralChange, CentralReader, ResetOutcome, WindowQuery } from "./central-reader.ts";
 import { FRAME_INTERVAL_MS } from "./event-stream.ts";
 import { OPENAPI } from "./openapi.ts";
 import { ApiServer } from "./server.ts";
@@ -18,6 +18,8 @@ import { ApiServer } from "./server.ts";
 class FixedReader implements CentralReader {
   readonly queries: WindowQuery[] = [];
   readonly retired: string[] = [];
+  readonly resets: string[][] = [];
+  resetOutcome: ResetOutcome = "done";
   isReady = true;
   #listeners = new Set<(change: CentralChange) => void>();
 
@@ -52,6 +54,10 @@ class FixedReader implements CentralReader {
   async retire(site: string) {
     this.retired.push(site);
     return site === "alpha" ? 1 : 0;
+  }
+  async resetAlarm(agent: string, id: string, by: string) {
+    this.resets.push([agent, id, by]);
+    return this.resetOutcome;
   }
   health() {
     return { isAlive: true, isReady: this.isReady, reason: "as set" };
@@ -110,12 +116,14 @@ afterEach(async () => {
 async function listen(
   assets = folderAssets("/nowhere"),
   clock = systemClock,
+  isControlAllowed = true,
 ): Promise<{ server: ApiServer; reader: FixedReader; url: string }> {
   const reader = new FixedReader();
   const server = await ApiServer.listen({
     host: "127.0.0.1",
     port: 0,
     allowedHosts: ["central.plant.local"],
+    isControlAllowed,
     reader,
     assets,
     metrics: new Metrics(),
@@ -210,6 +218,51 @@ test("a site is retired by its own page and by programs, not by another page", a
   expect(reader.retired).toEqual([]);
   expect(await (await post("alpha", { origin: url })).json()).toEqual({ site: "alpha", agentsRetired: 1 });
   expect((await post("nowhere")).status).toBe(404);
+});
+
+test("an alarm is reset by the own page and by programs, and the answer says what became of it", async () => {
+  const { url, reader } = await listen();
+  const post = (body: unknown, headers: Record<string, string> = {}) =>
+    fetch(`${url}/api/v1/alarms/reset`, {
+      method: "POST",
+      headers: { "content-type": "application/json", ...headers },
+      body: JSON.stringify(body),
+    });
+  const alarm = { agent: "alpha-1", id: "overheating|m1" };
+  expect((await post(alarm, { origin: "http://evil.example" })).status).toBe(403);
+  expect((await post({ agent: "alpha-1" })).status).toBe(400);
+  expect((await post({ ...alarm, id: "x".repeat(2_000) })).status).toBe(400);
+  expect(reader.resets).toEqual([]);
+  expect((await post(alarm, { origin: url })).status).toBe(200);
+  expect((await post(alarm)).status).toBe(200);
+  expect(reader.resets).toEqual([
+    ["alpha-1", "overheating|m1", "page"],
+    ["alpha-1", "overheating|m1", "API"],
+  ]);
+  for (const [outcome, status, code] of [
+    ["condition_holds", 409, "condition_holds"],
+    ["no_such_alarm", 404, "unknown_alarm"],
+    ["agent_away", 503, "agent_away"],
+    ["too_many", 503, "agent_busy"],
+    ["no_answer", 504, "no_answer"],
+    ["not_understood", 504, "no_answer"],
+  ] as const) {
+    reader.resetOutcome = outcome;
+    const response = await post(alarm);
+    expect([outcome, response.status, await codeOf(response)]).toEqual([outcome, status, code]);
+  }
+});
+
+test("where control is off no alarm is reset, and the page is told so", async () => {
+  const { url, reader } = await listen(undefined, systemClock, false);
+  const response = await fetch(`${url}/api/v1/alarms/reset`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ agent: "alpha-1", id: "a" }),
+  });
+  expect([response.status, await codeOf(response)]).toEqual([403, "control_off"]);
+  expect(reader.resets).toEqual([]);
+  expect((await (await openStream(url)).next()).data).toMatchObject({ isControlAllowed: false });
 });
 
 test("a request by a name that only points here is refused: pages, streams and changes alike", async () => {
@@ -331,6 +384,7 @@ test("a port in use is a plain error", async () => {
     host: "127.0.0.1",
     port: server.port,
     allowedHosts: [],
+    isControlAllowed: true,
     reader: new FixedReader(),
     assets: folderAssets("/nowhere"),
     metrics: new Metrics(),

@@ -3,7 +3,7 @@ import type { Clock, Logger, Metrics } from "@millrace/runtime";
 import Fastify from "fastify";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { Assets } from "./assets.ts";
-import type { CentralReader } from "./central-reader.ts";
+import type { CentralReader, ResetOutcome } from "./central-reader.ts";
 import { EventStream } from "./event-stream.ts";
 import { OPENAPI } from "./openapi.ts";
 import { problem, ProblemError } from "./problem.ts";
@@ -16,6 +16,8 @@ export interface ApiServerOptions {
   readonly port: number;
   /** Names that it may be asked by, beside its host, localhost and IP addresses. */
   readonly allowedHosts: readonly string[];
+  /** Whether alarms may be reset: there is no login. */
+  readonly isControlAllowed: boolean;
   readonly reader: CentralReader;
   readonly assets: Assets;
   readonly metrics: Metrics;
@@ -27,6 +29,7 @@ export interface ApiServerOptions {
 
 const REQUEST_BYTES_MAX = 65_536;
 const LIST_LIMIT_MAX = 10_000;
+const ALARM_ID_LENGTH_MAX = 1_024;
 
 /** No page of another origin may frame, script or style the dashboard. */
 export const SECURITY_HEADERS = {
@@ -51,7 +54,7 @@ export class ApiServer {
       bodyLimit: REQUEST_BYTES_MAX,
       routerOptions: { maxParamLength: 200 },
     });
-    this.#stream = new EventStream(options.reader, options.clock);
+    this.#stream = new EventStream(options);
     this.#addRoutes(options);
   }
 
@@ -145,6 +148,16 @@ export class ApiServer {
         );
       return noStore(reply).send({ site, agentsRetired: count });
     });
+    app.post("/api/v1/alarms/reset", async (request, reply) => {
+      requireOwnOrigin(request);
+      if (!options.isControlAllowed) throw new ProblemError("control_off", CONTROL_OFF);
+      const { agent, id } = parseReset(request.body);
+      const by = request.headers.origin === undefined ? "API" : "page";
+      const outcome = await reader.resetAlarm(agent, id, by);
+      log.info("a reset was asked for", { agent, alarm: id, by, outcome });
+      if (outcome !== "done") throw resetProblem(outcome, agent);
+      return noStore(reply).send({ agent, id });
+    });
     app.get("/api/v1/stream", (_request, reply) => {
       reply.hijack();
       if (this.#stream.add(reply.raw, SECURITY_HEADERS)) return;
@@ -173,6 +186,45 @@ export class ApiServer {
     });
     app.setNotFoundHandler((request, reply) => sendAsset(options.assets, request, reply));
   }
+}
+
+const CONTROL_OFF =
+  "the server listens beyond this machine and has no login; http.allowControl: true in central.yaml allows it all the same, and `millrace-agent reset` works on the gateway";
+
+/** Why nothing was reset, as far as anybody knows. */
+function resetProblem(outcome: Exclude<ResetOutcome, "done">, agent: string): ProblemError {
+  switch (outcome) {
+    case "condition_holds":
+      return new ProblemError("condition_holds", "it can be reset once the condition is over");
+    case "no_such_alarm":
+      return new ProblemError(
+        "unknown_alarm",
+        `agent ${agent} has no such latched alarm; it may be reset already`,
+      );
+    case "agent_away":
+      return new ProblemError("agent_away", `agent ${agent} is not connected; nothing was sent to it`);
+    case "too_many":
+      return new ProblemError(
+        "agent_busy",
+        `too many requests wait for agent ${agent}; nothing was sent to it`,
+      );
+    case "not_understood":
+      return new ProblemError("no_answer", `agent ${agent} does not know this request; its program is older`);
+    case "no_answer":
+      return new ProblemError(
+        "no_answer",
+        `agent ${agent} has not answered; the alarm may have been reset all the same`,
+      );
+  }
+}
+
+function parseReset(body: unknown): { readonly agent: string; readonly id: string } {
+  if (typeof body === "object" && body !== null && "agent" in body && "id" in body) {
+    const { agent, id } = body;
+    if (typeof agent === "string" && typeof id === "string" && id !== "" && id.length <= ALARM_ID_LENGTH_MAX)
+      return { agent, id };
+  }
+  throw new ProblemError("bad_request", 'expected { "agent": "…", "id": "…" }, as /api/v1/alarms has them');
 }
 
 function noStore(reply: FastifyReply): FastifyReply {

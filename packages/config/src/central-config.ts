@@ -10,7 +10,10 @@ export interface CentralConfig {
   readonly intake: { readonly mqtt: MqttIntakeConfig };
   /** The agents enrolled; each may publish only under its own name. */
   readonly agents: readonly AgentIdentity[];
-  readonly http: HttpConfig;
+  readonly http: HttpConfig & {
+    /** Whether alarms may be reset through page and API. */
+    readonly isControlAllowed: boolean;
+  };
   readonly windows: {
     /** After the first agent has passed a window, how long the others are waited for. */
     readonly graceMs: number;

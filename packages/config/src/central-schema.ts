@@ -3,6 +3,7 @@ import {
   allowedHosts,
   duration,
   filePath,
+  flag,
   host,
   identifier,
   logLevel,
@@ -58,6 +59,11 @@ export const centralSchema = z.strictObject({
         .describe("Address of dashboard and API; 0.0.0.0 opens them to the whole network."),
       port: port().prefault(8080).describe("Port of dashboard and API."),
       allowedHosts: allowedHosts(),
+      allowControl: flag()
+        .optional()
+        .describe(
+          "Whether alarms may be reset through page and API, which have no login; default: only while `host` is a loopback address.",
+        ),
     })
     .prefault({})
     .describe("Dashboard, API, health and Prometheus metrics."),

@@ -1,6 +1,7 @@
 import { agentSchema } from "./agent-schema.ts";
 import type { AgentConfig } from "./agent-config.ts";
 import { ConfigReader } from "./config-reader.ts";
+import { isOpenHost } from "./open-host.ts";
 import type { Loaded, LoadOptions } from "./load.ts";
 
 /** Reads agent.yaml. Throws `config_unreadable`, or `config_invalid` (a `ConfigError`) with everything that is wrong. */
@@ -19,7 +20,7 @@ export function loadAgentConfig(path: string, options: LoadOptions = {}): Loaded
       reader.problem(keyPath, `user ${entry.user} has no password; give password or passwordFile`);
     return { user: entry.user, password: password ?? "" };
   });
-  if (broker !== undefined && isOpen(broker.host) && users.length === 0) {
+  if (broker !== undefined && isOpenHost(broker.host) && users.length === 0) {
     reader.warning(
       ["inputs", "broker", "host"],
       `the broker is open to the whole network (${broker.host}) without users; list users, or set host: 127.0.0.1`,
@@ -88,8 +89,4 @@ export function loadAgentConfig(path: string, options: LoadOptions = {}): Loaded
     logLevel: file.log.level,
   };
   return { config, warnings: reader.finish() };
-}
-
-function isOpen(host: string): boolean {
-  return host !== "localhost" && host !== "::1" && !host.startsWith("127.");
 }

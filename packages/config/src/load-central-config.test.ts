@@ -19,11 +19,22 @@ test("defaults", () => {
     pipelinePath: "/etc/millrace/pipeline.yaml",
     intake: { mqtt: { host: "127.0.0.1", port: 1884, tls: null } },
     agents: [],
-    http: { host: "127.0.0.1", port: 8080, allowedHosts: [] },
+    http: { host: "127.0.0.1", port: 8080, allowedHosts: [], isControlAllowed: true },
     windows: { graceMs: 2000, retainMs: 30 * 86_400_000 },
     silentAfterMs: 3000,
     logLevel: "info",
   });
+});
+
+test.each([
+  ["host: 0.0.0.0", false],
+  ["host: plant.local", false],
+  ["host: 0.0.0.0, allowControl: true", true],
+  ["allowControl: false", false],
+  ["host: '::1'", true],
+])("http: { %s }: alarms may be reset: %s", (http, isAllowed) => {
+  const { config } = load({ "/etc/millrace/central.yaml": `version: 1\nhttp: { ${http} }\n` });
+  expect(config.http.isControlAllowed).toBe(isAllowed);
 });
 
 test("identities and TLS", () => {

@@ -1,6 +1,7 @@
 import { centralSchema } from "./central-schema.ts";
 import type { CentralConfig } from "./central-config.ts";
 import { ConfigReader } from "./config-reader.ts";
+import { isOpenHost } from "./open-host.ts";
 import type { Loaded, LoadOptions } from "./load.ts";
 
 /** Reads central.yaml. Throws `config_unreadable`, or `config_invalid` (a `ConfigError`) with everything that is wrong. */
@@ -41,7 +42,12 @@ export function loadCentralConfig(path: string, options: LoadOptions = {}): Load
       },
     },
     agents,
-    http: file.http,
+    http: {
+      host: file.http.host,
+      port: file.http.port,
+      allowedHosts: file.http.allowedHosts,
+      isControlAllowed: file.http.allowControl ?? !isOpenHost(file.http.host),
+    },
     windows: { graceMs: file.windows.grace, retainMs: file.windows.retain },
     silentAfterMs: file.silentAfter,
     logLevel: file.log.level,

@@ -108,11 +108,17 @@ const cases: readonly (readonly [string, unknown, (bytes: Uint8Array) => { reado
   ["ack", ack, parseAck],
   ["heartbeat", heartbeat, parseHeartbeat],
   ["echo", { beat: 3, clockMs: 4 }, parseEcho],
+  [
+    "echo with requests",
+    { beat: 3, clockMs: 4, requests: [{ id: "1", kind: "reset_alarm", alarm: "a", by: "page" }] },
+    parseEcho,
+  ],
+  ["heartbeat with answers", { ...heartbeat, answers: [{ id: "1", outcome: "done" }] }, parseHeartbeat],
   ["alarms", [alarm, { ...alarm, command: null, clearedAtMs: 9 }], decodeAlarmBatch],
   ["skipped", { from: 3, to: 9, readings: 100, reason: "evicted" }, decodeSkippedBatch],
 ];
 /** What older sides do not say. */
-const OPTIONAL = new Set(["runs", "epochFrom"]);
+const OPTIONAL = new Set(["runs", "epochFrom", "requests", "answers"]);
 const bytesOf = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));
 
 test.each(cases)("%s comes back as it was", (_, message, parse) => {

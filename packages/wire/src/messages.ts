@@ -92,11 +92,35 @@ export interface Heartbeat {
   readonly ledger: Readonly<Record<string, number>>;
   /** What the agent wants shown: link, series count, alarms active, outage hours left… */
   readonly status: Readonly<Record<string, number | string | boolean>>;
+  /** To the requests of the last echo. Older agents say none. */
+  readonly answers?: readonly RequestAnswer[];
 }
 
 export interface Echo {
   readonly beat: number;
   readonly clockMs: number;
+  /** What central asks for, in every echo until a heartbeat answers it; at most REQUESTS_MAX. */
+  readonly requests?: readonly AgentRequest[];
+}
+
+/** Something that a person at central asks of the agent. It may come more than once and is carried out once. */
+export interface AgentRequest {
+  /** Random; the answer names it. */
+  readonly id: string;
+  /** "reset_alarm" un-latches an alarm whose condition is over. Of any other kind the agent says `not_understood`. */
+  readonly kind: string;
+  /** Id of the alarm. */
+  readonly alarm: string;
+  /** Who asks, for the audit trail. */
+  readonly by: string;
+}
+
+export const REQUEST_OUTCOMES = ["done", "condition_holds", "no_such_alarm", "not_understood"] as const;
+export type RequestOutcome = (typeof REQUEST_OUTCOMES)[number];
+
+export interface RequestAnswer {
+  readonly id: string;
+  readonly outcome: RequestOutcome;
 }
 
 /** Greatest message other than a batch. */
@@ -109,6 +133,8 @@ const WIRE_VERSIONS_MAX = 16;
 const EPOCHS_MAX = 256;
 /** Most runs that a store remembers and a hello tells. */
 export const RUNS_MAX = 256;
+/** Most requests of one agent that wait for an answer. */
+export const REQUESTS_MAX = 8;
 const RECORD_BOUNDS = { countMax: 512, nameLengthMax: NAME_LENGTH_MAX } as const;
 
 export type Message = Hello | Welcome | Refusal | Ack | Heartbeat | Echo;
@@ -166,11 +192,16 @@ export function parseHeartbeat(bytes: Uint8Array): Parsed<Heartbeat> {
     frontier: readFrontier(fields.object("frontier")),
     ledger: fields.record("ledger", RECORD_BOUNDS, isFiniteNumber),
     status: fields.record("status", RECORD_BOUNDS, isStatusValue),
+    answers: fields.has("answers") ? fields.list("answers", REQUESTS_MAX, readAnswer) : undefined,
   }));
 }
 
 export function parseEcho(bytes: Uint8Array): Parsed<Echo> {
-  return parse(bytes, (fields) => ({ beat: fields.integer("beat", 0), clockMs: fields.integer("clockMs") }));
+  return parse(bytes, (fields) => ({
+    beat: fields.integer("beat", 0),
+    clockMs: fields.integer("clockMs"),
+    requests: fields.has("requests") ? fields.list("requests", REQUESTS_MAX, readRequest) : undefined,
+  }));
 }
 
 function parse<Kind>(bytes: Uint8Array, read: (fields: JsonFields) => Kind): Parsed<Kind> {
@@ -182,6 +213,19 @@ function parse<Kind>(bytes: Uint8Array, read: (fields: JsonFields) => Kind): Par
 
 function readRun(fields: JsonFields): StoreRun {
   return { run: fields.text("run", NAME_LENGTH_MAX), from: readSequences(fields.object("from")) };
+}
+
+function readRequest(fields: JsonFields): AgentRequest {
+  return {
+    id: fields.text("id", NAME_LENGTH_MAX),
+    kind: fields.text("kind", NAME_LENGTH_MAX),
+    alarm: fields.text("alarm", TEXT_LENGTH_MAX),
+    by: fields.text("by", NAME_LENGTH_MAX),
+  };
+}
+
+function readAnswer(fields: JsonFields): RequestAnswer {
+  return { id: fields.text("id", NAME_LENGTH_MAX), outcome: fields.oneOf("outcome", REQUEST_OUTCOMES) };
 }
 
 function readSequences(fields: JsonFields): Record<Lane, number> {
