@@ -112,6 +112,13 @@ export class DashboardPage {
     );
   }
 
+  /** Clicks as a person does: reset, and yes. */
+  async resetAlarm(): Promise<void> {
+    const control = this.#byId("reset");
+    await control.getByRole("button", { name: "Reset", exact: true }).click();
+    await control.getByRole("button", { name: "Yes, reset" }).click();
+  }
+
   /** Waits until `is`, and says how long that took. */
   async timed(what: string, is: () => Promise<boolean>, limitMs = 30_000): Promise<number> {
     const startedMs = performance.now();

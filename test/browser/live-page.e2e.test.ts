@@ -171,7 +171,7 @@ test.skipIf(!hasChromium)(
 );
 
 test.skipIf(!hasChromium)(
-  "an alarm and its confirmed stop; central goes and comes back",
+  "an alarm and its confirmed stop; central goes and comes back; the alarm is reset",
   { timeout: 180_000 },
   async () => {
     const { works, central, page, alpha } = await startPage();
@@ -224,6 +224,9 @@ test.skipIf(!hasChromium)(
     console.log(
       `alarm on the page after ${shownMs} ms; reconnecting after ${lostMs} ms, live ${liveMs} ms after central's return`,
     );
+    await machine.publish("factory/alpha/1/hot/temperature", JSON.stringify({ ts: Date.now(), value: 20 }));
+    await page.resetAlarm();
+    await until("the alarm is reset", async () => (await overheating())?.isActive === false);
     const late = page.complaints.filter((text) => !isRefusal(text));
     expect(late).toEqual([]);
     expect([...page.requestedOrigins]).toEqual([`http://127.0.0.1:${central.httpPort}`]);
