@@ -457,6 +457,7 @@ export class Central implements CentralReader {
     for (const session of this.#sessions.all()) session.close("closed", this.#failure);
     this.#inbox.length = 0;
     this.#inboxBytes = 0;
+    this.#requests.close();
     this.#options.onFailed?.(error);
   }
 }

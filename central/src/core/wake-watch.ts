@@ -1,5 +1,5 @@
 /** Ticks come every 250 ms: after so long without any, this process did not run. */
-export const PAUSE_MS_MIN = 1_000;
+const PAUSE_MS_MIN = 1_000;
 
 /**
  * Tells when this process was itself not running: stopped, a paused machine, a long collection of garbage. Nobody
