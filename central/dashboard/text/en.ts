@@ -94,6 +94,12 @@ export const en = {
   "system.storeHeld": "a second process came with the store of agent {agent} and was refused",
   "system.sequenceGap": "{count} batches of agent {agent} never arrived, and it holds them no longer",
   "system.dataLoss": "agent {agent} gave up {count} readings",
+  "system.clockAhead":
+    "the clock of agent {agent} is {by} ahead: set the one that is wrong, the agent's or central's",
+  "system.clockBehind":
+    "the clock of agent {agent} is {by} behind: set the one that is wrong, the agent's or central's",
+  "system.centralAhead": "central's clock is {by} ahead of every agent's: set the one that is wrong",
+  "system.clockAgrees": "the clocks agree again, or the agent is no longer expected",
   "system.notAgain": "has not happened again",
 
   "agents.title": "Agents",

@@ -94,6 +94,10 @@ export const zhCn: Dictionary = {
   "system.storeHeld": "另一个进程带着代理 {agent} 的存储前来，已被拒绝",
   "system.sequenceGap": "代理 {agent} 的 {count} 个批次从未到达，它也不再保存这些批次",
   "system.dataLoss": "代理 {agent} 放弃了 {count} 个读数",
+  "system.clockAhead": "代理 {agent} 的时钟快了 {by}：请校正有误的一方，代理或中心服务",
+  "system.clockBehind": "代理 {agent} 的时钟慢了 {by}：请校正有误的一方，代理或中心服务",
+  "system.centralAhead": "中心服务的时钟比所有代理都快 {by}：请校正有误的一方",
+  "system.clockAgrees": "时钟已重新一致，或该代理不再应到",
   "system.notAgain": "未再发生",
 
   "agents.title": "代理",
