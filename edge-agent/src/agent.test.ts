@@ -5,6 +5,7 @@ import { Metrics, MillraceError, silentLogger, zstdCompression } from "@millrace
 import { SeededRandom, SimulatedTime } from "@millrace/testkit";
 import {
   type AgentRequest,
+  decodePaneBatch,
   decodeSkippedBatch,
   encodeMessage,
   type Heartbeat,
@@ -12,6 +13,7 @@ import {
   parseHeartbeat,
   parseHello,
   type SealedBatch,
+  unpackBody,
   type UplinkHandlers,
   type UplinkTransport,
 } from "@millrace/wire";
@@ -351,6 +353,43 @@ describe("a clock a day ahead", () => {
     central.clockMs = () => Math.floor(time.nowMs) + DAY_MS;
     await time.run(35_000);
     expect(central.heartbeats.at(-1)?.frontier.watermarkMs).toBeGreaterThan(time.nowMs + DAY_MS - 10_000);
+  });
+
+  it("that no witness has confirmed promises nothing by itself, in no batch and no heartbeat", async () => {
+    const store = new MemoryStore();
+    const first = await bench({ store });
+    first.agent.start();
+    void first.temperature(50, START_MS);
+    await first.time.run(2_000);
+    void first.temperature(50, START_MS + 2_000);
+    await first.time.run(7_000);
+    const { agent, time, wall, central, temperature } = await bench({
+      store: store.crash(),
+      startMs: START_MS + 10_000,
+      offsetMs: DAY_MS,
+    });
+    central.isReachable = false;
+    agent.start();
+    await time.run(1_000);
+    void temperature(51, START_MS + 8_000);
+    await time.run(60_000);
+    expect(agent.status().watermarkMs).toBe(START_MS + 3_000);
+    central.isReachable = true;
+    central.clockMs = () => Math.floor(time.nowMs);
+    await time.runUntil(() => central.heartbeats.length > 3, 60_000);
+    expect(central.heartbeats.at(-1)?.frontier).toMatchObject({
+      watermarkMs: START_MS + 3_000,
+      isIdle: true,
+    });
+    wall.offsetMs = 0;
+    await time.run(3_000);
+    expect(central.heartbeats.at(-1)?.frontier.watermarkMs).toBeGreaterThan(time.nowMs - 10_000);
+    for (const batch of central.batches.filter(({ kind }) => kind === "panes")) {
+      const body = unpackBody(batch, zstdCompression);
+      const panes = body.ok ? decodePaneBatch(body.body) : body;
+      if (!panes.ok) throw new Error(panes.detail);
+      expect(panes.message.frontier.watermarkMs ?? 0).toBeLessThan(time.nowMs);
+    }
   });
 
   it("does not make the redo log grow once it is set right", async () => {

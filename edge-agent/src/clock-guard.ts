@@ -31,6 +31,7 @@ export class ClockGuard {
   #wallMs = Number.NaN;
   #nowMs = 0;
   #isSynchronised = true;
+  #isProven = false;
 
   constructor(options: {
     readonly clock: Clock;
@@ -50,6 +51,11 @@ export class ClockGuard {
   get isSynchronised(): boolean {
     this.#look();
     return this.#isSynchronised;
+  }
+
+  /** A witness has agreed since the start: the steady time is right. */
+  get isProven(): boolean {
+    return this.#isProven;
   }
 
   /** The agent's best knowledge of now, event time ms. Jumps with the wall clock. */
@@ -78,6 +84,7 @@ export class ClockGuard {
     if (aheadMs < -AGREEMENT_TOLERANCE_MS || aheadMs > told.roundTripMs + AGREEMENT_TOLERANCE_MS)
       return undefined;
     const fromMs = this.steadyMs();
+    this.#isProven = true;
     this.#heldMs = nowMs;
     this.#anchorMs = nowMs;
     this.#sinceMonotonicMs = this.#clock.monotonicMs();

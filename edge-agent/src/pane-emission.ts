@@ -38,7 +38,7 @@ export class PaneEmission {
   /** Takes what leaves out of the tables. `everything`: open panes too; `live`: those of live metrics; `complete`: none. */
   take(scope: "everything" | "live" | "complete"): Emission {
     const { metrics, tables, guard, watermarks, rowsMax } = this.#options;
-    const { watermarkMs, isIdle } = watermarks.watermark(guard.steadyMs());
+    const { watermarkMs, isIdle } = watermarks.watermark(guard.steadyMs(), guard.isProven);
     const sections: PaneRows[] = [];
     for (const metric of metrics) {
       const table = tables.get(metric.name);

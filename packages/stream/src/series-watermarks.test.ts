@@ -27,6 +27,16 @@ test("when all series are idle the watermark follows the clock", () => {
   expect(watermarks.watermark(41_000)).toEqual({ watermarkMs: 35_000, isIdle: false });
 });
 
+test("a clock that nobody has proven moves no idle watermark; readings still do", () => {
+  const watermarks = new SeriesWatermarks(options);
+  watermarks.observe(0, 0, 0);
+  expect(watermarks.watermark(0, false)).toEqual({ watermarkMs: -5_000, isIdle: false });
+  expect(watermarks.watermark(90_000_000, false)).toEqual({ watermarkMs: -5_000, isIdle: true });
+  watermarks.observe(0, 2_000, 90_000_000);
+  expect(watermarks.watermark(90_000_000, false)).toEqual({ watermarkMs: -3_000, isIdle: false });
+  expect(watermarks.watermark(900_000_000)).toEqual({ watermarkMs: 899_995_000, isIdle: true });
+});
+
 test("an agent that never had a reading passes: idle from its start, it follows the clock and never goes back", () => {
   const watermarks = new SeriesWatermarks(options);
   expect(watermarks.watermark(100_000)).toEqual({ watermarkMs: null, isIdle: true });

@@ -88,8 +88,11 @@ export class SeriesWatermarks {
     return nowMs - this.#arrivedAtMs[series] > Math.max(this.#options.idleTimeoutMs, usualMs);
   }
 
-  /** The agent's watermark at `nowMs` on its clock. O(series). */
-  watermark(nowMs: number): AgentWatermark {
+  /**
+   * The agent's watermark at `nowMs` on its clock. A clock that nobody has proven moves no watermark by itself:
+   * `isClockProven` false leaves it where readings have brought it. O(series).
+   */
+  watermark(nowMs: number, isClockProven = true): AgentWatermark {
     if (this.#seenCount === 0) {
       // A clock that goes back starts the wait anew.
       if (this.#startedAtMs === null || nowMs < this.#startedAtMs) this.#startedAtMs = nowMs;
@@ -102,6 +105,7 @@ export class SeriesWatermarks {
       if (timeMs < leastMs && timeMs !== -Infinity && !this.isIdle(series, nowMs)) leastMs = timeMs;
     }
     const isIdle = leastMs === Infinity;
+    if (isIdle && !isClockProven) return { watermarkMs: this.#watermarkMs, isIdle };
     const watermarkMs = (isIdle ? nowMs : leastMs) - this.#options.outOfOrdernessMs;
     if (this.#watermarkMs === null || watermarkMs > this.#watermarkMs) this.#watermarkMs = watermarkMs;
     return { watermarkMs: this.#watermarkMs, isIdle };
