@@ -99,7 +99,7 @@ function runPaneTable(readings: Readings) {
     const passedMs = watermarkMs(at);
     rowCount += table.take(
       () => NO_LABELS,
-      (_series, startMs) => startMs + PANE_MS <= passedMs,
+      { accept: (_series, startMs) => startMs + PANE_MS <= passedMs },
     ).rowCount;
   }
   rowCount += table.take(() => NO_LABELS).rowCount;

@@ -52,9 +52,9 @@ export class Checkpoints {
         ([
           metric,
           {
-            layout: { paneMs, accumulators },
+            layout: { paneMs, names },
           },
-        ]) => [metric, { paneMs, accumulators }],
+        ]) => [metric, { paneMs, names }],
       ),
     );
   }

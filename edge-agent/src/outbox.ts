@@ -359,6 +359,7 @@ function slice(rows: PaneRows, from: number, to: number): PaneRows {
     seriesIndex,
     startMs: rows.startMs.subarray(from, to),
     state: rows.state.subarray(from * stride, to * stride),
+    sketches: rows.sketches.map((column) => column.slice(from, to)),
   };
 }
 

@@ -1,5 +1,5 @@
 import type { Change } from "@millrace/queue";
-import type { PaneRows } from "@millrace/stream";
+import { encodePane, type PaneRows } from "@millrace/stream";
 import { paneKey } from "./agent-store.ts";
 import type { SeriesRegistry } from "./series-registry.ts";
 
@@ -21,8 +21,10 @@ export class PaneCheckpoint {
   write(changes: Change[], rows: PaneRows): void {
     const { stride } = rows.layout;
     for (const { series, startMs, row } of this.#rowsOf(rows)) {
-      const state = rows.state.slice(row * stride, (row + 1) * stride);
-      changes.push({ type: "put", key: paneKey(series, startMs), value: new Uint8Array(state.buffer) });
+      const fields = rows.state.subarray(row * stride, (row + 1) * stride);
+      const sketches = rows.sketches.map((column) => column[row]);
+      const value = encodePane(rows.layout, { fields, sketches });
+      changes.push({ type: "put", key: paneKey(series, startMs), value });
       this.#stored.add(nameOf(series, startMs));
     }
   }

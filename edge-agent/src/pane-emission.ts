@@ -48,7 +48,7 @@ export class PaneEmission {
       const { paneMs } = table.layout;
       const isComplete = (series: number, startMs: number) =>
         startMs + paneMs <= Math.max(watermarkMs ?? Number.NEGATIVE_INFINITY, this.#watermarkMs(series));
-      const rows = table.take(this.labelsOf, takesOpen ? undefined : isComplete);
+      const rows = table.take(this.labelsOf, takesOpen ? {} : { accept: isComplete });
       if (rows.rowCount > 0) sections.push(rows);
     }
     return { sections, sealed: { watermarkMs, isIdle, isClockSynchronised: guard.isSynchronised } };

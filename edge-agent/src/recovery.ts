@@ -2,6 +2,7 @@ import type { Outcome, RuleEngine, RuleEngineState } from "@millrace/detect";
 import type { Store } from "@millrace/queue";
 import type { Logger } from "@millrace/runtime";
 import {
+  decodePane,
   type PaneLayout,
   paneLayout,
   type PaneRows,
@@ -112,7 +113,8 @@ export class Recovery {
       const { series, startMs } = parsePaneKey(key);
       const definition = this.series.has(series) ? this.series.get(series) : undefined;
       const layout = definition === undefined ? undefined : this.#layoutOf(definition.metric, intake);
-      if (definition === undefined || layout === undefined || value.length !== layout.stride * 8) {
+      const state = layout === undefined ? null : decodePane(layout, value);
+      if (definition === undefined || layout === undefined || state === null) {
         this.#log.error("cannot restore a pane: its series or layout is unknown", { series, startMs });
         this.#hasLostPanes = true;
         continue;
@@ -124,10 +126,11 @@ export class Recovery {
         series: [definition.labels],
         seriesIndex: Uint32Array.of(0),
         startMs: Float64Array.of(startMs),
-        state: new Float64Array(value.slice().buffer),
+        state: state.fields,
+        sketches: state.sketches.map((sketch) => [sketch]),
       };
       const table = intake.tables.get(definition.metric);
-      if (table !== undefined && isSameLayout(table.layout, layout)) table.merge(rows, () => series);
+      if (table !== undefined && table.layout.key === layout.key) table.merge(rows, () => series);
       else outdated.push(rows);
       checkpoint.restored(series, startMs);
     }
@@ -139,7 +142,7 @@ export class Recovery {
     const stored = this.#layouts[metric];
     return stored === undefined
       ? intake.tables.get(metric)?.layout
-      : paneLayout(stored.paneMs, stored.accumulators);
+      : paneLayout(stored.paneMs, stored.names);
   }
 
   /** Runs the redo log. What the rules still ask for is returned: none of it was acknowledged or sent. */
@@ -215,15 +218,11 @@ export class Recovery {
   }
 }
 
-function isSameLayout(one: PaneLayout, other: PaneLayout): boolean {
-  return one.paneMs === other.paneMs && one.accumulators.join() === other.accumulators.join();
-}
-
 /** The panes' part of the checkpoint. */
 export interface PanesPart {
   readonly from: number;
   /** By metric: what its rows hold. */
-  readonly layouts: Readonly<Record<string, Pick<PaneLayout, "paneMs" | "accumulators">>>;
+  readonly layouts: Readonly<Record<string, Pick<PaneLayout, "paneMs" | "names">>>;
   readonly frontierNumber: number;
   readonly watermarkMs: number | null;
 }

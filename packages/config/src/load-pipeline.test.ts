@@ -51,7 +51,7 @@ test("the example of the design, from a real file", () => {
     {
       name: "temperature",
       unit: "°C",
-      accumulate: ["count", "min", "max", "mean"],
+      accumulate: ["count", "mean", "min", "max", "quantiles"],
       isLive: true,
       paneMs: 10_000,
       source: {
@@ -91,9 +91,7 @@ test("the example of the design, from a real file", () => {
       },
     },
   ]);
-  expect(warnings.map(formatProblem)).toEqual([
-    `${path}:6:41: quantiles are not yet computed in this version; the others are`,
-  ]);
+  expect(warnings).toEqual([]);
 });
 
 test("a metric's pane is the greatest common divisor of all its windows; none without a window", () => {
@@ -226,10 +224,10 @@ test.each<[string, string, string[]]>([
     ["3:51: host stands alone; remove it, or topic, number and json"],
   ],
   [
-    "a planned accumulator",
-    metric(", accumulate: [count, distinct]"),
+    "an unknown accumulator",
+    metric(", accumulate: [count, median]"),
     [
-      "3:119: distinct is not yet available in this version; available are count, sum, min, max, mean, first, last",
+      "3:119: metrics.m.accumulate[1] is median; it must be one of count, sum, min, max, range, mean, first, last, quantiles, distinct, topk, increase, timeMean, or histogram: [10, 20] (1 to 64 ascending bounds), or ratio: { above: 80 } (or below, or equal)",
     ],
   ],
   [

@@ -1,11 +1,10 @@
 import type { RuleSpec } from "@millrace/detect";
-import type { WindowSpec } from "@millrace/stream";
+import { histogram, ratio, type WindowSpec } from "@millrace/stream";
 import { parseTopicTemplate } from "@millrace/wire";
 import { ConfigReader } from "./config-reader.ts";
 import type { Loaded, LoadOptions } from "./load.ts";
 import { checkPipeline, gcd } from "./pipeline-checks.ts";
 import {
-  AVAILABLE_ACCUMULATORS,
   type MetricFile,
   type PipelineFile,
   pipelineSchema,
@@ -41,7 +40,7 @@ function toPipeline(path: string, file: PipelineFile): Pipeline {
   const metrics = Object.entries(file.metrics).map(([name, metric]) => ({
     name,
     unit: metric.unit,
-    accumulate: AVAILABLE_ACCUMULATORS.filter((known) => metric.accumulate.includes(known)),
+    accumulate: metric.accumulate.map(accumulatorName),
     isLive: metric.live,
     source: toSource(metric),
     paneMs: paneMsOf(windows.filter((window) => window.metric === name)),
@@ -52,6 +51,15 @@ function toPipeline(path: string, file: PipelineFile): Pipeline {
     windows,
     rules: Object.entries(file.rules).map(([name, rule]) => toRule(name, rule, file.metrics[rule.metric])),
   };
+}
+
+function accumulatorName(entry: MetricFile["accumulate"][number]): string {
+  if (typeof entry === "string") return entry;
+  if ("histogram" in entry) return histogram(entry.histogram).name;
+  const { ratio: sides } = entry;
+  if ("below" in sides) return ratio("below", sides.below).name;
+  if ("equal" in sides) return ratio("equal", sides.equal).name;
+  return ratio("above", sides.above).name;
 }
 
 function paneMsOf(windows: readonly WindowSpec[]): number | null {

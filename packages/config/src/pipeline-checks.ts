@@ -2,7 +2,6 @@ import { formatDuration } from "@millrace/runtime";
 import { parseTopicTemplate, type TopicTemplate } from "@millrace/wire";
 import type { ConfigReader } from "./config-reader.ts";
 import {
-  AVAILABLE_ACCUMULATORS,
   type MetricFile,
   type PipelineFile,
   type RuleFile,
@@ -24,7 +23,6 @@ export function checkPipeline(
 ): void {
   for (const [name, metric] of Object.entries(file.metrics)) {
     checkSource(reader, ["metrics", name, "from"], metric);
-    checkAccumulators(reader, ["metrics", name, "accumulate"], metric);
     if (metric.from.topic !== undefined && metric.from.json?.time === undefined) {
       const wayOut = "give from.json.time so that they are counted exactly once";
       reader.warning(
@@ -73,17 +71,21 @@ function checkSource(reader: ConfigReader, path: KeyPath, { from }: MetricFile):
   }
 }
 
-function checkAccumulators(reader: ConfigReader, path: KeyPath, { accumulate }: MetricFile): void {
-  for (const [index, name] of accumulate.entries()) {
-    if (name === "quantiles") {
-      reader.warning([...path, index], `quantiles are not yet computed in this version; the others are`);
-    } else if (name === "distinct" || name === "topk") {
-      reader.problem(
-        [...path, index],
-        `${name} is not yet available in this version; available are ${AVAILABLE_ACCUMULATORS.join(", ")}`,
-      );
-    }
-  }
+/** What only means something for one series: the window must not merge several. */
+const SERIES_ACCUMULATORS = ["increase", "timeMean"];
+
+function checkSeriesAccumulators(
+  reader: ConfigReader,
+  file: PipelineFile,
+  { path, metric, by, labels }: { path: KeyPath; metric: string; by: readonly string[]; labels: readonly string[] },
+): void {
+  const asked = file.metrics[metric]?.accumulate.filter((name) => SERIES_ACCUMULATORS.includes(String(name))) ?? [];
+  const merged = labels.filter((label) => !by.includes(label));
+  if (asked.length === 0 || merged.length === 0) return;
+  reader.problem(
+    [...path, "by"],
+    `${metric} accumulates ${asked.join(" and ")}, which is of one series; name all its labels here (${merged.join(", ")} ${merged.length === 1 ? "is" : "are"} missing)`,
+  );
 }
 
 /** Several metrics may share a topic when each reads another value of its JSON. */
@@ -122,6 +124,8 @@ function checkWindows(reader: ConfigReader, file: PipelineFile, metricNames: rea
       paneMsOfMetric.set(window.metric, paneMs);
     }
     const labels = labelsOf(file.metrics[window.metric]);
+    if (labels !== undefined)
+      checkSeriesAccumulators(reader, file, { path, metric: window.metric, by: window.by, labels });
     for (const [index, label] of window.by.entries()) {
       if (labels !== undefined && !labels.includes(label)) {
         reader.problem(

@@ -1,4 +1,4 @@
-import type { AccumulatorName } from "@millrace/stream";
+import { areBounds, HISTOGRAM_BOUNDS_MAX } from "@millrace/stream";
 import { parseJsonPath, parseTopicTemplate, TIME_UNITS } from "@millrace/wire";
 import { z } from "zod";
 import { HOST_SENSORS } from "./pipeline.ts";
@@ -15,17 +15,22 @@ import {
   wholeNumber,
 } from "./schema-types.ts";
 
-export const AVAILABLE_ACCUMULATORS = [
+/** Accumulators without parameters, in the order in which documentation lists them. */
+export const PLAIN_ACCUMULATORS = [
   "count",
   "sum",
   "min",
   "max",
+  "range",
   "mean",
   "first",
   "last",
-] as const satisfies readonly AccumulatorName[];
-/** Named in the design; the loader says what becomes of them. */
-export const PLANNED_ACCUMULATORS = ["quantiles", "distinct", "topk"] as const;
+  "quantiles",
+  "distinct",
+  "topk",
+  "increase",
+  "timeMean",
+] as const;
 
 const topic = () =>
   takes(
@@ -69,11 +74,26 @@ const from = z.strictObject({
   host: oneOf(HOST_SENSORS).optional().describe("A sensor of the gateway itself, instead of a topic."),
 });
 
+const accumulator = takes(
+  z.union([
+    z.enum(PLAIN_ACCUMULATORS),
+    z.strictObject({ histogram: z.array(z.number()).refine(areBounds) }),
+    z.strictObject({
+      ratio: z.union([
+        z.strictObject({ below: z.number() }),
+        z.strictObject({ equal: z.number() }),
+        z.strictObject({ above: z.number() }),
+      ]),
+    }),
+  ]),
+  `one of ${PLAIN_ACCUMULATORS.join(", ")}, or histogram: [10, 20] (1 to ${HISTOGRAM_BOUNDS_MAX} ascending bounds), or ratio: { above: 80 } (or below, or equal)`,
+);
+
 export const metricSchema = z.strictObject({
   unit: text().describe("Unit for people: °C, bar, 1."),
   from: from.describe("Where its readings come from: a topic with number or json, or host."),
   accumulate: z
-    .array(oneOf([...AVAILABLE_ACCUMULATORS, ...PLANNED_ACCUMULATORS]))
+    .array(accumulator)
     .min(1)
     .prefault(["count", "mean", "min", "max", "sum"])
     .describe("What its windows can tell."),

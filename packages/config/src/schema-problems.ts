@@ -66,8 +66,10 @@ function wrongValue(source: YamlSource, schema: z.ZodType, root: unknown, path: 
 
 function nearestValue(place: z.ZodType | undefined, value: unknown): string | undefined {
   const leaf = place === undefined ? undefined : unwrap(place);
-  if (!(leaf instanceof z.ZodEnum) || typeof value !== "string") return undefined;
-  return nearestName(value, leaf.options.map(String));
+  if (typeof value !== "string") return undefined;
+  const choices = leaf instanceof z.ZodUnion ? leaf.options : [leaf];
+  const names = choices.flatMap((choice) => (choice instanceof z.ZodEnum ? choice.options.map(String) : []));
+  return nearestName(value, names);
 }
 
 function keyPhrase(schema: z.ZodType, path: KeyPath): string {

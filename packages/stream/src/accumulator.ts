@@ -3,13 +3,16 @@
  * caller's `Float64Array` at an offset, so that a table of panes is one flat array and adding allocates nothing.
  *
  * Laws (property-tested): `merge` is associative and commutative with `identity` as its neutral element: to the bit for
- * count, min, max, first, last; within 1e-12 of Σ|x| for sums and of Σx² for second moments. A state of NaN is unknown:
- * whatever is merged with it is unknown, and has no results.
+ * counts, min, max, range, first, last; within 1e-12 of Σ|x| for sums and of Σx² for second moments. A state of NaN is
+ * unknown: whatever is merged with it is unknown, and has no results.
  */
 export interface Accumulator {
-  readonly name: AccumulatorName;
-  /** Number on the wire and on disk; never reused. */
+  /** As the pipeline's panes name it, parameters included: `count`, `histogram(10,20)`. */
+  readonly name: string;
+  /** Number on the wire and on disk, of all with the same formula; never reused. */
   readonly id: number;
+  /** What tells accumulators with the same number apart; mostly none. */
+  readonly params: readonly number[];
   /** How many float64 fields one state takes. */
   readonly width: number;
   /** The names that `finish` may return. */
@@ -18,8 +21,8 @@ export interface Accumulator {
   add(state: Float64Array, at: number, value: number, timeMs: number): void;
   /** Merges the state at `from[fromAt]` into the one at `state[at]`. */
   merge(state: Float64Array, at: number, from: Float64Array, fromAt: number): void;
+  /** Takes out what was merged in before. Only where that is exact. */
+  subtract?(state: Float64Array, at: number, from: Float64Array, fromAt: number): void;
   /** The named results; no entry where there was no reading. Never NaN. */
   finish(state: Float64Array, at: number): Readonly<Record<string, number>>;
 }
-
-export type AccumulatorName = "count" | "sum" | "min" | "max" | "mean" | "first" | "last" | "beside";

@@ -1,5 +1,6 @@
 import type { Labels } from "./series.ts";
 import type { PaneLayout } from "./pane-layout.ts";
+import type { Sketch } from "./sketch.ts";
 
 /**
  * Deltas of panes of one metric, row by row: what each pane has gained since its last delta. Deltas merge additively:
@@ -16,4 +17,8 @@ export interface PaneRows {
   readonly startMs: Float64Array;
   /** Row-major accumulator states: row `r` begins at `r * layout.stride`. */
   readonly state: Float64Array;
+  /** For each of `layout.sketches` a column with one sketch a row; null where it is unknown. */
+  readonly sketches: readonly SketchColumn[];
 }
+
+export type SketchColumn = readonly (Sketch | null)[];

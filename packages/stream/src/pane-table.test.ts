@@ -23,13 +23,14 @@ function plain(rows: PaneRows): [string, string][] {
 }
 
 test("the layout holds count first, beside last, and what is asked for between, by number", () => {
-  expect(paneLayout(100, ["mean", "sum"])).toEqual({
-    paneMs: 100,
-    accumulators: ["count", "sum", "mean", "beside"],
-    offsets: [0, 1, 3, 6],
-    stride: 9,
-  });
-  expect(paneLayout(100, ["beside", "count"]).accumulators).toEqual(["count", "beside"]);
+  const { accumulators, offsets, stride, key } = paneLayout(100, ["mean", "sum"]);
+  expect(accumulators.map(({ name }) => name)).toEqual(["count", "sum", "mean", "beside"]);
+  expect({ offsets, stride }).toEqual({ offsets: [0, 1, 3, 6], stride: 9 });
+  expect(paneLayout(100, ["beside", "sum", "mean", "sum", "count"]).key).toBe(key);
+  expect(paneLayout(200, ["sum", "mean"]).key).not.toBe(key);
+  const histograms = ["histogram(10,20)", "histogram(10)", "ratio(2,80)"];
+  expect(paneLayout(100, histograms).names).toEqual(["count", "ratio(2,80)", "histogram(10)", "histogram(10,20)", "beside"]);
+  expect(() => paneLayout(100, ["median"])).toThrow("no accumulator median");
 });
 
 test("readings fall into the pane of their event time, before 1970 too", () => {
@@ -108,8 +109,8 @@ test("takes, checkpoints and restarts in any order change no bit of any pane and
           added++;
         } else if (next.type === "take") {
           const accept = (series: number) => series % next.modulo === 0;
-          const rows = panes.take(labelsOf, accept);
-          expect(plain(rows)).toEqual(plain(untouched.take(labelsOf, accept)));
+          const rows = panes.take(labelsOf, { accept });
+          expect(plain(rows)).toEqual(plain(untouched.take(labelsOf, { accept })));
           taken += readingCount(rows);
           for (const [key] of plain(rows)) durable.delete(key);
         } else if (next.type === "checkpoint") checkpoint();
@@ -123,6 +124,43 @@ test("takes, checkpoints and restarts in any order change no bit of any pane and
       expect(plain(panes.take(labelsOf))).toEqual(plain(untouched.take(labelsOf)));
     }),
     { numRuns: 60 },
+  );
+});
+
+test("a great table can be emptied in parts", () => {
+  const panes = table();
+  for (let at = 0; at < 5_000; at++) panes.add(at % 700, at * 3, at);
+  const whole = panes.readingCount;
+  let taken = 0;
+  for (let rows = panes.take(labelsOf, { rowsMax: 300 }); rows.rowCount > 0; ) {
+    expect(rows.rowCount).toBeLessThanOrEqual(300);
+    taken += readingCount(rows);
+    expect(panes.readingCount).toBe(whole - taken);
+    rows = panes.take(labelsOf, { rowsMax: 300 });
+  }
+  expect(taken).toBe(5_000);
+});
+
+test("readings by column are what they are one by one", () => {
+  const reading = fc.record({
+    series: fc.integer({ min: 0, max: 5 }),
+    timeMs: fc.integer({ min: -5_000, max: 5_000 }),
+    value: fc.double({ noNaN: true, min: -1e6, max: 1e6 }),
+  });
+  fc.assert(
+    fc.property(fc.array(reading, { maxLength: 60 }), fc.integer({ min: 1, max: 12 }), (readings, rowsMax) => {
+      const [together, apart] = [table(rowsMax), table(rowsMax)];
+      const taken = together.addBatch({
+        count: readings.length,
+        series: Uint32Array.from(readings, ({ series }) => series),
+        timeMs: Float64Array.from(readings, ({ timeMs }) => timeMs),
+        value: Float64Array.from(readings, ({ value }) => value),
+      });
+      expect(taken).toBe(readings.filter(({ series, timeMs, value }) => apart.add(series, timeMs, value)).length);
+      expect(together.refusedCount).toBe(apart.refusedCount);
+      expect(together.readingCount).toBe(taken);
+      expect(plain(together.take(labelsOf))).toEqual(plain(apart.take(labelsOf)));
+    }),
   );
 });
 
@@ -143,5 +181,6 @@ function one(rows: PaneRows, row: number): PaneRows {
     seriesIndex: rows.seriesIndex.slice(row, row + 1),
     startMs: rows.startMs.slice(row, row + 1),
     state: rows.state.slice(row * layout.stride, (row + 1) * layout.stride),
+    sketches: rows.sketches.map((column) => column.slice(row, row + 1)),
   };
 }

@@ -1,8 +1,6 @@
-import type { AccumulatorName } from "./accumulator.ts";
+import type { Accumulator } from "./accumulator.ts";
 import { addBeside } from "./accumulators/beside.ts";
 import type { BesideKind } from "./accumulators/beside.ts";
-import { first } from "./accumulators/first.ts";
-import { last } from "./accumulators/last.ts";
 import { max } from "./accumulators/max.ts";
 import { mean } from "./accumulators/mean.ts";
 import { min } from "./accumulators/min.ts";
@@ -10,72 +8,102 @@ import { sum } from "./accumulators/sum.ts";
 import { ACCUMULATORS } from "./accumulators/table.ts";
 import { assert } from "./assert.ts";
 import type { EventTimeMs } from "./event-time.ts";
+import { OlderPanes } from "./older-panes.ts";
 import type { PaneLayout } from "./pane-layout.ts";
 import type { PaneRows } from "./pane-rows.ts";
+import { mergeSketch } from "./pane-state.ts";
 import { readingCountOfRow } from "./reading-count.ts";
 import type { Labels } from "./series.ts";
-
-const ROWS_FIRST = 64;
+import type { Sketch } from "./sketch.ts";
 
 export interface PaneTableOptions {
   /** Most open panes; a reading for one more is refused and counted. */
   readonly rowsMax: number;
 }
 
+export interface TakeOptions {
+  /** Which panes leave; all by default. */
+  readonly accept?: (series: number, startMs: EventTimeMs) => boolean;
+  /** Most panes of one call, so that a great table can be emptied without a long pause. */
+  readonly rowsMax?: number;
+}
+
+/** Readings by column, `count` of them, in order of arrival. */
+export interface ReadingColumns {
+  readonly count: number;
+  readonly series: Uint32Array;
+  readonly timeMs: Float64Array;
+  readonly value: Float64Array;
+}
+
+const USUAL: readonly Accumulator[] = [ACCUMULATORS.count, sum, min, max, mean, ACCUMULATORS.beside];
+/** As constants of this module the compiler knows them, and can inline them; through an import it cannot: half the rate. */
+const addSum = sum.add;
+const addMin = min.add;
+const addMax = max.add;
+const addMean = mean.add;
+
+const NONE: Float64Array = new Float64Array(0);
+const SERIES_FIRST = 64;
+
 /**
- * The open panes of one metric at an agent: what each has gained and not yet handed over. One flat array of rows; adding
- * a reading allocates nothing. Series are small dense indices, given by the caller.
+ * The open panes of one metric at an agent: what each has gained and not yet handed over. The newest pane of each series
+ * stands in a structure of arrays by series index, one array an accumulator: nearly every reading goes there, with no
+ * look-up and no allocation. A newer pane moves the one before among the older panes. Series are small dense indices,
+ * given by the caller.
  */
 export class PaneTable {
   readonly metric: string;
   readonly layout: PaneLayout;
   readonly #rowsMax: number;
-  readonly #stride: number;
   readonly #paneMs: number;
-  readonly #besideAt: number;
-  /** Offset of each accumulator in a row; -1 where the metric does not ask for it. */
-  readonly #sumAt: number;
-  readonly #minAt: number;
-  readonly #maxAt: number;
-  readonly #meanAt: number;
-  readonly #firstAt: number;
-  readonly #lastAt: number;
-  readonly #identity: Float64Array;
+  readonly #older: OlderPanes;
+  readonly #identity: readonly Float64Array[];
+  readonly #others: readonly number[];
+  readonly #besideIndex: number;
 
-  #rowCount = 0;
+  /** Of the newest pane, by series; -Infinity where the series has no open pane. */
+  #endMs = new Float64Array(0);
+  #isChanged = new Uint8Array(0);
+  /** For each accumulator of the layout its states, by series. */
+  #columns: readonly Float64Array[];
+  /** For each sketch of the layout, by series. */
+  readonly #sketches: readonly (Sketch | null)[][];
+  /** The columns of the usual accumulators once more; empty where the metric does not ask for one. */
+  #counts: Float64Array = NONE;
+  #sums: Float64Array = NONE;
+  #mins: Float64Array = NONE;
+  #maxs: Float64Array = NONE;
+  #means: Float64Array = NONE;
+  readonly #hasOthers: boolean;
+  readonly #one = { count: 1, series: new Uint32Array(1), timeMs: new Float64Array(1), value: new Float64Array(1) };
+
+  #newestCount = 0;
   #readingCount = 0;
   #refusedCount = 0;
-  #series = new Uint32Array(ROWS_FIRST);
-  #startMs = new Float64Array(ROWS_FIRST);
-  #isChanged = new Uint8Array(ROWS_FIRST);
-  #state: Float64Array;
-  /** Row in use last, by series; -1 for none. */
-  #currentRow = new Int32Array(0);
-  /** Open addressing over (series, start): row + 1, or 0. Twice the rows at least, so a free slot is near. */
-  #slots = new Int32Array(ROWS_FIRST * 2);
 
   constructor(metric: string, layout: PaneLayout, { rowsMax }: PaneTableOptions) {
     this.metric = metric;
     this.layout = layout;
     this.#rowsMax = rowsMax;
-    this.#stride = layout.stride;
     this.#paneMs = layout.paneMs;
-    this.#besideAt = layout.stride - ACCUMULATORS.beside.width;
-    const offsetOf = (name: AccumulatorName) => layout.offsets[layout.accumulators.indexOf(name)] ?? -1;
-    this.#sumAt = offsetOf("sum");
-    this.#minAt = offsetOf("min");
-    this.#maxAt = offsetOf("max");
-    this.#meanAt = offsetOf("mean");
-    this.#firstAt = offsetOf("first");
-    this.#lastAt = offsetOf("last");
-    this.#identity = new Float64Array(layout.stride);
-    for (const [index, name] of layout.accumulators.entries())
-      ACCUMULATORS[name].identity(this.#identity, layout.offsets[index]);
-    this.#state = new Float64Array(ROWS_FIRST * layout.stride);
+    this.#older = new OlderPanes(layout);
+    this.#identity = layout.accumulators.map((accumulator) => {
+      const state = new Float64Array(accumulator.width);
+      accumulator.identity(state, 0);
+      return state;
+    });
+    this.#besideIndex = layout.accumulators.length - 1;
+    this.#others = layout.accumulators.flatMap((accumulator, index) =>
+      USUAL.includes(accumulator) ? [] : [index],
+    );
+    this.#hasOthers = this.#others.length + layout.sketches.length > 0;
+    this.#columns = layout.accumulators.map(() => NONE);
+    this.#sketches = layout.sketches.map(() => []);
   }
 
   get rowCount(): number {
-    return this.#rowCount;
+    return this.#newestCount + this.#older.rowCount;
   }
 
   /** Readings in the open panes: added, uncertain and bad. */
@@ -90,21 +118,56 @@ export class PaneTable {
 
   /** Adds a good reading to its pane. False, and counted, when that would open more than `rowsMax` panes. */
   add(series: number, timeMs: EventTimeMs, value: number): boolean {
-    const row = this.#rowAt(series, timeMs);
-    if (row < 0) return false;
-    const state = this.#state;
-    const base = row * this.#stride;
-    state[base] = state[base] + 1;
-    // Called by name, one after another: a loop over a table of them, whose calls cannot be inlined, costs a third of the rate.
-    if (this.#sumAt > 0) sum.add(state, base + this.#sumAt, value, timeMs);
-    if (this.#minAt > 0) min.add(state, base + this.#minAt, value, timeMs);
-    if (this.#maxAt > 0) max.add(state, base + this.#maxAt, value, timeMs);
-    if (this.#meanAt > 0) mean.add(state, base + this.#meanAt, value, timeMs);
-    if (this.#firstAt > 0) first.add(state, base + this.#firstAt, value, timeMs);
-    if (this.#lastAt > 0) last.add(state, base + this.#lastAt, value, timeMs);
-    this.#isChanged[row] = 1;
-    this.#readingCount++;
-    return true;
+    // As a batch of one: numbers that are handed to a function too long to be inlined would each be put on the heap.
+    const one = this.#one;
+    one.series[0] = series;
+    one.timeMs[0] = timeMs;
+    one.value[0] = value;
+    return this.addBatch(one) === 1;
+  }
+
+  /** Adds good readings, one after another; returns how many were taken. */
+  addBatch({ count, series, timeMs, value }: ReadingColumns): number {
+    let refusedCount = 0;
+    let at = 0;
+    while (at < count) {
+      at = this.#addToNewest({ count, series, timeMs, value }, at);
+      if (at === count) break;
+      const row = this.#rowFor(series[at], timeMs[at]);
+      if (row === "newest") continue;
+      if (row === "refused") refusedCount++;
+      else this.#addToOlder(row, timeMs[at], value[at]);
+      at++;
+    }
+    this.#readingCount += count - refusedCount;
+    return count - refusedCount;
+  }
+
+  /** Adds readings as long as each belongs to the newest pane of its series; returns where that ends. */
+  #addToNewest({ count, series, timeMs, value }: ReadingColumns, from: number): number {
+    const endMs = this.#endMs;
+    const isChanged = this.#isChanged;
+    const counts = this.#counts;
+    const sums = this.#sums;
+    const mins = this.#mins;
+    const maxs = this.#maxs;
+    const means = this.#means;
+    const paneMs = this.#paneMs;
+    const hasOthers = this.#hasOthers;
+    for (let at = from; at < count; at++) {
+      const own = series[at];
+      const time = timeMs[at];
+      if (own >= endMs.length || time >= endMs[own] || time < endMs[own] - paneMs) return at;
+      const added = value[at];
+      counts[own] = counts[own] + 1;
+      if (sums.length > 0) addSum(sums, own * 2, added, time);
+      if (mins.length > 0) addMin(mins, own, added, time);
+      if (maxs.length > 0) addMax(maxs, own, added, time);
+      if (means.length > 0) addMean(means, own * 3, added, time);
+      if (hasOthers) this.#addToOthers(own, time, added);
+      isChanged[own] = 1;
+    }
+    return count;
   }
 
   /**
@@ -112,10 +175,16 @@ export class PaneTable {
    * a reading that was added (or counted uncertain or bad) by a call of its own.
    */
   addBeside(series: number, timeMs: EventTimeMs, kind: BesideKind): boolean {
-    const row = this.#rowAt(series, timeMs);
-    if (row < 0) return false;
-    addBeside(this.#state, row * this.#stride + this.#besideAt, kind);
-    this.#isChanged[row] = 1;
+    const row = this.#rowFor(series, timeMs);
+    if (row === "refused") return false;
+    if (row === "newest") {
+      addBeside(this.#columns[this.#besideIndex], series * ACCUMULATORS.beside.width, kind);
+      this.#isChanged[series] = 1;
+    } else {
+      const at = this.#older.baseOf(row) + this.layout.offsets[this.#besideIndex];
+      addBeside(this.#older.fieldsOf(row), at, kind);
+      this.#older.setChanged(row, true);
+    }
     if (kind !== "undeduplicated") this.#readingCount++;
     return true;
   }
@@ -125,42 +194,34 @@ export class PaneTable {
    * takes the row's very bits. Rows may go beyond `rowsMax`: they are readings already promised.
    */
   merge(rows: PaneRows, seriesOf: (index: number) => number): void {
-    assert(
-      rows.layout.paneMs === this.#paneMs &&
-        rows.layout.accumulators.join() === this.layout.accumulators.join(),
-      "rows of another layout",
-    );
-    for (let from = 0; from < rows.rowCount; from++) {
-      const series = seriesOf(rows.seriesIndex[from]);
-      const startMs = rows.startMs[from];
-      const fromAt = from * this.#stride;
-      let row = this.#find(series, startMs);
-      if (row < 0) {
-        row = this.#open(series, startMs);
-        this.#state.set(rows.state.subarray(fromAt, fromAt + this.#stride), row * this.#stride);
-      } else {
-        for (const [index, name] of this.layout.accumulators.entries()) {
-          const offset = this.layout.offsets[index];
-          ACCUMULATORS[name].merge(this.#state, row * this.#stride + offset, rows.state, fromAt + offset);
-        }
-      }
-      this.#isChanged[row] = 1;
-      this.#readingCount += readingCountOfRow(rows.layout, rows.state, fromAt);
+    assert(rows.layout.key === this.layout.key, "rows of another layout");
+    for (let row = 0; row < rows.rowCount; row++) {
+      this.#mergeRow(seriesOf(rows.seriesIndex[row]), rows, row);
+      this.#readingCount += readingCountOfRow(rows.layout, rows.state, row * rows.layout.stride);
     }
   }
 
-  /** Removes the panes that `accept` names (all by default) and returns them as deltas, by series, then start. */
+  /** Removes the panes that leave and returns them as deltas, by series, then start. */
   take(
     labelsOf: (series: number) => Labels,
-    accept?: (series: number, startMs: EventTimeMs) => boolean,
+    { accept = () => true, rowsMax = Infinity }: TakeOptions = {},
   ): PaneRows {
-    const taken: number[] = [];
-    const kept: number[] = [];
-    for (let row = 0; row < this.#rowCount; row++) {
-      (accept === undefined || accept(this.#series[row], this.#startMs[row]) ? taken : kept).push(row);
+    const newest: number[] = [];
+    const older: number[] = [];
+    for (let series = 0; series < this.#endMs.length && newest.length < rowsMax; series++) {
+      const endMs = this.#endMs[series];
+      if (endMs !== -Infinity && accept(series, endMs - this.#paneMs)) newest.push(series);
     }
-    const rows = this.#copy(taken, labelsOf);
-    if (taken.length > 0) this.#keep(kept);
+    for (let row = 0; row < this.#older.rowCount && newest.length + older.length < rowsMax; row++) {
+      if (accept(this.#older.seriesOf(row), this.#older.startMsOf(row))) older.push(row);
+    }
+    const rows = this.#rowsOf(newest, older, labelsOf);
+    for (const series of newest) this.#clearNewest(series);
+    if (older.length === this.#older.rowCount) this.#older.clear();
+    // From the end, so that the row that takes a removed one's place is never one to be removed.
+    else for (let at = older.length - 1; at >= 0; at--) this.#older.remove(older[at]);
+    for (let row = 0; row < rows.rowCount; row++)
+      this.#readingCount -= readingCountOfRow(this.layout, rows.state, row * this.layout.stride);
     return rows;
   }
 
@@ -169,132 +230,196 @@ export class PaneTable {
    * they stay open. What `take` has removed is not among them.
    */
   checkpoint(labelsOf: (series: number) => Labels): PaneRows {
-    const changed: number[] = [];
-    for (let row = 0; row < this.#rowCount; row++) if (this.#isChanged[row] === 1) changed.push(row);
-    this.#isChanged.fill(0, 0, this.#rowCount);
-    return this.#copy(changed, labelsOf);
+    const newest: number[] = [];
+    const older: number[] = [];
+    for (let series = 0; series < this.#endMs.length; series++) if (this.#isChanged[series] === 1) newest.push(series);
+    for (let row = 0; row < this.#older.rowCount; row++) {
+      if (!this.#older.isChanged(row)) continue;
+      this.#older.setChanged(row, false);
+      older.push(row);
+    }
+    this.#isChanged.fill(0);
+    return this.#rowsOf(newest, older, labelsOf);
   }
 
-  /** The open pane of a series at a time; opens it where it is not. -1, and counted, at the bound. */
-  #rowAt(series: number, timeMs: EventTimeMs): number {
-    if (series < this.#currentRow.length) {
-      const row = this.#currentRow[series];
-      if (row >= 0) {
-        const sinceStartMs = timeMs - this.#startMs[row];
-        if (sinceStartMs >= 0 && sinceStartMs < this.#paneMs) return row;
-      }
+  #addToOthers(series: number, timeMs: EventTimeMs, value: number): void {
+    for (let at = 0; at < this.#others.length; at++) {
+      const index = this.#others[at];
+      const other = this.layout.accumulators[index];
+      other.add(this.#columns[index], series * other.width, value, timeMs);
     }
+    for (let at = 0; at < this.#sketches.length; at++) this.#sketches[at][series]?.add(value, timeMs);
+  }
+
+  #addToOlder(row: number, timeMs: EventTimeMs, value: number): void {
+    const { accumulators, offsets } = this.layout;
+    const fields = this.#older.fieldsOf(row);
+    const base = this.#older.baseOf(row);
+    for (let index = 0; index < accumulators.length; index++)
+      accumulators[index].add(fields, base + offsets[index], value, timeMs);
+    for (const column of this.#older.sketches) column[row]?.add(value, timeMs);
+    this.#older.setChanged(row, true);
+  }
+
+  /** Where the pane of a series at a time is, opened if need be. At the bound the reading is refused and counted. */
+  #rowFor(series: number, timeMs: EventTimeMs): number | "newest" | "refused" {
     const startMs = Math.floor(timeMs / this.#paneMs) * this.#paneMs;
-    let row = this.#find(series, startMs);
-    if (row < 0) {
-      if (this.#rowCount >= this.#rowsMax) {
-        this.#refusedCount++;
-        return -1;
+    const newestMs = series < this.#endMs.length ? this.#endMs[series] - this.#paneMs : -Infinity;
+    if (startMs === newestMs) return "newest";
+    const row = startMs < newestMs ? this.#older.find(series, startMs) : -1;
+    if (row >= 0) return row;
+    if (this.rowCount >= this.#rowsMax) {
+      this.#refusedCount++;
+      return "refused";
+    }
+    if (startMs < newestMs) return this.#openOlder(series, startMs);
+    this.#openNewest(series, startMs);
+    return "newest";
+  }
+
+  #openNewest(series: number, startMs: EventTimeMs): void {
+    if (series >= this.#endMs.length) this.#grow(series);
+    if (this.#endMs[series] === -Infinity) this.#newestCount++;
+    else this.#moveToOlder(series);
+    this.#endMs[series] = startMs + this.#paneMs;
+    this.#isChanged[series] = 0;
+    for (let index = 0; index < this.#columns.length; index++) {
+      const identity = this.#identity[index];
+      const column = this.#columns[index];
+      const at = series * identity.length;
+      // A handful of fields: quicker than a call of `set`.
+      for (let field = 0; field < identity.length; field++) column[at + field] = identity[field];
+    }
+    for (const [index, kind] of this.layout.sketches.entries()) this.#sketches[index][series] = kind.create();
+  }
+
+  #openOlder(series: number, startMs: EventTimeMs): number {
+    const row = this.#older.open(series, startMs);
+    const { accumulators, offsets, sketches } = this.layout;
+    const base = this.#older.baseOf(row);
+    for (const [index, accumulator] of accumulators.entries())
+      accumulator.identity(this.#older.fieldsOf(row), base + offsets[index]);
+    for (const [index, kind] of sketches.entries()) this.#older.sketches[index][row] = kind.create();
+    return row;
+  }
+
+  #moveToOlder(series: number): void {
+    const row = this.#older.open(series, this.#endMs[series] - this.#paneMs);
+    this.#copyNewest(series, this.#older.fieldsOf(row), this.#older.baseOf(row));
+    for (const [index, column] of this.#sketches.entries()) this.#older.sketches[index][row] = column[series];
+    this.#older.setChanged(row, this.#isChanged[series] === 1);
+  }
+
+  #clearNewest(series: number): void {
+    this.#endMs[series] = -Infinity;
+    this.#isChanged[series] = 0;
+    this.#newestCount--;
+    for (const column of this.#sketches) column[series] = null;
+  }
+
+  #mergeRow(series: number, rows: PaneRows, from: number): void {
+    const { accumulators, offsets, stride, sketches } = this.layout;
+    const startMs = rows.startMs[from];
+    const newestMs = series < this.#endMs.length ? this.#endMs[series] - this.#paneMs : -Infinity;
+    const fromAt = from * stride;
+    if (startMs < newestMs) {
+      let row = this.#older.find(series, startMs);
+      const isNew = row < 0;
+      if (isNew) row = this.#older.open(series, startMs);
+      const fields = this.#older.fieldsOf(row);
+      const base = this.#older.baseOf(row);
+      if (isNew) fields.set(rows.state.subarray(fromAt, fromAt + stride), base);
+      else
+        for (let index = 0; index < accumulators.length; index++)
+          accumulators[index].merge(fields, base + offsets[index], rows.state, fromAt + offsets[index]);
+      for (let index = 0; index < sketches.length; index++)
+        takeSketch(this.#older.sketches[index], row, rows.sketches[index][from], isNew);
+      this.#older.setChanged(row, true);
+      return;
+    }
+    const isNew = startMs > newestMs;
+    if (isNew) this.#openNewest(series, startMs);
+    for (let index = 0; index < accumulators.length; index++) {
+      const { width } = accumulators[index];
+      const at = fromAt + offsets[index];
+      if (isNew) this.#columns[index].set(rows.state.subarray(at, at + width), series * width);
+      else accumulators[index].merge(this.#columns[index], series * width, rows.state, at);
+    }
+    for (let index = 0; index < sketches.length; index++)
+      takeSketch(this.#sketches[index], series, rows.sketches[index][from], isNew);
+    this.#isChanged[series] = 1;
+  }
+
+  /** The newest pane's fields, as a row. */
+  #copyNewest(series: number, fields: Float64Array, base: number): void {
+    let at = base;
+    for (let index = 0; index < this.#columns.length; index++) {
+      const { width } = this.layout.accumulators[index];
+      const column = this.#columns[index];
+      for (let field = 0; field < width; field++) fields[at++] = column[series * width + field];
+    }
+  }
+
+  /** Copies of the newest panes of these series, which ascend, and of these older rows. */
+  #rowsOf(newest: readonly number[], older: number[], labelsOf: (series: number) => Labels): PaneRows {
+    const panes = this.#older;
+    older.sort((a, b) => panes.seriesOf(a) - panes.seriesOf(b) || panes.startMsOf(a) - panes.startMsOf(b));
+    const rowCount = newest.length + older.length;
+    const { stride } = this.layout;
+    const series: Labels[] = [];
+    const seriesIndex = new Uint32Array(rowCount);
+    const startMs = new Float64Array(rowCount);
+    const state = new Float64Array(rowCount * stride);
+    const sketches = this.#sketches.map((): (Sketch | null)[] => []);
+    let previous = -1;
+    for (let row = 0, atNewest = 0, atOlder = 0; row < rowCount; row++) {
+      const isOlder =
+        atNewest === newest.length || (atOlder < older.length && panes.seriesOf(older[atOlder]) <= newest[atNewest]);
+      const from = isOlder ? older[atOlder++] : newest[atNewest++];
+      const own = isOlder ? panes.seriesOf(from) : from;
+      if (own !== previous) {
+        previous = own;
+        series.push(labelsOf(own));
       }
-      row = this.#open(series, startMs);
+      seriesIndex[row] = series.length - 1;
+      if (isOlder) {
+        startMs[row] = panes.startMsOf(from);
+        const base = panes.baseOf(from);
+        state.set(panes.fieldsOf(from).subarray(base, base + stride), row * stride);
+      } else {
+        startMs[row] = this.#endMs[from] - this.#paneMs;
+        this.#copyNewest(from, state, row * stride);
+      }
+      const columns = isOlder ? panes.sketches : this.#sketches;
+      for (const [index, column] of columns.entries()) sketches[index].push(column[from]?.copy() ?? null);
     }
-    if (series >= this.#currentRow.length) {
-      const current = new Int32Array(Math.max(64, 2 * (series + 1))).fill(-1);
-      current.set(this.#currentRow);
-      this.#currentRow = current;
-    }
-    this.#currentRow[series] = row;
-    return row;
+    return { metric: this.metric, layout: this.layout, rowCount, series, seriesIndex, startMs, state, sketches };
   }
 
-  #find(series: number, startMs: number): number {
-    const mask = this.#slots.length - 1;
-    for (let slot = this.#hash(series, startMs) & mask; ; slot = (slot + 1) & mask) {
-      const row = this.#slots[slot] - 1;
-      if (row < 0) return -1;
-      if (this.#series[row] === series && this.#startMs[row] === startMs) return row;
-    }
-  }
-
-  #open(series: number, startMs: number): number {
-    if (this.#rowCount === this.#startMs.length) this.#grow();
-    const row = this.#rowCount++;
-    this.#series[row] = series;
-    this.#startMs[row] = startMs;
-    this.#isChanged[row] = 0;
-    this.#state.set(this.#identity, row * this.#stride);
-    this.#index(row);
-    return row;
-  }
-
-  #index(row: number): void {
-    const mask = this.#slots.length - 1;
-    let slot = this.#hash(this.#series[row], this.#startMs[row]) & mask;
-    while (this.#slots[slot] !== 0) slot = (slot + 1) & mask;
-    this.#slots[slot] = row + 1;
-  }
-
-  /** Mixes series and pane number (murmur3's finalizer), so that neighbours land apart. */
-  #hash(series: number, startMs: number): number {
-    let hash = Math.imul(series, 0x9e3779b1) ^ ((startMs / this.#paneMs) | 0);
-    hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
-    hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
-    return hash ^ (hash >>> 16);
-  }
-
-  #grow(): void {
-    const capacity = this.#startMs.length * 2;
-    const series = new Uint32Array(capacity);
-    series.set(this.#series);
-    this.#series = series;
-    const startMs = new Float64Array(capacity);
-    startMs.set(this.#startMs);
-    this.#startMs = startMs;
+  #grow(series: number): void {
+    const capacity = Math.max(SERIES_FIRST, 2 ** Math.ceil(Math.log2(series + 1)));
+    const endMs = new Float64Array(capacity).fill(-Infinity);
+    endMs.set(this.#endMs);
+    this.#endMs = endMs;
     const isChanged = new Uint8Array(capacity);
     isChanged.set(this.#isChanged);
     this.#isChanged = isChanged;
-    const state = new Float64Array(capacity * this.#stride);
-    state.set(this.#state);
-    this.#state = state;
-    this.#slots = new Int32Array(capacity * 2);
-    for (let row = 0; row < this.#rowCount; row++) this.#index(row);
+    const { accumulators } = this.layout;
+    this.#columns = accumulators.map(({ width }, index) => {
+      const column = new Float64Array(capacity * width);
+      column.set(this.#columns[index]);
+      return column;
+    });
+    const columnOf = (wanted: Accumulator) => this.#columns[accumulators.indexOf(wanted)] ?? NONE;
+    this.#counts = columnOf(ACCUMULATORS.count);
+    this.#sums = columnOf(sum);
+    this.#mins = columnOf(min);
+    this.#maxs = columnOf(max);
+    this.#means = columnOf(mean);
   }
+}
 
-  #copy(picked: number[], labelsOf: (series: number) => Labels): PaneRows {
-    picked.sort((a, b) => this.#series[a] - this.#series[b] || this.#startMs[a] - this.#startMs[b]);
-    const series: Labels[] = [];
-    const seriesIndex = new Uint32Array(picked.length);
-    const startMs = new Float64Array(picked.length);
-    const state = new Float64Array(picked.length * this.#stride);
-    let previous = -1;
-    for (const [at, row] of picked.entries()) {
-      if (this.#series[row] !== previous) {
-        previous = this.#series[row]!;
-        series.push(labelsOf(previous));
-      }
-      seriesIndex[at] = series.length - 1;
-      startMs[at] = this.#startMs[row]!;
-      state.set(this.#state.subarray(row * this.#stride, (row + 1) * this.#stride), at * this.#stride);
-    }
-    return {
-      metric: this.metric,
-      layout: this.layout,
-      rowCount: picked.length,
-      series,
-      seriesIndex,
-      startMs,
-      state,
-    };
-  }
-
-  /** Closes the gaps that removed rows leave; `kept` is ascending. */
-  #keep(kept: readonly number[]): void {
-    this.#readingCount = 0;
-    for (const [at, row] of kept.entries()) {
-      this.#series[at] = this.#series[row]!;
-      this.#startMs[at] = this.#startMs[row]!;
-      this.#isChanged[at] = this.#isChanged[row]!;
-      this.#state.copyWithin(at * this.#stride, row * this.#stride, (row + 1) * this.#stride);
-      this.#readingCount += readingCountOfRow(this.layout, this.#state, at * this.#stride);
-    }
-    this.#rowCount = kept.length;
-    this.#currentRow.fill(-1);
-    this.#slots.fill(0);
-    for (let row = 0; row < this.#rowCount; row++) this.#index(row);
-  }
+function takeSketch(sketches: (Sketch | null)[], at: number, from: Sketch | null, isNew: boolean): void {
+  if (isNew) sketches[at] = from?.copy() ?? null;
+  else mergeSketch(sketches, at, from);
 }

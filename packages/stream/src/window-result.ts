@@ -1,5 +1,6 @@
 import type { EventTimeMs } from "./event-time.ts";
 import type { Labels } from "./series.ts";
+import type { Ranked } from "./sketch.ts";
 
 /** provisional: open, or sites missing; complete: every expected agent has passed, may be revised; final: never changes. */
 export type WindowState = "provisional" | "complete" | "final";
@@ -25,8 +26,10 @@ export interface WindowResult {
   readonly endMs: EventTimeMs;
   readonly revision: number;
   readonly state: WindowState;
-  /** By name: count, sum, min, max, mean, stddev, first, last, as far as the metric accumulates them. */
+  /** By the names that the accumulators and sketches of the metric give their results. */
   readonly values: Readonly<Record<string, number>>;
+  /** Only where the metric accumulates `topk`: the most frequent inputs, most frequent first. */
+  readonly top?: readonly Ranked[];
   /** Readings counted beside the window: not good, or accepted without deduplication. */
   readonly beside: { readonly uncertain: number; readonly bad: number; readonly undeduplicated: number };
   readonly completeness: Completeness;

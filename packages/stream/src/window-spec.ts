@@ -1,5 +1,3 @@
-import type { AccumulatorName } from "./accumulator.ts";
-
 /** A window as the pipeline file defines it. Tumbling where `slideMs` equals `sizeMs`, sliding otherwise. */
 export interface WindowSpec {
   readonly name: string;
@@ -16,7 +14,8 @@ export interface WindowSpec {
 export interface MetricSpec {
   readonly name: string;
   readonly unit: string;
-  readonly accumulate: readonly AccumulatorName[];
+  /** Names of accumulators and sketches, with their parameters: `mean`, `quantiles`, `histogram(10,20)`. */
+  readonly accumulate: readonly string[];
   /** What an open pane has gained leaves every `liveIntervalMs`. */
   readonly isLive: boolean;
 }

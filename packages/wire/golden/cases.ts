@@ -37,6 +37,7 @@ export const V1_PANES: PaneBatch = {
           [1, -0, 1e-17, -0, -0, 1, 0.1, 0, 1_700_000_011_000, 1 / 3, 1_700_000_011_000, 5e-324, 0, 0, 0],
         ].flat(),
       ),
+      sketches: [],
     },
     {
       metric: "vibration",
@@ -46,6 +47,7 @@ export const V1_PANES: PaneBatch = {
       seriesIndex: Uint32Array.of(0),
       startMs: Float64Array.of(-100),
       state: Float64Array.of(7, 0, 0, 0),
+      sketches: [],
     },
   ],
 };

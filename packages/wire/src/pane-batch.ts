@@ -1,14 +1,16 @@
 import {
   type Accumulator,
-  type AccumulatorName,
   accumulatorById,
-  ACCUMULATORS,
   type Frontier,
   type Labels,
   LANES,
-  paneLayout,
+  paneLayoutOf,
   type PaneRows,
   PENDING_RANGES_MAX,
+  hasParams,
+  type Sketch,
+  sketchById,
+  type SketchKind,
   type TimeRange,
 } from "@millrace/stream";
 import { ByteReader } from "./byte-reader.ts";
@@ -50,10 +52,12 @@ export type PaneBatchResult =
  *     varint  count of rows
  *     column  series of each row, delta
  *     column  start of each row, in panes since the epoch, delta
- *     varint  count of accumulators, then of each: varint number, varint bytes, and in these bytes
- *               varint  count of fields, then of each: a float column (see float-column.ts)
+ *     varint  count of accumulators and sketches, then of each: varint number, varint bytes, and in these bytes
+ *               of an accumulator that has parameters: varint count of them, a float column of them
+ *               of any accumulator: varint count of fields, then of each a float column of the rows (float-column.ts)
+ *               of a sketch: for each row varint bytes, what it encodes; 0 where it is unknown
  *
- * `beside` is left out where it is 0 in all rows. An accumulator of an unknown number is passed over by its length.
+ * `beside` is left out where it is 0 in all rows. One of an unknown number is passed over by its length.
  */
 const FLAG = { hasWatermark: 1, isIdle: 2, isClockSynchronised: 4 } as const;
 const SECTIONS_MAX = 4096;
@@ -180,19 +184,30 @@ function writeSection(writer: ByteWriter, rows: PaneRows, textIndex: (text: stri
     before = pane;
   }
   const written = layout.accumulators
-    .map((name, index) => ({ accumulator: ACCUMULATORS[name], offset: layout.offsets[index] }))
+    .map((accumulator, index) => ({ accumulator, offset: layout.offsets[index] }))
     .filter(
       ({ accumulator, offset }) =>
         accumulator.name !== "beside" || !isAllZero(rows, offset, accumulator.width),
     );
-  writer.varint(written.length);
+  writer.varint(written.length + layout.sketches.length);
   for (const { accumulator, offset } of written) {
+    const { params, width } = accumulator;
     const block = new ByteWriter();
-    block.varint(accumulator.width);
-    for (let field = 0; field < accumulator.width; field += 1) {
+    if (params.length > 0) {
+      block.varint(params.length);
+      writeFloatColumn(block, Float64Array.from(params), 0, 1, params.length);
+    }
+    block.varint(width);
+    for (let field = 0; field < width; field += 1) {
       writeFloatColumn(block, rows.state, offset + field, layout.stride, rowCount);
     }
     writer.varint(accumulator.id);
+    writer.block(block.bytes());
+  }
+  for (const [index, { id }] of layout.sketches.entries()) {
+    const block = new ByteWriter();
+    for (const sketch of rows.sketches[index]) block.block(sketch?.encode() ?? NOTHING);
+    writer.varint(id);
     writer.block(block.bytes());
   }
 }
@@ -219,59 +234,95 @@ function readSection(
     if (!Number.isSafeInteger(startMs[row])) reader.fail("start out of range");
   });
 
-  const blocks = new Map<AccumulatorName, { accumulator: Accumulator; bytes: Uint8Array }>();
+  const blocks = new Map<string, Block>();
   let accumulatorsSkipped = 0;
-  let idBefore = 0;
   for (let left = reader.count(2); left > 0 && reader.fault === undefined; left -= 1) {
     const id = reader.varint();
-    if (id <= idBefore) reader.fail("accumulators do not ascend");
-    idBefore = id;
-    const bytes = reader.block();
-    const accumulator = accumulatorById(id);
-    if (accumulator === undefined) accumulatorsSkipped += 1;
-    else blocks.set(accumulator.name, { accumulator, bytes });
+    const columns = new ByteReader(reader.block());
+    const kind = accumulatorById(id, hasParams(id) ? readParams(columns) : []) ?? sketchById(id);
+    if (kind === undefined) accumulatorsSkipped += 1;
+    else if (blocks.has(kind.name)) reader.fail(`${kind.name} stands twice`);
+    else blocks.set(kind.name, { kind, columns });
   }
   if (!blocks.has("count")) reader.fail("no count");
 
-  const layout = paneLayout(paneMs, [...blocks.keys()]);
+  const layout = paneLayoutOf(
+    paneMs,
+    Array.from(blocks.values(), ({ kind }) => kind),
+  );
   // Every field of a row takes a byte at least: a block too short for its rows is refused before room is made for them.
-  for (const { accumulator, bytes } of blocks.values()) {
-    if (bytes.length < 1 + accumulator.width * (1 + rowCount)) reader.fail("accumulator ends early");
+  for (const { kind, columns } of blocks.values()) {
+    const bytesMin = "create" in kind ? rowCount : 1 + kind.width * (1 + rowCount);
+    if (columns.remaining < bytesMin) reader.fail(`${kind.name} ends early`);
   }
   const state = new Float64Array(reader.fault === undefined ? rowCount * layout.stride : 0);
-  for (const [index, name] of layout.accumulators.entries()) {
-    const block = blocks.get(name);
-    if (block === undefined || reader.fault !== undefined) continue;
-    readBlock(reader, block, state, layout.offsets[index], layout.stride, rowCount);
+  for (const [index, accumulator] of layout.accumulators.entries()) {
+    const columns = blocks.get(accumulator.name)?.columns;
+    if (columns === undefined || reader.fault !== undefined) continue;
+    readFields(columns, accumulator, { state, offset: layout.offsets[index], stride: layout.stride, rowCount });
+    if (columns.fault !== undefined) reader.fail(`${accumulator.name}: ${columns.fault}`);
   }
-  return { rows: { metric, layout, rowCount, series, seriesIndex, startMs, state }, accumulatorsSkipped };
+  const sketches = layout.sketches.map((kind) => {
+    const columns = blocks.get(kind.name)?.columns;
+    if (columns === undefined || reader.fault !== undefined) return [];
+    const read = readSketches(columns, kind, rowCount);
+    if (columns.fault !== undefined) reader.fail(`${kind.name}: ${columns.fault}`);
+    return read;
+  });
+  const rows = { metric, layout, rowCount, series, seriesIndex, startMs, state, sketches };
+  return { rows, accumulatorsSkipped };
 }
 
-function readBlock(
-  reader: ByteReader,
-  block: { accumulator: Accumulator; bytes: Uint8Array },
-  state: Float64Array,
-  offset: number,
-  stride: number,
-  rowCount: number,
+interface Block {
+  readonly kind: Accumulator | SketchKind;
+  readonly columns: ByteReader;
+}
+
+function readParams(columns: ByteReader): number[] {
+  const count = columns.count(1);
+  const params = new Float64Array(columns.fault === undefined ? count : 0);
+  readFloatColumn(columns, params, 0, 1, params.length);
+  return [...params];
+}
+
+function readFields(
+  columns: ByteReader,
+  accumulator: Accumulator,
+  into: {
+    readonly state: Float64Array;
+    readonly offset: number;
+    readonly stride: number;
+    readonly rowCount: number;
+  },
 ): void {
-  const { accumulator } = block;
-  const columns = new ByteReader(block.bytes);
+  const { state, offset, stride, rowCount } = into;
   if (columns.varint() !== accumulator.width) columns.fail("another number of fields");
   for (let field = 0; field < accumulator.width; field += 1) {
     readFloatColumn(columns, state, offset + field, stride, rowCount);
   }
   if (columns.remaining > 0) columns.fail("something follows the last column");
-  if (accumulator.name === "count" || accumulator.name === "beside") {
-    // The ledger counts readings with these.
-    for (let row = 0; row < rowCount; row += 1) {
-      for (let at = row * stride + offset; at < row * stride + offset + accumulator.width; at += 1) {
-        if (!Number.isSafeInteger(state[at]) || state[at] < 0) columns.fail("not a count");
-      }
+  if (accumulator.name !== "count" && accumulator.name !== "beside") return;
+  // The ledger counts readings with these.
+  for (let row = 0; row < rowCount; row += 1) {
+    for (let at = row * stride + offset; at < row * stride + offset + accumulator.width; at += 1) {
+      if (!Number.isSafeInteger(state[at]) || state[at] < 0) columns.fail("not a count");
     }
   }
-  if (columns.fault !== undefined) reader.fail(`${accumulator.name}: ${columns.fault}`);
 }
+
+function readSketches(columns: ByteReader, kind: SketchKind, rowCount: number): (Sketch | null)[] {
+  const sketches: (Sketch | null)[] = [];
+  while (sketches.length < rowCount && columns.fault === undefined) {
+    const bytes = columns.block();
+    const sketch = bytes.length === 0 ? null : kind.decode(bytes);
+    if (sketch === undefined) columns.fail("not a sketch");
+    sketches.push(sketch ?? null);
+  }
+  if (columns.remaining > 0) columns.fail("something follows the last sketch");
+  return sketches;
+}
+
+const NOTHING = new Uint8Array(0);
 
 function readLabels(reader: ByteReader, texts: readonly string[]): Labels {
   const count = reader.count(2);

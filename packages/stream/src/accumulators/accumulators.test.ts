@@ -1,8 +1,10 @@
 // Every accumulator is a commutative monoid, and says what the plain formula over all readings says.
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import type { AccumulatorName } from "../accumulator.ts";
-import { accumulatorById, ACCUMULATORS } from "./table.ts";
+import type { Accumulator } from "../accumulator.ts";
+import { histogram } from "./histogram.ts";
+import { ratio } from "./ratio.ts";
+import { accumulatorById, accumulatorNamed, ACCUMULATORS } from "./table.ts";
 import { addBeside, BESIDE_KINDS } from "./beside.ts";
 import { setUnknown } from "./set-unknown.ts";
 
@@ -18,19 +20,21 @@ const value = fc.oneof(
 );
 const added = fc.record({ value, timeMs: fc.integer({ min: -5, max: 5 }) });
 const readings = fc.array(added, { maxLength: 30 });
-const names: AccumulatorName[] = ["count", "sum", "min", "max", "mean", "first", "last"];
+const { count, sum, min, max, mean, range, first, last, beside } = ACCUMULATORS;
+const above = ratio("above", 1);
+const buckets = histogram([-10, 0, 1]);
+const accumulators: readonly Accumulator[] = [count, sum, min, max, mean, range, first, last, above, buckets];
 
-function stateOf(name: AccumulatorName, all: readonly Added[]): Float64Array {
-  const accumulator = ACCUMULATORS[name];
+function stateOf(accumulator: Accumulator, all: readonly Added[]): Float64Array {
   const state = new Float64Array(accumulator.width);
   accumulator.identity(state, 0);
   for (const { value, timeMs } of all) accumulator.add(state, 0, value, timeMs);
   return state;
 }
 
-function mergeOf(name: AccumulatorName, a: Float64Array, b: Float64Array): Float64Array {
+function mergeOf(accumulator: Accumulator, a: Float64Array, b: Float64Array): Float64Array {
   const state = a.slice();
-  ACCUMULATORS[name].merge(state, 0, b, 0);
+  accumulator.merge(state, 0, b, 0);
   return state;
 }
 
@@ -58,7 +62,7 @@ function expectSame(
 }
 
 /** The plain formulas; none where there is no reading. */
-function plain(name: AccumulatorName, all: readonly Added[]): Record<string, number> {
+function plain({ name }: Accumulator, all: readonly Added[]): Record<string, number> {
   const values = all.map((one) => one.value);
   const n = values.length;
   if (name === "count") return { count: n };
@@ -79,21 +83,29 @@ function plain(name: AccumulatorName, all: readonly Added[]): Record<string, num
       return { first: [...all].sort((a, b) => a.timeMs - b.timeMs || a.value - b.value)[0].value + 0 };
     case "last":
       return { last: [...all].sort((a, b) => b.timeMs - a.timeMs || b.value - a.value)[0].value + 0 };
+    case "range":
+      return { range: Math.max(...values) - Math.min(...values) };
+    case above.name:
+      return { ratio: values.filter((one) => one > 1).length / n };
+    case buckets.name: {
+      const atMost = (bound: number) => values.filter((one) => one <= bound).length;
+      return { "le_-10": atMost(-10), le_0: atMost(0), le_1: atMost(1), le_inf: n };
+    }
     default:
       return {};
   }
 }
 
-describe.each(names)("%s", (name) => {
-  const { finish } = ACCUMULATORS[name];
+describe.each(accumulators)("$name", (accumulator) => {
+  const { name, finish } = accumulator;
 
   test("has a neutral element, to the bit, from either side", () => {
     fc.assert(
       fc.property(readings, (all) => {
-        const state = stateOf(name, all);
-        const identity = stateOf(name, []);
-        expect(bits(mergeOf(name, state, identity))).toEqual(bits(state));
-        expect(bits(mergeOf(name, identity, state))).toEqual(bits(state));
+        const state = stateOf(accumulator, all);
+        const identity = stateOf(accumulator, []);
+        expect(bits(mergeOf(accumulator, state, identity))).toEqual(bits(state));
+        expect(bits(mergeOf(accumulator, identity, state))).toEqual(bits(state));
       }),
     );
   });
@@ -101,10 +113,10 @@ describe.each(names)("%s", (name) => {
   test("merges in any order and grouping to the same", () => {
     fc.assert(
       fc.property(readings, readings, readings, (a, b, c) => {
-        const [x, y, z] = [stateOf(name, a), stateOf(name, b), stateOf(name, c)];
-        const left = mergeOf(name, mergeOf(name, x, y), z);
-        const right = mergeOf(name, x, mergeOf(name, y, z));
-        const back = mergeOf(name, z, mergeOf(name, y, x));
+        const [x, y, z] = [stateOf(accumulator, a), stateOf(accumulator, b), stateOf(accumulator, c)];
+        const left = mergeOf(accumulator, mergeOf(accumulator, x, y), z);
+        const right = mergeOf(accumulator, x, mergeOf(accumulator, y, z));
+        const back = mergeOf(accumulator, z, mergeOf(accumulator, y, x));
         expectSame(finish(left, 0), finish(right, 0), [...a, ...b, ...c]);
         expectSame(finish(left, 0), finish(back, 0), [...a, ...b, ...c]);
         if (name !== "sum" && name !== "mean") {
@@ -120,10 +132,10 @@ describe.each(names)("%s", (name) => {
       fc.property(fc.array(readings, { maxLength: 5 }), (parts) => {
         const all = parts.flat();
         const merged = parts
-          .map((part) => stateOf(name, part))
-          .reduce((a, b) => mergeOf(name, a, b), stateOf(name, []));
-        expectSame(finish(stateOf(name, all), 0), plain(name, all), all);
-        expectSame(finish(merged, 0), plain(name, all), all);
+          .map((part) => stateOf(accumulator, part))
+          .reduce((a, b) => mergeOf(accumulator, a, b), stateOf(accumulator, []));
+        expectSame(finish(stateOf(accumulator, all), 0), plain(accumulator, all), all);
+        expectSame(finish(merged, 0), plain(accumulator, all), all);
       }),
     );
   });
@@ -141,13 +153,13 @@ describe.each(names)("%s", (name) => {
         (values) => {
           const result = finish(
             stateOf(
-              name,
+              accumulator,
               values.map((one) => ({ value: one, timeMs: 0 })),
             ),
             0,
           );
           for (const [key, one] of Object.entries(result)) {
-            expect(ACCUMULATORS[name].results).toContain(key);
+            expect(accumulator.results).toContain(key);
             expect(Number.isFinite(one)).toBe(true);
             expect(Object.is(one, -0)).toBe(false);
           }
@@ -155,20 +167,32 @@ describe.each(names)("%s", (name) => {
       ),
     );
   });
+
+  test("gives back to the bit what was merged in, where it can", () => {
+    const { subtract } = accumulator;
+    if (subtract === undefined) return;
+    fc.assert(
+      fc.property(readings, readings, (a, b) => {
+        const state = mergeOf(accumulator, stateOf(accumulator, a), stateOf(accumulator, b));
+        subtract(state, 0, stateOf(accumulator, b), 0);
+        expect(bits(state)).toEqual(bits(stateOf(accumulator, a)));
+      }),
+    );
+  });
 });
 
-describe.each(Object.values(ACCUMULATORS))("an unknown $name", (accumulator) => {
-  const { name, width, finish } = accumulator;
+describe.each([...accumulators, beside])("an unknown $name", (accumulator) => {
+  const { width, finish } = accumulator;
   const unknown = new Float64Array(width);
   setUnknown(accumulator, unknown, 0);
 
   test("has no results, and stays unknown whatever is added or merged, from either side", () => {
     fc.assert(
       fc.property(readings, readings, (all, more) => {
-        const state = stateOf(name, all);
+        const state = stateOf(accumulator, all);
         expect(finish(unknown, 0)).toEqual({});
-        expect(finish(mergeOf(name, unknown, state), 0)).toEqual({});
-        const merged = mergeOf(name, state, unknown);
+        expect(finish(mergeOf(accumulator, unknown, state), 0)).toEqual({});
+        const merged = mergeOf(accumulator, state, unknown);
         for (const { value, timeMs } of more) accumulator.add(merged, 0, value, timeMs);
         expect(finish(merged, 0)).toEqual({});
       }),
@@ -180,7 +204,7 @@ describe.each(Object.values(ACCUMULATORS))("an unknown $name", (accumulator) => 
     const fields = fc.array(field, { minLength: width, maxLength: width });
     fc.assert(
       fc.property(fields, fields, (a, b) => {
-        const merged = mergeOf(name, Float64Array.from(a), Float64Array.from(b));
+        const merged = mergeOf(accumulator, Float64Array.from(a), Float64Array.from(b));
         const results = [finish(Float64Array.from(a), 0), finish(merged, 0)].flatMap(Object.values);
         expect(results.every(Number.isFinite)).toBe(true);
       }),
@@ -190,16 +214,27 @@ describe.each(Object.values(ACCUMULATORS))("an unknown $name", (accumulator) => 
 
 test("the sum keeps what plain addition loses", () => {
   const all = [1, 1e100, 1, -1e100].map((one) => ({ value: one, timeMs: 0 }));
-  expect(ACCUMULATORS.sum.finish(stateOf("sum", all), 0)).toEqual({ sum: 2 });
+  expect(sum.finish(stateOf(sum, all), 0)).toEqual({ sum: 2 });
 });
 
 test("numbers and names are unique and find each other", () => {
-  for (const [name, accumulator] of Object.entries(ACCUMULATORS)) {
-    expect(accumulator.name).toBe(name);
-    expect(accumulatorById(accumulator.id)).toBe(accumulator);
+  const all = [...accumulators, beside];
+  for (const accumulator of all) {
+    expect(accumulatorById(accumulator.id, accumulator.params)?.name).toBe(accumulator.name);
+    expect(accumulatorNamed(accumulator.name)?.params).toEqual(accumulator.params);
   }
-  expect(Object.values(ACCUMULATORS).map(({ id }) => id)).toEqual([1, 2, 3, 4, 5, 6, 7, 15]);
-  expect(accumulatorById(8)).toBeUndefined();
+  expect(all.map(({ id }) => id)).toEqual([1, 2, 3, 4, 5, 13, 6, 7, 14, 16, 15]);
+  expect(new Set(all.map(({ name }) => name)).size).toBe(all.length);
+});
+
+test("there is none of an unknown number or name, or with parameters that make no sense", () => {
+  expect(accumulatorById(99)).toBeUndefined();
+  expect(accumulatorById(1, [1])).toBeUndefined();
+  for (const params of [[], [2, 1], [1, NaN], [1], [1, 2, 3]]) expect(accumulatorById(14, params)).toEqual(params.length === 2 && params[0] === 2 ? expect.anything() : undefined);
+  for (const bounds of [[], [2, 1], [1, 1], [NaN], [Infinity], Array.from({ length: 65 }, (_, i) => i)])
+    expect(accumulatorById(16, bounds)).toBeUndefined();
+  for (const name of ["", "median", "count(1)", "ratio", "histogram()", "histogram(a)"])
+    expect(accumulatorNamed(name)).toBeUndefined();
 });
 
 test("beside counts each kind by itself", () => {

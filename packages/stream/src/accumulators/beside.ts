@@ -1,4 +1,5 @@
 import type { Accumulator } from "../accumulator.ts";
+import { countFields } from "./count-fields.ts";
 
 /** Why a reading is counted beside a pane; the order is that of the fields. */
 export const BESIDE_KINDS = ["uncertain", "bad", "undeduplicated"] as const;
@@ -12,20 +13,12 @@ export type BesideKind = (typeof BESIDE_KINDS)[number];
 export const beside: Accumulator = {
   name: "beside",
   id: 15,
+  params: [],
   width: 3,
   results: BESIDE_KINDS,
-  identity(state, at) {
-    state[at] = 0;
-    state[at + 1] = 0;
-    state[at + 2] = 0;
-  },
+  ...countFields(3),
   add() {
     // A reading that enters the pane has nothing beside it: see `addBeside`.
-  },
-  merge(state, at, from, fromAt) {
-    state[at] = state[at] + from[fromAt];
-    state[at + 1] = state[at + 1] + from[fromAt + 1];
-    state[at + 2] = state[at + 2] + from[fromAt + 2];
   },
   finish(state, at): Readonly<Record<string, number>> {
     const isKnown = Number.isFinite(state[at] + state[at + 1] + state[at + 2]);

@@ -7,6 +7,7 @@ import type { Accumulator } from "../accumulator.ts";
 export const first: Accumulator = {
   name: "first",
   id: 6,
+  params: [],
   width: 2,
   results: ["first"],
   identity(state, at) {

@@ -7,6 +7,7 @@ import type { Accumulator } from "../accumulator.ts";
 export const last: Accumulator = {
   name: "last",
   id: 7,
+  params: [],
   width: 2,
   results: ["last"],
   identity(state, at) {

@@ -4,6 +4,7 @@ import type { Accumulator } from "../accumulator.ts";
 export const max: Accumulator = {
   name: "max",
   id: 4,
+  params: [],
   width: 1,
   results: ["max"],
   identity(state, at) {

@@ -9,6 +9,7 @@ import type { Accumulator } from "../accumulator.ts";
 export const mean: Accumulator = {
   name: "mean",
   id: 5,
+  params: [],
   width: 3,
   results: ["mean", "stddev"],
   identity(state, at) {

@@ -4,6 +4,7 @@ import type { Accumulator } from "../accumulator.ts";
 export const min: Accumulator = {
   name: "min",
   id: 3,
+  params: [],
   width: 1,
   results: ["min"],
   identity(state, at) {

@@ -10,6 +10,7 @@ import type { Accumulator } from "../accumulator.ts";
 export const sum: Accumulator = {
   name: "sum",
   id: 2,
+  params: [],
   width: 2,
   results: ["sum"],
   identity(state, at) {

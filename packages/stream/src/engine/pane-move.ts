@@ -1,4 +1,4 @@
-import { ACCUMULATORS } from "../accumulators/table.ts";
+import { emptyPane, mergePane } from "../pane-state.ts";
 import { decodePane, encodePane } from "./pane-codec.ts";
 import type { PaneView } from "./pane-view.ts";
 import { parseStateKey, stateKey } from "./state-key.ts";
@@ -68,17 +68,15 @@ export class PaneMove {
   /** The changes that move what `take` took, for one commit; `found` in the order of the keys that it returned. */
   merge(found: readonly (Uint8Array | undefined)[]): StateChange[] {
     if (this.#old === null) return [];
-    const { layout, identity } = this.#old.view;
+    const { layout } = this.#old.view;
     const changes: StateChange[] = [];
     for (const [index, [key, olds]] of [...this.#targets()].entries()) {
       const stored = found[index];
-      const state = (stored === undefined ? null : decodePane(layout, stored)) ?? identity.slice();
+      const state = (stored === undefined ? null : decodePane(layout, stored)) ?? emptyPane(layout);
       for (const old of olds) {
         const from = decodePane(layout, old.bytes);
         if (from === null) continue;
-        for (const [at, name] of layout.accumulators.entries()) {
-          ACCUMULATORS[name].merge(state, layout.offsets[at], from, layout.offsets[at]);
-        }
+        mergePane(layout, state, from);
         changes.push({ key: old.key, bytes: null });
       }
       changes.push({ key, bytes: encodePane(layout, state) });

@@ -1,8 +1,8 @@
-import { setUnknown } from "../accumulators/set-unknown.ts";
-import { ACCUMULATORS } from "../accumulators/table.ts";
 import type { EventTimeMs } from "../event-time.ts";
 import { paneLayout } from "../pane-layout.ts";
 import type { PaneLayout } from "../pane-layout.ts";
+import { emptyPane, mergePane } from "../pane-state.ts";
+import type { PaneState } from "../pane-state.ts";
 import type { Labels } from "../series.ts";
 import type { MetricSpec } from "../window-spec.ts";
 import { ByStart } from "./by-start.ts";
@@ -12,7 +12,7 @@ import type { WindowRecord, WindowTrack } from "./window-track.ts";
 export interface Pane {
   readonly startMs: EventTimeMs;
   readonly group: string;
-  readonly state: Float64Array;
+  readonly state: PaneState;
   /** Not yet among the taken changes. */
   isChanged: boolean;
   /** The windows it belongs to, as of `recordsVersion` of the view. */
@@ -27,7 +27,6 @@ export class PaneView {
   readonly by: readonly string[];
   readonly tracks: WindowTrack[] = [];
   readonly panes = new ByStart<Pane>();
-  readonly identity: Float64Array;
   /** Every pane from here on is in memory, if there is one; earlier ones may be in the store only. */
   residentFromMs: EventTimeMs = -Infinity;
   /** The store has no panes before this. */
@@ -39,10 +38,6 @@ export class PaneView {
     this.key = viewKeyName(metric.name, paneMs, by);
     this.by = by;
     this.layout = paneLayout(paneMs, metric.accumulate);
-    this.identity = new Float64Array(this.layout.stride);
-    for (const [index, name] of this.layout.accumulators.entries()) {
-      ACCUMULATORS[name].identity(this.identity, this.layout.offsets[index]);
-    }
   }
 
   /** The group of a series, as in keys; a label that the series lacks is "". */
@@ -55,39 +50,19 @@ export class PaneView {
     return Object.fromEntries(this.by.map((name, index) => [name, values[index] ?? ""]));
   }
 
-  /** For each accumulator here, its offset in rows of another layout; -1 where those lack it. */
-  offsetsIn(other: PaneLayout): number[] {
-    return this.layout.accumulators.map((name) => other.offsets[other.accumulators.indexOf(name)] ?? -1);
-  }
-
   /** Adds a pane that is not in memory: with this state, or empty. */
-  open(startMs: EventTimeMs, group: string, state: Float64Array = this.identity.slice()): Pane {
+  open(startMs: EventTimeMs, group: string, state: PaneState = emptyPane(this.layout)): Pane {
     const pane: Pane = { startMs, group, state, isChanged: false, records: [], recordsVersion: -1 };
     this.panes.set(startMs, group, pane);
     return pane;
   }
 
-  /** What the row's layout lacks of this one becomes unknown. */
-  mergeRow(pane: Pane, offsets: readonly number[], from: Float64Array, fromAt: number): void {
-    const { accumulators, offsets: own } = this.layout;
-    for (let index = 0; index < accumulators.length; index++) {
-      const offset = offsets[index];
-      const accumulator = ACCUMULATORS[accumulators[index]];
-      if (offset >= 0) accumulator.merge(pane.state, own[index], from, fromAt + offset);
-      else if (from[fromAt] > 0) setUnknown(accumulator, pane.state, own[index]);
-    }
-  }
-
   /** The merge of a group's panes in `[startMs, endMs)`, in order of time: always the same bits for the same panes. */
-  merged(group: string, startMs: EventTimeMs, endMs: EventTimeMs): Float64Array {
-    const { accumulators, offsets, paneMs } = this.layout;
-    const state = this.identity.slice();
-    for (let at = startMs; at < endMs; at += paneMs) {
+  merged(group: string, startMs: EventTimeMs, endMs: EventTimeMs): PaneState {
+    const state = emptyPane(this.layout);
+    for (let at = startMs; at < endMs; at += this.layout.paneMs) {
       const pane = this.panes.get(at, group);
-      if (pane === undefined) continue;
-      for (let index = 0; index < accumulators.length; index++) {
-        ACCUMULATORS[accumulators[index]].merge(state, offsets[index], pane.state, offsets[index]);
-      }
+      if (pane !== undefined) mergePane(this.layout, state, pane.state);
     }
     return state;
   }

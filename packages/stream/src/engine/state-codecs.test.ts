@@ -9,7 +9,9 @@ import { parseStateKey, stateKey, stateRange, viewKeyName } from "./state-key.ts
 const layout = paneLayout(1_000, ["min", "last"]);
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString("hex");
 
-test("a pane of version 1", () => {
+const pane = (...fields: number[]) => ({ fields: Float64Array.from(fields), sketches: [] });
+
+test("a pane of version 1 is read", () => {
   const state = Float64Array.of(2, -0, 1e12, 0.1, 0, 1, 0);
   const golden = [
     "0104",
@@ -21,14 +23,38 @@ test("a pane of version 1", () => {
   ]
     .concat(["0000000000000000", "000000000000f03f", "0000000000000000"])
     .join("");
-  expect(hex(encodePane(layout, state))).toBe(golden);
-  expect(decodePane(layout, Buffer.from(golden, "hex"))).toEqual(state);
+  expect(decodePane(layout, Buffer.from(golden, "hex"))).toEqual({ fields: state, sketches: [] });
+});
+
+test("a pane of version 2", () => {
+  const withParams = paneLayout(1_000, ["ratio(2,80)"]);
+  const state = pane(3, 1, 3, 0, 0, 1);
+  const golden = [
+    ["0203"],
+    ["0100", "08000000", "0000000000000840"],
+    ["0e02", "0000000000000040", "0000000000005440", "10000000", "000000000000f03f", "0000000000000840"],
+    ["0f00", "18000000", "0000000000000000", "0000000000000000", "000000000000f03f"],
+  ]
+    .flat()
+    .join("");
+  expect(hex(encodePane(withParams, state))).toBe(golden);
+  expect(decodePane(withParams, Buffer.from(golden, "hex"))).toEqual(state);
+  // The same limit and another side is another accumulator.
+  expect(decodePane(paneLayout(1_000, ["ratio(0,80)"]), Buffer.from(golden, "hex"))).toEqual(
+    pane(3, NaN, NaN, 0, 0, 1),
+  );
+});
+
+test("a part of an unknown number is passed over", () => {
+  const bytes = encodePane(paneLayout(1_000, []), pane(2, 0, 0, 0));
+  const longer = Uint8Array.of(2, 3, 99, 0, 2, 0, 0, 0, 1, 2, ...bytes.subarray(2));
+  expect(decodePane(paneLayout(1_000, []), longer)).toEqual(pane(2, 0, 0, 0));
 });
 
 test("a pane stored with other accumulators gives what both know; what it was not told of is unknown", () => {
-  const bytes = encodePane(layout, Float64Array.of(2, -5, 1e12, 0.1, 0, 1, 0));
+  const bytes = encodePane(layout, pane(2, -5, 1e12, 0.1, 0, 1, 0));
   expect(decodePane(paneLayout(1_000, ["sum", "last"]), bytes)).toEqual(
-    Float64Array.of(2, NaN, NaN, 1e12, 0.1, 0, 1, 0),
+    pane(2, NaN, NaN, 1e12, 0.1, 0, 1, 0),
   );
   expect(decodePane(layout, bytes.subarray(0, -1))).toBeNull();
 });

@@ -5,6 +5,7 @@ import type { Frontier } from "../frontier.ts";
 import type { Membership } from "../membership.ts";
 import type { PaneRows } from "../pane-rows.ts";
 import { paneMsOf } from "../pane-size.ts";
+import { matchLayouts, mergeRow } from "../pane-state.ts";
 import { readingCountOfRow } from "../reading-count.ts";
 import type { WindowResult, WindowState } from "../window-result.ts";
 import type { MetricSpec, WindowSpec } from "../window-spec.ts";
@@ -218,7 +219,7 @@ export class WindowEngine {
     this.#settleRestored();
     const plans = (this.#viewsOf.get(rows.metric) ?? []).map((view) => ({
       view,
-      offsets: view.offsetsIn(rows.layout),
+      match: matchLayouts(view.layout, rows.layout),
       groups: rows.series.map((labels) => view.groupOf(labels)),
     }));
     let merged = 0;
@@ -229,7 +230,7 @@ export class WindowEngine {
       const fromAt = row * rows.layout.stride;
       let isMerged = false;
       let isWindowed = false;
-      for (const { view, offsets, groups } of plans) {
+      for (const { view, match, groups } of plans) {
         const startMs = paneStart(rows.startMs[row], view);
         const group = groups[rows.seriesIndex[row]];
         if (group === undefined || !isKeyed(startMs)) continue;
@@ -237,7 +238,7 @@ export class WindowEngine {
         isWindowed ||= pane !== "unwindowed";
         if (typeof pane === "string") continue;
         isMerged = true;
-        view.mergeRow(pane, offsets, rows.state, fromAt);
+        mergeRow(view.layout, pane.state, rows, row, match);
         if (!pane.isChanged) {
           pane.isChanged = true;
           this.#changedPanes.push({ view, pane });
@@ -618,10 +619,7 @@ export class WindowEngine {
       record.state === "provisional"
         ? this.#standing.of(record.startMs, record.endMs, this.#siteOf(record))
         : null;
-    const values =
-      record.isDirty || result === null
-        ? this.#values(record)
-        : { values: result.values, beside: result.beside };
+    const values = record.isDirty || result === null ? this.#values(record) : valuesOf(result);
     record.result = {
       window: track.spec.name,
       metric: track.spec.metric,
@@ -630,8 +628,7 @@ export class WindowEngine {
       endMs: record.endMs,
       revision: (result?.revision ?? 0) + 1,
       state,
-      values: values.values,
-      beside: values.beside,
+      ...values,
       completeness: standing?.completeness ?? result?.completeness ?? NOBODY,
       updatedAtMs: nowMs,
     };
@@ -653,20 +650,22 @@ export class WindowEngine {
 
   #hasNewValues(record: WindowRecord): boolean {
     if (record.result === null) return true;
-    const { values, beside } = this.#values(record);
-    return JSON.stringify([values, beside]) !== JSON.stringify([record.result.values, record.result.beside]);
+    return JSON.stringify(this.#values(record)) !== JSON.stringify(valuesOf(record.result));
   }
 
-  #values(record: WindowRecord): Pick<WindowResult, "values" | "beside"> {
+  #values(record: WindowRecord): WindowValues {
     const { view } = record.track;
-    const state = view.merged(record.group, record.startMs, record.endMs);
+    const { fields, sketches } = view.merged(record.group, record.startMs, record.endMs);
     const values: Record<string, number> = {};
-    for (const [index, name] of view.layout.accumulators.entries()) {
-      if (name !== "beside")
-        Object.assign(values, ACCUMULATORS[name].finish(state, view.layout.offsets[index]));
+    for (const [index, accumulator] of view.layout.accumulators.entries()) {
+      if (accumulator !== ACCUMULATORS.beside)
+        Object.assign(values, accumulator.finish(fields, view.layout.offsets[index]));
     }
+    for (const sketch of sketches) Object.assign(values, sketch?.results());
     const at = view.layout.offsets.at(-1)!;
-    return { values, beside: { uncertain: state[at], bad: state[at + 1], undeduplicated: state[at + 2] } };
+    const beside = { uncertain: fields[at], bad: fields[at + 1], undeduplicated: fields[at + 2] };
+    const top = sketches.flatMap((sketch) => sketch?.ranking?.() ?? []);
+    return { values, beside, ...(top.length > 0 ? { top } : {}) };
   }
 
   #siteOf(record: WindowRecord): string | undefined {
@@ -762,6 +761,13 @@ const NOBODY = {
   sitesReporting: 0,
   sitesMissing: [],
 };
+
+/** What of a result follows from its panes. */
+type WindowValues = Pick<WindowResult, "values" | "beside" | "top">;
+
+function valuesOf({ values, beside, top }: WindowResult): WindowValues {
+  return { values, beside, ...(top === undefined ? {} : { top }) };
+}
 
 /** Every pane that starts before this is in final windows only. */
 function finalToMs(view: PaneView): EventTimeMs {

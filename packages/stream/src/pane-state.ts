@@ -1,0 +1,74 @@
+import { setUnknown } from "./accumulators/set-unknown.ts";
+import type { PaneLayout } from "./pane-layout.ts";
+import type { PaneRows } from "./pane-rows.ts";
+import type { Sketch } from "./sketch.ts";
+
+/** What one pane holds, in the order of its layout. */
+export interface PaneState {
+  readonly fields: Float64Array;
+  /** Null is unknown: readings went by that the sketch was not told of. */
+  readonly sketches: (Sketch | null)[];
+}
+
+/** The pane of a layout in which nothing is. */
+export function emptyPane(layout: PaneLayout): PaneState {
+  const fields = new Float64Array(layout.stride);
+  for (const [index, accumulator] of layout.accumulators.entries())
+    accumulator.identity(fields, layout.offsets[index]);
+  return { fields, sketches: layout.sketches.map((kind) => kind.create()) };
+}
+
+/** Where a layout's parts stand in another: -1 where that lacks one. */
+export interface LayoutMatch {
+  readonly offsets: readonly number[];
+  readonly sketches: readonly number[];
+}
+
+export function matchLayouts(layout: PaneLayout, from: PaneLayout): LayoutMatch {
+  const offsets = new Map(from.accumulators.map(({ name }, index) => [name, from.offsets[index]]));
+  const sketches = new Map(from.sketches.map(({ name }, index) => [name, index]));
+  return {
+    offsets: layout.accumulators.map(({ name }) => offsets.get(name) ?? -1),
+    sketches: layout.sketches.map(({ name }) => sketches.get(name) ?? -1),
+  };
+}
+
+/** Merges one row into a pane. What the row's layout lacks of the pane's becomes unknown. */
+export function mergeRow(
+  layout: PaneLayout,
+  state: PaneState,
+  rows: Pick<PaneRows, "state" | "sketches" | "layout">,
+  row: number,
+  match: LayoutMatch,
+): void {
+  const fromAt = row * rows.layout.stride;
+  const hasReadings = rows.state[fromAt] > 0;
+  for (let index = 0; index < layout.accumulators.length; index++) {
+    const offset = match.offsets[index];
+    const accumulator = layout.accumulators[index];
+    if (offset >= 0) accumulator.merge(state.fields, layout.offsets[index], rows.state, fromAt + offset);
+    else if (hasReadings) setUnknown(accumulator, state.fields, layout.offsets[index]);
+  }
+  for (let index = 0; index < layout.sketches.length; index++) {
+    const at = match.sketches[index];
+    if (at >= 0) mergeSketch(state.sketches, index, rows.sketches[at][row]);
+    else if (hasReadings) state.sketches[index] = null;
+  }
+}
+
+/** Merges one pane into another of the same layout. */
+export function mergePane(layout: PaneLayout, state: PaneState, from: PaneState): void {
+  for (let index = 0; index < layout.accumulators.length; index++) {
+    const offset = layout.offsets[index];
+    layout.accumulators[index].merge(state.fields, offset, from.fields, offset);
+  }
+  for (let index = 0; index < layout.sketches.length; index++)
+    mergeSketch(state.sketches, index, from.sketches[index]);
+}
+
+/** The unknown swallows. */
+export function mergeSketch(sketches: (Sketch | null)[], index: number, from: Sketch | null): void {
+  const into = sketches[index];
+  if (into === null || from === null) sketches[index] = null;
+  else into.merge(from);
+}
