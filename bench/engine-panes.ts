@@ -97,10 +97,9 @@ function runPaneTable(readings: Readings) {
     table.add(readings.series[at], readings.timeMs[at], readings.value[at]);
     if (!isPaneEnd(at)) continue;
     const passedMs = watermarkMs(at);
-    rowCount += table.take(
-      () => NO_LABELS,
-      { accept: (_series, startMs) => startMs + PANE_MS <= passedMs },
-    ).rowCount;
+    rowCount += table.take(() => NO_LABELS, {
+      accept: (_series, startMs) => startMs + PANE_MS <= passedMs,
+    }).rowCount;
   }
   rowCount += table.take(() => NO_LABELS).rowCount;
   return { units: readings.count, checkSum: rowCount };

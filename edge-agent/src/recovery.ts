@@ -140,9 +140,7 @@ export class Recovery {
   /** The layout under which the checkpoint was written. */
   #layoutOf(metric: string, intake: ReadingIntake): PaneLayout | undefined {
     const stored = this.#layouts[metric];
-    return stored === undefined
-      ? intake.tables.get(metric)?.layout
-      : paneLayout(stored.paneMs, stored.names);
+    return stored === undefined ? intake.tables.get(metric)?.layout : paneLayout(stored.paneMs, stored.names);
   }
 
   /** Runs the redo log. What the rules still ask for is returned: none of it was acknowledged or sent. */

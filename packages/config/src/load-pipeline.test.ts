@@ -227,7 +227,7 @@ test.each<[string, string, string[]]>([
     "an unknown accumulator",
     metric(", accumulate: [count, median]"),
     [
-      "3:119: metrics.m.accumulate[1] is median; it must be one of count, sum, min, max, range, mean, first, last, quantiles, distinct, topk, increase, timeMean, or histogram: [10, 20] (1 to 64 ascending bounds), or ratio: { above: 80 } (or below, or equal)",
+      '3:119: metrics.m.accumulate[1] is "median"; did you mean mean? It must be one of count, sum, min, max, range, mean, first, last, quantiles, distinct, topk, increase, timeMean, or histogram: [10, 20] (1 to 64 ascending bounds), or ratio: { above: 80 } (or below, or equal)',
     ],
   ],
   [

@@ -4,12 +4,7 @@ import { parseTopicTemplate } from "@millrace/wire";
 import { ConfigReader } from "./config-reader.ts";
 import type { Loaded, LoadOptions } from "./load.ts";
 import { checkPipeline, gcd } from "./pipeline-checks.ts";
-import {
-  type MetricFile,
-  type PipelineFile,
-  pipelineSchema,
-  type RuleFile,
-} from "./pipeline-schema.ts";
+import { type MetricFile, type PipelineFile, pipelineSchema, type RuleFile } from "./pipeline-schema.ts";
 import type { MetricSource, Pipeline } from "./pipeline.ts";
 
 /** Reads pipeline.yaml. Throws `config_unreadable`, or `config_invalid` (a `ConfigError`) with everything that is wrong. */

@@ -1,11 +1,7 @@
 import { formatDuration } from "@millrace/runtime";
 import { parseTopicTemplate, type TopicTemplate } from "@millrace/wire";
 import type { ConfigReader } from "./config-reader.ts";
-import {
-  type MetricFile,
-  type PipelineFile,
-  type RuleFile,
-} from "./pipeline-schema.ts";
+import { type MetricFile, type PipelineFile, type RuleFile } from "./pipeline-schema.ts";
 import { orNearest } from "./schema-problems.ts";
 import type { KeyPath } from "./yaml-source.ts";
 
@@ -77,9 +73,15 @@ const SERIES_ACCUMULATORS = ["increase", "timeMean"];
 function checkSeriesAccumulators(
   reader: ConfigReader,
   file: PipelineFile,
-  { path, metric, by, labels }: { path: KeyPath; metric: string; by: readonly string[]; labels: readonly string[] },
+  {
+    path,
+    metric,
+    by,
+    labels,
+  }: { path: KeyPath; metric: string; by: readonly string[]; labels: readonly string[] },
 ): void {
-  const asked = file.metrics[metric]?.accumulate.filter((name) => SERIES_ACCUMULATORS.includes(String(name))) ?? [];
+  const asked =
+    file.metrics[metric]?.accumulate.filter((name) => SERIES_ACCUMULATORS.includes(String(name))) ?? [];
   const merged = labels.filter((label) => !by.includes(label));
   if (asked.length === 0 || merged.length === 0) return;
   reader.problem(

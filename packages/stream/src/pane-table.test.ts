@@ -29,7 +29,13 @@ test("the layout holds count first, beside last, and what is asked for between, 
   expect(paneLayout(100, ["beside", "sum", "mean", "sum", "count"]).key).toBe(key);
   expect(paneLayout(200, ["sum", "mean"]).key).not.toBe(key);
   const histograms = ["histogram(10,20)", "histogram(10)", "ratio(2,80)"];
-  expect(paneLayout(100, histograms).names).toEqual(["count", "ratio(2,80)", "histogram(10)", "histogram(10,20)", "beside"]);
+  expect(paneLayout(100, histograms).names).toEqual([
+    "count",
+    "ratio(2,80)",
+    "histogram(10)",
+    "histogram(10,20)",
+    "beside",
+  ]);
   expect(() => paneLayout(100, ["median"])).toThrow("no accumulator median");
 });
 
@@ -132,7 +138,7 @@ test("a great table can be emptied in parts", () => {
   for (let at = 0; at < 5_000; at++) panes.add(at % 700, at * 3, at);
   const whole = panes.readingCount;
   let taken = 0;
-  for (let rows = panes.take(labelsOf, { rowsMax: 300 }); rows.rowCount > 0; ) {
+  for (let rows = panes.take(labelsOf, { rowsMax: 300 }); rows.rowCount > 0;) {
     expect(rows.rowCount).toBeLessThanOrEqual(300);
     taken += readingCount(rows);
     expect(panes.readingCount).toBe(whole - taken);
@@ -148,19 +154,25 @@ test("readings by column are what they are one by one", () => {
     value: fc.double({ noNaN: true, min: -1e6, max: 1e6 }),
   });
   fc.assert(
-    fc.property(fc.array(reading, { maxLength: 60 }), fc.integer({ min: 1, max: 12 }), (readings, rowsMax) => {
-      const [together, apart] = [table(rowsMax), table(rowsMax)];
-      const taken = together.addBatch({
-        count: readings.length,
-        series: Uint32Array.from(readings, ({ series }) => series),
-        timeMs: Float64Array.from(readings, ({ timeMs }) => timeMs),
-        value: Float64Array.from(readings, ({ value }) => value),
-      });
-      expect(taken).toBe(readings.filter(({ series, timeMs, value }) => apart.add(series, timeMs, value)).length);
-      expect(together.refusedCount).toBe(apart.refusedCount);
-      expect(together.readingCount).toBe(taken);
-      expect(plain(together.take(labelsOf))).toEqual(plain(apart.take(labelsOf)));
-    }),
+    fc.property(
+      fc.array(reading, { maxLength: 60 }),
+      fc.integer({ min: 1, max: 12 }),
+      (readings, rowsMax) => {
+        const [together, apart] = [table(rowsMax), table(rowsMax)];
+        const taken = together.addBatch({
+          count: readings.length,
+          series: Uint32Array.from(readings, ({ series }) => series),
+          timeMs: Float64Array.from(readings, ({ timeMs }) => timeMs),
+          value: Float64Array.from(readings, ({ value }) => value),
+        });
+        expect(taken).toBe(
+          readings.filter(({ series, timeMs, value }) => apart.add(series, timeMs, value)).length,
+        );
+        expect(together.refusedCount).toBe(apart.refusedCount);
+        expect(together.readingCount).toBe(taken);
+        expect(plain(together.take(labelsOf))).toEqual(plain(apart.take(labelsOf)));
+      },
+    ),
   );
 });
 

@@ -76,7 +76,12 @@ export class PaneTable {
   #maxs: Float64Array = NONE;
   #means: Float64Array = NONE;
   readonly #hasOthers: boolean;
-  readonly #one = { count: 1, series: new Uint32Array(1), timeMs: new Float64Array(1), value: new Float64Array(1) };
+  readonly #one = {
+    count: 1,
+    series: new Uint32Array(1),
+    timeMs: new Float64Array(1),
+    value: new Float64Array(1),
+  };
 
   #newestCount = 0;
   #readingCount = 0;
@@ -232,7 +237,8 @@ export class PaneTable {
   checkpoint(labelsOf: (series: number) => Labels): PaneRows {
     const newest: number[] = [];
     const older: number[] = [];
-    for (let series = 0; series < this.#endMs.length; series++) if (this.#isChanged[series] === 1) newest.push(series);
+    for (let series = 0; series < this.#endMs.length; series++)
+      if (this.#isChanged[series] === 1) newest.push(series);
     for (let row = 0; row < this.#older.rowCount; row++) {
       if (!this.#older.isChanged(row)) continue;
       this.#older.setChanged(row, false);
@@ -266,7 +272,7 @@ export class PaneTable {
     const startMs = Math.floor(timeMs / this.#paneMs) * this.#paneMs;
     const newestMs = series < this.#endMs.length ? this.#endMs[series] - this.#paneMs : -Infinity;
     if (startMs === newestMs) return "newest";
-    const row = startMs < newestMs ? this.#older.find(series, startMs) : -1;
+    const row = this.#older.find(series, startMs);
     if (row >= 0) return row;
     if (this.rowCount >= this.#rowsMax) {
       this.#refusedCount++;
@@ -322,8 +328,8 @@ export class PaneTable {
     const startMs = rows.startMs[from];
     const newestMs = series < this.#endMs.length ? this.#endMs[series] - this.#paneMs : -Infinity;
     const fromAt = from * stride;
-    if (startMs < newestMs) {
-      let row = this.#older.find(series, startMs);
+    let row = startMs === newestMs ? -1 : this.#older.find(series, startMs);
+    if (row >= 0 || startMs < newestMs) {
       const isNew = row < 0;
       if (isNew) row = this.#older.open(series, startMs);
       const fields = this.#older.fieldsOf(row);
@@ -361,9 +367,15 @@ export class PaneTable {
   }
 
   /** Copies of the newest panes of these series, which ascend, and of these older rows. */
-  #rowsOf(newest: readonly number[], older: number[], labelsOf: (series: number) => Labels): PaneRows {
+  #rowsOf(
+    newest: readonly number[],
+    olderRows: readonly number[],
+    labelsOf: (series: number) => Labels,
+  ): PaneRows {
     const panes = this.#older;
-    older.sort((a, b) => panes.seriesOf(a) - panes.seriesOf(b) || panes.startMsOf(a) - panes.startMsOf(b));
+    const older = olderRows.toSorted(
+      (a, b) => panes.seriesOf(a) - panes.seriesOf(b) || panes.startMsOf(a) - panes.startMsOf(b),
+    );
     const rowCount = newest.length + older.length;
     const { stride } = this.layout;
     const series: Labels[] = [];
@@ -373,8 +385,7 @@ export class PaneTable {
     const sketches = this.#sketches.map((): (Sketch | null)[] => []);
     let previous = -1;
     for (let row = 0, atNewest = 0, atOlder = 0; row < rowCount; row++) {
-      const isOlder =
-        atNewest === newest.length || (atOlder < older.length && panes.seriesOf(older[atOlder]) <= newest[atNewest]);
+      const isOlder = atOlder < older.length && this.#isBefore(older[atOlder], newest[atNewest]);
       const from = isOlder ? older[atOlder++] : newest[atNewest++];
       const own = isOlder ? panes.seriesOf(from) : from;
       if (own !== previous) {
@@ -393,7 +404,23 @@ export class PaneTable {
       const columns = isOlder ? panes.sketches : this.#sketches;
       for (const [index, column] of columns.entries()) sketches[index].push(column[from]?.copy() ?? null);
     }
-    return { metric: this.metric, layout: this.layout, rowCount, series, seriesIndex, startMs, state, sketches };
+    return {
+      metric: this.metric,
+      layout: this.layout,
+      rowCount,
+      series,
+      seriesIndex,
+      startMs,
+      state,
+      sketches,
+    };
+  }
+
+  /** Whether an older row stands before the newest pane of a series, which is undefined behind the last. */
+  #isBefore(row: number, series: number | undefined): boolean {
+    const own = this.#older.seriesOf(row);
+    if (series === undefined || own < series) return true;
+    return own === series && this.#older.startMsOf(row) < this.#endMs[series] - this.#paneMs;
   }
 
   #grow(series: number): void {

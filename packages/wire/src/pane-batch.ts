@@ -259,7 +259,12 @@ function readSection(
   for (const [index, accumulator] of layout.accumulators.entries()) {
     const columns = blocks.get(accumulator.name)?.columns;
     if (columns === undefined || reader.fault !== undefined) continue;
-    readFields(columns, accumulator, { state, offset: layout.offsets[index], stride: layout.stride, rowCount });
+    readFields(columns, accumulator, {
+      state,
+      offset: layout.offsets[index],
+      stride: layout.stride,
+      rowCount,
+    });
     if (columns.fault !== undefined) reader.fail(`${accumulator.name}: ${columns.fault}`);
   }
   const sketches = layout.sketches.map((kind) => {

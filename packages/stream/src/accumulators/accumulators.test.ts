@@ -230,10 +230,11 @@ test("numbers and names are unique and find each other", () => {
 test("there is none of an unknown number or name, or with parameters that make no sense", () => {
   expect(accumulatorById(99)).toBeUndefined();
   expect(accumulatorById(1, [1])).toBeUndefined();
-  for (const params of [[], [2, 1], [1, NaN], [1], [1, 2, 3]]) expect(accumulatorById(14, params)).toEqual(params.length === 2 && params[0] === 2 ? expect.anything() : undefined);
+  for (const params of [[], [3, 1], [-1, 1], [0.5, 1], [1, NaN], [1], [1, 2, 3]])
+    expect(accumulatorById(14, params)).toBeUndefined();
   for (const bounds of [[], [2, 1], [1, 1], [NaN], [Infinity], Array.from({ length: 65 }, (_, i) => i)])
     expect(accumulatorById(16, bounds)).toBeUndefined();
-  for (const name of ["", "median", "count(1)", "ratio", "histogram()", "histogram(a)"])
+  for (const name of ["", "median", "count(1)", "ratio", "histogram(a)"])
     expect(accumulatorNamed(name)).toBeUndefined();
 });
 

@@ -9,10 +9,12 @@ export function countFields(width: number): Monoid {
       state.fill(0, at, at + width);
     },
     merge(state, at, from, fromAt) {
-      for (let field = 0; field < width; field++) state[at + field] = state[at + field] + from[fromAt + field];
+      for (let field = 0; field < width; field++)
+        state[at + field] = state[at + field] + from[fromAt + field];
     },
     subtract(state, at, from, fromAt) {
-      for (let field = 0; field < width; field++) state[at + field] = state[at + field] - from[fromAt + field];
+      for (let field = 0; field < width; field++)
+        state[at + field] = state[at + field] - from[fromAt + field];
     },
   };
 }

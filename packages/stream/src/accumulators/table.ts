@@ -12,9 +12,17 @@ import { ratio, RATIO_SIDES } from "./ratio.ts";
 import { sum } from "./sum.ts";
 
 /** Every accumulator without parameters, by name, in order of their numbers. */
-export const ACCUMULATORS = { count, sum, min, max, mean, first, last, range, beside } as const satisfies Readonly<
-  Record<string, Accumulator>
->;
+export const ACCUMULATORS = {
+  count,
+  sum,
+  min,
+  max,
+  mean,
+  first,
+  last,
+  range,
+  beside,
+} as const satisfies Readonly<Record<string, Accumulator>>;
 
 /** Those with parameters, by number; undefined where the parameters make no sense. */
 const FAMILIES: ReadonlyMap<number, (params: readonly number[]) => Accumulator | undefined> = new Map([
@@ -42,8 +50,9 @@ export function accumulatorById(id: number, params: readonly number[] = []): Acc
 
 /** The accumulator of this name, with its parameters; undefined when there is none. */
 export function accumulatorNamed(name: string): Accumulator | undefined {
-  const [, family, params] = /^(\w+)(?:\((.*)\))?$/.exec(name) ?? [];
-  if (params !== undefined) return accumulatorById(FAMILY_IDS.get(family) ?? 0, params.split(",").map(Number));
+  const [, family, params] = /^(\w+)(?:\((.+)\))?$/.exec(name) ?? [];
+  if (params !== undefined)
+    return accumulatorById(FAMILY_IDS.get(family) ?? 0, params.split(",").map(Number));
   return Object.values(ACCUMULATORS).find((accumulator) => accumulator.name === name);
 }
 

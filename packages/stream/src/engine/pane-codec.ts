@@ -75,7 +75,8 @@ export function decodePane(layout: PaneLayout, bytes: Uint8Array): PaneState | n
   if (!(state.fields[0] > 0)) return state;
   for (const [index, accumulator] of layout.accumulators.entries())
     if (!found.has(accumulator.name)) setUnknown(accumulator, state.fields, layout.offsets[index]);
-  for (const [index, { name }] of layout.sketches.entries()) if (!found.has(name)) state.sketches[index] = null;
+  for (const [index, { name }] of layout.sketches.entries())
+    if (!found.has(name)) state.sketches[index] = null;
   return state;
 }
 

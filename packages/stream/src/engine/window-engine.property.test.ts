@@ -165,7 +165,9 @@ function play(steps: readonly Step[], latenessMs: number, hasRestarts: boolean):
         break;
       case "send":
         waiting.push(
-          tables[next.agent].take(labelsOf, { accept: (index, startMs) => (index + startMs / 200) % next.modulo === 0 }),
+          tables[next.agent].take(labelsOf, {
+            accept: (index, startMs) => (index + startMs / 200) % next.modulo === 0,
+          }),
         );
         send(waiting.splice(next.order % waiting.length, 1)[0]);
         break;
