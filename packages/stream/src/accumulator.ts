@@ -1,3 +1,5 @@
+import type { ReadingColumns } from "./reading-columns.ts";
+
 /**
  * A mergeable partial aggregate of fixed width: a commutative monoid over `width` float64 fields, which live in a
  * caller's `Float64Array` at an offset, so that a table of panes is one flat array and adding allocates nothing.
@@ -19,6 +21,11 @@ export interface Accumulator {
   readonly results: readonly string[];
   identity(state: Float64Array, at: number): void;
   add(state: Float64Array, at: number, value: number, timeMs: number): void;
+  /**
+   * `add` for the readings `from` … `to - 1`, each to the state of its series, which begins at `series * width`. A loop of
+   * its own: one loop over several accumulators is too long for the compiler to keep what does not change in registers.
+   */
+  addRun?(states: Float64Array, readings: ReadingColumns, from: number, to: number): void;
   /** Merges the state at `from[fromAt]` into the one at `state[at]`. */
   merge(state: Float64Array, at: number, from: Float64Array, fromAt: number): void;
   /** Takes out what was merged in before. Only where that is exact. */

@@ -18,6 +18,7 @@ export * from "./pane-size.ts";
 export * from "./pane-state.ts";
 export * from "./pane-table.ts";
 export * from "./reading.ts";
+export * from "./reading-columns.ts";
 export * from "./reading-count.ts";
 export * from "./series.ts";
 export * from "./series-watermarks.ts";

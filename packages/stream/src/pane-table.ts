@@ -1,10 +1,6 @@
 import type { Accumulator } from "./accumulator.ts";
 import { addBeside } from "./accumulators/beside.ts";
 import type { BesideKind } from "./accumulators/beside.ts";
-import { max } from "./accumulators/max.ts";
-import { mean } from "./accumulators/mean.ts";
-import { min } from "./accumulators/min.ts";
-import { sum } from "./accumulators/sum.ts";
 import { ACCUMULATORS } from "./accumulators/table.ts";
 import { assert } from "./assert.ts";
 import type { EventTimeMs } from "./event-time.ts";
@@ -12,6 +8,7 @@ import { OlderPanes } from "./older-panes.ts";
 import type { PaneLayout } from "./pane-layout.ts";
 import type { PaneRows } from "./pane-rows.ts";
 import { mergeSketch } from "./pane-state.ts";
+import type { ReadingColumns } from "./reading-columns.ts";
 import { readingCountOfRow } from "./reading-count.ts";
 import type { Labels } from "./series.ts";
 import type { Sketch } from "./sketch.ts";
@@ -28,16 +25,10 @@ export interface TakeOptions {
   readonly rowsMax?: number;
 }
 
-/** Readings by column, `count` of them, in order of arrival. */
-export interface ReadingColumns {
-  readonly count: number;
-  readonly series: Uint32Array;
-  readonly timeMs: Float64Array;
-  readonly value: Float64Array;
-}
-
-const USUAL: readonly Accumulator[] = [ACCUMULATORS.count, sum, min, max, mean, ACCUMULATORS.beside];
-/** As constants of this module the compiler knows them, and can inline them; through an import it cannot: half the rate. */
+const { count, sum, min, max, mean, beside } = ACCUMULATORS;
+/** Those that `#addOne` calls by name, and the one that nothing is added to. */
+const USUAL: readonly Accumulator[] = [count, sum, min, max, mean, beside];
+/** As constants of this module the compiler can inline them; through an import it cannot. */
 const addSum = sum.add;
 const addMin = min.add;
 const addMax = max.add;
@@ -59,8 +50,9 @@ export class PaneTable {
   readonly #paneMs: number;
   readonly #older: OlderPanes;
   readonly #identity: readonly Float64Array[];
-  readonly #others: readonly number[];
   readonly #besideIndex: number;
+  /** Indices of the accumulators that are not usual. */
+  readonly #others: readonly number[];
 
   /** Of the newest pane, by series; -Infinity where the series has no open pane. */
   #endMs = new Float64Array(0);
@@ -69,19 +61,14 @@ export class PaneTable {
   #columns: readonly Float64Array[];
   /** For each sketch of the layout, by series. */
   readonly #sketches: readonly (Sketch | null)[][];
-  /** The columns of the usual accumulators once more; empty where the metric does not ask for one. */
-  #counts: Float64Array = NONE;
-  #sums: Float64Array = NONE;
-  #mins: Float64Array = NONE;
-  #maxs: Float64Array = NONE;
-  #means: Float64Array = NONE;
-  readonly #hasOthers: boolean;
-  readonly #one = {
-    count: 1,
-    series: new Uint32Array(1),
-    timeMs: new Float64Array(1),
-    value: new Float64Array(1),
-  };
+  /** Of the usual accumulators once more; empty where the metric does not ask for one. */
+  #counts = NONE;
+  #sums = NONE;
+  #mins = NONE;
+  #maxs = NONE;
+  #means = NONE;
+  /** Time and value of the reading that `add` was given. */
+  readonly #one = new Float64Array(2);
 
   #newestCount = 0;
   #readingCount = 0;
@@ -99,10 +86,9 @@ export class PaneTable {
       return state;
     });
     this.#besideIndex = layout.accumulators.length - 1;
-    this.#others = layout.accumulators.flatMap((accumulator, index) =>
-      USUAL.includes(accumulator) ? [] : [index],
+    this.#others = [...layout.accumulators.keys()].filter(
+      (index) => !USUAL.includes(layout.accumulators[index]),
     );
-    this.#hasOthers = this.#others.length + layout.sketches.length > 0;
     this.#columns = layout.accumulators.map(() => NONE);
     this.#sketches = layout.sketches.map(() => []);
   }
@@ -123,56 +109,64 @@ export class PaneTable {
 
   /** Adds a good reading to its pane. False, and counted, when that would open more than `rowsMax` panes. */
   add(series: number, timeMs: EventTimeMs, value: number): boolean {
-    // As a batch of one: numbers that are handed to a function too long to be inlined would each be put on the heap.
-    const one = this.#one;
-    one.series[0] = series;
-    one.timeMs[0] = timeMs;
-    one.value[0] = value;
-    return this.addBatch(one) === 1;
+    // Not as arguments: numbers that are handed to a function too long to be inlined are each put on the heap.
+    this.#one[0] = timeMs;
+    this.#one[1] = value;
+    return this.#addOne(series);
   }
 
   /** Adds good readings, one after another; returns how many were taken. */
-  addBatch({ count, series, timeMs, value }: ReadingColumns): number {
+  addBatch(readings: ReadingColumns): number {
+    const { series, timeMs, value } = readings;
     let refusedCount = 0;
-    let at = 0;
-    while (at < count) {
-      at = this.#addToNewest({ count, series, timeMs, value }, at);
-      if (at === count) break;
+    for (let at = 0; at < readings.count;) {
+      const to = this.#endOfRun(readings, at);
+      if (to > at) this.#addRun(readings, at, to);
+      at = to;
+      if (at === readings.count) break;
       const row = this.#rowFor(series[at], timeMs[at]);
+      // It begins the next run.
       if (row === "newest") continue;
       if (row === "refused") refusedCount++;
       else this.#addToOlder(row, timeMs[at], value[at]);
       at++;
     }
-    this.#readingCount += count - refusedCount;
-    return count - refusedCount;
+    this.#readingCount += readings.count - refusedCount;
+    return readings.count - refusedCount;
   }
 
-  /** Adds readings as long as each belongs to the newest pane of its series; returns where that ends. */
-  #addToNewest({ count, series, timeMs, value }: ReadingColumns, from: number): number {
+  /** The first reading from `from` on that does not belong to the newest pane of its series. */
+  #endOfRun({ count: to, series, timeMs }: ReadingColumns, from: number): number {
     const endMs = this.#endMs;
     const isChanged = this.#isChanged;
-    const counts = this.#counts;
-    const sums = this.#sums;
-    const mins = this.#mins;
-    const maxs = this.#maxs;
-    const means = this.#means;
     const paneMs = this.#paneMs;
-    const hasOthers = this.#hasOthers;
-    for (let at = from; at < count; at++) {
+    for (let at = from; at < to; at++) {
       const own = series[at];
       const time = timeMs[at];
       if (own >= endMs.length || time >= endMs[own] || time < endMs[own] - paneMs) return at;
-      const added = value[at];
-      counts[own] = counts[own] + 1;
-      if (sums.length > 0) addSum(sums, own * 2, added, time);
-      if (mins.length > 0) addMin(mins, own, added, time);
-      if (maxs.length > 0) addMax(maxs, own, added, time);
-      if (means.length > 0) addMean(means, own * 3, added, time);
-      if (hasOthers) this.#addToOthers(own, time, added);
       isChanged[own] = 1;
     }
-    return count;
+    return to;
+  }
+
+  #addRun(readings: ReadingColumns, from: number, to: number): void {
+    const { accumulators } = this.layout;
+    for (let index = 0; index < accumulators.length; index++) {
+      const accumulator = accumulators[index];
+      const column = this.#columns[index];
+      if (accumulator.addRun !== undefined) {
+        accumulator.addRun(column, readings, from, to);
+        continue;
+      }
+      const { series, timeMs, value } = readings;
+      for (let at = from; at < to; at++)
+        accumulator.add(column, series[at] * accumulator.width, value[at], timeMs[at]);
+    }
+    for (let index = 0; index < this.#sketches.length; index++) {
+      const column = this.#sketches[index];
+      for (let at = from; at < to; at++)
+        column[readings.series[at]]?.add(readings.value[at], readings.timeMs[at]);
+    }
   }
 
   /**
@@ -183,7 +177,7 @@ export class PaneTable {
     const row = this.#rowFor(series, timeMs);
     if (row === "refused") return false;
     if (row === "newest") {
-      addBeside(this.#columns[this.#besideIndex], series * ACCUMULATORS.beside.width, kind);
+      addBeside(this.#columns[this.#besideIndex], series * beside.width, kind);
       this.#isChanged[series] = 1;
     } else {
       const at = this.#older.baseOf(row) + this.layout.offsets[this.#besideIndex];
@@ -248,13 +242,35 @@ export class PaneTable {
     return this.#rowsOf(newest, older, labelsOf);
   }
 
-  #addToOthers(series: number, timeMs: EventTimeMs, value: number): void {
+  #addOne(series: number): boolean {
+    const timeMs = this.#one[0];
+    const value = this.#one[1];
+    const endMs = series < this.#endMs.length ? this.#endMs[series] : -Infinity;
+    if (timeMs >= endMs || timeMs < endMs - this.#paneMs) {
+      const row = this.#rowFor(series, timeMs);
+      if (row === "refused") return false;
+      if (row !== "newest") {
+        this.#addToOlder(row, timeMs, value);
+        this.#readingCount++;
+        return true;
+      }
+    }
+    const counts = this.#counts;
+    counts[series] = counts[series] + 1;
+    // By name, one after another: a loop over a table of them, whose calls cannot be inlined, costs half the rate.
+    if (this.#sums.length > 0) addSum(this.#sums, series * 2, value, timeMs);
+    if (this.#mins.length > 0) addMin(this.#mins, series, value, timeMs);
+    if (this.#maxs.length > 0) addMax(this.#maxs, series, value, timeMs);
+    if (this.#means.length > 0) addMean(this.#means, series * 3, value, timeMs);
     for (let at = 0; at < this.#others.length; at++) {
       const index = this.#others[at];
       const other = this.layout.accumulators[index];
       other.add(this.#columns[index], series * other.width, value, timeMs);
     }
     for (let at = 0; at < this.#sketches.length; at++) this.#sketches[at][series]?.add(value, timeMs);
+    this.#isChanged[series] = 1;
+    this.#readingCount++;
+    return true;
   }
 
   #addToOlder(row: number, timeMs: EventTimeMs, value: number): void {
@@ -373,9 +389,7 @@ export class PaneTable {
     labelsOf: (series: number) => Labels,
   ): PaneRows {
     const panes = this.#older;
-    const older = olderRows.toSorted(
-      (a, b) => panes.seriesOf(a) - panes.seriesOf(b) || panes.startMsOf(a) - panes.startMsOf(b),
-    );
+    const older = panes.sorted(olderRows);
     const rowCount = newest.length + older.length;
     const { stride } = this.layout;
     const series: Labels[] = [];
@@ -395,14 +409,14 @@ export class PaneTable {
       seriesIndex[row] = series.length - 1;
       if (isOlder) {
         startMs[row] = panes.startMsOf(from);
-        const base = panes.baseOf(from);
-        state.set(panes.fieldsOf(from).subarray(base, base + stride), row * stride);
+        panes.copyTo(from, state, row * stride);
       } else {
         startMs[row] = this.#endMs[from] - this.#paneMs;
         this.#copyNewest(from, state, row * stride);
       }
       const columns = isOlder ? panes.sketches : this.#sketches;
-      for (const [index, column] of columns.entries()) sketches[index].push(column[from]?.copy() ?? null);
+      for (let index = 0; index < columns.length; index++)
+        sketches[index].push(columns[index][from]?.copy() ?? null);
     }
     return {
       metric: this.metric,
@@ -438,7 +452,7 @@ export class PaneTable {
       return column;
     });
     const columnOf = (wanted: Accumulator) => this.#columns[accumulators.indexOf(wanted)] ?? NONE;
-    this.#counts = columnOf(ACCUMULATORS.count);
+    this.#counts = columnOf(count);
     this.#sums = columnOf(sum);
     this.#mins = columnOf(min);
     this.#maxs = columnOf(max);

@@ -20,6 +20,9 @@ export const beside: Accumulator = {
   add() {
     // A reading that enters the pane has nothing beside it: see `addBeside`.
   },
+  addRun() {
+    // Nor have many.
+  },
   finish(state, at): Readonly<Record<string, number>> {
     const isKnown = Number.isFinite(state[at] + state[at + 1] + state[at + 2]);
     return isKnown ? { uncertain: state[at], bad: state[at + 1], undeduplicated: state[at + 2] } : {};

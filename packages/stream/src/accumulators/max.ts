@@ -13,6 +13,9 @@ export const max: Accumulator = {
   add(state, at, value) {
     state[at] = Math.max(state[at], value);
   },
+  addRun(states, { series, value }, from, to) {
+    for (let at = from; at < to; at++) states[series[at]] = Math.max(states[series[at]], value[at]);
+  },
   merge(state, at, from, fromAt) {
     state[at] = Math.max(state[at], from[fromAt]);
   },

@@ -17,14 +17,9 @@ export const mean: Accumulator = {
     state[at + 1] = 0;
     state[at + 2] = 0;
   },
-  add(state, at, value) {
-    const n = state[at] + 1;
-    const before = state[at + 1];
-    const distance = value - before;
-    const after = before + distance / n;
-    state[at] = n;
-    state[at + 1] = after;
-    state[at + 2] = state[at + 2] + distance * (value - after);
+  add,
+  addRun(states, { series, value }, from, to) {
+    for (let at = from; at < to; at++) add(states, 3 * series[at], value[at]);
   },
   merge(state, at, from, fromAt) {
     const fromN = from[fromAt];
@@ -50,3 +45,13 @@ export const mean: Accumulator = {
     return Number.isFinite(stddev) ? { mean: average + 0, stddev } : { mean: average + 0 };
   },
 };
+
+function add(state: Float64Array, at: number, value: number): void {
+  const n = state[at] + 1;
+  const before = state[at + 1];
+  const distance = value - before;
+  const after = before + distance / n;
+  state[at] = n;
+  state[at + 1] = after;
+  state[at + 2] = state[at + 2] + distance * (value - after);
+}

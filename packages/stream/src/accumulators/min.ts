@@ -13,6 +13,9 @@ export const min: Accumulator = {
   add(state, at, value) {
     state[at] = Math.min(state[at], value);
   },
+  addRun(states, { series, value }, from, to) {
+    for (let at = from; at < to; at++) states[series[at]] = Math.min(states[series[at]], value[at]);
+  },
   merge(state, at, from, fromAt) {
     state[at] = Math.min(state[at], from[fromAt]);
   },

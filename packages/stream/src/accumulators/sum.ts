@@ -17,13 +17,9 @@ export const sum: Accumulator = {
     state[at] = -0;
     state[at + 1] = 0;
   },
-  add(state, at, value) {
-    const before = state[at];
-    const added = value + 0;
-    const after = before + added;
-    const error = Math.abs(before) >= Math.abs(added) ? before - after + added : added - after + before;
-    state[at] = after;
-    state[at + 1] = state[at + 1] + error;
+  add,
+  addRun(states, { series, value }, from, to) {
+    for (let at = from; at < to; at++) add(states, 2 * series[at], value[at]);
   },
   merge(state, at, from, fromAt) {
     const before = state[at];
@@ -40,3 +36,12 @@ export const sum: Accumulator = {
     return Number.isFinite(total) ? { sum: total + 0 } : {};
   },
 };
+
+function add(state: Float64Array, at: number, value: number): void {
+  const before = state[at];
+  const added = value + 0;
+  const after = before + added;
+  const error = Math.abs(before) >= Math.abs(added) ? before - after + added : added - after + before;
+  state[at] = after;
+  state[at + 1] = state[at + 1] + error;
+}
