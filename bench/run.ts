@@ -7,12 +7,17 @@ import { actionLatency } from "./action-latency.ts";
 import { agentIngest } from "./agent-ingest.ts";
 import type { Bench } from "./bench.ts";
 import { centralMerge } from "./central-merge.ts";
-import { enginePanes } from "./engine-panes.ts";
+import { engineMillion } from "./engine-million.ts";
+import { engineDisorder, enginePanes } from "./engine-panes.ts";
 import { jsonLine } from "./measure/json-line.ts";
 import { thisMachine } from "./measure/machine.ts";
 import { paneCodec } from "./pane-codec.ts";
 
-const BENCHES: readonly Bench[] = [enginePanes, agentIngest, actionLatency, paneCodec, centralMerge];
+const BENCHES: readonly Bench[] = [
+  enginePanes,
+  engineDisorder,
+  engineMillion,
+  agentIngest, actionLatency, paneCodec, centralMerge];
 
 const HELP = `npm run bench [name…] [-- --quick]
 
