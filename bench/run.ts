@@ -7,6 +7,7 @@ import { actionLatency } from "./action-latency.ts";
 import { agentIngest } from "./agent-ingest.ts";
 import type { Bench } from "./bench.ts";
 import { centralMerge } from "./central-merge.ts";
+import { engineDedupe } from "./engine-dedupe.ts";
 import { engineMillion } from "./engine-million.ts";
 import { engineDisorder, enginePanes } from "./engine-panes.ts";
 import { jsonLine } from "./measure/json-line.ts";
@@ -16,8 +17,13 @@ import { paneCodec } from "./pane-codec.ts";
 const BENCHES: readonly Bench[] = [
   enginePanes,
   engineDisorder,
+  engineDedupe,
   engineMillion,
-  agentIngest, actionLatency, paneCodec, centralMerge];
+  agentIngest,
+  actionLatency,
+  paneCodec,
+  centralMerge,
+];
 
 const HELP = `npm run bench [name…] [-- --quick]
 
