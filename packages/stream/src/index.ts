@@ -29,6 +29,7 @@ export * from "./reading-count.ts";
 export * from "./series.ts";
 export * from "./series-watermarks.ts";
 export * from "./sketch.ts";
+export { Quantiles } from "./sketches/quantiles.ts";
 export * from "./sketches/table.ts";
 export * from "./window-key-range.ts";
 export * from "./window-result.ts";
