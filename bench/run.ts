@@ -10,6 +10,7 @@ import { centralMerge } from "./central-merge.ts";
 import { engineDedupe } from "./engine-dedupe.ts";
 import { engineMillion } from "./engine-million.ts";
 import { engineDisorder, enginePanes } from "./engine-panes.ts";
+import { engineQuantiles } from "./engine-quantiles.ts";
 import { jsonLine } from "./measure/json-line.ts";
 import { thisMachine } from "./measure/machine.ts";
 import { paneCodec } from "./pane-codec.ts";
@@ -17,6 +18,7 @@ import { paneCodec } from "./pane-codec.ts";
 const BENCHES: readonly Bench[] = [
   enginePanes,
   engineDisorder,
+  engineQuantiles,
   engineDedupe,
   engineMillion,
   agentIngest,
@@ -30,7 +32,7 @@ const HELP = `npm run bench [name…] [-- --quick]
 Measures the hot paths beside peers on this machine; without a name, all of them, each in a process of its own. Each ends
 with one line of JSON; docs/benchmarks.md explains the figures. Measure when the machine is calm.
 
-${BENCHES.map(({ name, summary }) => `  ${name.padEnd(15)} ${summary}`).join("\n")}
+${BENCHES.map(({ name, summary }) => `  ${name.padEnd(16)} ${summary}`).join("\n")}
 
   --quick         each within 20 s; rougher figures`;
 
