@@ -75,7 +75,15 @@ function bytesOfObjects(): number {
   const panes = new Map<number, object>();
   for (let series = 0; series < SERIES; series += 1) {
     const value = (series % 97) + 0.5;
-    panes.set(series, { startMs: START_MS, count: 1, sum: value, min: value, max: value, mean: value, m2: 0.5 });
+    panes.set(series, {
+      startMs: START_MS,
+      count: 1,
+      sum: value,
+      min: value,
+      max: value,
+      mean: value,
+      m2: 0.5,
+    });
   }
   const bytes = (residentBytes() - before) / SERIES;
   if (panes.size !== SERIES) throw new Error("invariant: one pane each");

@@ -110,7 +110,10 @@ function passedMs(tick: number): number | undefined {
 
 const NO_LABELS: Labels = {};
 
-function runTable(batches: readonly ReadingColumns[], add: (table: PaneTable, batch: ReadingColumns) => void) {
+function runTable(
+  batches: readonly ReadingColumns[],
+  add: (table: PaneTable, batch: ReadingColumns) => void,
+) {
   const table = new PaneTable("temperature", paneLayout(PANE_MS, ACCUMULATE), { rowsMax: 1_000_000 });
   let rowCount = 0;
   for (const [tick, batch] of batches.entries()) {

@@ -227,8 +227,18 @@ test.each<[string, string, string[]]>([
     "an unknown accumulator",
     metric(", accumulate: [count, median]"),
     [
-      '3:119: metrics.m.accumulate[1] is "median"; did you mean mean? It must be one of count, sum, min, max, range, mean, first, last, quantiles, distinct, topk, increase, timeMean, or histogram: [10, 20] (1 to 64 ascending bounds), or ratio: { above: 80 } (or below, or equal)',
+      '3:119: metrics.m.accumulate[1] is "median"; did you mean mean? It must be one of count, sum, min, max, range, mean, first, last, quantiles, distinct, topk, increase, timeMean, { histogram: [10, 20] } and { ratio: { above: 80 } }',
     ],
+  ],
+  [
+    "bounds that do not ascend",
+    metric(", accumulate: [{ histogram: [2, 1] }]"),
+    ["3:125: metrics.m.accumulate[0].histogram is a list; it must be a list of 1 to 64 ascending bounds"],
+  ],
+  [
+    "a counter's increase over several series",
+    `${metric(", accumulate: [increase]")}windows:\n  w: { metric: m, size: 1s, by: [site] }\n`,
+    ["5:33: m accumulates increase, which is of one series; name all its labels here (line is missing)"],
   ],
   [
     "one value read twice",

@@ -80,8 +80,10 @@ function checkSeriesAccumulators(
     labels,
   }: { path: KeyPath; metric: string; by: readonly string[]; labels: readonly string[] },
 ): void {
-  const asked =
-    file.metrics[metric]?.accumulate.filter((name) => SERIES_ACCUMULATORS.includes(String(name))) ?? [];
+  const accumulate = file.metrics[metric]?.accumulate ?? [];
+  const asked = accumulate.flatMap((entry) =>
+    typeof entry === "string" && SERIES_ACCUMULATORS.includes(entry) ? [entry] : [],
+  );
   const merged = labels.filter((label) => !by.includes(label));
   if (asked.length === 0 || merged.length === 0) return;
   reader.problem(

@@ -77,16 +77,24 @@ const from = z.strictObject({
 const accumulator = takes(
   z.union([
     z.enum(PLAIN_ACCUMULATORS),
-    z.strictObject({ histogram: z.array(z.number()).refine(areBounds) }),
     z.strictObject({
-      ratio: z.union([
-        z.strictObject({ below: z.number() }),
-        z.strictObject({ equal: z.number() }),
-        z.strictObject({ above: z.number() }),
-      ]),
+      histogram: takes(
+        z.array(z.number()).refine(areBounds),
+        `a list of 1 to ${HISTOGRAM_BOUNDS_MAX} ascending bounds`,
+      ),
+    }),
+    z.strictObject({
+      ratio: takes(
+        z.union([
+          z.strictObject({ below: z.number() }),
+          z.strictObject({ equal: z.number() }),
+          z.strictObject({ above: z.number() }),
+        ]),
+        "{ below: 80 }, { equal: 80 } or { above: 80 }",
+      ),
     }),
   ]),
-  `one of ${PLAIN_ACCUMULATORS.join(", ")}, or histogram: [10, 20] (1 to ${HISTOGRAM_BOUNDS_MAX} ascending bounds), or ratio: { above: 80 } (or below, or equal)`,
+  `one of ${PLAIN_ACCUMULATORS.join(", ")}, { histogram: [10, 20] } and { ratio: { above: 80 } }`,
 );
 
 export const metricSchema = z.strictObject({

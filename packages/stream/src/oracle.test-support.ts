@@ -8,6 +8,8 @@ export interface OracleWindow {
   readonly readings: number;
   readonly values: Readonly<Record<string, number>>;
   readonly beside: { readonly uncertain: number; readonly bad: number };
+  /** Of the good readings, ascending. */
+  readonly sorted: readonly number[];
   /** Σ|x| and Σx² of the good readings: what tolerances are measured by. */
   readonly absoluteSum: number;
   readonly squareSum: number;
@@ -88,6 +90,7 @@ function oracleWindow(
       uncertain: members.filter((reading) => reading.quality === "uncertain").length,
       bad: members.filter((reading) => reading.quality === "bad").length,
     },
+    sorted: values.toSorted((a, b) => a - b),
     absoluteSum: values.reduce((a, b) => a + Math.abs(b), 0),
     squareSum: values.reduce((a, b) => a + b * b, 0),
   };

@@ -7,18 +7,33 @@ import type { PaneRows } from "./pane-rows.ts";
 import { PaneTable } from "./pane-table.ts";
 import { readingCount } from "./reading-count.ts";
 
-const layout = paneLayout(1_000, ["max", "sum", "mean", "first", "last", "min"]);
+const layout = paneLayout(1_000, [
+  "max",
+  "sum",
+  "mean",
+  "first",
+  "last",
+  "min",
+  "range",
+  "histogram(0)",
+  "quantiles",
+  "distinct",
+  "increase",
+]);
 const labelsOf = (series: number) => ({ series: String(series) });
 const seriesIn = (rows: PaneRows) => (index: number) => Number(rows.series[index]["series"]);
 const table = (rowsMax = 1e6) => new PaneTable("m", layout, { rowsMax });
 
-/** Rows as plain values: by series and start, each state's very bits as text. */
+/** Rows as plain values: by series and start, each state's very bits and each sketch's bytes as text. */
 function plain(rows: PaneRows): [string, string][] {
   return Array.from({ length: rows.rowCount }, (_, row) => [
     `${rows.series[rows.seriesIndex[row]]["series"]}@${rows.startMs[row]}`,
-    [...rows.state.subarray(row * layout.stride, (row + 1) * layout.stride)]
-      .map((field) => (Object.is(field, -0) ? "-0" : String(field)))
-      .join(),
+    [
+      ...Array.from(rows.state.subarray(row * layout.stride, (row + 1) * layout.stride), (field) =>
+        Object.is(field, -0) ? "-0" : String(field),
+      ),
+      ...rows.sketches.map((column) => Buffer.from(column[row]!.encode()).toString("hex")),
+    ].join(),
   ]);
 }
 

@@ -1,5 +1,13 @@
 // Panes come back to the bit; junk and damage are values; what a newer agent adds is passed over.
-import { ACCUMULATORS, type Labels, paneLayout, type PaneRows } from "@millrace/stream";
+import {
+  ACCUMULATORS,
+  type Labels,
+  paneLayout,
+  type PaneRows,
+  type Sketch,
+  type SketchKind,
+  SKETCHES,
+} from "@millrace/stream";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { ByteReader } from "./byte-reader.ts";
@@ -7,7 +15,13 @@ import { ByteWriter } from "./byte-writer.ts";
 import { readFloatColumn, writeFloatColumn } from "./float-column.ts";
 import { decodePaneBatch, encodePaneBatch, type PaneBatch } from "./pane-batch.ts";
 
-const names = [...Object.keys(ACCUMULATORS), "ratio(2,80)", "ratio(0,-0.5)", "histogram(1,2.5,1000)"];
+const names = [
+  ...Object.keys(ACCUMULATORS),
+  ...Object.keys(SKETCHES),
+  "ratio(2,80)",
+  "ratio(0,-0.5)",
+  "histogram(1,2.5,1000)",
+];
 const time = fc.integer({ min: -(2 ** 51), max: 2 ** 51 });
 const text = fc.string({ unit: "grapheme", maxLength: 8 });
 const labels: fc.Arbitrary<Labels> = fc.dictionary(text, text, { maxKeys: 4, noNullPrototype: true });
@@ -35,12 +49,16 @@ const section: fc.Arbitrary<PaneRows> = fc
       .record({
         values: fc.array(shape.isInteger ? fc.integer() : value, { minLength: fields, maxLength: fields }),
         counts: fc.array(fc.nat(), { minLength: fields, maxLength: fields }),
+        sketched: fc.array(fc.option(fc.array(fc.double({ noNaN: true, noDefaultInfinity: true }))), {
+          minLength: shape.rowCount,
+          maxLength: shape.rowCount,
+        }),
         rows: fc.array(fc.tuple(fc.nat(shape.series.length - 1), time), {
           minLength: shape.rowCount,
           maxLength: shape.rowCount,
         }),
       })
-      .map(({ values, counts, rows }): PaneRows => {
+      .map(({ values, counts, rows, sketched }): PaneRows => {
         const state = new Float64Array(values);
         for (let row = 0; row < shape.rowCount; row += 1) {
           state[row * layout.stride] = counts[row * layout.stride];
@@ -57,7 +75,7 @@ const section: fc.Arbitrary<PaneRows> = fc
           seriesIndex: Uint32Array.from(rows.map(([index]) => index)),
           startMs: Float64Array.from(rows.map(([, at]) => Math.trunc(at / shape.paneMs) * shape.paneMs + 0)),
           state,
-          sketches: [],
+          sketches: layout.sketches.map((kind) => sketched.map((added) => sketchOf(kind, added))),
         };
       });
   });
@@ -82,9 +100,22 @@ const batch: fc.Arbitrary<PaneBatch> = fc.record({
   sections: fc.array(section, { maxLength: 3 }),
 });
 
-/** Layouts as their keys: accumulators with parameters are made anew each time. */
+function sketchOf(kind: SketchKind, added: readonly number[] | null): Sketch | null {
+  const sketch = kind.create();
+  for (const value of added ?? []) sketch.add(value, 1_000);
+  return added === null ? null : sketch;
+}
+
+/** Layouts as their keys: accumulators with parameters are made anew each time. Sketches as their bytes. */
 function plain({ frontier, sections }: PaneBatch) {
-  return { frontier, sections: sections.map((rows) => ({ ...rows, layout: rows.layout.key })) };
+  return {
+    frontier,
+    sections: sections.map((rows) => ({
+      ...rows,
+      layout: rows.layout.key,
+      sketches: rows.sketches.map((column) => column.map((sketch) => sketch?.encode() ?? null)),
+    })),
+  };
 }
 
 test("round trip to the bit", () => {

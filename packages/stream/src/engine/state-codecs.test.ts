@@ -2,6 +2,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { paneLayout } from "../pane-layout.ts";
+import { emptyPane } from "../pane-state.ts";
 import { decodeMarker, encodeMarker } from "./open-marker.ts";
 import { decodePane, encodePane } from "./pane-codec.ts";
 import { parseStateKey, stateKey, stateRange, viewKeyName } from "./state-key.ts";
@@ -43,6 +44,20 @@ test("a pane of version 2", () => {
   expect(decodePane(paneLayout(1_000, ["ratio(0,80)"]), Buffer.from(golden, "hex"))).toEqual(
     pane(3, NaN, NaN, 0, 0, 1),
   );
+});
+
+test("a pane keeps its sketches; one that was not told of the readings is unknown, and stays so", () => {
+  const sketched = paneLayout(1_000, ["quantiles", "distinct"]);
+  const state = emptyPane(sketched);
+  state.fields[0] = 3;
+  for (const value of [1, 2, 2]) state.sketches[0]!.add(value, 0);
+  state.sketches[1] = null;
+  const again = decodePane(sketched, encodePane(sketched, state))!;
+  expect(again.sketches[0]!.encode()).toEqual(state.sketches[0]!.encode());
+  expect(again.sketches[1]).toBeNull();
+  expect(decodePane(paneLayout(1_000, ["topk"]), encodePane(sketched, state))!.sketches).toEqual([null]);
+  const bytes = encodePane(sketched, state);
+  expect(decodePane(sketched, bytes.subarray(0, -1))).toBeNull();
 });
 
 test("a part of an unknown number is passed over", () => {

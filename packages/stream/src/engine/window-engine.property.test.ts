@@ -18,7 +18,25 @@ import { StoredEngine } from "./stored-engine.test-support.ts";
 import { decodeWindow } from "./window-codec.ts";
 
 const metrics: MetricSpec[] = [
-  { name: "t", unit: "°C", accumulate: ["sum", "min", "max", "mean", "first", "last"], isLive: true },
+  {
+    name: "t",
+    unit: "°C",
+    accumulate: [
+      "sum",
+      "min",
+      "max",
+      "mean",
+      "first",
+      "last",
+      "range",
+      "ratio(2,0)",
+      "histogram(-10,0,10)",
+      "quantiles",
+      "distinct",
+      "topk",
+    ],
+    isLive: true,
+  },
 ];
 function windows(latenessMs: number): WindowSpec[] {
   return [
@@ -199,7 +217,23 @@ function play(steps: readonly Step[], latenessMs: number, hasRestarts: boolean):
 }
 
 function expectOracle(actual: Pick<WindowResult, "values" | "beside">, expected: OracleWindow): void {
-  expect(Object.keys(actual.values).sort()).toEqual(Object.keys(expected.values).sort());
+  const counted = countedIn(expected.sorted);
+  const quantiles = Object.keys(actual.values).filter((name) => /^p\d/.test(name));
+  expect(quantiles.length).toBe(expected.sorted.length > 0 ? 4 : 0);
+  expect(
+    Object.keys(actual.values)
+      .filter((name) => !quantiles.includes(name))
+      .sort(),
+  ).toEqual([...Object.keys(expected.values), ...Object.keys(counted)].sort());
+  expect(actual.values).toMatchObject(counted);
+  for (const name of quantiles) {
+    const rank = Math.ceil((Number(name.slice(1)) / 100) * expected.sorted.length);
+    const was = expected.sorted[rank - 1];
+    // Bins are bounded: what is below 2^-58 of the greatest shares one.
+    const greatest = Math.max(-expected.sorted[0], expected.sorted.at(-1)!);
+    const errorMax = 0.01 * Math.abs(was) + 2 ** -58 * greatest + 2 ** -1022;
+    expect(Math.abs(actual.values[name] - was)).toBeLessThanOrEqual(errorMax);
+  }
   expect(actual.beside).toMatchObject(expected.beside);
   for (const [name, was] of Object.entries(expected.values)) {
     const n = expected.values["count"];
@@ -211,6 +245,25 @@ function expectOracle(actual: Pick<WindowResult, "values" | "beside">, expected:
       expect(Math.abs(is * is - was * was)).toBeLessThanOrEqual((1e-12 * expected.squareSum) / n + 1e-300);
     else expect(is + 0).toBe(was + 0);
   }
+}
+
+/** What only counts the readings, and so is exact. */
+function countedIn(sorted: readonly number[]): Record<string, number> {
+  if (sorted.length === 0) return {};
+  const times = new Map<number, number>();
+  for (const value of sorted) times.set(value + 0, (times.get(value + 0) ?? 0) + 1);
+  const atMost = (bound: number) => sorted.filter((value) => value <= bound).length;
+  return {
+    range: sorted.at(-1)! - sorted[0] + 0,
+    ratio: sorted.filter((value) => value > 0).length / sorted.length,
+    "le_-10": atMost(-10),
+    le_0: atMost(0),
+    le_10: atMost(10),
+    le_inf: sorted.length,
+    distinct: times.size,
+    topCount: Math.max(...times.values()),
+    topErrorMax: 0,
+  };
 }
 
 /** The greatest revision of each window; revisions must count up by one, and complete and final must stay. */
