@@ -148,6 +148,13 @@ test("takes, checkpoints and restarts in any order change no bit of any pane and
   );
 });
 
+test("a time that a float64 does not tell to the millisecond is refused, in a batch too", () => {
+  const panes = table();
+  const timeMs = Float64Array.of(NaN, Infinity, -Infinity, 1e300, 2 ** 53, 0);
+  const taken = panes.addBatch({ count: 6, series: new Uint32Array(6), timeMs, value: new Float64Array(6) });
+  expect([taken, panes.add(0, NaN, 1), panes.refusedCount, panes.readingCount]).toEqual([1, false, 6, 1]);
+});
+
 test("a great table can be emptied in parts", () => {
   const panes = table();
   for (let at = 0; at < 5_000; at++) panes.add(at % 700, at * 3, at);

@@ -36,6 +36,9 @@ const addMean = mean.add;
 
 const NONE: Float64Array = new Float64Array(0);
 const SERIES_FIRST = 64;
+const GATHERED_MAX = 1_024;
+/** Beyond it a float64 does not tell milliseconds apart: such a reading is refused. */
+const TIME_MS_MAX = 2 ** 52;
 
 /**
  * The open panes of one metric at an agent: what each has gained and not yet handed over. The newest pane of each series
@@ -67,6 +70,13 @@ export class PaneTable {
   #mins = NONE;
   #maxs = NONE;
   #means = NONE;
+  /** Of a batch that is not in order, what belongs to the newest panes. */
+  readonly #gathered: ReadingColumns = {
+    count: GATHERED_MAX,
+    series: new Uint32Array(GATHERED_MAX),
+    timeMs: new Float64Array(GATHERED_MAX),
+    value: new Float64Array(GATHERED_MAX),
+  };
   /** Time and value of the reading that `add` was given. */
   readonly #one = new Float64Array(2);
 
@@ -102,7 +112,7 @@ export class PaneTable {
     return this.#readingCount;
   }
 
-  /** Readings refused because `rowsMax` panes were open. */
+  /** Readings refused because `rowsMax` panes were open, or their time is none. */
   get refusedCount(): number {
     return this.#refusedCount;
   }
@@ -117,22 +127,49 @@ export class PaneTable {
 
   /** Adds good readings, one after another; returns how many were taken. */
   addBatch(readings: ReadingColumns): number {
-    const { series, timeMs, value } = readings;
-    let refusedCount = 0;
-    for (let at = 0; at < readings.count;) {
-      const to = this.#endOfRun(readings, at);
-      if (to > at) this.#addRun(readings, at, to);
-      at = to;
-      if (at === readings.count) break;
+    const { count: to, series, timeMs, value } = readings;
+    const refusedBefore = this.#refusedCount;
+    let at = 0;
+    while (at < to) {
+      const from = at;
+      at = this.#endOfRun(readings, from);
+      if (at > from) this.#addRun(readings, from, at);
+      if (at === to) break;
       const row = this.#rowFor(series[at], timeMs[at]);
       // It begins the next run.
       if (row === "newest") continue;
-      if (row === "refused") refusedCount++;
-      else this.#addToOlder(row, timeMs[at], value[at]);
-      at++;
+      if (row !== "refused") this.#addToOlder(row, timeMs[at], value[at]);
+      // What comes out of order seldom comes alone.
+      at = this.#addMixed(readings, at + 1);
     }
-    this.#readingCount += readings.count - refusedCount;
-    return readings.count - refusedCount;
+    const taken = to - (this.#refusedCount - refusedBefore);
+    this.#readingCount += taken;
+    return taken;
+  }
+
+  /** Adds what belongs to open panes and to older ones, gathering the former to a run; returns where a pane begins. */
+  #addMixed({ count: end, series, timeMs, value }: ReadingColumns, from: number): number {
+    const gathered = this.#gathered;
+    const endMs = this.#endMs;
+    const to = Math.min(end, from + GATHERED_MAX);
+    let gatheredCount = 0;
+    let at = from;
+    for (; at < to; at++) {
+      const own = series[at];
+      const time = timeMs[at];
+      if (!(own < endMs.length && time < endMs[own])) break;
+      if (time >= endMs[own] - this.#paneMs) {
+        gathered.series[gatheredCount] = own;
+        gathered.timeMs[gatheredCount] = time;
+        gathered.value[gatheredCount++] = value[at];
+        this.#isChanged[own] = 1;
+        continue;
+      }
+      const row = this.#rowFor(own, time);
+      if (typeof row === "number") this.#addToOlder(row, time, value[at]);
+    }
+    this.#addRun(gathered, 0, gatheredCount);
+    return at;
   }
 
   /** The first reading from `from` on that does not belong to the newest pane of its series. */
@@ -143,7 +180,7 @@ export class PaneTable {
     for (let at = from; at < to; at++) {
       const own = series[at];
       const time = timeMs[at];
-      if (own >= endMs.length || time >= endMs[own] || time < endMs[own] - paneMs) return at;
+      if (!(own < endMs.length && time < endMs[own] && time >= endMs[own] - paneMs)) return at;
       isChanged[own] = 1;
     }
     return to;
@@ -246,7 +283,7 @@ export class PaneTable {
     const timeMs = this.#one[0];
     const value = this.#one[1];
     const endMs = series < this.#endMs.length ? this.#endMs[series] : -Infinity;
-    if (timeMs >= endMs || timeMs < endMs - this.#paneMs) {
+    if (!(timeMs < endMs && timeMs >= endMs - this.#paneMs)) {
       const row = this.#rowFor(series, timeMs);
       if (row === "refused") return false;
       if (row !== "newest") {
@@ -287,10 +324,11 @@ export class PaneTable {
   #rowFor(series: number, timeMs: EventTimeMs): number | "newest" | "refused" {
     const startMs = Math.floor(timeMs / this.#paneMs) * this.#paneMs;
     const newestMs = series < this.#endMs.length ? this.#endMs[series] - this.#paneMs : -Infinity;
-    if (startMs === newestMs) return "newest";
-    const row = this.#older.find(series, startMs);
+    const isTime = Math.abs(startMs) <= TIME_MS_MAX;
+    if (isTime && startMs === newestMs) return "newest";
+    const row = isTime ? this.#older.find(series, startMs) : -1;
     if (row >= 0) return row;
-    if (this.rowCount >= this.#rowsMax) {
+    if (!isTime || this.rowCount >= this.#rowsMax) {
       this.#refusedCount++;
       return "refused";
     }
@@ -317,10 +355,10 @@ export class PaneTable {
 
   #openOlder(series: number, startMs: EventTimeMs): number {
     const row = this.#older.open(series, startMs);
-    const { accumulators, offsets, sketches } = this.layout;
-    const base = this.#older.baseOf(row);
-    for (const [index, accumulator] of accumulators.entries())
-      accumulator.identity(this.#older.fieldsOf(row), base + offsets[index]);
+    const { sketches } = this.layout;
+    const fields = this.#older.fieldsOf(row);
+    let at = this.#older.baseOf(row);
+    for (const identity of this.#identity) for (const field of identity) fields[at++] = field;
     for (const [index, kind] of sketches.entries()) this.#older.sketches[index][row] = kind.create();
     return row;
   }
