@@ -1,21 +1,27 @@
 // Any input, however it is split over panes, agents and deltas, in any order, with restarts anywhere, ends as the batch
 // oracle says; and an engine that was restarted gives, tick for tick, what one gives that never stopped.
 import fc from "fast-check";
+import {
+  decodeWindow,
+  Membership,
+  paneLayout,
+  PaneTable,
+  parseStateKey,
+  readingCount,
+} from "@millrace/stream";
+import type {
+  Frontier,
+  MetricSpec,
+  PaneRows,
+  Quality,
+  Reading,
+  WindowResult,
+  WindowSpec,
+} from "@millrace/stream";
 import { expect, test } from "vitest";
-import type { Frontier } from "../frontier.ts";
-import { Membership } from "../membership.ts";
-import { oracleKey, oracleWindows } from "../oracle.test-support.ts";
-import type { OracleWindow } from "../oracle.test-support.ts";
-import { paneLayout } from "../pane-layout.ts";
-import type { PaneRows } from "../pane-rows.ts";
-import { PaneTable } from "../pane-table.ts";
-import { readingCount } from "../reading-count.ts";
-import type { Quality, Reading } from "../reading.ts";
-import type { WindowResult } from "../window-result.ts";
-import type { MetricSpec, WindowSpec } from "../window-spec.ts";
-import { parseStateKey } from "./state-key.ts";
-import { StoredEngine } from "./stored-engine.test-support.ts";
-import { decodeWindow } from "./window-codec.ts";
+import { StoredEngine } from "../../packages/stream/src/engine/stored-engine.test-support.ts";
+import { batchWindows, windowKey } from "./oracle/batch-windows.ts";
+import { differenceFrom } from "./oracle/difference.ts";
 
 const metrics: MetricSpec[] = [
   {
@@ -216,61 +222,11 @@ function play(steps: readonly Step[], latenessMs: number, hasRestarts: boolean):
   return { results, outcomes, engine, merged, refused, sent, readings };
 }
 
-function expectOracle(actual: Pick<WindowResult, "values" | "beside">, expected: OracleWindow): void {
-  const counted = countedIn(expected.sorted);
-  const quantiles = Object.keys(actual.values).filter((name) => /^p\d/.test(name));
-  expect(quantiles.length).toBe(expected.sorted.length > 0 ? 4 : 0);
-  expect(
-    Object.keys(actual.values)
-      .filter((name) => !quantiles.includes(name))
-      .sort(),
-  ).toEqual([...Object.keys(expected.values), ...Object.keys(counted)].sort());
-  expect(actual.values).toMatchObject(counted);
-  for (const name of quantiles) {
-    const rank = Math.ceil((Number(name.slice(1)) / 100) * expected.sorted.length);
-    const was = expected.sorted[rank - 1];
-    // Bins are bounded: what is below 2^-58 of the greatest shares one.
-    const greatest = Math.max(-expected.sorted[0], expected.sorted.at(-1)!);
-    const errorMax = 0.01 * Math.abs(was) + 2 ** -58 * greatest + 2 ** -1022;
-    expect(Math.abs(actual.values[name] - was)).toBeLessThanOrEqual(errorMax);
-  }
-  expect(actual.beside).toMatchObject(expected.beside);
-  for (const [name, was] of Object.entries(expected.values)) {
-    const n = expected.values["count"];
-    const is = actual.values[name];
-    if (name === "sum") expect(Math.abs(is - was)).toBeLessThanOrEqual(1e-12 * expected.absoluteSum);
-    else if (name === "mean")
-      expect(Math.abs(is - was)).toBeLessThanOrEqual((1e-12 * expected.absoluteSum) / n + 1e-300);
-    else if (name === "stddev")
-      expect(Math.abs(is * is - was * was)).toBeLessThanOrEqual((1e-12 * expected.squareSum) / n + 1e-300);
-    else expect(is + 0).toBe(was + 0);
-  }
-}
-
-/** What only counts the readings, and so is exact. */
-function countedIn(sorted: readonly number[]): Record<string, number> {
-  if (sorted.length === 0) return {};
-  const times = new Map<number, number>();
-  for (const value of sorted) times.set(value + 0, (times.get(value + 0) ?? 0) + 1);
-  const atMost = (bound: number) => sorted.filter((value) => value <= bound).length;
-  return {
-    range: sorted.at(-1)! - sorted[0] + 0,
-    ratio: sorted.filter((value) => value > 0).length / sorted.length,
-    "le_-10": atMost(-10),
-    le_0: atMost(0),
-    le_10: atMost(10),
-    le_inf: sorted.length,
-    distinct: times.size,
-    topCount: Math.max(...times.values()),
-    topErrorMax: 0,
-  };
-}
-
 /** The greatest revision of each window; revisions must count up by one, and complete and final must stay. */
 function latest(results: readonly WindowResult[][]): Map<string, WindowResult> {
   const last = new Map<string, WindowResult>();
   for (const result of results.flat()) {
-    const key = oracleKey(result.window, result.startMs, result.group);
+    const key = windowKey(result.window, result.startMs, result.group);
     const previous = last.get(key);
     expect(result.revision).toBe((previous?.revision ?? 0) + 1);
     expect(previous?.state).not.toBe("final");
@@ -297,11 +253,11 @@ test("however readings are split, sent, delayed and interrupted, every window en
       expect([run.merged, run.refused]).toEqual([run.sent, 0]);
       expect(run.sent).toBe(run.readings.length);
       const last = latest(run.results);
-      const oracle = oracleWindows(run.readings, windows(0));
+      const oracle = batchWindows(run.readings, windows(0), metrics);
       expect([...last.keys()].sort()).toEqual([...oracle.keys()].sort());
       for (const [key, expected] of oracle) {
         expect(last.get(key)!.state).toBe("complete");
-        expectOracle(last.get(key)!, expected);
+        expect(differenceFrom(last.get(key)!, expected)).toBeUndefined();
       }
     }),
     { numRuns: 40 },
@@ -338,7 +294,7 @@ test("when the lateness is over every window with data is final once, stored as 
         .filter(({ parts }) => parts?.kind === "w")
         .map(({ bytes }) => decodeWindow(bytes));
       expect(
-        results.map((one) => [oracleKey(one.window, one.startMs, one.group), one] as const).sort(byKey),
+        results.map((one) => [windowKey(one.window, one.startMs, one.group), one] as const).sort(byKey),
       ).toEqual([...last].sort(byKey));
     }),
     { numRuns: 40 },

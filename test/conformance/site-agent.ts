@@ -1,0 +1,222 @@
+import { RuleEngine } from "@millrace/detect";
+import {
+  type Frontier,
+  mergeRanges,
+  type PaneRows,
+  PENDING_RANGES_MAX,
+  SeriesWatermarks,
+  type TimeRange,
+} from "@millrace/stream";
+import { decodePayload } from "@millrace/wire";
+import { ClockGuard } from "../../edge-agent/src/clock-guard.ts";
+import { Deduplicator } from "../../edge-agent/src/deduplicator.ts";
+import { Ledger } from "../../edge-agent/src/ledger.ts";
+import { PaneEmission } from "../../edge-agent/src/pane-emission.ts";
+import { ReadingIntake } from "../../edge-agent/src/reading-intake.ts";
+import { RedoBuffer } from "../../edge-agent/src/redo-entry.ts";
+import { SeriesRegistry } from "../../edge-agent/src/series-registry.ts";
+import type { CaseAgent, CaseReading, ConformanceCase } from "./load-cases.ts";
+import { WorldClock } from "./world-clock.ts";
+
+/** A link that has been down for longer makes a backlog. */
+const BACKLOG_AFTER_MS = 5_000;
+const HEARTBEAT_MS = 1_000;
+const ROWS_MAX = 100_000;
+
+interface Batch {
+  readonly lane: "live" | "backfill";
+  readonly sequence: number;
+  readonly sections: readonly PaneRows[];
+  /** Event time that was given up in its place. */
+  readonly lost: readonly TimeRange[];
+}
+
+/** What comes to central of an agent. */
+export type Delivery =
+  | { readonly kind: "batch"; readonly batch: Batch }
+  | { readonly kind: "frontier"; readonly frontier: Frontier; readonly clockMs: number };
+
+/**
+ * One site's agent in a case: its real guard, deduplication, watermarks, panes and emission; in place of outbox and uplink
+ * two queues and a link that is up or down.
+ */
+export class SiteAgent {
+  readonly name: string;
+  readonly #case: ConformanceCase;
+  readonly #agent: CaseAgent;
+  readonly #clock: WorldClock;
+  readonly #guard: ClockGuard;
+  readonly #deduplicator: Deduplicator;
+  readonly #watermarks: SeriesWatermarks;
+  readonly #ledger = new Ledger();
+  readonly #series = new SeriesRegistry({ seriesPerMetricMax: 1_000 });
+  readonly #intake: ReadingIntake;
+  readonly #emission: PaneEmission;
+
+  readonly #queues: Record<Batch["lane"], Batch[]> = { live: [], backfill: [] };
+  readonly #sealed: Record<Batch["lane"], number> = { live: 0, backfill: 0 };
+  #backfillHeld = 0;
+  #frontierNumber = 0;
+  #heartbeatAtMs = -Infinity;
+  #backlogBudget = 0;
+  #onTheWay: { readonly atMs: number; readonly delivery: Delivery }[] = [];
+
+  constructor(conformance: ConformanceCase, agent: CaseAgent) {
+    const { limits, beginsMs } = conformance;
+    this.name = agent.name;
+    this.#case = conformance;
+    this.#agent = agent;
+    this.#clock = new WorldClock(beginsMs, agent.clock);
+    this.#guard = new ClockGuard({
+      clock: this.#clock,
+      maxFutureMs: limits.maxFutureMs,
+      floorMs: limits.clockFloorMs,
+      durableTimeMs: null,
+    });
+    this.#deduplicator = new Deduplicator({ horizonMs: limits.dedupeHorizonMs, keysMax: 1_000_000 });
+    this.#watermarks = new SeriesWatermarks(limits);
+    const shared = { guard: this.#guard, watermarks: this.#watermarks, metrics: agent.metrics };
+    this.#intake = new ReadingIntake({
+      ...shared,
+      clock: this.#clock,
+      deduplicator: this.#deduplicator,
+      rules: new RuleEngine({ rules: [], actionMaxAgeMs: 5_000, seriesMax: 1 }),
+      ledger: this.#ledger,
+      redo: new RedoBuffer(),
+      rowsMax: ROWS_MAX,
+    });
+    this.#emission = new PaneEmission({
+      ...shared,
+      tables: this.#intake.tables,
+      series: this.#series,
+      outOfOrdernessMs: limits.outOfOrdernessMs,
+      rowsMax: ROWS_MAX,
+    });
+  }
+
+  /** What has become of its readings so far, by fate. */
+  get fates() {
+    const { duplicate, ruleOnly, rejected } = this.#ledger.totals;
+    return {
+      duplicate,
+      rule_only: ruleOnly,
+      future: rejected.future,
+      before_floor: rejected.before_floor,
+      refused: rejected.malformed + rejected.not_finite,
+    };
+  }
+
+  read(worldMs: number, reading: CaseReading): void {
+    this.#clock.set(worldMs);
+    const decoded = decodePayload({ kind: "number" }, new TextEncoder().encode(reading.payload));
+    if (!decoded.ok) {
+      this.#ledger.reject(decoded.reason);
+      return;
+    }
+    const series = this.#series.resolve(reading.metric, reading.labels);
+    if (series === undefined) throw new Error("invariant: a case has few series");
+    this.#intake.accept(
+      {
+        series,
+        sourceTimeMs: reading.timeMs,
+        value: decoded.value,
+        quality: reading.quality,
+        hasOwnTime: true,
+        isRetained: false,
+        arrivedMonotonicMs: this.#clock.monotonicMs(),
+      },
+      () => undefined,
+    );
+  }
+
+  /** Seals what leaves and carries what the link carries; what has arrived at central by now. */
+  step(worldMs: number, centralMs: number): Delivery[] {
+    this.#clock.set(worldMs);
+    const down = this.#agent.down.find(({ fromMs, toMs }) => fromMs <= worldMs && worldMs < toMs);
+    const isLive = down === undefined || worldMs - down.fromMs <= BACKLOG_AFTER_MS;
+    const isHeartbeat = worldMs - this.#heartbeatAtMs >= HEARTBEAT_MS;
+    if (isHeartbeat) this.#heartbeatAtMs = worldMs;
+    if (isHeartbeat && down === undefined) this.#learnClock(centralMs);
+    if (isLive || isHeartbeat) this.#seal(isLive ? "live" : "backfill");
+    if (this.#agent.losesBacklogAtMs.includes(worldMs)) this.#loseBacklog();
+    if (down !== undefined) return [];
+    this.#carry(worldMs);
+    const arrived = this.#onTheWay.filter(({ atMs }) => atMs <= worldMs);
+    this.#onTheWay = this.#onTheWay.filter(({ atMs }) => atMs > worldMs);
+    return arrived.map(({ delivery }) => delivery);
+  }
+
+  #learnClock(centralMs: number): void {
+    const step = this.#guard.witness({ centralMs, roundTripMs: 0 });
+    if (step === undefined) return;
+    const { maxFutureMs } = this.#case.limits;
+    this.#watermarks.setClock({ ...step, maxFutureMs });
+    this.#deduplicator.forgetBeyond(step.nowMs + maxFutureMs);
+  }
+
+  #seal(lane: Batch["lane"]): void {
+    const { sections } = this.#emission.take(lane === "live" ? "live" : "complete");
+    if (sections.length > 0) this.#append(lane, sections, []);
+  }
+
+  #append(lane: Batch["lane"], sections: readonly PaneRows[], lost: readonly TimeRange[]): void {
+    this.#queues[lane].push({ lane, sequence: ++this.#sealed[lane], sections, lost });
+  }
+
+  #loseBacklog(): void {
+    const given = this.#queues.backfill;
+    this.#queues.backfill = given.map(({ lane, sequence, sections, lost }) => ({
+      lane,
+      sequence,
+      sections: [],
+      lost: [...lost, ...rangesOf(sections)],
+    }));
+  }
+
+  /** Live batches before the backlog, and after them how far everything is. */
+  #carry(worldMs: number): void {
+    const send = (batch: Batch) => {
+      const times = this.#agent.repeatsBatches ? 2 : 1;
+      for (let time = 0; time < times; time++)
+        this.#onTheWay.push({
+          atMs: worldMs + this.#agent.batchDelayMs,
+          delivery: { kind: "batch", batch },
+        });
+    };
+    for (const batch of this.#queues.live.splice(0)) send(batch);
+    const { stepMs } = this.#case;
+    const { backlogPerSecond } = this.#agent;
+    this.#backlogBudget = Math.min(
+      this.#backlogBudget + (backlogPerSecond * stepMs) / 1_000,
+      backlogPerSecond,
+    );
+    const batches = this.#queues.backfill.splice(0, Math.floor(this.#backlogBudget));
+    this.#backlogBudget -= batches.length;
+    for (const batch of batches) send(batch);
+    this.#backfillHeld = batches.at(-1)?.sequence ?? this.#backfillHeld;
+    this.#onTheWay.push({
+      atMs: worldMs,
+      delivery: { kind: "frontier", frontier: this.#frontier(), clockMs: this.#guard.nowMs() },
+    });
+  }
+
+  #frontier(): Frontier {
+    const { watermarkMs, isIdle } = this.#watermarks.watermark(this.#guard.steadyMs(), this.#guard.isProven);
+    const waiting = this.#queues.backfill.flatMap(({ sections, lost }) => [...rangesOf(sections), ...lost]);
+    return {
+      epoch: 1,
+      number: ++this.#frontierNumber,
+      watermarkMs,
+      isIdle,
+      isClockSynchronised: this.#guard.isSynchronised,
+      pending: mergeRanges(waiting, PENDING_RANGES_MAX),
+      holds: { alarm: 0, live: this.#sealed.live, backfill: this.#backfillHeld },
+    };
+  }
+}
+
+function rangesOf(sections: readonly PaneRows[]): TimeRange[] {
+  return sections.flatMap(({ startMs, layout }) =>
+    Array.from(startMs, (start) => ({ startMs: start, endMs: start + layout.paneMs })),
+  );
+}
