@@ -1,4 +1,6 @@
 // What is wrong in a file of cases is told with its place.
+import { readFileSync } from "node:fs";
+import path from "node:path";
 import { ConfigError } from "@millrace/config";
 import { expect, test } from "vitest";
 import { loadCases } from "./load-cases.ts";
@@ -25,6 +27,11 @@ function problemsIn(text: string): string[] {
     return error.problems.map(({ path, line, column, message }) => `${path}:${line}:${column}: ${message}`);
   }
 }
+
+test("the case in the README is sound", () => {
+  const page = readFileSync(path.join(import.meta.dirname, "README.md"), "utf8");
+  expect(problemsIn(/```yaml\n(.*?)```/s.exec(page)?.[1] ?? "")).toEqual([]);
+});
 
 test("a sound file has no problems", () => {
   expect(problemsIn(sound)).toEqual([]);

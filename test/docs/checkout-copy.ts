@@ -10,9 +10,9 @@ export class CheckoutCopy {
   /** Holds the checkout and whatever is put beside it. */
   readonly folder: string;
 
-  constructor(root: string) {
+  constructor(root: string, purpose: string) {
     mkdirSync(path.join(root, ".cache"), { recursive: true });
-    this.folder = mkdtempSync(path.join(root, ".cache", "readme-"));
+    this.folder = mkdtempSync(path.join(root, ".cache", `${purpose}-`));
     const listed = execFileSync("git", ["ls-files", "-z", "--cached", "--others", "--exclude-standard"], {
       cwd: root,
       encoding: "utf8",

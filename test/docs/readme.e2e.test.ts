@@ -47,7 +47,7 @@ describe("the README's commands", () => {
   let changes: readonly (readonly [string, string])[];
 
   beforeAll(async () => {
-    copy = new CheckoutCopy(root);
+    copy = new CheckoutCopy(root, "readme");
     const ports = await freePorts(README_PORTS.length);
     changes = [
       ["--for 2m", "--for 45s"],

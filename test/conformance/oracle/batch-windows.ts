@@ -134,7 +134,7 @@ function resultOf(accumulator: string, good: readonly Member[]): Record<string, 
     case "distinct":
       return { distinct: new Set(values).size };
     case "topk":
-      return { topCount: max(values.map((value) => values.filter((other) => other === value).length)) };
+      return { topCount: max(Array.from(Map.groupBy(values, Number).values(), ({ length }) => length)) };
     case "increase":
       return { increase: sum([0, ...gains(byTime.map(({ value }) => value))]) };
     default:
