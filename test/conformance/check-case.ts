@@ -109,12 +109,12 @@ function fateProblems({ readings }: ConformanceCase, { fates }: PlayedCase): str
 function unlawful({ dateMs }: ConformanceCase, history: readonly Published[]): string[] {
   const rank = { provisional: 0, complete: 1, final: 2 };
   return history.flatMap((result, index) => {
-    const before = history.at(index - 1);
+    const before = index === 0 ? undefined : history[index - 1];
     const place = `${keyOf(result)} at ${shownMoment(result.shownAtMs, dateMs)}`;
     const problems: string[] = [];
     if (result.revision !== index + 1)
       problems.push(`${place}: revision ${result.revision} is number ${index + 1}`);
-    if (index === 0 || before === undefined) return problems;
+    if (before === undefined) return problems;
     if (rank[result.state] < rank[before.state])
       problems.push(`${place}: ${result.state} after ${before.state}`);
     if (before.state === "final") problems.push(`${place}: a revision after the final one`);

@@ -135,11 +135,10 @@ function toCase({ reader, file, entry, index }: CasePlace): ConformanceCase {
     errors.map(([from, aheadMs]) => ({ fromMs: ms(from), aheadMs }));
   const pipeline = pipelineOf({ reader, file, entry, index });
   const agentEntries = Object.entries(world.agents ?? {});
-  const only = <T>(list: readonly T[]) => (list.length === 1 ? list[0] : undefined);
-  const known = <T>(given: T | undefined, all: readonly T[], place: readonly PropertyKey[]): T => {
-    const found = given ?? only(all);
+  const known = (given: string | undefined, all: readonly string[], place: readonly PropertyKey[]) => {
+    const found = given ?? (all.length === 1 ? all[0] : undefined);
     if (found === undefined || !all.includes(found)) {
-      const problem = found === undefined ? "must be named: there are several" : `names no ${String(found)}`;
+      const problem = found === undefined ? "must be named: there are several" : `names no ${found}`;
       reader.problem([...where, ...place], `${String(place.at(-1))} ${problem}; there are ${all.join(", ")}`);
     }
     return found ?? all[0];

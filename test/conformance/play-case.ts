@@ -6,6 +6,7 @@ import {
   type TimeRange,
   type WindowResult,
 } from "@millrace/stream";
+import { decodePaneBatch } from "@millrace/wire";
 import { SequenceSet } from "../../central/src/core/sequence-set.ts";
 import { TrustedTime } from "../../central/src/core/trusted-time.ts";
 import type { ConformanceCase } from "./load-cases.ts";
@@ -120,15 +121,18 @@ class Inbox {
       if (tracker.offer(delivery.frontier, marks())) await this.#engine.setFrontier(agent, tracker.current!);
       return;
     }
-    const { lane, sequence, sections, lost } = delivery.batch;
+    const { lane, sequence, body, ranges } = delivery.batch;
     if (held[lane].verdict(sequence) !== "new") return;
     held[lane].add(sequence, sequence);
-    if (lost.length > 0) {
-      known.lost = mergeRanges([...known.lost, ...lost], LOST_RANGES_MAX);
+    if (body === null) {
+      known.lost = mergeRanges([...known.lost, ...ranges], LOST_RANGES_MAX);
       await this.#engine.setLost(agent, known.lost);
     }
     const nowMs = this.nowMs(worldMs);
-    for (const rows of sections) {
+    const decoded = body === null ? undefined : decodePaneBatch(body);
+    if (decoded?.ok === false)
+      throw new Error(`invariant: central reads what agents write: ${decoded.detail}`);
+    for (const rows of decoded?.message.sections ?? []) {
       if (this.#isInterrupted) await this.#engine.restart();
       const outcome = await this.#engine.apply(rows, nowMs);
       this.fates.too_late += outcome.tooLate;

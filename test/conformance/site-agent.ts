@@ -7,7 +7,7 @@ import {
   SeriesWatermarks,
   type TimeRange,
 } from "@millrace/stream";
-import { decodePayload } from "@millrace/wire";
+import { decodePayload, encodePaneBatch } from "@millrace/wire";
 import { ClockGuard } from "../../edge-agent/src/clock-guard.ts";
 import { Deduplicator } from "../../edge-agent/src/deduplicator.ts";
 import { Ledger } from "../../edge-agent/src/ledger.ts";
@@ -26,9 +26,10 @@ const ROWS_MAX = 100_000;
 interface Batch {
   readonly lane: "live" | "backfill";
   readonly sequence: number;
-  readonly sections: readonly PaneRows[];
-  /** Event time that was given up in its place. */
-  readonly lost: readonly TimeRange[];
+  /** A pane batch as on the wire; null once it has been given up. */
+  readonly body: Uint8Array | null;
+  /** Event time of its panes. */
+  readonly ranges: readonly TimeRange[];
 }
 
 /** What comes to central of an agent. */
@@ -156,21 +157,13 @@ export class SiteAgent {
 
   #seal(lane: Batch["lane"]): void {
     const { sections } = this.#emission.take(lane === "live" ? "live" : "complete");
-    if (sections.length > 0) this.#append(lane, sections, []);
-  }
-
-  #append(lane: Batch["lane"], sections: readonly PaneRows[], lost: readonly TimeRange[]): void {
-    this.#queues[lane].push({ lane, sequence: ++this.#sealed[lane], sections, lost });
+    if (sections.length === 0) return;
+    const body = encodePaneBatch({ frontier: this.#frontier(), sections });
+    this.#queues[lane].push({ lane, sequence: ++this.#sealed[lane], body, ranges: rangesOf(sections) });
   }
 
   #loseBacklog(): void {
-    const given = this.#queues.backfill;
-    this.#queues.backfill = given.map(({ lane, sequence, sections, lost }) => ({
-      lane,
-      sequence,
-      sections: [],
-      lost: [...lost, ...rangesOf(sections)],
-    }));
+    this.#queues.backfill = this.#queues.backfill.map((batch) => ({ ...batch, body: null }));
   }
 
   /** Live batches before the backlog, and after them how far everything is. */
@@ -202,14 +195,16 @@ export class SiteAgent {
 
   #frontier(): Frontier {
     const { watermarkMs, isIdle } = this.#watermarks.watermark(this.#guard.steadyMs(), this.#guard.isProven);
-    const waiting = this.#queues.backfill.flatMap(({ sections, lost }) => [...rangesOf(sections), ...lost]);
     return {
       epoch: 1,
       number: ++this.#frontierNumber,
       watermarkMs,
       isIdle,
       isClockSynchronised: this.#guard.isSynchronised,
-      pending: mergeRanges(waiting, PENDING_RANGES_MAX),
+      pending: mergeRanges(
+        this.#queues.backfill.flatMap(({ ranges }) => ranges),
+        PENDING_RANGES_MAX,
+      ),
       holds: { alarm: 0, live: this.#sealed.live, backfill: this.#backfillHeld },
     };
   }
