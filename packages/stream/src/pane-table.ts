@@ -37,8 +37,6 @@ const addMean = mean.add;
 const NONE: Float64Array = new Float64Array(0);
 const SERIES_FIRST = 64;
 const GATHERED_MAX = 1_024;
-/** Beyond it a float64 does not tell milliseconds apart: such a reading is refused. */
-const TIME_MS_MAX = 2 ** 52;
 
 /**
  * The open panes of one metric at an agent: what each has gained and not yet handed over. The newest pane of each series
@@ -324,7 +322,7 @@ export class PaneTable {
   #rowFor(series: number, timeMs: EventTimeMs): number | "newest" | "refused" {
     const startMs = Math.floor(timeMs / this.#paneMs) * this.#paneMs;
     const newestMs = series < this.#endMs.length ? this.#endMs[series] - this.#paneMs : -Infinity;
-    const isTime = Math.abs(startMs) <= TIME_MS_MAX;
+    const isTime = Number.isSafeInteger(startMs) && Number.isSafeInteger(startMs + this.#paneMs);
     if (isTime && startMs === newestMs) return "newest";
     const row = isTime ? this.#older.find(series, startMs) : -1;
     if (row >= 0) return row;
