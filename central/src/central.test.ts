@@ -702,6 +702,40 @@ test("what the agent gave up counts as lost in the very commit that holds it, at
   }
 });
 
+test.each(["wiped", "rolled back", "with a gap", "changed for an older one"])(
+  "a window that waits for an agent's backlog is never complete once its store is %s",
+  async (fate) => {
+    const world = await start();
+    const other = { storeId: "b".repeat(32) };
+    if (fate.startsWith("changed")) {
+      (await welcomed(world, other)).hangUp();
+      await world.time.run(WINDOW.latenessMs);
+    }
+    const first = await welcomed(world);
+    const fromMs = Math.floor(world.time.nowMs / 1_000) * 1_000;
+    const pending = [{ startMs: fromMs, endMs: fromMs + 900 }];
+    for (const at of [0, 1, 2]) first.panes(at + 1, fromMs + 2_000 * at);
+    first.beat({ number: 2, watermarkMs: fromMs + 3_000, pending });
+    await world.time.run(10_000);
+    first.hangUp();
+    const lane = { sent: fate === "rolled back" ? 2 : 3, next: 9, epochs: [{ epoch: 1, from: 1 }] };
+    const isOther = fate === "wiped" || fate.startsWith("changed");
+    const next = agentOf(world, isOther ? other : {});
+    if (isOther) next.hello({ epoch: fate === "wiped" ? 0 : 1 });
+    else next.hello({ epoch: 1, lanes: { live: { ...lane, oldest: fate === "with a gap" ? 7 : 1 } } });
+    await world.time.run(10);
+    const epoch = next.welcome?.epoch ?? 0;
+    next.beat({ epoch, number: 3, watermarkMs: Math.floor(world.time.nowMs) + 4_000 });
+    await world.time.run(5_000);
+    const settled = Object.values(await standings(world.central));
+    const lost = ["provisional", ["alpha-1"], ["alpha-1"]];
+    expect(settled).toEqual([lost, ["complete", [], undefined], lost]);
+    next.panes(9, fromMs + 12_000, { epoch, frontier: { number: 4, watermarkMs: fromMs + 20_000 } });
+    await world.time.run(5_000);
+    expect(Object.values(await standings(world.central)).at(-1)).toEqual(["complete", [], undefined]);
+  },
+);
+
 test("alarms are kept at their greatest step, over a restart too", async () => {
   const world = await start();
   const agent = await welcomed(world);

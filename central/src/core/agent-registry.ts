@@ -210,6 +210,19 @@ export class AgentRegistry {
     this.#touch(agent);
   }
 
+  /**
+   * Event time of which nobody can say any more what the agent still had of it, when its store was replaced or rolled
+   * back, or batches are missing: what its last frontiers told to be pending, and all since the last watermark.
+   */
+  inDoubt(agent: string, nowMs: number): TimeRange[] {
+    const { current, waiting } = this.#agents.get(agent)?.tracker.export() ?? { current: null, waiting: [] };
+    const pending = [...(current === null ? [] : [current]), ...waiting].flatMap(
+      (frontier) => frontier.pending,
+    );
+    const watermarkMs = current?.watermarkMs ?? null;
+    return watermarkMs === null ? pending : [...pending, { startMs: watermarkMs, endMs: nowMs }];
+  }
+
   /** Forgets what was lost before this, which no window asks for any more; the agents that it concerns. */
   forgetLost(beforeMs: number): string[] {
     const agents: string[] = [];

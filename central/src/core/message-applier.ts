@@ -137,11 +137,16 @@ export class MessageApplier {
     const { epoch, epochFrom, marks, findings } = this.#state.stores.register(agent, hello, moment.nowMs);
     for (const finding of findings)
       this.#raise(session, finding.kind, finding.message, finding.sequenceCount, moment);
-    if (this.#state.agents.storeOf(agent) !== hello.storeId)
+    const storeBefore = this.#state.agents.storeOf(agent);
+    if (storeBefore !== hello.storeId)
       this.#state.alarms.closeOtherStores({ agent, storeId: hello.storeId, nowMs: moment.nowMs });
+    this.#state.trustedTime.heard(agent, hello.clockMs, moment.monotonicMs);
+    if (findings.length > 0 || (storeBefore !== "" && storeBefore !== hello.storeId)) {
+      const trustedMs = this.#state.trustedTime.nowMs(moment);
+      for (const range of this.#state.agents.inDoubt(agent, trustedMs)) this.#state.lose(agent, range);
+    }
     session.isCounted = true;
     this.#state.agents.opened(agent, hello, moment.nowMs, moment.monotonicMs);
-    this.#state.trustedTime.heard(agent, hello.clockMs, moment.monotonicMs);
     this.#heard(session, moment);
     if (this.#state.agents.advance(agent, marks)) this.#showFrontier(agent);
     const welcome = encodeMessage({
