@@ -970,6 +970,33 @@ test("central's clock days ahead makes nothing final and refuses nothing, over a
   expect(await statesOf(again.central)).toEqual(["final"]);
 });
 
+test.each(["set right before the start", "still wrong"])(
+  "agents enrolled by a clock that was ahead are expected once an agent tells the time: central's clock is %s",
+  async (fate) => {
+    const wall = { offsetMs: 30 * DAY_MS };
+    const world = await startJumping(wall);
+    await world.time.run(1_000);
+    await world.central.close();
+    if (fate !== "still wrong") wall.offsetMs = 0;
+    const again = await startJumping(wall, world.store, world.time);
+    await again.time.run(5_000);
+    const agent = await welcomed(again);
+    const timeMs = START_MS + 3_000;
+    agent.panes(1, timeMs, { frontier: { number: 1, watermarkMs: timeMs + 10_000 } });
+    await again.time.run(15_000);
+    const { windows } = await again.central.windows(ALL);
+    expect(windows.map(({ state, completeness }) => [state, completeness.agentsExpected])).toEqual([
+      ["complete", 1],
+    ]);
+    const last = await start(again.store, { time: again.time });
+    const other = await welcomed(last, { agent: "beta-1", site: "beta", storeId: "b".repeat(32) });
+    other.panes(1, timeMs);
+    await last.time.run(5_000);
+    const beta = (await last.central.windows({ ...ALL, group: { site: "beta" } })).windows;
+    expect(beta.map(({ completeness }) => completeness.agentsMissing)).toEqual([["beta-1"]]);
+  },
+);
+
 test("after a long time without central, windows become final once the first agent has confirmed the time", async () => {
   const world = await start();
   const agent = await welcomed(world);

@@ -60,6 +60,7 @@ export class AgentRegistry {
   readonly #changed = new Set<string>();
   #membership = new Membership();
   #isMembershipDirty = false;
+  #restoredAtMs = 0;
 
   restore(
     records: Iterable<AgentRecord>,
@@ -67,6 +68,7 @@ export class AgentRegistry {
     monotonicMs: number,
   ): void {
     this.#membership = new Membership(intervals);
+    this.#restoredAtMs = monotonicMs;
     for (const record of records) {
       const { agent, frontiers, ...rest } = record;
       const tracker = new FrontierTracker(frontiers);
@@ -125,6 +127,15 @@ export class AgentRegistry {
       state.site = site;
     }
     this.#touch(agent);
+  }
+
+  /**
+   * Takes back enrolments that lie ahead of the trusted time: central's clock was wrong when it made them. The agents
+   * belong from this start of central at the latest.
+   */
+  correctEnrolments(trustedMs: number, monotonicMs: number): void {
+    const startedMs = trustedMs - (monotonicMs - this.#restoredAtMs);
+    if (this.#membership.correct(trustedMs, Math.floor(startedMs))) this.#isMembershipDirty = true;
   }
 
   /** Ends the stay of every agent of a site; their names. */

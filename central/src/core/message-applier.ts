@@ -132,7 +132,10 @@ export class MessageApplier {
     session.site = site;
     session.storeId = hello.storeId;
     session.instance = hello.instance;
-    this.#state.agents.enrol(agent, site, moment.nowMs, moment.monotonicMs);
+    this.#state.trustedTime.heard(agent, hello.clockMs, moment.monotonicMs);
+    const trustedMs = this.#state.trustedTime.nowMs(moment);
+    this.#state.agents.correctEnrolments(trustedMs, moment.monotonicMs);
+    this.#state.agents.enrol(agent, site, trustedMs, moment.monotonicMs);
     this.#state.engine.setMembership(this.#state.agents.membership);
     const { epoch, epochFrom, marks, findings } = this.#state.stores.register(agent, hello, moment.nowMs);
     for (const finding of findings)
@@ -140,9 +143,7 @@ export class MessageApplier {
     const storeBefore = this.#state.agents.storeOf(agent);
     if (storeBefore !== hello.storeId)
       this.#state.alarms.closeOtherStores({ agent, storeId: hello.storeId, nowMs: moment.nowMs });
-    this.#state.trustedTime.heard(agent, hello.clockMs, moment.monotonicMs);
     if (findings.length > 0 || (storeBefore !== "" && storeBefore !== hello.storeId)) {
-      const trustedMs = this.#state.trustedTime.nowMs(moment);
       for (const range of this.#state.agents.inDoubt(agent, trustedMs)) this.#state.lose(agent, range);
     }
     session.isCounted = true;

@@ -30,3 +30,16 @@ test("an agent that moves is expected at each site in its time", () => {
   expect(names(again, 100, 200, "alpha")).toEqual([]);
   expect(again.siteOf("a")).toBe("beta");
 });
+
+test("a stay that began ahead of the time is taken back to when it can have begun; others are left", () => {
+  const membership = new Membership();
+  membership.join("a", "alpha", 100);
+  membership.join("b", "beta", 9_000);
+  membership.join("c", "gamma", 9_000);
+  membership.retire("c", 9_500);
+  expect(membership.correct(9_000, 200)).toBe(false);
+  expect(membership.correct(300, 200)).toBe(true);
+  expect(names(membership, 100, 200)).toEqual(["a"]);
+  expect(names(membership, 200, 300)).toEqual(["a", "b"]);
+  expect(membership.export().at(-1)).toEqual({ agent: "c", site: "gamma", joinedMs: 200, leftMs: 200 });
+});

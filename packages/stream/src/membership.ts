@@ -27,6 +27,18 @@ export class Membership {
     return true;
   }
 
+  /** Stays that began after `nowMs`, which a wrong clock has put there, began at `joinedMs`. True when changed. */
+  correct(nowMs: number, joinedMs: number): boolean {
+    let hasChanged = false;
+    for (const [at, interval] of this.#intervals.entries()) {
+      if (interval.joinedMs <= nowMs) continue;
+      const leftMs = interval.leftMs === null ? null : Math.min(interval.leftMs, joinedMs);
+      this.#intervals[at] = { ...interval, joinedMs, leftMs };
+      hasChanged = true;
+    }
+    return hasChanged;
+  }
+
   /** Ends an agent's stay: it is not expected behind anything from `leftMs` on. True when changed. */
   retire(agent: string, leftMs: EventTimeMs): boolean {
     const at = this.#present(agent);
