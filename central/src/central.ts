@@ -47,6 +47,7 @@ const SYSTEM_ALARM_SHOWN_MS: Partial<Record<SystemAlarm, number>> = {
   sequence_gap: 600_000,
   data_loss: 600_000,
 };
+/** While more is due than one slice, history is trimmed at every tick instead. */
 const TRIM_INTERVAL_MS = 60_000;
 /** Clocks that differ by more disagree; they agree again when they differ by half of it. */
 const CLOCK_TOLERANCE_MS = 60_000;
@@ -275,9 +276,11 @@ export class Central implements CentralReader {
     readonly inboxBytes: number;
     readonly droppedMessages: number;
     readonly engine: WindowEngineCounts | null;
+    readonly trimLagMs: number;
   } {
     const engine = this.#opened?.state.engine.counts ?? null;
-    return { inboxBytes: this.#inboxBytes, droppedMessages: this.#droppedCount, engine };
+    const { trimLagMs } = this.#history;
+    return { inboxBytes: this.#inboxBytes, droppedMessages: this.#droppedCount, engine, trimLagMs };
   }
 
   #takeHeartbeat(item: InboxItem): void {
@@ -338,9 +341,16 @@ export class Central implements CentralReader {
         state.engine.loadRange(range, await readEngineRange(store, range));
       }
       results = state.engine.tick(moment.nowMs, trustedMs);
-      if (moment.monotonicMs - this.#trimmedAtMs >= TRIM_INTERVAL_MS) {
+      const isTrimDue = moment.monotonicMs - this.#trimmedAtMs >= TRIM_INTERVAL_MS;
+      if (isTrimDue || this.#history.trimLagMs > 0) {
         this.#trimmedAtMs = moment.monotonicMs;
-        trimmed.push(...(await this.#history.trim(trustedMs)));
+        trimmed.push(
+          ...(await this.#history.trim({
+            nowMs: trustedMs,
+            finalToMs: state.engine.finalToMs,
+            publishedCount: results.length,
+          })),
+        );
         state.forgetLost();
       }
     }

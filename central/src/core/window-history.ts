@@ -1,5 +1,5 @@
 import type { Change, Store } from "@millrace/queue";
-import { decodeWindow, labelsKey, windowKeyRange } from "@millrace/stream";
+import { decodeWindow, labelsKey, parseStateKey, windowKeyRange } from "@millrace/stream";
 import type { WindowResult, WindowSpec } from "@millrace/stream";
 import type { WindowPage, WindowQuery } from "../api/central-reader.ts";
 import { CENTRAL_KEYS, engineKeyOf } from "./central-keys.ts";
@@ -10,7 +10,8 @@ export const RECENT_WINDOWS_MAX = 5_000;
 /** A query that finds less than its limit ends here, with a cursor to go on from. */
 const ROWS_SCANNED_MAX = 20_000;
 const LATEST_SCANNED_MAX = 2_000;
-const TRIMMED_MAX = 2_000;
+/** Results of one window that one `trim` forgets, beside as many as are published meanwhile. */
+export const TRIMMED_MAX = 2_000;
 
 /** The published windows: the recent ones in memory, all of them in the store, where the engine keeps them. */
 export class WindowHistory {
@@ -18,6 +19,9 @@ export class WindowHistory {
   readonly #windows: readonly WindowSpec[];
   readonly #retainMs: number;
   readonly #recent = new Map<string, WindowResult>();
+  /** By window: all keys before this are gone. */
+  readonly #trimmedTo = new Map<string, string>();
+  #trimLagMs = 0;
 
   constructor(options: {
     readonly store: Store;
@@ -108,18 +112,42 @@ export class WindowHistory {
     return [...newest.values()];
   }
 
-  /** Changes that forget windows older than `retainMs`, some at a time; never before their lateness is over. */
-  async trim(nowMs: number): Promise<Change[]> {
+  /** How much longer than it should be the oldest result that is due to be forgotten has been kept; 0 where none is. */
+  get trimLagMs(): number {
+    return this.#trimLagMs;
+  }
+
+  /**
+   * Changes that forget windows older than `retainMs`, some at a time, and always more than are published meanwhile; never before
+   * their lateness is over, and never what starts at `finalToMs` or later: it may not be final.
+   */
+  async trim(options: {
+    readonly nowMs: number;
+    readonly finalToMs: number;
+    readonly publishedCount: number;
+  }): Promise<Change[]> {
     const changes: Change[] = [];
+    const limit = TRIMMED_MAX + options.publishedCount;
+    this.#trimLagMs = 0;
     for (const { name, sizeMs, latenessMs } of this.#windows) {
       const keptMs = Math.max(this.#retainMs, latenessMs + sizeMs) + RECENT_MS;
-      const range = windowKeyRange(name, Number.NEGATIVE_INFINITY, nowMs - keptMs - sizeMs);
-      const keys = {
-        from: CENTRAL_KEYS.engine(range.from),
-        to: CENTRAL_KEYS.engine(range.to),
-        limit: TRIMMED_MAX,
-      };
-      for await (const { key } of this.#store.range(keys)) changes.push({ type: "del", key });
+      const toMs = Math.min(options.nowMs - keptMs - sizeMs, options.finalToMs);
+      const range = windowKeyRange(name, Number.NEGATIVE_INFINITY, toMs);
+      const from = this.#trimmedTo.get(name) ?? range.from;
+      if (from >= range.to) continue;
+      let last: string | null = null;
+      let count = 0;
+      const keys = { from: CENTRAL_KEYS.engine(from), to: CENTRAL_KEYS.engine(range.to), limit };
+      for await (const { key } of this.#store.range(keys)) {
+        changes.push({ type: "del", key });
+        count += 1;
+        last = engineKeyOf(key);
+      }
+      const isBehind = last !== null && count >= limit;
+      // To begin at the first key that is left spares the store from passing over all that was deleted.
+      this.#trimmedTo.set(name, isBehind ? `${last}\0` : range.to);
+      const lastMs = isBehind ? parseStateKey(last ?? "")?.startMs : undefined;
+      if (lastMs !== undefined) this.#trimLagMs = Math.max(this.#trimLagMs, toMs - lastMs);
     }
     return changes;
   }

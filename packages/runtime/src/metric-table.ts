@@ -91,6 +91,11 @@ export const METRIC_TABLE = {
     help: "Central's clock minus the agent's watermark.",
   },
   millrace_central_alarms_active: { type: "gauge", labels: [], help: "Alarms active now." },
+  millrace_central_trim_lag_seconds: {
+    type: "gauge",
+    labels: [],
+    help: "How much longer than windows.retain says the oldest result still waiting to be deleted has been kept; 0 when none waits.",
+  },
   millrace_central_stream_clients: { type: "gauge", labels: [], help: "Open dashboard streams." },
 } as const satisfies Record<string, MetricRow>;
 
