@@ -1,5 +1,6 @@
 // Shows what central promises agents: each batch counts once, whatever is doubled, reordered, rolled back, cloned or
 // crashed, and nothing is said before it is durable.
+import type { Entry } from "@millrace/queue";
 import { MillraceError, silentLogger } from "@millrace/runtime";
 import type { Clock } from "@millrace/runtime";
 import type { WindowSpec } from "@millrace/stream";
@@ -919,6 +920,50 @@ test("panes of absurd times and sizes are counted, and central goes on", async (
   );
   expect(totals?.received).toBe(sequence);
 });
+
+test("whatever stored value is damaged, central starts, counts it and goes on", async () => {
+  const world = await start();
+  const agent = await welcomedWith(world, [run("one", 1)]);
+  agent.beat({ number: 9, watermarkMs: START_MS, holds: { alarm: 0, live: 99, backfill: 0 } });
+  agent.skipped(1, 2, 3, { startMs: START_MS - 5_000, endMs: START_MS - 4_000 });
+  agent.panes(3, START_MS, { frontier: { number: 1, watermarkMs: START_MS + 2_000 } });
+  agent.panes(5, START_MS + 3_000);
+  agent.send("batch", Buffer.alloc(100, 7));
+  await world.time.run(11_000);
+  await world.central.close();
+  const entries: Entry[] = [];
+  for await (const entry of world.store.range({ from: Uint8Array.of(65), to: Uint8Array.of(255) }))
+    entries.push(entry);
+  expect(new Set(entries.map(({ key }) => key[0])).size).toBe(9);
+  const random = new SeededRandom(7);
+  let unreadableCount = 0;
+  for (let round = 0; round < 40 * entries.length; round++) {
+    const { key, value } = entries[round % entries.length];
+    const damaged = Uint8Array.from(value);
+    for (let flips = random.integer(1, 3); flips > 0; flips--)
+      damaged[random.integer(0, damaged.length - 1)] ^= 1 << random.integer(0, 7);
+    const store = new CrashingStore(world.store.snapshot());
+    await store.commit(
+      [{ type: "put", key, value: round < entries.length ? damaged.subarray(0, 1) : damaged }],
+      {
+        isSync: true,
+      },
+    );
+    const again = await start(store, { time: new SimulatedTime(START_MS + 12_000) });
+    const back = agentOf(again);
+    back.hello({ epoch: 1, lanes: { live: { sent: 5, next: 6, epochs: [{ epoch: 1, from: 1 }] } } });
+    await again.time.run(10);
+    back.panes(7, START_MS, { frontier: { number: 10, watermarkMs: START_MS + 9_000 } });
+    await again.time.run(1_500);
+    await again.central.windows(ALL);
+    await again.central.latestWindows(null);
+    await again.central.quarantine(10);
+    expect([round, again.central.health().isAlive, back.welcome !== undefined]).toEqual([round, true, true]);
+    unreadableCount += Math.min(1, again.central.counts.unreadable);
+    await again.central.close();
+  }
+  expect(unreadableCount).toBeGreaterThan(5 * entries.length);
+}, 60_000);
 
 /** A central whose wall clock jumps with `wall.offsetMs`. */
 async function startJumping(

@@ -91,6 +91,7 @@ export class Central implements CentralReader {
   #failure: string | null = null;
   #isClosed = false;
   #trimmedAtMs = Number.NEGATIVE_INFINITY;
+  #unreadableLogged = 0;
   readonly #requests = new RequestBook();
   readonly #wakeWatch = new WakeWatch();
   #wokeAtMs = Number.NEGATIVE_INFINITY;
@@ -230,7 +231,8 @@ export class Central implements CentralReader {
   async quarantine(limit: number): Promise<QuarantineEntry[]> {
     const entries: QuarantineEntry[] = [];
     for await (const { value } of this.#options.store.range({ ...keysUnder("q"), isReverse: true, limit })) {
-      entries.push(QUARANTINE.read(value));
+      const entry = QUARANTINE.read(value);
+      if (entry !== null) entries.push(entry);
     }
     return entries;
   }
@@ -277,10 +279,20 @@ export class Central implements CentralReader {
     readonly droppedMessages: number;
     readonly engine: WindowEngineCounts | null;
     readonly trimLagMs: number;
+    /** Stored values that could not be read and were left out, since the start. */
+    readonly unreadable: number;
   } {
     const engine = this.#opened?.state.engine.counts ?? null;
     const { trimLagMs } = this.#history;
-    return { inboxBytes: this.#inboxBytes, droppedMessages: this.#droppedCount, engine, trimLagMs };
+    const atStart = this.#opened?.state.unreadableCount ?? 0;
+    const unreadable = atStart + (engine?.unreadable ?? 0) + this.#history.unreadableCount;
+    return {
+      inboxBytes: this.#inboxBytes,
+      droppedMessages: this.#droppedCount,
+      engine,
+      trimLagMs,
+      unreadable,
+    };
   }
 
   #takeHeartbeat(item: InboxItem): void {
@@ -334,6 +346,7 @@ export class Central implements CentralReader {
     if (isTick) {
       this.#watchSilence(moment);
       this.#watchClocks(moment);
+      this.#watchUnreadable();
       this.#requests.expire(moment.monotonicMs);
       this.#clearOldAlarms(moment.nowMs);
       const trustedMs = state.trustedTime.nowMs(moment);
@@ -436,6 +449,17 @@ export class Central implements CentralReader {
       const site = agents.siteOf(agent);
       alarms.raise({ agent, site, kind: "clock_disagrees", message, value: aheadMs, nowMs: moment.nowMs });
     }
+  }
+
+  #watchUnreadable(): void {
+    const { unreadable } = this.counts;
+    if (unreadable > this.#unreadableLogged)
+      this.#options.log.repeated(
+        "unreadable_values",
+        "stored values cannot be read and are left out: the disk or what wrote to it is at fault",
+        { since_start: unreadable },
+      );
+    this.#unreadableLogged = unreadable;
   }
 
   #clearOldAlarms(nowMs: number): void {

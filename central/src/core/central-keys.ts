@@ -37,6 +37,11 @@ export function engineKeyOf(storeKey: Uint8Array): string {
   return decoder.decode(storeKey.subarray(1));
 }
 
+/** The number in the key of a quarantined message. */
+export function quarantineNumberOf(storeKey: Uint8Array): number {
+  return storeKey.subarray(1).reduce((number, byte) => number * 256 + byte, 0);
+}
+
 /** The range of all keys with this first byte. */
 export function keysUnder(prefix: string): { from: Uint8Array; to: Uint8Array } {
   return { from: key(prefix), to: Uint8Array.of(prefix.charCodeAt(0) + 1) };

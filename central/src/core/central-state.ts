@@ -7,7 +7,7 @@ import type { AgentRecord } from "./agent-registry.ts";
 import { AlarmBook } from "./alarm-book.ts";
 import type { AlarmRecord } from "./alarm-book.ts";
 import type { AlarmView } from "./alarm-view.ts";
-import { CENTRAL_KEYS, engineKeyOf, keysUnder } from "./central-keys.ts";
+import { CENTRAL_KEYS, engineKeyOf, keysUnder, quarantineNumberOf } from "./central-keys.ts";
 import { CentralLedger } from "./central-ledger.ts";
 import type { LedgerTotals } from "./central-ledger.ts";
 import type { LaneRecord } from "./deduplication.ts";
@@ -21,14 +21,70 @@ import { TrustedTime } from "./trusted-time.ts";
 /** The format of central's store that this program writes; it reads no newer one. */
 export const CENTRAL_STORE_FORMAT = 1;
 
-const STORES = new StoredJson<StoreRecord>();
-const LANES = new StoredJson<LaneRecord & { readonly storeId: string }>();
-const AGENTS = new StoredJson<AgentRecord>();
-const MEMBERSHIP = new StoredJson<readonly MembershipInterval[]>();
-const LEDGERS = new StoredJson<{ readonly agent: string; readonly totals: LedgerTotals }>();
-const TRUSTED_TIME = new StoredJson<{ readonly trustedMs: number }>();
-const ALARMS = new StoredJson<AlarmRecord>();
-export const QUARANTINE = new StoredJson<QuarantineEntry>();
+const SEQUENCES = { alarm: "number", live: "number", backfill: "number" } as const;
+const RANGES = [{ startMs: "number", endMs: "number" }] as const;
+const FRONTIER = {
+  epoch: "number",
+  number: "number",
+  watermarkMs: ["null", "number"],
+  pending: RANGES,
+  holds: SEQUENCES,
+} as const;
+
+const STORES = new StoredJson<StoreRecord>({
+  storeId: "string",
+  agent: "string",
+  epoch: "number",
+  firstSeenMs: "number",
+  "lineages?": [{ epoch: "number", runs: [{ run: "string", from: SEQUENCES }] }],
+});
+const LANES = new StoredJson<LaneRecord & { readonly storeId: string }>({
+  storeId: "string",
+  epoch: "number",
+  lane: "string",
+  floor: "number",
+  mark: "number",
+  above: [["number"]],
+  received: "number",
+});
+const AGENTS = new StoredJson<AgentRecord>({
+  agent: "string",
+  site: "string",
+  lastSeenMs: ["null", "number"],
+  clockOffsetMs: ["null", "number"],
+  status: "object",
+  storeId: "string",
+  frontiers: { current: ["null", FRONTIER], waiting: [FRONTIER] },
+  "lost?": RANGES,
+});
+const MEMBERSHIP = new StoredJson<readonly MembershipInterval[]>([
+  { agent: "string", site: "string", joinedMs: "number", leftMs: ["null", "number"] },
+]);
+const LEDGERS = new StoredJson<{ readonly agent: string; readonly totals: LedgerTotals }>({
+  agent: "string",
+  totals: { rejected: { "*": "number" } },
+});
+const TRUSTED_TIME = new StoredJson<{ readonly trustedMs: number }>({ trustedMs: "number" });
+const ALARMS = new StoredJson<AlarmRecord>({
+  agent: "string",
+  site: "string",
+  id: "string",
+  rule: "string",
+  step: "number",
+  labels: { "*": "string" },
+  isActive: "boolean",
+  isLatched: "boolean",
+  timeMs: "number",
+  receivedAtMs: "number",
+  message: "string",
+  "origin?": { storeId: "string", epoch: "number", agentStep: "number" },
+});
+export const QUARANTINE = new StoredJson<QuarantineEntry>({
+  number: "number",
+  atMs: "number",
+  agent: "string",
+  reason: "string",
+});
 
 export interface CentralStateOptions {
   readonly store: Store;
@@ -46,10 +102,13 @@ export class CentralState {
   readonly trustedTime = new TrustedTime();
   readonly quarantine: Quarantine;
   readonly engine: WindowEngine;
+  /** Values that the store had and that could not be read: they are left out. */
+  readonly unreadableCount: number;
 
-  private constructor(engine: WindowEngine, quarantine: Quarantine) {
+  private constructor(engine: WindowEngine, quarantine: Quarantine, stored: StoredValues) {
     this.engine = engine;
     this.quarantine = quarantine;
+    this.unreadableCount = stored.unreadableCount;
   }
 
   /** Reads the store, and brings it to the pane sizes of this pipeline. Rejects with `store_read` or `store_write`. */
@@ -57,24 +116,22 @@ export class CentralState {
     const { store, pipeline, graceMs } = options;
     const engine = new WindowEngine({ windows: pipeline.windows, metrics: pipeline.metrics, graceMs });
     let quarantineNext = 0;
-    for await (const { value } of store.range({ ...keysUnder("q"), isReverse: true, limit: 1 })) {
-      quarantineNext = QUARANTINE.read(value).number + 1;
+    for await (const { key } of store.range({ ...keysUnder("q"), isReverse: true, limit: 1 })) {
+      quarantineNext = quarantineNumberOf(key) + 1;
     }
-    const state = new CentralState(engine, new Quarantine(quarantineNext));
-    state.stores.restore(await values(store, "s", STORES), await values(store, "l", LANES));
-    const membership = await store.get(CENTRAL_KEYS.membership());
-    state.agents.restore(
-      await values(store, "a", AGENTS),
-      membership === undefined ? [] : MEMBERSHIP.read(membership),
-      options.monotonicMs,
-    );
-    const trusted = await store.get(CENTRAL_KEYS.trustedTime());
-    if (trusted !== undefined)
-      state.trustedTime.restore(TRUSTED_TIME.read(trusted).trustedMs, options.monotonicMs);
-    for (const { agent, totals } of await values(store, "g", LEDGERS)) {
-      state.ledger.restore(agent, totals);
-    }
-    const alarms = await values(store, "A", ALARMS);
+    const stored = new StoredValues(store);
+    const stores = await stored.under("s", STORES);
+    const lanes = await stored.under("l", LANES);
+    const agents = await stored.under("a", AGENTS);
+    const membership = (await stored.get(CENTRAL_KEYS.membership(), MEMBERSHIP)) ?? [];
+    const trusted = await stored.get(CENTRAL_KEYS.trustedTime(), TRUSTED_TIME);
+    const ledgers = await stored.under("g", LEDGERS);
+    const alarms = await stored.under("A", ALARMS);
+    const state = new CentralState(engine, new Quarantine(quarantineNext), stored);
+    state.stores.restore(stores, lanes);
+    state.agents.restore(agents, membership, options.monotonicMs);
+    if (trusted !== null) state.trustedTime.restore(trusted.trustedMs, options.monotonicMs);
+    for (const { agent, totals } of ledgers) state.ledger.restore(agent, totals);
     for (const alarm of alarms.sort((a, b) => a.receivedAtMs - b.receivedAtMs)) state.alarms.restore(alarm);
     await movePanes(store, engine);
     const entries: StateEntry[] = [];
@@ -184,12 +241,33 @@ function engineChange({ key, bytes }: { readonly key: string; readonly bytes: Ui
   return bytes === null ? { type: "del", key: stored } : { type: "put", key: stored, value: bytes };
 }
 
-async function values<Value extends object>(
-  store: Store,
-  prefix: string,
-  kind: StoredJson<Value>,
-): Promise<Value[]> {
-  const found: Value[] = [];
-  for await (const { value } of store.range(keysUnder(prefix))) found.push(kind.read(value));
-  return found;
+/** Reads the store's values; one that cannot be read is left out and counted. */
+class StoredValues {
+  readonly #store: Store;
+  unreadableCount = 0;
+
+  constructor(store: Store) {
+    this.#store = store;
+  }
+
+  async get<Value extends object>(key: Uint8Array, kind: StoredJson<Value>): Promise<Value | null> {
+    const bytes = await this.#store.get(key);
+    return bytes === undefined ? null : this.#read(bytes, kind);
+  }
+
+  /** All with this first byte of their key. */
+  async under<Value extends object>(prefix: string, kind: StoredJson<Value>): Promise<Value[]> {
+    const found: Value[] = [];
+    for await (const { value: bytes } of this.#store.range(keysUnder(prefix))) {
+      const value = this.#read(bytes, kind);
+      if (value !== null) found.push(value);
+    }
+    return found;
+  }
+
+  #read<Value extends object>(bytes: Uint8Array, kind: StoredJson<Value>): Value | null {
+    const value = kind.read(bytes);
+    if (value === null) this.unreadableCount += 1;
+    return value;
+  }
 }

@@ -1,19 +1,30 @@
 import type { Change } from "@millrace/queue";
+import { hasShape } from "./shape.ts";
+import type { Shape } from "./shape.ts";
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
-/**
- * Values of one kind in central's store, as JSON. The store is this program's own and holds what it wrote in this shape;
- * bytes that are not JSON are corruption, and reading them throws.
- */
+/** Values of one kind in central's store, as JSON. */
 export class StoredJson<Value extends object> {
+  readonly #shape: Shape;
+
+  /** @param shape what of a value must be right for the program to work with it. */
+  constructor(shape: Shape) {
+    this.#shape = shape;
+  }
+
   put(key: Uint8Array, value: Value): Change {
     return { type: "put", key, value: encoder.encode(JSON.stringify(value)) };
   }
 
-  read(bytes: Uint8Array): Value {
-    const value: Value = JSON.parse(decoder.decode(bytes));
-    return value;
+  /** Null where the bytes are not such a value: they were damaged. */
+  read(bytes: Uint8Array): Value | null {
+    try {
+      const value: Value = JSON.parse(decoder.decode(bytes));
+      return hasShape(value, this.#shape) ? value : null;
+    } catch {
+      return null;
+    }
   }
 }

@@ -10,6 +10,8 @@ export const RECENT_WINDOWS_MAX = 5_000;
 /** A query that finds less than its limit ends here, with a cursor to go on from. */
 const ROWS_SCANNED_MAX = 20_000;
 const LATEST_SCANNED_MAX = 2_000;
+/** Unreadable results that are told apart; of more nothing is counted. */
+const UNREADABLE_MAX = 10_000;
 /** Results of one window that one `trim` forgets, beside as many as are published meanwhile. */
 export const TRIMMED_MAX = 2_000;
 
@@ -22,6 +24,7 @@ export class WindowHistory {
   /** By window: all keys before this are gone. */
   readonly #trimmedTo = new Map<string, string>();
   #trimLagMs = 0;
+  readonly #unreadable = new Set<string>();
 
   constructor(options: {
     readonly store: Store;
@@ -38,12 +41,13 @@ export class WindowHistory {
       const found: WindowResult[] = [];
       const range = windowKeyRange(name, nowMs - RECENT_MS - sizeMs, Number.POSITIVE_INFINITY);
       const keys = { from: CENTRAL_KEYS.engine(range.from), to: CENTRAL_KEYS.engine(range.to) };
-      for await (const { value } of this.#store.range({
+      for await (const { key, value } of this.#store.range({
         ...keys,
         isReverse: true,
         limit: RECENT_WINDOWS_MAX,
       })) {
-        found.push(decodeWindow(value));
+        const result = this.#read(key, value);
+        if (result !== null) found.push(result);
       }
       this.published(found.reverse(), nowMs);
     }
@@ -83,8 +87,9 @@ export class WindowHistory {
     };
     for await (const { key, value } of this.#store.range(keys)) {
       scanned += 1;
-      const result = decodeWindow(value);
-      if (labels.every(([name, label]) => result.group[name] === label)) windows.push(result);
+      const result = this.#read(key, value);
+      if (result !== null && labels.every(([name, label]) => result.group[name] === label))
+        windows.push(result);
       if (windows.length >= query.limit || scanned >= ROWS_SCANNED_MAX) {
         return { windows, cursor: Buffer.from(engineKeyOf(key)).toString("base64url") };
       }
@@ -99,17 +104,23 @@ export class WindowHistory {
       if (window !== null && window !== name) continue;
       const range = windowKeyRange(name, Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY);
       const keys = { from: CENTRAL_KEYS.engine(range.from), to: CENTRAL_KEYS.engine(range.to) };
-      for await (const { value } of this.#store.range({
+      for await (const { key, value } of this.#store.range({
         ...keys,
         isReverse: true,
         limit: LATEST_SCANNED_MAX,
       })) {
-        const result = decodeWindow(value);
-        const key = `${name} ${labelsKey(result.group)}`;
-        if (!newest.has(key)) newest.set(key, result);
+        const result = this.#read(key, value);
+        if (result === null) continue;
+        const group = `${name} ${labelsKey(result.group)}`;
+        if (!newest.has(group)) newest.set(group, result);
       }
     }
     return [...newest.values()];
+  }
+
+  /** Stored results that were asked for and could not be read, each counted once. */
+  get unreadableCount(): number {
+    return this.#unreadable.size;
   }
 
   /** How much longer than it should be the oldest result that is due to be forgotten has been kept; 0 where none is. */
@@ -150,5 +161,15 @@ export class WindowHistory {
       if (lastMs !== undefined) this.#trimLagMs = Math.max(this.#trimLagMs, toMs - lastMs);
     }
     return changes;
+  }
+
+  /** Null where the stored result cannot be read: it is left out of what is shown. */
+  #read(key: Uint8Array, bytes: Uint8Array): WindowResult | null {
+    try {
+      return decodeWindow(bytes);
+    } catch {
+      if (this.#unreadable.size < UNREADABLE_MAX) this.#unreadable.add(engineKeyOf(key));
+      return null;
+    }
   }
 }

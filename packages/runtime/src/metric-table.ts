@@ -96,6 +96,11 @@ export const METRIC_TABLE = {
     labels: [],
     help: "How much longer than windows.retain says the oldest result still waiting to be deleted has been kept; 0 when none waits.",
   },
+  millrace_central_unreadable_values: {
+    type: "gauge",
+    labels: [],
+    help: "Stored values that could not be read and were left out since the start.",
+  },
   millrace_central_stream_clients: { type: "gauge", labels: [], help: "Open dashboard streams." },
 } as const satisfies Record<string, MetricRow>;
 
