@@ -875,6 +875,43 @@ test("windows are complete once every expected agent has passed; a retired site 
   expect(again.central.agents()[1]).toMatchObject({ state: "retired" });
 });
 
+test("an agent of a retired site that goes on is cut off, and expected again once it connects", async () => {
+  const world = await start();
+  const agent = await welcomed(world);
+  const count = world.central.retire("alpha");
+  await world.time.run(10);
+  expect(await count).toBe(1);
+  expect(agent.closedReason).toContain("retired");
+  agent.panes(1, START_MS);
+  agent.hangUp();
+  await world.time.run(1_000);
+  expect(world.central.agents()[0]).toMatchObject({ state: "retired" });
+  expect(world.central.ledger().get("alpha-1")?.received ?? 0).toBe(0);
+  const again = await welcomed(world);
+  const timeMs = START_MS + 3_000;
+  again.panes(1, timeMs, { frontier: { number: 1, watermarkMs: timeMs } });
+  await world.time.run(500);
+  expect(world.central.agents()[0]).toMatchObject({ state: "connected" });
+  await world.time.run(5_000);
+  const { windows } = await world.central.windows(ALL);
+  expect(windows.map(({ completeness }) => completeness.agentsMissing)).toEqual([["alpha-1"]]);
+});
+
+test("a listener that throws is not taken for a failed commit, and the others are told", async () => {
+  const world = await start();
+  let count = 0;
+  world.central.subscribe(() => {
+    throw new Error("no");
+  });
+  world.central.subscribe(() => (count += 1));
+  const agent = await welcomed(world);
+  agent.panes(1, START_MS);
+  await world.time.run(500);
+  expect(agent.acks.live).toBe(1);
+  expect(count).toBeGreaterThan(0);
+  expect(world.central.health().isAlive).toBe(true);
+});
+
 test("a page of windows goes on where the one before ended", async () => {
   const world = await start();
   const agent = await welcomed(world);

@@ -244,6 +244,9 @@ export class Central implements CentralReader {
       this.#actions.push(() => {
         const retired = agents.retireSite(site, this.#options.clock.nowMs());
         engine.setMembership(agents.membership);
+        // One that is still connected has to connect again, and is expected again then.
+        for (const session of this.#sessions.all())
+          if (retired.includes(session.agent)) session.close("closed", `site ${site} is retired`);
         for (const agent of retired) {
           trustedTime.forget(agent);
           for (const kind of ["agent_silent", "clock_disagrees"] as const)
@@ -378,9 +381,20 @@ export class Central implements CentralReader {
         for (const done of committed) done();
         this.#history.published(results, moment.nowMs);
         if (agents.length + alarms.length + results.length === 0) return;
-        for (const listener of this.#listeners) listener({ agents, alarms, windows: results });
+        for (const listener of this.#listeners) this.#show(listener, { agents, alarms, windows: results });
       },
     };
+  }
+
+  /** What a listener makes of it is not central's affair: the commit stands. */
+  #show(listener: (change: CentralChange) => void, change: CentralChange): void {
+    try {
+      listener(change);
+    } catch (error) {
+      this.#options.log.repeated("listener_failed", "a listener failed at what was published", {
+        reason: reasonOf(error),
+      });
+    }
   }
 
   #takeInbox(): InboxItem[] {

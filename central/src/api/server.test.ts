@@ -265,6 +265,37 @@ test("where control is off no alarm is reset, and the page is told so", async ()
   expect((await (await openStream(url)).next()).data).toMatchObject({ isControlAllowed: false });
 });
 
+test("where control is off a page and a proxy may not retire a site; a program on this machine may", async () => {
+  const { url, reader } = await listen(undefined, systemClock, false);
+  const retire = (headers: Record<string, string> = {}) =>
+    fetch(`${url}/api/v1/sites/alpha/retire`, { method: "POST", headers });
+  for (const headers of [{ origin: url }, { "x-forwarded-for": "192.0.2.9" }]) {
+    const response = await retire(headers);
+    expect([response.status, await codeOf(response)]).toEqual([403, "control_off"]);
+  }
+  expect(reader.retired).toEqual([]);
+  expect((await retire()).status).toBe(200);
+  expect(reader.retired).toEqual(["alpha"]);
+});
+
+test("paths that are none are not found or not understood, as problems", async () => {
+  const { server } = await listen();
+  const ask = (path: string) =>
+    new Promise<[number | undefined, string | undefined]>((resolve, reject) => {
+      request({ port: server.port, path }, (response) => {
+        response.destroy();
+        resolve([response.statusCode, response.headers["content-type"]]);
+      })
+        .on("error", reject)
+        .end();
+    });
+  const type = "application/problem+json; charset=utf-8";
+  for (const path of ["//", "//?a", "/nothing", "///x"])
+    expect([path, ...(await ask(path))]).toEqual([path, 404, type]);
+  for (const path of ["/%", "/%ff", "/api/v1/%zz"])
+    expect([path, ...(await ask(path))]).toEqual([path, 400, type]);
+});
+
 test("a request by a name that only points here is refused: pages, streams and changes alike", async () => {
   const { server, reader } = await listen();
   const ask = (method: string, path: string, host: string) =>

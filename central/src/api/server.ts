@@ -3,6 +3,7 @@ import type { Clock, Logger, Metrics } from "@millrace/runtime";
 import Fastify from "fastify";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { Assets } from "./assets.ts";
+import { isFromOwnMachine } from "./own-machine.ts";
 import type { CentralReader, ResetOutcome } from "./central-reader.ts";
 import { EventStream } from "./event-stream.ts";
 import { OPENAPI } from "./openapi.ts";
@@ -16,7 +17,7 @@ export interface ApiServerOptions {
   readonly port: number;
   /** Names that it may be asked by, beside its host, localhost and IP addresses. */
   readonly allowedHosts: readonly string[];
-  /** Whether alarms may be reset: there is no login. */
+  /** Whether alarms may be reset, and sites retired from other machines: there is no login. */
   readonly isControlAllowed: boolean;
   readonly reader: CentralReader;
   readonly assets: Assets;
@@ -53,6 +54,10 @@ export class ApiServer {
       forceCloseConnections: true,
       bodyLimit: REQUEST_BYTES_MAX,
       routerOptions: { maxParamLength: 200 },
+      // What no route is even looked for: a path that cannot be decoded.
+      frameworkErrors: (error, _request, reply) => {
+        sendProblem(reply.headers(SECURITY_HEADERS), problem("bad_request", reasonOf(error)));
+      },
     });
     this.#stream = new EventStream(options);
     this.#addRoutes(options);
@@ -139,6 +144,9 @@ export class ApiServer {
     });
     app.post<{ Params: { site: string } }>("/api/v1/sites/:site/retire", async (request, reply) => {
       requireOwnOrigin(request);
+      const { remoteAddress, localAddress } = request.socket;
+      const isOwn = isFromOwnMachine({ remoteAddress, localAddress, headers: request.headers });
+      if (!options.isControlAllowed && !isOwn) throw new ProblemError("control_off", CONTROL_OFF);
       const { site } = request.params;
       const count = await reader.retire(site);
       if (count === 0)
@@ -189,7 +197,7 @@ export class ApiServer {
 }
 
 const CONTROL_OFF =
-  "the server listens beyond this machine and has no login; http.allowControl: true in central.yaml allows it all the same, and `millrace-agent reset` works on the gateway";
+  "the server listens beyond this machine and has no login; http.allowControl: true in central.yaml allows it all the same, `millrace-agent reset` works on the gateway, and `millrace-central site retire` on this machine";
 
 /** Why nothing was reset, as far as anybody knows. */
 function resetProblem(outcome: Exclude<ResetOutcome, "done">, agent: string): ProblemError {
@@ -239,7 +247,7 @@ function sendProblem(reply: FastifyReply, body: Problem): FastifyReply {
 }
 
 function sendAsset(assets: Assets, request: FastifyRequest, reply: FastifyReply): FastifyReply {
-  const path = new URL(request.url, "http://localhost").pathname.slice(1);
+  const path = request.url.split("?", 1)[0].slice(1);
   const file = request.method === "GET" ? assets.get(path === "" ? "index.html" : path) : undefined;
   if (file !== undefined) {
     const caching = file.isImmutable ? "public, max-age=31536000, immutable" : "no-cache";

@@ -62,7 +62,7 @@ export const centralSchema = z.strictObject({
       allowControl: flag()
         .optional()
         .describe(
-          "Whether alarms may be reset through page and API, which have no login; default: only while `host` is a loopback address.",
+          "Whether alarms may be reset and sites retired through page and API, which have no login; default: only while `host` is a loopback address.",
         ),
     })
     .prefault({})
