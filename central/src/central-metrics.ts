@@ -51,6 +51,7 @@ export class CentralMetrics {
 }
 
 function readingsByOutcome(totals: LedgerTotals): Record<string, number> {
-  const { received, merged, tooLate, unwindowed, unreadable, skipped } = totals;
-  return { received, merged, too_late: tooLate, unwindowed, unreadable, skipped };
+  const { tooLate, foreignSite, received, merged, unwindowed, unreadable, future, skipped } = totals;
+  const renamed = { too_late: tooLate, foreign_site: foreignSite };
+  return { received, merged, unwindowed, unreadable, future, skipped, ...renamed };
 }

@@ -31,6 +31,7 @@ import { RequestBook } from "./core/request-book.ts";
 import { SESSION_INBOX_BYTES_MAX } from "./core/session.ts";
 import type { InboxItem, Session } from "./core/session.ts";
 import { SessionTable } from "./core/session-table.ts";
+import { CLOCK_TOLERANCE_MS } from "./core/trusted-time.ts";
 import { WakeWatch } from "./core/wake-watch.ts";
 import { WindowHistory } from "./core/window-history.ts";
 
@@ -49,8 +50,6 @@ const SYSTEM_ALARM_SHOWN_MS: Partial<Record<SystemAlarm, number>> = {
 };
 /** While more is due than one slice, history is trimmed at every tick instead. */
 const TRIM_INTERVAL_MS = 60_000;
-/** Clocks that differ by more disagree; they agree again when they differ by half of it. */
-const CLOCK_TOLERANCE_MS = 60_000;
 /** A connection that says nothing for so long, not even a heartbeat, is half open and is closed. */
 const SESSION_SILENT_MS_MAX = 30_000;
 
@@ -449,6 +448,7 @@ export class Central implements CentralReader {
     const { agents, alarms, trustedTime } = this.#opened.state;
     for (const [agent, aheadMs] of trustedTime.aheadMs(moment)) {
       const isRaised = alarms.isRaised(agent, "clock_disagrees");
+      // They agree again when they differ by half of it.
       const isApart = Math.abs(aheadMs) > (isRaised ? CLOCK_TOLERANCE_MS / 2 : CLOCK_TOLERANCE_MS);
       if (isApart === isRaised) continue;
       if (isRaised) {

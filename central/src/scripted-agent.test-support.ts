@@ -1,5 +1,5 @@
 import { paneLayout, PaneTable } from "@millrace/stream";
-import type { Frontier, Lane } from "@millrace/stream";
+import type { Frontier, Labels, Lane } from "@millrace/stream";
 import {
   encodeAlarmBatch,
   encodeMessage,
@@ -105,11 +105,17 @@ export class ScriptedAgent {
   panes(
     sequence: number,
     timeMs: number,
-    options: { epoch?: number; lane?: Lane; value?: number; frontier?: Partial<Frontier> } = {},
+    options: {
+      epoch?: number;
+      lane?: Lane;
+      value?: number;
+      frontier?: Partial<Frontier>;
+      labels?: Labels;
+    } = {},
   ): void {
     const table = new PaneTable("t", LAYOUT, { rowsMax: 10 });
     table.add(0, timeMs, options.value ?? sequence);
-    const section = table.take(() => ({ site: this.site, machine: "m" }));
+    const section = table.take(() => options.labels ?? { site: this.site, machine: "m" });
     const body = encodePaneBatch({
       frontier: frontier({ epoch: options.epoch ?? 1, ...options.frontier }),
       sections: [section],

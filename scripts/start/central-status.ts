@@ -8,6 +8,8 @@ const ledgerOfAgent = z.object({
   tooLate: count,
   unwindowed: count,
   unreadable: count,
+  future: count,
+  foreignSite: count,
   skipped: count,
 });
 const ledgerAnswer = z.object({

@@ -16,7 +16,16 @@ const agent: AgentLedger = {
   evicted: 0,
   damaged: 0,
 };
-const central = { received: 100, merged: 99, tooLate: 1, unwindowed: 0, unreadable: 0, skipped: 0 };
+const central = {
+  received: 100,
+  merged: 99,
+  tooLate: 1,
+  unwindowed: 0,
+  unreadable: 0,
+  future: 0,
+  foreignSite: 0,
+  skipped: 0,
+};
 const truth = { generated: 100, unacked: 0, hasEnded: true, ackedBySite: new Map([["alpha", 100]]) };
 const rowsOf = (changes: Partial<AgentLedger>, centralChanges: Partial<typeof central> = {}) =>
   ledgerRows({

@@ -99,6 +99,8 @@ export function ledgerRows({ truth, agents }: LedgerInputs): LedgerRow[] {
           ["too late", central?.tooLate ?? 0],
           ["unwindowed", central?.unwindowed ?? 0],
           ["unreadable", central?.unreadable ?? 0],
+          ["future", central?.future ?? 0],
+          ["foreign site", central?.foreignSite ?? 0],
         ],
       },
     );

@@ -33,6 +33,8 @@ export async function ledgerFaults(options: {
     tooLate: ofCentral?.tooLate,
     unwindowed: ofCentral?.unwindowed,
     unreadable: ofCentral?.unreadable,
+    future: ofCentral?.future,
+    foreignSite: ofCentral?.foreignSite,
     skipped: ofCentral?.skipped,
     ...ofCentral?.rejected,
   };

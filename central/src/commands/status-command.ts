@@ -38,6 +38,7 @@ export const STATUS_COMMAND: Command = {
         String(totals?.received ?? 0),
         String(totals?.merged ?? 0),
         String(totals?.tooLate ?? 0),
+        String((totals?.future ?? 0) + (totals?.foreignSite ?? 0)),
         String(totals?.skipped ?? 0),
         String(rejected),
       ];
@@ -54,6 +55,7 @@ export const STATUS_COMMAND: Command = {
           "received",
           "merged",
           "too late",
+          "refused",
           "skipped",
           "rejected",
         ],

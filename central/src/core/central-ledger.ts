@@ -14,7 +14,7 @@ export type RejectReason = (typeof REJECT_REASONS)[number];
 
 /** One agent's totals at central, since central's store was made. */
 export interface LedgerTotals {
-  /** Readings in pane batches taken: `received = merged + tooLate + unwindowed + unreadable`. */
+  /** Readings in pane batches taken: `received = merged + tooLate + unwindowed + unreadable + future + foreignSite`. */
   readonly received: number;
   readonly merged: number;
   /** After the window's lateness. */
@@ -23,6 +23,10 @@ export interface LedgerTotals {
   readonly unwindowed: number;
   /** In batches whose checksum is right and whose body cannot be read. */
   readonly unreadable: number;
+  /** In panes too far ahead of the clock. */
+  readonly future: number;
+  /** Under the name of a site that is not the agent's. */
+  readonly foreignSite: number;
   /** Readings that the agent gave up before they were sent, as it told. Beside `received`. */
   readonly skipped: number;
   /** Batches taken; those that came again; those too far above the mark, which come again. */
@@ -41,6 +45,8 @@ const ZERO: LedgerTotals = {
   tooLate: 0,
   unwindowed: 0,
   unreadable: 0,
+  future: 0,
+  foreignSite: 0,
   skipped: 0,
   batches: 0,
   duplicates: 0,
@@ -73,6 +79,8 @@ export class CentralLedger {
       tooLate: totals.tooLate + (counts.tooLate ?? 0),
       unwindowed: totals.unwindowed + (counts.unwindowed ?? 0),
       unreadable: totals.unreadable + (counts.unreadable ?? 0),
+      future: totals.future + (counts.future ?? 0),
+      foreignSite: totals.foreignSite + (counts.foreignSite ?? 0),
       skipped: totals.skipped + (counts.skipped ?? 0),
       batches: totals.batches + (counts.batches ?? 0),
       duplicates: totals.duplicates + (counts.duplicates ?? 0),

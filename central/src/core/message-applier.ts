@@ -1,17 +1,21 @@
-import type { Lane } from "@millrace/stream";
-import { LANES } from "@millrace/stream";
+import type { Lane, PaneRows } from "@millrace/stream";
+import { LANES, pickRows, readingCountOfRow } from "@millrace/stream";
 import { encodeMessage, WIRE_VERSIONS_READ } from "@millrace/wire";
 import type { Hello, Refusal, SealedBatch } from "@millrace/wire";
 import type { SystemAlarm } from "./alarm-book.ts";
 import type { RejectReason } from "./central-ledger.ts";
 import type { CentralState } from "./central-state.ts";
 import type { BatchBody, OpenedMessage } from "./opened-message.ts";
+import type { NotedReason } from "./quarantine.ts";
 import type { InboxItem, Session } from "./session.ts";
 import { HOLDER_ALIVE_MS } from "./session-table.ts";
 import type { SessionTable } from "./session-table.ts";
 
 /** A refused agent may ask again after this. */
 const REFUSAL_RETRY_MS = 5_000;
+
+/** Panes that begin further ahead are refused: their windows would stay in memory until their time comes. */
+export const FUTURE_MS_MAX = 3_600_000;
 
 /** What is said once the commit has made it true. */
 export interface AfterCommit {
@@ -36,6 +40,8 @@ export class MessageApplier {
   readonly #state: CentralState;
   readonly #sessions: SessionTable;
   readonly #sites: ReadonlyMap<string, string>;
+  /** By agent, what was last said of readings that were refused. */
+  readonly #refusalsTold = new Map<string, string>();
 
   constructor(options: MessageApplierOptions) {
     this.#state = options.state;
@@ -220,17 +226,10 @@ export class MessageApplier {
 
   #applyBody(item: InboxItem, batch: SealedBatch, body: BatchBody, moment: Moment): void {
     const { agent, site } = item.session;
-    const { alarms, engine, ledger, quarantine } = this.#state;
+    const { alarms, ledger } = this.#state;
     switch (body.kind) {
       case "panes":
-        for (const rows of body.panes.sections) {
-          const { merged, tooLate, tooLateFromMs, unwindowed } = engine.apply(rows, moment.nowMs);
-          ledger.add(agent, { received: merged + tooLate + unwindowed, merged, tooLate, unwindowed });
-          if (tooLateFromMs === null) continue;
-          const { atMs, topic, payload } = item;
-          const detail = `${tooLate} readings of metric ${rows.metric}, from the pane at ${tooLateFromMs} ms on, came after the lateness of every window`;
-          quarantine.keep({ atMs, agent, topic, reason: "too_late", detail, payload });
-        }
+        for (const rows of body.panes.sections) this.#applyRows(item, rows, moment);
         return;
       case "alarms":
         for (const event of body.events) {
@@ -246,6 +245,58 @@ export class MessageApplier {
       case "skipped":
         return;
     }
+  }
+
+  #applyRows(item: InboxItem, rows: PaneRows, moment: Moment): void {
+    const { agent, site } = item.session;
+    const { engine, ledger, trustedTime } = this.#state;
+    const isForeign = rows.series.map((labels) => (labels["site"] ?? site) !== site);
+    const latestMs = trustedTime.latestOf(agent, moment) + FUTURE_MS_MAX;
+    const taken: number[] = [];
+    let future = 0;
+    let foreignSite = 0;
+    for (let row = 0; row < rows.rowCount; row++) {
+      const readings = readingCountOfRow(rows.layout, rows.state, row * rows.layout.stride);
+      if (isForeign[rows.seriesIndex[row]]) foreignSite += readings;
+      else if (rows.startMs[row] > latestMs) future += readings;
+      else taken.push(row);
+    }
+    const own = taken.length === rows.rowCount ? rows : pickRows(rows, taken);
+    const { merged, tooLate, tooLateFromMs, unwindowed } = engine.apply(own, moment.nowMs);
+    const received = merged + tooLate + unwindowed + future + foreignSite;
+    ledger.add(agent, { received, merged, tooLate, unwindowed, future, foreignSite });
+    if (tooLateFromMs !== null) {
+      const detail = `${tooLate} readings of metric ${rows.metric}, from the pane at ${tooLateFromMs} ms on, came after the lateness of every window`;
+      this.#note(item, "too_late", detail);
+    }
+    if (future > 0) {
+      const detail = `${future} readings of metric ${rows.metric} are in panes more than ${FUTURE_MS_MAX} ms ahead of the clock`;
+      this.#note(item, "future", detail);
+      const message = `agent ${agent} sends readings more than ${FUTURE_MS_MAX / 60_000} min ahead of the clock; they are in no window`;
+      this.#raiseRefused(item.session, { message, readings: future, moment });
+    }
+    if (foreignSite > 0) {
+      const detail = `${foreignSite} readings of metric ${rows.metric} carry another site than ${site}`;
+      this.#note(item, "foreign_site", detail);
+      const message = `agent ${agent} sends readings under another site than its own, ${site}; they are in no window`;
+      this.#raiseRefused(item.session, { message, readings: foreignSite, moment });
+    }
+  }
+
+  #note({ atMs, topic, payload, session }: InboxItem, reason: NotedReason, detail: string): void {
+    this.#state.quarantine.keep({ atMs, agent: session.agent, topic, reason, detail, payload });
+  }
+
+  /** Raises an alarm unless the one that is active says the same. */
+  #raiseRefused(
+    session: Session,
+    refused: { readonly message: string; readonly readings: number; readonly moment: Moment },
+  ): void {
+    const { agent } = session;
+    const { message, readings, moment } = refused;
+    if (this.#state.alarms.isRaised(agent, "data_loss") && this.#refusalsTold.get(agent) === message) return;
+    this.#refusalsTold.set(agent, message);
+    this.#raise(session, "data_loss", message, readings, moment);
   }
 
   #applySkipped(

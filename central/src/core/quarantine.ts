@@ -7,8 +7,11 @@ export const QUARANTINE_BYTES_MAX = 256;
 /** Taken between two commits; more are only counted. */
 const QUARANTINE_WAITING_MAX = 100;
 
-/** Of these, notes of readings that came too late: one late backlog must not push everything else out. */
-const TOO_LATE_WAITING_MAX = 4;
+/** Of these, notes of readings that were not taken, for each reason: one late backlog must not push everything else out. */
+const NOTES_WAITING_MAX = 4;
+
+/** Why readings of a message that was taken are in no window. */
+export type NotedReason = "too_late" | "future" | "foreign_site";
 
 /** One message that was not taken, or not whole: why, and how it begins. */
 export interface QuarantineEntry {
@@ -16,8 +19,8 @@ export interface QuarantineEntry {
   readonly atMs: number;
   readonly agent: string;
   readonly topic: string;
-  /** `too_late`: the message was taken, but for the readings that `detail` counts. */
-  readonly reason: RejectReason | "too_late";
+  /** `too_late`, `future`, `foreign_site`: the message was taken, but for the readings that `detail` counts. */
+  readonly reason: RejectReason | NotedReason;
   readonly detail: string;
   readonly byteCount: number;
   /** The first bytes, base64. */
@@ -28,7 +31,7 @@ export interface QuarantineEntry {
 export class Quarantine {
   #nextNumber: number;
   #waiting: QuarantineEntry[] = [];
-  #tooLateWaiting = 0;
+  readonly #notesWaiting = new Map<string, number>();
 
   constructor(nextNumber: number) {
     this.#nextNumber = nextNumber;
@@ -38,9 +41,10 @@ export class Quarantine {
     entry: Omit<QuarantineEntry, "number" | "head" | "byteCount"> & { readonly payload: Uint8Array },
   ): void {
     if (this.#waiting.length >= QUARANTINE_WAITING_MAX) return;
-    if (entry.reason === "too_late") {
-      if (this.#tooLateWaiting >= TOO_LATE_WAITING_MAX) return;
-      this.#tooLateWaiting += 1;
+    if (entry.reason === "too_late" || entry.reason === "future" || entry.reason === "foreign_site") {
+      const waiting = this.#notesWaiting.get(entry.reason) ?? 0;
+      if (waiting >= NOTES_WAITING_MAX) return;
+      this.#notesWaiting.set(entry.reason, waiting + 1);
     }
     const { payload, ...rest } = entry;
     const head = Buffer.from(payload.subarray(0, QUARANTINE_BYTES_MAX)).toString("base64");
@@ -52,7 +56,7 @@ export class Quarantine {
   takeWaiting(): { entries: QuarantineEntry[]; forgotten: number[] } {
     const entries = this.#waiting;
     this.#waiting = [];
-    this.#tooLateWaiting = 0;
+    this.#notesWaiting.clear();
     const forgotten = entries
       .map((entry) => entry.number - QUARANTINE_ENTRIES_MAX)
       .filter((number) => number >= 0);

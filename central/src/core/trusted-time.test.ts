@@ -36,6 +36,18 @@ test("before an agent is heard, what was stored goes on from the start, and an a
   ]);
 });
 
+test("an agent's data may be as late as its own clock while no other agent confirms central's", () => {
+  const trusted = new TrustedTime();
+  const latest = (agent: string) => trusted.latestOf(agent, { nowMs: 500_000, monotonicMs: 0 });
+  expect(latest("a")).toBe(500_000);
+  trusted.heard("a", DAY_MS, 0);
+  expect([latest("a"), latest("b")]).toEqual([DAY_MS, 500_000]);
+  trusted.heard("b", 2 * DAY_MS, 0);
+  expect([latest("a"), latest("b")]).toEqual([DAY_MS, 2 * DAY_MS]);
+  trusted.heard("c", 450_000, 0);
+  expect([latest("a"), latest("b"), latest("c")]).toEqual([500_000, 500_000, 500_000]);
+});
+
 test("it is stored now and then, also when it goes back", () => {
   const trusted = new TrustedTime();
   trusted.heard("a", 50_000, 0);

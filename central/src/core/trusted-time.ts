@@ -1,5 +1,7 @@
 /** A trusted time is written when it differs from the stored one by so much. */
 const WRITE_STEP_MS = 10_000;
+/** Clocks that differ by more disagree. */
+export const CLOCK_TOLERANCE_MS = 60_000;
 
 /** One reading of central's two clocks. */
 interface ClockReading {
@@ -35,6 +37,16 @@ export class TrustedTime {
   nowMs({ nowMs, monotonicMs }: ClockReading): number {
     const leadMs = Math.max(this.#storedLeadMs, ...this.#agentLeadsMs.values());
     return Math.min(nowMs, Math.floor(leadMs + monotonicMs));
+  }
+
+  /**
+   * Nothing of an agent can be later than this: central's clock; or the agent's own where that is ahead of it and no
+   * other agent confirms central's, since then either may be wrong.
+   */
+  latestOf(agent: string, { nowMs, monotonicMs }: ClockReading): number {
+    for (const [other, leadMs] of this.#agentLeadsMs)
+      if (other !== agent && Math.abs(leadMs + monotonicMs - nowMs) <= CLOCK_TOLERANCE_MS) return nowMs;
+    return Math.max(nowMs, Math.floor((this.#agentLeadsMs.get(agent) ?? -Infinity) + monotonicMs));
   }
 
   /** How far clocks are ahead of the trusted time: central's, under "", and those of the agents heard since the start. */

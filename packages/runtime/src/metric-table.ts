@@ -66,7 +66,7 @@ export const METRIC_TABLE = {
   millrace_central_readings_total: {
     type: "counter",
     labels: ["agent", "outcome"],
-    help: "Readings at central by ledger entry: received, merged, too_late, unwindowed, unreadable, skipped. The entries add up.",
+    help: "Readings at central by ledger entry: received, merged, too_late, unwindowed, unreadable, future, foreign_site, skipped. The entries add up.",
   },
   millrace_central_batches_total: {
     type: "counter",

@@ -23,6 +23,7 @@ export * from "./pane-rows.ts";
 export * from "./pane-size.ts";
 export * from "./pane-state.ts";
 export * from "./pane-table.ts";
+export * from "./pick-rows.ts";
 export * from "./reading.ts";
 export * from "./reading-columns.ts";
 export * from "./reading-count.ts";
