@@ -42,6 +42,35 @@ test("a watermark that moves puts the windows after it in question, a pending ra
   expect(standing.takeChangedFromMs()).toBe(5_000);
 });
 
+test("while a frontier is held back, or no longer is, only the windows that the clock has passed are in question", () => {
+  const standing = new Standing(5_000);
+  const membership = new Membership();
+  membership.join("a", "alpha", -1e9);
+  standing.setMembership(membership);
+  standing.setClock(100_000);
+  standing.setFrontier("a", frontier(1, { watermarkMs: 150_000 }));
+  standing.takeChangedFromMs();
+  const changedAt = (nowMs: number) => {
+    standing.setClock(nowMs);
+    return standing.takeChangedFromMs();
+  };
+  const isPassed = (endMs: number) => standing.of(endMs - 1_000, endMs, undefined).isEveryPassed;
+  expect([isPassed(100_000), isPassed(101_000)]).toEqual([true, false]);
+  expect(changedAt(101_000)).toBe(100_000);
+  expect([isPassed(101_000), isPassed(102_000)]).toEqual([true, false]);
+  expect(changedAt(146_000)).toBe(101_000);
+  expect([isPassed(150_000), isPassed(151_000)]).toEqual([true, false]);
+  expect(changedAt(147_000)).toBe(Infinity);
+  // A clock that goes back puts all in question.
+  expect(changedAt(120_000)).toBe(-Infinity);
+  expect(isPassed(121_000)).toBe(false);
+  // The frontier is taken back while it was held back.
+  standing.setFrontier("a", frontier(2, { watermarkMs: 121_000 }));
+  standing.takeChangedFromMs();
+  expect(changedAt(120_500)).toBe(120_000);
+  expect(isPassed(121_000)).toBe(true);
+});
+
 test("an agent has not passed a window of which it lost some, whatever its watermark; its neighbours it has", () => {
   const standing = new Standing(5_000);
   const membership = new Membership();

@@ -66,7 +66,9 @@ export class Standing {
     for (const { watermarkMs } of this.#frontiers.values()) {
       if (watermarkMs !== null && watermarkMs > nowMs + this.#maxFutureMs) this.#isHeldBack = true;
     }
-    if (wasHeldBack || this.#isHeldBack || nowMs < this.#nowMs) this.#change(-Infinity);
+    if (nowMs < this.#nowMs) this.#change(-Infinity);
+    // What was held back stood at the clock before, and stands at or beyond it now.
+    else if (wasHeldBack || this.#isHeldBack) this.#change(this.#nowMs);
     this.#nowMs = nowMs;
   }
 
