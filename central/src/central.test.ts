@@ -9,7 +9,7 @@ import type { AlarmEvent, StoreRun } from "@millrace/wire";
 import { expect, test } from "vitest";
 import { Central } from "./central.ts";
 import type { CentralOptions } from "./central.ts";
-import { FUTURE_MS_MAX } from "./core/message-applier.ts";
+import { FUTURE_MS_MAX, SKIPPED_AHEAD_MAX } from "./core/message-applier.ts";
 import { SEQUENCES_ABOVE_MAX } from "./core/sequence-set.ts";
 import { CrashingStore } from "./crashing-store.test-support.ts";
 import { ScriptedAgent } from "./scripted-agent.test-support.ts";
@@ -637,6 +637,27 @@ test("batches that the agent gave up move the mark on, are counted and raise an 
   expect(world.central.alarms()).toMatchObject([{ rule: "data_loss", value: 70, step: 1 }]);
   await world.time.run(700_000);
   expect(activeAlarms(world.central)).not.toContain("data_loss");
+});
+
+test("a range that was given up cannot reach beyond what the agent can have appended: it is refused, and what comes is taken", async () => {
+  const world = await start();
+  const agent = await welcomed(world);
+  agent.panes(1, START_MS);
+  for (const to of [Number.MAX_SAFE_INTEGER, SKIPPED_AHEAD_MAX + 100]) agent.skipped(2, to, 70);
+  await world.time.run(10);
+  expect(agent.acks.live).toBe(1);
+  for (let sequence = 2; sequence <= 4; sequence++) agent.panes(sequence, START_MS);
+  await world.time.run(10);
+  expect(agent.acks.live).toBe(4);
+  expect(world.central.ledger().get("alpha-1")).toMatchObject({
+    received: 4,
+    skipped: 0,
+    duplicates: 0,
+    rejected: { malformed_batch: 2 },
+  });
+  agent.skipped(5, SKIPPED_AHEAD_MAX, 70);
+  await world.time.run(10);
+  expect(agent.acks.live).toBe(SKIPPED_AHEAD_MAX);
 });
 
 /** State, those missing and those with a loss, of alpha's windows by second. */

@@ -14,6 +14,12 @@ import type { SessionTable } from "./session-table.ts";
 /** A refused agent may ask again after this. */
 const REFUSAL_RETRY_MS = 5_000;
 
+/**
+ * A range that was given up ends no further above what the lane was known to hold: all of it was appended before, and
+ * central would take whatever came in it for a duplicate. Far more than an agent appends while nothing is acknowledged.
+ */
+export const SKIPPED_AHEAD_MAX = 1_000_000;
+
 /** Panes that begin further ahead are refused: their windows would stay in memory until their time comes. */
 export const FUTURE_MS_MAX = 3_600_000;
 
@@ -138,6 +144,7 @@ export class MessageApplier {
     session.site = site;
     session.storeId = hello.storeId;
     session.instance = hello.instance;
+    for (const lane of LANES) session.nexts[lane] = hello.lanes[lane].next;
     this.#state.trustedTime.heard(agent, hello.clockMs, moment.monotonicMs);
     const trustedMs = this.#state.trustedTime.nowMs(moment);
     this.#state.agents.correctEnrolments(trustedMs, moment.monotonicMs);
@@ -205,6 +212,15 @@ export class MessageApplier {
     if (verdict === "beyond") {
       ledger.add(agent, { beyond: 1 });
       return;
+    }
+    if (body.kind === "skipped") {
+      const { to } = body.skipped;
+      const next = Math.max(session.nexts[batch.lane], held.mark(batch.lane));
+      if (to > next + SKIPPED_AHEAD_MAX) {
+        const detail = `it gives up batches to ${to} of lane ${batch.lane}, which was at ${next}`;
+        this.reject(item, "malformed_batch", detail);
+        return;
+      }
     }
     if (verdict === "duplicate") {
       ledger.add(agent, { duplicates: 1 });

@@ -1,3 +1,4 @@
+import type { Lane } from "@millrace/stream";
 import type { AgentConnection, Heartbeat, UpTopic } from "@millrace/wire";
 
 /** Bytes that one connection may have waiting for a commit; what comes beyond is dropped and comes again. */
@@ -12,6 +13,8 @@ export class Session {
   site = "";
   storeId = "";
   instance = "";
+  /** By its hello, the sequence that the next append to each lane takes. */
+  readonly nexts: Record<Lane, number> = { alarm: 1, live: 1, backfill: 1 };
   /** When its last message came; monotonic, ms. */
   heardAtMs: number;
   inboxBytes = 0;
