@@ -68,6 +68,47 @@ test("a slow series is not idle before three of its usual intervals, and one out
   expect(quick.isIdle(0, 7_230_001)).toBe(true);
 });
 
+test("one long gap makes no habit: two readings eight hours apart hold the watermark for the idle timeout", () => {
+  const watermarks = new SeriesWatermarks(options);
+  watermarks.observe(0, 0, 0);
+  watermarks.observe(0, 28_800_000, 28_800_000);
+  expect(watermarks.isIdle(0, 28_830_001)).toBe(true);
+});
+
+test("a day between a wrong clock's reading and the first right one counts as four idle timeouts", () => {
+  const watermarks = new SeriesWatermarks(options);
+  watermarks.observe(0, 0, 0);
+  for (let timeMs = 86_400_000; timeMs <= 86_402_000; timeMs += 1_000) watermarks.observe(0, timeMs, timeMs);
+  // The usual interval is below four idle timeouts, a series is idle after three of it.
+  expect(watermarks.isIdle(0, 86_402_000 + 3 * 4 * 30_000)).toBe(true);
+});
+
+test("a series of one reading an hour is waited for once its habit is known", () => {
+  const watermarks = new SeriesWatermarks(options);
+  for (let hour = 0; hour <= 24; hour++) watermarks.observe(0, hour * 3_600_000, hour * 3_600_000);
+  expect(watermarks.isIdle(0, 26 * 3_600_000)).toBe(false);
+});
+
+test("it names the series that holds the watermark, and how long still", () => {
+  const watermarks = new SeriesWatermarks(options);
+  expect(watermarks.heldBy(0)).toBeNull();
+  watermarks.observe(0, 100_000, 100_000);
+  watermarks.observe(1, 90_000, 101_000);
+  expect(watermarks.heldBy(110_000)).toEqual({ series: 1, idleInMs: 21_000 });
+  watermarks.observe(0, 125_000, 125_000);
+  expect(watermarks.heldBy(131_001)).toEqual({ series: 0, idleInMs: 23_999 });
+  expect(watermarks.heldBy(155_001)).toBeNull();
+});
+
+test("a state from before gaps were counted keeps its habits", () => {
+  const watermarks = new SeriesWatermarks(options);
+  for (let timeMs = 0; timeMs <= 600_000; timeMs += 60_000) watermarks.observe(0, timeMs, timeMs);
+  const { gapCount: _, ...older } = watermarks.export();
+  const restored = new SeriesWatermarks(options, older);
+  expect(restored.isIdle(0, 780_000)).toBe(false);
+  expect(restored.isIdle(0, 780_001)).toBe(true);
+});
+
 test("a clock proven right takes back what a wrong one promised, and nothing else", () => {
   const watermarks = new SeriesWatermarks(options);
   watermarks.observe(0, 1_000_000, 1_000_000);

@@ -6,6 +6,10 @@ const GAP_WEIGHT = 0.2;
 const GAP_INTERVALS_MAX = 4;
 /** A series is never called idle before this many of its usual intervals. */
 const IDLE_INTERVALS_MIN = 3;
+/** Fewer gaps than this are no habit: until then a series has no usual interval. */
+const HABIT_GAPS_MIN = 3;
+/** Until then no gap counts for more than this many idle timeouts: it may be an outage, or the step of a wrong clock. */
+const FIRST_GAP_TIMEOUTS_MAX = 4;
 
 export interface SeriesWatermarksOptions {
   /** How far readings of one series come out of order. */
@@ -21,11 +25,20 @@ export interface AgentWatermark {
   readonly isIdle: boolean;
 }
 
+/** The series that the agent's watermark waits for. */
+export interface WatermarkHold {
+  readonly series: number;
+  /** Until it is idle, if it stays silent. */
+  readonly idleInMs: number;
+}
+
 /** By series index; `null` where a series has not been seen. Survives JSON. */
 export interface SeriesWatermarksState {
   readonly maxTimeMs: readonly (number | null)[];
   readonly arrivedAtMs: readonly (number | null)[];
   readonly intervalMs: readonly (number | null)[];
+  /** Gaps seen, as far as they are counted. Absent in older states, whose intervals count as habits. */
+  readonly gapCount?: readonly number[];
   readonly watermarkMs: number | null;
 }
 
@@ -42,6 +55,8 @@ export class SeriesWatermarks {
   #arrivedAtMs = new Float64Array(0);
   /** Usual gap between arrivals; NaN before the second reading. */
   #intervalMs = new Float64Array(0);
+  /** Gaps that made it, counted to `HABIT_GAPS_MIN`. */
+  #gapCount = new Float64Array(0);
   #seriesCount = 0;
   #seenCount = 0;
   #watermarkMs: number | null = null;
@@ -62,17 +77,7 @@ export class SeriesWatermarks {
     const gapMs = nowMs - this.#arrivedAtMs[series];
     // A clock that goes back measures no gap, but is the time from which silence counts.
     this.#arrivedAtMs[series] = nowMs;
-    if (gapMs >= 0 && gapMs !== Infinity) {
-      const intervalMs = this.#intervalMs[series];
-      if (Number.isNaN(intervalMs)) this.#intervalMs[series] = gapMs;
-      else {
-        const countedMs = Math.min(
-          gapMs,
-          Math.max(GAP_INTERVALS_MAX * intervalMs, this.#options.idleTimeoutMs),
-        );
-        this.#intervalMs[series] = intervalMs + GAP_WEIGHT * (countedMs - intervalMs);
-      }
-    }
+    if (gapMs >= 0 && gapMs !== Infinity) this.#learn(series, gapMs);
   }
 
   /** Greatest event time of a series; null when it has not been seen. */
@@ -83,9 +88,7 @@ export class SeriesWatermarks {
 
   isIdle(series: number, nowMs: number): boolean {
     if (series >= this.#seriesCount) return true;
-    const intervalMs = this.#intervalMs[series];
-    const usualMs = Number.isNaN(intervalMs) ? 0 : IDLE_INTERVALS_MIN * intervalMs;
-    return nowMs - this.#arrivedAtMs[series] > Math.max(this.#options.idleTimeoutMs, usualMs);
+    return nowMs - this.#arrivedAtMs[series] > this.#idleAfterMs(series);
   }
 
   /**
@@ -109,6 +112,18 @@ export class SeriesWatermarks {
     const watermarkMs = (isIdle ? nowMs : leastMs) - this.#options.outOfOrdernessMs;
     if (this.#watermarkMs === null || watermarkMs > this.#watermarkMs) this.#watermarkMs = watermarkMs;
     return { watermarkMs: this.#watermarkMs, isIdle };
+  }
+
+  /** The series that holds the watermark at `nowMs`; null where all are idle. O(series). */
+  heldBy(nowMs: number): WatermarkHold | null {
+    let held = -1;
+    for (let series = 0; series < this.#seriesCount; series++) {
+      const timeMs = this.#maxTimeMs[series];
+      if (timeMs === -Infinity || this.isIdle(series, nowMs)) continue;
+      if (held === -1 || timeMs < this.#maxTimeMs[held]) held = series;
+    }
+    if (held === -1) return null;
+    return { series: held, idleInMs: this.#arrivedAtMs[held] + this.#idleAfterMs(held) - nowMs };
   }
 
   /**
@@ -136,8 +151,29 @@ export class SeriesWatermarks {
       maxTimeMs: finite(this.#maxTimeMs),
       arrivedAtMs: finite(this.#arrivedAtMs),
       intervalMs: finite(this.#intervalMs),
+      gapCount: Array.from(this.#gapCount.subarray(0, this.#seriesCount)),
       watermarkMs: this.#watermarkMs,
     };
+  }
+
+  #learn(series: number, gapMs: number): void {
+    const gapCount = this.#gapCount[series];
+    const intervalMs = this.#intervalMs[series];
+    const { idleTimeoutMs } = this.#options;
+    const countedMsMax =
+      gapCount < HABIT_GAPS_MIN
+        ? FIRST_GAP_TIMEOUTS_MAX * idleTimeoutMs
+        : Math.max(GAP_INTERVALS_MAX * intervalMs, idleTimeoutMs);
+    const countedMs = Math.min(gapMs, countedMsMax);
+    this.#intervalMs[series] = gapCount === 0 ? countedMs : intervalMs + GAP_WEIGHT * (countedMs - intervalMs);
+    if (gapCount < HABIT_GAPS_MIN) this.#gapCount[series] = gapCount + 1;
+  }
+
+  /** Silence after which a series is idle. */
+  #idleAfterMs(series: number): number {
+    const { idleTimeoutMs } = this.#options;
+    if (this.#gapCount[series] < HABIT_GAPS_MIN) return idleTimeoutMs;
+    return Math.max(idleTimeoutMs, IDLE_INTERVALS_MIN * this.#intervalMs[series]);
   }
 
   #restore(state: SeriesWatermarksState): void {
@@ -148,7 +184,10 @@ export class SeriesWatermarks {
       this.#seenCount++;
       this.#maxTimeMs[series] = timeMs;
       this.#arrivedAtMs[series] = state.arrivedAtMs[series] ?? -Infinity;
-      this.#intervalMs[series] = state.intervalMs[series] ?? NaN;
+      const intervalMs = state.intervalMs[series] ?? null;
+      if (intervalMs === null) continue;
+      this.#intervalMs[series] = intervalMs;
+      this.#gapCount[series] = state.gapCount?.[series] ?? HABIT_GAPS_MIN;
     }
     this.#watermarkMs = state.watermarkMs;
   }
@@ -159,6 +198,7 @@ export class SeriesWatermarks {
       this.#maxTimeMs = grown(this.#maxTimeMs, capacity, -Infinity);
       this.#arrivedAtMs = grown(this.#arrivedAtMs, capacity, -Infinity);
       this.#intervalMs = grown(this.#intervalMs, capacity, NaN);
+      this.#gapCount = grown(this.#gapCount, capacity, 0);
     }
     this.#seriesCount = seriesCount;
   }
