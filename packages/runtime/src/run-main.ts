@@ -7,5 +7,11 @@ import { runProgram, type Program } from "./program.ts";
 export async function runMain(program: Program): Promise<void> {
   const argv = process.argv.slice(2);
   process.title = [program.name, ...argv].join(" ");
+  for (const stream of [process.stdout, process.stderr]) stream.on("error", ignoreClosedReader);
   process.exitCode = await runProgram(program, argv);
+}
+
+/** `status | head`: the reader has enough. What is still printed is for nobody; the exit code stays the program's own. */
+function ignoreClosedReader(error: NodeJS.ErrnoException): void {
+  if (error.code !== "EPIPE") throw error;
 }
