@@ -127,6 +127,7 @@ interface BenchOptions {
   readonly offsetMs?: number;
   readonly bytesMax?: number;
   readonly seriesPerMetricMax?: number;
+  readonly pipeline?: string;
   failedForGood?(): void;
 }
 
@@ -145,7 +146,7 @@ async function bench(options: BenchOptions = {}) {
         seriesPerMetricMax: options.seriesPerMetricMax ?? config.limits.seriesPerMetricMax,
       },
     },
-    pipeline: loadPipeline("/pipeline.yaml", { readFile: () => PIPELINE }).config,
+    pipeline: loadPipeline("/pipeline.yaml", { readFile: () => options.pipeline ?? PIPELINE }).config,
     store,
     clock: time.clock({ offsetMs: () => wall.offsetMs }),
     random: new SeededRandom(1),
@@ -162,11 +163,12 @@ async function bench(options: BenchOptions = {}) {
       return Promise.resolve();
     },
   });
-  const publish = (topic: string, payload: string, isRetained = false) =>
+  const publish = (topic: string, payload: string, isRetained = false, isFresh = false) =>
     agent.receive({
       topic,
       payload: new TextEncoder().encode(payload),
       isRetained,
+      isFresh,
       isOversized: false,
       qos: 1,
       client: "sensor",
@@ -174,7 +176,9 @@ async function bench(options: BenchOptions = {}) {
     });
   const temperature = (t: number, ts = time.nowMs, isRetained = false) =>
     publish("factory/alpha/m1/temperature", JSON.stringify({ t, ts }), isRetained);
-  return { agent, time, wall, central, commands, store, publish, temperature };
+  const answer = (state: string, { isFresh }: { readonly isFresh: boolean }) =>
+    void publish("factory/alpha/m1/state", state, true, isFresh);
+  return { agent, time, wall, central, commands, store, publish, temperature, answer };
 }
 
 const config: AgentConfig = {
@@ -293,6 +297,20 @@ describe("what comes in", () => {
     void second.temperature(50, START_MS);
     await second.time.run(100);
     expect(second.agent.status().ledger).toMatchObject({ received: 2, aggregated: 1, duplicate: 1 });
+  });
+
+  it("says which series holds the watermark, and how long still", async () => {
+    const { agent, time, publish } = await bench();
+    agent.start();
+    expect(agent.status().watermarkHeldBy).toBeNull();
+    void publish("factory/alpha/m1/level", "1");
+    await time.run(10_000);
+    void publish("factory/alpha/m2/level", "1");
+    expect(agent.status().watermarkHeldBy).toEqual({
+      metric: "level",
+      labels: { site: "alpha", machine: "m1" },
+      idleInMs: 20_000,
+    });
   });
 
   it("a reading from the future moves no watermark", async () => {
@@ -594,6 +612,20 @@ describe("a crossing", () => {
     void temperature(91, START_MS - 6_000);
     expect(commands).toEqual([]);
     expect(agent.status().alarms).toMatchObject([{ isHistorical: true }]);
+  });
+
+  it("is confirmed by an answer with the retain flag where it comes from the machine, not from a broker's store", async () => {
+    const pipeline = PIPELINE.replace(
+      "armed: true",
+      'armed: true, confirm: { topic: "factory/{site}/{machine}/state", equals: stopped, within: 2s }',
+    );
+    const { agent, temperature, answer } = await bench({ pipeline });
+    agent.start();
+    void temperature(90);
+    answer("stopped", { isFresh: false });
+    expect(agent.status().alarms).toMatchObject([{ action: "commanded" }]);
+    answer("stopped", { isFresh: true });
+    expect(agent.status().alarms).toMatchObject([{ action: "confirmed" }]);
   });
 
   it("is not commanded again by the replay after a crash", async () => {

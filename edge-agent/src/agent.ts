@@ -9,7 +9,14 @@ import {
   type Random,
   type Timer,
 } from "@millrace/runtime";
-import { type Lane, LANES, type PaneRows, readingCount, SeriesWatermarks } from "@millrace/stream";
+import {
+  type Labels,
+  type Lane,
+  LANES,
+  type PaneRows,
+  readingCount,
+  SeriesWatermarks,
+} from "@millrace/stream";
 import {
   type AgentRequest,
   type Compression,
@@ -295,8 +302,9 @@ export class Agent {
    * as rejected; it rejects when it cannot be taken now, so that the sensor sends it again. Rules have run either way.
    */
   receive(arrival: Arrival): Promise<void> | undefined {
-    const { topic, payload } = arrival;
-    this.#handle(this.#rules.onConfirmation(arrival, this.#guard.nowMs()));
+    const { topic, payload, isRetained, isFresh = false } = arrival;
+    const confirmation = { topic, payload, isRetained: isRetained && !isFresh };
+    this.#handle(this.#rules.onConfirmation(confirmation, this.#guard.nowMs()));
     if (arrival.isOversized || payload.length > this.#options.config.limits.payloadBytesMax) {
       return this.#rejectPayload(arrival, "oversized", `${payload.length} bytes or more`);
     }
@@ -424,6 +432,7 @@ export class Agent {
       lanes,
       series: this.#series.countByMetric(),
       watermarkMs: this.#outbox.watermarkMs,
+      watermarkHeldBy: this.#watermarkHeldBy(),
       clock: { isSynchronised: this.#guard.isSynchronised, nowMs: clock.nowMs() },
       alarms: this.#rules.activeAlarms(),
       store: { failure: this.#commits.failure ?? null },
@@ -431,6 +440,13 @@ export class Agent {
       quarantine: this.#quarantine.recent(),
       dedupe: { keys: this.#deduplicator.keyCount, forgotten: this.#deduplicator.forgottenCount },
     };
+  }
+
+  #watermarkHeldBy(): AgentStatus["watermarkHeldBy"] {
+    const held = this.#watermarks.heldBy(this.#guard.steadyMs());
+    if (held === null) return null;
+    const { metric, labels } = this.#series.get(held.series);
+    return { metric, labels, idleInMs: held.idleInMs };
   }
 
   #isDraining(): boolean {
@@ -697,6 +713,12 @@ export interface AgentStatus {
   /** Series known, by metric. */
   readonly series: Readonly<Record<string, number>>;
   readonly watermarkMs: number | null;
+  /** The series that the watermark waits for; null where all are idle. */
+  readonly watermarkHeldBy: {
+    readonly metric: string;
+    readonly labels: Labels;
+    readonly idleInMs: number;
+  } | null;
   readonly clock: { readonly isSynchronised: boolean; readonly nowMs: number };
   readonly alarms: readonly AlarmEvent[];
   readonly store: { readonly failure: string | null };

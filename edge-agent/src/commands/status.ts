@@ -36,6 +36,7 @@ export function renderStatus(page: StatusPage): string {
     `link       ${link.state}${link.reason === "connected" ? "" : ` (${link.reason})`}, for ${seconds(link.sinceMs)}`,
     `clock      ${clock.isSynchronised ? "plausible" : "behind what is stored: taken as not synchronised"}${offset(link.clockOffsetMs)}`,
     `watermark  ${page.watermarkMs === null ? "no reading yet" : `${seconds(clock.nowMs - page.watermarkMs)} ago`}`,
+    ...(page.watermarkHeldBy === null ? [] : [`           ${heldBy(page.watermarkHeldBy)}`]),
     `series     ${
       Object.entries(page.series)
         .map(([metric, count]) => `${metric} ${count}`)
@@ -84,6 +85,11 @@ export function renderAlarm(
     ...(alarm.action === "none" ? [] : [`action ${alarm.action}`]),
   ];
   return `  ${alarm.id}  ${[...labels, alarm.message, `value ${alarm.value}, limit ${alarm.limit}`, ...marks].join("  ")}`;
+}
+
+function heldBy({ metric, labels, idleInMs }: NonNullable<StatusPage["watermarkHeldBy"]>): string {
+  const names = [metric, ...Object.entries(labels).map(([name, value]) => `${name}=${value}`)];
+  return `held by ${names.join(" ")}, idle in ${seconds(idleInMs)}`;
 }
 
 function column(value: number, width: number): string {

@@ -105,17 +105,20 @@ test("QoS 0 is not held up; QoS 2 is taken once", async () => {
   expect(arrivals.filter(({ qos }) => qos === 2).map(text)).toEqual(["2"]);
 });
 
-test("a publish with the retain flag is fresh; a will arrives like any message", async () => {
+test("a publish with the retain flag is retained, though fresh, even where the broker keeps no more; a will arrives like any message", async () => {
   const arrivals: Arrival[] = [];
-  const input = await brokerWith((arrival) => {
-    arrivals.push(arrival);
-  });
+  const input = await brokerWith(
+    (arrival) => {
+      arrivals.push(arrival);
+    },
+    { retainedMax: 0 },
+  );
   const client = await sensor(input, {
     will: { topic: "t/will", payload: Buffer.from("gone"), qos: 1, retain: false },
   });
   await client.publishAsync("t", "1", { qos: 1, retain: true });
   expect(arrivals).toMatchObject([
-    { topic: "t", isRetained: false, qos: 1, client: client.options.clientId },
+    { topic: "t", isRetained: true, isFresh: true, qos: 1, client: client.options.clientId },
   ]);
   client.stream.destroy();
   await vi.waitFor(() => expect(arrivals.map(({ topic }) => topic)).toEqual(["t", "t/will"]));

@@ -240,15 +240,16 @@ export class BrokerInput implements Input {
         topic: packet.topic,
       });
     }
-    if (packet.retain) this.#limitRetained(packet);
+    const isRetained = packet.retain;
+    if (isRetained) this.#limitRetained(packet);
     const payload = typeof packet.payload === "string" ? Buffer.from(packet.payload) : packet.payload;
     const isOversized = payload.length > this.#options.payloadBytesMax;
     if (isOversized) this.#counts.oversized++;
     const work = settle(handler, {
       topic: packet.topic,
       payload,
-      // The flag of a publish asks the broker to keep it; the message itself is fresh.
-      isRetained: false,
+      isRetained,
+      isFresh: true,
       isOversized,
       qos: packet.qos,
       client: client.id,

@@ -26,8 +26,10 @@ export interface Arrival {
   readonly topic: string;
   /** Valid until the handler settles. Longer than `payloadBytesMax` when `isOversized`. */
   readonly payload: Uint8Array;
-  /** A stored message that the broker delivers to a new subscription: old, whatever its time says. */
+  /** It carries the retain flag: a stored message, or one that is to be stored. What it says may be old: it never acts. */
   readonly isRetained: boolean;
+  /** Its sender published it just now, whatever the retain flag says: as an answer it counts. */
+  readonly isFresh?: boolean;
   /** To be counted as rejected, not decoded. */
   readonly isOversized: boolean;
   readonly qos: 0 | 1 | 2;

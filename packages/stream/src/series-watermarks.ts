@@ -165,7 +165,8 @@ export class SeriesWatermarks {
         ? FIRST_GAP_TIMEOUTS_MAX * idleTimeoutMs
         : Math.max(GAP_INTERVALS_MAX * intervalMs, idleTimeoutMs);
     const countedMs = Math.min(gapMs, countedMsMax);
-    this.#intervalMs[series] = gapCount === 0 ? countedMs : intervalMs + GAP_WEIGHT * (countedMs - intervalMs);
+    this.#intervalMs[series] =
+      gapCount === 0 ? countedMs : intervalMs + GAP_WEIGHT * (countedMs - intervalMs);
     if (gapCount < HABIT_GAPS_MIN) this.#gapCount[series] = gapCount + 1;
   }
 
