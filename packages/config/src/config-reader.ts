@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { MillraceError, reasonOf } from "@millrace/runtime";
 import type { z } from "zod";
@@ -54,18 +54,27 @@ export class ConfigReader {
     return resolve(dirname(this.path), path);
   }
 
-  /** The text of a file that the configuration names. */
-  readNamedFile(keyPath: KeyPath, path: string): string {
+  /** A folder that is there, or that can be made. */
+  resolveFolder(keyPath: KeyPath, path: string): string {
+    const folder = this.resolvePath(path);
+    const obstacle = fileOnTheWayTo(folder);
+    if (obstacle !== undefined)
+      this.problem(keyPath, `${pathText(keyPath)} names ${folder}: ${obstacle} is a file; name a folder`);
+    return folder;
+  }
+
+  /** The text of a file that the configuration names; undefined where it cannot be read, which is a problem. */
+  readNamedFile(keyPath: KeyPath, path: string): string | undefined {
     try {
       return this.#readFile(this.resolvePath(path));
     } catch (error) {
       const message = `${pathText(keyPath)} names ${this.resolvePath(path)}: ${fileReason(error)}; relative paths begin at this file's folder`;
       this.problem(keyPath, message);
-      return "";
+      return undefined;
     }
   }
 
-  /** A secret given itself or as a file's first line. */
+  /** A secret given itself or as a file's first line; null where neither is. */
   readSecret(
     parent: KeyPath,
     given: { readonly password?: string | undefined; readonly passwordFile?: string | undefined },
@@ -78,8 +87,18 @@ export class ConfigReader {
         "key",
       );
     }
-    const secret = this.readNamedFile([...parent, "passwordFile"], given.passwordFile).split(/\r?\n/, 1)[0];
-    return secret === "" ? null : secret;
+    const keyPath = [...parent, "passwordFile"];
+    const text = this.readNamedFile(keyPath, given.passwordFile);
+    if (text === undefined) return "";
+    const secret = text.split(/\r?\n/, 1)[0];
+    if (secret === "") {
+      const file = this.resolvePath(given.passwordFile);
+      this.problem(
+        keyPath,
+        `${pathText(keyPath)} names ${file}: its first line is empty; the password must be there`,
+      );
+    }
+    return secret;
   }
 
   /** Throws `config_invalid` with all problems; else returns the warnings, both in order of the file. */
@@ -117,6 +136,14 @@ function setAt(root: unknown, path: KeyPath, value: unknown): boolean {
   const last = path.at(-1);
   if (typeof parent !== "object" || parent === null || last === undefined) return false;
   return Reflect.set(parent, last, value);
+}
+
+function fileOnTheWayTo(folder: string): string | undefined {
+  for (let path = folder; ; path = dirname(path)) {
+    const found = statSync(path, { throwIfNoEntry: false });
+    if (found !== undefined) return found.isDirectory() ? undefined : path;
+    if (path === dirname(path)) return undefined;
+  }
 }
 
 function readText(path: string): string {

@@ -99,6 +99,25 @@ uplink: { url: mqtts://central.example, passwordFile: uplink.password, ca: ./ca.
   expect(config.uplink).toMatchObject({ password: "s3cret", ca: "PEM", username: "a" });
 });
 
+test("an empty password file and a data folder that is a file are refused", () => {
+  const path = join(folder, "unusable.yaml");
+  writeFileSync(join(folder, "empty.password"), "\nsecret\n");
+  writeFileSync(join(folder, "file"), "");
+  writeFileSync(
+    path,
+    `${MINIMAL.replace("1884 }", "1884, passwordFile: empty.password }")}data: file/data\n`,
+  );
+  expect.assertions(1);
+  try {
+    loadAgentConfig(path);
+  } catch (error) {
+    expect(error instanceof ConfigError ? error.problems.map(formatProblem) : error).toEqual([
+      `${path}:5:59: uplink.passwordFile names ${join(folder, "empty.password")}: its first line is empty; the password must be there`,
+      `${path}:6:7: data names ${join(folder, "file", "data")}: ${join(folder, "file")} is a file; name a folder`,
+    ]);
+  }
+});
+
 test("an open broker without users is a warning", () => {
   const text = MINIMAL.replace("host: {}", "broker: { host: 0.0.0.0 }");
   const { warnings } = loadAgentConfig("a.yaml", { readFile: () => text });
@@ -122,6 +141,19 @@ test.each<[string, string, string[]]>([
     "a bad url",
     MINIMAL.replace("mqtt:", "http:"),
     ['5:16: uplink.url is "http://central.example:1884"; it must be mqtt://host:port or mqtts://host:port'],
+  ],
+  [
+    "a port in quotes",
+    `${MINIMAL}http: { port: "9464" }\n`,
+    [
+      '6:15: http.port is "9464", in quotes and so text; it must be a port from 1 to 65535, or 0 for any free one: leave out the quotes',
+    ],
+  ],
+  ["a key twice", `${MINIMAL}site: beta\n`, ['6:1: the key "site" is there twice; keep one']],
+  [
+    "broker and status page on one port",
+    MINIMAL.replace("host: {}", "broker: { host: 0.0.0.0, port: 9464, users: [{ user: u, password: p }] }"),
+    ["1:1: http.port is 9464, and so is inputs.broker.port; give each its own"],
   ],
   [
     "a port out of range",

@@ -1,6 +1,7 @@
 import { agentSchema } from "./agent-schema.ts";
 import type { AgentConfig } from "./agent-config.ts";
 import { ConfigReader } from "./config-reader.ts";
+import { isSameAddress } from "./is-same-address.ts";
 import { isOpenHost } from "./open-host.ts";
 import type { Loaded, LoadOptions } from "./load.ts";
 
@@ -26,6 +27,12 @@ export function loadAgentConfig(path: string, options: LoadOptions = {}): Loaded
       `the broker is open to the whole network (${broker.host}) without users; list users, or set host: 127.0.0.1`,
     );
   }
+  if (broker !== undefined && isSameAddress(broker, file.http)) {
+    reader.problem(
+      ["http", "port"],
+      `http.port is ${file.http.port}, and so is inputs.broker.port; give each its own`,
+    );
+  }
   if (file.uplink.ca !== undefined && !file.uplink.url.startsWith("mqtts:")) {
     reader.problem(
       ["uplink", "ca"],
@@ -37,7 +44,7 @@ export function loadAgentConfig(path: string, options: LoadOptions = {}): Loaded
     path: reader.path,
     agent: file.agent,
     site: file.site,
-    dataFolder: reader.resolvePath(file.data),
+    dataFolder: reader.resolveFolder(["data"], file.data),
     pipelinePath: reader.resolvePath(file.pipeline),
     inputs: {
       broker:
@@ -65,7 +72,8 @@ export function loadAgentConfig(path: string, options: LoadOptions = {}): Loaded
       url: file.uplink.url,
       username: file.uplink.username ?? file.agent,
       password: reader.readSecret(["uplink"], file.uplink),
-      ca: file.uplink.ca === undefined ? null : reader.readNamedFile(["uplink", "ca"], file.uplink.ca),
+      ca:
+        file.uplink.ca === undefined ? null : (reader.readNamedFile(["uplink", "ca"], file.uplink.ca) ?? ""),
       backfillBytesPerSecond: file.uplink.backfillBytesPerSecond,
       inFlightBatchesMax: file.uplink.inFlightBatchesMax,
     },

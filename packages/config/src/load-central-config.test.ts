@@ -54,6 +54,41 @@ agents: [{ id: a, site: alpha, password: x }, { id: b, site: beta, passwordFile:
   ]);
 });
 
+test("a password file that is not there, or is empty, is one problem at its place", () => {
+  expect.assertions(1);
+  try {
+    load({
+      "/etc/millrace/central.yaml": `version: 1
+agents:
+  - { id: a, site: alpha, passwordFile: none }
+  - { id: b, site: alpha, passwordFile: empty }
+`,
+      "/etc/millrace/empty": "",
+    });
+  } catch (error) {
+    expect(error instanceof ConfigError ? error.problems.map(formatProblem) : error).toEqual([
+      "/etc/millrace/central.yaml:3:41: agents[0].passwordFile names /etc/millrace/none: no /etc/millrace/none; relative paths begin at this file's folder",
+      "/etc/millrace/central.yaml:4:41: agents[1].passwordFile names /etc/millrace/empty: its first line is empty; the password must be there",
+    ]);
+  }
+});
+
+test("what other machines reach without encryption or login is a warning, two listeners on one port a problem", () => {
+  const { warnings } = load({
+    "/etc/millrace/central.yaml": `version: 1
+intake: { mqtt: { host: 0.0.0.0 } }
+http: { host: 0.0.0.0 }
+`,
+  });
+  expect(warnings.map(formatProblem)).toEqual([
+    "/etc/millrace/central.yaml:2:25: agents' passwords and data cross the network (0.0.0.0) unencrypted; give intake.mqtt.tls, or set host: 127.0.0.1",
+    "/etc/millrace/central.yaml:3:15: dashboard and API have no login and are open to the whole network (0.0.0.0); put a proxy with a login before them, or set host: 127.0.0.1",
+  ]);
+  expect(() => load({ "/etc/millrace/central.yaml": "version: 1\nhttp: { port: 1884 }\n" })).toThrow(
+    "http.port is 1884, and so is intake.mqtt.port",
+  );
+});
+
 test("identities twice, without secret, with two", () => {
   expect.assertions(1);
   try {

@@ -1,6 +1,7 @@
 import { centralSchema } from "./central-schema.ts";
 import type { CentralConfig } from "./central-config.ts";
 import { ConfigReader } from "./config-reader.ts";
+import { isSameAddress } from "./is-same-address.ts";
 import { isOpenHost } from "./open-host.ts";
 import type { Loaded, LoadOptions } from "./load.ts";
 
@@ -22,10 +23,28 @@ export function loadCentralConfig(path: string, options: LoadOptions = {}): Load
     return { id: agent.id, site: agent.site, password };
   });
   const readTls = (key: "cert" | "key" | "ca", path: string): string =>
-    reader.readNamedFile(["intake", "mqtt", "tls", key], path);
+    reader.readNamedFile(["intake", "mqtt", "tls", key], path) ?? "";
+  if (isSameAddress(mqtt, file.http)) {
+    reader.problem(
+      ["http", "port"],
+      `http.port is ${file.http.port}, and so is intake.mqtt.port; give each its own`,
+    );
+  }
+  if (isOpenHost(mqtt.host) && mqtt.tls === undefined) {
+    reader.warning(
+      ["intake", "mqtt", "host"],
+      `agents' passwords and data cross the network (${mqtt.host}) unencrypted; give intake.mqtt.tls, or set host: 127.0.0.1`,
+    );
+  }
+  if (isOpenHost(file.http.host)) {
+    reader.warning(
+      ["http", "host"],
+      `dashboard and API have no login and are open to the whole network (${file.http.host}); put a proxy with a login before them, or set host: 127.0.0.1`,
+    );
+  }
   const config: CentralConfig = {
     path: reader.path,
-    dataFolder: reader.resolvePath(file.data),
+    dataFolder: reader.resolveFolder(["data"], file.data),
     pipelinePath: reader.resolvePath(file.pipeline),
     intake: {
       mqtt: {

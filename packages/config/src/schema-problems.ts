@@ -60,8 +60,16 @@ function wrongValue(source: YamlSource, schema: z.ZodType, root: unknown, path: 
   const value = valueAt(root, path);
   if (value === null || value === undefined) return `${name} is empty; it must be ${phrase}`;
   if (isSecret(path)) return `${name} is not right; it must be ${phrase}`;
+  if (place?.safeParse(withoutQuotes(value)).success === true)
+    return `${name} is ${shown(value)}, in quotes and so text; it must be ${phrase}: leave out the quotes`;
   const nearest = nearestValue(place, value);
   return `${name} is ${shown(value)}; ${nearest === undefined ? "it" : `did you mean ${nearest}? It`} must be ${phrase}`;
+}
+
+/** The number or truth value that a text would be without its quotes. */
+function withoutQuotes(value: unknown): unknown {
+  if (value === "true" || value === "false") return value === "true";
+  return typeof value === "string" && value.trim() !== "" ? Number(value) : undefined;
 }
 
 function nearestValue(place: z.ZodType | undefined, value: unknown): string | undefined {

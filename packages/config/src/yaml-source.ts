@@ -30,9 +30,11 @@ export class YamlSource {
     this.#text = text;
     this.#document = parseDocument(text, { lineCounter: this.#lines, prettyErrors: false, uniqueKeys: true });
     for (const error of [...this.#document.errors, ...this.#document.warnings]) {
-      this.#problems.push(
-        this.#problemAtOffset(error.pos[0], `this is not valid YAML: ${firstLine(error.message)}`),
-      );
+      const message =
+        error.code === "DUPLICATE_KEY"
+          ? `the key ${JSON.stringify(this.#keyAt(error.pos[0]))} is there twice; keep one`
+          : `this is not valid YAML: ${firstLine(error.message)}`;
+      this.#problems.push(this.#problemAtOffset(error.pos[0], message));
     }
     this.#checkKeysAndAliases();
     if (this.#problems.length > 0) return;
@@ -108,6 +110,16 @@ export class YamlSource {
     ];
     const excerpt = this.#text.slice(start, end).replace(/\r?\n$/, "");
     return { path: this.path, line: Math.max(1, line), column: Math.max(1, col), message, excerpt };
+  }
+
+  #keyAt(offset: number): string {
+    let name = "";
+    visit(this.#document, {
+      Pair: (_, { key }) => {
+        if (isScalar(key) && key.range?.[0] === offset) name = String(key.value);
+      },
+    });
+    return name;
   }
 
   /** What is YAML but nothing a configuration can mean. */
