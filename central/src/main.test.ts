@@ -147,14 +147,14 @@ test("run, status and retire a site; a signal stops in order", async () => {
   expect([gone.code, gone.err.includes("service_unreachable")]).toEqual([1, true]);
 }, 60_000);
 
-test("a configuration that is wrong and a folder that cannot be written are plain errors", async () => {
+test("a configuration that is wrong and a data folder that is a file are plain errors", async () => {
   const { folder, config } = await configure();
   writeFileSync(join(folder, "wrong.yaml"), "version: 1\nagents: 7\nhttpp: {}\n");
   const wrong = await run("check", "--config", join(folder, "wrong.yaml"));
   expect(wrong.code).toBe(2);
   expect(wrong.err).toMatch(/wrong\.yaml:2:\d+/);
   writeFileSync(join(folder, "data"), "a file in the way");
-  const unwritable = await run("run", "--config", config);
-  expect([unwritable.code, unwritable.err.includes("folder_unwritable")]).toEqual([1, true]);
-  expect(unwritable.err).not.toMatch(/^ +at /m);
+  const inTheWay = await run("run", "--config", config);
+  expect([inTheWay.code, inTheWay.err.includes("it is a file; name a folder")]).toEqual([2, true]);
+  expect(inTheWay.err).not.toMatch(/^ +at /m);
 }, 30_000);

@@ -160,8 +160,8 @@ test("a data folder that cannot be one is named", { timeout: 60_000 }, async () 
   for (const { process, dataFolder } of [site, central]) {
     writeFileSync(dataFolder, "in the way");
     const { code, text } = await outcome(process);
-    expect(text).toContain(`cannot write folder ${dataFolder}: a file of that name is in the way`);
-    expect(code, text).toBe(1);
+    expect(text).toContain(`data names ${dataFolder}: it is a file; name a folder`);
+    expect(code, text).toBe(2);
   }
 });
 

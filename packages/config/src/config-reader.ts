@@ -58,8 +58,10 @@ export class ConfigReader {
   resolveFolder(keyPath: KeyPath, path: string): string {
     const folder = this.resolvePath(path);
     const obstacle = fileOnTheWayTo(folder);
-    if (obstacle !== undefined)
-      this.problem(keyPath, `${pathText(keyPath)} names ${folder}: ${obstacle} is a file; name a folder`);
+    if (obstacle !== undefined) {
+      const what = obstacle === folder ? "it" : obstacle;
+      this.problem(keyPath, `${pathText(keyPath)} names ${folder}: ${what} is a file; name a folder`);
+    }
     return folder;
   }
 
@@ -138,11 +140,16 @@ function setAt(root: unknown, path: KeyPath, value: unknown): boolean {
   return Reflect.set(parent, last, value);
 }
 
+/** Undefined also where this user may not look: the start says more. */
 function fileOnTheWayTo(folder: string): string | undefined {
-  for (let path = folder; ; path = dirname(path)) {
-    const found = statSync(path, { throwIfNoEntry: false });
-    if (found !== undefined) return found.isDirectory() ? undefined : path;
-    if (path === dirname(path)) return undefined;
+  try {
+    for (let path = folder; ; path = dirname(path)) {
+      const found = statSync(path, { throwIfNoEntry: false });
+      if (found !== undefined) return found.isDirectory() ? undefined : path;
+      if (path === dirname(path)) return undefined;
+    }
+  } catch {
+    return undefined;
   }
 }
 

@@ -10,6 +10,8 @@ export interface Clock {
 
 export interface Timer {
   cancel(): void;
+  /** From now on it keeps no process alive. */
+  unref?(): void;
 }
 
 /** The machine's own clock and timers. */
@@ -18,6 +20,6 @@ export const systemClock: Clock = {
   monotonicMs: () => performance.now(),
   after(delayMs, callback) {
     const timeout = setTimeout(callback, delayMs);
-    return { cancel: () => clearTimeout(timeout) };
+    return { cancel: () => clearTimeout(timeout), unref: () => void timeout.unref() };
   },
 };

@@ -6,9 +6,25 @@ import { createLogger, type LoggerOptions } from "./logger.ts";
 function capture(options: LoggerOptions = {}) {
   const lines: string[] = [];
   let nowMs = Date.UTC(2026, 0, 2, 3, 4, 5, 678);
-  const clock: Clock = { nowMs: () => nowMs, monotonicMs: () => nowMs, after: () => ({ cancel() {} }) };
+  const timers: { atMs: number; callback: () => void }[] = [];
+  const clock: Clock = {
+    nowMs: () => nowMs,
+    monotonicMs: () => nowMs,
+    after(delayMs, callback) {
+      const timer = { atMs: nowMs + delayMs, callback };
+      timers.push(timer);
+      return { cancel: () => void timers.splice(timers.indexOf(timer), 1) };
+    },
+  };
   const log = createLogger({ clock, write: (line) => lines.push(line), ...options });
-  return { log, lines, pass: (ms: number) => (nowMs += ms) };
+  const pass = (ms: number) => {
+    nowMs += ms;
+    for (const timer of timers.filter(({ atMs }) => atMs <= nowMs)) {
+      timers.splice(timers.indexOf(timer), 1);
+      timer.callback();
+    }
+  };
+  return { log, lines, timers, pass };
 }
 
 test("JSON lines carry time, level, component, message and fields", () => {
@@ -36,7 +52,7 @@ test("lines below the level are left out", () => {
 });
 
 test("a repeated cause writes one line a minute and says how many it left out", () => {
-  const { log, lines, pass } = capture({ format: "json" });
+  const { log, lines, timers, pass } = capture({ format: "json" });
   const messages = () => lines.map((line) => /"msg":"([^"]*)"/.exec(line)?.[1]);
   for (let n = 0; n < 1000; n += 1) log.repeated("oversized", "payload is too big");
   log.repeated("malformed", "payload is no number");
@@ -45,8 +61,27 @@ test("a repeated cause writes one line a minute and says how many it left out", 
   log.repeated("oversized", "payload is too big");
   expect(messages().slice(2)).toEqual(["payload is too big (and 999 more like it)", "payload is too big"]);
   log.repeated("oversized", "payload is too big");
+  expect(timers).toHaveLength(1);
   log.flush();
+  expect(timers).toEqual([]);
   expect(messages().slice(4)).toEqual(["payload is too big (and 1 more like it)"]);
+});
+
+test("the count of lines left out comes by itself, under the component that wrote them", () => {
+  const { log, lines, timers, pass } = capture({ format: "text" });
+  log.child("agent").repeated("rejected", "rejected a payload");
+  expect(timers).toEqual([]);
+  pass(30_000);
+  for (let n = 0; n < 5; n += 1) log.child("agent").repeated("rejected", "rejected a payload");
+  log.child("broker").repeated("rejected", "refused a client");
+  pass(45_000);
+  for (let n = 0; n < 2; n += 1) log.child("broker").repeated("rejected", "refused a client");
+  pass(60_000);
+  expect(lines.slice(2).map((line) => line.slice(14))).toEqual([
+    "warn   agent  rejected a payload (and 5 more like it)  cause=rejected  leftOutCount=5\n",
+    "warn   broker  refused a client (and 2 more like it)  cause=rejected  leftOutCount=2\n",
+  ]);
+  expect(timers).toEqual([]);
 });
 
 test("causes without end do not make lines without end", () => {

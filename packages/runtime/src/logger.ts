@@ -1,6 +1,6 @@
 import { isatty } from "node:tty";
 import { pino } from "pino";
-import type { Clock } from "./clock.ts";
+import type { Clock, Timer } from "./clock.ts";
 import { systemClock } from "./clock.ts";
 import { formatLogLine } from "./log-line.ts";
 import type { Logger, LogFields, LogLevel } from "./log.ts";
@@ -29,7 +29,7 @@ export function createLogger(options: LoggerOptions = {}): Logger {
     destination,
   );
   const repetition = new Repetition({ periodMs: REPEAT_PERIOD_MS, causesMax: REPEAT_CAUSES_MAX });
-  return new PinoLogger({ root: lines, lines, repetition, clock, component: "" });
+  return new PinoLogger({ root: lines, lines, repetition, summary: { timer: null }, clock, component: "" });
 }
 
 export interface LoggerOptions {
@@ -52,6 +52,8 @@ interface PinoLoggerOptions {
   readonly root: pino.Logger;
   readonly lines: pino.Logger;
   readonly repetition: Repetition;
+  /** What ends the periods when no line does; one for all components. */
+  readonly summary: { timer: Timer | null };
   readonly clock: Clock;
   readonly component: string;
 }
@@ -83,8 +85,10 @@ class PinoLogger implements Logger {
     const nowMs = this.#options.clock.nowMs();
     this.#writeLeftOut(nowMs, false);
     // Components share the counts' bound, not the counts.
-    if (this.#options.repetition.mayWrite(`${this.#options.component} ${cause}`, message, nowMs))
+    const key = `${this.#options.component} ${cause}`;
+    if (this.#options.repetition.mayWrite({ key, cause, message, log: this }, nowMs))
       this.warn(message, fields);
+    else this.#summarizeLater();
   }
 
   child(component: string): Logger {
@@ -97,12 +101,26 @@ class PinoLogger implements Logger {
   }
 
   flush(): void {
+    this.#options.summary.timer?.cancel();
+    this.#options.summary.timer = null;
     this.#writeLeftOut(this.#options.clock.nowMs(), true);
   }
 
   #writeLeftOut(nowMs: number, isAll: boolean): void {
-    for (const { cause, message, leftOutCount } of this.#options.repetition.takeDue(nowMs, isAll)) {
-      this.warn(`${message} (and ${leftOutCount} more like it)`, { cause: cause.trim(), leftOutCount });
+    for (const { log, cause, message, leftOutCount } of this.#options.repetition.takeDue(nowMs, isAll)) {
+      log.warn(`${message} (and ${leftOutCount} more like it)`, { cause, leftOutCount });
     }
+  }
+
+  /** A line was left out: its count is written when the period ends, also if nothing more comes. */
+  #summarizeLater(): void {
+    const { clock, repetition, summary } = this.#options;
+    if (summary.timer !== null) return;
+    summary.timer = clock.after(REPEAT_PERIOD_MS, () => {
+      summary.timer = null;
+      this.#writeLeftOut(clock.nowMs(), false);
+      if (repetition.hasLeftOut) this.#summarizeLater();
+    });
+    summary.timer.unref?.();
   }
 }

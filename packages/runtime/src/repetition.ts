@@ -1,8 +1,10 @@
+import type { Logger } from "./log.ts";
+
 /** Thins lines that come again and again: one per cause and period, with the count of those left out. */
 export class Repetition {
   readonly #periodMs: number;
   readonly #causesMax: number;
-  readonly #causes = new Map<string, { startMs: number; leftOutCount: number; message: string }>();
+  readonly #causes = new Map<string, { startMs: number; leftOutCount: number; line: RepeatedLine }>();
 
   constructor(options: { readonly periodMs: number; readonly causesMax: number }) {
     this.#periodMs = options.periodMs;
@@ -10,37 +12,49 @@ export class Repetition {
   }
 
   /** Whether this line may be written now; else it is counted. Call `takeDue` first. */
-  mayWrite(cause: string, message: string, nowMs: number): boolean {
-    const entry = this.#causes.get(cause);
+  mayWrite(line: RepeatedLine, nowMs: number): boolean {
+    const { key } = line;
+    const entry = this.#causes.get(key);
     if (entry !== undefined) {
       entry.leftOutCount += 1;
       return false;
     }
     // Beyond the bound all causes share one line: a log that grows with bad input is a way to fill a disk.
-    if (this.#causes.size >= this.#causesMax && cause !== OTHER_CAUSES)
-      return this.mayWrite(OTHER_CAUSES, message, nowMs);
-    this.#causes.set(cause, { startMs: nowMs, leftOutCount: 0, message });
+    if (this.#causes.size >= this.#causesMax && key !== OTHER_CAUSES)
+      return this.mayWrite({ ...line, key: OTHER_CAUSES, cause: OTHER_CAUSES }, nowMs);
+    this.#causes.set(key, { startMs: nowMs, leftOutCount: 0, line });
     return true;
+  }
+
+  /** Some cause's count waits for the end of its period. */
+  get hasLeftOut(): boolean {
+    return [...this.#causes.values()].some(({ leftOutCount }) => leftOutCount > 0);
   }
 
   /** Ends the periods that are over, or all of them, and returns those that left lines out. */
   takeDue(nowMs: number, isAll = false): readonly LeftOut[] {
     const due: LeftOut[] = [];
-    for (const [cause, entry] of this.#causes) {
+    for (const [key, entry] of this.#causes) {
       // The wall clock may go back; such a period ends too.
       const ageMs = nowMs - entry.startMs;
       if (!isAll && ageMs >= 0 && ageMs < this.#periodMs) continue;
-      this.#causes.delete(cause);
-      if (entry.leftOutCount > 0)
-        due.push({ cause, message: entry.message, leftOutCount: entry.leftOutCount });
+      this.#causes.delete(key);
+      if (entry.leftOutCount > 0) due.push({ ...entry.line, leftOutCount: entry.leftOutCount });
     }
     return due;
   }
 }
 
-export interface LeftOut {
+export interface RepeatedLine {
+  /** The cause, told apart from the same one of another component. */
+  readonly key: string;
   readonly cause: string;
   readonly message: string;
+  /** Of the component that wrote it. */
+  readonly log: Logger;
+}
+
+export interface LeftOut extends RepeatedLine {
   readonly leftOutCount: number;
 }
 
