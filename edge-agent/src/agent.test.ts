@@ -2,6 +2,7 @@
 import { type AgentConfig, loadPipeline } from "@millrace/config";
 import { MemoryStore, type Store } from "@millrace/queue";
 import { Metrics, MillraceError, silentLogger, zstdCompression } from "@millrace/runtime";
+import { LANES } from "@millrace/stream";
 import { SeededRandom, SimulatedTime } from "@millrace/testkit";
 import {
   type AgentRequest,
@@ -97,15 +98,15 @@ class ScriptedCentral implements UplinkTransport {
     return true;
   }
 
-  /** Acknowledges everything received. */
-  acknowledge(): void {
+  /** Acknowledges everything received, or that many more batches of each lane. */
+  acknowledge(batchCount = Number.POSITIVE_INFINITY): void {
+    const marksMax = Object.fromEntries(LANES.map((lane) => [lane, this.marks[lane] + batchCount]));
     for (const { lane, sequence, kind, body } of this.batches) {
       const skipped = kind === "skipped" ? decodeSkippedBatch(body) : undefined;
       const mark = skipped?.ok === true ? skipped.message.to : sequence;
-      this.marks[lane] = Math.max(this.marks[lane], mark);
+      if (sequence <= marksMax[lane]) this.marks[lane] = Math.max(this.marks[lane], mark);
     }
-    for (const lane of ["alarm", "live", "backfill"] as const)
-      this.#answer("ack", { lane, mark: this.marks[lane] });
+    for (const lane of LANES) this.#answer("ack", { lane, mark: this.marks[lane] });
   }
 
   hangUp(): void {
@@ -815,6 +816,44 @@ describe("the outbox", () => {
     expect(again.central.heartbeats.at(-1)?.ledger).toMatchObject({
       alarmBatchesEvicted: ledger.alarmBatchesEvicted,
     });
+  });
+});
+
+describe("a link that is up and slower than the plant", () => {
+  it("evicts what the link has not taken, of panes and of alarms", async () => {
+    const bytesMax = 40_000;
+    const { agent, time, central, temperature } = await bench({ bytesMax });
+    agent.start();
+    for (let round = 0; round < 600; round += 1) {
+      void temperature(round % 2 === 0 ? 90 : 50);
+      await time.run(500);
+      // One in four.
+      if (round % 4 === 0) central.acknowledge(1);
+    }
+    expect(agent.status().link.state).toBe("up");
+    const { lanes, ledger } = agent.status();
+    expect(ledger.evicted).toBeGreaterThan(0);
+    expect(ledger.alarmBatchesEvicted).toBeGreaterThan(0);
+    // In flight, marked to be sent next, and appended since the last look: at most so many batches of each lane.
+    const batchesOver = 2 * config.uplink.inFlightBatchesMax + 2 * 10;
+    const bytesOver = batchesOver * 500;
+    expect(lanes["alarm"]?.queuedBytes).toBeLessThan(bytesMax / 4 + bytesOver);
+    expect(lanes["live"]?.queuedBytes).toBeLessThan(bytesMax + bytesOver);
+  });
+
+  it("needs no second commit to send a live batch while the link keeps up", async () => {
+    const store = new MemoryStore();
+    const { agent, time, central, temperature } = await bench({ store });
+    agent.start();
+    void temperature(50);
+    await time.run(2_000);
+    central.acknowledge();
+    await time.run(2_000);
+    const [commitCount, batchCount] = [store.commitCount, central.batches.length];
+    void temperature(51);
+    await time.runUntil(() => central.batches.length > batchCount, 2_000);
+    // The reading's own, and the batch's.
+    expect(store.commitCount - commitCount).toBeLessThanOrEqual(2);
   });
 });
 

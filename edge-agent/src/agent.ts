@@ -613,7 +613,7 @@ export class Agent {
     const received = this.#ledger.totals.received;
     this.#collectOutdated(changes);
     this.#collectEmission(changes);
-    if (this.#uplink.isUp) this.#outbox.markNextSent(changes);
+    if (this.#uplink.isUp) this.#outbox.markNextSent(changes, (lane) => this.#uplink.lastInReach(lane));
     this.#outbox.drainInto(changes);
     const isLedgerChanged = received !== this.#committedReceived;
     if (this.#redo.rowCount > 0 || isLedgerChanged || changes.length > 0) {

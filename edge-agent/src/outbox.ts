@@ -229,13 +229,13 @@ export class Outbox {
     this.#durable = appended;
   }
 
-  /** The link is up: alarms and live panes leave as soon as their commit is durable, so their mark goes with it. */
-  markNextSent(changes: Change[]): void {
-    const { queue } = this.#options;
-    for (const lane of ["alarm", "live"] as const) {
-      const { sent, next } = queue.lane(lane);
-      if (sent < next - 1) queue.markSent(changes, lane, next - 1);
-    }
+  /**
+   * The link is up: alarms and live panes leave as soon as their commit is durable, so their mark goes with it. Only as far
+   * as the link reaches: what lies beyond waits, and may have to be given up meanwhile.
+   */
+  markNextSent(changes: Change[], lastInReach: (lane: Lane) => number): void {
+    for (const lane of ["alarm", "live"] as const)
+      this.#options.queue.markSent(changes, lane, lastInReach(lane));
   }
 
   /** Alarms beyond their share, then the oldest backfill, then live; alarms within their share are never given up. */

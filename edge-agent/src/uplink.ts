@@ -81,6 +81,8 @@ const RESEND_AFTER_MS = 5_000;
 /** Nothing comes back while a batch is on its way: on a link as slow as this it has its time beside both limits. */
 const SLOWEST_LINK_BYTES_PER_SECOND = 4_000;
 const READ_BATCHES_MAX = 16;
+/** Batches of a lane that are marked as sent before there is room for them: few, for those are not evicted. */
+const REACH_BATCHES_MAX = 64;
 /** More than this that the operating system does not take: it has enough to send. */
 const UNSENT_BYTES_MAX = 64 * 1024;
 const BUSY_RETRY_MS = 50;
@@ -143,6 +145,15 @@ export class Uplink {
       sinceMs: Math.round(this.#options.clock.monotonicMs() - this.#stateSinceMs),
       clockOffsetMs: this.#clockOffsetMs,
     };
+  }
+
+  /** The last sequence of the lane that there may be room for next. */
+  lastInReach(lane: Lane): number {
+    return this.#cursor[lane] + this.#reachBatches - 1;
+  }
+
+  get #reachBatches(): number {
+    return Math.min(REACH_BATCHES_MAX, this.#options.inFlightBatchesMax);
   }
 
   start(): void {
@@ -386,11 +397,13 @@ export class Uplink {
     const { outbox } = this.#options;
     for (const lane of LANES) {
       const next = this.#cursor[lane];
-      if (next >= outbox.durableNext(lane) || !this.#hasRoom(lane)) continue;
-      if (next >= outbox.sendableNext(lane)) {
-        outbox.markSent(lane, Math.min(next + READ_BATCHES_MAX, outbox.durableNext(lane)) - 1);
-        continue;
-      }
+      const durableNext = outbox.durableNext(lane);
+      if (next >= durableNext) continue;
+      const sendableNext = outbox.sendableNext(lane);
+      // In time, so that a less urgent lane does not take the room while the mark is on its way to the disk.
+      if (sendableNext < Math.min(next + this.#reachBatches / 2, durableNext))
+        outbox.markSent(lane, Math.min(this.lastInReach(lane), durableNext - 1));
+      if (next >= sendableNext || !this.#hasRoom(lane)) continue;
       if (lane === "backfill" && !this.#hasBackfillBudget()) continue;
       return lane;
     }
