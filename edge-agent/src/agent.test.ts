@@ -123,6 +123,7 @@ class ScriptedCentral implements UplinkTransport {
 
 interface BenchOptions {
   readonly store?: Store;
+  readonly hasLostCommits?: boolean;
   readonly startMs?: number;
   /** How far the agent's wall clock is ahead of the sensors'. */
   readonly offsetMs?: number;
@@ -149,6 +150,7 @@ async function bench(options: BenchOptions = {}) {
     },
     pipeline: loadPipeline("/pipeline.yaml", { readFile: () => options.pipeline ?? PIPELINE }).config,
     store,
+    hasLostCommits: options.hasLostCommits ?? false,
     clock: time.clock({ offsetMs: () => wall.offsetMs }),
     random: new SeededRandom(1),
     log: silentLogger,
@@ -955,5 +957,30 @@ describe("damage to what a crash left", () => {
     expect(skipped).toMatchObject([{ lane: "live", readingCount: 6, startMs: config.limits.clockFloorMs }]);
     expect(skipped[0].endMs).toBeGreaterThan(START_MS + 60_000);
     expect(sum(agent.status().ledger)).toBe(7);
+  });
+
+  it("that nothing tells the extent of is told for all time that may have been open", async () => {
+    const { store } = await crashed();
+    const again = await bench({ store, startMs: START_MS + 60_000, hasLostCommits: true });
+    again.central.marks = { alarm: 0, live: 1, backfill: 0 };
+    again.agent.start();
+    await again.time.run(2_000);
+    again.central.acknowledge();
+    await again.time.run(2_000);
+    const skipped = again.central.batches.filter(({ kind }) => kind === "skipped");
+    expect(skipped).toMatchObject([{ lane: "live", readingCount: 0, startMs: config.limits.clockFloorMs }]);
+    expect(skipped[0].endMs).toBeGreaterThan(START_MS + 60_000);
+    expect(sum(again.agent.status().ledger)).toBe(7);
+  });
+
+  it("that took the redo log with the ledger: what is held counts as received, and the rest is told", async () => {
+    const { store } = await crashed();
+    const entries = new Map(
+      [...store.snapshot().entries].filter(([key]) => key.charCodeAt(0) !== PREFIX.redo),
+    );
+    const again = await bench({ store: MemoryStore.restore({ entries }), hasLostCommits: true });
+    const { ledger } = again.agent.status();
+    expect(sum(ledger)).toBe(ledger.aggregated);
+    expect(ledger.received).toBe(ledger.aggregated);
   });
 });

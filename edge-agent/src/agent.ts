@@ -51,6 +51,8 @@ export interface AgentOptions {
   readonly config: AgentConfig;
   readonly pipeline: Pipeline;
   readonly store: Store;
+  /** The store was damaged such that nothing tells what of its commits is gone. */
+  readonly hasLostCommits: boolean;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
@@ -230,7 +232,11 @@ export class Agent {
     const { config, pipeline, store, clock, random, log } = options;
     const { limits } = config;
     const queue = await BatchQueue.open(store, { random });
-    const recovery = await Recovery.read(store, { seriesPerMetricMax: limits.seriesPerMetricMax, log });
+    const recovery = await Recovery.read(store, {
+      seriesPerMetricMax: limits.seriesPerMetricMax,
+      hasLostCommits: options.hasLostCommits,
+      log,
+    });
     const deduplicator = new Deduplicator({
       horizonMs: limits.dedupeHorizonMs,
       keysMax: limits.dedupeKeysMax,

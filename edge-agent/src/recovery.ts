@@ -43,6 +43,8 @@ export class Recovery {
   readonly #store: Store;
   readonly #log: Logger;
   readonly #entries: readonly { readonly number: number; readonly entry: RedoEntry | undefined }[];
+  /** Something that is not there any more, and nothing tells what it was. */
+  readonly #hasLostUnseen: boolean;
   /** Some of the checkpoint's open panes, or their redo log, could not be read at all. */
   #hasLostPanes: boolean;
 
@@ -51,7 +53,8 @@ export class Recovery {
     this.#log = log;
     this.#entries = read.entries;
     const panes = read.panes === DAMAGED ? undefined : read.panes;
-    this.#hasLostPanes = read.panes === DAMAGED;
+    this.#hasLostUnseen = read.hasLostCommits;
+    this.#hasLostPanes = read.panes === DAMAGED || read.hasLostCommits;
     this.#layouts = panes?.layouts ?? {};
     this.series = read.series;
     this.redoLog = read.redoLog;
@@ -59,7 +62,7 @@ export class Recovery {
     this.watermarksState = read.watermarks === DAMAGED ? undefined : read.watermarks?.state;
     this.rulesState = read.rules === DAMAGED ? undefined : read.rules?.state;
     this.frontierNumber =
-      read.panes === DAMAGED
+      read.panes === DAMAGED || (panes === undefined && read.hasLostCommits)
         ? FRONTIER_NUMBER_UNKNOWN
         : (panes?.frontierNumber ?? 0) + FRONTIER_NUMBERS_SKIPPED;
     this.watermarkMs = panes?.watermarkMs ?? null;
@@ -69,7 +72,7 @@ export class Recovery {
 
   static async read(
     store: Store,
-    options: { readonly seriesPerMetricMax: number; readonly log: Logger },
+    options: { readonly seriesPerMetricMax: number; readonly hasLostCommits: boolean; readonly log: Logger },
   ): Promise<Recovery> {
     const series = new SeriesRegistry(options);
     for (const { index, metric, labels } of await readSeries(store)) series.restore(index, metric, labels);
@@ -93,6 +96,7 @@ export class Recovery {
       auditNumber = numberOfKey(key);
     }
     return new Recovery(store, options.log, {
+      hasLostCommits: options.hasLostCommits,
       series,
       redoLog,
       panes,
@@ -164,15 +168,19 @@ export class Recovery {
     return outcomes;
   }
 
-  /** The ledger is older than what the store holds: the newest entry, with the ledger after it, is damaged. */
+  /** The ledger may be older than what the store holds: the newest entry, with the ledger after it, is damaged or gone. */
   get isLedgerOld(): boolean {
-    const newest = this.#entries.at(-1);
-    return newest !== undefined && newest.entry === undefined;
+    return this.#hasLostUnseen || this.#isNewestDamaged;
   }
 
-  /** The newest entry is damaged, and no checkpoint stands after it: how many readings were in it, nothing tells. */
+  /** How many readings were lost, nothing tells: the newest entry is damaged, with no checkpoint after it, or commits are gone. */
   get hasLostUncounted(): boolean {
-    return this.isLedgerOld && this.#lastDamaged() >= 0;
+    return this.#hasLostUnseen || (this.#isNewestDamaged && this.#lastDamaged() >= 0);
+  }
+
+  get #isNewestDamaged(): boolean {
+    const newest = this.#entries.at(-1);
+    return newest !== undefined && newest.entry === undefined;
   }
 
   /**
@@ -236,6 +244,7 @@ interface RulesPart {
 }
 
 interface StoredState {
+  readonly hasLostCommits: boolean;
   readonly series: SeriesRegistry;
   readonly redoLog: RedoLog;
   readonly panes: PanesPart | typeof DAMAGED | undefined;

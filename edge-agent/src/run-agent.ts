@@ -48,7 +48,7 @@ export async function runAgent(configPath: string): Promise<ExitCode> {
     pid: process.pid,
   });
   const { opened, setAsidePath } = store;
-  if (opened === "repaired" || opened === "set_aside")
+  if (store.hasLostCommits || opened === "set_aside")
     log.error("the store was damaged", { opened, path: storePath, setAsidePath });
 
   const instance = systemRandom.hex(8);
@@ -61,7 +61,7 @@ export async function runAgent(configPath: string): Promise<ExitCode> {
     host === null
       ? undefined
       : new HostInput({ ...host, readers: systemHostReaders, clock: systemClock, log: log.child("host") });
-  const options: AgentOptions = {
+  const options: Omit<AgentOptions, "hasLostCommits"> = {
     config,
     pipeline: pipeline.config,
     store,
@@ -160,14 +160,18 @@ export async function runAgent(configPath: string): Promise<ExitCode> {
 }
 
 /** Damage that LevelDB finds only while it reads does not refuse the start: the store is repaired, once. */
-async function openRepairing(options: AgentOptions, store: LevelStore): Promise<Agent> {
+async function openRepairing(
+  options: Omit<AgentOptions, "hasLostCommits">,
+  store: LevelStore,
+): Promise<Agent> {
+  const open = () => Agent.open({ ...options, hasLostCommits: store.hasLostCommits });
   try {
-    return await Agent.open(options);
+    return await open();
   } catch (error) {
     if (!(error instanceof MillraceError) || !DAMAGE_CODES.has(error.code)) throw error;
     options.log.error("the store is damaged and is being repaired; what cannot be read is lost", { error });
     await store.repair();
-    return Agent.open(options);
+    return open();
   }
 }
 

@@ -89,6 +89,7 @@ async function afterOutage({ bytesPerSecond, outageMs }: { bytesPerSecond: numbe
     config: simulatedAgentConfig("alpha"),
     pipeline,
     store: new MemoryStore(),
+    hasLostCommits: false,
     random: new SeededRandom(1, "agent"),
     metrics: new Metrics(),
     transport: link.transport(() => true),

@@ -119,6 +119,7 @@ export class SimulatedSite {
       config: this.#config,
       pipeline: world.pipeline,
       store: world.bug === "commit_without_sync" ? withoutSync(this.#store) : this.#store,
+      hasLostCommits: false,
       clock: world.time.clock({ isAlive, offsetMs: () => this.clockOffsetMs }),
       random: new SeededRandom(world.seed, `agent ${this.name} ${life}`),
       log: world.log.child(this.name),

@@ -1,8 +1,9 @@
 import { constants } from "node:fs";
-import { access, mkdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { access, mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { ClassicLevel, type Iterator } from "classic-level";
 import { type Clock, type Logger, MillraceError, reasonOf, systemClock } from "@millrace/runtime";
+import { isLogDamaged } from "./log-damage.ts";
 import type { Change, Entry, RangeOptions, Store } from "./store.ts";
 import { META_KEY } from "./store-layout.ts";
 
@@ -47,6 +48,8 @@ export class LevelStore implements Store {
   readonly setAsidePath: string | undefined;
   /** The format that was found; below `version`, the caller migrates and then calls `stampVersion`. */
   readonly versionFound: number;
+  /** Some of what was committed may be gone, and nothing tells what: the store was repaired, or its log was damaged. */
+  hasLostCommits: boolean;
   readonly #options: LevelStoreOptions;
   /** Which file its LOCK is. LevelDB holds it open, so another in its place means another folder than the one written to. */
   readonly #lockFile: string | undefined;
@@ -64,6 +67,7 @@ export class LevelStore implements Store {
     this.opened = found.opened;
     this.setAsidePath = found.setAsidePath;
     this.versionFound = found.versionFound;
+    this.hasLostCommits = found.hasLostCommits;
     this.#lockFile = found.lockFile;
   }
 
@@ -76,13 +80,16 @@ export class LevelStore implements Store {
     await refuseUnopened(options);
     // The single binary unpacks LevelDB itself at its first use: here, for /tmp may be mounted noexec.
     process.env["MILLRACE_NATIVE_FOLDER"] ??= dirname(options.path);
+    // Before LevelDB opens it: that leaves out what it cannot read, and writes a new one.
+    const isDamaged = await hasDamagedLog(options.path);
     const { level, ...outcome } = await openOrRepair(options);
+    const hasLostCommits = outcome.opened === "repaired" || (isDamaged && outcome.opened === "clean");
     try {
-      const versionFound = await checkMeta(level, options, outcome.opened === "repaired");
+      const versionFound = await checkMeta(level, options, hasLostCommits);
       await writeFile(holderPath(options.path), JSON.stringify({ pid: options.pid }));
       await writeFormat({ ...options, version: versionFound });
       const lockFile = await lockFileOf(options.path);
-      return new LevelStore(options, level, { ...outcome, versionFound, lockFile });
+      return new LevelStore(options, level, { ...outcome, hasLostCommits, versionFound, lockFile });
     } catch (error) {
       await level.close();
       throw error instanceof MillraceError ? error : unwritable(options.path, error);
@@ -166,6 +173,7 @@ export class LevelStore implements Store {
       );
     }
     await checkMeta(this.#level, this.#options, true);
+    this.hasLostCommits = true;
   }
 
   /** After a migration: from now on the store has the format of this program. */
@@ -227,6 +235,7 @@ interface OpenOutcome {
 }
 
 interface FoundStore {
+  readonly hasLostCommits: boolean;
   readonly versionFound: number;
   readonly lockFile: string | undefined;
 }
@@ -239,6 +248,16 @@ async function lockFileOf(path: string): Promise<string | undefined> {
   } catch {
     return undefined;
   }
+}
+
+async function hasDamagedLog(path: string): Promise<boolean> {
+  const names = await readdir(path);
+  for (const name of names.filter((each) => each.endsWith(".log"))) {
+    // One that cannot be read LevelDB will tell of.
+    const log = await readFile(`${path}/${name}`).catch(() => undefined);
+    if (log !== undefined && isLogDamaged(log)) return true;
+  }
+  return false;
 }
 
 async function makeWritable(path: string): Promise<void> {
@@ -305,13 +324,13 @@ async function tryOpen(
   }
 }
 
-async function checkMeta(level: Level, options: LevelStoreOptions, isRepaired: boolean): Promise<number> {
+async function checkMeta(level: Level, options: LevelStoreOptions, hasLostCommits: boolean): Promise<number> {
   const { path, kind, version } = options;
   const stored = await level.get(META_KEY);
   if (stored === undefined) {
     const isEmpty = (await level.keys({ limit: 1 }).all()).length === 0;
-    // A repair can lose any key, this one too; a store that lost nothing and lacks it is not ours.
-    if (!isEmpty && !isRepaired)
+    // Damage can take any key, this one too; a store that lost nothing and lacks it is not ours.
+    if (!isEmpty && !hasLostCommits)
       throw new MillraceError("wrong_kind", { path, found: "another program", expected: kind });
     await level.batch([{ type: "put", key: META_KEY, value: encodeMeta(options) }], { sync: true });
     return version;
