@@ -269,7 +269,8 @@ test("where control is off a page and a proxy may not retire a site; a program o
   const { url, reader } = await listen(undefined, systemClock, false);
   const retire = (headers: Record<string, string> = {}) =>
     fetch(`${url}/api/v1/sites/alpha/retire`, { method: "POST", headers });
-  for (const headers of [{ origin: url }, { "x-forwarded-for": "192.0.2.9" }]) {
+  const foreign: Record<string, string>[] = [{ origin: url }, { "x-forwarded-for": "192.0.2.9" }];
+  for (const headers of foreign) {
     const response = await retire(headers);
     expect([response.status, await codeOf(response)]).toEqual([403, "control_off"]);
   }
