@@ -1,4 +1,4 @@
-// npm run check: types, lint, format, dead code. Each tool says one line; what failed says the rest.
+// npm run check: types, lint, format, dead code, the rules of the house. Each tool says one line; what failed says the rest.
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import path from "node:path";
@@ -25,6 +25,12 @@ const checks: readonly Check[] = [
   { name: "lint", command: "oxlint", args: ["--type-aware", "--deny-warnings"] },
   { name: "format", command: "oxfmt", args: ["--check", "."] },
   { name: "dead code", command: "knip", args: ["--no-progress"] },
+  // Import directions, purity, the lockfile; lists in the documentation against their tables.
+  {
+    name: "house",
+    command: "vitest",
+    args: ["run", "test/house", "config-artefacts", "pages.test", "references.test", "readmes-agree"],
+  },
 ];
 
 function runCheck(check: Check): Promise<CheckResult> {
