@@ -287,6 +287,8 @@ describe("what comes in", () => {
     expect(ledger.received).toBe(10);
     expect(ledger.aggregated).toBe(2);
     expect(Buffer.from(quarantine[0]?.head ?? "", "base64").toString()).toBe("junk");
+    expect(agent.status().quarantineCount).toBe(quarantine.length);
+    expect(quarantine.find(({ reason }) => reason === "future")?.detail).toContain("60.0 s ahead of");
   });
 
   it("counts once when it comes twice, also over a restart", async () => {

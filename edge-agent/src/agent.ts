@@ -36,6 +36,7 @@ import type { Ledger } from "./ledger.ts";
 import { type RejectionReason } from "./ledger.ts";
 import { Outbox } from "./outbox.ts";
 import { Quarantine } from "./quarantine.ts";
+import { refusedTime } from "./refused-time.ts";
 import { ReadingIntake } from "./reading-intake.ts";
 import { PaneEmission } from "./pane-emission.ts";
 import { PaneCheckpoint } from "./pane-checkpoint.ts";
@@ -353,7 +354,11 @@ export class Agent {
         return Promise.reject(new Error("the store takes no writes"));
       }
       const rejection = this.#intake.accept(reading, (outcomes) => this.#handle(outcomes));
-      if (rejection !== undefined) this.#quarantined(arrival, rejection, `time ${reading.sourceTimeMs}`);
+      if (rejection !== undefined) {
+        const unit = route.payload.kind === "json" ? (route.payload.time?.unit ?? null) : null;
+        const detail = refusedTime(reading.sourceTimeMs, this.#guard.nowMs(), unit);
+        this.#quarantined(arrival, rejection, detail);
+      }
     }
     return this.#whenDurable(arrival.qos);
   }
@@ -444,6 +449,7 @@ export class Agent {
       store: { failure: this.#commits.failure ?? null },
       unavailableSensors: this.#options.unavailableSensors(),
       quarantine: this.#quarantine.recent(),
+      quarantineCount: this.#quarantine.count,
       dedupe: { keys: this.#deduplicator.keyCount, forgotten: this.#deduplicator.forgottenCount },
     };
   }
@@ -731,6 +737,8 @@ export interface AgentStatus {
   /** Host sensors that this machine lacks, with the reason. */
   readonly unavailableSensors: Readonly<Record<string, string>>;
   readonly quarantine: ReturnType<Quarantine["recent"]>;
+  /** Kept in all, those of earlier runs too. */
+  readonly quarantineCount: number;
   readonly dedupe: { readonly keys: number; readonly forgotten: number };
 }
 

@@ -50,6 +50,11 @@ export class Quarantine {
     if (this.#recent.length > 20) this.#recent.shift();
   }
 
+  /** Kept, those that wait for the next commit too. */
+  get count(): number {
+    return Math.min(KEPT_MAX, this.#next - this.#oldest + this.#waiting.length);
+  }
+
   /** The latest since the start, newest last, for the status. */
   recent(): readonly QuarantinedPayload[] {
     return this.#recent;

@@ -1,6 +1,7 @@
 import { formatProblem, loadCentralConfig, loadPipeline } from "@millrace/config";
 import type { Command } from "@millrace/runtime";
 import { CONFIG_FLAG, JSON_FLAG } from "./config-flag.ts";
+import { count } from "./count.ts";
 
 export const CHECK_COMMAND: Command = {
   summary: "check the configuration and the pipeline, and say what they amount to",
@@ -23,7 +24,7 @@ export const CHECK_COMMAND: Command = {
     for (const warning of found.warnings) output.out(`warning: ${warning}\n`);
     const sites = new Set(found.agents.map(({ site }) => site)).size;
     output.out(
-      `${found.config} and ${found.pipeline} are right: ${found.agents.length} agents at ${sites} sites, ${found.metrics.length} metrics, ${found.windows.length} windows\n`,
+      `${found.config} and ${found.pipeline} are right: ${count(found.agents.length, "agent")} at ${count(sites, "site")}, ${count(found.metrics.length, "metric")}, ${count(found.windows.length, "window")}\n`,
     );
   },
 };

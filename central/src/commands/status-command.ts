@@ -6,6 +6,7 @@ import type { AlarmView } from "../core/alarm-view.ts";
 import type { LedgerTotals } from "../core/central-ledger.ts";
 import { ApiClient } from "./api-client.ts";
 import { CONFIG_FLAG, JSON_FLAG } from "./config-flag.ts";
+import { count } from "./count.ts";
 import { formatTable } from "./table.ts";
 
 export const STATUS_COMMAND: Command = {
@@ -35,6 +36,7 @@ export const STATUS_COMMAND: Command = {
         time(view.lastSeenMs),
         time(view.watermarkMs),
         String(view.pending.length),
+        String(view.agentRejected ?? 0),
         String(totals?.received ?? 0),
         String(totals?.merged ?? 0),
         String(totals?.tooLate ?? 0),
@@ -52,6 +54,7 @@ export const STATUS_COMMAND: Command = {
           "last seen",
           "complete to",
           "pending",
+          "agent rejected",
           "received",
           "merged",
           "too late",
@@ -62,19 +65,23 @@ export const STATUS_COMMAND: Command = {
         rows,
       ),
     );
-    output.out(alarms.length === 0 ? "\nno active alarms\n" : `\n${alarms.length} active alarms\n`);
+    output.out(alarms.length === 0 ? "\nno active alarms\n" : `\n${activeCount(alarms)}\n`);
     output.out(
       formatTable(
-        ["since", "agent", "rule", "labels", "message"],
-        alarms.slice(0, 20).map((alarm) => [
-          time(alarm.activeAtMs),
-          alarm.agent,
-          alarm.rule,
-          Object.entries(alarm.labels)
-            .map(([name, value]) => `${name}=${value}`)
-            .join(" "),
-          alarm.message,
-        ]),
+        ["since", "agent", "rule", "labels", "", "message"],
+        alarms
+          .toSorted((a, b) => Number(a.isHistorical) - Number(b.isHistorical))
+          .slice(0, 20)
+          .map((alarm) => [
+            time(alarm.activeAtMs),
+            alarm.agent,
+            alarm.rule,
+            Object.entries(alarm.labels)
+              .map(([name, value]) => `${name}=${value}`)
+              .join(" "),
+            alarm.isHistorical ? "historical" : "",
+            alarm.message,
+          ]),
       ),
     );
     if (isReady(health)) return 0;
@@ -82,6 +89,13 @@ export const STATUS_COMMAND: Command = {
     return 1;
   },
 };
+
+/** A historical one, of old or replayed readings, may never hear that it is over: it is not active now. */
+function activeCount(alarms: readonly AlarmView[]): string {
+  const historicalCount = alarms.filter(({ isHistorical }) => isHistorical).length;
+  const active = count(alarms.length - historicalCount, "active alarm");
+  return historicalCount === 0 ? active : `${active}, ${historicalCount} historical`;
+}
 
 function isReady(health: unknown): boolean {
   return typeof health === "object" && health !== null && "isReady" in health && health.isReady === true;

@@ -24,6 +24,17 @@ test("the offset is that of the least delayed of the last thirty heartbeats", ()
   expect(offset()).toBe(-5_000);
 });
 
+test("what the agent itself has rejected is shown, and outlives a restart", () => {
+  const registry = new AgentRegistry();
+  registry.enrol("alpha-1", "alpha", NOW_MS, 0);
+  expect(registry.view("alpha-1").agentRejected).toBeUndefined();
+  registry.beat("alpha-1", { ...beatSentAt(NOW_MS), ledger: { received: 2_005, rejected: 2_000 } }, NOW_MS);
+  expect(registry.view("alpha-1").agentRejected).toBe(2_000);
+  const restarted = new AgentRegistry();
+  restarted.restore(registry.takeDirty().agents, [], 0);
+  expect(restarted.view("alpha-1").agentRejected).toBe(2_000);
+});
+
 test("what was lost is forgotten once its windows are final, and is bounded until then", () => {
   const registry = new AgentRegistry();
   registry.enrol("alpha-1", "alpha", 0, 0);

@@ -21,6 +21,7 @@ export interface AgentRecord {
   readonly frontiers: FrontierTrackerState;
   /** Event time of which the agent has lost some for good; absent where it has not. */
   readonly lost?: readonly TimeRange[];
+  readonly agentRejected?: number;
 }
 
 /** Lost ranges that are kept of one agent; of more the nearest are merged, which claims too much lost, never too little. */
@@ -42,6 +43,7 @@ interface AgentState {
   /** Sending time minus time of arrival, newest last. Delay on the way only lowers it: the greatest is nearest the truth. */
   beatOffsetsMs: number[];
   status: AgentView["status"];
+  agentRejected?: number | undefined;
   storeId: string;
   tracker: FrontierTracker;
   lost: readonly TimeRange[];
@@ -191,6 +193,7 @@ export class AgentRegistry {
     state.beatOffsetsMs = [...state.beatOffsetsMs.slice(1 - OFFSET_BEATS), heartbeat.sentAtMs - nowMs];
     state.clockOffsetMs = Math.max(...state.beatOffsetsMs);
     state.status = Object.fromEntries(Object.entries(heartbeat.status).slice(0, STATUS_FIELDS_MAX));
+    state.agentRejected = heartbeat.ledger["rejected"];
     this.#touch(agent);
   }
 
@@ -285,6 +288,7 @@ export class AgentRegistry {
       isIdle: frontier?.isIdle ?? false,
       clockOffsetMs: state?.clockOffsetMs ?? null,
       pending: frontier?.pending ?? [],
+      ...(state?.agentRejected === undefined ? {} : { agentRejected: state.agentRejected }),
       status: state?.status ?? {},
     };
   }
@@ -302,9 +306,13 @@ export class AgentRegistry {
     for (const agent of this.#dirty) {
       const state = this.#agents.get(agent);
       if (state === undefined) continue;
-      const { site, lastSeenMs, clockOffsetMs, status, storeId, tracker, lost } = state;
+      const { site, lastSeenMs, clockOffsetMs, status, storeId, tracker, lost, agentRejected } = state;
       const known = { agent, site, lastSeenMs, clockOffsetMs, status, storeId, frontiers: tracker.export() };
-      agents.push(lost.length > 0 ? { ...known, lost } : known);
+      agents.push({
+        ...known,
+        ...(agentRejected === undefined ? {} : { agentRejected }),
+        ...(lost.length > 0 ? { lost } : {}),
+      });
     }
     this.#dirty.clear();
     const membership = this.#isMembershipDirty ? this.#membership.export() : null;

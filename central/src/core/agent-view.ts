@@ -11,5 +11,7 @@ export interface AgentView {
   /** Agent's clock minus central's at its last message, ms; includes the way here. */
   readonly clockOffsetMs: number | null;
   readonly pending: readonly TimeRange[];
+  /** Readings that the agent itself has rejected, as its last heartbeat says; absent before. */
+  readonly agentRejected?: number;
   readonly status: Readonly<Record<string, number | string | boolean>>;
 }

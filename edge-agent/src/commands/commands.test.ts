@@ -7,7 +7,7 @@ import { expect, test } from "vitest";
 import { doctorCommand } from "./doctor.ts";
 import { initCommand } from "./init.ts";
 import { resetOutcome } from "./reset.ts";
-import { renderAlarm } from "./status.ts";
+import { renderAlarm, renderQuarantine } from "./status.ts";
 
 async function run(commands: Record<string, Command>, argv: readonly string[]) {
   let text = "";
@@ -37,6 +37,24 @@ test("init leaves a pipeline that is there alone, and says in words that agent.y
   const { code, text } = await run({ init: initCommand }, ["init", "--folder", folder]);
   expect(code).toBe(1);
   expect(text).toContain("agent.yaml: it exists already");
+});
+
+test("the status says how many payloads are set aside, what the last was, and where to see them", () => {
+  const url = "http://127.0.0.1:9464/status";
+  const last = {
+    atMs: 0,
+    topic: "f/m1",
+    client: "c",
+    reason: "future",
+    detail: "an hour",
+    head: "",
+    bytes: 0,
+  } as const;
+  expect(renderQuarantine({ quarantineCount: 0, quarantine: [] }, url)).toEqual([]);
+  expect(renderQuarantine({ quarantineCount: 7, quarantine: [last] }, url)).toEqual([
+    "  quarantine holds 7; the latest of this run: `quarantine` in http://127.0.0.1:9464/status",
+    "  the last: future, f/m1, an hour",
+  ]);
 });
 
 test("an alarm is shown with its machine, its latch and its action", () => {

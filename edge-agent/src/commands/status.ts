@@ -9,8 +9,9 @@ export const statusCommand: Command = {
   flags: { config: CONFIG_FLAG, json: { type: "switch", summary: "print JSON" } },
   async run({ flags, output }) {
     const { config } = loadAgentConfig(flags.requiredText("config"));
-    const page = await fetchStatus(`http://${config.http.host}:${config.http.port}/status`);
-    output.out(`${flags.isOn("json") ? JSON.stringify(page, null, 2) : renderStatus(page)}\n`);
+    const url = `http://${config.http.host}:${config.http.port}/status`;
+    const page = await fetchStatus(url);
+    output.out(`${flags.isOn("json") ? JSON.stringify(page, null, 2) : renderStatus(page, url)}\n`);
   },
 };
 
@@ -26,8 +27,8 @@ export async function fetchStatus(url: string): Promise<StatusPage> {
   }
 }
 
-/** The page as text, for a terminal. */
-export function renderStatus(page: StatusPage): string {
+/** The page as text, for a terminal; `url` is where it comes from. */
+export function renderStatus(page: StatusPage, url: string): string {
   const { ledger, link, lanes, clock } = page;
   const rejected = Object.entries(ledger.rejected).filter(([, count]) => count > 0);
   const lines = [
@@ -63,6 +64,7 @@ export function renderStatus(page: StatusPage): string {
     `  aggregated ${column(ledger.aggregated, 8)} = open ${ledger.open} + queued ${ledger.queued} + forwarded ${ledger.forwarded} + evicted ${ledger.evicted} + damaged ${ledger.damaged}`,
     ...rejected.map(([reason, count]) => `  rejected(${reason}) ${count}`),
     ...(ledger.alarmBatchesEvicted > 0 ? [`  batches of alarms evicted ${ledger.alarmBatchesEvicted}`] : []),
+    ...renderQuarantine(page, url),
     "",
     page.alarms.length === 0 ? "no active alarms" : "active alarms",
     ...page.alarms.map(renderAlarm),
@@ -85,6 +87,19 @@ export function renderAlarm(
     ...(alarm.action === "none" ? [] : [`action ${alarm.action}`]),
   ];
   return `  ${alarm.id}  ${[...labels, alarm.message, `value ${alarm.value}, limit ${alarm.limit}`, ...marks].join("  ")}`;
+}
+
+/** What was set aside last, and where the rest is. */
+export function renderQuarantine(
+  page: Pick<StatusPage, "quarantine" | "quarantineCount">,
+  url: string,
+): readonly string[] {
+  if (page.quarantineCount === 0) return [];
+  const last = page.quarantine.at(-1);
+  return [
+    `  quarantine holds ${page.quarantineCount}; the latest of this run: \`quarantine\` in ${url}`,
+    ...(last === undefined ? [] : [`  the last: ${last.reason}, ${last.topic}, ${last.detail}`]),
+  ];
 }
 
 function heldBy({ metric, labels, idleInMs }: NonNullable<StatusPage["watermarkHeldBy"]>): string {
