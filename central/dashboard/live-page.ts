@@ -61,7 +61,13 @@ export class LivePage {
   readonly windows = computed(() => this.#shown.value?.windows ?? NO_WINDOWS);
   readonly ledger = computed(() => this.#shown.value?.ledger ?? NO_LEDGER);
   readonly sites = computed(() => siteSummary(this.agents.value));
-  readonly activeAlarms = computed(() => this.alarms.value.filter((alarm) => alarm.isActive));
+  readonly activeAlarms = computed(() =>
+    this.alarms.value.filter((alarm) => alarm.isActive && !alarm.isHistorical),
+  );
+  /** Raised by old or replayed readings, and nothing has said since that they are over: not counted as active now. */
+  readonly historicalAlarms = computed(() =>
+    this.alarms.value.filter((alarm) => alarm.isActive && alarm.isHistorical),
+  );
 
   /** `monotonicMs`: a clock that is never set, for ages and lag. */
   constructor(monotonicMs: () => number) {

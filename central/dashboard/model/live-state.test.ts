@@ -137,18 +137,19 @@ test("sites: one connected agent makes its site reporting; retired agents are no
 });
 
 describe("alarms", () => {
-  test("active first, then the gravest, then the newest; an older step changes nothing", () => {
+  test("active first, historical ones after those of now, then the gravest, then the newest; an older step changes nothing", () => {
     const state = stateFromSnapshot(
       snapshot({
         alarms: [
           alarm("cleared", { isActive: false, clearedAtMs: 995_000, severity: 900 }),
+          alarm("old", { severity: 900, isHistorical: true }),
           alarm("low", { severity: 100 }),
           alarm("grave", { severity: 900, step: 3, action: "confirmed" }),
           alarm("newer", { severity: 100, activeAtMs: 991_000 }),
         ],
       }),
     );
-    expect(state.alarms.map(({ id }) => id)).toEqual(["grave", "newer", "low", "cleared"]);
+    expect(state.alarms.map(({ id }) => id)).toEqual(["grave", "newer", "low", "old", "cleared"]);
     const next = after(state, { alarms: [alarm("grave", { severity: 900, step: 2, action: "commanded" })] });
     expect(next.alarms[0]?.action).toBe("confirmed");
   });

@@ -50,6 +50,8 @@ export const en = {
   "alarms.latchedHint":
     "Stays on the list until it is reset, here where the server allows it, or at the agent: millrace-agent reset",
   "alarms.historical": "historical",
+  "alarms.historicalCount": "{count} historical",
+  "alarms.historicalOpen": "end not known",
   "alarms.historicalHint": "From old or replayed readings: no action, no notification",
   "alarms.announceActivated": "Alarm: {rule}, {labels}, {value}",
   "alarms.announceCleared": "Cleared: {rule}, {labels}",

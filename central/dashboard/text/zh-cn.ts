@@ -50,6 +50,8 @@ export const zhCn: Dictionary = {
   "alarms.latched": "已锁存",
   "alarms.latchedHint": "复位之前一直保留：在服务器允许时可在此复位，或在代理上运行 millrace-agent reset",
   "alarms.historical": "历史",
+  "alarms.historicalCount": "{count} 条历史",
+  "alarms.historicalOpen": "结束时间未知",
   "alarms.historicalHint": "来自过期或重放的读数：不动作，不通知",
   "alarms.announceActivated": "报警：{rule}，{labels}，{value}",
   "alarms.announceCleared": "已恢复：{rule}，{labels}",

@@ -11,22 +11,31 @@ import { ResetControl } from "./reset-control.tsx";
 import { SeveritySign } from "./severity-sign.tsx";
 
 const CLEARED_SHOWN = 3;
+const HISTORICAL_SHOWN = 3;
 const ACTIVE_SHOWN = 30;
 const EXPANDED_SHOWN = 200;
 
 export function AlarmPanel({ page, speaker }: PanelProps) {
   const [isExpanded, setExpanded] = useState(false);
   const active = page.activeAlarms.value;
+  const historical = page.historicalAlarms.value;
   const cleared = page.alarms.value.filter((alarm) => !alarm.isActive);
   const activeShown = active.slice(0, isExpanded ? EXPANDED_SHOWN : ACTIVE_SHOWN);
   const clearedShown = cleared.slice(0, isExpanded ? EXPANDED_SHOWN : CLEARED_SHOWN);
-  const hiddenCount = active.length + cleared.length - activeShown.length - clearedShown.length;
+  const historicalShown = historical.slice(0, isExpanded ? EXPANDED_SHOWN : HISTORICAL_SHOWN);
+  const shown = [...activeShown, ...historicalShown, ...clearedShown];
+  const hiddenCount = active.length + historical.length + cleared.length - shown.length;
   return (
     <section class="panel alarms" id="alarms" tabIndex={-1} aria-labelledby="alarms-title">
       <header>
         <h2 id="alarms-title">{speaker.text("alarms.title")}</h2>
         {active.length > 0 && (
           <p class="note">{speaker.text("alarms.activeCount", { count: active.length })}</p>
+        )}
+        {historical.length > 0 && (
+          <p class="note" title={speaker.text("alarms.historicalHint")}>
+            {speaker.text("alarms.historicalCount", { count: historical.length })}
+          </p>
         )}
         {(hiddenCount > 0 || isExpanded) && (
           <button
@@ -44,11 +53,11 @@ export function AlarmPanel({ page, speaker }: PanelProps) {
       {active.length === 0 && (
         <p class="empty" data-testid="alarms-none">
           <b>{speaker.text("alarms.none")}</b>
-          {cleared.length === 0 && <span> {speaker.text("alarms.noneYet")}</span>}
+          {historical.length + cleared.length === 0 && <span> {speaker.text("alarms.noneYet")}</span>}
         </p>
       )}
       <ul>
-        {[...activeShown, ...clearedShown].map((alarm) => (
+        {shown.map((alarm) => (
           <AlarmRow key={alarmKey(alarm)} alarm={alarm} page={page} speaker={speaker} />
         ))}
       </ul>
@@ -59,13 +68,14 @@ export function AlarmPanel({ page, speaker }: PanelProps) {
 function AlarmRow({ alarm, page, speaker }: PanelProps & { readonly alarm: AlarmView }) {
   const unit = page.pipeline.value.metrics.find((metric) => metric.name === alarm.metric)?.unit ?? "";
   const nowMs = page.nowMs.value;
+  const isActiveNow = alarm.isActive && !alarm.isHistorical;
   return (
     <li
-      class={`alarm is-${severityLevel(alarm.severity)} ${alarm.isActive ? "is-active" : "is-cleared"} ${alarm.clearedAtMs === null ? "" : "is-over"}`}
+      class={`alarm is-${severityLevel(alarm.severity)} ${isActiveNow ? "is-active" : "is-cleared"} ${alarm.clearedAtMs === null ? "" : "is-over"}`}
       data-testid={`alarm-${alarm.id}`}
-      data-active={alarm.isActive}
+      data-active={isActiveNow}
     >
-      <SeveritySign severity={alarm.severity} speaker={speaker} isOver={!alarm.isActive} />
+      <SeveritySign severity={alarm.severity} speaker={speaker} isOver={!isActiveNow} />
       <div class="what">
         <b title={alarm.message}>{alarm.rule}</b>
         {alarm.isLatched && alarm.isActive && (
@@ -95,7 +105,11 @@ function AlarmRow({ alarm, page, speaker }: PanelProps & { readonly alarm: Alarm
       <div class="since">
         {alarm.clearedAtMs === null ? (
           <>
-            <b>{speaker.text("alarms.activeFor", { age: speaker.age(nowMs - alarm.activeAtMs) })}</b>
+            <b>
+              {alarm.isHistorical
+                ? speaker.text("alarms.historicalOpen")
+                : speaker.text("alarms.activeFor", { age: speaker.age(nowMs - alarm.activeAtMs) })}
+            </b>
             <span>{speaker.text("alarms.since", { time: speaker.moment(alarm.activeAtMs, nowMs) })}</span>
           </>
         ) : (
