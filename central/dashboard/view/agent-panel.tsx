@@ -99,8 +99,8 @@ function AgentRow({ agent, page, speaker }: PanelProps & { readonly agent: Agent
           <dl>
             {reported.map(([name, value]) => (
               <div key={name}>
-                <dt>{name}</dt>
-                <dd>{typeof value === "number" ? speaker.count(value) : String(value) || "–"}</dd>
+                <dt>{reportedName(name, speaker)}</dt>
+                <dd>{reportedValue(value, speaker)}</dd>
               </div>
             ))}
           </dl>
@@ -108,6 +108,29 @@ function AgentRow({ agent, page, speaker }: PanelProps & { readonly agent: Agent
       )}
     </li>
   );
+}
+
+/** What this page does not know, of a newer agent, stands as the agent says it. */
+function reportedName(name: string, speaker: Speaker): string {
+  const key = REPORTED_NAMES.find((known) => known === `agents.reported.${name}`);
+  return key === undefined ? name : speaker.text(key);
+}
+
+const REPORTED_NAMES = [
+  "agents.reported.program",
+  "agents.reported.series",
+  "agents.reported.alarms",
+  "agents.reported.isClockSynchronised",
+  "agents.reported.storeFailure",
+  "agents.reported.unavailableSensors",
+  "agents.reported.queuedBatches",
+  "agents.reported.queuedBytes",
+] as const;
+
+function reportedValue(value: number | string | boolean, speaker: Speaker): string {
+  if (typeof value === "number") return speaker.count(value);
+  if (typeof value === "boolean") return speaker.text(value ? "agents.reported.yes" : "agents.reported.no");
+  return value === "" ? "–" : value;
 }
 
 function stateText(agent: AgentView, nowMs: number, speaker: Speaker): string {
