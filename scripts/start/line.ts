@@ -214,7 +214,7 @@ export class Line {
   }
 
   #process(name: string, args: readonly string[]): SupervisedProcess {
-    return new SupervisedProcess({
+    const supervised = new SupervisedProcess({
       name,
       args,
       logPath: this.#folder.log(name),
@@ -229,8 +229,22 @@ export class Line {
         );
         for (const line of lastLines) this.#log.line(`          | ${line}`);
         if (hasGivenUp) this.#abort.abort();
+        else void this.#sayWhenBack(name, supervised);
         return true;
       },
     });
+    return supervised;
+  }
+
+  async #sayWhenBack(name: string, supervised: SupervisedProcess): Promise<void> {
+    const { restartCount } = supervised;
+    const isBack = async () =>
+      supervised.restartCount === restartCount + 1 && supervised.hasSaid(READY_WORD) ? true : undefined;
+    const answer = await poll(isBack, {
+      everyMs: POLL_MS,
+      limitMs: READY_MS_MAX,
+      signal: this.#abort.signal,
+    });
+    if (answer !== undefined) this.#log.stage(`${name} is back`);
   }
 }

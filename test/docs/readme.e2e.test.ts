@@ -100,6 +100,7 @@ describe("the README's commands", () => {
     await line.until(/Dashboard: http/);
     await succeed(killAgent);
     await line.until(/alpha-gateway died unexpectedly/);
+    await line.until(/alpha-gateway is back/);
     await succeed(freezeCentral);
     const status = agentStatus?.replace("../factory/agent.yaml", "data/line/beta-gateway.yaml");
     await until(status, /^link +(down|connecting)/m);
