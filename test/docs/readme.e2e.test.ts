@@ -129,7 +129,7 @@ describe("the README's commands", () => {
     expect(seen).toMatch(/received +1 = aggregated 1/);
     expect(seen).toMatch(/overheating-.*action dry_run/);
     expect(await until(centralStatus, /gateway-1 +plant-1 +connected .* 1 +1 +0 +0 +0$/m)).toContain(
-      "1 active alarms",
+      "1 active alarm\n",
     );
     // npx itself ends by the signal that it passes on.
     await agent.stop();
@@ -144,7 +144,7 @@ describe("the README's commands", () => {
     await central.until(/"msg":"running"/);
     const agent = start(runAgentBinary);
     await agent.until(/uplink is up/);
-    expect(await until(centralStatus, /gateway-1 +plant-1 +connected/)).toContain("1 active alarms");
+    expect(await until(centralStatus, /gateway-1 +plant-1 +connected/)).toContain("1 active alarm\n");
     expect(await agent.stop(), agent.output).toBe(0);
     expect(await central.stop(), central.output).toBe(0);
   });
