@@ -70,17 +70,35 @@ export function putJson(key: Uint8Array, value: unknown): Change {
   return { type: "put", key, value: new TextEncoder().encode(JSON.stringify(value)) };
 }
 
+/** Undefined where the bytes are damaged. */
 export function parseJson(bytes: Uint8Array): unknown {
-  return JSON.parse(new TextDecoder().decode(bytes));
+  try {
+    return JSON.parse(new TextDecoder().decode(bytes));
+  } catch {
+    return undefined;
+  }
+}
+
+/** A stored series; without a definition, which was damaged, only its index is taken. */
+export interface StoredSeries {
+  readonly index: number;
+  readonly definition: { readonly metric: string; readonly labels: Labels } | undefined;
 }
 
 /** The stored series, in order of their indexes. */
-export async function readSeries(store: Store): Promise<{ index: number; metric: string; labels: Labels }[]> {
-  const series: { index: number; metric: string; labels: Labels }[] = [];
+export async function readSeries(store: Store): Promise<StoredSeries[]> {
+  const series: StoredSeries[] = [];
   for await (const { key, value } of store.range(prefixRange(PREFIX.series))) {
     const index = new DataView(key.buffer, key.byteOffset).getUint32(1);
-    const definition: { metric: string; labels: Labels } = JSON.parse(new TextDecoder().decode(value));
-    series.push({ index, ...definition });
+    const definition = parseJson(value);
+    series.push({ index, definition: isDefinition(definition) ? definition : undefined });
   }
   return series;
+}
+
+function isDefinition(value: unknown): value is NonNullable<StoredSeries["definition"]> {
+  if (typeof value !== "object" || value === null || !("metric" in value && "labels" in value)) return false;
+  const { metric, labels } = value;
+  if (typeof metric !== "string" || typeof labels !== "object" || labels === null) return false;
+  return !Array.isArray(labels) && Object.values(labels).every((label) => typeof label === "string");
 }

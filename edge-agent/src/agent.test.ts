@@ -1,6 +1,6 @@
 // The agent's core on a store in memory and a link made of calls: what it acknowledges, refuses, keeps and sends.
 import { type AgentConfig, loadPipeline } from "@millrace/config";
-import { MemoryStore, type Store } from "@millrace/queue";
+import { type MemorySnapshot, MemoryStore, type Store } from "@millrace/queue";
 import { Metrics, MillraceError, silentLogger, zstdCompression } from "@millrace/runtime";
 import { LANES } from "@millrace/stream";
 import { SeededRandom, SimulatedTime } from "@millrace/testkit";
@@ -18,7 +18,7 @@ import {
   type UplinkHandlers,
   type UplinkTransport,
 } from "@millrace/wire";
-import { describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import { Agent, type AgentStatus } from "./agent.ts";
 import { checkpointKey, numberOfKey, PREFIX, prefixRange } from "./agent-store.ts";
 import { parseRedoEntry } from "./redo-entry.ts";
@@ -862,6 +862,23 @@ describe("a link that is up and slower than the plant", () => {
 });
 
 describe("damage to what a crash left", () => {
+  /** With an alarm, quarantined payloads, open panes and batches in it. */
+  let damagedFrom: MemorySnapshot;
+  beforeAll(async () => {
+    const store = new MemoryStore();
+    const { agent, time, central, temperature, publish } = await bench({ store });
+    agent.start();
+    await time.run(100);
+    for (let round = 0; round < 3; round += 1) {
+      void temperature(round === 1 ? 90 : 50);
+      void publish("factory/alpha/m1/level", "1");
+      void publish("factory/alpha/m1/level", "junk");
+      await time.run(2_000);
+      if (round === 0) central.acknowledge();
+    }
+    damagedFrom = store.snapshot();
+  });
+
   /** Three commits of 2, 3 and 1 readings in open panes, with the watermark known; then a power cut. */
   async function crashed(): Promise<{ store: MemoryStore; entries: Uint8Array[] }> {
     const store = new MemoryStore();
@@ -985,4 +1002,28 @@ describe("damage to what a crash left", () => {
     expect(sum(ledger)).toBe(ledger.aggregated);
     expect(ledger.received).toBe(ledger.aggregated);
   });
+
+  it.each(Array.from({ length: 300 }, (_, seed) => seed))(
+    "of any value never refuses the start, seed %i",
+    async (seed) => {
+      const random = new SeededRandom(seed, "damage");
+      const { entries } = damagedFrom;
+      const store = MemoryStore.restore({ entries });
+      for (const text of entries.keys()) {
+        if (seed >= entries.size && random.chance(0.7)) continue;
+        if (seed < entries.size && text !== [...entries.keys()][seed]) continue;
+        const key = Uint8Array.from(text, (character) => character.charCodeAt(0));
+        store.damage(key, (value) => {
+          const flips = random.integer(1, 3);
+          for (let flip = 0; flip < flips && value.length > 0; flip += 1)
+            value[random.integer(0, value.length - 1)] ^= 1 << random.integer(0, 7);
+          return value;
+        });
+      }
+      const { agent, time } = await bench({ store, startMs: START_MS + 60_000 });
+      agent.start();
+      await time.run(3_000);
+      expect(agent.status().store.failure).toBeNull();
+    },
+  );
 });

@@ -233,7 +233,14 @@ export class Agent {
     const { config, pipeline, store, clock, random, log } = options;
     const { limits } = config;
     const queue = await BatchQueue.open(store, { random });
+    const ruleEngine = {
+      rules: pipeline.rules,
+      actionMaxAgeMs: limits.actionMaxAgeMs,
+      maxFutureMs: limits.maxFutureMs,
+      seriesMax: limits.seriesPerMetricMax,
+    };
     const recovery = await Recovery.read(store, {
+      ruleEngine,
       seriesPerMetricMax: limits.seriesPerMetricMax,
       hasLostCommits: options.hasLostCommits,
       log,
@@ -243,12 +250,7 @@ export class Agent {
       keysMax: limits.dedupeKeysMax,
     });
     const watermarks = new SeriesWatermarks(limits, recovery.watermarksState);
-    const rules = new RuleEngine({
-      rules: pipeline.rules,
-      actionMaxAgeMs: limits.actionMaxAgeMs,
-      maxFutureMs: limits.maxFutureMs,
-      seriesMax: limits.seriesPerMetricMax,
-    });
+    const rules = new RuleEngine(ruleEngine);
     const redo = new RedoBuffer();
     const guard = new ClockGuard({
       clock,

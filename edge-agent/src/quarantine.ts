@@ -60,9 +60,12 @@ export class Quarantine {
     return this.#recent;
   }
 
-  /** Everything kept, oldest first. */
+  /** Everything kept, oldest first; damaged records are left out. */
   static async *read(store: Store): AsyncIterable<unknown> {
-    for await (const { value } of store.range(prefixRange(PREFIX.quarantine))) yield parseJson(value);
+    for await (const { value } of store.range(prefixRange(PREFIX.quarantine))) {
+      const payload = parseJson(value);
+      if (payload !== undefined) yield payload;
+    }
   }
 
   /** Adds what waits to a commit, and drops the oldest beyond the bound. */

@@ -1,4 +1,4 @@
-import type { Outcome, RuleEngine, RuleEngineState } from "@millrace/detect";
+import { type Outcome, RuleEngine, type RuleEngineState } from "@millrace/detect";
 import type { Store } from "@millrace/queue";
 import type { Logger } from "@millrace/runtime";
 import {
@@ -6,6 +6,7 @@ import {
   type PaneLayout,
   paneLayout,
   type PaneRows,
+  readingCount,
   type SeriesWatermarksState,
   type TimeRange,
 } from "@millrace/stream";
@@ -21,6 +22,8 @@ import { SeriesRegistry } from "./series-registry.ts";
 const FRONTIER_NUMBERS_SKIPPED = 10_000_000;
 /** Above every number that a store could have sent. */
 const FRONTIER_NUMBER_UNKNOWN = 2 ** 40;
+/** No pane has more: what says so is damaged. */
+const PANE_READINGS_MAX = 2 ** 32;
 /** A part of the checkpoint that is there and cannot be read. */
 const DAMAGED = Symbol("damaged");
 
@@ -54,7 +57,7 @@ export class Recovery {
     this.#entries = read.entries;
     const panes = read.panes === DAMAGED ? undefined : read.panes;
     this.#hasLostUnseen = read.hasLostCommits;
-    this.#hasLostPanes = read.panes === DAMAGED || read.hasLostCommits;
+    this.#hasLostPanes = read.panes === DAMAGED || read.hasLostCommits || read.hasLostSeries;
     this.#layouts = panes?.layouts ?? {};
     this.series = read.series;
     this.redoLog = read.redoLog;
@@ -72,13 +75,38 @@ export class Recovery {
 
   static async read(
     store: Store,
-    options: { readonly seriesPerMetricMax: number; readonly hasLostCommits: boolean; readonly log: Logger },
+    options: {
+      readonly seriesPerMetricMax: number;
+      readonly hasLostCommits: boolean;
+      readonly ruleEngine: ConstructorParameters<typeof RuleEngine>[0];
+      readonly log: Logger;
+    },
   ): Promise<Recovery> {
     const series = new SeriesRegistry(options);
-    for (const { index, metric, labels } of await readSeries(store)) series.restore(index, metric, labels);
-    const panes = await readPart<PanesPart>(store, "panes", options.log);
-    const watermarks = await readPart<WatermarksPart>(store, "watermarks", options.log);
-    const rules = await readPart<RulesPart>(store, "rules", options.log);
+    let hasLostSeries = false;
+    for (const { index, definition } of await readSeries(store)) {
+      series.restore(index, definition);
+      if (definition !== undefined) continue;
+      hasLostSeries = true;
+      options.log.error("the definition of a series is damaged: what is open of it is lost", { index });
+    }
+    const panes = await readPart<PanesPart>(
+      store,
+      "panes",
+      options.log,
+      ({ layouts, frontierNumber, watermarkMs }) => {
+        if (!Number.isSafeInteger(frontierNumber) || !isTimeOrNull(watermarkMs)) return false;
+        return Object.values(layouts).every(({ paneMs, names }) => paneLayout(paneMs, names).paneMs > 0);
+      },
+    );
+    const watermarks = await readPart<WatermarksPart>(store, "watermarks", options.log, ({ state }) => {
+      const columns = [state.maxTimeMs, state.arrivedAtMs, state.intervalMs];
+      return isTimeOrNull(state.watermarkMs) && columns.every((column) => column.every(isTimeOrNull));
+    });
+    const rules = await readPart<RulesPart>(store, "rules", options.log, ({ state }) => {
+      new RuleEngine(options.ruleEngine).restore(state);
+      return true;
+    });
     const redoLog = new RedoLog();
     for (const [part, stored] of [
       ["panes", panes],
@@ -97,6 +125,7 @@ export class Recovery {
     }
     return new Recovery(store, options.log, {
       hasLostCommits: options.hasLostCommits,
+      hasLostSeries,
       series,
       redoLog,
       panes,
@@ -133,6 +162,12 @@ export class Recovery {
         state: state.fields,
         sketches: state.sketches.map((sketch) => [sketch]),
       };
+      const count = readingCount(rows);
+      if (!Number.isSafeInteger(count) || count < 0 || count > PANE_READINGS_MAX) {
+        this.#log.error("cannot restore a pane: its bytes are damaged", { series, startMs });
+        this.#hasLostPanes = true;
+        continue;
+      }
       const table = intake.tables.get(definition.metric);
       if (table !== undefined && table.layout.key === layout.key) table.merge(rows, () => series);
       else outdated.push(rows);
@@ -244,6 +279,7 @@ interface RulesPart {
 }
 
 interface StoredState {
+  readonly hasLostSeries: boolean;
   readonly hasLostCommits: boolean;
   readonly series: SeriesRegistry;
   readonly redoLog: RedoLog;
@@ -254,18 +290,26 @@ interface StoredState {
   readonly auditNumber: number;
 }
 
-async function readPart<Part>(
+async function readPart<Part extends { readonly from: number }>(
   store: Store,
   part: CheckpointPart,
   log: Logger,
+  /** May throw, as whatever uses what is not sound would. */
+  isSound: (stored: Part) => boolean,
 ): Promise<Part | typeof DAMAGED | undefined> {
   const bytes = await store.get(checkpointKey(part));
   if (bytes === undefined) return undefined;
   try {
     const stored: Part = JSON.parse(new TextDecoder().decode(bytes));
+    if (!Number.isSafeInteger(stored.from) || stored.from < 1 || !isSound(stored))
+      throw new Error("not of its form");
     return stored;
   } catch (error) {
     log.error("a part of the checkpoint is damaged", { part, error });
     return DAMAGED;
   }
+}
+
+function isTimeOrNull(value: number | null): boolean {
+  return value === null || (typeof value === "number" && Number.isFinite(value));
 }

@@ -60,11 +60,12 @@ export class SeriesRegistry {
   }
 
   /** Takes back a stored definition; they come in order of their indexes. One that was lost leaves its index unused. */
-  restore(index: number, metric: string, labels: Labels): void {
-    while (this.#series.length < index) {
+  restore(index: number, definition: Pick<Series, "metric" | "labels"> | undefined): void {
+    const end = definition === undefined ? index + 1 : index;
+    while (this.#series.length < end) {
       this.#series.push({ index: this.#series.length, metric: LOST_METRIC, labels: {} });
     }
-    this.#remember({ index, metric, labels });
+    if (definition !== undefined) this.#remember({ index, ...definition });
   }
 
   #remember(series: Series): void {
