@@ -159,6 +159,34 @@ test("commands reach their subscribers, unretained; a sensor's publish there is 
   expect(input.status().counts).toMatchObject({ command_topic_publishes: 1 });
 });
 
+test("retained messages are kept within their bytes, oversized ones never; the others are delivered and counted", async () => {
+  const input = await brokerWith(() => {}, { retainedBytesMax: 2_500 });
+  const client = await sensor(input);
+  const retain = (topic: string, bytes: number) =>
+    client.publishAsync(topic, "x".repeat(bytes), { qos: 1, retain: true });
+  await retain("t/oversized", 1_001);
+  for (const number of [1, 2, 3]) await retain(`t/${number}`, 1_000);
+  expect(input.status().counts).toMatchObject({ refused_retained: 2, messages: 4 });
+  // Shorter, and gone: both make room.
+  await retain("t/1", 400);
+  await retain("t/2", 0);
+  await retain("t/4", 1_000);
+  await retain("t/5", 1_000);
+  const kept = new Map<string, number>();
+  const late = await sensor(input);
+  late.on("message", (topic, payload) => kept.set(topic, payload.length));
+  await late.subscribeAsync("t/#", { qos: 0 });
+  await vi.waitFor(() =>
+    expect(kept).toEqual(
+      new Map([
+        ["t/1", 400],
+        ["t/4", 1_000],
+        ["t/5", 1_000],
+      ]),
+    ),
+  );
+});
+
 test("a subscriber that does not read holds up neither commands nor acknowledgements, and is dropped", async () => {
   const input = await brokerWith(() => {});
   const frozen = await sensor(input, { clientId: "frozen" });

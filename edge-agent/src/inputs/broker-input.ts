@@ -23,6 +23,8 @@ export interface BrokerInputOptions {
   readonly topicLevelsMax?: number;
   /** Topics whose retained message is kept; those beyond are delivered but not kept. Default 10 000. */
   readonly retainedMax?: number;
+  /** Bytes of all retained messages, topics included; what goes beyond is delivered but not kept. Default 16 MiB. */
+  readonly retainedBytesMax?: number;
   /** New connections per second from one address; those beyond are closed at once. Default 500. */
   readonly connectsPerSecondMax?: number;
   /** Where the agent commands: persistent sessions may hold QoS 1 subscriptions there; a client's publish is counted. */
@@ -42,6 +44,7 @@ const DRAIN_TIMEOUT_MS = 2_000;
 /** Messages in delivery at once; when a frozen subscriber has used them up, commands wait behind it. */
 const DELIVERIES_MAX = 10_000;
 const RATE_WINDOW_MS = 1_000;
+const RETAINED_BYTES_MAX = 16 * 1024 * 1024;
 
 /**
  * The embedded MQTT 3.1.1 broker that sensors publish to.
@@ -73,7 +76,9 @@ export class BrokerInput implements Input {
   readonly #acks = new WeakMap<Client, OrderedRelease>();
   readonly #failedClients = new WeakSet<Client>();
   readonly #connects = new Map<string, number>();
-  readonly #retainedTopics = new Set<string>();
+  /** By topic: bytes of topic and payload of its retained message. */
+  readonly #retainedBytesOf = new Map<string, number>();
+  #retainedBytes = 0;
   readonly #sockets = new Set<Socket>();
   #connectsSinceMs = 0;
   #handler: InputHandler | null = null;
@@ -241,8 +246,8 @@ export class BrokerInput implements Input {
       });
     }
     const isRetained = packet.retain;
-    if (isRetained) this.#limitRetained(packet);
     const payload = typeof packet.payload === "string" ? Buffer.from(packet.payload) : packet.payload;
+    if (isRetained) this.#limitRetained(packet, payload.length);
     const isOversized = payload.length > this.#options.payloadBytesMax;
     if (isOversized) this.#counts.oversized++;
     const work = settle(handler, {
@@ -287,14 +292,26 @@ export class BrokerInput implements Input {
     return acks;
   }
 
-  #limitRetained(packet: PublishPacket): void {
-    if (packet.payload.length === 0) this.#retainedTopics.delete(packet.topic);
-    else if (this.#retainedTopics.size < (this.#options.retainedMax ?? 10_000))
-      this.#retainedTopics.add(packet.topic);
-    else if (!this.#retainedTopics.has(packet.topic)) {
+  /** A message that is not kept leaves the one before it in place, as if it had not asked to be kept. */
+  #limitRetained(packet: PublishPacket, payloadBytes: number): void {
+    const { retainedMax = 10_000, retainedBytesMax = RETAINED_BYTES_MAX, payloadBytesMax } = this.#options;
+    const topicBytes = Buffer.byteLength(packet.topic);
+    const before = this.#retainedBytesOf.get(packet.topic);
+    const bytes = payloadBytes === 0 ? 0 : topicBytes + payloadBytes;
+    const total = this.#retainedBytes - (before ?? 0) + bytes;
+    const isNew = before === undefined && bytes > 0;
+    if (
+      payloadBytes > payloadBytesMax ||
+      (bytes > 0 && total > retainedBytesMax) ||
+      (isNew && this.#retainedBytesOf.size >= retainedMax)
+    ) {
       packet.retain = false;
       this.#counts.refused_retained++;
+      return;
     }
+    this.#retainedBytes = total;
+    if (bytes === 0) this.#retainedBytesOf.delete(packet.topic);
+    else this.#retainedBytesOf.set(packet.topic, bytes);
   }
 
   #isCommandTopic(topic: string): boolean {
