@@ -1,4 +1,4 @@
-// npm test [-- --long] [name…]: every test, fast ones first; a name keeps the files whose path contains it.
+// npm test [-- [--long] [--kills N] [name…]]: every test, fast ones first; a name keeps the files whose path contains it.
 // Ends with the plain line "N passed, N failed" (", N skipped"), counted in tests.
 import { spawn } from "node:child_process";
 import { globSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
@@ -10,7 +10,8 @@ import { testStages, type TestStage } from "./test/test-stages.ts";
 import { type KnownSkip, type StageReport, type TestTally, tallyStage, totalOf } from "./test/test-tally.ts";
 
 const root = path.resolve(import.meta.dirname, "..");
-const usage = "usage: npm test [-- --long] [part of a file's path …]";
+const usage =
+  "usage: npm test [-- [--long] [--kills N] [part of a file's path …]]\n  --kills N  how often the crash test kills a process (default 30, with --long 150)";
 
 function runStage(stage: TestStage, isLong: boolean, reportFile: string): Promise<number> {
   const args = ["run", "--reporter=default", "--reporter=json", `--outputFile.json=${reportFile}`];
@@ -42,12 +43,21 @@ function readReport(file: string): StageReport | undefined {
 
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({
-    options: { long: { type: "boolean", default: false }, help: { type: "boolean", default: false } },
+    options: {
+      long: { type: "boolean", default: false },
+      kills: { type: "string" },
+      help: { type: "boolean", default: false },
+    },
     allowPositionals: true,
   });
   if (values.help) {
     process.stdout.write(`${usage}\n`);
     return 0;
+  }
+  if (values.kills !== undefined) {
+    if (!/^[1-9]\d*$/.test(values.kills))
+      throw new Error(`--kills takes a whole number, not ${values.kills}`);
+    process.env["MILLRACE_KILLS"] = values.kills;
   }
 
   const found = globSync("**/*.test.ts", {
