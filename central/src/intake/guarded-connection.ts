@@ -1,16 +1,16 @@
 import { Duplex } from "node:stream";
 import type { Socket } from "node:net";
-import { FrameGuard } from "./frame-guard.ts";
+import { PacketSizeGuard } from "@millrace/wire";
 
 /** A socket that is destroyed as soon as an MQTT frame larger than allowed begins. Bears back pressure both ways. */
 export class GuardedConnection extends Duplex {
   readonly #socket: Socket;
-  readonly #guard: FrameGuard;
+  readonly #guard: PacketSizeGuard;
 
   constructor(socket: Socket, frameBytesMax: number, onRefused: (bytes: Uint8Array) => void) {
     super({ allowHalfOpen: false });
     this.#socket = socket;
-    this.#guard = new FrameGuard(frameBytesMax);
+    this.#guard = new PacketSizeGuard(frameBytesMax);
     socket.on("data", (chunk: Buffer) => {
       if (!this.#guard.accepts(chunk)) {
         onRefused(chunk);

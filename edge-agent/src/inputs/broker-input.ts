@@ -1,10 +1,10 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
 import { type Clock, type Logger, toListenError } from "@millrace/runtime";
+import { PacketSizeGuard } from "@millrace/wire";
 import { Aedes, type AedesOptions, type AuthenticateError, type Client, type PublishPacket } from "aedes";
 import type { Input, InputHandler, InputStatus } from "./input.ts";
 import { OrderedRelease } from "./ordered-release.ts";
-import { PacketSizeGuard } from "./packet-size-guard.ts";
 import { filterTakes } from "./topic-filter.ts";
 
 export interface BrokerInputOptions {

@@ -6,6 +6,7 @@ export * from "./crc32c.ts";
 export * from "./json-path.ts";
 export * from "./link.ts";
 export * from "./messages.ts";
+export * from "./packet-size-guard.ts";
 export * from "./pane-batch.ts";
 export * from "./parsed.ts";
 export * from "./payload-decoder.ts";
