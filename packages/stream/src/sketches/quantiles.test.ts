@@ -78,7 +78,7 @@ test("every quantile is within 1 % of the reading of that rank, however it is sp
 });
 
 test("with a wider span than it has bins: the same bits in any order, and what lies lowest is off by 2^-58 of the greatest", () => {
-  const values = fc.array(spread(-1022, 1023), { minLength: 1, maxLength: 60 });
+  const values = fc.array(spread(-1022, 1022), { minLength: 1, maxLength: 60 });
   fc.assert(
     fc.property(values, values, values, fc.infiniteStream(fc.nat()), (a, b, c, shuffle) => {
       const all = [...a, ...b, ...c];
