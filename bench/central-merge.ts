@@ -5,8 +5,8 @@ import {
   type PaneRows,
   type StateChange,
   WindowEngine,
-  type WindowSpec,
-  windowStarts,
+  type AlignedWindowSpec,
+  windowGrid,
 } from "@millrace/stream";
 import type { Bench } from "./bench.ts";
 import { measureRates } from "./measure/rates.ts";
@@ -27,20 +27,24 @@ const METRIC: MetricSpec = {
 };
 const LATENESS_MS = 7 * 24 * 3_600_000;
 /** As in the pipeline of `npm start`, but with panes of one second. */
-const WINDOWS: readonly WindowSpec[] = [
+const WINDOWS: readonly AlignedWindowSpec[] = [
   {
     name: "temperature_5s",
     metric: METRIC.name,
+    kind: "aligned",
     sizeMs: 5_000,
     slideMs: 1_000,
+    offsetMs: 0,
     by: ["site"],
     latenessMs: LATENESS_MS,
   },
   {
     name: "temperature_1m",
     metric: METRIC.name,
+    kind: "aligned",
     sizeMs: 60_000,
     slideMs: 10_000,
+    offsetMs: 0,
     by: ["site", "line"],
     latenessMs: LATENESS_MS,
   },
@@ -196,14 +200,16 @@ interface WindowObject {
   mean: number;
 }
 
+const GRIDS = WINDOWS.map(windowGrid);
+
 /** What a first program would do: every row into every window it belongs to. */
 function runObjects(batches: readonly (readonly RowObject[])[]): number {
   const windows = new Map<string, WindowObject>();
   for (const rows of batches) {
     for (const row of rows) {
-      for (const spec of WINDOWS) {
+      for (const [index, spec] of WINDOWS.entries()) {
         const group = spec.by.length === 1 ? row.site : `${row.site}|${row.line}`;
-        for (const startMs of windowStarts(row.startMs, spec)) {
+        for (const startMs of GRIDS[index].startsAt(row.startMs)) {
           const key = `${spec.name}|${startMs}|${group}`;
           const window = windows.get(key);
           if (window === undefined) {

@@ -27,7 +27,16 @@ const PIPELINE: Pipeline = {
     },
   ],
   windows: [
-    { name: "t_1s", metric: "t", sizeMs: 1_000, slideMs: 1_000, by: ["site"], latenessMs: 3_600_000 },
+    {
+      name: "t_1s",
+      metric: "t",
+      kind: "aligned",
+      sizeMs: 1_000,
+      slideMs: 1_000,
+      offsetMs: 0,
+      by: ["site"],
+      latenessMs: 3_600_000,
+    },
   ],
   rules: [],
 };

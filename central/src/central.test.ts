@@ -19,8 +19,10 @@ const DAY_MS = 86_400_000;
 const WINDOW: WindowSpec = {
   name: "t_1s",
   metric: "t",
+  kind: "aligned",
   sizeMs: 1_000,
   slideMs: 1_000,
+  offsetMs: 0,
   by: ["site"],
   latenessMs: 3_600_000,
 };

@@ -2,6 +2,7 @@ import type { Pipeline } from "@millrace/config";
 import type { Change, Store } from "@millrace/queue";
 import { reasonOf } from "@millrace/runtime";
 import type { Clock, Logger, Random } from "@millrace/runtime";
+import { windowLengths } from "@millrace/stream";
 import type { Lane, WindowEngineCounts, WindowResult } from "@millrace/stream";
 import { encodeMessage, parseHeartbeat } from "@millrace/wire";
 import type { AgentConnection, Compression, UpTopic } from "@millrace/wire";
@@ -205,12 +206,13 @@ export class Central implements CentralReader {
     const { metrics, windows } = this.#options.pipeline;
     return {
       metrics: metrics.map(({ name, unit, isLive }) => ({ name, unit, isLive })),
-      windows: windows.map(({ name, metric, sizeMs, slideMs, by }) => ({
-        name,
-        metric,
-        sizeMs,
-        slideMs,
-        by,
+      windows: windows.map((spec) => ({
+        name: spec.name,
+        metric: spec.metric,
+        kind: spec.kind,
+        ...windowLengths(spec),
+        offsetMs: spec.kind === "aligned" ? spec.offsetMs : 0,
+        by: spec.by,
       })),
     };
   }

@@ -1,3 +1,4 @@
+import { paneMsOf } from "@millrace/stream";
 import type { WindowResult } from "@millrace/stream";
 import { shownMoment } from "./case-moment.ts";
 import type { CaseSeen } from "./case-schema.ts";
@@ -49,7 +50,11 @@ export function oracleProblemsOf(conformance: ConformanceCase): string[] {
     });
 }
 
-function oracleOf({ readings, windows, metrics }: ConformanceCase): Map<string, BatchWindow> {
+function oracleOf({ readings, windows, metrics: specs }: ConformanceCase): Map<string, BatchWindow> {
+  const metrics = specs.map((metric) => {
+    const size = paneMsOf(windows.filter((window) => window.metric === metric.name));
+    return { ...metric, paneMs: size.isPossible ? size.paneMs : null };
+  });
   const counted = readings
     .filter(({ fate }) => fate === "counted")
     .map((reading) => ({ ...reading, timeMs: Math.floor(reading.timeMs), value: Number(reading.payload) }));

@@ -46,16 +46,74 @@ const metrics: MetricSpec[] = [
 ];
 function windows(latenessMs: number): WindowSpec[] {
   return [
-    { name: "tumbling", metric: "t", sizeMs: 2_000, slideMs: 2_000, by: ["site", "line"], latenessMs },
-    { name: "sliding", metric: "t", sizeMs: 2_000, slideMs: 400, by: ["site", "line"], latenessMs },
-    { name: "odd|%", metric: "t", sizeMs: 1_000, slideMs: 400, by: [], latenessMs },
+    {
+      name: "tumbling",
+      metric: "t",
+      kind: "aligned",
+      sizeMs: 2_000,
+      slideMs: 2_000,
+      offsetMs: 0,
+      by: ["site", "line"],
+      latenessMs,
+    },
+    {
+      name: "sliding",
+      metric: "t",
+      kind: "aligned",
+      sizeMs: 2_000,
+      slideMs: 400,
+      offsetMs: 0,
+      by: ["site", "line"],
+      latenessMs,
+    },
+    {
+      name: "odd|%",
+      metric: "t",
+      kind: "aligned",
+      sizeMs: 1_000,
+      slideMs: 400,
+      offsetMs: 0,
+      by: [],
+      latenessMs,
+    },
     {
       name: "all",
       metric: "t",
+      kind: "aligned",
       sizeMs: 4_000,
       slideMs: 2_000,
+      offsetMs: 0,
       by: ["line", "missing"],
       latenessMs: latenessMs + 1_000,
+    },
+    {
+      name: "off",
+      metric: "t",
+      kind: "aligned",
+      sizeMs: 1_000,
+      slideMs: 600,
+      offsetMs: 200,
+      by: [],
+      latenessMs,
+    },
+    {
+      name: "session",
+      metric: "t",
+      kind: "session",
+      gapMs: 400,
+      lengthMsMax: 2_000,
+      by: ["site"],
+      latenessMs,
+    },
+    { name: "short", metric: "t", kind: "session", gapMs: 200, lengthMsMax: 400, by: ["line"], latenessMs },
+    {
+      name: "rare",
+      metric: "t",
+      kind: "session",
+      gapMs: 600,
+      lengthMsMax: 1_200,
+      by: ["site", "line"],
+      latenessMs,
     },
   ];
 }
@@ -225,22 +283,54 @@ function play(steps: readonly Step[], latenessMs: number, hasRestarts: boolean):
 /** The greatest revision of each window; revisions must count up by one, and complete and final must stay. */
 function latest(results: readonly WindowResult[][]): Map<string, WindowResult> {
   const last = new Map<string, WindowResult>();
-  for (const result of results.flat()) {
-    const key = windowKey(result.window, result.startMs, result.group);
-    const previous = last.get(key);
-    expect(result.revision).toBe((previous?.revision ?? 0) + 1);
-    expect(previous?.state).not.toBe("final");
-    if (previous?.state === "complete") expect(result.state).not.toBe("provisional");
-    if (result.state === "complete") expect(result.completeness.agentsMissing).toEqual([]);
-    if (previous !== undefined)
-      expect({ ...result, revision: 0, updatedAtMs: 0 }).not.toEqual({
-        ...previous,
-        revision: 0,
-        updatedAtMs: 0,
-      });
-    last.set(key, result);
+  for (const tick of results) {
+    for (const result of tick) {
+      const key = windowKey(result.window, result.startMs, result.group);
+      const previous = last.get(key);
+      expect(result.revision).toBe((previous?.revision ?? 0) + 1);
+      expect(previous?.state).not.toBe("final");
+      // Other windows never wait again, but a session may that has become longer.
+      if (previous?.state === "complete" && previous.endMs === result.endMs)
+        expect(result.state).not.toBe("provisional");
+      if (result.state === "complete") expect(result.completeness.agentsMissing).toEqual([]);
+      if (previous !== undefined)
+        expect({ ...result, revision: 0, updatedAtMs: 0 }).not.toEqual({
+          ...previous,
+          revision: 0,
+          updatedAtMs: 0,
+        });
+      last.set(key, result);
+    }
+    expectNothingTwice(last.values());
   }
   return last;
+}
+
+/** What has been published of a group's sessions never overlaps. */
+function expectNothingTwice(last: Iterable<WindowResult>): void {
+  const endsMs = new Map<string, number>();
+  for (const result of [...last].sort((a, b) => a.startMs - b.startMs)) {
+    const spec = windows(0).find(({ name }) => name === result.window);
+    if (spec?.kind !== "session" || result.mergedIntoMs !== undefined) continue;
+    const key = windowKey(result.window, 0, result.group);
+    expect(result.startMs).toBeGreaterThan(endsMs.get(key) ?? -Infinity);
+    endsMs.set(key, result.endMs - spec.gapMs);
+  }
+}
+
+/** Who follows a merged session comes to one that is shown. */
+function expectMergedIsShown(result: WindowResult, last: ReadonlyMap<string, WindowResult>): void {
+  let at: WindowResult | undefined = result;
+  for (let step = 0; at?.mergedIntoMs !== undefined; step++) {
+    expect(step).toBeLessThan(100);
+    expect(at.values).toEqual({});
+    at = last.get(windowKey(at.window, at.mergedIntoMs, at.group));
+  }
+  expect(at).toBeDefined();
+}
+
+function isShown(result: WindowResult): boolean {
+  return result.mergedIntoMs === undefined;
 }
 
 const byKey = ([one]: readonly [string, unknown], [other]: readonly [string, unknown]) =>
@@ -253,10 +343,13 @@ test("however readings are split, sent, delayed and interrupted, every window en
       expect([run.merged, run.refused]).toEqual([run.sent, 0]);
       expect(run.sent).toBe(run.readings.length);
       const last = latest(run.results);
-      const oracle = batchWindows(run.readings, windows(0), metrics);
-      expect([...last.keys()].sort()).toEqual([...oracle.keys()].sort());
+      const oracle = batchWindows(run.readings, windows(0), [{ ...metrics[0], paneMs: layout.paneMs }]);
+      const shown = [...last].filter(([, result]) => isShown(result)).map(([key]) => key);
+      expect(shown.sort()).toEqual([...oracle.keys()].sort());
+      for (const result of last.values()) expectMergedIsShown(result, last);
       for (const [key, expected] of oracle) {
-        expect(last.get(key)!.state).toBe("complete");
+        expect([key, last.get(key)!.state]).toEqual([key, "complete"]);
+        expect(last.get(key)!.endMs).toBe(expected.endMs);
         expect(differenceFrom(last.get(key)!, expected)).toBeUndefined();
       }
     }),
@@ -289,7 +382,7 @@ test("when the lateness is over every window with data is final once, stored as 
       const last = latest(run.results);
       for (const [key, result] of last) expect([key, result.state]).toEqual([key, "final"]);
       const stored = [...run.engine.store].map(([key, bytes]) => ({ parts: parseStateKey(key), bytes }));
-      expect(stored.filter(({ parts }) => parts?.kind === "o" || parts?.kind === "p")).toEqual([]);
+      expect(stored.filter(({ parts }) => parts !== null && parts.kind !== "w")).toEqual([]);
       const results = stored
         .filter(({ parts }) => parts?.kind === "w")
         .map(({ bytes }) => decodeWindow(bytes));

@@ -44,6 +44,8 @@ export interface MetricView {
 export interface WindowView {
   readonly name: string;
   readonly metric: string;
+  /** A session has no fixed place. */
+  readonly kind?: "aligned" | "day" | "session";
   readonly sizeMs: number;
   readonly slideMs: number;
   readonly by: readonly string[];

@@ -105,6 +105,7 @@ function mergeResults(
     if (before === undefined || result.revision >= before.revision) byKey.set(resultKey(result), result);
   }
   return [...byKey.values()]
+    .filter(({ mergedIntoMs }) => mergedIntoMs === undefined)
     .sort((a, b) => b.startMs - a.startMs || compareText(labelsKey(a.group), labelsKey(b.group)))
     .slice(0, WINDOWS_MAX);
 }

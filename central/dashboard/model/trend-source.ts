@@ -2,10 +2,10 @@ import type { PipelineView, WindowView } from "../feed/live-frames.ts";
 
 /**
  * The window that a metric's live lines are drawn from: grouped by site alone where there is one, else by site and more,
- * else by anything; tumbling before sliding; the shortest step first. `null` when no window reads the metric.
+ * else by anything; tumbling before sliding; the shortest step first; never sessions. `null` when no window reads the metric.
  */
 export function trendSource(pipeline: PipelineView, metric: string): WindowView | null {
-  const candidates = pipeline.windows.filter((window) => window.metric === metric);
+  const candidates = pipeline.windows.filter(({ metric: own, kind }) => own === metric && kind !== "session");
   candidates.sort(
     (a, b) => groupingRank(a) - groupingRank(b) || slidingRank(a) - slidingRank(b) || a.slideMs - b.slideMs,
   );

@@ -1,4 +1,4 @@
-import type { Labels, WindowResult, WindowSpec } from "@millrace/stream";
+import type { Labels, WindowLengths, WindowResult, WindowSpec } from "@millrace/stream";
 import type { AgentView } from "../core/agent-view.ts";
 import type { AlarmView } from "../core/alarm-view.ts";
 import type { LedgerTotals } from "../core/central-ledger.ts";
@@ -45,7 +45,12 @@ export interface LedgerSum {
 
 export interface PipelineView {
   readonly metrics: readonly { readonly name: string; readonly unit: string; readonly isLive: boolean }[];
-  readonly windows: readonly Pick<WindowSpec, "name" | "metric" | "sizeMs" | "slideMs" | "by">[];
+  readonly windows: readonly WindowView[];
+}
+
+/** `sizeMs` and `slideMs` of a day are 24 hours; a session's are its greatest length and its gap. */
+export interface WindowView extends Pick<WindowSpec, "name" | "metric" | "kind" | "by">, WindowLengths {
+  readonly offsetMs: number;
 }
 
 export interface WindowQuery {

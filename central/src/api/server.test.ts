@@ -36,7 +36,11 @@ class FixedReader implements CentralReader {
     return { received: 3, merged: 2, tooLate: 1 };
   }
   pipeline() {
-    return { metrics: [], windows: [{ name: "w", metric: "m", sizeMs: 1_000, slideMs: 1_000, by: [] }] };
+    const lengths = { sizeMs: 1_000, slideMs: 1_000, offsetMs: 0 };
+    return {
+      metrics: [],
+      windows: [{ name: "w", metric: "m", kind: "aligned" as const, ...lengths, by: [] }],
+    };
   }
   async windows(query: WindowQuery) {
     this.queries.push(query);

@@ -12,7 +12,15 @@ const LATENESS_MS = 60_000;
 
 async function start(): Promise<{ time: SimulatedTime; central: Central }> {
   const time = new SimulatedTime(START_MS);
-  const window = { name: "t_1s", metric: "t", sizeMs: 1_000, slideMs: 1_000, by: ["site"] };
+  const window = {
+    name: "t_1s",
+    metric: "t",
+    kind: "aligned" as const,
+    sizeMs: 1_000,
+    slideMs: 1_000,
+    offsetMs: 0,
+    by: ["site"],
+  };
   const source = { kind: "host", sensor: "cpu" } as const;
   const central = new Central({
     agents: [{ id: "alpha-1", site: "alpha" }],

@@ -6,7 +6,16 @@ import { expect, test } from "vitest";
 import { CENTRAL_KEYS, keysUnder } from "./central-keys.ts";
 import { RECENT_MS, TRIMMED_MAX, WindowHistory } from "./window-history.ts";
 
-const SPEC = { name: "t", metric: "m", sizeMs: 1_000, slideMs: 1_000, by: ["site"], latenessMs: 1_000 };
+const SPEC = {
+  name: "t",
+  metric: "m",
+  kind: "aligned" as const,
+  sizeMs: 1_000,
+  slideMs: 1_000,
+  offsetMs: 0,
+  by: ["site"],
+  latenessMs: 1_000,
+};
 const RETAIN_MS = 10_000;
 const KEPT_MS = RETAIN_MS + RECENT_MS + SPEC.sizeMs;
 

@@ -1,5 +1,5 @@
 import type { Change, Store } from "@millrace/queue";
-import { decodeWindow, labelsKey, parseStateKey, windowKeyRange } from "@millrace/stream";
+import { decodeWindow, labelsKey, parseStateKey, windowKeyRange, windowLengths } from "@millrace/stream";
 import type { WindowResult, WindowSpec } from "@millrace/stream";
 import type { WindowPage, WindowQuery } from "../api/central-reader.ts";
 import { CENTRAL_KEYS, engineKeyOf } from "./central-keys.ts";
@@ -37,7 +37,9 @@ export class WindowHistory {
   }
 
   async restore(nowMs: number): Promise<void> {
-    for (const { name, sizeMs } of this.#windows) {
+    for (const spec of this.#windows) {
+      const { name } = spec;
+      const { sizeMs } = windowLengths(spec);
       const found: WindowResult[] = [];
       const range = windowKeyRange(name, nowMs - RECENT_MS - sizeMs, Number.POSITIVE_INFINITY);
       const keys = { from: CENTRAL_KEYS.engine(range.from), to: CENTRAL_KEYS.engine(range.to) };
@@ -112,7 +114,7 @@ export class WindowHistory {
         const result = this.#read(key, value);
         if (result === null) continue;
         const group = `${name} ${labelsKey(result.group)}`;
-        if (!newest.has(group)) newest.set(group, result);
+        if (!newest.has(group) && result.mergedIntoMs === undefined) newest.set(group, result);
       }
     }
     return [...newest.values()];
@@ -140,7 +142,9 @@ export class WindowHistory {
     const changes: Change[] = [];
     const limit = TRIMMED_MAX + options.publishedCount;
     this.#trimLagMs = 0;
-    for (const { name, sizeMs, latenessMs } of this.#windows) {
+    for (const spec of this.#windows) {
+      const { name, latenessMs } = spec;
+      const { sizeMs } = windowLengths(spec);
       const keptMs = Math.max(this.#retainMs, latenessMs + sizeMs) + RECENT_MS;
       const toMs = Math.min(options.nowMs - keptMs - sizeMs, options.finalToMs);
       const range = windowKeyRange(name, Number.NEGATIVE_INFINITY, toMs);

@@ -66,8 +66,10 @@ test("the example of the design, from a real file", () => {
     {
       name: "temperature_1m",
       metric: "temperature",
+      kind: "aligned",
       sizeMs: 60_000,
       slideMs: 10_000,
+      offsetMs: 0,
       by: ["site", "line"],
       latenessMs: 604_800_000,
     },
@@ -264,7 +266,7 @@ test.each<[string, string, string[]]>([
     "panes too short",
     window("metric: m, size: 1s, slide: 130ms"),
     [
-      "5:36: the windows of m would need panes of 10ms; sizes and slides of one metric must be multiples of a common 100ms or more",
+      "5:36: the windows of m would need panes of 10ms; sizes, slides, offsets and gaps of one metric must be multiples of a common 100ms or more",
     ],
   ],
   [
@@ -273,6 +275,80 @@ test.each<[string, string, string[]]>([
     [
       "5:36: slide 2s is longer than size 1s: readings between windows would be in none; it must be at most size",
     ],
+  ],
+  [
+    "neither size nor session",
+    window("metric: m, slide: 1s"),
+    ["5:3: a window needs size, or session: { gap: … }"],
+  ],
+  [
+    "an offset as long as the slide",
+    window("metric: m, size: 10s, slide: 5s, offset: 5s"),
+    ["5:49: offset 5s must be less than 5s, the distance between starts"],
+  ],
+  [
+    "an offset as long as the size",
+    window("metric: m, size: 10s, offset: 20s"),
+    ["5:38: offset 20s must be less than 10s, the distance between starts"],
+  ],
+  [
+    "an offset that needs short panes",
+    window("metric: m, size: 10s, offset: 30ms"),
+    [
+      "5:38: the windows of m would need panes of 10ms; sizes, slides, offsets and gaps of one metric must be multiples of a common 100ms or more",
+    ],
+  ],
+  [
+    "an unknown time zone",
+    window("metric: m, size: 1d, timeZone: Europe/Brelin"),
+    ["5:39: there is no time zone Europe/Brelin; did you mean Europe/Berlin?"],
+  ],
+  [
+    "a time zone that is none",
+    window('metric: m, size: 1d, timeZone: "+02:00"'),
+    ["5:39: there is no time zone +02:00; it must be an IANA name such as Europe/Berlin"],
+  ],
+  [
+    "hours of a time zone",
+    window("metric: m, size: 1h, timeZone: Europe/Berlin"),
+    ["5:29: a time zone makes days of its own; size must be 1d, or without timeZone"],
+  ],
+  [
+    "sliding days of a time zone",
+    window("metric: m, size: 1d, slide: 1h, offset: 1m, timeZone: Europe/Berlin"),
+    [
+      "5:29: days of a time zone begin at midnight there; remove slide",
+      "5:40: days of a time zone begin at midnight there; remove offset",
+    ],
+  ],
+  [
+    "a session with a size",
+    window("metric: m, size: 1m, session: { gap: 30s }"),
+    ["5:19: a session is as long as its readings make it; remove size"],
+  ],
+  [
+    "a gap shorter than the shortest pane",
+    window("metric: m, session: { gap: 50ms }"),
+    [
+      '5:35: windows.w.session.gap is "50ms"; it must be a duration from 100ms to 7d, such as 250ms, 10s, 1m, 24h or 7d',
+    ],
+  ],
+  [
+    "a gap that fits no pane of the others",
+    `${window("metric: m, session: { gap: 1050ms }")}  v: { metric: m, size: 1s }\n`,
+    [
+      "6:25: the windows of m would need panes of 50ms; sizes, slides, offsets and gaps of one metric must be multiples of a common 100ms or more",
+    ],
+  ],
+  [
+    "a session hardly longer than its gap",
+    window("metric: m, session: { gap: 30s, longest: 40s }"),
+    ["5:49: longest 40s must be 2 to 100000 times gap 30s"],
+  ],
+  [
+    "a gap too short for the greatest length",
+    window("metric: m, session: { gap: 500ms }"),
+    ["5:35: longest 1d must be 2 to 100000 times gap 500ms"],
   ],
   [
     "a label that nothing captures",
@@ -323,6 +399,21 @@ test.each<[string, string, string[]]>([
   ],
 ])("%s", (_name, text, expected) => {
   expect(problems(text)).toEqual(expected);
+});
+
+test("windows with an offset, days of a time zone and sessions", () => {
+  const { config } = load(`${window("metric: m, size: 1h, slide: 30m, offset: 15m")}
+  days: { metric: m, size: 1d, timeZone: Asia/Kathmandu }
+  run: { metric: m, session: { gap: 90s }, late: { allowed: 1h } }
+`);
+  const base = { metric: "m", by: [], latenessMs: 604_800_000 };
+  expect(config.windows).toEqual([
+    { ...base, name: "w", kind: "aligned", sizeMs: 3_600_000, slideMs: 1_800_000, offsetMs: 900_000 },
+    { ...base, name: "days", kind: "day", timeZone: "Asia/Kathmandu" },
+    { ...base, name: "run", kind: "session", gapMs: 90_000, lengthMsMax: 86_400_000, latenessMs: 3_600_000 },
+  ]);
+  expect(config.metrics[0]).toMatchObject({ paneMs: 90_000 });
+  expect(config.metrics[0].accumulate).toEqual(["count", "mean", "min", "max", "sum", "first", "last"]);
 });
 
 test("all errors at once, in order of the file, also what only the sound parts show", () => {

@@ -1,11 +1,12 @@
 import type { RuleSpec } from "@millrace/detect";
-import { histogram, ratio, type WindowSpec } from "@millrace/stream";
+import { histogram, paneMsOf, ratio, SESSION_ACCUMULATORS } from "@millrace/stream";
 import { parseTopicTemplate } from "@millrace/wire";
 import { ConfigReader } from "./config-reader.ts";
 import type { Loaded, LoadOptions } from "./load.ts";
-import { checkPipeline, gcd } from "./pipeline-checks.ts";
+import { checkPipeline } from "./pipeline-checks.ts";
 import { type MetricFile, type PipelineFile, pipelineSchema, type RuleFile } from "./pipeline-schema.ts";
 import type { MetricSource, Pipeline } from "./pipeline.ts";
+import { toWindowSpec } from "./to-window-spec.ts";
 
 /** Reads pipeline.yaml. Throws `config_unreadable`, or `config_invalid` (a `ConfigError`) with everything that is wrong. */
 export function loadPipeline(path: string, options: LoadOptions = {}): Loaded<Pipeline> {
@@ -24,22 +25,22 @@ export function loadPipeline(path: string, options: LoadOptions = {}): Loaded<Pi
 }
 
 function toPipeline(path: string, file: PipelineFile): Pipeline {
-  const windows = Object.entries(file.windows).map(([name, window]): WindowSpec => ({
-    name,
-    metric: window.metric,
-    sizeMs: window.size,
-    slideMs: window.slide ?? window.size,
-    by: window.by,
-    latenessMs: window.late.allowed,
-  }));
-  const metrics = Object.entries(file.metrics).map(([name, metric]) => ({
-    name,
-    unit: metric.unit,
-    accumulate: metric.accumulate.map(accumulatorName),
-    isLive: metric.live,
-    source: toSource(metric),
-    paneMs: paneMsOf(windows.filter((window) => window.metric === name)),
-  }));
+  const windows = Object.entries(file.windows).map(([name, window]) => toWindowSpec(name, window));
+  const metrics = Object.entries(file.metrics).map(([name, metric]) => {
+    const own = windows.filter((window) => window.metric === name);
+    const size = paneMsOf(own);
+    const accumulate = metric.accumulate.map(accumulatorName);
+    // A session is as exact as the times of each pane's first and last reading.
+    if (own.some(({ kind }) => kind === "session")) accumulate.push(...SESSION_ACCUMULATORS);
+    return {
+      name,
+      unit: metric.unit,
+      accumulate: [...new Set(accumulate)],
+      isLive: metric.live,
+      source: toSource(metric),
+      paneMs: size.isPossible ? size.paneMs : null,
+    };
+  });
   return {
     path,
     metrics,
@@ -55,11 +56,6 @@ function accumulatorName(entry: MetricFile["accumulate"][number]): string {
   if ("below" in sides) return ratio("below", sides.below).name;
   if ("equal" in sides) return ratio("equal", sides.equal).name;
   return ratio("above", sides.above).name;
-}
-
-function paneMsOf(windows: readonly WindowSpec[]): number | null {
-  const paneMs = windows.reduce((common, window) => gcd(gcd(common, window.sizeMs), window.slideMs), 0);
-  return paneMs === 0 ? null : paneMs;
 }
 
 function toSource({ from }: MetricFile): MetricSource {

@@ -1,12 +1,12 @@
 import { formatDuration } from "@millrace/runtime";
+import { gcd, PANE_MS_MIN, windowStepMs } from "@millrace/stream";
 import { parseTopicTemplate, type TopicTemplate } from "@millrace/wire";
 import type { ConfigReader } from "./config-reader.ts";
-import { type MetricFile, type PipelineFile, type RuleFile } from "./pipeline-schema.ts";
+import { type MetricFile, type PipelineFile, type RuleFile, type WindowFile } from "./pipeline-schema.ts";
 import { orNearest } from "./schema-problems.ts";
+import { toWindowSpec } from "./to-window-spec.ts";
+import { checkWindowKind } from "./window-checks.ts";
 import type { KeyPath } from "./yaml-source.ts";
-
-/** A pane is never shorter: every pane costs a row per group and series. */
-export const PANE_MS_MIN = 100;
 
 /**
  * What the schema cannot see: references, contradictions, and what is allowed but doubtful. `metricNames` are all that
@@ -80,10 +80,8 @@ function checkSeriesAccumulators(
     labels,
   }: { path: KeyPath; metric: string; by: readonly string[]; labels: readonly string[] },
 ): void {
-  const accumulate = file.metrics[metric]?.accumulate ?? [];
-  const asked = accumulate.flatMap((entry) =>
-    typeof entry === "string" && SERIES_ACCUMULATORS.includes(entry) ? [entry] : [],
-  );
+  const accumulate = file.metrics[metric]?.accumulate.filter((name) => typeof name === "string") ?? [];
+  const asked = accumulate.filter((name) => SERIES_ACCUMULATORS.includes(name));
   const merged = labels.filter((label) => !by.includes(label));
   if (asked.length === 0 || merged.length === 0) return;
   reader.problem(
@@ -113,19 +111,15 @@ function checkWindows(reader: ConfigReader, file: PipelineFile, metricNames: rea
   for (const [name, window] of Object.entries(file.windows)) {
     const path = ["windows", name];
     checkMetricName(reader, [...path, "metric"], window.metric, metricNames);
-    const slide = window.slide ?? window.size;
-    if (slide > window.size) {
-      reader.problem(
-        [...path, "slide"],
-        `slide ${formatDuration(slide)} is longer than size ${formatDuration(window.size)}: readings between windows would be in none; it must be at most size`,
-      );
-    }
-    const paneMs = gcd(gcd(paneMsOfMetric.get(window.metric) ?? 0, window.size), slide);
-    if (paneMs < PANE_MS_MIN) {
-      const message = `the windows of ${window.metric} would need panes of ${formatDuration(paneMs)}; sizes and slides of one metric must be multiples of a common ${formatDuration(PANE_MS_MIN)} or more`;
-      reader.problem([...path, window.slide === undefined ? "size" : "slide"], message);
-    } else {
-      paneMsOfMetric.set(window.metric, paneMs);
+    if (checkWindowKind(reader, path, window)) {
+      const step = windowStepMs(toWindowSpec(name, window));
+      const paneMs = gcd(paneMsOfMetric.get(window.metric) ?? 0, step);
+      if (paneMs < PANE_MS_MIN) {
+        const message = `the windows of ${window.metric} would need panes of ${formatDuration(paneMs)}; sizes, slides, offsets and gaps of one metric must be multiples of a common ${formatDuration(PANE_MS_MIN)} or more`;
+        reader.problem([...path, ...placeOfLength(window)], message);
+      } else {
+        paneMsOfMetric.set(window.metric, paneMs);
+      }
     }
     const labels = labelsOf(file.metrics[window.metric]);
     if (labels !== undefined)
@@ -233,7 +227,9 @@ function templateOf(topic: string): TopicTemplate | undefined {
   return parsed.ok ? parsed.template : undefined;
 }
 
-/** gcd(0, n) is n. */
-export function gcd(a: number, b: number): number {
-  return b === 0 ? a : gcd(b, a % b);
+/** The key that most likely makes panes too short. */
+function placeOfLength({ session, offset, slide, timeZone }: WindowFile): KeyPath {
+  if (session !== undefined) return ["session", "gap"];
+  if (timeZone !== undefined) return ["timeZone"];
+  return [offset !== undefined ? "offset" : slide !== undefined ? "slide" : "size"];
 }

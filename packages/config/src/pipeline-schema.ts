@@ -110,10 +110,27 @@ export const metricSchema = z.strictObject({
 
 export const windowSchema = z.strictObject({
   metric: name().describe("The metric that it aggregates."),
-  size: duration({ min: "100ms", max: "31d" }).describe("Its length in event time."),
+  size: duration({ min: "100ms", max: "31d" })
+    .optional()
+    .describe("Its length in event time; every window has it that has no session."),
   slide: duration({ min: "100ms", max: "31d" })
     .optional()
     .describe("Distance between starts; default: size (tumbling)."),
+  offset: duration({ min: "0s", max: "31d" })
+    .optional()
+    .describe("Starts lie this much after the multiples of the slide since 1970, UTC; default: 0s."),
+  timeZone: takes(z.string().min(1), "an IANA time zone such as Europe/Berlin")
+    .optional()
+    .describe("With size 1d: days from midnight to midnight there; default: days of UTC."),
+  session: z
+    .strictObject({
+      gap: duration({ min: "100ms", max: "7d" }).describe("A silence longer than this ends a session."),
+      longest: duration({ min: "200ms", max: "31d" })
+        .prefault("1d")
+        .describe("A session that becomes longer is cut at multiples of this."),
+    })
+    .optional()
+    .describe("Instead of size: readings of a group that follow one another without a longer silence."),
   by: z
     .array(labelName())
     .prefault([])
@@ -183,4 +200,5 @@ export const pipelineSchema = z.strictObject({
 
 export type PipelineFile = z.output<typeof pipelineSchema>;
 export type MetricFile = z.output<typeof metricSchema>;
+export type WindowFile = z.output<typeof windowSchema>;
 export type RuleFile = z.output<typeof ruleSchema>;

@@ -13,7 +13,7 @@ export interface Pipeline {
 
 export interface PipelineMetric extends MetricSpec {
   readonly source: MetricSource;
-  /** gcd of the sizes and slides of its windows, at least 100; null: in no window, its readings only meet rules. */
+  /** The greatest length that divides all boundaries and gaps of its windows, at least 100; null: in no window, its readings only meet rules. */
   readonly paneMs: number | null;
 }
 

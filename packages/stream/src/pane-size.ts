@@ -1,3 +1,4 @@
+import { DAY_GRID_MS } from "./day-grid.ts";
 import type { WindowSpec } from "./window-spec.ts";
 
 /** Panes shorter than this cost more than they show. */
@@ -7,34 +8,32 @@ export type PaneSize =
   | { readonly isPossible: true; readonly paneMs: number }
   | { readonly isPossible: false; readonly reason: string };
 
-/** The pane size of a metric: the greatest length that divides every size and slide of its windows. */
-export function paneMsOf(windows: readonly Pick<WindowSpec, "name" | "sizeMs" | "slideMs">[]): PaneSize {
-  let paneMs = 0;
-  for (const { name, sizeMs, slideMs } of windows) {
-    if (!isLength(sizeMs) || !isLength(slideMs)) {
-      return {
-        isPossible: false,
-        reason: `window ${name}: size ${sizeMs} ms and slide ${slideMs} ms must be whole positive milliseconds`,
-      };
-    }
-    paneMs = gcd(gcd(paneMs, sizeMs), slideMs);
-  }
+/** The pane size of a metric: the greatest length that divides every boundary of its windows, and no gap is shorter than. */
+export function paneMsOf(windows: readonly WindowSpec[]): PaneSize {
   if (windows.length === 0) return { isPossible: false, reason: "no window uses this metric" };
-  if (paneMs < PANE_MS_MIN) {
-    const names = windows.map((window) => window.name).join(", ");
-    return {
-      isPossible: false,
-      reason: `sizes and slides of ${names} have ${paneMs} ms in common, at least ${PANE_MS_MIN} ms are needed; choose multiples of one length`,
-    };
+  const paneMs = windows.reduce((common, window) => gcd(common, windowStepMs(window)), 0);
+  if (paneMs >= PANE_MS_MIN) return { isPossible: true, paneMs };
+  const names = windows.map((window) => window.name).join(", ");
+  return {
+    isPossible: false,
+    reason: `sizes, slides, offsets and gaps of ${names} have ${paneMs} ms in common, at least ${PANE_MS_MIN} ms are needed; choose multiples of one length`,
+  };
+}
+
+/** The greatest length that divides all of a window's boundaries. */
+export function windowStepMs(window: WindowSpec): number {
+  switch (window.kind) {
+    case "aligned":
+      return gcd(gcd(window.sizeMs, window.slideMs), window.offsetMs);
+    case "day":
+      return DAY_GRID_MS;
+    case "session":
+      return gcd(window.gapMs, window.lengthMsMax);
   }
-  return { isPossible: true, paneMs };
 }
 
-function isLength(ms: number): boolean {
-  return Number.isSafeInteger(ms) && ms > 0;
-}
-
-function gcd(a: number, b: number): number {
+/** gcd(0, n) is n. */
+export function gcd(a: number, b: number): number {
   while (b !== 0) [a, b] = [b, a % b];
   return a;
 }

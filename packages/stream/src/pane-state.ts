@@ -13,8 +13,8 @@ export interface PaneState {
 /** The pane of a layout in which nothing is. */
 export function emptyPane(layout: PaneLayout): PaneState {
   const fields = new Float64Array(layout.stride);
-  for (const [index, accumulator] of layout.accumulators.entries())
-    accumulator.identity(fields, layout.offsets[index]);
+  for (let index = 0; index < layout.accumulators.length; index++)
+    layout.accumulators[index].identity(fields, layout.offsets[index]);
   return { fields, sketches: layout.sketches.map((kind) => kind.create()) };
 }
 

@@ -30,6 +30,11 @@ export interface WindowResult {
   readonly values: Readonly<Record<string, number>>;
   /** Only where the metric accumulates `topk`: the most frequent inputs, most frequent first. */
   readonly top?: readonly Ranked[];
+  /**
+   * Only of a session that has merged into another: the start of that one, which may have merged into a third since. It
+   * has no values: nothing of it is to be counted.
+   */
+  readonly mergedIntoMs?: EventTimeMs;
   /** Readings counted beside the window: not good, or accepted without deduplication. */
   readonly beside: { readonly uncertain: number; readonly bad: number; readonly undeduplicated: number };
   readonly completeness: Completeness;

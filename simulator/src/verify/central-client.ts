@@ -9,6 +9,8 @@ const pipelineAnswer = z.object({
       metric: z.string(),
       sizeMs: z.number(),
       slideMs: z.number(),
+      kind: z.string(),
+      offsetMs: z.number(),
       by: z.array(z.string()),
     }),
   ),
@@ -59,8 +61,10 @@ export class CentralClient {
     this.#url = url.replace(/\/+$/, "");
   }
 
+  /** Those that the truth is judged by: not sessions, nor days of a time zone. */
   async windowDefinitions(): Promise<readonly WindowDefinition[]> {
-    return (await this.get("/api/v1/pipeline", pipelineAnswer)).windows;
+    const { windows } = await this.get("/api/v1/pipeline", pipelineAnswer);
+    return windows.filter(({ kind }) => kind === "aligned");
   }
 
   /** The last revision of every window that starts in `[fromMs, toMs)`. */

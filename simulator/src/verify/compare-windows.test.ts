@@ -11,6 +11,7 @@ const tumbling: WindowDefinition = {
   metric: "temperature",
   sizeMs: 5_000,
   slideMs: 5_000,
+  offsetMs: 0,
   by: ["site"],
 };
 const sliding: WindowDefinition = {
@@ -18,6 +19,7 @@ const sliding: WindowDefinition = {
   metric: "temperature",
   sizeMs: 10_000,
   slideMs: 5_000,
+  offsetMs: 0,
   by: ["site", "line"],
 };
 

@@ -6,6 +6,7 @@ export interface WindowDefinition {
   readonly metric: string;
   readonly sizeMs: number;
   readonly slideMs: number;
+  readonly offsetMs: number;
   readonly by: readonly string[];
 }
 
@@ -38,12 +39,9 @@ export class WindowOracle {
     for (const definition of this.#definitions) {
       if (definition.metric !== reading.metric) continue;
       const group = definition.by.map((label) => labelOf(reading, label));
-      const lastStartMs = Math.floor(reading.time / definition.slideMs) * definition.slideMs;
-      for (
-        let startMs = lastStartMs;
-        startMs > reading.time - definition.sizeMs;
-        startMs -= definition.slideMs
-      ) {
+      const { slideMs, offsetMs } = definition;
+      const lastStartMs = Math.floor((reading.time - offsetMs) / slideMs) * slideMs + offsetMs;
+      for (let startMs = lastStartMs; startMs > reading.time - definition.sizeMs; startMs -= slideMs) {
         this.#addTo(definition.name, startMs, group, reading.value);
       }
     }

@@ -1,11 +1,13 @@
 import { max, mean, min, standardDeviation, sum } from "simple-statistics";
 import type { MetricSpec, Reading, WindowSpec } from "@millrace/stream";
+import { daysOf } from "./calendar-days.ts";
 
 /** What one window of a finished input is. Estimates, such as `distinct` of many, are here what they estimate. */
 export interface BatchWindow {
   readonly window: string;
   readonly group: Readonly<Record<string, string>>;
   readonly startMs: number;
+  readonly endMs: number;
   readonly readings: number;
   /** What its metric accumulates, by the names of the results. */
   readonly values: Readonly<Record<string, number>>;
@@ -19,27 +21,26 @@ export interface BatchWindow {
 
 /**
  * The batch oracle: for each window, start and group the textbook formulas over the readings inside. Slow on purpose, and
- * of the engine it knows the types only.
+ * of the engine it knows the types only. A reading that is not good makes no session, and is counted beside the one in
+ * whose panes it lies.
  */
 export function batchWindows(
-  readings: readonly Pick<Reading, "metric" | "labels" | "timeMs" | "value" | "quality">[],
+  readings: readonly BatchReading[],
   windows: readonly WindowSpec[],
-  metrics: readonly Pick<MetricSpec, "name" | "accumulate">[],
+  metrics: readonly BatchMetric[],
 ): Map<string, BatchWindow> {
   const results = new Map<string, BatchWindow>();
   for (const spec of windows) {
-    const accumulate = metrics.find(({ name }) => name === spec.metric)?.accumulate ?? [];
-    const own = readings.filter(({ metric }) => metric === spec.metric);
-    const starts = new Set(own.flatMap(({ timeMs }) => startsOf(timeMs, spec)));
-    for (const startMs of starts) {
-      const inside = own.filter(({ timeMs }) => startMs <= timeMs && timeMs < startMs + spec.sizeMs);
-      const groups = Map.groupBy(inside, ({ labels }) =>
-        JSON.stringify(spec.by.map((label) => labels[label] ?? "")),
-      );
-      for (const [text, members] of groups) {
-        const labels: string[] = JSON.parse(text);
-        const group = Object.fromEntries(spec.by.map((name, index) => [name, labels[index]]));
-        const window = { window: spec.name, group, startMs, ...summary(members, accumulate) };
+    const { accumulate = [], paneMs = null } = metrics.find(({ name }) => name === spec.metric) ?? {};
+    const groups = Map.groupBy(
+      readings.filter(({ metric }) => metric === spec.metric),
+      ({ labels }) => JSON.stringify(spec.by.map((label) => labels[label] ?? "")),
+    );
+    for (const [text, own] of groups) {
+      const labels: string[] = JSON.parse(text);
+      const group = Object.fromEntries(spec.by.map((name, index) => [name, labels[index]]));
+      for (const { startMs, endMs, members } of windowsOf(spec, own, paneMs ?? 1)) {
+        const window = { window: spec.name, group, startMs, endMs, ...summary(members, accumulate) };
         results.set(windowKey(spec.name, startMs, group), window);
       }
     }
@@ -47,18 +48,83 @@ export function batchWindows(
   return results;
 }
 
+/** `paneMs` is the length of the agents' panes. */
+type BatchMetric = Pick<MetricSpec, "name" | "accumulate"> & { readonly paneMs: number | null };
+type BatchReading = Pick<Reading, "metric" | "labels" | "timeMs" | "value" | "quality">;
+
+interface Members {
+  readonly startMs: number;
+  readonly endMs: number;
+  readonly members: readonly BatchReading[];
+}
+
+function windowsOf(spec: WindowSpec, own: readonly BatchReading[], paneMs: number): Members[] {
+  if (spec.kind === "session") return sessionsOf(spec, own, paneMs);
+  const times = own.map(({ timeMs }) => timeMs);
+  const ranges =
+    spec.kind === "day"
+      ? daysOf(spec.timeZone, min(times), max(times))
+      : times.flatMap((time) => alignedOver(time, spec));
+  const byStart = new Map(ranges.map((range) => [range.startMs, range]));
+  return Array.from(byStart.values(), ({ startMs, endMs }) => ({
+    startMs,
+    endMs,
+    members: own.filter(({ timeMs }) => startMs <= timeMs && timeMs < endMs),
+  })).filter(({ members }) => members.length > 0);
+}
+
 export function windowKey(window: string, startMs: number, group: Readonly<Record<string, string>>): string {
   return `${window} ${startMs} ${JSON.stringify(group)}`;
 }
 
-/** Multiples of the slide, in whole numbers of any size: for times before 1970 and beyond 2^53 too. */
-function startsOf(timeMs: number, spec: Pick<WindowSpec, "sizeMs" | "slideMs">): number[] {
-  const [time, size, slide] = [BigInt(timeMs), BigInt(spec.sizeMs), BigInt(spec.slideMs)];
+/** Starts are the offset and multiples of the slide from there, in whole numbers of any size: before 1970 and beyond 2^53 too. */
+function alignedOver(timeMs: number, spec: Extract<WindowSpec, { kind: "aligned" }>) {
+  const [time, size, slide] = [BigInt(timeMs - spec.offsetMs), BigInt(spec.sizeMs), BigInt(spec.slideMs)];
   let start = (time / slide) * slide;
   if (start > time) start -= slide;
-  const starts: number[] = [];
-  for (; start + size > time; start -= slide) starts.push(Number(start));
-  return starts;
+  const ranges: { startMs: number; endMs: number }[] = [];
+  for (; start + size > time; start -= slide) {
+    const startMs = Number(start) + spec.offsetMs;
+    ranges.push({ startMs, endMs: startMs + spec.sizeMs });
+  }
+  return ranges;
+}
+
+function sessionsOf(
+  { gapMs, lengthMsMax }: Extract<WindowSpec, { kind: "session" }>,
+  own: readonly BatchReading[],
+  paneMs: number,
+): Members[] {
+  const times = own
+    .filter(({ quality }) => quality === "good")
+    .map(({ timeMs }) => timeMs)
+    .sort((a, b) => a - b);
+  const line = (timeMs: number) => Math.floor(timeMs / lengthMsMax);
+  const parts: { first: number; last: number; continues: boolean }[] = [];
+  for (const timeMs of times) {
+    const part = parts.at(-1);
+    const isNear = part !== undefined && timeMs - part.last <= gapMs;
+    if (part !== undefined && isNear && line(part.first) === line(timeMs)) part.last = timeMs;
+    else parts.push({ first: timeMs, last: timeMs, continues: isNear });
+  }
+  const sessions: { first: number; last: number }[] = [];
+  for (let index = 0; index < parts.length; index++) {
+    const [part, next] = [parts[index], parts[index + 1]];
+    const isContinued = index + 1 < parts.length && next.continues;
+    const isJoined = !part.continues && isContinued && next.last - part.first <= lengthMsMax;
+    sessions.push({ first: part.first, last: isJoined ? next.last : part.last });
+    if (isJoined) index++;
+  }
+  const pane = (timeMs: number) => Math.floor(timeMs / paneMs);
+  return sessions.map(({ first, last }) => ({
+    startMs: first,
+    endMs: last + gapMs,
+    members: own.filter(({ timeMs, quality }) =>
+      quality === "good"
+        ? first <= timeMs && timeMs <= last
+        : pane(first) <= pane(timeMs) && pane(timeMs) <= pane(last),
+    ),
+  }));
 }
 
 type Member = Pick<Reading, "timeMs" | "value" | "quality">;

@@ -30,6 +30,13 @@ export class ByStart<T> {
     if (groups.size === 0) this.#starts.delete(startMs);
   }
 
+  /** The earliest start; Infinity when there is nothing. */
+  get firstMs(): EventTimeMs {
+    let firstMs = Infinity;
+    for (const startMs of this.#starts.keys()) firstMs = Math.min(firstMs, startMs);
+    return firstMs;
+  }
+
   /** Everything that starts before a time; what is yielded may be deleted meanwhile. */
   *before(endMs: EventTimeMs): Iterable<T> {
     for (const [startMs, groups] of this.#starts) if (startMs < endMs) yield* groups.values();

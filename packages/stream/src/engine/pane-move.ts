@@ -3,7 +3,8 @@ import { decodePane, encodePane } from "./pane-codec.ts";
 import type { PaneView } from "./pane-view.ts";
 import { parseStateKey, stateKey } from "./state-key.ts";
 import type { StateRange } from "./state-key.ts";
-import type { StateChange, StateEntry } from "./window-engine.ts";
+import type { StateEntry } from "./due-ranges.ts";
+import type { StateChange } from "./window-memory.ts";
 
 /** Panes moved in one commit. */
 const MOVED_PANES_MAX = 1_000;

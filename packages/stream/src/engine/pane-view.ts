@@ -1,11 +1,14 @@
 import type { EventTimeMs } from "../event-time.ts";
 import { paneLayout } from "../pane-layout.ts";
 import type { PaneLayout } from "../pane-layout.ts";
-import { emptyPane, mergePane } from "../pane-state.ts";
+import { emptyPane } from "../pane-state.ts";
 import type { PaneState } from "../pane-state.ts";
 import type { Labels } from "../series.ts";
 import type { MetricSpec } from "../window-spec.ts";
 import { ByStart } from "./by-start.ts";
+import type { GridTrack } from "./grid-track.ts";
+import { PaneTree } from "./pane-tree.ts";
+import type { SessionTrack } from "./session-track.ts";
 import { viewKeyName } from "./state-key.ts";
 import type { WindowRecord, WindowTrack } from "./window-track.ts";
 
@@ -15,7 +18,7 @@ export interface Pane {
   readonly state: PaneState;
   /** Not yet among the taken changes. */
   isChanged: boolean;
-  /** The windows it belongs to, as of `recordsVersion` of the view. */
+  /** The windows it belongs to, sessions aside, as of `recordsVersion` of the view. */
   records: readonly WindowRecord[];
   recordsVersion: number;
 }
@@ -25,8 +28,10 @@ export class PaneView {
   readonly key: string;
   readonly layout: PaneLayout;
   readonly by: readonly string[];
-  readonly tracks: WindowTrack[] = [];
+  readonly gridTracks: GridTrack[] = [];
+  readonly sessionTracks: SessionTrack[] = [];
   readonly panes = new ByStart<Pane>();
+  readonly #tree: PaneTree;
   /** Every pane from here on is in memory, if there is one; earlier ones may be in the store only. */
   residentFromMs: EventTimeMs = -Infinity;
   /** The store has no panes before this. */
@@ -38,6 +43,26 @@ export class PaneView {
     this.key = viewKeyName(metric.name, paneMs, by);
     this.by = by;
     this.layout = paneLayout(paneMs, metric.accumulate);
+    this.#tree = new PaneTree(this.layout, (startMs, group) => this.panes.get(startMs, group)?.state);
+  }
+
+  get tracks(): readonly WindowTrack[] {
+    return [...this.gridTracks, ...this.sessionTracks];
+  }
+
+  /** Every pane that starts before this is in final windows only. */
+  get finalToMs(): EventTimeMs {
+    return Math.min(...this.tracks.map((track) => track.finalToMs));
+  }
+
+  /** Panes in memory, and merges of them. */
+  get size(): number {
+    return this.panes.size + this.#tree.size;
+  }
+
+  /** The start of the pane that a delta's pane falls into, be it finer or coarser. */
+  paneStartOf(timeMs: EventTimeMs): EventTimeMs {
+    return Math.floor(timeMs / this.layout.paneMs) * this.layout.paneMs;
   }
 
   /** The group of a series, as in keys; a label that the series lacks is "". */
@@ -54,16 +79,28 @@ export class PaneView {
   open(startMs: EventTimeMs, group: string, state: PaneState = emptyPane(this.layout)): Pane {
     const pane: Pane = { startMs, group, state, isChanged: false, records: [], recordsVersion: -1 };
     this.panes.set(startMs, group, pane);
+    this.#tree.change(startMs, group);
     return pane;
   }
 
-  /** The merge of a group's panes in `[startMs, endMs)`, in order of time: always the same bits for the same panes. */
+  /** To be called after a pane's state has changed. */
+  change({ startMs, group }: Pane): void {
+    this.#tree.change(startMs, group);
+  }
+
+  /** Takes a pane out of memory. */
+  drop({ startMs, group }: Pane): void {
+    this.panes.delete(startMs, group);
+    this.#tree.change(startMs, group);
+  }
+
+  /** Forgets merges of panes that are all gone. */
+  tidy(): void {
+    this.#tree.forgetBefore(this.panes.firstMs);
+  }
+
+  /** The merge of a group's panes in `[startMs, endMs)`: always the same bits for the same panes. */
   merged(group: string, startMs: EventTimeMs, endMs: EventTimeMs): PaneState {
-    const state = emptyPane(this.layout);
-    for (let at = startMs; at < endMs; at += this.layout.paneMs) {
-      const pane = this.panes.get(at, group);
-      if (pane !== undefined) mergePane(this.layout, state, pane.state);
-    }
-    return state;
+    return this.#tree.merged(group, startMs, endMs);
   }
 }

@@ -5,6 +5,7 @@ import { paneLayout } from "../pane-layout.ts";
 import { emptyPane } from "../pane-state.ts";
 import { decodeMarker, encodeMarker } from "./open-marker.ts";
 import { decodePane, encodePane } from "./pane-codec.ts";
+import { decodeSessions, encodeSessions } from "./session-codec.ts";
 import { parseStateKey, stateKey, stateRange, viewKeyName } from "./state-key.ts";
 
 const layout = paneLayout(1_000, ["min", "last"]);
@@ -105,4 +106,32 @@ test("junk is a value, never a throw", () => {
       expect(parseStateKey(key)).toBeNull();
     }),
   );
+});
+
+test("where sessions lie", () => {
+  const sessions = {
+    gapMs: 1_000,
+    lengthMsMax: 86_400_000,
+    parts: [
+      { firstMs: 1e12, lastMs: 1e12 + 1, isApart: false },
+      { firstMs: 2e12, lastMs: 2e12, isApart: true },
+    ],
+  };
+  const golden = [
+    ["01", "0000000000408f40", "0000000070999441"],
+    ["000000a2941a6d42", "002000a2941a6d42", "00"],
+    ["000000a2941a7d42", "000000a2941a7d42", "01"],
+  ]
+    .flat()
+    .join("");
+  expect(hex(encodeSessions(sessions, sessions.parts))).toBe(golden);
+  const bytes = Buffer.from(golden, "hex");
+  expect(decodeSessions(bytes)).toEqual(sessions);
+  expect(parseStateKey(stateKey("s", "run", 0, "[]"))).toMatchObject({ kind: "s", name: "run" });
+  // Cut short, of another version, out of order.
+  expect(decodeSessions(bytes.subarray(0, -1))).toBeNull();
+  expect(decodeSessions(bytes.subarray(0, 1))).toBeNull();
+  expect(decodeSessions(Uint8Array.of(2, ...bytes.subarray(1)))).toBeNull();
+  expect(decodeSessions(encodeSessions(sessions, sessions.parts.toReversed()))).toBeNull();
+  expect(decodeSessions(new Uint8Array(0))).toBeNull();
 });

@@ -7,6 +7,7 @@ import type { EventTimeMs } from "../event-time.ts";
  *   p|{view}|{start}|{group}     one pane of one group: accumulators (pane-codec.ts)
  *   w|{window}|{start}|{group}   last result of one window of one group (window-codec.ts)
  *   o|{window}|{start}|{group}   marker: not complete, or changed since its last result (open-marker.ts)
+ *   s|{window}|{start}|{group}   where a group's sessions lie in one slice of time (session-codec.ts)
  *   f|{window}                   every window that starts before this is final: decimal ms
  *
  *   {view}    metric@paneMs:label,label   each name percent-encoded, so no bar inside
@@ -14,7 +15,7 @@ import type { EventTimeMs } from "../event-time.ts";
  *   {start}   event time ms + 2^52 as 14 hex digits: sorts, before 1970 too
  *   {group}   JSON array of the group's label values, in the order of `by`; may hold bars, being last
  */
-export type StateKind = "p" | "w" | "o";
+export type StateKind = "p" | "w" | "o" | "s";
 
 /** Times beyond this (about 142,000 years either side of 1970) have no key. */
 export const STATE_TIME_MS_MAX = 2 ** 52 - 1;
@@ -40,10 +41,10 @@ export function stateKey(kind: StateKind, name: string, startMs: EventTimeMs, gr
 }
 
 export function parseStateKey(key: string): StateKeyParts | null {
-  const match = /^([pwo])\|([^|]*)\|([0-9a-f]{14})\|(.*)$/s.exec(key);
+  const match = /^([pwos])\|([^|]*)\|([0-9a-f]{14})\|(.*)$/s.exec(key);
   if (match === null) return null;
   const [, kind, name, start, group] = match;
-  if (kind !== "p" && kind !== "w" && kind !== "o") return null;
+  if (kind !== "p" && kind !== "w" && kind !== "o" && kind !== "s") return null;
   return { kind, name: name, startMs: parseInt(start, 16) - 2 ** 52, group: group };
 }
 

@@ -4,6 +4,7 @@ import { Membership } from "../membership.ts";
 import type { PaneRows } from "../pane-rows.ts";
 import type { WindowResult } from "../window-result.ts";
 import type { StateRange } from "./state-key.ts";
+import { decodeWindow } from "./window-codec.ts";
 import { WindowEngine } from "./window-engine.ts";
 import type { ApplyOutcome, StateChange, StateEntry, WindowEngineOptions } from "./window-engine.ts";
 
@@ -68,6 +69,11 @@ export class StoredEngine {
     this.#engine.setMembership(this.#membership);
     for (const [agent, frontier] of this.#frontiers) this.#engine.setFrontier(agent, frontier);
     for (const [agent, lost] of this.#lost) this.#engine.setLost(agent, lost);
+  }
+
+  /** The last results of all windows, as the store has them. */
+  stored(): WindowResult[] {
+    return this.#read({ from: "w|", to: "w}" }).map(({ bytes }) => decodeWindow(bytes));
   }
 
   #movePanes(): void {

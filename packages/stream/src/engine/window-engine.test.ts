@@ -11,14 +11,17 @@ import { windowKeyRange } from "../window-key-range.ts";
 import { parseStateKey } from "./state-key.ts";
 import { StoredEngine } from "./stored-engine.test-support.ts";
 import { decodeWindow } from "./window-codec.ts";
+import { LATE_WINDOWS_MAX } from "./window-engine.ts";
 import type { WindowEngineOptions } from "./window-engine.ts";
 
 const metric: MetricSpec = { name: "t", unit: "°C", accumulate: ["mean"], isLive: true };
 const minute: WindowSpec = {
   name: "minute",
   metric: "t",
+  kind: "aligned",
   sizeMs: 60_000,
   slideMs: 60_000,
+  offsetMs: 0,
   by: ["site"],
   latenessMs: 600_000,
 };
@@ -226,12 +229,26 @@ test("when the lateness is over the window is final once; what comes later is co
     tooLate: 1,
     tooLateFromMs: 0,
     unwindowed: 0,
+    revising: 0,
+    late: [
+      {
+        window: "global",
+        group: {},
+        startMs: 0,
+        endMs: 60_000,
+        reason: "too_late",
+        readings: 1,
+        lateMs: 640_000,
+      },
+    ],
   });
   expect(engine.apply({ ...rows, metric: "unknown" }, 700_000)).toEqual({
     merged: 0,
     tooLate: 0,
     tooLateFromMs: null,
     unwindowed: 2,
+    revising: 0,
+    late: [],
   });
   expect([...engine.store.keys()].filter((key) => parseStateKey(key)?.startMs === 0)).toEqual(
     [...engine.store.keys()].filter((key) => key.startsWith("w|global|10000000000000|")),
@@ -429,4 +446,85 @@ test("more panes than are moved at a time change their size: none is lost or cou
   expect(engine.tick(60_000).map((result) => result.values["count"])).toEqual(
     Array.from({ length: machines }, () => 6),
   );
+});
+
+test("readings for a window that was complete are told of: which window, how many, how late", () => {
+  const { engine, read, pass } = plant([global]);
+  read({ site: "alpha" }, 1_000, 5, 59_000);
+  pass("a", 60_000);
+  pass("b", 60_000);
+  expect(brief(engine.tick(60_000))).toEqual([["global@0", 1, "complete", 1, ""]]);
+  const table = new PaneTable("t", paneLayout(60_000, metric.accumulate), { rowsMax: 10 });
+  table.add(0, 2_000, 1);
+  table.add(0, 3_000, 1);
+  const outcome = engine.apply(
+    table.take(() => ({ site: "alpha" })),
+    75_000,
+  );
+  expect(outcome).toMatchObject({ merged: 2, revising: 2, tooLate: 0 });
+  const place = { window: "global", group: {}, startMs: 0, endMs: 60_000 };
+  expect(outcome.late).toEqual([{ ...place, reason: "after_complete", readings: 2, lateMs: 15_000 }]);
+});
+
+test("of very many late windows only some are told of, and all are counted", () => {
+  const { engine, read } = plant([{ ...global, latenessMs: 0 }]);
+  read({ site: "alpha" }, 1e9, 5, 1e9);
+  engine.tick(1e9);
+  const table = new PaneTable("t", paneLayout(60_000, metric.accumulate), { rowsMax: 1_000 });
+  for (let index = 0; index < 100; index++) table.add(0, index * 60_000, 1);
+  const outcome = engine.apply(
+    table.take(() => ({ site: "alpha" })),
+    1e9,
+  );
+  expect([outcome.tooLate, outcome.late.length]).toEqual([100, LATE_WINDOWS_MAX]);
+});
+
+test("days of a time zone are windows of 23, 24 and 25 hours", () => {
+  const latenessMs = 1e12;
+  const day: WindowSpec = {
+    name: "day",
+    metric: "t",
+    kind: "day",
+    timeZone: "Europe/Berlin",
+    by: [],
+    latenessMs,
+  };
+  const { engine, read, pass } = plant([day, global]);
+  const inMarch = Date.parse("2024-03-31T00:30+01:00");
+  const inOctober = Date.parse("2024-10-27T23:30+01:00");
+  read({ site: "alpha" }, inMarch - 3_600_000, 1, inMarch);
+  read({ site: "alpha" }, inMarch, 2, inMarch);
+  read({ site: "alpha" }, inMarch + 79_200_000, 4, inMarch);
+  expect(lengthsOfDays(engine.tick(inMarch))).toEqual([
+    [24, 1],
+    [23, 2],
+  ]);
+  engine.restart();
+  read({ site: "alpha" }, inOctober, 8, inOctober);
+  pass("a", inOctober + 1_800_000);
+  pass("b", inOctober + 1_800_000);
+  expect(lengthsOfDays(engine.tick(inOctober + 1_800_000))).toEqual([
+    [24, 1],
+    [23, 2],
+    [25, 1],
+  ]);
+});
+
+function lengthsOfDays(results: readonly WindowResult[]): number[][] {
+  return results
+    .filter(({ window }) => window === "day")
+    .map(({ startMs, endMs, values }) => [(endMs - startMs) / 3_600_000, values["count"]]);
+}
+
+test("an engine is not built of what makes no sense, and says why", () => {
+  expect(() => plant([{ ...minute, slideMs: 90_000 }])).toThrow(
+    "cannot compute window minute: slide 90000 ms must be at most the size, 60000 ms",
+  );
+  expect(() => plant([minute, { ...minute, sizeMs: 120_000, slideMs: 120_000 }])).toThrow(
+    "two windows are named minute",
+  );
+  expect(() => plant([minute, { ...global, sizeMs: 60_050, slideMs: 60_050 }])).toThrow("50 ms in common");
+  expect(() => plant([minute], { openWindowsMax: 0 })).toThrow("openWindowsMax is 0, at least 1 is needed");
+  expect(() => plant([minute], { graceMs: -1 })).toThrow("graceMs is -1, at least 0 is needed");
+  expect(() => plant([minute], { hotMs: NaN })).toThrow("hotMs is NaN, at least 1 is needed");
 });

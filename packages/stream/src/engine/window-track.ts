@@ -1,4 +1,4 @@
-import type { EventTimeMs } from "../event-time.ts";
+import type { EventTimeMs, TimeRange } from "../event-time.ts";
 import type { Labels } from "../series.ts";
 import type { WindowResult, WindowState } from "../window-result.ts";
 import type { WindowSpec } from "../window-spec.ts";
@@ -12,7 +12,10 @@ export interface WindowRecord {
   readonly group: string;
   readonly labels: Labels;
   readonly startMs: EventTimeMs;
-  readonly endMs: EventTimeMs;
+  /** Of a session it moves. */
+  endMs: EventTimeMs;
+  /** Of a session: its readings are in another one now. */
+  isMerged: boolean;
   state: WindowState;
   /** The last result; null before the first. */
   result: WindowResult | null;
@@ -29,8 +32,8 @@ export interface WindowRecord {
 }
 
 /** All windows of one definition, and how far they are final. */
-export class WindowTrack {
-  readonly spec: WindowSpec;
+export abstract class WindowTrack {
+  abstract readonly spec: WindowSpec;
   readonly view: PaneView;
   readonly key: string;
   readonly records = new ByStart<WindowRecord>();
@@ -40,12 +43,24 @@ export class WindowTrack {
   finalReadyMs: EventTimeMs = -Infinity;
   /** Windows that start before this may be in the store only. */
   evictedToMs: EventTimeMs = -Infinity;
+  #lateAskedMs = NaN;
+  #lateToMs: EventTimeMs = -Infinity;
 
-  constructor(spec: WindowSpec, view: PaneView) {
-    this.spec = spec;
+  constructor(name: string, view: PaneView) {
     this.view = view;
-    this.key = windowKeyName(spec.name);
+    this.key = windowKeyName(name);
   }
+
+  /** Starts of the windows, known so far, that contain the pane that begins at a time. */
+  abstract startsOver(paneMs: EventTimeMs, group: string): readonly EventTimeMs[];
+
+  /** The event time that agents must have handed over before the window can be complete. */
+  abstract owedOf(record: WindowRecord): TimeRange;
+
+  /** The panes that a window `[startMs, endMs)` is the merge of. */
+  abstract panesOf(startMs: EventTimeMs, endMs: EventTimeMs): TimeRange;
+
+  protected abstract firstOpenMs(timeMs: EventTimeMs): EventTimeMs;
 
   /** Windows that start before this may be in the store only, from now on. */
   hasStoredTo(toMs: EventTimeMs): void {
@@ -53,8 +68,16 @@ export class WindowTrack {
   }
 
   /** The start of the first window whose lateness is not over. */
-  lateToMs(nowMs: number): EventTimeMs {
-    const { latenessMs, sizeMs, slideMs } = this.spec;
-    return Math.floor((nowMs - latenessMs - sizeMs) / slideMs) * slideMs + slideMs;
+  lateToMs(trustedMs: number): EventTimeMs {
+    if (trustedMs !== this.#lateAskedMs) {
+      this.#lateAskedMs = trustedMs;
+      this.#lateToMs = this.firstOpenMs(trustedMs - this.spec.latenessMs);
+    }
+    return this.#lateToMs;
+  }
+
+  /** Windows that start before this take nothing any more: their lateness is over, or their final revision is out. */
+  closedToMs(trustedMs: number): EventTimeMs {
+    return Math.max(this.finalToMs, this.lateToMs(trustedMs));
   }
 }

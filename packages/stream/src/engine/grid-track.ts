@@ -1,0 +1,35 @@
+import type { EventTimeMs, TimeRange } from "../event-time.ts";
+import { windowGrid } from "../window-grid.ts";
+import type { WindowGrid } from "../window-grid.ts";
+import type { AlignedWindowSpec, DayWindowSpec } from "../window-spec.ts";
+import type { PaneView } from "./pane-view.ts";
+import { WindowTrack } from "./window-track.ts";
+import type { WindowRecord } from "./window-track.ts";
+
+/** Windows whose place does not depend on the data. */
+export class GridTrack extends WindowTrack {
+  readonly spec: AlignedWindowSpec | DayWindowSpec;
+  readonly grid: WindowGrid;
+
+  constructor(spec: AlignedWindowSpec | DayWindowSpec, view: PaneView) {
+    super(spec.name, view);
+    this.spec = spec;
+    this.grid = windowGrid(spec);
+  }
+
+  startsOver(paneMs: EventTimeMs): readonly EventTimeMs[] {
+    return this.grid.startsAt(paneMs);
+  }
+
+  owedOf(record: WindowRecord): TimeRange {
+    return record;
+  }
+
+  panesOf(startMs: EventTimeMs, endMs: EventTimeMs): TimeRange {
+    return { startMs, endMs };
+  }
+
+  protected firstOpenMs(timeMs: EventTimeMs): EventTimeMs {
+    return this.grid.firstEndingAfter(timeMs);
+  }
+}

@@ -1,0 +1,88 @@
+import type { EventTimeMs } from "../event-time.ts";
+import type { Labels } from "../series.ts";
+import type { PaneView } from "./pane-view.ts";
+import type { WindowRecord } from "./window-track.ts";
+
+/** `after_complete`: the window had been complete, and is revised. `too_late`: it was final; it takes nothing more. */
+export type LateReason = "after_complete" | "too_late";
+
+/** Readings of one `apply`, so of one source, that came late for one window. */
+export interface LateWindow {
+  readonly window: string;
+  readonly group: Labels;
+  /** Of a session that is not there, those of the pane. */
+  readonly startMs: EventTimeMs;
+  readonly endMs: EventTimeMs;
+  readonly reason: LateReason;
+  readonly readings: number;
+  /** How long after the window's end they came, on central's clock; at least 0. */
+  readonly lateMs: number;
+}
+
+/** Windows that one `apply` tells of. */
+export const LATE_WINDOWS_MAX = 16;
+
+interface LatePane {
+  readonly startMs: EventTimeMs;
+  readonly group: string;
+  readonly readings: number;
+}
+
+/** Collects what came late. Of the windows that one `apply` was late for, the first that it meets are told of. */
+export class LateReadings {
+  readonly #nowMs: number;
+  readonly #windows = new Map<string, { -readonly [Key in keyof LateWindow]: LateWindow[Key] }>();
+
+  constructor(nowMs: number) {
+    this.#nowMs = nowMs;
+  }
+
+  /** A pane that some window of the view does not take any more. */
+  refuse(view: PaneView, { startMs, group, readings }: LatePane): void {
+    for (const track of view.gridTracks) {
+      if (startMs >= track.finalToMs) continue;
+      for (const windowMs of track.startsOver(startMs)) {
+        if (windowMs >= track.finalToMs) continue;
+        const range = { startMs: windowMs, endMs: track.grid.endOf(windowMs) };
+        this.#add({ window: track.spec.name, group: view.labelsOf(group), ...range }, "too_late", readings);
+      }
+    }
+    for (const track of view.sessionTracks) {
+      if (track.takes(startMs, group)) continue;
+      const session = track.book.over(group, startMs, startMs + view.layout.paneMs);
+      const range =
+        session === null
+          ? { startMs, endMs: startMs + view.layout.paneMs }
+          : { startMs: session.firstMs, endMs: track.endOf(session) };
+      this.#add({ window: track.spec.name, group: view.labelsOf(group), ...range }, "too_late", readings);
+    }
+  }
+
+  /** A window has taken readings; whether that revises one that had been complete. */
+  revise({ track, labels, startMs, endMs, result }: WindowRecord, readings: number): boolean {
+    if (result?.state !== "complete") return false;
+    this.#add({ window: track.spec.name, group: labels, startMs, endMs }, "after_complete", readings);
+    return true;
+  }
+
+  take(): LateWindow[] {
+    return [...this.#windows.values()];
+  }
+
+  #add(
+    window: Pick<LateWindow, "window" | "group" | "startMs" | "endMs">,
+    reason: LateReason,
+    readings: number,
+  ): void {
+    const key = JSON.stringify([window.window, window.startMs, window.group, reason]);
+    const known = this.#windows.get(key);
+    if (known !== undefined) known.readings += readings;
+    else if (this.#windows.size < LATE_WINDOWS_MAX)
+      this.#windows.set(key, {
+        ...window,
+        reason,
+        readings,
+        lateMs: Math.max(0, this.#nowMs - window.endMs),
+      });
+  }
+}

@@ -1,0 +1,84 @@
+import type { WindowMemory } from "./window-memory.ts";
+import type { WindowRecord } from "./window-track.ts";
+
+/** Memory is cleared this many times per `hotMs`. */
+const SWEEPS_PER_HOT = 20;
+
+export interface MemoryLimits {
+  readonly hotMs: number;
+  readonly hotPanesMax: number;
+  readonly openWindowsMax: number;
+}
+
+/** Lets go of what is old and safely stored: complete windows whole, waiting ones down to their last result. */
+export class MemorySweep {
+  readonly #memory: WindowMemory;
+  readonly #limits: MemoryLimits;
+  #sweptAtMs = -Infinity;
+  #forgottenCount = 0;
+
+  constructor(memory: WindowMemory, limits: MemoryLimits) {
+    this.#memory = memory;
+    this.#limits = limits;
+  }
+
+  /** Open windows let go because there were too many. */
+  get forgottenCount(): number {
+    return this.#forgottenCount;
+  }
+
+  /** Clears memory where it is time to. */
+  run(nowMs: number): void {
+    const { hotMs, hotPanesMax } = this.#limits;
+    if (nowMs >= this.#sweptAtMs && nowMs - this.#sweptAtMs < hotMs / SWEEPS_PER_HOT) return;
+    this.#sweptAtMs = nowMs;
+    let sizeInMemory = 0;
+    for (const view of this.#memory.views.values()) sizeInMemory += view.size;
+    const oldMs = nowMs - hotMs * Math.min(1, hotPanesMax / Math.max(1, sizeInMemory));
+    this.#sweepRecords(oldMs);
+    this.#forgetWaiting();
+    this.#sweepPanes(oldMs);
+  }
+
+  #sweepRecords(oldMs: number): void {
+    for (const track of this.#memory.tracks.values()) {
+      for (const record of track.records.before(oldMs)) {
+        if (record.endMs >= oldMs || record.isDirty || this.#memory.isUnsaved(record)) continue;
+        if (record.state !== "provisional") this.#memory.evict(record);
+        else if (record.hasPanes) this.#memory.setAside(record);
+      }
+    }
+  }
+
+  /** Keeps the number of waiting windows bounded: the oldest stay in the store only. */
+  #forgetWaiting(): void {
+    const { open, aside } = this.#memory;
+    const excess = open.size - this.#limits.openWindowsMax;
+    if (excess <= 0) return;
+    const waiting: WindowRecord[] = [...aside]
+      .filter((record) => !this.#memory.isUnsaved(record))
+      .sort((a, b) => a.endMs - b.endMs);
+    for (const record of waiting.slice(0, excess)) {
+      this.#memory.evict(record);
+      this.#forgottenCount++;
+    }
+  }
+
+  #sweepPanes(oldMs: number): void {
+    for (const view of this.#memory.views.values()) {
+      const { tracks } = view;
+      view.version++;
+      for (const pane of view.panes.before(oldMs - view.layout.paneMs)) {
+        const isHeld = tracks.some((track) =>
+          track
+            .startsOver(pane.startMs, pane.group)
+            .some((startMs) => track.records.get(startMs, pane.group)?.hasPanes === true),
+        );
+        if (pane.isChanged || isHeld) continue;
+        view.drop(pane);
+        view.residentFromMs = Math.max(view.residentFromMs, pane.startMs + view.layout.paneMs);
+      }
+      view.tidy();
+    }
+  }
+}

@@ -1,0 +1,90 @@
+// The merge of many panes from cached nodes: the same bits as from a new tree, and few merges after a change.
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { ACCUMULATORS } from "../accumulators/table.ts";
+import { paneLayoutOf } from "../pane-layout.ts";
+import { emptyPane } from "../pane-state.ts";
+import type { PaneState } from "../pane-state.ts";
+import { PaneTree } from "./pane-tree.ts";
+
+const PANE_MS = 100;
+let mergeCount = 0;
+const counting = {
+  ...ACCUMULATORS.sum,
+  merge: (state: Float64Array, at: number, from: Float64Array, fromAt: number) => {
+    mergeCount++;
+    ACCUMULATORS.sum.merge(state, at, from, fromAt);
+  },
+};
+const layout = paneLayoutOf(PANE_MS, [counting, ACCUMULATORS.mean]);
+
+function plant() {
+  const panes = new Map<string, PaneState>();
+  const paneAt = (startMs: number, group: string) => panes.get(`${startMs} ${group}`);
+  const tree = new PaneTree(layout, paneAt);
+  return {
+    tree,
+    again: () => new PaneTree(layout, paneAt),
+    add(index: number, group: string, value: number) {
+      const startMs = index * PANE_MS;
+      const pane = paneAt(startMs, group) ?? emptyPane(layout);
+      panes.set(`${startMs} ${group}`, pane);
+      for (const [place, accumulator] of layout.accumulators.entries())
+        accumulator.add(pane.fields, layout.offsets[place], value, startMs);
+      tree.change(startMs, group);
+    },
+    drop(index: number, group: string) {
+      panes.delete(`${index * PANE_MS} ${group}`);
+      tree.change(index * PANE_MS, group);
+    },
+  };
+}
+
+const index = fc.integer({ min: -40, max: 40 });
+const group = fc.constantFrom("a", "b");
+const step = fc.oneof(
+  fc.record({
+    type: fc.constant("add" as const),
+    index,
+    group,
+    value: fc.double({ noNaN: true, min: -1e6, max: 1e6 }),
+  }),
+  fc.record({ type: fc.constant("drop" as const), index, group }),
+  fc.record({ type: fc.constant("forget" as const), index }),
+  fc.record({ type: fc.constant("merged" as const), index, length: fc.integer({ min: 1, max: 70 }), group }),
+);
+
+test("whatever has come, changed and gone, a merge has the bits that a new tree gives it", () => {
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 200, size: "max" }), (steps) => {
+      const { tree, again, add, drop } = plant();
+      for (const next of steps) {
+        if (next.type === "add") add(next.index, next.group, next.value);
+        else if (next.type === "drop") drop(next.index, next.group);
+        else if (next.type === "forget") tree.forgetBefore(next.index * PANE_MS);
+        else {
+          const [fromMs, toMs] = [next.index * PANE_MS, (next.index + next.length) * PANE_MS];
+          const merged = tree.merged(next.group, fromMs, toMs);
+          expect(merged).toEqual(again().merged(next.group, fromMs, toMs));
+        }
+      }
+    }),
+  );
+});
+
+test("a merge of 1,000 panes after a change of one takes some tens of merges, and few nodes", () => {
+  const { tree, add } = plant();
+  for (let at = 0; at < 1_100; at++) add(at, "a", at);
+  const first = tree.merged("a", 13 * PANE_MS, 1_013 * PANE_MS);
+  expect(first.fields[0]).toBe(1_000);
+  expect(tree.size).toBeLessThanOrEqual(550);
+  add(500, "a", 1);
+  mergeCount = 0;
+  expect(tree.merged("a", 13 * PANE_MS, 1_013 * PANE_MS).fields[0]).toBe(1_001);
+  expect(mergeCount).toBeLessThan(45);
+  mergeCount = 0;
+  tree.merged("a", 14 * PANE_MS, 21 * PANE_MS);
+  expect(mergeCount).toBe(7);
+  tree.forgetBefore(Infinity);
+  expect(tree.size).toBe(0);
+});

@@ -1,0 +1,219 @@
+// Sessions: where they begin and end to the millisecond, how late readings bring them together, and what readers see of it.
+import { expect, test } from "vitest";
+import { Membership } from "../membership.ts";
+import { paneLayout } from "../pane-layout.ts";
+import { PaneTable } from "../pane-table.ts";
+import type { WindowResult } from "../window-result.ts";
+import type { MetricSpec, SessionWindowSpec } from "../window-spec.ts";
+import { StoredEngine } from "./stored-engine.test-support.ts";
+
+const metric: MetricSpec = { name: "t", unit: "A", accumulate: ["sum"], isLive: true };
+const run: SessionWindowSpec = {
+  name: "run",
+  metric: "t",
+  kind: "session",
+  gapMs: 1_000,
+  lengthMsMax: 10_000,
+  by: [],
+  latenessMs: 1e9,
+};
+
+function plant(spec: Partial<SessionWindowSpec> = {}, accumulate = ["sum", "first", "last"]) {
+  const engine = new StoredEngine({
+    windows: [{ ...run, ...spec }],
+    metrics: [metric],
+    graceMs: 0,
+    hotMs: 2_000,
+  });
+  const membership = new Membership();
+  membership.join("a", "alpha", -1e9);
+  engine.setMembership(membership);
+  let number = 0;
+  return {
+    engine,
+    read(nowMs: number, ...timesMs: number[]) {
+      const table = new PaneTable("t", paneLayout(1_000, accumulate), { rowsMax: 100 });
+      for (const timeMs of timesMs) table.add(0, timeMs, 1);
+      return engine.apply(
+        table.take(() => ({})),
+        nowMs,
+      );
+    },
+    uncertain(nowMs: number, timeMs: number) {
+      const table = new PaneTable("t", paneLayout(1_000, accumulate), { rowsMax: 100 });
+      table.addBeside(0, timeMs, "uncertain");
+      return engine.apply(
+        table.take(() => ({})),
+        nowMs,
+      );
+    },
+    pass(watermarkMs: number) {
+      const holds = { alarm: 0, live: 0, backfill: 0 };
+      const frontier = { epoch: 1, number: ++number, watermarkMs, isIdle: false, isClockSynchronised: true };
+      engine.setFrontier("a", { ...frontier, pending: [], holds });
+    },
+  };
+}
+
+/** start–end, state, revision, and the count or where it went. */
+function brief(results: readonly WindowResult[]): string[] {
+  return results.map(({ startMs, endMs, state, revision, values, mergedIntoMs }) => {
+    const content = mergedIntoMs === undefined ? `${values["count"]}` : `into ${mergedIntoMs}`;
+    return `${startMs}–${endMs} ${state} ${revision}: ${content}`;
+  });
+}
+
+test("a silence of exactly the gap goes on, one of a millisecond more ends the session", () => {
+  const { engine, read } = plant();
+  read(100, 1_500, 2_500, 3_501);
+  expect(brief(engine.tick(100))).toEqual(["1500–3500 provisional 1: 2", "3501–4501 provisional 1: 1"]);
+});
+
+test("a session is complete when its gap has been passed, not before", () => {
+  const { engine, read, pass } = plant();
+  read(1_500, 1_500);
+  pass(2_500);
+  expect(brief(engine.tick(2_500))).toEqual(["1500–2500 provisional 1: 1"]);
+  pass(2_501);
+  expect(brief(engine.tick(2_600))).toEqual(["1500–2500 complete 2: 1"]);
+});
+
+test.each([false, true])(
+  "a late reading brings two sessions together, the later one is taken back (restart: %s)",
+  (isRestarted) => {
+    const { engine, read, pass } = plant();
+    read(2_000, 1_000);
+    read(3_000, 2_800);
+    pass(4_000);
+    expect(brief(engine.tick(5_000))).toEqual(["1000–2000 complete 1: 1", "2800–3800 complete 1: 1"]);
+    if (isRestarted) engine.restart();
+    expect(read(60_000, 1_900)).toMatchObject({ merged: 1, revising: 1 });
+    if (isRestarted) engine.restart();
+    expect(brief(engine.tick(60_000))).toEqual([
+      "1000–3800 complete 2: 3",
+      "2800–3800 complete 2: into 1000",
+    ]);
+    if (isRestarted) engine.restart();
+    // Many memory sweeps later an earlier reading moves the start.
+    for (let nowMs = 61_000; nowMs < 70_000; nowMs += 100) expect(engine.tick(nowMs)).toEqual([]);
+    read(70_000, 900);
+    expect(brief(engine.tick(70_000))).toEqual(["900–3800 complete 1: 4", "1000–3800 complete 3: into 900"]);
+  },
+);
+
+test("a session that nobody has seen is merged without a word", () => {
+  const { engine, read } = plant();
+  read(0, 1_000);
+  read(0, 400);
+  expect(brief(engine.tick(0))).toEqual(["400–2000 provisional 1: 2"]);
+  engine.restart();
+  expect(engine.tick(1_000)).toEqual([]);
+  expect([...engine.store.keys()].filter((key) => key.startsWith("o|"))).toHaveLength(1);
+});
+
+test("a complete session that goes on waits for its new end", () => {
+  const { engine, read, pass } = plant();
+  read(1_000, 1_000);
+  pass(2_001);
+  expect(brief(engine.tick(3_000))).toEqual(["1000–2000 complete 1: 1"]);
+  read(4_000, 2_000);
+  expect(brief(engine.tick(4_000))).toEqual(["1000–3000 provisional 2: 2"]);
+  engine.restart();
+  pass(3_001);
+  expect(brief(engine.tick(5_000))).toEqual(["1000–3000 complete 3: 2"]);
+});
+
+test("one that becomes longer than the greatest length is cut at its multiples, one that only lies across a line is not", () => {
+  const { engine, read } = plant();
+  const times = (fromMs: number, toMs: number) =>
+    Array.from({ length: (toMs - fromMs) / 1_000 + 1 }, (_, index) => fromMs + index * 1_000);
+  read(0, ...times(5_000, 15_000));
+  expect(brief(engine.tick(0))).toEqual(["5000–16000 provisional 1: 11"]);
+  read(1_000, 16_000);
+  expect(brief(engine.tick(1_000))).toEqual(["5000–10000 provisional 2: 5", "10000–17000 provisional 1: 7"]);
+  read(2_000, ...times(17_000, 35_000));
+  expect(brief(engine.tick(2_000))).toEqual([
+    "10000–20000 provisional 2: 10",
+    "20000–30000 provisional 1: 10",
+    "30000–36000 provisional 1: 6",
+  ]);
+  expect(engine.counts.sessionsInMemory).toBe(4);
+});
+
+test("where the times inside a pane are not known, a session is made of whole panes", () => {
+  const { engine, read } = plant({}, ["sum"]);
+  read(0, 1_500, 2_500, 4_500);
+  expect(brief(engine.tick(0))).toEqual(["1000–3999 provisional 1: 2", "4000–5999 provisional 1: 1"]);
+});
+
+test("a reading that is not good makes no session, and is counted beside the one in whose panes it lies", () => {
+  const { engine, read, uncertain } = plant();
+  expect(uncertain(0, 2_900)).toMatchObject({ merged: 1 });
+  expect(engine.tick(0)).toEqual([]);
+  read(300, 2_000, 3_000);
+  expect(engine.tick(300)).toMatchObject([
+    { startMs: 2_000, values: { count: 2 }, beside: { uncertain: 1 } },
+  ]);
+});
+
+test("a session is final its lateness after the greatest length, and takes nothing then, nor is continued", () => {
+  const { engine, read, pass } = plant({ latenessMs: 5_000 });
+  read(9_000, 8_500, 9_000);
+  pass(1e6);
+  expect(brief(engine.tick(20_000))).toEqual(["8500–10000 complete 1: 2"]);
+  expect(read(24_900, 9_900)).toMatchObject({ merged: 1 });
+  // 8,500 + 10,000 + 1,000 + 5,000, to the next multiple of the gap.
+  expect(brief(engine.tick(25_000))).toEqual(["8500–10900 final 2: 3"]);
+  engine.restart();
+  expect(read(25_000, 9_500)).toMatchObject({
+    merged: 0,
+    tooLate: 1,
+    late: [{ startMs: 8_500, reason: "too_late" }],
+  });
+  read(25_000, 10_500);
+  expect(brief(engine.tick(25_500))).toEqual(["10500–11500 complete 1: 1"]);
+  engine.tick(1e6);
+  engine.tick(1e6);
+  expect([...engine.store.keys()].map((key) => key.slice(0, 6)).sort()).toEqual([
+    "f|run",
+    "w|run|",
+    "w|run|",
+  ]);
+});
+
+test("after its gap has been changed a session window begins anew, and what was stored of it does no harm", () => {
+  const { engine, read, pass } = plant();
+  read(2_000, 1_000);
+  engine.tick(2_000);
+  engine.restart({ windows: [{ ...run, gapMs: 2_000 }], metrics: [metric], graceMs: 0 });
+  expect(engine.tick(3_000)).toEqual([]);
+  read(4_000, 3_000);
+  pass(5_001);
+  expect(brief(engine.tick(5_001))).toEqual(["3000–5000 complete 1: 1"]);
+  expect([...engine.store.keys()].filter((key) => key.startsWith("o|"))).toEqual([]);
+});
+
+test("what cannot be read of where sessions lie is counted, not thrown", () => {
+  const { engine, read } = plant();
+  read(2_000, 1_000);
+  engine.tick(2_000);
+  for (const key of engine.store.keys()) if (key.startsWith("s|")) engine.store.set(key, new Uint8Array(3));
+  engine.restart();
+  expect(engine.counts.unreadable).toBe(1);
+  read(3_000, 1_200);
+  expect(brief(engine.tick(4_000))).toEqual(["1000–2200 provisional 2: 2"]);
+});
+
+test("a session that continues a final one stays what it was, when what lies before that one is forgotten", () => {
+  const { engine, read, pass } = plant({ gapMs: 1_000, lengthMsMax: 2_000, latenessMs: 0 });
+  pass(1e6);
+  // Three parts, each within a gap of the next: the first two are one session, the third is its own.
+  read(4_900, 1_950, 2_900, 3_100, 4_050);
+  expect(brief(engine.tick(4_900))).toEqual(["1950–4100 complete 1: 3", "4050–5050 provisional 1: 1"]);
+  for (let nowMs = 5_000; nowMs <= 7_600; nowMs += 100) {
+    engine.tick(nowMs);
+    engine.restart();
+  }
+  expect(read(7_600, 4_500)).toMatchObject({ merged: 1 });
+  expect(brief(engine.tick(9_000))).toEqual(["4050–5500 final 3: 2"]);
+});

@@ -1,0 +1,263 @@
+import { assert } from "../assert.ts";
+import type { EventTimeMs, TimeRange } from "../event-time.ts";
+import type { WindowResult } from "../window-result.ts";
+import { decodeMarker, encodeMarker } from "./open-marker.ts";
+import { decodePane, encodePane } from "./pane-codec.ts";
+import type { Pane, PaneView } from "./pane-view.ts";
+import { encodeSessions } from "./session-codec.ts";
+import type { SessionTrack } from "./session-track.ts";
+import { completenessKey } from "./standing.ts";
+import { parseStateKey, stateKey } from "./state-key.ts";
+import { decodeWindow, encodeWindow } from "./window-codec.ts";
+import type { WindowRecord, WindowTrack } from "./window-track.ts";
+
+/** One key of the state that has changed; `bytes` null when it is gone. */
+export interface StateChange {
+  readonly key: string;
+  readonly bytes: Uint8Array | null;
+}
+
+const encoder = new TextEncoder();
+
+/** What of the engine's state is in memory, what the store was asked for, and what it does not have yet. */
+export class WindowMemory {
+  readonly views = new Map<string, PaneView>();
+  readonly tracks = new Map<string, WindowTrack>();
+  /** Windows that `tick` must look at: not complete, or changed since their last result. */
+  readonly open = new Set<WindowRecord>();
+  /** Open windows whose marker says that they only wait for agents. */
+  readonly aside = new Set<WindowRecord>();
+  /** Stored panes, results, markers or sessions that could not be read, since the start. */
+  unreadableCount = 0;
+
+  /** What the store had, and lacks, of what was asked for; given up at the next tick. */
+  readonly #loaded = new Map<string, Uint8Array>();
+  readonly #absent = new Set<string>();
+
+  readonly #changedPanes: { view: PaneView; pane: Pane }[] = [];
+  readonly #changedResults = new Set<WindowRecord>();
+  readonly #changedMarkers = new Set<WindowRecord>();
+  readonly #changedSessions = new Map<string, { track: SessionTrack; sliceMs: EventTimeMs; group: string }>();
+  readonly #changes = new Map<string, Uint8Array | null>();
+
+  /** What the store has under a key that was asked for; undefined when nothing. */
+  load(key: string, bytes: Uint8Array | undefined): void {
+    const parts = parseStateKey(key);
+    if (parts === null) return;
+    if (parts.kind !== "p") {
+      if (bytes === undefined) this.#absent.add(key);
+      else this.#loaded.set(key, bytes);
+      return;
+    }
+    const view = this.views.get(parts.name);
+    if (view === undefined || view.panes.get(parts.startMs, parts.group) !== undefined) return;
+    const state = bytes === undefined ? null : decodePane(view.layout, bytes);
+    if (state !== null) view.open(parts.startMs, parts.group, state);
+    else {
+      this.#absent.add(key);
+      if (bytes !== undefined) this.unreadableCount++;
+    }
+  }
+
+  forgetLoaded(): void {
+    this.#loaded.clear();
+    this.#absent.clear();
+  }
+
+  /** Result and marker of a window that may be in the store only. */
+  addRecordNeeds(keys: Set<string>, track: WindowTrack, startMs: EventTimeMs, group: string): void {
+    if (startMs >= track.evictedToMs || track.records.get(startMs, group) !== undefined) return;
+    for (const kind of ["w", "o"] as const) {
+      const key = stateKey(kind, track.key, startMs, group);
+      if (!this.#loaded.has(key) && !this.#absent.has(key)) keys.add(key);
+    }
+  }
+
+  /** The panes of a range that may be in the store only. */
+  addPaneNeeds(keys: Set<string>, view: PaneView, { startMs, endMs }: TimeRange, group: string): void {
+    const toMs = Math.min(endMs, view.residentFromMs);
+    for (let atMs = startMs; atMs < toMs; atMs += view.layout.paneMs) {
+      if (view.panes.get(atMs, group) !== undefined) continue;
+      const key = stateKey("p", view.key, atMs, group);
+      if (!this.#absent.has(key)) keys.add(key);
+    }
+  }
+
+  /** Asserts that the panes of a range have been loaded. */
+  bringPanes(view: PaneView, range: TimeRange, group: string): void {
+    const missing = new Set<string>();
+    this.addPaneNeeds(missing, view, range, group);
+    assert(missing.size === 0, `${[...missing][0]} is applied to without having been loaded`);
+  }
+
+  /** The record of a window: in memory, or as it was loaded, or new. Without an end it has that of its last result. */
+  record(
+    track: WindowTrack,
+    { startMs, endMs }: { readonly startMs: EventTimeMs; readonly endMs: EventTimeMs | null },
+    group: string,
+    nowMs: number,
+  ): WindowRecord {
+    const known = track.records.get(startMs, group);
+    if (known !== undefined) return known;
+    const keyOf = (kind: "w" | "o") => stateKey(kind, track.key, startMs, group);
+    const isStored = startMs < track.evictedToMs;
+    const stored = isStored ? this.#loaded.get(keyOf("w")) : undefined;
+    const storedMarker = isStored ? this.#loaded.get(keyOf("o")) : undefined;
+    assert(
+      !isStored || stored !== undefined || this.#absent.has(keyOf("w")),
+      `${keyOf("w")} is applied to without having been loaded`,
+    );
+    const result = stored === undefined ? null : this.#readable(stored);
+    const marker = storedMarker === undefined ? null : decodeMarker(storedMarker);
+    const record: WindowRecord = {
+      track,
+      group,
+      labels: track.view.labelsOf(group),
+      startMs,
+      endMs: endMs ?? result?.endMs ?? startMs,
+      isMerged: result?.mergedIntoMs !== undefined,
+      state: result?.state ?? "provisional",
+      result,
+      completenessKey: result === null ? "" : completenessKey(result.completeness),
+      isDirty: false,
+      hasPanes: false,
+      openedAtMs: marker?.openedAtMs ?? nowMs,
+      firstPassedAtMs: marker?.firstPassedAtMs ?? null,
+      nextCheckMs: -Infinity,
+    };
+    track.records.set(startMs, group, record);
+    if (record.state === "provisional") this.#open(record);
+    return record;
+  }
+
+  /** A window has more in its panes than its last result says. */
+  touch(record: WindowRecord, nowMs: number): void {
+    if (record.isDirty) return;
+    record.isDirty = true;
+    record.nextCheckMs = -Infinity;
+    if (this.aside.delete(record)) this.#changedMarkers.add(record);
+    if (this.open.has(record)) return;
+    record.openedAtMs = nowMs;
+    this.#open(record);
+  }
+
+  /** A window whose marker is stored is open again. */
+  reopen(record: WindowRecord, isAside: boolean): void {
+    this.open.add(record);
+    this.#changedMarkers.delete(record);
+    if (isAside) this.aside.add(record);
+  }
+
+  /** A window waits for agents, though nothing of it is new. */
+  setAside(record: WindowRecord): void {
+    record.hasPanes = false;
+    this.aside.add(record);
+    this.#changedMarkers.add(record);
+  }
+
+  /** A window needs no more looking at. */
+  close(record: WindowRecord): void {
+    this.aside.delete(record);
+    if (this.open.delete(record)) this.#changedMarkers.add(record);
+  }
+
+  /** Takes a window out of memory; its marker stays as it is. */
+  evict(record: WindowRecord): void {
+    const { track, startMs, group } = record;
+    this.open.delete(record);
+    this.aside.delete(record);
+    track.records.delete(startMs, group);
+    track.hasStoredTo(startMs + 1);
+  }
+
+  /** Whether something of a window is not among the taken changes yet. */
+  isUnsaved(record: WindowRecord): boolean {
+    return this.#changedResults.has(record) || this.#changedMarkers.has(record);
+  }
+
+  paneChanged(view: PaneView, pane: Pane): void {
+    view.change(pane);
+    if (pane.isChanged) return;
+    pane.isChanged = true;
+    this.#changedPanes.push({ view, pane });
+  }
+
+  dropPane(view: PaneView, pane: Pane): void {
+    view.drop(pane);
+    pane.isChanged = false;
+    this.delete(stateKey("p", view.key, pane.startMs, pane.group));
+  }
+
+  resultChanged(record: WindowRecord): void {
+    this.#changedResults.add(record);
+  }
+
+  markerChanged(record: WindowRecord): void {
+    this.#changedMarkers.add(record);
+  }
+
+  sessionsChanged(track: SessionTrack, sliceMs: EventTimeMs, group: string): void {
+    this.#changedSessions.set(stateKey("s", track.key, sliceMs, group), { track, sliceMs, group });
+  }
+
+  finalChanged(track: WindowTrack): void {
+    this.#changes.set(`f|${track.key}`, encoder.encode(String(track.finalToMs)));
+  }
+
+  delete(key: string): void {
+    this.#changes.set(key, null);
+  }
+
+  /** What has changed since the last call, for one atomic commit. */
+  takeChanges(): StateChange[] {
+    for (const { view, pane } of this.#changedPanes) {
+      if (!pane.isChanged) continue;
+      pane.isChanged = false;
+      this.#changes.set(
+        stateKey("p", view.key, pane.startMs, pane.group),
+        encodePane(view.layout, pane.state),
+      );
+    }
+    for (const record of this.#changedResults) {
+      if (record.result !== null) this.#changes.set(recordKey("w", record), encodeWindow(record.result));
+    }
+    for (const record of this.#changedMarkers) {
+      const marker = {
+        openedAtMs: record.openedAtMs,
+        firstPassedAtMs: record.firstPassedAtMs,
+        isAside: this.aside.has(record),
+      };
+      this.#changes.set(recordKey("o", record), this.open.has(record) ? encodeMarker(marker) : null);
+    }
+    for (const [key, { track, sliceMs, group }] of this.#changedSessions) {
+      const parts = track.book.parts(group, sliceMs);
+      this.#changes.set(key, parts.length === 0 ? null : encodeSessions(track.spec, parts));
+    }
+    const changes = Array.from(this.#changes, ([key, bytes]) => ({ key, bytes }));
+    this.#changedPanes.length = 0;
+    this.#changedResults.clear();
+    this.#changedMarkers.clear();
+    this.#changedSessions.clear();
+    this.#changes.clear();
+    return changes;
+  }
+
+  #open(record: WindowRecord): void {
+    this.open.add(record);
+    this.#changedMarkers.add(record);
+  }
+
+  /** A stored result; null, and counted, when it cannot be read: the window then begins its revisions anew. */
+  #readable(stored: Uint8Array): WindowResult | null {
+    try {
+      return decodeWindow(stored);
+    } catch {
+      this.unreadableCount++;
+      return null;
+    }
+  }
+}
+
+function recordKey(kind: "w" | "o", record: WindowRecord): string {
+  return stateKey(kind, record.track.key, record.startMs, record.group);
+}

@@ -1,0 +1,218 @@
+import { ACCUMULATORS } from "../accumulators/table.ts";
+import type { WindowResult, WindowState } from "../window-result.ts";
+import { SessionTrack } from "./session-track.ts";
+import { completenessKey } from "./standing.ts";
+import type { Standing, WindowStanding } from "./standing.ts";
+import type { WindowMemory } from "./window-memory.ts";
+import type { WindowRecord, WindowTrack } from "./window-track.ts";
+
+/** When windows are shown. */
+export interface RevisionPace {
+  readonly graceMs: number;
+  readonly emitIntervalMs: number;
+  readonly revisionIntervalMs: number;
+  readonly backlogRevisionMs: number;
+}
+
+/** Decides when a window has a new revision, and makes it. */
+export class WindowRevisions {
+  readonly #memory: WindowMemory;
+  readonly #standing: Standing;
+  readonly #pace: RevisionPace;
+
+  constructor(memory: WindowMemory, standing: Standing, pace: RevisionPace) {
+    this.#memory = memory;
+    this.#standing = standing;
+    this.#pace = pace;
+  }
+
+  /** Gives every open window that is due its revision; which they were. */
+  decideAll(nowMs: number, trustedMs: number): WindowRecord[] {
+    const changedFromMs = this.#standing.takeChangedFromMs();
+    const movedWith = this.#movedWith();
+    const emitted: WindowRecord[] = [];
+    for (const record of this.#memory.open) {
+      if (record.startMs < record.track.closedToMs(trustedMs)) continue;
+      const isMoved = movedWith.has(record);
+      const isIdle = record.track.owedOf(record).endMs <= changedFromMs && nowMs < record.nextCheckMs;
+      if (isMoved ? this.#emitMoved(record, nowMs) : !isIdle && this.#decide(record, nowMs))
+        emitted.push(record);
+    }
+    return emitted;
+  }
+
+  /** Gives every window whose lateness is over its last revision. */
+  finalise(track: WindowTrack, nowMs: number, trustedMs: number): WindowRecord[] {
+    const lateToMs = track.lateToMs(trustedMs);
+    const isReady = track.evictedToMs <= Math.max(track.finalReadyMs, track.finalToMs);
+    const toMs = isReady ? lateToMs : Math.min(lateToMs, track.finalReadyMs);
+    const emitted: WindowRecord[] = [];
+    if (!(toMs > track.finalToMs)) return emitted;
+    for (const record of track.records.before(toMs)) {
+      track.records.delete(record.startMs, record.group);
+      const isAgain = record.state === "final" || (record.result === null && !record.isDirty);
+      if (!isAgain) {
+        this.#emit(record, "final", nowMs);
+        emitted.push(record);
+      }
+      this.#settle(record);
+    }
+    track.finalToMs = toMs;
+    this.#memory.finalChanged(track);
+    return emitted;
+  }
+
+  /**
+   * Sessions that have taken readings from others or have given some away, with those others: their revisions come
+   * together, so that nobody who has them all counts a reading twice.
+   */
+  #movedWith(): Set<WindowRecord> {
+    const moved = new Set<WindowRecord>();
+    for (const record of this.#memory.open) {
+      const { track, result, group } = record;
+      if (!(track instanceof SessionTrack) || result === null) continue;
+      const wasMerged = result.mergedIntoMs !== undefined;
+      const isShorter = !record.isMerged && !wasMerged && record.endMs < result.endMs;
+      if (record.isMerged === wasMerged && !isShorter) continue;
+      moved.add(record);
+      const now = track.book.over(group, record.startMs, record.startMs + 1);
+      const other = now === null ? undefined : track.records.get(now.firstMs, group);
+      if (other !== undefined && record.isMerged) moved.add(other);
+    }
+    return moved;
+  }
+
+  #emitMoved(record: WindowRecord, nowMs: number): boolean {
+    if (record.result !== null && !this.#hasNewValues(record)) return false;
+    const standing = this.#standingOf(record);
+    const isPassed =
+      standing.isEveryPassed && nowMs >= record.endMs && standing.completeness.agentsExpected > 0;
+    return this.#emit(record, isPassed && record.state === "provisional" ? "complete" : record.state, nowMs);
+  }
+
+  /** Emits a result where one is due; otherwise says when to look again. */
+  #decide(record: WindowRecord, nowMs: number): boolean {
+    const { graceMs, emitIntervalMs, revisionIntervalMs, backlogRevisionMs } = this.#pace;
+    const { endMs, result } = record;
+    const standing = this.#standingOf(record);
+    const isComplete = record.state === "complete";
+    const hasEnded = nowMs >= endMs;
+    // A time that lies ahead is of a clock that has gone back since: the grace begins anew.
+    if (!isComplete && standing.isAnyPassed && (record.firstPassedAtMs ?? Infinity) > nowMs) {
+      record.firstPassedAtMs = nowMs;
+      this.#memory.markerChanged(record);
+    }
+    const waitsUntilMs = Math.max(endMs, record.firstPassedAtMs ?? endMs) + graceMs;
+    const hasWaited = nowMs >= waitsUntilMs;
+    // Where nobody is expected, nobody can pass: the grace decides.
+    const hasAllPassed =
+      standing.isEveryPassed && hasEnded && (standing.completeness.agentsExpected > 0 || hasWaited);
+
+    const isBacklog = standing.isPending && endMs < nowMs - backlogRevisionMs;
+    // A session that was complete is still paced like one.
+    const wasComplete = result?.state === "complete";
+    const intervalMs = isBacklog ? backlogRevisionMs : wasComplete ? revisionIntervalMs : emitIntervalMs;
+    const sinceMs = result?.updatedAtMs ?? (isBacklog ? record.openedAtMs : -Infinity);
+    // A clock that went back would otherwise hold results up for as long as it jumped.
+    const isDue = nowMs >= sinceMs + intervalMs || nowMs < sinceMs;
+    if (!isComplete && hasAllPassed && (isDue || !wasComplete)) return this.#emit(record, "complete", nowMs);
+    if (isDue && record.isDirty) {
+      if (this.#hasNewValues(record)) return this.#emit(record, record.state, nowMs);
+      this.#settle(record);
+    }
+    const isStandingNew = !isComplete && record.result !== null && standing.key !== record.completenessKey;
+    if (isDue && isStandingNew && hasWaited) return this.#emit(record, record.state, nowMs);
+
+    record.nextCheckMs = Infinity;
+    if (record.isDirty || isStandingNew) record.nextCheckMs = isDue ? waitsUntilMs : sinceMs + intervalMs;
+    if (!isComplete && !hasEnded) record.nextCheckMs = Math.min(record.nextCheckMs, endMs);
+    if (!isComplete && !hasWaited) record.nextCheckMs = Math.min(record.nextCheckMs, waitsUntilMs);
+    return false;
+  }
+
+  #emit(record: WindowRecord, state: WindowState, nowMs: number): boolean {
+    const { track, result } = record;
+    const standing = record.state === "provisional" ? this.#standingOf(record) : null;
+    const values = record.isDirty || result === null ? this.#values(record) : valuesOf(result);
+    record.result = {
+      window: track.spec.name,
+      metric: track.spec.metric,
+      group: record.labels,
+      startMs: record.startMs,
+      endMs: record.endMs,
+      revision: (result?.revision ?? 0) + 1,
+      state,
+      ...values,
+      completeness: standing?.completeness ?? result?.completeness ?? NOBODY,
+      updatedAtMs: nowMs,
+    };
+    record.completenessKey = completenessKey(record.result.completeness);
+    record.state = state;
+    this.#memory.resultChanged(record);
+    record.nextCheckMs = -Infinity;
+    this.#settle(record);
+    return true;
+  }
+
+  /** Nothing new is in the window's panes; a complete one needs no more looking at. */
+  #settle(record: WindowRecord): void {
+    record.isDirty = false;
+    if (record.state !== "provisional") this.#memory.close(record);
+  }
+
+  #hasNewValues(record: WindowRecord): boolean {
+    const { result, endMs } = record;
+    if (result === null || result.endMs !== endMs) return true;
+    return JSON.stringify(this.#values(record)) !== JSON.stringify(valuesOf(result));
+  }
+
+  #values(record: WindowRecord): WindowValues {
+    const { track, group, result } = record;
+    if (record.isMerged) {
+      // Into which one it was merged first: that one says where to go on.
+      const [intoMs] = track.startsOver(track.view.paneStartOf(record.startMs), group);
+      return { values: {}, beside: NOTHING_BESIDE, mergedIntoMs: result?.mergedIntoMs ?? intoMs };
+    }
+    const { view } = track;
+    const panes = track.panesOf(record.startMs, record.endMs);
+    const { fields, sketches } = view.merged(group, panes.startMs, panes.endMs);
+    const values: Record<string, number> = {};
+    for (const [index, accumulator] of view.layout.accumulators.entries()) {
+      if (accumulator !== ACCUMULATORS.beside)
+        Object.assign(values, accumulator.finish(fields, view.layout.offsets[index]));
+    }
+    for (const sketch of sketches) Object.assign(values, sketch?.results());
+    const at = view.layout.offsets.at(-1)!;
+    const beside = { uncertain: fields[at], bad: fields[at + 1], undeduplicated: fields[at + 2] };
+    const top = sketches.flatMap((sketch) => sketch?.ranking?.() ?? []);
+    return { values, beside, ...(top.length > 0 ? { top } : {}) };
+  }
+
+  #standingOf(record: WindowRecord): WindowStanding {
+    const { startMs, endMs } = record.track.owedOf(record);
+    const isOfSite = record.track.spec.by.includes("site");
+    return this.#standing.of(startMs, endMs, isOfSite ? record.labels["site"] : undefined);
+  }
+}
+
+const NOBODY = {
+  agentsExpected: 0,
+  agentsReporting: 0,
+  agentsMissing: [],
+  sitesExpected: 0,
+  sitesReporting: 0,
+  sitesMissing: [],
+};
+const NOTHING_BESIDE = { uncertain: 0, bad: 0, undeduplicated: 0 };
+
+/** What of a result follows from its panes. */
+type WindowValues = Pick<WindowResult, "values" | "beside" | "top" | "mergedIntoMs">;
+
+function valuesOf({ values, beside, top, mergedIntoMs }: WindowResult): WindowValues {
+  return {
+    values,
+    beside,
+    ...(top === undefined ? {} : { top }),
+    ...(mergedIntoMs === undefined ? {} : { mergedIntoMs }),
+  };
+}
