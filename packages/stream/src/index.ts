@@ -9,6 +9,7 @@ export { SESSION_ACCUMULATORS } from "./engine/session-track.ts";
 export * from "./engine/state-key.ts";
 export { decodeWindow } from "./engine/window-codec.ts";
 export * from "./engine/window-engine.ts";
+export * from "./count-windows.ts";
 export * from "./event-time.ts";
 export * from "./frontier.ts";
 export * from "./frontier-tracker.ts";
