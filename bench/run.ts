@@ -12,6 +12,7 @@ import { engineDedupe } from "./engine-dedupe.ts";
 import { engineMillion } from "./engine-million.ts";
 import { enginePanes } from "./engine-panes.ts";
 import { engineQuantiles } from "./engine-quantiles.ts";
+import { engineSliding } from "./engine-sliding.ts";
 import { jsonLine } from "./measure/json-line.ts";
 import { thisMachine } from "./measure/machine.ts";
 import { paneCodec } from "./pane-codec.ts";
@@ -22,6 +23,7 @@ const BENCHES: readonly Bench[] = [
   engineQuantiles,
   engineDedupe,
   engineMillion,
+  engineSliding,
   agentIngest,
   actionLatency,
   paneCodec,

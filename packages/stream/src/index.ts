@@ -35,6 +35,7 @@ export * from "./series-watermarks.ts";
 export * from "./sketch.ts";
 export { Quantiles } from "./sketches/quantiles.ts";
 export * from "./sketches/table.ts";
+export * from "./sliding-run.ts";
 export * from "./window-grid.ts";
 export * from "./window-key-range.ts";
 export * from "./window-lengths.ts";
