@@ -15,7 +15,7 @@ const reading = fc.record({
   hour: fc.double({ min: -50, max: 50, noNaN: true }),
   value: fc.integer({ min: -100, max: 100 }),
   /** What happens after it. */
-  then: fc.constantFrom("", "", "send", "tick", "restart"),
+  next: fc.constantFrom("", "", "send", "tick", "restart"),
 });
 
 test.each([
@@ -43,12 +43,12 @@ test.each([
           table.take(() => ({})),
           nowMs,
         );
-      const taken = readings.map(({ hour, value, then }) => {
+      const taken = readings.map(({ hour, value, next }) => {
         const timeMs = Math.floor(Date.parse(about) + hour * HOUR_MS);
         table.add(0, timeMs, value);
-        if (then === "send") send();
-        if (then === "tick") engine.tick((nowMs += 3 * HOUR_MS));
-        if (then === "restart") engine.restart();
+        if (next === "send") send();
+        if (next === "tick") engine.tick((nowMs += 3 * HOUR_MS));
+        if (next === "restart") engine.restart();
         return { metric: "t", labels: {}, timeMs, value, quality: "good" as const, hasOwnTime: true };
       });
       send();
