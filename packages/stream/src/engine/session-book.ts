@@ -82,7 +82,6 @@ export class SessionBook {
         merged: [],
       };
 
-    const before = this.sessionsNear(group, { firstMs, lastMs });
     const first = Math.min(firstMs, joined[0]?.firstMs ?? Infinity);
     const previous = parts[from - 1] ?? this.parts(group, sliceMs - this.#lengthMsMax).at(-1);
     const isAfterFinal =
@@ -92,6 +91,7 @@ export class SessionBook {
       lastMs: Math.max(lastMs, joined.at(-1)?.lastMs ?? -Infinity),
       isApart: isAfterFinal || (joined[0]?.firstMs === first && joined[0].isApart),
     };
+    const before = this.sessionsNear(group, part);
     if (parts.length === 0) this.set(group, sliceMs, [part]);
     else {
       this.#slice(group, sliceMs).splice(from, to - from, part);

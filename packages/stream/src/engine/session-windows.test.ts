@@ -217,3 +217,14 @@ test("a session that continues a final one stays what it was, when what lies bef
   expect(read(7_600, 4_500)).toMatchObject({ merged: 1 });
   expect(brief(engine.tick(9_000))).toEqual(["4050–5500 final 3: 2"]);
 });
+
+test("a session beside a final one becomes longer without the final one being said again", () => {
+  const { engine, read, pass } = plant({ latenessMs: 0 });
+  pass(1e6);
+  read(12_000, 1_500);
+  expect(brief(engine.tick(13_000))).toEqual(["1500–2500 final 1: 1"]);
+  read(13_000, 2_300);
+  read(13_000, 3_100);
+  expect(brief(engine.tick(13_000))).toEqual(["2300–4100 complete 1: 2"]);
+  expect(brief(engine.tick(20_000))).toEqual(["2300–4100 final 2: 2"]);
+});
