@@ -82,8 +82,7 @@ export class SessionRecords {
     const record = this.#memory.record(track, { startMs, endMs: null }, group, nowMs);
     record.isMerged = true;
     if (record.result === null) {
-      this.#memory.close(record);
-      track.records.delete(startMs, group);
+      this.#memory.discard(record);
     } else {
       record.endMs = record.result.endMs;
       reopenMoved(record);

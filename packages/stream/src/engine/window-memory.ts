@@ -161,6 +161,17 @@ export class WindowMemory {
     if (this.open.delete(record)) this.#changedMarkers.add(record);
   }
 
+  /** A window that nobody has seen is none any more. Should it be one again before the next tick, nothing is stored of it. */
+  discard(record: WindowRecord): void {
+    const { track, startMs, group } = record;
+    this.close(record);
+    track.records.delete(startMs, group);
+    for (const kind of ["w", "o"] as const) {
+      this.#loaded.delete(recordKey(kind, record));
+      this.#absent.add(recordKey(kind, record));
+    }
+  }
+
   /** Takes a window out of memory; its marker stays as it is. */
   evict(record: WindowRecord): void {
     const { track, startMs, group } = record;
