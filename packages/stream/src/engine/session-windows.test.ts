@@ -18,11 +18,11 @@ const run: SessionWindowSpec = {
   latenessMs: 1e9,
 };
 
-function plant(spec: Partial<SessionWindowSpec> = {}, accumulate = ["sum", "first", "last"]) {
+function plant(spec: Partial<SessionWindowSpec> = {}, accumulate = ["sum", "first", "last"], graceMs = 0) {
   const engine = new StoredEngine({
     windows: [{ ...run, ...spec }],
     metrics: [metric],
-    graceMs: 0,
+    graceMs,
     hotMs: 2_000,
   });
   const membership = new Membership();
@@ -47,10 +47,10 @@ function plant(spec: Partial<SessionWindowSpec> = {}, accumulate = ["sum", "firs
         nowMs,
       );
     },
-    pass(watermarkMs: number) {
+    pass(watermarkMs: number, agent = "a") {
       const holds = { alarm: 0, live: 0, backfill: 0 };
       const frontier = { epoch: 1, number: ++number, watermarkMs, isIdle: false, isClockSynchronised: true };
-      engine.setFrontier("a", { ...frontier, pending: [], holds });
+      engine.setFrontier(agent, { ...frontier, pending: [], holds });
     },
   };
 }
@@ -228,3 +228,23 @@ test("a session beside a final one becomes longer without the final one being sa
   expect(brief(engine.tick(13_000))).toEqual(["2300–4100 complete 1: 2"]);
   expect(brief(engine.tick(20_000))).toEqual(["2300–4100 final 2: 2"]);
 });
+
+test.each([false, true])(
+  "the grace of a session that waits again begins anew (restart: %s)",
+  (isRestarted) => {
+    const { engine, read, pass } = plant({}, undefined, 1_000);
+    const membership = new Membership();
+    for (const agent of ["a", "b"]) membership.join(agent, "alpha", -1e9);
+    engine.setMembership(membership);
+    read(1_000, 1_000);
+    pass(2_001, "a");
+    pass(2_001, "b");
+    expect(brief(engine.tick(3_000))).toEqual(["1000–2000 complete 1: 1"]);
+    if (isRestarted) engine.restart();
+    read(4_000, 2_000);
+    expect(brief(engine.tick(4_000))).toEqual(["1000–3000 provisional 2: 2"]);
+    pass(3_001, "a");
+    expect(engine.tick(6_000)).toEqual([]);
+    expect(engine.tick(7_000)).toMatchObject([{ revision: 3, completeness: { agentsMissing: ["b"] } }]);
+  },
+);

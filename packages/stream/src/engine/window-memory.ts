@@ -157,6 +157,8 @@ export class WindowMemory {
 
   /** A window needs no more looking at. */
   close(record: WindowRecord): void {
+    // Its marker goes, and all that it said: a session may have to wait again.
+    record.firstPassedAtMs = null;
     this.aside.delete(record);
     if (this.open.delete(record)) this.#changedMarkers.add(record);
   }
