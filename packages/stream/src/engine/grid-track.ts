@@ -17,6 +17,11 @@ export class GridTrack extends WindowTrack {
     this.grid = windowGrid(spec);
   }
 
+  /** No window that is final reaches beyond this. */
+  get finalEndMs(): EventTimeMs {
+    return Number.isFinite(this.finalToMs) ? this.grid.endOf(this.finalToMs) : this.finalToMs;
+  }
+
   startsOver(paneMs: EventTimeMs): readonly EventTimeMs[] {
     return this.grid.startsAt(paneMs);
   }

@@ -40,7 +40,7 @@ export class LateReadings {
   /** A pane that some window of the view does not take any more. */
   refuse(view: PaneView, { startMs, group, readings }: LatePane): void {
     for (const track of view.gridTracks) {
-      if (startMs >= track.finalToMs) continue;
+      if (startMs >= track.finalEndMs) continue;
       for (const windowMs of track.startsOver(startMs)) {
         if (windowMs >= track.finalToMs) continue;
         const range = { startMs: windowMs, endMs: track.grid.endOf(windowMs) };

@@ -101,6 +101,22 @@ test.each([false, true])(
   },
 );
 
+test.each([false, true])(
+  "what merges when the lateness is over and the final result is not out yet is in both in one tick (restart: %s)",
+  (isRestarted) => {
+    const { engine, read, pass } = plant({ latenessMs: 5_000 });
+    read(2_000, 1_000);
+    read(3_000, 2_800);
+    pass(4_000);
+    engine.tick(5_000);
+    if (isRestarted) engine.restart();
+    expect(read(18_000, 1_900)).toMatchObject({ merged: 1, tooLate: 0 });
+    if (isRestarted) engine.restart();
+    expect(brief(engine.tick(18_000))).toEqual(["1000–3800 final 2: 3", "2800–3800 complete 2: into 1000"]);
+    expect(read(18_100, 1_950)).toMatchObject({ merged: 0, tooLate: 1 });
+  },
+);
+
 test("a session that nobody has seen is merged without a word", () => {
   const { engine, read } = plant();
   read(0, 1_000);

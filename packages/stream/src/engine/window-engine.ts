@@ -205,7 +205,7 @@ export class WindowEngine {
         const records = isCurrent ? known.records : this.#recordsOf(view, startMs, group, nowMs);
         const sessionTracks = sessionTracksOf(view, startMs, group);
         late.refuse(view, { startMs, group, readings });
-        if (sessionTracks.length === 0 && !records.some(({ state }) => state !== "final")) continue;
+        if (sessionTracks.length === 0 && !records.some(isOpen)) continue;
         isMerged = true;
         const pane = known ?? this.#openPane(view, startMs, group, records);
         pane.records = records;
@@ -213,7 +213,7 @@ export class WindowEngine {
         mergeRow(view.layout, pane.state, rows, row, match);
         this.#memory.paneChanged(view, pane);
         for (const record of records) {
-          if (record.state === "final") continue;
+          if (!isOpen(record)) continue;
           if (late.revise(record, readings)) isRevising = true;
           this.#memory.touch(record, nowMs);
         }
@@ -357,6 +357,11 @@ function sessionTracksOf(view: PaneView, startMs: EventTimeMs, group: string): r
   return view.sessionTracks.length === 0
     ? view.sessionTracks
     : view.sessionTracks.filter((track) => track.takes(startMs, group));
+}
+
+/** The final revision is not out. */
+function isOpen(record: WindowRecord): boolean {
+  return record.state !== "final" && record.startMs >= record.track.finalToMs;
 }
 
 function isKeyed(startMs: EventTimeMs): boolean {

@@ -1,4 +1,5 @@
 import { ACCUMULATORS } from "../accumulators/table.ts";
+import type { EventTimeMs } from "../event-time.ts";
 import type { WindowResult, WindowState } from "../window-result.ts";
 import { SessionTrack } from "./session-track.ts";
 import { completenessKey } from "./standing.ts";
@@ -32,8 +33,10 @@ export class WindowRevisions {
     const movedWith = this.#movedWith();
     const emitted: WindowRecord[] = [];
     for (const record of this.#memory.open) {
-      if (record.startMs < record.track.closedToMs(trustedMs)) continue;
       const isMoved = movedWith.has(record);
+      // What becomes final in this tick is shown by that; of the rest, what has moved cannot wait for it.
+      const toMs = isMoved ? this.#finalTo(record.track, trustedMs) : record.track.closedToMs(trustedMs);
+      if (record.startMs < toMs) continue;
       const isIdle = record.track.owedOf(record).endMs <= changedFromMs && nowMs < record.nextCheckMs;
       if (isMoved ? this.#emitMoved(record, nowMs) : !isIdle && this.#decide(record, nowMs))
         emitted.push(record);
@@ -43,9 +46,7 @@ export class WindowRevisions {
 
   /** Gives every window whose lateness is over its last revision. */
   finalise(track: WindowTrack, nowMs: number, trustedMs: number): WindowRecord[] {
-    const lateToMs = track.lateToMs(trustedMs);
-    const isReady = track.evictedToMs <= Math.max(track.finalReadyMs, track.finalToMs);
-    const toMs = isReady ? lateToMs : Math.min(lateToMs, track.finalReadyMs);
+    const toMs = this.#finalTo(track, trustedMs);
     const emitted: WindowRecord[] = [];
     if (!(toMs > track.finalToMs)) return emitted;
     for (const record of track.records.before(toMs)) {
@@ -60,6 +61,13 @@ export class WindowRevisions {
     track.finalToMs = toMs;
     this.#memory.finalChanged(track);
     return emitted;
+  }
+
+  /** Windows that start before this are final by the end of the tick. */
+  #finalTo(track: WindowTrack, trustedMs: number): EventTimeMs {
+    const lateToMs = track.lateToMs(trustedMs);
+    const isReady = track.evictedToMs <= Math.max(track.finalReadyMs, track.finalToMs);
+    return isReady ? lateToMs : Math.min(lateToMs, track.finalReadyMs);
   }
 
   /**

@@ -76,7 +76,7 @@ export abstract class WindowTrack {
     return this.#lateToMs;
   }
 
-  /** Windows that start before this take nothing any more: their lateness is over, or their final revision is out. */
+  /** Windows that start before this are shown once more at most: their lateness is over. */
   closedToMs(trustedMs: number): EventTimeMs {
     return Math.max(this.finalToMs, this.lateToMs(trustedMs));
   }
