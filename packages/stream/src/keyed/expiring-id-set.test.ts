@@ -29,6 +29,7 @@ class Oracle {
     this.raise(Math.floor((this.#watermarkMs - options.horizonMs) / GENERATION_MS));
     const generation = Math.floor(timeMs / GENERATION_MS);
     const isJudged =
+      this.#watermarkMs > -Infinity &&
       timeMs >= this.#watermarkMs - options.horizonMs &&
       timeMs <= this.#watermarkMs + options.aheadMs &&
       generation >= this.#floor;
