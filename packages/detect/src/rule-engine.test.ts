@@ -375,6 +375,17 @@ test("alarms raised out of order never share an id", () => {
   expect(new Set(ids).size).toBe(ids.length);
 });
 
+test("what is due at once is done by deadline, not in the order in which alarms began, after a restart too", () => {
+  const engine = engineOf(rule({ retryMax: 0 }));
+  send(engine, { machine: 0, nowMs: 10_000, timeMs: 4_000, value: 90 });
+  send(engine, { machine: 1, nowMs: 10_000, value: 90 });
+  send(engine, { machine: 0, nowMs: 10_001, value: 90 });
+  const restored = engineOf(rule({ retryMax: 0 }));
+  restored.restore(engine.export());
+  for (const each of [engine, restored])
+    expect(events(each.onTick(60_000)).map((event) => event.labels["machine"])).toEqual(["m1", "m0"]);
+});
+
 // Any history: readings of two machines in any order and condition, answers, ticks, resets.
 type Step =
   | {

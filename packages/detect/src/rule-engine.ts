@@ -142,7 +142,7 @@ export class RuleEngine {
     if (places === undefined || confirmation.isRetained) return NOTHING;
     const out: Outcome[] = [];
     const text = new TextDecoder().decode(confirmation.payload);
-    for (const place of places) {
+    for (const place of inOrder(places)) {
       place.alarm.onConfirmation(text, nowMs, out);
       this.#settle(place);
     }
@@ -165,9 +165,8 @@ export class RuleEngine {
       return NOTHING;
     }
     const out: Outcome[] = [];
-    const due = [...this.#withDeadline];
     this.#wakeAtMs = null;
-    for (const place of due) {
+    for (const place of inOrder(this.#withDeadline)) {
       const validForMs = place.table.rule.action?.validForMs ?? 0;
       place.alarm.onTick(nowMs, Math.max(validForMs, this.#options.actionMaxAgeMs), out);
       this.#settle(place);
@@ -301,6 +300,13 @@ interface AlarmPlace {
   readonly table: RuleTable;
   readonly slot: number;
   awaitedTopic: string | null;
+}
+
+/** The earliest deadline first: an order that a restored engine has, too. A copy, so that alarms may leave the set meanwhile. */
+function inOrder(places: Iterable<AlarmPlace>): AlarmPlace[] {
+  return [...places].toSorted(
+    ({ alarm: a }, { alarm: b }) => (a.deadlineMs ?? 0) - (b.deadlineMs ?? 0) || (a.id < b.id ? -1 : 1),
+  );
 }
 
 /** One rule with its series: each has a slot, found by the caller's index or, after a restore, by its labels. */
