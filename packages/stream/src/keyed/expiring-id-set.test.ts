@@ -187,6 +187,16 @@ test("a restore at any point changes nothing, to the bit", () => {
   }
 });
 
+test("what a segment held before it was swept leaves no trace in the bytes", () => {
+  const straight = new ExpiringIdSet({ ...options, idsMax: 20 });
+  // Lies in the segment that the second call sweeps.
+  straight.admit("0", 0, 0);
+  straight.admit(0, 0, 330);
+  const again = restored(straight, { ...options, idsMax: 20 });
+  for (const set of [straight, again]) set.admit("42", 10, 0);
+  expect(bytesOf(again)).toBe(bytesOf(straight));
+});
+
 test("many at once are judged as one by one, to the bit", () => {
   const many = { ...options, idsMax: 4_000, bytesMax: 150_000 };
   const atOnce = new ExpiringIdSet(many);

@@ -138,6 +138,8 @@ export class IdTable {
     const start = segment * slotsMax;
     const end = start + slotCount;
     tags.fill(0, start, end);
+    // So that equal states have equal bytes.
+    hashes.fill(0, start * HASH_WORDS, end * HASH_WORDS);
     for (let live = 0; live < liveCount; live++) {
       const from = live * HASH_WORDS;
       let slot = start + firstSlot(this.#liveHashes[from + 1], slotCount);
