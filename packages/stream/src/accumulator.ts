@@ -1,4 +1,10 @@
-import type { ReadingColumns } from "./reading-columns.ts";
+/** Good readings, each with the place of its state, in order of arrival. */
+export interface ReadingRun {
+  readonly place: Uint32Array;
+  /** Event time ms. */
+  readonly timeMs: Float64Array;
+  readonly value: Float64Array;
+}
 
 /**
  * A mergeable partial aggregate of fixed width: a commutative monoid over `width` float64 fields, which live in a
@@ -22,10 +28,10 @@ export interface Accumulator {
   identity(state: Float64Array, at: number): void;
   add(state: Float64Array, at: number, value: number, timeMs: number): void;
   /**
-   * `add` for the readings `from` … `to - 1`, each to the state of its series, which begins at `series * width`. A loop of
-   * its own: one loop over several accumulators is too long for the compiler to keep what does not change in registers.
+   * `add` for the readings `from` … `to - 1`, each to the state that begins at `place * width`. A loop of its own: one
+   * loop over several accumulators is too long for the compiler to keep what does not change in registers.
    */
-  addRun?(states: Float64Array, readings: ReadingColumns, from: number, to: number): void;
+  addRun?(states: Float64Array, run: ReadingRun, from: number, to: number): void;
   /** Merges the state at `from[fromAt]` into the one at `state[at]`. */
   merge(state: Float64Array, at: number, from: Float64Array, fromAt: number): void;
   /** Takes out what was merged in before. Only where that is exact. */

@@ -12,8 +12,8 @@ export const count: Accumulator = {
   add(state, at) {
     state[at] = state[at] + 1;
   },
-  addRun(states, { series }, from, to) {
-    for (let at = from; at < to; at++) states[series[at]] = states[series[at]] + 1;
+  addRun(states, { place }, from, to) {
+    for (let at = from; at < to; at++) states[place[at]] = states[place[at]] + 1;
   },
   finish(state, at): Readonly<Record<string, number>> {
     return Number.isFinite(state[at]) ? { count: state[at] } : {};

@@ -18,8 +18,8 @@ export const mean: Accumulator = {
     state[at + 2] = 0;
   },
   add,
-  addRun(states, { series, value }, from, to) {
-    for (let at = from; at < to; at++) add(states, 3 * series[at], value[at]);
+  addRun(states, { place, value }, from, to) {
+    for (let at = from; at < to; at++) add(states, 3 * place[at], value[at]);
   },
   merge(state, at, from, fromAt) {
     const fromN = from[fromAt];

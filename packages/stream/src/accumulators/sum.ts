@@ -18,8 +18,8 @@ export const sum: Accumulator = {
     state[at + 1] = 0;
   },
   add,
-  addRun(states, { series, value }, from, to) {
-    for (let at = from; at < to; at++) add(states, 2 * series[at], value[at]);
+  addRun(states, { place, value }, from, to) {
+    for (let at = from; at < to; at++) add(states, 2 * place[at], value[at]);
   },
   merge(state, at, from, fromAt) {
     const before = state[at];
