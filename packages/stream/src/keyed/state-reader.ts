@@ -53,6 +53,13 @@ export class StateReader {
     return text;
   }
 
+  /** A copy of so many bytes. */
+  bytes(byteCount: number): Uint8Array<ArrayBuffer> {
+    if (!this.#has(byteCount)) return new Uint8Array(0);
+    this.#at += byteCount;
+    return new Uint8Array(this.#bytes.subarray(this.#at - byteCount, this.#at));
+  }
+
   /** A copy of what is left. */
   rest(): Uint8Array<ArrayBuffer> {
     const rest = new Uint8Array(this.#bytes.subarray(this.#at));
