@@ -101,6 +101,24 @@ const expectation = z.strictObject({
     .describe("All there are, in order."),
 });
 
+const fullWindow = z.strictObject({
+  window: name().optional().describe("Default: the only one."),
+  agent: name().optional().describe("Default: the only one."),
+  labels: labels().prefault({}).describe("Of its series."),
+  number: wholeNumber(1, 1e6).describe("From 1, of its series."),
+  at: moment().describe("When the reading arrived that made it full."),
+  first: moment().describe("Least event time of its readings."),
+  last: moment().describe("Greatest event time."),
+  values: seen.values,
+  uncertain: seen.uncertain,
+  bad: seen.bad,
+});
+
+const countWindow = z.strictObject({
+  metric: name(),
+  size: wholeNumber(1, 1e6).describe("Good readings of one window."),
+});
+
 const world = {
   date: takes(
     z
@@ -111,6 +129,10 @@ const world = {
   ).optional(),
   metrics: z.record(name(), anything()).optional(),
   windows: z.record(name(), anything()).optional(),
+  countWindows: z
+    .record(name(), countWindow)
+    .optional()
+    .describe("Of every so many readings of a series; the pipeline file has none."),
   agents: z.record(name(), agent).optional(),
   limits: z
     .strictObject({
@@ -139,12 +161,15 @@ const oneCase = z.strictObject({
   ends: moment(),
   readings: z.array(reading).prefault([]),
   expect: z.array(expectation).min(1),
+  full: takes(z.array(z.unknown()), "a list of count windows")
+    .pipe(z.array(fullWindow))
+    .prefault([])
+    .describe("All count windows there are, in the order in which they became full."),
 });
 
 /** A file of cases: what they share, then the cases. */
 export const caseFileSchema = z.strictObject({
   topic: text().describe("What the cases are about, as a sentence."),
-  pending: text().optional().describe("Why no engine passes them yet: they are read and not run."),
   ...world,
   cases: z.array(oneCase).min(1),
 });

@@ -1,11 +1,11 @@
 import { paneMsOf } from "@millrace/stream";
-import type { WindowResult } from "@millrace/stream";
 import { shownMoment } from "./case-moment.ts";
-import type { CaseSeen } from "./case-schema.ts";
+import { fullWindowProblems } from "./check-full-windows.ts";
 import type { CaseExpectation, CaseReading, ConformanceCase } from "./load-cases.ts";
 import { type BatchWindow, batchWindows, windowKey } from "./oracle/batch-windows.ts";
 import { differenceFrom, isComputed } from "./oracle/difference.ts";
 import type { PlayedCase, Published } from "./play-case.ts";
+import { seenDifferences } from "./seen-differences.ts";
 
 /** Fates that no engine and no agent counts. */
 const UNCOUNTED = new Set(["counted", "lost"]);
@@ -21,6 +21,7 @@ export function problemsOf(conformance: ConformanceCase, played: PlayedCase): st
     ...fateProblems(conformance, played),
     ...Array.from(histories.values(), (history) => unlawful(conformance, history)).flat(),
     ...againstOracle(conformance, histories),
+    ...fullWindowProblems(conformance, played.full),
   ];
 }
 
@@ -44,7 +45,7 @@ export function oracleProblemsOf(conformance: ConformanceCase): string[] {
         ),
       );
       const found = { ...window.beside, undeduplicated: 0 };
-      return differences({ values: computed, uncertain, bad }, { ...window, beside: found }).map(
+      return seenDifferences({ values: computed, uncertain, bad }, { ...window, beside: found }).map(
         (difference) => `${place}: oracle: ${difference}`,
       );
     });
@@ -147,7 +148,7 @@ function unmet(
     if (last !== undefined) problems.push(`shown at ${shownMoment(last.shownAtMs, dateMs)}`);
   } else if (last === undefined) problems.push("never shown");
   else {
-    problems.push(...differences(expected, last));
+    problems.push(...seenDifferences(expected, last));
     if (revision !== undefined && revision !== last.revision)
       problems.push(`revision ${last.revision}, expected ${revision}`);
   }
@@ -157,7 +158,7 @@ function unmet(
     for (const [index, one] of revisions.entries()) {
       const shown = until.at(index);
       if (shown === undefined) continue;
-      const found = differences(one, shown);
+      const found = seenDifferences(one, shown);
       if (one.atMs !== undefined && one.atMs !== shown.shownAtMs)
         found.push(
           `shown at ${shownMoment(shown.shownAtMs, dateMs)}, expected ${shownMoment(one.atMs, dateMs)}`,
@@ -168,41 +169,6 @@ function unmet(
   if (problems.length === 0) return [];
   const shown = until.map((result) => `    ${lineOf(result, dateMs)}`).join("\n");
   return [`${place}: ${problems.join("; ")}\n  shown:\n${shown}`];
-}
-
-type Shown = Pick<WindowResult, "values" | "beside"> & Partial<WindowResult>;
-
-function differences(expected: CaseSeen, shown: Shown): string[] {
-  const found: string[] = [];
-  const compare = (name: string, was: unknown, is: unknown) => {
-    if (was !== undefined && JSON.stringify(was) !== JSON.stringify(is))
-      found.push(`${name} ${JSON.stringify(is)}, expected ${JSON.stringify(was)}`);
-  };
-  compare("state", expected.state, shown.state);
-  for (const [name, was] of Object.entries(expected.values ?? {})) {
-    const is = shown.values[name];
-    if (was === "absent" ? is !== undefined : !isSame(is, was))
-      found.push(`${name} ${is ?? "absent"}, expected ${JSON.stringify(was)}`);
-  }
-  for (const kind of ["uncertain", "bad", "undeduplicated"] as const)
-    compare(kind, expected[kind], shown.beside[kind]);
-  compare(
-    "top",
-    expected.top,
-    shown.top?.map(({ input, count }) => [String(input), count]),
-  );
-  compare("agents expected", expected.expected, shown.completeness?.agentsExpected);
-  compare("agents missing", expected.missing, shown.completeness?.agentsMissing);
-  compare("sites missing", expected.sitesMissing, shown.completeness?.sitesMissing);
-  compare("agents with loss", expected.withLoss, shown.completeness?.agentsWithLoss ?? []);
-  return found;
-}
-
-/** Whole numbers to the bit, others within what the order of additions may leave. */
-function isSame(is: number | undefined, was: number | readonly [number, number]): boolean {
-  if (is === undefined) return false;
-  if (typeof was !== "number") return was[0] <= is && is <= was[1];
-  return Object.is(is, was) || (!Number.isInteger(was) && Math.abs(is - was) <= 1e-12 * Math.abs(was));
 }
 
 function keyOf({ window, startMs, group }: Published): string {

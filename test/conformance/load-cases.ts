@@ -57,6 +57,26 @@ export interface CaseExpectation extends CaseSeen {
   readonly revisions: readonly ExpectedRevision[] | undefined;
 }
 
+/** Windows of every so many good readings of a series, at its agent, in order of arrival. */
+export interface CountWindowSpec {
+  readonly name: string;
+  readonly metric: string;
+  readonly size: number;
+}
+
+/** A count window that is full. */
+export interface ExpectedFullWindow extends Pick<CaseSeen, "values" | "uncertain" | "bad"> {
+  /** `file:line:column`. */
+  readonly place: string;
+  readonly window: string;
+  readonly agent: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly number: number;
+  readonly atMs: number;
+  readonly firstMs: number;
+  readonly lastMs: number;
+}
+
 /** One case of the contract: what happens in the world, and what is to be seen of it. */
 export interface ConformanceCase {
   readonly name: string;
@@ -66,6 +86,7 @@ export interface ConformanceCase {
   readonly stepMs: number;
   readonly metrics: readonly MetricSpec[];
   readonly windows: Pipeline["windows"];
+  readonly countWindows: readonly CountWindowSpec[];
   readonly agents: readonly CaseAgent[];
   readonly limits: {
     readonly outOfOrdernessMs: number;
@@ -79,13 +100,12 @@ export interface ConformanceCase {
   /** In order of arrival. */
   readonly readings: readonly CaseReading[];
   readonly expect: readonly CaseExpectation[];
+  /** All there are, in the order in which they became full. */
+  readonly full: readonly ExpectedFullWindow[];
 }
 
 export interface LoadedCases {
   readonly topic: string;
-  readonly pending: string | undefined;
-  /** The names of all; `cases` is empty while they are pending. */
-  readonly names: readonly string[];
   readonly cases: readonly ConformanceCase[];
 }
 
@@ -110,12 +130,9 @@ export function loadCases(file: string, readFile?: (path: string) => string): Lo
     if (names.indexOf(name) !== index)
       reader.problem(["cases", index, "name"], `two cases are named ${name}; rename one`);
   }
-  const cases =
-    parsed.pending === undefined
-      ? parsed.cases.map((entry, index) => toCase({ reader, file: parsed, entry, index }))
-      : [];
+  const cases = parsed.cases.map((entry, index) => toCase({ reader, file: parsed, entry, index }));
   reader.finish();
-  return { topic: parsed.topic, pending: parsed.pending, names, cases };
+  return { topic: parsed.topic, cases };
 }
 
 interface CasePlace {
@@ -146,6 +163,11 @@ function toCase({ reader, file, entry, index }: CasePlace): ConformanceCase {
   const agentNames = agentEntries.map(([name]) => name);
   const metricNames = pipeline.metrics.map(({ name }) => name);
   const windowNames = pipeline.windows.map(({ name }) => name);
+  const countWindows = Object.entries(world.countWindows ?? {}).map(([name, { metric, size }]) => ({
+    name,
+    metric: known(metric, metricNames, ["countWindows", name, "metric"]),
+    size,
+  }));
   const readings = entry.readings.map((reading, at): CaseReading => ({
     atMs: ms(reading.at),
     agent: known(reading.agent, agentNames, ["readings", at, "agent"]),
@@ -176,6 +198,7 @@ function toCase({ reader, file, entry, index }: CasePlace): ConformanceCase {
     stepMs,
     metrics: pipeline.metrics,
     windows: pipeline.windows,
+    countWindows,
     agents: agentEntries.map(([name, agent]): CaseAgent => ({
       name,
       site: agent.site ?? name,
@@ -218,6 +241,23 @@ function toCase({ reader, file, entry, index }: CasePlace): ConformanceCase {
           ...own,
           ...(shownAt === undefined ? {} : { atMs: ms(shownAt) }),
         })),
+      };
+    }),
+    full: entry.full.map((expected, at): ExpectedFullWindow => {
+      const problem = reader.source.problemAt([...where, "full", at], "");
+      const names = countWindows.map(({ name }) => name);
+      return {
+        place: `${problem.path}:${problem.line}:${problem.column}`,
+        window: known(expected.window, names, ["full", at, "window"]),
+        agent: known(expected.agent, agentNames, ["full", at, "agent"]),
+        labels: expected.labels,
+        number: expected.number,
+        atMs: ms(expected.at),
+        firstMs: ms(expected.first),
+        lastMs: ms(expected.last),
+        values: expected.values,
+        uncertain: expected.uncertain,
+        bad: expected.bad,
       };
     }),
   };

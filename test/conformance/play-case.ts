@@ -9,6 +9,7 @@ import {
 import { decodePaneBatch } from "@millrace/wire";
 import { SequenceSet } from "../../central/src/core/sequence-set.ts";
 import { TrustedTime } from "../../central/src/core/trusted-time.ts";
+import type { CountEngine, FullWindow } from "./count-engine.ts";
 import type { ConformanceCase } from "./load-cases.ts";
 import type { MergeEngine } from "./merge-engine.ts";
 import { type Delivery, SiteAgent } from "./site-agent.ts";
@@ -19,8 +20,20 @@ export interface Published extends WindowResult {
   readonly shownAtMs: number;
 }
 
+export interface ShownFullWindow extends FullWindow {
+  readonly shownAtMs: number;
+}
+
+/** What plays a case: central's windows, and the agents' of so many readings. */
+export interface CaseEngines {
+  readonly merge: MergeEngine;
+  readonly count: CountEngine;
+}
+
 export interface PlayedCase {
   readonly published: readonly Published[];
+  /** Count windows, in the order in which they became full. */
+  readonly full: readonly ShownFullWindow[];
   /** Readings that entered no window, by fate. */
   readonly fates: Readonly<Record<string, number>>;
 }
@@ -29,23 +42,28 @@ export interface PlayedCase {
 const LOST_RANGES_MAX = 32;
 
 /**
- * Lets the world of a case take its course, in steps, with this engine at central. `isInterrupted`: the engine is stopped
- * and restored before everything that it is given.
+ * Lets the world of a case take its course, in steps, with these engines. `isInterrupted`: they are stopped and restored before
+ * everything that they are given.
  */
 export async function playCase(
   conformance: ConformanceCase,
-  engine: MergeEngine,
+  { merge, count }: CaseEngines,
   { isInterrupted }: { readonly isInterrupted: boolean },
 ): Promise<PlayedCase> {
   const { beginsMs, endsMs, stepMs, agents: described } = conformance;
   const agents = described.map((agent) => new SiteAgent(conformance, agent));
-  const inbox = new Inbox(conformance, engine, isInterrupted);
+  const inbox = new Inbox(conformance, merge, isInterrupted);
   const published: Published[] = [];
+  const full: ShownFullWindow[] = [];
   let next = 0;
   for (let worldMs = beginsMs; worldMs <= endsMs; worldMs += stepMs) {
     for (; next < conformance.readings.length && conformance.readings[next].atMs <= worldMs; next++) {
       const reading = conformance.readings[next];
-      agents.find(({ name }) => name === reading.agent)?.read(reading.atMs, reading);
+      const taken = agents.find(({ name }) => name === reading.agent)?.read(reading.atMs, reading);
+      if (taken === undefined) continue;
+      if (isInterrupted) await count.restart();
+      for (const window of await count.add(reading.agent, taken))
+        full.push({ ...window, shownAtMs: reading.atMs });
     }
     await inbox.enrol(worldMs);
     for (const agent of agents) {
@@ -58,7 +76,7 @@ export async function playCase(
   for (const agent of agents) {
     for (const [fate, count] of Object.entries(agent.fates)) fates[fate] = (fates[fate] ?? 0) + count;
   }
-  return { published, fates };
+  return { published, full, fates };
 }
 
 /** Central without disk and network: what it does with what agents send before the engine sees it. */

@@ -4,6 +4,7 @@ import {
   mergeRanges,
   type PaneRows,
   PENDING_RANGES_MAX,
+  type Reading,
   SeriesWatermarks,
   type TimeRange,
 } from "@millrace/stream";
@@ -107,27 +108,34 @@ export class SiteAgent {
     };
   }
 
-  read(worldMs: number, reading: CaseReading): void {
+  /** The reading as it was taken in; undefined where it was not: refused, or a duplicate. */
+  read(worldMs: number, reading: CaseReading): Reading | undefined {
     this.#clock.set(worldMs);
     const decoded = decodePayload({ kind: "number" }, new TextEncoder().encode(reading.payload));
     if (!decoded.ok) {
       this.#ledger.reject(decoded.reason);
-      return;
+      return undefined;
     }
     const series = this.#series.resolve(reading.metric, reading.labels);
     if (series === undefined) throw new Error("invariant: a case has few series");
+    const { value } = decoded;
+    const { metric, labels, quality } = reading;
+    const { totals } = this.#ledger;
+    const takenBefore = totals.aggregated + totals.ruleOnly;
     this.#intake.accept(
       {
         series,
         sourceTimeMs: reading.timeMs,
-        value: decoded.value,
-        quality: reading.quality,
+        value,
+        quality,
         hasOwnTime: true,
         isRetained: false,
         arrivedMonotonicMs: this.#clock.monotonicMs(),
       },
       () => undefined,
     );
+    if (totals.aggregated + totals.ruleOnly === takenBefore) return undefined;
+    return { metric, labels, timeMs: Math.floor(reading.timeMs), value, quality, hasOwnTime: true };
   }
 
   /** Seals what leaves and carries what the link carries; what has arrived at central by now. */

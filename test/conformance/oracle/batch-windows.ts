@@ -129,7 +129,8 @@ function sessionsOf(
 
 type Member = Pick<Reading, "timeMs" | "value" | "quality">;
 
-function summary(members: readonly Member[], accumulate: readonly string[]) {
+/** The results of these readings, and what is beside them. */
+export function summary(members: readonly Member[], accumulate: readonly string[]) {
   const good = members.filter(({ quality }) => quality === "good");
   const values = good.map(({ value }) => value);
   const results: [string, number][] = [["count", good.length]];

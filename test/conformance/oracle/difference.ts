@@ -1,5 +1,5 @@
 import type { WindowResult } from "@millrace/stream";
-import type { BatchWindow } from "./batch-windows.ts";
+import type { BatchWindow, summary } from "./batch-windows.ts";
 
 /** What the oracle does not compute: the cases alone say what it is. */
 const NOT_COMPUTED = new Set(["rate", "inexact", "timeMean", "topErrorMax"]);
@@ -11,8 +11,8 @@ export function isComputed(name: string): boolean {
 
 /** In what a result and the oracle's window differ, within the stated tolerances; undefined when in nothing. */
 export function differenceFrom(
-  actual: Pick<WindowResult, "values" | "beside">,
-  expected: BatchWindow,
+  actual: Pick<WindowResult, "values"> & { readonly beside: BatchWindow["beside"] },
+  expected: ReturnType<typeof summary>,
 ): string | undefined {
   const names = new Set([...Object.keys(actual.values), ...Object.keys(expected.values)]);
   for (const name of names) {
@@ -32,7 +32,7 @@ export function differenceFrom(
 function isNear(
   name: string,
   is: number,
-  { values, absoluteSum, squareSum, greatest }: BatchWindow,
+  { values, absoluteSum, squareSum, greatest }: ReturnType<typeof summary>,
 ): boolean {
   const n = values["count"];
   const was = values[name];
