@@ -94,6 +94,9 @@ const expectation = z.strictObject({
   at: moment().optional().describe("As published by then; default: by the end."),
   absent: flag().prefault(false).describe("Nothing has been published of it."),
   revision: wholeNumber(1, 1e6).optional(),
+  mergedInto: moment()
+    .optional()
+    .describe("Of a session that was taken back: the start of the one with its readings."),
   ...seen,
   revisions: takes(z.array(z.unknown()), "a list of revisions")
     .pipe(z.array(z.strictObject({ at: moment().optional(), ...seen })))

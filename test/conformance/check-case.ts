@@ -32,7 +32,8 @@ export function oracleProblemsOf(conformance: ConformanceCase): string[] {
     .filter(({ atMs }) => atMs === null)
     .flatMap((expected) => {
       const window = oracle.get(windowKey(expected.window, expected.startMs, expected.group));
-      const { place, isAbsent, revisions } = expected;
+      const { place, mergedIntoMs, revisions } = expected;
+      const isAbsent = expected.isAbsent || mergedIntoMs !== undefined;
       if (isAbsent || window === undefined)
         return isAbsent === (window === undefined)
           ? []
@@ -113,7 +114,10 @@ function fateProblems({ readings }: ConformanceCase, { fates }: PlayedCase): str
     .map((fate) => `${fates[fate] ?? 0} readings are ${fate}, the case says ${expected[fate] ?? 0}`);
 }
 
-/** What holds of every window, whatever the case: revisions count up, states only go forward, nothing after final. */
+/**
+ * What holds of every window, whatever the case: revisions count up, states only go forward, nothing after final. Only a session that
+ * becomes longer waits again.
+ */
 function unlawful({ dateMs }: ConformanceCase, history: readonly Published[]): string[] {
   const rank = { provisional: 0, complete: 1, final: 2 };
   return history.flatMap((result, index) => {
@@ -123,9 +127,10 @@ function unlawful({ dateMs }: ConformanceCase, history: readonly Published[]): s
     if (result.revision !== index + 1)
       problems.push(`${place}: revision ${result.revision} is number ${index + 1}`);
     if (before === undefined) return problems;
+    if (before.state === "final") problems.push(`${place}: a revision after the final one`);
+    if (result.endMs > before.endMs) return problems;
     if (rank[result.state] < rank[before.state])
       problems.push(`${place}: ${result.state} after ${before.state}`);
-    if (before.state === "final") problems.push(`${place}: a revision after the final one`);
     if (
       before.state === "complete" &&
       JSON.stringify(before.completeness) !== JSON.stringify(result.completeness)
@@ -140,7 +145,7 @@ function unmet(
   expected: CaseExpectation,
   history: readonly Published[],
 ): string[] {
-  const { place, atMs, isAbsent, revision, revisions } = expected;
+  const { place, atMs, isAbsent, revision, mergedIntoMs, revisions } = expected;
   const until = history.filter(({ shownAtMs }) => shownAtMs <= (atMs ?? Infinity));
   const last = until.at(-1);
   const problems: string[] = [];
@@ -151,6 +156,8 @@ function unmet(
     problems.push(...seenDifferences(expected, last));
     if (revision !== undefined && revision !== last.revision)
       problems.push(`revision ${last.revision}, expected ${revision}`);
+    if (mergedIntoMs !== last.mergedIntoMs)
+      problems.push(`merged into ${last.mergedIntoMs ?? "none"}, expected ${mergedIntoMs ?? "none"}`);
   }
   if (revisions !== undefined) {
     if (revisions.length !== until.length)

@@ -54,6 +54,7 @@ export interface CaseExpectation extends CaseSeen {
   readonly atMs: number | null;
   readonly isAbsent: boolean;
   readonly revision: number | undefined;
+  readonly mergedIntoMs: number | undefined;
   readonly revisions: readonly ExpectedRevision[] | undefined;
 }
 
@@ -227,7 +228,7 @@ function toCase({ reader, file, entry, index }: CasePlace): ConformanceCase {
     readings,
     expect: entry.expect.map((expected, at): CaseExpectation => {
       const problem = reader.source.problemAt([...where, "expect", at], "");
-      const { window, start, group, at: moment, absent, revision, revisions, ...seen } = expected;
+      const { window, start, group, at: moment, absent, revision, mergedInto, revisions, ...seen } = expected;
       return {
         ...seen,
         place: `${problem.path}:${problem.line}:${problem.column}`,
@@ -237,6 +238,7 @@ function toCase({ reader, file, entry, index }: CasePlace): ConformanceCase {
         atMs: moment === undefined ? null : ms(moment),
         isAbsent: absent,
         revision,
+        mergedIntoMs: mergedInto === undefined ? undefined : ms(mergedInto),
         revisions: revisions?.map(({ at: shownAt, ...own }) => ({
           ...own,
           ...(shownAt === undefined ? {} : { atMs: ms(shownAt) }),
