@@ -166,14 +166,14 @@ async function bench(options: BenchOptions = {}) {
       return Promise.resolve();
     },
   });
-  const publish = (topic: string, payload: string, isRetained = false, isFresh = false) =>
+  const publish = (topic: string, payload: string, isRetained = false, isFresh = false, qos: 0 | 1 = 1) =>
     agent.receive({
       topic,
       payload: new TextEncoder().encode(payload),
       isRetained,
       isFresh,
       isOversized: false,
-      qos: 1,
+      qos,
       client: "sensor",
       arrivedMonotonicMs: time.nowMs,
     });
@@ -260,6 +260,20 @@ describe("what comes in", () => {
     const second = await bench({ store: store.crash() });
     const { received, open, queued, pending } = second.agent.status().ledger;
     expect({ received, kept: open + queued, pending }).toEqual({ received: 1, kept: 1, pending: 0 });
+  });
+
+  it("with QoS 0 is on disk after a second: a crash loses what came since", async () => {
+    const store = new MemoryStore();
+    const first = await bench({ store });
+    first.agent.start();
+    await first.time.run(5_000);
+    const publish = (value: number) =>
+      first.publish("factory/alpha/m1/level", String(value), false, false, 0);
+    void publish(1);
+    await first.time.run(1_000);
+    void publish(2);
+    const second = await bench({ store: store.crash() });
+    expect(second.agent.status().ledger).toMatchObject({ received: 1, aggregated: 1 });
   });
 
   it("is refused by reason, counted, and set aside with its first bytes", async () => {

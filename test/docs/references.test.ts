@@ -36,6 +36,7 @@ test("every decision is in its index", () => {
 test.each([
   ["[x](nothing.md)", "docs/nothing.md"],
   ["![x](picture/none.png)", "docs/picture/none.png"],
+  ['[x 1]\n\n[x 1]: nothing.md "a title"', "docs/nothing.md"],
   ["[x](wire.md#no-such-heading)", "docs/wire.md has no heading"],
   ["see `packages/wire/src/nothing.ts`", "packages/wire/src/nothing.ts"],
   ["see `test/nothing/`", "test/nothing/"],
