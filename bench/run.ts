@@ -9,6 +9,7 @@ import type { Bench } from "./bench.ts";
 import { centralMerge } from "./central-merge.ts";
 import { engineDisorder } from "./engine-disorder.ts";
 import { engineDedupe } from "./engine-dedupe.ts";
+import { engineMerge } from "./engine-merge.ts";
 import { engineMillion } from "./engine-million.ts";
 import { enginePanes } from "./engine-panes.ts";
 import { engineQuantiles } from "./engine-quantiles.ts";
@@ -24,6 +25,7 @@ const BENCHES: readonly Bench[] = [
   engineDedupe,
   engineMillion,
   engineSliding,
+  engineMerge,
   agentIngest,
   actionLatency,
   paneCodec,

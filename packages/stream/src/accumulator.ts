@@ -6,6 +6,13 @@ export interface ReadingRun {
   readonly value: Float64Array;
 }
 
+/** States of the same kind that lie in rows: that of row `r` begins at `from[r * stride + offset]`. */
+export interface StateRows {
+  readonly from: Float64Array;
+  readonly stride: number;
+  readonly offset: number;
+}
+
 /**
  * A mergeable partial aggregate of fixed width: a commutative monoid over `width` float64 fields, which live in a
  * caller's `Float64Array` at an offset, so that a table of panes is one flat array and adding allocates nothing.
@@ -34,6 +41,8 @@ export interface Accumulator {
   addRun?(states: Float64Array, run: ReadingRun, from: number, to: number): void;
   /** Merges the state at `from[fromAt]` into the one at `state[at]`. */
   merge(state: Float64Array, at: number, from: Float64Array, fromAt: number): void;
+  /** `merge` of these rows, one after another, for the same reason as `addRun`. */
+  mergeRows?(state: Float64Array, at: number, states: StateRows, rows: readonly number[]): void;
   /** Takes out what was merged in before. Only where that is exact. */
   subtract?(state: Float64Array, at: number, from: Float64Array, fromAt: number): void;
   /** The named results; no entry where there was no reading. Never NaN. */

@@ -33,25 +33,31 @@ export function matchLayouts(layout: PaneLayout, from: PaneLayout): LayoutMatch 
   };
 }
 
-/** Merges one row into a pane. What the row's layout lacks of the pane's becomes unknown. */
-export function mergeRow(
+/** Merges rows into a pane, one after another. What their layout lacks of the pane's becomes unknown. */
+export function mergeRows(
   layout: PaneLayout,
   state: PaneState,
-  rows: Pick<PaneRows, "state" | "sketches" | "layout">,
-  row: number,
+  from: Pick<PaneRows, "state" | "sketches" | "layout">,
+  rows: readonly number[],
   match: LayoutMatch,
 ): void {
-  const fromAt = row * rows.layout.stride;
-  const hasReadings = rows.state[fromAt] > 0;
+  const { stride } = from.layout;
+  const hasReadings = rows.some((row) => from.state[row * stride] > 0);
   for (let index = 0; index < layout.accumulators.length; index++) {
     const offset = match.offsets[index];
+    const at = layout.offsets[index];
     const accumulator = layout.accumulators[index];
-    if (offset >= 0) accumulator.merge(state.fields, layout.offsets[index], rows.state, fromAt + offset);
-    else if (hasReadings) setUnknown(accumulator, state.fields, layout.offsets[index]);
+    if (offset < 0) {
+      if (hasReadings) setUnknown(accumulator, state.fields, at);
+    } else if (accumulator.mergeRows !== undefined) {
+      accumulator.mergeRows(state.fields, at, { from: from.state, stride, offset }, rows);
+    } else {
+      for (const row of rows) accumulator.merge(state.fields, at, from.state, row * stride + offset);
+    }
   }
   for (let index = 0; index < layout.sketches.length; index++) {
     const at = match.sketches[index];
-    if (at >= 0) mergeSketch(state.sketches, index, rows.sketches[at][row]);
+    if (at >= 0) for (const row of rows) mergeSketch(state.sketches, index, from.sketches[at][row]);
     else if (hasReadings) state.sketches[index] = null;
   }
 }

@@ -21,21 +21,9 @@ export const mean: Accumulator = {
   addRun(states, { place, value }, from, to) {
     for (let at = from; at < to; at++) add(states, 3 * place[at], value[at]);
   },
-  merge(state, at, from, fromAt) {
-    const fromN = from[fromAt];
-    if (fromN === 0) return;
-    const n = state[at];
-    if (n === 0) {
-      state[at] = fromN;
-      state[at + 1] = from[fromAt + 1]!;
-      state[at + 2] = from[fromAt + 2]!;
-      return;
-    }
-    const total = n + fromN;
-    const distance = from[fromAt + 1] - state[at + 1];
-    state[at] = total;
-    state[at + 1] = state[at + 1] + (distance * fromN) / total;
-    state[at + 2] = state[at + 2] + from[fromAt + 2] + (distance * distance * n * fromN) / total;
+  merge,
+  mergeRows(state, at, { from, stride, offset }, rows) {
+    for (let index = 0; index < rows.length; index++) merge(state, at, from, rows[index] * stride + offset);
   },
   finish(state, at): Readonly<Record<string, number>> {
     const n = state[at];
@@ -54,4 +42,21 @@ function add(state: Float64Array, at: number, value: number): void {
   state[at] = n;
   state[at + 1] = after;
   state[at + 2] = state[at + 2] + distance * (value - after);
+}
+
+function merge(state: Float64Array, at: number, from: Float64Array, fromAt: number): void {
+  const fromN = from[fromAt];
+  if (fromN === 0) return;
+  const n = state[at];
+  if (n === 0) {
+    state[at] = fromN;
+    state[at + 1] = from[fromAt + 1]!;
+    state[at + 2] = from[fromAt + 2]!;
+    return;
+  }
+  const total = n + fromN;
+  const distance = from[fromAt + 1] - state[at + 1];
+  state[at] = total;
+  state[at + 1] = state[at + 1] + (distance * fromN) / total;
+  state[at + 2] = state[at + 2] + from[fromAt + 2] + (distance * distance * n * fromN) / total;
 }

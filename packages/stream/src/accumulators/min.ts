@@ -14,8 +14,9 @@ export const min: Accumulator = {
   addRun(states, { place, value }, from, to) {
     for (let at = from; at < to; at++) add(states, place[at], value[at]);
   },
-  merge(state, at, from, fromAt) {
-    state[at] = Math.min(state[at], from[fromAt]);
+  merge,
+  mergeRows(state, at, { from, stride, offset }, rows) {
+    for (let index = 0; index < rows.length; index++) merge(state, at, from, rows[index] * stride + offset);
   },
   finish(state, at): Readonly<Record<string, number>> {
     const value = state[at];
@@ -26,4 +27,8 @@ export const min: Accumulator = {
 /** Seldom true after the first few readings, so quicker than a `Math.min`; a reading of -0 is one of 0. */
 function add(state: Float64Array, at: number, value: number): void {
   if (value + 0 < state[at]) state[at] = value + 0;
+}
+
+function merge(state: Float64Array, at: number, from: Float64Array, fromAt: number): void {
+  state[at] = Math.min(state[at], from[fromAt]);
 }

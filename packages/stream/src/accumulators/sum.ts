@@ -21,14 +21,9 @@ export const sum: Accumulator = {
   addRun(states, { place, value }, from, to) {
     for (let at = from; at < to; at++) add(states, 2 * place[at], value[at]);
   },
-  merge(state, at, from, fromAt) {
-    const before = state[at];
-    const added = from[fromAt];
-    const after = before + added;
-    const error = Math.abs(before) >= Math.abs(added) ? before - after + added : added - after + before;
-    state[at] = after;
-    // The two compensations first: the same bits whichever side is merged into which.
-    state[at + 1] = state[at + 1] + from[fromAt + 1] + error;
+  merge,
+  mergeRows(state, at, { from, stride, offset }, rows) {
+    for (let index = 0; index < rows.length; index++) merge(state, at, from, rows[index] * stride + offset);
   },
   finish(state, at): Readonly<Record<string, number>> {
     if (Object.is(state[at], -0)) return {};
@@ -44,4 +39,14 @@ function add(state: Float64Array, at: number, value: number): void {
   const error = Math.abs(before) >= Math.abs(added) ? before - after + added : added - after + before;
   state[at] = after;
   state[at + 1] = state[at + 1] + error;
+}
+
+function merge(state: Float64Array, at: number, from: Float64Array, fromAt: number): void {
+  const before = state[at];
+  const added = from[fromAt];
+  const after = before + added;
+  const error = Math.abs(before) >= Math.abs(added) ? before - after + added : added - after + before;
+  state[at] = after;
+  // The two compensations first: the same bits whichever side is merged into which.
+  state[at + 1] = state[at + 1] + from[fromAt + 1] + error;
 }

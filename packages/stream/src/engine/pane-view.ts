@@ -6,6 +6,7 @@ import type { PaneState } from "../pane-state.ts";
 import type { Labels } from "../series.ts";
 import type { MetricSpec } from "../window-spec.ts";
 import { ByStart } from "./by-start.ts";
+import { GroupNames } from "./group-names.ts";
 import type { GridTrack } from "./grid-track.ts";
 import { PaneTree } from "./pane-tree.ts";
 import type { SessionTrack } from "./session-track.ts";
@@ -31,6 +32,7 @@ export class PaneView {
   readonly gridTracks: GridTrack[] = [];
   readonly sessionTracks: SessionTrack[] = [];
   readonly panes = new ByStart<Pane>();
+  readonly #groupNames: GroupNames;
   readonly #tree: PaneTree;
   /** Every pane from here on is in memory, if there is one; earlier ones may be in the store only. */
   residentFromMs: EventTimeMs = -Infinity;
@@ -42,6 +44,7 @@ export class PaneView {
   constructor(metric: MetricSpec, paneMs: number, by: readonly string[]) {
     this.key = viewKeyName(metric.name, paneMs, by);
     this.by = by;
+    this.#groupNames = new GroupNames(by);
     this.layout = paneLayout(paneMs, metric.accumulate);
     this.#tree = new PaneTree(this.layout, (startMs, group) => this.panes.get(startMs, group)?.state);
   }
@@ -67,7 +70,7 @@ export class PaneView {
 
   /** The group of a series, as in keys; a label that the series lacks is "". */
   groupOf(labels: Labels): string {
-    return JSON.stringify(this.by.map((name) => labels[name] ?? ""));
+    return this.#groupNames.of(labels);
   }
 
   labelsOf(group: string): Labels {

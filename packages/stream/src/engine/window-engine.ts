@@ -3,7 +3,7 @@ import type { Frontier } from "../frontier.ts";
 import type { Membership } from "../membership.ts";
 import type { PaneRows } from "../pane-rows.ts";
 import { paneMsOf } from "../pane-size.ts";
-import { matchLayouts, mergeRow } from "../pane-state.ts";
+import { mergeRows } from "../pane-state.ts";
 import { readingCountOfRow } from "../reading-count.ts";
 import { windowProblem } from "../window-problem.ts";
 import type { WindowResult } from "../window-result.ts";
@@ -20,7 +20,9 @@ import type { Pane } from "./pane-view.ts";
 import { SessionRecords } from "./session-records.ts";
 import { SESSION_ACCUMULATORS, SessionTrack } from "./session-track.ts";
 import { Standing } from "./standing.ts";
-import { STATE_TIME_MS_MAX, stateKey } from "./state-key.ts";
+import { RowPlacement } from "./row-placement.ts";
+import type { PlacedRows } from "./row-placement.ts";
+import { stateKey } from "./state-key.ts";
 import type { StateRange } from "./state-key.ts";
 import { WindowMemory } from "./window-memory.ts";
 import type { StateChange } from "./window-memory.ts";
@@ -69,6 +71,19 @@ export interface ApplyOutcome {
   readonly late: readonly LateWindow[];
 }
 
+/** What became of a row, in all views. */
+const WINDOWED = 1;
+const MERGED = 2;
+const REVISING = 4;
+
+/** What one `apply` is about. `readings`: those of the rows at hand. */
+interface Applied {
+  readonly rows: PaneRows;
+  readonly readings: number;
+  readonly nowMs: number;
+  readonly late: LateReadings;
+}
+
 export interface WindowEngineCounts {
   readonly panesInMemory: number;
   readonly windowsInMemory: number;
@@ -107,6 +122,7 @@ export class WindowEngine {
   readonly #restore = new WindowRestore(this.#memory);
   readonly #due = new DueRanges(this.#memory);
   readonly #sweep: MemorySweep;
+  #placed: { readonly rows: PaneRows; readonly placements: readonly RowPlacement[] } | null = null;
 
   /** Throws an error that says why, where a window or a bound makes no sense. */
   constructor(options: WindowEngineOptions) {
@@ -150,20 +166,17 @@ export class WindowEngine {
   needs(rows: PaneRows): string[] {
     this.#restore.settle();
     const keys = new Set<string>();
-    for (const view of this.#viewsOf.get(rows.metric) ?? []) {
-      const groups = rows.series.map((labels) => view.groupOf(labels));
-      for (let row = 0; row < rows.rowCount; row++) {
-        const startMs = view.paneStartOf(rows.startMs[row]);
-        const group = groups[rows.seriesIndex[row]];
-        if (group === undefined || !isKeyed(startMs)) continue;
-        for (const track of view.sessionTracks) this.#sessions.addNeeds(keys, track, rows, row, group);
+    for (const { view, panes } of this.#place(rows)) {
+      for (const { startMs, group, rows: placed } of panes) {
+        for (const track of view.sessionTracks)
+          for (const row of placed) this.#sessions.addNeeds(keys, track, rows, row, group);
         if (view.panes.get(startMs, group)?.recordsVersion === view.version) continue;
         for (const track of view.gridTracks) {
           for (const windowMs of track.startsOver(startMs)) {
             if (windowMs < track.finalToMs || track.records.get(windowMs, group)?.hasPanes === true) continue;
             this.#memory.addRecordNeeds(keys, track, windowMs, group);
-            const panes = { startMs: windowMs, endMs: track.grid.endOf(windowMs) };
-            this.#memory.addPaneNeeds(keys, view, panes, group);
+            const range = { startMs: windowMs, endMs: track.grid.endOf(windowMs) };
+            this.#memory.addPaneNeeds(keys, view, range, group);
           }
         }
       }
@@ -179,54 +192,32 @@ export class WindowEngine {
   /** Merges pane deltas. */
   apply(rows: PaneRows, nowMs: number): ApplyOutcome {
     this.#restore.settle();
-    const plans = (this.#viewsOf.get(rows.metric) ?? []).map((view) => ({
-      view,
-      match: matchLayouts(view.layout, rows.layout),
-      groups: rows.series.map((labels) => view.groupOf(labels)),
-    }));
     const late = new LateReadings(nowMs);
+    const readings = new Float64Array(rows.rowCount);
+    for (let row = 0; row < rows.rowCount; row++)
+      readings[row] = readingCountOfRow(rows.layout, rows.state, row * rows.layout.stride);
+    const fates = new Uint8Array(rows.rowCount);
+    for (const placement of this.#place(rows)) {
+      for (const placed of placement.panes) {
+        let count = 0;
+        for (const row of placed.rows) count += readings[row];
+        const fate = this.#applyTo(placement, placed, { rows, readings: count, nowMs, late });
+        for (const row of placed.rows) fates[row] |= fate;
+      }
+    }
+    this.#placed = null;
     let merged = 0;
     let tooLate = 0;
     let tooLateFromMs: EventTimeMs | null = null;
     let unwindowed = 0;
     let revising = 0;
     for (let row = 0; row < rows.rowCount; row++) {
-      const readings = readingCountOfRow(rows.layout, rows.state, row * rows.layout.stride);
-      let isMerged = false;
-      let isWindowed = false;
-      let isRevising = false;
-      for (const { view, match, groups } of plans) {
-        const startMs = view.paneStartOf(rows.startMs[row]);
-        const group = groups[rows.seriesIndex[row]];
-        if (group === undefined || !isKeyed(startMs)) continue;
-        isWindowed = true;
-        const known = view.panes.get(startMs, group);
-        const isCurrent = known !== undefined && known.recordsVersion === view.version;
-        const records = isCurrent ? known.records : this.#recordsOf(view, startMs, group, nowMs);
-        const sessionTracks = sessionTracksOf(view, startMs, group);
-        late.refuse(view, { startMs, group, readings });
-        if (sessionTracks.length === 0 && !records.some(isOpen)) continue;
-        isMerged = true;
-        const pane = known ?? this.#openPane(view, startMs, group, records);
-        pane.records = records;
-        pane.recordsVersion = view.version;
-        mergeRow(view.layout, pane.state, rows, row, match);
-        this.#memory.paneChanged(view, pane);
-        for (const record of records) {
-          if (!isOpen(record)) continue;
-          if (late.revise(record, readings)) isRevising = true;
-          this.#memory.touch(record, nowMs);
-        }
-        for (const track of sessionTracks) {
-          const record = this.#sessions.take(track, pane, nowMs);
-          if (record !== null && late.revise(record, readings)) isRevising = true;
-        }
-      }
-      if (isRevising) revising += readings;
-      if (isMerged) merged += readings;
-      else if (!isWindowed) unwindowed += readings;
+      const fate = fates[row];
+      if ((fate & REVISING) !== 0) revising += readings[row];
+      if ((fate & MERGED) !== 0) merged += readings[row];
+      else if (fate === 0) unwindowed += readings[row];
       else {
-        tooLate += readings;
+        tooLate += readings[row];
         tooLateFromMs = Math.min(tooLateFromMs ?? Infinity, rows.startMs[row]);
       }
     }
@@ -317,6 +308,45 @@ export class WindowEngine {
     };
   }
 
+  /** Where the rows of a batch belong; remembered from `needs` to `apply`. */
+  #place(rows: PaneRows): readonly RowPlacement[] {
+    if (this.#placed?.rows !== rows) {
+      const views = this.#viewsOf.get(rows.metric) ?? [];
+      this.#placed = { rows, placements: views.map((view) => new RowPlacement(view, rows)) };
+    }
+    return this.#placed.placements;
+  }
+
+  /** Merges rows into their pane, unless every window that it belongs to is final. Returns what became of them. */
+  #applyTo(
+    { view, match }: RowPlacement,
+    { startMs, group, rows: placed }: PlacedRows,
+    { rows, readings, nowMs, late }: Applied,
+  ): number {
+    const known = view.panes.get(startMs, group);
+    const isCurrent = known !== undefined && known.recordsVersion === view.version;
+    const records = isCurrent ? known.records : this.#recordsOf(view, startMs, group, nowMs);
+    const sessionTracks = sessionTracksOf(view, startMs, group);
+    late.refuse(view, { startMs, group, readings });
+    if (sessionTracks.length === 0 && !records.some(isOpen)) return WINDOWED;
+    const pane = known ?? this.#openPane(view, startMs, group, records);
+    pane.records = records;
+    pane.recordsVersion = view.version;
+    mergeRows(view.layout, pane.state, rows, placed, match);
+    this.#memory.paneChanged(view, pane);
+    let isRevising = false;
+    for (const record of records) {
+      if (!isOpen(record)) continue;
+      if (late.revise(record, readings)) isRevising = true;
+      this.#memory.touch(record, nowMs);
+    }
+    for (const track of sessionTracks) {
+      const record = this.#sessions.take(track, pane, nowMs);
+      if (record !== null && late.revise(record, readings)) isRevising = true;
+    }
+    return WINDOWED | MERGED | (isRevising ? REVISING : 0);
+  }
+
   /** The windows of fixed place that a pane belongs to, but for those that are final. */
   #recordsOf(view: PaneView, startMs: EventTimeMs, group: string, nowMs: number): readonly WindowRecord[] {
     const records: WindowRecord[] = [];
@@ -362,10 +392,6 @@ function sessionTracksOf(view: PaneView, startMs: EventTimeMs, group: string): r
 /** The final revision is not out. */
 function isOpen(record: WindowRecord): boolean {
   return record.state !== "final" && record.startMs >= record.track.finalToMs;
-}
-
-function isKeyed(startMs: EventTimeMs): boolean {
-  return Math.abs(startMs) < STATE_TIME_MS_MAX / 2;
 }
 
 function compareText(a: string, b: string): number {

@@ -91,7 +91,7 @@ export class WindowRevisions {
   }
 
   #emitMoved(record: WindowRecord, nowMs: number): boolean {
-    if (record.result !== null && !this.#hasNewValues(record)) return false;
+    if (record.result !== null && this.#newValues(record) === null) return false;
     const standing = this.#standingOf(record);
     const isPassed =
       standing.isEveryPassed && nowMs >= record.endMs && standing.completeness.agentsExpected > 0;
@@ -125,7 +125,8 @@ export class WindowRevisions {
     const isDue = nowMs >= sinceMs + intervalMs || nowMs < sinceMs;
     if (!isComplete && hasAllPassed && (isDue || !wasComplete)) return this.#emit(record, "complete", nowMs);
     if (isDue && record.isDirty) {
-      if (this.#hasNewValues(record)) return this.#emit(record, record.state, nowMs);
+      const values = this.#newValues(record);
+      if (values !== null) return this.#emit(record, record.state, nowMs, values);
       this.#settle(record);
     }
     const isStandingNew = !isComplete && record.result !== null && standing.key !== record.completenessKey;
@@ -138,10 +139,14 @@ export class WindowRevisions {
     return false;
   }
 
-  #emit(record: WindowRecord, state: WindowState, nowMs: number): boolean {
+  #emit(
+    record: WindowRecord,
+    state: WindowState,
+    nowMs: number,
+    values: WindowValues = this.#valuesNow(record),
+  ): boolean {
     const { track, result } = record;
     const standing = record.state === "provisional" ? this.#standingOf(record) : null;
-    const values = record.isDirty || result === null ? this.#values(record) : valuesOf(result);
     record.result = {
       window: track.spec.name,
       metric: track.spec.metric,
@@ -168,10 +173,15 @@ export class WindowRevisions {
     if (record.state !== "provisional") this.#memory.close(record);
   }
 
-  #hasNewValues(record: WindowRecord): boolean {
+  #valuesNow(record: WindowRecord): WindowValues {
+    return record.isDirty || record.result === null ? this.#values(record) : valuesOf(record.result);
+  }
+
+  /** The values, if they are other ones than those of the last result. */
+  #newValues(record: WindowRecord): WindowValues | null {
     const { result, endMs } = record;
-    if (result === null || result.endMs !== endMs) return true;
-    return JSON.stringify(this.#values(record)) !== JSON.stringify(valuesOf(result));
+    const values = this.#values(record);
+    return result === null || result.endMs !== endMs || !isSame(values, result) ? values : null;
   }
 
   #values(record: WindowRecord): WindowValues {
@@ -215,6 +225,30 @@ const NOTHING_BESIDE = { uncertain: 0, bad: 0, undeduplicated: 0 };
 
 /** What of a result follows from its panes. */
 type WindowValues = Pick<WindowResult, "values" | "beside" | "top" | "mergedIntoMs">;
+
+function isSame(values: WindowValues, result: WindowResult): boolean {
+  if (!hasSameNumbers(values.values, result.values) || values.mergedIntoMs !== result.mergedIntoMs)
+    return false;
+  const { beside, top } = values;
+  return (
+    beside.uncertain === result.beside.uncertain &&
+    beside.bad === result.beside.bad &&
+    beside.undeduplicated === result.beside.undeduplicated &&
+    (top === undefined && result.top === undefined
+      ? true
+      : JSON.stringify(top) === JSON.stringify(result.top))
+  );
+}
+
+function hasSameNumbers(a: Readonly<Record<string, number>>, b: Readonly<Record<string, number>>): boolean {
+  let nameCount = 0;
+  for (const name in a) {
+    if (a[name] !== b[name]) return false;
+    nameCount++;
+  }
+  for (const _name in b) nameCount--;
+  return nameCount === 0;
+}
 
 function valuesOf({ values, beside, top, mergedIntoMs }: WindowResult): WindowValues {
   return {
