@@ -29,6 +29,8 @@ export class CentralMetrics {
     for (const [outcome, total] of Object.entries(batches)) {
       this.#metrics.counter("millrace_central_batches_total").follow(total, { outcome });
     }
+    const late = this.#metrics.counter("millrace_central_late_readings_total");
+    for (const { window, reason, readings } of central.lateCounts) late.follow(readings, { window, reason });
     const agents = { connected: 0, silent: 0, never_seen: 0, retired: 0 };
     for (const view of central.agents()) {
       agents[view.state] += 1;

@@ -229,6 +229,29 @@ test("a store that is gone is not tried again: central ends at once, and has ack
   expect(agent.acks).toEqual({});
 });
 
+test("it tells what came late: for which window, how late, from whom", async () => {
+  const world = await start();
+  const agent = await welcomed(world);
+  agent.panes(1, START_MS, { frontier: { number: 1, watermarkMs: START_MS + 2_000 } });
+  await world.time.run(2_500);
+  expect(world.central.late(10)).toEqual([]);
+  agent.panes(2, START_MS);
+  await world.time.run(WINDOW.latenessMs + 10_000);
+  const again = await welcomed(world);
+  again.panes(3, START_MS);
+  await world.time.run(1_000);
+  const window = { window: WINDOW.name, agent: "alpha-1", startMs: START_MS };
+  expect(world.central.late(10)).toMatchObject([
+    { ...window, reason: "too_late" },
+    { ...window, reason: "after_complete" },
+  ]);
+  expect(world.central.late(1)).toHaveLength(1);
+  expect(world.central.lateCounts).toEqual([
+    { window: WINDOW.name, reason: "after_complete", readings: 1 },
+    { window: WINDOW.name, reason: "too_late", readings: 1 },
+  ]);
+});
+
 test("a crash at every commit, before or after it, ends in the same windows and ledger", async () => {
   const play = async (fate: CrashingStore["fate"]): Promise<{ outcome: unknown; commits: number }> => {
     const time = new SimulatedTime(START_MS);

@@ -24,6 +24,7 @@ import type { LedgerTotals, RejectReason } from "./core/central-ledger.ts";
 import { CentralState, loadEngineKeys, QUARANTINE, readEngineRange } from "./core/central-state.ts";
 import { CommitLoop } from "./core/commit-loop.ts";
 import type { CommitPlan } from "./core/commit-loop.ts";
+import type { LateCount, LateEntry } from "./core/late-book.ts";
 import { MessageApplier } from "./core/message-applier.ts";
 import type { AfterCommit, Moment } from "./core/message-applier.ts";
 import { openMessage, paneRows } from "./core/opened-message.ts";
@@ -236,6 +237,14 @@ export class Central implements CentralReader {
       if (entry !== null) entries.push(entry);
     }
     return entries;
+  }
+
+  late(limit: number): LateEntry[] {
+    return this.#opened?.state.late.latest(limit) ?? [];
+  }
+
+  get lateCounts(): readonly LateCount[] {
+    return this.#opened?.state.late.counts ?? [];
   }
 
   retire(site: string): Promise<number> {

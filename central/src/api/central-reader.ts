@@ -1,6 +1,7 @@
 import type { Labels, WindowLengths, WindowResult, WindowSpec } from "@millrace/stream";
 import type { AgentView } from "../core/agent-view.ts";
 import type { AlarmView } from "../core/alarm-view.ts";
+import type { LateEntry } from "../core/late-book.ts";
 import type { LedgerTotals } from "../core/central-ledger.ts";
 import type { AskOutcome } from "../core/request-book.ts";
 import type { QuarantineEntry } from "../core/quarantine.ts";
@@ -20,6 +21,8 @@ export interface CentralReader {
   recentWindows(): WindowResult[];
   /** Newest first. */
   quarantine(limit: number): Promise<QuarantineEntry[]>;
+  /** What came late for a window since the start, newest first. */
+  late(limit: number): LateEntry[];
   /** Ends the membership of a site's agents; how many there were. */
   retire(site: string): Promise<number>;
   /** Has an agent end one latched alarm whose condition is over; `by` goes into its audit trail. */

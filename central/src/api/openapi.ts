@@ -61,6 +61,11 @@ export const OPENAPI = {
         query("limit", "Most results", integer),
       ]),
     },
+    "/api/v1/late": {
+      get: get("Readings that came late for a window since the start, newest first", list("entries"), [
+        query("limit", "Most results", integer),
+      ]),
+    },
     "/api/v1/sites/{site}/retire": {
       post: {
         summary: "No longer expect a site's agents, from now on",

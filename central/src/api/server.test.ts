@@ -15,6 +15,18 @@ import { FRAME_INTERVAL_MS } from "./event-stream.ts";
 import { OPENAPI } from "./openapi.ts";
 import { ApiServer } from "./server.ts";
 
+const LATE = {
+  window: "w",
+  group: {},
+  startMs: 0,
+  endMs: 60_000,
+  reason: "after_complete" as const,
+  readings: 3,
+  lateMs: 5_000,
+  agent: "alpha-1",
+  atMs: 65_000,
+};
+
 class FixedReader implements CentralReader {
   readonly queries: WindowQuery[] = [];
   readonly retired: string[] = [];
@@ -54,6 +66,9 @@ class FixedReader implements CentralReader {
   }
   async quarantine() {
     return [];
+  }
+  late(limit: number) {
+    return limit > 0 ? [LATE] : [];
   }
   async retire(site: string) {
     this.retired.push(site);

@@ -142,6 +142,10 @@ export class ApiServer {
       const limit = parseLimit(parseQuery(request.query).get("limit"), 100, LIST_LIMIT_MAX);
       return noStore(reply).send({ entries: await reader.quarantine(limit) });
     });
+    app.get("/api/v1/late", async (request, reply) => {
+      const limit = parseLimit(parseQuery(request.query).get("limit"), 100, LIST_LIMIT_MAX);
+      return noStore(reply).send({ entries: reader.late(limit) });
+    });
     app.post<{ Params: { site: string } }>("/api/v1/sites/:site/retire", async (request, reply) => {
       requireOwnOrigin(request);
       const { remoteAddress, localAddress } = request.socket;

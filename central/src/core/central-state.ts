@@ -11,6 +11,7 @@ import { CENTRAL_KEYS, engineKeyOf, keysUnder, quarantineNumberOf } from "./cent
 import { CentralLedger } from "./central-ledger.ts";
 import type { LedgerTotals } from "./central-ledger.ts";
 import type { LaneRecord } from "./deduplication.ts";
+import { LateBook } from "./late-book.ts";
 import { Quarantine } from "./quarantine.ts";
 import type { QuarantineEntry } from "./quarantine.ts";
 import { StoreRegistry } from "./store-registry.ts";
@@ -100,6 +101,7 @@ export class CentralState {
   readonly alarms = new AlarmBook();
   readonly agents = new AgentRegistry();
   readonly trustedTime = new TrustedTime();
+  readonly late = new LateBook();
   readonly quarantine: Quarantine;
   readonly engine: WindowEngine;
   /** Values that the store had and that could not be read: they are left out. */

@@ -265,7 +265,7 @@ export class MessageApplier {
 
   #applyRows(item: InboxItem, rows: PaneRows, moment: Moment): void {
     const { agent, site } = item.session;
-    const { engine, ledger, trustedTime } = this.#state;
+    const { engine, ledger, trustedTime, late } = this.#state;
     const isForeign = rows.series.map((labels) => (labels["site"] ?? site) !== site);
     const latestMs = trustedTime.latestOf(agent, moment) + FUTURE_MS_MAX;
     const taken: number[] = [];
@@ -278,7 +278,9 @@ export class MessageApplier {
       else taken.push(row);
     }
     const own = taken.length === rows.rowCount ? rows : pickRows(rows, taken);
-    const { merged, tooLate, tooLateFromMs, unwindowed } = engine.apply(own, moment.nowMs);
+    const outcome = engine.apply(own, moment.nowMs);
+    const { merged, tooLate, tooLateFromMs, unwindowed } = outcome;
+    late.note(agent, outcome.late, moment.nowMs);
     const received = merged + tooLate + unwindowed + future + foreignSite;
     ledger.add(agent, { received, merged, tooLate, unwindowed, future, foreignSite });
     if (tooLateFromMs !== null) {

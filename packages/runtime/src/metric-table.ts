@@ -68,6 +68,11 @@ export const METRIC_TABLE = {
     labels: ["agent", "outcome"],
     help: "Readings at central by ledger entry: received, merged, too_late, unwindowed, unreadable, future, foreign_site, skipped. The entries add up.",
   },
+  millrace_central_late_readings_total: {
+    type: "counter",
+    labels: ["window", "reason"],
+    help: "Readings that came late for a window, since the start: after_complete ones revised it, too_late ones it did not take. Of one batch at most 16 windows are counted; GET /api/v1/late has the latest.",
+  },
   millrace_central_batches_total: {
     type: "counter",
     labels: ["outcome"],

@@ -1,0 +1,43 @@
+import type { LateReason, LateWindow } from "@millrace/stream";
+
+/** Latest entries that are kept. */
+const KEPT_MAX = 500;
+
+/** Readings that came late for a window: how late, for which one, from whom. */
+export interface LateEntry extends LateWindow {
+  readonly agent: string;
+  /** Central's clock. */
+  readonly atMs: number;
+}
+
+export interface LateCount {
+  readonly window: string;
+  readonly reason: LateReason;
+  readonly readings: number;
+}
+
+/** What came late since the start: counted by window, and the latest of it kept. Not stored: the windows themselves are right. */
+export class LateBook {
+  readonly #latest: LateEntry[] = [];
+  readonly #counts = new Map<string, { -readonly [Key in keyof LateCount]: LateCount[Key] }>();
+
+  note(agent: string, late: readonly LateWindow[], atMs: number): void {
+    for (const each of late) {
+      this.#latest.push({ ...each, agent, atMs });
+      const key = JSON.stringify([each.window, each.reason]);
+      const known = this.#counts.get(key);
+      if (known !== undefined) known.readings += each.readings;
+      else this.#counts.set(key, { window: each.window, reason: each.reason, readings: each.readings });
+    }
+    if (this.#latest.length > 2 * KEPT_MAX) this.#latest.splice(0, this.#latest.length - KEPT_MAX);
+  }
+
+  /** Newest first. */
+  latest(limit: number): LateEntry[] {
+    return this.#latest.slice(-Math.min(limit, KEPT_MAX)).toReversed();
+  }
+
+  get counts(): readonly LateCount[] {
+    return [...this.#counts.values()];
+  }
+}
