@@ -196,6 +196,8 @@ const config: AgentConfig = {
     username: "",
     password: null,
     ca: null,
+    cert: null,
+    key: null,
     backfillBytesPerSecond: 1e6,
     inFlightBatchesMax: 32,
   },

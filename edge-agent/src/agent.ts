@@ -296,9 +296,9 @@ export class Agent {
     return agent;
   }
 
-  /** The subscriptions that the inputs must hold. */
-  filters(): readonly string[] {
-    return this.#routes.filters();
+  /** The subscriptions that the inputs must hold: for readings, and for the machines' answers. */
+  filters(): { readonly filters: readonly string[]; readonly ownFilters: readonly string[] } {
+    return { filters: this.#routes.filters(), ownFilters: this.#rules.confirmationTopics() };
   }
 
   start(): void {

@@ -83,7 +83,7 @@ export async function runAgent(configPath: string): Promise<ExitCode> {
     clock: systemClock,
     random: systemRandom,
     log: log.child("input"),
-    filters: agent.filters(),
+    ...agent.filters(),
   };
   if (broker !== null)
     inputs.push(

@@ -42,9 +42,9 @@ export class TopicRoutes {
     this.#confirmationFilters = options.confirmationFilters;
   }
 
-  /** The subscriptions that feed the metrics and bring the confirmations. */
+  /** The subscriptions that feed the metrics. */
   filters(): readonly string[] {
-    const filters = new Set(this.#confirmationFilters);
+    const filters = new Set<string>();
     for (const { source } of this.#metrics) if (source.kind === "topic") filters.add(source.topic.filter);
     return [...filters];
   }

@@ -336,6 +336,8 @@ export function simulatedAgentConfig(
       username: `${site}-1`,
       password: null,
       ca: null,
+      cert: null,
+      key: null,
       backfillBytesPerSecond: 1_000_000,
       inFlightBatchesMax: 32,
       ...options.uplink,

@@ -7,7 +7,7 @@ import { silentLogger } from "@millrace/runtime";
 import type { AgentConnection, UpTopic } from "@millrace/wire";
 import { afterEach, expect, test } from "vitest";
 import { FRAME_BYTES_MAX, MqttIntake } from "./mqtt-intake.ts";
-import { TEST_CERTIFICATES } from "./test-certificates.test-support.ts";
+import { TEST_CERTIFICATES } from "@millrace/testkit";
 
 class Target {
   readonly opened: AgentConnection[] = [];

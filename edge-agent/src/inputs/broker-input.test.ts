@@ -1,6 +1,7 @@
 // The embedded broker: PUBACK means durable, limits hold, and commands reach the machines. Real sockets, real clients.
 import { connect as connectSocket } from "node:net";
 import { MemoryLogger, systemClock } from "@millrace/runtime";
+import { TEST_CERTIFICATES } from "@millrace/testkit";
 import { connectAsync, type IClientOptions, type MqttClient } from "mqtt";
 import { afterEach, expect, test, vi } from "vitest";
 import { BrokerInput, type BrokerInputOptions } from "./broker-input.ts";
@@ -20,6 +21,7 @@ async function brokerWith(
     host: "127.0.0.1",
     port: 0,
     users: [],
+    tls: null,
     clientsMax: 10,
     payloadBytesMax: 1000,
     commandFilters: [],
@@ -207,8 +209,70 @@ test("a subscriber that does not read holds up neither commands nor acknowledgem
   await vi.waitFor(() => expect(input.status().counts["client_errors"]).toBe(1), { timeout: 10_000 });
 }, 15_000);
 
+const line1 = { user: "line1", password: "secret", publish: ["#"], subscribe: ["#"] };
+
+test("a user publishes and subscribes where it may; elsewhere it is acknowledged, dropped and counted, or refused", async () => {
+  const arrivals: Arrival[] = [];
+  const input = await brokerWith((arrival) => void arrivals.push(arrival), {
+    users: [
+      { ...line1, publish: ["f/1/#"], subscribe: ["f/1/+/command"] },
+      { ...line1, user: "panel", password: "other" },
+    ],
+  });
+  const panel = await sensor(input, { username: "panel", password: "other" });
+  const seen: string[] = [];
+  panel.on("message", (topic) => seen.push(topic));
+  await panel.subscribeAsync("#");
+  const client = await sensor(input, {
+    username: "line1",
+    password: "secret",
+    will: { topic: "f/2/gone", payload: Buffer.from("1"), qos: 1, retain: true },
+  });
+  await client.publishAsync("f/2/t", "1", { qos: 1, retain: true });
+  await client.publishAsync("f/1/t", "2", { qos: 1 });
+  const granted = async (topic: string) =>
+    (await client.subscribeAsync(topic, { qos: 1 }).catch(() => [])).map(({ qos }) => qos);
+  expect(await granted("f/1/press/command")).toEqual([1]);
+  expect(await granted("f/1/#")).not.toEqual([1]);
+  expect(await granted("#")).not.toEqual([1]);
+  client.stream.destroy();
+  await vi.waitFor(() => expect(input.status().counts["refused_publishes"]).toBe(2));
+  expect(arrivals.map(({ topic }) => topic)).toEqual(["f/1/t"]);
+  expect(seen).toEqual(["f/1/t"]);
+  expect(input.status().counts).toMatchObject({ refused_subscriptions: 2 });
+});
+
+test("with TLS a client needs the broker's authority, and with `ca` a certificate, whose name is its user", async () => {
+  const { authority, serverCertificate, serverKey, agentCertificate, agentKey } = TEST_CERTIFICATES;
+  const arrivals: Arrival[] = [];
+  const tls = { cert: serverCertificate, key: serverKey, ca: null };
+  const secure = { protocol: "mqtts", ca: authority } as const;
+  const input = await brokerWith((arrival) => void arrivals.push(arrival), { tls });
+  await (await sensor(input, secure)).publishAsync("t", "1", { qos: 1 });
+  await expect(sensor(input, { protocol: "mqtts" })).rejects.toThrow(/certificate/);
+  // Not encrypted at all.
+  void sensor(input).catch(() => {});
+  await vi.waitFor(() => expect(input.status().counts["refused_tls"]).toBeGreaterThan(0));
+
+  const named = await brokerWith((arrival) => void arrivals.push(arrival), {
+    tls: { ...tls, ca: authority },
+    users: [{ user: "alpha-1", password: null, publish: ["f/#"], subscribe: [] }],
+  });
+  const own = { ...secure, cert: agentCertificate, key: agentKey };
+  const client = await sensor(named, own);
+  await client.publishAsync("t", "2", { qos: 1 });
+  await client.publishAsync("f/t", "3", { qos: 1 });
+  void sensor(named, secure).catch(() => {});
+  await vi.waitFor(() => expect(named.status().counts["refused_tls"]).toBe(1));
+  expect(arrivals.map(text)).toEqual(["1", "3"]);
+
+  const unnamed = await brokerWith(() => {}, { tls: { ...tls, ca: authority }, users: [line1] });
+  await expect(sensor(unnamed, { ...own, username: "alpha-1" })).rejects.toThrow(/bad username/i);
+  await sensor(unnamed, { ...own, username: "line1", password: "secret" });
+});
+
 test("who is not a user does not get in", async () => {
-  const input = await brokerWith(() => {}, { users: [{ user: "line1", password: "secret" }] });
+  const input = await brokerWith(() => {}, { users: [line1] });
   await expect(sensor(input, { username: "line1", password: "wrong" })).rejects.toThrow(
     /bad username or password/i,
   );

@@ -1,8 +1,9 @@
-import { createHash, timingSafeEqual } from "node:crypto";
 import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
+import { createServer as createTlsServer, TLSSocket } from "node:tls";
 import { type Clock, type Logger, toListenError } from "@millrace/runtime";
 import { PacketSizeGuard } from "@millrace/wire";
 import { Aedes, type AedesOptions, type AuthenticateError, type Client, type PublishPacket } from "aedes";
+import { type BrokerUser, BrokerUsers } from "./broker-users.ts";
 import type { Input, InputHandler, InputStatus } from "./input.ts";
 import { OrderedRelease } from "./ordered-release.ts";
 import { filterTakes } from "./topic-filter.ts";
@@ -12,8 +13,10 @@ export interface BrokerInputOptions {
   readonly host: string;
   /** 0: any free port, see `port`. */
   readonly port: number;
-  /** Who may connect; empty: everyone who reaches the address. */
-  readonly users: readonly { readonly user: string; readonly password: string }[];
+  /** Who may connect, and where to; empty: everyone who reaches the address, to everything. */
+  readonly users: readonly BrokerUser[];
+  /** PEM texts; null: the connections are not encrypted. With `ca` a client needs a certificate signed by it. */
+  readonly tls: { readonly cert: string; readonly key: string; readonly ca: string | null } | null;
   readonly clientsMax: number;
   /** A greater payload is handed over as oversized, and acknowledged. */
   readonly payloadBytesMax: number;
@@ -44,6 +47,8 @@ const DRAIN_TIMEOUT_MS = 2_000;
 /** Messages in delivery at once; when a frozen subscriber has used them up, commands wait behind it. */
 const DELIVERIES_MAX = 10_000;
 const RATE_WINDOW_MS = 1_000;
+/** `$`: no filter with a wildcard in front takes it. */
+const REFUSED_TOPIC = "$millrace/refused";
 const RETAINED_BYTES_MAX = 16 * 1024 * 1024;
 
 /**
@@ -59,6 +64,8 @@ const RETAINED_BYTES_MAX = 16 * 1024 * 1024;
 export class BrokerInput implements Input {
   readonly name: string;
   readonly #options: BrokerInputOptions;
+  readonly #users: BrokerUsers;
+  readonly #userOf = new WeakMap<Client, BrokerUser>();
   /** Topics seen, and whether they are the agent's to command on. */
   readonly #isCommandTopicOf = new Map<string, boolean>();
   readonly #counts = {
@@ -69,6 +76,8 @@ export class BrokerInput implements Input {
     refused_clients: 0,
     refused_rate: 0,
     refused_login: 0,
+    refused_tls: 0,
+    refused_publishes: 0,
     refused_retained: 0,
     refused_subscriptions: 0,
     command_topic_publishes: 0,
@@ -88,6 +97,7 @@ export class BrokerInput implements Input {
   constructor(options: BrokerInputOptions) {
     this.name = options.name;
     this.#options = options;
+    this.#users = new BrokerUsers(options.users);
   }
 
   /** The port in use; for `port: 0`. */
@@ -102,7 +112,7 @@ export class BrokerInput implements Input {
     const broker = await Aedes.createBroker(this.#brokerOptions());
     broker.on("clientError", (client, error) => this.#onClientError(client, error));
     broker.on("connectionError", (client, error) => this.#onClientError(client, error));
-    const server = createServer((socket) => this.#onConnection(socket, broker));
+    const server = this.#createServer(broker);
     server.maxConnections = this.#options.clientsMax;
     server.on("drop", () => {
       this.#counts.refused_clients++;
@@ -178,8 +188,12 @@ export class BrokerInput implements Input {
       connectTimeout: CONNECT_TIMEOUT_MS,
       drainTimeout: DRAIN_TIMEOUT_MS,
       maxClientsIdLength: 256,
-      authenticate: (_client, user, password, done) => {
-        if (this.#mayConnect(user, password)) return done(null, true);
+      authenticate: (client, name, password, done) => {
+        const user = this.#users.find({ user: name, password, commonName: commonNameOf(client.conn) });
+        if (user !== undefined) {
+          this.#userOf.set(client, user);
+          return done(null, true);
+        }
         this.#counts.refused_login++;
         // 4: bad user name or password (MQTT 3.1.1, 3.2.2.3).
         const refusal: AuthenticateError = Object.assign(new Error("bad user name or password"), {
@@ -189,6 +203,16 @@ export class BrokerInput implements Input {
       },
       authorizePublish: (client, packet, done) => this.#onPublish(client, packet, done),
       authorizeSubscribe: (client, subscription, done) => {
+        const user = this.#userOf.get(client);
+        if (user === undefined || !this.#users.maySubscribe(user, subscription.topic)) {
+          this.#counts.refused_subscriptions++;
+          this.#options.log.repeated(
+            "subscription_rights",
+            "a subscription was refused: the user may not subscribe there; see `subscribe` of its entry in inputs.broker.users",
+            { client: client.id, user: user?.user, topic: subscription.topic },
+          );
+          return done(null, null);
+        }
         if (client.clean || subscription.qos === 0 || this.#isCommandTopic(subscription.topic))
           return done(null, subscription);
         this.#counts.refused_subscriptions++;
@@ -203,6 +227,20 @@ export class BrokerInput implements Input {
         done(null, null);
       },
     };
+  }
+
+  #createServer(broker: Aedes): Server {
+    const { tls } = this.#options;
+    if (tls === null) return createServer((socket) => this.#onConnection(socket, broker));
+    const ca = tls.ca === null ? {} : { ca: tls.ca, requestCert: true, rejectUnauthorized: true };
+    const server = createTlsServer({ cert: tls.cert, key: tls.key, minVersion: "TLSv1.2", ...ca }, (socket) =>
+      this.#onConnection(socket, broker),
+    );
+    server.on("tlsClientError", (error) => {
+      this.#counts.refused_tls++;
+      this.#options.log.repeated("tls_client_error", `a client failed the TLS handshake: ${error.message}`);
+    });
+    return server;
   }
 
   #onConnection(socket: Socket, broker: Aedes): void {
@@ -238,6 +276,11 @@ export class BrokerInput implements Input {
     if (handler === null) return done(new Error("the broker is stopping"));
     if (client === null) return done();
     this.#counts.messages++;
+    const user = this.#userOf.get(client);
+    if (user === undefined || !this.#users.mayPublish(user, packet.topic)) {
+      this.#refusePublish(client, packet);
+      return done();
+    }
     if (this.#isCommandTopic(packet.topic)) {
       this.#counts.command_topic_publishes++;
       this.#options.log.repeated("command_topic", "a client publishes to a command topic", {
@@ -270,6 +313,22 @@ export class BrokerInput implements Input {
       return done();
     }
     this.#acksOf(client).add(work, () => done());
+  }
+
+  /**
+   * MQTT 3.1.1 has no PUBACK that refuses. It is acknowledged, or its sender would send it for ever, and goes where nobody
+   * listens.
+   */
+  #refusePublish(client: Client, packet: PublishPacket): void {
+    this.#counts.refused_publishes++;
+    this.#options.log.repeated(
+      "publish_rights",
+      "a publish was dropped: the user may not publish there; see `publish` of its entry in inputs.broker.users",
+      { client: client.id, user: this.#userOf.get(client)?.user, topic: packet.topic },
+    );
+    packet.topic = REFUSED_TOPIC;
+    packet.payload = Buffer.alloc(0);
+    packet.retain = false;
   }
 
   #acksOf(client: Client): OrderedRelease {
@@ -323,16 +382,6 @@ export class BrokerInput implements Input {
     return isCommandTopic;
   }
 
-  #mayConnect(user: string | undefined, password: Uint8Array | undefined): boolean {
-    if (this.#options.users.length === 0) return true;
-    const given = sha256(password ?? "");
-    let isKnown = false;
-    for (const known of this.#options.users) {
-      if (timingSafeEqual(given, sha256(known.password)) && known.user === user) isKnown = true;
-    }
-    return isKnown;
-  }
-
   #isWithinRate(address: string): boolean {
     const nowMs = this.#options.clock.monotonicMs();
     if (nowMs - this.#connectsSinceMs >= RATE_WINDOW_MS || this.#connects.size >= ADDRESSES_MAX) {
@@ -364,8 +413,11 @@ function settle(handler: InputHandler, arrival: Parameters<InputHandler>[0]): Pr
   }
 }
 
-function sha256(text: string | Uint8Array): Buffer {
-  return createHash("sha256").update(text).digest();
+/** Of a certificate that the handshake has verified; null where there is none. */
+function commonNameOf(socket: unknown): string | null {
+  if (!(socket instanceof TLSSocket) || !socket.authorized) return null;
+  const name = socket.getPeerCertificate().subject?.CN;
+  return typeof name === "string" ? name : null;
 }
 
 function listen(server: Server, port: number, host: string): Promise<void> {

@@ -1,11 +1,12 @@
 // Reading from a real Mosquitto: many unacknowledged messages in one commit, and none lost when the process dies before it.
 // This pins how mqtt.js behaves; it must fail when an upgrade changes that.
 import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { connect as connectSocket, createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { MemoryLogger, systemClock } from "@millrace/runtime";
+import { TEST_CERTIFICATES } from "@millrace/testkit";
 import { connectAsync, type MqttClient } from "mqtt";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import type { Arrival, InputHandler } from "./input.ts";
@@ -27,11 +28,11 @@ async function freePort(): Promise<number> {
   return typeof address === "object" && address !== null ? address.port : 0;
 }
 
-async function mosquitto(port: number): Promise<ChildProcess> {
+async function mosquitto(port: number, settings: readonly string[] = []): Promise<ChildProcess> {
   const folder = mkdtempSync(join(tmpdir(), "millrace-mosquitto-"));
   writeFileSync(
     join(folder, "conf"),
-    `listener ${port} 127.0.0.1\nallow_anonymous true\npersistence false\n`,
+    [`listener ${port} 127.0.0.1`, "allow_anonymous true", "persistence false", ...settings, ""].join("\n"),
   );
   const broker = spawn(MOSQUITTO!, ["-c", join(folder, "conf")], { stdio: "ignore" });
   cleanups.push(async () => {
@@ -63,12 +64,8 @@ async function sensor(port: number): Promise<MqttClient> {
   return client;
 }
 
-async function inputAt(
-  port: number,
-  handler: InputHandler,
-  options: Partial<MqttInputOptions> = {},
-): Promise<MqttInput> {
-  const input = new MqttInput({
+function optionsAt(port: number): MqttInputOptions {
+  return {
     name: "site",
     url: `mqtt://127.0.0.1:${port}`,
     clientId: "millrace-agent",
@@ -79,8 +76,15 @@ async function inputAt(
     clock: systemClock,
     random: { next: () => 0.5, hex: (count) => "0".repeat(2 * count) },
     log: new MemoryLogger(),
-    ...options,
-  });
+  };
+}
+
+async function inputAt(
+  port: number,
+  handler: InputHandler,
+  options: Partial<MqttInputOptions> = {},
+): Promise<MqttInput> {
+  const input = new MqttInput({ ...optionsAt(port), ...options });
   await input.start(handler);
   cleanups.push(() => input.stop());
   await vi.waitFor(() => expect(input.status().isConnected).toBe(true), { timeout: 5000 });
@@ -230,6 +234,58 @@ describe.skipIf(MOSQUITTO === undefined)("with Mosquitto (skipped where it is no
       expect(new Set(topics)).toEqual(new Set(["late/t", "f/t"]));
     });
   }, 15_000);
+
+  test.each([4 as const, 5 as const])(
+    "MQTT %s: two of a group share the readings, and each has every answer",
+    async (protocolVersion) => {
+      const port = await freePort();
+      await mosquitto(port);
+      const arrivals: Arrival[] = [];
+      const options = {
+        protocolVersion,
+        sharedGroup: "agents",
+        ownFilters: ["f/+/state"],
+        filters: ["f/+/t"],
+      };
+      for (const clientId of ["one", "two"])
+        await inputAt(port, (arrival) => void arrivals.push(arrival), {
+          ...options,
+          clientId,
+          name: clientId,
+        });
+      const client = await sensor(port);
+      for (const number of numbers(100)) await client.publishAsync("f/1/t", number, { qos: 1 });
+      await client.publishAsync("f/1/state", "stopped", { qos: 1 });
+      await vi.waitFor(() => expect(arrivals).toHaveLength(102));
+      const readings = arrivals.filter(({ topic }) => topic === "f/1/t");
+      expect(readings.map(text).toSorted((a, b) => Number(a) - Number(b))).toEqual(numbers(100));
+      expect(new Set(readings.map((arrival) => arrival.client))).toEqual(new Set(["one", "two"]));
+    },
+  );
+
+  test("it shows a certificate to a broker that wants one", async () => {
+    const port = await freePort();
+    const folder = mkdtempSync(join(tmpdir(), "millrace-mosquitto-tls-"));
+    cleanups.push(() => rmSync(folder, { recursive: true }));
+    const { authority, serverCertificate, serverKey, agentCertificate, agentKey } = TEST_CERTIFICATES;
+    const files = { cafile: authority, certfile: serverCertificate, keyfile: serverKey };
+    for (const [name, pem] of Object.entries(files)) writeFileSync(join(folder, name), pem, { mode: 0o644 });
+    chmodSync(folder, 0o755);
+    await mosquitto(port, [
+      ...Object.keys(files).map((name) => `${name} ${join(folder, name)}`),
+      "require_certificate true",
+    ]);
+    const own = { url: `mqtts://127.0.0.1:${port}`, ca: authority, cert: agentCertificate, key: agentKey };
+    const arrivals: Arrival[] = [];
+    const input = await inputAt(port, (arrival) => void arrivals.push(arrival), own);
+    await input.publish("f/t", "1", { qos: 1 });
+    await vi.waitFor(() => expect(arrivals.map(text)).toEqual(["1"]));
+    const stranger = new MqttInput({ ...optionsAt(port), url: own.url, ca: authority, clientId: "stranger" });
+    cleanups.push(() => stranger.stop());
+    await stranger.start(() => {});
+    await vi.waitFor(() => expect(stranger.status().counts["disconnects"]).toBeGreaterThan(0));
+    expect(stranger.status().isConnected).toBe(false);
+  });
 });
 
 test("an address that cannot be one is refused at the start", async () => {

@@ -24,7 +24,14 @@ export interface MqttInputOptions {
   readonly password: string | null;
   /** PEM text of the authority that signed the broker's certificate; null: the system's. */
   readonly ca?: string | null;
+  /** PEM texts of the certificate that it shows; null: none. */
+  readonly cert?: string | null;
+  readonly key?: string | null;
+  /** The messages of `filters` are shared with the other clients of this group; null: it has all of them. */
+  readonly sharedGroup?: string | null;
   readonly filters: readonly string[];
+  /** Never shared: machines' answers are for the agent that has asked. */
+  readonly ownFilters?: readonly string[];
   readonly payloadBytesMax: number;
   /** Most messages taken and not yet acknowledged; beyond it the connection is not read. Default 1000. */
   readonly unacknowledgedMax?: number;
@@ -57,7 +64,7 @@ export class MqttInput implements Input {
   readonly name: string;
   readonly #options: MqttInputOptions;
   readonly #backoff: Backoff;
-  readonly #filters: Set<string>;
+  readonly #ownFilters: Set<string>;
   readonly #counts = {
     messages: 0,
     oversized: 0,
@@ -75,7 +82,7 @@ export class MqttInput implements Input {
   constructor(options: MqttInputOptions) {
     this.name = options.name;
     this.#options = options;
-    this.#filters = new Set(options.filters);
+    this.#ownFilters = new Set(options.ownFilters);
     this.#backoff = createBackoff({
       random: options.random,
       firstMs: RECONNECT_FIRST_MS,
@@ -127,8 +134,8 @@ export class MqttInput implements Input {
   }
 
   subscribe(filter: string): void {
-    if ([...this.#filters].some((known) => filterCovers(known, filter))) return;
-    this.#filters.add(filter);
+    if (this.#subscriptions().some((known) => filterCovers(known, filter))) return;
+    this.#ownFilters.add(filter);
     if (this.#connection?.client.connected === true) this.#subscribe(this.#connection, [filter]);
   }
 
@@ -142,7 +149,7 @@ export class MqttInput implements Input {
   }
 
   #connect(handler: InputHandler): void {
-    const { url, clientId, username, password, ca, protocolVersion = 4 } = this.#options;
+    const { url, clientId, username, password, ca, cert, key, protocolVersion = 4 } = this.#options;
     const client = connect({
       ...brokerAddress(url),
       clientId,
@@ -150,6 +157,7 @@ export class MqttInput implements Input {
       ...(username === null ? {} : { username }),
       ...(password === null ? {} : { password }),
       ...(ca == null ? {} : { ca }),
+      ...(cert == null || key == null ? {} : { cert, key }),
       clean: false,
       keepalive: KEEPALIVE_S,
       connectTimeout: CONNECT_TIMEOUT_MS,
@@ -185,13 +193,20 @@ export class MqttInput implements Input {
       this.#counts.connects++;
       this.#backoff.reset();
       this.#reason = "subscribing";
-      this.#subscribe(connection, widestFilters([...this.#filters]));
+      this.#subscribe(connection, this.#subscriptions());
     });
     client.on("error", (error) => this.#onLost(connection, error.message));
     client.on("disconnect", (packet) =>
       this.#onLost(connection, `the broker said goodbye, reason ${packet.reasonCode ?? 0}`),
     );
     client.on("close", () => this.#onLost(connection, "connection closed"));
+  }
+
+  #subscriptions(): readonly string[] {
+    const { filters, sharedGroup = null } = this.#options;
+    if (sharedGroup === null) return widestFilters([...filters, ...this.#ownFilters]);
+    const shared = widestFilters(filters).map((filter) => `$share/${sharedGroup}/${filter}`);
+    return [...shared, ...widestFilters([...this.#ownFilters])];
   }
 
   get #unacknowledgedMax(): number {

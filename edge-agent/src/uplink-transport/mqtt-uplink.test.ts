@@ -1,11 +1,8 @@
 // The uplink over a real broker: open only once it can hear, closed exactly once, and never a queue of its own.
-import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { createServer as createTlsServer } from "node:tls";
+import { createServer as createTlsServer, type TlsOptions } from "node:tls";
 import { systemClock } from "@millrace/runtime";
+import { TEST_CERTIFICATES } from "@millrace/testkit";
 import type { DownTopic } from "@millrace/wire";
 import { Aedes, type AedesOptions, type AedesPublishPacket } from "aedes";
 import { afterEach, expect, test, vi } from "vitest";
@@ -23,7 +20,7 @@ interface Central {
   readonly sockets: Set<Socket>;
 }
 
-async function central(options: AedesOptions = {}, tls?: { key: string; cert: string }): Promise<Central> {
+async function central(options: AedesOptions = {}, tls?: TlsOptions): Promise<Central> {
   const broker = await Aedes.createBroker(options);
   const packets: AedesPublishPacket[] = [];
   const sockets = new Set<Socket>();
@@ -64,6 +61,8 @@ function uplinkTo(
     username: "alpha-1",
     password: "secret",
     ca: null,
+    cert: null,
+    key: null,
     clock: systemClock,
     ...options,
   });
@@ -185,38 +184,26 @@ test("a peer that does not read makes send refuse at the bound, without growing"
   expect(uplink.bufferedBytes).toBeLessThan(1_600_000);
 });
 
-test("TLS: central's authority is asked for, and another one refused", async ({ skip }) => {
-  const folder = mkdtempSync(join(tmpdir(), "millrace-tls-"));
-  cleanups.push(() => rmSync(folder, { recursive: true }));
-  try {
-    const subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"];
-    const files = ["-keyout", join(folder, "key"), "-out", join(folder, "cert")];
-    execFileSync(
-      "openssl",
-      [
-        "req",
-        "-x509",
-        "-newkey",
-        "ec",
-        "-pkeyopt",
-        "ec_paramgen_curve:prime256v1",
-        "-nodes",
-        "-days",
-        "2",
-        ...subject,
-        ...files,
-      ],
-      { stdio: "ignore" },
-    );
-  } catch {
-    skip("openssl is not installed");
-  }
-  const cert = readFileSync(join(folder, "cert"), "utf8");
-  const { port } = await central({}, { key: readFileSync(join(folder, "key"), "utf8"), cert });
-  const trusting = uplinkTo(port, { url: `mqtts://localhost:${port}`, ca: cert });
+test("TLS: central's authority is asked for, and another one refused; a certificate is shown to a central that wants one", async () => {
+  const { authority, serverCertificate, serverKey, agentCertificate, agentKey } = TEST_CERTIFICATES;
+  const tls = { key: serverKey, cert: serverCertificate };
+  const { port } = await central({}, tls);
+  const url = `mqtts://localhost:${port}`;
+  const trusting = uplinkTo(port, { url, ca: authority });
   trusting.connect();
   await vi.waitFor(() => expect(trusting.heard.openedCount).toBe(1));
-  const wary = uplinkTo(port, { url: `mqtts://localhost:${port}`, instance: "i2" });
+  const wary = uplinkTo(port, { url, instance: "i2" });
   wary.connect();
-  await vi.waitFor(() => expect(wary.heard.closed).toEqual([expect.stringMatching(/self.signed/i)]));
+  await vi.waitFor(() => expect(wary.heard.closed).toEqual([expect.stringMatching(/certificate/i)]));
+
+  const strict = await central({}, { ...tls, ca: authority, requestCert: true, rejectUnauthorized: true });
+  const strictUrl = `mqtts://localhost:${strict.port}`;
+  const own = { url: strictUrl, ca: authority, cert: agentCertificate, key: agentKey };
+  const known = uplinkTo(strict.port, own);
+  known.connect();
+  await vi.waitFor(() => expect(known.heard.openedCount).toBe(1));
+  const unknown = uplinkTo(strict.port, { url: strictUrl, ca: authority, instance: "i3" });
+  unknown.connect();
+  await vi.waitFor(() => expect(unknown.heard.closed).toHaveLength(1));
+  expect(unknown.heard.openedCount).toBe(0);
 });

@@ -22,6 +22,9 @@ export interface MqttUplinkOptions {
   readonly password: string | null;
   /** PEM text of the authority that signed central's certificate; null: the system's. */
   readonly ca: string | null;
+  /** PEM texts of the certificate that it shows, and of its key; null: none. */
+  readonly cert: string | null;
+  readonly key: string | null;
   /** `send` refuses while more than this waits to be written. Default 4 MiB. */
   readonly bufferedBytesMax?: number;
   readonly clock: Clock;
@@ -53,13 +56,14 @@ export class MqttUplink implements UplinkTransport {
 
   connect(handlers: UplinkHandlers): void {
     if (this.#session !== null) throw new Error("cannot connect the uplink: it is connected, or connecting");
-    const { url, agent, instance, username, password, ca, clock } = this.#options;
+    const { url, agent, instance, username, password, ca, cert, key, clock } = this.#options;
     const client = connect({
       ...brokerAddress(url),
       clientId: `${agent}:${instance}`,
       username,
       ...(password === null ? {} : { password }),
       ...(ca === null ? {} : { ca }),
+      ...(cert === null || key === null ? {} : { cert, key }),
       protocolVersion: 4,
       clean: true,
       keepalive: KEEPALIVE_S,

@@ -35,16 +35,31 @@ export interface Address {
 
 /** The embedded broker that sensors publish to. */
 export interface BrokerInputConfig extends Address {
-  /** Who may connect; empty: everyone who reaches the address. */
-  readonly users: readonly Credentials[];
+  /** Who may connect; empty: everyone who reaches the address, to everything. */
+  readonly users: readonly BrokerUserConfig[];
+  readonly tls: TlsConfig | null;
   readonly clientsMax: number;
+  readonly connectsPerSecondMax: number;
+  readonly retainedMax: number;
   /** A greater payload is rejected(oversized). */
   readonly payloadBytesMax: number;
 }
 
-export interface Credentials {
+export interface BrokerUserConfig {
   readonly user: string;
-  readonly password: string;
+  /** Null: known by its certificate. */
+  readonly password: string | null;
+  /** MQTT filters. */
+  readonly publish: readonly string[];
+  readonly subscribe: readonly string[];
+}
+
+/** PEM texts of a listener. */
+export interface TlsConfig {
+  readonly cert: string;
+  readonly key: string;
+  /** Clients must show a certificate signed by it; null: they need none. */
+  readonly ca: string | null;
 }
 
 /** A site's existing broker that the agent reads from. */
@@ -54,6 +69,13 @@ export interface MqttInputConfig {
   readonly clientId: string;
   readonly username: string | null;
   readonly password: string | null;
+  readonly protocolVersion: 4 | 5;
+  /** PEM texts; null: the system's authorities, and no certificate of its own. */
+  readonly ca: string | null;
+  readonly cert: string | null;
+  readonly key: string | null;
+  /** Null: it has its messages alone. */
+  readonly sharedGroup: string | null;
 }
 
 /** The gateway's own sensors. */
@@ -70,6 +92,9 @@ export interface UplinkConfig {
   readonly password: string | null;
   /** PEM text of the authority that signed central's certificate; null: the system's. */
   readonly ca: string | null;
+  /** PEM texts of the certificate that the agent shows, and of its key; null: none. */
+  readonly cert: string | null;
+  readonly key: string | null;
   readonly backfillBytesPerSecond: number;
   readonly inFlightBatchesMax: number;
 }

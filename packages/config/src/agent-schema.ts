@@ -10,8 +10,10 @@ import {
   logLevel,
   moment,
   mqttUrl,
+  oneOf,
   port,
   text,
+  topicFilter,
   version,
   wholeNumber,
 } from "./schema-types.ts";
@@ -24,13 +26,39 @@ const broker = z.strictObject({
   users: z
     .array(
       z.strictObject({
-        user: text().describe("User name that sensors give."),
-        password: text().optional().describe("Its password."),
+        user: text().describe("User name that sensors give, or common name of their certificate."),
+        password: text()
+          .optional()
+          .describe("Its password; without one, with `tls.ca`, it is known by its certificate."),
         passwordFile: filePath().optional().describe("File that holds the password, instead of `password`."),
+        publish: z
+          .array(topicFilter())
+          .prefault(["#"])
+          .describe("Where it may publish; elsewhere what it sends is dropped and counted."),
+        subscribe: z
+          .array(topicFilter())
+          .prefault(["#"])
+          .describe("Where it may subscribe; elsewhere it is refused."),
       }),
     )
     .prefault([])
-    .describe("Who may connect; empty: everyone who reaches the address."),
+    .describe("Who may connect; empty: everyone who reaches the address, to everything."),
+  tls: z
+    .strictObject({
+      cert: filePath().describe("Certificate (PEM)."),
+      key: filePath().describe("Its key (PEM)."),
+      ca: filePath()
+        .optional()
+        .describe("Authority (PEM) that signs sensors' certificates; sensors must then show one."),
+    })
+    .optional()
+    .describe("Encrypts the connections of sensors; the port then speaks TLS only."),
+  connectsPerSecondMax: wholeNumber(1, 1_000_000)
+    .prefault(500)
+    .describe("New connections a second from one address; those beyond are closed at once and counted."),
+  retainedMax: wholeNumber(0, 1_000_000)
+    .prefault(10_000)
+    .describe("Topics whose retained message is kept; those beyond are delivered, not kept, and counted."),
   clientsMax: wholeNumber(1, 100_000)
     .prefault(1000)
     .describe("Connections at once; further ones are refused and counted."),
@@ -47,6 +75,17 @@ const mqtt = z.strictObject({
   username: text().optional().describe("User name at the broker."),
   password: text().optional().describe("Its password."),
   passwordFile: filePath().optional().describe("File that holds the password, instead of `password`."),
+  protocol: oneOf(["3.1.1", "5"]).prefault("3.1.1").describe("Version of MQTT."),
+  ca: filePath()
+    .optional()
+    .describe("Certificate (PEM) of the authority that signed the broker's; default: the system's."),
+  cert: filePath().optional().describe("Certificate (PEM) that the agent shows, with `key`."),
+  key: filePath().optional().describe("Its key (PEM)."),
+  sharedGroup: identifier()
+    .optional()
+    .describe(
+      "Shares the messages with the other clients of this group ($share); the broker must know shared subscriptions.",
+    ),
 });
 
 const hostInput = z.strictObject({
@@ -110,6 +149,10 @@ export const agentSchema = z.strictObject({
       ca: filePath()
         .optional()
         .describe("Certificate (PEM) of the authority that signed central's; default: the system's."),
+      cert: filePath()
+        .optional()
+        .describe("Certificate (PEM) that the agent shows, with `key`, where central wants one."),
+      key: filePath().optional().describe("Its key (PEM)."),
       backfillBytesPerSecond: bytes({ min: "1KiB", max: "1GiB" })
         .prefault("1MB")
         .describe("Pace at which a backlog drains beside live data."),

@@ -43,6 +43,8 @@ test("defaults", () => {
         username: "press-hall-1",
         password: null,
         ca: null,
+        cert: null,
+        key: null,
         backfillBytesPerSecond: 1_000_000,
         inFlightBatchesMax: 128,
       },
@@ -86,8 +88,11 @@ uplink: { url: mqtts://central.example, passwordFile: uplink.password, ca: ./ca.
   expect(config.inputs.broker).toEqual({
     host: "127.0.0.1",
     port: 2883,
-    users: [{ user: "press", password: "12345" }],
+    users: [{ user: "press", password: "12345", publish: ["#"], subscribe: ["#"] }],
+    tls: null,
     clientsMax: 1000,
+    connectsPerSecondMax: 500,
+    retainedMax: 10_000,
     payloadBytesMax: 2 ** 20,
   });
   expect(config.inputs.mqtt).toEqual({
@@ -95,8 +100,48 @@ uplink: { url: mqtts://central.example, passwordFile: uplink.password, ca: ./ca.
     clientId: "millrace-a",
     username: null,
     password: null,
+    protocolVersion: 4,
+    ca: null,
+    cert: null,
+    key: null,
+    sharedGroup: null,
   });
   expect(config.uplink).toMatchObject({ password: "s3cret", ca: "PEM", username: "a" });
+});
+
+test("certificates of sensors and for the site's broker are read, and belong together", () => {
+  const path = join(folder, "tls.yaml");
+  for (const name of ["cert", "key", "authority"]) writeFileSync(join(folder, `${name}.pem`), name);
+  const text = (mqtt: string) => `version: 1
+agent: a
+site: b
+inputs:
+  broker:
+    tls: { cert: cert.pem, key: key.pem, ca: authority.pem }
+    users: [{ user: press, publish: [f/press/#], subscribe: [] }]
+  mqtt: { ${mqtt} }
+uplink: { url: mqtts://central.example }
+`;
+  writeFileSync(
+    path,
+    text("url: mqtts://broker.example, protocol: '5', cert: cert.pem, key: key.pem, sharedGroup: g"),
+  );
+  expect(loadAgentConfig(path).config.inputs).toMatchObject({
+    broker: {
+      tls: { cert: "cert", key: "key", ca: "authority" },
+      users: [{ user: "press", password: null, publish: ["f/press/#"], subscribe: [] }],
+    },
+    mqtt: { protocolVersion: 5, ca: null, cert: "cert", key: "key", sharedGroup: "g" },
+  });
+  writeFileSync(
+    path,
+    text("url: mqtt://broker.example, cert: cert.pem").replace("[f/press/#]", "[f/#/press]"),
+  );
+  expect(() => loadAgentConfig(path)).toThrow(/7:\d+: .*topic filter/);
+  writeFileSync(path, text("url: mqtt://broker.example, cert: cert.pem"));
+  expect(() => loadAgentConfig(path)).toThrow(
+    /8:\d+: inputs.mqtt has one of cert and key[^]*needs an encrypted/,
+  );
 });
 
 test("an empty password file and a data folder that is a file are refused", () => {
@@ -183,12 +228,14 @@ test.each<[string, string, string[]]>([
   [
     "an authority without TLS",
     MINIMAL.replace("1884 }", "1884, ca: x }"),
-    ["5:45: uplink.ca needs an encrypted uplink; write uplink.url as mqtts://…"],
+    ["5:45: uplink.ca needs an encrypted connection; write uplink.url as mqtts://…"],
   ],
   [
     "a user without password",
     MINIMAL.replace("host: {}", "broker: { users: [{ user: u }] }"),
-    ["4:29: user u has no password; give password or passwordFile"],
+    [
+      "4:29: user u has no password; give password or passwordFile, or inputs.broker.tls.ca and a certificate",
+    ],
   ],
 ])("%s", (_name, text, expected) => {
   expect(problems(text)).toEqual(expected);

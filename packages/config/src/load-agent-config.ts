@@ -17,10 +17,17 @@ export function loadAgentConfig(path: string, options: LoadOptions = {}): Loaded
   const users = (broker?.users ?? []).map((entry, index) => {
     const keyPath = ["inputs", "broker", "users", index];
     const password = reader.readSecret(keyPath, entry);
-    if (password === null)
-      reader.problem(keyPath, `user ${entry.user} has no password; give password or passwordFile`);
-    return { user: entry.user, password: password ?? "" };
+    if (password === null && broker?.tls?.ca === undefined) {
+      reader.problem(
+        keyPath,
+        `user ${entry.user} has no password; give password or passwordFile, or inputs.broker.tls.ca and a certificate`,
+      );
+    }
+    const { user, publish, subscribe } = entry;
+    return { user, password, publish, subscribe };
   });
+  const readPem = (keyPath: readonly string[], path: string | undefined) =>
+    path === undefined ? null : (reader.readNamedFile(keyPath, path) ?? "");
   if (broker !== undefined && isOpenHost(broker.host) && users.length === 0) {
     reader.warning(
       ["inputs", "broker", "host"],
@@ -33,12 +40,19 @@ export function loadAgentConfig(path: string, options: LoadOptions = {}): Loaded
       `http.port is ${file.http.port}, and so is inputs.broker.port; give each its own`,
     );
   }
-  if (file.uplink.ca !== undefined && !file.uplink.url.startsWith("mqtts:")) {
-    reader.problem(
-      ["uplink", "ca"],
-      "uplink.ca needs an encrypted uplink; write uplink.url as mqtts://…",
-      "key",
-    );
+  for (const [keyPath, connection] of [
+    [["inputs", "mqtt"], mqtt],
+    [["uplink"], file.uplink],
+  ] as const) {
+    if (connection === undefined) continue;
+    const name = keyPath.join(".");
+    for (const key of ["ca", "cert", "key"] as const) {
+      if (connection[key] === undefined || connection.url.startsWith("mqtts:")) continue;
+      const message = `${name}.${key} needs an encrypted connection; write ${name}.url as mqtts://…`;
+      reader.problem([...keyPath, key], message, "key");
+    }
+    if ((connection.cert === undefined) !== (connection.key === undefined))
+      reader.problem([...keyPath], `${name} has one of cert and key; give both, or neither`);
   }
   const config: AgentConfig = {
     path: reader.path,
@@ -54,7 +68,17 @@ export function loadAgentConfig(path: string, options: LoadOptions = {}): Loaded
               host: broker.host,
               port: broker.port,
               users,
+              tls:
+                broker.tls === undefined
+                  ? null
+                  : {
+                      cert: readPem(["inputs", "broker", "tls", "cert"], broker.tls.cert) ?? "",
+                      key: readPem(["inputs", "broker", "tls", "key"], broker.tls.key) ?? "",
+                      ca: readPem(["inputs", "broker", "tls", "ca"], broker.tls.ca),
+                    },
               clientsMax: broker.clientsMax,
+              connectsPerSecondMax: broker.connectsPerSecondMax,
+              retainedMax: broker.retainedMax,
               payloadBytesMax: broker.payloadBytesMax ?? file.limits.payloadBytesMax,
             },
       mqtt:
@@ -65,6 +89,11 @@ export function loadAgentConfig(path: string, options: LoadOptions = {}): Loaded
               clientId: mqtt.clientId ?? `millrace-${file.agent}`,
               username: mqtt.username ?? null,
               password: reader.readSecret(["inputs", "mqtt"], mqtt),
+              protocolVersion: mqtt.protocol === "5" ? 5 : 4,
+              ca: readPem(["inputs", "mqtt", "ca"], mqtt.ca),
+              cert: readPem(["inputs", "mqtt", "cert"], mqtt.cert),
+              key: readPem(["inputs", "mqtt", "key"], mqtt.key),
+              sharedGroup: mqtt.sharedGroup ?? null,
             },
       host: host === undefined ? null : { intervalMs: host.interval, labels: host.labels },
     },
@@ -72,8 +101,9 @@ export function loadAgentConfig(path: string, options: LoadOptions = {}): Loaded
       url: file.uplink.url,
       username: file.uplink.username ?? file.agent,
       password: reader.readSecret(["uplink"], file.uplink),
-      ca:
-        file.uplink.ca === undefined ? null : (reader.readNamedFile(["uplink", "ca"], file.uplink.ca) ?? ""),
+      ca: readPem(["uplink", "ca"], file.uplink.ca),
+      cert: readPem(["uplink", "cert"], file.uplink.cert),
+      key: readPem(["uplink", "key"], file.uplink.key),
       backfillBytesPerSecond: file.uplink.backfillBytesPerSecond,
       inFlightBatchesMax: file.uplink.inFlightBatchesMax,
     },

@@ -103,6 +103,13 @@ export const mqttUrl = () =>
     "mqtt://host:port or mqtts://host:port",
   );
 
+/** MQTT 3.1.1, 4.7: `+` is a level of its own, `#` the last one. */
+export const topicFilter = () =>
+  takes(
+    z.string().regex(/^(?!$)([^+#\0/]*|\+)(\/([^+#\0/]*|\+))*(\/#)?$|^#$/),
+    "an MQTT topic filter such as factory/alpha/# or factory/+/state",
+  );
+
 export function oneOf<const Values extends readonly [string, ...string[]]>(values: Values) {
   return takes(z.enum(values), `one of ${values.join(", ")}`);
 }

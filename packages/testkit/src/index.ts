@@ -2,3 +2,4 @@ export * from "./seeded-random.ts";
 export * from "./simulated-link.ts";
 export * from "./simulated-time.ts";
 export * from "./tcp-proxy.ts";
+export * from "./test-certificates.ts";

@@ -1,0 +1,66 @@
+import { createHash, timingSafeEqual } from "node:crypto";
+import { filterCovers, filterTakes } from "./topic-filter.ts";
+
+export interface BrokerUser {
+  readonly user: string;
+  /** Null: known by the common name of its certificate. */
+  readonly password: string | null;
+  /** Filters of the topics that it may publish to, and of what it may subscribe to. */
+  readonly publish: readonly string[];
+  readonly subscribe: readonly string[];
+}
+
+/** What a connection says about who it is. */
+export interface Identity {
+  readonly user: string | undefined;
+  readonly password: Uint8Array | undefined;
+  /** Of a certificate that has been verified; null without one. */
+  readonly commonName: string | null;
+}
+
+const TOPICS_REMEMBERED_MAX = 50_000;
+const EVERYTHING: BrokerUser = { user: "", password: null, publish: ["#"], subscribe: ["#"] };
+
+/** Who may connect to the embedded broker, and to which topics. Without users everybody may everything. */
+export class BrokerUsers {
+  readonly #users: readonly BrokerUser[];
+  /** By user name and topic: publishes come often, and to few topics. */
+  readonly #mayPublish = new Map<string, boolean>();
+
+  constructor(users: readonly BrokerUser[]) {
+    this.#users = users;
+  }
+
+  /** Undefined: it may not connect. Takes as long for a wrong password as for a right one. */
+  find({ user, password, commonName }: Identity): BrokerUser | undefined {
+    if (this.#users.length === 0) return EVERYTHING;
+    const given = sha256(password ?? "");
+    let found: BrokerUser | undefined;
+    for (const known of this.#users) {
+      const isIt =
+        known.password === null
+          ? known.user === commonName
+          : timingSafeEqual(given, sha256(known.password)) && known.user === user;
+      if (isIt) found ??= known;
+    }
+    return found;
+  }
+
+  mayPublish(user: BrokerUser, topic: string): boolean {
+    const key = `${user.user} ${topic}`;
+    const known = this.#mayPublish.get(key);
+    if (known !== undefined) return known;
+    if (this.#mayPublish.size >= TOPICS_REMEMBERED_MAX) this.#mayPublish.clear();
+    const may = user.publish.some((filter) => filterTakes(filter, topic));
+    this.#mayPublish.set(key, may);
+    return may;
+  }
+
+  maySubscribe(user: BrokerUser, filter: string): boolean {
+    return user.subscribe.some((allowed) => filterCovers(allowed, filter));
+  }
+}
+
+function sha256(text: string | Uint8Array): Buffer {
+  return createHash("sha256").update(text).digest();
+}
