@@ -1,5 +1,6 @@
 import { formatVersion, type Program, runMain } from "@millrace/runtime";
 import { checkCommand } from "./commands/check.ts";
+import { discoverCommand } from "./commands/discover.ts";
 import { doctorCommand } from "./commands/doctor.ts";
 import { initCommand } from "./commands/init.ts";
 import { resetCommand } from "./commands/reset.ts";
@@ -14,6 +15,7 @@ const program: Program = {
   version: () => formatVersion(agentVersion()),
   commands: {
     init: initCommand,
+    discover: discoverCommand,
     check: checkCommand,
     run: runCommand,
     status: statusCommand,
