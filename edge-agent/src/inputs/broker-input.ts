@@ -20,7 +20,7 @@ export interface BrokerInputOptions {
   readonly clientsMax: number;
   /** A greater payload is handed over as oversized, and acknowledged. */
   readonly payloadBytesMax: number;
-  /** A greater packet closes its connection, before it is in memory. Default 16 times `payloadBytesMax`, at least 1 MiB. */
+  /** A greater packet closes its connection, before it is in memory. Default 16 times `payloadBytesMax`, at least 2 MiB. */
   readonly packetBytesMax?: number;
   /** Deeper topics close the connection. Default 32. */
   readonly topicLevelsMax?: number;
@@ -46,6 +46,8 @@ const CONNECT_TIMEOUT_MS = 10_000;
 const DRAIN_TIMEOUT_MS = 2_000;
 /** Messages in delivery at once; when a frozen subscriber has used them up, commands wait behind it. */
 const DELIVERIES_MAX = 10_000;
+/** Whoever sends a payload of a megabyte is told by the counter, not cut off to send it again for ever. */
+const PACKET_BYTES_LEAST = 2 * 1024 * 1024;
 const RATE_WINDOW_MS = 1_000;
 /** `$`: no filter with a wildcard in front takes it. */
 const REFUSED_TOPIC = "$millrace/refused";
@@ -259,7 +261,7 @@ export class BrokerInput implements Input {
   /** aedes reads its connections with `read()`; what it would get is looked at first. */
   #guardSize(socket: Socket): void {
     const guard = new PacketSizeGuard(
-      this.#options.packetBytesMax ?? Math.max(1024 * 1024, 16 * this.#options.payloadBytesMax),
+      this.#options.packetBytesMax ?? Math.max(PACKET_BYTES_LEAST, 16 * this.#options.payloadBytesMax),
     );
     const read = socket.read.bind(socket);
     socket.read = (size?: number): unknown => {
