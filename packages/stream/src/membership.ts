@@ -11,6 +11,8 @@ export interface MembershipInterval {
 /** Who is expected behind which time: agents, their sites, and since when until when. */
 export class Membership {
   readonly #intervals: MembershipInterval[];
+  /** Of the intervals as they are; null once they have changed. */
+  #index: MembershipIndex | null = null;
 
   constructor(intervals: readonly MembershipInterval[] = []) {
     this.#intervals = [...intervals];
@@ -24,6 +26,7 @@ export class Membership {
       this.retire(agent, joinedMs);
     }
     this.#intervals.push({ agent, site, joinedMs, leftMs: null });
+    this.#index = null;
     return true;
   }
 
@@ -36,6 +39,7 @@ export class Membership {
       this.#intervals[at] = { ...interval, joinedMs, leftMs };
       hasChanged = true;
     }
+    if (hasChanged) this.#index = null;
     return hasChanged;
   }
 
@@ -45,6 +49,7 @@ export class Membership {
     if (at < 0) return false;
     const interval = this.#intervals[at];
     this.#intervals[at] = { ...interval, leftMs: Math.max(leftMs, interval.joinedMs) };
+    this.#index = null;
     return true;
   }
 
@@ -59,27 +64,50 @@ export class Membership {
 
   /** The stays that overlap `[startMs, endMs)`, of one site or of all, by agent. */
   expected(startMs: EventTimeMs, endMs: EventTimeMs, site?: string): MembershipInterval[] {
-    return this.#intervals
-      .filter(
-        (interval) =>
-          interval.joinedMs < endMs &&
-          (interval.leftMs ?? Infinity) > startMs &&
-          interval.joinedMs !== interval.leftMs,
-      )
-      .filter((interval) => site === undefined || interval.site === site)
-      .sort((a, b) => (a.agent < b.agent ? -1 : a.agent > b.agent ? 1 : a.joinedMs - b.joinedMs));
+    const { stays, staysAt } = this.#indexed();
+    return (site === undefined ? stays : (staysAt.get(site) ?? [])).filter(
+      ({ joinedMs, leftMs }) => joinedMs < endMs && (leftMs ?? Infinity) > startMs && joinedMs !== leftMs,
+    );
   }
 
   /** Where an agent is now, or was last. */
   siteOf(agent: string): string | undefined {
-    return this.#intervals.findLast((interval) => interval.agent === agent)?.site;
+    return this.#indexed().siteOf.get(agent);
+  }
+
+  /** Agents that are at a site now, or were there last. */
+  agentsAt(site: string): readonly string[] {
+    return this.#indexed().agentsAt.get(site) ?? [];
   }
 
   export(): MembershipInterval[] {
     return [...this.#intervals];
   }
 
+  #indexed(): MembershipIndex {
+    if (this.#index !== null) return this.#index;
+    const stays = this.#intervals.toSorted((a, b) =>
+      a.agent < b.agent ? -1 : a.agent > b.agent ? 1 : a.joinedMs - b.joinedMs,
+    );
+    const siteOf = new Map(this.#intervals.map(({ agent, site }) => [agent, site]));
+    this.#index = {
+      stays,
+      staysAt: Map.groupBy(stays, ({ site }) => site),
+      siteOf,
+      agentsAt: Map.groupBy(siteOf.keys(), (agent) => siteOf.get(agent)),
+    };
+    return this.#index;
+  }
+
   #present(agent: string): number {
     return this.#intervals.findIndex((interval) => interval.agent === agent && interval.leftMs === null);
   }
+}
+
+/** The stays by agent, and by site: windows ask for one site at a time, and there may be a thousand. */
+interface MembershipIndex {
+  readonly stays: readonly MembershipInterval[];
+  readonly staysAt: ReadonlyMap<string, readonly MembershipInterval[]>;
+  readonly siteOf: ReadonlyMap<string, string>;
+  readonly agentsAt: ReadonlyMap<string | undefined, readonly string[]>;
 }

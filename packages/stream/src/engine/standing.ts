@@ -108,17 +108,16 @@ export class Standing {
       sitesReporting: sites.size - sitesMissing.length,
       sitesMissing,
     };
-    let hasPending = false;
-    for (const [agent, frontier] of this.#frontiers) {
-      if (site !== undefined && this.#membership.siteOf(agent) !== site) continue;
-      if (isPending(frontier, startMs, endMs)) hasPending = true;
-    }
+    const holders = site === undefined ? this.#frontiers.keys() : this.#membership.agentsAt(site);
     return {
       completeness,
       key: completenessKey(completeness),
       isAnyPassed: completeness.agentsReporting > 0,
       isEveryPassed: agentsMissing.length === 0,
-      isPending: hasPending,
+      isPending: [...holders].some((agent) => {
+        const frontier = this.#frontiers.get(agent);
+        return frontier !== undefined && isPending(frontier, startMs, endMs);
+      }),
     };
   }
 
