@@ -162,10 +162,10 @@ class TreeRun implements Run {
   pushRow(rows: PaneRows, row: number): void {
     this.#startMs += PANE_MS;
     this.#panes.set(this.#startMs, paneOf(rows, row));
-    this.#tree.change(this.#startMs, GROUP);
+    this.#tree.come(this.#startMs, GROUP);
     const oldMs = this.#startMs - SIZE_MS;
     if (!this.#panes.delete(oldMs)) return;
-    this.#tree.change(oldMs, GROUP);
+    this.#tree.go(oldMs, GROUP);
     if (oldMs % SIZE_MS === 0) this.#tree.forgetBefore(oldMs);
   }
 

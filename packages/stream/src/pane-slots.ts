@@ -51,7 +51,7 @@ export class PaneSlots {
     return this.#openCount;
   }
 
-  /** Readings refused because `panesMax` panes were open, or their time is none. */
+  /** Readings refused: `panesMax` panes were open, their time is no whole number of ms, or by `refuse`. */
   get refusedCount(): number {
     return this.#refusedCount;
   }
@@ -70,6 +70,12 @@ export class PaneSlots {
     return timeMs < endMs && timeMs >= endMs - this.#paneMs
       ? this.#newest[series]
       : this.#seek(series, timeMs);
+  }
+
+  /** Counts a reading that cannot be taken. */
+  refuse(): typeof REFUSED {
+    this.#refusedCount++;
+    return REFUSED;
   }
 
   /** The same for the readings `from` … `to - 1`. */
@@ -149,8 +155,7 @@ export class PaneSlots {
       Number.isSafeInteger(number * this.#paneMs) && Number.isSafeInteger((number + 1) * this.#paneMs);
     let slot = isTime ? this.#find(series, number) : REFUSED;
     if (slot === REFUSED && isTime && this.#openCount < this.#panesMax) slot = this.#openAt(series, number);
-    if (slot === REFUSED) this.#refusedCount++;
-    return slot;
+    return slot === REFUSED ? this.refuse() : slot;
   }
 
   /** The slot of an open pane, or 0. */

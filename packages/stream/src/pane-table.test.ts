@@ -155,6 +155,18 @@ test("a time that a float64 does not tell to the millisecond is refused, in a ba
   expect([taken, panes.add(0, NaN, 1), panes.refusedCount, panes.readingCount]).toEqual([1, false, 6, 1]);
 });
 
+test("what is no finite value, or no whole millisecond, is refused and counted, and leaves nothing behind", () => {
+  const timeMs = Float64Array.of(0, 0, 0, 1.5, 0);
+  const value = Float64Array.of(NaN, Infinity, -Infinity, 1, 7);
+  const [together, apart] = [table(), table()];
+  expect(together.addBatch({ count: 5, series: new Uint32Array(5), timeMs, value })).toBe(1);
+  for (let at = 0; at < 5; at++) apart.add(0, timeMs[at], value[at]);
+  for (const panes of [together, apart]) {
+    expect([panes.readingCount, panes.refusedCount, panes.rowCount]).toEqual([1, 4, 1]);
+    expect(readingCount(panes.take(labelsOf))).toBe(1);
+  }
+});
+
 test("a great table can be emptied in parts", () => {
   const panes = table();
   for (let at = 0; at < 5_000; at++) panes.add(at % 700, at * 3, at);

@@ -24,23 +24,31 @@ function plant() {
   const tree = new PaneTree(layout, paneAt);
   return {
     tree,
-    again: () => new PaneTree(layout, paneAt),
+    again() {
+      const again = new PaneTree(layout, paneAt);
+      for (const key of panes.keys()) again.come(Number(key.split(" ")[0]), key.split(" ")[1]);
+      return again;
+    },
     add(index: number, group: string, value: number) {
       const startMs = index * PANE_MS;
-      const pane = paneAt(startMs, group) ?? emptyPane(layout);
+      const known = paneAt(startMs, group);
+      const pane = known ?? emptyPane(layout);
       panes.set(`${startMs} ${group}`, pane);
       for (const [place, accumulator] of layout.accumulators.entries())
         accumulator.add(pane.fields, layout.offsets[place], value, startMs);
-      tree.change(startMs, group);
+      if (known === undefined) tree.come(startMs, group);
+      else tree.change(startMs, group);
     },
     drop(index: number, group: string) {
-      panes.delete(`${index * PANE_MS} ${group}`);
-      tree.change(index * PANE_MS, group);
+      if (panes.delete(`${index * PANE_MS} ${group}`)) tree.go(index * PANE_MS, group);
     },
   };
 }
 
-const index = fc.integer({ min: -40, max: 40 });
+const index = fc.oneof(
+  { weight: 4, arbitrary: fc.integer({ min: -40, max: 40 }) },
+  { weight: 1, arbitrary: fc.integer({ min: -4_000, max: 4_000 }) },
+);
 const group = fc.constantFrom("a", "b");
 const step = fc.oneof(
   fc.record({
@@ -51,7 +59,12 @@ const step = fc.oneof(
   }),
   fc.record({ type: fc.constant("drop" as const), index, group }),
   fc.record({ type: fc.constant("forget" as const), index }),
-  fc.record({ type: fc.constant("merged" as const), index, length: fc.integer({ min: 1, max: 70 }), group }),
+  fc.record({
+    type: fc.constant("merged" as const),
+    index,
+    length: fc.oneof(fc.integer({ min: 1, max: 70 }), fc.integer({ min: 1, max: 9_000 })),
+    group,
+  }),
 );
 
 test("whatever has come, changed and gone, a merge has the bits that a new tree gives it", () => {
@@ -70,6 +83,14 @@ test("whatever has come, changed and gone, a merge has the bits that a new tree 
       }
     }),
   );
+});
+
+test("for what is empty no node is kept", () => {
+  const { tree, add } = plant();
+  add(0, "a", 1);
+  add(60_000, "a", 2);
+  expect(tree.merged("a", 0, 86_400 * PANE_MS).fields[0]).toBe(2);
+  expect(tree.size).toBeLessThan(200);
 });
 
 test("a merge of 1,000 panes after a change of one takes some tens of merges, and few nodes", () => {

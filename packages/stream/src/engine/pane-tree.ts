@@ -11,6 +11,10 @@ const LEAST_PANES = 1 << LEVEL_MIN;
 /** The greatest merges 2^20 panes. */
 const LEVEL_MAX = 20;
 
+/** Panes are counted in blocks of 2^5 and 2^10: for what is empty no node is made. */
+const BLOCK_LEVEL = 5;
+const BLOCKS_LEVEL = 10;
+
 /** Of one group, by level less the least, then by start in units of the node. Null where a node has no panes. */
 type Nodes = Map<number, PaneState | null>[];
 
@@ -23,8 +27,9 @@ type Nodes = Map<number, PaneState | null>[];
 export class PaneTree {
   readonly #layout: PaneLayout;
   readonly #paneAt: (startMs: EventTimeMs, group: string) => PaneState | undefined;
-  /** Below a node that is there, all are. */
+  /** Below a node that is there, all are that have panes. */
   readonly #groups = new Map<string, Nodes>();
+  readonly #counts = new Map<string, PaneCounts>();
 
   constructor(layout: PaneLayout, paneAt: (startMs: EventTimeMs, group: string) => PaneState | undefined) {
     this.#layout = layout;
@@ -38,13 +43,39 @@ export class PaneTree {
     return size;
   }
 
-  /** A pane has changed, come or gone. */
+  /** A pane is there that was not. */
+  come(startMs: EventTimeMs, group: string): void {
+    let counts = this.#counts.get(group);
+    if (counts === undefined) {
+      counts = new PaneCounts();
+      this.#counts.set(group, counts);
+    }
+    counts.add(startMs / this.#layout.paneMs, 1);
+    this.#forget(startMs, group);
+  }
+
+  /** A pane is no more. */
+  go(startMs: EventTimeMs, group: string): void {
+    const counts = this.#counts.get(group);
+    counts?.add(startMs / this.#layout.paneMs, -1);
+    if (counts?.isEmpty === true) this.#counts.delete(group);
+    this.#forget(startMs, group);
+  }
+
+  /** A pane that is there has changed. */
   change(startMs: EventTimeMs, group: string): void {
     const levels = this.#groups.get(group);
     if (levels === undefined) return;
     const index = startMs / this.#layout.paneMs;
     for (let step = 0, panes = LEAST_PANES; step < levels.length; step++, panes *= 2)
       if (!levels[step].delete(Math.floor(index / panes))) return;
+  }
+
+  /** What is above a pane: where there was none, nodes may be above that have none below. */
+  #forget(startMs: EventTimeMs, group: string): void {
+    const index = startMs / this.#layout.paneMs;
+    for (const [step, nodes] of (this.#groups.get(group) ?? []).entries())
+      nodes.delete(Math.floor(index / (LEAST_PANES * 2 ** step)));
   }
 
   /** Forgets the nodes that start before a time; they are made again when asked for. */
@@ -94,6 +125,7 @@ export class PaneTree {
   }
 
   #node(levels: Nodes, level: number, at: number, group: string): PaneState | null {
+    if (this.#counts.get(group)?.hasNone(level, at) !== false) return null;
     while (levels.length <= level - LEVEL_MIN) levels.push(new Map());
     const nodes = levels[level - LEVEL_MIN];
     const known = nodes.get(at);
@@ -125,6 +157,34 @@ export class PaneTree {
     for (const child of children) mergePane(this.#layout, node, child);
     return node;
   }
+}
+
+/** How many panes of a group are in which block. */
+class PaneCounts {
+  readonly #blocks = new Map<number, number>();
+  readonly #great = new Map<number, number>();
+
+  get isEmpty(): boolean {
+    return this.#great.size === 0;
+  }
+
+  add(index: number, change: number): void {
+    addTo(this.#blocks, Math.floor(index / 2 ** BLOCK_LEVEL), change);
+    addTo(this.#great, Math.floor(index / 2 ** BLOCKS_LEVEL), change);
+  }
+
+  /** Whether the node certainly has no panes. Of a greater one its children say it. */
+  hasNone(level: number, at: number): boolean {
+    if (level > BLOCKS_LEVEL) return false;
+    if (!this.#great.has(Math.floor(at / 2 ** (BLOCKS_LEVEL - level)))) return true;
+    return level <= BLOCK_LEVEL && !this.#blocks.has(Math.floor(at / 2 ** (BLOCK_LEVEL - level)));
+  }
+}
+
+function addTo(counts: Map<number, number>, at: number, change: number): void {
+  const count = (counts.get(at) ?? 0) + change;
+  if (count === 0) counts.delete(at);
+  else counts.set(at, count);
 }
 
 /** The level of the greatest node that begins at a place, of which the low bits are given, within so many panes. */

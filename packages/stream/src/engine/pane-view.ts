@@ -82,7 +82,7 @@ export class PaneView {
   open(startMs: EventTimeMs, group: string, state: PaneState = emptyPane(this.layout)): Pane {
     const pane: Pane = { startMs, group, state, isChanged: false, records: [], recordsVersion: -1 };
     this.panes.set(startMs, group, pane);
-    this.#tree.change(startMs, group);
+    this.#tree.come(startMs, group);
     return pane;
   }
 
@@ -94,7 +94,7 @@ export class PaneView {
   /** Takes a pane out of memory. */
   drop({ startMs, group }: Pane): void {
     this.panes.delete(startMs, group);
-    this.#tree.change(startMs, group);
+    this.#tree.go(startMs, group);
   }
 
   /** Forgets merges of panes that are all gone. */

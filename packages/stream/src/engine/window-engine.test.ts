@@ -524,6 +524,9 @@ test("an engine is not built of what makes no sense, and says why", () => {
     "two windows are named minute",
   );
   expect(() => plant([minute, { ...global, sizeMs: 60_050, slideMs: 60_050 }])).toThrow("50 ms in common");
+  expect(() => plant([minute], { metrics: [] })).toThrow(
+    "cannot compute window minute: there is no metric t",
+  );
   expect(() => plant([minute], { openWindowsMax: 0 })).toThrow("openWindowsMax is 0, at least 1 is needed");
   expect(() => plant([minute], { graceMs: -1 })).toThrow("graceMs is -1, at least 0 is needed");
   expect(() => plant([minute], { hotMs: NaN })).toThrow("hotMs is NaN, at least 1 is needed");

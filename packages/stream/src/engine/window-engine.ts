@@ -133,6 +133,8 @@ export class WindowEngine {
     for (const window of options.windows) {
       const problem = windowProblem(window);
       if (problem !== null) throw new Error(`cannot compute window ${window.name}: ${problem}`);
+      if (!options.metrics.some(({ name }) => name === window.metric))
+        throw new Error(`cannot compute window ${window.name}: there is no metric ${window.metric}`);
     }
     for (const metric of options.metrics) {
       const windows = options.windows.filter((window) => window.metric === metric.name);
