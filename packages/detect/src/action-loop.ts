@@ -150,6 +150,13 @@ export class ActionLoop {
     return SILENT_STEP;
   }
 
+  /** Sends nothing more; a late answer still counts. True where it was still waiting for one. */
+  abandon(): boolean {
+    if (this.#state.deadlineMs === null) return false;
+    this.#state = { ...this.#state, deadlineMs: null };
+    return true;
+  }
+
   export(): ActionLoopState {
     return this.#state;
   }

@@ -1,4 +1,5 @@
 import type { Labels } from "@millrace/stream";
+import type { LevelName } from "./detector.ts";
 
 /** One step in the life of one alarm or of its action. `packages/wire` carries the same shape to central. */
 export interface AlarmEvent {
@@ -9,7 +10,7 @@ export interface AlarmEvent {
   readonly rule: string;
   readonly metric: string;
   readonly labels: Labels;
-  /** The rule's, or the action's `escalateSeverity` while a command stays unconfirmed. */
+  /** The rule's or level's, or the action's `escalateSeverity` while a command stays unconfirmed. */
   readonly severity: number;
   /** The condition holds, or the alarm is latched. */
   readonly isActive: boolean;
@@ -20,14 +21,24 @@ export interface AlarmEvent {
   readonly activeAtMs: number;
   /** Event time of the return to normal; null while the condition holds. */
   readonly clearedAtMs: number | null;
-  /** Event time and value of the reading behind this step; the agent's clock where the step is a reset. */
+  /** Event time of the reading behind this step; the agent's clock where the step is no reading's. */
   readonly timeMs: number;
+  /** What was compared with the limit: the reading's value, a slope, or seconds of silence. */
   readonly value: number;
   readonly limit: number;
   readonly action: ActionState;
   readonly command: CommandRecord | null;
   readonly message: string;
+  /** Of a condition with levels: the one that it is at, or was at last. */
+  readonly level?: LevelName;
+  /** ISA-18.2: its series is in maintenance; the alarm is there, and never acts. */
+  readonly isSuppressed?: true;
+  /** A command that was due and has not been sent. It is once nothing holds it any more, if it is still needed then. */
+  readonly heldBack?: HeldBack;
 }
+
+/** `at_most_per_minute`: the action's own bound. */
+export type HeldBack = "maintenance" | "at_most_per_minute";
 
 export type ActionState = "none" | "dry_run" | "commanded" | "confirmed" | "retrying" | "unconfirmed";
 

@@ -1,20 +1,40 @@
 import type { Labels } from "@millrace/stream";
 import { ActionLoop } from "./action-loop.ts";
 import type { ActionLoopState, ActionStep } from "./action-loop.ts";
-import type { AlarmEvent } from "./alarm-event.ts";
+import type { AlarmEvent, HeldBack } from "./alarm-event.ts";
+import type { CommandInterlock } from "./command-interlock.ts";
+import type { Standing } from "./detector.ts";
 import type { Outcome } from "./outcome.ts";
-import type { RuleSpec } from "./rule-spec.ts";
+import type { ActionSpec, RuleSpec } from "./rule-spec.ts";
+import { expandTopic } from "./topic-template.ts";
 
-/** A reading as far as an alarm needs it. `isEligible`: fresh, live and good, so that it may make the agent act. */
+/** A reading, or a silence, as far as an alarm needs it. `isEligible`: fresh, live and good, so that it may make the agent act. */
 export interface Evidence {
   readonly timeMs: number;
   readonly value: number;
   readonly isEligible: boolean;
+  /** It breaks a limit that the action is for. */
+  readonly isActing: boolean;
+  readonly standing: Standing;
   /** Agent's wall clock, ms. */
   readonly nowMs: number;
+  readonly monotonicMs: number;
+  readonly awakeMs: number;
   /** Arrival of the reading until now, ms. */
   readonly latencyMs: number;
 }
+
+/** Now, on every clock. */
+export interface TickTime {
+  /** Agent's wall clock, ms. */
+  readonly nowMs: number;
+  readonly monotonicMs: number;
+  /** See `AwakeClock`. */
+  readonly awakeMs: number;
+}
+
+/** Evidence of a held command may be older than this no more: no hold of the interlock is longer. */
+const HELD_MS_MAX = 65_000;
 
 /** Everything an alarm knows, as plain JSON, for checkpoints. `event` is its latest step. */
 export interface AlarmState {
@@ -23,6 +43,8 @@ export interface AlarmState {
   readonly isAwaitingEligible: boolean;
   readonly commandCount: number;
   readonly loop: ActionLoopState | null;
+  /** Absent in states of before there were levels. */
+  readonly standing?: Standing;
 }
 
 /**
@@ -32,7 +54,11 @@ export interface AlarmState {
  * where that was historical, a later one. While latched, a fresh crossing is a new activation of the same alarm and acts
  * again: a stop is never suppressed because somebody has not reset the last one.
  *
- * Only an eligible reading latches; so what a replay raises ends by itself.
+ * Only what acts latches; so what a replay raises ends by itself.
+ *
+ * Where a condition has levels, the step into one that the action is for counts as an activation in this. A command that
+ * is held back, in maintenance or by the interlock, stays due: the next eligible reading that meets the condition acts once
+ * nothing holds it, or, after the interlock, the time itself while the condition holds.
  */
 export class AlarmLifeCycle {
   readonly #rule: RuleSpec;
@@ -49,16 +75,29 @@ export class AlarmLifeCycle {
   #value = 0;
   #commandCount = 0;
   #loop: ActionLoop | null = null;
+  #standing: Standing;
+  #isSuppressed = false;
+  #heldBack: HeldBack | null = null;
+  /** When the interlock lets go, awake time; null: the next eligible reading acts, if any. */
+  #heldUntilMs: number | null = null;
+  #heldEvidenceMonotonicMs = 0;
+  readonly #interlock: CommandInterlock;
 
-  constructor(rule: RuleSpec, id: string, labels: Labels) {
+  constructor(rule: RuleSpec, id: string, labels: Labels, place: AlarmSurroundings) {
     this.#rule = rule;
+    this.#standing = place.standing;
+    this.#interlock = place.interlock;
+    this.#isSuppressed = place.isSuppressed;
     this.#id = id;
     this.#labels = labels;
   }
 
-  static restore(rule: RuleSpec, state: AlarmState): AlarmLifeCycle {
+  /** `place.standing`: the detector's, for an alarm whose condition holds. */
+  static restore(rule: RuleSpec, state: AlarmState, place: AlarmSurroundings): AlarmLifeCycle {
     const { event } = state;
-    const alarm = new AlarmLifeCycle(rule, event.id, event.labels);
+    const standing = state.isRaised ? place.standing : (state.standing ?? place.standing);
+    const alarm = new AlarmLifeCycle(rule, event.id, event.labels, { ...place, standing });
+    alarm.#heldBack = event.heldBack ?? null;
     alarm.#step = event.step;
     alarm.#isRaised = state.isRaised;
     alarm.#isLatched = event.isLatched;
@@ -105,22 +144,35 @@ export class AlarmLifeCycle {
     return this.#loop?.commandId ?? null;
   }
 
-  /** The limit was broken: a new activation. */
+  /** When a command that is held back must be looked at again, awake time; null where nothing is to be done by itself. */
+  get heldUntilMs(): number | null {
+    return this.#heldUntilMs;
+  }
+
+  /** The condition is met: a new activation. */
   raise(evidence: Evidence, out: Outcome[]): void {
     this.#isRaised = true;
     this.#activeAtMs = evidence.timeMs;
     this.#clearedAtMs = null;
+    this.#standing = evidence.standing;
     this.#take(evidence);
     this.#isAwaitingEligible = true;
-    if (evidence.isEligible) this.#act(evidence, out);
-    else this.#emit(out, false);
+    if (!this.#prove(evidence, out)) this.#emit(out, false);
   }
 
-  /** The limit is still broken. Acts if nothing has been done about this activation yet. */
+  /** The condition is still met. Acts if nothing has been done about this activation yet. */
   meet(evidence: Evidence, out: Outcome[]): void {
-    if (!this.#isAwaitingEligible || !evidence.isEligible) return;
+    this.#prove(evidence, out);
+  }
+
+  /** The condition holds at another level. */
+  move(evidence: Evidence, out: Outcome[]): void {
+    const wasActing = this.#standing.isActing;
+    this.#standing = evidence.standing;
     this.#take(evidence);
-    this.#act(evidence, out);
+    if (this.#standing.isActing && !wasActing) this.#isAwaitingEligible = true;
+    if (!this.#standing.isActing) this.#letGo();
+    if (!this.#prove(evidence, out)) this.#emit(out, false);
   }
 
   /** Back to normal. A running action goes on to its end: a command once sent is pursued until answered. */
@@ -129,7 +181,37 @@ export class AlarmLifeCycle {
     this.#isAwaitingEligible = false;
     this.#clearedAtMs = evidence.timeMs;
     this.#take(evidence);
-    this.#emit(out, false);
+    // What was held back is not needed any more: the audit trail says so.
+    const wasHeldBack = this.#heldBack !== null;
+    this.#letGo();
+    this.#emit(out, wasHeldBack);
+  }
+
+  /** The rule watches this series no longer: the alarm is over, whatever it waited for. */
+  end(nowMs: number, out: Outcome[]): void {
+    this.#isRaised = false;
+    this.#isLatched = false;
+    this.#isAwaitingEligible = false;
+    this.#clearedAtMs ??= nowMs;
+    this.#timeMs = nowMs;
+    this.#loop?.abandon();
+    this.#letGo();
+    this.#emit(out, true);
+  }
+
+  /** Maintenance of its series has begun or is over. Nothing is sent in it, and what was under way is due again after it. */
+  suppress(isSuppressed: boolean, out: Outcome[]): void {
+    if (isSuppressed === this.#isSuppressed) return;
+    this.#isSuppressed = isSuppressed;
+    if (isSuppressed) {
+      const wasUnderWay = this.#loop?.abandon() === true || this.#heldBack !== null;
+      this.#heldUntilMs = null;
+      if (wasUnderWay && this.#isRaised && this.#standing.isActing) {
+        this.#isAwaitingEligible = true;
+        this.#heldBack = "maintenance";
+      }
+    } else this.#letGo();
+    this.#emit(out, true);
   }
 
   /** Ends a latched alarm, and the wait for its answer; nothing while the condition still holds. */
@@ -149,12 +231,21 @@ export class AlarmLifeCycle {
     this.#follow(this.#loop?.onTick(nowMs, lapseAfterMs) ?? null, out);
   }
 
+  /** The interlock may let a held command go: it is sent if the condition holds, on what proved it last. */
+  onHeldTick(time: TickTime, out: Outcome[]): void {
+    const { action } = this.#rule;
+    if (action === null || this.#heldUntilMs === null || time.awakeMs < this.#heldUntilMs) return;
+    if (time.monotonicMs - this.#heldEvidenceMonotonicMs > HELD_MS_MAX) this.#heldUntilMs = null;
+    else this.#act(action, { ...time, latencyMs: 0 }, out);
+  }
+
   onPublishFailed(nowMs: number, out: Outcome[]): void {
     this.#follow(this.#loop?.onPublishFailed(nowMs) ?? null, out);
   }
 
   event(): AlarmEvent {
     const action = this.#loop?.action ?? "none";
+    const { level, severity, limit } = this.#standing;
     return {
       id: this.#id,
       step: this.#step,
@@ -162,9 +253,7 @@ export class AlarmLifeCycle {
       metric: this.#rule.metric,
       labels: this.#labels,
       severity:
-        action === "unconfirmed"
-          ? (this.#rule.action?.escalateSeverity ?? this.#rule.severity)
-          : this.#rule.severity,
+        action === "unconfirmed" ? Math.max(this.#rule.action?.escalateSeverity ?? 0, severity) : severity,
       isActive: this.isActive,
       isLatched: this.#isLatched,
       isHistorical: this.#isHistorical,
@@ -172,10 +261,13 @@ export class AlarmLifeCycle {
       clearedAtMs: this.#clearedAtMs,
       timeMs: this.#timeMs,
       value: this.#value,
-      limit: this.#rule.when.limit,
+      limit,
       action,
       command: this.#loop?.record() ?? null,
       message: this.#rule.message,
+      ...(level === null ? {} : { level }),
+      ...(this.#isSuppressed ? { isSuppressed: true } : {}),
+      ...(this.#heldBack === null ? {} : { heldBack: this.#heldBack }),
     };
   }
 
@@ -186,6 +278,7 @@ export class AlarmLifeCycle {
       isAwaitingEligible: this.#isAwaitingEligible,
       commandCount: this.#commandCount,
       loop: this.#loop?.export() ?? null,
+      standing: this.#standing,
     };
   }
 
@@ -194,14 +287,33 @@ export class AlarmLifeCycle {
     this.#value = evidence.value;
   }
 
-  #act(evidence: Evidence, out: Outcome[]): void {
-    this.#isAwaitingEligible = false;
+  /** Does what an activation waits for, where the evidence allows. True where the alarm has told of a step. */
+  #prove(evidence: Evidence, out: Outcome[]): boolean {
+    if (!this.#isAwaitingEligible || !evidence.isEligible) return false;
+    const wasHistorical = this.#isHistorical;
     this.#isHistorical = false;
-    const spec = this.#rule.action;
-    if (spec === null) {
-      this.#emit(out, false);
-      return;
+    const { action } = this.#rule;
+    if (action !== null && evidence.isActing) {
+      this.#heldEvidenceMonotonicMs = evidence.monotonicMs;
+      this.#take(evidence);
+      return this.#act(action, evidence, out);
     }
+    this.#isAwaitingEligible = action !== null && this.#standing.isActing;
+    if (!wasHistorical) return false;
+    this.#take(evidence);
+    this.#emit(out, false);
+    return true;
+  }
+
+  /** Commands, or says once that it is held back. */
+  #act(spec: ActionSpec, time: Pick<Evidence, "nowMs" | "awakeMs" | "latencyMs">, out: Outcome[]): boolean {
+    const topic = expandTopic(spec.topicTemplate, this.#labels);
+    const allowedAtMs = topic === null ? time.awakeMs : this.#interlock.allowedAtMs(topic, time.awakeMs);
+    if (this.#isSuppressed) return this.#hold("maintenance", null, out);
+    if (allowedAtMs > time.awakeMs) return this.#hold("at_most_per_minute", allowedAtMs, out);
+    if (topic !== null) this.#interlock.take(topic, time.awakeMs);
+    this.#letGo();
+    this.#isAwaitingEligible = false;
     this.#isLatched ||= spec.isLatched;
     this.#commandCount++;
     const { loop, step } = ActionLoop.start(spec, {
@@ -209,11 +321,25 @@ export class AlarmLifeCycle {
       commandId: `${this.#id}.${this.#commandCount}`,
       rule: this.#rule.name,
       labels: this.#labels,
-      nowMs: evidence.nowMs,
-      latencyMs: evidence.latencyMs,
+      nowMs: time.nowMs,
+      latencyMs: time.latencyMs,
     });
     this.#loop = loop;
     this.#follow(step, out);
+    return true;
+  }
+
+  #hold(reason: HeldBack, untilMs: number | null, out: Outcome[]): boolean {
+    const isNew = this.#heldBack !== reason;
+    this.#heldBack = reason;
+    this.#heldUntilMs = untilMs;
+    if (isNew) this.#emit(out, true);
+    return isNew;
+  }
+
+  #letGo(): void {
+    this.#heldBack = null;
+    this.#heldUntilMs = null;
   }
 
   #follow(step: ActionStep | null, out: Outcome[]): void {
@@ -228,4 +354,11 @@ export class AlarmLifeCycle {
     this.#step++;
     out.push({ type: "event", event: this.event(), isActionStep });
   }
+}
+
+/** What an alarm has of the rule and the series that it belongs to. */
+export interface AlarmSurroundings {
+  readonly standing: Standing;
+  readonly interlock: CommandInterlock;
+  readonly isSuppressed: boolean;
 }

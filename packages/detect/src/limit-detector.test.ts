@@ -1,7 +1,8 @@
 // A limit with hysteresis and on-delay follows its plain definition, whatever the order of readings, and across restores.
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { LimitDetector, TRANSITION, type Transition } from "./limit-detector.ts";
+import { plainStanding, TRANSITION, type Transition } from "./detector.ts";
+import { LimitDetector } from "./limit-detector.ts";
 import type { LimitCondition } from "./rule-spec.ts";
 
 interface Sample {
@@ -13,6 +14,7 @@ interface Sample {
 }
 
 const BOUNDS = { raiseLateMsMax: 8, futureMsMax: 5 };
+const STANDING = plainStanding({ severity: 500 }, 0);
 
 const samples = fc.array(
   fc.record({
@@ -88,13 +90,13 @@ function oracle(condition: LimitCondition, all: readonly Sample[]): Transition[]
 }
 
 function observe(detector: LimitDetector, series: number, sample: Sample): Transition {
-  return detector.observe(series, sample.value, sample.timeMs, sample.isGood, sample.nowMs);
+  return detector.judge(series, sample.value, sample.timeMs, sample.isGood, sample.nowMs);
 }
 
 test("transitions are those of the definition", () => {
   fc.assert(
     fc.property(conditions, samples, (condition, all) => {
-      const detector = new LimitDetector(condition, BOUNDS);
+      const detector = new LimitDetector(condition, BOUNDS, STANDING);
       const expected = oracle(condition, all);
       expect(all.map((sample) => observe(detector, 3, sample))).toEqual(expected);
       expect(detector.lateCount).toBe(expected.filter((transition) => transition === TRANSITION.late).length);
@@ -105,11 +107,11 @@ test("transitions are those of the definition", () => {
 test("a state restored at any point goes on as if nothing had happened", () => {
   fc.assert(
     fc.property(conditions, samples, fc.nat(60), (condition, all, at) => {
-      let detector = new LimitDetector(condition, BOUNDS);
+      let detector = new LimitDetector(condition, BOUNDS, STANDING);
       const seen = all.map((sample, index) => {
         if (index === at) {
           const state = detector.state(0);
-          detector = new LimitDetector(condition, BOUNDS);
+          detector = new LimitDetector(condition, BOUNDS, STANDING);
           if (state !== null) detector.restore(0, JSON.parse(JSON.stringify(state)));
         }
         return observe(detector, 0, sample);
@@ -120,19 +122,23 @@ test("a state restored at any point goes on as if nothing had happened", () => {
 });
 
 test("series do not see one another", () => {
-  const detector = new LimitDetector({ kind: "above", limit: 80, clear: 75, forAtLeastMs: 0 }, BOUNDS);
-  expect(detector.observe(0, 90, 1000, true, 1000)).toBe(TRANSITION.raised);
-  expect(detector.observe(500, 70, 500, true, 1000)).toBe(TRANSITION.none);
-  expect(detector.observe(0, 78, 1001, true, 1000)).toBe(TRANSITION.none);
-  expect(detector.observe(0, 75, 1002, true, 1000)).toBe(TRANSITION.none);
-  expect(detector.observe(0, 74.9, 1003, true, 1000)).toBe(TRANSITION.cleared);
+  const detector = new LimitDetector(
+    { kind: "above", limit: 80, clear: 75, forAtLeastMs: 0 },
+    BOUNDS,
+    STANDING,
+  );
+  expect(detector.judge(0, 90, 1000, true, 1000)).toBe(TRANSITION.raised);
+  expect(detector.judge(500, 70, 500, true, 1000)).toBe(TRANSITION.none);
+  expect(detector.judge(0, 78, 1001, true, 1000)).toBe(TRANSITION.none);
+  expect(detector.judge(0, 75, 1002, true, 1000)).toBe(TRANSITION.none);
+  expect(detector.judge(0, 74.9, 1003, true, 1000)).toBe(TRANSITION.cleared);
 });
 
 test("a clear limit on the wrong side is refused", () => {
-  expect(() => new LimitDetector({ kind: "above", limit: 80, clear: 85, forAtLeastMs: 0 }, BOUNDS)).toThrow(
-    /wrong side/,
-  );
-  expect(() => new LimitDetector({ kind: "below", limit: 5, clear: 4, forAtLeastMs: 0 }, BOUNDS)).toThrow(
-    /wrong side/,
-  );
+  expect(
+    () => new LimitDetector({ kind: "above", limit: 80, clear: 85, forAtLeastMs: 0 }, BOUNDS, STANDING),
+  ).toThrow(/wrong side/);
+  expect(
+    () => new LimitDetector({ kind: "below", limit: 5, clear: 4, forAtLeastMs: 0 }, BOUNDS, STANDING),
+  ).toThrow(/wrong side/);
 });

@@ -1,27 +1,22 @@
+import {
+  type Detector,
+  type DetectorBounds,
+  type ObservedArrival,
+  type ObservedReading,
+  type Standing,
+  TRANSITION,
+  type Transition,
+} from "./detector.ts";
 import type { LimitCondition } from "./rule-spec.ts";
-
-/**
- * What a reading did. `met`: the limit is still broken by an already raised condition. `late`: older than the newest
- * reading of its series, and without effect.
- */
-export const TRANSITION = { none: 0, raised: 1, cleared: 2, met: 3, late: 4 } as const;
-export type Transition = (typeof TRANSITION)[keyof typeof TRANSITION];
 
 const PHASE = { normal: 0, pending: 1, raised: 2 } as const;
 
 /** One series' state, for checkpoints. Times are event time, ms. */
-export interface DetectorState {
+export interface LimitDetectorState {
   readonly newestMs: number;
   /** Since when the limit is broken without interruption, while the condition waits for `forAtLeastMs`. */
   readonly pendingSinceMs: number | null;
   readonly isRaised: boolean;
-}
-
-export interface LimitDetectorBounds {
-  /** A reading that breaks the limit may raise it though it is this much older than the newest of its series. */
-  readonly raiseLateMsMax: number;
-  /** A newest time further ahead of the agent's clock than this came from a clock that was wrong: it is forgotten. */
-  readonly futureMsMax: number;
 }
 
 /**
@@ -33,7 +28,7 @@ export interface LimitDetectorBounds {
  * older than the newest, or than now where the newest lies ahead of now. Otherwise it is ignored and counted. Those with
  * the same time count in order of arrival. A reading that is not good may raise the condition, never end it.
  */
-export class LimitDetector {
+export class LimitDetector implements Detector {
   readonly #sign: 1 | -1;
   readonly #limit: number;
   readonly #clear: number;
@@ -41,13 +36,16 @@ export class LimitDetector {
   readonly #forAtLeastMs: number;
   readonly #raiseLateMsMax: number;
   readonly #futureMsMax: number;
+  readonly #standing: Standing;
   #newestMs = new Float64Array(0);
   #pendingSinceMs = new Float64Array(0);
   #phase = new Uint8Array(0);
   /** Readings without effect because a newer one of their series had been seen. */
   lateCount = 0;
+  readonly dueAtMs = Infinity;
 
-  constructor(condition: LimitCondition, bounds: LimitDetectorBounds) {
+  constructor(condition: LimitCondition, bounds: DetectorBounds, standing: Standing) {
+    this.#standing = standing;
     this.#sign = condition.kind === "above" ? 1 : -1;
     this.#limit = condition.limit * this.#sign;
     this.#clear = condition.clear * this.#sign;
@@ -64,8 +62,16 @@ export class LimitDetector {
       throw new Error(`cannot watch a limit: forAtLeastMs is ${condition.forAtLeastMs}`);
   }
 
-  /** @param nowMs the agent's wall clock, ms; it may jump. */
-  observe(series: number, value: number, timeMs: number, isGood: boolean, nowMs: number): Transition {
+  observe(
+    series: number,
+    { value, timeMs, quality }: ObservedReading,
+    { nowMs }: ObservedArrival,
+  ): Transition {
+    return this.judge(series, value, timeMs, quality === "good", nowMs);
+  }
+
+  /** The same without an object: for detectors that compare something else than the reading's value. */
+  judge(series: number, value: number, timeMs: number, isGood: boolean, nowMs: number): Transition {
     if (series >= this.#phase.length) this.#grow(series);
     const signed = value * this.#sign;
     const isBroken = signed > this.#limit;
@@ -89,7 +95,36 @@ export class LimitDetector {
     }
   }
 
-  state(series: number): DetectorState | null {
+  onTick(): readonly number[] {
+    return NO_SERIES;
+  }
+
+  isMetByTime(): boolean {
+    return false;
+  }
+
+  isRaised(series: number): boolean {
+    return this.#phase[series] === PHASE.raised;
+  }
+
+  standing(): Standing {
+    return this.#standing;
+  }
+
+  measure(_series: number, value: number): number {
+    return value;
+  }
+
+  isActingOn(): boolean {
+    return this.#standing.isActing;
+  }
+
+  /** Whether the value lies beyond the limit, whatever came before it. */
+  isBroken(value: number): boolean {
+    return value * this.#sign > this.#limit;
+  }
+
+  state(series: number): LimitDetectorState | null {
     const newestMs = this.#newestMs[series];
     if (newestMs === undefined || newestMs === -Infinity) return null;
     const phase = this.#phase[series];
@@ -100,7 +135,8 @@ export class LimitDetector {
     };
   }
 
-  restore(series: number, state: DetectorState): void {
+  restore(series: number, state: unknown): boolean {
+    if (!isLimitState(state)) return false;
     if (series >= this.#phase.length) this.#grow(series);
     this.#newestMs[series] = state.newestMs;
     this.#pendingSinceMs[series] = state.pendingSinceMs ?? 0;
@@ -109,6 +145,11 @@ export class LimitDetector {
       : state.pendingSinceMs === null
         ? PHASE.normal
         : PHASE.pending;
+    return true;
+  }
+
+  forget(): boolean {
+    return false;
   }
 
   #observeLate(series: number, isBroken: boolean, lateMs: number): Transition {
@@ -149,4 +190,18 @@ export class LimitDetector {
     this.#pendingSinceMs = pendingSinceMs;
     this.#phase = phase;
   }
+}
+
+/** Shared by every detector that time alone does not raise. */
+export const NO_SERIES: readonly number[] = Object.freeze([]);
+
+function isLimitState(state: unknown): state is LimitDetectorState {
+  if (typeof state !== "object" || state === null) return false;
+  if (!("newestMs" in state && "pendingSinceMs" in state && "isRaised" in state)) return false;
+  const { newestMs, pendingSinceMs, isRaised } = state;
+  return (
+    Number.isFinite(newestMs) &&
+    (pendingSinceMs === null || Number.isFinite(pendingSinceMs)) &&
+    typeof isRaised === "boolean"
+  );
 }

@@ -1,13 +1,15 @@
-import { labelsKey, seriesKey } from "@millrace/stream";
 import type { Labels, Reading } from "@millrace/stream";
 import type { AlarmEvent } from "./alarm-event.ts";
 import { AlarmLifeCycle } from "./alarm-life-cycle.ts";
-import type { AlarmState, Evidence } from "./alarm-life-cycle.ts";
-import { LimitDetector, TRANSITION } from "./limit-detector.ts";
-import type { DetectorState, Transition } from "./limit-detector.ts";
+import type { AlarmState, AlarmSurroundings, Evidence, TickTime } from "./alarm-life-cycle.ts";
+import { AwakeClock } from "./awake-clock.ts";
+import type { InterlockState } from "./command-interlock.ts";
+import { type ObservedArrival, TRANSITION, type Transition } from "./detector.ts";
+import { hasLabels, type Maintenance, MaintenanceBook, type MaintenanceState } from "./maintenance-book.ts";
 import { NOTHING } from "./outcome.ts";
 import type { Outcome } from "./outcome.ts";
 import type { RuleSpec } from "./rule-spec.ts";
+import { type AlarmPlace, RuleTable, type SeriesRuleState } from "./rule-table.ts";
 import { topicFilter } from "./topic-template.ts";
 
 /** Default of `maxFutureMs`. */
@@ -26,16 +28,19 @@ export interface RuleEngineOptions {
 export type RuleReading = Pick<Reading, "metric" | "labels" | "timeMs" | "value" | "quality">;
 
 /** How a reading came. */
-export interface ArrivalFacts {
-  /** Agent's wall clock, ms. */
-  readonly nowMs: number;
+export interface ArrivalFacts extends ObservedArrival {
   /** Monotonic clock: now, and when the reading came in. Their difference is the latency that the alarm reports. */
   readonly monotonicMs: number;
   readonly arrivedMonotonicMs: number;
-  /** A stored message delivered to a new subscription. */
-  readonly isRetained: boolean;
-  /** From the redo log after a restart, or from a recording. */
-  readonly isReplayed: boolean;
+}
+
+/** Now, as `onTick` is told. */
+export interface RuleClocks {
+  /** Agent's wall clock, ms; it may jump. */
+  readonly nowMs: number;
+  readonly monotonicMs: number;
+  /** Wall clock at the start, plus monotonic time: maintenance ends by it. */
+  readonly steadyMs: number;
 }
 
 export interface Confirmation {
@@ -51,21 +56,9 @@ export interface RuleEngineState {
   readonly version: 1;
   readonly series: readonly SeriesRuleState[];
   readonly alarms: readonly AlarmState[];
-}
-
-export interface SeriesRuleState {
-  readonly rule: string;
-  readonly labels: Labels;
-  readonly detector: DetectorState;
-  readonly lastActivation: Activation | null;
-}
-
-/** Makes ids unique where one series is raised twice in the same millisecond, or time goes back. */
-interface Activation {
-  /** The greatest so far. */
-  readonly atMs: number;
-  /** How many activations were not later than the greatest before them. */
-  readonly repeat: number;
+  /** Absent in states of before there was maintenance, and interlocks. */
+  readonly maintenance?: MaintenanceState;
+  readonly commands?: readonly (InterlockState & { readonly rule: string })[];
 }
 
 /**
@@ -82,12 +75,20 @@ export class RuleEngine {
   /** By the topic on which an answer is awaited. */
   readonly #awaiting = new Map<string, Set<AlarmPlace>>();
   readonly #withDeadline = new Set<AlarmPlace>();
+  /** With a command that the interlock holds back. */
+  readonly #held = new Set<AlarmPlace>();
+  readonly #clock = new AwakeClock();
+  readonly #maintenance = new MaintenanceBook();
   #wakeAtMs: number | null = null;
   #seriesOverLimitCount = 0;
 
   constructor(options: RuleEngineOptions) {
     this.#options = options;
-    this.#tables = options.rules.map((rule) => new RuleTable(rule, options));
+    const bounds = {
+      raiseLateMsMax: options.actionMaxAgeMs,
+      futureMsMax: options.maxFutureMs ?? FUTURE_MS_MAX,
+    };
+    this.#tables = options.rules.map((rule) => new RuleTable(rule, bounds));
     const names = new Set<string>();
     for (const table of this.#tables) {
       if (names.has(table.rule.name)) throw new Error(`cannot make rules: two are named ${table.rule.name}`);
@@ -116,7 +117,7 @@ export class RuleEngine {
     const tables = this.#byMetric.get(reading.metric);
     if (tables === undefined) return NOTHING;
     let out: Outcome[] | null = null;
-    const isGood = reading.quality === "good";
+    const awakeMs = this.#clock.tick(arrival.monotonicMs);
     for (let i = 0; i < tables.length; i++) {
       const table = tables[i];
       let slot = table.slotOf(seriesIndex);
@@ -127,11 +128,14 @@ export class RuleEngine {
           continue;
         }
       }
-      const transition = table.detector.observe(slot, reading.value, reading.timeMs, isGood, arrival.nowMs);
+      const transition = table.detector.observe(slot, reading, arrival, awakeMs);
       if (transition === TRANSITION.none || transition === TRANSITION.late) continue;
       if (transition === TRANSITION.met && table.alarms[slot]?.alarm.isAwaitingEligible !== true) continue;
       out ??= [];
-      this.#apply(table, slot, transition, evidenceOf(reading, arrival, this.#options.actionMaxAgeMs), out);
+      this.#apply(
+        { table, slot, transition, evidence: this.#evidenceOf(table, slot, reading, arrival) },
+        out,
+      );
     }
     return out === null ? NOTHING : out;
   }
@@ -159,17 +163,56 @@ export class RuleEngine {
     return out;
   }
 
-  onTick(nowMs: number): readonly Outcome[] {
-    if (this.#withDeadline.size === 0) {
-      this.#wakeAtMs = null;
-      return NOTHING;
-    }
+  onTick({ nowMs, monotonicMs, steadyMs }: RuleClocks): readonly Outcome[] {
+    const time = { nowMs, monotonicMs, awakeMs: this.#clock.tick(monotonicMs) };
     const out: Outcome[] = [];
+    this.#raiseByTime(time, out);
     this.#wakeAtMs = null;
     for (const place of inOrder(this.#withDeadline)) {
       const validForMs = place.table.rule.action?.validForMs ?? 0;
       place.alarm.onTick(nowMs, Math.max(validForMs, this.#options.actionMaxAgeMs), out);
       this.#settle(place);
+    }
+    for (const place of inOrder(this.#held)) {
+      place.alarm.onHeldTick(time, out);
+      this.#settle(place);
+    }
+    if (this.#maintenance.expire(steadyMs).length > 0) this.#suppress(out);
+    return out.length === 0 ? NOTHING : out;
+  }
+
+  /** Suppresses the alarms of the series with these labels. Null where it changes nothing, or there are too many. */
+  beginMaintenance(maintenance: Maintenance): readonly Outcome[] | null {
+    if (!this.#maintenance.begin(maintenance)) return null;
+    return this.#suppressed();
+  }
+
+  /** Null where there is none. */
+  endMaintenance(which: Parameters<MaintenanceBook["end"]>[0]): readonly Outcome[] | null {
+    if (this.#maintenance.end(which).length === 0) return null;
+    return this.#suppressed();
+  }
+
+  /** What is in maintenance now. */
+  maintenances(): readonly Maintenance[] {
+    return this.#maintenance.list();
+  }
+
+  /** The steady time was set by so much. */
+  shiftMaintenance(byMs: number): void {
+    this.#maintenance.shift(byMs);
+  }
+
+  /** Forgets the missing series with these labels, until they are heard again: their alarms end. */
+  forget(labels: Labels, nowMs: number): readonly Outcome[] {
+    const out: Outcome[] = [];
+    for (const table of this.#tables) {
+      table.labels.forEach((own, slot) => {
+        if (!hasLabels(own, labels) || !table.detector.forget(slot)) return;
+        const place = table.alarms[slot];
+        place?.alarm.end(nowMs, out);
+        if (place !== undefined) this.#settle(place);
+      });
     }
     return out;
   }
@@ -208,28 +251,36 @@ export class RuleEngine {
       version: 1,
       series: this.#tables.flatMap((table) => table.export()),
       alarms: [...this.#alarms.values()].map((place) => place.alarm.export()),
+      maintenance: this.#maintenance.export(),
+      commands: this.#tables.flatMap(({ rule, interlock }) =>
+        interlock.export(this.#clock.nowMs).map((state) => ({ rule: rule.name, ...state })),
+      ),
     };
   }
 
   /**
-   * Takes over an exported state; only into an engine that has seen no reading. Alarms of rules that no longer exist end,
-   * and the outcomes say so.
+   * Takes over an exported state; only into an engine that has seen no reading. Alarms of rules or conditions that no
+   * longer exist end, and the outcomes say so.
    */
   restore(state: RuleEngineState): readonly Outcome[] {
     const tables = new Map(this.#tables.map((table) => [table.rule.name, table]));
     for (const series of state.series) tables.get(series.rule)?.restore(series);
+    if (state.maintenance !== undefined) this.#maintenance.restore(state.maintenance);
+    for (const commands of state.commands ?? [])
+      tables.get(commands.rule)?.interlock.restore([commands], this.#clock.nowMs);
     const out: Outcome[] = [];
     for (const saved of state.alarms) {
       const { event } = saved;
       const table = tables.get(event.rule);
-      if (table === undefined || table.rule.metric !== event.metric) {
+      const slot = table?.rule.metric === event.metric ? table.slotByLabels(event.labels) : -1;
+      if (table === undefined || slot < 0 || (saved.isRaised && !table.detector.isRaised(slot))) {
         const ended: AlarmEvent = { ...event, step: event.step + 1, isActive: false, isLatched: false };
         out.push({ type: "event", event: ended, isActionStep: saved.loop !== null });
         continue;
       }
-      const slot = table.slotByLabels(event.labels);
+      const surroundings = this.#surroundingsOf(table, slot);
       const place: AlarmPlace = {
-        alarm: AlarmLifeCycle.restore(table.rule, saved),
+        alarm: AlarmLifeCycle.restore(table.rule, saved, surroundings),
         table,
         slot,
         awaitedTopic: null,
@@ -241,23 +292,89 @@ export class RuleEngine {
     return out;
   }
 
-  #apply(table: RuleTable, slot: number, transition: Transition, evidence: Evidence, out: Outcome[]): void {
+  #apply({ table, slot, transition, evidence }: Change, out: Outcome[]): void {
     let place = table.alarms[slot];
-    if (transition === TRANSITION.raised) {
-      if (place === undefined) {
-        const labels = table.labels[slot];
-        const alarm = new AlarmLifeCycle(table.rule, table.nextId(slot, evidence.timeMs), labels);
-        place = { alarm, table, slot, awaitedTopic: null };
-        table.alarms[slot] = place;
-        this.#alarms.set(alarm.id, place);
-      }
-      place.alarm.raise(evidence, out);
-    } else if (transition === TRANSITION.cleared) {
-      place?.alarm.clear(evidence, out);
-    } else {
-      place?.alarm.meet(evidence, out);
+    switch (transition) {
+      case TRANSITION.raised:
+        if (place === undefined) {
+          const id = table.nextId(slot, evidence.timeMs);
+          const surroundings = this.#surroundingsOf(table, slot);
+          const alarm = new AlarmLifeCycle(table.rule, id, table.labels[slot], surroundings);
+          place = { alarm, table, slot, awaitedTopic: null };
+          table.alarms[slot] = place;
+          this.#alarms.set(alarm.id, place);
+        }
+        place.alarm.raise(evidence, out);
+        break;
+      case TRANSITION.cleared:
+        place?.alarm.clear(evidence, out);
+        break;
+      case TRANSITION.moved:
+        place?.alarm.move(evidence, out);
+        break;
+      default:
+        place?.alarm.meet(evidence, out);
     }
     if (place !== undefined) this.#settle(place);
+  }
+
+  /** Raises what time alone meets, and acts on what it still meets. */
+  #raiseByTime(time: TickTime, out: Outcome[]): void {
+    for (const table of this.#tables) {
+      if (!table.isByTime) continue;
+      for (const slot of table.detector.onTick(time.awakeMs)) {
+        this.#apply(
+          { table, slot, transition: TRANSITION.raised, evidence: silence(table, slot, time) },
+          out,
+        );
+      }
+      for (const place of table.alarms) {
+        if (place?.alarm.isAwaitingEligible !== true) continue;
+        if (!table.detector.isMetByTime(place.slot, time.awakeMs)) continue;
+        place.alarm.meet(silence(table, place.slot, time), out);
+        this.#settle(place);
+      }
+    }
+  }
+
+  #evidenceOf(table: RuleTable, slot: number, reading: RuleReading, arrival: ArrivalFacts): Evidence {
+    const { detector } = table;
+    const { timeMs, value, quality } = reading;
+    const { nowMs, monotonicMs, arrivedMonotonicMs, isRetained, isReplayed } = arrival;
+    return {
+      timeMs,
+      value: detector.measure(slot, value),
+      isEligible:
+        quality === "good" && !isRetained && !isReplayed && nowMs - timeMs <= this.#options.actionMaxAgeMs,
+      isActing: detector.isActingOn(slot, value),
+      standing: detector.standing(slot),
+      nowMs,
+      monotonicMs,
+      awakeMs: this.#clock.nowMs,
+      latencyMs: monotonicMs - arrivedMonotonicMs,
+    };
+  }
+
+  #surroundingsOf(table: RuleTable, slot: number): AlarmSurroundings {
+    return {
+      standing: table.detector.standing(slot),
+      interlock: table.interlock,
+      isSuppressed: this.#maintenance.covers(table.labels[slot]),
+    };
+  }
+
+  #suppressed(): readonly Outcome[] {
+    const out: Outcome[] = [];
+    this.#suppress(out);
+    return out;
+  }
+
+  /** Brings all alarms in line with the maintenance. */
+  #suppress(out: Outcome[]): void {
+    for (const place of this.#alarms.values()) {
+      place.alarm.suppress(this.#maintenance.covers(place.table.labels[place.slot]), out);
+      this.#settle(place);
+    }
   }
 
   /** Brings the indexes in line with an alarm that may have changed; forgets it when it is over. */
@@ -280,6 +397,8 @@ export class RuleEngine {
       this.#withDeadline.add(place);
       if (this.#wakeAtMs === null || deadlineMs < this.#wakeAtMs) this.#wakeAtMs = deadlineMs;
     }
+    if (alarm.heldUntilMs === null) this.#held.delete(place);
+    else this.#held.add(place);
     if (isOver) {
       this.#alarms.delete(alarm.id);
       place.table.alarms[place.slot] = undefined;
@@ -294,12 +413,11 @@ export class RuleEngine {
   }
 }
 
-/** An alarm and where it stands. */
-interface AlarmPlace {
-  readonly alarm: AlarmLifeCycle;
+interface Change {
   readonly table: RuleTable;
   readonly slot: number;
-  awaitedTopic: string | null;
+  readonly transition: Transition;
+  readonly evidence: Evidence;
 }
 
 /** The earliest deadline first: an order that a restored engine has, too. A copy, so that alarms may leave the set meanwhile. */
@@ -309,101 +427,15 @@ function inOrder(places: Iterable<AlarmPlace>): AlarmPlace[] {
   );
 }
 
-/** One rule with its series: each has a slot, found by the caller's index or, after a restore, by its labels. */
-class RuleTable {
-  readonly rule: RuleSpec;
-  readonly detector: LimitDetector;
-  readonly labels: Labels[] = [];
-  readonly alarms: (AlarmPlace | undefined)[] = [];
-  readonly #lastActivation: (Activation | undefined)[] = [];
-  readonly #slotByKey = new Map<string, number>();
-  /** By the caller's index; -1 where it is not known yet. */
-  #slotByIndex = new Int32Array(0);
-
-  constructor(rule: RuleSpec, options: RuleEngineOptions) {
-    this.rule = rule;
-    this.detector = new LimitDetector(rule.when, {
-      raiseLateMsMax: options.actionMaxAgeMs,
-      futureMsMax: options.maxFutureMs ?? FUTURE_MS_MAX,
-    });
-  }
-
-  slotOf(seriesIndex: number): number {
-    return seriesIndex < this.#slotByIndex.length ? this.#slotByIndex[seriesIndex] : -1;
-  }
-
-  /** Gives the series a slot; -1 when there are `seriesMax` already. */
-  admit(seriesIndex: number, labels: Labels, seriesMax: number): number {
-    if (!this.#slotByKey.has(labelsKey(labels)) && this.labels.length >= seriesMax) return -1;
-    const slot = this.slotByLabels(labels);
-    if (seriesIndex >= this.#slotByIndex.length) {
-      const grown = new Int32Array(Math.max(64, (seriesIndex + 1) * 2)).fill(-1);
-      grown.set(this.#slotByIndex);
-      this.#slotByIndex = grown;
-    }
-    this.#slotByIndex[seriesIndex] = slot;
-    return slot;
-  }
-
-  slotByLabels(labels: Labels): number {
-    const key = labelsKey(labels);
-    const known = this.#slotByKey.get(key);
-    if (known !== undefined) return known;
-    const slot = this.labels.length;
-    this.labels.push(labels);
-    this.#slotByKey.set(key, slot);
-    return slot;
-  }
-
-  /** From rule, series and time alone, so that a replay gives the same id. */
-  nextId(slot: number, atMs: number): string {
-    const last = this.#lastActivation[slot];
-    const isNewest = last === undefined || atMs > last.atMs;
-    const repeat = (last?.repeat ?? 0) + (isNewest ? 0 : 1);
-    this.#lastActivation[slot] = { atMs: isNewest ? atMs : last.atMs, repeat };
-    const series = hash53(seriesKey(this.rule.metric, this.labels[slot])).toString(36);
-    return `${this.rule.name}-${series}-${atMs.toString(36)}${isNewest ? "" : `-${repeat}`}`;
-  }
-
-  export(): SeriesRuleState[] {
-    return this.labels.flatMap((labels, slot) => {
-      const detector = this.detector.state(slot);
-      if (detector === null) return [];
-      return [{ rule: this.rule.name, labels, detector, lastActivation: this.#lastActivation[slot] ?? null }];
-    });
-  }
-
-  restore(state: SeriesRuleState): void {
-    const slot = this.slotByLabels(state.labels);
-    this.detector.restore(slot, state.detector);
-    this.#lastActivation[slot] = state.lastActivation ?? undefined;
-  }
-}
-
-function evidenceOf(reading: RuleReading, arrival: ArrivalFacts, actionMaxAgeMs: number): Evidence {
+/** What time alone has shown: as fresh and as good as can be. */
+function silence({ detector }: RuleTable, slot: number, time: TickTime): Evidence {
   return {
-    timeMs: reading.timeMs,
-    value: reading.value,
-    isEligible:
-      reading.quality === "good" &&
-      !arrival.isRetained &&
-      !arrival.isReplayed &&
-      arrival.nowMs - reading.timeMs <= actionMaxAgeMs,
-    nowMs: arrival.nowMs,
-    latencyMs: arrival.monotonicMs - arrival.arrivedMonotonicMs,
+    ...time,
+    timeMs: time.nowMs,
+    value: detector.measure(slot, 0),
+    isEligible: true,
+    isActing: true,
+    standing: detector.standing(slot),
+    latencyMs: 0,
   };
-}
-
-/** 53-bit hash of a text (cyrb53, public domain): names series in ids, protects nothing. */
-function hash53(text: string): number {
-  let high = 0xdeadbeef;
-  let low = 0x41c6ce57;
-  for (let i = 0; i < text.length; i++) {
-    const code = text.charCodeAt(i);
-    high = Math.imul(high ^ code, 2654435761);
-    low = Math.imul(low ^ code, 1597334677);
-  }
-  high = Math.imul(high ^ (high >>> 16), 2246822507) ^ Math.imul(low ^ (low >>> 13), 3266489909);
-  low = Math.imul(low ^ (low >>> 16), 2246822507) ^ Math.imul(high ^ (high >>> 13), 3266489909);
-  return 4294967296 * (2097151 & low) + (high >>> 0);
 }

@@ -1,15 +1,19 @@
-/** A rule on every reading of one metric, as the pipeline file defines it: one alarm per series that breaks the limit. */
+import type { LevelName } from "./detector.ts";
+
+/** A rule on every reading of one metric, as the pipeline file defines it: one alarm per series that meets the condition. */
 export interface RuleSpec {
   /** Unique among the rules; part of every alarm's id. */
   readonly name: string;
   readonly metric: string;
-  readonly when: LimitCondition;
-  /** 1 (least) to 1000 (most urgent), as in OPC UA Part 9. */
+  readonly when: Condition;
+  /** 1 (least) to 1000 (most urgent), as in OPC UA Part 9. The levels of a `levels` condition have their own. */
   readonly severity: number;
   /** For people; goes into the alarm as it is. */
   readonly message: string;
   readonly action: ActionSpec | null;
 }
+
+export type Condition = LimitCondition | LevelsCondition | RateCondition | StuckCondition | MissingCondition;
 
 /**
  * above: raised by `value > limit`, returns to normal at `value < clear` (`clear <= limit`).
@@ -21,6 +25,46 @@ export interface LimitCondition {
   readonly limit: number;
   readonly clear: number;
   /** The limit must stay broken this long, in event time, before the alarm is raised; 0 raises at once. */
+  readonly forAtLeastMs: number;
+}
+
+/**
+ * One to four limits, lowLow < low < high < highHigh: one alarm, at the worst level that is broken (OPC UA Part 9,
+ * ExclusiveLimitAlarmType). A level is left where the value is `hysteresis` inside its limit; `forAtLeastMs` is each level's.
+ */
+export interface LevelsCondition {
+  readonly kind: "levels";
+  readonly levels: Readonly<Partial<Record<LevelName, LevelSpec>>>;
+  readonly hysteresis: number;
+  readonly forAtLeastMs: number;
+}
+
+export interface LevelSpec {
+  readonly limit: number;
+  readonly severity: number;
+}
+
+/** The slope of the last `overMs` of event time, per `perMs`, is above or below a limit. */
+export interface RateCondition {
+  readonly kind: "rateOfChange";
+  readonly slope: LimitCondition;
+  readonly perMs: number;
+  readonly overMs: number;
+}
+
+/** The value has not moved by more than `within` for `forMs` of event time, while readings kept coming. */
+export interface StuckCondition {
+  readonly kind: "stuck";
+  readonly forMs: number;
+  readonly within: number;
+  /** Added to `forMs`. */
+  readonly forAtLeastMs: number;
+}
+
+/** A series that has been heard is silent for `forMs` and `forAtLeastMs`. */
+export interface MissingCondition {
+  readonly kind: "missing";
+  readonly forMs: number;
   readonly forAtLeastMs: number;
 }
 
@@ -41,6 +85,10 @@ export interface ActionSpec {
   readonly isArmed: boolean;
   /** Severity of an alarm whose command stayed unconfirmed; at least the rule's. */
   readonly escalateSeverity: number;
+  /** Commands to one topic a minute, repetitions not counted; null: no bound. */
+  readonly perMinuteMax: number | null;
+  /** With `levels`: the levels that act, and those beyond them; null: all. */
+  readonly atLevels: readonly LevelName[] | null;
 }
 
 export interface ConfirmSpec {

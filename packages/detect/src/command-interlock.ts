@@ -1,0 +1,56 @@
+const MINUTE_MS = 60_000;
+
+/** One topic's commands of the last minute, as plain JSON: how long ago each was, ms. */
+export interface InterlockState {
+  readonly topic: string;
+  readonly agesMs: readonly number[];
+}
+
+/**
+ * Not more than so many commands of one rule to one machine within a minute; a machine is the topic of its commands.
+ * Counted in awake time (see `AwakeClock`), which no clock that is set makes shorter; a stop of the process holds longer.
+ */
+export class CommandInterlock {
+  readonly #perMinuteMax: number | null;
+  readonly #takenAtMs = new Map<string, number[]>();
+
+  constructor(perMinuteMax: number | null) {
+    this.#perMinuteMax = perMinuteMax;
+  }
+
+  /** When the next command to the topic is allowed: at once where that is not after `awakeMs`. */
+  allowedAtMs(topic: string, awakeMs: number): number {
+    if (this.#perMinuteMax === null) return awakeMs;
+    const taken = this.#recent(topic, awakeMs);
+    return taken.length < this.#perMinuteMax ? awakeMs : taken[taken.length - this.#perMinuteMax] + MINUTE_MS;
+  }
+
+  take(topic: string, awakeMs: number): void {
+    if (this.#perMinuteMax === null) return;
+    const taken = this.#recent(topic, awakeMs);
+    taken.push(awakeMs);
+    this.#takenAtMs.set(topic, taken);
+  }
+
+  export(awakeMs: number): InterlockState[] {
+    return [...this.#takenAtMs.keys()].flatMap((topic) => {
+      const agesMs = this.#recent(topic, awakeMs).map((atMs) => awakeMs - atMs);
+      return agesMs.length === 0 ? [] : [{ topic, agesMs }];
+    });
+  }
+
+  restore(states: readonly InterlockState[], awakeMs: number): void {
+    for (const { topic, agesMs } of states)
+      this.#takenAtMs.set(
+        topic,
+        agesMs.map((ageMs) => awakeMs - ageMs),
+      );
+  }
+
+  #recent(topic: string, awakeMs: number): number[] {
+    const taken = (this.#takenAtMs.get(topic) ?? []).filter((atMs) => atMs > awakeMs - MINUTE_MS);
+    if (taken.length === 0) this.#takenAtMs.delete(topic);
+    else this.#takenAtMs.set(topic, taken);
+    return taken;
+  }
+}

@@ -1,0 +1,119 @@
+import { type Labels, labelsKey, seriesKey } from "@millrace/stream";
+import type { AlarmLifeCycle } from "./alarm-life-cycle.ts";
+import { CommandInterlock } from "./command-interlock.ts";
+import type { Detector, DetectorBounds, DetectorState } from "./detector.ts";
+import { makeDetector } from "./make-detector.ts";
+import type { RuleSpec } from "./rule-spec.ts";
+
+export interface SeriesRuleState {
+  readonly rule: string;
+  readonly labels: Labels;
+  /** Null where the detector has nothing to keep. */
+  readonly detector: DetectorState | null;
+  readonly lastActivation: Activation | null;
+}
+
+/** Makes ids unique where one series is raised twice in the same millisecond, or time goes back. */
+interface Activation {
+  /** The greatest so far. */
+  readonly atMs: number;
+  /** How many activations were not later than the greatest before them. */
+  readonly repeat: number;
+}
+
+/** An alarm and where it stands. */
+export interface AlarmPlace {
+  readonly alarm: AlarmLifeCycle;
+  readonly table: RuleTable;
+  readonly slot: number;
+  awaitedTopic: string | null;
+}
+
+/** One rule with its series: each has a slot, found by the caller's index or, after a restore, by its labels. */
+export class RuleTable {
+  readonly rule: RuleSpec;
+  readonly detector: Detector;
+  readonly interlock: CommandInterlock;
+  /** Whether time alone can raise its condition. */
+  readonly isByTime: boolean;
+  readonly labels: Labels[] = [];
+  readonly alarms: (AlarmPlace | undefined)[] = [];
+  readonly #lastActivation: (Activation | undefined)[] = [];
+  readonly #slotByKey = new Map<string, number>();
+  /** By the caller's index; -1 where it is not known yet. */
+  #slotByIndex = new Int32Array(0);
+
+  constructor(rule: RuleSpec, bounds: DetectorBounds) {
+    this.rule = rule;
+    this.detector = makeDetector(rule, bounds);
+    this.isByTime = rule.when.kind === "missing";
+    this.interlock = new CommandInterlock(rule.action?.perMinuteMax ?? null);
+  }
+
+  slotOf(seriesIndex: number): number {
+    return seriesIndex < this.#slotByIndex.length ? this.#slotByIndex[seriesIndex] : -1;
+  }
+
+  /** Gives the series a slot; -1 when there are `seriesMax` already. */
+  admit(seriesIndex: number, labels: Labels, seriesMax: number): number {
+    if (!this.#slotByKey.has(labelsKey(labels)) && this.labels.length >= seriesMax) return -1;
+    const slot = this.slotByLabels(labels);
+    if (seriesIndex >= this.#slotByIndex.length) {
+      const grown = new Int32Array(Math.max(64, (seriesIndex + 1) * 2)).fill(-1);
+      grown.set(this.#slotByIndex);
+      this.#slotByIndex = grown;
+    }
+    this.#slotByIndex[seriesIndex] = slot;
+    return slot;
+  }
+
+  slotByLabels(labels: Labels): number {
+    const key = labelsKey(labels);
+    const known = this.#slotByKey.get(key);
+    if (known !== undefined) return known;
+    const slot = this.labels.length;
+    this.labels.push(labels);
+    this.#slotByKey.set(key, slot);
+    return slot;
+  }
+
+  /** From rule, series and time alone, so that a replay gives the same id. */
+  nextId(slot: number, atMs: number): string {
+    const last = this.#lastActivation[slot];
+    const isNewest = last === undefined || atMs > last.atMs;
+    const repeat = (last?.repeat ?? 0) + (isNewest ? 0 : 1);
+    this.#lastActivation[slot] = { atMs: isNewest ? atMs : last.atMs, repeat };
+    const series = hash53(seriesKey(this.rule.metric, this.labels[slot])).toString(36);
+    return `${this.rule.name}-${series}-${atMs.toString(36)}${isNewest ? "" : `-${repeat}`}`;
+  }
+
+  export(): SeriesRuleState[] {
+    return this.labels.flatMap((labels, slot) => {
+      const detector = this.detector.state(slot);
+      const lastActivation = this.#lastActivation[slot] ?? null;
+      if (detector === null && lastActivation === null) return [];
+      return [{ rule: this.rule.name, labels, detector, lastActivation }];
+    });
+  }
+
+  /** A state of another kind of condition is not taken: the series begins anew. */
+  restore(state: SeriesRuleState): void {
+    const slot = this.slotByLabels(state.labels);
+    this.detector.restore(slot, state.detector);
+    this.#lastActivation[slot] = state.lastActivation ?? undefined;
+  }
+}
+
+/** 53-bit hash of a text (cyrb53, public domain): names series in ids, protects nothing. */
+function hash53(text: string): number {
+  let high = 0xdeadbeef;
+  let low = 0x41c6ce57;
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    high = Math.imul(high ^ code, 2654435761);
+    low = Math.imul(low ^ code, 1597334677);
+  }
+  high = Math.imul(high ^ (high >>> 16), 2246822507) ^ Math.imul(low ^ (low >>> 13), 3266489909);
+  low = Math.imul(low ^ (low >>> 16), 2246822507) ^ Math.imul(high ^ (high >>> 13), 3266489909);
+  return 4294967296 * (2097151 & low) + (high >>> 0);
+}
