@@ -39,6 +39,7 @@ const PIPELINE: Pipeline = {
     },
   ],
   rules: [],
+  maintenance: null,
 };
 
 const ends: (() => unknown)[] = [];

@@ -52,6 +52,8 @@ export const en = {
   "alarms.historical": "historical",
   "alarms.historicalCount": "{count} historical",
   "alarms.historicalOpen": "end not known",
+  "alarms.suppressed": "in maintenance",
+  "alarms.suppressedHint": "Suppressed: shown, and no action while the maintenance lasts",
   "alarms.historicalHint": "From old or replayed readings: no action, no notification",
   "alarms.announceActivated": "Alarm: {rule}, {labels}, {value}",
   "alarms.announceCleared": "Cleared: {rule}, {labels}",

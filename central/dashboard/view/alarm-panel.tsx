@@ -66,7 +66,8 @@ export function AlarmPanel({ page, speaker }: PanelProps) {
 }
 
 function AlarmRow({ alarm, page, speaker }: PanelProps & { readonly alarm: AlarmView }) {
-  const unit = page.pipeline.value.metrics.find((metric) => metric.name === alarm.metric)?.unit ?? "";
+  const unit =
+    alarm.unit ?? page.pipeline.value.metrics.find((metric) => metric.name === alarm.metric)?.unit ?? "";
   const nowMs = page.nowMs.value;
   const isActiveNow = alarm.isActive && !alarm.isHistorical;
   return (
@@ -81,6 +82,11 @@ function AlarmRow({ alarm, page, speaker }: PanelProps & { readonly alarm: Alarm
         {alarm.isLatched && alarm.isActive && (
           <em class="tag" title={speaker.text("alarms.latchedHint")}>
             {speaker.text("alarms.latched")}
+          </em>
+        )}
+        {alarm.isSuppressed === true && (
+          <em class="tag" title={speaker.text("alarms.suppressedHint")}>
+            {speaker.text("alarms.suppressed")}
           </em>
         )}
         {alarm.isHistorical && (

@@ -79,7 +79,7 @@ export const STATUS_COMMAND: Command = {
             Object.entries(alarm.labels)
               .map(([name, value]) => `${name}=${value}`)
               .join(" "),
-            alarm.isHistorical ? "historical" : "",
+            alarm.isSuppressed === true ? "in maintenance" : alarm.isHistorical ? "historical" : "",
             alarm.message,
           ]),
       ),

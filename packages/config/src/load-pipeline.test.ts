@@ -90,6 +90,8 @@ test("the example of the design, from a real file", () => {
         isLatched: true,
         isArmed: true,
         escalateSeverity: 1000,
+        perMinuteMax: null,
+        atLevels: null,
       },
     },
   ]);
@@ -163,7 +165,7 @@ test.each<[string, string, string[]]>([
   [
     "a list",
     "- a\n",
-    ["1:1: the file is a list; it must be a map with the keys version, metrics, windows, rules"],
+    ["1:1: the file is a list; it must be a map with the keys version, metrics, windows, rules, maintenance"],
   ],
   [
     "another version",
@@ -358,7 +360,7 @@ test.each<[string, string, string[]]>([
   [
     "neither above nor below",
     rule("metric: m, when: {}, severity: 1"),
-    ["5:19: when has neither above nor below; it must have one of them"],
+    ["5:19: when has no condition; it must have one of above, below, levels, rateOfChange, stuck, missing"],
   ],
   [
     "clearBelow not below",
@@ -446,7 +448,9 @@ test("variables are text, and numbers where a number is needed", () => {
   const text = rule('metric: m, when: { above: "${LIMIT:-80}" }, severity: 1, message: "${TEXT}"');
   const { config } = load(text, { TEXT: "42" });
   expect(config.rules[0]).toMatchObject({ message: "42", when: { limit: 80 } });
-  expect(load(text, { LIMIT: "7.5", TEXT: "x" }).config.rules[0].when.limit).toBe(7.5);
+  expect(load(text, { LIMIT: "7.5", TEXT: "x" }).config.rules[0].when).toMatchObject({
+    limit: 7.5,
+  });
   expect(problems(text)).toEqual([
     "5:74: environment variable TEXT is not set; set it, or write ${TEXT:-default}",
   ]);

@@ -1,11 +1,11 @@
-import type { RuleSpec } from "@millrace/detect";
 import { histogram, paneMsOf, ratio, SESSION_ACCUMULATORS } from "@millrace/stream";
-import { parseTopicTemplate } from "@millrace/wire";
+import { parseTopicTemplate, type TopicTemplate } from "@millrace/wire";
 import { ConfigReader } from "./config-reader.ts";
 import type { Loaded, LoadOptions } from "./load.ts";
 import { checkPipeline } from "./pipeline-checks.ts";
-import { type MetricFile, type PipelineFile, pipelineSchema, type RuleFile } from "./pipeline-schema.ts";
+import { type MetricFile, type PipelineFile, pipelineSchema } from "./pipeline-schema.ts";
 import type { MetricSource, Pipeline } from "./pipeline.ts";
+import { toRule } from "./to-rule.ts";
 import { toWindowSpec } from "./to-window-spec.ts";
 
 /** Reads pipeline.yaml. Throws `config_unreadable`, or `config_invalid` (a `ConfigError`) with everything that is wrong. */
@@ -46,6 +46,14 @@ function toPipeline(path: string, file: PipelineFile): Pipeline {
     metrics,
     windows,
     rules: Object.entries(file.rules).map(([name, rule]) => toRule(name, rule, file.metrics[rule.metric])),
+    maintenance:
+      file.maintenance === undefined
+        ? null
+        : {
+            topic: templateOf(file.maintenance.topic),
+            equals: file.maintenance.equals,
+            longestMs: file.maintenance.longest,
+          },
   };
 }
 
@@ -60,10 +68,9 @@ function accumulatorName(entry: MetricFile["accumulate"][number]): string {
 
 function toSource({ from }: MetricFile): MetricSource {
   if (from.host !== undefined) return { kind: "host", sensor: from.host };
-  const parsed = parseTopicTemplate(from.topic ?? "");
-  if (!parsed.ok) throw new Error("invariant: the schema takes only topics that parse");
+  const topic = templateOf(from.topic ?? "");
   if (from.json === undefined)
-    return { kind: "topic", topic: parsed.template, payload: { kind: "number" }, hasOwnTime: false };
+    return { kind: "topic", topic, payload: { kind: "number" }, hasOwnTime: false };
   const { value, time, quality } = from.json;
   const payload = {
     kind: "json" as const,
@@ -71,50 +78,13 @@ function toSource({ from }: MetricFile): MetricSource {
     ...(time === undefined ? {} : { time }),
     ...(quality === undefined ? {} : { quality }),
   };
-  return { kind: "topic", topic: parsed.template, payload, hasOwnTime: time !== undefined };
+  return { kind: "topic", topic, payload, hasOwnTime: time !== undefined };
 }
 
-/** Added to the severity of an alarm whose command stayed unconfirmed. */
-const ESCALATION = 100;
-const SEVERITY_MAX = 1000;
-
-function toRule(name: string, rule: RuleFile, metric: MetricFile | undefined): RuleSpec {
-  const { above, below, clearAbove, clearBelow, forAtLeast } = rule.when;
-  const kind = above === undefined ? "below" : "above";
-  const limit = above ?? below ?? 0;
-  const { action } = rule;
-  return {
-    name,
-    metric: rule.metric,
-    when: {
-      kind,
-      limit,
-      clear: (kind === "above" ? clearBelow : clearAbove) ?? limit,
-      forAtLeastMs: forAtLeast,
-    },
-    severity: rule.severity,
-    message: rule.message ?? `${rule.metric} is ${kind} ${limit} ${metric?.unit ?? ""}`.trimEnd(),
-    action:
-      action === undefined
-        ? null
-        : {
-            topicTemplate: action.publish,
-            payload: action.payload,
-            confirm:
-              action.confirm === undefined
-                ? null
-                : {
-                    topic: action.confirm.topic,
-                    equals: action.confirm.equals,
-                    withinMs: action.confirm.within,
-                  },
-            retryMax: action.retry,
-            validForMs: action.validFor,
-            isLatched: action.latch,
-            isArmed: action.armed,
-            escalateSeverity: action.escalateSeverity ?? Math.min(SEVERITY_MAX, rule.severity + ESCALATION),
-          },
-  };
+function templateOf(topic: string): TopicTemplate {
+  const parsed = parseTopicTemplate(topic);
+  if (!parsed.ok) throw new Error("invariant: the schema takes only topics that parse");
+  return parsed.template;
 }
 
 const SECTIONS = ["metrics", "windows", "rules"] as const;

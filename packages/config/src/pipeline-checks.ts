@@ -2,7 +2,8 @@ import { formatDuration } from "@millrace/runtime";
 import { gcd, PANE_MS_MIN, windowStepMs } from "@millrace/stream";
 import { parseTopicTemplate, type TopicTemplate } from "@millrace/wire";
 import type { ConfigReader } from "./config-reader.ts";
-import { type MetricFile, type PipelineFile, type RuleFile, type WindowFile } from "./pipeline-schema.ts";
+import { type MetricFile, type PipelineFile, type WindowFile } from "./pipeline-schema.ts";
+import { checkRule } from "./rule-checks.ts";
 import { orNearest } from "./schema-problems.ts";
 import { toWindowSpec } from "./to-window-spec.ts";
 import { checkWindowKind } from "./window-checks.ts";
@@ -39,8 +40,22 @@ export function checkPipeline(
   checkWindows(reader, file, metricNames);
   for (const [name, rule] of Object.entries(file.rules)) {
     checkMetricName(reader, ["rules", name, "metric"], rule.metric, metricNames);
-    checkCondition(reader, ["rules", name, "when"], rule.when);
-    checkAction(reader, ["rules", name, "action"], rule, labelsOf(file.metrics[rule.metric]));
+    checkRule(reader, ["rules", name], rule, labelsOf(file.metrics[rule.metric]));
+  }
+  checkMaintenance(reader, file);
+}
+
+/** Its labels must be labels of something, or it would never be for anything. */
+function checkMaintenance(reader: ConfigReader, { maintenance, metrics }: PipelineFile): void {
+  if (maintenance === undefined) return;
+  const all = Object.values(metrics).map((metric) => labelsOf(metric));
+  // The gateway's own sensors have labels that only the agent knows.
+  if (all.includes(undefined)) return;
+  const labels = [...new Set(all.flatMap((own) => own ?? []))];
+  for (const capture of templateOf(maintenance.topic)?.captures ?? []) {
+    if (labels.includes(capture)) continue;
+    const message = `{${capture}} is no label of any metric; ${orNearest(capture, labels)}`;
+    reader.problem(["maintenance", "topic"], message);
   }
 }
 
@@ -145,81 +160,6 @@ function checkMetricName(
 ): void {
   if (!metricNames.includes(metric))
     reader.problem(path, `there is no metric ${metric}; ${orNearest(metric, metricNames)}`);
-}
-
-function checkCondition(reader: ConfigReader, path: KeyPath, when: RuleFile["when"]): void {
-  const { above, below, clearAbove, clearBelow } = when;
-  if ((above === undefined) === (below === undefined)) {
-    reader.problem(
-      path,
-      `when has ${above === undefined ? "neither above nor below" : "both above and below"}; it must have one of them`,
-      "key",
-    );
-    return;
-  }
-  if (above !== undefined && clearAbove !== undefined)
-    reader.problem(
-      [...path, "clearAbove"],
-      "clearAbove belongs to below; with above it is clearBelow",
-      "key",
-    );
-  if (below !== undefined && clearBelow !== undefined)
-    reader.problem(
-      [...path, "clearBelow"],
-      "clearBelow belongs to above; with below it is clearAbove",
-      "key",
-    );
-  if (above !== undefined && clearBelow !== undefined && clearBelow >= above) {
-    reader.problem(
-      [...path, "clearBelow"],
-      `clearBelow ${clearBelow} is not below above ${above}; it must be less, or left out`,
-    );
-  }
-  if (below !== undefined && clearAbove !== undefined && clearAbove <= below) {
-    reader.problem(
-      [...path, "clearAbove"],
-      `clearAbove ${clearAbove} is not above below ${below}; it must be more, or left out`,
-    );
-  }
-}
-
-function checkAction(
-  reader: ConfigReader,
-  path: KeyPath,
-  rule: RuleFile,
-  labels: readonly string[] | undefined,
-): void {
-  const { action } = rule;
-  if (action === undefined) return;
-  checkCaptures(reader, { path: [...path, "publish"], topic: action.publish, metric: rule.metric, labels });
-  if (action.confirm !== undefined) {
-    checkCaptures(reader, {
-      path: [...path, "confirm", "topic"],
-      topic: action.confirm.topic,
-      metric: rule.metric,
-      labels,
-    });
-  }
-  if (action.escalateSeverity !== undefined && action.escalateSeverity < rule.severity) {
-    reader.problem(
-      [...path, "escalateSeverity"],
-      `escalateSeverity ${action.escalateSeverity} is less than severity ${rule.severity}; it must be at least that`,
-    );
-  }
-}
-
-interface TopicUse {
-  readonly path: KeyPath;
-  readonly topic: string;
-  readonly metric: string;
-  readonly labels: readonly string[] | undefined;
-}
-
-function checkCaptures(reader: ConfigReader, { path, topic, metric, labels }: TopicUse): void {
-  for (const capture of templateOf(topic)?.captures ?? []) {
-    if (labels === undefined || labels.includes(capture)) continue;
-    reader.problem(path, `{${capture}} is no label of ${metric}; ${orNearest(capture, labels)}`);
-  }
 }
 
 function templateOf(topic: string): TopicTemplate | undefined {

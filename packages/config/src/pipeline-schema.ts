@@ -1,3 +1,4 @@
+import { LEVEL_NAMES } from "@millrace/detect";
 import { areBounds, HISTOGRAM_BOUNDS_MAX } from "@millrace/stream";
 import { parseJsonPath, parseTopicTemplate, TIME_UNITS } from "@millrace/wire";
 import { z } from "zod";
@@ -145,21 +146,64 @@ export const windowSchema = z.strictObject({
     .describe("Late data."),
 });
 
+const limits = {
+  above: finite().optional().describe("Raised above this value."),
+  below: finite().optional().describe("Raised below this value, instead of `above`."),
+  clearBelow: finite()
+    .optional()
+    .describe("With above: back to normal below this value; default: the limit."),
+  clearAbove: finite()
+    .optional()
+    .describe("With below: back to normal above this value; default: the limit."),
+};
+const level = () =>
+  z.strictObject({
+    limit: finite().describe("The level begins beyond this value."),
+    severity: wholeNumber(1, 1000).optional().describe("The alarm's severity at it; default: the rule's."),
+  });
+const notNegative = () => takes(z.number().min(0), "a number from 0");
+
 export const ruleSchema = z.strictObject({
   metric: name().describe("The metric whose every reading it watches."),
   when: z
     .strictObject({
-      above: finite().optional().describe("Raised above this value."),
-      below: finite().optional().describe("Raised below this value, instead of `above`."),
-      clearBelow: finite()
+      ...limits,
+      levels: z
+        .strictObject({
+          lowLow: level().optional().describe("Worse than low."),
+          low: level().optional().describe("Below its limit."),
+          high: level().optional().describe("Above its limit."),
+          highHigh: level().optional().describe("Worse than high."),
+        })
         .optional()
-        .describe("With above: back to normal below this value; default: the limit."),
-      clearAbove: finite()
+        .describe("Instead of above and below: one alarm at the worst level whose limit is broken."),
+      hysteresis: notNegative()
         .optional()
-        .describe("With below: back to normal above this value; default: the limit."),
+        .describe("With levels: a level is left this much inside its limit; default: 0."),
+      rateOfChange: z
+        .strictObject({
+          ...limits,
+          per: duration({ min: "1ms", max: "7d" }).describe("The time that the limit is for."),
+          over: duration({ min: "100ms", max: "7d" }).describe("The span of event time whose slope it is."),
+        })
+        .optional()
+        .describe("The slope (least squares) of the latest readings."),
+      stuck: z
+        .strictObject({
+          for: duration({ min: "1s", max: "7d" }).describe("How long the value must stand still."),
+          within: notNegative().prefault(0).describe("What it may move all the same."),
+        })
+        .optional()
+        .describe("The value stands still while readings keep coming."),
+      missing: z
+        .strictObject({
+          for: duration({ min: "1s", max: "7d" }).describe("How long nothing must have come."),
+        })
+        .optional()
+        .describe("No reading comes of a series that was heard before."),
       forAtLeast: duration({ min: "0s", max: "7d" })
         .prefault("0s")
-        .describe("How long, in event time, before it is raised."),
+        .describe("How long, in event time, before it is raised; with stuck and missing added to `for`."),
     })
     .describe("The condition."),
   severity: wholeNumber(1, 1000).describe("1 least to 1000 most urgent."),
@@ -180,14 +224,32 @@ export const ruleSchema = z.strictObject({
       validFor: duration({ min: "100ms", max: "1h" })
         .prefault("10s")
         .describe("A device must not obey the command later."),
+      atLevels: z
+        .array(oneOf(LEVEL_NAMES))
+        .min(1)
+        .optional()
+        .describe("With levels: those that act, and the ones beyond them; default: all."),
+      atMostPerMinute: wholeNumber(1, 1000)
+        .optional()
+        .describe("Commands to one topic within a minute; what is more waits, and is sent if still needed."),
       latch: flag().prefault(true).describe("Whether the alarm stays until a person resets it."),
       armed: flag().prefault(false).describe("false: dry run, everything but the sending."),
       escalateSeverity: wholeNumber(1, 1000)
         .optional()
-        .describe("Severity once unconfirmed; default: severity + 100."),
+        .describe("Severity once unconfirmed; default: the greatest severity + 100."),
     })
     .optional()
     .describe("What is done about it."),
+});
+
+const maintenance = z.strictObject({
+  topic: topic().describe(
+    "Retained messages; {names} are labels, and the message is for the series that have them.",
+  ),
+  equals: text().describe("The message that begins a maintenance; every other one ends it."),
+  longest: duration({ min: "1m", max: "31d" })
+    .prefault("24h")
+    .describe("It ends by itself after this, until the topic has said otherwise in between."),
 });
 
 /** pipeline.yaml as people write it. */
@@ -196,6 +258,9 @@ export const pipelineSchema = z.strictObject({
   metrics: z.record(name(), metricSchema).describe("What is measured, by name."),
   windows: z.record(name(), windowSchema).prefault({}).describe("What is aggregated, by name."),
   rules: z.record(name(), ruleSchema).prefault({}).describe("What is watched, by name."),
+  maintenance: maintenance
+    .optional()
+    .describe("A topic that says what is in maintenance: its alarms are suppressed and never act."),
 });
 
 export type PipelineFile = z.output<typeof pipelineSchema>;

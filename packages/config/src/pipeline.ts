@@ -9,6 +9,16 @@ export interface Pipeline {
   readonly metrics: readonly PipelineMetric[];
   readonly windows: readonly WindowSpec[];
   readonly rules: readonly RuleSpec[];
+  readonly maintenance: MaintenanceTopic | null;
+}
+
+/** A topic that says what is in maintenance. */
+export interface MaintenanceTopic {
+  /** Its captures are the labels. */
+  readonly topic: TopicTemplate;
+  /** The payload that begins it; any other one ends it. */
+  readonly equals: string;
+  readonly longestMs: number;
 }
 
 export interface PipelineMetric extends MetricSpec {

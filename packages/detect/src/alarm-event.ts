@@ -31,6 +31,8 @@ export interface AlarmEvent {
   readonly message: string;
   /** Of a condition with levels: the one that it is at, or was at last. */
   readonly level?: LevelName;
+  /** Of `value` and `limit`, where it is not the metric's. */
+  readonly unit?: string;
   /** ISA-18.2: its series is in maintenance; the alarm is there, and never acts. */
   readonly isSuppressed?: true;
   /** A command that was due and has not been sent. It is once nothing holds it any more, if it is still needed then. */

@@ -266,6 +266,7 @@ export class AlarmLifeCycle {
       command: this.#loop?.record() ?? null,
       message: this.#rule.message,
       ...(level === null ? {} : { level }),
+      ...(this.#rule.unit === undefined ? {} : { unit: this.#rule.unit }),
       ...(this.#isSuppressed ? { isSuppressed: true } : {}),
       ...(this.#heldBack === null ? {} : { heldBack: this.#heldBack }),
     };

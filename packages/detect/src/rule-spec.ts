@@ -8,6 +8,8 @@ export interface RuleSpec {
   readonly when: Condition;
   /** 1 (least) to 1000 (most urgent), as in OPC UA Part 9. The levels of a `levels` condition have their own. */
   readonly severity: number;
+  /** Of what is compared with the limit, where it is not the metric's. */
+  readonly unit?: string;
   /** For people; goes into the alarm as it is. */
   readonly message: string;
   readonly action: ActionSpec | null;

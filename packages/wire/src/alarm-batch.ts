@@ -50,6 +50,10 @@ function readEvent(fields: JsonFields): AlarmEvent {
     action: fields.oneOf("action", ACTION_STATES),
     command: command === null ? null : readCommand(command),
     message: fields.text("message", TEXT_LENGTH_MAX),
+    ...(fields.has("level") ? { level: fields.text("level", NAME_LENGTH_MAX) } : {}),
+    ...(fields.has("unit") ? { unit: fields.text("unit", NAME_LENGTH_MAX) } : {}),
+    ...(fields.has("isSuppressed") && fields.flag("isSuppressed") ? { isSuppressed: true } : {}),
+    ...(fields.has("heldBack") ? { heldBack: fields.text("heldBack", NAME_LENGTH_MAX) } : {}),
   };
 }
 

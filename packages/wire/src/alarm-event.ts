@@ -25,6 +25,14 @@ export interface AlarmEvent {
   readonly action: ActionState;
   readonly command: CommandRecord | null;
   readonly message: string;
+  /** Of a condition with levels: the one that it is at, or was at last. */
+  readonly level?: string;
+  /** Of `value` and `limit`, where it is not the metric's. */
+  readonly unit?: string;
+  /** ISA-18.2: its series is in maintenance; the alarm is there, and never acts. */
+  readonly isSuppressed?: true;
+  /** What holds back a command that is due: maintenance | at_most_per_minute. */
+  readonly heldBack?: string;
 }
 
 export type ActionState = "none" | "dry_run" | "commanded" | "confirmed" | "retrying" | "unconfirmed";

@@ -1,0 +1,156 @@
+// Conditions, actions and maintenance: what is written resolves, and nonsense is named at its place with the way out.
+import { expect, test } from "vitest";
+import { ConfigError } from "./config-error.ts";
+import { loadPipeline } from "./load-pipeline.ts";
+import { formatProblem } from "./problem.ts";
+
+const METRIC = `version: 1
+metrics:
+  m: { unit: bar, from: { topic: "f/{line}/m", json: { value: $.v, time: { path: $.t, unit: ms } } } }
+`;
+const rule = (when: string, rest = ""): string =>
+  `${METRIC}rules:\n  r: { metric: m, severity: 500, when: ${when}${rest} }\n`;
+
+function load(text: string) {
+  return loadPipeline("p.yaml", { env: {}, readFile: () => text }).config;
+}
+
+function problems(text: string): string[] {
+  try {
+    load(text);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    return error.problems.map((problem) => formatProblem(problem).replace(/^p\.yaml:/, ""));
+  }
+  return [];
+}
+
+test("every condition resolves, with its unit and its words", () => {
+  expect(
+    load(rule("{ levels: { high: { limit: 8 }, highHigh: { limit: 9, severity: 900 } }, hysteresis: 0.5 }"))
+      .rules,
+  ).toMatchObject([
+    {
+      when: {
+        kind: "levels",
+        levels: { high: { limit: 8, severity: 500 }, highHigh: { limit: 9, severity: 900 } },
+        hysteresis: 0.5,
+        forAtLeastMs: 0,
+      },
+      message: "m is out of its limits",
+    },
+  ]);
+  expect(
+    load(rule("{ rateOfChange: { below: -2, clearAbove: -1, per: 1s, over: 10s }, forAtLeast: 3s }")).rules,
+  ).toMatchObject([
+    {
+      when: {
+        kind: "rateOfChange",
+        slope: { kind: "below", limit: -2, clear: -1, forAtLeastMs: 3000 },
+        perMs: 1000,
+        overMs: 10_000,
+      },
+      unit: "bar/1s",
+      message: "m changes by less than -2 bar per 1s",
+    },
+  ]);
+  expect(load(rule("{ stuck: { for: 60s } }")).rules).toMatchObject([
+    { when: { kind: "stuck", forMs: 60_000, within: 0 }, message: "m has not moved for 1m" },
+  ]);
+  expect(load(rule("{ missing: { for: 30s } }")).rules).toMatchObject([
+    { when: { kind: "missing", forMs: 30_000 }, unit: "s", message: "m has sent nothing for 30s" },
+  ]);
+});
+
+test("interlock, acting levels and the escalation above every level", () => {
+  const action = ', action: { publish: "c/{line}", payload: STOP, atMostPerMinute: 3, atLevels: [highHigh] }';
+  const levels = "{ levels: { high: { limit: 8 }, highHigh: { limit: 9, severity: 850 } } }";
+  expect(load(rule(levels, action)).rules[0].action).toMatchObject({
+    perMinuteMax: 3,
+    atLevels: ["highHigh"],
+    escalateSeverity: 950,
+  });
+});
+
+test("a maintenance topic resolves; without one there is none", () => {
+  expect(load(METRIC).maintenance).toBe(null);
+  const text = `${METRIC}maintenance: { topic: "f/{line}/service", equals: "on" }\n`;
+  expect(load(text).maintenance).toMatchObject({
+    equals: "on",
+    longestMs: 86_400_000,
+    topic: { captures: ["line"] },
+  });
+});
+
+test.each([
+  [
+    "two conditions",
+    rule("{ above: 1, stuck: { for: 1m } }"),
+    [
+      "5:34: when has both above and stuck; it must have one of above, below, levels, rateOfChange, stuck, missing",
+    ],
+  ],
+  [
+    "levels out of order",
+    rule("{ levels: { high: { limit: 9 }, highHigh: { limit: 8 } } }"),
+    ["5:91: highHigh 8 is not above high 9; it must be more"],
+  ],
+  [
+    "a hysteresis wider than the levels",
+    rule("{ levels: { low: { limit: 2 }, high: { limit: 3 } }, hysteresis: 1 }"),
+    ["5:105: hysteresis 1 reaches from high 3 to low 2; it must be less than the distance of any two levels"],
+  ],
+  [
+    "a hysteresis of nothing",
+    rule("{ above: 1, hysteresis: 1 }"),
+    ["5:52: hysteresis belongs to levels; remove it"],
+  ],
+  [
+    "an outer level that is less severe",
+    rule("{ levels: { high: { limit: 8 }, highHigh: { limit: 9, severity: 400 } } }"),
+    ["5:104: highHigh has severity 400, less than 500 of high; the outer level must be at least as severe"],
+  ],
+  ["no level", rule("{ levels: {} }"), ["5:42: levels is empty; give one of lowLow, low, high, highHigh"]],
+  [
+    "a rate per more than its span",
+    rule("{ rateOfChange: { above: 1, per: 1m, over: 10s } }"),
+    ["5:73: per 1m is longer than over 10s, which could not show such a rate; it must be at most that"],
+  ],
+  [
+    "a rate without a limit",
+    rule("{ rateOfChange: { per: 1s, over: 10s } }"),
+    ["5:42: rateOfChange has neither above nor below; it must have one of them"],
+  ],
+  [
+    "a rate's clear limit outside it",
+    rule("{ rateOfChange: { above: 1, per: 1s, over: 10s }, clearBelow: 0 }"),
+    ["5:90: clearBelow of a rate belongs into rateOfChange; move it there"],
+  ],
+  [
+    "a clear limit of nothing",
+    rule("{ missing: { for: 30s }, clearBelow: 0 }"),
+    ["5:65: clearBelow belongs to above; remove it"],
+  ],
+  [
+    "a negative band",
+    rule("{ stuck: { for: 30s, within: -1 } }"),
+    ["5:69: rules.r.when.stuck.within is -1; it must be a number from 0"],
+  ],
+  [
+    "an action at a level that is not there",
+    rule("{ levels: { high: { limit: 8 } } }", ", action: { publish: c, payload: x, atLevels: [highHigh] }"),
+    ["5:121: when has no level highHigh; did you mean high?"],
+  ],
+  [
+    "acting levels without levels",
+    rule("{ above: 8 }", ", action: { publish: c, payload: x, atLevels: [high] }"),
+    ["5:88: atLevels belongs to levels; remove it"],
+  ],
+  [
+    "a maintenance of labels that nothing has",
+    `${METRIC}maintenance: { topic: "f/{lin}/service", equals: "on" }\n`,
+    ["4:23: {lin} is no label of any metric; did you mean line?"],
+  ],
+])("%s", (_name, text, expected) => {
+  expect(problems(text)).toEqual(expected);
+});

@@ -1,0 +1,163 @@
+import { formatDuration } from "@millrace/runtime";
+import { parseTopicTemplate } from "@millrace/wire";
+import type { ConfigReader } from "./config-reader.ts";
+import type { RuleFile } from "./pipeline-schema.ts";
+import { orNearest } from "./schema-problems.ts";
+import { levelsOf } from "./to-rule.ts";
+import type { KeyPath } from "./yaml-source.ts";
+
+type When = RuleFile["when"];
+type Limits = Pick<When, "above" | "below" | "clearAbove" | "clearBelow">;
+
+const CONDITIONS = ["above", "below", "levels", "rateOfChange", "stuck", "missing"] as const;
+
+/** What the schema cannot see of a rule. `labels`: of its metric; undefined where only the agent knows them. */
+export function checkRule(
+  reader: ConfigReader,
+  path: KeyPath,
+  rule: RuleFile,
+  labels: readonly string[] | undefined,
+): void {
+  checkCondition(reader, [...path, "when"], rule);
+  checkAction(reader, [...path, "action"], rule, labels);
+}
+
+function checkCondition(reader: ConfigReader, path: KeyPath, rule: RuleFile): void {
+  const { when } = rule;
+  const given = CONDITIONS.filter((name) => when[name] !== undefined);
+  if (given.length !== 1) {
+    const what = given.length === 0 ? "no condition" : `both ${given[0]} and ${given[1]}`;
+    reader.problem(path, `when has ${what}; it must have one of ${CONDITIONS.join(", ")}`, "key");
+    return;
+  }
+  if (when.rateOfChange === undefined) checkClear(reader, path, when);
+  else checkRate(reader, path, when);
+  if (when.levels !== undefined) checkLevels(reader, path, rule);
+  else if (when.hysteresis !== undefined)
+    reader.problem([...path, "hysteresis"], "hysteresis belongs to levels; remove it", "key");
+}
+
+function checkRate(reader: ConfigReader, path: KeyPath, when: When): void {
+  const { rateOfChange: rate, clearAbove, clearBelow } = when;
+  if (rate === undefined) return;
+  const own = [...path, "rateOfChange"];
+  for (const [name, value] of Object.entries({ clearAbove, clearBelow })) {
+    if (value === undefined) continue;
+    reader.problem([...path, name], `${name} of a rate belongs into rateOfChange; move it there`, "key");
+  }
+  if ((rate.above === undefined) === (rate.below === undefined)) {
+    const what = rate.above === undefined ? "neither above nor below" : "both above and below";
+    reader.problem(own, `rateOfChange has ${what}; it must have one of them`, "key");
+    return;
+  }
+  checkClear(reader, own, rate);
+  if (rate.per > rate.over) {
+    reader.problem(
+      [...own, "per"],
+      `per ${formatDuration(rate.per)} is longer than over ${formatDuration(rate.over)}, which could not show such a rate; it must be at most that`,
+    );
+  }
+}
+
+/** The limits at which a condition ends. */
+function checkClear(reader: ConfigReader, path: KeyPath, limits: Limits): void {
+  const { above, below, clearAbove, clearBelow } = limits;
+  if (below === undefined && clearAbove !== undefined) {
+    const wayOut = above === undefined ? "remove it" : "with above it is clearBelow";
+    reader.problem([...path, "clearAbove"], `clearAbove belongs to below; ${wayOut}`, "key");
+  }
+  if (above === undefined && clearBelow !== undefined) {
+    const wayOut = below === undefined ? "remove it" : "with below it is clearAbove";
+    reader.problem([...path, "clearBelow"], `clearBelow belongs to above; ${wayOut}`, "key");
+  }
+  if (above !== undefined && clearBelow !== undefined && clearBelow >= above) {
+    reader.problem(
+      [...path, "clearBelow"],
+      `clearBelow ${clearBelow} is not below above ${above}; it must be less, or left out`,
+    );
+  }
+  if (below !== undefined && clearAbove !== undefined && clearAbove <= below) {
+    reader.problem(
+      [...path, "clearAbove"],
+      `clearAbove ${clearAbove} is not above below ${below}; it must be more, or left out`,
+    );
+  }
+}
+
+function checkLevels(reader: ConfigReader, path: KeyPath, { when, severity }: RuleFile): void {
+  const levels = levelsOf(when.levels ?? {});
+  if (levels.length === 0)
+    reader.problem([...path, "levels"], "levels is empty; give one of lowLow, low, high, highHigh", "key");
+  levels.forEach(([name, level], index) => {
+    const inner = levels[index - 1];
+    if (inner === undefined) return;
+    const [before, { limit }] = inner;
+    const place = [...path, "levels", name, "limit"];
+    const distance = level.limit - limit;
+    if (distance <= 0)
+      reader.problem(place, `${name} ${level.limit} is not above ${before} ${limit}; it must be more`);
+    else if ((when.hysteresis ?? 0) >= distance) {
+      reader.problem(
+        [...path, "hysteresis"],
+        `hysteresis ${when.hysteresis} reaches from ${name} ${level.limit} to ${before} ${limit}; it must be less than the distance of any two levels`,
+      );
+    }
+  });
+  for (const [outer, inner] of [
+    ["highHigh", "high"],
+    ["lowLow", "low"],
+  ] as const) {
+    const [worse, milder] = [when.levels?.[outer], when.levels?.[inner]];
+    if (worse === undefined || milder === undefined) continue;
+    const [severe, mild] = [worse.severity ?? severity, milder.severity ?? severity];
+    if (severe >= mild) continue;
+    const at = worse.severity === undefined ? [inner, "severity"] : [outer, "severity"];
+    reader.problem(
+      [...path, "levels", ...at],
+      `${outer} has severity ${severe}, less than ${mild} of ${inner}; the outer level must be at least as severe`,
+    );
+  }
+}
+
+function checkAction(
+  reader: ConfigReader,
+  path: KeyPath,
+  rule: RuleFile,
+  labels: readonly string[] | undefined,
+): void {
+  const { action, when } = rule;
+  if (action === undefined) return;
+  const use = { metric: rule.metric, labels };
+  checkCaptures(reader, { ...use, path: [...path, "publish"], topic: action.publish });
+  if (action.confirm !== undefined)
+    checkCaptures(reader, { ...use, path: [...path, "confirm", "topic"], topic: action.confirm.topic });
+  if (action.escalateSeverity !== undefined && action.escalateSeverity < rule.severity) {
+    reader.problem(
+      [...path, "escalateSeverity"],
+      `escalateSeverity ${action.escalateSeverity} is less than severity ${rule.severity}; it must be at least that`,
+    );
+  }
+  if (action.atLevels === undefined) return;
+  const levels = levelsOf(when.levels ?? {}).map(([name]) => name);
+  if (when.levels === undefined)
+    reader.problem([...path, "atLevels"], "atLevels belongs to levels; remove it", "key");
+  for (const [index, level] of action.atLevels.entries()) {
+    if (when.levels === undefined || levels.includes(level)) continue;
+    reader.problem([...path, "atLevels", index], `when has no level ${level}; ${orNearest(level, levels)}`);
+  }
+}
+
+interface TopicUse {
+  readonly path: KeyPath;
+  readonly topic: string;
+  readonly metric: string;
+  readonly labels: readonly string[] | undefined;
+}
+
+function checkCaptures(reader: ConfigReader, { path, topic, metric, labels }: TopicUse): void {
+  const parsed = parseTopicTemplate(topic);
+  for (const capture of parsed.ok ? parsed.template.captures : []) {
+    if (labels === undefined || labels.includes(capture)) continue;
+    reader.problem(path, `{${capture}} is no label of ${metric}; ${orNearest(capture, labels)}`);
+  }
+}

@@ -1,0 +1,104 @@
+import type { Condition, LevelName, LevelSpec, LimitCondition, RuleSpec } from "@millrace/detect";
+import { formatDuration } from "@millrace/runtime";
+import type { MetricFile, RuleFile } from "./pipeline-schema.ts";
+
+/** Added to the severity of an alarm whose command stayed unconfirmed. */
+const ESCALATION = 100;
+const SEVERITY_MAX = 1000;
+
+/** A rule as the file has it, resolved; the file has been checked. */
+export function toRule(name: string, rule: RuleFile, metric: MetricFile | undefined): RuleSpec {
+  const when = toCondition(rule);
+  const unit = metric?.unit ?? "";
+  return {
+    name,
+    metric: rule.metric,
+    when,
+    severity: rule.severity,
+    ...unitOf(when, unit),
+    message: rule.message ?? `${rule.metric} ${inWords(when, unit)}`.trimEnd(),
+    action: toAction(rule, when),
+  };
+}
+
+function toCondition({ when, severity }: RuleFile): Condition {
+  const { levels, rateOfChange, stuck, missing, forAtLeast: forAtLeastMs } = when;
+  if (levels !== undefined) {
+    const own: Partial<Record<LevelName, LevelSpec>> = {};
+    for (const [name, level] of levelsOf(levels))
+      own[name] = { limit: level.limit, severity: level.severity ?? severity };
+    return { kind: "levels", levels: own, hysteresis: when.hysteresis ?? 0, forAtLeastMs };
+  }
+  if (rateOfChange !== undefined) {
+    const { per: perMs, over: overMs } = rateOfChange;
+    return { kind: "rateOfChange", slope: toLimit(rateOfChange, forAtLeastMs), perMs, overMs };
+  }
+  if (stuck !== undefined) return { kind: "stuck", forMs: stuck.for, within: stuck.within, forAtLeastMs };
+  if (missing !== undefined) return { kind: "missing", forMs: missing.for, forAtLeastMs };
+  return toLimit(when, forAtLeastMs);
+}
+
+/** The levels that the file gives, by name. */
+export function levelsOf(
+  levels: NonNullable<RuleFile["when"]["levels"]>,
+): readonly (readonly [LevelName, NonNullable<(typeof levels)[LevelName]>])[] {
+  const names = ["lowLow", "low", "high", "highHigh"] as const;
+  return names.flatMap((name) => {
+    const level = levels[name];
+    return level === undefined ? [] : [[name, level] as const];
+  });
+}
+
+function toLimit(
+  limits: Pick<RuleFile["when"], "above" | "below" | "clearAbove" | "clearBelow">,
+  forAtLeastMs: number,
+): LimitCondition {
+  const { above, below, clearAbove, clearBelow } = limits;
+  const kind = above === undefined ? "below" : "above";
+  const limit = above ?? below ?? 0;
+  return { kind, limit, clear: (kind === "above" ? clearBelow : clearAbove) ?? limit, forAtLeastMs };
+}
+
+function toAction({ action, severity }: RuleFile, when: Condition): RuleSpec["action"] {
+  if (action === undefined) return null;
+  const { confirm } = action;
+  const severities = when.kind === "levels" ? Object.values(when.levels).map((level) => level.severity) : [];
+  return {
+    topicTemplate: action.publish,
+    payload: action.payload,
+    confirm:
+      confirm === undefined
+        ? null
+        : { topic: confirm.topic, equals: confirm.equals, withinMs: confirm.within },
+    retryMax: action.retry,
+    validForMs: action.validFor,
+    isLatched: action.latch,
+    isArmed: action.armed,
+    escalateSeverity:
+      action.escalateSeverity ?? Math.min(SEVERITY_MAX, Math.max(severity, ...severities) + ESCALATION),
+    perMinuteMax: action.atMostPerMinute ?? null,
+    atLevels: action.atLevels ?? null,
+  };
+}
+
+/** Where what is compared is no value of the metric. */
+function unitOf(when: Condition, unit: string): Pick<RuleSpec, "unit"> {
+  if (when.kind === "rateOfChange") return { unit: `${unit}/${formatDuration(when.perMs)}` };
+  return when.kind === "missing" ? { unit: "s" } : {};
+}
+
+function inWords(when: Condition, unit: string): string {
+  switch (when.kind) {
+    case "above":
+    case "below":
+      return `is ${when.kind} ${when.limit} ${unit}`;
+    case "levels":
+      return "is out of its limits";
+    case "rateOfChange":
+      return `changes by ${when.slope.kind === "above" ? "more" : "less"} than ${when.slope.limit} ${unit} per ${formatDuration(when.perMs)}`;
+    case "stuck":
+      return `has not moved${when.within === 0 ? "" : ` by more than ${when.within} ${unit}`} for ${formatDuration(when.forMs + when.forAtLeastMs)}`;
+    case "missing":
+      return `has sent nothing for ${formatDuration(when.forMs + when.forAtLeastMs)}`;
+  }
+}
