@@ -1043,3 +1043,130 @@ describe("damage to what a crash left", () => {
     },
   );
 });
+
+const RULES = `
+version: 1
+metrics:
+  temperature:
+    unit: °C
+    from:
+      topic: factory/{site}/{machine}/temperature
+      json: { value: $.t, time: { path: $.ts, unit: ms } }
+windows: { w: { metric: temperature, size: 1s, by: [site] } }
+rules:
+  overheating:
+    metric: temperature
+    when: { above: 80, clearBelow: 75 }
+    severity: 900
+    action: { publish: "factory/{site}/{machine}/command", payload: STOP, latch: false, armed: true }
+  silent:
+    metric: temperature
+    when: { missing: { for: 20s } }
+    severity: 500
+maintenance: { topic: "factory/{site}/{machine}/maintenance", equals: "yes", longest: 1h }
+`;
+const HOUR_MS = 3_600_000;
+
+async function audits(store: MemoryStore): Promise<unknown[]> {
+  const lines: unknown[] = [];
+  for await (const { value } of store.range(prefixRange(PREFIX.audit)))
+    lines.push(JSON.parse(new TextDecoder().decode(value)));
+  return lines;
+}
+
+describe("maintenance, and series that fall silent", () => {
+  it("by command: of one machine, for a time, over a crash, in the audit trail", async () => {
+    const store = new MemoryStore();
+    const first = await bench({ store, pipeline: RULES });
+    first.agent.start();
+    expect(first.agent.maintenance.begin({ machine: "m1" }, HOUR_MS, "status page")).toBe(true);
+    await first.time.run(1_000);
+    void first.temperature(90);
+    await first.time.run(100);
+    expect(first.commands).toEqual([]);
+    expect(first.agent.status().alarms).toMatchObject([{ isSuppressed: true, action: "none" }]);
+
+    const durable = store.crash();
+    const second = await bench({ store: durable, pipeline: RULES, startMs: first.time.nowMs });
+    second.agent.start();
+    void second.temperature(91);
+    void second.publish("factory/alpha/m2/temperature", JSON.stringify({ t: 90, ts: second.time.nowMs }));
+    await second.time.run(100);
+    expect(second.commands.map(({ topic }) => topic)).toEqual(["factory/alpha/m2/command"]);
+    expect(second.agent.status().maintenance).toMatchObject([
+      { labels: { machine: "m1" }, by: "status page" },
+    ]);
+    expect(await audits(durable)).toContainEqual(
+      expect.objectContaining({ maintenance: "begun", labels: { machine: "m1" }, by: "status page" }),
+    );
+
+    // A reading that still breaks the limit acts once it is over; that of before does not.
+    await second.time.run(HOUR_MS);
+    expect(second.agent.status().maintenance).toEqual([]);
+    expect(second.commands).toHaveLength(1);
+    void second.temperature(92);
+    await second.time.run(100);
+    expect(second.commands.map(({ topic }) => topic)).toEqual([
+      "factory/alpha/m2/command",
+      "factory/alpha/m1/command",
+    ]);
+  });
+
+  it("ended by hand: what was not begun is not ended", async () => {
+    const { agent, time, commands, temperature } = await bench({ pipeline: RULES });
+    agent.start();
+    agent.maintenance.begin({ machine: "m1" }, HOUR_MS, "a");
+    expect(agent.maintenance.end({ machine: "m2" }, "a")).toBe(false);
+    expect(agent.maintenance.end({ machine: "m1" }, "a")).toBe(true);
+    void temperature(90);
+    await time.run(100);
+    expect(commands).toHaveLength(1);
+    agent.maintenance.begin({}, HOUR_MS, "a");
+    expect(agent.maintenance.end("all", "a")).toBe(true);
+  });
+
+  it("by a retained topic: until it says otherwise, of the agent's own site only", async () => {
+    const { agent, time, commands, publish, temperature } = await bench({ pipeline: RULES });
+    agent.start();
+    void publish("factory/beta/m1/maintenance", "yes", true);
+    expect(agent.status().maintenance).toEqual([]);
+    void publish("factory/alpha/m1/maintenance", "yes", true);
+    expect(agent.filters().ownFilters).toContain("factory/+/+/maintenance");
+    void temperature(90);
+    await time.run(100);
+    expect(commands).toEqual([]);
+    void publish("factory/alpha/m1/maintenance", "no");
+    void temperature(91);
+    await time.run(100);
+    expect(commands).toHaveLength(1);
+    expect(agent.status().ledger.rejected.unknown_topic).toBe(0);
+  });
+
+  it("a series that falls silent is missed, by time alone, whatever the wall clock does; and not after a restart at once", async () => {
+    const store = new MemoryStore();
+    const first = await bench({ store, pipeline: RULES });
+    first.agent.start();
+    void first.temperature(20);
+    await first.time.run(15_000);
+    first.wall.offsetMs = HOUR_MS;
+    await first.time.run(2_000);
+    expect(first.agent.status().alarms).toEqual([]);
+    first.wall.offsetMs = 0;
+    await first.time.run(5_000);
+    expect(first.agent.status().alarms).toMatchObject([{ rule: "silent", isHistorical: false, unit: "s" }]);
+    void first.temperature(21);
+    await first.time.run(5_000);
+    expect(first.agent.status().alarms).toEqual([]);
+
+    const second = await bench({
+      store: store.crash(),
+      pipeline: RULES,
+      startMs: first.time.nowMs + HOUR_MS,
+    });
+    second.agent.start();
+    await second.time.run(15_000);
+    expect(second.agent.status().alarms).toEqual([]);
+    await second.time.run(10_000);
+    expect(second.agent.status().alarms).toMatchObject([{ rule: "silent" }]);
+  });
+});

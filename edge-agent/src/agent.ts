@@ -1,5 +1,5 @@
 import type { AgentConfig, HostSensor, Pipeline, PipelineMetric } from "@millrace/config";
-import { type AlarmEvent, type Outcome, RuleEngine } from "@millrace/detect";
+import { type AlarmEvent, type Maintenance, type Outcome, RuleEngine } from "@millrace/detect";
 import { BatchQueue, type Change, type Store } from "@millrace/queue";
 import {
   type Clock,
@@ -34,6 +34,7 @@ import { Deduplicator } from "./deduplicator.ts";
 import type { Arrival } from "./inputs/input.ts";
 import type { Ledger } from "./ledger.ts";
 import { type RejectionReason } from "./ledger.ts";
+import { MaintenanceDesk } from "./maintenance-desk.ts";
 import { Outbox } from "./outbox.ts";
 import { Quarantine } from "./quarantine.ts";
 import { refusedTime } from "./refused-time.ts";
@@ -110,6 +111,7 @@ export class Agent {
   readonly #paneCheckpoint: PaneCheckpoint;
   readonly #checkpoints: Checkpoints;
   readonly #alarmDesk: AlarmDesk;
+  readonly #maintenance: MaintenanceDesk;
   readonly #requestDesk = new RequestDesk((request) => this.#carryOut(request));
 
   #waiting: PromiseWithResolvers<void> | undefined;
@@ -153,10 +155,22 @@ export class Agent {
       auditNumber: parts.auditNumber,
       publishFailed: (commandId) => this.#handle(this.#rules.onPublishFailed(commandId, this.#guard.nowMs())),
     });
+    this.#maintenance = new MaintenanceDesk({
+      rules: this.#rules,
+      guard: this.#guard,
+      site: config.site,
+      topic: pipeline.maintenance,
+      changed: (outcomes, audit) => {
+        this.#alarmDesk.audit(audit);
+        this.#handle(outcomes, audit.by);
+        this.#checkpoints.rulesChanged();
+        this.#commits.requestNow();
+      },
+    });
     this.#routes = new TopicRoutes({
       metrics: pipeline.metrics,
       site: config.site,
-      confirmationFilters: this.#rules.confirmationTopics(),
+      confirmationFilters: this.#ownFilters(),
     });
     this.#hostMetrics = new Map(
       pipeline.metrics.flatMap((metric) =>
@@ -296,9 +310,14 @@ export class Agent {
     return agent;
   }
 
-  /** The subscriptions that the inputs must hold: for readings, and for the machines' answers. */
+  /** Of machines' answers, and of what says what is in maintenance. */
+  #ownFilters(): readonly string[] {
+    return [...this.#rules.confirmationTopics(), ...this.#maintenance.filters()];
+  }
+
+  /** The subscriptions that the inputs must hold: for readings, and the agent's own. */
   filters(): { readonly filters: readonly string[]; readonly ownFilters: readonly string[] } {
-    return { filters: this.#routes.filters(), ownFilters: this.#rules.confirmationTopics() };
+    return { filters: this.#routes.filters(), ownFilters: this.#ownFilters() };
   }
 
   start(): void {
@@ -317,8 +336,9 @@ export class Agent {
     if (arrival.isOversized || payload.length > this.#options.config.limits.payloadBytesMax) {
       return this.#rejectPayload(arrival, "oversized", `${payload.length} bytes or more`);
     }
+    const isMaintenance = this.#maintenance.hear(topic, payload);
     const routes = this.#routes.resolve(topic);
-    if (routes === "confirmation") return undefined;
+    if (routes === "confirmation") return isMaintenance ? this.#whenDurable(arrival.qos) : undefined;
     if (routes === "label_too_long")
       return this.#rejectPayload(
         arrival,
@@ -398,6 +418,11 @@ export class Agent {
     return { resetCount: outcomes.filter(({ type }) => type === "event").length };
   }
 
+  /** What is in maintenance: whoever asks begins and ends it here. */
+  get maintenance(): Pick<MaintenanceDesk, "begin" | "end"> {
+    return this.#maintenance;
+  }
+
   /**
    * Orderly stop: sends the open panes, waits up to `drainMs` for central to hold everything, and leaves the rest in the
    * outbox. Inputs must have stopped. Rejects with `stop_undurable` soon after it began when the store takes no writes.
@@ -448,6 +473,8 @@ export class Agent {
       watermarkHeldBy: this.#watermarkHeldBy(),
       clock: { isSynchronised: this.#guard.isSynchronised, nowMs: clock.nowMs() },
       alarms: this.#rules.activeAlarms(),
+      maintenance: this.#maintenance.list(),
+      actionLatency: this.#alarmDesk.latency(),
       store: { failure: this.#commits.failure ?? null },
       unavailableSensors: this.#options.unavailableSensors(),
       quarantine: this.#quarantine.recent(),
@@ -480,7 +507,13 @@ export class Agent {
 
   #tick(): void {
     const { clock, config } = this.#options;
-    this.#handle(this.#rules.onTick(this.#guard.nowMs()));
+    this.#handle(
+      this.#rules.onTick({
+        nowMs: this.#guard.nowMs(),
+        monotonicMs: clock.monotonicMs(),
+        steadyMs: this.#guard.steadyMs(),
+      }),
+    );
     this.#isEmissionDue = true;
     this.#commits.request(this.#isLinkLive && this.#emission.hasLiveRows() ? 0 : LAZY_COMMIT_MS);
     this.#timers = [clock.after(config.commit.liveIntervalMs, () => this.#tick())];
@@ -557,6 +590,7 @@ export class Agent {
     if (step === undefined) return;
     const { maxFutureMs } = this.#options.config.limits;
     this.#watermarks.setClock({ ...step, maxFutureMs });
+    this.#rules.shiftMaintenance(step.nowMs - step.fromMs);
     this.#outbox.takeBack(this.#watermarks.watermark(step.nowMs).watermarkMs);
     this.#deduplicator.forgetBeyond(step.nowMs + maxFutureMs);
   }
@@ -735,6 +769,9 @@ export interface AgentStatus {
   } | null;
   readonly clock: { readonly isSynchronised: boolean; readonly nowMs: number };
   readonly alarms: readonly AlarmEvent[];
+  readonly maintenance: readonly Maintenance[];
+  /** Of the last commands of this run, arrival of the reading to the hand-over, ms; null before the first. */
+  readonly actionLatency: ReturnType<AlarmDesk["latency"]>;
   readonly store: { readonly failure: string | null };
   /** Host sensors that this machine lacks, with the reason. */
   readonly unavailableSensors: Readonly<Record<string, string>>;

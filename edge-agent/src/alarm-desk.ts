@@ -18,6 +18,8 @@ export interface AlarmDeskOptions {
 const AUDIT_RECORDS_MAX = 100_000;
 /** Steps of alarms that wait for a commit. */
 const EVENTS_WAITING_MAX = 10_000;
+/** Commands whose latency is remembered. */
+const LATENCIES_MAX = 1_000;
 
 /** Carries out what the rules ask for: commands at once, without waiting for the disk; events with the next commit. */
 export class AlarmDesk {
@@ -25,6 +27,7 @@ export class AlarmDesk {
   #auditNumber: number;
   #events: AlarmEvent[] = [];
   #audits: unknown[] = [];
+  readonly #latenciesMs: number[] = [];
 
   constructor(options: AlarmDeskOptions) {
     this.#options = options;
@@ -37,10 +40,29 @@ export class AlarmDesk {
     for (const outcome of outcomes) {
       if (outcome.type !== "event") continue;
       this.#keep(outcome.event);
-      if (outcome.isActionStep && this.#audits.length < EVENTS_WAITING_MAX)
-        this.#audits.push({ atMs: this.#options.clock.nowMs(), by, ...outcome.event });
+      if (outcome.isActionStep) this.audit({ by, ...outcome.event });
       this.#measure(outcome.event);
     }
+  }
+
+  /** A line of the audit trail that is no step of an alarm. */
+  audit(line: object): void {
+    if (this.#audits.length < EVENTS_WAITING_MAX)
+      this.#audits.push({ atMs: this.#options.clock.nowMs(), ...line });
+  }
+
+  /** Of the last commands of this run, ms; null before the first. */
+  latency(): {
+    readonly count: number;
+    readonly p50: number;
+    readonly p99: number;
+    readonly max: number;
+  } | null {
+    const sorted = this.#latenciesMs.toSorted((a, b) => a - b);
+    const count = sorted.length;
+    if (count === 0) return null;
+    const rank = (share: number) => sorted[Math.ceil(share * count) - 1];
+    return { count, p50: rank(0.5), p99: rank(0.99), max: sorted[count - 1] };
   }
 
   /** The events since the last commit; the audit trail goes into its changes. */
@@ -77,5 +99,7 @@ export class AlarmDesk {
     this.#options.metrics
       .histogram("millrace_agent_action_seconds")
       .observe(command.latencyMs / 1000, { rule });
+    this.#latenciesMs.push(command.latencyMs);
+    if (this.#latenciesMs.length > LATENCIES_MAX) this.#latenciesMs.shift();
   }
 }

@@ -3,6 +3,7 @@ import { checkCommand } from "./commands/check.ts";
 import { discoverCommand } from "./commands/discover.ts";
 import { doctorCommand } from "./commands/doctor.ts";
 import { initCommand } from "./commands/init.ts";
+import { maintenanceCommand } from "./commands/maintenance.ts";
 import { resetCommand } from "./commands/reset.ts";
 import { runCommand } from "./commands/run.ts";
 import { statusCommand } from "./commands/status.ts";
@@ -20,6 +21,7 @@ const program: Program = {
     run: runCommand,
     status: statusCommand,
     reset: resetCommand,
+    maintenance: maintenanceCommand,
     doctor: doctorCommand,
   },
 };

@@ -15,6 +15,7 @@ test("a request for another host is refused before anything is done", async () =
         throw new Error("nobody may see it");
       },
       resetAlarms: () => ({ resetCount: (resetCount += 1) }),
+      maintenance: { begin: () => true, end: () => true },
     },
     inputs: [],
     metrics: new Metrics(),
@@ -35,5 +36,49 @@ test("a request for another host is refused before anything is done", async () =
   expect(await post(`127.0.0.1:${server.port}`)).toBe(200);
   expect(await post("gateway.plant.local")).toBe(200);
   expect(resetCount).toBe(2);
+  await server.stop();
+});
+
+test("maintenance is begun and ended by labels; what is not sound is refused", async () => {
+  const asked: unknown[] = [];
+  const server = await StatusServer.start({
+    host: "127.0.0.1",
+    port: 0,
+    allowedHosts: [],
+    agent: {
+      status: () => {
+        throw new Error("not asked for");
+      },
+      resetAlarms: () => ({ resetCount: 0 }),
+      maintenance: {
+        begin: (...all) => asked.push(all) > 0,
+        end: (...all) => asked.push(all) > 2,
+      },
+    },
+    inputs: [],
+    metrics: new Metrics(),
+    health: new Health(),
+  });
+  const post = async (path: string, body: unknown) => {
+    const response = await fetch(`http://127.0.0.1:${server.port}/maintenance/${path}`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify(body),
+    });
+    return [response.status, await response.json()];
+  };
+  const labels = { machine: "m1" };
+  expect(await post("on", { labels, durationMs: 1_000 })).toEqual([200, { isChanged: true, reason: "" }]);
+  expect(await post("off", { labels })).toEqual([200, { isChanged: false, reason: expect.any(String) }]);
+  expect(await post("off", { all: true })).toEqual([200, { isChanged: true, reason: "" }]);
+  for (const durationMs of [0, -1, 32 * 86_400_000, "1h", undefined])
+    expect((await post("on", { labels, durationMs }))[0]).toBe(400);
+  for (const wrong of [undefined, { machine: 1 }, [], "m1"])
+    expect((await post("off", { labels: wrong }))[0]).toBe(400);
+  expect(asked).toEqual([
+    [labels, 1_000, "status page"],
+    [labels, "status page"],
+    ["all", "status page"],
+  ]);
   await server.stop();
 });

@@ -1,14 +1,16 @@
 import { type Health, hostRefusal, type Metrics, toListenError } from "@millrace/runtime";
+import type { Labels } from "@millrace/stream";
 import fastify, { type FastifyInstance } from "fastify";
 import type { Agent, AgentStatus } from "./agent.ts";
 import type { Input, InputStatus } from "./inputs/input.ts";
+import { MAINTENANCE_MS_MAX } from "./maintenance-desk.ts";
 
 export interface StatusServerOptions {
   readonly host: string;
   readonly port: number;
   /** Names that it may be asked by, beside its host, localhost and IP addresses. */
   readonly allowedHosts: readonly string[];
-  readonly agent: Pick<Agent, "status" | "resetAlarms">;
+  readonly agent: Pick<Agent, "status" | "resetAlarms" | "maintenance">;
   readonly inputs: readonly Input[];
   readonly metrics: Metrics;
   readonly health: Health;
@@ -21,7 +23,8 @@ export interface StatusPage extends AgentStatus {
 
 /**
  * The agent's loopback page: `GET /status`, `/metrics` (Prometheus), `/healthz`, `/readyz`, and
- * `POST /alarms/reset` (`{ "id": "…" }` or `{ "all": true }`) for latched alarms.
+ * `POST /alarms/reset` (`{ "id": "…" }` or `{ "all": true }`) for latched alarms, and `POST /maintenance/on`
+ * (`{ "labels": { … }, "durationMs": … }`) and `/maintenance/off` (`{ "labels": { … } }` or `{ "all": true }`).
  */
 export class StatusServer {
   readonly #server: FastifyInstance;
@@ -93,6 +96,32 @@ export class StatusServer {
         return reply.code(400).send({ error: 'expected { "id": "…" } or { "all": true }' });
       return reply.send(agent.resetAlarms(which, "status page"));
     });
+    this.#addMaintenance();
+  }
+
+  #addMaintenance(): void {
+    const { maintenance } = this.#options.agent;
+    this.#server.post("/maintenance/on", ({ body }, reply) => {
+      const labels = labelsIn(body);
+      const durationMs = fieldOf(body, "durationMs");
+      const isSound = typeof durationMs === "number" && durationMs > 0 && durationMs <= MAINTENANCE_MS_MAX;
+      if (labels === undefined || !isSound) {
+        const error = 'expected { "labels": { … }, "durationMs": … } with at most 31 days';
+        return reply.code(400).send({ error });
+      }
+      const isChanged = maintenance.begin(labels, durationMs, "status page");
+      return reply.send({ isChanged, reason: isChanged ? "" : "as many maintenances stand as there may be" });
+    });
+    this.#server.post("/maintenance/off", ({ body }, reply) => {
+      const which = fieldOf(body, "all") === true ? "all" : labelsIn(body);
+      if (which === undefined)
+        return reply.code(400).send({ error: 'expected { "labels": { … } } or { "all": true }' });
+      const isChanged = maintenance.end(which, "status page");
+      return reply.send({
+        isChanged,
+        reason: isChanged ? "" : "there is no such maintenance; `status` lists them",
+      });
+    });
   }
 
   /** Brings the metrics that mirror the status up to date, at scrape time. */
@@ -125,6 +154,21 @@ export class StatusServer {
       metrics.gauge("millrace_agent_watermark_lag_seconds").set((clock.nowMs - watermarkMs) / 1000);
     }
   }
+}
+
+function fieldOf(body: unknown, name: string): unknown {
+  return typeof body === "object" && body !== null
+    ? Object.getOwnPropertyDescriptor(body, name)?.value
+    : undefined;
+}
+
+/** Undefined where there are none, or one is no text. */
+function labelsIn(body: unknown): Labels | undefined {
+  const labels = fieldOf(body, "labels");
+  if (typeof labels !== "object" || labels === null || Array.isArray(labels)) return undefined;
+  const entries: [string, unknown][] = Object.entries(labels);
+  const texts = entries.filter((entry): entry is [string, string] => typeof entry[1] === "string");
+  return texts.length === entries.length ? Object.fromEntries(texts) : undefined;
 }
 
 /** The id of one alarm, or `all`. */

@@ -2,6 +2,7 @@ import { loadAgentConfig } from "@millrace/config";
 import { type Command, MillraceError, reasonOf } from "@millrace/runtime";
 import type { StatusPage } from "../status-server.ts";
 import { CONFIG_FLAG } from "./config-flag.ts";
+import { labelText } from "./maintenance.ts";
 
 /** `millrace-agent status`: asks the running agent and prints what it sees, queues and has lost. */
 export const statusCommand: Command = {
@@ -66,6 +67,11 @@ export function renderStatus(page: StatusPage, url: string): string {
     ...(ledger.alarmBatchesEvicted > 0 ? [`  batches of alarms evicted ${ledger.alarmBatchesEvicted}`] : []),
     ...renderQuarantine(page, url),
     "",
+    ...page.maintenance.map(
+      ({ labels, untilMs, by }) =>
+        `in maintenance: ${labelText(labels)}, for ${seconds(untilMs - clock.nowMs)} more (${by})`,
+    ),
+    ...(page.actionLatency === null ? [] : [renderLatency(page.actionLatency)]),
     page.alarms.length === 0 ? "no active alarms" : "active alarms",
     ...page.alarms.map(renderAlarm),
   ];
@@ -76,7 +82,18 @@ export function renderStatus(page: StatusPage, url: string): string {
 export function renderAlarm(
   alarm: Pick<
     StatusPage["alarms"][number],
-    "id" | "labels" | "message" | "value" | "limit" | "action" | "clearedAtMs" | "isLatched" | "isHistorical"
+    | "id"
+    | "labels"
+    | "message"
+    | "value"
+    | "limit"
+    | "action"
+    | "clearedAtMs"
+    | "isLatched"
+    | "isHistorical"
+    | "level"
+    | "isSuppressed"
+    | "heldBack"
   >,
 ): string {
   const labels = Object.entries(alarm.labels).map(([name, value]) => `${name}=${value}`);
@@ -84,6 +101,9 @@ export function renderAlarm(
     ...(alarm.clearedAtMs === null ? [] : ["condition over"]),
     ...(alarm.isLatched ? ["latched"] : []),
     ...(alarm.isHistorical ? ["historical"] : []),
+    ...(alarm.level === undefined ? [] : [alarm.level]),
+    ...(alarm.isSuppressed === true ? ["suppressed"] : []),
+    ...(alarm.heldBack === undefined ? [] : [`command held back: ${alarm.heldBack.replaceAll("_", " ")}`]),
     ...(alarm.action === "none" ? [] : [`action ${alarm.action}`]),
   ];
   return `  ${alarm.id}  ${[...labels, alarm.message, `value ${alarm.value}, limit ${alarm.limit}`, ...marks].join("  ")}`;
@@ -100,6 +120,11 @@ export function renderQuarantine(
     `  quarantine holds ${page.quarantineCount}; the latest of this run: \`quarantine\` in ${url}`,
     ...(last === undefined ? [] : [`  the last: ${last.reason}, ${last.topic}, ${last.detail}`]),
   ];
+}
+
+function renderLatency({ count, p50, p99, max }: NonNullable<StatusPage["actionLatency"]>): string {
+  const [median, high, worst] = [p50, p99, max].map((ms) => ms.toFixed(2));
+  return `reading in to command out: p50 ${median} ms, p99 ${high} ms, max ${worst} ms, of the last ${count}`;
 }
 
 function heldBy({ metric, labels, idleInMs }: NonNullable<StatusPage["watermarkHeldBy"]>): string {

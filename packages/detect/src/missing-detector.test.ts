@@ -31,7 +31,7 @@ test("is raised at the first tick after so long a silence, and ended by whatever
         awakeMs += stepMs;
         if (series === null) {
           const due = [...heardAtMs].filter(([at, ms]) => awakeMs - ms >= FOR_MS && !missing.has(at));
-          const raised = due.map(([at]) => at).toSorted();
+          const raised = due.map(([at]) => at).toSorted((a, b) => a - b);
           expect(detector.onTick(awakeMs)).toEqual(raised);
           for (const at of raised) missing.add(at);
         } else {
