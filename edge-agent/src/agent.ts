@@ -18,9 +18,11 @@ import {
   SeriesWatermarks,
 } from "@millrace/stream";
 import {
+  adjustValue,
   type AgentRequest,
   type Compression,
-  decodePayload,
+  LABEL_LENGTH_MAX,
+  Payload,
   type RequestOutcome,
   type UplinkTransport,
   type Welcome,
@@ -35,18 +37,23 @@ import type { Arrival } from "./inputs/input.ts";
 import type { Ledger } from "./ledger.ts";
 import { type RejectionReason } from "./ledger.ts";
 import { MaintenanceDesk } from "./maintenance-desk.ts";
+import { IncomingReadings } from "./incoming-readings.ts";
 import { Outbox } from "./outbox.ts";
 import { Quarantine } from "./quarantine.ts";
 import { refusedTime } from "./refused-time.ts";
 import { ReadingIntake } from "./reading-intake.ts";
+import { RefusedSeries, type RefusedSeriesStatus } from "./refused-series.ts";
+import type { Rejection } from "./rejection.ts";
 import { PaneEmission } from "./pane-emission.ts";
+import { PayloadRejections } from "./payload-rejections.ts";
 import { PaneCheckpoint } from "./pane-checkpoint.ts";
 import { Recovery } from "./recovery.ts";
 import { RedoBuffer } from "./redo-entry.ts";
 import { RequestDesk } from "./request-desk.ts";
 import type { RedoLog } from "./redo-log.ts";
 import type { SeriesRegistry } from "./series-registry.ts";
-import { LABEL_LENGTH_MAX, TopicRoutes } from "./topic-routes.ts";
+import { RouteSeries } from "./route-series.ts";
+import { type Route, TopicRoutes } from "./topic-routes.ts";
 import { Uplink } from "./uplink.ts";
 
 export interface AgentOptions {
@@ -112,6 +119,8 @@ export class Agent {
   readonly #checkpoints: Checkpoints;
   readonly #alarmDesk: AlarmDesk;
   readonly #maintenance: MaintenanceDesk;
+  readonly #incoming: IncomingReadings;
+  readonly #refusedSeries = new RefusedSeries();
   readonly #requestDesk = new RequestDesk((request) => this.#carryOut(request));
 
   #waiting: PromiseWithResolvers<void> | undefined;
@@ -171,6 +180,10 @@ export class Agent {
       metrics: pipeline.metrics,
       site: config.site,
       confirmationFilters: this.#ownFilters(),
+    });
+    this.#incoming = new IncomingReadings({
+      guard: parts.guard,
+      series: new RouteSeries({ registry: parts.series, site: config.site }),
     });
     this.#hostMetrics = new Map(
       pipeline.metrics.flatMap((metric) =>
@@ -349,40 +362,60 @@ export class Agent {
       return this.#rejectPayload(arrival, "wrong_site", "the topic names another site");
     if (routes.length === 0)
       return this.#rejectPayload(arrival, "unknown_topic", "no metric reads this topic");
+    return this.#isChoked ? this.#onlyJudge(arrival, routes) : this.#takeIn(arrival, routes);
+  }
+
+  #takeIn(arrival: Arrival, routes: readonly Route[]): Promise<void> | undefined {
+    const payload = new Payload(arrival.payload, this.#guard.nowMs());
+    const rejections = new PayloadRejections();
+    const reject = (rejection: Rejection) => {
+      this.#ledger.reject(rejection.reason, rejection.count);
+      rejections.add(rejection);
+    };
+    let isEmpty = true;
     for (const route of routes) {
-      const { metric, labels } = route;
-      const decoded = decodePayload(route.payload, payload);
-      if (!decoded.ok) {
-        this.#reject(arrival, decoded.reason, `${metric.name}: ${decoded.detail}`);
-        continue;
-      }
-      const series = (route.series ??= this.#series.resolve(metric.name, labels));
-      if (series === undefined) {
-        this.#reject(arrival, "series_cap", `${metric.name} has as many series as it may`);
-        continue;
-      }
-      const reading = {
-        series,
-        sourceTimeMs:
-          decoded.timeMs === null ? this.#guard.nowMs() : decoded.timeMs + decoded.timeSubMsNs / 1e6,
-        value: decoded.value,
-        quality: decoded.quality,
-        hasOwnTime: decoded.timeMs !== null,
-        isRetained: arrival.isRetained,
-        arrivedMonotonicMs: arrival.arrivedMonotonicMs,
-      };
-      if (this.#isChoked) {
-        this.#handle(this.#intake.judge(reading, false));
-        return Promise.reject(new Error("the store takes no writes"));
-      }
-      const rejection = this.#intake.accept(reading, (outcomes) => this.#handle(outcomes));
-      if (rejection !== undefined) {
-        const unit = route.payload.kind === "json" ? (route.payload.time?.unit ?? null) : null;
-        const detail = refusedTime(reading.sourceTimeMs, this.#guard.nowMs(), unit);
-        this.#quarantined(arrival, rejection, detail);
+      const { name } = route.metric;
+      for (const decoded of route.decoder.decode(payload)) {
+        isEmpty = false;
+        if (!decoded.ok) {
+          reject({ ...decoded, detail: `${name}: ${decoded.detail}` });
+          continue;
+        }
+        const reading = this.#incoming.toReading(arrival, route, decoded);
+        if ("reason" in reading) {
+          reject(reading);
+          if (reading.reason === "series_cap")
+            this.#refusedSeries.add(name, arrival, this.#options.clock.nowMs());
+          continue;
+        }
+        const reason = this.#intake.accept(reading, (outcomes) => this.#handle(outcomes));
+        if (reason === undefined) continue;
+        const unit = reading.hasOwnTime ? route.decoder.timeUnit : null;
+        const detail =
+          reason === "pane_cap"
+            ? `${name} has as many open panes as it may`
+            : refusedTime(reading.sourceTimeMs, this.#guard.nowMs(), unit);
+        rejections.add({ reason, detail, count: 1 });
       }
     }
+    for (const failure of payload.failures) reject(failure);
+    if (isEmpty && payload.failures.length === 0)
+      reject({ reason: "no_reading", detail: `no reading of ${metricNames(routes)} is in it`, count: 1 });
+    for (const { reason, detail, count } of rejections.list())
+      this.#quarantined(arrival, reason, count === 1 ? detail : `${detail} (and ${count - 1} more)`);
     return this.#whenDurable(arrival.qos);
+  }
+
+  /** The store takes no writes and memory no more readings: the rules run, and the sensor sends again. */
+  #onlyJudge(arrival: Arrival, routes: readonly Route[]): Promise<void> {
+    const payload = new Payload(arrival.payload, this.#guard.nowMs());
+    for (const route of routes) {
+      for (const decoded of route.decoder.decode(payload)) {
+        const reading = decoded.ok ? this.#incoming.toReading(arrival, route, decoded) : decoded;
+        if (!("reason" in reading)) this.#handle(this.#intake.judge(reading, false));
+      }
+    }
+    return Promise.reject(new Error("the store takes no writes"));
   }
 
   /** A reading of the gateway's own sensors; nobody waits for it. */
@@ -395,12 +428,18 @@ export class Agent {
     const metric = this.#hostMetrics.get(sensor);
     if (metric === undefined || this.#isChoked) return;
     const series = this.#series.resolve(metric.name, { ...labels, site: this.#options.config.site });
-    if (series === undefined) return this.#ledger.reject("series_cap");
+    if (series === undefined) {
+      this.#refusedSeries.add(metric.name, { topic: "", client: "host" }, this.#options.clock.nowMs());
+      return this.#ledger.reject("series_cap");
+    }
+    const { adjustment } = metric.source;
+    const adjusted = adjustment === undefined ? value : adjustValue(value, adjustment);
+    if (!Number.isFinite(adjusted)) return this.#ledger.reject("not_finite");
     this.#intake.accept(
       {
         series,
         sourceTimeMs: timeMs,
-        value,
+        value: adjusted,
         quality: "good",
         hasOwnTime: true,
         isRetained: false,
@@ -469,6 +508,7 @@ export class Agent {
       link: { ...link, reason: this.#waitsForDisk() ?? link.reason },
       lanes,
       series: this.#series.countByMetric(),
+      refusedSeries: this.#refusedSeries.status(),
       watermarkMs: this.#outbox.watermarkMs,
       watermarkHeldBy: this.#watermarkHeldBy(),
       clock: { isSynchronised: this.#guard.isSynchronised, nowMs: clock.nowMs() },
@@ -760,6 +800,8 @@ export interface AgentStatus {
   readonly lanes: Readonly<Record<string, ReturnType<BatchQueue["lane"]>>>;
   /** Series known, by metric. */
   readonly series: Readonly<Record<string, number>>;
+  /** By metric: who wanted more series than it may have, since the start. */
+  readonly refusedSeries: Readonly<Record<string, RefusedSeriesStatus>>;
   readonly watermarkMs: number | null;
   /** The series that the watermark waits for; null where all are idle. */
   readonly watermarkHeldBy: {
@@ -779,6 +821,10 @@ export interface AgentStatus {
   /** Kept in all, those of earlier runs too. */
   readonly quarantineCount: number;
   readonly dedupe: { readonly keys: number; readonly forgotten: number };
+}
+
+function metricNames(routes: readonly Route[]): string {
+  return routes.map(({ metric }) => metric.name).join(", ");
 }
 
 function pause(clock: Clock, delayMs: number): Promise<void> {

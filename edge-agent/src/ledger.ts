@@ -1,6 +1,8 @@
 /** Why a reading did not enter a pane. Closed: the names are in metrics, the status and `docs/metrics.md`. */
 export const REJECTION_REASONS = [
   "malformed",
+  "too_many",
+  "no_reading",
   "oversized",
   "not_finite",
   "bad_time",
@@ -37,7 +39,7 @@ export interface LedgerTotals {
  *   received   = aggregated + ruleOnly + duplicate + Σ rejected                  (+ pending: not yet durable)
  *   aggregated = open (in panes) + queued (in the outbox) + forwarded + evicted + damaged
  *
- * A payload that cannot be decoded counts as one reading.
+ * A payload that cannot be decoded counts as one reading, and so does each element, line or record of one that can.
  */
 export class Ledger {
   readonly totals: LedgerTotals;
@@ -56,9 +58,9 @@ export class Ledger {
     };
   }
 
-  reject(reason: RejectionReason): void {
-    this.totals.received += 1;
-    this.totals.rejected[reason] += 1;
+  reject(reason: RejectionReason, count = 1): void {
+    this.totals.received += count;
+    this.totals.rejected[reason] += count;
   }
 
   static parse(value: unknown): Ledger {
@@ -86,6 +88,8 @@ export class Ledger {
 function noRejections(): Record<RejectionReason, number> {
   return {
     malformed: 0,
+    too_many: 0,
+    no_reading: 0,
     oversized: 0,
     not_finite: 0,
     bad_time: 0,

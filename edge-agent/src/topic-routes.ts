@@ -1,15 +1,16 @@
 import type { PipelineMetric } from "@millrace/config";
 import type { Labels } from "@millrace/stream";
-import type { PayloadSpec } from "@millrace/wire";
+import { LABEL_LENGTH_MAX, type PayloadDecoder, payloadDecoder, type ValueAdjustment } from "@millrace/wire";
 import type { Series } from "./series-registry.ts";
 import { filterTakes } from "./inputs/topic-filter.ts";
 
 /** A metric that a topic feeds, with the labels that the topic gives. */
 export interface Route {
   readonly metric: PipelineMetric;
-  readonly payload: PayloadSpec;
+  readonly decoder: PayloadDecoder;
+  readonly adjustment: ValueAdjustment | undefined;
   readonly labels: Labels;
-  /** Remembered at the topic's first reading. */
+  /** Remembered at the topic's first reading, where the payload gives no labels. */
   series?: Series | undefined;
 }
 
@@ -19,15 +20,18 @@ export interface Route {
  */
 export type Resolution = readonly Route[] | "confirmation" | "wrong_site" | "label_too_long";
 
-/** Characters of one label: what every agent and central can carry. */
-export const LABEL_LENGTH_MAX = 256;
-
 /** Topics remembered with their routes; a sensor that invents topics must not fill the memory. */
 const CACHED_TOPICS_MAX = 50_000;
 
+interface TopicMetric {
+  readonly metric: PipelineMetric;
+  readonly source: Extract<PipelineMetric["source"], { kind: "topic" }>;
+  readonly decoder: PayloadDecoder;
+}
+
 /** From a topic to the metrics that it feeds. The templates are matched once per topic. */
 export class TopicRoutes {
-  readonly #metrics: readonly PipelineMetric[];
+  readonly #metrics: readonly TopicMetric[];
   readonly #site: string;
   readonly #confirmationFilters: readonly string[];
   readonly #cache = new Map<string, Resolution>();
@@ -37,16 +41,18 @@ export class TopicRoutes {
     readonly site: string;
     readonly confirmationFilters: readonly string[];
   }) {
-    this.#metrics = options.metrics.filter((metric) => metric.source.kind === "topic");
+    this.#metrics = options.metrics.flatMap((metric) =>
+      metric.source.kind === "topic"
+        ? [{ metric, source: metric.source, decoder: payloadDecoder(metric.source.payload) }]
+        : [],
+    );
     this.#site = options.site;
     this.#confirmationFilters = options.confirmationFilters;
   }
 
   /** The subscriptions that feed the metrics. */
   filters(): readonly string[] {
-    const filters = new Set<string>();
-    for (const { source } of this.#metrics) if (source.kind === "topic") filters.add(source.topic.filter);
-    return [...filters];
+    return [...new Set(this.#metrics.map(({ source }) => source.topic.filter))];
   }
 
   resolve(topic: string): Resolution {
@@ -60,13 +66,17 @@ export class TopicRoutes {
 
   #match(topic: string): Resolution {
     const routes: Route[] = [];
-    for (const metric of this.#metrics) {
-      if (metric.source.kind !== "topic") continue;
-      const captures = metric.source.topic.match(topic);
+    for (const { metric, source, decoder } of this.#metrics) {
+      const captures = source.topic.match(topic);
       if (captures === undefined) continue;
       if (captures["site"] !== undefined && captures["site"] !== this.#site) return "wrong_site";
       if (Object.values(captures).some((label) => label.length > LABEL_LENGTH_MAX)) return "label_too_long";
-      routes.push({ metric, payload: metric.source.payload, labels: { ...captures, site: this.#site } });
+      routes.push({
+        metric,
+        decoder,
+        adjustment: source.adjustment,
+        labels: { ...captures, site: this.#site },
+      });
     }
     const isConfirmation = this.#confirmationFilters.some((filter) => filterTakes(filter, topic));
     return routes.length === 0 && isConfirmation ? "confirmation" : routes;

@@ -8,7 +8,7 @@ import {
   SeriesWatermarks,
   type TimeRange,
 } from "@millrace/stream";
-import { decodePayload, encodePaneBatch } from "@millrace/wire";
+import { encodePaneBatch, Payload, payloadDecoder } from "@millrace/wire";
 import { ClockGuard } from "../../edge-agent/src/clock-guard.ts";
 import { Deduplicator } from "../../edge-agent/src/deduplicator.ts";
 import { Ledger } from "../../edge-agent/src/ledger.ts";
@@ -19,6 +19,7 @@ import { SeriesRegistry } from "../../edge-agent/src/series-registry.ts";
 import type { CaseAgent, CaseReading, ConformanceCase } from "./load-cases.ts";
 import { WorldClock } from "./world-clock.ts";
 
+const DECODER = payloadDecoder({ kind: "number" });
 /** A link that has been down for longer makes a backlog. */
 const BACKLOG_AFTER_MS = 5_000;
 const HEARTBEAT_MS = 1_000;
@@ -111,7 +112,8 @@ export class SiteAgent {
   /** The reading as it was taken in; undefined where it was not: refused, or a duplicate. */
   read(worldMs: number, reading: CaseReading): Reading | undefined {
     this.#clock.set(worldMs);
-    const decoded = decodePayload({ kind: "number" }, new TextEncoder().encode(reading.payload));
+    const payload = new Payload(new TextEncoder().encode(reading.payload), this.#clock.nowMs());
+    const [decoded] = DECODER.decode(payload);
     if (!decoded.ok) {
       this.#ledger.reject(decoded.reason);
       return undefined;

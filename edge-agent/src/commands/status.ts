@@ -44,6 +44,10 @@ export function renderStatus(page: StatusPage, url: string): string {
         .map(([metric, count]) => `${metric} ${count}`)
         .join(", ") || "none yet"
     }`,
+    ...Object.entries(page.refusedSeries).map(
+      ([metric, { count, topic, client }]) =>
+        `           ${metric} is full: ${count} readings of further series refused, the last from ${client}${topic === "" ? "" : ` on ${topic}`}`,
+    ),
     `disk       ${page.store.failure === null ? "takes writes" : `FAILS: ${page.store.failure}`}`,
     "",
     "inputs",

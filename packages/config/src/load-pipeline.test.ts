@@ -220,12 +220,14 @@ test.each<[string, string, string[]]>([
   [
     "no payload",
     'version: 1\nmetrics:\n  m: { unit: g, from: { topic: "a/b" } }\n',
-    ["3:17: from has a topic and no payload; it must be one of number: {} and json: { value: … }"],
+    [
+      "3:17: from has a topic and no payload; it must be one of number: {}, json: { value: … }, csv, senml and influx",
+    ],
   ],
   [
     "topic and host",
     'version: 1\nmetrics:\n  m: { unit: g, from: { topic: "a/b", number: {}, host: cpu } }\n',
-    ["3:51: host stands alone; remove it, or topic, number and json"],
+    ["3:51: host stands alone; remove it, or the topic and its payload"],
   ],
   [
     "an unknown accumulator",
@@ -355,7 +357,7 @@ test.each<[string, string, string[]]>([
   [
     "a label that nothing captures",
     window("metric: m, size: 1s, by: [site, lin]"),
-    ["5:40: no topic of m captures lin; did you mean line?"],
+    ["5:40: lin is no label of m; did you mean line?"],
   ],
   [
     "neither above nor below",

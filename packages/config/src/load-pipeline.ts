@@ -4,7 +4,8 @@ import { ConfigReader } from "./config-reader.ts";
 import type { Loaded, LoadOptions } from "./load.ts";
 import { checkPipeline } from "./pipeline-checks.ts";
 import { type MetricFile, type PipelineFile, pipelineSchema } from "./pipeline-schema.ts";
-import type { MetricSource, Pipeline } from "./pipeline.ts";
+import type { Pipeline } from "./pipeline.ts";
+import { toMetricSource } from "./to-metric-source.ts";
 import { toRule } from "./to-rule.ts";
 import { toWindowSpec } from "./to-window-spec.ts";
 
@@ -37,7 +38,7 @@ function toPipeline(path: string, file: PipelineFile): Pipeline {
       unit: metric.unit,
       accumulate: [...new Set(accumulate)],
       isLive: metric.live,
-      source: toSource(metric),
+      source: toMetricSource(metric),
       paneMs: size.isPossible ? size.paneMs : null,
     };
   });
@@ -64,21 +65,6 @@ function accumulatorName(entry: MetricFile["accumulate"][number]): string {
   if ("below" in sides) return ratio("below", sides.below).name;
   if ("equal" in sides) return ratio("equal", sides.equal).name;
   return ratio("above", sides.above).name;
-}
-
-function toSource({ from }: MetricFile): MetricSource {
-  if (from.host !== undefined) return { kind: "host", sensor: from.host };
-  const topic = templateOf(from.topic ?? "");
-  if (from.json === undefined)
-    return { kind: "topic", topic, payload: { kind: "number" }, hasOwnTime: false };
-  const { value, time, quality } = from.json;
-  const payload = {
-    kind: "json" as const,
-    value,
-    ...(time === undefined ? {} : { time }),
-    ...(quality === undefined ? {} : { quality }),
-  };
-  return { kind: "topic", topic, payload, hasOwnTime: time !== undefined };
 }
 
 function templateOf(topic: string): TopicTemplate {

@@ -5,6 +5,7 @@ import type { ConfigReader } from "./config-reader.ts";
 import { type MetricFile, type PipelineFile, type WindowFile } from "./pipeline-schema.ts";
 import { checkRule } from "./rule-checks.ts";
 import { orNearest } from "./schema-problems.ts";
+import { checkSource, sourceLabels } from "./source-checks.ts";
 import { toWindowSpec } from "./to-window-spec.ts";
 import { checkWindowKind } from "./window-checks.ts";
 import type { KeyPath } from "./yaml-source.ts";
@@ -19,15 +20,7 @@ export function checkPipeline(
   metricNames: readonly string[],
 ): void {
   for (const [name, metric] of Object.entries(file.metrics)) {
-    checkSource(reader, ["metrics", name, "from"], metric);
-    if (metric.from.topic !== undefined && metric.from.json?.time === undefined) {
-      const wayOut = "give from.json.time so that they are counted exactly once";
-      reader.warning(
-        ["metrics", name, "from"],
-        `readings of ${name} bring no time of their own and are counted at least once; ${wayOut}`,
-        "key",
-      );
-    }
+    checkSource(reader, name, metric);
     if (!Object.values(file.windows).some((window) => window.metric === name)) {
       reader.warning(
         ["metrics", name],
@@ -59,27 +52,8 @@ function checkMaintenance(reader: ConfigReader, { maintenance, metrics }: Pipeli
   }
 }
 
-/** Undefined for the gateway's own sensors: their labels are known only to the agent. */
 function labelsOf(metric: MetricFile | undefined): readonly string[] | undefined {
-  const template = metric?.from.topic === undefined ? undefined : templateOf(metric.from.topic);
-  // The agent adds its site to every reading.
-  return template === undefined ? undefined : [...new Set([...template.captures, "site"])];
-}
-
-function checkSource(reader: ConfigReader, path: KeyPath, { from }: MetricFile): void {
-  const payloadCount = [from.number, from.json].filter((payload) => payload !== undefined).length;
-  if (from.host !== undefined) {
-    if (from.topic !== undefined || payloadCount > 0)
-      reader.problem([...path, "host"], "host stands alone; remove it, or topic, number and json", "key");
-  } else if (from.topic === undefined) {
-    reader.problem(path, "from needs a topic with number or json, or host", "key");
-  } else if (payloadCount !== 1) {
-    reader.problem(
-      path,
-      `from has a topic and ${payloadCount === 0 ? "no payload" : "two payloads"}; it must be one of number: {} and json: { value: … }`,
-      "key",
-    );
-  }
+  return metric && sourceLabels(metric.from);
 }
 
 /** What only means something for one series: the window must not merge several. */
@@ -105,20 +79,33 @@ function checkSeriesAccumulators(
   );
 }
 
-/** Several metrics may share a topic when each reads another value of its JSON. */
+/** Several metrics may share a topic when each reads another value of its payload. */
 function checkSameValue(reader: ConfigReader, file: PipelineFile): void {
   const readers = new Map<string, string>();
   for (const [name, { from }] of Object.entries(file.metrics)) {
     if (from.topic === undefined) continue;
-    const key = `${templateOf(from.topic)?.filter} ${from.json?.value ?? "number"}`;
-    const other = readers.get(key);
-    if (other === undefined) readers.set(key, name);
+    const { key, value } = whatIsRead(from);
+    const place = `${templateOf(from.topic)?.filter} ${value}`;
+    const other = readers.get(place);
+    if (other === undefined) readers.set(place, name);
     else
       reader.problem(
         ["metrics", name, "from", "topic"],
-        `metric ${other} already reads the same value of the same topics; give ${name} another topic or json.value`,
+        `metric ${other} already reads the same value of the same topics; give ${name} another topic${key === "" ? "" : ` or ${key}`}`,
       );
   }
+}
+
+/** A text that is the same for the same value, and the key that chooses it. */
+function whatIsRead({ json, csv, senml, influx }: MetricFile["from"]): {
+  readonly key: string;
+  readonly value: string;
+} {
+  if (json !== undefined) return { key: "json.value", value: JSON.stringify([json.each, json.value]) };
+  if (csv !== undefined) return { key: "csv.value", value: JSON.stringify([csv.delimiter, csv.value]) };
+  if (senml !== undefined) return { key: "senml.name", value: JSON.stringify([senml.name, senml.read]) };
+  if (influx === undefined) return { key: "", value: "" };
+  return { key: "influx.field", value: JSON.stringify([influx.measurement, influx.field, influx.where]) };
 }
 
 function checkWindows(reader: ConfigReader, file: PipelineFile, metricNames: readonly string[]): void {
@@ -143,7 +130,7 @@ function checkWindows(reader: ConfigReader, file: PipelineFile, metricNames: rea
       if (labels !== undefined && !labels.includes(label)) {
         reader.problem(
           [...path, "by", index],
-          `no topic of ${window.metric} captures ${label}; ${orNearest(label, labels)}`,
+          `${label} is no label of ${window.metric}; ${orNearest(label, labels)}`,
         );
       }
       if (window.by.indexOf(label) !== index)

@@ -1,8 +1,7 @@
 import { LEVEL_NAMES } from "@millrace/detect";
 import { areBounds, HISTOGRAM_BOUNDS_MAX } from "@millrace/stream";
-import { parseJsonPath, parseTopicTemplate, TIME_UNITS } from "@millrace/wire";
 import { z } from "zod";
-import { HOST_SENSORS } from "./pipeline.ts";
+import { sourceSchema } from "./source-schema.ts";
 import {
   duration,
   finite,
@@ -12,6 +11,7 @@ import {
   oneOf,
   takes,
   text,
+  topic,
   version,
   wholeNumber,
 } from "./schema-types.ts";
@@ -32,48 +32,6 @@ export const PLAIN_ACCUMULATORS = [
   "increase",
   "timeMean",
 ] as const;
-
-const topic = () =>
-  takes(
-    z.string().refine((value) => parseTopicTemplate(value).ok),
-    "a topic without + and #, its changing levels as {names}, such as factory/{site}/{line}/temperature",
-  );
-const jsonPath = () =>
-  takes(
-    z.string().refine((value) => parseJsonPath(value) !== undefined),
-    "a path such as $.temperature or $.values[0]",
-  );
-const scalars = () =>
-  z.array(takes(z.union([z.string(), z.number(), z.boolean()]), "text, a number, true or false"));
-
-const from = z.strictObject({
-  topic: topic().optional().describe("MQTT topic; what its {names} capture becomes labels."),
-  number: takes(z.strictObject({}), "{}").optional().describe("The payload is one decimal number."),
-  json: z
-    .strictObject({
-      value: jsonPath().describe("Where the value stands."),
-      time: z
-        .strictObject({
-          path: jsonPath().describe("Where the event time stands."),
-          unit: oneOf(TIME_UNITS).describe("Its unit since the epoch, or iso for ISO 8601."),
-        })
-        .optional()
-        .describe("The reading's own time; without it readings are counted at least once."),
-      quality: z
-        .strictObject({
-          path: jsonPath().describe("Where the quality stands."),
-          good: scalars().optional().describe("Values that mean good; default: good, 192, true."),
-          uncertain: scalars()
-            .optional()
-            .describe("Values that mean uncertain; default: uncertain, 64. Every other one is bad."),
-        })
-        .optional()
-        .describe("The reading's quality; only good ones enter windows."),
-    })
-    .optional()
-    .describe("The payload is JSON."),
-  host: oneOf(HOST_SENSORS).optional().describe("A sensor of the gateway itself, instead of a topic."),
-});
 
 const accumulator = takes(
   z.union([
@@ -100,7 +58,9 @@ const accumulator = takes(
 
 export const metricSchema = z.strictObject({
   unit: text().describe("Unit for people: °C, bar, 1."),
-  from: from.describe("Where its readings come from: a topic with number or json, or host."),
+  from: sourceSchema.describe(
+    "Where its readings come from: a topic with number, json, csv, senml or influx, or host.",
+  ),
   accumulate: z
     .array(accumulator)
     .min(1)

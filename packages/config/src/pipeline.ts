@@ -1,6 +1,6 @@
 import type { RuleSpec } from "@millrace/detect";
 import type { MetricSpec, WindowSpec } from "@millrace/stream";
-import type { PayloadSpec, TopicTemplate } from "@millrace/wire";
+import type { PayloadSpec, TopicTemplate, ValueAdjustment } from "@millrace/wire";
 
 /** pipeline.yaml, resolved: what is measured, aggregated and watched; the same for every agent and central. */
 export interface Pipeline {
@@ -33,10 +33,11 @@ export type MetricSource =
       /** Its captures are the labels. */
       readonly topic: TopicTemplate;
       readonly payload: PayloadSpec;
-      /** Whether readings bring their own event time; without it they are counted at least once. */
+      /** Whether readings can bring their own event time; without it they are counted at least once. */
       readonly hasOwnTime: boolean;
+      readonly adjustment?: ValueAdjustment;
     }
-  | { readonly kind: "host"; readonly sensor: HostSensor };
+  | { readonly kind: "host"; readonly sensor: HostSensor; readonly adjustment?: ValueAdjustment };
 
 /** What a gateway can say of itself; a host that lacks one says so. */
 export const HOST_SENSORS = ["cpu", "memory", "load", "disk", "network", "temperature"] as const;

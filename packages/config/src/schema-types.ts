@@ -1,4 +1,5 @@
 import { formatDuration, parseDuration } from "@millrace/runtime";
+import { parseTopicTemplate } from "@millrace/wire";
 import { z } from "zod";
 
 /** What each leaf takes, as the end of "it must be …"; for messages and docs/config.md. */
@@ -108,6 +109,12 @@ export const topicFilter = () =>
   takes(
     z.string().regex(/^(?!$)([^+#\0/]*|\+)(\/([^+#\0/]*|\+))*(\/#)?$|^#$/),
     "an MQTT topic filter such as factory/alpha/# or factory/+/state",
+  );
+
+export const topic = () =>
+  takes(
+    z.string().refine((value) => parseTopicTemplate(value).ok),
+    "a topic without + and #, its changing levels as {names}, such as factory/{site}/{line}/temperature",
   );
 
 export function oneOf<const Values extends readonly [string, ...string[]]>(values: Values) {

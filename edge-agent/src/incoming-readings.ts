@@ -1,0 +1,46 @@
+import { adjustValue, type DecodedReading } from "@millrace/wire";
+import type { ClockGuard } from "./clock-guard.ts";
+import type { Arrival } from "./inputs/input.ts";
+import type { IncomingReading } from "./reading-intake.ts";
+import type { Rejection } from "./rejection.ts";
+import type { RouteSeries } from "./route-series.ts";
+import type { Route } from "./topic-routes.ts";
+
+/** From what a decoder read to a reading of a series: the metric's unit, the series, the time of arrival where it has none. */
+export class IncomingReadings {
+  readonly #guard: ClockGuard;
+  readonly #series: RouteSeries;
+
+  constructor(options: { readonly guard: ClockGuard; readonly series: RouteSeries }) {
+    this.#guard = options.guard;
+    this.#series = options.series;
+  }
+
+  toReading(arrival: Arrival, route: Route, decoded: DecodedReading): IncomingReading | Rejection {
+    const { name } = route.metric;
+    const value =
+      route.adjustment === undefined ? decoded.value : adjustValue(decoded.value, route.adjustment);
+    if (!Number.isFinite(value))
+      return rejection(
+        "not_finite",
+        `${name}: ${decoded.value} is beyond the greatest number once converted`,
+      );
+    const series = this.#series.find(route, decoded.labels);
+    if (series === "wrong_site") return rejection(series, `${name}: the payload names another site`);
+    if (series === "series_cap") return rejection(series, `${name} has as many series as it may`);
+    return {
+      series,
+      sourceTimeMs:
+        decoded.timeMs === null ? this.#guard.nowMs() : decoded.timeMs + decoded.timeSubMsNs / 1e6,
+      value,
+      quality: decoded.quality,
+      hasOwnTime: decoded.hasOwnTime,
+      isRetained: arrival.isRetained,
+      arrivedMonotonicMs: arrival.arrivedMonotonicMs,
+    };
+  }
+}
+
+function rejection(reason: Rejection["reason"], detail: string): Rejection {
+  return { reason, detail, count: 1 };
+}

@@ -1,0 +1,105 @@
+import { NamePattern, parseTopicTemplate, unitConversion } from "@millrace/wire";
+import type { ConfigReader } from "./config-reader.ts";
+import type { MetricFile } from "./pipeline-schema.ts";
+import { orNearest } from "./schema-problems.ts";
+import type { SourceFile } from "./source-schema.ts";
+import type { KeyPath } from "./yaml-source.ts";
+
+const PAYLOADS = ["number", "json", "csv", "senml", "influx"] as const;
+/** What batches of panes can carry. */
+const LABELS_MAX = 64;
+
+/** A metric's `from`: one source, labels given once, columns that exist, a conversion that is possible. */
+export function checkSource(reader: ConfigReader, name: string, metric: MetricFile): void {
+  const path = ["metrics", name, "from"];
+  const { from } = metric;
+  checkKind(reader, path, from);
+  checkLabels(reader, path, from);
+  checkColumns(reader, [...path, "csv"], from);
+  checkConversion(reader, [...path, "convert", "from"], metric);
+  const hasTime = from.json?.time ?? from.csv?.time ?? from.senml ?? from.influx;
+  if (from.topic !== undefined && hasTime === undefined) {
+    const wayOut = `give from.${from.csv === undefined ? "json" : "csv"}.time so that they are counted exactly once`;
+    reader.warning(
+      path,
+      `readings of ${name} bring no time of their own and are counted at least once; ${wayOut}`,
+      "key",
+    );
+  }
+}
+
+/** The labels of a metric's readings; undefined for the gateway's own sensors: theirs are known only to the agent. */
+export function sourceLabels(from: SourceFile): readonly string[] | undefined {
+  const parsed = from.topic === undefined ? undefined : parseTopicTemplate(from.topic);
+  if (parsed === undefined || !parsed.ok) return undefined;
+  // The agent adds its site to every reading.
+  return [...new Set([...parsed.template.captures, ...payloadLabels(from).map(([label]) => label), "site"])];
+}
+
+/** Labels that the payload gives, with their places in the file. */
+function payloadLabels(from: SourceFile): readonly (readonly [label: string, path: KeyPath])[] {
+  const pattern = from.senml === undefined ? undefined : NamePattern.parse(from.senml.name);
+  return [
+    ...(["json", "csv", "influx"] as const).flatMap((kind) =>
+      Object.keys(from[kind]?.labels ?? {}).map((label) => [label, [kind, "labels", label]] as const),
+    ),
+    ...(pattern?.captures ?? []).map((label) => [label, ["senml", "name"]] as const),
+  ];
+}
+
+function checkKind(reader: ConfigReader, path: KeyPath, from: SourceFile): void {
+  const payloads = PAYLOADS.filter((kind) => from[kind] !== undefined);
+  if (from.host !== undefined) {
+    if (from.topic !== undefined || payloads.length > 0)
+      reader.problem([...path, "host"], "host stands alone; remove it, or the topic and its payload", "key");
+  } else if (from.topic === undefined) {
+    reader.problem(path, `from needs a topic with one of ${PAYLOADS.join(", ")}, or host`, "key");
+  } else if (payloads.length !== 1) {
+    const found = payloads.length === 0 ? "no payload" : payloads.join(" and ");
+    const message = `from has a topic and ${found}; it must be one of number: {}, json: { value: … }, csv, senml and influx`;
+    reader.problem(path, message, "key");
+  }
+}
+
+function checkLabels(reader: ConfigReader, path: KeyPath, from: SourceFile): void {
+  const parsed = parseTopicTemplate(from.topic ?? "");
+  const captures = parsed.ok ? parsed.template.captures : [];
+  for (const [label, place] of payloadLabels(from)) {
+    if (captures.includes(label))
+      reader.problem([...path, ...place], `the topic captures ${label} already; keep one of the two`, "key");
+  }
+  const count = sourceLabels(from)?.length ?? 0;
+  if (count > LABELS_MAX)
+    reader.problem(path, `${count} labels are more than a reading can have; keep ${LABELS_MAX}`, "key");
+}
+
+function checkColumns(reader: ConfigReader, path: KeyPath, { csv }: SourceFile): void {
+  if (csv?.columns === undefined) return;
+  const { columns, value, time, quality, labels } = csv;
+  for (const [index, column] of columns.entries()) {
+    if (columns.indexOf(column) !== index)
+      reader.problem([...path, "columns", index], `${column} stands twice; rename one`);
+  }
+  const used: [KeyPath, string | undefined][] = [
+    [["value"], value],
+    [["time", "column"], time?.column],
+    [["quality", "column"], quality?.column],
+    ...Object.entries(labels ?? {}).map(([label, column]): [KeyPath, string] => [["labels", label], column]),
+  ];
+  for (const [place, column] of used) {
+    if (column !== undefined && !columns.includes(column))
+      reader.problem([...path, ...place], `columns has no ${column}; ${orNearest(column, columns)}`);
+  }
+}
+
+function checkConversion(reader: ConfigReader, path: KeyPath, { from, unit }: MetricFile): void {
+  if (from.convert === undefined) return;
+  const result = unitConversion(from.convert.from, unit);
+  if (result.ok) return;
+  const message = {
+    to: `the metric's unit ${unit} has no known conversions; give scale and offset instead`,
+    from: `${from.convert.from} is no known unit; ${unit} is converted from ${result.units.join(", ")}`,
+    neither: `${from.convert.from} cannot become ${unit}; it is converted from ${result.units.join(", ")}`,
+  }[result.unknown];
+  reader.problem(path, message);
+}

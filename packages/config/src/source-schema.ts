@@ -1,0 +1,112 @@
+import { NamePattern, parseEachPath, parseJsonPath, TIME_UNITS } from "@millrace/wire";
+import { z } from "zod";
+import { HOST_SENSORS } from "./pipeline.ts";
+import { finite, labelName, oneOf, takes, text, topic } from "./schema-types.ts";
+
+const jsonPath = () =>
+  takes(
+    z.string().refine((value) => parseJsonPath(value) !== undefined),
+    "a path such as $.temperature or $.values[0]",
+  );
+const eachPath = () =>
+  takes(
+    z.string().refine((value) => parseEachPath(value) !== undefined),
+    "a path such as $.readings or $.machines[*].readings",
+  );
+const column = () => takes(z.string().min(1), "a column's name");
+const scalars = () =>
+  z.array(takes(z.union([z.string(), z.number(), z.boolean()]), "text, a number, true or false"));
+
+const timeUnit = () => oneOf(TIME_UNITS).describe("Its unit since the epoch, or iso for ISO 8601.");
+const TIME = "The reading's own time; without it readings are counted at least once.";
+const QUALITY = "The reading's quality; only good ones enter windows.";
+const qualityMeaning = {
+  good: scalars().optional().describe("Values that mean good; default: good, 192, true."),
+  uncertain: scalars()
+    .optional()
+    .describe("Values that mean uncertain; default: uncertain, 64. Every other one is bad."),
+};
+
+const json = z.strictObject({
+  each: eachPath()
+    .optional()
+    .describe("Arrays of readings; the other paths then begin at an element, and go on around it."),
+  value: jsonPath().describe("Where the value stands; true and false are 1 and 0."),
+  time: z
+    .strictObject({ path: jsonPath().describe("Where the event time stands."), unit: timeUnit() })
+    .optional()
+    .describe(TIME),
+  quality: z
+    .strictObject({ path: jsonPath().describe("Where the quality stands."), ...qualityMeaning })
+    .optional()
+    .describe(QUALITY),
+  labels: z
+    .record(labelName(), jsonPath())
+    .optional()
+    .describe("Labels from the payload: where each stands."),
+});
+
+const csv = z.strictObject({
+  delimiter: takes(z.string().regex(/^[^"\r\n]$/), 'one character such as "," or ";"')
+    .prefault(",")
+    .describe("What stands between fields."),
+  columns: z
+    .array(column())
+    .min(1)
+    .optional()
+    .describe("The columns' names, where the first line does not give them."),
+  value: column().describe("The value's column."),
+  time: z
+    .strictObject({ column: column().describe("The event time's column."), unit: timeUnit() })
+    .optional()
+    .describe(TIME),
+  quality: z
+    .strictObject({ column: column().describe("The quality's column."), ...qualityMeaning })
+    .optional()
+    .describe(QUALITY),
+  labels: z.record(labelName(), column()).optional().describe("Labels from the payload: the column of each."),
+});
+
+const senml = z.strictObject({
+  name: takes(
+    z.string().refine((value) => NamePattern.parse(value) !== undefined),
+    "a name, its changing parts as {names} with something between them, such as urn:dev:ow:{device}:temperature",
+  ).describe("The records' name; what its {names} capture becomes labels."),
+  read: oneOf(["value", "sum"]).prefault("value").describe("Which of a record's numbers is read."),
+  unit: text().optional().describe("The unit that the records must have, as SenML writes it."),
+});
+
+const influx = z.strictObject({
+  measurement: text().describe("The measurement whose lines are read."),
+  field: text().describe("The field with the value; true and false are 1 and 0."),
+  precision: oneOf(["s", "ms", "us", "ns"]).prefault("ns").describe("Unit of the lines' time."),
+  where: z
+    .record(z.string(), text())
+    .optional()
+    .describe("Tags, with the value that a line must have to be read."),
+  labels: z.record(labelName(), text()).optional().describe("Labels from the payload: the tag of each."),
+});
+
+/** Where a metric's readings come from. */
+export const sourceSchema = z.strictObject({
+  topic: topic().optional().describe("MQTT topic; what its {names} capture becomes labels."),
+  number: takes(z.strictObject({}), "{}").optional().describe("The payload is one decimal number."),
+  json: json.optional().describe("The payload is JSON."),
+  csv: csv.optional().describe("The payload is CSV: a reading a line."),
+  senml: senml.optional().describe("The payload is SenML in JSON (RFC 8428)."),
+  influx: influx.optional().describe("The payload is InfluxDB line protocol."),
+  host: oneOf(HOST_SENSORS).optional().describe("A sensor of the gateway itself, instead of a topic."),
+  scale: takes(
+    z.number().refine((value) => value !== 0),
+    "a number other than 0",
+  )
+    .optional()
+    .describe("Each value is multiplied by this; default: 1."),
+  offset: finite().optional().describe("Added to each value after scale; default: 0."),
+  convert: z
+    .strictObject({ from: text().describe("Unit of the values, after scale and offset.") })
+    .optional()
+    .describe("The values are converted to the metric's unit."),
+});
+
+export type SourceFile = z.output<typeof sourceSchema>;

@@ -1,0 +1,34 @@
+import { parseTopicTemplate, type PayloadSpec, unitConversion, type ValueAdjustment } from "@millrace/wire";
+import type { MetricFile } from "./pipeline-schema.ts";
+import type { MetricSource } from "./pipeline.ts";
+import type { SourceFile } from "./source-schema.ts";
+
+/** The source of a checked metric. */
+export function toMetricSource({ from, unit }: MetricFile): MetricSource {
+  const adjustment = toAdjustment(from, unit);
+  const adjusted = adjustment === undefined ? {} : { adjustment };
+  if (from.host !== undefined) return { kind: "host", sensor: from.host, ...adjusted };
+  const parsed = parseTopicTemplate(from.topic ?? "");
+  if (!parsed.ok) throw new Error("invariant: the schema takes only topics that parse");
+  const payload = toPayload(from);
+  return { kind: "topic", topic: parsed.template, payload, hasOwnTime: canHaveTime(payload), ...adjusted };
+}
+
+function toPayload({ json, csv, senml, influx }: SourceFile): PayloadSpec {
+  if (json !== undefined) return { kind: "json", ...json };
+  if (csv !== undefined) return { kind: "csv", ...csv };
+  if (senml !== undefined) return { kind: "senml", ...senml };
+  return influx === undefined ? { kind: "number" } : { kind: "influx", ...influx };
+}
+
+function canHaveTime(payload: PayloadSpec): boolean {
+  if (payload.kind === "json" || payload.kind === "csv") return payload.time !== undefined;
+  return payload.kind !== "number";
+}
+
+function toAdjustment({ scale, offset, convert }: SourceFile, unit: string): ValueAdjustment | undefined {
+  if (scale === undefined && offset === undefined && convert === undefined) return undefined;
+  const result = convert === undefined ? undefined : unitConversion(convert.from, unit);
+  if (result?.ok === false) throw new Error("invariant: a checked conversion is possible");
+  return { scale: scale ?? 1, offset: offset ?? 0, conversion: result?.conversion ?? null };
+}
