@@ -129,6 +129,7 @@ interface BenchOptions {
   readonly offsetMs?: number;
   readonly bytesMax?: number;
   readonly seriesPerMetricMax?: number;
+  readonly payloadBytesMax?: number;
   readonly pipeline?: string;
   failedForGood?(): void;
 }
@@ -146,6 +147,7 @@ async function bench(options: BenchOptions = {}) {
       limits: {
         ...config.limits,
         seriesPerMetricMax: options.seriesPerMetricMax ?? config.limits.seriesPerMetricMax,
+        payloadBytesMax: options.payloadBytesMax ?? config.limits.payloadBytesMax,
       },
     },
     pipeline: loadPipeline("/pipeline.yaml", { readFile: () => options.pipeline ?? PIPELINE }).config,
@@ -343,6 +345,148 @@ describe("what comes in", () => {
     void temperature(50, START_MS + 3_600_000);
     await time.run(1_000);
     expect(agent.status().watermarkMs).toBe(before);
+  });
+});
+
+describe("a payload of many readings", () => {
+  const MANY = `
+version: 1
+metrics:
+  oven:
+    unit: °C
+    from:
+      topic: "factory/{line}/oven"
+      json: { each: $.readings, value: $.f, time: { path: $.ts, unit: ms }, labels: { machine: $.m, site: $.site } }
+      convert: { from: °F }
+    accumulate: [count, sum]
+  power:
+    unit: W
+    from: { topic: "factory/{line}/oven", json: { value: $.kw }, scale: 1000 }
+    accumulate: [count]
+  weight:
+    unit: kg
+    from: { topic: "factory/{line}/scale", csv: { value: kg, time: { column: t, unit: s }, labels: { machine: id } } }
+    accumulate: [count]
+  voltage:
+    unit: V
+    from: { topic: "factory/{line}/senml", senml: { name: "dev:{machine}:voltage" } }
+    accumulate: [count]
+  idle:
+    unit: "%"
+    from: { topic: telegraf, influx: { measurement: cpu, field: usage_idle, labels: { machine: host } } }
+    accumulate: [count]
+windows:
+  oven_10s: { metric: oven, size: 10s, by: [machine] }
+  power_10s: { metric: power, size: 10s }
+  weight_10s: { metric: weight, size: 10s }
+  voltage_10s: { metric: voltage, size: 10s }
+  idle_10s: { metric: idle, size: 10s, by: [machine] }
+rules:
+  overheating:
+    metric: oven
+    when: { above: 80 }
+    severity: 900
+    action: { publish: "{site}/{line}/{machine}/command", payload: STOP, armed: true }
+`;
+  const many = (options: BenchOptions = {}) =>
+    bench({ pipeline: MANY, payloadBytesMax: 10_000, seriesPerMetricMax: 10, ...options });
+  const ovens = (...readings: readonly object[]) =>
+    JSON.stringify({ kw: 2.5, site: "alpha", ts: START_MS, readings });
+
+  it("is acknowledged once all are durable or counted; one that is bad costs no other", async () => {
+    const store = new MemoryStore();
+    const first = await many({ store });
+    first.central.isReachable = false;
+    first.agent.start();
+    const durable = first.publish(
+      "factory/line-1/oven",
+      ovens(
+        { m: "a", f: 100 },
+        { m: "b", f: "hot" },
+        { m: "b", f: null },
+        { m: "b", f: 100, site: "beta" },
+        { m: "b", f: 100, ts: START_MS + 60_000 },
+        { m: "x".repeat(300), f: 100 },
+        { m: "b", f: 110 },
+        { m: "b", f: 110 },
+      ),
+    );
+    await first.time.run(10);
+    await durable;
+    const second = await many({ store: store.crash() });
+    const { ledger } = second.agent.status();
+    expect(ledger).toMatchObject({ received: 9, aggregated: 3, duplicate: 1, pending: 0 });
+    expect(ledger.rejected).toMatchObject({ malformed: 2, wrong_site: 1, future: 1, oversized: 1 });
+    expect(second.agent.status().series).toEqual({ oven: 2, power: 1 });
+    const { quarantine } = first.agent.status();
+    expect(quarantine.map(({ reason }) => reason).toSorted()).toEqual([
+      "future",
+      "malformed",
+      "oversized",
+      "wrong_site",
+    ]);
+    expect(quarantine.find(({ reason }) => reason === "malformed")?.detail).toBe(
+      "oven: element 2 of $.readings: no number at $.f: hot (and 1 more)",
+    );
+  });
+
+  it("acts on what was converted, with labels of topic and payload", async () => {
+    const { agent, time, commands, publish } = await many();
+    agent.start();
+    void publish("factory/line-1/oven", ovens({ m: "a", f: 175 }, { m: "b", f: 177 }, { m: "c", f: 80 }));
+    await time.run(10);
+    expect(commands.map(({ topic }) => topic)).toEqual(["alpha/line-1/b/command"]);
+    const [{ value }] = agent.status().alarms;
+    expect(value).toBeCloseTo((177 - 32) / 1.8, 12);
+  });
+
+  it("is told once where no metric can read it, and where it has nothing for any", async () => {
+    const { agent, time, publish } = await many();
+    agent.start();
+    void publish("factory/line-1/oven", "{");
+    void publish("telegraf", "mem,host=gw used=1i");
+    void publish("telegraf", "mem,host=gw used=");
+    await time.run(100);
+    expect(agent.status().ledger).toMatchObject({ received: 3, rejected: { malformed: 2, no_reading: 1 } });
+    expect(agent.status().quarantine.map(({ detail }) => detail)).toEqual([
+      "not JSON: {",
+      "no reading of idle is in it",
+      "line 1: field used has no value: mem,host=gw used=",
+    ]);
+  });
+
+  it("may be CSV, SenML or line protocol", async () => {
+    const { agent, time, publish } = await many();
+    agent.start();
+    const s = START_MS / 1000;
+    void publish("factory/line-1/scale", `t,id,kg\n${s},m1,1.5\n${s},m2,2.5\n${s},m2,heavy\n${s},m2,2.5\n`);
+    const pack = [
+      { bn: "dev:m1:", bt: s, n: "voltage", v: 230 },
+      { n: "current", v: 1 },
+      { n: "voltage", t: -1, v: 1 },
+    ];
+    void publish("factory/line-1/senml", JSON.stringify(pack));
+    const ns = `${START_MS}000000`;
+    void publish(
+      "telegraf",
+      `cpu,host=a usage_idle=97.5 ${ns}\ncpu,host=b usage_idle=9i ${ns}\ncpu usage_idle\n`,
+    );
+    await time.run(100);
+    const { ledger, series } = agent.status();
+    expect(series).toEqual({ weight: 2, voltage: 1, idle: 2 });
+    expect(ledger).toMatchObject({ received: 9, aggregated: 6, duplicate: 1, rejected: { malformed: 2 } });
+  });
+
+  it("over the cap on series names who sent it", async () => {
+    const { agent, time, publish } = await many({ seriesPerMetricMax: 2 });
+    agent.start();
+    for (const line of ["line-1", "line-2"])
+      void publish(`factory/${line}/oven`, ovens({ m: "a", f: 1 }, { m: "b", f: 1 }, { m: "c", f: 1 }));
+    await time.run(100);
+    expect(agent.status().ledger.rejected.series_cap).toBe(4);
+    expect(agent.status().refusedSeries).toEqual({
+      oven: { count: 4, topic: "factory/line-2/oven", client: "sensor", atMs: START_MS },
+    });
   });
 });
 

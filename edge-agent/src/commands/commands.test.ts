@@ -7,7 +7,7 @@ import { expect, test } from "vitest";
 import { doctorCommand } from "./doctor.ts";
 import { initCommand } from "./init.ts";
 import { resetOutcome } from "./reset.ts";
-import { renderAlarm, renderQuarantine } from "./status.ts";
+import { renderAlarm, renderQuarantine, renderRefusedSeries } from "./status.ts";
 
 async function run(commands: Record<string, Command>, argv: readonly string[]) {
   let text = "";
@@ -54,6 +54,14 @@ test("the status says how many payloads are set aside, what the last was, and wh
   expect(renderQuarantine({ quarantineCount: 7, quarantine: [last] }, url)).toEqual([
     "  quarantine holds 7; the latest of this run: `quarantine` in http://127.0.0.1:9464/status",
     "  the last: future, f/m1, an hour",
+  ]);
+});
+
+test("the status names who wanted more series than a metric may have", () => {
+  const refused = { level: { count: 7, topic: "f/m9/level", client: "plc-3", atMs: 0 } };
+  expect(renderRefusedSeries({})).toEqual([]);
+  expect(renderRefusedSeries(refused)).toEqual([
+    "           level has as many as it may: refused 7 readings of others, the last from plc-3 on f/m9/level",
   ]);
 });
 

@@ -44,10 +44,7 @@ export function renderStatus(page: StatusPage, url: string): string {
         .map(([metric, count]) => `${metric} ${count}`)
         .join(", ") || "none yet"
     }`,
-    ...Object.entries(page.refusedSeries).map(
-      ([metric, { count, topic, client }]) =>
-        `           ${metric} is full: ${count} readings of further series refused, the last from ${client}${topic === "" ? "" : ` on ${topic}`}`,
-    ),
+    ...renderRefusedSeries(page.refusedSeries),
     `disk       ${page.store.failure === null ? "takes writes" : `FAILS: ${page.store.failure}`}`,
     "",
     "inputs",
@@ -111,6 +108,14 @@ export function renderAlarm(
     ...(alarm.action === "none" ? [] : [`action ${alarm.action}`]),
   ];
   return `  ${alarm.id}  ${[...labels, alarm.message, `value ${alarm.value}, limit ${alarm.limit}`, ...marks].join("  ")}`;
+}
+
+/** Who wanted more series than a metric may have. */
+export function renderRefusedSeries(refused: StatusPage["refusedSeries"]): readonly string[] {
+  return Object.entries(refused).map(
+    ([metric, { count, topic, client }]) =>
+      `           ${metric} has as many as it may: refused ${count} readings of others, the last from ${client}${topic === "" ? "" : ` on ${topic}`}`,
+  );
 }
 
 /** What was set aside last, and where the rest is. */

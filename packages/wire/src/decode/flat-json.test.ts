@@ -106,7 +106,7 @@ describe("what the scanner takes", () => {
         expect(Object.is(flat.get(name), valueAt(json, [name]))).toBe(true);
     });
     fc.assert(property, { numRuns: 5_000 });
-    expect(takenCount).toBeGreaterThan(1_000);
+    expect(takenCount).toBeGreaterThan(500);
   });
 
   it("decodes to the same as through JSON.parse", () => {
