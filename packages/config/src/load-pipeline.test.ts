@@ -132,6 +132,8 @@ metrics:
 
 const metric = (rest: string): string =>
   `version: 1\nmetrics:\n  m: { unit: g, from: { topic: "a/{line}", json: { value: $.v, time: { path: $.t, unit: ms } } }${rest} }\n`;
+const source = (rest: string): string =>
+  `version: 1\nmetrics:\n  m: { unit: °C, from: { topic: "a/{line}", ${rest} } }\n`;
 const window = (rest: string): string => `${metric("")}windows:\n  w: { ${rest} }\n`;
 const rule = (rest: string): string => `${metric("")}rules:\n  r: { ${rest} }\n`;
 
@@ -228,6 +230,67 @@ test.each<[string, string, string[]]>([
     "topic and host",
     'version: 1\nmetrics:\n  m: { unit: g, from: { topic: "a/b", number: {}, host: cpu } }\n',
     ["3:51: host stands alone; remove it, or the topic and its payload"],
+  ],
+  [
+    "two payloads",
+    source("number: {}, json: { value: $.v }"),
+    [
+      "3:18: from has a topic and number and json; it must be one of number: {}, json: { value: … }, csv, senml and influx",
+    ],
+  ],
+  [
+    "no path of arrays",
+    source('json: { each: "$.a[x]", value: $.v }'),
+    [
+      '3:59: metrics.m.from.json.each is "$.a[x]"; it must be a path such as $.readings or $.machines[*].readings',
+    ],
+  ],
+  [
+    "a label that the topic captures too",
+    source("json: { value: $.v, time: { path: $.t, unit: ms }, labels: { line: $.l } }"),
+    ["3:106: the topic captures line already; keep one of the two"],
+  ],
+  [
+    "a column that columns lacks",
+    source("csv: { columns: [time, kg], value: kgs, time: { column: time, unit: s } }"),
+    ["3:80: columns has no kgs; did you mean kg?"],
+  ],
+  [
+    "a column twice",
+    source("csv: { columns: [kg, kg], value: kg, time: { column: kg, unit: s } }"),
+    ["3:66: kg stands twice; rename one"],
+  ],
+  [
+    "a long delimiter",
+    source('csv: { delimiter: ";;", value: kg }'),
+    ['3:63: metrics.m.from.csv.delimiter is ";;"; it must be one character such as "," or ";"'],
+  ],
+  [
+    "captures that touch",
+    source('senml: { name: "a{x}{y}" }'),
+    [
+      '3:60: metrics.m.from.senml.name is "a{x}{y}"; it must be a name, its changing parts as {names} with something between them, such as urn:dev:ow:{device}:temperature',
+    ],
+  ],
+  [
+    "no precision of line protocol",
+    source("influx: { measurement: m, field: f, precision: iso }"),
+    ['3:92: metrics.m.from.influx.precision is "iso"; it must be one of s, ms, us, ns'],
+  ],
+  [
+    "scale 0",
+    source("senml: { name: a }, scale: 0"),
+    ["3:72: metrics.m.from.scale is 0; it must be a number other than 0"],
+  ],
+  [
+    "an unknown unit",
+    source("senml: { name: a }, convert: { from: °X }"),
+    ["3:82: °X is no known unit; °C is converted from °C, C, Cel, degC, ℃, °F, F, degF, ℉, K"],
+  ],
+  [
+    "a unit of something else",
+    source("senml: { name: a }, convert: { from: bar }"),
+    ["3:82: bar cannot become °C; it is converted from °C, C, Cel, degC, ℃, °F, F, degF, ℉, K"],
   ],
   [
     "an unknown accumulator",

@@ -6,6 +6,7 @@ import { LabelSources } from "./label-sources.ts";
 import type { PayloadDecoder } from "./payload-decoder.ts";
 import type { InfluxSpec } from "./payload-spec.ts";
 import { readNumber } from "./read-number.ts";
+import { shownText } from "./shown-text.ts";
 
 export function influxDecoder(spec: InfluxSpec): PayloadDecoder {
   const labels = new LabelSources(Object.entries(spec.labels ?? {}));
@@ -19,7 +20,8 @@ export function influxDecoder(spec: InfluxSpec): PayloadDecoder {
     const common = { ok: true, value, quality: "good", labels: labelled.values } as const;
     if (line.time === undefined) return { ...common, timeMs: null, timeSubMsNs: 0, hasOwnTime: false };
     const time = parseSourceTime(line.time, spec.precision);
-    if (time === undefined) return decodeFailure("bad_time", `${line.time} is no time in ${spec.precision}`);
+    if (time === undefined)
+      return decodeFailure("bad_time", `${shownText(line.time)} is no time in ${spec.precision}`);
     return { ...common, timeMs: time.timeMs, timeSubMsNs: time.subMsNs, hasOwnTime: true };
   }
 

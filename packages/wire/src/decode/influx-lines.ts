@@ -83,7 +83,7 @@ class LineReader {
       const key = this.#name("=, ", ",= ");
       if (key === "" || !this.#skip("=")) return "a tag is not name=value";
       const value = this.#name(",= ", ",= ");
-      if (value === "" || this.#is("=")) return `tag ${key} has no value`;
+      if (value === "" || this.#is("=")) return `tag ${shownText(key)} has no value`;
       tags.push([key, value]);
     }
     if (!this.#skipBlanks()) return "no fields";
@@ -92,7 +92,7 @@ class LineReader {
       const key = this.#name("=, ", ",= ");
       if (key === "" || !this.#skip("=")) return "a field is not name=value";
       const value = this.#is('"') ? this.#quoted() : this.#plainValue();
-      if (value === undefined) return `field ${key} has no value`;
+      if (value === undefined) return `field ${shownText(key)} has no value`;
       fields.push([key, value]);
     } while (this.#skip(","));
     const hasBlanks = this.#skipBlanks();

@@ -20,7 +20,7 @@ const SPECS: readonly PayloadSpec[] = [
 
 describe("junk", () => {
   const pieces = fc.constantFrom(
-    ...'{}[]",:;=\\ \n\r\t#1.e-+itv_',
+    ...'{}[]",:;=\\ \n\r\t#1.e-+itv_'.split(""),
     "v",
     "t",
     "m",
@@ -52,6 +52,23 @@ describe("junk", () => {
       const decoded = decodePayload(spec, unit.repeat(200_000 / unit.length));
       expect(decoded.length).toBeLessThanOrEqual(2 * ELEMENTS_MAX + 2);
     }
+  });
+
+  it.each([
+    [SPECS[6], `m ${"f".repeat(9_000)}`],
+    [SPECS[6], `m ${"f".repeat(9_000)}=`],
+    [SPECS[6], `m,${"t".repeat(9_000)}= v=1`],
+    [SPECS[6], `m,m=a v=1 ${"1".repeat(9_000)}`],
+    [SPECS[5], JSON.stringify([{ [`${"x".repeat(9_000)}_`]: 1 }])],
+    [
+      { ...SPECS[5], unit: "V" } as PayloadSpec,
+      JSON.stringify([{ n: "dev:a:v", u: "x".repeat(9_000), v: 1 }]),
+    ],
+    [SPECS[3], `${"c".repeat(9_000)}\n1`],
+    [SPECS[0], "x".repeat(9_000)],
+  ])("is told in a few words: %#", (spec, text) => {
+    const [decoded] = decodePayload(spec, text);
+    expect(decoded.ok ? "" : decoded.detail).toMatch(/^.{10,250}$/);
   });
 });
 

@@ -84,7 +84,7 @@ test("values of every kind, base values and sums", () => {
     { vb: true },
     { vs: "12" },
     { vs: "warm" },
-    { vd: "aGk" },
+    { vd: "1234" },
     { bs: 100, s: 1 },
     { n: "b" },
   ];
@@ -94,7 +94,7 @@ test("values of every kind, base values and sums", () => {
     { value: 1 },
     { value: 12 },
     { reason: "malformed", detail: "record 5 (a): no number as value: warm" },
-    { reason: "malformed" },
+    { reason: "malformed", detail: "record 6 (a): no number as value" },
     { reason: "malformed", detail: "record 7 (a): no number as value" },
     { reason: "malformed", detail: "record 8: neither value nor sum" },
   ]);
@@ -125,6 +125,14 @@ test.each([
   const decoded = read([{ n: "a", v: 5 }, record, { n: "a", v: 6 }], { name: "a" });
   expect(decoded.filter(({ ok }) => ok)).toHaveLength(3 - count);
   expect(decoded.filter(({ ok }) => !ok)).toMatchObject([{ reason, count }]);
+});
+
+test("a long base name is not copied into every record", () => {
+  const pack = [{ bn: "a".repeat(1_000_000) }, ...Array.from({ length: 5_000 }, () => ({ n: "b", v: 1 }))];
+  const decoded = read([...pack, { bn: "", n: "a", v: 1 }], { name: "a" });
+  expect(decoded).toHaveLength(5_001);
+  expect(decoded[0]).toMatchObject({ ok: true });
+  expect(decoded[1]).toMatchObject({ reason: "oversized" });
 });
 
 test("a pack is an array", () => {

@@ -6,6 +6,7 @@ import type { PayloadDecoder } from "./payload-decoder.ts";
 import type { SenmlSpec } from "./payload-spec.ts";
 import { readNumber } from "./read-number.ts";
 import type { SenmlRecord } from "./senml-records.ts";
+import { shownText } from "./shown-text.ts";
 
 export function senmlDecoder(spec: SenmlSpec): PayloadDecoder {
   const pattern = NamePattern.parse(spec.name);
@@ -14,7 +15,10 @@ export function senmlDecoder(spec: SenmlSpec): PayloadDecoder {
 
   function read(record: SenmlRecord, captured: readonly string[]): Decoded {
     if (spec.unit !== undefined && record.unit !== spec.unit)
-      return decodeFailure("malformed", `unit ${record.unit ?? "missing"} in place of ${spec.unit}`);
+      return decodeFailure(
+        "malformed",
+        `unit ${shownText(record.unit ?? "missing")} in place of ${spec.unit}`,
+      );
     const value = readNumber(spec.read === "sum" ? record.sum : record.value, `as ${spec.read}`);
     if (typeof value !== "number") return value;
     const labelled = labels.read((index) => captured[index]);
@@ -43,7 +47,10 @@ export function senmlDecoder(spec: SenmlSpec): PayloadDecoder {
         decoded.push(
           element.ok
             ? element
-            : { ...element, detail: `record ${record.number} (${record.name}): ${element.detail}` },
+            : {
+                ...element,
+                detail: `record ${record.number} (${shownText(record.name)}): ${element.detail}`,
+              },
         );
       }
       return decoded;

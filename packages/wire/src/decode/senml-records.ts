@@ -3,12 +3,13 @@ import { decodeFailure } from "./decode-failure.ts";
 import type { DecodeFailure } from "./decoded.ts";
 import { ELEMENTS_MAX } from "./elements-max.ts";
 import type { ParsedPayload } from "./parsed-payload.ts";
+import { shownText } from "./shown-text.ts";
 
 /** A resolved record (RFC 8428, section 4.6). */
 export interface SenmlRecord {
   readonly name: string;
   readonly unit: string | undefined;
-  /** A number, true, false or text; undefined when it has none. */
+  /** A number, true, false or text; undefined when it has none, or data. */
   readonly value: unknown;
   readonly sum: number | undefined;
   /** Null: now. */
@@ -21,6 +22,8 @@ export interface SenmlRecord {
 
 /** Section 4.5.3: what is less counts from now. */
 const ABSOLUTE_S_MIN = 2 ** 28;
+/** Base name and name: a long base name must not be copied into thousands of records. */
+const NAME_LENGTH_MAX = 1_024;
 /** The newest version of the format, and the default: RFC 8428, section 4.4. */
 const VERSION_MAX = 10;
 
@@ -71,7 +74,8 @@ function isRecord(value: unknown): value is Fields {
 /** What is wrong with the base values. */
 function takeBase(base: Base, fields: Fields): string | undefined {
   const { bn, bu, bt, bv, bs, bver } = own(fields);
-  for (const key of Object.keys(fields)) if (key.endsWith("_")) return `${key} must be understood and is not`;
+  for (const key of Object.keys(fields))
+    if (key.endsWith("_")) return `${shownText(key)} must be understood and is not`;
   if (bver !== undefined && !(typeof bver === "number" && bver <= VERSION_MAX))
     return "bver is a later version";
   if (bn !== undefined && typeof bn !== "string") return "bn is not text";
@@ -108,6 +112,8 @@ function resolve(
   if (s !== undefined && !isFiniteNumber(s)) return "s is not a number";
   if (t !== undefined && !isFiniteNumber(t))
     return decodeFailure("bad_time", `record ${number}: t is not a number`);
+  if (base.name.length + (n ?? "").length > NAME_LENGTH_MAX)
+    return decodeFailure("oversized", `record ${number}: its name has over ${NAME_LENGTH_MAX} characters`);
   const name = base.name + (n ?? "");
   if (name === "") return "it has no name";
   const timeS = base.timeS + (t ?? 0);
@@ -117,7 +123,7 @@ function resolve(
   return {
     name,
     unit: u ?? base.unit,
-    value: v === undefined ? values[0] : v + (base.value ?? 0),
+    value: v === undefined ? (vb ?? vs) : v + (base.value ?? 0),
     sum: s === undefined && base.sum === undefined ? undefined : (s ?? 0) + (base.sum ?? 0),
     time,
     hasOwnTime: isAbsolute,
