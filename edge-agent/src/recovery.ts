@@ -197,7 +197,8 @@ export class Recovery {
       for (let index = 0; index < entry.rowCount; index += 1) {
         const row = entry.row(index);
         if (this.series.has(row.series))
-          outcomes.push(...intake.replay(row, this.series.get(row.series), parts));
+          for (const outcome of intake.replay(row, this.series.get(row.series), parts))
+            outcomes.push(outcome);
       }
     }
     return outcomes;

@@ -137,7 +137,9 @@ export class CentralState {
     for (const alarm of alarms.sort((a, b) => a.receivedAtMs - b.receivedAtMs)) state.alarms.restore(alarm);
     await movePanes(store, engine);
     const entries: StateEntry[] = [];
-    for (const range of engine.restoreRanges()) entries.push(...(await readEngineRange(store, range)));
+    // One by one: there may be more than a call takes arguments.
+    for (const range of engine.restoreRanges())
+      for (const entry of await readEngineRange(store, range)) entries.push(entry);
     await loadEngineKeys(store, engine, engine.restore(entries));
     state.showEngineAgents();
     return state;
@@ -190,7 +192,7 @@ export class CentralState {
     const { entries, forgotten } = this.quarantine.takeWaiting();
     for (const entry of entries) changes.push(QUARANTINE.put(CENTRAL_KEYS.quarantine(entry.number), entry));
     for (const number of forgotten) changes.push({ type: "del", key: CENTRAL_KEYS.quarantine(number) });
-    changes.push(...this.engine.takeChanges().map(engineChange));
+    for (const change of this.engine.takeChanges()) changes.push(engineChange(change));
     const { agents, membership } = this.agents.takeDirty();
     if (membership !== null) changes.push(MEMBERSHIP.put(CENTRAL_KEYS.membership(), membership));
     // When agents were last heard, and their frontiers, come again with each heartbeat: alone they need not be forced to disk.

@@ -305,6 +305,13 @@ test.each<[string, string, string[]]>([
     ["3:125: metrics.m.accumulate[0].histogram is a list; it must be a list of 1 to 64 ascending bounds"],
   ],
   [
+    "two ratios, whose results have one name",
+    metric(", accumulate: [{ ratio: { above: 1 } }, count, { ratio: { below: 2 } }]"),
+    [
+      "3:144: m accumulates ratio twice, and their results would have the same names; keep one, or make a metric of its own for the other",
+    ],
+  ],
+  [
     "a counter's increase over several series",
     `${metric(", accumulate: [increase]")}windows:\n  w: { metric: m, size: 1s, by: [site] }\n`,
     ["5:33: m accumulates increase, which is of one series; name all its labels here (line is missing)"],
@@ -334,6 +341,13 @@ test.each<[string, string, string[]]>([
     window("metric: m, size: 1s, slide: 130ms"),
     [
       "5:36: the windows of m would need panes of 10ms; sizes, slides, offsets and gaps of one metric must be multiples of a common 100ms or more",
+    ],
+  ],
+  [
+    "a reading in too many windows",
+    window("metric: m, size: 1d, slide: 10s"),
+    [
+      "5:36: each reading would be in 8640 windows, and each of them is kept and shown; 10s must be at least size / 3600, 24s",
     ],
   ],
   [

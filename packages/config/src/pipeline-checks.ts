@@ -21,6 +21,7 @@ export function checkPipeline(
 ): void {
   for (const [name, metric] of Object.entries(file.metrics)) {
     checkSource(reader, name, metric);
+    checkAccumulate(reader, name, metric);
     if (!Object.values(file.windows).some((window) => window.metric === name)) {
       reader.warning(
         ["metrics", name],
@@ -36,6 +37,21 @@ export function checkPipeline(
     checkRule(reader, ["rules", name], rule, labelsOf(file.metrics[rule.metric]));
   }
   checkMaintenance(reader, file);
+}
+
+/** Two whose results have the same names: one of them would be lost. */
+function checkAccumulate(reader: ConfigReader, name: string, { accumulate }: MetricFile): void {
+  const seen = new Set<string>();
+  for (const [index, entry] of accumulate.entries()) {
+    const kind = typeof entry === "string" ? entry : Object.keys(entry)[0];
+    if (seen.has(kind)) {
+      reader.problem(
+        ["metrics", name, "accumulate", index],
+        `${name} accumulates ${kind} twice, and their results would have the same names; keep one, or make a metric of its own for the other`,
+      );
+    }
+    seen.add(kind);
+  }
 }
 
 /** Its labels must be labels of something, or it would never be for anything. */

@@ -1,4 +1,4 @@
-import { isTimeZone, SESSION_GAPS_MAX } from "@millrace/stream";
+import { isTimeZone, OVERLAPS_MAX, SESSION_GAPS_MAX } from "@millrace/stream";
 import { formatDuration, nearestName } from "@millrace/runtime";
 import type { ConfigReader } from "./config-reader.ts";
 import type { WindowFile } from "./pipeline-schema.ts";
@@ -69,6 +69,14 @@ function checkAligned(
     reader.problem(
       [...path, "slide"],
       `slide ${formatDuration(slide)} is longer than size ${formatDuration(size)}: readings between windows would be in none; it must be at most size`,
+    );
+    return false;
+  }
+  if (size > OVERLAPS_MAX * slide) {
+    const leastMs = Math.ceil(size / OVERLAPS_MAX);
+    reader.problem(
+      [...path, "slide"],
+      `each reading would be in ${Math.ceil(size / slide)} windows, and each of them is kept and shown; ${formatDuration(slide)} must be at least size / ${OVERLAPS_MAX}, ${formatDuration(leastMs)}`,
     );
     return false;
   }

@@ -106,16 +106,17 @@ export class PaneSlots {
     }
     const selected: number[] = [];
     for (let own = 0; own < this.#endMs.length; own++) {
-      if (this.#first[own] !== 0) {
-        const older: number[] = [];
-        for (let slot = this.#first[own]; slot !== 0; slot = this.#next[slot]) older.push(slot);
-        this.#first[own] = 0;
-        if (older.length > 1) older.sort((a, b) => number[a] - number[b]);
-        for (const slot of older) selected.push(slot);
-      }
+      const from = selected.length;
+      for (let slot = this.#first[own]; slot !== 0; slot = this.#next[slot]) selected.push(slot);
+      this.#first[own] = 0;
       if (leftCount > 0 && this.#endMs[own] !== -Infinity && accept(this.#newest[own])) {
         selected.push(this.#newest[own]);
         leftCount--;
+      }
+      if (selected.length - from > 1) {
+        // The newest that is open may have been opened behind older ones: a newer one has been closed.
+        const sorted = selected.splice(from).sort((a, b) => number[a] - number[b]);
+        for (const slot of sorted) selected.push(slot);
       }
     }
     return selected;

@@ -220,6 +220,23 @@ test("a checkpoint holds only what has changed since the last", () => {
   expect(plain(panes.checkpoint(labelsOf)).map(([key]) => key)).toEqual(["1@0"]);
 });
 
+test("a checkpoint after the table has grown holds only what has changed since, and panes leave in order", () => {
+  const panes = table();
+  for (let series = 0; series < 300; series++) panes.add(series, 0, 1);
+  expect(panes.checkpoint(labelsOf).rowCount).toBe(300);
+  for (let series = 300; series < 600; series++) panes.add(series, 0, 1);
+  expect(panes.checkpoint(labelsOf).rowCount).toBe(300);
+  // The newest leaves alone; then one is opened behind an older one that stayed.
+  for (const timeMs of [1_000, 2_000, 3_000]) panes.add(0, timeMs, 1);
+  panes.take(labelsOf, { accept: (series, startMs) => series === 0 && startMs >= 2_000 });
+  panes.add(0, -5_000, 1);
+  expect(plain(panes.take(labelsOf, { accept: (series) => series === 0 })).map(([key]) => key)).toEqual([
+    "0@-5000",
+    "0@0",
+    "0@1000",
+  ]);
+});
+
 function one(rows: PaneRows, row: number): PaneRows {
   return {
     ...rows,

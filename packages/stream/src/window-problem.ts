@@ -4,6 +4,9 @@ import type { WindowSpec } from "./window-spec.ts";
 /** A session is at most this many of its gaps long: what is kept of a group's sessions stays bounded. */
 export const SESSION_GAPS_MAX = 100_000;
 
+/** A reading is in at most this many windows of one definition: each is kept, merged and shown. */
+export const OVERLAPS_MAX = 3_600;
+
 /** Why a window cannot be computed; null where it can. */
 export function windowProblem(window: WindowSpec): string | null {
   if (!(window.latenessMs >= 0)) return `lateness ${window.latenessMs} ms must not be negative`;
@@ -33,6 +36,8 @@ function alignedProblem({ sizeMs, slideMs, offsetMs }: WindowSpec & { kind: "ali
   if (!isLength(sizeMs)) return `size ${sizeMs} ms must be whole positive milliseconds`;
   if (!isLength(slideMs)) return `slide ${slideMs} ms must be whole positive milliseconds`;
   if (slideMs > sizeMs) return `slide ${slideMs} ms must be at most the size, ${sizeMs} ms`;
+  if (sizeMs > OVERLAPS_MAX * slideMs)
+    return `slide ${slideMs} ms must be at least a ${OVERLAPS_MAX}th of the size, ${Math.ceil(sizeMs / OVERLAPS_MAX)} ms: each reading would be in ${Math.ceil(sizeMs / slideMs)} windows`;
   if (!Number.isSafeInteger(offsetMs) || offsetMs < 0 || offsetMs >= slideMs)
     return `offset ${offsetMs} ms must be whole milliseconds from 0 to below the slide, ${slideMs} ms`;
   return null;

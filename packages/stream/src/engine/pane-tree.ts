@@ -137,7 +137,9 @@ export class PaneTree {
 
   #least(at: number, group: string): PaneState | null {
     const panes: PaneState[] = [];
-    for (let index = (at * 1) << LEVEL_MIN; index < ((at + 1) * 1) << LEVEL_MIN; index++) {
+    // No shift: panes of half a second are numbered beyond 32 bits.
+    const end = (at + 1) * LEAST_PANES;
+    for (let index = at * LEAST_PANES; index < end; index++) {
       const pane = this.#paneAt(index * this.#layout.paneMs, group);
       if (pane !== undefined) panes.push(pane);
     }

@@ -1,6 +1,7 @@
 import type { EventTimeMs, TimeRange } from "../event-time.ts";
 import type { Frontier } from "../frontier.ts";
 import type { Membership } from "../membership.ts";
+import { mergeRanges } from "../merge-ranges.ts";
 import type { PaneRows } from "../pane-rows.ts";
 import { paneMsOf } from "../pane-size.ts";
 import { mergeRows } from "../pane-state.ts";
@@ -101,7 +102,7 @@ export interface WindowEngineCounts {
  * store and the clock, and makes these calls one after another, never interleaved:
  *
  *   at start   move what was stored with another pane size (pane-move.ts)
- *              for (const range of engine.restoreRanges()) entries.push(...read(range));
+ *              for (const range of engine.restoreRanges()) for (const entry of read(range)) entries.push(entry);
  *              for (const key of engine.restore(entries)) engine.load(key, read(key));
  *              engine.setMembership(…); engine.setFrontier(…), engine.setLost(…) for every agent
  *   a batch    for (const key of engine.needs(rows)) engine.load(key, read(key));
@@ -169,19 +170,28 @@ export class WindowEngine {
     this.#restore.settle();
     const keys = new Set<string>();
     for (const { view, panes } of this.#place(rows)) {
+      const paneRanges = new Map<string, TimeRange[]>();
       for (const { startMs, group, rows: placed } of panes) {
         for (const track of view.sessionTracks)
           for (const row of placed) this.#sessions.addNeeds(keys, track, rows, row, group);
         if (view.panes.get(startMs, group)?.recordsVersion === view.version) continue;
         for (const track of view.gridTracks) {
+          let range: TimeRange | null = null;
           for (const windowMs of track.startsOver(startMs)) {
             if (windowMs < track.finalToMs || track.records.get(windowMs, group)?.hasPanes === true) continue;
             this.#memory.addRecordNeeds(keys, track, windowMs, group);
-            const range = { startMs: windowMs, endMs: track.grid.endOf(windowMs) };
-            this.#memory.addPaneNeeds(keys, view, range, group);
+            range = over(range, windowMs, track.grid.endOf(windowMs));
           }
+          if (range === null) continue;
+          const ranges = paneRanges.get(group);
+          if (ranges === undefined) paneRanges.set(group, [range]);
+          else ranges.push(range);
         }
       }
+      // Windows overlap: each pane is asked for once.
+      for (const [group, ranges] of paneRanges)
+        for (const range of mergeRanges(ranges, Infinity))
+          this.#memory.addPaneNeeds(keys, view, range, group);
     }
     return [...keys];
   }
@@ -262,7 +272,7 @@ export class WindowEngine {
     this.#standing.setClock(nowMs);
     const emitted = this.#revisions.decideAll(nowMs, trustedMs);
     for (const track of this.#memory.tracks.values())
-      emitted.push(...this.#revisions.finalise(track, nowMs, trustedMs));
+      for (const record of this.#revisions.finalise(track, nowMs, trustedMs)) emitted.push(record);
     for (const view of this.#memory.views.values()) this.#dropFinal(view);
     this.#memory.forgetLoaded();
     this.#sweep.run(nowMs);
@@ -353,16 +363,18 @@ export class WindowEngine {
   #recordsOf(view: PaneView, startMs: EventTimeMs, group: string, nowMs: number): readonly WindowRecord[] {
     const records: WindowRecord[] = [];
     for (const track of view.gridTracks) {
+      let brought: TimeRange | null = null;
       for (const windowMs of track.startsOver(startMs)) {
         // Until the final result is out, it takes what comes: else it would count an agent as passed whose data it refused.
         if (windowMs < track.finalToMs) continue;
         const range = { startMs: windowMs, endMs: track.grid.endOf(windowMs) };
         const record = this.#memory.record(track, range, group, nowMs);
         if (record.state === "final") continue;
-        if (!record.hasPanes) this.#memory.bringPanes(view, range, group);
+        if (!record.hasPanes) brought = over(brought, range.startMs, range.endMs);
         record.hasPanes = true;
         records.push(record);
       }
+      if (brought !== null) this.#memory.bringPanes(view, brought, group);
     }
     return records;
   }
@@ -382,6 +394,12 @@ export class WindowEngine {
         this.#memory.delete(stateKey("s", track.key, sliceMs, group));
     }
   }
+}
+
+/** The range that holds both: windows over the same pane leave nothing between them. */
+function over(range: TimeRange | null, startMs: EventTimeMs, endMs: EventTimeMs): TimeRange {
+  if (range === null) return { startMs, endMs };
+  return { startMs: Math.min(range.startMs, startMs), endMs: Math.max(range.endMs, endMs) };
 }
 
 /** Those that take a pane that begins then. */

@@ -18,6 +18,7 @@ export interface StateChange {
 }
 
 const encoder = new TextEncoder();
+const PANES_LOOKED_AT = 64;
 
 /** What of the engine's state is in memory, what the store was asked for, and what it does not have yet. */
 export class WindowMemory {
@@ -83,10 +84,13 @@ export class WindowMemory {
     }
   }
 
-  /** Asserts that the panes of a range have been loaded. */
-  bringPanes(view: PaneView, range: TimeRange, group: string): void {
+  /** Asserts that the panes of a range have been loaded: looks at the first of them, and at some. */
+  bringPanes(view: PaneView, { startMs, endMs }: TimeRange, group: string): void {
+    const { paneMs } = view.layout;
     const missing = new Set<string>();
-    this.addPaneNeeds(missing, view, range, group);
+    const stepMs = Math.max(1, Math.ceil((endMs - startMs) / paneMs / PANES_LOOKED_AT)) * paneMs;
+    for (let atMs = startMs; atMs < endMs; atMs += stepMs)
+      this.addPaneNeeds(missing, view, { startMs: atMs, endMs: Math.min(atMs + paneMs, endMs) }, group);
     assert(missing.size === 0, `${[...missing][0]} is applied to without having been loaded`);
   }
 

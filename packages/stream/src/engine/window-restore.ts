@@ -103,8 +103,14 @@ export class WindowRestore {
       track instanceof SessionTrack &&
       sessions?.gapMs === track.spec.gapMs &&
       sessions.lengthMsMax === track.spec.lengthMsMax;
-    if (isOurs) track.book.set(group, startMs, sessions.parts);
-    else this.#memory.delete(key);
+    if (!isOurs) return this.#memory.delete(key);
+    const { book } = track;
+    const areHere = sessions.parts.every(
+      ({ firstMs, lastMs }) => book.sliceOf(firstMs) === startMs && book.sliceOf(lastMs) === startMs,
+    );
+    if (areHere) return book.set(group, startMs, sessions.parts);
+    this.#memory.unreadableCount++;
+    this.#memory.delete(key);
   }
 
   #takeMarker(
