@@ -11,6 +11,7 @@ import type { Labels } from "@millrace/stream";
  *   33 u32 series u64 start  row of an open pane: its accumulators' float64 fields, little-endian; start + 2^63, ms
  *   34 u64 number            quarantined payload: { atMs, topic, client, reason, detail, head (base64), bytes }
  *   35 u64 number            audit record: one step of an alarm's action
+ *   36 u64 number            how far one tailed file has been read (inputs/files/file-position.ts)
  */
 export const PREFIX = {
   series: 0x30,
@@ -19,6 +20,7 @@ export const PREFIX = {
   pane: 0x33,
   quarantine: 0x34,
   audit: 0x35,
+  filePosition: 0x36,
 } as const;
 
 export const CHECKPOINT_PART = { panes: 0, watermarks: 1, rules: 2 } as const;

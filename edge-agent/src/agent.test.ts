@@ -192,7 +192,7 @@ const config: AgentConfig = {
   site: "alpha",
   dataFolder: "data",
   pipelinePath: "pipeline.yaml",
-  inputs: { broker: null, mqtt: null, host: null },
+  inputs: { broker: null, mqtt: null, http: null, files: [], host: null },
   uplink: {
     url: "",
     username: "",

@@ -33,7 +33,8 @@ import { Checkpoints } from "./checkpoints.ts";
 import { ClockGuard } from "./clock-guard.ts";
 import { CommitLoop, type CommitWork } from "./commit-loop.ts";
 import { Deduplicator } from "./deduplicator.ts";
-import type { Arrival } from "./inputs/input.ts";
+import type { FilePositions } from "./inputs/files/file-positions.ts";
+import type { Arrival, ArrivalRejection } from "./inputs/input.ts";
 import type { Ledger } from "./ledger.ts";
 import { type RejectionReason } from "./ledger.ts";
 import { MaintenanceDesk } from "./maintenance-desk.ts";
@@ -53,6 +54,7 @@ import { RequestDesk } from "./request-desk.ts";
 import type { RedoLog } from "./redo-log.ts";
 import type { SeriesRegistry } from "./series-registry.ts";
 import { RouteSeries } from "./route-series.ts";
+import { StoredFilePositions } from "./stored-file-positions.ts";
 import { type Route, TopicRoutes } from "./topic-routes.ts";
 import { Uplink } from "./uplink.ts";
 
@@ -123,7 +125,12 @@ export class Agent {
   readonly #refusedSeries = new RefusedSeries();
   readonly #requestDesk = new RequestDesk((request) => this.#carryOut(request));
 
+  /** For the input that reads files. */
+  readonly filePositions: FilePositions;
+
   #waiting: PromiseWithResolvers<void> | undefined;
+  /** Of the arrival in hand. */
+  #rejection: ArrivalRejection | undefined;
   #committedReceived: number;
   #extraChanges: Change[] = [];
   #emittedAtMs = Number.NEGATIVE_INFINITY;
@@ -224,6 +231,12 @@ export class Agent {
         log.error("cannot go on: nothing can be made durable any more", { reason: this.#commits.failure });
         options.failedForGood?.();
       },
+    });
+    this.filePositions = new StoredFilePositions({
+      store: options.store,
+      failure: () => this.storeFailure,
+      push: (change) => this.#extraChanges.push(change),
+      durable: (isUrgent) => this.#untilDurable(isUrgent),
     });
     this.#uplink = new Uplink({
       agent: config.agent,
@@ -338,17 +351,25 @@ export class Agent {
     this.#tick();
   }
 
+  /** Why the store takes no writes now; null while it does. */
+  get storeFailure(): string | null {
+    return this.#commits.failure ?? null;
+  }
+
   /**
    * Takes one MQTT publish in. With QoS 1 the promise resolves when every reading in it is durable or durably counted
    * as rejected; it rejects when it cannot be taken now, so that the sensor sends it again. Rules have run either way.
+   * What is taken is in the next commit: a position saved in the same turn is durable together with it, or not at all.
    */
-  receive(arrival: Arrival): Promise<void> | undefined {
+  receive(arrival: Arrival): Promise<ArrivalRejection | void> | undefined {
     const { topic, payload, isRetained, isFresh = false } = arrival;
+    this.#rejection = undefined;
     const confirmation = { topic, payload, isRetained: isRetained && !isFresh };
     this.#handle(this.#rules.onConfirmation(confirmation, this.#guard.nowMs()));
     if (arrival.isOversized || payload.length > this.#options.config.limits.payloadBytesMax) {
       return this.#rejectPayload(arrival, "oversized", `${payload.length} bytes or more`);
     }
+    if (arrival.malformed !== undefined) return this.#rejectPayload(arrival, "malformed", arrival.malformed);
     const isMaintenance = this.#maintenance.hear(topic, payload);
     const routes = this.#routes.resolve(topic);
     if (routes === "confirmation") return isMaintenance ? this.#whenDurable(arrival.qos) : undefined;
@@ -365,7 +386,7 @@ export class Agent {
     return this.#isChoked ? this.#onlyJudge(arrival, routes) : this.#takeIn(arrival, routes);
   }
 
-  #takeIn(arrival: Arrival, routes: readonly Route[]): Promise<void> | undefined {
+  #takeIn(arrival: Arrival, routes: readonly Route[]): ReturnType<Agent["receive"]> {
     const payload = new Payload(arrival.payload, this.#guard.nowMs());
     const rejections = new PayloadRejections();
     const reject = (rejection: Rejection) => {
@@ -515,7 +536,7 @@ export class Agent {
       alarms: this.#rules.activeAlarms(),
       maintenance: this.#maintenance.list(),
       actionLatency: this.#alarmDesk.latency(),
-      store: { failure: this.#commits.failure ?? null },
+      store: { failure: this.storeFailure },
       unavailableSensors: this.#options.unavailableSensors(),
       quarantine: this.#quarantine.recent(),
       quarantineCount: this.#quarantine.count,
@@ -579,7 +600,11 @@ export class Agent {
     this.#commits.requestNow();
   }
 
-  #rejectPayload(arrival: Arrival, reason: RejectionReason, detail: string): Promise<void> | undefined {
+  #rejectPayload(
+    arrival: Arrival,
+    reason: RejectionReason,
+    detail: string,
+  ): ReturnType<Agent["receive"]> {
     this.#reject(arrival, reason, detail);
     return this.#whenDurable(arrival.qos);
   }
@@ -591,17 +616,26 @@ export class Agent {
 
   #quarantined(arrival: Arrival, reason: RejectionReason, detail: string): void {
     const { topic, client, payload } = arrival;
+    this.#rejection ??= { reason, detail };
     this.#quarantine.add({ atMs: this.#options.clock.nowMs(), topic, client, reason, detail }, payload);
     this.#options.log.repeated(`rejected:${reason}`, "rejected a payload", { reason, topic, client, detail });
   }
 
-  #whenDurable(qos: number): Promise<void> | undefined {
+  #whenDurable(qos: number): ReturnType<Agent["receive"]> {
+    const rejection = this.#rejection;
     if (qos === 0) {
       this.#commits.request(LAZY_COMMIT_MS);
-      return undefined;
+      return rejection === undefined ? undefined : Promise.resolve(rejection);
     }
+    const durable = this.#untilDurable(true);
+    return rejection === undefined ? durable : durable.then(() => rejection);
+  }
+
+  /** Not urgent: with the next lazy commit. */
+  #untilDurable(isUrgent: boolean): Promise<void> {
     this.#waiting ??= Promise.withResolvers<void>();
-    this.#commits.requestNow();
+    if (isUrgent) this.#commits.requestNow();
+    else this.#commits.request(LAZY_COMMIT_MS);
     return this.#waiting.promise;
   }
 

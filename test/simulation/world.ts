@@ -330,7 +330,7 @@ export function simulatedAgentConfig(
     site,
     dataFolder: "memory",
     pipelinePath: "memory",
-    inputs: { broker: null, mqtt: null, host: null },
+    inputs: { broker: null, mqtt: null, http: null, files: [], host: null },
     uplink: {
       url: "memory",
       username: `${site}-1`,

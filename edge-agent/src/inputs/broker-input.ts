@@ -407,7 +407,7 @@ export class BrokerInput implements Input {
 }
 
 /** The handler's promise; a handler that throws counts as one that rejects. */
-function settle(handler: InputHandler, arrival: Parameters<InputHandler>[0]): Promise<void> | void {
+function settle(handler: InputHandler, arrival: Parameters<InputHandler>[0]): ReturnType<InputHandler> {
   try {
     return handler(arrival);
   } catch (error) {

@@ -1,10 +1,17 @@
-/** A place that MQTT messages come from, and that commands go to: the embedded broker, or a site's own one. */
-export interface Input {
+import type { RejectionReason } from "../ledger.ts";
+
+/** A place that payloads come from. */
+export interface ReadingInput {
   readonly name: string;
   /** Opens the input; every message that arrives goes to `handler`. Rejects only when it can never work (port taken, bad TLS). */
   start(handler: InputHandler): Promise<void>;
   /** Orderly: takes nothing new, then closes. What was not acknowledged comes again. */
   stop(): Promise<void>;
+  status(): InputStatus;
+}
+
+/** A place that MQTT messages come from, and that commands go to: the embedded broker, or a site's own one. */
+export interface Input extends ReadingInput {
   /**
    * Sends a command or another message of the agent's own; never retained. Resolves when it is handed over (embedded
    * broker) or acknowledged by the broker (client); rejects at once when there is no connection, and when it breaks.
@@ -12,15 +19,20 @@ export interface Input {
   publish(topic: string, payload: string | Uint8Array, options: { readonly qos: 0 | 1 }): Promise<void>;
   /** Adds a filter, now and after every reconnect. The embedded broker hands over everything anyway. */
   subscribe(filter: string): void;
-  status(): InputStatus;
 }
 
 /**
  * Takes one message. Settles when the message is durable, or counted durably as rejected: a QoS 1 message is
  * acknowledged (PUBACK) after that, in order of arrival. A rejection means no PUBACK: the input drops the connection,
- * so that the sender sends again. Called in order of arrival, not one at a time.
+ * so that the sender sends again. Called in order of arrival, not one at a time. With QoS 0 nothing is waited for.
+ * Resolves with why it was rejected, in whole or in part; undefined when everything in it was taken.
  */
-export type InputHandler = (arrival: Arrival) => Promise<void> | void;
+export type InputHandler = (arrival: Arrival) => Promise<ArrivalRejection | void> | void;
+
+export interface ArrivalRejection {
+  readonly reason: RejectionReason;
+  readonly detail: string;
+}
 
 export interface Arrival {
   readonly topic: string;
@@ -32,6 +44,8 @@ export interface Arrival {
   readonly isFresh?: boolean;
   /** To be counted as rejected, not decoded. */
   readonly isOversized: boolean;
+  /** Why its input could make no payload of it: counted as rejected(malformed), not decoded. */
+  readonly malformed?: string;
   readonly qos: 0 | 1 | 2;
   /** Which sender: the client's id at the embedded broker, the input's name elsewhere. */
   readonly client: string;
@@ -46,4 +60,19 @@ export interface InputStatus {
   readonly reason: string | null;
   /** Counters by name, for the metrics and the status page. */
   readonly counts: Readonly<Record<string, number>>;
+  /** Of an input that reads files: each file. */
+  readonly files?: readonly FileStatus[];
+}
+
+/** How far one file has been read. */
+export interface FileStatus {
+  readonly path: string;
+  /** Null where its name cannot be a level of a topic. */
+  readonly topic: string | null;
+  /** Every line before it is durable, or on its way to the disk in the same commit. */
+  readonly positionBytes: number;
+  /** Not read yet, rotated files included. */
+  readonly lagBytes: number;
+  /** What is wrong with it now, in words. */
+  readonly error: string | null;
 }

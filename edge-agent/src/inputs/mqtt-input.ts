@@ -221,7 +221,7 @@ export class MqttInput implements Input {
     const payload = typeof packet.payload === "string" ? Buffer.from(packet.payload) : packet.payload;
     const isOversized = payload.length > this.#options.payloadBytesMax;
     if (isOversized) this.#counts.oversized++;
-    let work: Promise<void> | void;
+    let work: ReturnType<InputHandler>;
     try {
       work = handler({
         topic: packet.topic,

@@ -16,7 +16,7 @@ export class OrderedRelease {
     return this.#held.length;
   }
 
-  add(work: Promise<void> | void, release: () => void): void {
+  add(work: Promise<unknown> | void, release: () => void): void {
     if (work === undefined && this.#held.length === 0) {
       if (!this.#hasFailed) release();
       return;

@@ -1,5 +1,6 @@
 import type { LogLevel } from "@millrace/runtime";
 import type { Labels } from "@millrace/stream";
+import type { TopicTemplate } from "@millrace/wire";
 
 /** agent.yaml, resolved: who and where one agent is. Times in ms, paths absolute, secrets read, defaults filled in. */
 export interface AgentConfig {
@@ -9,10 +10,12 @@ export interface AgentConfig {
   readonly site: string;
   readonly dataFolder: string;
   readonly pipelinePath: string;
-  /** At least one is not null. */
+  /** At least one is not null, or a file is listed. */
   readonly inputs: {
     readonly broker: BrokerInputConfig | null;
     readonly mqtt: MqttInputConfig | null;
+    readonly http: HttpInputConfig | null;
+    readonly files: readonly TailedFileConfig[];
     readonly host: HostInputConfig | null;
   };
   readonly uplink: UplinkConfig;
@@ -77,6 +80,42 @@ export interface MqttInputConfig {
   /** Null: it has its messages alone. */
   readonly sharedGroup: string | null;
 }
+
+/** What is posted to over HTTP. */
+export interface HttpInputConfig extends Address {
+  /** Who may post; empty: everyone who reaches the address. */
+  readonly users: readonly HttpUser[];
+  /** PEM texts; null: not encrypted. */
+  readonly tls: { readonly cert: string; readonly key: string } | null;
+  readonly clientsMax: number;
+  readonly requestsMax: number;
+  readonly requestsPerClientMax: number;
+  readonly bodyBytesMax: number;
+}
+
+/** With a password (Basic) or a token (Bearer): one of the two is not null. */
+export interface HttpUser {
+  readonly user: string;
+  readonly password: string | null;
+  readonly token: string | null;
+}
+
+/** A file that grows, or several of one folder. */
+export interface TailedFileConfig {
+  /** Absolute; its last part may have `*` and `?`. */
+  readonly path: string;
+  /** Its only capture is `file`. */
+  readonly topic: TopicTemplate;
+  readonly format: FileFormat;
+  readonly start: "beginning" | "end";
+  readonly intervalMs: number;
+}
+
+export type FileFormat =
+  | { readonly kind: "lines" }
+  | { readonly kind: "csv"; readonly delimiter: string }
+  /** Has named groups. */
+  | { readonly kind: "pattern"; readonly pattern: RegExp };
 
 /** The gateway's own sensors. */
 export interface HostInputConfig {

@@ -12,6 +12,7 @@ import {
   mqttUrl,
   oneOf,
   port,
+  takes,
   text,
   topicFilter,
   version,
@@ -88,6 +89,70 @@ const mqtt = z.strictObject({
     ),
 });
 
+/** `inputs.http` as people write it. */
+export const httpInputSchema = z.strictObject({
+  host: host()
+    .prefault("127.0.0.1")
+    .describe("Address that it is posted to; 0.0.0.0 opens it to the whole network: then list users."),
+  port: port().prefault(8186).describe("Port of it."),
+  users: z
+    .array(
+      z.strictObject({
+        user: text().describe("User name."),
+        password: text().optional().describe("Its password (Basic)."),
+        passwordFile: filePath().optional().describe("File that holds the password, instead of `password`."),
+        token: text().optional().describe("A token instead of a password (`Bearer` or `Token`)."),
+        tokenFile: filePath().optional().describe("File that holds the token, instead of `token`."),
+      }),
+    )
+    .prefault([])
+    .describe("Who may post; empty: everyone who reaches the address."),
+  tls: z
+    .strictObject({
+      cert: filePath().describe("Certificate (PEM)."),
+      key: filePath().describe("Its key (PEM)."),
+    })
+    .optional()
+    .describe("Encrypts it."),
+  clientsMax: wholeNumber(1, 100_000)
+    .prefault(256)
+    .describe("Connections at once; further ones are refused and counted."),
+  requestsMax: wholeNumber(1, 10_000)
+    .prefault(32)
+    .describe("Requests in work at once; further ones are answered with 429."),
+  requestsPerClientMax: wholeNumber(1, 10_000)
+    .prefault(8)
+    .describe("Of them, of one user, or of one address where there are no users."),
+  bodyBytesMax: bytes({ min: "1KiB", max: "64MiB" })
+    .prefault("2MiB")
+    .describe("Greatest body taken, also when unpacked; a greater one is answered with 413."),
+});
+
+/** One of `inputs.files` as people write it. */
+export const tailedFileSchema = z.strictObject({
+  path: filePath().describe("The file; its last part may have `*` and `?`, then all files that it matches."),
+  topic: text().describe(
+    "Topic of its lines, for `from.topic` of the metrics; a level `{file}` is the file's name without its extension.",
+  ),
+  format: oneOf(["lines", "csv-with-header", "pattern"])
+    .prefault("lines")
+    .describe(
+      "What becomes a payload: each line as it is; each row as a JSON object with the first line's names; what `pattern` finds in a line as a JSON object.",
+    ),
+  pattern: takes(z.string().min(1), "a regular expression with named groups")
+    .optional()
+    .describe("For format pattern: its named groups are the fields of the object; `(?<value>[0-9.]+)`."),
+  delimiter: takes(z.string().length(1), "one character")
+    .prefault(",")
+    .describe("For format csv-with-header: what stands between two cells."),
+  start: oneOf(["beginning", "end"])
+    .prefault("beginning")
+    .describe("Where a file is begun that is there at the start and was never read."),
+  interval: duration({ min: "100ms", max: "1h" })
+    .prefault("1s")
+    .describe("How often it is looked at for more."),
+});
+
 const hostInput = z.strictObject({
   interval: duration({ min: "100ms", max: "1h" })
     .prefault("1s")
@@ -137,6 +202,8 @@ export const agentSchema = z.strictObject({
     .strictObject({
       broker: broker.optional().describe("Embedded MQTT broker that sensors publish to."),
       mqtt: mqtt.optional().describe("Client on a broker that the site already has."),
+      http: httpInputSchema.optional().describe("HTTP: payloads by topic, and InfluxDB's line protocol."),
+      files: z.array(tailedFileSchema).prefault([]).describe("Files that grow: logs, CSV of a test bench."),
       host: hostInput.optional().describe("The gateway's own sensors."),
     })
     .describe("Where readings come from; at least one."),

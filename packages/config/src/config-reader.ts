@@ -76,20 +76,21 @@ export class ConfigReader {
     }
   }
 
-  /** A secret given itself or as a file's first line; null where neither is. */
+  /** A secret given itself or as a file's first line; null where neither is. `name` is its key in the file. */
   readSecret(
     parent: KeyPath,
     given: { readonly password?: string | undefined; readonly passwordFile?: string | undefined },
+    name: "password" | "token" = "password",
   ): string | null {
     if (given.passwordFile === undefined) return given.password ?? null;
     if (given.password !== undefined) {
       this.problem(
-        [...parent, "passwordFile"],
-        `${pathText(parent)} has both password and passwordFile; keep one`,
+        [...parent, `${name}File`],
+        `${pathText(parent)} has both ${name} and ${name}File; keep one`,
         "key",
       );
     }
-    const keyPath = [...parent, "passwordFile"];
+    const keyPath = [...parent, `${name}File`];
     const text = this.readNamedFile(keyPath, given.passwordFile);
     if (text === undefined) return "";
     const secret = text.split(/\r?\n/, 1)[0];
@@ -97,7 +98,7 @@ export class ConfigReader {
       const file = this.resolvePath(given.passwordFile);
       this.problem(
         keyPath,
-        `${pathText(keyPath)} names ${file}: its first line is empty; the password must be there`,
+        `${pathText(keyPath)} names ${file}: its first line is empty; the ${name} must be there`,
       );
     }
     return secret;

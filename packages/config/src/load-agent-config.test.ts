@@ -37,7 +37,7 @@ test("defaults", () => {
       site: "alpha",
       dataFolder: join(folder, "data"),
       pipelinePath: join(folder, "pipeline.yaml"),
-      inputs: { broker: null, mqtt: null, host: { intervalMs: 1000, labels: {} } },
+      inputs: { broker: null, mqtt: null, http: null, files: [], host: { intervalMs: 1000, labels: {} } },
       uplink: {
         url: "mqtt://central.example:1884",
         username: "press-hall-1",

@@ -4,15 +4,21 @@ import { ConfigReader } from "./config-reader.ts";
 import { isSameAddress } from "./is-same-address.ts";
 import { isOpenHost } from "./open-host.ts";
 import type { Loaded, LoadOptions } from "./load.ts";
+import { resolveHttpInput } from "./resolve-http-input.ts";
+import { resolveTailedFiles } from "./resolve-tailed-files.ts";
 
 /** Reads agent.yaml. Throws `config_unreadable`, or `config_invalid` (a `ConfigError`) with everything that is wrong. */
 export function loadAgentConfig(path: string, options: LoadOptions = {}): Loaded<AgentConfig> {
   const reader = new ConfigReader(path, options);
   const file = reader.parse(agentSchema, reader.source.toValue());
   if (file === undefined) return reader.refuse();
-  const { broker, mqtt, host } = file.inputs;
-  if (broker === undefined && mqtt === undefined && host === undefined) {
-    reader.problem(["inputs"], "inputs is empty; it must have at least one of broker, mqtt, host", "key");
+  const { broker, mqtt, http, files, host } = file.inputs;
+  if ([broker, mqtt, http, host].every((input) => input === undefined) && files.length === 0) {
+    reader.problem(
+      ["inputs"],
+      "inputs is empty; it must have at least one of broker, mqtt, http, files, host",
+      "key",
+    );
   }
   const users = (broker?.users ?? []).map((entry, index) => {
     const keyPath = ["inputs", "broker", "users", index];
@@ -53,6 +59,18 @@ export function loadAgentConfig(path: string, options: LoadOptions = {}): Loaded
     }
     if ((connection.cert === undefined) !== (connection.key === undefined))
       reader.problem([...keyPath], `${name} has one of cert and key; give both, or neither`);
+  }
+  if (http !== undefined && isSameAddress(http, file.http)) {
+    reader.problem(
+      ["http", "port"],
+      `http.port is ${file.http.port}, and so is inputs.http.port; give each its own`,
+    );
+  }
+  if (http !== undefined && broker !== undefined && isSameAddress(http, broker)) {
+    reader.problem(
+      ["inputs", "http", "port"],
+      `inputs.http.port is ${http.port}, and so is inputs.broker.port; give each its own`,
+    );
   }
   const config: AgentConfig = {
     path: reader.path,
@@ -95,6 +113,8 @@ export function loadAgentConfig(path: string, options: LoadOptions = {}): Loaded
               key: readPem(["inputs", "mqtt", "key"], mqtt.key),
               sharedGroup: mqtt.sharedGroup ?? null,
             },
+      http: http === undefined ? null : resolveHttpInput(reader, http),
+      files: resolveTailedFiles(reader, files),
       host: host === undefined ? null : { intervalMs: host.interval, labels: host.labels },
     },
     uplink: {

@@ -1,0 +1,321 @@
+import { readdir } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import type { TailedFileConfig } from "@millrace/config";
+import { type Clock, type Logger, reasonOf } from "@millrace/runtime";
+import type { FileStatus, InputHandler } from "../input.ts";
+import { rotationsOf, stemOf } from "./file-names.ts";
+import type { FilePosition } from "./file-position.ts";
+import type { FilePositions } from "./file-positions.ts";
+import { type FileIdentity, identify, TailedFile, type TailedLines } from "./tailed-file.ts";
+
+export interface FileLaneOptions {
+  readonly source: TailedFileConfig;
+  readonly path: string;
+  readonly positions: FilePositions;
+  /** Positions of this path from before the start, by number, the oldest first. */
+  readonly stored: ReadonlyMap<number, FilePosition>;
+  readonly counts: FileCounts;
+  /** A number that no position has. */
+  takeNumber(): number;
+  readonly payloadBytesMax: number;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** Totals of one input, kept by all its lanes. */
+export interface FileCounts {
+  lines: number;
+  bytes: number;
+  /** Files whose rest was gone when they were looked for: rotated out of sight, or cut. */
+  lost_files: number;
+  rotations: number;
+  readonly rejected: Map<string, number>;
+}
+
+/**
+ * The files that one path has named, in the order in which they were written: each is read to its end before the next.
+ * A rotation puts the open file aside under another name (rename), or copies it and cuts it to nothing (copytruncate);
+ * in both cases the rest of what was not read is found by its bytes.
+ */
+export class FileLane {
+  readonly path: string;
+  readonly #options: FileLaneOptions;
+  readonly #topic: string | null;
+  readonly #files: TailedFile[] = [];
+  /** Stored, and their files not found yet. */
+  readonly #pending: Map<number, FilePosition>;
+  #lookCount = 0;
+  #seen: FileIdentity | null = null;
+  #isAbsent = false;
+  #error: string | null = "not looked at yet";
+
+  constructor(options: FileLaneOptions) {
+    this.#options = options;
+    this.path = options.path;
+    this.#pending = new Map(options.stored);
+    this.#topic = options.source.topic.fill({ file: stemOf(options.path) }) ?? null;
+  }
+
+  /** There is nothing at its path, and nothing open. */
+  get isMissing(): boolean {
+    return this.#isAbsent && this.#files.length === 0;
+  }
+
+  /** Nor is anything to be found: it can be forgotten. */
+  get isOver(): boolean {
+    return this.isMissing && this.#pending.size === 0;
+  }
+
+  status(): FileStatus {
+    return {
+      path: this.path,
+      topic: this.#topic,
+      positionBytes: this.#files[0]?.position.offset ?? 0,
+      lagBytes: this.#files.reduce((sum, file) => sum + file.lagBytes, 0),
+      error: this.#error,
+    };
+  }
+
+  /**
+   * Sees what has become of the path since the last look: new, rotated, cut, gone. `isFirst`: the agent has just started,
+   * and what is there may be old.
+   */
+  async look({ isFirst }: { readonly isFirst: boolean }): Promise<void> {
+    this.#lookCount += 1;
+    if (this.#topic === null) {
+      this.#error = `its name, ${stemOf(this.path)}, cannot be a level of a topic`;
+      return;
+    }
+    try {
+      await this.#look(isFirst);
+      this.#error = this.isMissing ? "there is no such file" : null;
+    } catch (error) {
+      this.#error = reasonOf(error);
+      this.#options.log.repeated(`file:${this.path}`, "cannot read a file", { path: this.path, error });
+    }
+  }
+
+  /** Hands over one batch of lines. `durable` resolves when they are; absent where there was nothing to hand over. */
+  async turn(
+    handler: InputHandler,
+    buffer: Uint8Array,
+  ): Promise<{ readonly hasMore: boolean; readonly durable?: Promise<void> }> {
+    try {
+      for (;;) {
+        const file = this.#files[0];
+        if (file === undefined) return { hasMore: false };
+        const lines = await file.next(buffer, { isLast: false });
+        if (lines !== undefined) return this.#handOver(handler, file, lines);
+        file.isCaughtUp = true;
+        if (!(await this.#isFinished(file))) return { hasMore: false };
+        const last = await file.next(buffer, { isLast: true });
+        if (last !== undefined) return this.#handOver(handler, file, last);
+        void this.#options.positions.save(new Map([[file.number, null]]), { isUrgent: false });
+        this.#files.shift();
+        await file.close();
+      }
+    } catch (error) {
+      this.#error = reasonOf(error);
+      return { hasMore: false };
+    }
+  }
+
+  /** What comes next may be old: nothing was read for a while. */
+  fallBehind(reason: string): void {
+    this.#error = reason;
+    for (const file of this.#files) file.isCaughtUp = false;
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#files.splice(0).map((file) => file.close()));
+  }
+
+  async #look(isFirst: boolean): Promise<void> {
+    const before = this.#seen;
+    const now = await identify(this.path);
+    this.#isAbsent = now === null;
+    if (this.#pending.size > 0) await this.#resume(now);
+    this.#seen = now;
+    const newest = this.#files.at(-1);
+    if (newest !== undefined && newest.file === now?.file && !newest.isCopy) {
+      newest.isRotated = false;
+      const isSame = before?.size === now.size && before.modifiedNs === now.modifiedNs;
+      if (!isSame && (await newest.isReplaced())) await this.#truncated(newest);
+      return;
+    }
+    if (newest !== undefined) newest.isRotated = true;
+    if (now === null || this.#pending.size > 0) return;
+    if (newest === undefined) return this.#begin(this.path, { isFirst });
+    this.#options.counts.rotations += 1;
+    await this.#beginUnseen(newest);
+    await this.#begin(this.path, { isFirst: false });
+  }
+
+  /** Finds the files of stored positions: at the path, or where a rotation has put them meanwhile. */
+  async #resume(now: FileIdentity | null): Promise<void> {
+    for (const [number, position] of this.#pending) {
+      const file = await this.#find(number, position);
+      if (file === undefined && now === null) continue;
+      this.#pending.delete(number);
+      if (file === undefined) {
+        this.#lost(number, position);
+        continue;
+      }
+      file.isRotated = file.file !== now?.file;
+      this.#files.push(file);
+    }
+    // Its bytes are found elsewhere, and the path's own are new.
+    if (this.#files.length === 0 && this.#pending.size === 0 && now !== null)
+      await this.#begin(this.path, { isFirst: false });
+  }
+
+  async #truncated(newest: TailedFile): Promise<void> {
+    const { number, position } = newest;
+    this.#options.counts.rotations += 1;
+    const copy = await this.#findCopy(number, position);
+    this.#files.pop();
+    await newest.close();
+    if (copy === undefined) {
+      this.#lost(number, position);
+    } else {
+      copy.isRotated = true;
+      copy.isCaughtUp = newest.isCaughtUp;
+      this.#files.push(copy);
+      await this.#beginUnseen(copy);
+    }
+    await this.#begin(this.path, { isFirst: false });
+  }
+
+  /** Files that a rotation has put aside between two looks, each written to after `last`. */
+  async #beginUnseen(last: TailedFile): Promise<void> {
+    const { modifiedNs } = await last.look();
+    const known = new Set(this.#files.map(({ file }) => file));
+    const unseen = (await this.#rotations()).filter(
+      (each) => each.modifiedNs > modifiedNs && !known.has(each.file),
+    );
+    for (const { path } of unseen.reverse()) await this.#begin(path, { isFirst: false, isRotated: true });
+  }
+
+  async #begin(
+    at: string,
+    { isFirst, isRotated = false }: { readonly isFirst: boolean; readonly isRotated?: boolean },
+  ): Promise<void> {
+    const { source, path, takeNumber, positions } = this.#options;
+    const file = await TailedFile.begin({
+      number: takeNumber(),
+      source: source.path,
+      path,
+      at,
+      format: source.format,
+      start: isFirst ? source.start : "beginning",
+    });
+    if (file === undefined) return;
+    file.isRotated = isRotated;
+    file.isCaughtUp = !isFirst && (this.#files.at(-1)?.isCaughtUp ?? true);
+    this.#files.push(file);
+    // From now on it is one that was seen: `start` no longer concerns it.
+    void positions.save(new Map([[file.number, file.position]]), { isUrgent: false });
+  }
+
+  /** At the path, under another name, or as a copy. */
+  async #find(number: number, position: FilePosition): Promise<TailedFile | undefined> {
+    const { format } = this.#options.source;
+    const moved = (await this.#rotations()).filter(({ file }) => file === position.file);
+    for (const at of [this.path, ...moved.map(({ path }) => path)]) {
+      const file = await TailedFile.resume({ number, position, at, isCopy: false, format });
+      if (file !== undefined) return file;
+    }
+    return this.#findCopy(number, position);
+  }
+
+  async #findCopy(number: number, position: FilePosition): Promise<TailedFile | undefined> {
+    const { format } = this.#options.source;
+    for (const { path: at } of await this.#rotations()) {
+      // An archive that may not be read is no copy that could be gone on with.
+      const resumed = TailedFile.resume({ number, position, at, isCopy: true, format });
+      const file = await resumed.catch(() => undefined);
+      if (file !== undefined) return file;
+    }
+    return undefined;
+  }
+
+  #lost(number: number, { offset }: FilePosition): void {
+    const { counts, log, path, positions } = this.#options;
+    counts.lost_files += 1;
+    log.warn("a file was cut or replaced and is nowhere to be found: what was not read of it is lost", {
+      path,
+      readBytes: offset,
+    });
+    void positions.save(new Map([[number, null]]), { isUrgent: false });
+  }
+
+  /** What rotations have put aside, the latest first. */
+  async #rotations(): Promise<(FileIdentity & { readonly path: string })[]> {
+    const folder = dirname(this.path);
+    const found: (FileIdentity & { readonly path: string })[] = [];
+    for (const name of rotationsOf(await readdir(folder), basename(this.path))) {
+      const path = join(folder, name);
+      const identity = await identify(path).catch(() => null);
+      if (identity !== null) found.push({ ...identity, path });
+    }
+    return found.sort((a, b) => (a.modifiedNs > b.modifiedNs ? -1 : 1));
+  }
+
+  /** At its end, and nobody will write to it any more. A writer may go on for a moment after the rename. */
+  async #isFinished(file: TailedFile): Promise<boolean> {
+    if (!file.isRotated) return false;
+    if (file.isCopy) return true;
+    file.endedAtLook ??= this.#lookCount;
+    if (file.endedAtLook === this.#lookCount) return false;
+    const next = this.#files[1];
+    if (next === undefined) return (await file.look()).isUnlinked;
+    return (await next.look()).size > 0;
+  }
+
+  /** In one turn of the event loop: the lines and their position are in the same commit. */
+  #handOver(
+    handler: InputHandler,
+    file: TailedFile,
+    { lines, oversized, after, isAtEnd }: TailedLines,
+  ): { readonly hasMore: boolean; readonly durable?: Promise<void> } {
+    const { positions } = this.#options;
+    const failure = positions.failure();
+    if (failure !== null) {
+      this.fallBehind(`waits: ${failure}`);
+      return { hasMore: false };
+    }
+    for (const line of lines) {
+      if (file.lineReader.needsHeader) file.lineReader.setHeader(line);
+      else this.#arrived(handler, file, line, false);
+    }
+    if (oversized !== undefined) {
+      if (file.lineReader.needsHeader) file.lineReader.setHeader(new Uint8Array(0));
+      this.#arrived(handler, file, oversized, true);
+    }
+    this.#options.counts.bytes += after.offset - file.position.offset;
+    file.advance(after);
+    if (isAtEnd) file.isCaughtUp = true;
+    const durable = positions.save(new Map([[file.number, file.position]]), { isUrgent: !isAtEnd });
+    return { hasMore: !isAtEnd || this.#files.length > 1, durable };
+  }
+
+  #arrived(handler: InputHandler, file: TailedFile, line: Uint8Array, isCut: boolean): void {
+    const { counts, clock, payloadBytesMax } = this.#options;
+    const isOversized = isCut || line.length > payloadBytesMax;
+    counts.lines += 1;
+    const work = handler({
+      topic: this.#topic ?? "",
+      ...(isOversized ? { payload: line } : file.lineReader.read(line)),
+      isRetained: !file.isCaughtUp,
+      isOversized,
+      qos: 0,
+      client: this.path,
+      arrivedMonotonicMs: clock.monotonicMs(),
+    });
+    const count = (reason: string) => counts.rejected.set(reason, (counts.rejected.get(reason) ?? 0) + 1);
+    work?.then(
+      (rejection) => rejection !== undefined && count(rejection.reason),
+      () => count("not_taken"),
+    );
+  }
+}
