@@ -220,6 +220,78 @@ const config: AgentConfig = {
   logLevel: "info",
 };
 
+describe("what inputs other than MQTT rely on", () => {
+  it("why a payload was rejected is told once that is durable, with QoS 0 at once", async () => {
+    const { agent, time, publish, temperature } = await bench();
+    agent.start();
+    await time.run(100);
+    let told: unknown = "nothing";
+    void publish("factory/alpha/m1/temperature", "junk")?.then((rejection) => (told = rejection));
+    expect(told).toBe("nothing");
+    await time.run(100);
+    expect(told).toMatchObject({ reason: "malformed" });
+    expect(await time.during(temperature(20) ?? Promise.reject(new Error("not waited for")))).toBeUndefined();
+    expect(await publish("nowhere", "1", false, false, 0)).toMatchObject({ reason: "unknown_topic" });
+    expect(publish("factory/alpha/m1/level", "1", false, false, 0)).toBeUndefined();
+    const malformed = agent.receive({
+      topic: "factory/alpha/m1/level",
+      payload: new TextEncoder().encode("5"),
+      isRetained: false,
+      isOversized: false,
+      malformed: "three cells",
+      qos: 0,
+      client: "files",
+      arrivedMonotonicMs: time.nowMs,
+    });
+    expect(await malformed).toEqual({ reason: "malformed", detail: "three cells" });
+  });
+
+  it("a file's position is durable with the lines before it or not at all, whichever operation is the last", async () => {
+    const position = (offset: number) => ({
+      source: "x.log",
+      path: "x.log",
+      file: "1:1",
+      offset,
+      isSkipping: false,
+      head: { bytes: 0, hash: "" },
+      tail: { bytes: 0, hash: "" },
+    });
+    const offsets = new Set<number>();
+    for (let crashAtMs = 0; crashAtMs < 3_000; crashAtMs += 37) {
+      const store = new MemoryStore({ random: new SeededRandom(crashAtMs) });
+      const { agent, time, publish } = await bench({ store });
+      agent.start();
+      let offset = 0;
+      for (let atMs = 0; atMs <= crashAtMs; atMs += 37) {
+        void publish("factory/alpha/m1/level", "1", false, false, 0);
+        offset += 1;
+        void agent.filePositions.save(new Map([[7, position(offset)]]), { isUrgent: offset % 5 === 0 });
+        await time.run(37);
+      }
+      const after = await bench({ store: store.crash() });
+      const stored = (await after.agent.filePositions.read()).get(7)?.offset ?? 0;
+      expect(after.agent.status().ledger.received).toBe(stored);
+      offsets.add(stored);
+    }
+    expect(offsets.size).toBeGreaterThan(10);
+  });
+
+  it("says that the store takes no writes, until it does again", async () => {
+    const store = new MemoryStore();
+    const { agent, time, temperature } = await bench({ store });
+    agent.start();
+    await time.run(100);
+    expect([agent.storeFailure, agent.filePositions.failure()]).toEqual([null, null]);
+    store.failNextCommits(3);
+    void temperature(20);
+    await time.run(50);
+    expect(agent.storeFailure).toContain("injected failure");
+    expect(agent.filePositions.failure()).toBe(agent.storeFailure);
+    await time.run(5_000);
+    expect(agent.storeFailure).toBeNull();
+  });
+});
+
 describe("what central asks for", () => {
   it("is carried out once and answered until central has heard; the audit trail says who asked", async () => {
     const { agent, time, central, store, temperature } = await bench();

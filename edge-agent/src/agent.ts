@@ -600,11 +600,7 @@ export class Agent {
     this.#commits.requestNow();
   }
 
-  #rejectPayload(
-    arrival: Arrival,
-    reason: RejectionReason,
-    detail: string,
-  ): ReturnType<Agent["receive"]> {
+  #rejectPayload(arrival: Arrival, reason: RejectionReason, detail: string): ReturnType<Agent["receive"]> {
     this.#reject(arrival, reason, detail);
     return this.#whenDurable(arrival.qos);
   }

@@ -20,9 +20,11 @@ import {
 import { CommandPublisher } from "./actions/command-publisher.ts";
 import { Agent, type AgentOptions } from "./agent.ts";
 import { BrokerInput } from "./inputs/broker-input.ts";
+import { FileInput } from "./inputs/files/file-input.ts";
 import { HostInput } from "./inputs/host-input.ts";
 import { systemHostReaders } from "./inputs/host-readers.ts";
-import type { Input } from "./inputs/input.ts";
+import { HttpInput } from "./inputs/http/http-input.ts";
+import type { Input, ReadingInput } from "./inputs/input.ts";
 import { MqttInput } from "./inputs/mqtt-input.ts";
 import { StatusServer } from "./status-server.ts";
 import { MqttUplink } from "./uplink-transport/mqtt-uplink.ts";
@@ -52,11 +54,11 @@ export async function runAgent(configPath: string): Promise<ExitCode> {
     log.error("the store was damaged", { opened, path: storePath, setAsidePath });
 
   const instance = systemRandom.hex(8);
-  const inputs: Input[] = [];
-  const commands = new CommandPublisher(inputs);
+  const brokers: Input[] = [];
+  const commands = new CommandPublisher(brokers);
   const metrics = new Metrics();
   const failed = Promise.withResolvers<void>();
-  const { broker, mqtt, host } = config.inputs;
+  const { broker, mqtt, http, files, host } = config.inputs;
   const sensors =
     host === null
       ? undefined
@@ -86,7 +88,7 @@ export async function runAgent(configPath: string): Promise<ExitCode> {
     ...agent.filters(),
   };
   if (broker !== null)
-    inputs.push(
+    brokers.push(
       new BrokerInput({
         ...world,
         ...broker,
@@ -94,10 +96,16 @@ export async function runAgent(configPath: string): Promise<ExitCode> {
         commandFilters: commandFilters(pipeline.config),
       }),
     );
-  if (mqtt !== null) {
-    inputs.push(
-      new MqttInput({ ...world, ...mqtt, name: "mqtt", payloadBytesMax: config.limits.payloadBytesMax }),
-    );
+  const { payloadBytesMax } = config.limits;
+  if (mqtt !== null) brokers.push(new MqttInput({ ...world, ...mqtt, name: "mqtt", payloadBytesMax }));
+  const inputs: ReadingInput[] = [...brokers];
+  if (http !== null) {
+    const failure = () => agent.storeFailure;
+    inputs.push(new HttpInput({ ...world, ...http, name: "http", payloadBytesMax, failure }));
+  }
+  if (files.length > 0) {
+    const positions = agent.filePositions;
+    inputs.push(new FileInput({ ...world, name: "files", files, payloadBytesMax, positions }));
   }
   const health = new Health();
   health.add("alive", "store", () => agent.status().store.failure);

@@ -2,7 +2,7 @@ import { type Health, hostRefusal, type Metrics, toListenError } from "@millrace
 import type { Labels } from "@millrace/stream";
 import fastify, { type FastifyInstance } from "fastify";
 import type { Agent, AgentStatus } from "./agent.ts";
-import type { Input, InputStatus } from "./inputs/input.ts";
+import type { InputStatus, ReadingInput } from "./inputs/input.ts";
 import { MAINTENANCE_MS_MAX } from "./maintenance-desk.ts";
 
 export interface StatusServerOptions {
@@ -11,7 +11,7 @@ export interface StatusServerOptions {
   /** Names that it may be asked by, beside its host, localhost and IP addresses. */
   readonly allowedHosts: readonly string[];
   readonly agent: Pick<Agent, "status" | "resetAlarms" | "maintenance">;
-  readonly inputs: readonly Input[];
+  readonly inputs: readonly ReadingInput[];
   readonly metrics: Metrics;
   readonly health: Health;
 }
@@ -78,6 +78,7 @@ export class StatusServer {
     this.#server.get("/status", () => this.#page());
     this.#server.get("/metrics", async (_request, reply) => {
       this.#observe(agent.status());
+      for (const input of this.#options.inputs) this.#observeInput(input.status());
       const { contentType, text } = await metrics.exposition();
       return reply.type(contentType).send(text);
     });
@@ -153,6 +154,21 @@ export class StatusServer {
     if (watermarkMs !== null) {
       metrics.gauge("millrace_agent_watermark_lag_seconds").set((clock.nowMs - watermarkMs) / 1000);
     }
+  }
+
+  #observeInput({ name: input, counts, files = [] }: InputStatus): void {
+    const { metrics } = this.#options;
+    for (const [count, total] of Object.entries(counts)) {
+      const [, kind, what] = /^(lines|bytes|rejected|refused)(?:\.(.+))?$/.exec(count) ?? [];
+      if (kind === "lines") metrics.counter("millrace_agent_input_lines_total").follow(total, { input });
+      if (kind === "bytes") metrics.counter("millrace_agent_input_bytes_total").follow(total, { input });
+      if (kind === "rejected")
+        metrics.counter("millrace_agent_input_rejected_total").follow(total, { input, reason: what });
+      if (kind === "refused")
+        metrics.counter("millrace_agent_input_refused_requests_total").follow(total, { input, status: what });
+    }
+    for (const { path, lagBytes } of files)
+      metrics.gauge("millrace_agent_input_lag_bytes").set(lagBytes, { input, file: path });
   }
 }
 

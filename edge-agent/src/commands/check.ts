@@ -29,5 +29,7 @@ export const checkCommand: Command = {
 };
 
 function hideSecrets(key: string, value: unknown): unknown {
-  return key === "password" && typeof value === "string" ? "(hidden)" : value;
+  if (value instanceof RegExp) return value.source;
+  if (typeof value !== "string") return value;
+  return key === "password" || key === "token" || value.includes("PRIVATE KEY") ? "(hidden)" : value;
 }

@@ -3,7 +3,8 @@ import { join } from "node:path";
 import { loadAgentConfig } from "@millrace/config";
 import { BatchQueue, LevelStore, type VerifyRow } from "@millrace/queue";
 import { type Command, systemRandom } from "@millrace/runtime";
-import { PREFIX, prefixRange } from "../agent-store.ts";
+import { numberOfKey, parseJson, PREFIX, prefixRange } from "../agent-store.ts";
+import { parseFilePosition } from "../inputs/files/file-position.ts";
 import { parseRedoEntry } from "../redo-entry.ts";
 import { AGENT_STORE_VERSION } from "../version.ts";
 import { CONFIG_FLAG } from "./config-flag.ts";
@@ -70,6 +71,12 @@ async function* examine(store: LevelStore): AsyncIterable<Finding> {
     if (entry === undefined) yield { where: "redo", isOk: false, detail: `entry ${entryCount} of the log` };
   }
   yield { where: "redo", isOk: true, detail: `${entryCount} entries, ${rowCount} readings` };
+  for await (const { key, value } of store.range(prefixRange(PREFIX.filePosition))) {
+    const position = parseFilePosition(parseJson(value));
+    yield position === undefined
+      ? { where: "files", isOk: false, detail: `position ${numberOfKey(key)}: its file counts as never read` }
+      : { where: "files", isOk: true, detail: `${position.path}: read to byte ${position.offset}` };
+  }
 }
 
 function findingOf(row: VerifyRow): Finding {

@@ -48,9 +48,7 @@ export function renderStatus(page: StatusPage, url: string): string {
     `disk       ${page.store.failure === null ? "takes writes" : `FAILS: ${page.store.failure}`}`,
     "",
     "inputs",
-    ...page.inputs.map(
-      (input) => `  ${input.name.padEnd(9)} ${input.isConnected ? "open" : `down: ${input.reason}`}`,
-    ),
+    ...page.inputs.flatMap(renderInput),
     ...Object.entries(page.unavailableSensors).map(
       ([sensor, reason]) => `  ${sensor.padEnd(9)} not available: ${reason}`,
     ),
@@ -77,6 +75,19 @@ export function renderStatus(page: StatusPage, url: string): string {
     ...page.alarms.map(renderAlarm),
   ];
   return lines.join("\n");
+}
+
+/** An input, and each of its files. */
+export function renderInput(input: StatusPage["inputs"][number]): readonly string[] {
+  const files = (input.files ?? []).map(
+    ({ path, positionBytes, lagBytes, error }) =>
+      `    ${path}  ${error ?? (lagBytes === 0 ? `read to its end, ${positionBytes} bytes` : `${lagBytes} bytes behind, at ${positionBytes}`)}`,
+  );
+  const counted = Object.entries(input.counts)
+    .filter(([name, count]) => count > 0 && /^(?:lines|rejected\.|refused\.)/.test(name))
+    .map(([name, count]) => `, ${name} ${count}`);
+  const state = input.isConnected ? "open" : `down: ${input.reason}`;
+  return [`  ${input.name.padEnd(9)} ${state}${counted.join("")}`, ...files];
 }
 
 /** The labels tell the same rule on two machines apart. */

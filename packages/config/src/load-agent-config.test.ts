@@ -175,7 +175,7 @@ test.each<[string, string, string[]]>([
   [
     "no inputs",
     MINIMAL.replace("host: {}", ""),
-    ["4:1: inputs is empty; it must have at least one of broker, mqtt, host"],
+    ["4:1: inputs is empty; it must have at least one of broker, mqtt, http, files, host"],
   ],
   [
     "a bad agent name",
@@ -254,4 +254,79 @@ test("a secret's file that is missing is named", () => {
   expect(() => loadAgentConfig(path)).toThrow(
     `${path}:5:59: uplink.passwordFile names ${join(folder, "gone")}: there is no such file; relative paths begin at this file's folder`,
   );
+});
+
+const withInputs = (inputs: string): string => MINIMAL.replace("inputs: { host: {} }", `inputs:\n${inputs}`);
+
+test("the HTTP input: one secret a user, ports of its own, certificates read", () => {
+  const text = withInputs(`  broker: { port: 1884 }
+  http:
+    host: 0.0.0.0
+    port: 1884
+    users:
+      - { user: a, token: t, password: p }
+      - { user: b }
+    tls: { cert: cert.pem, key: key.pem }
+`);
+  expect(problems(text)).toEqual([
+    "8:11: inputs.http.port is 1884, and so is inputs.broker.port; give each its own",
+    "10:9: user a has both a password and a token; give one of password, passwordFile, token, tokenFile",
+    "11:9: user b has neither a password nor a token; give one of password, passwordFile, token, tokenFile",
+  ]);
+  const good = withInputs("  http: { users: [{ user: a, tokenFile: a.token }], tls: { cert: c, key: k } }\n");
+  const readFile = (path: string) => (path.endsWith(".yaml") ? good : "secret\nrest");
+  expect(loadAgentConfig("/m/a.yaml", { env: {}, readFile }).config.inputs.http).toEqual({
+    host: "127.0.0.1",
+    port: 8186,
+    users: [{ user: "a", password: null, token: "secret" }],
+    tls: { cert: "secret\nrest", key: "secret\nrest" },
+    clientsMax: 256,
+    requestsMax: 32,
+    requestsPerClientMax: 8,
+    bodyBytesMax: 2 * 1024 * 1024,
+  });
+});
+
+test("an open HTTP input without users, or without encryption, is a warning", () => {
+  const warnings = (more: string): string[] =>
+    loadAgentConfig("a.yaml", {
+      env: {},
+      readFile: () => withInputs(`  http: { host: 0.0.0.0${more} }\n`),
+    }).warnings.map(formatProblem);
+  expect(warnings("")).toEqual([
+    "a.yaml:5:17: anybody in the network (0.0.0.0) may post readings; list users, or set host: 127.0.0.1",
+  ]);
+  expect(warnings(", users: [{ user: a, token: t }]")).toEqual([
+    "a.yaml:5:17: passwords and tokens cross the network (0.0.0.0) unencrypted; give inputs.http.tls, or set host: 127.0.0.1",
+  ]);
+});
+
+test("files to tail: mistakes in path, topic and pattern are named at their place", () => {
+  const text = withInputs(`  files:
+    - { path: logs/*/x.log, topic: a }
+    - { path: x.log, topic: "a/{machine}" }
+    - { path: x.log, topic: "a/+" }
+    - { path: y.log, topic: a, format: pattern }
+    - { path: z.log, topic: a, format: pattern, pattern: "([0-9]+)" }
+    - { path: v.log, topic: a, format: pattern, pattern: "(?<value>" }
+    - { path: w.log, topic: a, pattern: "(?<value>.)" }
+`);
+  expect(problems(text).map((problem) => problem.slice(0, 75))).toEqual([
+    "6:15: path is logs/*/x.log: only its last part, x.log, may have * and ?; list one pat".slice(0, 75),
+    "7:29: topic has {machine}; only {file} is known here",
+    "8:15: x.log is listed twice; list it once",
+    "8:29: topic is no topic: a template names its levels: write {name} instead of + or #".slice(0, 75),
+    "9:40: format pattern needs a pattern",
+    "10:58: pattern has no named group; name the fields: (?<value>…)",
+    "11:58: pattern is no regular expression: Invalid regular expression: /(?<value>/u: Unterm".slice(0, 75),
+    "12:32: pattern belongs to format: pattern, and format is lines; remove one",
+  ]);
+  const good = withInputs('  files: [{ path: "x-?.log", topic: "a/{file}" }]\n');
+  const [file] = loadAgentConfig("/m/a.yaml", { env: {}, readFile: () => good }).config.inputs.files;
+  expect(file).toMatchObject({
+    path: "/m/x-?.log",
+    format: { kind: "lines" },
+    start: "beginning",
+    intervalMs: 1000,
+  });
 });

@@ -35,6 +35,8 @@ test("every commented key is a real one", () => {
     inputs: {
       broker: { users: [{ user: "press-1", password: "secret" }] },
       mqtt: { username: "millrace" },
+      http: { users: [{ user: "telegraf", token: "secret", password: null }] },
+      files: [{ path: "/var/log/bench/*.log", start: "beginning" }],
       host: { labels: { line: "office" } },
     },
     limits: { payloadBytesMax: 65_536 },

@@ -28,6 +28,16 @@ inputs:                     # at least one
   #   username: millrace
   #   passwordFile: /etc/millrace/broker.password
 
+  # Readings over HTTP: POST /topics/<topic>, and Telegraf's influxdb outputs (POST /write, topic influx/<measurement>).
+  # http:
+  #   port: 8186
+  #   users:
+  #     - { user: telegraf, tokenFile: /etc/millrace/telegraf.token }
+
+  # Files that grow; rotation is followed.
+  # files:
+  #   - { path: /var/log/bench/*.log, topic: "bench/{file}/temperature", interval: 1s }
+
   # The gateway's own CPU, memory, disk, network and temperature.
   host:
     interval: 1s

@@ -18,6 +18,31 @@ export const METRIC_TABLE = {
     labels: [],
     help: "Readings received and not yet durable.",
   },
+  millrace_agent_input_lines_total: {
+    type: "counter",
+    labels: ["input"],
+    help: "Lines (payloads) that the inputs http and files have handed over.",
+  },
+  millrace_agent_input_bytes_total: {
+    type: "counter",
+    labels: ["input"],
+    help: "Bytes that the inputs http and files have read, as they came (packed ones packed).",
+  },
+  millrace_agent_input_rejected_total: {
+    type: "counter",
+    labels: ["input", "reason"],
+    help: "Of these lines, those rejected in whole or in part; they are among the readings rejected too.",
+  },
+  millrace_agent_input_refused_requests_total: {
+    type: "counter",
+    labels: ["input", "status"],
+    help: "HTTP requests that were not taken, or not as a whole, by status.",
+  },
+  millrace_agent_input_lag_bytes: {
+    type: "gauge",
+    labels: ["input", "file"],
+    help: "Bytes of a tailed file, rotated ones included, that are not read yet.",
+  },
   millrace_agent_commit_seconds: {
     type: "histogram",
     labels: [],

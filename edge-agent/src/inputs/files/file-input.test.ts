@@ -230,7 +230,7 @@ describe("what is in a file", () => {
   it("rows of CSV become objects with the header's names, also after a restart", async () => {
     const disk = new Disk();
     const format: FileFormat = { kind: "csv", delimiter: ";" };
-    write("x.csv", "\uFEFFtime; temp ;note\n1;21.5;\"a;\"\"b\"\"\"\n2;22\n");
+    write("x.csv", '\uFEFFtime; temp ;note\n1;21.5;"a;""b"""\n2;22\n');
     const { poll, counts } = follow(disk, { name: "x.csv", format });
     await poll();
     expect(disk.lines).toEqual(['{"time":"1","temp":"21.5","note":"a;\\"b\\""}', "2;22"]);
@@ -393,6 +393,8 @@ describe("many files", () => {
   it("a folder that is missing is a status", async () => {
     const { poll, tail } = follow(new Disk(), { name: "nowhere/*.log" });
     await poll();
-    expect(tail.status()).toMatchObject([{ path: at("nowhere/*.log"), error: expect.stringMatching(/ENOENT/) }]);
+    expect(tail.status()).toMatchObject([
+      { path: at("nowhere/*.log"), error: expect.stringMatching(/ENOENT/) },
+    ]);
   });
 });

@@ -21,7 +21,8 @@ export class LineReader {
   }
 
   setHeader(line: Uint8Array): void {
-    if (this.#format.kind === "csv") this.#header = csvCells(LOSSY.decode(line), this.#format.delimiter) ?? [];
+    if (this.#format.kind === "csv")
+      this.#header = csvCells(LOSSY.decode(line), this.#format.delimiter) ?? [];
   }
 
   read(line: Uint8Array): LinePayload {

@@ -217,7 +217,8 @@ export class TailedFile {
 
   async #linesTo(
     offset: number,
-    parts: Pick<TailedLines, "isAtEnd"> & Partial<Pick<TailedLines, "lines" | "oversized">> & {
+    parts: Pick<TailedLines, "isAtEnd"> &
+      Partial<Pick<TailedLines, "lines" | "oversized">> & {
         readonly isSkipping?: boolean;
       },
   ): Promise<TailedLines> {
@@ -273,9 +274,7 @@ async function hasSameBytes(
   offset: number,
   { head, tail }: Pick<FilePosition, "head" | "tail">,
 ): Promise<boolean> {
-  return (
-    (await hasFingerprint(handle, 0, head)) && (await hasFingerprint(handle, offset - tail.bytes, tail))
-  );
+  return (await hasFingerprint(handle, 0, head)) && (await hasFingerprint(handle, offset - tail.bytes, tail));
 }
 
 function hasByteOrderMark(bytes: Uint8Array): boolean {

@@ -60,7 +60,8 @@ export async function deliver(
       }
       rejected += 1;
       options.onRejected(rejection.reason);
-      if (rejections.length < REJECTIONS_SHOWN_MAX) rejections.push({ line: batch[index].line, ...rejection });
+      if (rejections.length < REJECTIONS_SHOWN_MAX)
+        rejections.push({ line: batch[index].line, ...rejection });
     }
   }
 }

@@ -194,7 +194,8 @@ export class HttpInput implements ReadingInput {
     if (!["application/json", "application/x-ndjson", "text/plain"].includes(type))
       return refuse(reply, 415, `Content-Type is ${type === "" ? "missing" : type}; it must be ${TYPES}`);
     const body = await this.#body(request);
-    const payloads = type === "application/json" ? [{ line: 1, topic, payload: body }] : bodyLines(body, topic);
+    const payloads =
+      type === "application/json" ? [{ line: 1, topic, payload: body }] : bodyLines(body, topic);
     const report = await this.#deliver(request, payloads);
     if (report.failure !== null || report.rejected > 0) return this.#refuseSome(reply, report);
     return reply.send({ taken: report.taken, rejected: 0 });

@@ -18,7 +18,11 @@ test.each([
   ["m v=1", "s", [[1, "influx/m", "m v=1"]]],
   ["m v=1 soon", "s", [[1, "influx/m", "m v=1 soon"]]],
   ["# a comment\n\n  \r\nm v=1 1\r\n", "ns", [[4, "influx/m", "m v=1 1"]]],
-  ["my\\ cpu\\,x,t\\ a=b\\ c v=1 2", "s", [[1, "influx/my cpu,x", "my\\ cpu\\,x,t\\ a=b\\ c v=1 2000000000"]]],
+  [
+    "my\\ cpu\\,x,t\\ a=b\\ c v=1 2",
+    "s",
+    [[1, "influx/my cpu,x", "my\\ cpu\\,x,t\\ a=b\\ c v=1 2000000000"]],
+  ],
   ["a+b#c/d v=1", "ns", [[1, "influx/a_b_c/d", "a+b#c/d v=1"]]],
   [
     'm s="a b=1,\nc\\" d",v=1 3\nn v=2 4',
