@@ -60,8 +60,9 @@ test(
     writeFileSync(path, `ts,value\n${rows(0, 30_000)}`);
     await central.start();
     site.process.start();
-    await site.until("it is in the middle", ({ ledger }) => ledger.received > 0);
+    const middle = await site.until("it is in the middle", ({ ledger }) => ledger.received > 0);
     await site.process.kill();
+    console.log(`killed after ${middle.ledger.received} lines`);
     appendFileSync(path, rows(30_000, 35_000));
     renameSync(path, `${path}.1`);
     writeFileSync(path, `ts,value\n${rows(35_000, 49_000)}`);

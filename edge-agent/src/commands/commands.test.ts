@@ -4,10 +4,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Command, runProgram } from "@millrace/runtime";
 import { expect, test } from "vitest";
+import { checkCommand } from "./check.ts";
 import { doctorCommand } from "./doctor.ts";
 import { initCommand } from "./init.ts";
 import { resetOutcome } from "./reset.ts";
-import { renderAlarm, renderQuarantine, renderRefusedSeries } from "./status.ts";
+import { renderAlarm, renderInput, renderQuarantine, renderRefusedSeries } from "./status.ts";
 
 async function run(commands: Record<string, Command>, argv: readonly string[]) {
   let text = "";
@@ -93,4 +94,40 @@ test.each([
   ],
 ])("reset %j", (input, text, exitCode) => {
   expect(resetOutcome(input)).toEqual({ text, exitCode });
+});
+
+test("check shows the settings of HTTP and files as the agent sees them, without their secrets", async () => {
+  const folder = newFolder();
+  await run({ init: initCommand }, ["init", "--folder", folder]);
+  const config = join(folder, "agent.yaml");
+  const inputs = `inputs:
+  http: { users: [{ user: telegraf, token: hush }] }
+  files: [{ path: x.log, topic: t, format: pattern, pattern: "(?<value>.)" }]
+`;
+  writeFileSync(config, readFileSync(config, "utf8").replace(/^inputs:[^]*(?=^uplink:)/m, inputs));
+  const { code, text } = await run({ check: checkCommand }, ["check", "--config", config, "--effective"]);
+  expect(code).toBe(0);
+  expect(text).not.toContain("hush");
+  expect(text).toContain('"pattern": "(?<value>.)"');
+});
+
+test("the status says of each file how far it is read, and of each input what it has taken and refused", () => {
+  const file = { topic: "t", positionBytes: 10, lagBytes: 0, error: null };
+  const input = {
+    name: "files",
+    isConnected: true,
+    reason: null,
+    counts: { lines: 3, bytes: 10, "rejected.malformed": 1, rotations: 0 },
+    files: [
+      { ...file, path: "/a.log" },
+      { ...file, path: "/b.log", lagBytes: 7 },
+      { ...file, path: "/c.log", error: "there is no such file" },
+    ],
+  };
+  expect(renderInput(input)).toEqual([
+    "  files     open, lines 3, rejected.malformed 1",
+    "    /a.log  read to its end, 10 bytes",
+    "    /b.log  7 bytes behind, at 10",
+    "    /c.log  there is no such file",
+  ]);
 });

@@ -53,7 +53,8 @@ export class FileLane {
     this.#options = options;
     this.path = options.path;
     this.#pending = new Map(options.stored);
-    this.#topic = options.source.topic.fill({ file: stemOf(options.path) }) ?? null;
+    const { topic: template } = options.source;
+    this.#topic = template.fill({ file: stemOf(options.path) }) ?? null;
   }
 
   /** There is nothing at its path, and nothing open. */

@@ -8,11 +8,10 @@ const COMPRESSED = /\.(?:gz|bz2|xz|zst|zip)$/;
 export function namePattern(path: string): RegExp | undefined {
   const name = basename(path);
   if (!/[*?]/.test(name)) return undefined;
-  const source = [...name]
-    .map((character) =>
-      character === "*" ? ".*" : character === "?" ? "." : character.replace(/[\\^$.|+()[\]{}]/, "\\$&"),
-    )
-    .join("");
+  const source = name
+    .replace(/[\\^$.|+()[\]{}]/g, "\\$&")
+    .replaceAll("*", ".*")
+    .replaceAll("?", ".");
   return new RegExp(`^${source}$`, "su");
 }
 

@@ -1,8 +1,10 @@
 // Readings over real HTTP: an answer of success means durable, what is rejected is listed, and nothing that a client does is unbounded.
 import { request as httpRequest } from "node:http";
+import { request as httpsRequest } from "node:https";
 import { connect } from "node:net";
 import { gzipSync } from "node:zlib";
 import { silentLogger, systemClock } from "@millrace/runtime";
+import { TEST_CERTIFICATES } from "@millrace/testkit";
 import { afterEach, expect, test, vi } from "vitest";
 import type { Arrival, InputHandler } from "../input.ts";
 import { HttpInput, type HttpInputOptions } from "./http-input.ts";
@@ -255,4 +257,27 @@ test("a port that is taken is refused at the start", async () => {
   await expect(inputWith(takingHandler().handler, { port: input.port })).rejects.toMatchObject({
     code: "port_in_use",
   });
+});
+
+test("with a certificate it answers over TLS, and over nothing else; one that is none is refused at the start", async () => {
+  const { authority, serverCertificate: cert, serverKey: key } = TEST_CERTIFICATES;
+  const { handler, arrivals } = takingHandler();
+  const { input, post } = await inputWith(handler, { tls: { cert, key } });
+  const status = await new Promise<number | undefined>((resolve, reject) => {
+    const headers = { "content-type": "text/plain" };
+    httpsRequest(
+      { port: input.port, host: "localhost", path: "/topics/t", method: "POST", ca: authority, headers },
+      (response) => {
+        response.resume();
+        resolve(response.statusCode);
+      },
+    )
+      .on("error", reject)
+      .end("1");
+  });
+  expect([status, arrivals]).toEqual([200, [["t", "1"]]]);
+  await expect(post("/topics/t", "2")).rejects.toThrow();
+  expect(arrivals).toHaveLength(1);
+  const wrong = inputWith(handler, { tls: { cert: "no", key: "no" } });
+  await expect(wrong).rejects.toMatchObject({ code: "listen_failed" });
 });
