@@ -53,8 +53,8 @@ export class FileLane {
     this.#options = options;
     this.path = options.path;
     this.#pending = new Map(options.stored);
-    const { topic: template } = options.source;
-    this.#topic = template.fill({ file: stemOf(options.path) }) ?? null;
+    const captures = { file: stemOf(options.path) };
+    this.#topic = options.source.topic.fill(captures) ?? null;
   }
 
   /** There is nothing at its path, and nothing open. */
