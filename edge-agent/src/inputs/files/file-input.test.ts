@@ -18,7 +18,7 @@ import type { FileFormat, TailedFileConfig } from "@millrace/config";
 import { silentLogger } from "@millrace/runtime";
 import { SimulatedTime } from "@millrace/testkit";
 import { parseTopicTemplate } from "@millrace/wire";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { Arrival } from "../input.ts";
 import type { FilePosition } from "./file-position.ts";
 import { FileTail } from "./file-tail.ts";
@@ -41,6 +41,9 @@ class Disk {
   readonly lines: string[] = [];
   readonly positions = new Map<number, FilePosition>();
   failure: string | null = null;
+  /** Saving takes until `commit`. */
+  isSlow = false;
+  #durable = Promise.withResolvers<void>();
   #lines: string[] = [];
   #changes: (readonly [number, FilePosition | null])[] = [];
 
@@ -50,7 +53,7 @@ class Disk {
 
   save(changes: ReadonlyMap<number, FilePosition | null>): Promise<void> {
     this.#changes.push(...changes);
-    return Promise.resolve();
+    return this.isSlow ? this.#durable.promise : Promise.resolve();
   }
 
   commit(): void {
@@ -60,6 +63,12 @@ class Disk {
       else this.positions.set(number, position);
     }
     this.crash();
+    this.#durable.resolve();
+    this.#durable = Promise.withResolvers();
+  }
+
+  get waitingCount(): number {
+    return this.#changes.length;
   }
 
   /** What no commit has carried is gone. */
@@ -157,6 +166,27 @@ describe("a file that grows", () => {
     disk.crash();
     await follow(disk).poll();
     expect(disk.lines).toEqual(numbers(0, 20));
+  });
+
+  it("gives nothing before the store knows it: rotated after a crash, it would not be found again", async () => {
+    const disk = new Disk();
+    disk.isSlow = true;
+    write("x.log", "a1\n");
+    const { poll, arrivals } = follow(disk);
+    const polled = poll();
+    await vi.waitFor(() => expect(disk.waitingCount).toBe(1));
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(arrivals).toEqual([]);
+    disk.commit();
+    await vi.waitFor(() => expect(arrivals).toHaveLength(1));
+    disk.crash();
+    disk.isSlow = false;
+    renameSync(at("x.log"), at("x.log.1"));
+    write("x.log", "b1\n");
+    await follow(disk).settle();
+    expect(disk.lines).toEqual(["a1", "b1"]);
+    await tails[0]?.stop();
+    await polled;
   });
 
   it("begins at its end where it was there before and start says so, but not when it comes later", async () => {

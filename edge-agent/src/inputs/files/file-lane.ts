@@ -3,7 +3,7 @@ import { basename, dirname, join } from "node:path";
 import type { TailedFileConfig } from "@millrace/config";
 import { type Clock, type Logger, reasonOf } from "@millrace/runtime";
 import type { FileStatus, InputHandler } from "../input.ts";
-import { rotationsOf, stemOf } from "./file-names.ts";
+import { capturesOf, rotationsOf } from "./file-names.ts";
 import type { FilePosition } from "./file-position.ts";
 import type { FilePositions } from "./file-positions.ts";
 import { type FileIdentity, identify, TailedFile, type TailedLines } from "./tailed-file.ts";
@@ -53,8 +53,7 @@ export class FileLane {
     this.#options = options;
     this.path = options.path;
     this.#pending = new Map(options.stored);
-    const captures = { file: stemOf(options.path) };
-    this.#topic = options.source.topic.fill(captures) ?? null;
+    this.#topic = options.source.topic.fill(capturesOf(options.path)) ?? null;
   }
 
   /** There is nothing at its path, and nothing open. */
@@ -84,7 +83,7 @@ export class FileLane {
   async look({ isFirst }: { readonly isFirst: boolean }): Promise<void> {
     this.#lookCount += 1;
     if (this.#topic === null) {
-      this.#error = `its name, ${stemOf(this.path)}, cannot be a level of a topic`;
+      this.#error = `its name, ${capturesOf(this.path).file}, cannot be a level of a topic`;
       return;
     }
     try {
@@ -105,6 +104,7 @@ export class FileLane {
       for (;;) {
         const file = this.#files[0];
         if (file === undefined) return { hasMore: false };
+        if (file.begun !== undefined) return { hasMore: true, durable: file.begun };
         const lines = await file.next(buffer, { isLast: false });
         if (lines !== undefined) return this.#handOver(handler, file, lines);
         file.isCaughtUp = true;
@@ -215,7 +215,8 @@ export class FileLane {
     file.isCaughtUp = !isFirst && (this.#files.at(-1)?.isCaughtUp ?? true);
     this.#files.push(file);
     // From now on it is one that was seen: `start` no longer concerns it.
-    void positions.save(new Map([[file.number, file.position]]), { isUrgent: false });
+    const durable = positions.save(new Map([[file.number, file.position]]), { isUrgent: true });
+    file.begun = durable.then(() => (file.begun = undefined));
   }
 
   /** At the path, under another name, or as a copy. */

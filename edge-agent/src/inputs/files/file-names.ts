@@ -35,7 +35,7 @@ export function followedNames(names: readonly string[], pattern: RegExp): string
   return matched.filter((name) => !matched.some((other) => other !== name && isRotationOf(name, other)));
 }
 
-/** `{file}` of a topic. */
-export function stemOf(path: string): string {
-  return basename(path, extname(path));
+/** What a topic's `{file}` stands for. */
+export function capturesOf(path: string): { readonly file: string } {
+  return { file: basename(path, extname(path)) };
 }

@@ -57,6 +57,8 @@ export class TailedFile {
   isCopy = false;
   /** Its end has been reached: what comes from now on is new. */
   isCaughtUp = false;
+  /** Until the store knows it. After a crash, a file that it does not know would not be looked for under another name. */
+  begun: Promise<void> | undefined;
   /** Number of the look in which it was found at its end. */
   endedAtLook: number | undefined;
   readonly #handle: FileHandle;
