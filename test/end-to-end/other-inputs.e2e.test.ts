@@ -12,9 +12,13 @@ const LINES = 50_000;
 /** Event time between two lines. */
 const STEP_MS = 2;
 
+/** What Telegraf sends, beside. In no window: counted as rule only. */
+const cpu = { unit: "%", from: { topic: "influx/cpu", influx: { measurement: "cpu", field: "usage" } } };
+const pipeline = { ...PLAIN_PIPELINE, metrics: { ...PLAIN_PIPELINE.metrics, cpu } };
+
 async function prepare(inputs: (works: Works) => Promise<Record<string, unknown>>) {
   const works = new Works();
-  const pipelinePath = works.write("pipeline.yaml", PLAIN_PIPELINE);
+  const pipelinePath = works.write("pipeline.yaml", pipeline);
   const agents = [{ agent: "alpha-1", site: "alpha" }];
   const central = await CentralHarness.prepare({ works, pipelinePath, agents });
   const site = await SiteHarness.prepare({
@@ -103,7 +107,13 @@ test(
       headers: { "content-type": "application/x-ndjson", authorization: "Bearer secret" },
       body: `${lines.join("")}nonsense\n`,
     });
+    const written = await fetch(`http://127.0.0.1:${port}/api/v2/write?bucket=b&precision=s`, {
+      method: "POST",
+      headers: { authorization: "Token secret" },
+      body: `cpu,host=a usage=3 ${Math.floor(startMs / 1000)}\n`,
+    });
     await site.process.kill();
+    expect(written.status).toBe(204);
     expect(answer.status).toBe(400);
     expect(await answer.json()).toMatchObject({
       taken: 3_000,
@@ -112,7 +122,7 @@ test(
     });
     await site.start();
     const { ledger } = await site.delivered();
-    expect([ledger.aggregated, ledger.rejected.malformed]).toEqual([3_000, 1]);
+    expect([ledger.aggregated, ledger.rejected.malformed, ledger.ruleOnly]).toEqual([3_000, 1, 1]);
     expect(await site.process.stop()).toBe(0);
   },
 );
