@@ -549,6 +549,25 @@ rules:
     expect(ledger).toMatchObject({ received: 9, aggregated: 6, duplicate: 1, rejected: { malformed: 2 } });
   });
 
+  it("when memory and disk take no more meets the rules, counts nothing, and is to be sent again", async () => {
+    const store = new MemoryStore();
+    const { agent, time, commands, publish } = await many({ store, payloadBytesMax: 1_000_000 });
+    agent.start();
+    store.failNextCommits(1_000);
+    const flood = ovens(...Array.from({ length: 10_000 }, (_, index) => ({ m: "a", f: 1 + index / 1e6 })));
+    void publish("factory/line-1/oven", flood);
+    await time.run(100);
+    for (let count = 0; count < 10; count += 1)
+      void publish("factory/line-1/oven", flood.replace(":1.", `:${count}.`));
+    const { received } = agent.status().ledger;
+    expect(received).toBeGreaterThan(100_000);
+    const refused = publish("factory/line-1/oven", ovens({ m: "b" }, { m: "b", f: 177 }));
+    await expect(refused).rejects.toThrow("takes no writes");
+    expect(commands.map(({ topic }) => topic)).toEqual(["alpha/line-1/b/command"]);
+    expect(agent.status().ledger.received).toBe(received);
+    expect(agent.status().quarantine).toEqual([]);
+  });
+
   it("over the cap on series names who sent it", async () => {
     const { agent, time, publish } = await many({ seriesPerMetricMax: 2 });
     agent.start();
