@@ -64,6 +64,8 @@ export interface AgentOptions {
   readonly store: Store;
   /** The store was damaged such that nothing tells what of its commits is gone. */
   readonly hasLostCommits: boolean;
+  /** What tells of that is durable. */
+  readonly lossBooked?: () => void;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
@@ -138,6 +140,7 @@ export class Agent {
   #outdated: readonly PaneRows[];
   #isEmissionDue = false;
   #isStopping = false;
+  #isLossBooked = false;
   #timers: Timer[] = [];
 
   private constructor(options: AgentOptions, parts: AgentParts) {
@@ -744,6 +747,8 @@ export class Agent {
       durable: () => {
         this.#committedReceived = received;
         this.#outbox.durable(appended);
+        if (!this.#isLossBooked) this.#options.lossBooked?.();
+        this.#isLossBooked = true;
         waiting?.resolve();
         this.#uplink.wake();
       },

@@ -147,17 +147,19 @@ export class CommitLoop {
         const leftMs = this.#giveUpAtMs - this.#options.clock.monotonicMs();
         if (this.#isStopped || leftMs <= 0) return;
         await this.#pause(Math.min(this.#backoff.nextMs(), leftMs));
-        await this.#reopen();
+        if (!(await this.#reopen())) return this.#options.failedForGood();
       }
     }
   }
 
-  /** After a failed write LevelDB refuses all others until it is opened again. */
-  async #reopen(): Promise<void> {
+  /** After a failed write LevelDB refuses all others until it is opened again. False where it never takes one again. */
+  async #reopen(): Promise<boolean> {
     try {
       await this.#options.store.reopen();
+      return true;
     } catch (error) {
       this.#failure = error instanceof Error ? error.message : String(error);
+      return !(error instanceof MillraceError && error.retry === "never");
     }
   }
 

@@ -78,6 +78,8 @@ export async function runAgent(configPath: string): Promise<ExitCode> {
     unavailableSensors: () => sensors?.status().unavailable ?? {},
     publish: (topic, payload) => commands.publish(topic, payload),
     failedForGood: () => failed.resolve(),
+    lossBooked: () =>
+      void store.lossBooked().catch((error: unknown) => log.warn("cannot forget a loss that is told", { error })),
   };
   const agent = await openRepairing(options, store);
 

@@ -20,7 +20,7 @@ import { StoredJson } from "./stored-json.ts";
 import { TrustedTime } from "./trusted-time.ts";
 
 /** The format of central's store that this program writes; it reads no newer one. */
-export const CENTRAL_STORE_FORMAT = 1;
+export const CENTRAL_STORE_FORMAT = 2;
 
 const SEQUENCES = { alarm: "number", live: "number", backfill: "number" } as const;
 const RANGES = [{ startMs: "number", endMs: "number" }] as const;

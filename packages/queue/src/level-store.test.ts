@@ -201,6 +201,151 @@ test("every file of the store cut to nothing, one at a time: it still starts", a
   }
 });
 
+describe("what a value holds is what was written, or nothing", () => {
+  /** The raw bytes under KEY, changed as a bad sector would. */
+  async function damage(change: (stored: Uint8Array) => Uint8Array): Promise<void> {
+    const level = new ClassicLevel<Uint8Array, Uint8Array>(options.path, {
+      keyEncoding: "view",
+      valueEncoding: "view",
+    });
+    const stored = await level.get(KEY);
+    if (stored === undefined) throw new Error("nothing is stored");
+    await level.put(KEY, change(stored));
+    await level.close();
+  }
+
+  test("any flipped bit, and any cut: it reads as no bytes and is counted", async () => {
+    await fill();
+    const level = new ClassicLevel<Uint8Array, Uint8Array>(options.path, {
+      keyEncoding: "view",
+      valueEncoding: "view",
+    });
+    const stored = (await level.get(KEY)) ?? VALUE;
+    const damaged = [stored.subarray(0, 0), stored.subarray(0, 4)];
+    for (let bit = 0; bit < 8 * stored.length; bit += 1)
+      damaged.push(stored.map((byte, at) => (at === bit >> 3 ? byte ^ (1 << (bit & 7)) : byte)));
+    for (const [at, value] of damaged.entries()) await level.put(Uint8Array.of(0x31, at), value);
+    // Under a key that is not its own, too.
+    await level.put(Uint8Array.of(0x32), stored);
+    await level.close();
+    const store = await LevelStore.open(options);
+    const found: Uint8Array[] = [];
+    for await (const { value } of store.range({ from: KEY, to: Uint8Array.of(0x40) })) found.push(value);
+    expect(found.map(({ length }) => length)).toEqual([1, ...damaged.map(() => 0), 0]);
+    expect(store.damagedCount).toBe(damaged.length + 1);
+    await store.close();
+  });
+
+  test("a store of version 0.1.0 gets its checksums once, and keeps what it holds", async () => {
+    const level = new ClassicLevel<Uint8Array, Uint8Array>(options.path, {
+      keyEncoding: "view",
+      valueEncoding: "view",
+    });
+    const meta = Buffer.from(JSON.stringify({ format: "millrace", kind: "agent", version: 1 }));
+    await level.put(Uint8Array.of(0), meta);
+    for (let key = 0; key < 2_500; key += 1) await level.put(Uint8Array.of(0x30, key >> 8, key & 255), VALUE);
+    await level.close();
+    writeFileSync(join(options.path, "FORMAT"), meta);
+    for (const versionFound of [1, 1]) {
+      const store = await LevelStore.open(options);
+      expect(store).toMatchObject({ opened: "clean", versionFound, hasLostCommits: false });
+      let count = 0;
+      for await (const { value } of store.range({ from: KEY, to: Uint8Array.of(0x31) })) {
+        expect(value).toEqual(Buffer.from(VALUE));
+        count += 1;
+      }
+      expect(count).toBe(2_500);
+      await store.close();
+    }
+  });
+
+  test("damage to what says whose store it is does not refuse the start", async () => {
+    await fill();
+    const format = readFileSync(join(options.path, "FORMAT"));
+    for (let bit = 0; bit < 8 * format.length; bit += 7) {
+      const damaged = Buffer.from(format.map((byte, at) => (at === bit >> 3 ? byte ^ (1 << (bit & 7)) : byte)));
+      writeFileSync(join(options.path, "FORMAT"), damaged);
+      await LevelStore.open(options).then((store) => store.close());
+      expect(readFileSync(join(options.path, "FORMAT"))).toEqual(format);
+    }
+    const level = new ClassicLevel<Uint8Array, Uint8Array>(options.path, {
+      keyEncoding: "view",
+      valueEncoding: "view",
+    });
+    await level.put(Uint8Array.of(0), Buffer.from(format).fill(0, 5, 9));
+    await level.close();
+    const store = await LevelStore.open(options);
+    expect(await store.get(KEY)).toEqual(Buffer.from(VALUE));
+    await store.close();
+  });
+
+  test("only that value is lost", async () => {
+    await fill();
+    await damage((stored) => stored.fill(9, 0, 1));
+    const store = await LevelStore.open(options);
+    expect(await store.get(KEY)).toHaveLength(0);
+    expect(await store.get(Uint8Array.of(0x39))).toBeUndefined();
+    await store.close();
+  });
+});
+
+describe("a loss that LevelDB does not tell", () => {
+  const logOf = (path: string): string =>
+    join(path, readdirSync(path).find((name) => name.endsWith(".log")) ?? "");
+
+  test.each([
+    ["the log is gone", (path: string) => rmSync(logOf(path))],
+    ["the log is cut, after an orderly end", (path: string) => truncateSync(logOf(path), 0)],
+    ["CURRENT is gone", (path: string) => rmSync(join(path, "CURRENT"))],
+    [
+      "every file is gone but one",
+      (path: string) => {
+        for (const name of readdirSync(path)) if (name !== "FORMAT") rmSync(join(path, name));
+      },
+    ],
+  ])("%s: it is said, over crashes, until it has been booked", async (_, damage) => {
+    await fill();
+    damage(options.path);
+    // Killed before it could tell anybody: the files are LevelDB's new ones by then.
+    for (let start = 0; start < 2; start += 1) {
+      const path = join(folder, `start-${start}`);
+      const store = await LevelStore.open(options);
+      expect(store.hasLostCommits).toBe(true);
+      cpSync(options.path, path, { recursive: true });
+      await store.close();
+      options = { ...options, path };
+    }
+    const store = await LevelStore.open(options);
+    await store.lossBooked();
+    await store.close();
+    const again = await LevelStore.open(options);
+    expect(again.hasLostCommits).toBe(false);
+    await again.close();
+  });
+
+  test("a gone CURRENT does not begin an empty store over what is there", async () => {
+    await fill();
+    rmSync(join(options.path, "CURRENT"));
+    const store = await LevelStore.open(options);
+    expect(store.opened).toBe("repaired");
+    expect(await store.get(KEY)).toEqual(Buffer.from(VALUE));
+    await store.close();
+  });
+
+  test("a log that is found damaged by a reopen ends it for good; the next start tells", async () => {
+    const store = await LevelStore.open(options);
+    for (let key = 0; key < 50; key += 1)
+      await store.commit([{ type: "put", key: Uint8Array.of(0x30, key), value: VALUE }], { isSync: true });
+    const log = readFileSync(logOf(options.path));
+    writeFileSync(logOf(options.path), log.fill(0xee, 300, 310));
+    await expect(store.reopen()).rejects.toMatchObject({ code: "store_corrupt", retry: "never" });
+    await store.close();
+    const again = await LevelStore.open(options);
+    expect(again.hasLostCommits).toBe(true);
+    await again.close();
+  });
+});
+
 test("damage that shows after the start is repaired on demand", async () => {
   const store = await LevelStore.open(options);
   await store.commit([{ type: "put", key: KEY, value: VALUE }], { isSync: true });

@@ -1,11 +1,20 @@
 import { constants } from "node:fs";
-import { access, mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { access, mkdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { ClassicLevel, type Iterator } from "classic-level";
 import { type Clock, type Logger, MillraceError, reasonOf, systemClock } from "@millrace/runtime";
-import { isLogDamaged } from "./log-damage.ts";
-import type { Change, Entry, RangeOptions, Store } from "./store.ts";
+import { openValue, sealValue } from "./sealed-value.ts";
+import {
+  examineFiles,
+  forgetClosed,
+  forgetLoss,
+  noteClosed,
+  noteLoss,
+  type StoreFiles,
+} from "./store-files.ts";
 import { META_KEY } from "./store-layout.ts";
+import { decodeMeta, encodeMeta, readFormat, refuseForeign, type StoreMeta, writeFormat } from "./store-meta.ts";
+import type { Change, Entry, RangeOptions, Store } from "./store.ts";
 
 export interface LevelStoreOptions {
   /** The folder of the store; its parent must exist or be makeable. */
@@ -26,20 +35,16 @@ export interface LevelStoreOptions {
  */
 export type StoreOpening = "created" | "clean" | "repaired" | "set_aside";
 
-/** The value of META_KEY, JSON in UTF-8. */
-interface StoreMeta {
-  readonly format: "millrace";
-  readonly kind: string;
-  readonly version: number;
-}
-
 type Level = ClassicLevel<Uint8Array, Uint8Array>;
 
 const RANGE_ENTRIES_MAX = 1000;
+/** Of one batch of a migration. */
+const MIGRATED_ENTRIES_MAX = 1000;
+const NO_BYTES = new Uint8Array(0);
 
 /**
- * A Store on LevelDB. LevelDB does not check what it reads (callers bring their own checksums), syncs only when asked,
- * and after a failed sync refuses every write until it is opened again (`reopen`).
+ * A Store on LevelDB. LevelDB does not check what it reads, so every value carries a checksum of its own; it syncs only
+ * when asked, and after a failed sync refuses every write until it is opened again (`reopen`).
  */
 export class LevelStore implements Store {
   readonly path: string;
@@ -48,8 +53,8 @@ export class LevelStore implements Store {
   readonly setAsidePath: string | undefined;
   /** The format that was found; below `version`, the caller migrates and then calls `stampVersion`. */
   readonly versionFound: number;
-  /** Some of what was committed may be gone, and nothing tells what: the store was repaired, or its log was damaged. */
-  hasLostCommits: boolean;
+  #hasLostCommits: boolean;
+  #damagedCount = 0;
   readonly #options: LevelStoreOptions;
   /** Which file its LOCK is. LevelDB holds it open, so another in its place means another folder than the one written to. */
   readonly #lockFile: string | undefined;
@@ -67,7 +72,7 @@ export class LevelStore implements Store {
     this.opened = found.opened;
     this.setAsidePath = found.setAsidePath;
     this.versionFound = found.versionFound;
-    this.hasLostCommits = found.hasLostCommits;
+    this.#hasLostCommits = found.hasLostCommits;
     this.#lockFile = found.lockFile;
   }
 
@@ -76,29 +81,52 @@ export class LevelStore implements Store {
    * which. Rejects with `store_locked`, `store_newer`, `wrong_kind` (both leave the store untouched) or `store_unwritable`.
    */
   static async open(options: LevelStoreOptions): Promise<LevelStore> {
-    await makeWritable(options.path);
-    await refuseUnopened(options);
+    const { path } = options;
+    await makeWritable(path);
+    const format = await readFormat(path);
+    if (format !== undefined) refuseForeign(options, format);
     // The single binary unpacks LevelDB itself at its first use: here, for /tmp may be mounted noexec.
-    process.env["MILLRACE_NATIVE_FOLDER"] ??= dirname(options.path);
-    // Before LevelDB opens it: that leaves out what it cannot read, and writes a new one.
-    const isDamaged = await hasDamagedLog(options.path);
-    const { level, ...outcome } = await openOrRepair(options);
-    const hasLostCommits = outcome.opened === "repaired" || (isDamaged && outcome.opened === "clean");
+    process.env["MILLRACE_NATIVE_FOLDER"] ??= dirname(path);
+    const files = await examineFiles(path);
+    await prepareFiles(path, files);
+    const { level, ...outcome } = await openOrRepair(options, files);
+    const isSetAside = outcome.opened === "set_aside";
+    const hasLostCommits = !isSetAside && (files.hasLostCommits || outcome.opened === "repaired");
     try {
-      const versionFound = await checkMeta(level, options, hasLostCommits);
-      await writeFile(holderPath(options.path), JSON.stringify({ pid: options.pid }));
-      await writeFormat({ ...options, version: versionFound });
-      const lockFile = await lockFileOf(options.path);
+      const versionFound = await checkMeta(level, options, { format, hasLostCommits });
+      await writeFile(holderPath(path), JSON.stringify({ pid: options.pid }));
+      await writeFormat(path, encodeMeta({ ...options, version: versionFound }));
+      const lockFile = await lockFileOf(path);
       return new LevelStore(options, level, { ...outcome, hasLostCommits, versionFound, lockFile });
     } catch (error) {
       await level.close();
-      throw error instanceof MillraceError ? error : unwritable(options.path, error);
+      throw error instanceof MillraceError ? error : unwritable(path, error);
     }
+  }
+
+  /**
+   * Some of what was committed may be gone, and nothing tells what: the store was repaired, a log of it was damaged or
+   * missing, or all its files were. It stays so, over restarts, until `lossBooked`.
+   */
+  get hasLostCommits(): boolean {
+    return this.#hasLostCommits;
+  }
+
+  /** Values read since it was opened that were not what had been written. */
+  get damagedCount(): number {
+    return this.#damagedCount;
+  }
+
+  /** What was lost is told by what has been committed since. */
+  async lossBooked(): Promise<void> {
+    if (!this.#hasLostCommits) return;
+    this.#hasLostCommits = false;
+    await forgetLoss(this.path);
   }
 
   async get(key: Uint8Array): Promise<Uint8Array | undefined> {
     try {
-      return await this.#level.get(key);
+      return this.#opened(key, await this.#level.get(key));
     } catch (error) {
       throw this.#readFailure(error);
     }
@@ -106,7 +134,8 @@ export class LevelStore implements Store {
 
   async getMany(keys: readonly Uint8Array[]): Promise<(Uint8Array | undefined)[]> {
     try {
-      return await this.#level.getMany([...keys]);
+      const stored = await this.#level.getMany([...keys]);
+      return stored.map((value, at) => this.#opened(keys[at], value));
     } catch (error) {
       throw this.#readFailure(error);
     }
@@ -142,10 +171,20 @@ export class LevelStore implements Store {
     }
   }
 
-  /** Rejects with `store_gone` where an empty store would take the place of the one that was opened. */
+  /**
+   * Rejects with `store_gone` where an empty store would take the place of the one that was opened; with `store_corrupt`
+   * where what was committed is damaged: only a new start finds out what is still there.
+   */
   async reopen(): Promise<void> {
     await this.#level.close().catch(() => undefined);
     this.#refuseGone(await lockFileOf(this.path));
+    const files = await examineFiles(this.path).catch((error: unknown) => {
+      throw this.#writeFailure(error);
+    });
+    if (files.isWithoutCurrent || (files.hasLostCommits && !this.#hasLostCommits)) {
+      const reason = "what was committed is damaged; the next start repairs it and says what is lost";
+      throw new MillraceError("store_corrupt", { path: this.path, reason });
+    }
     const level = newLevel(this.path);
     try {
       await level.open({ createIfMissing: false });
@@ -162,6 +201,7 @@ export class LevelStore implements Store {
   async repair(): Promise<void> {
     await this.#level.close().catch(() => undefined);
     try {
+      await noteLoss(this.path);
       await ClassicLevel.repair(this.path);
       this.#level = newLevel(this.path);
       await this.#level.open();
@@ -172,19 +212,22 @@ export class LevelStore implements Store {
         { cause: error },
       );
     }
-    await checkMeta(this.#level, this.#options, true);
-    this.hasLostCommits = true;
+    this.#hasLostCommits = true;
+    const format = await readFormat(this.path);
+    await checkMeta(this.#level, this.#options, { format, hasLostCommits: true });
   }
 
   /** After a migration: from now on the store has the format of this program. */
   async stampVersion(): Promise<void> {
-    await this.commit([{ type: "put", key: META_KEY, value: encodeMeta(this.#options) }], { isSync: true });
-    await writeFormat(this.#options);
+    const meta = encodeMeta(this.#options);
+    await this.#level.put(META_KEY, meta, { sync: true });
+    await writeFormat(this.path, meta);
   }
 
   async close(): Promise<void> {
     await rm(holderPath(this.path), { force: true });
     await this.#level.close();
+    if (this.#firstFailure === null) await noteClosed(this.path);
   }
 
   async *#iterate(iterator: Iterator<Level, Uint8Array, Uint8Array>): AsyncGenerator<Entry> {
@@ -192,7 +235,7 @@ export class LevelStore implements Store {
       for (;;) {
         const entries = await iterator.nextv(RANGE_ENTRIES_MAX);
         if (entries.length === 0) return;
-        for (const [key, value] of entries) yield { key, value };
+        for (const [key, value] of entries) yield { key, value: this.#opened(key, value) ?? NO_BYTES };
       }
     } catch (error) {
       throw this.#readFailure(error);
@@ -203,11 +246,19 @@ export class LevelStore implements Store {
 
   async #write(changes: readonly Change[], isSync: boolean): Promise<MillraceError | undefined> {
     try {
-      await this.#level.batch([...changes], { sync: isSync });
+      await this.#level.batch(changes.map(sealed), { sync: isSync });
       return undefined;
     } catch (error) {
       return this.#writeFailure(error);
     }
+  }
+
+  /** What is damaged reads as no bytes. */
+  #opened(key: Uint8Array, stored: Uint8Array | undefined): Uint8Array | undefined {
+    if (stored === undefined) return undefined;
+    const value = openValue(key, stored);
+    if (value === undefined) this.#damagedCount += 1;
+    return value ?? NO_BYTES;
   }
 
   #refuseGone(lockFile: string | undefined): void {
@@ -250,14 +301,18 @@ async function lockFileOf(path: string): Promise<string | undefined> {
   }
 }
 
-async function hasDamagedLog(path: string): Promise<boolean> {
-  const names = await readdir(path);
-  for (const name of names.filter((each) => each.endsWith(".log"))) {
-    // One that cannot be read LevelDB will tell of.
-    const log = await readFile(`${path}/${name}`).catch(() => undefined);
-    if (log !== undefined && isLogDamaged(log)) return true;
+function sealed(change: Change): Change {
+  return change.type === "del" ? change : { ...change, value: sealValue(change.key, change.value) };
+}
+
+/** What is known of a loss outlives whatever LevelDB does to the files next. */
+async function prepareFiles(path: string, { hasLostCommits }: StoreFiles): Promise<void> {
+  try {
+    if (hasLostCommits) await noteLoss(path);
+    await forgetClosed(path);
+  } catch (error) {
+    throw unwritable(path, error);
   }
-  return false;
 }
 
 async function makeWritable(path: string): Promise<void> {
@@ -269,13 +324,17 @@ async function makeWritable(path: string): Promise<void> {
   }
 }
 
-async function openOrRepair(options: LevelStoreOptions): Promise<OpenOutcome & { level: Level }> {
+async function openOrRepair(
+  options: LevelStoreOptions,
+  { isEmpty, isWithoutCurrent }: StoreFiles,
+): Promise<OpenOutcome & { level: Level }> {
   const { path, log } = options;
-  const isNew = !(await isFile(`${path}/CURRENT`)) && !(await isFile(`${path}/LOG`));
-  const first = await tryOpen(options);
-  if (first.ok) return { level: first.level, opened: isNew ? "created" : "clean", setAsidePath: undefined };
+  const first = isWithoutCurrent
+    ? ({ ok: false, reason: "CURRENT is gone" } as const)
+    : await tryOpen(options);
+  if (first.ok) return { level: first.level, opened: isEmpty ? "created" : "clean", setAsidePath: undefined };
   log?.warn("store does not open; repairing it", { path, reason: first.reason });
-  const repaired = await ClassicLevel.repair(path).then(
+  const repaired = await noteLoss(path).then(() => ClassicLevel.repair(path)).then(
     () => tryOpen(options),
     (error: unknown) => ({ ok: false, reason: reasonOf(error) }) as const,
   );
@@ -324,78 +383,36 @@ async function tryOpen(
   }
 }
 
-async function checkMeta(level: Level, options: LevelStoreOptions, hasLostCommits: boolean): Promise<number> {
+/** The format that is found, of a store that is this program's; its values carry checksums afterwards. */
+async function checkMeta(
+  level: Level,
+  options: LevelStoreOptions,
+  known: { readonly format: StoreMeta | undefined; readonly hasLostCommits: boolean },
+): Promise<number> {
   const { path, kind, version } = options;
   const stored = await level.get(META_KEY);
-  if (stored === undefined) {
-    const isEmpty = (await level.keys({ limit: 1 }).all()).length === 0;
-    // Damage can take any key, this one too; a store that lost nothing and lacks it is not ours.
-    if (!isEmpty && !hasLostCommits)
-      throw new MillraceError("wrong_kind", { path, found: "another program", expected: kind });
-    await level.batch([{ type: "put", key: META_KEY, value: encodeMeta(options) }], { sync: true });
-    return version;
-  }
-  const meta = decodeMeta(stored);
-  if (meta === undefined)
+  // Damage can take any key, this one too: then the file beside it tells.
+  const meta = (stored === undefined ? undefined : decodeMeta(stored)) ?? known.format;
+  if (meta !== undefined) refuseForeign(options, meta);
+  else if ((await level.keys({ limit: 1 }).all()).length > 0 && (stored !== undefined || !known.hasLostCommits))
     throw new MillraceError("wrong_kind", { path, found: "another program", expected: kind });
-  refuse(options, meta);
-  return meta.version;
+  const versionFound = meta?.version ?? version;
+  if (meta?.isSealed === false) await sealAll(level);
+  const right = encodeMeta({ kind, version: versionFound });
+  if (stored === undefined || !Buffer.from(right).equals(stored)) await level.put(META_KEY, right, { sync: true });
+  return versionFound;
 }
 
-/** Throws `wrong_kind` or `store_newer` where this program must leave the store alone. */
-function refuse({ path, kind, version }: LevelStoreOptions, meta: StoreMeta): void {
-  if (meta.kind !== kind) throw new MillraceError("wrong_kind", { path, found: meta.kind, expected: kind });
-  if (meta.version > version) {
-    const values = {
-      path,
-      found: meta.version,
-      supported: version,
-      needed: `one that reads format ${meta.version}`,
-    };
-    throw new MillraceError("store_newer", values);
+/** Gives the values of a store of version 0.1.0 their checksums. Cut short it goes on where it was. */
+async function sealAll(level: Level): Promise<void> {
+  let changes: Change[] = [];
+  for await (const [key, value] of level.iterator({ gt: META_KEY })) {
+    if (openValue(key, value) === undefined) changes.push(sealed({ type: "put", key, value }));
+    if (changes.length < MIGRATED_ENTRIES_MAX) continue;
+    await level.batch(changes, { sync: true });
+    changes = [];
   }
-}
-
-/**
- * LevelDB rewrites its files by opening them, before META_KEY can be read. So the same is kept in a file in its folder
- * (it goes with every copy, and LevelDB leaves names alone that it does not know), and a store that is not for this
- * program is refused without a byte changed. Without the file META_KEY alone decides.
- */
-async function refuseUnopened(options: LevelStoreOptions): Promise<void> {
-  const meta = await readFile(formatPath(options.path)).then(decodeMeta, () => undefined);
-  if (meta !== undefined) refuse(options, meta);
-}
-
-async function writeFormat(options: LevelStoreOptions): Promise<void> {
-  const meta = encodeMeta(options);
-  const known = await readFile(formatPath(options.path)).catch(() => undefined);
-  if (known === undefined || !known.equals(meta)) await writeFile(formatPath(options.path), meta);
-}
-
-function formatPath(path: string): string {
-  return `${path}/FORMAT`;
-}
-
-function encodeMeta(options: LevelStoreOptions): Uint8Array {
-  const meta: StoreMeta = { format: "millrace", kind: options.kind, version: options.version };
-  return new TextEncoder().encode(JSON.stringify(meta));
-}
-
-function decodeMeta(bytes: Uint8Array): StoreMeta | undefined {
-  try {
-    const meta: unknown = JSON.parse(new TextDecoder().decode(bytes));
-    if (
-      typeof meta !== "object" ||
-      meta === null ||
-      !("format" in meta && "kind" in meta && "version" in meta)
-    )
-      return undefined;
-    const { format, kind, version } = meta;
-    if (format !== "millrace" || typeof kind !== "string" || typeof version !== "number") return undefined;
-    return { format, kind, version };
-  } catch {
-    return undefined;
-  }
+  await level.batch(changes, { sync: true });
 }
 
 function codeOf(error: unknown): unknown {
@@ -429,13 +446,6 @@ async function holderOf(path: string): Promise<string | number> {
     // The holder has just begun, or the file is gone: the lock itself is what counts.
   }
   return "(unknown)";
-}
-
-async function isFile(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
 }
 
 function unwritable(path: string, error: unknown): MillraceError {

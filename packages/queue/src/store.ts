@@ -3,7 +3,10 @@
  * The one seam between Millrace and the disk. Keys order by unsigned bytes. One process holds a store at a time.
  */
 export interface Store {
-  /** Reads reject with `store_read`, or with `store_corrupt` where the disk holds something else than was written. */
+  /**
+   * A value that is not what was written reads as no bytes; nothing of no bytes is ever written. Reads reject with
+   * `store_read`, or with `store_corrupt` where the store cannot even tell what is there.
+   */
   get(key: Uint8Array): Promise<Uint8Array | undefined>;
   getMany(keys: readonly Uint8Array[]): Promise<(Uint8Array | undefined)[]>;
   /** All changes or none. With `isSync`, resolves once they survive a power cut. Rejects with `store_write` on failure. */
@@ -12,7 +15,10 @@ export interface Store {
   range(options: RangeOptions): AsyncIterable<Entry>;
   /** Gives disk space of deleted ranges back; for idle time. */
   compact(from: Uint8Array, to: Uint8Array): Promise<void>;
-  /** After a failed commit a store may refuse every further one until it is opened again. What was committed stays. */
+  /**
+   * After a failed commit a store may refuse every further one until it is opened again. What was committed stays; where
+   * it does not, it rejects with an error that is never to be retried.
+   */
   reopen(): Promise<void>;
   close(): Promise<void>;
 }
