@@ -695,12 +695,13 @@ export class Agent {
     const { aggregated, forwarded, evicted, damaged } = totals;
     const held = this.#openReadings() + this.#queuedReadings();
     const uncounted = held + forwarded + evicted + damaged - aggregated;
-    if (uncounted > 0 && recovery.isLedgerOld) {
+    if (uncounted > 0) {
       totals.received += uncounted;
       totals.aggregated += uncounted;
     }
     const readings = Math.max(0, -uncounted);
-    if (readings === 0 && !recovery.hasLostUncounted) return;
+    const isUnexplained = uncounted > 0 && !recovery.isLedgerOld;
+    if (readings === 0 && !isUnexplained && !recovery.hasLostUncounted) return;
     totals.damaged += readings;
     const { maxFutureMs, clockFloorMs: floorMs, dedupeHorizonMs: lateMs } = this.#options.config.limits;
     const range = recovery.lostRange({ nowMs: this.#guard.nowMs(), maxFutureMs, floorMs, lateMs });

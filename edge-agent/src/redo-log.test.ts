@@ -1,7 +1,7 @@
 // The redo log stays as long as the dedupe horizon, not longer; keys of silent series are carried on.
 import { MemoryStore, type Change } from "@millrace/queue";
 import { describe, expect, it } from "vitest";
-import { PREFIX, prefixRange } from "./agent-store.ts";
+import { numberKey, PREFIX, prefixRange } from "./agent-store.ts";
 import { Ledger } from "./ledger.ts";
 import { REDO_FLAG, RedoBuffer, type RedoRow } from "./redo-entry.ts";
 import { RedoLog } from "./redo-log.ts";
@@ -34,6 +34,28 @@ async function storedCount(store: MemoryStore): Promise<number> {
   for await (const _ of store.range(prefixRange(PREFIX.redo))) count += 1;
   return count;
 }
+
+describe("RedoLog.open", () => {
+  it("tells of entries that are missing: between others, before them, and the newest", async () => {
+    const { store, log } = await logOf(10);
+    for (const number of [1, 2, 4, 5, 9, 10])
+      store.damage(numberKey(PREFIX.redo, number), () => undefined);
+    const again = new RedoLog();
+    again.checkpointed("panes", log.next);
+    const found: [number, boolean][] = [];
+    for await (const { number, entry } of again.open(store)) found.push([number, entry !== undefined]);
+    expect(found).toEqual([
+      [2, false],
+      [3, true],
+      [5, false],
+      [6, true],
+      [7, true],
+      [8, true],
+      [10, false],
+    ]);
+    expect(again.next).toBe(11);
+  });
+});
 
 describe("RedoLog.trim", () => {
   it("keeps pace with thousands of commits, and leaves what is within the horizon", async () => {

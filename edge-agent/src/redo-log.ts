@@ -60,19 +60,27 @@ export class RedoLog {
     this.#next += 1;
   }
 
-  /** Reads every stored entry in order; damaged ones are given as `undefined`. Afterwards `next` is behind the last. */
+  /**
+   * Reads every stored entry in order; a damaged one is given as `undefined`, and so are, once for all that are missing in
+   * a row, those that are not there though they must be. Afterwards `next` is behind the last.
+   */
   async *open(store: Store): AsyncIterable<{ number: number; entry: RedoEntry | undefined }> {
     let isFirst = true;
     for await (const { key, value } of store.range(prefixRange(PREFIX.redo))) {
       const number = numberOfKey(key);
       if (isFirst) this.#oldest = number;
+      const isGap = isFirst ? number > Math.min(...Object.values(this.#checkpoints)) : number > this.#next;
+      if (isGap) yield { number: number - 1, entry: undefined };
       isFirst = false;
       this.#next = number + 1;
       const entry = parseRedoEntry(value);
       if (entry !== undefined) this.#committed(number, entry.committedAtMs);
       yield { number, entry };
     }
-    this.#next = Math.max(this.#next, ...Object.values(this.#checkpoints));
+    const next = Math.max(this.#next, ...Object.values(this.#checkpoints));
+    // A checkpoint stands after entries of which the newest is always there.
+    if (next > this.#next) yield { number: next - 1, entry: undefined };
+    this.#next = next;
     if (isFirst) this.#oldest = this.#next;
   }
 

@@ -311,6 +311,40 @@ test("records lost in a repair are made again from the batches", async () => {
   });
 });
 
+test("behind a skipped batch only what it covers was given up; the rest of a gap is made again or told as damaged", async () => {
+  const { store, queue } = await filled(6);
+  await commit(store, (changes) => queue.evictOldest(changes, "backfill", 1, 99));
+  for (const sequence of [3, 4])
+    store.damage(numberedKey("summary", "backfill", sequence), () => new Uint8Array(0));
+  store.damage(numberedKey("batch", "backfill", 4), () => undefined);
+  const again = await BatchQueue.open(store.restart(), { random });
+  const batches = await again.read("backfill", 1, 9);
+  expect(batches.map((batch) => [batch.sequence, opened(batch).kind])).toEqual([
+    [1, "skipped"],
+    [3, "panes"],
+    [4, "skipped"],
+    [5, "panes"],
+    [6, "panes"],
+  ]);
+  expect(skippedOf(batches[0])).toMatchObject({ from: 1, to: 2, reason: "evicted" });
+  expect(skippedOf(batches[2])).toMatchObject({ from: 4, to: 4, reason: "damaged" });
+
+  store.damage(numberedKey("batch", "backfill", 3), () => undefined);
+  const lost = await BatchQueue.open(MemoryStore.restore(store.snapshot()), { random });
+  const [, damaged] = await lost.read("backfill", 1, 9);
+  expect(skippedOf(damaged)).toMatchObject({ from: 3, to: 4, reason: "damaged" });
+});
+
+test("a lane record that claims more batches than a disk holds is taken for damaged", async () => {
+  const { store, queue } = await filled(2);
+  store.damage(Uint8Array.of(0x02, 2), () =>
+    new TextEncoder().encode(JSON.stringify({ oldest: 1, acked: 0, sent: 0, next: 2 ** 50, epochs: [] })),
+  );
+  const again = await BatchQueue.open(store.restart(), { random });
+  expect(again.lane("backfill")).toMatchObject({ oldest: 1, next: 3, queuedReadings: 20 });
+  expect(queue.lane("backfill").next).toBe(3);
+});
+
 test("pending ranges stay few and cover everything queued", async () => {
   const store = new MemoryStore();
   const queue = await BatchQueue.open(store, { random });

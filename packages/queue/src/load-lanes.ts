@@ -1,9 +1,9 @@
 import { type Lane, LANES } from "@millrace/stream";
-import { peekHeader, type StoreRun } from "@millrace/wire";
+import { decodeSkippedBatch, openBatch, peekHeader, type StoreRun } from "@millrace/wire";
 import { decodeSummary } from "./batch-summary.ts";
 import { LaneIndex } from "./lane-index.ts";
 import type { Store } from "./store.ts";
-import { IDENTITY_KEY, RUNS_KEY, laneKey, laneRange, numberOfKey, sequenceRange } from "./store-layout.ts";
+import { IDENTITY_KEY, RUNS_KEY, laneKey, laneRange, numberedKey, numberOfKey, sequenceRange } from "./store-layout.ts";
 
 export interface EpochStart {
   readonly epoch: number;
@@ -29,6 +29,9 @@ export interface LaneMemory {
   queuedReadings: number;
   trimmedSinceCompact: number;
 }
+
+/** Sequences between the oldest and the next: far more than a disk of batches holds. What says more is damaged. */
+const LANE_SEQUENCES_MAX = 2 ** 24;
 
 type LaneRecord = Pick<LaneMemory, "oldest" | "acked" | "sent" | "next" | "epochs">;
 
@@ -77,16 +80,17 @@ export async function loadLane(store: Store, lane: Lane): Promise<LaneMemory> {
 }
 
 /**
- * A gap behind a `skipped` batch was given up. Any other was lost with a damaged store: where the batch is still there,
- * its header tells the summary; where not, the first of the gap stands for all of it, and is read as damaged.
+ * A gap behind a `skipped` batch was given up, as far as that one says. Any other was lost with a damaged store: where the
+ * batch is still there, its header tells the summary; where not, the first of the gap stands for all of it, and is read as
+ * damaged.
  */
 async function restoreGaps(store: Store, lane: Lane, memory: LaneMemory): Promise<void> {
   const { index, next } = memory;
   let sequence = memory.oldest;
   while (sequence < next) {
     if (index.isHeld(sequence)) {
-      const isSkipped = index.get(sequence)?.kind === "skipped";
-      sequence = isSkipped ? index.nextHeld(sequence + 1, next) : sequence + 1;
+      const isSkipped = index.get(sequence)?.kind === "skipped" && !index.isHeld(sequence + 1);
+      sequence = isSkipped ? await skippedEnd(store, lane, memory, sequence) : sequence + 1;
       continue;
     }
     const end = index.nextHeld(sequence, next);
@@ -105,6 +109,16 @@ async function restoreGaps(store: Store, lane: Lane, memory: LaneMemory): Promis
     if (!index.isHeld(sequence))
       index.set(sequence, { kind: "skipped", bytes: 0, readings: 0, startMs: 0, endMs: 0 });
   }
+}
+
+/** The sequence after those that a `skipped` batch covers; one that cannot be read is sent as covering all of the gap. */
+async function skippedEnd(store: Store, lane: Lane, memory: LaneMemory, sequence: number): Promise<number> {
+  const gapEnd = memory.index.nextHeld(sequence + 1, memory.next);
+  const bytes = await store.get(numberedKey("batch", lane, sequence));
+  const opened = bytes === undefined ? undefined : openBatch(bytes, Number.POSITIVE_INFINITY);
+  if (opened?.ok !== true || opened.batch.kind !== "skipped") return gapEnd;
+  const skipped = decodeSkippedBatch(opened.batch.body);
+  return skipped.ok ? Math.min(gapEnd, skipped.message.to + 1) : gapEnd;
 }
 
 /** The outbox's name and epoch; a new random name, durable, where there is none and no batch tells it. */
@@ -173,7 +187,7 @@ function parseLaneRecord(bytes: Uint8Array | undefined): LaneRecord | undefined 
   if (!isCount(oldest) || !isCount(acked) || !isCount(sent) || !isCount(next) || !Array.isArray(epochs))
     return undefined;
   const isOrdered = oldest >= 1 && oldest - 1 <= acked && acked <= sent && sent < next;
-  if (!isOrdered || !epochs.every(isEpochStart)) return undefined;
+  if (!isOrdered || next - oldest > LANE_SEQUENCES_MAX || !epochs.every(isEpochStart)) return undefined;
   return { oldest, acked, sent, next, epochs };
 }
 
