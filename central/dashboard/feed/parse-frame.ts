@@ -138,7 +138,8 @@ function isWindowResult(item: unknown): item is WindowResult {
     isObject(item["values"]) &&
     isObject(item["completeness"]) &&
     Array.isArray(item["completeness"]["agentsMissing"]) &&
-    Array.isArray(item["completeness"]["agentsWithLoss"] ?? [])
+    Array.isArray(item["completeness"]["agentsWithLoss"] ?? []) &&
+    Array.isArray(item["completeness"]["agentsCoarse"] ?? [])
   );
 }
 

@@ -184,6 +184,9 @@ export const en = {
   "windows.waitingFor": "waiting for {count}",
   "windows.missing": "missing: {names}",
   "windows.lost": "lost some: {names}",
+  "windows.coarse": "approximate: {names}",
+  "windows.coarseHint":
+    "This agent had no room for panes as fine as the window: some readings near its edges may be counted in a neighbouring one",
   "windows.lostHint": "This agent gave up readings of the window for good: it never becomes complete",
   "windows.beside": "beside: {count}",
   "windows.besideHint":

@@ -182,6 +182,8 @@ export const zhCn: Dictionary = {
   "windows.waitingFor": "还在等 {count} 个",
   "windows.missing": "缺：{names}",
   "windows.lost": "数据有丢失：{names}",
+  "windows.coarse": "近似值：{names}",
+  "windows.coarseHint": "该代理的存储空间不足以保留与本窗口同样细的分片：靠近窗口边界的部分读数可能计入了相邻窗口",
   "windows.lostHint": "该代理已永久放弃本窗口的部分读数：窗口不会变为完整",
   "windows.beside": "旁计：{count}",
   "windows.besideHint": "计在窗口之外的读数：不确定 {uncertain}，坏值 {bad}，未去重 {undeduplicated}",

@@ -207,7 +207,7 @@ function StateSign({ state }: { readonly state: WindowState }) {
  * lost some of the window is news at once, and no longer waited for.
  */
 function Completeness({ result, page, speaker }: PanelProps & { readonly result: WindowResult }) {
-  const { agentsExpected, agentsReporting, agentsWithLoss = [] } = result.completeness;
+  const { agentsExpected, agentsReporting, agentsWithLoss = [], agentsCoarse = [] } = result.completeness;
   const nowMs = page.nowMs.value;
   const { awaitedCount, missing } = attendance(result, page.agents.value, nowMs);
   const isOpen = result.endMs > nowMs;
@@ -256,6 +256,14 @@ function Completeness({ result, page, speaker }: PanelProps & { readonly result:
             {" — "}
             <b title={speaker.text("windows.lostHint")}>
               {speaker.text("windows.lost", { names: agentsWithLoss.join(", ") })}
+            </b>
+          </>
+        )}
+        {agentsCoarse.length > 0 && (
+          <>
+            {" — "}
+            <b title={speaker.text("windows.coarseHint")}>
+              {speaker.text("windows.coarse", { names: agentsCoarse.join(", ") })}
             </b>
           </>
         )}

@@ -1,5 +1,6 @@
-import { FrontierTracker, Membership, mergeRanges } from "@millrace/stream";
+import { addCoarse, FrontierTracker, Membership, mergeRanges } from "@millrace/stream";
 import type {
+  CoarsePanes,
   Frontier,
   FrontierTrackerState,
   LaneSequences,
@@ -21,6 +22,8 @@ export interface AgentRecord {
   readonly frontiers: FrontierTrackerState;
   /** Event time of which the agent has lost some for good; absent where it has not. */
   readonly lost?: readonly TimeRange[];
+  /** What came of the agent in coarser panes than its metrics'; absent where nothing did. */
+  readonly coarse?: readonly CoarsePanes[];
   readonly agentRejected?: number;
 }
 
@@ -47,6 +50,7 @@ interface AgentState {
   storeId: string;
   tracker: FrontierTracker;
   lost: readonly TimeRange[];
+  coarse: readonly CoarsePanes[];
   sessionCount: number;
   isSilent: boolean;
   /** Not heard since central started or woke. */
@@ -78,6 +82,7 @@ export class AgentRegistry {
         ...rest,
         tracker,
         lost: record.lost ?? [],
+        coarse: record.coarse ?? [],
         beatOffsetsMs: [],
         sessionCount: 0,
         isSilent: false,
@@ -118,6 +123,7 @@ export class AgentRegistry {
         storeId: "",
         tracker: new FrontierTracker(),
         lost: [],
+        coarse: [],
         sessionCount: 0,
         isSilent: false,
         isAwaited: true,
@@ -224,6 +230,18 @@ export class AgentRegistry {
     this.#touch(agent);
   }
 
+  /** What came of the agent in coarser panes than its metrics'. */
+  coarse(agent: string): readonly CoarsePanes[] {
+    return this.#agents.get(agent)?.coarse ?? [];
+  }
+
+  coarsen(agent: string, panes: readonly CoarsePanes[]): void {
+    const state = this.#agents.get(agent);
+    if (state === undefined) return;
+    state.coarse = addCoarse(state.coarse, panes);
+    this.#touch(agent);
+  }
+
   /**
    * Event time of which nobody can say any more what the agent still had of it, when its store was replaced or rolled
    * back, or batches are missing: what its last frontiers told to be pending, and all since the last watermark.
@@ -237,13 +255,15 @@ export class AgentRegistry {
     return watermarkMs === null ? pending : [...pending, { startMs: watermarkMs, endMs: nowMs }];
   }
 
-  /** Forgets what was lost before this, which no window asks for any more; the agents that it concerns. */
+  /** Forgets what was lost, or coarse, before this, which no window asks for any more; the agents that it concerns. */
   forgetLost(beforeMs: number): string[] {
     const agents: string[] = [];
     for (const [agent, state] of this.#agents) {
       const lost = state.lost.filter(({ endMs }) => endMs > beforeMs);
-      if (lost.length === state.lost.length) continue;
+      const coarse = state.coarse.filter(({ endMs }) => endMs > beforeMs);
+      if (lost.length === state.lost.length && coarse.length === state.coarse.length) continue;
       state.lost = lost;
+      state.coarse = coarse;
       this.#touch(agent);
       agents.push(agent);
     }
@@ -306,12 +326,13 @@ export class AgentRegistry {
     for (const agent of this.#dirty) {
       const state = this.#agents.get(agent);
       if (state === undefined) continue;
-      const { site, lastSeenMs, clockOffsetMs, status, storeId, tracker, lost, agentRejected } = state;
+      const { site, lastSeenMs, clockOffsetMs, status, storeId, tracker, lost, coarse, agentRejected } = state;
       const known = { agent, site, lastSeenMs, clockOffsetMs, status, storeId, frontiers: tracker.export() };
       agents.push({
         ...known,
         ...(agentRejected === undefined ? {} : { agentRejected }),
         ...(lost.length > 0 ? { lost } : {}),
+        ...(coarse.length > 0 ? { coarse } : {}),
       });
     }
     this.#dirty.clear();

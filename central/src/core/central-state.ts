@@ -1,7 +1,7 @@
 import type { Pipeline } from "@millrace/config";
 import type { Change, Store } from "@millrace/queue";
 import { WindowEngine } from "@millrace/stream";
-import type { MembershipInterval, StateEntry, StateRange, TimeRange } from "@millrace/stream";
+import type { CoarsePanes, MembershipInterval, StateEntry, StateRange, TimeRange } from "@millrace/stream";
 import { AgentRegistry } from "./agent-registry.ts";
 import type { AgentRecord } from "./agent-registry.ts";
 import { AlarmBook } from "./alarm-book.ts";
@@ -57,6 +57,7 @@ const AGENTS = new StoredJson<AgentRecord>({
   storeId: "string",
   frontiers: { current: ["null", FRONTIER], waiting: [FRONTIER] },
   "lost?": RANGES,
+  "coarse?": [{ metric: "string", paneMs: "number", startMs: "number", endMs: "number" }],
 });
 const MEMBERSHIP = new StoredJson<readonly MembershipInterval[]>([
   { agent: "string", site: "string", joinedMs: "number", leftMs: ["null", "number"] },
@@ -152,6 +153,7 @@ export class CentralState {
       const frontier = this.agents.frontier(agent);
       if (frontier !== null) this.engine.setFrontier(agent, frontier);
       this.engine.setLost(agent, this.agents.lost(agent));
+      this.engine.setCoarse(agent, this.agents.coarse(agent));
     }
   }
 
@@ -161,10 +163,19 @@ export class CentralState {
     this.engine.setLost(agent, this.agents.lost(agent));
   }
 
-  /** Forgets what was lost of windows that are all final. */
+  /** An agent had no room for finer panes. */
+  coarsen(agent: string, panes: readonly CoarsePanes[]): void {
+    if (panes.length === 0) return;
+    this.agents.coarsen(agent, panes);
+    this.engine.setCoarse(agent, this.agents.coarse(agent));
+  }
+
+  /** Forgets what was lost, or coarse, of windows that are all final. */
   forgetLost(): void {
-    for (const agent of this.agents.forgetLost(this.engine.finalToMs))
+    for (const agent of this.agents.forgetLost(this.engine.finalToMs)) {
       this.engine.setLost(agent, this.agents.lost(agent));
+      this.engine.setCoarse(agent, this.agents.coarse(agent));
+    }
   }
 
   /** What changed since the last call: to be committed whole, in this order. `isSync`: it must survive a power cut at once. */

@@ -278,6 +278,7 @@ export class MessageApplier {
       else taken.push(row);
     }
     const own = taken.length === rows.rowCount ? rows : pickRows(rows, taken);
+    this.#state.coarsen(agent, engine.coarseOf(own));
     const outcome = engine.apply(own, moment.nowMs);
     const { merged, tooLate, tooLateFromMs, unwindowed } = outcome;
     late.note(agent, outcome.late, moment.nowMs);
@@ -327,6 +328,8 @@ export class MessageApplier {
     const { from, to, readings, reason } = body.skipped;
     const moved = this.#state.stores.held(session.storeId)?.moveOver(batch.lane, from, to) ?? 0;
     if (moved === 0 && !isNew) return;
+    // What these sequences held has come, or will, in a batch before them.
+    if (reason === "coarsened") return;
     this.#state.ledger.add(session.agent, { skipped: readings });
     this.#state.lose(session.agent, batch);
     const message = `agent ${session.agent} gave up batches ${from}–${to} of lane ${batch.lane}, ${readings} readings: ${reason}`;

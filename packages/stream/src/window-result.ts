@@ -12,6 +12,11 @@ export interface Completeness {
   readonly agentsMissing: readonly string[];
   /** Those of `agentsMissing` that have lost some of the window for good; absent where there are none. */
   readonly agentsWithLoss?: readonly string[];
+  /**
+   * Those that had no room for panes as fine as the window: of their readings, some near its boundaries may be counted in a
+   * neighbouring window, and some of the neighbours' here. Absent where there are none.
+   */
+  readonly agentsCoarse?: readonly string[];
   readonly sitesExpected: number;
   readonly sitesReporting: number;
   readonly sitesMissing: readonly string[];

@@ -14,8 +14,11 @@ export interface SkippedRange {
   readonly reason: SkippedReason;
 }
 
-/** evicted: the outbox was full; damaged: the stored bytes failed their checksum, or were gone. */
-export const SKIPPED_REASONS = ["evicted", "damaged"] as const;
+/**
+ * evicted: the outbox was full; damaged: the stored bytes failed their checksum, or were gone; coarsened: nothing is lost, the
+ * batches just before hold the same readings in coarser panes.
+ */
+export const SKIPPED_REASONS = ["evicted", "damaged", "coarsened"] as const;
 export type SkippedReason = (typeof SKIPPED_REASONS)[number];
 
 export function encodeSkippedBatch(skipped: SkippedRange): Uint8Array {

@@ -54,7 +54,7 @@ test("while a frontier is held back, or no longer is, only the windows that the 
     standing.setClock(nowMs);
     return standing.takeChangedFromMs();
   };
-  const isPassed = (endMs: number) => standing.of(endMs - 1_000, endMs, undefined).isEveryPassed;
+  const isPassed = (endMs: number) => standing.of(endMs - 1_000, endMs, undefined, "t").isEveryPassed;
   expect([isPassed(100_000), isPassed(101_000)]).toEqual([true, false]);
   expect(changedAt(101_000)).toBe(100_000);
   expect([isPassed(101_000), isPassed(102_000)]).toEqual([true, false]);
@@ -83,7 +83,7 @@ test("an agent has not passed a window of which it lost some, whatever its water
   const lost = [{ startMs: 15_000, endMs: 20_000 }];
   standing.setLost("a", lost);
   expect(standing.takeChangedFromMs()).toBe(15_000);
-  const completeness = (startMs: number) => standing.of(startMs, startMs + 10_000, undefined).completeness;
+  const completeness = (startMs: number) => standing.of(startMs, startMs + 10_000, undefined, "t").completeness;
   expect(completeness(10_000)).toEqual({
     agentsExpected: 2,
     agentsReporting: 1,

@@ -1,3 +1,5 @@
+import { isStraddled } from "../coarse-panes.ts";
+import type { CoarsePanes } from "../coarse-panes.ts";
 import type { EventTimeMs, TimeRange } from "../event-time.ts";
 import { hasPassed, isPending, overlapsAny } from "../frontier.ts";
 import type { Frontier } from "../frontier.ts";
@@ -21,6 +23,7 @@ export class Standing {
   readonly #maxFutureMs: number;
   readonly #frontiers = new Map<string, Frontier>();
   readonly #lost = new Map<string, readonly TimeRange[]>();
+  readonly #coarse = new Map<string, readonly CoarsePanes[]>();
   #membership = new Membership();
   #nowMs = -Infinity;
   #isHeldBack = false;
@@ -54,6 +57,14 @@ export class Standing {
     this.#change(firstDifferenceMs(before, lost));
   }
 
+  /** What of the agent came in panes coarser than its metric's. */
+  setCoarse(agent: string, coarse: readonly CoarsePanes[]): void {
+    const before = this.#coarse.get(agent) ?? [];
+    if (coarse.length > 0) this.#coarse.set(agent, coarse);
+    else this.#coarse.delete(agent);
+    this.#change(firstDifferenceMs(before, coarse));
+  }
+
   setMembership(membership: Membership): void {
     this.#membership = membership;
     this.#change(-Infinity);
@@ -72,27 +83,36 @@ export class Standing {
     this.#nowMs = nowMs;
   }
 
-  /** For `[startMs, endMs)`, of one site or of all. */
-  of(startMs: EventTimeMs, endMs: EventTimeMs, site: string | undefined): WindowStanding {
-    const key = `${startMs} ${endMs} ${site === undefined ? "" : `=${site}`}`;
+  /** For `[startMs, endMs)` of a metric, of one site or of all. */
+  of(startMs: EventTimeMs, endMs: EventTimeMs, site: string | undefined, metric: string): WindowStanding {
+    const ofMetric = this.#coarse.size === 0 ? "" : metric;
+    const key = `${startMs} ${endMs} ${site === undefined ? "" : `=${site}`} ${ofMetric}`;
     let standing = this.#cache.get(key);
     if (standing === undefined) {
-      standing = this.#compute(startMs, endMs, site);
+      standing = this.#compute(startMs, endMs, site, metric);
       this.#cache.set(key, standing);
     }
     return standing;
   }
 
-  #compute(startMs: EventTimeMs, endMs: EventTimeMs, site: string | undefined): WindowStanding {
+  #compute(
+    startMs: EventTimeMs,
+    endMs: EventTimeMs,
+    site: string | undefined,
+    metric: string,
+  ): WindowStanding {
     const agents = new Map<string, boolean>();
     const sites = new Map<string, boolean>();
     const withLoss = new Set<string>();
+    const coarse = new Set<string>();
     for (const interval of this.#membership.expected(startMs, endMs, site)) {
       const frontier = this.#frontier(interval.agent);
       // An agent that left inside the window owes only what came before.
       const owedToMs = Math.min(endMs, interval.leftMs ?? endMs);
       const hasLoss = overlapsAny(this.#lost.get(interval.agent) ?? [], startMs, owedToMs);
       if (hasLoss) withLoss.add(interval.agent);
+      if (isStraddled(this.#coarse.get(interval.agent) ?? [], metric, { startMs, endMs }))
+        coarse.add(interval.agent);
       const isPassed = frontier !== undefined && !hasLoss && hasPassed(frontier, startMs, owedToMs);
       agents.set(interval.agent, isPassed && (agents.get(interval.agent) ?? true));
       sites.set(interval.site, isPassed && (sites.get(interval.site) ?? true));
@@ -104,6 +124,7 @@ export class Standing {
       agentsReporting: agents.size - agentsMissing.length,
       agentsMissing,
       ...(withLoss.size > 0 ? { agentsWithLoss: [...withLoss].sort() } : {}),
+      ...(coarse.size > 0 ? { agentsCoarse: [...coarse].sort() } : {}),
       sitesExpected: sites.size,
       sitesReporting: sites.size - sitesMissing.length,
       sitesMissing,
@@ -149,10 +170,12 @@ export function completenessKey({
   agentsExpected,
   agentsMissing,
   agentsWithLoss = [],
+  agentsCoarse = [],
   sitesExpected,
   sitesMissing,
 }: Completeness): string {
-  return JSON.stringify([agentsExpected, agentsMissing, agentsWithLoss, sitesExpected, sitesMissing]);
+  const agents = [agentsExpected, agentsMissing, agentsWithLoss, agentsCoarse];
+  return JSON.stringify([...agents, sitesExpected, sitesMissing]);
 }
 
 function missing(passed: ReadonlyMap<string, boolean>): string[] {

@@ -18,7 +18,8 @@ export function decodeWindow(bytes: Uint8Array): WindowResult {
     [group, values, completeness].every((part) => typeof part === "object" && part !== null) &&
     Array.isArray(completeness.agentsMissing) &&
     Array.isArray(completeness.sitesMissing) &&
-    Array.isArray(completeness.agentsWithLoss ?? []);
+    Array.isArray(completeness.agentsWithLoss ?? []) &&
+    Array.isArray(completeness.agentsCoarse ?? []);
   if (!isWhole) throw new Error("not a window's result");
   return result;
 }

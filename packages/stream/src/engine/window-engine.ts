@@ -1,8 +1,11 @@
+import { COARSE_RANGES_MAX } from "../coarse-panes.ts";
+import type { CoarsePanes } from "../coarse-panes.ts";
 import type { EventTimeMs, TimeRange } from "../event-time.ts";
 import type { Frontier } from "../frontier.ts";
 import type { Membership } from "../membership.ts";
 import { mergeRanges } from "../merge-ranges.ts";
 import type { PaneRows } from "../pane-rows.ts";
+import { mergeRanges } from "../merge-ranges.ts";
 import { paneMsOf } from "../pane-size.ts";
 import { mergeRows } from "../pane-state.ts";
 import { readingCountOfRow } from "../reading-count.ts";
@@ -104,7 +107,7 @@ export interface WindowEngineCounts {
  *   at start   move what was stored with another pane size (pane-move.ts)
  *              for (const range of engine.restoreRanges()) for (const entry of read(range)) entries.push(entry);
  *              for (const key of engine.restore(entries)) engine.load(key, read(key));
- *              engine.setMembership(…); engine.setFrontier(…), engine.setLost(…) for every agent
+ *              engine.setMembership(…); engine.setFrontier(…), engine.setLost(…), engine.setCoarse(…) for every agent
  *   a batch    for (const key of engine.needs(rows)) engine.load(key, read(key));
  *              engine.apply(rows, nowMs); commit(engine.takeChanges());
  *   a tick     for (const range of engine.dueRanges(trustedMs)) engine.loadRange(range, read(range));
@@ -243,6 +246,23 @@ export class WindowEngine {
   /** All event time of which the agent has lost some, as far back as `finalToMs`; replaces what was said before. */
   setLost(agent: string, lost: readonly TimeRange[]): void {
     this.#standing.setLost(agent, lost);
+  }
+
+  /** All that came of the agent in panes coarser than the metric's, as far back as `finalToMs`; replaces what was said before. */
+  setCoarse(agent: string, coarse: readonly CoarsePanes[]): void {
+    this.#standing.setCoarse(agent, coarse);
+  }
+
+  /** What of these rows is in panes coarser than the metric's: their windows' boundaries may fall into them. */
+  coarseOf({ metric, layout, rowCount, startMs }: PaneRows): CoarsePanes[] {
+    const { paneMs } = layout;
+    const isCoarse = this.#viewsOf.get(metric)?.some((view) => view.layout.paneMs < paneMs) === true;
+    if (!isCoarse) return [];
+    const ranges = Array.from(startMs.subarray(0, rowCount), (fromMs) => ({
+      startMs: fromMs,
+      endMs: fromMs + paneMs,
+    }));
+    return mergeRanges(ranges, COARSE_RANGES_MAX).map((range) => ({ ...range, metric, paneMs }));
   }
 
   /** Every window that starts before this is final: what was lost before it concerns no window any more. */

@@ -1,6 +1,6 @@
 import { ACCUMULATORS } from "../accumulators/table.ts";
 import type { EventTimeMs } from "../event-time.ts";
-import type { WindowResult, WindowState } from "../window-result.ts";
+import type { Completeness, WindowResult, WindowState } from "../window-result.ts";
 import { SessionTrack } from "./session-track.ts";
 import { completenessKey } from "./standing.ts";
 import type { Standing, WindowStanding } from "./standing.ts";
@@ -146,7 +146,6 @@ export class WindowRevisions {
     values: WindowValues = this.#valuesNow(record),
   ): boolean {
     const { track, result } = record;
-    const standing = record.state === "provisional" ? this.#standingOf(record) : null;
     record.result = {
       window: track.spec.name,
       metric: track.spec.metric,
@@ -156,7 +155,7 @@ export class WindowRevisions {
       revision: (result?.revision ?? 0) + 1,
       state,
       ...values,
-      completeness: standing?.completeness ?? result?.completeness ?? NOBODY,
+      completeness: this.#completenessNow(record),
       updatedAtMs: nowMs,
     };
     record.completenessKey = completenessKey(record.result.completeness);
@@ -165,6 +164,14 @@ export class WindowRevisions {
     record.nextCheckMs = -Infinity;
     this.#settle(record);
     return true;
+  }
+
+  /** Once a window is complete its completeness stays; but coarse panes that come even then are told. */
+  #completenessNow(record: WindowRecord): Completeness {
+    const { completeness } = this.#standingOf(record);
+    if (record.state === "provisional") return completeness;
+    const { agentsCoarse } = completeness;
+    return { ...(record.result?.completeness ?? NOBODY), ...(agentsCoarse === undefined ? {} : { agentsCoarse }) };
   }
 
   /** Nothing new is in the window's panes; a complete one needs no more looking at. */
@@ -209,7 +216,8 @@ export class WindowRevisions {
   #standingOf(record: WindowRecord): WindowStanding {
     const { startMs, endMs } = record.track.owedOf(record);
     const isOfSite = record.track.spec.by.includes("site");
-    return this.#standing.of(startMs, endMs, isOfSite ? record.labels["site"] : undefined);
+    const site = isOfSite ? record.labels["site"] : undefined;
+    return this.#standing.of(startMs, endMs, site, record.track.spec.metric);
   }
 }
 
