@@ -259,7 +259,7 @@ export class Central implements CentralReader {
           if (retired.includes(session.agent)) session.close("closed", `site ${site} is retired`);
         for (const agent of retired) {
           trustedTime.forget(agent);
-          for (const kind of ["agent_silent", "clock_disagrees"] as const)
+          for (const kind of ["agent_silent", "clock_disagrees", "disk_low"] as const)
             this.#clearAlarm(kind, agent, "the site is retired");
         }
         this.#whenCommitted.push(() => resolve(retired.length));

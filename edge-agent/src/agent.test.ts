@@ -203,7 +203,7 @@ const config: AgentConfig = {
     backfillBytesPerSecond: 1e6,
     inFlightBatchesMax: 32,
   },
-  outbox: { bytesMax: 1 << 20, retainAckedMs: 86_400_000 },
+  outbox: { bytesMax: 1 << 20, freeBytesMin: 1 << 20, retainAckedMs: 86_400_000 },
   limits: {
     maxFutureMs: 5_000,
     payloadBytesMax: 200,

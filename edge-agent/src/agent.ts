@@ -10,6 +10,7 @@ import {
   type Timer,
 } from "@millrace/runtime";
 import {
+  coarsePaneMs,
   type Labels,
   type Lane,
   LANES,
@@ -64,6 +65,8 @@ export interface AgentOptions {
   readonly store: Store;
   /** The store was damaged such that nothing tells what of its commits is gone. */
   readonly hasLostCommits: boolean;
+  /** Free bytes of the store's disk, as last measured; null or absent where nothing tells. */
+  readonly freeBytes?: () => number | null;
   /** What tells of that is durable. */
   readonly lossBooked?: () => void;
   readonly clock: Clock;
@@ -208,6 +211,15 @@ export class Agent {
       ledger: this.#ledger,
       bytesMax: config.outbox.bytesMax,
       retainAckedMs: config.outbox.retainAckedMs,
+      freeBytesMin: config.outbox.freeBytesMin,
+      freeBytes: () => options.freeBytes?.() ?? null,
+      coarseMsOf: (metric, paneMs, levelMs) =>
+        coarsePaneMs(
+          pipeline.windows.filter((window) => window.metric === metric),
+          paneMs,
+          levelMs,
+        ),
+      wake: () => this.#commits.requestNow(),
       frontierNumber: parts.frontierNumber,
       watermarkMs: parts.watermarkMs,
     });
@@ -540,10 +552,23 @@ export class Agent {
       maintenance: this.#maintenance.list(),
       actionLatency: this.#alarmDesk.latency(),
       store: { failure: this.storeFailure },
+      disk: this.#disk(),
       unavailableSensors: this.#options.unavailableSensors(),
       quarantine: this.#quarantine.recent(),
       quarantineCount: this.#quarantine.count,
       dedupe: { keys: this.#deduplicator.keyCount, forgotten: this.#deduplicator.forgottenCount },
+    };
+  }
+
+  #disk(): AgentStatus["disk"] {
+    const { room } = this.#outbox;
+    const bytesPerHour = this.#outbox.bytesPerHour;
+    return {
+      freeBytes: this.#options.freeBytes?.() ?? null,
+      isLow: room.isDiskLow,
+      bytesLeft: room.bytesLeft,
+      bytesPerHour,
+      hoursLeft: bytesPerHour === null || bytesPerHour === 0 ? null : room.bytesLeft / bytesPerHour,
     };
   }
 
@@ -646,9 +671,19 @@ export class Agent {
 
   #welcomed({ epoch, epochFrom, marks }: Welcome): void {
     const changes = this.#extraChanges;
+    if (epochFrom !== undefined && epoch > 1) this.#doubtCoarsened(epochFrom.backfill);
     if (epoch !== this.#queue.epoch) this.#queue.assignEpoch(changes, epoch, epochFrom);
     for (const lane of LANES) this.#outbox.adopt(changes, lane, marks[lane]);
     this.#commits.requestNow();
+  }
+
+  /**
+   * The store was rolled back or copied: another life of it may have sent some of the batches before `epochFrom` as they
+   * were before they were merged. Central takes only one of the two, so what they hold may be lost in part, or count twice.
+   */
+  #doubtCoarsened(epochFrom: number): void {
+    const range = this.#queue.coarsenedIn("backfill", this.#queue.lane("backfill").sent + 1, epochFrom - 1);
+    if (range !== undefined) this.#outbox.appendLost(this.#extraChanges, 0, range);
   }
 
   /** The link is up and says nothing but heartbeats: why. */
@@ -685,6 +720,7 @@ export class Agent {
         unavailableSensors: Object.keys(status.unavailableSensors).join(", "),
         queuedBatches: LANES.reduce((sum, lane) => sum + this.#queue.lane(lane).queuedBatches, 0),
         queuedBytes: LANES.reduce((sum, lane) => sum + this.#queue.lane(lane).queuedBytes, 0),
+        diskFreeBytes: this.#outbox.room.isDiskLow ? (status.disk.freeBytes ?? 0) : -1,
       },
     };
   }
@@ -851,6 +887,17 @@ export interface AgentStatus {
   /** Of the last commands of this run, arrival of the reading to the hand-over, ms; null before the first. */
   readonly actionLatency: ReturnType<AlarmDesk["latency"]>;
   readonly store: { readonly failure: string | null };
+  readonly disk: {
+    readonly freeBytes: number | null;
+    /** Less is free than `outbox.freeBytesMin`: the outbox takes no more. */
+    readonly isLow: boolean;
+    /** What the outbox may still gain, within its cap and what is free. */
+    readonly bytesLeft: number;
+    /** What went into the outbox in the last hour; null before there is a measure. */
+    readonly bytesPerHour: number | null;
+    /** Of an outage, at that rate, before the backlog is made coarser. */
+    readonly hoursLeft: number | null;
+  };
   /** Host sensors that this machine lacks, with the reason. */
   readonly unavailableSensors: Readonly<Record<string, string>>;
   readonly quarantine: ReturnType<Quarantine["recent"]>;

@@ -1,9 +1,8 @@
 import type { AlarmEvent } from "@millrace/detect";
-import type { BatchQueue, Change } from "@millrace/queue";
+import type { AppendFields, BatchQueue, Change } from "@millrace/queue";
 import type { Clock, Logger } from "@millrace/runtime";
 import {
   type Frontier,
-  type Labels,
   LANES,
   type Lane,
   mergeRanges,
@@ -18,8 +17,13 @@ import {
   encodeAlarmBatch,
   encodePaneBatch,
   packBody,
+  type PackedBody,
 } from "@millrace/wire";
+import { AppendRate } from "./append-rate.ts";
+import { BacklogCoarsener } from "./backlog-coarsener.ts";
 import type { Ledger } from "./ledger.ts";
+import { OutboxRoom } from "./outbox-room.ts";
+import { BODY_BYTES_MAX, coveredRange, groupSections, groupWithin } from "./pane-groups.ts";
 
 export interface OutboxOptions {
   readonly queue: BatchQueue;
@@ -29,6 +33,13 @@ export interface OutboxOptions {
   readonly ledger: Ledger;
   readonly bytesMax: number;
   readonly retainAckedMs: number;
+  readonly freeBytesMin: number;
+  /** Free bytes of the disk, as last measured; null where nothing tells. */
+  freeBytes(): number | null;
+  /** What panes of this length become at a level, where the outbox is full. */
+  coarseMsOf(metric: string, paneMs: number, levelMs: number): number;
+  /** A commit should follow. */
+  wake(): void;
   /** Number of the first frontier: above every one that this store has sent. */
   readonly frontierNumber: number;
   /** Watermark of the last frontier before the start. */
@@ -56,27 +67,16 @@ export interface SealedWatermark {
   readonly isClockSynchronised: boolean;
 }
 
-/**
- * Of a body before compression: far within the wire's bound, and small enough that one batch holds up a slow link for
- * little more than a second even where it does not compress.
- */
-const BODY_BYTES_MAX = 64 * 1024;
-/** A row's series and start, and a float64 field, at their greatest. */
-const ROW_BYTES = 20;
-const FIELD_BYTES = 10;
-/** Bytes of one UTF-16 unit in UTF-8, at most. */
-const UTF8_BYTES_MAX = 3;
 /** Bodies below this gain nothing by compression. */
 const COMPRESS_FROM_BYTES = 256;
-const TRIM_INTERVAL_MS = 10_000;
-/** Of `bytesMax`: what alarms may take before they are given up too, so that a flood of them leaves room for panes. */
-const ALARM_SHARE = 1 / 4;
 
 /**
  * The agent's side of the durable queue: seals panes and alarms into batches, makes the frontier that says how far they
  * are complete, and stays within its byte cap. Everything it does goes into the changes of the agent's next commit.
  */
 export class Outbox {
+  readonly room: OutboxRoom;
+  readonly #rate = new AppendRate();
   readonly #options: OutboxOptions;
   /** Marks of central that no commit has taken yet. */
   readonly #marks: Partial<Record<Lane, number>> = {};
@@ -85,17 +85,28 @@ export class Outbox {
   #sealed: SealedWatermark;
   /** What is on disk: all that may be sent, and that a heartbeat may promise. */
   #durable: Appended;
-  #trimmedAtMs = 0;
 
   constructor(options: OutboxOptions) {
     this.#options = options;
     this.#frontierNumber = options.frontierNumber;
     this.#sealed = { watermarkMs: options.watermarkMs, isIdle: false, isClockSynchronised: true };
     this.#durable = this.appended();
+    const coarsener = new BacklogCoarsener({
+      ...options,
+      coarseMsOf: (metric, paneMs, levelMs) => options.coarseMsOf(metric, paneMs, levelMs),
+      seal: (groups) => this.#sealMerged(groups),
+      wake: () => options.wake(),
+    });
+    this.room = new OutboxRoom({ ...options, coarsener, freeBytes: () => options.freeBytes() });
   }
 
   get frontierNumber(): number {
     return this.#frontierNumber;
+  }
+
+  /** What went in during the last hour; null before there is a measure. */
+  get bytesPerHour(): number | null {
+    return this.#rate.bytesPerHour(this.#options.clock.monotonicMs());
   }
 
   /** What the last seal promised. */
@@ -130,8 +141,8 @@ export class Outbox {
     for (const group of groupWithin(BODY_BYTES_MAX, events, (event) => encodeAlarmBatch([event]).length)) {
       this.#append(changes, "alarm", "alarms", encodeAlarmBatch(group), {
         readingCount: 0,
-        startMs: 0,
-        endMs: 0,
+        startMs: group[0].timeMs,
+        endMs: group[0].timeMs,
       });
     }
   }
@@ -205,11 +216,7 @@ export class Outbox {
       ledger.totals.forwarded += queue.ack(changes, lane, mark, clock.nowMs()).readings;
       delete this.#marks[lane];
     }
-    if (clock.monotonicMs() - this.#trimmedAtMs < TRIM_INTERVAL_MS) return;
-    this.#trimmedAtMs = clock.monotonicMs();
-    const { retainAckedMs, bytesMax } = this.#options;
-    queue.trim(changes, { nowMs: clock.nowMs(), retainAckedMs, bytesMax });
-    this.#evictBeyondCap(changes);
+    this.room.make(changes);
   }
 
   /** How far the outbox has been handed to the commit: to be given to `durable` once that is. */
@@ -238,34 +245,27 @@ export class Outbox {
       this.#options.queue.markSent(changes, lane, lastInReach(lane));
   }
 
-  /** Alarms beyond their share, then the oldest backfill, then live; alarms within their share are never given up. */
-  #evictBeyondCap(changes: Change[]): void {
-    const { queue, bytesMax } = this.#options;
-    const alarmBytes = queue.lane("alarm").queuedBytes;
-    this.#evict(changes, "alarm", alarmBytes - ALARM_SHARE * bytesMax);
-    for (const lane of ["backfill", "live"] as const) {
-      const queuedBytes = LANES.reduce((sum, each) => sum + queue.lane(each).queuedBytes, 0);
-      this.#evict(changes, lane, queuedBytes - bytesMax);
-    }
-  }
-
-  /** Gives up the oldest of a lane, if `bytesOver` asks for it; a skipped batch says so to central. */
-  #evict(changes: Change[], lane: Lane, bytesOver: number): void {
-    const { queue, ledger, log, clock } = this.#options;
-    const evicted = queue.evictOldest(changes, lane, bytesOver, clock.nowMs());
-    if (evicted.batches === 0) return;
-    ledger.totals.evicted += evicted.readings;
-    if (lane === "alarm") ledger.totals.alarmBatchesEvicted += evicted.batches;
-    log.repeated(`outbox_full:${lane}`, "outbox is full: the oldest batches were given up", {
-      lane,
-      ...evicted,
+  /** Panes that are in the outbox already, in coarser ones: with the frontier of now, under which they wait on. */
+  #sealMerged(groups: readonly (readonly PaneRows[])[]): Omit<AppendFields, "lane" | "kind">[] {
+    const ranges = groups.map(coveredRange);
+    const sealedAtMs = this.#options.clock.nowMs();
+    return groups.map((sections, index) => {
+      const frontier = this.#frontier({ sealed: this.#durable.sealed, alsoPending: ranges });
+      const body = this.#pack(encodePaneBatch({ frontier, sections }));
+      return { ...body, readingCount: sumOf(sections, readingCount), sealedAtMs, ...ranges[index] };
     });
   }
 
   #append(changes: Change[], lane: Lane, kind: BatchKind, body: Uint8Array, covers: Covered): void {
-    const { queue, clock, compression } = this.#options;
-    const packed = packBody(body, body.length >= COMPRESS_FROM_BYTES ? compression : undefined);
-    queue.append(changes, { lane, kind, ...packed, sealedAtMs: clock.nowMs(), ...covers });
+    const { queue, clock } = this.#options;
+    const fields = { lane, kind, ...this.#pack(body), sealedAtMs: clock.nowMs(), ...covers };
+    const { bytes } = queue.append(changes, fields);
+    this.#rate.add(bytes.length, clock.monotonicMs());
+  }
+
+  #pack(body: Uint8Array): PackedBody {
+    const { compression } = this.#options;
+    return packBody(body, body.length >= COMPRESS_FROM_BYTES ? compression : undefined);
   }
 
   #frontier(sealing: {
@@ -293,103 +293,6 @@ export class Outbox {
 function takenBack(sealed: SealedWatermark, watermarkMs: number | null): SealedWatermark {
   if (watermarkMs === null || sealed.watermarkMs === null || sealed.watermarkMs <= watermarkMs) return sealed;
   return { ...sealed, watermarkMs };
-}
-
-/** Splits into groups of at most ROWS_PER_BATCH_MAX rows; small sections share a batch. */
-function groupSections(sections: readonly PaneRows[]): PaneRows[][] {
-  return groupWithin(BODY_BYTES_MAX, sections.flatMap(slices), bodyBytesOf);
-}
-
-/** Consecutive items in groups of at most `bytesMax`; one that is greater stands alone. */
-function groupWithin<Item>(
-  bytesMax: number,
-  items: readonly Item[],
-  bytesOf: (item: Item) => number,
-): Item[][] {
-  const groups: Item[][] = [];
-  let group: Item[] = [];
-  let groupBytes = 0;
-  for (const item of items) {
-    const bytes = bytesOf(item);
-    if (group.length > 0 && groupBytes + bytes > bytesMax) {
-      groups.push(group);
-      group = [];
-      groupBytes = 0;
-    }
-    group.push(item);
-    groupBytes += bytes;
-  }
-  if (group.length > 0) groups.push(group);
-  return groups;
-}
-
-/** A section in parts that fit a body each; rows of one series stand together, so each part names few series. */
-function slices(rows: PaneRows): PaneRows[] {
-  const parts: PaneRows[] = [];
-  let from = 0;
-  let bytes = 0;
-  for (let row = 0; row < rows.rowCount; row += 1) {
-    const isNewSeries = row === from || rows.seriesIndex[row] !== rows.seriesIndex[row - 1];
-    const rowBytes = rowBytesOf(rows) + (isNewSeries ? seriesBytesOf(rows, row) : 0);
-    if (row > from && bytes + rowBytes > BODY_BYTES_MAX) {
-      parts.push(slice(rows, from, row));
-      from = row;
-      bytes = 0;
-    }
-    bytes += rowBytes;
-  }
-  if (from < rows.rowCount) parts.push(slice(rows, from, rows.rowCount));
-  return parts;
-}
-
-function slice(rows: PaneRows, from: number, to: number): PaneRows {
-  if (from === 0 && to === rows.rowCount) return rows;
-  const { stride } = rows.layout;
-  const series: Labels[] = [];
-  const seriesIndex = new Uint32Array(to - from);
-  for (let row = from; row < to; row += 1) {
-    const labels = rows.series[rows.seriesIndex[row]];
-    if (series.at(-1) !== labels) series.push(labels);
-    seriesIndex[row - from] = series.length - 1;
-  }
-  return {
-    ...rows,
-    rowCount: to - from,
-    series,
-    seriesIndex,
-    startMs: rows.startMs.subarray(from, to),
-    state: rows.state.subarray(from * stride, to * stride),
-    sketches: rows.sketches.map((column) => column.slice(from, to)),
-  };
-}
-
-/** At most what the section takes in a body, before compression. */
-function bodyBytesOf(rows: PaneRows): number {
-  let bytes = rows.rowCount * rowBytesOf(rows);
-  for (let row = 0; row < rows.rowCount; row += 1) {
-    if (row === 0 || rows.seriesIndex[row] !== rows.seriesIndex[row - 1]) bytes += seriesBytesOf(rows, row);
-  }
-  return bytes;
-}
-
-function rowBytesOf({ layout }: PaneRows): number {
-  return ROW_BYTES + layout.stride * FIELD_BYTES;
-}
-
-function seriesBytesOf(rows: PaneRows, row: number): number {
-  return UTF8_BYTES_MAX * JSON.stringify(rows.series[rows.seriesIndex[row]]).length;
-}
-
-function coveredRange(sections: readonly PaneRows[]): TimeRange {
-  let startMs = Number.POSITIVE_INFINITY;
-  let endMs = Number.NEGATIVE_INFINITY;
-  for (const { rowCount, startMs: starts, layout } of sections) {
-    for (let row = 0; row < rowCount; row += 1) {
-      startMs = Math.min(startMs, starts[row]);
-      endMs = Math.max(endMs, starts[row] + layout.paneMs);
-    }
-  }
-  return { startMs, endMs };
 }
 
 function sumOf<Item>(items: readonly Item[], count: (item: Item) => number): number {

@@ -38,8 +38,7 @@ async function storedCount(store: MemoryStore): Promise<number> {
 describe("RedoLog.open", () => {
   it("tells of entries that are missing: between others, before them, and the newest", async () => {
     const { store, log } = await logOf(10);
-    for (const number of [1, 2, 4, 5, 9, 10])
-      store.damage(numberKey(PREFIX.redo, number), () => undefined);
+    for (const number of [1, 2, 4, 5, 9, 10]) store.damage(numberKey(PREFIX.redo, number), () => undefined);
     const again = new RedoLog();
     again.checkpointed("panes", log.next);
     const found: [number, boolean][] = [];

@@ -19,6 +19,7 @@ import {
 } from "@millrace/runtime";
 import { CommandPublisher } from "./actions/command-publisher.ts";
 import { Agent, type AgentOptions } from "./agent.ts";
+import { FreeSpace } from "./free-space.ts";
 import { BrokerInput } from "./inputs/broker-input.ts";
 import { FileInput } from "./inputs/files/file-input.ts";
 import { HostInput } from "./inputs/host-input.ts";
@@ -63,6 +64,8 @@ export async function runAgent(configPath: string): Promise<ExitCode> {
     host === null
       ? undefined
       : new HostInput({ ...host, readers: systemHostReaders, clock: systemClock, log: log.child("host") });
+  const freeSpace = new FreeSpace({ path: config.dataFolder, clock: systemClock });
+  await freeSpace.start();
   const options: Omit<AgentOptions, "hasLostCommits"> = {
     config,
     pipeline: pipeline.config,
@@ -77,9 +80,12 @@ export async function runAgent(configPath: string): Promise<ExitCode> {
     program: agentVersion().version,
     unavailableSensors: () => sensors?.status().unavailable ?? {},
     publish: (topic, payload) => commands.publish(topic, payload),
+    freeBytes: () => freeSpace.bytes,
     failedForGood: () => failed.resolve(),
     lossBooked: () =>
-      void store.lossBooked().catch((error: unknown) => log.warn("cannot forget a loss that is told", { error })),
+      void store
+        .lossBooked()
+        .catch((error: unknown) => log.warn("cannot forget a loss that is told", { error })),
   };
   const agent = await openRepairing(options, store);
 
@@ -132,6 +138,7 @@ export async function runAgent(configPath: string): Promise<ExitCode> {
     await Promise.all(inputs.map((input) => input.stop()));
     await statusServer.stop();
     await store.close();
+    freeSpace.stop();
     throw error;
   }
   agent.start();
@@ -146,6 +153,7 @@ export async function runAgent(configPath: string): Promise<ExitCode> {
     limitMs: 5_000,
     run: async () => {
       sensors?.stop();
+      freeSpace.stop();
       await Promise.all(inputs.map((input) => input.stop()));
     },
   });

@@ -126,7 +126,7 @@ export class StatusServer {
   }
 
   /** Brings the metrics that mirror the status up to date, at scrape time. */
-  #observe({ ledger, lanes, link, alarms, series, watermarkMs, clock }: AgentStatus): void {
+  #observe({ ledger, lanes, link, alarms, series, watermarkMs, clock, disk }: AgentStatus): void {
     const { metrics } = this.#options;
     const readings = metrics.counter("millrace_agent_readings_total");
     readings.follow(ledger.received, { outcome: "received" });
@@ -151,6 +151,10 @@ export class StatusServer {
       bytes += state.queuedBytes + state.retainedBytes;
     }
     metrics.gauge("millrace_agent_outbox_bytes").set(bytes);
+    metrics.gauge("millrace_agent_outbox_bytes_left").set(disk.bytesLeft);
+    metrics.gauge("millrace_agent_disk_low").set(disk.isLow ? 1 : 0);
+    if (disk.freeBytes !== null) metrics.gauge("millrace_agent_disk_free_bytes").set(disk.freeBytes);
+    if (disk.hoursLeft !== null) metrics.gauge("millrace_agent_outage_hours_left").set(disk.hoursLeft);
     if (watermarkMs !== null) {
       metrics.gauge("millrace_agent_watermark_lag_seconds").set((clock.nowMs - watermarkMs) / 1000);
     }

@@ -342,7 +342,7 @@ export function simulatedAgentConfig(
       inFlightBatchesMax: 32,
       ...options.uplink,
     },
-    outbox: { bytesMax: options.outboxBytesMax ?? 1 << 30, retainAckedMs: 86_400_000 },
+    outbox: { bytesMax: options.outboxBytesMax ?? 1 << 30, freeBytesMin: 1 << 20, retainAckedMs: 86_400_000 },
     limits: {
       maxFutureMs: 5_000,
       payloadBytesMax: 65_536,

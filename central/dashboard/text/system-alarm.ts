@@ -31,6 +31,8 @@ function raisedKey({ rule, agent, value }: SystemAlarm): TextKey | null {
     case "clock_disagrees":
       if (agent === "") return "system.centralAhead";
       return value > 0 ? "system.clockAhead" : "system.clockBehind";
+    case "disk_low":
+      return "system.diskLow";
     default:
       return null;
   }
@@ -39,5 +41,6 @@ function raisedKey({ rule, agent, value }: SystemAlarm): TextKey | null {
 function overKey(alarm: SystemAlarm): TextKey | null {
   if (alarm.rule === "agent_silent") return "system.agentSilentOver";
   if (alarm.rule === "clock_disagrees") return "system.clockAgrees";
+  if (alarm.rule === "disk_low") return "system.diskLowOver";
   return raisedKey(alarm) === null ? null : "system.notAgain";
 }

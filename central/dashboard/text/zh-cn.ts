@@ -101,6 +101,8 @@ export const zhCn: Dictionary = {
   "system.clockAhead": "代理 {agent} 的时钟快了 {by}：请校正有误的一方，代理或中心服务",
   "system.clockBehind": "代理 {agent} 的时钟慢了 {by}：请校正有误的一方，代理或中心服务",
   "system.centralAhead": "中心服务的时钟比所有代理都快 {by}：请校正有误的一方",
+  "system.diskLow": "代理 {agent} 的磁盘空间不足：其待发队列不再占用更多空间",
+  "system.diskLowOver": "代理 {agent} 的磁盘空间已恢复",
   "system.clockAgrees": "时钟已重新一致，或该代理不再应到",
   "system.notAgain": "未再发生",
 
@@ -183,7 +185,8 @@ export const zhCn: Dictionary = {
   "windows.missing": "缺：{names}",
   "windows.lost": "数据有丢失：{names}",
   "windows.coarse": "近似值：{names}",
-  "windows.coarseHint": "该代理的存储空间不足以保留与本窗口同样细的分片：靠近窗口边界的部分读数可能计入了相邻窗口",
+  "windows.coarseHint":
+    "该代理的存储空间不足以保留与本窗口同样细的分片：靠近窗口边界的部分读数可能计入了相邻窗口",
   "windows.lostHint": "该代理已永久放弃本窗口的部分读数：窗口不会变为完整",
   "windows.beside": "旁计：{count}",
   "windows.besideHint": "计在窗口之外的读数：不确定 {uncertain}，坏值 {bad}，未去重 {undeduplicated}",

@@ -326,7 +326,8 @@ export class AgentRegistry {
     for (const agent of this.#dirty) {
       const state = this.#agents.get(agent);
       if (state === undefined) continue;
-      const { site, lastSeenMs, clockOffsetMs, status, storeId, tracker, lost, coarse, agentRejected } = state;
+      const { site, lastSeenMs, clockOffsetMs, status, storeId, tracker, lost, coarse, agentRejected } =
+        state;
       const known = { agent, site, lastSeenMs, clockOffsetMs, status, storeId, frontiers: tracker.export() };
       agents.push({
         ...known,

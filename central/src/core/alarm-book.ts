@@ -14,6 +14,7 @@ export const SYSTEM_ALARMS = [
   "sequence_gap",
   "data_loss",
   "clock_disagrees",
+  "disk_low",
 ] as const;
 export type SystemAlarm = (typeof SYSTEM_ALARMS)[number];
 
@@ -25,6 +26,7 @@ const SYSTEM_SEVERITY: Record<SystemAlarm, number> = {
   sequence_gap: 700,
   data_loss: 700,
   clock_disagrees: 700,
+  disk_low: 600,
 };
 
 export interface SystemAlarmOptions {

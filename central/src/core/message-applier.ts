@@ -79,9 +79,25 @@ export class MessageApplier {
     if (heartbeat === null || !session.isWelcomed || session.state === "replaced") return;
     this.#heard(session, moment);
     this.#state.agents.beat(agent, heartbeat, moment.nowMs);
+    this.#lookAtDisk(session, heartbeat.status["diskFreeBytes"], moment);
     this.#state.trustedTime.heard(agent, heartbeat.sentAtMs, moment.monotonicMs);
     const marks = this.#marks(session);
     if (this.#state.agents.offer(agent, heartbeat.frontier, marks)) this.#showFrontier(agent);
+  }
+
+  /** An agent tells what is free only while that is too little. */
+  #lookAtDisk(session: Session, freeBytes: unknown, moment: Moment): void {
+    const { agent, site } = session;
+    const { alarms } = this.#state;
+    const isLow = typeof freeBytes === "number" && freeBytes >= 0;
+    if (isLow === alarms.isRaised(agent, "disk_low")) return;
+    if (isLow) {
+      const message = `the disk of agent ${agent} is low, ${Math.round(freeBytes / 2 ** 20)} MiB are free: its outbox takes no more, and an outage will cost it detail, then readings`;
+      this.#raise(session, "disk_low", message, freeBytes, moment);
+      return;
+    }
+    const message = `the disk of agent ${agent} has room again`;
+    alarms.clear({ agent, site, kind: "disk_low", message, value: 0, nowMs: moment.nowMs });
   }
 
   /** The session is over: its agent has one connection less. */

@@ -45,7 +45,8 @@ export function renderStatus(page: StatusPage, url: string): string {
         .join(", ") || "none yet"
     }`,
     ...renderRefusedSeries(page.refusedSeries),
-    `disk       ${page.store.failure === null ? "takes writes" : `FAILS: ${page.store.failure}`}`,
+    `disk       ${page.store.failure === null ? "takes writes" : `FAILS: ${page.store.failure}`}${renderFree(page.disk)}`,
+    `           ${renderHoursLeft(page.disk)}`,
     "",
     "inputs",
     ...page.inputs.flatMap(renderInput),
@@ -53,10 +54,10 @@ export function renderStatus(page: StatusPage, url: string): string {
       ([sensor, reason]) => `  ${sensor.padEnd(9)} not available: ${reason}`,
     ),
     "",
-    "lanes      batches     bytes  readings  waiting for central",
+    "lanes      batches     bytes  readings  oldest       waiting for central",
     ...Object.entries(lanes).map(
-      ([lane, { queuedBatches, queuedBytes, queuedReadings }]) =>
-        `  ${lane.padEnd(8)} ${column(queuedBatches, 7)} ${column(queuedBytes, 9)} ${column(queuedReadings, 9)}`,
+      ([lane, { queuedBatches, queuedBytes, queuedReadings, oldestMs }]) =>
+        `  ${lane.padEnd(8)} ${column(queuedBatches, 7)} ${column(queuedBytes, 9)} ${column(queuedReadings, 9)}  ${oldestMs === null ? "-" : `${seconds(clock.nowMs - oldestMs)} ago`}`,
     ),
     "",
     "ledger     readings",
@@ -145,6 +146,21 @@ export function renderQuarantine(
 function renderLatency({ count, p50, p99, max }: NonNullable<StatusPage["actionLatency"]>): string {
   const [median, high, worst] = [p50, p99, max].map((ms) => ms.toFixed(2));
   return `reading in to command out: p50 ${median} ms, p99 ${high} ms, max ${worst} ms, of the last ${count}`;
+}
+
+function renderFree({ freeBytes, isLow }: StatusPage["disk"]): string {
+  if (freeBytes === null) return "";
+  return `, ${mebibytes(freeBytes)} free${isLow ? ": LOW, the outbox takes no more" : ""}`;
+}
+
+function renderHoursLeft({ bytesLeft, bytesPerHour, hoursLeft }: StatusPage["disk"]): string {
+  const room = `room for ${mebibytes(bytesLeft)} of backlog`;
+  if (bytesPerHour === null || hoursLeft === null) return `${room}; how long that lasts is not measured yet`;
+  return `${room}: ${hoursLeft.toFixed(1)} h of outage at ${mebibytes(bytesPerHour)} an hour, longer once it becomes coarser`;
+}
+
+function mebibytes(bytes: number): string {
+  return `${(bytes / 2 ** 20).toFixed(1)} MiB`;
 }
 
 function heldBy({ metric, labels, idleInMs }: NonNullable<StatusPage["watermarkHeldBy"]>): string {

@@ -19,7 +19,11 @@ export interface AgentConfig {
     readonly host: HostInputConfig | null;
   };
   readonly uplink: UplinkConfig;
-  readonly outbox: { readonly bytesMax: number; readonly retainAckedMs: number };
+  readonly outbox: {
+    readonly bytesMax: number;
+    readonly freeBytesMin: number;
+    readonly retainAckedMs: number;
+  };
   readonly limits: AgentLimits;
   readonly commit: { readonly liveIntervalMs: number; readonly checkpointIntervalMs: number };
   readonly http: HttpConfig;

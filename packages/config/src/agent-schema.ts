@@ -234,7 +234,12 @@ export const agentSchema = z.strictObject({
     .strictObject({
       bytesMax: bytes({ min: "1MiB", max: "1TiB" })
         .prefault("1GiB")
-        .describe("Disk space for batches; beyond it the oldest backlog goes first, counted."),
+        .describe(
+          "Disk space for batches; beyond it the oldest backlog is made coarser first, and then given up, counted.",
+        ),
+      freeBytesMin: bytes({ min: "0", max: "1TiB" })
+        .prefault("256MiB")
+        .describe("While less than this is free on the disk, the outbox takes no more of it, as at its cap."),
       retainAcked: duration({ min: "0s", max: "365d" })
         .prefault("24h")
         .describe("How long acknowledged batches are kept, for a central restored from a backup."),

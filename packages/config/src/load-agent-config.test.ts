@@ -48,7 +48,7 @@ test("defaults", () => {
         backfillBytesPerSecond: 1_000_000,
         inFlightBatchesMax: 128,
       },
-      outbox: { bytesMax: 2 ** 30, retainAckedMs: 86_400_000 },
+      outbox: { bytesMax: 2 ** 30, freeBytesMin: 2 ** 28, retainAckedMs: 86_400_000 },
       limits: {
         maxFutureMs: 5000,
         payloadBytesMax: 65_536,

@@ -127,7 +127,11 @@ export function loadAgentConfig(path: string, options: LoadOptions = {}): Loaded
       backfillBytesPerSecond: file.uplink.backfillBytesPerSecond,
       inFlightBatchesMax: file.uplink.inFlightBatchesMax,
     },
-    outbox: { bytesMax: file.outbox.bytesMax, retainAckedMs: file.outbox.retainAcked },
+    outbox: {
+      bytesMax: file.outbox.bytesMax,
+      freeBytesMin: file.outbox.freeBytesMin,
+      retainAckedMs: file.outbox.retainAcked,
+    },
     limits: {
       maxFutureMs: file.limits.maxFuture,
       payloadBytesMax: file.limits.payloadBytesMax,

@@ -50,7 +50,8 @@ uplink:
   # backfillBytesPerSecond: 1MB       # pace at which a backlog drains beside live data
 
 # outbox:
-#   bytesMax: 1GiB                    # disk for what waits for central; beyond it the oldest backlog goes first, counted
+#   bytesMax: 1GiB                    # disk for what waits for central; beyond it the oldest backlog becomes coarser, then goes, counted
+#   freeBytesMin: 256MiB              # below it the outbox takes no more of the disk
 #   retainAcked: 24h
 
 # limits:

@@ -10,7 +10,15 @@ import {
   WIRE_VERSION,
 } from "@millrace/wire";
 import { type BatchSummary, encodeSummary } from "./batch-summary.ts";
-import { encodeJson, encodeMark, type LaneMemory, loadIdentity, loadLane, loadRuns } from "./load-lanes.ts";
+import {
+  encodeJson,
+  encodeMark,
+  epochOf,
+  type LaneMemory,
+  loadIdentity,
+  loadLane,
+  loadRuns,
+} from "./load-lanes.ts";
 import { sealSkipped } from "./seal-skipped.ts";
 import type { Change, Store } from "./store.ts";
 import { IDENTITY_KEY, RUNS_KEY, laneKey, numberedKey, sequenceRange } from "./store-layout.ts";
@@ -40,6 +48,8 @@ export interface LaneState {
   readonly queuedBytes: number;
   /** Readings in queued `panes` batches. */
   readonly queuedReadings: number;
+  /** Event time of the oldest that is not acknowledged and has one. */
+  readonly oldestMs: number | null;
   /** Bytes of acknowledged batches, kept for a central that was restored from a backup. */
   readonly retainedBytes: number;
 }
@@ -58,13 +68,23 @@ export interface TrimOptions {
   readonly bytesMax: number;
 }
 
+/** Batches of a lane that lie together; `sequences` are those that are held, ascending. */
+export interface UnsentRun {
+  readonly from: number;
+  /** With what its last batch covers. */
+  readonly to: number;
+  readonly sequences: readonly number[];
+  readonly bytes: number;
+  readonly readings: number;
+}
+
 export type VerifyRow =
   | { readonly type: "lane"; readonly lane: Lane; readonly state: LaneState; readonly batchesChecked: number }
   | DamagedRow;
 
 /** Most batches of a lane that one `trim` deletes. */
 export const TRIM_BATCHES_MAX = 1000;
-/** Trimmed batches that make a compaction worth its writes. */
+/** Deleted batches that make a compaction worth its writes. */
 const COMPACT_BATCHES_MIN = 1000;
 /** About what the `skipped` batch takes that stands in for evicted ones. */
 const SKIPPED_BYTES = 256;
@@ -136,8 +156,9 @@ export class BatchQueue {
   }
 
   lane(lane: Lane): LaneState {
-    const { oldest, acked, sent, next, queuedBatches, queuedBytes, queuedReadings, heldBytes } =
+    const { oldest, acked, sent, next, queuedBatches, queuedBytes, queuedReadings, heldBytes, index } =
       this.#lanes[lane];
+    const first = index.get(index.nextHeld(acked + 1, next));
     return {
       oldest,
       acked,
@@ -146,6 +167,7 @@ export class BatchQueue {
       queuedBatches,
       queuedBytes,
       queuedReadings,
+      oldestMs: first === undefined || first.endMs === 0 ? null : first.startMs,
       retainedBytes: heldBytes - queuedBytes,
     };
   }
@@ -285,7 +307,6 @@ export class BatchQueue {
       }
       if (oldest === memory.oldest) continue;
       memory.oldest = oldest;
-      memory.trimmedSinceCompact += deleted;
       memory.index.dropBelow(oldest);
       while (memory.epochs.length > 1 && memory.epochs[1].from <= oldest) memory.epochs.shift();
       this.#dropAcks(changes, lane, (ack) => ack.mark < oldest);
@@ -344,6 +365,111 @@ export class BatchQueue {
     memory.index.forgetPending();
     this.#putLane(changes, lane);
     return { ...lost, from, to };
+  }
+
+  /**
+   * The first unsent batches from `fromSequence` on that may be merged, at most of `bytesMax` and `batchesMax`: panes, and
+   * what says that such were merged before. Undefined where there are none.
+   */
+  unsentRun(
+    lane: Lane,
+    fromSequence: number,
+    { bytesMax, batchesMax }: { readonly bytesMax: number; readonly batchesMax: number },
+  ): UnsentRun | undefined {
+    const { index, acked, sent, next } = this.#lanes[lane];
+    let sequence = index.nextHeld(Math.max(acked + 1, sent + 1, fromSequence), next);
+    while (sequence < next && !isMergeable(index.get(sequence)))
+      sequence = index.nextHeld(sequence + 1, next);
+    if (sequence >= next) return undefined;
+    const from = sequence;
+    const sequences: number[] = [];
+    let bytes = 0;
+    let readings = 0;
+    for (; sequence < next; sequence = index.nextHeld(sequence + 1, next)) {
+      const summary = index.get(sequence);
+      if (!isMergeable(summary) || sequences.length === batchesMax) break;
+      if (sequences.length > 0 && bytes + summary.bytes > bytesMax) break;
+      sequences.push(sequence);
+      bytes += summary.bytes;
+      readings += summary.readings;
+    }
+    return { from, to: sequence - 1, sequences, bytes, readings };
+  }
+
+  /**
+   * Puts fewer batches in the place of a run's, that hold the same readings: they take its first sequences, and a `skipped`
+   * one that tells of no loss stands for the others, so that central's mark moves on. Does nothing, and returns false,
+   * where the run is no longer as it was, or would not become smaller.
+   */
+  replaceRun(
+    changes: Change[],
+    lane: Lane,
+    run: UnsentRun,
+    merged: readonly Omit<AppendFields, "lane" | "kind">[],
+  ): boolean {
+    const memory = this.#lanes[lane];
+    const { from, to, sequences } = run;
+    const isAsItWas =
+      from > Math.max(memory.acked, memory.sent) && sequences.every((each) => memory.index.isHeld(each));
+    const readings = merged.reduce((sum, { readingCount }) => sum + readingCount, 0);
+    if (!isAsItWas || merged.length > to - from || readings !== run.readings) return false;
+    this.#countQueued(memory, this.#sum(memory, from, to), -1);
+    for (const sequence of sequences) this.#delete(changes, lane, sequence);
+    let sequence = from;
+    for (const { readingCount, startMs, endMs, ...fields } of merged) {
+      const epoch = epochOf(memory.epochs, sequence);
+      const sealed = {
+        ...fields,
+        readingCount,
+        startMs,
+        endMs,
+        lane,
+        kind: "panes",
+        epoch,
+        sequence,
+      } as const;
+      const bytes = sealBatch({ ...sealed, wireVersion: WIRE_VERSION, storeId: this.storeId });
+      const summary = { kind: "panes", bytes: bytes.length, readings: readingCount, startMs, endMs } as const;
+      this.#put(changes, lane, { sequence, bytes }, summary);
+      sequence += 1;
+    }
+    const time = { startMs: 0, endMs: 0 };
+    const bytes = sealSkipped(
+      { storeId: this.storeId, lane, epochs: memory.epochs },
+      {
+        from: sequence,
+        to,
+        readings: 0,
+        reason: "coarsened",
+        sealedAtMs: merged.at(-1)?.sealedAtMs ?? 0,
+        ...time,
+      },
+    );
+    this.#put(
+      changes,
+      lane,
+      { sequence, bytes },
+      { kind: "skipped", bytes: bytes.length, readings: 0, ...time },
+    );
+    memory.index.forgetPending();
+    this.#putLane(changes, lane);
+    return true;
+  }
+
+  /** Event time of the batches from–to where some of them are merged ones; undefined where none is. */
+  coarsenedIn(lane: Lane, from: number, to: number): TimeRange | undefined {
+    const { index } = this.#lanes[lane];
+    let isCoarsened = false;
+    const time = { startMs: Infinity, endMs: -Infinity };
+    for (let sequence = from; sequence <= to; sequence += 1) {
+      const summary = index.get(sequence);
+      if (summary === undefined) continue;
+      if (summary.kind === "skipped" && isMergeable(summary)) isCoarsened = true;
+      if (summary.startMs >= summary.endMs) continue;
+      time.startMs = Math.min(time.startMs, summary.startMs);
+      time.endMs = Math.max(time.endMs, summary.endMs);
+    }
+    return isCoarsened && time.startMs < time.endMs ? time : undefined;
   }
 
   /**
@@ -409,14 +535,14 @@ export class BatchQueue {
     }
   }
 
-  /** Gives the disk space of trimmed batches back, where there are many; for idle time. */
-  async compact(): Promise<void> {
+  /** Gives the disk space of deleted batches back, of lanes where there are at least so many; for idle time. */
+  async compact(deletedMin = COMPACT_BATCHES_MIN): Promise<void> {
     for (const lane of LANES) {
       const memory = this.#lanes[lane];
-      if (memory.trimmedSinceCompact < COMPACT_BATCHES_MIN) continue;
-      memory.trimmedSinceCompact = 0;
+      if (memory.deletedSinceCompact < deletedMin) continue;
+      memory.deletedSinceCompact = 0;
       for (const prefix of ["batch", "summary"] as const) {
-        const { from, to } = sequenceRange(prefix, lane, 0, memory.oldest);
+        const { from, to } = sequenceRange(prefix, lane, 0, memory.next);
         await this.#store.compact(from, to);
       }
     }
@@ -436,6 +562,7 @@ export class BatchQueue {
   #delete(changes: Change[], lane: Lane, sequence: number): void {
     const memory = this.#lanes[lane];
     memory.heldBytes -= memory.index.get(sequence)?.bytes ?? 0;
+    memory.deletedSinceCompact += 1;
     memory.index.remove(sequence);
     changes.push(
       { type: "del", key: numberedKey("batch", lane, sequence) },
@@ -478,6 +605,13 @@ export class BatchQueue {
     memory.queuedBytes += sign * sum.bytes;
     memory.queuedReadings += sign * sum.readings;
   }
+}
+
+/** Panes, or the `skipped` one behind merged panes: of no readings, of no time, and really stored. */
+function isMergeable(summary: BatchSummary | undefined): summary is BatchSummary {
+  if (summary === undefined || summary.kind === "alarms") return false;
+  const { kind, bytes, readings, startMs, endMs } = summary;
+  return kind === "panes" || (bytes > 0 && readings === 0 && startMs === 0 && endMs === 0);
 }
 
 const NOTHING: Moved = { batches: 0, bytes: 0, readings: 0 };

@@ -263,7 +263,9 @@ describe("what a value holds is what was written, or nothing", () => {
     await fill();
     const format = readFileSync(join(options.path, "FORMAT"));
     for (let bit = 0; bit < 8 * format.length; bit += 7) {
-      const damaged = Buffer.from(format.map((byte, at) => (at === bit >> 3 ? byte ^ (1 << (bit & 7)) : byte)));
+      const damaged = Buffer.from(
+        format.map((byte, at) => (at === bit >> 3 ? byte ^ (1 << (bit & 7)) : byte)),
+      );
       writeFileSync(join(options.path, "FORMAT"), damaged);
       await LevelStore.open(options).then((store) => store.close());
       expect(readFileSync(join(options.path, "FORMAT"))).toEqual(format);

@@ -13,7 +13,14 @@ import {
   type StoreFiles,
 } from "./store-files.ts";
 import { META_KEY } from "./store-layout.ts";
-import { decodeMeta, encodeMeta, readFormat, refuseForeign, type StoreMeta, writeFormat } from "./store-meta.ts";
+import {
+  decodeMeta,
+  encodeMeta,
+  readFormat,
+  refuseForeign,
+  type StoreMeta,
+  writeFormat,
+} from "./store-meta.ts";
 import type { Change, Entry, RangeOptions, Store } from "./store.ts";
 
 export interface LevelStoreOptions {
@@ -334,10 +341,12 @@ async function openOrRepair(
     : await tryOpen(options);
   if (first.ok) return { level: first.level, opened: isEmpty ? "created" : "clean", setAsidePath: undefined };
   log?.warn("store does not open; repairing it", { path, reason: first.reason });
-  const repaired = await noteLoss(path).then(() => ClassicLevel.repair(path)).then(
-    () => tryOpen(options),
-    (error: unknown) => ({ ok: false, reason: reasonOf(error) }) as const,
-  );
+  const repaired = await noteLoss(path)
+    .then(() => ClassicLevel.repair(path))
+    .then(
+      () => tryOpen(options),
+      (error: unknown) => ({ ok: false, reason: reasonOf(error) }) as const,
+    );
   if (repaired.ok) return { level: repaired.level, opened: "repaired", setAsidePath: undefined };
   const time = new Date((options.clock ?? systemClock).nowMs()).toISOString().replaceAll(/[:.]/g, "-");
   const setAsidePath = `${path}.corrupt-${time}`;
@@ -394,12 +403,16 @@ async function checkMeta(
   // Damage can take any key, this one too: then the file beside it tells.
   const meta = (stored === undefined ? undefined : decodeMeta(stored)) ?? known.format;
   if (meta !== undefined) refuseForeign(options, meta);
-  else if ((await level.keys({ limit: 1 }).all()).length > 0 && (stored !== undefined || !known.hasLostCommits))
+  else if (
+    (await level.keys({ limit: 1 }).all()).length > 0 &&
+    (stored !== undefined || !known.hasLostCommits)
+  )
     throw new MillraceError("wrong_kind", { path, found: "another program", expected: kind });
   const versionFound = meta?.version ?? version;
   if (meta?.isSealed === false) await sealAll(level);
   const right = encodeMeta({ kind, version: versionFound });
-  if (stored === undefined || !Buffer.from(right).equals(stored)) await level.put(META_KEY, right, { sync: true });
+  if (stored === undefined || !Buffer.from(right).equals(stored))
+    await level.put(META_KEY, right, { sync: true });
   return versionFound;
 }
 

@@ -3,7 +3,15 @@ import { decodeSkippedBatch, openBatch, peekHeader, type StoreRun } from "@millr
 import { decodeSummary } from "./batch-summary.ts";
 import { LaneIndex } from "./lane-index.ts";
 import type { Store } from "./store.ts";
-import { IDENTITY_KEY, RUNS_KEY, laneKey, laneRange, numberedKey, numberOfKey, sequenceRange } from "./store-layout.ts";
+import {
+  IDENTITY_KEY,
+  RUNS_KEY,
+  laneKey,
+  laneRange,
+  numberedKey,
+  numberOfKey,
+  sequenceRange,
+} from "./store-layout.ts";
 
 export interface EpochStart {
   readonly epoch: number;
@@ -27,7 +35,7 @@ export interface LaneMemory {
   queuedBatches: number;
   queuedBytes: number;
   queuedReadings: number;
-  trimmedSinceCompact: number;
+  deletedSinceCompact: number;
 }
 
 /** Sequences between the oldest and the next: far more than a disk of batches holds. What says more is damaged. */
@@ -57,7 +65,7 @@ export async function loadLane(store: Store, lane: Lane): Promise<LaneMemory> {
     queuedBatches: 0,
     queuedBytes: 0,
     queuedReadings: 0,
-    trimmedSinceCompact: 0,
+    deletedSinceCompact: 0,
   };
   for (const { sequence, summary } of summaries) {
     if (sequence >= record.oldest) memory.index.set(sequence, summary);

@@ -14,7 +14,13 @@ export interface StoreMeta {
   readonly isSealed: boolean;
 }
 
-export function encodeMeta({ kind, version }: { readonly kind: string; readonly version: number }): Uint8Array {
+export function encodeMeta({
+  kind,
+  version,
+}: {
+  readonly kind: string;
+  readonly version: number;
+}): Uint8Array {
   const meta = { format: "millrace", kind, version, checksums: "crc32c" };
   return encoder.encode(JSON.stringify({ ...meta, crc32c: crcOf(meta) }));
 }

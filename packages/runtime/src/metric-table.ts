@@ -62,6 +62,26 @@ export const METRIC_TABLE = {
     labels: [],
     help: "Bytes of batches in the outbox, acknowledged ones included.",
   },
+  millrace_agent_outbox_bytes_left: {
+    type: "gauge",
+    labels: [],
+    help: "Bytes that the outbox may still gain, within its cap and what is free on the disk.",
+  },
+  millrace_agent_outage_hours_left: {
+    type: "gauge",
+    labels: [],
+    help: "Hours of an outage that these last, at the rate of the last hour, before the backlog is made coarser.",
+  },
+  millrace_agent_disk_free_bytes: {
+    type: "gauge",
+    labels: [],
+    help: "Free bytes on the disk of the agent's store.",
+  },
+  millrace_agent_disk_low: {
+    type: "gauge",
+    labels: [],
+    help: "1 while less than `outbox.freeBytesMin` is free: the outbox takes no more of the disk.",
+  },
   millrace_agent_outbox_batches: {
     type: "gauge",
     labels: ["lane"],

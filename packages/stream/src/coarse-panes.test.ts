@@ -4,7 +4,16 @@ import { addCoarse, COARSE_RANGES_MAX, coarsePaneMs, isStraddled } from "./coars
 import type { WindowSpec } from "./window-spec.ts";
 
 function aligned(sizeMs: number, slideMs = sizeMs): WindowSpec {
-  return { name: `w${sizeMs}`, metric: "t", by: [], kind: "aligned", sizeMs, slideMs, offsetMs: 0, lateMs: 0 };
+  return {
+    name: `w${sizeMs}`,
+    metric: "t",
+    by: [],
+    kind: "aligned",
+    sizeMs,
+    slideMs,
+    offsetMs: 0,
+    latenessMs: 0,
+  };
 }
 
 test.each([
@@ -29,7 +38,7 @@ test("no pane grows longer than the gap of a session", () => {
     kind: "session",
     gapMs: 5_000,
     lengthMsMax: 3_600_000,
-    lateMs: 0,
+    latenessMs: 0,
   };
   expect(coarsePaneMs([aligned(1_000), session], 1_000, 60_000)).toBe(5_000);
 });

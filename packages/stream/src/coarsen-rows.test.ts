@@ -42,7 +42,10 @@ test("the same as if the readings had come in coarse panes at once", () => {
   fc.assert(
     fc.property(fc.array(READING, { maxLength: 60 }), fc.integer({ min: 1, max: 5 }), (readings, parts) => {
       const deltas = Array.from({ length: parts }, (_, part) =>
-        panesOf(1_000, readings.filter((_reading, at) => at % parts === part)),
+        panesOf(
+          1_000,
+          readings.filter((_reading, at) => at % parts === part),
+        ),
       ).filter(({ rowCount }) => rowCount > 0);
       const coarse = coarsenRows(deltas, () => 10_000);
       expect(contentOf(coarse)).toEqual(contentOf(readings.length === 0 ? [] : [panesOf(10_000, readings)]));

@@ -83,7 +83,8 @@ test("an agent has not passed a window of which it lost some, whatever its water
   const lost = [{ startMs: 15_000, endMs: 20_000 }];
   standing.setLost("a", lost);
   expect(standing.takeChangedFromMs()).toBe(15_000);
-  const completeness = (startMs: number) => standing.of(startMs, startMs + 10_000, undefined, "t").completeness;
+  const completeness = (startMs: number) =>
+    standing.of(startMs, startMs + 10_000, undefined, "t").completeness;
   expect(completeness(10_000)).toEqual({
     agentsExpected: 2,
     agentsReporting: 1,

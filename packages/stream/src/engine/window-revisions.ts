@@ -171,7 +171,10 @@ export class WindowRevisions {
     const { completeness } = this.#standingOf(record);
     if (record.state === "provisional") return completeness;
     const { agentsCoarse } = completeness;
-    return { ...(record.result?.completeness ?? NOBODY), ...(agentsCoarse === undefined ? {} : { agentsCoarse }) };
+    return {
+      ...(record.result?.completeness ?? NOBODY),
+      ...(agentsCoarse === undefined ? {} : { agentsCoarse }),
+    };
   }
 
   /** Nothing new is in the window's panes; a complete one needs no more looking at. */

@@ -1,0 +1,127 @@
+import type { AppendFields, BatchQueue, Change, UnsentRun } from "@millrace/queue";
+import type { Logger } from "@millrace/runtime";
+import { coarsenRows, type PaneRows } from "@millrace/stream";
+import { type Compression, decodePaneBatch, decodeSkippedBatch, openBatch, unpackBody } from "@millrace/wire";
+import { groupSections } from "./pane-groups.ts";
+
+export interface BacklogCoarsenerOptions {
+  readonly queue: BatchQueue;
+  readonly compression: Compression;
+  readonly log: Logger;
+  /** What panes of this length become at a level; no longer ones where they cannot. */
+  coarseMsOf(metric: string, paneMs: number, levelMs: number): number;
+  /** What is to be appended for these groups of sections. */
+  seal(groups: readonly (readonly PaneRows[])[]): Omit<AppendFields, "lane" | "kind">[];
+  /** Something is ready to be applied, or nothing is left to coarsen: a commit should follow. */
+  wake(): void;
+}
+
+/** Panes become this long, if their metric's windows bear it: all of the backlog the first, before any of it the next. */
+const LEVELS_MS = [10_000, 60_000] as const;
+/** Of what is merged at a time: bounds memory, and the work between two commits. */
+const RUN = { bytesMax: 512 * 1024, batchesMax: 64 } as const;
+const READ_BATCHES_MAX = 8;
+
+/** What a run has become. */
+interface Replacement {
+  readonly run: UnsentRun;
+  readonly merged: readonly Omit<AppendFields, "lane" | "kind">[];
+}
+
+/**
+ * Makes room in the backlog without giving readings up: merges the panes of the oldest batches that were not sent into
+ * coarser ones. It reads from the store, so it works ahead of the commit that puts its result in their place.
+ */
+export class BacklogCoarsener {
+  readonly #options: BacklogCoarsenerOptions;
+  /** By level: below it everything is as coarse, or was sent. */
+  readonly #cursors = LEVELS_MS.map(() => 0);
+  #ready: Replacement | undefined;
+  #isPreparing = false;
+
+  constructor(options: BacklogCoarsenerOptions) {
+    this.#options = options;
+  }
+
+  /** Goes on with the next run, if there is one. False where nothing is left that could be coarser. */
+  request(): boolean {
+    if (this.#ready !== undefined || this.#isPreparing) return true;
+    if (this.#nextRun() === undefined) return false;
+    this.#isPreparing = true;
+    void this.#prepare();
+    return true;
+  }
+
+  /** Puts what is ready into a commit. */
+  applyInto(changes: Change[]): boolean {
+    const ready = this.#ready;
+    this.#ready = undefined;
+    if (ready === undefined) return false;
+    return this.#options.queue.replaceRun(changes, "backfill", ready.run, ready.merged);
+  }
+
+  async #prepare(): Promise<void> {
+    for (let next = this.#nextRun(); next !== undefined; next = this.#nextRun()) {
+      const { run, level } = next;
+      // Whatever comes of it, it is not looked at again at this level.
+      this.#cursors[level] = run.to + 1;
+      try {
+        const merged = await this.#merge(run, LEVELS_MS[level]);
+        if (merged === undefined) continue;
+        this.#ready = { run, merged };
+        break;
+      } catch (error) {
+        this.#options.log.repeated("coarsen", "cannot read the backlog to make it coarser", { error });
+      }
+    }
+    this.#isPreparing = false;
+    this.#options.wake();
+  }
+
+  #nextRun(): { readonly run: UnsentRun; readonly level: number } | undefined {
+    for (const [level, cursor] of this.#cursors.entries()) {
+      for (let from = cursor; ;) {
+        const run = this.#options.queue.unsentRun("backfill", from, RUN);
+        if (run === undefined) break;
+        if (run.sequences.length > 1) return { run, level };
+        from = run.to + 1;
+      }
+    }
+    return undefined;
+  }
+
+  /** Undefined where it is not worth it, or a batch is not what it was. */
+  async #merge(
+    run: UnsentRun,
+    levelMs: number,
+  ): Promise<readonly Omit<AppendFields, "lane" | "kind">[] | undefined> {
+    const { queue, coarseMsOf, seal } = this.#options;
+    let sections: readonly PaneRows[] = [];
+    for (let at = 0; at < run.sequences.length; at += READ_BATCHES_MAX) {
+      const sequences = run.sequences.slice(at, at + READ_BATCHES_MAX);
+      const batches = await queue.read("backfill", sequences[0], sequences.at(-1)! - sequences[0] + 1);
+      for (const { bytes } of batches) {
+        const found = this.#sectionsOf(bytes);
+        if (found === undefined) return undefined;
+        sections = [...sections, ...found];
+      }
+      sections = coarsenRows(sections, (metric, paneMs) => coarseMsOf(metric, paneMs, levelMs));
+    }
+    const merged = seal(groupSections(sections));
+    const bytes = merged.reduce((sum, { body }) => sum + body.length, 0);
+    return bytes < run.bytes ? merged : undefined;
+  }
+
+  /** Undefined for what is neither panes nor stands behind merged ones. */
+  #sectionsOf(bytes: Uint8Array): readonly PaneRows[] | undefined {
+    const opened = openBatch(bytes);
+    const unpacked = opened.ok ? unpackBody(opened.batch, this.#options.compression) : opened;
+    if (!opened.ok || !unpacked.ok) return undefined;
+    if (opened.batch.kind === "panes") {
+      const panes = decodePaneBatch(unpacked.body);
+      return panes.ok && panes.accumulatorsSkipped === 0 ? panes.message.sections : undefined;
+    }
+    const skipped = decodeSkippedBatch(unpacked.body);
+    return skipped.ok && skipped.message.reason === "coarsened" ? [] : undefined;
+  }
+}
