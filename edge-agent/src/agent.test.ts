@@ -131,6 +131,7 @@ interface BenchOptions {
   readonly seriesPerMetricMax?: number;
   readonly payloadBytesMax?: number;
   readonly pipeline?: string;
+  readonly freeBytes?: () => number;
   failedForGood?(): void;
 }
 
@@ -153,6 +154,7 @@ async function bench(options: BenchOptions = {}) {
     pipeline: loadPipeline("/pipeline.yaml", { readFile: () => options.pipeline ?? PIPELINE }).config,
     store,
     hasLostCommits: options.hasLostCommits ?? false,
+    freeBytes: () => options.freeBytes?.() ?? null,
     clock: time.clock({ offsetMs: () => wall.offsetMs }),
     random: new SeededRandom(1),
     log: silentLogger,
@@ -1027,6 +1029,22 @@ describe("the outbox", () => {
   });
 
   it("gives up the oldest backlog at its cap, and counts it", async () => {
+    const bytesMax = 700;
+    const { agent, time, central, publish } = await bench({ bytesMax });
+    central.isReachable = false;
+    agent.start();
+    for (let round = 0; round < 400; round += 1) {
+      void publish("factory/alpha/m1/level", "1");
+      await time.run(10_000);
+    }
+    await time.run(20_000);
+    const { ledger, lanes } = agent.status();
+    expect(ledger.evicted).toBeGreaterThan(0);
+    expect(ledger.open + ledger.queued + ledger.forwarded + ledger.evicted).toBe(400);
+    expect(lanes["backfill"]?.queuedBytes).toBeLessThanOrEqual(bytesMax);
+  });
+
+  it("makes the backlog coarser before it gives any up", async () => {
     const bytesMax = 2_000;
     const { agent, time, central, publish } = await bench({ bytesMax });
     central.isReachable = false;
@@ -1036,10 +1054,44 @@ describe("the outbox", () => {
       await time.run(10_000);
     }
     await time.run(20_000);
-    const { ledger, lanes } = agent.status();
-    expect(ledger.evicted).toBeGreaterThan(0);
-    expect(ledger.open + ledger.queued + ledger.forwarded + ledger.evicted).toBe(40);
-    expect(lanes["backfill"]?.queuedBytes).toBeLessThanOrEqual(bytesMax);
+    expect(agent.status().ledger).toMatchObject({ evicted: 0, aggregated: 40 });
+    expect(agent.status().lanes["backfill"]?.queuedBytes).toBeLessThanOrEqual(bytesMax);
+    central.isReachable = true;
+    for (let round = 0; round < 10; round += 1) {
+      await time.run(5_000);
+      central.acknowledge();
+    }
+    await time.run(1_000);
+    const { ledger } = agent.status();
+    expect(ledger).toMatchObject({ evicted: 0, damaged: 0, queued: 0 });
+    // The last ones wait for the watermark.
+    expect(ledger.forwarded + ledger.open).toBe(40);
+  });
+
+  it("takes no more of a disk that is low, says so, and goes on once there is room", async () => {
+    let free = 1 << 30;
+    const { agent, time, central, publish } = await bench({ freeBytes: () => free });
+    central.isReachable = false;
+    agent.start();
+    const run = async (rounds: number) => {
+      for (let round = 0; round < rounds; round += 1) {
+        void publish("factory/alpha/m1/level", "1");
+        await time.run(10_000);
+      }
+      const { lanes, disk } = agent.status();
+      return { bytes: lanes["backfill"]?.queuedBytes ?? 0, disk };
+    };
+    const before = await run(20);
+    expect(before.disk).toMatchObject({ isLow: false, bytesLeft: (1 << 20) - before.bytes });
+    expect(before.disk.hoursLeft).toBeGreaterThan(1);
+    free = (1 << 20) - 1;
+    const low = await run(200);
+    expect(low.disk).toMatchObject({ isLow: true, bytesLeft: 0, freeBytes: free });
+    expect(low.bytes).toBeLessThan(1.2 * before.bytes);
+    free = 1 << 30;
+    const again = await run(40);
+    expect(again.disk.isLow).toBe(false);
+    expect(again.bytes).toBeGreaterThan(1.5 * low.bytes);
   });
 
   it("gives up the oldest alarms of a flood beyond their share, keeps panes, and tells central", async () => {

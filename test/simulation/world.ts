@@ -40,8 +40,8 @@ windows:
   temperature_short_5s: { metric: temperature, size: 5s, by: [site], late: { allowed: 20s } }
 `;
 
-export function simulatedPipeline(): Pipeline {
-  return loadPipeline("/simulation/pipeline.yaml", { readFile: () => PIPELINE }).config;
+export function simulatedPipeline(text = PIPELINE): Pipeline {
+  return loadPipeline("/simulation/pipeline.yaml", { readFile: () => text }).config;
 }
 
 /** One gateway with its store, its link, and the sensors of its site. */
@@ -215,7 +215,7 @@ export class World {
   readonly seed: number;
   readonly time = new SimulatedTime(START_MS);
   readonly log: Logger;
-  readonly pipeline = simulatedPipeline();
+  readonly pipeline: Pipeline;
   readonly sites: readonly SimulatedSite[];
   readonly publications: PublicationWatch;
   #centralStore: MemoryStore;
@@ -232,8 +232,11 @@ export class World {
     readonly bug?: PlantedBug;
     readonly log?: Logger;
     readonly outboxBytesMax?: number;
+    /** Another pipeline file than the usual one. */
+    readonly pipeline?: string;
   }) {
     this.seed = options.seed;
+    this.pipeline = simulatedPipeline(options.pipeline);
     this.outboxBytesMax = options.outboxBytesMax;
     this.bug = options.bug;
     this.log = options.log ?? new MemoryLogger();

@@ -5,7 +5,6 @@ import type { Frontier } from "../frontier.ts";
 import type { Membership } from "../membership.ts";
 import { mergeRanges } from "../merge-ranges.ts";
 import type { PaneRows } from "../pane-rows.ts";
-import { mergeRanges } from "../merge-ranges.ts";
 import { paneMsOf } from "../pane-size.ts";
 import { mergeRows } from "../pane-state.ts";
 import { readingCountOfRow } from "../reading-count.ts";
