@@ -66,11 +66,41 @@ const agent = z.strictObject({
   accumulate: z.record(name(), takes(z.array(z.string()), "a list of accumulators")).prefault({}),
 });
 
+/** A name that no accumulator has would make `absent` true for ever. */
+const RESULTS = [
+  "count",
+  "sum",
+  "min",
+  "max",
+  "range",
+  "mean",
+  "stddev",
+  "first",
+  "last",
+  "ratio",
+  "p50",
+  "p90",
+  "p95",
+  "p99",
+  "distinct",
+  "topCount",
+  "topErrorMax",
+  "increase",
+  "rate",
+  "inexact",
+  "timeMean",
+];
+const resultName = () =>
+  takes(
+    z.string().refine((text) => RESULTS.includes(text) || text.startsWith("le_")),
+    `the name of a result: ${RESULTS.join(", ")} or le_…`,
+  );
+
 const seen = {
   state: takes(z.enum(["provisional", "complete", "final"]), "provisional, complete or final").optional(),
   values: z
     .record(
-      name(),
+      resultName(),
       takes(
         z.union([z.number(), z.literal("absent"), z.tuple([z.number(), z.number()])]),
         "a number, absent, or [least, greatest] for an estimate",

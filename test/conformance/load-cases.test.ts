@@ -45,6 +45,7 @@ test.each([
   ["value: 1 }", "value: 1, agent: b }", "8:42", "agent names no b"],
   ["size: 1m", "size: 1m, slide: 2m", "3:1", "longer than size"],
   ["[sum]", "[summ]", "3:1", "did you mean sum"],
+  ["values: { sum: 1 }", "values: { smu: 1 }", "11:35", "the name of a result"],
   ["ends: 10:02", "ends: 10:02\n    extra: 1", "10:5", 'unknown key "extra"'],
 ])("with %s as %s it says where and what", (was, is, place, message) => {
   const problems = problemsIn(sound.replace(was, is)).join("\n");

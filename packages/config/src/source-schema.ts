@@ -24,7 +24,9 @@ const qualityMeaning = {
   good: scalars().optional().describe("Values that mean good; default: good, 192, true."),
   uncertain: scalars()
     .optional()
-    .describe("Values that mean uncertain; default: uncertain, 64. Every other one is bad."),
+    .describe(
+      "Values that mean uncertain; default: uncertain, 64. Every other one is bad, none at all uncertain.",
+    ),
 };
 
 const json = z.strictObject({
