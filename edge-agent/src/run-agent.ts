@@ -65,7 +65,6 @@ export async function runAgent(configPath: string): Promise<ExitCode> {
       ? undefined
       : new HostInput({ ...host, readers: systemHostReaders, clock: systemClock, log: log.child("host") });
   const freeSpace = new FreeSpace({ path: config.dataFolder, clock: systemClock });
-  await freeSpace.start();
   const options: Omit<AgentOptions, "hasLostCommits"> = {
     config,
     pipeline: pipeline.config,
@@ -141,6 +140,7 @@ export async function runAgent(configPath: string): Promise<ExitCode> {
     freeSpace.stop();
     throw error;
   }
+  await freeSpace.start();
   agent.start();
   sensors?.start(({ sensor, labels, value, timeMs }) => agent.receiveHost(sensor, labels, value, timeMs));
   log.info("running", {

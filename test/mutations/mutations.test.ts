@@ -23,7 +23,8 @@ test.each(mutations)("$bug: its place is there once", ({ file, find, replace }) 
 });
 
 test.each(mutations)("$bug: its test is there", ({ in: file, test: name }) => {
-  expect(caseNames.has(name) || read(file).includes(`test("${name}"`)).toBe(true);
+  const isTest = ["test", "it"].some((call) => read(file).includes(`${call}("${name}"`));
+  expect(isTest || caseNames.has(name)).toBe(true);
 });
 
 describe("planted", () => {
