@@ -11,8 +11,8 @@ import { until } from "./until.ts";
 import { Works } from "./works.ts";
 
 const isLong = process.env["MILLRACE_LONG"] === "1";
-const JUNK_PACKETS = isLong ? 10_000_000 : 100_000;
-const TOPICS = isLong ? 1_000_000 : 30_000;
+const JUNK_PACKETS = isLong ? 500_000 : 100_000;
+const TOPICS = isLong ? 100_000 : 30_000;
 /** Far above what it needs at rest (about 120 MB), far below what unbounded growth would take. */
 const RESIDENT_BYTES_MAX = 600 * 2 ** 20;
 const SERIES_MAX = 1_000;
