@@ -206,17 +206,27 @@ interface Run {
   readonly readings: Reading[];
 }
 
+/** Times of the steps count from here: 1970, where signs change; beyond what 32 bits number the panes of; long ago. */
+const origin = fc.constantFrom(0, 1_800_000_000_000, -1_000_000_000_000);
+
+interface Play {
+  readonly steps: readonly Step[];
+  readonly originMs: number;
+  readonly latenessMs: number;
+  readonly hasRestarts: boolean;
+}
+
 /** Plays the steps, then hands everything over and lets every agent pass everything, 60 s later. */
-function play(steps: readonly Step[], latenessMs: number, hasRestarts: boolean): Run {
+function play({ steps, originMs, latenessMs, hasRestarts }: Play): Run {
   const engine = new StoredEngine({ windows: windows(latenessMs), metrics, ...timing });
   const membership = new Membership();
-  for (const { agent, site } of agents) membership.join(agent, site, -1e6);
+  for (const { agent, site } of agents) membership.join(agent, site, originMs - 1e6);
   engine.setMembership(membership);
   const tables = agents.map(() => new PaneTable("t", layout, { rowsMax: 1e6 }));
   const results: WindowResult[][] = [];
   const outcomes: object[] = [];
   const readings: Reading[] = [];
-  let [nowMs, merged, refused, sent, number] = [0, 0, 0, 0, 0];
+  let [nowMs, merged, refused, sent, number] = [originMs, 0, 0, 0, 0];
   const labelsOf = (index: number) => series[index].labels;
   const send = (rows: PaneRows) => {
     if (rows.rowCount === 0) return;
@@ -233,12 +243,13 @@ function play(steps: readonly Step[], latenessMs: number, hasRestarts: boolean):
       case "readings":
         for (const one of next.readings) {
           const { agent, labels } = series[one.series];
-          if (one.quality === "good") tables[agent].add(one.series, one.timeMs, one.value);
-          else tables[agent].addBeside(one.series, one.timeMs, one.quality);
+          const timeMs = originMs + one.timeMs;
+          if (one.quality === "good") tables[agent].add(one.series, timeMs, one.value);
+          else tables[agent].addBeside(one.series, timeMs, one.quality);
           readings.push({
             metric: "t",
             labels,
-            timeMs: one.timeMs,
+            timeMs,
             value: one.value,
             quality: one.quality,
             hasOwnTime: true,
@@ -257,9 +268,12 @@ function play(steps: readonly Step[], latenessMs: number, hasRestarts: boolean):
         nowMs += next.afterMs;
         results.push(engine.tick(nowMs));
         break;
-      case "frontier":
-        engine.setFrontier(agents[next.agent].agent, frontier(++number, next.watermarkMs, next.pendingMs));
+      case "frontier": {
+        const pendingMs = next.pendingMs === null ? null : originMs + next.pendingMs;
+        const told = frontier(++number, originMs + next.watermarkMs, pendingMs);
+        engine.setFrontier(agents[next.agent].agent, told);
         break;
+      }
       case "restart":
         if (hasRestarts) engine.restart();
         break;
@@ -273,9 +287,9 @@ function play(steps: readonly Step[], latenessMs: number, hasRestarts: boolean):
   }
   for (const rows of waiting) send(rows);
   for (const table of tables) send(table.take(labelsOf));
-  for (const { agent } of agents) engine.setFrontier(agent, frontier(++number, 1e6, null));
+  for (const { agent } of agents) engine.setFrontier(agent, frontier(++number, originMs + 1e6, null));
   if (hasRestarts) engine.restart();
-  nowMs = Math.max(nowMs, 20_000);
+  nowMs = Math.max(nowMs, originMs + 20_000);
   for (let tick = 0; tick < 4; tick++) results.push(engine.tick((nowMs += 700)));
   return { results, outcomes, engine, merged, refused, sent, readings };
 }
@@ -338,8 +352,8 @@ const byKey = ([one]: readonly [string, unknown], [other]: readonly [string, unk
 
 test("however readings are split, sent, delayed and interrupted, every window ends complete and as the oracle has it", () => {
   fc.assert(
-    fc.property(fc.array(step, { maxLength: 120, size: "max" }), (steps) => {
-      const run = play(steps, 1e9, true);
+    fc.property(fc.array(step, { maxLength: 120, size: "max" }), origin, (steps, originMs) => {
+      const run = play({ steps, originMs, latenessMs: 1e9, hasRestarts: true });
       expect([run.merged, run.refused]).toEqual([run.sent, 0]);
       expect(run.sent).toBe(run.readings.length);
       const last = latest(run.results);
@@ -362,9 +376,10 @@ test("an engine restarted anywhere gives, tick for tick, what one gives that nev
     fc.property(
       fc.array(step, { maxLength: 120, size: "max" }),
       fc.constantFrom(1_000, 3_000, 1e9),
-      (steps, latenessMs) => {
-        const whole = play(steps, latenessMs, false);
-        const interrupted = play(steps, latenessMs, true);
+      origin,
+      (steps, latenessMs, originMs) => {
+        const whole = play({ steps, originMs, latenessMs, hasRestarts: false });
+        const interrupted = play({ steps, originMs, latenessMs, hasRestarts: true });
         expect(interrupted.outcomes).toEqual(whole.outcomes);
         expect(interrupted.results).toEqual(whole.results);
         latest(whole.results);
@@ -377,8 +392,8 @@ test("an engine restarted anywhere gives, tick for tick, what one gives that nev
 
 test("when the lateness is over every window with data is final once, stored as such, and its panes and marker are gone", () => {
   fc.assert(
-    fc.property(fc.array(step, { maxLength: 120, size: "max" }), (steps) => {
-      const run = play(steps, 3_000, true);
+    fc.property(fc.array(step, { maxLength: 120, size: "max" }), origin, (steps, originMs) => {
+      const run = play({ steps, originMs, latenessMs: 3_000, hasRestarts: true });
       const last = latest(run.results);
       for (const [key, result] of last) expect([key, result.state]).toEqual([key, "final"]);
       const stored = [...run.engine.store].map(([key, bytes]) => ({ parts: parseStateKey(key), bytes }));
