@@ -132,6 +132,7 @@ interface BenchOptions {
   readonly payloadBytesMax?: number;
   readonly pipeline?: string;
   readonly freeBytes?: () => number;
+  readonly liveIntervalMs?: number;
   failedForGood?(): void;
 }
 
@@ -144,6 +145,7 @@ async function bench(options: BenchOptions = {}) {
   const agent = await Agent.open({
     config: {
       ...config,
+      commit: { ...config.commit, liveIntervalMs: options.liveIntervalMs ?? config.commit.liveIntervalMs },
       outbox: { ...config.outbox, bytesMax: options.bytesMax ?? config.outbox.bytesMax },
       limits: {
         ...config.limits,
@@ -1455,5 +1457,129 @@ describe("maintenance, and series that fall silent", () => {
     expect(second.agent.status().alarms).toEqual([]);
     await second.time.run(10_000);
     expect(second.agent.status().alarms).toMatchObject([{ rule: "silent" }]);
+  });
+});
+
+describe("rules on time, whatever the live interval", () => {
+  it("are told of it four times a second: a retry and a silence wait for no pane", async () => {
+    const { agent, time, temperature } = await bench({ pipeline: RULES, liveIntervalMs: 60_000 });
+    agent.start();
+    void temperature(20);
+    await time.run(21_000);
+    expect(agent.status().alarms).toMatchObject([{ rule: "silent" }]);
+  });
+
+  it("a maintenance that ends by itself is in the audit trail; a retired series is forgotten", async () => {
+    const { agent, time, store, temperature } = await bench({ pipeline: RULES });
+    agent.start();
+    agent.maintenance.begin({ machine: "m1" }, 5_000, "a");
+    void temperature(20);
+    await time.run(25_000);
+    const audits: unknown[] = [];
+    for await (const { value } of store.range(prefixRange(PREFIX.audit)))
+      audits.push(JSON.parse(new TextDecoder().decode(value)));
+    expect(audits).toContainEqual(
+      expect.objectContaining({ maintenance: "ended", labels: { machine: "m1" }, by: "its time was over" }),
+    );
+    expect(agent.status().alarms).toHaveLength(1);
+    expect(agent.forgetSeries({ machine: "m2" }, "a")).toEqual({ forgottenCount: 0 });
+    expect(agent.forgetSeries({ machine: "m1" }, "a")).toEqual({ forgottenCount: 1 });
+    expect(agent.status().alarms).toEqual([]);
+    await time.run(60_000);
+    expect(agent.status().alarms).toEqual([]);
+  });
+});
+
+const WINDOW_RULE = `${PIPELINE.slice(0, PIPELINE.indexOf("rules:"))}  machine_10s: { metric: temperature, size: 10s, by: [machine] }
+rules:
+  hot_window:
+    window: machine_10s
+    value: max
+    when: { above: 80 }
+    severity: 500
+    action: { publish: "stop/{machine}", payload: STOP, armed: true, latch: false }
+`;
+
+describe("a rule on windows", () => {
+  type Bench = Awaited<ReturnType<typeof bench>>;
+  /** A reading a second, up to the second before `untilS` after the start; hot in seconds `hotS`. */
+  async function send({ time, temperature }: Bench, seconds: number, hotS: readonly number[] = []) {
+    for (let i = 0; i < seconds; i += 1) {
+      const atS = Math.round((time.nowMs - START_MS) / 1000);
+      void temperature(hotS.includes(atS) ? 90 : 20);
+      await time.run(1_000);
+    }
+  }
+
+  it("is judged when the watermark passes the window's end, and acts, with the link down", async () => {
+    const one = await bench({ pipeline: WINDOW_RULE });
+    one.central.isReachable = false;
+    one.agent.start();
+    await send(one, 15, [3]);
+    expect(one.agent.status().alarms).toEqual([]);
+    await send(one, 1);
+    expect(one.agent.status().alarms).toMatchObject([
+      {
+        rule: "hot_window",
+        metric: "temperature",
+        labels: { machine: "m1" },
+        value: 90,
+        timeMs: START_MS + 10_000,
+        isHistorical: false,
+        action: "commanded",
+      },
+    ]);
+    expect(one.commands.map(({ topic }) => topic)).toEqual(["stop/m1"]);
+    await send(one, 10);
+    expect(one.agent.status().alarms).toEqual([]);
+    expect(one.commands).toHaveLength(1);
+  });
+
+  it("a revision of the newest window raises, and never acts; the next window does", async () => {
+    const one = await bench({ pipeline: WINDOW_RULE });
+    one.agent.start();
+    await send(one, 17);
+    void one.temperature(95, START_MS + 4_000);
+    await send(one, 1);
+    expect(one.agent.status().alarms).toMatchObject([{ value: 95, isHistorical: true, action: "none" }]);
+    expect(one.commands).toEqual([]);
+    await send(one, 9, [18]);
+    expect(one.agent.status().alarms).toMatchObject([{ isHistorical: false, action: "commanded" }]);
+    expect(one.commands).toHaveLength(1);
+  });
+
+  it("a crash loses no reading of an open window, and what was judged before is not acted upon again", async () => {
+    const store = new MemoryStore();
+    const first = await bench({ store, pipeline: WINDOW_RULE });
+    first.agent.start();
+    await send(first, 24, [3, 12]);
+    expect(first.commands).toHaveLength(1);
+    const second = await bench({ store: store.crash(), pipeline: WINDOW_RULE, startMs: first.time.nowMs });
+    second.agent.start();
+    await send(second, 1);
+    expect(second.agent.status().alarms).toMatchObject([{ rule: "hot_window", value: 90, step: 1 }]);
+    await send(second, 11);
+    expect(second.agent.status().alarms).toEqual([]);
+    expect(second.commands).toEqual([]);
+
+    const third = await bench({ pipeline: WINDOW_RULE, store: new MemoryStore() });
+    third.agent.start();
+    await send(third, 8, [3]);
+    const fourth = await bench({
+      store: third.store instanceof MemoryStore ? third.store.crash() : third.store,
+      pipeline: WINDOW_RULE,
+      startMs: third.time.nowMs,
+    });
+    fourth.agent.start();
+    await send(fourth, 9);
+    expect(fourth.commands.map(({ topic }) => topic)).toEqual(["stop/m1"]);
+  });
+
+  it("what comes of a backlog makes historical alarms", async () => {
+    const one = await bench({ pipeline: WINDOW_RULE });
+    one.agent.start();
+    for (let at = 0; at < 20; at += 1) void one.temperature(90, START_MS - 60_000 + at * 1000);
+    await one.time.run(40_000);
+    expect(one.commands).toEqual([]);
   });
 });

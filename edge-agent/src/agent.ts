@@ -1,5 +1,5 @@
 import type { AgentConfig, HostSensor, Pipeline, PipelineMetric } from "@millrace/config";
-import { type AlarmEvent, type Maintenance, type Outcome, RuleEngine } from "@millrace/detect";
+import { type AlarmEvent, type Maintenance, type Outcome, RuleEngine, ruleInput } from "@millrace/detect";
 import { BatchQueue, type Change, type Store } from "@millrace/queue";
 import {
   type Clock,
@@ -11,6 +11,7 @@ import {
 } from "@millrace/runtime";
 import {
   coarsePaneMs,
+  type AlignedWindowSpec,
   type Labels,
   type Lane,
   LANES,
@@ -58,6 +59,7 @@ import { RouteSeries } from "./route-series.ts";
 import { StoredFilePositions } from "./stored-file-positions.ts";
 import { type Route, TopicRoutes } from "./topic-routes.ts";
 import { Uplink } from "./uplink.ts";
+import { CORRECTIONS_MS, type WatchedResult, WatchedWindows } from "./watched-windows.ts";
 
 export interface AgentOptions {
   readonly config: AgentConfig;
@@ -86,6 +88,8 @@ export interface AgentOptions {
   publish(topic: string, payload: string): Promise<void>;
 }
 
+/** The rules are told of time at least so often. */
+const RULES_INTERVAL_MS_MAX = 250;
 /** Non-urgent commits: what no acknowledgement waits for. Flash wears. */
 const LAZY_COMMIT_MS = 1_000;
 /** The link has been down for longer: panes go to backfill, complete ones only. */
@@ -114,6 +118,7 @@ export class Agent {
   readonly #watermarks: SeriesWatermarks;
   readonly #deduplicator: Deduplicator;
   readonly #intake: ReadingIntake;
+  readonly #watched: WatchedWindows;
   readonly #redo: RedoBuffer;
   readonly #redoLog: RedoLog;
   readonly #quarantine: Quarantine;
@@ -144,7 +149,7 @@ export class Agent {
   #isEmissionDue = false;
   #isStopping = false;
   #isLossBooked = false;
-  #timers: Timer[] = [];
+  readonly #timers: { tick?: Timer; rules?: Timer } = {};
 
   private constructor(options: AgentOptions, parts: AgentParts) {
     this.#options = options;
@@ -156,6 +161,7 @@ export class Agent {
     this.#watermarks = parts.watermarks;
     this.#deduplicator = parts.deduplicator;
     this.#intake = parts.intake;
+    this.#watched = parts.watched;
     this.#redo = parts.redo;
     this.#redoLog = parts.redoLog;
     this.#quarantine = parts.quarantine;
@@ -229,7 +235,7 @@ export class Agent {
       clock,
       log,
       intervalMs: config.commit.checkpointIntervalMs,
-      dedupeHorizonMs: config.limits.dedupeHorizonMs,
+      redoKeptMs: Math.max(config.limits.dedupeHorizonMs, watchedMs(pipeline)),
       labelsOf: this.#emission.labelsOf,
       outbox: this.#outbox,
       push: (change) => this.#extraChanges.push(change),
@@ -292,6 +298,7 @@ export class Agent {
       rules: pipeline.rules,
       actionMaxAgeMs: limits.actionMaxAgeMs,
       maxFutureMs: limits.maxFutureMs,
+      windowLagMs: limits.outOfOrdernessMs,
       seriesMax: limits.seriesPerMetricMax,
     };
     const recovery = await Recovery.read(store, {
@@ -313,6 +320,13 @@ export class Agent {
       floorMs: limits.clockFloorMs,
       durableTimeMs: recovery.durableTimeMs,
     });
+    const watched = new WatchedWindows({
+      metrics: pipeline.metrics,
+      windows: watchedWindows(pipeline),
+      watermarks,
+      outOfOrdernessMs: limits.outOfOrdernessMs,
+      groupsMax: limits.seriesPerMetricMax,
+    });
     const intake = new ReadingIntake({
       metrics: pipeline.metrics,
       clock,
@@ -322,11 +336,14 @@ export class Agent {
       watermarks,
       ledger: recovery.ledger,
       redo,
+      watched,
       rowsMax: PANE_ROWS_MAX,
     });
     const paneCheckpoint = new PaneCheckpoint(recovery.series);
     const outdated = await recovery.restorePanes(intake, paneCheckpoint);
     const replayed = recovery.replay(intake, rules);
+    // What was passed before has been judged before: the rules' own state knows.
+    watched.take(watermarks.watermark(guard.steadyMs(), guard.isProven).watermarkMs, guard.steadyMs());
     const agent = new Agent(options, {
       queue,
       ledger: recovery.ledger,
@@ -336,6 +353,7 @@ export class Agent {
       watermarks,
       deduplicator,
       intake,
+      watched,
       redo,
       redoLog: recovery.redoLog,
       quarantine: await Quarantine.open(store),
@@ -363,6 +381,7 @@ export class Agent {
 
   start(): void {
     this.#uplink.start();
+    this.#tickRules();
     this.#tick();
   }
 
@@ -493,6 +512,13 @@ export class Agent {
     return { resetCount: outcomes.filter(({ type }) => type === "event").length };
   }
 
+  /** Series with these labels that are missing are missed no longer, until they are heard again: their alarms end. */
+  forgetSeries(labels: Labels, by: string): { readonly forgottenCount: number } {
+    const outcomes = this.#rules.forget(labels, this.#guard.nowMs());
+    this.#handle(outcomes, by);
+    return { forgottenCount: outcomes.length };
+  }
+
   /** What is in maintenance: whoever asks begins and ends it here. */
   get maintenance(): Pick<MaintenanceDesk, "begin" | "end"> {
     return this.#maintenance;
@@ -516,7 +542,7 @@ export class Agent {
       this.#commits.hurry();
       await this.#commits.flush();
     }
-    for (const timer of this.#timers) timer.cancel();
+    for (const timer of Object.values(this.#timers)) timer.cancel();
     this.#uplink.stop();
     await this.#commits.flush();
     await this.#commits.stop();
@@ -596,16 +622,44 @@ export class Agent {
 
   #tick(): void {
     const { clock, config } = this.#options;
-    this.#handle(
-      this.#rules.onTick({
-        nowMs: this.#guard.nowMs(),
-        monotonicMs: clock.monotonicMs(),
-        steadyMs: this.#guard.steadyMs(),
-      }),
-    );
     this.#isEmissionDue = true;
     this.#commits.request(this.#isLinkLive && this.#emission.hasLiveRows() ? 0 : LAZY_COMMIT_MS);
-    this.#timers = [clock.after(config.commit.liveIntervalMs, () => this.#tick())];
+    this.#timers.tick = clock.after(config.commit.liveIntervalMs, () => this.#tick());
+  }
+
+  /** What the rules see of time and windows, however seldom panes leave. */
+  #tickRules(): void {
+    const { clock, config } = this.#options;
+    const nowMs = this.#guard.nowMs();
+    const steadyMs = this.#guard.steadyMs();
+    this.#handle(this.#rules.onTick({ nowMs, monotonicMs: clock.monotonicMs(), steadyMs }));
+    this.#maintenance.tick();
+    const { watermarkMs } = this.#watermarks.watermark(steadyMs, this.#guard.isProven);
+    for (const result of this.#watched.take(watermarkMs, steadyMs)) this.#judgeWindow(result);
+    const intervalMs = Math.min(config.commit.liveIntervalMs, RULES_INTERVAL_MS_MAX);
+    this.#timers.rules = clock.after(intervalMs, () => this.#tickRules());
+  }
+
+  /** A revision may raise an alarm or end it, and never acts. */
+  #judgeWindow({ window, group, labels, endMs, values, isRevision }: WatchedResult): void {
+    const monotonicMs = this.#options.clock.monotonicMs();
+    for (const [name, value] of Object.entries(values)) {
+      const metric = ruleInput({ metric: "", window: { name: window, value: name } });
+      if (!this.#rules.watches(metric)) continue;
+      this.#handle(
+        this.#rules.onReading(
+          group,
+          { metric, labels, timeMs: endMs, value, quality: "good" },
+          {
+            nowMs: this.#guard.nowMs(),
+            monotonicMs,
+            arrivedMonotonicMs: monotonicMs,
+            isRetained: false,
+            isReplayed: isRevision,
+          },
+        ),
+      );
+    }
   }
 
   /** Panes go to the live lane; an outage has to last before backfill begins. */
@@ -848,6 +902,7 @@ interface AgentParts {
   readonly watermarks: SeriesWatermarks;
   readonly deduplicator: Deduplicator;
   readonly intake: ReadingIntake;
+  readonly watched: WatchedWindows;
   readonly redo: RedoBuffer;
   readonly redoLog: RedoLog;
   readonly quarantine: Quarantine;
@@ -904,6 +959,18 @@ export interface AgentStatus {
   /** Kept in all, those of earlier runs too. */
   readonly quarantineCount: number;
   readonly dedupe: { readonly keys: number; readonly forgotten: number };
+}
+
+/** The windows that rules look at; the configuration lets them watch no others. */
+function watchedWindows({ rules, windows }: Pipeline): AlignedWindowSpec[] {
+  const names = new Set(rules.map(({ window }) => window?.name));
+  return windows.filter((spec) => spec.kind === "aligned").filter(({ name }) => names.has(name));
+}
+
+/** For how long the redo log must keep the readings of watched windows. */
+function watchedMs(pipeline: Pipeline): number {
+  const sizes = watchedWindows(pipeline).map(({ sizeMs }) => sizeMs);
+  return sizes.length === 0 ? 0 : Math.max(...sizes) + 2 * CORRECTIONS_MS;
 }
 
 function metricNames(routes: readonly Route[]): string {

@@ -19,7 +19,8 @@ export interface CheckpointsOptions {
   readonly guard: ClockGuard;
   readonly log: Logger;
   readonly intervalMs: number;
-  readonly dedupeHorizonMs: number;
+  /** For how long entries of the redo log are kept: their keys count, or their readings. */
+  readonly redoKeptMs: number;
   readonly redo: RedoBuffer;
   readonly redoLog: RedoLog;
   readonly intake: ReadingIntake;
@@ -101,11 +102,11 @@ export class Checkpoints {
 
   /** Trims the redo log: entries past the dedupe horizon go, the keys in them that still count are carried on. */
   async #carryKeys(): Promise<void> {
-    const { store, guard, dedupeHorizonMs, redo, redoLog, deduplicator, log, push } = this.#options;
+    const { store, guard, redoKeptMs, redo, redoLog, deduplicator, log, push } = this.#options;
     try {
       await redoLog.trim({
         store,
-        olderThanMs: guard.nowMs() - dedupeHorizonMs,
+        olderThanMs: guard.nowMs() - redoKeptMs,
         isRemembered: (row) => deduplicator.isRemembered(row.series, row.timeMs),
         carry: redo,
         push,

@@ -2,6 +2,7 @@ import { formatVersion, type Program, runMain } from "@millrace/runtime";
 import { checkCommand } from "./commands/check.ts";
 import { discoverCommand } from "./commands/discover.ts";
 import { doctorCommand } from "./commands/doctor.ts";
+import { forgetCommand } from "./commands/forget.ts";
 import { initCommand } from "./commands/init.ts";
 import { maintenanceCommand } from "./commands/maintenance.ts";
 import { resetCommand } from "./commands/reset.ts";
@@ -22,6 +23,7 @@ const program: Program = {
     status: statusCommand,
     reset: resetCommand,
     maintenance: maintenanceCommand,
+    forget: forgetCommand,
     doctor: doctorCommand,
   },
 };

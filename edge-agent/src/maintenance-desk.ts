@@ -56,6 +56,12 @@ export class MaintenanceDesk {
     return true;
   }
 
+  /** After each tick of the rules: what has ended by itself goes into the audit trail. */
+  tick(): void {
+    for (const { labels } of this.#options.rules.takeExpired())
+      this.#options.changed([], { maintenance: "ended", labels, by: "its time was over" });
+  }
+
   /** False where there are as many as there may be. */
   begin(labels: Labels, durationMs: number, by: string): boolean {
     return this.#begin({ labels, durationMs, by, topic: null });

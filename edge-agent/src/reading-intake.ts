@@ -7,6 +7,7 @@ import type { Deduplicator } from "./deduplicator.ts";
 import type { Ledger, RejectionReason } from "./ledger.ts";
 import { REDO_FLAG, type RedoBuffer, type RedoRow } from "./redo-entry.ts";
 import type { Series } from "./series-registry.ts";
+import type { WatchedWindows } from "./watched-windows.ts";
 
 /** A decoded reading on its way in. */
 export interface IncomingReading {
@@ -29,6 +30,7 @@ export interface ReadingIntakeOptions {
   readonly watermarks: SeriesWatermarks;
   readonly ledger: Ledger;
   readonly redo: RedoBuffer;
+  readonly watched: Pick<WatchedWindows, "add">;
   readonly rowsMax: number;
 }
 
@@ -82,6 +84,7 @@ export class ReadingIntake {
       return fate;
     }
     ledger.totals[fate] += 1;
+    this.#watch(series, sourceTimeMs, value, flags);
     redo.add(series.index, sourceTimeMs, value, flags);
     return undefined;
   }
@@ -107,6 +110,8 @@ export class ReadingIntake {
     const { deduplicator, watermarks, guard } = this.#options;
     if ((row.flags & REDO_FLAG.hasOwnTime) !== 0) deduplicator.judge(row.series, row.timeMs, row.value);
     if ((row.flags & REDO_FLAG.keyOnly) !== 0) return [];
+    // They are in memory only: whatever is still in the log.
+    this.#watch(series, row.timeMs, row.value, row.flags);
     if (parts.panes) this.#aggregate(series, row.timeMs, row.value, row.flags);
     // A pane's reading is observed on its way; the others only where the watermarks' own checkpoint is older.
     else if (parts.watermarks) watermarks.observe(series.index, Math.floor(row.timeMs), guard.steadyMs());
@@ -123,6 +128,11 @@ export class ReadingIntake {
       },
       true,
     );
+  }
+
+  #watch(series: Series, sourceTimeMs: number, value: number, flags: number): void {
+    if ((flags & REDO_FLAG.qualityMask) !== 0) return;
+    this.#options.watched.add(series, Math.floor(sourceTimeMs), value);
   }
 
   #aggregate(

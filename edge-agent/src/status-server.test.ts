@@ -15,6 +15,7 @@ test("a request for another host is refused before anything is done", async () =
         throw new Error("nobody may see it");
       },
       resetAlarms: () => ({ resetCount: (resetCount += 1) }),
+      forgetSeries: () => ({ forgottenCount: 1 }),
       maintenance: { begin: () => true, end: () => true },
     },
     inputs: [],
@@ -50,6 +51,7 @@ test("maintenance is begun and ended by labels; what is not sound is refused", a
         throw new Error("not asked for");
       },
       resetAlarms: () => ({ resetCount: 0 }),
+      forgetSeries: () => ({ forgottenCount: 1 }),
       maintenance: {
         begin: (...all) => asked.push(all) > 0,
         end: (...all) => asked.push(all) > 2,

@@ -10,7 +10,7 @@ export interface StatusServerOptions {
   readonly port: number;
   /** Names that it may be asked by, beside its host, localhost and IP addresses. */
   readonly allowedHosts: readonly string[];
-  readonly agent: Pick<Agent, "status" | "resetAlarms" | "maintenance">;
+  readonly agent: Pick<Agent, "status" | "resetAlarms" | "maintenance" | "forgetSeries">;
   readonly inputs: readonly ReadingInput[];
   readonly metrics: Metrics;
   readonly health: Health;
@@ -24,7 +24,8 @@ export interface StatusPage extends AgentStatus {
 /**
  * The agent's loopback page: `GET /status`, `/metrics` (Prometheus), `/healthz`, `/readyz`, and
  * `POST /alarms/reset` (`{ "id": "…" }` or `{ "all": true }`) for latched alarms, and `POST /maintenance/on`
- * (`{ "labels": { … }, "durationMs": … }`) and `/maintenance/off` (`{ "labels": { … } }` or `{ "all": true }`).
+ * (`{ "labels": { … }, "durationMs": … }`) and `/maintenance/off` (`{ "labels": { … } }` or `{ "all": true }`),
+ * and `POST /series/forget` (`{ "labels": { … } }`) for missing series that were retired.
  */
 export class StatusServer {
   readonly #server: FastifyInstance;
@@ -98,6 +99,12 @@ export class StatusServer {
       return reply.send(agent.resetAlarms(which, "status page"));
     });
     this.#addMaintenance();
+    this.#server.post("/series/forget", ({ body }, reply) => {
+      const labels = labelsIn(body);
+      if (labels === undefined || Object.keys(labels).length === 0)
+        return reply.code(400).send({ error: 'expected { "labels": { … } } with at least one label' });
+      return reply.send(agent.forgetSeries(labels, "status page"));
+    });
   }
 
   #addMaintenance(): void {

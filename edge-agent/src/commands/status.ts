@@ -2,7 +2,7 @@ import { loadAgentConfig } from "@millrace/config";
 import { type Command, MillraceError, reasonOf } from "@millrace/runtime";
 import type { StatusPage } from "../status-server.ts";
 import { CONFIG_FLAG } from "./config-flag.ts";
-import { labelText } from "./maintenance.ts";
+import { labelText } from "./labels-flag.ts";
 
 /** `millrace-agent status`: asks the running agent and prints what it sees, queues and has lost. */
 export const statusCommand: Command = {

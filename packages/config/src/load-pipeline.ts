@@ -1,9 +1,10 @@
-import { histogram, paneMsOf, ratio, SESSION_ACCUMULATORS } from "@millrace/stream";
+import { paneMsOf, SESSION_ACCUMULATORS } from "@millrace/stream";
 import { parseTopicTemplate, type TopicTemplate } from "@millrace/wire";
+import { accumulatorNames } from "./accumulator-names.ts";
 import { ConfigReader } from "./config-reader.ts";
 import type { Loaded, LoadOptions } from "./load.ts";
-import { checkPipeline } from "./pipeline-checks.ts";
-import { type MetricFile, type PipelineFile, pipelineSchema } from "./pipeline-schema.ts";
+import { checkPipeline, type NamesInFile } from "./pipeline-checks.ts";
+import { type PipelineFile, pipelineSchema } from "./pipeline-schema.ts";
 import type { Pipeline } from "./pipeline.ts";
 import { toMetricSource } from "./to-metric-source.ts";
 import { toRule } from "./to-rule.ts";
@@ -17,10 +18,10 @@ export function loadPipeline(path: string, options: LoadOptions = {}): Loaded<Pi
   if (file === undefined) {
     // The sound parts are checked all the same, so that all that is wrong is said at once.
     const sound = pipelineSchema.safeParse(withoutBroken(value));
-    if (sound.success) checkPipeline(reader, sound.data, namesIn(value, "metrics"));
+    if (sound.success) checkPipeline(reader, sound.data, namesOf(value));
     return reader.refuse();
   }
-  checkPipeline(reader, file, Object.keys(file.metrics));
+  checkPipeline(reader, file, namesOf(value));
   const warnings = reader.finish();
   return { config: toPipeline(reader.path, file), warnings };
 }
@@ -30,7 +31,7 @@ function toPipeline(path: string, file: PipelineFile): Pipeline {
   const metrics = Object.entries(file.metrics).map(([name, metric]) => {
     const own = windows.filter((window) => window.metric === name);
     const size = paneMsOf(own);
-    const accumulate = metric.accumulate.map(accumulatorName);
+    const accumulate = accumulatorNames(metric);
     // A session is as exact as the times of each pane's first and last reading.
     if (own.some(({ kind }) => kind === "session")) accumulate.push(...SESSION_ACCUMULATORS);
     return {
@@ -46,7 +47,7 @@ function toPipeline(path: string, file: PipelineFile): Pipeline {
     path,
     metrics,
     windows,
-    rules: Object.entries(file.rules).map(([name, rule]) => toRule(name, rule, file.metrics[rule.metric])),
+    rules: Object.entries(file.rules).map(([name, rule]) => toRule(name, rule, file)),
     maintenance:
       file.maintenance === undefined
         ? null
@@ -56,15 +57,6 @@ function toPipeline(path: string, file: PipelineFile): Pipeline {
             longestMs: file.maintenance.longest,
           },
   };
-}
-
-function accumulatorName(entry: MetricFile["accumulate"][number]): string {
-  if (typeof entry === "string") return entry;
-  if ("histogram" in entry) return histogram(entry.histogram).name;
-  const { ratio: sides } = entry;
-  if ("below" in sides) return ratio("below", sides.below).name;
-  if ("equal" in sides) return ratio("equal", sides.equal).name;
-  return ratio("above", sides.above).name;
 }
 
 function templateOf(topic: string): TopicTemplate {
@@ -86,6 +78,10 @@ function withoutBroken(value: unknown): unknown {
     }
   }
   return { version: 1, ...parts };
+}
+
+function namesOf(value: unknown): NamesInFile {
+  return { metrics: namesIn(value, "metrics"), windows: namesIn(value, "windows") };
 }
 
 function namesIn(value: unknown, section: string): readonly string[] {

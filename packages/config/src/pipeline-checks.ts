@@ -2,23 +2,24 @@ import { formatDuration } from "@millrace/runtime";
 import { gcd, PANE_MS_MIN, windowStepMs } from "@millrace/stream";
 import { parseTopicTemplate, type TopicTemplate } from "@millrace/wire";
 import type { ConfigReader } from "./config-reader.ts";
-import { type MetricFile, type PipelineFile, type WindowFile } from "./pipeline-schema.ts";
+import { type MetricFile, type PipelineFile, type RuleFile, type WindowFile } from "./pipeline-schema.ts";
 import { checkRule } from "./rule-checks.ts";
+import { checkRuleInput } from "./rule-input-checks.ts";
 import { orNearest } from "./schema-problems.ts";
 import { checkSource, sourceLabels } from "./source-checks.ts";
 import { toWindowSpec } from "./to-window-spec.ts";
 import { checkWindowKind } from "./window-checks.ts";
 import type { KeyPath } from "./yaml-source.ts";
 
-/**
- * What the schema cannot see: references, contradictions, and what is allowed but doubtful. `metricNames` are all that
- * the file names, also those with errors of their own, so that one mistake is reported once.
- */
-export function checkPipeline(
-  reader: ConfigReader,
-  file: PipelineFile,
-  metricNames: readonly string[],
-): void {
+/** All that the file names, also what has errors of its own, so that one mistake is reported once. */
+export interface NamesInFile {
+  readonly metrics: readonly string[];
+  readonly windows: readonly string[];
+}
+
+/** What the schema cannot see: references, contradictions, and what is allowed but doubtful. */
+export function checkPipeline(reader: ConfigReader, file: PipelineFile, names: NamesInFile): void {
+  const metricNames = names.metrics;
   for (const [name, metric] of Object.entries(file.metrics)) {
     checkSource(reader, name, metric);
     checkAccumulate(reader, name, metric);
@@ -33,10 +34,18 @@ export function checkPipeline(
   checkSameValue(reader, file);
   checkWindows(reader, file, metricNames);
   for (const [name, rule] of Object.entries(file.rules)) {
-    checkMetricName(reader, ["rules", name, "metric"], rule.metric, metricNames);
-    checkRule(reader, ["rules", name], rule, labelsOf(file.metrics[rule.metric]));
+    const path = ["rules", name];
+    if (rule.metric !== undefined) checkMetricName(reader, [...path, "metric"], rule.metric, metricNames);
+    checkRuleInput(reader, path, rule, { file, windowNames: names.windows });
+    checkRule(reader, path, rule, ruleLabels(rule, file));
   }
   checkMaintenance(reader, file);
+}
+
+/** Of what a rule looks at; undefined where only the agent knows them. */
+function ruleLabels({ metric, window }: RuleFile, file: PipelineFile): readonly string[] | undefined {
+  if (window !== undefined) return file.windows[window]?.by;
+  return metric === undefined ? undefined : labelsOf(file.metrics[metric]);
 }
 
 /** Two whose results have the same names: one of them would be lost. */

@@ -124,7 +124,13 @@ const level = () =>
 const notNegative = () => takes(z.number().min(0), "a number from 0");
 
 export const ruleSchema = z.strictObject({
-  metric: name().describe("The metric whose every reading it watches."),
+  metric: name().optional().describe("The metric whose every reading it watches."),
+  window: name()
+    .optional()
+    .describe("Instead of metric: the window that it watches, one alarm for each of its groups."),
+  value: takes(z.string().min(1), "a result of the window, such as mean, p95 or count")
+    .optional()
+    .describe("With window: which of its results; judged when the agent's watermark has passed its end."),
   when: z
     .strictObject({
       ...limits,

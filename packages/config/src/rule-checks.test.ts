@@ -82,6 +82,81 @@ test("a maintenance topic resolves; without one there is none", () => {
   });
 });
 
+const WINDOWED = `version: 1
+metrics:
+  m: { unit: bar, from: { topic: "f/{line}/m", json: { value: $.v, time: { path: $.t, unit: ms } } }, accumulate: [mean, quantiles] }
+windows:
+  w: { metric: m, size: 1m, by: [line] }
+  hour: { metric: m, size: 1h }
+  run: { metric: m, session: { gap: 10s } }
+rules:
+`;
+const windowRule = (rest: string): string => `${WINDOWED}  r: { severity: 1, ${rest} }\n`;
+
+test("a rule on a window's result resolves to its metric, its words and the result's unit", () => {
+  expect(load(windowRule("window: w, value: p95, when: { above: 70 }")).rules).toMatchObject([
+    { metric: "m", window: { name: "w", value: "p95" }, message: "p95 of w is above 70 bar" },
+  ]);
+  expect(load(windowRule("window: w, value: count, when: { below: 5 }")).rules).toMatchObject([
+    { unit: "", message: "count of w is below 5" },
+  ]);
+});
+
+test.each([
+  [
+    "neither metric nor window",
+    "when: { above: 1 }",
+    "9:3: the rule has neither metric nor window; it must have one of them",
+  ],
+  [
+    "both",
+    "metric: m, window: w, value: mean, when: { above: 1 }",
+    "9:3: the rule has both metric and window; it must have one of them",
+  ],
+  [
+    "a value of a metric",
+    "metric: m, value: mean, when: { above: 1 }",
+    "9:32: value belongs to window; remove it",
+  ],
+  [
+    "an unknown window",
+    "window: v, value: mean, when: { above: 1 }",
+    "9:29: there is no window v; did you mean w?",
+  ],
+  [
+    "an unknown value",
+    "window: w, value: p96, when: { above: 1 }",
+    "9:39: the window has no p96; did you mean p90?",
+  ],
+  [
+    "no value",
+    "window: w, when: { above: 1 }",
+    "9:3: the rule has a window and no value; it must be one of count, mean, stddev, p50, p90, p95, p99",
+  ],
+  [
+    "a long window",
+    "window: hour, value: mean, when: { above: 1 }",
+    "9:29: hour is 1h long; an agent's rules watch windows with a size of at most 10m",
+  ],
+  [
+    "sessions",
+    "window: run, value: mean, when: { above: 1 }",
+    "9:29: run has sessions; an agent's rules watch windows with a size of at most 10m",
+  ],
+  [
+    "missing results",
+    "window: w, value: mean, when: { missing: { for: 1m } }",
+    "9:53: missing watches readings; give metric instead of window",
+  ],
+  [
+    "a label that the window is not grouped by",
+    'window: w, value: mean, when: { above: 1 }, action: { publish: "c/{site}", payload: x }',
+    "9:84: {site} is no label of w; there are line",
+  ],
+])("a window rule with %s", (_name, rest, expected) => {
+  expect(problems(windowRule(rest))).toEqual([expected]);
+});
+
 test.each([
   [
     "two conditions",

@@ -127,7 +127,7 @@ function checkAction(
 ): void {
   const { action, when } = rule;
   if (action === undefined) return;
-  const use = { metric: rule.metric, labels };
+  const use = { metric: rule.metric ?? rule.window ?? "", labels };
   checkCaptures(reader, { ...use, path: [...path, "publish"], topic: action.publish });
   if (action.confirm !== undefined)
     checkCaptures(reader, { ...use, path: [...path, "confirm", "topic"], topic: action.confirm.topic });

@@ -1,22 +1,32 @@
 import type { Condition, LevelName, LevelSpec, LimitCondition, RuleSpec } from "@millrace/detect";
 import { formatDuration } from "@millrace/runtime";
-import type { MetricFile, RuleFile } from "./pipeline-schema.ts";
+import type { PipelineFile, RuleFile } from "./pipeline-schema.ts";
 
 /** Added to the severity of an alarm whose command stayed unconfirmed. */
 const ESCALATION = 100;
 const SEVERITY_MAX = 1000;
 
 /** A rule as the file has it, resolved; the file has been checked. */
-export function toRule(name: string, rule: RuleFile, metric: MetricFile | undefined): RuleSpec {
+export function toRule(
+  name: string,
+  rule: RuleFile,
+  file: Pick<PipelineFile, "metrics" | "windows">,
+): RuleSpec {
   const when = toCondition(rule);
-  const unit = metric?.unit ?? "";
+  const { window, value = "" } = rule;
+  const metric = rule.metric ?? file.windows[window ?? ""]?.metric ?? "";
+  const metricUnit = file.metrics[metric]?.unit ?? "";
+  const unit = window !== undefined && !isInMetricUnit(value) ? "" : metricUnit;
+  const what = window === undefined ? metric : `${value} of ${window}`;
   return {
     name,
-    metric: rule.metric,
+    metric,
+    ...(window === undefined ? {} : { window: { name: window, value } }),
     when,
     severity: rule.severity,
+    ...(unit === metricUnit ? {} : { unit }),
     ...unitOf(when, unit),
-    message: rule.message ?? `${rule.metric} ${inWords(when, unit)}`.trimEnd(),
+    message: rule.message ?? `${what} ${inWords(when, unit)}`.trimEnd(),
     action: toAction(rule, when),
   };
 }
@@ -79,6 +89,11 @@ function toAction({ action, severity }: RuleFile, when: Condition): RuleSpec["ac
     perMinuteMax: action.atMostPerMinute ?? null,
     atLevels: action.atLevels ?? null,
   };
+}
+
+/** Results of windows that are values of the metric; the others are counts and shares. */
+function isInMetricUnit(value: string): boolean {
+  return /^(?:sum|min|max|range|mean|stddev|first|last|timeMean|increase|p\d+)$/.test(value);
 }
 
 /** Where what is compared is no value of the metric. */

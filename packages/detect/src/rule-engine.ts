@@ -8,9 +8,11 @@ import { type ObservedArrival, TRANSITION, type Transition } from "./detector.ts
 import { hasLabels, type Maintenance, MaintenanceBook, type MaintenanceState } from "./maintenance-book.ts";
 import { NOTHING } from "./outcome.ts";
 import type { Outcome } from "./outcome.ts";
-import type { RuleSpec } from "./rule-spec.ts";
+import { ruleInput, type RuleSpec } from "./rule-spec.ts";
 import { type AlarmPlace, RuleTable, type SeriesRuleState } from "./rule-table.ts";
 import { topicFilter } from "./topic-template.ts";
+
+const NONE_EXPIRED: readonly Maintenance[] = Object.freeze([]);
 
 /** Default of `maxFutureMs`. */
 const FUTURE_MS_MAX = 5000;
@@ -19,6 +21,8 @@ export interface RuleEngineOptions {
   readonly rules: readonly RuleSpec[];
   /** A reading older than this on arrival makes a historical alarm; one that is out of order by no more still raises. */
   readonly actionMaxAgeMs: number;
+  /** A window's result may be this much older than a reading that acts: it waits for the watermark. Default 0. */
+  readonly windowLagMs?: number;
   /** A series' newest time further ahead of the clock than this mutes nothing. Default 5 s. */
   readonly maxFutureMs?: number;
   /** Most series that one rule watches; those beyond are counted as `series_over_limit` and not watched. */
@@ -70,7 +74,8 @@ export interface RuleEngineState {
 export class RuleEngine {
   readonly #options: RuleEngineOptions;
   readonly #tables: readonly RuleTable[];
-  readonly #byMetric = new Map<string, RuleTable[]>();
+  /** By what they look at. */
+  readonly #byInput = new Map<string, RuleTable[]>();
   readonly #alarms = new Map<string, AlarmPlace>();
   /** By the topic on which an answer is awaited. */
   readonly #awaiting = new Map<string, Set<AlarmPlace>>();
@@ -79,22 +84,25 @@ export class RuleEngine {
   readonly #held = new Set<AlarmPlace>();
   readonly #clock = new AwakeClock();
   readonly #maintenance = new MaintenanceBook();
+  readonly #expired: Maintenance[] = [];
   #wakeAtMs: number | null = null;
   #seriesOverLimitCount = 0;
 
   constructor(options: RuleEngineOptions) {
     this.#options = options;
-    const bounds = {
-      raiseLateMsMax: options.actionMaxAgeMs,
-      futureMsMax: options.maxFutureMs ?? FUTURE_MS_MAX,
-    };
-    this.#tables = options.rules.map((rule) => new RuleTable(rule, bounds));
+    const futureMsMax = options.maxFutureMs ?? FUTURE_MS_MAX;
+    this.#tables = options.rules.map((rule) => {
+      // How things stand is what the newest window says: a revision of an older one raises nothing.
+      const raiseLateMsMax = rule.window === undefined ? options.actionMaxAgeMs : 0;
+      return new RuleTable(rule, { raiseLateMsMax, futureMsMax });
+    });
     const names = new Set<string>();
     for (const table of this.#tables) {
       if (names.has(table.rule.name)) throw new Error(`cannot make rules: two are named ${table.rule.name}`);
       names.add(table.rule.name);
-      const tables = this.#byMetric.get(table.rule.metric);
-      if (tables === undefined) this.#byMetric.set(table.rule.metric, [table]);
+      const input = ruleInput(table.rule);
+      const tables = this.#byInput.get(input);
+      if (tables === undefined) this.#byInput.set(input, [table]);
       else tables.push(table);
     }
   }
@@ -104,9 +112,9 @@ export class RuleEngine {
     return this.#wakeAtMs;
   }
 
-  /** Whether any rule looks at this metric. */
+  /** Whether any rule looks at this metric's readings, or this result of a window (see `ruleInput`). */
   watches(metric: string): boolean {
-    return this.#byMetric.has(metric);
+    return this.#byInput.has(metric);
   }
 
   /**
@@ -114,7 +122,7 @@ export class RuleEngine {
    *   of the same metric. Series are expected to be numbered densely: memory grows with the greatest number.
    */
   onReading(seriesIndex: number, reading: RuleReading, arrival: ArrivalFacts): readonly Outcome[] {
-    const tables = this.#byMetric.get(reading.metric);
+    const tables = this.#byInput.get(reading.metric);
     if (tables === undefined) return NOTHING;
     let out: Outcome[] | null = null;
     const awakeMs = this.#clock.tick(arrival.monotonicMs);
@@ -177,7 +185,11 @@ export class RuleEngine {
       place.alarm.onHeldTick(time, out);
       this.#settle(place);
     }
-    if (this.#maintenance.expire(steadyMs).length > 0) this.#suppress(out);
+    const over = this.#maintenance.expire(steadyMs);
+    if (over.length > 0) {
+      this.#expired.push(...over);
+      this.#suppress(out);
+    }
     return out.length === 0 ? NOTHING : out;
   }
 
@@ -196,6 +208,11 @@ export class RuleEngine {
   /** What is in maintenance now. */
   maintenances(): readonly Maintenance[] {
     return this.#maintenance.list();
+  }
+
+  /** Those that have ended by themselves since the last call. */
+  takeExpired(): readonly Maintenance[] {
+    return this.#expired.length === 0 ? NONE_EXPIRED : this.#expired.splice(0);
   }
 
   /** The steady time was set by so much. */
@@ -345,7 +362,7 @@ export class RuleEngine {
       timeMs,
       value: detector.measure(slot, value),
       isEligible:
-        quality === "good" && !isRetained && !isReplayed && nowMs - timeMs <= this.#options.actionMaxAgeMs,
+        quality === "good" && !isRetained && !isReplayed && nowMs - timeMs <= this.#actionMaxAgeMs(table),
       isActing: detector.isActingOn(slot, value),
       standing: detector.standing(slot),
       nowMs,
@@ -353,6 +370,11 @@ export class RuleEngine {
       awakeMs: this.#clock.nowMs,
       latencyMs: monotonicMs - arrivedMonotonicMs,
     };
+  }
+
+  #actionMaxAgeMs({ rule }: RuleTable): number {
+    const { actionMaxAgeMs, windowLagMs = 0 } = this.#options;
+    return rule.window === undefined ? actionMaxAgeMs : actionMaxAgeMs + windowLagMs;
   }
 
   #surroundingsOf(table: RuleTable, slot: number): AlarmSurroundings {

@@ -1,10 +1,15 @@
 import type { LevelName } from "./detector.ts";
 
-/** A rule on every reading of one metric, as the pipeline file defines it: one alarm per series that meets the condition. */
+/**
+ * A rule on every reading of one metric, or on one result of its windows, as the pipeline file defines it: one alarm per
+ * series or group that meets the condition.
+ */
 export interface RuleSpec {
   /** Unique among the rules; part of every alarm's id. */
   readonly name: string;
   readonly metric: string;
+  /** Only of a rule on windows: which, and which of their results. */
+  readonly window?: { readonly name: string; readonly value: string };
   readonly when: Condition;
   /** 1 (least) to 1000 (most urgent), as in OPC UA Part 9. The levels of a `levels` condition have their own. */
   readonly severity: number;
@@ -13,6 +18,11 @@ export interface RuleSpec {
   /** For people; goes into the alarm as it is. */
   readonly message: string;
   readonly action: ActionSpec | null;
+}
+
+/** What a rule looks at, as `RuleReading.metric`: no metric has a name with a dot. */
+export function ruleInput({ metric, window }: Pick<RuleSpec, "metric" | "window">): string {
+  return window === undefined ? metric : `${window.name}.${window.value}`;
 }
 
 export type Condition = LimitCondition | LevelsCondition | RateCondition | StuckCondition | MissingCondition;

@@ -24,6 +24,7 @@ export * from "./keyed/last-value.ts";
 export * from "./membership.ts";
 export * from "./merge-ranges.ts";
 export * from "./pane-layout.ts";
+export * from "./pane-results.ts";
 export * from "./pane-rows.ts";
 export * from "./pane-size.ts";
 export * from "./pane-state.ts";

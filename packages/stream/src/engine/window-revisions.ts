@@ -1,4 +1,4 @@
-import { ACCUMULATORS } from "../accumulators/table.ts";
+import { paneResults } from "../pane-results.ts";
 import type { EventTimeMs } from "../event-time.ts";
 import type { Completeness, WindowResult, WindowState } from "../window-result.ts";
 import { SessionTrack } from "./session-track.ts";
@@ -203,13 +203,9 @@ export class WindowRevisions {
     }
     const { view } = track;
     const panes = track.panesOf(record.startMs, record.endMs);
-    const { fields, sketches } = view.merged(group, panes.startMs, panes.endMs);
-    const values: Record<string, number> = {};
-    for (const [index, accumulator] of view.layout.accumulators.entries()) {
-      if (accumulator !== ACCUMULATORS.beside)
-        Object.assign(values, accumulator.finish(fields, view.layout.offsets[index]));
-    }
-    for (const sketch of sketches) Object.assign(values, sketch?.results());
+    const merged = view.merged(group, panes.startMs, panes.endMs);
+    const values = paneResults(view.layout, merged);
+    const { fields, sketches } = merged;
     const at = view.layout.offsets.at(-1)!;
     const beside = { uncertain: fields[at], bad: fields[at + 1], undeduplicated: fields[at + 2] };
     const top = sketches.flatMap((sketch) => sketch?.ranking?.() ?? []);

@@ -1,0 +1,31 @@
+import { loadAgentConfig } from "@millrace/config";
+import { type Command, MillraceError } from "@millrace/runtime";
+import { CONFIG_FLAG } from "./config-flag.ts";
+import { labelText, LABELS_FLAG, parseLabels } from "./labels-flag.ts";
+import { postToAgent } from "./post-to-agent.ts";
+
+/** `millrace-agent forget`: a series that was retired is not missed any more. */
+export const forgetCommand: Command = {
+  summary: "forget missing series that were retired: their alarms end",
+  details: "Those that have all these labels and are missing now. One that is heard again is watched again.",
+  flags: { config: CONFIG_FLAG, labels: { ...LABELS_FLAG, isRequired: true } },
+  async run({ name, flags, output }) {
+    const { config } = loadAgentConfig(flags.requiredText("config"));
+    const labels = parseLabels(flags.texts("labels"));
+    if (labels === undefined)
+      throw new MillraceError("wrong_usage", { command: name, reason: "--labels takes NAME=VALUE" });
+    const url = `http://${config.http.host}:${config.http.port}/series/forget`;
+    const answer = await postToAgent<{ readonly forgottenCount: number }>(url, { labels });
+    if ("error" in answer) {
+      output.out(`${answer.error}\n`);
+      return 1;
+    }
+    const { forgottenCount } = answer;
+    output.out(
+      forgottenCount === 0
+        ? `nothing is missing of ${labelText(labels)}\n`
+        : `forgotten: ${forgottenCount}\n`,
+    );
+    return forgottenCount === 0 ? 1 : 0;
+  },
+};

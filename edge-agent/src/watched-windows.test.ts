@@ -1,0 +1,130 @@
+// Windows that an agent's rules look at: told once passed, told anew as what is late comes, as a plain list of readings has it.
+import { loadPipeline } from "@millrace/config";
+import { SeriesWatermarks } from "@millrace/stream";
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import type { Series } from "./series-registry.ts";
+import { CORRECTIONS_MS, type WatchedResult, WatchedWindows } from "./watched-windows.ts";
+
+const LIMITS = { outOfOrdernessMs: 5_000, idleTimeoutMs: 30_000 };
+const PIPELINE = `
+version: 1
+metrics:
+  t: { unit: °C, from: { topic: "f/{line}/{machine}/t", number: {} }, accumulate: [count, sum, max] }
+windows:
+  tumbling: { metric: t, size: 10s, by: [line] }
+  sliding: { metric: t, size: 20s, slide: 5s, by: [line] }
+`;
+const { metrics, windows } = loadPipeline("/p.yaml", { readFile: () => PIPELINE }).config;
+const SPECS = windows.filter((spec) => spec.kind === "aligned");
+/** Two machines of a line, and one of another. */
+const SERIES: readonly Series[] = ["a", "a", "b"].map((line, index) => ({
+  index,
+  metric: "t",
+  labels: { line, machine: `m${index}`, site: "s" },
+}));
+
+function watch(groupsMax = 10) {
+  const watermarks = new SeriesWatermarks(LIMITS);
+  const options = { metrics, windows: SPECS, watermarks, groupsMax, ...LIMITS };
+  const watched = new WatchedWindows(options);
+  return {
+    watched,
+    watermarks,
+    send(series: number, timeMs: number, value: number, nowMs: number) {
+      watermarks.observe(series, timeMs, nowMs);
+      watched.add(SERIES[series], timeMs, value);
+    },
+    take: (nowMs: number) => watched.take(watermarks.watermark(nowMs, false).watermarkMs, nowMs),
+  };
+}
+
+test("each window is told once passed, then only as it changes, and tells what a list of its readings does", () => {
+  const step = fc.record({
+    series: fc.nat(2),
+    lateMs: fc.constantFrom(0, 0, 0, 2_000, 8_000, 30_000),
+    value: fc.integer({ min: 0, max: 100 }),
+    stepMs: fc.integer({ min: 0, max: 4_000 }),
+    isTaken: fc.boolean(),
+  });
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 120 }), (steps) => {
+      const { send, take } = watch();
+      const readings: { line: string; timeMs: number; value: number }[] = [];
+      const told = new Map<string, WatchedResult>();
+      let nowMs = 1_000_000;
+      const check = () => {
+        for (const result of take(nowMs)) {
+          const key = `${result.window} ${result.labels["line"]} ${result.endMs}`;
+          expect(result.isRevision).toBe(told.has(key));
+          told.set(key, result);
+        }
+      };
+      for (const { series, lateMs, value, stepMs, isTaken } of steps) {
+        nowMs += stepMs;
+        send(series, nowMs - lateMs, value, nowMs);
+        readings.push({ line: SERIES[series].labels["line"], timeMs: nowMs - lateMs, value });
+        if (isTaken) check();
+      }
+      nowMs += 25_000;
+      for (const series of [0, 1, 2]) send(series, nowMs, 0, nowMs);
+      readings.push(...SERIES.map(({ labels }) => ({ line: labels["line"], timeMs: nowMs, value: 0 })));
+      check();
+      const passedMs = nowMs - LIMITS.outOfOrdernessMs;
+      for (const { name, sizeMs, slideMs } of SPECS) {
+        for (let endMs = 990_000; endMs <= passedMs; endMs += slideMs) {
+          for (const line of ["a", "b"]) {
+            const own = readings.filter(
+              (reading) =>
+                reading.line === line && reading.timeMs >= endMs - sizeMs && reading.timeMs < endMs,
+            );
+            const result = told.get(`${name} ${line} ${endMs}`);
+            if (own.length === 0) expect(result).toBe(undefined);
+            else
+              expect(result?.values).toEqual({
+                count: own.length,
+                sum: own.reduce((sum, { value }) => sum + value, 0),
+                max: Math.max(...own.map(({ value }) => value)),
+              });
+          }
+        }
+      }
+    }),
+    { numRuns: 150 },
+  );
+});
+
+test("a machine that falls silent holds up the windows of its own line only, and those until it is idle", () => {
+  const { send, take } = watch();
+  for (let nowMs = 0; nowMs <= 16_000; nowMs += 1_000) {
+    if (nowMs < 5_000) send(0, nowMs, 1, nowMs);
+    send(1, nowMs, 1, nowMs);
+    send(2, nowMs, 1, nowMs);
+  }
+  const lines = (results: readonly WatchedResult[]) =>
+    results.filter(({ window }) => window === "tumbling").map(({ labels }) => labels["line"]);
+  expect(lines(take(16_000))).toEqual(["b"]);
+  send(1, 36_000, 1, 36_000);
+  expect(lines(take(36_000))).toContain("a");
+});
+
+test("what comes later than a minute after a window's end is nobody's; memory is what the windows hold", () => {
+  const { send, take, watched } = watch();
+  send(0, 1_000, 1, 1_000);
+  for (let nowMs = 2_000; nowMs <= 600_000; nowMs += 1_000) {
+    send(0, nowMs, 1, nowMs);
+    take(nowMs);
+  }
+  send(0, 600_000 - CORRECTIONS_MS - 30_000, 99, 600_000);
+  expect(take(600_000)).toEqual([]);
+  send(0, 580_000, 99, 600_000);
+  expect(take(600_000).every(({ isRevision }) => isRevision)).toBe(true);
+  expect(watched.refusedCount).toBe(0);
+});
+
+test("groups beyond the bound are refused and counted", () => {
+  const { send, watched } = watch(1);
+  send(0, 1_000, 1, 1_000);
+  send(2, 1_000, 1, 1_000);
+  expect(watched.refusedCount).toBe(1);
+});
