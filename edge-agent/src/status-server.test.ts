@@ -70,6 +70,8 @@ test("maintenance is begun and ended by labels; what is not sound is refused", a
     return [response.status, await response.json()];
   };
   const labels = { machine: "m1" };
+  expect(await post("../series/forget", { labels })).toEqual([200, { forgottenCount: 1 }]);
+  expect((await post("../series/forget", { labels: {} }))[0]).toBe(400);
   expect(await post("on", { labels, durationMs: 1_000 })).toEqual([200, { isChanged: true, reason: "" }]);
   expect(await post("off", { labels })).toEqual([200, { isChanged: false, reason: expect.any(String) }]);
   expect(await post("off", { all: true })).toEqual([200, { isChanged: true, reason: "" }]);

@@ -6,7 +6,9 @@ import { type Command, runProgram } from "@millrace/runtime";
 import { expect, test } from "vitest";
 import { checkCommand } from "./check.ts";
 import { doctorCommand } from "./doctor.ts";
+import { forgetCommand } from "./forget.ts";
 import { initCommand } from "./init.ts";
+import { maintenanceCommand } from "./maintenance.ts";
 import { resetOutcome } from "./reset.ts";
 import { renderAlarm, renderInput, renderQuarantine, renderRefusedSeries } from "./status.ts";
 
@@ -130,4 +132,19 @@ test("the status says of each file how far it is read, and of each input what it
     "    /b.log  7 bytes behind, at 10",
     "    /c.log  there is no such file",
   ]);
+});
+
+test.each([
+  ["maintenance", "on", "--labels", "machine=m1"],
+  ["forget", "--labels", "machine=m1"],
+])("%s is refused where no agent runs, and takes labels only as NAME=VALUE", async (...argv) => {
+  const folder = newFolder();
+  await run({ init: initCommand }, ["init", "--folder", folder]);
+  const config = join(folder, "agent.yaml");
+  writeFileSync(config, `${readFileSync(config, "utf8").replace(/^http:.*$/m, "")}\nhttp: { port: 1 }\n`);
+  const commands = { maintenance: maintenanceCommand, forget: forgetCommand };
+  const refused = await run(commands, [...argv, "--config", config]);
+  expect(refused).toMatchObject({ code: 1, text: expect.stringContaining("http://127.0.0.1:1/") });
+  const wrong = await run(commands, [...argv, "--labels", "m1", "--config", config]);
+  expect(wrong).toMatchObject({ code: 2, text: expect.stringContaining("--labels takes NAME=VALUE") });
 });
