@@ -1530,6 +1530,8 @@ describe("a rule on windows", () => {
       },
     ]);
     expect(one.commands.map(({ topic }) => topic)).toEqual(["stop/m1"]);
+    // No reading's arrival is measured: the watermark came by.
+    expect(one.agent.status().actionLatency).toBe(null);
     await send(one, 10);
     expect(one.agent.status().alarms).toEqual([]);
     expect(one.commands).toHaveLength(1);

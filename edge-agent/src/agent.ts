@@ -1,5 +1,12 @@
 import type { AgentConfig, HostSensor, Pipeline, PipelineMetric } from "@millrace/config";
-import { type AlarmEvent, type Maintenance, type Outcome, RuleEngine, ruleInput } from "@millrace/detect";
+import {
+  type AlarmEvent,
+  type Maintenance,
+  type Outcome,
+  RuleEngine,
+  ruleInput,
+  type RuleSpec,
+} from "@millrace/detect";
 import { BatchQueue, type Change, type Store } from "@millrace/queue";
 import {
   type Clock,
@@ -180,6 +187,7 @@ export class Agent {
     const { config, pipeline, clock, random, log } = options;
     this.#alarmDesk = new AlarmDesk({
       ...options,
+      measuredRules: new Set(pipeline.rules.filter(isByReading).map(({ name }) => name)),
       auditNumber: parts.auditNumber,
       publishFailed: (commandId) => this.#handle(this.#rules.onPublishFailed(commandId, this.#guard.nowMs())),
     });
@@ -959,6 +967,11 @@ export interface AgentStatus {
   /** Kept in all, those of earlier runs too. */
   readonly quarantineCount: number;
   readonly dedupe: { readonly keys: number; readonly forgotten: number };
+}
+
+/** The others go by time: silence, or a watermark. */
+function isByReading({ window, when }: RuleSpec): boolean {
+  return window === undefined && when.kind !== "missing";
 }
 
 /** The windows that rules look at; the configuration lets them watch no others. */
