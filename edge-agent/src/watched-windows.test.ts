@@ -57,6 +57,7 @@ test("each window is told once passed, then only as it changes, and tells what a
         for (const result of take(nowMs)) {
           const key = `${result.window} ${result.labels["line"]} ${result.endMs}`;
           expect(result.isRevision).toBe(told.has(key));
+          expect(result.endMs).toBeLessThanOrEqual(Math.max(...readings.map(({ timeMs }) => timeMs)) - 5_000);
           told.set(key, result);
         }
       };
