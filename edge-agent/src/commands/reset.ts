@@ -1,6 +1,7 @@
 import { loadAgentConfig } from "@millrace/config";
-import { type Command, MillraceError, reasonOf } from "@millrace/runtime";
+import type { Command } from "@millrace/runtime";
 import { CONFIG_FLAG } from "./config-flag.ts";
+import { postToAgent } from "./post-to-agent.ts";
 import { fetchStatus } from "./status.ts";
 
 /** `millrace-agent reset`: ends latched alarms of the running agent whose condition is over. */
@@ -13,9 +14,14 @@ export const resetCommand: Command = {
     const { config } = loadAgentConfig(flags.requiredText("config"));
     const [id] = words;
     const url = `http://${config.http.host}:${config.http.port}`;
-    const count = await resetAlarms(`${url}/alarms/reset`, id === "all" ? { all: true } : { id });
+    const body = id === "all" ? { all: true } : { id };
+    const answer = await postToAgent<{ readonly resetCount: number }>(`${url}/alarms/reset`, body);
+    if ("error" in answer) {
+      output.out(`${answer.error}\n`);
+      return 1;
+    }
     const { alarms } = await fetchStatus(`${url}/status`);
-    const { text, exitCode } = resetOutcome({ id, count, alarms });
+    const { text, exitCode } = resetOutcome({ id, count: answer.resetCount, alarms });
     output.out(text);
     return exitCode;
   },
@@ -37,19 +43,4 @@ export function resetOutcome(options: {
       : `${holding} ${holding === 1 ? "alarm still holds its" : "alarms still hold their"} condition and ${holding === 1 ? "stays" : "stay"} active\n`;
   const isDone = count > 0 || (isAll && holding === 0);
   return { text: `${count === 0 ? nothing : `reset: ${count}`}\n${stays}`, exitCode: isDone ? 0 : 1 };
-}
-
-async function resetAlarms(url: string, body: unknown): Promise<number> {
-  try {
-    const response = await fetch(url, {
-      method: "POST",
-      headers: { "content-type": "application/json" },
-      body: JSON.stringify(body),
-      signal: AbortSignal.timeout(5_000),
-    });
-    const { resetCount }: { resetCount: number } = JSON.parse(await response.text());
-    return resetCount;
-  } catch (error) {
-    throw new MillraceError("service_unreachable", { url, reason: reasonOf(error) }, { cause: error });
-  }
 }
