@@ -7,10 +7,12 @@ import {
   host,
   identifier,
   labelName,
+  listenerCertificate,
   logLevel,
   moment,
   mqttUrl,
   oneOf,
+  passwordFile,
   port,
   takes,
   text,
@@ -31,7 +33,7 @@ const broker = z.strictObject({
         password: text()
           .optional()
           .describe("Its password; without one, with `tls.ca`, it is known by its certificate."),
-        passwordFile: filePath().optional().describe("File that holds the password, instead of `password`."),
+        passwordFile: passwordFile(),
         publish: z
           .array(topicFilter())
           .prefault(["#"])
@@ -46,8 +48,7 @@ const broker = z.strictObject({
     .describe("Who may connect; empty: everyone who reaches the address, to everything."),
   tls: z
     .strictObject({
-      cert: filePath().describe("Certificate (PEM)."),
-      key: filePath().describe("Its key (PEM)."),
+      ...listenerCertificate(),
       ca: filePath()
         .optional()
         .describe("Authority (PEM) that signs sensors' certificates; sensors must then show one."),
@@ -75,7 +76,7 @@ const mqtt = z.strictObject({
     .describe("Fixed, so that the broker keeps the session; default: `millrace-` and the agent's name."),
   username: text().optional().describe("User name at the broker."),
   password: text().optional().describe("Its password."),
-  passwordFile: filePath().optional().describe("File that holds the password, instead of `password`."),
+  passwordFile: passwordFile(),
   protocol: oneOf(["3.1.1", "5"]).prefault("3.1.1").describe("Version of MQTT."),
   ca: filePath()
     .optional()
@@ -100,20 +101,14 @@ export const httpInputSchema = z.strictObject({
       z.strictObject({
         user: text().describe("User name."),
         password: text().optional().describe("Its password (Basic)."),
-        passwordFile: filePath().optional().describe("File that holds the password, instead of `password`."),
+        passwordFile: passwordFile(),
         token: text().optional().describe("A token instead of a password (`Bearer` or `Token`)."),
         tokenFile: filePath().optional().describe("File that holds the token, instead of `token`."),
       }),
     )
     .prefault([])
     .describe("Who may post; empty: everyone who reaches the address."),
-  tls: z
-    .strictObject({
-      cert: filePath().describe("Certificate (PEM)."),
-      key: filePath().describe("Its key (PEM)."),
-    })
-    .optional()
-    .describe("Encrypts it."),
+  tls: z.strictObject(listenerCertificate()).optional().describe("Encrypts it."),
   clientsMax: wholeNumber(1, 100_000)
     .prefault(256)
     .describe("Connections at once; further ones are refused and counted."),
@@ -212,7 +207,7 @@ export const agentSchema = z.strictObject({
       url: mqttUrl().describe("Central's intake."),
       username: identifier().optional().describe("Identity at central; default: `agent`."),
       password: text().optional().describe("Its password."),
-      passwordFile: filePath().optional().describe("File that holds the password, instead of `password`."),
+      passwordFile: passwordFile(),
       ca: filePath()
         .optional()
         .describe("Certificate (PEM) of the authority that signed central's; default: the system's."),

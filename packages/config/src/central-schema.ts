@@ -6,7 +6,9 @@ import {
   flag,
   host,
   identifier,
+  listenerCertificate,
   logLevel,
+  passwordFile,
   port,
   text,
   version,
@@ -27,8 +29,7 @@ export const centralSchema = z.strictObject({
           port: port().prefault(1884).describe("Port that agents send to."),
           tls: z
             .strictObject({
-              cert: filePath().describe("Certificate (PEM)."),
-              key: filePath().describe("Its key (PEM)."),
+              ...listenerCertificate(),
               ca: filePath()
                 .optional()
                 .describe("Authority (PEM) that signs agents' certificates; agents must then show one."),
@@ -47,7 +48,7 @@ export const centralSchema = z.strictObject({
         id: identifier().describe("The agent's name, `agent` in its agent.yaml."),
         site: identifier().describe("The site that it stands at."),
         password: text().optional().describe("What it must give."),
-        passwordFile: filePath().optional().describe("File that holds the password, instead of `password`."),
+        passwordFile: passwordFile(),
       }),
     )
     .prefault([])

@@ -76,6 +76,14 @@ export class ConfigReader {
     }
   }
 
+  /** The certificate or key (PEM) in a file that the configuration names; "" where it cannot be read, which is a problem. */
+  readPem(keyPath: KeyPath, path: string): string;
+  /** Null where none is named. */
+  readPem(keyPath: KeyPath, path: string | undefined): string | null;
+  readPem(keyPath: KeyPath, path: string | undefined): string | null {
+    return path === undefined ? null : (this.readNamedFile(keyPath, path) ?? "");
+  }
+
   /** A secret given itself or as a file's first line; null where neither is. `name` is its key in the file. */
   readSecret(
     parent: KeyPath,

@@ -32,8 +32,6 @@ export function loadAgentConfig(path: string, options: LoadOptions = {}): Loaded
     const { user, publish, subscribe } = entry;
     return { user, password, publish, subscribe };
   });
-  const readPem = (keyPath: readonly string[], path: string | undefined) =>
-    path === undefined ? null : (reader.readNamedFile(keyPath, path) ?? "");
   if (broker !== undefined && isOpenHost(broker.host) && users.length === 0) {
     reader.warning(
       ["inputs", "broker", "host"],
@@ -90,9 +88,9 @@ export function loadAgentConfig(path: string, options: LoadOptions = {}): Loaded
                 broker.tls === undefined
                   ? null
                   : {
-                      cert: readPem(["inputs", "broker", "tls", "cert"], broker.tls.cert) ?? "",
-                      key: readPem(["inputs", "broker", "tls", "key"], broker.tls.key) ?? "",
-                      ca: readPem(["inputs", "broker", "tls", "ca"], broker.tls.ca),
+                      cert: reader.readPem(["inputs", "broker", "tls", "cert"], broker.tls.cert),
+                      key: reader.readPem(["inputs", "broker", "tls", "key"], broker.tls.key),
+                      ca: reader.readPem(["inputs", "broker", "tls", "ca"], broker.tls.ca),
                     },
               clientsMax: broker.clientsMax,
               connectsPerSecondMax: broker.connectsPerSecondMax,
@@ -108,9 +106,9 @@ export function loadAgentConfig(path: string, options: LoadOptions = {}): Loaded
               username: mqtt.username ?? null,
               password: reader.readSecret(["inputs", "mqtt"], mqtt),
               protocolVersion: mqtt.protocol === "5" ? 5 : 4,
-              ca: readPem(["inputs", "mqtt", "ca"], mqtt.ca),
-              cert: readPem(["inputs", "mqtt", "cert"], mqtt.cert),
-              key: readPem(["inputs", "mqtt", "key"], mqtt.key),
+              ca: reader.readPem(["inputs", "mqtt", "ca"], mqtt.ca),
+              cert: reader.readPem(["inputs", "mqtt", "cert"], mqtt.cert),
+              key: reader.readPem(["inputs", "mqtt", "key"], mqtt.key),
               sharedGroup: mqtt.sharedGroup ?? null,
             },
       http: http === undefined ? null : resolveHttpInput(reader, http),
@@ -121,9 +119,9 @@ export function loadAgentConfig(path: string, options: LoadOptions = {}): Loaded
       url: file.uplink.url,
       username: file.uplink.username ?? file.agent,
       password: reader.readSecret(["uplink"], file.uplink),
-      ca: readPem(["uplink", "ca"], file.uplink.ca),
-      cert: readPem(["uplink", "cert"], file.uplink.cert),
-      key: readPem(["uplink", "key"], file.uplink.key),
+      ca: reader.readPem(["uplink", "ca"], file.uplink.ca),
+      cert: reader.readPem(["uplink", "cert"], file.uplink.cert),
+      key: reader.readPem(["uplink", "key"], file.uplink.key),
       backfillBytesPerSecond: file.uplink.backfillBytesPerSecond,
       inFlightBatchesMax: file.uplink.inFlightBatchesMax,
     },

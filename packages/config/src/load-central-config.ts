@@ -22,8 +22,6 @@ export function loadCentralConfig(path: string, options: LoadOptions = {}): Load
     }
     return { id: agent.id, site: agent.site, password };
   });
-  const readTls = (key: "cert" | "key" | "ca", path: string): string =>
-    reader.readNamedFile(["intake", "mqtt", "tls", key], path) ?? "";
   if (isSameAddress(mqtt, file.http)) {
     reader.problem(
       ["http", "port"],
@@ -54,9 +52,9 @@ export function loadCentralConfig(path: string, options: LoadOptions = {}): Load
           mqtt.tls === undefined
             ? null
             : {
-                cert: readTls("cert", mqtt.tls.cert),
-                key: readTls("key", mqtt.tls.key),
-                ca: mqtt.tls.ca === undefined ? null : readTls("ca", mqtt.tls.ca),
+                cert: reader.readPem(["intake", "mqtt", "tls", "cert"], mqtt.tls.cert),
+                key: reader.readPem(["intake", "mqtt", "tls", "key"], mqtt.tls.key),
+                ca: reader.readPem(["intake", "mqtt", "tls", "ca"], mqtt.tls.ca),
               },
       },
     },

@@ -38,14 +38,18 @@ export function resolveHttpInput(
       `passwords and tokens cross the network (${http.host}) unencrypted; give inputs.http.tls, or set host: 127.0.0.1`,
     );
   }
-  const readTls = (key: "cert" | "key", file: string) =>
-    reader.readNamedFile([...path, "tls", key], file) ?? "";
   const { host, port, tls, clientsMax, requestsMax, requestsPerClientMax, bodyBytesMax } = http;
   return {
     host,
     port,
     users,
-    tls: tls === undefined ? null : { cert: readTls("cert", tls.cert), key: readTls("key", tls.key) },
+    tls:
+      tls === undefined
+        ? null
+        : {
+            cert: reader.readPem([...path, "tls", "cert"], tls.cert),
+            key: reader.readPem([...path, "tls", "key"], tls.key),
+          },
     clientsMax,
     requestsMax,
     requestsPerClientMax,

@@ -84,6 +84,14 @@ export const allowedHosts = () =>
       "Host names that it may be asked by, beside `host`, localhost and IP addresses; others are refused.",
     );
 export const filePath = () => takes(z.string().min(1), "a path; relative ones begin at this file's folder");
+/** Beside a `password`, which has its own description. */
+export const passwordFile = () =>
+  filePath().optional().describe("File that holds the password, instead of `password`.");
+/** What a listener shows of itself, for its `tls`. */
+export const listenerCertificate = () => ({
+  cert: filePath().describe("Certificate (PEM)."),
+  key: filePath().describe("Its key (PEM)."),
+});
 export const version = () =>
   takes(z.literal(1), "1, the only version so far").describe("Version of the file's format.");
 
