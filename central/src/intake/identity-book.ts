@@ -1,4 +1,5 @@
-import { createHash, timingSafeEqual } from "node:crypto";
+import { timingSafeEqual } from "node:crypto";
+import { secretDigest } from "@millrace/runtime";
 
 export interface Identity {
   readonly id: string;
@@ -9,23 +10,19 @@ export interface Identity {
 /** Who may connect. Passwords are kept and compared as hashes of equal length, in constant time. */
 export class IdentityBook {
   readonly #passwords = new Map<string, Buffer | null>();
-  readonly #nobody = digest("\0nobody");
+  readonly #nobody = secretDigest("\0nobody");
 
   constructor(identities: readonly Identity[]) {
     for (const { id, password } of identities)
-      this.#passwords.set(id, password === null ? null : digest(password));
+      this.#passwords.set(id, password === null ? null : secretDigest(password));
   }
 
   /** `certifiedName`: the common name of a client certificate that the configured CA signed, if one was shown. */
   isKnown(user: string, password: Uint8Array, certifiedName: string | null): boolean {
     const expected = this.#passwords.get(user);
     // Compared for unknown users too, so that the answer's time does not tell which names exist.
-    const isPasswordRight = timingSafeEqual(digest(password), expected ?? this.#nobody);
+    const isPasswordRight = timingSafeEqual(secretDigest(password), expected ?? this.#nobody);
     if (expected === undefined) return false;
     return expected === null ? certifiedName === user : isPasswordRight;
   }
-}
-
-function digest(value: string | Uint8Array): Buffer {
-  return createHash("sha256").update(value).digest();
 }

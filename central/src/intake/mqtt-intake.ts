@@ -1,7 +1,7 @@
 import { createServer as createTcpServer } from "node:net";
 import type { Server, Socket } from "node:net";
-import { createServer as createTlsServer, TLSSocket } from "node:tls";
-import { MillraceError, reasonOf } from "@millrace/runtime";
+import { createServer as createTlsServer } from "node:tls";
+import { certifiedNameOf, MillraceError, reasonOf } from "@millrace/runtime";
 import type { Logger } from "@millrace/runtime";
 import { downTopic, parseUpTopic } from "@millrace/wire";
 import type { AgentConnection, DownTopic, UpTopic } from "@millrace/wire";
@@ -161,7 +161,7 @@ export class MqttIntake {
       const isKnown = this.#identities.isKnown(
         name,
         password ?? new Uint8Array(),
-        this.#certifiedName(client),
+        certifiedNameOf(client.conn instanceof GuardedConnection ? client.conn.socket : client.conn),
       );
       if (isKnown) this.#names.set(client, name);
       else
@@ -235,13 +235,6 @@ export class MqttIntake {
         setImmediate(() => setImmediate(() => client.close()));
       },
     };
-  }
-
-  #certifiedName(client: Client): string | null {
-    const socket = client.conn instanceof GuardedConnection ? client.conn.socket : client.conn;
-    if (!(socket instanceof TLSSocket) || !socket.authorized) return null;
-    const name: string | string[] | undefined = socket.getPeerCertificate().subject?.CN;
-    return typeof name === "string" ? name : null;
   }
 }
 

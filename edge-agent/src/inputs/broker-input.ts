@@ -1,6 +1,6 @@
 import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
-import { createServer as createTlsServer, TLSSocket } from "node:tls";
-import { type Clock, type Logger, toListenError } from "@millrace/runtime";
+import { createServer as createTlsServer } from "node:tls";
+import { certifiedNameOf, type Clock, type Logger, toListenError } from "@millrace/runtime";
 import { PacketSizeGuard } from "@millrace/wire";
 import { Aedes, type AedesOptions, type AuthenticateError, type Client, type PublishPacket } from "aedes";
 import { type BrokerUser, BrokerUsers } from "./broker-users.ts";
@@ -191,7 +191,7 @@ export class BrokerInput implements Input {
       drainTimeout: DRAIN_TIMEOUT_MS,
       maxClientsIdLength: 256,
       authenticate: (client, name, password, done) => {
-        const user = this.#users.find({ user: name, password, commonName: commonNameOf(client.conn) });
+        const user = this.#users.find({ user: name, password, commonName: certifiedNameOf(client.conn) });
         if (user !== undefined) {
           this.#userOf.set(client, user);
           return done(null, true);
@@ -413,13 +413,6 @@ function settle(handler: InputHandler, arrival: Parameters<InputHandler>[0]): Re
   } catch (error) {
     return Promise.reject(error);
   }
-}
-
-/** Of a certificate that the handshake has verified; null where there is none. */
-function commonNameOf(socket: unknown): string | null {
-  if (!(socket instanceof TLSSocket) || !socket.authorized) return null;
-  const name = socket.getPeerCertificate().subject?.CN;
-  return typeof name === "string" ? name : null;
 }
 
 function listen(server: Server, port: number, host: string): Promise<void> {

@@ -1,4 +1,5 @@
-import { createHash, timingSafeEqual } from "node:crypto";
+import { timingSafeEqual } from "node:crypto";
+import { secretDigest } from "@millrace/runtime";
 import { filterCovers, filterTakes } from "./topic-filter.ts";
 
 export interface BrokerUser {
@@ -23,24 +24,25 @@ const EVERYTHING: BrokerUser = { user: "", password: null, publish: ["#"], subsc
 
 /** Who may connect to the embedded broker, and to which topics. Without users everybody may everything. */
 export class BrokerUsers {
-  readonly #users: readonly BrokerUser[];
+  readonly #users: readonly { readonly known: BrokerUser; readonly digest: Buffer | null }[];
   /** By user name and topic: publishes come often, and to few topics. */
   readonly #mayPublish = new Map<string, boolean>();
 
   constructor(users: readonly BrokerUser[]) {
-    this.#users = users;
+    this.#users = users.map((known) => ({
+      known,
+      digest: known.password === null ? null : secretDigest(known.password),
+    }));
   }
 
   /** Undefined: it may not connect. Takes as long for a wrong password as for a right one. */
   find({ user, password, commonName }: Identity): BrokerUser | undefined {
     if (this.#users.length === 0) return EVERYTHING;
-    const given = sha256(password ?? "");
+    const given = secretDigest(password ?? "");
     let found: BrokerUser | undefined;
-    for (const known of this.#users) {
+    for (const { known, digest } of this.#users) {
       const isIt =
-        known.password === null
-          ? known.user === commonName
-          : timingSafeEqual(given, sha256(known.password)) && known.user === user;
+        digest === null ? known.user === commonName : timingSafeEqual(given, digest) && known.user === user;
       if (isIt) found ??= known;
     }
     return found;
@@ -59,8 +61,4 @@ export class BrokerUsers {
   maySubscribe(user: BrokerUser, filter: string): boolean {
     return user.subscribe.some((allowed) => filterCovers(allowed, filter));
   }
-}
-
-function sha256(text: string | Uint8Array): Buffer {
-  return createHash("sha256").update(text).digest();
 }

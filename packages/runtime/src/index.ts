@@ -15,6 +15,7 @@ export * from "./memory-logger.ts";
 export * from "./metric-table.ts";
 export * from "./metrics.ts";
 export * from "./nearest-name.ts";
+export * from "./peer-identity.ts";
 export * from "./program.ts";
 export * from "./random.ts";
 export * from "./run-main.ts";

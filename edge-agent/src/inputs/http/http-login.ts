@@ -1,5 +1,6 @@
-import { createHash, timingSafeEqual } from "node:crypto";
+import { timingSafeEqual } from "node:crypto";
 import type { HttpUser } from "@millrace/config";
+import { secretDigest } from "@millrace/runtime";
 
 /** Which user an `Authorization` header proves: Basic, Bearer, or InfluxDB's Token. Undefined: none. */
 export function loginOf(authorization: string | undefined, users: readonly HttpUser[]): string | undefined {
@@ -23,15 +24,11 @@ function userWhere(
   given: string,
   secretOf: (user: HttpUser) => string | false,
 ): string | undefined {
-  const digest = sha256(given);
+  const digest = secretDigest(given);
   let found: string | undefined;
   for (const user of users) {
     const secret = secretOf(user);
-    if (secret !== false && timingSafeEqual(digest, sha256(secret))) found = user.user;
+    if (secret !== false && timingSafeEqual(digest, secretDigest(secret))) found = user.user;
   }
   return found;
-}
-
-function sha256(text: string): Buffer {
-  return createHash("sha256").update(text).digest();
 }
