@@ -8,6 +8,7 @@ import {
   type Transition,
 } from "./detector.ts";
 import type { LimitCondition } from "./rule-spec.ts";
+import { columnLengthFor, grownColumn } from "./series-column.ts";
 
 const PHASE = { normal: 0, pending: 1, raised: 2 } as const;
 
@@ -179,16 +180,10 @@ export class LimitDetector implements Detector {
   }
 
   #grow(series: number): void {
-    const length = Math.max(64, (series + 1) * 2);
-    const newestMs = new Float64Array(length).fill(-Infinity);
-    newestMs.set(this.#newestMs);
-    const pendingSinceMs = new Float64Array(length);
-    pendingSinceMs.set(this.#pendingSinceMs);
-    const phase = new Uint8Array(length);
-    phase.set(this.#phase);
-    this.#newestMs = newestMs;
-    this.#pendingSinceMs = pendingSinceMs;
-    this.#phase = phase;
+    const length = columnLengthFor(series);
+    this.#newestMs = grownColumn(this.#newestMs, new Float64Array(length).fill(-Infinity));
+    this.#pendingSinceMs = grownColumn(this.#pendingSinceMs, new Float64Array(length));
+    this.#phase = grownColumn(this.#phase, new Uint8Array(length));
   }
 }
 

@@ -8,6 +8,7 @@ import {
 } from "./detector.ts";
 import { NO_SERIES } from "./limit-detector.ts";
 import type { MissingCondition } from "./rule-spec.ts";
+import { columnLengthFor, grownColumn } from "./series-column.ts";
 
 const PHASE = { unknown: 0, heard: 1, raised: 2 } as const;
 
@@ -114,12 +115,8 @@ export class MissingDetector implements Detector {
   }
 
   #grow(series: number): void {
-    const length = Math.max(64, (series + 1) * 2);
-    const heardAtMs = new Float64Array(length);
-    heardAtMs.set(this.#heardAtMs);
-    const phase = new Uint8Array(length);
-    phase.set(this.#phase);
-    this.#heardAtMs = heardAtMs;
-    this.#phase = phase;
+    const length = columnLengthFor(series);
+    this.#heardAtMs = grownColumn(this.#heardAtMs, new Float64Array(length));
+    this.#phase = grownColumn(this.#phase, new Uint8Array(length));
   }
 }

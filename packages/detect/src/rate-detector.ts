@@ -9,6 +9,7 @@ import {
 } from "./detector.ts";
 import { LimitDetector, type LimitDetectorState, NO_SERIES } from "./limit-detector.ts";
 import type { RateCondition } from "./rule-spec.ts";
+import { columnLengthFor, grownColumn } from "./series-column.ts";
 import { isSlopeState, SlopeCells } from "./slope-cells.ts";
 
 export interface RateDetectorState {
@@ -115,9 +116,8 @@ export class RateDetector implements Detector {
   }
 
   #grow(series: number): void {
-    const newestMs = new Float64Array(Math.max(64, (series + 1) * 2)).fill(-Infinity);
-    newestMs.set(this.#newestMs);
-    this.#newestMs = newestMs;
+    const longer = new Float64Array(columnLengthFor(series)).fill(-Infinity);
+    this.#newestMs = grownColumn(this.#newestMs, longer);
   }
 }
 

@@ -4,6 +4,7 @@ import { CommandInterlock } from "./command-interlock.ts";
 import type { Detector, DetectorBounds, DetectorState } from "./detector.ts";
 import { makeDetector } from "./make-detector.ts";
 import type { RuleSpec } from "./rule-spec.ts";
+import { columnLengthFor, grownColumn } from "./series-column.ts";
 
 export interface SeriesRuleState {
   readonly rule: string;
@@ -59,9 +60,8 @@ export class RuleTable {
     if (!this.#slotByKey.has(labelsKey(labels)) && this.labels.length >= seriesMax) return -1;
     const slot = this.slotByLabels(labels);
     if (seriesIndex >= this.#slotByIndex.length) {
-      const grown = new Int32Array(Math.max(64, (seriesIndex + 1) * 2)).fill(-1);
-      grown.set(this.#slotByIndex);
-      this.#slotByIndex = grown;
+      const longer = new Int32Array(columnLengthFor(seriesIndex)).fill(-1);
+      this.#slotByIndex = grownColumn(this.#slotByIndex, longer);
     }
     this.#slotByIndex[seriesIndex] = slot;
     return slot;

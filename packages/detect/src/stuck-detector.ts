@@ -9,6 +9,7 @@ import {
 } from "./detector.ts";
 import { NO_SERIES } from "./limit-detector.ts";
 import type { StuckCondition } from "./rule-spec.ts";
+import { columnLengthFor, grownColumn } from "./series-column.ts";
 
 export interface StuckDetectorState {
   readonly kind: "stuck";
@@ -129,19 +130,11 @@ export class StuckDetector implements Detector {
   }
 
   #grow(series: number): void {
-    const length = Math.max(64, (series + 1) * 2);
-    const newestMs = new Float64Array(length).fill(-Infinity);
-    newestMs.set(this.#newestMs);
-    const value = new Float64Array(length);
-    value.set(this.#value);
-    const sinceMs = new Float64Array(length);
-    sinceMs.set(this.#sinceMs);
-    const isRaised = new Uint8Array(length);
-    isRaised.set(this.#isRaised);
-    this.#newestMs = newestMs;
-    this.#value = value;
-    this.#sinceMs = sinceMs;
-    this.#isRaised = isRaised;
+    const length = columnLengthFor(series);
+    this.#newestMs = grownColumn(this.#newestMs, new Float64Array(length).fill(-Infinity));
+    this.#value = grownColumn(this.#value, new Float64Array(length));
+    this.#sinceMs = grownColumn(this.#sinceMs, new Float64Array(length));
+    this.#isRaised = grownColumn(this.#isRaised, new Uint8Array(length));
   }
 }
 
