@@ -1,7 +1,14 @@
 import type { AppendFields, BatchQueue, Change, UnsentRun } from "@millrace/queue";
 import type { Logger } from "@millrace/runtime";
 import { coarsenRows, type PaneRows } from "@millrace/stream";
-import { type Compression, decodePaneBatch, decodeSkippedBatch, openBatch, unpackBody } from "@millrace/wire";
+import {
+  BATCH_HEADER_BYTES,
+  type Compression,
+  decodePaneBatch,
+  decodeSkippedBatch,
+  openBatch,
+  unpackBody,
+} from "@millrace/wire";
 import { groupSections } from "./pane-groups.ts";
 
 export interface BacklogCoarsenerOptions {
@@ -21,6 +28,10 @@ const LEVELS_MS = [10_000, 60_000] as const;
 /** Of what is merged at a time: bounds memory, and the work between two commits. */
 const RUN = { bytesMax: 512 * 1024, batchesMax: 64 } as const;
 const READ_BATCHES_MAX = 8;
+/** What a run must become, of what it was, to be worth its writes. */
+const WORTH_SHARE = 15 / 16;
+/** Of the batches: so many new ones make it worth to look again at what was merged in small groups. */
+const AGAIN_SHARE = 1 / 8;
 
 /** What a run has become. */
 interface Replacement {
@@ -38,6 +49,8 @@ export class BacklogCoarsener {
   readonly #cursors = LEVELS_MS.map(() => 0);
   #ready: Replacement | undefined;
   #isPreparing = false;
+  /** The lane's next sequence when the last level was last begun anew. */
+  #begunAtNext = 0;
 
   constructor(options: BacklogCoarsenerOptions) {
     this.#options = options;
@@ -79,15 +92,25 @@ export class BacklogCoarsener {
   }
 
   #nextRun(): { readonly run: UnsentRun; readonly level: number } | undefined {
-    for (const [level, cursor] of this.#cursors.entries()) {
-      for (let from = cursor; ;) {
-        const run = this.#options.queue.unsentRun("backfill", from, RUN);
-        if (run === undefined) break;
-        if (run.sequences.length > 1) return { run, level };
-        from = run.to + 1;
-      }
+    for (const level of LEVELS_MS.keys()) {
+      const run = this.#runFrom(this.#cursors[level]);
+      if (run !== undefined) return { run, level };
     }
-    return undefined;
+    // What came in small groups is merged on its own; later some of these make one.
+    const { next, queuedBatches } = this.#options.queue.lane("backfill");
+    const newMin = queuedBatches > RUN.batchesMax ? AGAIN_SHARE * queuedBatches : 2;
+    if (next - this.#begunAtNext < newMin) return undefined;
+    this.#begunAtNext = next;
+    const run = this.#runFrom(0);
+    return run === undefined ? undefined : { run, level: LEVELS_MS.length - 1 };
+  }
+
+  #runFrom(sequence: number): UnsentRun | undefined {
+    for (let from = sequence; ;) {
+      const run = this.#options.queue.unsentRun("backfill", from, RUN);
+      if (run === undefined || run.sequences.length > 1) return run;
+      from = run.to + 1;
+    }
   }
 
   /** Undefined where it is not worth it, or a batch is not what it was. */
@@ -108,8 +131,8 @@ export class BacklogCoarsener {
       sections = coarsenRows(sections, (metric, paneMs) => coarseMsOf(metric, paneMs, levelMs));
     }
     const merged = seal(groupSections(sections));
-    const bytes = merged.reduce((sum, { body }) => sum + body.length, 0);
-    return bytes < run.bytes ? merged : undefined;
+    const bytes = merged.reduce((sum, { body }) => sum + BATCH_HEADER_BYTES + body.length, 0);
+    return bytes < WORTH_SHARE * run.bytes ? merged : undefined;
   }
 
   /** Undefined for what is neither panes nor stands behind merged ones. */

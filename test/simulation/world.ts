@@ -138,6 +138,16 @@ export class SimulatedSite {
     this.#store.failNextCommits(commitCount);
   }
 
+  /** The disk's operations since this process has it. */
+  get operationCount(): number {
+    return this.#store.operationCount;
+  }
+
+  /** That operation of the disk fails, whatever it is. */
+  failOperation(number: number): void {
+    this.#store.failOperationNumber(number);
+  }
+
   /** As `kill -9` and a power cut: memory is gone, and what was not synced. */
   crash(): void {
     this.#isUp = false;
@@ -248,10 +258,14 @@ export class World {
     });
   }
 
+  /** Told of each operation of a disk when it has begun. */
+  operating: ((disk: string) => void) | undefined;
+
   /** A disk that takes its time, so that a crash finds commits under way. */
   disk(name: string, image?: MemorySnapshot): MemoryStore {
     const random = new SeededRandom(this.seed, `disk ${name}`);
     const delay = () => {
+      this.operating?.(name);
       const { promise, resolve } = Promise.withResolvers<void>();
       this.time.after(random.chance(0.02) ? random.next() * 300 : random.next() * 10, resolve);
       return promise;

@@ -1,7 +1,7 @@
 // The outbox keeps its batches through crashes, evictions, damage and new epochs, and always tells what it lost.
 import { LANES, type Lane } from "@millrace/stream";
 import { decodeSkippedBatch, openBatch, RUNS_MAX } from "@millrace/wire";
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { type AppendFields, BatchQueue, TRIM_BATCHES_MAX, type VerifyRow } from "./batch-queue.ts";
 import { MemoryStore } from "./memory-store.ts";
 import type { Change } from "./store.ts";
@@ -343,6 +343,70 @@ test("a lane record that claims more batches than a disk holds is taken for dama
   const again = await BatchQueue.open(store.restart(), { random });
   expect(again.lane("backfill")).toMatchObject({ oldest: 1, next: 3, queuedReadings: 20 });
   expect(queue.lane("backfill").next).toBe(3);
+});
+
+describe("batches that were not sent are merged", () => {
+  const BOUNDS = { bytesMax: 1e6, batchesMax: 100 };
+  const merged = (readingCount: number, endMs: number) => {
+    const { lane: _lane, kind: _kind, ...fields } = panes(1, { readingCount, endMs, sealedAtMs: 99 });
+    return fields;
+  };
+
+  test("they take the first sequences, a skipped one that tells of no loss the others; over restarts too", async () => {
+    const { store, queue } = await filled(6);
+    await commit(store, (changes) => queue.markSent(changes, "backfill", 2));
+    const run = queue.unsentRun("backfill", 0, BOUNDS);
+    expect(run).toMatchObject({ from: 3, to: 6, sequences: [3, 4, 5, 6], readings: 40 });
+    const isDone = await commit(store, (changes) =>
+      queue.replaceRun(changes, "backfill", run!, [merged(30, 6_000), merged(10, 7_000)]),
+    );
+    expect(isDone).toBe(true);
+    expect(queue.lane("backfill")).toMatchObject({ queuedBatches: 5, queuedReadings: 60, next: 7, sent: 2 });
+    const again = await BatchQueue.open(MemoryStore.restore(store.snapshot()), { random });
+    expect(again.lane("backfill")).toEqual(queue.lane("backfill"));
+    const batches = await again.read("backfill", 3, 9);
+    expect(batches.map((batch) => [batch.sequence, opened(batch).kind])).toEqual([
+      [3, "panes"],
+      [4, "panes"],
+      [5, "skipped"],
+    ]);
+    expect(skippedOf(batches[2])).toEqual({ from: 5, to: 6, readings: 0, reason: "coarsened" });
+    // Merged once more, with what has come since.
+    await commit(store, (changes) => queue.append(changes, panes(7)));
+    const next = queue.unsentRun("backfill", 0, BOUNDS);
+    expect(next).toMatchObject({ from: 3, to: 7, sequences: [3, 4, 5, 7], readings: 50 });
+    expect(queue.replaceRun([], "backfill", next!, [merged(50, 8_000)])).toBe(true);
+    expect(queue.lane("backfill")).toMatchObject({ queuedBatches: 4, queuedReadings: 70 });
+    expect(queue.coarsenedIn("backfill", 3, 7)).toEqual({ startMs: 1_000, endMs: 8_000 });
+    expect(queue.coarsenedIn("backfill", 1, 2)).toBeUndefined();
+  });
+
+  test("not once one of them was sent, nor where readings would be lost, or nothing won", async () => {
+    const { queue } = await filled(4);
+    const run = queue.unsentRun("backfill", 0, BOUNDS)!;
+    const before = queue.lane("backfill");
+    const changes: Change[] = [];
+    expect(queue.replaceRun(changes, "backfill", run, [merged(39, 5_000)])).toBe(false);
+    const four = Array.from({ length: 4 }, () => merged(10, 5_000));
+    expect(queue.replaceRun(changes, "backfill", run, four)).toBe(false);
+    expect(queue.lane("backfill")).toEqual(before);
+    queue.markSent([], "backfill", 1);
+    expect(queue.replaceRun(changes, "backfill", run, [merged(40, 5_000)])).toBe(false);
+    expect(changes).toEqual([]);
+  });
+
+  test("a run ends before what was lost or is of alarms, and is bounded", async () => {
+    const { queue } = await filled(9);
+    queue.evictOldest([], "backfill", 1, 99);
+    queue.append([], panes(10, { kind: "alarms", readingCount: 0 }));
+    queue.append([], panes(11));
+    expect(queue.unsentRun("backfill", 0, BOUNDS)).toMatchObject({ from: 3, to: 9 });
+    expect(queue.unsentRun("backfill", 0, { bytesMax: 400, batchesMax: 9 })).toMatchObject({ from: 3, to: 4 });
+    expect(queue.unsentRun("backfill", 0, { bytesMax: 1, batchesMax: 9 })).toMatchObject({ from: 3, to: 3 });
+    expect(queue.unsentRun("backfill", 5, { bytesMax: 1e6, batchesMax: 2 })).toMatchObject({ from: 5, to: 6 });
+    expect(queue.unsentRun("backfill", 10, BOUNDS)).toMatchObject({ from: 11, to: 11 });
+    expect(queue.unsentRun("backfill", 12, BOUNDS)).toBeUndefined();
+  });
 });
 
 test("pending ranges stay few and cover everything queued", async () => {
