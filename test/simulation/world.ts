@@ -1,7 +1,7 @@
 import { type AgentConfig, loadPipeline, type Pipeline } from "@millrace/config";
 import { Agent } from "@millrace/edge-agent";
 import { Central } from "@millrace/central";
-import { type MemorySnapshot, MemoryStore, type Store } from "@millrace/queue";
+import { type Change, type MemorySnapshot, MemoryStore, type Store } from "@millrace/queue";
 import { type Logger, MemoryLogger, Metrics, zstdCompression } from "@millrace/runtime";
 import type { Frontier } from "@millrace/stream";
 import { healthyLink, SeededRandom, SimulatedLink, SimulatedTime } from "@millrace/testkit";
@@ -75,7 +75,7 @@ export class SimulatedSite {
       uplink: { backfillBytesPerSecond: BACKFILL_BYTES_PER_SECOND, inFlightBatchesMax },
     });
     this.#plant = new Plant({ seed: world.seed, site: name, machineCount: 3 });
-    this.#store = world.disk(name);
+    this.#store = world.disk(name, world.images[name]);
     this.link = new SimulatedLink({
       time: world.time,
       random: new SeededRandom(world.seed, `link ${name}`),
@@ -118,8 +118,11 @@ export class SimulatedSite {
     return Agent.open({
       config: this.#config,
       pipeline: world.pipeline,
-      store: world.bug === "commit_without_sync" ? withoutSync(this.#store) : this.#store,
-      hasLostCommits: false,
+      store: this.#storeOf(world),
+      hasLostCommits: world.hasLostCommits,
+      lossBooked: () => {
+        world.hasLostCommits = false;
+      },
       clock: world.time.clock({ isAlive, offsetMs: () => this.clockOffsetMs }),
       random: new SeededRandom(world.seed, `agent ${this.name} ${life}`),
       log: world.log.child(this.name),
@@ -131,6 +134,19 @@ export class SimulatedSite {
       unavailableSensors: () => ({}),
       publish: () => Promise.resolve(),
     });
+  }
+
+  #storeOf(world: World): Store {
+    if (world.bug === "commit_without_sync") return withoutSync(this.#store);
+    if (world.committing === undefined) return this.#store;
+    const store = this.#store;
+    return {
+      ...withoutSync(store),
+      commit: (changes, options) => {
+        world.committing?.(this.name, changes);
+        return store.commit(changes, options);
+      },
+    };
   }
 
   /** The next commits fail, as on a full disk. */
@@ -223,14 +239,18 @@ export class SimulatedSite {
 /** Sites, links and central in one process and one simulated time, all from one seed. */
 export class World {
   readonly seed: number;
-  readonly time = new SimulatedTime(START_MS);
+  readonly time: SimulatedTime;
   readonly log: Logger;
   readonly pipeline: Pipeline;
   readonly sites: readonly SimulatedSite[];
   readonly publications: PublicationWatch;
   #centralStore: MemoryStore;
   readonly bug: PlantedBug | undefined;
+  readonly images: Readonly<Record<string, MemorySnapshot>>;
+  hasLostCommits: boolean;
   readonly outboxBytesMax: number | undefined;
+  /** Told of each commit of a site's agent, before it takes effect. */
+  committing: ((site: string, changes: readonly Change[]) => void) | undefined;
   central: Central | undefined;
   /** How far central's wall clock is off. */
   centralClockOffsetMs = 0;
@@ -244,13 +264,21 @@ export class World {
     readonly outboxBytesMax?: number;
     /** Another pipeline file than the usual one. */
     readonly pipeline?: string;
+    readonly startMs?: number;
+    /** What the disks hold at the start, by the names of the sites and `central`. */
+    readonly images?: Readonly<Record<string, MemorySnapshot>>;
+    /** Some of what the agents' disks held is gone, and nothing tells what. */
+    readonly hasLostCommits?: boolean;
   }) {
     this.seed = options.seed;
+    this.time = new SimulatedTime(options.startMs ?? START_MS);
+    this.images = options.images ?? {};
+    this.hasLostCommits = options.hasLostCommits ?? false;
     this.pipeline = simulatedPipeline(options.pipeline);
     this.outboxBytesMax = options.outboxBytesMax;
     this.bug = options.bug;
     this.log = options.log ?? new MemoryLogger();
-    this.#centralStore = this.disk("central");
+    this.#centralStore = this.disk("central", this.images["central"]);
     this.sites = ["alpha", "beta"].map((name) => new SimulatedSite(this, name));
     this.publications = new PublicationWatch({
       sites: this.sites.map(({ name }) => name),
@@ -304,6 +332,10 @@ export class World {
       if (life === this.#centralLife) throw error;
     }
     if (life === this.#centralLife) this.central = central;
+  }
+
+  centralImage(): MemorySnapshot {
+    return this.#centralStore.snapshot();
   }
 
   failCentralDisk(commitCount: number): void {

@@ -1,0 +1,190 @@
+// The files of an agent's real store are damaged in every way: it always starts, its ledger adds up, and no window at central
+// is wrong without being told.
+import {
+  cpSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type Change, LevelStore, type LevelStoreOptions, type MemorySnapshot } from "@millrace/queue";
+import { MillraceError } from "@millrace/runtime";
+import type { WindowResult } from "@millrace/stream";
+import { SeededRandom } from "@millrace/testkit";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { trueWindows } from "./oracle.ts";
+import type { SimulatedReading } from "./plant.ts";
+import { World } from "./world.ts";
+
+const isLong = process.env["MILLRACE_LONG"] === "1";
+const MUTATIONS = isLong ? 1_000 : 60;
+const FIRST_SEED = isLong ? 0 : Math.floor(Math.random() * 2 ** 31);
+const AGENT = "alpha-1";
+const WINDOW_MS = 10_000;
+
+let folder: string;
+let base: Base;
+
+/** A site that has been cut off for a while: what it and central hold, and the truth. */
+interface Base {
+  readonly path: string;
+  readonly truth: readonly SimulatedReading[];
+  readonly central: MemorySnapshot;
+  readonly nowMs: number;
+}
+
+function storeOptions(path: string): LevelStoreOptions {
+  return { path, kind: "agent", version: 2, pid: process.pid };
+}
+
+/** Plays a site's commits, as they came, into a real store; its older half is compacted into tables. */
+async function makeBase(): Promise<Base> {
+  const world = new World({ seed: 11 });
+  const [site] = world.sites;
+  const commits: (readonly Change[])[] = [];
+  world.committing = (name, changes) => {
+    if (name === site.name) commits.push(changes.map((change) => ({ ...change })));
+  };
+  void world.startCentral();
+  void site.start();
+  site.produce();
+  await world.time.run(20_000);
+  Object.assign(site.link.faults, { isUpCut: true, isDownCut: true });
+  await world.time.run(60_000);
+  site.stopProducing();
+  expect(await world.time.runUntil(() => site.unacknowledgedCount === 0, 20_000)).toBe(true);
+  await world.time.run(300);
+  const path = join(folder, "base");
+  const store = await LevelStore.open(storeOptions(path));
+  for (const [at, changes] of commits.entries()) {
+    await store.commit(changes, { isSync: false });
+    if (at === Math.floor(commits.length * 0.4) || at === Math.floor(commits.length * 0.7))
+      await store.compact(Uint8Array.of(0), Uint8Array.of(255));
+  }
+  await store.close();
+  return { path, truth: site.truth, central: world.centralImage(), nowMs: world.time.nowMs };
+}
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), "millrace-damaged-"));
+  base = await makeBase();
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+/** One mutation; what it was, in words. `isOrderly`: the store says how long its logs were. */
+function mutate(path: string, random: SeededRandom, isOrderly: boolean): string {
+  const names = readdirSync(path);
+  const name = names[random.integer(0, names.length - 1)];
+  const file = join(path, name);
+  const bytes = readFileSync(file);
+  const kinds = ["flip", "flip", "flip", "zero", "swap"];
+  // A log that is cut after a crash is what a power cut leaves: nothing tells it from that.
+  if (isOrderly || !name.endsWith(".log")) kinds.push("cut", "gone");
+  const kind = kinds[random.integer(0, kinds.length - 1)];
+  if (kind === "gone") {
+    rmSync(file);
+  } else if (kind === "cut") {
+    truncateSync(file, random.integer(0, bytes.length));
+  } else if (bytes.length > 0) {
+    const block = Math.min(bytes.length, random.chance(0.5) ? 4_096 : 512);
+    const at = random.integer(0, bytes.length - block);
+    if (kind === "flip") bytes[random.integer(0, bytes.length - 1)] ^= 1 << random.integer(0, 7);
+    else if (kind === "zero") bytes.fill(0, at, at + block);
+    else {
+      const other = random.integer(0, bytes.length - block);
+      const kept = Buffer.from(bytes.subarray(at, at + block));
+      bytes.copy(bytes, at, other, other + block);
+      kept.copy(bytes, other);
+    }
+    writeFileSync(file, bytes);
+  }
+  return `${kind} ${name}`;
+}
+
+/** Everything in the store, as the agent would read it; repaired where that is asked for, as the agent does. */
+async function contentOf(path: string): Promise<{ image: MemorySnapshot; hasLostCommits: boolean }> {
+  const store = await LevelStore.open(storeOptions(path));
+  const entries = new Map<string, Uint8Array>();
+  const read = async () => {
+    entries.clear();
+    for await (const { key, value } of store.range({ from: Uint8Array.of(1), to: Uint8Array.of(255) }))
+      entries.set(String.fromCharCode(...key), Uint8Array.from(value));
+  };
+  try {
+    await read();
+  } catch (error) {
+    if (!(error instanceof MillraceError)) throw error;
+    await store.repair();
+    await read();
+  }
+  const { hasLostCommits } = store;
+  await store.close();
+  return { image: { entries }, hasLostCommits };
+}
+
+it(`${MUTATIONS} mutations from seed ${FIRST_SEED}`, { timeout: 3_600_000 }, async () => {
+  const windows = trueWindows(base.truth, WINDOW_MS);
+  for (let seed = FIRST_SEED; seed < FIRST_SEED + MUTATIONS; seed += 1) {
+    const random = new SeededRandom(seed, "mutations");
+    const path = join(folder, `copy-${seed}`);
+    cpSync(base.path, path, { recursive: true });
+    const isOrderly = random.chance(0.5);
+    if (!isOrderly) rmSync(join(path, "CLOSED"));
+    const done = Array.from({ length: random.integer(1, 2) }, () => mutate(path, random, isOrderly));
+    const what = `seed ${seed}: ${done.join(", ")}${isOrderly ? "" : ", after a crash"}`;
+    try {
+      const { image, hasLostCommits } = await contentOf(path);
+      const world = new World({
+        seed: 11,
+        startMs: base.nowMs + 60_000,
+        images: { alpha: image, central: base.central },
+        hasLostCommits,
+      });
+      await expectHonest(world, windows);
+    } catch (error) {
+      throw new Error(what, { cause: error });
+    }
+    rmSync(path, { recursive: true });
+  }
+});
+
+async function expectHonest(world: World, truth: ReturnType<typeof trueWindows>): Promise<void> {
+  const [site] = world.sites;
+  void world.startCentral();
+  await world.time.run(500);
+  const started = site.start();
+  await world.time.during(started);
+  const isDrained = () => Object.values(site.status()?.lanes ?? {}).every((lane) => lane.queuedBatches === 0);
+  await world.time.run(2_000);
+  expect(await world.time.runUntil(isDrained, 300_000)).toBe(true);
+  await world.time.run(75_000);
+  const { ledger } = site.status() ?? {};
+  if (ledger === undefined) throw new Error("the agent is down");
+  expect(ledger.aggregated).toBe(
+    ledger.open + ledger.queued + ledger.forwarded + ledger.evicted + ledger.damaged,
+  );
+  const query = { window: "temperature_10s", group: { site: "alpha" }, fromMs: 0, toMs: 2 ** 50 };
+  const answer = world.central?.windows({ ...query, limit: 1_000, cursor: null });
+  if (answer === undefined) throw new Error("central is down");
+  const { windows } = await world.time.during(answer);
+  const shown = new Map(windows.map((window) => [`alpha ${window.startMs}`, window]));
+  for (const [key, { count }] of truth) {
+    const window = shown.get(key);
+    if (window?.values["count"] !== count) expect([key, window, isTold(window)]).toEqual([key, window, true]);
+  }
+  for (const key of shown.keys()) expect(truth.has(key) || isTold(shown.get(key))).toBe(true);
+  const isLoss = windows.some(isTold) || shown.size < truth.size;
+  if (isLoss) {
+    const kinds = ["data_loss", "store_replaced", "store_rolled_back", "sequence_gap"];
+    expect(world.central?.alarms().some(({ agent, rule }) => agent === AGENT && kinds.includes(rule))).toBe(true);
+  }
+}
+
+/** A window that nobody can take for complete. One that is not there at all is told by the alarm alone. */
+function isTold(window: WindowResult | undefined): boolean {
+  return window === undefined || window.completeness.agentsMissing.includes(AGENT);
+}
