@@ -301,7 +301,8 @@ export class Agent {
   static async open(options: AgentOptions): Promise<Agent> {
     const { config, pipeline, store, clock, random, log } = options;
     const { limits } = config;
-    const queue = await BatchQueue.open(store, { random });
+    const lostMs = { startMs: limits.clockFloorMs, endMs: clock.nowMs() + limits.maxFutureMs };
+    const queue = await BatchQueue.open(store, { random, lostMs });
     const ruleEngine = {
       rules: pipeline.rules,
       actionMaxAgeMs: limits.actionMaxAgeMs,

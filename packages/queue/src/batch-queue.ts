@@ -120,15 +120,19 @@ export class BatchQueue {
     this.#stored = new StoredBatches({ store, storeId: identity.storeId, lanes });
   }
 
-  /** Loads the lanes; in a store that has no queue yet, gives it its random 128-bit name, durably. */
+  /**
+   * Loads the lanes; in a store that has no queue yet, gives it its random 128-bit name, durably. `lostMs` is the event time
+   * that is told as lost for a batch of which not even the summary is left.
+   */
   static async open(
     store: Store,
-    options: { readonly random: { hex(count: number): string } },
+    options: { readonly random: { hex(count: number): string }; readonly lostMs?: TimeRange },
   ): Promise<BatchQueue> {
+    const { lostMs = { startMs: 0, endMs: 0 } } = options;
     const lanes = {
-      alarm: await loadLane(store, "alarm"),
-      live: await loadLane(store, "live"),
-      backfill: await loadLane(store, "backfill"),
+      alarm: await loadLane(store, "alarm", { startMs: 0, endMs: 0 }),
+      live: await loadLane(store, "live", lostMs),
+      backfill: await loadLane(store, "backfill", lostMs),
     };
     const identity = await loadIdentity(store, lanes, options.random);
     return new BatchQueue(store, identity, lanes, await loadRuns(store));
@@ -143,6 +147,15 @@ export class BatchQueue {
     const from = { alarm: alarm.next, live: live.next, backfill: backfill.next };
     this.#runs = [...this.#runs, { run, from }].slice(-RUNS_MAX);
     changes.push({ type: "put", key: RUNS_KEY, value: encodeJson(this.#runs) });
+    // What was found lost is told in the same words after the next start.
+    for (const lane of LANES) {
+      const { lost, index } = this.#lanes[lane];
+      for (const sequence of lost.splice(0)) {
+        const summary = index.get(sequence);
+        if (summary === undefined) continue;
+        changes.push({ type: "put", key: numberedKey("summary", lane, sequence), value: encodeSummary(summary) });
+      }
+    }
   }
 
   /** The runs that wrote this store, oldest first; for hello. */

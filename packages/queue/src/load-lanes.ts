@@ -1,4 +1,4 @@
-import { type Lane, LANES } from "@millrace/stream";
+import { type Lane, LANES, type TimeRange } from "@millrace/stream";
 import { decodeSkippedBatch, openBatch, peekHeader, type StoreRun } from "@millrace/wire";
 import { decodeSummary } from "./batch-summary.ts";
 import { LaneIndex } from "./lane-index.ts";
@@ -36,6 +36,8 @@ export interface LaneMemory {
   queuedBytes: number;
   queuedReadings: number;
   deletedSinceCompact: number;
+  /** Found lost at the opening, with their summaries: what is in the index of them is not stored yet. */
+  readonly lost: number[];
 }
 
 /** Sequences between the oldest and the next: far more than a disk of batches holds. What says more is damaged. */
@@ -43,8 +45,8 @@ const LANE_SEQUENCES_MAX = 2 ** 24;
 
 type LaneRecord = Pick<LaneMemory, "oldest" | "acked" | "sent" | "next" | "epochs">;
 
-/** Reads a lane, and puts right what a repair of the store may have lost of it. */
-export async function loadLane(store: Store, lane: Lane): Promise<LaneMemory> {
+/** Reads a lane, and puts right what a repair of the store may have lost of it. `lostMs`: as `BatchQueue.open`. */
+export async function loadLane(store: Store, lane: Lane, lostMs: TimeRange): Promise<LaneMemory> {
   const stored = parseLaneRecord(await store.get(laneKey(lane)));
   const summaries = [];
   for await (const { key, value } of store.range(laneRange("summary", lane))) {
@@ -66,11 +68,12 @@ export async function loadLane(store: Store, lane: Lane): Promise<LaneMemory> {
     queuedBytes: 0,
     queuedReadings: 0,
     deletedSinceCompact: 0,
+    lost: [],
   };
   for (const { sequence, summary } of summaries) {
     if (sequence >= record.oldest) memory.index.set(sequence, summary);
   }
-  await restoreGaps(store, lane, memory);
+  await restoreGaps(store, lane, memory, lostMs);
   for (let sequence = memory.oldest; sequence < memory.next; sequence += 1) {
     const summary = memory.index.get(sequence);
     if (summary === undefined) continue;
@@ -92,7 +95,12 @@ export async function loadLane(store: Store, lane: Lane): Promise<LaneMemory> {
  * batch is still there, its header tells the summary; where not, the first of the gap stands for all of it, and is read as
  * damaged.
  */
-async function restoreGaps(store: Store, lane: Lane, memory: LaneMemory): Promise<void> {
+async function restoreGaps(
+  store: Store,
+  lane: Lane,
+  memory: LaneMemory,
+  lostMs: TimeRange,
+): Promise<void> {
   const { index, next } = memory;
   let sequence = memory.oldest;
   while (sequence < next) {
@@ -114,8 +122,9 @@ async function restoreGaps(store: Store, lane: Lane, memory: LaneMemory): Promis
         continue;
       index.set(numberOfKey(key), { kind, bytes: value.length, readings: readingCount, startMs, endMs });
     }
-    if (!index.isHeld(sequence))
-      index.set(sequence, { kind: "skipped", bytes: 0, readings: 0, startMs: 0, endMs: 0 });
+    if (index.isHeld(sequence)) continue;
+    index.set(sequence, { kind: "skipped", bytes: 0, readings: 0, ...lostMs });
+    memory.lost.push(sequence);
   }
 }
 

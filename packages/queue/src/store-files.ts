@@ -1,4 +1,4 @@
-import { open, readdir, readFile, rm, stat } from "node:fs/promises";
+import { open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { isLogDamaged } from "./log-damage.ts";
 
 /**
@@ -50,12 +50,14 @@ export async function forgetLoss(path: string): Promise<void> {
 /** Best effort: without it the next start knows a little less. */
 export async function noteClosed(path: string): Promise<void> {
   try {
-    const file = await open(`${path}/CLOSED`, "w");
+    const file = await open(`${path}/CLOSED.new`, "w");
     try {
       await file.writeFile(JSON.stringify(await logBytes(path, await readdir(path))));
+      await file.sync();
     } finally {
       await file.close();
     }
+    await rename(`${path}/CLOSED.new`, `${path}/CLOSED`);
   } catch {
     // A full or read-only disk; the store itself is closed.
   }
@@ -72,9 +74,12 @@ async function hasBadLog(path: string, names: readonly string[]): Promise<boolea
   const logs = names.filter((name) => LOG_FILE.test(name));
   // A store that was ever open has one, though it may be empty.
   if (logs.length === 0) return true;
-  const closed = await readClosed(path);
-  const now = await logBytes(path, names);
-  if (Object.entries(closed).some(([name, bytes]) => now[name] !== bytes)) return true;
+  if (names.includes("CLOSED")) {
+    const closed = await readClosed(path);
+    const now = await logBytes(path, names);
+    // One that cannot be read was written whole: it is not the only thing that is damaged, for all that is known.
+    if (closed === undefined || Object.entries(closed).some(([name, bytes]) => now[name] !== bytes)) return true;
+  }
   for (const name of logs) {
     // One that cannot be read LevelDB will tell of.
     const log = await readFile(`${path}/${name}`).catch(() => undefined);
@@ -90,11 +95,11 @@ async function logBytes(path: string, names: readonly string[]): Promise<Record<
   return bytes;
 }
 
-async function readClosed(path: string): Promise<Readonly<Record<string, unknown>>> {
+async function readClosed(path: string): Promise<Readonly<Record<string, unknown>> | undefined> {
   try {
     const closed: unknown = JSON.parse(await readFile(`${path}/CLOSED`, "utf8"));
-    return typeof closed === "object" && closed !== null ? { ...closed } : {};
+    return typeof closed === "object" && closed !== null ? { ...closed } : undefined;
   } catch {
-    return {};
+    return undefined;
   }
 }
