@@ -2,8 +2,12 @@
 import { existsSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Command, runProgram } from "@millrace/runtime";
+import { BatchQueue, type Change, LevelStore } from "@millrace/queue";
+import { type Command, runProgram, systemRandom } from "@millrace/runtime";
+import { paneLayout, PaneTable } from "@millrace/stream";
+import { encodePaneBatch } from "@millrace/wire";
 import { expect, test } from "vitest";
+import { AGENT_STORE_VERSION } from "../version.ts";
 import { checkCommand } from "./check.ts";
 import { doctorCommand } from "./doctor.ts";
 import { forgetCommand } from "./forget.ts";
@@ -30,6 +34,44 @@ test("doctor where there is no store says so and makes none", async () => {
   expect(text).toContain("there is no store");
   expect(code).toBe(1);
   expect(existsSync(join(folder, "here"))).toBe(false);
+});
+
+test("doctor examines, lists, exports and repairs what an agent has left", async () => {
+  const folder = newFolder();
+  await run({ init: initCommand }, ["init", "--folder", folder]);
+  const config = join(folder, "agent.yaml");
+  writeFileSync(config, readFileSync(config, "utf8").replace(/^data: .*$/m, "data: ./here"));
+  const path = join(folder, "here", "store");
+  const store = await LevelStore.open({ path, kind: "agent", version: AGENT_STORE_VERSION, pid: 1 });
+  const queue = await BatchQueue.open(store, { random: systemRandom });
+  const table = new PaneTable("temperature", paneLayout(1_000, ["sum"]), { rowsMax: 10 });
+  table.add(0, 1_500, 20);
+  table.add(0, 1_600, 22);
+  const pending = { watermarkMs: null, isIdle: false, isClockSynchronised: true, pending: [] };
+  const frontier = { epoch: 0, number: 1, ...pending, holds: { alarm: 0, live: 0, backfill: 0 } };
+  const body = encodePaneBatch({ frontier, sections: [table.take(() => ({ machine: "m1" }))] });
+  const changes: Change[] = [];
+  const covers = { readingCount: 2, startMs: 1_000, endMs: 2_000, sealedAtMs: 5 };
+  const packed = { body, isCompressed: false, bodyBytesRaw: body.length };
+  queue.append(changes, { lane: "backfill", kind: "panes", ...packed, ...covers });
+  await store.commit(changes, { isSync: true });
+  await store.close();
+  const doctor = (...flags: string[]) => run({ doctor: doctorCommand }, ["doctor", "--config", config, ...flags]);
+
+  expect(await doctor()).toMatchObject({ code: 0, text: expect.stringContaining("nothing is damaged") });
+  const { text: list } = await doctor("--list");
+  expect(JSON.parse(list)).toMatchObject({ lane: "backfill", sequence: 1, state: "waiting", readings: 2 });
+  const { text: rows } = await doctor("--export");
+  expect(JSON.parse(rows)).toMatchObject({
+    metric: "temperature",
+    labels: { machine: "m1" },
+    startMs: 1_000,
+    paneMs: 1_000,
+    values: { count: 2, sum: 42 },
+  });
+  // A repair may have cost something: that is said, here and by the next start.
+  expect(await doctor("--repair")).toMatchObject({ code: 1, text: expect.stringContaining("is gone") });
+  expect((await doctor("--list")).text).toBe(list);
 });
 
 test("init leaves a pipeline that is there alone, and says in words that agent.yaml exists", async () => {

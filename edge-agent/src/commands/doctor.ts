@@ -8,6 +8,7 @@ import { parseFilePosition } from "../inputs/files/file-position.ts";
 import { parseRedoEntry } from "../redo-entry.ts";
 import { AGENT_STORE_VERSION } from "../version.ts";
 import { CONFIG_FLAG } from "./config-flag.ts";
+import { batchRows, contentRows } from "./outbox-rows.ts";
 
 interface Finding {
   readonly where: string;
@@ -15,12 +16,21 @@ interface Finding {
   readonly detail: string;
 }
 
-/** `millrace-agent doctor`: examines the store of an agent that does not run, batch by batch; changes nothing. */
+/** `millrace-agent doctor`: examines the store of an agent that does not run, batch by batch; repairs it where asked to. */
 export const doctorCommand: Command = {
   summary: "examine the agent's store: every checksum, every lane",
   details:
     "The agent must not run meanwhile. Exit code 1 when something is damaged; `run` goes on with what is whole, and says what it lost.",
-  flags: { config: CONFIG_FLAG, json: { type: "switch", summary: "print JSON lines" } },
+  flags: {
+    config: CONFIG_FLAG,
+    json: { type: "switch", summary: "print JSON lines" },
+    list: { type: "switch", summary: "print a JSON line for each batch in the outbox, and nothing else" },
+    export: {
+      type: "switch",
+      summary: "print what the batches hold as JSON lines: panes, alarm steps, what was given up",
+    },
+    repair: { type: "switch", summary: "have LevelDB rewrite the store first; what it cannot read is lost" },
+  },
   async run({ flags, output }) {
     const { config } = loadAgentConfig(flags.requiredText("config"));
     const path = join(config.dataFolder, "store");
@@ -37,6 +47,13 @@ export const doctorCommand: Command = {
     });
     let damagedCount = 0;
     try {
+      if (flags.isOn("repair")) await store.repair();
+      const listing = flags.isOn("list") ? batchRows : flags.isOn("export") ? contentRows : undefined;
+      if (listing !== undefined) {
+        const queue = await BatchQueue.open(store, { random: systemRandom });
+        for await (const row of listing(queue)) output.out(`${JSON.stringify(row)}\n`);
+        return 0;
+      }
       for await (const finding of examine(store)) {
         if (!finding.isOk) damagedCount += 1;
         output.out(
@@ -56,8 +73,8 @@ export const doctorCommand: Command = {
 async function* examine(store: LevelStore): AsyncIterable<Finding> {
   yield {
     where: "store",
-    isOk: store.opened === "clean" || store.opened === "created",
-    detail: `opened: ${store.opened}`,
+    isOk: !store.hasLostCommits && (store.opened === "clean" || store.opened === "created"),
+    detail: `opened: ${store.opened}${store.hasLostCommits ? ", and some of what was committed last is gone" : ""}`,
   };
   const queue = await BatchQueue.open(store, { random: systemRandom });
   yield { where: "outbox", isOk: true, detail: `store ${queue.storeId}, epoch ${queue.epoch}` };
@@ -70,6 +87,13 @@ async function* examine(store: LevelStore): AsyncIterable<Finding> {
     rowCount += entry?.rowCount ?? 0;
     if (entry === undefined) yield { where: "redo", isOk: false, detail: `entry ${entryCount} of the log` };
   }
+  // Nothing else has a checksum of its own: the store's own tells.
+  for await (const _ of store.range({ from: Uint8Array.of(PREFIX.series), to: Uint8Array.of(0xff) }));
+  yield {
+    where: "values",
+    isOk: store.damagedCount === 0,
+    detail: `${store.damagedCount} are not what was written`,
+  };
   yield { where: "redo", isOk: true, detail: `${entryCount} entries, ${rowCount} readings` };
   for await (const { key, value } of store.range(prefixRange(PREFIX.filePosition))) {
     const position = parseFilePosition(parseJson(value));

@@ -540,6 +540,16 @@ export class BatchQueue {
     return lost;
   }
 
+  /** The batches that are held, ascending, as they were summed up when they were appended. */
+  *summaries(lane: Lane): Generator<BatchSummary & { readonly sequence: number }> {
+    const { index, oldest, next } = this.#lanes[lane];
+    for (let sequence = index.nextHeld(oldest, next); sequence < next; ) {
+      const summary = index.get(sequence);
+      if (summary !== undefined) yield { sequence, ...summary };
+      sequence = index.nextHeld(sequence + 1, next);
+    }
+  }
+
   /** Reads and checks every batch; the damaged ones, then a row for each lane. Changes nothing. */
   async *verify(): AsyncGenerator<VerifyRow> {
     for (const lane of LANES) {
