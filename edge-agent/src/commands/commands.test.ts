@@ -56,7 +56,8 @@ test("doctor examines, lists, exports and repairs what an agent has left", async
   queue.append(changes, { lane: "backfill", kind: "panes", ...packed, ...covers });
   await store.commit(changes, { isSync: true });
   await store.close();
-  const doctor = (...flags: string[]) => run({ doctor: doctorCommand }, ["doctor", "--config", config, ...flags]);
+  const doctor = (...flags: string[]) =>
+    run({ doctor: doctorCommand }, ["doctor", "--config", config, ...flags]);
 
   expect(await doctor()).toMatchObject({ code: 0, text: expect.stringContaining("nothing is damaged") });
   const { text: list } = await doctor("--list");

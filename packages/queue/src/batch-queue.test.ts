@@ -401,9 +401,15 @@ describe("batches that were not sent are merged", () => {
     queue.append([], panes(10, { kind: "alarms", readingCount: 0 }));
     queue.append([], panes(11));
     expect(queue.unsentRun("backfill", 0, BOUNDS)).toMatchObject({ from: 3, to: 9 });
-    expect(queue.unsentRun("backfill", 0, { bytesMax: 400, batchesMax: 9 })).toMatchObject({ from: 3, to: 4 });
+    expect(queue.unsentRun("backfill", 0, { bytesMax: 400, batchesMax: 9 })).toMatchObject({
+      from: 3,
+      to: 4,
+    });
     expect(queue.unsentRun("backfill", 0, { bytesMax: 1, batchesMax: 9 })).toMatchObject({ from: 3, to: 3 });
-    expect(queue.unsentRun("backfill", 5, { bytesMax: 1e6, batchesMax: 2 })).toMatchObject({ from: 5, to: 6 });
+    expect(queue.unsentRun("backfill", 5, { bytesMax: 1e6, batchesMax: 2 })).toMatchObject({
+      from: 5,
+      to: 6,
+    });
     expect(queue.unsentRun("backfill", 10, BOUNDS)).toMatchObject({ from: 11, to: 11 });
     expect(queue.unsentRun("backfill", 12, BOUNDS)).toBeUndefined();
   });

@@ -153,7 +153,11 @@ export class BatchQueue {
       for (const sequence of lost.splice(0)) {
         const summary = index.get(sequence);
         if (summary === undefined) continue;
-        changes.push({ type: "put", key: numberedKey("summary", lane, sequence), value: encodeSummary(summary) });
+        changes.push({
+          type: "put",
+          key: numberedKey("summary", lane, sequence),
+          value: encodeSummary(summary),
+        });
       }
     }
   }
@@ -543,7 +547,7 @@ export class BatchQueue {
   /** The batches that are held, ascending, as they were summed up when they were appended. */
   *summaries(lane: Lane): Generator<BatchSummary & { readonly sequence: number }> {
     const { index, oldest, next } = this.#lanes[lane];
-    for (let sequence = index.nextHeld(oldest, next); sequence < next; ) {
+    for (let sequence = index.nextHeld(oldest, next); sequence < next;) {
       const summary = index.get(sequence);
       if (summary !== undefined) yield { sequence, ...summary };
       sequence = index.nextHeld(sequence + 1, next);

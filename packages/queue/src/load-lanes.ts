@@ -95,12 +95,7 @@ export async function loadLane(store: Store, lane: Lane, lostMs: TimeRange): Pro
  * batch is still there, its header tells the summary; where not, the first of the gap stands for all of it, and is read as
  * damaged.
  */
-async function restoreGaps(
-  store: Store,
-  lane: Lane,
-  memory: LaneMemory,
-  lostMs: TimeRange,
-): Promise<void> {
+async function restoreGaps(store: Store, lane: Lane, memory: LaneMemory, lostMs: TimeRange): Promise<void> {
   const { index, next } = memory;
   let sequence = memory.oldest;
   while (sequence < next) {

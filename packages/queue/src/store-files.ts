@@ -78,7 +78,8 @@ async function hasBadLog(path: string, names: readonly string[]): Promise<boolea
     const closed = await readClosed(path);
     const now = await logBytes(path, names);
     // One that cannot be read was written whole: it is not the only thing that is damaged, for all that is known.
-    if (closed === undefined || Object.entries(closed).some(([name, bytes]) => now[name] !== bytes)) return true;
+    if (closed === undefined || Object.entries(closed).some(([name, bytes]) => now[name] !== bytes))
+      return true;
   }
   for (const name of logs) {
     // One that cannot be read LevelDB will tell of.
