@@ -5,6 +5,7 @@ import { MillraceError, silentLogger } from "@millrace/runtime";
 import type { Clock } from "@millrace/runtime";
 import type { WindowSpec } from "@millrace/stream";
 import { SeededRandom, SimulatedTime } from "@millrace/testkit";
+import { encodeSkippedBatch } from "@millrace/wire";
 import type { AlarmEvent, StoreRun } from "@millrace/wire";
 import { expect, test } from "vitest";
 import { Central } from "./central.ts";
@@ -683,6 +684,73 @@ test("a range that was given up cannot reach beyond what the agent can have appe
   agent.skipped(5, SKIPPED_AHEAD_MAX, 70);
   await world.time.run(10);
   expect(agent.acks.live).toBe(SKIPPED_AHEAD_MAX);
+});
+
+test("sequences whose panes were made coarser are moved over, and nothing is lost with them", async () => {
+  const world = await start();
+  const agent = await welcomed(world);
+  agent.panes(1, START_MS);
+  const body = encodeSkippedBatch({ from: 2, to: 9, readings: 0, reason: "coarsened" });
+  agent.batch(2, body, { kind: "skipped" });
+  agent.panes(10, START_MS);
+  await world.time.run(500);
+  expect(agent.acks.live).toBe(10);
+  expect(world.central.ledger().get("alpha-1")).toMatchObject({ received: 2, skipped: 0 });
+  expect(activeAlarms(world.central)).not.toContain("data_loss");
+});
+
+test("panes coarser than their metric's mark the windows that they lie across, over kill -9, complete ones too", async () => {
+  const world = await start();
+  const agent = await welcomed(world);
+  for (const [at, second] of [0, 2, 4].entries()) agent.panes(at + 1, START_MS + 1_000 * second);
+  agent.beat({ number: 2, watermarkMs: START_MS + 10_000, holds: { alarm: 0, live: 3, backfill: 0 } });
+  await world.time.run(15_000);
+  // It counts where it begins, and might as well belong to any of the four seconds.
+  agent.panes(4, START_MS + 3_000, { paneMs: 4_000 });
+  await world.time.run(5_000);
+  const coarse = async (central: Central) => {
+    const { windows } = await central.windows({ ...ALL, group: { site: "alpha" } });
+    return windows.map(({ startMs, values, completeness }) => [
+      (startMs - START_MS) / 1_000,
+      values["count"],
+      completeness.agentsCoarse,
+    ]);
+  };
+  expect(await coarse(world.central)).toEqual([
+    [0, 2, ["alpha-1"]],
+    [2, 1, undefined],
+    [4, 1, undefined],
+  ]);
+  const again = await start(new CrashingStore(world.store.snapshot()), { time: world.time });
+  const other = agentOf(again);
+  other.hello({ epoch: 1, lanes: { live: { sent: 4, next: 5, epochs: [{ epoch: 1, from: 1 }] } } });
+  await world.time.run(10);
+  other.panes(5, START_MS + 2_500);
+  other.panes(6, START_MS + 4_500);
+  await world.time.run(5_000);
+  expect(await coarse(again.central)).toEqual([
+    [0, 2, ["alpha-1"]],
+    [2, 2, ["alpha-1"]],
+    [4, 2, undefined],
+  ]);
+});
+
+test("a low disk of an agent is an alarm until there is room again", async () => {
+  const world = await start();
+  const agent = await welcomed(world);
+  const lowAlarms = () => activeAlarms(world.central).filter((rule) => rule === "disk_low").length;
+  const steps = [
+    [{ diskFreeBytes: -1 }, 0],
+    [{ diskFreeBytes: 5_000_000 }, 1],
+    [{ diskFreeBytes: 4_000_000 }, 1],
+    [{ diskFreeBytes: -1 }, 0],
+    [{}, 0],
+  ] as const;
+  for (const [at, [status, count]] of steps.entries()) {
+    agent.beat({ number: at + 2 }, [], status);
+    await world.time.run(500);
+    expect([at, lowAlarms()]).toEqual([at, count]);
+  }
 });
 
 /** State, those missing and those with a loss, of alpha's windows by second. */

@@ -111,9 +111,11 @@ export class ScriptedAgent {
       value?: number;
       frontier?: Partial<Frontier>;
       labels?: Labels;
+      paneMs?: number;
     } = {},
   ): void {
-    const table = new PaneTable("t", LAYOUT, { rowsMax: 10 });
+    const layout = options.paneMs === undefined ? LAYOUT : paneLayout(options.paneMs, LAYOUT.names);
+    const table = new PaneTable("t", layout, { rowsMax: 10 });
     table.add(0, timeMs, options.value ?? sequence);
     const section = table.take(() => options.labels ?? { site: this.site, machine: "m" });
     const body = encodePaneBatch({
@@ -163,7 +165,11 @@ export class ScriptedAgent {
     this.send("batch", bytes);
   }
 
-  beat(changes: Partial<Frontier> = {}, answers: readonly RequestAnswer[] = []): void {
+  beat(
+    changes: Partial<Frontier> = {},
+    answers: readonly RequestAnswer[] = [],
+    status: Readonly<Record<string, number>> = {},
+  ): void {
     const heartbeat = {
       answers,
       instance: "one",
@@ -171,7 +177,7 @@ export class ScriptedAgent {
       sentAtMs: this.#clockMs(),
       frontier: frontier(changes),
       ledger: {},
-      status: { link: "up" },
+      status: { link: "up", ...status },
     };
     this.send("heartbeat", encodeMessage(heartbeat));
   }

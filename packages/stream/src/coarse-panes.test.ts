@@ -30,6 +30,15 @@ test.each([
   expect(coarsePaneMs(windows, paneMs, levelMs)).toBe(coarseMs);
 });
 
+test("a boundary of a window as long as the pane, or longer, never falls into one", () => {
+  for (const sizeMs of [10_000, 25_000, 60_000, 90_000, 7_000]) {
+    for (const levelMs of [10_000, 60_000]) {
+      const coarseMs = coarsePaneMs([aligned(sizeMs), aligned(1_000)], 1_000, levelMs);
+      if (sizeMs >= levelMs) expect([sizeMs, sizeMs % coarseMs]).toEqual([sizeMs, 0]);
+    }
+  }
+});
+
 test("no pane grows longer than the gap of a session", () => {
   const session: WindowSpec = {
     name: "s",
