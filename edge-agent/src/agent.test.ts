@@ -1031,7 +1031,7 @@ describe("the outbox", () => {
   });
 
   it("gives up the oldest backlog at its cap, and counts it", async () => {
-    const bytesMax = 700;
+    const bytesMax = 450;
     const { agent, time, central, publish } = await bench({ bytesMax });
     central.isReachable = false;
     agent.start();

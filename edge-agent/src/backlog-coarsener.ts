@@ -101,8 +101,10 @@ export class BacklogCoarsener {
     const newMin = queuedBatches > RUN.batchesMax ? AGAIN_SHARE * queuedBatches : 2;
     if (next - this.#begunAtNext < newMin) return undefined;
     this.#begunAtNext = next;
+    const level = LEVELS_MS.length - 1;
+    this.#cursors[level] = 0;
     const run = this.#runFrom(0);
-    return run === undefined ? undefined : { run, level: LEVELS_MS.length - 1 };
+    return run === undefined ? undefined : { run, level };
   }
 
   #runFrom(sequence: number): UnsentRun | undefined {
