@@ -12,6 +12,7 @@ import {
   noteLoss,
   type StoreFiles,
 } from "./store-files.ts";
+import { forgetStarts, watchStart } from "./start-watch.ts";
 import { META_KEY } from "./store-layout.ts";
 import {
   decodeMeta,
@@ -94,7 +95,8 @@ export class LevelStore implements Store {
     if (format !== undefined) refuseForeign(options, format);
     // The single binary unpacks LevelDB itself at its first use: here, for /tmp may be mounted noexec.
     process.env["MILLRACE_NATIVE_FOLDER"] ??= dirname(path);
-    const files = await examineFiles(path);
+    const found = await examineFiles(path);
+    const files = { ...found, hasLostCommits: (await watchTables(options)) || found.hasLostCommits };
     await prepareFiles(path, files);
     const { level, ...outcome } = await openOrRepair(options, files);
     const isSetAside = outcome.opened === "set_aside";
@@ -234,6 +236,7 @@ export class LevelStore implements Store {
   async close(): Promise<void> {
     await rm(holderPath(this.path), { force: true });
     await this.#level.close();
+    await forgetStarts(this.path);
     if (this.#firstFailure === null) await noteClosed(this.path);
   }
 
@@ -312,6 +315,33 @@ function sealed(change: Change): Change {
   return change.type === "del" ? change : { ...change, value: sealValue(change.key, change.value) };
 }
 
+/** True where tables that would end the process had to be moved out of the way. */
+async function watchTables({ path, clock = systemClock, log }: LevelStoreOptions): Promise<boolean> {
+  const pid = await holderOf(path);
+  if (typeof pid === "number" && pid !== process.pid && isAlive(pid)) return false;
+  const asidePath = setAsidePathOf(path, clock);
+  try {
+    const tables = await watchStart(path, asidePath, clock.nowMs());
+    if (tables.length > 0)
+      log?.error("damaged tables of the store are set aside", { path, asidePath, tables });
+    return tables.length > 0;
+  } catch (error) {
+    throw unwritable(path, error);
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
+
+function setAsidePathOf(path: string, clock: Clock): string {
+  return `${path}.corrupt-${new Date(clock.nowMs()).toISOString().replaceAll(/[:.]/g, "-")}`;
+}
+
 /** What is known of a loss outlives whatever LevelDB does to the files next. */
 async function prepareFiles(path: string, { hasLostCommits }: StoreFiles): Promise<void> {
   try {
@@ -348,8 +378,7 @@ async function openOrRepair(
       (error: unknown) => ({ ok: false, reason: reasonOf(error) }) as const,
     );
   if (repaired.ok) return { level: repaired.level, opened: "repaired", setAsidePath: undefined };
-  const time = new Date((options.clock ?? systemClock).nowMs()).toISOString().replaceAll(/[:.]/g, "-");
-  const setAsidePath = `${path}.corrupt-${time}`;
+  const setAsidePath = setAsidePathOf(path, options.clock ?? systemClock);
   log?.error("store cannot be repaired; set aside, starting empty", {
     path,
     setAsidePath,
