@@ -14,8 +14,10 @@ const TABLE_AGE_MS_MIN = 10_000;
 /** The damaged tables that were moved to `asidePath`; mostly none, without a look. Nobody else may hold the store. */
 export async function watchStart(path: string, asidePath: string, nowMs: number): Promise<readonly string[]> {
   const count = (await countBefore(path, nowMs)) + 1;
-  await writeFile(`${path}/STARTS`, JSON.stringify({ count, atMs: nowMs }));
-  return count > DEATHS_MAX ? await setTablesAside(path, asidePath, nowMs) : [];
+  const isSuspect = count > DEATHS_MAX;
+  // Once looked at they are not looked at again until as many starts have died of it: all tables are long to read.
+  await writeFile(`${path}/STARTS`, JSON.stringify({ count: isSuspect ? 1 : count, atMs: nowMs }));
+  return isSuspect ? await setTablesAside(path, asidePath, nowMs) : [];
 }
 
 /** An orderly end. */
