@@ -53,7 +53,8 @@ export class CentralMetrics {
 }
 
 function readingsByOutcome(totals: LedgerTotals): Record<string, number> {
-  const { tooLate, foreignSite, received, merged, unwindowed, unreadable, future, skipped } = totals;
-  const renamed = { too_late: tooLate, foreign_site: foreignSite };
+  const { tooLate, foreignSite, partlyRead, received, merged, unwindowed, unreadable, future, skipped } =
+    totals;
+  const renamed = { too_late: tooLate, foreign_site: foreignSite, partly_read: partlyRead };
   return { received, merged, unwindowed, unreadable, future, skipped, ...renamed };
 }

@@ -1115,6 +1115,16 @@ test("readings under another site's name are refused, counted, and alarmed once;
   expect((await world.central.quarantine(10))[0]).toMatchObject({ reason: "foreign_site" });
 });
 
+test("what a newer agent accumulates besides is counted, and keeps nothing else of its readings back", async () => {
+  const world = await start();
+  const agent = await welcomed(world);
+  agent.panes(1, START_MS, { unread: [{ id: 99, bytes: Uint8Array.of(1, 2, 3) }] });
+  agent.panes(2, START_MS);
+  await world.time.run(1_000);
+  expect(agent.acks.live).toBe(2);
+  expect(world.central.ledger().get("alpha-1")).toMatchObject({ received: 2, merged: 2, partlyRead: 1 });
+});
+
 test("whatever stored value is damaged, central starts, counts it and goes on", async () => {
   const world = await start();
   const agent = await welcomedWith(world, [run("one", 1)]);

@@ -1,5 +1,5 @@
 import { paneLayout, PaneTable } from "@millrace/stream";
-import type { Frontier, Labels, Lane } from "@millrace/stream";
+import type { Frontier, Labels, Lane, PaneRows } from "@millrace/stream";
 import {
   encodeAlarmBatch,
   encodeMessage,
@@ -112,6 +112,7 @@ export class ScriptedAgent {
       frontier?: Partial<Frontier>;
       labels?: Labels;
       paneMs?: number;
+      unread?: PaneRows["unread"];
     } = {},
   ): void {
     const layout = options.paneMs === undefined ? LAYOUT : paneLayout(options.paneMs, LAYOUT.names);
@@ -120,7 +121,7 @@ export class ScriptedAgent {
     const section = table.take(() => options.labels ?? { site: this.site, machine: "m" });
     const body = encodePaneBatch({
       frontier: frontier({ epoch: options.epoch ?? 1, ...options.frontier }),
-      sections: [section],
+      sections: [options.unread === undefined ? section : { ...section, unread: options.unread }],
     });
     this.batch(sequence, body, {
       kind: "panes",

@@ -144,7 +144,7 @@ export class BacklogCoarsener {
     if (!opened.ok || !unpacked.ok) return undefined;
     if (opened.batch.kind === "panes") {
       const panes = decodePaneBatch(unpacked.body);
-      return panes.ok && panes.accumulatorsSkipped === 0 ? panes.message.sections : undefined;
+      return panes.ok ? panes.message.sections : undefined;
     }
     const skipped = decodeSkippedBatch(unpacked.body);
     return skipped.ok && skipped.message.reason === "coarsened" ? [] : undefined;

@@ -39,8 +39,12 @@ export function groupWithin<Item>(
   return groups;
 }
 
-/** A section in parts that fit a body each; rows of one series stand together, so each part names few series. */
+/**
+ * A section in parts that fit a body each; rows of one series stand together, so each part names few series. One with
+ * something unread came in a batch that was not too great, and cannot be cut.
+ */
 function slices(rows: PaneRows): PaneRows[] {
+  if (rows.unread !== undefined) return [rows];
   const parts: PaneRows[] = [];
   let from = 0;
   let bytes = 0;
@@ -82,6 +86,7 @@ function slice(rows: PaneRows, from: number, to: number): PaneRows {
 /** At most what the section takes in a body, before compression. */
 function bodyBytesOf(rows: PaneRows): number {
   let bytes = rows.rowCount * rowBytesOf(rows);
+  for (const { bytes: unread } of rows.unread ?? []) bytes += unread.length;
   for (let row = 0; row < rows.rowCount; row += 1) {
     if (row === 0 || rows.seriesIndex[row] !== rows.seriesIndex[row - 1]) bytes += seriesBytesOf(rows, row);
   }

@@ -27,6 +27,8 @@ export interface LedgerTotals {
   readonly future: number;
   /** Under the name of a site that is not the agent's. */
   readonly foreignSite: number;
+  /** Of those received: in panes that also carry an accumulator of a newer version, which this one cannot merge and leaves out. */
+  readonly partlyRead: number;
   /** Readings that the agent gave up before they were sent, as it told. Beside `received`. */
   readonly skipped: number;
   /** Batches taken; those that came again; those too far above the mark, which come again. */
@@ -47,6 +49,7 @@ const ZERO: LedgerTotals = {
   unreadable: 0,
   future: 0,
   foreignSite: 0,
+  partlyRead: 0,
   skipped: 0,
   batches: 0,
   duplicates: 0,
@@ -81,6 +84,7 @@ export class CentralLedger {
       unreadable: totals.unreadable + (counts.unreadable ?? 0),
       future: totals.future + (counts.future ?? 0),
       foreignSite: totals.foreignSite + (counts.foreignSite ?? 0),
+      partlyRead: totals.partlyRead + (counts.partlyRead ?? 0),
       skipped: totals.skipped + (counts.skipped ?? 0),
       batches: totals.batches + (counts.batches ?? 0),
       duplicates: totals.duplicates + (counts.duplicates ?? 0),

@@ -299,7 +299,8 @@ export class MessageApplier {
     const { merged, tooLate, tooLateFromMs, unwindowed } = outcome;
     late.note(agent, outcome.late, moment.nowMs);
     const received = merged + tooLate + unwindowed + future + foreignSite;
-    ledger.add(agent, { received, merged, tooLate, unwindowed, future, foreignSite });
+    const partlyRead = rows.unread === undefined ? 0 : received;
+    ledger.add(agent, { received, merged, tooLate, unwindowed, future, foreignSite, partlyRead });
     if (tooLateFromMs !== null) {
       const detail = `${tooLate} readings of metric ${rows.metric}, from the pane at ${tooLateFromMs} ms on, came after the lateness of every window`;
       this.#note(item, "too_late", detail);

@@ -111,7 +111,7 @@ export const METRIC_TABLE = {
   millrace_central_readings_total: {
     type: "counter",
     labels: ["agent", "outcome"],
-    help: "Readings at central by ledger entry: received, merged, too_late, unwindowed, unreadable, future, foreign_site, skipped. The entries add up.",
+    help: "Readings at central by ledger entry: received, merged, too_late, unwindowed, unreadable, future, foreign_site, skipped. The entries add up; partly_read are those received with an accumulator of a newer version beside, which is in no window.",
   },
   millrace_central_late_readings_total: {
     type: "counter",

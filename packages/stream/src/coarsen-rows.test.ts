@@ -56,6 +56,30 @@ test("the same as if the readings had come in coarse panes at once", () => {
   );
 });
 
+test("rows with something of a newer version stay as they are, beside those that are merged", () => {
+  const unread = [{ id: 99, bytes: Uint8Array.of(1, 2, 3) }];
+  const newer = {
+    ...panesOf(1_000, [
+      [0, 0, 1],
+      [0, 1_000, 2],
+    ]),
+    unread,
+  };
+  const rows = coarsenRows(
+    [
+      newer,
+      panesOf(1_000, [
+        [0, 2_000, 3],
+        [0, 3_000, 4],
+      ]),
+    ],
+    () => 10_000,
+  );
+  expect(rows[0]).toBe(newer);
+  expect(rows.map(({ rowCount }) => rowCount)).toEqual([2, 1]);
+  expect(coarsenRows(rows, () => 60_000)[0]).toBe(newer);
+});
+
 test("what cannot be merged stays as it is, and nothing is counted less", () => {
   const fine = panesOf(3_000, [[0, 1_000, 1]]);
   const coarse = panesOf(60_000, [[0, 1_000, 1]]);

@@ -9,7 +9,8 @@ import type { Labels } from "./series.ts";
 /**
  * The same readings in coarser panes: rows of one series whose panes lie in the same coarser one are merged, deltas of one
  * pane too. `coarseMsOf` is a multiple of the pane length of whatever can be merged; the rest stays as it is. Counts, sums
- * and sketches are those of all the rows; only when in the pane a reading was is not told any more.
+ * and sketches are those of all the rows; only when in the pane a reading was is not told any more. Rows with something unread
+ * stay as they are: nobody here can merge that.
  */
 export function coarsenRows(
   sections: readonly PaneRows[],
@@ -20,7 +21,7 @@ export function coarsenRows(
   for (const rows of sections) {
     const { metric, layout } = rows;
     const coarseMs = coarseMsOf(metric, layout.paneMs);
-    if (coarseMs < layout.paneMs || coarseMs % layout.paneMs !== 0) {
+    if (rows.unread !== undefined || coarseMs < layout.paneMs || coarseMs % layout.paneMs !== 0) {
       others.push(rows);
       continue;
     }

@@ -19,6 +19,14 @@ export interface PaneRows {
   readonly state: Float64Array;
   /** For each of `layout.sketches` a column with one sketch a row; null where it is unknown. */
   readonly sketches: readonly SketchColumn[];
+  /** Accumulators of a newer writer, as they came: of all these rows in this order, which nobody here can cut or merge. */
+  readonly unread?: readonly UnreadColumn[];
+}
+
+/** What a newer version accumulated, of a number unknown here: carried on where the rows stay as they are. */
+export interface UnreadColumn {
+  readonly id: number;
+  readonly bytes: Uint8Array;
 }
 
 export type SketchColumn = readonly (Sketch | null)[];

@@ -8,6 +8,8 @@ export interface PaneState {
   readonly fields: Float64Array;
   /** Null is unknown: readings went by that the sketch was not told of. */
   readonly sketches: (Sketch | null)[];
+  /** Parts of a newer version, as they were stored: as long as nothing is merged that they do not know of. */
+  unread?: readonly Uint8Array[] | undefined;
 }
 
 /** The pane of a layout in which nothing is. */
@@ -43,6 +45,7 @@ export function mergeRows(
 ): void {
   const { stride } = from.layout;
   const hasReadings = rows.some((row) => from.state[row * stride] > 0);
+  if (hasReadings && state.unread !== undefined) state.unread = undefined;
   for (let index = 0; index < layout.accumulators.length; index++) {
     const offset = match.offsets[index];
     const at = layout.offsets[index];
@@ -64,6 +67,8 @@ export function mergeRows(
 
 /** Merges one pane into another of the same layout. */
 export function mergePane(layout: PaneLayout, state: PaneState, from: PaneState): void {
+  if ((state.unread ?? from.unread) !== undefined && from.fields[0] > 0)
+    state.unread = state.fields[0] > 0 ? undefined : from.unread;
   for (let index = 0; index < layout.accumulators.length; index++) {
     const offset = layout.offsets[index];
     layout.accumulators[index].merge(state.fields, offset, from.fields, offset);

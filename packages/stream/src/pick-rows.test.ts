@@ -13,6 +13,9 @@ test("picked rows are those rows, with their series, start, fields and sketches"
   const rows = table.take((series) => ({ machine: `m${series}` }));
   const order = Array.from({ length: rows.rowCount }, (_, row) => row);
   expect(pickRows(rows, order)).toEqual(rows);
+  const unread = [{ id: 99, bytes: Uint8Array.of(1) }];
+  expect(pickRows({ ...rows, unread }, order).unread).toBe(unread);
+  expect(pickRows({ ...rows, unread }, [0])).toEqual(pickRows(rows, [0]));
   for (const at of [[], [0], [1, 3], [0, 2, 4]]) {
     const picked = pickRows(rows, at);
     expect(picked.rowCount).toBe(at.length);

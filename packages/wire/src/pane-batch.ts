@@ -12,6 +12,7 @@ import {
   sketchById,
   type SketchKind,
   type TimeRange,
+  type UnreadColumn,
 } from "@millrace/stream";
 import { ByteReader } from "./byte-reader.ts";
 import { ByteWriter } from "./byte-writer.ts";
@@ -25,14 +26,7 @@ export interface PaneBatch {
   readonly sections: readonly PaneRows[];
 }
 
-export type PaneBatchResult =
-  | {
-      readonly ok: true;
-      readonly message: PaneBatch;
-      /** Accumulators of a newer agent, unknown here and left out. */
-      readonly accumulatorsSkipped: number;
-    }
-  | Rejected;
+export type PaneBatchResult = { readonly ok: true; readonly message: PaneBatch } | Rejected;
 
 /*
  * varint: LEB128; zigzag: varint of 0, −1, 1, −2 …; delta: zigzag of the difference from the one before (first: from 0).
@@ -57,7 +51,8 @@ export type PaneBatchResult =
  *               of any accumulator: varint count of fields, then of each a float column of the rows (float-column.ts)
  *               of a sketch: for each row varint bytes, what it encodes; 0 where it is unknown
  *
- * `beside` is left out where it is 0 in all rows. One of an unknown number is passed over by its length.
+ * `beside` is left out where it is 0 in all rows. One of an unknown number is carried as it is: `unread` of the section, which
+ * stands behind the others when it is written again.
  */
 const FLAG = { hasWatermark: 1, isIdle: 2, isClockSynchronised: 4 } as const;
 const SECTIONS_MAX = 4096;
@@ -97,15 +92,11 @@ export function decodePaneBatch(bytes: Uint8Array): PaneBatchResult {
   const sectionCount = reader.count(6);
   if (sectionCount > SECTIONS_MAX) reader.fail(`more than ${SECTIONS_MAX} sections`);
   const sections: PaneRows[] = [];
-  let accumulatorsSkipped = 0;
-  while (reader.fault === undefined && sections.length < sectionCount) {
-    const read = readSection(reader, texts);
-    accumulatorsSkipped += read.accumulatorsSkipped;
-    sections.push(read.rows);
-  }
+  while (reader.fault === undefined && sections.length < sectionCount)
+    sections.push(readSection(reader, texts));
   if (reader.remaining > 0) reader.fail("something follows the last section");
   if (reader.fault !== undefined) return { ok: false, reason: "malformed", detail: reader.fault };
-  return { ok: true, message: { frontier, sections }, accumulatorsSkipped };
+  return { ok: true, message: { frontier, sections } };
 }
 
 function writeFrontier(writer: ByteWriter, frontier: Frontier): void {
@@ -159,7 +150,7 @@ function readFrontier(reader: ByteReader): Frontier {
 }
 
 function writeSection(writer: ByteWriter, rows: PaneRows, textIndex: (text: string) => number): void {
-  const { layout, rowCount } = rows;
+  const { layout, rowCount, unread = [] } = rows;
   writer.varint(textIndex(rows.metric));
   writer.varint(layout.paneMs);
   writer.varint(rows.series.length);
@@ -189,7 +180,7 @@ function writeSection(writer: ByteWriter, rows: PaneRows, textIndex: (text: stri
       ({ accumulator, offset }) =>
         accumulator.name !== "beside" || !isAllZero(rows, offset, accumulator.width),
     );
-  writer.varint(written.length + layout.sketches.length);
+  writer.varint(written.length + layout.sketches.length + unread.length);
   for (const { accumulator, offset } of written) {
     const { params, width } = accumulator;
     const block = new ByteWriter();
@@ -210,12 +201,13 @@ function writeSection(writer: ByteWriter, rows: PaneRows, textIndex: (text: stri
     writer.varint(id);
     writer.block(block.bytes());
   }
+  for (const { id, bytes } of unread) {
+    writer.varint(id);
+    writer.block(bytes);
+  }
 }
 
-function readSection(
-  reader: ByteReader,
-  texts: readonly string[],
-): { rows: PaneRows; accumulatorsSkipped: number } {
+function readSection(reader: ByteReader, texts: readonly string[]): PaneRows {
   const metric = readText(reader, texts);
   const paneMs = reader.varint();
   if (paneMs < 1 || paneMs > PANE_MS_MAX) reader.fail("pane size out of range");
@@ -235,12 +227,13 @@ function readSection(
   });
 
   const blocks = new Map<string, Block>();
-  let accumulatorsSkipped = 0;
+  const unread: UnreadColumn[] = [];
   for (let left = reader.count(2); left > 0 && reader.fault === undefined; left -= 1) {
     const id = reader.varint();
-    const columns = new ByteReader(reader.block());
+    const bytes = reader.block();
+    const columns = new ByteReader(bytes);
     const kind = accumulatorById(id, hasParams(id) ? readParams(columns) : []) ?? sketchById(id);
-    if (kind === undefined) accumulatorsSkipped += 1;
+    if (kind === undefined) unread.push({ id, bytes });
     else if (blocks.has(kind.name)) reader.fail(`${kind.name} stands twice`);
     else blocks.set(kind.name, { kind, columns });
   }
@@ -275,7 +268,7 @@ function readSection(
     return read;
   });
   const rows = { metric, layout, rowCount, series, seriesIndex, startMs, state, sketches };
-  return { rows, accumulatorsSkipped };
+  return unread.length === 0 ? rows : { ...rows, unread };
 }
 
 interface Block {

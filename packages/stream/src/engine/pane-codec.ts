@@ -18,18 +18,20 @@ const VERSION = 2;
  *     u8   count of its parameters, then f64 each
  *     u32  count of bytes, then the state: f64 fields, or what the sketch encodes; none where a sketch is unknown
  *
- * All little-endian. It names its parts, so that it can be read when the metric accumulates others by now. Version 1 had
+ * All little-endian. It names its parts, so that it can be read when the metric accumulates others by now. One of an unknown
+ * number is written again as it came, as long as the pane has taken no reading since. Version 1 had
  * accumulators without parameters only: u8 version, u8 count, u8 numbers, then all their f64 fields.
  */
-export function encodePane(layout: PaneLayout, { fields, sketches }: PaneState): Uint8Array {
+export function encodePane(layout: PaneLayout, { fields, sketches, unread = [] }: PaneState): Uint8Array {
   const encoded = layout.sketches.map((_, index) => sketches[index]?.encode() ?? NOTHING);
   let length = 2;
   for (const { params, width } of layout.accumulators) length += HEAD_BYTES + 8 * (params.length + width);
   for (const { length: bytes } of encoded) length += HEAD_BYTES + bytes;
+  for (const { length: bytes } of unread) length += bytes;
   const bytes = new Uint8Array(length);
   const view = new DataView(bytes.buffer);
   bytes[0] = VERSION;
-  bytes[1] = layout.accumulators.length + encoded.length;
+  bytes[1] = layout.accumulators.length + encoded.length + unread.length;
   let at = 2;
   for (const [index, { id, params, width }] of layout.accumulators.entries()) {
     bytes[at++] = id;
@@ -47,14 +49,20 @@ export function encodePane(layout: PaneLayout, { fields, sketches }: PaneState):
     bytes.set(encoded[index], at + 4);
     at += 4 + encoded[index].length;
   }
+  for (const part of unread) {
+    bytes.set(part, at);
+    at += part.length;
+  }
   return bytes;
 }
 
 /** The state in this layout: what the bytes lack is unknown (if there are readings), what the layout lacks is left out. Null on bad bytes. */
 export function decodePane(layout: PaneLayout, bytes: Uint8Array): PaneState | null {
-  const parts = bytes[0] === 1 ? readVersion1(bytes) : bytes[0] === VERSION ? readParts(bytes) : null;
+  const unread: Uint8Array[] = [];
+  const parts = bytes[0] === 1 ? readVersion1(bytes) : bytes[0] === VERSION ? readParts(bytes, unread) : null;
   if (parts === null) return null;
   const state = emptyPane(layout);
+  if (unread.length > 0) state.unread = unread;
   const found = new Set<string>();
   for (const { kind, at, length } of parts) {
     const view = new DataView(bytes.buffer, bytes.byteOffset + at, length);
@@ -90,12 +98,13 @@ const NOTHING = new Uint8Array(0);
 /** Of a part: number, count of parameters, count of bytes. */
 const HEAD_BYTES = 6;
 
-function readParts(bytes: Uint8Array): readonly Part[] | null {
+function readParts(bytes: Uint8Array, unread: Uint8Array[]): readonly Part[] | null {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const parts: Part[] = [];
   let at = 2;
   for (let left = bytes[1] ?? 0; left > 0; left--) {
     if (at + HEAD_BYTES > bytes.length) return null;
+    const from = at;
     const id = bytes[at];
     const paramsEnd = at + 2 + 8 * bytes[at + 1];
     if (paramsEnd + 4 > bytes.length) return null;
@@ -105,9 +114,9 @@ function readParts(bytes: Uint8Array): readonly Part[] | null {
     at += 4;
     if (at + length > bytes.length) return null;
     const kind = accumulatorById(id, params) ?? sketchById(id);
-    // One of a newer version is passed over.
     if (kind !== undefined) parts.push({ kind, at, length });
     at += length;
+    if (kind === undefined) unread.push(bytes.slice(from, at));
   }
   return at === bytes.length ? parts : null;
 }

@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { paneLayout } from "../pane-layout.ts";
-import { emptyPane } from "../pane-state.ts";
+import { emptyPane, matchLayouts, mergePane, mergeRows } from "../pane-state.ts";
 import { decodeMarker, encodeMarker } from "./open-marker.ts";
 import { decodePane, encodePane } from "./pane-codec.ts";
 import { decodeSessions, encodeSessions } from "./session-codec.ts";
@@ -61,10 +61,30 @@ test("a pane keeps its sketches; one that was not told of the readings is unknow
   expect(decodePane(sketched, bytes.subarray(0, -1))).toBeNull();
 });
 
-test("a part of an unknown number is passed over", () => {
-  const bytes = encodePane(paneLayout(1_000, []), pane(2, 0, 0, 0));
-  const longer = Uint8Array.of(2, 3, 99, 0, 2, 0, 0, 0, 1, 2, ...bytes.subarray(2));
-  expect(decodePane(paneLayout(1_000, []), longer)).toEqual(pane(2, 0, 0, 0));
+test("a part of an unknown number is written again as it came, until the pane takes a reading that it was not told of", () => {
+  const plain = paneLayout(1_000, []);
+  const bytes = encodePane(plain, pane(2, 0, 0, 0));
+  const longer = Uint8Array.of(2, 3, ...bytes.subarray(2), 99, 0, 2, 0, 0, 0, 1, 2);
+  const stored = () => decodePane(plain, longer)!;
+  expect(stored()).toMatchObject(pane(2, 0, 0, 0));
+  expect(encodePane(plain, stored())).toEqual(longer);
+  // Moved into an empty pane, or beside readings that only count beside it.
+  const moved = emptyPane(plain);
+  mergePane(plain, moved, stored());
+  mergePane(plain, moved, pane(0, 1, 0, 0));
+  expect(encodePane(plain, moved)).toEqual(
+    Uint8Array.of(2, 3, ...encodePane(plain, pane(2, 1, 0, 0)).subarray(2), 99, 0, 2, 0, 0, 0, 1, 2),
+  );
+  const merged = stored();
+  mergePane(plain, merged, pane(1, 0, 0, 0));
+  expect(encodePane(plain, merged)).toEqual(encodePane(plain, pane(3, 0, 0, 0)));
+  const into = pane(1, 0, 0, 0);
+  mergePane(plain, into, stored());
+  expect(encodePane(plain, into)).toEqual(encodePane(plain, pane(3, 0, 0, 0)));
+  const gained = stored();
+  const row = { layout: plain, state: Float64Array.of(1, 0, 0, 0), sketches: [] };
+  mergeRows(plain, gained, row, [0], matchLayouts(plain, plain));
+  expect(encodePane(plain, gained)).toEqual(encodePane(plain, pane(3, 0, 0, 0)));
 });
 
 test("a pane stored with other accumulators gives what both know; what it was not told of is unknown", () => {
