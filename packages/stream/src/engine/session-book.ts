@@ -16,8 +16,8 @@ export interface SessionPart extends Session {
 export interface SessionChange {
   /** The session that they are in. */
   readonly session: Session;
-  /** Whether its slice has changed. */
-  readonly isNew: boolean;
+  /** Starts of the pages whose parts are others now; none where the readings change nothing. */
+  readonly pages: readonly EventTimeMs[];
   /** The sessions that there were nearby; none where nothing has changed. */
   readonly before: readonly Session[];
   /** Sessions that are new, longer or shorter; not always the one above. */
@@ -25,6 +25,9 @@ export interface SessionChange {
   /** First times of sessions that are none any more: their readings are in another one now. */
   readonly merged: readonly EventTimeMs[];
 }
+
+/** Of a slice so many gaps at a time are stored under one key: few parts are written again when one of them changes. */
+const PAGE_GAPS = 32;
 
 /**
  * Where the sessions of one window lie, of every group, until they are final. Readings between which no more than the gap
@@ -55,8 +58,22 @@ export class SessionBook {
     return Math.floor(timeMs / this.#lengthMsMax) * this.#lengthMsMax;
   }
 
+  /** Start of the page, within its slice, in which a part that begins at a time is stored. */
+  pageOf(timeMs: EventTimeMs): EventTimeMs {
+    const sliceMs = this.sliceOf(timeMs);
+    const pageMs = PAGE_GAPS * this.#gapMs;
+    return sliceMs + Math.floor((timeMs - sliceMs) / pageMs) * pageMs;
+  }
+
+  /** The parts that begin in the page that begins at a time; a gap lies between each, so there are few. */
+  page(group: string, pageMs: EventTimeMs): readonly SessionPart[] {
+    const parts = this.parts(group, this.sliceOf(pageMs));
+    const endMs = pageMs + PAGE_GAPS * this.#gapMs;
+    return parts.slice(firstFrom(parts, pageMs), firstFrom(parts, endMs));
+  }
+
   parts(group: string, sliceMs: EventTimeMs): readonly SessionPart[] {
-    return this.#slice(group, sliceMs);
+    return this.#slices.get(group)?.get(sliceMs) ?? [];
   }
 
   /**
@@ -76,7 +93,7 @@ export class SessionBook {
     if (joined.length === 1 && joined[0].firstMs <= firstMs && joined[0].lastMs >= lastMs)
       return {
         session: this.#sessionOf(group, joined[0]),
-        isNew: false,
+        pages: [],
         before: [],
         changed: [],
         merged: [],
@@ -92,17 +109,14 @@ export class SessionBook {
       isApart: isAfterFinal || (joined[0]?.firstMs === first && joined[0].isApart),
     };
     const before = this.sessionsNear(group, part);
-    if (parts.length === 0) this.set(group, sliceMs, [part]);
-    else {
-      this.#slice(group, sliceMs).splice(from, to - from, part);
-      this.#partCount += 1 - joined.length;
-    }
+    this.#sliceToChange(group, sliceMs).splice(from, to - from, part);
+    this.#partCount += 1 - joined.length;
     const after = this.sessionsNear(group, part);
     const was = new Map(before.map((session) => [session.firstMs, session.lastMs]));
     const is = new Set(after.map((session) => session.firstMs));
     return {
       session: this.#sessionOf(group, part),
-      isNew: true,
+      pages: [...new Set([part, ...joined].map((each) => this.pageOf(each.firstMs)))],
       before,
       changed: after.filter((session) => was.get(session.firstMs) !== session.lastMs),
       merged: before.map((session) => session.firstMs).filter((startMs) => !is.has(startMs)),
@@ -138,29 +152,32 @@ export class SessionBook {
     return this.#partsNear(group, firstMs, lastMs).map((part) => part.firstMs);
   }
 
-  /** Replaces what is known of a slice. */
-  set(group: string, sliceMs: EventTimeMs, parts: SessionPart[]): void {
-    let slices = this.#slices.get(group);
-    if (slices === undefined) {
-      slices = new Map();
-      this.#slices.set(group, slices);
-    }
-    this.#partCount += parts.length - (slices.get(sliceMs)?.length ?? 0);
-    slices.set(sliceMs, parts);
+  /** Takes up stored parts of one slice, ascending; false, and nothing is taken, where others lie in their place. */
+  takeUp(group: string, sliceMs: EventTimeMs, parts: readonly SessionPart[]): boolean {
+    const known = this.parts(group, sliceMs);
+    const at = firstFrom(known, parts[0]?.firstMs ?? Infinity);
+    const isFree =
+      (known[at - 1]?.lastMs ?? -Infinity) < (parts[0]?.firstMs ?? Infinity) &&
+      (known[at]?.firstMs ?? Infinity) > (parts.at(-1)?.lastMs ?? -Infinity);
+    if (!isFree) return false;
+    this.#sliceToChange(group, sliceMs).splice(at, 0, ...parts);
+    this.#partCount += parts.length;
+    return true;
   }
 
   /**
-   * Forgets the slices that say nothing any more of a session that is not final; which they were. Whether such a one is
+   * Forgets the slices that say nothing any more of a session that is not final; which pages they had. Whether such a one is
    * continued from the slice before hangs on the slice before that.
    */
-  dropFinal(finalToMs: EventTimeMs): { readonly group: string; readonly sliceMs: EventTimeMs }[] {
-    const dropped: { group: string; sliceMs: EventTimeMs }[] = [];
+  dropFinal(finalToMs: EventTimeMs): { readonly group: string; readonly pageMs: EventTimeMs }[] {
+    const dropped: { group: string; pageMs: EventTimeMs }[] = [];
     for (const [group, slices] of this.#slices) {
       for (const [sliceMs, parts] of slices) {
         if (sliceMs + 3 * this.#lengthMsMax > finalToMs) continue;
         slices.delete(sliceMs);
         this.#partCount -= parts.length;
-        dropped.push({ group, sliceMs });
+        for (const pageMs of new Set(parts.map((part) => this.pageOf(part.firstMs))))
+          dropped.push({ group, pageMs });
       }
       if (slices.size === 0) this.#slices.delete(group);
     }
@@ -192,8 +209,12 @@ export class SessionBook {
     }
   }
 
-  #slice(group: string, sliceMs: EventTimeMs): SessionPart[] {
-    return this.#slices.get(group)?.get(sliceMs) ?? [];
+  #sliceToChange(group: string, sliceMs: EventTimeMs): SessionPart[] {
+    let slices = this.#slices.get(group);
+    if (slices === undefined) this.#slices.set(group, (slices = new Map()));
+    let parts = slices.get(sliceMs);
+    if (parts === undefined) slices.set(sliceMs, (parts = []));
+    return parts;
   }
 
   #sessionOf(group: string, part: SessionPart): Session {
@@ -231,4 +252,10 @@ function firstEndingFrom(parts: readonly SessionPart[], timeMs: EventTimeMs): nu
     else from = middle + 1;
   }
   return from;
+}
+
+/** The index of the first part that begins at a time or later; the length when there is none. */
+function firstFrom(parts: readonly SessionPart[], timeMs: EventTimeMs): number {
+  const at = firstEndingFrom(parts, timeMs);
+  return at < parts.length && parts[at].firstMs < timeMs ? at + 1 : at;
 }

@@ -11,7 +11,7 @@ export interface SessionMeasures {
 }
 
 /**
- * Where a group's sessions lie in one slice of time:
+ * Where a group's sessions lie that begin in one page of time (in an older store: in a whole slice):
  *
  *   u8   version (1)
  *   f64  gap, ms

@@ -38,7 +38,7 @@ export class SessionRecords {
     const { group } = pane;
     const readings = track.readingsOf(pane);
     const change = readings === null ? null : track.book.add(group, readings, track.finalToMs);
-    if (change?.isNew === true) this.#memory.sessionsChanged(track, track.book.sliceOf(pane.startMs), group);
+    for (const pageMs of change?.pages ?? []) this.#memory.sessionsChanged(track, pageMs, group);
     const panes = this.#panesInMemory(track, change?.before ?? [], group);
     for (const startMs of change?.merged ?? []) this.#merge(track, startMs, group, nowMs);
     for (const moved of change?.changed ?? []) this.#follow(track, moved, { group, nowMs, panes });

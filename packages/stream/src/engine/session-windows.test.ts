@@ -1,10 +1,14 @@
 // Sessions: where they begin and end to the millisecond, how late readings bring them together, and what readers see of it.
+import fc from "fast-check";
 import { expect, test } from "vitest";
 import { Membership } from "../membership.ts";
 import { paneLayout } from "../pane-layout.ts";
 import { PaneTable } from "../pane-table.ts";
 import type { WindowResult } from "../window-result.ts";
 import type { MetricSpec, SessionWindowSpec } from "../window-spec.ts";
+import { decodeSessions, encodeSessions } from "./session-codec.ts";
+import type { SessionPart } from "./session-book.ts";
+import { parseStateKey } from "./state-key.ts";
 import { StoredEngine } from "./stored-engine.test-support.ts";
 
 const metric: MetricSpec = { name: "t", unit: "A", accumulate: ["sum"], isLive: true };
@@ -32,7 +36,7 @@ function plant(spec: Partial<SessionWindowSpec> = {}, accumulate = ["sum", "firs
   return {
     engine,
     read(nowMs: number, ...timesMs: number[]) {
-      const table = new PaneTable("t", paneLayout(1_000, accumulate), { rowsMax: 100 });
+      const table = new PaneTable("t", paneLayout(1_000, accumulate), { rowsMax: 10_000 });
       for (const timeMs of timesMs) table.add(0, timeMs, 1);
       return engine.apply(
         table.take(() => ({})),
@@ -207,6 +211,74 @@ test("after its gap has been changed a session window begins anew, and what was 
   pass(5_001);
   expect(brief(engine.tick(5_001))).toEqual(["3000–5000 complete 1: 1"]);
   expect([...engine.store.keys()].filter((key) => key.startsWith("o|"))).toEqual([]);
+});
+
+/** What the store says of where sessions lie, by start of the page. */
+function storedSessions(engine: StoredEngine) {
+  const pages = new Map<number, { key: string; bytes: Uint8Array; parts: readonly SessionPart[] }>();
+  for (const [key, bytes] of engine.store) {
+    if (!key.startsWith("s|")) continue;
+    const { parts } = decodeSessions(bytes)!;
+    pages.set(parseStateKey(key)!.startMs, { key, bytes, parts });
+  }
+  return pages;
+}
+
+test("with thousands of sessions a reading writes only those near it again", () => {
+  const { engine, read } = plant({ lengthMsMax: 1e8 });
+  read(6e6, ...Array.from({ length: 3_000 }, (_, index) => index * 2_000));
+  const before = storedSessions(engine);
+  // Two that it brings together lie in two pages.
+  read(6e6, 31_500, 31_600, 32_500);
+  const changed = [...storedSessions(engine)].filter(
+    ([pageMs, { bytes }]) => before.get(pageMs)?.bytes !== bytes,
+  );
+  expect(changed.map(([pageMs]) => pageMs)).toEqual([0, 32_000]);
+  for (const [, { bytes }] of changed) expect(bytes.length).toBeLessThan(600);
+});
+
+test("where sessions lie is the same after a restart at any point, in pages of few parts, and gone once all are final", () => {
+  const times = fc.array(
+    fc.array(fc.integer({ min: -60_000, max: 60_000 }), { minLength: 1, maxLength: 20 }),
+    {
+      maxLength: 10,
+    },
+  );
+  fc.assert(
+    fc.property(times, fc.constantFrom(2_000, 50_000, 1e6), (batches, lengthMsMax) => {
+      const [whole, stopped] = [plant({ lengthMsMax }), plant({ lengthMsMax })];
+      for (const batch of batches) {
+        for (const { read } of [whole, stopped]) read(70_000, ...batch);
+        stopped.engine.restart();
+        expect(brief(stopped.engine.tick(70_000))).toEqual(brief(whole.engine.tick(70_000)));
+        expect(stopped.engine.counts.sessionsInMemory).toBe(whole.engine.counts.sessionsInMemory);
+        expect(storedSessions(stopped.engine)).toEqual(storedSessions(whole.engine));
+        for (const { parts } of storedSessions(whole.engine).values()) expect(parts.length).toBeLessThan(34);
+      }
+      expect(stopped.engine.counts.unreadable).toBe(0);
+      whole.engine.tick(1e10);
+      expect(storedSessions(whole.engine).size).toBe(0);
+    }),
+    { numRuns: 50 },
+  );
+});
+
+test("sessions that an older program stored in one piece are taken up, and stored in pages", () => {
+  const timesMs = [1_000, 30_000, 40_000, 90_000, 99_000];
+  const { engine, read } = plant({ lengthMsMax: 100_000 });
+  read(100_000, ...timesMs);
+  engine.tick(100_000);
+  const pages = storedSessions(engine);
+  expect([...pages.keys()]).toEqual([0, 32_000, 64_000, 96_000]);
+  const parts = [...pages.values()].flatMap((page) => page.parts);
+  for (const { key } of pages.values()) engine.store.delete(key);
+  engine.store.set(pages.get(0)!.key, encodeSessions({ gapMs: 1_000, lengthMsMax: 100_000 }, parts));
+  engine.restart();
+  read(101_000, 90_500);
+  expect(brief(engine.tick(101_000))).toEqual(["90000–91500 provisional 2: 2"]);
+  expect([...storedSessions(engine).keys()].sort((a, b) => a - b)).toEqual([0, 32_000, 64_000, 96_000]);
+  engine.restart();
+  expect(engine.counts).toMatchObject({ sessionsInMemory: 5, unreadable: 0 });
 });
 
 test("what cannot be read of where sessions lie is counted, not thrown", () => {

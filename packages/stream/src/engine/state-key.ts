@@ -7,7 +7,7 @@ import type { EventTimeMs } from "../event-time.ts";
  *   p|{view}|{start}|{group}     one pane of one group: accumulators (pane-codec.ts)
  *   w|{window}|{start}|{group}   last result of one window of one group (window-codec.ts)
  *   o|{window}|{start}|{group}   marker: not complete, or changed since its last result (open-marker.ts)
- *   s|{window}|{start}|{group}   where a group's sessions lie in one slice of time (session-codec.ts)
+ *   s|{window}|{start}|{group}   where a group's sessions lie that begin in one page of time (session-codec.ts)
  *   f|{window}                   every window that starts before this is final: decimal ms
  *
  *   {view}    metric@paneMs:label,label   each name percent-encoded, so no bar inside

@@ -409,8 +409,8 @@ export class WindowEngine {
   #dropFinal(view: PaneView): void {
     for (const pane of view.panes.before(view.finalToMs)) this.#memory.dropPane(view, pane);
     for (const track of view.sessionTracks) {
-      for (const { group, sliceMs } of track.book.dropFinal(track.finalToMs))
-        this.#memory.delete(stateKey("s", track.key, sliceMs, group));
+      for (const { group, pageMs } of track.book.dropFinal(track.finalToMs))
+        this.#memory.delete(stateKey("s", track.key, pageMs, group));
     }
   }
 }

@@ -38,7 +38,7 @@ export class WindowMemory {
   readonly #changedPanes: { view: PaneView; pane: Pane }[] = [];
   readonly #changedResults = new Set<WindowRecord>();
   readonly #changedMarkers = new Set<WindowRecord>();
-  readonly #changedSessions = new Map<string, { track: SessionTrack; sliceMs: EventTimeMs; group: string }>();
+  readonly #changedSessions = new Map<string, { track: SessionTrack; pageMs: EventTimeMs; group: string }>();
   readonly #changes = new Map<string, Uint8Array | null>();
 
   /** What the store has under a key that was asked for; undefined when nothing. */
@@ -213,8 +213,9 @@ export class WindowMemory {
     this.#changedMarkers.add(record);
   }
 
-  sessionsChanged(track: SessionTrack, sliceMs: EventTimeMs, group: string): void {
-    this.#changedSessions.set(stateKey("s", track.key, sliceMs, group), { track, sliceMs, group });
+  /** Parts that begin in a page are others now. */
+  sessionsChanged(track: SessionTrack, pageMs: EventTimeMs, group: string): void {
+    this.#changedSessions.set(stateKey("s", track.key, pageMs, group), { track, pageMs, group });
   }
 
   finalChanged(track: WindowTrack): void {
@@ -246,8 +247,8 @@ export class WindowMemory {
       };
       this.#changes.set(recordKey("o", record), this.open.has(record) ? encodeMarker(marker) : null);
     }
-    for (const [key, { track, sliceMs, group }] of this.#changedSessions) {
-      const parts = track.book.parts(group, sliceMs);
+    for (const [key, { track, pageMs, group }] of this.#changedSessions) {
+      const parts = track.book.page(group, pageMs);
       this.#changes.set(key, parts.length === 0 ? null : encodeSessions(track.spec, parts));
     }
     const changes = Array.from(this.#changes, ([key, bytes]) => ({ key, bytes }));

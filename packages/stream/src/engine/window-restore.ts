@@ -105,12 +105,20 @@ export class WindowRestore {
       sessions.lengthMsMax === track.spec.lengthMsMax;
     if (!isOurs) return this.#memory.delete(key);
     const { book } = track;
+    const sliceMs = book.sliceOf(startMs);
     const areHere = sessions.parts.every(
-      ({ firstMs, lastMs }) => book.sliceOf(firstMs) === startMs && book.sliceOf(lastMs) === startMs,
+      ({ firstMs, lastMs }) =>
+        firstMs >= startMs && book.sliceOf(firstMs) === sliceMs && book.sliceOf(lastMs) === sliceMs,
     );
-    if (areHere) return book.set(group, startMs, sessions.parts);
-    this.#memory.unreadableCount++;
-    this.#memory.delete(key);
+    if (!areHere || !book.takeUp(group, sliceMs, sessions.parts)) {
+      this.#memory.unreadableCount++;
+      this.#memory.delete(key);
+      return;
+    }
+    // In an older store a slice was one page.
+    const pages = new Set(sessions.parts.map(({ firstMs }) => book.pageOf(firstMs)));
+    if (pages.size > 1)
+      for (const pageMs of pages.add(startMs)) this.#memory.sessionsChanged(track, pageMs, group);
   }
 
   #takeMarker(
