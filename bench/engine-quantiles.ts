@@ -1,5 +1,5 @@
 import { DDSketch } from "@datadog/sketches-js";
-import { Quantiles } from "@millrace/stream";
+import { Quantiles, sketchSlots, SKETCHES as KINDS, type SketchSlots } from "@millrace/stream";
 import { SeededRandom } from "@millrace/testkit";
 import type { Bench } from "./bench.ts";
 import { measureRates } from "./measure/rates.ts";
@@ -11,20 +11,29 @@ const FEW_SKETCHES = 100;
 const SHARES = [0.5, 0.9, 0.95, 0.99];
 const RELATIVE_ERROR = 0.01;
 
+/** Readings that a table adds at a time. */
+const BLOCK = 2_048;
+
 /** Values in order of arrival, each for a sketch drawn at random. */
 interface Values {
   readonly count: number;
   readonly sketch: Uint32Array;
   readonly value: Float64Array;
+  /** Nothing depends on it. */
+  readonly timeMs: Float64Array;
 }
 
-/** Values into quantile sketches: more sketches than the processor's caches hold. */
+/**
+ * Values into quantile sketches, as a table of open panes keeps them: more sketches than the processor's caches hold. Beside them
+ * sketches that are objects of their own, as whoever keeps one has.
+ */
 export const engineQuantiles: Bench = {
   name: "engine-quantiles",
   summary: "values into 10,000 quantile sketches beside @datadog/sketches-js, with both sides' worst error",
   async run({ isQuick }) {
     const values = makeValues(isQuick ? 1_000_000 : 4_000_000);
     const ours = newOurs();
+    const objects = Array.from({ length: SKETCHES }, () => new Quantiles());
     const peers = newPeers();
     const few = { ...values, sketch: values.sketch.map((sketch) => sketch % FEW_SKETCHES) };
     const rates = measureRates(
@@ -34,6 +43,7 @@ export const engineQuantiles: Bench = {
         oursNew: () => addToOurs(values, newOurs()),
         peerNew: () => addToPeers(values, newPeers()),
         oursFew: () => addToOurs(few, newOurs()),
+        objects: () => addToObjects(values, objects),
         peerFew: () => addToPeers(few, newPeers()),
       },
       { warmupRounds: 2, rounds: isQuick ? 5 : 11 },
@@ -44,7 +54,7 @@ export const engineQuantiles: Bench = {
     addToPeers(values, peersOnce);
     const error = worstError(
       values,
-      (sketch, share) => oursOnce[sketch].quantile(share) ?? Number.NaN,
+      (sketch, share) => quantileOf(oursOnce, sketch, share),
       (share, count) => Math.ceil(share * count) - 1,
     );
     const peerError = worstError(
@@ -61,6 +71,7 @@ export const engineQuantiles: Bench = {
         spread: rounded(rates.ours.spread),
         newSketchesAddsPerSecond: rounded(rates.oursNew.perSecond),
         peerNewSketchesAddsPerSecond: rounded(rates.peerNew.perSecond),
+        objectsAddsPerSecond: rounded(rates.objects.perSecond),
         hundredSketchesAddsPerSecond: rounded(rates.oursFew.perSecond),
         peerHundredSketchesAddsPerSecond: rounded(rates.peerFew.perSecond),
         relativeErrorMax: rounded(error),
@@ -82,18 +93,31 @@ function makeValues(count: number): Values {
     const normal = Math.sqrt(-2 * Math.log(1 - random.next())) * Math.cos(2 * Math.PI * random.next());
     value[at] = Math.exp(normal);
   }
-  return { count, sketch, value };
+  return { count, sketch, value, timeMs: new Float64Array(count) };
 }
 
-function newOurs(): Quantiles[] {
-  return Array.from({ length: SKETCHES }, () => new Quantiles());
+function newOurs(): SketchSlots {
+  const slots = sketchSlots(KINDS.quantiles);
+  for (let slot = 0; slot < SKETCHES; slot += 1) slots.open(slot);
+  return slots;
 }
 
 function newPeers(): DDSketch[] {
   return Array.from({ length: SKETCHES }, () => new DDSketch({ relativeAccuracy: RELATIVE_ERROR }));
 }
 
-function addToOurs({ count, sketch, value }: Values, sketches: readonly Quantiles[]) {
+function addToOurs({ count, sketch, value, timeMs }: Values, slots: SketchSlots) {
+  const run = { place: sketch, value, timeMs };
+  for (let from = 0; from < count; from += BLOCK) slots.addRun(run, from, Math.min(from + BLOCK, count));
+  return { units: count, checkSum: quantileOf(slots, 0, 0.5) };
+}
+
+function quantileOf(slots: SketchSlots, sketch: number, share: number): number {
+  const quantiles = slots.at(sketch);
+  return quantiles instanceof Quantiles ? (quantiles.quantile(share) ?? Number.NaN) : Number.NaN;
+}
+
+function addToObjects({ count, sketch, value }: Values, sketches: readonly Quantiles[]) {
   for (let at = 0; at < count; at += 1) sketches[sketch[at]].add(value[at]);
   return { units: count, checkSum: sketches[0].quantile(0.5) ?? 0 };
 }

@@ -7,11 +7,11 @@ import type { EventTimeMs } from "./event-time.ts";
 import type { PaneLayout } from "./pane-layout.ts";
 import type { PaneRows } from "./pane-rows.ts";
 import { PaneSlots, REFUSED } from "./pane-slots.ts";
-import { mergeSketch } from "./pane-state.ts";
 import type { ReadingColumns } from "./reading-columns.ts";
 import { readingCountOfRow } from "./reading-count.ts";
 import type { Labels } from "./series.ts";
-import type { Sketch } from "./sketch.ts";
+import type { SketchSlots } from "./sketch-slots.ts";
+import { sketchSlots } from "./sketches/slots.ts";
 
 export interface PaneTableOptions {
   /** Most open panes; a reading for one more is refused and counted. */
@@ -54,8 +54,8 @@ export class PaneTable {
 
   /** For each accumulator of the layout its states, by slot. */
   readonly #columns: Float64Array[];
-  /** For each sketch of the layout, by slot. */
-  readonly #sketches: readonly (Sketch | null)[][];
+  /** For each sketch of the layout. */
+  readonly #sketches: readonly SketchSlots[];
   /** Of the usual accumulators once more; empty where the metric does not ask for one. */
   #counts = NONE;
   #sums = NONE;
@@ -92,7 +92,7 @@ export class PaneTable {
       (index) => !USUAL.includes(layout.accumulators[index]),
     );
     this.#columns = layout.accumulators.map(({ width }) => new Float64Array(SLOTS_FIRST * width));
-    this.#sketches = layout.sketches.map(() => [null]);
+    this.#sketches = layout.sketches.map(sketchSlots);
     this.#nameColumns();
   }
 
@@ -170,7 +170,7 @@ export class PaneTable {
     );
     const rows = this.#rowsOf(slots, labelsOf);
     for (const slot of slots) this.#slots.close(slot);
-    for (const column of this.#sketches) for (const slot of slots) column[slot] = null;
+    for (const sketches of this.#sketches) for (const slot of slots) sketches.close(slot);
     for (let row = 0; row < rows.rowCount; row++)
       this.#readingCount -= readingCountOfRow(this.layout, rows.state, row * this.layout.stride);
     return rows;
@@ -203,7 +203,7 @@ export class PaneTable {
       const other = this.layout.accumulators[index];
       other.add(this.#columns[index], slot * other.width, value, timeMs);
     }
-    for (let at = 0; at < this.#sketches.length; at++) this.#sketches[at][slot]?.add(value, timeMs);
+    for (let at = 0; at < this.#sketches.length; at++) this.#sketches[at].add(slot, value, timeMs);
     this.#readingCount++;
     return true;
   }
@@ -222,8 +222,7 @@ export class PaneTable {
       for (let at = from; at < to; at++)
         accumulator.add(column, place[at] * accumulator.width, value[at], timeMs[at]);
     }
-    for (const column of this.#sketches)
-      for (let at = from; at < to; at++) column[place[at]]?.add(value[at], timeMs[at]);
+    for (const sketches of this.#sketches) sketches.addRun(run, from, to);
   }
 
   /** Whatever is added to a pane makes it greater: no mark has to be set for each reading. */
@@ -243,9 +242,8 @@ export class PaneTable {
       else accumulators[index].merge(this.#columns[index], slot * width, rows.state, at);
     }
     for (let index = 0; index < sketches.length; index++) {
-      const sketch = rows.sketches[index][from];
-      if (isNew) this.#sketches[index][slot] = sketch?.copy() ?? null;
-      else mergeSketch(this.#sketches[index], slot, sketch);
+      // Into a new one: the same sketch.
+      this.#sketches[index].merge(slot, rows.sketches[index][from]);
     }
   }
 
@@ -271,7 +269,7 @@ export class PaneTable {
       for (let row = 0, at = offsets[index]; row < rowCount; row++, at += stride)
         for (let field = 0; field < width; field++) state[at + field] = column[slots[row] * width + field];
     }
-    const sketches = this.#sketches.map((column) => slots.map((slot) => column[slot]?.copy() ?? null));
+    const sketches = this.#sketches.map((own) => slots.map((slot) => own.at(slot)));
     return {
       metric: this.metric,
       layout: this.layout,
@@ -294,9 +292,7 @@ export class PaneTable {
       // A handful of fields: quicker than a call of `set`.
       for (let field = 0; field < identity.length; field++) column[at + field] = identity[field];
     }
-    const { sketches } = this.layout;
-    for (let index = 0; index < sketches.length; index++)
-      this.#sketches[index][slot] = sketches[index].create();
+    for (let index = 0; index < this.#sketches.length; index++) this.#sketches[index].open(slot);
   }
 
   /** The last quarter of the room is the time to make more, one column after the other: copying all at once would be a pause. */

@@ -30,6 +30,11 @@ export class Quantiles implements Sketch {
     this.#zeroCount = zeroCount;
   }
 
+  /** Not copied. */
+  get parts() {
+    return { positive: this.#positive, negative: this.#negative, zeroCount: this.#zeroCount };
+  }
+
   add(input: SketchInput): void {
     const value = numberInput(input);
     if (value >= MAGNITUDE_MIN) this.#positive.add(value);

@@ -4,11 +4,29 @@ import { MAGNITUDE_MIN, magnitudeKey, middleOfKey } from "./magnitude-key.ts";
 
 /** Most bins of one sign: 58 octaves, so that magnitudes may lie 10^17 apart. */
 export const BINS_MAX = 2048;
-const BINS_FIRST = 32;
-const NO_COUNTS = new Uint16Array(0);
+export const BINS_FIRST = 32;
+
+/** What bins are made of. The counts are from the bin of `firstKey` on; keys in use from `lowest` to `highest`. */
+export interface MagnitudeBinsParts {
+  readonly counts: Counts;
+  readonly firstKey: number;
+  readonly lowest: number;
+  readonly highest: number;
+  readonly least: number;
+  readonly greatest: number;
+}
 
 /** Two bytes a bin until one of them needs more: with thousands of sketches told in turn, the caches decide how fast. */
 type Counts = Uint16Array | Uint32Array | Float64Array;
+
+const EMPTY: MagnitudeBinsParts = {
+  counts: new Uint16Array(0),
+  firstKey: 0,
+  lowest: 2 ** 30,
+  highest: -1,
+  least: Infinity,
+  greatest: 0,
+};
 
 /**
  * How many numbers of one sign fell into each bin, dense between the lowest and the highest in use. With a span above
@@ -16,14 +34,36 @@ type Counts = Uint16Array | Uint32Array | Float64Array;
  * magnitude alone, so it is the same in whatever order numbers and other bins came.
  */
 export class MagnitudeBins {
-  #counts: Counts = NO_COUNTS;
+  #counts: Counts;
   /** Key of the first of `#counts`. */
-  #firstKey = 0;
+  #firstKey: number;
   /** Keys in use: none as long as the lowest is above the highest. */
-  #lowest = 2 ** 30;
-  #highest = -1;
-  #least = Number.POSITIVE_INFINITY;
-  #greatest = 0;
+  #lowest: number;
+  #highest: number;
+  #least: number;
+  #greatest: number;
+
+  /** Takes the parts over. */
+  constructor({ counts, firstKey, lowest, highest, least, greatest }: MagnitudeBinsParts = EMPTY) {
+    this.#counts = counts;
+    this.#firstKey = firstKey;
+    this.#lowest = lowest;
+    this.#highest = highest;
+    this.#least = least;
+    this.#greatest = greatest;
+  }
+
+  /** Not copied. */
+  get parts(): MagnitudeBinsParts {
+    return {
+      counts: this.#counts,
+      firstKey: this.#firstKey,
+      lowest: this.#lowest,
+      highest: this.#highest,
+      least: this.#least,
+      greatest: this.#greatest,
+    };
+  }
 
   /** Exact; Infinity where there is none. */
   get least(): number {
@@ -61,14 +101,7 @@ export class MagnitudeBins {
   }
 
   copy(): MagnitudeBins {
-    const copy = new MagnitudeBins();
-    copy.#counts = this.#counts.slice();
-    copy.#firstKey = this.#firstKey;
-    copy.#lowest = this.#lowest;
-    copy.#highest = this.#highest;
-    copy.#least = this.#least;
-    copy.#greatest = this.#greatest;
-    return copy;
+    return new MagnitudeBins({ ...this.parts, counts: this.#counts.slice() });
   }
 
   /** About the magnitude with `rank` smaller ones, 0 … count - 1; the least exactly. */
