@@ -32,7 +32,7 @@ export const actionLatency: Bench = {
     try {
       const agent = await startAgentBroker(folder);
       stops.push(() => agent.stop());
-      const aedes = await startAedesBroker();
+      const aedes = await startAedesBroker("stop");
       stops.push(() => aedes.stop());
       const brokers = [agent, aedes];
       const machines = await Promise.all(brokers.map(({ port }) => StopMachine.connect(port)));

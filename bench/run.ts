@@ -4,7 +4,9 @@ import { once } from "node:events";
 import { parseArgs } from "node:util";
 import { MillraceError, nearestName, reasonOf, toExitCode } from "@millrace/runtime";
 import { actionLatency } from "./action-latency.ts";
-import { agentIngest } from "./agent-ingest.ts";
+import { agentBatch } from "./agent-batch.ts";
+import { agentQos0 } from "./agent-qos0.ts";
+import { agentQos1 } from "./agent-qos1.ts";
 import type { Bench } from "./bench.ts";
 import { centralMerge } from "./central-merge.ts";
 import { engineDisorder } from "./engine-disorder.ts";
@@ -26,7 +28,9 @@ const BENCHES: readonly Bench[] = [
   engineMillion,
   engineSliding,
   engineMerge,
-  agentIngest,
+  agentQos0,
+  agentBatch,
+  agentQos1,
   actionLatency,
   paneCodec,
   centralMerge,

@@ -6,6 +6,8 @@ import { Child } from "./child.ts";
 import { waitForPort } from "./wait-for-port.ts";
 
 const MAIN = join(import.meta.dirname, "../../edge-agent/src/main.ts");
+/** For whoever looks where its time goes: `BENCH_AGENT_FLAGS="--cpu-prof …" npm run bench …`. */
+const PROFILING = process.env["BENCH_AGENT_FLAGS"]?.split(" ") ?? [];
 const FIRST_PORT = 21_000;
 
 export interface AgentBroker extends Broker {
@@ -13,16 +15,21 @@ export interface AgentBroker extends Broker {
   checkLedger(): Promise<void>;
 }
 
+export interface AgentBrokerOptions {
+  /** Where a message holds an array of readings: its path. One reading a message by default. */
+  readonly each?: string;
+}
+
 /** The real agent with its embedded broker, its store in `folder`, and nobody at the other end of its uplink. */
-export async function startAgentBroker(folder: string): Promise<AgentBroker> {
+export async function startAgentBroker(folder: string, options: AgentBrokerOptions = {}): Promise<AgentBroker> {
   mkdirSync(folder, { recursive: true });
   const port = await freePort("the agent's broker", FIRST_PORT);
   const statusPort = await freePort("the agent's status page", port + 1);
   const nobodysPort = await freePort("central", statusPort + 1);
-  writeFileSync(join(folder, "pipeline.yaml"), PIPELINE);
+  writeFileSync(join(folder, "pipeline.yaml"), pipelineYaml(options));
   const config = join(folder, "agent.yaml");
   writeFileSync(config, agentYaml({ port, statusPort, nobodysPort }));
-  const child = Child.ofModule(MAIN, ["run", "--config", config]);
+  const child = Child.ofModule(MAIN, ["run", "--config", config], PROFILING);
   await waitForPort(child, port);
   return {
     name: "agent",
@@ -59,13 +66,14 @@ log: { level: warn }
 }
 
 /** Without confirmation and latch: the machines of a benchmark stop and start some hundred times. */
-const PIPELINE = `version: 1
+function pipelineYaml({ each }: AgentBrokerOptions): string {
+  return `version: 1
 metrics:
   temperature:
     unit: °C
     from:
       topic: "factory/{site}/{line}/{machine}/temperature"
-      json: { value: $.temperature, time: { path: $.ts, unit: ms } }
+      json: { ${each === undefined ? "" : `each: ${each}, `}value: $.temperature, time: { path: $.ts, unit: ms } }
     accumulate: [count, sum, mean, min, max]
     live: true
 windows:
@@ -82,3 +90,4 @@ rules:
       latch: false
       armed: true
 `;
+}

@@ -12,8 +12,8 @@ export class Child {
   #output = "";
 
   /** A module of this folder, with a channel for `ask`. */
-  static ofModule(path: string, args: readonly string[] = []): Child {
-    const execArgv = ["--import", END_WITH_PARENT];
+  static ofModule(path: string, args: readonly string[] = [], flags: readonly string[] = []): Child {
+    const execArgv = ["--import", END_WITH_PARENT, ...flags];
     return new Child(path, fork(path, [...args], { stdio: ["ignore", "pipe", "pipe", "ipc"], execArgv }));
   }
 
