@@ -4,8 +4,12 @@ import { certifiedNameOf, type Clock, type Logger, toListenError } from "@millra
 import { PacketSizeGuard } from "@millrace/wire";
 import { Aedes, type AedesOptions, type AuthenticateError, type Client, type PublishPacket } from "aedes";
 import { type BrokerUser, BrokerUsers } from "./broker-users.ts";
+import { type DirectPublish, DirectPublishes } from "./direct-publishes.ts";
 import type { Input, InputHandler, InputStatus } from "./input.ts";
 import { OrderedRelease } from "./ordered-release.ts";
+import { pubackBytes } from "./puback-bytes.ts";
+import { SubscribedFilters } from "./subscribed-filters.ts";
+import { TopicCache } from "./topic-cache.ts";
 import { filterTakes } from "./topic-filter.ts";
 
 export interface BrokerInputOptions {
@@ -36,6 +40,7 @@ export interface BrokerInputOptions {
   readonly log: Logger;
 }
 
+const TOPIC_LEVELS_MAX = 32;
 const ADDRESSES_MAX = 10_000;
 const TOPICS_REMEMBERED_MAX = 50_000;
 const CONNECT_TIMEOUT_MS = 10_000;
@@ -52,6 +57,23 @@ const RATE_WINDOW_MS = 1_000;
 /** `$`: no filter with a wildcard in front takes it. */
 const REFUSED_TOPIC = "$millrace/refused";
 const RETAINED_BYTES_MAX = 16 * 1024 * 1024;
+/** Greater packets are left for aedes: what it costs matters little beside what is in them. */
+const DIRECT_BYTES_MAX = 16 * 1024;
+/** Unacknowledged messages of one connection; with more it is not read until some have become durable. */
+const UNACKNOWLEDGED_MAX = 10_000;
+
+/** What decides whether messages to a topic need the broker. */
+interface KnownTopic {
+  readonly name: string;
+  /** No client may publish to it directly, whoever subscribes. */
+  readonly isBrokers: boolean;
+  isSubscribed: boolean;
+  /** `SubscribedFilters.version` that `isSubscribed` is of. */
+  asOf: number;
+}
+
+/** A PUBLISH that waits for its PUBACK: the id of a direct one; what lets aedes go on with another. */
+type Unacknowledged = number | (() => void);
 
 /**
  * The embedded MQTT 3.1.1 broker that sensors publish to.
@@ -59,6 +81,9 @@ const RETAINED_BYTES_MAX = 16 * 1024 * 1024;
  * PUBACK means durable: aedes writes it before it publishes, but after the asynchronous `authorizePublish` (its
  * lib/handlers/publish.js), so that is where the handler is awaited. A QoS 0 message is not held up. QoS 2 is taken at
  * its PUBLISH; one that a client repeats before its PUBREL is handed over again.
+ *
+ * What need not be brokered, because nobody subscribes to its topic and it is not retained, does not go through aedes at all
+ * (`DirectPublishes`): that is nearly everything sensors send, and aedes is most of what it costs.
  *
  * Offline queues of persistent sessions live in memory, unbounded, so those may hold QoS 1 subscriptions to command topics
  * only; others are refused (SUBACK 0x80).
@@ -84,7 +109,12 @@ export class BrokerInput implements Input {
     refused_subscriptions: 0,
     command_topic_publishes: 0,
   };
-  readonly #acks = new WeakMap<Client, OrderedRelease>();
+  readonly #acks = new WeakMap<Client, OrderedRelease<Unacknowledged>>();
+  readonly #leftUnread = new WeakSet<Client>();
+  readonly #subscribed = new SubscribedFilters();
+  readonly #topics = new TopicCache<KnownTopic>((name) => this.#toKnown(name));
+  /** Of the clients that connect: half of their keep-alive time, ms; Infinity where they have none. */
+  readonly #aliveEveryMs = new WeakMap<Client, number>();
   readonly #failedClients = new WeakSet<Client>();
   readonly #connects = new Map<string, number>();
   /** By topic: bytes of topic and payload of its retained message. */
@@ -114,6 +144,7 @@ export class BrokerInput implements Input {
     const broker = await Aedes.createBroker(this.#brokerOptions());
     broker.on("clientError", (client, error) => this.#onClientError(client, error));
     broker.on("connectionError", (client, error) => this.#onClientError(client, error));
+    watchSubscriptions(broker, this.#subscribed);
     const server = this.#createServer(broker);
     server.maxConnections = this.#options.clientsMax;
     server.on("drop", () => {
@@ -185,11 +216,15 @@ export class BrokerInput implements Input {
 
   #brokerOptions(): AedesOptions {
     return {
-      maxTopicLevels: this.#options.topicLevelsMax ?? 32,
+      maxTopicLevels: this.#options.topicLevelsMax ?? TOPIC_LEVELS_MAX,
       concurrency: DELIVERIES_MAX,
       connectTimeout: CONNECT_TIMEOUT_MS,
       drainTimeout: DRAIN_TIMEOUT_MS,
       maxClientsIdLength: 256,
+      preConnect: (client, packet, done) => {
+        this.#aliveEveryMs.set(client, (packet.keepalive || Infinity) * 500);
+        done(null, true);
+      },
       authenticate: (client, name, password, done) => {
         const user = this.#users.find({ user: name, password, commonName: certifiedNameOf(client.conn) });
         if (user !== undefined) {
@@ -254,23 +289,97 @@ export class BrokerInput implements Input {
     this.#sockets.add(socket);
     socket.on("close", () => this.#sockets.delete(socket));
     socket.setNoDelay(true);
-    this.#guardSize(socket);
-    broker.handle(socket);
+    this.#readDirectly(socket, broker.handle(socket));
   }
 
-  /** aedes reads its connections with `read()`; what it would get is looked at first. */
-  #guardSize(socket: Socket): void {
-    const guard = new PacketSizeGuard(
-      this.#options.packetBytesMax ?? Math.max(PACKET_BYTES_LEAST, 16 * this.#options.payloadBytesMax),
-    );
+  /** aedes reads its connections with `read()`: what it would get is looked at first. */
+  #readDirectly(socket: Socket, client: Client): void {
+    const packetBytesMax =
+      this.#options.packetBytesMax ?? Math.max(PACKET_BYTES_LEAST, 16 * this.#options.payloadBytesMax);
+    const publishes = new DirectPublishes<KnownTopic>({
+      guard: new PacketSizeGuard(packetBytesMax),
+      packetBytesMax: Math.min(packetBytesMax, DIRECT_BYTES_MAX),
+      topicAt: (bytes, from, to) => this.#directTopic(client, bytes, from, to),
+      take: (publish) => this.#onDirectPublish(client, publish),
+    });
+    const { clock } = this.#options;
+    let brokeredAtMs = 0;
+    client.once("connected", () => {
+      publishes.isOpen = true;
+      brokeredAtMs = clock.monotonicMs();
+    });
     const read = socket.read.bind(socket);
     socket.read = (size?: number): unknown => {
+      if (this.#isUnreadable(client, socket)) return null;
       const chunk: unknown = read(size);
-      if (!(chunk instanceof Uint8Array) || guard.accepts(chunk)) return chunk;
+      if (!Buffer.isBuffer(chunk)) return chunk;
+      const nowMs = clock.monotonicMs();
+      publishes.isBrokerDue = nowMs - brokeredAtMs >= (this.#aliveEveryMs.get(client) ?? Infinity);
+      const left = publishes.read(chunk);
+      if (left === null) return null;
+      brokeredAtMs = nowMs;
+      if (left !== undefined) return left;
       this.#counts.oversized++;
       socket.destroy(new Error("a packet exceeds packetBytesMax"));
       return null;
     };
+    socket.on("drain", () => this.#readOn(client));
+  }
+
+  /** Too much of it waits for the disk, or it does not take its acknowledgements: it is read on when that is over. */
+  #isUnreadable(client: Client, socket: Socket): boolean {
+    const isUnreadable =
+      (this.#acks.get(client)?.heldCount ?? 0) >= UNACKNOWLEDGED_MAX || socket.writableNeedDrain;
+    if (isUnreadable) this.#leftUnread.add(client);
+    return isUnreadable;
+  }
+
+  #readOn(client: Client): void {
+    if (this.#leftUnread.delete(client)) client.conn.emit("readable");
+  }
+
+  /** The topic, where its messages of this client need no broker. */
+  #directTopic(client: Client, bytes: Uint8Array, from: number, to: number): KnownTopic | undefined {
+    const topic = this.#topics.find(bytes, from, to);
+    if (topic === undefined || topic.isBrokers) return undefined;
+    if (topic.asOf !== this.#subscribed.version) {
+      topic.isSubscribed = this.#subscribed.takes(topic.name);
+      topic.asOf = this.#subscribed.version;
+    }
+    if (topic.isSubscribed) return undefined;
+    const user = this.#userOf.get(client);
+    return user !== undefined && this.#users.mayPublish(user, topic.name) ? topic : undefined;
+  }
+
+  #toKnown(name: string): KnownTopic {
+    const { topicLevelsMax = TOPIC_LEVELS_MAX } = this.#options;
+    const isBrokers =
+      name.startsWith("$") ||
+      /[+#\0]/.test(name) ||
+      name.split("/").length > topicLevelsMax ||
+      this.#isCommandTopic(name);
+    return { name, isBrokers, isSubscribed: false, asOf: -1 };
+  }
+
+  #onDirectPublish(client: Client, { topic, payload, qos, packetId }: DirectPublish<KnownTopic>): void {
+    const handler = this.#handler;
+    // It is not acknowledged: its client sends it again.
+    if (handler === null) return;
+    this.#counts.messages++;
+    const isOversized = payload.length > this.#options.payloadBytesMax;
+    if (isOversized) this.#counts.oversized++;
+    const work = settle(handler, {
+      topic: topic.name,
+      payload,
+      isRetained: false,
+      isFresh: true,
+      isOversized,
+      qos,
+      client: client.id,
+      arrivedMonotonicMs: this.#options.clock.monotonicMs(),
+    });
+    if (qos === 1) this.#acksOf(client).add(work, packetId);
+    else work?.catch(() => this.#counts.commit_failures++);
   }
 
   #onPublish(client: Client | null, packet: PublishPacket, done: (error?: Error | null) => void): void {
@@ -333,24 +442,43 @@ export class BrokerInput implements Input {
     packet.retain = false;
   }
 
-  #acksOf(client: Client): OrderedRelease {
+  #acksOf(client: Client): OrderedRelease<Unacknowledged> {
     let acks = this.#acks.get(client);
     if (acks === undefined) {
-      acks = new OrderedRelease((error) => {
-        this.#counts.commit_failures++;
-        this.#options.log.repeated(
-          "commit_failed",
-          "a message was not made durable: its client is disconnected and will send again",
-          {
-            client: client.id,
-            error: String(error),
-          },
-        );
-        client.close();
+      acks = new OrderedRelease({
+        release: (released) => this.#acknowledge(client, released),
+        failed: (error) => {
+          this.#counts.commit_failures++;
+          this.#options.log.repeated(
+            "commit_failed",
+            "a message was not made durable: its client is disconnected and will send again",
+            { client: client.id, error: String(error) },
+          );
+          client.close();
+        },
       });
       this.#acks.set(client, acks);
     }
     return acks;
+  }
+
+  /** aedes writes at once what it is let to: all leave in the order in which they came. */
+  #acknowledge(client: Client, released: readonly Unacknowledged[]): void {
+    if (client.closed) return;
+    let ids: number[] = [];
+    const flush = () => {
+      if (ids.length > 0) client.conn.write(pubackBytes(ids));
+      ids = [];
+    };
+    for (const one of released) {
+      if (typeof one === "number") ids.push(one);
+      else {
+        flush();
+        one();
+      }
+    }
+    flush();
+    this.#readOn(client);
   }
 
   /** A message that is not kept leaves the one before it in place, as if it had not asked to be kept. */
@@ -423,6 +551,20 @@ function listen(server: Server, port: number, host: string): Promise<void> {
       resolve();
     });
   });
+}
+
+/** aedes tells of subscriptions once they stand, and of restored ones not at all: they are seen where they are made. */
+function watchSubscriptions(broker: Aedes, subscribed: SubscribedFilters): void {
+  const subscribe = broker.subscribe.bind(broker);
+  broker.subscribe = (filter, deliver, done) => {
+    subscribed.add(filter);
+    subscribe(filter, deliver, done);
+  };
+  const unsubscribe = broker.unsubscribe.bind(broker);
+  broker.unsubscribe = (filter, deliver, done) => {
+    subscribed.remove(filter);
+    unsubscribe(filter, deliver, done);
+  };
 }
 
 function closeBroker(broker: Aedes): Promise<void> {

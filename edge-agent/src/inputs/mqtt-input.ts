@@ -1,4 +1,3 @@
-import type { Duplex } from "node:stream";
 import {
   type Backoff,
   type Clock,
@@ -11,6 +10,7 @@ import { connect, type MqttClient } from "mqtt";
 import { brokerAddress } from "./broker-url.ts";
 import type { Input, InputHandler, InputStatus } from "./input.ts";
 import { OrderedRelease } from "./ordered-release.ts";
+import { pubackBytes } from "./puback-bytes.ts";
 import { filterCovers, widestFilters } from "./topic-filter.ts";
 
 export interface MqttInputOptions {
@@ -170,11 +170,13 @@ export class MqttInput implements Input {
     });
     const connection: Connection = {
       client,
-      acks: new OrderedRelease((error) => this.#onCommitFailure(connection, error)),
+      acks: new OrderedRelease({
+        release: (messageIds) => this.#acknowledge(connection, messageIds),
+        failed: (error) => this.#onCommitFailure(connection, error),
+      }),
       unfinished: new Set(),
       messageId: null,
       resume: null,
-      isCorked: false,
     };
     this.#connection = connection;
     this.#reason = "connecting";
@@ -236,21 +238,12 @@ export class MqttInput implements Input {
       work = Promise.reject(error);
     }
     if (messageId === null) work?.catch(() => this.#counts.commit_failures++);
-    else connection.acks.add(work, () => this.#acknowledge(connection, messageId));
+    else connection.acks.add(work, messageId);
   }
 
-  #acknowledge(connection: Connection, messageId: number): void {
-    this.#counts.acknowledged++;
-    const stream: Duplex = connection.client.stream;
-    if (!connection.isCorked) {
-      connection.isCorked = true;
-      stream.cork();
-      process.nextTick(() => {
-        connection.isCorked = false;
-        stream.uncork();
-      });
-    }
-    stream.write(pubackBytes(messageId));
+  #acknowledge(connection: Connection, messageIds: readonly number[]): void {
+    this.#counts.acknowledged += messageIds.length;
+    connection.client.stream.write(pubackBytes(messageIds));
     const { resume } = connection;
     if (resume === null || connection.acks.heldCount >= this.#unacknowledgedMax) return;
     connection.resume = null;
@@ -309,23 +302,17 @@ export class MqttInput implements Input {
 /** What belongs to one connection and ends with it: message ids mean nothing on the next. */
 interface Connection {
   readonly client: MqttClient;
-  readonly acks: OrderedRelease;
+  readonly acks: OrderedRelease<number>;
   /** Rejections of publishes that wait for the broker. */
   readonly unfinished: Set<(error: Error) => void>;
   /** Of the QoS 1 message being shown to mqtt.js as QoS 0. */
   messageId: number | null;
   /** Lets mqtt.js go on reading. */
   resume: (() => void) | null;
-  isCorked: boolean;
 }
 
 interface IncomingPublish {
   readonly topic: string;
   readonly payload: string | Buffer;
   readonly retain: boolean;
-}
-
-/** PUBACK with success, the same in MQTT 3.1.1 (3.4) and 5 (3.4.2.1: reason code and properties left out). */
-function pubackBytes(messageId: number): Uint8Array {
-  return Uint8Array.of(0x40, 2, messageId >> 8, messageId & 0xff);
 }

@@ -1,31 +1,39 @@
 /**
- * Acknowledgements of one connection: each waits for its work, and leaves in the order of arrival (MQTT 3.1.1, 4.6).
- * After the first failure nothing more is released; the connection is to be dropped.
+ * Acknowledgements of one connection: each waits for its work, and leaves in the order of arrival (MQTT 3.1.1, 4.6), those
+ * that wait for the same work together. After the first failure nothing more is released; the connection is to be dropped.
  */
-export class OrderedRelease {
-  readonly #onFailure: (error: unknown) => void;
-  readonly #held: Entry[] = [];
+export class OrderedRelease<Item> {
+  readonly #options: OrderedReleaseOptions<Item>;
+  readonly #held: Group<Item>[] = [];
+  #heldCount = 0;
   #hasFailed = false;
 
-  constructor(onFailure: (error: unknown) => void) {
-    this.#onFailure = onFailure;
+  constructor(options: OrderedReleaseOptions<Item>) {
+    this.#options = options;
   }
 
   /** How many wait. */
   get heldCount(): number {
-    return this.#held.length;
+    return this.#heldCount;
   }
 
-  add(work: Promise<unknown> | void, release: () => void): void {
-    if (work === undefined && this.#held.length === 0) {
-      if (!this.#hasFailed) release();
+  add(work: Promise<unknown> | void, item: Item): void {
+    const last = this.#held.at(-1);
+    if (work === undefined && last === undefined) {
+      if (!this.#hasFailed) this.#options.release([item]);
       return;
     }
-    const entry: Entry = { release, isSettled: work === undefined };
-    this.#held.push(entry);
+    this.#heldCount += 1;
+    // What waits for nothing leaves right behind what came before it.
+    if (last !== undefined && (work === undefined || work === last.work)) {
+      last.items.push(item);
+      return;
+    }
+    const group: Group<Item> = { work, items: [item], isSettled: false };
+    this.#held.push(group);
     work?.then(
       () => {
-        entry.isSettled = true;
+        group.isSettled = true;
         this.#releaseHead();
       },
       (error: unknown) => this.#fail(error),
@@ -36,20 +44,31 @@ export class OrderedRelease {
   discard(): void {
     this.#hasFailed = true;
     this.#held.length = 0;
+    this.#heldCount = 0;
   }
 
   #releaseHead(): void {
-    while (this.#held[0]?.isSettled) this.#held.shift()!.release();
+    while (this.#held[0]?.isSettled) {
+      const { items } = this.#held.shift()!;
+      this.#heldCount -= items.length;
+      this.#options.release(items);
+    }
   }
 
   #fail(error: unknown): void {
     if (this.#hasFailed) return;
     this.discard();
-    this.#onFailure(error);
+    this.#options.failed(error);
   }
 }
 
-interface Entry {
-  readonly release: () => void;
+export interface OrderedReleaseOptions<Item> {
+  release(items: readonly Item[]): void;
+  failed(error: unknown): void;
+}
+
+interface Group<Item> {
+  readonly work: Promise<unknown> | void;
+  readonly items: Item[];
   isSettled: boolean;
 }

@@ -1,0 +1,120 @@
+import type { PacketSizeGuard } from "@millrace/wire";
+
+/** A PUBLISH that needs no broker: QoS 0 or 1, not retained, to a topic that nobody subscribes to. */
+export interface DirectPublish<Topic> {
+  readonly topic: Topic;
+  readonly payload: Uint8Array;
+  readonly qos: 0 | 1;
+  /** With QoS 0 without meaning. */
+  readonly packetId: number;
+}
+
+export interface DirectPublishesOptions<Topic> {
+  /** Sees all bytes that are left for the broker, and only those. */
+  readonly guard: PacketSizeGuard;
+  /** Greater packets are left for the broker; at most so much of a packet is kept until the rest comes. */
+  readonly packetBytesMax: number;
+  /** What is known of a topic whose messages may be taken here; undefined where the broker must see them. */
+  topicAt(bytes: Uint8Array, from: number, to: number): Topic | undefined;
+  take(publish: DirectPublish<Topic>): void;
+}
+
+/** Type and flags of a PUBLISH that may be direct; 0x08 (DUP) may be set beside QoS 1 (MQTT 3.1.1, 3.3.1). */
+const PUBLISH_QOS_0 = 0x30;
+const PUBLISH_QOS_1 = 0x32;
+const DUP = 0x08;
+const LENGTH_BYTES_MAX = 4;
+const NOTHING: Buffer = Buffer.alloc(0);
+
+/**
+ * One connection's bytes on their way to the broker: takes the direct publishes out at the front of what has come, and leaves
+ * everything from the first other packet on to the broker, packets always whole (but for great ones). So whatever the
+ * broker handles comes to it in the order in which it was sent, and the handler, too, sees all messages in that order.
+ */
+export class DirectPublishes<Topic> {
+  readonly #options: DirectPublishesOptions<Topic>;
+  /** The beginning of a packet whose rest is still to come. */
+  #begun: Buffer = NOTHING;
+  /** Of a packet whose beginning the broker has. */
+  #bytesLeft = 0;
+  /** Only what has been connected may publish. */
+  isOpen = false;
+  /** The broker is shown the next packets, whatever they are: so that it sees its client alive. */
+  isBrokerDue = false;
+
+  constructor(options: DirectPublishesOptions<Topic>) {
+    this.#options = options;
+  }
+
+  /** What is left for the broker, null for nothing. Undefined: a packet exceeds the guard's limit; the connection must go. */
+  read(chunk: Buffer): Buffer | null | undefined {
+    const bytes = this.#begun.length === 0 ? chunk : Buffer.concat([this.#begun, chunk]);
+    this.#begun = NOTHING;
+    const skipped = Math.min(this.#bytesLeft, bytes.length);
+    this.#bytesLeft -= skipped;
+    const from = skipped === 0 && this.isOpen && !this.isBrokerDue ? this.#takeDirect(bytes) : 0;
+    const to = this.#endOfPackets(bytes, Math.max(from, skipped));
+    this.#begun = to === bytes.length ? NOTHING : bytes.subarray(to);
+    if (from === to) return null;
+    this.isBrokerDue = false;
+    const left = bytes.subarray(from, to);
+    return this.#options.guard.accepts(left) ? left : undefined;
+  }
+
+  /** Takes direct publishes from the front; returns where the first packet begins that is none, or is not whole. */
+  #takeDirect(bytes: Buffer): number {
+    const { packetBytesMax, topicAt, take } = this.#options;
+    let at = 0;
+    for (;;) {
+      const qos = bytes[at] === PUBLISH_QOS_0 ? 0 : (bytes[at] & ~DUP) === PUBLISH_QOS_1 ? 1 : -1;
+      if (qos === -1 || at >= bytes.length) return at;
+      const body = bodyAt(bytes, at);
+      if (body < 0) return at;
+      const end = body + lengthAt(bytes, at);
+      if (end > bytes.length || end - at > packetBytesMax) return at;
+      const topicEnd = body + 2 + ((bytes[body] << 8) | bytes[body + 1]);
+      const payloadAt = topicEnd + 2 * qos;
+      if (end - body < 2 || payloadAt > end) return at;
+      const packetId = qos === 0 ? 0 : (bytes[topicEnd] << 8) | bytes[topicEnd + 1];
+      if (qos === 1 && packetId === 0) return at;
+      const topic = topicAt(bytes, body + 2, topicEnd);
+      if (topic === undefined) return at;
+      take({ topic, payload: bytes.subarray(payloadAt, end), qos: qos === 0 ? 0 : 1, packetId });
+      at = end;
+    }
+  }
+
+  /** Where the last whole packet ends; a great one, or one before the connection stands, may end beyond. Behind a malformed length the guard decides. */
+  #endOfPackets(bytes: Buffer, from: number): number {
+    let at = from;
+    while (at < bytes.length) {
+      const body = bodyAt(bytes, at);
+      if (body < 0) return bytes.length - at > LENGTH_BYTES_MAX ? bytes.length : at;
+      const end = body + lengthAt(bytes, at);
+      if (end > bytes.length) {
+        if (this.isOpen && end - at <= this.#options.packetBytesMax) return at;
+        this.#bytesLeft = end - bytes.length;
+        return bytes.length;
+      }
+      at = end;
+    }
+    return at;
+  }
+}
+
+/** Where the body of the packet begins; -1 while its length (MQTT 3.1.1, 2.2.3) is not whole, or where it is malformed. */
+function bodyAt(bytes: Buffer, at: number): number {
+  for (let index = 1; index <= LENGTH_BYTES_MAX && at + index < bytes.length; index += 1)
+    if (bytes[at + index] < 128) return at + index + 1;
+  return -1;
+}
+
+/** The length of its body, where that is whole. */
+function lengthAt(bytes: Buffer, at: number): number {
+  let length = 0;
+  for (let index = 1, shift = 0; ; index += 1, shift += 7) {
+    const byte = bytes[at + index];
+    length |= (byte & 127) << shift;
+    if (byte < 128) return length;
+  }
+}
