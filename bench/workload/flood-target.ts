@@ -56,13 +56,13 @@ export class FloodTarget {
   }
 
   p99Ms(): number {
-    return this.#median(({ latencyMs }) => latencyMs.p99);
+    return this.#median(({ latencyMs }) => latencyMs?.p99 ?? Number.NaN);
   }
 
   /** By the target's name; times of acknowledgements only where there are any. */
   figures(): Record<string, number> {
     const { name } = this;
-    const hasLatency = this.results.every(({ latencyMs }) => Number.isFinite(latencyMs.p50));
+    const hasLatency = this.results.every(({ latencyMs }) => latencyMs !== null);
     return {
       [`${name}MessagesPerSecond`]: rounded(this.perSecond()),
       [`${name}CpuMicrosecondsPerMessage`]: rounded(1e6 / this.perCpuSecond()),
@@ -71,7 +71,7 @@ export class FloodTarget {
       [`${name}ResidentMiB`]: rounded(this.#median(({ brokerResidentBytes }) => brokerResidentBytes / 2 ** 20)),
       ...(hasLatency
         ? {
-            [`${name}PubackP50Ms`]: rounded(this.#median(({ latencyMs }) => latencyMs.p50)),
+            [`${name}PubackP50Ms`]: rounded(this.#median(({ latencyMs }) => latencyMs?.p50 ?? Number.NaN)),
             [`${name}PubackP99Ms`]: rounded(this.p99Ms()),
           }
         : {}),

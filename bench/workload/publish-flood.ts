@@ -28,8 +28,8 @@ export interface FloodResult {
   /** Taken by the broker: with QoS 1 acknowledged, with QoS 0 sent before a ping that it has answered. */
   readonly messageCount: number;
   readonly seconds: number;
-  /** From handing a message to the socket to its PUBACK; NaN with QoS 0. */
-  readonly latencyMs: { readonly p50: number; readonly p99: number; readonly max: number };
+  /** From handing a message to the socket to its PUBACK; null with QoS 0. */
+  readonly latencyMs: { readonly p50: number; readonly p99: number; readonly max: number } | null;
   /** Of the broker's process, all its threads and the kernel's work for it; NaN where it cannot be measured. */
   readonly brokerCpuMs: number;
   readonly brokerResidentBytes: number;
@@ -90,11 +90,14 @@ export class PublishFlood {
     return {
       messageCount: counts.reduce((sum, count) => sum + count, 0),
       seconds,
-      latencyMs: {
-        p50: percentile(latencies, 0.5),
-        p99: percentile(latencies, 0.99),
-        max: percentile(latencies, 1),
-      },
+      latencyMs:
+        latencies.length === 0
+          ? null
+          : {
+              p50: percentile(latencies, 0.5),
+              p99: percentile(latencies, 0.99),
+              max: percentile(latencies, 1),
+            },
       brokerCpuMs: after === null || before === null ? Number.NaN : after.cpuMs - before.cpuMs,
       brokerResidentBytes: after?.residentBytes ?? Number.NaN,
       ownCpuMs: (own.user + own.system) / 1_000,

@@ -32,8 +32,10 @@ import {
   type Compression,
   LABEL_LENGTH_MAX,
   Payload,
+  PlainReadings,
   type RequestOutcome,
   type UplinkTransport,
+  type ValueAdjustment,
   type Welcome,
 } from "@millrace/wire";
 import { putJson, seriesStoreKey } from "./agent-store.ts";
@@ -140,6 +142,8 @@ export class Agent {
   readonly #maintenance: MaintenanceDesk;
   readonly #incoming: IncomingReadings;
   readonly #refusedSeries = new RefusedSeries();
+  readonly #plainReadings = new PlainReadings();
+  readonly #onOutcomes = (outcomes: readonly Outcome[]) => this.#handle(outcomes);
   readonly #requestDesk = new RequestDesk((request) => this.#carryOut(request));
 
   /** For the input that reads files. */
@@ -407,8 +411,10 @@ export class Agent {
   receive(arrival: Arrival): Promise<ArrivalRejection | void> | undefined {
     const { topic, payload, isRetained, isFresh = false } = arrival;
     this.#rejection = undefined;
-    const confirmation = { topic, payload, isRetained: isRetained && !isFresh };
-    this.#handle(this.#rules.onConfirmation(confirmation, this.#guard.nowMs()));
+    if (this.#rules.awaits(topic)) {
+      const confirmation = { topic, payload, isRetained: isRetained && !isFresh };
+      this.#handle(this.#rules.onConfirmation(confirmation, this.#guard.nowMs()));
+    }
     if (arrival.isOversized || payload.length > this.#options.config.limits.payloadBytesMax) {
       return this.#rejectPayload(arrival, "oversized", `${payload.length} bytes or more`);
     }
@@ -430,13 +436,36 @@ export class Agent {
   }
 
   #takeIn(arrival: Arrival, routes: readonly Route[]): ReturnType<Agent["receive"]> {
+    let left: Route[] | undefined;
+    for (const route of routes) if (!this.#takePlain(arrival, route)) (left ??= []).push(route);
+    if (left !== undefined) this.#takeEach(arrival, left, left.length === routes.length);
+    return this.#whenDurable(arrival.qos);
+  }
+
+  /** The quick way, of nearly all readings; false, and nothing has happened, where it does not serve. */
+  #takePlain(arrival: Arrival, route: Route): boolean {
+    const { decoder, adjustment } = route;
+    const readings = this.#plainReadings;
+    if (decoder.plain === undefined || !decoder.plain.read(arrival.payload, readings)) return false;
+    const { hasOwnTime } = decoder.plain;
+    if (!hasOwnTime) readings.timeMs.fill(Math.floor(this.#guard.nowMs()), 0, readings.count);
+    if (adjustment !== undefined && !adjustAll(readings, adjustment)) return false;
+    const series = this.#incoming.seriesOf(route);
+    if (series === undefined) return false;
+    const { isRetained, arrivedMonotonicMs } = arrival;
+    const run = { series, readings, hasOwnTime, isRetained, arrivedMonotonicMs };
+    return this.#intake.acceptRun(run, this.#onOutcomes);
+  }
+
+  /** Reading by reading: whatever the payload is, and whatever is wrong with it. */
+  #takeEach(arrival: Arrival, routes: readonly Route[], areAll: boolean): void {
     const payload = new Payload(arrival.payload, this.#guard.nowMs());
     const rejections = new PayloadRejections();
     const reject = (rejection: Rejection) => {
       this.#ledger.reject(rejection.reason, rejection.count);
       rejections.add(rejection);
     };
-    let isEmpty = true;
+    let isEmpty = areAll;
     for (const route of routes) {
       const { name } = route.metric;
       for (const decoded of route.decoder.decode(payload)) {
@@ -452,7 +481,7 @@ export class Agent {
             this.#refusedSeries.add(name, arrival, this.#options.clock.nowMs());
           continue;
         }
-        const reason = this.#intake.accept(reading, (outcomes) => this.#handle(outcomes));
+        const reason = this.#intake.accept(reading, this.#onOutcomes);
         if (reason === undefined) continue;
         const unit = reading.hasOwnTime ? route.decoder.timeUnit : null;
         const detail =
@@ -467,7 +496,6 @@ export class Agent {
       reject({ reason: "no_reading", detail: `no reading of ${metricNames(routes)} is in it`, count: 1 });
     for (const { reason, detail, count } of rejections.list())
       this.#quarantined(arrival, reason, count === 1 ? detail : `${detail} (and ${count - 1} more)`);
-    return this.#whenDurable(arrival.qos);
   }
 
   /** The store takes no writes and memory no more readings: the rules run, and the sensor sends again. */
@@ -985,6 +1013,16 @@ function watchedWindows({ rules, windows }: Pipeline): AlignedWindowSpec[] {
 function watchedMs(pipeline: Pipeline): number {
   const sizes = watchedWindows(pipeline).map(({ sizeMs }) => sizeMs);
   return sizes.length === 0 ? 0 : Math.max(...sizes) + 2 * CORRECTIONS_MS;
+}
+
+/** False where a value is no number any more. */
+function adjustAll({ count, value }: PlainReadings, adjustment: ValueAdjustment): boolean {
+  let rest = 0;
+  for (let at = 0; at < count; at += 1) {
+    value[at] = adjustValue(value[at], adjustment);
+    rest += value[at] - value[at];
+  }
+  return rest === 0;
 }
 
 function metricNames(routes: readonly Route[]): string {

@@ -65,13 +65,21 @@ export class ClockGuard {
   }
 
   /** Now, as of the start or the last witness, plus monotonic time, ms: no jump of the wall clock moves it. */
-  steadyMs(): number {
-    return Math.floor(this.#anchorMs + this.#sinceMs());
+  steadyMs(monotonicMs = this.#clock.monotonicMs()): number {
+    return Math.floor(this.#anchorMs + monotonicMs - this.#sinceMonotonicMs);
   }
 
   judge(timeMs: number): ClockVerdict {
     if (timeMs < this.#floorMs) return "before_floor";
     return timeMs > this.nowMs() + this.#maxFutureMs ? "future" : "plausible";
+  }
+
+  /** Whether the first `count` of these times are all plausible. */
+  arePlausible(timesMs: Float64Array, count: number): boolean {
+    const greatestMs = this.nowMs() + this.#maxFutureMs;
+    for (let at = 0; at < count; at += 1)
+      if (!(timesMs[at] >= this.#floorMs && timesMs[at] <= greatestMs)) return false;
+    return true;
   }
 
   /**

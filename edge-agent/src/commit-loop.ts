@@ -44,6 +44,8 @@ export class CommitLoop {
   readonly #backoff: Backoff;
   #timer: Timer | undefined;
   #dueAtMs = Number.POSITIVE_INFINITY;
+  /** What the request asked for that `#dueAtMs` is of: a later one that is in no greater hurry is no earlier. */
+  #dueWithinMs = Number.POSITIVE_INFINITY;
   #running: Promise<void> | undefined;
   #isStopped = false;
   #failure: string | undefined;
@@ -65,10 +67,11 @@ export class CommitLoop {
 
   /** A commit within `withinMs`; the earliest request counts. */
   request(withinMs: number): void {
-    if (this.#isStopped) return;
+    if (this.#isStopped || withinMs >= this.#dueWithinMs) return;
     const dueAtMs = this.#options.clock.monotonicMs() + withinMs;
     if (dueAtMs >= this.#dueAtMs) return;
     this.#dueAtMs = dueAtMs;
+    this.#dueWithinMs = withinMs;
     if (this.#running === undefined) this.#arm();
   }
 
@@ -117,6 +120,7 @@ export class CommitLoop {
     if (this.isFailing) return Promise.resolve();
     this.#disarm();
     this.#dueAtMs = Number.POSITIVE_INFINITY;
+    this.#dueWithinMs = Number.POSITIVE_INFINITY;
     this.#running = this.#commit().finally(() => {
       this.#running = undefined;
       if (this.#dueAtMs !== Number.POSITIVE_INFINITY && !this.#isStopped) this.#arm();

@@ -4,7 +4,10 @@ import type { Arrival } from "./inputs/input.ts";
 import type { IncomingReading } from "./reading-intake.ts";
 import type { Rejection } from "./rejection.ts";
 import type { RouteSeries } from "./route-series.ts";
+import type { Series } from "./series-registry.ts";
 import type { Route } from "./topic-routes.ts";
+
+const NO_LABELS: readonly string[] = [];
 
 /** From what a decoder read to a reading of a series: the metric's unit, the series, the time of arrival where it has none. */
 export class IncomingReadings {
@@ -14,6 +17,12 @@ export class IncomingReadings {
   constructor(options: { readonly guard: ClockGuard; readonly series: RouteSeries }) {
     this.#guard = options.guard;
     this.#series = options.series;
+  }
+
+  /** The series of the readings that have no labels of their own; undefined where the metric may have no more. */
+  seriesOf(route: Route): Series | undefined {
+    const series = this.#series.find(route, NO_LABELS);
+    return typeof series === "string" ? undefined : series;
   }
 
   toReading(arrival: Arrival, route: Route, decoded: DecodedReading): IncomingReading | Rejection {

@@ -2,6 +2,7 @@ import type { PipelineMetric } from "@millrace/config";
 import type { Outcome, RuleEngine } from "@millrace/detect";
 import type { Clock } from "@millrace/runtime";
 import { paneLayout, PaneTable, type Quality, type SeriesWatermarks } from "@millrace/stream";
+import type { PlainReadings } from "@millrace/wire";
 import type { ClockGuard } from "./clock-guard.ts";
 import type { Deduplicator } from "./deduplicator.ts";
 import type { Ledger, RejectionReason } from "./ledger.ts";
@@ -21,6 +22,16 @@ export interface IncomingReading {
   readonly arrivedMonotonicMs: number;
 }
 
+/** Good readings of one series out of one message. */
+export interface ReadingRun {
+  readonly series: Series;
+  /** Whole ms. What the intake does with the arrays is its own affair: they mean nothing afterwards. */
+  readonly readings: Pick<PlainReadings, "count" | "timeMs" | "value">;
+  readonly hasOwnTime: boolean;
+  readonly isRetained: boolean;
+  readonly arrivedMonotonicMs: number;
+}
+
 export interface ReadingIntakeOptions {
   readonly metrics: readonly PipelineMetric[];
   readonly clock: Clock;
@@ -30,10 +41,11 @@ export interface ReadingIntakeOptions {
   readonly watermarks: SeriesWatermarks;
   readonly ledger: Ledger;
   readonly redo: RedoBuffer;
-  readonly watched: Pick<WatchedWindows, "add">;
+  readonly watched: Pick<WatchedWindows, "add" | "has">;
   readonly rowsMax: number;
 }
 
+const NO_FLAGS = new Uint8Array(0);
 const QUALITIES = ["good", "uncertain", "bad"] as const;
 
 /**
@@ -44,6 +56,9 @@ export class ReadingIntake {
   readonly #options: ReadingIntakeOptions;
   /** One table per metric that is in a window. */
   readonly tables = new Map<string, PaneTable>();
+  /** Of the run at hand, by reading. */
+  #flags = NO_FLAGS;
+  #seriesColumn = new Uint32Array(0);
 
   constructor(options: ReadingIntakeOptions) {
     this.#options = options;
@@ -87,6 +102,63 @@ export class ReadingIntake {
     this.#watch(series, sourceTimeMs, value, flags);
     redo.add(series.index, sourceTimeMs, value, flags);
     return undefined;
+  }
+
+  /**
+   * The same for all readings of a message at once: a few loops instead of many calls. False, and nothing has happened,
+   * where one of them may be refused: then each is to be accepted by itself.
+   */
+  acceptRun(run: ReadingRun, onOutcomes: (outcomes: readonly Outcome[]) => void): boolean {
+    const { guard, deduplicator, ledger, redo, watermarks, rules, clock, watched } = this.#options;
+    const { series, hasOwnTime, isRetained, arrivedMonotonicMs } = run;
+    const { count, timeMs, value } = run.readings;
+    const { index, metric, labels } = series;
+    const table = this.tables.get(metric);
+    if (table !== undefined && !table.hasRoomFor(count)) return false;
+    if (!guard.arePlausible(timeMs, count)) return false;
+    this.#makeRoom(count, index);
+    const flags = this.#flags;
+    const monotonicMs = clock.monotonicMs();
+    const arrival = rules.watches(metric)
+      ? { nowMs: guard.nowMs(), monotonicMs, arrivedMonotonicMs, isRetained, isReplayed: false }
+      : undefined;
+    let fresh = 0;
+    for (let at = 0; at < count; at += 1) {
+      const verdict = hasOwnTime ? deduplicator.judge(index, timeMs[at], value[at]) : "fresh";
+      if (verdict === "duplicate") continue;
+      timeMs[fresh] = timeMs[at];
+      value[fresh] = value[at];
+      flags[fresh] =
+        (hasOwnTime ? REDO_FLAG.hasOwnTime : 0) |
+        (verdict === "undeduplicated" ? REDO_FLAG.undeduplicated : 0);
+      fresh += 1;
+      if (arrival === undefined) continue;
+      const reading = { metric, labels, timeMs: timeMs[at], value: value[at], quality: "good" } as const;
+      onOutcomes(rules.onReading(index, reading, arrival));
+    }
+    ledger.totals.received += count;
+    ledger.totals.duplicate += count - fresh;
+    ledger.totals[table === undefined ? "ruleOnly" : "aggregated"] += fresh;
+    const steadyMs = guard.steadyMs(monotonicMs);
+    const isWatched = watched.has(metric);
+    if (fresh === 1) table?.add(index, timeMs[0], value[0]);
+    else table?.addBatch({ count: fresh, series: this.#seriesColumn, timeMs, value });
+    for (let at = 0; at < fresh; at += 1) {
+      watermarks.observe(index, timeMs[at], steadyMs);
+      if ((flags[at] & REDO_FLAG.undeduplicated) !== 0)
+        table?.addBeside(index, timeMs[at], "undeduplicated");
+      if (isWatched) watched.add(series, timeMs[at], value[at]);
+      redo.add(index, timeMs[at], value[at], flags[at]);
+    }
+    return true;
+  }
+
+  #makeRoom(count: number, series: number): void {
+    if (this.#flags.length < count) {
+      this.#flags = new Uint8Array(count);
+      this.#seriesColumn = new Uint32Array(count);
+    }
+    if (count > 1) this.#seriesColumn.fill(series, 0, count);
   }
 
   /** The rules alone: also when the reading itself cannot be taken in because the disk takes no writes. */

@@ -66,6 +66,11 @@ export class WatchedWindows {
     }
   }
 
+  /** Whether any of them is of this metric. */
+  has(metric: string): boolean {
+    return this.#views.has(metric);
+  }
+
   /** Adds a good reading. */
   add(series: Series, timeMs: number, value: number): void {
     const views = this.#views.get(series.metric);

@@ -86,7 +86,7 @@ export class SiteAgent {
       rules: new RuleEngine({ rules: [], actionMaxAgeMs: 5_000, seriesMax: 1 }),
       ledger: this.#ledger,
       redo: new RedoBuffer(),
-      watched: { add: () => undefined },
+      watched: { add: () => undefined, has: () => false },
       rowsMax: ROWS_MAX,
     });
     this.#emission = new PaneEmission({

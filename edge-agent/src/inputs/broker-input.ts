@@ -70,6 +70,8 @@ interface KnownTopic {
   isSubscribed: boolean;
   /** `SubscribedFilters.version` that `isSubscribed` is of. */
   asOf: number;
+  /** Who was last found to have the right to publish to it. */
+  publisher: BrokerUser | undefined;
 }
 
 /** A PUBLISH that waits for its PUBACK: the id of a direct one; what lets aedes go on with another. */
@@ -299,12 +301,16 @@ export class BrokerInput implements Input {
     const publishes = new DirectPublishes<KnownTopic>({
       guard: new PacketSizeGuard(packetBytesMax),
       packetBytesMax: Math.min(packetBytesMax, DIRECT_BYTES_MAX),
-      topicAt: (bytes, from, to) => this.#directTopic(client, bytes, from, to),
-      take: (publish) => this.#onDirectPublish(client, publish),
+      topicAt: (bytes, from, to) =>
+        user === undefined ? undefined : this.#directTopic(user, bytes, from, to),
+      take: (publish) => this.#onDirectPublish(client, publish, readAtMs),
     });
     const { clock } = this.#options;
+    let user: BrokerUser | undefined;
+    let readAtMs = 0;
     let brokeredAtMs = 0;
     client.once("connected", () => {
+      user = this.#userOf.get(client);
       publishes.isOpen = true;
       brokeredAtMs = clock.monotonicMs();
     });
@@ -313,11 +319,11 @@ export class BrokerInput implements Input {
       if (this.#isUnreadable(client, socket)) return null;
       const chunk: unknown = read(size);
       if (!Buffer.isBuffer(chunk)) return chunk;
-      const nowMs = clock.monotonicMs();
-      publishes.isBrokerDue = nowMs - brokeredAtMs >= (this.#aliveEveryMs.get(client) ?? Infinity);
+      readAtMs = clock.monotonicMs();
+      publishes.isBrokerDue = readAtMs - brokeredAtMs >= (this.#aliveEveryMs.get(client) ?? Infinity);
       const left = publishes.read(chunk);
       if (left === null) return null;
-      brokeredAtMs = nowMs;
+      brokeredAtMs = readAtMs;
       if (left !== undefined) return left;
       this.#counts.oversized++;
       socket.destroy(new Error("a packet exceeds packetBytesMax"));
@@ -338,8 +344,8 @@ export class BrokerInput implements Input {
     if (this.#leftUnread.delete(client)) client.conn.emit("readable");
   }
 
-  /** The topic, where its messages of this client need no broker. */
-  #directTopic(client: Client, bytes: Uint8Array, from: number, to: number): KnownTopic | undefined {
+  /** The topic, where its messages of this user need no broker. */
+  #directTopic(user: BrokerUser, bytes: Uint8Array, from: number, to: number): KnownTopic | undefined {
     const topic = this.#topics.find(bytes, from, to);
     if (topic === undefined || topic.isBrokers) return undefined;
     if (topic.asOf !== this.#subscribed.version) {
@@ -347,8 +353,10 @@ export class BrokerInput implements Input {
       topic.asOf = this.#subscribed.version;
     }
     if (topic.isSubscribed) return undefined;
-    const user = this.#userOf.get(client);
-    return user !== undefined && this.#users.mayPublish(user, topic.name) ? topic : undefined;
+    if (topic.publisher === user) return topic;
+    if (!this.#users.mayPublish(user, topic.name)) return undefined;
+    topic.publisher = user;
+    return topic;
   }
 
   #toKnown(name: string): KnownTopic {
@@ -358,10 +366,11 @@ export class BrokerInput implements Input {
       /[+#\0]/.test(name) ||
       name.split("/").length > topicLevelsMax ||
       this.#isCommandTopic(name);
-    return { name, isBrokers, isSubscribed: false, asOf: -1 };
+    return { name, isBrokers, isSubscribed: false, asOf: -1, publisher: undefined };
   }
 
-  #onDirectPublish(client: Client, { topic, payload, qos, packetId }: DirectPublish<KnownTopic>): void {
+  #onDirectPublish(client: Client, publish: DirectPublish<KnownTopic>, arrivedMonotonicMs: number): void {
+    const { topic, payload, qos, packetId } = publish;
     const handler = this.#handler;
     // It is not acknowledged: its client sends it again.
     if (handler === null) return;
@@ -376,7 +385,7 @@ export class BrokerInput implements Input {
       isOversized,
       qos,
       client: client.id,
-      arrivedMonotonicMs: this.#options.clock.monotonicMs(),
+      arrivedMonotonicMs,
     });
     if (qos === 1) this.#acksOf(client).add(work, packetId);
     else work?.catch(() => this.#counts.commit_failures++);

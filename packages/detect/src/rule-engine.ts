@@ -148,7 +148,12 @@ export class RuleEngine {
     return out === null ? NOTHING : out;
   }
 
-  /** For every message that arrives: a look-up where no answer is awaited on its topic. */
+  /** Whether an answer is awaited on this topic. */
+  awaits(topic: string): boolean {
+    return this.#awaiting.has(topic);
+  }
+
+  /** For every message that arrives on a topic that `awaits`; on any other nothing happens. */
   onConfirmation(confirmation: Confirmation, nowMs: number): readonly Outcome[] {
     const places = this.#awaiting.get(confirmation.topic);
     if (places === undefined || confirmation.isRetained) return NOTHING;

@@ -48,6 +48,7 @@ export class PaneTable {
   readonly metric: string;
   readonly layout: PaneLayout;
   readonly #slots: PaneSlots;
+  readonly #rowsMax: number;
   readonly #identity: readonly Float64Array[];
   /** Indices of the accumulators that are not usual. */
   readonly #others: readonly number[];
@@ -78,6 +79,7 @@ export class PaneTable {
   constructor(metric: string, layout: PaneLayout, { rowsMax }: PaneTableOptions) {
     this.metric = metric;
     this.layout = layout;
+    this.#rowsMax = rowsMax;
     this.#slots = new PaneSlots({
       paneMs: layout.paneMs,
       panesMax: rowsMax,
@@ -108,6 +110,11 @@ export class PaneTable {
   /** Readings refused because `rowsMax` panes were open, their value is not finite, or their time is no whole number of ms. */
   get refusedCount(): number {
     return this.#slots.refusedCount;
+  }
+
+  /** Whether so many readings can be added, wherever they belong. */
+  hasRoomFor(readingCount: number): boolean {
+    return this.#slots.openCount + readingCount <= this.#rowsMax;
   }
 
   /** Adds a good reading to its pane. False, and counted, where it is refused. */

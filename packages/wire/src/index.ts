@@ -10,6 +10,7 @@ export * from "./decode/name-pattern.ts";
 export * from "./decode/payload.ts";
 export * from "./decode/payload-decoder.ts";
 export * from "./decode/payload-spec.ts";
+export * from "./decode/plain-readings.ts";
 export * from "./json-path.ts";
 export * from "./link.ts";
 export * from "./messages.ts";

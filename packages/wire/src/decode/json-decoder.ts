@@ -9,6 +9,7 @@ import { LabelSources } from "./label-sources.ts";
 import type { Payload } from "./payload.ts";
 import type { PayloadDecoder } from "./payload-decoder.ts";
 import type { JsonSpec } from "./payload-spec.ts";
+import { PlainJson } from "./plain-json.ts";
 import { readNumber } from "./read-number.ts";
 import { readQuality } from "./read-quality.ts";
 
@@ -61,7 +62,25 @@ export function jsonDecoder(spec: JsonSpec): PayloadDecoder {
     });
   }
 
-  return { labelNames: labels.names, timeUnit: spec.time?.unit ?? null, decode };
+  return { labelNames: labels.names, timeUnit: spec.time?.unit ?? null, decode, plain: plainJson(spec) };
+}
+
+/** Where the quick way serves: one object, or an array of objects, whose members are the value and a time in s or ms. */
+function plainJson({ each, value, time, quality, labels = {} }: JsonSpec): PlainJson | undefined {
+  const isArray = each === "$";
+  const valueKey = onlyKey(value);
+  const timeKey = time === undefined ? null : onlyKey(time.path);
+  const msPerUnit = time === undefined || time.unit === "ms" ? 1 : time.unit === "s" ? 1000 : undefined;
+  if ((each !== undefined && !isArray) || quality !== undefined || Object.keys(labels).length > 0)
+    return undefined;
+  if (valueKey === undefined || timeKey === undefined || msPerUnit === undefined) return undefined;
+  return PlainJson.of({ isArray, valueKey, timeKey, msPerUnit });
+}
+
+/** Of a path that is one key. */
+function onlyKey(text: string): string | undefined {
+  const [key, ...rest] = checkedPath(text);
+  return typeof key === "string" && rest.length === 0 ? key : undefined;
 }
 
 function checkedPath(text: string): JsonPath {

@@ -6,6 +6,7 @@ import { jsonDecoder } from "./json-decoder.ts";
 import { numberDecoder } from "./number-decoder.ts";
 import type { Payload } from "./payload.ts";
 import type { PayloadSpec } from "./payload-spec.ts";
+import type { PlainReadings } from "./plain-readings.ts";
 import { senmlDecoder } from "./senml-decoder.ts";
 
 /** Reads one metric's readings out of payloads. */
@@ -19,6 +20,16 @@ export interface PayloadDecoder {
    * could read is in the payload's own `failures`. Never throws; the caller bounds the payload's size.
    */
   decode(payload: Payload): readonly Decoded[];
+  /**
+   * The quick way, where there is one: the good readings of a payload of the plainest kind, without labels of their own.
+   * False where it is not of that kind, and `decode` decides.
+   */
+  readonly plain?: PlainDecoder | undefined;
+}
+
+export interface PlainDecoder {
+  readonly hasOwnTime: boolean;
+  read(bytes: Uint8Array, into: PlainReadings): boolean;
 }
 
 /** The decoder for a checked specification. */

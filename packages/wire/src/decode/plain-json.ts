@@ -1,0 +1,229 @@
+import type { PlainReadings } from "./plain-readings.ts";
+
+export interface PlainJsonSpec {
+  /** The payload is an array of readings, not one. */
+  readonly isArray: boolean;
+  readonly valueKey: string;
+  /** Null: the readings have no time of their own. */
+  readonly timeKey: string | null;
+  /** From the time's number to ms. */
+  readonly msPerUnit: number;
+}
+
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const COMMA = 0x2c;
+const COLON = 0x3a;
+const MINUS = 0x2d;
+const PLUS = 0x2b;
+const DOT = 0x2e;
+const ZERO = 0x30;
+const NINE = 0x39;
+const [LOWER_E, UPPER_E] = [0x65, 0x45];
+const [OPEN, CLOSE] = [0x7b, 0x7d];
+const [OPEN_ARRAY, CLOSE_ARRAY] = [0x5b, 0x5d];
+const SPACE = 0x20;
+
+/** Bound of a JavaScript Date. */
+const TIME_MS_MAX = 8.64e15;
+/** 10^0 … 10^22: all powers of ten that a double holds exactly. */
+const POWERS_OF_TEN = Array.from({ length: 23 }, (_, exponent) => Number(`1e${exponent}`));
+const EXACT_DIGITS_MAX = 15;
+/** What a JSON text can have where its grammar is met: printable ASCII without quote and backslash. */
+const KEY = /^[ !#-[\]-~]+$/;
+
+/**
+ * Reads the numbers of the payload that nearly every sensor sends: an object of plain members (ASCII text without escapes,
+ * numbers, true, false, null), or an array of such, straight from the bytes into columns. It takes only what it proves to
+ * be that from the first byte to the last, in the same grammar and to the same bits as `JSON.parse`; about everything
+ * else the general decoder decides.
+ */
+export class PlainJson {
+  readonly #spec: PlainJsonSpec;
+  readonly #valueKey: Uint8Array;
+  readonly #timeKey: Uint8Array | null;
+  #bytes: Uint8Array = new Uint8Array(0);
+  /** Behind what was read last. */
+  #at = 0;
+  #value = Number.NaN;
+  #time = Number.NaN;
+
+  /** Undefined where the keys cannot stand in such an object as they are. */
+  static of(spec: PlainJsonSpec): PlainJson | undefined {
+    const keys = spec.timeKey === null ? [spec.valueKey] : [spec.valueKey, spec.timeKey];
+    return keys.every((key) => KEY.test(key)) ? new PlainJson(spec) : undefined;
+  }
+
+  private constructor(spec: PlainJsonSpec) {
+    this.#spec = spec;
+    this.#valueKey = bytesOf(spec.valueKey);
+    this.#timeKey = spec.timeKey === null ? null : bytesOf(spec.timeKey);
+  }
+
+  get hasOwnTime(): boolean {
+    return this.#timeKey !== null;
+  }
+
+  /** Fills `into`, with one reading at least; false where it is not such a payload: then `into` means nothing. */
+  read(bytes: Uint8Array, into: PlainReadings): boolean {
+    into.clear();
+    this.#bytes = bytes;
+    this.#at = 0;
+    this.#skipSpace();
+    const isRead = this.#spec.isArray ? this.#readArray(into) : this.#readReading(into);
+    if (!isRead) return false;
+    this.#skipSpace();
+    return this.#at === bytes.length;
+  }
+
+  #readArray(into: PlainReadings): boolean {
+    if (this.#bytes[this.#at] !== OPEN_ARRAY) return false;
+    for (;;) {
+      this.#at += 1;
+      this.#skipSpace();
+      if (!this.#readReading(into)) return false;
+      this.#skipSpace();
+      const byte = this.#bytes[this.#at];
+      if (byte === COMMA) continue;
+      this.#at += 1;
+      return byte === CLOSE_ARRAY;
+    }
+  }
+
+  #readReading(into: PlainReadings): boolean {
+    this.#value = Number.NaN;
+    this.#time = Number.NaN;
+    if (!this.#readObject()) return false;
+    // Neither is NaN where there was such a member; an infinite value is the general decoder's to refuse.
+    const value = this.#value;
+    if (value - value !== 0) return false;
+    if (this.#timeKey === null) return into.add(0, value);
+    const timeMs = this.#time * this.#spec.msPerUnit;
+    if (!Number.isSafeInteger(this.#time) || !(Math.abs(timeMs) <= TIME_MS_MAX)) return false;
+    return into.add(timeMs, value);
+  }
+
+  #readObject(): boolean {
+    const bytes = this.#bytes;
+    if (bytes[this.#at] !== OPEN) return false;
+    for (;;) {
+      this.#at += 1;
+      this.#skipSpace();
+      if (bytes[this.#at] !== QUOTE) return false;
+      const keyAt = this.#at + 1;
+      if (!this.#skipText()) return false;
+      const keyEnd = this.#at - 1;
+      this.#skipSpace();
+      if (bytes[this.#at] !== COLON) return false;
+      this.#at += 1;
+      this.#skipSpace();
+      const first = bytes[this.#at];
+      const isNumber = first === MINUS || (first >= ZERO && first <= NINE);
+      const isValue = this.#isKey(this.#valueKey, keyAt, keyEnd);
+      const isTime = this.#timeKey !== null && this.#isKey(this.#timeKey, keyAt, keyEnd);
+      if (isNumber) {
+        // Of two members with one key the last counts.
+        const number = this.#readNumber();
+        if (number !== number) return false;
+        if (isValue) this.#value = number;
+        if (isTime) this.#time = number;
+      } else if (isValue || isTime || !this.#skipOther(first)) return false;
+      this.#skipSpace();
+      if (bytes[this.#at] === COMMA) continue;
+      if (bytes[this.#at] !== CLOSE) return false;
+      this.#at += 1;
+      return true;
+    }
+  }
+
+  #isKey(key: Uint8Array, from: number, to: number): boolean {
+    if (to - from !== key.length) return false;
+    for (let index = 0; index < key.length; index += 1)
+      if (this.#bytes[from + index] !== key[index]) return false;
+    return true;
+  }
+
+  #skipSpace(): void {
+    const bytes = this.#bytes;
+    let at = this.#at;
+    while (bytes[at] <= SPACE && (bytes[at] === SPACE || bytes[at] === 0x0a || bytes[at] === 0x0d || bytes[at] === 0x09))
+      at += 1;
+    this.#at = at;
+  }
+
+  /** From a quote to behind the next one; false where the text is not plain. */
+  #skipText(): boolean {
+    const bytes = this.#bytes;
+    for (let at = this.#at + 1; at < bytes.length; at += 1) {
+      const byte = bytes[at];
+      if (byte === QUOTE) {
+        this.#at = at + 1;
+        return true;
+      }
+      if (byte < 0x20 || byte > 0x7f || byte === BACKSLASH) return false;
+    }
+    return false;
+  }
+
+  /** Text, true, false or null. */
+  #skipOther(first: number): boolean {
+    if (first === QUOTE) return this.#skipText();
+    const word = first === 0x74 ? "true" : first === 0x66 ? "false" : first === 0x6e ? "null" : "";
+    if (word === "") return false;
+    for (let index = 0; index < word.length; index += 1)
+      if (this.#bytes[this.#at + index] !== word.charCodeAt(index)) return false;
+    this.#at += word.length;
+    return true;
+  }
+
+  /**
+   * The grammar of RFC 8259, section 6; NaN where it is not met. Up to 15 digits and a power of ten up to 22 are both
+   * exact in a double, and one division rounds once: correctly (Clinger, "How to read floating point numbers accurately",
+   * 1990). Everything else goes the usual way.
+   */
+  #readNumber(): number {
+    const bytes = this.#bytes;
+    const from = this.#at;
+    const isNegative = bytes[from] === MINUS;
+    const start = isNegative ? from + 1 : from;
+    let digits = 0;
+    let at = start;
+    for (; isDigit(bytes[at]); at += 1) digits = digits * 10 + (bytes[at] - ZERO);
+    let digitCount = at - start;
+    if (digitCount === 0 || (bytes[start] === ZERO && digitCount > 1)) return Number.NaN;
+    let fractionCount = 0;
+    if (bytes[at] === DOT) {
+      const fractionAt = at + 1;
+      for (at = fractionAt; isDigit(bytes[at]); at += 1) digits = digits * 10 + (bytes[at] - ZERO);
+      fractionCount = at - fractionAt;
+      if (fractionCount === 0) return Number.NaN;
+      digitCount += fractionCount;
+    }
+    let isPlain = digitCount <= EXACT_DIGITS_MAX;
+    if (bytes[at] === LOWER_E || bytes[at] === UPPER_E) {
+      const isSigned = bytes[at + 1] === PLUS || bytes[at + 1] === MINUS;
+      const exponentAt = at + (isSigned ? 2 : 1);
+      for (at = exponentAt; isDigit(bytes[at]); ) at += 1;
+      if (at === exponentAt) return Number.NaN;
+      isPlain = false;
+    }
+    this.#at = at;
+    if (!isPlain) return Number(textOf(bytes, from, at));
+    const value = fractionCount === 0 ? digits : digits / POWERS_OF_TEN[fractionCount];
+    return isNegative ? -value : value;
+  }
+}
+
+function isDigit(byte: number): boolean {
+  return byte >= ZERO && byte <= NINE;
+}
+
+function bytesOf(key: string): Uint8Array {
+  return Uint8Array.from(key, (character) => character.charCodeAt(0));
+}
+
+function textOf(bytes: Uint8Array, start: number, end: number): string {
+  let text = "";
+  for (let at = start; at < end; at += 1) text += String.fromCharCode(bytes[at]);
+  return text;
+}
