@@ -31,7 +31,10 @@ export const agentBatch: Bench = {
           value: rounded(agent.perSecond() * READINGS),
           unit: "readings/s",
           better: "higher",
-          peer: { name: "JSON.parse and panes as objects in aedes", value: rounded(script.perSecond() * READINGS) },
+          peer: {
+            name: "JSON.parse and panes as objects in aedes",
+            value: rounded(script.perSecond() * READINGS),
+          },
           further: {
             spread: agent.spread(),
             agentReadingsPerCpuSecond: rounded(agent.perCpuSecond() * READINGS),

@@ -17,7 +17,8 @@ const FEW = 24;
 /** Acknowledged after the sync, deduplicated, watched by a rule. */
 export const agentQos1: Bench = {
   name: "agent-qos1",
-  summary: "QoS 1 messages a second that the real agent has made durable, beside aedes and Mosquitto, which keep nothing",
+  summary:
+    "QoS 1 messages a second that the real agent has made durable, beside aedes and Mosquitto, which keep nothing",
   run: ({ isQuick, say }) =>
     inBenchFolder(async (folder) => {
       const durationMs = isQuick ? 1_500 : 5_000;

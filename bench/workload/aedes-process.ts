@@ -21,7 +21,8 @@ const PANE_MS = 5_000;
 const broker = await Aedes.createBroker({ concurrency: 10_000 });
 const panes = new Map<string, Map<number, Pane>>();
 
-if (process.argv[2] === "stop") broker.on("publish", (packet, client) => client !== null && stop(packet.topic, packet.payload));
+if (process.argv[2] === "stop")
+  broker.on("publish", (packet, client) => client !== null && stop(packet.topic, packet.payload));
 if (process.argv[2] === "panes")
   broker.on("publish", (packet, client) => client !== null && addToPanes(packet.topic, packet.payload));
 

@@ -21,7 +21,10 @@ export interface AgentBrokerOptions {
 }
 
 /** The real agent with its embedded broker, its store in `folder`, and nobody at the other end of its uplink. */
-export async function startAgentBroker(folder: string, options: AgentBrokerOptions = {}): Promise<AgentBroker> {
+export async function startAgentBroker(
+  folder: string,
+  options: AgentBrokerOptions = {},
+): Promise<AgentBroker> {
   mkdirSync(folder, { recursive: true });
   const port = await freePort("the agent's broker", FIRST_PORT);
   const statusPort = await freePort("the agent's status page", port + 1);

@@ -68,7 +68,9 @@ export class FloodTarget {
       [`${name}CpuMicrosecondsPerMessage`]: rounded(1e6 / this.perCpuSecond()),
       [`${name}CpuShare`]: rounded(this.#median(({ brokerCpuMs, seconds }) => brokerCpuMs / 1_000 / seconds)),
       [`${name}LoadCpuShare`]: rounded(this.#median(({ ownCpuMs, seconds }) => ownCpuMs / 1_000 / seconds)),
-      [`${name}ResidentMiB`]: rounded(this.#median(({ brokerResidentBytes }) => brokerResidentBytes / 2 ** 20)),
+      [`${name}ResidentMiB`]: rounded(
+        this.#median(({ brokerResidentBytes }) => brokerResidentBytes / 2 ** 20),
+      ),
       ...(hasLatency
         ? {
             [`${name}PubackP50Ms`]: rounded(this.#median(({ latencyMs }) => latencyMs?.p50 ?? Number.NaN)),

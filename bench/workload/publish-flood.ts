@@ -80,7 +80,9 @@ export class PublishFlood {
     const perConnection = perSecond === undefined ? undefined : perSecond / connections;
     const counts = await Promise.all(
       this.#publishers.map((publisher) =>
-        qos === 1 ? publisher.runAcknowledged(endMs, inFlight) : publisher.runUnacknowledged(endMs, perConnection),
+        qos === 1
+          ? publisher.runAcknowledged(endMs, inFlight)
+          : publisher.runUnacknowledged(endMs, perConnection),
       ),
     );
     const seconds = (performance.now() - startedMs) / 1_000;
@@ -158,7 +160,10 @@ class Publisher {
             : Math.floor(((nowMs - startedMs) * perSecond) / 1_000) - sentCount;
         if (dueCount <= 0) return void setTimeout(next, 1);
         sentCount += dueCount;
-        this.#socket.write(this.#encode(dueCount), perSecond === undefined ? next : () => setTimeout(next, 1));
+        this.#socket.write(
+          this.#encode(dueCount),
+          perSecond === undefined ? next : () => setTimeout(next, 1),
+        );
       };
       next();
     });
@@ -242,7 +247,20 @@ async function connected(options: PublishFloodOptions, line: number): Promise<So
   await once(socket, "connect");
   const id = Buffer.from(`flood-${process.pid}-${line}`);
   const { keepAliveSeconds = 0 } = options;
-  const head = [0, 4, 0x4d, 0x51, 0x54, 0x54, 4, 2, keepAliveSeconds >> 8, keepAliveSeconds & 0xff, 0, id.length];
+  const head = [
+    0,
+    4,
+    0x4d,
+    0x51,
+    0x54,
+    0x54,
+    4,
+    2,
+    keepAliveSeconds >> 8,
+    keepAliveSeconds & 0xff,
+    0,
+    id.length,
+  ];
   socket.write(Buffer.concat([Buffer.from([0x10, head.length + id.length, ...head]), id]));
   const [connack]: Buffer[] = await once(socket, "data");
   if (connack[0] !== 0x20 || connack[3] !== 0) throw new Error("cannot connect: the broker has refused");

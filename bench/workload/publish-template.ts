@@ -27,16 +27,27 @@ export function publishTemplate(options: {
   const topicBytes = Buffer.from(topic);
   const idBytes = qos === 1 ? 2 : 0;
   const bodyBytes = 2 + topicBytes.length + idBytes + payload.length;
-  const head = [0x30 | (qos << 1), ...remainingLength(bodyBytes), topicBytes.length >> 8, topicBytes.length & 0xff];
+  const head = [
+    0x30 | (qos << 1),
+    ...remainingLength(bodyBytes),
+    topicBytes.length >> 8,
+    topicBytes.length & 0xff,
+  ];
   const idAt = head.length + topicBytes.length;
   const bytes = Buffer.concat([Buffer.from(head), topicBytes, Buffer.alloc(idBytes), Buffer.from(payload)]);
   const timesAt: number[] = [];
-  for (let at = bytes.indexOf(NO_TIME, idAt); at >= 0; at = bytes.indexOf(NO_TIME, at + TIME_DIGITS)) timesAt.push(at);
+  for (let at = bytes.indexOf(NO_TIME, idAt); at >= 0; at = bytes.indexOf(NO_TIME, at + TIME_DIGITS))
+    timesAt.push(at);
   return { bytes, idAt: qos === 1 ? idAt : -1, timesAt };
 }
 
 /** Writes the times of the template's readings, a millisecond apart, into a copy of it that begins at `from`. */
-export function putTimes(bytes: Uint8Array, from: number, { timesAt }: PublishTemplate, firstMs: number): void {
+export function putTimes(
+  bytes: Uint8Array,
+  from: number,
+  { timesAt }: PublishTemplate,
+  firstMs: number,
+): void {
   for (let index = 0; index < timesAt.length; index += 1) {
     let rest = firstMs + index;
     for (let at = from + timesAt[index] + TIME_DIGITS - 1; at >= from + timesAt[index]; at -= 1) {
@@ -50,7 +61,7 @@ export function putTimes(bytes: Uint8Array, from: number, { timesAt }: PublishTe
 /** MQTT 3.1.1, 2.2.3. */
 function remainingLength(length: number): number[] {
   const bytes: number[] = [];
-  for (let rest = length; ; ) {
+  for (let rest = length; ;) {
     const low = rest % 128;
     rest = Math.floor(rest / 128);
     bytes.push(rest > 0 ? low | 128 : low);

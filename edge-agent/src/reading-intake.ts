@@ -145,8 +145,7 @@ export class ReadingIntake {
     else table?.addBatch({ count: fresh, series: this.#seriesColumn, timeMs, value });
     for (let at = 0; at < fresh; at += 1) {
       watermarks.observe(index, timeMs[at], steadyMs);
-      if ((flags[at] & REDO_FLAG.undeduplicated) !== 0)
-        table?.addBeside(index, timeMs[at], "undeduplicated");
+      if ((flags[at] & REDO_FLAG.undeduplicated) !== 0) table?.addBeside(index, timeMs[at], "undeduplicated");
       if (isWatched) watched.add(series, timeMs[at], value[at]);
       redo.add(index, timeMs[at], value[at], flags[at]);
     }

@@ -328,3 +328,80 @@ test("a taken port is said at the start; stop closes every client and lets the p
   await expect(input.publish("t", "1", { qos: 1 })).rejects.toThrow(/not running/);
   await brokerWith(() => {}, { port });
 });
+
+test("a topic's messages reach whoever subscribes to it, from the subscription on, whatever was published before", async () => {
+  const arrivals: Arrival[] = [];
+  const input = await brokerWith((arrival) => void arrivals.push(arrival));
+  const client = await sensor(input);
+  const publish = (number: number) => client.publishAsync("f/1/t", String(number), { qos: 1 });
+  await publish(1);
+  const seen: string[] = [];
+  const screen = await sensor(input, { clientId: "screen" });
+  screen.on("message", (_topic, payload) => seen.push(payload.toString()));
+  await screen.subscribeAsync("f/+/t", { qos: 1 });
+  await publish(2);
+  await vi.waitFor(() => expect(seen).toEqual(["2"]));
+  await screen.unsubscribeAsync("f/+/t");
+  await publish(3);
+  await screen.subscribeAsync("f/1/t");
+  await publish(4);
+  await vi.waitFor(() => expect(seen).toEqual(["2", "4"]));
+  expect(arrivals.map(text)).toEqual(["1", "2", "3", "4"]);
+});
+
+test("acknowledgements of retained and plain messages leave in the order of their arrival", async () => {
+  const { handler, held } = holdingHandler();
+  const client = await sensor(await brokerWith(handler));
+  const acknowledged: number[] = [];
+  for (const number of [0, 1, 2, 3])
+    client.publish("t", String(number), { qos: 1, retain: number % 2 === 1 }, () =>
+      acknowledged.push(number),
+    );
+  await vi.waitFor(() => expect(held).toHaveLength(4));
+  for (const { resolve } of held.toReversed()) resolve();
+  await vi.waitFor(() => expect(acknowledged).toEqual([0, 1, 2, 3]));
+});
+
+test("a client of whom too much waits for the disk is read on once it is durable", async () => {
+  const { handler, held } = holdingHandler();
+  const input = await brokerWith(handler);
+  const client = await sensor(input);
+  let acknowledgedCount = 0;
+  const payload = Buffer.alloc(500);
+  const sentCount = 14_000;
+  for (let number = 0; number < sentCount; number += 1)
+    client.publish("t", payload, { qos: 1 }, () => (acknowledgedCount += 1));
+  await vi.waitFor(() => expect(held.length).toBeGreaterThanOrEqual(10_000));
+  await sensor(input);
+  expect(held.length).toBeLessThan(sentCount);
+  for (let next = 0; next < sentCount;) {
+    for (; next < held.length; next += 1) held[next].resolve();
+    await vi.waitFor(() => expect(held.length > next || acknowledgedCount === sentCount).toBe(true));
+  }
+  await vi.waitFor(() => expect(acknowledgedCount).toBe(sentCount));
+}, 20_000);
+
+test("a client that only publishes is alive: its keep-alive time does not end its connection", async () => {
+  let nowMs = 0;
+  const input = await brokerWith(() => {}, { clock: { ...systemClock, monotonicMs: () => nowMs } });
+  const client = await sensor(input, { keepalive: 1, reschedulePings: true, timerVariant: "native" });
+  const timer = setInterval(() => {
+    nowMs += 50;
+    client.publish("t", "1");
+  }, 50);
+  cleanups.push(async () => clearInterval(timer));
+  // aedes ends a connection of which it has seen nothing for one and a half times its keep-alive time.
+  await vi.waitFor(() => expect(nowMs).toBeGreaterThan(2_500), { timeout: 10_000 });
+  expect(client.connected).toBe(true);
+}, 15_000);
+
+test("no client talks to the broker's inside: what is published under $SYS is dropped, acknowledged and counted", async () => {
+  const arrivals: Arrival[] = [];
+  const input = await brokerWith((arrival) => void arrivals.push(arrival));
+  const victim = await sensor(input, { clientId: "victim" });
+  const client = await sensor(input);
+  await client.publishAsync("$SYS/other/new/clients", "victim", { qos: 1 });
+  await victim.publishAsync("t", "1", { qos: 1 });
+  expect(arrivals.map(({ topic }) => topic)).toEqual(["t"]);
+  expect(input.status().counts).toMatchObject({ refused_publishes: 1, clients: 2 });
+});

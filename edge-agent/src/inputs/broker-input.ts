@@ -397,7 +397,9 @@ export class BrokerInput implements Input {
     if (client === null) return done();
     this.#counts.messages++;
     const user = this.#userOf.get(client);
-    if (user === undefined || !this.#users.mayPublish(user, packet.topic)) {
+    // Under $SYS the broker talks to itself: a message there can end other clients' connections.
+    const isInternal = packet.topic.startsWith("$SYS/");
+    if (isInternal || user === undefined || !this.#users.mayPublish(user, packet.topic)) {
       this.#refusePublish(client, packet);
       return done();
     }

@@ -146,7 +146,10 @@ export class PlainJson {
   #skipSpace(): void {
     const bytes = this.#bytes;
     let at = this.#at;
-    while (bytes[at] <= SPACE && (bytes[at] === SPACE || bytes[at] === 0x0a || bytes[at] === 0x0d || bytes[at] === 0x09))
+    while (
+      bytes[at] <= SPACE &&
+      (bytes[at] === SPACE || bytes[at] === 0x0a || bytes[at] === 0x0d || bytes[at] === 0x09)
+    )
       at += 1;
     this.#at = at;
   }
@@ -203,7 +206,7 @@ export class PlainJson {
     if (bytes[at] === LOWER_E || bytes[at] === UPPER_E) {
       const isSigned = bytes[at + 1] === PLUS || bytes[at + 1] === MINUS;
       const exponentAt = at + (isSigned ? 2 : 1);
-      for (at = exponentAt; isDigit(bytes[at]); ) at += 1;
+      for (at = exponentAt; isDigit(bytes[at]);) at += 1;
       if (at === exponentAt) return Number.NaN;
       isPlain = false;
     }

@@ -1,0 +1,187 @@
+// A connection's packets, however they are cut: direct publishes are taken, everything else reaches the broker whole and in order,
+// and nothing is taken before what was sent before it.
+import { PacketSizeGuard } from "@millrace/wire";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { DirectPublishes } from "./direct-publishes.ts";
+
+const PACKET_BYTES_MAX = 60;
+const GUARD_BYTES_MAX = 400;
+
+/** A connection where topics that begin with "d" are direct; what is taken and what is left, in order. */
+function connection({ isOpen = true } = {}) {
+  const taken: string[] = [];
+  const left: Buffer[] = [];
+  const publishes = new DirectPublishes<string>({
+    guard: new PacketSizeGuard(GUARD_BYTES_MAX),
+    packetBytesMax: PACKET_BYTES_MAX,
+    topicAt(bytes, from, to) {
+      const topic = Buffer.from(bytes.subarray(from, to)).toString();
+      return topic.startsWith("d") ? topic : undefined;
+    },
+    take: ({ topic, payload, qos, packetId }) =>
+      taken.push(`${topic} ${qos} ${packetId} ${Buffer.from(payload).toString("hex")}`),
+  });
+  publishes.isOpen = isOpen;
+  return {
+    publishes,
+    taken,
+    left,
+    /** False when the connection must go. */
+    read(chunk: Uint8Array): boolean {
+      const rest = publishes.read(Buffer.from(chunk));
+      if (rest != null) left.push(Buffer.from(rest));
+      return rest !== undefined;
+    },
+  };
+}
+
+function packet(firstByte: number, body: Uint8Array): Buffer {
+  const header = [firstByte];
+  let rest = body.length;
+  do {
+    header.push((rest % 128) | (rest >= 128 ? 128 : 0));
+    rest = Math.floor(rest / 128);
+  } while (rest > 0);
+  return Buffer.concat([Buffer.from(header), body]);
+}
+
+function publish(topic: string, options: { flags?: number; id?: number; payload?: string } = {}): Buffer {
+  const { flags = 0, id = 7, payload = "p" } = options;
+  const name = Buffer.from(topic);
+  const idBytes = (flags & 0b0110) === 0 ? [] : [id >> 8, id & 0xff];
+  return packet(
+    0x30 | flags,
+    Buffer.concat([
+      Buffer.from([name.length >> 8, name.length & 0xff]),
+      name,
+      Buffer.from(idBytes),
+      Buffer.from(payload),
+    ]),
+  );
+}
+
+const DIRECT = [
+  publish("d/1"),
+  publish("d/2", { flags: 2 }),
+  publish("d/3", { flags: 10, id: 65_535, payload: "" }),
+];
+const OTHER = [
+  publish("s/1"),
+  publish("d/4", { flags: 1 }),
+  publish("d/5", { flags: 4 }),
+  publish("d/6", { flags: 2, id: 0 }),
+  publish("d/7", { payload: "x".repeat(100) }),
+  packet(0xc0, Buffer.alloc(0)),
+  packet(0x82, Buffer.from([0, 1, 0, 1, 0x61, 0])),
+  packet(0x30, Buffer.from([0, 9, 0x64])),
+  packet(0x30, Buffer.alloc(0)),
+  packet(0x36, Buffer.from([0, 1, 0x64, 0, 1])),
+];
+
+describe("any packets, cut anywhere", () => {
+  const kinds = [
+    (payload: string) => publish("d/1", { payload }),
+    (payload: string) => publish("d/2", { payload, flags: 2 }),
+    (payload: string) => publish("s/1", { payload }),
+    (payload: string) => publish("d/3", { payload, flags: 1 }),
+    (payload: string) => publish("d/4", { payload: payload.padEnd(200) }),
+    () => packet(0xc0, Buffer.alloc(0)),
+  ];
+  it("come out once each, in the order in which they were sent", () => {
+    const cutting = fc.array(fc.integer({ min: 1, max: 300 }), { minLength: 1, maxLength: 30 });
+    const property = fc.property(
+      fc.array(fc.nat(kinds.length - 1), { maxLength: 12 }),
+      cutting,
+      (sent, cuts) => {
+        const packets = sent.map((kind, index) => kinds[kind](String(index)));
+        const { read, taken, left } = connection();
+        const takenAt = new Map<number, number>();
+        const leftBytesAt: number[] = [];
+        const bytes = Buffer.concat(packets);
+        for (let at = 0, cut = 0; at < bytes.length; cut += 1) {
+          const to = at + cuts[cut % cuts.length];
+          const before = taken.length;
+          expect(read(bytes.subarray(at, to))).toBe(true);
+          for (const one of taken.slice(before)) takenAt.set(indexOf(one), 2 * cut);
+          leftBytesAt.push(Buffer.concat(left).length);
+          at = to;
+        }
+        const brokered = packets.filter((_one, index) => !takenAt.has(index));
+        expect(Buffer.concat(left)).toEqual(Buffer.concat(brokered));
+        expect([...takenAt.keys()]).toEqual([...takenAt.keys()].toSorted((one, other) => one - other));
+        // In each step what is taken comes before what is left.
+        let end = 0;
+        const steps = packets.map((one, index) => {
+          const at = takenAt.get(index);
+          if (at !== undefined) return at;
+          end += one.length;
+          return 2 * leftBytesAt.findIndex((count) => count >= end) + 1;
+        });
+        expect(steps).toEqual(steps.toSorted((one, other) => one - other));
+      },
+    );
+    fc.assert(property, { numRuns: 2_000 });
+  });
+});
+
+describe("one chunk", () => {
+  it("of direct publishes leaves nothing for the broker", () => {
+    const { read, taken, left } = connection();
+    read(Buffer.concat(DIRECT));
+    expect(taken).toEqual(DIRECT.map(describeDirect));
+    expect(left).toEqual([]);
+  });
+
+  it.each(OTHER.map((other) => [other.toString("hex").slice(0, 12), other] as const))(
+    "with %s leaves that and all behind it",
+    (_name, other) => {
+      const { read, taken, left } = connection();
+      read(Buffer.concat([DIRECT[0], other, DIRECT[1]]));
+      expect(taken).toEqual([describeDirect(DIRECT[0])]);
+      expect(Buffer.concat(left)).toEqual(Buffer.concat([other, DIRECT[1]]));
+      read(DIRECT[2]);
+      expect(taken).toHaveLength(2);
+    },
+  );
+});
+
+it("takes nothing before the connection stands, and passes every byte on at once", () => {
+  const { publishes, read, taken, left } = connection({ isOpen: false });
+  const bytes = Buffer.concat([packet(0x10, Buffer.alloc(20)), DIRECT[0]]);
+  read(bytes.subarray(0, 10));
+  read(bytes.subarray(10, bytes.length - 2));
+  expect(Buffer.concat(left)).toEqual(bytes.subarray(0, bytes.length - 2));
+  publishes.isOpen = true;
+  read(Buffer.concat([bytes.subarray(bytes.length - 2), DIRECT[1]]));
+  read(DIRECT[2]);
+  expect(taken).toEqual([describeDirect(DIRECT[2])]);
+  expect(Buffer.concat(left)).toEqual(Buffer.concat([bytes, DIRECT[1]]));
+});
+
+it("shows the broker the next packets when it is due", () => {
+  const { publishes, read, taken, left } = connection();
+  publishes.isBrokerDue = true;
+  read(DIRECT[0]);
+  read(DIRECT[0]);
+  expect(taken).toHaveLength(1);
+  expect(left).toEqual([DIRECT[0]]);
+});
+
+it.each([
+  ["a packet above the guard's limit", packet(0x30, Buffer.alloc(GUARD_BYTES_MAX + 1))],
+  ["a length of five bytes", Buffer.from([0x30, 0xff, 0xff, 0xff, 0xff, 0x01])],
+])("%s ends the connection", (_name, bytes) => {
+  expect(connection().read(bytes)).toBe(false);
+});
+
+function describeDirect(bytes: Buffer): string {
+  const { read, taken } = connection();
+  read(bytes);
+  return taken[0];
+}
+
+/** Of a packet whose payload is its index. */
+function indexOf(taken: string): number {
+  return Number(Buffer.from(taken.split(" ")[3], "hex").toString());
+}

@@ -1,0 +1,51 @@
+// The cache of topics by their bytes: never one topic for another, however many there are, and nothing that is no text.
+import { expect, test } from "vitest";
+import { SubscribedFilters } from "./subscribed-filters.ts";
+import { TopicCache } from "./topic-cache.ts";
+
+const bytesOf = (text: string) => new TextEncoder().encode(text);
+
+test("each topic is what was made known of it, also of more topics than the cache holds, anywhere in a buffer", () => {
+  let madeCount = 0;
+  const topics = new TopicCache((topic) => {
+    madeCount += 1;
+    return { topic };
+  });
+  const names = Array.from({ length: 70_000 }, (_, index) => `factory/line-${index % 7}/machine-${index}/°C`);
+  for (let round = 0; round < 2; round += 1) {
+    for (const name of names) {
+      const bytes = bytesOf(`..${name}..`);
+      expect(topics.find(bytes, 2, bytes.length - 2)?.topic).toBe(name);
+    }
+  }
+  expect(madeCount).toBeGreaterThan(names.length);
+  madeCount = 0;
+  for (let round = 0; round < 3; round += 1) topics.find(bytesOf("a/b"), 0, 3);
+  expect(madeCount).toBe(1);
+});
+
+test.each([
+  ["nothing", new Uint8Array(0)],
+  ["no UTF-8", Uint8Array.of(0x61, 0xff)],
+])("%s is no topic", (_name, bytes) => {
+  const topics = new TopicCache((topic) => topic);
+  expect(topics.find(bytes, 0, bytes.length)).toBeUndefined();
+});
+
+test("a topic is subscribed for as long as a filter takes it", () => {
+  const filters = new SubscribedFilters();
+  const { version } = filters;
+  for (const filter of ["a/b", "a/b", "a/+", "c/#"]) filters.add(filter);
+  expect(filters.version).not.toBe(version);
+  expect(["a/b", "a/x", "c/d/e", "b"].map((topic) => filters.takes(topic))).toEqual([
+    true,
+    true,
+    true,
+    false,
+  ]);
+  for (const filter of ["a/+", "a/b"]) filters.remove(filter);
+  expect(["a/b", "a/x"].map((topic) => filters.takes(topic))).toEqual([true, false]);
+  filters.remove("a/b");
+  filters.remove("never added");
+  expect(filters.takes("a/b")).toBe(false);
+});
