@@ -101,6 +101,8 @@ export interface AgentOptions {
 const RULES_INTERVAL_MS_MAX = 250;
 /** Non-urgent commits: what no acknowledgement waits for. Flash wears. */
 const LAZY_COMMIT_MS = 1_000;
+/** With so many readings a commit waits no longer: it would become a pause. */
+const COMMIT_ROWS = 50_000;
 /** The link has been down for longer: panes go to backfill, complete ones only. */
 const BACKFILL_AFTER_MS = 5_000;
 const BACKFILL_INTERVAL_MS = 5_000;
@@ -248,6 +250,8 @@ export class Agent {
       log,
       intervalMs: config.commit.checkpointIntervalMs,
       redoKeptMs: Math.max(config.limits.dedupeHorizonMs, watchedMs(pipeline)),
+      // Watched windows need the readings themselves, for their time.
+      redoRowsMax: watchedMs(pipeline) > 0 ? Infinity : 2 * config.limits.dedupeKeysMax,
       labelsOf: this.#emission.labelsOf,
       outbox: this.#outbox,
       push: (change) => this.#extraChanges.push(change),
@@ -739,7 +743,8 @@ export class Agent {
   #whenDurable(qos: number): ReturnType<Agent["receive"]> {
     const rejection = this.#rejection;
     if (qos === 0) {
-      this.#commits.request(LAZY_COMMIT_MS);
+      if (this.#redo.rowCount < COMMIT_ROWS) this.#commits.request(LAZY_COMMIT_MS);
+      else this.#commits.requestNow();
       return rejection === undefined ? undefined : Promise.resolve(rejection);
     }
     const durable = this.#untilDurable(true);

@@ -21,6 +21,8 @@ export interface CheckpointsOptions {
   readonly intervalMs: number;
   /** For how long entries of the redo log are kept: their keys count, or their readings. */
   readonly redoKeptMs: number;
+  /** With so many newer rows an entry goes before: its keys are forgotten. */
+  readonly redoRowsMax: number;
   readonly redo: RedoBuffer;
   readonly redoLog: RedoLog;
   readonly intake: ReadingIntake;
@@ -102,11 +104,12 @@ export class Checkpoints {
 
   /** Trims the redo log: entries past the dedupe horizon go, the keys in them that still count are carried on. */
   async #carryKeys(): Promise<void> {
-    const { store, guard, redoKeptMs, redo, redoLog, deduplicator, log, push } = this.#options;
+    const { store, guard, redoKeptMs, redoRowsMax, redo, redoLog, deduplicator, log, push } = this.#options;
     try {
       await redoLog.trim({
         store,
         olderThanMs: guard.nowMs() - redoKeptMs,
+        rowsMax: redoRowsMax,
         isRemembered: (row) => deduplicator.isRemembered(row.series, row.timeMs),
         carry: redo,
         push,

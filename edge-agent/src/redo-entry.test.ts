@@ -5,10 +5,19 @@ import { Ledger } from "./ledger.ts";
 import { parseRedoEntry, RedoBuffer } from "./redo-entry.ts";
 
 const row = fc.record({
-  series: fc.integer({ min: 0, max: 2 ** 32 - 1 }),
-  timeMs: fc.double({ noNaN: true }),
-  value: fc.double({ noNaN: true }),
-  flags: fc.integer({ min: 0, max: 255 }),
+  series: fc.oneof(fc.nat(3), fc.integer({ min: 0, max: 2 ** 32 - 1 })),
+  timeMs: fc.oneof(
+    fc.integer({ min: 1_700_000_000_000, max: 1_700_000_100_000 }),
+    // The sign of zero says nothing of a time.
+    fc.double({ noNaN: true }).map((timeMs) => timeMs + 0),
+    fc.maxSafeInteger(),
+  ),
+  value: fc.oneof(
+    fc.tuple(fc.integer(), fc.constantFrom(1, 10, 100, 1_000, 10_000)).map(([whole, by]) => whole / by),
+    fc.double({ noNaN: true }),
+    fc.constantFrom(0, -0, 2 ** 30, -(2 ** 30), 2 ** 30 - 1, 107_374.1823, 107_374.1824, 0.1 + 0.2),
+  ),
+  flags: fc.integer({ min: 0, max: 31 }),
 });
 
 function entryOf(
@@ -21,9 +30,11 @@ function entryOf(
   return buffer.take(1_700_000_000_000, ledger.totals);
 }
 
-/** Written once by version 1. */
+/** Written once by each version. */
 const GOLDEN_V1 =
   "AQAAAB4uHzUAAIBW/rx4QgEAAAD8AAAAeyJyZWNlaXZlZCI6MSwiYWdncmVnYXRlZCI6MCwicnVsZU9ubHkiOjAsImR1cGxpY2F0ZSI6MCwicmVqZWN0ZWQiOnsibWFsZm9ybWVkIjowLCJvdmVyc2l6ZWQiOjAsIm5vdF9maW5pdGUiOjAsImJhZF90aW1lIjowLCJ1bmtub3duX3RvcGljIjowLCJmdXR1cmUiOjAsImJlZm9yZV9mbG9vciI6MCwid3Jvbmdfc2l0ZSI6MCwic2VyaWVzX2NhcCI6MCwicGFuZV9jYXAiOjB9LCJmb3J3YXJkZWQiOjAsImV2aWN0ZWQiOjAsImRhbWFnZWQiOjB9BwAAAAD4f1b+vHhCAAAAAAAA0L8F";
+const GOLDEN_V2 =
+  "AgAAAKYAmEgAAIBW/rx4QgUAAAAwAQAAeyJyZWNlaXZlZCI6NSwiYWdncmVnYXRlZCI6MCwicnVsZU9ubHkiOjAsImR1cGxpY2F0ZSI6MCwicmVqZWN0ZWQiOnsibWFsZm9ybWVkIjowLCJ0b29fbWFueSI6MCwibm9fcmVhZGluZyI6MCwib3ZlcnNpemVkIjowLCJub3RfZmluaXRlIjowLCJiYWRfdGltZSI6MCwidW5rbm93bl90b3BpYyI6MCwiZnV0dXJlIjowLCJiZWZvcmVfZmxvb3IiOjAsIndyb25nX3NpdGUiOjAsInNlcmllc19jYXAiOjAsInBhbmVfY2FwIjowfSwiZm9yd2FyZGVkIjowLCJldmljdGVkIjowLCJkYW1hZ2VkIjowLCJhbGFybUJhdGNoZXNFdmljdGVkIjowfYUHAAD4f1b+vHhCMaQDzCEErAIUVVVVVVVV1T/MCAPhCWQDIg==";
 
 describe("redo entry", () => {
   it("reads back what was written, to the bit", () => {
@@ -63,5 +74,28 @@ describe("redo entry", () => {
     expect(entry?.committedAtMs).toBe(1_700_000_000_000);
     expect(entry?.ledger).toMatchObject({ received: 1, duplicate: 0 });
     expect(entry?.row(0)).toEqual({ series: 7, timeMs: 1_699_999_999_999.5, value: -0.25, flags: 5 });
+  });
+
+  it("of version 2 is read for ever", () => {
+    const entry = parseRedoEntry(Buffer.from(GOLDEN_V2, "base64"));
+    const rows = Array.from({ length: entry?.rowCount ?? 0 }, (_, index) => entry?.row(index));
+    expect(entry?.ledger.received).toBe(5);
+    expect(rows).toEqual([
+      { series: 7, timeMs: 1_699_999_999_999.5, value: -0.25, flags: 5 },
+      { series: 7, timeMs: 1_700_000_000_000, value: 21.5, flags: 4 },
+      { series: 300, timeMs: 1_699_999_999_990, value: 1 / 3, flags: 4 },
+      { series: 8, timeMs: 1_699_999_999_991, value: -0.0625, flags: 12 },
+      { series: 8, timeMs: 1_699_999_999_992, value: 17, flags: 4 },
+    ]);
+  });
+
+  it("takes a few bytes for a usual reading", () => {
+    const rows = Array.from({ length: 1_000 }, (_, index) => ({
+      series: index % 100,
+      timeMs: 1_700_000_000_000 + index,
+      value: 20 + (index % 500) / 100,
+      flags: 4,
+    }));
+    expect(entryOf(rows).length - entryOf([]).length).toBeLessThan(6 * rows.length);
   });
 });

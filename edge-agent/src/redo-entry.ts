@@ -16,14 +16,22 @@ export const REDO_FLAG = {
  * Little-endian.
  *
  *   offset size
- *        0    1  version = 1
+ *        0    1  version = 2
  *        1    3  zero
  *        4    4  CRC-32C of everything after this field
  *        8    8  f64 agent's clock at the commit, ms
  *       16    4  rows n
  *       20    4  length of the ledger j
  *       24    j  ledger totals after this commit, JSON, UTF-8
- *     24+j 21 n  rows: u32 series, f64 source time ms, f64 value, u8 flags
+ *     24+j       rows, each:
+ *                  u8      bits 0–4 flags; bit 5: of the same series as the row before; bits 6–7 how the value stands
+ *                  varint  series, unless the same
+ *                  varint  time: 0, and an f64 in ms follows; else 1 + zigzag of the whole ms since the row before
+ *                  value   0: f64; else zigzag varint of the value × 1 (1), × 100 (2), × 10,000 (3)
+ *
+ * Varint: 7 bits a byte, least first, bit 7 set on all but the last, below 2^32. A value stands as a whole number only where
+ * the division gives its very bits again. Version 1, which is still read, had rows of 21 bytes: u32 series, f64 source
+ * time ms, f64 value, u8 flags.
  */
 export interface RedoEntry {
   readonly committedAtMs: number;
@@ -39,45 +47,79 @@ export interface RedoRow {
   readonly flags: number;
 }
 
-const VERSION = 1;
+const VERSION = 2;
 const HEADER_BYTES = 24;
-const ROW_BYTES = 21;
 const CRC_FROM = 8;
+const ROW_BYTES_V1 = 21;
+/** u8, two varints, and an f64 each of time and value. */
+const ROW_BYTES_MAX = 1 + 5 + 1 + 8 + 8;
+const FLAGS_MASK = 0b0001_1111;
+const SAME_SERIES = 0b0010_0000;
+const VALUE_SHIFT = 6;
+/** By how the value stands. */
+const SCALES = [0, 1, 100, 10_000] as const;
+/** What fits a zigzag varint with 1 added. */
+const WHOLE_MAX = 2 ** 30;
 
 /** Rows of the next commit, written as they come. */
 export class RedoBuffer {
-  #bytes = new Uint8Array(64 * ROW_BYTES);
+  #bytes = new Uint8Array(1024);
   #view = new DataView(this.#bytes.buffer);
+  #end = 0;
   #rowCount = 0;
+  #series = -1;
+  #timeMs = 0;
 
   get rowCount(): number {
     return this.#rowCount;
   }
 
+  /** `flags` within 5 bits. */
   add(series: number, timeMs: number, value: number, flags: number): void {
-    const at = this.#rowCount * ROW_BYTES;
-    if (at + ROW_BYTES > this.#bytes.length) this.#grow();
-    this.#view.setUint32(at, series, true);
-    this.#view.setFloat64(at + 4, timeMs, true);
-    this.#view.setFloat64(at + 12, value, true);
-    this.#bytes[at + 20] = flags;
+    if (this.#end + ROW_BYTES_MAX > this.#bytes.length) this.#grow();
+    const bytes = this.#bytes;
+    const start = this.#end;
+    let at = start + 1;
+    let first = flags & FLAGS_MASK;
+    if (series === this.#series) first |= SAME_SERIES;
+    else at = putVarint(bytes, at, series);
+    const sinceMs = timeMs - this.#timeMs;
+    if (Math.abs(sinceMs) < WHOLE_MAX && Math.floor(timeMs) === timeMs)
+      at = putVarint(bytes, at, 1 + zigzag(sinceMs));
+    else {
+      bytes[at++] = 0;
+      this.#view.setFloat64(at, timeMs, true);
+      at += 8;
+    }
+    const form = formOf(value);
+    if (form === 0) {
+      this.#view.setFloat64(at, value, true);
+      at += 8;
+    } else at = putVarint(bytes, at, zigzag(Math.round(value * SCALES[form])));
+    bytes[start] = first | (form << VALUE_SHIFT);
+    this.#end = at;
     this.#rowCount += 1;
+    this.#series = series;
+    this.#timeMs = Math.floor(timeMs);
   }
 
   /** The rows so far as an entry; the buffer is empty afterwards. */
   take(committedAtMs: number, ledger: LedgerTotals): Uint8Array {
     const ledgerBytes = new TextEncoder().encode(JSON.stringify(ledger));
     const rowsAt = HEADER_BYTES + ledgerBytes.length;
-    const entry = new Uint8Array(rowsAt + this.#rowCount * ROW_BYTES);
+    const entry = new Uint8Array(rowsAt + this.#end);
     const view = new DataView(entry.buffer);
     entry[0] = VERSION;
     view.setFloat64(8, committedAtMs, true);
     view.setUint32(16, this.#rowCount, true);
     view.setUint32(20, ledgerBytes.length, true);
     entry.set(ledgerBytes, HEADER_BYTES);
-    entry.set(this.#bytes.subarray(0, this.#rowCount * ROW_BYTES), rowsAt);
+    entry.set(this.#bytes.subarray(0, this.#end), rowsAt);
     view.setUint32(4, crc32c(entry.subarray(CRC_FROM)), true);
+    this.#end = 0;
     this.#rowCount = 0;
+    this.#series = -1;
+    this.#timeMs = 0;
     return entry;
   }
 
@@ -91,26 +133,104 @@ export class RedoBuffer {
 
 /** The entry, or `undefined` when its bytes are damaged. */
 export function parseRedoEntry(bytes: Uint8Array): RedoEntry | undefined {
-  if (bytes.length < HEADER_BYTES || bytes[0] !== VERSION) return undefined;
+  if (bytes.length < HEADER_BYTES || (bytes[0] !== VERSION && bytes[0] !== 1)) return undefined;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (view.getUint32(4, true) !== crc32c(bytes.subarray(CRC_FROM))) return undefined;
   const rowCount = view.getUint32(16, true);
-  const ledgerBytes = view.getUint32(20, true);
-  const rowsAt = HEADER_BYTES + ledgerBytes;
-  if (bytes.length !== rowsAt + rowCount * ROW_BYTES) return undefined;
+  const rowsAt = HEADER_BYTES + view.getUint32(20, true);
+  const row = bytes[0] === 1 ? rowsOfVersion1(view, rowsAt, rowCount) : readRows(bytes, rowsAt, rowCount);
+  if (row === undefined) return undefined;
   const ledger: LedgerTotals = JSON.parse(new TextDecoder().decode(bytes.subarray(HEADER_BYTES, rowsAt)));
-  return {
-    committedAtMs: view.getFloat64(8, true),
-    ledger,
-    rowCount,
-    row(index) {
-      const at = rowsAt + index * ROW_BYTES;
-      return {
-        series: view.getUint32(at, true),
-        timeMs: view.getFloat64(at + 4, true),
-        value: view.getFloat64(at + 12, true),
-        flags: bytes[at + 20],
-      };
-    },
+  return { committedAtMs: view.getFloat64(8, true), ledger, rowCount, row };
+}
+
+/** Undefined where the bytes do not hold exactly so many rows. */
+function readRows(bytes: Uint8Array, rowsAt: number, rowCount: number): RedoEntry["row"] | undefined {
+  if (rowCount > bytes.length) return undefined;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const seriesOf = new Uint32Array(rowCount);
+  const timesMs = new Float64Array(rowCount);
+  const values = new Float64Array(rowCount);
+  const flagsOf = new Uint8Array(rowCount);
+  const cursor = { at: rowsAt };
+  let series = 0;
+  let wholeMs = 0;
+  for (let index = 0; index < rowCount; index += 1) {
+    // A row that is cut off reads on into nothing, and the end tells.
+    if (cursor.at + 3 > bytes.length) return undefined;
+    const first = bytes[cursor.at++];
+    if ((first & SAME_SERIES) === 0) series = takeVarint(bytes, cursor);
+    const time = takeVarint(bytes, cursor);
+    const timeMs = time === 0 ? takeFloat(view, cursor) : wholeMs + unzigzag(time - 1);
+    const form = first >> VALUE_SHIFT;
+    const value = form === 0 ? takeFloat(view, cursor) : unzigzag(takeVarint(bytes, cursor)) / SCALES[form];
+    seriesOf[index] = series;
+    timesMs[index] = timeMs;
+    values[index] = value;
+    flagsOf[index] = first & FLAGS_MASK;
+    wholeMs = Math.floor(timeMs);
+  }
+  if (cursor.at !== bytes.length) return undefined;
+  return (index) => ({
+    series: seriesOf[index],
+    timeMs: timesMs[index],
+    value: values[index],
+    flags: flagsOf[index],
+  });
+}
+
+function rowsOfVersion1(view: DataView, rowsAt: number, rowCount: number): RedoEntry["row"] | undefined {
+  if (view.byteLength !== rowsAt + rowCount * ROW_BYTES_V1) return undefined;
+  return (index) => {
+    const at = rowsAt + index * ROW_BYTES_V1;
+    return {
+      series: view.getUint32(at, true),
+      timeMs: view.getFloat64(at + 4, true),
+      value: view.getFloat64(at + 12, true),
+      flags: view.getUint8(at + 20),
+    };
   };
+}
+
+/** How the value stands: the first scale at which it is a whole number, 0 where there is none. */
+function formOf(value: number): 0 | 1 | 2 | 3 {
+  if (!(Math.abs(value) < WHOLE_MAX)) return 0;
+  if (Math.abs(value) >= WHOLE_MAX / 10_000) return Math.round(value) === value ? 1 : 0;
+  if (Math.round(value * 100) / 100 !== value) return Math.round(value * 10_000) / 10_000 === value ? 3 : 0;
+  if (Math.round(value) !== value) return 2;
+  // -0 is no whole number: its sign would be lost.
+  return Object.is(value, -0) ? 0 : 1;
+}
+
+/** 0, -1, 1, -2 … as 0, 1, 2, 3 …; below 2^31. */
+function zigzag(whole: number): number {
+  return whole < 0 ? -2 * whole - 1 : 2 * whole;
+}
+
+function unzigzag(code: number): number {
+  return code % 2 === 0 ? code / 2 : -(code + 1) / 2;
+}
+
+function putVarint(bytes: Uint8Array, from: number, number: number): number {
+  let at = from;
+  let rest = number;
+  for (; rest > 127; rest >>>= 7) bytes[at++] = (rest & 127) | 128;
+  bytes[at++] = rest;
+  return at;
+}
+
+function takeVarint(bytes: Uint8Array, cursor: { at: number }): number {
+  let number = 0;
+  for (let shift = 0; shift < 35; shift += 7) {
+    const byte = bytes[cursor.at++];
+    number += (byte & 127) * 2 ** shift;
+    if (byte < 128) break;
+  }
+  return number;
+}
+
+function takeFloat(view: DataView, cursor: { at: number }): number {
+  const at = cursor.at;
+  cursor.at += 8;
+  return cursor.at <= view.byteLength ? view.getFloat64(at, true) : Number.NaN;
 }

@@ -21,11 +21,11 @@ async function logOf(entryCount: number, stampOf = (atMs: number) => atMs) {
   return { store, log };
 }
 
-function trimmed(store: MemoryStore, log: RedoLog, olderThanMs: number) {
+function trimmed(store: MemoryStore, log: RedoLog, olderThanMs: number, rowsMax = Infinity) {
   const deletions: Change[] = [];
   const push = (change: Change) => deletions.push(change);
   return log
-    .trim({ store, olderThanMs, isRemembered: () => false, carry: new RedoBuffer(), push })
+    .trim({ store, olderThanMs, rowsMax, isRemembered: () => false, carry: new RedoBuffer(), push })
     .then(() => store.commit(deletions, { isSync: true }));
 }
 
@@ -64,6 +64,7 @@ describe("RedoLog.trim", () => {
       log.trim({
         store,
         olderThanMs,
+        rowsMax: Infinity,
         isRemembered: () => false,
         carry: new RedoBuffer(),
         push: (change) => deletions.push(change),
@@ -83,6 +84,7 @@ describe("RedoLog.trim", () => {
     await log.trim({
       store,
       olderThanMs: 1_000,
+      rowsMax: Infinity,
       isRemembered: (row) => row.series === 3 && (carried.push(row), true),
       carry,
       push: () => undefined,
@@ -98,6 +100,18 @@ describe("RedoLog.trim", () => {
     expect(await storedCount(store)).toBe(4_000);
     await trimmed(store, log, 4_000);
     expect(await storedCount(store)).toBe(999);
+  });
+
+  it("goes by rows where they are more than anybody remembers, also after a restart", async () => {
+    const { store, log } = await logOf(10_000);
+    await trimmed(store, log, 0, 6_000);
+    // Ages are told apart by the second.
+    expect(await storedCount(store)).toBe(6_999);
+    const reopened = new RedoLog();
+    for (const part of ["panes", "watermarks", "rules"] as const) reopened.checkpointed(part, 10_001);
+    for await (const _ of reopened.open(store)) continue;
+    await trimmed(store, reopened, 0, 3_000);
+    expect(await storedCount(store)).toBe(3_999);
   });
 
   it("knows the ages again after a restart", async () => {

@@ -10,6 +10,8 @@ export interface TrimOptions {
   readonly store: Store;
   /** Entries committed before are past the dedupe horizon, or up to AGE_STEP_MS later. */
   readonly olderThanMs: number;
+  /** Of those that follow: entries before so many newer rows go too, however young they are. */
+  readonly rowsMax: number;
   /** Whether the deduplicator still goes by this key. */
   isRemembered(row: RedoRow): boolean;
   /** Takes the keys that are carried on; they and the deletions belong into one commit. */
@@ -30,8 +32,10 @@ const AGE_STEP_MS = 1_000;
  */
 export class RedoLog {
   readonly #checkpoints: Record<CheckpointPart, number> = { panes: 1, watermarks: 1, rules: 1 };
-  /** Entries up to `last`, from the one after the previous `last` on, are of the age `atMs`. Both ascend. */
-  readonly #ages: { readonly last: number; readonly atMs: number }[] = [];
+  /** Entries up to `last`, from the one after the previous `last` on, are of the age `atMs`; `rows` were in all so far. All ascend. */
+  readonly #ages: { readonly last: number; readonly atMs: number; readonly rows: number }[] = [];
+  /** Appended and found, since the opening. */
+  #rows = 0;
   #oldest = 1;
   #next = 1;
   #isTrimming = false;
@@ -55,6 +59,7 @@ export class RedoLog {
   }
 
   append(changes: Change[], rows: RedoBuffer, nowMs: number, ledger: LedgerTotals): void {
+    this.#rows += rows.rowCount;
     changes.push({ type: "put", key: numberKey(PREFIX.redo, this.#next), value: rows.take(nowMs, ledger) });
     this.#committed(this.#next, nowMs);
     this.#next += 1;
@@ -74,6 +79,7 @@ export class RedoLog {
       isFirst = false;
       this.#next = number + 1;
       const entry = parseRedoEntry(value);
+      this.#rows += entry?.rowCount ?? 0;
       if (entry !== undefined) this.#committed(number, entry.committedAtMs);
       yield { number, entry };
     }
@@ -90,7 +96,9 @@ export class RedoLog {
     this.#isTrimming = true;
     try {
       const replayedFrom = Math.min(...Object.values(this.#checkpoints));
-      const lastOld = this.#ages.findLast(({ atMs }) => atMs <= options.olderThanMs)?.last ?? 0;
+      const lastOld = this.#ages.findLast(
+        ({ atMs, rows }) => atMs <= options.olderThanMs || this.#rows - rows >= options.rowsMax,
+      )?.last ?? 0;
       const range = {
         from: numberKey(PREFIX.redo, this.#oldest),
         to: numberKey(PREFIX.redo, Math.min(replayedFrom, lastOld + 1)),
@@ -109,7 +117,7 @@ export class RedoLog {
   #committed(number: number, committedAtMs: number): void {
     const atMs = Math.ceil(committedAtMs / AGE_STEP_MS) * AGE_STEP_MS;
     while ((this.#ages.at(-1)?.atMs ?? Number.NEGATIVE_INFINITY) >= atMs) this.#ages.pop();
-    this.#ages.push({ last: number, atMs });
+    this.#ages.push({ last: number, atMs, rows: this.#rows });
   }
 }
 
