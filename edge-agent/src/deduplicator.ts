@@ -125,18 +125,18 @@ function emptyKeys(): SeriesKeys {
 
 /** Slides the live keys to the front, or doubles the arrays when they are mostly live. Returns how far they moved. */
 function makeRoom(keys: SeriesKeys): number {
-  const moved = keys.head;
-  const liveCount = keys.end - keys.head;
-  const capacity = liveCount > keys.timesMs.length / 2 ? keys.timesMs.length * 2 : keys.timesMs.length;
-  const timesMs = new Float64Array(capacity);
-  const values = new Float64Array(capacity);
-  timesMs.set(keys.timesMs.subarray(keys.head, keys.end));
-  values.set(keys.values.subarray(keys.head, keys.end));
-  keys.timesMs = timesMs;
-  keys.values = values;
+  const { head, end } = keys;
+  const isMostlyLive = end - head > keys.timesMs.length / 2;
+  for (const column of ["timesMs", "values"] as const) {
+    const old = keys[column];
+    if (isMostlyLive) {
+      keys[column] = new Float64Array(old.length * 2);
+      keys[column].set(old.subarray(head, end));
+    } else old.copyWithin(0, head, end);
+  }
   keys.head = 0;
-  keys.end = liveCount;
-  return moved;
+  keys.end = end - head;
+  return head;
 }
 
 function firstAtOrAfter(keys: SeriesKeys, timeMs: number): number {

@@ -122,6 +122,8 @@ export class ReadingIntake {
     const arrival = rules.watches(metric)
       ? { nowMs: guard.nowMs(), monotonicMs, arrivedMonotonicMs, isRetained, isReplayed: false }
       : undefined;
+    // The rules keep no reading: one object serves for all.
+    const reading = { metric, labels, timeMs: 0.5, value: 0.5, quality: "good" as const };
     let fresh = 0;
     for (let at = 0; at < count; at += 1) {
       const verdict = hasOwnTime ? deduplicator.judge(index, timeMs[at], value[at]) : "fresh";
@@ -133,7 +135,8 @@ export class ReadingIntake {
         (verdict === "undeduplicated" ? REDO_FLAG.undeduplicated : 0);
       fresh += 1;
       if (arrival === undefined) continue;
-      const reading = { metric, labels, timeMs: timeMs[at], value: value[at], quality: "good" } as const;
+      reading.timeMs = timeMs[at];
+      reading.value = value[at];
       onOutcomes(rules.onReading(index, reading, arrival));
     }
     ledger.totals.received += count;

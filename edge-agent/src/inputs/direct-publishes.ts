@@ -48,17 +48,33 @@ export class DirectPublishes<Topic> {
 
   /** What is left for the broker, null for nothing. Undefined: a packet exceeds the guard's limit; the connection must go. */
   read(chunk: Buffer): Buffer | null | undefined {
-    const bytes = this.#begun.length === 0 ? chunk : Buffer.concat([this.#begun, chunk]);
+    const bytes = this.#begun.length === 0 ? chunk : this.#withBegun(chunk);
     this.#begun = NOTHING;
     const skipped = Math.min(this.#bytesLeft, bytes.length);
     this.#bytesLeft -= skipped;
-    const from = skipped === 0 && this.isOpen && !this.isBrokerDue ? this.#takeDirect(bytes) : 0;
+    const from = skipped === 0 && this.#isTaking ? this.#takeDirect(bytes) : 0;
     const to = this.#endOfPackets(bytes, Math.max(from, skipped));
     this.#begun = to === bytes.length ? NOTHING : bytes.subarray(to);
     if (from === to) return null;
     this.isBrokerDue = false;
     const left = bytes.subarray(from, to);
     return this.#options.guard.accepts(left) ? left : undefined;
+  }
+
+  get #isTaking(): boolean {
+    return this.isOpen && !this.isBrokerDue;
+  }
+
+  /** The chunk behind the packet that had begun, where that could be taken; otherwise both together. */
+  #withBegun(chunk: Buffer): Buffer {
+    const begun = this.#begun;
+    const body = bodyAt(begun, 0);
+    const missing = body < 0 ? Infinity : body + lengthAt(begun, 0) - begun.length;
+    if (missing <= chunk.length && this.#isTaking) {
+      const packet = Buffer.concat([begun, chunk.subarray(0, missing)]);
+      if (this.#takeDirect(packet) === packet.length) return chunk.subarray(missing);
+    }
+    return Buffer.concat([begun, chunk]);
   }
 
   /** Takes direct publishes from the front; returns where the first packet begins that is none, or is not whole. */
