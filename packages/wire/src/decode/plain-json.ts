@@ -31,8 +31,9 @@ const POWERS_OF_TEN = Array.from({ length: 23 }, (_, exponent) => Number(`1e${ex
 const EXACT_DIGITS_MAX = 15;
 /** As many digits as a 32-bit integer has room for. */
 const HALF_DIGITS = 9;
-/** Whose a member is: bits. */
-const MEMBER = { none: 0, value: 1, time: 2, other: 4 } as const;
+/** Whose a member is, and where its number is put. */
+const MEMBER = { none: -1, other: 0, value: 1, time: 2 } as const;
+type Member = (typeof MEMBER)[keyof typeof MEMBER];
 
 /** A key as it stands in an object; `mark`: with quotes and colon. */
 interface Name {
@@ -58,8 +59,8 @@ export class PlainJson {
   #bytes: Uint8Array = new Uint8Array(0);
   /** Behind what was read last. */
   #at = 0;
-  #value = Number.NaN;
-  #time = Number.NaN;
+  /** By `MEMBER`, of the object at hand. An array, for a number that a function returns is put on the heap. */
+  readonly #numbers = new Float64Array(3);
 
   /** Undefined where the keys cannot stand in such an object as they are. */
   static of(spec: PlainJsonSpec): PlainJson | undefined {
@@ -105,15 +106,17 @@ export class PlainJson {
   }
 
   #readReading(into: PlainReadings): boolean {
-    this.#value = Number.NaN;
-    this.#time = Number.NaN;
+    const numbers = this.#numbers;
+    numbers[MEMBER.value] = Number.NaN;
+    numbers[MEMBER.time] = Number.NaN;
     if (!this.#readObject()) return false;
+    const value = numbers[MEMBER.value];
     // Neither is NaN where there was such a member; an infinite value is the general decoder's to refuse.
-    const value = this.#value;
     if (value - value !== 0) return false;
     if (this.#timeName === null) return into.add(0, value);
-    const timeMs = this.#time * this.#spec.msPerUnit;
-    if (!Number.isSafeInteger(this.#time) || !(Math.abs(timeMs) <= TIME_MS_MAX)) return false;
+    const time = this.#isOneKey ? value : numbers[MEMBER.time];
+    const timeMs = time * this.#spec.msPerUnit;
+    if (!Number.isSafeInteger(time) || !(Math.abs(timeMs) <= TIME_MS_MAX)) return false;
     return into.add(timeMs, value);
   }
 
@@ -128,11 +131,8 @@ export class PlainJson {
       if (bytes[this.#at] <= SPACE) this.#skipSpace();
       const first = bytes[this.#at];
       if (first === MINUS || (first >= ZERO && first <= NINE)) {
-        const number = this.#readNumber();
-        if (number !== number) return false;
         // Of two members with one key the last counts.
-        if ((member & MEMBER.value) !== 0) this.#value = number;
-        if ((member & MEMBER.time) !== 0) this.#time = number;
+        if (!this.#readNumber(member)) return false;
       } else if (member !== MEMBER.other || !this.#skipOther(first)) return false;
       if (bytes[this.#at] <= SPACE) this.#skipSpace();
       if (bytes[this.#at] === COMMA) continue;
@@ -143,13 +143,13 @@ export class PlainJson {
   }
 
   /** Goes over the key and its colon, and says whose it is. The usual writing, no space before the colon, is compared at once. */
-  #takeName(): number {
-    const { bytes: value, mark: valueMark } = this.#valueName;
-    if (this.#isAt(valueMark)) {
-      this.#at += valueMark.length;
-      return this.#isOneKey ? MEMBER.value | MEMBER.time : MEMBER.value;
-    }
+  #takeName(): Member {
+    const valueName = this.#valueName;
     const timeName = this.#timeName;
+    if (this.#isAt(valueName.mark)) {
+      this.#at += valueName.mark.length;
+      return MEMBER.value;
+    }
     if (timeName !== null && this.#isAt(timeName.mark)) {
       this.#at += timeName.mark.length;
       return MEMBER.time;
@@ -160,10 +160,8 @@ export class PlainJson {
     this.#skipSpace();
     if (this.#bytes[this.#at] !== COLON) return MEMBER.none;
     this.#at += 1;
-    return (
-      (this.#isKey(value, keyAt, keyEnd) ? MEMBER.value : 0) |
-        (timeName !== null && this.#isKey(timeName.bytes, keyAt, keyEnd) ? MEMBER.time : 0) || MEMBER.other
-    );
+    if (this.#isKey(valueName.bytes, keyAt, keyEnd)) return MEMBER.value;
+    return timeName !== null && this.#isKey(timeName.bytes, keyAt, keyEnd) ? MEMBER.time : MEMBER.other;
   }
 
   #isAt(mark: Uint8Array): boolean {
@@ -217,11 +215,11 @@ export class PlainJson {
   }
 
   /**
-   * The grammar of RFC 8259, section 6; NaN where it is not met. Up to 15 digits and a power of ten up to 22 are both
+   * The grammar of RFC 8259, section 6; false where it is not met. Up to 15 digits and a power of ten up to 22 are both
    * exact in a double, and one division rounds once: correctly (Clinger, "How to read floating point numbers accurately",
    * 1990). Everything else goes the usual way.
    */
-  #readNumber(): number {
+  #readNumber(member: Member): boolean {
     const bytes = this.#bytes;
     const from = this.#at;
     const isNegative = bytes[from] === MINUS;
@@ -235,7 +233,7 @@ export class PlainJson {
       if (at - start < HALF_DIGITS) high = (high * 10 + digit) | 0;
       else low = (low * 10 + digit) | 0;
     let digitCount = at - start;
-    if (digitCount === 0 || (bytes[start] === ZERO && digitCount > 1)) return Number.NaN;
+    if (digitCount === 0 || (bytes[start] === ZERO && digitCount > 1)) return false;
     let fractionCount = 0;
     if (bytes[at] === DOT) {
       const fractionAt = at + 1;
@@ -244,7 +242,7 @@ export class PlainJson {
         if (digitCount + at - fractionAt < HALF_DIGITS) high = (high * 10 + digit) | 0;
         else low = (low * 10 + digit) | 0;
       fractionCount = at - fractionAt;
-      if (fractionCount === 0) return Number.NaN;
+      if (fractionCount === 0) return false;
       digitCount += fractionCount;
     }
     let isPlain = digitCount <= EXACT_DIGITS_MAX;
@@ -252,14 +250,18 @@ export class PlainJson {
       const isSigned = bytes[at + 1] === PLUS || bytes[at + 1] === MINUS;
       const exponentAt = at + (isSigned ? 2 : 1);
       for (at = exponentAt; isDigit(bytes[at]); ) at += 1;
-      if (at === exponentAt) return Number.NaN;
+      if (at === exponentAt) return false;
       isPlain = false;
     }
     this.#at = at;
-    if (!isPlain) return Number(textOf(bytes, from, at));
+    if (!isPlain) {
+      this.#numbers[member] = Number(textOf(bytes, from, at));
+      return true;
+    }
     const digits = digitCount <= HALF_DIGITS ? high : high * POWERS_OF_TEN[digitCount - HALF_DIGITS] + low;
     const value = fractionCount === 0 ? digits : digits / POWERS_OF_TEN[fractionCount];
-    return isNegative ? -value : value;
+    this.#numbers[member] = isNegative ? -value : value;
+    return true;
   }
 }
 
