@@ -1,6 +1,6 @@
 import { builtinModules } from "node:module";
 import { importedNames } from "./imported-names.ts";
-import { isCode, isTest, type SourceFile } from "./source-file.ts";
+import { isCode, isTest, isTestSupport, type SourceFile } from "./source-file.ts";
 
 interface Manifest {
   readonly dependencies?: Readonly<Record<string, string>>;
@@ -24,7 +24,7 @@ export function undeclaredImports(files: readonly SourceFile[]): string[] {
   return files.filter(isCode).flatMap((file) => {
     const folder = /^(packages\/)?[^/]+\//.exec(file.path)?.[0] ?? "";
     const own = declared.get(folder) ?? ofRoot;
-    const isFree = isTest(file) || !declared.has(folder);
+    const isFree = isTest(file) || isTestSupport(file) || !declared.has(folder);
     return importedNames(file.text)
       .filter((name) => !name.startsWith(".") && !name.startsWith("node:") && !builtinModules.includes(name))
       .map((name) =>

@@ -1,6 +1,6 @@
 import path from "node:path";
 import { importedNames } from "./imported-names.ts";
-import { isCode, isTest, type SourceFile } from "./source-file.ts";
+import { isCode, isTest, isTestSupport, type SourceFile } from "./source-file.ts";
 
 const apps = ["edge-agent", "central", "simulator"];
 /** Which package may build on which; an app may use every one but the testkit. */
@@ -48,9 +48,4 @@ function roomOf(file: string): string | undefined {
   const [first = "", second] = file.split("/");
   if (first === "packages") return second;
   return apps.includes(first) ? first : undefined;
-}
-
-/** Fixtures and doubles that only tests import carry it in their name or folder. */
-function isTestSupport(file: SourceFile): boolean {
-  return /(^|\/)(test|fixtures?|golden)\/|fixture/.test(file.path);
 }

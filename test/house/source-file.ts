@@ -33,3 +33,8 @@ export function repositoryFiles(): SourceFile[] {
 
 export const isCode = (file: SourceFile): boolean => /\.(ts|tsx|cjs)$/.test(file.path);
 export const isTest = (file: SourceFile): boolean => /\.test\.tsx?$/.test(file.path);
+
+/** Fixtures and doubles that only tests import carry it in their name or folder. */
+export function isTestSupport(file: SourceFile): boolean {
+  return /(^|\/)(test|fixtures?|golden)\/|fixture|\.test-support\.tsx?$/.test(file.path);
+}

@@ -27,7 +27,8 @@ test("each topic is what was made known of it, also of more topics than the cach
 test.each([
   ["nothing", new Uint8Array(0)],
   ["no UTF-8", Uint8Array.of(0x61, 0xff)],
-])("%s is no topic", (_name, bytes) => {
+  ["what is too long to be remembered", bytesOf("a".repeat(257))],
+])("%s is not found", (_name, bytes) => {
   const topics = new TopicCache((topic) => topic);
   expect(topics.find(bytes, 0, bytes.length)).toBeUndefined();
 });

@@ -1,4 +1,6 @@
 const SLOTS = 32_768;
+/** Longer ones are not remembered: a client could fill memory with them. */
+const TOPIC_BYTES_MAX = 256;
 const UTF8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /**
@@ -14,8 +16,9 @@ export class TopicCache<Known> {
     this.#know = know;
   }
 
-  /** Undefined for an empty topic, and for one that is no UTF-8. */
+  /** Undefined for an empty topic, for one that is no UTF-8, and for one of over 256 bytes. */
   find(bytes: Uint8Array, from: number, to: number): Known | undefined {
+    if (to - from > TOPIC_BYTES_MAX) return undefined;
     const slot = hashOf(bytes, from, to) & (SLOTS - 1);
     const first = this.#slots[slot];
     if (first !== undefined && isSame(first.bytes, bytes, from, to)) return first.known;
