@@ -96,9 +96,10 @@ export class RedoLog {
     this.#isTrimming = true;
     try {
       const replayedFrom = Math.min(...Object.values(this.#checkpoints));
-      const lastOld = this.#ages.findLast(
-        ({ atMs, rows }) => atMs <= options.olderThanMs || this.#rows - rows >= options.rowsMax,
-      )?.last ?? 0;
+      const lastOld =
+        this.#ages.findLast(
+          ({ atMs, rows }) => atMs <= options.olderThanMs || this.#rows - rows >= options.rowsMax,
+        )?.last ?? 0;
       const range = {
         from: numberKey(PREFIX.redo, this.#oldest),
         to: numberKey(PREFIX.redo, Math.min(replayedFrom, lastOld + 1)),

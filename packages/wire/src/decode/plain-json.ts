@@ -249,7 +249,7 @@ export class PlainJson {
     if (bytes[at] === LOWER_E || bytes[at] === UPPER_E) {
       const isSigned = bytes[at + 1] === PLUS || bytes[at + 1] === MINUS;
       const exponentAt = at + (isSigned ? 2 : 1);
-      for (at = exponentAt; isDigit(bytes[at]); ) at += 1;
+      for (at = exponentAt; isDigit(bytes[at]);) at += 1;
       if (at === exponentAt) return false;
       isPlain = false;
     }
