@@ -3,7 +3,7 @@
 import type { Entry } from "@millrace/queue";
 import { MillraceError, silentLogger } from "@millrace/runtime";
 import type { Clock } from "@millrace/runtime";
-import type { WindowSpec } from "@millrace/stream";
+import type { WindowSpec, WindowResult } from "@millrace/stream";
 import { SeededRandom, SimulatedTime } from "@millrace/testkit";
 import { encodeSkippedBatch } from "@millrace/wire";
 import type { AlarmEvent, StoreRun } from "@millrace/wire";
@@ -1113,6 +1113,39 @@ test("readings under another site's name are refused, counted, and alarmed once;
   ]);
   expect(world.central.alarms()).toMatchObject([{ rule: "data_loss", agent: "beta-1", step: 1 }]);
   expect((await world.central.quarantine(10))[0]).toMatchObject({ reason: "foreign_site" });
+});
+
+test("a sliding window off the multiples of its size is told as it is now to whoever asks, though it is not published again", async () => {
+  const sliding = { ...WINDOW, name: "t_sliding", sizeMs: 4_000, slideMs: 1_000 };
+  const world = await start(undefined, { pipeline: { metrics: [METRIC], windows: [sliding] } });
+  const published: WindowResult[] = [];
+  world.central.subscribe(({ windows }) => published.push(...windows));
+  const agent = await welcomed(world);
+  agent.panes(1, START_MS, { value: 1, frontier: { number: 1, watermarkMs: START_MS + 60_000 } });
+  await world.time.run(10_000);
+  published.length = 0;
+  agent.panes(2, START_MS, { value: 3, frontier: { number: 2, watermarkMs: START_MS + 60_000 } });
+  await world.time.run(5_000);
+  // One of the four is published; all are told.
+  expect(published.map(({ startMs, values }) => [startMs, values["count"]])).toEqual([[START_MS, 2]]);
+  const { windows } = await world.central.windows({ ...ALL, window: "t_sliding" });
+  expect(
+    windows.map(({ values, revision, state }) => [values["count"], values["mean"], revision, state]),
+  ).toEqual([
+    [2, 2, 2, "complete"],
+    [2, 2, 2, "complete"],
+    [2, 2, 2, "complete"],
+    [2, 2, 3, "complete"],
+  ]);
+  expect(windows.map(({ isOutdated, computedAtMs }) => [isOutdated, computedAtMs !== undefined])).toEqual([
+    [undefined, true],
+    [undefined, true],
+    [undefined, true],
+    [undefined, false],
+  ]);
+  expect(await world.central.latestWindows("t_sliding")).toMatchObject([
+    { startMs: START_MS, values: { count: 2 } },
+  ]);
 });
 
 test("what a newer agent accumulates besides is counted, and keeps nothing else of its readings back", async () => {

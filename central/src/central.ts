@@ -24,6 +24,7 @@ import type { LedgerTotals, RejectReason } from "./core/central-ledger.ts";
 import { CentralState, loadEngineKeys, QUARANTINE, readEngineRange } from "./core/central-state.ts";
 import { CommitLoop } from "./core/commit-loop.ts";
 import type { CommitPlan } from "./core/commit-loop.ts";
+import { computedWindows } from "./core/computed-windows.ts";
 import type { LateCount, LateEntry } from "./core/late-book.ts";
 import { MessageApplier } from "./core/message-applier.ts";
 import type { AfterCommit, Moment } from "./core/message-applier.ts";
@@ -218,12 +219,13 @@ export class Central implements CentralReader {
     };
   }
 
-  windows(query: WindowQuery): Promise<WindowPage> {
-    return this.#history.page(query);
+  async windows(query: WindowQuery): Promise<WindowPage> {
+    const page = await this.#history.page(query);
+    return { ...page, windows: await this.#computed([...page.windows]) };
   }
 
-  latestWindows(window: string | null): Promise<WindowResult[]> {
-    return this.#history.latest(window);
+  async latestWindows(window: string | null): Promise<WindowResult[]> {
+    return this.#computed(await this.#history.latest(window));
   }
 
   recentWindows(): WindowResult[] {
@@ -308,6 +310,12 @@ export class Central implements CentralReader {
     };
   }
 
+  async #computed(results: WindowResult[]): Promise<WindowResult[]> {
+    if (this.#opened === null || !results.some((result) => result.isOutdated)) return results;
+    const { store, clock } = this.#options;
+    return computedWindows(store, this.#opened.state.engine, results, () => clock.nowMs());
+  }
+
   #takeHeartbeat(item: InboxItem): void {
     const { session, payload } = item;
     const parsed = parseHeartbeat(payload);
@@ -366,6 +374,7 @@ export class Central implements CentralReader {
       for (const range of state.engine.dueRanges(trustedMs)) {
         state.engine.loadRange(range, await readEngineRange(store, range));
       }
+      await loadEngineKeys(store, state.engine, state.engine.dueKeys(trustedMs));
       results = state.engine.tick(moment.nowMs, trustedMs);
       const isTrimDue = moment.monotonicMs - this.#trimmedAtMs >= TRIM_INTERVAL_MS;
       if (isTrimDue || this.#history.trimLagMs > 0) {

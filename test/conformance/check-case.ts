@@ -1,4 +1,4 @@
-import { paneMsOf } from "@millrace/stream";
+import { paneMsOf, type WindowResult } from "@millrace/stream";
 import { shownMoment } from "./case-moment.ts";
 import { fullWindowProblems } from "./check-full-windows.ts";
 import type { CaseExpectation, CaseReading, ConformanceCase } from "./load-cases.ts";
@@ -13,14 +13,15 @@ const UNCOUNTED = new Set(["counted", "lost"]);
 /** What an engine has shown against what the case says, the oracle has, and always holds; empty when all is well. */
 export function problemsOf(conformance: ConformanceCase, played: PlayedCase): string[] {
   const histories = Map.groupBy(played.published, keyOf);
+  const asked = new Map(played.asked.map((result) => [keyOf(result), result]));
   return [
     ...conformance.expect.flatMap((expected) => {
       const key = windowKey(expected.window, expected.startMs, expected.group);
-      return unmet(conformance, expected, histories.get(key) ?? []);
+      return unmet(conformance, expected, histories.get(key) ?? [], asked.get(key));
     }),
     ...fateProblems(conformance, played),
     ...Array.from(histories.values(), (history) => unlawful(conformance, history)).flat(),
-    ...againstOracle(conformance, histories),
+    ...againstOracle(conformance, histories, asked),
     ...fullWindowProblems(conformance, played.full),
   ];
 }
@@ -78,11 +79,12 @@ function oracleOf({ readings, windows, metrics: specs }: ConformanceCase): Map<s
 function againstOracle(
   conformance: ConformanceCase,
   histories: ReadonlyMap<string, readonly Published[]>,
+  asked: ReadonlyMap<string, WindowResult>,
 ): string[] {
   const oracle = oracleOf(conformance);
   const problems: string[] = [];
   for (const key of new Set([...oracle.keys(), ...histories.keys()])) {
-    const shown = histories.get(key)?.at(-1);
+    const shown = asked.get(key);
     // A session that another has taken in is none any more.
     if (shown?.mergedIntoMs !== undefined && !oracle.has(key)) continue;
     const expected = oracle.get(key);
@@ -144,13 +146,15 @@ function unmet(
   { dateMs }: ConformanceCase,
   expected: CaseExpectation,
   history: readonly Published[],
+  asked: WindowResult | undefined,
 ): string[] {
   const { place, atMs, isAbsent, revision, mergedIntoMs, revisions } = expected;
   const until = history.filter(({ shownAtMs }) => shownAtMs <= (atMs ?? Infinity));
-  const last = until.at(-1);
+  // At the end it is what a query is told.
+  const last = atMs === null ? asked : until.at(-1);
   const problems: string[] = [];
   if (isAbsent) {
-    if (last !== undefined) problems.push(`shown at ${shownMoment(last.shownAtMs, dateMs)}`);
+    if (last !== undefined) problems.push(`shown, of revision ${last.revision}`);
   } else if (last === undefined) problems.push("never shown");
   else {
     problems.push(...seenDifferences(expected, last));
@@ -178,7 +182,7 @@ function unmet(
   return [`${place}: ${problems.join("; ")}\n  shown:\n${shown}`];
 }
 
-function keyOf({ window, startMs, group }: Published): string {
+function keyOf({ window, startMs, group }: WindowResult): string {
   return windowKey(window, startMs, group);
 }
 

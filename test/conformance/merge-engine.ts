@@ -11,6 +11,8 @@ export interface MergeEngine {
   apply(rows: PaneRows, nowMs: number): ApplyOutcome | Promise<ApplyOutcome>;
   /** What is published now. `trustedMs`: whether a lateness is over. */
   tick(nowMs: number, trustedMs: number): readonly WindowResult[] | Promise<readonly WindowResult[]>;
+  /** What a query is told of all windows: the last published results, and values of now where they are outdated. */
+  computed(nowMs: number): readonly WindowResult[] | Promise<readonly WindowResult[]>;
   /** Stops, and goes on from what it has stored. */
   restart(): void | Promise<void>;
 }

@@ -32,6 +32,8 @@ export interface CaseEngines {
 
 export interface PlayedCase {
   readonly published: readonly Published[];
+  /** What a query is told at the end. */
+  readonly asked: readonly WindowResult[];
   /** Count windows, in the order in which they became full. */
   readonly full: readonly ShownFullWindow[];
   /** Readings that entered no window, by fate. */
@@ -76,7 +78,7 @@ export async function playCase(
   for (const agent of agents) {
     for (const [fate, count] of Object.entries(agent.fates)) fates[fate] = (fates[fate] ?? 0) + count;
   }
-  return { published, full, fates };
+  return { published, asked: await merge.computed(inbox.nowMs(endsMs)), full, fates };
 }
 
 /** Central without disk and network: what it does with what agents send before the engine sees it. */

@@ -13,7 +13,7 @@ export interface CentralReader {
   ledger(): ReadonlyMap<string, LedgerTotals>;
   ledgerSum(): LedgerSum;
   pipeline(): PipelineView;
-  /** Last published revisions, ascending by start. */
+  /** Last published revisions, ascending by start; where one is outdated, the values of now. */
   windows(query: WindowQuery): Promise<WindowPage>;
   /** Of each group of a window (of all windows without a name), the newest. */
   latestWindows(window: string | null): Promise<WindowResult[]>;

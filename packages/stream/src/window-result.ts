@@ -45,4 +45,11 @@ export interface WindowResult {
   readonly completeness: Completeness;
   /** Central's clock when this revision was made. */
   readonly updatedAtMs: number;
+  /**
+   * Late readings have come since this revision. The window is one of those that are not published again before they are
+   * final (`WindowTrack.isRevised`): its values are computed for whoever asks. Absent elsewhere.
+   */
+  readonly isOutdated?: true;
+  /** Central's clock when the values of an outdated result were computed for a query; `revision` is still the last published. */
+  readonly computedAtMs?: number;
 }

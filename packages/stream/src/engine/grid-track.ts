@@ -30,6 +30,14 @@ export class GridTrack extends WindowTrack {
     return record;
   }
 
+  /** Of overlapping windows one in each size of time: the first that starts at a multiple of it or later. */
+  override isRevised(startMs: EventTimeMs): boolean {
+    if (this.spec.kind !== "aligned") return true;
+    const { sizeMs, slideMs, offsetMs } = this.spec;
+    const sizesBefore = (timeMs: EventTimeMs) => Math.floor((timeMs - offsetMs) / sizeMs);
+    return sizesBefore(startMs) !== sizesBefore(startMs - slideMs);
+  }
+
   panesOf(startMs: EventTimeMs, endMs: EventTimeMs): TimeRange {
     return { startMs, endMs };
   }

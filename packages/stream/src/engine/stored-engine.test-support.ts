@@ -35,6 +35,7 @@ export class StoredEngine {
 
   tick(nowMs: number, trustedMs = nowMs): WindowResult[] {
     for (const range of this.#engine.dueRanges(trustedMs)) this.#engine.loadRange(range, this.#read(range));
+    for (const key of this.#engine.dueKeys(trustedMs)) this.#engine.load(key, this.store.get(key));
     const results = this.#engine.tick(nowMs, trustedMs);
     this.#commit();
     return results;
@@ -74,6 +75,17 @@ export class StoredEngine {
   /** The last results of all windows, as the store has them. */
   stored(): WindowResult[] {
     return this.#read({ from: "w|", to: "w}" }).map(({ bytes }) => decodeWindow(bytes));
+  }
+
+  /** What a query is told of all windows. */
+  computed(nowMs: number): WindowResult[] {
+    const results = this.stored();
+    const found = new Map<string, Uint8Array>();
+    for (const key of this.#engine.outdatedKeys(results)) {
+      const bytes = this.store.get(key);
+      if (bytes !== undefined) found.set(key, bytes);
+    }
+    return this.#engine.computed(results, found, nowMs);
   }
 
   #movePanes(): void {

@@ -17,6 +17,7 @@ import { GridTrack } from "./grid-track.ts";
 import { LateReadings } from "./late-readings.ts";
 import type { LateWindow } from "./late-readings.ts";
 import { MemorySweep } from "./memory-sweep.ts";
+import { OutdatedWindows } from "./outdated-windows.ts";
 import { PaneMove } from "./pane-move.ts";
 import { PaneView } from "./pane-view.ts";
 import type { Pane } from "./pane-view.ts";
@@ -110,6 +111,7 @@ export interface WindowEngineCounts {
  *   a batch    for (const key of engine.needs(rows)) engine.load(key, read(key));
  *              engine.apply(rows, nowMs); commit(engine.takeChanges());
  *   a tick     for (const range of engine.dueRanges(trustedMs)) engine.loadRange(range, read(range));
+ *              for (const key of engine.dueKeys(trustedMs)) engine.load(key, read(key));
  *              results = engine.tick(nowMs, trustedMs); commit(engine.takeChanges()); publish(results)
  *
  * `nowMs` may be any clock, and may jump. What cannot be undone goes by `trustedMs`: whether a lateness is over.
@@ -125,6 +127,7 @@ export class WindowEngine {
   readonly #restore = new WindowRestore(this.#memory);
   readonly #due = new DueRanges(this.#memory);
   readonly #sweep: MemorySweep;
+  readonly #outdated = new OutdatedWindows(this.#memory.tracks);
   #placed: { readonly rows: PaneRows; readonly placements: readonly RowPlacement[] } | null = null;
 
   /** Throws an error that says why, where a window or a bound makes no sense. */
@@ -283,6 +286,25 @@ export class WindowEngine {
   /** All entries of a range that was asked for, at most its limit. */
   loadRange(range: StateRange, entries: readonly StateEntry[]): void {
     this.#due.load(range, entries);
+  }
+
+  /** Keys that `tick` needs beside those ranges, to be loaded after them. Mostly none. */
+  dueKeys(trustedMs: number): string[] {
+    return this.#revisions.finalNeeds(trustedMs);
+  }
+
+  /** Keys of the panes that `computed` needs for these stored results: none where none is outdated. */
+  outdatedKeys(results: readonly WindowResult[]): string[] {
+    return this.#outdated.keys(results);
+  }
+
+  /** These results, the outdated ones with the values of now. `found`: what the store has under those keys. */
+  computed(
+    results: readonly WindowResult[],
+    found: ReadonlyMap<string, Uint8Array>,
+    nowMs: number,
+  ): WindowResult[] {
+    return this.#outdated.compute(results, found, nowMs);
   }
 
   /** The results that are due, ordered by start, window and group. */

@@ -137,6 +137,13 @@ export class WindowMemory {
   /** A window has more in its panes than its last result says. */
   touch(record: WindowRecord, nowMs: number): void {
     if (record.isDirty) return;
+    const { result } = record;
+    if (result?.state === "complete" && !this.open.has(record) && !record.track.isRevised(record.startMs)) {
+      if (result.isOutdated === true) return;
+      record.result = { ...result, isOutdated: true };
+      this.#changedResults.add(record);
+      return;
+    }
     record.isDirty = true;
     record.nextCheckMs = -Infinity;
     if (this.aside.delete(record)) this.#changedMarkers.add(record);

@@ -1,10 +1,11 @@
-import { paneResults } from "../pane-results.ts";
 import type { EventTimeMs } from "../event-time.ts";
 import type { Completeness, WindowResult, WindowState } from "../window-result.ts";
 import { SessionTrack } from "./session-track.ts";
 import { completenessKey } from "./standing.ts";
 import type { Standing, WindowStanding } from "./standing.ts";
 import type { WindowMemory } from "./window-memory.ts";
+import { windowValues } from "./window-values.ts";
+import type { WindowValues } from "./window-values.ts";
 import type { WindowRecord, WindowTrack } from "./window-track.ts";
 
 /** When windows are shown. */
@@ -44,6 +45,21 @@ export class WindowRevisions {
     return emitted;
   }
 
+  /** Panes that `finalise` needs and that are in the store only: of outdated windows that come from there. */
+  finalNeeds(trustedMs: number): string[] {
+    const keys = new Set<string>();
+    for (const track of this.#memory.tracks.values())
+      for (const record of track.records.before(this.#finalTo(track, trustedMs)))
+        if (isWithoutPanes(record))
+          this.#memory.addPaneNeeds(
+            keys,
+            track.view,
+            track.panesOf(record.startMs, record.endMs),
+            record.group,
+          );
+    return [...keys];
+  }
+
   /** Gives every window whose lateness is over its last revision. */
   finalise(track: WindowTrack, nowMs: number, trustedMs: number): WindowRecord[] {
     const toMs = this.#finalTo(track, trustedMs);
@@ -53,6 +69,8 @@ export class WindowRevisions {
       track.records.delete(record.startMs, record.group);
       const isAgain = record.state === "final" || (record.result === null && !record.isDirty);
       if (!isAgain) {
+        if (isWithoutPanes(record))
+          this.#memory.bringPanes(track.view, track.panesOf(record.startMs, record.endMs), record.group);
         this.#emit(record, "final", nowMs);
         emitted.push(record);
       }
@@ -184,7 +202,10 @@ export class WindowRevisions {
   }
 
   #valuesNow(record: WindowRecord): WindowValues {
-    return record.isDirty || record.result === null ? this.#values(record) : valuesOf(record.result);
+    const { result } = record;
+    return record.isDirty || result === null || result.isOutdated === true
+      ? this.#values(record)
+      : valuesOf(result);
   }
 
   /** The values, if they are other ones than those of the last result. */
@@ -204,12 +225,7 @@ export class WindowRevisions {
     const { view } = track;
     const panes = track.panesOf(record.startMs, record.endMs);
     const merged = view.merged(group, panes.startMs, panes.endMs);
-    const values = paneResults(view.layout, merged);
-    const { fields, sketches } = merged;
-    const at = view.layout.offsets.at(-1)!;
-    const beside = { uncertain: fields[at], bad: fields[at + 1], undeduplicated: fields[at + 2] };
-    const top = sketches.flatMap((sketch) => sketch?.ranking?.() ?? []);
-    return { values, beside, ...(top.length > 0 ? { top } : {}) };
+    return windowValues(view.layout, merged);
   }
 
   #standingOf(record: WindowRecord): WindowStanding {
@@ -218,6 +234,11 @@ export class WindowRevisions {
     const site = isOfSite ? record.labels["site"] : undefined;
     return this.#standing.of(startMs, endMs, site, record.track.spec.metric);
   }
+}
+
+/** It is outdated, and its values cannot be computed from memory. */
+function isWithoutPanes({ result, hasPanes }: WindowRecord): boolean {
+  return result?.isOutdated === true && !hasPanes;
 }
 
 const NOBODY = {
@@ -229,9 +250,6 @@ const NOBODY = {
   sitesMissing: [],
 };
 const NOTHING_BESIDE = { uncertain: 0, bad: 0, undeduplicated: 0 };
-
-/** What of a result follows from its panes. */
-type WindowValues = Pick<WindowResult, "values" | "beside" | "top" | "mergedIntoMs">;
 
 function isSame(values: WindowValues, result: WindowResult): boolean {
   if (!hasSameNumbers(values.values, result.values) || values.mergedIntoMs !== result.mergedIntoMs)

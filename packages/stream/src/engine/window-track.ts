@@ -62,6 +62,11 @@ export abstract class WindowTrack {
 
   protected abstract firstOpenMs(timeMs: EventTimeMs): EventTimeMs;
 
+  /** Whether late readings revise a complete window that starts then; if not, it is published once more, when it is final. */
+  isRevised(_startMs: EventTimeMs): boolean {
+    return true;
+  }
+
   /** Windows that start before this may be in the store only, from now on. */
   hasStoredTo(toMs: EventTimeMs): void {
     this.evictedToMs = Math.max(this.evictedToMs, toMs);

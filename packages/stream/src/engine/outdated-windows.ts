@@ -1,0 +1,76 @@
+import type { PaneState } from "../pane-state.ts";
+import type { WindowResult } from "../window-result.ts";
+import { decodePane } from "./pane-codec.ts";
+import { PaneTree } from "./pane-tree.ts";
+import type { PaneView } from "./pane-view.ts";
+import { parseStateKey, stateKey, windowKeyName } from "./state-key.ts";
+import { windowValues } from "./window-values.ts";
+import type { WindowTrack } from "./window-track.ts";
+
+/** Computes outdated results from the stored panes: what a query is told of windows that are not published again. */
+export class OutdatedWindows {
+  readonly #tracks: ReadonlyMap<string, WindowTrack>;
+
+  constructor(tracks: ReadonlyMap<string, WindowTrack>) {
+    this.#tracks = tracks;
+  }
+
+  /** The keys of the panes that `compute` needs for these results; those of neighbours once. */
+  keys(results: readonly WindowResult[]): string[] {
+    const keys = new Set<string>();
+    for (const result of results) {
+      const track = this.#tracks.get(windowKeyName(result.window));
+      if (result.isOutdated !== true || track === undefined) continue;
+      const { view } = track;
+      const group = view.groupOf(result.group);
+      const { startMs, endMs } = track.panesOf(result.startMs, result.endMs);
+      for (let atMs = startMs; atMs < endMs; atMs += view.layout.paneMs)
+        keys.add(stateKey("p", view.key, atMs, group));
+    }
+    return [...keys];
+  }
+
+  /** The same results, the outdated ones with the values of now: to the bit what the engine would publish. */
+  compute(
+    results: readonly WindowResult[],
+    found: ReadonlyMap<string, Uint8Array>,
+    nowMs: number,
+  ): WindowResult[] {
+    const trees = new Map<PaneView, PaneTree>();
+    return results.map((result) => {
+      const track = this.#tracks.get(windowKeyName(result.window));
+      // Of a window that is final by now the panes may be gone: its final result is there, or will be.
+      if (result.isOutdated !== true || track === undefined || result.startMs < track.finalToMs)
+        return result;
+      const { view } = track;
+      let tree = trees.get(view);
+      if (tree === undefined) trees.set(view, (tree = treeOf(view, found)));
+      const { startMs, endMs } = track.panesOf(result.startMs, result.endMs);
+      const merged = tree.merged(view.groupOf(result.group), startMs, endMs);
+      const { isOutdated: _, top: __, ...rest } = result;
+      return { ...rest, ...windowValues(view.layout, merged), computedAtMs: nowMs };
+    });
+  }
+}
+
+/** A tree of stored panes of a view; one that cannot be read is left out. */
+function treeOf(view: PaneView, found: ReadonlyMap<string, Uint8Array>): PaneTree {
+  const panes = new Map<string, PaneState | null>();
+  const paneAt = (startMs: number, group: string) => {
+    const key = stateKey("p", view.key, startMs, group);
+    let pane = panes.get(key);
+    if (pane === undefined) {
+      const bytes = found.get(key);
+      pane = bytes === undefined ? null : decodePane(view.layout, bytes);
+      panes.set(key, pane);
+    }
+    return pane ?? undefined;
+  };
+  const tree = new PaneTree(view.layout, paneAt);
+  const prefix = `p|${view.key}|`;
+  for (const key of found.keys()) {
+    const parts = key.startsWith(prefix) ? parseStateKey(key) : null;
+    if (parts !== null) tree.come(parts.startMs, parts.group);
+  }
+  return tree;
+}
