@@ -302,7 +302,12 @@ test.each<[string, string, string[]]>([
   [
     "bounds that do not ascend",
     metric(", accumulate: [{ histogram: [2, 1] }]"),
-    ["3:125: metrics.m.accumulate[0].histogram is a list; it must be a list of 1 to 64 ascending bounds"],
+    ["3:129: bound 1 stands behind 2: each must be greater than the one before; sort them, each once"],
+  ],
+  [
+    "a ratio that is no number",
+    metric(", accumulate: [{ ratio: { above: hot } }]"),
+    ['3:130: "hot" is no limit: above must be a finite number'],
   ],
   [
     "two ratios, whose results have one name",

@@ -1,9 +1,11 @@
 import { LEVEL_NAMES } from "@millrace/detect";
 import { areBounds, HISTOGRAM_BOUNDS_MAX } from "@millrace/stream";
 import { z } from "zod";
+import { accumulatorMistake, boundsMistake } from "./accumulator-mistake.ts";
 import { sourceSchema } from "./source-schema.ts";
 import {
   duration,
+  explains,
   finite,
   flag,
   labelName,
@@ -33,27 +35,33 @@ export const PLAIN_ACCUMULATORS = [
   "timeMean",
 ] as const;
 
-const accumulator = takes(
-  z.union([
-    z.enum(PLAIN_ACCUMULATORS),
-    z.strictObject({
-      histogram: takes(
-        z.array(z.number()).refine(areBounds),
-        `a list of 1 to ${HISTOGRAM_BOUNDS_MAX} ascending bounds`,
-      ),
-    }),
-    z.strictObject({
-      ratio: takes(
-        z.union([
-          z.strictObject({ below: z.number() }),
-          z.strictObject({ equal: z.number() }),
-          z.strictObject({ above: z.number() }),
-        ]),
-        "{ below: 80 }, { equal: 80 } or { above: 80 }",
-      ),
-    }),
-  ]),
-  `one of ${PLAIN_ACCUMULATORS.join(", ")}, { histogram: [10, 20] } and { ratio: { above: 80 } }`,
+const accumulator = explains(
+  takes(
+    z.union([
+      z.enum(PLAIN_ACCUMULATORS),
+      z.strictObject({
+        histogram: explains(
+          takes(
+            z.array(z.number()).refine(areBounds),
+            `a list of 1 to ${HISTOGRAM_BOUNDS_MAX} ascending bounds`,
+          ),
+          boundsMistake,
+        ),
+      }),
+      z.strictObject({
+        ratio: takes(
+          z.union([
+            z.strictObject({ below: z.number() }),
+            z.strictObject({ equal: z.number() }),
+            z.strictObject({ above: z.number() }),
+          ]),
+          "{ below: 80 }, { equal: 80 } or { above: 80 }",
+        ),
+      }),
+    ]),
+    `one of ${PLAIN_ACCUMULATORS.join(", ")}, { histogram: [10, 20] } and { ratio: { above: 80 } }`,
+  ),
+  accumulatorMistake,
 );
 
 export const metricSchema = z.strictObject({

@@ -2,6 +2,7 @@ import { nearestName } from "@millrace/runtime";
 import { z } from "zod";
 import type { Problem } from "./problem.ts";
 import { schemaAt, takesAt, unwrap } from "./schema-place.ts";
+import { mistakeOf } from "./schema-types.ts";
 import type { KeyPath, YamlSource } from "./yaml-source.ts";
 
 /** zod's issues as problems at their places: what is wrong; what is allowed. */
@@ -31,7 +32,14 @@ export function schemaProblems(
       problems.set(key, source.problemAt(issue.path, message, "key"));
       continue;
     }
-    problems.set(key, source.problemAt(issue.path, wrongValue(source, schema, value, issue.path)));
+    const place = schemaAt(schema, issue.path);
+    const mistake = place === undefined ? undefined : mistakeOf(place, valueAt(value, issue.path));
+    problems.set(
+      key,
+      mistake === undefined
+        ? source.problemAt(issue.path, wrongValue(source, schema, value, issue.path))
+        : source.problemAt([...issue.path, ...mistake.at], mistake.message),
+    );
   }
   return [...problems.values()];
 }

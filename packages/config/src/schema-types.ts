@@ -5,6 +5,28 @@ import { z } from "zod";
 /** What each leaf takes, as the end of "it must be …"; for messages and docs/config.md. */
 const phrases = z.registry<{ readonly takes: string }>();
 
+/** What is wrong with a value, in more words than what its place takes. */
+export interface Mistake {
+  /** Where in the value. */
+  readonly at: readonly (string | number)[];
+  readonly message: string;
+}
+
+const explanations = z.registry<{ readonly explain: (value: unknown) => Mistake | undefined }>();
+
+/** Says what is wrong with a value that a finished schema does not take. */
+export function explains<Schema extends z.ZodType>(
+  schema: Schema,
+  explain: (value: unknown) => Mistake | undefined,
+): Schema {
+  explanations.add(schema, { explain });
+  return schema;
+}
+
+export function mistakeOf(schema: z.ZodType, value: unknown): Mistake | undefined {
+  return explanations.get(schema)?.explain(value);
+}
+
 /** Says what a finished leaf schema takes. */
 export function takes<Schema extends z.ZodType>(schema: Schema, phrase: string): Schema {
   phrases.add(schema, { takes: phrase });
