@@ -96,7 +96,7 @@ export class FastSensor {
       metric: "temperature",
       time: this.#startMs + round * this.#stepMs,
       // Spread over 70 degrees, so that a reading too many or too few shows in the sum of its window.
-      value: (Math.imul(number + 1, 2_654_435_761) >>> 0) % 70_001 / 1_000,
+      value: ((Math.imul(number + 1, 2_654_435_761) >>> 0) % 70_001) / 1_000,
     };
   }
 
@@ -119,7 +119,8 @@ export class FastSensor {
   #send(): void {
     if (!this.#isConnected || this.#sentCount === this.#madeCount) return;
     const packets: Buffer[] = [];
-    for (; this.#sentCount < this.#madeCount; this.#sentCount += 1) packets.push(this.#packet(this.#sentCount));
+    for (; this.#sentCount < this.#madeCount; this.#sentCount += 1)
+      packets.push(this.#packet(this.#sentCount));
     this.#socket?.write(Buffer.concat(packets));
   }
 

@@ -321,7 +321,7 @@ async function watchTables({ path, clock = systemClock, log }: LevelStoreOptions
   if (typeof pid === "number" && pid !== process.pid && isAlive(pid)) return false;
   const asidePath = setAsidePathOf(path, clock);
   try {
-    const tables = await watchStart(path, asidePath, clock.nowMs());
+    const tables = await watchStart(path, { asidePath, nowMs: clock.nowMs() });
     if (tables.length > 0)
       log?.error("damaged tables of the store are set aside", { path, asidePath, tables });
     return tables.length > 0;

@@ -1,9 +1,18 @@
 // Every byte of a table is looked at, whatever LevelDB would make of it; sound ones pass, compressed or not.
-import { mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { LevelStore } from "./level-store.ts";
+import { watchStart } from "./start-watch.ts";
 import { isTableDamaged } from "./table-damage.ts";
 
 const ENTRIES = 400;
@@ -69,4 +78,34 @@ test("after two starts that died young a damaged table is set aside, and the los
   await third.commit([{ type: "put", key: keyOf(0), value: Uint8Array.of(1) }], { isSync: true });
   await third.close();
   expect(readdirSync(folder).some((name) => name.startsWith("store.corrupt-"))).toBe(true);
+});
+
+test("starts that died young look at a part of the tables each, twice as many as the one before, and at none twice", async () => {
+  const table = readFileSync(tablePath());
+  const damaged = Buffer.from(table).fill(0xee, 40, 49);
+  const tables = join(folder, "tables");
+  mkdirSync(tables);
+  const write = (number: number, bytes: Uint8Array): void => {
+    writeFileSync(join(tables, `00000${number}.ldb`), bytes);
+    utimesSync(join(tables, `00000${number}.ldb`), 1e9, 1e9);
+  };
+  for (const number of [1, 2, 3, 4, 5]) write(number, table);
+  write(6, damaged);
+  const options = { asidePath: join(folder, "aside"), nowMs: 2e12, lookBytesMax: table.length };
+  const start = (): Promise<readonly string[]> => watchStart(tables, options);
+  expect([await start(), await start()]).toEqual([[], []]);
+  // The third looks at the first table, the fourth at two more, the fifth at all that are left.
+  expect(await start()).toEqual([]);
+  write(1, damaged);
+  expect(await start()).toEqual([]);
+  expect(await start()).toEqual(["000006.ldb"]);
+  expect(await start()).toEqual([]);
+  // Later the count begins anew, and what is known with it.
+  const later = { ...options, nowMs: options.nowMs + 3_600_000, lookBytesMax: 1e9 };
+  const found = [
+    await watchStart(tables, later),
+    await watchStart(tables, later),
+    await watchStart(tables, later),
+  ];
+  expect(found).toEqual([[], [], ["000001.ldb"]]);
 });
