@@ -39,7 +39,7 @@ export class FastSensor {
   #isConnected = false;
   #isMaking = false;
   #isEnded = false;
-  #rest = Buffer.alloc(0);
+  #rest: Buffer = Buffer.alloc(0);
   /** From the connecting after a loss to the first acknowledgement. */
   readonly outagesMs: number[] = [];
   #lostAtMs: number | undefined;

@@ -12,13 +12,22 @@ process.on("exit", () => {
   for (const child of alive) killGroup(child);
 });
 
+/** What a process finds around it. */
+export interface Surroundings {
+  /** Set beside what the test's own process has. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** A command that runs it as its last arguments, in its own process: `prlimit --nofile=64`. */
+  readonly under?: readonly string[];
+}
+
 /**
  * One of Millrace's programs as a real process with a process group of its own. It is never started again by itself; all
  * its lives write into one log.
  */
 export class ProgramProcess {
   readonly name: string;
-  readonly #args: readonly string[];
+  readonly #command: readonly string[];
+  readonly #surroundings: Surroundings;
   readonly #logPath: string;
   #child: ChildProcess | null = null;
   #ended: Promise<number | null> = Promise.resolve(null);
@@ -29,9 +38,13 @@ export class ProgramProcess {
     readonly script: string;
     readonly args: readonly string[];
     readonly logPath: string;
+    readonly surroundings: Surroundings;
   }) {
     this.name = options.name;
-    this.#args = ["--import", preload, join(checkout, options.script), ...options.args];
+    const { under = [] } = options.surroundings;
+    const script = join(checkout, options.script);
+    this.#command = [...under, process.execPath, "--import", preload, script, ...options.args];
+    this.#surroundings = options.surroundings;
     this.#logPath = options.logPath;
   }
 
@@ -51,7 +64,12 @@ export class ProgramProcess {
   start(): void {
     if (this.#child !== null) throw new Error(`${this.name} runs already`);
     const log = openSync(this.#logPath, "a");
-    const child = spawn(process.execPath, this.#args, { stdio: ["ignore", log, log, "ipc"], detached: true });
+    const [program, ...args] = this.#command;
+    const child = spawn(program, args, {
+      stdio: ["ignore", log, log, "ipc"],
+      detached: true,
+      env: { ...process.env, ...this.#surroundings.env },
+    });
     closeSync(log);
     this.#child = child;
     alive.add(child);

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { finalLedger } from "../../scripts/start/agent-status.ts";
 import type { StatusPage } from "../../edge-agent/src/status-server.ts";
-import type { ProgramProcess } from "./program-process.ts";
+import type { ProgramProcess, Surroundings } from "./program-process.ts";
 import { until } from "./until.ts";
 import type { Works } from "./works.ts";
 
@@ -17,6 +17,7 @@ export interface SiteOptions {
   readonly name?: string;
   /** Keys of agent.yaml that replace the usual ones. */
   readonly config?: Readonly<Record<string, unknown>>;
+  readonly surroundings?: Surroundings;
 }
 
 /** One site's gateway: the agent as a real process, with its embedded broker for the sensors. */
@@ -47,7 +48,8 @@ export class SiteHarness {
       http: { port: ports.status },
       ...options.config,
     });
-    this.process = works.process(name, "edge-agent/src/main.ts", ["run", "--config", this.configPath]);
+    const args = ["run", "--config", this.configPath];
+    this.process = works.process(name, "edge-agent/src/main.ts", args, options.surroundings);
   }
 
   static async prepare(options: SiteOptions): Promise<SiteHarness> {

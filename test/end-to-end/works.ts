@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { findFreePort } from "@millrace/runtime";
 import { onTestFinished } from "vitest";
-import { ProgramProcess } from "./program-process.ts";
+import { ProgramProcess, type Surroundings } from "./program-process.ts";
 
 const LOG_LINES_SHOWN = 40;
 /** Below the range from which systems give ports to outgoing connections: a port must still be free at a restart. */
@@ -56,8 +56,13 @@ export class Works {
     return port;
   }
 
-  process(name: string, script: string, args: readonly string[]): ProgramProcess {
-    const made = new ProgramProcess({ name, script, args, logPath: this.path(`${name}.log`) });
+  process(
+    name: string,
+    script: string,
+    args: readonly string[],
+    surroundings: Surroundings = {},
+  ): ProgramProcess {
+    const made = new ProgramProcess({ name, script, args, logPath: this.path(`${name}.log`), surroundings });
     this.#processes.push(made);
     return made;
   }

@@ -6,7 +6,7 @@ import { connect as connectSocket, createServer, type AddressInfo } from "node:n
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { MemoryLogger, systemClock } from "@millrace/runtime";
-import { TEST_CERTIFICATES } from "@millrace/testkit";
+import { TcpProxy, TEST_CERTIFICATES } from "@millrace/testkit";
 import { connectAsync, type MqttClient } from "mqtt";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import type { Arrival, InputHandler } from "./input.ts";
@@ -234,6 +234,22 @@ describe.skipIf(MOSQUITTO === undefined)("with Mosquitto (skipped where it is no
       expect(new Set(topics)).toEqual(new Set(["late/t", "f/t"]));
     });
   }, 15_000);
+
+  test("a link that gives nothing and does not end is given up, and what waited comes over the next", async () => {
+    const port = await freePort();
+    await mosquitto(port);
+    const link = await TcpProxy.start({ host: "127.0.0.1", port });
+    cleanups.push(() => link.stop());
+    const arrivals: string[] = [];
+    const input = await inputAt(link.port, (arrival) => void arrivals.push(text(arrival)), { keepaliveS: 1 });
+    const client = await sensor(port);
+    link.setMode("hung");
+    await client.publishAsync("f/t", "1", { qos: 1 });
+    await vi.waitFor(() => expect(input.status().isConnected).toBe(false), { timeout: 5_000 });
+    expect(input.status().counts).toMatchObject({ connects: 1, disconnects: 1 });
+    link.setMode("open");
+    await vi.waitFor(() => expect(arrivals).toEqual(["1"]), { timeout: 10_000 });
+  }, 20_000);
 
   test.each([4 as const, 5 as const])(
     "MQTT %s: two of a group share the readings, and each has every answer",

@@ -35,13 +35,14 @@ export interface MqttInputOptions {
   readonly payloadBytesMax: number;
   /** Most messages taken and not yet acknowledged; beyond it the connection is not read. Default 1000. */
   readonly unacknowledgedMax?: number;
+  /** A link that is silent for 1.5 times this is half open (MQTT 3.1.1, 3.1.2.10). Default 10. */
+  readonly keepaliveS?: number;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
 }
 
 const CONNECT_TIMEOUT_MS = 5_000;
-/** A link that is silent for 1.5 times this is half open (MQTT 3.1.1, 3.1.2.10). */
 const KEEPALIVE_S = 10;
 const RECONNECT_FIRST_MS = 200;
 const RECONNECT_MAX_MS = 30_000;
@@ -159,7 +160,7 @@ export class MqttInput implements Input {
       ...(ca == null ? {} : { ca }),
       ...(cert == null || key == null ? {} : { cert, key }),
       clean: false,
-      keepalive: KEEPALIVE_S,
+      keepalive: this.#options.keepaliveS ?? KEEPALIVE_S,
       connectTimeout: CONNECT_TIMEOUT_MS,
       reconnectPeriod: 0,
       resubscribe: false,
