@@ -1,5 +1,11 @@
 import { join } from "node:path";
-import { formatProblem, loadAgentConfig, loadPipeline, type Pipeline } from "@millrace/config";
+import {
+  type AgentConfig,
+  formatProblem,
+  loadAgentConfig,
+  loadPipeline,
+  type Pipeline,
+} from "@millrace/config";
 import { topicFilter } from "@millrace/detect";
 import { LevelStore } from "@millrace/queue";
 import {
@@ -8,6 +14,7 @@ import {
   type ExitCode,
   formatVersion,
   Health,
+  type Logger,
   Metrics,
   MillraceError,
   onStopSignals,
@@ -19,6 +26,7 @@ import {
 } from "@millrace/runtime";
 import { CommandPublisher } from "./actions/command-publisher.ts";
 import { Agent, type AgentOptions } from "./agent.ts";
+import { DescriptorBudget } from "./descriptor-budget.ts";
 import { FreeSpace } from "./free-space.ts";
 import { BrokerInput } from "./inputs/broker-input.ts";
 import { FileInput } from "./inputs/files/file-input.ts";
@@ -94,11 +102,13 @@ export async function runAgent(configPath: string): Promise<ExitCode> {
     log: log.child("input"),
     ...agent.filters(),
   };
+  const [brokerClientsMax, httpClientsMax] = clientsOf(config.inputs, log);
   if (broker !== null)
     brokers.push(
       new BrokerInput({
         ...world,
         ...broker,
+        clientsMax: brokerClientsMax,
         name: "broker",
         commandFilters: commandFilters(pipeline.config),
       }),
@@ -108,7 +118,8 @@ export async function runAgent(configPath: string): Promise<ExitCode> {
   const inputs: ReadingInput[] = [...brokers];
   if (http !== null) {
     const failure = () => agent.storeFailure;
-    inputs.push(new HttpInput({ ...world, ...http, name: "http", payloadBytesMax, failure }));
+    const clientsMax = httpClientsMax;
+    inputs.push(new HttpInput({ ...world, ...http, clientsMax, name: "http", payloadBytesMax, failure }));
   }
   if (files.length > 0) {
     const positions = agent.filePositions;
@@ -191,6 +202,19 @@ async function openRepairing(
     await store.repair();
     return open();
   }
+}
+
+/** Most clients of the broker and of HTTP: as configured, or as many as the process has descriptors for. */
+function clientsOf({ broker, http }: AgentConfig["inputs"], log: Logger): number[] {
+  const budget = DescriptorBudget.ofProcess();
+  const wanted = [broker?.clientsMax ?? 0, http?.clientsMax ?? 0];
+  const clientsMax = budget.share(wanted);
+  if (clientsMax.some((each, index) => each < wanted[index]))
+    log.warn(
+      "the process may not open as many files as its inputs may have clients; raise the limit (LimitNOFILE=), or lower clientsMax",
+      { openFilesMax: budget.openFilesMax, wanted, clientsMax },
+    );
+  return clientsMax;
 }
 
 const DAMAGE_CODES: ReadonlySet<ErrorCode> = new Set(["store_corrupt", "store_read"]);

@@ -153,7 +153,7 @@ export class BrokerInput implements Input {
       this.#counts.refused_clients++;
       this.#options.log.repeated(
         "clients_max",
-        `cannot take a connection: ${this.#options.clientsMax} are open; raise clientsMax`,
+        `cannot take a connection: ${this.#options.clientsMax} are open; raise clientsMax, or the limit of open files where that is lower`,
       );
     });
     try {

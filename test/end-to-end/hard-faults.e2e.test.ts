@@ -1,0 +1,168 @@
+// What a small computer in a cabinet meets: a disk really full, a file system that went read-only, no file descriptors left.
+// Nothing is acknowledged that is not on disk, rules go on stopping machines, and it goes on by itself where it can.
+import { connect } from "node:net";
+import { expect, test } from "vitest";
+import { CentralHarness } from "./central-harness.ts";
+import { expectTruth } from "./expect-truth.ts";
+import { FastSensor } from "./fast-sensor.ts";
+import { ledgerFaults } from "./ledger-faults.ts";
+import { machineMetric, PLAIN_PIPELINE } from "./pipeline.ts";
+import { RawMqtt } from "./raw-mqtt.ts";
+import { SiteHarness, type SiteOptions } from "./site-harness.ts";
+import { SmallDisk } from "./small-disk.ts";
+import { until } from "./until.ts";
+import { Works } from "./works.ts";
+
+const agents = [{ agent: "alpha-1", site: "alpha" }] as const;
+/** Pressures are in no window: what a rule acts on here changes no truth. */
+const pipeline = {
+  ...PLAIN_PIPELINE,
+  metrics: { ...PLAIN_PIPELINE.metrics, pressure: machineMetric("pressure", "bar") },
+  rules: {
+    overpressure: {
+      metric: "pressure",
+      when: { above: 8, clearBelow: 7 },
+      severity: 900,
+      action: {
+        publish: "factory/{site}/{line}/{machine}/command",
+        payload: "VENT",
+        latch: false,
+        armed: true,
+      },
+    },
+  },
+};
+
+interface Line {
+  readonly central: CentralHarness;
+  readonly site: SiteHarness;
+  readonly sensor: FastSensor;
+  /** A crossing, and the machine has its command. */
+  crossing(): Promise<void>;
+}
+
+async function startLine(works: Works, options: Partial<SiteOptions> = {}): Promise<Line> {
+  const pipelinePath = works.write("pipeline.yaml", pipeline);
+  const central = await CentralHarness.prepare({ works, pipelinePath, agents });
+  const uplinkPort = central.intakePort;
+  const site = await SiteHarness.prepare({ works, ...agents[0], pipelinePath, uplinkPort, ...options });
+  await Promise.all([central.start(), site.start()]);
+  await central.connected("alpha-1");
+  const machine = await RawMqtt.connect({ port: site.brokerPort, clientId: "machine" });
+  works.atEnd(() => machine.close());
+  await machine.subscribe("factory/alpha/9/press/command");
+  const port = site.brokerPort;
+  const fast = { works, port, site: "alpha", line: "1", machineCount: 5, perSecond: 1_000 };
+  const sensor = new FastSensor(fast);
+  const pressure = (value: number): Promise<void> =>
+    machine.publish("factory/alpha/9/press/pressure", JSON.stringify({ ts: Date.now(), value }), { qos: 0 });
+  return {
+    central,
+    site,
+    sensor,
+    crossing: async () => {
+      const before = machine.messages.length;
+      await pressure(9);
+      await until("the machine has its command", () => machine.messages.length > before);
+      await pressure(6);
+    },
+  };
+}
+
+/** Everything that the sensor has sent is in the windows once, also after a kill. */
+async function expectWhole({ central, site, sensor }: Line): Promise<void> {
+  await sensor.stop();
+  await site.process.kill();
+  await site.start();
+  await site.delivered();
+  expect(sensor.faults).toEqual([]);
+  expect(await site.process.stop()).toBe(0);
+  await expectTruth(central, [...sensor.truth()]);
+}
+
+test.skipIf(!SmallDisk.isPossible("tmpfs"))(
+  "a disk that is really full: no PUBACK, commands go out, and all goes on by itself once there is room",
+  { timeout: 90_000 },
+  async () => {
+    const works = new Works();
+    const disk = new SmallDisk(works, "disk", "tmpfs");
+    const config = { data: `${disk.path}/agent`, outbox: { freeBytesMin: "1 MiB" } };
+    const line = await startLine(works, { config });
+    const { site, sensor, crossing } = line;
+    sensor.start();
+    for (let time = 0; time < 2; time += 1) {
+      const before = sensor.ackedCount;
+      await until("acknowledgements", () => sensor.ackedCount > before + 500);
+      disk.fill();
+      const { store } = await site.until("the failure is told", ({ store }) => store.failure !== null);
+      expect(store.failure).toMatch(/No space left/i);
+      const { ackedCount } = sensor;
+      for (let number = 0; number < 5; number += 1) await crossing();
+      expect(sensor.ackedCount).toBe(ackedCount);
+      disk.empty();
+      await site.until("it writes again", (status) => status.store.failure === null);
+    }
+    await expectWhole(line);
+    expect(await ledgerFaultsOf(line)).toEqual([]);
+  },
+);
+
+test.skipIf(!SmallDisk.isPossible("ext4"))(
+  "a file system that went read-only: no PUBACK, commands go out, and nothing acknowledged is lost once it is mounted anew",
+  { timeout: 90_000 },
+  async () => {
+    const works = new Works();
+    const disk = new SmallDisk(works, "disk", "ext4");
+    const config = { data: `${disk.path}/agent`, outbox: { freeBytesMin: "1 MiB" } };
+    const line = await startLine(works, { config });
+    const { site, sensor, crossing } = line;
+    sensor.start();
+    await until("acknowledgements", () => sensor.ackedCount > 500);
+    disk.failReadOnly();
+    const { store } = await site.until("the failure is told", ({ store }) => store.failure !== null);
+    expect(store.failure).toMatch(/read-only/i);
+    const { ackedCount } = sensor;
+    for (let number = 0; number < 5; number += 1) await crossing();
+    expect(sensor.ackedCount).toBe(ackedCount);
+    await site.process.kill();
+    disk.remount();
+    await site.start();
+    await expectWhole(line);
+    expect(await ledgerFaultsOf(line)).toEqual([]);
+  },
+);
+
+function ledgerFaultsOf({ central, site, sensor }: Line): Promise<string[]> {
+  const ledger = site.finalLedger();
+  const madeCount = sensor.madeCount + (ledger?.ruleOnly ?? 0);
+  return ledgerFaults({ site, central, ledger, madeCount });
+}
+
+test(
+  "more connections than it may open files: it says so, acknowledges and commands go on, and it accepts again later",
+  { timeout: 60_000 },
+  async () => {
+    const works = new Works();
+    const line = await startLine(works, { surroundings: { under: ["prlimit", "--nofile=96"] } });
+    const { site, sensor, crossing } = line;
+    expect(site.process.log).toContain("may not open as many files as its inputs may have clients");
+    sensor.start();
+    const crowd = Array.from({ length: 300 }, () => connect(site.brokerPort, "127.0.0.1"));
+    works.atEnd(() => crowd.forEach((socket) => socket.destroy()));
+    for (const socket of crowd) socket.on("error", () => {});
+    const { inputs } = await site.until(
+      "some are turned away",
+      (status) => (status.inputs[0].counts["refused_clients"] ?? 0) > 200,
+    );
+    expect(inputs[0].isConnected).toBe(true);
+    const { ackedCount } = sensor;
+    for (let number = 0; number < 5; number += 1) await crossing();
+    await until("acknowledgements", () => sensor.ackedCount > ackedCount + 500);
+    for (const socket of crowd) socket.destroy();
+    const newcomer = await until("it accepts again", () =>
+      RawMqtt.connect({ port: site.brokerPort, clientId: "newcomer" }),
+    );
+    newcomer.close();
+    await expectWhole(line);
+  },
+);
