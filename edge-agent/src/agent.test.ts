@@ -585,6 +585,60 @@ rules:
   });
 });
 
+describe("a clock that jumps while the agent runs", () => {
+  it.each([
+    ["an hour back", -3_600_000],
+    ["to 1970", -START_MS],
+  ])(
+    "%s, with the link down: what sensors stamp is taken, acts, and moves no watermark back",
+    async (_, offsetMs) => {
+      const { agent, time, wall, central, commands, temperature } = await bench();
+      central.isReachable = false;
+      agent.start();
+      void temperature(50, START_MS);
+      await time.run(10_000);
+      void temperature(51, time.nowMs);
+      await time.run(1_000);
+      const before = agent.status().watermarkMs;
+      wall.offsetMs = offsetMs;
+      await time.run(20_000);
+      void temperature(90, time.nowMs);
+      await time.run(1_000);
+      const { ledger, clock, watermarkMs } = agent.status();
+      expect(ledger).toMatchObject({ aggregated: 3, rejected: { future: 0 } });
+      expect(commands).toHaveLength(1);
+      expect(clock.isSynchronised).toBe(false);
+      expect(watermarkMs).toBeGreaterThan(before ?? 0);
+      wall.offsetMs = 0;
+      void temperature(60, time.nowMs);
+      await time.run(1_000);
+      expect(agent.status()).toMatchObject({ clock: { isSynchronised: true }, ledger: { aggregated: 4 } });
+    },
+  );
+
+  it("an hour ahead of what central has confirmed: a crossing acts, with the link down too; an old reading does not", async () => {
+    const { agent, time, wall, central, commands, temperature } = await bench();
+    central.clockMs = () => Math.floor(time.nowMs);
+    agent.start();
+    await time.run(5_000);
+    for (const isReachable of [true, false]) {
+      central.isReachable = isReachable;
+      if (!isReachable) central.hangUp();
+      wall.offsetMs = 3_600_000;
+      await time.run(10_000);
+      void temperature(60, time.nowMs);
+      void temperature(90, time.nowMs - 6_000);
+      expect(commands).toHaveLength(isReachable ? 0 : 1);
+      void temperature(91, time.nowMs);
+      expect(commands).toHaveLength(isReachable ? 1 : 2);
+      void temperature(60, time.nowMs + 1);
+      agent.resetAlarms("all", "test");
+      wall.offsetMs = 0;
+      await time.run(5_000);
+    }
+  });
+});
+
 describe("a clock a day ahead", () => {
   it("that stamped what is stored holds nothing once central and the wall clock agree, after a restart too", async () => {
     const store = new MemoryStore();

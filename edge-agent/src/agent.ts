@@ -693,6 +693,7 @@ export class Agent {
           { metric, labels, timeMs: endMs, value, quality: "good" },
           {
             nowMs: this.#guard.nowMs(),
+            ageNowMs: this.#guard.ageNowMs(),
             monotonicMs,
             arrivedMonotonicMs: monotonicMs,
             isRetained: false,

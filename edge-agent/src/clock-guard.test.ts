@@ -72,4 +72,45 @@ describe("ClockGuard", () => {
     guard.witness({ centralMs: NOW_MS + DAY_MS + 1_000, roundTripMs: 20 });
     expect(guard.steadyMs()).toBe(NOW_MS + DAY_MS + 1_000);
   });
+
+  it("holds what sensors have told against a clock that jumps back, while it was believed, and no more than it said", async () => {
+    const { time, wall, guard } = guardAt(NOW_MS, null);
+    guard.heard(NOW_MS + 4_000);
+    await time.run(10_000);
+    guard.heard(NOW_MS + 10_000);
+    wall.offsetMs = -DAY_MS;
+    await time.run(1_000);
+    expect([guard.isSynchronised, guard.nowMs()]).toEqual([false, NOW_MS + 11_000]);
+    // A sensor that is always ahead does not make its time run away with it.
+    for (let second = 0; second < 30; second += 1) {
+      guard.heard(guard.nowMs() + 5_000);
+      await time.run(1_000);
+    }
+    expect(guard.nowMs()).toBe(NOW_MS + 41_000);
+    wall.offsetMs = 0;
+    await time.run(1_000);
+    expect([guard.isSynchronised, guard.nowMs()]).toEqual([true, NOW_MS + 42_000]);
+  });
+
+  it("lets a clock go back over an hour that no sensor has told", async () => {
+    const { time, wall, guard } = guardAt(NOW_MS, null);
+    wall.offsetMs = 3_600_000;
+    await time.run(1_000);
+    guard.heard(NOW_MS + 1_000);
+    wall.offsetMs = 0;
+    await time.run(1_000);
+    expect([guard.isSynchronised, guard.nowMs()]).toEqual([true, NOW_MS + 2_000]);
+  });
+
+  it("finds no live reading old because the wall clock is ahead of what was proven", async () => {
+    const { time, wall, guard } = guardAt(NOW_MS, null);
+    wall.offsetMs = 3_600_000;
+    await time.run(1_000);
+    expect(guard.ageNowMs()).toBe(NOW_MS + 3_601_000);
+    wall.offsetMs = 0;
+    guard.witness({ centralMs: NOW_MS + 1_000, roundTripMs: 20 });
+    wall.offsetMs = 3_600_000;
+    await time.run(1_000);
+    expect([guard.nowMs(), guard.ageNowMs()]).toEqual([NOW_MS + 3_602_000, NOW_MS + 2_000]);
+  });
 });

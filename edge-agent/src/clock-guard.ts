@@ -17,6 +17,7 @@ export interface ClockStep {
  * Keeps one wrong clock from moving a watermark. A reading may lie at most `maxFutureMs` ahead of the agent's time and
  * not before the floor. A gateway without a clock battery starts in the past: while its clock is behind what was already
  * stored, the agent's time is the greatest durable event time plus monotonic time, and it says that it is unsynchronised.
+ * So it does where the clock falls behind what sensors have told while it was believed.
  * Where central's clock agrees with the wall clock, that is proven right, and takes the place of what was stored.
  */
 export class ClockGuard {
@@ -25,10 +26,13 @@ export class ClockGuard {
   readonly #floorMs: number;
   /** Time that the wall clock must not be behind, at `#sinceMonotonicMs`. */
   #heldMs: number;
+  /** Greatest own time of a reading, no later than the agent's time then. */
+  #heardMs = Number.NEGATIVE_INFINITY;
   /** Steady time at `#sinceMonotonicMs`. */
   #anchorMs: number;
   #sinceMonotonicMs: number;
   #wallMs = Number.NaN;
+  #lookedSinceMs = 0;
   #nowMs = 0;
   #isSynchronised = true;
   #isProven = false;
@@ -69,6 +73,18 @@ export class ClockGuard {
     return Math.floor(this.#anchorMs + monotonicMs - this.#sinceMonotonicMs);
   }
 
+  /** Against which a reading's age counts: no jump ahead of a time that was proven makes what is live look old. */
+  ageNowMs(): number {
+    return this.#isProven ? Math.min(this.nowMs(), this.steadyMs()) : this.nowMs();
+  }
+
+  /** A sensor's own time, of a reading that was taken in. */
+  heard(timeMs: number): void {
+    if (timeMs <= this.#heardMs) return;
+    this.#heardMs = Math.min(timeMs, this.nowMs());
+    this.#heldMs = Math.max(this.#heldMs, this.#heardMs - this.#lookedSinceMs);
+  }
+
   judge(timeMs: number): ClockVerdict {
     if (timeMs < this.#floorMs) return "before_floor";
     return timeMs > this.nowMs() + this.#maxFutureMs ? "future" : "plausible";
@@ -94,6 +110,7 @@ export class ClockGuard {
     const fromMs = this.steadyMs();
     this.#isProven = true;
     this.#heldMs = nowMs;
+    this.#heardMs = Number.NEGATIVE_INFINITY;
     this.#anchorMs = nowMs;
     this.#sinceMonotonicMs = this.#clock.monotonicMs();
     this.#wallMs = Number.NaN;
@@ -105,7 +122,8 @@ export class ClockGuard {
     const wallMs = this.#clock.nowMs();
     if (wallMs === this.#wallMs) return;
     this.#wallMs = wallMs;
-    const heldMs = this.#heldMs + this.#sinceMs();
+    this.#lookedSinceMs = this.#sinceMs();
+    const heldMs = this.#heldMs + this.#lookedSinceMs;
     this.#isSynchronised = wallMs + BEHIND_TOLERANCE_MS >= heldMs;
     this.#nowMs = this.#isSynchronised ? wallMs : Math.floor(heldMs);
   }

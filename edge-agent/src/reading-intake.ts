@@ -83,6 +83,7 @@ export class ReadingIntake {
       return verdict;
     }
     const { series, sourceTimeMs, value, quality, hasOwnTime } = reading;
+    if (hasOwnTime) guard.heard(sourceTimeMs);
     const keyVerdict = hasOwnTime ? deduplicator.judge(series.index, sourceTimeMs, value) : "fresh";
     ledger.totals.received += 1;
     if (keyVerdict === "duplicate") {
@@ -171,7 +172,14 @@ export class ReadingIntake {
     return rules.onReading(
       series.index,
       { metric: series.metric, labels: series.labels, timeMs: Math.floor(sourceTimeMs), value, quality },
-      { nowMs: guard.nowMs(), monotonicMs: clock.monotonicMs(), arrivedMonotonicMs, isRetained, isReplayed },
+      {
+        nowMs: guard.nowMs(),
+        ageNowMs: guard.ageNowMs(),
+        monotonicMs: clock.monotonicMs(),
+        arrivedMonotonicMs,
+        isRetained,
+        isReplayed,
+      },
     );
   }
 

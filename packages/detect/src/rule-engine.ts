@@ -33,6 +33,8 @@ export type RuleReading = Pick<Reading, "metric" | "labels" | "timeMs" | "value"
 
 /** How a reading came. */
 export interface ArrivalFacts extends ObservedArrival {
+  /** Against which its age counts; default `nowMs`. */
+  readonly ageNowMs?: number;
   /** Monotonic clock: now, and when the reading came in. Their difference is the latency that the alarm reports. */
   readonly monotonicMs: number;
   readonly arrivedMonotonicMs: number;
@@ -362,12 +364,12 @@ export class RuleEngine {
   #evidenceOf(table: RuleTable, slot: number, reading: RuleReading, arrival: ArrivalFacts): Evidence {
     const { detector } = table;
     const { timeMs, value, quality } = reading;
-    const { nowMs, monotonicMs, arrivedMonotonicMs, isRetained, isReplayed } = arrival;
+    const { nowMs, ageNowMs = nowMs, monotonicMs, arrivedMonotonicMs, isRetained, isReplayed } = arrival;
+    const isFresh = ageNowMs - timeMs <= this.#actionMaxAgeMs(table);
     return {
       timeMs,
       value: detector.measure(slot, value),
-      isEligible:
-        quality === "good" && !isRetained && !isReplayed && nowMs - timeMs <= this.#actionMaxAgeMs(table),
+      isEligible: quality === "good" && !isRetained && !isReplayed && isFresh,
       isActing: detector.isActingOn(slot, value),
       standing: detector.standing(slot),
       nowMs,
