@@ -1,9 +1,11 @@
-// What a small computer in a cabinet meets: a disk really full, a file system that went read-only, no file descriptors left.
+// What a small computer in a cabinet meets: a disk really full, a file system that went read-only, a clock that jumps,
+// more connections than files may be open.
 // Nothing is acknowledged that is not on disk, rules go on stopping machines, and it goes on by itself where it can.
 import { connect } from "node:net";
 import { expect, test } from "vitest";
 import { CentralHarness } from "./central-harness.ts";
 import { expectTruth } from "./expect-truth.ts";
+import { FakeClock } from "./fake-clock.ts";
 import { FastSensor } from "./fast-sensor.ts";
 import { ledgerFaults } from "./ledger-faults.ts";
 import { machineMetric, PLAIN_PIPELINE } from "./pipeline.ts";
@@ -137,6 +139,31 @@ function ledgerFaultsOf({ central, site, sensor }: Line): Promise<string[]> {
   const madeCount = sensor.madeCount + (ledger?.ruleOnly ?? 0);
   return ledgerFaults({ site, central, ledger, madeCount });
 }
+
+test.skipIf(FakeClock.library === undefined)(
+  "a clock that jumps an hour ahead, an hour back and to 1970 while it runs: readings are taken, commands go out",
+  { timeout: 90_000 },
+  async () => {
+    const works = new Works();
+    const clock = new FakeClock(works);
+    const line = await startLine(works, { surroundings: { env: clock.env } });
+    const { site, sensor, crossing } = line;
+    sensor.start();
+    for (const offsetMs of [3_600_000, 0, -3_600_000, 0, -Date.now(), 0]) {
+      const before = sensor.ackedCount;
+      clock.set(offsetMs);
+      await site.until("its clock jumps", (status) => {
+        const aheadMs = status.clock.nowMs - Date.now();
+        return Math.abs(aheadMs - offsetMs) < 60_000;
+      });
+      await crossing();
+      await until("acknowledgements", () => sensor.ackedCount > before + 500);
+      expect((await site.status()).clock.isSynchronised).toBe(offsetMs >= 0);
+    }
+    await expectWhole(line);
+    expect(await ledgerFaultsOf(line)).toEqual([]);
+  },
+);
 
 test(
   "more connections than it may open files: it says so, acknowledges and commands go on, and it accepts again later",

@@ -1,7 +1,5 @@
 import { healthyLink, SeededRandom } from "@millrace/testkit";
-import type { WindowPage } from "@millrace/central";
-import type { WindowResult } from "@millrace/stream";
-import { differences, trueWindows } from "./oracle.ts";
+import { converge } from "./converge.ts";
 import { type PlantedBug, type SimulatedSite, World } from "./world.ts";
 
 export interface SimulationOutcome {
@@ -16,11 +14,7 @@ export interface SimulationOutcome {
 
 const SAFETY_MS = 60_000;
 const LIVENESS_MS_MAX = 180_000;
-/** The engine's slowest revision is that of a backlog. */
-const SETTLE_MS = 70_000;
 const DAY_MS = 86_400_000;
-const WINDOW = "temperature_10s";
-const WINDOW_MS = 10_000;
 
 /**
  * One seed: a safety phase in which links lose, double, delay, reorder and part, and every process crashes; then all
@@ -38,80 +32,17 @@ export async function simulate(seed: number, bug?: PlantedBug): Promise<Simulati
   await world.time.run(SAFETY_MS);
   await faults.end();
   for (const site of world.sites) site.stopProducing();
-  const isDrained = await world.time.runUntil(() => world.isDrained(), LIVENESS_MS_MAX);
-  await world.time.run(SETTLE_MS);
-
-  const problems = isDrained
-    ? []
-    : ["not drained: " + JSON.stringify(world.sites.map((site) => site.status()?.ledger))];
-  const shown = await world.time.during(lastRevisions(world, WINDOW));
-  problems.push(...differences(trueWindows(world.truth(), WINDOW_MS), shown));
-  for (const { group, startMs, state } of shown)
-    if (state !== "complete") problems.push(`window ${group["site"]} ${startMs} is ${state}`);
-  for (const site of world.sites) {
-    problems.push(...ledgerProblems(world, site));
-    const aheadMs = (site.status()?.watermarkMs ?? -Infinity) - world.time.nowMs;
-    if (aheadMs > 0) problems.push(`${site.name}: its watermark is ${aheadMs} ms ahead`);
-  }
-  for (const { name } of world.pipeline.windows) {
-    for (const window of await world.time.during(lastRevisions(world, name))) world.publications.kept(window);
-  }
-  problems.push(...world.publications.problems);
+  const { problems, windows } = await converge(world, { drainMsMax: LIVENESS_MS_MAX });
   if (world.publications.completeCount === 0) problems.push("no window was ever complete");
   const { length: readings } = world.truth();
   return {
     seed,
     problems,
     readings,
-    windows: shown.length,
+    windows,
     crashes: faults.crashCount,
     simulatedMs: SAFETY_MS + LIVENESS_MS_MAX,
   };
-}
-
-async function lastRevisions(world: World, window: string): Promise<WindowResult[]> {
-  const windows: WindowResult[] = [];
-  let cursor: string | null = null;
-  do {
-    const page: WindowPage | undefined = await world.central?.windows({
-      window,
-      group: {},
-      fromMs: 0,
-      toMs: Number.MAX_SAFE_INTEGER,
-      limit: 1_000,
-      cursor,
-    });
-    windows.push(...(page?.windows ?? []));
-    cursor = page?.cursor ?? null;
-  } while (cursor !== null);
-  return windows;
-}
-
-/** The loss ledger of one site: every stage adds up, and the stages meet. */
-function ledgerProblems(world: World, site: SimulatedSite): string[] {
-  const ledger = site.status()?.ledger;
-  const central = world.central?.ledger().get(`${site.name}-1`);
-  if (ledger === undefined || central === undefined) return [`${site.name}: no ledger`];
-  const problems: string[] = [];
-  const expect = (name: string, left: number, right: number) => {
-    if (left !== right) problems.push(`${site.name}: ${name}: ${left} is not ${right}`);
-  };
-  const rejected = Object.values(ledger.rejected).reduce((sum, count) => sum + count, 0);
-  expect(
-    "received",
-    ledger.received,
-    ledger.aggregated + ledger.ruleOnly + ledger.duplicate + rejected + ledger.pending,
-  );
-  expect(
-    "aggregated",
-    ledger.aggregated,
-    ledger.open + ledger.queued + ledger.forwarded + ledger.evicted + ledger.damaged,
-  );
-  expect("aggregated, against the truth", ledger.aggregated, site.truth.length);
-  expect("damaged", ledger.damaged, 0);
-  expect("received by central", central.received, ledger.forwarded);
-  expect("merged", central.received, central.merged + central.tooLate + central.unwindowed);
-  return problems;
 }
 
 /**

@@ -254,6 +254,8 @@ export class World {
   central: Central | undefined;
   /** How far central's wall clock is off. */
   centralClockOffsetMs = 0;
+  /** What each operation of central's disk takes beside its usual time. */
+  centralDiskDelayMs = 0;
   #centralLife = 0;
   #isCentralUp = false;
 
@@ -295,7 +297,8 @@ export class World {
     const delay = () => {
       this.operating?.(name);
       const { promise, resolve } = Promise.withResolvers<void>();
-      this.time.after(random.chance(0.02) ? random.next() * 300 : random.next() * 10, resolve);
+      const slowMs = name === "central" ? this.centralDiskDelayMs : 0;
+      this.time.after(slowMs + (random.chance(0.02) ? random.next() * 300 : random.next() * 10), resolve);
       return promise;
     };
     return new MemoryStore({ random, delay }, image);
