@@ -1,7 +1,7 @@
 // What no sensor should do: junk on every port, endless topics, payloads too large, connections without end. The agent's memory
 // stays bounded, it counts what it refuses, and it goes on stopping machines.
-import { readFileSync } from "node:fs";
-import { connect, type Socket } from "node:net";
+import { appendFileSync, readFileSync, truncateSync } from "node:fs";
+import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { SeededRandom } from "@millrace/testkit";
 import { expect, test } from "vitest";
 import { machineMetric } from "./pipeline.ts";
@@ -11,8 +11,10 @@ import { until } from "./until.ts";
 import { Works } from "./works.ts";
 
 const isLong = process.env["MILLRACE_LONG"] === "1";
-const JUNK_PACKETS = isLong ? 500_000 : 100_000;
-const TOPICS = isLong ? 100_000 : 30_000;
+const JUNK_PACKETS = isLong ? 10_000_000 : 100_000;
+const TOPICS = isLong ? 1_000_000 : 30_000;
+const JUNK_FILE_BYTES = (isLong ? 512 : 8) * 2 ** 20;
+const JUNK_POSTS = isLong ? 20_000 : 500;
 /** Far above what it needs at rest (about 120 MB), far below what unbounded growth would take. */
 const RESIDENT_BYTES_MAX = 600 * 2 ** 20;
 const SERIES_MAX = 1_000;
@@ -68,6 +70,49 @@ async function sendJunk(port: number, packetCount: number, random: SeededRandom)
   }
 }
 
+/** Bodies of every kind that the HTTP input takes, all junk. What is answered says that it goes on. */
+async function postJunk(port: number, count: number, random: SeededRandom): Promise<void> {
+  const paths = ["/topics/factory/alpha/1/m3/temperature", "/write", "/api/v2/write?precision=s", "/nowhere"];
+  const types = ["application/x-ndjson", "application/json", "text/plain", "image/png"];
+  for (let number = 0; number < count; number += 1) {
+    const body = Buffer.from(Array.from({ length: random.integer(0, 300) }, () => random.integer(0, 255)));
+    const headers = {
+      "content-type": types[random.integer(0, 3)],
+      ...(random.chance(0.2) ? { "content-encoding": "gzip" } : {}),
+    };
+    const url = `http://127.0.0.1:${port}${paths[random.integer(0, 3)]}`;
+    const answer = await fetch(url, { method: "POST", body, headers, signal: AbortSignal.timeout(60_000) });
+    await answer.arrayBuffer();
+    expect(answer.status).toBeLessThan(500);
+  }
+}
+
+/** Grows by junk, and is emptied now and then, as no log should be. */
+async function writeJunkFile(path: string, bytes: number, random: SeededRandom): Promise<void> {
+  const chunk = Buffer.alloc(64 * 1024);
+  for (let written = 0; written < bytes; written += chunk.length) {
+    for (let at = 0; at < chunk.length; at += 4) chunk.writeUInt32LE(random.integer(0, 0xffff_ffff), at);
+    appendFileSync(path, chunk);
+    if (random.chance(0.05)) truncateSync(path, 0);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+/** What the agent takes for a site's broker answers with junk: at once, or after a proper CONNACK and SUBACK. */
+async function junkBroker(works: Works, random: SeededRandom): Promise<number> {
+  const server = createServer((socket) => {
+    socket.on("error", () => {});
+    socket.on("data", () => {
+      if (random.chance(0.7)) socket.write(Buffer.from([0x20, 2, 0, 0, 0x90, 3, 0, 1, 1]));
+      socket.write(Buffer.concat(Array.from({ length: 50 }, () => junkPacket(random))));
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  works.atEnd(() => void server.close());
+  const address: AddressInfo | string | null = server.address();
+  return typeof address === "object" ? (address?.port ?? 0) : 0;
+}
+
 function opened(port: number): Promise<Socket> {
   return new Promise((resolve) => {
     const socket = connect(port, "127.0.0.1");
@@ -97,17 +142,32 @@ test(
     const works = new Works();
     const seed = Number(process.env["MILLRACE_SEED"] ?? Math.floor(Math.random() * 2 ** 31));
     console.log(`MILLRACE_SEED=${seed}`);
+    const brokerPort = await works.freePort();
+    const httpPort = await works.freePort();
+    const junkFile = works.write("junk.log", "");
+    const brokersPort = await junkBroker(works, new SeededRandom(seed, "junk broker"));
     const site = await SiteHarness.prepare({
       works,
       agent: "alpha-1",
       site: "alpha",
       pipelinePath: works.write("pipeline.yaml", pipeline),
       uplinkPort: 1,
-      config: { limits: { seriesPerMetricMax: SERIES_MAX }, log: { level: "warn" } },
+      config: {
+        limits: { seriesPerMetricMax: SERIES_MAX },
+        log: { level: "warn" },
+        inputs: {
+          broker: { port: brokerPort },
+          mqtt: { url: `mqtt://127.0.0.1:${brokersPort}` },
+          http: { port: httpPort },
+          files: [{ path: junkFile, topic: "factory/alpha/1/{file}/temperature", interval: "100ms" }],
+        },
+      },
     });
-    await site.start();
+    site.process.start();
+    // Never ready: one of its inputs finds no broker that speaks MQTT.
+    await until("it runs", async () => (await site.status()).inputs.length === 4);
     const sensorOf = async (clientId: string): Promise<RawMqtt> => {
-      const client = await RawMqtt.connect({ port: site.brokerPort, clientId });
+      const client = await RawMqtt.connect({ port: brokerPort, clientId });
       works.atEnd(() => client.close());
       return client;
     };
@@ -158,9 +218,12 @@ test(
     const random = new SeededRandom(seed, "junk");
     await Promise.all([
       ...[0, 1, 2, 3].map((own) =>
-        sendJunk(site.brokerPort, JUNK_PACKETS / 4, new SeededRandom(seed, `junk-${own}`)),
+        sendJunk(brokerPort, JUNK_PACKETS / 4, new SeededRandom(seed, `junk-${own}`)),
       ),
       sendJunk(site.statusPort, 2_000, random),
+      sendJunk(httpPort, 5_000, new SeededRandom(seed, "junk to HTTP")),
+      postJunk(httpPort, JUNK_POSTS, new SeededRandom(seed, "junk posts")),
+      writeJunkFile(junkFile, JUNK_FILE_BYTES, new SeededRandom(seed, "junk file")),
       endlessTopics(),
       hugePayloads(),
     ]);
@@ -180,7 +243,11 @@ test(
     expect(rejected.wrong_site).toBeGreaterThanOrEqual(TOPICS / 3 - 1);
     expect(rejected.series_cap).toBeGreaterThan(TOPICS / 3 - SERIES_MAX - 2);
     expect(rejected.oversized).toBeGreaterThanOrEqual(50);
-    expect(inputs[0].counts["client_errors"]).toBeGreaterThan(100);
+    expect(rejected.malformed).toBeGreaterThan(1_000);
+    const countsOf = (name: string) => inputs.find((input) => input.name === name)?.counts ?? {};
+    expect(countsOf("broker")["client_errors"]).toBeGreaterThan(100);
+    expect(countsOf("files")["lines"]).toBeGreaterThan(1_000);
+    expect(countsOf("mqtt")["disconnects"]).toBeGreaterThan(1);
     const refused = Object.values(rejected).reduce((sum, count) => sum + count, 0);
     expect(ledger.received).toBe(ledger.aggregated + ledger.ruleOnly + ledger.duplicate + refused);
     expect(await site.process.stop()).toBe(0);

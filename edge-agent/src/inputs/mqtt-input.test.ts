@@ -307,3 +307,25 @@ describe.skipIf(MOSQUITTO === undefined)("with Mosquitto (skipped where it is no
 test("an address that cannot be one is refused at the start", async () => {
   await expect(inputAt(1, () => {}, { url: "http://somewhere" })).rejects.toThrow(/mqtt:\/\//);
 });
+
+test("what stands behind junk, of any quality of service, ends the connection and nothing else", async () => {
+  // Accepted, messages with QoS 1 and 2, a release, and bytes that are no packet, at once.
+  const junk = "20020000" + "32050001610001" + "34050001610002" + "62020002" + "ffffffffff";
+  let connections = 0;
+  const server = createServer((socket) => {
+    connections += 1;
+    socket.on("error", () => {});
+    socket.once("data", () => socket.write(Buffer.from(junk, "hex")));
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  cleanups.push(() => server.close());
+  const address = server.address();
+  const input = new MqttInput(optionsAt(typeof address === "object" ? (address?.port ?? 0) : 0));
+  cleanups.push(() => input.stop());
+  const arrivals: Arrival[] = [];
+  await input.start((arrival) => void arrivals.push(arrival));
+  await vi.waitFor(() => expect(connections).toBe(3), { timeout: 10_000 });
+  expect(input.status()).toMatchObject({ isConnected: false });
+  expect(input.status().counts["disconnects"]).toBeGreaterThanOrEqual(2);
+  expect(arrivals).toEqual([]);
+});

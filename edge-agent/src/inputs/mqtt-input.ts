@@ -7,6 +7,7 @@ import {
   type Timer,
 } from "@millrace/runtime";
 import { connect, type MqttClient } from "mqtt";
+import { survivingStores } from "../surviving-stores.ts";
 import { brokerAddress } from "./broker-url.ts";
 import type { Input, InputHandler, InputStatus } from "./input.ts";
 import { OrderedRelease } from "./ordered-release.ts";
@@ -153,6 +154,7 @@ export class MqttInput implements Input {
     const { url, clientId, username, password, ca, cert, key, protocolVersion = 4 } = this.#options;
     const client = connect({
       ...brokerAddress(url),
+      ...survivingStores(),
       clientId,
       protocolVersion,
       ...(username === null ? {} : { username }),
@@ -184,7 +186,8 @@ export class MqttInput implements Input {
     client.on("packetreceive", (packet) => {
       if (packet.cmd !== "publish") return;
       connection.messageId = packet.qos === 1 ? (packet.messageId ?? null) : null;
-      if (packet.qos === 1) packet.qos = 0;
+      // QoS 2 nobody has subscribed to: a broker that sends it anyway fills no store here.
+      packet.qos = 0;
     });
     client.handleMessage = (packet, callback): void => {
       this.#onMessage(connection, handler, packet);
@@ -193,6 +196,7 @@ export class MqttInput implements Input {
       connection.resume = callback;
     };
     client.on("connect", () => {
+      if (this.#connection !== connection) return;
       this.#counts.connects++;
       this.#backoff.reset();
       this.#reason = "subscribing";

@@ -207,3 +207,20 @@ test("TLS: central's authority is asked for, and another one refused; a certific
   await vi.waitFor(() => expect(unknown.heard.closed).toHaveLength(1));
   expect(unknown.heard.openedCount).toBe(0);
 });
+
+test("what stands behind junk, of any quality of service, ends the connection and nothing else", async () => {
+  // Accepted, a message with QoS 2, its release, and bytes that are no packet, at once.
+  const junk = "20020000" + "32050001610001" + "34050001610002" + "62020002" + "ffffffffff";
+  const server = createServer((socket) => {
+    socket.on("error", () => {});
+    socket.once("data", () => socket.write(Buffer.from(junk, "hex")));
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  cleanups.push(() => server.close());
+  const { heard, connect } = uplinkTo(portOf(server));
+  connect();
+  await vi.waitFor(() => expect(heard.closed).toHaveLength(1));
+  // Whatever mqtt.js still does with what it had read, it does in its next ticks.
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(heard).toMatchObject({ openedCount: 0, messages: [] });
+});

@@ -10,6 +10,7 @@ import {
 } from "@millrace/wire";
 import { connect, ErrorWithReasonCode, type MqttClient } from "mqtt";
 import { brokerAddress } from "../inputs/broker-url.ts";
+import { survivingStores } from "../surviving-stores.ts";
 
 export interface MqttUplinkOptions {
   /** `mqtt://` or `mqtts://`. */
@@ -59,6 +60,7 @@ export class MqttUplink implements UplinkTransport {
     const { url, agent, instance, username, password, ca, cert, key, clock } = this.#options;
     const client = connect({
       ...brokerAddress(url),
+      ...survivingStores(),
       clientId: `${agent}:${instance}`,
       username,
       ...(password === null ? {} : { password }),
