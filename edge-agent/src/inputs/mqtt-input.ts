@@ -7,7 +7,7 @@ import {
   type Timer,
 } from "@millrace/runtime";
 import { connect, type MqttClient } from "mqtt";
-import { survivingStores } from "../surviving-stores.ts";
+import { ignoreUnexpectedPackets } from "../expected-packets.ts";
 import { brokerAddress } from "./broker-url.ts";
 import type { Input, InputHandler, InputStatus } from "./input.ts";
 import { OrderedRelease } from "./ordered-release.ts";
@@ -154,7 +154,6 @@ export class MqttInput implements Input {
     const { url, clientId, username, password, ca, cert, key, protocolVersion = 4 } = this.#options;
     const client = connect({
       ...brokerAddress(url),
-      ...survivingStores(),
       clientId,
       protocolVersion,
       ...(username === null ? {} : { username }),
@@ -183,11 +182,11 @@ export class MqttInput implements Input {
     };
     this.#connection = connection;
     this.#reason = "connecting";
+    ignoreUnexpectedPackets(client);
     client.on("packetreceive", (packet) => {
       if (packet.cmd !== "publish") return;
       connection.messageId = packet.qos === 1 ? (packet.messageId ?? null) : null;
-      // QoS 2 nobody has subscribed to: a broker that sends it anyway fills no store here.
-      packet.qos = 0;
+      if (packet.qos === 1) packet.qos = 0;
     });
     client.handleMessage = (packet, callback): void => {
       this.#onMessage(connection, handler, packet);

@@ -9,8 +9,8 @@ import {
   upTopic,
 } from "@millrace/wire";
 import { connect, ErrorWithReasonCode, type MqttClient } from "mqtt";
+import { ignoreUnexpectedPackets } from "../expected-packets.ts";
 import { brokerAddress } from "../inputs/broker-url.ts";
-import { survivingStores } from "../surviving-stores.ts";
 
 export interface MqttUplinkOptions {
   /** `mqtt://` or `mqtts://`. */
@@ -60,7 +60,6 @@ export class MqttUplink implements UplinkTransport {
     const { url, agent, instance, username, password, ca, cert, key, clock } = this.#options;
     const client = connect({
       ...brokerAddress(url),
-      ...survivingStores(),
       clientId: `${agent}:${instance}`,
       username,
       ...(password === null ? {} : { password }),
@@ -74,6 +73,7 @@ export class MqttUplink implements UplinkTransport {
       resubscribe: false,
       queueQoSZero: false,
     });
+    ignoreUnexpectedPackets(client);
     const session: Session = {
       client,
       handlers,
