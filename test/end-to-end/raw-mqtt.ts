@@ -57,7 +57,7 @@ export class RawMqtt {
     { qos = 1, isRetained = false }: { readonly qos?: 0 | 1; readonly isRetained?: boolean } = {},
   ): Promise<void> {
     if (this.#isClosed) throw new Error("the connection is closed");
-    this.#packetId += 1;
+    this.#packetId = (this.#packetId % 65_535) + 1;
     const id = qos === 0 ? Buffer.alloc(0) : uint16(this.#packetId);
     const body = Buffer.concat([text(topic), id, Buffer.from(payload)]);
     const bytes = packet((PACKET.publish << 4) | (qos << 1) | Number(isRetained), body);
@@ -67,7 +67,7 @@ export class RawMqtt {
 
   /** QoS 1. */
   async subscribe(filter: string): Promise<void> {
-    this.#packetId += 1;
+    this.#packetId = (this.#packetId % 65_535) + 1;
     const body = Buffer.concat([uint16(this.#packetId), text(filter), Buffer.from([1])]);
     await this.#request(packet((PACKET.subscribe << 4) | 2, body), `suback ${this.#packetId}`);
   }

@@ -310,7 +310,7 @@ test("an address that cannot be one is refused at the start", async () => {
 
 test("what stands behind junk, of any quality of service, ends the connection and nothing else", async () => {
   // Accepted, messages with QoS 1 and 2, a release, and bytes that are no packet, at once.
-  const junk = "20020000" + "32050001610001" + "34050001610002" + "62020002" + "ffffffffff";
+  const junk = ["20020000", "32050001610001", "34050001610002", "62020002", "ffffffffff"].join("");
   let connections = 0;
   const server = createServer((socket) => {
     connections += 1;

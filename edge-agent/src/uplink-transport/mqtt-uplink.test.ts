@@ -210,7 +210,7 @@ test("TLS: central's authority is asked for, and another one refused; a certific
 
 test("what stands behind junk, of any quality of service, ends the connection and nothing else", async () => {
   // Accepted, a message with QoS 2, its release, and bytes that are no packet, at once.
-  const junk = "20020000" + "32050001610001" + "34050001610002" + "62020002" + "ffffffffff";
+  const junk = ["20020000", "32050001610001", "34050001610002", "62020002", "ffffffffff"].join("");
   const server = createServer((socket) => {
     socket.on("error", () => {});
     socket.once("data", () => socket.write(Buffer.from(junk, "hex")));

@@ -244,10 +244,11 @@ export class FileLane {
   #lost(number: number, { offset }: FilePosition): void {
     const { counts, log, path, positions } = this.#options;
     counts.lost_files += 1;
-    log.warn("a file was cut or replaced and is nowhere to be found: what was not read of it is lost", {
-      path,
-      readBytes: offset,
-    });
+    log.repeated(
+      `lost_file:${path}`,
+      "a file was cut or replaced and is nowhere to be found: what was not read of it is lost",
+      { path, readBytes: offset },
+    );
     void positions.save(new Map([[number, null]]), { isUrgent: false });
   }
 

@@ -1,0 +1,31 @@
+// What a client of ours does not expect, mqtt.js is not shown.
+import { connect, type Packet } from "mqtt";
+import { expect, test } from "vitest";
+import { ignoreUnexpectedPackets } from "./expected-packets.ts";
+
+const publish = { cmd: "publish", topic: "a", payload: "", dup: false, retain: false, messageId: 1 } as const;
+const cases: readonly [Packet, boolean][] = [
+  [{ ...publish, qos: 0 }, true],
+  [{ ...publish, qos: 1 }, true],
+  [{ ...publish, qos: 2 }, false],
+  [{ cmd: "connack", sessionPresent: false }, true],
+  [{ cmd: "pingresp" }, true],
+  [{ cmd: "disconnect" }, true],
+  [{ cmd: "puback", messageId: 1 }, true],
+  [{ cmd: "puback" }, false],
+  [{ cmd: "suback", messageId: 1, granted: [0] }, true],
+  [{ cmd: "suback", granted: [0] }, false],
+  [{ cmd: "pubrel", messageId: 1 }, false],
+  [{ cmd: "pubrec", messageId: 1 }, false],
+  [{ cmd: "pubcomp", messageId: 1 }, false],
+  [{ cmd: "auth", reasonCode: 0 }, false],
+  [{ cmd: "pingreq" }, false],
+];
+
+test.each(cases)("%j: %s", (packet, isShown) => {
+  const client = connect({ manualConnect: true });
+  ignoreUnexpectedPackets(client);
+  const seen = { ...packet };
+  client.emit("packetreceive", seen);
+  expect(seen.cmd === packet.cmd).toBe(isShown);
+});
