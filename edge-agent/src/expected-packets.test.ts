@@ -1,4 +1,4 @@
-// What a client of ours does not expect, mqtt.js is not shown.
+// Packets that no broker should send do not reach mqtt.js.
 import { connect, type Packet } from "mqtt";
 import { expect, test } from "vitest";
 import { ignoreUnexpectedPackets } from "./expected-packets.ts";
@@ -22,10 +22,13 @@ const cases: readonly [Packet, boolean][] = [
   [{ cmd: "pingreq" }, false],
 ];
 
-test.each(cases)("%j: %s", (packet, isShown) => {
+test("mqtt.js is shown what a client of ours expects, and nothing else", () => {
   const client = connect({ manualConnect: true });
   ignoreUnexpectedPackets(client);
-  const seen = { ...packet };
-  client.emit("packetreceive", seen);
-  expect(seen.cmd === packet.cmd).toBe(isShown);
+  const shown = cases.map(([packet]) => {
+    const seen = { ...packet };
+    client.emit("packetreceive", seen);
+    return [packet, seen.cmd === packet.cmd];
+  });
+  expect(shown).toEqual(cases);
 });
