@@ -12,7 +12,7 @@ import { SiteMosquitto } from "./site-mosquitto.ts";
 import { Works } from "./works.ts";
 
 const isLong = process.env["MILLRACE_LONG"] === "1";
-const killCount = isLong ? 50 : 4;
+const killCount = isLong ? 50 : 2;
 const seed = Number(process.env["MILLRACE_SEED"] ?? Math.floor(Math.random() * 1e9));
 const agents = [{ agent: "alpha-1", site: "alpha" }] as const;
 const PER_SECOND = isLong ? 20_000 : 5_000;

@@ -15,6 +15,7 @@ import { SmallDisk } from "./small-disk.ts";
 import { until } from "./until.ts";
 import { Works } from "./works.ts";
 
+const isLong = process.env["MILLRACE_LONG"] === "1";
 const agents = [{ agent: "alpha-1", site: "alpha" }] as const;
 /** Pressures are in no window: what a rule acts on here changes no truth. */
 const pipeline = {
@@ -92,9 +93,9 @@ test.skipIf(!SmallDisk.isPossible("tmpfs"))(
     const line = await startLine(works, { config });
     const { site, sensor, crossing } = line;
     sensor.start();
-    for (let time = 0; time < 2; time += 1) {
+    for (let time = 0; time < (isLong ? 5 : 1); time += 1) {
       const before = sensor.ackedCount;
-      await until("acknowledgements", () => sensor.ackedCount > before + 500);
+      await until("acknowledgements", () => sensor.ackedCount > before + 200);
       disk.fill();
       const { store } = await site.until("the failure is told", ({ store }) => store.failure !== null);
       expect(store.failure).toMatch(/No space left/i);
@@ -119,7 +120,7 @@ test.skipIf(!SmallDisk.isPossible("ext4"))(
     const line = await startLine(works, { config });
     const { site, sensor, crossing } = line;
     sensor.start();
-    await until("acknowledgements", () => sensor.ackedCount > 500);
+    await until("acknowledgements", () => sensor.ackedCount > 200);
     disk.failReadOnly();
     const { store } = await site.until("the failure is told", ({ store }) => store.failure !== null);
     expect(store.failure).toMatch(/read-only/i);
@@ -149,7 +150,7 @@ test.skipIf(FakeClock.library === undefined)(
     const line = await startLine(works, { surroundings: { env: clock.env } });
     const { site, sensor, crossing } = line;
     sensor.start();
-    for (const offsetMs of [3_600_000, 0, -3_600_000, 0, -Date.now(), 0]) {
+    for (const offsetMs of [3_600_000, -3_600_000, -Date.now(), 0]) {
       const before = sensor.ackedCount;
       clock.set(offsetMs);
       await site.until("its clock jumps", (status) => {
@@ -157,7 +158,7 @@ test.skipIf(FakeClock.library === undefined)(
         return Math.abs(aheadMs - offsetMs) < 60_000;
       });
       await crossing();
-      await until("acknowledgements", () => sensor.ackedCount > before + 500);
+      await until("acknowledgements", () => sensor.ackedCount > before + 200);
       expect((await site.status()).clock.isSynchronised).toBe(offsetMs >= 0);
     }
     await expectWhole(line);
@@ -184,7 +185,7 @@ test(
     expect(inputs[0].isConnected).toBe(true);
     const { ackedCount } = sensor;
     for (let number = 0; number < 5; number += 1) await crossing();
-    await until("acknowledgements", () => sensor.ackedCount > ackedCount + 500);
+    await until("acknowledgements", () => sensor.ackedCount > ackedCount + 200);
     for (const socket of crowd) socket.destroy();
     const newcomer = await until("it accepts again", () =>
       RawMqtt.connect({ port: site.brokerPort, clientId: "newcomer" }),

@@ -10,7 +10,7 @@ import { SiteHarness } from "./site-harness.ts";
 import { Works } from "./works.ts";
 
 const isLong = process.env["MILLRACE_LONG"] === "1";
-const killCount = Number(process.env["MILLRACE_LOAD_KILLS"] ?? (isLong ? 200 : 5));
+const killCount = Number(process.env["MILLRACE_LOAD_KILLS"] ?? (isLong ? 200 : 4));
 const seed = Number(process.env["MILLRACE_SEED"] ?? Math.floor(Math.random() * 1e9));
 const agents = [{ agent: "alpha-1", site: "alpha" }] as const;
 const LINES = ["l1", "l2", "l3", "l4"];
