@@ -5,13 +5,13 @@ import { isTableDamaged } from "./table-damage.ts";
  * A damaged table can end the process in the midst of LevelDB, at each start anew. So starts are counted that did not come to
  * an orderly end, in the file STARTS of the store's folder: JSON { count, atMs, sound }. After two that died young the tables
  * are looked at, block by block, and damaged ones are moved out of LevelDB's way. Whatever else kills young processes must
- * not wait for a large store each time: a start looks at LOOK_BYTES_MAX of tables, each further one at twice as many, and
- * none twice (LevelDB never changes a table).
+ * not wait for a large store each time: a start looks at LOOK_BYTES of tables, the next at twice as many, those after at
+ * four times as many, and none twice (LevelDB never changes a table).
  */
 const DIED_YOUNG_MS = 600_000;
 const DEATHS_MAX = 2;
-/** Some tenths of a second. */
-const LOOK_BYTES_MAX = 32 * 1024 * 1024;
+/** A tenth of a second. */
+const LOOK_BYTES = 32 * 1024 * 1024;
 /** A younger table may be one that another process, which holds the store after all, is writing. */
 const TABLE_AGE_MS_MIN = 10_000;
 
@@ -25,14 +25,14 @@ interface Starts {
 /** The damaged tables that were moved to `asidePath`; mostly none, without a look. Nobody else may hold the store. */
 export async function watchStart(
   path: string,
-  options: { readonly asidePath: string; readonly nowMs: number; readonly lookBytesMax?: number },
+  options: { readonly asidePath: string; readonly nowMs: number; readonly lookBytes?: number },
 ): Promise<readonly string[]> {
-  const { asidePath, nowMs, lookBytesMax = LOOK_BYTES_MAX } = options;
+  const { asidePath, nowMs, lookBytes = LOOK_BYTES } = options;
   const before = await startsBefore(path, nowMs);
   const starts: Starts = { ...before, count: before.count + 1, atMs: nowMs };
   await writeStarts(path, starts);
   if (starts.count <= DEATHS_MAX) return [];
-  const bytesMax = lookBytesMax * 2 ** (starts.count - DEATHS_MAX - 1);
+  const bytesMax = lookBytes * Math.min(4, 2 ** (starts.count - DEATHS_MAX - 1));
   const { sound, damaged } = await lookAtTables(path, { known: starts.sound, bytesMax, nowMs });
   for (const name of damaged) {
     await mkdir(asidePath, { recursive: true });
