@@ -27,6 +27,7 @@ import {
 import { CommandPublisher } from "./actions/command-publisher.ts";
 import { Agent, type AgentOptions } from "./agent.ts";
 import { DescriptorBudget } from "./descriptor-budget.ts";
+import { DiskReserve } from "./disk-reserve.ts";
 import { FreeSpace } from "./free-space.ts";
 import { BrokerInput } from "./inputs/broker-input.ts";
 import { FileInput } from "./inputs/files/file-input.ts";
@@ -52,12 +53,8 @@ export async function runAgent(configPath: string): Promise<ExitCode> {
 
   prepareDataFolder(config.dataFolder);
   const storePath = join(config.dataFolder, "store");
-  const store = await LevelStore.open({
-    path: storePath,
-    kind: "agent",
-    version: AGENT_STORE_VERSION,
-    pid: process.pid,
-  });
+  const reserve = new DiskReserve({ path: join(config.dataFolder, "reserve"), clock: systemClock });
+  const store = await openStore(storePath, reserve, log);
   const { opened, setAsidePath } = store;
   if (store.hasLostCommits || opened === "set_aside")
     log.error("the store was damaged", { opened, path: storePath, setAsidePath });
@@ -152,6 +149,7 @@ export async function runAgent(configPath: string): Promise<ExitCode> {
     throw error;
   }
   await freeSpace.start();
+  void reserve.start();
   agent.start();
   sensors?.start(({ sensor, labels, value, timeMs }) => agent.receiveHost(sensor, labels, value, timeMs));
   log.info("running", {
@@ -165,6 +163,7 @@ export async function runAgent(configPath: string): Promise<ExitCode> {
     run: async () => {
       sensors?.stop();
       freeSpace.stop();
+      reserve.stop();
       await Promise.all(inputs.map((input) => input.stop()));
     },
   });
@@ -186,6 +185,19 @@ export async function runAgent(configPath: string): Promise<ExitCode> {
   onStopSignals({ stop: (signal) => void stop(signal), force: () => process.exit(1) });
   void failed.promise.then(() => stop("the store is gone"));
   return promise;
+}
+
+/** On a full disk the reserve makes room, once: the rules must not wait for somebody to do so. */
+async function openStore(path: string, reserve: DiskReserve, log: Logger): Promise<LevelStore> {
+  const open = () => LevelStore.open({ path, kind: "agent", version: AGENT_STORE_VERSION, pid: process.pid });
+  try {
+    return await open();
+  } catch (error) {
+    const isUnwritable = error instanceof MillraceError && error.code === "store_unwritable";
+    if (!isUnwritable || !(await reserve.release())) throw error;
+    log.error("the store does not open; the disk's reserve is given up for it", { error });
+    return open();
+  }
 }
 
 /** Damage that LevelDB finds only while it reads does not refuse the start: the store is repaired, once. */

@@ -1,7 +1,9 @@
 // What a small computer in a cabinet meets: a disk really full, a file system that went read-only, a clock that jumps,
 // more connections than files may be open.
 // Nothing is acknowledged that is not on disk, rules go on stopping machines, and it goes on by itself where it can.
+import { existsSync } from "node:fs";
 import { connect } from "node:net";
+import { join } from "node:path";
 import { expect, test } from "vitest";
 import { CentralHarness } from "./central-harness.ts";
 import { expectTruth } from "./expect-truth.ts";
@@ -51,9 +53,7 @@ async function startLine(works: Works, options: Partial<SiteOptions> = {}): Prom
   const site = await SiteHarness.prepare({ works, ...agents[0], pipelinePath, uplinkPort, ...options });
   await Promise.all([central.start(), site.start()]);
   await central.connected("alpha-1");
-  const machine = await RawMqtt.connect({ port: site.brokerPort, clientId: "machine" });
-  works.atEnd(() => machine.close());
-  await machine.subscribe("factory/alpha/9/press/command");
+  let machine = await machineAt(works, site);
   const port = site.brokerPort;
   const fast = { works, port, site: "alpha", line: "1", machineCount: 5, perSecond: 1_000 };
   const sensor = new FastSensor(fast);
@@ -64,12 +64,20 @@ async function startLine(works: Works, options: Partial<SiteOptions> = {}): Prom
     site,
     sensor,
     crossing: async () => {
+      if (machine.isClosed) machine = await machineAt(works, site);
       const before = machine.messages.length;
       await pressure(9);
       await until("the machine has its command", () => machine.messages.length > before);
       await pressure(6);
     },
   };
+}
+
+async function machineAt(works: Works, site: SiteHarness): Promise<RawMqtt> {
+  const machine = await RawMqtt.connect({ port: site.brokerPort, clientId: "machine" });
+  works.atEnd(() => machine.close());
+  await machine.subscribe("factory/alpha/9/press/command");
+  return machine;
 }
 
 /** Everything that the sensor has sent is in the windows once, also after a kill. */
@@ -105,6 +113,16 @@ test.skipIf(!SmallDisk.isPossible("tmpfs"))(
       disk.empty();
       await site.until("it writes again", (status) => status.store.failure === null);
     }
+    // A power cut while it is full: the machines are guarded again at once.
+    const reserve = join(disk.path, "agent/reserve");
+    expect(existsSync(reserve)).toBe(true);
+    disk.fill();
+    await site.process.kill();
+    await site.start();
+    disk.fill();
+    expect(existsSync(reserve)).toBe(false);
+    await crossing();
+    disk.empty();
     await expectWhole(line);
     expect(await ledgerFaultsOf(line)).toEqual([]);
   },

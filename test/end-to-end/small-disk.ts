@@ -34,7 +34,8 @@ export class SmallDisk {
     mkdirSync(this.path);
     this.#image = fileSystem === "ext4" ? makeImage(works.path(`${name}.image`)) : undefined;
     mountAt(this.path, this.#image);
-    works.atEnd(() => this.#unmount());
+    // The processes on it end after this.
+    works.atEnd(() => void execFileSync("umount", ["--lazy", this.path]));
   }
 
   /** Takes everything that is free. */
@@ -62,17 +63,13 @@ export class SmallDisk {
 
   /** What a reboot does: the file system is checked and mounted anew. Nothing may be open on it. */
   remount(): void {
-    this.#unmount();
+    execFileSync("umount", [this.path]);
     try {
       execFileSync("e2fsck", ["-p", "-f", this.#image ?? ""], { stdio: "ignore" });
     } catch {
       // 1: errors were there and are corrected.
     }
     mountAt(this.path, this.#image);
-  }
-
-  #unmount(): void {
-    execFileSync("umount", [this.path]);
   }
 }
 
