@@ -40,7 +40,7 @@ export class FastSensor {
   #isMaking = false;
   #isEnded = false;
   #rest: Buffer = Buffer.alloc(0);
-  /** From the connecting after a loss to the first acknowledgement. */
+  /** From each loss of the connection to the next acknowledgement. */
   readonly outagesMs: number[] = [];
   #lostAtMs: number | undefined;
   readonly faults: string[] = [];

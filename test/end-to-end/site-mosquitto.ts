@@ -58,11 +58,10 @@ export class SiteMosquitto {
 
 function listens(port: number): Promise<boolean> {
   return new Promise((resolve) => {
-    const socket = connect(port, "127.0.0.1");
-    socket.once("connect", () => resolve(true));
+    const socket = connect(port, "127.0.0.1", () => {
+      socket.destroy();
+      resolve(true);
+    });
     socket.once("error", () => resolve(false));
-    socket.once("close", () => resolve(false));
-    socket.unref();
-    socket.once("connect", () => socket.destroy());
   });
 }
