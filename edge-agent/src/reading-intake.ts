@@ -117,11 +117,20 @@ export class ReadingIntake {
     const table = this.tables.get(metric);
     if (table !== undefined && !table.hasRoomFor(count)) return false;
     if (!guard.arePlausible(timeMs, count)) return false;
+    // Any of them may tell what sensors say: the last is mostly the latest.
+    if (hasOwnTime && count > 0) guard.heard(timeMs[count - 1]);
     this.#makeRoom(count, index);
     const flags = this.#flags;
     const monotonicMs = clock.monotonicMs();
     const arrival = rules.watches(metric)
-      ? { nowMs: guard.nowMs(), monotonicMs, arrivedMonotonicMs, isRetained, isReplayed: false }
+      ? {
+          nowMs: guard.nowMs(),
+          ageNowMs: guard.ageNowMs(),
+          monotonicMs,
+          arrivedMonotonicMs,
+          isRetained,
+          isReplayed: false,
+        }
       : undefined;
     // The rules keep no reading: one object serves for all.
     const reading = { metric, labels, timeMs: 0.5, value: 0.5, quality: "good" as const };
