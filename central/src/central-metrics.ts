@@ -21,6 +21,10 @@ export class CentralMetrics {
     for (const [agent, totals] of central.ledger()) {
       for (const [outcome, total] of Object.entries(readingsByOutcome(totals)))
         readings.follow(total, { agent, outcome });
+      for (const [outcome, total] of Object.entries(evidenceByOutcome(totals)))
+        this.#metrics.counter("millrace_central_evidence_total").follow(total, { agent, outcome });
+      for (const [outcome, total] of Object.entries(evidencePartsByOutcome(totals)))
+        this.#metrics.counter("millrace_central_evidence_parts_total").follow(total, { agent, outcome });
       batches.taken += totals.batches;
       batches.duplicate += totals.duplicates;
       batches.beyond_bound += totals.beyond;
@@ -44,6 +48,8 @@ export class CentralMetrics {
     for (const window of central.recentWindows()) windows[window.state] += 1;
     for (const [state, count] of Object.entries(windows))
       this.#metrics.gauge("millrace_central_windows").set(count, { state });
+    this.#metrics.gauge("millrace_central_evidence_bytes").set(central.counts.evidenceBytes, {});
+    this.#metrics.gauge("millrace_central_evidence_pieces").set(central.counts.evidencePieces, {});
     const active = central.alarms().filter((alarm) => alarm.isActive).length;
     this.#metrics.gauge("millrace_central_alarms_active").set(active, {});
     this.#metrics.gauge("millrace_central_trim_lag_seconds").set(central.counts.trimLagMs / 1_000, {});
@@ -57,4 +63,22 @@ function readingsByOutcome(totals: LedgerTotals): Record<string, number> {
     totals;
   const renamed = { too_late: tooLate, foreign_site: foreignSite, partly_read: partlyRead };
   return { received, merged, unwindowed, unreadable, future, skipped, ...renamed };
+}
+
+function evidenceByOutcome(totals: LedgerTotals): Record<string, number> {
+  return {
+    complete: totals.evidence,
+    unfinished: totals.evidenceUnfinished,
+    damaged: totals.evidenceDamaged,
+    expired: totals.evidenceExpired,
+    evicted: totals.evidenceEvicted,
+  };
+}
+
+function evidencePartsByOutcome(totals: LedgerTotals): Record<string, number> {
+  return {
+    taken: totals.evidenceParts,
+    duplicate: totals.evidencePartsDuplicate,
+    refused: totals.evidencePartsRefused,
+  };
 }

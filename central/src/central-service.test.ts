@@ -39,6 +39,7 @@ const PIPELINE: Pipeline = {
     },
   ],
   rules: [],
+  evidence: [],
   maintenance: null,
 };
 
@@ -63,6 +64,7 @@ function configOf(folder: string): CentralConfig {
     agents: [{ id: "alpha-1", site: "alpha", password: "secret" }],
     http: { ...address, allowedHosts: [], isControlAllowed: true },
     windows: { graceMs: 2_000, retainMs: 86_400_000 },
+    evidence: { bytesMax: 2 ** 30, retainMs: 86_400_000, unfinishedMs: 86_400_000 },
     silentAfterMs: 3_000,
     logLevel: "error",
   };

@@ -44,6 +44,7 @@ export class CentralService {
       pipeline,
       graceMs: config.windows.graceMs,
       retainMs: config.windows.retainMs,
+      evidence: config.evidence,
       silentAfterMs: config.silentAfterMs,
       store,
       clock: systemClock,

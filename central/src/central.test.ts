@@ -63,6 +63,7 @@ async function start(
     pipeline: { metrics: [METRIC], windows: [WINDOW] },
     graceMs: 2_000,
     retainMs: 86_400_000,
+    evidence: { bytesMax: 2 ** 30, retainMs: 86_400_000, unfinishedMs: 86_400_000 },
     silentAfterMs: 3_000,
     store,
     clock: time.clock(),
@@ -94,7 +95,7 @@ function freezable() {
 
 /** A run that began with this sequence of the live lane. */
 function run(name: string, live: number): StoreRun {
-  return { run: name, from: { alarm: 1, live, backfill: 1 } };
+  return { run: name, from: { alarm: 1, live, backfill: 1, evidence: 1 } };
 }
 
 type AgentOptions = ConstructorParameters<typeof ScriptedAgent>[2];

@@ -25,6 +25,11 @@ import { CentralState, loadEngineKeys, QUARANTINE, readEngineRange } from "./cor
 import { CommitLoop } from "./core/commit-loop.ts";
 import type { CommitPlan } from "./core/commit-loop.ts";
 import { computedWindows } from "./core/computed-windows.ts";
+import type { EvidenceFate, EvidenceLimits, GoneEvidence } from "./core/evidence-book.ts";
+import { evidenceParts, isEvidenceSound } from "./core/evidence-check.ts";
+import { evidencePage } from "./core/evidence-query.ts";
+import type { EvidencePage, EvidenceQuery } from "./core/evidence-query.ts";
+import type { EvidenceView } from "./core/evidence-view.ts";
 import type { LateCount, LateEntry } from "./core/late-book.ts";
 import { MessageApplier } from "./core/message-applier.ts";
 import type { AfterCommit, Moment } from "./core/message-applier.ts";
@@ -37,6 +42,13 @@ import { SessionTable } from "./core/session-table.ts";
 import { CLOCK_TOLERANCE_MS } from "./core/trusted-time.ts";
 import { WakeWatch } from "./core/wake-watch.ts";
 import { WindowHistory } from "./core/window-history.ts";
+
+const LEDGER_OF_FATE = {
+  unfinished: "evidenceUnfinished",
+  damaged: "evidenceDamaged",
+  expired: "evidenceExpired",
+  evicted: "evidenceEvicted",
+} as const satisfies Record<EvidenceFate, keyof LedgerTotals>;
 
 /** One commit takes up no more than this, so that echoes and pages are not held up; what waits behind it takes the next. */
 const COMMIT_BYTES_MAX = 2_097_152;
@@ -62,6 +74,7 @@ export interface CentralOptions {
   readonly pipeline: Pick<Pipeline, "metrics" | "windows">;
   readonly graceMs: number;
   readonly retainMs: number;
+  readonly evidence: EvidenceLimits;
   readonly silentAfterMs: number;
   readonly store: Store;
   readonly clock: Clock;
@@ -97,6 +110,7 @@ export class Central implements CentralReader {
   readonly #requests = new RequestBook();
   readonly #wakeWatch = new WakeWatch();
   #wokeAtMs = Number.NEGATIVE_INFINITY;
+  #evidenceCheck: Promise<void> | null = null;
 
   constructor(options: CentralOptions) {
     this.#options = options;
@@ -116,10 +130,10 @@ export class Central implements CentralReader {
 
   /** Restores the state, enrols the configuration's agents and starts. Rejects with `store_read`. */
   async open(): Promise<void> {
-    const { store, clock, pipeline, graceMs, agents } = this.#options;
+    const { store, clock, pipeline, graceMs, agents, evidence } = this.#options;
     const nowMs = clock.nowMs();
     const monotonicMs = clock.monotonicMs();
-    const state = await CentralState.open({ store, pipeline, graceMs, monotonicMs });
+    const state = await CentralState.open({ store, pipeline, graceMs, evidence, monotonicMs });
     await this.#history.restore(nowMs);
     for (const { id, site } of agents) {
       // A retired agent stays retired until it comes again, or comes to another site.
@@ -136,6 +150,7 @@ export class Central implements CentralReader {
     this.#isClosed = true;
     this.#requests.close();
     await this.#loop.stop();
+    await this.#evidenceCheck;
     for (const session of this.#sessions.all()) session.close("closed", "central stops");
     this.#listeners.clear();
   }
@@ -245,6 +260,18 @@ export class Central implements CentralReader {
     return this.#opened?.state.late.latest(limit) ?? [];
   }
 
+  evidence(query: EvidenceQuery): EvidencePage {
+    return evidencePage(this.#opened?.state.evidence.list() ?? [], query);
+  }
+
+  evidenceOf(id: string): EvidenceView | null {
+    return this.#opened?.state.evidence.get(id) ?? null;
+  }
+
+  evidenceBytes(view: EvidenceView): AsyncIterable<Uint8Array> {
+    return evidenceParts(this.#options.store, view);
+  }
+
   get lateCounts(): readonly LateCount[] {
     return this.#opened?.state.late.counts ?? [];
   }
@@ -294,6 +321,8 @@ export class Central implements CentralReader {
     readonly droppedMessages: number;
     readonly engine: WindowEngineCounts | null;
     readonly trimLagMs: number;
+    readonly evidenceBytes: number;
+    readonly evidencePieces: number;
     /** Stored values that could not be read and were left out, since the start. */
     readonly unreadable: number;
   } {
@@ -306,6 +335,8 @@ export class Central implements CentralReader {
       droppedMessages: this.#droppedCount,
       engine,
       trimLagMs,
+      evidenceBytes: this.#opened?.state.evidence.bytes ?? 0,
+      evidencePieces: this.#opened?.state.evidence.count ?? 0,
       unreadable,
     };
   }
@@ -375,6 +406,7 @@ export class Central implements CentralReader {
         state.engine.loadRange(range, await readEngineRange(store, range));
       }
       await loadEngineKeys(store, state.engine, state.engine.dueKeys(trustedMs));
+      this.#noteGone(state.evidence.expire(trustedMs));
       results = state.engine.tick(moment.nowMs, trustedMs);
       const isTrimDue = moment.monotonicMs - this.#trimmedAtMs >= TRIM_INTERVAL_MS;
       if (isTrimDue || this.#history.trimLagMs > 0) {
@@ -399,6 +431,7 @@ export class Central implements CentralReader {
         for (const send of after.sends) send();
         for (const done of committed) done();
         this.#history.published(results, moment.nowMs);
+        this.#checkEvidence();
         if (agents.length + alarms.length + results.length === 0) return;
         for (const listener of this.#listeners) this.#show(listener, { agents, alarms, windows: results });
       },
@@ -434,6 +467,43 @@ export class Central implements CentralReader {
     const held = this.#opened?.state.stores.held(session.storeId);
     if (session.state !== "open" || held === undefined) return;
     for (const lane of lanes) session.connection.send("ack", encodeMessage({ lane, mark: held.mark(lane) }));
+  }
+
+  /** Compares what has come together with its checksum, one piece at a time, beside the commits. */
+  #checkEvidence(): void {
+    const state = this.#opened?.state;
+    if (this.#evidenceCheck !== null || this.#isClosed || state === undefined) return;
+    const { value: view } = state.evidence.unchecked().next();
+    if (view === undefined) return;
+    const { store, clock, log } = this.#options;
+    this.#evidenceCheck = isEvidenceSound(store, view)
+      .then((isSound) => {
+        this.#actions.push(() => {
+          const checked = state.evidence.checked(view.id, isSound, clock.nowMs());
+          if (checked === null) return;
+          if ("fate" in checked) this.#noteGone([checked]);
+          else state.ledger.add(view.agent, { evidence: 1 });
+        });
+      })
+      .catch((error: unknown) =>
+        log.repeated("evidence_check", "cannot read evidence to check it; trying again", {
+          id: view.id,
+          error,
+        }),
+      )
+      .finally(() => {
+        this.#evidenceCheck = null;
+        this.#loop.wake();
+      });
+  }
+
+  #noteGone(gone: readonly GoneEvidence[]): void {
+    for (const { view, fate } of gone) {
+      const { id, agent, name, bytes, parts, partsHeld } = view;
+      this.#opened?.state.ledger.add(agent, { [LEDGER_OF_FATE[fate]]: 1 });
+      const level = fate === "expired" ? "info" : "warn";
+      this.#options.log[level]("evidence was given up", { fate, id, agent, name, bytes, parts, partsHeld });
+    }
   }
 
   #noteWaking(): void {

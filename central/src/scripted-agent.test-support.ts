@@ -94,6 +94,7 @@ export class ScriptedAgent {
         alarm: { ...EMPTY_LANE, ...lanes.alarm },
         live: { ...EMPTY_LANE, ...lanes.live },
         backfill: { ...EMPTY_LANE, ...lanes.backfill },
+        evidence: { ...EMPTY_LANE, ...lanes.evidence },
       },
       clockMs: this.#clockMs(),
       ...rest,

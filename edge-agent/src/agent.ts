@@ -43,6 +43,9 @@ import { AlarmDesk } from "./alarm-desk.ts";
 import { Checkpoints } from "./checkpoints.ts";
 import { ClockGuard } from "./clock-guard.ts";
 import { CommitLoop, type CommitWork } from "./commit-loop.ts";
+import { type Evidence, EvidenceSealer } from "./evidence/evidence-sealer.ts";
+import { type EvidenceBounds, EvidenceTopics } from "./evidence/evidence-topics.ts";
+import { FlightRecorder, type RecorderStatus } from "./evidence/flight-recorder.ts";
 import { Deduplicator } from "./deduplicator.ts";
 import type { FilePositions } from "./inputs/files/file-positions.ts";
 import type { Arrival, ArrivalRejection } from "./inputs/input.ts";
@@ -143,6 +146,9 @@ export class Agent {
   readonly #alarmDesk: AlarmDesk;
   readonly #maintenance: MaintenanceDesk;
   readonly #incoming: IncomingReadings;
+  readonly #evidence: EvidenceTopics;
+  readonly #sealer: EvidenceSealer;
+  readonly #recorder: FlightRecorder | null;
   readonly #refusedSeries = new RefusedSeries();
   readonly #plainReadings = new PlainReadings();
   readonly #onOutcomes = (outcomes: readonly Outcome[]) => this.#handle(outcomes);
@@ -175,6 +181,7 @@ export class Agent {
     this.#deduplicator = parts.deduplicator;
     this.#intake = parts.intake;
     this.#watched = parts.watched;
+    this.#recorder = parts.recorder;
     this.#redo = parts.redo;
     this.#redoLog = parts.redoLog;
     this.#quarantine = parts.quarantine;
@@ -213,6 +220,12 @@ export class Agent {
       metrics: pipeline.metrics,
       site: config.site,
       confirmationFilters: this.#ownFilters(),
+    });
+    this.#evidence = new EvidenceTopics({ sources: pipeline.evidence, site: config.site });
+    this.#sealer = new EvidenceSealer({
+      agent: config.agent,
+      append: (changes, part) => this.#outbox.appendEvidence(changes, part),
+      wake: () => this.#commits.requestNow(),
     });
     this.#incoming = new IncomingReadings({
       guard: parts.guard,
@@ -344,6 +357,17 @@ export class Agent {
       outOfOrdernessMs: limits.outOfOrdernessMs,
       groupsMax: limits.seriesPerMetricMax,
     });
+    const recorder =
+      config.recorder === null
+        ? null
+        : new FlightRecorder({
+            ...config.recorder,
+            pipeline,
+            series: recovery.series,
+            clock,
+            nowMs: () => guard.nowMs(),
+            offer: (evidence) => agent.#offerRecording(evidence),
+          });
     const intake = new ReadingIntake({
       metrics: pipeline.metrics,
       clock,
@@ -354,6 +378,7 @@ export class Agent {
       ledger: recovery.ledger,
       redo,
       watched,
+      recorder: recorder?.ring ?? null,
       rowsMax: PANE_ROWS_MAX,
     });
     const paneCheckpoint = new PaneCheckpoint(recovery.series);
@@ -361,7 +386,8 @@ export class Agent {
     const replayed = recovery.replay(intake, rules);
     // What was passed before has been judged before: the rules' own state knows.
     watched.take(watermarks.watermark(guard.steadyMs(), guard.isProven).watermarkMs, guard.steadyMs());
-    const agent = new Agent(options, {
+    const agent: Agent = new Agent(options, {
+      recorder,
       queue,
       ledger: recovery.ledger,
       guard,
@@ -393,7 +419,13 @@ export class Agent {
 
   /** The subscriptions that the inputs must hold: for readings, and the agent's own. */
   filters(): { readonly filters: readonly string[]; readonly ownFilters: readonly string[] } {
-    return { filters: this.#routes.filters(), ownFilters: this.#ownFilters() };
+    const filters = [...new Set([...this.#routes.filters(), ...this.#evidence.filters])];
+    return { filters, ownFilters: this.#ownFilters() };
+  }
+
+  /** For inputs: the greatest payloads where they are kept as they are. */
+  get evidence(): EvidenceBounds {
+    return this.#evidence;
   }
 
   start(): void {
@@ -419,6 +451,8 @@ export class Agent {
       const confirmation = { topic, payload, isRetained: isRetained && !isFresh };
       this.#handle(this.#rules.onConfirmation(confirmation, this.#guard.nowMs()));
     }
+    const evidence = this.#evidence.resolve(topic);
+    if (evidence !== undefined) return this.#receiveEvidence(arrival, evidence);
     if (arrival.isOversized || payload.length > this.#options.config.limits.payloadBytesMax) {
       return this.#rejectPayload(arrival, "oversized", `${payload.length} bytes or more`);
     }
@@ -437,6 +471,52 @@ export class Agent {
     if (routes.length === 0)
       return this.#rejectPayload(arrival, "unknown_topic", "no metric reads this topic");
     return this.#isChoked ? this.#onlyJudge(arrival, routes) : this.#takeIn(arrival, routes);
+  }
+
+  /** A payload that is kept as it is: cut into parts, and durable with the last of them. */
+  #receiveEvidence(
+    arrival: Arrival,
+    evidence: NonNullable<ReturnType<EvidenceTopics["resolve"]>>,
+  ): ReturnType<Agent["receive"]> {
+    if ("reason" in evidence) return this.#rejectPayload(arrival, evidence.reason, evidence.detail);
+    const { source, labels, timeMs } = evidence;
+    const { name, contentType } = source;
+    const { payload, qos } = arrival;
+    const bytesMax = Math.min(source.bytesMax, Math.floor(this.#options.config.outbox.bytesMax / 2));
+    if (payload.length > bytesMax) {
+      const detail = `${name} takes at most ${bytesMax} bytes, and half of outbox.bytesMax; this has ${payload.length}`;
+      return this.#rejectPayload(arrival, "oversized", detail);
+    }
+    if (this.#outbox.room.isDiskLow)
+      return this.#rejectPayload(
+        arrival,
+        "no_room",
+        `${name}: the disk is low, and readings go before evidence`,
+      );
+    const eventMs = timeMs ?? Math.floor(this.#guard.nowMs());
+    const verdict = this.#guard.judge(eventMs);
+    if (verdict !== "plausible")
+      return this.#rejectPayload(arrival, verdict, refusedTime(eventMs, this.#guard.nowMs(), null));
+    const offered = this.#sealer.offer({
+      kind: "payload",
+      name,
+      labels,
+      startMs: eventMs,
+      endMs: eventMs,
+      contentType,
+      // What has a time of its own is the same when it comes again; everything else is new.
+      identity: [arrival.topic, timeMs === null ? this.#options.random.hex(16) : ""],
+      // With QoS 0 nobody keeps it for us.
+      payload: qos === 0 ? payload.slice() : payload,
+    });
+    if (offered !== undefined) return qos === 0 ? undefined : offered;
+    return Promise.reject(new Error("too much evidence waits for the disk"));
+  }
+
+  #offerRecording(evidence: Evidence): boolean {
+    const { outbox } = this.#options.config;
+    if (this.#outbox.room.isDiskLow || evidence.payload.length > outbox.bytesMax / 2) return false;
+    return this.#sealer.offer(evidence) !== undefined;
   }
 
   #takeIn(arrival: Arrival, routes: readonly Route[]): ReturnType<Agent["receive"]> {
@@ -573,9 +653,11 @@ export class Agent {
     const { clock, log } = this.#options;
     this.#isStopping = true;
     this.#isEmissionDue = true;
+    this.#recorder?.finish();
     if (this.#commits.isFailing) log.error("stopping while the store takes no writes", this.#undurable());
     this.#commits.hurry();
     await this.#commits.flush();
+    while (!this.#sealer.isEmpty && !this.#commits.isFailing) await this.#commits.flush();
     this.#uplink.wake();
     const deadlineMs = clock.monotonicMs() + drainMs;
     while (this.#isDraining() && clock.monotonicMs() < deadlineMs) {
@@ -623,6 +705,7 @@ export class Agent {
       unavailableSensors: this.#options.unavailableSensors(),
       quarantine: this.#quarantine.recent(),
       quarantineCount: this.#quarantine.count,
+      recorder: this.#recorder?.status() ?? null,
       dedupe: { keys: this.#deduplicator.keyCount, forgotten: this.#deduplicator.forgottenCount },
     };
   }
@@ -675,6 +758,7 @@ export class Agent {
     const steadyMs = this.#guard.steadyMs();
     this.#handle(this.#rules.onTick({ nowMs, monotonicMs: clock.monotonicMs(), steadyMs }));
     this.#maintenance.tick();
+    this.#recorder?.tick();
     const { watermarkMs } = this.#watermarks.watermark(steadyMs, this.#guard.isProven);
     for (const result of this.#watched.take(watermarkMs, steadyMs)) this.#judgeWindow(result);
     const intervalMs = Math.min(config.commit.liveIntervalMs, RULES_INTERVAL_MS_MAX);
@@ -720,6 +804,7 @@ export class Agent {
   #handle(outcomes: readonly Outcome[], by?: string): void {
     if (outcomes.length === 0) return;
     this.#alarmDesk.handle(outcomes, by);
+    this.#recorder?.heed(outcomes);
     this.#checkpoints.rulesChanged();
     this.#commits.requestNow();
   }
@@ -770,7 +855,10 @@ export class Agent {
     const changes = this.#extraChanges;
     if (epochFrom !== undefined && epoch > 1) this.#doubtCoarsened(epochFrom.backfill);
     if (epoch !== this.#queue.epoch) this.#queue.assignEpoch(changes, epoch, epochFrom);
-    for (const lane of LANES) this.#outbox.adopt(changes, lane, marks[lane]);
+    for (const lane of LANES) {
+      const mark = marks[lane];
+      if (mark !== undefined) this.#outbox.adopt(changes, lane, mark);
+    }
     this.#commits.requestNow();
   }
 
@@ -802,11 +890,18 @@ export class Agent {
 
   #heartbeat() {
     const status = this.status();
-    const { rejected, ...counts } = status.ledger;
+    const { rejected, evidencePartsSealed, evidencePartsEvicted, evidencePartsDamaged, ...counts } =
+      status.ledger;
+    // A slow link carries this every second.
+    const evidence = evidencePartsSealed > 0 && {
+      evidencePartsSealed,
+      evidencePartsEvicted,
+      evidencePartsDamaged,
+    };
     const rejectedTotal = Object.values(rejected).reduce((sum, count) => sum + count, 0);
     return {
       frontier: this.#outbox.frontier(),
-      ledger: { ...counts, rejected: rejectedTotal },
+      ledger: { ...counts, ...evidence, rejected: rejectedTotal },
       answers: this.#requestDesk.answers,
       status: {
         program: this.#options.program,
@@ -869,6 +964,7 @@ export class Agent {
     this.#collectOutdated(changes);
     this.#collectEmission(changes);
     if (this.#uplink.isUp) this.#outbox.markNextSent(changes, (lane) => this.#uplink.lastInReach(lane));
+    const evidenceDurable = this.#sealer.drainInto(changes);
     this.#outbox.drainInto(changes);
     const isLedgerChanged = received !== this.#committedReceived;
     if (this.#redo.rowCount > 0 || isLedgerChanged || changes.length > 0) {
@@ -884,6 +980,7 @@ export class Agent {
         if (!this.#isLossBooked) this.#options.lossBooked?.();
         this.#isLossBooked = true;
         waiting?.resolve();
+        evidenceDurable();
         this.#uplink.wake();
       },
     };
@@ -946,6 +1043,7 @@ interface AgentParts {
   readonly deduplicator: Deduplicator;
   readonly intake: ReadingIntake;
   readonly watched: WatchedWindows;
+  readonly recorder: FlightRecorder | null;
   readonly redo: RedoBuffer;
   readonly redoLog: RedoLog;
   readonly quarantine: Quarantine;
@@ -1001,6 +1099,8 @@ export interface AgentStatus {
   readonly quarantine: ReturnType<Quarantine["recent"]>;
   /** Kept in all, those of earlier runs too. */
   readonly quarantineCount: number;
+  /** Null where none is configured. */
+  readonly recorder: RecorderStatus | null;
   readonly dedupe: { readonly keys: number; readonly forgotten: number };
 }
 

@@ -12,6 +12,7 @@ export const REJECTION_REASONS = [
   "wrong_site",
   "series_cap",
   "pane_cap",
+  "no_room",
 ] as const;
 export type RejectionReason = (typeof REJECTION_REASONS)[number];
 
@@ -31,6 +32,10 @@ export interface LedgerTotals {
   damaged: number;
   /** Batches of alarms given up because alarms had more than their share of the outbox. Beside the sums: no readings. */
   alarmBatchesEvicted: number;
+  /** Parts of evidence: sealed = queued (in the outbox) + acknowledged by central + evicted + damaged. Beside the sums. */
+  evidencePartsSealed: number;
+  evidencePartsEvicted: number;
+  evidencePartsDamaged: number;
 }
 
 /**
@@ -55,6 +60,9 @@ export class Ledger {
       evicted: 0,
       damaged: 0,
       alarmBatchesEvicted: 0,
+      evidencePartsSealed: 0,
+      evidencePartsEvicted: 0,
+      evidencePartsDamaged: 0,
     };
   }
 
@@ -77,6 +85,9 @@ export class Ledger {
       "evicted",
       "damaged",
       "alarmBatchesEvicted",
+      "evidencePartsSealed",
+      "evidencePartsEvicted",
+      "evidencePartsDamaged",
     ] as const) {
       totals[name] = stored[name] ?? 0;
     }
@@ -99,5 +110,6 @@ function noRejections(): Record<RejectionReason, number> {
     wrong_site: 0,
     series_cap: 0,
     pane_cap: 0,
+    no_room: 0,
   };
 }

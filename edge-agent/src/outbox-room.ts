@@ -26,8 +26,8 @@ const COARSE_SHARE = 7 / 8;
 const FREE_AGAIN_SHARE = 1.1;
 
 /**
- * Keeps the outbox within its byte cap, and from growing while the disk is low: acknowledged batches go first, then the
- * oldest backlog becomes coarser, and only what is still too much is given up.
+ * Keeps the outbox within its byte cap, and from growing while the disk is low: acknowledged batches go first, then
+ * evidence, then the oldest backlog becomes coarser, and only what is still too much is given up.
  */
 export class OutboxRoom {
   readonly #options: OutboxRoomOptions;
@@ -70,10 +70,16 @@ export class OutboxRoom {
       queue.trim(changes, { nowMs: clock.nowMs(), retainAckedMs, bytesMax: this.bytesMax });
       void queue.compact().catch(() => undefined);
     }
+    this.evictEvidence(changes);
     const wanted = this.#isCoarsening ? COARSE_SHARE * this.bytesMax : this.bytesMax;
     this.#isCoarsening = this.#queuedBytes() > wanted && coarsener.request();
     // What is being made coarser is not given up meanwhile.
     if (!this.#isCoarsening) this.#evictBeyondCap(changes);
+  }
+
+  /** Beyond the cap evidence goes before any reading becomes coarser. */
+  evictEvidence(changes: Change[]): void {
+    this.#evict(changes, "evidence", this.#queuedBytes() - this.bytesMax);
   }
 
   #lookAtDisk(): void {
@@ -104,6 +110,7 @@ export class OutboxRoom {
     if (evicted.batches === 0) return;
     ledger.totals.evicted += evicted.readings;
     if (lane === "alarm") ledger.totals.alarmBatchesEvicted += evicted.batches;
+    if (lane === "evidence") ledger.totals.evidencePartsEvicted += evicted.batches;
     log.repeated(`outbox_full:${lane}`, "outbox is full: the oldest batches were given up", {
       lane,
       ...evicted,

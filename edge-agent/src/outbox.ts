@@ -3,6 +3,7 @@ import type { AppendFields, BatchQueue, Change } from "@millrace/queue";
 import type { Clock, Logger } from "@millrace/runtime";
 import {
   type Frontier,
+  FRONTIER_LANES,
   LANES,
   type Lane,
   mergeRanges,
@@ -14,7 +15,9 @@ import {
 import {
   type BatchKind,
   type Compression,
+  type EvidencePart,
   encodeAlarmBatch,
+  encodeEvidencePart,
   encodePaneBatch,
   packBody,
   type PackedBody,
@@ -81,6 +84,8 @@ export class Outbox {
   /** Marks of central that no commit has taken yet. */
   readonly #marks: Partial<Record<Lane, number>> = {};
   #frontierNumber: number;
+  /** Since the last commit. */
+  #hasNewEvidence = false;
   /** Of what has been handed to a commit. */
   #sealed: SealedWatermark;
   /** What is on disk: all that may be sent, and that a heartbeat may promise. */
@@ -132,9 +137,9 @@ export class Outbox {
     return this.#durable.epoch === this.#options.queue.epoch;
   }
 
-  /** Batches that central has not acknowledged, with those that wait for their commit. */
+  /** Readings and alarms that central has not acknowledged, with those that wait for their commit; evidence has time. */
   get isEmpty(): boolean {
-    return LANES.every((lane) => this.#options.queue.lane(lane).queuedBatches === 0);
+    return FRONTIER_LANES.every((lane) => this.#options.queue.lane(lane).queuedBatches === 0);
   }
 
   appendAlarms(changes: Change[], events: readonly AlarmEvent[]): void {
@@ -169,6 +174,17 @@ export class Outbox {
         ...ranges[index],
       });
     }
+  }
+
+  /** One part of evidence, in a batch of its own. What it covers is no event time that a window could wait for. */
+  appendEvidence(changes: Change[], part: EvidencePart): void {
+    const { queue, clock, ledger } = this.#options;
+    const { startMs } = part.manifest;
+    const packed = this.#pack(encodeEvidencePart(part));
+    const covers = { readingCount: 0, startMs, endMs: startMs, sealedAtMs: clock.nowMs() };
+    queue.append(changes, { lane: "evidence", kind: "evidence", ...packed, ...covers });
+    ledger.totals.evidencePartsSealed += 1;
+    this.#hasNewEvidence = true;
   }
 
   /** Readings were lost before they were in a batch: central hears of it, before any frontier that comes after. */
@@ -209,7 +225,9 @@ export class Outbox {
   drainInto(changes: Change[]): void {
     const { queue, clock, ledger } = this.#options;
     // Before the acknowledgements: a damaged batch is acknowledged too, and its readings are counted once.
-    ledger.totals.damaged += queue.takeDamaged(changes).readings;
+    const damaged = queue.takeDamaged(changes);
+    ledger.totals.damaged += damaged.readings;
+    ledger.totals.evidencePartsDamaged += damaged.parts;
     for (const lane of LANES) {
       const mark = this.#marks[lane];
       if (mark === undefined) continue;
@@ -217,15 +235,20 @@ export class Outbox {
       delete this.#marks[lane];
     }
     this.room.make(changes);
+    if (this.#hasNewEvidence) this.room.evictEvidence(changes);
+    this.#hasNewEvidence = false;
   }
 
   /** How far the outbox has been handed to the commit: to be given to `durable` once that is. */
   appended(): Appended {
     const { queue } = this.#options;
-    const [alarm, live, backfill] = [queue.lane("alarm"), queue.lane("live"), queue.lane("backfill")];
+    const alarm = queue.lane("alarm");
+    const live = queue.lane("live");
+    const backfill = queue.lane("backfill");
+    const evidence = queue.lane("evidence");
     return {
-      next: { alarm: alarm.next, live: live.next, backfill: backfill.next },
-      sent: { alarm: alarm.sent, live: live.sent, backfill: backfill.sent },
+      next: { alarm: alarm.next, live: live.next, backfill: backfill.next, evidence: evidence.next },
+      sent: { alarm: alarm.sent, live: live.sent, backfill: backfill.sent, evidence: evidence.sent },
       epoch: queue.epoch,
       sealed: this.#sealed,
     };

@@ -54,6 +54,7 @@ function world() {
     ledger,
     redo,
     watched: { add: () => undefined, has: () => true },
+    recorder: null,
     rowsMax: ROWS_MAX,
   });
   const outcomes: Outcome[] = [];

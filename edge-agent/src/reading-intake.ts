@@ -5,6 +5,7 @@ import { paneLayout, PaneTable, type Quality, type SeriesWatermarks } from "@mil
 import type { PlainReadings } from "@millrace/wire";
 import type { ClockGuard } from "./clock-guard.ts";
 import type { Deduplicator } from "./deduplicator.ts";
+import type { ReadingRing } from "./evidence/reading-ring.ts";
 import type { Ledger, RejectionReason } from "./ledger.ts";
 import { REDO_FLAG, type RedoBuffer, type RedoRow } from "./redo-entry.ts";
 import type { Series } from "./series-registry.ts";
@@ -42,6 +43,8 @@ export interface ReadingIntakeOptions {
   readonly ledger: Ledger;
   readonly redo: RedoBuffer;
   readonly watched: Pick<WatchedWindows, "add" | "has">;
+  /** Where raw readings are kept for a while; null: nowhere. */
+  readonly recorder: Pick<ReadingRing, "add"> | null;
   readonly rowsMax: number;
 }
 
@@ -76,7 +79,7 @@ export class ReadingIntake {
     reading: IncomingReading,
     onOutcomes: (outcomes: readonly Outcome[]) => void,
   ): RejectionReason | undefined {
-    const { guard, deduplicator, ledger, redo } = this.#options;
+    const { guard, deduplicator, ledger, redo, recorder } = this.#options;
     const verdict = guard.judge(reading.sourceTimeMs);
     if (verdict !== "plausible") {
       ledger.reject(verdict);
@@ -102,6 +105,7 @@ export class ReadingIntake {
     ledger.totals[fate] += 1;
     this.#watch(series, sourceTimeMs, value, flags);
     redo.add(series.index, sourceTimeMs, value, flags);
+    recorder?.add(series.index, sourceTimeMs, value, flags & REDO_FLAG.qualityMask);
     return undefined;
   }
 
@@ -110,7 +114,7 @@ export class ReadingIntake {
    * where one of them may be refused: then each is to be accepted by itself.
    */
   acceptRun(run: ReadingRun, onOutcomes: (outcomes: readonly Outcome[]) => void): boolean {
-    const { guard, deduplicator, ledger, redo, watermarks, rules, clock, watched } = this.#options;
+    const { guard, deduplicator, ledger, redo, watermarks, rules, clock, watched, recorder } = this.#options;
     const { series, hasOwnTime, isRetained, arrivedMonotonicMs } = run;
     const { count, timeMs, value } = run.readings;
     const { index, metric, labels } = series;
@@ -161,6 +165,7 @@ export class ReadingIntake {
       if ((flags[at] & REDO_FLAG.undeduplicated) !== 0) table?.addBeside(index, timeMs[at], "undeduplicated");
       if (isWatched) watched.add(series, timeMs[at], value[at]);
       redo.add(index, timeMs[at], value[at], flags[at]);
+      recorder?.add(index, timeMs[at], value[at], 0);
     }
     return true;
   }

@@ -98,6 +98,7 @@ export async function runAgent(configPath: string): Promise<ExitCode> {
     random: systemRandom,
     log: log.child("input"),
     ...agent.filters(),
+    evidence: agent.evidence,
   };
   const [brokerClientsMax, httpClientsMax] = clientsOf(config.inputs, log);
   if (broker !== null)

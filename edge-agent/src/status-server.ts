@@ -133,7 +133,7 @@ export class StatusServer {
   }
 
   /** Brings the metrics that mirror the status up to date, at scrape time. */
-  #observe({ ledger, lanes, link, alarms, series, watermarkMs, clock, disk }: AgentStatus): void {
+  #observe({ ledger, lanes, link, alarms, series, watermarkMs, clock, disk, recorder }: AgentStatus): void {
     const { metrics } = this.#options;
     const readings = metrics.counter("millrace_agent_readings_total");
     readings.follow(ledger.received, { outcome: "received" });
@@ -143,6 +143,15 @@ export class StatusServer {
     readings.follow(ledger.evicted, { outcome: "evicted.outbox_full" });
     readings.follow(ledger.damaged, { outcome: "evicted.damaged" });
     metrics.counter("millrace_agent_alarm_batches_evicted_total").follow(ledger.alarmBatchesEvicted);
+    const parts = metrics.counter("millrace_agent_evidence_parts_total");
+    parts.follow(ledger.evidencePartsSealed, { outcome: "sealed" });
+    parts.follow(ledger.evidencePartsEvicted, { outcome: "evicted" });
+    parts.follow(ledger.evidencePartsDamaged, { outcome: "damaged" });
+    if (recorder !== null) {
+      metrics.counter("millrace_agent_recordings_total").follow(recorder.recorded, { outcome: "made" });
+      metrics.counter("millrace_agent_recordings_total").follow(recorder.dropped, { outcome: "dropped" });
+      metrics.gauge("millrace_agent_recorder_readings").set(recorder.readings);
+    }
     for (const [reason, count] of Object.entries(ledger.rejected)) {
       readings.follow(count, { outcome: `rejected.${reason}` });
     }

@@ -105,19 +105,21 @@ export class Uplink {
   #mustPumpAgain = false;
   #timers: Timer[] = [];
   #pumpTimer: Timer | undefined;
-  #cursor: Record<Lane, number> = { alarm: 1, live: 1, backfill: 1 };
-  #mark: Record<Lane, number> = { alarm: 0, live: 0, backfill: 0 };
-  #progressAtMs: Record<Lane, number> = { alarm: 0, live: 0, backfill: 0 };
+  #cursor: Record<Lane, number> = { alarm: 1, live: 1, backfill: 1, evidence: 1 };
+  #mark: Record<Lane, number> = { alarm: 0, live: 0, backfill: 0, evidence: 0 };
+  #progressAtMs: Record<Lane, number> = { alarm: 0, live: 0, backfill: 0, evidence: 0 };
   #helloAtMs = 0;
   /** By sequence. */
-  #inFlight: Record<Lane, Sent[]> = { alarm: [], live: [], backfill: [] };
+  #inFlight: Record<Lane, Sent[]> = { alarm: [], live: [], backfill: [], evidence: [] };
   /** The first sequence that this session has not sent yet. */
-  #unsent: Record<Lane, number> = { alarm: 1, live: 1, backfill: 1 };
+  #unsent: Record<Lane, number> = { alarm: 1, live: 1, backfill: 1, evidence: 1 };
+  /** An older central does not: it stays in the outbox. */
+  #takesEvidence = false;
   #window = new UplinkWindow();
   #beat = 0;
   #beatAtMs = 0;
   #heardAtMs = 0;
-  #backfillBudgetBytes = 0;
+  #pacedBudgetBytes = 0;
   #budgetAtMs = 0;
   #clockOffsetMs: number | null = null;
 
@@ -249,15 +251,17 @@ export class Uplink {
     this.#options.outbox.welcomed(welcome);
     const nowMs = clock.monotonicMs();
     for (const lane of LANES) {
-      this.#mark[lane] = welcome.marks[lane];
-      this.#cursor[lane] = welcome.marks[lane] + 1;
+      const mark = welcome.marks[lane] ?? 0;
+      this.#mark[lane] = mark;
+      this.#cursor[lane] = mark + 1;
       this.#progressAtMs[lane] = nowMs;
       this.#inFlight[lane] = [];
-      this.#unsent[lane] = welcome.marks[lane] + 1;
+      this.#unsent[lane] = mark + 1;
     }
+    this.#takesEvidence = welcome.marks.evidence !== undefined;
     this.#window = new UplinkWindow();
     this.#budgetAtMs = nowMs;
-    this.#backfillBudgetBytes = 0;
+    this.#pacedBudgetBytes = 0;
     this.#backoff.reset();
     this.#setState("up", "connected");
     this.#options.log.info("uplink is up", { epoch: welcome.epoch });
@@ -374,7 +378,7 @@ export class Uplink {
         return false;
       }
       this.#sent(lane, sequence, bytes.length);
-      if (lane === "backfill") this.#backfillBudgetBytes -= bytes.length;
+      if (isPaced(lane)) this.#pacedBudgetBytes -= bytes.length;
     }
     // Nothing to read there: these sequences were given up; a `skipped` batch behind them says so.
     if (this.#cursor[lane] === from) this.#cursor[lane] = from + count;
@@ -396,6 +400,7 @@ export class Uplink {
   #nextLane(): Lane | undefined {
     const { outbox } = this.#options;
     for (const lane of LANES) {
+      if (lane === "evidence" && !this.#takesEvidence) continue;
       const next = this.#cursor[lane];
       const durableNext = outbox.durableNext(lane);
       if (next >= durableNext) continue;
@@ -404,7 +409,7 @@ export class Uplink {
       if (sendableNext < Math.min(next + this.#reachBatches / 2, durableNext))
         outbox.markSent(lane, Math.min(this.lastInReach(lane), durableNext - 1));
       if (next >= sendableNext || !this.#hasRoom(lane)) continue;
-      if (lane === "backfill" && !this.#hasBackfillBudget()) continue;
+      if (isPaced(lane) && !this.#hasPacedBudget()) continue;
       return lane;
     }
     return undefined;
@@ -437,14 +442,14 @@ export class Uplink {
   }
 
   /** A bucket that fills at the paced rate and holds at most a second of it; one batch may overdraw it. */
-  #hasBackfillBudget(): boolean {
+  #hasPacedBudget(): boolean {
     const { clock, backfillBytesPerSecond } = this.#options;
     const nowMs = clock.monotonicMs();
     const gainedBytes = ((nowMs - this.#budgetAtMs) / 1000) * backfillBytesPerSecond;
-    this.#backfillBudgetBytes = Math.min(this.#backfillBudgetBytes + gainedBytes, backfillBytesPerSecond);
+    this.#pacedBudgetBytes = Math.min(this.#pacedBudgetBytes + gainedBytes, backfillBytesPerSecond);
     this.#budgetAtMs = nowMs;
-    if (this.#backfillBudgetBytes >= 0) return true;
-    this.#pumpLater((-this.#backfillBudgetBytes / backfillBytesPerSecond) * 1000 + 1);
+    if (this.#pacedBudgetBytes >= 0) return true;
+    this.#pumpLater((-this.#pacedBudgetBytes / backfillBytesPerSecond) * 1000 + 1);
     return false;
   }
 
@@ -489,6 +494,11 @@ export class Uplink {
     this.#state = state;
     this.#reason = reason;
   }
+}
+
+/** What does not hurry shares one budget, backlog before evidence. */
+function isPaced(lane: Lane): boolean {
+  return lane === "backfill" || lane === "evidence";
 }
 
 function sumBytes(flight: readonly Sent[]): number {

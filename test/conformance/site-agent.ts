@@ -87,6 +87,7 @@ export class SiteAgent {
       ledger: this.#ledger,
       redo: new RedoBuffer(),
       watched: { add: () => undefined, has: () => false },
+      recorder: null,
       rowsMax: ROWS_MAX,
     });
     this.#emission = new PaneEmission({

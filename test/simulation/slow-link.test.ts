@@ -64,6 +64,7 @@ async function afterOutage({ bytesPerSecond, outageMs }: { bytesPerSecond: numbe
     pipeline,
     graceMs: 2_000,
     retainMs: 30 * 86_400_000,
+    evidence: { bytesMax: 2 ** 30, retainMs: 30 * 86_400_000, unfinishedMs: 7 * 86_400_000 },
     silentAfterMs: 3_000,
     store: new MemoryStore(),
     random: new SeededRandom(1, "central"),

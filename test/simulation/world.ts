@@ -70,10 +70,9 @@ export class SimulatedSite {
     this.name = name;
     this.#random = new SeededRandom(world.seed, `site ${name}`);
     const inFlightBatchesMax = 2 ** new SeededRandom(world.seed, `config ${name}`).integer(1, 5);
-    this.#config = simulatedAgentConfig(name, {
-      outboxBytesMax: world.outboxBytesMax,
-      uplink: { backfillBytesPerSecond: BACKFILL_BYTES_PER_SECOND, inFlightBatchesMax },
-    });
+    const { outboxBytesMax, backfillBytesPerSecond = BACKFILL_BYTES_PER_SECOND, recorder = null } = world;
+    const uplink = { backfillBytesPerSecond, inFlightBatchesMax };
+    this.#config = { ...simulatedAgentConfig(name, { outboxBytesMax, uplink }), recorder };
     this.#plant = new Plant({ seed: world.seed, site: name, machineCount: 3 });
     this.#store = world.disk(name, world.images[name]);
     this.link = new SimulatedLink({
@@ -207,6 +206,19 @@ export class SimulatedSite {
     this.#isProducing = false;
   }
 
+  /** A message of a machine, QoS 1; settles as the agent's own promise does. Undefined while the gateway is down. */
+  publish(topic: string, payload: Uint8Array): ReturnType<Agent["receive"]> {
+    return this.#agent?.receive({
+      topic,
+      payload,
+      isRetained: false,
+      isOversized: false,
+      qos: 1,
+      client: "machine",
+      arrivedMonotonicMs: this.#world.time.nowMs,
+    });
+  }
+
   #deliver(reading: SimulatedReading): void {
     const agent = this.#agent;
     const life = this.#life;
@@ -249,6 +261,8 @@ export class World {
   readonly images: Readonly<Record<string, MemorySnapshot>>;
   hasLostCommits: boolean;
   readonly outboxBytesMax: number | undefined;
+  readonly backfillBytesPerSecond: number | undefined;
+  readonly recorder: AgentConfig["recorder"] | undefined;
   /** Told of each commit of a site's agent, before it takes effect. */
   committing: ((site: string, changes: readonly Change[]) => void) | undefined;
   central: Central | undefined;
@@ -264,6 +278,8 @@ export class World {
     readonly bug?: PlantedBug;
     readonly log?: Logger;
     readonly outboxBytesMax?: number;
+    readonly backfillBytesPerSecond?: number;
+    readonly recorder?: AgentConfig["recorder"];
     /** Another pipeline file than the usual one. */
     readonly pipeline?: string;
     readonly startMs?: number;
@@ -278,6 +294,8 @@ export class World {
     this.hasLostCommits = options.hasLostCommits ?? false;
     this.pipeline = simulatedPipeline(options.pipeline);
     this.outboxBytesMax = options.outboxBytesMax;
+    this.backfillBytesPerSecond = options.backfillBytesPerSecond;
+    this.recorder = options.recorder;
     this.bug = options.bug;
     this.log = options.log ?? new MemoryLogger();
     this.#centralStore = this.disk("central", this.images["central"]);
@@ -315,6 +333,7 @@ export class World {
       pipeline: this.pipeline,
       graceMs: 2_000,
       retainMs: 30 * 86_400_000,
+      evidence: { bytesMax: 2 ** 30, retainMs: 30 * 86_400_000, unfinishedMs: 7 * 86_400_000 },
       silentAfterMs: 3_000,
       store: this.#centralStore,
       clock: this.time.clock({
@@ -407,6 +426,7 @@ export function simulatedAgentConfig(
       clockFloorMs: Date.UTC(2020, 0, 1),
     },
     commit: { liveIntervalMs: 250, checkpointIntervalMs: 1_000 },
+    recorder: null,
     http: { host: "127.0.0.1", port: 0, allowedHosts: [] },
     logLevel: "info",
   };

@@ -1,6 +1,8 @@
 import type { Labels, WindowLengths, WindowResult, WindowSpec } from "@millrace/stream";
 import type { AgentView } from "../core/agent-view.ts";
 import type { AlarmView } from "../core/alarm-view.ts";
+import type { EvidencePage, EvidenceQuery } from "../core/evidence-query.ts";
+import type { EvidenceView } from "../core/evidence-view.ts";
 import type { LateEntry } from "../core/late-book.ts";
 import type { LedgerTotals } from "../core/central-ledger.ts";
 import type { AskOutcome } from "../core/request-book.ts";
@@ -23,6 +25,11 @@ export interface CentralReader {
   quarantine(limit: number): Promise<QuarantineEntry[]>;
   /** What came late for a window since the start, newest first. */
   late(limit: number): LateEntry[];
+  /** Pieces of evidence, the latest first. */
+  evidence(query: EvidenceQuery): EvidencePage;
+  evidenceOf(id: string): EvidenceView | null;
+  /** What a complete piece holds, in order. */
+  evidenceBytes(view: EvidenceView): AsyncIterable<Uint8Array>;
   /** Ends the membership of a site's agents; how many there were. */
   retire(site: string): Promise<number>;
   /** Has an agent end one latched alarm whose condition is over; `by` goes into its audit trail. */

@@ -1,3 +1,4 @@
+import { EVIDENCE_LIMIT_DEFAULT } from "./evidence-query.ts";
 import { WINDOWS_LIMIT_DEFAULT, WINDOWS_LIMIT_MAX } from "./window-query.ts";
 
 const text = { type: "string" };
@@ -51,6 +52,39 @@ export const OPENAPI = {
           },
         },
         responses: responses("It is reset: the agent has answered", object),
+      },
+    },
+    "/api/v1/alarms/{id}": {
+      get: get(
+        "One alarm, of each agent that has one with this id, and the evidence that belongs to it",
+        list("alarms"),
+        [
+          { name: "id", in: "path", required: true, schema: text },
+          query("agent", "The agent, where several have this id", text),
+        ],
+      ),
+    },
+    "/api/v1/evidence": {
+      get: get("Evidence: payloads and recordings that came as a whole, the latest first", page("evidence"), [
+        query("agent", "The agent that sent it", text),
+        query("name", "As the pipeline calls it; of a recording, the rule", text),
+        query("alarm", "Id of the alarm that it belongs to", text),
+        query("state", "incomplete, checking or complete", text),
+        query("from", "Event time at or after: milliseconds or ISO 8601", text),
+        query("to", "Event time before: milliseconds or ISO 8601", text),
+        query("limit", `Most results, ${EVIDENCE_LIMIT_DEFAULT} if not given`, integer),
+        query("cursor", "`cursor` of the page before", text),
+        query("<label>", "Any other parameter is a label that it must have, e.g. site=alpha", text),
+      ]),
+    },
+    "/api/v1/evidence/{id}": {
+      get: {
+        summary: "What a complete piece of evidence holds, as it was sent",
+        parameters: [{ name: "id", in: "path", required: true, schema: text }],
+        responses: {
+          ...responses("Its bytes, under the content type that the pipeline gives", object),
+          200: { description: "Its bytes, under the content type that the pipeline gives" },
+        },
       },
     },
     "/api/v1/agents": { get: get("Agents and how far their data is complete", list("agents"), []) },

@@ -13,6 +13,10 @@ import { folderAssets } from "./assets.ts";
 import type { CentralChange, CentralReader, ResetOutcome, WindowQuery } from "./central-reader.ts";
 import { FRAME_INTERVAL_MS } from "./event-stream.ts";
 import { OPENAPI } from "./openapi.ts";
+import type { AlarmView } from "../core/alarm-view.ts";
+import { evidencePage } from "../core/evidence-query.ts";
+import type { EvidenceQuery } from "../core/evidence-query.ts";
+import type { EvidenceView } from "../core/evidence-view.ts";
 import { ApiServer } from "./server.ts";
 
 const LATE = {
@@ -38,8 +42,8 @@ class FixedReader implements CentralReader {
   agents(): AgentView[] {
     return [AGENT];
   }
-  alarms() {
-    return [];
+  alarms(): AlarmView[] {
+    return [ALARM];
   }
   ledger() {
     return new Map();
@@ -67,6 +71,16 @@ class FixedReader implements CentralReader {
   async quarantine() {
     return [];
   }
+  evidence(query: EvidenceQuery) {
+    return evidencePage(EVIDENCE, query);
+  }
+  evidenceOf(id: string): EvidenceView | null {
+    return EVIDENCE.find((view) => view.id === id) ?? null;
+  }
+  async *evidenceBytes(): AsyncGenerator<Uint8Array> {
+    yield new TextEncoder().encode("<script>");
+    yield new TextEncoder().encode("</script>");
+  }
   late(limit: number) {
     return limit > 0 ? [LATE] : [];
   }
@@ -89,6 +103,60 @@ class FixedReader implements CentralReader {
     for (const listener of this.#listeners) listener({ agents: [], alarms: [], windows: [], ...change });
   }
 }
+
+const ALARM: AlarmView = {
+  agent: "alpha-1",
+  site: "alpha",
+  receivedAtMs: 5,
+  id: 'hot/{"machine":"m/1"}/1',
+  step: 1,
+  rule: "hot",
+  metric: "t",
+  labels: { machine: "m/1" },
+  severity: 900,
+  isActive: true,
+  isLatched: false,
+  isHistorical: false,
+  activeAtMs: 4,
+  clearedAtMs: null,
+  timeMs: 4,
+  value: 99,
+  limit: 90,
+  action: "none",
+  command: null,
+  message: "hot",
+};
+
+function evidence(number: number, changed: Partial<EvidenceView> = {}): EvidenceView {
+  return {
+    id: String(number).repeat(32),
+    kind: "payload",
+    name: "wave form",
+    labels: { machine: "m1" },
+    startMs: 1_000 * number,
+    endMs: 1_000 * number,
+    contentType: "text/html",
+    sha256: "ab".repeat(32),
+    bytes: 17,
+    partBytes: 1_024,
+    agent: "alpha-1",
+    site: "alpha",
+    state: "complete",
+    parts: 1,
+    partsHeld: 1,
+    firstAtMs: 1,
+    changedAtMs: 1,
+    ...changed,
+  };
+}
+
+/** The latest first. */
+const EVIDENCE: readonly EvidenceView[] = [
+  evidence(4, { state: "incomplete", parts: 3 }),
+  evidence(3, { kind: "recording", alarm: ALARM.id, endMs: 4_500, labels: { machine: "m2" } }),
+  evidence(2, { site: "beta", agent: "beta-1" }),
+  evidence(1),
+];
 
 const AGENT: AgentView = {
   agent: "alpha-1",
@@ -444,4 +512,53 @@ test("a port in use is a plain error", async () => {
     log: silentLogger,
   });
   await expect(again).rejects.toMatchObject({ code: "port_in_use" });
+});
+
+test("evidence is listed by labels, site, time, alarm and state, page by page", async () => {
+  const { url } = await listen();
+  const idsOf = async (query: string) => {
+    const page: { evidence: EvidenceView[]; cursor: string | null } = JSON.parse(
+      await (await fetch(`${url}/api/v1/evidence?${query}`)).text(),
+    );
+    return { ids: page.evidence.map(({ id }) => Number(id[0])), cursor: page.cursor };
+  };
+  expect(await idsOf("")).toEqual({ ids: [4, 3, 2, 1], cursor: null });
+  expect((await idsOf("site=beta")).ids).toEqual([2]);
+  expect((await idsOf("machine=m2&site=alpha")).ids).toEqual([3]);
+  expect((await idsOf("machine=m3")).ids).toEqual([]);
+  expect((await idsOf("agent=alpha-1&state=complete")).ids).toEqual([3, 1]);
+  expect((await idsOf(`alarm=${encodeURIComponent(ALARM.id)}`)).ids).toEqual([3]);
+  expect((await idsOf("from=2001&to=4000")).ids).toEqual([3]);
+  expect((await idsOf("from=4200")).ids).toEqual([3]);
+  const first = await idsOf("limit=3");
+  expect(first.ids).toEqual([4, 3, 2]);
+  expect(await idsOf(`limit=3&cursor=${first.cursor}`)).toEqual({ ids: [1], cursor: null });
+  expect(await codeOf(await fetch(`${url}/api/v1/evidence?state=broken`))).toBe("bad_request");
+  expect(await codeOf(await fetch(`${url}/api/v1/evidence?from=noon`))).toBe("bad_request");
+});
+
+test("evidence is fetched as it was sent, and no browser runs it", async () => {
+  const { url } = await listen();
+  const response = await fetch(`${url}/api/v1/evidence/${"1".repeat(32)}`);
+  expect(await response.text()).toBe("<script></script>");
+  expect(Object.fromEntries(response.headers)).toMatchObject({
+    "content-type": "text/html",
+    "content-length": "17",
+    "content-disposition": `attachment; filename="wave_form-${"1".repeat(32)}"`,
+    "content-security-policy": "sandbox",
+    "x-content-type-options": "nosniff",
+    etag: `"${"ab".repeat(32)}"`,
+  });
+  const incomplete = await fetch(`${url}/api/v1/evidence/${"4".repeat(32)}`);
+  expect([incomplete.status, await codeOf(incomplete)]).toEqual([409, "evidence_incomplete"]);
+  const unknown = await fetch(`${url}/api/v1/evidence/9`);
+  expect([unknown.status, await codeOf(unknown)]).toEqual([404, "unknown_evidence"]);
+});
+
+test("an alarm by its id, whatever is in it, with its evidence", async () => {
+  const { url } = await listen();
+  const answer = await fetch(`${url}/api/v1/alarms/${encodeURIComponent(ALARM.id)}`);
+  expect(await answer.json()).toEqual({ alarms: [ALARM], evidence: [EVIDENCE[1]] });
+  expect((await fetch(`${url}/api/v1/alarms/${encodeURIComponent(ALARM.id)}?agent=beta-1`)).status).toBe(404);
+  expect(await codeOf(await fetch(`${url}/api/v1/alarms/other`))).toBe("unknown_alarm");
 });

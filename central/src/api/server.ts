@@ -1,5 +1,6 @@
 import { hostRefusal, MillraceError, reasonOf } from "@millrace/runtime";
 import type { Clock, Logger, Metrics } from "@millrace/runtime";
+import { Readable } from "node:stream";
 import Fastify from "fastify";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { Assets } from "./assets.ts";
@@ -7,6 +8,7 @@ import { isFromOwnMachine } from "./own-machine.ts";
 import type { CentralReader, ResetOutcome } from "./central-reader.ts";
 import { EventStream } from "./event-stream.ts";
 import { OPENAPI } from "./openapi.ts";
+import { ANY_EVIDENCE, parseEvidenceQuery } from "./evidence-query.ts";
 import { problem, ProblemError } from "./problem.ts";
 import type { Problem } from "./problem.ts";
 import { parseLimit, parseQuery, parseWindowQuery } from "./window-query.ts";
@@ -53,7 +55,8 @@ export class ApiServer {
       logger: false,
       forceCloseConnections: true,
       bodyLimit: REQUEST_BYTES_MAX,
-      routerOptions: { maxParamLength: 200 },
+      // The id of an alarm names its rule and labels.
+      routerOptions: { maxParamLength: 2_048 },
       // What no route is even looked for: a path that cannot be decoded.
       frameworkErrors: (error, _request, reply) => {
         sendProblem(reply.headers(SECURITY_HEADERS), problem("bad_request", reasonOf(error)));
@@ -132,6 +135,38 @@ export class ApiServer {
     app.get("/api/v1/alarms", async (request, reply) => {
       const limit = parseLimit(parseQuery(request.query).get("limit"), 1_000, LIST_LIMIT_MAX);
       return noStore(reply).send({ alarms: reader.alarms().slice(0, limit) });
+    });
+    app.get<{ Params: { id: string } }>("/api/v1/alarms/:id", async (request, reply) => {
+      const agent = parseQuery(request.query).get("agent") ?? null;
+      const { id } = request.params;
+      const alarms = reader
+        .alarms()
+        .filter((each) => each.id === id && (agent === null || each.agent === agent));
+      if (alarms.length === 0) throw new ProblemError("unknown_alarm", `no alarm ${id} is known`);
+      const query = { ...ANY_EVIDENCE, agent, alarm: id, limit: LIST_LIMIT_MAX };
+      return noStore(reply).send({ alarms, evidence: reader.evidence(query).evidence });
+    });
+    app.get("/api/v1/evidence", async (request, reply) =>
+      noStore(reply).send(reader.evidence(parseEvidenceQuery(request.query))),
+    );
+    app.get<{ Params: { id: string } }>("/api/v1/evidence/:id", async (request, reply) => {
+      const view = reader.evidenceOf(request.params.id);
+      if (view === null) throw new ProblemError("unknown_evidence", "/api/v1/evidence lists what there is");
+      if (view.state !== "complete") {
+        const detail = `${view.partsHeld} of ${view.parts} parts are here; it is ${view.state}`;
+        throw new ProblemError("evidence_incomplete", detail);
+      }
+      // Whatever a machine sent: a browser saves it and never runs it under this origin.
+      return noStore(reply)
+        .header("content-type", view.contentType)
+        .header("content-length", view.bytes)
+        .header(
+          "content-disposition",
+          `attachment; filename="${view.name.replaceAll(/[^\w.-]/g, "_")}-${view.id}"`,
+        )
+        .header("content-security-policy", "sandbox")
+        .header("etag", `"${view.sha256}"`)
+        .send(Readable.from(reader.evidenceBytes(view), { objectMode: false }));
     });
     app.get("/api/v1/agents", async (_request, reply) => noStore(reply).send({ agents: reader.agents() }));
     app.get("/api/v1/ledger", async (_request, reply) => {

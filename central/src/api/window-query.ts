@@ -42,7 +42,7 @@ export function parseLimit(text: string | undefined, otherwise: number, max: num
   return limit;
 }
 
-function parseTime(text: string | undefined, name: string): number | null {
+export function parseTime(text: string | undefined, name: string): number | null {
   if (text === undefined || text === "") return null;
   const timeMs = /^-?\d+$/.test(text) ? Number(text) : Date.parse(text);
   if (!Number.isSafeInteger(timeMs)) {

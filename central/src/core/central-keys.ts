@@ -13,6 +13,8 @@ import type { Lane } from "@millrace/stream";
  *   'g' agent 0                             ledger
  *   'A' agent 0 alarm id 0                  alarm, latest step, and where it came from
  *   'q' number u48                          quarantined message
+ *   'd' evidence id 0  part u32             one part of a piece of evidence: its bytes
+ *   'v' evidence id 0                       the piece, and which of its parts are held (evidence-book.ts)
  *   'e' text                                the window engine's own keys and values (stream/src/engine/state-key.ts)
  */
 export const CENTRAL_KEYS = {
@@ -27,6 +29,12 @@ export const CENTRAL_KEYS = {
   ledger: (agent: string) => key("g", agent),
   alarm: (agent: string, id: string) => key("A", agent, id),
   quarantine: (number: number) => join(key("q"), u48(number)),
+  evidence: (id: string) => key("v", id),
+  evidencePart: (id: string, part: number) => {
+    const number = new DataView(new ArrayBuffer(4));
+    number.setUint32(0, part);
+    return join(key("d", id), new Uint8Array(number.buffer));
+  },
   membership: () => key("M"),
   trustedTime: () => key("T"),
   engine: (stateKey: string) => encoder.encode(`e${stateKey}`),
@@ -47,7 +55,7 @@ export function keysUnder(prefix: string): { from: Uint8Array; to: Uint8Array } 
   return { from: key(prefix), to: Uint8Array.of(prefix.charCodeAt(0) + 1) };
 }
 
-const LANE_NUMBERS: Record<Lane, number> = { alarm: 0, live: 1, backfill: 2 };
+const LANE_NUMBERS: Record<Lane, number> = { alarm: 0, live: 1, backfill: 2, evidence: 3 };
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 

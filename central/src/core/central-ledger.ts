@@ -31,6 +31,17 @@ export interface LedgerTotals {
   readonly partlyRead: number;
   /** Readings that the agent gave up before they were sent, as it told. Beside `received`. */
   readonly skipped: number;
+  /** Parts of evidence: held, held already, and not taken. Beside `received`: they hold no readings that count. */
+  readonly evidenceParts: number;
+  readonly evidencePartsDuplicate: number;
+  readonly evidencePartsRefused: number;
+  /** Pieces of evidence that were put together and are what was sent. */
+  readonly evidence: number;
+  /** Those that were given up: never finished, not what was sent, too old, and for want of room. */
+  readonly evidenceUnfinished: number;
+  readonly evidenceDamaged: number;
+  readonly evidenceExpired: number;
+  readonly evidenceEvicted: number;
   /** Batches taken; those that came again; those too far above the mark, which come again. */
   readonly batches: number;
   readonly duplicates: number;
@@ -51,11 +62,22 @@ const ZERO: LedgerTotals = {
   foreignSite: 0,
   partlyRead: 0,
   skipped: 0,
+  evidenceParts: 0,
+  evidencePartsDuplicate: 0,
+  evidencePartsRefused: 0,
+  evidence: 0,
+  evidenceUnfinished: 0,
+  evidenceDamaged: 0,
+  evidenceExpired: 0,
+  evidenceEvicted: 0,
   batches: 0,
   duplicates: 0,
   beyond: 0,
   rejected: {},
 };
+
+const { rejected: _, ...COUNTS } = ZERO;
+const COUNTERS = Object.keys(COUNTS).filter((name): name is Counter => name in COUNTS);
 
 /** Counts per agent everything that arrived and what became of it; committed with the state it describes. */
 export class CentralLedger {
@@ -76,21 +98,9 @@ export class CentralLedger {
 
   add(agent: string, counts: Readonly<Partial<Record<Counter, number>>>): void {
     const totals = this.totals(agent);
-    this.#set(agent, {
-      received: totals.received + (counts.received ?? 0),
-      merged: totals.merged + (counts.merged ?? 0),
-      tooLate: totals.tooLate + (counts.tooLate ?? 0),
-      unwindowed: totals.unwindowed + (counts.unwindowed ?? 0),
-      unreadable: totals.unreadable + (counts.unreadable ?? 0),
-      future: totals.future + (counts.future ?? 0),
-      foreignSite: totals.foreignSite + (counts.foreignSite ?? 0),
-      partlyRead: totals.partlyRead + (counts.partlyRead ?? 0),
-      skipped: totals.skipped + (counts.skipped ?? 0),
-      batches: totals.batches + (counts.batches ?? 0),
-      duplicates: totals.duplicates + (counts.duplicates ?? 0),
-      beyond: totals.beyond + (counts.beyond ?? 0),
-      rejected: totals.rejected,
-    });
+    const sums: { -readonly [Name in keyof LedgerTotals]: LedgerTotals[Name] } = { ...totals };
+    for (const counter of COUNTERS) sums[counter] += counts[counter] ?? 0;
+    this.#set(agent, sums);
   }
 
   reject(agent: string, reason: RejectReason): void {

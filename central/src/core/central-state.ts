@@ -10,6 +10,8 @@ import type { AlarmView } from "./alarm-view.ts";
 import { CENTRAL_KEYS, engineKeyOf, keysUnder, quarantineNumberOf } from "./central-keys.ts";
 import { CentralLedger } from "./central-ledger.ts";
 import type { LedgerTotals } from "./central-ledger.ts";
+import { EVIDENCE, EvidenceBook } from "./evidence-book.ts";
+import type { EvidenceLimits } from "./evidence-book.ts";
 import type { LaneRecord } from "./deduplication.ts";
 import { LateBook } from "./late-book.ts";
 import { Quarantine } from "./quarantine.ts";
@@ -92,6 +94,7 @@ export interface CentralStateOptions {
   readonly store: Store;
   readonly pipeline: Pick<Pipeline, "metrics" | "windows">;
   readonly graceMs: number;
+  readonly evidence: EvidenceLimits;
   readonly monotonicMs: number;
 }
 
@@ -103,12 +106,19 @@ export class CentralState {
   readonly agents = new AgentRegistry();
   readonly trustedTime = new TrustedTime();
   readonly late = new LateBook();
+  readonly evidence: EvidenceBook;
   readonly quarantine: Quarantine;
   readonly engine: WindowEngine;
   /** Values that the store had and that could not be read: they are left out. */
   readonly unreadableCount: number;
 
-  private constructor(engine: WindowEngine, quarantine: Quarantine, stored: StoredValues) {
+  private constructor(
+    engine: WindowEngine,
+    quarantine: Quarantine,
+    stored: StoredValues,
+    evidence: EvidenceLimits,
+  ) {
+    this.evidence = new EvidenceBook(evidence);
     this.engine = engine;
     this.quarantine = quarantine;
     this.unreadableCount = stored.unreadableCount;
@@ -130,7 +140,9 @@ export class CentralState {
     const trusted = await stored.get(CENTRAL_KEYS.trustedTime(), TRUSTED_TIME);
     const ledgers = await stored.under("g", LEDGERS);
     const alarms = await stored.under("A", ALARMS);
-    const state = new CentralState(engine, new Quarantine(quarantineNext), stored);
+    const evidence = await stored.under("v", EVIDENCE);
+    const state = new CentralState(engine, new Quarantine(quarantineNext), stored, options.evidence);
+    state.evidence.restore(evidence);
     state.stores.restore(stores, lanes);
     state.agents.restore(agents, membership, options.monotonicMs);
     if (trusted !== null) state.trustedTime.restore(trusted.trustedMs, options.monotonicMs);
@@ -204,6 +216,7 @@ export class CentralState {
     for (const entry of entries) changes.push(QUARANTINE.put(CENTRAL_KEYS.quarantine(entry.number), entry));
     for (const number of forgotten) changes.push({ type: "del", key: CENTRAL_KEYS.quarantine(number) });
     for (const change of this.engine.takeChanges()) changes.push(engineChange(change));
+    for (const change of this.evidence.takeChanges()) changes.push(change);
     const { agents, membership } = this.agents.takeDirty();
     if (membership !== null) changes.push(MEMBERSHIP.put(CENTRAL_KEYS.membership(), membership));
     // When agents were last heard, and their frontiers, come again with each heartbeat: alone they need not be forced to disk.

@@ -30,5 +30,11 @@ export function divergence(known: readonly StoreRun[], hello: Hello): Divergence
   if (own === undefined && theirs === undefined) return { theirs, shared: undefined };
   const first = (lane: Lane) =>
     Math.min(own?.from[lane] ?? Infinity, theirs?.from[lane] ?? Infinity, hello.lanes[lane].next);
-  return { theirs, shared: { alarm: first("alarm"), live: first("live"), backfill: first("backfill") } };
+  const shared = {
+    alarm: first("alarm"),
+    live: first("live"),
+    backfill: first("backfill"),
+    evidence: first("evidence"),
+  };
+  return { theirs, shared };
 }

@@ -30,6 +30,7 @@ async function start(): Promise<{ time: SimulatedTime; central: Central }> {
     },
     graceMs: 2_000,
     retainMs: 86_400_000,
+    evidence: { bytesMax: 2 ** 30, retainMs: 86_400_000, unfinishedMs: 86_400_000 },
     silentAfterMs: 3_000,
     store: new CrashingStore(),
     clock: time.clock(),

@@ -1,7 +1,7 @@
 import type { Lane, PaneRows } from "@millrace/stream";
 import { LANES, pickRows, readingCountOfRow } from "@millrace/stream";
 import { encodeMessage, WIRE_VERSIONS_READ } from "@millrace/wire";
-import type { Hello, Refusal, SealedBatch } from "@millrace/wire";
+import type { EvidencePart, Hello, Refusal, SealedBatch } from "@millrace/wire";
 import type { SystemAlarm } from "./alarm-book.ts";
 import type { RejectReason } from "./central-ledger.ts";
 import type { CentralState } from "./central-state.ts";
@@ -269,14 +269,35 @@ export class MessageApplier {
           alarms.take(event, { agent, site, storeId, epoch, nowMs: item.atMs });
         }
         return;
+      case "evidence":
+        return this.#applyEvidence(item, body.part);
       case "unreadable":
         this.reject(item, "malformed_body", body.detail);
         ledger.add(agent, { received: batch.readingCount, unreadable: batch.readingCount });
-        this.#state.lose(agent, batch);
+        if (batch.kind === "evidence") ledger.add(agent, { evidencePartsRefused: 1 });
+        // A part of evidence covers event time, and holds none of the readings of it.
+        if (batch.lane !== "evidence") this.#state.lose(agent, batch);
         return;
       case "skipped":
         return;
     }
+  }
+
+  #applyEvidence(item: InboxItem, part: EvidencePart): void {
+    const { agent, site } = item.session;
+    const { evidence, ledger } = this.#state;
+    const { id, labels } = part.manifest;
+    if ((labels["site"] ?? site) !== site) {
+      this.#note(item, "foreign_site", `evidence ${id} carries another site than ${site}`);
+      ledger.add(agent, { evidencePartsRefused: 1 });
+      return;
+    }
+    const verdict = evidence.take(part, { agent, site, nowMs: item.atMs });
+    if (verdict === "taken") ledger.add(agent, { evidenceParts: 1 });
+    if (verdict === "duplicate") ledger.add(agent, { evidencePartsDuplicate: 1 });
+    if (verdict !== "conflict") return;
+    this.reject(item, "malformed_body", `another piece of evidence goes by the id ${id}`);
+    ledger.add(agent, { evidencePartsRefused: 1 });
   }
 
   #applyRows(item: InboxItem, rows: PaneRows, moment: Moment): void {
@@ -348,7 +369,7 @@ export class MessageApplier {
     // What these sequences held has come, or will, in a batch before them.
     if (reason === "coarsened") return;
     this.#state.ledger.add(session.agent, { skipped: readings });
-    this.#state.lose(session.agent, batch);
+    if (batch.lane !== "evidence") this.#state.lose(session.agent, batch);
     const message = `agent ${session.agent} gave up batches ${from}–${to} of lane ${batch.lane}, ${readings} readings: ${reason}`;
     this.#raise(session, "data_loss", message, readings, moment);
   }
@@ -383,7 +404,7 @@ export class MessageApplier {
 
   #marks(session: Session): Record<Lane, number> {
     const held = this.#state.stores.held(session.storeId);
-    const marks = { alarm: 0, live: 0, backfill: 0 };
+    const marks = { alarm: 0, live: 0, backfill: 0, evidence: 0 };
     for (const lane of LANES) marks[lane] = held?.mark(lane) ?? 0;
     return marks;
   }

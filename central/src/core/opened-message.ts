@@ -2,6 +2,7 @@ import type { PaneRows } from "@millrace/stream";
 import {
   BATCH_BYTES_MAX,
   decodeAlarmBatch,
+  decodeEvidencePart,
   decodePaneBatch,
   decodeSkippedBatch,
   openBatch,
@@ -11,6 +12,7 @@ import {
 import type {
   AlarmEvent,
   Compression,
+  EvidencePart,
   Hello,
   PaneBatch,
   SealedBatch,
@@ -22,6 +24,7 @@ import type { RejectReason } from "./central-ledger.ts";
 export type BatchBody =
   | { readonly kind: "panes"; readonly panes: PaneBatch }
   | { readonly kind: "alarms"; readonly events: readonly AlarmEvent[] }
+  | { readonly kind: "evidence"; readonly part: EvidencePart }
   | { readonly kind: "skipped"; readonly skipped: SkippedRange }
   /** The checksum is right, yet the body is not what it should be: the batch is held, its content is lost. */
   | { readonly kind: "unreadable"; readonly detail: string };
@@ -70,6 +73,12 @@ function openBody(batch: SealedBatch, compression: Compression): BatchBody {
       const decoded = decodeAlarmBatch(unpacked.body);
       return decoded.ok
         ? { kind: "alarms", events: decoded.message }
+        : { kind: "unreadable", detail: decoded.detail };
+    }
+    case "evidence": {
+      const decoded = decodeEvidencePart(unpacked.body);
+      return decoded.ok
+        ? { kind: "evidence", part: decoded.message }
         : { kind: "unreadable", detail: decoded.detail };
     }
     case "skipped": {

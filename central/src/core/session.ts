@@ -14,7 +14,7 @@ export class Session {
   storeId = "";
   instance = "";
   /** By its hello, the sequence that the next append to each lane takes. */
-  readonly nexts: Record<Lane, number> = { alarm: 1, live: 1, backfill: 1 };
+  readonly nexts: Record<Lane, number> = { alarm: 1, live: 1, backfill: 1, evidence: 1 };
   /** When its last message came; monotonic, ms. */
   heardAtMs: number;
   inboxBytes = 0;

@@ -51,7 +51,8 @@ export class StoreRegistry {
 
   restore(records: Iterable<StoreRecord>, lanes: Iterable<LaneRecord & { readonly storeId: string }>): void {
     const byStore = Map.groupBy(lanes, (lane) => lane.storeId);
-    for (const record of records) {
+    for (const stored of records) {
+      const record = { ...stored, lineages: stored.lineages?.map(withEvidence) ?? [] };
       this.#stores.set(record.storeId, { record, held: new Deduplication(byStore.get(record.storeId)) });
     }
   }
@@ -115,7 +116,12 @@ export class StoreRegistry {
     };
     this.#stores.set(hello.storeId, { record, held });
     this.#dirty.add(hello.storeId);
-    const marks = { alarm: held.mark("alarm"), live: held.mark("live"), backfill: held.mark("backfill") };
+    const marks = {
+      alarm: held.mark("alarm"),
+      live: held.mark("live"),
+      backfill: held.mark("backfill"),
+      evidence: held.mark("evidence"),
+    };
     return { epoch, epochFrom, marks, findings };
   }
 
@@ -138,3 +144,10 @@ export class StoreRegistry {
     return { stores, lanes };
   }
 }
+
+/** What an older program stored says nothing of the lane of evidence. */
+function withEvidence({ epoch, runs }: EpochRuns): EpochRuns {
+  return { epoch, runs: runs.map(({ run, from }) => ({ run, from: { ...NO_EVIDENCE, ...from } })) };
+}
+
+const NO_EVIDENCE = { evidence: 1 };

@@ -1,7 +1,14 @@
 import type { BatchQueue } from "@millrace/queue";
 import { zstdCompression } from "@millrace/runtime";
 import { LANES, type PaneRows } from "@millrace/stream";
-import { decodeAlarmBatch, decodePaneBatch, decodeSkippedBatch, openBatch, unpackBody } from "@millrace/wire";
+import {
+  decodeAlarmBatch,
+  decodeEvidencePart,
+  decodePaneBatch,
+  decodeSkippedBatch,
+  openBatch,
+  unpackBody,
+} from "@millrace/wire";
 
 type Row = Readonly<Record<string, unknown>>;
 
@@ -16,7 +23,7 @@ export function* batchRows(queue: BatchQueue): Generator<Row> {
   }
 }
 
-/** What the batches hold: a row for each pane, alarm step, and range that was given up. */
+/** What the batches hold: a row for each pane, alarm step, part of evidence, and range that was given up. */
 export async function* contentRows(queue: BatchQueue): AsyncGenerator<Row> {
   for (const lane of LANES) {
     for (const { sequence } of queue.summaries(lane)) {
@@ -40,6 +47,14 @@ function* rowsOf(bytes: Uint8Array): Generator<Row> {
     if (!alarms.ok) return yield { unreadable: true };
     for (const alarm of alarms.message) yield { alarm };
     return;
+  }
+  if (opened.batch.kind === "evidence") {
+    const part = decodeEvidencePart(unpacked.body);
+    if (!part.ok) return yield { unreadable: true };
+    const { manifest, data } = part.message;
+    return yield {
+      evidence: { ...manifest, part: part.message.part, data: Buffer.from(data).toString("base64") },
+    };
   }
   const panes = decodePaneBatch(unpacked.body);
   if (!panes.ok) return yield { unreadable: true };

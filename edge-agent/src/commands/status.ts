@@ -65,6 +65,12 @@ export function renderStatus(page: StatusPage, url: string): string {
     `  aggregated ${column(ledger.aggregated, 8)} = open ${ledger.open} + queued ${ledger.queued} + forwarded ${ledger.forwarded} + evicted ${ledger.evicted} + damaged ${ledger.damaged}`,
     ...rejected.map(([reason, count]) => `  rejected(${reason}) ${count}`),
     ...(ledger.alarmBatchesEvicted > 0 ? [`  batches of alarms evicted ${ledger.alarmBatchesEvicted}`] : []),
+    ...(ledger.evidencePartsSealed > 0
+      ? [
+          `  parts of evidence sealed ${ledger.evidencePartsSealed}, evicted ${ledger.evidencePartsEvicted}, damaged ${ledger.evidencePartsDamaged}`,
+        ]
+      : []),
+    ...(page.recorder === null ? [] : [renderRecorder(page.recorder)]),
     ...renderQuarantine(page, url),
     "",
     ...page.maintenance.map(
@@ -76,6 +82,16 @@ export function renderStatus(page: StatusPage, url: string): string {
     ...page.alarms.map(renderAlarm),
   ];
   return lines.join("\n");
+}
+
+function renderRecorder({
+  readings,
+  readingsMax,
+  spanMs,
+  recorded,
+  dropped,
+}: NonNullable<StatusPage["recorder"]>): string {
+  return `  flight recorder: ${readings} of ${readingsMax} readings, the last ${seconds(spanMs)}; recordings made ${recorded}, dropped ${dropped}`;
 }
 
 /** An input, and each of its files. */

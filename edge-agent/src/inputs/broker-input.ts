@@ -11,6 +11,8 @@ import { pubackBytes } from "./puback-bytes.ts";
 import { SubscribedFilters } from "./subscribed-filters.ts";
 import { TopicCache } from "./topic-cache.ts";
 import { filterTakes } from "./topic-filter.ts";
+import type { EvidenceBounds } from "../evidence/evidence-topics.ts";
+import { isOversizedOn } from "./oversized.ts";
 
 export interface BrokerInputOptions {
   readonly name: string;
@@ -26,6 +28,8 @@ export interface BrokerInputOptions {
   readonly payloadBytesMax: number;
   /** A greater packet closes its connection, before it is in memory. Default 16 times `payloadBytesMax`, at least 2 MiB. */
   readonly packetBytesMax?: number;
+  /** Topics whose payloads may be greater. */
+  readonly evidence?: EvidenceBounds;
   /** Deeper topics close the connection. Default 32. */
   readonly topicLevelsMax?: number;
   /** Topics whose retained message is kept; those beyond are delivered but not kept. Default 10 000. */
@@ -42,6 +46,8 @@ export interface BrokerInputOptions {
 
 const TOPIC_LEVELS_MAX = 32;
 const ADDRESSES_MAX = 10_000;
+/** And what else stands before the payload. */
+const TOPIC_BYTES_MAX = 65_535 + 16;
 const TOPICS_REMEMBERED_MAX = 50_000;
 const CONNECT_TIMEOUT_MS = 10_000;
 /**
@@ -296,8 +302,10 @@ export class BrokerInput implements Input {
 
   /** aedes reads its connections with `read()`: what it would get is looked at first. */
   #readDirectly(socket: Socket, client: Client): void {
+    const { payloadBytesMax, evidence } = this.#options;
+    const evidenceBytesMax = (evidence?.bytesMaxLargest ?? 0) + TOPIC_BYTES_MAX;
     const packetBytesMax =
-      this.#options.packetBytesMax ?? Math.max(PACKET_BYTES_LEAST, 16 * this.#options.payloadBytesMax);
+      this.#options.packetBytesMax ?? Math.max(PACKET_BYTES_LEAST, 16 * payloadBytesMax, evidenceBytesMax);
     const publishes = new DirectPublishes<KnownTopic>({
       guard: new PacketSizeGuard(packetBytesMax),
       packetBytesMax: Math.min(packetBytesMax, DIRECT_BYTES_MAX),
@@ -375,7 +383,7 @@ export class BrokerInput implements Input {
     // It is not acknowledged: its client sends it again.
     if (handler === null) return;
     this.#counts.messages++;
-    const isOversized = payload.length > this.#options.payloadBytesMax;
+    const isOversized = isOversizedOn(topic.name, payload, this.#options);
     if (isOversized) this.#counts.oversized++;
     const work = settle(handler, {
       topic: topic.name,
@@ -413,7 +421,7 @@ export class BrokerInput implements Input {
     const isRetained = packet.retain;
     const payload = typeof packet.payload === "string" ? Buffer.from(packet.payload) : packet.payload;
     if (isRetained) this.#limitRetained(packet, payload.length);
-    const isOversized = payload.length > this.#options.payloadBytesMax;
+    const isOversized = isOversizedOn(packet.topic, payload, this.#options);
     if (isOversized) this.#counts.oversized++;
     const work = settle(handler, {
       topic: packet.topic,

@@ -13,6 +13,8 @@ import type { Input, InputHandler, InputStatus } from "./input.ts";
 import { OrderedRelease } from "./ordered-release.ts";
 import { pubackBytes } from "./puback-bytes.ts";
 import { filterCovers, widestFilters } from "./topic-filter.ts";
+import type { EvidenceBounds } from "../evidence/evidence-topics.ts";
+import { isOversizedOn } from "./oversized.ts";
 
 export interface MqttInputOptions {
   readonly name: string;
@@ -34,6 +36,8 @@ export interface MqttInputOptions {
   /** Never shared: machines' answers are for the agent that has asked. */
   readonly ownFilters?: readonly string[];
   readonly payloadBytesMax: number;
+  /** Topics whose payloads may be greater. */
+  readonly evidence?: EvidenceBounds;
   /** Most messages taken and not yet acknowledged; beyond it the connection is not read. Default 1000. */
   readonly unacknowledgedMax?: number;
   /** A link that is silent for 1.5 times this is half open (MQTT 3.1.1, 3.1.2.10). Default 10. */
@@ -225,7 +229,7 @@ export class MqttInput implements Input {
     if (this.#connection !== connection) return;
     this.#counts.messages++;
     const payload = typeof packet.payload === "string" ? Buffer.from(packet.payload) : packet.payload;
-    const isOversized = payload.length > this.#options.payloadBytesMax;
+    const isOversized = isOversizedOn(packet.topic, payload, this.#options);
     if (isOversized) this.#counts.oversized++;
     let work: ReturnType<InputHandler>;
     try {

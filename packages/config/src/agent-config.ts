@@ -26,6 +26,8 @@ export interface AgentConfig {
   };
   readonly limits: AgentLimits;
   readonly commit: { readonly liveIntervalMs: number; readonly checkpointIntervalMs: number };
+  /** Null: raw readings are not kept. */
+  readonly recorder: RecorderConfig | null;
   readonly http: HttpConfig;
   readonly logLevel: LogLevel;
 }
@@ -140,6 +142,15 @@ export interface UplinkConfig {
   readonly key: string | null;
   readonly backfillBytesPerSecond: number;
   readonly inFlightBatchesMax: number;
+}
+
+/** The flight recorder. */
+export interface RecorderConfig {
+  readonly bytesMax: number;
+  readonly beforeMs: number;
+  readonly afterMs: number;
+  /** Labels of a machine. */
+  readonly by: readonly string[];
 }
 
 export interface AgentLimits {

@@ -253,6 +253,25 @@ export const agentSchema = z.strictObject({
     })
     .prefault({})
     .describe("Rhythm of the durable commits."),
+  recorder: z
+    .strictObject({
+      bytesMax: bytes({ min: "64KiB", max: "4GiB" })
+        .prefault("16MiB")
+        .describe("Memory for raw readings, 21 bytes each; beyond it the oldest go first."),
+      before: duration({ min: "0s", max: "1h" })
+        .prefault("10s")
+        .describe("How much event time before an alarm is sent with it."),
+      after: duration({ min: "0s", max: "10m" })
+        .prefault("5s")
+        .describe("How much after it; the recording is sealed when that has passed."),
+      by: z
+        .array(labelName())
+        .min(1)
+        .prefault(["site", "line", "machine"])
+        .describe("Labels of a machine: series that agree in all of them are recorded together."),
+    })
+    .optional()
+    .describe("Flight recorder: an alarm that is raised ships the raw readings around it, as evidence."),
   http: z
     .strictObject({
       host: host().prefault("127.0.0.1").describe("Address of health and metrics."),

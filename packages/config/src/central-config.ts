@@ -20,6 +20,12 @@ export interface CentralConfig {
     /** How long finished windows are kept. */
     readonly retainMs: number;
   };
+  readonly evidence: {
+    readonly bytesMax: number;
+    readonly retainMs: number;
+    /** What no part has come of for so long is given up. */
+    readonly unfinishedMs: number;
+  };
   /** An agent unheard for longer is shown as silent. */
   readonly silentAfterMs: number;
   readonly logLevel: LogLevel;

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import {
   allowedHosts,
+  bytes,
   duration,
   filePath,
   flag,
@@ -79,6 +80,18 @@ export const centralSchema = z.strictObject({
     })
     .prefault({})
     .describe("How windows end."),
+  evidence: z
+    .strictObject({
+      bytesMax: bytes({ min: "1MiB", max: "100TiB" })
+        .prefault("10GiB")
+        .describe("Disk space for evidence; beyond it the longest unchanged is given up, counted."),
+      retain: duration({ min: "1h", max: "3650d" }).prefault("30d").describe("How long it is kept."),
+      unfinishedAfter: duration({ min: "1m", max: "365d" })
+        .prefault("7d")
+        .describe("What no part has come of for so long is given up unfinished, counted."),
+    })
+    .prefault({})
+    .describe("Payloads and recordings that came as a whole."),
   silentAfter: duration({ min: "1s", max: "1h" })
     .prefault("3s")
     .describe(

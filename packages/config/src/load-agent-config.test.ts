@@ -61,6 +61,7 @@ test("defaults", () => {
         clockFloorMs: Date.UTC(2024, 0, 1),
       },
       commit: { liveIntervalMs: 250, checkpointIntervalMs: 1000 },
+      recorder: null,
       http: { host: "127.0.0.1", port: 9464, allowedHosts: [] },
       logLevel: "info",
     },

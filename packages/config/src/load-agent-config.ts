@@ -1,5 +1,6 @@
+import type { z } from "zod";
 import { agentSchema } from "./agent-schema.ts";
-import type { AgentConfig } from "./agent-config.ts";
+import type { AgentConfig, RecorderConfig } from "./agent-config.ts";
 import { ConfigReader } from "./config-reader.ts";
 import { isSameAddress } from "./is-same-address.ts";
 import { isOpenHost } from "./open-host.ts";
@@ -145,8 +146,18 @@ export function loadAgentConfig(path: string, options: LoadOptions = {}): Loaded
       liveIntervalMs: file.commit.liveInterval,
       checkpointIntervalMs: file.commit.checkpointInterval,
     },
+    recorder: file.recorder === undefined ? null : resolveRecorder(file.recorder),
     http: file.http,
     logLevel: file.log.level,
   };
   return { config, warnings: reader.finish() };
+}
+
+function resolveRecorder({
+  bytesMax,
+  before,
+  after,
+  by,
+}: NonNullable<z.output<typeof agentSchema>["recorder"]>): RecorderConfig {
+  return { bytesMax, beforeMs: before, afterMs: after, by };
 }

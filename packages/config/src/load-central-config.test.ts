@@ -21,6 +21,7 @@ test("defaults", () => {
     agents: [],
     http: { host: "127.0.0.1", port: 8080, allowedHosts: [], isControlAllowed: true },
     windows: { graceMs: 2000, retainMs: 30 * 86_400_000 },
+    evidence: { bytesMax: 10 * 2 ** 30, retainMs: 30 * 86_400_000, unfinishedMs: 7 * 86_400_000 },
     silentAfterMs: 3000,
     logLevel: "info",
   });

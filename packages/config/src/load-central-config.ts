@@ -66,6 +66,11 @@ export function loadCentralConfig(path: string, options: LoadOptions = {}): Load
       isControlAllowed: file.http.allowControl ?? !isOpenHost(file.http.host),
     },
     windows: { graceMs: file.windows.grace, retainMs: file.windows.retain },
+    evidence: {
+      bytesMax: file.evidence.bytesMax,
+      retainMs: file.evidence.retain,
+      unfinishedMs: file.evidence.unfinishedAfter,
+    },
     silentAfterMs: file.silentAfter,
     logLevel: file.log.level,
   };

@@ -167,7 +167,9 @@ test.each<[string, string, string[]]>([
   [
     "a list",
     "- a\n",
-    ["1:1: the file is a list; it must be a map with the keys version, metrics, windows, rules, maintenance"],
+    [
+      "1:1: the file is a list; it must be a map with the keys version, metrics, windows, rules, evidence, maintenance",
+    ],
   ],
   [
     "another version",

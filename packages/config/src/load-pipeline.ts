@@ -48,6 +48,13 @@ function toPipeline(path: string, file: PipelineFile): Pipeline {
     metrics,
     windows,
     rules: Object.entries(file.rules).map(([name, rule]) => toRule(name, rule, file)),
+    evidence: Object.entries(file.evidence).map(([name, { topic, time, contentType, bytesMax }]) => ({
+      name,
+      topic: templateOf(topic),
+      time: time ?? null,
+      contentType,
+      bytesMax,
+    })),
     maintenance:
       file.maintenance === undefined
         ? null

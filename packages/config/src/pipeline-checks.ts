@@ -2,7 +2,13 @@ import { formatDuration } from "@millrace/runtime";
 import { gcd, PANE_MS_MIN, windowStepMs } from "@millrace/stream";
 import { parseTopicTemplate, type TopicTemplate } from "@millrace/wire";
 import type { ConfigReader } from "./config-reader.ts";
-import { type MetricFile, type PipelineFile, type RuleFile, type WindowFile } from "./pipeline-schema.ts";
+import {
+  type EvidenceFile,
+  type MetricFile,
+  type PipelineFile,
+  type RuleFile,
+  type WindowFile,
+} from "./pipeline-schema.ts";
 import { checkRule } from "./rule-checks.ts";
 import { checkRuleInput } from "./rule-input-checks.ts";
 import { orNearest } from "./schema-problems.ts";
@@ -40,6 +46,19 @@ export function checkPipeline(reader: ConfigReader, file: PipelineFile, names: N
     checkRule(reader, path, rule, ruleLabels(rule, file));
   }
   checkMaintenance(reader, file);
+  for (const [name, evidence] of Object.entries(file.evidence)) checkEvidence(reader, name, evidence);
+}
+
+function checkEvidence(reader: ConfigReader, name: string, { topic, time }: EvidenceFile): void {
+  const path = ["evidence", name];
+  const captures = templateOf(topic)?.captures ?? [];
+  if (time === undefined) {
+    const message = `evidence ${name} has no time of its own: sent again after a failure, it is kept again; write the time into the topic, and give \`time\``;
+    reader.warning(path, message, "key");
+  } else if (!captures.includes(time.capture)) {
+    const message = `{${time.capture}} is no level of the topic; ${orNearest(time.capture, captures)}`;
+    reader.problem([...path, "time", "capture"], message);
+  }
 }
 
 /** Of what a rule looks at; undefined where only the agent knows them. */

@@ -1,9 +1,11 @@
 import { LEVEL_NAMES } from "@millrace/detect";
 import { areBounds, HISTOGRAM_BOUNDS_MAX } from "@millrace/stream";
+import { CONTENT_TYPE, TIME_UNITS } from "@millrace/wire";
 import { z } from "zod";
 import { accumulatorMistake, boundsMistake } from "./accumulator-mistake.ts";
 import { sourceSchema } from "./source-schema.ts";
 import {
+  bytes,
   duration,
   explains,
   finite,
@@ -226,18 +228,43 @@ const maintenance = z.strictObject({
     .describe("It ends by itself after this, until the topic has said otherwise in between."),
 });
 
+/** One of `evidence` as people write it. */
+const evidence = z.strictObject({
+  topic: topic().describe(
+    "Each message is taken as a whole; what its {names} capture becomes labels. It feeds no metric.",
+  ),
+  time: z
+    .strictObject({
+      capture: labelName().describe("The {name} of the topic that is the event time, and no label."),
+      unit: oneOf(TIME_UNITS).describe("Its unit since the epoch, or iso for ISO 8601."),
+    })
+    .optional()
+    .describe("Its own time; without it its time is that of its arrival, and it is kept at least once."),
+  contentType: takes(z.string().regex(CONTENT_TYPE).max(256), "a media type such as text/csv or image/jpeg")
+    .prefault("application/octet-stream")
+    .describe("What central serves it as."),
+  bytesMax: bytes({ min: "1B", max: "64MiB" })
+    .prefault("32MiB")
+    .describe("A greater payload is rejected (oversized); the agent's own limits do not count here."),
+});
+
 /** pipeline.yaml as people write it. */
 export const pipelineSchema = z.strictObject({
   version: version(),
   metrics: z.record(name(), metricSchema).describe("What is measured, by name."),
   windows: z.record(name(), windowSchema).prefault({}).describe("What is aggregated, by name."),
   rules: z.record(name(), ruleSchema).prefault({}).describe("What is watched, by name."),
+  evidence: z
+    .record(name(), evidence)
+    .prefault({})
+    .describe("Payloads that central keeps as they are, by name: waveforms, images, files."),
   maintenance: maintenance
     .optional()
     .describe("A topic that says what is in maintenance: its alarms are suppressed and never act."),
 });
 
 export type PipelineFile = z.output<typeof pipelineSchema>;
+export type EvidenceFile = z.output<typeof evidence>;
 export type MetricFile = z.output<typeof metricSchema>;
 export type WindowFile = z.output<typeof windowSchema>;
 export type RuleFile = z.output<typeof ruleSchema>;

@@ -1,6 +1,6 @@
 import type { RuleSpec } from "@millrace/detect";
 import type { MetricSpec, WindowSpec } from "@millrace/stream";
-import type { PayloadSpec, TopicTemplate, ValueAdjustment } from "@millrace/wire";
+import type { PayloadSpec, TimeUnit, TopicTemplate, ValueAdjustment } from "@millrace/wire";
 
 /** pipeline.yaml, resolved: what is measured, aggregated and watched; the same for every agent and central. */
 export interface Pipeline {
@@ -9,7 +9,19 @@ export interface Pipeline {
   readonly metrics: readonly PipelineMetric[];
   readonly windows: readonly WindowSpec[];
   readonly rules: readonly RuleSpec[];
+  readonly evidence: readonly EvidenceSource[];
   readonly maintenance: MaintenanceTopic | null;
+}
+
+/** A topic whose messages are kept whole. */
+export interface EvidenceSource {
+  readonly name: string;
+  /** Its captures are the labels, but for the one that is the time. */
+  readonly topic: TopicTemplate;
+  /** Null: it has no time of its own. */
+  readonly time: { readonly capture: string; readonly unit: TimeUnit } | null;
+  readonly contentType: string;
+  readonly bytesMax: number;
 }
 
 /** A topic that says what is in maintenance. */

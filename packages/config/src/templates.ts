@@ -60,6 +60,8 @@ uplink:
 #   payloadBytesMax: 64KiB
 #   seriesPerMetricMax: 10000
 
+# recorder: { bytesMax: 16MiB, before: 10s, after: 5s }   # an alarm brings the raw readings around it
+
 # http: { host: 127.0.0.1, port: 9464 }   # health, status, Prometheus metrics
 # log: { level: info }
 `;

@@ -91,7 +91,10 @@ const random = { hex: (count: number) => "0f".repeat(count) };
 async function run(first: Disk, steps: readonly Step[]): Promise<void> {
   let disk = first;
   let queue = await BatchQueue.open(disk.store, { random });
-  let model: Model = { lanes: { alarm: emptyLane(), live: emptyLane(), backfill: emptyLane() }, epoch: 0 };
+  let model: Model = {
+    lanes: { alarm: emptyLane(), live: emptyLane(), backfill: emptyLane(), evidence: emptyLane() },
+    epoch: 0,
+  };
   /** Models after each commit that a crash may leave, oldest first; the first is synced. */
   let possible = [structuredClone(model)];
   let changes: Change[] = [];
@@ -208,8 +211,8 @@ async function run(first: Disk, steps: readonly Step[]): Promise<void> {
 function epochFrom(model: Model, sharedCount: number | null): Record<Lane, number> | undefined {
   if (sharedCount === null) return undefined;
   const from = ({ sent, batches }: ModelLane) => Math.min(sent + sharedCount, batches.length) + 1;
-  const { alarm, live, backfill } = model.lanes;
-  return { alarm: from(alarm), live: from(live), backfill: from(backfill) };
+  const { alarm, live, backfill, evidence } = model.lanes;
+  return { alarm: from(alarm), live: from(live), backfill: from(backfill), evidence: from(evidence) };
 }
 
 function emptyLane(): ModelLane {

@@ -225,7 +225,7 @@ test("a new epoch takes what is above the sent mark, whenever it is read", async
 
 test("every start is remembered with where it began; an epoch begins no earlier than told", async () => {
   const { store, queue } = await filled(2);
-  const first = { alarm: 1, live: 1, backfill: 3 };
+  const first = { alarm: 1, live: 1, backfill: 3, evidence: 1 };
   await commit(store, (changes) => {
     queue.begin(changes, "one");
     queue.append(changes, panes(3));
@@ -468,7 +468,7 @@ test("every storage operation failing, one at a time: retried or reopened, nothi
 });
 
 function laneOf(at: number): Lane {
-  return LANES[at % 3];
+  return LANES[at % LANES.length];
 }
 
 async function openRetrying(store: MemoryStore): Promise<BatchQueue> {

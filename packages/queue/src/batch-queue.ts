@@ -91,7 +91,7 @@ const SKIPPED_BYTES = 256;
 const MINUTE_MS = 60_000;
 
 /**
- * The outbox: a durable ordered queue of sealed batches in three lanes of one Store.
+ * The outbox: a durable ordered queue of sealed batches in the lanes of one Store.
  *
  * Every mutation is written into the caller's `changes`, to be committed together with the caller's own state. Memory
  * is ahead of the disk from the call on: the caller must commit these very changes, in the order of the calls, and when
@@ -133,6 +133,7 @@ export class BatchQueue {
       alarm: await loadLane(store, "alarm", { startMs: 0, endMs: 0 }),
       live: await loadLane(store, "live", lostMs),
       backfill: await loadLane(store, "backfill", lostMs),
+      evidence: await loadLane(store, "evidence", { startMs: 0, endMs: 0 }),
     };
     const identity = await loadIdentity(store, lanes, options.random);
     return new BatchQueue(store, identity, lanes, await loadRuns(store));
@@ -143,8 +144,8 @@ export class BatchQueue {
    * or an image brought back), batch for batch; what is appended from now on is this run's alone.
    */
   begin(changes: Change[], run: string): void {
-    const { alarm, live, backfill } = this.#lanes;
-    const from = { alarm: alarm.next, live: live.next, backfill: backfill.next };
+    const { alarm, live, backfill, evidence } = this.#lanes;
+    const from = { alarm: alarm.next, live: live.next, backfill: backfill.next, evidence: evidence.next };
     this.#runs = [...this.#runs, { run, from }].slice(-RUNS_MAX);
     changes.push({ type: "put", key: RUNS_KEY, value: encodeJson(this.#runs) });
     // What was found lost is told in the same words after the next start.
@@ -195,6 +196,7 @@ export class BatchQueue {
       alarm: marksOf(this.#lanes.alarm),
       live: marksOf(this.#lanes.live),
       backfill: marksOf(this.#lanes.backfill),
+      evidence: marksOf(this.#lanes.evidence),
     };
   }
 
@@ -299,7 +301,7 @@ export class BatchQueue {
     let bytesOver = -bytesMax;
     for (const lane of LANES) bytesOver += this.#lanes[lane].heldBytes;
     const total = { batches: 0, bytes: 0, readings: 0, hasMore: false };
-    // Backfill goes first when room is short: it is the largest and the least urgent.
+    // Evidence and backfill go first when room is short: they are the largest and the least urgent.
     for (const lane of LANES.toReversed()) {
       const memory = this.#lanes[lane];
       const isOver = (ack: { minute: number }) => (ack.minute + 1) * MINUTE_MS + retainAckedMs <= nowMs;
@@ -518,16 +520,17 @@ export class BatchQueue {
 
   /**
    * What `read` has found damaged since the last call: lost, and to be counted so, in the same commit. Each batch is told
-   * once, over restarts too.
+   * once, over restarts too. `parts` are those of evidence.
    */
-  takeDamaged(changes: Change[]): Moved {
-    const lost = { batches: 0, bytes: 0, readings: 0 };
+  takeDamaged(changes: Change[]): Moved & { readonly parts: number } {
+    const lost = { batches: 0, bytes: 0, readings: 0, parts: 0 };
     for (const { lane, sequence } of this.#stored.takeDamaged()) {
       const memory = this.#lanes[lane];
       const summary = memory.index.get(sequence);
       if (summary === undefined || summary.kind === "skipped") continue;
       lost.batches += 1;
       lost.bytes += summary.bytes;
+      if (summary.kind === "evidence") lost.parts += 1;
       if (summary.kind === "panes") {
         lost.readings += summary.readings;
         if (sequence > memory.acked) memory.queuedReadings -= summary.readings;
@@ -636,9 +639,11 @@ export class BatchQueue {
 
 /** Panes, or the `skipped` one behind merged panes: of no readings, of no time, and really stored. */
 function isMergeable(summary: BatchSummary | undefined): summary is BatchSummary {
-  if (summary === undefined || summary.kind === "alarms") return false;
+  if (summary === undefined) return false;
   const { kind, bytes, readings, startMs, endMs } = summary;
-  return kind === "panes" || (bytes > 0 && readings === 0 && startMs === 0 && endMs === 0);
+  return (
+    kind === "panes" || (kind === "skipped" && bytes > 0 && readings === 0 && startMs === 0 && endMs === 0)
+  );
 }
 
 const NOTHING: Moved = { batches: 0, bytes: 0, readings: 0 };

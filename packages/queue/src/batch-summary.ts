@@ -22,15 +22,15 @@ export function encodeSummary(summary: BatchSummary): Uint8Array {
   return bytes;
 }
 
-/** Undefined when the bytes are not one. */
+/** Undefined when the bytes are not one: no batch was ever sealed with numbers beyond the safe ones. */
 export function decodeSummary(bytes: Uint8Array): BatchSummary | undefined {
   if (bytes.length !== SUMMARY_BYTES || bytes[0] >= BATCH_KINDS.length) return undefined;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  return {
-    kind: BATCH_KINDS[bytes[0]],
-    bytes: view.getUint32(1),
-    readings: Number(view.getBigInt64(5)),
-    startMs: Number(view.getBigInt64(13)),
-    endMs: Number(view.getBigInt64(21)),
-  };
+  const readings = Number(view.getBigInt64(5));
+  const startMs = Number(view.getBigInt64(13));
+  const endMs = Number(view.getBigInt64(21));
+  const isSound = readings >= 0 && [readings, startMs, endMs].every(Number.isSafeInteger) && startMs <= endMs;
+  return isSound
+    ? { kind: BATCH_KINDS[bytes[0]], bytes: view.getUint32(1), readings, startMs, endMs }
+    : undefined;
 }

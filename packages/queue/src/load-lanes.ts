@@ -1,4 +1,4 @@
-import { type Lane, LANES, type TimeRange } from "@millrace/stream";
+import { FRONTIER_LANES, type FrontierLane, type Lane, LANES, type TimeRange } from "@millrace/stream";
 import { decodeSkippedBatch, openBatch, peekHeader, type StoreRun } from "@millrace/wire";
 import { decodeSummary } from "./batch-summary.ts";
 import { LaneIndex } from "./lane-index.ts";
@@ -149,7 +149,9 @@ export async function loadIdentity(
 /** The runs that wrote this store, oldest first. */
 export async function loadRuns(store: Store): Promise<StoreRun[]> {
   const stored = parseJson(await store.get(RUNS_KEY));
-  return Array.isArray(stored) && stored.every(isRun) ? stored : [];
+  if (!Array.isArray(stored) || !stored.every(isRun)) return [];
+  // A run of an older program had no lane for evidence.
+  return stored.map(({ run, from }) => ({ run, from: { ...from, evidence: from.evidence ?? 1 } }));
 }
 
 /** A repair lost the identity but not the batches: they carry it. */
@@ -212,12 +214,15 @@ function isCount(value: unknown): value is number {
   return typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
 }
 
-function isRun(value: unknown): value is StoreRun {
+function isRun(
+  value: unknown,
+): value is Pick<StoreRun, "run"> & { from: Record<FrontierLane, number> & { evidence?: number } } {
   if (typeof value !== "object" || value === null || !("run" in value && "from" in value)) return false;
   const { run, from } = value;
   if (typeof run !== "string" || typeof from !== "object" || from === null) return false;
   const sequences: Readonly<Record<string, unknown>> = { ...from };
-  return LANES.every((lane) => isCount(sequences[lane]));
+  const { evidence = 1 } = sequences;
+  return isCount(evidence) && FRONTIER_LANES.every((lane) => isCount(sequences[lane]));
 }
 
 function parseObject(bytes: Uint8Array | undefined): Readonly<Record<string, unknown>> {

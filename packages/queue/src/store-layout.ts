@@ -8,7 +8,7 @@ import { LANES, type Lane } from "@millrace/stream";
  *   00                      meta        JSON { format: "millrace", kind, version }: whose store, and in which format
  *   01                      identity    JSON { storeId, epoch }
  *   02 u8 lane              lane        JSON { oldest, acked, sent, next, epochs: [{ epoch, from }] }
- *   03                      runs        JSON [{ run, from: { alarm, live, backfill } }]: the processes that wrote here,
+ *   03                      runs        JSON [{ run, from: { alarm, live, backfill, evidence } }]: the processes that wrote here,
  *                                       oldest first, and the first sequence of each lane that was theirs to append
  *   10 u8 lane u64 sequence batch       sealed batch (packages/wire/src/sealed-batch.ts). Its epoch counts only as long as
  *                                       the lane's `epochs` say no other: it is set anew when the batch is read

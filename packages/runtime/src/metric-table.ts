@@ -92,6 +92,21 @@ export const METRIC_TABLE = {
     labels: [],
     help: "Batches of alarms given up because alarms had more than their share of the outbox.",
   },
+  millrace_agent_evidence_parts_total: {
+    type: "counter",
+    labels: ["outcome"],
+    help: "Parts of evidence: sealed, and of these evicted for want of room and damaged; the others are in the outbox or with central.",
+  },
+  millrace_agent_recordings_total: {
+    type: "counter",
+    labels: ["outcome"],
+    help: "Recordings of the flight recorder since the start: made, and dropped for want of room or because too many alarms waited.",
+  },
+  millrace_agent_recorder_readings: {
+    type: "gauge",
+    labels: [],
+    help: "Raw readings in the memory of the flight recorder.",
+  },
   millrace_agent_uplink_connected: {
     type: "gauge",
     labels: [],
@@ -122,6 +137,26 @@ export const METRIC_TABLE = {
     type: "counter",
     labels: ["outcome"],
     help: "Batches that arrived: taken, duplicate, beyond_bound, malformed.",
+  },
+  millrace_central_evidence_total: {
+    type: "counter",
+    labels: ["agent", "outcome"],
+    help: "Pieces of evidence: complete ones, and those given up because they were unfinished, damaged, expired (too old) or evicted (no room).",
+  },
+  millrace_central_evidence_parts_total: {
+    type: "counter",
+    labels: ["agent", "outcome"],
+    help: "Parts of evidence that arrived: taken, duplicate, refused.",
+  },
+  millrace_central_evidence_bytes: {
+    type: "gauge",
+    labels: [],
+    help: "Bytes of evidence in the store, with those of incomplete pieces.",
+  },
+  millrace_central_evidence_pieces: {
+    type: "gauge",
+    labels: [],
+    help: "Pieces of evidence in the store, with incomplete ones.",
   },
   millrace_central_commit_seconds: {
     type: "histogram",

@@ -1,10 +1,10 @@
-import { compareFrontiers, LANES } from "./frontier.ts";
-import type { Frontier, Lane } from "./frontier.ts";
+import { compareFrontiers, FRONTIER_LANES } from "./frontier.ts";
+import type { Frontier, FrontierLane } from "./frontier.ts";
 
 /** Most frontiers of one agent that wait for their sequences. */
 export const FRONTIERS_WAITING_MAX = 16;
 
-export type LaneSequences = Readonly<Record<Lane, number>>;
+export type LaneSequences = Readonly<Record<FrontierLane, number>>;
 
 export interface FrontierTrackerState {
   readonly current: Frontier | null;
@@ -53,7 +53,7 @@ export class FrontierTracker {
   /** To be called when marks have moved. True when `current` has changed. */
   advance(marks: LaneSequences): boolean {
     const at = this.#waiting.findLastIndex((frontier) =>
-      LANES.every((lane) => marks[lane] >= frontier.holds[lane]),
+      FRONTIER_LANES.every((lane) => marks[lane] >= frontier.holds[lane]),
     );
     if (at < 0) return false;
     this.#current = this.#waiting[at]!;

@@ -1,7 +1,11 @@
 import type { EventTimeMs, TimeRange } from "./event-time.ts";
 
-/** The priority classes of the outbox; their numbers are on the wire and on disk. */
-export const LANES = ["alarm", "live", "backfill"] as const;
+/** The lanes that readings and alarms travel in: those that a frontier speaks of. */
+export const FRONTIER_LANES = ["alarm", "live", "backfill"] as const;
+export type FrontierLane = (typeof FRONTIER_LANES)[number];
+
+/** The priority classes of the outbox, the most urgent first; their numbers are on the wire and on disk. */
+export const LANES = [...FRONTIER_LANES, "evidence"] as const;
 export type Lane = (typeof LANES)[number];
 
 /** Most pending ranges a frontier carries; more are merged with their nearest neighbour. */
@@ -26,7 +30,7 @@ export interface Frontier {
    */
   readonly pending: readonly TimeRange[];
   /** Last sequence, per lane, that must be held before this frontier counts; 0 asks for nothing. */
-  readonly holds: Readonly<Record<Lane, number>>;
+  readonly holds: Readonly<Record<FrontierLane, number>>;
 }
 
 /** Whether an agent has handed over everything of `[startMs, endMs)`. */

@@ -1,6 +1,7 @@
 import { paneLayout } from "@millrace/stream";
 import { encodeAlarmBatch } from "../src/alarm-batch.ts";
 import type { AlarmEvent } from "../src/alarm-event.ts";
+import { encodeEvidencePart, type EvidencePart } from "../src/evidence-part.ts";
 import { encodePaneBatch, type PaneBatch } from "../src/pane-batch.ts";
 import { type BatchKind, type SealedBatch, sealBatch } from "../src/sealed-batch.ts";
 import { encodeSkippedBatch, type SkippedRange } from "../src/skipped-batch.ts";
@@ -84,6 +85,24 @@ export const V1_ALARMS: readonly AlarmEvent[] = [
 
 export const V1_SKIPPED: SkippedRange = { from: 9, to: 1200, readings: 88_000, reason: "evicted" };
 
+export const V1_EVIDENCE: EvidencePart = {
+  manifest: {
+    id: "00112233445566778899aabbccddeeff",
+    kind: "recording",
+    name: "overheating",
+    labels: { site: "alpha", machine: "壓力機" },
+    startMs: 1_700_000_000_000,
+    endMs: 1_700_000_015_000,
+    contentType: "application/json",
+    sha256: "ab".repeat(32),
+    bytes: 1_030,
+    partBytes: 1_024,
+    alarm: "overheating-1",
+  },
+  part: 1,
+  data: Uint8Array.of(1, 2, 3, 4, 5, 255),
+};
+
 /** File name, and the batch that it holds. */
 export const V1_BATCHES: Readonly<Record<string, SealedBatch>> = {
   "v1-panes.bin": batch("panes", encodePaneBatch(V1_PANES), { readingCount: 10, startMs: -100, endMs: 1_700_000_020_000 }),
@@ -92,6 +111,11 @@ export const V1_BATCHES: Readonly<Record<string, SealedBatch>> = {
     readingCount: V1_SKIPPED.readings,
     startMs: 1_699_000_000_000,
     endMs: 1_699_000_600_000,
+  }),
+  "v1-evidence.bin": batch("evidence", encodeEvidencePart(V1_EVIDENCE), {
+    readingCount: 0,
+    startMs: 1_700_000_000_000,
+    endMs: 1_700_000_000_000,
   }),
 };
 
@@ -106,7 +130,7 @@ function batch(
 ): SealedBatch {
   return {
     wireVersion: 1,
-    lane: kind === "alarms" ? "alarm" : "backfill",
+    lane: kind === "alarms" ? "alarm" : kind === "evidence" ? "evidence" : "backfill",
     kind,
     storeId: "00112233445566778899aabbccddeeff",
     epoch: 3,

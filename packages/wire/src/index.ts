@@ -11,6 +11,7 @@ export * from "./decode/payload.ts";
 export * from "./decode/payload-decoder.ts";
 export * from "./decode/payload-spec.ts";
 export * from "./decode/plain-readings.ts";
+export * from "./evidence-part.ts";
 export * from "./json-path.ts";
 export * from "./link.ts";
 export * from "./messages.ts";

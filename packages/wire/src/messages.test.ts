@@ -8,6 +8,7 @@ import {
   encodeMessage,
   type Heartbeat,
   type Hello,
+  type LaneMarks,
   MESSAGE_BYTES_MAX,
   parseAck,
   parseEcho,
@@ -29,6 +30,7 @@ const marks = {
     { epoch: 2, from: 5 },
   ],
 };
+const emptyLane: LaneMarks = { oldest: 1, sent: 0, next: 1, epochs: [] };
 const hello: Hello = {
   agent: "alpha-1",
   site: "工厂一",
@@ -37,19 +39,19 @@ const hello: Hello = {
   program: "millrace-agent 0.1.0",
   wireVersions: [1],
   epoch: 2,
-  lanes: { alarm: marks, live: marks, backfill: { oldest: 1, sent: 0, next: 1, epochs: [] } },
+  lanes: { alarm: marks, live: marks, backfill: emptyLane, evidence: emptyLane },
   runs: [
-    { run: "cd34", from: { alarm: 1, live: 1, backfill: 1 } },
-    { run: "ab12", from: { alarm: 3, live: 5, backfill: 1 } },
+    { run: "cd34", from: { alarm: 1, live: 1, backfill: 1, evidence: 1 } },
+    { run: "ab12", from: { alarm: 3, live: 5, backfill: 1, evidence: 1 } },
   ],
   clockMs: 1_700_000_000_000,
 };
 const welcome: Welcome = {
   type: "welcome",
   epoch: 3,
-  epochFrom: { alarm: 3, live: 5, backfill: 1 },
+  epochFrom: { alarm: 3, live: 5, backfill: 1, evidence: 1 },
   wireVersion: 1,
-  marks: { alarm: 0, live: 7, backfill: 2 },
+  marks: { alarm: 0, live: 7, backfill: 2, evidence: 5 },
   clockMs: 1,
 };
 const refusal: Refusal = { type: "refusal", code: "store_held", reason: "held by ab12", retryAfterMs: 3000 };
@@ -151,6 +153,22 @@ test("a hello and a welcome of older sides are read", () => {
   expect(parseHello(bytesOf(oldHello))).toEqual({ ok: true, message: oldHello });
   const { epochFrom: _epochFrom, ...oldWelcome } = welcome;
   expect(parseWelcome(bytesOf(oldWelcome))).toEqual({ ok: true, message: oldWelcome });
+});
+
+test("sides from before evidence say nothing of its lane: the agent has none, and this central takes none", () => {
+  const { alarm, live, backfill } = hello.lanes;
+  const from = { alarm: 3, live: 5, backfill: 1 };
+  const oldHello = { ...hello, lanes: { alarm, live, backfill }, runs: [{ run: "ab12", from }] };
+  expect(parseHello(bytesOf(oldHello))).toEqual({
+    ok: true,
+    message: { ...hello, runs: [{ run: "ab12", from: { ...from, evidence: 1 } }] },
+  });
+  const marks = { alarm: 0, live: 7, backfill: 2 };
+  const oldWelcome = { ...welcome, epochFrom: from, marks };
+  expect(parseWelcome(bytesOf(oldWelcome))).toEqual({
+    ok: true,
+    message: { ...welcome, epochFrom: { ...from, evidence: 1 }, marks },
+  });
 });
 
 test.each(cases)("%s: never throws on other JSON, junk or changed bytes", (_, message, parse) => {

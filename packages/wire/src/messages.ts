@@ -1,4 +1,4 @@
-import { type Frontier, type Lane, LANES, PENDING_RANGES_MAX } from "@millrace/stream";
+import { type Frontier, type FrontierLane, type Lane, LANES, PENDING_RANGES_MAX } from "@millrace/stream";
 import { JsonFields, parseJsonBytes } from "./json-fields.ts";
 import type { Parsed } from "./parsed.ts";
 import { AGENT_ID } from "./topics.ts";
@@ -39,7 +39,7 @@ export interface Hello {
 export interface StoreRun {
   /** Random name of the process. */
   readonly run: string;
-  /** Per lane: the first sequence that it could append itself. */
+  /** Per lane: the first sequence that it could append itself; 1 where an older program did not say. */
   readonly from: Readonly<Record<Lane, number>>;
 }
 
@@ -66,7 +66,10 @@ export interface Welcome {
   readonly epochFrom?: Readonly<Record<Lane, number>>;
   readonly wireVersion: number;
   /** Per lane: central holds everything up to here, over all epochs. The agent sends on from the next one. */
-  readonly marks: Readonly<Record<Lane, number>>;
+  readonly marks: Readonly<Record<FrontierLane, number>> & {
+    /** Absent: this central takes no evidence, which stays in the outbox. */
+    readonly evidence?: number | undefined;
+  };
   readonly clockMs: number;
 }
 
@@ -135,6 +138,7 @@ const EPOCHS_MAX = 256;
 export const RUNS_MAX = 256;
 /** Most requests of one agent that wait for an answer. */
 export const REQUESTS_MAX = 8;
+const EMPTY_LANE: LaneMarks = { oldest: 1, sent: 0, next: 1, epochs: [] };
 const RECORD_BOUNDS = { countMax: 512, nameLengthMax: NAME_LENGTH_MAX } as const;
 
 export type Message = Hello | Welcome | Refusal | Ack | Heartbeat | Echo;
@@ -152,7 +156,7 @@ export function parseHello(bytes: Uint8Array): Parsed<Hello> {
     program: fields.text("program", NAME_LENGTH_MAX),
     wireVersions: fields.integers("wireVersions", WIRE_VERSIONS_MAX, 0),
     epoch: fields.integer("epoch", 0, 0xffff_ffff),
-    lanes: byLane(fields.object("lanes"), (lanes, lane) => readMarks(lanes.object(lane))),
+    lanes: readLanes(fields.object("lanes")),
     runs: fields.has("runs") ? fields.list("runs", RUNS_MAX, readRun) : undefined,
     clockMs: fields.integer("clockMs"),
   }));
@@ -174,7 +178,7 @@ export function parseWelcome(bytes: Uint8Array): Parsed<Welcome | Refusal> {
       epoch: fields.integer("epoch", 0, 0xffff_ffff),
       epochFrom: fields.has("epochFrom") ? readSequences(fields.object("epochFrom")) : undefined,
       wireVersion: fields.integer("wireVersion", 0),
-      marks: byLane(fields.object("marks"), (marks, lane) => marks.integer(lane, 0)),
+      marks: readWelcomeMarks(fields.object("marks")),
       clockMs: fields.integer("clockMs"),
     };
   });
@@ -228,8 +232,20 @@ function readAnswer(fields: JsonFields): RequestAnswer {
   return { id: fields.text("id", NAME_LENGTH_MAX), outcome: fields.oneOf("outcome", REQUEST_OUTCOMES) };
 }
 
+/** Older sides know of no evidence: of that lane there is nothing. */
 function readSequences(fields: JsonFields): Record<Lane, number> {
-  return byLane(fields, (lanes, lane) => lanes.integer(lane, 1));
+  const first = byLane(fields, (lanes, lane) => lanes.integer(lane, 1));
+  return { ...first, evidence: fields.has("evidence") ? fields.integer("evidence", 1) : 1 };
+}
+
+function readLanes(fields: JsonFields): Record<Lane, LaneMarks> {
+  const lanes = byLane(fields, (each, lane) => readMarks(each.object(lane)));
+  return { ...lanes, evidence: fields.has("evidence") ? readMarks(fields.object("evidence")) : EMPTY_LANE };
+}
+
+function readWelcomeMarks(fields: JsonFields): Welcome["marks"] {
+  const marks = byLane(fields, (each, lane) => each.integer(lane, 0));
+  return fields.has("evidence") ? { ...marks, evidence: fields.integer("evidence", 0) } : marks;
 }
 
 function readMarks(fields: JsonFields): LaneMarks {
@@ -271,8 +287,8 @@ function readFrontier(fields: JsonFields): Frontier {
 
 function byLane<Value>(
   fields: JsonFields,
-  read: (fields: JsonFields, lane: Lane) => Value,
-): Record<Lane, Value> {
+  read: (fields: JsonFields, lane: FrontierLane) => Value,
+): Record<FrontierLane, Value> {
   return { alarm: read(fields, "alarm"), live: read(fields, "live"), backfill: read(fields, "backfill") };
 }
 

@@ -3,7 +3,7 @@ import {
   accumulatorById,
   type Frontier,
   type Labels,
-  LANES,
+  FRONTIER_LANES,
   paneLayoutOf,
   type PaneRows,
   PENDING_RANGES_MAX,
@@ -37,7 +37,7 @@ export type PaneBatchResult = { readonly ok: true; readonly message: PaneBatch }
  *     u8      flags          1: has a watermark, 2: is idle, 4: clock is synchronised
  *     zigzag  watermark, ms  only with flag 1
  *     varint  count of pending ranges, then of each: zigzag start − end before, varint length (ms, at least 1)
- *     varint  holds, one per lane in the order of LANES
+ *     varint  holds, one per lane in the order of FRONTIER_LANES
  *   varint    count of texts, then of each: varint bytes, UTF-8
  *   varint    count of sections, then of each:
  *     varint  metric         index of its text
@@ -115,7 +115,7 @@ function writeFrontier(writer: ByteWriter, frontier: Frontier): void {
     writer.varint(endMs - startMs);
     endBeforeMs = endMs;
   }
-  for (const lane of LANES) writer.varint(frontier.holds[lane]);
+  for (const lane of FRONTIER_LANES) writer.varint(frontier.holds[lane]);
 }
 
 function readFrontier(reader: ByteReader): Frontier {

@@ -89,8 +89,8 @@ test("each refusal says why", () => {
   };
   expect(reason(changed(0, 0))).toBe("bad_magic");
   expect(reason(changed(4, 9))).toBe("unknown_version");
-  expect(reason(changed(5, 3))).toBe("unknown_lane");
-  expect(reason(changed(6, 3))).toBe("unknown_kind");
+  expect(reason(changed(5, 4))).toBe("unknown_lane");
+  expect(reason(changed(6, 4))).toBe("unknown_kind");
   expect(reason(changed(7, 2))).toBe("unknown_flags");
   expect(reason(changed(28, 0x7f))).toBe("bad_field");
   expect(openBatch(bytes, BATCH_HEADER_BYTES - 1)).toEqual({ ok: false, reason: "oversized" });

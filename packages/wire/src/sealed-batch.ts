@@ -3,7 +3,7 @@ import { crc32c } from "./crc32c.ts";
 import { WIRE_VERSIONS_READ } from "./wire-version.ts";
 
 /** What a batch's body holds; the numbers are on the wire. */
-export const BATCH_KINDS = ["panes", "alarms", "skipped"] as const;
+export const BATCH_KINDS = ["panes", "alarms", "skipped", "evidence"] as const;
 export type BatchKind = (typeof BATCH_KINDS)[number];
 
 /** One outbox entry, sealed at its durable append: these bytes are stored, sent and re-sent unchanged. */

@@ -1,6 +1,8 @@
 import type { Clock } from "@millrace/runtime";
 import type { ArrivalRejection, InputHandler } from "../input.ts";
 import type { BodyPayload } from "./body-payload.ts";
+import type { EvidenceBounds } from "../../evidence/evidence-topics.ts";
+import { isOversizedOn } from "../oversized.ts";
 
 /** What became of a request's payloads. */
 export interface DeliveryReport {
@@ -18,6 +20,8 @@ export interface DeliveryOptions {
   readonly handler: InputHandler;
   readonly client: string;
   readonly payloadBytesMax: number;
+  /** Topics whose payloads may be greater. */
+  readonly evidence?: EvidenceBounds | undefined;
   readonly clock: Clock;
   /** Of each payload that was rejected. */
   onRejected(reason: string): void;
@@ -75,7 +79,7 @@ function handOver(
     payload,
     ...(malformed === undefined ? {} : { malformed }),
     isRetained: false,
-    isOversized: payload.length > options.payloadBytesMax,
+    isOversized: isOversizedOn(topic, payload, options),
     qos: 1,
     client: options.client,
     arrivedMonotonicMs: options.clock.monotonicMs(),

@@ -12,11 +12,14 @@ import { deliver, type DeliveryReport } from "./delivery.ts";
 import { HttpSlots } from "./http-slots.ts";
 import { influxLines, nsOfPrecision, PRECISION_NAMES } from "./influx-lines.ts";
 import { loginOf } from "./http-login.ts";
+import type { EvidenceBounds } from "../../evidence/evidence-topics.ts";
 
 export interface HttpInputOptions extends HttpInputConfig {
   readonly name: string;
   /** A greater payload (a line) is handed over as oversized. */
   readonly payloadBytesMax: number;
+  /** Topics whose payloads may be greater. */
+  readonly evidence?: EvidenceBounds;
   /** Why the store takes no writes now; null while it does. */
   failure(): string | null;
   /** Of a whole request, headers and body. Default 30 s. */
@@ -231,7 +234,7 @@ export class HttpInput implements ReadingInput {
   }
 
   async #deliver(request: FastifyRequest, payloads: Iterable<BodyPayload>): Promise<DeliveryReport> {
-    const { users, clock, payloadBytesMax, failure } = this.#options;
+    const { users, clock, payloadBytesMax, evidence, failure } = this.#options;
     const handler = this.#handler;
     if (handler === null) throw new HttpRefusal(503, "the agent is stopping");
     const report = await this.#slots.during(request.id, () =>
@@ -239,6 +242,7 @@ export class HttpInput implements ReadingInput {
         handler,
         client: loginOf(request.headers.authorization, users) ?? request.ip,
         payloadBytesMax,
+        evidence,
         clock,
         failure,
         onRejected: (reason) => this.#rejected.set(reason, (this.#rejected.get(reason) ?? 0) + 1),

@@ -1,0 +1,45 @@
+import type { EvidenceQuery } from "../core/evidence-query.ts";
+import type { EvidenceState } from "../core/evidence-view.ts";
+import { ProblemError } from "./problem.ts";
+import { parseLimit, parseQuery, parseTime } from "./window-query.ts";
+
+export const EVIDENCE_LIMIT_DEFAULT = 100;
+const EVIDENCE_LIMIT_MAX = 1_000;
+const STATES: readonly EvidenceState[] = ["incomplete", "checking", "complete"];
+const RESERVED = new Set(["agent", "name", "alarm", "state", "from", "to", "limit", "cursor"]);
+
+export const ANY_EVIDENCE: EvidenceQuery = {
+  labels: {},
+  agent: null,
+  name: null,
+  alarm: null,
+  state: null,
+  fromMs: Number.MIN_SAFE_INTEGER,
+  toMs: Number.MAX_SAFE_INTEGER,
+  limit: EVIDENCE_LIMIT_DEFAULT,
+  cursor: null,
+};
+
+/** Reads a query for evidence; every parameter that it does not know is a label. */
+export function parseEvidenceQuery(query: unknown): EvidenceQuery {
+  const values = parseQuery(query);
+  return {
+    labels: Object.fromEntries([...values].filter(([name]) => !RESERVED.has(name))),
+    agent: values.get("agent") ?? null,
+    name: values.get("name") ?? null,
+    alarm: values.get("alarm") ?? null,
+    state: parseState(values.get("state")),
+    fromMs: parseTime(values.get("from"), "from") ?? ANY_EVIDENCE.fromMs,
+    toMs: parseTime(values.get("to"), "to") ?? ANY_EVIDENCE.toMs,
+    limit: parseLimit(values.get("limit"), EVIDENCE_LIMIT_DEFAULT, EVIDENCE_LIMIT_MAX),
+    cursor: values.get("cursor") ?? null,
+  };
+}
+
+function parseState(text: string | undefined): EvidenceState | null {
+  if (text === undefined) return null;
+  const state = STATES.find((each) => each === text);
+  if (state === undefined)
+    throw new ProblemError("bad_request", `state=${text} is not one of ${STATES.join(", ")}`);
+  return state;
+}

@@ -1,0 +1,209 @@
+import type { Pipeline, RecorderConfig } from "@millrace/config";
+import type { AlarmEvent, Outcome } from "@millrace/detect";
+import type { Clock } from "@millrace/runtime";
+import type { Labels } from "@millrace/stream";
+import type { Series, SeriesRegistry } from "../series-registry.ts";
+import type { Evidence } from "./evidence-sealer.ts";
+import { ReadingRing } from "./reading-ring.ts";
+import { makeRecording, type RecordedSeries } from "./recording.ts";
+
+export interface FlightRecorderOptions extends RecorderConfig {
+  readonly pipeline: Pick<Pipeline, "metrics" | "rules">;
+  readonly series: Pick<SeriesRegistry, "count" | "get">;
+  readonly clock: Clock;
+  /** The agent's best knowledge of now, event time ms. */
+  nowMs(): number;
+  /** False: it was not taken, for want of room. */
+  offer(evidence: Evidence): boolean;
+}
+
+export interface RecorderStatus {
+  /** Held in memory, and the most that fit. */
+  readonly readings: number;
+  readonly readingsMax: number;
+  /** From the oldest reading in memory to the newest, ms of event time. */
+  readonly spanMs: number;
+  /** Since the start: recordings made, and those that there was no room for. */
+  readonly recorded: number;
+  readonly dropped: number;
+}
+
+/** Alarms whose recording is not made yet; of more none is made, and that is counted. */
+export const RECORDINGS_WAITING_MAX = 64;
+/** What is under way from a sensor is waited for. */
+const SLACK_MS = 1_000;
+/** Between two steps of making one: what has arrived meanwhile goes first. */
+const BREATH_MS = 2;
+const REMEMBERED_MAX = 10_000;
+
+interface WaitingAlarm {
+  readonly alarm: AlarmEvent;
+  readonly dueAtMs: number;
+}
+
+/**
+ * Keeps the raw readings of the last minutes in memory, and makes a recording of those around an alarm that was raised: of its
+ * own series and of its machine's others. One recording at a time, in small steps.
+ */
+export class FlightRecorder {
+  readonly ring: ReadingRing;
+  readonly #options: FlightRecorderOptions;
+  readonly #units: ReadonlyMap<string, string>;
+  /** Rules that look at windows: their alarms are of groups. */
+  readonly #windowRules: ReadonlySet<string>;
+  readonly #startedAtMs: number;
+  readonly #waiting = new Map<string, WaitingAlarm>();
+  /** Activations that have, or will have, a recording. */
+  readonly #activations = new Set<string>();
+  #making:
+    | { readonly steps: Generator<void, Uint8Array>; readonly evidence: Omit<Evidence, "payload"> }
+    | undefined;
+  #recorded = 0;
+  #dropped = 0;
+
+  constructor(options: FlightRecorderOptions) {
+    this.#options = options;
+    this.ring = new ReadingRing(options.bytesMax);
+    this.#units = new Map(options.pipeline.metrics.map(({ name, unit }) => [name, unit]));
+    this.#windowRules = new Set(
+      options.pipeline.rules.flatMap(({ name, window }) => (window === undefined ? [] : [name])),
+    );
+    this.#startedAtMs = options.nowMs();
+  }
+
+  /** Looks for alarms that are raised now; a historical one has none of its readings around it here. */
+  heed(outcomes: readonly Outcome[]): void {
+    for (const outcome of outcomes) if (outcome.type === "event") this.#heed(outcome.event);
+  }
+
+  #heed(alarm: AlarmEvent): void {
+    const { id, isActive, isHistorical, activeAtMs, clearedAtMs, timeMs } = alarm;
+    // Later steps of the same activation have a later time.
+    if (!isActive || isHistorical || clearedAtMs !== null || timeMs !== activeAtMs) return;
+    const activation = `${id} ${activeAtMs}`;
+    if (this.#activations.has(activation) || this.#waiting.has(id)) return;
+    if (this.#waiting.size >= RECORDINGS_WAITING_MAX) {
+      this.#dropped += 1;
+      return;
+    }
+    this.#activations.add(activation);
+    for (const oldest of this.#activations) {
+      if (this.#activations.size <= REMEMBERED_MAX) break;
+      this.#activations.delete(oldest);
+    }
+    const { clock, afterMs } = this.#options;
+    const leftMs = Math.min(Math.max(0, activeAtMs + afterMs - this.#options.nowMs()), afterMs);
+    this.#waiting.set(id, { alarm, dueAtMs: clock.monotonicMs() + leftMs + SLACK_MS });
+  }
+
+  /** To be called now and then: begins the next recording that is due. */
+  tick(): void {
+    if (this.#making !== undefined) return;
+    const nowMs = this.#options.clock.monotonicMs();
+    for (const [id, { alarm, dueAtMs }] of this.#waiting) {
+      if (dueAtMs > nowMs) continue;
+      this.#waiting.delete(id);
+      this.#begin(alarm, false);
+      this.#step();
+      return;
+    }
+  }
+
+  /** The agent stops: what waits is recorded as far as it goes. */
+  finish(): void {
+    this.#complete();
+    for (const { alarm } of this.#waiting.values()) {
+      this.#begin(alarm, true);
+      this.#complete();
+    }
+    this.#waiting.clear();
+  }
+
+  status(): RecorderStatus {
+    const { ring } = this;
+    const spanMs = ring.total === 0 ? 0 : ring.timeMsOf(ring.total - 1) - ring.timeMsOf(ring.oldest);
+    return {
+      readings: ring.total - ring.oldest,
+      readingsMax: ring.capacity,
+      spanMs: Math.max(0, spanMs),
+      recorded: this.#recorded,
+      dropped: this.#dropped,
+    };
+  }
+
+  #begin(alarm: AlarmEvent, isEarly: boolean): void {
+    const { beforeMs, afterMs } = this.#options;
+    const { id, rule, labels, activeAtMs } = alarm;
+    const fromMs = activeAtMs - beforeMs;
+    const toMs = activeAtMs + afterMs;
+    const series = this.#seriesOf(alarm);
+    const plan = { alarm, fromMs, toMs, series, ringSinceMs: this.#startedAtMs, isEarly };
+    const contentType = "application/json";
+    this.#making = {
+      steps: makeRecording(this.ring, plan),
+      evidence: {
+        kind: "recording",
+        name: rule,
+        labels,
+        startMs: fromMs,
+        endMs: toMs,
+        contentType,
+        identity: [id, String(activeAtMs)],
+        alarm: id,
+      },
+    };
+  }
+
+  #step(): void {
+    const making = this.#making;
+    if (making === undefined) return;
+    const { done, value } = making.steps.next();
+    if (done === true) return this.#made(value);
+    this.#options.clock.after(BREATH_MS, () => {
+      if (this.#making === making) this.#step();
+    });
+  }
+
+  #complete(): void {
+    const making = this.#making;
+    if (making === undefined) return;
+    let next = making.steps.next();
+    while (next.done !== true) next = making.steps.next();
+    this.#made(next.value);
+  }
+
+  #made(payload: Uint8Array): void {
+    const making = this.#making;
+    this.#making = undefined;
+    if (making === undefined) return;
+    if (this.#options.offer({ ...making.evidence, payload })) this.#recorded += 1;
+    else this.#dropped += 1;
+    this.#options.clock.after(BREATH_MS, () => this.tick());
+  }
+
+  /** The alarm's own series first. */
+  #seriesOf(alarm: AlarmEvent): ReadonlyMap<number, RecordedSeries> {
+    const { series: registry } = this.#options;
+    const own: [number, RecordedSeries][] = [];
+    const others: [number, RecordedSeries][] = [];
+    for (let index = 0; index < registry.count; index += 1) {
+      const series = registry.get(index);
+      const { metric, labels } = series;
+      if (!this.#isOf(alarm, series)) continue;
+      const recorded = { metric, labels, unit: this.#units.get(metric) ?? "" };
+      (metric === alarm.metric && hasLabels(labels, alarm.labels) ? own : others).push([index, recorded]);
+    }
+    return new Map([...own, ...others]);
+  }
+
+  /** An alarm of a window is of a group: all that is in it. One of a reading is of a machine: all that is of that. */
+  #isOf({ rule, metric, labels }: AlarmEvent, series: Series): boolean {
+    if (this.#windowRules.has(rule)) return hasLabels(series.labels, labels);
+    const isOwn = series.metric === metric && hasLabels(series.labels, labels);
+    return isOwn || this.#options.by.every((name) => (series.labels[name] ?? "") === (labels[name] ?? ""));
+  }
+}
+
+function hasLabels(labels: Labels, wanted: Labels): boolean {
+  return Object.entries(wanted).every(([name, value]) => labels[name] === value);
+}
