@@ -3,10 +3,10 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { parseArgs } from "node:util";
 import { MillraceError, nearestName, reasonOf, toExitCode } from "@millrace/runtime";
-import { actionLatency } from "./action-latency.ts";
 import { agentBatch } from "./agent-batch.ts";
 import { agentQos0 } from "./agent-qos0.ts";
 import { agentQos1 } from "./agent-qos1.ts";
+import { agentStop } from "./agent-stop.ts";
 import type { Bench } from "./bench.ts";
 import { centralMerge } from "./central-merge.ts";
 import { engineDisorder } from "./engine-disorder.ts";
@@ -31,7 +31,7 @@ const BENCHES: readonly Bench[] = [
   agentQos0,
   agentBatch,
   agentQos1,
-  actionLatency,
+  agentStop,
   paneCodec,
   centralMerge,
 ];

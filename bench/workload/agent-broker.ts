@@ -18,6 +18,8 @@ export interface AgentBroker extends Broker {
 export interface AgentBrokerOptions {
   /** Where a message holds an array of readings: its path. One reading a message by default. */
   readonly each?: string;
+  /** Of Node. */
+  readonly flags?: readonly string[];
 }
 
 /** The real agent with its embedded broker, its store in `folder`, and nobody at the other end of its uplink. */
@@ -32,7 +34,7 @@ export async function startAgentBroker(
   writeFileSync(join(folder, "pipeline.yaml"), pipelineYaml(options));
   const config = join(folder, "agent.yaml");
   writeFileSync(config, agentYaml({ port, statusPort, nobodysPort }));
-  const child = Child.ofModule(MAIN, ["run", "--config", config], PROFILING);
+  const child = Child.ofModule(MAIN, ["run", "--config", config], [...PROFILING, ...(options.flags ?? [])]);
   await waitForPort(child, port);
   return {
     name: "agent",
