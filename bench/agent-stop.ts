@@ -40,7 +40,10 @@ export const agentStop: Bench = {
           unit: "ms p99, the greater of the two disks",
           better: "lower",
           peer: { name: "aedes with a script on its publish event", value: rounded(aedes.at(0.99)) },
-          further: Object.assign({ loadMessagesPerSecond: LOAD_PER_SECOND }, ...stops.map((stop) => stop.figures())),
+          further: Object.assign(
+            { loadMessagesPerSecond: LOAD_PER_SECOND },
+            ...stops.map((stop) => stop.figures()),
+          ),
         };
       } finally {
         await Promise.all(stops.map((stop) => stop.end()));

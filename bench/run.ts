@@ -7,6 +7,7 @@ import { agentBatch } from "./agent-batch.ts";
 import { agentQos0 } from "./agent-qos0.ts";
 import { agentQos1 } from "./agent-qos1.ts";
 import { agentStop } from "./agent-stop.ts";
+import { agentWear } from "./agent-wear.ts";
 import type { Bench } from "./bench.ts";
 import { centralMerge } from "./central-merge.ts";
 import { engineDisorder } from "./engine-disorder.ts";
@@ -32,6 +33,7 @@ const BENCHES: readonly Bench[] = [
   agentBatch,
   agentQos1,
   agentStop,
+  agentWear,
   paneCodec,
   centralMerge,
 ];

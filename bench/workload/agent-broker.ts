@@ -1,6 +1,10 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { findFreePort } from "@millrace/runtime";
+import { TEST_CERTIFICATES } from "@millrace/testkit";
+import type { StatusPage } from "../../edge-agent/src/status-server.ts";
+import { BENCH_AGENT } from "./bench-agent.ts";
+import { benchPipeline } from "./bench-pipeline.ts";
 import type { Broker } from "./broker.ts";
 import { Child } from "./child.ts";
 import { waitForPort } from "./wait-for-port.ts";
@@ -11,6 +15,10 @@ const PROFILING = process.env["BENCH_AGENT_FLAGS"]?.split(" ") ?? [];
 const FIRST_PORT = 21_000;
 
 export interface AgentBroker extends Broker {
+  /** Its folder. */
+  readonly folder: string;
+  /** What its status page says. */
+  status(): Promise<StatusPage>;
   /** Fails unless every reading that came is in a pane: none refused, none taken for a duplicate. */
   checkLedger(): Promise<void>;
 }
@@ -20,9 +28,15 @@ export interface AgentBrokerOptions {
   readonly each?: string;
   /** Of Node. */
   readonly flags?: readonly string[];
+  /** Instead of `benchPipeline`. */
+  readonly pipeline?: string;
+  /** Central's intake; by default nobody is at the other end. */
+  readonly uplink?: { readonly port: number; readonly isEncrypted: boolean };
+  /** Another program than the checkout's agent, such as its binary. */
+  readonly program?: string;
 }
 
-/** The real agent with its embedded broker, its store in `folder`, and nobody at the other end of its uplink. */
+/** The real agent with its embedded broker, its store in `folder`. */
 export async function startAgentBroker(
   folder: string,
   options: AgentBrokerOptions = {},
@@ -30,22 +44,30 @@ export async function startAgentBroker(
   mkdirSync(folder, { recursive: true });
   const port = await freePort("the agent's broker", FIRST_PORT);
   const statusPort = await freePort("the agent's status page", port + 1);
-  const nobodysPort = await freePort("central", statusPort + 1);
-  writeFileSync(join(folder, "pipeline.yaml"), pipelineYaml(options));
+  const uplink = options.uplink ?? { port: await freePort("central", statusPort + 1), isEncrypted: false };
+  writeFileSync(join(folder, "pipeline.yaml"), options.pipeline ?? benchPipeline(options));
+  writeFileSync(join(folder, "ca.pem"), TEST_CERTIFICATES.authority);
   const config = join(folder, "agent.yaml");
-  writeFileSync(config, agentYaml({ port, statusPort, nobodysPort }));
-  const child = Child.ofModule(MAIN, ["run", "--config", config], [...PROFILING, ...(options.flags ?? [])]);
+  writeFileSync(config, agentYaml({ port, statusPort, uplink }));
+  const args = ["run", "--config", config];
+  const child =
+    options.program === undefined
+      ? Child.ofModule(MAIN, args, [...PROFILING, ...(options.flags ?? [])])
+      : Child.ofProgram(options.program, args);
   await waitForPort(child, port);
+  const status = async (): Promise<StatusPage> => {
+    const page: StatusPage = JSON.parse(await (await fetch(`http://127.0.0.1:${statusPort}/status`)).text());
+    return page;
+  };
   return {
     name: "agent",
+    folder,
     port,
     pid: child.pid,
     stop: () => child.stop(),
+    status,
     async checkLedger() {
-      const response = await fetch(`http://127.0.0.1:${statusPort}/status`);
-      const status: { readonly ledger: { readonly received: number; readonly aggregated: number } } =
-        JSON.parse(await response.text());
-      const { received, aggregated } = status.ledger;
+      const { received, aggregated } = (await status()).ledger;
       if (received > 0 && aggregated === received) return;
       throw new Error(`invariant: all ${received} readings are aggregated, not ${aggregated}`);
     },
@@ -56,43 +78,23 @@ function freePort(purpose: string, port: number): Promise<number> {
   return findFreePort({ host: "127.0.0.1", port, purpose, setting: "the benchmark" });
 }
 
-function agentYaml(ports: { port: number; statusPort: number; nobodysPort: number }): string {
+function agentYaml(options: {
+  port: number;
+  statusPort: number;
+  uplink: NonNullable<AgentBrokerOptions["uplink"]>;
+}): string {
+  const { port, statusPort, uplink } = options;
+  const url = `${uplink.isEncrypted ? "mqtts" : "mqtt"}://localhost:${uplink.port}`;
+  const ca = uplink.isEncrypted ? ", ca: ./ca.pem" : "";
   return `version: 1
-agent: alpha-1
-site: alpha
+agent: ${BENCH_AGENT.agent}
+site: ${BENCH_AGENT.site}
 data: ./data
 pipeline: ./pipeline.yaml
 inputs:
-  broker: { host: 127.0.0.1, port: ${ports.port} }
-uplink: { url: "mqtt://127.0.0.1:${ports.nobodysPort}", username: alpha-1, password: "none" }
-http: { host: 127.0.0.1, port: ${ports.statusPort} }
+  broker: { host: 127.0.0.1, port: ${port} }
+uplink: { url: "${url}", password: "${BENCH_AGENT.password}"${ca} }
+http: { host: 127.0.0.1, port: ${statusPort} }
 log: { level: warn }
-`;
-}
-
-/** Without confirmation and latch: the machines of a benchmark stop and start some hundred times. */
-function pipelineYaml({ each }: AgentBrokerOptions): string {
-  return `version: 1
-metrics:
-  temperature:
-    unit: °C
-    from:
-      topic: "factory/{site}/{line}/{machine}/temperature"
-      json: { ${each === undefined ? "" : `each: ${each}, `}value: $.temperature, time: { path: $.ts, unit: ms } }
-    accumulate: [count, sum, mean, min, max]
-    live: true
-windows:
-  temperature_5s: { metric: temperature, size: 5s, by: [site] }
-  temperature_1m: { metric: temperature, size: 1m, slide: 10s, by: [site, line] }
-rules:
-  overheating:
-    metric: temperature
-    when: { above: 80, clearBelow: 75 }
-    severity: 900
-    action:
-      publish: "factory/{site}/{line}/{machine}/command"
-      payload: STOP
-      latch: false
-      armed: true
 `;
 }

@@ -14,13 +14,15 @@ export interface PublishFloodOptions {
   readonly readingsPerMessage: number;
   readonly qos: 0 | 1;
   readonly keepAliveSeconds?: number;
+  /** The readings' time is the clock's; by default each device counts its own milliseconds from an hour ago. */
+  readonly isNow?: boolean;
 }
 
 export interface FloodRound {
   readonly durationMs: number;
   /** QoS 1: unacknowledged at most, per connection. Without meaning for QoS 0: as many as the broker reads. */
   readonly inFlight: number;
-  /** QoS 0: messages a second in all; as many as the broker reads by default. */
+  /** Messages a second in all, by the clock; as many as the broker takes by default. */
   readonly perSecond?: number;
 }
 
@@ -61,7 +63,7 @@ export class PublishFlood {
           device: line * perConnection + machine,
         }),
       );
-      return new Publisher(await connected(options, line), templates);
+      return new Publisher(await connected(options, line), templates, options.isNow ?? false);
     });
     return new PublishFlood(options, await Promise.all(publishers));
   }
@@ -81,7 +83,7 @@ export class PublishFlood {
     const counts = await Promise.all(
       this.#publishers.map((publisher) =>
         qos === 1
-          ? publisher.runAcknowledged(endMs, inFlight)
+          ? publisher.runAcknowledged(endMs, inFlight, perConnection)
           : publisher.runUnacknowledged(endMs, perConnection),
       ),
     );
@@ -111,6 +113,7 @@ export class PublishFlood {
 class Publisher {
   readonly #socket: Socket;
   readonly #templates: readonly PublishTemplate[];
+  readonly #isNow: boolean;
   #firstMs = Date.now() - BEGIN_AGO_MS;
   #device = 0;
   #id = 0;
@@ -123,25 +126,38 @@ class Publisher {
   #answered: (() => void) | undefined;
   #failed: ((error: Error) => void) | undefined;
 
-  constructor(socket: Socket, templates: readonly PublishTemplate[]) {
+  constructor(socket: Socket, templates: readonly PublishTemplate[], isNow: boolean) {
     this.#socket = socket;
+    this.#isNow = isNow;
     this.#templates = templates;
     socket.on("data", (chunk: Buffer) => this.#read(chunk));
     socket.on("error", (error) => this.#failed?.(error));
     socket.on("close", () => this.#failed?.(new Error("cannot go on: the broker has closed a connection")));
   }
 
-  /** Every acknowledgement sends the next message. */
-  async runAcknowledged(endMs: number, inFlight: number): Promise<number> {
-    let ackedCount = 0;
+  /** Every acknowledgement sends the next message; or the clock does, whatever is acknowledged. */
+  async runAcknowledged(endMs: number, inFlight: number, perSecond: number | undefined): Promise<number> {
+    const startedMs = performance.now();
+    let [ackedCount, sentCount] = [0, 0];
     await this.#until((done) => {
+      const send = (count: number): void => {
+        sentCount += count;
+        if (count > 0) this.#socket.write(this.#encode(count));
+      };
+      const tick = (): void => {
+        const nowMs = performance.now();
+        if (nowMs >= endMs) return this.#openCount === 0 ? done() : undefined;
+        send(Math.floor(((nowMs - startedMs) * (perSecond ?? 0)) / 1_000) - sentCount);
+        setTimeout(tick, 1);
+      };
       this.#acked = (count) => {
         const isOver = performance.now() >= endMs;
         ackedCount += count;
-        if (!isOver) this.#socket.write(this.#encode(count));
-        else if (this.#openCount === 0) done();
+        if (isOver && this.#openCount === 0) done();
+        else if (!isOver && perSecond === undefined) send(count);
       };
-      this.#socket.write(this.#encode(inFlight));
+      if (perSecond === undefined) send(inFlight);
+      else setTimeout(tick, Math.random() * 20);
     });
     return ackedCount;
   }
@@ -193,6 +209,7 @@ class Publisher {
       length += this.#templates[(this.#device + index) % this.#templates.length].bytes.length;
     const bytes = Buffer.allocUnsafe(length);
     const nowMs = performance.now();
+    if (this.#isNow) this.#firstMs = Math.max(this.#firstMs, Date.now());
     let at = 0;
     for (let index = 0; index < messageCount; index += 1) {
       const template = this.#templates[this.#device];

@@ -222,8 +222,8 @@ const config: AgentConfig = {
     actionMaxAgeMs: 5_000,
     clockFloorMs: Date.UTC(2020, 0, 1),
   },
-  commit: { liveIntervalMs: 250, checkpointIntervalMs: 1_000 },
   recorder: null,
+  commit: { liveIntervalMs: 250, checkpointIntervalMs: 1_000, ackIntervalMs: 25 },
   http: { host: "127.0.0.1", port: 0, allowedHosts: [] },
   logLevel: "info",
 };

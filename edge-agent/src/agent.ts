@@ -46,6 +46,7 @@ import { CommitLoop, type CommitWork } from "./commit-loop.ts";
 import { type Evidence, EvidenceSealer } from "./evidence/evidence-sealer.ts";
 import { type EvidenceBounds, EvidenceTopics } from "./evidence/evidence-topics.ts";
 import { FlightRecorder, type RecorderStatus } from "./evidence/flight-recorder.ts";
+import { CommitPace } from "./commit-pace.ts";
 import { Deduplicator } from "./deduplicator.ts";
 import type { FilePositions } from "./inputs/files/file-positions.ts";
 import type { Arrival, ArrivalRejection } from "./inputs/input.ts";
@@ -138,6 +139,7 @@ export class Agent {
   readonly #quarantine: Quarantine;
   readonly #outbox: Outbox;
   readonly #commits: CommitLoop;
+  readonly #pace: CommitPace;
   readonly #uplink: Uplink;
   readonly #hostMetrics: ReadonlyMap<HostSensor, PipelineMetric>;
   readonly #emission: PaneEmission;
@@ -158,6 +160,8 @@ export class Agent {
   readonly filePositions: FilePositions;
 
   #waiting: PromiseWithResolvers<void> | undefined;
+  /** A commit is on its way for what waits. */
+  #isAckRequested = false;
   /** Of the arrival in hand. */
   #rejection: ArrivalRejection | undefined;
   #committedReceived: number;
@@ -269,6 +273,7 @@ export class Agent {
       outbox: this.#outbox,
       push: (change) => this.#extraChanges.push(change),
     });
+    this.#pace = new CommitPace(config.commit.ackIntervalMs);
     this.#commits = new CommitLoop({
       store: options.store,
       clock,
@@ -840,9 +845,18 @@ export class Agent {
   /** Not urgent: with the next lazy commit. */
   #untilDurable(isUrgent: boolean): Promise<void> {
     this.#waiting ??= Promise.withResolvers<void>();
-    if (isUrgent) this.#commits.requestNow();
-    else this.#commits.request(LAZY_COMMIT_MS);
+    if (!isUrgent) this.#commits.request(LAZY_COMMIT_MS);
+    else if (this.#pace.isPageFull(this.#redo.byteCount)) this.#commits.requestNow();
+    else if (!this.#isAckRequested) this.#requestAck();
     return this.#waiting.promise;
+  }
+
+  /** Soon, where commits are seldom; with company, where they are not. */
+  #requestAck(): void {
+    this.#isAckRequested = true;
+    const waitMs = this.#pace.waitMs(this.#options.clock.monotonicMs(), this.#redo.byteCount);
+    if (waitMs === 0) this.#commits.requestNow();
+    else this.#commits.request(waitMs);
   }
 
   #markSent(lane: Lane, sequence: number): void {
@@ -950,10 +964,12 @@ export class Agent {
 
   /** Gathers one group commit. Whatever it takes out of memory is in `changes`, which are retried until durable. */
   #collect(): CommitWork {
+    this.#pace.spend(this.#options.clock.monotonicMs(), this.#redo.byteCount);
     const changes: Change[] = this.#extraChanges;
     this.#extraChanges = [];
     const waiting = this.#waiting;
     this.#waiting = undefined;
+    this.#isAckRequested = false;
 
     for (const { index, metric, labels } of this.#series.takeUndurable()) {
       changes.push(putJson(seriesStoreKey(index), { metric, labels }));

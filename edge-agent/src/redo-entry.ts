@@ -74,6 +74,11 @@ export class RedoBuffer {
     return this.#rowCount;
   }
 
+  /** What the rows take in the entry. */
+  get byteCount(): number {
+    return this.#end;
+  }
+
   /** `flags` within 5 bits. */
   add(series: number, timeMs: number, value: number, flags: number): void {
     if (this.#end + ROW_BYTES_MAX > this.#bytes.length) this.#grow();

@@ -25,9 +25,13 @@ export interface AgentConfig {
     readonly retainAckedMs: number;
   };
   readonly limits: AgentLimits;
-  readonly commit: { readonly liveIntervalMs: number; readonly checkpointIntervalMs: number };
   /** Null: raw readings are not kept. */
   readonly recorder: RecorderConfig | null;
+  readonly commit: {
+    readonly liveIntervalMs: number;
+    readonly checkpointIntervalMs: number;
+    readonly ackIntervalMs: number;
+  };
   readonly http: HttpConfig;
   readonly logLevel: LogLevel;
 }

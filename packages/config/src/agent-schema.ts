@@ -250,6 +250,11 @@ export const agentSchema = z.strictObject({
       checkpointInterval: duration({ min: "100ms", max: "1m" })
         .prefault("1s")
         .describe("How often panes are checkpointed."),
+      ackInterval: duration({ min: "3ms", max: "1s" })
+        .prefault("30ms")
+        .describe(
+          "In a lasting stream of few readings, acknowledgements (QoS 1, HTTP) wait up to so long for company: flash wears.",
+        ),
     })
     .prefault({})
     .describe("Rhythm of the durable commits."),

@@ -145,6 +145,7 @@ export function loadAgentConfig(path: string, options: LoadOptions = {}): Loaded
     commit: {
       liveIntervalMs: file.commit.liveInterval,
       checkpointIntervalMs: file.commit.checkpointInterval,
+      ackIntervalMs: file.commit.ackInterval,
     },
     recorder: file.recorder === undefined ? null : resolveRecorder(file.recorder),
     http: file.http,

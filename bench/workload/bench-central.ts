@@ -1,0 +1,80 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { findFreePort } from "@millrace/runtime";
+import { TEST_CERTIFICATES } from "@millrace/testkit";
+import type { AgentView } from "../../central/src/core/agent-view.ts";
+import { BENCH_AGENT } from "./bench-agent.ts";
+import { Child } from "./child.ts";
+import { waitForPort } from "./wait-for-port.ts";
+
+const MAIN = join(import.meta.dirname, "../../central/src/main.ts");
+const FIRST_PORT = 23_000;
+
+/** The real central, for one agent. */
+export class BenchCentral {
+  /** Where it takes, or will take, what agents send. */
+  readonly intakePort: number;
+  readonly #folder: string;
+  readonly #httpPort: number;
+  readonly #isEncrypted: boolean;
+  #child: Child | undefined;
+
+  private constructor(
+    folder: string,
+    ports: { readonly intake: number; readonly http: number },
+    isEncrypted: boolean,
+  ) {
+    this.#folder = folder;
+    this.intakePort = ports.intake;
+    this.#httpPort = ports.http;
+    this.#isEncrypted = isEncrypted;
+  }
+
+  static async prepare(
+    folder: string,
+    { isEncrypted }: { readonly isEncrypted: boolean },
+  ): Promise<BenchCentral> {
+    const intake = await freePort(FIRST_PORT);
+    return new BenchCentral(folder, { intake, http: await freePort(intake + 1) }, isEncrypted);
+  }
+
+  /** `pipeline`: the agent's own. */
+  async start(pipeline: string): Promise<void> {
+    const { agent, site, password } = BENCH_AGENT;
+    const { serverCertificate, serverKey } = TEST_CERTIFICATES;
+    mkdirSync(this.#folder, { recursive: true });
+    const files = { "pipeline.yaml": pipeline, "cert.pem": serverCertificate, "key.pem": serverKey };
+    for (const [name, text] of Object.entries(files)) writeFileSync(join(this.#folder, name), text);
+    const config = join(this.#folder, "central.yaml");
+    const tls = this.#isEncrypted ? ", tls: { cert: ./cert.pem, key: ./key.pem }" : "";
+    writeFileSync(
+      config,
+      `version: 1
+data: ./data
+pipeline: ./pipeline.yaml
+intake: { mqtt: { port: ${this.intakePort}${tls} } }
+agents: [{ id: ${agent}, site: ${site}, password: "${password}" }]
+http: { port: ${this.#httpPort} }
+log: { level: warn }
+`,
+    );
+    this.#child = Child.ofModule(MAIN, ["run", "--config", config]);
+    await waitForPort(this.#child, this.intakePort);
+    await waitForPort(this.#child, this.#httpPort);
+  }
+
+  /** How far it is with the agent. */
+  async agent(): Promise<AgentView> {
+    const response = await fetch(`http://127.0.0.1:${this.#httpPort}/api/v1/agents`);
+    const { agents }: { agents: AgentView[] } = JSON.parse(await response.text());
+    return agents[0];
+  }
+
+  async stop(): Promise<void> {
+    await this.#child?.stop();
+  }
+}
+
+function freePort(port: number): Promise<number> {
+  return findFreePort({ host: "127.0.0.1", port, purpose: "central", setting: "the benchmark" });
+}
