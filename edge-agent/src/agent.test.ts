@@ -300,6 +300,41 @@ describe("what inputs other than MQTT rely on", () => {
   });
 });
 
+describe("acknowledgements", () => {
+  it("come at once while they are seldom; in a lasting stream of few readings they share commits, with many they do not wait", async () => {
+    const store = new MemoryStore();
+    const { agent, time, temperature } = await bench({ store });
+    agent.start();
+    await time.run(1_000);
+    const answer = async (value: number) => {
+      const sinceMs = time.nowMs;
+      await time.during(temperature(value) ?? Promise.reject(new Error("not waited for")));
+      return time.nowMs - sinceMs;
+    };
+    expect(await answer(20)).toBeLessThan(10);
+    // A reading each 5 ms, of which the first few hundred still come at once.
+    const stream = async (forMs: number) => {
+      const from = store.commitCount;
+      for (let atMs = 0; atMs < forMs; atMs += 5) {
+        void temperature(20 + (atMs % 100) / 10);
+        await time.run(5);
+      }
+      return store.commitCount - from;
+    };
+    await stream(5_000);
+    expect(await stream(10_000)).toBeLessThan((10_000 / config.commit.ackIntervalMs) * 1.3);
+    const waitedMs: number[] = [];
+    for (let round = 0; round < 20; round += 1) waitedMs.push(await answer(20 + round / 100));
+    expect(Math.max(...waitedMs)).toBeGreaterThan(10);
+    expect(Math.max(...waitedMs)).toBeLessThanOrEqual(config.commit.ackIntervalMs + 5);
+    // More than a page of them.
+    const sinceMs = time.nowMs;
+    for (let number = 0; number < 2_000; number += 1) void temperature(20 + number / 1_000);
+    await time.during(temperature(30) ?? Promise.reject(new Error("not waited for")));
+    expect(time.nowMs - sinceMs).toBeLessThan(10);
+  });
+});
+
 describe("what central asks for", () => {
   it("is carried out once and answered until central has heard; the audit trail says who asked", async () => {
     const { agent, time, central, store, temperature } = await bench();
