@@ -10,6 +10,8 @@ export interface Bench {
 export interface BenchOptions {
   /** Done within 20 s; the figures are rougher. */
   readonly isQuick: boolean;
+  /** Of a benchmark that lasts as long as one likes; its own length by default. */
+  readonly minutes?: number | undefined;
   /** A line for the person who waits. */
   say(line: string): void;
 }

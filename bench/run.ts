@@ -6,9 +6,11 @@ import { MillraceError, nearestName, reasonOf, toExitCode } from "@millrace/runt
 import { agentBatch } from "./agent-batch.ts";
 import { agentQos0 } from "./agent-qos0.ts";
 import { agentQos1 } from "./agent-qos1.ts";
+import { agentSize } from "./agent-size.ts";
+import { agentSoak } from "./agent-soak.ts";
 import { agentStop } from "./agent-stop.ts";
 import { agentWear } from "./agent-wear.ts";
-import type { Bench } from "./bench.ts";
+import type { Bench, BenchOptions } from "./bench.ts";
 import { centralMerge } from "./central-merge.ts";
 import { engineDisorder } from "./engine-disorder.ts";
 import { engineDedupe } from "./engine-dedupe.ts";
@@ -33,19 +35,24 @@ const BENCHES: readonly Bench[] = [
   agentBatch,
   agentQos1,
   agentStop,
+  agentSize,
   agentWear,
+  agentSoak,
   paneCodec,
   centralMerge,
 ];
 
-const HELP = `npm run bench [name…] [-- --quick]
+const HELP = `npm run bench [name…] [-- --quick] [-- --minutes N]
 
 Measures the hot paths beside peers on this machine; without a name, all of them, each in a process of its own. Each ends
 with one line of JSON; docs/benchmarks.md explains the figures. Measure when the machine is calm.
 
 ${BENCHES.map(({ name, summary }) => `  ${name.padEnd(16)} ${summary}`).join("\n")}
 
-  --quick         each within 20 s; rougher figures`;
+  --quick         each within 20 s; rougher figures
+  --minutes N     of agent-soak: how long; an hour by default`;
+
+type RunOptions = Omit<BenchOptions, "say">;
 
 process.exitCode = await main(process.argv.slice(2));
 
@@ -57,8 +64,9 @@ async function main(args: readonly string[]): Promise<number> {
       return 0;
     }
     const benches = positionals.length === 0 ? BENCHES : positionals.map(benchNamed);
-    if (benches.length === 1) return await runHere(benches[0], values.quick);
-    return await runEach(benches, values.quick);
+    const options = { isQuick: values.quick, minutes: readMinutes(values.minutes) };
+    if (benches.length === 1) return await runHere(benches[0], options);
+    return await runEach(benches, options);
   } catch (error) {
     console.error(error instanceof MillraceError ? error.explain() : error);
     return toExitCode(error);
@@ -72,6 +80,7 @@ function parse(args: readonly string[]) {
       allowPositionals: true,
       options: {
         quick: { type: "boolean", default: false },
+        minutes: { type: "string" },
         help: { type: "boolean", short: "h", default: false },
       },
     });
@@ -93,18 +102,27 @@ function wrongUsage(reason: string): MillraceError {
   return new MillraceError("wrong_usage", { command: "npm run bench --", reason });
 }
 
-async function runHere(bench: Bench, isQuick: boolean): Promise<number> {
+function readMinutes(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const minutes = Number(text);
+  if (minutes > 0 && minutes < Infinity) return minutes;
+  throw wrongUsage(`--minutes takes a number over 0, not ${JSON.stringify(text)}`);
+}
+
+async function runHere(bench: Bench, options: RunOptions): Promise<number> {
   const machine = thisMachine();
-  const report = await bench.run({ isQuick, say: (line) => console.error(`${bench.name}: ${line}`) });
+  const report = await bench.run({ ...options, say: (line) => console.error(`${bench.name}: ${line}`) });
   console.log(jsonLine(bench.name, report, machine));
   return 0;
 }
 
 /** One process each: what one has made of the heap and the compiled code is no matter to the next. */
-async function runEach(benches: readonly Bench[], isQuick: boolean): Promise<number> {
+async function runEach(benches: readonly Bench[], { isQuick, minutes }: RunOptions): Promise<number> {
   let exitCode = 0;
   for (const { name } of benches) {
-    const args = [import.meta.filename, name, ...(isQuick ? ["--quick"] : [])];
+    const args = [import.meta.filename, name];
+    if (isQuick) args.push("--quick");
+    if (minutes !== undefined) args.push("--minutes", String(minutes));
     const child = spawn(process.execPath, args, { stdio: "inherit" });
     const [code] = await once(child, "exit");
     if (code !== 0) exitCode = 1;

@@ -27,7 +27,14 @@ export async function buildBinary(
   const assets = await collectAssets(program);
   writeFileSync(
     config,
-    JSON.stringify({ main, output: blob, assets, disableExperimentalSEAWarning: true, useCodeCache: true }),
+    JSON.stringify({
+      main,
+      output: blob,
+      assets,
+      disableExperimentalSEAWarning: true,
+      useCodeCache: true,
+      execArgv: program.flags,
+    }),
   );
   execFileSync(process.execPath, ["--experimental-sea-config", config], {
     stdio: ["ignore", "ignore", "inherit"],

@@ -1,0 +1,83 @@
+import { execFileSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { zstdCompressSync, constants } from "node:zlib";
+import { readFileSync } from "node:fs";
+import { buildBinary } from "../scripts/build/binary.ts";
+import { PROGRAMS } from "../scripts/build/programs.ts";
+import type { Bench } from "./bench.ts";
+import { rounded } from "./measure/statistics.ts";
+import { startAedesBroker } from "./workload/aedes-broker.ts";
+import { startAgentBroker } from "./workload/agent-broker.ts";
+import { inBenchFolder } from "./workload/bench-folder.ts";
+import { FloodTarget } from "./workload/flood-target.ts";
+
+const LOAD = { connections: 20, devices: 1_000, readingsPerMessage: 1, qos: 1, isNow: true } as const;
+const PER_SECOND = 10_000;
+const MB = 1e6;
+
+/** How much memory and disk the single binary takes, under a load that a large gateway has. */
+export const agentSize: Bench = {
+  name: "agent-size",
+  summary: "resident memory of the agent's binary at 1,000 series and 10 k messages/s, and the binary's size",
+  run: ({ isQuick, say }) =>
+    inBenchFolder(async (folder) => {
+      const source = PROGRAMS.find(({ name }) => name === "millrace-agent");
+      if (source === undefined) throw new Error("invariant: the agent is a program");
+      say("building the binary");
+      const { path, bytes } = await buildBinary(source);
+      const targets: FloodTarget[] = [];
+      try {
+        const agentBroker = await startAgentBroker(join(folder, "agent"), { program: path });
+        const agent = await FloodTarget.start(agentBroker, LOAD, targets);
+        const aedes = await FloodTarget.start(await startAedesBroker(), LOAD, targets);
+        const round = { inFlight: 0, perSecond: PER_SECOND };
+        say("loading");
+        await Promise.all([
+          agent.run({ ...round, durationMs: isQuick ? 8_000 : 600_000 }),
+          aedes.run({ ...round, durationMs: 8_000 }),
+        ]);
+        for (const target of targets) await target.measure({ ...round, durationMs: 2_000 });
+        await agentBroker.checkLedger();
+        const residentMb = (target: FloodTarget) => rounded(target.results[0].brokerResidentBytes / MB);
+        return {
+          value: residentMb(agent),
+          unit: "MB resident",
+          better: "lower",
+          peer: { name: "aedes alone", value: residentMb(aedes) },
+          further: {
+            ...agent.figures(),
+            ...memoryKinds(agentBroker.pid),
+            binaryMb: rounded(bytes / MB),
+            packedMb: rounded(packedBytes(path, isQuick) / MB),
+          },
+        };
+      } finally {
+        await Promise.all(targets.map((target) => target.stop()));
+      }
+    }),
+};
+
+/** What of the memory is the process's own, and what are pages of the binary that the kernel can drop. */
+function memoryKinds(pid: number): Record<string, number> {
+  const path = `/proc/${pid}/smaps_rollup`;
+  if (!existsSync(path)) return {};
+  const text = readFileSync(path, "utf8");
+  const mb = (kind: string) =>
+    rounded((Number(new RegExp(`^${kind}: +(\\d+)`, "m").exec(text)?.[1]) * 1024) / MB);
+  return { anonymousMb: mb("Anonymous"), cleanFileMb: rounded(mb("Private_Clean") + mb("Shared_Clean")) };
+}
+
+/** As a package would carry it: xz where there is one, else zstd; quickly, zstd at a low level. */
+function packedBytes(path: string, isQuick: boolean): number {
+  if (!isQuick) {
+    try {
+      return execFileSync("xz", ["-6", "-T0", "-c", path], { maxBuffer: 1e9 }).length;
+    } catch {
+      // No xz here.
+    }
+  }
+  const level = isQuick ? 3 : 19;
+  return zstdCompressSync(readFileSync(path), { params: { [constants.ZSTD_c_compressionLevel]: level } })
+    .length;
+}
