@@ -1,8 +1,7 @@
 import { execFileSync } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { zstdCompressSync, constants } from "node:zlib";
-import { readFileSync } from "node:fs";
+import { constants, zstdCompressSync } from "node:zlib";
 import { buildBinary } from "../scripts/build/binary.ts";
 import { PROGRAMS } from "../scripts/build/programs.ts";
 import type { Bench } from "./bench.ts";

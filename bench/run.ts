@@ -3,12 +3,14 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { parseArgs } from "node:util";
 import { MillraceError, nearestName, reasonOf, toExitCode } from "@millrace/runtime";
+import { agentBacklog } from "./agent-backlog.ts";
 import { agentBatch } from "./agent-batch.ts";
 import { agentQos0 } from "./agent-qos0.ts";
 import { agentQos1 } from "./agent-qos1.ts";
 import { agentSize } from "./agent-size.ts";
 import { agentSoak } from "./agent-soak.ts";
 import { agentStop } from "./agent-stop.ts";
+import { agentUplinkBytes } from "./agent-uplink-bytes.ts";
 import { agentWear } from "./agent-wear.ts";
 import type { Bench, BenchOptions } from "./bench.ts";
 import { centralMerge } from "./central-merge.ts";
@@ -35,6 +37,8 @@ const BENCHES: readonly Bench[] = [
   agentBatch,
   agentQos1,
   agentStop,
+  agentUplinkBytes,
+  agentBacklog,
   agentSize,
   agentWear,
   agentSoak,

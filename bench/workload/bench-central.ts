@@ -8,7 +8,8 @@ import { Child } from "./child.ts";
 import { waitForPort } from "./wait-for-port.ts";
 
 const MAIN = join(import.meta.dirname, "../../central/src/main.ts");
-const FIRST_PORT = 23_000;
+/** Another one for each process: two benchmarks at once must not find the same port free. */
+const FIRST_PORT = 31_000 + (process.pid % 900) * 10;
 
 /** The real central, for one agent. */
 export class BenchCentral {

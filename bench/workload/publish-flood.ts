@@ -16,6 +16,10 @@ export interface PublishFloodOptions {
   readonly keepAliveSeconds?: number;
   /** The readings' time is the clock's; by default each device counts its own milliseconds from an hour ago. */
   readonly isNow?: boolean;
+  /** Between the readings of a device, where their time is not the clock's; default 1 ms. */
+  readonly stepMs?: number;
+  /** When they begin, before now; default an hour. */
+  readonly beginAgoMs?: number;
 }
 
 export interface FloodRound {
@@ -24,6 +28,8 @@ export interface FloodRound {
   readonly inFlight: number;
   /** Messages a second in all, by the clock; as many as the broker takes by default. */
   readonly perSecond?: number;
+  /** QoS 0: the round is over when each device has sent so many messages, if that is sooner. */
+  readonly messagesEach?: number;
 }
 
 export interface FloodResult {
@@ -63,7 +69,7 @@ export class PublishFlood {
           device: line * perConnection + machine,
         }),
       );
-      return new Publisher(await connected(options, line), templates, options.isNow ?? false);
+      return new Publisher(await connected(options, line), templates, options);
     });
     return new PublishFlood(options, await Promise.all(publishers));
   }
@@ -73,7 +79,7 @@ export class PublishFlood {
     this.#publishers = publishers;
   }
 
-  async run({ durationMs, inFlight, perSecond }: FloodRound): Promise<FloodResult> {
+  async run({ durationMs, inFlight, perSecond, messagesEach = Infinity }: FloodRound): Promise<FloodResult> {
     const { pid, qos, connections } = this.#options;
     const before = processUsage(pid);
     const ownBefore = process.cpuUsage();
@@ -84,7 +90,7 @@ export class PublishFlood {
       this.#publishers.map((publisher) =>
         qos === 1
           ? publisher.runAcknowledged(endMs, inFlight, perConnection)
-          : publisher.runUnacknowledged(endMs, perConnection),
+          : publisher.runUnacknowledged(endMs, perConnection, messagesEach),
       ),
     );
     const seconds = (performance.now() - startedMs) / 1_000;
@@ -114,7 +120,8 @@ class Publisher {
   readonly #socket: Socket;
   readonly #templates: readonly PublishTemplate[];
   readonly #isNow: boolean;
-  #firstMs = Date.now() - BEGIN_AGO_MS;
+  readonly #stepMs: number;
+  #firstMs: number;
   #device = 0;
   #id = 0;
   readonly #sentAtMs = new Float64Array(IDS + 1);
@@ -126,9 +133,12 @@ class Publisher {
   #answered: (() => void) | undefined;
   #failed: ((error: Error) => void) | undefined;
 
-  constructor(socket: Socket, templates: readonly PublishTemplate[], isNow: boolean) {
+  constructor(socket: Socket, templates: readonly PublishTemplate[], options: PublishFloodOptions) {
+    const { isNow = false, stepMs = 1, beginAgoMs = BEGIN_AGO_MS } = options;
     this.#socket = socket;
     this.#isNow = isNow;
+    this.#stepMs = stepMs;
+    this.#firstMs = Date.now() - beginAgoMs;
     this.#templates = templates;
     socket.on("data", (chunk: Buffer) => this.#read(chunk));
     socket.on("error", (error) => this.#failed?.(error));
@@ -163,23 +173,26 @@ class Publisher {
   }
 
   /** One message of each device a write, the next write when the socket has taken it, or when it is due. */
-  async runUnacknowledged(endMs: number, perSecond: number | undefined): Promise<number> {
+  async runUnacknowledged(
+    endMs: number,
+    perSecond: number | undefined,
+    messagesEach: number,
+  ): Promise<number> {
     const startedMs = performance.now();
+    const messagesMax = messagesEach * this.#templates.length;
     let sentCount = 0;
     await this.#until((done) => {
       const next = (): void => {
         const nowMs = performance.now();
-        if (nowMs >= endMs) return done();
+        if (nowMs >= endMs || sentCount >= messagesMax) return done();
         const dueCount =
           perSecond === undefined
             ? this.#templates.length
             : Math.floor(((nowMs - startedMs) * perSecond) / 1_000) - sentCount;
-        if (dueCount <= 0) return void setTimeout(next, 1);
-        sentCount += dueCount;
-        this.#socket.write(
-          this.#encode(dueCount),
-          perSecond === undefined ? next : () => setTimeout(next, 1),
-        );
+        const count = Math.min(dueCount, messagesMax - sentCount);
+        if (count <= 0) return void setTimeout(next, 1);
+        sentCount += count;
+        this.#socket.write(this.#encode(count), perSecond === undefined ? next : () => setTimeout(next, 1));
       };
       next();
     });
@@ -214,7 +227,7 @@ class Publisher {
     for (let index = 0; index < messageCount; index += 1) {
       const template = this.#templates[this.#device];
       bytes.set(template.bytes, at);
-      putTimes(bytes, at, template, this.#firstMs);
+      putTimes(bytes, at, template, { firstMs: this.#firstMs, stepMs: this.#stepMs });
       if (template.idAt >= 0) {
         this.#id = (this.#id % IDS) + 1;
         bytes[at + template.idAt] = this.#id >> 8;
@@ -226,7 +239,7 @@ class Publisher {
       this.#device += 1;
       if (this.#device === this.#templates.length) {
         this.#device = 0;
-        this.#firstMs += template.timesAt.length;
+        this.#firstMs += template.timesAt.length * this.#stepMs;
       }
     }
     return bytes;

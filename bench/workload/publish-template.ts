@@ -41,15 +41,15 @@ export function publishTemplate(options: {
   return { bytes, idAt: qos === 1 ? idAt : -1, timesAt };
 }
 
-/** Writes the times of the template's readings, a millisecond apart, into a copy of it that begins at `from`. */
+/** Writes the times of the template's readings, `stepMs` apart, into a copy of it that begins at `from`. */
 export function putTimes(
   bytes: Uint8Array,
   from: number,
   { timesAt }: PublishTemplate,
-  firstMs: number,
+  times: { readonly firstMs: number; readonly stepMs: number },
 ): void {
   for (let index = 0; index < timesAt.length; index += 1) {
-    let rest = firstMs + index;
+    let rest = times.firstMs + index * times.stepMs;
     for (let at = from + timesAt[index] + TIME_DIGITS - 1; at >= from + timesAt[index]; at -= 1) {
       const tenth = Math.floor(rest / 10);
       bytes[at] = 0x30 + rest - tenth * 10;
