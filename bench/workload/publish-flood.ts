@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { processUsage } from "../measure/process-usage.ts";
 import { percentile } from "../measure/statistics.ts";
-import { type PublishTemplate, publishTemplate, putTimes } from "./publish-template.ts";
+import { type PublishTemplate, publishTemplate, putReadings } from "./publish-template.ts";
 
 export interface PublishFloodOptions {
   readonly port: number;
@@ -227,7 +227,7 @@ class Publisher {
     for (let index = 0; index < messageCount; index += 1) {
       const template = this.#templates[this.#device];
       bytes.set(template.bytes, at);
-      putTimes(bytes, at, template, { firstMs: this.#firstMs, stepMs: this.#stepMs });
+      putReadings(bytes, at, template, { firstMs: this.#firstMs, stepMs: this.#stepMs });
       if (template.idAt >= 0) {
         this.#id = (this.#id % IDS) + 1;
         bytes[at + template.idAt] = this.#id >> 8;

@@ -3,11 +3,13 @@ export interface PublishTemplate {
   readonly bytes: Buffer;
   /** Where the id of a QoS 1 packet stands; -1 with QoS 0. */
   readonly idAt: number;
-  /** Where each reading's 13 digits of its time stand, in the payload's order. */
+  /** Where each reading's 13 digits of its time stand, in the payload's order; its value's last digit is VALUE_BEFORE before. */
   readonly timesAt: readonly number[];
 }
 
 const TIME_DIGITS = 13;
+/** From the time back to the value's last digit: `,"ts":`. */
+const VALUE_BEFORE = 7;
 const NO_TIME = "0".repeat(TIME_DIGITS);
 
 /** A message of `readings` temperatures below every limit: one as an object, several as an array of them. */
@@ -41,8 +43,8 @@ export function publishTemplate(options: {
   return { bytes, idAt: qos === 1 ? idAt : -1, timesAt };
 }
 
-/** Writes the times of the template's readings, `stepMs` apart, into a copy of it that begins at `from`. */
-export function putTimes(
+/** Writes the times of the template's readings, `stepMs` apart, and noise into the decimals of their values, into a copy of it that begins at `from`. */
+export function putReadings(
   bytes: Uint8Array,
   from: number,
   { timesAt }: PublishTemplate,
@@ -50,6 +52,10 @@ export function putTimes(
 ): void {
   for (let index = 0; index < timesAt.length; index += 1) {
     let rest = times.firstMs + index * times.stepMs;
+    // The upper bits of a linear congruential step: noise enough for a sensor.
+    const noise = (Math.imul((rest % 2 ** 31) ^ from, 0x9e3779b1) >>> 16) % 100;
+    bytes[from + timesAt[index] - VALUE_BEFORE] = 0x30 + (noise % 10);
+    bytes[from + timesAt[index] - VALUE_BEFORE - 1] = 0x30 + Math.floor(noise / 10);
     for (let at = from + timesAt[index] + TIME_DIGITS - 1; at >= from + timesAt[index]; at -= 1) {
       const tenth = Math.floor(rest / 10);
       bytes[at] = 0x30 + rest - tenth * 10;
