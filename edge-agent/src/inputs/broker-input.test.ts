@@ -383,16 +383,25 @@ test("a client of whom too much waits for the disk is read on once it is durable
 
 test("a client that only publishes is alive: its keep-alive time does not end its connection", async () => {
   let nowMs = 0;
-  const input = await brokerWith(() => {}, { clock: { ...systemClock, monotonicMs: () => nowMs } });
-  const client = await sensor(input, { keepalive: 1, reschedulePings: true, timerVariant: "native" });
+  const arrivals: Arrival[] = [];
+  const input = await brokerWith((arrival) => void arrivals.push(arrival), {
+    clock: { ...systemClock, monotonicMs: () => nowMs },
+  });
+  const socket = connectSocket(input.port, "127.0.0.1");
+  socket.on("error", () => {});
+  cleanups.push(async () => socket.destroy());
+  // CONNECT of client "a" with a keep-alive time of one second, and never a ping.
+  socket.write(Buffer.from([0x10, 13, 0, 4, 0x4d, 0x51, 0x54, 0x54, 4, 2, 0, 1, 0, 1, 0x61]));
+  await new Promise((resolve) => socket.once("data", resolve));
   const timer = setInterval(() => {
     nowMs += 50;
-    client.publish("t", "1");
+    socket.write(Buffer.from([0x30, 4, 0, 1, 0x74, 0x31]));
   }, 50);
   cleanups.push(async () => clearInterval(timer));
-  // aedes ends a connection of which it has seen nothing for one and a half times its keep-alive time.
+  // aedes ends a connection of which it has seen nothing for one and a half times that.
   await vi.waitFor(() => expect(nowMs).toBeGreaterThan(2_500), { timeout: 10_000 });
-  expect(client.connected).toBe(true);
+  expect(socket.closed).toBe(false);
+  expect(input.status().counts).toMatchObject({ clients: 1 });
 }, 15_000);
 
 test("no client talks to the broker's inside: what is published under $SYS is dropped, acknowledged and counted", async () => {

@@ -146,6 +146,16 @@ describe("one chunk", () => {
   );
 });
 
+it("takes nothing out of a great packet, whatever stands in it", () => {
+  const { read, taken, left } = connection();
+  const great = publish("d/1", { payload: `${"x".repeat(100)}${publish("d/2").toString("latin1")}` });
+  const inside = great.length - publish("d/2").length;
+  read(great.subarray(0, inside));
+  read(great.subarray(inside));
+  expect(taken).toEqual([]);
+  expect(Buffer.concat(left)).toEqual(great);
+});
+
 it("takes nothing before the connection stands, and passes every byte on at once", () => {
   const { publishes, read, taken, left } = connection({ isOpen: false });
   const bytes = Buffer.concat([packet(0x10, Buffer.alloc(20)), DIRECT[0]]);
