@@ -54,7 +54,7 @@ with one line of JSON; docs/benchmarks.md explains the figures. Measure when the
 ${BENCHES.map(({ name, summary }) => `  ${name.padEnd(16)} ${summary}`).join("\n")}
 
   --quick         each within 20 s; rougher figures
-  --minutes N     of agent-soak: how long; an hour by default`;
+  --minutes N     of agent-soak: how long it lasts (60); of agent-backlog: how long the outage was (1440)`;
 
 type RunOptions = Omit<BenchOptions, "say">;
 
