@@ -167,6 +167,7 @@ export class Agent {
   #committedReceived: number;
   #extraChanges: Change[] = [];
   #emittedAtMs = Number.NEGATIVE_INFINITY;
+  #rulesAtMs = Number.NEGATIVE_INFINITY;
   /** Restored panes of a layout that the pipeline no longer asks for: sealed with the first commit. */
   #outdated: readonly PaneRows[];
   #isEmissionDue = false;
@@ -442,6 +443,11 @@ export class Agent {
   /** Why the store takes no writes now; null while it does. */
   get storeFailure(): string | null {
     return this.#commits.failure ?? null;
+  }
+
+  /** Since the rules were told of time, ms: far more than a quarter of a second means that nothing runs as it should. */
+  get rulesSilentMs(): number {
+    return this.#options.clock.monotonicMs() - this.#rulesAtMs;
   }
 
   /**
@@ -761,6 +767,7 @@ export class Agent {
     const { clock, config } = this.#options;
     const nowMs = this.#guard.nowMs();
     const steadyMs = this.#guard.steadyMs();
+    this.#rulesAtMs = clock.monotonicMs();
     this.#handle(this.#rules.onTick({ nowMs, monotonicMs: clock.monotonicMs(), steadyMs }));
     this.#maintenance.tick();
     this.#recorder?.tick();

@@ -36,6 +36,8 @@ import { systemHostReaders } from "./inputs/host-readers.ts";
 import { HttpInput } from "./inputs/http/http-input.ts";
 import type { Input, ReadingInput } from "./inputs/input.ts";
 import { MqttInput } from "./inputs/mqtt-input.ts";
+import { serviceManager } from "./service/service-manager.ts";
+import { serviceState } from "./service/service-state.ts";
 import { StatusServer } from "./status-server.ts";
 import { MqttUplink } from "./uplink-transport/mqtt-uplink.ts";
 import { AGENT_STORE_VERSION, agentVersion } from "./version.ts";
@@ -51,6 +53,8 @@ export async function runAgent(configPath: string): Promise<ExitCode> {
   log.info(formatVersion(agentVersion()), { agent: config.agent, site: config.site });
   for (const warning of [...warnings, ...pipeline.warnings]) log.warn(formatProblem(warning));
 
+  const manager = serviceManager({ clock: systemClock, log: log.child("systemd") });
+  manager?.starting();
   prepareDataFolder(config.dataFolder);
   const storePath = join(config.dataFolder, "store");
   const reserve = new DiskReserve({ path: join(config.dataFolder, "reserve"), clock: systemClock });
@@ -158,10 +162,13 @@ export async function runAgent(configPath: string): Promise<ExitCode> {
     status: `http://${config.http.host}:${statusServer.port}/status`,
   });
 
+  manager?.ready(() => serviceState(agent));
+
   shutdown.add({
     name: "inputs",
     limitMs: 5_000,
     run: async () => {
+      manager?.stopping();
       sensors?.stop();
       freeSpace.stop();
       reserve.stop();
