@@ -102,7 +102,7 @@ export interface AgentOptions {
 }
 
 /** The rules are told of time at least so often. */
-const RULES_INTERVAL_MS_MAX = 250;
+export const RULES_INTERVAL_MS_MAX = 250;
 /** Non-urgent commits: what no acknowledgement waits for. Flash wears. */
 const LAZY_COMMIT_MS = 1_000;
 /** With so many readings a commit waits no longer: it would become a pause. */
@@ -113,7 +113,7 @@ const BACKFILL_INTERVAL_MS = 5_000;
 /** Readings in memory that no commit has made durable, while the store takes no writes. */
 const UNDURABLE_READINGS_MAX = 100_000;
 /** Open rows of one metric before its panes leave early. */
-const PANE_ROWS_MAX = 200_000;
+export const PANE_ROWS_MAX = 200_000;
 
 /** Of a text in a heartbeat's status: a heartbeat with a longer one than central reads would be none. */
 const STATUS_TEXT_LENGTH_MAX = 500;
@@ -1133,7 +1133,7 @@ function isByReading({ window, when }: RuleSpec): boolean {
 }
 
 /** The windows that rules look at; the configuration lets them watch no others. */
-function watchedWindows({ rules, windows }: Pipeline): AlignedWindowSpec[] {
+export function watchedWindows({ rules, windows }: Pipeline): AlignedWindowSpec[] {
   const names = new Set(rules.map(({ window }) => window?.name));
   return windows.filter((spec) => spec.kind === "aligned").filter(({ name }) => names.has(name));
 }

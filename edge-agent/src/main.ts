@@ -5,6 +5,7 @@ import { doctorCommand } from "./commands/doctor.ts";
 import { forgetCommand } from "./commands/forget.ts";
 import { initCommand } from "./commands/init.ts";
 import { maintenanceCommand } from "./commands/maintenance.ts";
+import { replayCommand } from "./commands/replay.ts";
 import { resetCommand } from "./commands/reset.ts";
 import { runCommand } from "./commands/run.ts";
 import { statusCommand } from "./commands/status.ts";
@@ -25,6 +26,7 @@ const program: Program = {
     maintenance: maintenanceCommand,
     forget: forgetCommand,
     doctor: doctorCommand,
+    replay: replayCommand,
   },
 };
 

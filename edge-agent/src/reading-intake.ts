@@ -41,7 +41,7 @@ export interface ReadingIntakeOptions {
   readonly rules: RuleEngine;
   readonly watermarks: SeriesWatermarks;
   readonly ledger: Ledger;
-  readonly redo: RedoBuffer;
+  readonly redo: Pick<RedoBuffer, "add">;
   readonly watched: Pick<WatchedWindows, "add" | "has">;
   /** Where raw readings are kept for a while; null: nowhere. */
   readonly recorder: Pick<ReadingRing, "add"> | null;
