@@ -1,0 +1,245 @@
+// A recording through the real pipeline: the windows of its truth, late and doubled readings, alarms that never act.
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { loadAgentConfig, loadPipeline } from "@millrace/config";
+import type { AlarmEvent } from "@millrace/detect";
+import { SeededRandom } from "@millrace/testkit";
+import { afterAll, expect, test } from "vitest";
+import type { Rejection } from "../rejection.ts";
+import type { BadLine, Recorded } from "./recorded-message.ts";
+import { replay } from "./replay.ts";
+import type { ToldWindow } from "./replayed-central.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "millrace-replay-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const T = Date.parse("2026-01-05T10:00:00Z");
+const SECOND = 1_000;
+
+function configOf(more: { agent?: object; pipeline?: object } = {}) {
+  const agent = {
+    version: 1,
+    agent: "alpha-1",
+    site: "alpha",
+    inputs: { broker: {} },
+    uplink: { url: "mqtt://127.0.0.1:1884", password: "x" },
+    ...more.agent,
+  };
+  const pipeline = {
+    version: 1,
+    metrics: {
+      temperature: {
+        unit: "°C",
+        from: {
+          topic: "factory/{site}/{machine}/temperature",
+          json: { value: "$.v", time: { path: "$.t", unit: "ms" } },
+        },
+        accumulate: ["count", "sum", "min", "max"],
+      },
+    },
+    windows: { w10: { metric: "temperature", size: "10s", by: ["machine"], late: { allowed: "1h" } } },
+    ...more.pipeline,
+  };
+  writeFileSync(join(folder, "agent.yaml"), JSON.stringify(agent));
+  writeFileSync(join(folder, "pipeline.yaml"), JSON.stringify(pipeline));
+  const { config } = loadAgentConfig(join(folder, "agent.yaml"));
+  return { config, pipeline: loadPipeline(config.pipelinePath).config };
+}
+
+interface Sent {
+  readonly topic?: string;
+  readonly machine?: string;
+  readonly t?: number;
+  readonly v?: unknown;
+  /** When it came; absent: the recording does not say. */
+  readonly at?: number;
+  readonly isRetained?: boolean;
+}
+
+async function* recording(sent: Iterable<Sent>): AsyncGenerator<readonly Recorded[]> {
+  let line = 0;
+  for (const { topic, machine = "m1", t, v, at, isRetained = false } of sent) {
+    line += 1;
+    yield await Promise.resolve([
+      {
+        kind: "message",
+        message: {
+          topic: topic ?? `factory/alpha/${machine}/temperature`,
+          payload: Buffer.from(typeof v === "string" ? v : JSON.stringify({ t, v })),
+          timeMs: at ?? null,
+          isRetained,
+          place: { file: "r", line, column: 1 },
+        },
+      },
+    ]);
+  }
+}
+
+async function play(sent: Iterable<Sent>, more: Parameters<typeof configOf>[0] = {}) {
+  const windows: ToldWindow[] = [];
+  const alarms: AlarmEvent[] = [];
+  const bad: BadLine[] = [];
+  const rejected: string[] = [];
+  const totals = await replay({
+    ...configOf(more),
+    files: [recording(sent)],
+    report: {
+      window: (told) => windows.push(told),
+      alarm: (event) => alarms.push(event),
+      bad: (line) => bad.push(line),
+      rejected: ({ place }, all: readonly Rejection[]) =>
+        rejected.push(...all.map(({ reason }) => `${place.line} ${reason}`)),
+      moved: () => undefined,
+    },
+  });
+  const { received, aggregated, ruleOnly, duplicate } = totals.ledger;
+  const rejectedCount = Object.values(totals.ledger.rejected).reduce((sum, count) => sum + count, 0);
+  expect(received).toBe(aggregated + ruleOnly + duplicate + rejectedCount);
+  const { merged, tooLate, unwindowed } = totals.windows;
+  expect(aggregated).toBe(merged + tooLate + unwindowed);
+  const told = windows.map(
+    ({ kind, result: { startMs, values, group } }) =>
+      `${kind} ${group["machine"]} +${(startMs - T) / SECOND} n=${values["count"]} sum=${values["sum"]}`,
+  );
+  return { windows, told, alarms, bad, rejected, totals };
+}
+
+test("each window is told when it is complete, once; what the end cuts is provisional", async () => {
+  const { told, totals } = await play(
+    Array.from({ length: 27 }, (_, second) => ({ t: T + second * SECOND, v: second })),
+  );
+  expect(told).toEqual([
+    "complete m1 +0 n=10 sum=45",
+    "complete m1 +10 n=10 sum=145",
+    "cut m1 +20 n=7 sum=161",
+  ]);
+  expect(totals).toMatchObject({ messages: 27, badLines: 0, fromMs: T, toMs: T + 26 * SECOND });
+});
+
+test("a late reading revises its window, a doubled one counts once, one past the lateness is too late", async () => {
+  const { told, totals } = await play([
+    ...Array.from({ length: 31 }, (_, second) => ({ t: T + second * SECOND, v: 1 })),
+    { t: T + 5 * SECOND + 1, v: 7, at: T + 31 * SECOND },
+    { t: T + 5 * SECOND + 1, v: 7, at: T + 32 * SECOND },
+    { t: T + 2 * 3_600 * SECOND, v: 1 },
+    { t: T + 2 * 3_600 * SECOND + SECOND, v: 1 },
+    { t: T + 6 * SECOND + 1, v: 9, at: T + 2 * 3_600 * SECOND + 2 * SECOND },
+  ]);
+  expect(told.slice(0, 4)).toEqual([
+    "complete m1 +0 n=10 sum=10",
+    "complete m1 +10 n=10 sum=10",
+    "revised m1 +0 n=11 sum=17",
+    "complete m1 +20 n=10 sum=10",
+  ]);
+  expect(totals.ledger.duplicate).toBe(1);
+  expect(totals.windows).toMatchObject({ revising: 1, tooLate: 1 });
+});
+
+test("what the agent would reject is rejected by reason, with its line; a time that none gives is a bad line", async () => {
+  const { bad, rejected, totals } = await play([
+    { topic: "factory/alpha/m1/temperature", v: "nonsense" },
+    { t: T, v: 1 },
+    { topic: "factory/beta/m1/temperature", t: T, v: 1 },
+    { topic: "elsewhere", v: 1, t: T },
+    { t: T + 60 * SECOND, v: 1, at: T },
+    { t: T, v: "x".repeat(70_000), at: T },
+    { t: 0, v: 1, at: T },
+  ]);
+  expect(bad.map(({ place }) => place.line)).toEqual([1]);
+  expect(rejected).toEqual(["3 wrong_site", "4 unknown_topic", "5 future", "6 oversized", "7 before_floor"]);
+  expect(totals).toMatchObject({ messages: 6, badLines: 1 });
+});
+
+const rules = {
+  rules: {
+    hot: {
+      metric: "temperature",
+      when: { above: 80, clearBelow: 75 },
+      severity: 900,
+      action: {
+        publish: "factory/{site}/{machine}/command",
+        payload: "STOP",
+        confirm: { topic: "factory/{site}/{machine}/state", equals: "stopped", within: "2s" },
+        retry: 3,
+        armed: true,
+      },
+    },
+    silent: { metric: "temperature", when: { missing: { for: "1m" } }, severity: 300 },
+    busy: { window: "w10", value: "count", when: { above: 9 }, severity: 200 },
+  },
+};
+
+test("alarms come at the recording's time, and no action is more than a dry run", async () => {
+  const { alarms } = await play(
+    [
+      { t: T, v: 20 },
+      { t: T + SECOND, v: 90, isRetained: true },
+      { t: T + 2 * SECOND, v: 91 },
+      { topic: "factory/alpha/m1/state", v: "stopped", at: T + 3 * SECOND },
+      { t: T + 4 * SECOND, v: 70 },
+      { t: T + 10 * 60 * SECOND, v: 20 },
+    ],
+    { pipeline: rules },
+  );
+  const told = alarms.map(
+    ({ rule, isActive, isHistorical, action, timeMs }) =>
+      `${rule} ${isActive ? "active" : "over"} ${isHistorical ? "historical" : action} +${(timeMs - T) / SECOND}`,
+  );
+  expect(told).toEqual([
+    "hot active historical +1",
+    "hot active dry_run +2",
+    "hot active dry_run +4",
+    expect.stringMatching(/^silent active none \+6[45]/),
+    "silent over none +600",
+  ]);
+});
+
+test("rules on windows see what the agent's own windows say", async () => {
+  const { alarms } = await play(
+    Array.from({ length: 21 }, (_, second) => ({ t: T + second * SECOND, v: 1 })),
+    { pipeline: rules },
+  );
+  expect(alarms.map(({ rule, value, timeMs }) => [rule, value, timeMs - T])).toEqual([
+    ["busy", 10, 10 * SECOND],
+  ]);
+});
+
+test("a long recording gives exactly the windows of its truth, out of order and doubled, through the disk", async () => {
+  const random = new SeededRandom(7);
+  const truth = new Map<string, number>();
+  const sent: Sent[] = [];
+  for (let index = 0; index < 60_000; index += 1) {
+    const t = T + index * 100 - (index % 7 === 0 ? 600 : 0);
+    const machine = `m${index % 40}`;
+    const start = Math.floor(t / 10_000) * 10_000;
+    const key = `${machine} ${start}`;
+    truth.set(key, (truth.get(key) ?? 0) + 1);
+    sent.push({ t, v: random.integer(0, 100), machine });
+    if (index % 11 === 0) sent.push(sent[sent.length - 1]);
+  }
+  const { windows } = await play(sent);
+  const last = new Map(
+    windows.map(({ result: { group, startMs, values } }) => [
+      `${group["machine"]} ${startMs}`,
+      values["count"],
+    ]),
+  );
+  expect(last).toEqual(truth);
+});
+
+test("fourteen days at one reading in five minutes are a matter of moments, and time passes in the gaps too", async () => {
+  const { told, totals } = await play(
+    Array.from({ length: 14 * 288 }, (_, index) => ({ t: T + index * 300 * SECOND, v: 1 })),
+    { pipeline: { windows: { w1d: { metric: "temperature", size: "1d", by: ["machine"] } } } },
+  );
+  expect(told).toHaveLength(15);
+  expect(told.filter((line) => line.startsWith("complete"))).toHaveLength(14);
+  expect(totals.windows.merged).toBe(14 * 288);
+});
+
+test("an empty recording has no time and no windows", async () => {
+  const { told, totals } = await play([]);
+  expect(told).toEqual([]);
+  expect(totals).toMatchObject({ messages: 0, fromMs: null });
+});
