@@ -71,9 +71,9 @@ beforeEach(() => {
 const said = (second: number, payload: string): string =>
   `{"tst":"${new Date(T + second * 1000).toISOString().replace(/Z$/, "000Z+0000")}","topic":"press/m1","qos":1,"retain":0,"payloadlen":${payload.length},"payload":${payload}}`;
 
-const recording = [
-  ...Array.from({ length: 16 }, (_, second) => said(second, `{"value":${second === 12 ? 9 : 5}}`)),
-];
+const recording = Array.from({ length: 16 }, (_, second) =>
+  said(second, `{"value":${second === 12 ? 9 : 5}}`),
+);
 
 test("a table of windows and alarms, and the ledger under it", async () => {
   const { code, out, err } = await run(write("a.jsonl", recording));
