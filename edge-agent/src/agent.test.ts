@@ -202,6 +202,7 @@ const config: AgentConfig = {
   inputs: { broker: null, mqtt: null, http: null, files: [], host: null },
   uplink: {
     url: "",
+    kafka: null,
     username: "",
     password: null,
     ca: null,

@@ -24,6 +24,7 @@ import {
   systemRandom,
   zstdCompression,
 } from "@millrace/runtime";
+import type { UplinkTransport } from "@millrace/wire";
 import { CommandPublisher } from "./actions/command-publisher.ts";
 import { Agent, type AgentOptions } from "./agent.ts";
 import { DescriptorBudget } from "./descriptor-budget.ts";
@@ -39,6 +40,7 @@ import { MqttInput } from "./inputs/mqtt-input.ts";
 import { serviceManager } from "./service/service-manager.ts";
 import { serviceState } from "./service/service-state.ts";
 import { StatusServer } from "./status-server.ts";
+import { KafkaUplink } from "./uplink-transport/kafka-uplink.ts";
 import { MqttUplink } from "./uplink-transport/mqtt-uplink.ts";
 import { AGENT_STORE_VERSION, agentVersion } from "./version.ts";
 
@@ -83,7 +85,7 @@ export async function runAgent(configPath: string): Promise<ExitCode> {
     log,
     metrics,
     compression: zstdCompression,
-    transport: new MqttUplink({ ...config.uplink, agent: config.agent, instance, clock: systemClock }),
+    transport: await uplinkTransport(config, instance),
     instance,
     program: agentVersion().version,
     unavailableSensors: () => sensors?.status().unavailable ?? {},
@@ -206,6 +208,20 @@ async function openStore(path: string, reserve: DiskReserve, log: Logger): Promi
     log.error("the store does not open; the disk's reserve is given up for it", { error });
     return open();
   }
+}
+
+/** The Kafka client is loaded where it is needed: it is larger than everything else of the uplink. */
+async function uplinkTransport(config: AgentConfig, instance: string): Promise<UplinkTransport> {
+  const { agent, site, uplink } = config;
+  const { kafka } = uplink;
+  if (kafka === null) return new MqttUplink({ ...uplink, agent, instance, clock: systemClock });
+  const { PlatformaticProducer } = await import("./uplink-transport/platformatic-producer.ts");
+  return new KafkaUplink({
+    agent,
+    site,
+    producer: () => new PlatformaticProducer(kafka),
+    clock: systemClock,
+  });
 }
 
 /** Damage that LevelDB finds only while it reads does not refuse the start: the store is repaired, once. */

@@ -231,9 +231,8 @@ export class Uplink {
         if (parsed.message.beat === this.#beat) {
           const roundTripMs = this.#heardAtMs - this.#beatAtMs;
           this.#options.echoed(roundTripMs);
-          this.#options.clockTold(parsed.message.clockMs, roundTripMs);
+          this.#clockTold(parsed.message.clockMs, roundTripMs);
         }
-        this.#clockOffsetMs = parsed.message.clockMs - this.#options.clock.nowMs();
         this.#options.requested(parsed.message.requests ?? []);
         return;
       }
@@ -246,8 +245,7 @@ export class Uplink {
     if (this.#state !== "connecting") return;
     this.#cancelTimers();
     const { clock } = this.#options;
-    this.#clockOffsetMs = welcome.clockMs - clock.nowMs();
-    this.#options.clockTold(welcome.clockMs, clock.monotonicMs() - this.#helloAtMs);
+    this.#clockTold(welcome.clockMs, clock.monotonicMs() - this.#helloAtMs);
     this.#options.outbox.welcomed(welcome);
     const nowMs = clock.monotonicMs();
     for (const lane of LANES) {
@@ -267,6 +265,12 @@ export class Uplink {
     this.#options.log.info("uplink is up", { epoch: welcome.epoch });
     this.#beatNow(this.#session);
     void this.#pump();
+  }
+
+  #clockTold(centralMs: number | null, roundTripMs: number): void {
+    if (centralMs === null) return;
+    this.#clockOffsetMs = centralMs - this.#options.clock.nowMs();
+    this.#options.clockTold(centralMs, roundTripMs);
   }
 
   #refused({ code, reason, retryAfterMs }: Refusal): void {

@@ -404,6 +404,7 @@ export function simulatedAgentConfig(
     inputs: { broker: null, mqtt: null, http: null, files: [], host: null },
     uplink: {
       url: "memory",
+      kafka: null,
       username: `${site}-1`,
       password: null,
       ca: null,

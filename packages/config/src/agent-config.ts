@@ -135,8 +135,10 @@ export interface HostInputConfig {
 }
 
 export interface UplinkConfig {
-  /** `mqtt://` or `mqtts://`. */
+  /** `mqtt://` or `mqtts://`; empty with `kafka`. */
   readonly url: string;
+  /** Null: over MQTT. */
+  readonly kafka: KafkaUplinkConfig | null;
   readonly username: string;
   readonly password: string | null;
   /** PEM text of the authority that signed central's certificate; null: the system's. */
@@ -155,6 +157,25 @@ export interface RecorderConfig {
   readonly afterMs: number;
   /** Labels of a machine. */
   readonly by: readonly string[];
+}
+
+/** Straight to a Kafka topic. */
+export interface KafkaUplinkConfig {
+  /** `host:port` of each; at least one. */
+  readonly brokers: readonly string[];
+  readonly topic: string;
+  readonly clientId: string;
+  /** PEM texts; null: not encrypted. */
+  readonly tls: {
+    readonly ca: string | null;
+    readonly cert: string | null;
+    readonly key: string | null;
+  } | null;
+  readonly sasl: {
+    readonly mechanism: "PLAIN" | "SCRAM-SHA-256" | "SCRAM-SHA-512";
+    readonly username: string;
+    readonly password: string;
+  } | null;
 }
 
 export interface AgentLimits {

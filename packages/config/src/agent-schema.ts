@@ -158,6 +158,42 @@ const hostInput = z.strictObject({
     .describe("Labels added to every reading of the gateway."),
 });
 
+/** `uplink.kafka` as people write it. */
+export const kafkaUplinkSchema = z.strictObject({
+  brokers: z
+    .array(takes(z.string().regex(/^([^\s:/@]+|\[[0-9a-fA-F:]+\]):\d{1,5}$/), "host:port of a Kafka broker"))
+    .min(1)
+    .describe("Brokers that are asked first; they name the others."),
+  topic: takes(
+    z.string().regex(/^(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}$/),
+    "1 to 249 letters, digits, dots, underscores and hyphens",
+  )
+    .prefault("millrace.panes.v1")
+    .describe("Topic of batches and heartbeats; it must exist."),
+  clientId: identifier()
+    .optional()
+    .describe("Name at the brokers; default: `millrace-` and the agent's name."),
+  tls: z
+    .strictObject({
+      ca: filePath()
+        .optional()
+        .describe("Certificate (PEM) of the authority that signed the brokers'; default: the system's."),
+      cert: filePath().optional().describe("Certificate (PEM) that the agent shows, with `key`."),
+      key: filePath().optional().describe("Its key (PEM)."),
+    })
+    .optional()
+    .describe("Encrypts the connections; `{}` with the system's authorities."),
+  sasl: z
+    .strictObject({
+      mechanism: oneOf(["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]).describe("How it logs in."),
+      username: text().describe("User name."),
+      password: text().optional().describe("Its password."),
+      passwordFile: passwordFile(),
+    })
+    .optional()
+    .describe("Login at the brokers."),
+});
+
 const limits = z.strictObject({
   maxFuture: duration({ min: "0s", max: "1h" })
     .prefault("5s")
@@ -204,7 +240,10 @@ export const agentSchema = z.strictObject({
     .describe("Where readings come from; at least one."),
   uplink: z
     .strictObject({
-      url: mqttUrl().describe("Central's intake."),
+      url: mqttUrl().optional().describe("Central's intake; instead of `kafka`."),
+      kafka: kafkaUplinkSchema
+        .optional()
+        .describe("Straight to a Kafka topic; instead of `url` and what belongs to it."),
       username: identifier().optional().describe("Identity at central; default: `agent`."),
       password: text().optional().describe("Its password."),
       passwordFile: passwordFile(),

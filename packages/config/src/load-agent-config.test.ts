@@ -40,6 +40,7 @@ test("defaults", () => {
       inputs: { broker: null, mqtt: null, http: null, files: [], host: { intervalMs: 1000, labels: {} } },
       uplink: {
         url: "mqtt://central.example:1884",
+        kafka: null,
         username: "press-hall-1",
         password: null,
         ca: null,

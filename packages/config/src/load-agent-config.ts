@@ -6,6 +6,7 @@ import { isSameAddress } from "./is-same-address.ts";
 import { isOpenHost } from "./open-host.ts";
 import type { Loaded, LoadOptions } from "./load.ts";
 import { resolveHttpInput } from "./resolve-http-input.ts";
+import { resolveKafkaUplink } from "./resolve-kafka-uplink.ts";
 import { resolveTailedFiles } from "./resolve-tailed-files.ts";
 
 /** Reads agent.yaml. Throws `config_unreadable`, or `config_invalid` (a `ConfigError`) with everything that is wrong. */
@@ -45,6 +46,19 @@ export function loadAgentConfig(path: string, options: LoadOptions = {}): Loaded
       `http.port is ${file.http.port}, and so is inputs.broker.port; give each its own`,
     );
   }
+  const { kafka, url: uplinkUrl } = file.uplink;
+  if ((uplinkUrl === undefined) === (kafka === undefined)) {
+    const has = kafka === undefined ? "neither url nor kafka" : "both url and kafka";
+    reader.problem(["uplink"], `uplink has ${has}; give one of them`, "key");
+  }
+  for (const key of ["username", "password", "passwordFile", "ca", "cert", "key"] as const) {
+    if (kafka === undefined || file.uplink[key] === undefined) continue;
+    reader.problem(
+      ["uplink", key],
+      `uplink.${key} belongs to uplink.url; see uplink.kafka.tls and sasl`,
+      "key",
+    );
+  }
   for (const [keyPath, connection] of [
     [["inputs", "mqtt"], mqtt],
     [["uplink"], file.uplink],
@@ -52,7 +66,7 @@ export function loadAgentConfig(path: string, options: LoadOptions = {}): Loaded
     if (connection === undefined) continue;
     const name = keyPath.join(".");
     for (const key of ["ca", "cert", "key"] as const) {
-      if (connection[key] === undefined || connection.url.startsWith("mqtts:")) continue;
+      if (connection[key] === undefined || (connection.url ?? "mqtts:").startsWith("mqtts:")) continue;
       const message = `${name}.${key} needs an encrypted connection; write ${name}.url as mqtts://…`;
       reader.problem([...keyPath, key], message, "key");
     }
@@ -117,7 +131,8 @@ export function loadAgentConfig(path: string, options: LoadOptions = {}): Loaded
       host: host === undefined ? null : { intervalMs: host.interval, labels: host.labels },
     },
     uplink: {
-      url: file.uplink.url,
+      url: uplinkUrl ?? "",
+      kafka: kafka === undefined ? null : resolveKafkaUplink(reader, file.agent, kafka),
       username: file.uplink.username ?? file.agent,
       password: reader.readSecret(["uplink"], file.uplink),
       ca: reader.readPem(["uplink", "ca"], file.uplink.ca),

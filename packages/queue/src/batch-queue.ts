@@ -649,12 +649,12 @@ function isMergeable(summary: BatchSummary | undefined): summary is BatchSummary
 const NOTHING: Moved = { batches: 0, bytes: 0, readings: 0 };
 
 function marksOf(memory: LaneMemory): LaneMarks {
-  const { oldest, sent, next } = memory;
+  const { oldest, sent, next, acked } = memory;
   const epochs: { epoch: number; from: number }[] = [];
   for (const { epoch, from } of memory.epochs) {
     if (from >= next) break;
     if (from <= oldest) epochs.length = 0;
     epochs.push({ epoch, from: Math.max(from, oldest) });
   }
-  return { oldest, sent, next, epochs: oldest === next ? [] : epochs };
+  return { oldest, sent, next, acked, epochs: oldest === next ? [] : epochs };
 }

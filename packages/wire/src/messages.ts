@@ -51,6 +51,8 @@ export interface LaneMarks {
   readonly sent: number;
   /** The sequence that the next append takes. */
   readonly next: number;
+  /** Acknowledged, as far as the agent knows. Older agents do not say. */
+  readonly acked?: number;
   /** Where each epoch begins among the sequences held, ascending: `[{ epoch, from }]`. */
   readonly epochs: readonly { readonly epoch: number; readonly from: number }[];
 }
@@ -70,7 +72,8 @@ export interface Welcome {
     /** Absent: this central takes no evidence, which stays in the outbox. */
     readonly evidence?: number | undefined;
   };
-  readonly clockMs: number;
+  /** Null where nobody tells a clock: a Kafka cluster does not. */
+  readonly clockMs: number | null;
 }
 
 export interface Refusal {
@@ -101,7 +104,7 @@ export interface Heartbeat {
 
 export interface Echo {
   readonly beat: number;
-  readonly clockMs: number;
+  readonly clockMs: number | null;
   /** What central asks for, in every echo until a heartbeat answers it; at most REQUESTS_MAX. */
   readonly requests?: readonly AgentRequest[];
 }
@@ -179,7 +182,7 @@ export function parseWelcome(bytes: Uint8Array): Parsed<Welcome | Refusal> {
       epochFrom: fields.has("epochFrom") ? readSequences(fields.object("epochFrom")) : undefined,
       wireVersion: fields.integer("wireVersion", 0),
       marks: readWelcomeMarks(fields.object("marks")),
-      clockMs: fields.integer("clockMs"),
+      clockMs: fields.integerOrNull("clockMs"),
     };
   });
 }
@@ -203,7 +206,7 @@ export function parseHeartbeat(bytes: Uint8Array): Parsed<Heartbeat> {
 export function parseEcho(bytes: Uint8Array): Parsed<Echo> {
   return parse(bytes, (fields) => ({
     beat: fields.integer("beat", 0),
-    clockMs: fields.integer("clockMs"),
+    clockMs: fields.integerOrNull("clockMs"),
     requests: fields.has("requests") ? fields.list("requests", REQUESTS_MAX, readRequest) : undefined,
   }));
 }
@@ -254,6 +257,7 @@ function readMarks(fields: JsonFields): LaneMarks {
     oldest: fields.integer("oldest", 1, next),
     sent: fields.integer("sent", 0, next - 1),
     next,
+    ...(fields.has("acked") ? { acked: fields.integer("acked", 0, next - 1) } : {}),
     epochs: fields.list("epochs", EPOCHS_MAX, (entry) => ({
       epoch: entry.integer("epoch", 0, 0xffff_ffff),
       from: entry.integer("from", 1, next),

@@ -1,0 +1,65 @@
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+
+/** A server that cannot be had on this machine, and why. */
+export class StackUnavailable extends Error {}
+
+export interface JarFolderOptions {
+  /** Below which everything of the server is kept. */
+  readonly folder: string;
+  /** Maven coordinates, `group:artifact:version`. */
+  readonly artifacts: readonly string[];
+}
+
+const DOWNLOAD_MS_MAX = 600_000;
+
+/** The folder of these artifacts and all that they need, fetched with Maven where it is not there yet. */
+export function jarFolder({ folder, artifacts }: JarFolderOptions): string {
+  const version = artifacts.map((artifact) => artifact.split(":").slice(1).join("-")).join("+");
+  const jars = join(folder, `jars-${version}`);
+  if (existsSync(jars)) return jars;
+  for (const [program, flag] of [
+    ["java", "-version"],
+    ["mvn", "--version"],
+  ])
+    if (spawnSync(program, [flag]).status !== 0)
+      throw new StackUnavailable(
+        `${program} is not on this machine (apt install default-jre-headless maven)`,
+      );
+  const work = `${jars}.${process.pid}`;
+  mkdirSync(work, { recursive: true });
+  writeFileSync(join(work, "pom.xml"), pomOf(artifacts));
+  const { status, stdout, stderr } = spawnSync(
+    "mvn",
+    ["-q", "-B", "dependency:copy-dependencies", `-DoutputDirectory=${join(work, "lib")}`],
+    { cwd: work, encoding: "utf8", timeout: DOWNLOAD_MS_MAX },
+  );
+  if (status !== 0) {
+    rmSync(work, { recursive: true, force: true });
+    throw new StackUnavailable(
+      `mvn cannot fetch ${artifacts.join(", ")}: ${`${stdout}${stderr}`.slice(-500)}`,
+    );
+  }
+  try {
+    renameSync(join(work, "lib"), jars);
+  } catch (error) {
+    // Somebody else was first.
+    if (!existsSync(jars)) throw error;
+  }
+  rmSync(work, { recursive: true, force: true });
+  return jars;
+}
+
+function pomOf(artifacts: readonly string[]): string {
+  const dependencies = artifacts.map((artifact) => {
+    const [group, name, version] = artifact.split(":");
+    return `<dependency><groupId>${group}</groupId><artifactId>${name}</artifactId><version>${version}</version></dependency>`;
+  });
+  return `<project xmlns="http://maven.apache.org/POM/4.0.0">
+<modelVersion>4.0.0</modelVersion>
+<groupId>millrace</groupId><artifactId>stack</artifactId><version>1</version><packaging>pom</packaging>
+<dependencies>${dependencies.join("")}</dependencies>
+</project>
+`;
+}

@@ -1,0 +1,189 @@
+// The uplink straight to real Apache Kafka: broker and agent are killed in between, and what the topic holds is the truth.
+import { join } from "node:path";
+import { loadPipeline } from "@millrace/config";
+import { zstdCompression } from "@millrace/runtime";
+import { Membership, WindowEngine } from "@millrace/stream";
+import { parseHeartbeat } from "@millrace/wire";
+import { expect, test } from "vitest";
+import { openMessage, paneRows } from "../../central/src/core/opened-message.ts";
+import { StackUnavailable } from "../../scripts/stack/jar-folder.ts";
+import { KafkaServer } from "../../scripts/stack/kafka-server.ts";
+import { compareWindows } from "../../simulator/src/verify/compare-windows.ts";
+import { WindowOracle } from "../../simulator/src/verify/window-oracle.ts";
+import { PLAIN_PIPELINE } from "./pipeline.ts";
+import { SensorPublisher } from "./sensor-publisher.ts";
+import { SiteHarness } from "./site-harness.ts";
+import { createTopic, type TopicRecord, topicRecords } from "./topic-records.ts";
+import { Works } from "./works.ts";
+
+const TOPIC = "millrace.panes.v1";
+
+/** Undefined where Java or the jars cannot be had. */
+async function kafka(works: Works): Promise<KafkaServer | undefined> {
+  try {
+    const server = new KafkaServer({
+      cacheFolder: join(import.meta.dirname, "../../.cache/stack"),
+      dataFolder: works.path("kafka"),
+      port: await works.freePort(),
+      controllerPort: await works.freePort(),
+    });
+    works.atEnd(() => server.kill());
+    await server.start();
+    return server;
+  } catch (error) {
+    if (error instanceof StackUnavailable) return undefined;
+    throw error;
+  }
+}
+
+/** The windows that a reader of the topic gets, each batch taken once. */
+function windowsOf(records: readonly TopicRecord[], pipelinePath: string) {
+  const { config } = loadPipeline(pipelinePath);
+  const engine = new WindowEngine({ windows: config.windows, metrics: config.metrics, emitIntervalMs: 0 });
+  engine.restore([]);
+  engine.setMembership(new Membership());
+  const seen = new Set<string>();
+  let repeated = 0;
+  for (const { value, headers } of records) {
+    if (headers["type"] !== "batch") continue;
+    const { store, epoch, lane, sequence } = headers;
+    const key = `${store} ${epoch} ${lane} ${sequence}`;
+    if (seen.has(key)) repeated += 1;
+    else {
+      const message = openMessage("batch", value, zstdCompression);
+      if (message.kind !== "batch") throw new Error(`a record that is no batch: ${JSON.stringify(message)}`);
+      const { storeId, epoch: epochInside, lane: laneInside, sequence: sequenceInside } = message.batch;
+      expect(`${storeId} ${epochInside} ${laneInside} ${sequenceInside}`).toBe(key);
+      for (const rows of paneRows(message)) engine.apply(rows, 0);
+    }
+    seen.add(key);
+  }
+  return { windows: engine.tick(1), batches: seen.size, repeated };
+}
+
+test(
+  "everything acknowledged reaches the topic, exactly once once repeated batches are left out, through kill -9 of broker and agent",
+  { timeout: 240_000 },
+  async (context) => {
+    const works = new Works();
+    const server = await kafka(works);
+    if (server === undefined) return context.skip("needs Java, Maven and the Kafka jars");
+    await createTopic(server.address, TOPIC, 4);
+    const pipelinePath = works.write("pipeline.yaml", PLAIN_PIPELINE);
+    const site = await SiteHarness.prepare({
+      works,
+      agent: "alpha-1",
+      site: "alpha",
+      pipelinePath,
+      uplinkPort: 0,
+      config: { uplink: { kafka: { brokers: [server.address] } } },
+    });
+    await site.start();
+    const sensors = new SensorPublisher({
+      works,
+      brokerUrl: site.brokerUrl,
+      site: "alpha",
+      machines: ["m1", "m2", "m3"],
+      seed: 3,
+      twiceShare: 0.05,
+    });
+    await sensors.run(3_000);
+    await site.delivered();
+    const { link, epoch } = await site.status();
+    expect(link).toMatchObject({ state: "up", clockOffsetMs: null });
+    expect(Math.abs(epoch - Date.now() / 1000)).toBeLessThan(60);
+
+    // The broker dies for longer than it takes until panes go to backfill; the agent dies beside it, and comes back first.
+    sensors.start();
+    await server.kill();
+    await site.until("it has noticed", ({ link: { state } }) => state !== "up", 30_000);
+    await site.until("a backlog has gathered", ({ lanes }) => lanes["backfill"].queuedBatches > 0, 30_000);
+    await site.process.kill();
+    await site.start();
+    const down = await site.until(
+      "it says why",
+      ({ link: { state, reason } }) => state === "down" && reason !== "",
+    );
+    expect(down.link.reason).toMatch(/ECONNREFUSED|failed/);
+    await server.start();
+    await site.until("it is up again", ({ link: { state } }) => state === "up", 30_000);
+    // And once more while batches are in flight.
+    await site.process.kill();
+    await site.start();
+    await sensors.stop();
+    const { ledger } = await site.delivered(60_000);
+    expect(ledger).toMatchObject({ evicted: 0, damaged: 0, queued: 0 });
+    expect(await site.process.stop()).toBe(0);
+
+    const records = await topicRecords(server.address, TOPIC);
+    expect(new Set(records.map(({ key }) => key))).toEqual(new Set(["alpha-1"]));
+    expect(new Set(records.map(({ partition }) => partition)).size).toBe(1);
+    const { windows, batches, repeated } = windowsOf(records, pipelinePath);
+    console.log(`${records.length} records, ${batches} batches, ${repeated} of them repeated`);
+    const definitions = PLAIN_WINDOWS;
+    const oracle = new WindowOracle(definitions);
+    for (const reading of sensors.truth) oracle.add(reading);
+    const expected = [...oracle.results()];
+    for (const definition of definitions) {
+      const ofIt = new Map(expected.filter(([, { window }]) => window === definition.name));
+      const rows = windows.filter(({ window }) => window === definition.name);
+      expect(compareWindows(definition, ofIt, rows)).toMatchObject({ wrong: 0, missing: 0, extra: 0 });
+    }
+
+    // A hello for each connection, and the frontiers beside the batches.
+    expect(records[0].headers).toEqual({ type: "hello", agent: "alpha-1", site: "alpha" });
+    const frontiers = records
+      .filter(({ headers }) => headers["type"] === "heartbeat")
+      .map(({ value }) => {
+        const heartbeat = parseHeartbeat(value);
+        return heartbeat.ok ? heartbeat.message.frontier.watermarkMs : heartbeat.detail;
+      });
+    expect(frontiers.at(-1)).toBeGreaterThan(sensors.truth[0].time);
+  },
+);
+
+const PLAIN_WINDOWS = [
+  {
+    name: "tumbling",
+    metric: "temperature",
+    kind: "aligned",
+    sizeMs: 2_000,
+    slideMs: 2_000,
+    offsetMs: 0,
+    by: ["site"],
+  },
+  {
+    name: "sliding",
+    metric: "temperature",
+    kind: "aligned",
+    sizeMs: 5_000,
+    slideMs: 1_000,
+    offsetMs: 0,
+    by: ["site", "machine"],
+  },
+] as const;
+
+test(
+  "a topic that is missing is told, and tried again once it is there",
+  { timeout: 120_000 },
+  async (context) => {
+    const works = new Works();
+    const server = await kafka(works);
+    if (server === undefined) return context.skip("needs Java, Maven and the Kafka jars");
+    const pipelinePath = works.write("pipeline.yaml", PLAIN_PIPELINE);
+    const site = await SiteHarness.prepare({
+      works,
+      agent: "alpha-1",
+      site: "alpha",
+      pipelinePath,
+      uplinkPort: 0,
+      config: { uplink: { kafka: { brokers: [server.address], topic: "panes" } } },
+    });
+    await site.start();
+    await site.until("it says what is missing", ({ link: { reason } }) =>
+      reason.startsWith("Kafka has no topic panes; create it"),
+    );
+    await createTopic(server.address, "panes", 1);
+    await site.until("it is up", ({ link: { state } }) => state === "up", 30_000);
+  },
+);
