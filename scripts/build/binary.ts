@@ -1,5 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { chmodSync, copyFileSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import { join, resolve } from "node:path";
 import { build, type Plugin } from "esbuild";
 import { inject } from "postject";
@@ -77,7 +78,7 @@ async function bundle(program: ProgramSource, outfile: string): Promise<void> {
     // The bundler itself stays out: only a checkout builds the dashboard.
     external: ["esbuild"],
     define: { MILLRACE_BUILD_COMMIT: JSON.stringify(commit()) },
-    plugins: [nativeAddon],
+    plugins: [nativeAddon, kafkaClient],
   });
 }
 
@@ -87,6 +88,17 @@ const nativeAddon: Plugin = {
     onResolve({ filter: /^node-gyp-build$/ }, () => ({
       path: join(import.meta.dirname, "native-addon.cjs"),
     }));
+  },
+};
+
+/** Of the Kafka client: its WebAssembly inline instead of in a file beside it, and no schema registry with its Avro. */
+const kafkaClient: Plugin = {
+  name: "kafka-client",
+  setup({ onLoad, onResolve }) {
+    onResolve({ filter: /^@platformatic\/wasm-utils$/ }, ({ resolveDir }) => ({
+      path: createRequire(join(resolveDir, "main.js")).resolve("@platformatic/wasm-utils/bundled"),
+    }));
+    onLoad({ filter: /confluent-schema-registry\.js$/ }, () => ({ contents: "export {};" }));
   },
 };
 

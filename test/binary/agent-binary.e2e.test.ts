@@ -112,6 +112,29 @@ test("the agent's binary runs alone, survives kill -9 and loses nothing", { time
   const windowCount = await expectTruth(central, [reading, ...sensors.truth]);
   expect((await central.systemAlarms("alpha-1")).filter((rule) => rule !== "agent_silent")).toEqual([]);
 
+  // The Kafka client is in the binary too, with its WebAssembly.
+  const kafkaConfig = works.write("gateway/kafka.yaml", {
+    version: 1,
+    agent: "alpha-1",
+    site: "alpha",
+    data: site.dataFolder,
+    pipeline: pipelinePath,
+    inputs: { broker: { port: site.brokerPort } },
+    uplink: { kafka: { brokers: [`127.0.0.1:${await works.freePort()}`] } },
+    http: { port: site.statusPort },
+  });
+  binary.start(folder, "run", "--config", kafkaConfig);
+  await site.until("it asks for Kafka", ({ link }) => link.reason.includes("ECONNREFUSED"));
+  expect(await binary.stop()).toBe(0);
+  const recording = works.write(
+    "gateway/recording.jsonl",
+    JSON.stringify({ topic: "factory/alpha/1/m1/temperature", payload: { ts: reading.time, value: 1 } }),
+  );
+  expect(binary.run(folder, "replay", "--config", kafkaConfig, recording)).toMatchObject({
+    code: 0,
+    err: "",
+  });
+
   const addon = readdirSync(site.dataFolder).find((name) => name.endsWith(".node"));
   expect(addon).toMatch(/^classic-level-[0-9a-f]{16}\.node$/);
   if (process.platform === "linux") {

@@ -26,6 +26,37 @@ function problems(text: string): string[] {
   return [];
 }
 
+test("an uplink straight to Kafka: topic and client id by default, its password from a file, a warning where it is bare", () => {
+  const path = join(folder, "kafka.yaml");
+  writeFileSync(join(folder, "kafka.password"), "s3cret\n");
+  const uplink = (kafka: string) => MINIMAL.replace("url: mqtt://central.example:1884", `kafka: ${kafka}`);
+  writeFileSync(path, uplink('{ brokers: ["k1:9092", "[::1]:9093"] }'));
+  const bare = loadAgentConfig(path);
+  expect(bare.warnings).toEqual([]);
+  expect(bare.config.uplink).toMatchObject({
+    url: "",
+    kafka: {
+      brokers: ["k1:9092", "[::1]:9093"],
+      topic: "millrace.panes.v1",
+      clientId: "millrace-press-hall-1",
+      tls: null,
+      sasl: null,
+    },
+  });
+  const sasl = "{ mechanism: PLAIN, username: u, passwordFile: kafka.password }";
+  writeFileSync(path, uplink(`{ brokers: ["k1:9092"], sasl: ${sasl} }`));
+  const plain = loadAgentConfig(path);
+  expect(plain.config.uplink.kafka?.sasl).toEqual({ mechanism: "PLAIN", username: "u", password: "s3cret" });
+  expect(plain.warnings.map(({ message }) => message)).toEqual([
+    "the password crosses the network unencrypted; give uplink.kafka.tls, or a SCRAM mechanism",
+  ]);
+  writeFileSync(path, uplink(`{ brokers: ["k1:9092"], sasl: ${sasl}, tls: {} }`));
+  expect(loadAgentConfig(path)).toMatchObject({
+    warnings: [],
+    config: { uplink: { kafka: { tls: { ca: null, cert: null, key: null } } } },
+  });
+});
+
 test("defaults", () => {
   const path = join(folder, "minimal.yaml");
   writeFileSync(path, MINIMAL);
@@ -226,6 +257,36 @@ test.each<[string, string, string[]]>([
     "a date that is none",
     `${MINIMAL}limits: { clockFloor: 2024-13-01 }\n`,
     ['6:23: limits.clockFloor is "2024-13-01"; it must be a date such as 2024-01-01 or 2024-01-01T06:00:00Z'],
+  ],
+  [
+    "no way to central",
+    MINIMAL.replace("url: mqtt://central.example:1884", "backfillBytesPerSecond: 1MB"),
+    ["5:1: uplink has neither url nor kafka; give one of them"],
+  ],
+  [
+    "two ways to central",
+    MINIMAL.replace("1884 }", '1884, kafka: { brokers: ["k1:9092"] } }'),
+    ["5:1: uplink has both url and kafka; give one of them"],
+  ],
+  [
+    "a broker without port, and a topic that is none",
+    MINIMAL.replace("url: mqtt://central.example:1884", 'kafka: { brokers: [k1], topic: "a/b" }'),
+    [
+      '5:30: uplink.kafka.brokers[0] is "k1"; it must be host:port of a Kafka broker',
+      '5:42: uplink.kafka.topic is "a/b"; it must be 1 to 249 letters, digits, dots, underscores and hyphens',
+    ],
+  ],
+  [
+    "a Kafka login without password, half a certificate, and what belongs to MQTT",
+    MINIMAL.replace(
+      "url: mqtt://central.example:1884",
+      'kafka: { brokers: ["k1:9092"], sasl: { mechanism: SCRAM-SHA-256, username: u }, tls: { cert: x } }, password: "p"',
+    ),
+    [
+      "5:48: uplink.kafka.sasl has no password; give password or passwordFile",
+      "5:97: uplink.kafka.tls has one of cert and key; give both, or neither",
+      "5:114: uplink.password belongs to uplink.url; see uplink.kafka.tls and sasl",
+    ],
   ],
   [
     "an authority without TLS",
