@@ -95,7 +95,7 @@ function hello(changes: Partial<Hello> = {}): Uint8Array {
     lanes: { alarm: lane, live: lane, backfill: { ...lane, acked: undefined } },
     clockMs: START,
     ...changes,
-  } as Hello);
+  });
 }
 
 const heartbeat = (beat: number) =>

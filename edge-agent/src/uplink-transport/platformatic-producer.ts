@@ -17,7 +17,7 @@ const RETRY_DELAY_MS = 250;
 /** Apache Kafka by `@platformatic/kafka`: idempotent, `acks=all`, partitions as Java's clients choose them. */
 export class PlatformaticProducer implements KafkaProducer {
   readonly #topic: string;
-  readonly #producer: Producer<Buffer, Buffer, Buffer, Buffer>;
+  readonly #producer: Producer;
 
   constructor({ brokers, topic, clientId, tls, sasl }: KafkaUplinkConfig) {
     this.#topic = topic;

@@ -284,8 +284,8 @@ test.each<[string, string, string[]]>([
     ),
     [
       "5:48: uplink.kafka.sasl has no password; give password or passwordFile",
-      "5:97: uplink.kafka.tls has one of cert and key; give both, or neither",
-      "5:114: uplink.password belongs to uplink.url; see uplink.kafka.tls and sasl",
+      "5:96: uplink.kafka.tls has one of cert and key; give both, or neither",
+      "5:111: uplink.password belongs to uplink.url; see uplink.kafka.tls and sasl",
     ],
   ],
   [
