@@ -1,4 +1,5 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { createPrivateKey } from "node:crypto";
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
@@ -15,6 +16,17 @@ export interface KafkaServerOptions {
   readonly dataFolder: string;
   readonly port: number;
   readonly controllerPort: number;
+  /** A second listener, with TLS and a user who has to log in (SASL PLAIN). */
+  readonly guarded?: GuardedListener;
+}
+
+export interface GuardedListener {
+  readonly port: number;
+  readonly username: string;
+  readonly password: string;
+  /** PEM texts. */
+  readonly certificate: string;
+  readonly key: string;
 }
 
 /** Apache Kafka, one broker that is its own controller (KRaft), on the loopback interface. */
@@ -105,12 +117,13 @@ export class KafkaServer {
   }
 
   #properties(): string {
-    const { dataFolder, port, controllerPort } = this.#options;
+    const { dataFolder, port, controllerPort, guarded } = this.#options;
+    const more = guarded === undefined ? "" : `,SASL_SSL://127.0.0.1:${guarded.port}`;
     return `process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:${controllerPort}
-listeners=PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}
-advertised.listeners=PLAINTEXT://127.0.0.1:${port}
+listeners=PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}${more}
+advertised.listeners=PLAINTEXT://127.0.0.1:${port}${more}
 controller.listener.names=CONTROLLER
 inter.broker.listener.name=PLAINTEXT
 log.dirs=${join(dataFolder, "log")}
@@ -122,8 +135,21 @@ transaction.state.log.min.isr=1
 share.coordinator.state.topic.replication.factor=1
 share.coordinator.state.topic.min.isr=1
 group.initial.rebalance.delay.ms=0
-`;
+${guarded === undefined ? "" : guardedProperties(guarded)}`;
   }
+}
+
+function guardedProperties({ username, password, certificate, key }: GuardedListener): string {
+  const inOneLine = (pem: string) => pem.trim().replaceAll("\n", "\\n");
+  // Java reads no other form of a key.
+  const pkcs8 = createPrivateKey(key).export({ type: "pkcs8", format: "pem" }).toString();
+  return `listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL_SSL:SASL_SSL
+sasl.enabled.mechanisms=PLAIN
+listener.name.sasl_ssl.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required user_${username}="${password}";
+ssl.keystore.type=PEM
+ssl.keystore.certificate.chain=${inOneLine(certificate)}
+ssl.keystore.key=${inOneLine(pkcs8)}
+`;
 }
 
 function takesConnections(port: number): Promise<boolean> {

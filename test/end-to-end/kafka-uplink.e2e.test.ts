@@ -3,11 +3,12 @@ import { join } from "node:path";
 import { loadPipeline } from "@millrace/config";
 import { zstdCompression } from "@millrace/runtime";
 import { Membership, WindowEngine } from "@millrace/stream";
+import { TEST_CERTIFICATES } from "@millrace/testkit";
 import { parseHeartbeat } from "@millrace/wire";
 import { expect, test } from "vitest";
 import { openMessage, paneRows } from "../../central/src/core/opened-message.ts";
 import { StackUnavailable } from "../../scripts/stack/jar-folder.ts";
-import { KafkaServer } from "../../scripts/stack/kafka-server.ts";
+import { type GuardedListener, KafkaServer } from "../../scripts/stack/kafka-server.ts";
 import { compareWindows } from "../../simulator/src/verify/compare-windows.ts";
 import { WindowOracle } from "../../simulator/src/verify/window-oracle.ts";
 import { PLAIN_PIPELINE } from "./pipeline.ts";
@@ -19,9 +20,10 @@ import { Works } from "./works.ts";
 const TOPIC = "millrace.panes.v1";
 
 /** Undefined where Java or the jars cannot be had. */
-async function kafka(works: Works): Promise<KafkaServer | undefined> {
+async function kafka(works: Works, guarded?: GuardedListener): Promise<KafkaServer | undefined> {
   try {
     const server = new KafkaServer({
+      ...(guarded === undefined ? {} : { guarded }),
       cacheFolder: join(import.meta.dirname, "../../.cache/stack"),
       dataFolder: works.path("kafka"),
       port: await works.freePort(),
@@ -164,21 +166,41 @@ const PLAIN_WINDOWS = [
 ] as const;
 
 test(
-  "a topic that is missing is told, and tried again once it is there",
+  "with TLS and a login: a wrong password and a missing topic are told, and tried again once they are right",
   { timeout: 120_000 },
   async (context) => {
     const works = new Works();
-    const server = await kafka(works);
+    const { authority, serverCertificate: certificate, serverKey: key } = TEST_CERTIFICATES;
+    const guarded = { port: await works.freePort(), username: "alpha", password: "right", certificate, key };
+    const server = await kafka(works, guarded);
     if (server === undefined) return context.skip("needs Java, Maven and the Kafka jars");
+    works.write("ca.pem", authority);
     const pipelinePath = works.write("pipeline.yaml", PLAIN_PIPELINE);
-    const site = await SiteHarness.prepare({
-      works,
-      agent: "alpha-1",
-      site: "alpha",
-      pipelinePath,
-      uplinkPort: 0,
-      config: { uplink: { kafka: { brokers: [server.address], topic: "panes" } } },
-    });
+    const siteWith = (password: string) =>
+      SiteHarness.prepare({
+        works,
+        agent: "alpha-1",
+        site: "alpha",
+        pipelinePath,
+        uplinkPort: 0,
+        config: {
+          uplink: {
+            kafka: {
+              brokers: [`127.0.0.1:${guarded.port}`],
+              topic: "panes",
+              tls: { ca: "./ca.pem" },
+              sasl: { mechanism: "PLAIN", username: "alpha", password },
+            },
+          },
+        },
+      });
+    const stranger = await siteWith("wrong");
+    await stranger.start();
+    await stranger.until("it says that the login is wrong", ({ link: { reason } }) =>
+      reason.startsWith("Kafka refuses the login"),
+    );
+    expect(await stranger.process.stop()).toBe(0);
+    const site = await siteWith("right");
     await site.start();
     await site.until("it says what is missing", ({ link: { reason } }) =>
       reason.startsWith("Kafka has no topic panes; create it"),

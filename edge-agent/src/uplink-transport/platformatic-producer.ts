@@ -86,7 +86,8 @@ export class PlatformaticProducer implements KafkaProducer {
       return `topic ${this.#topic} has too few replicas in sync: nothing is acknowledged`;
     if (has("apiId", "MESSAGE_TOO_LARGE"))
       return `a batch is larger than topic ${this.#topic} takes; set its max.message.bytes to 1 MiB at least`;
-    if (has("code", "PLT_KFK_AUTHENTICATION")) return "Kafka refuses the login (uplink.kafka.sasl)";
+    if (/authentication failed/i.test(error.message) || /authentication failed/i.test(reason))
+      return "Kafka refuses the login (uplink.kafka.sasl)";
     return reason;
   }
 }
