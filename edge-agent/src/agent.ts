@@ -874,7 +874,9 @@ export class Agent {
 
   #welcomed({ epoch, epochFrom, marks }: Welcome): void {
     const changes = this.#extraChanges;
-    if (epochFrom !== undefined && epoch > 1) this.#doubtCoarsened(epochFrom.backfill);
+    // Over Kafka each process has an epoch of its own, which says nothing of another life.
+    const isOtherLife = epochFrom !== undefined && epoch > 1 && this.#options.config.uplink.kafka === null;
+    if (isOtherLife) this.#doubtCoarsened(epochFrom.backfill);
     if (epoch !== this.#queue.epoch) this.#queue.assignEpoch(changes, epoch, epochFrom);
     for (const lane of LANES) {
       const mark = marks[lane];

@@ -93,6 +93,10 @@ function hello(changes: Partial<Hello> = {}): Uint8Array {
     wireVersions: [1],
     epoch: 4,
     lanes: { alarm: lane, live: lane, backfill: { ...lane, acked: undefined } },
+    runs: [
+      { run: "i0", from: { alarm: 1, live: 1, backfill: 1 } },
+      { run: "i1", from: { alarm: 1, live: 10, backfill: 12 } },
+    ],
     clockMs: START,
     ...changes,
   });
@@ -137,7 +141,7 @@ test("the welcome comes once Kafka holds the hello: the agent's own marks, and a
     message: {
       type: "welcome",
       epoch: START / 1000,
-      epochFrom: undefined,
+      epochFrom: { alarm: 1, live: 10, backfill: 12 },
       wireVersion: 1,
       // A lane that does not say what is acknowledged sends again what it holds.
       marks: { alarm: 5, live: 5, backfill: 2 },

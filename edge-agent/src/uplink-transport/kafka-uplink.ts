@@ -134,16 +134,19 @@ export class KafkaUplink implements UplinkTransport {
   }
 
   /**
-   * Nobody compares marks here. So that batches of a store that was rolled back, or copied, are never taken for those
-   * that it had sent before, each process's own have an epoch of their own: its first hello's second, or the next number.
+   * Nobody compares marks here. So that what this process gathers is never taken for what another life of the store has
+   * sent under the same sequences, it has an epoch of its own: its first hello's second, or the next number. What was
+   * gathered before keeps its epoch: a store that was rolled back, or copied, repeats it, and readers take it once.
    */
-  #welcome({ epoch, clockMs, lanes }: Hello): Uint8Array {
+  #welcome({ epoch, clockMs, lanes, runs = [] }: Hello): Uint8Array {
     const isCrowded = LANES.some((lane) => lanes[lane].epochs.length >= EPOCHS_MAX);
     this.#epoch ??= isCrowded ? epoch : Math.max(epoch + 1, Math.floor(clockMs / 1000));
     const markOf = (lane: Lane) => lanes[lane].acked ?? lanes[lane].oldest - 1;
+    const epochFrom = runs.at(-1)?.from;
     return encodeMessage({
       type: "welcome",
       epoch: this.#epoch,
+      ...(epochFrom === undefined ? {} : { epochFrom }),
       wireVersion: WIRE_VERSIONS_READ[0],
       marks: { alarm: markOf("alarm"), live: markOf("live"), backfill: markOf("backfill") },
       clockMs: null,
