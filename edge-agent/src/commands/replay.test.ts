@@ -92,7 +92,7 @@ test("a table of windows and alarms, and the ledger under it", async () => {
     "ledger     received 16 = aggregated 16 + rule only 0 + duplicate 0 + rejected 0",
     "           aggregated 16 = in windows 16 (late: 0) + too late 0 + of no window 0",
   ]);
-  expect(err).toContain("warning: readings of pressure bring no time of their own");
+  expect(err).toMatch(/^warning: .*pipeline\.yaml:\d+:\d+: readings of pressure bring no time of their own/m);
   // The agent's own folder is not even made.
   expect(existsSync(join(folder, "data"))).toBe(false);
 });

@@ -1,6 +1,6 @@
 import { statSync } from "node:fs";
-import { loadAgentConfig, loadPipeline } from "@millrace/config";
-import { type Command, MillraceError, reasonOf, systemClock } from "@millrace/runtime";
+import { formatProblem, loadAgentConfig, loadPipeline } from "@millrace/config";
+import { type Command, MillraceError, onStopSignals, reasonOf, systemClock } from "@millrace/runtime";
 import { fileReading } from "../replay/file-reading.ts";
 import { PrintReport } from "../replay/print-report.ts";
 import { recordedFile } from "../replay/recorded-file.ts";
@@ -34,7 +34,8 @@ Readings that the agent would reject are no bad lines: they are in the ledger at
   async run({ flags, words, output }) {
     const { config, warnings } = loadAgentConfig(flags.requiredText("config"));
     const pipeline = loadPipeline(config.pipelinePath);
-    for (const { message } of [...warnings, ...pipeline.warnings]) output.err(`warning: ${message}\n`);
+    for (const warning of [...warnings, ...pipeline.warnings])
+      output.err(`warning: ${formatProblem(warning)}\n`);
     if (words.length > FILES_MAX)
       throw new MillraceError("wrong_usage", {
         command: "millrace-agent replay",
@@ -66,7 +67,10 @@ Readings that the agent would reject are no bad lines: they are in the ledger at
       monotonicMs: () => systemClock.monotonicMs(),
       share: () => (sizeBytes === 0 ? null : readBytes.reduce((sum, bytes) => sum + bytes, 0) / sizeBytes),
     });
+    const leave = () => process.exit(130);
+    const listenNoMore = onStopSignals({ stop: leave, force: leave });
     const totals = await replay({ config, pipeline: pipeline.config, files, report });
+    listenNoMore();
     const { isBalanced } = report.totals(totals);
     return totals.badLines === 0 && isBalanced ? 0 : 1;
   },

@@ -65,8 +65,15 @@ export class WindowSpill {
     if (this.#folder !== undefined) rmSync(this.#folder, { recursive: true, force: true });
   }
 
+  #makeFolder(): string {
+    const folder = mkdtempSync(join(tmpdir(), "millrace-replay-"));
+    // Ctrl-C leaves nothing behind either.
+    process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
+    return folder;
+  }
+
   async #flush(): Promise<void> {
-    this.#folder ??= mkdtempSync(join(tmpdir(), "millrace-replay-"));
+    this.#folder ??= this.#makeFolder();
     this.#store ??= await LevelStore.open({
       path: join(this.#folder, "windows"),
       kind: "central",
