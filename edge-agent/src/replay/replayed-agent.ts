@@ -95,6 +95,7 @@ export class ReplayedAgent {
       ledger: this.#ledger,
       redo: { add: () => undefined },
       watched: this.#watched,
+      recorder: null,
       rowsMax: PANE_ROWS_MAX,
     });
     this.#emission = new PaneEmission({

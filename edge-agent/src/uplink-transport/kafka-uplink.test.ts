@@ -92,10 +92,10 @@ function hello(changes: Partial<Hello> = {}): Uint8Array {
     program: "1",
     wireVersions: [1],
     epoch: 4,
-    lanes: { alarm: lane, live: lane, backfill: { ...lane, acked: undefined } },
+    lanes: { alarm: lane, live: lane, backfill: { ...lane, acked: undefined }, evidence: lane },
     runs: [
-      { run: "i0", from: { alarm: 1, live: 1, backfill: 1 } },
-      { run: "i1", from: { alarm: 1, live: 10, backfill: 12 } },
+      { run: "i0", from: { alarm: 1, live: 1, backfill: 1, evidence: 1 } },
+      { run: "i1", from: { alarm: 1, live: 10, backfill: 12, evidence: 2 } },
     ],
     clockMs: START,
     ...changes,
@@ -141,10 +141,10 @@ test("the welcome comes once Kafka holds the hello: the agent's own marks, and a
     message: {
       type: "welcome",
       epoch: START / 1000,
-      epochFrom: { alarm: 1, live: 10, backfill: 12 },
+      epochFrom: { alarm: 1, live: 10, backfill: 12, evidence: 2 },
       wireVersion: 1,
       // A lane that does not say what is acknowledged sends again what it holds.
-      marks: { alarm: 5, live: 5, backfill: 2 },
+      marks: { alarm: 5, live: 5, backfill: 2, evidence: 5 },
       clockMs: null,
     },
   });
@@ -168,7 +168,7 @@ test("a reconnect keeps the epoch; another process has a greater one, whatever i
   expect(await epochOf(uplink(), { clockMs: 0, epoch: START / 1000 })).toBe(START / 1000 + 1);
   const epochs = Array.from({ length: 200 }, (_, index) => ({ epoch: index + 1, from: index + 1 }));
   const crowded = { oldest: 1, sent: 200, next: 300, epochs };
-  const lanes = { alarm: crowded, live: crowded, backfill: crowded };
+  const lanes = { alarm: crowded, live: crowded, backfill: crowded, evidence: crowded };
   expect(await epochOf(uplink(), { epoch: 200, lanes })).toBe(200);
 });
 

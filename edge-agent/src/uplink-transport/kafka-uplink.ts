@@ -148,7 +148,12 @@ export class KafkaUplink implements UplinkTransport {
       epoch: this.#epoch,
       ...(epochFrom === undefined ? {} : { epochFrom }),
       wireVersion: WIRE_VERSIONS_READ[0],
-      marks: { alarm: markOf("alarm"), live: markOf("live"), backfill: markOf("backfill") },
+      marks: {
+        alarm: markOf("alarm"),
+        live: markOf("live"),
+        backfill: markOf("backfill"),
+        evidence: markOf("evidence"),
+      },
       clockMs: null,
     });
   }
