@@ -14,7 +14,7 @@ test("format 1", async () => {
   await store.commit(changes, { isSync: true });
   const queue = await BatchQueue.open(store, { random: { hex: () => "" } });
   expect(queue.storeId).toBe("5a".repeat(16));
-  expect(queue.marks().backfill).toEqual({ oldest: 1, sent: 2, next: 7, epochs: [{ epoch: 1, from: 1 }, { epoch: 3, from: 3 }] });
+  expect(queue.marks().backfill).toEqual({ oldest: 1, sent: 2, next: 7, acked: 1, epochs: [{ epoch: 1, from: 1 }, { epoch: 3, from: 3 }] });
   expect(queue.lane("backfill")).toMatchObject({ acked: 1, queuedBatches: 4, queuedReadings: 13 });
   const batches = (await queue.read("backfill", 1, 6)).map(({ bytes }) => openBatch(bytes));
   expect(batches.map((opened) => opened.ok && [opened.batch.sequence, opened.batch.epoch, opened.batch.kind])).toEqual([
