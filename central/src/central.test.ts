@@ -1,5 +1,6 @@
 // Shows what central promises agents: each batch counts once, whatever is doubled, reordered, rolled back, cloned or
 // crashed, and nothing is said before it is durable.
+import { createHash } from "node:crypto";
 import type { Entry } from "@millrace/queue";
 import { MillraceError, silentLogger } from "@millrace/runtime";
 import type { Clock } from "@millrace/runtime";
@@ -965,6 +966,30 @@ test("an agent that is away is not asked; one that does not answer is not waited
   expect(await outcome).toBe("no_answer");
   agent.beat();
   expect(agent.requests).toEqual([]);
+});
+
+test("a pushed pipeline is said until the agent has answered; what it says of it is told, per agent", async () => {
+  const world = await start();
+  const agent = await welcomed(world);
+  agent.beat();
+  await world.time.run(300);
+  const text = "version: 1\n".repeat(100);
+  const outcome = world.central.pushPipeline(["alpha-1", "beta-1"], text, "API");
+  agent.beat();
+  const [{ id, pipeline, ...request }] = agent.requests;
+  expect(request).toMatchObject({ kind: "set_pipeline", alarm: "", by: "API" });
+  expect(Buffer.from(pipeline?.body ?? "", "base64").toString()).toBe(text);
+  agent.beat({}, [{ id, outcome: "refused", detail: "p.yaml:1:1: no" }]);
+  expect(agent.requests).toEqual([]);
+  expect(await outcome).toEqual({
+    version: createHash("sha256").update(text).digest("hex").slice(0, 12),
+    agents: [
+      { agent: "alpha-1", outcome: "refused", detail: "p.yaml:1:1: no" },
+      { agent: "beta-1", outcome: "agent_away", detail: "it is not connected; nothing was sent to it" },
+    ],
+  });
+  const noise = Array.from({ length: 60_000 }, (_, index) => Math.sin(index).toString(36)).join("");
+  await expect(world.central.pushPipeline(["alpha-1"], noise, "API")).rejects.toThrow(/more than/);
 });
 
 test("windows are complete once every expected agent has passed; a retired site is not waited for", async () => {

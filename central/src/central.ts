@@ -11,6 +11,7 @@ import type {
   CentralHealth,
   CentralReader,
   LedgerSum,
+  PipelinePush,
   PipelineView,
   ResetOutcome,
   WindowPage,
@@ -35,6 +36,7 @@ import { MessageApplier } from "./core/message-applier.ts";
 import type { AfterCommit, Moment } from "./core/message-applier.ts";
 import { openMessage, paneRows } from "./core/opened-message.ts";
 import type { QuarantineEntry } from "./core/quarantine.ts";
+import { packedPipeline } from "./core/packed-pipeline.ts";
 import { RequestBook } from "./core/request-book.ts";
 import { SESSION_INBOX_BYTES_MAX } from "./core/session.ts";
 import type { InboxItem, Session } from "./core/session.ts";
@@ -302,7 +304,24 @@ export class Central implements CentralReader {
     if (!isThere || this.#opened?.state.agents.view(agent).state !== "connected") return "agent_away";
     const { clock, random } = this.#options;
     const request = { id: random.hex(8), kind: "reset_alarm", alarm: id, by };
-    return this.#requests.ask(agent, request, clock.monotonicMs());
+    return (await this.#requests.ask(agent, request, clock.monotonicMs())).outcome;
+  }
+
+  async pushPipeline(agents: readonly string[], text: string, by: string): Promise<PipelinePush> {
+    const { clock, random } = this.#options;
+    const pipeline = packedPipeline(text, clock.nowMs(), this.#options.compression);
+    const pushed = agents.map(async (agent) => {
+      if (this.#opened?.state.agents.view(agent).state !== "connected")
+        return {
+          agent,
+          outcome: "agent_away",
+          detail: "it is not connected; nothing was sent to it",
+        } as const;
+      const request = { id: random.hex(8), kind: "set_pipeline", alarm: "", by, pipeline };
+      const { outcome, detail = "" } = await this.#requests.ask(agent, request, clock.monotonicMs());
+      return { agent, outcome, detail };
+    });
+    return { version: pipeline.version, agents: await Promise.all(pushed) };
   }
 
   health(): CentralHealth {

@@ -3,6 +3,7 @@ import type { Program } from "@millrace/runtime";
 import { centralVersion } from "./central-version.ts";
 import { CHECK_COMMAND } from "./commands/check-command.ts";
 import { INIT_COMMAND } from "./commands/init-command.ts";
+import { PIPELINE_COMMAND } from "./commands/pipeline-command.ts";
 import { RUN_COMMAND } from "./commands/run-command.ts";
 import { SITE_COMMAND } from "./commands/site-command.ts";
 import { STATUS_COMMAND } from "./commands/status-command.ts";
@@ -17,6 +18,7 @@ const program: Program = {
     status: STATUS_COMMAND,
     init: INIT_COMMAND,
     site: SITE_COMMAND,
+    pipeline: PIPELINE_COMMAND,
   },
 };
 

@@ -1514,7 +1514,7 @@ describe("maintenance, and series that fall silent", () => {
     void publish("factory/beta/m1/maintenance", "yes", true);
     expect(agent.status().maintenance).toEqual([]);
     void publish("factory/alpha/m1/maintenance", "yes", true);
-    expect(agent.filters().ownFilters).toContain("factory/+/+/maintenance");
+    expect(agent.subscriptions().ownFilters).toContain("factory/+/+/maintenance");
     void temperature(90);
     await time.run(100);
     expect(commands).toEqual([]);

@@ -6,6 +6,7 @@ import {
   RuleEngine,
   ruleInput,
   type RuleSpec,
+  topicFilter,
 } from "@millrace/detect";
 import { BatchQueue, type Change, type Store } from "@millrace/queue";
 import {
@@ -33,7 +34,6 @@ import {
   LABEL_LENGTH_MAX,
   Payload,
   PlainReadings,
-  type RequestOutcome,
   type UplinkTransport,
   type ValueAdjustment,
   type Welcome,
@@ -49,7 +49,7 @@ import { FlightRecorder, type RecorderStatus } from "./evidence/flight-recorder.
 import { CommitPace } from "./commit-pace.ts";
 import { Deduplicator } from "./deduplicator.ts";
 import type { FilePositions } from "./inputs/files/file-positions.ts";
-import type { Arrival, ArrivalRejection } from "./inputs/input.ts";
+import type { Arrival, ArrivalRejection, Subscriptions } from "./inputs/input.ts";
 import type { Ledger } from "./ledger.ts";
 import { type RejectionReason } from "./ledger.ts";
 import { MaintenanceDesk } from "./maintenance-desk.ts";
@@ -61,11 +61,16 @@ import { ReadingIntake } from "./reading-intake.ts";
 import { RefusedSeries, type RefusedSeriesStatus } from "./refused-series.ts";
 import type { Rejection } from "./rejection.ts";
 import { PaneEmission } from "./pane-emission.ts";
+import { PaneTables } from "./pane-tables.ts";
 import { PayloadRejections } from "./payload-rejections.ts";
 import { PaneCheckpoint } from "./pane-checkpoint.ts";
 import { Recovery } from "./recovery.ts";
 import { RedoBuffer } from "./redo-entry.ts";
-import { RequestDesk } from "./request-desk.ts";
+import type { ConfigurationStatus } from "./reload/configuration-status.ts";
+import { pushedIn } from "./reload/pushed-in.ts";
+import type { ReloadReport } from "./reload/reloader.ts";
+import type { PushedPipeline } from "./reload/stored-pipeline.ts";
+import { type CarriedOut, RequestDesk } from "./request-desk.ts";
 import type { RedoLog } from "./redo-log.ts";
 import type { SeriesRegistry } from "./series-registry.ts";
 import { RouteSeries } from "./route-series.ts";
@@ -97,6 +102,10 @@ export interface AgentOptions {
   unavailableSensors(): Readonly<Record<string, string>>;
   /** The store takes no write ever again: the process should stop in order, end with failure and be started again. */
   readonly failedForGood?: () => void;
+  /** Which configuration runs; absent where nothing can change it. */
+  readonly configuration?: () => ConfigurationStatus;
+  /** Takes a pipeline that central has pushed; absent where nothing can. */
+  readonly pushPipeline?: (pushed: PushedPipeline) => Promise<ReloadReport>;
   /** Sends a command to the machines, QoS 1, never retained; resolves when a broker has it. */
   publish(topic: string, payload: string): Promise<void>;
 }
@@ -128,7 +137,7 @@ export class Agent {
   readonly #ledger: Ledger;
   readonly #guard: ClockGuard;
   readonly #series: SeriesRegistry;
-  readonly #routes: TopicRoutes;
+  readonly #tables: PaneTables;
   readonly #rules: RuleEngine;
   readonly #watermarks: SeriesWatermarks;
   readonly #deduplicator: Deduplicator;
@@ -141,14 +150,11 @@ export class Agent {
   readonly #commits: CommitLoop;
   readonly #pace: CommitPace;
   readonly #uplink: Uplink;
-  readonly #hostMetrics: ReadonlyMap<HostSensor, PipelineMetric>;
   readonly #emission: PaneEmission;
   readonly #paneCheckpoint: PaneCheckpoint;
   readonly #checkpoints: Checkpoints;
   readonly #alarmDesk: AlarmDesk;
   readonly #maintenance: MaintenanceDesk;
-  readonly #incoming: IncomingReadings;
-  readonly #evidence: EvidenceTopics;
   readonly #sealer: EvidenceSealer;
   readonly #recorder: FlightRecorder | null;
   readonly #refusedSeries = new RefusedSeries();
@@ -159,6 +165,8 @@ export class Agent {
   /** For the input that reads files. */
   readonly filePositions: FilePositions;
 
+  #pipeline: Pipeline;
+  #reading: PipelineReading;
   #waiting: PromiseWithResolvers<void> | undefined;
   /** A commit is on its way for what waits. */
   #isAckRequested = false;
@@ -168,8 +176,8 @@ export class Agent {
   #extraChanges: Change[] = [];
   #emittedAtMs = Number.NEGATIVE_INFINITY;
   #rulesAtMs = Number.NEGATIVE_INFINITY;
-  /** Restored panes of a layout that the pipeline no longer asks for: sealed with the first commit. */
-  #outdated: readonly PaneRows[];
+  /** Panes that have no place in the tables any more: sealed with the next commit. */
+  #outdated: readonly PaneRows[] = [];
   #isEmissionDue = false;
   #isStopping = false;
   #isLossBooked = false;
@@ -181,6 +189,8 @@ export class Agent {
     this.#ledger = parts.ledger;
     this.#guard = parts.guard;
     this.#series = parts.series;
+    this.#tables = parts.tables;
+    this.#pipeline = options.pipeline;
     this.#rules = parts.rules;
     this.#watermarks = parts.watermarks;
     this.#deduplicator = parts.deduplicator;
@@ -191,10 +201,9 @@ export class Agent {
     this.#redoLog = parts.redoLog;
     this.#quarantine = parts.quarantine;
     this.#paneCheckpoint = parts.paneCheckpoint;
-    this.#outdated = parts.outdated;
     this.#emission = new PaneEmission({
       metrics: options.pipeline.metrics,
-      tables: parts.intake.tables,
+      tables: parts.tables,
       series: parts.series,
       watermarks: parts.watermarks,
       guard: parts.guard,
@@ -205,7 +214,7 @@ export class Agent {
     const { config, pipeline, clock, random, log } = options;
     this.#alarmDesk = new AlarmDesk({
       ...options,
-      measuredRules: new Set(pipeline.rules.filter(isByReading).map(({ name }) => name)),
+      isMeasured: (rule) => this.#reading.measuredRules.has(rule),
       auditNumber: parts.auditNumber,
       publishFailed: (commandId) => this.#handle(this.#rules.onPublishFailed(commandId, this.#guard.nowMs())),
     });
@@ -221,26 +230,12 @@ export class Agent {
         this.#commits.requestNow();
       },
     });
-    this.#routes = new TopicRoutes({
-      metrics: pipeline.metrics,
-      site: config.site,
-      confirmationFilters: this.#ownFilters(),
-    });
-    this.#evidence = new EvidenceTopics({ sources: pipeline.evidence, site: config.site });
     this.#sealer = new EvidenceSealer({
       agent: config.agent,
       append: (changes, part) => this.#outbox.appendEvidence(changes, part),
       wake: () => this.#commits.requestNow(),
     });
-    this.#incoming = new IncomingReadings({
-      guard: parts.guard,
-      series: new RouteSeries({ registry: parts.series, site: config.site }),
-    });
-    this.#hostMetrics = new Map(
-      pipeline.metrics.flatMap((metric) =>
-        metric.source.kind === "host" ? [[metric.source.sensor, metric] as const] : [],
-      ),
-    );
+    this.#reading = this.#readingOf(pipeline);
     this.#outbox = new Outbox({
       queue: this.#queue,
       clock,
@@ -253,7 +248,7 @@ export class Agent {
       freeBytes: () => options.freeBytes?.() ?? null,
       coarseMsOf: (metric, paneMs, levelMs) =>
         coarsePaneMs(
-          pipeline.windows.filter((window) => window.metric === metric),
+          this.#pipeline.windows.filter((window) => window.metric === metric),
           paneMs,
           levelMs,
         ),
@@ -267,9 +262,9 @@ export class Agent {
       clock,
       log,
       intervalMs: config.commit.checkpointIntervalMs,
-      redoKeptMs: Math.max(config.limits.dedupeHorizonMs, watchedMs(pipeline)),
+      redoKeptMs: () => Math.max(config.limits.dedupeHorizonMs, watchedMs(this.#pipeline)),
       // Watched windows need the readings themselves, for their time.
-      redoRowsMax: watchedMs(pipeline) > 0 ? Infinity : 2 * config.limits.dedupeKeysMax,
+      redoRowsMax: () => (watchedMs(this.#pipeline) > 0 ? Infinity : 2 * config.limits.dedupeKeysMax),
       labelsOf: this.#emission.labelsOf,
       outbox: this.#outbox,
       push: (change) => this.#extraChanges.push(change),
@@ -374,8 +369,12 @@ export class Agent {
             nowMs: () => guard.nowMs(),
             offer: (evidence) => agent.#offerRecording(evidence),
           });
+    const tables =
+      recovery.layouts === undefined
+        ? PaneTables.of(pipeline.metrics, PANE_ROWS_MAX)
+        : PaneTables.restore(recovery.layouts, PANE_ROWS_MAX);
     const intake = new ReadingIntake({
-      metrics: pipeline.metrics,
+      tables,
       clock,
       guard,
       deduplicator,
@@ -385,10 +384,9 @@ export class Agent {
       redo,
       watched,
       recorder: recorder?.ring ?? null,
-      rowsMax: PANE_ROWS_MAX,
     });
     const paneCheckpoint = new PaneCheckpoint(recovery.series);
-    const outdated = await recovery.restorePanes(intake, paneCheckpoint);
+    await recovery.restorePanes(tables, paneCheckpoint);
     const replayed = recovery.replay(intake, rules);
     // What was passed before has been judged before: the rules' own state knows.
     watched.take(watermarks.watermark(guard.steadyMs(), guard.isProven).watermarkMs, guard.steadyMs());
@@ -401,6 +399,7 @@ export class Agent {
       rules,
       watermarks,
       deduplicator,
+      tables,
       intake,
       watched,
       redo,
@@ -408,10 +407,10 @@ export class Agent {
       quarantine: await Quarantine.open(store),
       auditNumber: recovery.auditNumber,
       paneCheckpoint,
-      outdated,
       frontierNumber: recovery.frontierNumber,
       watermarkMs: recovery.watermarkMs,
     });
+    agent.#measure(pipeline.metrics);
     agent.#sealRecovered();
     agent.#bookDamage(recovery);
     agent.#handle(replayed);
@@ -424,14 +423,93 @@ export class Agent {
   }
 
   /** The subscriptions that the inputs must hold: for readings, and the agent's own. */
-  filters(): { readonly filters: readonly string[]; readonly ownFilters: readonly string[] } {
-    const filters = [...new Set([...this.#routes.filters(), ...this.#evidence.filters])];
-    return { filters, ownFilters: this.#ownFilters() };
+  /** For inputs: the greatest payloads where they are kept as they are, by the pipeline of the moment. */
+  readonly evidence: EvidenceBounds = {
+    bytesMax: (topic) => this.#reading.evidence.bytesMax(topic),
+    largestBytesMax: () => this.#reading.evidence.largestBytesMax(),
+  };
+
+  subscriptions(): Subscriptions {
+    const commandFilters = this.#pipeline.rules.flatMap(({ action }) =>
+      action === null ? [] : [topicFilter(action.topicTemplate)],
+    );
+    const { routes, evidence } = this.#reading;
+    const filters = [...new Set([...routes.filters(), ...evidence.filters])];
+    return { filters, ownFilters: this.#ownFilters(), commandFilters };
   }
 
-  /** For inputs: the greatest payloads where they are kept as they are. */
-  get evidence(): EvidenceBounds {
-    return this.#evidence;
+  /** Takes changes of the store into the next commit. */
+  keep(changes: readonly Change[]): Promise<void> {
+    this.#extraChanges.push(...changes);
+    return this.#untilDurable(false);
+  }
+
+  /**
+   * Another pipeline, between two readings. What does not change goes on to the bit. Throws before anything has changed.
+   * `record` goes into the commit that carries whatever depends on the pipeline; resolves once that is durable: a crash
+   * before finds the old one, wholly, and after it the new one.
+   */
+  changePipeline(pipeline: Pipeline, record: readonly Change[] = []): Promise<void> {
+    // Throws where a layout cannot be made.
+    PaneTables.of(pipeline.metrics, PANE_ROWS_MAX);
+    const adoptRules = this.#rules.prepareRules(pipeline.rules, this.#guard.nowMs());
+    const watching = { metrics: pipeline.metrics, windows: watchedWindows(pipeline) };
+    const adoptWatched = this.#watched.prepare(watching, this.#nextTimeMs());
+    const reading = this.#readingOf(pipeline);
+    this.#pipeline = pipeline;
+    adoptWatched();
+    const outcomes = adoptRules();
+    this.#maintenance.setTopic(pipeline.maintenance);
+    reading.routes.setConfirmationFilters(this.#ownFilters());
+    this.#reading = reading;
+    this.#emission.setMetrics(pipeline.metrics);
+    this.#recorder?.setPipeline(pipeline);
+    this.#measure(pipeline.metrics);
+    this.#extraChanges.push(...record);
+    this.#handle(outcomes, "reload");
+    return this.#untilDurable(true);
+  }
+
+  /** What stands between an input and the intake. */
+  #readingOf(pipeline: Pipeline): PipelineReading {
+    const { site } = this.#options.config;
+    const confirmationFilters = this.#ownFilters();
+    return {
+      routes: new TopicRoutes({ metrics: pipeline.metrics, site, confirmationFilters }),
+      evidence: new EvidenceTopics({ sources: pipeline.evidence, site }),
+      incoming: new IncomingReadings({
+        guard: this.#guard,
+        series: new RouteSeries({ registry: this.#series, site }),
+      }),
+      hostMetrics: new Map(
+        pipeline.metrics.flatMap((metric) =>
+          metric.source.kind === "host" ? [[metric.source.sensor, metric] as const] : [],
+        ),
+      ),
+      measuredRules: new Set(pipeline.rules.filter(isByReading).map(({ name }) => name)),
+    };
+  }
+
+  /** The panes are those of these metrics; series of others hold no watermark back. */
+  #measure(metrics: readonly PipelineMetric[]): void {
+    const beyond = this.#tables.change(metrics, this.#nextTimeMs(), this.#emission.labelsOf);
+    this.#outdated = [...this.#outdated, ...beyond];
+    const names = new Set(metrics.map(({ name }) => name));
+    for (let index = 0; index < this.#series.count; index += 1)
+      if (!names.has(this.#series.get(index).metric)) this.#watermarks.retire(index);
+    this.#checkpoints.pipelineChanged();
+  }
+
+  /** No reading of this event time or later has come yet, but by a clock that was wrong. */
+  #nextTimeMs(): number {
+    const nowMs = this.#guard.nowMs();
+    const latestMs = nowMs + this.#options.config.limits.maxFutureMs;
+    let nextMs = nowMs;
+    for (let index = 0; index < this.#series.count; index += 1) {
+      const timeMs = this.#watermarks.maxTimeMs(index);
+      if (timeMs !== null && timeMs >= nextMs && timeMs <= latestMs) nextMs = timeMs + 1;
+    }
+    return nextMs;
   }
 
   start(): void {
@@ -462,14 +540,14 @@ export class Agent {
       const confirmation = { topic, payload, isRetained: isRetained && !isFresh };
       this.#handle(this.#rules.onConfirmation(confirmation, this.#guard.nowMs()));
     }
-    const evidence = this.#evidence.resolve(topic);
+    const evidence = this.#reading.evidence.resolve(topic);
     if (evidence !== undefined) return this.#receiveEvidence(arrival, evidence);
     if (arrival.isOversized || payload.length > this.#options.config.limits.payloadBytesMax) {
       return this.#rejectPayload(arrival, "oversized", `${payload.length} bytes or more`);
     }
     if (arrival.malformed !== undefined) return this.#rejectPayload(arrival, "malformed", arrival.malformed);
     const isMaintenance = this.#maintenance.hear(topic, payload);
-    const routes = this.#routes.resolve(topic);
+    const routes = this.#reading.routes.resolve(topic);
     if (routes === "confirmation") return isMaintenance ? this.#whenDurable(arrival.qos) : undefined;
     if (routes === "label_too_long")
       return this.#rejectPayload(
@@ -545,7 +623,7 @@ export class Agent {
     const { hasOwnTime } = decoder.plain;
     if (!hasOwnTime) readings.timeMs.fill(Math.floor(this.#guard.nowMs()), 0, readings.count);
     if (adjustment !== undefined && !adjustAll(readings, adjustment)) return false;
-    const series = this.#incoming.seriesOf(route);
+    const series = this.#reading.incoming.seriesOf(route);
     if (series === undefined) return false;
     const { isRetained, arrivedMonotonicMs } = arrival;
     const run = { series, readings, hasOwnTime, isRetained, arrivedMonotonicMs };
@@ -569,7 +647,7 @@ export class Agent {
           reject({ ...decoded, detail: `${name}: ${decoded.detail}` });
           continue;
         }
-        const reading = this.#incoming.toReading(arrival, route, decoded);
+        const reading = this.#reading.incoming.toReading(arrival, route, decoded);
         if ("reason" in reading) {
           reject(reading);
           if (reading.reason === "series_cap")
@@ -598,7 +676,7 @@ export class Agent {
     const payload = new Payload(arrival.payload, this.#guard.nowMs());
     for (const route of routes) {
       for (const decoded of route.decoder.decode(payload)) {
-        const reading = decoded.ok ? this.#incoming.toReading(arrival, route, decoded) : decoded;
+        const reading = decoded.ok ? this.#reading.incoming.toReading(arrival, route, decoded) : decoded;
         if (!("reason" in reading)) this.#handle(this.#intake.judge(reading, false));
       }
     }
@@ -612,7 +690,7 @@ export class Agent {
     value: number,
     timeMs: number,
   ): void {
-    const metric = this.#hostMetrics.get(sensor);
+    const metric = this.#reading.hostMetrics.get(sensor);
     if (metric === undefined || this.#isChoked) return;
     const series = this.#series.resolve(metric.name, { ...labels, site: this.#options.config.site });
     if (series === undefined) {
@@ -718,6 +796,7 @@ export class Agent {
       quarantineCount: this.#quarantine.count,
       recorder: this.#recorder?.status() ?? null,
       dedupe: { keys: this.#deduplicator.keyCount, forgotten: this.#deduplicator.forgottenCount },
+      configuration: this.#options.configuration?.() ?? null,
     };
   }
 
@@ -805,12 +884,31 @@ export class Agent {
     return this.#uplink.downForMs < BACKFILL_AFTER_MS;
   }
 
-  #carryOut({ kind, alarm, by }: AgentRequest): RequestOutcome {
-    if (kind !== "reset_alarm") return "not_understood";
+  #carryOut(request: AgentRequest): CarriedOut | Promise<CarriedOut> {
+    switch (request.kind) {
+      case "reset_alarm":
+        return { outcome: this.#resetFor(request) };
+      case "set_pipeline":
+        return this.#takePipeline(request);
+      default:
+        return { outcome: "not_understood" };
+    }
+  }
+
+  #resetFor({ alarm, by }: AgentRequest): CarriedOut["outcome"] {
     const found = this.#rules.activeAlarms().find(({ id }) => id === alarm);
     if (found === undefined) return "no_such_alarm";
     if (this.resetAlarms(alarm, `central: ${by}`).resetCount > 0) return "done";
     return found.clearedAtMs === null ? "condition_holds" : "no_such_alarm";
+  }
+
+  async #takePipeline(request: AgentRequest): Promise<CarriedOut> {
+    const { pushPipeline, compression } = this.#options;
+    if (request.pipeline === undefined || pushPipeline === undefined) return { outcome: "not_understood" };
+    const pushed = pushedIn(request.pipeline, request.by, compression);
+    if (pushed === undefined) return { outcome: "refused", detail: "it was damaged on its way" };
+    const { outcome, detail } = await pushPipeline(pushed);
+    return { outcome: outcome === "applied" || outcome === "unchanged" ? "done" : "refused", detail };
   }
 
   #handle(outcomes: readonly Outcome[], by?: string): void {
@@ -936,6 +1034,7 @@ export class Agent {
         queuedBatches: LANES.reduce((sum, lane) => sum + this.#queue.lane(lane).queuedBatches, 0),
         queuedBytes: LANES.reduce((sum, lane) => sum + this.#queue.lane(lane).queuedBytes, 0),
         diskFreeBytes: this.#outbox.room.isDiskLow ? (status.disk.freeBytes ?? 0) : -1,
+        ...configurationFields(status.configuration),
       },
     };
   }
@@ -966,7 +1065,7 @@ export class Agent {
 
   #openReadings(): number {
     let count = 0;
-    for (const table of this.#intake.tables.values()) count += table.readingCount;
+    for (const table of this.#tables.all()) count += table.readingCount;
     for (const rows of this.#outdated) count += readingCount(rows);
     return count;
   }
@@ -1058,6 +1157,16 @@ export class Agent {
   }
 }
 
+/** What the pipeline makes of an arrival; made anew for each pipeline. */
+interface PipelineReading {
+  readonly routes: TopicRoutes;
+  readonly evidence: EvidenceTopics;
+  readonly incoming: IncomingReadings;
+  readonly hostMetrics: ReadonlyMap<HostSensor, PipelineMetric>;
+  /** Rules whose commands a reading causes. */
+  readonly measuredRules: ReadonlySet<string>;
+}
+
 interface AgentParts {
   readonly queue: BatchQueue;
   readonly ledger: Ledger;
@@ -1066,6 +1175,7 @@ interface AgentParts {
   readonly rules: RuleEngine;
   readonly watermarks: SeriesWatermarks;
   readonly deduplicator: Deduplicator;
+  readonly tables: PaneTables;
   readonly intake: ReadingIntake;
   readonly watched: WatchedWindows;
   readonly recorder: FlightRecorder | null;
@@ -1074,7 +1184,6 @@ interface AgentParts {
   readonly quarantine: Quarantine;
   readonly auditNumber: number;
   readonly paneCheckpoint: PaneCheckpoint;
-  readonly outdated: readonly PaneRows[];
   readonly frontierNumber: number;
   readonly watermarkMs: number | null;
 }
@@ -1127,6 +1236,20 @@ export interface AgentStatus {
   /** Null where none is configured. */
   readonly recorder: RecorderStatus | null;
   readonly dedupe: { readonly keys: number; readonly forgotten: number };
+  readonly configuration: ConfigurationStatus | null;
+}
+
+/** For central. */
+function configurationFields(configuration: ConfigurationStatus | null): Record<string, string | number> {
+  if (configuration === null) return {};
+  const { version, source, sinceMs, refused } = configuration;
+  return {
+    pipelineVersion: version,
+    pipelineSource: source,
+    pipelineSinceMs: sinceMs,
+    pipelineRefused: refused === null ? "" : refused.version || "agent.yaml",
+    pipelineRefusedReason: (refused?.reason ?? "").slice(0, STATUS_TEXT_LENGTH_MAX),
+  };
 }
 
 /** The others go by time: silence, or a watermark. */

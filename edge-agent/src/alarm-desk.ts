@@ -7,8 +7,8 @@ export interface AlarmDeskOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly metrics: Metrics;
-  /** Rules whose commands a reading causes: the others have no arrival to measure from. */
-  readonly measuredRules: ReadonlySet<string>;
+  /** Whether it is a reading that causes the rule's commands: the others have no arrival to measure from. */
+  isMeasured(rule: string): boolean;
   /** Number of the last audit record in the store. */
   readonly auditNumber: number;
   publish(topic: string, payload: string): Promise<void>;
@@ -98,7 +98,7 @@ export class AlarmDesk {
 
   #measure({ command, action, rule }: AlarmEvent): void {
     if (command === null || action !== "commanded" || command.attempt !== 1) return;
-    if (!this.#options.measuredRules.has(rule)) return;
+    if (!this.#options.isMeasured(rule)) return;
     this.#options.metrics
       .histogram("millrace_agent_action_seconds")
       .observe(command.latencyMs / 1000, { rule });

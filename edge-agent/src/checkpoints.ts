@@ -8,7 +8,7 @@ import type { Deduplicator } from "./deduplicator.ts";
 import type { Outbox } from "./outbox.ts";
 import type { PaneCheckpoint } from "./pane-checkpoint.ts";
 import type { PaneEmission } from "./pane-emission.ts";
-import type { ReadingIntake } from "./reading-intake.ts";
+import type { PaneTables } from "./pane-tables.ts";
 import type { PanesPart } from "./recovery.ts";
 import type { RedoBuffer } from "./redo-entry.ts";
 import type { RedoLog } from "./redo-log.ts";
@@ -20,12 +20,12 @@ export interface CheckpointsOptions {
   readonly log: Logger;
   readonly intervalMs: number;
   /** For how long entries of the redo log are kept: their keys count, or their readings. */
-  readonly redoKeptMs: number;
+  redoKeptMs(): number;
   /** With so many newer rows an entry goes before: its keys are forgotten. */
-  readonly redoRowsMax: number;
+  redoRowsMax(): number;
   readonly redo: RedoBuffer;
   readonly redoLog: RedoLog;
-  readonly intake: ReadingIntake;
+  readonly tables: PaneTables;
   readonly paneCheckpoint: PaneCheckpoint;
   readonly labelsOf: PaneEmission["labelsOf"];
   readonly outbox: Outbox;
@@ -42,24 +42,19 @@ const SLOW_INTERVAL_MS = 5_000;
 /** Writes the parts of the checkpoint that are due into commits, and trims the redo log behind them. */
 export class Checkpoints {
   readonly #options: CheckpointsOptions;
-  /** Of every pane that this process checkpoints. */
-  readonly #layouts: PanesPart["layouts"];
+  #haveLayoutsChanged = false;
   #panesAtMs = Number.NEGATIVE_INFINITY;
   #slowAtMs = Number.NEGATIVE_INFINITY;
   #haveRulesChanged = false;
 
   constructor(options: CheckpointsOptions) {
     this.#options = options;
-    this.#layouts = Object.fromEntries(
-      [...options.intake.tables].map(
-        ([
-          metric,
-          {
-            layout: { paneMs, names },
-          },
-        ]) => [metric, { paneMs, names }],
-      ),
-    );
+  }
+
+  /** The pipeline is another: all that depends on it goes with the next commit. */
+  pipelineChanged(): void {
+    this.#haveLayoutsChanged = true;
+    this.#haveRulesChanged = true;
   }
 
   /** Their state goes with the next commit. */
@@ -74,17 +69,17 @@ export class Checkpoints {
 
   /** Each part names the redo entry that it stands after. */
   collect(changes: Change[]): void {
-    const { clock, intervalMs, redoLog, intake, paneCheckpoint, labelsOf, outbox } = this.#options;
+    const { clock, intervalMs, redoLog, tables, paneCheckpoint, labelsOf, outbox } = this.#options;
     const { rules, watermarks } = this.#options;
     const nowMs = clock.monotonicMs();
     const from = redoLog.next;
-    if (nowMs - this.#panesAtMs >= intervalMs && redoLog.hasGrownSince("panes")) {
+    const arePanesDue = nowMs - this.#panesAtMs >= intervalMs && redoLog.hasGrownSince("panes");
+    if (arePanesDue || this.#haveLayoutsChanged) {
       this.#panesAtMs = nowMs;
-      for (const table of intake.tables.values()) {
-        paneCheckpoint.write(changes, table.checkpoint(labelsOf));
-      }
+      this.#haveLayoutsChanged = false;
+      for (const table of tables.all()) paneCheckpoint.write(changes, table.checkpoint(labelsOf));
       const { frontierNumber, watermarkMs } = outbox;
-      const part: PanesPart = { from, layouts: this.#layouts, frontierNumber, watermarkMs };
+      const part: PanesPart = { from, ...tables.stored(), frontierNumber, watermarkMs };
       changes.push(putJson(checkpointKey("panes"), part));
       redoLog.checkpointed("panes", from);
     }
@@ -108,8 +103,8 @@ export class Checkpoints {
     try {
       await redoLog.trim({
         store,
-        olderThanMs: guard.nowMs() - redoKeptMs,
-        rowsMax: redoRowsMax,
+        olderThanMs: guard.nowMs() - redoKeptMs(),
+        rowsMax: redoRowsMax(),
         isRemembered: (row) => deduplicator.isRemembered(row.series, row.timeMs),
         carry: redo,
         push,

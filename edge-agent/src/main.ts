@@ -6,6 +6,7 @@ import { forgetCommand } from "./commands/forget.ts";
 import { initCommand } from "./commands/init.ts";
 import { maintenanceCommand } from "./commands/maintenance.ts";
 import { replayCommand } from "./commands/replay.ts";
+import { reloadCommand } from "./commands/reload.ts";
 import { resetCommand } from "./commands/reset.ts";
 import { runCommand } from "./commands/run.ts";
 import { statusCommand } from "./commands/status.ts";
@@ -22,6 +23,7 @@ const program: Program = {
     check: checkCommand,
     run: runCommand,
     status: statusCommand,
+    reload: reloadCommand,
     reset: resetCommand,
     maintenance: maintenanceCommand,
     forget: forgetCommand,

@@ -27,15 +27,25 @@ export interface MaintenanceAudit {
 /** What is in maintenance at this agent: a person's word, or a topic's. Its alarms are suppressed, and never act. */
 export class MaintenanceDesk {
   readonly #options: MaintenanceDeskOptions;
+  #topic: MaintenanceTopic | null;
 
   constructor(options: MaintenanceDeskOptions) {
     this.#options = options;
+    this.#topic = options.topic;
+  }
+
+  /** What a topic has said that is listened to no longer ends: nothing else would end it. */
+  setTopic(spec: MaintenanceTopic | null): void {
+    this.#topic = spec;
+    for (const { topic, labels } of this.list()) {
+      if (topic === null || spec?.topic.match(topic) !== undefined) continue;
+      this.#end({ topic }, { labels, by: "the pipeline has another topic" });
+    }
   }
 
   /** What must be subscribed to. */
   filters(): readonly string[] {
-    const { topic } = this.#options;
-    return topic === null ? [] : [topic.topic.filter];
+    return this.#topic === null ? [] : [this.#topic.topic.filter];
   }
 
   list(): readonly Maintenance[] {
@@ -44,7 +54,7 @@ export class MaintenanceDesk {
 
   /** For every message; true where it was one of the maintenance topic. A retained one counts: it says how things stand. */
   hear(topic: string, payload: Uint8Array): boolean {
-    const spec = this.#options.topic;
+    const spec = this.#topic;
     const captures = spec?.topic.match(topic);
     if (spec === null || captures === undefined) return false;
     const { site, ...labels } = captures;

@@ -1,12 +1,13 @@
 import type { PipelineMetric } from "@millrace/config";
-import type { Labels, PaneRows, PaneTable, SeriesWatermarks } from "@millrace/stream";
+import type { Labels, PaneRows, SeriesWatermarks } from "@millrace/stream";
 import type { ClockGuard } from "./clock-guard.ts";
 import type { SealedWatermark } from "./outbox.ts";
+import type { PaneTables } from "./pane-tables.ts";
 import type { SeriesRegistry } from "./series-registry.ts";
 
 export interface PaneEmissionOptions {
   readonly metrics: readonly PipelineMetric[];
-  readonly tables: ReadonlyMap<string, PaneTable>;
+  readonly tables: PaneTables;
   readonly series: SeriesRegistry;
   readonly watermarks: SeriesWatermarks;
   readonly guard: ClockGuard;
@@ -24,27 +25,36 @@ export interface Emission {
 /** Decides which deltas leave: those of live metrics as they come, the others once their pane is complete. */
 export class PaneEmission {
   readonly #options: PaneEmissionOptions;
+  /** By metric. */
+  #isLive: ReadonlyMap<string, boolean>;
 
   constructor(options: PaneEmissionOptions) {
     this.#options = options;
+    this.#isLive = livenessOf(options.metrics);
+  }
+
+  setMetrics(metrics: readonly PipelineMetric[]): void {
+    this.#isLive = livenessOf(metrics);
   }
 
   /** Something waits that should leave with the next live interval. */
   hasLiveRows(): boolean {
-    const { metrics, tables } = this.#options;
-    return metrics.some(({ name, isLive }) => isLive && (tables.get(name)?.rowCount ?? 0) > 0);
+    for (const table of this.#options.tables.all())
+      if (table.rowCount > 0 && this.#leavesOpen(table.metric)) return true;
+    return false;
   }
 
   /** Takes what leaves out of the tables. `everything`: open panes too; `live`: those of live metrics; `complete`: none. */
   take(scope: "everything" | "live" | "complete"): Emission {
-    const { metrics, tables, guard, watermarks, rowsMax } = this.#options;
+    const { tables, guard, watermarks, rowsMax } = this.#options;
     const { watermarkMs, isIdle } = watermarks.watermark(guard.steadyMs(), guard.isProven);
     const sections: PaneRows[] = [];
-    for (const metric of metrics) {
-      const table = tables.get(metric.name);
-      if (table === undefined || table.rowCount === 0) continue;
+    for (const table of tables.all()) {
+      if (table.rowCount === 0) continue;
       const takesOpen =
-        scope === "everything" || (scope === "live" && metric.isLive) || table.rowCount > rowsMax;
+        scope === "everything" ||
+        (scope === "live" && this.#leavesOpen(table.metric)) ||
+        table.rowCount > rowsMax;
       const { paneMs } = table.layout;
       const isComplete = (series: number, startMs: number) =>
         startMs + paneMs <= Math.max(watermarkMs ?? Number.NEGATIVE_INFINITY, this.#watermarkMs(series));
@@ -56,8 +66,17 @@ export class PaneEmission {
 
   readonly labelsOf = (series: number): Labels => this.#options.series.get(series).labels;
 
+  /** A metric that the pipeline has no longer gets nothing more. */
+  #leavesOpen(metric: string): boolean {
+    return this.#isLive.get(metric) ?? true;
+  }
+
   #watermarkMs(series: number): number {
     const { watermarks, outOfOrdernessMs } = this.#options;
     return (watermarks.maxTimeMs(series) ?? Number.NEGATIVE_INFINITY) - outOfOrdernessMs;
   }
+}
+
+function livenessOf(metrics: readonly PipelineMetric[]): ReadonlyMap<string, boolean> {
+  return new Map(metrics.map(({ name, isLive }) => [name, isLive]));
 }

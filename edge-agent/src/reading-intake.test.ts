@@ -1,4 +1,5 @@
 // A message's readings taken in at once against the same readings one by one: whatever they are, nothing tells the two apart.
+import type { PipelineMetric } from "@millrace/config";
 import { type Outcome, RuleEngine } from "@millrace/detect";
 import { SeriesWatermarks } from "@millrace/stream";
 import { SimulatedTime } from "@millrace/testkit";
@@ -7,6 +8,7 @@ import { expect, test } from "vitest";
 import { ClockGuard } from "./clock-guard.ts";
 import { Deduplicator } from "./deduplicator.ts";
 import { Ledger } from "./ledger.ts";
+import { PaneTables } from "./pane-tables.ts";
 import { ReadingIntake } from "./reading-intake.ts";
 import { RedoBuffer } from "./redo-entry.ts";
 
@@ -35,17 +37,17 @@ function world() {
     actionMaxAgeMs: 5_000,
     seriesMax: 10,
   });
+  const metric: PipelineMetric = {
+    name: "temperature",
+    unit: "°C",
+    source: { kind: "host", sensor: "cpu" },
+    paneMs: 1_000,
+    accumulate: ["count", "mean"],
+    isLive: true,
+  };
+  const tables = PaneTables.of([metric], ROWS_MAX);
   const intake = new ReadingIntake({
-    metrics: [
-      {
-        name: "temperature",
-        unit: "°C",
-        source: { kind: "host", sensor: "cpu" },
-        paneMs: 1_000,
-        accumulate: ["count", "mean"],
-        isLive: true,
-      },
-    ],
+    tables,
     clock,
     guard: new ClockGuard({ clock, maxFutureMs: 5_000, floorMs: 0, durableTimeMs: null }),
     deduplicator: new Deduplicator({ horizonMs: 60_000, keysMax: 50 }),
@@ -55,7 +57,6 @@ function world() {
     redo,
     watched: { add: () => undefined, has: () => true },
     recorder: null,
-    rowsMax: ROWS_MAX,
   });
   const outcomes: Outcome[] = [];
   return {
@@ -63,7 +64,7 @@ function world() {
     onOutcomes: (some: readonly Outcome[]) => outcomes.push(...some),
     state: () => ({
       ledger: structuredClone(ledger.totals),
-      panes: intake.tables.get("temperature")?.checkpoint((series) => SERIES[series].labels),
+      panes: tables.at("temperature", 0)?.checkpoint((series) => SERIES[series].labels),
       watermarks: watermarks.export(),
       rules: rules.export(),
       outcomes,

@@ -1,12 +1,12 @@
-import type { PipelineMetric } from "@millrace/config";
 import type { Outcome, RuleEngine } from "@millrace/detect";
 import type { Clock } from "@millrace/runtime";
-import { paneLayout, PaneTable, type Quality, type SeriesWatermarks } from "@millrace/stream";
+import type { Quality, SeriesWatermarks } from "@millrace/stream";
 import type { PlainReadings } from "@millrace/wire";
 import type { ClockGuard } from "./clock-guard.ts";
 import type { Deduplicator } from "./deduplicator.ts";
 import type { ReadingRing } from "./evidence/reading-ring.ts";
 import type { Ledger, RejectionReason } from "./ledger.ts";
+import type { PaneTables } from "./pane-tables.ts";
 import { REDO_FLAG, type RedoBuffer, type RedoRow } from "./redo-entry.ts";
 import type { Series } from "./series-registry.ts";
 import type { WatchedWindows } from "./watched-windows.ts";
@@ -34,7 +34,7 @@ export interface ReadingRun {
 }
 
 export interface ReadingIntakeOptions {
-  readonly metrics: readonly PipelineMetric[];
+  readonly tables: PaneTables;
   readonly clock: Clock;
   readonly guard: ClockGuard;
   readonly deduplicator: Deduplicator;
@@ -45,7 +45,6 @@ export interface ReadingIntakeOptions {
   readonly watched: Pick<WatchedWindows, "add" | "has">;
   /** Where raw readings are kept for a while; null: nowhere. */
   readonly recorder: Pick<ReadingRing, "add"> | null;
-  readonly rowsMax: number;
 }
 
 const NO_FLAGS = new Uint8Array(0);
@@ -57,21 +56,12 @@ const QUALITIES = ["good", "uncertain", "bad"] as const;
  */
 export class ReadingIntake {
   readonly #options: ReadingIntakeOptions;
-  /** One table per metric that is in a window. */
-  readonly tables = new Map<string, PaneTable>();
   /** Of the run at hand, by reading. */
   #flags = NO_FLAGS;
   #seriesColumn = new Uint32Array(0);
 
   constructor(options: ReadingIntakeOptions) {
     this.#options = options;
-    for (const { name, paneMs, accumulate } of options.metrics) {
-      if (paneMs === null) continue;
-      this.tables.set(
-        name,
-        new PaneTable(name, paneLayout(paneMs, accumulate), { rowsMax: options.rowsMax }),
-      );
-    }
   }
 
   /** Takes the reading in, or says why not. What the rules ask for goes to `onOutcomes` before anything else happens. */
@@ -114,11 +104,13 @@ export class ReadingIntake {
    * where one of them may be refused: then each is to be accepted by itself.
    */
   acceptRun(run: ReadingRun, onOutcomes: (outcomes: readonly Outcome[]) => void): boolean {
-    const { guard, deduplicator, ledger, redo, watermarks, rules, clock, watched, recorder } = this.#options;
+    const { guard, deduplicator, ledger, redo, watermarks, rules, clock, watched, tables, recorder } =
+      this.#options;
     const { series, hasOwnTime, isRetained, arrivedMonotonicMs } = run;
     const { count, timeMs, value } = run.readings;
     const { index, metric, labels } = series;
-    const table = this.tables.get(metric);
+    const table = tables.atAll(metric, timeMs, count);
+    if (table === "several") return false;
     if (table !== undefined && !table.hasRoomFor(count)) return false;
     if (!guard.arePlausible(timeMs, count)) return false;
     // Any of them may tell what sensors say: the last is mostly the latest.
@@ -237,10 +229,10 @@ export class ReadingIntake {
     value: number,
     flags: number,
   ): "aggregated" | "ruleOnly" | "pane_cap" {
-    const { watermarks, guard } = this.#options;
+    const { tables, watermarks, guard } = this.#options;
     const timeMs = Math.floor(sourceTimeMs);
     watermarks.observe(series.index, timeMs, guard.steadyMs());
-    const table = this.tables.get(series.metric);
+    const table = tables.at(series.metric, timeMs);
     if (table === undefined) return "ruleOnly";
     const quality = QUALITIES[flags & REDO_FLAG.qualityMask];
     const isTaken =

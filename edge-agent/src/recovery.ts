@@ -3,7 +3,6 @@ import type { Store } from "@millrace/queue";
 import type { Logger } from "@millrace/runtime";
 import {
   decodePane,
-  type PaneLayout,
   paneLayout,
   type PaneRows,
   readingCount,
@@ -13,6 +12,7 @@ import {
 import { checkpointKey, numberOfKey, parsePaneKey, PREFIX, prefixRange, readSeries } from "./agent-store.ts";
 import { Ledger } from "./ledger.ts";
 import type { PaneCheckpoint } from "./pane-checkpoint.ts";
+import type { PaneTables, StoredLayouts } from "./pane-tables.ts";
 import type { ReadingIntake } from "./reading-intake.ts";
 import type { RedoEntry } from "./redo-entry.ts";
 import { type CheckpointPart, RedoLog } from "./redo-log.ts";
@@ -42,7 +42,8 @@ export class Recovery {
   readonly frontierNumber: number;
   readonly watermarkMs: number | null;
   readonly auditNumber: number;
-  readonly #layouts: PanesPart["layouts"];
+  /** Of the panes that are stored; undefined where nothing tells. */
+  readonly layouts: StoredLayouts | undefined;
   readonly #store: Store;
   readonly #log: Logger;
   readonly #entries: readonly { readonly number: number; readonly entry: RedoEntry | undefined }[];
@@ -58,7 +59,7 @@ export class Recovery {
     const panes = read.panes === DAMAGED ? undefined : read.panes;
     this.#hasLostUnseen = read.hasLostCommits;
     this.#hasLostPanes = read.panes === DAMAGED || read.hasLostCommits || read.hasLostSeries;
-    this.#layouts = panes?.layouts ?? {};
+    this.layouts = panes;
     this.series = read.series;
     this.redoLog = read.redoLog;
     this.ledger = Ledger.parse(read.entries.findLast(({ entry }) => entry !== undefined)?.entry?.ledger);
@@ -94,9 +95,13 @@ export class Recovery {
       store,
       "panes",
       options.log,
-      ({ layouts, frontierNumber, watermarkMs }) => {
+      ({ layouts, former = {}, frontierNumber, watermarkMs }) => {
         if (!Number.isSafeInteger(frontierNumber) || !isTimeOrNull(watermarkMs)) return false;
-        return Object.values(layouts).every(({ paneMs, names }) => paneLayout(paneMs, names).paneMs > 0);
+        const all = Object.values(former).flat();
+        if (!all.every(({ untilMs }) => isTimeOrNull(untilMs))) return false;
+        return [...Object.values(layouts), ...all].every(
+          ({ paneMs, names }) => paneLayout(paneMs, names).paneMs > 0,
+        );
       },
     );
     const watermarks = await readPart<WatermarksPart>(store, "watermarks", options.log, ({ state }) => {
@@ -136,25 +141,21 @@ export class Recovery {
     });
   }
 
-  /**
-   * Puts the checkpointed open panes back. Those of another layout than the pipeline now asks for cannot go on: they are
-   * returned, to be sealed as they are.
-   */
-  async restorePanes(intake: ReadingIntake, checkpoint: PaneCheckpoint): Promise<PaneRows[]> {
-    const outdated: PaneRows[] = [];
+  /** Puts the checkpointed open panes back, each into the table of its layout. */
+  async restorePanes(tables: PaneTables, checkpoint: PaneCheckpoint): Promise<void> {
     for await (const { key, value } of this.#store.range(prefixRange(PREFIX.pane))) {
       const { series, startMs } = parsePaneKey(key);
       const definition = this.series.has(series) ? this.series.get(series) : undefined;
-      const layout = definition === undefined ? undefined : this.#layoutOf(definition.metric, intake);
-      const state = layout === undefined ? null : decodePane(layout, value);
-      if (definition === undefined || layout === undefined || state === null) {
+      const table = definition === undefined ? undefined : tables.at(definition.metric, startMs);
+      const state = table === undefined ? null : decodePane(table.layout, value);
+      if (definition === undefined || table === undefined || state === null) {
         this.#log.error("cannot restore a pane: its series or layout is unknown", { series, startMs });
         this.#hasLostPanes = true;
         continue;
       }
       const rows: PaneRows = {
         metric: definition.metric,
-        layout,
+        layout: table.layout,
         rowCount: 1,
         series: [definition.labels],
         seriesIndex: Uint32Array.of(0),
@@ -168,18 +169,9 @@ export class Recovery {
         this.#hasLostPanes = true;
         continue;
       }
-      const table = intake.tables.get(definition.metric);
-      if (table !== undefined && table.layout.key === layout.key) table.merge(rows, () => series);
-      else outdated.push(rows);
+      table.merge(rows, () => series);
       checkpoint.restored(series, startMs);
     }
-    return outdated;
-  }
-
-  /** The layout under which the checkpoint was written. */
-  #layoutOf(metric: string, intake: ReadingIntake): PaneLayout | undefined {
-    const stored = this.#layouts[metric];
-    return stored === undefined ? intake.tables.get(metric)?.layout : paneLayout(stored.paneMs, stored.names);
   }
 
   /** Runs the redo log. What the rules still ask for is returned: none of it was acknowledged or sent. */
@@ -261,10 +253,8 @@ export class Recovery {
 }
 
 /** The panes' part of the checkpoint. */
-export interface PanesPart {
+export interface PanesPart extends StoredLayouts {
   readonly from: number;
-  /** By metric: what its rows hold. */
-  readonly layouts: Readonly<Record<string, Pick<PaneLayout, "paneMs" | "names">>>;
   readonly frontierNumber: number;
   readonly watermarkMs: number | null;
 }

@@ -11,7 +11,7 @@ test("a request is carried out once, however often and in whatever order echoes 
   const carriedOut: string[] = [];
   const desk = new RequestDesk(({ id }) => {
     carriedOut.push(id);
-    return "done";
+    return { outcome: "done" };
   });
   desk.take([request("one")]);
   desk.take([request("one"), request("two")]);
@@ -24,4 +24,20 @@ test("a request is carried out once, however often and in whatever order echoes 
   desk.take([request("two")]);
   expect(desk.answers).toEqual([{ id: "two", outcome: "done" }]);
   expect(carriedOut).toEqual(["one", "two"]);
+});
+
+test("what takes its time is answered once it is done, and is not begun again meanwhile", async () => {
+  const { promise, resolve } = Promise.withResolvers<{ outcome: "refused"; detail: string }>();
+  let begunCount = 0;
+  const desk = new RequestDesk(() => {
+    begunCount += 1;
+    return promise;
+  });
+  desk.take([request("one")]);
+  desk.take([request("one")]);
+  expect(desk.answers).toEqual([]);
+  resolve({ outcome: "refused", detail: "x".repeat(10_000) });
+  await promise;
+  expect(desk.answers).toEqual([{ id: "one", outcome: "refused", detail: "x".repeat(4_096) }]);
+  expect(begunCount).toBe(1);
 });

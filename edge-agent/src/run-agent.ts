@@ -1,12 +1,6 @@
+import { existsSync } from "node:fs";
 import { join } from "node:path";
-import {
-  type AgentConfig,
-  formatProblem,
-  loadAgentConfig,
-  loadPipeline,
-  type Pipeline,
-} from "@millrace/config";
-import { topicFilter } from "@millrace/detect";
+import { type AgentConfig, formatProblem, loadAgentConfig } from "@millrace/config";
 import { LevelStore } from "@millrace/queue";
 import {
   createLogger,
@@ -35,10 +29,14 @@ import { FileInput } from "./inputs/files/file-input.ts";
 import { HostInput } from "./inputs/host-input.ts";
 import { systemHostReaders } from "./inputs/host-readers.ts";
 import { HttpInput } from "./inputs/http/http-input.ts";
-import type { Input, ReadingInput } from "./inputs/input.ts";
 import { MqttInput } from "./inputs/mqtt-input.ts";
 import { serviceManager } from "./service/service-manager.ts";
 import { serviceState } from "./service/service-state.ts";
+import { RunningInputs } from "./inputs/running-inputs.ts";
+import { readFilePipeline } from "./reload/file-pipeline.ts";
+import { onReloadSignal } from "./reload/on-reload-signal.ts";
+import { Reloader } from "./reload/reloader.ts";
+import { startPipeline } from "./reload/start-pipeline.ts";
 import { StatusServer } from "./status-server.ts";
 import { KafkaUplink } from "./uplink-transport/kafka-uplink.ts";
 import { MqttUplink } from "./uplink-transport/mqtt-uplink.ts";
@@ -50,35 +48,39 @@ const DRAIN_MS = 10_000;
 /** `millrace-agent run`: the agent with its sockets. Resolves with the exit code when it has stopped. */
 export async function runAgent(configPath: string): Promise<ExitCode> {
   const { config, warnings } = loadAgentConfig(configPath);
-  const pipeline = loadPipeline(config.pipelinePath);
+  const file = readFilePipeline(config.pipelinePath);
+  const storePath = join(config.dataFolder, "store");
+  // Only a store can hold another pipeline.
+  if ("error" in file && !existsSync(storePath)) throw file.error;
   const log = createLogger({ level: config.logLevel });
   log.info(formatVersion(agentVersion()), { agent: config.agent, site: config.site });
-  for (const warning of [...warnings, ...pipeline.warnings]) log.warn(formatProblem(warning));
+  for (const warning of warnings) log.warn(formatProblem(warning));
 
   const manager = serviceManager({ clock: systemClock, log: log.child("systemd") });
   manager?.starting();
   prepareDataFolder(config.dataFolder);
-  const storePath = join(config.dataFolder, "store");
   const reserve = new DiskReserve({ path: join(config.dataFolder, "reserve"), clock: systemClock });
   const store = await openStore(storePath, reserve, log);
   const { opened, setAsidePath } = store;
   if (store.hasLostCommits || opened === "set_aside")
     log.error("the store was damaged", { opened, path: storePath, setAsidePath });
 
+  const start = await startPipeline({ store, file, nowMs: systemClock.nowMs(), log }).catch(
+    async (error: unknown) => {
+      await store.close();
+      throw error;
+    },
+  );
+  for (const warning of start.loaded.warnings) log.warn(formatProblem(warning));
+
   const instance = systemRandom.hex(8);
-  const brokers: Input[] = [];
-  const commands = new CommandPublisher(brokers);
   const metrics = new Metrics();
   const failed = Promise.withResolvers<void>();
-  const { broker, mqtt, http, files, host } = config.inputs;
-  const sensors =
-    host === null
-      ? undefined
-      : new HostInput({ ...host, readers: systemHostReaders, clock: systemClock, log: log.child("host") });
+  let sensors: HostInput | undefined;
   const freeSpace = new FreeSpace({ path: config.dataFolder, clock: systemClock });
   const options: Omit<AgentOptions, "hasLostCommits"> = {
     config,
-    pipeline: pipeline.config,
+    pipeline: start.loaded.config,
     store,
     clock: systemClock,
     random: systemRandom,
@@ -89,6 +91,8 @@ export async function runAgent(configPath: string): Promise<ExitCode> {
     instance,
     program: agentVersion().version,
     unavailableSensors: () => sensors?.status().unavailable ?? {},
+    configuration: () => reloader.status(),
+    pushPipeline: (pushed) => reloader.push(pushed),
     publish: (topic, payload) => commands.publish(topic, payload),
     freeBytes: () => freeSpace.bytes,
     failedForGood: () => failed.resolve(),
@@ -103,53 +107,83 @@ export async function runAgent(configPath: string): Promise<ExitCode> {
     clock: systemClock,
     random: systemRandom,
     log: log.child("input"),
-    ...agent.filters(),
     evidence: agent.evidence,
+    payloadBytesMax: config.limits.payloadBytesMax,
   };
-  const [brokerClientsMax, httpClientsMax] = clientsOf(config.inputs, log);
-  if (broker !== null)
-    brokers.push(
-      new BrokerInput({
-        ...world,
-        ...broker,
-        clientsMax: brokerClientsMax,
-        name: "broker",
-        commandFilters: commandFilters(pipeline.config),
-      }),
-    );
-  const { payloadBytesMax } = config.limits;
-  if (mqtt !== null) brokers.push(new MqttInput({ ...world, ...mqtt, name: "mqtt", payloadBytesMax }));
-  const inputs: ReadingInput[] = [...brokers];
-  if (http !== null) {
-    const failure = () => agent.storeFailure;
-    const clientsMax = httpClientsMax;
-    inputs.push(new HttpInput({ ...world, ...http, clientsMax, name: "http", payloadBytesMax, failure }));
-  }
-  if (files.length > 0) {
-    const positions = agent.filePositions;
-    inputs.push(new FileInput({ ...world, name: "files", files, payloadBytesMax, positions }));
-  }
+  const inputs = new RunningInputs({
+    maker: {
+      broker(inputs, { commandFilters }) {
+        const { broker } = inputs;
+        const [clientsMax] = clientsOf(inputs, log);
+        return broker && new BrokerInput({ ...world, ...broker, clientsMax, name: "broker", commandFilters });
+      },
+      mqtt: ({ mqtt }, subscriptions) =>
+        mqtt && new MqttInput({ ...world, ...mqtt, ...subscriptions, name: "mqtt" }),
+      http(inputs) {
+        const { http } = inputs;
+        const [, clientsMax] = clientsOf(inputs, log);
+        const failure = () => agent.storeFailure;
+        return http && new HttpInput({ ...world, ...http, clientsMax, name: "http", failure });
+      },
+      files: ({ files }) =>
+        files.length === 0
+          ? null
+          : new FileInput({ ...world, name: "files", files, positions: agent.filePositions }),
+      startHost({ host }) {
+        const input =
+          host === null
+            ? undefined
+            : new HostInput({
+                ...host,
+                readers: systemHostReaders,
+                clock: systemClock,
+                log: log.child("host"),
+              });
+        sensors = input;
+        input?.start(({ sensor, labels, value, timeMs }) => agent.receiveHost(sensor, labels, value, timeMs));
+        return input === undefined ? null : () => input.stop();
+      },
+    },
+    handler: (arrival) => agent.receive(arrival),
+    subscriptions: agent.subscriptions(),
+    clock: systemClock,
+    log: log.child("input"),
+  });
+  const commands = new CommandPublisher(inputs.brokers);
+  const reloader = new Reloader({
+    configPath,
+    config,
+    start,
+    agent,
+    inputs,
+    clock: systemClock,
+    log: log.child("reload"),
+    metrics,
+  });
+  onReloadSignal(() => void reloader.reload("SIGHUP"));
   const health = new Health();
   health.add("alive", "store", () => agent.status().store.failure);
   health.add(
     "ready",
     "inputs",
-    () => inputs.map((input) => input.status()).find(({ isConnected }) => !isConnected)?.reason ?? null,
+    () => inputs.all.map((input) => input.status()).find(({ isConnected }) => !isConnected)?.reason ?? null,
   );
 
   const shutdown = new Shutdown({ clock: systemClock, log });
   const statusServer = await StatusServer.start({
     ...config.http,
     agent,
-    inputs,
+    inputs: inputs.all,
+    reloader,
     metrics,
     health,
   });
   try {
-    for (const input of inputs) await input.start((arrival) => agent.receive(arrival));
+    await inputs.change(config.inputs);
   } catch (error) {
     // What listens already would keep the process alive.
-    await Promise.all(inputs.map((input) => input.stop()));
+    await inputs.stop();
+    reloader.stop();
     await statusServer.stop();
     await store.close();
     freeSpace.stop();
@@ -158,9 +192,10 @@ export async function runAgent(configPath: string): Promise<ExitCode> {
   await freeSpace.start();
   void reserve.start();
   agent.start();
-  sensors?.start(({ sensor, labels, value, timeMs }) => agent.receiveHost(sensor, labels, value, timeMs));
+  inputs.startHost();
   log.info("running", {
-    inputs: inputs.map(({ name }) => name),
+    inputs: inputs.all.map(({ name }) => name),
+    pipeline: start.version.version,
     status: `http://${config.http.host}:${statusServer.port}/status`,
   });
 
@@ -171,10 +206,10 @@ export async function runAgent(configPath: string): Promise<ExitCode> {
     limitMs: 5_000,
     run: async () => {
       manager?.stopping();
-      sensors?.stop();
+      reloader.stop();
       freeSpace.stop();
       reserve.stop();
-      await Promise.all(inputs.map((input) => input.stop()));
+      await inputs.stop();
     },
   });
   shutdown.add({
@@ -246,7 +281,8 @@ function clientsOf({ broker, http }: AgentConfig["inputs"], log: Logger): number
   const wanted = [broker?.clientsMax ?? 0, http?.clientsMax ?? 0];
   const clientsMax = budget.share(wanted);
   if (clientsMax.some((each, index) => each < wanted[index]))
-    log.warn(
+    log.repeated(
+      "descriptors",
       "the process may not open as many files as its inputs may have clients; raise the limit (LimitNOFILE=), or lower clientsMax",
       { openFilesMax: budget.openFilesMax, wanted, clientsMax },
     );
@@ -254,7 +290,3 @@ function clientsOf({ broker, http }: AgentConfig["inputs"], log: Logger): number
 }
 
 const DAMAGE_CODES: ReadonlySet<ErrorCode> = new Set(["store_corrupt", "store_read"]);
-
-function commandFilters(pipeline: Pipeline): string[] {
-  return pipeline.rules.flatMap(({ action }) => (action === null ? [] : [topicFilter(action.topicTemplate)]));
-}

@@ -4,6 +4,7 @@ import fastify, { type FastifyInstance } from "fastify";
 import type { Agent, AgentStatus } from "./agent.ts";
 import type { InputStatus, ReadingInput } from "./inputs/input.ts";
 import { MAINTENANCE_MS_MAX } from "./maintenance-desk.ts";
+import type { Reloader } from "./reload/reloader.ts";
 
 export interface StatusServerOptions {
   readonly host: string;
@@ -12,6 +13,8 @@ export interface StatusServerOptions {
   readonly allowedHosts: readonly string[];
   readonly agent: Pick<Agent, "status" | "resetAlarms" | "maintenance" | "forgetSeries">;
   readonly inputs: readonly ReadingInput[];
+  /** Absent where nothing can change the configuration. */
+  readonly reloader?: Pick<Reloader, "reload">;
   readonly metrics: Metrics;
   readonly health: Health;
 }
@@ -25,7 +28,8 @@ export interface StatusPage extends AgentStatus {
  * The agent's loopback page: `GET /status`, `/metrics` (Prometheus), `/healthz`, `/readyz`, and
  * `POST /alarms/reset` (`{ "id": "…" }` or `{ "all": true }`) for latched alarms, and `POST /maintenance/on`
  * (`{ "labels": { … }, "durationMs": … }`) and `/maintenance/off` (`{ "labels": { … } }` or `{ "all": true }`),
- * and `POST /series/forget` (`{ "labels": { … } }`) for missing series that were retired.
+ * and `POST /series/forget` (`{ "labels": { … } }`) for missing series that were retired, and `POST /reload` (`{}`, or
+ * `{ "file": true }` for the pipeline file whatever central has pushed).
  */
 export class StatusServer {
   readonly #server: FastifyInstance;
@@ -99,6 +103,12 @@ export class StatusServer {
       return reply.send(agent.resetAlarms(which, "status page"));
     });
     this.#addMaintenance();
+    this.#server.post("/reload", async ({ body }, reply) => {
+      const { reloader } = this.#options;
+      if (reloader === undefined) return reply.code(404).send({ error: "nothing here can be reloaded" });
+      const isFileWanted = fieldOf(body, "file") === true;
+      return reply.send(await reloader.reload("status page", { isFileWanted }));
+    });
     this.#server.post("/series/forget", ({ body }, reply) => {
       const labels = labelsIn(body);
       if (labels === undefined || Object.keys(labels).length === 0)
@@ -133,8 +143,15 @@ export class StatusServer {
   }
 
   /** Brings the metrics that mirror the status up to date, at scrape time. */
-  #observe({ ledger, lanes, link, alarms, series, watermarkMs, clock, disk, recorder }: AgentStatus): void {
+  #observe(status: AgentStatus): void {
+    const { ledger, lanes, link, alarms, series, watermarkMs, clock, disk, recorder, configuration } = status;
     const { metrics } = this.#options;
+    if (configuration !== null) {
+      const { version, source } = configuration;
+      const info = metrics.gauge("millrace_agent_pipeline_info");
+      info.forgetAll();
+      info.set(1, { version, source });
+    }
     const readings = metrics.counter("millrace_agent_readings_total");
     readings.follow(ledger.received, { outcome: "received" });
     readings.follow(ledger.aggregated, { outcome: "aggregated" });

@@ -33,7 +33,7 @@ interface TopicMetric {
 export class TopicRoutes {
   readonly #metrics: readonly TopicMetric[];
   readonly #site: string;
-  readonly #confirmationFilters: readonly string[];
+  #confirmationFilters: readonly string[];
   readonly #cache = new Map<string, Resolution>();
 
   constructor(options: {
@@ -48,6 +48,11 @@ export class TopicRoutes {
     );
     this.#site = options.site;
     this.#confirmationFilters = options.confirmationFilters;
+  }
+
+  setConfirmationFilters(filters: readonly string[]): void {
+    this.#confirmationFilters = filters;
+    this.#cache.clear();
   }
 
   /** The subscriptions that feed the metrics. */

@@ -129,3 +129,63 @@ test("groups beyond the bound are refused and counted", () => {
   send(2, 1_000, 1, 1_000);
   expect(watched.refusedCount).toBe(1);
 });
+
+test("windows that come and go change nothing for those that stay, nor the number of any group", () => {
+  const others = loadPipeline("/p.yaml", {
+    readFile: () =>
+      `${PIPELINE.replace("[count, sum, max]", "[count, sum, min, max]")}  finer: { metric: t, size: 4s, by: [line] }\n  machine: { metric: t, size: 30s, by: [machine] }\n`,
+  }).config;
+  const more = { metrics: others.metrics, windows: others.windows.filter((spec) => spec.kind === "aligned") };
+  const step = fc.record({
+    series: fc.nat(2),
+    lateMs: fc.constantFrom(0, 0, 0, 2_000, 8_000, 30_000),
+    stepMs: fc.integer({ min: 0, max: 4_000 }),
+    isChanged: fc.boolean(),
+  });
+  /** By window and number of the group: its labels. */
+  const numbers = new Map<string, Map<number, string>>();
+  const run = (steps: readonly ChangeStep[], isChanging: boolean) => {
+    const { send, take, watched } = watch();
+    const told: string[] = [];
+    let [nowMs, newestMs, hasMore] = [1_000_000, 0, false];
+    numbers.clear();
+    for (const { series, lateMs, stepMs, isChanged } of [
+      ...steps,
+      { ...LAST, series: 0 },
+      { ...LAST, series: 2 },
+    ]) {
+      if (isChanged && isChanging) {
+        hasMore = !hasMore;
+        watched.prepare(hasMore ? more : { metrics, windows: SPECS }, Math.max(nowMs, newestMs + 1))();
+      }
+      nowMs += stepMs;
+      newestMs = Math.max(newestMs, nowMs - lateMs);
+      send(series, nowMs - lateMs, 1, nowMs);
+      const results = take(nowMs).map(({ group, window, labels, endMs, values: { count }, isRevision }) => {
+        const names = JSON.stringify(labels);
+        const ofWindow = numbers.get(window) ?? new Map<number, string>();
+        numbers.set(window, ofWindow);
+        expect(ofWindow.get(group) ?? names).toBe(names);
+        ofWindow.set(group, names);
+        return JSON.stringify({ window, labels, endMs, count, isRevision });
+      });
+      told.push(...results.filter((text) => /tumbling|sliding/.test(text)).sort());
+    }
+    return told;
+  };
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 100 }), (steps) => {
+      expect(run(steps, true)).toEqual(run(steps, false));
+    }),
+    { numRuns: 150 },
+  );
+});
+
+interface ChangeStep {
+  readonly series: number;
+  readonly lateMs: number;
+  readonly stepMs: number;
+  readonly isChanged: boolean;
+}
+
+const LAST = { lateMs: 0, stepMs: 30_000, isChanged: false };

@@ -24,11 +24,13 @@ export const CORRECTIONS_MS = 60_000;
 const PANES_MAX = 200_000;
 /** Panes that are not passed yet, of the same. */
 const OPEN_PANES_MAX = 20_000;
+/** Views of one metric that only tell of windows of before a change; beyond it the oldest are given up. */
+const ENDING_VIEWS_MAX = 8;
 
 /** What a window of the agent's own series says once the watermark has passed its end, or says anew. */
 export interface WatchedResult {
   readonly window: string;
-  /** Small number of the group, for as long as this process runs. */
+  /** Small number of the group among all of the metric, for as long as this process runs. */
   readonly group: number;
   readonly labels: Labels;
   readonly endMs: number;
@@ -37,10 +39,13 @@ export interface WatchedResult {
   readonly isRevision: boolean;
 }
 
-export interface WatchedWindowsOptions {
+/** What is measured, and of its windows those that rules look at. */
+export interface Watching {
   readonly metrics: readonly PipelineMetric[];
-  /** Those that rules look at. */
   readonly windows: readonly AlignedWindowSpec[];
+}
+
+export interface WatchedWindowsOptions extends Watching {
   readonly watermarks: SeriesWatermarks;
   readonly outOfOrdernessMs: number;
   /** Most groups of one metric and grouping. */
@@ -53,17 +58,72 @@ export interface WatchedWindowsOptions {
  *
  * A group is passed as far as the agent is, or as its own series are, whichever is further: one silent machine does not
  * hold up the windows of another.
+ *
+ * Where the windows change while it runs, each window is one view's alone: those that began before the change are told by
+ * the view that has their readings.
  */
 export class WatchedWindows {
-  readonly #views = new Map<string, WatchedView[]>();
+  readonly #options: WatchedWindowsOptions;
+  #views: ReadonlyMap<string, readonly WatchedView[]>;
+  /** Of the groups of each metric, by labels: the same in all of its views, whatever comes and goes. */
+  readonly #numbers = new Map<string, Map<string, number>>();
 
   constructor(options: WatchedWindowsOptions) {
-    for (const metric of options.metrics) {
-      const own = options.windows.filter((window) => window.metric === metric.name);
+    this.#options = options;
+    this.#views = this.#viewsOf(options, Number.NEGATIVE_INFINITY, () => undefined);
+  }
+
+  /** Makes ready for other windows; what is returned takes them over. No reading of `fromMs` or later has come yet. */
+  prepare(watching: Watching, fromMs: number): () => void {
+    const present = (view: WatchedView) =>
+      this.#views.get(view.metric)?.find((other) => !other.isEnding && other.isOf(view.by));
+    const views = this.#viewsOf(watching, fromMs, present);
+    return () => {
+      for (const [metric, before] of this.#views) {
+        const after = views.get(metric);
+        if (after === undefined) {
+          this.#numbers.delete(metric);
+          continue;
+        }
+        const isFollowed = (view: WatchedView) => after.some((other) => other.isOf(view.by));
+        const ending = before.filter((view) => !after.includes(view) && isFollowed(view));
+        for (const view of ending) view.end(fromMs);
+        views.set(metric, [...ending.slice(-ENDING_VIEWS_MAX), ...after]);
+      }
+      this.#views = views;
+    };
+  }
+
+  /** `present`: the view that there is for the same groups. */
+  #viewsOf(
+    { metrics, windows }: Watching,
+    fromMs: number,
+    present: (view: WatchedView) => WatchedView | undefined,
+  ): Map<string, readonly WatchedView[]> {
+    const all = new Map<string, readonly WatchedView[]>();
+    for (const metric of metrics) {
+      const own = windows.filter((window) => window.metric === metric.name);
       const byGrouping = Map.groupBy(own, ({ by }) => JSON.stringify(by));
-      const views = [...byGrouping.values()].map((specs) => new WatchedView(metric, specs, options));
-      if (views.length > 0) this.#views.set(metric.name, views);
+      const views = [...byGrouping.values()].map((specs) => {
+        const numberOf = (key: string) => this.#numberOf(metric.name, key);
+        const view = new WatchedView(metric, specs, { ...this.#options, fromMs, numberOf });
+        const before = present(view);
+        return before?.isLike(view) === true ? before : view;
+      });
+      if (views.length > 0) all.set(metric.name, views);
     }
+    return all;
+  }
+
+  #numberOf(metric: string, key: string): number {
+    let numbers = this.#numbers.get(metric);
+    if (numbers === undefined) {
+      numbers = new Map();
+      this.#numbers.set(metric, numbers);
+    }
+    const number = numbers.get(key) ?? numbers.size;
+    numbers.set(key, number);
+    return number;
   }
 
   /** Whether any of them is of this metric. */
@@ -82,9 +142,22 @@ export class WatchedWindows {
   take(agentWatermarkMs: number | null, steadyMs: number): readonly WatchedResult[] {
     if (this.#views.size === 0) return NOTHING;
     const results: WatchedResult[] = [];
-    for (const views of this.#views.values())
-      for (const view of views) view.take(agentWatermarkMs ?? Number.NEGATIVE_INFINITY, steadyMs, results);
+    const watermarkMs = agentWatermarkMs ?? Number.NEGATIVE_INFINITY;
+    let isAnyOver = false;
+    for (const views of this.#views.values()) {
+      for (const view of views) {
+        view.take(watermarkMs, steadyMs, results);
+        if (view.isOver(watermarkMs)) isAnyOver = true;
+      }
+    }
+    if (isAnyOver) this.#drop((view) => view.isOver(watermarkMs));
     return results;
+  }
+
+  #drop(isDropped: (view: WatchedView) => boolean): void {
+    this.#views = new Map(
+      [...this.#views].map(([metric, views]) => [metric, views.filter((view) => !isDropped(view))]),
+    );
   }
 
   /** Readings that were not taken because there were too many groups or panes. */
@@ -111,7 +184,10 @@ interface Instance {
 }
 
 interface Group {
+  /** In this view. */
   readonly index: number;
+  /** For whoever is told. */
+  readonly number: number;
   readonly labels: Labels;
   readonly series: number[];
   readonly panes: Map<number, PaneState>;
@@ -123,10 +199,17 @@ interface Group {
   dueMs: number;
 }
 
+interface WatchedViewOptions extends WatchedWindowsOptions {
+  /** Windows that begin before are another view's, or nobody's. */
+  readonly fromMs: number;
+  numberOf(key: string): number;
+}
+
 /** The panes of one metric and grouping, and the windows over them. */
 class WatchedView {
-  readonly #options: WatchedWindowsOptions;
-  readonly #by: readonly string[];
+  readonly metric: string;
+  readonly by: readonly string[];
+  readonly #options: WatchedViewOptions;
   readonly #layout: PaneLayout;
   readonly #tracks: readonly Track[];
   readonly #keepMs: number;
@@ -139,10 +222,13 @@ class WatchedView {
   #groupOfSeries = new Int32Array(0);
   #paneCount = 0;
   #refusedCount = 0;
+  /** Windows that begin from here on are another view's. */
+  #untilMs = Infinity;
 
-  constructor(metric: PipelineMetric, specs: readonly AlignedWindowSpec[], options: WatchedWindowsOptions) {
+  constructor(metric: PipelineMetric, specs: readonly AlignedWindowSpec[], options: WatchedViewOptions) {
+    this.metric = metric.name;
+    this.by = specs[0].by;
     this.#options = options;
-    this.#by = specs[0].by;
     this.#layout = paneLayout(metric.paneMs ?? 0, metric.accumulate);
     this.#tracks = specs.map((spec) => ({ spec, grid: windowGrid(spec) }));
     this.#keepMs = Math.max(...specs.map(({ sizeMs }) => sizeMs)) + CORRECTIONS_MS;
@@ -154,6 +240,31 @@ class WatchedView {
 
   get refusedCount(): number {
     return this.#refusedCount + this.#open.refusedCount;
+  }
+
+  /** Whether its groups are by these labels. */
+  isOf(by: readonly string[]): boolean {
+    return JSON.stringify(this.by) === JSON.stringify(by);
+  }
+
+  /** Whether it tells of the same windows the same. */
+  isLike(other: WatchedView): boolean {
+    const specs = (view: WatchedView) => JSON.stringify(view.#tracks.map(({ spec }) => spec));
+    return this.#layout.key === other.#layout.key && specs(this) === specs(other);
+  }
+
+  /** It tells of what begins before only. */
+  end(untilMs: number): void {
+    this.#untilMs = Math.min(this.#untilMs, untilMs);
+  }
+
+  get isEnding(): boolean {
+    return this.#untilMs !== Infinity;
+  }
+
+  /** None of its windows takes anything any more. */
+  isOver(agentWatermarkMs: number): boolean {
+    return agentWatermarkMs >= this.#untilMs + this.#keepMs;
   }
 
   add(series: Series, timeMs: number, value: number): void {
@@ -217,6 +328,7 @@ class WatchedView {
   #mark(group: Group, paneMs: number): void {
     for (const [index, track] of this.#tracks.entries()) {
       for (const startMs of track.grid.startsAt(paneMs)) {
+        if (startMs < this.#options.fromMs || startMs >= this.#untilMs) continue;
         const endMs = track.grid.endOf(startMs);
         if (endMs + CORRECTIONS_MS <= group.passedMs) continue;
         const key = `${index} ${startMs}`;
@@ -230,13 +342,13 @@ class WatchedView {
   }
 
   #tell(group: Group, results: WatchedResult[]): void {
-    const { index, labels, passedMs } = group;
+    const { index, number, labels, passedMs } = group;
     const due = [...group.instances.values()].filter(({ isDue, endMs }) => isDue && endMs <= passedMs);
     for (const instance of due.toSorted((a, b) => a.endMs - b.endMs || a.startMs - b.startMs)) {
       const { track, startMs, endMs, isTold } = instance;
       const merged = this.#tree.merged(String(index), startMs, endMs);
       const values = paneResults(this.#layout, merged);
-      results.push({ window: track.spec.name, group: index, labels, endMs, values, isRevision: isTold });
+      results.push({ window: track.spec.name, group: number, labels, endMs, values, isRevision: isTold });
       instance.isTold = true;
       instance.isDue = false;
     }
@@ -260,12 +372,13 @@ class WatchedView {
   }
 
   #admit(series: Series): number {
-    const labels = Object.fromEntries(this.#by.map((name) => [name, series.labels[name] ?? ""]));
+    const labels = Object.fromEntries(this.by.map((name) => [name, series.labels[name] ?? ""]));
     const key = labelsKey(labels);
     let group = this.#groupByKey.get(key);
     if (group === undefined && this.#groups.length < this.#options.groupsMax) {
       group = {
         index: this.#groups.length,
+        number: this.#options.numberOf(key),
         labels,
         series: [],
         panes: new Map(),

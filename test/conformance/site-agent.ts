@@ -13,6 +13,7 @@ import { ClockGuard } from "../../edge-agent/src/clock-guard.ts";
 import { Deduplicator } from "../../edge-agent/src/deduplicator.ts";
 import { Ledger } from "../../edge-agent/src/ledger.ts";
 import { PaneEmission } from "../../edge-agent/src/pane-emission.ts";
+import { PaneTables } from "../../edge-agent/src/pane-tables.ts";
 import { ReadingIntake } from "../../edge-agent/src/reading-intake.ts";
 import { RedoBuffer } from "../../edge-agent/src/redo-entry.ts";
 import { SeriesRegistry } from "../../edge-agent/src/series-registry.ts";
@@ -78,7 +79,8 @@ export class SiteAgent {
     });
     this.#deduplicator = new Deduplicator({ horizonMs: limits.dedupeHorizonMs, keysMax: 1_000_000 });
     this.#watermarks = new SeriesWatermarks(limits);
-    const shared = { guard: this.#guard, watermarks: this.#watermarks, metrics: agent.metrics };
+    const tables = PaneTables.of(agent.metrics, ROWS_MAX);
+    const shared = { guard: this.#guard, watermarks: this.#watermarks, tables };
     this.#intake = new ReadingIntake({
       ...shared,
       clock: this.#clock,
@@ -88,11 +90,10 @@ export class SiteAgent {
       redo: new RedoBuffer(),
       watched: { add: () => undefined, has: () => false },
       recorder: null,
-      rowsMax: ROWS_MAX,
     });
     this.#emission = new PaneEmission({
       ...shared,
-      tables: this.#intake.tables,
+      metrics: agent.metrics,
       series: this.#series,
       outOfOrdernessMs: limits.outOfOrdernessMs,
       rowsMax: ROWS_MAX,

@@ -47,7 +47,7 @@ export async function simulate(seed: number, bug?: PlantedBug): Promise<Simulati
 
 /**
  * Draws faults from the seed: crashes of every process, disks that refuse writes, links of every badness, one-way
- * partitions included, and wall clocks that jump. An agent's jumps ahead only, by less than the lateness: with one that
+ * partitions included, wall clocks that jump, and pipelines that are changed while agents run. An agent's jumps ahead only, by less than the lateness: with one that
  * is behind it would reject readings as from the future, as it promises.
  */
 class FaultInjector {
@@ -55,6 +55,7 @@ class FaultInjector {
   readonly #random: SeededRandom;
   /** Its own, so that the other faults of a seed stay as they were. */
   readonly #clockRandom: SeededRandom;
+  readonly #reloadRandom: SeededRandom;
   #isOn = false;
   crashCount = 0;
 
@@ -62,6 +63,7 @@ class FaultInjector {
     this.#world = world;
     this.#random = new SeededRandom(world.seed, "faults");
     this.#clockRandom = new SeededRandom(world.seed, "clock faults");
+    this.#reloadRandom = new SeededRandom(world.seed, "reloads");
   }
 
   begin(): void {
@@ -73,6 +75,7 @@ class FaultInjector {
     }
     this.#later(5_000, 40_000, () => this.#crashCentral());
     this.#jumpClocks();
+    for (const site of this.#world.sites) this.#reloadLater(site);
     this.#later(5_000, 30_000, () => this.#failDisk((count) => this.#world.failCentralDisk(count)));
   }
 
@@ -110,6 +113,17 @@ class FaultInjector {
       site.clockOffsetMs = random.chance(0.4) ? random.integer(0, DAY_MS) : 0;
     this.#world.centralClockOffsetMs = random.chance(0.4) ? random.integer(-DAY_MS, 60 * DAY_MS) : 0;
     this.#world.time.after(random.integer(2_000, 15_000), () => this.#jumpClocks());
+  }
+
+  /** Sometimes another one right behind it. */
+  #reloadLater(site: SimulatedSite): void {
+    const random = this.#reloadRandom;
+    const delayMs = random.chance(0.3) ? random.integer(0, 50) : random.integer(1_000, 25_000);
+    this.#world.time.after(delayMs, () => {
+      if (!this.#isOn) return;
+      site.reload();
+      this.#reloadLater(site);
+    });
   }
 
   #failDisk(fail: (commitCount: number) => void): void {

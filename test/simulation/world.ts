@@ -40,9 +40,26 @@ windows:
   temperature_short_5s: { metric: temperature, size: 5s, by: [site], late: { allowed: 20s } }
 `;
 
+/** What a running agent is given instead, and back: other panes of the same metric, a rule, and a metric that nobody sends. */
+const OTHER_PIPELINE = `${PIPELINE.replace(
+  "windows:",
+  `  level:
+    unit: m
+    from: { topic: "factory/{site}/{line}/{machine}/level", number: {} }
+    accumulate: [count]
+windows:`,
+)}  temperature_finer: { metric: temperature, size: 2500ms, by: [site, machine] }
+  level_10s: { metric: level, size: 10s, by: [site] }
+rules:
+  often: { window: temperature_finer, value: count, when: { above: 3 }, severity: 100 }
+  hot: { metric: temperature, when: { above: 52, clearBelow: 51 }, severity: 100 }
+`;
+
 export function simulatedPipeline(text = PIPELINE): Pipeline {
   return loadPipeline("/simulation/pipeline.yaml", { readFile: () => text }).config;
 }
+
+const OTHER = simulatedPipeline(OTHER_PIPELINE);
 
 /** One gateway with its store, its link, and the sensors of its site. */
 export class SimulatedSite {
@@ -61,6 +78,8 @@ export class SimulatedSite {
   /** What the sensors have sent and hold until it is acknowledged. */
   readonly #unacknowledged = new Set<SimulatedReading>();
   #agent: Agent | undefined;
+  /** As its file has it. */
+  #pipeline: Pipeline;
   #life = 0;
   #isUp = false;
   #isProducing = true;
@@ -68,6 +87,7 @@ export class SimulatedSite {
   constructor(world: World, name: string) {
     this.#world = world;
     this.name = name;
+    this.#pipeline = world.pipeline;
     this.#random = new SeededRandom(world.seed, `site ${name}`);
     const inFlightBatchesMax = 2 ** new SeededRandom(world.seed, `config ${name}`).integer(1, 5);
     const { outboxBytesMax, backfillBytesPerSecond = BACKFILL_BYTES_PER_SECOND, recorder = null } = world;
@@ -116,7 +136,7 @@ export class SimulatedSite {
     const world = this.#world;
     return Agent.open({
       config: this.#config,
-      pipeline: world.pipeline,
+      pipeline: this.#pipeline,
       store: this.#storeOf(world),
       hasLostCommits: world.hasLostCommits,
       lossBooked: () => {
@@ -146,6 +166,12 @@ export class SimulatedSite {
         return store.commit(changes, options);
       },
     };
+  }
+
+  /** The pipeline file is changed, or changed back, and the agent takes it over; one that is down does at its start. */
+  reload(): void {
+    this.#pipeline = this.#pipeline === this.#world.pipeline ? OTHER : this.#world.pipeline;
+    void this.#agent?.changePipeline(this.#pipeline);
   }
 
   /** The next commits fail, as on a full disk. */

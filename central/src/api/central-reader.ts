@@ -34,6 +34,8 @@ export interface CentralReader {
   retire(site: string): Promise<number>;
   /** Has an agent end one latched alarm whose condition is over; `by` goes into its audit trail. */
   resetAlarm(agent: string, id: string, by: string): Promise<ResetOutcome>;
+  /** Has agents run this pipeline; what became of it at each. They validate it: central does not. */
+  pushPipeline(agents: readonly string[], text: string, by: string): Promise<PipelinePush>;
   health(): CentralHealth;
   /** Calls back after each commit with what it changed; returns how to stop. */
   subscribe(listener: (change: CentralChange) => void): () => void;
@@ -46,6 +48,16 @@ export interface CentralChange {
 }
 
 export type ResetOutcome = AskOutcome | "agent_away";
+
+export interface PipelinePush {
+  readonly version: string;
+  readonly agents: readonly {
+    readonly agent: string;
+    /** `done`: it runs. `refused`: the agent runs on as before, and `detail` says why. */
+    readonly outcome: AskOutcome | "agent_away";
+    readonly detail: string;
+  }[];
+}
 
 export interface LedgerSum {
   readonly received: number;

@@ -89,7 +89,26 @@ export const OPENAPI = {
     },
     "/api/v1/agents": { get: get("Agents and how far their data is complete", list("agents"), []) },
     "/api/v1/ledger": { get: get("What arrived and what became of it, per agent", object, []) },
-    "/api/v1/pipeline": { get: get("Metrics and windows", object, []) },
+    "/api/v1/pipeline": {
+      get: get("Metrics and windows", object, []),
+      post: {
+        summary:
+          "Have an agent, or all of a site, run this pipeline: validated there, applied without loss, kept until its file is changed; only where control is allowed, or from the server's own machine",
+        requestBody: {
+          required: true,
+          content: {
+            "application/json": {
+              schema: {
+                type: "object",
+                properties: { pipeline: text, agent: text, site: text },
+                required: ["pipeline"],
+              },
+            },
+          },
+        },
+        responses: responses("Its version, and what became of it at each agent", object),
+      },
+    },
     "/api/v1/quarantine": {
       get: get("Messages that were not taken, newest first", list("entries"), [
         query("limit", "Most results", integer),

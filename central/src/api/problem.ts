@@ -13,6 +13,7 @@ const TITLES = {
   unknown_site: [404, "No such site"],
   unknown_evidence: [404, "No such evidence"],
   evidence_incomplete: [409, "The evidence is not complete"],
+  unknown_agent: [404, "No such agent or site"],
   not_found: [404, "Nothing is here"],
   control_off: [403, "Nothing may be changed here"],
   unknown_alarm: [404, "No such alarm"],

@@ -36,6 +36,7 @@ class FixedReader implements CentralReader {
   readonly retired: string[] = [];
   readonly resets: string[][] = [];
   resetOutcome: ResetOutcome = "done";
+  readonly pushes: unknown[] = [];
   isReady = true;
   #listeners = new Set<(change: CentralChange) => void>();
 
@@ -91,6 +92,13 @@ class FixedReader implements CentralReader {
   async resetAlarm(agent: string, id: string, by: string) {
     this.resets.push([agent, id, by]);
     return this.resetOutcome;
+  }
+  async pushPipeline(agents: readonly string[], text: string, by: string) {
+    this.pushes.push({ agents, text, by });
+    return {
+      version: "0123456789ab",
+      agents: [{ agent: "alpha-1", outcome: "refused" as const, detail: "1:1" }],
+    };
   }
   health() {
     return { isAlive: true, isReady: this.isReady, reason: "as set" };
@@ -364,6 +372,39 @@ test("where control is off a page and a proxy may not retire a site; a program o
   expect(reader.retired).toEqual([]);
   expect((await retire()).status).toBe(200);
   expect(reader.retired).toEqual(["alpha"]);
+});
+
+test("a pipeline is pushed to an agent or to a site; what became of it at each is answered", async () => {
+  const { url, reader } = await listen(undefined, systemClock, false);
+  const push = (body: object, headers: Record<string, string> = {}) =>
+    fetch(`${url}/api/v1/pipeline`, {
+      method: "POST",
+      headers: { "content-type": "application/json", ...headers },
+      body: JSON.stringify(body),
+    });
+  const text = "x".repeat(1_000_000);
+  const answer = await push({ pipeline: text, site: "alpha" });
+  expect([answer.status, await answer.json()]).toEqual([
+    200,
+    { version: "0123456789ab", agents: [{ agent: "alpha-1", outcome: "refused", detail: "1:1" }] },
+  ]);
+  expect((await push({ pipeline: "y", agent: "alpha-1" })).status).toBe(200);
+  expect(reader.pushes).toEqual([
+    { agents: ["alpha-1"], text, by: "API" },
+    { agents: ["alpha-1"], text: "y", by: "API" },
+  ]);
+  for (const [body, status, code] of [
+    [{ pipeline: "y", site: "beta" }, 404, "unknown_agent"],
+    [{ pipeline: "y" }, 400, "bad_request"],
+    [{ pipeline: "y", site: "alpha", agent: "alpha-1" }, 400, "bad_request"],
+    [{ site: "alpha" }, 400, "bad_request"],
+  ] as const) {
+    const response = await push(body);
+    expect([body, response.status, await codeOf(response)]).toEqual([body, status, code]);
+  }
+  const proxied = await push({ pipeline: "y", site: "alpha" }, { "x-forwarded-for": "192.0.2.9" });
+  expect([proxied.status, await codeOf(proxied)]).toEqual([403, "control_off"]);
+  expect(reader.pushes).toHaveLength(2);
 });
 
 test("paths that are none are not found or not understood, as problems", async () => {

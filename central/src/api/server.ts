@@ -31,6 +31,8 @@ export interface ApiServerOptions {
 }
 
 const REQUEST_BYTES_MAX = 65_536;
+/** A pipeline's text as JSON. */
+const PIPELINE_REQUEST_BYTES_MAX = 2 * 1024 * 1024;
 const LIST_LIMIT_MAX = 10_000;
 const ALARM_ID_LENGTH_MAX = 1_024;
 
@@ -183,9 +185,7 @@ export class ApiServer {
     });
     app.post<{ Params: { site: string } }>("/api/v1/sites/:site/retire", async (request, reply) => {
       requireOwnOrigin(request);
-      const { remoteAddress, localAddress } = request.socket;
-      const isOwn = isFromOwnMachine({ remoteAddress, localAddress, headers: request.headers });
-      if (!options.isControlAllowed && !isOwn) throw new ProblemError("control_off", CONTROL_OFF);
+      requireControl(request, options.isControlAllowed);
       const { site } = request.params;
       const count = await reader.retire(site);
       if (count === 0)
@@ -204,6 +204,26 @@ export class ApiServer {
       log.info("a reset was asked for", { agent, alarm: id, by, outcome });
       if (outcome !== "done") throw resetProblem(outcome, agent);
       return noStore(reply).send({ agent, id });
+    });
+    app.post("/api/v1/pipeline", { bodyLimit: PIPELINE_REQUEST_BYTES_MAX }, async (request, reply) => {
+      requireOwnOrigin(request);
+      requireControl(request, options.isControlAllowed);
+      const { text, wanted } = parsePush(request.body);
+      const agents = reader.agents().filter(({ state }) => state !== "retired");
+      const targets = agents.filter(({ agent, site }) => agent === wanted.agent || site === wanted.site);
+      if (targets.length === 0)
+        throw new ProblemError(
+          "unknown_agent",
+          "no such agent or site is expected; /api/v1/agents lists them",
+        );
+      const names = targets.map(({ agent }) => agent);
+      const pushed = await reader.pushPipeline(names, text, "API").catch((error: unknown) => {
+        if (error instanceof MillraceError && error.domain === "user")
+          throw new ProblemError("bad_request", error.explain());
+        throw error;
+      });
+      log.info("a pipeline was pushed", { ...pushed });
+      return noStore(reply).send(pushed);
     });
     app.get("/api/v1/stream", (_request, reply) => {
       reply.hijack();
@@ -257,12 +277,34 @@ function resetProblem(outcome: Exclude<ResetOutcome, "done">, agent: string): Pr
       );
     case "not_understood":
       return new ProblemError("no_answer", `agent ${agent} does not know this request; its program is older`);
+    case "refused":
     case "no_answer":
       return new ProblemError(
         "no_answer",
         `agent ${agent} has not answered; the alarm may have been reset all the same`,
       );
   }
+}
+
+/** Everyone where control is allowed; else who asks from this machine. */
+function requireControl(request: FastifyRequest, isControlAllowed: boolean): void {
+  const { remoteAddress, localAddress } = request.socket;
+  if (isControlAllowed || isFromOwnMachine({ remoteAddress, localAddress, headers: request.headers })) return;
+  throw new ProblemError("control_off", CONTROL_OFF);
+}
+
+function parsePush(body: unknown): {
+  readonly text: string;
+  readonly wanted: { readonly agent?: string; readonly site?: string };
+} {
+  if (typeof body === "object" && body !== null && "pipeline" in body && typeof body.pipeline === "string") {
+    const { pipeline: text } = body;
+    const agent = "agent" in body ? body.agent : undefined;
+    const site = "site" in body ? body.site : undefined;
+    if (typeof agent === "string" && site === undefined) return { text, wanted: { agent } };
+    if (typeof site === "string" && agent === undefined) return { text, wanted: { site } };
+  }
+  throw new ProblemError("bad_request", 'expected { "pipeline": "…" } with one of "agent" and "site"');
 }
 
 function parseReset(body: unknown): { readonly agent: string; readonly id: string } {

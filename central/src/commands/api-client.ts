@@ -18,10 +18,15 @@ export class ApiClient {
   async ask(
     path: string,
     method: "GET" | "POST" = "GET",
+    { body, limitMs = ANSWER_TIMEOUT_MS }: { readonly body?: object; readonly limitMs?: number } = {},
   ): Promise<{ readonly status: number; readonly body: unknown }> {
     const url = this.#url + path;
     try {
-      const response = await fetch(url, { method, signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS) });
+      const sent =
+        body === undefined
+          ? {}
+          : { headers: { "content-type": "application/json" }, body: JSON.stringify(body) };
+      const response = await fetch(url, { method, ...sent, signal: AbortSignal.timeout(limitMs) });
       return { status: response.status, body: await response.json() };
     } catch (error) {
       throw new MillraceError("service_unreachable", { url, reason: reasonOf(error) }, { cause: error });

@@ -35,6 +35,7 @@ export const STATUS_COMMAND: Command = {
         view.state,
         time(view.lastSeenMs),
         time(view.watermarkMs),
+        pipelineOf(view.status),
         String(view.pending.length),
         String(view.agentRejected ?? 0),
         String(totals?.received ?? 0),
@@ -53,6 +54,7 @@ export const STATUS_COMMAND: Command = {
           "state",
           "last seen",
           "complete to",
+          "pipeline",
           "pending",
           "agent rejected",
           "received",
@@ -99,6 +101,14 @@ function activeCount(alarms: readonly AlarmView[]): string {
 
 function isReady(health: unknown): boolean {
   return typeof health === "object" && health !== null && "isReady" in health && health.isReady === true;
+}
+
+/** Which one runs, and whether the agent has refused another since. */
+function pipelineOf({ pipelineVersion, pipelineRefused }: AgentView["status"]): string {
+  if (typeof pipelineVersion !== "string") return "";
+  return typeof pipelineRefused === "string" && pipelineRefused !== ""
+    ? `${pipelineVersion}, refused ${pipelineRefused}`
+    : pipelineVersion;
 }
 
 function time(timeMs: number | null): string {

@@ -6,19 +6,28 @@ export const ANSWER_MS_MAX = 10_000;
 
 export type AskOutcome = RequestOutcome | "no_answer" | "too_many";
 
+export interface AskAnswer {
+  readonly outcome: AskOutcome;
+  /** What the agent says of it; absent where it says nothing. */
+  readonly detail?: string | undefined;
+}
+
 interface Waiting {
   readonly request: AgentRequest;
   readonly untilMs: number;
-  readonly resolve: (outcome: AskOutcome) => void;
+  readonly resolve: (answer: AskAnswer) => void;
 }
 
 /** What persons ask of agents: every echo says it until a heartbeat answers. In memory only, for whoever asks waits. */
 export class RequestBook {
   readonly #waiting = new Map<string, Waiting[]>();
 
-  ask(agent: string, request: AgentRequest, monotonicMs: number): Promise<AskOutcome> {
+  ask(agent: string, request: AgentRequest, monotonicMs: number): Promise<AskAnswer> {
     const waiting = this.#waiting.get(agent) ?? [];
-    if (waiting.length >= REQUESTS_MAX) return Promise.resolve("too_many");
+    // More than one pipeline would not fit a message.
+    const isPipelineWaiting = waiting.some((each) => each.request.pipeline !== undefined);
+    if (waiting.length >= REQUESTS_MAX || (request.pipeline !== undefined && isPipelineWaiting))
+      return Promise.resolve({ outcome: "too_many" });
     return new Promise((resolve) => {
       this.#waiting.set(agent, [...waiting, { request, untilMs: monotonicMs + ANSWER_MS_MAX, resolve }]);
     });
@@ -30,24 +39,24 @@ export class RequestBook {
   }
 
   answered(agent: string, answers: readonly RequestAnswer[]): void {
-    for (const { id, outcome } of answers) this.#end(agent, ({ request }) => request.id === id, outcome);
+    for (const { id, ...answer } of answers) this.#end(agent, ({ request }) => request.id === id, answer);
   }
 
   /** Ends what has waited too long. */
   expire(monotonicMs: number): void {
     for (const agent of this.#waiting.keys())
-      this.#end(agent, ({ untilMs }) => monotonicMs >= untilMs, "no_answer");
+      this.#end(agent, ({ untilMs }) => monotonicMs >= untilMs, { outcome: "no_answer" });
   }
 
   close(): void {
-    for (const agent of this.#waiting.keys()) this.#end(agent, () => true, "no_answer");
+    for (const agent of this.#waiting.keys()) this.#end(agent, () => true, { outcome: "no_answer" });
   }
 
-  #end(agent: string, isEnded: (waiting: Waiting) => boolean, outcome: AskOutcome): void {
+  #end(agent: string, isEnded: (waiting: Waiting) => boolean, answer: AskAnswer): void {
     const waiting = this.#waiting.get(agent) ?? [];
     const left = waiting.filter((each) => !isEnded(each));
     if (left.length > 0) this.#waiting.set(agent, left);
     else this.#waiting.delete(agent);
-    for (const each of waiting) if (isEnded(each)) each.resolve(outcome);
+    for (const each of waiting) if (isEnded(each)) each.resolve(answer);
   }
 }

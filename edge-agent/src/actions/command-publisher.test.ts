@@ -10,7 +10,14 @@ function inputThat(publish: Input["publish"]): Input {
     reason: null,
     counts: {},
   });
-  return { name: "x", start: async () => {}, stop: async () => {}, publish, subscribe: () => {}, status };
+  return {
+    name: "x",
+    start: async () => {},
+    stop: async () => {},
+    publish,
+    follow: () => Promise.resolve(),
+    status,
+  };
 }
 
 test("one broker is enough, all are asked, and none says why", async () => {

@@ -4,13 +4,14 @@ import { MillraceError, reasonOf } from "@millrace/runtime";
 export async function postToAgent<Answer extends object>(
   url: string,
   body: unknown,
+  limitMs = 5_000,
 ): Promise<Answer | { readonly error: string }> {
   try {
     const response = await fetch(url, {
       method: "POST",
       headers: { "content-type": "application/json" },
       body: JSON.stringify(body),
-      signal: AbortSignal.timeout(5_000),
+      signal: AbortSignal.timeout(limitMs),
     });
     const answer: Answer = JSON.parse(await response.text());
     return response.ok || "error" in answer ? answer : { error: `it answered ${response.status}` };

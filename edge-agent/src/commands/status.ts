@@ -34,6 +34,7 @@ export function renderStatus(page: StatusPage, url: string): string {
   const rejected = Object.entries(ledger.rejected).filter(([, count]) => count > 0);
   const lines = [
     `${page.agent} at ${page.site}   store ${page.storeId.slice(0, 8)}… epoch ${page.epoch}`,
+    ...renderConfiguration(page.configuration, clock.nowMs),
     "",
     `link       ${link.state}${link.reason === "connected" ? "" : ` (${link.reason})`}, for ${seconds(link.sinceMs)}`,
     `clock      ${clock.isSynchronised ? "plausible" : "behind what is stored: taken as not synchronised"}${offset(link.clockOffsetMs)}`,
@@ -92,6 +93,27 @@ function renderRecorder({
   dropped,
 }: NonNullable<StatusPage["recorder"]>): string {
   return `  flight recorder: ${readings} of ${readingsMax} readings, the last ${seconds(spanMs)}; recordings made ${recorded}, dropped ${dropped}`;
+}
+
+/** Which pipeline runs, since when, and what was not taken. */
+export function renderConfiguration(
+  configuration: StatusPage["configuration"],
+  nowMs: number,
+): readonly string[] {
+  if (configuration === null) return [];
+  const { version, source, sinceMs, by, isOnTrial, refused } = configuration;
+  const origin = source === "file" ? "of the file" : `pushed by ${by} at central`;
+  const lines = [
+    `pipeline   ${version} ${origin}, for ${seconds(nowMs - sinceMs)}${isOnTrial ? "; on trial" : ""}`,
+  ];
+  if (refused === null) return lines;
+  const what = refused.source === "file" ? "the file" : `${refused.version} of central`;
+  const [first, ...rest] = refused.reason.split("\n");
+  return [
+    ...lines,
+    `           REFUSED ${what}, ${seconds(nowMs - refused.atMs)} ago: ${first}`,
+    ...rest.map((line) => `             ${line}`),
+  ];
 }
 
 /** An input, and each of its files. */

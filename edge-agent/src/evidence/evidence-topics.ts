@@ -24,7 +24,7 @@ export interface EvidenceBounds {
   /** Greatest payload that is taken there; 0 where none is evidence. */
   bytesMax(topic: string): number;
   /** Of all topics. */
-  readonly bytesMaxLargest: number;
+  largestBytesMax(): number;
 }
 
 /** The topics whose payloads are kept as they are. */
@@ -43,7 +43,7 @@ export class EvidenceTopics implements EvidenceBounds {
     return this.#sources.map(({ topic }) => topic.filter);
   }
 
-  get bytesMaxLargest(): number {
+  largestBytesMax(): number {
     return Math.max(0, ...this.#sources.map(({ bytesMax }) => bytesMax));
   }
 

@@ -48,9 +48,9 @@ interface WaitingAlarm {
 export class FlightRecorder {
   readonly ring: ReadingRing;
   readonly #options: FlightRecorderOptions;
-  readonly #units: ReadonlyMap<string, string>;
+  #units: ReadonlyMap<string, string> = new Map();
   /** Rules that look at windows: their alarms are of groups. */
-  readonly #windowRules: ReadonlySet<string>;
+  #windowRules: ReadonlySet<string> = new Set();
   readonly #startedAtMs: number;
   readonly #waiting = new Map<string, WaitingAlarm>();
   /** Activations that have, or will have, a recording. */
@@ -64,11 +64,14 @@ export class FlightRecorder {
   constructor(options: FlightRecorderOptions) {
     this.#options = options;
     this.ring = new ReadingRing(options.bytesMax);
-    this.#units = new Map(options.pipeline.metrics.map(({ name, unit }) => [name, unit]));
-    this.#windowRules = new Set(
-      options.pipeline.rules.flatMap(({ name, window }) => (window === undefined ? [] : [name])),
-    );
+    this.setPipeline(options.pipeline);
     this.#startedAtMs = options.nowMs();
+  }
+
+  /** What is in memory stays; alarms that wait for their recording get it. */
+  setPipeline({ metrics, rules }: FlightRecorderOptions["pipeline"]): void {
+    this.#units = new Map(metrics.map(({ name, unit }) => [name, unit]));
+    this.#windowRules = new Set(rules.flatMap(({ name, window }) => (window === undefined ? [] : [name])));
   }
 
   /** Looks for alarms that are raised now; a historical one has none of its readings around it here. */

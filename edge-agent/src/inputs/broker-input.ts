@@ -5,7 +5,7 @@ import { PacketSizeGuard } from "@millrace/wire";
 import { Aedes, type AedesOptions, type AuthenticateError, type Client, type PublishPacket } from "aedes";
 import { type BrokerUser, BrokerUsers } from "./broker-users.ts";
 import { type DirectPublish, DirectPublishes } from "./direct-publishes.ts";
-import type { Input, InputHandler, InputStatus } from "./input.ts";
+import type { Input, InputHandler, InputStatus, Subscriptions } from "./input.ts";
 import { OrderedRelease } from "./ordered-release.ts";
 import { pubackBytes } from "./puback-bytes.ts";
 import { SubscribedFilters } from "./subscribed-filters.ts";
@@ -100,6 +100,7 @@ export class BrokerInput implements Input {
   readonly name: string;
   readonly #options: BrokerInputOptions;
   readonly #users: BrokerUsers;
+  #commandFilters: readonly string[];
   readonly #userOf = new WeakMap<Client, BrokerUser>();
   /** Topics seen, and whether they are the agent's to command on. */
   readonly #isCommandTopicOf = new Map<string, boolean>();
@@ -120,7 +121,7 @@ export class BrokerInput implements Input {
   readonly #acks = new WeakMap<Client, OrderedRelease<Unacknowledged>>();
   readonly #leftUnread = new WeakSet<Client>();
   readonly #subscribed = new SubscribedFilters();
-  readonly #topics = new TopicCache<KnownTopic>((name) => this.#toKnown(name));
+  #topics = this.#newTopics();
   /** Of the clients that connect: half of their keep-alive time, ms; Infinity where they have none. */
   readonly #aliveEveryMs = new WeakMap<Client, number>();
   readonly #failedClients = new WeakSet<Client>();
@@ -137,6 +138,7 @@ export class BrokerInput implements Input {
   constructor(options: BrokerInputOptions) {
     this.name = options.name;
     this.#options = options;
+    this.#commandFilters = options.commandFilters;
     this.#users = new BrokerUsers(options.users);
   }
 
@@ -208,8 +210,11 @@ export class BrokerInput implements Input {
     });
   }
 
-  subscribe(_filter: string): void {
-    // Every message published here reaches the handler.
+  /** Every message published here reaches the handler. */
+  async follow({ commandFilters }: Subscriptions): Promise<void> {
+    this.#commandFilters = commandFilters;
+    this.#isCommandTopicOf.clear();
+    this.#topics = this.#newTopics();
   }
 
   status(): InputStatus {
@@ -303,7 +308,7 @@ export class BrokerInput implements Input {
   /** aedes reads its connections with `read()`: what it would get is looked at first. */
   #readDirectly(socket: Socket, client: Client): void {
     const { payloadBytesMax, evidence } = this.#options;
-    const evidenceBytesMax = (evidence?.bytesMaxLargest ?? 0) + TOPIC_BYTES_MAX;
+    const evidenceBytesMax = (evidence?.largestBytesMax() ?? 0) + TOPIC_BYTES_MAX;
     const packetBytesMax =
       this.#options.packetBytesMax ?? Math.max(PACKET_BYTES_LEAST, 16 * payloadBytesMax, evidenceBytesMax);
     const publishes = new DirectPublishes<KnownTopic>({
@@ -365,6 +370,10 @@ export class BrokerInput implements Input {
     if (!this.#users.mayPublish(user, topic.name)) return undefined;
     topic.publisher = user;
     return topic;
+  }
+
+  #newTopics(): TopicCache<KnownTopic> {
+    return new TopicCache((name) => this.#toKnown(name));
   }
 
   #toKnown(name: string): KnownTopic {
@@ -526,7 +535,7 @@ export class BrokerInput implements Input {
     const known = this.#isCommandTopicOf.get(topic);
     if (known !== undefined) return known;
     if (this.#isCommandTopicOf.size >= TOPICS_REMEMBERED_MAX) this.#isCommandTopicOf.clear();
-    const isCommandTopic = this.#options.commandFilters.some((filter) => filterTakes(filter, topic));
+    const isCommandTopic = this.#commandFilters.some((filter) => filterTakes(filter, topic));
     this.#isCommandTopicOf.set(topic, isCommandTopic);
     return isCommandTopic;
   }

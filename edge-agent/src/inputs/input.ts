@@ -17,8 +17,21 @@ export interface Input extends ReadingInput {
    * broker) or acknowledged by the broker (client); rejects at once when there is no connection, and when it breaks.
    */
   publish(topic: string, payload: string | Uint8Array, options: { readonly qos: 0 | 1 }): Promise<void>;
-  /** Adds a filter, now and after every reconnect. The embedded broker hands over everything anyway. */
-  subscribe(filter: string): void;
+  /**
+   * Other subscriptions than so far, now and after every reconnect, without a break of any connection. Rejects where the
+   * site's broker refuses one; those before hold then.
+   */
+  follow(subscriptions: Subscriptions): Promise<void>;
+}
+
+/** What a pipeline wants of MQTT. */
+export interface Subscriptions {
+  /** For readings. */
+  readonly filters: readonly string[];
+  /** For machines' answers, and for what says what is in maintenance: never shared. */
+  readonly ownFilters: readonly string[];
+  /** Where the agent commands. */
+  readonly commandFilters: readonly string[];
 }
 
 /**

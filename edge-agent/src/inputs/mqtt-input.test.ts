@@ -222,7 +222,7 @@ describe.skipIf(MOSQUITTO === undefined)("with Mosquitto (skipped where it is no
     const broker = await mosquitto(port);
     const topics: string[] = [];
     const input = await inputAt(port, ({ topic }) => void topics.push(topic));
-    input.subscribe("late/#");
+    await input.follow({ filters: ["f/#"], ownFilters: ["late/#"], commandFilters: [] });
     await killed(broker);
     await vi.waitFor(() => expect(input.status().isConnected).toBe(false));
     await mosquitto(port);
@@ -250,6 +250,27 @@ describe.skipIf(MOSQUITTO === undefined)("with Mosquitto (skipped where it is no
     link.setMode("open");
     await vi.waitFor(() => expect(arrivals).toEqual(["1"]), { timeout: 10_000 });
   }, 20_000);
+
+  test.each([4 as const, 5 as const])(
+    "MQTT %s: other filters hold at once, on the same connection; what was left is heard no more",
+    async (protocolVersion) => {
+      const port = await freePort();
+      await mosquitto(port);
+      const topics: string[] = [];
+      const input = await inputAt(port, ({ topic }) => void topics.push(topic), { protocolVersion });
+      const client = await sensor(port);
+      const publish = async () => {
+        for (const topic of ["f/t", "g/t", "end"]) await client.publishAsync(topic, "1", { qos: 1 });
+        await vi.waitFor(() => expect(topics).toContain("end"));
+        return topics.splice(0);
+      };
+      await input.follow({ filters: ["f/#", "g/#", "end"], ownFilters: [], commandFilters: [] });
+      expect(await publish()).toEqual(["f/t", "g/t", "end"]);
+      await input.follow({ filters: ["g/+"], ownFilters: ["end"], commandFilters: [] });
+      expect(await publish()).toEqual(["g/t", "end"]);
+      expect(input.status().counts).toMatchObject({ connects: 1, disconnects: 0 });
+    },
+  );
 
   test.each([4 as const, 5 as const])(
     "MQTT %s: two of a group share the readings, and each has every answer",

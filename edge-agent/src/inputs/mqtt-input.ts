@@ -4,15 +4,16 @@ import {
   createBackoff,
   type Logger,
   type Random,
+  reasonOf,
   type Timer,
 } from "@millrace/runtime";
 import { connect, type MqttClient } from "mqtt";
 import { ignoreUnexpectedPackets } from "../expected-packets.ts";
 import { brokerAddress } from "./broker-url.ts";
-import type { Input, InputHandler, InputStatus } from "./input.ts";
+import type { Input, InputHandler, InputStatus, Subscriptions } from "./input.ts";
 import { OrderedRelease } from "./ordered-release.ts";
 import { pubackBytes } from "./puback-bytes.ts";
-import { filterCovers, widestFilters } from "./topic-filter.ts";
+import { widestFilters } from "./topic-filter.ts";
 import type { EvidenceBounds } from "../evidence/evidence-topics.ts";
 import { isOversizedOn } from "./oversized.ts";
 
@@ -70,7 +71,8 @@ export class MqttInput implements Input {
   readonly name: string;
   readonly #options: MqttInputOptions;
   readonly #backoff: Backoff;
-  readonly #ownFilters: Set<string>;
+  /** Filters as they are subscribed to. */
+  #subscriptions: readonly string[];
   readonly #counts = {
     messages: 0,
     oversized: 0,
@@ -88,7 +90,7 @@ export class MqttInput implements Input {
   constructor(options: MqttInputOptions) {
     this.name = options.name;
     this.#options = options;
-    this.#ownFilters = new Set(options.ownFilters);
+    this.#subscriptions = this.#subscriptionsTo(options);
     this.#backoff = createBackoff({
       random: options.random,
       firstMs: RECONNECT_FIRST_MS,
@@ -139,10 +141,24 @@ export class MqttInput implements Input {
     });
   }
 
-  subscribe(filter: string): void {
-    if (this.#subscriptions().some((known) => filterCovers(known, filter))) return;
-    this.#ownFilters.add(filter);
-    if (this.#connection?.client.connected === true) this.#subscribe(this.#connection, [filter]);
+  /** What is new is subscribed to before anything else is given up: rather twice than not at all. */
+  async follow(subscriptions: Subscriptions): Promise<void> {
+    const before = this.#subscriptions;
+    const wanted = this.#subscriptionsTo(subscriptions);
+    this.#subscriptions = wanted;
+    const connection = this.#connection;
+    if (connection === null || !connection.client.connected) return;
+    const added = wanted.filter((filter) => !before.includes(filter));
+    // Each by itself: so it is known which of them the broker refuses.
+    const tried = await Promise.allSettled(added.map((filter) => subscribed(connection, [filter])));
+    const refused = tried.find((each) => each.status === "rejected");
+    if (refused !== undefined) this.#subscriptions = before;
+    const left =
+      refused === undefined
+        ? before.filter((filter) => !wanted.includes(filter))
+        : added.filter((_filter, index) => tried[index].status === "fulfilled");
+    if (left.length > 0) connection.client.unsubscribe(left, () => undefined);
+    if (refused !== undefined) throw refused.reason;
   }
 
   status(): InputStatus {
@@ -203,7 +219,7 @@ export class MqttInput implements Input {
       this.#counts.connects++;
       this.#backoff.reset();
       this.#reason = "subscribing";
-      this.#subscribe(connection, this.#subscriptions());
+      this.#subscribe(connection);
     });
     client.on("error", (error) => this.#onLost(connection, error.message));
     client.on("disconnect", (packet) =>
@@ -212,11 +228,14 @@ export class MqttInput implements Input {
     client.on("close", () => this.#onLost(connection, "connection closed"));
   }
 
-  #subscriptions(): readonly string[] {
-    const { filters, sharedGroup = null } = this.#options;
-    if (sharedGroup === null) return widestFilters([...filters, ...this.#ownFilters]);
+  #subscriptionsTo({
+    filters,
+    ownFilters = [],
+  }: Pick<MqttInputOptions, "filters" | "ownFilters">): readonly string[] {
+    const { sharedGroup = null } = this.#options;
+    if (sharedGroup === null) return widestFilters([...filters, ...ownFilters]);
     const shared = widestFilters(filters).map((filter) => `$share/${sharedGroup}/${filter}`);
-    return [...shared, ...widestFilters([...this.#ownFilters])];
+    return [...shared, ...widestFilters(ownFilters)];
   }
 
   get #unacknowledgedMax(): number {
@@ -258,22 +277,18 @@ export class MqttInput implements Input {
     resume();
   }
 
-  #subscribe(connection: Connection, filters: readonly string[]): void {
-    if (filters.length === 0) {
-      this.#reason = null;
-      return;
-    }
-    connection.client.subscribe([...filters], { qos: 1 }, (error, granted) => {
-      if (this.#connection !== connection) return;
-      const refused = (granted ?? []).filter((grant) => grant.qos >= 128).map((grant) => grant.topic);
-      if (error === null && refused.length === 0) {
-        this.#reason = null;
-        return;
-      }
-      const why = refused.length > 0 ? `the broker refuses ${refused.join(", ")}` : String(error?.message);
-      this.#options.log.repeated("subscribe", `cannot subscribe: ${why}`, { input: this.name });
-      this.#onLost(connection, `cannot subscribe: ${why}`);
-    });
+  #subscribe(connection: Connection): void {
+    subscribed(connection, this.#subscriptions).then(
+      () => {
+        if (this.#connection === connection) this.#reason = null;
+      },
+      (error: unknown) => {
+        if (this.#connection !== connection) return;
+        const why = reasonOf(error);
+        this.#options.log.repeated("subscribe", why, { input: this.name });
+        this.#onLost(connection, why);
+      },
+    );
   }
 
   #onCommitFailure(connection: Connection, error: unknown): void {
@@ -302,7 +317,7 @@ export class MqttInput implements Input {
   #abandon(connection: Connection, reason: string): void {
     connection.acks.discard();
     connection.resume = null;
-    for (const reject of connection.unfinished) reject(new Error(`cannot publish: ${reason}`));
+    for (const reject of connection.unfinished) reject(new Error(`connection lost: ${reason}`));
     connection.unfinished.clear();
   }
 }
@@ -311,12 +326,27 @@ export class MqttInput implements Input {
 interface Connection {
   readonly client: MqttClient;
   readonly acks: OrderedRelease<number>;
-  /** Rejections of publishes that wait for the broker. */
+  /** Rejections of publishes and subscriptions that wait for the broker. */
   readonly unfinished: Set<(error: Error) => void>;
   /** Of the QoS 1 message being shown to mqtt.js as QoS 0. */
   messageId: number | null;
   /** Lets mqtt.js go on reading. */
   resume: (() => void) | null;
+}
+
+/** Rejects where the broker refuses any of them, or goes away. */
+function subscribed({ client, unfinished }: Connection, filters: readonly string[]): Promise<void> {
+  if (filters.length === 0) return Promise.resolve();
+  return new Promise((resolve, reject) => {
+    unfinished.add(reject);
+    client.subscribe([...filters], { qos: 1 }, (error, granted) => {
+      unfinished.delete(reject);
+      const refused = (granted ?? []).filter((grant) => grant.qos >= 128).map((grant) => grant.topic);
+      if (error === null && refused.length === 0) return resolve();
+      const what = (refused.length > 0 ? refused : filters).join(", ");
+      reject(new Error(`cannot subscribe to ${what}: ${error?.message ?? "the broker refuses"}`));
+    });
+  });
 }
 
 interface IncomingPublish {

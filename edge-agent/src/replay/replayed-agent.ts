@@ -9,6 +9,7 @@ import { IncomingReadings } from "../incoming-readings.ts";
 import type { Arrival } from "../inputs/input.ts";
 import { Ledger, type RejectionReason } from "../ledger.ts";
 import { MaintenanceDesk } from "../maintenance-desk.ts";
+import { PaneTables } from "../pane-tables.ts";
 import { PaneEmission } from "../pane-emission.ts";
 import { PayloadRejections } from "../payload-rejections.ts";
 import { ReadingIntake } from "../reading-intake.ts";
@@ -87,8 +88,10 @@ export class ReplayedAgent {
       windows: watchedWindows(pipeline),
       groupsMax: limits.seriesPerMetricMax,
     });
+    const tables = PaneTables.of(pipeline.metrics, PANE_ROWS_MAX);
     this.#intake = new ReadingIntake({
       ...shared,
+      tables,
       clock,
       deduplicator: this.#deduplicator,
       rules: this.#rules,
@@ -96,11 +99,10 @@ export class ReplayedAgent {
       redo: { add: () => undefined },
       watched: this.#watched,
       recorder: null,
-      rowsMax: PANE_ROWS_MAX,
     });
     this.#emission = new PaneEmission({
       ...shared,
-      tables: this.#intake.tables,
+      tables,
       series: this.#series,
       rowsMax: PANE_ROWS_MAX / 2,
     });

@@ -118,6 +118,9 @@ export class ConfigReader {
     return inOrder(this.#warnings);
   }
 
+  readonly problemAt = (path: KeyPath, message: string): Problem =>
+    this.source.problemAt(path, message, "key");
+
   /** For a file that does not fit its schema. */
   refuse(): never {
     throw new ConfigError(this.source.path, inOrder(this.#problems));

@@ -166,7 +166,7 @@ export function loadAgentConfig(path: string, options: LoadOptions = {}): Loaded
     http: file.http,
     logLevel: file.log.level,
   };
-  return { config, warnings: reader.finish() };
+  return { config, warnings: reader.finish(), problemAt: reader.problemAt };
 }
 
 function resolveRecorder({

@@ -74,5 +74,5 @@ export function loadCentralConfig(path: string, options: LoadOptions = {}): Load
     silentAfterMs: file.silentAfter,
     logLevel: file.log.level,
   };
-  return { config, warnings: reader.finish() };
+  return { config, warnings: reader.finish(), problemAt: reader.problemAt };
 }

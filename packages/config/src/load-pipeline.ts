@@ -23,7 +23,7 @@ export function loadPipeline(path: string, options: LoadOptions = {}): Loaded<Pi
   }
   checkPipeline(reader, file, namesOf(value));
   const warnings = reader.finish();
-  return { config: toPipeline(reader.path, file), warnings };
+  return { config: toPipeline(reader.path, file), warnings, problemAt: reader.problemAt };
 }
 
 function toPipeline(path: string, file: PipelineFile): Pipeline {

@@ -11,4 +11,6 @@ export interface Loaded<Config> {
   readonly config: Config;
   /** What is doubtful, in order of the file; `formatProblem` makes lines of them. */
   readonly warnings: readonly Problem[];
+  /** Says something of one place of the file: for what can be judged only by whoever uses it. */
+  problemAt(path: readonly (string | number)[], message: string): Problem;
 }

@@ -37,7 +37,12 @@ export interface AlarmEvent {
   readonly isSuppressed?: true;
   /** A command that was due and has not been sent. It is once nothing holds it any more, if it is still needed then. */
   readonly heldBack?: HeldBack;
+  /** Why an alarm is over whose condition may hold all the same: its rule was changed. */
+  readonly endReason?: EndReason;
 }
+
+/** `condition_changed`: its rule looks at something else now, or has a condition of another kind. */
+export type EndReason = "rule_removed" | "condition_changed";
 
 /** `at_most_per_minute`: the action's own bound. */
 export type HeldBack = "maintenance" | "at_most_per_minute";

@@ -1,7 +1,7 @@
 import type { Labels } from "@millrace/stream";
 import { ActionLoop } from "./action-loop.ts";
 import type { ActionLoopState, ActionStep } from "./action-loop.ts";
-import type { AlarmEvent, HeldBack } from "./alarm-event.ts";
+import type { AlarmEvent, EndReason, HeldBack } from "./alarm-event.ts";
 import type { CommandInterlock } from "./command-interlock.ts";
 import type { Standing } from "./detector.ts";
 import type { Outcome } from "./outcome.ts";
@@ -78,6 +78,7 @@ export class AlarmLifeCycle {
   #standing: Standing;
   #isSuppressed = false;
   #heldBack: HeldBack | null = null;
+  #endReason: EndReason | null = null;
   /** When the interlock lets go, awake time; null: the next eligible reading acts, if any. */
   #heldUntilMs: number | null = null;
   #heldEvidenceMonotonicMs = 0;
@@ -187,8 +188,9 @@ export class AlarmLifeCycle {
     this.#emit(out, wasHeldBack);
   }
 
-  /** The rule watches this series no longer: the alarm is over, whatever it waited for. */
-  end(nowMs: number, out: Outcome[]): void {
+  /** The rule watches this series no longer: the alarm is over, whatever it waited for. `reason`: null where a person said so. */
+  end(nowMs: number, out: Outcome[], reason: EndReason | null = null): void {
+    this.#endReason = reason;
     this.#isRaised = false;
     this.#isLatched = false;
     this.#isAwaitingEligible = false;
@@ -269,6 +271,7 @@ export class AlarmLifeCycle {
       ...(this.#rule.unit === undefined ? {} : { unit: this.#rule.unit }),
       ...(this.#isSuppressed ? { isSuppressed: true } : {}),
       ...(this.#heldBack === null ? {} : { heldBack: this.#heldBack }),
+      ...(this.#endReason === null ? {} : { endReason: this.#endReason }),
     };
   }
 

@@ -59,8 +59,11 @@ export interface Detector {
   isActingOn(series: number, value: number): boolean;
   /** One series' state as plain JSON, for checkpoints; null where there is nothing to keep. */
   state(series: number): DetectorState | null;
-  /** False, and the series begins anew, where the state is not of this kind of detector: the rule was changed. */
-  restore(series: number, state: unknown): boolean;
+  /**
+   * False, and the series begins anew, where the state is not of this kind of detector: the rule was changed.
+   * @param awakeMs now: what the state does not tell of time counts from here.
+   */
+  restore(series: number, state: unknown, awakeMs: number): boolean;
   /** The series will not be heard of again. False where that is not this detector's concern, or it is not missed. */
   forget(series: number): boolean;
 }

@@ -54,7 +54,7 @@ test("after a restart each known series has its full time again; one that was mi
   const detector = detectorOf();
   for (const series of [0, 1, 2]) {
     const state = before.state(series);
-    if (state !== null) expect(detector.restore(series, JSON.parse(JSON.stringify(state)))).toBe(true);
+    if (state !== null) expect(detector.restore(series, JSON.parse(JSON.stringify(state)), 0)).toBe(true);
   }
   expect([0, 1, 2].map((series) => detector.isRaised(series))).toEqual([true, false, false]);
   expect(detector.isMetByTime(0, FOR_MS - 1)).toBe(false);

@@ -97,13 +97,14 @@ export class MissingDetector implements Detector {
     return phase === PHASE.unknown ? null : { kind: "missing", isRaised: phase === PHASE.raised };
   }
 
-  restore(series: number, state: unknown): boolean {
+  restore(series: number, state: unknown, awakeMs: number): boolean {
     if (typeof state !== "object" || state === null || !("kind" in state && "isRaised" in state))
       return false;
     if (state.kind !== "missing") return false;
     if (series >= this.#phase.length) this.#grow(series);
     this.#phase[series] = state.isRaised === true ? PHASE.raised : PHASE.heard;
-    this.#dueAtMs = Math.min(this.#dueAtMs, this.#silenceMs);
+    this.#heardAtMs[series] = awakeMs;
+    this.#dueAtMs = Math.min(this.#dueAtMs, awakeMs + this.#silenceMs);
     return true;
   }
 

@@ -1,5 +1,5 @@
 import type { Labels, Reading } from "@millrace/stream";
-import type { AlarmEvent } from "./alarm-event.ts";
+import type { AlarmEvent, EndReason } from "./alarm-event.ts";
 import { AlarmLifeCycle } from "./alarm-life-cycle.ts";
 import type { AlarmState, AlarmSurroundings, Evidence, TickTime } from "./alarm-life-cycle.ts";
 import { AwakeClock } from "./awake-clock.ts";
@@ -75,9 +75,9 @@ export interface RuleEngineState {
  */
 export class RuleEngine {
   readonly #options: RuleEngineOptions;
-  readonly #tables: readonly RuleTable[];
+  #tables: readonly RuleTable[];
   /** By what they look at. */
-  readonly #byInput = new Map<string, RuleTable[]>();
+  #byInput: ReadonlyMap<string, readonly RuleTable[]>;
   readonly #alarms = new Map<string, AlarmPlace>();
   /** By the topic on which an answer is awaited. */
   readonly #awaiting = new Map<string, Set<AlarmPlace>>();
@@ -92,21 +92,43 @@ export class RuleEngine {
 
   constructor(options: RuleEngineOptions) {
     this.#options = options;
-    const futureMsMax = options.maxFutureMs ?? FUTURE_MS_MAX;
-    this.#tables = options.rules.map((rule) => {
-      // How things stand is what the newest window says: a revision of an older one raises nothing.
-      const raiseLateMsMax = rule.window === undefined ? options.actionMaxAgeMs : 0;
-      return new RuleTable(rule, { raiseLateMsMax, futureMsMax });
-    });
-    const names = new Set<string>();
-    for (const table of this.#tables) {
-      if (names.has(table.rule.name)) throw new Error(`cannot make rules: two are named ${table.rule.name}`);
-      names.add(table.rule.name);
-      const input = ruleInput(table.rule);
-      const tables = this.#byInput.get(input);
-      if (tables === undefined) this.#byInput.set(input, [table]);
-      else tables.push(table);
+    this.#tables = options.rules.map((rule) => this.#newTable(rule));
+    this.#byInput = tablesByInput(this.#tables);
+  }
+
+  /**
+   * Makes ready for other rules, and changes nothing yet; what is returned takes them over, at the same time of the clocks,
+   * and gives the outcomes. A rule that stays as it is goes on as if nothing had happened. One that is changed keeps what
+   * its new condition can use; alarms of conditions that are there no longer end, and say why.
+   */
+  prepareRules(rules: readonly RuleSpec[], nowMs: number): () => readonly Outcome[] {
+    const before = new Map(this.#tables.map((table) => [table.rule.name, table]));
+    const tables = rules.map((rule) => this.#successor(before.get(rule.name), rule));
+    const byInput = tablesByInput(tables);
+    const after = new Map(tables.map((table) => [table.rule.name, table]));
+    const moved: [AlarmPlace, AlarmPlace][] = [];
+    const ended: [AlarmPlace, EndReason][] = [];
+    for (const place of this.#alarms.values()) {
+      const table = after.get(place.table.rule.name);
+      if (table === place.table) continue;
+      const successor = table === undefined ? undefined : this.#placeIn(table, place.alarm.export());
+      if (successor !== undefined) moved.push([place, successor]);
+      else ended.push([place, table === undefined ? "rule_removed" : "condition_changed"]);
     }
+    return () => {
+      const out: Outcome[] = [];
+      for (const [place, reason] of ended) {
+        place.alarm.end(nowMs, out, reason);
+        this.#settle(place);
+      }
+      for (const [place, successor] of moved) {
+        this.#release(place);
+        this.#take(successor);
+      }
+      this.#tables = tables;
+      this.#byInput = byInput;
+      return out;
+    };
   }
 
   /** When `onTick` is due, wall clock ms; may be early, never late. Null when nothing waits. */
@@ -260,7 +282,7 @@ export class RuleEngine {
 
   /** MQTT filters on which confirmations come; no duplicates. */
   confirmationTopics(): readonly string[] {
-    const confirms = this.#options.rules.flatMap((rule) => rule.action?.confirm ?? []);
+    const confirms = this.#tables.flatMap(({ rule }) => rule.action?.confirm ?? []);
     return [...new Set(confirms.map((confirm) => topicFilter(confirm.topic)))];
   }
 
@@ -288,7 +310,7 @@ export class RuleEngine {
    */
   restore(state: RuleEngineState): readonly Outcome[] {
     const tables = new Map(this.#tables.map((table) => [table.rule.name, table]));
-    for (const series of state.series) tables.get(series.rule)?.restore(series);
+    for (const series of state.series) tables.get(series.rule)?.restore(series, this.#clock.nowMs);
     if (state.maintenance !== undefined) this.#maintenance.restore(state.maintenance);
     for (const commands of state.commands ?? [])
       tables.get(commands.rule)?.interlock.restore([commands], this.#clock.nowMs);
@@ -296,24 +318,55 @@ export class RuleEngine {
     for (const saved of state.alarms) {
       const { event } = saved;
       const table = tables.get(event.rule);
-      const slot = table?.rule.metric === event.metric ? table.slotByLabels(event.labels) : -1;
-      if (table === undefined || slot < 0 || (saved.isRaised && !table.detector.isRaised(slot))) {
-        const ended: AlarmEvent = { ...event, step: event.step + 1, isActive: false, isLatched: false };
-        out.push({ type: "event", event: ended, isActionStep: saved.loop !== null });
+      const place = table === undefined ? undefined : this.#placeIn(table, saved);
+      if (place !== undefined) {
+        this.#take(place);
         continue;
       }
-      const surroundings = this.#surroundingsOf(table, slot);
-      const place: AlarmPlace = {
-        alarm: AlarmLifeCycle.restore(table.rule, saved, surroundings),
-        table,
-        slot,
-        awaitedTopic: null,
+      const ended: AlarmEvent = {
+        ...event,
+        step: event.step + 1,
+        isActive: false,
+        isLatched: false,
+        endReason: table === undefined ? "rule_removed" : "condition_changed",
       };
-      table.alarms[slot] = place;
-      this.#alarms.set(event.id, place);
-      this.#settle(place);
+      out.push({ type: "event", event: ended, isActionStep: saved.loop !== null });
     }
     return out;
+  }
+
+  #newTable(rule: RuleSpec): RuleTable {
+    const { actionMaxAgeMs, maxFutureMs = FUTURE_MS_MAX } = this.#options;
+    // How things stand is what the newest window says: a revision of an older one raises nothing.
+    const raiseLateMsMax = rule.window === undefined ? actionMaxAgeMs : 0;
+    return new RuleTable(rule, { raiseLateMsMax, futureMsMax: maxFutureMs });
+  }
+
+  /** The very table where the rule is as it was. */
+  #successor(before: RuleTable | undefined, rule: RuleSpec): RuleTable {
+    if (before !== undefined && JSON.stringify(before.rule) === JSON.stringify(rule)) return before;
+    const table = this.#newTable(rule);
+    if (before === undefined || ruleInput(before.rule) !== ruleInput(rule)) return table;
+    const awakeMs = this.#clock.nowMs;
+    for (const series of before.export()) table.restore(series, awakeMs);
+    table.interlock.restore(before.interlock.export(awakeMs), awakeMs);
+    return table;
+  }
+
+  /** The saved alarm at its place in the table, not yet in it; undefined where its condition is not there any more. */
+  #placeIn(table: RuleTable, saved: AlarmState): AlarmPlace | undefined {
+    const { metric, labels } = saved.event;
+    if (table.rule.metric !== metric) return undefined;
+    const slot = table.slotByLabels(labels);
+    if (saved.isRaised && !table.detector.isRaised(slot)) return undefined;
+    const alarm = AlarmLifeCycle.restore(table.rule, saved, this.#surroundingsOf(table, slot));
+    return { alarm, table, slot, awaitedTopic: null };
+  }
+
+  #take(place: AlarmPlace): void {
+    place.table.alarms[place.slot] = place;
+    this.#alarms.set(place.alarm.id, place);
+    this.#settle(place);
   }
 
   #apply({ table, slot, transition, evidence }: Change, out: Outcome[]): void {
@@ -428,10 +481,16 @@ export class RuleEngine {
     }
     if (alarm.heldUntilMs === null) this.#held.delete(place);
     else this.#held.add(place);
-    if (isOver) {
-      this.#alarms.delete(alarm.id);
-      place.table.alarms[place.slot] = undefined;
-    }
+    if (isOver) this.#release(place);
+  }
+
+  /** It is this engine's no longer. */
+  #release(place: AlarmPlace): void {
+    this.#stopAwaiting(place);
+    this.#withDeadline.delete(place);
+    this.#held.delete(place);
+    this.#alarms.delete(place.alarm.id);
+    place.table.alarms[place.slot] = undefined;
   }
 
   #stopAwaiting(place: AlarmPlace): void {
@@ -447,6 +506,15 @@ interface Change {
   readonly slot: number;
   readonly transition: Transition;
   readonly evidence: Evidence;
+}
+
+function tablesByInput(tables: readonly RuleTable[]): ReadonlyMap<string, readonly RuleTable[]> {
+  const names = new Set<string>();
+  for (const { rule } of tables) {
+    if (names.has(rule.name)) throw new Error(`cannot make rules: two are named ${rule.name}`);
+    names.add(rule.name);
+  }
+  return Map.groupBy(tables, ({ rule }) => ruleInput(rule));
 }
 
 /** The earliest deadline first: an order that a restored engine has, too. A copy, so that alarms may leave the set meanwhile. */

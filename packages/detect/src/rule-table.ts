@@ -97,9 +97,9 @@ export class RuleTable {
   }
 
   /** A state of another kind of condition is not taken: the series begins anew. */
-  restore(state: SeriesRuleState): void {
+  restore(state: SeriesRuleState, awakeMs: number): void {
     const slot = this.slotByLabels(state.labels);
-    this.detector.restore(slot, state.detector);
+    this.detector.restore(slot, state.detector, awakeMs);
     this.#lastActivation[slot] = state.lastActivation ?? undefined;
   }
 }

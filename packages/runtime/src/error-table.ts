@@ -145,6 +145,15 @@ export const ERROR_TABLE = {
     wayOut: "check that the broker runs, and the url, user name and password",
     meaning: "No connection to the broker that an input reads from or the simulator publishes to.",
   },
+  pipeline_too_large: {
+    domain: "user",
+    retry: "never",
+    exitCode: 1,
+    message:
+      "cannot push the pipeline: it, or what is left of it once packed, has more than {bytesMax} bytes",
+    wayOut: "put it on the gateways as a file and reload there",
+    meaning: "Central sends agents a pipeline in one message, which bounds it.",
+  },
   file_unreadable: {
     domain: "user",
     retry: "never",

@@ -57,6 +57,16 @@ export const METRIC_TABLE = {
   },
   millrace_agent_series: { type: "gauge", labels: ["metric"], help: "Series known." },
   millrace_agent_alarms_active: { type: "gauge", labels: [], help: "Alarms active now." },
+  millrace_agent_pipeline_info: {
+    type: "gauge",
+    labels: ["version", "source"],
+    help: "Always 1; says which pipeline runs (as `version` in `status`), and whether the file or central gave it.",
+  },
+  millrace_agent_reloads_total: {
+    type: "counter",
+    labels: ["outcome"],
+    help: "Configurations that were to be taken over while running: applied, unchanged, refused, rolled_back.",
+  },
   millrace_agent_outbox_bytes: {
     type: "gauge",
     labels: [],

@@ -18,7 +18,7 @@ export class Metrics {
   gauge<Name extends NameOf<"gauge">>(name: Name): GaugeMetric<Name> {
     const gauge = this.#gauges.get(name) ?? new Gauge(this.#options(name));
     this.#gauges.set(name, gauge);
-    return { set: (value, labels) => gauge.set(labels ?? {}, value) };
+    return { set: (value, labels) => gauge.set(labels ?? {}, value), forgetAll: () => gauge.reset() };
   }
 
   histogram<Name extends NameOf<"histogram">>(name: Name): HistogramMetric<Name> {
@@ -47,6 +47,8 @@ export interface CounterMetric<Name extends MetricName> {
 
 export interface GaugeMetric<Name extends MetricName> {
   set(value: number, labels?: LabelValues<Name>): void;
+  /** For values of labels that are no longer. */
+  forgetAll(): void;
 }
 
 export interface HistogramMetric<Name extends MetricName> {

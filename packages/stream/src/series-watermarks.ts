@@ -91,6 +91,11 @@ export class SeriesWatermarks {
     return nowMs - this.#arrivedAtMs[series] > this.#idleAfterMs(series);
   }
 
+  /** Nothing more is expected of the series: it holds nothing back, until it is heard again. */
+  retire(series: number): void {
+    if (series < this.#seriesCount) this.#arrivedAtMs[series] = -Infinity;
+  }
+
   /**
    * The agent's watermark at `nowMs` on its clock. A clock that nobody has proven moves no watermark by itself:
    * `isClockProven` false leaves it where readings have brought it. O(series).

@@ -54,6 +54,7 @@ function readEvent(fields: JsonFields): AlarmEvent {
     ...(fields.has("unit") ? { unit: fields.text("unit", NAME_LENGTH_MAX) } : {}),
     ...(fields.has("isSuppressed") && fields.flag("isSuppressed") ? { isSuppressed: true } : {}),
     ...(fields.has("heldBack") ? { heldBack: fields.text("heldBack", NAME_LENGTH_MAX) } : {}),
+    ...(fields.has("endReason") ? { endReason: fields.text("endReason", NAME_LENGTH_MAX) } : {}),
   };
 }
 

@@ -33,6 +33,8 @@ export interface AlarmEvent {
   readonly isSuppressed?: true;
   /** What holds back a command that is due: maintenance | at_most_per_minute. */
   readonly heldBack?: string;
+  /** Why an alarm is over whose condition may hold all the same: rule_removed | condition_changed. */
+  readonly endReason?: string;
 }
 
 export type ActionState = "none" | "dry_run" | "commanded" | "confirmed" | "retrying" | "unconfirmed";

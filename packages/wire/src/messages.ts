@@ -113,20 +113,44 @@ export interface Echo {
 export interface AgentRequest {
   /** Random; the answer names it. */
   readonly id: string;
-  /** "reset_alarm" un-latches an alarm whose condition is over. Of any other kind the agent says `not_understood`. */
+  /**
+   * "reset_alarm" un-latches an alarm whose condition is over; "set_pipeline" has the agent run `pipeline`. Of any other
+   * kind the agent says `not_understood`.
+   */
   readonly kind: string;
-  /** Id of the alarm. */
+  /** Id of the alarm; empty where it is not about one. */
   readonly alarm: string;
   /** Who asks, for the audit trail. */
   readonly by: string;
+  /** Only of "set_pipeline". */
+  readonly pipeline?: PipelineRequest;
 }
 
-export const REQUEST_OUTCOMES = ["done", "condition_holds", "no_such_alarm", "not_understood"] as const;
+/** A pipeline file for an agent; of its text at most PIPELINE_BYTES_MAX. */
+export interface PipelineRequest {
+  /** The first 12 hex digits of its text's SHA-256. */
+  readonly version: string;
+  /** Central's clock, ms. */
+  readonly pushedAtMs: number;
+  /** Its text in UTF-8, compressed, in base64; at most PIPELINE_BODY_LENGTH_MAX. */
+  readonly body: string;
+}
+
+/** `refused`: the agent goes on as before; `detail` says why. */
+export const REQUEST_OUTCOMES = [
+  "done",
+  "condition_holds",
+  "no_such_alarm",
+  "not_understood",
+  "refused",
+] as const;
 export type RequestOutcome = (typeof REQUEST_OUTCOMES)[number];
 
 export interface RequestAnswer {
   readonly id: string;
   readonly outcome: RequestOutcome;
+  /** For whoever asked; at most ANSWER_DETAIL_LENGTH_MAX characters. Older agents say none. */
+  readonly detail?: string;
 }
 
 /** Greatest message other than a batch. */
@@ -139,9 +163,15 @@ const WIRE_VERSIONS_MAX = 16;
 const EPOCHS_MAX = 256;
 /** Most runs that a store remembers and a hello tells. */
 export const RUNS_MAX = 256;
-/** Most requests of one agent that wait for an answer. */
+/** Most requests of one agent that wait for an answer; of them one at a time is for a pipeline. */
 export const REQUESTS_MAX = 8;
 const EMPTY_LANE: LaneMarks = { oldest: 1, sent: 0, next: 1, epochs: [] };
+/** Of the text of a pipeline that is pushed. */
+export const PIPELINE_BYTES_MAX = 1024 * 1024;
+/** Of the same, packed: it and the other requests fit one message. */
+export const PIPELINE_BODY_LENGTH_MAX = 44_000;
+export const ANSWER_DETAIL_LENGTH_MAX = 4_096;
+const VERSION_TEXT = /^[0-9a-f]{12}$/;
 const RECORD_BOUNDS = { countMax: 512, nameLengthMax: NAME_LENGTH_MAX } as const;
 
 export type Message = Hello | Welcome | Refusal | Ack | Heartbeat | Echo;
@@ -228,11 +258,24 @@ function readRequest(fields: JsonFields): AgentRequest {
     kind: fields.text("kind", NAME_LENGTH_MAX),
     alarm: fields.text("alarm", TEXT_LENGTH_MAX),
     by: fields.text("by", NAME_LENGTH_MAX),
+    ...(fields.has("pipeline") ? { pipeline: readPipeline(fields.object("pipeline")) } : {}),
+  };
+}
+
+function readPipeline(fields: JsonFields): PipelineRequest {
+  return {
+    version: fields.text("version", 12, VERSION_TEXT),
+    pushedAtMs: fields.integer("pushedAtMs"),
+    body: fields.text("body", PIPELINE_BODY_LENGTH_MAX),
   };
 }
 
 function readAnswer(fields: JsonFields): RequestAnswer {
-  return { id: fields.text("id", NAME_LENGTH_MAX), outcome: fields.oneOf("outcome", REQUEST_OUTCOMES) };
+  return {
+    id: fields.text("id", NAME_LENGTH_MAX),
+    outcome: fields.oneOf("outcome", REQUEST_OUTCOMES),
+    ...(fields.has("detail") ? { detail: fields.text("detail", ANSWER_DETAIL_LENGTH_MAX) } : {}),
+  };
 }
 
 /** Older sides know of no evidence: of that lane there is nothing. */

@@ -1,0 +1,12 @@
+import type { PipelineVersion } from "./pipeline-version.ts";
+import type { RefusedPipeline } from "./stored-pipeline.ts";
+
+/** Which configuration runs. */
+export interface ConfigurationStatus extends PipelineVersion {
+  /** Agent's clock, ms: of the start, or of the change. */
+  readonly sinceMs: number;
+  /** It was pushed, and has not run long enough to be trusted over a crash. */
+  readonly isOnTrial: boolean;
+  /** The last one that was not taken; null once another was. */
+  readonly refused: RefusedPipeline | null;
+}

@@ -1,0 +1,39 @@
+import { isDeepStrictEqual } from "node:util";
+import type { AgentConfig } from "@millrace/config";
+
+/** Keys of agent.yaml whose values differ, and that a running agent does not take over. */
+export interface FixedSettings {
+  /** Each as the path of its key: they are refused. */
+  readonly refused: readonly (readonly string[])[];
+  /** Taken at the next start: a certificate that was renewed must not stand in the way of anything else. */
+  readonly later: readonly string[];
+}
+
+export function changedFixedSettings(before: AgentConfig, after: AgentConfig): FixedSettings {
+  const refused: (readonly string[])[] = SINGLE.filter(([name]) => before[name] !== after[name]).map(
+    ([, path]) => path,
+  );
+  for (const section of SECTIONS) {
+    const old = new Map(Object.entries(before[section]));
+    for (const [key, value] of Object.entries(after[section])) {
+      if (isDeepStrictEqual(old.get(key), value) || isCredential(section, key)) continue;
+      // Durations are resolved to milliseconds; in the file they carry their unit themselves.
+      refused.push([section, key.replace(/Ms$/, "")]);
+    }
+  }
+  const later = CREDENTIALS.filter((key) => before.uplink[key] !== after.uplink[key]);
+  return { refused, later: later.map((key) => `uplink.${key}`) };
+}
+
+function isCredential(section: string, key: string): boolean {
+  return section === "uplink" && CREDENTIALS.some((name) => name === key);
+}
+
+const SINGLE = [
+  ["agent", ["agent"]],
+  ["site", ["site"]],
+  ["dataFolder", ["data"]],
+  ["logLevel", ["log", "level"]],
+] as const;
+const SECTIONS = ["uplink", "outbox", "limits", "commit", "http"] as const;
+const CREDENTIALS = ["password", "ca", "cert", "key"] as const;

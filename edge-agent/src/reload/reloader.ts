@@ -1,0 +1,282 @@
+import { isDeepStrictEqual } from "node:util";
+import {
+  type AgentConfig,
+  ConfigError,
+  formatProblem,
+  loadAgentConfig,
+  type Loaded,
+  type Pipeline,
+} from "@millrace/config";
+import {
+  type Clock,
+  type Logger,
+  type Metrics,
+  MillraceError,
+  reasonOf,
+  type Timer,
+} from "@millrace/runtime";
+import type { Agent } from "../agent.ts";
+import type { Subscriptions } from "../inputs/input.ts";
+import type { InputsConfig } from "../inputs/running-inputs.ts";
+import type { ConfigurationStatus } from "./configuration-status.ts";
+import { readFilePipeline } from "./file-pipeline.ts";
+import { changedFixedSettings } from "./fixed-settings.ts";
+import { type PipelineVersion, versionOf } from "./pipeline-version.ts";
+import {
+  fileVersion,
+  loadPushed,
+  pushedVersion,
+  type StartPipeline,
+  TRIAL_STARTS_MAX,
+} from "./start-pipeline.ts";
+import {
+  type PushedPipeline,
+  putStoredPipeline,
+  type RefusedPipeline,
+  type RunningPush,
+  type StoredPipeline,
+} from "./stored-pipeline.ts";
+
+/**
+ * `refused`: it is not valid, or asks for what cannot change while the agent runs; nothing was touched. `rolled_back`: it
+ * could not be applied; what ran before runs again.
+ */
+export type ReloadOutcome = "applied" | "unchanged" | "refused" | "rolled_back";
+
+export interface ReloadReport {
+  readonly outcome: ReloadOutcome;
+  /** Of the pipeline that runs now. */
+  readonly version: string;
+  /** What was changed, or why nothing was: lines. */
+  readonly detail: string;
+}
+
+export interface ReloaderOptions {
+  readonly configPath: string;
+  /** What the agent was started with. */
+  readonly config: AgentConfig;
+  readonly start: StartPipeline;
+  readonly agent: Pick<Agent, "changePipeline" | "subscriptions" | "keep">;
+  readonly inputs: {
+    change(config: InputsConfig): Promise<void>;
+    follow(subscriptions: Subscriptions): Promise<void>;
+  };
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+}
+
+/** A pushed pipeline that has run for so long is one that runs. */
+export const TRIAL_MS = 60_000;
+
+/** Everything that is to change together. */
+interface Wanted {
+  readonly config: AgentConfig;
+  readonly pipeline: Pipeline;
+  readonly version: PipelineVersion;
+  readonly stored: StoredPipeline;
+}
+
+/**
+ * Changes the configuration of a running agent, one change at a time: validated first, then the inputs, then the pipeline
+ * between two readings. Where a step fails the ones before it are taken back.
+ */
+export class Reloader {
+  readonly #options: ReloaderOptions;
+  #running: Wanted;
+  #sinceMs: number;
+  #refused: RefusedPipeline | null;
+  #trial: Timer | undefined;
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(options: ReloaderOptions) {
+    const { config, start, clock } = options;
+    this.#options = options;
+    const { loaded, version, stored } = start;
+    this.#running = { config, pipeline: loaded.config, version, stored };
+    this.#refused = stored.refused;
+    this.#sinceMs = clock.nowMs();
+    this.#watchTrial();
+  }
+
+  status(): ConfigurationStatus {
+    const { version, stored } = this.#running;
+    return {
+      ...version,
+      sinceMs: this.#sinceMs,
+      isOnTrial: stored.running !== null && stored.running.startsLeft !== null,
+      refused: this.#refused,
+    };
+  }
+
+  /** Reads the files again. `isFileWanted`: the pipeline file also where central has pushed another one since. */
+  reload(by: string, { isFileWanted = false } = {}): Promise<ReloadReport> {
+    return this.#inTurn(() => this.#reload(by, isFileWanted));
+  }
+
+  /** Takes a pipeline that central has pushed, until the file is changed. */
+  push(pushed: PushedPipeline): Promise<ReloadReport> {
+    return this.#inTurn(() => this.#push(pushed));
+  }
+
+  stop(): void {
+    this.#trial?.cancel();
+  }
+
+  #inTurn(work: () => Promise<ReloadReport>): Promise<ReloadReport> {
+    const done = this.#last.then(work);
+    this.#last = done.catch(() => undefined);
+    return done;
+  }
+
+  async #reload(by: string, isFileWanted: boolean): Promise<ReloadReport> {
+    let version = "";
+    try {
+      const loaded = loadAgentConfig(this.#options.configPath);
+      const { config } = loaded;
+      const later = this.#refuseFixed(loaded);
+      const file = readFilePipeline(config.pipelinePath);
+      if (file.text !== null) version = versionOf(file.text);
+      if ("error" in file) throw file.error;
+      const { text, loaded: pipeline } = file;
+      for (const warning of [...loaded.warnings, ...pipeline.warnings])
+        this.#options.log.warn(formatProblem(warning));
+      const { stored } = this.#running;
+      const isPushKept =
+        !isFileWanted && stored.running !== null && stored.running.fileVersion === versionOf(text);
+      const wanted = isPushKept
+        ? { ...this.#running, config }
+        : {
+            config,
+            pipeline: pipeline.config,
+            version: fileVersion(text),
+            stored: { running: null, refused: stored.refused },
+          };
+      return await this.#apply(wanted, by, later);
+    } catch (error) {
+      return this.#refuse({ version, source: "file" }, error, by);
+    }
+  }
+
+  async #push(pushed: PushedPipeline): Promise<ReloadReport> {
+    const by = `central: ${pushed.by}`;
+    const { config, version, stored } = this.#running;
+    if (version.version === pushed.version && version.source === "central")
+      return this.#told("unchanged", by, "it runs already");
+    try {
+      const { config: pipeline } = loadPushed(pushed);
+      const file = readFilePipeline(config.pipelinePath);
+      const running: RunningPush = {
+        ...pushed,
+        fileVersion: "error" in file ? null : versionOf(file.text),
+        startsLeft: TRIAL_STARTS_MAX,
+        previous: provenOf(stored.running),
+      };
+      const wanted = { config, pipeline, version: pushedVersion(pushed), stored: { running, refused: null } };
+      return await this.#apply(wanted, by);
+    } catch (error) {
+      return this.#refuse({ version: pushed.version, source: "central" }, error, by);
+    }
+  }
+
+  /** Throws a `ConfigError` that names what cannot change, each at its place; returns what waits for the next start. */
+  #refuseFixed({ config, problemAt }: Loaded<AgentConfig>): readonly string[] {
+    const { refused, later } = changedFixedSettings(this.#options.config, config);
+    const problems = refused.map((path) =>
+      problemAt(
+        path,
+        `${path.join(".")} cannot change while the agent runs; set it back, or restart the agent`,
+      ),
+    );
+    if (problems.length > 0) throw new ConfigError(this.#options.configPath, problems);
+    return later;
+  }
+
+  async #apply(wanted: Wanted, by: string, later: readonly string[] = []): Promise<ReloadReport> {
+    const atNextStart = later.length === 0 ? "" : `; at the next start: ${later.join(", ")}`;
+    const before = this.#running;
+    const areInputsNew = !isDeepStrictEqual(wanted.config.inputs, before.config.inputs);
+    const isPipelineNew = !isDeepStrictEqual(wanted.version, before.version);
+    if (!areInputsNew && !isPipelineNew) {
+      this.#running = wanted;
+      this.#refused = wanted.stored.refused;
+      return this.#told("unchanged", by, `nothing has changed${atNextStart}`);
+    }
+    const { agent, inputs, clock } = this.#options;
+    const undo: (() => Promise<void>)[] = [];
+    let durable: Promise<void> | undefined;
+    try {
+      if (areInputsNew) {
+        await inputs.change(wanted.config.inputs);
+        undo.push(() => inputs.change(before.config.inputs));
+      }
+      if (isPipelineNew) {
+        durable = agent.changePipeline(wanted.pipeline, [putStoredPipeline(wanted.stored)]);
+        undo.push(async () => void agent.changePipeline(before.pipeline, [putStoredPipeline(before.stored)]));
+        await inputs.follow(agent.subscriptions());
+      }
+    } catch (error) {
+      for (const step of undo.toReversed())
+        await step().catch((undoing: unknown) => this.#undoFailed(undoing));
+      if (isPipelineNew)
+        await inputs.follow(agent.subscriptions()).catch((e: unknown) => this.#undoFailed(e));
+      return this.#failed(wanted, error, by);
+    }
+    this.#running = wanted;
+    this.#refused = wanted.stored.refused;
+    if (isPipelineNew) this.#sinceMs = clock.nowMs();
+    this.#watchTrial();
+    await durable;
+    const parts = [...(areInputsNew ? ["inputs"] : []), ...(isPipelineNew ? ["pipeline"] : [])];
+    return this.#told("applied", by, `changed: ${parts.join(", ")}${atNextStart}`);
+  }
+
+  #undoFailed(error: unknown): void {
+    this.#options.log.error("cannot take a change back", { error });
+  }
+
+  #failed(wanted: Wanted, error: unknown, by: string): ReloadReport {
+    const { version, source } = wanted.version;
+    const reason = error instanceof MillraceError ? error.explain() : reasonOf(error);
+    this.#refused = { version, source, reason, atMs: this.#options.clock.nowMs() };
+    return this.#told("rolled_back", by, reason);
+  }
+
+  #refuse(what: Pick<RefusedPipeline, "version" | "source">, error: unknown, by: string): ReloadReport {
+    // Of what is broken no message would say enough.
+    if (!(error instanceof MillraceError)) this.#options.log.error("cannot read a configuration", { error });
+    const reason = error instanceof Error ? error.message : String(error);
+    this.#refused = { ...what, reason, atMs: this.#options.clock.nowMs() };
+    return this.#told("refused", by, reason);
+  }
+
+  #told(outcome: ReloadOutcome, by: string, detail: string): ReloadReport {
+    const { version } = this.#running.version;
+    const { log, metrics } = this.#options;
+    metrics.counter("millrace_agent_reloads_total").add(1, { outcome });
+    const isGood = outcome === "applied" || outcome === "unchanged";
+    log[isGood ? "info" : "error"](`configuration: ${outcome.replace("_", " ")}`, { by, version, detail });
+    return { outcome, version, detail };
+  }
+
+  /** Once it has run for long enough, a start with it needs no trial any more. */
+  #watchTrial(): void {
+    this.#trial?.cancel();
+    const { running } = this.#running.stored;
+    if (running === null || running.startsLeft === null) return;
+    this.#trial = this.#options.clock.after(TRIAL_MS, () => {
+      const proven = { ...running, startsLeft: null, previous: null };
+      const stored = { ...this.#running.stored, running: proven };
+      this.#running = { ...this.#running, stored };
+      void this.#options.agent.keep([putStoredPipeline(stored)]);
+    });
+  }
+}
+
+/** What a pushed pipeline is followed by if it does not stand its trial: none that is on trial itself. */
+function provenOf(running: RunningPush | null): PushedPipeline | null {
+  if (running === null) return null;
+  if (running.startsLeft !== null) return running.previous;
+  const { text, version, pushedAtMs, by } = running;
+  return { text, version, pushedAtMs, by };
+}
