@@ -14,6 +14,8 @@ export interface DecodedReading {
   /** Whether the time is the source's own: the same whenever the payload comes again. */
   readonly hasOwnTime: boolean;
   readonly quality: Quality;
+  /** Sent after the fact: it makes panes, and never acts. Absent: no. */
+  readonly isHistorical?: boolean;
   /** Values of the decoder's labels, in their order. */
   readonly labels: readonly string[];
 }
@@ -26,4 +28,12 @@ export interface DecodeFailure {
   readonly count: number;
 }
 
-export type DecodeFailureReason = "malformed" | "not_finite" | "bad_time" | "oversized" | "too_many";
+export type DecodeFailureReason =
+  | "malformed"
+  | "not_finite"
+  | "bad_time"
+  | "oversized"
+  | "too_many"
+  | "not_numeric"
+  | "null_value"
+  | "no_birth";

@@ -1,0 +1,57 @@
+import type { SparkplugType } from "./sparkplug-types.ts";
+
+/** What a birth said of a metric, and who reads it. */
+export interface SparkplugDefinition<Binding> {
+  readonly name: string;
+  readonly type: SparkplugType;
+  readonly bindings: readonly Binding[];
+  /** Of its last reading since the birth. */
+  lastValue: number | null;
+}
+
+/** A series whose source is gone, with the last that was read of it. */
+export interface StaleSeries<Binding> {
+  readonly binding: Binding;
+  readonly value: number;
+}
+
+/** The metrics of one edge node itself, or of one of its devices. A metric that nobody reads is null. */
+export class SparkplugDefinitions<Binding> {
+  readonly #byAlias = new Map<number | bigint, SparkplugDefinition<Binding> | null>();
+  readonly #byName = new Map<string, SparkplugDefinition<Binding> | null>();
+  isBorn = false;
+
+  get count(): number {
+    return this.#byAlias.size + this.#byName.size;
+  }
+
+  ofAlias(alias: number | bigint): SparkplugDefinition<Binding> | null | undefined {
+    return this.#byAlias.get(alias);
+  }
+
+  ofName(name: string): SparkplugDefinition<Binding> | null | undefined {
+    return this.#byName.get(name);
+  }
+
+  defineAlias(alias: number | bigint, definition: SparkplugDefinition<Binding> | null): void {
+    this.#byAlias.set(alias, definition);
+  }
+
+  defineName(name: string, definition: SparkplugDefinition<Binding> | null): void {
+    this.#byName.set(name, definition);
+  }
+
+  /** Forgets everything; returns the series that were read. */
+  clear(): readonly StaleSeries<Binding>[] {
+    const stale: StaleSeries<Binding>[] = [];
+    for (const definition of this.#byName.values()) {
+      const value = definition?.lastValue ?? null;
+      if (definition == null || value === null) continue;
+      for (const binding of definition.bindings) stale.push({ binding, value });
+    }
+    this.#byAlias.clear();
+    this.#byName.clear();
+    this.isBorn = false;
+    return stale;
+  }
+}

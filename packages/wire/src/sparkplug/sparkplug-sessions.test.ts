@@ -1,0 +1,427 @@
+// Births, aliases, sequence numbers and deaths as a host application sees them: what is read, what waits, what is asked for.
+import fc from "fast-check";
+import { describe, expect, it, test } from "vitest";
+import { sparkplugBytes, type TahuMetric, type TahuPayload } from "./sparkplug-bytes.test-support.ts";
+import { type SparkplugBounds, type SparkplugHearing, SparkplugSessions } from "./sparkplug-sessions.ts";
+import { parseSparkplugTopic } from "./sparkplug-topic.ts";
+import { SPARKPLUG_TYPES, type SparkplugType } from "./sparkplug-types.ts";
+
+const REORDER_MS = 2_000;
+const REBIRTH_MS = 10_000;
+const TIME_MS = 1_700_000_000_000;
+const typeOf = (type: SparkplugType) => SPARKPLUG_TYPES.indexOf(type);
+
+/** Reads every metric whose name begins with `Temp`; its binding is that name. */
+class Bench {
+  nowMs = 1_000_000;
+  readonly sessions: SparkplugSessions<string>;
+
+  constructor(bounds: Partial<SparkplugBounds> = {}) {
+    this.sessions = new SparkplugSessions<string>({
+      reads: ({ device }) => device !== "unread",
+      bind: (_source, name) => (name.startsWith("Temp") ? [name] : []),
+      reorderTimeoutMs: REORDER_MS,
+      rebirthIntervalMs: REBIRTH_MS,
+      bounds,
+    });
+  }
+
+  hear(path: string, payload: TahuPayload | Uint8Array, mayWait = true) {
+    const topic = parseSparkplugTopic(`spBv1.0/${path}`);
+    if (topic === undefined || topic.type === "STATE") throw new Error(`no topic of a node: ${path}`);
+    return seen(
+      this.sessions.hear({
+        topic,
+        payload: payload instanceof Uint8Array ? payload : sparkplugBytes({ timestamp: TIME_MS, ...payload }),
+        via: "broker",
+        mayWait,
+        nowMs: this.nowMs,
+      }),
+    );
+  }
+
+  /** The births of a node with two metrics, and of a device with one. */
+  bear(bdSeq = 1): void {
+    this.hear("g/NBIRTH/n", {
+      seq: 0,
+      metrics: [
+        { name: "bdSeq", datatype: typeOf("Int64"), longValue: bdSeq },
+        { name: "Temp", alias: 1, datatype: typeOf("Int32"), intValue: 20 },
+        { name: "Speed", alias: 2, datatype: typeOf("Int32"), intValue: 5 },
+      ],
+    });
+    this.bearDevice(1);
+  }
+
+  bearDevice(seq: number) {
+    return this.hear("g/DBIRTH/n/d", {
+      seq,
+      metrics: [{ name: "Temp/Motor", alias: 3, datatype: typeOf("Float"), floatValue: 30 }],
+    });
+  }
+
+  data(seq: number, ...metrics: TahuMetric[]) {
+    return this.hear("g/NDATA/n", { seq, metrics });
+  }
+
+  wait(ms: number) {
+    this.nowMs += ms;
+    return seen(this.sessions.tick(this.nowMs));
+  }
+
+  rebirths(): string[] {
+    return this.sessions.takeRebirths(this.nowMs).map(({ group, node }) => `${group}/${node}`);
+  }
+}
+
+/** Readings as `name=value`, failures by reason, stale series as `name=value`. */
+function seen({ readings, failures, stale }: SparkplugHearing<string>) {
+  return {
+    readings: readings.map(
+      ({ binding, decoded }) => `${binding}=${decoded.ok ? decoded.value : decoded.reason}`,
+    ),
+    failures: failures.map(({ reason }) => reason),
+    stale: stale.map(({ binding, value }) => `${binding}=${value}`),
+  };
+}
+
+const NOTHING = { readings: [], failures: [], stale: [] };
+const temp = (intValue: number): TahuMetric => ({ alias: 1, intValue });
+
+test("a birth is the current value, and gives later messages their names and types", () => {
+  const bench = new Bench();
+  const born = bench.hear("g/NBIRTH/n", {
+    seq: 0,
+    metrics: [{ name: "Temp", alias: 1, datatype: typeOf("Int8"), intValue: 0xff }],
+  });
+  expect(born.readings).toEqual(["Temp=-1"]);
+  expect(bench.data(1, temp(0xfe))).toEqual({ ...NOTHING, readings: ["Temp=-2"] });
+  expect(bench.rebirths()).toEqual([]);
+});
+
+test("aliases of a device are its own; what nobody reads is counted", () => {
+  const bench = new Bench();
+  bench.bear();
+  const heard = bench.hear("g/DDATA/n/d", {
+    seq: 2,
+    metrics: [
+      { alias: 3, floatValue: 31 },
+      { alias: 1, intValue: 4 },
+    ],
+  });
+  expect(heard).toEqual({ ...NOTHING, readings: ["Temp/Motor=31"], failures: ["no_birth"] });
+  expect(bench.data(3, { alias: 2, intValue: 6 })).toEqual(NOTHING);
+  expect(bench.sessions.counts).toMatchObject({ nbirth: 1, dbirth: 1, ddata: 1, ndata: 1, unread_metric: 1 });
+});
+
+describe("without a birth", () => {
+  it("an alias is nothing, and the node is asked at once for its births", () => {
+    const bench = new Bench();
+    expect(bench.data(7, temp(1))).toEqual({ ...NOTHING, failures: ["no_birth"] });
+    expect(bench.rebirths()).toEqual(["g/n"]);
+    bench.bear();
+    expect(bench.data(2, temp(2)).readings).toEqual(["Temp=2"]);
+    expect(bench.rebirths()).toEqual([]);
+  });
+
+  it("what names itself and its type is read all the same", () => {
+    const bench = new Bench();
+    const named = { name: "Temp", doubleValue: 1.5 };
+    expect(bench.data(7, named, { name: "Temp2", intValue: 1 })).toEqual({
+      ...NOTHING,
+      readings: ["Temp=1.5"],
+      failures: ["no_birth"],
+    });
+    expect(bench.rebirths()).toEqual(["g/n"]);
+  });
+
+  it("a device is asked for through its node, also where only the device's birth is missing", () => {
+    const bench = new Bench();
+    bench.bear();
+    expect(bench.hear("g/DDATA/n/other", { seq: 2, metrics: [{ alias: 9, floatValue: 1 }] })).toEqual({
+      ...NOTHING,
+      failures: ["no_birth"],
+    });
+    expect(bench.rebirths()).toEqual(["g/n"]);
+  });
+
+  it("devices that nobody reads cost nothing but their numbers", () => {
+    const bench = new Bench();
+    bench.bear();
+    expect(
+      bench.hear("g/DBIRTH/n/unread", { seq: 2, metrics: [{ name: "Temp", alias: 3, floatValue: 1 }] }),
+    ).toEqual(NOTHING);
+    expect(bench.hear("g/DDATA/n/unread", { seq: 3, metrics: [{ alias: 99, floatValue: 1 }] })).toEqual(
+      NOTHING,
+    );
+    expect(bench.data(4, temp(1)).readings).toEqual(["Temp=1"]);
+    expect(bench.rebirths()).toEqual([]);
+  });
+});
+
+describe("requests for births", () => {
+  it("never come twice within the interval, and more seldom while nothing answers", () => {
+    const bench = new Bench();
+    const askedAtMs: number[] = [];
+    const startMs = bench.nowMs;
+    for (let step = 0; step < 1_300; step++) {
+      bench.data(step % 200, temp(1));
+      if (bench.rebirths().length > 0) askedAtMs.push(bench.nowMs - startMs);
+      bench.wait(100);
+    }
+    expect(askedAtMs).toEqual([0, 10_000, 30_000, 70_000]);
+    bench.bear();
+    bench.data(40, temp(1));
+    bench.wait(REORDER_MS);
+    expect(bench.rebirths()).toEqual(["g/n"]);
+  });
+
+  it("are paced over all nodes", () => {
+    const bench = new Bench();
+    for (let node = 0; node < 50; node++) bench.hear(`g/NDATA/n${node}`, { seq: 0, metrics: [temp(1)] });
+    const counts = Array.from({ length: 4 }, () => {
+      const count = bench.rebirths().length;
+      bench.wait(1_000);
+      return count;
+    });
+    expect(counts).toEqual([20, 20, 10, 0]);
+  });
+});
+
+describe("sequence numbers", () => {
+  it("go on after 255 with 0, and a 0 may be left out", () => {
+    const bench = new Bench();
+    bench.bear();
+    for (let seq = 2; seq < 600; seq++)
+      expect(bench.data(seq % 256, temp(seq)).readings).toEqual([`Temp=${seq}`]);
+    for (let seq = 600; seq < 768; seq++) bench.data(seq % 256, temp(seq));
+    expect(bench.hear("g/NDATA/n", { metrics: [temp(1)] }).readings).toEqual(["Temp=1"]);
+    bench.data(1, temp(2));
+    bench.wait(REORDER_MS);
+    expect([bench.rebirths(), bench.sessions.counts.sequence_gap]).toEqual([[], 0]);
+  });
+
+  it("that are missing ask for births when the reorder timeout is over; what came is read at once", () => {
+    const bench = new Bench();
+    bench.bear();
+    expect(bench.data(3, temp(1)).readings).toEqual(["Temp=1"]);
+    bench.wait(REORDER_MS - 1);
+    expect(bench.rebirths()).toEqual([]);
+    bench.wait(1);
+    expect(bench.rebirths()).toEqual(["g/n"]);
+    expect(bench.sessions.counts.sequence_gap).toBe(1);
+    // It goes on after what came, and does not ask for the same gap again.
+    bench.data(4, temp(2));
+    bench.wait(60_000);
+    expect(bench.rebirths()).toEqual([]);
+  });
+
+  it("that come in another order within the timeout ask for nothing", () => {
+    const bench = new Bench();
+    bench.bear();
+    for (const seq of [4, 3, 2, 5]) expect(bench.data(seq, temp(seq)).readings).toEqual([`Temp=${seq}`]);
+    bench.wait(60_000);
+    expect([bench.rebirths(), bench.sessions.counts.sequence_gap]).toEqual([[], 0]);
+  });
+
+  it("of a fast node show a gap before they have gone around", () => {
+    const bench = new Bench();
+    bench.bear();
+    for (let seq = 3; seq < 3 + 64; seq++) bench.data(seq, temp(seq));
+    expect(bench.rebirths()).toEqual(["g/n"]);
+  });
+
+  it("that a node never gives are no gap", () => {
+    const bench = new Bench();
+    bench.bear();
+    for (let count = 0; count < 10; count++) bench.hear("g/NDATA/n", { metrics: [temp(count)] });
+    bench.wait(60_000);
+    expect(bench.rebirths()).toEqual([]);
+    expect(bench.sessions.counts.unnumbered).toBe(10);
+  });
+});
+
+describe("a device's data that overtake its birth", () => {
+  const early = { seq: 2, metrics: [{ alias: 3, floatValue: 31 }] };
+  function bornNode() {
+    const bench = new Bench();
+    bench.hear("g/NBIRTH/n", { seq: 0, metrics: [] });
+    return bench;
+  }
+
+  it("wait for it", () => {
+    const bench = bornNode();
+    expect(bench.hear("g/DDATA/n/d", early)).toEqual(NOTHING);
+    expect(bench.bearDevice(1).readings).toEqual(["Temp/Motor=30", "Temp/Motor=31"]);
+    bench.wait(60_000);
+    expect(bench.rebirths()).toEqual([]);
+  });
+
+  it("are given up and counted when it does not come", () => {
+    const bench = bornNode();
+    bench.hear("g/DDATA/n/d", early);
+    expect(bench.wait(REORDER_MS)).toEqual({ ...NOTHING, failures: ["no_birth"] });
+    expect(bench.rebirths()).toEqual(["g/n"]);
+  });
+
+  it("do not wait where somebody waits for their acknowledgement", () => {
+    expect(bornNode().hear("g/DDATA/n/d", early, false).failures).toEqual(["no_birth"]);
+  });
+});
+
+describe("deaths", () => {
+  const death = (bdSeq: number): TahuPayload => ({
+    metrics: [{ name: "bdSeq", datatype: typeOf("Int64"), longValue: bdSeq }],
+  });
+
+  it("of a node make its series and those of its devices stale, once", () => {
+    const bench = new Bench();
+    bench.bear(7);
+    bench.data(2, temp(22));
+    expect(bench.hear("g/NDEATH/n", death(7)).stale).toEqual(["Temp=22", "Temp/Motor=30"]);
+    expect(bench.hear("g/NDEATH/n", death(7))).toEqual(NOTHING);
+    expect(bench.data(3, temp(1)).failures).toEqual(["no_birth"]);
+    expect(bench.sessions.counts).toMatchObject({ ndeath: 1, old_death: 1, stale_series: 2 });
+  });
+
+  it("of an earlier session are none: a will may overtake a birth", () => {
+    const bench = new Bench();
+    bench.bear(8);
+    expect(bench.hear("g/NDEATH/n", death(7))).toEqual(NOTHING);
+    expect(bench.data(2, temp(1)).readings).toEqual(["Temp=1"]);
+  });
+
+  it("of a device are its own", () => {
+    const bench = new Bench();
+    bench.bear();
+    expect(bench.hear("g/DDEATH/n/d", { seq: 2 }).stale).toEqual(["Temp/Motor=30"]);
+    expect(bench.data(3, temp(1)).readings).toEqual(["Temp=1"]);
+    bench.bearDevice(4);
+    expect(bench.rebirths()).toEqual([]);
+  });
+
+  it("are not told of a device that is not born again with its node: it is stale after a while", () => {
+    const bench = new Bench();
+    bench.bear();
+    bench.hear("g/NBIRTH/n", { seq: 0, metrics: [] });
+    expect(bench.wait(9_999).stale).toEqual([]);
+    expect(bench.wait(1).stale).toEqual(["Temp/Motor=30"]);
+    expect(bench.wait(60_000).stale).toEqual([]);
+  });
+
+  it("of the connection are those of all nodes behind it", () => {
+    const bench = new Bench();
+    bench.bear();
+    expect(seen(bench.sessions.lost("another", bench.nowMs)).stale).toEqual([]);
+    expect(seen(bench.sessions.lost("broker", bench.nowMs)).stale).toEqual(["Temp=20", "Temp/Motor=30"]);
+    expect(bench.data(9, temp(1)).failures).toEqual(["no_birth"]);
+    expect(bench.rebirths()).toEqual(["g/n"]);
+  });
+
+  it("leave alone what has only been read of the past", () => {
+    const bench = new Bench();
+    bench.hear("g/NBIRTH/n", { seq: 0, metrics: [{ name: "Temp", alias: 1, datatype: typeOf("Int32") }] });
+    bench.data(1, { ...temp(5), isHistorical: true });
+    expect(bench.hear("g/NDEATH/n", {}).stale).toEqual([]);
+  });
+});
+
+describe("bounds", () => {
+  it("refuse nodes beyond them, unless one is dead", () => {
+    const bench = new Bench({ nodes: 2 });
+    for (const node of ["a", "b"]) bench.hear(`g/NBIRTH/${node}`, { seq: 0 });
+    expect(bench.hear("g/NBIRTH/c", { seq: 0 }).failures).toEqual(["too_many"]);
+    bench.hear("g/NDEATH/a", {});
+    expect(bench.hear("g/NBIRTH/c", { seq: 0 }).failures).toEqual([]);
+    expect([...bench.sessions.nodes()].map(({ source }) => source.node)).toEqual(["b", "c"]);
+  });
+
+  it("refuse devices and definitions beyond them, and give back what a death frees", () => {
+    const bench = new Bench({ devices: 1, definitions: 6 });
+    bench.bear();
+    expect(bench.hear("g/DBIRTH/n/e", { seq: 2 }).failures).toEqual(["too_many"]);
+    const metrics = [1, 2, 3].map((alias) => ({
+      name: `Temp${alias}`,
+      alias,
+      datatype: typeOf("Float"),
+      floatValue: 1,
+    }));
+    expect(bench.hear("g/NBIRTH/other", { seq: 0, metrics }).failures).toEqual(["too_many"]);
+    bench.hear("g/NDEATH/n", {});
+    expect(bench.hear("g/NBIRTH/other", { seq: 0, metrics }).failures).toEqual([]);
+  });
+});
+
+test("messages in any order, with any numbers, throw nothing and hold no more than the bounds", () => {
+  const metric: fc.Arbitrary<TahuMetric> = fc.record(
+    {
+      name: fc.constantFrom("Temp", "Temp2", "Speed", "bdSeq"),
+      alias: fc.nat({ max: 5 }),
+      datatype: fc.nat({ max: 20 }),
+      longValue: fc.nat(),
+      isNull: fc.boolean(),
+    },
+    { requiredKeys: [] },
+  );
+  const payload: fc.Arbitrary<TahuPayload | Uint8Array> = fc.oneof(
+    {
+      weight: 9,
+      arbitrary: fc.record(
+        { seq: fc.nat({ max: 300 }), metrics: fc.array(metric, { maxLength: 4 }) },
+        { requiredKeys: [] },
+      ),
+    },
+    { weight: 1, arbitrary: fc.uint8Array({ maxLength: 30 }) },
+  );
+  const path = fc.oneof(
+    fc
+      .tuple(fc.constantFrom("NBIRTH", "NDEATH", "NDATA", "NCMD"), fc.constantFrom("a", "b", "c"))
+      .map(([type, node]) => `g/${type}/${node}`),
+    fc
+      .tuple(
+        fc.constantFrom("DBIRTH", "DDEATH", "DDATA", "DCMD"),
+        fc.constantFrom("a", "b", "c"),
+        fc.constantFrom("x", "y", "unread"),
+      )
+      .map(([type, node, device]) => `g/${type}/${node}/${device}`),
+  );
+  fc.assert(
+    fc.property(fc.array(fc.tuple(path, payload, fc.nat({ max: 4_000 })), { maxLength: 60 }), (messages) => {
+      const bench = new Bench({ nodes: 2, devices: 3, definitions: 10 });
+      for (const [path, payload, waitMs] of messages) {
+        bench.hear(path, payload);
+        bench.wait(waitMs);
+        bench.rebirths();
+        const nodes = [...bench.sessions.nodes()];
+        expect(nodes.length).toBeLessThanOrEqual(2);
+        const devices = nodes.flatMap((node) => [...node.devices.values()]);
+        expect(devices.length).toBeLessThanOrEqual(3);
+        const definitions = [
+          ...nodes.map(({ own }) => own),
+          ...devices.map(({ definitions }) => definitions),
+        ];
+        // A metric may have a name and an alias.
+        expect(definitions.reduce((sum, { count }) => sum + count, 0)).toBeLessThanOrEqual(11);
+      }
+    }),
+    { numRuns: 300 },
+  );
+});
+
+test.each([
+  ["spBv1.0/g/NBIRTH/n", { type: "NBIRTH", source: { group: "g", node: "n", device: null } }],
+  ["spBv1.0/g/DDATA/n/d", { type: "DDATA", source: { group: "g", node: "n", device: "d" } }],
+  ["spBv1.0/STATE/host", { type: "STATE", hostId: "host" }],
+  ["spBv1.0/STATE/NBIRTH/n", { type: "NBIRTH", source: { group: "STATE", node: "n", device: null } }],
+  ["spBv1.0/g/NBIRTH/n/d", undefined],
+  ["spBv1.0/g/DDATA/n", undefined],
+  ["spBv1.0/g/XDATA/n", undefined],
+  ["spBv1.0/g//n", undefined],
+  ["spBv1.0//NDATA/n", undefined],
+  ["spBv1.0/g/NDATA/", undefined],
+  ["spBv1.0/g/DDATA/n/d/e", undefined],
+  ["spBv1.0", undefined],
+  ["spAv1.0/g/NDATA/n", undefined],
+])("%s", (topic, parsed) => {
+  expect(parseSparkplugTopic(topic)).toEqual(parsed);
+});
