@@ -200,6 +200,12 @@ const config: AgentConfig = {
   dataFolder: "data",
   pipelinePath: "pipeline.yaml",
   inputs: { broker: null, mqtt: null, http: null, files: [], host: null },
+  sparkplug: {
+    hostId: "alpha-1",
+    reorderTimeoutMs: 2_000,
+    rebirthIntervalMs: 10_000,
+    payloadBytesMax: 1 << 20,
+  },
   uplink: {
     url: "",
     kafka: null,

@@ -31,9 +31,11 @@ import {
   adjustValue,
   type AgentRequest,
   type Compression,
+  type Decoded,
   LABEL_LENGTH_MAX,
   Payload,
   PlainReadings,
+  type SparkplugHearing,
   type UplinkTransport,
   type ValueAdjustment,
   type Welcome,
@@ -74,6 +76,7 @@ import { type CarriedOut, RequestDesk } from "./request-desk.ts";
 import type { RedoLog } from "./redo-log.ts";
 import type { SeriesRegistry } from "./series-registry.ts";
 import { RouteSeries } from "./route-series.ts";
+import { SparkplugDesk, type SparkplugLink, type SparkplugStatus } from "./sparkplug/sparkplug-desk.ts";
 import { StoredFilePositions } from "./stored-file-positions.ts";
 import { type Route, TopicRoutes } from "./topic-routes.ts";
 import { Uplink } from "./uplink.ts";
@@ -106,6 +109,8 @@ export interface AgentOptions {
   readonly configuration?: () => ConfigurationStatus;
   /** Takes a pipeline that central has pushed; absent where nothing can. */
   readonly pushPipeline?: (pushed: PushedPipeline) => Promise<ReloadReport>;
+  /** The way to Sparkplug edge nodes; absent: births cannot be asked for. */
+  readonly sparkplug?: SparkplugLink;
   /** Sends a command to the machines, QoS 1, never retained; resolves when a broker has it. */
   publish(topic: string, payload: string): Promise<void>;
 }
@@ -157,6 +162,7 @@ export class Agent {
   readonly #maintenance: MaintenanceDesk;
   readonly #sealer: EvidenceSealer;
   readonly #recorder: FlightRecorder | null;
+  readonly #sparkplug: SparkplugDesk;
   readonly #refusedSeries = new RefusedSeries();
   readonly #plainReadings = new PlainReadings();
   readonly #onOutcomes = (outcomes: readonly Outcome[]) => this.#handle(outcomes);
@@ -234,6 +240,14 @@ export class Agent {
       agent: config.agent,
       append: (changes, part) => this.#outbox.appendEvidence(changes, part),
       wake: () => this.#commits.requestNow(),
+    });
+    this.#sparkplug = new SparkplugDesk({
+      config: config.sparkplug,
+      pipeline,
+      site: config.site,
+      clock,
+      log: log.child("sparkplug"),
+      link: options.sparkplug ?? { command: () => {}, sayOnline: () => {} },
     });
     this.#reading = this.#readingOf(pipeline);
     this.#outbox = new Outbox({
@@ -422,13 +436,13 @@ export class Agent {
     return [...this.#rules.confirmationTopics(), ...this.#maintenance.filters()];
   }
 
-  /** The subscriptions that the inputs must hold: for readings, and the agent's own. */
   /** For inputs: the greatest payloads where they are kept as they are, by the pipeline of the moment. */
   readonly evidence: EvidenceBounds = {
     bytesMax: (topic) => this.#reading.evidence.bytesMax(topic),
     largestBytesMax: () => this.#reading.evidence.largestBytesMax(),
   };
 
+  /** What the inputs must subscribe to: for readings, and the agent's own; and where it commands. */
   subscriptions(): Subscriptions {
     const commandFilters = this.#pipeline.rules.flatMap(({ action }) =>
       action === null ? [] : [topicFilter(action.topicTemplate)],
@@ -452,6 +466,8 @@ export class Agent {
   changePipeline(pipeline: Pipeline, record: readonly Change[] = []): Promise<void> {
     // Throws where a layout cannot be made.
     PaneTables.of(pipeline.metrics, PANE_ROWS_MAX);
+    if (sparkplugSources(pipeline) !== sparkplugSources(this.#pipeline))
+      throw new Error("metrics of Sparkplug cannot change while the agent runs; restart the agent");
     const adoptRules = this.#rules.prepareRules(pipeline.rules, this.#guard.nowMs());
     const watching = { metrics: pipeline.metrics, windows: watchedWindows(pipeline) };
     const adoptWatched = this.#watched.prepare(watching, this.#nextTimeMs());
@@ -512,6 +528,16 @@ export class Agent {
     return nextMs;
   }
 
+  /** The subscriptions of the agent as a Sparkplug host, on a connection of their own; empty: it is none. */
+  sparkplugFilters(): readonly string[] {
+    return this.#sparkplug.filters();
+  }
+
+  /** The connection that Sparkplug messages come through is gone. */
+  sparkplugLost(via: string): void {
+    this.#sparkplugHeard(this.#sparkplug.lost(via));
+  }
+
   start(): void {
     this.#uplink.start();
     this.#tickRules();
@@ -542,6 +568,7 @@ export class Agent {
     }
     const evidence = this.#reading.evidence.resolve(topic);
     if (evidence !== undefined) return this.#receiveEvidence(arrival, evidence);
+    if (this.#sparkplug.takes(topic)) return this.#receiveSparkplug(arrival);
     if (arrival.isOversized || payload.length > this.#options.config.limits.payloadBytesMax) {
       return this.#rejectPayload(arrival, "oversized", `${payload.length} bytes or more`);
     }
@@ -634,53 +661,100 @@ export class Agent {
   #takeEach(arrival: Arrival, routes: readonly Route[], areAll: boolean): void {
     const payload = new Payload(arrival.payload, this.#guard.nowMs());
     const rejections = new PayloadRejections();
-    const reject = (rejection: Rejection) => {
-      this.#ledger.reject(rejection.reason, rejection.count);
-      rejections.add(rejection);
-    };
     let isEmpty = areAll;
     for (const route of routes) {
-      const { name } = route.metric;
       for (const decoded of route.decoder.decode(payload)) {
         isEmpty = false;
-        if (!decoded.ok) {
-          reject({ ...decoded, detail: `${name}: ${decoded.detail}` });
-          continue;
-        }
-        const reading = this.#reading.incoming.toReading(arrival, route, decoded);
-        if ("reason" in reading) {
-          reject(reading);
-          if (reading.reason === "series_cap")
-            this.#refusedSeries.add(name, arrival, this.#options.clock.nowMs());
-          continue;
-        }
-        const reason = this.#intake.accept(reading, this.#onOutcomes);
-        if (reason === undefined) continue;
-        const unit = reading.hasOwnTime ? route.decoder.timeUnit : null;
-        const detail =
-          reason === "pane_cap"
-            ? `${name} has as many open panes as it may`
-            : refusedTime(reading.sourceTimeMs, this.#guard.nowMs(), unit);
-        rejections.add({ reason, detail, count: 1 });
+        this.#takeDecoded(arrival, route, decoded, rejections);
       }
     }
-    for (const failure of payload.failures) reject(failure);
-    if (isEmpty && payload.failures.length === 0)
-      reject({ reason: "no_reading", detail: `no reading of ${metricNames(routes)} is in it`, count: 1 });
+    for (const failure of payload.failures) this.#rejectPart(rejections, failure);
+    if (isEmpty && payload.failures.length === 0) {
+      const detail = `no reading of ${metricNames(routes)} is in it`;
+      this.#rejectPart(rejections, { reason: "no_reading", detail, count: 1 });
+    }
+    this.#quarantineParts(arrival, rejections);
+  }
+
+  #takeDecoded(arrival: Arrival, route: Route, decoded: Decoded, rejections: PayloadRejections): void {
+    const { name } = route.metric;
+    if (!decoded.ok) {
+      this.#rejectPart(rejections, { ...decoded, detail: `${name}: ${decoded.detail}` });
+      return;
+    }
+    const reading = this.#reading.incoming.toReading(arrival, route, decoded);
+    if ("reason" in reading) {
+      this.#rejectPart(rejections, reading);
+      if (reading.reason === "series_cap")
+        this.#refusedSeries.add(name, arrival, this.#options.clock.nowMs());
+      return;
+    }
+    const reason = this.#intake.accept(reading, this.#onOutcomes);
+    if (reason === undefined) return;
+    const unit = reading.hasOwnTime ? route.decoder.timeUnit : null;
+    const detail =
+      reason === "pane_cap"
+        ? `${name} has as many open panes as it may`
+        : refusedTime(reading.sourceTimeMs, this.#guard.nowMs(), unit);
+    rejections.add({ reason, detail, count: 1 });
+  }
+
+  #rejectPart(rejections: PayloadRejections, rejection: Rejection): void {
+    this.#ledger.reject(rejection.reason, rejection.count);
+    rejections.add(rejection);
+  }
+
+  #quarantineParts(arrival: Arrival, rejections: PayloadRejections): void {
     for (const { reason, detail, count } of rejections.list())
       this.#quarantined(arrival, reason, count === 1 ? detail : `${detail} (and ${count - 1} more)`);
+  }
+
+  #receiveSparkplug(arrival: Arrival): ReturnType<Agent["receive"]> {
+    const heard = this.#sparkplug.hear(arrival);
+    if (heard === undefined) return undefined;
+    if ("reason" in heard) return this.#rejectPayload(arrival, heard.reason, heard.detail);
+    if (this.#isChoked) {
+      for (const { binding, decoded } of heard.readings) this.#judgeDecoded(arrival, binding, decoded);
+      return Promise.reject(new Error("the store takes no writes"));
+    }
+    const rejections = new PayloadRejections();
+    for (const { binding, decoded } of heard.readings)
+      this.#takeDecoded(arrival, binding, decoded, rejections);
+    for (const failure of heard.failures) this.#rejectPart(rejections, failure);
+    this.#quarantineParts(arrival, rejections);
+    this.#markStale(heard.stale);
+    return this.#whenDurable(arrival.qos);
+  }
+
+  /** What time, or the end of a connection, has brought: nothing of it is in a payload. */
+  #sparkplugHeard({ failures, stale }: SparkplugHearing<Route>): void {
+    for (const { reason, detail, count } of failures) {
+      this.#ledger.reject(reason, count);
+      this.#options.log.repeated(`rejected:${reason}`, "rejected what had waited", { reason, detail });
+    }
+    this.#markStale(stale);
+    if (failures.length + stale.length > 0) this.#commits.request(LAZY_COMMIT_MS);
+  }
+
+  #markStale(stale: SparkplugHearing<Route>["stale"]): void {
+    if (this.#isChoked) return;
+    for (const { binding, value } of stale) {
+      if (binding.series !== undefined) this.#intake.markStale(binding.series, value);
+    }
   }
 
   /** The store takes no writes and memory no more readings: the rules run, and the sensor sends again. */
   #onlyJudge(arrival: Arrival, routes: readonly Route[]): Promise<void> {
     const payload = new Payload(arrival.payload, this.#guard.nowMs());
     for (const route of routes) {
-      for (const decoded of route.decoder.decode(payload)) {
-        const reading = decoded.ok ? this.#reading.incoming.toReading(arrival, route, decoded) : decoded;
-        if (!("reason" in reading)) this.#handle(this.#intake.judge(reading, false));
-      }
+      for (const decoded of route.decoder.decode(payload)) this.#judgeDecoded(arrival, route, decoded);
     }
     return Promise.reject(new Error("the store takes no writes"));
+  }
+
+  #judgeDecoded(arrival: Arrival, route: Route, decoded: Decoded): void {
+    const reading = decoded.ok ? this.#reading.incoming.toReading(arrival, route, decoded) : decoded;
+    if (!("reason" in reading)) this.#handle(this.#intake.judge(reading, false));
   }
 
   /** A reading of the gateway's own sensors; nobody waits for it. */
@@ -797,6 +871,7 @@ export class Agent {
       recorder: this.#recorder?.status() ?? null,
       dedupe: { keys: this.#deduplicator.keyCount, forgotten: this.#deduplicator.forgottenCount },
       configuration: this.#options.configuration?.() ?? null,
+      sparkplug: this.#sparkplug.status(),
     };
   }
 
@@ -850,6 +925,7 @@ export class Agent {
     this.#handle(this.#rules.onTick({ nowMs, monotonicMs: clock.monotonicMs(), steadyMs }));
     this.#maintenance.tick();
     this.#recorder?.tick();
+    this.#sparkplugHeard(this.#sparkplug.tick());
     const { watermarkMs } = this.#watermarks.watermark(steadyMs, this.#guard.isProven);
     for (const result of this.#watched.take(watermarkMs, steadyMs)) this.#judgeWindow(result);
     const intervalMs = Math.min(config.commit.liveIntervalMs, RULES_INTERVAL_MS_MAX);
@@ -1157,6 +1233,13 @@ export class Agent {
   }
 }
 
+/** What edge nodes' births are bound to. */
+function sparkplugSources({ metrics }: Pipeline): string {
+  return JSON.stringify(
+    metrics.flatMap(({ name, source }) => (source.kind === "sparkplug" ? [{ name, source }] : [])),
+  );
+}
+
 /** What the pipeline makes of an arrival; made anew for each pipeline. */
 interface PipelineReading {
   readonly routes: TopicRoutes;
@@ -1237,6 +1320,8 @@ export interface AgentStatus {
   readonly recorder: RecorderStatus | null;
   readonly dedupe: { readonly keys: number; readonly forgotten: number };
   readonly configuration: ConfigurationStatus | null;
+  /** Null where no metric is of Sparkplug. */
+  readonly sparkplug: SparkplugStatus | null;
 }
 
 /** For central. */

@@ -44,7 +44,8 @@ export class IncomingReadings {
       value,
       quality: decoded.quality,
       hasOwnTime: decoded.hasOwnTime,
-      isRetained: arrival.isRetained,
+      // Neither acts, nor does it end a silence.
+      isRetained: arrival.isRetained || decoded.isHistorical === true,
       arrivedMonotonicMs: arrival.arrivedMonotonicMs,
     };
   }

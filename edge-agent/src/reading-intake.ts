@@ -170,6 +170,24 @@ export class ReadingIntake {
     if (count > 1) this.#seriesColumn.fill(series, 0, count);
   }
 
+  /**
+   * The source of the series is gone, its last value is no longer current: a bad reading of now, which no rule sees and
+   * no watermark heeds. To the rules silence is silence.
+   */
+  markStale(series: Series, lastValue: number): void {
+    const { guard, ledger, redo } = this.#options;
+    const timeMs = guard.nowMs();
+    const verdict = guard.judge(timeMs);
+    if (verdict !== "plausible") return ledger.reject(verdict);
+    ledger.totals.received += 1;
+    const fate = this.#besidePane(series, timeMs);
+    if (fate === "pane_cap") ledger.totals.rejected.pane_cap += 1;
+    else {
+      ledger.totals[fate] += 1;
+      redo.add(series.index, timeMs, lastValue, QUALITIES.indexOf("bad") | REDO_FLAG.stale);
+    }
+  }
+
   /** The rules alone: also when the reading itself cannot be taken in because the disk takes no writes. */
   judge(reading: IncomingReading, isReplayed: boolean): readonly Outcome[] {
     const { series, sourceTimeMs, value, quality, isRetained, arrivedMonotonicMs } = reading;
@@ -198,6 +216,10 @@ export class ReadingIntake {
     const { deduplicator, watermarks, guard } = this.#options;
     if ((row.flags & REDO_FLAG.hasOwnTime) !== 0) deduplicator.judge(row.series, row.timeMs, row.value);
     if ((row.flags & REDO_FLAG.keyOnly) !== 0) return [];
+    if ((row.flags & REDO_FLAG.stale) !== 0) {
+      if (parts.panes) this.#besidePane(series, row.timeMs);
+      return [];
+    }
     // They are in memory only: whatever is still in the log.
     this.#watch(series, row.timeMs, row.value, row.flags);
     if (parts.panes) this.#aggregate(series, row.timeMs, row.value, row.flags);
@@ -221,6 +243,13 @@ export class ReadingIntake {
   #watch(series: Series, sourceTimeMs: number, value: number, flags: number): void {
     if ((flags & REDO_FLAG.qualityMask) !== 0) return;
     this.#options.watched.add(series, Math.floor(sourceTimeMs), value);
+  }
+
+  #besidePane(series: Series, timeMs: number): "aggregated" | "ruleOnly" | "pane_cap" {
+    const wholeMs = Math.floor(timeMs);
+    const table = this.#options.tables.at(series.metric, wholeMs);
+    if (table === undefined) return "ruleOnly";
+    return table.addBeside(series.index, wholeMs, "bad") ? "aggregated" : "pane_cap";
   }
 
   #aggregate(

@@ -9,6 +9,8 @@ export const REDO_FLAG = {
   undeduplicated: 0b0000_1000,
   /** Only the key is still of use: the reading itself is in a batch or a checkpoint. */
   keyOnly: 0b0001_0000,
+  /** No reading: the source of the series was gone. */
+  stale: 0b0010_0000,
 } as const;
 
 /**

@@ -30,6 +30,7 @@ import { HostInput } from "./inputs/host-input.ts";
 import { systemHostReaders } from "./inputs/host-readers.ts";
 import { HttpInput } from "./inputs/http/http-input.ts";
 import { MqttInput } from "./inputs/mqtt-input.ts";
+import { SparkplugPresence } from "./inputs/sparkplug-presence.ts";
 import { serviceManager } from "./service/service-manager.ts";
 import { serviceState } from "./service/service-state.ts";
 import { RunningInputs } from "./inputs/running-inputs.ts";
@@ -37,11 +38,14 @@ import { readFilePipeline } from "./reload/file-pipeline.ts";
 import { onReloadSignal } from "./reload/on-reload-signal.ts";
 import { Reloader } from "./reload/reloader.ts";
 import { startPipeline } from "./reload/start-pipeline.ts";
+import { SparkplugHosts } from "./sparkplug/sparkplug-hosts.ts";
 import { StatusServer } from "./status-server.ts";
 import { KafkaUplink } from "./uplink-transport/kafka-uplink.ts";
 import { MqttUplink } from "./uplink-transport/mqtt-uplink.ts";
 import { AGENT_STORE_VERSION, agentVersion } from "./version.ts";
 
+/** The connection to the site's broker as a Sparkplug host; nodes behind it are known by this name. */
+const SPARKPLUG_INPUT = "sparkplug";
 /** Longest wait at a stop for central to hold what is in the outbox; the rest stays there. */
 const DRAIN_MS = 10_000;
 
@@ -78,6 +82,7 @@ export async function runAgent(configPath: string): Promise<ExitCode> {
   const failed = Promise.withResolvers<void>();
   let sensors: HostInput | undefined;
   const freeSpace = new FreeSpace({ path: config.dataFolder, clock: systemClock });
+  const sparkplugHosts = new SparkplugHosts(log.child("sparkplug"));
   const options: Omit<AgentOptions, "hasLostCommits"> = {
     config,
     pipeline: start.loaded.config,
@@ -94,6 +99,7 @@ export async function runAgent(configPath: string): Promise<ExitCode> {
     configuration: () => reloader.status(),
     pushPipeline: (pushed) => reloader.push(pushed),
     publish: (topic, payload) => commands.publish(topic, payload),
+    sparkplug: sparkplugHosts,
     freeBytes: () => freeSpace.bytes,
     failedForGood: () => failed.resolve(),
     lossBooked: () =>
@@ -110,15 +116,49 @@ export async function runAgent(configPath: string): Promise<ExitCode> {
     evidence: agent.evidence,
     payloadBytesMax: config.limits.payloadBytesMax,
   };
+  const isSparkplugHost = agent.sparkplugFilters().length > 0;
+  const newPresence = () => new SparkplugPresence({ ...config.sparkplug, clock: systemClock });
   const inputs = new RunningInputs({
     maker: {
       broker(inputs, { commandFilters }) {
         const { broker } = inputs;
         const [clientsMax] = clientsOf(inputs, log);
-        return broker && new BrokerInput({ ...world, ...broker, clientsMax, name: "broker", commandFilters });
+        if (broker === null) return null;
+        const presence = isSparkplugHost ? newPresence() : undefined;
+        const ofHost =
+          presence === undefined ? {} : { presence, sparkplugBytesMax: config.sparkplug.payloadBytesMax };
+        const input = new BrokerInput({
+          ...world,
+          ...broker,
+          ...ofHost,
+          clientsMax,
+          name: "broker",
+          commandFilters,
+        });
+        if (presence !== undefined) sparkplugHosts.set(input, presence);
+        return input;
       },
       mqtt: ({ mqtt }, subscriptions) =>
         mqtt && new MqttInput({ ...world, ...mqtt, ...subscriptions, name: "mqtt" }),
+      sparkplug({ mqtt }) {
+        if (mqtt === null || !isSparkplugHost) return null;
+        const presence = newPresence();
+        const input = new MqttInput({
+          ...world,
+          ...mqtt,
+          name: SPARKPLUG_INPUT,
+          clientId: `${mqtt.clientId}-sparkplug`,
+          // A node's sequence is heard as a whole or not at all.
+          sharedGroup: null,
+          filters: agent.sparkplugFilters(),
+          ownFilters: [],
+          payloadBytesMax: config.sparkplug.payloadBytesMax,
+          presence,
+          lost: () => agent.sparkplugLost(SPARKPLUG_INPUT),
+        });
+        sparkplugHosts.set(input, presence);
+        return input;
+      },
       http(inputs) {
         const { http } = inputs;
         const [, clientsMax] = clientsOf(inputs, log);

@@ -144,7 +144,8 @@ export class StatusServer {
 
   /** Brings the metrics that mirror the status up to date, at scrape time. */
   #observe(status: AgentStatus): void {
-    const { ledger, lanes, link, alarms, series, watermarkMs, clock, disk, recorder, configuration } = status;
+    const { ledger, lanes, link, alarms, series, watermarkMs, clock, disk, recorder, configuration, sparkplug } =
+      status;
     const { metrics } = this.#options;
     if (configuration !== null) {
       const { version, source } = configuration;
@@ -175,6 +176,12 @@ export class StatusServer {
     metrics.gauge("millrace_agent_readings_pending").set(ledger.pending);
     for (const [metric, count] of Object.entries(series)) {
       metrics.gauge("millrace_agent_series").set(count, { metric });
+    }
+    if (sparkplug !== null) {
+      metrics.gauge("millrace_agent_sparkplug_nodes").set(sparkplug.nodesOnline, { state: "online" });
+      metrics.gauge("millrace_agent_sparkplug_nodes").set(sparkplug.nodesOffline, { state: "offline" });
+      for (const [event, count] of Object.entries(sparkplug.events))
+        metrics.counter("millrace_agent_sparkplug_events_total").follow(count, { event });
     }
     metrics.gauge("millrace_agent_alarms_active").set(alarms.length);
     metrics.gauge("millrace_agent_uplink_connected").set(link.state === "up" ? 1 : 0);

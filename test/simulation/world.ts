@@ -428,6 +428,12 @@ export function simulatedAgentConfig(
     dataFolder: "memory",
     pipelinePath: "memory",
     inputs: { broker: null, mqtt: null, http: null, files: [], host: null },
+    sparkplug: {
+      hostId: site,
+      reorderTimeoutMs: 2_000,
+      rebirthIntervalMs: 10_000,
+      payloadBytesMax: 1 << 20,
+    },
     uplink: {
       url: "memory",
       kafka: null,

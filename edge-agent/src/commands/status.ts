@@ -54,6 +54,7 @@ export function renderStatus(page: StatusPage, url: string): string {
     ...Object.entries(page.unavailableSensors).map(
       ([sensor, reason]) => `  ${sensor.padEnd(9)} not available: ${reason}`,
     ),
+    ...renderSparkplug(page.sparkplug),
     "",
     "lanes      batches     bytes  readings  oldest       waiting for central",
     ...Object.entries(lanes).map(
@@ -158,6 +159,24 @@ export function renderAlarm(
     ...(alarm.action === "none" ? [] : [`action ${alarm.action}`]),
   ];
   return `  ${alarm.id}  ${[...labels, alarm.message, `value ${alarm.value}, limit ${alarm.limit}`, ...marks].join("  ")}`;
+}
+
+const OFFLINE_SHOWN_MAX = 10;
+
+/** Edge nodes that are gone, and what was asked of all. */
+export function renderSparkplug(sparkplug: StatusPage["sparkplug"]): readonly string[] {
+  if (sparkplug === null) return [];
+  const { hostId, nodesOnline, nodesOffline, events, nodes } = sparkplug;
+  const offline = nodes.filter(({ isOnline }) => !isOnline).slice(0, OFFLINE_SHOWN_MAX);
+  const counted = (["sequence_gap", "rebirth_request", "ndeath", "ddeath"] as const)
+    .filter((event) => events[event] > 0)
+    .map((event) => `, ${event} ${events[event]}`);
+  return [
+    "",
+    `sparkplug  host ${hostId}: ${nodesOnline} edge nodes online, ${nodesOffline} offline${counted.join("")}`,
+    ...offline.map(({ group, node, sinceMs }) => `  offline  ${group}/${node}, for ${seconds(sinceMs)}`),
+    ...(nodesOffline > offline.length ? [`  … and ${nodesOffline - offline.length} more`] : []),
+  ];
 }
 
 /** Who wanted more series than a metric may have. */

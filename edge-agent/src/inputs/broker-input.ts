@@ -1,13 +1,14 @@
 import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
 import { createServer as createTlsServer } from "node:tls";
 import { certifiedNameOf, type Clock, type Logger, toListenError } from "@millrace/runtime";
-import { PacketSizeGuard } from "@millrace/wire";
+import { PacketSizeGuard, SPARKPLUG_NAMESPACE } from "@millrace/wire";
 import { Aedes, type AedesOptions, type AuthenticateError, type Client, type PublishPacket } from "aedes";
 import { type BrokerUser, BrokerUsers } from "./broker-users.ts";
 import { type DirectPublish, DirectPublishes } from "./direct-publishes.ts";
-import type { Input, InputHandler, InputStatus, Subscriptions } from "./input.ts";
+import type { Input, InputHandler, InputStatus, PublishOptions, Subscriptions } from "./input.ts";
 import { OrderedRelease } from "./ordered-release.ts";
 import { pubackBytes } from "./puback-bytes.ts";
+import type { SparkplugPresence } from "./sparkplug-presence.ts";
 import { SubscribedFilters } from "./subscribed-filters.ts";
 import { TopicCache } from "./topic-cache.ts";
 import { filterTakes } from "./topic-filter.ts";
@@ -26,6 +27,10 @@ export interface BrokerInputOptions {
   readonly clientsMax: number;
   /** A greater payload is handed over as oversized, and acknowledged. */
   readonly payloadBytesMax: number;
+  /** The agent is a Sparkplug host here, and says so. */
+  readonly presence?: SparkplugPresence;
+  /** As `payloadBytesMax`, for Sparkplug's topics. */
+  readonly sparkplugBytesMax?: number;
   /** A greater packet closes its connection, before it is in memory. Default 16 times `payloadBytesMax`, at least 2 MiB. */
   readonly packetBytesMax?: number;
   /** Topics whose payloads may be greater. */
@@ -60,6 +65,7 @@ const DELIVERIES_MAX = 10_000;
 /** Whoever sends a payload of a megabyte is told by the counter, not cut off to send it again for ever. */
 const PACKET_BYTES_LEAST = 2 * 1024 * 1024;
 const RATE_WINDOW_MS = 1_000;
+const FAREWELL_MS_MAX = 500;
 /** `$`: no filter with a wildcard in front takes it. */
 const REFUSED_TOPIC = "$millrace/refused";
 const RETAINED_BYTES_MAX = 16 * 1024 * 1024;
@@ -179,21 +185,40 @@ export class BrokerInput implements Input {
     server.on("error", (error) => this.#options.log.error(`cannot accept connections: ${error.message}`));
     this.#broker = broker;
     this.#server = server;
+    const { presence } = this.#options;
+    presence?.begin();
+    if (presence !== undefined) await this.publish(presence.topic, presence.online, { qos: 1, retain: true });
   }
 
   async stop(): Promise<void> {
     const [server, broker] = [this.#server, this.#broker];
     this.#handler = null;
     this.#server = null;
-    this.#broker = null;
     if (server === null || broker === null) return;
+    await this.#sayFarewell();
+    this.#broker = null;
     const closed = new Promise<void>((resolve) => server.close(() => resolve()));
     await closeBroker(broker);
     for (const socket of this.#sockets) socket.destroy();
     await closed;
   }
 
-  publish(topic: string, payload: string | Uint8Array, options: { readonly qos: 0 | 1 }): Promise<void> {
+  /** Edge nodes are told, unless one of them takes nothing any more. */
+  async #sayFarewell(): Promise<void> {
+    const { presence, clock } = this.#options;
+    if (presence === undefined) return;
+    await new Promise<void>((resolve) => {
+      const timer = clock.after(FAREWELL_MS_MAX, resolve);
+      void this.publish(presence.topic, presence.farewell, { qos: 1, retain: true })
+        .catch(() => {})
+        .then(() => {
+          timer.cancel();
+          resolve();
+        });
+    });
+  }
+
+  publish(topic: string, payload: string | Uint8Array, options: PublishOptions): Promise<void> {
     const broker = this.#broker;
     if (broker === null)
       return Promise.reject(new Error(`cannot publish to ${topic}: the broker is not running`));
@@ -202,7 +227,7 @@ export class BrokerInput implements Input {
       topic,
       payload: Buffer.from(payload),
       qos: options.qos,
-      retain: false,
+      retain: options.retain ?? false,
       dup: false,
     };
     return new Promise((resolve, reject) => {
@@ -307,10 +332,11 @@ export class BrokerInput implements Input {
 
   /** aedes reads its connections with `read()`: what it would get is looked at first. */
   #readDirectly(socket: Socket, client: Client): void {
-    const { payloadBytesMax, evidence } = this.#options;
+    const { payloadBytesMax, evidence, sparkplugBytesMax = 0 } = this.#options;
     const evidenceBytesMax = (evidence?.largestBytesMax() ?? 0) + TOPIC_BYTES_MAX;
     const packetBytesMax =
-      this.#options.packetBytesMax ?? Math.max(PACKET_BYTES_LEAST, 16 * payloadBytesMax, evidenceBytesMax);
+      this.#options.packetBytesMax ??
+      Math.max(PACKET_BYTES_LEAST, 16 * payloadBytesMax, 2 * sparkplugBytesMax, evidenceBytesMax);
     const publishes = new DirectPublishes<KnownTopic>({
       guard: new PacketSizeGuard(packetBytesMax),
       packetBytesMax: Math.min(packetBytesMax, DIRECT_BYTES_MAX),
@@ -392,8 +418,7 @@ export class BrokerInput implements Input {
     // It is not acknowledged: its client sends it again.
     if (handler === null) return;
     this.#counts.messages++;
-    const isOversized = isOversizedOn(topic.name, payload, this.#options);
-    if (isOversized) this.#counts.oversized++;
+    const isOversized = this.#countOversized(topic.name, payload);
     const work = settle(handler, {
       topic: topic.name,
       payload,
@@ -406,6 +431,17 @@ export class BrokerInput implements Input {
     });
     if (qos === 1) this.#acksOf(client).add(work, packetId);
     else work?.catch(() => this.#counts.commit_failures++);
+  }
+
+  #countOversized(topic: string, payload: Uint8Array): boolean {
+    const { payloadBytesMax, sparkplugBytesMax = payloadBytesMax } = this.#options;
+    const isLarge = payload.length > payloadBytesMax;
+    const isOversized =
+      isLarge && topic.startsWith(`${SPARKPLUG_NAMESPACE}/`)
+        ? payload.length > sparkplugBytesMax
+        : isOversizedOn(topic, payload, this.#options);
+    if (isOversized) this.#counts.oversized++;
+    return isOversized;
   }
 
   #onPublish(client: Client | null, packet: PublishPacket, done: (error?: Error | null) => void): void {
@@ -430,8 +466,7 @@ export class BrokerInput implements Input {
     const isRetained = packet.retain;
     const payload = typeof packet.payload === "string" ? Buffer.from(packet.payload) : packet.payload;
     if (isRetained) this.#limitRetained(packet, payload.length);
-    const isOversized = isOversizedOn(packet.topic, payload, this.#options);
-    if (isOversized) this.#counts.oversized++;
+    const isOversized = this.#countOversized(packet.topic, payload);
     const work = settle(handler, {
       topic: packet.topic,
       payload,

@@ -13,10 +13,10 @@ export interface ReadingInput {
 /** A place that MQTT messages come from, and that commands go to: the embedded broker, or a site's own one. */
 export interface Input extends ReadingInput {
   /**
-   * Sends a command or another message of the agent's own; never retained. Resolves when it is handed over (embedded
+   * Sends a command or another message of the agent's own; retained only where told so. Resolves when it is handed over (embedded
    * broker) or acknowledged by the broker (client); rejects at once when there is no connection, and when it breaks.
    */
-  publish(topic: string, payload: string | Uint8Array, options: { readonly qos: 0 | 1 }): Promise<void>;
+  publish(topic: string, payload: string | Uint8Array, options: PublishOptions): Promise<void>;
   /**
    * Other subscriptions than so far, now and after every reconnect, without a break of any connection. Rejects where the
    * site's broker refuses one; those before hold then.
@@ -32,6 +32,11 @@ export interface Subscriptions {
   readonly ownFilters: readonly string[];
   /** Where the agent commands. */
   readonly commandFilters: readonly string[];
+}
+
+export interface PublishOptions {
+  readonly qos: 0 | 1;
+  readonly retain?: boolean;
 }
 
 /**

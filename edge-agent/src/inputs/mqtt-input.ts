@@ -10,9 +10,10 @@ import {
 import { connect, type MqttClient } from "mqtt";
 import { ignoreUnexpectedPackets } from "../expected-packets.ts";
 import { brokerAddress } from "./broker-url.ts";
-import type { Input, InputHandler, InputStatus, Subscriptions } from "./input.ts";
+import type { Input, InputHandler, InputStatus, PublishOptions, Subscriptions } from "./input.ts";
 import { OrderedRelease } from "./ordered-release.ts";
 import { pubackBytes } from "./puback-bytes.ts";
+import type { SparkplugPresence } from "./sparkplug-presence.ts";
 import { widestFilters } from "./topic-filter.ts";
 import type { EvidenceBounds } from "../evidence/evidence-topics.ts";
 import { isOversizedOn } from "./oversized.ts";
@@ -39,6 +40,10 @@ export interface MqttInputOptions {
   readonly payloadBytesMax: number;
   /** Topics whose payloads may be greater. */
   readonly evidence?: EvidenceBounds;
+  /** The connection is that of a Sparkplug host: it says so of itself, and the broker keeps no session of it. */
+  readonly presence?: SparkplugPresence;
+  /** A connection that stood is gone. */
+  readonly lost?: () => void;
   /** Most messages taken and not yet acknowledged; beyond it the connection is not read. Default 1000. */
   readonly unacknowledgedMax?: number;
   /** A link that is silent for 1.5 times this is half open (MQTT 3.1.1, 3.1.2.10). Default 10. */
@@ -115,6 +120,9 @@ export class MqttInput implements Input {
     this.#connection = null;
     this.#reason = "stopped";
     this.#abandon(connection, "stopped");
+    const { presence } = this.#options;
+    if (presence !== undefined && connection.client.connected)
+      connection.client.publish(presence.topic, presence.farewell, { qos: 1, retain: true });
     await new Promise<void>((resolve) => {
       const timer = this.#options.clock.after(STOP_MS_MAX, () =>
         connection.client.end(true, () => resolve()),
@@ -126,14 +134,15 @@ export class MqttInput implements Input {
     });
   }
 
-  publish(topic: string, payload: string | Uint8Array, options: { readonly qos: 0 | 1 }): Promise<void> {
+  publish(topic: string, payload: string | Uint8Array, options: PublishOptions): Promise<void> {
     const connection = this.#connection;
     if (connection === null || !connection.client.connected) {
       return Promise.reject(new Error(`cannot publish to ${topic}: not connected to ${this.#options.url}`));
     }
     return new Promise((resolve, reject) => {
       connection.unfinished.add(reject);
-      connection.client.publish(topic, Buffer.from(payload), { qos: options.qos, retain: false }, (error) => {
+      const { qos, retain = false } = options;
+      connection.client.publish(topic, Buffer.from(payload), { qos, retain }, (error) => {
         connection.unfinished.delete(reject);
         if (error == null) resolve();
         else reject(error);
@@ -171,7 +180,8 @@ export class MqttInput implements Input {
   }
 
   #connect(handler: InputHandler): void {
-    const { url, clientId, username, password, ca, cert, key, protocolVersion = 4 } = this.#options;
+    const { url, clientId, username, password, ca, cert, key, presence, protocolVersion = 4 } = this.#options;
+    presence?.begin();
     const client = connect({
       ...brokerAddress(url),
       clientId,
@@ -180,14 +190,23 @@ export class MqttInput implements Input {
       ...(password === null ? {} : { password }),
       ...(ca == null ? {} : { ca }),
       ...(cert == null || key == null ? {} : { cert, key }),
-      clean: false,
+      // Sparkplug 3.0, 5.3: births are not kept, so neither is what comes while nobody hears them.
+      clean: presence !== undefined,
+      ...(presence === undefined
+        ? {}
+        : { will: { topic: presence.topic, payload: Buffer.from(presence.will), qos: 1, retain: true } }),
       keepalive: this.#options.keepaliveS ?? KEEPALIVE_S,
       connectTimeout: CONNECT_TIMEOUT_MS,
       reconnectPeriod: 0,
       resubscribe: false,
       queueQoSZero: false,
       ...(protocolVersion === 5
-        ? { properties: { receiveMaximum: this.#unacknowledgedMax, sessionExpiryInterval: SESSION_EXPIRY_S } }
+        ? {
+            properties: {
+              receiveMaximum: this.#unacknowledgedMax,
+              sessionExpiryInterval: presence === undefined ? SESSION_EXPIRY_S : 0,
+            },
+          }
         : {}),
     });
     const connection: Connection = {
@@ -277,10 +296,18 @@ export class MqttInput implements Input {
     resume();
   }
 
+  /** The first message of a Sparkplug host, after it has subscribed. */
+  #sayOnline({ client }: Connection): void {
+    const { presence } = this.#options;
+    if (presence !== undefined) client.publish(presence.topic, presence.online, { qos: 1, retain: true });
+  }
+
   #subscribe(connection: Connection): void {
     subscribed(connection, this.#subscriptions).then(
       () => {
-        if (this.#connection === connection) this.#reason = null;
+        if (this.#connection !== connection) return;
+        this.#reason = null;
+        this.#sayOnline(connection);
       },
       (error: unknown) => {
         if (this.#connection !== connection) return;
@@ -302,6 +329,7 @@ export class MqttInput implements Input {
     this.#counts.disconnects++;
     this.#reason = reason;
     this.#abandon(connection, reason);
+    this.#options.lost?.();
     connection.client.end(true);
     const delayMs = this.#backoff.nextMs();
     this.#options.log.repeated("disconnected", "disconnected from the site's broker", {

@@ -10,6 +10,8 @@ type Kind = keyof InputsConfig;
 export interface InputMaker {
   broker(config: InputsConfig, subscriptions: Subscriptions): Input | null;
   mqtt(config: InputsConfig, subscriptions: Subscriptions): Input | null;
+  /** A second connection to the same broker, for Sparkplug alone: neither follows a pipeline nor commands. */
+  sparkplug?(config: InputsConfig): ReadingInput | null;
   http(config: InputsConfig): ReadingInput | null;
   files(config: InputsConfig): ReadingInput | null;
   /** Starts the gateway's own sensors; returns how to stop them. */
@@ -146,14 +148,16 @@ export class RunningInputs {
     const broker = isMqtt ? maker[kind](config, this.#subscriptions) : null;
     const input = isMqtt ? broker : maker[kind](config);
     if (input === null) return;
-    this.all.push(input);
+    const second = kind === "mqtt" ? (maker.sparkplug?.(config) ?? null) : null;
+    const made = second === null ? [input] : [input, second];
+    this.all.push(...made);
     if (broker !== null) this.brokers.push(broker);
     this.#stops.set(kind, async () => {
-      remove(this.all, input);
+      for (const each of made) remove(this.all, each);
       remove(this.brokers, input);
-      await input.stop();
+      await Promise.all(made.map((each) => each.stop()));
     });
-    await input.start(handler);
+    for (const each of made) await each.start(handler);
   }
 
   #startHost(): void {

@@ -147,6 +147,12 @@ const CONFIG: AgentConfig = {
   dataFolder: "data",
   pipelinePath: "pipeline.yaml",
   inputs: { broker: null, mqtt: null, http: null, files: [], host: null },
+  sparkplug: {
+    hostId: "alpha",
+    reorderTimeoutMs: 2_000,
+    rebirthIntervalMs: 10_000,
+    payloadBytesMax: 1 << 20,
+  },
   uplink: {
     url: "",
     username: "",

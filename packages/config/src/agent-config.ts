@@ -18,6 +18,7 @@ export interface AgentConfig {
     readonly files: readonly TailedFileConfig[];
     readonly host: HostInputConfig | null;
   };
+  readonly sparkplug: SparkplugConfig;
   readonly uplink: UplinkConfig;
   readonly outbox: {
     readonly bytesMax: number;
@@ -132,6 +133,14 @@ export interface HostInputConfig {
   readonly intervalMs: number;
   /** Added to every reading of the host. */
   readonly labels: Labels;
+}
+
+/** As a Sparkplug B host application. */
+export interface SparkplugConfig {
+  readonly hostId: string;
+  readonly reorderTimeoutMs: number;
+  readonly rebirthIntervalMs: number;
+  readonly payloadBytesMax: number;
 }
 
 export interface UplinkConfig {

@@ -238,6 +238,29 @@ export const agentSchema = z.strictObject({
       host: hostInput.optional().describe("The gateway's own sensors."),
     })
     .describe("Where readings come from; at least one."),
+  sparkplug: z
+    .strictObject({
+      hostId: takes(z.string().regex(/^[^+#/\0]{1,64}$/), "1 to 64 characters without +, # and /")
+        .optional()
+        .describe("Id of this host application, for nodes that wait for a primary host; default: `agent`."),
+      reorderTimeout: duration({ min: "0s", max: "1m" })
+        .prefault("2s")
+        .describe(
+          "How long a message that is missing may still come before its node is asked for its births.",
+        ),
+      rebirthInterval: duration({ min: "1s", max: "1h" })
+        .prefault("10s")
+        .describe("Least time between two such requests to one node; longer while it does not answer."),
+      payloadBytesMax: bytes({ min: "1KiB", max: "16MiB" })
+        .prefault("1MiB")
+        .describe(
+          "Greatest payload of Sparkplug taken, instead of `limits.payloadBytesMax`: births are large.",
+        ),
+    })
+    .prefault({})
+    .describe(
+      "Sparkplug B, where the pipeline has metrics of it: on the broker of `inputs.broker` and that of `inputs.mqtt`.",
+    ),
   uplink: z
     .strictObject({
       url: mqttUrl().optional().describe("Central's intake; instead of `kafka`."),

@@ -69,6 +69,12 @@ test("defaults", () => {
       dataFolder: join(folder, "data"),
       pipelinePath: join(folder, "pipeline.yaml"),
       inputs: { broker: null, mqtt: null, http: null, files: [], host: { intervalMs: 1000, labels: {} } },
+      sparkplug: {
+        hostId: "press-hall-1",
+        reorderTimeoutMs: 2000,
+        rebirthIntervalMs: 10_000,
+        payloadBytesMax: 2 ** 20,
+      },
       uplink: {
         url: "mqtt://central.example:1884",
         kafka: null,

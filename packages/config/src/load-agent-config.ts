@@ -130,6 +130,12 @@ export function loadAgentConfig(path: string, options: LoadOptions = {}): Loaded
       files: resolveTailedFiles(reader, files),
       host: host === undefined ? null : { intervalMs: host.interval, labels: host.labels },
     },
+    sparkplug: {
+      hostId: file.sparkplug.hostId ?? file.agent,
+      reorderTimeoutMs: file.sparkplug.reorderTimeout,
+      rebirthIntervalMs: file.sparkplug.rebirthInterval,
+      payloadBytesMax: file.sparkplug.payloadBytesMax,
+    },
     uplink: {
       url: uplinkUrl ?? "",
       kafka: kafka === undefined ? null : resolveKafkaUplink(reader, file.agent, kafka),

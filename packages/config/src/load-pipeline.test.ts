@@ -234,6 +234,30 @@ test.each<[string, string, string[]]>([
     ["3:51: host stands alone; remove it, or the topic and its payload"],
   ],
   [
+    "sparkplug and host",
+    "version: 1\nmetrics:\n  m: { unit: g, from: { sparkplug: { group: a, node: b, metric: c }, host: cpu } }\n",
+    ["3:25: sparkplug stands alone; remove it, or what stands beside it"],
+  ],
+  [
+    "no level of Sparkplug's ids",
+    'version: 1\nmetrics:\n  m: { unit: g, from: { sparkplug: { group: a/b, node: "x{line}", metric: "{" } } }\n',
+    [
+      '3:45: metrics.m.from.sparkplug.group is "a/b"; it must be a name of one level, or {name} for any',
+      '3:56: metrics.m.from.sparkplug.node is "x{line}"; it must be a name of one level, or {name} for any',
+      '3:75: metrics.m.from.sparkplug.metric is "{"; it must be a name, its changing parts as {names} with something between them, such as Motor/{motor}/Temperature',
+    ],
+  ],
+  [
+    "two of Sparkplug's ids that capture the same",
+    'version: 1\nmetrics:\n  m: { unit: g, from: { sparkplug: { group: "{a}", node: "{a}", metric: c } } }\n',
+    ["3:25: {a} stands twice"],
+  ],
+  [
+    "a label that Sparkplug's ids capture too",
+    'version: 1\nmetrics:\n  m: { unit: g, from: { sparkplug: { group: a, node: "{line}", metric: "T/{line}" } } }\n',
+    ["3:64: group, node or device capture line already; keep one of the two"],
+  ],
+  [
     "two payloads",
     source("number: {}, json: { value: $.v }"),
     [
@@ -487,6 +511,25 @@ test.each<[string, string, string[]]>([
   ],
 ])("%s", (_name, text, expected) => {
   expect(problems(text)).toEqual(expected);
+});
+
+test("Sparkplug metrics of nodes and of devices, with the labels of all that captures", () => {
+  const { config, warnings } = load(`version: 1
+metrics:
+  a: { unit: g, from: { sparkplug: { group: "{site}", node: n1, device: "{machine}", metric: "M/{motor}/T" }, scale: 2 } }
+  b: { unit: g, from: { sparkplug: { group: g, node: "{line}", metric: Load } } }
+windows:
+  w: { metric: a, size: 1m, by: [site, machine, motor] }
+  v: { metric: b, size: 1m, by: [line] }
+`);
+  expect(warnings).toEqual([]);
+  const [of, node] = config.metrics.map(({ source }) => source);
+  expect(of).toMatchObject({ kind: "sparkplug", isOfDevice: true, adjustment: { scale: 2 } });
+  expect(node).toMatchObject({ kind: "sparkplug", isOfDevice: false });
+  if (of.kind !== "sparkplug" || node.kind !== "sparkplug") throw new Error("not of Sparkplug");
+  expect(of.source.match("alpha/n1/m7")).toEqual({ site: "alpha", machine: "m7" });
+  expect(of.metric.match("M/drive/T")).toEqual(["drive"]);
+  expect(node.source.match("g/l1")).toEqual({ line: "l1" });
 });
 
 test("windows with an offset, days of a time zone and sessions", () => {

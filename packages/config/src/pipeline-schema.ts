@@ -69,7 +69,7 @@ const accumulator = explains(
 export const metricSchema = z.strictObject({
   unit: text().describe("Unit for people: °C, bar, 1."),
   from: sourceSchema.describe(
-    "Where its readings come from: a topic with number, json, csv, senml or influx, or host.",
+    "Where its readings come from: a topic with number, json, csv, senml or influx, or sparkplug, or host.",
   ),
   accumulate: z
     .array(accumulator)

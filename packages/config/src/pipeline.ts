@@ -1,6 +1,6 @@
 import type { RuleSpec } from "@millrace/detect";
 import type { MetricSpec, WindowSpec } from "@millrace/stream";
-import type { PayloadSpec, TimeUnit, TopicTemplate, ValueAdjustment } from "@millrace/wire";
+import type { NamePattern, PayloadSpec, TimeUnit, TopicTemplate, ValueAdjustment } from "@millrace/wire";
 
 /** pipeline.yaml, resolved: what is measured, aggregated and watched; the same for every agent and central. */
 export interface Pipeline {
@@ -47,6 +47,14 @@ export type MetricSource =
       readonly payload: PayloadSpec;
       /** Whether readings can bring their own event time; without it they are counted at least once. */
       readonly hasOwnTime: boolean;
+      readonly adjustment?: ValueAdjustment;
+    }
+  | {
+      readonly kind: "sparkplug";
+      /** Of `group/node`, or of `group/node/device`; its captures are labels, and so are those of `metric`. */
+      readonly source: TopicTemplate;
+      readonly isOfDevice: boolean;
+      readonly metric: NamePattern;
       readonly adjustment?: ValueAdjustment;
     }
   | { readonly kind: "host"; readonly sensor: HostSensor; readonly adjustment?: ValueAdjustment };

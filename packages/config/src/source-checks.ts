@@ -3,9 +3,12 @@ import type { ConfigReader } from "./config-reader.ts";
 import type { MetricFile } from "./pipeline-schema.ts";
 import { orNearest } from "./schema-problems.ts";
 import type { SourceFile } from "./source-schema.ts";
+import { sparkplugTemplate } from "./sparkplug-template.ts";
 import type { KeyPath } from "./yaml-source.ts";
 
 const PAYLOADS = ["number", "json", "csv", "senml", "influx"] as const;
+/** Sources without a topic. */
+const ALONE = ["sparkplug", "host"] as const;
 /** What batches of panes can carry. */
 const LABELS_MAX = 64;
 
@@ -30,30 +33,50 @@ export function checkSource(reader: ConfigReader, name: string, metric: MetricFi
 
 /** The labels of a metric's readings; undefined for the gateway's own sensors: theirs are known only to the agent. */
 export function sourceLabels(from: SourceFile): readonly string[] | undefined {
-  const parsed = from.topic === undefined ? undefined : parseTopicTemplate(from.topic);
-  if (parsed === undefined || !parsed.ok) return undefined;
+  const captures = sourceCaptures(from);
+  if (captures === undefined) return undefined;
   // The agent adds its site to every reading.
-  return [...new Set([...parsed.template.captures, ...payloadLabels(from).map(([label]) => label), "site"])];
+  return [...new Set([...captures, ...payloadLabels(from).map(([label]) => label), "site"])];
+}
+
+/** Labels that the topic gives, or the Sparkplug ids; undefined where there are neither. */
+function sourceCaptures({ topic, sparkplug }: SourceFile): readonly string[] | undefined {
+  if (topic === undefined && sparkplug === undefined) return undefined;
+  const parsed = sparkplug === undefined ? parseTopicTemplate(topic ?? "") : sparkplugTemplate(sparkplug);
+  return parsed.ok ? parsed.template.captures : undefined;
 }
 
 /** Labels that the payload gives, with their places in the file. */
 function payloadLabels(from: SourceFile): readonly (readonly [label: string, path: KeyPath])[] {
   const pattern = from.senml === undefined ? undefined : NamePattern.parse(from.senml.name);
+  const metric = from.sparkplug === undefined ? undefined : NamePattern.parse(from.sparkplug.metric);
   return [
     ...(["json", "csv", "influx"] as const).flatMap((kind) =>
       Object.keys(from[kind]?.labels ?? {}).map((label) => [label, [kind, "labels", label]] as const),
     ),
     ...(pattern?.captures ?? []).map((label) => [label, ["senml", "name"]] as const),
+    ...(metric?.captures ?? []).map((label) => [label, ["sparkplug", "metric"]] as const),
   ];
 }
 
 function checkKind(reader: ConfigReader, path: KeyPath, from: SourceFile): void {
   const payloads = PAYLOADS.filter((kind) => from[kind] !== undefined);
-  if (from.host !== undefined) {
-    if (from.topic !== undefined || payloads.length > 0)
-      reader.problem([...path, "host"], "host stands alone; remove it, or the topic and its payload", "key");
+  const alone = ALONE.find((kind) => from[kind] !== undefined);
+  if (alone !== undefined) {
+    if (from.topic !== undefined || payloads.length > 0 || (alone === "sparkplug" && from.host !== undefined))
+      reader.problem(
+        [...path, alone],
+        `${alone} stands alone; remove it, or ${from.topic === undefined ? "what stands beside it" : "the topic and its payload"}`,
+        "key",
+      );
+    const template = from.sparkplug === undefined ? undefined : sparkplugTemplate(from.sparkplug);
+    if (template?.ok === false) reader.problem([...path, "sparkplug"], template.detail, "key");
   } else if (from.topic === undefined) {
-    reader.problem(path, `from needs a topic with one of ${PAYLOADS.join(", ")}, or host`, "key");
+    reader.problem(
+      path,
+      `from needs a topic with one of ${PAYLOADS.join(", ")}, or ${ALONE.join(", or ")}`,
+      "key",
+    );
   } else if (payloads.length !== 1) {
     const found = payloads.length === 0 ? "no payload" : payloads.join(" and ");
     const message = `from has a topic and ${found}; it must be one of number: {}, json: { value: … }, csv, senml and influx`;
@@ -62,11 +85,11 @@ function checkKind(reader: ConfigReader, path: KeyPath, from: SourceFile): void 
 }
 
 function checkLabels(reader: ConfigReader, path: KeyPath, from: SourceFile): void {
-  const parsed = parseTopicTemplate(from.topic ?? "");
-  const captures = parsed.ok ? parsed.template.captures : [];
+  const captures = sourceCaptures(from) ?? [];
+  const what = from.sparkplug === undefined ? "the topic captures" : "group, node or device capture";
   for (const [label, place] of payloadLabels(from)) {
     if (captures.includes(label))
-      reader.problem([...path, ...place], `the topic captures ${label} already; keep one of the two`, "key");
+      reader.problem([...path, ...place], `${what} ${label} already; keep one of the two`, "key");
   }
   const count = sourceLabels(from)?.length ?? 0;
   if (count > LABELS_MAX)

@@ -1,4 +1,4 @@
-import { NamePattern, parseEachPath, parseJsonPath, TIME_UNITS } from "@millrace/wire";
+import { NamePattern, parseEachPath, parseJsonPath, parseTopicTemplate, TIME_UNITS } from "@millrace/wire";
 import { z } from "zod";
 import { HOST_SENSORS } from "./pipeline.ts";
 import { finite, labelName, oneOf, takes, text, topic } from "./schema-types.ts";
@@ -89,6 +89,24 @@ const influx = z.strictObject({
   labels: z.record(labelName(), text()).optional().describe("Labels from the payload: the tag of each."),
 });
 
+const sparkplugLevel = () =>
+  takes(
+    z.string().refine((value) => !value.includes("/") && parseTopicTemplate(value).ok),
+    "a name of one level, or {name} for any",
+  );
+
+const sparkplug = z.strictObject({
+  group: sparkplugLevel().describe("The group's id; {name} takes any and becomes a label."),
+  node: sparkplugLevel().describe("The edge node's id, likewise."),
+  device: sparkplugLevel()
+    .optional()
+    .describe("The device's id, likewise; without it metrics of the node itself are read."),
+  metric: takes(
+    z.string().refine((value) => NamePattern.parse(value) !== undefined),
+    "a name, its changing parts as {names} with something between them, such as Motor/{motor}/Temperature",
+  ).describe("The metrics' name, as births give it; what its {names} capture becomes labels."),
+});
+
 /** Where a metric's readings come from. */
 export const sourceSchema = z.strictObject({
   topic: topic().optional().describe("MQTT topic; what its {names} capture becomes labels."),
@@ -97,6 +115,9 @@ export const sourceSchema = z.strictObject({
   csv: csv.optional().describe("The payload is CSV: a reading a line."),
   senml: senml.optional().describe("The payload is SenML in JSON (RFC 8428)."),
   influx: influx.optional().describe("The payload is InfluxDB line protocol."),
+  sparkplug: sparkplug
+    .optional()
+    .describe("A metric of Sparkplug B edge nodes or devices, instead of a topic."),
   host: oneOf(HOST_SENSORS).optional().describe("A sensor of the gateway itself, instead of a topic."),
   scale: takes(
     z.number().refine((value) => value !== 0),

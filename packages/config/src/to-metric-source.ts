@@ -1,13 +1,34 @@
-import { parseTopicTemplate, type PayloadSpec, unitConversion, type ValueAdjustment } from "@millrace/wire";
+import {
+  NamePattern,
+  parseTopicTemplate,
+  type PayloadSpec,
+  unitConversion,
+  type ValueAdjustment,
+} from "@millrace/wire";
 import type { MetricFile } from "./pipeline-schema.ts";
 import type { MetricSource } from "./pipeline.ts";
 import type { SourceFile } from "./source-schema.ts";
+import { sparkplugTemplate } from "./sparkplug-template.ts";
 
 /** The source of a checked metric. */
 export function toMetricSource({ from, unit }: MetricFile): MetricSource {
   const adjustment = toAdjustment(from, unit);
   const adjusted = adjustment === undefined ? {} : { adjustment };
   if (from.host !== undefined) return { kind: "host", sensor: from.host, ...adjusted };
+  if (from.sparkplug !== undefined) {
+    const { device } = from.sparkplug;
+    const source = sparkplugTemplate(from.sparkplug);
+    const metric = NamePattern.parse(from.sparkplug.metric);
+    if (!source.ok || metric === undefined)
+      throw new Error("invariant: a checked sparkplug source has templates");
+    return {
+      kind: "sparkplug",
+      source: source.template,
+      isOfDevice: device !== undefined,
+      metric,
+      ...adjusted,
+    };
+  }
   const parsed = parseTopicTemplate(from.topic ?? "");
   if (!parsed.ok) throw new Error("invariant: the schema takes only topics that parse");
   const payload = toPayload(from);

@@ -56,6 +56,16 @@ export const METRIC_TABLE = {
     buckets: [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 2],
   },
   millrace_agent_series: { type: "gauge", labels: ["metric"], help: "Series known." },
+  millrace_agent_sparkplug_nodes: {
+    type: "gauge",
+    labels: ["state"],
+    help: "Sparkplug edge nodes heard of, online and offline.",
+  },
+  millrace_agent_sparkplug_events_total: {
+    type: "counter",
+    labels: ["event"],
+    help: "What was heard of Sparkplug: messages by type, old_death (of an earlier session), sequence_gap, unnumbered (messages), rebirth_request, held_metric (waited for a birth), unread_metric (no metric reads it), stale_series (made so by a death).",
+  },
   millrace_agent_alarms_active: { type: "gauge", labels: [], help: "Alarms active now." },
   millrace_agent_pipeline_info: {
     type: "gauge",

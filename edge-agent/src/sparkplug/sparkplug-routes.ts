@@ -1,0 +1,121 @@
+import type { PipelineMetric } from "@millrace/config";
+import { LABEL_LENGTH_MAX, parseTopicTemplate, type PayloadDecoder, sparkplugPath } from "@millrace/wire";
+import { SPARKPLUG_NAMESPACE, type SparkplugSource, type TopicTemplate } from "@millrace/wire";
+import type { Route } from "../topic-routes.ts";
+
+interface SparkplugMetricRoute {
+  readonly metric: PipelineMetric;
+  readonly source: Extract<PipelineMetric["source"], { kind: "sparkplug" }>;
+  /** Of the edge node alone. */
+  readonly node: TopicTemplate;
+}
+
+/** Whether any metric is read of an edge node or its devices; otherwise why not. */
+export type NodeVerdict = "read" | "unknown_topic" | "wrong_site";
+
+/** Nodes remembered with their verdict; a sensor that invents names must not fill the memory. */
+const CACHED_NODES_MAX = 10_000;
+
+/** Births have decoded what it stands for: there are no labels left in the payload. */
+const DECODER: PayloadDecoder = { labelNames: [], timeUnit: "ms", decode: () => [] };
+
+/** From Sparkplug's group, edge node, device and metric name to the metrics that read it. */
+export class SparkplugRoutes {
+  readonly #metrics: readonly SparkplugMetricRoute[];
+  readonly #site: string;
+  readonly #verdicts = new Map<string, NodeVerdict>();
+
+  constructor({ metrics, site }: { readonly metrics: readonly PipelineMetric[]; readonly site: string }) {
+    this.#metrics = metrics.flatMap((metric) =>
+      metric.source.kind === "sparkplug"
+        ? [{ metric, source: metric.source, node: nodeTemplate(metric.source.source) }]
+        : [],
+    );
+    this.#site = site;
+  }
+
+  get isEmpty(): boolean {
+    return this.#metrics.length === 0;
+  }
+
+  /** The subscriptions that feed the metrics: a node's sequence runs over all that it sends. */
+  filters(): readonly string[] {
+    return [
+      ...new Set(
+        this.#metrics.map(({ node }) => {
+          const [group, name] = node.filter.split("/");
+          return `${SPARKPLUG_NAMESPACE}/${group}/+/${name}/#`;
+        }),
+      ),
+    ];
+  }
+
+  judge(source: SparkplugSource): NodeVerdict {
+    const path = sparkplugPath({ ...source, device: null });
+    const cached = this.#verdicts.get(path);
+    if (cached !== undefined) return cached;
+    let verdict: NodeVerdict = "unknown_topic";
+    for (const { node } of this.#metrics) {
+      const captures = node.match(path);
+      if (captures === undefined) continue;
+      verdict = this.#isOwn(captures) ? "read" : "wrong_site";
+      if (verdict === "read") break;
+    }
+    if (this.#verdicts.size >= CACHED_NODES_MAX) this.#verdicts.clear();
+    this.#verdicts.set(path, verdict);
+    return verdict;
+  }
+
+  /** Whether any metric of the node itself, or of this device, is read. */
+  reads(source: SparkplugSource): boolean {
+    const path = sparkplugPath(source);
+    return this.#metrics.some((route) => this.#captures(route, source, path) !== undefined);
+  }
+
+  /** The routes of one metric of a node or device; without labels that no topic could have. */
+  bind(source: SparkplugSource, name: string): readonly Route[] {
+    const path = sparkplugPath(source);
+    const routes: Route[] = [];
+    for (const route of this.#metrics) {
+      const values = route.source.metric.match(name);
+      if (values === undefined) continue;
+      const captures = this.#captures(route, source, path);
+      if (captures === undefined) continue;
+      const named = Object.fromEntries(
+        route.source.metric.captures.map((label, index) => [label, values[index]]),
+      );
+      if (!this.#isOwn(named)) continue;
+      routes.push({
+        metric: route.metric,
+        decoder: DECODER,
+        adjustment: route.source.adjustment,
+        labels: { ...captures, ...named, site: this.#site },
+      });
+    }
+    return routes;
+  }
+
+  #captures(
+    { source: { source: template, isOfDevice } }: SparkplugMetricRoute,
+    { device }: SparkplugSource,
+    path: string,
+  ): Readonly<Record<string, string>> | undefined {
+    if (isOfDevice !== (device !== null)) return undefined;
+    const captures = template.match(path);
+    return captures !== undefined && this.#isOwn(captures) ? captures : undefined;
+  }
+
+  /** Of the own site, and such as series may have. */
+  #isOwn(captures: Readonly<Record<string, string>>): boolean {
+    if (captures["site"] !== undefined && captures["site"] !== this.#site) return false;
+    return Object.values(captures).every(
+      (label) => label.length <= LABEL_LENGTH_MAX && !label.includes("\0"),
+    );
+  }
+}
+
+function nodeTemplate({ text }: TopicTemplate): TopicTemplate {
+  const parsed = parseTopicTemplate(text.split("/", 2).join("/"));
+  if (!parsed.ok) throw new Error("invariant: levels of a template are one");
+  return parsed.template;
+}
