@@ -85,8 +85,9 @@ const config: AgentConfig = {
     actionMaxAgeMs: 5_000,
     clockFloorMs: Date.UTC(2020, 0, 1),
   },
-  commit: { liveIntervalMs: 250, checkpointIntervalMs: 1_000, ackIntervalMs: 0 },
+  commit: { liveIntervalMs: 250, checkpointIntervalMs: 1_000, ackIntervalMs: 25 },
   http: { host: "127.0.0.1", port: 0, allowedHosts: [] },
+  recorder: null,
   logLevel: "info",
 };
 const typeOf = (type: SparkplugType) => SPARKPLUG_TYPES.indexOf(type);

@@ -8,12 +8,8 @@ export function rebirthCommand(
 ): { readonly topic: string; readonly payload: Uint8Array } {
   const name = new TextEncoder().encode("Node Control/Rebirth");
   const time = varint(nowMs);
-  const metric = [
-    ...[0x0a, name.length, ...name],
-    ...[0x18, ...time],
-    ...[0x20, SPARKPLUG_TYPES.indexOf("Boolean")],
-    ...[0x70, 1],
-  ];
+  const type = SPARKPLUG_TYPES.indexOf("Boolean");
+  const metric = [0x0a, name.length, ...name, 0x18, ...time, 0x20, type, 0x70, 1];
   return {
     topic: `${SPARKPLUG_NAMESPACE}/${group}/NCMD/${node}`,
     payload: Uint8Array.from([0x08, ...time, 0x12, metric.length, ...metric]),
