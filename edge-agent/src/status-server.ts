@@ -144,8 +144,19 @@ export class StatusServer {
 
   /** Brings the metrics that mirror the status up to date, at scrape time. */
   #observe(status: AgentStatus): void {
-    const { ledger, lanes, link, alarms, series, watermarkMs, clock, disk, recorder, configuration, sparkplug } =
-      status;
+    const {
+      ledger,
+      lanes,
+      link,
+      alarms,
+      series,
+      watermarkMs,
+      clock,
+      disk,
+      recorder,
+      configuration,
+      sparkplug,
+    } = status;
     const { metrics } = this.#options;
     if (configuration !== null) {
       const { version, source } = configuration;

@@ -87,7 +87,6 @@ const config: AgentConfig = {
   },
   commit: { liveIntervalMs: 250, checkpointIntervalMs: 1_000, ackIntervalMs: 25 },
   http: { host: "127.0.0.1", port: 0, allowedHosts: [] },
-  recorder: null,
   logLevel: "info",
 };
 const typeOf = (type: SparkplugType) => SPARKPLUG_TYPES.indexOf(type);
