@@ -232,6 +232,28 @@ it("a metric that is gone hands its open panes over, holds no watermark back, an
   });
 });
 
+it("what is kept as evidence is another at once, for inputs that asked before too", async () => {
+  const line = await agentOnALine({ pipeline: BASE });
+  const { evidence } = line.agent;
+  expect([evidence.largestBytesMax(), evidence.bytesMax("scan/m1")]).toEqual([0, 0]);
+  const withScans = `${text()}evidence:\n  scan: { topic: "scan/{machine}", contentType: image/png, bytesMax: 1MiB }\n`;
+  void line.agent.changePipeline(pipelineOf(withScans));
+  expect([evidence.largestBytesMax(), evidence.bytesMax("scan/m1")]).toEqual([1 << 20, 1 << 20]);
+  expect(line.agent.subscriptions().filters).toContain("scan/+");
+  void line.agent.changePipeline(BASE);
+  expect([evidence.largestBytesMax(), evidence.bytesMax("scan/m1")]).toEqual([0, 0]);
+});
+
+it("metrics of Sparkplug are bound by births: a change of them is refused, and nothing has changed", async () => {
+  const line = await agentOnALine({ pipeline: BASE });
+  const { filters } = line.agent.subscriptions();
+  const source = '{ group: "{site}", node: "{line}", metric: temperature }';
+  const metrics = `\n  s: { unit: °C, from: { sparkplug: ${source} }, accumulate: [count] }`;
+  const withSparkplug = pipelineOf(text({ metrics }));
+  expect(() => line.agent.changePipeline(withSparkplug)).toThrow("restart the agent");
+  expect(line.agent.subscriptions().filters).toEqual(filters);
+});
+
 it("a crash at any moment of a change finds the old pipeline's panes or the new one's, and loses nothing", async () => {
   const FINER = pipelineOf(text({ windows: "\n  t_4s: { metric: t, size: 4s, by: [site] }" }));
   for (let crashAtMs = 0; crashAtMs < 2_000; crashAtMs += 61) {

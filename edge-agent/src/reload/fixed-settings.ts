@@ -10,9 +10,9 @@ export interface FixedSettings {
 }
 
 export function changedFixedSettings(before: AgentConfig, after: AgentConfig): FixedSettings {
-  const refused: (readonly string[])[] = SINGLE.filter(([name]) => before[name] !== after[name]).map(
-    ([, path]) => path,
-  );
+  const refused: (readonly string[])[] = SINGLE.filter(
+    ([name]) => !isDeepStrictEqual(before[name], after[name]),
+  ).map(([, path]) => path);
   for (const section of SECTIONS) {
     const old = new Map(Object.entries(before[section]));
     for (const [key, value] of Object.entries(after[section])) {
@@ -34,6 +34,8 @@ const SINGLE = [
   ["site", ["site"]],
   ["dataFolder", ["data"]],
   ["logLevel", ["log", "level"]],
+  ["recorder", ["recorder"]],
+  ["sparkplug", ["sparkplug"]],
 ] as const;
 const SECTIONS = ["uplink", "outbox", "limits", "commit", "http"] as const;
 const CREDENTIALS = ["password", "ca", "cert", "key"] as const;
