@@ -7,8 +7,8 @@ import { recordedFile } from "../replay/recorded-file.ts";
 import { replay } from "../replay/replay.ts";
 import { CONFIG_FLAG } from "./config-flag.ts";
 
-/** Each is open at once. */
-const FILES_MAX = 1_000;
+/** Each is open at once, and a shell usually lets a program have 1,024. */
+const FILES_MAX = 500;
 
 /** `millrace-agent replay`: the pipeline over recorded files, in their own time; nothing is stored, nothing acts. */
 export const replayCommand: Command = {

@@ -8,8 +8,10 @@ import {
 } from "@platformatic/kafka";
 import type { KafkaProducer, KafkaRecord } from "./kafka-producer.ts";
 
-/** Of one request: the agent's own rhythm of trying again is above. */
+/** To connect, and at the brokers until all replicas hold a request. */
 const TIMEOUT_MS = 5_000;
+/** Until an answer: the greatest batch takes two minutes on the slowest link. What is silent the uplink above finds out sooner. */
+const REQUEST_TIMEOUT_MS = 150_000;
 /** At least two, or the client would try for ever. */
 const RETRIES = 2;
 const RETRY_DELAY_MS = 250;
@@ -30,7 +32,7 @@ export class PlatformaticProducer implements KafkaProducer {
       strict: false,
       timeout: TIMEOUT_MS,
       connectTimeout: TIMEOUT_MS,
-      requestTimeout: 2 * TIMEOUT_MS,
+      requestTimeout: REQUEST_TIMEOUT_MS,
       retries: RETRIES,
       retryDelay: RETRY_DELAY_MS,
     };
