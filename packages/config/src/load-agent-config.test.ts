@@ -61,6 +61,7 @@ test("defaults", () => {
   const path = join(folder, "minimal.yaml");
   writeFileSync(path, MINIMAL);
   expect(loadAgentConfig(path)).toEqual({
+    problemAt: expect.any(Function),
     warnings: [],
     config: {
       path,
