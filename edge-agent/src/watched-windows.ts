@@ -108,7 +108,9 @@ export class WatchedWindows {
         const numberOf = (key: string) => this.#numberOf(metric.name, key);
         const view = new WatchedView(metric, specs, { ...this.#options, fromMs, numberOf });
         const before = present(view);
-        return before?.isLike(view) === true ? before : view;
+        if (before?.isLike(view) === true) return before;
+        if (before !== undefined) view.adoptSeries(before);
+        return view;
       });
       if (views.length > 0) all.set(metric.name, views);
     }
@@ -194,6 +196,8 @@ interface Group {
   /** By window and start. */
   readonly instances: Map<string, Instance>;
   passedMs: number;
+  /** `passedMs` before this call: what was open then is told, however far the watermark has come since. */
+  beforeMs: number;
   sweptMs: number;
   /** The least end of what is due; Infinity where nothing is. */
   dueMs: number;
@@ -253,6 +257,11 @@ class WatchedView {
     return this.#layout.key === other.#layout.key && specs(this) === specs(other);
   }
 
+  /** What is heard of those holds its groups back as it did those of the view before. */
+  adoptSeries(before: WatchedView): void {
+    for (const { labels, series } of before.#groups) for (const index of series) this.#admit(index, labels);
+  }
+
   /** It tells of what begins before only. */
   end(untilMs: number): void {
     this.#untilMs = Math.min(this.#untilMs, untilMs);
@@ -269,14 +278,16 @@ class WatchedView {
 
   add(series: Series, timeMs: number, value: number): void {
     let group = series.index < this.#groupOfSeries.length ? this.#groupOfSeries[series.index] : UNKNOWN;
-    if (group === UNKNOWN) group = this.#admit(series);
+    if (group === UNKNOWN) group = this.#admit(series.index, this.#labelsOf(series));
     if (group === FULL) this.#refusedCount++;
     else this.#open.add(group, timeMs, value);
   }
 
   take(agentWatermarkMs: number, steadyMs: number, results: WatchedResult[]): void {
-    for (const group of this.#groups)
+    for (const group of this.#groups) {
+      group.beforeMs = group.passedMs;
       group.passedMs = Math.max(agentWatermarkMs, this.#ownWatermarkMs(group, steadyMs));
+    }
     this.#mergePassed();
     for (const group of this.#groups) {
       if (group.dueMs <= group.passedMs) this.#tell(group, results);
@@ -305,7 +316,7 @@ class WatchedView {
     for (let row = 0; row < rows.rowCount; row++) {
       const group = this.#groupByLabels.get(rows.series[rows.seriesIndex[row]]);
       const startMs = rows.startMs[row];
-      if (group === undefined || startMs + this.#keepMs <= group.passedMs) continue;
+      if (group === undefined || startMs + this.#keepMs <= group.beforeMs) continue;
       const name = String(group.index);
       let pane = group.panes.get(startMs);
       if (pane === undefined) {
@@ -330,7 +341,7 @@ class WatchedView {
       for (const startMs of track.grid.startsAt(paneMs)) {
         if (startMs < this.#options.fromMs || startMs >= this.#untilMs) continue;
         const endMs = track.grid.endOf(startMs);
-        if (endMs + CORRECTIONS_MS <= group.passedMs) continue;
+        if (endMs + CORRECTIONS_MS <= group.beforeMs) continue;
         const key = `${index} ${startMs}`;
         const known = group.instances.get(key);
         if (known === undefined)
@@ -371,8 +382,11 @@ class WatchedView {
     }
   }
 
-  #admit(series: Series): number {
-    const labels = Object.fromEntries(this.by.map((name) => [name, series.labels[name] ?? ""]));
+  #labelsOf(series: Series): Labels {
+    return Object.fromEntries(this.by.map((name) => [name, series.labels[name] ?? ""]));
+  }
+
+  #admit(series: number, labels: Labels): number {
     const key = labelsKey(labels);
     let group = this.#groupByKey.get(key);
     if (group === undefined && this.#groups.length < this.#options.groupsMax) {
@@ -384,6 +398,7 @@ class WatchedView {
         panes: new Map(),
         instances: new Map(),
         passedMs: Number.NEGATIVE_INFINITY,
+        beforeMs: Number.NEGATIVE_INFINITY,
         sweptMs: Number.NEGATIVE_INFINITY,
         dueMs: Infinity,
       };
@@ -391,13 +406,13 @@ class WatchedView {
       this.#groupByKey.set(key, group);
       this.#groupByLabels.set(labels, group);
     }
-    group?.series.push(series.index);
-    if (series.index >= this.#groupOfSeries.length) {
-      const grown = new Int32Array(Math.max(64, (series.index + 1) * 2)).fill(UNKNOWN);
+    group?.series.push(series);
+    if (series >= this.#groupOfSeries.length) {
+      const grown = new Int32Array(Math.max(64, (series + 1) * 2)).fill(UNKNOWN);
       grown.set(this.#groupOfSeries);
       this.#groupOfSeries = grown;
     }
-    return (this.#groupOfSeries[series.index] = group?.index ?? FULL);
+    return (this.#groupOfSeries[series] = group?.index ?? FULL);
   }
 }
 
