@@ -425,8 +425,9 @@ export class Agent {
       watermarkMs: recovery.watermarkMs,
     });
     agent.#measure(pipeline.metrics);
-    agent.#sealRecovered();
+    // First: what is sealed says how far the agent is, and of what is lost it must not be further.
     agent.#bookDamage(recovery);
+    agent.#sealRecovered();
     agent.#handle(replayed);
     return agent;
   }

@@ -23,7 +23,7 @@ interface FormerTable {
   readonly untilMs: number;
 }
 
-/** Layouts of one metric before its present one; beyond it the oldest is given up, and what is late for it takes the next. */
+/** Layouts of one metric before its present one; beyond it the oldest goes once it is empty, and what is late for it takes the next. */
 const FORMER_MAX = 4;
 /** As long as late readings usually may come. */
 const FORMER_KEPT_MS = 7 * 86_400_000;
@@ -123,57 +123,66 @@ export class PaneTables {
   ): readonly PaneRows[] {
     const wanted = layoutsOf(metrics);
     const names = new Set(metrics.map(({ name }) => name));
-    for (const metric of new Set([...this.metrics(), ...wanted.keys()]))
-      this.#changeOne(metric, wanted.get(metric), { isMeasured: names.has(metric), fromMs });
-    this.#forget(fromMs);
-    const beyond = [...this.#former.values()]
-      .flat()
-      .map(({ table, untilMs }) =>
-        table.take(labelsOf, { accept: (_series, startMs) => startMs >= untilMs }),
-      );
+    const beyond: PaneRows[] = [];
+    for (const metric of new Set([...this.metrics(), ...wanted.keys()])) {
+      this.#end(metric, fromMs, (table) => beyond.push(table.take(labelsOf)));
+      const after = wanted.get(metric);
+      const current = this.#current.get(metric);
+      if (current === undefined || current.layout.key !== after?.key)
+        this.#follow(metric, current, after, names.has(metric) ? fromMs : Infinity);
+      this.#forget(metric, fromMs);
+    }
+    for (const { table, untilMs } of [...this.#former.values()].flat())
+      beyond.push(table.take(labelsOf, { accept: (_series, startMs) => startMs >= untilMs }));
     return beyond.filter(({ rowCount }) => rowCount > 0);
   }
 
-  #changeOne(
-    metric: string,
-    wanted: PaneLayout | undefined,
-    { isMeasured, fromMs }: { readonly isMeasured: boolean; readonly fromMs: number },
-  ): void {
+  /**
+   * Layouts that begin after `fromMs` have not begun: the one before them is the present one. What they hold all the same
+   * is of a clock that was wrong, and goes to `give`. So boundaries ascend, and only the last one may lie ahead.
+   */
+  #end(metric: string, fromMs: number, give: (table: PaneTable) => void): void {
     const former = [...(this.#former.get(metric) ?? [])];
-    let current = this.#current.get(metric);
-    // The present layout has not begun: it is the one before it that goes on, or is followed.
-    const last = former.at(-1);
-    if (last !== undefined && last.untilMs > fromMs && (current?.rowCount ?? 0) === 0) {
+    for (let last = former.at(-1); last !== undefined && last.untilMs > fromMs; last = former.at(-1)) {
+      const current = this.#current.get(metric);
+      if (current !== undefined) give(current);
+      this.#current.set(metric, last.table);
       former.pop();
-      current = last.table;
     }
-    this.#current.delete(metric);
-    if (wanted === undefined || current?.layout.key !== wanted.key) {
-      if (current !== undefined) {
-        const untilMs = isMeasured ? boundary(current.layout, wanted, fromMs) : Infinity;
-        former.push({ table: current, untilMs });
-      }
-      current = wanted === undefined ? undefined : this.#newTable(metric, wanted);
-    }
-    if (current !== undefined) this.#current.set(metric, current);
     this.#setFormer(metric, former);
   }
 
-  /** What holds nothing, and will hardly be given anything. */
-  #forget(nowMs: number): void {
-    for (const [metric, tables] of this.#former) {
-      const isKept = ({ table, untilMs }: FormerTable) =>
-        table.rowCount > 0 || (untilMs !== Infinity && untilMs > nowMs - FORMER_KEPT_MS);
-      this.#setFormer(metric, tables.filter(isKept));
-    }
+  /** `fromMs`: Infinity where the metric is gone. */
+  #follow(
+    metric: string,
+    before: PaneTable | undefined,
+    after: PaneLayout | undefined,
+    fromMs: number,
+  ): void {
+    const former = [...(this.#former.get(metric) ?? [])];
+    const last = former.at(-1);
+    if (before !== undefined) former.push({ table: before, untilMs: boundary(before.layout, after, fromMs) });
+    // After a time in no window: no pane of the new layout begins in one of the last.
+    else if (last !== undefined && after !== undefined)
+      former[former.length - 1] = { ...last, untilMs: Math.ceil(last.untilMs / after.paneMs) * after.paneMs };
+    if (after === undefined) this.#current.delete(metric);
+    else this.#current.set(metric, this.#newTable(metric, after));
+    this.#setFormer(metric, former);
   }
 
-  /** Those with rows stay whatever their number: they leave with the next batches. */
-  #setFormer(metric: string, tables: readonly FormerTable[]): void {
-    const kept = tables.filter(
-      ({ table }, index) => table.rowCount > 0 || index >= tables.length - FORMER_MAX,
-    );
-    if (kept.length > 0) this.#former.set(metric, kept);
+  /** What holds nothing, and will hardly be given anything; the oldest first, or panes of two layouts would overlap. */
+  #forget(metric: string, nowMs: number): void {
+    const former = [...(this.#former.get(metric) ?? [])];
+    while (former.length > 0 && former[0].table.rowCount === 0) {
+      const [{ untilMs }] = former;
+      if (former.length <= FORMER_MAX && untilMs !== Infinity && untilMs > nowMs - FORMER_KEPT_MS) break;
+      former.shift();
+    }
+    this.#setFormer(metric, former);
+  }
+
+  #setFormer(metric: string, former: readonly FormerTable[]): void {
+    if (former.length > 0) this.#former.set(metric, former);
     else this.#former.delete(metric);
   }
 
@@ -190,12 +199,12 @@ function layoutsOf(metrics: readonly PipelineMetric[]): ReadonlyMap<string, Pane
   );
 }
 
-/** The first multiple of both pane sizes that is not before `fromMs`. */
+/** The first multiple of both pane sizes that is not before `fromMs`; Infinity stays. */
 function boundary(before: PaneLayout, after: PaneLayout | undefined, fromMs: number): number {
   const afterMs = after?.paneMs ?? before.paneMs;
   const commonMs = (before.paneMs / gcd(before.paneMs, afterMs)) * afterMs;
   const stepMs = commonMs > BOUNDARY_MS_MAX ? afterMs : commonMs;
-  return Math.ceil(fromMs / stepMs) * stepMs;
+  return fromMs === Infinity ? Infinity : Math.ceil(fromMs / stepMs) * stepMs;
 }
 
 function toLayout({ paneMs, names }: StoredLayout): PaneLayout {

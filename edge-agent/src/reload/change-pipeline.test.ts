@@ -87,7 +87,7 @@ async function play(steps: readonly Step[], before: (line: Line, index: number) 
 
 /** Everything that shows, less what is of the rules and metrics that come and go. */
 function shown({ agent, central, commands }: Line) {
-  const { ledger, alarms, series, watermarkMs, dedupe } = agent.status();
+  const { ledger, alarms, series, dedupe } = agent.status();
   return {
     panes: new Map([...central.panes].filter(([key]) => !key.startsWith("extra "))),
     steps: central.alarms.filter(({ rule }) => !OTHER_RULES.has(rule)),
@@ -95,9 +95,15 @@ function shown({ agent, central, commands }: Line) {
     commands,
     ledger,
     series,
-    watermarkMs,
     dedupe,
   };
+}
+
+/** Which moments its batches leave at is not the pipeline's to say: the last may be a live interval or two apart. */
+function expectSame(changed: Line, plain: Line): void {
+  expect(shown(changed)).toEqual(shown(plain));
+  const [one, other] = [changed, plain].map(({ agent }) => agent.status().watermarkMs ?? 0);
+  expect(Math.abs(one - other)).toBeLessThanOrEqual(500);
 }
 
 test(
@@ -110,7 +116,7 @@ test(
         const changed = await play(steps, ({ agent }, index) => {
           if (at.includes(index)) void agent.changePipeline(pipelineOf(text()));
         });
-        expect(shown(changed)).toEqual(shown(plain));
+        expectSame(changed, plain);
       }),
       { numRuns: 40 },
     );
@@ -131,7 +137,7 @@ test(
             void agent.changePipeline(hasMore ? WITH_MORE : BASE);
           }
         });
-        expect(shown(changed)).toEqual(shown(plain));
+        expectSame(changed, plain);
       }),
       { numRuns: 40 },
     );
