@@ -37,7 +37,8 @@ export async function buildBinary(
       execArgv: program.flags,
     }),
   );
-  execFileSync(process.execPath, ["--experimental-sea-config", config], {
+  // Under the flags that it will run with: code that was compiled under others is thrown away at each start.
+  execFileSync(process.execPath, [...program.flags, "--experimental-sea-config", config], {
     stdio: ["ignore", "ignore", "inherit"],
   });
   const path = join(DIST, process.platform === "win32" ? `${program.name}.exe` : program.name);
