@@ -4,7 +4,6 @@ import {
   type Maintenance,
   type Outcome,
   RuleEngine,
-  ruleInput,
   type RuleSpec,
   topicFilter,
 } from "@millrace/detect";
@@ -32,7 +31,6 @@ import {
   type AgentRequest,
   type Compression,
   type Decoded,
-  LABEL_LENGTH_MAX,
   Payload,
   PlainReadings,
   type SparkplugHearing,
@@ -61,10 +59,11 @@ import { Quarantine } from "./quarantine.ts";
 import { refusedTime } from "./refused-time.ts";
 import { ReadingIntake } from "./reading-intake.ts";
 import { RefusedSeries, type RefusedSeriesStatus } from "./refused-series.ts";
-import type { Rejection } from "./rejection.ts";
 import { PaneEmission } from "./pane-emission.ts";
 import { PaneTables } from "./pane-tables.ts";
+import { PayloadIntake } from "./payload-intake.ts";
 import { PayloadRejections } from "./payload-rejections.ts";
+import { judgeWindow } from "./judge-window.ts";
 import { PaneCheckpoint } from "./pane-checkpoint.ts";
 import { Recovery } from "./recovery.ts";
 import { RedoBuffer } from "./redo-entry.ts";
@@ -78,9 +77,9 @@ import type { SeriesRegistry } from "./series-registry.ts";
 import { RouteSeries } from "./route-series.ts";
 import { SparkplugDesk, type SparkplugLink, type SparkplugStatus } from "./sparkplug/sparkplug-desk.ts";
 import { StoredFilePositions } from "./stored-file-positions.ts";
-import { type Route, TopicRoutes } from "./topic-routes.ts";
+import { type Route, TOPIC_REFUSALS, TopicRoutes } from "./topic-routes.ts";
 import { Uplink } from "./uplink.ts";
-import { CORRECTIONS_MS, type WatchedResult, WatchedWindows } from "./watched-windows.ts";
+import { CORRECTIONS_MS, WatchedWindows } from "./watched-windows.ts";
 
 export interface AgentOptions {
   readonly config: AgentConfig;
@@ -165,6 +164,7 @@ export class Agent {
   readonly #sparkplug: SparkplugDesk;
   readonly #refusedSeries = new RefusedSeries();
   readonly #plainReadings = new PlainReadings();
+  readonly #payloads: PayloadIntake;
   readonly #onOutcomes = (outcomes: readonly Outcome[]) => this.#handle(outcomes);
   readonly #requestDesk = new RequestDesk((request) => this.#carryOut(request));
 
@@ -248,6 +248,14 @@ export class Agent {
       clock,
       log: log.child("sparkplug"),
       link: options.sparkplug ?? { command: () => {}, sayOnline: () => {} },
+    });
+    this.#payloads = new PayloadIntake({
+      guard: parts.guard,
+      intake: parts.intake,
+      ledger: parts.ledger,
+      incoming: () => this.#reading.incoming,
+      onOutcomes: this.#onOutcomes,
+      seriesRefused: (metric, arrival) => this.#refusedSeries.add(metric, arrival, clock.nowMs()),
     });
     this.#reading = this.#readingOf(pipeline);
     this.#outbox = new Outbox({
@@ -577,16 +585,10 @@ export class Agent {
     const isMaintenance = this.#maintenance.hear(topic, payload);
     const routes = this.#reading.routes.resolve(topic);
     if (routes === "confirmation") return isMaintenance ? this.#whenDurable(arrival.qos) : undefined;
-    if (routes === "label_too_long")
-      return this.#rejectPayload(
-        arrival,
-        "oversized",
-        `a level of the topic has over ${LABEL_LENGTH_MAX} characters`,
-      );
-    if (routes === "wrong_site")
-      return this.#rejectPayload(arrival, "wrong_site", "the topic names another site");
-    if (routes.length === 0)
-      return this.#rejectPayload(arrival, "unknown_topic", "no metric reads this topic");
+    if (typeof routes === "string" || routes.length === 0) {
+      const { reason, detail } = TOPIC_REFUSALS[typeof routes === "string" ? routes : "unread"];
+      return this.#rejectPayload(arrival, reason, detail);
+    }
     return this.#isChoked ? this.#onlyJudge(arrival, routes) : this.#takeIn(arrival, routes);
   }
 
@@ -639,7 +641,8 @@ export class Agent {
   #takeIn(arrival: Arrival, routes: readonly Route[]): ReturnType<Agent["receive"]> {
     let left: Route[] | undefined;
     for (const route of routes) if (!this.#takePlain(arrival, route)) (left ??= []).push(route);
-    if (left !== undefined) this.#takeEach(arrival, left, left.length === routes.length);
+    if (left !== undefined)
+      this.#quarantineParts(arrival, this.#payloads.take(arrival, left, left.length === routes.length));
     return this.#whenDurable(arrival.qos);
   }
 
@@ -658,53 +661,6 @@ export class Agent {
     return this.#intake.acceptRun(run, this.#onOutcomes);
   }
 
-  /** Reading by reading: whatever the payload is, and whatever is wrong with it. */
-  #takeEach(arrival: Arrival, routes: readonly Route[], areAll: boolean): void {
-    const payload = new Payload(arrival.payload, this.#guard.nowMs());
-    const rejections = new PayloadRejections();
-    let isEmpty = areAll;
-    for (const route of routes) {
-      for (const decoded of route.decoder.decode(payload)) {
-        isEmpty = false;
-        this.#takeDecoded(arrival, route, decoded, rejections);
-      }
-    }
-    for (const failure of payload.failures) this.#rejectPart(rejections, failure);
-    if (isEmpty && payload.failures.length === 0) {
-      const detail = `no reading of ${metricNames(routes)} is in it`;
-      this.#rejectPart(rejections, { reason: "no_reading", detail, count: 1 });
-    }
-    this.#quarantineParts(arrival, rejections);
-  }
-
-  #takeDecoded(arrival: Arrival, route: Route, decoded: Decoded, rejections: PayloadRejections): void {
-    const { name } = route.metric;
-    if (!decoded.ok) {
-      this.#rejectPart(rejections, { ...decoded, detail: `${name}: ${decoded.detail}` });
-      return;
-    }
-    const reading = this.#reading.incoming.toReading(arrival, route, decoded);
-    if ("reason" in reading) {
-      this.#rejectPart(rejections, reading);
-      if (reading.reason === "series_cap")
-        this.#refusedSeries.add(name, arrival, this.#options.clock.nowMs());
-      return;
-    }
-    const reason = this.#intake.accept(reading, this.#onOutcomes);
-    if (reason === undefined) return;
-    const unit = reading.hasOwnTime ? route.decoder.timeUnit : null;
-    const detail =
-      reason === "pane_cap"
-        ? `${name} has as many open panes as it may`
-        : refusedTime(reading.sourceTimeMs, this.#guard.nowMs(), unit);
-    rejections.add({ reason, detail, count: 1 });
-  }
-
-  #rejectPart(rejections: PayloadRejections, rejection: Rejection): void {
-    this.#ledger.reject(rejection.reason, rejection.count);
-    rejections.add(rejection);
-  }
-
   #quarantineParts(arrival: Arrival, rejections: PayloadRejections): void {
     for (const { reason, detail, count } of rejections.list())
       this.#quarantined(arrival, reason, count === 1 ? detail : `${detail} (and ${count - 1} more)`);
@@ -720,8 +676,8 @@ export class Agent {
     }
     const rejections = new PayloadRejections();
     for (const { binding, decoded } of heard.readings)
-      this.#takeDecoded(arrival, binding, decoded, rejections);
-    for (const failure of heard.failures) this.#rejectPart(rejections, failure);
+      this.#payloads.takeDecoded(arrival, binding, decoded, rejections);
+    for (const failure of heard.failures) this.#payloads.reject(rejections, failure);
     this.#quarantineParts(arrival, rejections);
     this.#markStale(heard.stale);
     return this.#whenDurable(arrival.qos);
@@ -928,32 +884,10 @@ export class Agent {
     this.#recorder?.tick();
     this.#sparkplugHeard(this.#sparkplug.tick());
     const { watermarkMs } = this.#watermarks.watermark(steadyMs, this.#guard.isProven);
-    for (const result of this.#watched.take(watermarkMs, steadyMs)) this.#judgeWindow(result);
+    const judging = { rules: this.#rules, guard: this.#guard, clock, onOutcomes: this.#onOutcomes };
+    for (const result of this.#watched.take(watermarkMs, steadyMs)) judgeWindow(result, judging);
     const intervalMs = Math.min(config.commit.liveIntervalMs, RULES_INTERVAL_MS_MAX);
     this.#timers.rules = clock.after(intervalMs, () => this.#tickRules());
-  }
-
-  /** A revision may raise an alarm or end it, and never acts. */
-  #judgeWindow({ window, group, labels, endMs, values, isRevision }: WatchedResult): void {
-    const monotonicMs = this.#options.clock.monotonicMs();
-    for (const [name, value] of Object.entries(values)) {
-      const metric = ruleInput({ metric: "", window: { name: window, value: name } });
-      if (!this.#rules.watches(metric)) continue;
-      this.#handle(
-        this.#rules.onReading(
-          group,
-          { metric, labels, timeMs: endMs, value, quality: "good" },
-          {
-            nowMs: this.#guard.nowMs(),
-            ageNowMs: this.#guard.ageNowMs(),
-            monotonicMs,
-            arrivedMonotonicMs: monotonicMs,
-            isRetained: false,
-            isReplayed: isRevision,
-          },
-        ),
-      );
-    }
   }
 
   /** Panes go to the live lane; an outage has to last before backfill begins. */
@@ -1363,10 +1297,6 @@ function adjustAll({ count, value }: PlainReadings, adjustment: ValueAdjustment)
     rest += value[at] - value[at];
   }
   return rest === 0;
-}
-
-function metricNames(routes: readonly Route[]): string {
-  return routes.map(({ metric }) => metric.name).join(", ");
 }
 
 function pause(clock: Clock, delayMs: number): Promise<void> {

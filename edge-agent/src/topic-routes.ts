@@ -20,6 +20,16 @@ export interface Route {
  */
 export type Resolution = readonly Route[] | "confirmation" | "wrong_site" | "label_too_long";
 
+/** Why nothing of a topic is taken in; `unread`: no metric reads it. */
+export const TOPIC_REFUSALS = {
+  label_too_long: {
+    reason: "oversized",
+    detail: `a level of the topic has over ${LABEL_LENGTH_MAX} characters`,
+  },
+  wrong_site: { reason: "wrong_site", detail: "the topic names another site" },
+  unread: { reason: "unknown_topic", detail: "no metric reads this topic" },
+} as const;
+
 /** Topics remembered with their routes; a sensor that invents topics must not fill the memory. */
 const CACHED_TOPICS_MAX = 50_000;
 

@@ -1,24 +1,23 @@
 import type { AgentConfig, Pipeline } from "@millrace/config";
-import { type AlarmEvent, type Outcome, RuleEngine, ruleInput } from "@millrace/detect";
+import { type AlarmEvent, type Outcome, RuleEngine } from "@millrace/detect";
 import { type Frontier, type PaneRows, SeriesWatermarks } from "@millrace/stream";
-import { LABEL_LENGTH_MAX, Payload } from "@millrace/wire";
+import { Payload } from "@millrace/wire";
 import { PANE_ROWS_MAX, watchedWindows } from "../agent.ts";
 import { ClockGuard } from "../clock-guard.ts";
 import { Deduplicator } from "../deduplicator.ts";
 import { IncomingReadings } from "../incoming-readings.ts";
-import type { Arrival } from "../inputs/input.ts";
+import { judgeWindow } from "../judge-window.ts";
 import { Ledger, type RejectionReason } from "../ledger.ts";
 import { MaintenanceDesk } from "../maintenance-desk.ts";
 import { PaneTables } from "../pane-tables.ts";
 import { PaneEmission } from "../pane-emission.ts";
-import { PayloadRejections } from "../payload-rejections.ts";
+import { PayloadIntake } from "../payload-intake.ts";
 import { ReadingIntake } from "../reading-intake.ts";
-import { refusedTime } from "../refused-time.ts";
 import type { Rejection } from "../rejection.ts";
 import { RouteSeries } from "../route-series.ts";
 import { SeriesRegistry } from "../series-registry.ts";
-import { type Route, TopicRoutes } from "../topic-routes.ts";
-import { type WatchedResult, WatchedWindows } from "../watched-windows.ts";
+import { TOPIC_REFUSALS, TopicRoutes } from "../topic-routes.ts";
+import { WatchedWindows } from "../watched-windows.ts";
 import type { RecordedMessage } from "./recorded-message.ts";
 import type { ReplayClock } from "./replay-clock.ts";
 
@@ -45,8 +44,8 @@ export class ReplayedAgent {
   readonly #watched: WatchedWindows;
   readonly #maintenance: MaintenanceDesk;
   readonly #routes: TopicRoutes;
-  readonly #incoming: IncomingReadings;
-  readonly #intake: ReadingIntake;
+  readonly #payloads: PayloadIntake;
+  readonly #onOutcomes = (outcomes: readonly Outcome[]) => this.#handle(outcomes);
   readonly #emission: PaneEmission;
   #frontierNumber = 0;
 
@@ -89,7 +88,7 @@ export class ReplayedAgent {
       groupsMax: limits.seriesPerMetricMax,
     });
     const tables = PaneTables.of(pipeline.metrics, PANE_ROWS_MAX);
-    this.#intake = new ReadingIntake({
+    const intake = new ReadingIntake({
       ...shared,
       tables,
       clock,
@@ -118,9 +117,18 @@ export class ReplayedAgent {
       site,
       confirmationFilters: [...this.#rules.confirmationTopics(), ...this.#maintenance.filters()],
     });
-    this.#incoming = new IncomingReadings({
+    const incoming = new IncomingReadings({
       guard: this.#guard,
       series: new RouteSeries({ registry: this.#series, site }),
+    });
+    this.#payloads = new PayloadIntake({
+      guard: this.#guard,
+      intake,
+      ledger: this.#ledger,
+      incoming: () => incoming,
+      onOutcomes: this.#onOutcomes,
+      // Its rejection tells.
+      seriesRefused: () => undefined,
     });
   }
 
@@ -150,20 +158,14 @@ export class ReplayedAgent {
     if (malformed !== undefined) return this.#reject("malformed", malformed);
     this.#maintenance.hear(topic, payload);
     const routes = this.#routes.resolve(topic);
-    switch (routes) {
-      case "confirmation":
-        return [];
-      case "label_too_long":
-        return this.#reject("oversized", `a level of the topic has over ${LABEL_LENGTH_MAX} characters`);
-      case "wrong_site":
-        return this.#reject("wrong_site", "the topic names another site");
+    if (routes === "confirmation") return [];
+    if (typeof routes === "string" || routes.length === 0) {
+      const { reason, detail } = TOPIC_REFUSALS[typeof routes === "string" ? routes : "unread"];
+      return this.#reject(reason, detail);
     }
-    if (routes.length === 0) return this.#reject("unknown_topic", "no metric reads this topic");
     const arrivedMonotonicMs = this.#options.clock.monotonicMs();
-    return this.#takeIn(
-      { topic, payload, isRetained, isOversized: false, qos: 1, client: "replay", arrivedMonotonicMs },
-      routes,
-    );
+    const arrival = { topic, payload, isRetained, isOversized: false, client: "replay", arrivedMonotonicMs };
+    return this.#payloads.take({ ...arrival, qos: 1 }, routes, true).list();
   }
 
   /** What the rules see of time and windows: at least four times a second of the recording. */
@@ -175,7 +177,8 @@ export class ReplayedAgent {
     );
     this.#maintenance.tick();
     const { watermarkMs } = this.#watermarks.watermark(steadyMs, this.#guard.isProven);
-    for (const result of this.#watched.take(watermarkMs, steadyMs)) this.#judgeWindow(result);
+    const judging = { rules: this.#rules, guard: this.#guard, clock, onOutcomes: this.#onOutcomes };
+    for (const result of this.#watched.take(watermarkMs, steadyMs)) judgeWindow(result, judging);
   }
 
   /** What the panes have gained, the open ones too at the end, and how far the agent is then. */
@@ -196,67 +199,6 @@ export class ReplayedAgent {
 
   activeAlarms(): readonly AlarmEvent[] {
     return this.#rules.activeAlarms();
-  }
-
-  #takeIn(arrival: Arrival, routes: readonly Route[]): readonly Rejection[] {
-    const payload = new Payload(arrival.payload, this.#guard.nowMs());
-    const rejections = new PayloadRejections();
-    const reject = (rejection: Rejection) => {
-      this.#ledger.reject(rejection.reason, rejection.count);
-      rejections.add(rejection);
-    };
-    let isEmpty = true;
-    for (const route of routes) {
-      const { name } = route.metric;
-      for (const decoded of route.decoder.decode(payload)) {
-        isEmpty = false;
-        if (!decoded.ok) {
-          reject({ ...decoded, detail: `${name}: ${decoded.detail}` });
-          continue;
-        }
-        const reading = this.#incoming.toReading(arrival, route, decoded);
-        if ("reason" in reading) {
-          reject(reading);
-          continue;
-        }
-        const reason = this.#intake.accept(reading, (outcomes) => this.#handle(outcomes));
-        if (reason === undefined) continue;
-        const unit = reading.hasOwnTime ? route.decoder.timeUnit : null;
-        const detail =
-          reason === "pane_cap"
-            ? `${name} has as many open panes as it may`
-            : refusedTime(reading.sourceTimeMs, this.#guard.nowMs(), unit);
-        rejections.add({ reason, detail, count: 1 });
-      }
-    }
-    for (const failure of payload.failures) reject(failure);
-    if (isEmpty && payload.failures.length === 0) {
-      const names = routes.map(({ metric }) => metric.name).join(", ");
-      reject({ reason: "no_reading", detail: `no reading of ${names} is in it`, count: 1 });
-    }
-    return rejections.list();
-  }
-
-  /** A revision may raise an alarm or end it, and never acts. */
-  #judgeWindow({ window, group, labels, endMs, values, isRevision }: WatchedResult): void {
-    const monotonicMs = this.#options.clock.monotonicMs();
-    for (const [name, value] of Object.entries(values)) {
-      const metric = ruleInput({ metric: "", window: { name: window, value: name } });
-      if (!this.#rules.watches(metric)) continue;
-      this.#handle(
-        this.#rules.onReading(
-          group,
-          { metric, labels, timeMs: endMs, value, quality: "good" },
-          {
-            nowMs: this.#guard.nowMs(),
-            monotonicMs,
-            arrivedMonotonicMs: monotonicMs,
-            isRetained: false,
-            isReplayed: isRevision,
-          },
-        ),
-      );
-    }
   }
 
   #handle(outcomes: readonly Outcome[]): void {
