@@ -75,6 +75,16 @@ async function connect(intake: MqttIntake, options: IClientOptions = {}): Promis
   return client;
 }
 
+/** Less than 128 bytes. */
+function mqttPacket(first: number, fields: readonly Buffer[]): Buffer {
+  const body = Buffer.concat(fields);
+  return Buffer.concat([Buffer.from([first, body.length]), body]);
+}
+
+function field(text: string): Buffer {
+  return Buffer.from([0, text.length, ...Buffer.from(text)]);
+}
+
 function closing(client: MqttClient): Promise<void> {
   return new Promise((resolve) => client.once("close", () => resolve()));
 }
@@ -155,6 +165,30 @@ test("a message larger than allowed ends the connection before it is gathered", 
   client.publish("millrace/v1/alpha-1/batch", Buffer.alloc(FRAME_BYTES_MAX + 1));
   await closed;
   expect(target.messages).toEqual([]);
+});
+
+test("what an agent publishes before it has read that it is connected is taken", async () => {
+  const { intake, target } = await listen();
+  const connectPacket = mqttPacket(0x10, [
+    field("MQTT"),
+    Buffer.from([4, 0xc2, 0, 60]),
+    field("x"),
+    field("alpha-1"),
+    field("one"),
+  ]);
+  const publishPacket = mqttPacket(0x30, [field("millrace/v1/alpha-1/hello"), Buffer.from("hello")]);
+  // At one of these delays the broker is still at the connection when it reads the message.
+  for (let turns = 0; turns < 40; turns += 1) {
+    const socket = connectTcp(intake.port, "127.0.0.1").setNoDelay(true).resume();
+    const closed = once(socket, "close");
+    socket.write(connectPacket);
+    for (let turn = 0; turn < turns; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+    socket.write(publishPacket);
+    await Promise.race([target.until(() => target.messages.length > turns), closed]);
+    expect(target.messages, `published ${turns} turns after the CONNECT`).toHaveLength(turns + 1);
+    socket.destroy();
+    await target.until(() => target.closed.length > turns);
+  }
 });
 
 test("junk instead of MQTT ends the connection and nothing else", async () => {

@@ -188,9 +188,10 @@ export class MqttIntake {
         agent !== undefined && DOWN_TOPICS.some((topic) => subscription.topic === downTopic(agent, topic));
       done(null, isAllowed ? subscription : null);
     };
-    broker.on("clientReady", (client) => {
+    // Not at `clientReady`: the broker goes on reading between the two, and a message that came then would be refused.
+    broker.on("connackSent", (packet, client) => {
       const agent = this.#names.get(client);
-      if (agent === undefined) return;
+      if (agent === undefined || packet.returnCode !== 0 || client.closed) return;
       const connection = this.#connection(client, agent);
       this.#attached.set(client, { connection, agent });
       target.onOpen(connection);
