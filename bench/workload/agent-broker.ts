@@ -2,7 +2,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { findFreePort } from "@millrace/runtime";
 import { TEST_CERTIFICATES } from "@millrace/testkit";
-import type { StatusPage } from "../../edge-agent/src/status-server.ts";
+import type { StatusPage } from "../../edge-agent/src/status/status-server.ts";
 import { BENCH_AGENT } from "./bench-agent.ts";
 import { benchPipeline } from "./bench-pipeline.ts";
 import type { Broker } from "./broker.ts";

@@ -21,8 +21,8 @@ import {
 } from "@millrace/wire";
 import { beforeAll, describe, expect, it } from "vitest";
 import { Agent, type AgentStatus } from "./agent.ts";
-import { checkpointKey, numberOfKey, PREFIX, prefixRange } from "./agent-store.ts";
-import { parseRedoEntry } from "./redo-entry.ts";
+import { checkpointKey, numberOfKey, PREFIX, prefixRange } from "./durability/agent-store.ts";
+import { parseRedoEntry } from "./durability/redo-entry.ts";
 
 const START_MS = Date.UTC(2026, 0, 5, 8);
 const DAY_MS = 86_400_000;

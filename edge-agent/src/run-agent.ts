@@ -21,9 +21,9 @@ import {
 import type { UplinkTransport } from "@millrace/wire";
 import { CommandPublisher } from "./actions/command-publisher.ts";
 import { Agent, type AgentOptions } from "./agent.ts";
-import { DescriptorBudget } from "./descriptor-budget.ts";
-import { DiskReserve } from "./disk-reserve.ts";
-import { FreeSpace } from "./free-space.ts";
+import { DescriptorBudget } from "./durability/descriptor-budget.ts";
+import { DiskReserve } from "./durability/disk-reserve.ts";
+import { FreeSpace } from "./durability/free-space.ts";
 import { BrokerInput } from "./inputs/broker-input.ts";
 import { FileInput } from "./inputs/files/file-input.ts";
 import { HostInput } from "./inputs/host-input.ts";
@@ -39,9 +39,9 @@ import { onReloadSignal } from "./reload/on-reload-signal.ts";
 import { Reloader } from "./reload/reloader.ts";
 import { startPipeline } from "./reload/start-pipeline.ts";
 import { SparkplugHosts } from "./sparkplug/sparkplug-hosts.ts";
-import { StatusServer } from "./status-server.ts";
-import { KafkaUplink } from "./uplink-transport/kafka-uplink.ts";
-import { MqttUplink } from "./uplink-transport/mqtt-uplink.ts";
+import { StatusServer } from "./status/status-server.ts";
+import { KafkaUplink } from "./uplink/kafka-uplink.ts";
+import { MqttUplink } from "./uplink/mqtt-uplink.ts";
 import { AGENT_STORE_VERSION, agentVersion } from "./version.ts";
 
 /** The connection to the site's broker as a Sparkplug host; nodes behind it are known by this name. */
@@ -290,7 +290,7 @@ async function uplinkTransport(config: AgentConfig, instance: string): Promise<U
   const { agent, site, uplink } = config;
   const { kafka } = uplink;
   if (kafka === null) return new MqttUplink({ ...uplink, agent, instance, clock: systemClock });
-  const { PlatformaticProducer } = await import("./uplink-transport/platformatic-producer.ts");
+  const { PlatformaticProducer } = await import("./uplink/platformatic-producer.ts");
   return new KafkaUplink({
     agent,
     site,

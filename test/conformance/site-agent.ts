@@ -10,13 +10,13 @@ import {
 } from "@millrace/stream";
 import { encodePaneBatch, Payload, payloadDecoder } from "@millrace/wire";
 import { ClockGuard } from "../../edge-agent/src/clock-guard.ts";
-import { Deduplicator } from "../../edge-agent/src/deduplicator.ts";
+import { Deduplicator } from "../../edge-agent/src/intake/deduplicator.ts";
 import { Ledger } from "../../edge-agent/src/ledger.ts";
-import { PaneEmission } from "../../edge-agent/src/pane-emission.ts";
-import { PaneTables } from "../../edge-agent/src/pane-tables.ts";
-import { ReadingIntake } from "../../edge-agent/src/reading-intake.ts";
-import { RedoBuffer } from "../../edge-agent/src/redo-entry.ts";
-import { SeriesRegistry } from "../../edge-agent/src/series-registry.ts";
+import { PaneEmission } from "../../edge-agent/src/panes/pane-emission.ts";
+import { PaneTables } from "../../edge-agent/src/panes/pane-tables.ts";
+import { ReadingIntake } from "../../edge-agent/src/intake/reading-intake.ts";
+import { RedoBuffer } from "../../edge-agent/src/durability/redo-entry.ts";
+import { SeriesRegistry } from "../../edge-agent/src/intake/series-registry.ts";
 import type { CaseAgent, CaseReading, ConformanceCase } from "./load-cases.ts";
 import { WorldClock } from "./world-clock.ts";
 

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { finalLedger } from "../../scripts/start/agent-status.ts";
-import type { StatusPage } from "../../edge-agent/src/status-server.ts";
+import type { StatusPage } from "../../edge-agent/src/status/status-server.ts";
 import type { ProgramProcess, Surroundings } from "./program-process.ts";
 import { until } from "./until.ts";
 import type { Works } from "./works.ts";

@@ -12,7 +12,7 @@ test("the repository keeps the direction of its imports", () => {
 
 test.each([
   ["central/src/intake.ts", "@millrace/edge-agent"],
-  ["central/src/intake.ts", "../../edge-agent/src/outbox.ts"],
+  ["central/src/intake.ts", "../../edge-agent/src/outbox/outbox.ts"],
   ["central/src/intake.ts", "@millrace/testkit"],
   ["central/src/intake.ts", "@millrace/wire/src/crc.ts"],
   ["packages/stream/src/pane.ts", "@millrace/runtime"],

@@ -18,8 +18,8 @@ test.each([
   ["packages/detect/src/rule.ts", "const now = Date.now();"],
   ["central/src/engine.ts", "const now = new Date();"],
   ["central/src/engine.ts", "setTimeout(() => retry(), 100);"],
-  ["edge-agent/src/uplink.ts", "const jitter = 'full' + Math.random();"],
-  ["edge-agent/src/uplink.ts", "const clock = { nowMs: performance.now };"],
+  ["edge-agent/src/uplink/uplink.ts", "const jitter = 'full' + Math.random();"],
+  ["edge-agent/src/uplink/uplink.ts", "const clock = { nowMs: performance.now };"],
 ])("%s may not say %s", (path, text) => {
   expect(sourcesOfChance([{ path, text }])).toHaveLength(1);
 });

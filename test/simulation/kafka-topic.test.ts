@@ -7,8 +7,8 @@ import { SeededRandom, SimulatedTime } from "@millrace/testkit";
 import { decodePaneBatch, openBatch, unpackBody } from "@millrace/wire";
 import { expect, it } from "vitest";
 import { Agent } from "../../edge-agent/src/agent.ts";
-import type { KafkaRecord } from "../../edge-agent/src/uplink-transport/kafka-producer.ts";
-import { KafkaUplink } from "../../edge-agent/src/uplink-transport/kafka-uplink.ts";
+import type { KafkaRecord } from "../../edge-agent/src/uplink/kafka-producer.ts";
+import { KafkaUplink } from "../../edge-agent/src/uplink/kafka-uplink.ts";
 import { simulatedAgentConfig, simulatedPipeline } from "./world.ts";
 
 const START_MS = Date.UTC(2026, 0, 5, 8);

@@ -7,7 +7,7 @@ import { type SimulatedSite, World } from "./world.ts";
 
 const WINDOW_MS = 10_000;
 const OUTAGE_MS = 180_000;
-/** Keys at the agent (edge-agent/src/agent-store.ts): the checkpoint of open panes, and the redo entries. */
+/** Keys at the agent (edge-agent/src/durability/agent-store.ts): the checkpoint of open panes, and the redo entries. */
 const PANES_CHECKPOINT = "\u0032\u0000";
 const REDO = "\u0031";
 

@@ -1,6 +1,6 @@
 import { loadAgentConfig } from "@millrace/config";
 import { type Command, MillraceError, reasonOf } from "@millrace/runtime";
-import type { StatusPage } from "../status-server.ts";
+import type { StatusPage } from "../status/status-server.ts";
 import { CONFIG_FLAG } from "./config-flag.ts";
 import { labelText } from "./labels-flag.ts";
 

@@ -3,7 +3,7 @@ import { loadPipeline } from "@millrace/config";
 import { parseTopicTemplate, Payload } from "@millrace/wire";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { TopicRoutes } from "../topic-routes.ts";
+import { TopicRoutes } from "../intake/topic-routes.ts";
 import { payloadShape } from "./payload-shape.ts";
 import { suggestedPipeline } from "./suggested-pipeline.ts";
 import { suggestMetrics } from "./suggest-metrics.ts";

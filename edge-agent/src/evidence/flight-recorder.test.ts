@@ -3,7 +3,7 @@ import type { AlarmEvent } from "@millrace/detect";
 import { loadPipeline } from "@millrace/config";
 import { SimulatedTime } from "@millrace/testkit";
 import { expect, test } from "vitest";
-import { SeriesRegistry } from "../series-registry.ts";
+import { SeriesRegistry } from "../intake/series-registry.ts";
 import type { Evidence } from "./evidence-sealer.ts";
 import { FlightRecorder, RECORDINGS_WAITING_MAX } from "./flight-recorder.ts";
 

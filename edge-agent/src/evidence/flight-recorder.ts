@@ -2,7 +2,7 @@ import type { Pipeline, RecorderConfig } from "@millrace/config";
 import type { AlarmEvent, Outcome } from "@millrace/detect";
 import type { Clock } from "@millrace/runtime";
 import type { Labels } from "@millrace/stream";
-import type { Series, SeriesRegistry } from "../series-registry.ts";
+import type { Series, SeriesRegistry } from "../intake/series-registry.ts";
 import type { Evidence } from "./evidence-sealer.ts";
 import { ReadingRing } from "./reading-ring.ts";
 import { makeRecording, type RecordedSeries } from "./recording.ts";

@@ -8,7 +8,7 @@ import {
   type Timer,
 } from "@millrace/runtime";
 import { connect, type MqttClient } from "mqtt";
-import { ignoreUnexpectedPackets } from "../expected-packets.ts";
+import { ignoreUnexpectedPackets } from "./expected-packets.ts";
 import { brokerAddress } from "./broker-url.ts";
 import type { Input, InputHandler, InputStatus, PublishOptions, Subscriptions } from "./input.ts";
 import { OrderedRelease } from "./ordered-release.ts";

@@ -1,5 +1,5 @@
 import type { Change, Store } from "@millrace/queue";
-import { parseJson, PREFIX, putJson } from "../agent-store.ts";
+import { parseJson, PREFIX, putJson } from "../durability/agent-store.ts";
 
 /** A pipeline that central has pushed, whole. */
 export interface PushedPipeline {

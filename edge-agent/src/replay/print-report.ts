@@ -1,7 +1,7 @@
 import type { AlarmEvent } from "@millrace/detect";
 import type { ProgramOutput } from "@millrace/runtime";
 import type { Labels, WindowResult } from "@millrace/stream";
-import type { Rejection } from "../rejection.ts";
+import type { Rejection } from "../intake/rejection.ts";
 import { type BadLine, placeText, type RecordedMessage } from "./recorded-message.ts";
 import type { ReplayReport, ReplayTotals } from "./replay.ts";
 import type { ToldWindow } from "./replayed-central.ts";

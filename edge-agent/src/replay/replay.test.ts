@@ -6,7 +6,7 @@ import { loadAgentConfig, loadPipeline } from "@millrace/config";
 import type { AlarmEvent } from "@millrace/detect";
 import { SeededRandom } from "@millrace/testkit";
 import { afterAll, expect, test } from "vitest";
-import type { Rejection } from "../rejection.ts";
+import type { Rejection } from "../intake/rejection.ts";
 import type { BadLine, Recorded } from "./recorded-message.ts";
 import { replay } from "./replay.ts";
 import type { ToldWindow } from "./replayed-central.ts";

@@ -2,7 +2,7 @@ import type { AgentConfig, Pipeline } from "@millrace/config";
 import type { AlarmEvent } from "@millrace/detect";
 import { RULES_INTERVAL_MS_MAX } from "../agent.ts";
 import type { Ledger } from "../ledger.ts";
-import type { Rejection } from "../rejection.ts";
+import type { Rejection } from "../intake/rejection.ts";
 import { mergedFiles } from "./merged-files.ts";
 import type { BadLine, Recorded, RecordedMessage } from "./recorded-message.ts";
 import { ReplayClock } from "./replay-clock.ts";

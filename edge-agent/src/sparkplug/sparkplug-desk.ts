@@ -11,7 +11,7 @@ import {
 } from "@millrace/wire";
 import { isOnlineState } from "../inputs/sparkplug-presence.ts";
 import type { Arrival, ArrivalRejection } from "../inputs/input.ts";
-import type { Route } from "../topic-routes.ts";
+import type { Route } from "../intake/topic-routes.ts";
 import { SparkplugRoutes } from "./sparkplug-routes.ts";
 
 /** The way to edge nodes. */

@@ -1,7 +1,7 @@
 import type { PipelineMetric } from "@millrace/config";
 import { LABEL_LENGTH_MAX, parseTopicTemplate, type PayloadDecoder, sparkplugPath } from "@millrace/wire";
 import { SPARKPLUG_NAMESPACE, type SparkplugSource, type TopicTemplate } from "@millrace/wire";
-import type { Route } from "../topic-routes.ts";
+import type { Route } from "../intake/topic-routes.ts";
 
 interface SparkplugMetricRoute {
   readonly metric: PipelineMetric;

@@ -1,4 +1,4 @@
-import type { RejectionReason } from "./ledger.ts";
+import type { RejectionReason } from "../ledger.ts";
 
 /** Why readings of a payload were not taken in. */
 export interface Rejection {

@@ -9,7 +9,7 @@ import {
   openBatch,
   unpackBody,
 } from "@millrace/wire";
-import { groupSections } from "./pane-groups.ts";
+import { groupSections } from "../panes/pane-groups.ts";
 
 export interface BacklogCoarsenerOptions {
   readonly queue: BatchQueue;

@@ -2,7 +2,7 @@
 import { MemoryStore, type Change } from "@millrace/queue";
 import { describe, expect, it } from "vitest";
 import { numberKey, PREFIX, prefixRange } from "./agent-store.ts";
-import { Ledger } from "./ledger.ts";
+import { Ledger } from "../ledger.ts";
 import { REDO_FLAG, RedoBuffer, type RedoRow } from "./redo-entry.ts";
 import { RedoLog } from "./redo-log.ts";
 

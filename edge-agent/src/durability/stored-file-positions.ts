@@ -1,7 +1,7 @@
 import type { Change, Store } from "@millrace/queue";
 import { numberKey, numberOfKey, parseJson, PREFIX, prefixRange, putJson } from "./agent-store.ts";
-import { type FilePosition, parseFilePosition } from "./inputs/files/file-position.ts";
-import type { FilePositions } from "./inputs/files/file-positions.ts";
+import { type FilePosition, parseFilePosition } from "../inputs/files/file-position.ts";
+import type { FilePositions } from "../inputs/files/file-positions.ts";
 
 export interface StoredFilePositionsOptions {
   readonly store: Store;

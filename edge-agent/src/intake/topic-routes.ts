@@ -2,7 +2,7 @@ import type { PipelineMetric } from "@millrace/config";
 import type { Labels } from "@millrace/stream";
 import { LABEL_LENGTH_MAX, type PayloadDecoder, payloadDecoder, type ValueAdjustment } from "@millrace/wire";
 import type { Series } from "./series-registry.ts";
-import { filterTakes } from "./inputs/topic-filter.ts";
+import { filterTakes } from "../inputs/topic-filter.ts";
 
 /** A metric that a topic feeds, with the labels that the topic gives. */
 export interface Route {

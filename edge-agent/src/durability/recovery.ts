@@ -10,13 +10,13 @@ import {
   type TimeRange,
 } from "@millrace/stream";
 import { checkpointKey, numberOfKey, parsePaneKey, PREFIX, prefixRange, readSeries } from "./agent-store.ts";
-import { Ledger } from "./ledger.ts";
-import type { PaneCheckpoint } from "./pane-checkpoint.ts";
-import type { PaneTables, StoredLayouts } from "./pane-tables.ts";
-import type { ReadingIntake } from "./reading-intake.ts";
+import { Ledger } from "../ledger.ts";
+import type { PaneCheckpoint } from "../panes/pane-checkpoint.ts";
+import type { PaneTables, StoredLayouts } from "../panes/pane-tables.ts";
+import type { ReadingIntake } from "../intake/reading-intake.ts";
 import type { RedoEntry } from "./redo-entry.ts";
 import { type CheckpointPart, RedoLog } from "./redo-log.ts";
-import { SeriesRegistry } from "./series-registry.ts";
+import { SeriesRegistry } from "../intake/series-registry.ts";
 
 /** Frontiers sent between the last checkpoint and a crash are fewer: the next number is above them all. */
 const FRONTIER_NUMBERS_SKIPPED = 10_000_000;

@@ -5,12 +5,12 @@ import { SeriesWatermarks } from "@millrace/stream";
 import { SimulatedTime } from "@millrace/testkit";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { ClockGuard } from "./clock-guard.ts";
+import { ClockGuard } from "../clock-guard.ts";
 import { Deduplicator } from "./deduplicator.ts";
-import { Ledger } from "./ledger.ts";
-import { PaneTables } from "./pane-tables.ts";
+import { Ledger } from "../ledger.ts";
+import { PaneTables } from "../panes/pane-tables.ts";
 import { ReadingIntake } from "./reading-intake.ts";
-import { RedoBuffer } from "./redo-entry.ts";
+import { RedoBuffer } from "../durability/redo-entry.ts";
 
 const NOW_MS = Date.UTC(2026, 0, 1);
 const ROWS_MAX = 40;

@@ -1,7 +1,7 @@
 import type { Change } from "@millrace/queue";
 import { encodePane, type PaneRows } from "@millrace/stream";
-import { paneKey } from "./agent-store.ts";
-import type { SeriesRegistry } from "./series-registry.ts";
+import { paneKey } from "../durability/agent-store.ts";
+import type { SeriesRegistry } from "../intake/series-registry.ts";
 
 /** The rows of open panes that the store holds: written as the panes change, deleted once they are sealed. */
 export class PaneCheckpoint {

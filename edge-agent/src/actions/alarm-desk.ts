@@ -1,7 +1,7 @@
 import type { AlarmEvent, Outcome, PublishOutcome } from "@millrace/detect";
 import type { Change } from "@millrace/queue";
 import type { Clock, Logger, Metrics } from "@millrace/runtime";
-import { numberKey, PREFIX, putJson } from "./agent-store.ts";
+import { numberKey, PREFIX, putJson } from "../durability/agent-store.ts";
 
 export interface AlarmDeskOptions {
   readonly clock: Clock;

@@ -1,7 +1,7 @@
 // What a commit wrote is what a replay reads; damage is noticed.
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { Ledger } from "./ledger.ts";
+import { Ledger } from "../ledger.ts";
 import { parseRedoEntry, RedoBuffer } from "./redo-entry.ts";
 
 const row = fc.record({

@@ -9,7 +9,7 @@ import {
   upTopic,
 } from "@millrace/wire";
 import { connect, ErrorWithReasonCode, type MqttClient } from "mqtt";
-import { ignoreUnexpectedPackets } from "../expected-packets.ts";
+import { ignoreUnexpectedPackets } from "../inputs/expected-packets.ts";
 import { brokerAddress } from "../inputs/broker-url.ts";
 
 export interface MqttUplinkOptions {

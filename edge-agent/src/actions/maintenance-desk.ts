@@ -1,7 +1,7 @@
 import type { MaintenanceTopic } from "@millrace/config";
 import type { Maintenance, Outcome, RuleEngine } from "@millrace/detect";
 import type { Labels } from "@millrace/stream";
-import type { ClockGuard } from "./clock-guard.ts";
+import type { ClockGuard } from "../clock-guard.ts";
 
 /** Longest that a person can ask for. */
 export const MAINTENANCE_MS_MAX = 31 * 24 * 3_600_000;

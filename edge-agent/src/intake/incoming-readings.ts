@@ -1,6 +1,6 @@
 import { adjustValue, type DecodedReading } from "@millrace/wire";
-import type { ClockGuard } from "./clock-guard.ts";
-import type { Arrival } from "./inputs/input.ts";
+import type { ClockGuard } from "../clock-guard.ts";
+import type { Arrival } from "../inputs/input.ts";
 import type { IncomingReading } from "./reading-intake.ts";
 import type { Rejection } from "./rejection.ts";
 import type { RouteSeries } from "./route-series.ts";

@@ -2,14 +2,14 @@ import type { Outcome, RuleEngine } from "@millrace/detect";
 import type { Clock } from "@millrace/runtime";
 import type { Quality, SeriesWatermarks } from "@millrace/stream";
 import type { PlainReadings } from "@millrace/wire";
-import type { ClockGuard } from "./clock-guard.ts";
+import type { ClockGuard } from "../clock-guard.ts";
 import type { Deduplicator } from "./deduplicator.ts";
-import type { ReadingRing } from "./evidence/reading-ring.ts";
-import type { Ledger, RejectionReason } from "./ledger.ts";
-import type { PaneTables } from "./pane-tables.ts";
-import { REDO_FLAG, type RedoBuffer, type RedoRow } from "./redo-entry.ts";
+import type { ReadingRing } from "../evidence/reading-ring.ts";
+import type { Ledger, RejectionReason } from "../ledger.ts";
+import type { PaneTables } from "../panes/pane-tables.ts";
+import { REDO_FLAG, type RedoBuffer, type RedoRow } from "../durability/redo-entry.ts";
 import type { Series } from "./series-registry.ts";
-import type { WatchedWindows } from "./watched-windows.ts";
+import type { WatchedWindows } from "../panes/watched-windows.ts";
 
 /** A decoded reading on its way in. */
 export interface IncomingReading {

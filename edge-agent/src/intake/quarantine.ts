@@ -1,6 +1,13 @@
 import type { Change, Store } from "@millrace/queue";
-import { numberKey, numberOfKey, PREFIX, parseJson, prefixRange, putJson } from "./agent-store.ts";
-import type { RejectionReason } from "./ledger.ts";
+import {
+  numberKey,
+  numberOfKey,
+  PREFIX,
+  parseJson,
+  prefixRange,
+  putJson,
+} from "../durability/agent-store.ts";
+import type { RejectionReason } from "../ledger.ts";
 
 /** A payload, or a reading of it, that was set aside. */
 export interface QuarantinedPayload {

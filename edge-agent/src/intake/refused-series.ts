@@ -1,4 +1,4 @@
-import type { Arrival } from "./inputs/input.ts";
+import type { Arrival } from "../inputs/input.ts";
 
 /** Who wanted more series of a metric than it may have. */
 export interface RefusedSeriesStatus {

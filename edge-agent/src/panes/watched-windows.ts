@@ -16,7 +16,7 @@ import {
   type WindowGrid,
   windowGrid,
 } from "@millrace/stream";
-import type { Series } from "./series-registry.ts";
+import type { Series } from "../intake/series-registry.ts";
 
 /** How long after its end a window at the agent still takes what comes late. */
 export const CORRECTIONS_MS = 60_000;

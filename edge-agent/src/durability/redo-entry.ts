@@ -1,5 +1,5 @@
 import { crc32c } from "@millrace/wire";
-import type { LedgerTotals } from "./ledger.ts";
+import type { LedgerTotals } from "../ledger.ts";
 
 /** What one row of the redo log says of a reading. */
 export const REDO_FLAG = {

@@ -1,9 +1,9 @@
 import type { Outcome } from "@millrace/detect";
 import { type Decoded, Payload } from "@millrace/wire";
-import type { ClockGuard } from "./clock-guard.ts";
+import type { ClockGuard } from "../clock-guard.ts";
 import type { IncomingReadings } from "./incoming-readings.ts";
-import type { Arrival } from "./inputs/input.ts";
-import type { Ledger } from "./ledger.ts";
+import type { Arrival } from "../inputs/input.ts";
+import type { Ledger } from "../ledger.ts";
 import { PayloadRejections } from "./payload-rejections.ts";
 import type { ReadingIntake } from "./reading-intake.ts";
 import { refusedTime } from "./refused-time.ts";

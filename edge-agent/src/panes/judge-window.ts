@@ -1,6 +1,6 @@
 import { type Outcome, type RuleEngine, ruleInput } from "@millrace/detect";
 import type { Clock } from "@millrace/runtime";
-import type { ClockGuard } from "./clock-guard.ts";
+import type { ClockGuard } from "../clock-guard.ts";
 import type { WatchedResult } from "./watched-windows.ts";
 
 /** What the rules make of a window's results. A revision may raise an alarm or end it, and never acts. */

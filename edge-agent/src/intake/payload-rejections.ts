@@ -1,4 +1,4 @@
-import type { RejectionReason } from "./ledger.ts";
+import type { RejectionReason } from "../ledger.ts";
 import type { Rejection } from "./rejection.ts";
 
 /** What was rejected of one payload: the first of each reason, and how many there are. */

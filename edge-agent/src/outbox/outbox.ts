@@ -24,9 +24,9 @@ import {
 } from "@millrace/wire";
 import { AppendRate } from "./append-rate.ts";
 import { BacklogCoarsener } from "./backlog-coarsener.ts";
-import type { Ledger } from "./ledger.ts";
+import type { Ledger } from "../ledger.ts";
 import { OutboxRoom } from "./outbox-room.ts";
-import { BODY_BYTES_MAX, coveredRange, groupSections, groupWithin } from "./pane-groups.ts";
+import { BODY_BYTES_MAX, coveredRange, groupSections, groupWithin } from "../panes/pane-groups.ts";
 
 export interface OutboxOptions {
   readonly queue: BatchQueue;

@@ -2,7 +2,7 @@ import type { BatchQueue, Change } from "@millrace/queue";
 import type { Clock, Logger } from "@millrace/runtime";
 import { LANES, type Lane } from "@millrace/stream";
 import type { BacklogCoarsener } from "./backlog-coarsener.ts";
-import type { Ledger } from "./ledger.ts";
+import type { Ledger } from "../ledger.ts";
 
 export interface OutboxRoomOptions {
   readonly queue: BatchQueue;

@@ -3,7 +3,7 @@ import { loadPipeline } from "@millrace/config";
 import { SeriesWatermarks } from "@millrace/stream";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import type { Series } from "./series-registry.ts";
+import type { Series } from "../intake/series-registry.ts";
 import { CORRECTIONS_MS, type WatchedResult, WatchedWindows } from "./watched-windows.ts";
 
 const LIMITS = { outOfOrdernessMs: 5_000, idleTimeoutMs: 30_000 };

@@ -1,9 +1,9 @@
 import type { PipelineMetric } from "@millrace/config";
 import type { Labels, PaneRows, SeriesWatermarks } from "@millrace/stream";
-import type { ClockGuard } from "./clock-guard.ts";
-import type { SealedWatermark } from "./outbox.ts";
+import type { ClockGuard } from "../clock-guard.ts";
+import type { SealedWatermark } from "../outbox/outbox.ts";
 import type { PaneTables } from "./pane-tables.ts";
-import type { SeriesRegistry } from "./series-registry.ts";
+import type { SeriesRegistry } from "../intake/series-registry.ts";
 
 export interface PaneEmissionOptions {
   readonly metrics: readonly PipelineMetric[];

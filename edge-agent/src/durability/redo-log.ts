@@ -1,6 +1,6 @@
 import type { Change, Store } from "@millrace/queue";
 import { numberKey, numberOfKey, PREFIX, prefixRange } from "./agent-store.ts";
-import type { LedgerTotals } from "./ledger.ts";
+import type { LedgerTotals } from "../ledger.ts";
 import { parseRedoEntry, type RedoBuffer, REDO_FLAG, type RedoEntry, type RedoRow } from "./redo-entry.ts";
 
 /** The parts of the state that are checkpointed each at its own pace. */
