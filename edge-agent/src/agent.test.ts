@@ -20,7 +20,8 @@ import {
   type UplinkTransport,
 } from "@millrace/wire";
 import { beforeAll, describe, expect, it } from "vitest";
-import { Agent, type AgentStatus } from "./agent.ts";
+import { Agent } from "./agent.ts";
+import type { AgentStatus } from "./status/agent-status.ts";
 import { checkpointKey, numberOfKey, PREFIX, prefixRange } from "./durability/agent-store.ts";
 import { parseRedoEntry } from "./durability/redo-entry.ts";
 

@@ -1,12 +1,5 @@
 import type { AgentConfig, HostSensor, Pipeline, PipelineMetric } from "@millrace/config";
-import {
-  type AlarmEvent,
-  type Maintenance,
-  type Outcome,
-  RuleEngine,
-  type RuleSpec,
-  topicFilter,
-} from "@millrace/detect";
+import { type Outcome, RuleEngine, topicFilter } from "@millrace/detect";
 import { BatchQueue, type Change, type Store } from "@millrace/queue";
 import {
   type Clock,
@@ -18,7 +11,6 @@ import {
 } from "@millrace/runtime";
 import {
   coarsePaneMs,
-  type AlignedWindowSpec,
   type Labels,
   type Lane,
   LANES,
@@ -26,60 +18,47 @@ import {
   readingCount,
   SeriesWatermarks,
 } from "@millrace/stream";
-import {
-  adjustValue,
-  type AgentRequest,
-  type Compression,
-  type Decoded,
-  Payload,
-  PlainReadings,
-  type SparkplugHearing,
-  type UplinkTransport,
-  type ValueAdjustment,
-  type Welcome,
-} from "@millrace/wire";
-import { putJson, seriesStoreKey } from "./durability/agent-store.ts";
+import type { Compression, SparkplugHearing, UplinkTransport, Welcome } from "@millrace/wire";
 import { AlarmDesk } from "./actions/alarm-desk.ts";
-import { Checkpoints } from "./durability/checkpoints.ts";
-import { ClockGuard } from "./clock-guard.ts";
-import { CommitLoop, type CommitWork } from "./durability/commit-loop.ts";
-import { type Evidence, EvidenceSealer } from "./evidence/evidence-sealer.ts";
-import { type EvidenceBounds, EvidenceTopics } from "./evidence/evidence-topics.ts";
-import { FlightRecorder, type RecorderStatus } from "./evidence/flight-recorder.ts";
-import { CommitPace } from "./durability/commit-pace.ts";
-import { Deduplicator } from "./intake/deduplicator.ts";
-import type { FilePositions } from "./inputs/files/file-positions.ts";
-import type { Arrival, ArrivalRejection, Subscriptions } from "./inputs/input.ts";
-import type { Ledger } from "./ledger.ts";
-import { type RejectionReason } from "./ledger.ts";
 import { MaintenanceDesk } from "./actions/maintenance-desk.ts";
-import { IncomingReadings } from "./intake/incoming-readings.ts";
-import { Outbox } from "./outbox/outbox.ts";
-import { Quarantine } from "./intake/quarantine.ts";
-import { refusedTime } from "./intake/refused-time.ts";
-import { ReadingIntake } from "./intake/reading-intake.ts";
-import { RefusedSeries, type RefusedSeriesStatus } from "./intake/refused-series.ts";
-import { PaneEmission } from "./panes/pane-emission.ts";
-import { PaneTables } from "./panes/pane-tables.ts";
-import { PayloadIntake } from "./intake/payload-intake.ts";
-import { PayloadRejections } from "./intake/payload-rejections.ts";
-import { judgeWindow } from "./panes/judge-window.ts";
-import { PaneCheckpoint } from "./panes/pane-checkpoint.ts";
+import { ClockGuard } from "./clock-guard.ts";
+import { putJson, seriesStoreKey } from "./durability/agent-store.ts";
+import { Checkpoints } from "./durability/checkpoints.ts";
+import { CommitLoop, type CommitWork } from "./durability/commit-loop.ts";
+import { DurabilityWaits, LAZY_COMMIT_MS } from "./durability/durability-waits.ts";
 import { Recovery } from "./durability/recovery.ts";
 import { RedoBuffer } from "./durability/redo-entry.ts";
-import type { ConfigurationStatus } from "./reload/configuration-status.ts";
-import { pushedIn } from "./reload/pushed-in.ts";
-import type { ReloadReport } from "./reload/reloader.ts";
-import type { PushedPipeline } from "./reload/stored-pipeline.ts";
-import { type CarriedOut, RequestDesk } from "./uplink/request-desk.ts";
 import type { RedoLog } from "./durability/redo-log.ts";
-import type { SeriesRegistry } from "./intake/series-registry.ts";
-import { RouteSeries } from "./intake/route-series.ts";
-import { SparkplugDesk, type SparkplugLink, type SparkplugStatus } from "./sparkplug/sparkplug-desk.ts";
 import { StoredFilePositions } from "./durability/stored-file-positions.ts";
-import { type Route, TOPIC_REFUSALS, TopicRoutes } from "./intake/topic-routes.ts";
+import { type Evidence, EvidenceSealer } from "./evidence/evidence-sealer.ts";
+import type { EvidenceBounds } from "./evidence/evidence-topics.ts";
+import { FlightRecorder } from "./evidence/flight-recorder.ts";
+import type { FilePositions } from "./inputs/files/file-positions.ts";
+import type { Arrival, Subscriptions } from "./inputs/input.ts";
+import { Deduplicator } from "./intake/deduplicator.ts";
+import { type PipelineReading, pipelineReading } from "./intake/pipeline-reading.ts";
+import { Quarantine } from "./intake/quarantine.ts";
+import { ReadingIntake } from "./intake/reading-intake.ts";
+import { type Receipt, Reception } from "./intake/reception.ts";
+import type { SeriesRegistry } from "./intake/series-registry.ts";
+import type { Route } from "./intake/topic-routes.ts";
+import type { Ledger } from "./ledger.ts";
+import { Outbox } from "./outbox/outbox.ts";
+import { judgeWindow } from "./panes/judge-window.ts";
+import { PaneCheckpoint } from "./panes/pane-checkpoint.ts";
+import { PaneEmission } from "./panes/pane-emission.ts";
+import { PANE_ROWS_MAX, PaneTables } from "./panes/pane-tables.ts";
+import { WatchedWindows } from "./panes/watched-windows.ts";
+import { windowsOfRules, windowsOfRulesMs } from "./panes/windows-of-rules.ts";
+import type { ConfigurationStatus } from "./reload/configuration-status.ts";
+import type { ReloadReport } from "./reload/reload-report.ts";
+import type { PushedPipeline } from "./reload/stored-pipeline.ts";
+import { SparkplugDesk, type SparkplugLink } from "./sparkplug/sparkplug-desk.ts";
+import { type AgentStatus, agentStatus, queuedReadings } from "./status/agent-status.ts";
+import { carryOut } from "./uplink/carry-out.ts";
+import { heartbeatContent } from "./uplink/heartbeat-content.ts";
+import { RequestDesk } from "./uplink/request-desk.ts";
 import { Uplink } from "./uplink/uplink.ts";
-import { CORRECTIONS_MS, WatchedWindows } from "./panes/watched-windows.ts";
 
 export interface AgentOptions {
   readonly config: AgentConfig;
@@ -116,20 +95,11 @@ export interface AgentOptions {
 
 /** The rules are told of time at least so often. */
 export const RULES_INTERVAL_MS_MAX = 250;
-/** Non-urgent commits: what no acknowledgement waits for. Flash wears. */
-const LAZY_COMMIT_MS = 1_000;
-/** With so many readings a commit waits no longer: it would become a pause. */
-const COMMIT_ROWS = 50_000;
 /** The link has been down for longer: panes go to backfill, complete ones only. */
 const BACKFILL_AFTER_MS = 5_000;
 const BACKFILL_INTERVAL_MS = 5_000;
 /** Readings in memory that no commit has made durable, while the store takes no writes. */
 const UNDURABLE_READINGS_MAX = 100_000;
-/** Open rows of one metric before its panes leave early. */
-export const PANE_ROWS_MAX = 200_000;
-
-/** Of a text in a heartbeat's status: a heartbeat with a longer one than central reads would be none. */
-const STATUS_TEXT_LENGTH_MAX = 500;
 
 /**
  * The gateway program without its sockets: readings in, batches out, everything between durable. One `Agent` holds one
@@ -145,14 +115,12 @@ export class Agent {
   readonly #rules: RuleEngine;
   readonly #watermarks: SeriesWatermarks;
   readonly #deduplicator: Deduplicator;
-  readonly #intake: ReadingIntake;
   readonly #watched: WatchedWindows;
   readonly #redo: RedoBuffer;
   readonly #redoLog: RedoLog;
   readonly #quarantine: Quarantine;
   readonly #outbox: Outbox;
   readonly #commits: CommitLoop;
-  readonly #pace: CommitPace;
   readonly #uplink: Uplink;
   readonly #emission: PaneEmission;
   readonly #paneCheckpoint: PaneCheckpoint;
@@ -162,22 +130,15 @@ export class Agent {
   readonly #sealer: EvidenceSealer;
   readonly #recorder: FlightRecorder | null;
   readonly #sparkplug: SparkplugDesk;
-  readonly #refusedSeries = new RefusedSeries();
-  readonly #plainReadings = new PlainReadings();
-  readonly #payloads: PayloadIntake;
+  readonly #waits: DurabilityWaits;
+  readonly #reception: Reception;
+  readonly #requestDesk: RequestDesk;
   readonly #onOutcomes = (outcomes: readonly Outcome[]) => this.#handle(outcomes);
-  readonly #requestDesk = new RequestDesk((request) => this.#carryOut(request));
 
   /** For the input that reads files. */
   readonly filePositions: FilePositions;
 
   #pipeline: Pipeline;
-  #reading: PipelineReading;
-  #waiting: PromiseWithResolvers<void> | undefined;
-  /** A commit is on its way for what waits. */
-  #isAckRequested = false;
-  /** Of the arrival in hand. */
-  #rejection: ArrivalRejection | undefined;
   #committedReceived: number;
   #extraChanges: Change[] = [];
   #emittedAtMs = Number.NEGATIVE_INFINITY;
@@ -200,7 +161,6 @@ export class Agent {
     this.#rules = parts.rules;
     this.#watermarks = parts.watermarks;
     this.#deduplicator = parts.deduplicator;
-    this.#intake = parts.intake;
     this.#watched = parts.watched;
     this.#recorder = parts.recorder;
     this.#redo = parts.redo;
@@ -220,7 +180,7 @@ export class Agent {
     const { config, pipeline, clock, random, log } = options;
     this.#alarmDesk = new AlarmDesk({
       ...options,
-      isMeasured: (rule) => this.#reading.measuredRules.has(rule),
+      isMeasured: (rule) => this.#reception.reading.measuredRules.has(rule),
       auditNumber: parts.auditNumber,
       publishFailed: (commandId) => this.#handle(this.#rules.onPublishFailed(commandId, this.#guard.nowMs())),
     });
@@ -249,15 +209,6 @@ export class Agent {
       log: log.child("sparkplug"),
       link: options.sparkplug ?? { command: () => {}, sayOnline: () => {} },
     });
-    this.#payloads = new PayloadIntake({
-      guard: parts.guard,
-      intake: parts.intake,
-      ledger: parts.ledger,
-      incoming: () => this.#reading.incoming,
-      onOutcomes: this.#onOutcomes,
-      seriesRefused: (metric, arrival) => this.#refusedSeries.add(metric, arrival, clock.nowMs()),
-    });
-    this.#reading = this.#readingOf(pipeline);
     this.#outbox = new Outbox({
       queue: this.#queue,
       clock,
@@ -284,14 +235,13 @@ export class Agent {
       clock,
       log,
       intervalMs: config.commit.checkpointIntervalMs,
-      redoKeptMs: () => Math.max(config.limits.dedupeHorizonMs, watchedMs(this.#pipeline)),
+      redoKeptMs: () => Math.max(config.limits.dedupeHorizonMs, windowsOfRulesMs(this.#pipeline)),
       // Watched windows need the readings themselves, for their time.
-      redoRowsMax: () => (watchedMs(this.#pipeline) > 0 ? Infinity : 2 * config.limits.dedupeKeysMax),
+      redoRowsMax: () => (windowsOfRulesMs(this.#pipeline) > 0 ? Infinity : 2 * config.limits.dedupeKeysMax),
       labelsOf: this.#emission.labelsOf,
       outbox: this.#outbox,
       push: (change) => this.#extraChanges.push(change),
     });
-    this.#pace = new CommitPace(config.commit.ackIntervalMs);
     this.#commits = new CommitLoop({
       store: options.store,
       clock,
@@ -305,11 +255,40 @@ export class Agent {
         options.failedForGood?.();
       },
     });
+    this.#waits = new DurabilityWaits({
+      clock,
+      commits: this.#commits,
+      redo: this.#redo,
+      ackIntervalMs: config.commit.ackIntervalMs,
+    });
+    this.#reception = new Reception({
+      ...parts,
+      config,
+      clock,
+      random,
+      log,
+      reading: this.#readingOf(pipeline),
+      maintenance: this.#maintenance,
+      sparkplug: this.#sparkplug,
+      sealer: this.#sealer,
+      room: this.#outbox.room,
+      waits: this.#waits,
+      isChoked: () => this.#commits.isFailing && this.#redo.rowCount >= UNDURABLE_READINGS_MAX,
+      onOutcomes: this.#onOutcomes,
+    });
+    this.#requestDesk = new RequestDesk((request) =>
+      carryOut(request, {
+        compression: options.compression,
+        activeAlarms: () => this.#rules.activeAlarms(),
+        resetAlarms: (which, by) => this.resetAlarms(which, by),
+        pushPipeline: options.pushPipeline,
+      }),
+    );
     this.filePositions = new StoredFilePositions({
       store: options.store,
       failure: () => this.storeFailure,
       push: (change) => this.#extraChanges.push(change),
-      durable: (isUrgent) => this.#untilDurable(isUrgent),
+      durable: (isUrgent) => this.#waits.until({ isUrgent }),
     });
     this.#uplink = new Uplink({
       agent: config.agent,
@@ -332,7 +311,12 @@ export class Agent {
           this.#commits.request(LAZY_COMMIT_MS);
         },
         welcomed: (welcome) => this.#welcomed(welcome),
-        heartbeat: () => this.#heartbeat(),
+        heartbeat: () =>
+          heartbeatContent(this.status(), {
+            program: options.program,
+            frontier: this.#outbox.frontier(),
+            answers: this.#requestDesk.answers,
+          }),
       },
       echoed: (roundTripMs) =>
         options.metrics.histogram("millrace_agent_uplink_round_trip_seconds").observe(roundTripMs / 1000),
@@ -375,7 +359,7 @@ export class Agent {
     });
     const watched = new WatchedWindows({
       metrics: pipeline.metrics,
-      windows: watchedWindows(pipeline),
+      windows: windowsOfRules(pipeline),
       watermarks,
       outOfOrdernessMs: limits.outOfOrdernessMs,
       groupsMax: limits.seriesPerMetricMax,
@@ -447,8 +431,8 @@ export class Agent {
 
   /** For inputs: the greatest payloads where they are kept as they are, by the pipeline of the moment. */
   readonly evidence: EvidenceBounds = {
-    bytesMax: (topic) => this.#reading.evidence.bytesMax(topic),
-    largestBytesMax: () => this.#reading.evidence.largestBytesMax(),
+    bytesMax: (topic) => this.#reception.reading.evidence.bytesMax(topic),
+    largestBytesMax: () => this.#reception.reading.evidence.largestBytesMax(),
   };
 
   /** What the inputs must subscribe to: for readings, and the agent's own; and where it commands. */
@@ -456,7 +440,7 @@ export class Agent {
     const commandFilters = this.#pipeline.rules.flatMap(({ action }) =>
       action === null ? [] : [topicFilter(action.topicTemplate)],
     );
-    const { routes, evidence } = this.#reading;
+    const { routes, evidence } = this.#reception.reading;
     const filters = [...new Set([...routes.filters(), ...evidence.filters])];
     return { filters, ownFilters: this.#ownFilters(), commandFilters };
   }
@@ -464,7 +448,7 @@ export class Agent {
   /** Takes changes of the store into the next commit. */
   keep(changes: readonly Change[]): Promise<void> {
     this.#extraChanges.push(...changes);
-    return this.#untilDurable(false);
+    return this.#waits.until({ isUrgent: false });
   }
 
   /**
@@ -478,7 +462,7 @@ export class Agent {
     if (sparkplugSources(pipeline) !== sparkplugSources(this.#pipeline))
       throw new Error("metrics of Sparkplug cannot change while the agent runs; restart the agent");
     const adoptRules = this.#rules.prepareRules(pipeline.rules, this.#guard.nowMs());
-    const watching = { metrics: pipeline.metrics, windows: watchedWindows(pipeline) };
+    const watching = { metrics: pipeline.metrics, windows: windowsOfRules(pipeline) };
     const adoptWatched = this.#watched.prepare(watching, this.#nextTimeMs());
     const reading = this.#readingOf(pipeline);
     this.#pipeline = pipeline;
@@ -486,33 +470,23 @@ export class Agent {
     const outcomes = adoptRules();
     this.#maintenance.setTopic(pipeline.maintenance);
     reading.routes.setConfirmationFilters(this.#ownFilters());
-    this.#reading = reading;
+    this.#reception.adopt(reading);
     this.#emission.setMetrics(pipeline.metrics);
     this.#recorder?.setPipeline(pipeline);
     this.#measure(pipeline.metrics);
     this.#extraChanges.push(...record);
     this.#handle(outcomes, "reload");
-    return this.#untilDurable(true);
+    return this.#waits.until({ isUrgent: true });
   }
 
   /** What stands between an input and the intake. */
   #readingOf(pipeline: Pipeline): PipelineReading {
-    const { site } = this.#options.config;
-    const confirmationFilters = this.#ownFilters();
-    return {
-      routes: new TopicRoutes({ metrics: pipeline.metrics, site, confirmationFilters }),
-      evidence: new EvidenceTopics({ sources: pipeline.evidence, site }),
-      incoming: new IncomingReadings({
-        guard: this.#guard,
-        series: new RouteSeries({ registry: this.#series, site }),
-      }),
-      hostMetrics: new Map(
-        pipeline.metrics.flatMap((metric) =>
-          metric.source.kind === "host" ? [[metric.source.sensor, metric] as const] : [],
-        ),
-      ),
-      measuredRules: new Set(pipeline.rules.filter(isByReading).map(({ name }) => name)),
-    };
+    return pipelineReading(pipeline, {
+      site: this.#options.config.site,
+      guard: this.#guard,
+      registry: this.#series,
+      confirmationFilters: this.#ownFilters(),
+    });
   }
 
   /** The panes are those of these metrics; series of others hold no watermark back. */
@@ -568,68 +542,8 @@ export class Agent {
    * as rejected; it rejects when it cannot be taken now, so that the sensor sends it again. Rules have run either way.
    * What is taken is in the next commit: a position saved in the same turn is durable together with it, or not at all.
    */
-  receive(arrival: Arrival): Promise<ArrivalRejection | void> | undefined {
-    const { topic, payload, isRetained, isFresh = false } = arrival;
-    this.#rejection = undefined;
-    if (this.#rules.awaits(topic)) {
-      const confirmation = { topic, payload, isRetained: isRetained && !isFresh };
-      this.#handle(this.#rules.onConfirmation(confirmation, this.#guard.nowMs()));
-    }
-    const evidence = this.#reading.evidence.resolve(topic);
-    if (evidence !== undefined) return this.#receiveEvidence(arrival, evidence);
-    if (this.#sparkplug.takes(topic)) return this.#receiveSparkplug(arrival);
-    if (arrival.isOversized || payload.length > this.#options.config.limits.payloadBytesMax) {
-      return this.#rejectPayload(arrival, "oversized", `${payload.length} bytes or more`);
-    }
-    if (arrival.malformed !== undefined) return this.#rejectPayload(arrival, "malformed", arrival.malformed);
-    const isMaintenance = this.#maintenance.hear(topic, payload);
-    const routes = this.#reading.routes.resolve(topic);
-    if (routes === "confirmation") return isMaintenance ? this.#whenDurable(arrival.qos) : undefined;
-    if (typeof routes === "string" || routes.length === 0) {
-      const { reason, detail } = TOPIC_REFUSALS[typeof routes === "string" ? routes : "unread"];
-      return this.#rejectPayload(arrival, reason, detail);
-    }
-    return this.#isChoked ? this.#onlyJudge(arrival, routes) : this.#takeIn(arrival, routes);
-  }
-
-  /** A payload that is kept as it is: cut into parts, and durable with the last of them. */
-  #receiveEvidence(
-    arrival: Arrival,
-    evidence: NonNullable<ReturnType<EvidenceTopics["resolve"]>>,
-  ): ReturnType<Agent["receive"]> {
-    if ("reason" in evidence) return this.#rejectPayload(arrival, evidence.reason, evidence.detail);
-    const { source, labels, timeMs } = evidence;
-    const { name, contentType } = source;
-    const { payload, qos } = arrival;
-    const bytesMax = Math.min(source.bytesMax, Math.floor(this.#options.config.outbox.bytesMax / 2));
-    if (payload.length > bytesMax) {
-      const detail = `${name} takes at most ${bytesMax} bytes, and half of outbox.bytesMax; this has ${payload.length}`;
-      return this.#rejectPayload(arrival, "oversized", detail);
-    }
-    if (this.#outbox.room.isDiskLow)
-      return this.#rejectPayload(
-        arrival,
-        "no_room",
-        `${name}: the disk is low, and readings go before evidence`,
-      );
-    const eventMs = timeMs ?? Math.floor(this.#guard.nowMs());
-    const verdict = this.#guard.judge(eventMs);
-    if (verdict !== "plausible")
-      return this.#rejectPayload(arrival, verdict, refusedTime(eventMs, this.#guard.nowMs(), null));
-    const offered = this.#sealer.offer({
-      kind: "payload",
-      name,
-      labels,
-      startMs: eventMs,
-      endMs: eventMs,
-      contentType,
-      // What has a time of its own is the same when it comes again; everything else is new.
-      identity: [arrival.topic, timeMs === null ? this.#options.random.hex(16) : ""],
-      // With QoS 0 nobody keeps it for us.
-      payload: qos === 0 ? payload.slice() : payload,
-    });
-    if (offered !== undefined) return qos === 0 ? undefined : offered;
-    return Promise.reject(new Error("too much evidence waits for the disk"));
+  receive(arrival: Arrival): Receipt {
+    return this.#reception.receive(arrival);
   }
 
   #offerRecording(evidence: Evidence): boolean {
@@ -638,80 +552,8 @@ export class Agent {
     return this.#sealer.offer(evidence) !== undefined;
   }
 
-  #takeIn(arrival: Arrival, routes: readonly Route[]): ReturnType<Agent["receive"]> {
-    let left: Route[] | undefined;
-    for (const route of routes) if (!this.#takePlain(arrival, route)) (left ??= []).push(route);
-    if (left !== undefined)
-      this.#quarantineParts(arrival, this.#payloads.take(arrival, left, left.length === routes.length));
-    return this.#whenDurable(arrival.qos);
-  }
-
-  /** The quick way, of nearly all readings; false, and nothing has happened, where it does not serve. */
-  #takePlain(arrival: Arrival, route: Route): boolean {
-    const { decoder, adjustment } = route;
-    const readings = this.#plainReadings;
-    if (decoder.plain === undefined || !decoder.plain.read(arrival.payload, readings)) return false;
-    const { hasOwnTime } = decoder.plain;
-    if (!hasOwnTime) readings.timeMs.fill(Math.floor(this.#guard.nowMs()), 0, readings.count);
-    if (adjustment !== undefined && !adjustAll(readings, adjustment)) return false;
-    const series = this.#reading.incoming.seriesOf(route);
-    if (series === undefined) return false;
-    const { isRetained, arrivedMonotonicMs } = arrival;
-    const run = { series, readings, hasOwnTime, isRetained, arrivedMonotonicMs };
-    return this.#intake.acceptRun(run, this.#onOutcomes);
-  }
-
-  #quarantineParts(arrival: Arrival, rejections: PayloadRejections): void {
-    for (const { reason, detail, count } of rejections.list())
-      this.#quarantined(arrival, reason, count === 1 ? detail : `${detail} (and ${count - 1} more)`);
-  }
-
-  #receiveSparkplug(arrival: Arrival): ReturnType<Agent["receive"]> {
-    const heard = this.#sparkplug.hear(arrival);
-    if (heard === undefined) return undefined;
-    if ("reason" in heard) return this.#rejectPayload(arrival, heard.reason, heard.detail);
-    if (this.#isChoked) {
-      for (const { binding, decoded } of heard.readings) this.#judgeDecoded(arrival, binding, decoded);
-      return Promise.reject(new Error("the store takes no writes"));
-    }
-    const rejections = new PayloadRejections();
-    for (const { binding, decoded } of heard.readings)
-      this.#payloads.takeDecoded(arrival, binding, decoded, rejections);
-    for (const failure of heard.failures) this.#payloads.reject(rejections, failure);
-    this.#quarantineParts(arrival, rejections);
-    this.#markStale(heard.stale);
-    return this.#whenDurable(arrival.qos);
-  }
-
-  /** What time, or the end of a connection, has brought: nothing of it is in a payload. */
-  #sparkplugHeard({ failures, stale }: SparkplugHearing<Route>): void {
-    for (const { reason, detail, count } of failures) {
-      this.#ledger.reject(reason, count);
-      this.#options.log.repeated(`rejected:${reason}`, "rejected what had waited", { reason, detail });
-    }
-    this.#markStale(stale);
-    if (failures.length + stale.length > 0) this.#commits.request(LAZY_COMMIT_MS);
-  }
-
-  #markStale(stale: SparkplugHearing<Route>["stale"]): void {
-    if (this.#isChoked) return;
-    for (const { binding, value } of stale) {
-      if (binding.series !== undefined) this.#intake.markStale(binding.series, value);
-    }
-  }
-
-  /** The store takes no writes and memory no more readings: the rules run, and the sensor sends again. */
-  #onlyJudge(arrival: Arrival, routes: readonly Route[]): Promise<void> {
-    const payload = new Payload(arrival.payload, this.#guard.nowMs());
-    for (const route of routes) {
-      for (const decoded of route.decoder.decode(payload)) this.#judgeDecoded(arrival, route, decoded);
-    }
-    return Promise.reject(new Error("the store takes no writes"));
-  }
-
-  #judgeDecoded(arrival: Arrival, route: Route, decoded: Decoded): void {
-    const reading = decoded.ok ? this.#reading.incoming.toReading(arrival, route, decoded) : decoded;
-    if (!("reason" in reading)) this.#handle(this.#intake.judge(reading, false));
+  #sparkplugHeard(hearing: SparkplugHearing<Route>): void {
+    if (this.#reception.heard(hearing)) this.#commits.request(LAZY_COMMIT_MS);
   }
 
   /** A reading of the gateway's own sensors; nobody waits for it. */
@@ -721,29 +563,7 @@ export class Agent {
     value: number,
     timeMs: number,
   ): void {
-    const metric = this.#reading.hostMetrics.get(sensor);
-    if (metric === undefined || this.#isChoked) return;
-    const series = this.#series.resolve(metric.name, { ...labels, site: this.#options.config.site });
-    if (series === undefined) {
-      this.#refusedSeries.add(metric.name, { topic: "", client: "host" }, this.#options.clock.nowMs());
-      return this.#ledger.reject("series_cap");
-    }
-    const { adjustment } = metric.source;
-    const adjusted = adjustment === undefined ? value : adjustValue(value, adjustment);
-    if (!Number.isFinite(adjusted)) return this.#ledger.reject("not_finite");
-    this.#intake.accept(
-      {
-        series,
-        sourceTimeMs: timeMs,
-        value: adjusted,
-        quality: "good",
-        hasOwnTime: true,
-        isRetained: false,
-        arrivedMonotonicMs: this.#options.clock.monotonicMs(),
-      },
-      (outcomes) => this.#handle(outcomes),
-    );
-    this.#commits.request(LAZY_COMMIT_MS);
+    this.#reception.receiveHost(sensor, labels, value, timeMs);
   }
 
   /** Ends latched alarms whose condition is over; those that still hold stay. `all` means all; `by` goes into the audit trail. */
@@ -794,61 +614,27 @@ export class Agent {
 
   /** Everything that `millrace-agent status` and the status page show. */
   status(): AgentStatus {
-    const { config, clock } = this.#options;
-    const { totals } = this.#ledger;
-    const lanes = Object.fromEntries(LANES.map((lane) => [lane, this.#queue.lane(lane)] as const));
-    const queuedReadings = this.#queuedReadings();
-    const link = this.#uplink.status();
-    return {
-      agent: config.agent,
-      site: config.site,
-      storeId: this.#queue.storeId,
-      epoch: this.#queue.epoch,
-      ledger: {
-        ...totals,
-        pending: totals.received - this.#committedReceived,
-        open: this.#openReadings(),
-        queued: queuedReadings,
-      },
-      link: { ...link, reason: this.#waitsForDisk() ?? link.reason },
-      lanes,
-      series: this.#series.countByMetric(),
-      refusedSeries: this.#refusedSeries.status(),
-      watermarkMs: this.#outbox.watermarkMs,
-      watermarkHeldBy: this.#watermarkHeldBy(),
-      clock: { isSynchronised: this.#guard.isSynchronised, nowMs: clock.nowMs() },
-      alarms: this.#rules.activeAlarms(),
-      maintenance: this.#maintenance.list(),
-      actionLatency: this.#alarmDesk.latency(),
-      store: { failure: this.storeFailure },
-      disk: this.#disk(),
-      unavailableSensors: this.#options.unavailableSensors(),
-      quarantine: this.#quarantine.recent(),
-      quarantineCount: this.#quarantine.count,
-      recorder: this.#recorder?.status() ?? null,
-      dedupe: { keys: this.#deduplicator.keyCount, forgotten: this.#deduplicator.forgottenCount },
-      configuration: this.#options.configuration?.() ?? null,
-      sparkplug: this.#sparkplug.status(),
-    };
-  }
-
-  #disk(): AgentStatus["disk"] {
-    const { room } = this.#outbox;
-    const bytesPerHour = this.#outbox.bytesPerHour;
-    return {
-      freeBytes: this.#options.freeBytes?.() ?? null,
-      isLow: room.isDiskLow,
-      bytesLeft: room.bytesLeft,
-      bytesPerHour,
-      hoursLeft: bytesPerHour === null || bytesPerHour === 0 ? null : room.bytesLeft / bytesPerHour,
-    };
-  }
-
-  #watermarkHeldBy(): AgentStatus["watermarkHeldBy"] {
-    const held = this.#watermarks.heldBy(this.#guard.steadyMs());
-    if (held === null) return null;
-    const { metric, labels } = this.#series.get(held.series);
-    return { metric, labels, idleInMs: held.idleInMs };
+    return agentStatus({
+      ...this.#options,
+      queue: this.#queue,
+      outbox: this.#outbox,
+      ledger: this.#ledger,
+      guard: this.#guard,
+      series: this.#series,
+      refusedSeries: this.#reception.refusedSeries,
+      watermarks: this.#watermarks,
+      rules: this.#rules,
+      maintenance: this.#maintenance,
+      alarmDesk: this.#alarmDesk,
+      commits: this.#commits,
+      quarantine: this.#quarantine,
+      recorder: this.#recorder,
+      deduplicator: this.#deduplicator,
+      sparkplug: this.#sparkplug,
+      uplink: this.#uplink,
+      pending: () => this.#pendingReadings(),
+      open: () => this.#openReadings(),
+    });
   }
 
   #isDraining(): boolean {
@@ -857,13 +643,14 @@ export class Agent {
 
   #undurable(): { readings: number; reason: string } {
     return {
-      readings: this.#ledger.totals.received - this.#committedReceived,
+      readings: this.#pendingReadings(),
       reason: this.#commits.failure ?? "",
     };
   }
 
-  get #isChoked(): boolean {
-    return this.#commits.isFailing && this.#redo.rowCount >= UNDURABLE_READINGS_MAX;
+  /** Taken in, and not durable yet. */
+  #pendingReadings(): number {
+    return this.#ledger.totals.received - this.#committedReceived;
   }
 
   #tick(): void {
@@ -895,84 +682,12 @@ export class Agent {
     return this.#uplink.downForMs < BACKFILL_AFTER_MS;
   }
 
-  #carryOut(request: AgentRequest): CarriedOut | Promise<CarriedOut> {
-    switch (request.kind) {
-      case "reset_alarm":
-        return { outcome: this.#resetFor(request) };
-      case "set_pipeline":
-        return this.#takePipeline(request);
-      default:
-        return { outcome: "not_understood" };
-    }
-  }
-
-  #resetFor({ alarm, by }: AgentRequest): CarriedOut["outcome"] {
-    const found = this.#rules.activeAlarms().find(({ id }) => id === alarm);
-    if (found === undefined) return "no_such_alarm";
-    if (this.resetAlarms(alarm, `central: ${by}`).resetCount > 0) return "done";
-    return found.clearedAtMs === null ? "condition_holds" : "no_such_alarm";
-  }
-
-  async #takePipeline(request: AgentRequest): Promise<CarriedOut> {
-    const { pushPipeline, compression } = this.#options;
-    if (request.pipeline === undefined || pushPipeline === undefined) return { outcome: "not_understood" };
-    const pushed = pushedIn(request.pipeline, request.by, compression);
-    if (pushed === undefined) return { outcome: "refused", detail: "it was damaged on its way" };
-    const { outcome, detail } = await pushPipeline(pushed);
-    return { outcome: outcome === "applied" || outcome === "unchanged" ? "done" : "refused", detail };
-  }
-
   #handle(outcomes: readonly Outcome[], by?: string): void {
     if (outcomes.length === 0) return;
     this.#alarmDesk.handle(outcomes, by);
     this.#recorder?.heed(outcomes);
     this.#checkpoints.rulesChanged();
     this.#commits.requestNow();
-  }
-
-  #rejectPayload(arrival: Arrival, reason: RejectionReason, detail: string): ReturnType<Agent["receive"]> {
-    this.#reject(arrival, reason, detail);
-    return this.#whenDurable(arrival.qos);
-  }
-
-  #reject(arrival: Arrival, reason: RejectionReason, detail: string): void {
-    this.#ledger.reject(reason);
-    this.#quarantined(arrival, reason, detail);
-  }
-
-  #quarantined(arrival: Arrival, reason: RejectionReason, detail: string): void {
-    const { topic, client, payload } = arrival;
-    this.#rejection ??= { reason, detail };
-    this.#quarantine.add({ atMs: this.#options.clock.nowMs(), topic, client, reason, detail }, payload);
-    this.#options.log.repeated(`rejected:${reason}`, "rejected a payload", { reason, topic, client, detail });
-  }
-
-  #whenDurable(qos: number): ReturnType<Agent["receive"]> {
-    const rejection = this.#rejection;
-    if (qos === 0) {
-      if (this.#redo.rowCount < COMMIT_ROWS) this.#commits.request(LAZY_COMMIT_MS);
-      else this.#commits.requestNow();
-      return rejection === undefined ? undefined : Promise.resolve(rejection);
-    }
-    const durable = this.#untilDurable(true);
-    return rejection === undefined ? durable : durable.then(() => rejection);
-  }
-
-  /** Not urgent: with the next lazy commit. */
-  #untilDurable(isUrgent: boolean): Promise<void> {
-    this.#waiting ??= Promise.withResolvers<void>();
-    if (!isUrgent) this.#commits.request(LAZY_COMMIT_MS);
-    else if (this.#pace.isPageFull(this.#redo.byteCount)) this.#commits.requestNow();
-    else if (!this.#isAckRequested) this.#requestAck();
-    return this.#waiting.promise;
-  }
-
-  /** Soon, where commits are seldom; with company, where they are not. */
-  #requestAck(): void {
-    this.#isAckRequested = true;
-    const waitMs = this.#pace.waitMs(this.#options.clock.monotonicMs(), this.#redo.byteCount);
-    if (waitMs === 0) this.#commits.requestNow();
-    else this.#commits.request(waitMs);
   }
 
   #markSent(lane: Lane, sequence: number): void {
@@ -1003,12 +718,6 @@ export class Agent {
     if (range !== undefined) this.#outbox.appendLost(this.#extraChanges, 0, range);
   }
 
-  /** The link is up and says nothing but heartbeats: why. */
-  #waitsForDisk(): string | undefined {
-    if (!this.#uplink.isUp || this.#outbox.isEpochDurable) return undefined;
-    return `batches wait until the disk holds epoch ${this.#queue.epoch}: ${this.#commits.failure ?? "a commit is under way"}`;
-  }
-
   /** Where central's clock proves the agent's right, what a wrong clock has left behind is taken back. */
   #clockTold(centralMs: number, roundTripMs: number): void {
     const step = this.#guard.witness({ centralMs, roundTripMs });
@@ -1020,41 +729,11 @@ export class Agent {
     this.#deduplicator.forgetBeyond(step.nowMs + maxFutureMs);
   }
 
-  #heartbeat() {
-    const status = this.status();
-    const { rejected, evidencePartsSealed, evidencePartsEvicted, evidencePartsDamaged, ...counts } =
-      status.ledger;
-    // A slow link carries this every second.
-    const evidence = evidencePartsSealed > 0 && {
-      evidencePartsSealed,
-      evidencePartsEvicted,
-      evidencePartsDamaged,
-    };
-    const rejectedTotal = Object.values(rejected).reduce((sum, count) => sum + count, 0);
-    return {
-      frontier: this.#outbox.frontier(),
-      ledger: { ...counts, ...evidence, rejected: rejectedTotal },
-      answers: this.#requestDesk.answers,
-      status: {
-        program: this.#options.program,
-        series: this.#series.count,
-        alarms: status.alarms.length,
-        isClockSynchronised: status.clock.isSynchronised,
-        storeFailure: (status.store.failure ?? "").slice(0, STATUS_TEXT_LENGTH_MAX),
-        unavailableSensors: Object.keys(status.unavailableSensors).join(", "),
-        queuedBatches: LANES.reduce((sum, lane) => sum + this.#queue.lane(lane).queuedBatches, 0),
-        queuedBytes: LANES.reduce((sum, lane) => sum + this.#queue.lane(lane).queuedBytes, 0),
-        diskFreeBytes: this.#outbox.room.isDiskLow ? (status.disk.freeBytes ?? 0) : -1,
-        ...configurationFields(status.configuration),
-      },
-    };
-  }
-
   /** What the ledger has as aggregated and the store no longer holds was lost to damage: central is told. */
   #bookDamage(recovery: Recovery): void {
     const { totals } = this.#ledger;
     const { aggregated, forwarded, evicted, damaged } = totals;
-    const held = this.#openReadings() + this.#queuedReadings();
+    const held = this.#openReadings() + queuedReadings(this.#queue);
     const uncounted = held + forwarded + evicted + damaged - aggregated;
     if (uncounted > 0) {
       totals.received += uncounted;
@@ -1070,10 +749,6 @@ export class Agent {
     this.#options.log.error("readings were lost to damage of the store", { readings, ...range });
   }
 
-  #queuedReadings(): number {
-    return LANES.reduce((sum, lane) => sum + this.#queue.lane(lane).queuedReadings, 0);
-  }
-
   #openReadings(): number {
     let count = 0;
     for (const table of this.#tables.all()) count += table.readingCount;
@@ -1083,13 +758,9 @@ export class Agent {
 
   /** Gathers one group commit. Whatever it takes out of memory is in `changes`, which are retried until durable. */
   #collect(): CommitWork {
-    this.#pace.spend(this.#options.clock.monotonicMs(), this.#redo.byteCount);
+    const isDurable = this.#waits.take();
     const changes: Change[] = this.#extraChanges;
     this.#extraChanges = [];
-    const waiting = this.#waiting;
-    this.#waiting = undefined;
-    this.#isAckRequested = false;
-
     for (const { index, metric, labels } of this.#series.takeUndurable()) {
       changes.push(putJson(seriesStoreKey(index), { metric, labels }));
     }
@@ -1114,7 +785,7 @@ export class Agent {
         this.#outbox.durable(appended);
         if (!this.#isLossBooked) this.#options.lossBooked?.();
         this.#isLossBooked = true;
-        waiting?.resolve();
+        isDurable();
         evidenceDurable();
         this.#uplink.wake();
       },
@@ -1175,16 +846,6 @@ function sparkplugSources({ metrics }: Pipeline): string {
   );
 }
 
-/** What the pipeline makes of an arrival; made anew for each pipeline. */
-interface PipelineReading {
-  readonly routes: TopicRoutes;
-  readonly evidence: EvidenceTopics;
-  readonly incoming: IncomingReadings;
-  readonly hostMetrics: ReadonlyMap<HostSensor, PipelineMetric>;
-  /** Rules whose commands a reading causes. */
-  readonly measuredRules: ReadonlySet<string>;
-}
-
 interface AgentParts {
   readonly queue: BatchQueue;
   readonly ledger: Ledger;
@@ -1204,99 +865,6 @@ interface AgentParts {
   readonly paneCheckpoint: PaneCheckpoint;
   readonly frontierNumber: number;
   readonly watermarkMs: number | null;
-}
-
-export interface AgentStatus {
-  readonly agent: string;
-  readonly site: string;
-  readonly storeId: string;
-  readonly epoch: number;
-  readonly ledger: Ledger["totals"] & {
-    readonly pending: number;
-    readonly open: number;
-    readonly queued: number;
-  };
-  readonly link: ReturnType<Uplink["status"]>;
-  readonly lanes: Readonly<Record<string, ReturnType<BatchQueue["lane"]>>>;
-  /** Series known, by metric. */
-  readonly series: Readonly<Record<string, number>>;
-  /** By metric: who wanted more series than it may have, since the start. */
-  readonly refusedSeries: Readonly<Record<string, RefusedSeriesStatus>>;
-  readonly watermarkMs: number | null;
-  /** The series that the watermark waits for; null where all are idle. */
-  readonly watermarkHeldBy: {
-    readonly metric: string;
-    readonly labels: Labels;
-    readonly idleInMs: number;
-  } | null;
-  readonly clock: { readonly isSynchronised: boolean; readonly nowMs: number };
-  readonly alarms: readonly AlarmEvent[];
-  readonly maintenance: readonly Maintenance[];
-  /** Of the last commands of this run, arrival of the reading to the hand-over, ms; null before the first. */
-  readonly actionLatency: ReturnType<AlarmDesk["latency"]>;
-  readonly store: { readonly failure: string | null };
-  readonly disk: {
-    readonly freeBytes: number | null;
-    /** Less is free than `outbox.freeBytesMin`: the outbox takes no more. */
-    readonly isLow: boolean;
-    /** What the outbox may still gain, within its cap and what is free. */
-    readonly bytesLeft: number;
-    /** What went into the outbox in the last hour; null before there is a measure. */
-    readonly bytesPerHour: number | null;
-    /** Of an outage, at that rate, before the backlog is made coarser. */
-    readonly hoursLeft: number | null;
-  };
-  /** Host sensors that this machine lacks, with the reason. */
-  readonly unavailableSensors: Readonly<Record<string, string>>;
-  readonly quarantine: ReturnType<Quarantine["recent"]>;
-  /** Kept in all, those of earlier runs too. */
-  readonly quarantineCount: number;
-  /** Null where none is configured. */
-  readonly recorder: RecorderStatus | null;
-  readonly dedupe: { readonly keys: number; readonly forgotten: number };
-  readonly configuration: ConfigurationStatus | null;
-  /** Null where no metric is of Sparkplug. */
-  readonly sparkplug: SparkplugStatus | null;
-}
-
-/** For central. */
-function configurationFields(configuration: ConfigurationStatus | null): Record<string, string | number> {
-  if (configuration === null) return {};
-  const { version, source, sinceMs, refused } = configuration;
-  return {
-    pipelineVersion: version,
-    pipelineSource: source,
-    pipelineSinceMs: sinceMs,
-    pipelineRefused: refused === null ? "" : refused.version || "agent.yaml",
-    pipelineRefusedReason: (refused?.reason ?? "").slice(0, STATUS_TEXT_LENGTH_MAX),
-  };
-}
-
-/** The others go by time: silence, or a watermark. */
-function isByReading({ window, when }: RuleSpec): boolean {
-  return window === undefined && when.kind !== "missing";
-}
-
-/** The windows that rules look at; the configuration lets them watch no others. */
-export function watchedWindows({ rules, windows }: Pipeline): AlignedWindowSpec[] {
-  const names = new Set(rules.map(({ window }) => window?.name));
-  return windows.filter((spec) => spec.kind === "aligned").filter(({ name }) => names.has(name));
-}
-
-/** For how long the redo log must keep the readings of watched windows. */
-function watchedMs(pipeline: Pipeline): number {
-  const sizes = watchedWindows(pipeline).map(({ sizeMs }) => sizeMs);
-  return sizes.length === 0 ? 0 : Math.max(...sizes) + 2 * CORRECTIONS_MS;
-}
-
-/** False where a value is no number any more. */
-function adjustAll({ count, value }: PlainReadings, adjustment: ValueAdjustment): boolean {
-  let rest = 0;
-  for (let at = 0; at < count; at += 1) {
-    value[at] = adjustValue(value[at], adjustment);
-    rest += value[at] - value[at];
-  }
-  return rest === 0;
 }
 
 function pause(clock: Clock, delayMs: number): Promise<void> {

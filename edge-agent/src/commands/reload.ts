@@ -1,6 +1,6 @@
 import { loadAgentConfig } from "@millrace/config";
 import type { Command } from "@millrace/runtime";
-import type { ReloadReport } from "../reload/reloader.ts";
+import type { ReloadReport } from "../reload/reload-report.ts";
 import { CONFIG_FLAG } from "./config-flag.ts";
 import { postToAgent } from "./post-to-agent.ts";
 

@@ -30,6 +30,9 @@ const FORMER_KEPT_MS = 7 * 86_400_000;
 /** Two pane sizes whose multiples meet more seldom do not wait for each other. */
 const BOUNDARY_MS_MAX = 86_400_000;
 
+/** Open rows of one metric before its panes leave early. */
+export const PANE_ROWS_MAX = 200_000;
+
 /**
  * The open panes of all metrics that are in a window. Where a metric's pane size or accumulators change, readings from the
  * next common boundary on go into panes of the new layout; what is older, however late it comes, goes into those of the

@@ -22,6 +22,7 @@ import type { ConfigurationStatus } from "./configuration-status.ts";
 import { readFilePipeline } from "./file-pipeline.ts";
 import { changedFixedSettings } from "./fixed-settings.ts";
 import { type PipelineVersion, versionOf } from "./pipeline-version.ts";
+import type { ReloadOutcome, ReloadReport } from "./reload-report.ts";
 import {
   fileVersion,
   loadPushed,
@@ -36,20 +37,6 @@ import {
   type RunningPush,
   type StoredPipeline,
 } from "./stored-pipeline.ts";
-
-/**
- * `refused`: it is not valid, or asks for what cannot change while the agent runs; nothing was touched. `rolled_back`: it
- * could not be applied; what ran before runs again.
- */
-export type ReloadOutcome = "applied" | "unchanged" | "refused" | "rolled_back";
-
-export interface ReloadReport {
-  readonly outcome: ReloadOutcome;
-  /** Of the pipeline that runs now. */
-  readonly version: string;
-  /** What was changed, or why nothing was: lines. */
-  readonly detail: string;
-}
 
 export interface ReloaderOptions {
   readonly configPath: string;

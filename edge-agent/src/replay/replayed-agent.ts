@@ -2,14 +2,13 @@ import type { AgentConfig, Pipeline } from "@millrace/config";
 import { type AlarmEvent, type Outcome, RuleEngine } from "@millrace/detect";
 import { type Frontier, type PaneRows, SeriesWatermarks } from "@millrace/stream";
 import { Payload } from "@millrace/wire";
-import { PANE_ROWS_MAX, watchedWindows } from "../agent.ts";
 import { ClockGuard } from "../clock-guard.ts";
 import { Deduplicator } from "../intake/deduplicator.ts";
 import { IncomingReadings } from "../intake/incoming-readings.ts";
 import { judgeWindow } from "../panes/judge-window.ts";
 import { Ledger, type RejectionReason } from "../ledger.ts";
 import { MaintenanceDesk } from "../actions/maintenance-desk.ts";
-import { PaneTables } from "../panes/pane-tables.ts";
+import { PANE_ROWS_MAX, PaneTables } from "../panes/pane-tables.ts";
 import { PaneEmission } from "../panes/pane-emission.ts";
 import { PayloadIntake } from "../intake/payload-intake.ts";
 import { ReadingIntake } from "../intake/reading-intake.ts";
@@ -17,6 +16,7 @@ import type { Rejection } from "../intake/rejection.ts";
 import { RouteSeries } from "../intake/route-series.ts";
 import { SeriesRegistry } from "../intake/series-registry.ts";
 import { TOPIC_REFUSALS, TopicRoutes } from "../intake/topic-routes.ts";
+import { windowsOfRules } from "../panes/windows-of-rules.ts";
 import { WatchedWindows } from "../panes/watched-windows.ts";
 import type { RecordedMessage } from "./recorded-message.ts";
 import type { ReplayClock } from "./replay-clock.ts";
@@ -84,7 +84,7 @@ export class ReplayedAgent {
     };
     this.#watched = new WatchedWindows({
       ...shared,
-      windows: watchedWindows(pipeline),
+      windows: windowsOfRules(pipeline),
       groupsMax: limits.seriesPerMetricMax,
     });
     const tables = PaneTables.of(pipeline.metrics, PANE_ROWS_MAX);

@@ -1,9 +1,10 @@
 import { type Health, hostRefusal, type Metrics, toListenError } from "@millrace/runtime";
 import type { Labels } from "@millrace/stream";
 import fastify, { type FastifyInstance } from "fastify";
-import type { Agent, AgentStatus } from "../agent.ts";
+import type { Agent } from "../agent.ts";
 import type { InputStatus, ReadingInput } from "../inputs/input.ts";
 import { MAINTENANCE_MS_MAX } from "../actions/maintenance-desk.ts";
+import type { AgentStatus } from "./agent-status.ts";
 import type { Reloader } from "../reload/reloader.ts";
 
 export interface StatusServerOptions {

@@ -1,0 +1,168 @@
+import type { AgentConfig } from "@millrace/config";
+import type { AlarmEvent, Maintenance, RuleEngine } from "@millrace/detect";
+import type { BatchQueue } from "@millrace/queue";
+import type { Clock } from "@millrace/runtime";
+import { type Labels, LANES, type SeriesWatermarks } from "@millrace/stream";
+import type { AlarmDesk } from "../actions/alarm-desk.ts";
+import type { MaintenanceDesk } from "../actions/maintenance-desk.ts";
+import type { ClockGuard } from "../clock-guard.ts";
+import type { CommitLoop } from "../durability/commit-loop.ts";
+import type { FlightRecorder, RecorderStatus } from "../evidence/flight-recorder.ts";
+import type { Deduplicator } from "../intake/deduplicator.ts";
+import type { Quarantine } from "../intake/quarantine.ts";
+import type { RefusedSeries, RefusedSeriesStatus } from "../intake/refused-series.ts";
+import type { SeriesRegistry } from "../intake/series-registry.ts";
+import type { Ledger } from "../ledger.ts";
+import type { Outbox } from "../outbox/outbox.ts";
+import type { ConfigurationStatus } from "../reload/configuration-status.ts";
+import type { SparkplugDesk, SparkplugStatus } from "../sparkplug/sparkplug-desk.ts";
+import type { Uplink } from "../uplink/uplink.ts";
+
+export interface AgentStatus {
+  readonly agent: string;
+  readonly site: string;
+  readonly storeId: string;
+  readonly epoch: number;
+  readonly ledger: Ledger["totals"] & {
+    readonly pending: number;
+    readonly open: number;
+    readonly queued: number;
+  };
+  readonly link: ReturnType<Uplink["status"]>;
+  readonly lanes: Readonly<Record<string, ReturnType<BatchQueue["lane"]>>>;
+  /** Series known, by metric. */
+  readonly series: Readonly<Record<string, number>>;
+  /** By metric: who wanted more series than it may have, since the start. */
+  readonly refusedSeries: Readonly<Record<string, RefusedSeriesStatus>>;
+  readonly watermarkMs: number | null;
+  /** The series that the watermark waits for; null where all are idle. */
+  readonly watermarkHeldBy: {
+    readonly metric: string;
+    readonly labels: Labels;
+    readonly idleInMs: number;
+  } | null;
+  readonly clock: { readonly isSynchronised: boolean; readonly nowMs: number };
+  readonly alarms: readonly AlarmEvent[];
+  readonly maintenance: readonly Maintenance[];
+  /** Of the last commands of this run, arrival of the reading to the hand-over, ms; null before the first. */
+  readonly actionLatency: ReturnType<AlarmDesk["latency"]>;
+  readonly store: { readonly failure: string | null };
+  readonly disk: {
+    readonly freeBytes: number | null;
+    /** Less is free than `outbox.freeBytesMin`: the outbox takes no more. */
+    readonly isLow: boolean;
+    /** What the outbox may still gain, within its cap and what is free. */
+    readonly bytesLeft: number;
+    /** What went into the outbox in the last hour; null before there is a measure. */
+    readonly bytesPerHour: number | null;
+    /** Of an outage, at that rate, before the backlog is made coarser. */
+    readonly hoursLeft: number | null;
+  };
+  /** Host sensors that this machine lacks, with the reason. */
+  readonly unavailableSensors: Readonly<Record<string, string>>;
+  readonly quarantine: ReturnType<Quarantine["recent"]>;
+  /** Kept in all, those of earlier runs too. */
+  readonly quarantineCount: number;
+  /** Null where none is configured. */
+  readonly recorder: RecorderStatus | null;
+  readonly dedupe: { readonly keys: number; readonly forgotten: number };
+  readonly configuration: ConfigurationStatus | null;
+  /** Null where no metric is of Sparkplug. */
+  readonly sparkplug: SparkplugStatus | null;
+}
+
+/** What the status is read from. */
+export interface AgentStatusSources {
+  readonly config: AgentConfig;
+  readonly clock: Clock;
+  readonly queue: BatchQueue;
+  readonly outbox: Outbox;
+  readonly ledger: Ledger;
+  readonly guard: ClockGuard;
+  readonly series: SeriesRegistry;
+  readonly refusedSeries: RefusedSeries;
+  readonly watermarks: SeriesWatermarks;
+  readonly rules: RuleEngine;
+  readonly maintenance: MaintenanceDesk;
+  readonly alarmDesk: AlarmDesk;
+  readonly commits: CommitLoop;
+  readonly quarantine: Quarantine;
+  readonly recorder: FlightRecorder | null;
+  readonly deduplicator: Deduplicator;
+  readonly sparkplug: SparkplugDesk;
+  readonly uplink: Uplink;
+  readonly configuration?: () => ConfigurationStatus;
+  readonly freeBytes?: () => number | null;
+  unavailableSensors(): Readonly<Record<string, string>>;
+  /** Readings that no commit has made durable. */
+  pending(): number;
+  /** Readings in panes. */
+  open(): number;
+}
+
+/** Everything that `millrace-agent status` and the status page show. */
+export function agentStatus(sources: AgentStatusSources): AgentStatus {
+  const { config, clock, queue, ledger, guard, outbox, quarantine, deduplicator } = sources;
+  return {
+    agent: config.agent,
+    site: config.site,
+    storeId: queue.storeId,
+    epoch: queue.epoch,
+    ledger: {
+      ...ledger.totals,
+      pending: sources.pending(),
+      open: sources.open(),
+      queued: queuedReadings(queue),
+    },
+    link: linkStatus(sources),
+    lanes: Object.fromEntries(LANES.map((lane) => [lane, queue.lane(lane)] as const)),
+    series: sources.series.countByMetric(),
+    refusedSeries: sources.refusedSeries.status(),
+    watermarkMs: outbox.watermarkMs,
+    watermarkHeldBy: watermarkHeldBy(sources),
+    clock: { isSynchronised: guard.isSynchronised, nowMs: clock.nowMs() },
+    alarms: sources.rules.activeAlarms(),
+    maintenance: sources.maintenance.list(),
+    actionLatency: sources.alarmDesk.latency(),
+    store: { failure: sources.commits.failure ?? null },
+    disk: diskStatus(sources),
+    unavailableSensors: sources.unavailableSensors(),
+    quarantine: quarantine.recent(),
+    quarantineCount: quarantine.count,
+    recorder: sources.recorder?.status() ?? null,
+    dedupe: { keys: deduplicator.keyCount, forgotten: deduplicator.forgottenCount },
+    configuration: sources.configuration?.() ?? null,
+    sparkplug: sources.sparkplug.status(),
+  };
+}
+
+/** In batches that central does not hold yet. */
+export function queuedReadings(queue: BatchQueue): number {
+  return LANES.reduce((sum, lane) => sum + queue.lane(lane).queuedReadings, 0);
+}
+
+/** A link that is up and says nothing but heartbeats has a reason too. */
+function linkStatus({ uplink, outbox, queue, commits }: AgentStatusSources): AgentStatus["link"] {
+  const link = uplink.status();
+  if (!uplink.isUp || outbox.isEpochDurable) return link;
+  const failure = commits.failure ?? "a commit is under way";
+  return { ...link, reason: `batches wait until the disk holds epoch ${queue.epoch}: ${failure}` };
+}
+
+function diskStatus({ outbox, freeBytes }: AgentStatusSources): AgentStatus["disk"] {
+  const { room, bytesPerHour } = outbox;
+  return {
+    freeBytes: freeBytes?.() ?? null,
+    isLow: room.isDiskLow,
+    bytesLeft: room.bytesLeft,
+    bytesPerHour,
+    hoursLeft: bytesPerHour === null || bytesPerHour === 0 ? null : room.bytesLeft / bytesPerHour,
+  };
+}
+
+function watermarkHeldBy({ watermarks, guard, series }: AgentStatusSources): AgentStatus["watermarkHeldBy"] {
+  const held = watermarks.heldBy(guard.steadyMs());
+  if (held === null) return null;
+  const { metric, labels } = series.get(held.series);
+  return { metric, labels, idleInMs: held.idleInMs };
+}
