@@ -20,6 +20,7 @@ import {
   type UplinkTransport,
 } from "@millrace/wire";
 import { beforeAll, describe, expect, it } from "vitest";
+import { TEST_AGENT_CONFIG } from "./agent-config.test-support.ts";
 import { Agent } from "./agent.ts";
 import type { AgentStatus } from "./status/agent-status.ts";
 import { checkpointKey, numberOfKey, PREFIX, prefixRange } from "./durability/agent-store.ts";
@@ -195,45 +196,8 @@ async function bench(options: BenchOptions = {}) {
 }
 
 const config: AgentConfig = {
-  path: "agent.yaml",
-  agent: "alpha-1",
-  site: "alpha",
-  dataFolder: "data",
-  pipelinePath: "pipeline.yaml",
-  inputs: { broker: null, mqtt: null, http: null, files: [], host: null },
-  sparkplug: {
-    hostId: "alpha-1",
-    reorderTimeoutMs: 2_000,
-    rebirthIntervalMs: 10_000,
-    payloadBytesMax: 1 << 20,
-  },
-  uplink: {
-    url: "",
-    kafka: null,
-    username: "",
-    password: null,
-    ca: null,
-    cert: null,
-    key: null,
-    backfillBytesPerSecond: 1e6,
-    inFlightBatchesMax: 32,
-  },
-  outbox: { bytesMax: 1 << 20, freeBytesMin: 1 << 20, retainAckedMs: 86_400_000 },
-  limits: {
-    maxFutureMs: 5_000,
-    payloadBytesMax: 200,
-    seriesPerMetricMax: 2,
-    outOfOrdernessMs: 5_000,
-    idleTimeoutMs: 30_000,
-    dedupeHorizonMs: 600_000,
-    dedupeKeysMax: 1_000,
-    actionMaxAgeMs: 5_000,
-    clockFloorMs: Date.UTC(2020, 0, 1),
-  },
-  recorder: null,
-  commit: { liveIntervalMs: 250, checkpointIntervalMs: 1_000, ackIntervalMs: 25 },
-  http: { host: "127.0.0.1", port: 0, allowedHosts: [] },
-  logLevel: "info",
+  ...TEST_AGENT_CONFIG,
+  limits: { ...TEST_AGENT_CONFIG.limits, seriesPerMetricMax: 2 },
 };
 
 describe("what inputs other than MQTT rely on", () => {

@@ -6,6 +6,7 @@ import { type Logger, MemoryLogger, Metrics, zstdCompression } from "@millrace/r
 import type { Frontier } from "@millrace/stream";
 import { healthyLink, SeededRandom, SimulatedLink, SimulatedTime } from "@millrace/testkit";
 import { encodeMessage, parseHeartbeat, peekHeader, type UplinkTransport } from "@millrace/wire";
+import { TEST_AGENT_CONFIG } from "../../edge-agent/src/agent-config.test-support.ts";
 import { Plant, type SimulatedReading } from "./plant.ts";
 import { type HeldReading, PublicationWatch } from "./publication-watch.ts";
 
@@ -422,46 +423,19 @@ export function simulatedAgentConfig(
   options: { readonly outboxBytesMax?: number; readonly uplink?: Partial<AgentConfig["uplink"]> } = {},
 ): AgentConfig {
   return {
-    path: "memory",
+    ...TEST_AGENT_CONFIG,
     agent: `${site}-1`,
     site,
-    dataFolder: "memory",
-    pipelinePath: "memory",
-    inputs: { broker: null, mqtt: null, http: null, files: [], host: null },
-    sparkplug: {
-      hostId: site,
-      reorderTimeoutMs: 2_000,
-      rebirthIntervalMs: 10_000,
-      payloadBytesMax: 1 << 20,
-    },
-    uplink: {
-      url: "memory",
-      kafka: null,
-      username: `${site}-1`,
-      password: null,
-      ca: null,
-      cert: null,
-      key: null,
-      backfillBytesPerSecond: 1_000_000,
-      inFlightBatchesMax: 32,
-      ...options.uplink,
-    },
-    outbox: { bytesMax: options.outboxBytesMax ?? 1 << 30, freeBytesMin: 1 << 20, retainAckedMs: 86_400_000 },
+    sparkplug: { ...TEST_AGENT_CONFIG.sparkplug, hostId: site },
+    uplink: { ...TEST_AGENT_CONFIG.uplink, url: "memory", username: `${site}-1`, ...options.uplink },
+    outbox: { ...TEST_AGENT_CONFIG.outbox, bytesMax: options.outboxBytesMax ?? 1 << 30 },
     limits: {
-      maxFutureMs: 5_000,
+      ...TEST_AGENT_CONFIG.limits,
       payloadBytesMax: 65_536,
       seriesPerMetricMax: 1_000,
       outOfOrdernessMs: OUT_OF_ORDERNESS_MS,
-      idleTimeoutMs: 30_000,
-      dedupeHorizonMs: 600_000,
       dedupeKeysMax: 1_000_000,
-      actionMaxAgeMs: 5_000,
-      clockFloorMs: Date.UTC(2020, 0, 1),
     },
-    recorder: null,
-    commit: { liveIntervalMs: 250, checkpointIntervalMs: 1_000, ackIntervalMs: 25 },
-    http: { host: "127.0.0.1", port: 0, allowedHosts: [] },
-    logLevel: "info",
   };
 }
 

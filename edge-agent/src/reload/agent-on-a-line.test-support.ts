@@ -16,6 +16,7 @@ import {
   type UplinkHandlers,
   type UplinkTransport,
 } from "@millrace/wire";
+import { TEST_AGENT_CONFIG } from "../agent-config.test-support.ts";
 import { Agent, type AgentOptions } from "../agent.ts";
 
 export const START_MS = Date.UTC(2026, 0, 5, 8);
@@ -141,43 +142,6 @@ export async function agentOnALine(options: {
 }
 
 const CONFIG: AgentConfig = {
-  path: "agent.yaml",
-  agent: "alpha-1",
-  site: "alpha",
-  dataFolder: "data",
-  pipelinePath: "pipeline.yaml",
-  inputs: { broker: null, mqtt: null, http: null, files: [], host: null },
-  sparkplug: {
-    hostId: "alpha",
-    reorderTimeoutMs: 2_000,
-    rebirthIntervalMs: 10_000,
-    payloadBytesMax: 1 << 20,
-  },
-  uplink: {
-    url: "",
-    username: "",
-    password: null,
-    ca: null,
-    cert: null,
-    key: null,
-    backfillBytesPerSecond: 1e6,
-    inFlightBatchesMax: 32,
-    kafka: null,
-  },
-  outbox: { bytesMax: 1 << 24, freeBytesMin: 1 << 20, retainAckedMs: 0 },
-  limits: {
-    maxFutureMs: 5_000,
-    payloadBytesMax: 200,
-    seriesPerMetricMax: 20,
-    outOfOrdernessMs: 5_000,
-    idleTimeoutMs: 30_000,
-    dedupeHorizonMs: 600_000,
-    dedupeKeysMax: 1_000,
-    actionMaxAgeMs: 5_000,
-    clockFloorMs: Date.UTC(2020, 0, 1),
-  },
-  commit: { liveIntervalMs: 250, checkpointIntervalMs: 1_000, ackIntervalMs: 30 },
-  recorder: null,
-  http: { host: "127.0.0.1", port: 0, allowedHosts: [] },
-  logLevel: "info",
+  ...TEST_AGENT_CONFIG,
+  outbox: { ...TEST_AGENT_CONFIG.outbox, bytesMax: 1 << 24, retainAckedMs: 0 },
 };

@@ -1,5 +1,5 @@
 // The agent as a Sparkplug host, without sockets: births, data, gaps and deaths become readings, panes, alarms and requests.
-import { type AgentConfig, loadPipeline } from "@millrace/config";
+import { loadPipeline } from "@millrace/config";
 import { MemoryStore } from "@millrace/queue";
 import { Metrics, silentLogger, zstdCompression } from "@millrace/runtime";
 import { SeededRandom, SimulatedTime } from "@millrace/testkit";
@@ -16,6 +16,7 @@ import {
 } from "@millrace/wire";
 import protobuf from "sparkplug-payload/lib/sparkplugPayloadProto.js";
 import { describe, expect, it } from "vitest";
+import { TEST_AGENT_CONFIG } from "../agent-config.test-support.ts";
 import { Agent } from "../agent.ts";
 
 const { Payload } = protobuf.org.eclipse.tahu.protobuf;
@@ -48,47 +49,6 @@ rules:
     when: { missing: { for: 60s } }
     severity: 500
 `;
-const config: AgentConfig = {
-  path: "agent.yaml",
-  agent: "alpha-1",
-  site: "alpha",
-  dataFolder: "data",
-  pipelinePath: "pipeline.yaml",
-  inputs: { broker: null, mqtt: null, http: null, files: [], host: null },
-  recorder: null,
-  sparkplug: {
-    hostId: "alpha",
-    reorderTimeoutMs: 2_000,
-    rebirthIntervalMs: 10_000,
-    payloadBytesMax: 1 << 20,
-  },
-  uplink: {
-    url: "",
-    username: "",
-    password: null,
-    ca: null,
-    cert: null,
-    key: null,
-    backfillBytesPerSecond: 1e6,
-    inFlightBatchesMax: 32,
-    kafka: null,
-  },
-  outbox: { bytesMax: 1 << 20, freeBytesMin: 1 << 20, retainAckedMs: 86_400_000 },
-  limits: {
-    maxFutureMs: 5_000,
-    payloadBytesMax: 200,
-    seriesPerMetricMax: 100,
-    outOfOrdernessMs: 5_000,
-    idleTimeoutMs: 30_000,
-    dedupeHorizonMs: 600_000,
-    dedupeKeysMax: 1_000,
-    actionMaxAgeMs: 5_000,
-    clockFloorMs: Date.UTC(2020, 0, 1),
-  },
-  commit: { liveIntervalMs: 250, checkpointIntervalMs: 1_000, ackIntervalMs: 25 },
-  http: { host: "127.0.0.1", port: 0, allowedHosts: [] },
-  logLevel: "info",
-};
 const typeOf = (type: SparkplugType) => SPARKPLUG_TYPES.indexOf(type);
 
 async function bench(store = new MemoryStore(), startMs = START_MS) {
@@ -99,7 +59,7 @@ async function bench(store = new MemoryStore(), startMs = START_MS) {
   const batches: Uint8Array[] = [];
   let handlers: UplinkHandlers | undefined;
   const agent = await Agent.open({
-    config,
+    config: TEST_AGENT_CONFIG,
     pipeline: loadPipeline("/pipeline.yaml", { readFile: () => PIPELINE }).config,
     store,
     hasLostCommits: false,
