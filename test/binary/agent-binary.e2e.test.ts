@@ -5,12 +5,11 @@ import { MILLRACE_VERSION } from "@millrace/runtime";
 import { expect, test } from "vitest";
 import { buildBinary } from "../../scripts/build/binary.ts";
 import { PROGRAMS } from "../../scripts/build/programs.ts";
-import { CentralHarness } from "../end-to-end/central-harness.ts";
 import { expectTruth } from "../end-to-end/expect-truth.ts";
+import { prepareOneSite } from "../end-to-end/one-site.ts";
 import { PLAIN_PIPELINE } from "../end-to-end/pipeline.ts";
 import { RawMqtt } from "../end-to-end/raw-mqtt.ts";
 import { SensorPublisher } from "../end-to-end/sensor-publisher.ts";
-import { SiteHarness } from "../end-to-end/site-harness.ts";
 import { until } from "../end-to-end/until.ts";
 import { Works } from "../end-to-end/works.ts";
 import { BinaryProcess } from "./binary-process.ts";
@@ -30,7 +29,6 @@ const LIBRARIES = [
   "linux-vdso.so.1",
 ];
 const GLIBC_MAX = "2.28";
-const agents = [{ agent: "alpha-1", site: "alpha" }] as const;
 
 test("the agent's binary runs alone, survives kill -9 and loses nothing", { timeout: 180_000 }, async () => {
   const program = PROGRAMS.find(({ name }) => name === "millrace-agent");
@@ -54,15 +52,8 @@ test("the agent's binary runs alone, survives kill -9 and loses nothing", { time
   expect(readdirSync(folder).sort()).toEqual(["agent.yaml", "millrace-agent", "pipeline.yaml"]);
   expect(binary.run(folder, "check", "--config", "agent.yaml")).toMatchObject({ code: 0 });
 
-  const pipelinePath = works.write("pipeline.yaml", PLAIN_PIPELINE);
-  const central = await CentralHarness.prepare({ works, pipelinePath, agents });
-  // Its configuration, ports and status; the process is the binary.
-  const site = await SiteHarness.prepare({
-    works,
-    ...agents[0],
-    pipelinePath,
-    uplinkPort: central.intakePort,
-  });
+  // The site's configuration, ports and status; the process is the binary.
+  const { central, site, siteOptions } = await prepareOneSite(works, PLAIN_PIPELINE);
   await central.start();
 
   const startedMs = performance.now();
@@ -118,7 +109,7 @@ test("the agent's binary runs alone, survives kill -9 and loses nothing", { time
     agent: "alpha-1",
     site: "alpha",
     data: site.dataFolder,
-    pipeline: pipelinePath,
+    pipeline: siteOptions.pipelinePath,
     inputs: { broker: { port: site.brokerPort } },
     uplink: { kafka: { brokers: [`127.0.0.1:${await works.freePort()}`] } },
     http: { port: site.statusPort },

@@ -2,19 +2,17 @@
 // nor (in the long run) a link that falls silent.
 import { SeededRandom, TcpProxy } from "@millrace/testkit";
 import { expect, test } from "vitest";
-import { CentralHarness } from "./central-harness.ts";
 import { expectTruth } from "./expect-truth.ts";
 import { FastSensor } from "./fast-sensor.ts";
 import { ledgerFaults } from "./ledger-faults.ts";
+import { prepareOneSite } from "./one-site.ts";
 import { PLAIN_PIPELINE } from "./pipeline.ts";
-import { SiteHarness } from "./site-harness.ts";
 import { SiteMosquitto } from "./site-mosquitto.ts";
 import { Works } from "./works.ts";
 
 const isLong = process.env["MILLRACE_LONG"] === "1";
 const killCount = isLong ? 50 : 2;
 const seed = Number(process.env["MILLRACE_SEED"] ?? Math.floor(Math.random() * 1e9));
-const agents = [{ agent: "alpha-1", site: "alpha" }] as const;
 const PER_SECOND = isLong ? 20_000 : 5_000;
 
 test.skipIf(SiteMosquitto.program === undefined)(
@@ -27,13 +25,7 @@ test.skipIf(SiteMosquitto.program === undefined)(
     const broker = await SiteMosquitto.start(works);
     const link = await TcpProxy.start({ host: "127.0.0.1", port: broker.port });
     works.atEnd(() => link.stop());
-    const pipelinePath = works.write("pipeline.yaml", PLAIN_PIPELINE);
-    const central = await CentralHarness.prepare({ works, pipelinePath, agents });
-    const site = await SiteHarness.prepare({
-      works,
-      ...agents[0],
-      pipelinePath,
-      uplinkPort: central.intakePort,
+    const { central, site } = await prepareOneSite(works, PLAIN_PIPELINE, {
       config: { inputs: { mqtt: { url: `mqtt://127.0.0.1:${link.port}`, clientId: "millrace-alpha-1" } } },
     });
     await Promise.all([central.start(), site.start()]);

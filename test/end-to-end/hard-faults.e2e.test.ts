@@ -5,20 +5,21 @@ import { existsSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { CentralHarness } from "./central-harness.ts";
+import type { CentralHarness } from "./central-harness.ts";
 import { expectTruth } from "./expect-truth.ts";
 import { FakeClock } from "./fake-clock.ts";
 import { FastSensor } from "./fast-sensor.ts";
 import { ledgerFaults } from "./ledger-faults.ts";
+import { prepareOneSite } from "./one-site.ts";
 import { machineMetric, PLAIN_PIPELINE } from "./pipeline.ts";
 import { RawMqtt } from "./raw-mqtt.ts";
-import { SiteHarness, type SiteOptions } from "./site-harness.ts";
+import type { SiteHarness } from "./site-harness.ts";
+import { type SiteOptions } from "./site-harness.ts";
 import { SmallDisk } from "./small-disk.ts";
 import { until } from "./until.ts";
 import { Works } from "./works.ts";
 
 const isLong = process.env["MILLRACE_LONG"] === "1";
-const agents = [{ agent: "alpha-1", site: "alpha" }] as const;
 /** Pressures are in no window: what a rule acts on here changes no truth. */
 const pipeline = {
   ...PLAIN_PIPELINE,
@@ -47,10 +48,7 @@ interface Line {
 }
 
 async function startLine(works: Works, options: Partial<SiteOptions> = {}): Promise<Line> {
-  const pipelinePath = works.write("pipeline.yaml", pipeline);
-  const central = await CentralHarness.prepare({ works, pipelinePath, agents });
-  const uplinkPort = central.intakePort;
-  const site = await SiteHarness.prepare({ works, ...agents[0], pipelinePath, uplinkPort, ...options });
+  const { central, site } = await prepareOneSite(works, pipeline, options);
   await Promise.all([central.start(), site.start()]);
   await central.connected("alpha-1");
   let machine = await machineAt(works, site);

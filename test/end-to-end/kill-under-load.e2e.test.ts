@@ -1,18 +1,16 @@
 // kill -9 under 20,000 messages a second at QoS 1: whatever was acknowledged is in the windows exactly once.
 import { SeededRandom } from "@millrace/testkit";
 import { expect, test } from "vitest";
-import { CentralHarness } from "./central-harness.ts";
 import { expectTruth } from "./expect-truth.ts";
 import { FastSensor } from "./fast-sensor.ts";
 import { ledgerFaults } from "./ledger-faults.ts";
+import { prepareOneSite } from "./one-site.ts";
 import { machineMetric } from "./pipeline.ts";
-import { SiteHarness } from "./site-harness.ts";
 import { Works } from "./works.ts";
 
 const isLong = process.env["MILLRACE_LONG"] === "1";
 const killCount = Number(process.env["MILLRACE_LOAD_KILLS"] ?? (isLong ? 200 : 4));
 const seed = Number(process.env["MILLRACE_SEED"] ?? Math.floor(Math.random() * 1e9));
-const agents = [{ agent: "alpha-1", site: "alpha" }] as const;
 const LINES = ["l1", "l2", "l3", "l4"];
 const PER_SECOND = 20_000;
 
@@ -32,14 +30,7 @@ test(
     console.log(`MILLRACE_SEED=${seed} MILLRACE_LOAD_KILLS=${killCount}`);
     const random = new SeededRandom(seed, "kills under load");
     const works = new Works();
-    const pipelinePath = works.write("pipeline.yaml", pipeline);
-    const central = await CentralHarness.prepare({ works, pipelinePath, agents });
-    const site = await SiteHarness.prepare({
-      works,
-      ...agents[0],
-      pipelinePath,
-      uplinkPort: central.intakePort,
-    });
+    const { central, site } = await prepareOneSite(works, pipeline);
     await Promise.all([central.start(), site.start()]);
     const sensors = LINES.map(
       (line) =>

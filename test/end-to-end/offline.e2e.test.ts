@@ -5,10 +5,11 @@ import { systemRandom } from "@millrace/runtime";
 import { expect, test } from "vitest";
 import { SiteBroker } from "../../edge-agent/src/inputs/site-broker.test-support.ts";
 import { AGENT_STORE_VERSION } from "../../edge-agent/src/version.ts";
-import { CentralHarness } from "./central-harness.ts";
+import { prepareOneSite } from "./one-site.ts";
+import { SiteHarness } from "./site-harness.ts";
+
 import { machineMetric } from "./pipeline.ts";
 import { RawMqtt } from "./raw-mqtt.ts";
-import { SiteHarness } from "./site-harness.ts";
 import { until } from "./until.ts";
 import { Works } from "./works.ts";
 
@@ -39,20 +40,10 @@ const pipeline = {
   },
 };
 
-async function startSite(): Promise<{ works: Works; central: CentralHarness; site: SiteHarness }> {
+/** Central is not running: the uplink is down from the first moment. */
+async function prepare() {
   const works = new Works();
-  const pipelinePath = works.write("pipeline.yaml", pipeline);
-  const agents = [{ agent: "alpha-1", site: "alpha" }];
-  const central = await CentralHarness.prepare({ works, pipelinePath, agents });
-  // Central is not running: the uplink is down from the first moment.
-  const site = await SiteHarness.prepare({
-    works,
-    agent: "alpha-1",
-    site: "alpha",
-    pipelinePath,
-    uplinkPort: central.intakePort,
-  });
-  return { works, central, site };
+  return { works, ...(await prepareOneSite(works, pipeline)) };
 }
 
 async function client(works: Works, port: number, clientId: string): Promise<RawMqtt> {
@@ -87,7 +78,7 @@ test(
   "a crossing stops the machine while the uplink is down, and central hears of every step later",
   { timeout: 60_000 },
   async () => {
-    const { works, central, site } = await startSite();
+    const { works, central, site } = await prepare();
     await site.start();
     const machineClient = await client(works, site.brokerPort, "machine");
     await machineClient.subscribe(`${machine}/command`);
@@ -147,7 +138,7 @@ test(
   "an unconfirmed command is sent again under the same id, then the alarm escalates",
   { timeout: 60_000 },
   async () => {
-    const { works, site } = await startSite();
+    const { works, site } = await prepare();
     await site.start();
     const machineClient = await client(works, site.brokerPort, "machine");
     await machineClient.subscribe(`${machine}/command`);
@@ -167,7 +158,7 @@ test(
 );
 
 test("a stale or retained reading makes a historical alarm and no command", { timeout: 60_000 }, async () => {
-  const { works, central, site } = await startSite();
+  const { works, central, site } = await prepare();
   // The site's own broker has retained a message from before the agent came.
   const port = await works.freePort();
   const broker = await SiteBroker.listen(port);
@@ -202,7 +193,7 @@ test("a stale or retained reading makes a historical alarm and no command", { ti
 });
 
 test("a dry run sends nothing and is in the audit trail", { timeout: 60_000 }, async () => {
-  const { works, site } = await startSite();
+  const { works, site } = await prepare();
   await site.start();
   const machineClient = await client(works, site.brokerPort, "machine");
   await machineClient.subscribe(`${machine}/#`);

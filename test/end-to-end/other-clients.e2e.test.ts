@@ -13,13 +13,11 @@ import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { expect, test } from "vitest";
 import type { TruthReading } from "../../simulator/src/truth/truth-line.ts";
-import { CentralHarness } from "./central-harness.ts";
 import { expectTruth } from "./expect-truth.ts";
+import { prepareOneSite } from "./one-site.ts";
 import { PLAIN_PIPELINE } from "./pipeline.ts";
-import { SiteHarness } from "./site-harness.ts";
 import { Works } from "./works.ts";
 
-const agents = [{ agent: "alpha-1", site: "alpha" }] as const;
 const paho = ["python3", "/usr/bin/python3"].find(
   (python) => spawnSync(python, ["-c", "import paho.mqtt.client"]).status === 0,
 );
@@ -29,10 +27,7 @@ const logrotate = ["logrotate", "/usr/sbin/logrotate"].find(
 );
 
 async function startLine(works: Works, config: Readonly<Record<string, unknown>> = {}) {
-  const pipelinePath = works.write("pipeline.yaml", PLAIN_PIPELINE);
-  const central = await CentralHarness.prepare({ works, pipelinePath, agents });
-  const uplinkPort = central.intakePort;
-  const site = await SiteHarness.prepare({ works, ...agents[0], pipelinePath, uplinkPort, config });
+  const { central, site } = await prepareOneSite(works, PLAIN_PIPELINE, { config });
   await Promise.all([central.start(), site.start()]);
   return { central, site };
 }

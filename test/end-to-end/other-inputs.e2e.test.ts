@@ -2,10 +2,9 @@
 import { appendFileSync, renameSync, writeFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import type { TruthReading } from "../../simulator/src/truth/truth-line.ts";
-import { CentralHarness } from "./central-harness.ts";
 import { expectTruth } from "./expect-truth.ts";
+import { prepareOneSite } from "./one-site.ts";
 import { PLAIN_PIPELINE } from "./pipeline.ts";
-import { SiteHarness } from "./site-harness.ts";
 import { Works } from "./works.ts";
 
 const LINES = 50_000;
@@ -18,17 +17,8 @@ const pipeline = { ...PLAIN_PIPELINE, metrics: { ...PLAIN_PIPELINE.metrics, cpu 
 
 async function prepare(inputs: (works: Works) => Promise<Record<string, unknown>>) {
   const works = new Works();
-  const pipelinePath = works.write("pipeline.yaml", pipeline);
-  const agents = [{ agent: "alpha-1", site: "alpha" }];
-  const central = await CentralHarness.prepare({ works, pipelinePath, agents });
-  const site = await SiteHarness.prepare({
-    works,
-    ...agents[0],
-    pipelinePath,
-    uplinkPort: central.intakePort,
-    config: { inputs: await inputs(works) },
-  });
-  return { works, central, site };
+  const config = { inputs: await inputs(works) };
+  return { works, ...(await prepareOneSite(works, pipeline, { config })) };
 }
 
 test(

@@ -3,11 +3,10 @@ import { spawn, spawnSync } from "node:child_process";
 import { closeSync, openSync, readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import type { WindowResult } from "../../packages/stream/src/window-result.ts";
-import { CentralHarness } from "./central-harness.ts";
 import { expectTruth } from "./expect-truth.ts";
+import { prepareOneSite } from "./one-site.ts";
 import { PLAIN_PIPELINE } from "./pipeline.ts";
 import { SensorPublisher } from "./sensor-publisher.ts";
-import { SiteHarness } from "./site-harness.ts";
 import { until } from "./until.ts";
 import { Works } from "./works.ts";
 
@@ -25,15 +24,7 @@ test.skipIf(!hasMosquitto)(
   { timeout: 90_000 },
   async () => {
     const works = new Works();
-    const pipelinePath = works.write("pipeline.yaml", pipeline);
-    const agents = [{ agent: "alpha-1", site: "alpha" }];
-    const central = await CentralHarness.prepare({ works, pipelinePath, agents });
-    const site = await SiteHarness.prepare({
-      works,
-      ...agents[0],
-      pipelinePath,
-      uplinkPort: central.intakePort,
-    });
+    const { central, site } = await prepareOneSite(works, pipeline);
     await central.start();
     await site.start();
     await central.connected("alpha-1");

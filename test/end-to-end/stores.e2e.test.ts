@@ -5,9 +5,10 @@ import { systemRandom } from "@millrace/runtime";
 import { expect, test } from "vitest";
 import { AGENT_STORE_VERSION } from "../../edge-agent/src/version.ts";
 import type { TruthReading } from "../../simulator/src/truth/truth-line.ts";
-import { CentralHarness } from "./central-harness.ts";
+import type { CentralHarness } from "./central-harness.ts";
 import { expectTruth } from "./expect-truth.ts";
 import { ledgerFaults } from "./ledger-faults.ts";
+import { ALPHA, prepareOneSite } from "./one-site.ts";
 import { PLAIN_PIPELINE } from "./pipeline.ts";
 import { SensorPublisher } from "./sensor-publisher.ts";
 import { SiteHarness, type SiteOptions } from "./site-harness.ts";
@@ -15,7 +16,6 @@ import { until } from "./until.ts";
 import { Works } from "./works.ts";
 
 const SPELL_MS = 1_500;
-const alpha = { agent: "alpha-1", site: "alpha" } as const;
 
 interface Line {
   readonly works: Works;
@@ -28,12 +28,9 @@ interface Line {
 /** Central, one site and its sensors, running; the sensors are still silent. */
 async function startLine(config: SiteOptions["config"] = {}): Promise<Line> {
   const works = new Works();
-  const pipelinePath = works.write("pipeline.yaml", PLAIN_PIPELINE);
-  const central = await CentralHarness.prepare({ works, pipelinePath, agents: [alpha] });
-  const siteOptions = { works, ...alpha, pipelinePath, uplinkPort: central.intakePort, config };
-  const site = await SiteHarness.prepare(siteOptions);
+  const { central, site, siteOptions } = await prepareOneSite(works, PLAIN_PIPELINE, { config });
   await Promise.all([central.start(), site.start()]);
-  await central.connected(alpha.agent);
+  await central.connected(ALPHA.agent);
   return { works, central, site, sensors: sensorsOf(works, site, "m1", "m2"), siteOptions };
 }
 
@@ -66,10 +63,10 @@ test("a wiped agent store is a new one, and central says so", { timeout: 60_000 
 
   expect(after.storeId).not.toBe(before.storeId);
   expect(before.ledger.forwarded + after.ledger.forwarded).toBe(countOf(sensors.truth));
-  expect((await central.ledger(alpha.agent))?.merged).toBe(countOf(sensors.truth));
+  expect((await central.ledger(ALPHA.agent))?.merged).toBe(countOf(sensors.truth));
   expect(await site.process.stop()).toBe(0);
   await expectTruth(central, sensors.truth);
-  expect(await central.systemAlarms(alpha.agent)).toContain("store_replaced");
+  expect(await central.systemAlarms(ALPHA.agent)).toContain("store_replaced");
 });
 
 test(
@@ -93,7 +90,7 @@ test(
     expect(before.ledger.forwarded + after.ledger.forwarded).toBe(countOf(sensors.truth));
     expect(await site.process.stop()).toBe(0);
     await expectTruth(central, sensors.truth);
-    expect(await central.systemAlarms(alpha.agent)).toContain("store_replaced");
+    expect(await central.systemAlarms(ALPHA.agent)).toContain("store_replaced");
   },
 );
 
@@ -114,8 +111,8 @@ test("a store rolled back to an earlier copy goes on in a new epoch", { timeout:
   const after = await site.delivered();
 
   expect(after.storeId).toBe(before.storeId);
-  expect(await central.systemAlarms(alpha.agent)).toContain("store_rolled_back");
-  expect((await central.ledger(alpha.agent))?.merged).toBe(countOf(sensors.truth));
+  expect(await central.systemAlarms(ALPHA.agent)).toContain("store_rolled_back");
+  expect((await central.ledger(ALPHA.agent))?.merged).toBe(countOf(sensors.truth));
   expect(await site.process.stop()).toBe(0);
   await expectTruth(central, sensors.truth);
 });
@@ -138,10 +135,10 @@ test("a store rolled back to a copy with a backlog does not send it twice", { ti
   await sensors.run(SPELL_MS);
   await site.delivered();
 
-  expect((await central.ledger(alpha.agent))?.merged).toBe(countOf(sensors.truth));
+  expect((await central.ledger(ALPHA.agent))?.merged).toBe(countOf(sensors.truth));
   expect(await site.process.stop()).toBe(0);
   await expectTruth(central, sensors.truth);
-  expect(await central.systemAlarms(alpha.agent)).toContain("store_rolled_back");
+  expect(await central.systemAlarms(ALPHA.agent)).toContain("store_rolled_back");
 });
 
 test(
@@ -167,10 +164,10 @@ test(
     await sensors.run(SPELL_MS);
     await site.delivered();
 
-    expect((await central.ledger(alpha.agent))?.merged).toBe(countOf(sensors.truth));
+    expect((await central.ledger(ALPHA.agent))?.merged).toBe(countOf(sensors.truth));
     expect(await site.process.stop()).toBe(0);
     await expectTruth(central, sensors.truth);
-    expect(await central.systemAlarms(alpha.agent)).toContain("store_rolled_back");
+    expect(await central.systemAlarms(ALPHA.agent)).toContain("store_rolled_back");
   },
 );
 
@@ -184,12 +181,12 @@ test(
     const clone = await SiteHarness.prepare({ ...siteOptions, name: "clone" });
     cpSync(site.dataFolder, clone.dataFolder, { recursive: true });
     await site.start();
-    await central.connected(alpha.agent);
+    await central.connected(ALPHA.agent);
     await clone.start();
     const cloneSensors = sensorsOf(works, clone, "m3");
     const refused = await clone.until("it is refused", ({ link }) => link.state === "refused");
     expect(refused.link.reason).toContain("store_held");
-    expect(await central.systemAlarms(alpha.agent)).toContain("store_held");
+    expect(await central.systemAlarms(ALPHA.agent)).toContain("store_held");
 
     sensors.start();
     cloneSensors.start();
@@ -203,7 +200,7 @@ test(
     expect(await clone.process.stop()).toBe(0);
 
     const truth = [...sensors.truth, ...cloneSensors.truth];
-    expect((await central.ledger(alpha.agent))?.merged).toBe(countOf(truth));
+    expect((await central.ledger(ALPHA.agent))?.merged).toBe(countOf(truth));
     await expectTruth(central, truth);
   },
 );
@@ -221,7 +218,7 @@ test("central restored from an older copy is sent again what it has lost", { tim
   await central.process.kill();
   replace(central.dataFolder, works.path("copy"));
   await central.start();
-  await central.connected(alpha.agent);
+  await central.connected(ALPHA.agent);
   await sensors.stop();
   await site.delivered();
 
@@ -229,7 +226,7 @@ test("central restored from an older copy is sent again what it has lost", { tim
   await expectTruth(central, sensors.truth);
   const options = { site, central, ledger: site.finalLedger(), madeCount: countOf(sensors.truth) };
   expect(await ledgerFaults(options)).toEqual([]);
-  expect(await central.systemAlarms(alpha.agent)).not.toContain("sequence_gap");
+  expect(await central.systemAlarms(ALPHA.agent)).not.toContain("sequence_gap");
 });
 
 test(
@@ -240,7 +237,7 @@ test(
     expect(await central.process.stop()).toBe(0);
     cpSync(central.dataFolder, works.path("copy"), { recursive: true });
     await central.start();
-    await central.connected(alpha.agent);
+    await central.connected(ALPHA.agent);
     await sensors.run(SPELL_MS);
     const lost = await site.delivered();
     const lostCount = countOf(sensors.truth);
@@ -250,14 +247,14 @@ test(
     replace(central.dataFolder, works.path("copy"));
     await central.start();
     await site.start();
-    await central.connected(alpha.agent);
+    await central.connected(ALPHA.agent);
     await sensors.run(SPELL_MS);
     const { ledger } = await site.delivered();
 
     const gap = (await central.alarms()).find(({ rule }) => rule === "sequence_gap");
-    expect(gap).toMatchObject({ agent: alpha.agent, isActive: true, value: lost.lanes["live"]?.acked });
+    expect(gap).toMatchObject({ agent: ALPHA.agent, isActive: true, value: lost.lanes["live"]?.acked });
     // What is missing at central is exactly what the agent had forwarded to the lost state.
-    expect(ledger.forwarded - ((await central.ledger(alpha.agent))?.merged ?? 0)).toBe(lostCount);
+    expect(ledger.forwarded - ((await central.ledger(ALPHA.agent))?.merged ?? 0)).toBe(lostCount);
     expect(await site.process.stop()).toBe(0);
     await expectTruth(central, sensors.truth.slice(lostCount));
   },
