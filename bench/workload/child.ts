@@ -17,8 +17,14 @@ export class Child {
     return new Child(path, fork(path, [...args], { stdio: ["ignore", "pipe", "pipe", "ipc"], execArgv }));
   }
 
-  static ofProgram(path: string, args: readonly string[]): Child {
-    return new Child(path, spawn(path, [...args], { stdio: ["ignore", "pipe", "pipe"] }));
+  /** `variables`: of its environment, beside this process's. */
+  static ofProgram(
+    path: string,
+    args: readonly string[],
+    variables: Readonly<Record<string, string>> = {},
+  ): Child {
+    const env = { ...process.env, ...variables };
+    return new Child(path, spawn(path, [...args], { stdio: ["ignore", "pipe", "pipe"], env }));
   }
 
   private constructor(name: string, child: ChildProcess) {
