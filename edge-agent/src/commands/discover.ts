@@ -7,7 +7,11 @@ import {
   reasonOf,
   systemClock,
 } from "@millrace/runtime";
+import { rebirthCommand, SPARKPLUG_NAMESPACE, sparkplugPath } from "@millrace/wire";
 import { connectAsync } from "mqtt";
+import { SparkplugCensus } from "../discover/sparkplug-census.ts";
+import { suggestSparkplugMetrics } from "../discover/suggest-sparkplug-metrics.ts";
+import { SuggestedNames } from "../discover/suggested-names.ts";
 import { suggestedPipeline } from "../discover/suggested-pipeline.ts";
 import { suggestMetrics } from "../discover/suggest-metrics.ts";
 import { TopicLog } from "../discover/topic-log.ts";
@@ -17,13 +21,17 @@ import { CONFIG_FLAG } from "./config-flag.ts";
 
 const TOPICS_SHOWN_MAX = 200;
 const SAMPLE_SHOWN_LENGTH = 60;
+const NAMES_SHOWN_MAX = 8;
 const PROGRESS_MS = 5_000;
+const ASK_MS = 1_000;
+/** Edge nodes asked at once for their births: they must not all answer in the same moment. */
+const REBIRTHS_MAX = 20;
 
 /** `millrace-agent discover`: listens, lists topics, payloads and rates, and prints a pipeline that `check` accepts. */
 export const discoverCommand: Command = {
   summary: "listen to what is published, and print a pipeline that would read it",
   details:
-    "Reads from the site's broker of `inputs.mqtt`, beside a running agent and without leaving a session; or opens the broker of `inputs.broker` itself, while the agent does not run. Topics, rates and samples go to stderr, the pipeline to stdout.",
+    "Reads from the site's broker of `inputs.mqtt`, beside a running agent and without leaving a session; or opens the broker of `inputs.broker` itself, while the agent does not run. Topics, rates and samples go to stderr, the pipeline to stdout. Publishes nothing, but with --rebirth: Sparkplug edge nodes tell what they have only when they connect, or when they are asked.",
   flags: {
     config: CONFIG_FLAG,
     for: { type: "duration", default: "60s", summary: "how long to listen" },
@@ -33,29 +41,64 @@ export const discoverCommand: Command = {
       placeholder: "FILTER",
       summary: "MQTT filter of what to listen to",
     },
+    rebirth: {
+      type: "switch",
+      summary: "ask Sparkplug edge nodes whose births were not heard to publish them, once each",
+    },
   },
   async run({ flags, output }) {
     const { config } = loadAgentConfig(flags.requiredText("config"));
     const durationMs = flags.durationMs("for") ?? 60_000;
     const log = new TopicLog();
-    const stop = await listen(config, flags.requiredText("filter"), log);
+    const census = new SparkplugCensus(config.sparkplug.payloadBytesMax);
+    const { publish, stop } = await listen(
+      config,
+      flags.requiredText("filter"),
+      (topic, payload, isRetained) => {
+        log.hear(topic, payload, isRetained);
+        census.hear(topic, payload);
+      },
+    );
     try {
       output.err(`listening for ${formatDuration(durationMs)} …\n`);
-      for (let leftMs = durationMs; leftMs > 0; leftMs -= PROGRESS_MS) {
-        await new Promise<void>((resolve) => systemClock.after(Math.min(leftMs, PROGRESS_MS), resolve));
-        output.err(`${log.messageCount} messages on ${log.topics().length} topics\n`);
+      for (let heardMs = 0; heardMs < durationMs;) {
+        const waitMs = Math.min(durationMs - heardMs, ASK_MS);
+        await new Promise<void>((resolve) => systemClock.after(waitMs, resolve));
+        heardMs += waitMs;
+        if (heardMs % PROGRESS_MS === 0 || heardMs === durationMs)
+          output.err(`${log.messageCount} messages on ${log.topics().length} topics\n`);
+        const unasked = flags.isOn("rebirth") ? census.takeUnasked(REBIRTHS_MAX) : [];
+        for (const source of unasked) {
+          const { topic, payload } = rebirthCommand(source, systemClock.nowMs());
+          await publish(topic, payload);
+          output.err(`asked Sparkplug edge node ${sparkplugPath(source)} for its births\n`);
+        }
       }
     } finally {
       await stop();
     }
     output.err(topicTable(log, durationMs));
-    const suggestion = suggestMetrics(log.topics(), { site: config.site, nowMs: systemClock.nowMs() });
-    output.out(suggestedPipeline(suggestion));
-    return suggestion.metrics.length > 0 ? 0 : 1;
+    output.err(sparkplugTable(census, flags.isOn("rebirth")));
+    const names = new SuggestedNames();
+    const plainTopics = log.topics().filter(({ topic }) => !isOfSparkplug(topic));
+    const plain = suggestMetrics(plainTopics, { site: config.site, nowMs: systemClock.nowMs(), names });
+    const sparkplug = suggestSparkplugMetrics(census.sources(), { site: config.site, names });
+    const metrics = [...plain.metrics, ...sparkplug.metrics];
+    output.out(suggestedPipeline({ metrics, unread: [...plain.unread, ...sparkplug.unread] }));
+    return metrics.length > 0 ? 0 : 1;
   },
 };
 
-async function listen(config: AgentConfig, filter: string, log: TopicLog): Promise<() => Promise<unknown>> {
+interface Listening {
+  publish(topic: string, payload: Uint8Array): Promise<unknown>;
+  stop(): Promise<unknown>;
+}
+
+async function listen(
+  config: AgentConfig,
+  filter: string,
+  hear: (topic: string, payload: Uint8Array, isRetained: boolean) => void,
+): Promise<Listening> {
   const { mqtt, broker } = config.inputs;
   if (mqtt !== null) {
     const { url, username, password, ca, cert, key, protocolVersion } = mqtt;
@@ -71,9 +114,12 @@ async function listen(config: AgentConfig, filter: string, log: TopicLog): Promi
         ...(cert === null || key === null ? {} : { cert, key }),
       });
       client.on("error", () => {});
-      client.on("message", (topic, payload, { retain }) => log.hear(topic, payload, retain));
+      client.on("message", (topic, payload, { retain }) => hear(topic, payload, retain));
       await client.subscribeAsync(filter, { qos: 0 });
-      return () => client.endAsync(true);
+      return {
+        publish: (topic, payload) => client.publishAsync(topic, Buffer.from(payload), { qos: 0 }),
+        stop: () => client.endAsync(true),
+      };
     } catch (error) {
       throw new MillraceError("service_unreachable", { url, reason: reasonOf(error) }, { cause: error });
     }
@@ -85,20 +131,29 @@ async function listen(config: AgentConfig, filter: string, log: TopicLog): Promi
     });
   const input = new BrokerInput({
     ...broker,
+    sparkplugBytesMax: config.sparkplug.payloadBytesMax,
     name: "broker",
     commandFilters: [],
     clock: systemClock,
     log: createLogger({ level: "error" }),
   });
-  await input.start(({ topic, payload, isRetained }) => log.hear(topic, payload, isRetained));
-  return () => input.stop();
+  await input.start(({ topic, payload, isRetained }) => hear(topic, payload, isRetained));
+  return {
+    publish: (topic, payload) => input.publish(topic, payload, { qos: 0 }),
+    stop: () => input.stop(),
+  };
+}
+
+function isOfSparkplug(topic: string): boolean {
+  return topic.startsWith(`${SPARKPLUG_NAMESPACE}/`);
 }
 
 function topicTable(log: TopicLog, durationMs: number): string {
   const topics = log.topics();
   const rows = topics.slice(0, TOPICS_SHOWN_MAX).map(({ topic, messageCount, samples }) => {
     const rate = (messageCount / (durationMs / 1000)).toFixed(2).padStart(9);
-    const sample = JSON.stringify(new TextDecoder().decode(samples.at(-1)).slice(0, SAMPLE_SHOWN_LENGTH));
+    const text = new TextDecoder().decode(samples.at(-1)).slice(0, SAMPLE_SHOWN_LENGTH);
+    const sample = isOfSparkplug(topic) ? "Sparkplug B" : JSON.stringify(text);
     return `${rate}  ${topic}  ${sample}`;
   });
   const more = topics.length - rows.length;
@@ -107,6 +162,32 @@ function topicTable(log: TopicLog, durationMs: number): string {
     ...rows,
     ...(more > 0 ? [`          … and ${more} more`] : []),
     ...(log.unheardCount > 0 ? [`${log.unheardCount} messages of further topics were not looked at`] : []),
+    "",
+  ].join("\n");
+}
+
+/** Empty where nothing of Sparkplug was heard. */
+function sparkplugTable(census: SparkplugCensus, isAsking: boolean): string {
+  const sources = census.sources();
+  if (sources.length + census.unreadCount === 0) return "";
+  const rows = sources.slice(0, TOPICS_SHOWN_MAX).map(({ source, isBorn, metrics }) => {
+    const names = [...metrics.keys()].slice(0, NAMES_SHOWN_MAX).join(", ");
+    const birth = isBorn ? "heard" : "     ";
+    const more = metrics.size > NAMES_SHOWN_MAX ? ", …" : "";
+    return `${birth}  ${String(metrics.size).padStart(7)}  ${sparkplugPath(source)}  ${names}${more}`;
+  });
+  const more = sources.length - rows.length;
+  const unborn = census.unbornNodes().length;
+  const wayOut = isAsking
+    ? "asked, they did not answer in time: listen for longer"
+    : "nothing was asked of them; with --rebirth discover asks each once (a command to the node)";
+  return [
+    "Sparkplug B",
+    "birth  metrics  edge node or device",
+    ...rows,
+    ...(more > 0 ? [`… and ${more} more`] : []),
+    ...(unborn > 0 ? [`births of ${unborn} edge nodes or their devices were not heard; ${wayOut}`] : []),
+    ...(census.unreadCount > 0 ? [`${census.unreadCount} messages could not be read`] : []),
     "",
   ].join("\n");
 }

@@ -5,6 +5,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { TopicRoutes } from "../intake/topic-routes.ts";
 import { payloadShape } from "./payload-shape.ts";
+import { SuggestedNames } from "./suggested-names.ts";
 import { suggestedPipeline } from "./suggested-pipeline.ts";
 import { suggestMetrics } from "./suggest-metrics.ts";
 import { TopicLog } from "./topic-log.ts";
@@ -15,7 +16,7 @@ const bytes = (text: string) => new TextEncoder().encode(text);
 function suggestionOf(messages: readonly (readonly [string, string])[]) {
   const log = new TopicLog();
   for (const [topic, payload] of messages) log.hear(topic, bytes(payload), false);
-  return suggestMetrics(log.topics(), { site: "alpha", nowMs: NOW_MS });
+  return suggestMetrics(log.topics(), { site: "alpha", nowMs: NOW_MS, names: new SuggestedNames() });
 }
 
 function pipelineOf(messages: readonly (readonly [string, string])[]) {

@@ -1,5 +1,8 @@
 import { parseTopicTemplate } from "@millrace/wire";
 import { nameOf, type PayloadShape, payloadShape } from "./payload-shape.ts";
+import { suggestedLabel } from "./suggested-label.ts";
+import type { SuggestedNames } from "./suggested-names.ts";
+import { suggestedUnit } from "./suggested-unit.ts";
 import type { HeardTopic } from "./topic-log.ts";
 
 /** A metric that would read some of the topics that were heard. */
@@ -17,32 +20,17 @@ export interface SuggestedMetric {
   readonly topicCount: number;
 }
 
-export interface Suggestion {
-  readonly metrics: readonly SuggestedMetric[];
+export interface Suggestion<Metric = SuggestedMetric> {
+  readonly metrics: readonly Metric[];
   readonly unread: readonly { readonly topic: string; readonly why: string }[];
 }
 
 type ReadShape = Exclude<PayloadShape, { kind: "unknown" }>;
 
-/** Units that names often mean; "1" for all others. */
-const UNITS: readonly (readonly [RegExp, string])[] = [
-  [/temp/i, "°C"],
-  [/humidity|percent|load|level|duty/i, "%"],
-  [/pressure/i, "bar"],
-  [/vibration|velocity/i, "mm/s"],
-  [/current|ampere/i, "A"],
-  [/voltage|volt/i, "V"],
-  [/power|watt/i, "W"],
-  [/energy|kwh/i, "kWh"],
-  [/rpm|speed|rotation/i, "1/min"],
-  [/flow/i, "m³/h"],
-];
-const LABEL = /^[\p{L}_][\p{L}\p{N}_]*$/u;
-
 /** Metrics for everything that was heard and can be read; `check` accepts them. */
 export function suggestMetrics(
   heard: readonly HeardTopic[],
-  { site, nowMs }: { readonly site: string; readonly nowMs: number },
+  { site, nowMs, names }: { readonly site: string; readonly nowMs: number; readonly names: SuggestedNames },
 ): Suggestion {
   const unread: { topic: string; why: string }[] = [];
   const groups = new Map<string, { readonly shape: ReadShape; readonly topics: (readonly string[])[] }>();
@@ -66,7 +54,6 @@ export function suggestMetrics(
     if (group === undefined) groups.set(key, { shape, topics: [levels] });
     else group.topics.push(levels);
   }
-  const names = new Set<string>();
   const metrics: SuggestedMetric[] = [];
   for (const { shape, topics } of groups.values()) {
     const { topic, labels } = templateOf(topics, site);
@@ -83,9 +70,9 @@ export function suggestMetrics(
     }
     for (const value of values) {
       const own = value === null ? (labels.length > 0 && /\d/.test(last) ? "value" : last) : nameOf(value);
-      const name = freeName(own, names);
+      const name = names.free(own);
       const common = { topic, filter, labels, time, quality, topicCount: topics.length };
-      metrics.push({ ...common, name, unit: unitOf(name), value });
+      metrics.push({ ...common, name, unit: suggestedUnit(name), value });
     }
   }
   return { metrics, unread };
@@ -105,33 +92,10 @@ function templateOf(
     const values = new Set(topics.map((levels) => levels[at]));
     const isSite = values.has(site);
     if (values.size === 1 && !isSite && !/\d/.test(first)) return first;
-    const label = isSite && !labels.includes("site") ? "site" : labelOf([...values], labels, at);
+    const label =
+      isSite && !labels.includes("site") ? "site" : suggestedLabel([...values], labels, [`level${at + 1}`]);
     labels.push(label);
     return `{${label}}`;
   });
   return { topic: levels.join("/"), labels };
-}
-
-/** `line-1`, `line-2`: line. */
-function labelOf(values: readonly string[], taken: readonly string[], at: number): string {
-  const stems = new Set(values.map((value) => value.replace(/[\d\W_]+$/u, "")));
-  const [stem] = stems;
-  const isName = stems.size === 1 && LABEL.test(stem) && stem !== "site" && !taken.includes(stem);
-  return isName ? stem : `level${at + 1}`;
-}
-
-function freeName(text: string, names: Set<string>): string {
-  const plain =
-    text
-      .replaceAll(/[^A-Za-z0-9_]+/g, "_")
-      .replace(/^[^A-Za-z]+/, "")
-      .slice(0, 56) || "value";
-  let name = plain;
-  for (let number = 2; names.has(name); number++) name = `${plain}_${number}`;
-  names.add(name);
-  return name;
-}
-
-function unitOf(name: string): string {
-  return UNITS.find(([pattern]) => pattern.test(name))?.[1] ?? "1";
 }

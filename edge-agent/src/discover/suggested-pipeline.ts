@@ -1,30 +1,30 @@
-import type { Suggestion } from "./suggest-metrics.ts";
+import type { SuggestedSparkplugMetric } from "./suggest-sparkplug-metrics.ts";
+import type { SuggestedMetric, Suggestion } from "./suggest-metrics.ts";
 
 const UNREAD_SHOWN_MAX = 50;
 
 /** A pipeline file that reads what was heard. */
-export function suggestedPipeline({ metrics, unread }: Suggestion): string {
+export function suggestedPipeline({
+  metrics,
+  unread,
+}: Suggestion<SuggestedMetric | SuggestedSparkplugMetric>): string {
   const lines = [
     "# Millrace pipeline, from what was heard. Look at units, names and labels before you use it; every key: docs/config.md.",
     "version: 1",
     "",
     metrics.length === 0 ? "metrics: {}" : "metrics:",
   ];
-  for (const { name, unit, topic, value, time, quality, topicCount } of metrics) {
+  for (const metric of metrics) {
+    const isSparkplug = "sparkplug" in metric;
+    const count = isSparkplug ? metric.nameCount : metric.topicCount;
+    const what = isSparkplug ? "Sparkplug name" : "topic";
     lines.push(
-      `  ${name}:   # ${topicCount} ${topicCount === 1 ? "topic" : "topics"}`,
-      `    unit: ${quoted(unit)}   # a guess by the name`,
+      `  ${metric.name}:   # ${count} ${what}${count === 1 ? "" : "s"}`,
+      `    unit: ${quoted(metric.unit)}   # a guess by the name`,
       "    from:",
-      `      topic: ${quoted(topic)}`,
+      ...(isSparkplug ? sparkplugLines(metric) : topicLines(metric)),
+      "    live: true",
     );
-    if (value === null) lines.push("      number: {}   # no time of its own: counted at least once");
-    else {
-      const parts = [`value: ${quoted(value)}`];
-      if (time !== null) parts.push(`time: { path: ${quoted(time.path)}, unit: ${time.unit} }`);
-      if (quality !== null) parts.push(`quality: { path: ${quoted(quality)} }`);
-      lines.push(`      json: { ${parts.join(", ")} }`);
-    }
-    lines.push("    live: true");
   }
   lines.push("", metrics.length === 0 ? "windows: {}" : "windows:");
   for (const { name, labels } of metrics) {
@@ -36,6 +36,20 @@ export function suggestedPipeline({ metrics, unread }: Suggestion): string {
     lines.push(`# ${JSON.stringify(topic)}: ${why}`);
   if (unread.length > UNREAD_SHOWN_MAX) lines.push(`# … and ${unread.length - UNREAD_SHOWN_MAX} more`);
   return `${lines.join("\n")}\n`;
+}
+
+function topicLines({ topic, value, time, quality }: SuggestedMetric): string[] {
+  const first = `      topic: ${quoted(topic)}`;
+  if (value === null) return [first, "      number: {}   # no time of its own: counted at least once"];
+  const parts = [`value: ${quoted(value)}`];
+  if (time !== null) parts.push(`time: { path: ${quoted(time.path)}, unit: ${time.unit} }`);
+  if (quality !== null) parts.push(`quality: { path: ${quoted(quality)} }`);
+  return [first, `      json: { ${parts.join(", ")} }`];
+}
+
+function sparkplugLines({ sparkplug }: SuggestedSparkplugMetric): string[] {
+  const parts = Object.entries(sparkplug).filter(([, text]) => text !== null);
+  return [`      sparkplug: { ${parts.map(([key, text]) => `${key}: ${quoted(text ?? "")}`).join(", ")} }`];
 }
 
 /** JSON is YAML. */

@@ -1,0 +1,89 @@
+// What discover publishes at a site's broker: nothing, unless it is told to ask for births.
+import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { type AddressInfo, createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseSparkplugPayload, SPARKPLUG_TYPES } from "@millrace/wire";
+import { connectAsync } from "mqtt";
+import protobuf from "sparkplug-payload/lib/sparkplugPayloadProto.js";
+import { loadPipeline } from "@millrace/config";
+import { runProgram } from "@millrace/runtime";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { SiteBroker } from "../inputs/site-broker.test-support.ts";
+import { discoverCommand } from "./discover.ts";
+import { initCommand } from "./init.ts";
+
+const { Payload } = protobuf.org.eclipse.tahu.protobuf;
+const encoded = (metric: Parameters<typeof Payload.create>[0]) =>
+  Buffer.from(Payload.encode(Payload.create(metric)).finish());
+
+let port = 0;
+let broker: SiteBroker;
+beforeEach(async () => {
+  const probe = createServer().listen(0, "127.0.0.1");
+  await new Promise((resolve) => probe.once("listening", resolve));
+  port = (probe.address() as AddressInfo).port;
+  await new Promise((resolve) => probe.close(resolve));
+  broker = await SiteBroker.listen(port);
+});
+afterEach(() => broker.close());
+
+/** Against an edge node that has been born long ago, and answers a request for its births. */
+async function discover(...more: string[]) {
+  const folder = mkdtempSync(join(tmpdir(), "millrace-discover-"));
+  const run = async (...argv: string[]) => {
+    const text = { out: "", err: "" };
+    const commands = { discover: discoverCommand, init: initCommand };
+    const code = await runProgram(
+      { name: "millrace-agent", summary: "", version: () => "", commands },
+      argv,
+      {
+        out: (part) => void (text.out += part),
+        err: (part) => void (text.err += part),
+      },
+    );
+    return { code, ...text };
+  };
+  await run("init", "--folder", folder);
+  const config = join(folder, "agent.yaml");
+  const text = readFileSync(config, "utf8").replace(
+    /^inputs:[^]*?(?=^\S)/m,
+    `inputs:\n  mqtt: { url: "mqtt://127.0.0.1:${port}" }\n`,
+  );
+  writeFileSync(config, text);
+  const node = await connectAsync(`mqtt://127.0.0.1:${port}`);
+  const commands: (string | undefined)[] = [];
+  await node.subscribeAsync("spBv1.0/+/NCMD/#");
+  node.on("message", (topic, payload) => {
+    const parsed = parseSparkplugPayload(payload);
+    commands.push(`${topic} ${parsed.ok ? parsed.message.metrics[0]?.name : ""}`);
+    const load = { name: "Load", alias: 1, datatype: SPARKPLUG_TYPES.indexOf("Float"), floatValue: 1 };
+    node.publish("spBv1.0/north/NBIRTH/l1", encoded({ seq: 0, metrics: [load] }));
+  });
+  const data = setInterval(
+    () => node.publish("spBv1.0/north/NDATA/l1", encoded({ seq: 1, metrics: [{ alias: 1, floatValue: 1 }] })),
+    100,
+  );
+  try {
+    return { ...(await run("discover", "--config", config, "--for", "2s", ...more)), commands };
+  } finally {
+    clearInterval(data);
+    await node.endAsync();
+  }
+}
+
+test("a node whose birth was not heard is named, and left alone", async () => {
+  const { code, out, err, commands } = await discover();
+  expect(commands).toEqual([]);
+  expect(err).toContain("births of 1 edge nodes or their devices were not heard; nothing was asked of them");
+  expect(out).toContain('# "north/l1": no birth was heard');
+  expect(code).toBe(1);
+});
+
+test("with --rebirth it is asked once, and what it tells is in the pipeline", async () => {
+  const { code, out, commands } = await discover("--rebirth");
+  expect(commands).toEqual(["spBv1.0/north/NCMD/l1 Node Control/Rebirth"]);
+  const { metrics } = loadPipeline("pipeline.yaml", { readFile: () => out, env: {} }).config;
+  expect(metrics).toMatchObject([{ name: "Load", source: { kind: "sparkplug", isOfDevice: false } }]);
+  expect(code).toBe(0);
+});

@@ -1,0 +1,18 @@
+/** Units that names often mean. */
+const UNITS: readonly (readonly [RegExp, string])[] = [
+  [/temp/i, "°C"],
+  [/humidity|percent|load|level|duty/i, "%"],
+  [/pressure/i, "bar"],
+  [/vibration|velocity/i, "mm/s"],
+  [/current|ampere/i, "A"],
+  [/voltage|volt/i, "V"],
+  [/power|watt/i, "W"],
+  [/energy|kwh/i, "kWh"],
+  [/rpm|speed|rotation/i, "1/min"],
+  [/flow/i, "m³/h"],
+];
+
+/** A guess by a metric's name; "1" where it tells nothing. */
+export function suggestedUnit(name: string): string {
+  return UNITS.find(([pattern]) => pattern.test(name))?.[1] ?? "1";
+}
