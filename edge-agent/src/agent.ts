@@ -442,7 +442,8 @@ export class Agent {
     );
     const { routes, evidence } = this.#reception.reading;
     const filters = [...new Set([...routes.filters(), ...evidence.filters])];
-    return { filters, ownFilters: this.#ownFilters(), commandFilters };
+    const sparkplugFilters = this.#sparkplug.filters();
+    return { filters, ownFilters: this.#ownFilters(), commandFilters, sparkplugFilters };
   }
 
   /** Takes changes of the store into the next commit. */
@@ -459,8 +460,6 @@ export class Agent {
   changePipeline(pipeline: Pipeline, record: readonly Change[] = []): Promise<void> {
     // Throws where a layout cannot be made.
     PaneTables.of(pipeline.metrics, PANE_ROWS_MAX);
-    if (sparkplugSources(pipeline) !== sparkplugSources(this.#pipeline))
-      throw new Error("metrics of Sparkplug cannot change while the agent runs; restart the agent");
     const adoptRules = this.#rules.prepareRules(pipeline.rules, this.#guard.nowMs());
     const watching = { metrics: pipeline.metrics, windows: windowsOfRules(pipeline) };
     const adoptWatched = this.#watched.prepare(watching, this.#nextTimeMs());
@@ -474,6 +473,7 @@ export class Agent {
     this.#emission.setMetrics(pipeline.metrics);
     this.#recorder?.setPipeline(pipeline);
     this.#measure(pipeline.metrics);
+    this.#sparkplug.setPipeline(pipeline);
     this.#extraChanges.push(...record);
     this.#handle(outcomes, "reload");
     return this.#waits.until({ isUrgent: true });
@@ -509,11 +509,6 @@ export class Agent {
       if (timeMs !== null && timeMs >= nextMs && timeMs <= latestMs) nextMs = timeMs + 1;
     }
     return nextMs;
-  }
-
-  /** The subscriptions of the agent as a Sparkplug host, on a connection of their own; empty: it is none. */
-  sparkplugFilters(): readonly string[] {
-    return this.#sparkplug.filters();
   }
 
   /** The connection that Sparkplug messages come through is gone. */
@@ -837,13 +832,6 @@ export class Agent {
     this.#queue.begin(changes, this.#options.instance);
     this.#commits.requestNow();
   }
-}
-
-/** What edge nodes' births are bound to. */
-function sparkplugSources({ metrics }: Pipeline): string {
-  return JSON.stringify(
-    metrics.flatMap(({ name, source }) => (source.kind === "sparkplug" ? [{ name, source }] : [])),
-  );
 }
 
 interface AgentParts {

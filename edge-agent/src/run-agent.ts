@@ -116,32 +116,31 @@ export async function runAgent(configPath: string): Promise<ExitCode> {
     evidence: agent.evidence,
     payloadBytesMax: config.limits.payloadBytesMax,
   };
-  const isSparkplugHost = agent.sparkplugFilters().length > 0;
   const newPresence = () => new SparkplugPresence({ ...config.sparkplug, clock: systemClock });
   const inputs = new RunningInputs({
     maker: {
-      broker(inputs, { commandFilters }) {
+      broker(inputs, { commandFilters, sparkplugFilters }) {
         const { broker } = inputs;
         const [clientsMax] = clientsOf(inputs, log);
         if (broker === null) return null;
-        const presence = isSparkplugHost ? newPresence() : undefined;
-        const ofHost =
-          presence === undefined ? {} : { presence, sparkplugBytesMax: config.sparkplug.payloadBytesMax };
+        const presence = newPresence();
         const input = new BrokerInput({
           ...world,
           ...broker,
-          ...ofHost,
+          presence,
+          isSparkplugHost: sparkplugFilters.length > 0,
+          sparkplugBytesMax: config.sparkplug.payloadBytesMax,
           clientsMax,
           name: "broker",
           commandFilters,
         });
-        if (presence !== undefined) sparkplugHosts.set(input, presence);
+        sparkplugHosts.set(input, presence);
         return input;
       },
       mqtt: ({ mqtt }, subscriptions) =>
         mqtt && new MqttInput({ ...world, ...mqtt, ...subscriptions, name: "mqtt" }),
-      sparkplug({ mqtt }) {
-        if (mqtt === null || !isSparkplugHost) return null;
+      sparkplug({ mqtt }, { sparkplugFilters }) {
+        if (mqtt === null || sparkplugFilters.length === 0) return null;
         const presence = newPresence();
         const input = new MqttInput({
           ...world,
@@ -150,7 +149,7 @@ export async function runAgent(configPath: string): Promise<ExitCode> {
           clientId: `${mqtt.clientId}-sparkplug`,
           // A node's sequence is heard as a whole or not at all.
           sharedGroup: null,
-          filters: agent.sparkplugFilters(),
+          filters: sparkplugFilters,
           ownFilters: [],
           payloadBytesMax: config.sparkplug.payloadBytesMax,
           presence,

@@ -116,7 +116,7 @@ function library(): NonNullable<ReturnType<typeof get>> {
 }
 
 test.skipIf(SiteMosquitto.program === undefined)(
-  "killed and started again: its STATE and its will are retained, and every reading is in the windows once",
+  "made one by a reload, killed and started again: its STATE and its will are retained, and every reading is in the windows once",
   { timeout: 90_000 },
   async () => {
     const works = new Works();
@@ -140,7 +140,12 @@ test.skipIf(SiteMosquitto.program === undefined)(
     node.measure(21);
     expect([node.birthCount, node.states]).toEqual([0, []]);
 
+    // A host from its first metric of Sparkplug on, while it runs.
+    works.write("pipeline.yaml", { version: 1, metrics: {}, windows: {} });
     await site.start();
+    expect((await site.status()).inputs.map(({ name }) => name)).toEqual(["mqtt"]);
+    works.write("pipeline.yaml", pipeline);
+    await fetch(`http://127.0.0.1:${site.statusPort}/reload`, { method: "POST" });
     await until("the node sees its host", () => node.isHostOnline);
     for (let value = 22; value < 60; value += 1) node.measure(value);
     const made = node.truth.length;

@@ -27,8 +27,9 @@ export interface BrokerInputOptions {
   readonly clientsMax: number;
   /** A greater payload is handed over as oversized, and acknowledged. */
   readonly payloadBytesMax: number;
-  /** The agent is a Sparkplug host here, and says so. */
+  /** Where the agent is a Sparkplug host, it says so here. */
   readonly presence?: SparkplugPresence;
+  readonly isSparkplugHost?: boolean;
   /** As `payloadBytesMax`, for Sparkplug's topics. */
   readonly sparkplugBytesMax?: number;
   /** A greater packet closes its connection, before it is in memory. Default 16 times `payloadBytesMax`, at least 2 MiB. */
@@ -107,6 +108,7 @@ export class BrokerInput implements Input {
   readonly #options: BrokerInputOptions;
   readonly #users: BrokerUsers;
   #commandFilters: readonly string[];
+  #isHost: boolean;
   readonly #userOf = new WeakMap<Client, BrokerUser>();
   /** Topics seen, and whether they are the agent's to command on. */
   readonly #isCommandTopicOf = new Map<string, boolean>();
@@ -145,6 +147,7 @@ export class BrokerInput implements Input {
     this.name = options.name;
     this.#options = options;
     this.#commandFilters = options.commandFilters;
+    this.#isHost = options.isSparkplugHost ?? false;
     this.#users = new BrokerUsers(options.users);
   }
 
@@ -187,7 +190,7 @@ export class BrokerInput implements Input {
     this.#server = server;
     const { presence } = this.#options;
     presence?.begin();
-    if (presence !== undefined) await this.publish(presence.topic, presence.online, { qos: 1, retain: true });
+    if (this.#isHost) await this.#sayState("online");
   }
 
   async stop(): Promise<void> {
@@ -205,17 +208,22 @@ export class BrokerInput implements Input {
 
   /** Edge nodes are told, unless one of them takes nothing any more. */
   async #sayFarewell(): Promise<void> {
-    const { presence, clock } = this.#options;
-    if (presence === undefined) return;
+    if (!this.#isHost) return;
     await new Promise<void>((resolve) => {
-      const timer = clock.after(FAREWELL_MS_MAX, resolve);
-      void this.publish(presence.topic, presence.farewell, { qos: 1, retain: true })
+      const timer = this.#options.clock.after(FAREWELL_MS_MAX, resolve);
+      void this.#sayState("farewell")
         .catch(() => {})
         .then(() => {
           timer.cancel();
           resolve();
         });
     });
+  }
+
+  async #sayState(state: "online" | "farewell"): Promise<void> {
+    const { presence } = this.#options;
+    if (presence !== undefined && this.#broker !== null)
+      await this.publish(presence.topic, presence[state], { qos: 1, retain: true });
   }
 
   publish(topic: string, payload: string | Uint8Array, options: PublishOptions): Promise<void> {
@@ -236,7 +244,10 @@ export class BrokerInput implements Input {
   }
 
   /** Every message published here reaches the handler. */
-  async follow({ commandFilters }: Subscriptions): Promise<void> {
+  async follow({ commandFilters, sparkplugFilters }: Subscriptions): Promise<void> {
+    const isHost = sparkplugFilters.length > 0;
+    if (isHost !== this.#isHost) await (isHost ? this.#sayState("online") : this.#sayFarewell());
+    this.#isHost = isHost;
     this.#commandFilters = commandFilters;
     this.#isCommandTopicOf.clear();
     this.#topics = this.#newTopics();

@@ -32,6 +32,8 @@ export interface Subscriptions {
   readonly ownFilters: readonly string[];
   /** Where the agent commands. */
   readonly commandFilters: readonly string[];
+  /** As a Sparkplug host, on a connection of its own; empty: it is none. */
+  readonly sparkplugFilters: readonly string[];
 }
 
 export interface PublishOptions {

@@ -222,7 +222,12 @@ describe.skipIf(MOSQUITTO === undefined)("with Mosquitto (skipped where it is no
     const broker = await mosquitto(port);
     const topics: string[] = [];
     const input = await inputAt(port, ({ topic }) => void topics.push(topic));
-    await input.follow({ filters: ["f/#"], ownFilters: ["late/#"], commandFilters: [] });
+    await input.follow({
+      filters: ["f/#"],
+      ownFilters: ["late/#"],
+      commandFilters: [],
+      sparkplugFilters: [],
+    });
     await killed(broker);
     await vi.waitFor(() => expect(input.status().isConnected).toBe(false));
     await mosquitto(port);
@@ -264,9 +269,14 @@ describe.skipIf(MOSQUITTO === undefined)("with Mosquitto (skipped where it is no
         await vi.waitFor(() => expect(topics).toContain("end"));
         return topics.splice(0);
       };
-      await input.follow({ filters: ["f/#", "g/#", "end"], ownFilters: [], commandFilters: [] });
+      await input.follow({
+        filters: ["f/#", "g/#", "end"],
+        ownFilters: [],
+        commandFilters: [],
+        sparkplugFilters: [],
+      });
       expect(await publish()).toEqual(["f/t", "g/t", "end"]);
-      await input.follow({ filters: ["g/+"], ownFilters: ["end"], commandFilters: [] });
+      await input.follow({ filters: ["g/+"], ownFilters: ["end"], commandFilters: [], sparkplugFilters: [] });
       expect(await publish()).toEqual(["g/t", "end"]);
       expect(input.status().counts).toMatchObject({ connects: 1, disconnects: 0 });
     },

@@ -9,6 +9,7 @@ import { BrokerInput } from "./broker-input.ts";
 import type { ReadingInput, Subscriptions } from "./input.ts";
 import { MqttInput } from "./mqtt-input.ts";
 import { type InputsConfig, RunningInputs } from "./running-inputs.ts";
+import { SparkplugPresence } from "./sparkplug-presence.ts";
 
 const cleanups: (() => unknown)[] = [];
 afterEach(async () => {
@@ -16,7 +17,12 @@ afterEach(async () => {
 });
 
 const world = { clock: systemClock, random: systemRandom, log: new MemoryLogger(), payloadBytesMax: 1_000 };
-const to = (...filters: string[]): Subscriptions => ({ filters, ownFilters: [], commandFilters: [] });
+const to = (...filters: string[]): Subscriptions => ({
+  filters,
+  ownFilters: [],
+  commandFilters: [],
+  sparkplugFilters: [],
+});
 type BrokerConfig = NonNullable<AgentConfig["inputs"]["broker"]>;
 
 function brokerConfig(port: number, more: Partial<BrokerConfig> = {}): BrokerConfig {
@@ -117,7 +123,7 @@ test("where the agent commands is known anew, also of topics that were heard bef
   const publish = () => sensor.publishAsync("m/command", "1", { qos: 1 });
   const counted = () => running.all[0].status().counts["command_topic_publishes"];
   await publish();
-  await running.follow({ filters: [], ownFilters: [], commandFilters: ["m/command"] });
+  await running.follow({ filters: [], ownFilters: [], commandFilters: ["m/command"], sparkplugFilters: [] });
   await publish();
   expect(counted()).toBe(1);
   await running.follow(to("f/#"));
@@ -210,6 +216,75 @@ test("a client of a site's broker follows other topics on the same connection, o
     isConnected: true,
     counts: { connects: 1, disconnects: 0 },
   });
+});
+
+test("a Sparkplug host comes with the first filter of it and goes with the last, on both brokers", async () => {
+  const presence = () => new SparkplugPresence({ hostId: "host", clock: systemClock });
+  const site = new BrokerInput({ ...world, ...brokerConfig(0), name: "site", commandFilters: ["#"] });
+  await site.start(() => undefined);
+  cleanups.push(() => site.stop());
+  const heard: string[] = [];
+  const own = brokerConfig(await freePort());
+  const running = new RunningInputs({
+    maker: {
+      broker: ({ broker }, { commandFilters, sparkplugFilters }) => {
+        const isSparkplugHost = sparkplugFilters.length > 0;
+        const host = { presence: presence(), isSparkplugHost };
+        return broker && new BrokerInput({ ...world, ...broker, ...host, name: "broker", commandFilters });
+      },
+      mqtt: ({ mqtt }, subscriptions) =>
+        mqtt && new MqttInput({ ...world, ...mqtt, ...subscriptions, name: "mqtt" }),
+      sparkplug: ({ mqtt }, { sparkplugFilters: filters }) =>
+        mqtt === null || filters.length === 0
+          ? null
+          : new MqttInput({
+              ...world,
+              ...mqtt,
+              clientId: "host",
+              filters,
+              name: "sparkplug",
+              presence: presence(),
+            }),
+      http: () => null,
+      files: () => null,
+      startHost: () => null,
+    },
+    handler: ({ topic, client: from }) => void heard.push(`${from}: ${topic}`),
+    subscriptions: to("f/#"),
+    clock: systemClock,
+    log: new MemoryLogger(),
+  });
+  cleanups.push(() => running.stop());
+  const states: string[] = [];
+  const watch = async (port: number, name: string) => {
+    const node = await client(port);
+    node.on("message", (_topic, payload) => states.push(`${name} ${JSON.parse(payload.toString()).online}`));
+    await node.subscribeAsync("spBv1.0/STATE/host");
+    return node;
+  };
+  const url = `mqtt://127.0.0.1:${site.port}`;
+  const secure = { ca: null, cert: null, key: null, username: null, password: null };
+  const mqtt = { url, clientId: "agent", protocolVersion: 4, sharedGroup: null, ...secure } as const;
+  await running.change(inputsOf({ broker: own, mqtt }));
+  const node = await watch(site.port, "site");
+  await watch(own.port, "own");
+  const host = (...sparkplugFilters: string[]): Subscriptions => ({ ...to("f/#"), sparkplugFilters });
+
+  await running.follow(host("spBv1.0/+/+/n1/#"));
+  await vi.waitFor(() => expect(states.toSorted()).toEqual(["own true", "site true"]));
+  expect(running.all.map(({ name }) => name)).toEqual(["broker", "mqtt", "sparkplug"]);
+  await running.follow(host("spBv1.0/+/+/n2/#"));
+  await node.publishAsync("spBv1.0/g/NDATA/n1", "", { qos: 1 });
+  await node.publishAsync("spBv1.0/g/NDATA/n2", "", { qos: 1 });
+  await vi.waitFor(() => expect(heard).toEqual(["sparkplug: spBv1.0/g/NDATA/n2"]));
+  expect(states).toHaveLength(2);
+
+  await running.follow(host());
+  await vi.waitFor(() => expect(states.slice(2).toSorted()).toEqual(["own false", "site false"]));
+  expect(running.all.map(({ name }) => name)).toEqual(["broker", "mqtt"]);
+  await running.change(inputsOf({ broker: own }));
+  await running.follow(host("spBv1.0/+/+/n1/#"));
+  expect(running.all.map(({ name }) => name)).toEqual(["broker"]);
 });
 
 const TEMPLATE = { text: "x", filter: "x", captures: [], match: () => undefined, fill: () => undefined };

@@ -10,8 +10,8 @@ type Kind = keyof InputsConfig;
 export interface InputMaker {
   broker(config: InputsConfig, subscriptions: Subscriptions): Input | null;
   mqtt(config: InputsConfig, subscriptions: Subscriptions): Input | null;
-  /** A second connection to the same broker, for Sparkplug alone: neither follows a pipeline nor commands. */
-  sparkplug?(config: InputsConfig): ReadingInput | null;
+  /** A second connection to the same broker, for Sparkplug alone: no commands go out there. */
+  sparkplug?(config: InputsConfig, subscriptions: Subscriptions): Input | null;
   http(config: InputsConfig): ReadingInput | null;
   files(config: InputsConfig): ReadingInput | null;
   /** Starts the gateway's own sensors; returns how to stop them. */
@@ -45,6 +45,7 @@ export class RunningInputs {
   readonly #retries = new Map<Kind, Timer>();
   #config = NONE;
   #subscriptions: Subscriptions;
+  #sparkplug: Input | null = null;
   #isHostStarted = false;
   #last: Promise<void> = Promise.resolve();
 
@@ -69,16 +70,32 @@ export class RunningInputs {
   }
 
   /** Rejects where a broker refuses a subscription; then those before hold. */
-  async follow(subscriptions: Subscriptions): Promise<void> {
+  follow(subscriptions: Subscriptions): Promise<void> {
+    return this.#inTurn(() => this.#follow(subscriptions));
+  }
+
+  async #follow(subscriptions: Subscriptions): Promise<void> {
     const before = this.#subscriptions;
+    const follow = () => [
+      ...this.brokers.map((broker) => broker.follow(this.#subscriptions)),
+      this.#followSparkplug(),
+    ];
     this.#subscriptions = subscriptions;
     try {
-      await Promise.all(this.brokers.map((broker) => broker.follow(subscriptions)));
+      await Promise.all(follow());
     } catch (error) {
       this.#subscriptions = before;
-      await Promise.allSettled(this.brokers.map((broker) => broker.follow(before)));
+      await Promise.allSettled(follow());
       throw error;
     }
+  }
+
+  /** Its connection comes with the first metric of Sparkplug, and goes with the last. */
+  #followSparkplug(): Promise<void> {
+    const { sparkplugFilters: filters } = this.#subscriptions;
+    if (filters.length === 0) return this.#stopSparkplug();
+    if (this.#sparkplug === null) return this.#startSparkplug(this.#config);
+    return this.#sparkplug.follow({ ...this.#subscriptions, filters, ownFilters: [] });
   }
 
   /** The gateway's own sensors begin once the agent runs. */
@@ -148,16 +165,32 @@ export class RunningInputs {
     const broker = isMqtt ? maker[kind](config, this.#subscriptions) : null;
     const input = isMqtt ? broker : maker[kind](config);
     if (input === null) return;
-    const second = kind === "mqtt" ? (maker.sparkplug?.(config) ?? null) : null;
-    const made = second === null ? [input] : [input, second];
-    this.all.push(...made);
+    this.all.push(input);
     if (broker !== null) this.brokers.push(broker);
     this.#stops.set(kind, async () => {
-      for (const each of made) remove(this.all, each);
+      remove(this.all, input);
       remove(this.brokers, input);
-      await Promise.all(made.map((each) => each.stop()));
+      await Promise.all([input.stop(), ...(kind === "mqtt" ? [this.#stopSparkplug()] : [])]);
     });
-    for (const each of made) await each.start(handler);
+    await input.start(handler);
+    if (kind === "mqtt") await this.#startSparkplug(config);
+  }
+
+  async #startSparkplug(config: InputsConfig): Promise<void> {
+    const { maker, handler } = this.#options;
+    const input = maker.sparkplug?.(config, this.#subscriptions) ?? null;
+    if (input === null) return;
+    this.#sparkplug = input;
+    this.all.push(input);
+    await input.start(handler);
+  }
+
+  async #stopSparkplug(): Promise<void> {
+    const input = this.#sparkplug;
+    if (input === null) return;
+    this.#sparkplug = null;
+    remove(this.all, input);
+    await input.stop();
   }
 
   #startHost(): void {

@@ -250,14 +250,18 @@ it("what is kept as evidence is another at once, for inputs that asked before to
   expect([evidence.largestBytesMax(), evidence.bytesMax("scan/m1")]).toEqual([0, 0]);
 });
 
-it("metrics of Sparkplug are bound by births: a change of them is refused, and nothing has changed", async () => {
+it("the first metric of Sparkplug makes the agent a host, and with the last it is none any more", async () => {
   const line = await agentOnALine({ pipeline: BASE });
-  const { filters } = line.agent.subscriptions();
   const source = '{ group: "{site}", node: "{line}", metric: temperature }';
   const metrics = `\n  s: { unit: °C, from: { sparkplug: ${source} }, accumulate: [count] }`;
   const withSparkplug = pipelineOf(text({ metrics }));
-  expect(() => line.agent.changePipeline(withSparkplug)).toThrow("restart the agent");
-  expect(line.agent.subscriptions().filters).toEqual(filters);
+  expect(line.agent.subscriptions().sparkplugFilters).toEqual([]);
+  void line.agent.changePipeline(withSparkplug);
+  expect(line.agent.subscriptions().sparkplugFilters).toEqual(["spBv1.0/+/+/+/#", "spBv1.0/STATE/alpha"]);
+  expect(line.agent.status().sparkplug).toMatchObject({ nodesOnline: 0 });
+  void line.agent.changePipeline(BASE);
+  expect(line.agent.subscriptions().sparkplugFilters).toEqual([]);
+  expect(line.agent.status().sparkplug).toBeNull();
 });
 
 it("a crash at any moment of a change finds the old pipeline's panes or the new one's, and loses nothing", async () => {

@@ -370,3 +370,98 @@ describe("a death", () => {
     expect(panes("load")).toMatchObject({ count: 1, bad: 1 });
   });
 });
+
+describe("another pipeline while it runs", () => {
+  const change = (agent: Agent, ...changes: (readonly [string, string])[]) => {
+    const text = changes.reduce((before, [from, to]) => before.replace(from, () => to), PIPELINE);
+    expect(text).not.toBe(PIPELINE);
+    void agent.changePipeline(loadPipeline("/pipeline.yaml", { readFile: () => text }).config);
+  };
+  const SPEED = `  speed:
+    unit: "1/min"
+    from: { sparkplug: { group: "{site}", node: "{line}", metric: Speed } }
+    accumulate: [count, sum]
+windows:
+  speed_10s: { metric: speed, size: 10s, by: [site] }`;
+
+  it("reads what it read without a gap, and what is new from the births that it asks for", async () => {
+    const { agent, time, publish, bear, panes, asked } = await bench();
+    agent.start();
+    bear();
+    change(agent, ["windows:", SPEED]);
+    expect(asked).toEqual([{ topic: "spBv1.0/alpha/NCMD/l1", names: ["Node Control/Rebirth"] }]);
+    void publish("alpha/NDATA/l1", 2, { alias: 1, intValue: 51 });
+    await time.run(100);
+    void publish(
+      "alpha/NBIRTH/l1",
+      0,
+      { name: "Load", alias: 1, datatype: typeOf("Int16"), intValue: 52 },
+      { name: "Speed", alias: 5, datatype: typeOf("Int16"), intValue: 900 },
+    );
+    await time.run(100);
+    void publish("alpha/NDATA/l1", 1, { alias: 5, intValue: 901 }, { alias: 1, intValue: 53 });
+    await time.run(100);
+    await agent.stop(0);
+    expect(panes("load")).toMatchObject({ count: 4, sum: 50 + 51 + 52 + 53 });
+    expect(panes("speed")).toMatchObject({ count: 2, sum: 1801 });
+    expect(agent.status().ledger).toMatchObject({ received: 7, aggregated: 7 });
+  });
+
+  it("is none to Sparkplug where only windows and rules change: nobody is asked, a death is told of every series", async () => {
+    const { agent, time, publish, bear, asked } = await bench();
+    agent.start();
+    bear();
+    change(agent, ["above: 80", "above: 90"]);
+    void publish("alpha/NDEATH/l1", undefined);
+    await time.run(100);
+    expect(asked).toEqual([]);
+    expect(agent.status()).toMatchObject({
+      ledger: { received: 4, aggregated: 4 },
+      sparkplug: { events: { stale_series: 2 } },
+    });
+  });
+
+  it("reads a known name anew at once: of another pattern, under other labels, with another scale", async () => {
+    const { agent, time, publish, bear, panes, asked } = await bench();
+    agent.start();
+    bear();
+    change(agent, ["Motor/{motor}/Temperature", "{part}/{motor}/Temperature"], ["scale: 0.1", "scale: 0.01"]);
+    void publish("alpha/DDATA/l1/m1", 2, heat(300));
+    await time.run(100);
+    await agent.stop(0);
+    expect(asked).toHaveLength(1);
+    expect(panes("temperature")).toMatchObject({ count: 2, sum: 20 + 3 });
+    expect(panes("temperature").labels).toContain(
+      '{"line":"l1","machine":"m1","motor":"drive","part":"Motor","site":"alpha"}',
+    );
+  });
+
+  it("forgets metrics that go, and nodes that nothing reads; taken back, it reads them again at once", async () => {
+    const { agent, time, publish, bear, panes } = await bench();
+    agent.start();
+    bear();
+    const gone = PIPELINE.indexOf("  load:");
+    change(
+      agent,
+      [PIPELINE.slice(gone, PIPELINE.indexOf("windows:")), ""],
+      ["  load_10s: { metric: load, size: 10s, by: [site] }\n", ""],
+      [PIPELINE.slice(PIPELINE.indexOf("  silent:")), ""],
+    );
+    void publish("alpha/NDATA/l1", 2, { alias: 1, intValue: 51 });
+    expect(agent.status().ledger).toMatchObject({ received: 2 });
+    void agent.changePipeline(loadPipeline("/pipeline.yaml", { readFile: () => PIPELINE }).config);
+    void publish("alpha/NDATA/l1", 3, { alias: 1, intValue: 52 });
+    await time.run(100);
+    change(agent, ['group: "{site}"', "group: beta"], ['group: "{site}"', "group: beta"]);
+    expect(agent.status().sparkplug).toMatchObject({ nodesOnline: 0, nodesOffline: 0 });
+    void publish("alpha/NDATA/l1", 4, { alias: 1, intValue: 53 });
+    await time.run(100);
+    await agent.stop(0);
+    expect(panes("load")).toMatchObject({ count: 2, sum: 50 + 52 });
+    expect(agent.status().ledger).toMatchObject({
+      received: 4,
+      aggregated: 3,
+      rejected: { unknown_topic: 1 },
+    });
+  });
+});

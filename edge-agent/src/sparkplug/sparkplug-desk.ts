@@ -59,7 +59,7 @@ const NOTHING: SparkplugHearing<Route> = { readings: [], failures: [], stale: []
  */
 export class SparkplugDesk {
   readonly #options: SparkplugDeskOptions;
-  readonly #routes: SparkplugRoutes;
+  #routes: SparkplugRoutes;
   readonly #sessions: SparkplugSessions<Route>;
   readonly #stateTopic: string;
 
@@ -69,11 +69,23 @@ export class SparkplugDesk {
     this.#routes = new SparkplugRoutes({ metrics: pipeline.metrics, site });
     this.#sessions = new SparkplugSessions<Route>({
       reads: (source) => this.#routes.reads(source),
-      bind: (source, name) => this.#routes.bind(source, name),
+      bind: (source, name, former) => this.#routes.bind(source, name, former),
       reorderTimeoutMs: config.reorderTimeoutMs,
       rebirthIntervalMs: config.rebirthIntervalMs,
     });
     this.#stateTopic = `${SPARKPLUG_NAMESPACE}/STATE/${config.hostId}`;
+  }
+
+  /** Other metrics from now on: nodes that have some which were not read before are asked for their births. */
+  setPipeline({ metrics }: Pick<Pipeline, "metrics">): void {
+    const former = this.#routes;
+    const routes = new SparkplugRoutes({ metrics, site: this.#options.site });
+    this.#routes = routes;
+    this.#sessions.rebind({
+      hears: (node) => routes.judge(node) === "read",
+      gains: (node) => routes.hasMoreThan(former, node),
+    });
+    this.#askForBirths();
   }
 
   /** Of all that it needs to hear; empty where no metric is of Sparkplug. */

@@ -1,9 +1,12 @@
+import { isDeepStrictEqual } from "node:util";
 import type { PipelineMetric } from "@millrace/config";
 import { LABEL_LENGTH_MAX, parseTopicTemplate, type PayloadDecoder, sparkplugPath } from "@millrace/wire";
 import { SPARKPLUG_NAMESPACE, type SparkplugSource, type TopicTemplate } from "@millrace/wire";
 import type { Route } from "../intake/topic-routes.ts";
 
 interface SparkplugMetricRoute {
+  /** The same where the same is read in the same way. */
+  readonly key: string;
   readonly metric: PipelineMetric;
   readonly source: Extract<PipelineMetric["source"], { kind: "sparkplug" }>;
   /** Of the edge node alone. */
@@ -28,7 +31,14 @@ export class SparkplugRoutes {
   constructor({ metrics, site }: { readonly metrics: readonly PipelineMetric[]; readonly site: string }) {
     this.#metrics = metrics.flatMap((metric) =>
       metric.source.kind === "sparkplug"
-        ? [{ metric, source: metric.source, node: nodeTemplate(metric.source.source) }]
+        ? [
+            {
+              key: JSON.stringify([metric.name, metric.source]),
+              metric,
+              source: metric.source,
+              node: nodeTemplate(metric.source.source),
+            },
+          ]
         : [],
     );
     this.#site = site;
@@ -66,14 +76,21 @@ export class SparkplugRoutes {
     return verdict;
   }
 
+  /** Whether a metric is read of the node, or of its devices, that others did not read. */
+  hasMoreThan(others: SparkplugRoutes, node: SparkplugSource): boolean {
+    const path = sparkplugPath({ ...node, device: null });
+    const keys = new Set(others.#metrics.map(({ key }) => key));
+    return this.#metrics.some((route) => !keys.has(route.key) && route.node.match(path) !== undefined);
+  }
+
   /** Whether any metric of the node itself, or of this device, is read. */
   reads(source: SparkplugSource): boolean {
     const path = sparkplugPath(source);
     return this.#metrics.some((route) => this.#captures(route, source, path) !== undefined);
   }
 
-  /** The routes of one metric of a node or device; without labels that no topic could have. */
-  bind(source: SparkplugSource, name: string): readonly Route[] {
+  /** The routes of one metric of a node or device; without labels that no topic could have. They go on with the series of former ones. */
+  bind(source: SparkplugSource, name: string, former: readonly Route[] = []): readonly Route[] {
     const path = sparkplugPath(source);
     const routes: Route[] = [];
     for (const route of this.#metrics) {
@@ -85,11 +102,15 @@ export class SparkplugRoutes {
         route.source.metric.captures.map((label, index) => [label, values[index]]),
       );
       if (!this.#isOwn(named)) continue;
+      const labels = { ...captures, ...named, site: this.#site };
+      const isOfSeries = (other: Route) =>
+        other.metric.name === route.metric.name && isDeepStrictEqual(other.labels, labels);
       routes.push({
         metric: route.metric,
         decoder: DECODER,
         adjustment: route.source.adjustment,
-        labels: { ...captures, ...named, site: this.#site },
+        labels,
+        series: former.find(isOfSeries)?.series,
       });
     }
     return routes;

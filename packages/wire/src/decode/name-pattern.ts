@@ -9,10 +9,12 @@ const LEVEL_ENDS = ":/";
  * `/` or the one that follows the capture: so there is one way to match, found in one pass.
  */
 export class NamePattern {
+  readonly text: string;
   readonly captures: readonly string[];
   readonly #parts: readonly Part[];
 
-  private constructor(parts: readonly Part[]) {
+  private constructor(text: string, parts: readonly Part[]) {
+    this.text = text;
     this.#parts = parts;
     this.captures = parts.flatMap((part) => ("capture" in part ? [part.capture] : []));
   }
@@ -28,7 +30,7 @@ export class NamePattern {
       at = match.index + match[0].length;
     }
     if (at < text.length) parts.push({ literal: text.slice(at) });
-    const pattern = new NamePattern(parts);
+    const pattern = new NamePattern(text, parts);
     const hasBrace = parts.some((part) => "literal" in part && /[{}]/.test(part.literal));
     const isUnique = new Set(pattern.captures).size === pattern.captures.length;
     return parts.length === 0 || hasBrace || !isUnique ? undefined : pattern;

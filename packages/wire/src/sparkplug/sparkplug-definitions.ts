@@ -4,13 +4,15 @@ import type { SparkplugType } from "./sparkplug-types.ts";
 export interface SparkplugDefinition<Binding> {
   readonly name: string;
   readonly type: SparkplugType;
-  readonly bindings: readonly Binding[];
+  /** Empty: nobody reads it any more. */
+  bindings: readonly Binding[];
   /** Of its last reading since the birth. */
   lastValue: number | null;
 }
 
 /** A series whose source is gone, with the last that was read of it. */
 export interface StaleSeries<Binding> {
+  readonly name: string;
   readonly binding: Binding;
   readonly value: number;
 }
@@ -41,17 +43,29 @@ export class SparkplugDefinitions<Binding> {
     this.#byName.set(name, definition);
   }
 
+  /** Others read from now on. `mayGain`: also what nobody has read, so what is known of that is forgotten until a birth. */
+  rebind(bind: (name: string, former: readonly Binding[]) => readonly Binding[], mayGain: boolean): void {
+    for (const definition of new Set([...this.#byAlias.values(), ...this.#byName.values()]))
+      if (definition !== null) definition.bindings = bind(definition.name, definition.bindings);
+    if (!mayGain) return;
+    for (const map of [this.#byAlias, this.#byName]) forgetUnread<number | bigint | string>(map);
+  }
+
   /** Forgets everything; returns the series that were read. */
   clear(): readonly StaleSeries<Binding>[] {
     const stale: StaleSeries<Binding>[] = [];
     for (const definition of this.#byName.values()) {
       const value = definition?.lastValue ?? null;
       if (definition == null || value === null) continue;
-      for (const binding of definition.bindings) stale.push({ binding, value });
+      for (const binding of definition.bindings) stale.push({ name: definition.name, binding, value });
     }
     this.#byAlias.clear();
     this.#byName.clear();
     this.isBorn = false;
     return stale;
   }
+}
+
+function forgetUnread<Key>(map: Map<Key, unknown>): void {
+  for (const [key, definition] of map) if (definition === null) map.delete(key);
 }

@@ -425,3 +425,148 @@ test.each([
 ])("%s", (topic, parsed) => {
   expect(parseSparkplugTopic(topic)).toEqual(parsed);
 });
+
+describe("others that read", () => {
+  /** By name; what each is bound to. */
+  type Readers = ReadonlyMap<string, string>;
+  const NAMES = ["a", "b", "c"];
+  const readers = fc
+    .array(fc.constantFrom(...NAMES), { maxLength: 3 })
+    .chain((names) =>
+      fc.tuple(...names.map((name) => fc.tuple(fc.constant(name), fc.constantFrom("x", "y")))),
+    )
+    .map((entries): Readers => new Map(entries));
+  const paths = ["g/N/n1", "g/N/n2", "g/D/n1/d1", "g/D/n1/d2", "g/D/n2/d1"] as const;
+  const value = fc.record({
+    path: fc.constantFrom(...paths),
+    name: fc.constantFrom(...NAMES),
+    number: fc.integer({ min: 0, max: 1_000 }),
+    isNamed: fc.boolean(),
+  });
+  type Value = typeof value extends fc.Arbitrary<infer Made> ? Made : never;
+  /** Births of everything, in the order of sessions; aliases are others each time. */
+  const births = (aliasFrom: number) =>
+    paths.map((path, index) => ({
+      path: path.replace("/N/", "/NBIRTH/").replace("/D/", "/DBIRTH/"),
+      metrics: NAMES.map((name, at) => ({
+        name,
+        alias: aliasFrom + 10 * index + at,
+        datatype: typeOf("Int32"),
+        intValue: aliasFrom,
+      })),
+    }));
+  const data = (aliasFrom: number, { path, name, number, isNamed }: Value) => ({
+    path: path.replace("/N/", "/NDATA/").replace("/D/", "/DDATA/"),
+    metrics: [
+      isNamed
+        ? { name, datatype: typeOf("Int32"), intValue: number }
+        : { alias: aliasFrom + 10 * paths.indexOf(path) + NAMES.indexOf(name), intValue: number },
+    ],
+  });
+  class Following {
+    readers: Readers;
+    readonly sessions: SparkplugSessions<string>;
+    readonly #seqOf = new Map<string, number>();
+
+    constructor(first: Readers) {
+      this.readers = first;
+      this.sessions = new SparkplugSessions<string>({
+        reads: () => this.readers.size > 0,
+        bind: (_source, name) => (this.readers.has(name) ? [`${name}>${this.readers.get(name)}`] : []),
+        reorderTimeoutMs: REORDER_MS,
+        rebirthIntervalMs: REBIRTH_MS,
+      });
+    }
+
+    rebind(next: Readers): void {
+      const gains = [...next].some(([name, reader]) => this.readers.get(name) !== reader);
+      this.readers = next;
+      this.sessions.rebind({ hears: () => next.size > 0, gains: () => gains });
+    }
+
+    hear({ path, metrics }: { path: string; metrics: TahuMetric[] }) {
+      const topic = parseSparkplugTopic(`spBv1.0/${path}`);
+      if (topic === undefined || topic.type === "STATE") throw new Error("no topic of a node");
+      const { node } = topic.source;
+      const seq = topic.type === "NBIRTH" ? 0 : ((this.#seqOf.get(node) ?? -1) + 1) % 256;
+      this.#seqOf.set(node, seq);
+      const payload = sparkplugBytes({ timestamp: TIME_MS, seq, metrics });
+      const { readings, failures } = seen(
+        this.sessions.hear({ topic, payload, via: "broker", mayWait: true, nowMs: 0 }),
+      );
+      return { readings, failures };
+    }
+  }
+
+  it("take, from the next births on, what they would if there had been no others before", () => {
+    fc.assert(
+      fc.property(
+        fc.array(readers, { minLength: 2, maxLength: 4 }),
+        fc.array(value, { maxLength: 12 }),
+        fc.array(value, { maxLength: 12 }),
+        (series, before, after) => {
+          const changed = new Following(series[0]);
+          births(100).forEach((birth) => changed.hear(birth));
+          series.slice(1).forEach((next, at) => {
+            before.slice(at * 4, at * 4 + 4).forEach((one) => changed.hear(data(100, one)));
+            changed.rebind(next);
+          });
+          const started = new Following(series.at(-1) ?? new Map());
+          for (const message of [...births(500), ...after.map((one) => data(500, one))])
+            expect(changed.hear(message)).toEqual(started.hear(message));
+        },
+      ),
+    );
+  });
+
+  it("lose nothing of what was read before and still is, and read nothing that is not theirs", () => {
+    fc.assert(
+      fc.property(readers, readers, fc.array(value, { maxLength: 12 }), (first, next, values) => {
+        const changed = new Following(first);
+        births(100).forEach((birth) => changed.hear(birth));
+        changed.rebind(next);
+        for (const one of values) {
+          const { readings } = changed.hear(data(100, one));
+          const wanted = next.has(one.name) ? [`${one.name}>${next.get(one.name)}=${one.number}`] : [];
+          if (one.isNamed || first.has(one.name) || wanted.length === 0)
+            expect(readings).toEqual(next.size === 0 ? [] : wanted);
+        }
+      }),
+    );
+  });
+
+  it("are told of a device that is not born again after its node: of what they read, once", () => {
+    const changed = new Following(
+      new Map([
+        ["a", "x"],
+        ["b", "x"],
+      ]),
+    );
+    const [birth, , device] = births(100);
+    changed.hear(birth);
+    changed.hear(device);
+    changed.hear(birth);
+    changed.rebind(
+      new Map([
+        ["b", "y"],
+        ["c", "y"],
+      ]),
+    );
+    expect(changed.sessions.tick(11_000).stale).toEqual([{ name: "b", binding: "b>y", value: 100 }]);
+    expect(changed.sessions.takeRebirths(11_000)).toHaveLength(1);
+  });
+
+  it("ask nobody where they only read less", () => {
+    const changed = new Following(
+      new Map([
+        ["a", "x"],
+        ["b", "x"],
+      ]),
+    );
+    births(100).forEach((birth) => changed.hear(birth));
+    changed.rebind(new Map([["a", "x"]]));
+    expect(changed.sessions.takeRebirths(0)).toEqual([]);
+    changed.rebind(new Map());
+    expect([...changed.sessions.nodes()]).toEqual([]);
+  });
+});

@@ -12,8 +12,8 @@ import { sparkplugType } from "./sparkplug-types.ts";
 export interface SparkplugSessionsOptions<Binding> {
   /** Whether any metric of this node or device is read. */
   reads(source: SparkplugSource): boolean;
-  /** Who reads this metric; asked once for each birth. */
-  bind(source: SparkplugSource, name: string): readonly Binding[];
+  /** Who reads this metric; asked once for each birth, and at a `rebind`. `former`: who has read it until then. */
+  bind(source: SparkplugSource, name: string, former: readonly Binding[]): readonly Binding[];
   readonly reorderTimeoutMs: number;
   /** Least time between two requests for births to one node. */
   readonly rebirthIntervalMs: number;
@@ -176,6 +176,26 @@ export class SparkplugSessions<Binding> {
     return hearing;
   }
 
+  /**
+   * `reads` and `bind` answer otherwise from now on. What is known by its name is read by others at once; what nobody has
+   * read has no name, so where a node gains anything, it is asked for its births. Nodes that are not heard are forgotten.
+   */
+  rebind({ hears, gains }: Record<"hears" | "gains", (node: SparkplugSource) => boolean>): void {
+    for (const [key, node] of this.#nodes) {
+      if (!hears(node.source)) {
+        this.#forget(key, node);
+        continue;
+      }
+      const mayGain = gains(node.source);
+      this.#rebind(node.source, node.own, mayGain);
+      for (const device of node.devices.values()) {
+        this.#rebind(device.source, device.definitions, mayGain);
+        if (device.awaited !== null) device.awaited = this.#rebindAwaited(device.source, device.awaited);
+      }
+      if (mayGain) this.#want(node);
+    }
+  }
+
   /** The nodes to be asked for their births now. */
   takeRebirths(nowMs: number): readonly SparkplugSource[] {
     if (this.#wanted.size === 0) return NONE;
@@ -216,12 +236,39 @@ export class SparkplugSessions<Binding> {
       if (!entry[1].isBorn && (oldest === undefined || entry[1].sinceMs < oldest[1].sinceMs)) oldest = entry;
     }
     if (oldest === undefined) return false;
-    const [key, node] = oldest;
+    this.#forget(...oldest);
+    return true;
+  }
+
+  #forget(key: string, node: SparkplugNode<Binding>): void {
     this.#clear(node.own);
     for (const { definitions } of node.devices.values()) this.#clear(definitions);
     this.#deviceCount -= node.devices.size;
     this.#wanted.delete(node);
-    return this.#nodes.delete(key);
+    this.#nodes.delete(key);
+  }
+
+  #rebind(source: SparkplugSource, definitions: SparkplugDefinitions<Binding>, mayGain: boolean): void {
+    this.#definitionCount -= definitions.count;
+    definitions.rebind((name, former) => this.#options.bind(source, name, former), mayGain);
+    this.#definitionCount += definitions.count;
+  }
+
+  #rebindAwaited(
+    source: SparkplugSource,
+    { untilMs, series }: NonNullable<SparkplugDevice<Binding>["awaited"]>,
+  ): SparkplugDevice<Binding>["awaited"] {
+    const formerOf = Map.groupBy(series, ({ name }) => name);
+    const rebound = [...formerOf].flatMap(([name, former]) =>
+      this.#options
+        .bind(
+          source,
+          name,
+          former.map(({ binding }) => binding),
+        )
+        .map((binding) => ({ name, binding, value: former[0].value })),
+    );
+    return { untilMs, series: rebound };
   }
 
   #bear(
@@ -348,9 +395,9 @@ export class SparkplugSessions<Binding> {
     definitions: SparkplugDefinitions<Binding> | undefined,
     { name, alias, datatype, value }: SparkplugMetric,
   ): SparkplugDefinition<Binding> | null | undefined | "nameless" {
-    if (name === undefined) return alias === undefined ? "nameless" : definitions?.ofAlias(alias);
+    if (name === undefined) return alias === undefined ? "nameless" : orUnread(definitions?.ofAlias(alias));
     const known = definitions?.ofName(name);
-    if (known !== undefined) return known;
+    if (known !== undefined) return orUnread(known);
     // What names itself needs no birth, unless only that tells whether an integer has a sign.
     const bindings = this.#bind(source, name);
     if (bindings.length === 0) {
@@ -365,7 +412,7 @@ export class SparkplugSessions<Binding> {
   }
 
   #bind(source: SparkplugSource, name: string): readonly Binding[] {
-    return name.length > NAME_LENGTH_MAX ? [] : this.#options.bind(source, name);
+    return name.length > NAME_LENGTH_MAX ? [] : this.#options.bind(source, name, []);
   }
 
   #read(
@@ -491,6 +538,13 @@ const EVENT_OF = {
 
 function nothingHeard<Binding>(): SparkplugHearing<Binding> {
   return { readings: [], failures: [], stale: [] };
+}
+
+/** Null where nobody reads it any more. */
+function orUnread<Binding>(
+  definition: SparkplugDefinition<Binding> | null | undefined,
+): SparkplugDefinition<Binding> | null | undefined {
+  return definition?.bindings.length === 0 ? null : definition;
 }
 
 function newDevice<Binding>(source: SparkplugSource): SparkplugDevice<Binding> {
