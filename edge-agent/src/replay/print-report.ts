@@ -88,7 +88,7 @@ export class PrintReport implements ReplayReport {
 
   /** The last lines: what there was, and whether it adds up. */
   totals(totals: ReplayTotals): { readonly isBalanced: boolean } {
-    const { ledger, windows, messages, badLines, fromMs, toMs, activeAlarms } = totals;
+    const { ledger, evidence, windows, messages, badLines, fromMs, toMs, activeAlarms } = totals;
     const rejected = Object.entries(ledger.rejected).filter(([, count]) => count > 0);
     const rejectedCount = rejected.reduce((sum, [, count]) => sum + count, 0);
     const isBalanced =
@@ -107,6 +107,7 @@ export class PrintReport implements ReplayReport {
           windows: this.#counts,
           alarmsActive: activeAlarms.length,
           ledger: { ...counted, ...windows },
+          evidence,
           isBalanced,
         }),
       );
@@ -116,6 +117,7 @@ export class PrintReport implements ReplayReport {
       this.#print("");
       this.#print(`messages   ${messages}, bad lines ${badLines}${span}`);
       this.#print(`windows    complete ${complete}, revisions ${revised}, open at the end ${cut}`);
+      if (evidence > 0) this.#print(`evidence   ${evidence} payloads, not looked into`);
       this.#print(`alarms     raised ${raised}, active at the end ${activeAlarms.length}`);
       this.#print(
         `ledger     received ${ledger.received} = aggregated ${ledger.aggregated} + rule only ${ledger.ruleOnly} + duplicate ${ledger.duplicate} + rejected ${rejectedCount}`,

@@ -5,11 +5,15 @@ import { join } from "node:path";
 import { loadAgentConfig, loadPipeline } from "@millrace/config";
 import type { AlarmEvent } from "@millrace/detect";
 import { SeededRandom } from "@millrace/testkit";
+import { SPARKPLUG_TYPES } from "@millrace/wire";
+import protobuf from "sparkplug-payload/lib/sparkplugPayloadProto.js";
 import { afterAll, expect, test } from "vitest";
 import type { Rejection } from "../intake/rejection.ts";
 import type { BadLine, Recorded } from "./recorded-message.ts";
 import { replay } from "./replay.ts";
 import type { ToldWindow } from "./replayed-central.ts";
+
+const { Payload } = protobuf.org.eclipse.tahu.protobuf;
 
 const folder = mkdtempSync(join(tmpdir(), "millrace-replay-"));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -52,6 +56,8 @@ interface Sent {
   readonly machine?: string;
   readonly t?: number;
   readonly v?: unknown;
+  /** In place of `t` and `v`. */
+  readonly bytes?: Uint8Array;
   /** When it came; absent: the recording does not say. */
   readonly at?: number;
   readonly isRetained?: boolean;
@@ -59,14 +65,14 @@ interface Sent {
 
 async function* recording(sent: Iterable<Sent>): AsyncGenerator<readonly Recorded[]> {
   let line = 0;
-  for (const { topic, machine = "m1", t, v, at, isRetained = false } of sent) {
+  for (const { topic, machine = "m1", t, v, bytes, at, isRetained = false } of sent) {
     line += 1;
     yield await Promise.resolve([
       {
         kind: "message",
         message: {
           topic: topic ?? `factory/alpha/${machine}/temperature`,
-          payload: Buffer.from(typeof v === "string" ? v : JSON.stringify({ t, v })),
+          payload: bytes ?? Buffer.from(typeof v === "string" ? v : JSON.stringify({ t, v })),
           timeMs: at ?? null,
           isRetained,
           place: { file: "r", line, column: 1 },
@@ -149,6 +155,58 @@ test("what the agent would reject is rejected by reason, with its line; a time t
   expect(bad.map(({ place }) => place.line)).toEqual([1]);
   expect(rejected).toEqual(["3 wrong_site", "4 unknown_topic", "5 future", "6 oversized", "7 before_floor"]);
   expect(totals).toMatchObject({ messages: 6, badLines: 1 });
+});
+
+test("payloads of evidence are counted as such and left", async () => {
+  const evidence = {
+    scan: {
+      topic: "scan/{site}/{machine}/{taken}",
+      contentType: "image/png",
+      bytesMax: "1MiB",
+      time: { capture: "taken", unit: "ms" },
+    },
+  };
+  const { rejected, totals } = await play(
+    [
+      { topic: `scan/alpha/m1/${T}`, v: "x".repeat(70_000) },
+      { topic: `scan/alpha/m1/${T + SECOND}`, v: "x".repeat(2_000_000) },
+      { topic: "scan/alpha/m1/never", v: "x" },
+      { topic: `scan/alpha/m1/${T + 60 * SECOND}`, v: "x", at: T + SECOND },
+      { topic: `scan/beta/m1/${T}`, v: "x" },
+      { t: T + SECOND, v: 1 },
+    ],
+    { pipeline: { evidence } },
+  );
+  expect(totals).toMatchObject({ messages: 6, badLines: 0, evidence: 1, ledger: { aggregated: 1 } });
+  expect(rejected).toEqual(["2 oversized", "3 bad_time", "4 future", "5 wrong_site"]);
+});
+
+test("Sparkplug is read by births and aliases; nobody is asked for what the recording lacks", async () => {
+  const sparkplug = { group: "{site}", node: "{line}", device: "{machine}", metric: "Temperature" };
+  const pipeline = {
+    metrics: { temperature: { unit: "°C", from: { sparkplug }, accumulate: ["count", "sum"] } },
+  };
+  const float = SPARKPLUG_TYPES.indexOf("Float");
+  const message = (topic: string, second: number, seq: number, ...metrics: object[]): Sent => ({
+    topic: `spBv1.0/alpha/${topic}`,
+    bytes: Payload.encode(Payload.create({ timestamp: T + second * SECOND, seq, metrics })).finish(),
+  });
+  const { told, rejected, totals } = await play(
+    [
+      message("DDATA/l1/m1", 0, 4, { alias: 1, floatValue: 5 }),
+      message("NCMD/l1", 1, 0, { name: "Node Control/Rebirth", datatype: 11, booleanValue: true }),
+      message("NBIRTH/l1", 1, 0),
+      message("DBIRTH/l1/m1", 2, 1, { name: "Temperature", alias: 1, datatype: float, floatValue: 20 }),
+      message("DDATA/l1/m1", 3, 2, { alias: 1, floatValue: 21 }),
+      message("NDEATH/l1", 4, 0),
+      { topic: "spBv1.0/STATE/alpha-1", v: '{"online":false,"timestamp":1}', at: T + 5 * SECOND },
+    ],
+    { pipeline },
+  );
+  expect(told).toEqual(["cut m1 +0 n=2 sum=41"]);
+  expect(rejected).toEqual(["1 no_birth"]);
+  // Two readings, and a bad one of the death.
+  expect(totals.ledger).toMatchObject({ received: 4, aggregated: 3 });
 });
 
 const rules = {

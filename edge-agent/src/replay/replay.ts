@@ -36,6 +36,8 @@ export interface ReplayTotals {
   readonly fromMs: number | null;
   readonly toMs: number;
   readonly ledger: Ledger["totals"];
+  /** Payloads of evidence: counted, and left. */
+  readonly evidence: number;
   readonly windows: WindowCounts;
   readonly activeAlarms: readonly AlarmEvent[];
 }
@@ -98,6 +100,7 @@ export async function replay({ config, pipeline, files, report }: ReplayOptions)
       fromMs,
       toMs: clock.nowMs(),
       ledger: agent.ledger,
+      evidence: agent.evidenceCount,
       windows: central.counts,
       activeAlarms: agent.activeAlarms(),
     };

@@ -1,8 +1,11 @@
 import type { AgentConfig, Pipeline } from "@millrace/config";
 import { type AlarmEvent, type Outcome, RuleEngine } from "@millrace/detect";
+import { silentLogger } from "@millrace/runtime";
 import { type Frontier, type PaneRows, SeriesWatermarks } from "@millrace/stream";
-import { Payload } from "@millrace/wire";
+import { parseSourceTime, parseSparkplugPayload, Payload, type SparkplugHearing } from "@millrace/wire";
 import { ClockGuard } from "../clock-guard.ts";
+import { type EvidenceArrival, EvidenceTopics } from "../evidence/evidence-topics.ts";
+import type { Arrival } from "../inputs/input.ts";
 import { Deduplicator } from "../intake/deduplicator.ts";
 import { IncomingReadings } from "../intake/incoming-readings.ts";
 import { judgeWindow } from "../panes/judge-window.ts";
@@ -11,12 +14,15 @@ import { MaintenanceDesk } from "../actions/maintenance-desk.ts";
 import { PANE_ROWS_MAX, PaneTables } from "../panes/pane-tables.ts";
 import { PaneEmission } from "../panes/pane-emission.ts";
 import { PayloadIntake } from "../intake/payload-intake.ts";
+import { PayloadRejections } from "../intake/payload-rejections.ts";
 import { ReadingIntake } from "../intake/reading-intake.ts";
+import { refusedTime } from "../intake/refused-time.ts";
 import type { Rejection } from "../intake/rejection.ts";
 import { RouteSeries } from "../intake/route-series.ts";
 import { SeriesRegistry } from "../intake/series-registry.ts";
-import { TOPIC_REFUSALS, TopicRoutes } from "../intake/topic-routes.ts";
+import { type Route, TOPIC_REFUSALS, TopicRoutes } from "../intake/topic-routes.ts";
 import { windowsOfRules } from "../panes/windows-of-rules.ts";
+import { SparkplugDesk } from "../sparkplug/sparkplug-desk.ts";
 import { WatchedWindows } from "../panes/watched-windows.ts";
 import type { RecordedMessage } from "./recorded-message.ts";
 import type { ReplayClock } from "./replay-clock.ts";
@@ -44,10 +50,14 @@ export class ReplayedAgent {
   readonly #watched: WatchedWindows;
   readonly #maintenance: MaintenanceDesk;
   readonly #routes: TopicRoutes;
+  readonly #evidence: EvidenceTopics;
+  readonly #sparkplug: SparkplugDesk;
+  readonly #intake: ReadingIntake;
   readonly #payloads: PayloadIntake;
   readonly #onOutcomes = (outcomes: readonly Outcome[]) => this.#handle(outcomes);
   readonly #emission: PaneEmission;
   #frontierNumber = 0;
+  #evidenceCount = 0;
 
   constructor(options: ReplayedAgentOptions) {
     this.#options = options;
@@ -88,7 +98,7 @@ export class ReplayedAgent {
       groupsMax: limits.seriesPerMetricMax,
     });
     const tables = PaneTables.of(pipeline.metrics, PANE_ROWS_MAX);
-    const intake = new ReadingIntake({
+    this.#intake = new ReadingIntake({
       ...shared,
       tables,
       clock,
@@ -121,9 +131,19 @@ export class ReplayedAgent {
       guard: this.#guard,
       series: new RouteSeries({ registry: this.#series, site }),
     });
+    this.#evidence = new EvidenceTopics({ sources: pipeline.evidence, site });
+    this.#sparkplug = new SparkplugDesk({
+      config: config.sparkplug,
+      pipeline,
+      site,
+      clock,
+      log: silentLogger,
+      // No edge node of today is asked for what a recording lacks.
+      link: { command: () => undefined, sayOnline: () => undefined },
+    });
     this.#payloads = new PayloadIntake({
       guard: this.#guard,
-      intake,
+      intake: this.#intake,
       ledger: this.#ledger,
       incoming: () => incoming,
       onOutcomes: this.#onOutcomes,
@@ -136,8 +156,16 @@ export class ReplayedAgent {
     return this.#ledger.totals;
   }
 
+  /** Payloads that the agent would keep as they are. */
+  get evidenceCount(): number {
+    return this.#evidenceCount;
+  }
+
   /** The newest reading's own time; null where none brings one. */
   newestTimeOf({ topic, payload, malformed }: RecordedMessage): number | null {
+    const evidence = this.#evidence.resolve(topic);
+    if (evidence !== undefined) return "reason" in evidence ? null : evidence.timeMs;
+    if (this.#sparkplug.takes(topic)) return this.#sparkplugTimeOf(payload);
     const routes = this.#routes.resolve(topic);
     if (typeof routes === "string" || malformed !== undefined || this.#isOversized(payload)) return null;
     let newestMs: number | null = null;
@@ -154,6 +182,15 @@ export class ReplayedAgent {
     const { topic, payload, isRetained, malformed } = message;
     const nowMs = this.#guard.nowMs();
     this.#handle(this.#rules.onConfirmation({ topic, payload, isRetained }, nowMs));
+    const evidence = this.#evidence.resolve(topic);
+    if (evidence !== undefined) {
+      if ("reason" in evidence) return this.#reject(evidence.reason, evidence.detail);
+      return this.#receiveEvidence(payload, evidence);
+    }
+    const arrivedMonotonicMs = this.#options.clock.monotonicMs();
+    const come = { topic, payload, isRetained, isOversized: false, client: "replay", arrivedMonotonicMs };
+    // What it waits for may be the next line.
+    if (this.#sparkplug.takes(topic)) return this.#receiveSparkplug({ ...come, qos: 0 });
     if (this.#isOversized(payload)) return this.#reject("oversized", `${payload.length} bytes or more`);
     if (malformed !== undefined) return this.#reject("malformed", malformed);
     this.#maintenance.hear(topic, payload);
@@ -163,9 +200,42 @@ export class ReplayedAgent {
       const { reason, detail } = TOPIC_REFUSALS[typeof routes === "string" ? routes : "unread"];
       return this.#reject(reason, detail);
     }
-    const arrivedMonotonicMs = this.#options.clock.monotonicMs();
-    const arrival = { topic, payload, isRetained, isOversized: false, client: "replay", arrivedMonotonicMs };
-    return this.#payloads.take({ ...arrival, qos: 1 }, routes, true).list();
+    return this.#payloads.take({ ...come, qos: 1 }, routes, true).list();
+  }
+
+  /** Counted, and left: nothing here keeps it. */
+  #receiveEvidence(payload: Uint8Array, { source, timeMs }: EvidenceArrival): readonly Rejection[] {
+    const bytesMax = Math.min(source.bytesMax, this.#options.config.outbox.bytesMax / 2);
+    if (payload.length > bytesMax)
+      return this.#reject("oversized", `${source.name} takes at most ${bytesMax} bytes`);
+    const nowMs = this.#guard.nowMs();
+    const verdict = this.#guard.judge(timeMs ?? nowMs);
+    if (verdict !== "plausible") return this.#reject(verdict, refusedTime(timeMs ?? nowMs, nowMs, null));
+    this.#evidenceCount += 1;
+    return [];
+  }
+
+  #receiveSparkplug(arrival: Arrival): readonly Rejection[] {
+    const heard = this.#sparkplug.hear(arrival);
+    if (heard === undefined) return [];
+    if ("reason" in heard) return this.#reject(heard.reason, heard.detail);
+    const rejections = new PayloadRejections();
+    for (const { binding, decoded } of heard.readings)
+      this.#payloads.takeDecoded(arrival, binding, decoded, rejections);
+    for (const failure of heard.failures) this.#payloads.reject(rejections, failure);
+    this.#markStale(heard);
+    return rejections.list();
+  }
+
+  #markStale({ stale }: SparkplugHearing<Route>): void {
+    for (const { binding, value } of stale)
+      if (binding.series !== undefined) this.#intake.markStale(binding.series, value);
+  }
+
+  #sparkplugTimeOf(payload: Uint8Array): number | null {
+    const parsed = parseSparkplugPayload(payload);
+    if (!parsed.ok || parsed.message.timestamp === undefined) return null;
+    return parseSourceTime(parsed.message.timestamp, "ms")?.timeMs ?? null;
   }
 
   /** What the rules see of time and windows: at least four times a second of the recording. */
@@ -176,6 +246,9 @@ export class ReplayedAgent {
       this.#rules.onTick({ nowMs: this.#guard.nowMs(), monotonicMs: clock.monotonicMs(), steadyMs }),
     );
     this.#maintenance.tick();
+    const heard = this.#sparkplug.tick();
+    for (const { reason, count } of heard.failures) this.#ledger.reject(reason, count);
+    this.#markStale(heard);
     const { watermarkMs } = this.#watermarks.watermark(steadyMs, this.#guard.isProven);
     const judging = { rules: this.#rules, guard: this.#guard, clock, onOutcomes: this.#onOutcomes };
     for (const result of this.#watched.take(watermarkMs, steadyMs)) judgeWindow(result, judging);
