@@ -199,7 +199,10 @@ export async function runAgent(configPath: string): Promise<ExitCode> {
     log: log.child("reload"),
     metrics,
   });
-  onReloadSignal(() => void reloader.reload("SIGHUP"));
+  onReloadSignal(() => {
+    const reloaded = manager?.reloading();
+    void reloader.reload("SIGHUP").finally(reloaded);
+  });
   const health = new Health();
   health.add("alive", "store", () => agent.status().store.failure);
   health.add(

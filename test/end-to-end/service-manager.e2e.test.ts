@@ -55,6 +55,12 @@ test.skipIf(!hasAll)(
     await until("three keep-alives", () => has("WATCHDOG=1") >= 3);
     expect(has("READY=1")).toBe(1);
     expect(lines.join("\n")).toMatch(/STATUS=link \w+, 0 batches wait for central, 0 active alarms/);
+    const fromUs = process.hrtime.bigint() / 1_000n;
+    process.kill(site.process.pid ?? 0, "SIGHUP");
+    await until("the reload is told, and its end", () => has("RELOADING=1") === 1 && has("READY=1") === 2);
+    const [, reloadedUs] = /MONOTONIC_USEC=(\d+)/.exec(lines.join("\n")) ?? [];
+    expect(Number(BigInt(reloadedUs) - fromUs)).toBeGreaterThanOrEqual(0);
+    expect(lines.indexOf("RELOADING=1")).toBeLessThan(lines.lastIndexOf("READY=1"));
     expect(has("STOPPING=1")).toBe(0);
     expect(await site.process.stop()).toBe(0);
     await until("the stop is told", () => lines.includes("STOPPING=1"));

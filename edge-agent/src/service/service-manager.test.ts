@@ -13,6 +13,7 @@ function managed(watchdogMs: number | null) {
     clock: time.clock(),
     log,
     watchdogMs,
+    monotonicUs: () => BigInt(5_000_000 + 1_000 * time.nowMs),
     notify: (lines) => {
       told.push([...lines]);
       if (world.failures-- > 0) return Promise.reject(new Error("no such socket"));
@@ -78,6 +79,34 @@ test("a manager that does not answer gathers no messages; the stop ends the keep
   await stopped.time.run(60_000);
   expect(stopped.told.at(-1)).toEqual(["STOPPING=1", "STATUS=stopping"]);
   expect(stopped.told).toHaveLength(2);
+});
+
+test("a reload is told with its time, and READY after it, never in one message", async () => {
+  const { time, told, manager, world } = managed(null);
+  manager.reloading()();
+  expect(told).toEqual([]);
+  manager.ready(() => world.state);
+  // While READY is still under way.
+  manager.reloading()();
+  await time.run(1);
+  const reloading = (timeUs: number) => ["RELOADING=1", `MONOTONIC_USEC=${timeUs}`];
+  expect(told).toEqual([["READY=1", "STATUS=well"], reloading(5_000_000), ["READY=1"]]);
+
+  await time.run(10);
+  const [first, second] = [manager.reloading(), manager.reloading()];
+  await time.run(1);
+  first();
+  await time.run(1);
+  expect(told.slice(3)).toEqual([reloading(5_011_000), reloading(5_011_000)]);
+  second();
+  await time.run(1);
+  expect(told.slice(5)).toEqual([["READY=1"]]);
+
+  const last = manager.reloading();
+  manager.stopping();
+  last();
+  await time.run(1);
+  expect(told.at(-1)).toEqual(["STOPPING=1", "STATUS=stopping"]);
 });
 
 test("there is a manager where NOTIFY_SOCKET says so", () => {

@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { type Clock, type Logger, reasonOf, type Timer } from "@millrace/runtime";
+import { type Clock, type Logger, reasonOf, systemMonotonicUs, type Timer } from "@millrace/runtime";
 
 /** Hands one message (`READY=1`, `STATUS=…`) to the service manager. */
 export type NotifyManager = (lines: readonly string[]) => Promise<void>;
@@ -8,6 +8,8 @@ export interface ServiceManagerOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly notify: NotifyManager;
+  /** CLOCK_MONOTONIC, µs. */
+  monotonicUs(): bigint;
   /** Within which a keep-alive is wanted, ms; null: the unit has no watchdog. */
   readonly watchdogMs: number | null;
 }
@@ -38,6 +40,8 @@ export class ServiceManager {
   #isTelling = false;
   #timer: Timer | undefined;
   #text = "";
+  #isReady = false;
+  #reloadCount = 0;
 
   constructor(options: ServiceManagerOptions) {
     this.#options = options;
@@ -53,6 +57,7 @@ export class ServiceManager {
     const { watchdogMs } = this.#options;
     // Half the time, as sd_watchdog_enabled(3) advises.
     const intervalMs = Math.min(STATUS_INTERVAL_MS, (watchdogMs ?? Number.POSITIVE_INFINITY) / 2);
+    this.#isReady = true;
     this.#waiting.delete("EXTEND_TIMEOUT_USEC");
     this.#tell({ READY: "1", ...this.#variables(state()) });
     const beat = () => {
@@ -62,7 +67,21 @@ export class ServiceManager {
     this.#after(intervalMs, beat);
   }
 
+  /** It takes its configuration over again, as a signal has asked; what is returned is to be called when that is done. */
+  reloading(): () => void {
+    if (!this.#isReady) return () => undefined;
+    this.#reloadCount += 1;
+    this.#waiting.delete("READY");
+    const { monotonicUs } = this.#options;
+    this.#tell({ RELOADING: "1", MONOTONIC_USEC: String(monotonicUs()) });
+    return () => {
+      this.#reloadCount -= 1;
+      if (this.#reloadCount === 0 && this.#isReady) this.#tell({ READY: "1" });
+    };
+  }
+
   stopping(): void {
+    this.#isReady = false;
     this.#timer?.cancel();
     this.#waiting.clear();
     this.#tell({ STOPPING: "1", STATUS: "stopping" });
@@ -85,6 +104,8 @@ export class ServiceManager {
     if (this.#isTelling || this.#waiting.size === 0) return;
     const told = this.#waiting;
     this.#waiting = new Map();
+    // In one message READY wins, and systemd would wait for RELOADING.
+    if (told.has("RELOADING") && told.delete("READY")) this.#waiting.set("READY", "1");
     this.#isTelling = true;
     this.#options.notify(Array.from(told, ([name, value]) => `${name}=${value}`)).then(
       () => {
@@ -118,7 +139,12 @@ export function serviceManager(
   environment: Readonly<Record<string, string | undefined>> = process.env,
 ): ServiceManager | undefined {
   if ((environment["NOTIFY_SOCKET"] ?? "") === "") return undefined;
-  return new ServiceManager({ ...world, notify: systemdNotify, watchdogMs: watchdogOf(environment) });
+  return new ServiceManager({
+    ...world,
+    notify: systemdNotify,
+    monotonicUs: systemMonotonicUs,
+    watchdogMs: watchdogOf(environment),
+  });
 }
 
 function watchdogOf(environment: Readonly<Record<string, string | undefined>>): number | null {

@@ -20,4 +20,5 @@ export * from "./program.ts";
 export * from "./random.ts";
 export * from "./run-main.ts";
 export * from "./shutdown.ts";
+export * from "./system-monotonic-us.ts";
 export * from "./version.ts";
