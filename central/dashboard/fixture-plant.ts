@@ -123,12 +123,18 @@ export class FixturePlant {
           catchingUp === undefined
             ? []
             : [{ startMs: this.#startMs + catchingUp.fromMs, endMs: this.#startMs + catchingUp.toMs }],
+        ...(agent === "gateway" ? {} : { evidence: 12 }),
         status: {
           program: "millrace-agent 0.1.0",
           series: agent === "gateway" ? 9 : 48,
           alarms: 0,
           isClockSynchronised: true,
           storeFailure: "",
+          pipelineVersion: "331469a45542",
+          pipelineSource: "file",
+          pipelineSinceMs: this.#startMs,
+          pipelineRefused: agent === "gateway" ? "9f02c41be7aa" : "",
+          pipelineRefusedReason: agent === "gateway" ? "4:9: metrics.speed.unit is missing" : "",
           queuedBatches: lost === undefined ? 0 : 44,
           queuedBytes: lost === undefined ? 0 : 184_320,
         },

@@ -200,7 +200,8 @@ export class Central implements CentralReader {
   }
 
   agents(): AgentView[] {
-    return this.#opened?.state.agents.views() ?? [];
+    const state = this.#opened?.state;
+    return state === undefined ? [] : withEvidence(state, state.agents.views());
   }
 
   alarms(): AlarmView[] {
@@ -441,7 +442,7 @@ export class Central implements CentralReader {
       }
     }
     const { changes, isSync, alarms } = state.takeChanges(moment);
-    const agents = state.agents.takeChanged();
+    const agents = withEvidence(state, state.agents.takeChanged());
     return {
       changes: [...changes, ...trimmed],
       isSync,
@@ -617,4 +618,11 @@ export class Central implements CentralReader {
     this.#requests.close();
     this.#options.onFailed?.(error);
   }
+}
+
+function withEvidence({ ledger }: CentralState, views: readonly AgentView[]): AgentView[] {
+  return views.map((view) => {
+    const { evidence } = ledger.totals(view.agent);
+    return evidence === 0 ? view : { ...view, evidence };
+  });
 }

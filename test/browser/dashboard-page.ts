@@ -56,6 +56,11 @@ export class DashboardPage {
     return this.#byId(`agent-${agent}`).getAttribute("data-state");
   }
 
+  /** What stands under one of an agent's facts, as `pipeline`. */
+  agentFact(agent: string, fact: string): Promise<string> {
+    return this.#byId(`agent-${agent}`).locator(`[data-fact=${fact}] dd`).innerText();
+  }
+
   sitesReporting(): Promise<string> {
     return this.#byId("sites-reporting").locator("dd b").first().innerText();
   }

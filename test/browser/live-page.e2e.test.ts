@@ -83,7 +83,7 @@ test.skipIf(!hasChromium)(
   "values move, and a killed or hung agent is silent within seconds",
   { timeout: 180_000 },
   async () => {
-    const { page, beta, betaSensors, central } = await startPage();
+    const { page, alpha, beta, betaSensors, central } = await startPage();
     await until("lines of both sites", async () => (await page.latest("temperature", "beta")).value !== "–");
     const before = { value: await page.latest("temperature", "alpha"), received: await page.received() };
     await until("values move", async () => {
@@ -91,6 +91,8 @@ test.skipIf(!hasChromium)(
       return value.value !== before.value.value && (await page.received()) > before.received;
     });
     expect(await page.sitesReporting()).toBe("2");
+    const { configuration } = await alpha.status();
+    expect(await page.agentFact("alpha-1", "pipeline")).toBe(configuration?.version);
 
     // Hung first: its connection stays open.
     const pid = beta.process.pid ?? 0;

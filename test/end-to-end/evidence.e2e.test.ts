@@ -115,6 +115,7 @@ test("20 MB survive kill -9 of the agent and of central in mid-transfer", { time
   expect(createHash("sha256").update(bytes).digest("hex")).toBe(sha256);
   await site.delivered(60_000);
   expect(await evidence()).toHaveLength(1);
+  expect((await central.agent("alpha-1"))?.evidence).toBe(1);
   expect(await central.ledger(alpha.agent)).toMatchObject({
     evidence: 1,
     evidenceParts: parts,

@@ -63,6 +63,8 @@ export interface AgentView {
   readonly clockOffsetMs: number | null;
   /** Event time that still waits in the agent's backfill. */
   readonly pending: readonly TimeRange[];
+  /** Pieces of evidence that have come of it whole; absent: none. */
+  readonly evidence?: number;
   readonly status: Readonly<Record<string, number | string | boolean>>;
 }
 

@@ -40,6 +40,8 @@ function AgentRow({ agent, page, speaker }: PanelProps & { readonly agent: Agent
   const pendingMs = agent.pending.reduce((sum, range) => sum + (range.endMs - range.startMs), 0);
   const isClockOff =
     agent.status["isClockSynchronised"] === false || Math.abs(agent.clockOffsetMs ?? 0) > CLOCK_OFFSET_MS_MAX;
+  const { pipelineVersion, pipelineRefused, pipelineRefusedReason } = agent.status;
+  const isPipelineRefused = typeof pipelineRefused === "string" && pipelineRefused !== "";
   const reported = Object.entries(agent.status);
   return (
     <li class={`agent is-${agent.state}`} data-testid={`agent-${agent.agent}`} data-state={agent.state}>
@@ -86,7 +88,27 @@ function AgentRow({ agent, page, speaker }: PanelProps & { readonly agent: Agent
           <dt>{speaker.text("agents.clock")}</dt>
           <dd>{clockText(agent, speaker)}</dd>
         </div>
+        {typeof pipelineVersion === "string" && (
+          <div class={isPipelineRefused ? "is-notable" : ""} data-fact="pipeline">
+            <dt>{speaker.text("agents.pipeline")}</dt>
+            <dd>{pipelineVersion}</dd>
+          </div>
+        )}
+        {agent.evidence !== undefined && (
+          <div data-fact="evidence">
+            <dt>{speaker.text("agents.evidence")}</dt>
+            <dd>{speaker.count(agent.evidence)}</dd>
+          </div>
+        )}
       </dl>
+      {isPipelineRefused && (
+        <p class="absent">
+          {speaker.text("agents.pipelineRefused", {
+            version: pipelineRefused,
+            reason: String(pipelineRefusedReason ?? ""),
+          })}
+        </p>
+      )}
       {typeof storeFailure === "string" && storeFailure !== "" && (
         <p class="failure">{speaker.text("agents.storeFailure", { failure: storeFailure })}</p>
       )}
@@ -100,7 +122,7 @@ function AgentRow({ agent, page, speaker }: PanelProps & { readonly agent: Agent
             {reported.map(([name, value]) => (
               <div key={name}>
                 <dt>{reportedName(name, speaker)}</dt>
-                <dd>{reportedValue(value, speaker)}</dd>
+                <dd>{reportedValue(name, value, nowMs, speaker)}</dd>
               </div>
             ))}
           </dl>
@@ -125,9 +147,23 @@ const REPORTED_NAMES = [
   "agents.reported.unavailableSensors",
   "agents.reported.queuedBatches",
   "agents.reported.queuedBytes",
+  "agents.reported.diskFreeBytes",
+  "agents.reported.pipelineVersion",
+  "agents.reported.pipelineSource",
+  "agents.reported.pipelineSinceMs",
+  "agents.reported.pipelineRefused",
+  "agents.reported.pipelineRefusedReason",
 ] as const;
 
-function reportedValue(value: number | string | boolean, speaker: Speaker): string {
+function reportedValue(
+  name: string,
+  value: number | string | boolean,
+  nowMs: number,
+  speaker: Speaker,
+): string {
+  if (name === "pipelineSinceMs" && typeof value === "number") return speaker.moment(value, nowMs);
+  // Told while the disk is low; else -1.
+  if (name === "diskFreeBytes" && value === -1) return "–";
   if (typeof value === "number") return speaker.count(value);
   if (typeof value === "boolean") return speaker.text(value ? "agents.reported.yes" : "agents.reported.no");
   return value === "" ? "–" : value;

@@ -44,6 +44,7 @@ export const STATUS_COMMAND: Command = {
         String((totals?.future ?? 0) + (totals?.foreignSite ?? 0)),
         String(totals?.skipped ?? 0),
         String(rejected),
+        String(totals?.evidence ?? 0),
       ];
     });
     output.out(
@@ -63,6 +64,7 @@ export const STATUS_COMMAND: Command = {
           "refused",
           "skipped",
           "rejected",
+          "evidence",
         ],
         rows,
       ),

@@ -13,5 +13,7 @@ export interface AgentView {
   readonly pending: readonly TimeRange[];
   /** Readings that the agent itself has rejected, as its last heartbeat says; absent before. */
   readonly agentRejected?: number;
+  /** Pieces of evidence of it that have come whole; absent: none. */
+  readonly evidence?: number;
   readonly status: Readonly<Record<string, number | string | boolean>>;
 }
