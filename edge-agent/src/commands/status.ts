@@ -86,14 +86,21 @@ export function renderStatus(page: StatusPage, url: string): string {
   return lines.join("\n");
 }
 
-function renderRecorder({
+export function renderRecorder({
   readings,
   readingsMax,
   spanMs,
+  shortMs,
+  bytesWanted,
   recorded,
   dropped,
+  short,
 }: NonNullable<StatusPage["recorder"]>): string {
-  return `  flight recorder: ${readings} of ${readingsMax} readings, the last ${seconds(spanMs)}; recordings made ${recorded}, dropped ${dropped}`;
+  const lacks =
+    bytesWanted === null
+      ? ""
+      : ` (${seconds(shortMs)} SHORT of recorder.before and after: raise recorder.bytesMax to ${Math.ceil(bytesWanted / 2 ** 20)} MiB or more)`;
+  return `  flight recorder: ${readings} of ${readingsMax} readings, the last ${seconds(spanMs)}${lacks}; recordings made ${recorded}, of these without their beginning ${short}, dropped ${dropped}`;
 }
 
 /** Which pipeline runs, since when, and what was not taken. */

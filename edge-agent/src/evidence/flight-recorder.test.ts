@@ -3,8 +3,10 @@ import type { AlarmEvent } from "@millrace/detect";
 import { loadPipeline } from "@millrace/config";
 import { SimulatedTime } from "@millrace/testkit";
 import { expect, test } from "vitest";
+import { renderRecorder } from "../commands/status.ts";
 import { SeriesRegistry } from "../intake/series-registry.ts";
 import type { Evidence } from "./evidence-sealer.ts";
+import { RING_READING_BYTES } from "./reading-ring.ts";
 import { FlightRecorder, RECORDINGS_WAITING_MAX } from "./flight-recorder.ts";
 
 const START_MS = 1_700_000_000_000;
@@ -20,12 +22,12 @@ rules:
   warm_line: { window: by_line, value: mean, when: { above: 50 }, severity: 500 }
 `;
 
-function bench() {
+function bench(bytesMax = 100_000) {
   const time = new SimulatedTime(START_MS);
   const registry = new SeriesRegistry({ seriesPerMetricMax: 100 });
   const offered: Evidence[] = [];
   const recorder = new FlightRecorder({
-    bytesMax: 100_000,
+    bytesMax,
     beforeMs: 10_000,
     afterMs: 5_000,
     by: ["site", "line", "machine"],
@@ -152,6 +154,34 @@ test("a storm of alarms: as many as may wait, the others are counted", async () 
   await time.run(60_000);
   expect(offered).toHaveLength(RECORDINGS_WAITING_MAX);
   expect(recorder.status()).toMatchObject({ recorded: RECORDINGS_WAITING_MAX, dropped: 5 });
+});
+
+test("a memory that does not reach as far back as recordings want says so, by how much, and in each", async () => {
+  const { time, recorder, read, raise, recordings } = bench(100 * RING_READING_BYTES);
+  expect(recorder.status()).toMatchObject({ shortMs: 0, bytesWanted: null });
+  const readFor = async (ms: number, everyMs: number) => {
+    for (let passedMs = 0; passedMs < ms; passedMs += everyMs) {
+      await time.run(everyMs);
+      read("temperature", "1", "m1", 1);
+    }
+  };
+  await readFor(40_000, 200);
+  raise();
+  await readFor(7_000, 200);
+  // 19.8 s are in memory, and 16 s are wanted: 10 s before, 5 s after, 1 s until it is made.
+  expect(recorder.status()).toMatchObject({ spanMs: 19_800, shortMs: 0, bytesWanted: null, short: 0 });
+  await readFor(40_000, 100);
+  const { shortMs, bytesWanted } = recorder.status();
+  expect(shortMs).toBe(16_000 - 9_900);
+  expect(bytesWanted).toBeGreaterThanOrEqual(160 * RING_READING_BYTES);
+  raise({ id: "hot/2" });
+  await readFor(7_000, 100);
+  expect(recorder.status()).toMatchObject({ recorded: 2, short: 1 });
+  expect(recordings().map(({ isCut }) => isCut)).toEqual([false, true]);
+  expect(renderRecorder(recorder.status())).toMatch(/\(6(\.\d)? s SHORT of recorder.before and after: raise/);
+  // Silence pushes nothing out.
+  await time.run(60_000);
+  expect(recorder.status()).toMatchObject({ shortMs: 0, bytesWanted: null });
 });
 
 test("a stop seals what there is, and says that it was early", async () => {

@@ -4,7 +4,7 @@ import type { Clock } from "@millrace/runtime";
 import type { Labels } from "@millrace/stream";
 import type { Series, SeriesRegistry } from "../intake/series-registry.ts";
 import type { Evidence } from "./evidence-sealer.ts";
-import { ReadingRing } from "./reading-ring.ts";
+import { ReadingRing, RING_READING_BYTES } from "./reading-ring.ts";
 import { makeRecording, type RecordedSeries } from "./recording.ts";
 
 export interface FlightRecorderOptions extends RecorderConfig {
@@ -23,9 +23,15 @@ export interface RecorderStatus {
   readonly readingsMax: number;
   /** From the oldest reading in memory to the newest, ms of event time. */
   readonly spanMs: number;
+  /** What the memory lacks, full as it is, of the time that a recording of now is to have, ms; 0: nothing. */
+  readonly shortMs: number;
+  /** Bytes of memory that would do at the rate of now; null where what there is does. */
+  readonly bytesWanted: number | null;
   /** Since the start: recordings made, and those that there was no room for. */
   readonly recorded: number;
   readonly dropped: number;
+  /** Recordings whose first readings were overwritten before they were made. */
+  readonly short: number;
 }
 
 /** Alarms whose recording is not made yet; of more none is made, and that is counted. */
@@ -60,6 +66,7 @@ export class FlightRecorder {
     | undefined;
   #recorded = 0;
   #dropped = 0;
+  #short = 0;
 
   constructor(options: FlightRecorderOptions) {
     this.#options = options;
@@ -125,13 +132,26 @@ export class FlightRecorder {
   status(): RecorderStatus {
     const { ring } = this;
     const spanMs = ring.total === 0 ? 0 : ring.timeMsOf(ring.total - 1) - ring.timeMsOf(ring.oldest);
+    const { beforeMs, afterMs } = this.#options;
+    const wantedMs = beforeMs + afterMs + SLACK_MS;
+    const shortMs = this.#missingMs(this.#options.nowMs() - wantedMs);
+    const share = wantedMs / Math.max(1, wantedMs - shortMs);
     return {
       readings: ring.total - ring.oldest,
       readingsMax: ring.capacity,
       spanMs: Math.max(0, spanMs),
+      shortMs,
+      bytesWanted: shortMs === 0 ? null : Math.ceil(share * ring.capacity * RING_READING_BYTES),
       recorded: this.#recorded,
       dropped: this.#dropped,
+      short: this.#short,
     };
+  }
+
+  /** How much of the time from then on has been overwritten. */
+  #missingMs(fromMs: number): number {
+    const { ring } = this;
+    return ring.oldest === 0 ? 0 : Math.max(0, ring.timeMsOf(ring.oldest) - fromMs);
   }
 
   #begin(alarm: AlarmEvent, isEarly: boolean): void {
@@ -139,6 +159,7 @@ export class FlightRecorder {
     const { id, rule, labels, activeAtMs } = alarm;
     const fromMs = activeAtMs - beforeMs;
     const toMs = activeAtMs + afterMs;
+    if (this.#missingMs(fromMs) > 0) this.#short += 1;
     const series = this.#seriesOf(alarm);
     const plan = { alarm, fromMs, toMs, series, ringSinceMs: this.#startedAtMs, isEarly };
     const contentType = "application/json";

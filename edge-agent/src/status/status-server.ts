@@ -181,6 +181,7 @@ export class StatusServer {
       metrics.counter("millrace_agent_recordings_total").follow(recorder.recorded, { outcome: "made" });
       metrics.counter("millrace_agent_recordings_total").follow(recorder.dropped, { outcome: "dropped" });
       metrics.gauge("millrace_agent_recorder_readings").set(recorder.readings);
+      metrics.gauge("millrace_agent_recorder_short_seconds").set(recorder.shortMs / 1000);
     }
     for (const [reason, count] of Object.entries(ledger.rejected)) {
       readings.follow(count, { outcome: `rejected.${reason}` });

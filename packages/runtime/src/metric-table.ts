@@ -127,6 +127,11 @@ export const METRIC_TABLE = {
     labels: [],
     help: "Raw readings in the memory of the flight recorder.",
   },
+  millrace_agent_recorder_short_seconds: {
+    type: "gauge",
+    labels: [],
+    help: "How much less far back the memory of the flight recorder reaches than recorder.before and after ask for; 0: it reaches.",
+  },
   millrace_agent_uplink_connected: {
     type: "gauge",
     labels: [],
