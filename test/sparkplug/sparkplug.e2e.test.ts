@@ -122,6 +122,7 @@ test(
     await publish("NBIRTH", 0, { name: "bdSeq", type: "Int64", value: 0 }, load(1));
     await publish("NDATA", 1, { ...load(2), name: null });
     await site.until("two readings", ({ ledger }) => ledger.aggregated === 2);
+    await until("the host's state", () => heard.length > 0);
     expect(JSON.parse(heard[0])).toMatchObject({ online: true });
     expect(await site.process.stop()).toBe(0);
     await until("its farewell", () => heard.some((text) => text.includes('"online":false')));
