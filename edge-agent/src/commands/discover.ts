@@ -174,7 +174,8 @@ function sparkplugTable(census: SparkplugCensus, isAsking: boolean): string {
     const names = [...metrics.keys()].slice(0, NAMES_SHOWN_MAX).join(", ");
     const birth = isBorn ? "heard" : "     ";
     const more = metrics.size > NAMES_SHOWN_MAX ? ", …" : "";
-    return `${birth}  ${String(metrics.size).padStart(7)}  ${sparkplugPath(source)}  ${names}${more}`;
+    const said = `${sparkplugPath(source)}  ${names}${more}`.replaceAll(/\p{Cc}/gu, "?");
+    return `${birth}  ${String(metrics.size).padStart(7)}  ${said}`;
   });
   const more = sources.length - rows.length;
   const unborn = census.unbornNodes().length;
