@@ -28,6 +28,7 @@ import { CommitLoop, type CommitWork } from "./durability/commit-loop.ts";
 import { DurabilityWaits, LAZY_COMMIT_MS } from "./durability/durability-waits.ts";
 import { Recovery } from "./durability/recovery.ts";
 import { RedoBuffer } from "./durability/redo-entry.ts";
+import type { RulesJournal } from "./durability/rules-journal.ts";
 import type { RedoLog } from "./durability/redo-log.ts";
 import { StoredFilePositions } from "./durability/stored-file-positions.ts";
 import { type Evidence, EvidenceSealer } from "./evidence/evidence-sealer.ts";
@@ -410,6 +411,7 @@ export class Agent {
       watched,
       redo,
       redoLog: recovery.redoLog,
+      rulesJournal: recovery.rulesJournal,
       quarantine: await Quarantine.open(store),
       auditNumber: recovery.auditNumber,
       paneCheckpoint,
@@ -681,7 +683,6 @@ export class Agent {
     if (outcomes.length === 0) return;
     this.#alarmDesk.handle(outcomes, by);
     this.#recorder?.heed(outcomes);
-    this.#checkpoints.rulesChanged();
     this.#commits.requestNow();
   }
 
@@ -848,6 +849,7 @@ interface AgentParts {
   readonly recorder: FlightRecorder | null;
   readonly redo: RedoBuffer;
   readonly redoLog: RedoLog;
+  readonly rulesJournal: RulesJournal;
   readonly quarantine: Quarantine;
   readonly auditNumber: number;
   readonly paneCheckpoint: PaneCheckpoint;

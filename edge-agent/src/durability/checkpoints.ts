@@ -12,6 +12,7 @@ import type { PaneTables } from "../panes/pane-tables.ts";
 import type { PanesPart } from "./recovery.ts";
 import type { RedoBuffer } from "./redo-entry.ts";
 import type { RedoLog } from "./redo-log.ts";
+import type { RulesJournal } from "./rules-journal.ts";
 
 export interface CheckpointsOptions {
   readonly store: Store;
@@ -30,6 +31,7 @@ export interface CheckpointsOptions {
   readonly labelsOf: PaneEmission["labelsOf"];
   readonly outbox: Outbox;
   readonly rules: RuleEngine;
+  readonly rulesJournal: RulesJournal;
   readonly watermarks: SeriesWatermarks;
   readonly deduplicator: Deduplicator;
   /** Takes a change for the next commit. */
@@ -57,7 +59,7 @@ export class Checkpoints {
     this.#haveRulesChanged = true;
   }
 
-  /** Their state goes with the next commit. */
+  /** Their whole state goes with the next commit; what steps of alarms change always does. */
   rulesChanged(): void {
     this.#haveRulesChanged = true;
   }
@@ -70,7 +72,7 @@ export class Checkpoints {
   /** Each part names the redo entry that it stands after. */
   collect(changes: Change[]): void {
     const { clock, intervalMs, redoLog, tables, paneCheckpoint, labelsOf, outbox } = this.#options;
-    const { rules, watermarks } = this.#options;
+    const { rules, rulesJournal, watermarks } = this.#options;
     const nowMs = clock.monotonicMs();
     const from = redoLog.next;
     const arePanesDue = nowMs - this.#panesAtMs >= intervalMs && redoLog.hasGrownSince("panes");
@@ -84,11 +86,14 @@ export class Checkpoints {
       redoLog.checkpointed("panes", from);
     }
     const isSlowDue = nowMs - this.#slowAtMs >= SLOW_INTERVAL_MS;
-    if (this.#haveRulesChanged || (isSlowDue && redoLog.hasGrownSince("rules"))) {
+    const steps = rules.takeChanges();
+    const areRulesDue = rulesJournal.isFull || (isSlowDue && redoLog.hasGrownSince("rules"));
+    if (areRulesDue || this.#haveRulesChanged) {
       this.#haveRulesChanged = false;
       changes.push(putJson(checkpointKey("rules"), { from, state: rules.export() }));
+      rulesJournal.clear(changes);
       redoLog.checkpointed("rules", from);
-    }
+    } else if (steps !== null) rulesJournal.append(changes, { from, ...steps });
     if (isSlowDue && redoLog.hasGrownSince("watermarks")) {
       this.#slowAtMs = nowMs;
       changes.push(putJson(checkpointKey("watermarks"), { from, state: watermarks.export() }));

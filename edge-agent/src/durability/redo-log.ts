@@ -67,9 +67,10 @@ export class RedoLog {
 
   /**
    * Reads every stored entry in order; a damaged one is given as `undefined`, and so are, once for all that are missing in
-   * a row, those that are not there though they must be. Afterwards `next` is behind the last.
+   * a row, those that are not there though they must be: those before `committedNext` are, too. Afterwards `next` is behind
+   * the last.
    */
-  async *open(store: Store): AsyncIterable<{ number: number; entry: RedoEntry | undefined }> {
+  async *open(store: Store, committedNext = 1): AsyncIterable<{ number: number; entry: RedoEntry | undefined }> {
     let isFirst = true;
     for await (const { key, value } of store.range(prefixRange(PREFIX.redo))) {
       const number = numberOfKey(key);
@@ -83,7 +84,7 @@ export class RedoLog {
       if (entry !== undefined) this.#committed(number, entry.committedAtMs);
       yield { number, entry };
     }
-    const next = Math.max(this.#next, ...Object.values(this.#checkpoints));
+    const next = Math.max(this.#next, committedNext, ...Object.values(this.#checkpoints));
     // A checkpoint stands after entries of which the newest is always there.
     if (next > this.#next) yield { number: next - 1, entry: undefined };
     this.#next = next;
