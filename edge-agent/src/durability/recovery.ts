@@ -208,7 +208,8 @@ export class Recovery {
         if (!this.series.has(row.series)) continue;
         const isJudged = number < (this.#rulesFrom.get(row.series) ?? 0);
         const replayed = isJudged ? partsWithoutRules : parts;
-        for (const outcome of intake.replay(row, this.series.get(row.series), replayed)) outcomes.push(outcome);
+        for (const outcome of intake.replay(row, this.series.get(row.series), replayed))
+          outcomes.push(outcome);
       }
     }
     return outcomes;
@@ -339,7 +340,10 @@ async function readJournal(
   const rulesSteps: RulesStep[] = [];
   for await (const step of rulesJournal.open(store)) {
     if (step !== undefined) rulesSteps.push(step);
-    else log.error("what steps of alarms have changed is damaged: they stand as before, and their readings are judged anew");
+    else
+      log.error(
+        "what steps of alarms have changed is damaged: they stand as before, and their readings are judged anew",
+      );
   }
   if (rulesSteps.length === 0) return { rulesState: state, rulesJournal, rulesSteps };
   try {

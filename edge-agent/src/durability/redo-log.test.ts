@@ -54,6 +54,20 @@ describe("RedoLog.open", () => {
     ]);
     expect(again.next).toBe(11);
   });
+
+  it("tells of the newest where something else stands after it", async () => {
+    const { store, log } = await logOf(10);
+    store.damage(numberKey(PREFIX.redo, 10), () => undefined);
+    const again = new RedoLog();
+    const found: [number, boolean][] = [];
+    for await (const { number, entry } of again.open(store, log.next))
+      found.push([number, entry !== undefined]);
+    expect(found.slice(-2)).toEqual([
+      [9, true],
+      [10, false],
+    ]);
+    expect(again.next).toBe(11);
+  });
 });
 
 describe("RedoLog.trim", () => {

@@ -70,7 +70,10 @@ export class RedoLog {
    * a row, those that are not there though they must be: those before `committedNext` are, too. Afterwards `next` is behind
    * the last.
    */
-  async *open(store: Store, committedNext = 1): AsyncIterable<{ number: number; entry: RedoEntry | undefined }> {
+  async *open(
+    store: Store,
+    committedNext = 1,
+  ): AsyncIterable<{ number: number; entry: RedoEntry | undefined }> {
     let isFirst = true;
     for await (const { key, value } of store.range(prefixRange(PREFIX.redo))) {
       const number = numberOfKey(key);

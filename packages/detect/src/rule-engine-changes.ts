@@ -26,7 +26,9 @@ export function afterChanges(
   const changed = new Map(
     changes.flatMap(({ series }) => series.map((each) => [keyOf(each.rule, each.labels), each] as const)),
   );
-  const commands = new Map([...(state?.commands ?? []), ...changes.flatMap((each) => each.commands)].map(byTopic));
+  const commands = new Map(
+    [...(state?.commands ?? []), ...changes.flatMap((each) => each.commands)].map(byTopic),
+  );
   const isUnchanged = (rule: string, labels: Labels): boolean => !changed.has(keyOf(rule, labels));
   const now = [...changed.values()];
   return {
@@ -34,7 +36,12 @@ export function afterChanges(
     ...state,
     series: [
       ...(state?.series ?? []).filter(({ rule, labels }) => isUnchanged(rule, labels)),
-      ...now.map(({ rule, labels, detector, lastActivation }) => ({ rule, labels, detector, lastActivation })),
+      ...now.map(({ rule, labels, detector, lastActivation }) => ({
+        rule,
+        labels,
+        detector,
+        lastActivation,
+      })),
     ],
     alarms: [
       ...(state?.alarms ?? []).filter(({ event }) => isUnchanged(event.rule, event.labels)),

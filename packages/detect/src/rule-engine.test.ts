@@ -545,7 +545,11 @@ test("restored at every point, the engine does what an uninterrupted one does", 
 test("restored from an older state, what steps have changed since, and the readings after, the engine is the uninterrupted one", () => {
   const spec = (action: Partial<ActionSpec>) => [
     rule({ ...action, perMinuteMax: 3 }),
-    { ...rule(null), name: "cold", when: { kind: "below" as const, limit: 70, clear: 70, forAtLeastMs: 500 } },
+    {
+      ...rule(null),
+      name: "cold",
+      when: { kind: "below" as const, limit: 70, clear: 70, forAtLeastMs: 500 },
+    },
   ];
   const isCheckpoint = fc.integer({ min: 0, max: 9 }).map((number) => number === 0);
   fc.assert(
@@ -558,7 +562,8 @@ test("restored from an older state, what steps have changed since, and the readi
       for (const [isDue, delayMs, next] of steps) {
         nowMs += delayMs;
         take(whole, nowMs, next);
-        if (next.do === "reading") unjudged.push({ ...next, nowMs, timeMs: nowMs - next.ageMs, isReplayed: true });
+        if (next.do === "reading")
+          unjudged.push({ ...next, nowMs, timeMs: nowMs - next.ageMs, isReplayed: true });
         const changes = whole.takeChanges();
         if (isDue) {
           checkpoint = JSON.stringify(whole.export());
@@ -592,7 +597,11 @@ function inAnyOrder(engine: RuleEngine) {
 }
 
 test("a step tells of its own series, with all rules that look at it, and of nothing else", () => {
-  const engine = engineOf(rule({ perMinuteMax: 2 }), { ...rule(null), name: "hot", when: { ...TOO_HOT, limit: 90 } });
+  const engine = engineOf(rule({ perMinuteMax: 2 }), {
+    ...rule(null),
+    name: "hot",
+    when: { ...TOO_HOT, limit: 90 },
+  });
   expect(engine.takeChanges()).toBe(null);
   send(engine, { nowMs: 1000, value: 70 });
   send(engine, { nowMs: 1000, value: 70, machine: 1 });

@@ -113,7 +113,12 @@ export class RuleTable {
 
   #stateOf(slot: number): SeriesRuleState {
     const lastActivation = this.#lastActivation[slot] ?? null;
-    return { rule: this.rule.name, labels: this.labels[slot], detector: this.detector.state(slot), lastActivation };
+    return {
+      rule: this.rule.name,
+      labels: this.labels[slot],
+      detector: this.detector.state(slot),
+      lastActivation,
+    };
   }
 }
 
