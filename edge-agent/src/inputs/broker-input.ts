@@ -1,4 +1,5 @@
 import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
+import { setImmediate } from "node:timers";
 import { createServer as createTlsServer } from "node:tls";
 import { certifiedNameOf, type Clock, type Logger, toListenError } from "@millrace/runtime";
 import { PacketSizeGuard, SPARKPLUG_NAMESPACE } from "@millrace/wire";
@@ -8,6 +9,7 @@ import { type DirectPublish, DirectPublishes } from "./direct-publishes.ts";
 import type { Input, InputHandler, InputStatus, PublishOptions, Subscriptions } from "./input.ts";
 import { OrderedRelease } from "./ordered-release.ts";
 import { pubackBytes } from "./puback-bytes.ts";
+import { ReadingTurns } from "./reading-turns.ts";
 import type { SparkplugPresence } from "./sparkplug-presence.ts";
 import { SubscribedFilters } from "./subscribed-filters.ts";
 import { TopicCache } from "./topic-cache.ts";
@@ -128,6 +130,7 @@ export class BrokerInput implements Input {
   };
   readonly #acks = new WeakMap<Client, OrderedRelease<Unacknowledged>>();
   readonly #leftUnread = new WeakSet<Client>();
+  readonly #turns: ReadingTurns<Client>;
   readonly #subscribed = new SubscribedFilters();
   #topics = this.#newTopics();
   /** Of the clients that connect: half of their keep-alive time, ms; Infinity where they have none. */
@@ -149,6 +152,11 @@ export class BrokerInput implements Input {
     this.#commandFilters = options.commandFilters;
     this.#isHost = options.isSparkplugHost ?? false;
     this.#users = new BrokerUsers(options.users);
+    this.#turns = new ReadingTurns({
+      clock: options.clock,
+      nextTurn: setImmediate,
+      readOn: (client) => client.conn.emit("readable"),
+    });
   }
 
   /** The port in use; for `port: 0`. */
@@ -367,7 +375,11 @@ export class BrokerInput implements Input {
     const read = socket.read.bind(socket);
     socket.read = (size?: number): unknown => {
       if (this.#isUnreadable(client, socket)) return null;
-      const chunk: unknown = read(size);
+      if (size === 0) return read(0);
+      const waitingBytes = socket.readableLength;
+      const bytes = this.#turns.bytesFor(client, waitingBytes);
+      if (bytes === 0 && waitingBytes > 0) return null;
+      const chunk: unknown = read(bytes === waitingBytes ? size : bytes);
       if (!Buffer.isBuffer(chunk)) return chunk;
       readAtMs = clock.monotonicMs();
       publishes.isBrokerDue = readAtMs - brokeredAtMs >= (this.#aliveEveryMs.get(client) ?? Infinity);
