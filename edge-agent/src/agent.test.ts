@@ -1006,11 +1006,12 @@ describe("what a step of an alarm leaves in the store", () => {
       { series: [{ rule: "overheating", labels: { machine: "m1" }, alarm: { event: { step: 1 } } }] },
     ]);
     expect(before.commands).toHaveLength(1);
-    const { commands, agent, time, answer, temperature } = await before.crash();
+    const { commands, agent, time, answer, temperature, store } = await before.crash();
     expect(agent.status().alarms).toEqual(before.agent.status().alarms);
     void temperature(91);
     await time.run(1_000);
     expect(commands).toEqual([]);
+    expect(await journal(store as MemoryStore)).toEqual([]);
     await time.run(1_000);
     expect(commands).toHaveLength(1);
     const id = (payload = "") => JSON.parse(payload).id;
@@ -1026,6 +1027,9 @@ describe("what a step of an alarm leaves in the store", () => {
     await before.time.run(100);
     expect(await journal(before.store)).toHaveLength(2);
     const again = await before.crash();
+    await again.time.run(1_000);
+    // Its readings are not judged again: nothing new is told of it.
+    expect(again.agent.status().lanes["alarm"].next).toBe(before.agent.status().lanes["alarm"].next);
     expect(again.agent.status().alarms).toEqual([]);
     void again.temperature(90);
     await again.time.run(100);
