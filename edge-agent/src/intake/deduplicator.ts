@@ -5,6 +5,8 @@ interface SeriesKeys {
   /** Source times, ascending, from `head` to `end`; equal times stand side by side with their values. */
   timesMs: Float64Array;
   values: Float64Array;
+  /** Of the redo entry that each stands in, the number's lower 32 bits. */
+  entries: Uint32Array;
   head: number;
   end: number;
   maxTimeMs: number;
@@ -23,6 +25,8 @@ export class Deduplicator {
   readonly #horizonMs: number;
   readonly #keysMax: number;
   readonly #series: (SeriesKeys | undefined)[] = [];
+  /** Into which what is judged goes. */
+  #entry = 0;
   #keyCount = 0;
   #forgottenCount = 0;
 
@@ -40,8 +44,12 @@ export class Deduplicator {
     return this.#forgottenCount;
   }
 
-  /** Judges the key and, unless it is a duplicate, remembers it. `timeMs` is at the source's full resolution. */
-  judge(series: number, timeMs: number, value: number): KeyVerdict {
+  /**
+   * Judges the key and, unless it is a duplicate, remembers it. `timeMs` is at the source's full resolution; `entry` is the
+   * redo entry that the reading goes into.
+   */
+  judge(series: number, timeMs: number, value: number, entry: number): KeyVerdict {
+    this.#entry = entry;
     const keys = (this.#series[series] ??= emptyKeys());
     if (timeMs > keys.maxTimeMs) {
       keys.maxTimeMs = timeMs;
@@ -58,11 +66,18 @@ export class Deduplicator {
     return "fresh";
   }
 
-  /** Whether this key would still be recognised: what a trimmed redo entry must carry on. */
-  isRemembered(series: number, timeMs: number): boolean {
-    const keys = this.#series[series];
-    if (keys === undefined || timeMs > keys.maxTimeMs) return false;
-    return timeMs >= keys.floorMs && timeMs >= keys.maxTimeMs - this.#horizonMs;
+  /** The redo entries up to `last` go: gives each key that stands in them, and takes it to stand in entry `next` from now on. */
+  carry(last: number, next: number, take: (series: number, timeMs: number, value: number) => void): void {
+    for (const [series, keys] of this.#series.entries()) {
+      if (keys === undefined) continue;
+      const { timesMs, values, entries, head, end } = keys;
+      for (let at = head; at < end; at += 1) {
+        // Of numbers nearer to each other than 2^31 the lower bits tell which is greater.
+        if (((entries[at] - last) | 0) > 0) continue;
+        take(series, timesMs[at], values[at]);
+        entries[at] = next;
+      }
+    }
   }
 
   /**
@@ -82,9 +97,11 @@ export class Deduplicator {
     if (at < keys.end) {
       keys.timesMs.copyWithin(at + 1, at, keys.end);
       keys.values.copyWithin(at + 1, at, keys.end);
+      keys.entries.copyWithin(at + 1, at, keys.end);
     }
     keys.timesMs[at] = timeMs;
     keys.values[at] = value;
+    keys.entries[at] = this.#entry;
     keys.end += 1;
     this.#keyCount += 1;
     if (this.#keyCount > this.#keysMax) {
@@ -116,6 +133,7 @@ function emptyKeys(): SeriesKeys {
   return {
     timesMs: new Float64Array(FIRST_CAPACITY),
     values: new Float64Array(FIRST_CAPACITY),
+    entries: new Uint32Array(FIRST_CAPACITY),
     head: 0,
     end: 0,
     maxTimeMs: Number.NEGATIVE_INFINITY,
@@ -127,13 +145,16 @@ function emptyKeys(): SeriesKeys {
 function makeRoom(keys: SeriesKeys): number {
   const { head, end } = keys;
   const isMostlyLive = end - head > keys.timesMs.length / 2;
-  for (const column of ["timesMs", "values"] as const) {
-    const old = keys[column];
-    if (isMostlyLive) {
-      keys[column] = new Float64Array(old.length * 2);
-      keys[column].set(old.subarray(head, end));
-    } else old.copyWithin(0, head, end);
+  const { timesMs, values, entries } = keys;
+  if (isMostlyLive) {
+    const capacity = timesMs.length * 2;
+    keys.timesMs = new Float64Array(capacity);
+    keys.values = new Float64Array(capacity);
+    keys.entries = new Uint32Array(capacity);
   }
+  keys.timesMs.set(timesMs.subarray(head, end));
+  keys.values.set(values.subarray(head, end));
+  keys.entries.set(entries.subarray(head, end));
   keys.head = 0;
   keys.end = end - head;
   return head;

@@ -55,6 +55,7 @@ function world() {
     watermarks,
     ledger,
     redo,
+    redoLog: { next: 1 },
     watched: { add: () => undefined, has: () => true },
     recorder: null,
   });

@@ -8,6 +8,7 @@ import type { ReadingRing } from "../evidence/reading-ring.ts";
 import type { Ledger, RejectionReason } from "../ledger.ts";
 import type { PaneTables } from "../panes/pane-tables.ts";
 import { REDO_FLAG, type RedoBuffer, type RedoRow } from "../durability/redo-entry.ts";
+import type { RedoLog } from "../durability/redo-log.ts";
 import type { Series } from "./series-registry.ts";
 import type { WatchedWindows } from "../panes/watched-windows.ts";
 
@@ -42,6 +43,7 @@ export interface ReadingIntakeOptions {
   readonly watermarks: SeriesWatermarks;
   readonly ledger: Ledger;
   readonly redo: Pick<RedoBuffer, "add">;
+  readonly redoLog: Pick<RedoLog, "next">;
   readonly watched: Pick<WatchedWindows, "add" | "has">;
   /** Where raw readings are kept for a while; null: nowhere. */
   readonly recorder: Pick<ReadingRing, "add"> | null;
@@ -69,7 +71,7 @@ export class ReadingIntake {
     reading: IncomingReading,
     onOutcomes: (outcomes: readonly Outcome[]) => void,
   ): RejectionReason | undefined {
-    const { guard, deduplicator, ledger, redo, recorder } = this.#options;
+    const { guard, deduplicator, ledger, redo, redoLog, recorder } = this.#options;
     const verdict = guard.judge(reading.sourceTimeMs);
     if (verdict !== "plausible") {
       ledger.reject(verdict);
@@ -77,7 +79,9 @@ export class ReadingIntake {
     }
     const { series, sourceTimeMs, value, quality, hasOwnTime } = reading;
     if (hasOwnTime) guard.heard(sourceTimeMs);
-    const keyVerdict = hasOwnTime ? deduplicator.judge(series.index, sourceTimeMs, value) : "fresh";
+    const keyVerdict = hasOwnTime
+      ? deduplicator.judge(series.index, sourceTimeMs, value, redoLog.next)
+      : "fresh";
     ledger.totals.received += 1;
     if (keyVerdict === "duplicate") {
       ledger.totals.duplicate += 1;
@@ -104,7 +108,7 @@ export class ReadingIntake {
    * where one of them may be refused: then each is to be accepted by itself.
    */
   acceptRun(run: ReadingRun, onOutcomes: (outcomes: readonly Outcome[]) => void): boolean {
-    const { guard, deduplicator, ledger, redo, watermarks, rules, clock, watched, tables, recorder } =
+    const { guard, deduplicator, ledger, redo, redoLog, watermarks, rules, clock, watched, tables, recorder } =
       this.#options;
     const { series, hasOwnTime, isRetained, arrivedMonotonicMs } = run;
     const { count, timeMs, value } = run.readings;
@@ -132,7 +136,7 @@ export class ReadingIntake {
     const reading = { metric, labels, timeMs: 0.5, value: 0.5, quality: "good" as const };
     let fresh = 0;
     for (let at = 0; at < count; at += 1) {
-      const verdict = hasOwnTime ? deduplicator.judge(index, timeMs[at], value[at]) : "fresh";
+      const verdict = hasOwnTime ? deduplicator.judge(index, timeMs[at], value[at], redoLog.next) : "fresh";
       if (verdict === "duplicate") continue;
       timeMs[fresh] = timeMs[at];
       value[fresh] = value[at];
@@ -207,14 +211,15 @@ export class ReadingIntake {
     );
   }
 
-  /** Replays a row of the redo log, each part of the state from where its checkpoint ends. */
+  /** Replays a row of a redo entry, each part of the state from where its checkpoint ends. */
   replay(
     row: RedoRow,
     series: Series,
-    parts: { panes: boolean; watermarks: boolean; rules: boolean },
+    { entry, parts }: { entry: number; parts: { panes: boolean; watermarks: boolean; rules: boolean } },
   ): readonly Outcome[] {
     const { deduplicator, watermarks, guard } = this.#options;
-    if ((row.flags & REDO_FLAG.hasOwnTime) !== 0) deduplicator.judge(row.series, row.timeMs, row.value);
+    if ((row.flags & REDO_FLAG.hasOwnTime) !== 0) 
+      deduplicator.judge(row.series, row.timeMs, row.value, entry);
     if ((row.flags & REDO_FLAG.keyOnly) !== 0) return [];
     if ((row.flags & REDO_FLAG.stale) !== 0) {
       if (parts.panes) this.#besidePane(series, row.timeMs);

@@ -106,6 +106,7 @@ export class ReplayedAgent {
       rules: this.#rules,
       ledger: this.#ledger,
       redo: { add: () => undefined },
+      redoLog: { next: 1 },
       watched: this.#watched,
       recorder: null,
     });
