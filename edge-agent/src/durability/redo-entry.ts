@@ -1,3 +1,4 @@
+import type { ReadingColumns } from "@millrace/stream";
 import { crc32c } from "@millrace/wire";
 import type { LedgerTotals } from "../ledger.ts";
 
@@ -108,6 +109,12 @@ export class RedoBuffer {
     this.#rowCount += 1;
     this.#series = series;
     this.#timeMs = Math.floor(timeMs);
+  }
+
+  /** The same for the first `count` readings of a series, each with its flags. */
+  addRun(series: number, { count, timeMs, value }: Omit<ReadingColumns, "series">, flags: Uint8Array): void {
+    while (this.#end + count * ROW_BYTES_MAX > this.#bytes.length) this.#grow();
+    for (let at = 0; at < count; at += 1) this.add(series, timeMs[at], value[at], flags[at]);
   }
 
   /** The rows so far as an entry; the buffer is empty afterwards. */

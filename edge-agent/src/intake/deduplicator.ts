@@ -1,3 +1,5 @@
+import type { ReadingColumns } from "@millrace/stream";
+
 /** What a reading's key says of it: new, seen before, or older than what is still remembered. */
 export type KeyVerdict = "fresh" | "duplicate" | "undeduplicated";
 
@@ -66,6 +68,34 @@ export class Deduplicator {
     return "fresh";
   }
 
+  /**
+   * The same for the readings of a series at the front of these columns whose times ascend beyond all that it has had: they
+   * are fresh, and nothing has to be looked up. Returns how many they are.
+   */
+  admitAhead(
+    series: number,
+    { count, timeMs, value }: Omit<ReadingColumns, "series">,
+    entry: number,
+  ): number {
+    const keys = (this.#series[series] ??= emptyKeys());
+    let ahead = 0;
+    for (let maxTimeMs = keys.maxTimeMs; ahead < count && timeMs[ahead] > maxTimeMs; ahead += 1)
+      maxTimeMs = timeMs[ahead];
+    if (keys.end + ahead > keys.timesMs.length) makeRoom(keys, ahead);
+    const { timesMs, values, entries, end } = keys;
+    for (let at = 0; at < ahead; at += 1) {
+      timesMs[end + at] = timeMs[at];
+      values[end + at] = value[at];
+      entries[end + at] = entry;
+      keys.end += 1;
+      keys.maxTimeMs = timeMs[at];
+      this.#keyCount += 1;
+      if (this.#keyCount > this.#keysMax) this.#forgetOldest(keys);
+      this.#expire(keys);
+    }
+    return ahead;
+  }
+
   /** The redo entries up to `last` go: gives each key that stands in them, and takes it to stand in entry `next` from now on. */
   carry(last: number, next: number, take: (series: number, timeMs: number, value: number) => void): void {
     for (const [series, keys] of this.#series.entries()) {
@@ -93,7 +123,7 @@ export class Deduplicator {
   }
 
   #insert(keys: SeriesKeys, at: number, timeMs: number, value: number): void {
-    if (keys.end === keys.timesMs.length) at -= makeRoom(keys);
+    if (keys.end === keys.timesMs.length) at -= makeRoom(keys, 1);
     if (at < keys.end) {
       keys.timesMs.copyWithin(at + 1, at, keys.end);
       keys.values.copyWithin(at + 1, at, keys.end);
@@ -104,10 +134,7 @@ export class Deduplicator {
     keys.entries[at] = this.#entry;
     keys.end += 1;
     this.#keyCount += 1;
-    if (this.#keyCount > this.#keysMax) {
-      this.#forgottenCount += 1;
-      this.#dropOldest(keys);
-    }
+    if (this.#keyCount > this.#keysMax) this.#forgetOldest(keys);
   }
 
   #expire(keys: SeriesKeys): void {
@@ -118,8 +145,9 @@ export class Deduplicator {
     }
   }
 
-  /** Forgets every key of the oldest time: half of a time's keys would let its duplicates pass as fresh. */
-  #dropOldest(keys: SeriesKeys): void {
+  /** Every key of the oldest time: half of a time's keys would let its duplicates pass as fresh. */
+  #forgetOldest(keys: SeriesKeys): void {
+    this.#forgottenCount += 1;
     const oldestMs = keys.timesMs[keys.head];
     while (keys.head < keys.end && keys.timesMs[keys.head] === oldestMs) {
       keys.head += 1;
@@ -141,13 +169,15 @@ function emptyKeys(): SeriesKeys {
   };
 }
 
-/** Slides the live keys to the front, or doubles the arrays when they are mostly live. Returns how far they moved. */
-function makeRoom(keys: SeriesKeys): number {
-  const { head, end } = keys;
-  const isMostlyLive = end - head > keys.timesMs.length / 2;
-  const { timesMs, values, entries } = keys;
-  if (isMostlyLive) {
-    const capacity = timesMs.length * 2;
+/**
+ * For so many more keys: slides the live ones to the front, into longer arrays where they would fill more than half. Returns
+ * how far they moved.
+ */
+function makeRoom(keys: SeriesKeys, count: number): number {
+  const { timesMs, values, entries, head, end } = keys;
+  let capacity = timesMs.length;
+  while (end - head + count > capacity / 2) capacity *= 2;
+  if (capacity > timesMs.length) {
     keys.timesMs = new Float64Array(capacity);
     keys.values = new Float64Array(capacity);
     keys.entries = new Uint32Array(capacity);

@@ -42,11 +42,11 @@ export interface ReadingIntakeOptions {
   readonly rules: RuleEngine;
   readonly watermarks: SeriesWatermarks;
   readonly ledger: Ledger;
-  readonly redo: Pick<RedoBuffer, "add">;
+  readonly redo: Pick<RedoBuffer, "add" | "addRun">;
   readonly redoLog: Pick<RedoLog, "next">;
   readonly watched: Pick<WatchedWindows, "add" | "has">;
   /** Where raw readings are kept for a while; null: nowhere. */
-  readonly recorder: Pick<ReadingRing, "add"> | null;
+  readonly recorder: Pick<ReadingRing, "add" | "addRun"> | null;
 }
 
 const NO_FLAGS = new Uint8Array(0);
@@ -108,8 +108,7 @@ export class ReadingIntake {
    * where one of them may be refused: then each is to be accepted by itself.
    */
   acceptRun(run: ReadingRun, onOutcomes: (outcomes: readonly Outcome[]) => void): boolean {
-    const { guard, deduplicator, ledger, redo, redoLog, watermarks, rules, clock, watched, tables, recorder } =
-      this.#options;
+    const { guard, ledger, redo, watermarks, rules, clock, watched, tables, recorder } = this.#options;
     const { series, hasOwnTime, isRetained, arrivedMonotonicMs } = run;
     const { count, timeMs, value } = run.readings;
     const { index, metric, labels } = series;
@@ -132,38 +131,49 @@ export class ReadingIntake {
           isReplayed: false,
         }
       : undefined;
-    // The rules keep no reading: one object serves for all.
-    const reading = { metric, labels, timeMs: 0.5, value: 0.5, quality: "good" as const };
-    let fresh = 0;
-    for (let at = 0; at < count; at += 1) {
-      const verdict = hasOwnTime ? deduplicator.judge(index, timeMs[at], value[at], redoLog.next) : "fresh";
-      if (verdict === "duplicate") continue;
-      timeMs[fresh] = timeMs[at];
-      value[fresh] = value[at];
-      flags[fresh] =
-        (hasOwnTime ? REDO_FLAG.hasOwnTime : 0) |
-        (verdict === "undeduplicated" ? REDO_FLAG.undeduplicated : 0);
-      fresh += 1;
-      if (arrival === undefined) continue;
-      reading.timeMs = timeMs[at];
-      reading.value = value[at];
-      onOutcomes(rules.onReading(index, reading, arrival));
+    const fresh = hasOwnTime ? this.#leaveDuplicates(index, run.readings) : count;
+    if (!hasOwnTime) flags.fill(0, 0, count);
+    const readings = { count: fresh, timeMs, value };
+    if (arrival !== undefined && fresh > 0) {
+      // The rules keep no reading: one object serves for all.
+      const reading = { metric, labels, timeMs: 0.5, value: 0.5, quality: "good" as const };
+      const isLastEnough = fresh > 1 && rules.isQuiet(index, metric, readings);
+      for (let at = isLastEnough ? fresh - 1 : 0; at < fresh; at += 1) {
+        reading.timeMs = timeMs[at];
+        reading.value = value[at];
+        onOutcomes(rules.onReading(index, reading, arrival));
+      }
     }
     ledger.totals.received += count;
     ledger.totals.duplicate += count - fresh;
     ledger.totals[table === undefined ? "ruleOnly" : "aggregated"] += fresh;
-    const steadyMs = guard.steadyMs(monotonicMs);
-    const isWatched = watched.has(metric);
     if (fresh === 1) table?.add(index, timeMs[0], value[0]);
-    else table?.addBatch({ count: fresh, series: this.#seriesColumn, timeMs, value });
-    for (let at = 0; at < fresh; at += 1) {
-      watermarks.observe(index, timeMs[at], steadyMs);
+    else table?.addBatch({ ...readings, series: this.#seriesColumn });
+    watermarks.observeRun(index, timeMs, { count: fresh, nowMs: guard.steadyMs(monotonicMs) });
+    for (let at = 0; at < fresh; at += 1)
       if ((flags[at] & REDO_FLAG.undeduplicated) !== 0) table?.addBeside(index, timeMs[at], "undeduplicated");
-      if (isWatched) watched.add(series, timeMs[at], value[at]);
-      redo.add(index, timeMs[at], value[at], flags[at]);
-      recorder?.add(index, timeMs[at], value[at], 0);
-    }
+    if (watched.has(metric)) for (let at = 0; at < fresh; at += 1) watched.add(series, timeMs[at], value[at]);
+    redo.addRun(index, readings, flags);
+    recorder?.addRun(index, readings);
     return true;
+  }
+
+  /** The others move up; their flags are set. Returns how many they are. */
+  #leaveDuplicates(series: number, readings: ReadingRun["readings"]): number {
+    const { deduplicator, redoLog } = this.#options;
+    const { count, timeMs, value } = readings;
+    const flags = this.#flags;
+    let fresh = deduplicator.admitAhead(series, readings, redoLog.next);
+    flags.fill(REDO_FLAG.hasOwnTime, 0, fresh);
+    for (let at = fresh; at < count; at += 1) {
+      const verdict = deduplicator.judge(series, timeMs[at], value[at], redoLog.next);
+      if (verdict === "duplicate") continue;
+      timeMs[fresh] = timeMs[at];
+      value[fresh] = value[at];
+      flags[fresh] = REDO_FLAG.hasOwnTime | (verdict === "undeduplicated" ? REDO_FLAG.undeduplicated : 0);
+      fresh += 1;
+    }
+    return fresh;
   }
 
   #makeRoom(count: number, series: number): void {
@@ -218,7 +228,7 @@ export class ReadingIntake {
     { entry, parts }: { entry: number; parts: { panes: boolean; watermarks: boolean; rules: boolean } },
   ): readonly Outcome[] {
     const { deduplicator, watermarks, guard } = this.#options;
-    if ((row.flags & REDO_FLAG.hasOwnTime) !== 0) 
+    if ((row.flags & REDO_FLAG.hasOwnTime) !== 0)
       deduplicator.judge(row.series, row.timeMs, row.value, entry);
     if ((row.flags & REDO_FLAG.keyOnly) !== 0) return [];
     if ((row.flags & REDO_FLAG.stale) !== 0) {
