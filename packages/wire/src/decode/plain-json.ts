@@ -1,3 +1,4 @@
+import { JSON_BYTES } from "./json-bytes.ts";
 import type { PlainReadings } from "./plain-readings.ts";
 
 export interface PlainJsonSpec {
@@ -10,26 +11,32 @@ export interface PlainJsonSpec {
   readonly msPerUnit: number;
 }
 
-const QUOTE = 0x22;
-const BACKSLASH = 0x5c;
-const COMMA = 0x2c;
-const COLON = 0x3a;
-const MINUS = 0x2d;
-const PLUS = 0x2b;
-const DOT = 0x2e;
-const ZERO = 0x30;
-const NINE = 0x39;
-const [LOWER_E, UPPER_E] = [0x65, 0x45];
-const [OPEN, CLOSE] = [0x7b, 0x7d];
-const [OPEN_ARRAY, CLOSE_ARRAY] = [0x5b, 0x5d];
+const {
+  BACKSLASH,
+  CLOSE,
+  CLOSE_ARRAY,
+  COLON,
+  COMMA,
+  DOT,
+  EXACT_DIGITS_MAX,
+  isDigit,
+  LOWER_E,
+  MINUS,
+  NINE,
+  OPEN,
+  OPEN_ARRAY,
+  PLUS,
+  POWERS_OF_TEN,
+  QUOTE,
+  textOf,
+  UPPER_E,
+  ZERO,
+} = JSON_BYTES;
 const SPACE = 0x20;
 
 /** Bound of a JavaScript Date. */
 const TIME_MS_MAX = 8.64e15;
-/** 10^0 … 10^22: all powers of ten that a double holds exactly. */
-const POWERS_OF_TEN = Array.from({ length: 23 }, (_, exponent) => Number(`1e${exponent}`));
-const EXACT_DIGITS_MAX = 15;
-/** As many digits as a 32-bit integer has room for. */
+/** Two words of digits: a 32-bit integer has room for them. */
 const HALF_DIGITS = 9;
 /** Whose a member is, and where its number is put. */
 const MEMBER = { none: -1, other: 0, value: 1, time: 2 } as const;
@@ -265,20 +272,10 @@ export class PlainJson {
   }
 }
 
-function isDigit(byte: number): boolean {
-  return byte >= ZERO && byte <= NINE;
-}
-
 function nameOf(key: string): Name {
   return { bytes: bytesOf(key), mark: bytesOf(`"${key}":`) };
 }
 
 function bytesOf(key: string): Uint8Array {
   return Uint8Array.from(key, (character) => character.charCodeAt(0));
-}
-
-function textOf(bytes: Uint8Array, start: number, end: number): string {
-  let text = "";
-  for (let at = start; at < end; at += 1) text += String.fromCharCode(bytes[at]);
-  return text;
 }
