@@ -108,7 +108,9 @@ describe("Deduplicator", () => {
             expect(at < ahead ? "fresh" : byRun.judge(series, timeMs, value, entry)).toBe(
               byKey.judge(series, timeMs, value, entry),
             );
-          expect([byRun.keyCount, byRun.forgottenCount]).toEqual([byKey.keyCount, byKey.forgottenCount]);
+          expect(byRun.keyCount).toBe(byKey.keyCount);
+          // What the last of a run makes too old need not be forgotten for the first.
+          expect(byRun.forgottenCount).toBeLessThanOrEqual(byKey.forgottenCount);
         }
         expect(carried(byRun, 5)).toEqual(carried(byKey, 5));
       }),

@@ -57,6 +57,7 @@ export class Deduplicator {
       keys.maxTimeMs = timeMs;
       this.#insert(keys, keys.end, timeMs, value);
       this.#expire(keys);
+      this.#bound(keys);
       return "fresh";
     }
     if (timeMs < keys.floorMs || timeMs < keys.maxTimeMs - this.#horizonMs) return "undeduplicated";
@@ -65,6 +66,7 @@ export class Deduplicator {
       if (keys.values[at] === value) return "duplicate";
     }
     this.#insert(keys, at, timeMs, value);
+    this.#bound(keys);
     return "fresh";
   }
 
@@ -87,12 +89,12 @@ export class Deduplicator {
       timesMs[end + at] = timeMs[at];
       values[end + at] = value[at];
       entries[end + at] = entry;
-      keys.end += 1;
-      keys.maxTimeMs = timeMs[at];
-      this.#keyCount += 1;
-      if (this.#keyCount > this.#keysMax) this.#forgetOldest(keys);
-      this.#expire(keys);
     }
+    if (ahead > 0) keys.maxTimeMs = timeMs[ahead - 1];
+    keys.end += ahead;
+    this.#keyCount += ahead;
+    this.#expire(keys);
+    this.#bound(keys);
     return ahead;
   }
 
@@ -134,7 +136,6 @@ export class Deduplicator {
     keys.entries[at] = this.#entry;
     keys.end += 1;
     this.#keyCount += 1;
-    if (this.#keyCount > this.#keysMax) this.#forgetOldest(keys);
   }
 
   #expire(keys: SeriesKeys): void {
@@ -145,15 +146,17 @@ export class Deduplicator {
     }
   }
 
-  /** Every key of the oldest time: half of a time's keys would let its duplicates pass as fresh. */
-  #forgetOldest(keys: SeriesKeys): void {
-    this.#forgottenCount += 1;
-    const oldestMs = keys.timesMs[keys.head];
-    while (keys.head < keys.end && keys.timesMs[keys.head] === oldestMs) {
-      keys.head += 1;
-      this.#keyCount -= 1;
+  /** Where there are too many, forgets every key of the oldest time: half of a time's keys would let its duplicates pass as fresh. */
+  #bound(keys: SeriesKeys): void {
+    while (this.#keyCount > this.#keysMax) {
+      const oldestMs = keys.timesMs[keys.head];
+      while (keys.head < keys.end && keys.timesMs[keys.head] === oldestMs) {
+        keys.head += 1;
+        this.#keyCount -= 1;
+      }
+      keys.floorMs = keys.head < keys.end ? keys.timesMs[keys.head] : oldestMs + 1;
+      this.#forgottenCount += 1;
     }
-    keys.floorMs = keys.head < keys.end ? keys.timesMs[keys.head] : oldestMs + 1;
   }
 }
 

@@ -73,7 +73,7 @@ function world() {
       rules: rules.export(),
       outcomes,
       redo: redo.take(0, ledger.totals),
-      keys: [deduplicator.keyCount, deduplicator.forgottenCount],
+      keyCount: deduplicator.keyCount,
       recorded: Array.from({ length: ring.total }, (_, number) => [
         ring.seriesOf(number),
         ring.timeMsOf(number),
