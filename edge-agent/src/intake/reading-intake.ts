@@ -60,7 +60,6 @@ export class ReadingIntake {
   readonly #options: ReadingIntakeOptions;
   /** Of the run at hand, by reading. */
   #flags = NO_FLAGS;
-  #seriesColumn = new Uint32Array(0);
 
   constructor(options: ReadingIntakeOptions) {
     this.#options = options;
@@ -118,7 +117,7 @@ export class ReadingIntake {
     if (!guard.arePlausible(timeMs, count)) return false;
     // Any of them may tell what sensors say: the last is mostly the latest.
     if (hasOwnTime && count > 0) guard.heard(timeMs[count - 1]);
-    this.#makeRoom(count, index);
+    if (this.#flags.length < count) this.#flags = new Uint8Array(count);
     const flags = this.#flags;
     const monotonicMs = clock.monotonicMs();
     const arrival = rules.watches(metric)
@@ -148,7 +147,7 @@ export class ReadingIntake {
     ledger.totals.duplicate += count - fresh;
     ledger.totals[table === undefined ? "ruleOnly" : "aggregated"] += fresh;
     if (fresh === 1) table?.add(index, timeMs[0], value[0]);
-    else table?.addBatch({ ...readings, series: this.#seriesColumn });
+    else table?.addSeries(index, readings);
     watermarks.observeRun(index, timeMs, { count: fresh, nowMs: guard.steadyMs(monotonicMs) });
     for (let at = 0; at < fresh; at += 1)
       if ((flags[at] & REDO_FLAG.undeduplicated) !== 0) table?.addBeside(index, timeMs[at], "undeduplicated");
@@ -174,14 +173,6 @@ export class ReadingIntake {
       fresh += 1;
     }
     return fresh;
-  }
-
-  #makeRoom(count: number, series: number): void {
-    if (this.#flags.length < count) {
-      this.#flags = new Uint8Array(count);
-      this.#seriesColumn = new Uint32Array(count);
-    }
-    if (count > 1) this.#seriesColumn.fill(series, 0, count);
   }
 
   /**
