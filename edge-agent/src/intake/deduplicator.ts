@@ -9,6 +9,8 @@ interface SeriesKeys {
   values: Float64Array;
   /** Of the redo entry that each stands in, the number's lower 32 bits. */
   entries: Uint32Array;
+  /** `entries` ascend, as where readings come in order: the first tells of all. */
+  areEntriesInOrder: boolean;
   head: number;
   end: number;
   maxTimeMs: number;
@@ -103,11 +105,14 @@ export class Deduplicator {
     for (const [series, keys] of this.#series.entries()) {
       if (keys === undefined) continue;
       const { timesMs, values, entries, head, end } = keys;
+      if (head === end || (keys.areEntriesInOrder && isAfter(entries[head], last))) continue;
+      keys.areEntriesInOrder = true;
       for (let at = head; at < end; at += 1) {
-        // Of numbers nearer to each other than 2^31 the lower bits tell which is greater.
-        if (((entries[at] - last) | 0) > 0) continue;
-        take(series, timesMs[at], values[at]);
-        entries[at] = next;
+        if (!isAfter(entries[at], last)) {
+          take(series, timesMs[at], values[at]);
+          entries[at] = next;
+        }
+        if (at > head && isAfter(entries[at - 1], entries[at])) keys.areEntriesInOrder = false;
       }
     }
   }
@@ -130,6 +135,7 @@ export class Deduplicator {
       keys.timesMs.copyWithin(at + 1, at, keys.end);
       keys.values.copyWithin(at + 1, at, keys.end);
       keys.entries.copyWithin(at + 1, at, keys.end);
+      keys.areEntriesInOrder = false;
     }
     keys.timesMs[at] = timeMs;
     keys.values[at] = value;
@@ -160,11 +166,17 @@ export class Deduplicator {
   }
 }
 
+/** Of numbers nearer to each other than 2^31 the lower bits tell which is greater. */
+function isAfter(entry: number, other: number): boolean {
+  return ((entry - other) | 0) > 0;
+}
+
 function emptyKeys(): SeriesKeys {
   return {
     timesMs: new Float64Array(FIRST_CAPACITY),
     values: new Float64Array(FIRST_CAPACITY),
     entries: new Uint32Array(FIRST_CAPACITY),
+    areEntriesInOrder: true,
     head: 0,
     end: 0,
     maxTimeMs: Number.NEGATIVE_INFINITY,
