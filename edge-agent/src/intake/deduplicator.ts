@@ -4,12 +4,12 @@ import type { ReadingColumns } from "@millrace/stream";
 export type KeyVerdict = "fresh" | "duplicate" | "undeduplicated";
 
 interface SeriesKeys {
-  /** Source times, ascending, from `head` to `end`; equal times stand side by side with their values. */
-  timesMs: Float64Array;
-  values: Float64Array;
-  /** Of the redo entry that each stands in, the number's lower 32 bits. */
-  entries: Uint32Array;
-  /** `entries` ascend, as where readings come in order: the first tells of all. */
+  /**
+   * STRIDE numbers of each key, by source time ascending, from key `head` to `end`; equal times stand side by side. Together,
+   * for where readings of many series come in turns each key is in no cache.
+   */
+  cells: Float64Array;
+  /** The entries ascend, as where readings come in order: the first tells of all. */
   areEntriesInOrder: boolean;
   head: number;
   end: number;
@@ -19,6 +19,10 @@ interface SeriesKeys {
 }
 
 const FIRST_CAPACITY = 16;
+/** Source time, value, and the number of the redo entry that the reading stands in. */
+const STRIDE = 3;
+const VALUE = 1;
+const ENTRY = 2;
 
 /**
  * Remembers (source time, value) of each series for `horizonMs` of event time, so that a reading delivered twice counts
@@ -64,8 +68,8 @@ export class Deduplicator {
     }
     if (timeMs < keys.floorMs || timeMs < keys.maxTimeMs - this.#horizonMs) return "undeduplicated";
     let at = firstAtOrAfter(keys, timeMs);
-    for (; at < keys.end && keys.timesMs[at] === timeMs; at += 1) {
-      if (keys.values[at] === value) return "duplicate";
+    for (; at < keys.end && keys.cells[at * STRIDE] === timeMs; at += 1) {
+      if (keys.cells[at * STRIDE + VALUE] === value) return "duplicate";
     }
     this.#insert(keys, at, timeMs, value);
     this.#bound(keys);
@@ -85,12 +89,12 @@ export class Deduplicator {
     let ahead = 0;
     for (let maxTimeMs = keys.maxTimeMs; ahead < count && timeMs[ahead] > maxTimeMs; ahead += 1)
       maxTimeMs = timeMs[ahead];
-    if (keys.end + ahead > keys.timesMs.length) makeRoom(keys, ahead);
-    const { timesMs, values, entries, end } = keys;
-    for (let at = 0; at < ahead; at += 1) {
-      timesMs[end + at] = timeMs[at];
-      values[end + at] = value[at];
-      entries[end + at] = entry;
+    if ((keys.end + ahead) * STRIDE > keys.cells.length) makeRoom(keys, ahead);
+    const { cells } = keys;
+    for (let at = 0, cell = keys.end * STRIDE; at < ahead; at += 1, cell += STRIDE) {
+      cells[cell] = timeMs[at];
+      cells[cell + VALUE] = value[at];
+      cells[cell + ENTRY] = entry;
     }
     if (ahead > 0) keys.maxTimeMs = timeMs[ahead - 1];
     keys.end += ahead;
@@ -104,15 +108,17 @@ export class Deduplicator {
   carry(last: number, next: number, take: (series: number, timeMs: number, value: number) => void): void {
     for (const [series, keys] of this.#series.entries()) {
       if (keys === undefined) continue;
-      const { timesMs, values, entries, head, end } = keys;
-      if (head === end || (keys.areEntriesInOrder && isAfter(entries[head], last))) continue;
+      const { cells, head, end } = keys;
+      if (head === end || (keys.areEntriesInOrder && cells[head * STRIDE + ENTRY] > last)) continue;
       keys.areEntriesInOrder = true;
-      for (let at = head; at < end; at += 1) {
-        if (!isAfter(entries[at], last)) {
-          take(series, timesMs[at], values[at]);
-          entries[at] = next;
+      for (let at = head, before = 0; at < end; at += 1) {
+        const cell = at * STRIDE;
+        if (cells[cell + ENTRY] <= last) {
+          take(series, cells[cell], cells[cell + VALUE]);
+          cells[cell + ENTRY] = next;
         }
-        if (at > head && isAfter(entries[at - 1], entries[at])) keys.areEntriesInOrder = false;
+        if (cells[cell + ENTRY] < before) keys.areEntriesInOrder = false;
+        before = cells[cell + ENTRY];
       }
     }
   }
@@ -130,23 +136,23 @@ export class Deduplicator {
   }
 
   #insert(keys: SeriesKeys, at: number, timeMs: number, value: number): void {
-    if (keys.end === keys.timesMs.length) at -= makeRoom(keys, 1);
+    if (keys.end * STRIDE === keys.cells.length) at -= makeRoom(keys, 1);
+    const { cells } = keys;
+    const cell = at * STRIDE;
     if (at < keys.end) {
-      keys.timesMs.copyWithin(at + 1, at, keys.end);
-      keys.values.copyWithin(at + 1, at, keys.end);
-      keys.entries.copyWithin(at + 1, at, keys.end);
+      cells.copyWithin(cell + STRIDE, cell, keys.end * STRIDE);
       keys.areEntriesInOrder = false;
     }
-    keys.timesMs[at] = timeMs;
-    keys.values[at] = value;
-    keys.entries[at] = this.#entry;
+    cells[cell] = timeMs;
+    cells[cell + VALUE] = value;
+    cells[cell + ENTRY] = this.#entry;
     keys.end += 1;
     this.#keyCount += 1;
   }
 
   #expire(keys: SeriesKeys): void {
     const oldestMs = keys.maxTimeMs - this.#horizonMs;
-    while (keys.head < keys.end && keys.timesMs[keys.head] < oldestMs) {
+    while (keys.head < keys.end && keys.cells[keys.head * STRIDE] < oldestMs) {
       keys.head += 1;
       this.#keyCount -= 1;
     }
@@ -155,27 +161,20 @@ export class Deduplicator {
   /** Where there are too many, forgets every key of the oldest time: half of a time's keys would let its duplicates pass as fresh. */
   #bound(keys: SeriesKeys): void {
     while (this.#keyCount > this.#keysMax) {
-      const oldestMs = keys.timesMs[keys.head];
-      while (keys.head < keys.end && keys.timesMs[keys.head] === oldestMs) {
+      const oldestMs = keys.cells[keys.head * STRIDE];
+      while (keys.head < keys.end && keys.cells[keys.head * STRIDE] === oldestMs) {
         keys.head += 1;
         this.#keyCount -= 1;
       }
-      keys.floorMs = keys.head < keys.end ? keys.timesMs[keys.head] : oldestMs + 1;
+      keys.floorMs = keys.head < keys.end ? keys.cells[keys.head * STRIDE] : oldestMs + 1;
       this.#forgottenCount += 1;
     }
   }
 }
 
-/** Of numbers nearer to each other than 2^31 the lower bits tell which is greater. */
-function isAfter(entry: number, other: number): boolean {
-  return ((entry - other) | 0) > 0;
-}
-
 function emptyKeys(): SeriesKeys {
   return {
-    timesMs: new Float64Array(FIRST_CAPACITY),
-    values: new Float64Array(FIRST_CAPACITY),
-    entries: new Uint32Array(FIRST_CAPACITY),
+    cells: new Float64Array(FIRST_CAPACITY * STRIDE),
     areEntriesInOrder: true,
     head: 0,
     end: 0,
@@ -184,22 +183,13 @@ function emptyKeys(): SeriesKeys {
   };
 }
 
-/**
- * For so many more keys: slides the live ones to the front, into longer arrays where they would fill more than half. Returns
- * how far they moved.
- */
+/** For so many more keys: slides the live ones to the front, of a longer array where they would fill half. Returns how far they moved. */
 function makeRoom(keys: SeriesKeys, count: number): number {
-  const { timesMs, values, entries, head, end } = keys;
-  let capacity = timesMs.length;
-  while (end - head + count > capacity / 2) capacity *= 2;
-  if (capacity > timesMs.length) {
-    keys.timesMs = new Float64Array(capacity);
-    keys.values = new Float64Array(capacity);
-    keys.entries = new Uint32Array(capacity);
-  }
-  keys.timesMs.set(timesMs.subarray(head, end));
-  keys.values.set(values.subarray(head, end));
-  keys.entries.set(entries.subarray(head, end));
+  const { cells, head, end } = keys;
+  let length = cells.length;
+  while ((end - head + count) * STRIDE > length / 2) length *= 2;
+  if (length > cells.length) keys.cells = new Float64Array(length);
+  keys.cells.set(cells.subarray(head * STRIDE, end * STRIDE));
   keys.head = 0;
   keys.end = end - head;
   return head;
@@ -210,7 +200,7 @@ function firstAtOrAfter(keys: SeriesKeys, timeMs: number): number {
   let high = keys.end;
   while (low < high) {
     const middle = (low + high) >>> 1;
-    if (keys.timesMs[middle] < timeMs) low = middle + 1;
+    if (keys.cells[middle * STRIDE] < timeMs) low = middle + 1;
     else high = middle;
   }
   return low;
