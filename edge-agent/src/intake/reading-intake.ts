@@ -163,7 +163,7 @@ export class ReadingIntake {
     const { count, timeMs, value } = readings;
     const flags = this.#flags;
     let fresh = deduplicator.admitAhead(series, readings, redoLog.next);
-    flags.fill(REDO_FLAG.hasOwnTime, 0, fresh);
+    for (let at = 0; at < fresh; at += 1) flags[at] = REDO_FLAG.hasOwnTime;
     for (let at = fresh; at < count; at += 1) {
       const verdict = deduplicator.judge(series, timeMs[at], value[at], redoLog.next);
       if (verdict === "duplicate") continue;
