@@ -131,7 +131,10 @@ export const arrayBytes = fc
 export const alikeArrayBytes = fc
   .tuple(
     fc.constantFrom(
-      ...['{"x":X,"t":T}', '{ "t" : T ,"m":"a","x": X}', '{"x":X}', '{"t":1,"x":7,"t":T,"q":null,"x":X }'],
+      '{"x":X,"t":T}',
+      '{ "t" : T ,"m":"a","x": X}',
+      '{"x":X}',
+      '{"t":1,"x":7,"t":T,"q":null,"x":X }',
     ),
     fc.array(
       fc.tuple(
@@ -150,7 +153,7 @@ export const alikeArrayBytes = fc
       ),
       { minLength: 1, maxLength: 8 },
     ),
-    fc.option(fc.tuple(fc.nat(), fc.constantFrom(...'0123456789.,:{}[]"-exT \n')), { freq: 3 }),
+    fc.option(fc.tuple(fc.nat(), fc.constantFrom(...'0123456789.,:{}[]"-exT \n'.split(""))), { freq: 3 }),
   )
   .map(([template, objects, edit]) => {
     const texts = objects.map(([x, t, before]) => before + template.replaceAll("X", x).replaceAll("T", t));
