@@ -207,7 +207,7 @@ export class Recovery {
         const row = entry.row(index);
         if (!this.series.has(row.series)) continue;
         const isJudged = number < (this.#rulesFrom.get(row.series) ?? 0);
-        const replayed = isJudged ? partsWithoutRules : parts;
+        const replayed = { entry: number, parts: isJudged ? partsWithoutRules : parts };
         for (const outcome of intake.replay(row, this.series.get(row.series), replayed))
           outcomes.push(outcome);
       }
