@@ -1,5 +1,5 @@
 import type { Metric, SignalPlan } from "../plan/plan.ts";
-import type { RandomStream } from "./random-stream.ts";
+import type { RandomStream } from "../signal/random-stream.ts";
 import { ambientCelsius, ThermalModel } from "./thermal-model.ts";
 
 export type MachineState = "running" | "stopped";

@@ -1,7 +1,7 @@
 import { lineName, machineName, METRICS, type Plan } from "../plan/plan.ts";
 import type { TruthReading } from "../truth/truth-line.ts";
 import { Machine, type MachineState } from "./machine.ts";
-import { RandomStream } from "./random-stream.ts";
+import { RandomStream } from "../signal/random-stream.ts";
 
 export interface PlantStep {
   readonly machine: Machine;

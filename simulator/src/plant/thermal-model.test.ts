@@ -2,7 +2,7 @@
 import { expect, test } from "vitest";
 import { parsePlan } from "../plan/load-plan.ts";
 import { Plant } from "./plant.ts";
-import { RandomStream } from "./random-stream.ts";
+import { RandomStream } from "../signal/random-stream.ts";
 import { ambientCelsius, ThermalModel } from "./thermal-model.ts";
 
 test("after one time constant 63 % of the way is gone, in however many steps", () => {
