@@ -4,6 +4,7 @@ import { lineName, machineName, type Plan } from "../plan/plan.ts";
 import type { TruthReading } from "../truth/truth-line.ts";
 import { MachineBlock, type MachineChange } from "./machine-block.ts";
 import { Machine } from "./machine.ts";
+import { SaidReadings } from "./said-readings.ts";
 
 export interface PlantStep {
   readonly machine: Machine;
@@ -32,6 +33,8 @@ export class Plant {
   readonly #machines: readonly Machine[];
   readonly #siteFaults: readonly FaultCourse<SiteFaultPlan>[];
   readonly #block: MachineBlock;
+  /** Of machines whose clock will be wrong. */
+  readonly #said: ReadonlyMap<Machine, SaidReadings>;
   #stepCount = 0;
 
   /** `startMs`: event time of the first readings; `plantStartMs`: where the plan's times count from. */
@@ -41,6 +44,14 @@ export class Plant {
     this.#machines = machineNames(plan)
       .map((names) => new Machine({ ...names, plan, startMs, plantStartMs }))
       .sort((one, other) => one.phaseMs - other.phaseMs);
+    const clocks = plan.faults.filter((fault) => fault.fault === "clock");
+    this.#said = new Map(
+      this.#machines
+        .filter(({ site, line, machine }) =>
+          clocks.some((fault) => fault.site === site && fault.line === line && fault.machine === machine),
+        )
+        .map((machine) => [machine, new SaidReadings()]),
+    );
     this.#siteFaults = plan.faults.flatMap((fault) =>
       fault.fault === "power-cut" || fault.fault === "gateway-reboot"
         ? [new FaultCourse<SiteFaultPlan>(fault, plantStartMs)]
@@ -75,7 +86,9 @@ export class Plant {
       const value = block.values[index][0];
       if (Number.isNaN(value)) return;
       const reading = { type: "reading", site, line, machine: name, metric, time: stamp, value } as const;
-      readings.push(stamp === time ? reading : { ...reading, trueTime: time });
+      const trueTime = stamp === time ? {} : { trueTime: time };
+      const isRepeated = this.#said.get(machine)?.hasSaid(metric, stamp, value) === true;
+      readings.push({ ...reading, ...trueTime, ...(isRepeated ? { isRepeated } : {}) });
     });
     return { machine, time, stamp, readings, changes: block.changes, siteChanges: this.#siteChanges(time) };
   }

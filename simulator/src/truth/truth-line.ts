@@ -33,6 +33,8 @@ const reading = z.object({
   value: z.number(),
   /** When the clock that gave `time` is wrong. */
   trueTime: z.number().optional(),
+  /** By a clock that was set back its time and value are those of an earlier one: nobody can tell it from a repetition. */
+  isRepeated: z.literal(true).optional(),
 });
 /** By the plan's rules this reading must raise an alarm, or return it to normal. */
 const alarm = z.object({

@@ -11,7 +11,7 @@ export interface TruthCounts {
   readonly unacked: number;
   /** The simulator wrote its end: nothing is on its way any more. */
   readonly hasEnded: boolean;
-  /** Acknowledged readings by site. */
+  /** Acknowledged readings by site, without those that nobody can tell from a repetition. */
   readonly ackedBySite: ReadonlyMap<string, number>;
 }
 
@@ -53,7 +53,7 @@ export async function verifyTruth(options: {
     if (line.type === "alarm" || line.type === "cleared") alarms.push(line);
     if (line.type !== "reading") continue;
     generated++;
-    if (unacked.has(generated)) continue;
+    if (unacked.has(generated) || line.isRepeated === true) continue;
     oracle.add(line);
     ackedBySite.set(line.site, (ackedBySite.get(line.site) ?? 0) + 1);
     fromMs = Math.min(fromMs, line.time);
