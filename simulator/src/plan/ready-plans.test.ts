@@ -1,10 +1,11 @@
 // The plans that come with the simulator are as they say: every one loads, and the week has every kind of fault.
-import { readdirSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { MachineBlock } from "../plant/machine-block.ts";
 import { Machine } from "../plant/machine.ts";
 import { loadPlan } from "./load-plan.ts";
+import { METRICS } from "./metric.ts";
 import { planSchema } from "./plan-schema.ts";
 
 const folder = join(import.meta.dirname, "../../plans");
@@ -16,9 +17,16 @@ test.each(readdirSync(folder))("%s loads", (file) => {
   expect(loadPlan(join(folder, file)).sites.length).toBeGreaterThan(0);
 });
 
+const kinds = planSchema.shape.faults.unwrap().element.options.map((option) => option.shape.fault.value);
+
+test("the page names every signal and every kind of fault", () => {
+  const page = readFileSync(join(import.meta.dirname, "../../../docs/simulator.md"), "utf8");
+  const rows = [...page.matchAll(/^\| `([a-z-]+)` \|/gm)].map(([, name]) => name);
+  expect(rows).toEqual(expect.arrayContaining([...METRICS, ...kinds]));
+});
+
 test("factory-week has every kind of fault, whole within the week", () => {
   const { faults } = loadPlan(join(folder, "factory-week.yaml"));
-  const kinds = planSchema.shape.faults.unwrap().element.options.map((option) => option.shape.fault.value);
   expect(new Set(faults.map((each) => each.fault))).toEqual(new Set(kinds));
   for (const { atMs, growthMs } of faults) expect(atMs + growthMs).toBeLessThan(7 * 24 * HOUR * 1_000);
 });
