@@ -7,7 +7,7 @@ export class FaultCourse<Fault extends FaultPlan = FaultPlan> {
   readonly fault: Fault;
   readonly #onsetMs: number;
   readonly #fullMs: number;
-  #endMs: number;
+  readonly #endMs: number;
   #stepCount = 0;
 
   /** `plantStartMs`: where the plan's times count from. */
@@ -20,6 +20,10 @@ export class FaultCourse<Fault extends FaultPlan = FaultPlan> {
 
   get onsetMs(): number {
     return this.#onsetMs;
+  }
+
+  get endMs(): number {
+    return this.#endMs;
   }
 
   /** There is something of it, by the steps taken. */

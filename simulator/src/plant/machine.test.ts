@@ -184,6 +184,33 @@ test("a start warms the machine at once; a stop changes the machine and not the 
   expect(stopped.state).toBe("running");
 });
 
+test("a run that goes on knows the faults that are there, and none that are over", () => {
+  const plan = parsePlan(EVERYTHING, "plan");
+  const names = { site: "alpha", line: "line-1", machine: "machine-1" };
+  const startMs = START_MS + 13 * 60_000;
+  const machine = new Machine({ plan, ...names, startMs, plantStartMs: START_MS });
+  const { changes } = courseOf(plan, { machine, ticks: 2 });
+  const faults = changes.flatMap((each) =>
+    each.type === "fault" && each.step === "onset" ? [each.fault.fault] : [],
+  );
+  // The overheating may have been ended by a command; leak and stuck are over.
+  expect(faults).toEqual(["bearing-wear", "drift", "noise", "spikes", "dropout", "swapped", "clock"]);
+});
+
+test("while two cuts of the power overlap, it is gone until the later one ends", () => {
+  const plan = parsePlan(
+    EVERYTHING.concat("  - { fault: power-cut, site: alpha, at: 1110s, for: 2m }\n"),
+    "plan",
+  );
+  const { values, timeMs } = courseOf(plan, { ticks: 2 * 60 * 22 });
+  const silentMs = timeMs
+    .filter((_, at) => Number.isNaN(values.get("flow")?.[at]))
+    .map((time) => time - START_MS);
+  expect(Math.min(...silentMs)).toBeLessThan(18 * 60_000 + 500);
+  expect(Math.max(...silentMs)).toBeGreaterThan(20.5 * 60_000 - 1_000);
+  expect(silentMs.length).toBe(2 * 150);
+});
+
 test("times are unique per series and ascend over the plant", () => {
   const plan = parsePlan(
     `version: 1\nreadingsPerSecond: 1000\nsites: { a: { broker: "mqtt://x:1", lines: 2, machinesPerLine: 2 } }\n`,

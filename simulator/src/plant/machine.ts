@@ -59,6 +59,8 @@ export class Machine {
   #nextFaultMs: number;
   #counterResetMs: number;
   #tick = 0;
+  #columnsOf: readonly Float64Array[] | null = null;
+  #columnsByMetric: readonly (Float64Array | null)[] = [];
 
   constructor(options: MachineOptions) {
     const { plan, site, line, machine, startMs, plantStartMs } = options;
@@ -94,6 +96,7 @@ export class Machine {
     this.#faults = plan.faults
       .filter((fault) => concerns(fault, this))
       .map((fault) => new FaultCourse(fault, plantStartMs))
+      .filter((course) => course.endMs > startMs)
       // A run that goes on does not know whether a command has ended what ends by one.
       .filter((course) => course.fault.fault !== "overheating" || course.onsetMs >= startMs);
     this.#nextFaultMs = Math.min(Infinity, ...this.#faults.map((course) => course.nextMs));
@@ -174,9 +177,6 @@ export class Machine {
     else for (let at = from; at < to; at += 1) stampMs[at] = stampOf(timeMs[at], clock);
   }
 
-  #columnsOf: readonly Float64Array[] | null = null;
-  #columnsByMetric: readonly (Float64Array | null)[] = [];
-
   /** The block's columns as the body wants them. */
   #columns({ values }: MachineBlock): readonly (Float64Array | null)[] {
     if (this.#columnsOf !== values) {
@@ -205,13 +205,13 @@ export class Machine {
       for (let step = course.step(timeMs); step !== null; step = course.step(timeMs)) {
         const { fault } = course;
         block.changes.push({ tick: at, type: "fault", fault, step, time: timeMs });
-        if (fault.fault === "power-cut" && step !== "full") {
-          this.#duty.setPower(step === "end");
-          this.#body.resetCounters();
-        }
       }
     }
+    const wasSilent = this.#active.isSilent;
     this.#sortFaults();
+    if (this.#active.isSilent === wasSilent) return;
+    this.#duty.setPower(wasSilent);
+    this.#body.resetCounters();
   }
 
   #sortFaults(): void {

@@ -52,11 +52,13 @@ export class Plant {
         )
         .map((machine) => [machine, new SaidReadings()]),
     );
-    this.#siteFaults = plan.faults.flatMap((fault) =>
-      fault.fault === "power-cut" || fault.fault === "gateway-reboot"
-        ? [new FaultCourse<SiteFaultPlan>(fault, plantStartMs)]
-        : [],
-    );
+    this.#siteFaults = plan.faults
+      .flatMap((fault) =>
+        fault.fault === "power-cut" || fault.fault === "gateway-reboot"
+          ? [new FaultCourse<SiteFaultPlan>(fault, plantStartMs)]
+          : [],
+      )
+      .filter((course) => course.endMs > startMs);
   }
 
   get machines(): readonly Machine[] {

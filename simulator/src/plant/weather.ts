@@ -17,6 +17,8 @@ export class Weather {
   #minute = NaN;
   #atMinute = 0;
   #riseAMinute = 0;
+  #day = NaN;
+  #fronts: readonly [number, number] = [0, 0];
 
   constructor(options: {
     readonly plan: WeatherPlan;
@@ -46,7 +48,11 @@ export class Weather {
     const swing = dailySwingCelsius * sineOfTurns(days - 9 / 24);
     if (frontCelsius === 0) return meanCelsius + swing;
     const day = Math.floor(days);
-    const [from, to] = [this.#front(day), this.#front(day + 1)];
+    if (day !== this.#day) {
+      this.#day = day;
+      this.#fronts = [this.#front(day), this.#front(day + 1)];
+    }
+    const [from, to] = this.#fronts;
     return meanCelsius + swing + frontCelsius * (from + (to - from) * (days - day));
   }
 
