@@ -4,12 +4,10 @@ import { spawnSync } from "node:child_process";
 import { expect, test } from "vitest";
 import { verifyTruth } from "../../simulator/src/verify/verify-truth.ts";
 import { checkoutPath } from "../../scripts/start/run-folder.ts";
-import { CentralHarness } from "./central-harness.ts";
-import { SiteHarness } from "./site-harness.ts";
+import { prepareOneSite } from "./one-site.ts";
 import { until } from "./until.ts";
 import { Works } from "./works.ts";
 
-const agents = [{ agent: "alpha-1", site: "alpha" }] as const;
 const at = "alpha/line-1";
 const PLAN = `version: 1
 seed: 7
@@ -36,32 +34,39 @@ rules:
   overheating: { metric: temperature, above: 80, clearBelow: 75 }
 `;
 
-const metric = (name: string): string => `  ${name}:
-    unit: "1"
-    from: { topic: "factory/{site}/{line}/{machine}/${name}", json: { value: $.${name}, time: { path: $.ts, unit: ms } } }
-    accumulate: [count, sum, mean, min, max]
-    live: true
-`;
-const PIPELINE = `version: 1
-metrics:
-${["temperature", "vibration", "pressure"].map(metric).join("")}windows:
-  temperature_2s: { metric: temperature, size: 2s, by: [site, line, machine] }
-  vibration_2s: { metric: vibration, size: 2s, by: [site, machine] }
-  pressure_5s: { metric: pressure, size: 5s, slide: 1s, by: [site] }
-rules:
-  overheating: { metric: temperature, when: { above: 80, clearBelow: 75, forAtLeast: 0s }, severity: 900 }
-`;
+const metricOf = (name: string) => ({
+  unit: "1",
+  from: {
+    topic: `factory/{site}/{line}/{machine}/${name}`,
+    json: { value: `$.${name}`, time: { path: "$.ts", unit: "ms" } },
+  },
+  accumulate: ["count", "sum", "mean", "min", "max"],
+  live: true,
+});
+const PIPELINE = {
+  version: 1,
+  metrics: {
+    temperature: metricOf("temperature"),
+    vibration: metricOf("vibration"),
+    pressure: metricOf("pressure"),
+  },
+  windows: {
+    temperature_2s: { metric: "temperature", size: "2s", by: ["site", "line", "machine"] },
+    vibration_2s: { metric: "vibration", size: "2s", by: ["site", "machine"] },
+    pressure_5s: { metric: "pressure", size: "5s", slide: "1s", by: ["site"] },
+  },
+  rules: {
+    overheating: {
+      metric: "temperature",
+      when: { above: 80, clearBelow: 75, forAtLeast: "0s" },
+      severity: 900,
+    },
+  },
+};
 
 test("every fault of the simulator at once: all windows and alarms right", { timeout: 120_000 }, async () => {
   const works = new Works();
-  const pipelinePath = works.write("pipeline.yaml", PIPELINE);
-  const central = await CentralHarness.prepare({ works, pipelinePath, agents });
-  const site = await SiteHarness.prepare({
-    works,
-    ...agents[0],
-    pipelinePath,
-    uplinkPort: central.intakePort,
-  });
+  const { central, site } = await prepareOneSite(works, PIPELINE);
   await Promise.all([central.start(), site.start()]);
 
   const [planPath, truthPath] = [works.write("plan.yaml", PLAN), works.path("truth.jsonl")];
