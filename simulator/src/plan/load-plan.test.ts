@@ -114,3 +114,12 @@ test.each([
 ])("fault %#: %s", (fault, problem) => {
   expect(() => parsePlan(`${SITES}faults:\n  - { ${fault} }\n`, "p.yaml")).toThrow(problem);
 });
+
+test("a machine beyond the line's last is none", () => {
+  const plan = (machine: string): string =>
+    `${SITES}faults: [{ fault: leak, machine: alpha/line-1/${machine}, at: 1s, share: 0.5 }]\n`;
+  expect(parsePlan(plan("machine-2"), "p.yaml").faults).toHaveLength(1);
+  expect(() => parsePlan(plan("machine-3"), "p.yaml")).toThrow(
+    "p.yaml:4:34: no machine alpha/line-1/machine-3",
+  );
+});
