@@ -149,6 +149,8 @@ test("commands reach their subscribers, unretained; a sensor's publish there is 
   const input = await brokerWith(() => {}, { commandFilters: ["f/+/command"] });
   const machine = await sensor(input, { clean: false, clientId: "machine" });
   await expect(machine.subscribeAsync({ "f/m0/temperature": { qos: 1 } })).rejects.toThrow();
+  // The agent commands on some of these topics only.
+  await expect(machine.subscribeAsync({ "f/#": { qos: 1 } })).rejects.toThrow();
   await machine.subscribeAsync({ "f/m0/command": { qos: 1 }, "f/#": { qos: 0 } });
   const received = new Promise<{ payload: string; qos: number; retain: boolean }>((resolve) =>
     machine.once("message", (_, payload, packet) =>

@@ -9,9 +9,10 @@ import type { Input, InputHandler, InputStatus, PublishOptions, Subscriptions } 
 import { OrderedRelease } from "./ordered-release.ts";
 import { pubackBytes } from "./puback-bytes.ts";
 import type { SparkplugPresence } from "./sparkplug-presence.ts";
+import { RememberedTopics } from "./remembered-topics.ts";
 import { SubscribedFilters } from "./subscribed-filters.ts";
 import { TopicCache } from "./topic-cache.ts";
-import { filterTakes } from "./topic-filter.ts";
+import { filterCovers, filterTakes } from "./topic-filter.ts";
 import type { EvidenceBounds } from "../evidence/evidence-topics.ts";
 import { isOversizedOn } from "./oversized.ts";
 
@@ -54,7 +55,6 @@ const TOPIC_LEVELS_MAX = 32;
 const ADDRESSES_MAX = 10_000;
 /** And what else stands before the payload. */
 const TOPIC_BYTES_MAX = 65_535 + 16;
-const TOPICS_REMEMBERED_MAX = 50_000;
 const CONNECT_TIMEOUT_MS = 10_000;
 /**
  * How long a subscriber may not read before it is dropped: aedes reads on from a publisher only when all subscribers
@@ -110,8 +110,10 @@ export class BrokerInput implements Input {
   #commandFilters: readonly string[];
   #isHost: boolean;
   readonly #userOf = new WeakMap<Client, BrokerUser>();
-  /** Topics seen, and whether they are the agent's to command on. */
-  readonly #isCommandTopicOf = new Map<string, boolean>();
+  /** Whether topics are the agent's to command on. */
+  readonly #isCommandTopic = new RememberedTopics((topic) =>
+    this.#commandFilters.some((filter) => filterTakes(filter, topic)),
+  );
   readonly #counts = {
     messages: 0,
     oversized: 0,
@@ -249,7 +251,7 @@ export class BrokerInput implements Input {
     if (isHost !== this.#isHost) await (isHost ? this.#sayState("online") : this.#sayFarewell());
     this.#isHost = isHost;
     this.#commandFilters = commandFilters;
-    this.#isCommandTopicOf.clear();
+    this.#isCommandTopic.forget();
     this.#topics = this.#newTopics();
   }
 
@@ -299,7 +301,7 @@ export class BrokerInput implements Input {
           );
           return done(null, null);
         }
-        if (client.clean || subscription.qos === 0 || this.#isCommandTopic(subscription.topic))
+        if (client.clean || subscription.qos === 0 || this.#isOnlyCommands(subscription.topic))
           return done(null, subscription);
         this.#counts.refused_subscriptions++;
         this.#options.log.repeated(
@@ -419,7 +421,7 @@ export class BrokerInput implements Input {
       name.startsWith("$") ||
       /[+#\0]/.test(name) ||
       name.split("/").length > topicLevelsMax ||
-      this.#isCommandTopic(name);
+      this.#isCommandTopic.find(name);
     return { name, isBrokers, isSubscribed: false, asOf: -1, publisher: undefined };
   }
 
@@ -467,7 +469,7 @@ export class BrokerInput implements Input {
       this.#refusePublish(client, packet);
       return done();
     }
-    if (this.#isCommandTopic(packet.topic)) {
+    if (this.#isCommandTopic.find(packet.topic)) {
       this.#counts.command_topic_publishes++;
       this.#options.log.repeated("command_topic", "a client publishes to a command topic", {
         client: client.id,
@@ -577,13 +579,9 @@ export class BrokerInput implements Input {
     else this.#retainedBytesOf.set(packet.topic, bytes);
   }
 
-  #isCommandTopic(topic: string): boolean {
-    const known = this.#isCommandTopicOf.get(topic);
-    if (known !== undefined) return known;
-    if (this.#isCommandTopicOf.size >= TOPICS_REMEMBERED_MAX) this.#isCommandTopicOf.clear();
-    const isCommandTopic = this.#commandFilters.some((filter) => filterTakes(filter, topic));
-    this.#isCommandTopicOf.set(topic, isCommandTopic);
-    return isCommandTopic;
+  /** Whether all topics of the filter are the agent's to command on. */
+  #isOnlyCommands(filter: string): boolean {
+    return this.#commandFilters.some((commands) => filterCovers(commands, filter));
   }
 
   #isWithinRate(address: string): boolean {
