@@ -1,63 +1,10 @@
 // The embedded broker: PUBACK means durable, limits hold, and commands reach the machines. Real sockets, real clients.
 import { connect as connectSocket } from "node:net";
-import { MemoryLogger, systemClock } from "@millrace/runtime";
+import { systemClock } from "@millrace/runtime";
 import { TEST_CERTIFICATES } from "@millrace/testkit";
-import { connectAsync, type IClientOptions, type MqttClient } from "mqtt";
-import { afterEach, expect, test, vi } from "vitest";
-import { BrokerInput, type BrokerInputOptions } from "./broker-input.ts";
-import type { Arrival, InputHandler } from "./input.ts";
-
-const cleanups: (() => Promise<unknown>)[] = [];
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
-});
-
-async function brokerWith(
-  handler: InputHandler,
-  options: Partial<BrokerInputOptions> = {},
-): Promise<BrokerInput> {
-  const input = new BrokerInput({
-    name: "sensors",
-    host: "127.0.0.1",
-    port: 0,
-    users: [],
-    tls: null,
-    clientsMax: 10,
-    payloadBytesMax: 1000,
-    commandFilters: [],
-    clock: systemClock,
-    log: new MemoryLogger(),
-    ...options,
-  });
-  await input.start(handler);
-  cleanups.push(() => input.stop());
-  return input;
-}
-
-async function sensor(input: BrokerInput, options: Partial<IClientOptions> = {}): Promise<MqttClient> {
-  const client = await connectAsync({
-    protocol: "mqtt",
-    host: "127.0.0.1",
-    port: input.port,
-    reconnectPeriod: 0,
-    ...options,
-  });
-  client.on("error", () => {});
-  cleanups.push(() => client.endAsync(true));
-  return client;
-}
-
-/** A handler whose messages stay undecided until the test says so. */
-function holdingHandler(): {
-  handler: InputHandler;
-  held: { arrival: Arrival; resolve: () => void; reject: (error: Error) => void }[];
-} {
-  const held: { arrival: Arrival; resolve: () => void; reject: (error: Error) => void }[] = [];
-  return {
-    held,
-    handler: (arrival) => new Promise((resolve, reject) => held.push({ arrival, resolve, reject })),
-  };
-}
+import { expect, test, vi } from "vitest";
+import { brokerWith, cleanups, holdingHandler, sensor } from "./broker-input.test-support.ts";
+import type { Arrival } from "./input.ts";
 
 const text = (arrival: Arrival | undefined): string => Buffer.from(arrival?.payload ?? []).toString();
 
@@ -149,8 +96,6 @@ test("commands reach their subscribers, unretained; a sensor's publish there is 
   const input = await brokerWith(() => {}, { commandFilters: ["f/+/command"] });
   const machine = await sensor(input, { clean: false, clientId: "machine" });
   await expect(machine.subscribeAsync({ "f/m0/temperature": { qos: 1 } })).rejects.toThrow();
-  // The agent commands on some of these topics only.
-  await expect(machine.subscribeAsync({ "f/#": { qos: 1 } })).rejects.toThrow();
   await machine.subscribeAsync({ "f/m0/command": { qos: 1 }, "f/#": { qos: 0 } });
   const received = new Promise<{ payload: string; qos: number; retain: boolean }>((resolve) =>
     machine.once("message", (_, payload, packet) =>
@@ -378,7 +323,7 @@ test("a client of whom too much waits for the disk is read on once it is durable
   expect(held.length).toBeLessThan(sentCount);
   for (let next = 0; next < sentCount;) {
     for (; next < held.length; next += 1) held[next].resolve();
-    await vi.waitFor(() => expect(held.length > next || acknowledgedCount === sentCount).toBe(true));
+    await vi.waitFor(() => expect(held.length > next || acknowledgedCount === sentCount).toBe(true), 10_000);
   }
   await vi.waitFor(() => expect(acknowledgedCount).toBe(sentCount));
 }, 20_000);

@@ -2,7 +2,16 @@ import { createServer, type AddressInfo, type Server, type Socket } from "node:n
 import { createServer as createTlsServer } from "node:tls";
 import { certifiedNameOf, type Clock, type Logger, toListenError } from "@millrace/runtime";
 import { PacketSizeGuard, SPARKPLUG_NAMESPACE } from "@millrace/wire";
-import { Aedes, type AedesOptions, type AuthenticateError, type Client, type PublishPacket } from "aedes";
+import {
+  Aedes,
+  type AedesOptions,
+  type AuthenticateError,
+  type Client,
+  type PublishPacket,
+  type Subscription,
+} from "aedes";
+import { BrokerPersistence } from "./broker-persistence.ts";
+import { BrokerSessions } from "./broker-sessions.ts";
 import { type BrokerUser, BrokerUsers } from "./broker-users.ts";
 import { type DirectPublish, DirectPublishes } from "./direct-publishes.ts";
 import type { Input, InputHandler, InputStatus, PublishOptions, Subscriptions } from "./input.ts";
@@ -43,6 +52,10 @@ export interface BrokerInputOptions {
   readonly retainedMax?: number;
   /** Bytes of all retained messages, topics included; what goes beyond is delivered but not kept. Default 16 MiB. */
   readonly retainedBytesMax?: number;
+  /** Persistent sessions kept of clients that are away; beyond, the one longest away is forgotten. Default 1 000. */
+  readonly sessionsMax?: number;
+  /** A persistent session is forgotten when its client has been away for so long. Default 7 days. */
+  readonly sessionExpiryMs?: number;
   /** New connections per second from one address; those beyond are closed at once. Default 500. */
   readonly connectsPerSecondMax?: number;
   /** Where the agent commands: persistent sessions may hold QoS 1 subscriptions there; a client's publish is counted. */
@@ -53,6 +66,8 @@ export interface BrokerInputOptions {
 
 const TOPIC_LEVELS_MAX = 32;
 const ADDRESSES_MAX = 10_000;
+const SESSIONS_MAX = 1_000;
+const SESSION_EXPIRY_MS = 7 * 86_400_000;
 /** And what else stands before the payload. */
 const TOPIC_BYTES_MAX = 65_535 + 16;
 const CONNECT_TIMEOUT_MS = 10_000;
@@ -100,8 +115,8 @@ type Unacknowledged = number | (() => void);
  * What need not be brokered, because nobody subscribes to its topic and it is not retained, does not go through aedes at all
  * (`DirectPublishes`): that is nearly everything sensors send, and aedes is most of what it costs.
  *
- * Offline queues of persistent sessions live in memory, unbounded, so those may hold QoS 1 subscriptions to command topics
- * only; others are refused (SUBACK 0x80).
+ * What waits for clients that are away lives in memory (`BrokerSessions`), so persistent sessions may hold QoS 1 subscriptions to
+ * command topics only; others are refused (SUBACK 0x80).
  */
 export class BrokerInput implements Input {
   readonly name: string;
@@ -130,7 +145,8 @@ export class BrokerInput implements Input {
   };
   readonly #acks = new WeakMap<Client, OrderedRelease<Unacknowledged>>();
   readonly #leftUnread = new WeakSet<Client>();
-  readonly #subscribed = new SubscribedFilters();
+  readonly #subscribed = new SubscribedFilters<Client>();
+  readonly #sessions: BrokerSessions;
   #topics = this.#newTopics();
   /** Of the clients that connect: half of their keep-alive time, ms; Infinity where they have none. */
   readonly #aliveEveryMs = new WeakMap<Client, number>();
@@ -151,6 +167,8 @@ export class BrokerInput implements Input {
     this.#commandFilters = options.commandFilters;
     this.#isHost = options.isSparkplugHost ?? false;
     this.#users = new BrokerUsers(options.users);
+    const { sessionsMax: awayMax = SESSIONS_MAX, sessionExpiryMs: awayMs = SESSION_EXPIRY_MS } = options;
+    this.#sessions = new BrokerSessions({ awayMax, awayMs });
   }
 
   /** The port in use; for `port: 0`. */
@@ -165,7 +183,11 @@ export class BrokerInput implements Input {
     const broker = await Aedes.createBroker(this.#brokerOptions());
     broker.on("clientError", (client, error) => this.#onClientError(client, error));
     broker.on("connectionError", (client, error) => this.#onClientError(client, error));
-    watchSubscriptions(broker, this.#subscribed);
+    broker.on("client", ({ id }) => this.#sessions.opened(id));
+    broker.on("clientDisconnect", ({ id }) => this.#sessions.closed(id, this.#options.clock.monotonicMs()));
+    broker.on("unsubscribe", (filters, client) => {
+      for (const filter of filters) this.#subscribed.remove(client, filter);
+    });
     const server = this.#createServer(broker);
     server.maxConnections = this.#options.clientsMax;
     server.on("drop", () => {
@@ -261,12 +283,17 @@ export class BrokerInput implements Input {
       name: this.name,
       isConnected,
       reason: isConnected ? null : "not running",
-      counts: { ...this.#counts, clients: this.#broker?.connectedClients ?? 0 },
+      counts: {
+        ...this.#counts,
+        ...this.#sessions.counts,
+        clients: this.#broker?.connectedClients ?? 0,
+      },
     };
   }
 
   #brokerOptions(): AedesOptions {
     return {
+      persistence: new BrokerPersistence(this.#sessions, this.#options.clock),
       maxTopicLevels: this.#options.topicLevelsMax ?? TOPIC_LEVELS_MAX,
       concurrency: DELIVERIES_MAX,
       connectTimeout: CONNECT_TIMEOUT_MS,
@@ -290,31 +317,56 @@ export class BrokerInput implements Input {
         done(refusal, false);
       },
       authorizePublish: (client, packet, done) => this.#onPublish(client, packet, done),
-      authorizeSubscribe: (client, subscription, done) => {
+      authorizeSubscribe: (client, subscription, done) =>
+        done(null, this.#grants(client, subscription) ? subscription : null),
+      authorizeForward: (client, packet) => {
         const user = this.#userOf.get(client);
-        if (user === undefined || !this.#users.maySubscribe(user, subscription.topic)) {
-          this.#counts.refused_subscriptions++;
-          this.#options.log.repeated(
-            "subscription_rights",
-            "a subscription was refused: the user may not subscribe there; see `subscribe` of its entry in inputs.broker.users",
-            { client: client.id, user: user?.user, topic: subscription.topic },
-          );
-          return done(null, null);
-        }
-        if (client.clean || subscription.qos === 0 || this.#isOnlyCommands(subscription.topic))
-          return done(null, subscription);
-        this.#counts.refused_subscriptions++;
-        this.#options.log.repeated(
-          "persistent_subscription",
-          "a subscription was refused: a client with a persistent session may subscribe with QoS 1 to command topics only; use a clean session or QoS 0",
-          {
-            client: client.id,
-            topic: subscription.topic,
-          },
-        );
-        done(null, null);
+        return user !== undefined && this.#users.mayReceive(user, packet.topic) ? packet : null;
       },
     };
+  }
+
+  /**
+   * Asked for each filter of a SUBSCRIBE, and again for those of a session that goes on. What is granted is stored here: aedes would
+   * store what is refused, too.
+   */
+  #grants(client: Client, { topic: filter, qos }: Subscription): boolean {
+    if (client.closed) return false;
+    const refusal = this.#refusalOf(client, filter, qos);
+    if (refusal === null) {
+      if (!client.clean) this.#sessions.subscribe(client.id, filter, qos);
+      return true;
+    }
+    this.#sessions.unsubscribe(client.id, filter);
+    this.#counts.refused_subscriptions++;
+    const user = this.#userOf.get(client)?.user;
+    this.#options.log.repeated(refusal.key, `a subscription was refused: ${refusal.detail}`, {
+      client: client.id,
+      user,
+      topic: filter,
+    });
+    return false;
+  }
+
+  #refusalOf(client: Client, filter: string, qos: number): { key: string; detail: string } | null {
+    const user = this.#userOf.get(client);
+    if (user === undefined || !this.#users.maySubscribe(user, filter))
+      return {
+        key: "subscription_rights",
+        detail: "the user may not subscribe there; see `subscribe` of its entry in inputs.broker.users",
+      };
+    if (!client.clean && qos > 0 && !this.#isOnlyCommands(filter))
+      return {
+        key: "persistent_subscription",
+        detail:
+          "a client with a persistent session may subscribe with QoS 1 to command topics only; use a clean session or QoS 0",
+      };
+    if (!this.#subscribed.add(client, filter))
+      return {
+        key: "subscriptions_max",
+        detail: "the client, or all together, have too many, or the filter is too long",
+      };
+    return null;
   }
 
   #createServer(broker: Aedes): Server {
@@ -338,9 +390,13 @@ export class BrokerInput implements Input {
       return;
     }
     this.#sockets.add(socket);
-    socket.on("close", () => this.#sockets.delete(socket));
     socket.setNoDelay(true);
-    this.#readDirectly(socket, broker.handle(socket));
+    const client = broker.handle(socket);
+    socket.on("close", () => {
+      this.#sockets.delete(socket);
+      this.#subscribed.removeClient(client);
+    });
+    this.#readDirectly(socket, client);
   }
 
   /** aedes reads its connections with `read()`: what it would get is looked at first. */
@@ -623,20 +679,6 @@ function listen(server: Server, port: number, host: string): Promise<void> {
       resolve();
     });
   });
-}
-
-/** aedes tells of subscriptions once they stand, and of restored ones not at all: they are seen where they are made. */
-function watchSubscriptions(broker: Aedes, subscribed: SubscribedFilters): void {
-  const subscribe = broker.subscribe.bind(broker);
-  broker.subscribe = (filter, deliver, done) => {
-    subscribed.add(filter);
-    subscribe(filter, deliver, done);
-  };
-  const unsubscribe = broker.unsubscribe.bind(broker);
-  broker.unsubscribe = (filter, deliver, done) => {
-    subscribed.remove(filter);
-    unsubscribe(filter, deliver, done);
-  };
 }
 
 function closeBroker(broker: Aedes): Promise<void> {
