@@ -1,9 +1,9 @@
 // The embedded broker: PUBACK means durable, limits hold, and commands reach the machines. Real sockets, real clients.
 import { connect as connectSocket } from "node:net";
 import { systemClock } from "@millrace/runtime";
-import { TEST_CERTIFICATES } from "@millrace/testkit";
+import { SimulatedTime, TEST_CERTIFICATES } from "@millrace/testkit";
 import { expect, test, vi } from "vitest";
-import { brokerWith, cleanups, holdingHandler, sensor } from "./broker-input.test-support.ts";
+import { brokerWith, cleanups, holdingHandler, rawSocket, sensor } from "./broker-input.test-support.ts";
 import type { Arrival } from "./input.ts";
 
 const text = (arrival: Arrival | undefined): string => Buffer.from(arrival?.payload ?? []).toString();
@@ -328,28 +328,27 @@ test("a client of whom too much waits for the disk is read on once it is durable
   await vi.waitFor(() => expect(acknowledgedCount).toBe(sentCount));
 }, 20_000);
 
-test("a client that only publishes is alive: its keep-alive time does not end its connection", async () => {
-  let nowMs = 0;
+test("a client that only publishes is alive for one and a half keep-alive times after its last message, and no longer", async () => {
+  const time = new SimulatedTime(0);
   const arrivals: Arrival[] = [];
-  const input = await brokerWith((arrival) => void arrivals.push(arrival), {
-    clock: { ...systemClock, monotonicMs: () => nowMs },
-  });
-  const socket = connectSocket(input.port, "127.0.0.1");
-  socket.on("error", () => {});
-  cleanups.push(async () => socket.destroy());
-  // CONNECT of client "a" with a keep-alive time of one second, and never a ping.
-  socket.write(Buffer.from([0x10, 13, 0, 4, 0x4d, 0x51, 0x54, 0x54, 4, 2, 0, 1, 0, 1, 0x61]));
+  const input = await brokerWith((arrival) => void arrivals.push(arrival), { clock: time.clock() });
+  const other = await sensor(input, { keepalive: 0 });
+  const socket = rawSocket(input);
+  // CONNECT of client "a" with a keep-alive time of two seconds, and never a ping.
+  socket.write(Buffer.from([0x10, 13, 0, 4, 0x4d, 0x51, 0x54, 0x54, 4, 2, 0, 2, 0, 1, 0x61]));
   await new Promise((resolve) => socket.once("data", resolve));
-  const timer = setInterval(() => {
-    nowMs += 50;
+  for (let number = 1; number <= 5; number += 1) {
+    await time.run(number === 1 ? 950 : 2_999);
     socket.write(Buffer.from([0x30, 4, 0, 1, 0x74, 0x31]));
-  }, 50);
-  cleanups.push(async () => clearInterval(timer));
-  // aedes ends a connection of which it has seen nothing for one and a half times that.
-  await vi.waitFor(() => expect(nowMs).toBeGreaterThan(2_500), { timeout: 10_000 });
+    await vi.waitFor(() => expect(arrivals).toHaveLength(number));
+  }
+  await time.run(2_999);
+  await other.publishAsync("t", "1", { qos: 1 });
   expect(socket.closed).toBe(false);
-  expect(input.status().counts).toMatchObject({ clients: 1 });
-}, 15_000);
+  await time.run(1);
+  await vi.waitFor(() => expect(socket.closed).toBe(true));
+  expect(input.status().counts).toMatchObject({ clients: 1, client_errors: 1 });
+});
 
 test("no client talks to the broker's inside: what is published under $SYS is dropped, acknowledged and counted", async () => {
   const arrivals: Arrival[] = [];

@@ -15,6 +15,7 @@ import { BrokerSessions } from "./broker-sessions.ts";
 import { type BrokerUser, BrokerUsers } from "./broker-users.ts";
 import { type DirectPublish, DirectPublishes } from "./direct-publishes.ts";
 import type { Input, InputHandler, InputStatus, PublishOptions, Subscriptions } from "./input.ts";
+import { KeepAlive } from "./keep-alive.ts";
 import { OrderedRelease } from "./ordered-release.ts";
 import { pubackBytes } from "./puback-bytes.ts";
 import type { SparkplugPresence } from "./sparkplug-presence.ts";
@@ -148,8 +149,8 @@ export class BrokerInput implements Input {
   readonly #subscribed = new SubscribedFilters<Client>();
   readonly #sessions: BrokerSessions;
   #topics = this.#newTopics();
-  /** Of the clients that connect: half of their keep-alive time, ms; Infinity where they have none. */
-  readonly #aliveEveryMs = new WeakMap<Client, number>();
+  /** Of the clients that connect; 0: they have none. */
+  readonly #keepAliveMsOf = new WeakMap<Client, number>();
   readonly #failedClients = new WeakSet<Client>();
   readonly #connects = new Map<string, number>();
   /** By topic: bytes of topic and payload of its retained message. */
@@ -300,7 +301,9 @@ export class BrokerInput implements Input {
       drainTimeout: DRAIN_TIMEOUT_MS,
       maxClientsIdLength: 256,
       preConnect: (client, packet, done) => {
-        this.#aliveEveryMs.set(client, (packet.keepalive || Infinity) * 500);
+        this.#keepAliveMsOf.set(client, (packet.keepalive ?? 0) * 1_000);
+        // aedes does not see direct publishes: `KeepAlive` watches in its place.
+        packet.keepalive = 0;
         done(null, true);
       },
       authenticate: (client, name, password, done) => {
@@ -416,11 +419,19 @@ export class BrokerInput implements Input {
     const { clock } = this.#options;
     let user: BrokerUser | undefined;
     let readAtMs = 0;
-    let brokeredAtMs = 0;
     client.once("connected", () => {
       user = this.#userOf.get(client);
       publishes.isOpen = true;
-      brokeredAtMs = clock.monotonicMs();
+      const keepAliveMs = this.#keepAliveMsOf.get(client) ?? 0;
+      if (keepAliveMs === 0) return;
+      const keepAlive = new KeepAlive({
+        clock,
+        keepAliveMs,
+        heardAtMs: () => readAtMs,
+        hasUnread: () => socket.readableLength > 0,
+        onSilent: () => void socket.destroy(new Error("keep alive timeout")),
+      });
+      socket.once("close", () => keepAlive.stop());
     });
     const read = socket.read.bind(socket);
     socket.read = (size?: number): unknown => {
@@ -428,10 +439,7 @@ export class BrokerInput implements Input {
       const chunk: unknown = read(size);
       if (!Buffer.isBuffer(chunk)) return chunk;
       readAtMs = clock.monotonicMs();
-      publishes.isBrokerDue = readAtMs - brokeredAtMs >= (this.#aliveEveryMs.get(client) ?? Infinity);
       const left = publishes.read(chunk);
-      if (left === null) return null;
-      brokeredAtMs = readAtMs;
       if (left !== undefined) return left;
       this.#counts.oversized++;
       socket.destroy(new Error("a packet exceeds packetBytesMax"));

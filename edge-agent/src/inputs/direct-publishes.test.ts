@@ -169,15 +169,6 @@ it("takes nothing before the connection stands, and passes every byte on at once
   expect(Buffer.concat(left)).toEqual(Buffer.concat([bytes, DIRECT[1]]));
 });
 
-it("shows the broker the next packets when it is due", () => {
-  const { publishes, read, taken, left } = connection();
-  publishes.isBrokerDue = true;
-  read(DIRECT[0]);
-  read(DIRECT[0]);
-  expect(taken).toHaveLength(1);
-  expect(left).toEqual([DIRECT[0]]);
-});
-
 it.each([
   ["a packet above the guard's limit", packet(0x30, Buffer.alloc(GUARD_BYTES_MAX + 1))],
   ["a length of five bytes", Buffer.from([0x30, 0xff, 0xff, 0xff, 0xff, 0x01])],

@@ -39,8 +39,6 @@ export class DirectPublishes<Topic> {
   #bytesLeft = 0;
   /** Only what has been connected may publish. */
   isOpen = false;
-  /** The broker is shown the next packets, whatever they are: so that it sees its client alive. */
-  isBrokerDue = false;
 
   constructor(options: DirectPublishesOptions<Topic>) {
     this.#options = options;
@@ -52,17 +50,12 @@ export class DirectPublishes<Topic> {
     this.#begun = NOTHING;
     const skipped = Math.min(this.#bytesLeft, bytes.length);
     this.#bytesLeft -= skipped;
-    const from = skipped === 0 && this.#isTaking ? this.#takeDirect(bytes) : 0;
+    const from = skipped === 0 && this.isOpen ? this.#takeDirect(bytes) : 0;
     const to = this.#endOfPackets(bytes, Math.max(from, skipped));
     this.#begun = to === bytes.length ? NOTHING : bytes.subarray(to);
     if (from === to) return null;
-    this.isBrokerDue = false;
     const left = bytes.subarray(from, to);
     return this.#options.guard.accepts(left) ? left : undefined;
-  }
-
-  get #isTaking(): boolean {
-    return this.isOpen && !this.isBrokerDue;
   }
 
   /** The chunk behind the packet that had begun, where that could be taken; otherwise both together. */
@@ -70,7 +63,7 @@ export class DirectPublishes<Topic> {
     const begun = this.#begun;
     const body = bodyAt(begun, 0);
     const missing = body < 0 ? Infinity : body + lengthAt(begun, 0) - begun.length;
-    if (missing <= chunk.length && this.#isTaking) {
+    if (missing <= chunk.length && this.isOpen) {
       const packet = Buffer.concat([begun, chunk.subarray(0, missing)]);
       if (this.#takeDirect(packet) === packet.length) return chunk.subarray(missing);
     }
