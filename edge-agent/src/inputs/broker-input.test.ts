@@ -1,9 +1,8 @@
 // The embedded broker: PUBACK means durable, limits hold, and commands reach the machines. Real sockets, real clients.
-import { connect as connectSocket } from "node:net";
 import { systemClock } from "@millrace/runtime";
 import { SimulatedTime, TEST_CERTIFICATES } from "@millrace/testkit";
 import { expect, test, vi } from "vitest";
-import { brokerWith, cleanups, holdingHandler, rawSocket, sensor } from "./broker-input.test-support.ts";
+import { brokerWith, holdingHandler, rawSocket, sensor } from "./broker-input.test-support.ts";
 import type { Arrival } from "./input.ts";
 
 const text = (arrival: Arrival | undefined): string => Buffer.from(arrival?.payload ?? []).toString();
@@ -156,6 +155,7 @@ test("a subscriber that does not read holds up neither commands nor acknowledgem
   await vi.waitFor(() => expect(input.status().counts["client_errors"]).toBe(1), { timeout: 10_000 });
 }, 15_000);
 
+const TLS = { cert: TEST_CERTIFICATES.serverCertificate, key: TEST_CERTIFICATES.serverKey, ca: null };
 const line1 = { user: "line1", password: "secret", publish: ["#"], subscribe: ["#"] };
 
 test("a user publishes and subscribes where it may; elsewhere it is acknowledged, dropped and counted, or refused", async () => {
@@ -190,9 +190,9 @@ test("a user publishes and subscribes where it may; elsewhere it is acknowledged
 });
 
 test("with TLS a client needs the broker's authority, and with `ca` a certificate, whose name is its user", async () => {
-  const { authority, serverCertificate, serverKey, agentCertificate, agentKey } = TEST_CERTIFICATES;
+  const { authority, agentCertificate, agentKey } = TEST_CERTIFICATES;
   const arrivals: Arrival[] = [];
-  const tls = { cert: serverCertificate, key: serverKey, ca: null };
+  const tls = TLS;
   const secure = { protocol: "mqtts", ca: authority } as const;
   const input = await brokerWith((arrival) => void arrivals.push(arrival), { tls });
   await (await sensor(input, secure)).publishAsync("t", "1", { qos: 1 });
@@ -218,6 +218,19 @@ test("with TLS a client needs the broker's authority, and with `ca` a certificat
   await sensor(unnamed, { ...own, username: "line1", password: "secret" });
 });
 
+test("a first packet of more than 16 KiB closes its connection before it is in memory; a CONNECT up to that is taken", async () => {
+  const input = await brokerWith(() => {}, { users: [line1] });
+  // CONNECT of 16 KiB and one byte: nothing but its length is sent.
+  const socket = rawSocket(input);
+  const closed = new Promise((resolve) => socket.once("close", resolve));
+  socket.write(Buffer.from([0x10, 0x81, 0x80, 0x01]));
+  await closed;
+  expect(input.status().counts).toMatchObject({ oversized: 1 });
+  const will = { topic: "t", payload: Buffer.alloc(16_000), qos: 1 as const, retain: false };
+  const client = await sensor(input, { username: "line1", password: "secret", will });
+  await client.publishAsync("t", Buffer.alloc(100_000), { qos: 1 });
+});
+
 test("who is not a user does not get in", async () => {
   const input = await brokerWith(() => {}, { users: [line1] });
   await expect(sensor(input, { username: "line1", password: "wrong" })).rejects.toThrow(
@@ -228,32 +241,33 @@ test("who is not a user does not get in", async () => {
   expect(input.status().counts).toMatchObject({ clients: 1 });
 });
 
-test("connections beyond clientsMax, and beyond the rate of one address, are closed and counted", async () => {
-  const input = await brokerWith(() => {}, { clientsMax: 3, connectsPerSecondMax: 5 });
-  const attempt = async (): Promise<void> => {
-    const socket = connectSocket(input.port, "127.0.0.1");
-    cleanups.push(async () => socket.destroy());
-    socket.on("error", () => {});
+test("connections beyond clientsMax are closed and counted", async () => {
+  const input = await brokerWith(() => {}, { clientsMax: 3 });
+  for (let number = 0; number < 5; number++) {
+    const socket = rawSocket(input);
     await new Promise((resolve) => socket.once("connect", resolve));
-  };
-  for (let number = 0; number < 5; number++) await attempt();
-  await vi.waitFor(() => expect(input.status().counts["refused_clients"]).toBe(2));
-  const slow = await brokerWith(() => {}, {
-    connectsPerSecondMax: 2,
-    clock: { ...systemClock, monotonicMs: () => 5000 },
-  });
-  for (let number = 0; number < 4; number++) {
-    const socket = connectSocket(slow.port, "127.0.0.1");
-    socket.on("error", () => {});
-    cleanups.push(async () => socket.destroy());
   }
-  await vi.waitFor(() => expect(slow.status().counts["refused_rate"]).toBe(2));
+  await vi.waitFor(() => expect(input.status().counts["refused_clients"]).toBe(2));
+});
+
+test.each([
+  ["plain", null],
+  ["TLS", TLS],
+])("connections beyond the rate of one address are closed and counted at once, %s", async (_name, tls) => {
+  const clock = { ...systemClock, monotonicMs: () => 5000 };
+  const input = await brokerWith(() => {}, { connectsPerSecondMax: 2, clock, tls });
+  // None of them says anything.
+  const sockets = [1, 2, 3, 4].map(() => rawSocket(input));
+  await vi.waitFor(() => expect(input.status().counts["refused_rate"]).toBe(2));
+  await vi.waitFor(() => expect(sockets.filter(({ closed }) => closed)).toHaveLength(2));
+  expect(input.status().counts).toMatchObject({ refused_tls: 0 });
+  // Those in the middle of a handshake do not hold it up.
+  await input.stop();
 });
 
 test("junk on the socket, and topics too deep, cost their own connection only", async () => {
   const input = await brokerWith(() => {});
-  const socket = connectSocket(input.port, "127.0.0.1");
-  socket.on("error", () => {});
+  const socket = rawSocket(input);
   const closed = new Promise((resolve) => socket.once("close", resolve));
   socket.write(Buffer.from([0x00, 0xff, 0xff, 0xff, 0xff, 0x01, 0x02]));
   await closed;

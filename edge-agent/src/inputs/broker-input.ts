@@ -34,7 +34,7 @@ export interface BrokerInputOptions {
   /** Who may connect, and where to; empty: everyone who reaches the address, to everything. */
   readonly users: readonly BrokerUser[];
   /** PEM texts; null: the connections are not encrypted. With `ca` a client needs a certificate signed by it. */
-  readonly tls: { readonly cert: string; readonly key: string; readonly ca: string | null } | null;
+  readonly tls: BrokerTls | null;
   readonly clientsMax: number;
   /** A greater payload is handed over as oversized, and acknowledged. */
   readonly payloadBytesMax: number;
@@ -65,6 +65,12 @@ export interface BrokerInputOptions {
   readonly log: Logger;
 }
 
+interface BrokerTls {
+  readonly cert: string;
+  readonly key: string;
+  readonly ca: string | null;
+}
+
 const TOPIC_LEVELS_MAX = 32;
 const ADDRESSES_MAX = 10_000;
 const SESSIONS_MAX = 1_000;
@@ -72,6 +78,8 @@ const SESSION_EXPIRY_MS = 7 * 86_400_000;
 /** And what else stands before the payload. */
 const TOPIC_BYTES_MAX = 65_535 + 16;
 const CONNECT_TIMEOUT_MS = 10_000;
+/** Of a CONNECT, with its will: it comes before anybody has logged in. */
+const CONNECT_BYTES_MAX = 16 * 1024;
 /**
  * How long a subscriber may not read before it is dropped: aedes reads on from a publisher only when all subscribers
  * have taken its last messages.
@@ -372,12 +380,29 @@ export class BrokerInput implements Input {
     return null;
   }
 
+  /** Connections are counted before TLS has cost anything. */
   #createServer(broker: Aedes): Server {
     const { tls } = this.#options;
-    if (tls === null) return createServer((socket) => this.#onConnection(socket, broker));
-    const ca = tls.ca === null ? {} : { ca: tls.ca, requestCert: true, rejectUnauthorized: true };
-    const server = createTlsServer({ cert: tls.cert, key: tls.key, minVersion: "TLSv1.2", ...ca }, (socket) =>
-      this.#onConnection(socket, broker),
+    const secured = tls === null ? null : this.#createTlsServer(tls, broker);
+    return createServer((socket) => {
+      if (!this.#isWithinRate(socket.remoteAddress ?? "")) {
+        this.#counts.refused_rate++;
+        socket.destroy();
+        return;
+      }
+      this.#sockets.add(socket);
+      socket.on("close", () => this.#sockets.delete(socket));
+      if (secured === null) this.#onConnection(socket, broker);
+      else secured.emit("connection", socket);
+    });
+  }
+
+  /** Listens to nothing itself. */
+  #createTlsServer({ cert, key, ca }: BrokerTls, broker: Aedes): Server {
+    const authority = ca === null ? {} : { ca, requestCert: true, rejectUnauthorized: true };
+    const server = createTlsServer(
+      { cert, key, minVersion: "TLSv1.2", handshakeTimeout: CONNECT_TIMEOUT_MS, ...authority },
+      (socket) => this.#onConnection(socket, broker),
     );
     server.on("tlsClientError", (error) => {
       this.#counts.refused_tls++;
@@ -387,18 +412,9 @@ export class BrokerInput implements Input {
   }
 
   #onConnection(socket: Socket, broker: Aedes): void {
-    if (!this.#isWithinRate(socket.remoteAddress ?? "")) {
-      this.#counts.refused_rate++;
-      socket.destroy();
-      return;
-    }
-    this.#sockets.add(socket);
     socket.setNoDelay(true);
     const client = broker.handle(socket);
-    socket.on("close", () => {
-      this.#sockets.delete(socket);
-      this.#subscribed.removeClient(client);
-    });
+    socket.on("close", () => this.#subscribed.removeClient(client));
     this.#readDirectly(socket, client);
   }
 
@@ -410,7 +426,7 @@ export class BrokerInput implements Input {
       this.#options.packetBytesMax ??
       Math.max(PACKET_BYTES_LEAST, 16 * payloadBytesMax, 2 * sparkplugBytesMax, evidenceBytesMax);
     const publishes = new DirectPublishes<KnownTopic>({
-      guard: new PacketSizeGuard(packetBytesMax),
+      guard: new PacketSizeGuard(packetBytesMax, CONNECT_BYTES_MAX),
       packetBytesMax: Math.min(packetBytesMax, DIRECT_BYTES_MAX),
       topicAt: (bytes, from, to) =>
         user === undefined ? undefined : this.#directTopic(user, bytes, from, to),
