@@ -231,6 +231,25 @@ test("a first packet of more than 16 KiB closes its connection before it is in m
   await client.publishAsync("t", Buffer.alloc(100_000), { qos: 1 });
 });
 
+test("what is sent right behind a CONNECT, in one piece or many, is taken once its sender has logged in", async () => {
+  const arrivals: Arrival[] = [];
+  const input = await brokerWith((arrival) => void arrivals.push(arrival));
+  const numbers = Array.from({ length: 100 }, (_, index) => index + 1);
+  const publishes = numbers.map((id) => Buffer.from([0x32, 6, 0, 1, 0x74, 0, id, id]));
+  const hello = Buffer.from([0x10, 13, 0, 4, 0x4d, 0x51, 0x54, 0x54, 4, 2, 0, 0, 0, 1, 0x6c]);
+  for (const pieces of [[Buffer.concat([hello, ...publishes])], [hello, ...publishes]]) {
+    const socket = rawSocket(input);
+    socket.setNoDelay(true);
+    let answeredBytes = 0;
+    socket.on("data", (chunk: Buffer) => (answeredBytes += chunk.length));
+    for (const piece of pieces) socket.write(piece);
+    await vi.waitFor(() => expect(answeredBytes).toBe(4 + 4 * numbers.length));
+    socket.destroy();
+  }
+  expect(arrivals.map(({ payload }) => payload[0])).toEqual([...numbers, ...numbers]);
+  expect(input.status().counts).toMatchObject({ refused_publishes: 0, client_errors: 0 });
+});
+
 test("who is not a user does not get in", async () => {
   const input = await brokerWith(() => {}, { users: [line1] });
   await expect(sensor(input, { username: "line1", password: "wrong" })).rejects.toThrow(

@@ -1,6 +1,6 @@
 import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
 import { createServer as createTlsServer } from "node:tls";
-import { certifiedNameOf, type Clock, type Logger, toListenError } from "@millrace/runtime";
+import { certifiedNameOf, type Clock, type Logger, type Timer, toListenError } from "@millrace/runtime";
 import { PacketSizeGuard, SPARKPLUG_NAMESPACE } from "@millrace/wire";
 import {
   Aedes,
@@ -10,6 +10,7 @@ import {
   type PublishPacket,
   type Subscription,
 } from "aedes";
+import { BytesInHand } from "./bytes-in-hand.ts";
 import { BrokerPersistence } from "./broker-persistence.ts";
 import { BrokerSessions } from "./broker-sessions.ts";
 import { type BrokerUser, BrokerUsers } from "./broker-users.ts";
@@ -92,10 +93,18 @@ const PACKET_BYTES_LEAST = 2 * 1024 * 1024;
 const RATE_WINDOW_MS = 1_000;
 const FAREWELL_MS_MAX = 500;
 /** `$`: no filter with a wildcard in front takes it. */
+const NOTHING = Buffer.alloc(0);
 const REFUSED_TOPIC = "$millrace/refused";
 const RETAINED_BYTES_MAX = 16 * 1024 * 1024;
 /** Greater packets are left for aedes: what it costs matters little beside what is in them. */
 const DIRECT_BYTES_MAX = 16 * 1024;
+/** In memory of all messages that come in, wait for the disk, or are on their way to subscribers; more only for a packet that is greater. */
+const IN_HAND_BYTES_MAX = 64 * 1024 * 1024;
+/** Of one connection, and one packet more. */
+const IN_HAND_OF_CLIENT_BYTES_MAX = 1024 * 1024;
+/** A great packet has so long to arrive whole, and a second for so many bytes more: others wait for its room. */
+const GREAT_PACKET_MS = 30_000;
+const GREAT_PACKET_BYTES_PER_SECOND = 16 * 1024;
 /** Unacknowledged messages of one connection; with more it is not read until some have become durable. */
 const UNACKNOWLEDGED_MAX = 10_000;
 
@@ -165,6 +174,10 @@ export class BrokerInput implements Input {
   readonly #retainedBytesOf = new Map<string, number>();
   #retainedBytes = 0;
   readonly #sockets = new Set<Socket>();
+  readonly #inHand: BytesInHand<Client>;
+  readonly #packetBytesMax: number;
+  /** What messages that go through aedes count for in `#inHand`. */
+  readonly #bytesOf = new WeakMap<PublishPacket, number>();
   #connectsSinceMs = 0;
   #handler: InputHandler | null = null;
   #broker: Aedes | null = null;
@@ -178,6 +191,13 @@ export class BrokerInput implements Input {
     this.#users = new BrokerUsers(options.users);
     const { sessionsMax: awayMax = SESSIONS_MAX, sessionExpiryMs: awayMs = SESSION_EXPIRY_MS } = options;
     this.#sessions = new BrokerSessions({ awayMax, awayMs });
+    this.#packetBytesMax = packetBytesMaxOf(options);
+    this.#inHand = new BytesInHand({
+      bytesMax: Math.max(IN_HAND_BYTES_MAX, this.#packetBytesMax),
+      bytesPerClientMax: IN_HAND_OF_CLIENT_BYTES_MAX,
+      // Not in the middle of what another of its packets sets off.
+      onRoom: (client) => queueMicrotask(() => this.#readOn(client)),
+    });
   }
 
   /** The port in use; for `port: 0`. */
@@ -295,6 +315,7 @@ export class BrokerInput implements Input {
       counts: {
         ...this.#counts,
         ...this.#sessions.counts,
+        bytes_in_hand: this.#inHand.bytes,
         clients: this.#broker?.connectedClients ?? 0,
       },
     };
@@ -302,7 +323,11 @@ export class BrokerInput implements Input {
 
   #brokerOptions(): AedesOptions {
     return {
-      persistence: new BrokerPersistence(this.#sessions, this.#options.clock),
+      persistence: new BrokerPersistence({
+        sessions: this.#sessions,
+        clock: this.#options.clock,
+        onRepeated: (client, packet) => this.#release(client, packet),
+      }),
       maxTopicLevels: this.#options.topicLevelsMax ?? TOPIC_LEVELS_MAX,
       concurrency: DELIVERIES_MAX,
       connectTimeout: CONNECT_TIMEOUT_MS,
@@ -328,6 +353,10 @@ export class BrokerInput implements Input {
         done(refusal, false);
       },
       authorizePublish: (client, packet, done) => this.#onPublish(client, packet, done),
+      published: (packet, client, done) => {
+        if (client !== null) this.#release(client, packet);
+        done();
+      },
       authorizeSubscribe: (client, subscription, done) =>
         done(null, this.#grants(client, subscription) ? subscription : null),
       authorizeForward: (client, packet) => {
@@ -414,37 +443,51 @@ export class BrokerInput implements Input {
   #onConnection(socket: Socket, broker: Aedes): void {
     socket.setNoDelay(true);
     const client = broker.handle(socket);
-    socket.on("close", () => this.#subscribed.removeClient(client));
+    socket.on("close", () => {
+      this.#subscribed.removeClient(client);
+      this.#inHand.remove(client);
+    });
     this.#readDirectly(socket, client);
   }
 
   /** aedes reads its connections with `read()`: what it would get is looked at first. */
   #readDirectly(socket: Socket, client: Client): void {
-    const { payloadBytesMax, evidence, sparkplugBytesMax = 0 } = this.#options;
-    const evidenceBytesMax = (evidence?.largestBytesMax() ?? 0) + TOPIC_BYTES_MAX;
-    const packetBytesMax =
-      this.#options.packetBytesMax ??
-      Math.max(PACKET_BYTES_LEAST, 16 * payloadBytesMax, 2 * sparkplugBytesMax, evidenceBytesMax);
+    const { clock } = this.#options;
+    const [inHand, packetBytesMax] = [this.#inHand, this.#packetBytesMax];
+    let arrival: Timer | undefined;
     const publishes = new DirectPublishes<KnownTopic>({
       guard: new PacketSizeGuard(packetBytesMax, CONNECT_BYTES_MAX),
       packetBytesMax: Math.min(packetBytesMax, DIRECT_BYTES_MAX),
+      // What the guard refuses needs no room.
+      begin(bytes) {
+        if (bytes > packetBytesMax) return true;
+        if (!inHand.begin(client, bytes)) return false;
+        const limitMs = GREAT_PACKET_MS + (bytes / GREAT_PACKET_BYTES_PER_SECOND) * 1_000;
+        arrival = clock.after(limitMs, () => socket.destroy(new Error("a packet takes too long to arrive")));
+        return true;
+      },
+      end() {
+        arrival?.cancel();
+        inHand.end(client);
+      },
       topicAt: (bytes, from, to) =>
         user === undefined ? undefined : this.#directTopic(user, bytes, from, to),
       take: (publish) => this.#onDirectPublish(client, publish, readAtMs),
     });
-    const { clock } = this.#options;
+    socket.once("close", () => arrival?.cancel());
     let user: BrokerUser | undefined;
     let readAtMs = 0;
     client.once("connected", () => {
       user = this.#userOf.get(client);
       publishes.isOpen = true;
+      this.#readOn(client);
       const keepAliveMs = this.#keepAliveMsOf.get(client) ?? 0;
       if (keepAliveMs === 0) return;
       const keepAlive = new KeepAlive({
         clock,
         keepAliveMs,
         heardAtMs: () => readAtMs,
-        hasUnread: () => socket.readableLength > 0,
+        hasUnread: () => socket.readableLength > 0 || publishes.isHeldBack,
         onSilent: () => void socket.destroy(new Error("keep alive timeout")),
       });
       socket.once("close", () => keepAlive.stop());
@@ -452,10 +495,16 @@ export class BrokerInput implements Input {
     const read = socket.read.bind(socket);
     socket.read = (size?: number): unknown => {
       if (this.#isUnreadable(client, socket)) return null;
-      const chunk: unknown = read(size);
-      if (!Buffer.isBuffer(chunk)) return chunk;
-      readAtMs = clock.monotonicMs();
-      const left = publishes.read(chunk);
+      let left = publishes.isHeldBack ? publishes.read(NOTHING) : null;
+      // What has come meanwhile has been told already, and is not told again.
+      if (left !== null) queueMicrotask(() => socket.emit("readable"));
+      if (left === null && !publishes.isHeldBack) {
+        const chunk: unknown = read(size);
+        if (!Buffer.isBuffer(chunk)) return chunk;
+        readAtMs = clock.monotonicMs();
+        left = publishes.read(chunk);
+      }
+      if (publishes.isHeldBack) this.#leftUnread.add(client);
       if (left !== undefined) return left;
       this.#counts.oversized++;
       socket.destroy(new Error("a packet exceeds packetBytesMax"));
@@ -467,7 +516,9 @@ export class BrokerInput implements Input {
   /** Too much of it waits for the disk, or it does not take its acknowledgements: it is read on when that is over. */
   #isUnreadable(client: Client, socket: Socket): boolean {
     const isUnreadable =
-      (this.#acks.get(client)?.heldCount ?? 0) >= UNACKNOWLEDGED_MAX || socket.writableNeedDrain;
+      (this.#acks.get(client)?.heldCount ?? 0) >= UNACKNOWLEDGED_MAX ||
+      socket.writableNeedDrain ||
+      this.#inHand.mustWait(client);
     if (isUnreadable) this.#leftUnread.add(client);
     return isUnreadable;
   }
@@ -542,6 +593,7 @@ export class BrokerInput implements Input {
     if (handler === null) return done(new Error("the broker is stopping"));
     if (client === null) return done();
     this.#counts.messages++;
+    if (!client.closed) this.#hold(client, packet);
     const user = this.#userOf.get(client);
     // Under $SYS the broker talks to itself: a message there can end other clients' connections.
     const isInternal = packet.topic.startsWith("$SYS/");
@@ -580,6 +632,18 @@ export class BrokerInput implements Input {
       return done();
     }
     this.#acksOf(client).add(work, () => done());
+  }
+
+  /** Until aedes is done with it, or its client is gone. */
+  #hold(client: Client, packet: PublishPacket): void {
+    const bytes = packet.topic.length + packet.payload.length;
+    this.#bytesOf.set(packet, bytes);
+    this.#inHand.hold(client, bytes);
+  }
+
+  #release(client: Client, packet: PublishPacket): void {
+    this.#inHand.release(client, this.#bytesOf.get(packet) ?? 0);
+    this.#bytesOf.delete(packet);
   }
 
   /**
@@ -684,6 +748,15 @@ export class BrokerInput implements Input {
       client: client.id,
     });
   }
+}
+
+function packetBytesMaxOf(options: BrokerInputOptions): number {
+  const { payloadBytesMax, evidence, sparkplugBytesMax = 0, packetBytesMax } = options;
+  const evidenceBytesMax = (evidence?.largestBytesMax() ?? 0) + TOPIC_BYTES_MAX;
+  return (
+    packetBytesMax ??
+    Math.max(PACKET_BYTES_LEAST, 16 * payloadBytesMax, 2 * sparkplugBytesMax, evidenceBytesMax)
+  );
 }
 
 /** The handler's promise; a handler that throws counts as one that rejects. */

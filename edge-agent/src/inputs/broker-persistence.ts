@@ -1,9 +1,16 @@
 import { Readable } from "node:stream";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Clock } from "@millrace/runtime";
-import type { AedesPublishPacket, Subscription } from "aedes";
+import type { AedesPublishPacket, Client, PublishPacket, PubrelPacket, Subscription } from "aedes";
 import type { BrokerSessions, StoredSubscription } from "./broker-sessions.ts";
 import { filterTakes } from "./topic-filter.ts";
+
+export interface BrokerPersistenceOptions {
+  readonly sessions: BrokerSessions;
+  readonly clock: Clock;
+  /** A QoS 2 message has come again, and is not published again. */
+  readonly onRepeated: (client: Client, packet: PublishPacket) => void;
+}
 
 interface ClientId {
   readonly id: string;
@@ -24,12 +31,12 @@ type RetainedPacket = Pick<AedesPublishPacket, "cmd" | "topic" | "payload" | "qo
  */
 export class BrokerPersistence {
   readonly #sessions: BrokerSessions;
-  readonly #clock: Clock;
+  readonly #options: BrokerPersistenceOptions;
   readonly #retained = new Map<string, RetainedPacket>();
 
-  constructor(sessions: BrokerSessions, clock: Clock) {
-    this.#sessions = sessions;
-    this.#clock = clock;
+  constructor(options: BrokerPersistenceOptions) {
+    this.#sessions = options.sessions;
+    this.#options = options;
   }
 
   async setup(): Promise<void> {}
@@ -62,7 +69,7 @@ export class BrokerPersistence {
   }
 
   async subscriptionsByClient({ id }: ClientId): Promise<Subscription[]> {
-    return this.#sessions.subscriptionsOf(id, this.#clock.monotonicMs());
+    return this.#sessions.subscriptionsOf(id, this.#options.clock.monotonicMs());
   }
 
   async subscriptionsByTopic(topic: string): Promise<StoredSubscription[]> {
@@ -108,8 +115,9 @@ export class BrokerPersistence {
   }
 
   /** Rejects for what has not come yet. */
-  async incomingGetPacket({ id }: ClientId, packet: MessagePacket): Promise<MessagePacket> {
-    if (!this.#sessions.isUnreleased(id, packet.messageId ?? 0)) throw new Error("no such packet");
+  async incomingGetPacket(client: Client, packet: PublishPacket | PubrelPacket): Promise<MessagePacket> {
+    if (!this.#sessions.isUnreleased(client.id, packet.messageId ?? 0)) throw new Error("no such packet");
+    if (packet.cmd === "publish") this.#options.onRepeated(client, packet);
     return packet;
   }
 
