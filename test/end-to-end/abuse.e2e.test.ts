@@ -4,6 +4,7 @@ import { appendFileSync, readFileSync, truncateSync } from "node:fs";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { SeededRandom } from "@millrace/testkit";
 import { expect, test } from "vitest";
+import { MqttAbuse } from "./mqtt-abuse.ts";
 import { machineMetric } from "./pipeline.ts";
 import { RawMqtt } from "./raw-mqtt.ts";
 import { SiteHarness } from "./site-harness.ts";
@@ -15,8 +16,13 @@ const JUNK_PACKETS = isLong ? 10_000_000 : 100_000;
 const TOPICS = isLong ? 1_000_000 : 30_000;
 const JUNK_FILE_BYTES = (isLong ? 512 : 8) * 2 ** 20;
 const JUNK_POSTS = isLong ? 20_000 : 500;
-/** Far above what it needs at rest (about 120 MB), far below what unbounded growth would take. */
-const RESIDENT_BYTES_MAX = 600 * 2 ** 20;
+/** Clients that come with ids of their own, one connection each or more. */
+const GHOSTS = isLong ? 10_000 : 100;
+const LONG_TOPICS = isLong ? 100_000 : 4_000;
+/** The unit's MemoryMax is 512M; at rest it needs about 120 MB. */
+const RESIDENT_BYTES_MAX = 400 * 2 ** 20;
+/** The binary's own, and what V8 takes for its heap where the system grants 512 MB. */
+const NODE_OPTIONS = "--max-semi-space-size=4 --max-old-space-size=256";
 const SERIES_MAX = 1_000;
 
 const pipeline = {
@@ -152,6 +158,7 @@ test(
       site: "alpha",
       pipelinePath: works.write("pipeline.yaml", pipeline),
       uplinkPort: 1,
+      surroundings: { env: { NODE_OPTIONS } },
       config: {
         limits: { seriesPerMetricMax: SERIES_MAX },
         log: { level: "warn" },
@@ -215,6 +222,26 @@ test(
       client.write(Buffer.from([0x32, 0xff, 0xff, 0xff, 0x7f]));
       await until("it is cut off", () => client.isClosed || (client.write(Buffer.alloc(65_536)), false));
     };
+    const abuse = new MqttAbuse(brokerPort);
+    works.atEnd(() => abuse.close());
+    const ghosts = async () => {
+      for (let number = 0; number < GHOSTS; number += 1) {
+        await abuse.leaveSession(`factory/alpha/1/ghost-${number}/command`);
+        await abuse.leaveUnreleased("factory/alpha/1/m3/temperature", Buffer.alloc(2 ** 20));
+        if (number % 10 === 0) await abuse.beginToConnect();
+        if (number % 10 === 5) await abuse.beginToPublish();
+        // Commands that anybody may send, to clients that will not come for them.
+        const client = await sensorOf("commander");
+        for (let ghost = 0; ghost <= number; ghost += 10) {
+          const topic = `factory/alpha/1/ghost-${ghost}/command`;
+          await Promise.all([1, 2, 3, 4, 5].map(() => client.publish(topic, Buffer.alloc(8_000))));
+        }
+        client.close();
+      }
+    };
+    const longTopics = async () => {
+      for (const length of [250, 60_000]) await abuse.inventTopics(length, LONG_TOPICS);
+    };
     const random = new SeededRandom(seed, "junk");
     await Promise.all([
       ...[0, 1, 2, 3].map((own) =>
@@ -226,7 +253,11 @@ test(
       writeJunkFile(junkFile, JUNK_FILE_BYTES, new SeededRandom(seed, "junk file")),
       endlessTopics(),
       hugePayloads(),
+      ghosts(),
+      longTopics(),
+      abuse.neverRelease("factory/alpha/1/m4/temperature", Buffer.alloc(10 ** 6), 300),
     ]);
+    abuse.close();
     isAbused = false;
     const stopCount = await watch;
     console.log(
@@ -244,8 +275,13 @@ test(
     expect(rejected.series_cap).toBeGreaterThan(TOPICS / 3 - SERIES_MAX - 2);
     expect(rejected.oversized).toBeGreaterThanOrEqual(50);
     expect(rejected.malformed).toBeGreaterThan(1_000);
+    const held = await site.metrics();
+    for (const what of ["sessions", "queued_bytes", "bytes_in_hand"])
+      expect(held).toMatch(new RegExp(`millrace_agent_input_held\\{[^}]*what="${what}"\\} \\d+`));
     const countsOf = (name: string) => inputs.find((input) => input.name === name)?.counts ?? {};
     expect(countsOf("broker")["client_errors"]).toBeGreaterThan(100);
+    expect(countsOf("broker")["sessions"]).toBeGreaterThan(GHOSTS / 2);
+    expect(countsOf("broker")["refused_subscriptions"]).toBeGreaterThanOrEqual(GHOSTS);
     expect(countsOf("files")["lines"]).toBeGreaterThan(1_000);
     expect(countsOf("mqtt")["disconnects"]).toBeGreaterThan(1);
     const refused = Object.values(rejected).reduce((sum, count) => sum + count, 0);

@@ -1,6 +1,7 @@
 import type { EvidenceSource } from "@millrace/config";
 import type { Labels } from "@millrace/stream";
 import { LABEL_LENGTH_MAX, parseSourceTime } from "@millrace/wire";
+import { RememberedTopics } from "../inputs/remembered-topics.ts";
 import { filterTakes } from "../inputs/topic-filter.ts";
 import type { RejectionReason } from "../ledger.ts";
 
@@ -17,8 +18,6 @@ interface Refusal {
   readonly detail: string;
 }
 
-const OTHERS_MAX = 50_000;
-
 /** For inputs: what is oversized elsewhere is not there. */
 export interface EvidenceBounds {
   /** Greatest payload that is taken there; 0 where none is evidence. */
@@ -31,8 +30,10 @@ export interface EvidenceBounds {
 export class EvidenceTopics implements EvidenceBounds {
   readonly #sources: readonly EvidenceSource[];
   readonly #site: string;
-  /** Topics that are none of them. */
-  readonly #others = new Set<string>();
+  /** Asked of every message that arrives: the topics of readings, which come again and again, are remembered. */
+  readonly #sourceOrNullOf = new RememberedTopics(
+    (topic) => this.#sources.find((source) => filterTakes(source.topic.filter, topic)) ?? null,
+  );
 
   constructor(options: { readonly sources: readonly EvidenceSource[]; readonly site: string }) {
     this.#sources = options.sources;
@@ -69,13 +70,8 @@ export class EvidenceTopics implements EvidenceBounds {
     return { source, labels: { ...labels, site: this.#site }, timeMs: time.timeMs };
   }
 
-  /** Asked of every message that arrives: the topics of readings, which come again and again, are remembered. */
   #sourceOf(topic: string): EvidenceSource | undefined {
-    if (this.#sources.length === 0 || this.#others.has(topic)) return undefined;
-    const found = this.#sources.find((source) => filterTakes(source.topic.filter, topic));
-    if (found !== undefined) return found;
-    if (this.#others.size >= OTHERS_MAX) this.#others.clear();
-    this.#others.add(topic);
-    return undefined;
+    if (this.#sources.length === 0) return undefined;
+    return this.#sourceOrNullOf.find(topic) ?? undefined;
   }
 }

@@ -1,63 +1,9 @@
 // The embedded broker: PUBACK means durable, limits hold, and commands reach the machines. Real sockets, real clients.
-import { connect as connectSocket } from "node:net";
-import { MemoryLogger, systemClock } from "@millrace/runtime";
-import { TEST_CERTIFICATES } from "@millrace/testkit";
-import { connectAsync, type IClientOptions, type MqttClient } from "mqtt";
-import { afterEach, expect, test, vi } from "vitest";
-import { BrokerInput, type BrokerInputOptions } from "./broker-input.ts";
-import type { Arrival, InputHandler } from "./input.ts";
-
-const cleanups: (() => Promise<unknown>)[] = [];
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
-});
-
-async function brokerWith(
-  handler: InputHandler,
-  options: Partial<BrokerInputOptions> = {},
-): Promise<BrokerInput> {
-  const input = new BrokerInput({
-    name: "sensors",
-    host: "127.0.0.1",
-    port: 0,
-    users: [],
-    tls: null,
-    clientsMax: 10,
-    payloadBytesMax: 1000,
-    commandFilters: [],
-    clock: systemClock,
-    log: new MemoryLogger(),
-    ...options,
-  });
-  await input.start(handler);
-  cleanups.push(() => input.stop());
-  return input;
-}
-
-async function sensor(input: BrokerInput, options: Partial<IClientOptions> = {}): Promise<MqttClient> {
-  const client = await connectAsync({
-    protocol: "mqtt",
-    host: "127.0.0.1",
-    port: input.port,
-    reconnectPeriod: 0,
-    ...options,
-  });
-  client.on("error", () => {});
-  cleanups.push(() => client.endAsync(true));
-  return client;
-}
-
-/** A handler whose messages stay undecided until the test says so. */
-function holdingHandler(): {
-  handler: InputHandler;
-  held: { arrival: Arrival; resolve: () => void; reject: (error: Error) => void }[];
-} {
-  const held: { arrival: Arrival; resolve: () => void; reject: (error: Error) => void }[] = [];
-  return {
-    held,
-    handler: (arrival) => new Promise((resolve, reject) => held.push({ arrival, resolve, reject })),
-  };
-}
+import { systemClock } from "@millrace/runtime";
+import { SimulatedTime, TEST_CERTIFICATES } from "@millrace/testkit";
+import { expect, test, vi } from "vitest";
+import { brokerWith, holdingHandler, rawSocket, sensor } from "./broker-input.test-support.ts";
+import type { Arrival } from "./input.ts";
 
 const text = (arrival: Arrival | undefined): string => Buffer.from(arrival?.payload ?? []).toString();
 
@@ -209,6 +155,7 @@ test("a subscriber that does not read holds up neither commands nor acknowledgem
   await vi.waitFor(() => expect(input.status().counts["client_errors"]).toBe(1), { timeout: 10_000 });
 }, 15_000);
 
+const TLS = { cert: TEST_CERTIFICATES.serverCertificate, key: TEST_CERTIFICATES.serverKey, ca: null };
 const line1 = { user: "line1", password: "secret", publish: ["#"], subscribe: ["#"] };
 
 test("a user publishes and subscribes where it may; elsewhere it is acknowledged, dropped and counted, or refused", async () => {
@@ -243,9 +190,9 @@ test("a user publishes and subscribes where it may; elsewhere it is acknowledged
 });
 
 test("with TLS a client needs the broker's authority, and with `ca` a certificate, whose name is its user", async () => {
-  const { authority, serverCertificate, serverKey, agentCertificate, agentKey } = TEST_CERTIFICATES;
+  const { authority, agentCertificate, agentKey } = TEST_CERTIFICATES;
   const arrivals: Arrival[] = [];
-  const tls = { cert: serverCertificate, key: serverKey, ca: null };
+  const tls = TLS;
   const secure = { protocol: "mqtts", ca: authority } as const;
   const input = await brokerWith((arrival) => void arrivals.push(arrival), { tls });
   await (await sensor(input, secure)).publishAsync("t", "1", { qos: 1 });
@@ -271,6 +218,38 @@ test("with TLS a client needs the broker's authority, and with `ca` a certificat
   await sensor(unnamed, { ...own, username: "line1", password: "secret" });
 });
 
+test("a first packet of more than 16 KiB closes its connection before it is in memory; a CONNECT up to that is taken", async () => {
+  const input = await brokerWith(() => {}, { users: [line1] });
+  // CONNECT of 16 KiB and one byte: nothing but its length is sent.
+  const socket = rawSocket(input);
+  const closed = new Promise((resolve) => socket.once("close", resolve));
+  socket.write(Buffer.from([0x10, 0x81, 0x80, 0x01]));
+  await closed;
+  expect(input.status().counts).toMatchObject({ oversized: 1 });
+  const will = { topic: "t", payload: Buffer.alloc(16_000), qos: 1 as const, retain: false };
+  const client = await sensor(input, { username: "line1", password: "secret", will });
+  await client.publishAsync("t", Buffer.alloc(100_000), { qos: 1 });
+});
+
+test("what is sent right behind a CONNECT, in one piece or many, is taken once its sender has logged in", async () => {
+  const arrivals: Arrival[] = [];
+  const input = await brokerWith((arrival) => void arrivals.push(arrival));
+  const numbers = Array.from({ length: 100 }, (_, index) => index + 1);
+  const publishes = numbers.map((id) => Buffer.from([0x32, 6, 0, 1, 0x74, 0, id, id]));
+  const hello = Buffer.from([0x10, 13, 0, 4, 0x4d, 0x51, 0x54, 0x54, 4, 2, 0, 0, 0, 1, 0x6c]);
+  for (const pieces of [[Buffer.concat([hello, ...publishes])], [hello, ...publishes]]) {
+    const socket = rawSocket(input);
+    socket.setNoDelay(true);
+    let answeredBytes = 0;
+    socket.on("data", (chunk: Buffer) => (answeredBytes += chunk.length));
+    for (const piece of pieces) socket.write(piece);
+    await vi.waitFor(() => expect(answeredBytes).toBe(4 + 4 * numbers.length));
+    socket.destroy();
+  }
+  expect(arrivals.map(({ payload }) => payload[0])).toEqual([...numbers, ...numbers]);
+  expect(input.status().counts).toMatchObject({ refused_publishes: 0, client_errors: 0 });
+});
+
 test("who is not a user does not get in", async () => {
   const input = await brokerWith(() => {}, { users: [line1] });
   await expect(sensor(input, { username: "line1", password: "wrong" })).rejects.toThrow(
@@ -281,32 +260,33 @@ test("who is not a user does not get in", async () => {
   expect(input.status().counts).toMatchObject({ clients: 1 });
 });
 
-test("connections beyond clientsMax, and beyond the rate of one address, are closed and counted", async () => {
-  const input = await brokerWith(() => {}, { clientsMax: 3, connectsPerSecondMax: 5 });
-  const attempt = async (): Promise<void> => {
-    const socket = connectSocket(input.port, "127.0.0.1");
-    cleanups.push(async () => socket.destroy());
-    socket.on("error", () => {});
+test("connections beyond clientsMax are closed and counted", async () => {
+  const input = await brokerWith(() => {}, { clientsMax: 3 });
+  for (let number = 0; number < 5; number++) {
+    const socket = rawSocket(input);
     await new Promise((resolve) => socket.once("connect", resolve));
-  };
-  for (let number = 0; number < 5; number++) await attempt();
-  await vi.waitFor(() => expect(input.status().counts["refused_clients"]).toBe(2));
-  const slow = await brokerWith(() => {}, {
-    connectsPerSecondMax: 2,
-    clock: { ...systemClock, monotonicMs: () => 5000 },
-  });
-  for (let number = 0; number < 4; number++) {
-    const socket = connectSocket(slow.port, "127.0.0.1");
-    socket.on("error", () => {});
-    cleanups.push(async () => socket.destroy());
   }
-  await vi.waitFor(() => expect(slow.status().counts["refused_rate"]).toBe(2));
+  await vi.waitFor(() => expect(input.status().counts["refused_clients"]).toBe(2));
+});
+
+test.each([
+  ["plain", null],
+  ["TLS", TLS],
+])("connections beyond the rate of one address are closed and counted at once, %s", async (_name, tls) => {
+  const clock = { ...systemClock, monotonicMs: () => 5000 };
+  const input = await brokerWith(() => {}, { connectsPerSecondMax: 2, clock, tls });
+  // None of them says anything.
+  const sockets = [1, 2, 3, 4].map(() => rawSocket(input));
+  await vi.waitFor(() => expect(input.status().counts["refused_rate"]).toBe(2));
+  await vi.waitFor(() => expect(sockets.filter(({ closed }) => closed)).toHaveLength(2));
+  expect(input.status().counts).toMatchObject({ refused_tls: 0 });
+  // Those in the middle of a handshake do not hold it up.
+  await input.stop();
 });
 
 test("junk on the socket, and topics too deep, cost their own connection only", async () => {
   const input = await brokerWith(() => {});
-  const socket = connectSocket(input.port, "127.0.0.1");
-  socket.on("error", () => {});
+  const socket = rawSocket(input);
   const closed = new Promise((resolve) => socket.once("close", resolve));
   socket.write(Buffer.from([0x00, 0xff, 0xff, 0xff, 0xff, 0x01, 0x02]));
   await closed;
@@ -376,33 +356,32 @@ test("a client of whom too much waits for the disk is read on once it is durable
   expect(held.length).toBeLessThan(sentCount);
   for (let next = 0; next < sentCount;) {
     for (; next < held.length; next += 1) held[next].resolve();
-    await vi.waitFor(() => expect(held.length > next || acknowledgedCount === sentCount).toBe(true));
+    await vi.waitFor(() => expect(held.length > next || acknowledgedCount === sentCount).toBe(true), 10_000);
   }
   await vi.waitFor(() => expect(acknowledgedCount).toBe(sentCount));
 }, 20_000);
 
-test("a client that only publishes is alive: its keep-alive time does not end its connection", async () => {
-  let nowMs = 0;
+test("a client that only publishes is alive for one and a half keep-alive times after its last message, and no longer", async () => {
+  const time = new SimulatedTime(0);
   const arrivals: Arrival[] = [];
-  const input = await brokerWith((arrival) => void arrivals.push(arrival), {
-    clock: { ...systemClock, monotonicMs: () => nowMs },
-  });
-  const socket = connectSocket(input.port, "127.0.0.1");
-  socket.on("error", () => {});
-  cleanups.push(async () => socket.destroy());
-  // CONNECT of client "a" with a keep-alive time of one second, and never a ping.
-  socket.write(Buffer.from([0x10, 13, 0, 4, 0x4d, 0x51, 0x54, 0x54, 4, 2, 0, 1, 0, 1, 0x61]));
+  const input = await brokerWith((arrival) => void arrivals.push(arrival), { clock: time.clock() });
+  const other = await sensor(input, { keepalive: 0 });
+  const socket = rawSocket(input);
+  // CONNECT of client "a" with a keep-alive time of two seconds, and never a ping.
+  socket.write(Buffer.from([0x10, 13, 0, 4, 0x4d, 0x51, 0x54, 0x54, 4, 2, 0, 2, 0, 1, 0x61]));
   await new Promise((resolve) => socket.once("data", resolve));
-  const timer = setInterval(() => {
-    nowMs += 50;
+  for (let number = 1; number <= 5; number += 1) {
+    await time.run(number === 1 ? 950 : 2_999);
     socket.write(Buffer.from([0x30, 4, 0, 1, 0x74, 0x31]));
-  }, 50);
-  cleanups.push(async () => clearInterval(timer));
-  // aedes ends a connection of which it has seen nothing for one and a half times that.
-  await vi.waitFor(() => expect(nowMs).toBeGreaterThan(2_500), { timeout: 10_000 });
+    await vi.waitFor(() => expect(arrivals).toHaveLength(number));
+  }
+  await time.run(2_999);
+  await other.publishAsync("t", "1", { qos: 1 });
   expect(socket.closed).toBe(false);
-  expect(input.status().counts).toMatchObject({ clients: 1 });
-}, 15_000);
+  await time.run(1);
+  await vi.waitFor(() => expect(socket.closed).toBe(true));
+  expect(input.status().counts).toMatchObject({ clients: 1, client_errors: 1 });
+});
 
 test("no client talks to the broker's inside: what is published under $SYS is dropped, acknowledged and counted", async () => {
   const arrivals: Arrival[] = [];

@@ -1,19 +1,31 @@
 import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
 import { setImmediate } from "node:timers";
 import { createServer as createTlsServer } from "node:tls";
-import { certifiedNameOf, type Clock, type Logger, toListenError } from "@millrace/runtime";
+import { certifiedNameOf, type Clock, type Logger, type Timer, toListenError } from "@millrace/runtime";
 import { PacketSizeGuard, SPARKPLUG_NAMESPACE } from "@millrace/wire";
-import { Aedes, type AedesOptions, type AuthenticateError, type Client, type PublishPacket } from "aedes";
+import {
+  Aedes,
+  type AedesOptions,
+  type AuthenticateError,
+  type Client,
+  type PublishPacket,
+  type Subscription,
+} from "aedes";
+import { BytesInHand } from "./bytes-in-hand.ts";
+import { BrokerPersistence } from "./broker-persistence.ts";
+import { BrokerSessions } from "./broker-sessions.ts";
 import { type BrokerUser, BrokerUsers } from "./broker-users.ts";
 import { type DirectPublish, DirectPublishes } from "./direct-publishes.ts";
 import type { Input, InputHandler, InputStatus, PublishOptions, Subscriptions } from "./input.ts";
+import { KeepAlive } from "./keep-alive.ts";
 import { OrderedRelease } from "./ordered-release.ts";
 import { pubackBytes } from "./puback-bytes.ts";
 import { ReadingTurns } from "./reading-turns.ts";
 import type { SparkplugPresence } from "./sparkplug-presence.ts";
+import { RememberedTopics } from "./remembered-topics.ts";
 import { SubscribedFilters } from "./subscribed-filters.ts";
 import { TopicCache } from "./topic-cache.ts";
-import { filterTakes } from "./topic-filter.ts";
+import { filterCovers, filterTakes } from "./topic-filter.ts";
 import type { EvidenceBounds } from "../evidence/evidence-topics.ts";
 import { isOversizedOn } from "./oversized.ts";
 
@@ -25,7 +37,7 @@ export interface BrokerInputOptions {
   /** Who may connect, and where to; empty: everyone who reaches the address, to everything. */
   readonly users: readonly BrokerUser[];
   /** PEM texts; null: the connections are not encrypted. With `ca` a client needs a certificate signed by it. */
-  readonly tls: { readonly cert: string; readonly key: string; readonly ca: string | null } | null;
+  readonly tls: BrokerTls | null;
   readonly clientsMax: number;
   /** A greater payload is handed over as oversized, and acknowledged. */
   readonly payloadBytesMax: number;
@@ -44,6 +56,10 @@ export interface BrokerInputOptions {
   readonly retainedMax?: number;
   /** Bytes of all retained messages, topics included; what goes beyond is delivered but not kept. Default 16 MiB. */
   readonly retainedBytesMax?: number;
+  /** Persistent sessions kept of clients that are away; beyond, the one longest away is forgotten. Default 1 000. */
+  readonly sessionsMax?: number;
+  /** A persistent session is forgotten when its client has been away for so long. Default 7 days. */
+  readonly sessionExpiryMs?: number;
   /** New connections per second from one address; those beyond are closed at once. Default 500. */
   readonly connectsPerSecondMax?: number;
   /** Where the agent commands: persistent sessions may hold QoS 1 subscriptions there; a client's publish is counted. */
@@ -52,12 +68,21 @@ export interface BrokerInputOptions {
   readonly log: Logger;
 }
 
+interface BrokerTls {
+  readonly cert: string;
+  readonly key: string;
+  readonly ca: string | null;
+}
+
 const TOPIC_LEVELS_MAX = 32;
 const ADDRESSES_MAX = 10_000;
+const SESSIONS_MAX = 1_000;
+const SESSION_EXPIRY_MS = 7 * 86_400_000;
 /** And what else stands before the payload. */
 const TOPIC_BYTES_MAX = 65_535 + 16;
-const TOPICS_REMEMBERED_MAX = 50_000;
 const CONNECT_TIMEOUT_MS = 10_000;
+/** Of a CONNECT, with its will: it comes before anybody has logged in. */
+const CONNECT_BYTES_MAX = 16 * 1024;
 /**
  * How long a subscriber may not read before it is dropped: aedes reads on from a publisher only when all subscribers
  * have taken its last messages.
@@ -70,10 +95,18 @@ const PACKET_BYTES_LEAST = 2 * 1024 * 1024;
 const RATE_WINDOW_MS = 1_000;
 const FAREWELL_MS_MAX = 500;
 /** `$`: no filter with a wildcard in front takes it. */
+const NOTHING = Buffer.alloc(0);
 const REFUSED_TOPIC = "$millrace/refused";
 const RETAINED_BYTES_MAX = 16 * 1024 * 1024;
 /** Greater packets are left for aedes: what it costs matters little beside what is in them. */
 const DIRECT_BYTES_MAX = 16 * 1024;
+/** In memory of all messages that come in, wait for the disk, or are on their way to subscribers; more only for a packet that is greater. */
+const IN_HAND_BYTES_MAX = 64 * 1024 * 1024;
+/** Of one connection, and one packet more. */
+const IN_HAND_OF_CLIENT_BYTES_MAX = 1024 * 1024;
+/** A great packet has so long to arrive whole, and a second for so many bytes more: others wait for its room. */
+const GREAT_PACKET_MS = 30_000;
+const GREAT_PACKET_BYTES_PER_SECOND = 16 * 1024;
 /** Unacknowledged messages of one connection; with more it is not read until some have become durable. */
 const UNACKNOWLEDGED_MAX = 10_000;
 
@@ -102,8 +135,8 @@ type Unacknowledged = number | (() => void);
  * What need not be brokered, because nobody subscribes to its topic and it is not retained, does not go through aedes at all
  * (`DirectPublishes`): that is nearly everything sensors send, and aedes is most of what it costs.
  *
- * Offline queues of persistent sessions live in memory, unbounded, so those may hold QoS 1 subscriptions to command topics
- * only; others are refused (SUBACK 0x80).
+ * What waits for clients that are away lives in memory (`BrokerSessions`), so persistent sessions may hold QoS 1 subscriptions to
+ * command topics only; others are refused (SUBACK 0x80).
  */
 export class BrokerInput implements Input {
   readonly name: string;
@@ -112,8 +145,10 @@ export class BrokerInput implements Input {
   #commandFilters: readonly string[];
   #isHost: boolean;
   readonly #userOf = new WeakMap<Client, BrokerUser>();
-  /** Topics seen, and whether they are the agent's to command on. */
-  readonly #isCommandTopicOf = new Map<string, boolean>();
+  /** Whether topics are the agent's to command on. */
+  readonly #isCommandTopic = new RememberedTopics((topic) =>
+    this.#commandFilters.some((filter) => filterTakes(filter, topic)),
+  );
   readonly #counts = {
     messages: 0,
     oversized: 0,
@@ -131,16 +166,21 @@ export class BrokerInput implements Input {
   readonly #acks = new WeakMap<Client, OrderedRelease<Unacknowledged>>();
   readonly #leftUnread = new WeakSet<Client>();
   readonly #turns: ReadingTurns<Client>;
-  readonly #subscribed = new SubscribedFilters();
+  readonly #subscribed = new SubscribedFilters<Client>();
+  readonly #sessions: BrokerSessions;
   #topics = this.#newTopics();
-  /** Of the clients that connect: half of their keep-alive time, ms; Infinity where they have none. */
-  readonly #aliveEveryMs = new WeakMap<Client, number>();
+  /** Of the clients that connect; 0: they have none. */
+  readonly #keepAliveMsOf = new WeakMap<Client, number>();
   readonly #failedClients = new WeakSet<Client>();
   readonly #connects = new Map<string, number>();
   /** By topic: bytes of topic and payload of its retained message. */
   readonly #retainedBytesOf = new Map<string, number>();
   #retainedBytes = 0;
   readonly #sockets = new Set<Socket>();
+  readonly #inHand: BytesInHand<Client>;
+  readonly #packetBytesMax: number;
+  /** What messages that go through aedes count for in `#inHand`. */
+  readonly #bytesOf = new WeakMap<PublishPacket, number>();
   #connectsSinceMs = 0;
   #handler: InputHandler | null = null;
   #broker: Aedes | null = null;
@@ -157,6 +197,15 @@ export class BrokerInput implements Input {
       nextTurn: setImmediate,
       readOn: (client) => client.conn.emit("readable"),
     });
+    const { sessionsMax: awayMax = SESSIONS_MAX, sessionExpiryMs: awayMs = SESSION_EXPIRY_MS } = options;
+    this.#sessions = new BrokerSessions({ awayMax, awayMs });
+    this.#packetBytesMax = packetBytesMaxOf(options);
+    this.#inHand = new BytesInHand({
+      bytesMax: Math.max(IN_HAND_BYTES_MAX, this.#packetBytesMax),
+      bytesPerClientMax: IN_HAND_OF_CLIENT_BYTES_MAX,
+      // Not in the middle of what another of its packets sets off.
+      onRoom: (client) => queueMicrotask(() => this.#readOn(client)),
+    });
   }
 
   /** The port in use; for `port: 0`. */
@@ -171,7 +220,11 @@ export class BrokerInput implements Input {
     const broker = await Aedes.createBroker(this.#brokerOptions());
     broker.on("clientError", (client, error) => this.#onClientError(client, error));
     broker.on("connectionError", (client, error) => this.#onClientError(client, error));
-    watchSubscriptions(broker, this.#subscribed);
+    broker.on("client", ({ id }) => this.#sessions.opened(id));
+    broker.on("clientDisconnect", ({ id }) => this.#sessions.closed(id, this.#options.clock.monotonicMs()));
+    broker.on("unsubscribe", (filters, client) => {
+      for (const filter of filters) this.#subscribed.remove(client, filter);
+    });
     const server = this.#createServer(broker);
     server.maxConnections = this.#options.clientsMax;
     server.on("drop", () => {
@@ -257,7 +310,7 @@ export class BrokerInput implements Input {
     if (isHost !== this.#isHost) await (isHost ? this.#sayState("online") : this.#sayFarewell());
     this.#isHost = isHost;
     this.#commandFilters = commandFilters;
-    this.#isCommandTopicOf.clear();
+    this.#isCommandTopic.forget();
     this.#topics = this.#newTopics();
   }
 
@@ -267,19 +320,31 @@ export class BrokerInput implements Input {
       name: this.name,
       isConnected,
       reason: isConnected ? null : "not running",
-      counts: { ...this.#counts, clients: this.#broker?.connectedClients ?? 0 },
+      counts: {
+        ...this.#counts,
+        ...this.#sessions.counts,
+        bytes_in_hand: this.#inHand.bytes,
+        clients: this.#broker?.connectedClients ?? 0,
+      },
     };
   }
 
   #brokerOptions(): AedesOptions {
     return {
+      persistence: new BrokerPersistence({
+        sessions: this.#sessions,
+        clock: this.#options.clock,
+        onRepeated: (client, packet) => this.#release(client, packet),
+      }),
       maxTopicLevels: this.#options.topicLevelsMax ?? TOPIC_LEVELS_MAX,
       concurrency: DELIVERIES_MAX,
       connectTimeout: CONNECT_TIMEOUT_MS,
       drainTimeout: DRAIN_TIMEOUT_MS,
       maxClientsIdLength: 256,
       preConnect: (client, packet, done) => {
-        this.#aliveEveryMs.set(client, (packet.keepalive || Infinity) * 500);
+        this.#keepAliveMsOf.set(client, (packet.keepalive ?? 0) * 1_000);
+        // aedes does not see direct publishes: `KeepAlive` watches in its place.
+        packet.keepalive = 0;
         done(null, true);
       },
       authenticate: (client, name, password, done) => {
@@ -296,39 +361,85 @@ export class BrokerInput implements Input {
         done(refusal, false);
       },
       authorizePublish: (client, packet, done) => this.#onPublish(client, packet, done),
-      authorizeSubscribe: (client, subscription, done) => {
+      published: (packet, client, done) => {
+        if (client !== null) this.#release(client, packet);
+        done();
+      },
+      authorizeSubscribe: (client, subscription, done) =>
+        done(null, this.#grants(client, subscription) ? subscription : null),
+      authorizeForward: (client, packet) => {
         const user = this.#userOf.get(client);
-        if (user === undefined || !this.#users.maySubscribe(user, subscription.topic)) {
-          this.#counts.refused_subscriptions++;
-          this.#options.log.repeated(
-            "subscription_rights",
-            "a subscription was refused: the user may not subscribe there; see `subscribe` of its entry in inputs.broker.users",
-            { client: client.id, user: user?.user, topic: subscription.topic },
-          );
-          return done(null, null);
-        }
-        if (client.clean || subscription.qos === 0 || this.#isCommandTopic(subscription.topic))
-          return done(null, subscription);
-        this.#counts.refused_subscriptions++;
-        this.#options.log.repeated(
-          "persistent_subscription",
-          "a subscription was refused: a client with a persistent session may subscribe with QoS 1 to command topics only; use a clean session or QoS 0",
-          {
-            client: client.id,
-            topic: subscription.topic,
-          },
-        );
-        done(null, null);
+        return user !== undefined && this.#users.mayReceive(user, packet.topic) ? packet : null;
       },
     };
   }
 
+  /**
+   * Asked for each filter of a SUBSCRIBE, and again for those of a session that goes on. What is granted is stored here: aedes would
+   * store what is refused, too.
+   */
+  #grants(client: Client, { topic: filter, qos }: Subscription): boolean {
+    if (client.closed) return false;
+    const refusal = this.#refusalOf(client, filter, qos);
+    if (refusal === null) {
+      if (!client.clean) this.#sessions.subscribe(client.id, filter, qos);
+      return true;
+    }
+    this.#sessions.unsubscribe(client.id, filter);
+    this.#counts.refused_subscriptions++;
+    const user = this.#userOf.get(client)?.user;
+    this.#options.log.repeated(refusal.key, `a subscription was refused: ${refusal.detail}`, {
+      client: client.id,
+      user,
+      topic: filter,
+    });
+    return false;
+  }
+
+  #refusalOf(client: Client, filter: string, qos: number): { key: string; detail: string } | null {
+    const user = this.#userOf.get(client);
+    if (user === undefined || !this.#users.maySubscribe(user, filter))
+      return {
+        key: "subscription_rights",
+        detail: "the user may not subscribe there; see `subscribe` of its entry in inputs.broker.users",
+      };
+    if (!client.clean && qos > 0 && !this.#isOnlyCommands(filter))
+      return {
+        key: "persistent_subscription",
+        detail:
+          "a client with a persistent session may subscribe with QoS 1 to command topics only; use a clean session or QoS 0",
+      };
+    if (!this.#subscribed.add(client, filter))
+      return {
+        key: "subscriptions_max",
+        detail: "the client, or all together, have too many, or the filter is too long",
+      };
+    return null;
+  }
+
+  /** Connections are counted before TLS has cost anything. */
   #createServer(broker: Aedes): Server {
     const { tls } = this.#options;
-    if (tls === null) return createServer((socket) => this.#onConnection(socket, broker));
-    const ca = tls.ca === null ? {} : { ca: tls.ca, requestCert: true, rejectUnauthorized: true };
-    const server = createTlsServer({ cert: tls.cert, key: tls.key, minVersion: "TLSv1.2", ...ca }, (socket) =>
-      this.#onConnection(socket, broker),
+    const secured = tls === null ? null : this.#createTlsServer(tls, broker);
+    return createServer((socket) => {
+      if (!this.#isWithinRate(socket.remoteAddress ?? "")) {
+        this.#counts.refused_rate++;
+        socket.destroy();
+        return;
+      }
+      this.#sockets.add(socket);
+      socket.on("close", () => this.#sockets.delete(socket));
+      if (secured === null) this.#onConnection(socket, broker);
+      else secured.emit("connection", socket);
+    });
+  }
+
+  /** Listens to nothing itself. */
+  #createTlsServer({ cert, key, ca }: BrokerTls, broker: Aedes): Server {
+    const authority = ca === null ? {} : { ca, requestCert: true, rejectUnauthorized: true };
+    const server = createTlsServer(
+      { cert, key, minVersion: "TLSv1.2", handshakeTimeout: CONNECT_TIMEOUT_MS, ...authority },
+      (socket) => this.#onConnection(socket, broker),
     );
     server.on("tlsClientError", (error) => {
       this.#counts.refused_tls++;
@@ -338,54 +449,74 @@ export class BrokerInput implements Input {
   }
 
   #onConnection(socket: Socket, broker: Aedes): void {
-    if (!this.#isWithinRate(socket.remoteAddress ?? "")) {
-      this.#counts.refused_rate++;
-      socket.destroy();
-      return;
-    }
-    this.#sockets.add(socket);
-    socket.on("close", () => this.#sockets.delete(socket));
     socket.setNoDelay(true);
-    this.#readDirectly(socket, broker.handle(socket));
+    const client = broker.handle(socket);
+    socket.on("close", () => {
+      this.#subscribed.removeClient(client);
+      this.#inHand.remove(client);
+    });
+    this.#readDirectly(socket, client);
   }
 
   /** aedes reads its connections with `read()`: what it would get is looked at first. */
   #readDirectly(socket: Socket, client: Client): void {
-    const { payloadBytesMax, evidence, sparkplugBytesMax = 0 } = this.#options;
-    const evidenceBytesMax = (evidence?.largestBytesMax() ?? 0) + TOPIC_BYTES_MAX;
-    const packetBytesMax =
-      this.#options.packetBytesMax ??
-      Math.max(PACKET_BYTES_LEAST, 16 * payloadBytesMax, 2 * sparkplugBytesMax, evidenceBytesMax);
+    const { clock } = this.#options;
+    const [inHand, packetBytesMax] = [this.#inHand, this.#packetBytesMax];
+    let arrival: Timer | undefined;
     const publishes = new DirectPublishes<KnownTopic>({
-      guard: new PacketSizeGuard(packetBytesMax),
+      guard: new PacketSizeGuard(packetBytesMax, CONNECT_BYTES_MAX),
       packetBytesMax: Math.min(packetBytesMax, DIRECT_BYTES_MAX),
+      // What the guard refuses needs no room.
+      begin(bytes) {
+        if (bytes > packetBytesMax) return true;
+        if (!inHand.begin(client, bytes)) return false;
+        const limitMs = GREAT_PACKET_MS + (bytes / GREAT_PACKET_BYTES_PER_SECOND) * 1_000;
+        arrival = clock.after(limitMs, () => socket.destroy(new Error("a packet takes too long to arrive")));
+        return true;
+      },
+      end() {
+        arrival?.cancel();
+        inHand.end(client);
+      },
       topicAt: (bytes, from, to) =>
         user === undefined ? undefined : this.#directTopic(user, bytes, from, to),
       take: (publish) => this.#onDirectPublish(client, publish, readAtMs),
     });
-    const { clock } = this.#options;
+    socket.once("close", () => arrival?.cancel());
     let user: BrokerUser | undefined;
     let readAtMs = 0;
-    let brokeredAtMs = 0;
     client.once("connected", () => {
       user = this.#userOf.get(client);
       publishes.isOpen = true;
-      brokeredAtMs = clock.monotonicMs();
+      this.#readOn(client);
+      const keepAliveMs = this.#keepAliveMsOf.get(client) ?? 0;
+      if (keepAliveMs === 0) return;
+      const keepAlive = new KeepAlive({
+        clock,
+        keepAliveMs,
+        heardAtMs: () => readAtMs,
+        hasUnread: () => socket.readableLength > 0 || publishes.isHeldBack,
+        onSilent: () => void socket.destroy(new Error("keep alive timeout")),
+      });
+      socket.once("close", () => keepAlive.stop());
     });
     const read = socket.read.bind(socket);
     socket.read = (size?: number): unknown => {
       if (this.#isUnreadable(client, socket)) return null;
-      if (size === 0) return read(0);
-      const waitingBytes = socket.readableLength;
-      const bytes = this.#turns.bytesFor(client, waitingBytes);
-      if (bytes === 0 && waitingBytes > 0) return null;
-      const chunk: unknown = read(bytes === waitingBytes ? size : bytes);
-      if (!Buffer.isBuffer(chunk)) return chunk;
-      readAtMs = clock.monotonicMs();
-      publishes.isBrokerDue = readAtMs - brokeredAtMs >= (this.#aliveEveryMs.get(client) ?? Infinity);
-      const left = publishes.read(chunk);
-      if (left === null) return null;
-      brokeredAtMs = readAtMs;
+      let left = publishes.isHeldBack ? publishes.read(NOTHING) : null;
+      // What has come meanwhile has been told already, and is not told again.
+      if (left !== null) queueMicrotask(() => socket.emit("readable"));
+      if (left === null && !publishes.isHeldBack) {
+        if (size === 0) return read(0);
+        const waitingBytes = socket.readableLength;
+        const bytes = this.#turns.bytesFor(client, waitingBytes);
+        if (bytes === 0 && waitingBytes > 0) return null;
+        const chunk: unknown = read(bytes === waitingBytes ? size : bytes);
+        if (!Buffer.isBuffer(chunk)) return chunk;
+        readAtMs = clock.monotonicMs();
+        left = publishes.read(chunk);
+      }
+      if (publishes.isHeldBack) this.#leftUnread.add(client);
       if (left !== undefined) return left;
       this.#counts.oversized++;
       socket.destroy(new Error("a packet exceeds packetBytesMax"));
@@ -397,7 +528,9 @@ export class BrokerInput implements Input {
   /** Too much of it waits for the disk, or it does not take its acknowledgements: it is read on when that is over. */
   #isUnreadable(client: Client, socket: Socket): boolean {
     const isUnreadable =
-      (this.#acks.get(client)?.heldCount ?? 0) >= UNACKNOWLEDGED_MAX || socket.writableNeedDrain;
+      (this.#acks.get(client)?.heldCount ?? 0) >= UNACKNOWLEDGED_MAX ||
+      socket.writableNeedDrain ||
+      this.#inHand.mustWait(client);
     if (isUnreadable) this.#leftUnread.add(client);
     return isUnreadable;
   }
@@ -431,7 +564,7 @@ export class BrokerInput implements Input {
       name.startsWith("$") ||
       /[+#\0]/.test(name) ||
       name.split("/").length > topicLevelsMax ||
-      this.#isCommandTopic(name);
+      this.#isCommandTopic.find(name);
     return { name, isBrokers, isSubscribed: false, asOf: -1, publisher: undefined };
   }
 
@@ -472,6 +605,7 @@ export class BrokerInput implements Input {
     if (handler === null) return done(new Error("the broker is stopping"));
     if (client === null) return done();
     this.#counts.messages++;
+    if (!client.closed) this.#hold(client, packet);
     const user = this.#userOf.get(client);
     // Under $SYS the broker talks to itself: a message there can end other clients' connections.
     const isInternal = packet.topic.startsWith("$SYS/");
@@ -479,7 +613,7 @@ export class BrokerInput implements Input {
       this.#refusePublish(client, packet);
       return done();
     }
-    if (this.#isCommandTopic(packet.topic)) {
+    if (this.#isCommandTopic.find(packet.topic)) {
       this.#counts.command_topic_publishes++;
       this.#options.log.repeated("command_topic", "a client publishes to a command topic", {
         client: client.id,
@@ -510,6 +644,18 @@ export class BrokerInput implements Input {
       return done();
     }
     this.#acksOf(client).add(work, () => done());
+  }
+
+  /** Until aedes is done with it, or its client is gone. */
+  #hold(client: Client, packet: PublishPacket): void {
+    const bytes = packet.topic.length + packet.payload.length;
+    this.#bytesOf.set(packet, bytes);
+    this.#inHand.hold(client, bytes);
+  }
+
+  #release(client: Client, packet: PublishPacket): void {
+    this.#inHand.release(client, this.#bytesOf.get(packet) ?? 0);
+    this.#bytesOf.delete(packet);
   }
 
   /**
@@ -589,13 +735,9 @@ export class BrokerInput implements Input {
     else this.#retainedBytesOf.set(packet.topic, bytes);
   }
 
-  #isCommandTopic(topic: string): boolean {
-    const known = this.#isCommandTopicOf.get(topic);
-    if (known !== undefined) return known;
-    if (this.#isCommandTopicOf.size >= TOPICS_REMEMBERED_MAX) this.#isCommandTopicOf.clear();
-    const isCommandTopic = this.#commandFilters.some((filter) => filterTakes(filter, topic));
-    this.#isCommandTopicOf.set(topic, isCommandTopic);
-    return isCommandTopic;
+  /** Whether all topics of the filter are the agent's to command on. */
+  #isOnlyCommands(filter: string): boolean {
+    return this.#commandFilters.some((commands) => filterCovers(commands, filter));
   }
 
   #isWithinRate(address: string): boolean {
@@ -620,6 +762,15 @@ export class BrokerInput implements Input {
   }
 }
 
+function packetBytesMaxOf(options: BrokerInputOptions): number {
+  const { payloadBytesMax, evidence, sparkplugBytesMax = 0, packetBytesMax } = options;
+  const evidenceBytesMax = (evidence?.largestBytesMax() ?? 0) + TOPIC_BYTES_MAX;
+  return (
+    packetBytesMax ??
+    Math.max(PACKET_BYTES_LEAST, 16 * payloadBytesMax, 2 * sparkplugBytesMax, evidenceBytesMax)
+  );
+}
+
 /** The handler's promise; a handler that throws counts as one that rejects. */
 function settle(handler: InputHandler, arrival: Parameters<InputHandler>[0]): ReturnType<InputHandler> {
   try {
@@ -637,20 +788,6 @@ function listen(server: Server, port: number, host: string): Promise<void> {
       resolve();
     });
   });
-}
-
-/** aedes tells of subscriptions once they stand, and of restored ones not at all: they are seen where they are made. */
-function watchSubscriptions(broker: Aedes, subscribed: SubscribedFilters): void {
-  const subscribe = broker.subscribe.bind(broker);
-  broker.subscribe = (filter, deliver, done) => {
-    subscribed.add(filter);
-    subscribe(filter, deliver, done);
-  };
-  const unsubscribe = broker.unsubscribe.bind(broker);
-  broker.unsubscribe = (filter, deliver, done) => {
-    subscribed.remove(filter);
-    unsubscribe(filter, deliver, done);
-  };
 }
 
 function closeBroker(broker: Aedes): Promise<void> {

@@ -19,14 +19,11 @@ export interface Identity {
   readonly commonName: string | null;
 }
 
-const TOPICS_REMEMBERED_MAX = 50_000;
 const EVERYTHING: BrokerUser = { user: "", password: null, publish: ["#"], subscribe: ["#"] };
 
 /** Who may connect to the embedded broker, and to which topics. Without users everybody may everything. */
 export class BrokerUsers {
   readonly #users: readonly { readonly known: BrokerUser; readonly digest: Buffer | null }[];
-  /** By user name and topic: publishes come often, and to few topics. */
-  readonly #mayPublish = new Map<string, boolean>();
 
   constructor(users: readonly BrokerUser[]) {
     this.#users = users.map((known) => ({
@@ -49,16 +46,15 @@ export class BrokerUsers {
   }
 
   mayPublish(user: BrokerUser, topic: string): boolean {
-    const key = `${user.user} ${topic}`;
-    const known = this.#mayPublish.get(key);
-    if (known !== undefined) return known;
-    if (this.#mayPublish.size >= TOPICS_REMEMBERED_MAX) this.#mayPublish.clear();
-    const may = user.publish.some((filter) => filterTakes(filter, topic));
-    this.#mayPublish.set(key, may);
-    return may;
+    return user.publish.some((filter) => filterTakes(filter, topic));
   }
 
   maySubscribe(user: BrokerUser, filter: string): boolean {
     return user.subscribe.some((allowed) => filterCovers(allowed, filter));
+  }
+
+  /** Whether messages of the topic may go to it, however it came to subscribe. */
+  mayReceive(user: BrokerUser, topic: string): boolean {
+    return user.subscribe.some((filter) => filterTakes(filter, topic));
   }
 }

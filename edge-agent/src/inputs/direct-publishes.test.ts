@@ -9,7 +9,8 @@ const PACKET_BYTES_MAX = 60;
 const GUARD_BYTES_MAX = 400;
 
 /** A connection where topics that begin with "d" are direct; what is taken and what is left, in order. */
-function connection({ isOpen = true } = {}) {
+function connection({ isOpen = true, mayBegin = (): boolean => true } = {}) {
+  const great: (number | "end")[] = [];
   const taken: string[] = [];
   const left: Buffer[] = [];
   const publishes = new DirectPublishes<string>({
@@ -21,12 +22,18 @@ function connection({ isOpen = true } = {}) {
     },
     take: ({ topic, payload, qos, packetId }) =>
       taken.push(`${topic} ${qos} ${packetId} ${Buffer.from(payload).toString("hex")}`),
+    begin(bytes) {
+      if (mayBegin()) great.push(bytes);
+      return mayBegin();
+    },
+    end: () => great.push("end"),
   });
   publishes.isOpen = isOpen;
   return {
     publishes,
     taken,
     left,
+    great,
     /** False when the connection must go. */
     read(chunk: Uint8Array): boolean {
       const rest = publishes.read(Buffer.from(chunk));
@@ -156,26 +163,68 @@ it("takes nothing out of a great packet, whatever stands in it", () => {
   expect(Buffer.concat(left)).toEqual(great);
 });
 
-it("takes nothing before the connection stands, and passes every byte on at once", () => {
-  const { publishes, read, taken, left } = connection({ isOpen: false });
-  const bytes = Buffer.concat([packet(0x10, Buffer.alloc(20)), DIRECT[0]]);
-  read(bytes.subarray(0, 10));
-  read(bytes.subarray(10, bytes.length - 2));
-  expect(Buffer.concat(left)).toEqual(bytes.subarray(0, bytes.length - 2));
-  publishes.isOpen = true;
-  read(Buffer.concat([bytes.subarray(bytes.length - 2), DIRECT[1]]));
-  read(DIRECT[2]);
-  expect(taken).toEqual([describeDirect(DIRECT[2])]);
-  expect(Buffer.concat(left)).toEqual(Buffer.concat([bytes, DIRECT[1]]));
+it("says how great a packet is that comes in parts, when it begins and when it is whole", () => {
+  const { read, great } = connection();
+  const bytes = Buffer.concat([DIRECT[0], publish("d/1", { payload: "x".repeat(100) }), DIRECT[1]]);
+  const length = bytes.length - DIRECT[0].length - DIRECT[1].length;
+  read(bytes.subarray(0, 20));
+  expect(great).toEqual([length]);
+  read(bytes.subarray(20, 40));
+  expect(great).toEqual([length]);
+  read(bytes.subarray(40));
+  expect(great).toEqual([length, "end"]);
 });
 
-it("shows the broker the next packets when it is due", () => {
-  const { publishes, read, taken, left } = connection();
-  publishes.isBrokerDue = true;
-  read(DIRECT[0]);
-  read(DIRECT[0]);
-  expect(taken).toHaveLength(1);
-  expect(left).toEqual([DIRECT[0]]);
+it("a great packet that has to wait holds back itself and all behind it, and is passed on in order when it need not", () => {
+  let hasRoom = false;
+  const { publishes, read, taken, left } = connection({ mayBegin: () => hasRoom });
+  const great = publish("d/1", { payload: "x".repeat(100) });
+  read(Buffer.concat([DIRECT[0], OTHER[5], great.subarray(0, 30)]));
+  expect(publishes.isHeldBack).toBe(true);
+  expect(Buffer.concat(left)).toEqual(OTHER[5]);
+  read(Buffer.alloc(0));
+  expect(publishes.isHeldBack).toBe(true);
+  hasRoom = true;
+  read(Buffer.alloc(0));
+  expect(publishes.isHeldBack).toBe(false);
+  read(Buffer.concat([great.subarray(30), DIRECT[1]]));
+  read(DIRECT[2]);
+  expect(Buffer.concat(left)).toEqual(Buffer.concat([OTHER[5], great, DIRECT[1]]));
+  expect(taken).toEqual([describeDirect(DIRECT[0]), describeDirect(DIRECT[2])]);
+});
+
+describe("before the connection stands", () => {
+  const first = packet(0x10, Buffer.alloc(150));
+  const behind = [DIRECT[0], OTHER[5], DIRECT[1]];
+  const bytes = Buffer.concat([first, ...behind]);
+
+  it.each([[bytes.length], [1], [7], [first.length], [first.length - 1], [first.length + 3]])(
+    "only the first packet is passed on, as it comes, and all behind it in order afterwards; cut at every %i bytes",
+    (cut) => {
+      const { publishes, read, taken, left } = connection({ isOpen: false });
+      for (let at = 0; at < bytes.length; at += cut) {
+        read(bytes.subarray(at, at + cut));
+        // But for a length that is not whole.
+        const passed = at + cut < 3 ? 0 : Math.min(at + cut, first.length);
+        expect(Buffer.concat(left)).toEqual(first.subarray(0, passed));
+        expect(publishes.isHeldBack).toBe(at + cut >= first.length);
+      }
+      expect(taken).toEqual([]);
+      publishes.isOpen = true;
+      read(Buffer.alloc(0));
+      expect(publishes.isHeldBack).toBe(false);
+      read(DIRECT[2]);
+      expect(taken).toEqual([describeDirect(DIRECT[0]), describeDirect(DIRECT[2])]);
+      expect(Buffer.concat(left)).toEqual(Buffer.concat([first, OTHER[5], DIRECT[1]]));
+    },
+  );
+
+  it("a first packet without body, and one that is malformed", () => {
+    const { publishes, read } = connection({ isOpen: false });
+    expect(read(Buffer.from([0xc0, 0]))).toBe(true);
+    expect(publishes.isHeldBack).toBe(true);
+    expect(connection({ isOpen: false }).read(Buffer.from([0x10, 0xff, 0xff, 0xff, 0xff, 1]))).toBe(false);
+  });
 });
 
 it.each([

@@ -17,6 +17,10 @@ export interface DirectPublishesOptions<Topic> {
   /** What is known of a topic whose messages may be taken here; undefined where the broker must see them. */
   topicAt(bytes: Uint8Array, from: number, to: number): Topic | undefined;
   take(publish: DirectPublish<Topic>): void;
+  /** A great packet, left for the broker in parts, begins; false: it has to wait, and `read` is to be called again. */
+  begin(bytes: number): boolean;
+  /** The last of it has been left for the broker. */
+  end(): void;
 }
 
 /** Type and flags of a PUBLISH that may be direct; 0x08 (DUP) may be set beside QoS 1 (MQTT 3.1.1, 3.3.1). */
@@ -37,32 +41,49 @@ export class DirectPublishes<Topic> {
   #begun: Buffer = NOTHING;
   /** Of a packet whose beginning the broker has. */
   #bytesLeft = 0;
-  /** Only what has been connected may publish. */
+  #hasFirst = false;
+  #isHeldBack = false;
+  /** What stands behind the first packet is held back until the connection stands: before, aedes would take it for anybody's. */
   isOpen = false;
-  /** The broker is shown the next packets, whatever they are: so that it sees its client alive. */
-  isBrokerDue = false;
 
   constructor(options: DirectPublishesOptions<Topic>) {
     this.#options = options;
+  }
+
+  /** What has come has to wait, for the connection to stand or for room; then `read` is to be called with nothing. */
+  get isHeldBack(): boolean {
+    return this.#isHeldBack;
   }
 
   /** What is left for the broker, null for nothing. Undefined: a packet exceeds the guard's limit; the connection must go. */
   read(chunk: Buffer): Buffer | null | undefined {
     const bytes = this.#begun.length === 0 ? chunk : this.#withBegun(chunk);
     this.#begun = NOTHING;
+    this.#isHeldBack = false;
+    if (!this.isOpen) return this.#readFirst(bytes);
     const skipped = Math.min(this.#bytesLeft, bytes.length);
     this.#bytesLeft -= skipped;
-    const from = skipped === 0 && this.#isTaking ? this.#takeDirect(bytes) : 0;
+    if (skipped > 0 && this.#bytesLeft === 0) this.#options.end();
+    const from = skipped === 0 ? this.#takeDirect(bytes) : 0;
     const to = this.#endOfPackets(bytes, Math.max(from, skipped));
     this.#begun = to === bytes.length ? NOTHING : bytes.subarray(to);
-    if (from === to) return null;
-    this.isBrokerDue = false;
-    const left = bytes.subarray(from, to);
-    return this.#options.guard.accepts(left) ? left : undefined;
+    return this.#guarded(bytes.subarray(from, to));
   }
 
-  get #isTaking(): boolean {
-    return this.isOpen && !this.isBrokerDue;
+  /** Leaves the first packet for the broker, and holds back what comes behind it. */
+  #readFirst(bytes: Buffer): Buffer | null | undefined {
+    const end = this.#hasFirst ? 0 : this.#bytesLeft || endOfFirst(bytes);
+    const to = Math.min(end, bytes.length);
+    this.#bytesLeft = end - to;
+    this.#begun = bytes.subarray(to);
+    if (end > 0 && this.#bytesLeft === 0) this.#hasFirst = true;
+    this.#isHeldBack = this.#hasFirst;
+    return this.#guarded(bytes.subarray(0, to));
+  }
+
+  #guarded(left: Buffer): Buffer | null | undefined {
+    if (left.length === 0) return null;
+    return this.#options.guard.accepts(left) ? left : undefined;
   }
 
   /** The chunk behind the packet that had begun, where that could be taken; otherwise both together. */
@@ -70,7 +91,7 @@ export class DirectPublishes<Topic> {
     const begun = this.#begun;
     const body = bodyAt(begun, 0);
     const missing = body < 0 ? Infinity : body + lengthAt(begun, 0) - begun.length;
-    if (missing <= chunk.length && this.#isTaking) {
+    if (missing > 0 && missing <= chunk.length && this.isOpen) {
       const packet = Buffer.concat([begun, chunk.subarray(0, missing)]);
       if (this.#takeDirect(packet) === packet.length) return chunk.subarray(missing);
     }
@@ -100,7 +121,7 @@ export class DirectPublishes<Topic> {
     }
   }
 
-  /** Where the last whole packet ends; a great one, or one before the connection stands, may end beyond. Behind a malformed length the guard decides. */
+  /** Where the last whole packet ends; a great one may end beyond. Behind a malformed length the guard decides. */
   #endOfPackets(bytes: Buffer, from: number): number {
     let at = from;
     while (at < bytes.length) {
@@ -108,7 +129,9 @@ export class DirectPublishes<Topic> {
       if (body < 0) return bytes.length - at > LENGTH_BYTES_MAX ? bytes.length : at;
       const end = body + lengthAt(bytes, at);
       if (end > bytes.length) {
-        if (this.isOpen && end - at <= this.#options.packetBytesMax) return at;
+        if (end - at <= this.#options.packetBytesMax) return at;
+        this.#isHeldBack = !this.#options.begin(end - at);
+        if (this.#isHeldBack) return at;
         this.#bytesLeft = end - bytes.length;
         return bytes.length;
       }
@@ -123,6 +146,13 @@ function bodyAt(bytes: Buffer, at: number): number {
   for (let index = 1; index <= LENGTH_BYTES_MAX && at + index < bytes.length; index += 1)
     if (bytes[at + index] < 128) return at + index + 1;
   return -1;
+}
+
+/** Of the first packet; 0 while its length is not whole, and all there is where that is malformed: the guard decides. */
+function endOfFirst(bytes: Buffer): number {
+  const body = bodyAt(bytes, 0);
+  if (body > 0) return body + lengthAt(bytes, 0);
+  return bytes.length > LENGTH_BYTES_MAX ? bytes.length : 0;
 }
 
 /** The length of its body, where that is whole. */

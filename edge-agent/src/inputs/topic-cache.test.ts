@@ -1,6 +1,5 @@
 // The cache of topics by their bytes: never one topic for another, however many there are, and nothing that is no text.
 import { expect, test } from "vitest";
-import { SubscribedFilters } from "./subscribed-filters.ts";
 import { TopicCache } from "./topic-cache.ts";
 
 const bytesOf = (text: string) => new TextEncoder().encode(text);
@@ -31,22 +30,4 @@ test.each([
 ])("%s is not found", (_name, bytes) => {
   const topics = new TopicCache((topic) => topic);
   expect(topics.find(bytes, 0, bytes.length)).toBeUndefined();
-});
-
-test("a topic is subscribed for as long as a filter takes it", () => {
-  const filters = new SubscribedFilters();
-  const { version } = filters;
-  for (const filter of ["a/b", "a/b", "a/+", "c/#"]) filters.add(filter);
-  expect(filters.version).not.toBe(version);
-  expect(["a/b", "a/x", "c/d/e", "b"].map((topic) => filters.takes(topic))).toEqual([
-    true,
-    true,
-    true,
-    false,
-  ]);
-  for (const filter of ["a/+", "a/b"]) filters.remove(filter);
-  expect(["a/b", "a/x"].map((topic) => filters.takes(topic))).toEqual([true, false]);
-  filters.remove("a/b");
-  filters.remove("never added");
-  expect(filters.takes("a/b")).toBe(false);
 });

@@ -1,5 +1,6 @@
 /** Whether an MQTT filter (`+`, `#`) takes a topic (MQTT 3.1.1, 4.7). */
 export function filterTakes(filter: string, topic: string): boolean {
+  if (filter === "#") return true;
   const levels = filter.split("/");
   const names = topic.split("/");
   for (let i = 0; i < levels.length; i++) {

@@ -2,6 +2,7 @@ import type { PipelineMetric } from "@millrace/config";
 import type { Labels } from "@millrace/stream";
 import { LABEL_LENGTH_MAX, type PayloadDecoder, payloadDecoder, type ValueAdjustment } from "@millrace/wire";
 import type { Series } from "./series-registry.ts";
+import { RememberedTopics } from "../inputs/remembered-topics.ts";
 import { filterTakes } from "../inputs/topic-filter.ts";
 
 /** A metric that a topic feeds, with the labels that the topic gives. */
@@ -30,9 +31,6 @@ export const TOPIC_REFUSALS = {
   unread: { reason: "unknown_topic", detail: "no metric reads this topic" },
 } as const;
 
-/** Topics remembered with their routes; a sensor that invents topics must not fill the memory. */
-const CACHED_TOPICS_MAX = 50_000;
-
 interface TopicMetric {
   readonly metric: PipelineMetric;
   readonly source: Extract<PipelineMetric["source"], { kind: "topic" }>;
@@ -44,7 +42,7 @@ export class TopicRoutes {
   readonly #metrics: readonly TopicMetric[];
   readonly #site: string;
   #confirmationFilters: readonly string[];
-  readonly #cache = new Map<string, Resolution>();
+  readonly #resolutions = new RememberedTopics((topic) => this.#match(topic));
 
   constructor(options: {
     readonly metrics: readonly PipelineMetric[];
@@ -62,7 +60,7 @@ export class TopicRoutes {
 
   setConfirmationFilters(filters: readonly string[]): void {
     this.#confirmationFilters = filters;
-    this.#cache.clear();
+    this.#resolutions.forget();
   }
 
   /** The subscriptions that feed the metrics. */
@@ -71,12 +69,7 @@ export class TopicRoutes {
   }
 
   resolve(topic: string): Resolution {
-    const cached = this.#cache.get(topic);
-    if (cached !== undefined) return cached;
-    const routes = this.#match(topic);
-    if (this.#cache.size >= CACHED_TOPICS_MAX) this.#cache.clear();
-    this.#cache.set(topic, routes);
-    return routes;
+    return this.#resolutions.find(topic);
   }
 
   #match(topic: string): Resolution {

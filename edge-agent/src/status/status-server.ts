@@ -223,11 +223,19 @@ export class StatusServer {
         metrics.counter("millrace_agent_input_rejected_total").follow(total, { input, reason: what });
       if (kind === "refused")
         metrics.counter("millrace_agent_input_refused_requests_total").follow(total, { input, status: what });
+      if (LIMITED.test(count))
+        metrics.counter("millrace_agent_input_limited_total").follow(total, { input, what: count });
+      if (HELD.test(count)) metrics.gauge("millrace_agent_input_held").set(total, { input, what: count });
     }
     for (const { path, lagBytes } of files)
       metrics.gauge("millrace_agent_input_lag_bytes").set(lagBytes, { input, file: path });
   }
 }
+
+/** Names in `InputStatus.counts` of the MQTT inputs. */
+const LIMITED =
+  /^(refused_(clients|rate|login|tls|publishes|retained|subscriptions)|oversized|queued_dropped|sessions_forgotten)$/;
+const HELD = /^(clients|sessions|queued_messages|queued_bytes|bytes_in_hand)$/;
 
 function fieldOf(body: unknown, name: string): unknown {
   return typeof body === "object" && body !== null

@@ -55,6 +55,8 @@ export interface BrokerInputConfig extends Address {
   readonly clientsMax: number;
   readonly connectsPerSecondMax: number;
   readonly retainedMax: number;
+  readonly sessionsMax: number;
+  readonly sessionExpiryMs: number;
   /** A greater payload is rejected(oversized). */
   readonly payloadBytesMax: number;
 }

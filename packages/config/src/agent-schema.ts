@@ -61,6 +61,14 @@ const broker = z.strictObject({
   retainedMax: wholeNumber(0, 1_000_000)
     .prefault(10_000)
     .describe("Topics whose retained message is kept; those beyond are delivered, not kept, and counted."),
+  sessionsMax: wholeNumber(0, 100_000)
+    .prefault(1000)
+    .describe(
+      "Persistent sessions kept of clients that are away; beyond, the one longest away is forgotten and counted.",
+    ),
+  sessionExpiry: duration({ min: "1m", max: "365d" })
+    .prefault("7d")
+    .describe("A persistent session is forgotten when its client has been away for so long."),
   clientsMax: wholeNumber(1, 100_000)
     .prefault(1000)
     .describe("Connections at once; further ones are refused and counted."),

@@ -133,6 +133,8 @@ uplink: { url: mqtts://central.example, passwordFile: uplink.password, ca: ./ca.
     clientsMax: 1000,
     connectsPerSecondMax: 500,
     retainedMax: 10_000,
+    sessionsMax: 1000,
+    sessionExpiryMs: 7 * 86_400_000,
     payloadBytesMax: 2 ** 20,
   });
   expect(config.inputs.mqtt).toEqual({

@@ -110,6 +110,8 @@ export function loadAgentConfig(path: string, options: LoadOptions = {}): Loaded
               clientsMax: broker.clientsMax,
               connectsPerSecondMax: broker.connectsPerSecondMax,
               retainedMax: broker.retainedMax,
+              sessionsMax: broker.sessionsMax,
+              sessionExpiryMs: broker.sessionExpiry,
               payloadBytesMax: broker.payloadBytesMax ?? file.limits.payloadBytesMax,
             },
       mqtt:

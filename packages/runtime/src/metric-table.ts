@@ -38,6 +38,16 @@ export const METRIC_TABLE = {
     labels: ["input", "status"],
     help: "HTTP requests that were not taken, or not as a whole, by status.",
   },
+  millrace_agent_input_limited_total: {
+    type: "counter",
+    labels: ["input", "what"],
+    help: "What the MQTT inputs have refused, dropped or forgotten because of a right or a limit, by the names in `status --json`.",
+  },
+  millrace_agent_input_held: {
+    type: "gauge",
+    labels: ["input", "what"],
+    help: "What the embedded broker holds: clients, sessions (of clients connected or away), messages that wait for them and their bytes, bytes that come in or are being delivered.",
+  },
   millrace_agent_input_lag_bytes: {
     type: "gauge",
     labels: ["input", "file"],

@@ -33,3 +33,12 @@ test("any cut of the stream, any sizes", () => {
 test("a length of five bytes is malformed", () => {
   expect(new PacketSizeGuard(2 ** 40).accepts(Uint8Array.of(0x30, 0xff, 0xff, 0xff, 0xff, 0x01))).toBe(false);
 });
+
+test("the first packet may have a limit of its own", () => {
+  const packet = (length: number) => Buffer.concat([Buffer.from([0x10, length]), Buffer.alloc(length)]);
+  const guard = new PacketSizeGuard(100, 20);
+  expect(guard.accepts(packet(20))).toBe(true);
+  expect(guard.accepts(packet(100))).toBe(true);
+  expect(guard.accepts(packet(101))).toBe(false);
+  expect(new PacketSizeGuard(100, 20).accepts(Uint8Array.of(0x10, 21))).toBe(false);
+});

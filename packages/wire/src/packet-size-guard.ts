@@ -5,13 +5,17 @@
  */
 export class PacketSizeGuard {
   readonly #packetBytesMax: number;
+  /** Of the packet whose length is next. */
+  #nextBytesMax: number;
   #bodyBytesLeft = 0;
   #length = 0;
   /** -1: the next byte is a type; otherwise how many length bytes have been read. */
   #lengthBytes = -1;
 
-  constructor(packetBytesMax: number) {
+  /** `firstBytesMax`: of the first packet, which comes from nobody knows whom. */
+  constructor(packetBytesMax: number, firstBytesMax = packetBytesMax) {
     this.#packetBytesMax = packetBytesMax;
+    this.#nextBytesMax = firstBytesMax;
   }
 
   /** False once a packet is greater than the limit, or its length is malformed; then the connection must go. */
@@ -31,8 +35,9 @@ export class PacketSizeGuard {
         continue;
       }
       this.#length += (byte & 127) * 128 ** this.#lengthBytes++;
-      if (this.#length > this.#packetBytesMax) return false;
+      if (this.#length > this.#nextBytesMax) return false;
       if (byte < 128) {
+        this.#nextBytesMax = this.#packetBytesMax;
         this.#bodyBytesLeft = this.#length;
         this.#lengthBytes = -1;
       } else if (this.#lengthBytes === 4) {

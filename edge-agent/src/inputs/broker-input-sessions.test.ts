@@ -1,0 +1,165 @@
+// Persistent sessions at the embedded broker: what was refused stays refused, commands wait for who is away, and none of it
+// grows without end. Real sockets, real clients.
+import { connect, type IClientOptions, type MqttClient } from "mqtt";
+import { expect, test, vi } from "vitest";
+import type { BrokerInput } from "./broker-input.ts";
+import { brokerWith, cleanups, rawSocket, sensor } from "./broker-input.test-support.ts";
+import type { Arrival } from "./input.ts";
+
+const spy = { user: "spy", password: "a", publish: [], subscribe: ["cmd/spy"] };
+const owner = { user: "owner", password: "b", publish: ["#"], subscribe: ["#"] };
+const login = (user: string, password: string) => ({ username: user, password });
+
+/** A client whose messages are seen from its first on. */
+function returning(input: BrokerInput, options: IClientOptions): { client: MqttClient; seen: string[] } {
+  const client = connect({
+    protocol: "mqtt",
+    host: "127.0.0.1",
+    port: input.port,
+    reconnectPeriod: 0,
+    ...options,
+  });
+  const seen: string[] = [];
+  client.on("message", (topic, payload) => seen.push(`${topic} ${payload.toString()}`));
+  client.on("error", () => {});
+  cleanups.push(() => client.endAsync(true));
+  return { client, seen };
+}
+
+const refused = (client: MqttClient, filter: string, qos: 0 | 1 | 2 = 1) =>
+  expect(client.subscribeAsync(filter, { qos })).rejects.toThrow();
+
+test("a refused subscription delivers nothing, after its session has gone on either, and keeps nothing", async () => {
+  const input = await brokerWith(() => {}, { commandFilters: ["cmd/+"], users: [spy, owner] });
+  const first = await sensor(input, { clientId: "spy", clean: false, ...login("spy", "a") });
+  await first
+    .subscribeAsync({
+      "cmd/spy": { qos: 1 },
+      "cmd/other": { qos: 1 },
+      "secret/#": { qos: 0 },
+      "#": { qos: 1 },
+    })
+    .catch(() => {});
+  await first.endAsync();
+  const other = await sensor(input, login("owner", "b"));
+  await other.subscribeAsync("#", { qos: 0 });
+  await other.publishAsync("secret/recipe", "hush", { qos: 1 });
+  await other.publishAsync("cmd/other", "hush", { qos: 1 });
+  await other.publishAsync("cmd/spy", "1", { qos: 1 });
+  expect(input.status().counts).toMatchObject({ queued_messages: 1, refused_subscriptions: 3 });
+  const { seen } = returning(input, { clientId: "spy", clean: false, ...login("spy", "a") });
+  await vi.waitFor(() => expect(seen).toEqual(["cmd/spy 1"]));
+  await other.publishAsync("secret/recipe", "hush", { qos: 1 });
+  await other.publishAsync("cmd/spy", "2", { qos: 1 });
+  await vi.waitFor(() => expect(seen).toEqual(["cmd/spy 1", "cmd/spy 2"]));
+});
+
+test("what waits in a session goes to no other user who comes with its client id, and holds up nothing", async () => {
+  const input = await brokerWith(() => {}, { commandFilters: ["cmd/+"], users: [spy, owner] });
+  const machine = await sensor(input, { clientId: "machine", clean: false, ...login("owner", "b") });
+  await machine.subscribeAsync("cmd/+", { qos: 1 });
+  await machine.endAsync();
+  for (let number = 0; number < 40; number += 1) await input.publish("cmd/machine", "STOP", { qos: 1 });
+  await input.publish("cmd/spy", "1", { qos: 1 });
+  const { client, seen } = returning(input, { clientId: "machine", clean: false, ...login("spy", "a") });
+  await vi.waitFor(() => expect(seen).toEqual(["cmd/spy 1"]));
+  await client.subscribeAsync("cmd/spy", { qos: 1 });
+  await input.publish("cmd/machine", "STOP", { qos: 1 });
+  await input.publish("cmd/spy", "2", { qos: 1 });
+  await vi.waitFor(() => expect(seen).toEqual(["cmd/spy 1", "cmd/spy 2"]));
+  await vi.waitFor(() => expect(input.status().counts).toMatchObject({ queued_messages: 0 }));
+});
+
+test("a persistent session may subscribe with QoS 1 where all topics are commands, not where some are", async () => {
+  const input = await brokerWith(() => {}, { commandFilters: ["cmd/+"] });
+  const client = await sensor(input, { clientId: "p", clean: false });
+  await refused(client, "cmd/#");
+  await refused(client, "+/x");
+  await client.subscribeAsync("cmd/#", { qos: 0 });
+  await client.subscribeAsync("cmd/+", { qos: 1 });
+});
+
+test("commands wait for a machine that is away, the newest 1,000 of them, and come in order", async () => {
+  const input = await brokerWith(() => {}, { commandFilters: ["cmd/+"] });
+  const machine = await sensor(input, { clientId: "machine", clean: false });
+  await machine.subscribeAsync("cmd/machine", { qos: 1 });
+  await machine.endAsync();
+  await Promise.all(
+    Array.from({ length: 1_100 }, (_, number) => input.publish("cmd/machine", String(number), { qos: 1 })),
+  );
+  expect(input.status().counts).toMatchObject({ sessions: 1, queued_messages: 1_000, queued_dropped: 100 });
+  const { seen } = returning(input, { clientId: "machine", clean: false });
+  const newest = Array.from({ length: 1_000 }, (_, index) => `cmd/machine ${100 + index}`);
+  await vi.waitFor(() => expect(seen).toEqual(newest), 10_000);
+  await vi.waitFor(() =>
+    expect(input.status().counts).toMatchObject({ queued_messages: 0, queued_bytes: 0 }),
+  );
+});
+
+test("a clean session ends the one before, with all that waited in it", async () => {
+  const input = await brokerWith(() => {}, { commandFilters: ["cmd/+"] });
+  const machine = await sensor(input, { clientId: "machine", clean: false });
+  await machine.subscribeAsync("cmd/machine", { qos: 1 });
+  await machine.endAsync();
+  await input.publish("cmd/machine", "STOP", { qos: 1 });
+  expect(input.status().counts).toMatchObject({ sessions: 1, queued_messages: 1 });
+  await sensor(input, { clientId: "machine" });
+  expect(input.status().counts).toMatchObject({ sessions: 0, queued_messages: 0 });
+});
+
+test("sessions of clients that do not come back are forgotten, the longest away first; empty ones at once", async () => {
+  const input = await brokerWith(() => {}, { commandFilters: ["cmd/+"], sessionsMax: 2 });
+  for (const number of [1, 2, 3, 4]) {
+    const client = await sensor(input, { clientId: `ghost-${number}`, clean: false });
+    if (number !== 4) await client.subscribeAsync(`cmd/${number}`, { qos: 1 });
+    await client.endAsync();
+  }
+  await vi.waitFor(() =>
+    expect(input.status().counts).toMatchObject({ clients: 0, sessions: 2, sessions_forgotten: 1 }),
+  );
+  await input.publish("cmd/1", "STOP", { qos: 1 });
+  await input.publish("cmd/3", "STOP", { qos: 1 });
+  expect(input.status().counts).toMatchObject({ queued_messages: 1 });
+});
+
+test("a QoS 2 message that comes again before its release, on another connection or not, is delivered once", async () => {
+  const arrivals: Arrival[] = [];
+  const input = await brokerWith((arrival) => void arrivals.push(arrival));
+  const panel = returning(input, { clientId: "panel" });
+  await new Promise((resolve) => panel.client.once("connect", resolve));
+  await panel.client.subscribeAsync("t", { qos: 0 });
+  // Persistent client "l"; PUBLISH to t with QoS 2 and id 1; PUBREL of id 1.
+  const hello = Buffer.from([0x10, 13, 0, 4, 0x4d, 0x51, 0x54, 0x54, 4, 0, 0, 0, 0, 1, 0x6c]);
+  const publish = Buffer.from([0x34, 6, 0, 1, 0x74, 0, 1, 0x31]);
+  const pubrel = Buffer.from([0x62, 2, 0, 1]);
+  for (const round of [1, 2, 3]) {
+    const socket = rawSocket(input);
+    const answers: number[] = [];
+    socket.on("data", (chunk: Buffer) => answers.push(...chunk));
+    socket.write(Buffer.concat([hello, publish]));
+    const expected = [0x20, 2, 0, 0, 0x50, 2, 0, 1];
+    await vi.waitFor(() => expect(answers).toEqual(expected));
+    socket.write(publish);
+    expected.push(0x50, 2, 0, 1);
+    await vi.waitFor(() => expect(answers).toEqual(expected));
+    if (round === 2) {
+      socket.write(pubrel);
+      await vi.waitFor(() => expect(answers).toEqual([...expected, 0x70, 2, 0, 1]));
+    }
+    expect(input.status().counts).toMatchObject({ bytes_in_hand: 0 });
+    socket.destroy();
+    await vi.waitFor(() => expect(input.status().counts).toMatchObject({ clients: 1 }));
+  }
+  await vi.waitFor(() => expect(panel.seen).toEqual(["t 1", "t 1"]));
+});
+
+test("a client has 1,000 subscriptions at most; those beyond are refused and counted", async () => {
+  const input = await brokerWith(() => {});
+  const client = await sensor(input);
+  const filters = Array.from({ length: 1_100 }, (_, number) => `f/${number}`);
+  await client.subscribeAsync(filters, { qos: 0 }).catch(() => {});
+  expect(input.status().counts).toMatchObject({ refused_subscriptions: 100 });
+  await client.unsubscribeAsync(filters.slice(0, 200));
+  await client.subscribeAsync(filters.slice(1_000), { qos: 0 });
+  expect(input.status().counts).toMatchObject({ refused_subscriptions: 100 });
+});
