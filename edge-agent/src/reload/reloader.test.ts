@@ -182,6 +182,29 @@ describe("the files", () => {
     expect(changed).toEqual([]);
   });
 
+  it("are taken over while the disk takes no writes, and whoever asks is told so, the next one too", async () => {
+    const given = files();
+    const store = new MemoryStore();
+    const { reloader, reload, log, metrics, time } = await running(given, { store });
+    store.failNextCommits(Number.MAX_SAFE_INTEGER);
+    writeFileSync(given.pipeline, pipelineText(90));
+    const version = versionOf(pipelineText(90));
+    expect(await reload()).toEqual({
+      outcome: "applied_undurable",
+      version,
+      detail: "changed: pipeline; not durable yet: the store takes no writes now",
+    });
+    expect(reloader.status()).toMatchObject({ version, refused: null });
+    expect(await reload()).toMatchObject({ outcome: "unchanged" });
+    writeFileSync(given.pipeline, pipelineText("hot"));
+    expect(await reload()).toMatchObject({ outcome: "refused", version });
+    expect((await metrics.exposition()).text).toContain('outcome="applied_undurable"} 1');
+    store.failNextCommits(0);
+    await time.run(60_000);
+    const durable = log.lines.filter(({ message }) => message === "configuration: now it is durable");
+    expect(durable).toMatchObject([{ fields: { version } }]);
+  });
+
   it("with another password for central are no obstacle: it is said that it waits for the next start", async () => {
     const given = files();
     const { reload } = await running(given);

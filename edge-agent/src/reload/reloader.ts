@@ -55,6 +55,8 @@ export interface ReloaderOptions {
 
 /** A pushed pipeline that has run for so long is one that runs. */
 export const TRIAL_MS = 60_000;
+/** Longest wait for the disk: who asks is answered while it fails, and so is who asks next. */
+const DURABLE_WAIT_MS_MAX = 5_000;
 
 /** Everything that is to change together. */
 interface Wanted {
@@ -213,9 +215,22 @@ export class Reloader {
     this.#refused = wanted.stored.refused;
     if (isPipelineNew) this.#sinceMs = clock.nowMs();
     this.#watchTrial();
-    await durable;
     const parts = [...(areInputsNew ? ["inputs"] : []), ...(isPipelineNew ? ["pipeline"] : [])];
-    return this.#told("applied", by, `changed: ${parts.join(", ")}${atNextStart}`);
+    const changed = `changed: ${parts.join(", ")}${atNextStart}`;
+    if (durable === undefined || (await this.#isSoon(durable))) return this.#told("applied", by, changed);
+    const { version } = wanted.version;
+    void durable.then(() => this.#options.log.info("configuration: now it is durable", { version }));
+    return this.#told("applied_undurable", by, `${changed}; not durable yet: the store takes no writes now`);
+  }
+
+  #isSoon(durable: Promise<void>): Promise<boolean> {
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    const timer = this.#options.clock.after(DURABLE_WAIT_MS_MAX, () => resolve(false));
+    void durable.then(() => {
+      timer.cancel();
+      resolve(true);
+    });
+    return promise;
   }
 
   #undoFailed(error: unknown): void {
