@@ -43,7 +43,7 @@ export interface ReloaderOptions {
   /** What the agent was started with. */
   readonly config: AgentConfig;
   readonly start: StartPipeline;
-  readonly agent: Pick<Agent, "changePipeline" | "subscriptions" | "keep">;
+  readonly agent: Pick<Agent, "changePipeline" | "subscriptions" | "keep" | "audit">;
   readonly inputs: {
     change(config: InputsConfig): Promise<void>;
     follow(subscriptions: Subscriptions): Promise<void>;
@@ -254,7 +254,8 @@ export class Reloader {
 
   #told(outcome: ReloadOutcome, by: string, detail: string): ReloadReport {
     const { version } = this.#running.version;
-    const { log, metrics } = this.#options;
+    const { agent, log, metrics } = this.#options;
+    agent.audit({ reload: outcome, by, version, detail });
     metrics.counter("millrace_agent_reloads_total").add(1, { outcome });
     const isGood = outcome === "applied" || outcome === "unchanged";
     log[isGood ? "info" : "error"](`configuration: ${outcome.replace("_", " ")}`, { by, version, detail });
