@@ -176,6 +176,7 @@ export async function runAgent(configPath: string): Promise<ExitCode> {
             ? undefined
             : new HostInput({
                 ...host,
+                folders: ["/", config.dataFolder],
                 readers: systemHostReaders,
                 clock: systemClock,
                 log: log.child("host"),
