@@ -168,7 +168,7 @@ export class FileLane {
   /** What has been written to rotated files since; those that are quiet are left. Undefined where there is nothing. */
   async #turnOfRotated(handler: InputHandler, buffer: Uint8Array): Promise<FileTurn | undefined> {
     const nowMs = this.#options.clock.monotonicMs();
-    for (const file of [...this.#rotated]) {
+    for (const file of this.#rotated.slice()) {
       const isQuiet = nowMs - file.quietSinceMs >= ROTATED_QUIET_MS;
       const isOver = isQuiet || this.#rotated.length > ROTATED_OPEN_MAX;
       const wasUnlinked = file.isUnlinked;
