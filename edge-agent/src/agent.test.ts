@@ -6,6 +6,8 @@ import { LANES } from "@millrace/stream";
 import { SeededRandom, SimulatedTime } from "@millrace/testkit";
 import {
   type AgentRequest,
+  type AlarmEvent,
+  decodeAlarmBatch,
   decodeEvidencePart,
   decodePaneBatch,
   decodeSkippedBatch,
@@ -328,6 +330,7 @@ describe("what central asks for", () => {
     expect(agent.status().alarms).toHaveLength(1);
     expect(await ask("four", id)).toEqual([{ id: "four", outcome: "done" }]);
     expect(agent.status().alarms).toEqual([]);
+    expect(alarmsOf(central).at(-1)).toMatchObject({ id, isActive: false, by: "central: page" });
     central.requests = [];
     await time.run(2_500);
     expect(central.heartbeats.at(-1)?.answers).toEqual([]);
@@ -1527,6 +1530,17 @@ maintenance: { topic: "factory/{site}/{machine}/maintenance", equals: "yes", lon
 `;
 const HOUR_MS = 3_600_000;
 
+/** Steps of alarms that central was sent. */
+function alarmsOf({ batches }: ScriptedCentral): readonly AlarmEvent[] {
+  return batches
+    .filter(({ kind }) => kind === "alarms")
+    .flatMap((batch) => {
+      const unpacked = unpackBody(batch, zstdCompression);
+      const decoded = unpacked.ok ? decodeAlarmBatch(unpacked.body) : unpacked;
+      return decoded.ok ? decoded.message : [];
+    });
+}
+
 async function audits(store: MemoryStore): Promise<unknown[]> {
   const lines: unknown[] = [];
   for await (const { value } of store.range(prefixRange(PREFIX.audit)))
@@ -1570,6 +1584,23 @@ describe("maintenance, and series that fall silent", () => {
       "factory/alpha/m2/command",
       "factory/alpha/m1/command",
     ]);
+  });
+
+  it("of an alarm that stands tells central who began and who ended it", async () => {
+    const { agent, time, central, temperature } = await bench({ pipeline: RULES });
+    agent.start();
+    void temperature(90);
+    await time.run(100);
+    agent.maintenance.begin({ machine: "m1" }, HOUR_MS, "anna");
+    await time.run(1_000);
+    expect(alarmsOf(central).at(-1)).toMatchObject({ isSuppressed: true, by: "anna" });
+    agent.maintenance.end({ machine: "m1" }, "ben");
+    await time.run(1_000);
+    expect(alarmsOf(central).at(-1)).toMatchObject({ by: "ben" });
+    expect(alarmsOf(central).at(-1)).not.toHaveProperty("isSuppressed");
+    void temperature(60);
+    await time.run(1_000);
+    expect(alarmsOf(central).at(-1)).not.toHaveProperty("by");
   });
 
   it("ended by hand: what was not begun is not ended", async () => {

@@ -576,6 +576,12 @@ export class Agent {
     return { forgottenCount: outcomes.length };
   }
 
+  /** A line of the audit trail that is no alarm's. */
+  audit(line: object): void {
+    this.#alarmDesk.audit(line);
+    this.#commits.request(LAZY_COMMIT_MS);
+  }
+
   /** What is in maintenance: whoever asks begins and ends it here. */
   get maintenance(): Pick<MaintenanceDesk, "begin" | "end"> {
     return this.#maintenance;

@@ -24,6 +24,7 @@ import { Agent, type AgentOptions } from "./agent.ts";
 import { DescriptorBudget } from "./durability/descriptor-budget.ts";
 import { DiskReserve } from "./durability/disk-reserve.ts";
 import { FreeSpace } from "./durability/free-space.ts";
+import { StoredSessionFilters } from "./durability/stored-session-filters.ts";
 import { BrokerInput } from "./inputs/broker-input.ts";
 import { FileInput } from "./inputs/files/file-input.ts";
 import { HostInput } from "./inputs/host-input.ts";
@@ -116,6 +117,7 @@ export async function runAgent(configPath: string): Promise<ExitCode> {
     evidence: agent.evidence,
     payloadBytesMax: config.limits.payloadBytesMax,
   };
+  const sessions = new StoredSessionFilters({ store, keep: (changes) => agent.keep(changes) });
   const newPresence = () => new SparkplugPresence({ ...config.sparkplug, clock: systemClock });
   const inputs = new RunningInputs({
     maker: {
@@ -138,7 +140,7 @@ export async function runAgent(configPath: string): Promise<ExitCode> {
         return input;
       },
       mqtt: ({ mqtt }, subscriptions) =>
-        mqtt && new MqttInput({ ...world, ...mqtt, ...subscriptions, name: "mqtt" }),
+        mqtt && new MqttInput({ ...world, ...mqtt, ...subscriptions, sessions, name: "mqtt" }),
       sparkplug({ mqtt }, { sparkplugFilters }) {
         if (mqtt === null || sparkplugFilters.length === 0) return null;
         const presence = newPresence();
@@ -174,6 +176,7 @@ export async function runAgent(configPath: string): Promise<ExitCode> {
             ? undefined
             : new HostInput({
                 ...host,
+                folders: ["/", config.dataFolder],
                 readers: systemHostReaders,
                 clock: systemClock,
                 log: log.child("host"),
@@ -208,7 +211,7 @@ export async function runAgent(configPath: string): Promise<ExitCode> {
   health.add(
     "ready",
     "inputs",
-    () => inputs.all.map((input) => input.status()).find(({ isConnected }) => !isConnected)?.reason ?? null,
+    () => inputs.all.map((input) => input.status().reason).find((reason) => reason !== null) ?? null,
   );
 
   const shutdown = new Shutdown({ clock: systemClock, log });

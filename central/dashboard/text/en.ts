@@ -54,6 +54,7 @@ export const en = {
   "alarms.historicalOpen": "end not known",
   "alarms.suppressed": "in maintenance",
   "alarms.suppressedHint": "Suppressed: shown, and no action while the maintenance lasts",
+  "alarms.by": "by {by}",
   "alarms.historicalHint": "From old or replayed readings: no action, no notification",
   "alarms.announceActivated": "Alarm: {rule}, {labels}, {value}",
   "alarms.announceCleared": "Cleared: {rule}, {labels}",

@@ -54,6 +54,7 @@ export const zhCn: Dictionary = {
   "alarms.historicalOpen": "结束时间未知",
   "alarms.suppressed": "维护中",
   "alarms.suppressedHint": "已抑制：仅显示，维护期间不动作",
+  "alarms.by": "操作者：{by}",
   "alarms.historicalHint": "来自过期或重放的读数：不动作，不通知",
   "alarms.announceActivated": "报警：{rule}，{labels}，{value}",
   "alarms.announceCleared": "已恢复：{rule}，{labels}",

@@ -89,6 +89,7 @@ function AlarmRow({ alarm, page, speaker }: PanelProps & { readonly alarm: Alarm
             {speaker.text("alarms.suppressed")}
           </em>
         )}
+        {alarm.by !== undefined && <em class="tag">{speaker.text("alarms.by", { by: alarm.by })}</em>}
         {alarm.isHistorical && (
           <em class="tag" title={speaker.text("alarms.historicalHint")}>
             {speaker.text("alarms.historical")}

@@ -1,4 +1,4 @@
-import { hostRefusal, MillraceError, reasonOf } from "@millrace/runtime";
+import { hostRefusal, isOwnOrigin, MillraceError, reasonOf } from "@millrace/runtime";
 import type { Clock, Logger, Metrics } from "@millrace/runtime";
 import { Readable } from "node:stream";
 import Fastify from "fastify";
@@ -348,6 +348,6 @@ function requireWindow(reader: CentralReader, name: string): void {
 /** A page of another origin must not change anything here through its visitor's browser. */
 function requireOwnOrigin(request: FastifyRequest): void {
   const { origin, host } = request.headers;
-  if (origin === undefined || URL.parse(origin)?.host === host) return;
+  if (isOwnOrigin(origin, host)) return;
   throw new ProblemError("foreign_origin", `origin ${origin} may only read`);
 }

@@ -1,6 +1,7 @@
-import type { AlarmEvent, Outcome, PublishOutcome } from "@millrace/detect";
+import type { Outcome, PublishOutcome } from "@millrace/detect";
 import type { Change } from "@millrace/queue";
 import type { Clock, Logger, Metrics } from "@millrace/runtime";
+import type { AlarmEvent } from "@millrace/wire";
 import { numberKey, PREFIX, putJson } from "../durability/agent-store.ts";
 
 export interface AlarmDeskOptions {
@@ -41,13 +42,14 @@ export class AlarmDesk {
     for (const outcome of outcomes) if (outcome.type === "publish") this.#publish(outcome);
     for (const outcome of outcomes) {
       if (outcome.type !== "event") continue;
-      this.#keep(outcome.event);
-      if (outcome.isActionStep) this.audit({ by, ...outcome.event });
+      const event = by === undefined ? outcome.event : { ...outcome.event, by };
+      this.#keep(event);
+      if (outcome.isActionStep || by !== undefined) this.audit(event);
       this.#measure(outcome.event);
     }
   }
 
-  /** A line of the audit trail that is no step of an alarm. */
+  /** A line of the audit trail. */
   audit(line: object): void {
     if (this.#audits.length < EVENTS_WAITING_MAX)
       this.#audits.push({ atMs: this.#options.clock.nowMs(), ...line });

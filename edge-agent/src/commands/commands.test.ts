@@ -8,6 +8,8 @@ import { paneLayout, PaneTable } from "@millrace/stream";
 import { encodePaneBatch } from "@millrace/wire";
 import { expect, test } from "vitest";
 import { AGENT_STORE_VERSION } from "../version.ts";
+import { numberKey, PREFIX, putJson } from "../durability/agent-store.ts";
+import { Quarantine } from "../intake/quarantine.ts";
 import { checkCommand } from "./check.ts";
 import { doctorCommand } from "./doctor.ts";
 import { forgetCommand } from "./forget.ts";
@@ -73,6 +75,57 @@ test("doctor examines, lists, exports and repairs what an agent has left", async
   // A repair may have cost something: that is said, here and by the next start.
   expect(await doctor("--repair")).toMatchObject({ code: 1, text: expect.stringContaining("is gone") });
   expect((await doctor("--list")).text).toBe(list);
+});
+
+test("doctor shows what earlier runs have set aside, and the audit trail, harmless to a terminal", async () => {
+  const folder = newFolder();
+  await run({ init: initCommand }, ["init", "--folder", folder]);
+  const config = join(folder, "agent.yaml");
+  writeFileSync(config, readFileSync(config, "utf8").replace(/^data: .*$/m, "data: ./here"));
+  const path = join(folder, "here", "store");
+  const store = await LevelStore.open({ path, kind: "agent", version: AGENT_STORE_VERSION, pid: 1 });
+  const quarantine = await Quarantine.open(store);
+  const changes: Change[] = [];
+  const rejected = { atMs: 0, topic: "f/m1\u001b[2J", client: "plc-3", reason: "malformed" } as const;
+  quarantine.add({ ...rejected, detail: "not JSON" }, new TextEncoder().encode("{ bröken\u0007"));
+  quarantine.drainInto(changes);
+  const alarm = { rule: "hot", labels: { machine: "m1" }, isActive: true, action: "confirmed" };
+  const command = { id: "c1", topic: "f/m1/command", payload: "STOP", attempt: 2, confirmedAtMs: 5_000 };
+  const lines: readonly object[] = [
+    { atMs: 1_000, maintenance: "begun", labels: { machine: "m1" }, by: "status page", untilMs: 60_000 },
+    { atMs: 2_000, maintenance: "ended", labels: "all", by: "topic f/service" },
+    { atMs: 3_000, reload: "applied", by: "SIGHUP", version: "0123456789ab", detail: "changed: pipeline" },
+    { atMs: 4_000, ...alarm, command },
+    { atMs: 5_000, ...alarm, isActive: false, action: "none", command: null, by: "central: page" },
+    { nonsense: null },
+  ];
+  for (const [index, line] of lines.entries())
+    changes.push(putJson(numberKey(PREFIX.audit, index + 1), line));
+  await store.commit(changes, { isSync: true });
+  await store.close();
+  const doctor = async (...flags: string[]) =>
+    (await run({ doctor: doctorCommand }, ["doctor", "--config", config, ...flags])).text
+      .trimEnd()
+      .split("\n");
+
+  expect(await doctor("--quarantine")).toEqual([
+    "1970-01-01T00:00:00.000Z  malformed  f/m1·[2J from plc-3: not JSON; 10 bytes: { bröken·",
+  ]);
+  const head = Buffer.from("{ bröken\u0007").toString("base64");
+  const [json] = await doctor("--quarantine", "--json");
+  expect(JSON.parse(json)).toEqual({ ...rejected, detail: "not JSON", head, bytes: 10 });
+  const [exported] = await doctor("--export");
+  expect(JSON.parse(exported)).toMatchObject({ quarantine: { topic: rejected.topic, head } });
+  expect(await doctor("--audit")).toEqual([
+    "1970-01-01T00:00:01.000Z  maintenance begun machine=m1 until 1970-01-01T00:01:00.000Z  by status page",
+    "1970-01-01T00:00:02.000Z  maintenance ended all  by topic f/service",
+    "1970-01-01T00:00:03.000Z  reload applied, pipeline 0123456789ab: changed: pipeline  by SIGHUP",
+    "1970-01-01T00:00:04.000Z  alarm hot machine=m1  active  action confirmed" +
+      "  command c1 to f/m1/command: STOP, attempt 2, confirmed 1970-01-01T00:00:05.000Z",
+    "1970-01-01T00:00:05.000Z  alarm hot machine=m1  over  action none  by central: page",
+    "?  alarm ? ?  active  action ?",
+  ]);
+  expect((await doctor("--audit", "--json")).map((line) => JSON.parse(line))).toEqual(lines);
 });
 
 test("init leaves a pipeline that is there alone, and says in words that agent.yaml exists", async () => {

@@ -6,9 +6,13 @@ import { type Command, systemRandom } from "@millrace/runtime";
 import { numberOfKey, parseJson, PREFIX, prefixRange } from "../durability/agent-store.ts";
 import { parseFilePosition } from "../inputs/files/file-position.ts";
 import { parseRedoEntry } from "../durability/redo-entry.ts";
+import { readAudit } from "../actions/read-audit.ts";
+import { Quarantine } from "../intake/quarantine.ts";
 import { AGENT_STORE_VERSION } from "../version.ts";
 import { CONFIG_FLAG } from "./config-flag.ts";
 import { batchRows, contentRows } from "./outbox-rows.ts";
+import { renderAudit } from "./render-audit.ts";
+import { renderQuarantined } from "./render-quarantined.ts";
 
 interface Finding {
   readonly where: string;
@@ -27,7 +31,16 @@ export const doctorCommand: Command = {
     list: { type: "switch", summary: "print a JSON line for each batch in the outbox, and nothing else" },
     export: {
       type: "switch",
-      summary: "print what the batches hold as JSON lines: panes, alarm steps, what was given up",
+      summary:
+        "print what the store holds as JSON lines: panes, alarm steps, what was given up, what is in quarantine",
+    },
+    quarantine: {
+      type: "switch",
+      summary: "print the payloads that were set aside, of earlier runs too, with their first bytes",
+    },
+    audit: {
+      type: "switch",
+      summary: "print the audit trail: commands and what became of them, resets, maintenance, reloads",
     },
     repair: { type: "switch", summary: "have LevelDB rewrite the store first; what it cannot read is lost" },
   },
@@ -52,6 +65,14 @@ export const doctorCommand: Command = {
       if (listing !== undefined) {
         const queue = await BatchQueue.open(store, { random: systemRandom });
         for await (const row of listing(queue)) output.out(`${JSON.stringify(row)}\n`);
+        if (flags.isOn("export"))
+          for await (const quarantine of Quarantine.read(store))
+            output.out(`${JSON.stringify({ quarantine })}\n`);
+        return 0;
+      }
+      if (flags.isOn("quarantine") || flags.isOn("audit")) {
+        for await (const line of recordLines(store, flags.isOn("quarantine"), flags.isOn("json")))
+          output.out(`${line}\n`);
         return 0;
       }
       for await (const finding of examine(store)) {
@@ -69,6 +90,17 @@ export const doctorCommand: Command = {
     return damagedCount === 0 ? 0 : 1;
   },
 };
+
+async function* recordLines(
+  store: LevelStore,
+  isQuarantine: boolean,
+  isJson: boolean,
+): AsyncIterable<string> {
+  if (isQuarantine)
+    for await (const payload of Quarantine.read(store))
+      yield isJson ? JSON.stringify(payload) : renderQuarantined(payload);
+  else for await (const line of readAudit(store)) yield isJson ? JSON.stringify(line) : renderAudit(line);
+}
 
 async function* examine(store: LevelStore): AsyncIterable<Finding> {
   yield {

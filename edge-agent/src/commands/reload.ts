@@ -1,6 +1,6 @@
 import { loadAgentConfig } from "@millrace/config";
 import type { Command } from "@millrace/runtime";
-import type { ReloadReport } from "../reload/reload-report.ts";
+import { isTakenOver, type ReloadReport } from "../reload/reload-report.ts";
 import { CONFIG_FLAG } from "./config-flag.ts";
 import { postToAgent } from "./post-to-agent.ts";
 
@@ -29,7 +29,7 @@ export const reloadCommand: Command = {
       return 1;
     }
     const { outcome, version, detail } = answer;
-    const isGood = outcome === "applied" || outcome === "unchanged";
+    const isGood = isTakenOver(answer);
     if (flags.isOn("json")) output.out(`${JSON.stringify(answer)}\n`);
     else {
       const print = isGood ? output.out : output.err;

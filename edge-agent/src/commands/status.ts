@@ -133,7 +133,8 @@ export function renderInput(input: StatusPage["inputs"][number]): readonly strin
   const counted = Object.entries(input.counts)
     .filter(([name, count]) => count > 0 && /^(?:lines|rejected\.|refused\.)/.test(name))
     .map(([name, count]) => `, ${name} ${count}`);
-  const state = input.isConnected ? "open" : `down: ${input.reason}`;
+  const { isConnected, reason } = input;
+  const state = !isConnected ? `down: ${reason}` : reason === null ? "open" : `open, but ${reason}`;
   return [`  ${input.name.padEnd(9)} ${state}${counted.join("")}`, ...files];
 }
 

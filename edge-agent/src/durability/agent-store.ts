@@ -13,6 +13,7 @@ import type { Labels } from "@millrace/stream";
  *   35 u64 number            audit record: one step of an alarm's action
  *   36 u64 number            how far one tailed file has been read (inputs/files/file-position.ts)
  *   37 u64 number            what alarms' steps have changed since the rules' checkpoint part (rules-journal.ts)
+ *   38                       filters that sessions kept by sites' brokers may hold: [{ session, filters }]
  *   3c                       pipeline that central has pushed, and the last one refused (reload/stored-pipeline.ts)
  */
 export const PREFIX = {
@@ -24,6 +25,7 @@ export const PREFIX = {
   audit: 0x35,
   filePosition: 0x36,
   rulesJournal: 0x37,
+  sessionFilters: 0x38,
   pipeline: 0x3c,
 } as const;
 

@@ -15,6 +15,8 @@ const cases: readonly [Packet, boolean][] = [
   [{ cmd: "puback" }, false],
   [{ cmd: "suback", messageId: 1, granted: [0] }, true],
   [{ cmd: "suback", granted: [0] }, false],
+  [{ cmd: "unsuback", messageId: 1, granted: [] }, true],
+  [{ cmd: "unsuback", granted: [] }, false],
   [{ cmd: "pubrel", messageId: 1 }, false],
   [{ cmd: "pubrec", messageId: 1 }, false],
   [{ cmd: "pubcomp", messageId: 1 }, false],

@@ -22,6 +22,7 @@ function isExpected(packet: Packet): boolean {
       return packet.qos !== 2;
     case "puback":
     case "suback":
+    case "unsuback":
       return typeof packet.messageId === "number";
     default:
       return false;

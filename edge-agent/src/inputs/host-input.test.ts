@@ -1,4 +1,5 @@
 // The gateway's own sensors: rates from counters, and a missing sensor is named, never invented.
+import { tmpdir } from "node:os";
 import type { Clock, Timer } from "@millrace/runtime";
 import { MemoryLogger } from "@millrace/runtime";
 import { expect, test, vi } from "vitest";
@@ -34,7 +35,12 @@ test("percentages and rates between two looks, each temperature under its name, 
     cpuTimes: async () => ({ busyMs: 100 + 50 * look, totalMs: 1000 + 200 * look }),
     memoryUsedPercent: async () => 42,
     load1: missing("load average"),
-    diskUsedPercent: async () => 17,
+    diskUsed: async (folder) => {
+      if (folder === "/gone") throw new Error("there is no such folder");
+      return folder.startsWith("/data/")
+        ? { mount: "/data", usedPercent: 80 }
+        : { mount: "/", usedPercent: 17 };
+    },
     networkBytes: async () => 5000 * look,
     temperatures: async () => [
       { name: "cpu-0", celsius: 51 },
@@ -44,19 +50,31 @@ test("percentages and rates between two looks, each temperature under its name, 
   const clock = handClock();
   const readings: HostReading[] = [];
   const log = new MemoryLogger();
-  const input = new HostInput({ intervalMs: 1000, labels: { machine: "gateway" }, readers, clock, log });
+  const folders = ["/", "/gone", "/var/lib/millrace", "/data/millrace"];
+  const input = new HostInput({
+    intervalMs: 1000,
+    labels: { machine: "gateway" },
+    folders,
+    readers,
+    clock,
+    log,
+  });
   input.start((reading) => readings.push(reading));
-  await vi.waitFor(() => expect(readings).toHaveLength(4));
-  expect(readings.map(({ sensor }) => sensor)).toEqual(["memory", "disk", "temperature", "temperature"]);
+  await vi.waitFor(() => expect(readings).toHaveLength(5));
+  const kinds = readings.map(({ sensor }) => sensor);
+  expect(kinds).toEqual(["memory", "disk", "disk", "temperature", "temperature"]);
   readings.length = 0;
   look = 1;
   clock.nowIs(2000);
   clock.fire();
-  await vi.waitFor(() => expect(readings).toHaveLength(6));
-  expect(readings.map(({ sensor, value, labels }) => [sensor, value, labels["sensor"]])).toEqual([
+  await vi.waitFor(() => expect(readings).toHaveLength(7));
+  expect(
+    readings.map(({ sensor, value, labels }) => [sensor, value, labels["sensor"] ?? labels["mount"]]),
+  ).toEqual([
     ["cpu", 25, undefined],
     ["memory", 42, undefined],
-    ["disk", 17, undefined],
+    ["disk", 17, "/"],
+    ["disk", 80, "/data"],
     ["network", 2500, undefined],
     ["temperature", 51, "cpu-0"],
     ["temperature", 52, "cpu-1"],
@@ -82,11 +100,13 @@ test("this machine's own readers answer with plausible numbers, or a reason", as
   expect(busyMs).toBeLessThanOrEqual(totalMs);
   for (const percent of [
     await systemHostReaders.memoryUsedPercent(),
-    await systemHostReaders.diskUsedPercent(),
+    (await systemHostReaders.diskUsed(tmpdir())).usedPercent,
   ]) {
     expect(percent).toBeGreaterThanOrEqual(0);
     expect(percent).toBeLessThanOrEqual(100);
   }
+  expect((await systemHostReaders.diskUsed("/")).mount).toBe("/");
+  expect(tmpdir().startsWith((await systemHostReaders.diskUsed(tmpdir())).mount)).toBe(true);
   const temperatures = await systemHostReaders.temperatures().catch((error: unknown) => String(error));
   if (typeof temperatures === "string") expect(temperatures).toMatch(/no temperature sensor/);
   else for (const { celsius } of temperatures) expect(celsius).toBeLessThan(200);

@@ -7,6 +7,8 @@ export interface HostInputOptions {
   readonly intervalMs: number;
   /** Added to every reading. */
   readonly labels: Labels;
+  /** Whose disks are looked at; those on the same one count once. */
+  readonly folders: readonly string[];
   readonly readers: HostReaders;
   readonly clock: Clock;
   readonly log: Logger;
@@ -15,13 +17,18 @@ export interface HostInputOptions {
 /** One reading of the gateway itself. Units: cpu, memory, disk %; load 1 min; network bytes/s both ways; temperature °C. */
 export interface HostReading {
   readonly sensor: HostSensor;
-  /** The input's, and `sensor` where a host has several of a kind (temperature). */
+  /** The input's, and `sensor` or `mount` where a host has several of a kind (temperature, disk). */
   readonly labels: Labels;
   readonly value: number;
   readonly timeMs: number;
 }
 
 export type HostReadingHandler = (reading: HostReading) => void;
+
+interface HostValue {
+  readonly labels?: Labels;
+  readonly value: number;
+}
 
 interface Counter {
   readonly total: number;
@@ -78,12 +85,12 @@ export class HostInput {
     try {
       const values = await this.#values(sensor);
       this.#unavailable.delete(sensor);
-      for (const { name, value } of values) {
+      for (const { value, ...named } of values) {
         if (this.#handler === null || !Number.isFinite(value)) continue;
         this.#readingCount++;
         this.#handler({
           sensor,
-          labels: name === null ? labels : { ...labels, sensor: name },
+          labels: { ...labels, ...named.labels },
           value,
           timeMs: clock.nowMs(),
         });
@@ -95,43 +102,58 @@ export class HostInput {
     }
   }
 
-  async #values(
-    sensor: HostSensor,
-  ): Promise<readonly { readonly name: string | null; readonly value: number }[]> {
+  async #values(sensor: HostSensor): Promise<readonly HostValue[]> {
     const { readers } = this.#options;
     switch (sensor) {
       case "cpu":
         return this.#cpuPercent(await readers.cpuTimes());
       case "memory":
-        return [{ name: null, value: await readers.memoryUsedPercent() }];
+        return [{ value: await readers.memoryUsedPercent() }];
       case "load":
-        return [{ name: null, value: await readers.load1() }];
+        return [{ value: await readers.load1() }];
       case "disk":
-        return [{ name: null, value: await readers.diskUsedPercent() }];
+        return this.#disks();
       case "network":
         return this.#networkRate(await readers.networkBytes());
       case "temperature":
-        return (await readers.temperatures()).map(({ name, celsius }) => ({ name, value: celsius }));
+        return (await readers.temperatures()).map(({ name, celsius }) => ({
+          labels: { sensor: name },
+          value: celsius,
+        }));
     }
   }
 
+  /** One that cannot be looked at keeps no other from it. */
+  async #disks(): Promise<readonly HostValue[]> {
+    const { folders, readers } = this.#options;
+    const disks = new Map<string, number>();
+    let failure: unknown;
+    for (const folder of folders) {
+      try {
+        const { mount, usedPercent } = await readers.diskUsed(folder);
+        disks.set(mount, usedPercent);
+      } catch (error) {
+        failure ??= error;
+      }
+    }
+    if (disks.size === 0) throw failure;
+    return [...disks].map(([mount, value]) => ({ labels: { mount }, value }));
+  }
+
   /** Between this look and the last; nothing at the first. */
-  #cpuPercent(now: {
-    readonly busyMs: number;
-    readonly totalMs: number;
-  }): readonly { name: null; value: number }[] {
+  #cpuPercent(now: { readonly busyMs: number; readonly totalMs: number }): readonly HostValue[] {
     const before = this.#cpu;
     this.#cpu = now;
     if (before === null || now.totalMs <= before.totalMs) return [];
-    return [{ name: null, value: (100 * (now.busyMs - before.busyMs)) / (now.totalMs - before.totalMs) }];
+    return [{ value: (100 * (now.busyMs - before.busyMs)) / (now.totalMs - before.totalMs) }];
   }
 
   /** As `#cpuPercent`; nothing either where an interface went away and took its count along. */
-  #networkRate(total: number): readonly { name: null; value: number }[] {
+  #networkRate(total: number): readonly HostValue[] {
     const before = this.#network;
     const monotonicMs = this.#options.clock.monotonicMs();
     this.#network = { total, monotonicMs };
     if (before === null || total < before.total || monotonicMs <= before.monotonicMs) return [];
-    return [{ name: null, value: (1000 * (total - before.total)) / (monotonicMs - before.monotonicMs) }];
+    return [{ value: (1000 * (total - before.total)) / (monotonicMs - before.monotonicMs) }];
   }
 }

@@ -1,5 +1,6 @@
-import { readdir, readFile, statfs } from "node:fs/promises";
+import { readdir, readFile, realpath, stat, statfs } from "node:fs/promises";
 import { cpus, freemem, loadavg, totalmem } from "node:os";
+import { dirname } from "node:path";
 
 /** How the gateway's own sensors are read. Each rejects with the reason when this host has no such sensor. */
 export interface HostReaders {
@@ -8,8 +9,8 @@ export interface HostReaders {
   /** Used share of memory, %. What the system would give back at once (caches) is not used. */
   memoryUsedPercent(): Promise<number>;
   load1(): Promise<number>;
-  /** Used share of the file system that holds `/`, %, as `df` counts it. */
-  diskUsedPercent(): Promise<number>;
+  /** Used share of the file system that holds `folder`, %, as `df` counts it, and where that is mounted. */
+  diskUsed(folder: string): Promise<{ readonly mount: string; readonly usedPercent: number }>;
   /** Bytes received and sent since boot over all interfaces but loopback and those that only mirror others. */
   networkBytes(): Promise<number>;
   /** °C by sensor name. */
@@ -40,11 +41,12 @@ export const systemHostReaders: HostReaders = {
     if (process.platform === "win32") throw new Error("Windows has no load average");
     return loadavg()[0] ?? 0;
   },
-  async diskUsedPercent() {
-    const { blocks, bfree, bavail } = await statfs("/");
+  async diskUsed(folder) {
+    const mount = await mountOf(folder);
+    const { blocks, bfree, bavail } = await statfs(mount);
     const used = blocks - bfree;
-    if (used + bavail === 0) throw new Error("the file system of / tells no size");
-    return (100 * used) / (used + bavail);
+    if (used + bavail === 0) throw new Error(`the file system of ${folder} tells no size`);
+    return { mount, usedPercent: (100 * used) / (used + bavail) };
   },
   async networkBytes() {
     const text = await read("/proc/net/dev");
@@ -58,6 +60,15 @@ export const systemHostReaders: HostReaders = {
     return found;
   },
 };
+
+/** The outermost folder on the way to `folder` that is on the same device. */
+async function mountOf(folder: string): Promise<string> {
+  let mount = await realpath(folder);
+  const { dev } = await stat(mount);
+  for (let outer = dirname(mount); outer !== mount && (await stat(outer)).dev === dev; outer = dirname(mount))
+    mount = outer;
+  return mount;
+}
 
 /** Sum over the links in /proc/net/dev; null where there is none. Columns: bytes received first, bytes sent ninth. */
 export function parseNetworkBytes(text: string): number | null {

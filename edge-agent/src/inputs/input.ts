@@ -76,7 +76,7 @@ export interface Arrival {
 export interface InputStatus {
   readonly name: string;
   readonly isConnected: boolean;
-  /** Why not, in words; null when connected. */
+  /** Why not, or what is wrong though it is, in words; null where nothing is. */
   readonly reason: string | null;
   /** Counters by name, for the metrics and the status page. */
   readonly counts: Readonly<Record<string, number>>;

@@ -11,6 +11,7 @@ import { connectAsync, type MqttClient } from "mqtt";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import type { Arrival, InputHandler } from "./input.ts";
 import { MqttInput, type MqttInputOptions } from "./mqtt-input.ts";
+import type { SessionFilters } from "./session-filters.ts";
 
 const MOSQUITTO = ["/usr/sbin/mosquitto", "/usr/local/sbin/mosquitto", "/opt/homebrew/sbin/mosquitto"].find(
   (path) => existsSync(path),
@@ -99,6 +100,15 @@ function holdingHandler(): {
   return {
     held,
     handler: (arrival) => new Promise((resolve, reject) => held.push({ arrival, resolve, reject })),
+  };
+}
+
+/** As the agent's store keeps them over restarts. */
+function rememberedFilters(): SessionFilters {
+  const sessions = new Map<string, readonly string[]>();
+  return {
+    read: async (session) => sessions.get(session) ?? [],
+    save: async (session, filters) => void sessions.set(session, filters),
   };
 }
 
@@ -309,6 +319,58 @@ describe.skipIf(MOSQUITTO === undefined)("with Mosquitto (skipped where it is no
       expect(new Set(readings.map((arrival) => arrival.client))).toEqual(new Set(["one", "two"]));
     },
   );
+
+  test.each([4 as const, 5 as const])(
+    "MQTT %s: after a start with other filters nothing comes of the former ones, which the session still held",
+    async (protocolVersion) => {
+      const port = await freePort();
+      await mosquitto(port);
+      const options = { protocolVersion, sessions: rememberedFilters() };
+      await (await inputAt(port, () => {}, { ...options, filters: ["f/#"], ownFilters: ["s/#"] })).stop();
+      const topics: string[] = [];
+      const filters = ["g/#", "end"];
+      await inputAt(port, ({ topic }) => void topics.push(topic), { ...options, filters });
+      const client = await sensor(port);
+      for (const topic of ["f/1", "s/1", "g/1", "end"]) await client.publishAsync(topic, "1", { qos: 1 });
+      await vi.waitFor(() => expect(topics).toContain("end"));
+      expect(topics).toEqual(["g/1", "end"]);
+      expect(await options.sessions.read(`millrace-agent at mqtt://127.0.0.1:${port}`)).toEqual(filters);
+    },
+  );
+
+  test("what was left while there was no connection is left at the next one", async () => {
+    const port = await freePort();
+    await mosquitto(port);
+    const link = await TcpProxy.start({ host: "127.0.0.1", port });
+    cleanups.push(() => link.stop());
+    const topics: string[] = [];
+    const input = await inputAt(link.port, ({ topic }) => void topics.push(topic));
+    link.setMode("cut");
+    await vi.waitFor(() => expect(input.status().isConnected).toBe(false));
+    await input.follow({ filters: ["g/#", "end"], ownFilters: [], commandFilters: [] });
+    link.setMode("open");
+    await vi.waitFor(() => expect(input.status().isConnected).toBe(true), { timeout: 10_000 });
+    const client = await sensor(port);
+    for (const topic of ["f/1", "g/1", "end"]) await client.publishAsync(topic, "1", { qos: 1 });
+    await vi.waitFor(() => expect(topics).toContain("end"));
+    expect(topics).toEqual(["g/1", "end"]);
+  }, 15_000);
+
+  test("two agents that come to share what each had alone have every message once", async () => {
+    const port = await freePort();
+    await mosquitto(port);
+    const agents = ["one", "two"].map((clientId) => ({ clientId, sessions: rememberedFilters() }));
+    for (const agent of agents) await (await inputAt(port, () => {}, agent)).stop();
+    const arrivals: string[] = [];
+    const shared = { sharedGroup: "agents", ownFilters: ["end"] };
+    for (const agent of agents)
+      await inputAt(port, (arrival) => void arrivals.push(text(arrival)), { ...agent, ...shared });
+    const client = await sensor(port);
+    for (const number of numbers(10)) await client.publishAsync("f/1", number, { qos: 1 });
+    await client.publishAsync("end", "end", { qos: 1 });
+    await vi.waitFor(() => expect(arrivals.filter((each) => each === "end")).toHaveLength(2));
+    expect(arrivals.toSorted()).toEqual([...numbers(10), "end", "end"]);
+  });
 
   test("it shows a certificate to a broker that wants one", async () => {
     const port = await freePort();

@@ -13,6 +13,7 @@ import { brokerAddress } from "./broker-url.ts";
 import type { Input, InputHandler, InputStatus, PublishOptions, Subscriptions } from "./input.ts";
 import { OrderedRelease } from "./ordered-release.ts";
 import { pubackBytes } from "./puback-bytes.ts";
+import type { SessionFilters } from "./session-filters.ts";
 import type { SparkplugPresence } from "./sparkplug-presence.ts";
 import { widestFilters } from "./topic-filter.ts";
 import type { EvidenceBounds } from "../evidence/evidence-topics.ts";
@@ -37,6 +38,8 @@ export interface MqttInputOptions {
   readonly filters: readonly string[];
   /** Never shared: machines' answers are for the agent that has asked. */
   readonly ownFilters?: readonly string[];
+  /** Where it is kept what the broker's session may hold; absent: what is left of another configuration goes on arriving. */
+  readonly sessions?: SessionFilters;
   readonly payloadBytesMax: number;
   /** Topics whose payloads may be greater. */
   readonly evidence?: EvidenceBounds;
@@ -58,6 +61,10 @@ const KEEPALIVE_S = 10;
 const RECONNECT_FIRST_MS = 200;
 const RECONNECT_MAX_MS = 30_000;
 const STOP_MS_MAX = 1_000;
+/** For the broker to grant, or to take back, a subscription. */
+const ANSWER_MS_MAX = 10_000;
+/** Rights at a broker change without a word: what it refuses is asked for again so often. */
+const REFUSED_RETRY_MS = 60_000;
 /** MQTT 5 forgets a session at disconnect unless told how long to keep it. */
 const SESSION_EXPIRY_S = 7 * 24 * 3600;
 
@@ -76,8 +83,10 @@ export class MqttInput implements Input {
   readonly name: string;
   readonly #options: MqttInputOptions;
   readonly #backoff: Backoff;
-  /** Filters as they are subscribed to. */
+  /** Filters as they are to be subscribed to. */
   #subscriptions: readonly string[];
+  /** What the broker's session may hold. */
+  readonly #held = new Set<string>();
   readonly #counts = {
     messages: 0,
     oversized: 0,
@@ -90,6 +99,7 @@ export class MqttInput implements Input {
   #handler: InputHandler | null = null;
   #connection: Connection | null = null;
   #reconnect: Timer | null = null;
+  #refusedRetry: Timer | null = null;
   #reason: string | null = "not started";
 
   constructor(options: MqttInputOptions) {
@@ -108,13 +118,15 @@ export class MqttInput implements Input {
     if (this.#handler !== null) throw new Error(`cannot start input ${this.name}: it is running`);
     brokerAddress(this.#options.url);
     this.#handler = handler;
-    this.#connect(handler);
+    for (const filter of await this.#recalled()) this.#held.add(filter);
+    if (this.#handler === handler) this.#connect(handler);
   }
 
   async stop(): Promise<void> {
     this.#handler = null;
     this.#reconnect?.cancel();
     this.#reconnect = null;
+    this.#refusedRetry?.cancel();
     const connection = this.#connection;
     if (connection === null) return;
     this.#connection = null;
@@ -156,24 +168,29 @@ export class MqttInput implements Input {
     const wanted = this.#subscriptionsTo(subscriptions);
     this.#subscriptions = wanted;
     const connection = this.#connection;
-    if (connection === null || !connection.client.connected) return;
-    const added = wanted.filter((filter) => !before.includes(filter));
-    // Each by itself: so it is known which of them the broker refuses.
-    const tried = await Promise.allSettled(added.map((filter) => subscribed(connection, [filter])));
-    const refused = tried.find((each) => each.status === "rejected");
-    if (refused !== undefined) this.#subscriptions = before;
-    const left =
-      refused === undefined
-        ? before.filter((filter) => !wanted.includes(filter))
-        : added.filter((_filter, index) => tried[index].status === "fulfilled");
-    if (left.length > 0) connection.client.unsubscribe(left, () => undefined);
-    if (refused !== undefined) throw refused.reason;
+    // Whoever asks the broker goes on until all that is wanted was asked for.
+    if (connection === null || connection.isAsking || !connection.client.connected) return;
+    connection.isAsking = true;
+    try {
+      const added = wanted.filter((filter) => !before.includes(filter));
+      const refused = await this.#ask(connection, added);
+      if (refused.length > 0)
+        throw new Error(`cannot subscribe to ${refused.join(", ")}: the broker refuses`);
+    } catch (error) {
+      this.#subscriptions = before;
+      throw error;
+    } finally {
+      // What is not taken back here is at the next connection.
+      await this.#leave(connection).catch(() => undefined);
+      connection.isAsking = false;
+      this.#settle(connection);
+    }
   }
 
   status(): InputStatus {
     return {
       name: this.name,
-      isConnected: this.#reason === null,
+      isConnected: this.#connection?.isSettled === true,
       reason: this.#reason,
       counts: { ...this.#counts, unacknowledged: this.#connection?.acks.heldCount ?? 0 },
     };
@@ -216,6 +233,9 @@ export class MqttInput implements Input {
         failed: (error) => this.#onCommitFailure(connection, error),
       }),
       unfinished: new Set(),
+      granted: new Set(),
+      isAsking: false,
+      isSettled: false,
       messageId: null,
       resume: null,
     };
@@ -238,7 +258,7 @@ export class MqttInput implements Input {
       this.#counts.connects++;
       this.#backoff.reset();
       this.#reason = "subscribing";
-      this.#subscribe(connection);
+      void this.#subscribe(connection);
     });
     client.on("error", (error) => this.#onLost(connection, error.message));
     client.on("disconnect", (packet) =>
@@ -302,20 +322,103 @@ export class MqttInput implements Input {
     if (presence !== undefined) client.publish(presence.topic, presence.online, { qos: 1, retain: true });
   }
 
-  #subscribe(connection: Connection): void {
-    subscribed(connection, this.#subscriptions).then(
-      () => {
-        if (this.#connection !== connection) return;
-        this.#reason = null;
-        this.#sayOnline(connection);
-      },
-      (error: unknown) => {
-        if (this.#connection !== connection) return;
-        const why = reasonOf(error);
-        this.#options.log.repeated("subscribe", why, { input: this.name });
-        this.#onLost(connection, why);
-      },
+  /** All that is wanted and not granted, until nothing else is wanted meanwhile; then what is not wanted any more is left. */
+  async #subscribe(connection: Connection): Promise<void> {
+    connection.isAsking = true;
+    try {
+      for (let wanted: readonly string[] = []; wanted !== this.#subscriptions;) {
+        wanted = this.#subscriptions;
+        await this.#ask(
+          connection,
+          wanted.filter((filter) => !connection.granted.has(filter)),
+        );
+        await this.#leave(connection);
+      }
+    } catch (error) {
+      this.#onLost(connection, reasonOf(error));
+    }
+    connection.isAsking = false;
+    this.#settle(connection);
+  }
+
+  /** Each by itself, so that it is known which of them the broker refuses: those are returned. */
+  async #ask(connection: Connection, filters: readonly string[]): Promise<readonly string[]> {
+    for (const filter of filters) this.#held.add(filter);
+    this.#remember();
+    const areGranted = await Promise.all(
+      filters.map(async (filter) => {
+        const isGranted = await this.#answer(connection, subscribed(connection, filter));
+        if (isGranted) connection.granted.add(filter);
+        return isGranted;
+      }),
     );
+    return filters.filter((_filter, index) => !areGranted[index]);
+  }
+
+  /** Ends what the session holds and nobody wants, of an earlier configuration too. */
+  async #leave(connection: Connection): Promise<void> {
+    const left = [...this.#held].filter((filter) => !this.#subscriptions.includes(filter));
+    if (left.length === 0) return;
+    await this.#answer(connection, unsubscribed(connection, left));
+    for (const filter of left) {
+      connection.granted.delete(filter);
+      this.#held.delete(filter);
+    }
+    this.#remember();
+  }
+
+  /** The broker's answer; rejects when it gives none, or the connection is gone. */
+  async #answer<Answer>(connection: Connection, asked: Promise<Answer>): Promise<Answer> {
+    const { promise: late, reject } = Promise.withResolvers<never>();
+    connection.unfinished.add(reject);
+    const timer = this.#options.clock.after(ANSWER_MS_MAX, () =>
+      reject(new Error("the broker does not answer a subscription")),
+    );
+    try {
+      return await Promise.race([asked, late]);
+    } finally {
+      timer.cancel();
+      connection.unfinished.delete(reject);
+    }
+  }
+
+  /** How the connection stands, once all was asked for. What is refused is told, and does not keep the rest from working. */
+  #settle(connection: Connection): void {
+    if (this.#connection !== connection) return;
+    const refused = this.#subscriptions.filter((filter) => !connection.granted.has(filter));
+    const isFirst = !connection.isSettled;
+    connection.isSettled = true;
+    this.#reason = refused.length === 0 ? null : `the broker refuses ${refused.join(", ")}`;
+    if (isFirst && refused.length < this.#subscriptions.length) this.#sayOnline(connection);
+    this.#refusedRetry?.cancel();
+    if (refused.length === 0) return;
+    const { clock, log, name } = this.#options;
+    log.repeated("subscribe", "the broker refuses subscriptions; the others work", { input: name, refused });
+    this.#refusedRetry = clock.after(REFUSED_RETRY_MS, () => {
+      if (this.#connection === connection && !connection.isAsking) void this.#subscribe(connection);
+    });
+  }
+
+  async #recalled(): Promise<readonly string[]> {
+    const { sessions, log } = this.#options;
+    try {
+      return (await sessions?.read(this.#session)) ?? [];
+    } catch (error) {
+      log.repeated("subscriptions", "cannot recall what was subscribed to", { error });
+      return [];
+    }
+  }
+
+  /** Before they are asked for: a session that holds less than is remembered does no harm. */
+  #remember(): void {
+    this.#options.sessions?.save(this.#session, [...this.#held]).catch((error: unknown) => {
+      this.#options.log.repeated("subscriptions", "cannot remember what is subscribed to", { error });
+    });
+  }
+
+  /** Whose session it is, and where. */
+  get #session(): string {
+    return `${this.#options.clientId} at ${this.#options.url}`;
   }
 
   #onCommitFailure(connection: Connection, error: unknown): void {
@@ -356,26 +459,37 @@ interface Connection {
   readonly acks: OrderedRelease<number>;
   /** Rejections of publishes and subscriptions that wait for the broker. */
   readonly unfinished: Set<(error: Error) => void>;
+  /** Filters that the broker has granted on it. */
+  readonly granted: Set<string>;
+  /** The broker is being asked for subscriptions, one who asks at a time. */
+  isAsking: boolean;
+  /** It has answered once for all. */
+  isSettled: boolean;
   /** Of the QoS 1 message being shown to mqtt.js as QoS 0. */
   messageId: number | null;
   /** Lets mqtt.js go on reading. */
   resume: (() => void) | null;
 }
 
-/** Rejects where the broker refuses any of them, or goes away. */
-function subscribed({ client, unfinished }: Connection, filters: readonly string[]): Promise<void> {
-  if (filters.length === 0) return Promise.resolve();
+/** Whether the broker grants it. */
+function subscribed({ client }: Connection, filter: string): Promise<boolean> {
   return new Promise((resolve, reject) => {
-    unfinished.add(reject);
-    client.subscribe([...filters], { qos: 1 }, (error, granted) => {
-      unfinished.delete(reject);
-      const refused = (granted ?? []).filter((grant) => grant.qos >= 128).map((grant) => grant.topic);
-      if (error === null && refused.length === 0) return resolve();
-      const what = (refused.length > 0 ? refused : filters).join(", ");
-      reject(new Error(`cannot subscribe to ${what}: ${error?.message ?? "the broker refuses"}`));
+    client.subscribe(filter, { qos: 1 }, (error, _granted, answer) => {
+      if (error === null) resolve(true);
+      else if (answer?.granted.some((code) => typeof code === "number" && code >= REFUSAL)) resolve(false);
+      else reject(error);
     });
   });
 }
+
+function unsubscribed({ client }: Connection, filters: readonly string[]): Promise<void> {
+  return new Promise((resolve, reject) => {
+    client.unsubscribe([...filters], (error) => (error == null ? resolve() : reject(error)));
+  });
+}
+
+/** Return codes from here on refuse a subscription (MQTT 3.1.1, 3.9.3; MQTT 5, 3.9.3). */
+const REFUSAL = 0x80;
 
 interface IncomingPublish {
   readonly topic: string;

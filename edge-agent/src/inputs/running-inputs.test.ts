@@ -2,7 +2,7 @@
 import { createServer, type Server } from "node:net";
 import type { AgentConfig } from "@millrace/config";
 import { MemoryLogger, systemClock, systemRandom } from "@millrace/runtime";
-import { SimulatedTime } from "@millrace/testkit";
+import { SimulatedTime, TcpProxy } from "@millrace/testkit";
 import { connectAsync, type MqttClient } from "mqtt";
 import { afterEach, expect, test, vi } from "vitest";
 import { BrokerInput } from "./broker-input.ts";
@@ -286,6 +286,55 @@ test("a Sparkplug host comes with the first filter of it and goes with the last,
   await running.change(inputsOf({ broker: own }));
   await running.follow(host("spBv1.0/+/+/n1/#"));
   expect(running.all.map(({ name }) => name)).toEqual(["broker"]);
+});
+
+test("a filter that the broker refuses after a reload without connection is told, and the others work", async () => {
+  const time = new SimulatedTime(0);
+  const subscribe = ["f/#", "g/#"];
+  const site = new BrokerInput({
+    ...world,
+    ...brokerConfig(0, { users: [{ user: "agent", password: "x", publish: ["#"], subscribe }] }),
+    name: "site",
+    commandFilters: ["#"],
+  });
+  await site.start(() => undefined);
+  cleanups.push(() => site.stop());
+  const link = await TcpProxy.start({ host: "127.0.0.1", port: site.port });
+  cleanups.push(() => link.stop());
+  const topics: string[] = [];
+  const input = new MqttInput({
+    ...world,
+    clock: time.clock(),
+    name: "mqtt",
+    url: `mqtt://127.0.0.1:${link.port}`,
+    clientId: "agent",
+    username: "agent",
+    password: "x",
+    filters: ["f/#"],
+  });
+  await input.start(({ topic }) => void topics.push(topic));
+  cleanups.push(() => input.stop());
+  await vi.waitFor(() => expect(input.status().isConnected).toBe(true));
+  link.setMode("cut");
+  await vi.waitFor(() => expect(input.status().isConnected).toBe(false));
+  await input.follow(to("g/#", "h/#"));
+  link.setMode("open");
+  await vi.waitFor(async () => {
+    await time.run(30_000);
+    expect(input.status()).toMatchObject({ isConnected: true, reason: "the broker refuses h/#" });
+  });
+  for (const topic of ["f/1", "g/1", "h/1", "g/end"]) await site.publish(topic, "1", { qos: 1 });
+  await vi.waitFor(() => expect(topics).toContain("g/end"));
+  expect(topics).toEqual(["g/1", "g/end"]);
+  expect(input.status().counts).toMatchObject({ connects: 2, disconnects: 1 });
+  // The broker's rights change without a word; the filter is asked for again.
+  subscribe.push("h/#");
+  await vi.waitFor(async () => {
+    await time.run(60_000);
+    expect(input.status()).toMatchObject({ isConnected: true, reason: null });
+  });
+  await site.publish("h/1", "1", { qos: 1 });
+  await vi.waitFor(() => expect(topics).toContain("h/1"));
 });
 
 const TEMPLATE = { text: "x", filter: "x", captures: [], match: () => undefined, fill: () => undefined };

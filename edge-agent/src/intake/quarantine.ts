@@ -68,10 +68,10 @@ export class Quarantine {
   }
 
   /** Everything kept, oldest first; damaged records are left out. */
-  static async *read(store: Store): AsyncIterable<unknown> {
+  static async *read(store: Store): AsyncIterable<QuarantinedPayload> {
     for await (const { value } of store.range(prefixRange(PREFIX.quarantine))) {
       const payload = parseJson(value);
-      if (payload !== undefined) yield payload;
+      if (isQuarantined(payload)) yield payload;
     }
   }
 
@@ -86,4 +86,11 @@ export class Quarantine {
       changes.push({ type: "del", key: numberKey(PREFIX.quarantine, this.#oldest) });
     }
   }
+}
+
+function isQuarantined(value: unknown): value is QuarantinedPayload {
+  if (typeof value !== "object" || value === null) return false;
+  const typeOf = (name: string) => typeof Object.getOwnPropertyDescriptor(value, name)?.value;
+  const areTexts = ["topic", "client", "reason", "detail", "head"].every((name) => typeOf(name) === "string");
+  return areTexts && typeOf("atMs") === "number" && typeOf("bytes") === "number";
 }

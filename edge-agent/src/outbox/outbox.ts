@@ -1,4 +1,3 @@
-import type { AlarmEvent } from "@millrace/detect";
 import type { AppendFields, BatchQueue, Change } from "@millrace/queue";
 import type { Clock, Logger } from "@millrace/runtime";
 import {
@@ -13,6 +12,7 @@ import {
   type TimeRange,
 } from "@millrace/stream";
 import {
+  type AlarmEvent,
   type BatchKind,
   type Compression,
   type EvidencePart,

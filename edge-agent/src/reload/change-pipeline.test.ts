@@ -298,6 +298,24 @@ it("a crash at any moment of a change finds the old pipeline's panes or the new 
   }
 });
 
+it("a start with another pipeline than before finishes the open panes as they were begun", async () => {
+  const FINER = pipelineOf(text({ windows: "\n  t_4s: { metric: t, size: 4s, by: [site] }" }));
+  const store = new MemoryStore();
+  const first = await agentOnALine({ pipeline: BASE, store });
+  first.agent.start();
+  for (let second = 0; second < 3; second += 1) {
+    void first.publish("f/alpha/m1/t", JSON.stringify({ v: 50, ts: first.time.nowMs }));
+    await first.time.run(1_000);
+  }
+  const log = new MemoryLogger();
+  const startMs = first.time.nowMs;
+  const second = await agentOnALine({ pipeline: FINER, store: store.crash(), startMs, log });
+  const { received, open, queued, forwarded, damaged } = second.agent.status().ledger;
+  expect(received).toBe(3);
+  expect({ held: open + queued + forwarded, damaged }).toEqual({ held: 3, damaged: 0 });
+  expect(log.lines.filter(({ level }) => level === "error")).toEqual([]);
+});
+
 const KEY = Uint8Array.of(0x7e);
 
 function record(value: number) {

@@ -7,6 +7,7 @@ import { loadAgentConfig, type AgentConfig } from "@millrace/config";
 import { MemoryStore } from "@millrace/queue";
 import { MemoryLogger, Metrics, MillraceError, zstdCompression } from "@millrace/runtime";
 import { afterEach, describe, expect, it } from "vitest";
+import { readAudit } from "../actions/read-audit.ts";
 import type { Agent } from "../agent.ts";
 import type { Subscriptions } from "../inputs/input.ts";
 import type { InputsConfig } from "../inputs/running-inputs.ts";
@@ -89,13 +90,14 @@ async function running(given: Files, options: { store?: MemoryStore; startMs?: n
   const inputs = new Inputs();
   /** Limits of the rules that the agent was given. */
   const changed: string[] = [];
-  const agent: Pick<Agent, "changePipeline" | "subscriptions" | "keep"> = {
+  const agent: Pick<Agent, "changePipeline" | "subscriptions" | "keep" | "audit"> = {
     changePipeline: (pipeline, record) => {
       changed.push(/"limit":(\d+)/.exec(JSON.stringify(pipeline.rules))?.[1] ?? "");
       return line.agent.changePipeline(pipeline, record);
     },
     subscriptions: () => line.agent.subscriptions(),
     keep: (changes) => line.agent.keep(changes),
+    audit: (entry) => line.agent.audit(entry),
   };
   const metrics = new Metrics();
   const clock = line.time.clock();
@@ -142,7 +144,7 @@ describe("the files", () => {
 
   it("with an error leave everything as it runs; where it is, is told to who asks, in status and log", async () => {
     const given = files();
-    const { reloader, inputs, changed, reload, log, metrics } = await running(given);
+    const { reloader, inputs, changed, reload, log, metrics, store, time } = await running(given);
     const before = reloader.status();
     writeFileSync(given.pipeline, pipelineText("hot"));
     const report = await reload();
@@ -156,6 +158,11 @@ describe("the files", () => {
     expect(log.lines.at(-1)).toMatchObject({ level: "error", fields: { detail: report.detail } });
     expect([...inputs.changes, ...inputs.follows, ...changed]).toEqual([]);
     expect((await metrics.exposition()).text).toContain('millrace_agent_reloads_total{outcome="refused"} 1');
+    await time.run(1_000);
+    const audit: unknown[] = [];
+    for await (const line of readAudit(store)) audit.push(line);
+    const { detail } = report;
+    expect(audit).toMatchObject([{ reload: "refused", by: "test", version: before.version, detail }]);
     writeFileSync(given.config, "agent: [");
     expect((await reload()).detail).toContain(`${given.config}:1:`);
     writeFileSync(given.config, agentText());
@@ -180,6 +187,29 @@ describe("the files", () => {
     ])
       expect(detail).toContain(`${given.config}:${place}: ${key} cannot change while the agent runs`);
     expect(changed).toEqual([]);
+  });
+
+  it("are taken over while the disk takes no writes, and whoever asks is told so, the next one too", async () => {
+    const given = files();
+    const store = new MemoryStore();
+    const { reloader, reload, log, metrics, time } = await running(given, { store });
+    store.failNextCommits(Number.MAX_SAFE_INTEGER);
+    writeFileSync(given.pipeline, pipelineText(90));
+    const version = versionOf(pipelineText(90));
+    expect(await reload()).toEqual({
+      outcome: "applied_undurable",
+      version,
+      detail: "changed: pipeline; not durable yet: the store takes no writes now",
+    });
+    expect(reloader.status()).toMatchObject({ version, refused: null });
+    expect(await reload()).toMatchObject({ outcome: "unchanged" });
+    writeFileSync(given.pipeline, pipelineText("hot"));
+    expect(await reload()).toMatchObject({ outcome: "refused", version });
+    expect((await metrics.exposition()).text).toContain('outcome="applied_undurable"} 1');
+    store.failNextCommits(0);
+    await time.run(60_000);
+    const durable = log.lines.filter(({ message }) => message === "configuration: now it is durable");
+    expect(durable).toMatchObject([{ fields: { version } }]);
   });
 
   it("with another password for central are no obstacle: it is said that it waits for the next start", async () => {

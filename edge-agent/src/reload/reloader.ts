@@ -43,7 +43,7 @@ export interface ReloaderOptions {
   /** What the agent was started with. */
   readonly config: AgentConfig;
   readonly start: StartPipeline;
-  readonly agent: Pick<Agent, "changePipeline" | "subscriptions" | "keep">;
+  readonly agent: Pick<Agent, "changePipeline" | "subscriptions" | "keep" | "audit">;
   readonly inputs: {
     change(config: InputsConfig): Promise<void>;
     follow(subscriptions: Subscriptions): Promise<void>;
@@ -55,6 +55,8 @@ export interface ReloaderOptions {
 
 /** A pushed pipeline that has run for so long is one that runs. */
 export const TRIAL_MS = 60_000;
+/** Longest wait for the disk: who asks is answered while it fails, and so is who asks next. */
+const DURABLE_WAIT_MS_MAX = 5_000;
 
 /** Everything that is to change together. */
 interface Wanted {
@@ -213,9 +215,22 @@ export class Reloader {
     this.#refused = wanted.stored.refused;
     if (isPipelineNew) this.#sinceMs = clock.nowMs();
     this.#watchTrial();
-    await durable;
     const parts = [...(areInputsNew ? ["inputs"] : []), ...(isPipelineNew ? ["pipeline"] : [])];
-    return this.#told("applied", by, `changed: ${parts.join(", ")}${atNextStart}`);
+    const changed = `changed: ${parts.join(", ")}${atNextStart}`;
+    if (durable === undefined || (await this.#isSoon(durable))) return this.#told("applied", by, changed);
+    const { version } = wanted.version;
+    void durable.then(() => this.#options.log.info("configuration: now it is durable", { version }));
+    return this.#told("applied_undurable", by, `${changed}; not durable yet: the store takes no writes now`);
+  }
+
+  #isSoon(durable: Promise<void>): Promise<boolean> {
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    const timer = this.#options.clock.after(DURABLE_WAIT_MS_MAX, () => resolve(false));
+    void durable.then(() => {
+      timer.cancel();
+      resolve(true);
+    });
+    return promise;
   }
 
   #undoFailed(error: unknown): void {
@@ -239,7 +254,8 @@ export class Reloader {
 
   #told(outcome: ReloadOutcome, by: string, detail: string): ReloadReport {
     const { version } = this.#running.version;
-    const { log, metrics } = this.#options;
+    const { agent, log, metrics } = this.#options;
+    agent.audit({ reload: outcome, by, version, detail });
     metrics.counter("millrace_agent_reloads_total").add(1, { outcome });
     const isGood = outcome === "applied" || outcome === "unchanged";
     log[isGood ? "info" : "error"](`configuration: ${outcome.replace("_", " ")}`, { by, version, detail });

@@ -86,3 +86,58 @@ test("maintenance is begun and ended by labels; what is not sound is refused", a
   ]);
   await server.stop();
 });
+
+test("nothing is changed for a page of another origin, nor by a body that such a page could send unasked", async () => {
+  const done: string[] = [];
+  const note = (what: string) => done.push(what) > 0;
+  const server = await StatusServer.start({
+    host: "127.0.0.1",
+    port: 0,
+    allowedHosts: [],
+    agent: {
+      status: () => {
+        throw new Error("not asked for");
+      },
+      resetAlarms: () => ({ resetCount: Number(note("reset")) }),
+      forgetSeries: () => ({ forgottenCount: Number(note("forget")) }),
+      maintenance: { begin: () => note("begin"), end: () => note("end") },
+    },
+    inputs: [],
+    reloader: {
+      reload: async () => {
+        note("reload");
+        return { outcome: "unchanged", version: "", detail: "" };
+      },
+    },
+    metrics: new Metrics(),
+    health: new Health(),
+  });
+  const url = `http://127.0.0.1:${server.port}`;
+  const labels = { machine: "m1" };
+  const bodies: Record<string, object> = {
+    "alarms/reset": { all: true },
+    "maintenance/on": { labels, durationMs: 1_000 },
+    "maintenance/off": { all: true },
+    "series/forget": { labels },
+    reload: {},
+  };
+  const post = async (path: string, headers: Record<string, string>) => {
+    const body = new TextEncoder().encode(JSON.stringify(bodies[path]));
+    const response = await fetch(`${url}/${path}`, { method: "POST", headers, body });
+    await response.arrayBuffer();
+    return response.status;
+  };
+  const json = { "content-type": "application/json; charset=utf-8" };
+  for (const path of Object.keys(bodies)) {
+    for (const origin of ["http://evil.example", "null", `http://127.0.0.1:${server.port + 1}`])
+      expect(await post(path, { ...json, origin })).toBe(403);
+    for (const contentType of ["text/plain", "application/x-www-form-urlencoded", "application/jsonp"])
+      expect(await post(path, { "content-type": contentType })).toBe(415);
+    expect(await post(path, {})).toBe(415);
+  }
+  expect((await fetch(`${url}/reload`, { method: "POST" })).status).toBe(415);
+  expect(done).toEqual([]);
+  for (const path of Object.keys(bodies)) expect(await post(path, { ...json, origin: url })).toBe(200);
+  expect(done).toEqual(["reset", "begin", "end", "forget", "reload"]);
+  await server.stop();
+});

@@ -1,4 +1,4 @@
-import { type Health, hostRefusal, type Metrics, toListenError } from "@millrace/runtime";
+import { type Health, hostRefusal, isOwnOrigin, type Metrics, toListenError } from "@millrace/runtime";
 import type { Labels } from "@millrace/stream";
 import fastify, { type FastifyInstance } from "fastify";
 import type { Agent } from "../agent.ts";
@@ -30,7 +30,8 @@ export interface StatusPage extends AgentStatus {
  * `POST /alarms/reset` (`{ "id": "…" }` or `{ "all": true }`) for latched alarms, and `POST /maintenance/on`
  * (`{ "labels": { … }, "durationMs": … }`) and `/maintenance/off` (`{ "labels": { … } }` or `{ "all": true }`),
  * and `POST /series/forget` (`{ "labels": { … } }`) for missing series that were retired, and `POST /reload` (`{}`, or
- * `{ "file": true }` for the pipeline file whatever central has pushed).
+ * `{ "file": true }` for the pipeline file whatever central has pushed). What changes something takes JSON only, and nothing
+ * from a page of another origin.
  */
 export class StatusServer {
   readonly #server: FastifyInstance;
@@ -80,6 +81,16 @@ export class StatusServer {
     this.#server.addHook("onRequest", async ({ headers }, reply) => {
       const error = hostRefusal(headers.host, [host, ...allowedHosts]);
       return error === null ? undefined : reply.code(421).send({ error });
+    });
+    this.#server.addHook("onRequest", async ({ method, headers }, reply) => {
+      if (method !== "POST") return undefined;
+      const { origin, host: asked, "content-type": contentType = "none" } = headers;
+      if (!isOwnOrigin(origin, asked))
+        return reply.code(403).send({ error: `origin ${origin} may only read` });
+      // Of another origin a browser sends no JSON without leave, which nobody here gives.
+      if (/^application\/json\s*(?:;|$)/i.test(contentType)) return undefined;
+      const error = `cannot take a body of content-type ${contentType}: it must be application/json`;
+      return reply.code(415).send({ error });
     });
     this.#server.get("/status", () => this.#page());
     this.#server.get("/metrics", async (_request, reply) => {

@@ -1,7 +1,7 @@
 import type { AlarmEvent } from "@millrace/detect";
 import type { AgentRequest, Compression } from "@millrace/wire";
 import { pushedIn } from "../reload/pushed-in.ts";
-import type { ReloadReport } from "../reload/reload-report.ts";
+import { isTakenOver, type ReloadReport } from "../reload/reload-report.ts";
 import type { PushedPipeline } from "../reload/stored-pipeline.ts";
 import type { CarriedOut } from "./request-desk.ts";
 
@@ -38,6 +38,6 @@ async function takePipeline(request: AgentRequest, target: RequestTarget): Promi
   if (request.pipeline === undefined || pushPipeline === undefined) return { outcome: "not_understood" };
   const pushed = pushedIn(request.pipeline, request.by, compression);
   if (pushed === undefined) return { outcome: "refused", detail: "it was damaged on its way" };
-  const { outcome, detail } = await pushPipeline(pushed);
-  return { outcome: outcome === "applied" || outcome === "unchanged" ? "done" : "refused", detail };
+  const report = await pushPipeline(pushed);
+  return { outcome: isTakenOver(report) ? "done" : "refused", detail: report.detail };
 }

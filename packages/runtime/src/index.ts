@@ -8,6 +8,7 @@ export * from "./error-table.ts";
 export * from "./error.ts";
 export * from "./health.ts";
 export * from "./host-refusal.ts";
+export * from "./is-own-origin.ts";
 export * from "./listen.ts";
 export * from "./log.ts";
 export * from "./logger.ts";

@@ -85,7 +85,7 @@ export const METRIC_TABLE = {
   millrace_agent_reloads_total: {
     type: "counter",
     labels: ["outcome"],
-    help: "Configurations that were to be taken over while running: applied, unchanged, refused, rolled_back.",
+    help: "Configurations that were to be taken over while running: applied, applied_undurable, unchanged, refused, rolled_back.",
   },
   millrace_agent_outbox_bytes: {
     type: "gauge",

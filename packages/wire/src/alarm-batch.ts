@@ -55,6 +55,7 @@ function readEvent(fields: JsonFields): AlarmEvent {
     ...(fields.has("isSuppressed") && fields.flag("isSuppressed") ? { isSuppressed: true } : {}),
     ...(fields.has("heldBack") ? { heldBack: fields.text("heldBack", NAME_LENGTH_MAX) } : {}),
     ...(fields.has("endReason") ? { endReason: fields.text("endReason", NAME_LENGTH_MAX) } : {}),
+    ...(fields.has("by") ? { by: fields.text("by", TEXT_LENGTH_MAX) } : {}),
   };
 }
 

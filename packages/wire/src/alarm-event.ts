@@ -35,6 +35,8 @@ export interface AlarmEvent {
   readonly heldBack?: string;
   /** Why an alarm is over whose condition may hold all the same: rule_removed | condition_changed. */
   readonly endReason?: string;
+  /** Whose doing this step is, where it is a person's or a topic's: a reset, a maintenance, a reload. */
+  readonly by?: string;
 }
 
 export type ActionState = "none" | "dry_run" | "commanded" | "confirmed" | "retrying" | "unconfirmed";

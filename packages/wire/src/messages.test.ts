@@ -116,7 +116,7 @@ const cases: readonly (readonly [string, unknown, (bytes: Uint8Array) => { reado
     parseEcho,
   ],
   ["heartbeat with answers", { ...heartbeat, answers: [{ id: "1", outcome: "done" }] }, parseHeartbeat],
-  ["alarms", [alarm, { ...alarm, command: null, clearedAtMs: 9 }], decodeAlarmBatch],
+  ["alarms", [alarm, { ...alarm, command: null, clearedAtMs: 9, by: "status page" }], decodeAlarmBatch],
   ["skipped", { from: 3, to: 9, readings: 100, reason: "evicted" }, decodeSkippedBatch],
 ];
 /** What older sides do not say. */

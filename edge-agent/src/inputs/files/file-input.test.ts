@@ -21,6 +21,7 @@ import { parseTopicTemplate } from "@millrace/wire";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { Arrival } from "../input.ts";
 import type { FilePosition } from "./file-position.ts";
+import { ROTATED_QUIET_MS } from "./file-lane.ts";
 import { FileTail } from "./file-tail.ts";
 
 let folder = "";
@@ -87,7 +88,9 @@ interface SetUp extends Partial<Omit<TailedFileConfig, "path" | "topic">> {
 function follow(disk: Disk, setUp: SetUp = {}) {
   const template = parseTopicTemplate(setUp.topic ?? "logs/{file}");
   if (!template.ok) throw new Error(template.detail);
-  const counts = { lines: 0, bytes: 0, lost_files: 0, rotations: 0, rejected: new Map<string, number>() };
+  const counted = { lines: 0, bytes: 0, lost_files: 0, rotations: 0, left_early: 0 };
+  const counts = { ...counted, rejected: new Map<string, number>() };
+  const time = new SimulatedTime(0);
   let nextNumber = Math.max(0, ...disk.positions.keys()) + 1;
   const arrivals: Arrival[] = [];
   const tail = new FileTail({
@@ -107,7 +110,7 @@ function follow(disk: Disk, setUp: SetUp = {}) {
     counts,
     takeNumber: () => nextNumber++,
     payloadBytesMax: setUp.payloadBytesMax ?? 1000,
-    clock: new SimulatedTime(0).clock(),
+    clock: time.clock(),
     log: silentLogger,
   });
   tails.push(tail);
@@ -121,11 +124,16 @@ function follow(disk: Disk, setUp: SetUp = {}) {
     });
     disk.commit();
   };
-  /** Looks often enough for a rotated file to be left. */
+  /** Looks often enough for the file after a rotated one to have its turn. */
   const settle = async (): Promise<void> => {
     for (let times = 0; times < 4; times += 1) await poll();
   };
-  return { tail, counts, arrivals, poll, settle };
+  /** Nothing is written for so long that rotated files are left. */
+  const rest = async (): Promise<void> => {
+    await time.run(ROTATED_QUIET_MS);
+    await settle();
+  };
+  return { tail, counts, arrivals, poll, settle, rest, time };
 }
 
 const numbers = (from: number, to: number): string[] =>
@@ -284,7 +292,7 @@ describe("what is in a file", () => {
 describe("rotation", () => {
   it("by rename: the old file is read to its end, what is written to it afterwards too, then the new one", async () => {
     const disk = new Disk();
-    const { poll, settle, counts } = follow(disk);
+    const { poll, settle, rest, counts } = follow(disk);
     write("x.log", "a1\n");
     await poll();
     write("x.log", "a2\n");
@@ -295,9 +303,79 @@ describe("rotation", () => {
     await settle();
     write("x.log", "b2\n");
     await settle();
-    expect(disk.lines).toEqual(["a1", "a2", "a3", "a4 without an end", "b1", "b2"]);
-    expect(counts).toMatchObject({ rotations: 1, lost_files: 0 });
+    expect(disk.lines).toEqual(["a1", "a2", "a3", "b1", "b2"]);
+    await rest();
+    await rest();
+    expect(disk.lines).toEqual(["a1", "a2", "a3", "b1", "b2", "a4 without an end"]);
+    expect(counts).toMatchObject({ rotations: 1, lost_files: 0, left_early: 0 });
     expect(disk.positions.size).toBe(1);
+  });
+
+  it("by rename: a writer that keeps the old file is read beside the new one, until it is quiet, also over a restart", async () => {
+    const disk = new Disk();
+    const first = follow(disk);
+    write("x.log", "a1\n");
+    await first.poll();
+    renameSync(at("x.log"), at("x.log.1"));
+    write("x.log", "b1\n");
+    await first.settle();
+    for (let second = 0; second < 200; second += 50) {
+      write("x.log.1", `a at ${second} s\n`);
+      write("x.log", `b at ${second} s\n`);
+      await first.time.run(50_000);
+      await first.poll();
+    }
+    await first.tail.stop();
+    write("x.log.1", "a after the stop\n");
+    const second = follow(disk);
+    await second.settle();
+    write("x.log.1", "a after the start\n");
+    await second.settle();
+    const ofOld = [
+      "a1",
+      ...[0, 50, 100, 150].map((at) => `a at ${at} s`),
+      "a after the stop",
+      "a after the start",
+    ];
+    expect(disk.lines.filter((line) => line.startsWith("a"))).toEqual(ofOld);
+    expect(disk.lines.filter((line) => line.startsWith("b"))).toHaveLength(5);
+    await second.rest();
+    expect(disk.positions.size).toBe(1);
+    expect(second.counts).toMatchObject({ lost_files: 0, left_early: 0 });
+  });
+
+  it("by rename: what is written to a file after it was left is read at the next rotation, and nothing of it twice", async () => {
+    const disk = new Disk();
+    const { poll, settle, rest } = follow(disk);
+    write("x.log", "a1\n");
+    await poll();
+    renameSync(at("x.log"), at("x.log.1"));
+    write("x.log", "b1\n");
+    await settle();
+    await rest();
+    expect(disk.positions.size).toBe(1);
+    renameSync(at("x.log.1"), at("x.log.2"));
+    renameSync(at("x.log"), at("x.log.1"));
+    utimesSync(at("x.log.1"), 1, 1);
+    write("x.log.2", "a2\n");
+    write("x.log", "c1\n");
+    await settle();
+    expect(disk.lines.toSorted()).toEqual(["a1", "a2", "b1", "c1"]);
+  });
+
+  it("many times in a row leaves no more than a few files open; the oldest are left early, and counted", async () => {
+    const disk = new Disk();
+    const { settle, counts } = follow(disk);
+    for (let rotation = 0; rotation < 20; rotation += 1) {
+      write("x.log", `${rotation}\n`);
+      await settle();
+      renameSync(at("x.log"), at(`x.log-${rotation}`));
+    }
+    write("x.log", "20\n");
+    await settle();
+    expect(disk.lines).toEqual(Array.from({ length: 21 }, (_, rotation) => `${rotation}`));
+    expect(disk.positions.size).toBe(5);
+    expect(counts).toMatchObject({ rotations: 20, lost_files: 0, left_early: 16 });
   });
 
   it("by rename, several times while the agent is down: every file between is read, in order", async () => {
@@ -363,7 +441,7 @@ describe("rotation", () => {
 
   it("a deleted file is read to its end and left; the next under its name is read from its beginning", async () => {
     const disk = new Disk();
-    const { poll, settle, tail } = follow(disk);
+    const { poll, settle, rest, tail } = follow(disk);
     write("x.log", "a1\n");
     await poll();
     write("x.log", "a2\n");
@@ -373,6 +451,7 @@ describe("rotation", () => {
     await poll();
     expect(tail.status()[0]?.error).toBe("there is no such file");
     expect(disk.positions.size).toBe(0);
+    await rest();
     write("x.log", "b1\n");
     await poll();
     expect(disk.lines).toEqual(["a1", "a2", "b1"]);

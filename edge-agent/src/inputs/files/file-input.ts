@@ -23,7 +23,14 @@ export interface FileInputOptions {
 export class FileInput implements ReadingInput {
   readonly name: string;
   readonly #options: FileInputOptions;
-  readonly #counts: FileCounts = { lines: 0, bytes: 0, lost_files: 0, rotations: 0, rejected: new Map() };
+  readonly #counts: FileCounts = {
+    lines: 0,
+    bytes: 0,
+    lost_files: 0,
+    rotations: 0,
+    left_early: 0,
+    rejected: new Map(),
+  };
   readonly #tails: FileTail[] = [];
   readonly #timers = new Map<FileTail, Timer>();
   #isRunning = false;

@@ -29,11 +29,30 @@ export interface FileCounts {
   /** Files whose rest was gone when they were looked for: rotated out of sight, or cut. */
   lost_files: number;
   rotations: number;
+  /** Rotated files that were left before they were quiet for long enough: there were too many. */
+  left_early: number;
   readonly rejected: Map<string, number>;
 }
 
+/** What one turn has handed over. */
+export interface FileTurn {
+  /** Another turn now would bring more. */
+  readonly hasMore: boolean;
+  readonly durable?: Promise<void>;
+}
+
+/** A rotated file is left once it has been quiet for so long: its writer may keep it open well after the rename. */
+export const ROTATED_QUIET_MS = 60_000;
+/** Rotated files read beside the one at the path; with more, the oldest is left earlier. */
+const ROTATED_OPEN_MAX = 4;
+/** Open files that wait for their turn; later ones are found once there is room. */
+const WAITING_OPEN_MAX = 8;
+/** Files that were left, known again at a later rotation if they have grown since. */
+const LEFT_MAX = 16;
+
 /**
- * The files that one path has named, in the order in which they were written: each is read to its end before the next.
+ * The files that one path has named, in the order in which they were written: each is read to its end before the next, and
+ * beside it as long as its writer goes on.
  * A rotation puts the open file aside under another name (rename), or copies it and cuts it to nothing (copytruncate);
  * in both cases the rest of what was not read is found by its bytes.
  */
@@ -41,7 +60,13 @@ export class FileLane {
   readonly path: string;
   readonly #options: FileLaneOptions;
   readonly #topic: string | null;
+  /** What is read now, and what comes after it. */
   readonly #files: TailedFile[] = [];
+  /** Read to their ends, and not quiet for long enough yet; the oldest first. */
+  readonly #rotated: TailedFile[] = [];
+  /** By device and inode; the oldest first. */
+  readonly #left = new Map<string, { readonly number: number; readonly position: FilePosition }>();
+  #isRotatedsTurn = true;
   /** Stored, and their files not found yet. */
   readonly #pending: Map<number, FilePosition>;
   #lookCount = 0;
@@ -58,7 +83,7 @@ export class FileLane {
 
   /** There is nothing at its path, and nothing open. */
   get isMissing(): boolean {
-    return this.#isAbsent && this.#files.length === 0;
+    return this.#isAbsent && this.#files.length + this.#rotated.length === 0;
   }
 
   /** Nor is anything to be found: it can be forgotten. */
@@ -71,7 +96,7 @@ export class FileLane {
       path: this.path,
       topic: this.#topic,
       positionBytes: this.#files[0]?.position.offset ?? 0,
-      lagBytes: this.#files.reduce((sum, file) => sum + file.lagBytes, 0),
+      lagBytes: [...this.#rotated, ...this.#files].reduce((sum, file) => sum + file.lagBytes, 0),
       error: this.#error,
     };
   }
@@ -88,7 +113,7 @@ export class FileLane {
     }
     try {
       await this.#look(isFirst);
-      this.#error = this.isMissing ? "there is no such file" : null;
+      this.#error = this.#isAbsent && this.#files.length === 0 ? "there is no such file" : null;
     } catch (error) {
       this.#error = reasonOf(error);
       this.#options.log.repeated(`file:${this.path}`, "cannot read a file", { path: this.path, error });
@@ -96,24 +121,26 @@ export class FileLane {
   }
 
   /** Hands over one batch of lines. `durable` resolves when they are; absent where there was nothing to hand over. */
-  async turn(
-    handler: InputHandler,
-    buffer: Uint8Array,
-  ): Promise<{ readonly hasMore: boolean; readonly durable?: Promise<void> }> {
+  async turn(handler: InputHandler, buffer: Uint8Array): Promise<FileTurn> {
     try {
+      const ofRotated = this.#isRotatedsTurn ? await this.#turnOfRotated(handler, buffer) : undefined;
+      // By turns: neither holds up the other.
+      const isRotatedNext = !this.#isRotatedsTurn && this.#rotated.length > 0;
+      this.#isRotatedsTurn = ofRotated === undefined;
+      if (ofRotated !== undefined) return ofRotated;
       for (;;) {
         const file = this.#files[0];
-        if (file === undefined) return { hasMore: false };
+        if (file === undefined) return { hasMore: isRotatedNext };
         if (file.begun !== undefined) return { hasMore: true, durable: file.begun };
         const lines = await file.next(buffer, { isLast: false });
         if (lines !== undefined) return this.#handOver(handler, file, lines);
         file.isCaughtUp = true;
-        if (!(await this.#isFinished(file))) return { hasMore: false };
-        const last = await file.next(buffer, { isLast: true });
+        if (!(await this.#isFinished(file))) return { hasMore: isRotatedNext };
+        const last = file.isCopy ? await file.next(buffer, { isLast: true }) : undefined;
         if (last !== undefined) return this.#handOver(handler, file, last);
-        void this.#options.positions.save(new Map([[file.number, null]]), { isUrgent: false });
         this.#files.shift();
-        await file.close();
+        if (file.isCopy) await this.#leave(file);
+        else this.#readBeside(file);
       }
     } catch (error) {
       this.#error = reasonOf(error);
@@ -124,11 +151,54 @@ export class FileLane {
   /** What comes next may be old: nothing was read for a while. */
   fallBehind(reason: string): void {
     this.#error = reason;
-    for (const file of this.#files) file.isCaughtUp = false;
+    for (const file of [...this.#rotated, ...this.#files]) file.isCaughtUp = false;
   }
 
   async close(): Promise<void> {
-    await Promise.all(this.#files.splice(0).map((file) => file.close()));
+    const open = [...this.#rotated.splice(0), ...this.#files.splice(0)];
+    await Promise.all(open.map((file) => file.close()));
+  }
+
+  #readBeside(file: TailedFile): void {
+    file.quietSinceMs = this.#options.clock.monotonicMs();
+    this.#rotated.push(file);
+    if (file.isUnlinked) this.#forget(file.number);
+  }
+
+  /** What has been written to rotated files since; those that are quiet are left. Undefined where there is nothing. */
+  async #turnOfRotated(handler: InputHandler, buffer: Uint8Array): Promise<FileTurn | undefined> {
+    const nowMs = this.#options.clock.monotonicMs();
+    for (const file of this.#rotated.slice()) {
+      const isQuiet = nowMs - file.quietSinceMs >= ROTATED_QUIET_MS;
+      const isOver = isQuiet || this.#rotated.length > ROTATED_OPEN_MAX;
+      const wasUnlinked = file.isUnlinked;
+      const lines = await file.next(buffer, { isLast: isOver });
+      if (file.isUnlinked && !wasUnlinked) this.#forget(file.number);
+      if (lines !== undefined) {
+        file.quietSinceMs = nowMs;
+        return this.#handOver(handler, file, lines);
+      }
+      if (!isOver) continue;
+      if (!isQuiet) this.#options.counts.left_early += 1;
+      this.#rotated.splice(this.#rotated.indexOf(file), 1);
+      await this.#leave(file);
+    }
+    return undefined;
+  }
+
+  async #leave(file: TailedFile): Promise<void> {
+    this.#forget(file.number);
+    this.#left.delete(file.file);
+    this.#left.set(file.file, { number: file.number, position: file.position });
+    for (const [oldest] of this.#left) {
+      if (this.#left.size <= LEFT_MAX) break;
+      this.#left.delete(oldest);
+    }
+    await file.close();
+  }
+
+  #forget(number: number): void {
+    void this.#options.positions.save(new Map([[number, null]]), { isUrgent: false });
   }
 
   async #look(isFirst: boolean): Promise<void> {
@@ -147,8 +217,8 @@ export class FileLane {
     if (newest !== undefined) newest.isRotated = true;
     if (now === null || this.#pending.size > 0) return;
     if (newest === undefined) return this.#begin(this.path, { isFirst });
+    if (!(await this.#beginUnseen(newest))) return;
     this.#options.counts.rotations += 1;
-    await this.#beginUnseen(newest);
     await this.#begin(this.path, { isFirst: false });
   }
 
@@ -182,19 +252,38 @@ export class FileLane {
       copy.isRotated = true;
       copy.isCaughtUp = newest.isCaughtUp;
       this.#files.push(copy);
-      await this.#beginUnseen(copy);
+      if (!(await this.#beginUnseen(copy))) return;
     }
     await this.#begin(this.path, { isFirst: false });
   }
 
-  /** Files that a rotation has put aside between two looks, each written to after `last`. */
-  async #beginUnseen(last: TailedFile): Promise<void> {
+  /** Files that a rotation has put aside between two looks, each written to after `last`. False where there is no room for more. */
+  async #beginUnseen(last: TailedFile): Promise<boolean> {
     const { modifiedNs } = await last.look();
-    const known = new Set(this.#files.map(({ file }) => file));
+    const known = new Set([...this.#rotated, ...this.#files].map(({ file }) => file));
     const unseen = (await this.#rotations()).filter(
       (each) => each.modifiedNs > modifiedNs && !known.has(each.file),
     );
-    for (const { path } of unseen.reverse()) await this.#begin(path, { isFirst: false, isRotated: true });
+    for (const { path, file } of unseen.reverse()) {
+      if (await this.#resumeLeft(path, file)) continue;
+      if (this.#files.length >= WAITING_OPEN_MAX) return false;
+      await this.#begin(path, { isFirst: false, isRotated: true });
+    }
+    return this.#files.length < WAITING_OPEN_MAX;
+  }
+
+  /** One that was left and has been written to since: gone on with where it was left. */
+  async #resumeLeft(at: string, file: string): Promise<boolean> {
+    const left = this.#left.get(file);
+    if (left === undefined) return false;
+    const { format } = this.#options.source;
+    const found = await TailedFile.resume({ ...left, at, isCopy: false, format });
+    if (found === undefined) return false;
+    found.isRotated = true;
+    found.isCaughtUp = true;
+    this.#left.delete(file);
+    this.#readBeside(found);
+    return true;
   }
 
   async #begin(
@@ -242,14 +331,14 @@ export class FileLane {
   }
 
   #lost(number: number, { offset }: FilePosition): void {
-    const { counts, log, path, positions } = this.#options;
+    const { counts, log, path } = this.#options;
     counts.lost_files += 1;
     log.repeated(
       `lost_file:${path}`,
       "a file was cut or replaced and is nowhere to be found: what was not read of it is lost",
       { path, readBytes: offset },
     );
-    void positions.save(new Map([[number, null]]), { isUrgent: false });
+    this.#forget(number);
   }
 
   /** What rotations have put aside, the latest first. */
@@ -264,14 +353,14 @@ export class FileLane {
     return found.sort((a, b) => (a.modifiedNs > b.modifiedNs ? -1 : 1));
   }
 
-  /** At its end, and nobody will write to it any more. A writer may go on for a moment after the rename. */
+  /** At its end, and it is the next one's turn. A writer may go on for a moment after the rename. */
   async #isFinished(file: TailedFile): Promise<boolean> {
     if (!file.isRotated) return false;
     if (file.isCopy) return true;
     file.endedAtLook ??= this.#lookCount;
     if (file.endedAtLook === this.#lookCount) return false;
     const next = this.#files[1];
-    if (next === undefined) return (await file.look()).isUnlinked;
+    if (next === undefined) return file.isUnlinked;
     return (await next.look()).size > 0;
   }
 
@@ -280,7 +369,7 @@ export class FileLane {
     handler: InputHandler,
     file: TailedFile,
     { lines, oversized, after, isAtEnd }: TailedLines,
-  ): { readonly hasMore: boolean; readonly durable?: Promise<void> } {
+  ): FileTurn {
     const { positions } = this.#options;
     const failure = positions.failure();
     if (failure !== null) {
@@ -298,8 +387,9 @@ export class FileLane {
     this.#options.counts.bytes += after.offset - file.position.offset;
     file.advance(after);
     if (isAtEnd) file.isCaughtUp = true;
-    const durable = positions.save(new Map([[file.number, file.position]]), { isUrgent: !isAtEnd });
-    return { hasMore: !isAtEnd || this.#files.length > 1, durable };
+    const position = file.isUnlinked ? null : file.position;
+    const durable = positions.save(new Map([[file.number, position]]), { isUrgent: !isAtEnd });
+    return { hasMore: !isAtEnd || file !== this.#files.at(-1), durable };
   }
 
   #arrived(handler: InputHandler, file: TailedFile, line: Uint8Array, isCut: boolean): void {

@@ -61,9 +61,12 @@ export class TailedFile {
   begun: Promise<void> | undefined;
   /** Number of the look in which it was found at its end. */
   endedAtLook: number | undefined;
+  /** Monotonic clock, ms: when it last brought lines, since it is read beside the next one. */
+  quietSinceMs = 0;
   readonly #handle: FileHandle;
   #position: FilePosition;
   #size = 0;
+  #isUnlinked = false;
   /** Its size when there was no whole line. */
   #triedSize = -1;
 
@@ -152,15 +155,21 @@ export class TailedFile {
     return this.#size;
   }
 
+  /** No name leads to it any more: after a restart it could not be found. */
+  get isUnlinked(): boolean {
+    return this.#isUnlinked;
+  }
+
   get lagBytes(): number {
     return Math.max(0, this.#size - this.#position.offset);
   }
 
-  /** As the open file is now; `isUnlinked` where no name leads to it any more. */
-  async look(): Promise<FileIdentity & { readonly isUnlinked: boolean }> {
+  /** As the open file is now. */
+  async look(): Promise<FileIdentity> {
     const found = await this.#handle.stat({ bigint: true });
     this.#size = Number(found.size);
-    return { ...toIdentity(found), isUnlinked: found.nlink === 0n };
+    this.#isUnlinked = found.nlink === 0n;
+    return toIdentity(found);
   }
 
   /** Its bytes are no longer those that were read: truncated, and perhaps written anew. */

@@ -1,0 +1,47 @@
+import { plainText } from "./plain-text.ts";
+
+type Line = Readonly<Record<string, unknown>>;
+
+/** One line of the audit trail: a maintenance, a reload, or a step of an alarm's action. */
+export function renderAudit(line: Line): string {
+  const { atMs, by } = line;
+  const at = typeof atMs === "number" && Math.abs(atMs) <= 8.64e15 ? new Date(atMs).toISOString() : "?";
+  const whose = by === undefined ? "" : `  by ${textOf(by)}`;
+  return `${at}  ${whatOf(line)}${whose}`;
+}
+
+function whatOf(line: Line): string {
+  if ("maintenance" in line) {
+    const until =
+      typeof line["untilMs"] === "number" ? ` until ${new Date(line["untilMs"]).toISOString()}` : "";
+    return `maintenance ${textOf(line["maintenance"])} ${labelsOf(line["labels"])}${until}`;
+  }
+  if ("reload" in line)
+    return `reload ${textOf(line["reload"])}, pipeline ${textOf(line["version"])}: ${textOf(line["detail"])}`;
+  const marks = [
+    line["isActive"] === false ? "over" : "active",
+    ...(line["isLatched"] === true ? ["latched"] : []),
+    ...(line["isSuppressed"] === true ? ["suppressed"] : []),
+    ...(line["heldBack"] === undefined ? [] : [`held back: ${textOf(line["heldBack"])}`]),
+  ];
+  const alarm = `alarm ${textOf(line["rule"])} ${labelsOf(line["labels"])}  ${marks.join(", ")}`;
+  return `${alarm}  action ${textOf(line["action"])}${commandOf(line["command"])}`;
+}
+
+function commandOf(command: unknown): string {
+  if (typeof command !== "object" || command === null) return "";
+  const { id, topic, payload, attempt, confirmedAtMs } = { ...command } as Line;
+  const outcome =
+    typeof confirmedAtMs === "number" ? `, confirmed ${new Date(confirmedAtMs).toISOString()}` : "";
+  return `  command ${textOf(id)} to ${textOf(topic)}: ${textOf(payload)}, attempt ${textOf(attempt)}${outcome}`;
+}
+
+function labelsOf(labels: unknown): string {
+  if (typeof labels !== "object" || labels === null) return textOf(labels);
+  const entries = Object.entries(labels).map(([name, value]) => `${name}=${textOf(value)}`);
+  return entries.length === 0 ? "everything" : entries.join(" ");
+}
+
+function textOf(value: unknown): string {
+  return plainText(typeof value === "string" ? value : (JSON.stringify(value) ?? "?"));
+}
