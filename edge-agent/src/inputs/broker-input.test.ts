@@ -144,7 +144,7 @@ test("a subscriber that does not read holds up neither commands nor acknowledgem
   frozen.stream.pause();
   const busy = await sensor(input);
   for (let number = 0; number < 600; number++) busy.publish("t", Buffer.alloc(60_000), { qos: 0 });
-  await vi.waitFor(() => expect(input.status().counts["messages"]).toBeGreaterThan(50));
+  await vi.waitFor(() => expect(input.status().counts["messages"]).toBeGreaterThan(50), { timeout: 10_000 });
   const received = new Promise<number>((resolve) =>
     machine.once("message", () => resolve(input.status().counts["clients"] ?? 0)),
   );
