@@ -650,6 +650,27 @@ describe("a clock that jumps while the agent runs", () => {
   });
 });
 
+describe("a stop command that waits for the machine's answer", () => {
+  it.each([
+    ["an hour ahead", 3_600_000],
+    ["an hour back", -3_600_000],
+  ])("is repeated as often as configured, though the clock is set %s meanwhile", async (_, offsetMs) => {
+    const confirm = '{ topic: "factory/{site}/{machine}/state", equals: stopped, within: 2s }, retry: 2';
+    const pipeline = PIPELINE.replace("armed: true }", `armed: true, confirm: ${confirm} }`);
+    const { agent, time, wall, commands, temperature } = await bench({ pipeline });
+    agent.start();
+    await time.run(2_000);
+    void temperature(90);
+    await time.run(500);
+    wall.offsetMs = offsetMs;
+    await time.run(5_000);
+    expect(commands).toHaveLength(3);
+    await time.run(10_000);
+    expect(commands).toHaveLength(3);
+    expect(agent.status().alarms).toMatchObject([{ action: "unconfirmed" }]);
+  });
+});
+
 describe("a clock a day ahead", () => {
   it("that stamped what is stored holds nothing once central and the wall clock agree, after a restart too", async () => {
     const store = new MemoryStore();

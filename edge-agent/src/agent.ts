@@ -182,7 +182,10 @@ export class Agent {
       ...options,
       isMeasured: (rule) => this.#reception.reading.measuredRules.has(rule),
       auditNumber: parts.auditNumber,
-      publishFailed: (commandId) => this.#handle(this.#rules.onPublishFailed(commandId, this.#guard.nowMs())),
+      publishFailed: (commandId) => {
+        const time = { nowMs: this.#guard.nowMs(), monotonicMs: clock.monotonicMs() };
+        this.#handle(this.#rules.onPublishFailed(commandId, time));
+      },
     });
     this.#maintenance = new MaintenanceDesk({
       rules: this.#rules,

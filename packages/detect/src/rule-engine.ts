@@ -1,4 +1,5 @@
 import type { Labels, Reading } from "@millrace/stream";
+import type { ActionTime } from "./action-loop.ts";
 import type { AlarmEvent, EndReason } from "./alarm-event.ts";
 import { AlarmLifeCycle } from "./alarm-life-cycle.ts";
 import type { AlarmState, AlarmSurroundings, Evidence, TickTime } from "./alarm-life-cycle.ts";
@@ -131,7 +132,7 @@ export class RuleEngine {
     };
   }
 
-  /** When `onTick` is due, wall clock ms; may be early, never late. Null when nothing waits. */
+  /** When `onTick` is due, wall clock ms, as long as nobody sets that; may be early, never late. Null when nothing waits. */
   get wakeAtMs(): number | null {
     return this.#wakeAtMs;
   }
@@ -191,11 +192,11 @@ export class RuleEngine {
   }
 
   /** The agent could not hand over a command. */
-  onPublishFailed(commandId: string, nowMs: number): readonly Outcome[] {
+  onPublishFailed(commandId: string, time: ActionTime): readonly Outcome[] {
     const place = this.#alarms.get(commandId.slice(0, commandId.lastIndexOf(".")));
     if (place === undefined || place.alarm.commandId !== commandId) return NOTHING;
     const out: Outcome[] = [];
-    place.alarm.onPublishFailed(nowMs, out);
+    place.alarm.onPublishFailed(time, out);
     this.#settle(place);
     return out;
   }
@@ -207,7 +208,7 @@ export class RuleEngine {
     this.#wakeAtMs = null;
     for (const place of inOrder(this.#withDeadline)) {
       const validForMs = place.table.rule.action?.validForMs ?? 0;
-      place.alarm.onTick(nowMs, Math.max(validForMs, this.#options.actionMaxAgeMs), out);
+      place.alarm.onTick(time, Math.max(validForMs, this.#options.actionMaxAgeMs), out);
       this.#settle(place);
     }
     for (const place of inOrder(this.#held)) {
