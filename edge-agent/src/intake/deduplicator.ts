@@ -1,23 +1,34 @@
+import { KeyRing } from "./key-ring.ts";
+
 /** What a reading's key says of it: new, seen before, or older than what is still remembered. */
 export type KeyVerdict = "fresh" | "duplicate" | "undeduplicated";
 
 interface SeriesKeys {
-  /** Source times, ascending, from `head` to `end`; equal times stand side by side with their values. */
-  timesMs: Float64Array;
-  values: Float64Array;
-  head: number;
-  end: number;
+  /** Source times and values; equal times stand side by side. */
+  readonly ring: KeyRing;
   maxTimeMs: number;
   /** Keys older than this have been forgotten. */
   floorMs: number;
+  /** The newest time of all series when this one spoke last. */
+  heardAtMs: number;
 }
 
-const FIRST_CAPACITY = 16;
+/** A series that is silent for so long, by the times of the others, is forgotten: its keys are carried on no longer. */
+const SILENT_MS_MAX = 86_400_000;
+/** Of what is held at the bound, this share goes at once: finding the oldest costs as much for many as for one. */
+const SHARE_FORGOTTEN = 1 / 8;
+/** Keys that are looked at to find how old the oldest are. */
+const SAMPLES = 4096;
+const GOLDEN = 0.618_033_988_749_895;
 
 /**
  * Remembers (source time, value) of each series for `horizonMs` of event time, so that a reading delivered twice counts
  * once. The same time with another value is another reading. In order, a key costs one append; out of order, a binary
- * search. At most `keysMax` keys in all: beyond it a series forgets its own oldest, and says so by `undeduplicated`.
+ * search.
+ *
+ * At most `keysMax` keys in all: beyond it the oldest go, of whatever series, and those say so by `undeduplicated`. How old
+ * a key is goes by the newest time of its own series, so that a clock that is behind is no disadvantage, and by how long
+ * that has been silent meanwhile: what is dead goes before what lives.
  */
 export class Deduplicator {
   readonly #horizonMs: number;
@@ -25,6 +36,9 @@ export class Deduplicator {
   readonly #series: (SeriesKeys | undefined)[] = [];
   #keyCount = 0;
   #forgottenCount = 0;
+  /** Newest time of all series. */
+  #newestMs = Number.NEGATIVE_INFINITY;
+  #silentSoughtAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: { readonly horizonMs: number; readonly keysMax: number }) {
     this.#horizonMs = options.horizonMs;
@@ -43,19 +57,17 @@ export class Deduplicator {
   /** Judges the key and, unless it is a duplicate, remembers it. `timeMs` is at the source's full resolution. */
   judge(series: number, timeMs: number, value: number): KeyVerdict {
     const keys = (this.#series[series] ??= emptyKeys());
-    if (timeMs > keys.maxTimeMs) {
-      keys.maxTimeMs = timeMs;
-      this.#insert(keys, keys.end, timeMs, value);
-      this.#expire(keys);
-      return "fresh";
-    }
-    if (timeMs < keys.floorMs || timeMs < keys.maxTimeMs - this.#horizonMs) return "undeduplicated";
-    let at = firstAtOrAfter(keys, timeMs);
-    for (; at < keys.end && keys.timesMs[at] === timeMs; at += 1) {
-      if (keys.values[at] === value) return "duplicate";
-    }
-    this.#insert(keys, at, timeMs, value);
-    return "fresh";
+    if (timeMs > this.#newestMs) this.#advance(timeMs);
+    keys.heardAtMs = this.#newestMs;
+    return this.#judge(keys, timeMs, value);
+  }
+
+  /** A key that was carried on: the series need not have spoken since its time. */
+  recall(series: number, timeMs: number, value: number): void {
+    const keys = (this.#series[series] ??= emptyKeys());
+    if (timeMs > this.#newestMs) this.#advance(timeMs);
+    keys.heardAtMs = Math.max(keys.heardAtMs, timeMs);
+    this.#judge(keys, timeMs, value);
   }
 
   /** Whether this key would still be recognised: what a trimmed redo entry must carry on. */
@@ -70,82 +82,118 @@ export class Deduplicator {
    * would take all that comes now as too old: it begins anew there, knowing nothing of what is older.
    */
   forgetBeyond(limitMs: number): void {
+    this.#newestMs = Math.min(this.#newestMs, limitMs);
+    this.#silentSoughtAtMs = Math.min(this.#silentSoughtAtMs, limitMs);
     for (const [series, keys] of this.#series.entries()) {
-      if (keys === undefined || keys.maxTimeMs - this.#horizonMs <= limitMs) continue;
-      this.#keyCount -= keys.end - keys.head;
-      this.#series[series] = { ...emptyKeys(), maxTimeMs: limitMs, floorMs: limitMs };
+      if (keys === undefined) continue;
+      keys.heardAtMs = Math.min(keys.heardAtMs, limitMs);
+      if (keys.maxTimeMs - this.#horizonMs <= limitMs) continue;
+      this.#keyCount -= keys.ring.count;
+      this.#series[series] = {
+        ...emptyKeys(),
+        maxTimeMs: limitMs,
+        floorMs: limitMs,
+        heardAtMs: keys.heardAtMs,
+      };
     }
   }
 
-  #insert(keys: SeriesKeys, at: number, timeMs: number, value: number): void {
-    if (keys.end === keys.timesMs.length) at -= makeRoom(keys);
-    if (at < keys.end) {
-      keys.timesMs.copyWithin(at + 1, at, keys.end);
-      keys.values.copyWithin(at + 1, at, keys.end);
+  #judge(keys: SeriesKeys, timeMs: number, value: number): KeyVerdict {
+    const { ring } = keys;
+    if (timeMs > keys.maxTimeMs) {
+      keys.maxTimeMs = timeMs;
+      ring.append(timeMs, value);
+      this.#expire(keys);
+      this.#counted();
+      return "fresh";
     }
-    keys.timesMs[at] = timeMs;
-    keys.values[at] = value;
-    keys.end += 1;
+    if (timeMs < keys.floorMs || timeMs < keys.maxTimeMs - this.#horizonMs) return "undeduplicated";
+    let place = ring.firstAtOrAfter(timeMs);
+    for (; place < ring.count && ring.timeAt(place) === timeMs; place += 1) {
+      if (ring.valueAt(place) === value) return "duplicate";
+    }
+    ring.insert(place, timeMs, value);
+    this.#counted();
+    return "fresh";
+  }
+
+  #counted(): void {
     this.#keyCount += 1;
-    if (this.#keyCount > this.#keysMax) {
-      this.#forgottenCount += 1;
-      this.#dropOldest(keys);
-    }
+    if (this.#keyCount > this.#keysMax) this.#forgetOldest();
   }
 
-  #expire(keys: SeriesKeys): void {
-    const oldestMs = keys.maxTimeMs - this.#horizonMs;
-    while (keys.head < keys.end && keys.timesMs[keys.head] < oldestMs) {
-      keys.head += 1;
+  #expire({ ring, maxTimeMs }: SeriesKeys): void {
+    const oldestMs = maxTimeMs - this.#horizonMs;
+    while (ring.timeAt(0) < oldestMs) {
+      ring.dropFirst(1);
       this.#keyCount -= 1;
     }
   }
 
-  /** Forgets every key of the oldest time: half of a time's keys would let its duplicates pass as fresh. */
-  #dropOldest(keys: SeriesKeys): void {
-    const oldestMs = keys.timesMs[keys.head];
-    while (keys.head < keys.end && keys.timesMs[keys.head] === oldestMs) {
-      keys.head += 1;
-      this.#keyCount -= 1;
+  #advance(timeMs: number): void {
+    this.#newestMs = timeMs;
+    if (timeMs - this.#silentSoughtAtMs < this.#horizonMs) return;
+    this.#silentSoughtAtMs = timeMs;
+    for (const keys of this.#series) {
+      if (keys !== undefined && timeMs - keys.heardAtMs > Math.max(SILENT_MS_MAX, this.#horizonMs))
+        this.#forgetUpTo(keys, keys.maxTimeMs);
     }
-    keys.floorMs = keys.head < keys.end ? keys.timesMs[keys.head] : oldestMs + 1;
+  }
+
+  #forgetOldest(): void {
+    const countBefore = this.#keyCount;
+    const ages = this.#sampleAges();
+    const age = ages[Math.min(ages.length - 1, Math.floor(ages.length * (1 - SHARE_FORGOTTEN)))];
+    for (const keys of this.#series) {
+      // Up to the whole ms: what is as old as the sample goes in any case.
+      if (keys !== undefined) this.#forgetUpTo(keys, Math.ceil(keys.maxTimeMs + this.#silentMs(keys) - age));
+    }
+    this.#forgottenCount += countBefore - this.#keyCount;
+  }
+
+  /** Ages of keys from all over, ascending; of few keys, of each. */
+  #sampleAges(): Float64Array {
+    const count = Math.min(this.#keyCount, SAMPLES);
+    const stride = this.#keyCount / count;
+    const ages = new Float64Array(count);
+    let sample = 0;
+    let before = 0;
+    for (const keys of this.#series) {
+      if (keys === undefined) continue;
+      const newestMs = keys.maxTimeMs + this.#silentMs(keys);
+      // Within each stride at a place of its own: no regularity of the series can be hit again and again.
+      for (; sample < count; sample += 1) {
+        const place = Math.floor((sample + ((sample * GOLDEN) % 1)) * stride) - before;
+        if (place >= keys.ring.count) break;
+        ages[sample] = newestMs - keys.ring.timeAt(place);
+      }
+      before += keys.ring.count;
+    }
+    return ages.sort();
+  }
+
+  #silentMs(keys: SeriesKeys): number {
+    return this.#newestMs - keys.heardAtMs;
+  }
+
+  /** All keys of a time go together: half of them would let its duplicates pass as fresh. */
+  #forgetUpTo(keys: SeriesKeys, timeMs: number): void {
+    const { ring } = keys;
+    if (ring.count === 0 || ring.timeAt(0) > timeMs) return;
+    let count = ring.firstAtOrAfter(timeMs);
+    while (count < ring.count && ring.timeAt(count) <= timeMs) count += 1;
+    const newestMs = ring.timeAt(count - 1);
+    ring.dropFirst(count);
+    this.#keyCount -= count;
+    keys.floorMs = ring.count > 0 ? ring.timeAt(0) : newestMs + 1;
   }
 }
 
 function emptyKeys(): SeriesKeys {
   return {
-    timesMs: new Float64Array(FIRST_CAPACITY),
-    values: new Float64Array(FIRST_CAPACITY),
-    head: 0,
-    end: 0,
+    ring: new KeyRing(),
     maxTimeMs: Number.NEGATIVE_INFINITY,
     floorMs: Number.NEGATIVE_INFINITY,
+    heardAtMs: Number.NEGATIVE_INFINITY,
   };
-}
-
-/** Slides the live keys to the front, or doubles the arrays when they are mostly live. Returns how far they moved. */
-function makeRoom(keys: SeriesKeys): number {
-  const { head, end } = keys;
-  const isMostlyLive = end - head > keys.timesMs.length / 2;
-  for (const column of ["timesMs", "values"] as const) {
-    const old = keys[column];
-    if (isMostlyLive) {
-      keys[column] = new Float64Array(old.length * 2);
-      keys[column].set(old.subarray(head, end));
-    } else old.copyWithin(0, head, end);
-  }
-  keys.head = 0;
-  keys.end = end - head;
-  return head;
-}
-
-function firstAtOrAfter(keys: SeriesKeys, timeMs: number): number {
-  let low = keys.head;
-  let high = keys.end;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (keys.timesMs[middle] < timeMs) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }
