@@ -98,8 +98,8 @@ export const RULES_INTERVAL_MS_MAX = 250;
 /** The link has been down for longer: panes go to backfill, complete ones only. */
 const BACKFILL_AFTER_MS = 5_000;
 const BACKFILL_INTERVAL_MS = 5_000;
-/** Readings in memory that no commit has made durable, while the store takes no writes. */
-const UNDURABLE_READINGS_MAX = 100_000;
+/** Readings in memory that wait for the next commit: far more than a disk that is merely slow lets gather. */
+const UNDURABLE_READINGS_MAX = 250_000;
 
 /**
  * The gateway program without its sockets: readings in, batches out, everything between durable. One `Agent` holds one
@@ -276,7 +276,7 @@ export class Agent {
       sealer: this.#sealer,
       room: this.#outbox.room,
       waits: this.#waits,
-      isChoked: () => this.#commits.isFailing && this.#redo.rowCount >= UNDURABLE_READINGS_MAX,
+      isChoked: () => this.#redo.rowCount >= UNDURABLE_READINGS_MAX,
       onOutcomes: this.#onOutcomes,
     });
     this.#requestDesk = new RequestDesk((request) =>
