@@ -622,6 +622,7 @@ export class Agent {
       refusedSeries: this.#reception.refusedSeries,
       watermarks: this.#watermarks,
       rules: this.#rules,
+      watched: this.#watched,
       maintenance: this.#maintenance,
       alarmDesk: this.#alarmDesk,
       commits: this.#commits,

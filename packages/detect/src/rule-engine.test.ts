@@ -366,7 +366,7 @@ test("series beyond the limit are counted, not watched", () => {
   const engine = new RuleEngine({ rules: [rule()], actionMaxAgeMs: ACTION_MAX_AGE_MS, seriesMax: 1 });
   send(engine, { nowMs: 1000, value: 70 });
   expect(send(engine, { nowMs: 1000, value: 90, machine: 1 })).toBe(NOTHING);
-  expect(engine.counts()).toMatchObject({ series_over_limit: 1 });
+  expect(engine.counts()).toMatchObject({ seriesOverLimit: 1 });
 });
 
 test("a clock that ran an hour ahead for a second does not make the rule deaf", () => {

@@ -26,7 +26,7 @@ export interface RuleEngineOptions {
   readonly windowLagMs?: number;
   /** A series' newest time further ahead of the clock than this mutes nothing. Default 5 s. */
   readonly maxFutureMs?: number;
-  /** Most series that one rule watches; those beyond are counted as `series_over_limit` and not watched. */
+  /** Most series that one rule watches; those beyond are counted as `seriesOverLimit` and not watched. */
   readonly seriesMax: number;
 }
 
@@ -90,6 +90,8 @@ export class RuleEngine {
   readonly #expired: Maintenance[] = [];
   #wakeAtMs: number | null = null;
   #seriesOverLimitCount = 0;
+  /** Of rules that are no more. */
+  #formerLateCount = 0;
 
   constructor(options: RuleEngineOptions) {
     this.#options = options;
@@ -126,6 +128,8 @@ export class RuleEngine {
         this.#release(place);
         this.#take(successor);
       }
+      for (const { detector } of this.#tables.filter((table) => !tables.includes(table)))
+        this.#formerLateCount += detector.lateCount;
       this.#tables = tables;
       this.#byInput = byInput;
       return out;
@@ -287,10 +291,11 @@ export class RuleEngine {
     return [...new Set(confirms.map((confirm) => topicFilter(confirm.topic)))];
   }
 
-  counts(): Readonly<Record<string, number>> {
-    let late = 0;
+  /** Readings that came too late for a rule, and readings of series beyond `seriesMax`. Both only grow. */
+  counts(): { readonly late: number; readonly seriesOverLimit: number } {
+    let late = this.#formerLateCount;
     for (const table of this.#tables) late += table.detector.lateCount;
-    return { late, series_over_limit: this.#seriesOverLimitCount, alarms: this.#alarms.size };
+    return { late, seriesOverLimit: this.#seriesOverLimitCount };
   }
 
   export(): RuleEngineState {
