@@ -396,7 +396,7 @@ export class Agent {
     });
     const paneCheckpoint = new PaneCheckpoint(recovery.series);
     await recovery.restorePanes(tables, paneCheckpoint);
-    const replayed = recovery.replay(intake, rules);
+    const replayed = await recovery.replay(intake, rules);
     // What was passed before has been judged before: the rules' own state knows.
     watched.take(watermarks.watermark(guard.steadyMs(), guard.isProven).watermarkMs, guard.steadyMs());
     const agent: Agent = new Agent(options, {
