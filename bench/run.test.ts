@@ -4,6 +4,7 @@ import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import type { Bench } from "./bench.ts";
+import { BoundedSample } from "./measure/bounded-sample.ts";
 import { jsonLine } from "./measure/json-line.ts";
 import { thisMachine } from "./measure/machine.ts";
 import { measureRates } from "./measure/rates.ts";
@@ -94,4 +95,15 @@ test("medians, percentiles and rounding", () => {
     0.012_35,
     Number.NaN,
   ]);
+});
+
+test("a sample of very many values stays small, and knows the greatest", () => {
+  const sample = new BoundedSample();
+  for (let value = 0; value < 1_000_000; value += 1) sample.add((value * 7_919) % 1_000_000);
+  const { values, max } = sample.take();
+  expect(values.length).toBeLessThan(65_536);
+  expect(max).toBe(999_999);
+  for (const share of [0.01, 0.5, 0.99])
+    expect(Math.abs(percentile(values, share) / 1e6 - share)).toBeLessThan(0.01);
+  expect(sample.take().values).toEqual([]);
 });

@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
+import { BoundedSample } from "../measure/bounded-sample.ts";
 import { processUsage } from "../measure/process-usage.ts";
 import { percentile } from "../measure/statistics.ts";
 import { type PublishTemplate, publishTemplate, putReadings } from "./publish-template.ts";
@@ -96,7 +97,8 @@ export class PublishFlood {
     const seconds = (performance.now() - startedMs) / 1_000;
     const after = processUsage(pid);
     const own = process.cpuUsage(ownBefore);
-    const latencies = this.#publishers.flatMap((publisher) => publisher.takeLatencies());
+    const samples = this.#publishers.map((publisher) => publisher.latencies.take());
+    const latencies = samples.flatMap(({ values }) => values);
     return {
       messageCount: counts.reduce((sum, count) => sum + count, 0),
       seconds,
@@ -106,7 +108,7 @@ export class PublishFlood {
           : {
               p50: percentile(latencies, 0.5),
               p99: percentile(latencies, 0.99),
-              max: percentile(latencies, 1),
+              max: Math.max(...samples.map(({ max }) => max)),
             },
       brokerCpuMs: after === null || before === null ? Number.NaN : after.cpuMs - before.cpuMs,
       brokerResidentBytes: after?.residentBytes ?? Number.NaN,
@@ -124,8 +126,9 @@ class Publisher {
   #firstMs: number;
   #device = 0;
   #id = 0;
+  /** Of acknowledgements, ms. */
+  readonly latencies = new BoundedSample();
   readonly #sentAtMs = new Float64Array(IDS + 1);
-  #latencies: number[] = [];
   #openCount = 0;
   /** A PUBACK of which the first bytes have come. */
   #rest: Buffer = Buffer.alloc(0);
@@ -203,12 +206,6 @@ class Publisher {
     return sentCount;
   }
 
-  takeLatencies(): readonly number[] {
-    const latencies = this.#latencies;
-    this.#latencies = [];
-    return latencies;
-  }
-
   async #until(start: (done: () => void) => void): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     this.#failed = reject;
@@ -261,7 +258,7 @@ class Publisher {
       if (bytes[at] !== 0x40) throw new Error(`invariant: an unexpected packet, ${bytes[at]}`);
       if (bytes.length - at < 4) break;
       const id = (bytes[at + 2] << 8) | bytes[at + 3];
-      this.#latencies.push(nowMs - this.#sentAtMs[id]);
+      this.latencies.add(nowMs - this.#sentAtMs[id]);
       ackCount += 1;
       at += 4;
     }

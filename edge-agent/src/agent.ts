@@ -234,9 +234,7 @@ export class Agent {
     });
     this.#checkpoints = new Checkpoints({
       ...parts,
-      store: options.store,
       clock,
-      log,
       intervalMs: config.commit.checkpointIntervalMs,
       redoKeptMs: () => Math.max(config.limits.dedupeHorizonMs, windowsOfRulesMs(this.#pipeline)),
       // Watched windows need the readings themselves, for their time.
@@ -391,6 +389,7 @@ export class Agent {
       watermarks,
       ledger: recovery.ledger,
       redo,
+      redoLog: recovery.redoLog,
       watched,
       recorder: recorder?.ring ?? null,
     });

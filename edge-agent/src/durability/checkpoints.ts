@@ -1,6 +1,6 @@
 import type { RuleEngine } from "@millrace/detect";
-import type { Change, Store } from "@millrace/queue";
-import type { Clock, Logger } from "@millrace/runtime";
+import type { Change } from "@millrace/queue";
+import type { Clock } from "@millrace/runtime";
 import type { SeriesWatermarks } from "@millrace/stream";
 import { checkpointKey, putJson } from "./agent-store.ts";
 import type { ClockGuard } from "../clock-guard.ts";
@@ -10,14 +10,12 @@ import type { PaneCheckpoint } from "../panes/pane-checkpoint.ts";
 import type { PaneEmission } from "../panes/pane-emission.ts";
 import type { PaneTables } from "../panes/pane-tables.ts";
 import type { PanesPart } from "./recovery.ts";
-import type { RedoBuffer } from "./redo-entry.ts";
+import { type RedoBuffer, REDO_FLAG } from "./redo-entry.ts";
 import type { RedoLog } from "./redo-log.ts";
 
 export interface CheckpointsOptions {
-  readonly store: Store;
   readonly clock: Clock;
   readonly guard: ClockGuard;
-  readonly log: Logger;
   readonly intervalMs: number;
   /** For how long entries of the redo log are kept: their keys count, or their readings. */
   redoKeptMs(): number;
@@ -93,24 +91,21 @@ export class Checkpoints {
       this.#slowAtMs = nowMs;
       changes.push(putJson(checkpointKey("watermarks"), { from, state: watermarks.export() }));
       redoLog.checkpointed("watermarks", from);
-      void this.#carryKeys();
+      this.#trimRedoLog();
     }
   }
 
   /** Trims the redo log: entries past the dedupe horizon go, the keys in them that still count are carried on. */
-  async #carryKeys(): Promise<void> {
-    const { store, guard, redoKeptMs, redoRowsMax, redo, redoLog, deduplicator, log, push } = this.#options;
-    try {
-      await redoLog.trim({
-        store,
-        olderThanMs: guard.nowMs() - redoKeptMs(),
-        rowsMax: redoRowsMax(),
-        isRemembered: (row) => deduplicator.isRemembered(row.series, row.timeMs),
-        carry: redo,
-        push,
-      });
-    } catch (error) {
-      log.repeated("redo_trim", "cannot trim the redo log", { error });
-    }
+  #trimRedoLog(): void {
+    const { guard, redoKeptMs, redoRowsMax, redo, redoLog, deduplicator, push } = this.#options;
+    redoLog.trim({
+      olderThanMs: guard.nowMs() - redoKeptMs(),
+      rowsMax: redoRowsMax(),
+      carryKeys: (last) =>
+        deduplicator.carry(last, redoLog.next, (series, timeMs, value) =>
+          redo.add(series, timeMs, value, REDO_FLAG.hasOwnTime | REDO_FLAG.keyOnly),
+        ),
+      push,
+    });
   }
 }

@@ -204,7 +204,7 @@ export class Recovery {
       for (let index = 0; index < entry.rowCount; index += 1) {
         const row = entry.row(index);
         if (this.series.has(row.series))
-          for (const outcome of intake.replay(row, this.series.get(row.series), parts))
+          for (const outcome of intake.replay(row, this.series.get(row.series), { entry: number, parts }))
             outcomes.push(outcome);
       }
     }

@@ -1,3 +1,4 @@
+import type { ReadingColumns } from "@millrace/stream";
 import { KeyRing } from "./key-ring.ts";
 
 /** What a reading's key says of it: new, seen before, or older than what is still remembered. */
@@ -54,27 +55,47 @@ export class Deduplicator {
     return this.#forgottenCount;
   }
 
-  /** Judges the key and, unless it is a duplicate, remembers it. `timeMs` is at the source's full resolution. */
-  judge(series: number, timeMs: number, value: number): KeyVerdict {
-    const keys = (this.#series[series] ??= emptyKeys());
-    if (timeMs > this.#newestMs) this.#advance(timeMs);
+  /**
+   * Judges the key and, unless it is a duplicate, remembers it. `timeMs` is at the source's full resolution; `entry` is the
+   * redo entry that the reading goes into.
+   */
+  judge(series: number, timeMs: number, value: number, entry: number): KeyVerdict {
+    const keys = this.#keysOf(series, timeMs);
     keys.heardAtMs = this.#newestMs;
-    return this.#judge(keys, timeMs, value);
+    return this.#judge(keys, timeMs, value, entry);
+  }
+
+  /**
+   * The same for the readings of a series at the front of these columns whose times ascend beyond all that it has had: they
+   * are fresh, and nothing has to be looked up. Returns how many they are, no more than there is room for.
+   */
+  admitAhead(series: number, columns: Omit<ReadingColumns, "series">, entry: number): number {
+    const { timeMs } = columns;
+    const countMax = Math.min(columns.count, this.#keysMax - this.#keyCount);
+    let maxTimeMs = this.#series[series]?.maxTimeMs ?? Number.NEGATIVE_INFINITY;
+    let ahead = 0;
+    for (; ahead < countMax && timeMs[ahead] > maxTimeMs; ahead += 1) maxTimeMs = timeMs[ahead];
+    if (ahead === 0) return 0;
+    const keys = this.#keysOf(series, maxTimeMs);
+    keys.heardAtMs = this.#newestMs;
+    keys.maxTimeMs = maxTimeMs;
+    keys.ring.appendRun(columns, ahead, entry);
+    this.#keyCount += ahead;
+    this.#expire(keys);
+    return ahead;
   }
 
   /** A key that was carried on: the series need not have spoken since its time. */
-  recall(series: number, timeMs: number, value: number): void {
-    const keys = (this.#series[series] ??= emptyKeys());
-    if (timeMs > this.#newestMs) this.#advance(timeMs);
+  recall(series: number, timeMs: number, value: number, entry: number): void {
+    const keys = this.#keysOf(series, timeMs);
     keys.heardAtMs = Math.max(keys.heardAtMs, timeMs);
-    this.#judge(keys, timeMs, value);
+    this.#judge(keys, timeMs, value, entry);
   }
 
-  /** Whether this key would still be recognised: what a trimmed redo entry must carry on. */
-  isRemembered(series: number, timeMs: number): boolean {
-    const keys = this.#series[series];
-    if (keys === undefined || timeMs > keys.maxTimeMs) return false;
-    return timeMs >= keys.floorMs && timeMs >= keys.maxTimeMs - this.#horizonMs;
+  /** The redo entries up to `last` go: gives each key that stands in them, and takes it to stand in entry `next` from now on. */
+  carry(last: number, next: number, take: (series: number, timeMs: number, value: number) => void): void {
+    for (const [series, keys] of this.#series.entries())
+      keys?.ring.carry(last, next, (timeMs, value) => take(series, timeMs, value));
   }
 
   /**
@@ -98,11 +119,16 @@ export class Deduplicator {
     }
   }
 
-  #judge(keys: SeriesKeys, timeMs: number, value: number): KeyVerdict {
+  #keysOf(series: number, timeMs: number): SeriesKeys {
+    if (timeMs > this.#newestMs) this.#advance(timeMs);
+    return (this.#series[series] ??= emptyKeys());
+  }
+
+  #judge(keys: SeriesKeys, timeMs: number, value: number, entry: number): KeyVerdict {
     const { ring } = keys;
     if (timeMs > keys.maxTimeMs) {
       keys.maxTimeMs = timeMs;
-      ring.append(timeMs, value);
+      ring.append(timeMs, value, entry);
       this.#expire(keys);
       this.#counted();
       return "fresh";
@@ -112,7 +138,7 @@ export class Deduplicator {
     for (; place < ring.count && ring.timeAt(place) === timeMs; place += 1) {
       if (ring.valueAt(place) === value) return "duplicate";
     }
-    ring.insert(place, timeMs, value);
+    ring.insert(place, timeMs, value, entry);
     this.#counted();
     return "fresh";
   }

@@ -1,11 +1,11 @@
-import type { Labels, Reading } from "@millrace/stream";
+import type { Labels, Reading, ReadingColumns } from "@millrace/stream";
 import type { ActionTime } from "./action-loop.ts";
 import type { AlarmEvent, EndReason } from "./alarm-event.ts";
 import { AlarmLifeCycle } from "./alarm-life-cycle.ts";
 import type { AlarmState, AlarmSurroundings, Evidence, TickTime } from "./alarm-life-cycle.ts";
 import { AwakeClock } from "./awake-clock.ts";
 import type { InterlockState } from "./command-interlock.ts";
-import { type ObservedArrival, TRANSITION, type Transition } from "./detector.ts";
+import { type ObservedArrival, type ObservedRun, TRANSITION, type Transition } from "./detector.ts";
 import { hasLabels, type Maintenance, MaintenanceBook, type MaintenanceState } from "./maintenance-book.ts";
 import { NOTHING } from "./outcome.ts";
 import type { Outcome } from "./outcome.ts";
@@ -175,6 +175,26 @@ export class RuleEngine {
       );
     }
     return out === null ? NOTHING : out;
+  }
+
+  /**
+   * Whether these good readings of a series, come together, ask for nothing and leave behind what the last of them leaves
+   * behind by itself: then that one is enough for `onReading`. False where that is not certain.
+   */
+  isQuiet(
+    seriesIndex: number,
+    metric: string,
+    readings: Pick<ReadingColumns, "count" | "timeMs" | "value">,
+  ): boolean {
+    const tables = this.#byInput.get(metric);
+    if (tables === undefined) return true;
+    const run = runOf(readings);
+    if (run === undefined) return false;
+    for (let i = 0; i < tables.length; i++) {
+      const slot = tables[i].slotOf(seriesIndex);
+      if (slot < 0 || !tables[i].detector.isQuiet(slot, run)) return false;
+    }
+    return true;
   }
 
   /** Whether an answer is awaited on this topic. */
@@ -512,6 +532,20 @@ interface Change {
   readonly slot: number;
   readonly transition: Transition;
   readonly evidence: Evidence;
+}
+
+/** Undefined where their times go back. */
+function runOf({ count, timeMs, value }: Parameters<RuleEngine["isQuiet"]>[2]): ObservedRun | undefined {
+  let leastValue = Infinity;
+  let greatestValue = -Infinity;
+  let newestMs = -Infinity;
+  for (let at = 0; at < count; at++) {
+    if (timeMs[at] < newestMs) return undefined;
+    newestMs = timeMs[at];
+    if (value[at] < leastValue) leastValue = value[at];
+    if (value[at] > greatestValue) greatestValue = value[at];
+  }
+  return { firstMs: timeMs[0], leastValue, greatestValue };
 }
 
 function tablesByInput(tables: readonly RuleTable[]): ReadonlyMap<string, readonly RuleTable[]> {
