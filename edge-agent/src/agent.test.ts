@@ -575,10 +575,10 @@ rules:
     const flood = ovens(...Array.from({ length: 10_000 }, (_, index) => ({ m: "a", f: 1 + index / 1e6 })));
     void publish("factory/line-1/oven", flood);
     await time.run(100);
-    for (let count = 0; count < 10; count += 1)
+    for (let count = 0; count < 25; count += 1)
       void publish("factory/line-1/oven", flood.replace(":1.", `:${count}.`));
     const { received } = agent.status().ledger;
-    expect(received).toBeGreaterThan(100_000);
+    expect(received).toBeGreaterThan(250_000);
     const refused = publish("factory/line-1/oven", ovens({ m: "b" }, { m: "b", f: 177 }));
     await expect(refused).rejects.toThrow("takes no writes");
     expect(commands.map(({ topic }) => topic)).toEqual(["alpha/line-1/b/command"]);
@@ -650,6 +650,27 @@ describe("a clock that jumps while the agent runs", () => {
       wall.offsetMs = 0;
       await time.run(5_000);
     }
+  });
+});
+
+describe("a stop command that waits for the machine's answer", () => {
+  it.each([
+    ["an hour ahead", 3_600_000],
+    ["an hour back", -3_600_000],
+  ])("is repeated as often as configured, though the clock is set %s meanwhile", async (_, offsetMs) => {
+    const confirm = '{ topic: "factory/{site}/{machine}/state", equals: stopped, within: 2s }, retry: 2';
+    const pipeline = PIPELINE.replace("armed: true }", `armed: true, confirm: ${confirm} }`);
+    const { agent, time, wall, commands, temperature } = await bench({ pipeline });
+    agent.start();
+    await time.run(2_000);
+    void temperature(90);
+    await time.run(500);
+    wall.offsetMs = offsetMs;
+    await time.run(5_000);
+    expect(commands).toHaveLength(3);
+    await time.run(10_000);
+    expect(commands).toHaveLength(3);
+    expect(agent.status().alarms).toMatchObject([{ action: "unconfirmed" }]);
   });
 });
 
@@ -887,6 +908,44 @@ describe("a reconnect while the store takes no writes", () => {
     await time.run(1_000);
     const sent = new Set(central.batches.map(({ sequence, epoch }) => `${sequence} of epoch ${epoch}`));
     expect([...sent]).toEqual(["1 of epoch 1", "2 of epoch 1", "3 of epoch 2"]);
+  });
+});
+
+describe("a disk that does not answer, without an error", () => {
+  it("is named as a failure after five seconds; memory is bounded, nothing is acknowledged, rules go on; and all is well once it answers", async () => {
+    const disk = Promise.withResolvers<void>();
+    let isHanging = false;
+    const store = new MemoryStore({
+      delay: (operation) => (operation === "commit" && isHanging ? disk.promise : Promise.resolve()),
+    });
+    const { agent, time, central, commands, publish, temperature } = await bench({ store });
+    agent.start();
+    await time.run(2_000);
+    isHanging = true;
+    let acknowledgedCount = 0;
+    const waiting = temperature(20)?.then(() => (acknowledgedCount += 1));
+    await time.run(4_900);
+    expect(agent.storeFailure).toBeNull();
+    await time.run(1_500);
+    expect(agent.storeFailure).toBe("the disk does not answer: a write is under way for 6 s");
+    expect(agent.status().store.failure).toBe(agent.storeFailure);
+    expect(central.heartbeats.at(-1)?.status["storeFailure"]).toContain("the disk does not answer");
+    let refusedCount = 0;
+    for (let count = 0; count < 300_000; count += 1)
+      publish("factory/alpha/m1/level", String(count), false, true, 0)?.catch(() => (refusedCount += 1));
+    await time.run(1_000);
+    const { received, pending } = agent.status().ledger;
+    expect([received, pending, refusedCount]).toEqual([250_001, 250_001, 50_000]);
+    await expect(temperature(90)).rejects.toThrow("takes no writes");
+    expect(commands).toHaveLength(1);
+    expect(acknowledgedCount).toBe(0);
+    isHanging = false;
+    disk.resolve();
+    await time.run(1_000);
+    await waiting;
+    expect(agent.storeFailure).toBeNull();
+    expect(agent.status().ledger.pending).toBe(0);
+    await time.during(temperature(70) ?? Promise.reject(new Error("not waited for")));
   });
 });
 

@@ -99,8 +99,8 @@ export const RULES_INTERVAL_MS_MAX = 250;
 /** The link has been down for longer: panes go to backfill, complete ones only. */
 const BACKFILL_AFTER_MS = 5_000;
 const BACKFILL_INTERVAL_MS = 5_000;
-/** Readings in memory that no commit has made durable, while the store takes no writes. */
-const UNDURABLE_READINGS_MAX = 100_000;
+/** Readings in memory that wait for the next commit: far more than a disk that is merely slow lets gather. */
+const UNDURABLE_READINGS_MAX = 250_000;
 
 /**
  * The gateway program without its sockets: readings in, batches out, everything between durable. One `Agent` holds one
@@ -183,7 +183,10 @@ export class Agent {
       ...options,
       isMeasured: (rule) => this.#reception.reading.measuredRules.has(rule),
       auditNumber: parts.auditNumber,
-      publishFailed: (commandId) => this.#handle(this.#rules.onPublishFailed(commandId, this.#guard.nowMs())),
+      publishFailed: (commandId) => {
+        const time = { nowMs: this.#guard.nowMs(), monotonicMs: clock.monotonicMs() };
+        this.#handle(this.#rules.onPublishFailed(commandId, time));
+      },
     });
     this.#maintenance = new MaintenanceDesk({
       rules: this.#rules,
@@ -272,7 +275,7 @@ export class Agent {
       sealer: this.#sealer,
       room: this.#outbox.room,
       waits: this.#waits,
-      isChoked: () => this.#commits.isFailing && this.#redo.rowCount >= UNDURABLE_READINGS_MAX,
+      isChoked: () => this.#redo.rowCount >= UNDURABLE_READINGS_MAX,
       onOutcomes: this.#onOutcomes,
     });
     this.#requestDesk = new RequestDesk((request) =>
@@ -393,7 +396,7 @@ export class Agent {
     });
     const paneCheckpoint = new PaneCheckpoint(recovery.series);
     await recovery.restorePanes(tables, paneCheckpoint);
-    const replayed = recovery.replay(intake, rules);
+    const replayed = await recovery.replay(intake, rules);
     // What was passed before has been judged before: the rules' own state knows.
     watched.take(watermarks.watermark(guard.steadyMs(), guard.isProven).watermarkMs, guard.steadyMs());
     const agent: Agent = new Agent(options, {
@@ -626,6 +629,7 @@ export class Agent {
       refusedSeries: this.#reception.refusedSeries,
       watermarks: this.#watermarks,
       rules: this.#rules,
+      watched: this.#watched,
       maintenance: this.#maintenance,
       alarmDesk: this.#alarmDesk,
       commits: this.#commits,

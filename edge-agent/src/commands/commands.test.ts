@@ -16,7 +16,7 @@ import { forgetCommand } from "./forget.ts";
 import { initCommand } from "./init.ts";
 import { maintenanceCommand } from "./maintenance.ts";
 import { resetOutcome } from "./reset.ts";
-import { renderAlarm, renderInput, renderQuarantine, renderRefusedSeries } from "./status.ts";
+import { renderAlarm, renderInput, renderQuarantine, renderRefusedSeries, renderUnseen } from "./status.ts";
 
 async function run(commands: Record<string, Command>, argv: readonly string[]) {
   let text = "";
@@ -158,6 +158,12 @@ test("the status says how many payloads are set aside, what the last was, and wh
 
 test("the status names who wanted more series than a metric may have", () => {
   const refused = { level: { count: 7, topic: "f/m9/level", client: "plc-3", atMs: 0 } };
+  expect(renderUnseen({ late: 0, seriesOverLimit: 0, windowsRefused: 0 })).toEqual([]);
+  expect(renderUnseen({ late: 1, seriesOverLimit: 2, windowsRefused: 3 })).toEqual([
+    "rules: 1 readings came too far out of order to be judged",
+    "rules: 2 readings are of more series than a rule may have",
+    "rules on windows: no room for 3 readings; make the windows' panes longer, or group by less",
+  ]);
   expect(renderRefusedSeries({})).toEqual([]);
   expect(renderRefusedSeries(refused)).toEqual([
     "           level has as many as it may: refused 7 readings of others, the last from plc-3 on f/m9/level",

@@ -80,6 +80,7 @@ export function renderStatus(page: StatusPage, url: string): string {
         `in maintenance: ${labelText(labels)}, for ${seconds(untilMs - clock.nowMs)} more (${by})`,
     ),
     ...(page.actionLatency === null ? [] : [renderLatency(page.actionLatency)]),
+    ...renderUnseen(page.rules),
     page.alarms.length === 0 ? "no active alarms" : "active alarms",
     ...page.alarms.map(renderAlarm),
   ];
@@ -184,6 +185,25 @@ export function renderSparkplug(sparkplug: StatusPage["sparkplug"]): readonly st
     `sparkplug  host ${hostId}: ${nodesOnline} edge nodes online, ${nodesOffline} offline${counted.join("")}`,
     ...offline.map(({ group, node, sinceMs }) => `  offline  ${group}/${node}, for ${seconds(sinceMs)}`),
     ...(nodesOffline > offline.length ? [`  … and ${nodesOffline - offline.length} more`] : []),
+  ];
+}
+
+/** What the rules have not judged. */
+export function renderUnseen({
+  late,
+  seriesOverLimit,
+  windowsRefused,
+}: StatusPage["rules"]): readonly string[] {
+  return [
+    ...(late > 0 ? [`rules: ${late} readings came too far out of order to be judged`] : []),
+    ...(seriesOverLimit > 0
+      ? [`rules: ${seriesOverLimit} readings are of more series than a rule may have`]
+      : []),
+    ...(windowsRefused > 0
+      ? [
+          `rules on windows: no room for ${windowsRefused} readings; make the windows' panes longer, or group by less`,
+        ]
+      : []),
   ];
 }
 

@@ -30,6 +30,8 @@ export interface CommitLoopOptions {
 
 /** How long a failing store is tried on once the agent stops. */
 const LAST_TRIES_MS = 2_000;
+/** A write that is under way for longer has failed in all but name. */
+const HANGING_MS = 5_000;
 /** Wait of an urgent commit, so that what arrives together is committed together. */
 const GATHER_MS = 3;
 
@@ -37,7 +39,7 @@ const GATHER_MS = 3;
  * Group commit: one synced write at a time, carrying all that gathered since the last. At once while acknowledgements
  * or alarms wait. A write that fails is tried again with the very same changes until it succeeds: what they hold has
  * left memory already. Meanwhile nothing is acknowledged and `isFailing` tells the inputs to pause. One that can never
- * succeed ends the loop.
+ * succeed ends the loop. A disk that does not answer at all counts as failing, too.
  */
 export class CommitLoop {
   readonly #options: CommitLoopOptions;
@@ -49,6 +51,7 @@ export class CommitLoop {
   #running: Promise<void> | undefined;
   #isStopped = false;
   #failure: string | undefined;
+  #writingSinceMs: number | undefined;
   #giveUpAtMs = Number.POSITIVE_INFINITY;
   #endPause: (() => void) | undefined;
 
@@ -58,11 +61,14 @@ export class CommitLoop {
   }
 
   get isFailing(): boolean {
-    return this.#failure !== undefined;
+    return this.failure !== undefined;
   }
 
   get failure(): string | undefined {
-    return this.#failure;
+    if (this.#failure !== undefined || this.#writingSinceMs === undefined) return this.#failure;
+    const writingMs = this.#options.clock.monotonicMs() - this.#writingSinceMs;
+    if (writingMs <= HANGING_MS) return undefined;
+    return `the disk does not answer: a write is under way for ${Math.floor(writingMs / 1000)} s`;
   }
 
   /** A commit within `withinMs`; the earliest request counts. */
@@ -117,7 +123,7 @@ export class CommitLoop {
   #run(): Promise<void> {
     if (this.#running !== undefined) return this.#running;
     // Given up: memory is ahead of the disk by what was lost, and nothing may follow it.
-    if (this.isFailing) return Promise.resolve();
+    if (this.#failure !== undefined) return Promise.resolve();
     this.#disarm();
     this.#dueAtMs = Number.POSITIVE_INFINITY;
     this.#dueWithinMs = Number.POSITIVE_INFINITY;
@@ -131,14 +137,17 @@ export class CommitLoop {
   async #commit(): Promise<void> {
     const work = this.#options.collect();
     if (work.changes.length > 0) await this.#writeUntilDurable(work.changes);
-    if (!this.isFailing) work.durable();
+    if (this.#failure === undefined) work.durable();
   }
 
   async #writeUntilDurable(changes: readonly Change[]): Promise<void> {
     for (;;) {
       try {
         const startedMs = this.#options.clock.monotonicMs();
-        await this.#options.store.commit(changes, { isSync: true });
+        this.#writingSinceMs = startedMs;
+        await this.#options.store
+          .commit(changes, { isSync: true })
+          .finally(() => (this.#writingSinceMs = undefined));
         this.#options.committed(this.#options.clock.monotonicMs() - startedMs);
         if (this.#failure !== undefined) this.#options.log.info("the store takes writes again");
         this.#failure = undefined;

@@ -10,11 +10,11 @@ import {
   type TimeRange,
 } from "@millrace/stream";
 import { checkpointKey, numberOfKey, parsePaneKey, PREFIX, prefixRange, readSeries } from "./agent-store.ts";
-import { Ledger } from "../ledger.ts";
+import { Ledger, type LedgerTotals } from "../ledger.ts";
 import type { PaneCheckpoint } from "../panes/pane-checkpoint.ts";
 import type { PaneTables, StoredLayouts } from "../panes/pane-tables.ts";
 import type { ReadingIntake } from "../intake/reading-intake.ts";
-import type { RedoEntry } from "./redo-entry.ts";
+import { parseRedoEntry } from "./redo-entry.ts";
 import { type CheckpointPart, RedoLog } from "./redo-log.ts";
 import { RulesJournal, type RulesStep } from "./rules-journal.ts";
 import { SeriesRegistry } from "../intake/series-registry.ts";
@@ -30,7 +30,8 @@ const DAMAGED = Symbol("damaged");
 
 /**
  * Brings the memory back to the last commit: the checkpoint's parts, then the redo log, each part from the entry after
- * which it stands. Everything that was acknowledged is in one of the two.
+ * which it stands. Everything that was acknowledged is in one of the two. The log is read twice, an entry at a time: what is
+ * lost, and how late it is, is known before anything is replayed, and memory does not grow with the log.
  */
 export class Recovery {
   readonly series: SeriesRegistry;
@@ -50,7 +51,7 @@ export class Recovery {
   readonly #log: Logger;
   /** By series: its rules stand after the redo entries before this one. Those that are not here, where the checkpoint says. */
   readonly #rulesFrom = new Map<number, number>();
-  readonly #entries: readonly { readonly number: number; readonly entry: RedoEntry | undefined }[];
+  readonly #entries: readonly ReadEntry[];
   /** Something that is not there any more, and nothing tells what it was. */
   readonly #hasLostUnseen: boolean;
   /** Some of the checkpoint's open panes, or their redo log, could not be read at all. */
@@ -66,7 +67,7 @@ export class Recovery {
     this.layouts = panes;
     this.series = read.series;
     this.redoLog = read.redoLog;
-    this.ledger = Ledger.parse(read.entries.findLast(({ entry }) => entry !== undefined)?.entry?.ledger);
+    this.ledger = Ledger.parse(read.ledger);
     this.watermarksState = read.watermarks === DAMAGED ? undefined : read.watermarks?.state;
     this.rulesState = read.rulesState;
     this.rulesJournal = read.rulesJournal;
@@ -82,7 +83,7 @@ export class Recovery {
         : (panes?.frontierNumber ?? 0) + FRONTIER_NUMBERS_SKIPPED;
     this.watermarkMs = panes?.watermarkMs ?? null;
     this.auditNumber = read.auditNumber;
-    this.durableTimeMs = this.#greatestTimeMs();
+    this.durableTimeMs = read.durableTimeMs;
   }
 
   static async read(
@@ -136,8 +137,17 @@ export class Recovery {
     ] as const) {
       if (stored !== undefined && stored !== DAMAGED) redoLog.checkpointed(part, stored.from);
     }
-    const entries: { number: number; entry: RedoEntry | undefined }[] = [];
-    for await (const each of redoLog.open(store, journal.rulesSteps.at(-1)?.from)) entries.push(each);
+    const entries: ReadEntry[] = [];
+    let ledger: LedgerTotals | undefined;
+    let durableTimeMs: number | null = null;
+    const watermarksState = watermarks === DAMAGED ? undefined : watermarks?.state;
+    for (const timeMs of watermarksState?.maxTimeMs ?? []) durableTimeMs = latest(durableTimeMs, timeMs);
+    for await (const { number, entry } of redoLog.open(store, journal.rulesSteps.at(-1)?.from)) {
+      entries.push({ number, committedAtMs: entry?.committedAtMs });
+      ledger = entry?.ledger ?? ledger;
+      for (let index = 0; entry !== undefined && index < entry.rowCount; index += 1)
+        durableTimeMs = latest(durableTimeMs, entry.row(index).timeMs);
+    }
     // Replaying what earlier checkpoints have sealed would count it twice; what is lost instead, the ledger shows.
     if (panes === DAMAGED) redoLog.checkpointed("panes", redoLog.next);
     let auditNumber = 0;
@@ -153,6 +163,8 @@ export class Recovery {
       watermarks,
       ...journal,
       entries,
+      ledger,
+      durableTimeMs,
       auditNumber,
     });
   }
@@ -191,15 +203,18 @@ export class Recovery {
   }
 
   /** Runs the redo log. What the rules still ask for is returned: none of it was acknowledged or sent. */
-  replay(intake: ReadingIntake, rules: RuleEngine): readonly Outcome[] {
+  async replay(intake: Pick<ReadingIntake, "replay">, rules: RuleEngine): Promise<readonly Outcome[]> {
     const outcomes: Outcome[] = this.rulesState === undefined ? [] : [...rules.restore(this.rulesState)];
-    for (const { number, entry } of this.#entries) {
-      if (entry === undefined) {
-        const isNeeded = number >= this.redoLog.checkpointOf("panes");
-        const loses = isNeeded ? "its readings are lost from open panes" : "its keys are lost";
-        this.#log.error(`a redo entry is damaged: ${loses}`, { number });
-        continue;
-      }
+    for (const { number, committedAtMs } of this.#entries) {
+      if (committedAtMs !== undefined) continue;
+      const isNeeded = number >= this.redoLog.checkpointOf("panes");
+      const loses = isNeeded ? "its readings are lost from open panes" : "its keys are lost";
+      this.#log.error(`a redo entry is damaged: ${loses}`, { number });
+    }
+    for await (const { key, value } of this.#store.range(prefixRange(PREFIX.redo))) {
+      const number = numberOfKey(key);
+      const entry = parseRedoEntry(value);
+      if (entry === undefined) continue;
       const isAfter = (part: CheckpointPart) => number >= this.redoLog.checkpointOf(part);
       const parts = { panes: isAfter("panes"), watermarks: isAfter("watermarks"), rules: isAfter("rules") };
       const partsWithoutRules = { ...parts, rules: false };
@@ -227,7 +242,7 @@ export class Recovery {
 
   get #isNewestDamaged(): boolean {
     const newest = this.#entries.at(-1);
-    return newest !== undefined && newest.entry === undefined;
+    return newest !== undefined && newest.committedAtMs === undefined;
   }
 
   /**
@@ -244,7 +259,7 @@ export class Recovery {
     const { nowMs, maxFutureMs, floorMs, lateMs } = bounds;
     const at = this.#lastDamaged();
     const isLocated = at >= 0 && !this.#hasLostPanes && this.watermarkMs !== null;
-    const committedMs = isLocated ? this.#entries[at + 1]?.entry?.committedAtMs : undefined;
+    const committedMs = isLocated ? this.#entries[at + 1]?.committedAtMs : undefined;
     const greatestMs = Math.max(committedMs ?? nowMs, this.durableTimeMs ?? Number.NEGATIVE_INFINITY);
     return {
       startMs: isLocated ? Math.max(floorMs, this.watermarkMs - lateMs) : floorMs,
@@ -255,20 +270,17 @@ export class Recovery {
   /** Index of the last damaged entry whose readings were in no checkpoint of panes; -1 where there is none. */
   #lastDamaged(): number {
     const from = this.redoLog.checkpointOf("panes");
-    return this.#entries.findLastIndex(({ number, entry }) => entry === undefined && number >= from);
+    return this.#entries.findLastIndex(
+      ({ number, committedAtMs }) => committedAtMs === undefined && number >= from,
+    );
   }
+}
 
-  #greatestTimeMs(): number | null {
-    let greatestMs = Number.NEGATIVE_INFINITY;
-    for (const timeMs of this.watermarksState?.maxTimeMs ?? [])
-      greatestMs = Math.max(greatestMs, timeMs ?? greatestMs);
-    for (const { entry } of this.#entries) {
-      for (let index = 0; entry !== undefined && index < entry.rowCount; index += 1) {
-        greatestMs = Math.max(greatestMs, entry.row(index).timeMs);
-      }
-    }
-    return greatestMs === Number.NEGATIVE_INFINITY ? null : greatestMs;
-  }
+/** What is kept of a redo entry. */
+interface ReadEntry {
+  readonly number: number;
+  /** Undefined where it is damaged, or not there. */
+  readonly committedAtMs: number | undefined;
 }
 
 /** The panes' part of the checkpoint. */
@@ -302,7 +314,10 @@ interface StoredState extends JournalledRules {
   readonly redoLog: RedoLog;
   readonly panes: PanesPart | typeof DAMAGED | undefined;
   readonly watermarks: WatermarksPart | typeof DAMAGED | undefined;
-  readonly entries: readonly { readonly number: number; readonly entry: RedoEntry | undefined }[];
+  readonly entries: readonly ReadEntry[];
+  /** Of the newest entry that can be read. */
+  readonly ledger: LedgerTotals | undefined;
+  readonly durableTimeMs: number | null;
   readonly auditNumber: number;
 }
 
@@ -354,6 +369,11 @@ async function readJournal(
     log.error("the journal of the rules is damaged: alarms stand as in the checkpoint", { error });
     return { rulesState: state, rulesJournal, rulesSteps: [] };
   }
+}
+
+function latest(a: number | null, b: number | null): number | null {
+  if (a === null || b === null) return a ?? b;
+  return Math.max(a, b);
 }
 
 function isTimeOrNull(value: number | null): boolean {

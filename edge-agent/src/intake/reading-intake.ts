@@ -219,9 +219,12 @@ export class ReadingIntake {
     { entry, parts }: { entry: number; parts: { panes: boolean; watermarks: boolean; rules: boolean } },
   ): readonly Outcome[] {
     const { deduplicator, watermarks, guard } = this.#options;
+    if ((row.flags & REDO_FLAG.keyOnly) !== 0) {
+      deduplicator.recall(row.series, row.timeMs, row.value, entry);
+      return [];
+    }
     if ((row.flags & REDO_FLAG.hasOwnTime) !== 0)
       deduplicator.judge(row.series, row.timeMs, row.value, entry);
-    if ((row.flags & REDO_FLAG.keyOnly) !== 0) return [];
     if ((row.flags & REDO_FLAG.stale) !== 0) {
       if (parts.panes) this.#besidePane(series, row.timeMs);
       return [];

@@ -138,6 +138,53 @@ test("groups beyond the bound are refused and counted", () => {
   expect(watched.refusedCount).toBe(1);
 });
 
+test("of thousands of machines with panes of a second, each is told of", () => {
+  const text = PIPELINE.replace("size: 10s", "size: 1s").replaceAll("[line]", "[machine]");
+  const fine = loadPipeline("/p.yaml", { readFile: () => text }).config;
+  const watermarks = new SeriesWatermarks(LIMITS);
+  const watched = new WatchedWindows({
+    metrics: fine.metrics,
+    windows: fine.windows.filter((spec) => spec.kind === "aligned"),
+    watermarks,
+    groupsMax: 10_000,
+    ...LIMITS,
+  });
+  const machines = Array.from({ length: 3_000 }, (_, index) => ({
+    index,
+    metric: "t",
+    labels: { machine: `m${index}` },
+  }));
+  const told = new Set<number>();
+  for (let nowMs = 0; nowMs < 14_000; nowMs += 1_000) {
+    for (const machine of machines) {
+      watermarks.observe(machine.index, nowMs, nowMs);
+      watched.add(machine, nowMs, 1);
+    }
+    for (const { group } of watched.take(watermarks.watermark(nowMs, true).watermarkMs, nowMs))
+      told.add(group);
+  }
+  expect(told.size).toBe(machines.length);
+  expect(watched.refusedCount).toBe(0);
+});
+
+test("panes beyond the bound of all together are refused, and their readings counted, over a reload too", () => {
+  const watermarks = new SeriesWatermarks(LIMITS);
+  const options = { watermarks, groupsMax: 10, panesMax: 4, ...LIMITS };
+  const watched = new WatchedWindows({ ...options, metrics, windows: SPECS });
+  // Of two readings a pane of 5 s, in two groups.
+  for (let atMs = 0; atMs < 40_000; atMs += 2_500) {
+    for (const series of [0, 2]) {
+      watermarks.observe(series, atMs, atMs);
+      watched.add(SERIES[series], atMs, 1);
+    }
+  }
+  watched.take(watermarks.watermark(40_000, true).watermarkMs, 40_000);
+  const { refusedCount } = watched;
+  expect(refusedCount).toBe(2 * 12 - 8);
+  watched.prepare({ metrics: [], windows: [] }, 40_000)();
+  expect(watched.refusedCount).toBe(refusedCount);
+});
+
 test("windows that come and go change nothing for those that stay, nor the number of any group", () => {
   const others = loadPipeline("/p.yaml", {
     readFile: () =>

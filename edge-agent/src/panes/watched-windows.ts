@@ -9,6 +9,7 @@ import {
   paneLayout,
   type PaneLayout,
   paneResults,
+  readingCountOfRow,
   type PaneState,
   PaneTable,
   PaneTree,
@@ -20,10 +21,10 @@ import type { Series } from "../intake/series-registry.ts";
 
 /** How long after its end a window at the agent still takes what comes late. */
 export const CORRECTIONS_MS = 60_000;
-/** Panes that the windows of one metric and grouping keep. */
-const PANES_MAX = 200_000;
-/** Panes that are not passed yet, of the same. */
-const OPEN_PANES_MAX = 20_000;
+/** Panes that all of them keep by default, 0.6 KB each: a group has (size + CORRECTIONS_MS) / pane of them. */
+const PANES_MAX = 400_000;
+/** Panes that are not passed yet, of one metric and grouping, 0.2 KB each. */
+const OPEN_PANES_MAX = 200_000;
 /** Views of one metric that only tell of windows of before a change; beyond it the oldest are given up. */
 const ENDING_VIEWS_MAX = 8;
 
@@ -50,6 +51,8 @@ export interface WatchedWindowsOptions extends Watching {
   readonly outOfOrdernessMs: number;
   /** Most groups of one metric and grouping. */
   readonly groupsMax: number;
+  /** Most panes that are kept, of all. */
+  readonly panesMax?: number;
 }
 
 /**
@@ -67,6 +70,8 @@ export class WatchedWindows {
   #views: ReadonlyMap<string, readonly WatchedView[]>;
   /** Of the groups of each metric, by labels: the same in all of its views, whatever comes and goes. */
   readonly #numbers = new Map<string, Map<string, number>>();
+  /** Of views that are no more. */
+  #formerRefusedCount = 0;
 
   constructor(options: WatchedWindowsOptions) {
     this.#options = options;
@@ -90,8 +95,15 @@ export class WatchedWindows {
         for (const view of ending) view.end(fromMs);
         views.set(metric, [...ending.slice(-ENDING_VIEWS_MAX), ...after]);
       }
-      this.#views = views;
+      this.#adopt(views);
     };
+  }
+
+  #adopt(after: ReadonlyMap<string, readonly WatchedView[]>): void {
+    for (const [metric, views] of this.#views)
+      for (const view of views)
+        if (after.get(metric)?.includes(view) !== true) this.#formerRefusedCount += view.refusedCount;
+    this.#views = after;
   }
 
   /** `present`: the view that there is for the same groups. */
@@ -106,7 +118,8 @@ export class WatchedWindows {
       const byGrouping = Map.groupBy(own, ({ by }) => JSON.stringify(by));
       const views = [...byGrouping.values()].map((specs) => {
         const numberOf = (key: string) => this.#numberOf(metric.name, key);
-        const view = new WatchedView(metric, specs, { ...this.#options, fromMs, numberOf });
+        const hasRoom = () => this.#paneCount < (this.#options.panesMax ?? PANES_MAX);
+        const view = new WatchedView(metric, specs, { ...this.#options, fromMs, numberOf, hasRoom });
         const before = present(view);
         if (before?.isLike(view) === true) return before;
         if (before !== undefined) view.adoptSeries(before);
@@ -157,14 +170,20 @@ export class WatchedWindows {
   }
 
   #drop(isDropped: (view: WatchedView) => boolean): void {
-    this.#views = new Map(
-      [...this.#views].map(([metric, views]) => [metric, views.filter((view) => !isDropped(view))]),
+    this.#adopt(
+      new Map([...this.#views].map(([metric, views]) => [metric, views.filter((view) => !isDropped(view))])),
     );
   }
 
-  /** Readings that were not taken because there were too many groups or panes. */
-  get refusedCount(): number {
+  get #paneCount(): number {
     let count = 0;
+    for (const views of this.#views.values()) for (const view of views) count += view.paneCount;
+    return count;
+  }
+
+  /** Readings that were not taken because there were too many groups or panes. Only grows. */
+  get refusedCount(): number {
+    let count = this.#formerRefusedCount;
     for (const views of this.#views.values()) for (const view of views) count += view.refusedCount;
     return count;
   }
@@ -207,6 +226,8 @@ interface WatchedViewOptions extends WatchedWindowsOptions {
   /** Windows that begin before are another view's, or nobody's. */
   readonly fromMs: number;
   numberOf(key: string): number;
+  /** Whether another pane may be kept. */
+  hasRoom(): boolean;
 }
 
 /** The panes of one metric and grouping, and the windows over them. */
@@ -240,6 +261,10 @@ class WatchedView {
     this.#tree = new PaneTree(this.#layout, (startMs, group) =>
       this.#groups[Number(group)].panes.get(startMs),
     );
+  }
+
+  get paneCount(): number {
+    return this.#paneCount;
   }
 
   get refusedCount(): number {
@@ -320,8 +345,8 @@ class WatchedView {
       const name = String(group.index);
       let pane = group.panes.get(startMs);
       if (pane === undefined) {
-        if (this.#paneCount >= PANES_MAX) {
-          this.#refusedCount++;
+        if (!this.#options.hasRoom()) {
+          this.#refusedCount += readingCountOfRow(rows.layout, rows.state, row * rows.layout.stride);
           continue;
         }
         this.#paneCount++;

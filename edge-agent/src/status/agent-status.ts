@@ -14,6 +14,7 @@ import type { RefusedSeries, RefusedSeriesStatus } from "../intake/refused-serie
 import type { SeriesRegistry } from "../intake/series-registry.ts";
 import type { Ledger } from "../ledger.ts";
 import type { Outbox } from "../outbox/outbox.ts";
+import type { WatchedWindows } from "../panes/watched-windows.ts";
 import type { ConfigurationStatus } from "../reload/configuration-status.ts";
 import type { SparkplugDesk, SparkplugStatus } from "../sparkplug/sparkplug-desk.ts";
 import type { Uplink } from "../uplink/uplink.ts";
@@ -43,6 +44,11 @@ export interface AgentStatus {
   } | null;
   readonly clock: { readonly isSynchronised: boolean; readonly nowMs: number };
   readonly alarms: readonly AlarmEvent[];
+  /** What rules did not see, since the start: all of it is in panes all the same. */
+  readonly rules: ReturnType<RuleEngine["counts"]> & {
+    /** Readings that windows of rules had no room for. */
+    readonly windowsRefused: number;
+  };
   readonly maintenance: readonly Maintenance[];
   /** Of the last commands of this run, arrival of the reading to the hand-over, ms; null before the first. */
   readonly actionLatency: ReturnType<AlarmDesk["latency"]>;
@@ -83,6 +89,7 @@ export interface AgentStatusSources {
   readonly refusedSeries: RefusedSeries;
   readonly watermarks: SeriesWatermarks;
   readonly rules: RuleEngine;
+  readonly watched: WatchedWindows;
   readonly maintenance: MaintenanceDesk;
   readonly alarmDesk: AlarmDesk;
   readonly commits: CommitLoop;
@@ -122,6 +129,7 @@ export function agentStatus(sources: AgentStatusSources): AgentStatus {
     watermarkHeldBy: watermarkHeldBy(sources),
     clock: { isSynchronised: guard.isSynchronised, nowMs: clock.nowMs() },
     alarms: sources.rules.activeAlarms(),
+    rules: { ...sources.rules.counts(), windowsRefused: sources.watched.refusedCount },
     maintenance: sources.maintenance.list(),
     actionLatency: sources.alarmDesk.latency(),
     store: { failure: sources.commits.failure ?? null },

@@ -161,6 +161,7 @@ export class StatusServer {
       lanes,
       link,
       alarms,
+      rules,
       series,
       watermarkMs,
       clock,
@@ -208,6 +209,10 @@ export class StatusServer {
         metrics.counter("millrace_agent_sparkplug_events_total").follow(count, { event });
     }
     metrics.gauge("millrace_agent_alarms_active").set(alarms.length);
+    const unseen = metrics.counter("millrace_agent_rule_readings_unseen_total");
+    unseen.follow(rules.late, { reason: "late" });
+    unseen.follow(rules.seriesOverLimit, { reason: "series_over_limit" });
+    unseen.follow(rules.windowsRefused, { reason: "windows_refused" });
     metrics.gauge("millrace_agent_uplink_connected").set(link.state === "up" ? 1 : 0);
     let bytes = 0;
     for (const [lane, state] of Object.entries(lanes)) {

@@ -6,6 +6,8 @@ import { expandTopic } from "./topic-template.ts";
 
 /** How long to wait before sending again when the sending itself failed and no confirmation is expected. */
 export const PUBLISH_RETRY_MS = 1000;
+/** A deadline further off than this from what the clocks say: the wall clock was set meanwhile. */
+const CLOCK_SET_MS = 1000;
 
 /** Everything an action loop knows, as plain JSON, for checkpoints. */
 export interface ActionLoopState {
@@ -17,18 +19,23 @@ export interface ActionLoopState {
   readonly action: ActionState;
   readonly attempt: number;
   readonly commandedAtMs: number;
-  /** When the loop must be looked at again; null when it waits for nothing. */
+  /** When the loop must be looked at again, wall clock ms, for whoever goes on after a restart; null when it waits for nothing. */
   readonly deadlineMs: number | null;
   readonly confirmedAtMs: number | null;
   readonly latencyMs: number;
 }
 
-export interface ActionStart {
+/** Now: the agent's wall clock, ms, which may be set at any time, and the monotonic one. */
+export interface ActionTime {
+  readonly nowMs: number;
+  readonly monotonicMs: number;
+}
+
+export interface ActionStart extends ActionTime {
   readonly alarmId: string;
   readonly commandId: string;
   readonly rule: string;
   readonly labels: Labels;
-  readonly nowMs: number;
   readonly latencyMs: number;
 }
 
@@ -47,14 +54,16 @@ const SILENT_STEP: ActionStep = { publish: null, hasLapsed: false };
  *   commanded ──no answer within──▶ retrying (≤ retryMax) ──▶ unconfirmed
  *       └────────── the machine answers ───────┴──────────────────┴──▶ confirmed
  *
- * Without `confirm` the loop ends with its sending. All times are the agent's wall clock, ms, as arguments; a clock that
- * jumps back cannot stretch a wait beyond `withinMs`.
+ * Without `confirm` the loop ends with its sending. Waits are measured on the monotonic clock: however the wall clock is set,
+ * none is shorter or longer. Only over a restart the wall clock tells how long nobody was there.
  */
 export class ActionLoop {
   readonly #spec: ActionSpec;
   readonly #alarmId: string;
   readonly #rule: string;
   #state: ActionLoopState;
+  /** The state's deadline on the monotonic clock; null after a restart, until a tick tells the time. */
+  #dueMonotonicMs: number | null = null;
 
   constructor(
     spec: ActionSpec,
@@ -86,7 +95,7 @@ export class ActionLoop {
       latencyMs: start.latencyMs,
     });
     const isSent = topic !== null && spec.isArmed;
-    return { loop, step: isSent ? loop.#send(start.nowMs, 1, "commanded") : SILENT_STEP };
+    return { loop, step: isSent ? loop.#send(start, 1, "commanded") : SILENT_STEP };
   }
 
   get action(): ActionState {
@@ -125,27 +134,28 @@ export class ActionLoop {
   }
 
   /** Time has passed: retries, gives up, or null. `lapseAfterMs`: how late a deadline may be met and still be retried. */
-  onTick(nowMs: number, lapseAfterMs: number): ActionStep | null {
+  onTick(time: ActionTime, lapseAfterMs: number): ActionStep | null {
     const { deadlineMs, attempt } = this.#state;
     if (deadlineMs === null) return null;
     const waitMs = this.#spec.confirm?.withinMs ?? PUBLISH_RETRY_MS;
-    if (deadlineMs - nowMs > waitMs) {
-      this.#state = { ...this.#state, deadlineMs: nowMs + waitMs };
+    this.#dueMonotonicMs ??= time.monotonicMs + Math.min(deadlineMs - time.nowMs, waitMs);
+    const leftMs = this.#dueMonotonicMs - time.monotonicMs;
+    if (leftMs > 0) {
+      const isClockSet = Math.abs(time.nowMs + leftMs - deadlineMs) > CLOCK_SET_MS;
+      if (isClockSet) this.#waitFor(leftMs, time);
       return null;
     }
-    if (nowMs < deadlineMs) return null;
-    const isLapsed = nowMs - deadlineMs > lapseAfterMs;
-    if (attempt <= this.#spec.retryMax && !isLapsed) return this.#send(nowMs, attempt + 1, "retrying");
+    const isLapsed = -leftMs > lapseAfterMs;
+    if (attempt <= this.#spec.retryMax && !isLapsed) return this.#send(time, attempt + 1, "retrying");
     this.#giveUp();
     return { publish: null, hasLapsed: isLapsed };
   }
 
   /** The sending itself failed. With a confirmation expected its deadline takes care; otherwise it is sent again. */
-  onPublishFailed(nowMs: number): ActionStep | null {
+  onPublishFailed(time: ActionTime): ActionStep | null {
     const { action, attempt } = this.#state;
     if (this.#spec.confirm !== null || (action !== "commanded" && action !== "retrying")) return null;
-    if (attempt <= this.#spec.retryMax)
-      this.#state = { ...this.#state, deadlineMs: nowMs + PUBLISH_RETRY_MS };
+    if (attempt <= this.#spec.retryMax) this.#waitFor(PUBLISH_RETRY_MS, time);
     else this.#giveUp();
     return SILENT_STEP;
   }
@@ -165,13 +175,18 @@ export class ActionLoop {
     this.#state = { ...this.#state, action: "unconfirmed", deadlineMs: null };
   }
 
-  #send(nowMs: number, attempt: number, action: ActionState): ActionStep {
+  #waitFor(waitMs: number, { nowMs, monotonicMs }: ActionTime): void {
+    this.#state = { ...this.#state, deadlineMs: nowMs + waitMs };
+    this.#dueMonotonicMs = monotonicMs + waitMs;
+  }
+
+  #send(time: ActionTime, attempt: number, action: ActionState): ActionStep {
     const { topic, commandId } = this.#state;
     if (topic === null) throw new Error(`cannot send command ${commandId}: it has no topic`);
-    const validUntilMs = nowMs + this.#spec.validForMs;
+    const validUntilMs = time.nowMs + this.#spec.validForMs;
     const payload = commandPayload(this.#spec.payload, commandId, validUntilMs, this.#rule);
-    const deadlineMs = this.#spec.confirm === null ? null : nowMs + this.#spec.confirm.withinMs;
-    this.#state = { ...this.#state, action, attempt, payload, deadlineMs };
+    this.#state = { ...this.#state, action, attempt, payload, deadlineMs: null };
+    if (this.#spec.confirm !== null) this.#waitFor(this.#spec.confirm.withinMs, time);
     return {
       publish: { type: "publish", alarmId: this.#alarmId, commandId, attempt, topic, payload, validUntilMs },
       hasLapsed: false,

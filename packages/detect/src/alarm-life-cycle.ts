@@ -1,6 +1,6 @@
 import type { Labels } from "@millrace/stream";
 import { ActionLoop } from "./action-loop.ts";
-import type { ActionLoopState, ActionStep } from "./action-loop.ts";
+import type { ActionLoopState, ActionStep, ActionTime } from "./action-loop.ts";
 import type { AlarmEvent, EndReason, HeldBack } from "./alarm-event.ts";
 import type { CommandInterlock } from "./command-interlock.ts";
 import type { Standing } from "./detector.ts";
@@ -25,10 +25,7 @@ export interface Evidence {
 }
 
 /** Now, on every clock. */
-export interface TickTime {
-  /** Agent's wall clock, ms. */
-  readonly nowMs: number;
-  readonly monotonicMs: number;
+export interface TickTime extends ActionTime {
   /** See `AwakeClock`. */
   readonly awakeMs: number;
 }
@@ -234,8 +231,8 @@ export class AlarmLifeCycle {
     this.#follow(this.#loop?.onConfirmation(payload, nowMs) ?? null, out);
   }
 
-  onTick(nowMs: number, lapseAfterMs: number, out: Outcome[]): void {
-    this.#follow(this.#loop?.onTick(nowMs, lapseAfterMs) ?? null, out);
+  onTick(time: ActionTime, lapseAfterMs: number, out: Outcome[]): void {
+    this.#follow(this.#loop?.onTick(time, lapseAfterMs) ?? null, out);
   }
 
   /** The interlock may let a held command go: it is sent if the condition holds, on what proved it last. */
@@ -246,8 +243,8 @@ export class AlarmLifeCycle {
     else this.#act(action, { ...time, latencyMs: 0 }, out);
   }
 
-  onPublishFailed(nowMs: number, out: Outcome[]): void {
-    this.#follow(this.#loop?.onPublishFailed(nowMs) ?? null, out);
+  onPublishFailed(time: ActionTime, out: Outcome[]): void {
+    this.#follow(this.#loop?.onPublishFailed(time) ?? null, out);
   }
 
   event(): AlarmEvent {
@@ -315,7 +312,7 @@ export class AlarmLifeCycle {
   }
 
   /** Commands, or says once that it is held back. */
-  #act(spec: ActionSpec, time: Pick<Evidence, "nowMs" | "awakeMs" | "latencyMs">, out: Outcome[]): boolean {
+  #act(spec: ActionSpec, time: Pick<Evidence, keyof TickTime | "latencyMs">, out: Outcome[]): boolean {
     const topic = expandTopic(spec.topicTemplate, this.#labels);
     const allowedAtMs = topic === null ? time.awakeMs : this.#interlock.allowedAtMs(topic, time.awakeMs);
     if (this.#isSuppressed) return this.#hold("maintenance", null, out);
@@ -331,6 +328,7 @@ export class AlarmLifeCycle {
       rule: this.#rule.name,
       labels: this.#labels,
       nowMs: time.nowMs,
+      monotonicMs: time.monotonicMs,
       latencyMs: time.latencyMs,
     });
     this.#loop = loop;

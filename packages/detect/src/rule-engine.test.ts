@@ -61,8 +61,8 @@ function send(engine: RuleEngine, sent: Sent): readonly Outcome[] {
   } = sent;
   const arrival: ArrivalFacts = {
     nowMs,
-    monotonicMs: nowMs + 2,
-    arrivedMonotonicMs: nowMs + 1,
+    monotonicMs: nowMs,
+    arrivedMonotonicMs: nowMs - 1,
     isRetained,
     isReplayed,
   };
@@ -159,12 +159,42 @@ test("an unanswered command is repeated under the same id, then escalates; a lat
   expect(last(answer(engine, "stopped", 60_000))).toMatchObject({ action: "confirmed", severity: 900 });
 });
 
-test("a clock that jumps back does not stretch the wait for an answer", () => {
+test("a clock that is set neither stretches a wait for an answer nor takes a retry away", () => {
+  for (const stepMs of [-3_600_000, 3_600_000]) {
+    const engine = engineOf(rule());
+    send(engine, { nowMs: 10_000_000, value: 81 });
+    const tickAt = (waitedMs: number) => {
+      const monotonicMs = 10_000_000 + waitedMs;
+      return engine.onTick({ nowMs: monotonicMs + stepMs, monotonicMs, steadyMs: monotonicMs });
+    };
+    expect(tickAt(1000)).toEqual([]);
+    // A reload makes the alarm anew of its exported state: it waits no longer, and no shorter.
+    engine.prepareRules([rule({ escalateSeverity: 999 })], 10_000_000 + stepMs + 1000)();
+    expect(tickAt(1999)).toEqual([]);
+    expect(publishes(tickAt(2000))).toMatchObject([{ attempt: 2 }]);
+    expect(tickAt(3999)).toEqual([]);
+    expect(publishes(tickAt(4000))).toMatchObject([{ attempt: 3 }]);
+    expect(last(tickAt(6000))).toMatchObject({ action: "unconfirmed", severity: 999 });
+  }
+});
+
+test("a sending that failed just before the clock is set is repeated a second later", () => {
+  const engine = engineOf(rule({ confirm: null, retryMax: 1 }));
+  const { commandId } = publishes(send(engine, { nowMs: 1000, value: 81 }))[0];
+  engine.onPublishFailed(commandId, { nowMs: 1000, monotonicMs: 1000 });
+  const tickAt = (monotonicMs: number) =>
+    engine.onTick({ nowMs: 9_000_000 + monotonicMs, monotonicMs, steadyMs: monotonicMs });
+  expect(tickAt(1999)).toEqual([]);
+  expect(publishes(tickAt(2000))).toMatchObject([{ commandId, attempt: 2 }]);
+});
+
+test("a process that stood still for long retries nothing on old evidence, whatever the wall clock says", () => {
   const engine = engineOf(rule());
-  send(engine, { nowMs: 1_000_000, value: 81 });
-  expect(tick(engine, 10_000)).toEqual([]);
-  expect(engine.wakeAtMs).toBe(12_000);
-  expect(publishes(tick(engine, 12_000))).toHaveLength(1);
+  send(engine, { nowMs: 1000, value: 81 });
+  const lapsed = engine.onTick({ nowMs: 1100, monotonicMs: 100_000, steadyMs: 1000 });
+  expect(publishes(lapsed)).toEqual([]);
+  expect(last(lapsed)).toMatchObject({ action: "unconfirmed" });
+  expect(publishes(send(engine, { nowMs: 100_100, value: 82 }))).toHaveLength(1);
 });
 
 test.each([
@@ -284,10 +314,12 @@ test("a sending that failed is repeated also where no answer is expected", () =>
   const engine = engineOf(rule({ confirm: null, retryMax: 1 }));
   const { commandId } = publishes(send(engine, { nowMs: 1000, value: 81 }))[0];
   expect(engine.wakeAtMs).toBe(null);
-  engine.onPublishFailed(commandId, 1000);
+  engine.onPublishFailed(commandId, { nowMs: 1000, monotonicMs: 1000 });
   expect(publishes(tick(engine, engine.wakeAtMs!))).toMatchObject([{ commandId, attempt: 2 }]);
-  expect(last(engine.onPublishFailed(commandId, 3000))).toMatchObject({ action: "unconfirmed" });
-  expect(engine.onPublishFailed("other.1", 3000)).toBe(NOTHING);
+  expect(last(engine.onPublishFailed(commandId, { nowMs: 3000, monotonicMs: 3000 }))).toMatchObject({
+    action: "unconfirmed",
+  });
+  expect(engine.onPublishFailed("other.1", { nowMs: 3000, monotonicMs: 3000 })).toBe(NOTHING);
 });
 
 test("a wait that lapsed while the process was down escalates, and acts again on fresh evidence only", () => {
@@ -335,7 +367,7 @@ test("series beyond the limit are counted, not watched", () => {
   const engine = new RuleEngine({ rules: [rule()], actionMaxAgeMs: ACTION_MAX_AGE_MS, seriesMax: 1 });
   send(engine, { nowMs: 1000, value: 70 });
   expect(send(engine, { nowMs: 1000, value: 90, machine: 1 })).toBe(NOTHING);
-  expect(engine.counts()).toMatchObject({ series_over_limit: 1 });
+  expect(engine.counts()).toMatchObject({ seriesOverLimit: 1 });
 });
 
 test("a clock that ran an hour ahead for a second does not make the rule deaf", () => {

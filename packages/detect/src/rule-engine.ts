@@ -1,4 +1,5 @@
 import { type Labels, type Reading, type ReadingColumns, seriesKey } from "@millrace/stream";
+import type { ActionTime } from "./action-loop.ts";
 import type { AlarmEvent, EndReason } from "./alarm-event.ts";
 import { AlarmLifeCycle } from "./alarm-life-cycle.ts";
 import type { AlarmState, AlarmSurroundings, Evidence, TickTime } from "./alarm-life-cycle.ts";
@@ -26,7 +27,7 @@ export interface RuleEngineOptions {
   readonly windowLagMs?: number;
   /** A series' newest time further ahead of the clock than this mutes nothing. Default 5 s. */
   readonly maxFutureMs?: number;
-  /** Most series that one rule watches; those beyond are counted as `series_over_limit` and not watched. */
+  /** Most series that one rule watches; those beyond are counted as `seriesOverLimit` and not watched. */
   readonly seriesMax: number;
 }
 
@@ -92,6 +93,8 @@ export class RuleEngine {
   readonly #expired: Maintenance[] = [];
   #wakeAtMs: number | null = null;
   #seriesOverLimitCount = 0;
+  /** Of rules that are no more. */
+  #formerLateCount = 0;
 
   constructor(options: RuleEngineOptions) {
     this.#options = options;
@@ -128,13 +131,15 @@ export class RuleEngine {
         this.#release(place);
         this.#take(successor);
       }
+      for (const { detector } of this.#tables.filter((table) => !tables.includes(table)))
+        this.#formerLateCount += detector.lateCount;
       this.#tables = tables;
       this.#byInput = byInput;
       return out;
     };
   }
 
-  /** When `onTick` is due, wall clock ms; may be early, never late. Null when nothing waits. */
+  /** When `onTick` is due, wall clock ms, as long as nobody sets that; may be early, never late. Null when nothing waits. */
   get wakeAtMs(): number | null {
     return this.#wakeAtMs;
   }
@@ -214,11 +219,11 @@ export class RuleEngine {
   }
 
   /** The agent could not hand over a command. */
-  onPublishFailed(commandId: string, nowMs: number): readonly Outcome[] {
+  onPublishFailed(commandId: string, time: ActionTime): readonly Outcome[] {
     const place = this.#alarms.get(commandId.slice(0, commandId.lastIndexOf(".")));
     if (place === undefined || place.alarm.commandId !== commandId) return NOTHING;
     const out: Outcome[] = [];
-    place.alarm.onPublishFailed(nowMs, out);
+    place.alarm.onPublishFailed(time, out);
     this.#settle(place);
     return out;
   }
@@ -230,7 +235,7 @@ export class RuleEngine {
     this.#wakeAtMs = null;
     for (const place of inOrder(this.#withDeadline)) {
       const validForMs = place.table.rule.action?.validForMs ?? 0;
-      place.alarm.onTick(nowMs, Math.max(validForMs, this.#options.actionMaxAgeMs), out);
+      place.alarm.onTick(time, Math.max(validForMs, this.#options.actionMaxAgeMs), out);
       this.#settle(place);
     }
     for (const place of inOrder(this.#held)) {
@@ -309,10 +314,11 @@ export class RuleEngine {
     return [...new Set(confirms.map((confirm) => topicFilter(confirm.topic)))];
   }
 
-  counts(): Readonly<Record<string, number>> {
-    let late = 0;
+  /** Readings that came too late for a rule, and readings of series beyond `seriesMax`. Both only grow. */
+  counts(): { readonly late: number; readonly seriesOverLimit: number } {
+    let late = this.#formerLateCount;
     for (const table of this.#tables) late += table.detector.lateCount;
-    return { late, series_over_limit: this.#seriesOverLimitCount, alarms: this.#alarms.size };
+    return { late, seriesOverLimit: this.#seriesOverLimitCount };
   }
 
   export(): RuleEngineState {

@@ -76,6 +76,11 @@ export const METRIC_TABLE = {
     labels: ["event"],
     help: "What was heard of Sparkplug: messages by type, old_death (of an earlier session), sequence_gap, unnumbered (messages), rebirth_request, held_metric (waited for a birth), unread_metric (no metric reads it), stale_series (made so by a death).",
   },
+  millrace_agent_rule_readings_unseen_total: {
+    type: "counter",
+    labels: ["reason"],
+    help: "Readings that a rule did not judge: late (too far out of order), series_over_limit, windows_refused (no room for the panes of windows that rules look at). They are in panes all the same.",
+  },
   millrace_agent_alarms_active: { type: "gauge", labels: [], help: "Alarms active now." },
   millrace_agent_pipeline_info: {
     type: "gauge",

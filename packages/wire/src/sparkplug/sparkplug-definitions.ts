@@ -17,14 +17,19 @@ export interface StaleSeries<Binding> {
   readonly value: number;
 }
 
+/** A name counts once for each so many characters that it has begun: what bounds the count bounds the bytes. */
+const NAME_UNIT_LENGTH = 64;
+
 /** The metrics of one edge node itself, or of one of its devices. A metric that nobody reads is null. */
 export class SparkplugDefinitions<Binding> {
   readonly #byAlias = new Map<number | bigint, SparkplugDefinition<Binding> | null>();
   readonly #byName = new Map<string, SparkplugDefinition<Binding> | null>();
+  #nameUnits = 0;
   isBorn = false;
 
+  /** Of names and aliases; a long name counts several times. */
   get count(): number {
-    return this.#byAlias.size + this.#byName.size;
+    return this.#byAlias.size + this.#nameUnits;
   }
 
   ofAlias(alias: number | bigint): SparkplugDefinition<Binding> | null | undefined {
@@ -40,6 +45,7 @@ export class SparkplugDefinitions<Binding> {
   }
 
   defineName(name: string, definition: SparkplugDefinition<Binding> | null): void {
+    if (!this.#byName.has(name)) this.#nameUnits += Math.max(1, Math.ceil(name.length / NAME_UNIT_LENGTH));
     this.#byName.set(name, definition);
   }
 
@@ -61,6 +67,7 @@ export class SparkplugDefinitions<Binding> {
     }
     this.#byAlias.clear();
     this.#byName.clear();
+    this.#nameUnits = 0;
     this.isBorn = false;
     return stale;
   }

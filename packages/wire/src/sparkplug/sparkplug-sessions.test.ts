@@ -352,6 +352,35 @@ describe("bounds", () => {
   });
 });
 
+describe("names that nobody reads", () => {
+  const kept = (bench: Bench) => [...bench.sessions.nodes()].reduce((sum, { own }) => sum + own.count, 0);
+  const tell = (bench: Bench, name: string) =>
+    bench.data(1, { name, datatype: typeOf("Float"), floatValue: 1 });
+
+  it("are not kept where they are long, and take of the bound what their length is", () => {
+    const bench = new Bench({ definitions: 20 });
+    bench.hear("g/NBIRTH/n", { seq: 0 });
+    for (let count = 0; count < 10; count += 1) tell(bench, `${count}`.padEnd(100_000, "x"));
+    expect(kept(bench)).toBe(0);
+    expect(tell(bench, "Temp").readings).toEqual(["Temp=1"]);
+    for (let count = 0; count < 100; count += 1) tell(bench, `${count}`.padEnd(640, "x"));
+    expect(kept(bench)).toBe(20);
+    for (let count = 0; count < 2; count += 1) tell(bench, "0".padEnd(640, "x"));
+    expect(kept(bench)).toBe(20);
+    expect(bench.sessions.counts.unread_metric).toBe(112);
+    bench.hear("g/NBIRTH/n", { seq: 0 });
+    expect(kept(bench)).toBe(0);
+  });
+
+  it("nor are nodes and devices whose own names are long", () => {
+    const bench = new Bench();
+    const long = "n".repeat(1_100);
+    for (const path of [`g/NBIRTH/${long}`, `g/DBIRTH/n/${long}`, `g/NDEATH/${long}`])
+      expect(bench.hear(path, { seq: 0 }).failures).toEqual(["malformed"]);
+    expect([...bench.sessions.nodes()]).toEqual([]);
+  });
+});
+
 test("messages in any order, with any numbers, throw nothing and hold no more than the bounds", () => {
   const metric: fc.Arbitrary<TahuMetric> = fc.record(
     {

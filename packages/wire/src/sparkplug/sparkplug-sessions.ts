@@ -24,7 +24,7 @@ export interface SparkplugSessionsOptions<Binding> {
 export interface SparkplugBounds {
   readonly nodes: number;
   readonly devices: number;
-  /** Names and aliases of all nodes. */
+  /** Names and aliases of all nodes; a name counts once for each 64 characters. */
   readonly definitions: number;
 }
 
@@ -121,6 +121,11 @@ export class SparkplugSessions<Binding> {
     const hearing = nothingHeard<Binding>();
     const { type } = message.topic;
     if (type === "NCMD" || type === "DCMD") return hearing;
+    if (sparkplugPath(message.topic.source).length > NAME_LENGTH_MAX) {
+      const detail = `group, edge node and device have more than ${NAME_LENGTH_MAX} characters`;
+      hearing.failures.push(decodeFailure("malformed", detail));
+      return hearing;
+    }
     const parsed = parseSparkplugPayload(message.payload);
     if (!parsed.ok) {
       hearing.failures.push(decodeFailure("malformed", parsed.detail));
@@ -401,9 +406,12 @@ export class SparkplugSessions<Binding> {
     // What names itself needs no birth, unless only that tells whether an integer has a sign.
     const bindings = this.#bind(source, name);
     if (bindings.length === 0) {
-      if (definitions !== undefined && this.#definitionCount < this.#bounds.definitions) {
+      // Remembering that spares asking again, no more.
+      const isKept = name.length <= NAME_LENGTH_MAX && this.#definitionCount < this.#bounds.definitions;
+      if (definitions !== undefined && isKept) {
+        const countBefore = definitions.count;
         definitions.defineName(name, null);
-        this.#definitionCount += 1;
+        this.#definitionCount += definitions.count - countBefore;
       }
       return null;
     }
