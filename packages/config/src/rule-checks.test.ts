@@ -72,6 +72,11 @@ test("interlock, acting levels and the escalation above every level", () => {
   });
 });
 
+test("the unit 1 is not said", () => {
+  const text = rule("{ above: 8 }").replace("unit: bar", 'unit: "1"');
+  expect(load(text).rules).toMatchObject([{ message: "m is above 8" }]);
+});
+
 test("a maintenance topic resolves; without one there is none", () => {
   expect(load(METRIC).maintenance).toBe(null);
   const text = `${METRIC}maintenance: { topic: "f/{line}/service", equals: "on" }\n`;
