@@ -41,6 +41,7 @@ const PIPELINE: Pipeline = {
   rules: [],
   evidence: [],
   maintenance: null,
+  labelNames: [],
 };
 
 const ends: (() => unknown)[] = [];

@@ -20,6 +20,7 @@ import {
 } from "@millrace/stream";
 import type { Compression, SparkplugHearing, UplinkTransport, Welcome } from "@millrace/wire";
 import { AlarmDesk } from "./actions/alarm-desk.ts";
+import { checkLabels, type LabelCheck } from "./actions/label-check.ts";
 import { MaintenanceDesk } from "./actions/maintenance-desk.ts";
 import { ClockGuard } from "./clock-guard.ts";
 import { putJson, seriesStoreKey } from "./durability/agent-store.ts";
@@ -583,6 +584,16 @@ export class Agent {
   audit(line: object): void {
     this.#alarmDesk.audit(line);
     this.#commits.request(LAZY_COMMIT_MS);
+  }
+
+  /** Whether anything can have these labels, and how many series do: a slip of the pen must not pass for a maintenance. */
+  checkLabels(labels: Labels): LabelCheck {
+    const host = this.#options.config.inputs.host;
+    const ofHost = host === null ? [] : [...Object.keys(host.labels), "sensor"];
+    return checkLabels(labels, {
+      names: ["site", ...this.#pipeline.labelNames, ...ofHost],
+      series: this.#series.labels(),
+    });
   }
 
   /** What is in maintenance: whoever asks begins and ends it here. */

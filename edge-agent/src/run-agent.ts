@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { type AgentConfig, formatProblem, loadAgentConfig } from "@millrace/config";
+import { type AgentConfig, formatProblem, formatWarnings, loadAgentConfig } from "@millrace/config";
 import { LevelStore } from "@millrace/queue";
 import {
   createLogger,
@@ -76,7 +76,8 @@ export async function runAgent(configPath: string): Promise<ExitCode> {
       throw error;
     },
   );
-  for (const warning of start.loaded.warnings) log.warn(formatProblem(warning));
+  const warning = formatWarnings(start.loaded.warnings);
+  if (warning !== null) log.warn(warning);
 
   const instance = systemRandom.hex(8);
   const metrics = new Metrics();

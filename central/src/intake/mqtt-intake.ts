@@ -17,6 +17,8 @@ export const CONNECTIONS_MAX = 2_000;
 /** A connection whose agent does not read is closed when more waits to be written. */
 const DOWN_BYTES_MAX = 1_048_576;
 const CONNECT_TIMEOUT_MS = 10_000;
+/** Of one connection between its CONNECT and its CONNACK, in what of it is read by then. */
+const EARLY_PACKETS_MAX = 10_000;
 const DRAIN_TIMEOUT_MS = 10_000;
 
 /** Where the messages go: central's core. */
@@ -60,6 +62,7 @@ export class MqttIntake {
     this.#identities = new IdentityBook(options.identities);
     this.#broker = new Aedes({
       connectTimeout: CONNECT_TIMEOUT_MS,
+      queueLimit: EARLY_PACKETS_MAX,
       drainTimeout: DRAIN_TIMEOUT_MS,
       maxTopicLevels: 8,
     });

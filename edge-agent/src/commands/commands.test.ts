@@ -236,6 +236,17 @@ test("the status says of each file how far it is read, and of each input what it
   ]);
 });
 
+test("an input says what came in, how fast, and all that it has counted besides", () => {
+  const counts = { messages: 158_713, oversized: 80, client_errors: 285, refused_publishes: 0, clients: 12 };
+  const input = { name: "broker", isConnected: true, reason: null, counts };
+  const before = { ...input, counts: { ...counts, messages: 156_213 } };
+  expect(renderInput(input, { inputs: [before], agoMs: 1_250 })).toEqual([
+    "  broker    open, messages 158713 (2000/s), oversized 80, client_errors 285, clients 12",
+  ]);
+  const silent = { ...input, counts: { ...counts, messages: 0 } };
+  expect(renderInput(silent, { inputs: [before], agoMs: 1_250 })[0]).toContain("messages 0 (0.0/s)");
+});
+
 test.each([
   ["maintenance", "on", "--labels", "machine=m1"],
   ["forget", "--labels", "machine=m1"],

@@ -140,9 +140,10 @@ function findingOf(row: VerifyRow): Finding {
     return { where: row.lane, isOk: false, detail: `sequence ${row.sequence}: ${row.reason}` };
   }
   const { oldest, acked, sent, next, queuedBatches, queuedBytes, queuedReadings } = row.state;
+  const held = next === oldest ? "holds nothing" : `holds ${oldest}–${next - 1}`;
   return {
     where: row.lane,
     isOk: true,
-    detail: `holds ${oldest}–${next - 1}, acknowledged ${acked}, sent ${sent}; waiting: ${queuedBatches} batches, ${queuedBytes} bytes, ${queuedReadings} readings`,
+    detail: `${held}, acknowledged ${acked}, sent ${sent}; waiting: ${queuedBatches} batches, ${queuedBytes} bytes, ${queuedReadings} readings`,
   };
 }

@@ -27,7 +27,11 @@ export const maintenanceCommand: Command = {
     const durationMs = flags.durationMs("for") ?? 0;
     const body = word === "on" ? { labels, durationMs } : flags.isOn("all") ? { all: true } : { labels };
     const url = `http://${config.http.host}:${config.http.port}/maintenance/${word}`;
-    const answer = await postToAgent<{ readonly isChanged: boolean; readonly reason: string }>(url, body);
+    const answer = await postToAgent<{
+      readonly isChanged: boolean;
+      readonly reason: string;
+      readonly seriesCount?: number;
+    }>(url, body);
     if ("error" in answer || !answer.isChanged) {
       output.out(`${"error" in answer ? answer.error : answer.reason}\n`);
       return 1;
@@ -35,9 +39,15 @@ export const maintenanceCommand: Command = {
     const what = flags.isOn("all") ? "all" : labelText(labels);
     output.out(
       word === "on"
-        ? `in maintenance for ${formatDuration(durationMs)}: ${what}\n`
+        ? `in maintenance for ${formatDuration(durationMs)}: ${what}, ${seriesText(answer.seriesCount)}\n`
         : `no longer in maintenance: ${what}\n`,
     );
     return 0;
   },
 };
+
+/** Nothing yet: it may be a machine that is off, or a slip of the pen. */
+function seriesText(count = 0): string {
+  if (count === 0) return "WARNING: 0 series match now; see that the values are right";
+  return count === 1 ? "1 series" : `${count} series`;
+}

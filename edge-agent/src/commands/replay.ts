@@ -1,5 +1,5 @@
 import { statSync } from "node:fs";
-import { formatProblem, loadAgentConfig, loadPipeline } from "@millrace/config";
+import { formatWarnings, loadAgentConfig, loadPipeline } from "@millrace/config";
 import { type Command, MillraceError, onStopSignals, reasonOf, systemClock } from "@millrace/runtime";
 import { fileReading } from "../replay/file-reading.ts";
 import { PrintReport } from "../replay/print-report.ts";
@@ -34,8 +34,8 @@ Readings that the agent would reject are no bad lines: they are in the ledger at
   async run({ flags, words, output }) {
     const { config, warnings } = loadAgentConfig(flags.requiredText("config"));
     const pipeline = loadPipeline(config.pipelinePath);
-    for (const warning of [...warnings, ...pipeline.warnings])
-      output.err(`warning: ${formatProblem(warning)}\n`);
+    const warning = formatWarnings([...pipeline.warnings, ...warnings]);
+    if (warning !== null) output.err(`warning: ${warning}\n`);
     if (words.length > FILES_MAX)
       throw new MillraceError("wrong_usage", {
         command: "millrace-agent replay",

@@ -1,3 +1,4 @@
+import { setTimeout } from "node:timers/promises";
 import { loadAgentConfig } from "@millrace/config";
 import { type Command, MillraceError, reasonOf } from "@millrace/runtime";
 import type { StatusPage } from "../status/status-server.ts";
@@ -11,10 +12,26 @@ export const statusCommand: Command = {
   async run({ flags, output }) {
     const { config } = loadAgentConfig(flags.requiredText("config"));
     const url = `http://${config.http.host}:${config.http.port}/status`;
+    const first = await fetchStatus(url);
+    if (flags.isOn("json")) {
+      output.out(`${JSON.stringify(first, null, 2)}\n`);
+      return;
+    }
+    const firstAtMs = performance.now();
+    await setTimeout(RATE_OVER_MS);
     const page = await fetchStatus(url);
-    output.out(`${flags.isOn("json") ? JSON.stringify(page, null, 2) : renderStatus(page, url)}\n`);
+    const earlier = { inputs: first.inputs, agoMs: performance.now() - firstAtMs };
+    output.out(`${renderStatus(page, url, earlier)}\n`);
   },
 };
+
+/** An earlier look at the inputs, for rates. */
+export interface EarlierInputs {
+  readonly inputs: StatusPage["inputs"];
+  readonly agoMs: number;
+}
+
+const RATE_OVER_MS = 1_000;
 
 /** The running agent's page. Throws `service_unreachable`. */
 export async function fetchStatus(url: string): Promise<StatusPage> {
@@ -29,7 +46,7 @@ export async function fetchStatus(url: string): Promise<StatusPage> {
 }
 
 /** The page as text, for a terminal; `url` is where it comes from. */
-export function renderStatus(page: StatusPage, url: string): string {
+export function renderStatus(page: StatusPage, url: string, earlier?: EarlierInputs): string {
   const { ledger, link, lanes, clock } = page;
   const rejected = Object.entries(ledger.rejected).filter(([, count]) => count > 0);
   const lines = [
@@ -50,13 +67,13 @@ export function renderStatus(page: StatusPage, url: string): string {
     `           ${renderHoursLeft(page.disk)}`,
     "",
     "inputs",
-    ...page.inputs.flatMap(renderInput),
+    ...page.inputs.flatMap((input) => renderInput(input, earlier)),
     ...Object.entries(page.unavailableSensors).map(
       ([sensor, reason]) => `  ${sensor.padEnd(9)} not available: ${reason}`,
     ),
     ...renderSparkplug(page.sparkplug),
     "",
-    "lanes      batches     bytes  readings  oldest       waiting for central",
+    "lanes      batches     bytes  readings  oldest by event time, waiting for central",
     ...Object.entries(lanes).map(
       ([lane, { queuedBatches, queuedBytes, queuedReadings, oldestMs }]) =>
         `  ${lane.padEnd(8)} ${column(queuedBatches, 7)} ${column(queuedBytes, 9)} ${column(queuedReadings, 9)}  ${oldestMs === null ? "-" : `${seconds(clock.nowMs - oldestMs)} ago`}`,
@@ -125,15 +142,26 @@ export function renderConfiguration(
   ];
 }
 
-/** An input, and each of its files. */
-export function renderInput(input: StatusPage["inputs"][number]): readonly string[] {
+/** What comes in; `/metrics` has its bytes. */
+const TRAFFIC = ["messages", "requests", "lines"];
+const NOT_SHOWN = ["bytes", "acknowledged"];
+
+/** An input with what came in and how fast, whatever else it has counted, and each of its files. */
+export function renderInput(input: StatusPage["inputs"][number], earlier?: EarlierInputs): readonly string[] {
+  const before = earlier?.inputs.find(({ name }) => name === input.name)?.counts;
   const files = (input.files ?? []).map(
     ({ path, positionBytes, lagBytes, error }) =>
       `    ${path}  ${error ?? (lagBytes === 0 ? `read to its end, ${positionBytes} bytes` : `${lagBytes} bytes behind, at ${positionBytes}`)}`,
   );
   const counted = Object.entries(input.counts)
-    .filter(([name, count]) => count > 0 && /^(?:lines|rejected\.|refused\.)/.test(name))
-    .map(([name, count]) => `, ${name} ${count}`);
+    .filter(([name, count]) => (count > 0 || TRAFFIC.includes(name)) && !NOT_SHOWN.includes(name))
+    .map(([name, count]) => {
+      if (earlier === undefined || before === undefined || !TRAFFIC.includes(name))
+        return `, ${name} ${count}`;
+      // After a restart of the input it counts from zero.
+      const perSecond = Math.max(0, (count - (before[name] ?? 0)) / earlier.agoMs) * 1_000;
+      return `, ${name} ${count} (${perSecond.toFixed(perSecond < 10 ? 1 : 0)}/s)`;
+    });
   const { isConnected, reason } = input;
   const state = !isConnected ? `down: ${reason}` : reason === null ? "open" : `open, but ${reason}`;
   return [`  ${input.name.padEnd(9)} ${state}${counted.join("")}`, ...files];

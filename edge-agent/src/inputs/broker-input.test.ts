@@ -1,9 +1,11 @@
 // The embedded broker: PUBACK means durable, limits hold, and commands reach the machines. Real sockets, real clients.
+import { connect as connectSocket } from "node:net";
 import { systemClock } from "@millrace/runtime";
 import { SimulatedTime, TEST_CERTIFICATES } from "@millrace/testkit";
 import { expect, test, vi } from "vitest";
-import { brokerWith, holdingHandler, rawSocket, sensor } from "./broker-input.test-support.ts";
+import { brokerWith, cleanups, holdingHandler, rawSocket, sensor } from "./broker-input.test-support.ts";
 import type { Arrival } from "./input.ts";
+import { SparkplugPresence } from "./sparkplug-presence.ts";
 
 const text = (arrival: Arrival | undefined): string => Buffer.from(arrival?.payload ?? []).toString();
 
@@ -392,4 +394,46 @@ test("no client talks to the broker's inside: what is published under $SYS is dr
   await victim.publishAsync("t", "1", { qos: 1 });
   expect(arrivals.map(({ topic }) => topic)).toEqual(["t"]);
   expect(input.status().counts).toMatchObject({ refused_publishes: 1, clients: 2 });
+});
+
+test("no client says that the Sparkplug host is offline: what is retained stays online, a will's word too", async () => {
+  const presence = new SparkplugPresence({ hostId: "host", clock: systemClock });
+  const heard: string[] = [];
+  const input = await brokerWith(({ topic }) => void heard.push(topic), { presence, isSparkplugHost: true });
+  const isOffline = JSON.stringify({ online: false, timestamp: Date.now() + 1e12 });
+  const liar = await sensor(input, {
+    will: { topic: presence.topic, payload: Buffer.from(isOffline), qos: 1, retain: true },
+  });
+  await liar.publishAsync(presence.topic, isOffline, { qos: 1, retain: true });
+  await liar.publishAsync(presence.topic, isOffline, { qos: 1 });
+  await liar.publishAsync("spBv1.0/STATE/other", isOffline, { qos: 1, retain: true });
+  liar.stream.destroy();
+  await vi.waitFor(() => expect(input.status().counts).toMatchObject({ refused_publishes: 3, clients: 0 }));
+  const states = new Map<string, boolean>();
+  const node = await sensor(input);
+  node.on("message", (topic, payload) => states.set(topic, JSON.parse(payload.toString()).online));
+  await node.subscribeAsync("spBv1.0/STATE/#");
+  await vi.waitFor(() =>
+    expect([...states].toSorted(([a], [b]) => (a < b ? -1 : 1))).toEqual([
+      ["spBv1.0/STATE/host", true],
+      ["spBv1.0/STATE/other", false],
+    ]),
+  );
+  expect(heard).toEqual(["spBv1.0/STATE/other"]);
+});
+
+test("a client that publishes right after its CONNECT, before the CONNACK, loses nothing", async () => {
+  let count = 0;
+  const input = await brokerWith(() => void count++);
+  const socket = connectSocket(input.port, "127.0.0.1");
+  cleanups.push(async () => socket.destroy());
+  let answered = 0;
+  socket.on("data", (bytes) => (answered += bytes.length));
+  const connectPacket = [0x10, 14, 0, 4, 0x4d, 0x51, 0x54, 0x54, 4, 2, 0, 60, 0, 2, 0x61, 0x62];
+  const publishPacket = (id: number) => [0x32, 6, 0, 1, 0x74, id >> 8, id & 0xff, 0x31];
+  const ids = Array.from({ length: 1000 }, (_, index) => index + 1);
+  socket.write(Buffer.from([...connectPacket, ...ids.flatMap(publishPacket)]));
+  // CONNACK and PUBACKs have four bytes each.
+  await vi.waitFor(() => expect(answered).toBe(4 * 1001));
+  expect(count).toBe(1000);
 });

@@ -1,4 +1,4 @@
-import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
+import { createServer, type AddressInfo, type Server, Socket } from "node:net";
 import { setImmediate } from "node:timers";
 import { createServer as createTlsServer } from "node:tls";
 import { certifiedNameOf, type Clock, type Logger, type Timer, toListenError } from "@millrace/runtime";
@@ -74,6 +74,15 @@ interface BrokerTls {
   readonly ca: string | null;
 }
 
+/** Kind of the log line, and why. */
+const RIGHTS_REFUSAL = [
+  "publish_rights",
+  "the user may not publish there; see `publish` of its entry in inputs.broker.users",
+] as const;
+const STATE_REFUSAL = [
+  "host_state",
+  "whether this Sparkplug host is online is for the agent to say; another host needs another id",
+] as const;
 const TOPIC_LEVELS_MAX = 32;
 const ADDRESSES_MAX = 10_000;
 const SESSIONS_MAX = 1_000;
@@ -94,6 +103,8 @@ const DELIVERIES_MAX = 10_000;
 const PACKET_BYTES_LEAST = 2 * 1024 * 1024;
 const RATE_WINDOW_MS = 1_000;
 const FAREWELL_MS_MAX = 500;
+/** Of one connection between its CONNECT and its CONNACK, in what of it is read by then, at most 128 KiB. */
+const EARLY_PACKETS_MAX = 10_000;
 /** `$`: no filter with a wildcard in front takes it. */
 const NOTHING = Buffer.alloc(0);
 const REFUSED_TOPIC = "$millrace/refused";
@@ -249,8 +260,6 @@ export class BrokerInput implements Input {
     server.on("error", (error) => this.#options.log.error(`cannot accept connections: ${error.message}`));
     this.#broker = broker;
     this.#server = server;
-    const { presence } = this.#options;
-    presence?.begin();
     if (this.#isHost) await this.#sayState("online");
   }
 
@@ -283,6 +292,7 @@ export class BrokerInput implements Input {
 
   async #sayState(state: "online" | "farewell"): Promise<void> {
     const { presence } = this.#options;
+    if (state === "online") presence?.begin();
     if (presence !== undefined && this.#broker !== null)
       await this.publish(presence.topic, presence[state], { qos: 1, retain: true });
   }
@@ -307,7 +317,10 @@ export class BrokerInput implements Input {
   /** Every message published here reaches the handler. */
   async follow({ commandFilters, sparkplugFilters }: Subscriptions): Promise<void> {
     const isHost = sparkplugFilters.length > 0;
-    if (isHost !== this.#isHost) await (isHost ? this.#sayState("online") : this.#sayFarewell());
+    const wasHost = this.#isHost;
+    // From here on no client says otherwise: it would be kept instead of what is said now.
+    if (isHost) this.#isHost = true;
+    if (isHost !== wasHost) await (isHost ? this.#sayState("online") : this.#sayFarewell());
     this.#isHost = isHost;
     this.#commandFilters = commandFilters;
     this.#isCommandTopic.forget();
@@ -341,6 +354,7 @@ export class BrokerInput implements Input {
       connectTimeout: CONNECT_TIMEOUT_MS,
       drainTimeout: DRAIN_TIMEOUT_MS,
       maxClientsIdLength: 256,
+      queueLimit: EARLY_PACKETS_MAX,
       preConnect: (client, packet, done) => {
         this.#keepAliveMsOf.set(client, (packet.keepalive ?? 0) * 1_000);
         // aedes does not see direct publishes: `KeepAlive` watches in its place.
@@ -564,6 +578,7 @@ export class BrokerInput implements Input {
       name.startsWith("$") ||
       /[+#\0]/.test(name) ||
       name.split("/").length > topicLevelsMax ||
+      this.#isOwnState(name) ||
       this.#isCommandTopic.find(name);
     return { name, isBrokers, isSubscribed: false, asOf: -1, publisher: undefined };
   }
@@ -610,7 +625,11 @@ export class BrokerInput implements Input {
     // Under $SYS the broker talks to itself: a message there can end other clients' connections.
     const isInternal = packet.topic.startsWith("$SYS/");
     if (isInternal || user === undefined || !this.#users.mayPublish(user, packet.topic)) {
-      this.#refusePublish(client, packet);
+      this.#refusePublish(client, packet, RIGHTS_REFUSAL);
+      return done();
+    }
+    if (this.#isOwnState(packet.topic)) {
+      this.#refusePublish(client, packet, STATE_REFUSAL);
       return done();
     }
     if (this.#isCommandTopic.find(packet.topic)) {
@@ -662,13 +681,13 @@ export class BrokerInput implements Input {
    * MQTT 3.1.1 has no PUBACK that refuses. It is acknowledged, or its sender would send it for ever, and goes where nobody
    * listens.
    */
-  #refusePublish(client: Client, packet: PublishPacket): void {
+  #refusePublish(client: Client, packet: PublishPacket, [kind, why]: readonly [string, string]): void {
     this.#counts.refused_publishes++;
-    this.#options.log.repeated(
-      "publish_rights",
-      "a publish was dropped: the user may not publish there; see `publish` of its entry in inputs.broker.users",
-      { client: client.id, user: this.#userOf.get(client)?.user, topic: packet.topic },
-    );
+    this.#options.log.repeated(kind, `a publish was dropped: ${why}`, {
+      client: client.id,
+      user: this.#userOf.get(client)?.user,
+      topic: packet.topic,
+    });
     packet.topic = REFUSED_TOPIC;
     packet.payload = Buffer.alloc(0);
     packet.retain = false;
@@ -735,6 +754,11 @@ export class BrokerInput implements Input {
     else this.#retainedBytesOf.set(packet.topic, bytes);
   }
 
+  /** What this host says of itself is said by nobody else here. */
+  #isOwnState(topic: string): boolean {
+    return this.#isHost && topic === this.#options.presence?.topic;
+  }
+
   /** Whether all topics of the filter are the agent's to command on. */
   #isOnlyCommands(filter: string): boolean {
     return this.#commandFilters.some((commands) => filterCovers(commands, filter));
@@ -758,6 +782,7 @@ export class BrokerInput implements Input {
     this.#counts.client_errors++;
     this.#options.log.repeated("client_error", `a client was disconnected: ${error.message}`, {
       client: client.id,
+      address: client.conn instanceof Socket ? client.conn.remoteAddress : undefined,
     });
   }
 }

@@ -11,5 +11,8 @@ export function brokerAddress(url: string): BrokerAddress {
   const host = hostname.replace(/^\[(.*)\]$/, "$1");
   if (host !== "" && protocol === "mqtt:") return { protocol: "mqtt", host, port: Number(port || 1883) };
   if (host !== "" && protocol === "mqtts:") return { protocol: "mqtts", host, port: Number(port || 8883) };
-  throw new Error(`cannot use broker address ${url}: it must be mqtt://host:port or mqtts://host:port`);
+  // Not the address itself: it may have a password in it.
+  throw new Error(
+    `cannot use the address of broker ${hostname}: it must be mqtt://host:port or mqtts://host:port`,
+  );
 }

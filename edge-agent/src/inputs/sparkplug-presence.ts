@@ -9,6 +9,8 @@ export class SparkplugPresence {
   readonly topic: string;
   readonly #clock: Clock;
   #connectedAtMs = 0;
+  /** The latest that is said with this id, by whomever. */
+  #saidAtMs = 0;
 
   constructor({ hostId, clock }: { readonly hostId: string; readonly clock: Clock }) {
     this.topic = `${SPARKPLUG_NAMESPACE}/STATE/${hostId}`;
@@ -17,11 +19,22 @@ export class SparkplugPresence {
 
   /** Before each connection. */
   begin(): void {
-    this.#connectedAtMs = this.#clock.nowMs();
+    this.#connectedAtMs = Math.max(this.#clock.nowMs(), this.#saidAtMs);
+    this.#saidAtMs = this.#connectedAtMs;
   }
 
   get online(): string {
-    return JSON.stringify({ online: true, timestamp: this.#connectedAtMs });
+    return JSON.stringify({ online: true, timestamp: this.#saidAtMs });
+  }
+
+  /**
+   * Somebody has said otherwise, as of then: an edge node takes nothing older than the last that it saw, so `online` is
+   * not older from now on. The will is, until the next connection: MQTT has no way to change it. A time that no clock
+   * can have meant is not followed.
+   */
+  contradicted(timestampMs: number): void {
+    if (timestampMs <= this.#clock.nowMs() + AHEAD_MS_MAX)
+      this.#saidAtMs = Math.max(this.#saidAtMs, timestampMs);
   }
 
   get will(): string {
@@ -30,16 +43,26 @@ export class SparkplugPresence {
 
   /** Before an orderly end of the connection, at which a broker publishes no will. */
   get farewell(): string {
-    return JSON.stringify({ online: false, timestamp: Math.max(this.#clock.nowMs(), this.#connectedAtMs) });
+    return JSON.stringify({ online: false, timestamp: Math.max(this.#clock.nowMs(), this.#saidAtMs) });
   }
 }
 
-/** Whether it says that a host is online; what is no such message does not. */
-export function isOnlineState(payload: Uint8Array): boolean {
+/** A wrong time zone, and more. */
+const AHEAD_MS_MAX = 24 * 3_600_000;
+
+/** What a message says of a host; one that is no such message says that it is not online, as of no time. */
+export function readState(payload: Uint8Array): { readonly isOnline: boolean; readonly timestampMs: number } {
   try {
     const state: unknown = JSON.parse(new TextDecoder().decode(payload));
-    return typeof state === "object" && state !== null && "online" in state && state.online === true;
+    if (typeof state !== "object" || state === null) return NO_STATE;
+    const timestamp = "timestamp" in state ? state.timestamp : undefined;
+    return {
+      isOnline: "online" in state && state.online === true,
+      timestampMs: typeof timestamp === "number" ? timestamp : 0,
+    };
   } catch {
-    return false;
+    return NO_STATE;
   }
 }
+
+const NO_STATE = { isOnline: false, timestampMs: 0 };

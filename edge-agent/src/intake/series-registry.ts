@@ -33,6 +33,12 @@ export class SeriesRegistry {
     return Object.fromEntries(this.#countByMetric);
   }
 
+  /** Of each series. */
+  *labels(): Iterable<Labels> {
+    for (const series of this.#series)
+      if (series !== undefined && series.metric !== LOST_METRIC) yield series.labels;
+  }
+
   get(index: number): Series {
     return this.#series[index];
   }

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import {
   type AgentConfig,
   ConfigError,
-  formatProblem,
+  formatWarnings,
   loadAgentConfig,
   type Loaded,
   type Pipeline,
@@ -128,8 +128,8 @@ export class Reloader {
       if (file.text !== null) version = versionOf(file.text);
       if ("error" in file) throw file.error;
       const { text, loaded: pipeline } = file;
-      for (const warning of [...loaded.warnings, ...pipeline.warnings])
-        this.#options.log.warn(formatProblem(warning));
+      const warning = formatWarnings([...loaded.warnings, ...pipeline.warnings]);
+      if (warning !== null) this.#options.log.warn(warning);
       const { stored } = this.#running;
       const isPushKept =
         !isFileWanted && stored.running !== null && stored.running.fileVersion === versionOf(text);

@@ -9,7 +9,7 @@ import {
   SparkplugSessions,
   sparkplugPath,
 } from "@millrace/wire";
-import { isOnlineState } from "../inputs/sparkplug-presence.ts";
+import { readState } from "../inputs/sparkplug-presence.ts";
 import type { Arrival, ArrivalRejection } from "../inputs/input.ts";
 import type { Route } from "../intake/topic-routes.ts";
 import { SparkplugRoutes } from "./sparkplug-routes.ts";
@@ -18,8 +18,8 @@ import { SparkplugRoutes } from "./sparkplug-routes.ts";
 export interface SparkplugLink {
   /** A command, QoS 0, not retained; nobody waits for it. */
   command(topic: string, payload: Uint8Array): void;
-  /** Publishes again that this host is online. */
-  sayOnline(): void;
+  /** Publishes again that this host is online, not as of before somebody said otherwise. */
+  sayOnline(contradictedAtMs: number): void;
 }
 
 /** What the status shows of Sparkplug. */
@@ -102,8 +102,9 @@ export class SparkplugDesk {
     const topic = parseSparkplugTopic(arrival.topic);
     if (topic === undefined) return { reason: "unknown_topic", detail: "no topic of Sparkplug" };
     if (topic.type === "STATE") {
-      if (arrival.topic === this.#stateTopic && !isOnlineState(arrival.payload))
-        this.#options.link.sayOnline();
+      if (arrival.topic !== this.#stateTopic) return undefined;
+      const { isOnline, timestampMs } = readState(arrival.payload);
+      if (!isOnline) this.#options.link.sayOnline(timestampMs);
       return undefined;
     }
     if (topic.type === "NCMD" || topic.type === "DCMD") return undefined;

@@ -25,8 +25,9 @@ export class SparkplugHosts implements SparkplugLink {
         .catch((error: unknown) => this.#log.repeated("command", "cannot ask for births", { topic, error }));
   }
 
-  sayOnline(): void {
+  sayOnline(contradictedAtMs: number): void {
     for (const { input, presence } of this.#hosts.values()) {
+      presence.contradicted(contradictedAtMs);
       input
         .publish(presence.topic, presence.online, { qos: 1, retain: true })
         .catch((error: unknown) => this.#log.repeated("state", "cannot say that it is online", { error }));

@@ -17,6 +17,7 @@ test("a request for another host is refused before anything is done", async () =
       resetAlarms: () => ({ resetCount: (resetCount += 1) }),
       forgetSeries: () => ({ forgottenCount: 1 }),
       maintenance: { begin: () => true, end: () => true },
+      checkLabels: () => ({ problem: null, seriesCount: 1 }),
     },
     inputs: [],
     metrics: new Metrics(),
@@ -52,6 +53,10 @@ test("maintenance is begun and ended by labels; what is not sound is refused", a
       },
       resetAlarms: () => ({ resetCount: 0 }),
       forgetSeries: () => ({ forgottenCount: 1 }),
+      checkLabels: ({ mchine }) => ({
+        problem: mchine === undefined ? null : "no metric has a label mchine; did you mean machine?",
+        seriesCount: 2,
+      }),
       maintenance: {
         begin: (...all) => asked.push(all) > 0,
         end: (...all) => asked.push(all) > 2,
@@ -72,7 +77,14 @@ test("maintenance is begun and ended by labels; what is not sound is refused", a
   const labels = { machine: "m1" };
   expect(await post("../series/forget", { labels })).toEqual([200, { forgottenCount: 1 }]);
   expect((await post("../series/forget", { labels: {} }))[0]).toBe(400);
-  expect(await post("on", { labels, durationMs: 1_000 })).toEqual([200, { isChanged: true, reason: "" }]);
+  const wrong = { labels: { mchine: "m1" }, durationMs: 1_000 };
+  const error = "no metric has a label mchine; did you mean machine?";
+  expect(await post("on", wrong)).toEqual([400, { error }]);
+  expect(await post("../series/forget", wrong)).toEqual([400, { error }]);
+  expect(await post("on", { labels, durationMs: 1_000 })).toEqual([
+    200,
+    { isChanged: true, reason: "", seriesCount: 2 },
+  ]);
   expect(await post("off", { labels })).toEqual([200, { isChanged: false, reason: expect.any(String) }]);
   expect(await post("off", { all: true })).toEqual([200, { isChanged: true, reason: "" }]);
   for (const durationMs of [0, -1, 32 * 86_400_000, "1h", undefined])
@@ -98,6 +110,7 @@ test("nothing is changed for a page of another origin, nor by a body that such a
       status: () => {
         throw new Error("not asked for");
       },
+      checkLabels: () => ({ problem: null, seriesCount: 1 }),
       resetAlarms: () => ({ resetCount: Number(note("reset")) }),
       forgetSeries: () => ({ forgottenCount: Number(note("forget")) }),
       maintenance: { begin: () => note("begin"), end: () => note("end") },

@@ -12,7 +12,7 @@ export interface StatusServerOptions {
   readonly port: number;
   /** Names that it may be asked by, beside its host, localhost and IP addresses. */
   readonly allowedHosts: readonly string[];
-  readonly agent: Pick<Agent, "status" | "resetAlarms" | "maintenance" | "forgetSeries">;
+  readonly agent: Pick<Agent, "status" | "resetAlarms" | "maintenance" | "forgetSeries" | "checkLabels">;
   readonly inputs: readonly ReadingInput[];
   /** Absent where nothing can change the configuration. */
   readonly reloader?: Pick<Reloader, "reload">;
@@ -125,12 +125,15 @@ export class StatusServer {
       const labels = labelsIn(body);
       if (labels === undefined || Object.keys(labels).length === 0)
         return reply.code(400).send({ error: 'expected { "labels": { … } } with at least one label' });
+      const { problem } = agent.checkLabels(labels);
+      if (problem !== null) return reply.code(400).send({ error: problem });
       return reply.send(agent.forgetSeries(labels, "status page"));
     });
   }
 
   #addMaintenance(): void {
-    const { maintenance } = this.#options.agent;
+    const { agent } = this.#options;
+    const { maintenance } = agent;
     this.#server.post("/maintenance/on", ({ body }, reply) => {
       const labels = labelsIn(body);
       const durationMs = fieldOf(body, "durationMs");
@@ -139,8 +142,11 @@ export class StatusServer {
         const error = 'expected { "labels": { … }, "durationMs": … } with at most 31 days';
         return reply.code(400).send({ error });
       }
+      const { problem, seriesCount } = agent.checkLabels(labels);
+      if (problem !== null) return reply.code(400).send({ error: problem });
       const isChanged = maintenance.begin(labels, durationMs, "status page");
-      return reply.send({ isChanged, reason: isChanged ? "" : "as many maintenances stand as there may be" });
+      const reason = isChanged ? "" : "as many maintenances stand as there may be";
+      return reply.send({ isChanged, reason, seriesCount });
     });
     this.#server.post("/maintenance/off", ({ body }, reply) => {
       const which = fieldOf(body, "all") === true ? "all" : labelsIn(body);

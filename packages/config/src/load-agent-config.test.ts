@@ -230,6 +230,13 @@ test.each<[string, string, string[]]>([
     ['5:16: uplink.url is "http://central.example:1884"; it must be mqtt://host:port or mqtts://host:port'],
   ],
   [
+    "a password in an address",
+    MINIMAL.replace("mqtt://", "mqtt://press:s3cr@t/@"),
+    [
+      '5:16: uplink.url is "mqtt://…@central.example:1884"; it must be mqtt://host:port or mqtts://host:port: a name and a password are no part of it, they go into username and password (or passwordFile)',
+    ],
+  ],
+  [
     "a port in quotes",
     `${MINIMAL}http: { port: "9464" }\n`,
     [

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { ConfigError } from "./config-error.ts";
 import { loadPipeline } from "./load-pipeline.ts";
-import { formatProblem } from "./problem.ts";
+import { formatProblem, formatWarnings } from "./problem.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "millrace-config-"));
 
@@ -588,4 +588,17 @@ test("variables are text, and numbers where a number is needed", () => {
 test("a file that is not there is config_unreadable", () => {
   const path = join(folder, "none.yaml");
   expect(() => loadPipeline(path)).toThrow(`cannot read configuration ${path}: there is no such file`);
+});
+
+test("several warnings are one line: the first, and where the others are", () => {
+  const warnings = [1, 2, 3].map((line) => ({
+    path: "p.yaml",
+    line,
+    column: 1,
+    message: `m${line}`,
+    excerpt: "",
+  }));
+  expect(formatWarnings([])).toBe(null);
+  expect(formatWarnings(warnings.slice(0, 1))).toBe("p.yaml:1:1: m1");
+  expect(formatWarnings(warnings)).toBe("p.yaml:1:1: m1 (and 2 more: `millrace-agent check` shows all)");
 });

@@ -3,7 +3,7 @@ import { parseTopicTemplate, type TopicTemplate } from "@millrace/wire";
 import { accumulatorNames } from "./accumulator-names.ts";
 import { ConfigReader } from "./config-reader.ts";
 import type { Loaded, LoadOptions } from "./load.ts";
-import { checkPipeline, type NamesInFile } from "./pipeline-checks.ts";
+import { checkPipeline, labelNames, type NamesInFile } from "./pipeline-checks.ts";
 import { type PipelineFile, pipelineSchema } from "./pipeline-schema.ts";
 import type { Pipeline } from "./pipeline.ts";
 import { toMetricSource } from "./to-metric-source.ts";
@@ -55,6 +55,7 @@ function toPipeline(path: string, file: PipelineFile): Pipeline {
       contentType,
       bytesMax,
     })),
+    labelNames: labelNames(file.metrics),
     maintenance:
       file.maintenance === undefined
         ? null

@@ -1,4 +1,4 @@
-import { formatDuration } from "@millrace/runtime";
+import { formatDuration, nearestName } from "@millrace/runtime";
 import { gcd, PANE_MS_MIN, windowStepMs } from "@millrace/stream";
 import { parseTopicTemplate, type TopicTemplate } from "@millrace/wire";
 import type { ConfigReader } from "./config-reader.ts";
@@ -85,15 +85,20 @@ function checkAccumulate(reader: ConfigReader, name: string, { accumulate }: Met
 /** Its labels must be labels of something, or it would never be for anything. */
 function checkMaintenance(reader: ConfigReader, { maintenance, metrics }: PipelineFile): void {
   if (maintenance === undefined) return;
-  const all = Object.values(metrics).map((metric) => labelsOf(metric));
-  // The gateway's own sensors have labels that only the agent knows.
-  if (all.includes(undefined)) return;
-  const labels = [...new Set(all.flatMap((own) => own ?? []))];
+  const labels = labelNames(metrics);
+  const hasHost = Object.values(metrics).some((metric) => labelsOf(metric) === undefined);
   for (const capture of templateOf(maintenance.topic)?.captures ?? []) {
     if (labels.includes(capture)) continue;
+    // The gateway's own sensors have labels that only the agent knows; but none that is nearly another's.
+    if (hasHost && nearestName(capture, labels) === undefined) continue;
     const message = `{${capture}} is no label of any metric; ${orNearest(capture, labels)}`;
     reader.problem(["maintenance", "topic"], message);
   }
+}
+
+/** Of all metrics; those of the gateway's own sensors, which only the agent knows, are not among them. */
+export function labelNames(metrics: PipelineFile["metrics"]): readonly string[] {
+  return [...new Set(Object.values(metrics).flatMap((metric) => labelsOf(metric) ?? []))];
 }
 
 function labelsOf(metric: MetricFile | undefined): readonly string[] | undefined {

@@ -11,6 +11,8 @@ export interface Pipeline {
   readonly rules: readonly RuleSpec[];
   readonly evidence: readonly EvidenceSource[];
   readonly maintenance: MaintenanceTopic | null;
+  /** Labels that readings can have, but for those of the gateway's own sensors. */
+  readonly labelNames: readonly string[];
 }
 
 /** A topic whose messages are kept whole. */

@@ -33,3 +33,10 @@ function cut(line: string, column: number): { readonly shown: string; readonly c
   const shown = `${start > 0 ? "…" : ""}${line.slice(start, start + EXCERPT_LENGTH_MAX)}`;
   return { shown, caret: column - start + (start > 0 ? 1 : 0) };
 }
+
+/** The first, and where the others are; null where there is none. `check` has them all. */
+export function formatWarnings(warnings: readonly Problem[]): string | null {
+  if (warnings.length === 0) return null;
+  const more = warnings.length - 1;
+  return `${formatProblem(warnings[0])}${more === 0 ? "" : ` (and ${more} more: \`millrace-agent check\` shows all)`}`;
+}

@@ -72,6 +72,11 @@ test("interlock, acting levels and the escalation above every level", () => {
   });
 });
 
+test("the unit 1 is not said", () => {
+  const text = rule("{ above: 8 }").replace("unit: bar", 'unit: "1"');
+  expect(load(text).rules).toMatchObject([{ message: "m is above 8" }]);
+});
+
 test("a maintenance topic resolves; without one there is none", () => {
   expect(load(METRIC).maintenance).toBe(null);
   const text = `${METRIC}maintenance: { topic: "f/{line}/service", equals: "on" }\n`;
@@ -80,6 +85,14 @@ test("a maintenance topic resolves; without one there is none", () => {
     longestMs: 86_400_000,
     topic: { captures: ["line"] },
   });
+});
+
+test("a maintenance topic with a label that is nearly another's is refused, also beside the gateway's own sensors", () => {
+  const host = '  cpu: { unit: "1", from: { host: cpu }, accumulate: [mean] }\n';
+  for (const text of [METRIC, METRIC + host]) {
+    const topic = `maintenance: { topic: "maint/{lin}", equals: "on" }\n`;
+    expect(() => load(text + topic)).toThrow("{lin} is no label of any metric; did you mean line?");
+  }
 });
 
 const WINDOWED = `version: 1

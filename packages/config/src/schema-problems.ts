@@ -70,6 +70,8 @@ function wrongValue(source: YamlSource, schema: z.ZodType, root: unknown, path: 
   if (isSecret(path)) return `${name} is not right; it must be ${phrase}`;
   if (place?.safeParse(withoutQuotes(value)).success === true)
     return `${name} is ${shown(value)}, in quotes and so text; it must be ${phrase}: leave out the quotes`;
+  if (hasCredentials(value))
+    return `${name} is ${shown(value)}; it must be ${phrase}: a name and a password are no part of it, they go into username and password (or passwordFile)`;
   const nearest = nearestValue(place, value);
   return `${name} is ${shown(value)}; ${nearest === undefined ? "it" : `did you mean ${nearest}? It`} must be ${phrase}`;
 }
@@ -108,12 +110,20 @@ function isSecret(path: KeyPath): boolean {
   return path.at(-1) === "password";
 }
 
+/** What stands before the host of an address, up to the last @: a password may have one, too. */
+const CREDENTIALS = /^([^\s:/@]*:\/\/).*@|^[^\s@]+:\S*@/s;
+
+function hasCredentials(value: unknown): value is string {
+  return typeof value === "string" && CREDENTIALS.test(value);
+}
+
 const SHOWN_LENGTH_MAX = 60;
 
 function shown(value: unknown): string {
   if (Array.isArray(value)) return "a list";
   if (typeof value === "object") return "a map";
-  const text = JSON.stringify(value) ?? "nothing";
+  const text =
+    JSON.stringify(hasCredentials(value) ? value.replace(CREDENTIALS, "$1…@") : value) ?? "nothing";
   return text.length <= SHOWN_LENGTH_MAX ? text : `${text.slice(0, SHOWN_LENGTH_MAX)}…`;
 }
 

@@ -106,14 +106,19 @@ function inWords(when: Condition, unit: string): string {
   switch (when.kind) {
     case "above":
     case "below":
-      return `is ${when.kind} ${when.limit} ${unit}`;
+      return `is ${when.kind} ${withUnit(when.limit, unit)}`;
     case "levels":
       return "is out of its limits";
     case "rateOfChange":
-      return `changes by ${when.slope.kind === "above" ? "more" : "less"} than ${when.slope.limit} ${unit} per ${formatDuration(when.perMs)}`;
+      return `changes by ${when.slope.kind === "above" ? "more" : "less"} than ${withUnit(when.slope.limit, unit)} per ${formatDuration(when.perMs)}`;
     case "stuck":
-      return `has not moved${when.within === 0 ? "" : ` by more than ${when.within} ${unit}`} for ${formatDuration(when.forMs + when.forAtLeastMs)}`;
+      return `has not moved${when.within === 0 ? "" : ` by more than ${withUnit(when.within, unit)}`} for ${formatDuration(when.forMs + when.forAtLeastMs)}`;
     case "missing":
       return `has sent nothing for ${formatDuration(when.forMs + when.forAtLeastMs)}`;
   }
+}
+
+/** A number without a dimension has the unit 1 (UCUM): nobody says it. */
+function withUnit(value: number, unit: string): string {
+  return unit === "1" || unit === "" ? String(value) : `${value} ${unit}`;
 }

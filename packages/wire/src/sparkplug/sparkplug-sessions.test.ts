@@ -99,6 +99,16 @@ test("a birth is the current value, and gives later messages their names and typ
   expect(bench.rebirths()).toEqual([]);
 });
 
+test("an empty payload is no birth: its node is neither online nor asked for anything", () => {
+  const bench = new Bench();
+  expect(bench.hear("g/NBIRTH/n", {}).failures).toEqual(["malformed"]);
+  expect([...bench.sessions.nodes()]).toEqual([]);
+  // Whoever leaves out a number that is 0 says at least which session it is.
+  const metrics = [{ name: "bdSeq", datatype: typeOf("Int64"), longValue: 0 }];
+  expect(bench.hear("g/NBIRTH/n", { metrics }).failures).toEqual([]);
+  expect(bench.rebirths()).toEqual([]);
+});
+
 test("aliases of a device are its own; what nobody reads is counted", () => {
   const bench = new Bench();
   bench.bear();

@@ -136,6 +136,10 @@ export class SparkplugSessions<Binding> {
       this.#hearNodeDeath(message, payload, hearing);
       return hearing;
     }
+    if (type === "NBIRTH" && payload.seq === undefined && bdSeqOf(payload) === undefined) {
+      hearing.failures.push(decodeFailure("malformed", "a birth with neither seq nor bdSeq"));
+      return hearing;
+    }
     const node = this.#node(message);
     if (node === undefined) {
       hearing.failures.push(decodeFailure("too_many", `more than ${this.#bounds.nodes} edge nodes`));

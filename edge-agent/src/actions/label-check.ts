@@ -1,0 +1,29 @@
+import { nearestName } from "@millrace/runtime";
+import type { Labels } from "@millrace/stream";
+
+/** What a person means by labels, before anything is done to what has them. */
+export interface LabelCheck {
+  /** Null: each is a label of something. */
+  readonly problem: string | null;
+  /** Series known now that have all of them. */
+  readonly seriesCount: number;
+}
+
+/** `names`: labels that readings can have; `series`: the labels of those that were heard. */
+export function checkLabels(
+  labels: Labels,
+  { names, series }: { readonly names: readonly string[]; readonly series: Iterable<Labels> },
+): LabelCheck {
+  const wanted = Object.entries(labels);
+  const known = new Set(names);
+  let seriesCount = 0;
+  for (const own of series) {
+    for (const name of Object.keys(own)) known.add(name);
+    if (wanted.every(([name, value]) => own[name] === value)) seriesCount += 1;
+  }
+  const unknown = wanted.find(([name]) => !known.has(name))?.[0];
+  if (unknown === undefined) return { problem: null, seriesCount };
+  const nearest = nearestName(unknown, [...known]);
+  const wayOut = nearest === undefined ? `there are ${[...known].join(", ")}` : `did you mean ${nearest}?`;
+  return { problem: `no metric has a label ${unknown}; ${wayOut}`, seriesCount };
+}
