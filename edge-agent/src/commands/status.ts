@@ -1,6 +1,5 @@
-import { setTimeout } from "node:timers/promises";
 import { loadAgentConfig } from "@millrace/config";
-import { type Command, MillraceError, reasonOf } from "@millrace/runtime";
+import { type Command, MillraceError, reasonOf, systemClock } from "@millrace/runtime";
 import type { StatusPage } from "../status/status-server.ts";
 import { CONFIG_FLAG } from "./config-flag.ts";
 import { labelText } from "./labels-flag.ts";
@@ -17,10 +16,10 @@ export const statusCommand: Command = {
       output.out(`${JSON.stringify(first, null, 2)}\n`);
       return;
     }
-    const firstAtMs = performance.now();
-    await setTimeout(RATE_OVER_MS);
+    const firstAtMs = systemClock.monotonicMs();
+    await new Promise<void>((resolve) => systemClock.after(RATE_OVER_MS, resolve));
     const page = await fetchStatus(url);
-    const earlier = { inputs: first.inputs, agoMs: performance.now() - firstAtMs };
+    const earlier = { inputs: first.inputs, agoMs: systemClock.monotonicMs() - firstAtMs };
     output.out(`${renderStatus(page, url, earlier)}\n`);
   },
 };
@@ -146,10 +145,7 @@ const TRAFFIC = ["messages", "requests", "lines"];
 const NOT_SHOWN = ["bytes", "acknowledged"];
 
 /** An input with what came in and how fast, whatever else it has counted, and each of its files. */
-export function renderInput(
-  input: StatusPage["inputs"][number],
-  earlier?: EarlierInputs,
-): readonly string[] {
+export function renderInput(input: StatusPage["inputs"][number], earlier?: EarlierInputs): readonly string[] {
   const before = earlier?.inputs.find(({ name }) => name === input.name)?.counts;
   const files = (input.files ?? []).map(
     ({ path, positionBytes, lagBytes, error }) =>
@@ -158,7 +154,8 @@ export function renderInput(
   const counted = Object.entries(input.counts)
     .filter(([name, count]) => (count > 0 || TRAFFIC.includes(name)) && !NOT_SHOWN.includes(name))
     .map(([name, count]) => {
-      if (earlier === undefined || before === undefined || !TRAFFIC.includes(name)) return `, ${name} ${count}`;
+      if (earlier === undefined || before === undefined || !TRAFFIC.includes(name))
+        return `, ${name} ${count}`;
       // After a restart of the input it counts from zero.
       const perSecond = Math.max(0, (count - (before[name] ?? 0)) / earlier.agoMs) * 1_000;
       return `, ${name} ${count} (${perSecond.toFixed(perSecond < 10 ? 1 : 0)}/s)`;

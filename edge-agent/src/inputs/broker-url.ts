@@ -12,5 +12,7 @@ export function brokerAddress(url: string): BrokerAddress {
   if (host !== "" && protocol === "mqtt:") return { protocol: "mqtt", host, port: Number(port || 1883) };
   if (host !== "" && protocol === "mqtts:") return { protocol: "mqtts", host, port: Number(port || 8883) };
   // Not the address itself: it may have a password in it.
-  throw new Error(`cannot use the address of broker ${hostname}: it must be mqtt://host:port or mqtts://host:port`);
+  throw new Error(
+    `cannot use the address of broker ${hostname}: it must be mqtt://host:port or mqtts://host:port`,
+  );
 }

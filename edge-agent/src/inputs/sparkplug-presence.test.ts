@@ -31,6 +31,7 @@ test("the answer to a contradiction is not older than it, and neither is the nex
 
 test("a contradiction from the far future is not followed there, nor one without a time", () => {
   const { presence, timesMs } = bench();
-  for (const timestampMs of [START_MS + 25 * HOUR_MS, Number.MAX_VALUE, NaN, -1]) presence.contradicted(timestampMs);
+  for (const timestampMs of [START_MS + 25 * HOUR_MS, Number.MAX_VALUE, NaN, -1])
+    presence.contradicted(timestampMs);
   expect(timesMs()).toEqual([0, 0, 0]);
 });

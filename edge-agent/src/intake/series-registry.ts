@@ -35,7 +35,8 @@ export class SeriesRegistry {
 
   /** Of each series. */
   *labels(): Iterable<Labels> {
-    for (const series of this.#series) if (series !== undefined && series.metric !== LOST_METRIC) yield series.labels;
+    for (const series of this.#series)
+      if (series !== undefined && series.metric !== LOST_METRIC) yield series.labels;
   }
 
   get(index: number): Series {

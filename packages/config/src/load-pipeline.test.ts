@@ -591,7 +591,13 @@ test("a file that is not there is config_unreadable", () => {
 });
 
 test("several warnings are one line: the first, and where the others are", () => {
-  const warnings = [1, 2, 3].map((line) => ({ path: "p.yaml", line, column: 1, message: `m${line}`, excerpt: "" }));
+  const warnings = [1, 2, 3].map((line) => ({
+    path: "p.yaml",
+    line,
+    column: 1,
+    message: `m${line}`,
+    excerpt: "",
+  }));
   expect(formatWarnings([])).toBe(null);
   expect(formatWarnings(warnings.slice(0, 1))).toBe("p.yaml:1:1: m1");
   expect(formatWarnings(warnings)).toBe("p.yaml:1:1: m1 (and 2 more: `millrace-agent check` shows all)");

@@ -88,7 +88,7 @@ test("a maintenance topic resolves; without one there is none", () => {
 });
 
 test("a maintenance topic with a label that is nearly another's is refused, also beside the gateway's own sensors", () => {
-  const host = "  cpu: { unit: \"1\", from: { host: cpu }, accumulate: [mean] }\n";
+  const host = '  cpu: { unit: "1", from: { host: cpu }, accumulate: [mean] }\n';
   for (const text of [METRIC, METRIC + host]) {
     const topic = `maintenance: { topic: "maint/{lin}", equals: "on" }\n`;
     expect(() => load(text + topic)).toThrow("{lin} is no label of any metric; did you mean line?");

@@ -122,7 +122,8 @@ const SHOWN_LENGTH_MAX = 60;
 function shown(value: unknown): string {
   if (Array.isArray(value)) return "a list";
   if (typeof value === "object") return "a map";
-  const text = JSON.stringify(hasCredentials(value) ? value.replace(CREDENTIALS, "$1…@") : value) ?? "nothing";
+  const text =
+    JSON.stringify(hasCredentials(value) ? value.replace(CREDENTIALS, "$1…@") : value) ?? "nothing";
   return text.length <= SHOWN_LENGTH_MAX ? text : `${text.slice(0, SHOWN_LENGTH_MAX)}…`;
 }
 
