@@ -114,6 +114,18 @@ test("messages go up and come down under the agent's own name", async () => {
   expect(intake.connectionCount).toBe(0);
 });
 
+test("an agent that sends right after its CONNECT, before the CONNACK, loses nothing", async () => {
+  const { intake, target } = await listen();
+  const socket = connectTcp(intake.port, "127.0.0.1");
+  ends.push(() => socket.destroy());
+  const flags = Buffer.from([4, 0b1100_0010, 0, 60]);
+  const login = [field("MQTT"), flags, field("early"), field("alpha-1"), field("one")];
+  const publish = mqttPacket(0x30, [field("millrace/v1/alpha-1/batch"), Buffer.from("x")]);
+  socket.write(Buffer.concat([mqttPacket(0x10, login), ...Array<Buffer>(500).fill(publish)]));
+  await target.until(() => target.messages.length === 500 || target.closed.length > 0);
+  expect(target.messages).toHaveLength(500);
+});
+
 test("a wrong password and an unknown agent are refused", async () => {
   const { intake, target } = await listen();
   await expect(connect(intake, { password: "two" })).rejects.toThrow(/not authorized/i);

@@ -1,6 +1,5 @@
-import { setTimeout } from "node:timers/promises";
 import { loadAgentConfig } from "@millrace/config";
-import { type Command, MillraceError, reasonOf } from "@millrace/runtime";
+import { type Command, MillraceError, reasonOf, systemClock } from "@millrace/runtime";
 import type { StatusPage } from "../status/status-server.ts";
 import { CONFIG_FLAG } from "./config-flag.ts";
 import { labelText } from "./labels-flag.ts";
@@ -17,10 +16,10 @@ export const statusCommand: Command = {
       output.out(`${JSON.stringify(first, null, 2)}\n`);
       return;
     }
-    const firstAtMs = performance.now();
-    await setTimeout(RATE_OVER_MS);
+    const firstAtMs = systemClock.monotonicMs();
+    await new Promise<void>((resolve) => systemClock.after(RATE_OVER_MS, resolve));
     const page = await fetchStatus(url);
-    const earlier = { inputs: first.inputs, agoMs: performance.now() - firstAtMs };
+    const earlier = { inputs: first.inputs, agoMs: systemClock.monotonicMs() - firstAtMs };
     output.out(`${renderStatus(page, url, earlier)}\n`);
   },
 };
