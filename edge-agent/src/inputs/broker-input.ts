@@ -92,8 +92,8 @@ const DELIVERIES_MAX = 10_000;
 const PACKET_BYTES_LEAST = 2 * 1024 * 1024;
 const RATE_WINDOW_MS = 1_000;
 const FAREWELL_MS_MAX = 500;
-/** `$`: no filter with a wildcard in front takes it. */
 const NOTHING = Buffer.alloc(0);
+/** `$`: no filter with a wildcard in front takes it. */
 const REFUSED_TOPIC = "$millrace/refused";
 const RETAINED_BYTES_MAX = 16 * 1024 * 1024;
 /** Greater packets are left for aedes: what it costs matters little beside what is in them. */
@@ -164,7 +164,7 @@ export class BrokerInput implements Input {
   readonly #acks = new WeakMap<Client, OrderedRelease<Unacknowledged>>();
   readonly #leftUnread = new WeakSet<Client>();
   readonly #subscribed = new SubscribedFilters<Client>();
-  readonly #sessions: BrokerSessions;
+  #sessions: BrokerSessions;
   #topics = this.#newTopics();
   /** Of the clients that connect; 0: they have none. */
   readonly #keepAliveMsOf = new WeakMap<Client, number>();
@@ -189,8 +189,7 @@ export class BrokerInput implements Input {
     this.#commandFilters = options.commandFilters;
     this.#isHost = options.isSparkplugHost ?? false;
     this.#users = new BrokerUsers(options.users);
-    const { sessionsMax: awayMax = SESSIONS_MAX, sessionExpiryMs: awayMs = SESSION_EXPIRY_MS } = options;
-    this.#sessions = new BrokerSessions({ awayMax, awayMs });
+    this.#sessions = this.#newSessions();
     this.#packetBytesMax = packetBytesMaxOf(options);
     this.#inHand = new BytesInHand({
       bytesMax: Math.max(IN_HAND_BYTES_MAX, this.#packetBytesMax),
@@ -209,6 +208,10 @@ export class BrokerInput implements Input {
   async start(handler: InputHandler): Promise<void> {
     if (this.#server !== null) throw new Error(`cannot start input ${this.name}: it is running`);
     this.#handler = handler;
+    // What an earlier run kept went with its broker.
+    this.#sessions = this.#newSessions();
+    this.#retainedBytesOf.clear();
+    this.#retainedBytes = 0;
     const broker = await Aedes.createBroker(this.#brokerOptions());
     broker.on("clientError", (client, error) => this.#onClientError(client, error));
     broker.on("connectionError", (client, error) => this.#onClientError(client, error));
@@ -377,7 +380,8 @@ export class BrokerInput implements Input {
       if (!client.clean) this.#sessions.subscribe(client.id, filter, qos);
       return true;
     }
-    this.#sessions.unsubscribe(client.id, filter);
+    // Of a session that goes on, what may no longer be.
+    if (!client.connected) this.#sessions.unsubscribe(client.id, filter);
     this.#counts.refused_subscriptions++;
     const user = this.#userOf.get(client)?.user;
     this.#options.log.repeated(refusal.key, `a subscription was refused: ${refusal.detail}`, {
@@ -540,6 +544,11 @@ export class BrokerInput implements Input {
     if (!this.#users.mayPublish(user, topic.name)) return undefined;
     topic.publisher = user;
     return topic;
+  }
+
+  #newSessions(): BrokerSessions {
+    const { sessionsMax = SESSIONS_MAX, sessionExpiryMs = SESSION_EXPIRY_MS } = this.#options;
+    return new BrokerSessions({ awayMax: sessionsMax, awayMs: sessionExpiryMs });
   }
 
   #newTopics(): TopicCache<KnownTopic> {
