@@ -24,6 +24,7 @@ import { engineSliding } from "./engine-sliding.ts";
 import { jsonLine } from "./measure/json-line.ts";
 import { thisMachine } from "./measure/machine.ts";
 import { paneCodec } from "./pane-codec.ts";
+import { simGenerate } from "./sim-generate.ts";
 
 const BENCHES: readonly Bench[] = [
   enginePanes,
@@ -44,6 +45,7 @@ const BENCHES: readonly Bench[] = [
   agentSoak,
   paneCodec,
   centralMerge,
+  simGenerate,
 ];
 
 const HELP = `npm run bench [name…] [-- --quick] [-- --minutes N]

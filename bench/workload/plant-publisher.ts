@@ -1,22 +1,14 @@
 import { connect, type Socket } from "node:net";
 import { Plant } from "../../simulator/src/plant/plant.ts";
 import { readingMessage } from "../../simulator/src/plant/recorded-plant.ts";
-import type { Plan } from "../../simulator/src/plan/plan.ts";
+import { parsePlan } from "../../simulator/src/plan/load-plan.ts";
 import { once } from "node:events";
 
-/** The signals of `simulator/plans`, without events. */
-const SIGNALS: Plan["signals"] = {
-  tauMs: 10_000,
-  ambientCelsius: 22,
-  dailySwingCelsius: 4,
-  loadRiseCelsius: 38,
-  noiseCelsius: 0.3,
-  driftPerHour: { temperature: 0.2, vibration: 0.05, pressure: 0.02 },
-  spikeProbability: 0.0005,
-  spike: { temperature: 0, vibration: 8, pressure: 2 },
-  restartBelowCelsius: 45,
-  restartAfterMs: 20_000,
-};
+/** The signals of `simulator/plans/newcomer.yaml`, without faults. */
+const SIGNALS = `
+  temperature: { noise: 0.3, driftPerHour: 0.2 }
+  vibration: { noise: 0.06, driftPerHour: 0.05, spikes: { probability: 0.0005, height: 8 } }
+  pressure: { noise: 0.015, driftPerHour: 0.02, spikes: { probability: 0.0005, height: 2 } }`;
 const TICK_MS = 5;
 
 /** A plant of the simulator, three noisy series a machine, that publishes at QoS 0 over one connection. */
@@ -44,17 +36,15 @@ export class PlantPublisher {
     );
     await once(socket, "data");
     const lines = 3;
-    const plan: Plan = {
-      path: "",
-      seed: 1,
-      readingsPerSecond: options.readingsPerSecond,
-      sites: [{ site: "alpha", broker: "", lines, machinesPerLine: Math.round(options.machines / lines) }],
-      connectionPer: "line",
-      signals: SIGNALS,
-      events: [],
-      rules: [],
-      publish: { inFlightMax: 1, waitingMax: 1 },
-    };
+    const machinesPerLine = Math.round(options.machines / lines);
+    const plan = parsePlan(
+      `version: 1
+readingsPerSecond: ${options.readingsPerSecond}
+sites: { alpha: { broker: "mqtt://127.0.0.1:1", lines: ${lines}, machinesPerLine: ${machinesPerLine} } }
+signals:${SIGNALS}
+`,
+      "plan",
+    );
     return new PlantPublisher(socket, new Plant(plan, Date.now()), options.payloadsMax);
   }
 

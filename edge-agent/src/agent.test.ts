@@ -23,7 +23,7 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { TEST_AGENT_CONFIG } from "./agent-config.test-support.ts";
 import { Agent } from "./agent.ts";
 import type { AgentStatus } from "./status/agent-status.ts";
-import { checkpointKey, numberOfKey, PREFIX, prefixRange } from "./durability/agent-store.ts";
+import { checkpointKey, numberKey, numberOfKey, PREFIX, prefixRange } from "./durability/agent-store.ts";
 import { parseRedoEntry } from "./durability/redo-entry.ts";
 
 const START_MS = Date.UTC(2026, 0, 5, 8);
@@ -964,6 +964,112 @@ describe("a crossing", () => {
     await second.time.run(1_000);
     expect(second.commands).toEqual([]);
     expect(second.agent.status().alarms).toHaveLength(1);
+  });
+});
+
+describe("what a step of an alarm leaves in the store", () => {
+  const confirmed = PIPELINE.replace(
+    "armed: true",
+    'armed: true, confirm: { topic: "factory/{site}/{machine}/state", equals: stopped, within: 2s }, retry: 3',
+  );
+  const journal = async (store: MemoryStore) => {
+    const steps: unknown[] = [];
+    for await (const { value } of store.range(prefixRange(PREFIX.rulesJournal)))
+      steps.push(JSON.parse(new TextDecoder().decode(value)));
+    return steps;
+  };
+  /** Two machines are known, and the rules' state is checkpointed; then one of them crosses. */
+  const crossed = async (pipeline = confirmed) => {
+    const first = await bench({ pipeline });
+    first.agent.start();
+    const other = (t: number) =>
+      first.publish("factory/alpha/m2/temperature", JSON.stringify({ t, ts: first.time.nowMs }));
+    void first.temperature(70);
+    void other(70);
+    await first.time.run(6_000);
+    void other(71);
+    await first.time.run(1_500);
+    void first.temperature(90);
+    await first.time.run(100);
+    const store = first.store as MemoryStore;
+    const crash = (afterMs = 0) =>
+      bench({ pipeline, store: store.crash(), startMs: first.time.nowMs + afterMs }).then((again) => {
+        again.agent.start();
+        return again;
+      });
+    return { ...first, other, store, crash };
+  };
+
+  it("is the state of its series, and after a crash the alarm is what it was, with its command, step and retries", async () => {
+    const before = await crossed();
+    expect(await journal(before.store)).toMatchObject([
+      { series: [{ rule: "overheating", labels: { machine: "m1" }, alarm: { event: { step: 1 } } }] },
+    ]);
+    expect(before.commands).toHaveLength(1);
+    const { commands, agent, time, answer, temperature, store } = await before.crash();
+    expect(agent.status().alarms).toEqual(before.agent.status().alarms);
+    void temperature(91);
+    await time.run(1_000);
+    expect(commands).toEqual([]);
+    expect(await journal(store as MemoryStore)).toEqual([]);
+    await time.run(1_000);
+    expect(commands).toHaveLength(1);
+    const id = (payload = "") => JSON.parse(payload).id;
+    expect(id(commands[0]?.payload)).toBe(id(before.commands[0]?.payload));
+    answer("stopped", { isFresh: true });
+    expect(agent.status().alarms).toMatchObject([{ action: "confirmed", step: 3 }]);
+  });
+
+  it("also where the alarm is over again: it does not come back, and the next one has another id", async () => {
+    const before = await crossed(PIPELINE.replace("armed: true", "armed: true, latch: false"));
+    const [{ id }] = before.agent.status().alarms;
+    void before.temperature(70);
+    await before.time.run(100);
+    expect(await journal(before.store)).toHaveLength(2);
+    const again = await before.crash();
+    await again.time.run(1_000);
+    // Its readings are not judged again: nothing new is told of it.
+    expect(again.agent.status().lanes["alarm"].next).toBe(before.agent.status().lanes["alarm"].next);
+    expect(again.agent.status().alarms).toEqual([]);
+    void again.temperature(90);
+    await again.time.run(100);
+    expect(again.commands).toHaveLength(1);
+    expect(again.agent.status().alarms[0]?.id).not.toBe(id);
+  });
+
+  it("goes with the next checkpoint, which holds it too", async () => {
+    const before = await crossed();
+    before.answer("stopped", { isFresh: true });
+    void before.other(72);
+    await before.time.run(6_000);
+    expect(await journal(before.store)).toEqual([]);
+    const again = await before.crash();
+    expect(again.agent.status().alarms).toEqual(before.agent.status().alarms);
+    await again.time.run(1_000);
+    expect(await journal(again.store as MemoryStore)).toEqual([]);
+  });
+
+  it("leaves readings of other series to the replay: what they began goes on", async () => {
+    const delayed = PIPELINE.replace("clearBelow: 75", "clearBelow: 75, forAtLeast: 2s");
+    const before = await crossed(delayed);
+    void before.other(90);
+    await before.time.run(1_900);
+    // The step of the other machine, which has crossed for longer by now, carries nothing of this one.
+    void before.temperature(90);
+    await before.time.run(100);
+    expect(before.agent.status().alarms).toMatchObject([{ labels: { machine: "m1" } }]);
+    const again = await before.crash();
+    void again.publish("factory/alpha/m2/temperature", JSON.stringify({ t: 90, ts: again.time.nowMs }));
+    expect(again.commands.map(({ topic }) => topic)).toEqual(["factory/alpha/m2/command"]);
+  });
+
+  it("that is damaged is left out: the alarm is raised anew by its reading, as history, and acts on the next", async () => {
+    const before = await crossed();
+    before.store.damage(numberKey(PREFIX.rulesJournal, 1), () => new Uint8Array(3));
+    const again = await before.crash();
+    expect(again.agent.status().alarms).toMatchObject([{ isHistorical: true, action: "none" }]);
+    void again.temperature(91);
+    expect(again.commands).toHaveLength(1);
   });
 });
 

@@ -28,6 +28,7 @@ import { CommitLoop, type CommitWork } from "./durability/commit-loop.ts";
 import { DurabilityWaits, LAZY_COMMIT_MS } from "./durability/durability-waits.ts";
 import { Recovery } from "./durability/recovery.ts";
 import { RedoBuffer } from "./durability/redo-entry.ts";
+import type { RulesJournal } from "./durability/rules-journal.ts";
 import type { RedoLog } from "./durability/redo-log.ts";
 import { StoredFilePositions } from "./durability/stored-file-positions.ts";
 import { type Evidence, EvidenceSealer } from "./evidence/evidence-sealer.ts";
@@ -231,9 +232,7 @@ export class Agent {
     });
     this.#checkpoints = new Checkpoints({
       ...parts,
-      store: options.store,
       clock,
-      log,
       intervalMs: config.commit.checkpointIntervalMs,
       redoKeptMs: () => Math.max(config.limits.dedupeHorizonMs, windowsOfRulesMs(this.#pipeline)),
       // Watched windows need the readings themselves, for their time.
@@ -388,6 +387,7 @@ export class Agent {
       watermarks,
       ledger: recovery.ledger,
       redo,
+      redoLog: recovery.redoLog,
       watched,
       recorder: recorder?.ring ?? null,
     });
@@ -410,6 +410,7 @@ export class Agent {
       watched,
       redo,
       redoLog: recovery.redoLog,
+      rulesJournal: recovery.rulesJournal,
       quarantine: await Quarantine.open(store),
       auditNumber: recovery.auditNumber,
       paneCheckpoint,
@@ -681,7 +682,6 @@ export class Agent {
     if (outcomes.length === 0) return;
     this.#alarmDesk.handle(outcomes, by);
     this.#recorder?.heed(outcomes);
-    this.#checkpoints.rulesChanged();
     this.#commits.requestNow();
   }
 
@@ -848,6 +848,7 @@ interface AgentParts {
   readonly recorder: FlightRecorder | null;
   readonly redo: RedoBuffer;
   readonly redoLog: RedoLog;
+  readonly rulesJournal: RulesJournal;
   readonly quarantine: Quarantine;
   readonly auditNumber: number;
   readonly paneCheckpoint: PaneCheckpoint;

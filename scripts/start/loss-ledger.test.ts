@@ -26,7 +26,13 @@ const central = {
   foreignSite: 0,
   skipped: 0,
 };
-const truth = { generated: 100, unacked: 0, hasEnded: true, ackedBySite: new Map([["alpha", 100]]) };
+const truth = {
+  generated: 100,
+  unacked: 0,
+  repeated: 0,
+  hasEnded: true,
+  ackedBySite: new Map([["alpha", 100]]),
+};
 const rowsOf = (changes: Partial<AgentLedger>, centralChanges: Partial<typeof central> = {}) =>
   ledgerRows({
     truth,

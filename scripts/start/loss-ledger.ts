@@ -34,6 +34,7 @@ export function ledgerRows({ truth, agents }: LedgerInputs): LedgerRow[] {
       parts: [
         ["acknowledged", ackedTotal],
         ["unacknowledged", truth.unacked],
+        ...(truth.repeated === 0 ? [] : [["repeated by a clock that was set back", truth.repeated] as const]),
       ],
     },
   ];

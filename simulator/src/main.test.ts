@@ -1,6 +1,7 @@
 // The command as people call it: the same seed gives the same bytes in any process, a longer run begins like a shorter one.
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
@@ -28,6 +29,32 @@ test("same seed same bytes across processes, other seed other bytes, a shorter r
   expect(once.startsWith(shorter)).toBe(true);
   expect(shorter.split("\n").length).toBeGreaterThan(7 * 12 * 3 * 5);
   expect(other).not.toBe(once);
+});
+
+test("the truth's bytes are these, on every machine", () => {
+  const { truth } = simulate("golden", "--offline", "--start", "1700000000000", "--for", "20s");
+  // The plan's own text stands in the first line; it may gain a comment.
+  const [, ...lines] = readFileSync(truth, "utf8").split("\n");
+  expect(createHash("sha256").update(lines.join("\n")).digest("hex")).toBe(
+    "9b851ba87aa2ad624598b0a43bfdc321978e8ffd17e95119a67bba4b6e5ee264",
+  );
+});
+
+test("repeat makes a run again from nothing but its truth; a forged reading is found", () => {
+  const { truth } = simulate("original", "--offline", "--start", "1700000000000", "--for", "12s");
+  const again = join(folder, "repeated");
+  const main = join(import.meta.dirname, "main.ts");
+  const repeat = (path: string) =>
+    spawnSync(process.execPath, [main, "repeat", "--truth", path, "--into", again], { encoding: "utf8" });
+  const right = repeat(truth);
+  expect([right.status, right.stdout]).toEqual([0, expect.stringMatching(/^✓ \d{4} lines made again/)]);
+  expect(readFileSync(again, "utf8").split("\n").slice(1)).toEqual(
+    readFileSync(truth, "utf8").split("\n").slice(1),
+  );
+  const forged = join(folder, "forged");
+  writeFileSync(forged, readFileSync(truth, "utf8").replace(/"value":([1-9])/, '"value":9$1'));
+  const wrong = repeat(forged);
+  expect([wrong.status, wrong.stdout]).toEqual([1, expect.stringContaining("is not as in the truth")]);
 });
 
 test("wrong use exits 2 and says the way out", () => {

@@ -9,6 +9,7 @@ import { Aedes } from "aedes";
 import { afterEach, expect, test, vi } from "vitest";
 import { parsePlan } from "./plan/load-plan.ts";
 import { Simulation } from "./simulation.ts";
+import { RepeatedRun } from "./truth/repeated-run.ts";
 import { parseTruthLine, type TruthLine } from "./truth/truth-line.ts";
 import { TruthLog } from "./truth/truth-log.ts";
 import { recoverTruth } from "./truth/truth-recovery.ts";
@@ -56,12 +57,12 @@ async function openBroker() {
   };
 }
 
-function planFor(port: number) {
+function planFor(port: number, faults = "") {
   const text = `version: 1
 readingsPerSecond: 50
 sites: { alpha: { broker: "mqtt://127.0.0.1:${port}", lines: 2, machinesPerLine: 2 } }
 publish: { inFlightMax: 20, waitingMax: 500 }
-`;
+${faults}`;
   return parsePlan(text, "plan.yaml");
 }
 
@@ -69,9 +70,10 @@ function simulate(
   port: number,
   truthPath: string,
   recovery: Awaited<ReturnType<typeof recoverTruth>> = null,
+  faults = "",
 ): Simulation {
   const simulation = new Simulation({
-    plan: planFor(port),
+    plan: planFor(port, faults),
     truth: new TruthLog(truthPath),
     recovery,
     startMs: Math.max(systemClock.nowMs(), (recovery?.lastTimeMs ?? 0) + 1),
@@ -171,6 +173,79 @@ test("a machine obeys a stop in time and answers with its state; an expired one 
     line.type === "command" ? [`${line.machine} ${line.id} ${line.outcome}`] : [],
   );
   expect(commands).toEqual(["machine-1 old expired", "machine-2 new obeyed", "machine-2 new repeated"]);
+});
+
+test("the run that commands have changed is made again from its truth, line by line", async () => {
+  const broker = await openBroker();
+  const path = newTruth();
+  const first = simulate(broker.port, path);
+  await broker.until(() => broker.received.length > 50);
+  const send = (command: string): void =>
+    broker.aedes.publish(
+      {
+        cmd: "publish",
+        qos: 1,
+        retain: false,
+        dup: false,
+        topic: "factory/alpha/line-1/machine-1/command",
+        payload: Buffer.from(JSON.stringify({ id: command, command, validUntil: Date.now() + 5_000 })),
+      },
+      () => {},
+    );
+  const answers = (): number => broker.received.filter((message) => message.includes("/state ")).length;
+  send("STOP");
+  await broker.until(() => answers() === 1);
+  send("START");
+  await broker.until(() => answers() === 2);
+  first.stopGenerating();
+  // A second process goes on with the file.
+  const second = simulate(broker.port, path, await recoverTruth(path));
+  await broker.until(() => broker.received.length > first.progress.generated + 100);
+  await second.drain(10_000);
+  await first.drain(0);
+
+  const truth = linesOf(path);
+  expect(truth.flatMap((line) => (line.type === "command" ? [line.outcome] : []))).toEqual([
+    "obeyed",
+    "obeyed",
+  ]);
+  const run = new RepeatedRun({ path, record: () => {} });
+  expect(truth.map((line) => run.onLine(line)).filter((difference) => difference !== null)).toEqual([]);
+  const ofNetwork = truth.filter(({ type }) => type === "acked" || type === "unacked" || type === "end");
+  expect(run.lineCount).toBe(truth.length - ofNetwork.length);
+
+  const forged = new RepeatedRun({ path, record: () => {} });
+  const at = truth.findIndex((line) => line.type === "reading" && line.machine === "machine-1");
+  const differences = truth.map((line, index) =>
+    forged.onLine(index === at && line.type === "reading" ? { ...line, value: line.value + 1 } : line),
+  );
+  expect(differences[at]?.made).toContain('"machine-1"');
+});
+
+test("without power, or without its gateway, a site is not connected, and what it said arrives afterwards", async () => {
+  const broker = await openBroker();
+  const path = newTruth();
+  const faults = `faults:
+  - { fault: power-cut, site: alpha, at: 300ms, for: 400ms }
+  - { fault: gateway-reboot, site: alpha, at: 1s, for: 400ms }
+`;
+  const simulation = simulate(broker.port, path, null, faults);
+  const seen = new Set<number>();
+  await broker.until(() => {
+    seen.add(simulation.progress.connected);
+    return simulation.progress.reconnects >= 4 && simulation.progress.connected === 2;
+  });
+  await simulation.drain(10_000);
+  const truth = linesOf(path);
+  const steps = truth.flatMap((line) => (line.type === "fault" ? [`${line.fault} ${line.step}`] : []));
+  expect(steps).toEqual(["power-cut onset", "power-cut end", "gateway-reboot onset", "gateway-reboot end"]);
+  const [off, on, away, back] = truth.flatMap((line) => (line.type === "fault" ? [line.time] : []));
+  const readings = truth.flatMap((line) => (line.type === "reading" ? [line.time] : []));
+  expect(readings.filter((time) => time > off && time < on)).toEqual([]);
+  expect(readings.filter((time) => time > away && time < back).length).toBeGreaterThan(100);
+  expect(new Set(broker.received.filter((message) => !message.includes("/state ")))).toEqual(
+    new Set(messagesOf(path)),
+  );
 });
 
 test("with nobody to acknowledge, the plant waits at its bound", async () => {

@@ -1,5 +1,6 @@
 import type { Clock, Logger, Random, Timer } from "@millrace/runtime";
 import type { Plan } from "./plan/plan.ts";
+import type { SiteChange } from "./plant/plant.ts";
 import { readingMessage, RecordedPlant, topicOf, type PlantMessage } from "./plant/recorded-plant.ts";
 import { parseCommand } from "./publish/command.ts";
 import { SensorConnection } from "./publish/sensor-connection.ts";
@@ -123,6 +124,7 @@ export class Simulation {
   /** Waits until everything is acknowledged, `limitMs` at most; then writes the end. True when nothing was left. */
   async drain(limitMs: number): Promise<boolean> {
     this.stopGenerating();
+    for (const connection of this.#connections.values()) while (connection.isHeld) connection.resume();
     const { clock, truth } = this.#options;
     const deadlineMs = clock.monotonicMs() + limitMs;
     while (this.#waitingCount() > 0 && clock.monotonicMs() < deadlineMs) {
@@ -151,6 +153,7 @@ export class Simulation {
     const { clock, truth, plan, startMs, forMs } = this.#options;
     const untilMs = Math.min(clock.nowMs(), forMs === null ? Infinity : startMs + forMs - 1);
     const messages: PlantMessage[] = [];
+    const siteChanges: SiteChange[] = [];
     const waitingCount = this.#waitingCount();
     let stepCount = 0;
     while (
@@ -158,11 +161,14 @@ export class Simulation {
       stepCount < STEPS_PER_TICK_MAX &&
       waitingCount + messages.length < plan.publish.waitingMax
     ) {
-      messages.push(...this.#plant.step());
+      const step = this.#plant.step();
+      messages.push(...step.messages);
+      siteChanges.push(...step.siteChanges);
       stepCount++;
     }
     // First the truth, then the wire: what a killed process had sent is always in the file.
     truth.flush();
+    for (const change of siteChanges) this.#changeSite(change);
     for (const message of messages) this.#send(message);
 
     const isPaused = waitingCount + messages.length >= plan.publish.waitingMax;
@@ -172,6 +178,15 @@ export class Simulation {
     const delayMs =
       stepCount === STEPS_PER_TICK_MAX ? 0 : Math.max(TICK_MS, this.#plant.nextTimeMs - clock.nowMs());
     this.#timer = clock.after(delayMs, () => this.#tick());
+  }
+
+  /** Without power, or without its gateway, a site's connections are gone; what is said meanwhile waits. */
+  #changeSite({ fault, step }: SiteChange): void {
+    for (const [key, connection] of this.#connections) {
+      if (!key.startsWith(`${fault.site}/`)) continue;
+      if (step === "onset") connection.hold();
+      else if (step === "end") connection.resume();
+    }
   }
 
   #onCommand(topic: string, payload: string): void {

@@ -88,6 +88,7 @@ export class SiteAgent {
       rules: new RuleEngine({ rules: [], actionMaxAgeMs: 5_000, seriesMax: 1 }),
       ledger: this.#ledger,
       redo: new RedoBuffer(),
+      redoLog: { next: 1 },
       watched: { add: () => undefined, has: () => false },
       recorder: null,
     });

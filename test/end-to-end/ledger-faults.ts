@@ -18,6 +18,7 @@ export async function ledgerFaults(options: {
   const truth = {
     generated: madeCount,
     unacked: 0,
+    repeated: 0,
     hasEnded: true,
     ackedBySite: new Map([[site.site, madeCount]]),
   };

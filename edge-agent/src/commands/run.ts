@@ -1,3 +1,4 @@
+import { setFlagsFromString } from "node:v8";
 import type { Command } from "@millrace/runtime";
 import { runAgent } from "../run-agent.ts";
 import { CONFIG_FLAG } from "./config-flag.ts";
@@ -8,5 +9,9 @@ export const runCommand: Command = {
   details:
     "Ctrl-C or SIGTERM stops in order: open panes are sent and central's answer is waited for. A second one leaves at once.",
   flags: { config: CONFIG_FLAG },
-  run: ({ flags }) => runAgent(flags.requiredText("config")),
+  run({ flags }) {
+    // Where cores are busy, as on a small gateway, several threads take longer than one: readings wait for the last of them.
+    setFlagsFromString("--no-parallel-scavenge");
+    return runAgent(flags.requiredText("config"));
+  },
 };

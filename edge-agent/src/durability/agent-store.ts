@@ -12,6 +12,7 @@ import type { Labels } from "@millrace/stream";
  *   34 u64 number            quarantined payload: { atMs, topic, client, reason, detail, head (base64), bytes }
  *   35 u64 number            audit record: one step of an alarm's action
  *   36 u64 number            how far one tailed file has been read (inputs/files/file-position.ts)
+ *   37 u64 number            what alarms' steps have changed since the rules' checkpoint part (rules-journal.ts)
  *   3c                       pipeline that central has pushed, and the last one refused (reload/stored-pipeline.ts)
  */
 export const PREFIX = {
@@ -22,6 +23,7 @@ export const PREFIX = {
   quarantine: 0x34,
   audit: 0x35,
   filePosition: 0x36,
+  rulesJournal: 0x37,
   pipeline: 0x3c,
 } as const;
 

@@ -1,6 +1,6 @@
 import type { RuleEngine } from "@millrace/detect";
-import type { Change, Store } from "@millrace/queue";
-import type { Clock, Logger } from "@millrace/runtime";
+import type { Change } from "@millrace/queue";
+import type { Clock } from "@millrace/runtime";
 import type { SeriesWatermarks } from "@millrace/stream";
 import { checkpointKey, putJson } from "./agent-store.ts";
 import type { ClockGuard } from "../clock-guard.ts";
@@ -10,14 +10,13 @@ import type { PaneCheckpoint } from "../panes/pane-checkpoint.ts";
 import type { PaneEmission } from "../panes/pane-emission.ts";
 import type { PaneTables } from "../panes/pane-tables.ts";
 import type { PanesPart } from "./recovery.ts";
-import type { RedoBuffer } from "./redo-entry.ts";
+import { type RedoBuffer, REDO_FLAG } from "./redo-entry.ts";
 import type { RedoLog } from "./redo-log.ts";
+import type { RulesJournal } from "./rules-journal.ts";
 
 export interface CheckpointsOptions {
-  readonly store: Store;
   readonly clock: Clock;
   readonly guard: ClockGuard;
-  readonly log: Logger;
   readonly intervalMs: number;
   /** For how long entries of the redo log are kept: their keys count, or their readings. */
   redoKeptMs(): number;
@@ -30,6 +29,7 @@ export interface CheckpointsOptions {
   readonly labelsOf: PaneEmission["labelsOf"];
   readonly outbox: Outbox;
   readonly rules: RuleEngine;
+  readonly rulesJournal: RulesJournal;
   readonly watermarks: SeriesWatermarks;
   readonly deduplicator: Deduplicator;
   /** Takes a change for the next commit. */
@@ -57,7 +57,7 @@ export class Checkpoints {
     this.#haveRulesChanged = true;
   }
 
-  /** Their state goes with the next commit. */
+  /** Their whole state goes with the next commit; what steps of alarms change always does. */
   rulesChanged(): void {
     this.#haveRulesChanged = true;
   }
@@ -70,7 +70,7 @@ export class Checkpoints {
   /** Each part names the redo entry that it stands after. */
   collect(changes: Change[]): void {
     const { clock, intervalMs, redoLog, tables, paneCheckpoint, labelsOf, outbox } = this.#options;
-    const { rules, watermarks } = this.#options;
+    const { rules, rulesJournal, watermarks } = this.#options;
     const nowMs = clock.monotonicMs();
     const from = redoLog.next;
     const arePanesDue = nowMs - this.#panesAtMs >= intervalMs && redoLog.hasGrownSince("panes");
@@ -84,33 +84,33 @@ export class Checkpoints {
       redoLog.checkpointed("panes", from);
     }
     const isSlowDue = nowMs - this.#slowAtMs >= SLOW_INTERVAL_MS;
-    if (this.#haveRulesChanged || (isSlowDue && redoLog.hasGrownSince("rules"))) {
+    const steps = rules.takeChanges();
+    const areRulesDue = rulesJournal.isFull || (isSlowDue && redoLog.hasGrownSince("rules"));
+    if (areRulesDue || this.#haveRulesChanged) {
       this.#haveRulesChanged = false;
       changes.push(putJson(checkpointKey("rules"), { from, state: rules.export() }));
+      rulesJournal.clear(changes);
       redoLog.checkpointed("rules", from);
-    }
+    } else if (steps !== null) rulesJournal.append(changes, { from, ...steps });
     if (isSlowDue && redoLog.hasGrownSince("watermarks")) {
       this.#slowAtMs = nowMs;
       changes.push(putJson(checkpointKey("watermarks"), { from, state: watermarks.export() }));
       redoLog.checkpointed("watermarks", from);
-      void this.#carryKeys();
+      this.#trimRedoLog();
     }
   }
 
   /** Trims the redo log: entries past the dedupe horizon go, the keys in them that still count are carried on. */
-  async #carryKeys(): Promise<void> {
-    const { store, guard, redoKeptMs, redoRowsMax, redo, redoLog, deduplicator, log, push } = this.#options;
-    try {
-      await redoLog.trim({
-        store,
-        olderThanMs: guard.nowMs() - redoKeptMs(),
-        rowsMax: redoRowsMax(),
-        isRemembered: (row) => deduplicator.isRemembered(row.series, row.timeMs),
-        carry: redo,
-        push,
-      });
-    } catch (error) {
-      log.repeated("redo_trim", "cannot trim the redo log", { error });
-    }
+  #trimRedoLog(): void {
+    const { guard, redoKeptMs, redoRowsMax, redo, redoLog, deduplicator, push } = this.#options;
+    redoLog.trim({
+      olderThanMs: guard.nowMs() - redoKeptMs(),
+      rowsMax: redoRowsMax(),
+      carryKeys: (last) =>
+        deduplicator.carry(last, redoLog.next, (series, timeMs, value) =>
+          redo.add(series, timeMs, value, REDO_FLAG.hasOwnTime | REDO_FLAG.keyOnly),
+        ),
+      push,
+    });
   }
 }

@@ -1,4 +1,4 @@
-import { type Outcome, RuleEngine, type RuleEngineState } from "@millrace/detect";
+import { afterChanges, type Outcome, RuleEngine, type RuleEngineState } from "@millrace/detect";
 import type { Store } from "@millrace/queue";
 import type { Logger } from "@millrace/runtime";
 import {
@@ -16,6 +16,7 @@ import type { PaneTables, StoredLayouts } from "../panes/pane-tables.ts";
 import type { ReadingIntake } from "../intake/reading-intake.ts";
 import type { RedoEntry } from "./redo-entry.ts";
 import { type CheckpointPart, RedoLog } from "./redo-log.ts";
+import { RulesJournal, type RulesStep } from "./rules-journal.ts";
 import { SeriesRegistry } from "../intake/series-registry.ts";
 
 /** Frontiers sent between the last checkpoint and a crash are fewer: the next number is above them all. */
@@ -37,6 +38,7 @@ export class Recovery {
   readonly ledger: Ledger;
   readonly watermarksState: SeriesWatermarksState | undefined;
   readonly rulesState: RuleEngineState | undefined;
+  readonly rulesJournal: RulesJournal;
   /** Greatest event time known to be stored. */
   readonly durableTimeMs: number | null;
   readonly frontierNumber: number;
@@ -46,6 +48,8 @@ export class Recovery {
   readonly layouts: StoredLayouts | undefined;
   readonly #store: Store;
   readonly #log: Logger;
+  /** By series: its rules stand after the redo entries before this one. Those that are not here, where the checkpoint says. */
+  readonly #rulesFrom = new Map<number, number>();
   readonly #entries: readonly { readonly number: number; readonly entry: RedoEntry | undefined }[];
   /** Something that is not there any more, and nothing tells what it was. */
   readonly #hasLostUnseen: boolean;
@@ -64,7 +68,14 @@ export class Recovery {
     this.redoLog = read.redoLog;
     this.ledger = Ledger.parse(read.entries.findLast(({ entry }) => entry !== undefined)?.entry?.ledger);
     this.watermarksState = read.watermarks === DAMAGED ? undefined : read.watermarks?.state;
-    this.rulesState = read.rules === DAMAGED ? undefined : read.rules?.state;
+    this.rulesState = read.rulesState;
+    this.rulesJournal = read.rulesJournal;
+    for (const { from, series } of read.rulesSteps) {
+      for (const { input, labels } of series) {
+        const index = this.series.find(input, labels)?.index;
+        if (index !== undefined) this.#rulesFrom.set(index, from);
+      }
+    }
     this.frontierNumber =
       read.panes === DAMAGED || (panes === undefined && read.hasLostCommits)
         ? FRONTIER_NUMBER_UNKNOWN
@@ -112,6 +123,11 @@ export class Recovery {
       new RuleEngine(options.ruleEngine).restore(state);
       return true;
     });
+    const journal = await readJournal(store, {
+      state: rules === DAMAGED ? undefined : rules?.state,
+      isSound: (state) => void new RuleEngine(options.ruleEngine).restore(state),
+      log: options.log,
+    });
     const redoLog = new RedoLog();
     for (const [part, stored] of [
       ["panes", panes],
@@ -121,7 +137,7 @@ export class Recovery {
       if (stored !== undefined && stored !== DAMAGED) redoLog.checkpointed(part, stored.from);
     }
     const entries: { number: number; entry: RedoEntry | undefined }[] = [];
-    for await (const each of redoLog.open(store)) entries.push(each);
+    for await (const each of redoLog.open(store, journal.rulesSteps.at(-1)?.from)) entries.push(each);
     // Replaying what earlier checkpoints have sealed would count it twice; what is lost instead, the ledger shows.
     if (panes === DAMAGED) redoLog.checkpointed("panes", redoLog.next);
     let auditNumber = 0;
@@ -135,7 +151,7 @@ export class Recovery {
       redoLog,
       panes,
       watermarks,
-      rules,
+      ...journal,
       entries,
       auditNumber,
     });
@@ -186,11 +202,14 @@ export class Recovery {
       }
       const isAfter = (part: CheckpointPart) => number >= this.redoLog.checkpointOf(part);
       const parts = { panes: isAfter("panes"), watermarks: isAfter("watermarks"), rules: isAfter("rules") };
+      const partsWithoutRules = { ...parts, rules: false };
       for (let index = 0; index < entry.rowCount; index += 1) {
         const row = entry.row(index);
-        if (this.series.has(row.series))
-          for (const outcome of intake.replay(row, this.series.get(row.series), parts))
-            outcomes.push(outcome);
+        if (!this.series.has(row.series)) continue;
+        const isJudged = number < (this.#rulesFrom.get(row.series) ?? 0);
+        const replayed = { entry: number, parts: isJudged ? partsWithoutRules : parts };
+        for (const outcome of intake.replay(row, this.series.get(row.series), replayed))
+          outcomes.push(outcome);
       }
     }
     return outcomes;
@@ -269,14 +288,20 @@ interface RulesPart {
   readonly state: RuleEngineState;
 }
 
-interface StoredState {
+/** The rules' state after the journal. */
+interface JournalledRules {
+  readonly rulesState: RuleEngineState | undefined;
+  readonly rulesJournal: RulesJournal;
+  readonly rulesSteps: readonly RulesStep[];
+}
+
+interface StoredState extends JournalledRules {
   readonly hasLostSeries: boolean;
   readonly hasLostCommits: boolean;
   readonly series: SeriesRegistry;
   readonly redoLog: RedoLog;
   readonly panes: PanesPart | typeof DAMAGED | undefined;
   readonly watermarks: WatermarksPart | typeof DAMAGED | undefined;
-  readonly rules: RulesPart | typeof DAMAGED | undefined;
   readonly entries: readonly { readonly number: number; readonly entry: RedoEntry | undefined }[];
   readonly auditNumber: number;
 }
@@ -298,6 +323,36 @@ async function readPart<Part extends { readonly from: number }>(
   } catch (error) {
     log.error("a part of the checkpoint is damaged", { part, error });
     return DAMAGED;
+  }
+}
+
+/** `isSound` may throw, as the rules would. */
+async function readJournal(
+  store: Store,
+  options: {
+    readonly state: RuleEngineState | undefined;
+    readonly log: Logger;
+    isSound(state: RuleEngineState): void;
+  },
+): Promise<JournalledRules> {
+  const { state, log, isSound } = options;
+  const rulesJournal = new RulesJournal();
+  const rulesSteps: RulesStep[] = [];
+  for await (const step of rulesJournal.open(store)) {
+    if (step !== undefined) rulesSteps.push(step);
+    else
+      log.error(
+        "what steps of alarms have changed is damaged: they stand as before, and their readings are judged anew",
+      );
+  }
+  if (rulesSteps.length === 0) return { rulesState: state, rulesJournal, rulesSteps };
+  try {
+    const rulesState = afterChanges(state, rulesSteps);
+    isSound(rulesState);
+    return { rulesState, rulesJournal, rulesSteps };
+  } catch (error) {
+    log.error("the journal of the rules is damaged: alarms stand as in the checkpoint", { error });
+    return { rulesState: state, rulesJournal, rulesSteps: [] };
   }
 }
 

@@ -1,3 +1,4 @@
+import type { ReadingColumns } from "@millrace/stream";
 import { crc32c } from "@millrace/wire";
 import type { LedgerTotals } from "../ledger.ts";
 
@@ -71,6 +72,8 @@ export class RedoBuffer {
   #rowCount = 0;
   #series = -1;
   #timeMs = 0;
+  readonly #one = { count: 1, timeMs: new Float64Array(1), value: new Float64Array(1) };
+  readonly #oneFlags = new Uint8Array(1);
 
   get rowCount(): number {
     return this.#rowCount;
@@ -83,31 +86,44 @@ export class RedoBuffer {
 
   /** `flags` within 5 bits. */
   add(series: number, timeMs: number, value: number, flags: number): void {
-    if (this.#end + ROW_BYTES_MAX > this.#bytes.length) this.#grow();
+    this.#one.timeMs[0] = timeMs;
+    this.#one.value[0] = value;
+    this.#oneFlags[0] = flags;
+    this.addRun(series, this.#one, this.#oneFlags);
+  }
+
+  /** The same for the first `count` readings of a series, each with its flags. */
+  addRun(series: number, { count, timeMs, value }: Omit<ReadingColumns, "series">, flags: Uint8Array): void {
+    while (this.#end + count * ROW_BYTES_MAX > this.#bytes.length) this.#grow();
     const bytes = this.#bytes;
-    const start = this.#end;
-    let at = start + 1;
-    let first = flags & FLAGS_MASK;
-    if (series === this.#series) first |= SAME_SERIES;
-    else at = putVarint(bytes, at, series);
-    const sinceMs = timeMs - this.#timeMs;
-    if (Math.abs(sinceMs) < WHOLE_MAX && Math.floor(timeMs) === timeMs)
-      at = putVarint(bytes, at, 1 + zigzag(sinceMs));
-    else {
-      bytes[at++] = 0;
-      this.#view.setFloat64(at, timeMs, true);
-      at += 8;
+    let end = this.#end;
+    let wholeMs = this.#timeMs;
+    for (let index = 0; index < count; index += 1) {
+      const start = end;
+      end += 1;
+      let first = flags[index] & FLAGS_MASK;
+      if (series === this.#series) first |= SAME_SERIES;
+      else end = putVarint(bytes, end, series);
+      this.#series = series;
+      const time = timeMs[index];
+      const sinceMs = time - wholeMs;
+      wholeMs = Math.floor(time);
+      if (Math.abs(sinceMs) < WHOLE_MAX && wholeMs === time) end = putVarint(bytes, end, 1 + zigzag(sinceMs));
+      else {
+        bytes[end] = 0;
+        this.#view.setFloat64(end + 1, time, true);
+        end += 9;
+      }
+      const form = formOf(value[index]);
+      if (form === 0) {
+        this.#view.setFloat64(end, value[index], true);
+        end += 8;
+      } else end = putVarint(bytes, end, zigzag(Math.round(value[index] * SCALES[form])));
+      bytes[start] = first | (form << VALUE_SHIFT);
     }
-    const form = formOf(value);
-    if (form === 0) {
-      this.#view.setFloat64(at, value, true);
-      at += 8;
-    } else at = putVarint(bytes, at, zigzag(Math.round(value * SCALES[form])));
-    bytes[start] = first | (form << VALUE_SHIFT);
-    this.#end = at;
-    this.#rowCount += 1;
-    this.#series = series;
-    this.#timeMs = Math.floor(timeMs);
+    this.#end = end;
+    this.#rowCount += count;
+    this.#timeMs = wholeMs;
   }
 
   /** The rows so far as an entry; the buffer is empty afterwards. */

@@ -1,9 +1,9 @@
 // The redo log stays as long as the dedupe horizon, not longer; keys of silent series are carried on.
 import { MemoryStore, type Change } from "@millrace/queue";
 import { describe, expect, it } from "vitest";
-import { numberKey, PREFIX, prefixRange } from "./agent-store.ts";
+import { numberKey, numberOfKey, PREFIX, prefixRange } from "./agent-store.ts";
 import { Ledger } from "../ledger.ts";
-import { REDO_FLAG, RedoBuffer, type RedoRow } from "./redo-entry.ts";
+import { REDO_FLAG, RedoBuffer } from "./redo-entry.ts";
 import { RedoLog } from "./redo-log.ts";
 
 /** A log of one entry a millisecond, each with one reading of one of ten series. `stampOf`: the clock at its commit. */
@@ -21,12 +21,11 @@ async function logOf(entryCount: number, stampOf = (atMs: number) => atMs) {
   return { store, log };
 }
 
-function trimmed(store: MemoryStore, log: RedoLog, olderThanMs: number, rowsMax = Infinity) {
+function trimmed(store: MemoryStore, log: RedoLog, olderThanMs: number, rowsMax = Infinity): Promise<void> {
   const deletions: Change[] = [];
   const push = (change: Change) => deletions.push(change);
-  return log
-    .trim({ store, olderThanMs, rowsMax, isRemembered: () => false, carry: new RedoBuffer(), push })
-    .then(() => store.commit(deletions, { isSync: true }));
+  log.trim({ olderThanMs, rowsMax, carryKeys: () => undefined, push });
+  return store.commit(deletions, { isSync: true });
 }
 
 async function storedCount(store: MemoryStore): Promise<number> {
@@ -54,43 +53,48 @@ describe("RedoLog.open", () => {
     ]);
     expect(again.next).toBe(11);
   });
+
+  it("tells of the newest where something else stands after it", async () => {
+    const { store, log } = await logOf(10);
+    store.damage(numberKey(PREFIX.redo, 10), () => undefined);
+    const again = new RedoLog();
+    const found: [number, boolean][] = [];
+    for await (const { number, entry } of again.open(store, log.next))
+      found.push([number, entry !== undefined]);
+    expect(found.slice(-2)).toEqual([
+      [9, true],
+      [10, false],
+    ]);
+    expect(again.next).toBe(11);
+  });
 });
 
 describe("RedoLog.trim", () => {
   it("keeps pace with thousands of commits, and leaves what is within the horizon", async () => {
     const { store, log } = await logOf(5_000);
-    const deletions: Change[] = [];
-    const trim = (olderThanMs: number) =>
-      log.trim({
-        store,
-        olderThanMs,
-        rowsMax: Infinity,
-        isRemembered: () => false,
-        carry: new RedoBuffer(),
-        push: (change) => deletions.push(change),
-      });
-    await trim(4_000);
-    await store.commit(deletions, { isSync: true });
+    await trimmed(store, log, 4_000);
     expect(await storedCount(store)).toBe(999);
-    await trim(4_000);
-    expect(deletions).toHaveLength(4_001);
+    let isAnyLeft = false;
+    log.trim({
+      olderThanMs: 4_000,
+      rowsMax: Infinity,
+      carryKeys: () => (isAnyLeft = true),
+      push: () => (isAnyLeft = true),
+    });
+    expect(isAnyLeft).toBe(false);
   });
 
-  it("carries the keys that still count, and nothing that a checkpoint does not stand after", async () => {
-    const { store, log } = await logOf(100);
+  it("has the keys of all entries that go carried on, and of none that a checkpoint does not stand after", async () => {
+    const { log } = await logOf(100);
     log.checkpointed("rules", 51);
-    const carry = new RedoBuffer();
-    const carried: RedoRow[] = [];
-    await log.trim({
-      store,
+    const done: unknown[] = [];
+    log.trim({
       olderThanMs: 1_000,
       rowsMax: Infinity,
-      isRemembered: (row) => row.series === 3 && (carried.push(row), true),
-      carry,
-      push: () => undefined,
+      carryKeys: (last) => done.push(last),
+      push: ({ type, key }) => done.push([type, numberOfKey(key)]),
     });
-    expect(carried.map(({ timeMs }) => timeMs)).toEqual([3, 13, 23, 33, 43]);
-    expect(carry.rowCount).toBe(5);
+    expect(done).toEqual([50, ...Array.from({ length: 50 }, (_, index) => ["del", index + 1])]);
   });
 
   it("is not held up by entries of a clock that was a day ahead: they are as old as what came after", async () => {

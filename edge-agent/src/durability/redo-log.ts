@@ -1,21 +1,18 @@
 import type { Change, Store } from "@millrace/queue";
 import { numberKey, numberOfKey, PREFIX, prefixRange } from "./agent-store.ts";
 import type { LedgerTotals } from "../ledger.ts";
-import { parseRedoEntry, type RedoBuffer, REDO_FLAG, type RedoEntry, type RedoRow } from "./redo-entry.ts";
+import { parseRedoEntry, type RedoBuffer, type RedoEntry } from "./redo-entry.ts";
 
 /** The parts of the state that are checkpointed each at its own pace. */
 export type CheckpointPart = "panes" | "watermarks" | "rules";
 
 export interface TrimOptions {
-  readonly store: Store;
   /** Entries committed before are past the dedupe horizon, or up to AGE_STEP_MS later. */
   readonly olderThanMs: number;
   /** Of those that follow: entries before so many newer rows go too, however young they are. */
   readonly rowsMax: number;
-  /** Whether the deduplicator still goes by this key. */
-  isRemembered(row: RedoRow): boolean;
-  /** Takes the keys that are carried on; they and the deletions belong into one commit. */
-  readonly carry: RedoBuffer;
+  /** Puts the keys that still count, of entries up to `last`, into the next entry: it and the deletions belong into one commit. */
+  carryKeys(last: number): void;
   push(change: Change): void;
 }
 
@@ -38,7 +35,6 @@ export class RedoLog {
   #rows = 0;
   #oldest = 1;
   #next = 1;
-  #isTrimming = false;
 
   /** Number of the next entry. */
   get next(): number {
@@ -67,9 +63,13 @@ export class RedoLog {
 
   /**
    * Reads every stored entry in order; a damaged one is given as `undefined`, and so are, once for all that are missing in
-   * a row, those that are not there though they must be. Afterwards `next` is behind the last.
+   * a row, those that are not there though they must be: those before `committedNext` are, too. Afterwards `next` is behind
+   * the last.
    */
-  async *open(store: Store): AsyncIterable<{ number: number; entry: RedoEntry | undefined }> {
+  async *open(
+    store: Store,
+    committedNext = 1,
+  ): AsyncIterable<{ number: number; entry: RedoEntry | undefined }> {
     let isFirst = true;
     for await (const { key, value } of store.range(prefixRange(PREFIX.redo))) {
       const number = numberOfKey(key);
@@ -83,49 +83,34 @@ export class RedoLog {
       if (entry !== undefined) this.#committed(number, entry.committedAtMs);
       yield { number, entry };
     }
-    const next = Math.max(this.#next, ...Object.values(this.#checkpoints));
+    const next = Math.max(this.#next, committedNext, ...Object.values(this.#checkpoints));
     // A checkpoint stands after entries of which the newest is always there.
     if (next > this.#next) yield { number: next - 1, entry: undefined };
     this.#next = next;
     if (isFirst) this.#oldest = this.#next;
   }
 
-  /** Deletes what serves no longer, oldest first, at most TRIM_ENTRIES_MAX. One trim at a time; a second does nothing. */
-  async trim(options: TrimOptions): Promise<void> {
-    if (this.#isTrimming) return;
-    this.#isTrimming = true;
-    try {
-      const replayedFrom = Math.min(...Object.values(this.#checkpoints));
-      const lastOld =
-        this.#ages.findLast(
-          ({ atMs, rows }) => atMs <= options.olderThanMs || this.#rows - rows >= options.rowsMax,
-        )?.last ?? 0;
-      const range = {
-        from: numberKey(PREFIX.redo, this.#oldest),
-        to: numberKey(PREFIX.redo, Math.min(replayedFrom, lastOld + 1)),
-      };
-      for await (const { key, value } of options.store.range({ ...range, limit: TRIM_ENTRIES_MAX })) {
-        carryKeys(parseRedoEntry(value), options);
-        options.push({ type: "del", key });
-        this.#oldest = numberOfKey(key) + 1;
-      }
-      while (this.#ages.length > 0 && this.#ages[0].last < this.#oldest) this.#ages.shift();
-    } finally {
-      this.#isTrimming = false;
-    }
+  /**
+   * Deletes what serves no longer, oldest first, at most TRIM_ENTRIES_MAX. Nothing is read: what is in them and still counts
+   * is in memory.
+   */
+  trim(options: TrimOptions): void {
+    const lastOld =
+      this.#ages.findLast(
+        ({ atMs, rows }) => atMs <= options.olderThanMs || this.#rows - rows >= options.rowsMax,
+      )?.last ?? 0;
+    const replayedFrom = Math.min(...Object.values(this.#checkpoints));
+    const last = Math.min(lastOld, replayedFrom - 1, this.#oldest + TRIM_ENTRIES_MAX - 1);
+    if (last < this.#oldest) return;
+    options.carryKeys(last);
+    for (; this.#oldest <= last; this.#oldest += 1)
+      options.push({ type: "del", key: numberKey(PREFIX.redo, this.#oldest) });
+    while (this.#ages.length > 0 && this.#ages[0].last < this.#oldest) this.#ages.shift();
   }
 
   #committed(number: number, committedAtMs: number): void {
     const atMs = Math.ceil(committedAtMs / AGE_STEP_MS) * AGE_STEP_MS;
     while ((this.#ages.at(-1)?.atMs ?? Number.NEGATIVE_INFINITY) >= atMs) this.#ages.pop();
     this.#ages.push({ last: number, atMs, rows: this.#rows });
-  }
-}
-
-function carryKeys(entry: RedoEntry | undefined, { carry, isRemembered }: TrimOptions): void {
-  for (let index = 0; entry !== undefined && index < entry.rowCount; index += 1) {
-    const row = entry.row(index);
-    if ((row.flags & REDO_FLAG.hasOwnTime) === 0 || !isRemembered(row)) continue;
-    carry.add(row.series, row.timeMs, row.value, REDO_FLAG.hasOwnTime | REDO_FLAG.keyOnly);
   }
 }

@@ -1,3 +1,5 @@
+import type { ReadingColumns } from "@millrace/stream";
+
 /** Of one reading: u32 series, f64 time, f64 value, u8 quality. */
 export const RING_READING_BYTES = 21;
 
@@ -41,6 +43,20 @@ export class ReadingRing {
     this.#qualities[at] = quality;
     this.#at = at + 1 === this.capacity ? 0 : at + 1;
     this.#total += 1;
+  }
+
+  /** The same for the first `count` of a series' good readings. */
+  addRun(series: number, { count, timeMs, value }: Omit<ReadingColumns, "series">): void {
+    let at = this.#at;
+    for (let index = 0; index < count; index += 1) {
+      this.#series[at] = series;
+      this.#timesMs[at] = timeMs[index];
+      this.#values[at] = value[index];
+      this.#qualities[at] = 0;
+      at = at + 1 === this.capacity ? 0 : at + 1;
+    }
+    this.#at = at;
+    this.#total += count;
   }
 
   /** The number must be held still. */

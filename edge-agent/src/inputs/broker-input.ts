@@ -1,4 +1,5 @@
 import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
+import { setImmediate } from "node:timers";
 import { createServer as createTlsServer } from "node:tls";
 import { certifiedNameOf, type Clock, type Logger, type Timer, toListenError } from "@millrace/runtime";
 import { PacketSizeGuard, SPARKPLUG_NAMESPACE } from "@millrace/wire";
@@ -19,6 +20,7 @@ import type { Input, InputHandler, InputStatus, PublishOptions, Subscriptions } 
 import { KeepAlive } from "./keep-alive.ts";
 import { OrderedRelease } from "./ordered-release.ts";
 import { pubackBytes } from "./puback-bytes.ts";
+import { ReadingTurns } from "./reading-turns.ts";
 import type { SparkplugPresence } from "./sparkplug-presence.ts";
 import { RememberedTopics } from "./remembered-topics.ts";
 import { SubscribedFilters } from "./subscribed-filters.ts";
@@ -163,6 +165,7 @@ export class BrokerInput implements Input {
   };
   readonly #acks = new WeakMap<Client, OrderedRelease<Unacknowledged>>();
   readonly #leftUnread = new WeakSet<Client>();
+  readonly #turns: ReadingTurns<Client>;
   readonly #subscribed = new SubscribedFilters<Client>();
   #sessions: BrokerSessions;
   #topics = this.#newTopics();
@@ -196,6 +199,11 @@ export class BrokerInput implements Input {
       bytesPerClientMax: IN_HAND_OF_CLIENT_BYTES_MAX,
       // Not in the middle of what another of its packets sets off.
       onRoom: (client) => queueMicrotask(() => this.#readOn(client)),
+    });
+    this.#turns = new ReadingTurns({
+      clock: options.clock,
+      nextTurn: setImmediate,
+      readOn: (client) => client.conn.emit("readable"),
     });
   }
 
@@ -497,19 +505,36 @@ export class BrokerInput implements Input {
       socket.once("close", () => keepAlive.stop());
     });
     const read = socket.read.bind(socket);
+    let isParsing = false;
+    let isAskedAgain = false;
+    // aedes parses at once what it reads, and asks for more in the middle of it where nobody subscribes.
+    const handOver = (left: Buffer): Buffer => {
+      isParsing = true;
+      queueMicrotask(() => {
+        isParsing = false;
+        if (isAskedAgain) socket.emit("readable");
+      });
+      return left;
+    };
     socket.read = (size?: number): unknown => {
-      if (this.#isUnreadable(client, socket)) return null;
+      if (size === 0) return read(0);
+      isAskedAgain = isParsing;
+      if (isParsing || this.#isUnreadable(client, socket)) return null;
       let left = publishes.isHeldBack ? publishes.read(NOTHING) : null;
       // What has come meanwhile has been told already, and is not told again.
-      if (left !== null) queueMicrotask(() => socket.emit("readable"));
+      if (left !== null) isAskedAgain = true;
       if (left === null && !publishes.isHeldBack) {
-        const chunk: unknown = read(size);
+        const waitingBytes = socket.readableLength;
+        const bytes = this.#turns.bytesFor(client, waitingBytes);
+        if (bytes === 0 && waitingBytes > 0) return null;
+        const chunk: unknown = read(bytes === waitingBytes ? size : bytes);
         if (!Buffer.isBuffer(chunk)) return chunk;
         readAtMs = clock.monotonicMs();
         left = publishes.read(chunk);
       }
       if (publishes.isHeldBack) this.#leftUnread.add(client);
-      if (left !== undefined) return left;
+      if (left === null) return null;
+      if (left !== undefined) return handOver(left);
       this.#counts.oversized++;
       socket.destroy(new Error("a packet exceeds packetBytesMax"));
       return null;

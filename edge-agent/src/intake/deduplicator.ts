@@ -1,10 +1,16 @@
+import type { ReadingColumns } from "@millrace/stream";
+
 /** What a reading's key says of it: new, seen before, or older than what is still remembered. */
 export type KeyVerdict = "fresh" | "duplicate" | "undeduplicated";
 
 interface SeriesKeys {
-  /** Source times, ascending, from `head` to `end`; equal times stand side by side with their values. */
-  timesMs: Float64Array;
-  values: Float64Array;
+  /**
+   * STRIDE numbers of each key, by source time ascending, from key `head` to `end`; equal times stand side by side. Together,
+   * for where readings of many series come in turns each key is in no cache.
+   */
+  cells: Float64Array;
+  /** The entries ascend, as where readings come in order: the first tells of all. */
+  areEntriesInOrder: boolean;
   head: number;
   end: number;
   maxTimeMs: number;
@@ -13,6 +19,10 @@ interface SeriesKeys {
 }
 
 const FIRST_CAPACITY = 16;
+/** Source time, value, and the number of the redo entry that the reading stands in. */
+const STRIDE = 3;
+const VALUE = 1;
+const ENTRY = 2;
 
 /**
  * Remembers (source time, value) of each series for `horizonMs` of event time, so that a reading delivered twice counts
@@ -23,6 +33,8 @@ export class Deduplicator {
   readonly #horizonMs: number;
   readonly #keysMax: number;
   readonly #series: (SeriesKeys | undefined)[] = [];
+  /** Into which what is judged goes. */
+  #entry = 0;
   #keyCount = 0;
   #forgottenCount = 0;
 
@@ -40,29 +52,75 @@ export class Deduplicator {
     return this.#forgottenCount;
   }
 
-  /** Judges the key and, unless it is a duplicate, remembers it. `timeMs` is at the source's full resolution. */
-  judge(series: number, timeMs: number, value: number): KeyVerdict {
+  /**
+   * Judges the key and, unless it is a duplicate, remembers it. `timeMs` is at the source's full resolution; `entry` is the
+   * redo entry that the reading goes into.
+   */
+  judge(series: number, timeMs: number, value: number, entry: number): KeyVerdict {
+    this.#entry = entry;
     const keys = (this.#series[series] ??= emptyKeys());
     if (timeMs > keys.maxTimeMs) {
       keys.maxTimeMs = timeMs;
       this.#insert(keys, keys.end, timeMs, value);
       this.#expire(keys);
+      this.#bound(keys);
       return "fresh";
     }
     if (timeMs < keys.floorMs || timeMs < keys.maxTimeMs - this.#horizonMs) return "undeduplicated";
     let at = firstAtOrAfter(keys, timeMs);
-    for (; at < keys.end && keys.timesMs[at] === timeMs; at += 1) {
-      if (keys.values[at] === value) return "duplicate";
+    for (; at < keys.end && keys.cells[at * STRIDE] === timeMs; at += 1) {
+      if (keys.cells[at * STRIDE + VALUE] === value) return "duplicate";
     }
     this.#insert(keys, at, timeMs, value);
+    this.#bound(keys);
     return "fresh";
   }
 
-  /** Whether this key would still be recognised: what a trimmed redo entry must carry on. */
-  isRemembered(series: number, timeMs: number): boolean {
-    const keys = this.#series[series];
-    if (keys === undefined || timeMs > keys.maxTimeMs) return false;
-    return timeMs >= keys.floorMs && timeMs >= keys.maxTimeMs - this.#horizonMs;
+  /**
+   * The same for the readings of a series at the front of these columns whose times ascend beyond all that it has had: they
+   * are fresh, and nothing has to be looked up. Returns how many they are.
+   */
+  admitAhead(
+    series: number,
+    { count, timeMs, value }: Omit<ReadingColumns, "series">,
+    entry: number,
+  ): number {
+    const keys = (this.#series[series] ??= emptyKeys());
+    let ahead = 0;
+    for (let maxTimeMs = keys.maxTimeMs; ahead < count && timeMs[ahead] > maxTimeMs; ahead += 1)
+      maxTimeMs = timeMs[ahead];
+    if ((keys.end + ahead) * STRIDE > keys.cells.length) makeRoom(keys, ahead);
+    const { cells } = keys;
+    for (let at = 0, cell = keys.end * STRIDE; at < ahead; at += 1, cell += STRIDE) {
+      cells[cell] = timeMs[at];
+      cells[cell + VALUE] = value[at];
+      cells[cell + ENTRY] = entry;
+    }
+    if (ahead > 0) keys.maxTimeMs = timeMs[ahead - 1];
+    keys.end += ahead;
+    this.#keyCount += ahead;
+    this.#expire(keys);
+    this.#bound(keys);
+    return ahead;
+  }
+
+  /** The redo entries up to `last` go: gives each key that stands in them, and takes it to stand in entry `next` from now on. */
+  carry(last: number, next: number, take: (series: number, timeMs: number, value: number) => void): void {
+    for (const [series, keys] of this.#series.entries()) {
+      if (keys === undefined) continue;
+      const { cells, head, end } = keys;
+      if (head === end || (keys.areEntriesInOrder && cells[head * STRIDE + ENTRY] > last)) continue;
+      keys.areEntriesInOrder = true;
+      for (let at = head, before = 0; at < end; at += 1) {
+        const cell = at * STRIDE;
+        if (cells[cell + ENTRY] <= last) {
+          take(series, cells[cell], cells[cell + VALUE]);
+          cells[cell + ENTRY] = next;
+        }
+        if (cells[cell + ENTRY] < before) keys.areEntriesInOrder = false;
+        before = cells[cell + ENTRY];
+      }
+    }
   }
 
   /**
@@ -78,44 +136,46 @@ export class Deduplicator {
   }
 
   #insert(keys: SeriesKeys, at: number, timeMs: number, value: number): void {
-    if (keys.end === keys.timesMs.length) at -= makeRoom(keys);
+    if (keys.end * STRIDE === keys.cells.length) at -= makeRoom(keys, 1);
+    const { cells } = keys;
+    const cell = at * STRIDE;
     if (at < keys.end) {
-      keys.timesMs.copyWithin(at + 1, at, keys.end);
-      keys.values.copyWithin(at + 1, at, keys.end);
+      cells.copyWithin(cell + STRIDE, cell, keys.end * STRIDE);
+      keys.areEntriesInOrder = false;
     }
-    keys.timesMs[at] = timeMs;
-    keys.values[at] = value;
+    cells[cell] = timeMs;
+    cells[cell + VALUE] = value;
+    cells[cell + ENTRY] = this.#entry;
     keys.end += 1;
     this.#keyCount += 1;
-    if (this.#keyCount > this.#keysMax) {
-      this.#forgottenCount += 1;
-      this.#dropOldest(keys);
-    }
   }
 
   #expire(keys: SeriesKeys): void {
     const oldestMs = keys.maxTimeMs - this.#horizonMs;
-    while (keys.head < keys.end && keys.timesMs[keys.head] < oldestMs) {
+    while (keys.head < keys.end && keys.cells[keys.head * STRIDE] < oldestMs) {
       keys.head += 1;
       this.#keyCount -= 1;
     }
   }
 
-  /** Forgets every key of the oldest time: half of a time's keys would let its duplicates pass as fresh. */
-  #dropOldest(keys: SeriesKeys): void {
-    const oldestMs = keys.timesMs[keys.head];
-    while (keys.head < keys.end && keys.timesMs[keys.head] === oldestMs) {
-      keys.head += 1;
-      this.#keyCount -= 1;
+  /** Where there are too many, forgets every key of the oldest time: half of a time's keys would let its duplicates pass as fresh. */
+  #bound(keys: SeriesKeys): void {
+    while (this.#keyCount > this.#keysMax) {
+      const oldestMs = keys.cells[keys.head * STRIDE];
+      while (keys.head < keys.end && keys.cells[keys.head * STRIDE] === oldestMs) {
+        keys.head += 1;
+        this.#keyCount -= 1;
+      }
+      keys.floorMs = keys.head < keys.end ? keys.cells[keys.head * STRIDE] : oldestMs + 1;
+      this.#forgottenCount += 1;
     }
-    keys.floorMs = keys.head < keys.end ? keys.timesMs[keys.head] : oldestMs + 1;
   }
 }
 
 function emptyKeys(): SeriesKeys {
   return {
-    timesMs: new Float64Array(FIRST_CAPACITY),
-    values: new Float64Array(FIRST_CAPACITY),
+    cells: new Float64Array(FIRST_CAPACITY * STRIDE),
+    areEntriesInOrder: true,
     head: 0,
     end: 0,
     maxTimeMs: Number.NEGATIVE_INFINITY,
@@ -123,17 +183,13 @@ function emptyKeys(): SeriesKeys {
   };
 }
 
-/** Slides the live keys to the front, or doubles the arrays when they are mostly live. Returns how far they moved. */
-function makeRoom(keys: SeriesKeys): number {
-  const { head, end } = keys;
-  const isMostlyLive = end - head > keys.timesMs.length / 2;
-  for (const column of ["timesMs", "values"] as const) {
-    const old = keys[column];
-    if (isMostlyLive) {
-      keys[column] = new Float64Array(old.length * 2);
-      keys[column].set(old.subarray(head, end));
-    } else old.copyWithin(0, head, end);
-  }
+/** For so many more keys: slides the live ones to the front, of a longer array where they would fill half. Returns how far they moved. */
+function makeRoom(keys: SeriesKeys, count: number): number {
+  const { cells, head, end } = keys;
+  let length = cells.length;
+  while ((end - head + count) * STRIDE > length / 2) length *= 2;
+  if (length > cells.length) keys.cells = new Float64Array(length);
+  keys.cells.set(cells.subarray(head * STRIDE, end * STRIDE));
   keys.head = 0;
   keys.end = end - head;
   return head;
@@ -144,7 +200,7 @@ function firstAtOrAfter(keys: SeriesKeys, timeMs: number): number {
   let high = keys.end;
   while (low < high) {
     const middle = (low + high) >>> 1;
-    if (keys.timesMs[middle] < timeMs) low = middle + 1;
+    if (keys.cells[middle * STRIDE] < timeMs) low = middle + 1;
     else high = middle;
   }
   return low;

@@ -9,6 +9,7 @@ import { ClockGuard } from "../clock-guard.ts";
 import { Deduplicator } from "./deduplicator.ts";
 import { Ledger } from "../ledger.ts";
 import { PaneTables } from "../panes/pane-tables.ts";
+import { RING_READING_BYTES, ReadingRing } from "../evidence/reading-ring.ts";
 import { ReadingIntake } from "./reading-intake.ts";
 import { RedoBuffer } from "../durability/redo-entry.ts";
 
@@ -22,6 +23,8 @@ function world() {
   const limits = { outOfOrdernessMs: 5_000, idleTimeoutMs: 30_000 };
   const ledger = new Ledger();
   const redo = new RedoBuffer();
+  const ring = new ReadingRing(1_000 * RING_READING_BYTES);
+  const deduplicator = new Deduplicator({ horizonMs: 60_000, keysMax: 50 });
   const watermarks = new SeriesWatermarks(limits);
   const rules = new RuleEngine({
     rules: [
@@ -50,13 +53,14 @@ function world() {
     tables,
     clock,
     guard: new ClockGuard({ clock, maxFutureMs: 5_000, floorMs: 0, durableTimeMs: null }),
-    deduplicator: new Deduplicator({ horizonMs: 60_000, keysMax: 50 }),
+    deduplicator,
     rules,
     watermarks,
     ledger,
     redo,
+    redoLog: { next: 1 },
     watched: { add: () => undefined, has: () => true },
-    recorder: null,
+    recorder: ring,
   });
   const outcomes: Outcome[] = [];
   return {
@@ -69,6 +73,13 @@ function world() {
       rules: rules.export(),
       outcomes,
       redo: redo.take(0, ledger.totals),
+      keyCount: deduplicator.keyCount,
+      recorded: Array.from({ length: ring.total }, (_, number) => [
+        ring.seriesOf(number),
+        ring.timeMsOf(number),
+        ring.valueOf(number),
+        ring.qualityOf(number),
+      ]),
     }),
   };
 }
@@ -88,13 +99,15 @@ const message = fc.record({
     }),
     { minLength: 1, maxLength: 12 },
   ),
+  isInOrder: fc.boolean(),
 });
 
 test("a run leaves behind what its readings leave behind one by one, or declines and changes nothing", () => {
   let takenCount = 0;
   const property = fc.property(fc.array(message, { maxLength: 12 }), (messages) => {
     const [byRun, byReading] = [world(), world()];
-    for (const { series, readings, ...facts } of messages) {
+    for (const { series, readings, isInOrder, ...facts } of messages) {
+      if (isInOrder) readings.sort((a, b) => b.agoMs - a.agoMs);
       const arrived = { ...facts, series, arrivedMonotonicMs: NOW_MS };
       const one = (world: typeof byRun) => {
         for (const { agoMs, value } of readings) {

@@ -8,6 +8,7 @@ import type { ReadingRing } from "../evidence/reading-ring.ts";
 import type { Ledger, RejectionReason } from "../ledger.ts";
 import type { PaneTables } from "../panes/pane-tables.ts";
 import { REDO_FLAG, type RedoBuffer, type RedoRow } from "../durability/redo-entry.ts";
+import type { RedoLog } from "../durability/redo-log.ts";
 import type { Series } from "./series-registry.ts";
 import type { WatchedWindows } from "../panes/watched-windows.ts";
 
@@ -41,10 +42,11 @@ export interface ReadingIntakeOptions {
   readonly rules: RuleEngine;
   readonly watermarks: SeriesWatermarks;
   readonly ledger: Ledger;
-  readonly redo: Pick<RedoBuffer, "add">;
+  readonly redo: Pick<RedoBuffer, "add" | "addRun">;
+  readonly redoLog: Pick<RedoLog, "next">;
   readonly watched: Pick<WatchedWindows, "add" | "has">;
   /** Where raw readings are kept for a while; null: nowhere. */
-  readonly recorder: Pick<ReadingRing, "add"> | null;
+  readonly recorder: Pick<ReadingRing, "add" | "addRun"> | null;
 }
 
 const NO_FLAGS = new Uint8Array(0);
@@ -58,7 +60,6 @@ export class ReadingIntake {
   readonly #options: ReadingIntakeOptions;
   /** Of the run at hand, by reading. */
   #flags = NO_FLAGS;
-  #seriesColumn = new Uint32Array(0);
 
   constructor(options: ReadingIntakeOptions) {
     this.#options = options;
@@ -69,7 +70,7 @@ export class ReadingIntake {
     reading: IncomingReading,
     onOutcomes: (outcomes: readonly Outcome[]) => void,
   ): RejectionReason | undefined {
-    const { guard, deduplicator, ledger, redo, recorder } = this.#options;
+    const { guard, deduplicator, ledger, redo, redoLog, recorder } = this.#options;
     const verdict = guard.judge(reading.sourceTimeMs);
     if (verdict !== "plausible") {
       ledger.reject(verdict);
@@ -77,7 +78,9 @@ export class ReadingIntake {
     }
     const { series, sourceTimeMs, value, quality, hasOwnTime } = reading;
     if (hasOwnTime) guard.heard(sourceTimeMs);
-    const keyVerdict = hasOwnTime ? deduplicator.judge(series.index, sourceTimeMs, value) : "fresh";
+    const keyVerdict = hasOwnTime
+      ? deduplicator.judge(series.index, sourceTimeMs, value, redoLog.next)
+      : "fresh";
     ledger.totals.received += 1;
     if (keyVerdict === "duplicate") {
       ledger.totals.duplicate += 1;
@@ -104,8 +107,7 @@ export class ReadingIntake {
    * where one of them may be refused: then each is to be accepted by itself.
    */
   acceptRun(run: ReadingRun, onOutcomes: (outcomes: readonly Outcome[]) => void): boolean {
-    const { guard, deduplicator, ledger, redo, watermarks, rules, clock, watched, tables, recorder } =
-      this.#options;
+    const { guard, ledger, redo, watermarks, rules, clock, watched, tables, recorder } = this.#options;
     const { series, hasOwnTime, isRetained, arrivedMonotonicMs } = run;
     const { count, timeMs, value } = run.readings;
     const { index, metric, labels } = series;
@@ -115,7 +117,7 @@ export class ReadingIntake {
     if (!guard.arePlausible(timeMs, count)) return false;
     // Any of them may tell what sensors say: the last is mostly the latest.
     if (hasOwnTime && count > 0) guard.heard(timeMs[count - 1]);
-    this.#makeRoom(count, index);
+    if (this.#flags.length < count) this.#flags = new Uint8Array(count);
     const flags = this.#flags;
     const monotonicMs = clock.monotonicMs();
     const arrival = rules.watches(metric)
@@ -128,46 +130,49 @@ export class ReadingIntake {
           isReplayed: false,
         }
       : undefined;
-    // The rules keep no reading: one object serves for all.
-    const reading = { metric, labels, timeMs: 0.5, value: 0.5, quality: "good" as const };
-    let fresh = 0;
-    for (let at = 0; at < count; at += 1) {
-      const verdict = hasOwnTime ? deduplicator.judge(index, timeMs[at], value[at]) : "fresh";
-      if (verdict === "duplicate") continue;
-      timeMs[fresh] = timeMs[at];
-      value[fresh] = value[at];
-      flags[fresh] =
-        (hasOwnTime ? REDO_FLAG.hasOwnTime : 0) |
-        (verdict === "undeduplicated" ? REDO_FLAG.undeduplicated : 0);
-      fresh += 1;
-      if (arrival === undefined) continue;
-      reading.timeMs = timeMs[at];
-      reading.value = value[at];
-      onOutcomes(rules.onReading(index, reading, arrival));
+    const fresh = hasOwnTime ? this.#leaveDuplicates(index, run.readings) : count;
+    if (!hasOwnTime) flags.fill(0, 0, count);
+    const readings = { count: fresh, timeMs, value };
+    if (arrival !== undefined && fresh > 0) {
+      // The rules keep no reading: one object serves for all.
+      const reading = { metric, labels, timeMs: 0.5, value: 0.5, quality: "good" as const };
+      const isLastEnough = fresh > 1 && rules.isQuiet(index, metric, readings);
+      for (let at = isLastEnough ? fresh - 1 : 0; at < fresh; at += 1) {
+        reading.timeMs = timeMs[at];
+        reading.value = value[at];
+        onOutcomes(rules.onReading(index, reading, arrival));
+      }
     }
     ledger.totals.received += count;
     ledger.totals.duplicate += count - fresh;
     ledger.totals[table === undefined ? "ruleOnly" : "aggregated"] += fresh;
-    const steadyMs = guard.steadyMs(monotonicMs);
-    const isWatched = watched.has(metric);
     if (fresh === 1) table?.add(index, timeMs[0], value[0]);
-    else table?.addBatch({ count: fresh, series: this.#seriesColumn, timeMs, value });
-    for (let at = 0; at < fresh; at += 1) {
-      watermarks.observe(index, timeMs[at], steadyMs);
+    else table?.addSeries(index, readings);
+    watermarks.observeRun(index, timeMs, { count: fresh, nowMs: guard.steadyMs(monotonicMs) });
+    for (let at = 0; at < fresh; at += 1)
       if ((flags[at] & REDO_FLAG.undeduplicated) !== 0) table?.addBeside(index, timeMs[at], "undeduplicated");
-      if (isWatched) watched.add(series, timeMs[at], value[at]);
-      redo.add(index, timeMs[at], value[at], flags[at]);
-      recorder?.add(index, timeMs[at], value[at], 0);
-    }
+    if (watched.has(metric)) for (let at = 0; at < fresh; at += 1) watched.add(series, timeMs[at], value[at]);
+    redo.addRun(index, readings, flags);
+    recorder?.addRun(index, readings);
     return true;
   }
 
-  #makeRoom(count: number, series: number): void {
-    if (this.#flags.length < count) {
-      this.#flags = new Uint8Array(count);
-      this.#seriesColumn = new Uint32Array(count);
+  /** The others move up; their flags are set. Returns how many they are. */
+  #leaveDuplicates(series: number, readings: ReadingRun["readings"]): number {
+    const { deduplicator, redoLog } = this.#options;
+    const { count, timeMs, value } = readings;
+    const flags = this.#flags;
+    let fresh = deduplicator.admitAhead(series, readings, redoLog.next);
+    for (let at = 0; at < fresh; at += 1) flags[at] = REDO_FLAG.hasOwnTime;
+    for (let at = fresh; at < count; at += 1) {
+      const verdict = deduplicator.judge(series, timeMs[at], value[at], redoLog.next);
+      if (verdict === "duplicate") continue;
+      timeMs[fresh] = timeMs[at];
+      value[fresh] = value[at];
+      flags[fresh] = REDO_FLAG.hasOwnTime | (verdict === "undeduplicated" ? REDO_FLAG.undeduplicated : 0);
+      fresh += 1;
     }
-    if (count > 1) this.#seriesColumn.fill(series, 0, count);
+    return fresh;
   }
 
   /**
@@ -207,14 +212,15 @@ export class ReadingIntake {
     );
   }
 
-  /** Replays a row of the redo log, each part of the state from where its checkpoint ends. */
+  /** Replays a row of a redo entry, each part of the state from where its checkpoint ends. */
   replay(
     row: RedoRow,
     series: Series,
-    parts: { panes: boolean; watermarks: boolean; rules: boolean },
+    { entry, parts }: { entry: number; parts: { panes: boolean; watermarks: boolean; rules: boolean } },
   ): readonly Outcome[] {
     const { deduplicator, watermarks, guard } = this.#options;
-    if ((row.flags & REDO_FLAG.hasOwnTime) !== 0) deduplicator.judge(row.series, row.timeMs, row.value);
+    if ((row.flags & REDO_FLAG.hasOwnTime) !== 0)
+      deduplicator.judge(row.series, row.timeMs, row.value, entry);
     if ((row.flags & REDO_FLAG.keyOnly) !== 0) return [];
     if ((row.flags & REDO_FLAG.stale) !== 0) {
       if (parts.panes) this.#besidePane(series, row.timeMs);

@@ -41,6 +41,11 @@ export class SeriesRegistry {
     return index < this.#series.length;
   }
 
+  find(metric: string, labels: Labels): Series | undefined {
+    const index = this.#indexByKey.get(seriesKey(metric, labels));
+    return index === undefined ? undefined : this.#series[index];
+  }
+
   /** The series, made when new; `undefined` when the metric has as many as it may. */
   resolve(metric: string, labels: Labels): Series | undefined {
     const known = this.#indexByKey.get(seriesKey(metric, labels));

@@ -105,7 +105,8 @@ export class ReplayedAgent {
       deduplicator: this.#deduplicator,
       rules: this.#rules,
       ledger: this.#ledger,
-      redo: { add: () => undefined },
+      redo: { add: () => undefined, addRun: () => undefined },
+      redoLog: { next: 1 },
       watched: this.#watched,
       recorder: null,
     });

@@ -120,6 +120,11 @@ export class AlarmLifeCycle {
     return this.#id;
   }
 
+  /** Of its latest event. */
+  get step(): number {
+    return this.#step;
+  }
+
   get isActive(): boolean {
     return this.#isRaised || this.#isLatched;
   }

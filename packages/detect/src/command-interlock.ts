@@ -39,6 +39,12 @@ export class CommandInterlock {
     });
   }
 
+  /** Of one topic; undefined where nothing bounds its commands. */
+  exportOne(topic: string, awakeMs: number): InterlockState | undefined {
+    if (this.#perMinuteMax === null) return undefined;
+    return { topic, agesMs: this.#recent(topic, awakeMs).map((atMs) => awakeMs - atMs) };
+  }
+
   restore(states: readonly InterlockState[], awakeMs: number): void {
     for (const { topic, agesMs } of states)
       this.#takenAtMs.set(

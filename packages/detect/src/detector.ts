@@ -24,6 +24,13 @@ export interface Standing {
 
 export type ObservedReading = Pick<Reading, "value" | "timeMs" | "quality">;
 
+/** Good readings of one series, one after another, whose times do not go back. */
+export interface ObservedRun {
+  readonly firstMs: number;
+  readonly leastValue: number;
+  readonly greatestValue: number;
+}
+
 /** How a reading came, as far as detectors ask. */
 export interface ObservedArrival {
   /** Agent's wall clock, ms; it may jump. */
@@ -46,6 +53,11 @@ export interface Detector {
 
   /** @param awakeMs see `AwakeClock`. */
   observe(series: number, reading: ObservedReading, arrival: ObservedArrival, awakeMs: number): Transition;
+  /**
+   * Whether such a run, taken in at one time, gives `none` throughout and leaves behind what its last reading leaves behind
+   * by itself. False where that is not certain.
+   */
+  isQuiet(series: number, run: ObservedRun): boolean;
   /** Series that time alone has raised. */
   onTick(awakeMs: number): readonly number[];
   /** Whether time alone meets the condition now: there need be no reading to act on. */

@@ -4,6 +4,7 @@ export * from "./alarm-life-cycle.ts";
 export * from "./detector.ts";
 export * from "./maintenance-book.ts";
 export * from "./outcome.ts";
+export * from "./rule-engine-changes.ts";
 export * from "./rule-engine.ts";
 export * from "./rule-spec.ts";
 export * from "./rule-table.ts";

@@ -5,6 +5,7 @@ import {
   type LevelName,
   type ObservedArrival,
   type ObservedReading,
+  type ObservedRun,
   type Standing,
   TRANSITION,
   type Transition,
@@ -66,6 +67,12 @@ export class LevelsDetector implements Detector {
     }
     if (isLate) this.lateCount++;
     return isMet ? TRANSITION.met : isLate ? TRANSITION.late : TRANSITION.none;
+  }
+
+  isQuiet(series: number, run: ObservedRun): boolean {
+    for (let i = 0; i < this.#levels.length; i++)
+      if (!this.#levels[i].limit.isQuiet(series, run)) return false;
+    return true;
   }
 
   onTick(): readonly number[] {

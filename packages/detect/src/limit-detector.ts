@@ -3,6 +3,7 @@ import {
   type DetectorBounds,
   type ObservedArrival,
   type ObservedReading,
+  type ObservedRun,
   type Standing,
   TRANSITION,
   type Transition,
@@ -94,6 +95,11 @@ export class LimitDetector implements Detector {
         this.#phase[series] = PHASE.normal;
         return TRANSITION.cleared;
     }
+  }
+
+  isQuiet(series: number, { firstMs, leastValue, greatestValue }: ObservedRun): boolean {
+    if (series >= this.#phase.length || this.#phase[series] !== PHASE.normal) return false;
+    return firstMs >= this.#newestMs[series] && !this.isBroken(this.#sign > 0 ? greatestValue : leastValue);
   }
 
   onTick(): readonly number[] {

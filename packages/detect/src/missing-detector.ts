@@ -53,6 +53,11 @@ export class MissingDetector implements Detector {
     return phase === PHASE.raised ? TRANSITION.cleared : TRANSITION.none;
   }
 
+  /** Silence is all that it minds. */
+  isQuiet(series: number): boolean {
+    return this.#phase[series] !== PHASE.raised;
+  }
+
   onTick(awakeMs: number): readonly number[] {
     if (awakeMs < this.#dueAtMs) return NO_SERIES;
     this.#awakeMs = awakeMs;

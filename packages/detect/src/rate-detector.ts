@@ -62,6 +62,11 @@ export class RateDetector implements Detector {
     return Number.isNaN(slope) ? TRANSITION.none : this.#limit.judge(series, slope, timeMs, true, nowMs);
   }
 
+  /** Each reading counts for the slope. */
+  isQuiet(): boolean {
+    return false;
+  }
+
   onTick(): readonly number[] {
     return NO_SERIES;
   }

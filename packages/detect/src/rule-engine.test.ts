@@ -2,6 +2,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { AlarmEvent } from "./alarm-event.ts";
+import { afterChanges, type RuleEngineChanges } from "./rule-engine-changes.ts";
 import { NOTHING } from "./outcome.ts";
 import type { Outcome, PublishOutcome } from "./outcome.ts";
 import { RuleEngine, type ArrivalFacts, type RuleReading } from "./rule-engine.ts";
@@ -539,4 +540,80 @@ test("restored at every point, the engine does what an uninterrupted one does", 
     }),
     { numRuns: 200 },
   );
+});
+
+test("restored from an older state, what steps have changed since, and the readings after, the engine is the uninterrupted one", () => {
+  const spec = (action: Partial<ActionSpec>) => [
+    rule({ ...action, perMinuteMax: 3 }),
+    {
+      ...rule(null),
+      name: "cold",
+      when: { kind: "below" as const, limit: 70, clear: 70, forAtLeastMs: 500 },
+    },
+  ];
+  const isCheckpoint = fc.integer({ min: 0, max: 9 }).map((number) => number === 0);
+  fc.assert(
+    fc.property(ruleSets, fc.array(fc.tuple(isCheckpoint, fc.nat(900), step)), (action, steps) => {
+      const whole = engineOf(...spec(action));
+      let nowMs = 100_000_000;
+      let checkpoint = JSON.stringify(whole.export());
+      let journal: RuleEngineChanges[] = [];
+      let unjudged: Sent[] = [];
+      for (const [isDue, delayMs, next] of steps) {
+        nowMs += delayMs;
+        take(whole, nowMs, next);
+        if (next.do === "reading")
+          unjudged.push({ ...next, nowMs, timeMs: nowMs - next.ageMs, isReplayed: true });
+        const changes = whole.takeChanges();
+        if (isDue) {
+          checkpoint = JSON.stringify(whole.export());
+          journal = [];
+          unjudged = [];
+        } else if (changes !== null) {
+          journal.push(JSON.parse(JSON.stringify(changes)));
+          const known = new Set(changes.series.map(({ labels }) => labels["machine"]));
+          unjudged = unjudged.filter(({ machine = 0 }) => !known.has(`m${machine}`));
+        }
+        const restored = engineOf(...spec(action));
+        expect(restored.restore(afterChanges(JSON.parse(checkpoint), journal))).toEqual([]);
+        for (const reading of unjudged) expect(send(restored, reading)).toEqual([]);
+        expect(inAnyOrder(restored)).toEqual(inAnyOrder(whole));
+        expect(restored.takeChanges()).toBe(null);
+      }
+    }),
+    { numRuns: 200 },
+  );
+});
+
+/** But for how long ago commands were: of those that no step has told of since, the checkpoint knows. */
+function inAnyOrder(engine: RuleEngine) {
+  const { series, alarms, commands = [] } = engine.export();
+  const sorted = (list: readonly unknown[]) => list.map((each) => JSON.stringify(each)).sort();
+  return {
+    series: sorted(series),
+    alarms: sorted(alarms),
+    commands: sorted(commands.map(({ rule: name, topic, agesMs }) => [name, topic, agesMs.length])),
+  };
+}
+
+test("a step tells of its own series, with all rules that look at it, and of nothing else", () => {
+  const engine = engineOf(rule({ perMinuteMax: 2 }), {
+    ...rule(null),
+    name: "hot",
+    when: { ...TOO_HOT, limit: 90 },
+  });
+  expect(engine.takeChanges()).toBe(null);
+  send(engine, { nowMs: 1000, value: 70 });
+  send(engine, { nowMs: 1000, value: 70, machine: 1 });
+  expect(engine.takeChanges()).toBe(null);
+  send(engine, { nowMs: 2000, value: 81 });
+  expect(engine.takeChanges()).toMatchObject({
+    series: [
+      { input: "temperature", rule: "overheating", labels: LABELS[0], alarm: { event: { step: 1 } } },
+      { input: "temperature", rule: "hot", labels: LABELS[0], alarm: null },
+    ],
+    commands: [{ rule: "overheating", topic: "factory/alpha/1/m0/command", agesMs: [0] }],
+  });
+  send(engine, { nowMs: 2100, value: 82 });
+  expect(engine.takeChanges()).toBe(null);
 });

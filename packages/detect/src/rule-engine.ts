@@ -1,16 +1,17 @@
-import type { Labels, Reading } from "@millrace/stream";
+import { type Labels, type Reading, type ReadingColumns, seriesKey } from "@millrace/stream";
 import type { AlarmEvent, EndReason } from "./alarm-event.ts";
 import { AlarmLifeCycle } from "./alarm-life-cycle.ts";
 import type { AlarmState, AlarmSurroundings, Evidence, TickTime } from "./alarm-life-cycle.ts";
 import { AwakeClock } from "./awake-clock.ts";
 import type { InterlockState } from "./command-interlock.ts";
-import { type ObservedArrival, TRANSITION, type Transition } from "./detector.ts";
+import { type ObservedArrival, type ObservedRun, TRANSITION, type Transition } from "./detector.ts";
 import { hasLabels, type Maintenance, MaintenanceBook, type MaintenanceState } from "./maintenance-book.ts";
 import { NOTHING } from "./outcome.ts";
 import type { Outcome } from "./outcome.ts";
+import type { RuleEngineChanges, SeriesChange } from "./rule-engine-changes.ts";
 import { ruleInput, type RuleSpec } from "./rule-spec.ts";
 import { type AlarmPlace, RuleTable, type SeriesRuleState } from "./rule-table.ts";
-import { topicFilter } from "./topic-template.ts";
+import { expandTopic, topicFilter } from "./topic-template.ts";
 
 const NONE_EXPIRED: readonly Maintenance[] = Object.freeze([]);
 
@@ -84,6 +85,8 @@ export class RuleEngine {
   readonly #withDeadline = new Set<AlarmPlace>();
   /** With a command that the interlock holds back. */
   readonly #held = new Set<AlarmPlace>();
+  /** Whose alarms have made a step since `takeChanges`. */
+  readonly #changed = new Set<AlarmPlace>();
   readonly #clock = new AwakeClock();
   readonly #maintenance = new MaintenanceBook();
   readonly #expired: Maintenance[] = [];
@@ -170,6 +173,26 @@ export class RuleEngine {
       );
     }
     return out === null ? NOTHING : out;
+  }
+
+  /**
+   * Whether these good readings of a series, come together, ask for nothing and leave behind what the last of them leaves
+   * behind by itself: then that one is enough for `onReading`. False where that is not certain.
+   */
+  isQuiet(
+    seriesIndex: number,
+    metric: string,
+    readings: Pick<ReadingColumns, "count" | "timeMs" | "value">,
+  ): boolean {
+    const tables = this.#byInput.get(metric);
+    if (tables === undefined) return true;
+    const run = runOf(readings);
+    if (run === undefined) return false;
+    for (let i = 0; i < tables.length; i++) {
+      const slot = tables[i].slotOf(seriesIndex);
+      if (slot < 0 || !tables[i].detector.isQuiet(slot, run)) return false;
+    }
+    return true;
   }
 
   /** Whether an answer is awaited on this topic. */
@@ -305,6 +328,28 @@ export class RuleEngine {
   }
 
   /**
+   * What steps of alarms have changed since the last call; null: nothing. `afterChanges` adds it to a state that was exported
+   * before. The others' series may have moved on, without a step; and maintenance is in an exported state alone.
+   */
+  takeChanges(): RuleEngineChanges | null {
+    if (this.#changed.size === 0) return null;
+    const series = new Map<string, SeriesChange[]>();
+    const commands: RuleEngineChanges["commands"][number][] = [];
+    for (const place of this.#changed) {
+      const { rule, interlock, labels } = place.table;
+      place.takenStep = place.alarm.step;
+      const input = ruleInput(rule);
+      const key = seriesKey(input, labels[place.slot]);
+      if (!series.has(key)) series.set(key, this.#exportSeries(input, labels[place.slot]));
+      const topic = rule.action === null ? null : expandTopic(rule.action.topicTemplate, labels[place.slot]);
+      const state = topic === null ? undefined : interlock.exportOne(topic, this.#clock.nowMs);
+      if (state !== undefined) commands.push({ rule: rule.name, ...state });
+    }
+    this.#changed.clear();
+    return { series: [...series.values()].flat(), commands };
+  }
+
+  /**
    * Takes over an exported state; only into an engine that has seen no reading. Alarms of rules or conditions that no
    * longer exist end, and the outcomes say so.
    */
@@ -335,6 +380,14 @@ export class RuleEngine {
     return out;
   }
 
+  /** With every rule that looks at the series. */
+  #exportSeries(input: string, labels: Labels): SeriesChange[] {
+    return (this.#byInput.get(input) ?? []).flatMap((table) => {
+      const state = table.exportOne(labels);
+      return state === undefined ? [] : [{ input, ...state }];
+    });
+  }
+
   #newTable(rule: RuleSpec): RuleTable {
     const { actionMaxAgeMs, maxFutureMs = FUTURE_MS_MAX } = this.#options;
     // How things stand is what the newest window says: a revision of an older one raises nothing.
@@ -360,7 +413,7 @@ export class RuleEngine {
     const slot = table.slotByLabels(labels);
     if (saved.isRaised && !table.detector.isRaised(slot)) return undefined;
     const alarm = AlarmLifeCycle.restore(table.rule, saved, this.#surroundingsOf(table, slot));
-    return { alarm, table, slot, awaitedTopic: null };
+    return { alarm, table, slot, awaitedTopic: null, takenStep: alarm.step };
   }
 
   #take(place: AlarmPlace): void {
@@ -377,7 +430,7 @@ export class RuleEngine {
           const id = table.nextId(slot, evidence.timeMs);
           const surroundings = this.#surroundingsOf(table, slot);
           const alarm = new AlarmLifeCycle(table.rule, id, table.labels[slot], surroundings);
-          place = { alarm, table, slot, awaitedTopic: null };
+          place = { alarm, table, slot, awaitedTopic: null, takenStep: 0 };
           table.alarms[slot] = place;
           this.#alarms.set(alarm.id, place);
         }
@@ -463,6 +516,7 @@ export class RuleEngine {
   #settle(place: AlarmPlace): void {
     const { alarm } = place;
     const isOver = alarm.isOver;
+    if (alarm.step !== place.takenStep) this.#changed.add(place);
     const topic = isOver ? null : alarm.awaitedTopic;
     if (topic !== place.awaitedTopic) {
       this.#stopAwaiting(place);
@@ -506,6 +560,20 @@ interface Change {
   readonly slot: number;
   readonly transition: Transition;
   readonly evidence: Evidence;
+}
+
+/** Undefined where their times go back. */
+function runOf({ count, timeMs, value }: Parameters<RuleEngine["isQuiet"]>[2]): ObservedRun | undefined {
+  let leastValue = Infinity;
+  let greatestValue = -Infinity;
+  let newestMs = -Infinity;
+  for (let at = 0; at < count; at++) {
+    if (timeMs[at] < newestMs) return undefined;
+    newestMs = timeMs[at];
+    if (value[at] < leastValue) leastValue = value[at];
+    if (value[at] > greatestValue) greatestValue = value[at];
+  }
+  return { firstMs: timeMs[0], leastValue, greatestValue };
 }
 
 function tablesByInput(tables: readonly RuleTable[]): ReadonlyMap<string, readonly RuleTable[]> {

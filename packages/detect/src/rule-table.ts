@@ -3,6 +3,7 @@ import type { AlarmLifeCycle } from "./alarm-life-cycle.ts";
 import { CommandInterlock } from "./command-interlock.ts";
 import type { Detector, DetectorBounds, DetectorState } from "./detector.ts";
 import { makeDetector } from "./make-detector.ts";
+import type { SeriesChange } from "./rule-engine-changes.ts";
 import type { RuleSpec } from "./rule-spec.ts";
 import { columnLengthFor, grownColumn } from "./series-column.ts";
 
@@ -28,6 +29,8 @@ export interface AlarmPlace {
   readonly table: RuleTable;
   readonly slot: number;
   awaitedTopic: string | null;
+  /** Of the alarm, when its changes were taken last. */
+  takenStep: number;
 }
 
 /** One rule with its series: each has a slot, found by the caller's index or, after a restore, by its labels. */
@@ -88,12 +91,17 @@ export class RuleTable {
   }
 
   export(): SeriesRuleState[] {
-    return this.labels.flatMap((labels, slot) => {
-      const detector = this.detector.state(slot);
-      const lastActivation = this.#lastActivation[slot] ?? null;
-      if (detector === null && lastActivation === null) return [];
-      return [{ rule: this.rule.name, labels, detector, lastActivation }];
+    return this.labels.flatMap((_, slot) => {
+      const state = this.#stateOf(slot);
+      return state.detector === null && state.lastActivation === null ? [] : [state];
     });
+  }
+
+  /** Of the series with these labels; undefined where there is none. */
+  exportOne(labels: Labels): Omit<SeriesChange, "input"> | undefined {
+    const slot = this.#slotByKey.get(labelsKey(labels));
+    if (slot === undefined) return undefined;
+    return { ...this.#stateOf(slot), alarm: this.alarms[slot]?.alarm.export() ?? null };
   }
 
   /** A state of another kind of condition is not taken: the series begins anew. */
@@ -101,6 +109,16 @@ export class RuleTable {
     const slot = this.slotByLabels(state.labels);
     this.detector.restore(slot, state.detector, awakeMs);
     this.#lastActivation[slot] = state.lastActivation ?? undefined;
+  }
+
+  #stateOf(slot: number): SeriesRuleState {
+    const lastActivation = this.#lastActivation[slot] ?? null;
+    return {
+      rule: this.rule.name,
+      labels: this.labels[slot],
+      detector: this.detector.state(slot),
+      lastActivation,
+    };
   }
 }
 

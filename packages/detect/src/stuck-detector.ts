@@ -79,6 +79,11 @@ export class StuckDetector implements Detector {
     return TRANSITION.raised;
   }
 
+  /** Each reading may be the one that moves. */
+  isQuiet(): boolean {
+    return false;
+  }
+
   onTick(): readonly number[] {
     return NO_SERIES;
   }

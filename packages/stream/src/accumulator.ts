@@ -39,6 +39,8 @@ export interface Accumulator {
    * loop over several accumulators is too long for the compiler to keep what does not change in registers.
    */
   addRun?(states: Float64Array, run: ReadingRun, from: number, to: number): void;
+  /** `add` for the readings `from` … `to - 1`, all to the one state: the same bits, without a look at memory between them. */
+  addAll?(state: Float64Array, at: number, run: ReadingRun, from: number, to: number): void;
   /** Merges the state at `from[fromAt]` into the one at `state[at]`. */
   merge(state: Float64Array, at: number, from: Float64Array, fromAt: number): void;
   /** `merge` of these rows, one after another, for the same reason as `addRun`. */

@@ -72,6 +72,14 @@ export class PaneSlots {
       : this.#seek(series, timeMs);
   }
 
+  /** The first of the times `from` … `to - 1` that is not in this pane; `to` where all are. */
+  endOfStretch(slot: number, timeMs: Float64Array, from: number, to: number): number {
+    const startMs = this.startMsOf(slot);
+    const endMs = startMs + this.#paneMs;
+    for (let at = from; at < to; at++) if (!(timeMs[at] >= startMs && timeMs[at] < endMs)) return at;
+    return to;
+  }
+
   /** Counts a reading that cannot be taken. */
   refuse(): typeof REFUSED {
     this.#refusedCount++;

@@ -210,6 +210,43 @@ test("readings by column are what they are one by one", () => {
   );
 });
 
+test("a series' readings, mostly in order, are to the bit what they are one by one", () => {
+  const value = fc.oneof(
+    fc.double({ noNaN: true, min: -1e6, max: 1e6 }),
+    fc.constantFrom(0, -0, NaN, Infinity, 1e300),
+  );
+  const reading = fc.record({
+    timeMs: fc.oneof(fc.integer({ min: -3_000, max: 3_000 }), fc.constant(0.5)),
+    value,
+  });
+  const run = fc.record({
+    series: fc.integer({ min: 0, max: 2 }),
+    readings: fc.array(reading, { maxLength: 40 }),
+    isSound: fc.constantFrom(true, true, false),
+    isInOrder: fc.boolean(),
+  });
+  fc.assert(
+    fc.property(fc.array(run, { maxLength: 8 }), fc.integer({ min: 1, max: 12 }), (runs, rowsMax) => {
+      const [together, apart] = [table(rowsMax), table(rowsMax)];
+      for (const { series, readings, isSound, isInOrder } of runs) {
+        const own = isSound
+          ? readings.filter((each) => Number.isFinite(each.value) && Number.isInteger(each.timeMs))
+          : readings;
+        if (isInOrder) own.sort((a, b) => a.timeMs - b.timeMs);
+        const taken = together.addSeries(series, {
+          count: own.length,
+          timeMs: Float64Array.from(own, (each) => each.timeMs),
+          value: Float64Array.from(own, (each) => each.value),
+        });
+        expect(taken).toBe(own.filter((each) => apart.add(series, each.timeMs, each.value)).length);
+        expect(together.refusedCount).toBe(apart.refusedCount);
+        expect(together.readingCount).toBe(apart.readingCount);
+      }
+      expect(plain(together.take(labelsOf))).toEqual(plain(apart.take(labelsOf)));
+    }),
+  );
+});
+
 test("a checkpoint holds only what has changed since the last", () => {
   const panes = table();
   panes.add(0, 0, 1);

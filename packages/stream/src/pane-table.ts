@@ -145,6 +145,27 @@ export class PaneTable {
     return taken;
   }
 
+  /** The same for readings of one series: those that follow each other into one pane go there at once. */
+  addSeries(series: number, { count: readingCount, timeMs, value }: Omit<ReadingColumns, "series">): number {
+    if (!areReadings(timeMs, value, readingCount)) {
+      let taken = 0;
+      for (let at = 0; at < readingCount; at++) if (this.add(series, timeMs[at], value[at])) taken++;
+      return taken;
+    }
+    if (this.#places.length < readingCount) this.#places = new Uint32Array(readingCount);
+    const run = { place: this.#places, timeMs, value };
+    let taken = 0;
+    for (let from = 0, to = 0; from < readingCount; from = to) {
+      const slot = this.#slots.at(series, timeMs[from]);
+      to = slot === REFUSED ? from + 1 : this.#slots.endOfStretch(slot, timeMs, from + 1, readingCount);
+      if (slot === REFUSED) continue;
+      this.#addAll(slot, run, from, to);
+      taken += to - from;
+    }
+    this.#readingCount += taken;
+    return taken;
+  }
+
   /**
    * Counts a reading beside its pane. `uncertain` and `bad` ones are not to be added too; `undeduplicated` is a note on
    * a reading that was added (or counted uncertain or bad) by a call of its own.
@@ -229,6 +250,21 @@ export class PaneTable {
       for (let at = from; at < to; at++)
         accumulator.add(column, place[at] * accumulator.width, value[at], timeMs[at]);
     }
+    for (const sketches of this.#sketches) sketches.addRun(run, from, to);
+  }
+
+  #addAll(slot: number, run: ReadingRun, from: number, to: number): void {
+    const { accumulators } = this.layout;
+    const { timeMs, value } = run;
+    for (let index = 0; index < accumulators.length; index++) {
+      const accumulator = accumulators[index];
+      const column = this.#columns[index];
+      const place = slot * accumulator.width;
+      if (accumulator.addAll !== undefined) accumulator.addAll(column, place, run, from, to);
+      else for (let at = from; at < to; at++) accumulator.add(column, place, value[at], timeMs[at]);
+    }
+    if (this.#sketches.length === 0) return;
+    run.place.fill(slot, from, to);
     for (const sketches of this.#sketches) sketches.addRun(run, from, to);
   }
 

@@ -68,6 +68,18 @@ test("a slow series is not idle before three of its usual intervals, and one out
   expect(quick.isIdle(0, 7_230_001)).toBe(true);
 });
 
+test("a series that sends a hundred readings once a minute is not idle between its messages", () => {
+  const [byRun, byReading] = [new SeriesWatermarks(options), new SeriesWatermarks(options)];
+  for (let nowMs = 0; nowMs <= 600_000; nowMs += 60_000) {
+    const timesMs = Float64Array.from({ length: 100 }, (_, index) => nowMs - index * 600);
+    byRun.observeRun(0, timesMs, { count: 100, nowMs });
+    for (const timeMs of timesMs) byReading.observe(0, timeMs, nowMs);
+    expect(byRun.export()).toEqual(byReading.export());
+  }
+  expect(byRun.isIdle(0, 780_000)).toBe(false);
+  expect(byRun.isIdle(0, 780_001)).toBe(true);
+});
+
 test("one long gap makes no habit: two readings eight hours apart hold the watermark for the idle timeout", () => {
   const watermarks = new SeriesWatermarks(options);
   watermarks.observe(0, 0, 0);

@@ -77,7 +77,19 @@ export class SeriesWatermarks {
     const gapMs = nowMs - this.#arrivedAtMs[series];
     // A clock that goes back measures no gap, but is the time from which silence counts.
     this.#arrivedAtMs[series] = nowMs;
-    if (gapMs >= 0 && gapMs !== Infinity) this.#learn(series, gapMs);
+    // What comes together, as many readings in one message, has come once.
+    if (gapMs > 0 && gapMs !== Infinity) this.#learn(series, gapMs);
+  }
+
+  /** The same for the first `count` of these times, all of which have arrived together. */
+  observeRun(
+    series: number,
+    timesMs: Float64Array,
+    { count, nowMs }: { count: number; nowMs: number },
+  ): void {
+    let greatestMs = -Infinity;
+    for (let at = 0; at < count; at++) if (timesMs[at] > greatestMs) greatestMs = timesMs[at];
+    if (count > 0) this.observe(series, greatestMs, nowMs);
   }
 
   /** Greatest event time of a series; null when it has not been seen. */

@@ -19,8 +19,9 @@ import { recoverTruth } from "../truth/truth-recovery.ts";
 export const RUN_COMMAND: Command = {
   summary: "publish a plan's sensors over MQTT and write their truth",
   details: `Runs the plan's machines in real time (QoS 1). Every reading is written to the truth file before it is sent, and sent
-until it is acknowledged. The same seed, plan, start and commands give the same bytes. An existing truth file is gone on
-with; what a killed run may not have sent goes out again.
+until it is acknowledged. The same seed, plan, start and commands give the same bytes; the truth holds all four, and
+\`millrace-sim repeat\` makes the run again. An existing truth file is gone on with; what a killed run may not have sent
+goes out again.
 Ctrl-C stops the machines, waits for acknowledgements and writes the end; a second one leaves at once.
 Exit: 0 all acknowledged, 1 not.`,
   flags: {

@@ -1,8 +1,11 @@
 import { readFileSync } from "node:fs";
 import { MillraceError, reasonOf } from "@millrace/runtime";
-import { LineCounter, parseDocument, type Document, isMap, isScalar, isNode } from "yaml";
-import { lineName, machineName, type Metric, type OverheatPlan, type Plan } from "./plan.ts";
-import { planSchema, type PlanFile } from "./plan-schema.ts";
+import { METRIC_TRAITS, METRICS, type Metric } from "./metric.ts";
+import type { PlanFile } from "./plan-schema.ts";
+import { planSchema, WEEKDAYS } from "./plan-schema.ts";
+import { PlanSource } from "./plan-source.ts";
+import type { DutyPlan, Plan, SignalPlan, WaveformPlan } from "./plan.ts";
+import { toFaultPlan } from "./to-fault-plan.ts";
 
 export interface LoadPlanOptions {
   /** Instead of the file's. */
@@ -23,90 +26,35 @@ export function loadPlan(path: string, options: LoadPlanOptions = {}): Plan {
 }
 
 export function parsePlan(text: string, path: string, options: LoadPlanOptions = {}): Plan {
-  const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: true });
-  const at = (offset: number | undefined): string => {
-    const position = lines.linePos(offset ?? 0);
-    return `${path}:${Math.max(1, position.line)}:${Math.max(1, position.col)}`;
+  const source = new PlanSource(text, path);
+  const file = source.parse(planSchema);
+  const tickMs = 1_000 / file.readingsPerSecond;
+  /** How many ticks `ms` are; a problem if they are not whole. */
+  const ticksOf = (ms: number, path: readonly PropertyKey[]): number => {
+    const ticks = Math.round(ms / tickMs);
+    if (ticks < 1 || Math.abs(ticks * tickMs - ms) > 1e-6 * ms)
+      source.addProblem(
+        path,
+        `${path.join(".")} must be a multiple of ${tickMs} ms, the time between readings`,
+      );
+    return Math.max(1, ticks);
   };
-  refuseProblems(
-    path,
-    document.errors.map((error) => `${at(error.pos[0])}: ${error.message}`),
-  );
-
-  const parsed = planSchema.safeParse(document.toJS());
-  if (!parsed.success) {
-    const problems = parsed.error.issues.flatMap((issue) => {
-      if (issue.code !== "unrecognized_keys")
-        return [`${at(offsetOf(document, issue.path))}: ${issue.path.join(".") || "plan"}: ${issue.message}`];
-      return issue.keys.map(
-        (key) => `${at(offsetOf(document, [...issue.path, key], true))}: unknown key "${key}"`,
-      );
-    });
-    refuseProblems(path, problems);
-    throw new Error("invariant: a refused plan names its problems");
-  }
-
-  const file = parsed.data;
-  const problems: string[] = [];
-  const events = file.events.map((event, index) => {
-    const overheat = toOverheat(event);
-    const site = file.sites[overheat.site];
-    const lineNames = Array.from({ length: site?.lines ?? 0 }, (_, line) => lineName(line));
-    const machineNames = Array.from({ length: site?.machinesPerLine ?? 0 }, (_, machine) =>
-      machineName(machine),
-    );
-    if (!lineNames.includes(overheat.line) || !machineNames.includes(overheat.machine)) {
-      problems.push(
-        `${at(offsetOf(document, ["events", index, "overheat"]))}: no machine ${event.overheat}; machines are named like ${Object.keys(file.sites)[0]}/${lineName(0)}/${machineName(0)}`,
-      );
-    }
-    return overheat;
-  });
-  for (const [rule, { above, clearBelow }] of Object.entries(file.rules)) {
-    if (clearBelow !== undefined && clearBelow > above) {
-      problems.push(
-        `${at(offsetOf(document, ["rules", rule, "clearBelow"]))}: clearBelow ${clearBelow} is above the limit ${above}`,
-      );
-    }
-  }
-  refuseProblems(path, problems);
-  for (const site of options.brokers?.keys() ?? []) {
-    if (file.sites[site] === undefined) {
-      throw new MillraceError("wrong_usage", {
-        command: "millrace-sim",
-        reason: `--broker names site "${site}", which the plan has not`,
-      });
-    }
-  }
-  return toPlan(path, file, events, options);
-}
-
-function toPlan(
-  path: string,
-  file: PlanFile,
-  events: readonly OverheatPlan[],
-  options: LoadPlanOptions,
-): Plan {
-  const { tau, restartAfter, driftPerHour, spike, ...signals } = file.signals;
-  return {
-    path,
+  const plan: Plan = {
+    text,
     seed: options.seed ?? file.seed,
     readingsPerSecond: file.readingsPerSecond,
     connectionPer: file.connectionPer,
-    sites: Object.entries(file.sites).map(([site, plan]) => ({
+    sites: Object.entries(file.sites).map(([site, each]) => ({
       site,
-      ...plan,
-      broker: options.brokers?.get(site) ?? plan.broker,
+      ...each,
+      broker: options.brokers?.get(site) ?? each.broker,
     })),
-    signals: {
-      ...signals,
-      tauMs: Math.max(1, tau),
-      restartAfterMs: restartAfter,
-      driftPerHour: forEachMetric(driftPerHour),
-      spike: forEachMetric(spike),
-    },
-    events,
+    signals: toSignals(file, ticksOf),
+    heat: { tauMs: file.heat.tau, riseCelsius: file.heat.riseCelsius },
+    weather: file.weather,
+    duty: toDuty(file, source),
+    waveform: toWaveform(file, source, ticksOf),
+    faults: file.faults.map((_, index) => toFaultPlan(file, index, source)),
     rules: Object.entries(file.rules).map(([rule, { metric, above, clearBelow }]) => ({
       rule,
       metric,
@@ -115,48 +63,84 @@ function toPlan(
     })),
     publish: file.publish,
   };
+  checkRules(file, source);
+  source.refuseProblems();
+  for (const site of options.brokers?.keys() ?? []) {
+    if (file.sites[site] === undefined) {
+      throw new MillraceError("wrong_usage", {
+        command: "millrace-sim",
+        reason: `--broker names site "${site}", which the plan has not`,
+      });
+    }
+  }
+  return plan;
 }
 
-function forEachMetric(given: Readonly<Partial<Record<Metric, number>>>): Record<Metric, number> {
-  return {
-    temperature: given.temperature ?? 0,
-    vibration: given.vibration ?? 0,
-    pressure: given.pressure ?? 0,
-  };
-}
+type TicksOf = (ms: number, path: readonly PropertyKey[]) => number;
 
-function toOverheat(event: PlanFile["events"][number]): OverheatPlan {
-  const [site = "", line = "", machine = ""] = event.overheat.split("/");
-  return { site, line, machine, atMs: event.at, targetCelsius: event.targetCelsius };
-}
-
-function refuseProblems(path: string, problems: readonly string[]): void {
-  if (problems.length === 0) return;
-  const count = problems.length === 1 ? "1 line" : `${problems.length} lines`;
-  throw new MillraceError("config_invalid", {
-    path,
-    count,
-    problems: problems.map((problem) => `  ${problem}`).join("\n"),
+function toSignals(file: PlanFile, ticksOf: TicksOf): SignalPlan[] {
+  return METRICS.filter((metric) => metric in file.signals).map((metric) => {
+    const given = file.signals[metric] ?? null;
+    return {
+      metric,
+      everyTicks: given?.every === undefined ? 1 : ticksOf(given.every, ["signals", metric, "every"]),
+      noise: given?.noise ?? METRIC_TRAITS[metric].noise,
+      noiseTauMs: given?.noiseTau ?? 0,
+      driftPerHour: given?.driftPerHour ?? 0,
+      spikeProbability: given?.spikes.probability ?? 0,
+      spikeHeight: given?.spikes.height ?? 0,
+    };
   });
 }
 
-/** Where the node at a path begins: its key if asked, else its value, else the nearest parent that is there. */
-function offsetOf(
-  document: Document.Parsed,
-  path: readonly PropertyKey[],
-  isKey = false,
-): number | undefined {
-  for (let length = path.length; length > 0; length--) {
-    const steps = path.slice(0, length);
-    if (isKey && length === path.length) {
-      const parent = length === 1 ? document.contents : document.getIn(steps.slice(0, -1), true);
-      const pair = isMap(parent)
-        ? parent.items.find((item) => isScalar(item.key) && item.key.value === steps.at(-1))
-        : undefined;
-      if (isScalar(pair?.key)) return pair.key.range?.[0];
-    }
-    const node = document.getIn(steps, true);
-    if (isNode(node)) return node.range?.[0];
+function toDuty({ duty }: PlanFile, source: PlanSource): DutyPlan {
+  const { run, idle, restart, maintenance, shifts } = duty;
+  if ((run === undefined) !== (idle === undefined))
+    source.addProblem(["duty"], "run and idle go together: name both, or neither");
+  for (const [key, span] of Object.entries({ run, idle })) {
+    if (span !== undefined && (span[0] > span[1] || span[1] === 0))
+      source.addProblem(["duty", key], `${key} must be a length, or a shortest and a longest one`);
   }
-  return document.contents?.range?.[0];
+  if (maintenance !== undefined && maintenance.for >= maintenance.every)
+    source.addProblem(["duty", "maintenance", "for"], "maintenance must be over before it comes again");
+  return {
+    startMs: duty.start,
+    spells: run === undefined || idle === undefined ? null : { runMs: run, idleMs: idle },
+    restart: restart === "never" ? null : { belowCelsius: restart.belowCelsius, afterMs: restart.after },
+    maintenance: maintenance === undefined ? null : { everyMs: maintenance.every, forMs: maintenance.for },
+    shifts: shifts.map(({ days, from, to }) => ({
+      days: days.map((day) => WEEKDAYS.indexOf(day)),
+      fromMinute: from,
+      toMinute: to,
+    })),
+    utcOffsetMinutes: duty.utcOffset,
+    countersResetMinute: duty.countersResetAt,
+  };
+}
+
+function toWaveform({ waveform }: PlanFile, source: PlanSource, ticksOf: TicksOf): WaveformPlan | null {
+  if (waveform === undefined) return null;
+  const { every, samples, sampleHz, bearing } = waveform;
+  if (bearing.ballDiameterMm >= bearing.pitchDiameterMm)
+    source.addProblem(["waveform", "bearing", "ballDiameterMm"], "the balls do not fit into the bearing");
+  return { everyTicks: ticksOf(every, ["waveform", "every"]), samples, sampleHz, bearing };
+}
+
+function checkRules({ rules, signals }: PlanFile, source: PlanSource): void {
+  for (const [rule, { metric, above, clearBelow }] of Object.entries(rules)) {
+    if (!isReported(signals, metric))
+      source.addProblem(
+        ["rules", rule, "metric"],
+        `no machine reports ${metric}; it is not among the signals`,
+      );
+    if (clearBelow !== undefined && clearBelow > above)
+      source.addProblem(
+        ["rules", rule, "clearBelow"],
+        `clearBelow ${clearBelow} is above the limit ${above}`,
+      );
+  }
+}
+
+function isReported(signals: PlanFile["signals"], metric: Metric): boolean {
+  return metric in signals;
 }

@@ -1,6 +1,7 @@
 import { parseDuration } from "@millrace/runtime";
 import { z } from "zod";
-import { METRICS } from "./plan.ts";
+import { BEARING_DEFECTS } from "../signal/bearing.ts";
+import { METRICS } from "./metric.ts";
 
 const duration = z.string().transform((text, context) => {
   const ms = parseDuration(text);
@@ -8,9 +9,71 @@ const duration = z.string().transform((text, context) => {
     context.addIssue({ code: "custom", message: `"${text}" is no duration; write it like 30s, 250ms or 2m` });
   return ms ?? 0;
 });
+/** One length, or a shortest and a longest one. */
+const span = z.union([duration.transform((ms) => [ms, ms] as const), z.tuple([duration, duration])]);
+const clockTime = z.string().transform((text, context) => {
+  const [, hours, minutes] = /^([01]\d|2[0-3]):([0-5]\d)$/.exec(text) ?? [];
+  if (minutes === undefined)
+    context.addIssue({ code: "custom", message: `"${text}" is no time of day; write it like "06:30"` });
+  return Number(hours ?? 0) * 60 + Number(minutes ?? 0);
+});
+const utcOffset = z.string().transform((text, context) => {
+  const [, sign, hours, minutes] = /^([+-])(0\d|1[0-4]):([0-5]\d)$/.exec(text) ?? [];
+  if (sign === undefined)
+    context.addIssue({ code: "custom", message: `"${text}" is no offset; write it like "+08:00"` });
+  return (Number(hours ?? 0) * 60 + Number(minutes ?? 0)) * (sign === "-" ? -1 : 1);
+});
+export const WEEKDAYS = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"] as const;
 
 const name = z.string().regex(/^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$/, "letters, digits, - and _, at most 64");
-const perMetric = z.partialRecord(z.enum(METRICS), z.number().min(0));
+const metric = z.enum(METRICS);
+const positive = z.number().positive();
+const atLeastZero = z.number().min(0);
+const share = z.number().min(0).max(1);
+
+const signal = z.strictObject({
+  every: duration.optional(),
+  noise: atLeastZero.optional(),
+  noiseTau: duration.default(0),
+  driftPerHour: atLeastZero.default(0),
+  spikes: z.strictObject({ probability: share, height: z.number() }).default({ probability: 0, height: 0 }),
+});
+
+const times = { at: duration, growth: duration.default(0), for: duration.optional() };
+const machine = { machine: z.string() };
+const sensor = { sensor: z.string() };
+const fault = z.discriminatedUnion("fault", [
+  z.strictObject({ fault: z.literal("overheating"), ...machine, ...times, targetCelsius: z.number() }),
+  z.strictObject({
+    fault: z.literal("bearing-wear"),
+    ...machine,
+    ...times,
+    defect: z.enum(BEARING_DEFECTS),
+    vibration: positive,
+  }),
+  z.strictObject({ fault: z.literal("leak"), ...machine, ...times, share }),
+  z.strictObject({ fault: z.literal("stuck"), ...sensor, ...times }),
+  z.strictObject({ fault: z.literal("drift"), ...sensor, ...times, by: z.number() }),
+  z.strictObject({ fault: z.literal("noise"), ...sensor, ...times, factor: atLeastZero }),
+  z.strictObject({
+    fault: z.literal("spikes"),
+    ...sensor,
+    ...times,
+    probability: share,
+    height: z.number(),
+  }),
+  z.strictObject({ fault: z.literal("dropout"), ...sensor, ...times, probability: share.default(1) }),
+  z.strictObject({ fault: z.literal("swapped"), ...machine, ...times, metrics: z.tuple([metric, metric]) }),
+  z.strictObject({
+    fault: z.literal("clock"),
+    ...machine,
+    ...times,
+    offsetMs: z.number().default(0),
+    driftMsPerHour: z.number().default(0),
+  }),
+  z.strictObject({ fault: z.literal("power-cut"), site: z.string(), at: times.at, for: duration }),
+  z.strictObject({ fault: z.literal("gateway-reboot"), site: z.string(), at: times.at, for: duration }),
+]);
 
 /** The plan file. Unknown keys are refused. */
 export const planSchema = z.strictObject({
@@ -29,33 +92,56 @@ export const planSchema = z.strictObject({
     )
     .refine((sites) => Object.keys(sites).length > 0, "name at least one site"),
   signals: z
+    .partialRecord(metric, signal.nullable())
+    .refine((signals) => Object.keys(signals).length > 0, "name at least one signal")
+    .default({ temperature: null, vibration: null, pressure: null }),
+  heat: z
     .strictObject({
-      tau: duration.default(10_000),
-      ambientCelsius: z.number().default(22),
-      dailySwingCelsius: z.number().min(0).default(4),
-      loadRiseCelsius: z.number().min(0).default(38),
-      noiseCelsius: z.number().min(0).default(0.3),
-      driftPerHour: perMetric.default({}),
-      spikeProbability: z.number().min(0).max(1).default(0.0005),
-      spike: perMetric.default({ vibration: 8, pressure: 2 }),
-      restartBelowCelsius: z.number().default(45),
-      restartAfter: duration.default(20_000),
+      tau: duration.refine((ms) => ms > 0, "heat takes time; write it like 15m").default(10_000),
+      riseCelsius: atLeastZero.default(38),
     })
     .prefault({}),
-  events: z
-    .array(
-      z.strictObject({
-        overheat: z.string().regex(/^[^/\s]+\/[^/\s]+\/[^/\s]+$/, "write it like alpha/line-1/machine-2"),
-        at: duration,
-        targetCelsius: z.number(),
-      }),
-    )
-    .default([]),
+  weather: z
+    .strictObject({
+      meanCelsius: z.number().default(22),
+      dailySwingCelsius: atLeastZero.default(4),
+      frontCelsius: atLeastZero.default(0),
+    })
+    .prefault({}),
+  duty: z
+    .strictObject({
+      start: duration.default(2_000),
+      run: span.optional(),
+      idle: span.optional(),
+      restart: z
+        .union([z.literal("never"), z.strictObject({ belowCelsius: z.number(), after: duration })])
+        .default({ belowCelsius: 45, after: 20_000 }),
+      maintenance: z.strictObject({ every: duration, for: duration }).optional(),
+      shifts: z
+        .array(z.strictObject({ days: z.array(z.enum(WEEKDAYS)).min(1), from: clockTime, to: clockTime }))
+        .default([]),
+      utcOffset: utcOffset.default(0),
+      countersResetAt: clockTime.default(0),
+    })
+    .prefault({}),
+  waveform: z
+    .strictObject({
+      every: duration,
+      samples: z.int().min(16).max(1_048_576).default(8_192),
+      sampleHz: z.number().min(1_000).max(200_000).default(20_480),
+      bearing: z
+        .strictObject({
+          balls: z.int().min(3).max(200),
+          ballDiameterMm: positive,
+          pitchDiameterMm: positive,
+          contactDegrees: z.number().min(0).max(60).default(0),
+        })
+        .default({ balls: 9, ballDiameterMm: 7.94, pitchDiameterMm: 39.04, contactDegrees: 0 }),
+    })
+    .optional(),
+  faults: z.array(fault).default([]),
   rules: z
-    .record(
-      name,
-      z.strictObject({ metric: z.enum(METRICS), above: z.number(), clearBelow: z.number().optional() }),
-    )
+    .record(name, z.strictObject({ metric, above: z.number(), clearBelow: z.number().optional() }))
     .default({}),
   publish: z
     .strictObject({

@@ -1,18 +1,25 @@
-/** What every machine reports; also the last level of its topics and the key in its payloads. */
-export const METRICS = ["temperature", "vibration", "pressure"] as const;
-export type Metric = (typeof METRICS)[number];
+import type { BearingGeometry } from "../signal/bearing.ts";
+import type { FaultPlan } from "./fault-plan.ts";
+import type { Metric } from "./metric.ts";
 
-/** A plan, resolved: times in ms, defaults filled in. The file's form is in plan-schema.ts, an example in plans/. */
+/** A plan, resolved: times in ms, defaults filled in. The file's form is in plan-schema.ts, examples in plans/. */
 export interface Plan {
-  readonly path: string;
+  /** The file's own words, for the truth. */
+  readonly text: string;
   readonly seed: number;
-  /** Per machine and metric. */
+  /** Per machine: how often its state moves on, and each of its signals is read that has no `every` of its own. */
   readonly readingsPerSecond: number;
   readonly sites: readonly SitePlan[];
   /** One MQTT connection for all machines of a line, or one for each. */
   readonly connectionPer: "line" | "machine";
-  readonly signals: SignalPlan;
-  readonly events: readonly OverheatPlan[];
+  /** What every machine reports, in the order of METRICS. */
+  readonly signals: readonly SignalPlan[];
+  readonly heat: HeatPlan;
+  readonly weather: WeatherPlan;
+  readonly duty: DutyPlan;
+  readonly waveform: WaveformPlan | null;
+  /** In the file's order; a fault's number is its place there, from 1. */
+  readonly faults: readonly FaultPlan[];
   /** The rules that the truth applies to every reading, to know which alarms must happen. */
   readonly rules: readonly RulePlan[];
   readonly publish: PublishPlan;
@@ -27,34 +34,70 @@ export interface SitePlan {
 }
 
 export interface SignalPlan {
-  /** Time constant of heating and cooling. */
-  readonly tauMs: number;
-  readonly ambientCelsius: number;
-  /** Half the difference between the warmest and the coolest hour. */
-  readonly dailySwingCelsius: number;
-  /** Above ambient at full load. */
-  readonly loadRiseCelsius: number;
-  /** Deviation of the temperature sensor's noise; the other sensors' follow their own scale by the same share. */
-  readonly noiseCelsius: number;
-  /** How far a sensor's zero wanders in an hour, each machine in its own direction. */
-  readonly driftPerHour: Readonly<Record<Metric, number>>;
+  readonly metric: Metric;
+  /** Read at every n-th of the machine's ticks. */
+  readonly everyTicks: number;
+  /** Deviation of the sensor's noise, in the metric's unit; at the nominal value where it is a share. */
+  readonly noise: number;
+  /** Time after which the noise has forgotten 63 % of itself; 0: each reading's is new. */
+  readonly noiseTauMs: number;
+  /** Deviation, over the machines, of how far a sensor's zero wanders in an hour. */
+  readonly driftPerHour: number;
   /** Share of readings that carry a single wrong peak. */
   readonly spikeProbability: number;
-  /** Height of a peak, in each metric's own unit. */
-  readonly spike: Readonly<Record<Metric, number>>;
-  /** A stopped machine starts again below this temperature, and not before `restartAfterMs`. */
-  readonly restartBelowCelsius: number;
-  readonly restartAfterMs: number;
+  /** Height of a peak, in the metric's unit. */
+  readonly spikeHeight: number;
 }
 
-/** One machine runs away towards a temperature until it is stopped. */
-export interface OverheatPlan {
-  readonly site: string;
-  readonly line: string;
-  readonly machine: string;
-  /** After the plan's start. */
-  readonly atMs: number;
-  readonly targetCelsius: number;
+export interface HeatPlan {
+  /** Time constant of heating and cooling. */
+  readonly tauMs: number;
+  /** Above ambient at full load. */
+  readonly riseCelsius: number;
+}
+
+export interface WeatherPlan {
+  readonly meanCelsius: number;
+  /** Half the difference between the warmest and the coolest hour. */
+  readonly dailySwingCelsius: number;
+  /** Deviation of a day's mean, by site: warm days and cold ones. */
+  readonly frontCelsius: number;
+}
+
+export interface DutyPlan {
+  /** From standstill to work. */
+  readonly startMs: number;
+  /** Lengths of work and of waiting, drawn uniformly; null: works without a pause. */
+  readonly spells: { readonly runMs: Span; readonly idleMs: Span } | null;
+  /** A machine that was commanded to stop starts by itself below this temperature, and not before `restartAfterMs`; null: never. */
+  readonly restart: { readonly belowCelsius: number; readonly afterMs: number } | null;
+  /** Each machine in its turn, first within one interval from the plan's start. */
+  readonly maintenance: { readonly everyMs: number; readonly forMs: number } | null;
+  /** Work by the site's wall clock; empty: round the clock. */
+  readonly shifts: readonly ShiftPlan[];
+  /** The wall clock's, the year round: rules of summer time differ between versions of their table. */
+  readonly utcOffsetMinutes: number;
+  /** Minute of the day at which piece and energy counters start from 0. */
+  readonly countersResetMinute: number;
+}
+
+/** Minima and maxima in ms. */
+export type Span = readonly [min: number, max: number];
+
+export interface ShiftPlan {
+  /** 0 is Monday. */
+  readonly days: readonly number[];
+  /** Minutes of the day; a shift whose end is not after its start ends on the next day. */
+  readonly fromMinute: number;
+  readonly toMinute: number;
+}
+
+/** A recording of the bearing's acceleration, now and then. */
+export interface WaveformPlan {
+  readonly everyTicks: number;
+  readonly samples: number;
+  readonly sampleHz: number;
+  readonly bearing: BearingGeometry;
 }
 
 /** An upper limit: raised by a value > `above`, back to normal by a value < `clearBelow`. */

@@ -1,90 +1,113 @@
-import { lineName, machineName, METRICS, type Plan } from "../plan/plan.ts";
+import { FaultCourse, type FaultStep } from "../fault/fault-course.ts";
+import type { SiteFaultPlan } from "../plan/fault-plan.ts";
+import { lineName, machineName, type Plan } from "../plan/plan.ts";
 import type { TruthReading } from "../truth/truth-line.ts";
-import { Machine, type MachineState } from "./machine.ts";
-import { RandomStream } from "./random-stream.ts";
+import { MachineBlock, type MachineChange } from "./machine-block.ts";
+import { Machine } from "./machine.ts";
+import { SaidReadings } from "./said-readings.ts";
 
 export interface PlantStep {
   readonly machine: Machine;
+  /** Of the tick. */
+  readonly time: number;
+  /** By the machine's clock. */
+  readonly stamp: number;
   readonly readings: readonly TruthReading[];
-  readonly changedTo: MachineState | null;
+  readonly changes: readonly MachineChange[];
+  readonly siteChanges: readonly SiteChange[];
+}
+
+export interface SiteChange {
+  readonly fault: SiteFaultPlan;
+  readonly step: FaultStep;
+  readonly time: number;
 }
 
 /**
- * All machines of a plan. The machines' reading times are spread over the period, so that the plant's readings come in
- * one order of event time: a function of plan, seed, start and the commands obeyed between the steps.
+ * All machines of a plan. The machines' ticks are spread over the period, so that the plant's readings come in one order
+ * of event time: a function of plan, seed, start and the commands obeyed between the steps.
  */
 export class Plant {
   readonly #plan: Plan;
-  readonly #startMs: number;
-  /** In order of phase. */
-  readonly #slots: readonly { readonly machine: Machine; readonly phaseMs: number }[];
+  /** In order of their first tick, which is that of every round. */
+  readonly #machines: readonly Machine[];
+  readonly #siteFaults: readonly FaultCourse<SiteFaultPlan>[];
+  readonly #block: MachineBlock;
+  /** Of machines whose clock will be wrong. */
+  readonly #said: ReadonlyMap<Machine, SaidReadings>;
   #stepCount = 0;
 
-  /** `startMs`: event time of the first readings; `plantStartMs`: where the plan's seconds count from. */
+  /** `startMs`: event time of the first readings; `plantStartMs`: where the plan's times count from. */
   constructor(plan: Plan, startMs: number, plantStartMs = startMs) {
     this.#plan = plan;
-    this.#startMs = startMs;
-    const stepMs = this.#periodMs;
-    this.#slots = machineNames(plan)
-      .map(({ site, line, machine }) => {
-        const random = new RandomStream(`${plan.seed}/${site}/${line}/${machine}`);
-        const event = plan.events.find(
-          (each) => each.site === site && each.line === line && each.machine === machine,
-        );
-        const atMs = plantStartMs + (event?.atMs ?? 0);
-        const overheat =
-          event === undefined || atMs < startMs ? null : { atMs, targetCelsius: event.targetCelsius };
-        const phaseMs = random.uniform() * stepMs;
-        return {
-          machine: new Machine({
-            site,
-            line,
-            machine,
-            signals: plan.signals,
-            random,
-            startMs,
-            stepMs,
-            overheat,
-          }),
-          phaseMs,
-        };
-      })
+    this.#block = new MachineBlock(plan.signals, 1);
+    this.#machines = machineNames(plan)
+      .map((names) => new Machine({ ...names, plan, startMs, plantStartMs }))
       .sort((one, other) => one.phaseMs - other.phaseMs);
+    const clocks = plan.faults.filter((fault) => fault.fault === "clock");
+    this.#said = new Map(
+      this.#machines
+        .filter(({ site, line, machine }) =>
+          clocks.some((fault) => fault.site === site && fault.line === line && fault.machine === machine),
+        )
+        .map((machine) => [machine, new SaidReadings()]),
+    );
+    this.#siteFaults = plan.faults
+      .flatMap((fault) =>
+        fault.fault === "power-cut" || fault.fault === "gateway-reboot"
+          ? [new FaultCourse<SiteFaultPlan>(fault, plantStartMs)]
+          : [],
+      )
+      .filter((course) => course.endMs > startMs);
   }
 
   get machines(): readonly Machine[] {
-    return this.#slots.map((slot) => slot.machine);
+    return this.#machines;
+  }
+
+  /** Ticks of machines gone through: where in the run a command came. */
+  get stepCount(): number {
+    return this.#stepCount;
   }
 
   /** Event time of the next step. */
   get nextTimeMs(): number {
-    const slot = this.#slots[this.#stepCount % this.#slots.length];
-    const round = Math.floor(this.#stepCount / this.#slots.length);
-    return Math.floor(this.#startMs + round * this.#periodMs + (slot?.phaseMs ?? 0));
+    return this.#nextMachine.nextTimeMs;
   }
 
-  /** The next machine's readings, one per metric. */
+  /** The next machine's readings: one per signal that is read then and gives a value. */
   step(): PlantStep {
-    const slot = this.#slots[this.#stepCount % this.#slots.length];
-    if (slot === undefined) throw new Error("invariant: a plan has at least one machine");
-    const time = this.nextTimeMs;
+    const machine = this.#nextMachine;
+    const { site, line, machine: name } = machine;
     this.#stepCount++;
-    const { machine } = slot;
-    const { values, changedTo } = machine.step(time);
-    const readings = METRICS.map((metric): TruthReading => ({
-      type: "reading",
-      site: machine.site,
-      line: machine.line,
-      machine: machine.machine,
-      metric,
-      time,
-      value: values[metric],
-    }));
-    return { machine, readings, changedTo };
+    const block = this.#block;
+    machine.generate(block, 1);
+    const [time, stamp] = [block.timeMs[0], block.stampMs[0]];
+    const readings: TruthReading[] = [];
+    this.#plan.signals.forEach(({ metric }, index) => {
+      const value = block.values[index][0];
+      if (Number.isNaN(value)) return;
+      const reading = { type: "reading", site, line, machine: name, metric, time: stamp, value } as const;
+      const trueTime = stamp === time ? {} : { trueTime: time };
+      const isRepeated = this.#said.get(machine)?.hasSaid(metric, stamp, value) === true;
+      readings.push({ ...reading, ...trueTime, ...(isRepeated ? { isRepeated } : {}) });
+    });
+    return { machine, time, stamp, readings, changes: block.changes, siteChanges: this.#siteChanges(time) };
   }
 
-  get #periodMs(): number {
-    return 1_000 / this.#plan.readingsPerSecond;
+  #siteChanges(timeMs: number): SiteChange[] {
+    const changes: SiteChange[] = [];
+    for (const course of this.#siteFaults) {
+      for (let step = course.step(timeMs); step !== null; step = course.step(timeMs))
+        changes.push({ fault: course.fault, step, time: timeMs });
+    }
+    return changes;
+  }
+
+  get #nextMachine(): Machine {
+    const machine = this.#machines[this.#stepCount % this.#machines.length];
+    if (machine === undefined) throw new Error("invariant: a plan has at least one machine");
+    return machine;
   }
 }
 

@@ -1,17 +1,27 @@
+import { createHash } from "node:crypto";
+import type { FaultPlan } from "../plan/fault-plan.ts";
 import type { Plan } from "../plan/plan.ts";
+import type { FaultStep } from "../fault/fault-course.ts";
+import type { CommandWord } from "../publish/command.ts";
 import { AlarmTruth } from "../truth/alarm-truth.ts";
 import type { TruthLine, TruthReading } from "../truth/truth-line.ts";
 import type { TruthRecovery } from "../truth/truth-recovery.ts";
 import type { Machine } from "./machine.ts";
-import { Plant } from "./plant.ts";
+import type { MachineChange, MachineWaveform } from "./machine-block.ts";
+import { Plant, type SiteChange } from "./plant.ts";
 
 /** What a plant sends in one step. */
 export interface PlantMessage {
   readonly machine: Machine;
-  /** The reading's number in the truth; null for a machine's state. */
+  /** The reading's number in the truth; null for a machine's state or waveform. */
   readonly number: number | null;
   readonly topic: string;
-  readonly payload: string;
+  readonly payload: string | Buffer;
+}
+
+export interface RecordedStep {
+  readonly messages: readonly PlantMessage[];
+  readonly siteChanges: readonly SiteChange[];
 }
 
 export interface RecordedPlantOptions {
@@ -27,6 +37,9 @@ export class RecordedPlant {
   readonly #record: (line: TruthLine) => void;
   readonly #alarms: AlarmTruth;
   readonly #machines: ReadonlyMap<string, Machine>;
+  readonly #sampleHz: number;
+  /** Sites without power. */
+  readonly #dark = new Set<string>();
   #readingCount: number;
   #commandCount = 0;
 
@@ -34,24 +47,16 @@ export class RecordedPlant {
     const plantStart = recovery?.plantStartMs ?? startMs;
     this.#plant = new Plant(plan, startMs, plantStart);
     this.#record = record;
+    this.#sampleHz = plan.waveform?.sampleHz ?? 0;
     this.#alarms = new AlarmTruth(plan.rules);
     for (const step of recovery?.alarms ?? []) this.#alarms.restore(step);
     this.#machines = new Map(this.#plant.machines.map((machine) => [topicOf(machine, "command"), machine]));
     this.#readingCount = recovery?.readingCount ?? 0;
-    const { seed, path, readingsPerSecond } = plan;
+    const { seed, text, readingsPerSecond } = plan;
     const sites = plan.sites.map(({ site }) => site);
     const rules = plan.rules.map(({ rule }) => rule);
-    record({
-      type: "run",
-      version: 1,
-      seed,
-      plan: path,
-      plantStart,
-      start: startMs,
-      readingsPerSecond,
-      sites,
-      rules,
-    });
+    const header = { version: 1, seed, plantStart, start: startMs, readingsPerSecond, sites, rules } as const;
+    record({ type: "run", ...header, plan: text });
   }
 
   get machines(): readonly Machine[] {
@@ -71,33 +76,80 @@ export class RecordedPlant {
     return this.#commandCount;
   }
 
+  /** Ticks of machines gone through. */
+  get stepCount(): number {
+    return this.#plant.stepCount;
+  }
+
   /** The next machine's messages, written down. */
-  step(): PlantMessage[] {
-    const { machine, readings, changedTo } = this.#plant.step();
+  step(): RecordedStep {
+    const { machine, stamp, readings, changes, siteChanges } = this.#plant.step();
+    for (const { fault, step, time } of siteChanges) {
+      this.#recordFault(fault, step, time);
+      if (fault.fault === "power-cut" && step === "onset") this.#dark.add(fault.site);
+      else if (fault.fault === "power-cut" && step === "end") this.#dark.delete(fault.site);
+    }
     const messages: PlantMessage[] = [];
-    if (changedTo !== null) messages.push(this.#changeState(machine, this.#plant.nextTimeMs));
+    for (const change of changes) {
+      const message = this.#change(machine, change, stamp);
+      if (message !== null && !this.#dark.has(machine.site)) messages.push(message);
+    }
     for (const reading of readings) {
       this.#record(reading);
       for (const alarm of this.#alarms.onReading(reading)) this.#record(alarm);
       messages.push({ machine, number: ++this.#readingCount, ...readingMessage(reading) });
     }
-    return messages;
+    return { messages, siteChanges };
   }
 
   /** A command came in; returns the machine's answer, if it gives one. */
   command(
     topic: string,
-    command: { readonly outcome: "stop" | "expired" | "malformed"; readonly id: string },
+    command: { readonly outcome: CommandWord | "expired" | "malformed"; readonly id: string },
     nowMs: number,
   ): PlantMessage | null {
     const machine = this.#machines.get(topic);
     if (machine === undefined) return null;
-    const isStop = command.outcome === "stop";
-    const hasStopped = isStop && machine.stop();
-    const outcome = command.outcome === "stop" ? (hasStopped ? "obeyed" : "repeated") : command.outcome;
+    const place = { ...placeOf(machine), id: command.id, time: nowMs, step: this.#plant.stepCount };
     this.#commandCount++;
-    this.#record({ type: "command", ...placeOf(machine), id: command.id, time: nowMs, outcome });
-    return isStop ? this.#changeState(machine, nowMs) : null;
+    if (command.outcome === "expired" || command.outcome === "malformed") {
+      this.#record({ type: "command", ...place, outcome: command.outcome });
+      return null;
+    }
+    const isStop = command.outcome === "stop";
+    const stopped = isStop ? machine.stop() : null;
+    const outcome = stopped === null ? machine.start() : stopped.isObeyed ? "obeyed" : "repeated";
+    this.#record({ type: "command", ...place, command: command.outcome, outcome });
+    for (const change of stopped?.changes ?? []) this.#change(machine, change, nowMs);
+    return this.#changeState(machine, nowMs);
+  }
+
+  #change(machine: Machine, change: MachineChange, stamp: number): PlantMessage | null {
+    switch (change.type) {
+      case "state":
+        return this.#changeState(machine, stamp);
+      case "waveform":
+        return this.#waveform(machine, change.waveform, stamp);
+      case "fault":
+        // A site's fault is written down once, not for each machine.
+        if (change.fault.fault !== "power-cut") this.#recordFault(change.fault, change.step, change.time);
+        return null;
+    }
+  }
+
+  #recordFault(plan: FaultPlan, step: FaultStep, time: number): void {
+    const { fault, number, site } = plan;
+    const place = "machine" in plan ? { line: plan.line, machine: plan.machine } : {};
+    const metrics = "metric" in plan ? [plan.metric] : "metrics" in plan ? [...plan.metrics] : [];
+    this.#record({ type: "fault", fault, number, step, time, site, ...place, metrics });
+  }
+
+  #waveform(machine: Machine, { values, rotationHz }: MachineWaveform, time: number): PlantMessage {
+    const payload = Buffer.from(values.buffer);
+    const sha256 = createHash("sha256").update(payload).digest("hex");
+    const samples = { sampleHz: this.#sampleHz, samples: values.length, rotationHz, sha256 };
+    this.#record({ type: "waveform", ...placeOf(machine), time, ...samples });
+    return { machine, number: null, topic: topicOf(machine, `waveform/${time}`), payload };
   }
 
   #changeState(machine: Machine, time: number): PlantMessage {

@@ -6,13 +6,15 @@ const commandSchema = z.object({
   validUntil: z.number(),
 });
 
+export type CommandWord = "stop" | "start";
+
 /** What the plant makes of a command's JSON. Bad data is a value. */
 export type Command =
-  | { readonly outcome: "stop"; readonly id: string }
+  | { readonly outcome: CommandWord; readonly id: string }
   | { readonly outcome: "expired"; readonly id: string }
   | { readonly outcome: "malformed"; readonly id: string };
 
-/** `{"id":"…","command":"STOP","validUntil":<ms>}`: a machine does not obey a command after its time. */
+/** `{"id":"…","command":"STOP","validUntil":<ms>}`, or "START": a machine does not obey a command after its time. */
 export function parseCommand(payload: string, nowMs: number): Command {
   let parsed;
   try {
@@ -20,7 +22,8 @@ export function parseCommand(payload: string, nowMs: number): Command {
   } catch {
     parsed = undefined;
   }
-  if (parsed === undefined || parsed.command.toUpperCase() !== "STOP")
+  const word = parsed?.command.toLowerCase();
+  if (parsed === undefined || (word !== "stop" && word !== "start"))
     return { outcome: "malformed", id: parsed?.id ?? "" };
-  return { outcome: nowMs > parsed.validUntil ? "expired" : "stop", id: parsed.id };
+  return { outcome: nowMs > parsed.validUntil ? "expired" : word, id: parsed.id };
 }

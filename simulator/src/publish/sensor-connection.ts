@@ -12,7 +12,7 @@ export interface SensorMessage {
   /** The reading's number; null for what is not a reading. */
   readonly number: number | null;
   readonly topic: string;
-  readonly payload: string;
+  readonly payload: string | Buffer;
 }
 
 export interface SensorConnectionOptions {
@@ -47,6 +47,7 @@ export class SensorConnection {
   #client: MqttClient | null = null;
   #isConnected = false;
   #isClosed = false;
+  #holdCount = 0;
   #retry: Timer | null = null;
   readonly #backoff: Backoff;
   #connectCount = 0;
@@ -63,6 +64,10 @@ export class SensorConnection {
 
   get isConnected(): boolean {
     return this.#isConnected;
+  }
+
+  get isHeld(): boolean {
+    return this.#holdCount > 0;
   }
 
   /** Connections lost and made again. */
@@ -120,6 +125,19 @@ export class SensorConnection {
     );
   }
 
+  /** As if the cable were pulled: gone until there was a `resume` for each `hold`. */
+  hold(): void {
+    this.#holdCount++;
+    this.#retry?.cancel();
+    if (this.#client !== null) this.#onClosed(this.#client);
+  }
+
+  resume(): void {
+    if (this.#holdCount === 0 || this.#isClosed) return;
+    this.#holdCount--;
+    if (this.#holdCount === 0) this.open();
+  }
+
   publish(message: SensorMessage): void {
     this.#unsent.push(message);
     this.#sendMore();
@@ -173,7 +191,7 @@ export class SensorConnection {
     this.#unsent = [...this.#inFlight, ...this.#unsent.slice(this.#unsentHead)];
     this.#unsentHead = 0;
     this.#inFlight.clear();
-    if (this.#isClosed) return;
+    if (this.#isClosed || this.#holdCount > 0) return;
     this.#retry = this.#options.clock.after(this.#backoff.nextMs(), () => this.open());
   }
 }

@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { METRICS } from "../plan/plan.ts";
+import { METRICS } from "../plan/metric.ts";
+import { MACHINE_STATES } from "../plant/duty-cycle.ts";
 
 /**
  * The truth, one JSON object a line, in order of happening. Times are event time in ms but for `at` and commands, which
@@ -13,6 +14,7 @@ const header = z.object({
   type: z.literal("run"),
   version: z.literal(1),
   seed: z.number(),
+  /** The plan's own text: with seed, starts and the commands below, all that the bytes depend on. */
   plan: z.string(),
   /** Event time of the plant's first start: the plan's seconds count from here. */
   plantStart: z.number(),
@@ -29,6 +31,10 @@ const reading = z.object({
   metric,
   time: z.number(),
   value: z.number(),
+  /** When the clock that gave `time` is wrong. */
+  trueTime: z.number().optional(),
+  /** By a clock that was set back its time and value are those of an earlier one: nobody can tell it from a repetition. */
+  isRepeated: z.literal(true).optional(),
 });
 /** By the plan's rules this reading must raise an alarm, or return it to normal. */
 const alarm = z.object({
@@ -45,14 +51,39 @@ const command = z.object({
   ...machine,
   id: z.string(),
   time: z.number(),
-  /** obeyed, repeated (the machine stood already), expired, or malformed. */
-  outcome: z.enum(["obeyed", "repeated", "expired", "malformed"]),
+  /** How many ticks of machines the run had gone through: the command has its effect after them. */
+  step: z.number(),
+  command: z.enum(["stop", "start"]).optional(),
+  /** repeated: it stood, or worked, already; refused: a start without power or shift, or in maintenance. */
+  outcome: z.enum(["obeyed", "repeated", "refused", "expired", "malformed"]),
 });
 const state = z.object({
   type: z.literal("state"),
   ...machine,
-  state: z.enum(["running", "stopped"]),
+  state: z.enum(MACHINE_STATES),
   time: z.number(),
+});
+/** A step of a fault of the plan; `number` is its place there, from 1. `full`: it grows no more. */
+const fault = z.object({
+  type: z.literal("fault"),
+  fault: z.string(),
+  number: z.number(),
+  step: z.enum(["onset", "full", "end"]),
+  time: z.number(),
+  site: z.string(),
+  line: z.string().optional(),
+  machine: z.string().optional(),
+  metrics: z.array(metric),
+});
+/** Published to the topic's last level `waveform/<time>`: little-endian 32-bit floats, m/s². Not counted among the readings. */
+const waveform = z.object({
+  type: z.literal("waveform"),
+  ...machine,
+  time: z.number(),
+  sampleHz: z.number(),
+  samples: z.number(),
+  rotationHz: z.number(),
+  sha256: z.string(),
 });
 /** Every reading up to this number is acknowledged. Written about once a second. */
 const acked = z.object({ type: z.literal("acked"), through: z.number(), at: z.number() });
@@ -66,10 +97,22 @@ const end = z.object({
   commands: z.number(),
 });
 
-const truthLine = z.discriminatedUnion("type", [header, reading, alarm, command, state, acked, unacked, end]);
+const truthLine = z.discriminatedUnion("type", [
+  header,
+  reading,
+  alarm,
+  command,
+  state,
+  fault,
+  waveform,
+  acked,
+  unacked,
+  end,
+]);
 
 export type TruthLine = z.infer<typeof truthLine>;
 export type TruthHeader = z.infer<typeof header>;
+export type TruthCommand = z.infer<typeof command>;
 export type TruthReading = z.infer<typeof reading>;
 export type TruthAlarm = z.infer<typeof alarm>;
 

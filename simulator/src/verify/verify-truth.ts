@@ -9,9 +9,11 @@ export interface TruthCounts {
   readonly generated: number;
   /** Never acknowledged; they do not count. */
   readonly unacked: number;
+  /** A clock that was set back said them twice, time and value alike: they count once. */
+  readonly repeated: number;
   /** The simulator wrote its end: nothing is on its way any more. */
   readonly hasEnded: boolean;
-  /** Acknowledged readings by site. */
+  /** Acknowledged readings by site, without the repeated ones. */
   readonly ackedBySite: ReadonlyMap<string, number>;
 }
 
@@ -41,6 +43,7 @@ export async function verifyTruth(options: {
   const alarms: TruthAlarm[] = [];
   const ackedBySite = new Map<string, number>();
   let generated = 0;
+  let repeated = 0;
   let hasEnded = false;
   let fromMs = Infinity;
   let toMs = -Infinity;
@@ -54,6 +57,10 @@ export async function verifyTruth(options: {
     if (line.type !== "reading") continue;
     generated++;
     if (unacked.has(generated)) continue;
+    if (line.isRepeated === true) {
+      repeated++;
+      continue;
+    }
     oracle.add(line);
     ackedBySite.set(line.site, (ackedBySite.get(line.site) ?? 0) + 1);
     fromMs = Math.min(fromMs, line.time);
@@ -93,7 +100,7 @@ export async function verifyTruth(options: {
     alarmVerdict.missed + alarmVerdict.wrong === 0;
   return {
     isRight,
-    readings: { generated, unacked: unacked.size, hasEnded, ackedBySite },
+    readings: { generated, unacked: unacked.size, repeated, hasEnded, ackedBySite },
     windows,
     alarms: alarmVerdict,
     alarmSteps: alarms,

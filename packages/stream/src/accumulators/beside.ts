@@ -23,6 +23,9 @@ export const beside: Accumulator = {
   addRun() {
     // Nor have many.
   },
+  addAll() {
+    // Nor have all.
+  },
   finish(state, at): Readonly<Record<string, number>> {
     const isKnown = Number.isFinite(state[at] + state[at + 1] + state[at + 2]);
     return isKnown ? { uncertain: state[at], bad: state[at + 1], undeduplicated: state[at + 2] } : {};

@@ -15,6 +15,9 @@ export const count: Accumulator = {
   addRun(states, { place }, from, to) {
     for (let at = from; at < to; at++) states[place[at]] = states[place[at]] + 1;
   },
+  addAll(state, at, _run, from, to) {
+    state[at] = state[at] + (to - from);
+  },
   finish(state, at): Readonly<Record<string, number>> {
     return Number.isFinite(state[at]) ? { count: state[at] } : {};
   },

@@ -14,6 +14,11 @@ export const max: Accumulator = {
   addRun(states, { place, value }, from, to) {
     for (let at = from; at < to; at++) add(states, place[at], value[at]);
   },
+  addAll(state, at, { value }, from, to) {
+    let greatest = state[at];
+    for (let index = from; index < to; index++) if (value[index] + 0 > greatest) greatest = value[index] + 0;
+    state[at] = greatest;
+  },
   merge,
   mergeRows(state, at, { from, stride, offset }, rows) {
     for (let index = 0; index < rows.length; index++) merge(state, at, from, rows[index] * stride + offset);

@@ -21,6 +21,20 @@ export const mean: Accumulator = {
   addRun(states, { place, value }, from, to) {
     for (let at = from; at < to; at++) add(states, 3 * place[at], value[at]);
   },
+  addAll(state, at, { value }, from, to) {
+    let n = state[at];
+    let average = state[at + 1];
+    let squares = state[at + 2];
+    for (let index = from; index < to; index++) {
+      n += 1;
+      const distance = value[index] - average;
+      average += distance / n;
+      squares += distance * (value[index] - average);
+    }
+    state[at] = n;
+    state[at + 1] = average;
+    state[at + 2] = squares;
+  },
   merge,
   mergeRows(state, at, { from, stride, offset }, rows) {
     for (let index = 0; index < rows.length; index++) merge(state, at, from, rows[index] * stride + offset);

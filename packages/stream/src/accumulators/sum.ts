@@ -21,6 +21,18 @@ export const sum: Accumulator = {
   addRun(states, { place, value }, from, to) {
     for (let at = from; at < to; at++) add(states, 2 * place[at], value[at]);
   },
+  addAll(state, at, { value }, from, to) {
+    let total = state[at];
+    let compensation = state[at + 1];
+    for (let index = from; index < to; index++) {
+      const added = value[index] + 0;
+      const after = total + added;
+      compensation += Math.abs(total) >= Math.abs(added) ? total - after + added : added - after + total;
+      total = after;
+    }
+    state[at] = total;
+    state[at + 1] = compensation;
+  },
   merge,
   mergeRows(state, at, { from, stride, offset }, rows) {
     for (let index = 0; index < rows.length; index++) merge(state, at, from, rows[index] * stride + offset);

@@ -1,23 +1,28 @@
-const QUOTE = 0x22;
-const BACKSLASH = 0x5c;
-const COMMA = 0x2c;
-const COLON = 0x3a;
-const MINUS = 0x2d;
-const PLUS = 0x2b;
-const DOT = 0x2e;
-const ZERO = 0x30;
-const NINE = 0x39;
-const [LOWER_E, UPPER_E] = [0x65, 0x45];
-const [OPEN, CLOSE] = [0x7b, 0x7d];
+import { JSON_BYTES } from "./json-bytes.ts";
+
+const {
+  BACKSLASH,
+  CLOSE,
+  COLON,
+  COMMA,
+  DOT,
+  EXACT_DIGITS_MAX,
+  isDigit,
+  LOWER_E,
+  MINUS,
+  OPEN,
+  PLUS,
+  POWERS_OF_TEN,
+  QUOTE,
+  textOf,
+  UPPER_E,
+  ZERO,
+} = JSON_BYTES;
 
 const MEMBERS_MAX = 64;
 /** Numbers kept of each member: where its key and its value begin and end, both without quotes, and the value's type. */
 const STRIDE = 5;
 const TYPE = { text: 0, number: 1, true: 2, false: 3, null: 4 } as const;
-
-/** 10^0 … 10^22: all powers of ten that a double holds exactly. */
-const POWERS_OF_TEN = Array.from({ length: 23 }, (_, exponent) => Number(`1e${exponent}`));
-const EXACT_DIGITS_MAX = 15;
 
 /**
  * A JSON object of plain members (ASCII text without escapes, numbers, true, false, null), read from the bytes without
@@ -131,10 +136,6 @@ function isWord(bytes: Uint8Array, at: number, word: string): boolean {
   return true;
 }
 
-function isDigit(byte: number): boolean {
-  return byte >= ZERO && byte <= NINE;
-}
-
 function skipDigits(bytes: Uint8Array, from: number): number {
   let at = from;
   while (isDigit(bytes[at])) at += 1;
@@ -183,10 +184,4 @@ function numberOf(bytes: Uint8Array, start: number, end: number): number {
   }
   const value = fractionCount === 0 ? digits : digits / POWERS_OF_TEN[fractionCount];
   return isNegative ? -value : value;
-}
-
-function textOf(bytes: Uint8Array, start: number, end: number): string {
-  let text = "";
-  for (let at = start; at < end; at += 1) text += String.fromCharCode(bytes[at]);
-  return text;
 }

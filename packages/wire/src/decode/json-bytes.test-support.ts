@@ -127,6 +127,41 @@ export const arrayBytes = fc
     ]),
   );
 
+/** Arrays of objects that are alike but for the numbers at x and t, most of them; then one byte changed, or none. */
+export const alikeArrayBytes = fc
+  .tuple(
+    fc.constantFrom(
+      '{"x":X,"t":T}',
+      '{ "t" : T ,"m":"a","x": X}',
+      '{"x":X}',
+      '{"t":1,"x":7,"t":T,"q":null,"x":X }',
+    ),
+    fc.array(
+      fc.tuple(
+        fc.oneof(
+          { weight: 5, arbitrary: fc.integer({ min: -9_999, max: 9_999 }).map((x) => String(x / 100)) },
+          sound,
+        ),
+        fc.oneof(
+          {
+            weight: 9,
+            arbitrary: fc.integer({ min: 1_700_000_000_000, max: 1_700_000_099_999 }).map(String),
+          },
+          fc.constantFrom(...NUMBERS),
+        ),
+        fc.constantFrom("", "", "", "", " ", "\n"),
+      ),
+      { minLength: 1, maxLength: 8 },
+    ),
+    fc.option(fc.tuple(fc.nat(), fc.constantFrom(...'0123456789.,:{}[]"-exT \n'.split(""))), { freq: 3 }),
+  )
+  .map(([template, objects, edit]) => {
+    const texts = objects.map(([x, t, before]) => before + template.replaceAll("X", x).replaceAll("T", t));
+    const bytes = new TextEncoder().encode(`[${texts.join(",")}]`);
+    if (edit !== null) bytes[edit[0] % bytes.length] = edit[1].charCodeAt(0);
+    return bytes;
+  });
+
 /** The digits with so many of them behind the point. */
 function shifted(digits: number, places: number): string {
   const text = String(Math.abs(digits)).padStart(places + 1, "0");

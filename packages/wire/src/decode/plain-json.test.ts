@@ -3,7 +3,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { ELEMENTS_MAX } from "./elements-max.ts";
-import { arrayBytes, KEYS, NUMBERS, readingBytes } from "./json-bytes.test-support.ts";
+import { alikeArrayBytes, arrayBytes, KEYS, NUMBERS, readingBytes } from "./json-bytes.test-support.ts";
 import { jsonDecoder } from "./json-decoder.ts";
 import { Payload } from "./payload.ts";
 import type { JsonSpec } from "./payload-spec.ts";
@@ -59,18 +59,35 @@ test("whatever it takes, it reads to the bits that JSON.parse gives", () => {
   expect(takenCount).toBeGreaterThan(1_000);
 });
 
+test("objects that are alike but for their numbers are read as by JSON.parse, whichever byte is another", () => {
+  let readingCount = 0;
+  const property = fc.property(alikeArrayBytes, fc.constantFrom(ONE, ONE, ...SPECS), (bytes, one) => {
+    const spec = { ...one, each: "$" };
+    const plain = readPlainly(spec, bytes);
+    if (plain === undefined) return;
+    readingCount += plain.length - 1;
+    expect(plain.map((reading) => [...reading, "good"])).toEqual(readGenerally(spec, bytes));
+  });
+  fc.assert(property, { numRuns: 10_000 });
+  expect(readingCount).toBeGreaterThan(500);
+});
+
 test("numbers are those of JSON.parse to the bit", () => {
   for (const digits of NUMBERS) {
     const plain = readPlainly({ kind: "json", value: "$.x" }, bytesOf(`{"x":${digits}}`));
+    const array = bytesOf(`[{"x":1},{"x":${digits}}]`);
+    const second = readPlainly({ kind: "json", value: "$.x", each: "$" }, array);
     let expected: unknown;
     try {
       expected = JSON.parse(digits);
     } catch {
-      expect(plain, digits).toBeUndefined();
+      expect([plain, second], digits).toEqual([undefined, undefined]);
       continue;
     }
-    if (Number.isFinite(expected)) expect(Object.is(plain?.[0][1], expected), digits).toBe(true);
-    else expect(plain, digits).toBeUndefined();
+    if (Number.isFinite(expected)) {
+      expect(Object.is(plain?.[0][1], expected), digits).toBe(true);
+      expect(Object.is(second?.[1][1], expected), digits).toBe(true);
+    } else expect([plain, second], digits).toEqual([undefined, undefined]);
   }
 });
 

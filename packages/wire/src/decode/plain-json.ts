@@ -1,3 +1,4 @@
+import { JSON_BYTES } from "./json-bytes.ts";
 import type { PlainReadings } from "./plain-readings.ts";
 
 export interface PlainJsonSpec {
@@ -10,26 +11,32 @@ export interface PlainJsonSpec {
   readonly msPerUnit: number;
 }
 
-const QUOTE = 0x22;
-const BACKSLASH = 0x5c;
-const COMMA = 0x2c;
-const COLON = 0x3a;
-const MINUS = 0x2d;
-const PLUS = 0x2b;
-const DOT = 0x2e;
-const ZERO = 0x30;
-const NINE = 0x39;
-const [LOWER_E, UPPER_E] = [0x65, 0x45];
-const [OPEN, CLOSE] = [0x7b, 0x7d];
-const [OPEN_ARRAY, CLOSE_ARRAY] = [0x5b, 0x5d];
+const {
+  BACKSLASH,
+  CLOSE,
+  CLOSE_ARRAY,
+  COLON,
+  COMMA,
+  DOT,
+  EXACT_DIGITS_MAX,
+  isDigit,
+  LOWER_E,
+  MINUS,
+  NINE,
+  OPEN,
+  OPEN_ARRAY,
+  PLUS,
+  POWERS_OF_TEN,
+  QUOTE,
+  textOf,
+  UPPER_E,
+  ZERO,
+} = JSON_BYTES;
 const SPACE = 0x20;
 
 /** Bound of a JavaScript Date. */
 const TIME_MS_MAX = 8.64e15;
-/** 10^0 … 10^22: all powers of ten that a double holds exactly. */
-const POWERS_OF_TEN = Array.from({ length: 23 }, (_, exponent) => Number(`1e${exponent}`));
-const EXACT_DIGITS_MAX = 15;
-/** As many digits as a 32-bit integer has room for. */
+/** Two words of digits: a 32-bit integer has room for them. */
 const HALF_DIGITS = 9;
 /** Whose a member is, and where its number is put. */
 const MEMBER = { none: -1, other: 0, value: 1, time: 2 } as const;
@@ -39,6 +46,18 @@ type Member = (typeof MEMBER)[keyof typeof MEMBER];
 interface Name {
   readonly bytes: Uint8Array;
   readonly mark: Uint8Array;
+}
+
+interface Shape {
+  first: Member;
+  /** `none` where there is one number. */
+  second: Member;
+  from: number;
+  firstFrom: number;
+  firstTo: number;
+  secondFrom: number;
+  secondTo: number;
+  to: number;
 }
 
 /** What a JSON text can have where its grammar is met: printable ASCII without quote and backslash. */
@@ -61,6 +80,20 @@ export class PlainJson {
   #at = 0;
   /** By `MEMBER`, of the object at hand. An array, for a number that a function returns is put on the heap. */
   readonly #numbers = new Float64Array(3);
+  /** By `MEMBER` too: from where to where each was read by the grammar. */
+  readonly #starts = new Int32Array(3);
+  readonly #ends = new Int32Array(3);
+  /** Of the last object that was read by the grammar: where it stands, and its numbers in it. */
+  readonly #shape: Shape = {
+    first: MEMBER.none,
+    second: MEMBER.none,
+    from: 0,
+    firstFrom: 0,
+    firstTo: 0,
+    secondFrom: 0,
+    secondTo: 0,
+    to: 0,
+  };
 
   /** Undefined where the keys cannot stand in such an object as they are. */
   static of(spec: PlainJsonSpec): PlainJson | undefined {
@@ -96,7 +129,12 @@ export class PlainJson {
     for (;;) {
       this.#at += 1;
       if (this.#bytes[this.#at] <= SPACE) this.#skipSpace();
-      if (!this.#readReading(into)) return false;
+      if (into.count === 0 || !this.#readAlike()) {
+        const from = this.#at;
+        if (!this.#readObject()) return false;
+        this.#noteShape(from);
+      }
+      if (!this.#addTo(into)) return false;
       if (this.#bytes[this.#at] <= SPACE) this.#skipSpace();
       const byte = this.#bytes[this.#at];
       if (byte === COMMA) continue;
@@ -105,11 +143,54 @@ export class PlainJson {
     }
   }
 
+  /** Of the object that has just been read by the grammar, from `from`; meaningless where it lacks a number. */
+  #noteShape(from: number): void {
+    const shape = this.#shape;
+    const isTimeApart = this.#timeName !== null && !this.#isOneKey;
+    const isTimeFirst = isTimeApart && this.#starts[MEMBER.time] < this.#starts[MEMBER.value];
+    shape.first = isTimeFirst ? MEMBER.time : MEMBER.value;
+    shape.second = isTimeFirst ? MEMBER.value : isTimeApart ? MEMBER.time : MEMBER.none;
+    shape.from = from;
+    shape.firstFrom = this.#starts[shape.first];
+    shape.firstTo = this.#ends[shape.first];
+    shape.secondFrom = isTimeApart ? this.#starts[shape.second] : this.#at;
+    shape.secondTo = isTimeApart ? this.#ends[shape.second] : this.#at;
+    shape.to = this.#at;
+  }
+
+  /**
+   * Reads an object that has the bytes of the last one that was read by the grammar, but for its numbers: only these are still
+   * to be proven. False, and nothing has happened, where it is another one.
+   */
+  #readAlike(): boolean {
+    const bytes = this.#bytes;
+    const { first, second, from, firstFrom, firstTo, secondFrom, secondTo, to } = this.#shape;
+    let at = endOfSame(bytes, this.#at, from, firstFrom);
+    if (at >= 0) at = this.#takeNumber(first, at);
+    if (at >= 0) at = endOfSame(bytes, at, firstTo, secondFrom);
+    if (at >= 0 && second !== MEMBER.none) {
+      at = this.#takeNumber(second, at);
+      if (at >= 0) at = endOfSame(bytes, at, secondTo, to);
+    }
+    if (at < 0) return false;
+    this.#at = at;
+    return true;
+  }
+
+  /** Where the number ends that begins there; -1 where it is not of the kind that the member's mostly is. */
+  #takeNumber(member: Member, at: number): number {
+    return member === MEMBER.time
+      ? takeWhole(this.#bytes, at, this.#numbers)
+      : takeShort(this.#bytes, at, this.#numbers);
+  }
+
   #readReading(into: PlainReadings): boolean {
+    return this.#readObject() && this.#addTo(into);
+  }
+
+  /** The reading that the object at hand is. */
+  #addTo(into: PlainReadings): boolean {
     const numbers = this.#numbers;
-    numbers[MEMBER.value] = Number.NaN;
-    numbers[MEMBER.time] = Number.NaN;
-    if (!this.#readObject()) return false;
     const value = numbers[MEMBER.value];
     // Neither is NaN where there was such a member; an infinite value is the general decoder's to refuse.
     if (value - value !== 0) return false;
@@ -122,6 +203,8 @@ export class PlainJson {
 
   #readObject(): boolean {
     const bytes = this.#bytes;
+    this.#numbers[MEMBER.value] = Number.NaN;
+    this.#numbers[MEMBER.time] = Number.NaN;
     if (bytes[this.#at] !== OPEN) return false;
     for (;;) {
       this.#at += 1;
@@ -254,6 +337,8 @@ export class PlainJson {
       isPlain = false;
     }
     this.#at = at;
+    this.#starts[member] = from;
+    this.#ends[member] = at;
     if (!isPlain) {
       this.#numbers[member] = Number(textOf(bytes, from, at));
       return true;
@@ -265,8 +350,53 @@ export class PlainJson {
   }
 }
 
-function isDigit(byte: number): boolean {
-  return byte >= ZERO && byte <= NINE;
+/** Behind the bytes at `at` that are those from `from` to `to`; -1 where they are others. */
+function endOfSame(bytes: Uint8Array, at: number, from: number, to: number): number {
+  const ahead = at - from;
+  for (let own = from; own < to; own += 1) if (bytes[own] !== bytes[own + ahead]) return -1;
+  return to + ahead;
+}
+
+/** A number of up to nine digits, with or without a fraction, as `#readNumber` reads it; -1 where it is another. */
+function takeShort(bytes: Uint8Array, from: number, into: Float64Array): number {
+  const isNegative = bytes[from] === MINUS;
+  const start = isNegative ? from + 1 : from;
+  let at = start;
+  let digits = 0;
+  let digit = bytes[at] - ZERO;
+  for (; digit >= 0 && digit <= 9; digit = bytes[++at] - ZERO) digits = (digits * 10 + digit) | 0;
+  const wholeCount = at - start;
+  if (wholeCount === 0 || (bytes[start] === ZERO && wholeCount > 1)) return -1;
+  let fractionCount = 0;
+  if (bytes[at] === DOT) {
+    const fractionAt = at + 1;
+    digit = bytes[(at = fractionAt)] - ZERO;
+    for (; digit >= 0 && digit <= 9; digit = bytes[++at] - ZERO) digits = (digits * 10 + digit) | 0;
+    fractionCount = at - fractionAt;
+    if (fractionCount === 0) return -1;
+  }
+  if (wholeCount + fractionCount > HALF_DIGITS || bytes[at] === LOWER_E || bytes[at] === UPPER_E) return -1;
+  const value = fractionCount === 0 ? digits : digits / POWERS_OF_TEN[fractionCount];
+  into[MEMBER.value] = isNegative ? -value : value;
+  return at;
+}
+
+/** A whole number of up to 15 digits that is not negative; -1 where it is another. */
+function takeWhole(bytes: Uint8Array, from: number, into: Float64Array): number {
+  let at = from;
+  let high = 0;
+  let digit = bytes[at] - ZERO;
+  for (; digit >= 0 && digit <= 9 && at - from < HALF_DIGITS; digit = bytes[++at] - ZERO)
+    high = (high * 10 + digit) | 0;
+  const lowAt = at;
+  let low = 0;
+  for (; digit >= 0 && digit <= 9; digit = bytes[++at] - ZERO) low = (low * 10 + digit) | 0;
+  const digitCount = at - from;
+  if (digitCount === 0 || digitCount > EXACT_DIGITS_MAX || (bytes[from] === ZERO && digitCount > 1))
+    return -1;
+  if (bytes[at] === DOT || bytes[at] === LOWER_E || bytes[at] === UPPER_E) return -1;
+  into[MEMBER.time] = high * POWERS_OF_TEN[at - lowAt] + low;
+  return at;
 }
 
 function nameOf(key: string): Name {
@@ -275,10 +405,4 @@ function nameOf(key: string): Name {
 
 function bytesOf(key: string): Uint8Array {
   return Uint8Array.from(key, (character) => character.charCodeAt(0));
-}
-
-function textOf(bytes: Uint8Array, start: number, end: number): string {
-  let text = "";
-  for (let at = start; at < end; at += 1) text += String.fromCharCode(bytes[at]);
-  return text;
 }

@@ -1,7 +1,9 @@
+import { normalQuantile } from "./normal-quantile.ts";
+
 /**
- * A seeded stream of chance: sfc32 (Chris Doty-Humphrey, PractRand 0.94), seeded from a text by FNV-1a with murmur3's
- * finish. Each machine has a stream of its own, named by (seed, site, line, machine), so that any part of a plant can be
- * made again without the rest.
+ * A seeded stream of chance: sfc32 (Chris Doty-Humphrey, PractRand 0.94), 128 bits of state, seeded from a text by FNV-1a
+ * with murmur3's finish; integers only. Each signal of each machine has a stream of its own, named by `streamName`, so
+ * that any of them can be made again without the rest and another machine changes none.
  */
 export class RandomStream {
   #a: number;
@@ -21,11 +23,9 @@ export class RandomStream {
     return this.#next32() / 0x1_0000_0000;
   }
 
-  /** Close to normal with mean 0 and deviation 1, within ±6: the sum of twelve uniforms, so the same bits on every machine. */
+  /** Standard normal, within ±6.3. One draw, as `uniform` is. */
   normal(): number {
-    let sum = -6;
-    for (let draw = 0; draw < 12; draw++) sum += this.uniform();
-    return sum;
+    return normalQuantile((this.#next32() + 0.5) / 0x1_0000_0000);
   }
 
   #next32(): number {
@@ -36,6 +36,11 @@ export class RandomStream {
     this.#c = (((this.#c << 21) | (this.#c >>> 11)) + sum) | 0;
     return sum >>> 0;
   }
+}
+
+/** What a stream is named by: the plan's seed, and where in the plant it is used. */
+export function streamName(seed: number, ...place: readonly (string | number)[]): string {
+  return [seed, ...place].join("/");
 }
 
 function hash(text: string, basis: number): number {

@@ -1,0 +1,43 @@
+import { MillraceError, type Command } from "@millrace/runtime";
+import { readTruth } from "../truth/read-truth.ts";
+import { RepeatedRun } from "../truth/repeated-run.ts";
+import { TruthLog } from "../truth/truth-log.ts";
+
+const FLUSH_LINES = 10_000;
+
+/** `millrace-sim repeat`: exit 0 if every line comes out as it was. */
+export const REPEAT_COMMAND: Command = {
+  summary: "make a run again from its truth, and compare",
+  details: `Takes plan, seed, starts and commands from the truth of \`millrace-sim run\`, makes every reading, state, fault, alarm and
+waveform again at full speed, and stops at the first that is not as the truth has it. Publishes nothing.
+Exit: 0 the same in every line, 1 not.`,
+  flags: {
+    truth: { type: "text", placeholder: "FILE", summary: "written by millrace-sim run", isRequired: true },
+    into: { type: "text", placeholder: "FILE", summary: "where to write what was made again, JSON lines" },
+  },
+  async run({ name, flags, output }) {
+    const path = flags.requiredText("truth");
+    const into = flags.text("into");
+    if (into === path)
+      throw new MillraceError("wrong_usage", { command: name, reason: "--into is the truth itself" });
+    const log = into === undefined ? null : new TruthLog(into);
+    const run = new RepeatedRun({ path, record: (line) => log?.append(line) });
+    try {
+      for await (const line of readTruth(path)) {
+        const difference = run.onLine(line);
+        if (difference !== null) {
+          const { expected, made } = difference;
+          output.out(
+            `✗ line ${run.lineCount + 1} of what was made is not as in the truth\n  truth ${expected}  again ${made === "" ? "nothing\n" : made}`,
+          );
+          return 1;
+        }
+        if (run.lineCount % FLUSH_LINES === 0) log?.flush();
+      }
+    } finally {
+      log?.close();
+    }
+    output.out(`✓ ${run.lineCount} lines made again, each as in the truth\n`);
+    return run.lineCount > 0 ? 0 : 1;
+  },
+};

@@ -1,0 +1,89 @@
+import { parsePlan } from "../plan/load-plan.ts";
+import { RecordedPlant, topicOf } from "../plant/recorded-plant.ts";
+import { formatTruthLine, parseTruthLine, type TruthAlarm, type TruthLine } from "./truth-line.ts";
+
+export interface RepeatedRunOptions {
+  /** The truth's path, for messages. */
+  readonly path: string;
+  /** Each line that was made again. */
+  readonly record: (line: TruthLine) => void;
+}
+
+/** A step of a machine that was silenced gives no line. */
+const SILENT_STEPS_MAX = 10_000_000;
+
+/**
+ * Makes a run again from its truth: plan, seed, starts and commands are taken from there, everything else is made and
+ * held against it. Lines of a truth file go in in their order.
+ */
+export class RepeatedRun {
+  readonly #options: RepeatedRunOptions;
+  #plant: RecordedPlant | null = null;
+  #made: TruthLine[] = [];
+  #alarms: TruthAlarm[] = [];
+  #lastTimeMs = 0;
+  #lineCount = 0;
+
+  constructor(options: RepeatedRunOptions) {
+    this.#options = options;
+  }
+
+  /** Lines made again so far. */
+  get lineCount(): number {
+    return this.#lineCount;
+  }
+
+  /** Null, or what is not as the truth has it. What the network did (acknowledgements, the end) is not made again. */
+  onLine(line: TruthLine): { readonly expected: string; readonly made: string } | null {
+    if (line.type === "acked" || line.type === "unacked" || line.type === "end") return null;
+    if (line.type === "run") this.#begin(line);
+    else if (line.type === "command") this.#command(line);
+    else {
+      const stepsMax = (this.#plant?.stepCount ?? 0) + SILENT_STEPS_MAX;
+      this.#stepUntil((plant) => this.#made.length > 0 || plant.stepCount > stepsMax);
+    }
+    const made = this.#made.shift();
+    if (line.type === "alarm" || line.type === "cleared") this.#alarms.push(line);
+    if (line.type === "reading") this.#lastTimeMs = Math.max(this.#lastTimeMs, line.time);
+    const difference = { expected: formatTruthLine(line), made: made === undefined ? "" : inFileOrder(made) };
+    if (made === undefined || difference.made !== difference.expected) return difference;
+    this.#options.record(made);
+    this.#lineCount++;
+    return null;
+  }
+
+  #begin({ plan: text, seed, start, plantStart }: Extract<TruthLine, { readonly type: "run" }>): void {
+    this.#made = [];
+    this.#plant = new RecordedPlant({
+      plan: parsePlan(text, `${this.#options.path}, plan`, { seed }),
+      startMs: start,
+      recovery: {
+        plantStartMs: plantStart,
+        lastTimeMs: this.#lastTimeMs,
+        readingCount: 0,
+        unacked: [],
+        alarms: this.#alarms,
+      },
+      record: (line) => this.#made.push(line),
+    });
+  }
+
+  #command(line: Extract<TruthLine, { readonly type: "command" }>): void {
+    this.#stepUntil((plant) => this.#made.length > 0 || plant.stepCount >= line.step);
+    const { outcome, command, id } = line;
+    const given = outcome === "expired" || outcome === "malformed" ? outcome : (command ?? "malformed");
+    this.#plant?.command(topicOf(line, "command"), { outcome: given, id }, line.time);
+  }
+
+  #stepUntil(isReached: (plant: RecordedPlant) => boolean): void {
+    const plant = this.#plant;
+    while (plant !== null && !isReached(plant)) plant.step();
+  }
+}
+
+/** Keys as a line that was read has them. */
+function inFileOrder(line: TruthLine): string {
+  const text = formatTruthLine(line);
+  const read = parseTruthLine(text);
+  return read === undefined ? text : formatTruthLine(read);
+}
