@@ -223,7 +223,8 @@ export class BrokerInput implements Input {
     const broker = await Aedes.createBroker(this.#brokerOptions());
     broker.on("clientError", (client, error) => this.#onClientError(client, error));
     broker.on("connectionError", (client, error) => this.#onClientError(client, error));
-    broker.on("client", ({ id }) => this.#sessions.opened(id));
+    // One that has ended in the middle of its login is not told of again.
+    broker.on("client", ({ id, closed }) => closed || this.#sessions.opened(id));
     broker.on("clientDisconnect", ({ id }) => this.#sessions.closed(id, this.#options.clock.monotonicMs()));
     broker.on("unsubscribe", (filters, client) => {
       for (const filter of filters) this.#subscribed.remove(client, filter);
@@ -490,6 +491,8 @@ export class BrokerInput implements Input {
     let user: BrokerUser | undefined;
     let readAtMs = 0;
     client.once("connected", () => {
+      // It may have ended in the middle of its login: nobody tells of it again.
+      if (socket.destroyed) return;
       user = this.#userOf.get(client);
       publishes.isOpen = true;
       this.#readOn(client);
