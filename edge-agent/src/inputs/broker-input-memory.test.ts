@@ -96,3 +96,12 @@ test("who takes minutes for a packet of two megabytes makes room for others", as
   await vi.waitFor(() => expect(socket.closed).toBe(true));
   expect(input.status().counts["bytes_in_hand"]).toBe(0);
 });
+
+test("great messages that nobody subscribes to come in one after the other, however many wait to be read", async () => {
+  const input = await brokerWith(() => {});
+  const client = await sensor(input);
+  const published = Array.from({ length: 200 }, () => client.publishAsync("t", Buffer.alloc(60_000)));
+  await Promise.all(published);
+  await client.publishAsync("t", "last", { qos: 1 });
+  expect(input.status().counts).toMatchObject({ messages: 201, client_errors: 0 });
+});

@@ -79,6 +79,21 @@ test("a persistent session may subscribe with QoS 1 where all topics are command
   await client.subscribeAsync("cmd/+", { qos: 1 });
 });
 
+test("what a session may no longer subscribe to goes when it goes on; a refused request changes nothing of it", async () => {
+  const input = await brokerWith(() => {}, { commandFilters: ["cmd/+"] });
+  const first = await sensor(input, { clientId: "p", clean: false });
+  await first.subscribeAsync({ "cmd/p": { qos: 1 }, "cmd/#": { qos: 0 } });
+  await refused(first, "cmd/#");
+  await first.endAsync();
+  await input.follow({ filters: [], ownFilters: [], commandFilters: ["other/+"], sparkplugFilters: [] });
+  const again = returning(input, { clientId: "p", clean: false });
+  await new Promise((resolve) => again.client.once("connect", resolve));
+  await input.publish("cmd/p", "1", { qos: 1 });
+  // By cmd/#, with QoS 0.
+  await vi.waitFor(() => expect(again.seen).toEqual(["cmd/p 1"]));
+  expect(input.status().counts).toMatchObject({ sessions: 1, queued_messages: 0, refused_subscriptions: 2 });
+});
+
 test("commands wait for a machine that is away, the newest 1,000 of them, and come in order", async () => {
   const input = await brokerWith(() => {}, { commandFilters: ["cmd/+"] });
   const machine = await sensor(input, { clientId: "machine", clean: false });

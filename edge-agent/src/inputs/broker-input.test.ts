@@ -385,6 +385,34 @@ test("a client that only publishes is alive for one and a half keep-alive times 
   expect(input.status().counts).toMatchObject({ clients: 1, client_errors: 1 });
 });
 
+test("no timer is left of connections that end in the middle of their login", async () => {
+  const running = new Set<object>();
+  const input = await brokerWith(() => {}, {
+    connectsPerSecondMax: 1_000,
+    clientsMax: 1_000,
+    clock: {
+      ...systemClock,
+      after(delayMs, callback) {
+        const timer = systemClock.after(delayMs, callback);
+        running.add(timer);
+        return { cancel: () => (timer.cancel(), running.delete(timer)) };
+      },
+    },
+  });
+  // Persistent, with a keep-alive time of a minute.
+  const hello = Buffer.from([0x10, 13, 0, 4, 0x4d, 0x51, 0x54, 0x54, 4, 0, 0, 60, 0, 1, 0x61]);
+  for (let number = 0; number < 200; number += 1) {
+    const socket = rawSocket(input);
+    await new Promise((resolve) => socket.once("connect", resolve));
+    socket.write(hello);
+    if (number % 2 === 0) socket.resetAndDestroy();
+    else socket.end();
+  }
+  await (await sensor(input, { keepalive: 0 })).publishAsync("t", "1", { qos: 1 });
+  await vi.waitFor(() => expect(input.status().counts).toMatchObject({ clients: 1 }));
+  await vi.waitFor(() => expect(running.size).toBe(0));
+});
+
 test("no client talks to the broker's inside: what is published under $SYS is dropped, acknowledged and counted", async () => {
   const arrivals: Arrival[] = [];
   const input = await brokerWith((arrival) => void arrivals.push(arrival));

@@ -105,8 +105,8 @@ const RATE_WINDOW_MS = 1_000;
 const FAREWELL_MS_MAX = 500;
 /** Of one connection between its CONNECT and its CONNACK, in what of it is read by then, at most 128 KiB. */
 const EARLY_PACKETS_MAX = 10_000;
-/** `$`: no filter with a wildcard in front takes it. */
 const NOTHING = Buffer.alloc(0);
+/** `$`: no filter with a wildcard in front takes it. */
 const REFUSED_TOPIC = "$millrace/refused";
 const RETAINED_BYTES_MAX = 16 * 1024 * 1024;
 /** Greater packets are left for aedes: what it costs matters little beside what is in them. */
@@ -178,7 +178,7 @@ export class BrokerInput implements Input {
   readonly #leftUnread = new WeakSet<Client>();
   readonly #turns: ReadingTurns<Client>;
   readonly #subscribed = new SubscribedFilters<Client>();
-  readonly #sessions: BrokerSessions;
+  #sessions: BrokerSessions;
   #topics = this.#newTopics();
   /** Of the clients that connect; 0: they have none. */
   readonly #keepAliveMsOf = new WeakMap<Client, number>();
@@ -203,19 +203,18 @@ export class BrokerInput implements Input {
     this.#commandFilters = options.commandFilters;
     this.#isHost = options.isSparkplugHost ?? false;
     this.#users = new BrokerUsers(options.users);
-    this.#turns = new ReadingTurns({
-      clock: options.clock,
-      nextTurn: setImmediate,
-      readOn: (client) => client.conn.emit("readable"),
-    });
-    const { sessionsMax: awayMax = SESSIONS_MAX, sessionExpiryMs: awayMs = SESSION_EXPIRY_MS } = options;
-    this.#sessions = new BrokerSessions({ awayMax, awayMs });
+    this.#sessions = this.#newSessions();
     this.#packetBytesMax = packetBytesMaxOf(options);
     this.#inHand = new BytesInHand({
       bytesMax: Math.max(IN_HAND_BYTES_MAX, this.#packetBytesMax),
       bytesPerClientMax: IN_HAND_OF_CLIENT_BYTES_MAX,
       // Not in the middle of what another of its packets sets off.
       onRoom: (client) => queueMicrotask(() => this.#readOn(client)),
+    });
+    this.#turns = new ReadingTurns({
+      clock: options.clock,
+      nextTurn: setImmediate,
+      readOn: (client) => client.conn.emit("readable"),
     });
   }
 
@@ -228,10 +227,15 @@ export class BrokerInput implements Input {
   async start(handler: InputHandler): Promise<void> {
     if (this.#server !== null) throw new Error(`cannot start input ${this.name}: it is running`);
     this.#handler = handler;
+    // What an earlier run kept went with its broker.
+    this.#sessions = this.#newSessions();
+    this.#retainedBytesOf.clear();
+    this.#retainedBytes = 0;
     const broker = await Aedes.createBroker(this.#brokerOptions());
     broker.on("clientError", (client, error) => this.#onClientError(client, error));
     broker.on("connectionError", (client, error) => this.#onClientError(client, error));
-    broker.on("client", ({ id }) => this.#sessions.opened(id));
+    // One that has ended in the middle of its login is not told of again.
+    broker.on("client", ({ id, closed }) => closed || this.#sessions.opened(id));
     broker.on("clientDisconnect", ({ id }) => this.#sessions.closed(id, this.#options.clock.monotonicMs()));
     broker.on("unsubscribe", (filters, client) => {
       for (const filter of filters) this.#subscribed.remove(client, filter);
@@ -399,7 +403,8 @@ export class BrokerInput implements Input {
       if (!client.clean) this.#sessions.subscribe(client.id, filter, qos);
       return true;
     }
-    this.#sessions.unsubscribe(client.id, filter);
+    // Of a session that goes on, what may no longer be.
+    if (!client.connected) this.#sessions.unsubscribe(client.id, filter);
     this.#counts.refused_subscriptions++;
     const user = this.#userOf.get(client)?.user;
     this.#options.log.repeated(refusal.key, `a subscription was refused: ${refusal.detail}`, {
@@ -500,6 +505,8 @@ export class BrokerInput implements Input {
     let user: BrokerUser | undefined;
     let readAtMs = 0;
     client.once("connected", () => {
+      // It may have ended in the middle of its login: nobody tells of it again.
+      if (socket.destroyed) return;
       user = this.#userOf.get(client);
       publishes.isOpen = true;
       this.#readOn(client);
@@ -515,13 +522,25 @@ export class BrokerInput implements Input {
       socket.once("close", () => keepAlive.stop());
     });
     const read = socket.read.bind(socket);
+    let isParsing = false;
+    let isAskedAgain = false;
+    // aedes parses at once what it reads, and asks for more in the middle of it where nobody subscribes.
+    const handOver = (left: Buffer): Buffer => {
+      isParsing = true;
+      queueMicrotask(() => {
+        isParsing = false;
+        if (isAskedAgain) socket.emit("readable");
+      });
+      return left;
+    };
     socket.read = (size?: number): unknown => {
-      if (this.#isUnreadable(client, socket)) return null;
+      if (size === 0) return read(0);
+      isAskedAgain = isParsing;
+      if (isParsing || this.#isUnreadable(client, socket)) return null;
       let left = publishes.isHeldBack ? publishes.read(NOTHING) : null;
       // What has come meanwhile has been told already, and is not told again.
-      if (left !== null) queueMicrotask(() => socket.emit("readable"));
+      if (left !== null) isAskedAgain = true;
       if (left === null && !publishes.isHeldBack) {
-        if (size === 0) return read(0);
         const waitingBytes = socket.readableLength;
         const bytes = this.#turns.bytesFor(client, waitingBytes);
         if (bytes === 0 && waitingBytes > 0) return null;
@@ -531,7 +550,8 @@ export class BrokerInput implements Input {
         left = publishes.read(chunk);
       }
       if (publishes.isHeldBack) this.#leftUnread.add(client);
-      if (left !== undefined) return left;
+      if (left === null) return null;
+      if (left !== undefined) return handOver(left);
       this.#counts.oversized++;
       socket.destroy(new Error("a packet exceeds packetBytesMax"));
       return null;
@@ -566,6 +586,11 @@ export class BrokerInput implements Input {
     if (!this.#users.mayPublish(user, topic.name)) return undefined;
     topic.publisher = user;
     return topic;
+  }
+
+  #newSessions(): BrokerSessions {
+    const { sessionsMax = SESSIONS_MAX, sessionExpiryMs = SESSION_EXPIRY_MS } = this.#options;
+    return new BrokerSessions({ awayMax: sessionsMax, awayMs: sessionExpiryMs });
   }
 
   #newTopics(): TopicCache<KnownTopic> {

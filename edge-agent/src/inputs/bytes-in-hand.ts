@@ -37,11 +37,12 @@ export class BytesInHand<Client extends object> {
 
   /** A great packet may come in. False: not before `onRoom`. */
   begin(client: Client, bytes: number): boolean {
-    this.#waiting.delete(client);
     if (!this.#hasRoomFor(bytes)) {
+      // Asked again, it keeps its place.
       this.#waiting.set(client, bytes);
       return false;
     }
+    this.#waiting.delete(client);
     this.#ownOf(client).begunBytes += bytes;
     this.#bytes += bytes;
     return true;
