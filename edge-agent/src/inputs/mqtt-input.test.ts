@@ -347,7 +347,7 @@ describe.skipIf(MOSQUITTO === undefined)("with Mosquitto (skipped where it is no
     const input = await inputAt(link.port, ({ topic }) => void topics.push(topic));
     link.setMode("cut");
     await vi.waitFor(() => expect(input.status().isConnected).toBe(false));
-    await input.follow({ filters: ["g/#", "end"], ownFilters: [], commandFilters: [] });
+    await input.follow({ filters: ["g/#", "end"], ownFilters: [], commandFilters: [], sparkplugFilters: [] });
     link.setMode("open");
     await vi.waitFor(() => expect(input.status().isConnected).toBe(true), { timeout: 10_000 });
     const client = await sensor(port);
