@@ -180,8 +180,7 @@ export class MqttInput implements Input {
       this.#subscriptions = before;
       throw error;
     } finally {
-      // What is not taken back here is at the next connection.
-      await this.#leave(connection).catch(() => undefined);
+      await this.#leave(connection).catch((error: unknown) => this.#notLeft(error));
       connection.isAsking = false;
       this.#settle(connection);
     }
@@ -332,7 +331,7 @@ export class MqttInput implements Input {
           connection,
           wanted.filter((filter) => !connection.granted.has(filter)),
         );
-        await this.#leave(connection);
+        await this.#leave(connection).catch((error: unknown) => this.#notLeft(error));
       }
     } catch (error) {
       this.#onLost(connection, reasonOf(error));
@@ -365,6 +364,13 @@ export class MqttInput implements Input {
       this.#held.delete(filter);
     }
     this.#remember();
+  }
+
+  /** It is remembered, and tried again at the next connection. */
+  #notLeft(error: unknown): void {
+    this.#options.log.repeated("unsubscribe", "cannot unsubscribe from what is not wanted any more", {
+      error,
+    });
   }
 
   /** The broker's answer; rejects when it gives none, or the connection is gone. */

@@ -172,7 +172,11 @@ export class FileLane {
       const isQuiet = nowMs - file.quietSinceMs >= ROTATED_QUIET_MS;
       const isOver = isQuiet || this.#rotated.length > ROTATED_OPEN_MAX;
       const wasUnlinked = file.isUnlinked;
-      const lines = await file.next(buffer, { isLast: isOver });
+      const lines = await file.next(buffer, { isLast: isOver }).catch((error: unknown) => {
+        // It keeps no other from being read.
+        this.#error = reasonOf(error);
+        return undefined;
+      });
       if (file.isUnlinked && !wasUnlinked) this.#forget(file.number);
       if (lines !== undefined) {
         file.quietSinceMs = nowMs;
