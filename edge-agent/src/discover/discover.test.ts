@@ -68,6 +68,8 @@ test.each([
   ["seconds", { t: NOW_MS / 1000, v: 1 }, "s"],
   ["microseconds", { time: NOW_MS * 1000, v: 1 }, "us"],
   ["text", { timestamp: "2023-11-14T22:13:20Z", v: 1 }, "iso"],
+  ["text without a zone", { datetime: "2023-11-14 22:13:20", v: 1 }, "iso"],
+  ["a date alone, whose time of day is elsewhere", { date: "2023-11-14", v: 1 }, undefined],
   ["a number that is no time of now", { t: 20, v: 1 }, undefined],
 ])("a time in %s", (_name, payload, unit) => {
   const shape = payloadShape([bytes(JSON.stringify(payload))], NOW_MS);

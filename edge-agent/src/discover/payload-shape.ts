@@ -20,6 +20,7 @@ const QUALITY_NAME = /^(q|quality)$/i;
 const NO_MEASURE_NAME = /^(id|seq|sequence|seqno|version)$/i;
 /** A number is a time where it lies this near to now. */
 const TIME_DISTANCE_MS = 5 * 365 * 86_400_000;
+const DATE_ALONE = /^\d{4}-\d\d-\d\d$/;
 const DEPTH_MAX = 3;
 const VALUES_MAX = 16;
 
@@ -80,7 +81,8 @@ export function nameOf(path: string): string {
 function timeUnit(values: readonly unknown[], nowMs: number): TimeUnit | undefined {
   return TIME_UNITS.find((unit) =>
     values.every((value) => {
-      const time = parseSourceTime(value, unit);
+      // A date alone may have its time of day in another field.
+      const time = DATE_ALONE.test(String(value)) ? undefined : parseSourceTime(value, unit);
       return time !== undefined && Math.abs(time.timeMs - nowMs) < TIME_DISTANCE_MS;
     }),
   );
