@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { type AgentConfig, formatProblem, loadAgentConfig } from "@millrace/config";
+import { type AgentConfig, formatProblem, loadAgentConfig, unreadFiles } from "@millrace/config";
 import { LevelStore } from "@millrace/queue";
 import {
   createLogger,
@@ -51,7 +51,8 @@ const DRAIN_MS = 10_000;
 
 /** `millrace-agent run`: the agent with its sockets. Resolves with the exit code when it has stopped. */
 export async function runAgent(configPath: string): Promise<ExitCode> {
-  const { config, warnings } = loadAgentConfig(configPath);
+  const loaded = loadAgentConfig(configPath);
+  const { config, warnings } = loaded;
   const file = readFilePipeline(config.pipelinePath);
   const storePath = join(config.dataFolder, "store");
   // Only a store can hold another pipeline.
@@ -75,7 +76,8 @@ export async function runAgent(configPath: string): Promise<ExitCode> {
       throw error;
     },
   );
-  for (const warning of start.loaded.warnings) log.warn(formatProblem(warning));
+  for (const warning of [...unreadFiles(loaded, start.loaded.config), ...start.loaded.warnings])
+    log.warn(formatProblem(warning));
 
   const instance = systemRandom.hex(8);
   const metrics = new Metrics();

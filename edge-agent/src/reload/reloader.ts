@@ -6,6 +6,7 @@ import {
   loadAgentConfig,
   type Loaded,
   type Pipeline,
+  unreadFiles,
 } from "@millrace/config";
 import {
   type Clock,
@@ -126,7 +127,11 @@ export class Reloader {
       if (file.text !== null) version = versionOf(file.text);
       if ("error" in file) throw file.error;
       const { text, loaded: pipeline } = file;
-      for (const warning of [...loaded.warnings, ...pipeline.warnings])
+      for (const warning of [
+        ...loaded.warnings,
+        ...unreadFiles(loaded, pipeline.config),
+        ...pipeline.warnings,
+      ])
         this.#options.log.warn(formatProblem(warning));
       const { stored } = this.#running;
       const isPushKept =

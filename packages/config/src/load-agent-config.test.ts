@@ -326,6 +326,13 @@ test("a secret's file that is missing is named", () => {
   );
 });
 
+test("a user of the broker stands once", () => {
+  const users = "[{ user: u, password: p }, { user: v, password: p }, { user: u, password: q }]";
+  expect(problems(MINIMAL.replace("host: {}", `broker: { users: ${users} }`))).toEqual([
+    "4:89: user u stands twice; list each once",
+  ]);
+});
+
 const withInputs = (inputs: string): string => MINIMAL.replace("inputs: { host: {} }", `inputs:\n${inputs}`);
 
 test("the HTTP input: one secret a user, ports of its own, certificates read", () => {
