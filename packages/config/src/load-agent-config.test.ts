@@ -313,8 +313,12 @@ test.each<[string, string, string[]]>([
 
 test("a secret never stands in a message", () => {
   const text = MINIMAL.replace("1884 }", "1884, password: 90210 }");
-  expect(problems(text)).toEqual([
-    "5:55: uplink.password is not right; it must be text (put a number in quotes)",
+  expect(problems(text)).toEqual(["5:55: uplink.password is a number; it must be text: put it in quotes"]);
+});
+
+test("an empty password is said to be empty", () => {
+  expect(problems(`${MINIMAL.replace("1884 }", '1884, password: "" }')}`)).toEqual([
+    "5:45: uplink.password is empty; it must be text",
   ]);
 });
 
