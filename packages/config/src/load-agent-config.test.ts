@@ -317,7 +317,7 @@ test("a secret never stands in a message", () => {
 });
 
 test("an empty password is said to be empty", () => {
-  expect(problems(`${MINIMAL.replace("1884 }", '1884, password: "" }')}`)).toEqual([
+  expect(problems(MINIMAL.replace("1884 }", '1884, password: "" }'))).toEqual([
     "5:45: uplink.password is empty; it must be text",
   ]);
 });
