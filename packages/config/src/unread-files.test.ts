@@ -18,6 +18,7 @@ inputs:
     - { path: a.log, topic: "bench/{file}" }
     - { path: b.log, topic: "bench/{file}/x" }
     - { path: c.log, topic: wave/1 }
+    - { path: d.log, topic: bench }
 uplink: { url: mqtt://central.example:1884 }
 `),
   );
@@ -32,5 +33,6 @@ evidence:
   );
   expect(unreadFiles(agent, config).map(formatProblem)).toEqual([
     "a.yaml:7:22: no metric reads bench/{file}/x: every line of these files would be thrown away; let a metric's from.topic match it",
+    "a.yaml:9:22: no metric reads bench: every line of these files would be thrown away; let a metric's from.topic match it",
   ]);
 });
