@@ -1,6 +1,12 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { type AgentConfig, formatProblem, formatWarnings, loadAgentConfig } from "@millrace/config";
+import {
+  type AgentConfig,
+  formatProblem,
+  formatWarnings,
+  loadAgentConfig,
+  unreadFiles,
+} from "@millrace/config";
 import { LevelStore } from "@millrace/queue";
 import {
   createLogger,
@@ -52,7 +58,8 @@ const DRAIN_MS = 10_000;
 
 /** `millrace-agent run`: the agent with its sockets. Resolves with the exit code when it has stopped. */
 export async function runAgent(configPath: string): Promise<ExitCode> {
-  const { config, warnings } = loadAgentConfig(configPath);
+  const loaded = loadAgentConfig(configPath);
+  const { config, warnings } = loaded;
   const file = readFilePipeline(config.pipelinePath);
   const storePath = join(config.dataFolder, "store");
   // Only a store can hold another pipeline.
@@ -76,7 +83,7 @@ export async function runAgent(configPath: string): Promise<ExitCode> {
       throw error;
     },
   );
-  const warning = formatWarnings(start.loaded.warnings);
+  const warning = formatWarnings([...unreadFiles(loaded, start.loaded.config), ...start.loaded.warnings]);
   if (warning !== null) log.warn(warning);
 
   const instance = systemRandom.hex(8);

@@ -23,9 +23,20 @@ test.each(mutations)("$bug: its place is there once", ({ file, find, replace }) 
 });
 
 test.each(mutations)("$bug: its test is there", ({ in: file, test: name }) => {
-  const isTest = ["test", "it"].some((call) => read(file).includes(`${call}("${name}"`));
-  expect(isTest || caseNames.has(name)).toBe(true);
+  expect(caseNames.has(name) || testNames(read(file)).some((each) => each.test(name))).toBe(true);
 });
+
+/** Of a file's tests; those of `test.each` stand for whatever is put into them. */
+function testNames(text: string): RegExp[] {
+  return [...text.matchAll(/(?:\b(?:test|it)|[\])])\("((?:[^"\\]|\\.)*)"/g)].map(([, name]) => {
+    const literals = name.split(/%[a-zA-Z]|\$[\w.]+/).map((part) => escaped(JSON.parse(`"${part}"`)));
+    return new RegExp(`^${literals.join(".+")}$`);
+  });
+}
+
+function escaped(literal: string): string {
+  return literal.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&");
+}
 
 describe("planted", () => {
   const copy = new MutatedCopy(root);

@@ -11,7 +11,7 @@ export const INIT_COMMAND: Command = {
     const folder = flags.requiredText("folder");
     const path = join(folder, "central.yaml");
     const pipelinePath = join(folder, "pipeline.yaml");
-    prepareDataFolder(folder);
+    prepareDataFolder(folder, "--folder");
     write(path, centralTemplate());
     output.out(`wrote ${path}\n`);
     if (existsSync(pipelinePath)) return;

@@ -1,4 +1,4 @@
-import { formatProblemWithExcerpt, loadAgentConfig, loadPipeline } from "@millrace/config";
+import { formatProblemWithExcerpt, loadAgentConfig, loadPipeline, unreadFiles } from "@millrace/config";
 import type { Command } from "@millrace/runtime";
 import { CONFIG_FLAG } from "./config-flag.ts";
 
@@ -13,9 +13,11 @@ export const checkCommand: Command = {
     },
   },
   run({ flags, output }) {
-    const { config, warnings } = loadAgentConfig(flags.requiredText("config"));
+    const agent = loadAgentConfig(flags.requiredText("config"));
+    const { config } = agent;
     const pipeline = loadPipeline(config.pipelinePath);
-    for (const warning of [...warnings, ...pipeline.warnings])
+    const unread = unreadFiles(agent, pipeline.config);
+    for (const warning of [...agent.warnings, ...unread, ...pipeline.warnings])
       output.err(`warning: ${formatProblemWithExcerpt(warning)}\n`);
     if (flags.isOn("effective")) {
       output.out(`${JSON.stringify({ agent: config, pipeline: pipeline.config }, hideSecrets, 2)}\n`);

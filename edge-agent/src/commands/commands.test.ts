@@ -247,6 +247,21 @@ test("an input says what came in, how fast, and all that it has counted besides"
   expect(renderInput(silent, { inputs: [before], agoMs: 1_250 })[0]).toContain("messages 0 (0.0/s)");
 });
 
+test("init names its own flag where it cannot write", async () => {
+  const { code, text } = await run({ init: initCommand }, ["init", "--folder", "/proc/x"]);
+  expect(code).toBe(1);
+  expect(text).toContain("set --folder to a folder that");
+});
+
+test.each(["400d", "0s"])("a maintenance of %s is refused with the longest one", async (length) => {
+  const folder = newFolder();
+  await run({ init: initCommand }, ["init", "--folder", folder]);
+  const argv = ["maintenance", "on", "--for", length, "--config", join(folder, "agent.yaml")];
+  const { code, text } = await run({ maintenance: maintenanceCommand }, argv);
+  expect(code).toBe(2);
+  expect(text).toContain("it may be up to 31d");
+});
+
 test.each([
   ["maintenance", "on", "--labels", "machine=m1"],
   ["forget", "--labels", "machine=m1"],

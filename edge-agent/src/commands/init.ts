@@ -9,7 +9,7 @@ export const initCommand: Command = {
   flags: { folder: { type: "text", placeholder: "FOLDER", default: ".", summary: "where to write them" } },
   run({ flags, output }) {
     const folder = flags.requiredText("folder");
-    prepareDataFolder(folder);
+    prepareDataFolder(folder, "--folder");
     for (const [name, text] of [
       ["agent.yaml", agentTemplate()],
       ["pipeline.yaml", pipelineTemplate()],

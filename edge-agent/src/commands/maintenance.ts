@@ -1,5 +1,6 @@
 import { loadAgentConfig } from "@millrace/config";
 import { type Command, formatDuration, MillraceError } from "@millrace/runtime";
+import { MAINTENANCE_MS_MAX } from "../actions/maintenance-desk.ts";
 import { CONFIG_FLAG } from "./config-flag.ts";
 import { labelText, LABELS_FLAG, parseLabels } from "./labels-flag.ts";
 import { postToAgent } from "./post-to-agent.ts";
@@ -25,6 +26,10 @@ export const maintenanceCommand: Command = {
     if (word !== "on" && word !== "off")
       throw new MillraceError("wrong_usage", { command: name, reason: `${word} is neither on nor off` });
     const durationMs = flags.durationMs("for") ?? 0;
+    if (word === "on" && (durationMs <= 0 || durationMs > MAINTENANCE_MS_MAX)) {
+      const reason = `--for is ${formatDuration(durationMs)}; it may be up to ${formatDuration(MAINTENANCE_MS_MAX)}, and more than 0`;
+      throw new MillraceError("wrong_usage", { command: name, reason });
+    }
     const body = word === "on" ? { labels, durationMs } : flags.isOn("all") ? { all: true } : { labels };
     const url = `http://${config.http.host}:${config.http.port}/maintenance/${word}`;
     const answer = await postToAgent<{

@@ -39,26 +39,32 @@ test("machines of lines become labels; plain numbers are named by their topic, o
     topic: "factory/{site}/{line}/{press}",
     filter: "factory/+/+/+",
     labels,
-    time: { path: "$.ts", unit: "ms" },
-    quality: "$.q",
+    isUnitTold: false,
     topicCount: 3,
   };
+  const payload = (value: string) => ({
+    kind: "json",
+    value,
+    time: { path: "$.ts", unit: "ms" },
+    quality: { path: "$.q" },
+  });
   expect(metrics).toEqual([
-    { ...json, name: "pressure", unit: "bar", value: "$.pressure" },
-    { ...json, name: "rpm", unit: "1/min", value: "$.motor.rpm" },
+    { ...json, name: "pressure", unit: "bar", payload: payload("$.pressure") },
+    { ...json, name: "rpm", unit: "1/min", payload: payload("$.motor.rpm") },
     {
       name: "temperature",
       unit: "°C",
       topic: "factory/{site}/{line}/{press}/temperature",
       filter: "factory/+/+/+/temperature",
       labels,
-      value: null,
-      time: null,
-      quality: null,
+      payload: { kind: "number" },
+      isUnitTold: false,
       topicCount: 3,
     },
   ]);
-  expect(unread.map(({ why }) => why)).toEqual(Array(3).fill("neither a number nor JSON"));
+  expect(unread.map(({ why }) => why)).toEqual(
+    Array(3).fill("neither a number, JSON, line protocol nor CSV"),
+  );
   const { metrics: loaded, windows } = pipelineOf(messages);
   expect(loaded.map(({ name }) => name)).toEqual(["pressure", "rpm", "temperature"]);
   expect(windows.map(({ name, by }) => [name, by])).toContainEqual(["temperature_1m", ["site", "line"]]);
@@ -68,10 +74,108 @@ test.each([
   ["seconds", { t: NOW_MS / 1000, v: 1 }, "s"],
   ["microseconds", { time: NOW_MS * 1000, v: 1 }, "us"],
   ["text", { timestamp: "2023-11-14T22:13:20Z", v: 1 }, "iso"],
+  ["text without a zone", { datetime: "2023-11-14 22:13:20", v: 1 }, "iso"],
+  ["a date alone, whose time of day is elsewhere", { date: "2023-11-14", v: 1 }, undefined],
   ["a number that is no time of now", { t: 20, v: 1 }, undefined],
 ])("a time in %s", (_name, payload, unit) => {
   const shape = payloadShape([bytes(JSON.stringify(payload))], NOW_MS);
-  expect(shape).toMatchObject({ kind: "json", time: unit === undefined ? null : { unit } });
+  const time = unit === undefined ? {} : { time: { path: `$.${Object.keys(payload)[0]}`, unit } };
+  const values = shape.kind === "readable" ? shape.values.map((value) => value.payload) : [];
+  expect(values).toContainEqual({ kind: "json", value: "$.v", ...time });
+});
+
+/** Metrics of the suggested pipeline: name, unit, labels, and the values that they read of the messages. */
+function readBySuggestion(messages: readonly (readonly [string, string])[]) {
+  const { metrics } = pipelineOf(messages);
+  const labelsOf = new Map(suggestionOf(messages).metrics.map(({ name, labels }) => [name, labels]));
+  const routes = new TopicRoutes({ metrics, site: "alpha", confirmationFilters: [] });
+  const values = new Map<string, number[]>(metrics.map(({ name }) => [name, []]));
+  for (const [topic, payload] of messages) {
+    const resolved = routes.resolve(topic);
+    if (typeof resolved !== "object") continue;
+    for (const { metric, decoder } of resolved)
+      for (const read of decoder.decode(new Payload(bytes(payload), NOW_MS)))
+        if (read.ok) values.get(metric.name)?.push(read.value);
+  }
+  return metrics.map(({ name, unit }) => ({
+    name,
+    unit,
+    labels: labelsOf.get(name),
+    values: values.get(name),
+  }));
+}
+
+test.each<[string, (readonly [string, string])[], ReturnType<typeof readBySuggestion>]>([
+  [
+    "a value that says its unit, named by its topic",
+    [
+      ["plant/press-1/temp", `{"value":71.5,"unit":"C","ts":${NOW_MS}}`],
+      ["plant/press-2/temp", `{"value":72.5,"unit":"C","ts":${NOW_MS}}`],
+      ["plant/press-1/torque", `{"value":9,"unit":"Nm","ts":${NOW_MS}}`],
+    ],
+    [
+      { name: "temp", unit: "°C", labels: ["press"], values: [71.5, 72.5] },
+      { name: "torque", unit: "Nm", labels: ["press"], values: [9] },
+    ],
+  ],
+  [
+    "objects in a list",
+    [["plant/hall", `{"ts":${NOW_MS},"sensors":[{"id":"s1","val":1.5},{"id":"s2","val":2.5}]}`]],
+    [{ name: "hall", unit: "1", labels: ["id"], values: [1.5, 2.5] }],
+  ],
+  [
+    "a list of objects",
+    [["plant/hall", '[{"machine":"a","temp":1},{"machine":"b","temp":2}]']],
+    [{ name: "temp", unit: "°C", labels: ["machine"], values: [1, 2] }],
+  ],
+  [
+    "a SenML pack",
+    [
+      [
+        "senml/gw",
+        `[{"bn":"urn:dev:ow:10e2:","bt":${NOW_MS / 1000},"n":"temp","u":"Cel","v":23.5},{"n":"hum","u":"%RH","v":40}]`,
+      ],
+    ],
+    [
+      { name: "temp", unit: "°C", labels: ["device"], values: [23.5] },
+      { name: "hum", unit: "%", labels: ["device"], values: [40] },
+    ],
+  ],
+  [
+    "line protocol",
+    [
+      [
+        "tele/gw",
+        `cpu,host=gw-1 idle=97.5,state="up" ${NOW_MS}000000\npower,host=gw-1 value=3i ${NOW_MS}000000`,
+      ],
+    ],
+    [
+      { name: "cpu_idle", unit: "1", labels: ["host"], values: [97.5] },
+      { name: "power", unit: "W", labels: ["host"], values: [3] },
+    ],
+  ],
+  [
+    "CSV with a line of columns",
+    [["csv/rig", "time;machine;pressure\n2023-11-14 22:13:20;m1;4.5\n2023-11-14 22:13:21;m2;5\n"]],
+    [{ name: "pressure", unit: "bar", labels: ["machine"], values: [4.5, 5] }],
+  ],
+  [
+    "CSV without one, told by its time",
+    [["csv/rig", `${NOW_MS},21.5,3`]],
+    [
+      { name: "column2", unit: "1", labels: [], values: [21.5] },
+      { name: "column3", unit: "1", labels: [], values: [3] },
+    ],
+  ],
+  ["a number with a decimal comma, which may be anything", [["a/b", "21,5"]], []],
+])("what is suggested for %s reads it", (_name, messages, metrics) => {
+  expect(readBySuggestion(messages)).toEqual(metrics);
+});
+
+test("a label that topic and payload give is the topic's", () => {
+  expect(readBySuggestion([["plant/press-1", '[{"press":"1","temp":1},{"press":"2","temp":2}]']])).toEqual([
+    { name: "temp", unit: "°C", labels: ["press"], values: [1, 2] },
+  ]);
 });
 
 const level = fc.oneof(
@@ -87,6 +191,25 @@ const payload = fc.oneof(
       value,
     )
     .map((json) => JSON.stringify(json)),
+  fc
+    .array(fc.dictionary(fc.constantFrom("t", "n", "v", "bn", "on", "site", "a b"), value, { minKeys: 1 }), {
+      minLength: 1,
+      maxLength: 3,
+    })
+    .chain((list) => fc.constantFrom<unknown>(list, { list }))
+    .map((json) => JSON.stringify(json)),
+  fc
+    .tuple(
+      fc.constantFrom("m", "m,on=x", "m,site=y,a=b", "${X}"),
+      fc.constantFrom("v=1", "v=1i,b=t", 's="x"'),
+    )
+    .map((parts) => parts.join(" ")),
+  fc
+    .array(fc.array(fc.constantFrom("a", "t", "1", "2.5", "", "x y"), { minLength: 2, maxLength: 3 }), {
+      minLength: 1,
+      maxLength: 3,
+    })
+    .map((rows) => rows.map((row) => row.join(";")).join("\n")),
   fc.json(),
   fc.string(),
 );

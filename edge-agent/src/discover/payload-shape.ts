@@ -1,26 +1,24 @@
-import { parseJsonPath, parseSourceTime, TIME_UNITS } from "@millrace/wire";
-import type { TimeUnit } from "@millrace/wire";
+import { Payload, type PayloadSpec, payloadDecoder } from "@millrace/wire";
+import { csvValues } from "./csv-values.ts";
+import { influxValues } from "./influx-values.ts";
+import { jsonValues } from "./json-values.ts";
+import { senmlValues } from "./senml-values.ts";
+
+/** A number that can be read from payloads. */
+export interface ReadableValue {
+  /** Null: the payload tells none that means something. */
+  readonly name: string | null;
+  /** Null: the payload tells none. */
+  readonly unit: string | null;
+  readonly payload: PayloadSpec;
+}
 
 /** How payloads of a topic can be read, as far as a few of them show it. */
 export type PayloadShape =
-  | { readonly kind: "number" }
-  | {
-      readonly kind: "json";
-      /** JSON paths of numbers that are no times; not empty. */
-      readonly values: readonly string[];
-      readonly time: { readonly path: string; readonly unit: TimeUnit } | null;
-      readonly quality: string | null;
-    }
+  | { readonly kind: "readable"; readonly values: readonly ReadableValue[] }
   | { readonly kind: "unknown"; readonly why: string };
 
 const NUMBER = /^\s*[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?\s*$/;
-const TIME_NAME =
-  /^(t|ts|time|date|datetime|timestamp|(event|source|measured|sensor)_?(time|at|timestamp))$/i;
-const QUALITY_NAME = /^(q|quality)$/i;
-const NO_MEASURE_NAME = /^(id|seq|sequence|seqno|version)$/i;
-/** A number is a time where it lies this near to now. */
-const TIME_DISTANCE_MS = 5 * 365 * 86_400_000;
-const DEPTH_MAX = 3;
 const VALUES_MAX = 16;
 
 /** The shape that all samples have. */
@@ -34,71 +32,42 @@ export function payloadShape(samples: readonly Uint8Array[], nowMs: number): Pay
     }
   }
   if (texts.length === 0) return { kind: "unknown", why: "nothing" };
-  if (texts.every((text) => NUMBER.test(text) && Number.isFinite(Number(text)))) return { kind: "number" };
-  const leavesOf: ReadonlyMap<string, unknown>[] = [];
-  for (const text of texts) {
-    try {
-      const json: unknown = JSON.parse(text);
-      if (typeof json !== "object" || json === null || Array.isArray(json))
-        return {
-          kind: "unknown",
-          why: Array.isArray(json) ? "a JSON list" : "neither a number nor a JSON object",
-        };
-      leavesOf.push(leaves(json));
-    } catch {
-      return { kind: "unknown", why: "neither a number nor JSON" };
-    }
+  if (texts.every((text) => NUMBER.test(text) && Number.isFinite(Number(text))))
+    return { kind: "readable", values: [{ name: null, unit: null, payload: { kind: "number" } }] };
+  const jsons = texts.map(parsed);
+  const isJson = jsons.every((json) => json !== undefined);
+  const [strict, loose] = isJson
+    ? [senmlValues(samples, nowMs), jsonValues(jsons, nowMs)]
+    : [influxValues(samples, nowMs), csvValues(texts, nowMs)];
+  const values = strict.length > 0 ? strict : loose;
+  // What no decoder can read is not suggested; messages of SenML and line protocol may each bring something else.
+  const readable = values
+    .filter(({ payload }) => samples.some((sample) => canRead(payload, sample, nowMs)))
+    .slice(0, VALUES_MAX);
+  if (samples.every((sample) => readable.some(({ payload }) => canRead(payload, sample, nowMs))))
+    return { kind: "readable", values: readable };
+  return { kind: "unknown", why: isJson ? whyNot(jsons) : "neither a number, JSON, line protocol nor CSV" };
+}
+
+function parsed(text: string): { readonly value: unknown } | undefined {
+  try {
+    return { value: JSON.parse(text) };
+  } catch {
+    return undefined;
   }
-  return jsonShape(leavesOf, nowMs);
 }
 
-function jsonShape(leavesOf: readonly ReadonlyMap<string, unknown>[], nowMs: number): PayloadShape {
-  const [first, ...others] = leavesOf;
-  const shared = [...first.keys()].filter((path) => others.every((leaf) => leaf.has(path)));
-  const everyValue = (path: string) => leavesOf.map((leaf) => leaf.get(path));
-  let time: { path: string; unit: TimeUnit } | null = null;
-  let quality: string | null = null;
-  const values: string[] = [];
-  for (const path of shared) {
-    const name = nameOf(path);
-    const unit: TimeUnit | undefined =
-      TIME_NAME.test(name) && time === null ? timeUnit(everyValue(path), nowMs) : undefined;
-    if (unit !== undefined) time = { path, unit };
-    else if (QUALITY_NAME.test(name)) quality ??= path;
-    else if (!NO_MEASURE_NAME.test(name) && everyValue(path).every((value) => typeof value === "number"))
-      values.push(path);
-  }
-  if (values.length === 0) return { kind: "unknown", why: "JSON without a number" };
-  return { kind: "json", values: values.slice(0, VALUES_MAX), time, quality };
+function canRead(spec: PayloadSpec, sample: Uint8Array, nowMs: number): boolean {
+  return payloadDecoder(spec)
+    .decode(new Payload(sample, nowMs))
+    .some(({ ok }) => ok);
 }
 
-/** The last name of a path. */
-export function nameOf(path: string): string {
-  return String(parseJsonPath(path)?.at(-1) ?? "value");
-}
-
-function timeUnit(values: readonly unknown[], nowMs: number): TimeUnit | undefined {
-  return TIME_UNITS.find((unit) =>
-    values.every((value) => {
-      const time = parseSourceTime(value, unit);
-      return time !== undefined && Math.abs(time.timeMs - nowMs) < TIME_DISTANCE_MS;
-    }),
-  );
-}
-
-/** What stands at which path; lists are left alone. Finite numbers only: `1e999` reads as Infinity. */
-function leaves(json: object, prefix = "$", depth = 1): Map<string, unknown> {
-  const found = new Map<string, unknown>();
-  for (const [name, value] of Object.entries(json)) {
-    const path = [`${prefix}.${name}`, `${prefix}[${JSON.stringify(name)}]`].find(
-      (text) => parseJsonPath(text)?.at(-1) === name,
-    );
-    // A configuration file would take `${…}` for a variable.
-    if (path === undefined || path.includes("${")) continue;
-    if (typeof value === "number" && !Number.isFinite(value)) continue;
-    if (typeof value !== "object" || value === null) found.set(path, value);
-    else if (depth < DEPTH_MAX && !Array.isArray(value))
-      for (const [inner, leaf] of leaves(value, path, depth + 1)) found.set(inner, leaf);
-  }
-  return found;
+function whyNot(jsons: readonly ({ readonly value: unknown } | undefined)[]): string {
+  const values = jsons.map((json) => json?.value);
+  if (values.some((value) => typeof value !== "object" || value === null))
+    return "neither a number nor a JSON object";
+  return values.some(Array.isArray)
+    ? "a JSON list without a number in every message"
+    : "JSON without a number in every message";
 }

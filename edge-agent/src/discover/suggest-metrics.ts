@@ -1,8 +1,8 @@
-import { parseTopicTemplate } from "@millrace/wire";
-import { nameOf, type PayloadShape, payloadShape } from "./payload-shape.ts";
+import { parseTopicTemplate, type PayloadSpec } from "@millrace/wire";
+import { type PayloadShape, payloadShape } from "./payload-shape.ts";
 import { suggestedLabel } from "./suggested-label.ts";
 import type { SuggestedNames } from "./suggested-names.ts";
-import { suggestedUnit } from "./suggested-unit.ts";
+import { suggestedUnit, usualUnit } from "./suggested-unit.ts";
 import type { HeardTopic } from "./topic-log.ts";
 
 /** A metric that would read some of the topics that were heard. */
@@ -12,11 +12,11 @@ export interface SuggestedMetric {
   /** A template, and the MQTT filter of all its topics. */
   readonly topic: string;
   readonly filter: string;
-  /** Captured from the topic, in order. */
+  /** Captured from the topic, in order, then those of the payload. */
   readonly labels: readonly string[];
-  readonly value: string | null;
-  readonly time: { readonly path: string; readonly unit: string } | null;
-  readonly quality: string | null;
+  readonly payload: PayloadSpec;
+  /** The payload told the unit. */
+  readonly isUnitTold: boolean;
   readonly topicCount: number;
 }
 
@@ -25,7 +25,7 @@ export interface Suggestion<Metric = SuggestedMetric> {
   readonly unread: readonly { readonly topic: string; readonly why: string }[];
 }
 
-type ReadShape = Exclude<PayloadShape, { kind: "unknown" }>;
+type ReadShape = Extract<PayloadShape, { kind: "readable" }>;
 
 /** Metrics for everything that was heard and can be read; `check` accepts them. */
 export function suggestMetrics(
@@ -46,9 +46,10 @@ export function suggestMetrics(
       });
       continue;
     }
-    // A plain number is named by its topic; that of a JSON object by its key, whatever the topic.
+    // What has no name of its own is named by its topic; a value with a name by that, whatever the topic.
     const last = levels.at(-1) ?? "";
-    const ending = shape.kind === "number" && !/\d/.test(last) ? last : null;
+    const isUnnamed = shape.values.some(({ name }) => name === null);
+    const ending = isUnnamed && !/\d/.test(last) ? last : null;
     const key = JSON.stringify([levels.length, shape, ending]);
     const group = groups.get(key);
     if (group === undefined) groups.set(key, { shape, topics: [levels] });
@@ -58,24 +59,71 @@ export function suggestMetrics(
   for (const { shape, topics } of groups.values()) {
     const { topic, labels } = templateOf(topics, site);
     const last = topics[0].at(-1) ?? "";
-    const values: readonly (string | null)[] = shape.kind === "json" ? shape.values : [null];
-    const { time = null, quality = null } = shape.kind === "json" ? shape : {};
     const filter = topic.replaceAll(/\{[^}]*\}/g, "+");
-    const rival = metrics.find((metric) => metric.filter === filter && values.includes(metric.value));
+    const places = shape.values.map(({ payload }) => placeOf(payload));
+    const rival = metrics.find(
+      (metric) => metric.filter === filter && places.includes(placeOf(metric.payload)),
+    );
     // No two metrics may read the same value of the same topics.
     if (rival !== undefined) {
       const why = `metric ${rival.name} reads these topics, whose payloads are others`;
-      if (rival.value !== null) unread.push(...topics.map((levels) => ({ topic: levels.join("/"), why })));
+      if (rival.payload.kind !== "number")
+        unread.push(...topics.map((levels) => ({ topic: levels.join("/"), why })));
       continue;
     }
-    for (const value of values) {
-      const own = value === null ? (labels.length > 0 && /\d/.test(last) ? "value" : last) : nameOf(value);
-      const name = names.free(own);
-      const common = { topic, filter, labels, time, quality, topicCount: topics.length };
-      metrics.push({ ...common, name, unit: suggestedUnit(name), value });
+    for (const value of shape.values) {
+      const ofTopic = labels.length > 0 && /\d/.test(last) ? "value" : last;
+      const name = names.free(value.name ?? ofTopic);
+      const { payload, own } = withoutLabels(value.payload, labels);
+      metrics.push({
+        name,
+        unit: value.unit === null ? suggestedUnit(name) : usualUnit(value.unit),
+        topic,
+        filter,
+        labels: [...labels, ...own],
+        payload,
+        isUnitTold: value.unit !== null,
+        topicCount: topics.length,
+      });
     }
   }
   return { metrics, unread };
+}
+
+/** The same text for what `check` holds to be the same value of a payload. */
+function placeOf(payload: PayloadSpec): string {
+  switch (payload.kind) {
+    case "number":
+      return "";
+    case "json":
+      return JSON.stringify([payload.each, payload.value]);
+    case "csv":
+      return JSON.stringify([payload.delimiter, payload.value]);
+    case "senml":
+      return JSON.stringify([payload.name, payload.read]);
+    case "influx":
+      return JSON.stringify([payload.measurement, payload.field, payload.where]);
+  }
+}
+
+/** Without the labels that the topic gives already; and those that are left. */
+function withoutLabels(
+  payload: PayloadSpec,
+  taken: readonly string[],
+): { readonly payload: PayloadSpec; readonly own: readonly string[] } {
+  if (payload.kind === "number") return { payload, own: [] };
+  if (payload.kind === "senml") {
+    const name = payload.name.replaceAll(/\{(\w+)\}/g, (capture, label: string) =>
+      taken.includes(label) ? `{${label}_of_name}` : capture,
+    );
+    return { payload: { ...payload, name }, own: [...name.matchAll(/\{(\w+)\}/g)].map(([, label]) => label) };
+  }
+  const { labels, ...others } = payload;
+  const own = Object.entries(labels ?? {}).filter(([label]) => !taken.includes(label));
+  return {
+    payload: own.length === 0 ? others : { ...others, labels: Object.fromEntries(own) },
+    own: own.map(([label]) => label),
+  };
 }
 
 function isLevel(level: string): boolean {

@@ -20,7 +20,7 @@ export function suggestedPipeline({
     const what = isSparkplug ? "Sparkplug name" : "topic";
     lines.push(
       `  ${metric.name}:   # ${count} ${what}${count === 1 ? "" : "s"}`,
-      `    unit: ${quoted(metric.unit)}   # a guess by the name`,
+      `    unit: ${quoted(metric.unit)}   # ${isSparkplug || !metric.isUnitTold ? "a guess by the name" : "as the payload tells"}`,
       "    from:",
       ...(isSparkplug ? sparkplugLines(metric) : topicLines(metric)),
       "    live: true",
@@ -38,13 +38,23 @@ export function suggestedPipeline({
   return `${lines.join("\n")}\n`;
 }
 
-function topicLines({ topic, value, time, quality }: SuggestedMetric): string[] {
-  const first = `      topic: ${quoted(topic)}`;
-  if (value === null) return [first, "      number: {}   # no time of its own: counted at least once"];
-  const parts = [`value: ${quoted(value)}`];
-  if (time !== null) parts.push(`time: { path: ${quoted(time.path)}, unit: ${time.unit} }`);
-  if (quality !== null) parts.push(`quality: { path: ${quoted(quality)} }`);
-  return [first, `      json: { ${parts.join(", ")} }`];
+function topicLines({ topic, payload }: SuggestedMetric): string[] {
+  const { kind, ...spec } = payload;
+  const hasTime = "time" in spec || kind === "senml" || kind === "influx";
+  const said = hasTime ? "" : "   # no time of its own: counted at least once";
+  return [`      topic: ${quoted(topic)}`, `      ${kind}: ${flow(spec)}${said}`];
+}
+
+/** Keys that stand for themselves; `on` and `true` are none. */
+const PLAIN_KEY = /^(?!(?:true|false|null|yes|no|on|off|y|n)$)[a-z]\w*$/;
+
+/** A value in one line of YAML. */
+function flow(value: unknown): string {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return JSON.stringify(value);
+  const entries = Object.entries(value).map(
+    ([key, inner]) => `${PLAIN_KEY.test(key) ? key : quoted(key)}: ${flow(inner)}`,
+  );
+  return entries.length === 0 ? "{}" : `{ ${entries.join(", ")} }`;
 }
 
 function sparkplugLines({ sparkplug }: SuggestedSparkplugMetric): string[] {

@@ -16,3 +16,16 @@ const UNITS: readonly (readonly [RegExp, string])[] = [
 export function suggestedUnit(name: string): string {
   return UNITS.find(([pattern]) => pattern.test(name))?.[1] ?? "1";
 }
+
+/** Other spellings of units, and those of SenML. */
+const SPELLINGS: readonly (readonly [RegExp, string])[] = [
+  [/^(?:c|cel|celsius|degc|deg c|℃)$/i, "°C"],
+  [/^(?:f|fahrenheit|degf|deg f|℉)$/i, "°F"],
+  [/^(?:percent|%rh)$/i, "%"],
+  [/^rpm$/i, "1/min"],
+];
+
+/** A unit as it is usually written. */
+export function usualUnit(unit: string): string {
+  return SPELLINGS.find(([pattern]) => pattern.test(unit))?.[1] ?? unit;
+}

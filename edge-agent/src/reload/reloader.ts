@@ -6,6 +6,7 @@ import {
   loadAgentConfig,
   type Loaded,
   type Pipeline,
+  unreadFiles,
 } from "@millrace/config";
 import {
   type Clock,
@@ -128,7 +129,11 @@ export class Reloader {
       if (file.text !== null) version = versionOf(file.text);
       if ("error" in file) throw file.error;
       const { text, loaded: pipeline } = file;
-      const warning = formatWarnings([...loaded.warnings, ...pipeline.warnings]);
+      const warning = formatWarnings([
+        ...loaded.warnings,
+        ...unreadFiles(loaded, pipeline.config),
+        ...pipeline.warnings,
+      ]);
       if (warning !== null) this.#options.log.warn(warning);
       const { stored } = this.#running;
       const isPushKept =

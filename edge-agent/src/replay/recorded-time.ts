@@ -4,19 +4,14 @@ import { parseSourceTime, type TimeUnit } from "@millrace/wire";
 const SECONDS_MAX = 1e11;
 /** mosquitto_sub writes `2026-01-05T10:00:00.123456Z+0100`: the offset is right, the Z is not. */
 const MOSQUITTO_ZONE = /Z(?=[+-]\d{4}$)/;
-const HAS_ZONE = /(?:Z|[+-]\d\d(?::?\d\d)?)$/i;
 
 /**
- * A recorded time: a number (or its digits) since the epoch, in s, ms, µs or ns by its size, or ISO 8601; a text without
- * a time zone is UTC. Whole ms; undefined when it is none.
+ * A recorded time: a number (or its digits) since the epoch, in s, ms, µs or ns by its size, or ISO 8601 as a
+ * metric's own time may be. Whole ms; undefined when it is none.
  */
 export function recordedTime(value: unknown): number | undefined {
   if (typeof value === "string" && !/^-?\d+(?:\.\d+)?$/.test(value.trim())) {
-    const text = value.trim().replace(MOSQUITTO_ZONE, "");
-    const date = /^\d{4}-\d\d-\d\d$/.test(text) ? `${text}T00:00:00` : text;
-    // A date has signs too: only what follows a time of day is a zone.
-    const time = date.slice(11);
-    return parseSourceTime(HAS_ZONE.test(time) ? date : `${date}Z`, "iso")?.timeMs;
+    return parseSourceTime(value.trim().replace(MOSQUITTO_ZONE, ""), "iso")?.timeMs;
   }
   const number = Number(value);
   if ((typeof value !== "number" && typeof value !== "string") || !Number.isFinite(number)) return undefined;

@@ -8,3 +8,4 @@ export type * from "./load.ts";
 export * from "./pipeline.ts";
 export * from "./problem.ts";
 export * from "./templates.ts";
+export * from "./unread-files.ts";

@@ -322,8 +322,12 @@ test.each<[string, string, string[]]>([
 
 test("a secret never stands in a message", () => {
   const text = MINIMAL.replace("1884 }", "1884, password: 90210 }");
-  expect(problems(text)).toEqual([
-    "5:55: uplink.password is not right; it must be text (put a number in quotes)",
+  expect(problems(text)).toEqual(["5:55: uplink.password is a number; it must be text: put it in quotes"]);
+});
+
+test("an empty password is said to be empty", () => {
+  expect(problems(MINIMAL.replace("1884 }", '1884, password: "" }'))).toEqual([
+    "5:45: uplink.password is empty; it must be text",
   ]);
 });
 
@@ -333,6 +337,13 @@ test("a secret's file that is missing is named", () => {
   expect(() => loadAgentConfig(path)).toThrow(
     `${path}:5:59: uplink.passwordFile names ${join(folder, "gone")}: there is no such file; relative paths begin at this file's folder`,
   );
+});
+
+test("a user of the broker stands once", () => {
+  const users = "[{ user: u, password: p }, { user: v, password: p }, { user: u, password: q }]";
+  expect(problems(MINIMAL.replace("host: {}", `broker: { users: ${users} }`))).toEqual([
+    "4:89: user u stands twice; list each once",
+  ]);
 });
 
 const withInputs = (inputs: string): string => MINIMAL.replace("inputs: { host: {} }", `inputs:\n${inputs}`);

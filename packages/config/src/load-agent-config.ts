@@ -24,6 +24,8 @@ export function loadAgentConfig(path: string, options: LoadOptions = {}): Loaded
   }
   const users = (broker?.users ?? []).map((entry, index) => {
     const keyPath = ["inputs", "broker", "users", index];
+    if (broker?.users.findIndex(({ user }) => user === entry.user) !== index)
+      reader.problem([...keyPath, "user"], `user ${entry.user} stands twice; list each once`);
     const password = reader.readSecret(keyPath, entry);
     if (password === null && broker?.tls?.ca === undefined) {
       reader.problem(

@@ -139,6 +139,11 @@ const rule = (rest: string): string => `${metric("")}rules:\n  r: { ${rest} }\n`
 
 test.each<[string, string, string[]]>([
   [
+    "a tab, of which only the first error is said",
+    `version: 1\nmetrics:\n  m:\n\t unit: g\n\t from: [\n    live: {\nwindows:\n  w: ]\n${"x: *y\n".repeat(9)}`,
+    ["4:1: this is not valid YAML: Tabs are not allowed as indentation"],
+  ],
+  [
     "not YAML",
     "version: 1\nmetrics: [",
     [
@@ -200,12 +205,12 @@ test.each<[string, string, string[]]>([
   [
     "an empty value",
     "version: 1\nmetrics:\n  m:\n    unit:\n    from: { host: cpu }\n",
-    ["4:5: metrics.m.unit is empty; it must be text (put a number in quotes)"],
+    ["4:5: metrics.m.unit is empty; it must be text"],
   ],
   [
     "a missing value",
     "version: 1\nmetrics:\n  m: { from: { host: cpu } }\n",
-    ["3:3: metrics.m.unit is missing; it must be text (put a number in quotes)"],
+    ["3:3: metrics.m.unit is missing; it must be text"],
   ],
   [
     "a choice mistyped",
@@ -220,6 +225,11 @@ test.each<[string, string, string[]]>([
     [
       '3:32: metrics.m.from.topic is "a/+"; it must be a topic without + and #, its changing levels as {names}, such as factory/{site}/{line}/temperature',
     ],
+  ],
+  [
+    "a name twice in a topic",
+    metric("").replace("a/{line}", "a/{line}/{line}"),
+    ["3:32: this is no topic: {line} stands twice"],
   ],
   [
     "no payload",
@@ -302,6 +312,14 @@ test.each<[string, string, string[]]>([
     "no precision of line protocol",
     source("influx: { measurement: m, field: f, precision: iso }"),
     ['3:92: metrics.m.from.influx.precision is "iso"; it must be one of s, ms, us, ns'],
+  ],
+  [
+    "no number and no finite one",
+    source("senml: { name: a }, scale: .nan, offset: .inf"),
+    [
+      "3:72: metrics.m.from.scale is not a number; it must be a number other than 0",
+      "3:86: metrics.m.from.offset is infinite; it must be a number",
+    ],
   ],
   [
     "scale 0",
@@ -500,7 +518,7 @@ test.each<[string, string, string[]]>([
   [
     "a number as payload",
     rule('metric: m, when: { above: 80 }, severity: 1, action: { publish: "c/{line}", payload: 0 }'),
-    ["5:93: rules.r.action.payload is 0; it must be text (put a number in quotes)"],
+    ["5:93: rules.r.action.payload is 0; it must be text: put it in quotes"],
   ],
   [
     "a lower escalation",

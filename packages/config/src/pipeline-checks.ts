@@ -43,7 +43,7 @@ export function checkPipeline(reader: ConfigReader, file: PipelineFile, names: N
     const path = ["rules", name];
     if (rule.metric !== undefined) checkMetricName(reader, [...path, "metric"], rule.metric, metricNames);
     checkRuleInput(reader, path, rule, { file, windowNames: names.windows });
-    checkRule(reader, path, rule, ruleLabels(rule, file));
+    checkRule(reader, path, rule, { labels: ruleLabels(rule, file), topic: ruleTopic(rule, file) });
   }
   checkMaintenance(reader, file);
   for (const [name, evidence] of Object.entries(file.evidence)) checkEvidence(reader, name, evidence);
@@ -65,6 +65,10 @@ function checkEvidence(reader: ConfigReader, name: string, { topic, time }: Evid
 function ruleLabels({ metric, window }: RuleFile, file: PipelineFile): readonly string[] | undefined {
   if (window !== undefined) return file.windows[window]?.by;
   return metric === undefined ? undefined : labelsOf(file.metrics[metric]);
+}
+
+function ruleTopic({ metric, window }: RuleFile, file: PipelineFile): string | undefined {
+  return file.metrics[metric ?? file.windows[window ?? ""]?.metric ?? ""]?.from.topic;
 }
 
 /** Two whose results have the same names: one of them would be lost. */

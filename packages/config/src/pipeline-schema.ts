@@ -236,7 +236,9 @@ const evidence = z.strictObject({
   time: z
     .strictObject({
       capture: labelName().describe("The {name} of the topic that is the event time, and no label."),
-      unit: oneOf(TIME_UNITS).describe("Its unit since the epoch, or iso for ISO 8601."),
+      unit: oneOf(TIME_UNITS).describe(
+        "Its unit since the epoch, or iso: ISO 8601 with T or a space, UTC where it names no time zone.",
+      ),
     })
     .optional()
     .describe("Its own time; without it its time is that of its arrival, and it is kept at least once."),

@@ -242,3 +242,31 @@ test.each([
 ])("%s", (_name, text, expected) => {
   expect(problems(text)).toEqual(expected);
 });
+
+const action = (rest: string): string => rule("{ above: 8 }", `, action: { payload: STOP, ${rest} }`);
+const warnings = (text: string) =>
+  loadPipeline("p.yaml", { env: {}, readFile: () => text }).warnings.map(({ message }) => message);
+
+test("a command to where its own metric reads is refused, and one that may be read so is a warning", () => {
+  expect(problems(action('publish: "f/{line}/m"'))).toEqual([
+    "5:88: publish is f/{line}/m, where the rule's own metric reads: every command would be a reading; publish to another topic",
+  ]);
+  const windowed = `windows:\n  w: { metric: m, size: 1m, by: [line] }\n`;
+  const ofWindow = action('publish: "f/{line}/m"').replace("r: { metric: m,", "r: { window: w, value: mean,");
+  expect(problems(ofWindow.replace("rules:", `${windowed}rules:`))).toHaveLength(1);
+  expect(warnings(action('publish: "f/{line}/stop"').replace("f/{line}/m", "f/{line}/{what}"))).toContain(
+    "commands to f/{line}/stop come as readings of the rule's own metric, which reads f/{line}/{what}; publish to another topic",
+  );
+  expect(warnings(action('publish: "f/{line}/stop"')).join()).not.toContain("commands to");
+});
+
+test("a command that would confirm itself is refused, and an answer on the command's topic is a warning", () => {
+  const confirm = (equals: string) =>
+    action(`publish: "f/{line}/c", confirm: { topic: "f/{line}/c", equals: ${equals}, within: 1s }`);
+  expect(problems(confirm("STOP"))).toEqual([
+    "5:120: f/{line}/c is where the command goes, and the command is STOP too: it would confirm itself; give the topic where the machine answers",
+  ]);
+  expect(warnings(confirm("stopped"))).toContain(
+    "f/{line}/c is where the command goes: the machine would have to answer there; give the topic where it answers",
+  );
+});

@@ -4,6 +4,7 @@ import type { ConfigReader } from "./config-reader.ts";
 import type { RuleFile } from "./pipeline-schema.ts";
 import { orNearest } from "./schema-problems.ts";
 import { levelsOf } from "./to-rule.ts";
+import { topicsMeet } from "./topics-meet.ts";
 import type { KeyPath } from "./yaml-source.ts";
 
 type When = RuleFile["when"];
@@ -11,15 +12,18 @@ type Limits = Pick<When, "above" | "below" | "clearAbove" | "clearBelow">;
 
 const CONDITIONS = ["above", "below", "levels", "rateOfChange", "stuck", "missing"] as const;
 
-/** What the schema cannot see of a rule. `labels`: of its metric; undefined where only the agent knows them. */
-export function checkRule(
-  reader: ConfigReader,
-  path: KeyPath,
-  rule: RuleFile,
-  labels: readonly string[] | undefined,
-): void {
+/** What a rule looks at. */
+export interface RuleInput {
+  /** Undefined where only the agent knows them. */
+  readonly labels: readonly string[] | undefined;
+  /** Where the readings come; undefined where they have no topic. */
+  readonly topic: string | undefined;
+}
+
+/** What the schema cannot see of a rule. */
+export function checkRule(reader: ConfigReader, path: KeyPath, rule: RuleFile, input: RuleInput): void {
   checkCondition(reader, [...path, "when"], rule);
-  checkAction(reader, [...path, "action"], rule, labels);
+  checkAction(reader, [...path, "action"], rule, input);
 }
 
 function checkCondition(reader: ConfigReader, path: KeyPath, rule: RuleFile): void {
@@ -123,10 +127,12 @@ function checkAction(
   reader: ConfigReader,
   path: KeyPath,
   rule: RuleFile,
-  labels: readonly string[] | undefined,
+  { labels, topic }: RuleInput,
 ): void {
   const { action, when } = rule;
   if (action === undefined) return;
+  checkLoop(reader, [...path, "publish"], action.publish, topic);
+  checkConfirm(reader, [...path, "confirm", "topic"], action);
   const use = { metric: rule.metric ?? rule.window ?? "", labels };
   checkCaptures(reader, { ...use, path: [...path, "publish"], topic: action.publish });
   if (action.confirm !== undefined)
@@ -145,6 +151,44 @@ function checkAction(
     if (when.levels === undefined || levels.includes(level)) continue;
     reader.problem([...path, "atLevels", index], `when has no level ${level}; ${orNearest(level, levels)}`);
   }
+}
+
+/** A command that comes back as a reading of what it is about. */
+function checkLoop(reader: ConfigReader, path: KeyPath, publish: string, read: string | undefined): void {
+  const [published, taken] = [filterOf(publish), read === undefined ? undefined : filterOf(read)];
+  if (published === undefined || taken === undefined || !topicsMeet(published, taken)) return;
+  const wayOut = "publish to another topic";
+  if (published === taken)
+    reader.problem(
+      path,
+      `publish is ${publish}, where the rule's own metric reads: every command would be a reading; ${wayOut}`,
+    );
+  else
+    reader.warning(
+      path,
+      `commands to ${publish} come as readings of the rule's own metric, which reads ${read}; ${wayOut}`,
+    );
+}
+
+function checkConfirm(reader: ConfigReader, path: KeyPath, action: NonNullable<RuleFile["action"]>): void {
+  const { publish, payload, confirm } = action;
+  if (confirm?.topic !== publish) return;
+  const answer = payload.trim();
+  if (answer === confirm.equals || answer === JSON.stringify(confirm.equals))
+    reader.problem(
+      path,
+      `${publish} is where the command goes, and the command is ${confirm.equals} too: it would confirm itself; give the topic where the machine answers`,
+    );
+  else
+    reader.warning(
+      path,
+      `${publish} is where the command goes: the machine would have to answer there; give the topic where it answers`,
+    );
+}
+
+function filterOf(topic: string): string | undefined {
+  const parsed = parseTopicTemplate(topic);
+  return parsed.ok ? parsed.template.filter : undefined;
 }
 
 interface TopicUse {

@@ -66,14 +66,18 @@ function wrongValue(source: YamlSource, schema: z.ZodType, root: unknown, path: 
   const name = path.length === 0 ? "the file" : pathText(path);
   if (path.length > 0 && !source.has(path)) return `${name} is missing; it must be ${phrase}`;
   const value = valueAt(root, path);
-  if (value === null || value === undefined) return `${name} is empty; it must be ${phrase}`;
-  if (isSecret(path)) return `${name} is not right; it must be ${phrase}`;
+  if (value === null || value === undefined || value === "") return `${name} is empty; it must be ${phrase}`;
+  const isShort = typeof value === "number" || typeof value === "boolean";
+  const said = isSecret(path) ? (isShort ? `a ${typeof value}` : "not right") : shown(value);
+  if (isShort && place?.safeParse(String(value)).success === true)
+    return `${name} is ${said}; it must be ${phrase}: put it in quotes`;
+  if (isSecret(path)) return `${name} is ${said}; it must be ${phrase}`;
   if (place?.safeParse(withoutQuotes(value)).success === true)
-    return `${name} is ${shown(value)}, in quotes and so text; it must be ${phrase}: leave out the quotes`;
+    return `${name} is ${said}, in quotes and so text; it must be ${phrase}: leave out the quotes`;
   if (hasCredentials(value))
-    return `${name} is ${shown(value)}; it must be ${phrase}: a name and a password are no part of it, they go into username and password (or passwordFile)`;
+    return `${name} is ${said}; it must be ${phrase}: a name and a password are no part of it, they go into username and password (or passwordFile)`;
   const nearest = nearestValue(place, value);
-  return `${name} is ${shown(value)}; ${nearest === undefined ? "it" : `did you mean ${nearest}? It`} must be ${phrase}`;
+  return `${name} is ${said}; ${nearest === undefined ? "it" : `did you mean ${nearest}? It`} must be ${phrase}`;
 }
 
 /** The number or truth value that a text would be without its quotes. */
@@ -107,7 +111,7 @@ export function pathText(path: KeyPath): string {
 
 /** A secret never stands in a message, whatever is wrong with it. */
 function isSecret(path: KeyPath): boolean {
-  return path.at(-1) === "password";
+  return path.at(-1) === "password" || path.at(-1) === "token";
 }
 
 /** What stands before the host of an address, up to the last @: a password may have one, too. */
@@ -122,6 +126,8 @@ const SHOWN_LENGTH_MAX = 60;
 function shown(value: unknown): string {
   if (Array.isArray(value)) return "a list";
   if (typeof value === "object") return "a map";
+  if (typeof value === "number" && !Number.isFinite(value))
+    return Number.isNaN(value) ? "not a number" : "infinite";
   const text =
     JSON.stringify(hasCredentials(value) ? value.replace(CREDENTIALS, "$1…@") : value) ?? "nothing";
   return text.length <= SHOWN_LENGTH_MAX ? text : `${text.slice(0, SHOWN_LENGTH_MAX)}…`;

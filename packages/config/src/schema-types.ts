@@ -92,7 +92,7 @@ export function wholeNumber(min: number, max: number) {
 export const port = () => takes(z.int().min(0).max(65_535), "a port from 1 to 65535, or 0 for any free one");
 export const finite = () => takes(z.number(), "a number");
 export const flag = () => takes(z.boolean(), "true or false");
-export const text = () => takes(z.string().min(1), "text (put a number in quotes)");
+export const text = () => takes(z.string().min(1), "text");
 export const host = () =>
   takes(
     z.string().regex(/^[^\s:/]+$|^[0-9a-fA-F:]+$/),
@@ -142,10 +142,21 @@ export const topicFilter = () =>
   );
 
 export const topic = () =>
-  takes(
-    z.string().refine((value) => parseTopicTemplate(value).ok),
-    "a topic without + and #, its changing levels as {names}, such as factory/{site}/{line}/temperature",
+  explains(
+    takes(
+      z.string().refine((value) => parseTopicTemplate(value).ok),
+      "a topic without + and #, its changing levels as {names}, such as factory/{site}/{line}/temperature",
+    ),
+    topicMistake,
   );
+
+/** What the phrase does not say already. */
+function topicMistake(value: unknown): Mistake | undefined {
+  const parsed = typeof value === "string" ? parseTopicTemplate(value) : undefined;
+  if (parsed === undefined || parsed.ok || parsed.reason === "empty" || parsed.reason === "wildcard")
+    return undefined;
+  return { at: [], message: `this is no topic: ${parsed.detail}` };
+}
 
 export function oneOf<const Values extends readonly [string, ...string[]]>(values: Values) {
   return takes(z.enum(values), `one of ${values.join(", ")}`);

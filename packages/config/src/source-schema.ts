@@ -17,7 +17,10 @@ const column = () => takes(z.string().min(1), "a column's name");
 const scalars = () =>
   z.array(takes(z.union([z.string(), z.number(), z.boolean()]), "text, a number, true or false"));
 
-const timeUnit = () => oneOf(TIME_UNITS).describe("Its unit since the epoch, or iso for ISO 8601.");
+const timeUnit = () =>
+  oneOf(TIME_UNITS).describe(
+    "Its unit since the epoch, or iso: ISO 8601 with T or a space, UTC where it names no time zone.",
+  );
 const TIME = "The reading's own time; without it readings are counted at least once.";
 const QUALITY = "The reading's quality; only good ones enter windows.";
 const qualityMeaning = {

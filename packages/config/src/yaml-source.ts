@@ -29,14 +29,17 @@ export class YamlSource {
     this.path = path;
     this.#text = text;
     this.#document = parseDocument(text, { lineCounter: this.#lines, prettyErrors: false, uniqueKeys: true });
-    for (const error of [...this.#document.errors, ...this.#document.warnings]) {
+    const { errors, warnings } = this.#document;
+    // What follows the first error of syntax only follows from it.
+    const syntaxAt = errors.findIndex(({ code }) => code !== "DUPLICATE_KEY");
+    for (const error of syntaxAt < 0 ? [...errors, ...warnings] : errors.slice(0, syntaxAt + 1)) {
       const message =
         error.code === "DUPLICATE_KEY"
           ? `the key ${JSON.stringify(this.#keyAt(error.pos[0]))} is there twice; keep one`
           : `this is not valid YAML: ${firstLine(error.message)}`;
       this.#problems.push(this.#problemAtOffset(error.pos[0], message));
     }
-    this.#checkKeysAndAliases();
+    if (syntaxAt < 0) this.#checkKeysAndAliases();
     if (this.#problems.length > 0) return;
     this.#substitute(environment);
     this.#value = this.#resolveValue();

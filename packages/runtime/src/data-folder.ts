@@ -3,8 +3,11 @@ import { userInfo } from "node:os";
 import { dirname } from "node:path";
 import { MillraceError, reasonOf } from "./error.ts";
 
-/** Makes the data folder where it is missing, private to its owner, and checks that it can be written. Throws `folder_unwritable`. */
-export function prepareDataFolder(path: string): void {
+/**
+ * Makes the data folder where it is missing, private to its owner, and checks that it can be written. `setting`: what
+ * names it. Throws `folder_unwritable`.
+ */
+export function prepareDataFolder(path: string, setting = "`data`"): void {
   try {
     makeFolder(path);
     if (!statSync(path).isDirectory()) throw new Error("a file of that name is in the way");
@@ -12,7 +15,11 @@ export function prepareDataFolder(path: string): void {
   } catch (error) {
     const code = error instanceof Error && "code" in error ? String(error.code) : "";
     const reason = FOLDER_REASONS.get(code) ?? reasonOf(error);
-    throw new MillraceError("folder_unwritable", { path, reason, user: userName() }, { cause: error });
+    throw new MillraceError(
+      "folder_unwritable",
+      { path, reason, setting, user: userName() },
+      { cause: error },
+    );
   }
 }
 

@@ -101,8 +101,8 @@ export const ERROR_TABLE = {
     retry: "never",
     exitCode: 1,
     message: "cannot write folder {path}: {reason}",
-    wayOut: "set `data` to a folder that {user} may write, or run: sudo install -d -o {user} {path}",
-    meaning: "The data folder does not exist and cannot be made, or this user may not write there.",
+    wayOut: "set {setting} to a folder that {user} may write, or run: sudo install -d -o {user} {path}",
+    meaning: "The folder does not exist and cannot be made, or this user may not write there.",
   },
   port_in_use: {
     domain: "user",

@@ -1,4 +1,4 @@
-/** How a source writes its event time: numbers since the epoch, or ISO 8601 with its time zone. */
+/** How a source writes its event time: numbers since the epoch, or ISO 8601; without a time zone it is UTC. */
 export const TIME_UNITS = ["s", "ms", "us", "ns", "iso"] as const;
 export type TimeUnit = (typeof TIME_UNITS)[number];
 
@@ -13,7 +13,7 @@ export interface SourceTime {
 const TIME_MS_MAX = 8.64e15;
 const DECIMAL = /^(-?)(\d{1,24})(?:\.(\d{1,24}))?$/;
 const ISO =
-  /^(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,24}))?)?([Zz]|[+-]\d\d(?::?\d\d)?)$/;
+  /^(\d{4})-(\d\d)-(\d\d)(?:[Tt ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,24}))?)?([Zz]|[+-]\d\d(?::?\d\d)?)?)?$/;
 const NS_PER_UNIT = { s: 1_000_000_000n, ms: 1_000_000n, us: 1_000n, ns: 1n } as const;
 
 /** Undefined when `value` is not a time of that unit. A JSON number beyond 2^53 has lost its last digits before. */
@@ -51,8 +51,8 @@ function parseIso(text: string): SourceTime | undefined {
   return toSourceTime(seconds * 1000 + Number(ns.slice(0, 3)), Number(ns.slice(3)));
 }
 
-function parseOffset(text: string): number | undefined {
-  if (text === "Z" || text === "z") return 0;
+function parseOffset(text: string | undefined): number | undefined {
+  if (text === undefined || text === "Z" || text === "z") return 0;
   const hours = Number(text.slice(1, 3));
   const minutes = Number(text.slice(3).replace(":", ""));
   if (hours > 23 || minutes > 59) return undefined;

@@ -29,6 +29,15 @@ test("the first line names the columns", () => {
   ]);
 });
 
+test("times with a space and without a time zone are UTC", () => {
+  const sent =
+    "time,device,temperature,state\n2020-02-08 13:30:47,m1,21.5,good\n2020-02-30 13:30:47,m1,21.5,good\n";
+  expect(decodePayload(spec, sent)).toMatchObject([
+    { value: 21.5, timeMs: Date.parse("2020-02-08T13:30:47Z") },
+    { reason: "bad_time" },
+  ]);
+});
+
 test("without such a line the columns stand in the configured order", () => {
   const fixed: CsvSpec = {
     kind: "csv",
