@@ -60,11 +60,7 @@ export function encodeManifest(manifest: LevelManifest): Uint8Array {
   return asLog(Uint8Array.from(edit));
 }
 
-function applyEdit(
-  edit: Uint8Array,
-  numbers: Map<number, number>,
-  tables: Map<number, ManifestTable>,
-): void {
+function applyEdit(edit: Uint8Array, numbers: Map<number, number>, tables: Map<number, ManifestTable>): void {
   const fields = new Cursor(edit);
   const bytes = (): Uint8Array => fields.bytes(fields.varint());
   while (fields.at < edit.length) {

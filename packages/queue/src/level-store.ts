@@ -383,8 +383,7 @@ async function openOrRepair(
 ): Promise<OpenOutcome & { level: Level }> {
   const { path, log } = options;
   if (damage !== undefined) await refuseHeld(options);
-  const first =
-    damage === undefined ? await tryOpen(options) : ({ ok: false, reason: damage } as const);
+  const first = damage === undefined ? await tryOpen(options) : ({ ok: false, reason: damage } as const);
   if (first.ok) return { level: first.level, opened: isEmpty ? "created" : "clean", setAsidePath: undefined };
   log?.warn("the store is damaged; repairing it", { path, reason: first.reason });
   let mendedAside: string | undefined;

@@ -132,43 +132,47 @@ function levelsOf(path: string): number[] {
   return [...(manifest?.tables.values() ?? [])].map(({ level }) => level);
 }
 
-test.each(Object.keys(DAMAGES))("%s of a table: what is whole is kept, and it can be compacted", async (what) => {
-  for (let seed = 0; seed < 6; seed += 1) {
-    const random = new SeededRandom(seed, what);
-    const path = copy(`${what}-${seed}`);
-    const tables = tablesOf(path);
-    const file = tables[random.integer(0, tables.length - 1)];
-    const whole = readFileSync(file);
-    writeFileSync(file, DAMAGES[what](Buffer.from(whole), random));
-    const isHarmless = !isTableDamaged(readFileSync(file));
-    const store = await open(path);
-    expect([seed, store.opened]).toEqual([seed, isHarmless ? "clean" : "repaired"]);
-    expect(store.hasLostCommits).toBe(!isHarmless);
-    const content = await contentOf(store);
-    const { right, older } = compare(content);
-    // Blocks are of 4 KiB, some 25 entries, and of up to 50: five of them, or a half of the largest table.
-    expect(right).toBeGreaterThan(written.size - (what === "a cut" ? written.size * 0.6 : 250));
-    expect(older).toBeLessThan(what === "a cut" ? KEYS : 250);
-    // What a key reads as is what a range shows, before and after.
-    for (const [key, value] of content)
-      expect(Buffer.from((await store.get(Buffer.from(key, "hex"))) ?? []).toString("hex")).toBe(value);
-    await store.compact(Uint8Array.of(0), Uint8Array.of(255));
-    expect(await contentOf(store)).toEqual(content);
-    await store.close();
-    const again = await open(path);
-    expect(again.opened).toBe("clean");
-    expect(await contentOf(again)).toEqual(content);
-    await again.close();
-    rmSync(path, { recursive: true });
-  }
-});
+test.each(Object.keys(DAMAGES))(
+  "%s of a table: what is whole is kept, and it can be compacted",
+  async (what) => {
+    for (let seed = 0; seed < 6; seed += 1) {
+      const random = new SeededRandom(seed, what);
+      const path = copy(`${what}-${seed}`);
+      const tables = tablesOf(path);
+      const file = tables[random.integer(0, tables.length - 1)];
+      const whole = readFileSync(file);
+      writeFileSync(file, DAMAGES[what](Buffer.from(whole), random));
+      const isHarmless = !isTableDamaged(readFileSync(file));
+      const store = await open(path);
+      expect([seed, store.opened]).toEqual([seed, isHarmless ? "clean" : "repaired"]);
+      expect(store.hasLostCommits).toBe(!isHarmless);
+      const content = await contentOf(store);
+      const { right, older } = compare(content);
+      // Blocks are of 4 KiB, some 25 entries, and of up to 50: five of them, or a half of the largest table.
+      expect(right).toBeGreaterThan(written.size - (what === "a cut" ? written.size * 0.6 : 250));
+      expect(older).toBeLessThan(what === "a cut" ? KEYS : 250);
+      // What a key reads as is what a range shows, before and after.
+      for (const [key, value] of content)
+        expect(Buffer.from((await store.get(Buffer.from(key, "hex"))) ?? []).toString("hex")).toBe(value);
+      await store.compact(Uint8Array.of(0), Uint8Array.of(255));
+      expect(await contentOf(store)).toEqual(content);
+      await store.close();
+      const again = await open(path);
+      expect(again.opened).toBe("clean");
+      expect(await contentOf(again)).toEqual(content);
+      await again.close();
+      rmSync(path, { recursive: true });
+    }
+  },
+);
 
 test("without a manifest nothing is lost, and nothing older is read, though the tables' order is not known", async () => {
   const path = copy("no-manifest");
   // A table of the deepest level gets the greatest number, as a compaction gives it: LevelDB takes it for the newest.
   const deepest = tablesOf(path)[0];
   renameSync(deepest, join(path, "000900.ldb"));
-  for (const name of readdirSync(path)) if (name.startsWith("MANIFEST")) writeFileSync(join(path, name), "junk");
+  for (const name of readdirSync(path))
+    if (name.startsWith("MANIFEST")) writeFileSync(join(path, name), "junk");
   const store = await open(path);
   expect(store).toMatchObject({ opened: "repaired", hasLostCommits: true });
   for (let number = 0; number < KEYS; number += 1) {
@@ -220,9 +224,19 @@ test("an entry that LevelDB cannot bear is left out, though its block's checksum
     value: Buffer.from(value),
   });
   const short = { key: Uint8Array.of(1, 2, 3), value: Buffer.from("x") };
-  const table = packBlock([entry("b", 1, "1"), entry("a", 1, "2"), short, entry("c", 7, "3"), entry("d", 1, "4")]);
+  const table = packBlock([
+    entry("b", 1, "1"),
+    entry("a", 1, "2"),
+    short,
+    entry("c", 7, "3"),
+    entry("d", 1, "4"),
+  ]);
   const mended = mendTable(Buffer.concat([table, new Uint8Array(60)]));
-  expect(mended).toMatchObject({ smallest: entry("b", 1, "").key, largest: entry("d", 1, "").key, lastSequence: 9 });
+  expect(mended).toMatchObject({
+    smallest: entry("b", 1, "").key,
+    largest: entry("d", 1, "").key,
+    lastSequence: 9,
+  });
   expect(isTableDamaged(mended?.mended ?? new Uint8Array(0))).toBe(false);
   const again = mendTable(mended?.mended ?? new Uint8Array(0));
   expect(again).toEqual({ ...mended, mended: undefined });
@@ -238,10 +252,21 @@ test("a manifest of any size is read as it was written; with any byte flipped it
   const tables = new Map(
     Array.from({ length: 2_000 }, (_, at) => [
       at + 1,
-      { level: at % 7, bytes: at * 1e6, smallest: new Uint8Array(20).fill(at), largest: new Uint8Array(30).fill(at) },
+      {
+        level: at % 7,
+        bytes: at * 1e6,
+        smallest: new Uint8Array(20).fill(at),
+        largest: new Uint8Array(30).fill(at),
+      },
     ]),
   );
-  const manifest = { logNumber: 3, previousLogNumber: 0, nextFileNumber: 2_001, lastSequence: 2 ** 40, tables };
+  const manifest = {
+    logNumber: 3,
+    previousLogNumber: 0,
+    nextFileNumber: 2_001,
+    lastSequence: 2 ** 40,
+    tables,
+  };
   const bytes = encodeManifest(manifest);
   expect(bytes.length).toBeGreaterThan(3 * 32 * 1024);
   expect(decodeManifest(bytes)).toEqual(manifest);

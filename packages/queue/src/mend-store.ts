@@ -64,7 +64,9 @@ export async function readManifest(
   names: readonly string[],
 ): Promise<LevelManifest | undefined> {
   const current = await readFile(`${path}/CURRENT`, "utf8").catch(() => "");
-  const newest = names.filter((name) => MANIFEST_FILE.test(name)).toSorted((a, b) => numberOf(a) - numberOf(b));
+  const newest = names
+    .filter((name) => MANIFEST_FILE.test(name))
+    .toSorted((a, b) => numberOf(a) - numberOf(b));
   const name = names.find((each) => MANIFEST_FILE.test(each) && current === `${each}\n`) ?? newest.at(-1);
   const bytes = name === undefined ? undefined : await readFile(`${path}/${name}`).catch(() => undefined);
   return bytes === undefined ? undefined : decodeManifest(bytes);
@@ -85,7 +87,11 @@ function numberOf(name: string): number {
 
 async function replace(
   path: string,
-  { name, asidePath, bytes }: { readonly name: string; readonly asidePath: string; readonly bytes: Uint8Array | undefined },
+  {
+    name,
+    asidePath,
+    bytes,
+  }: { readonly name: string; readonly asidePath: string; readonly bytes: Uint8Array | undefined },
 ): Promise<void> {
   await mkdir(asidePath, { recursive: true });
   const [from, to] = [`${path}/${name}`, `${asidePath}/${name}`];

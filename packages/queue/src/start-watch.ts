@@ -74,8 +74,12 @@ async function lookAtTables(
   const tables = (await readManifest(path, names))?.tables ?? new Map<number, { bytes: number }>();
   for (const [number, table] of [...tables].toSorted(([a], [b]) => a - b)) {
     const digits = String(number).padStart(6, "0");
-    const name = names.find((each) => each === `${digits}.ldb` || each === `${digits}.sst`) ?? `${digits}.ldb`;
-    const size = await stat(`${path}/${name}`).then((found) => found.size, () => -1);
+    const name =
+      names.find((each) => each === `${digits}.ldb` || each === `${digits}.sst`) ?? `${digits}.ldb`;
+    const size = await stat(`${path}/${name}`).then(
+      (found) => found.size,
+      () => -1,
+    );
     if (size !== table.bytes) {
       damaged.push(name);
     } else if (known.has(name)) {
