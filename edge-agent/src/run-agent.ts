@@ -77,12 +77,12 @@ export async function runAgent(configPath: string): Promise<ExitCode> {
   if (store.hasLostCommits || opened === "set_aside")
     log.error("the store was damaged", { opened, path: storePath, setAsidePath });
 
-  const start = await startPipeline({ store, file, nowMs: systemClock.nowMs(), log }).catch(
-    async (error: unknown) => {
-      await store.close();
-      throw error;
-    },
-  );
+  const start = await repairing(store, log, () =>
+    startPipeline({ store, file, nowMs: systemClock.nowMs(), log }),
+  ).catch(async (error: unknown) => {
+    await store.close();
+    throw error;
+  });
   const warning = formatWarnings([...unreadFiles(loaded, start.loaded.config), ...start.loaded.warnings]);
   if (warning !== null) log.warn(warning);
 
@@ -116,7 +116,9 @@ export async function runAgent(configPath: string): Promise<ExitCode> {
         .lossBooked()
         .catch((error: unknown) => log.warn("cannot forget a loss that is told", { error })),
   };
-  const agent = await openRepairing(options, store);
+  const agent = await repairing(store, log, () =>
+    Agent.open({ ...options, hasLostCommits: store.hasLostCommits }),
+  );
 
   const world = {
     clock: systemClock,
@@ -287,7 +289,8 @@ export async function runAgent(configPath: string): Promise<ExitCode> {
 
 /** On a full disk the reserve makes room, once: the rules must not wait for somebody to do so. */
 async function openStore(path: string, reserve: DiskReserve, log: Logger): Promise<LevelStore> {
-  const open = () => LevelStore.open({ path, kind: "agent", version: AGENT_STORE_VERSION, pid: process.pid });
+  const open = () =>
+    LevelStore.open({ path, kind: "agent", version: AGENT_STORE_VERSION, pid: process.pid, log });
   try {
     return await open();
   } catch (error) {
@@ -312,19 +315,15 @@ async function uplinkTransport(config: AgentConfig, instance: string): Promise<U
   });
 }
 
-/** Damage that LevelDB finds only while it reads does not refuse the start: the store is repaired, once. */
-async function openRepairing(
-  options: Omit<AgentOptions, "hasLostCommits">,
-  store: LevelStore,
-): Promise<Agent> {
-  const open = () => Agent.open({ ...options, hasLostCommits: store.hasLostCommits });
+/** Damage that LevelDB finds only while it reads does not refuse the start: the store is repaired, and read anew. */
+async function repairing<Read>(store: LevelStore, log: Logger, read: () => Promise<Read>): Promise<Read> {
   try {
-    return await open();
+    return await read();
   } catch (error) {
     if (!(error instanceof MillraceError) || !DAMAGE_CODES.has(error.code)) throw error;
-    options.log.error("the store is damaged and is being repaired; what cannot be read is lost", { error });
+    log.error("the store is damaged and is being repaired; what cannot be read is lost", { error });
     await store.repair();
-    return open();
+    return read();
   }
 }
 

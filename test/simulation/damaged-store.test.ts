@@ -7,8 +7,8 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   truncateSync,
-  utimesSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
@@ -23,14 +23,15 @@ import { World } from "./world.ts";
 
 const isLong = process.env["MILLRACE_LONG"] === "1";
 const MUTATIONS = isLong ? 1_000 : 60;
+/** Of the grown store, which takes longer. */
+const GROWN_MUTATIONS = isLong ? 1_000 : 24;
 const FIRST_SEED = isLong ? 0 : Math.floor(Math.random() * 2 ** 31);
 const AGENT = "alpha-1";
-/** LevelDB may end the process twice before its tables are looked at. */
-const STARTS_MAX = 3;
 const WINDOW_MS = 10_000;
 
 let folder: string;
 let base: Base;
+let grown: Base;
 
 /** A site that has been cut off for a while: what it and central hold, and the truth. */
 interface Base {
@@ -44,13 +45,17 @@ function storeOptions(path: string): LevelStoreOptions {
   return { path, kind: "agent", version: 2, pid: process.pid };
 }
 
-/** Plays a site's commits, as they came, into a real store; its older half is compacted into tables. */
-async function makeBase(): Promise<Base> {
+/**
+ * Plays a site's commits, as they came, into a real store; its older half is compacted into tables. `isGrown`: with hundreds
+ * of KB of quarantine beside them, overwritten and deleted in rounds, in tables of several levels, and an empty log.
+ */
+async function makeBase(name: string, isGrown: boolean): Promise<Base> {
   const world = new World({ seed: 11 });
   const [site] = world.sites;
   const commits: (readonly Change[])[] = [];
-  world.committing = (name, changes) => {
-    if (name === site.name) commits.push(changes.map((change) => ({ ...change })));
+  const random = new SeededRandom(7, "grown");
+  world.committing = (committing, changes) => {
+    if (committing === site.name) commits.push(changes.map((change) => ({ ...change })));
   };
   void world.startCentral();
   void site.start();
@@ -61,21 +66,35 @@ async function makeBase(): Promise<Base> {
   site.stopProducing();
   expect(await world.time.runUntil(() => site.unacknowledgedCount === 0, 20_000)).toBe(true);
   await world.time.run(300);
-  const path = join(folder, "base");
+  const path = join(folder, name);
   const store = await LevelStore.open(storeOptions(path));
   for (const [at, changes] of commits.entries()) {
     await store.commit(changes, { isSync: false });
-    if (at === Math.floor(commits.length * 0.4) || at === Math.floor(commits.length * 0.7))
-      await store.compact(Uint8Array.of(0), Uint8Array.of(255));
+    const isPaused = at === Math.floor(commits.length * 0.4) || at === Math.floor(commits.length * 0.7);
+    if (isPaused && isGrown) await grow(store, random);
+    if (isPaused) await store.compact(Uint8Array.of(0), Uint8Array.of(255));
   }
+  // A reopened store has its log in a table, in a level above those.
+  if (isGrown) await store.reopen();
   await store.close();
   return { path, truth: site.truth, central: world.centralImage(), nowMs: world.time.nowMs };
 }
 
+async function grow(store: LevelStore, random: SeededRandom): Promise<void> {
+  for (let number = 0; number < 1_000; number += 1) {
+    const key = Uint8Array.of(0x34, 0, 0, 0, 0, 0, 0, number >> 8, number & 255);
+    const head = Array.from({ length: 300 }, () => random.integer(32, 126));
+    const value = new TextEncoder().encode(JSON.stringify({ head: String.fromCharCode(...head) }));
+    const change: Change = random.chance(0.2) ? { type: "del", key } : { type: "put", key, value };
+    await store.commit([change], { isSync: false });
+  }
+}
+
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), "millrace-damaged-"));
-  base = await makeBase();
-});
+  base = await makeBase("base", false);
+  grown = await makeBase("grown", true);
+}, 60_000);
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 /** One mutation; what it was, in words. `isOrderly`: the store says how long its logs were. */
@@ -108,43 +127,76 @@ function mutate(path: string, random: SeededRandom, isOrderly: boolean): string 
   return `${kind} ${name}`;
 }
 
-/** Everything in the store, as the agent would read it. What ends its process is got over by being started again. */
-function contentOf(path: string): { image: MemorySnapshot; hasLostCommits: boolean } {
-  for (const name of readdirSync(path)) if (name.endsWith(".ldb")) utimesSync(join(path, name), 1e9, 1e9);
-  const script = join(import.meta.dirname, "read-store.ts");
-  let end = "";
-  for (let start = 1; start <= STARTS_MAX; start += 1) {
-    const { signal, status, stdout, stderr } = spawnSync(process.execPath, [script, path], {
-      encoding: "utf8",
-      maxBuffer: 1 << 28,
-      timeout: 60_000,
-    });
-    end = `${signal ?? status}: ${stderr}`;
-    if (status !== 0) continue;
-    const { entries, hasLostCommits }: { entries: [string, string][]; hasLostCommits: boolean } =
-      JSON.parse(stdout);
-    const image = { entries: new Map(entries.map(([key, value]) => [key, Buffer.from(value, "base64")])) };
-    return { image, hasLostCommits };
+/** One of the tables damaged as disks do it: a bit, five bits, lost sectors, cut, gone. */
+function mutateTable(path: string, random: SeededRandom): string {
+  const tables = readdirSync(path).filter((each) => each.endsWith(".ldb"));
+  const name = tables[random.integer(0, tables.length - 1)];
+  const file = join(path, name);
+  const bytes = readFileSync(file);
+  const kinds = ["one bit", "five bits", "five bits", "512 B", "4 KB", "cut", "gone"];
+  const kind = kinds[random.integer(0, kinds.length - 1)];
+  if (kind === "gone") rmSync(file);
+  else if (kind === "cut") truncateSync(file, random.integer(0, bytes.length));
+  else {
+    const sector = kind === "4 KB" ? 4_096 : 512;
+    const at = sector * random.integer(0, Math.floor(bytes.length / sector));
+    if (kind.endsWith("B")) bytes.fill(0, at, at + sector);
+    for (let bit = kind.endsWith("B") ? 5 : kind === "one bit" ? 4 : 0; bit < 5; bit += 1)
+      bytes[random.integer(0, bytes.length - 1)] ^= 1 << random.integer(0, 7);
+    writeFileSync(file, bytes);
   }
-  throw new Error(`it does not start: ${end}`);
+  return `${kind} ${name}`;
+}
+
+/** Everything in the store, as the agent would read it at its first start. */
+function contentOf(path: string): { image: MemorySnapshot; hasLostCommits: boolean } {
+  const script = join(import.meta.dirname, "read-store.ts");
+  const { signal, status, stdout, stderr } = spawnSync(process.execPath, [script, path], {
+    encoding: "utf8",
+    maxBuffer: 1 << 28,
+    timeout: 60_000,
+  });
+  if (status !== 0) throw new Error(`it does not start: ${signal ?? status}: ${stderr}`);
+  const { entries, hasLostCommits }: { entries: [string, string][]; hasLostCommits: boolean } =
+    JSON.parse(stdout);
+  const image = { entries: new Map(entries.map(([key, value]) => [key, Buffer.from(value, "base64")])) };
+  return { image, hasLostCommits };
 }
 
 it("mutations of any file: it starts, adds up, and tells", { timeout: 3_600_000 }, async () => {
-  const windows = trueWindows(base.truth, WINDOW_MS);
-  for (let seed = FIRST_SEED; seed < FIRST_SEED + MUTATIONS; seed += 1) {
-    const random = new SeededRandom(seed, "mutations");
-    const path = join(folder, `copy-${seed}`);
-    cpSync(base.path, path, { recursive: true });
+  await mutated(base, MUTATIONS, (path, random) => {
     const isOrderly = random.chance(0.5);
     if (!isOrderly) rmSync(join(path, "CLOSED"));
     const done = Array.from({ length: random.integer(1, 2) }, () => mutate(path, random, isOrderly));
-    const what = `seed ${seed}: ${done.join(", ")}${isOrderly ? "" : ", after a crash"}`;
+    return `${done.join(", ")}${isOrderly ? "" : ", after a crash"}`;
+  });
+});
+
+it("damage to a grown store's tables: the same", { timeout: 3_600_000 }, async () => {
+  const tables = readdirSync(grown.path).filter((name) => name.endsWith(".ldb"));
+  const bytes = tables.map((name) => statSync(join(grown.path, name)).size);
+  expect(tables.length).toBeGreaterThan(1);
+  expect(Math.max(...bytes)).toBeGreaterThan(200_000);
+  await mutated(grown, GROWN_MUTATIONS, mutateTable);
+});
+
+async function mutated(
+  from: Base,
+  count: number,
+  mutation: (path: string, random: SeededRandom) => string,
+): Promise<void> {
+  const windows = trueWindows(from.truth, WINDOW_MS);
+  for (let seed = FIRST_SEED; seed < FIRST_SEED + count; seed += 1) {
+    const random = new SeededRandom(seed, "mutations");
+    const path = join(folder, `copy-${seed}`);
+    cpSync(from.path, path, { recursive: true });
+    const what = `seed ${seed}: ${mutation(path, random)}`;
     try {
       const { image, hasLostCommits } = contentOf(path);
       const world = new World({
         seed: 11,
-        startMs: base.nowMs + 60_000,
-        images: { alpha: image, central: base.central },
+        startMs: from.nowMs + 60_000,
+        images: { alpha: image, central: from.central },
         hasLostCommits,
       });
       await expectHonest(world, windows);
@@ -153,7 +205,7 @@ it("mutations of any file: it starts, adds up, and tells", { timeout: 3_600_000 
     }
     rmSync(path, { recursive: true });
   }
-});
+}
 
 async function expectHonest(world: World, truth: ReturnType<typeof trueWindows>): Promise<void> {
   const [site] = world.sites;

@@ -1,5 +1,5 @@
 // What the commands say and leave behind: a folder without a store, files that are there, alarms that look alike.
-import { existsSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { BatchQueue, type Change, LevelStore } from "@millrace/queue";
@@ -126,6 +126,34 @@ test("doctor shows what earlier runs have set aside, and the audit trail, harmle
     "?  alarm ? ?  active  action ?",
   ]);
   expect((await doctor("--audit", "--json")).map((line) => JSON.parse(line))).toEqual(lines);
+});
+
+test("doctor finds damaged tables before LevelDB gets them, and goes through to the end", async () => {
+  const folder = newFolder();
+  await run({ init: initCommand }, ["init", "--folder", folder]);
+  const config = join(folder, "agent.yaml");
+  writeFileSync(config, readFileSync(config, "utf8").replace(/^data: .*$/m, "data: ./here"));
+  const path = join(folder, "here", "store");
+  const store = await LevelStore.open({ path, kind: "agent", version: AGENT_STORE_VERSION, pid: 1 });
+  for (let number = 0; number < 2_000; number += 1) {
+    const key = Uint8Array.of(0x34, 0, 0, 0, 0, 0, 0, number >> 8, number & 255);
+    const value = Uint8Array.from({ length: 60 }, (_, at) => (at * number * 31) % 251);
+    await store.commit([{ type: "put", key, value }], { isSync: false });
+  }
+  await store.compact(Uint8Array.of(0), Uint8Array.of(255));
+  await store.close();
+  const table = join(path, readdirSync(path).find((name) => name.endsWith(".ldb")) ?? "");
+  // The lengths of keys, all over it: LevelDB's own repair ends the process.
+  const bytes = readFileSync(table);
+  for (let at = 0; at < bytes.length; at += 20_000) bytes[at] ^= 0x3;
+  writeFileSync(table, bytes);
+  for (const flags of [[], ["--repair"]]) {
+    const { code, text } = await run({ doctor: doctorCommand }, ["doctor", "--config", config, ...flags]);
+    expect(code).toBe(1);
+    expect(text).toMatch(/DAMAGED store .*some of what was committed is gone/);
+    expect(text).toMatch(/ok {6}values/);
+    expect(text).toMatch(/1 damaged$/m);
+  }
 });
 
 test("init leaves a pipeline that is there alone, and says in words that agent.yaml exists", async () => {

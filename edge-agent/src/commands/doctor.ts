@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { loadAgentConfig } from "@millrace/config";
 import { BatchQueue, LevelStore, type VerifyRow } from "@millrace/queue";
-import { type Command, systemRandom } from "@millrace/runtime";
+import { type Command, type ErrorCode, MillraceError, systemRandom } from "@millrace/runtime";
 import { numberOfKey, parseJson, PREFIX, prefixRange } from "../durability/agent-store.ts";
 import { parseFilePosition } from "../inputs/files/file-position.ts";
 import { parseRedoEntry } from "../durability/redo-entry.ts";
@@ -13,6 +13,8 @@ import { CONFIG_FLAG } from "./config-flag.ts";
 import { batchRows, contentRows } from "./outbox-rows.ts";
 import { renderAudit } from "./render-audit.ts";
 import { renderQuarantined } from "./render-quarantined.ts";
+
+const UNREADABLE_CODES: ReadonlySet<ErrorCode> = new Set(["store_corrupt", "store_read"]);
 
 interface Finding {
   readonly where: string;
@@ -42,7 +44,7 @@ export const doctorCommand: Command = {
       type: "switch",
       summary: "print the audit trail: commands and what became of them, resets, maintenance, reloads",
     },
-    repair: { type: "switch", summary: "have LevelDB rewrite the store first; what it cannot read is lost" },
+    repair: { type: "switch", summary: "mend the store first, and keep what is whole of it" },
   },
   async run({ flags, output }) {
     const { config } = loadAgentConfig(flags.requiredText("config"));
@@ -57,6 +59,7 @@ export const doctorCommand: Command = {
       kind: "agent",
       version: AGENT_STORE_VERSION,
       pid: process.pid,
+      isThorough: true,
     });
     let damagedCount = 0;
     try {
@@ -75,7 +78,7 @@ export const doctorCommand: Command = {
           output.out(`${line}\n`);
         return 0;
       }
-      for await (const finding of examine(store)) {
+      for await (const finding of findings(store)) {
         if (!finding.isOk) damagedCount += 1;
         output.out(
           flags.isOn("json")
@@ -86,7 +89,9 @@ export const doctorCommand: Command = {
     } finally {
       await store.close();
     }
-    output.err(damagedCount === 0 ? `${path}: nothing is damaged\n` : `${path}: ${damagedCount} damaged\n`);
+    const verdict = damagedCount === 0 ? "nothing is damaged" : `${damagedCount} damaged`;
+    // Behind JSON lines it would be none.
+    output[flags.isOn("json") ? "err" : "out"](`${path}: ${verdict}\n`);
     return damagedCount === 0 ? 0 : 1;
   },
 };
@@ -102,11 +107,23 @@ async function* recordLines(
   else for await (const line of readAudit(store)) yield isJson ? JSON.stringify(line) : renderAudit(line);
 }
 
+/** What LevelDB cannot read is a finding too, and the last. */
+async function* findings(store: LevelStore): AsyncIterable<Finding> {
+  try {
+    yield* examine(store);
+  } catch (error) {
+    if (!(error instanceof MillraceError) || !UNREADABLE_CODES.has(error.code)) throw error;
+    yield { where: "store", isOk: false, detail: `${error.message}; --repair keeps what is whole` };
+  }
+}
+
 async function* examine(store: LevelStore): AsyncIterable<Finding> {
+  const { opened, setAsidePath, hasLostCommits } = store;
+  const aside = setAsidePath === undefined ? "" : `; what was damaged is in ${setAsidePath}`;
   yield {
     where: "store",
-    isOk: !store.hasLostCommits && (store.opened === "clean" || store.opened === "created"),
-    detail: `opened: ${store.opened}${store.hasLostCommits ? ", and some of what was committed last is gone" : ""}`,
+    isOk: !hasLostCommits && (opened === "clean" || opened === "created"),
+    detail: `opened: ${opened}${hasLostCommits ? ", and some of what was committed is gone" : ""}${aside}`,
   };
   const queue = await BatchQueue.open(store, { random: systemRandom });
   yield { where: "outbox", isOk: true, detail: `store ${queue.storeId}, epoch ${queue.epoch}` };

@@ -1,8 +1,9 @@
-import { constants } from "node:fs";
+import { constants, existsSync } from "node:fs";
 import { access, mkdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { ClassicLevel, type Iterator } from "classic-level";
 import { type Clock, type Logger, MillraceError, reasonOf, systemClock } from "@millrace/runtime";
+import { isUnmerged, mendStore, noteMerged } from "./mend-store.ts";
 import { openValue, sealValue } from "./sealed-value.ts";
 import {
   examineFiles,
@@ -35,11 +36,13 @@ export interface LevelStoreOptions {
   readonly pid: number;
   readonly log?: Logger;
   readonly clock?: Clock;
+  /** All tables are looked at before LevelDB gets them, however long it takes. */
+  readonly isThorough?: boolean;
 }
 
 /**
- * created: there was none; clean: opened at once; repaired: LevelDB's repair was needed, the last writes may be lost;
- * set_aside: it could not be repaired, was moved to `setAsidePath`, and an empty one was started.
+ * created: there was none; clean: opened at once; repaired: it was damaged and was mended, what was committed may be lost;
+ * set_aside: it could not be mended, was moved to `setAsidePath`, and an empty one was started.
  */
 export type StoreOpening = "created" | "clean" | "repaired" | "set_aside";
 
@@ -48,6 +51,8 @@ type Level = ClassicLevel<Uint8Array, Uint8Array>;
 const RANGE_ENTRIES_MAX = 1000;
 /** Of one batch of a migration. */
 const MIGRATED_ENTRIES_MAX = 1000;
+/** Behind every key that is written. */
+const LAST_KEY = new Uint8Array(64).fill(0xff);
 const NO_BYTES = new Uint8Array(0);
 
 /**
@@ -57,7 +62,7 @@ const NO_BYTES = new Uint8Array(0);
 export class LevelStore implements Store {
   readonly path: string;
   readonly opened: StoreOpening;
-  /** Where the damaged store was moved to, when `opened` is `set_aside`. */
+  /** Where what was damaged was moved to: the whole store when `opened` is `set_aside`; when `repaired`, tables, or nothing. */
   readonly setAsidePath: string | undefined;
   /** The format that was found; below `version`, the caller migrates and then calls `stampVersion`. */
   readonly versionFound: number;
@@ -95,10 +100,10 @@ export class LevelStore implements Store {
     if (format !== undefined) refuseForeign(options, format);
     // The single binary unpacks LevelDB itself at its first use: here, for /tmp may be mounted noexec.
     process.env["MILLRACE_NATIVE_FOLDER"] ??= dirname(path);
-    const found = await examineFiles(path);
-    const files = { ...found, hasLostCommits: (await watchTables(options)) || found.hasLostCommits };
+    const files = await examineFiles(path);
+    const damage = await damageOf(options, files);
     await prepareFiles(path, files);
-    const { level, ...outcome } = await openOrRepair(options, files);
+    const { level, ...outcome } = await openOrRepair(options, { isEmpty: files.isEmpty, damage });
     const isSetAside = outcome.opened === "set_aside";
     const hasLostCommits = !isSetAside && (files.hasLostCommits || outcome.opened === "repaired");
     try {
@@ -204,16 +209,16 @@ export class LevelStore implements Store {
   }
 
   /**
-   * For `store_corrupt`, or a `store_read` that does not go away: damage that showed only after the start. What LevelDB cannot read is lost,
+   * For `store_corrupt`, or a `store_read` that does not go away: damage that showed only after the start. What is damaged is lost,
    * all else stays; what was read before must be read anew. Rejects with `store_corrupt` when it does not help.
    */
   async repair(): Promise<void> {
     await this.#level.close().catch(() => undefined);
     try {
-      await noteLoss(this.path);
-      await ClassicLevel.repair(this.path);
+      await mend(this.#options);
       this.#level = newLevel(this.path);
       await this.#level.open();
+      await mergeMended(this.path, this.#level);
     } catch (error) {
       throw new MillraceError(
         "store_corrupt",
@@ -315,27 +320,38 @@ function sealed(change: Change): Change {
   return change.type === "del" ? change : { ...change, value: sealValue(change.key, change.value) };
 }
 
-/** True where tables that would end the process had to be moved out of the way. */
-async function watchTables({ path, clock = systemClock, log }: LevelStoreOptions): Promise<boolean> {
-  const pid = await holderOf(path);
-  if (typeof pid === "number" && pid !== process.pid && isAlive(pid)) return false;
-  const asidePath = setAsidePathOf(path, clock);
+/** Why LevelDB must not open it as it is; undefined: it may. */
+async function damageOf(
+  options: LevelStoreOptions,
+  { isEmpty, isWithoutCurrent }: StoreFiles,
+): Promise<string | undefined> {
+  const { path, clock = systemClock, isThorough = false } = options;
+  if (isWithoutCurrent) return "CURRENT is gone";
+  if (isEmpty) return undefined;
+  const lookBytes = isThorough ? Number.POSITIVE_INFINITY : undefined;
   try {
-    const tables = await watchStart(path, { asidePath, nowMs: clock.nowMs() });
-    if (tables.length > 0)
-      log?.error("damaged tables of the store are set aside", { path, asidePath, tables });
-    return tables.length > 0;
+    const tables = await watchStart(path, { nowMs: clock.nowMs(), ...(lookBytes && { lookBytes }) });
+    if (tables.length > 0) return `damaged tables: ${tables.join(", ")}`;
+    return (await isUnmerged(path)) ? "its repair was cut short" : undefined;
   } catch (error) {
     throw unwritable(path, error);
   }
 }
 
-function isAlive(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch {
-    return false;
-  }
+/** Where damaged tables were moved to, if there were any. What is lost is known before anything is changed. */
+async function mend({ path, clock = systemClock, log }: LevelStoreOptions): Promise<string | undefined> {
+  const asidePath = setAsidePathOf(path, clock);
+  await noteLoss(path);
+  const tables = await mendStore(path, asidePath);
+  if (tables.length === 0) return undefined;
+  log?.error("damaged tables of the store: what is whole of them is kept", { path, asidePath, tables });
+  return asidePath;
+}
+
+async function mergeMended(path: string, level: Level): Promise<void> {
+  if (!(await isUnmerged(path))) return;
+  await level.compactRange(META_KEY, LAST_KEY);
+  await noteMerged(path);
 }
 
 function setAsidePathOf(path: string, clock: Clock): string {
@@ -363,21 +379,25 @@ async function makeWritable(path: string): Promise<void> {
 
 async function openOrRepair(
   options: LevelStoreOptions,
-  { isEmpty, isWithoutCurrent }: StoreFiles,
+  { isEmpty, damage }: { readonly isEmpty: boolean; readonly damage: string | undefined },
 ): Promise<OpenOutcome & { level: Level }> {
   const { path, log } = options;
-  const first = isWithoutCurrent
-    ? ({ ok: false, reason: "CURRENT is gone" } as const)
-    : await tryOpen(options);
+  if (damage !== undefined) await refuseHeld(options);
+  const first = damage === undefined ? await tryOpen(options) : ({ ok: false, reason: damage } as const);
   if (first.ok) return { level: first.level, opened: isEmpty ? "created" : "clean", setAsidePath: undefined };
-  log?.warn("store does not open; repairing it", { path, reason: first.reason });
-  const repaired = await noteLoss(path)
-    .then(() => ClassicLevel.repair(path))
-    .then(
-      () => tryOpen(options),
-      (error: unknown) => ({ ok: false, reason: reasonOf(error) }) as const,
-    );
-  if (repaired.ok) return { level: repaired.level, opened: "repaired", setAsidePath: undefined };
+  log?.warn("the store is damaged; repairing it", { path, reason: first.reason });
+  let mendedAside: string | undefined;
+  const repaired = await mend(options).then(
+    (asidePath) => {
+      mendedAside = asidePath;
+      return tryOpen(options);
+    },
+    (error: unknown) => {
+      if (isDiskRefusing(error)) throw unwritable(path, error);
+      return { ok: false, reason: reasonOf(error) } as const;
+    },
+  );
+  if (repaired.ok) return { level: repaired.level, opened: "repaired", setAsidePath: mendedAside };
   const setAsidePath = setAsidePathOf(path, options.clock ?? systemClock);
   log?.error("store cannot be repaired; set aside, starting empty", {
     path,
@@ -393,6 +413,29 @@ async function openOrRepair(
   throw unwritable(path, new Error(fresh.reason));
 }
 
+/** What a damaged store has nothing to do with: setting it aside would not help. */
+function isDiskRefusing(error: unknown): boolean {
+  return /permission denied|read-only file system|no space left|too many open files/i.test(reasonOf(error));
+}
+
+/** Throws `store_locked` where another process holds it. LevelDB takes the lock before it finds that there is a store. */
+async function refuseHeld(options: LevelStoreOptions): Promise<void> {
+  const level = firstLevel(options.path);
+  const isThere = existsSync(`${options.path}/CURRENT`);
+  try {
+    await level.open(isThere ? { errorIfExists: true } : { createIfMissing: false });
+  } catch (error) {
+    await refuseLocked(options, error);
+  } finally {
+    await level.close().catch(() => undefined);
+  }
+}
+
+async function refuseLocked({ path }: LevelStoreOptions, error: unknown): Promise<void> {
+  if (!(error instanceof Error) || codeOf(error.cause) !== "LEVEL_LOCKED") return;
+  throw new MillraceError("store_locked", { path, pid: await holderOf(path) }, { cause: error });
+}
+
 /** Only damage comes back as a value; a lock, or a folder that cannot be written, is thrown. */
 async function tryOpen(
   options: LevelStoreOptions,
@@ -400,6 +443,7 @@ async function tryOpen(
   const level = firstLevel(options.path);
   try {
     await level.open();
+    await mergeMended(options.path, level);
     // LevelDB opens a table when it is first read: one that was cut short shows only now.
     await level.get(META_KEY);
     await level.keys({ limit: 1 }).all();
@@ -407,16 +451,8 @@ async function tryOpen(
   } catch (error) {
     await level.close().catch(() => undefined);
     const reason = reasonOf(error);
-    if (error instanceof Error && codeOf(error.cause) === "LEVEL_LOCKED") {
-      throw new MillraceError(
-        "store_locked",
-        { path: options.path, pid: await holderOf(options.path) },
-        { cause: error },
-      );
-    }
-    if (/permission denied|read-only file system|no space left|too many open files/i.test(reason)) {
-      throw unwritable(options.path, error);
-    }
+    await refuseLocked(options, error);
+    if (isDiskRefusing(error)) throw unwritable(options.path, error);
     return { ok: false, reason };
   }
 }

@@ -1,11 +1,11 @@
 import { crc32c } from "@millrace/wire";
+import { maskedCrc } from "./level-block.ts";
 
 /** LevelDB's log (doc/log_format.md): blocks; in them records of masked CRC-32C, u16 length, u8 type, payload. */
 const BLOCK_BYTES = 32 * 1024;
 const HEADER_BYTES = 7;
 const TYPE_MAX = 4;
 const CRC_FROM = 6;
-const CRC_MASK_DELTA = 0xa282ead8;
 
 /**
  * Whether LevelDB will leave out records of this log that it had written whole. It does so without an error: of a block with
@@ -47,5 +47,5 @@ function isSound(block: Uint8Array, at: number): boolean {
   if (type === 0 || type > TYPE_MAX) return false;
   const stored = new DataView(block.buffer, block.byteOffset).getUint32(at, true);
   const crc = crc32c(block.subarray(at + CRC_FROM, recordEnd(block, at)));
-  return stored === (((crc >>> 15) | (crc << 17)) + CRC_MASK_DELTA) >>> 0;
+  return stored === maskedCrc(crc);
 }

@@ -1,19 +1,17 @@
-import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
-import { isTableDamaged } from "./table-damage.ts";
+import { readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { readManifest } from "./mend-store.ts";
+import { isTableDamaged, readTable } from "./table-damage.ts";
 
 /**
- * A damaged table can end the process in the midst of LevelDB, at each start anew. So starts are counted that did not come to
- * an orderly end, in the file STARTS of the store's folder: JSON { count, atMs, sound }. After two that died young the tables
- * are looked at, block by block, and damaged ones are moved out of LevelDB's way. Whatever else kills young processes must
- * not wait for a large store each time: a start looks at LOOK_BYTES of tables, the next at twice as many, those after at
- * four times as many, and none twice (LevelDB never changes a table).
+ * A damaged table can end the process in the midst of LevelDB, which does not look at checksums. So the tables are looked at,
+ * block by block, before LevelDB gets them; but a start must not wait for all of a large store. It looks at LOOK_BYTES of
+ * them. Starts are counted that did not come to an orderly end, in the file STARTS of the store's folder: JSON { count, atMs,
+ * sound }. One after another that died young looks at twice as many, those after at four times as many, and at none twice
+ * (LevelDB never changes a table): so what it is that ends them is found.
  */
 const DIED_YOUNG_MS = 600_000;
-const DEATHS_MAX = 2;
 /** A tenth of a second. */
 const LOOK_BYTES = 32 * 1024 * 1024;
-/** A younger table may be one that another process, which holds the store after all, is writing. */
-const TABLE_AGE_MS_MIN = 10_000;
 
 interface Starts {
   readonly count: number;
@@ -22,22 +20,18 @@ interface Starts {
   readonly sound: readonly string[];
 }
 
-/** The damaged tables that were moved to `asidePath`; mostly none, without a look. Nobody else may hold the store. */
+/** The tables that were found damaged, or missing. */
 export async function watchStart(
   path: string,
-  options: { readonly asidePath: string; readonly nowMs: number; readonly lookBytes?: number },
+  options: { readonly nowMs: number; readonly lookBytes?: number },
 ): Promise<readonly string[]> {
-  const { asidePath, nowMs, lookBytes = LOOK_BYTES } = options;
+  const { nowMs, lookBytes = LOOK_BYTES } = options;
   const before = await startsBefore(path, nowMs);
   const starts: Starts = { ...before, count: before.count + 1, atMs: nowMs };
+  // Before the look, which may be what does not come to an end.
   await writeStarts(path, starts);
-  if (starts.count <= DEATHS_MAX) return [];
-  const bytesMax = lookBytes * Math.min(4, 2 ** (starts.count - DEATHS_MAX - 1));
-  const { sound, damaged } = await lookAtTables(path, { known: starts.sound, bytesMax, nowMs });
-  for (const name of damaged) {
-    await mkdir(asidePath, { recursive: true });
-    await rename(`${path}/${name}`, `${asidePath}/${name}`);
-  }
+  const bytesMax = lookBytes * Math.min(4, 2 ** (starts.count - 1));
+  const { sound, damaged } = await lookAtTables(path, { known: starts.sound, bytesMax });
   await writeStarts(path, { ...starts, sound });
   return damaged;
 }
@@ -69,21 +63,31 @@ async function startsBefore(path: string, nowMs: number): Promise<Omit<Starts, "
 
 async function lookAtTables(
   path: string,
-  options: { readonly known: readonly string[]; readonly bytesMax: number; readonly nowMs: number },
+  options: { readonly known: readonly string[]; readonly bytesMax: number },
 ): Promise<{ sound: readonly string[]; damaged: readonly string[] }> {
   const known = new Set(options.known);
   const sound: string[] = [];
   const damaged: string[] = [];
   let bytes = 0;
-  for (const name of (await readdir(path)).filter((each) => /^\d+\.(?:ldb|sst)$/.test(each)).toSorted()) {
-    if (known.has(name)) {
+  const names = await readdir(path);
+  // A table that is not in the manifest LevelDB was writing when the process ended: it deletes it. Without a manifest it does not open.
+  const tables = (await readManifest(path, names))?.tables ?? new Map<number, { bytes: number }>();
+  for (const [number, table] of [...tables].toSorted(([a], [b]) => a - b)) {
+    const digits = String(number).padStart(6, "0");
+    const name =
+      names.find((each) => each === `${digits}.ldb` || each === `${digits}.sst`) ?? `${digits}.ldb`;
+    const size = await stat(`${path}/${name}`).then(
+      (found) => found.size,
+      () => -1,
+    );
+    if (size !== table.bytes) {
+      damaged.push(name);
+    } else if (known.has(name)) {
       sound.push(name);
-      continue;
+    } else if (bytes < options.bytesMax) {
+      bytes += size;
+      (isTableDamaged(await readTable(`${path}/${name}`)) ? damaged : sound).push(name);
     }
-    const { mtimeMs, size } = await stat(`${path}/${name}`);
-    if (options.nowMs - mtimeMs < TABLE_AGE_MS_MIN || bytes >= options.bytesMax) continue;
-    bytes += size;
-    (isTableDamaged(await readFile(`${path}/${name}`)) ? damaged : sound).push(name);
   }
   return { sound, damaged };
 }
