@@ -140,7 +140,7 @@ function mutateTable(path: string, random: SeededRandom): string {
   else {
     const sector = kind === "4 KB" ? 4_096 : 512;
     const at = sector * random.integer(0, Math.floor(bytes.length / sector));
-    if (kind.endsWith("B")) bytes.fill(0, at, at + sector);
+    if (kind.endsWith("B")) bytes.fill(0, at, Math.min(at + sector, bytes.length));
     for (let bit = kind.endsWith("B") ? 5 : kind === "one bit" ? 4 : 0; bit < 5; bit += 1)
       bytes[random.integer(0, bytes.length - 1)] ^= 1 << random.integer(0, 7);
     writeFileSync(file, bytes);

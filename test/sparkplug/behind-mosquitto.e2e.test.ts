@@ -145,7 +145,9 @@ test.skipIf(SiteMosquitto.program === undefined)(
     await site.start();
     expect((await site.status()).inputs.map(({ name }) => name)).toEqual(["mqtt"]);
     works.write("pipeline.yaml", pipeline);
-    await fetch(`http://127.0.0.1:${site.statusPort}/reload`, { method: "POST" });
+    const headers = { "content-type": "application/json" };
+    const reload = `http://127.0.0.1:${site.statusPort}/reload`;
+    expect((await fetch(reload, { method: "POST", headers, body: "{}" })).status).toBe(200);
     await until("the node sees its host", () => node.isHostOnline);
     for (let value = 22; value < 60; value += 1) node.measure(value);
     const made = node.truth.length;
