@@ -1,4 +1,5 @@
 import { connect, type Socket } from "node:net";
+import { mqttPacket } from "@millrace/testkit";
 
 const QUIET_MS_MAX = 2_000;
 
@@ -22,26 +23,24 @@ export class MqttAbuse {
   /** A persistent session that subscribes to the filter and to one too long, and is left for ever. */
   async leaveSession(filter: string): Promise<void> {
     const socket = await this.#hello(0);
-    const filters = [filter, "x".repeat(60_000)].map((one) => Buffer.concat([text(one), Buffer.from([1])]));
-    await this.#tell(socket, packet(0x82, Buffer.concat([Buffer.from([0, 1]), ...filters])), 0x90);
+    const qos = Buffer.from([1]);
+    const filters = [filter, qos, "x".repeat(60_000), qos];
+    await this.#tell(socket, mqttPacket(0x82, Buffer.from([0, 1]), ...filters), 0x90);
     socket.destroy();
   }
 
   /** A persistent session that publishes with QoS 2, never releases, and is left for ever. */
   async leaveUnreleased(topic: string, payload: Buffer): Promise<void> {
     const socket = await this.#hello(0);
-    const body = Buffer.concat([text(topic), Buffer.from([0, 1]), payload]);
-    await this.#tell(socket, packet(0x34, body), 0x50);
+    await this.#tell(socket, mqttPacket(0x34, topic, Buffer.from([0, 1]), payload), 0x50);
     socket.destroy();
   }
 
   /** One connection that publishes with QoS 2 and never releases. */
   async neverRelease(topic: string, payload: Buffer, count: number): Promise<void> {
     const socket = await this.#hello(0x02);
-    for (let id = 1; id <= count; id += 1) {
-      const body = Buffer.concat([text(topic), Buffer.from([id >> 8, id & 0xff]), payload]);
-      await write(socket, packet(0x34, body));
-    }
+    for (let id = 1; id <= count; id += 1)
+      await write(socket, mqttPacket(0x34, topic, Buffer.from([id >> 8, id & 0xff]), payload));
   }
 
   /** Invented topics of that length. */
@@ -49,32 +48,30 @@ export class MqttAbuse {
     const socket = await this.#hello(0x02);
     for (let number = 0; number < count; number += 1) {
       const topic = `${number}/`.padEnd(length, "x");
-      await write(socket, packet(0x30, Buffer.concat([text(topic), Buffer.from("1")])));
+      await write(socket, mqttPacket(0x30, topic, Buffer.from("1")));
     }
   }
 
   /** A connection that begins a CONNECT of two megabytes, and one of fifteen kilobytes, and goes on with neither. */
   async beginToConnect(): Promise<void> {
-    for (const bytes of [2_000_000, 15_000])
-      await write(await this.#opened(), packet(0x10, Buffer.alloc(bytes, 0x41)).subarray(0, bytes - 1_000));
+    for (const bytes of [2_000_000, 15_000]) {
+      const packet = mqttPacket(0x10, Buffer.alloc(bytes, 0x41));
+      await write(await this.#opened(), packet.subarray(0, bytes - 1_000));
+    }
   }
 
   /** A client that sends all but the last of a packet of a megabyte. */
   async beginToPublish(): Promise<void> {
-    const body = Buffer.concat([text("factory/alpha/1/m9/temperature"), Buffer.alloc(2 ** 20)]);
+    const packet = mqttPacket(0x30, "factory/alpha/1/m9/temperature", Buffer.alloc(2 ** 20));
     const socket = await this.#hello(0x02);
-    await write(socket, packet(0x30, body).subarray(0, body.length - 1_000));
+    await write(socket, packet.subarray(0, packet.length - 1_000));
   }
 
   async #hello(flags: number): Promise<Socket> {
     this.#number += 1;
-    const body = [
-      text("MQTT"),
-      Buffer.from([4, flags, 0, 0]),
-      text(`abuse-${this.#number}`.padEnd(100, "-")),
-    ];
+    const id = `abuse-${this.#number}`.padEnd(100, "-");
     const socket = await this.#opened();
-    await this.#tell(socket, packet(0x10, Buffer.concat(body)), 0x20);
+    await this.#tell(socket, mqttPacket(0x10, "MQTT", Buffer.from([4, flags, 0, 0]), id), 0x20);
     return socket;
   }
 
@@ -118,19 +115,4 @@ function write(socket: Socket, bytes: Buffer): Promise<void> {
     socket.once("drain", done);
     socket.once("close", done);
   });
-}
-
-function packet(first: number, body: Buffer): Buffer {
-  const length: number[] = [];
-  let rest = body.length;
-  do {
-    length.push((rest % 128) | (rest >= 128 ? 0x80 : 0));
-    rest = Math.floor(rest / 128);
-  } while (rest > 0);
-  return Buffer.concat([Buffer.from([first, ...length]), body]);
-}
-
-function text(value: string): Buffer {
-  const length = Buffer.byteLength(value);
-  return Buffer.concat([Buffer.from([length >> 8, length & 0xff]), Buffer.from(value)]);
 }

@@ -1,4 +1,5 @@
 import { connect, type Socket } from "node:net";
+import { mqttPacket } from "@millrace/testkit";
 
 export interface RawMessage {
   readonly topic: string;
@@ -40,9 +41,9 @@ export class RawMqtt {
     const hasName = username === undefined ? 0 : 0x80;
     const hasPassword = password === undefined ? 0 : 0x40;
     const flags = 0x02 | hasName | hasPassword;
-    const fields = [clientId, username, password].filter((field) => field !== undefined).map(text);
-    const body = Buffer.concat([text("MQTT"), Buffer.from([4, flags, 0, 60]), ...fields]);
-    await client.#request(packet(PACKET.connect << 4, body), "connack");
+    const fields = [clientId, username, password].filter((field) => field !== undefined);
+    const head = ["MQTT", Buffer.from([4, flags, 0, 60])];
+    await client.#request(mqttPacket(PACKET.connect << 4, ...head, ...fields), "connack");
     return client;
   }
 
@@ -59,8 +60,8 @@ export class RawMqtt {
     if (this.#isClosed) throw new Error("the connection is closed");
     this.#packetId = (this.#packetId % 65_535) + 1;
     const id = qos === 0 ? Buffer.alloc(0) : uint16(this.#packetId);
-    const body = Buffer.concat([text(topic), id, Buffer.from(payload)]);
-    const bytes = packet((PACKET.publish << 4) | (qos << 1) | Number(isRetained), body);
+    const first = (PACKET.publish << 4) | (qos << 1) | Number(isRetained);
+    const bytes = mqttPacket(first, topic, id, Buffer.from(payload));
     if (qos === 0) this.#socket.write(bytes);
     else await this.#request(bytes, `puback ${this.#packetId}`);
   }
@@ -68,8 +69,8 @@ export class RawMqtt {
   /** QoS 1. */
   async subscribe(filter: string): Promise<void> {
     this.#packetId = (this.#packetId % 65_535) + 1;
-    const body = Buffer.concat([uint16(this.#packetId), text(filter), Buffer.from([1])]);
-    await this.#request(packet((PACKET.subscribe << 4) | 2, body), `suback ${this.#packetId}`);
+    const bytes = mqttPacket((PACKET.subscribe << 4) | 2, uint16(this.#packetId), filter, Buffer.from([1]));
+    await this.#request(bytes, `suback ${this.#packetId}`);
   }
 
   /** Bytes that need not be MQTT. */
@@ -119,23 +120,13 @@ export class RawMqtt {
       qos,
       isRetained: (first & 1) === 1,
     });
-    if (qos > 0) this.#socket.write(packet(PACKET.puback << 4, body.subarray(topicEnd, topicEnd + 2)));
+    if (qos > 0) this.#socket.write(mqttPacket(PACKET.puback << 4, body.subarray(topicEnd, topicEnd + 2)));
   }
 
   #answered(answer: string): void {
     this.#waiting.get(answer)?.();
     this.#waiting.delete(answer);
   }
-}
-
-function packet(first: number, body: Uint8Array): Buffer {
-  const length: number[] = [];
-  let rest = body.length;
-  do {
-    length.push((rest % 128) | (rest >= 128 ? 0x80 : 0));
-    rest = Math.floor(rest / 128);
-  } while (rest > 0);
-  return Buffer.concat([Buffer.from([first, ...length]), body]);
 }
 
 function remainingLength(bytes: Buffer): { readonly value: number; readonly end: number } | undefined {
@@ -147,10 +138,6 @@ function remainingLength(bytes: Buffer): { readonly value: number; readonly end:
     if (byte < 0x80) return { value, end: at + 1 };
   }
   return undefined;
-}
-
-function text(value: string): Buffer {
-  return Buffer.concat([uint16(Buffer.byteLength(value)), Buffer.from(value)]);
 }
 
 function uint16(value: number): Buffer {

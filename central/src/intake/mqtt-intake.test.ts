@@ -7,7 +7,7 @@ import { silentLogger } from "@millrace/runtime";
 import type { AgentConnection, UpTopic } from "@millrace/wire";
 import { afterEach, expect, test } from "vitest";
 import { FRAME_BYTES_MAX, MqttIntake } from "./mqtt-intake.ts";
-import { TEST_CERTIFICATES } from "@millrace/testkit";
+import { mqttPacket, TEST_CERTIFICATES } from "@millrace/testkit";
 
 class Target {
   readonly opened: AgentConnection[] = [];
@@ -75,14 +75,9 @@ async function connect(intake: MqttIntake, options: IClientOptions = {}): Promis
   return client;
 }
 
-/** Less than 128 bytes. */
-function mqttPacket(first: number, fields: readonly Buffer[]): Buffer {
-  const body = Buffer.concat(fields);
-  return Buffer.concat([Buffer.from([first, body.length]), body]);
-}
-
-function field(text: string): Buffer {
-  return Buffer.from([0, text.length, ...Buffer.from(text)]);
+/** A CONNECT with alpha-1's password. */
+function hello(clientId: string): Buffer {
+  return mqttPacket(0x10, "MQTT", Buffer.from([4, 0xc2, 0, 60]), clientId, "alpha-1", "one");
 }
 
 function closing(client: MqttClient): Promise<void> {
@@ -118,10 +113,8 @@ test("an agent that sends right after its CONNECT, before the CONNACK, loses not
   const { intake, target } = await listen();
   const socket = connectTcp(intake.port, "127.0.0.1");
   ends.push(() => socket.destroy());
-  const flags = Buffer.from([4, 0b1100_0010, 0, 60]);
-  const login = [field("MQTT"), flags, field("early"), field("alpha-1"), field("one")];
-  const publish = mqttPacket(0x30, [field("millrace/v1/alpha-1/batch"), Buffer.from("x")]);
-  socket.write(Buffer.concat([mqttPacket(0x10, login), ...Array<Buffer>(500).fill(publish)]));
+  const publish = mqttPacket(0x30, "millrace/v1/alpha-1/batch", Buffer.from("x"));
+  socket.write(Buffer.concat([hello("early"), ...Array<Buffer>(500).fill(publish)]));
   await target.until(() => target.messages.length === 500 || target.closed.length > 0);
   expect(target.messages).toHaveLength(500);
 });
@@ -181,21 +174,14 @@ test("a message larger than allowed ends the connection before it is gathered", 
 
 test("what an agent publishes before it has read that it is connected is taken", async () => {
   const { intake, target } = await listen();
-  const connectPacket = mqttPacket(0x10, [
-    field("MQTT"),
-    Buffer.from([4, 0xc2, 0, 60]),
-    field("x"),
-    field("alpha-1"),
-    field("one"),
-  ]);
-  const publishPacket = mqttPacket(0x30, [field("millrace/v1/alpha-1/hello"), Buffer.from("hello")]);
+  const publish = mqttPacket(0x30, "millrace/v1/alpha-1/hello", Buffer.from("hello"));
   // At one of these delays the broker is still at the connection when it reads the message.
   for (let turns = 0; turns < 40; turns += 1) {
     const socket = connectTcp(intake.port, "127.0.0.1").setNoDelay(true).resume();
     const closed = once(socket, "close");
-    socket.write(connectPacket);
+    socket.write(hello("x"));
     for (let turn = 0; turn < turns; turn += 1) await new Promise((resolve) => setImmediate(resolve));
-    socket.write(publishPacket);
+    socket.write(publish);
     await Promise.race([target.until(() => target.messages.length > turns), closed]);
     expect(target.messages, `published ${turns} turns after the CONNECT`).toHaveLength(turns + 1);
     socket.destroy();
