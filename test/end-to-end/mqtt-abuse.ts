@@ -107,11 +107,13 @@ export class MqttAbuse {
 function write(socket: Socket, bytes: Buffer): Promise<void> {
   return new Promise((resolve) => {
     if (socket.destroyed || socket.write(bytes)) return resolve();
-    const timer = setTimeout(resolve, QUIET_MS_MAX);
     const done = () => {
       clearTimeout(timer);
+      socket.off("drain", done);
+      socket.off("close", done);
       resolve();
     };
+    const timer = setTimeout(done, QUIET_MS_MAX);
     socket.once("drain", done);
     socket.once("close", done);
   });
