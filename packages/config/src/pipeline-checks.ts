@@ -1,6 +1,5 @@
 import { formatDuration, nearestName } from "@millrace/runtime";
 import { gcd, PANE_MS_MIN, windowStepMs } from "@millrace/stream";
-import { parseTopicTemplate, type TopicTemplate } from "@millrace/wire";
 import type { ConfigReader } from "./config-reader.ts";
 import {
   type EvidenceFile,
@@ -13,6 +12,7 @@ import { checkRule } from "./rule-checks.ts";
 import { checkRuleInput } from "./rule-input-checks.ts";
 import { orNearest } from "./schema-problems.ts";
 import { checkSource, sourceLabels } from "./source-checks.ts";
+import { templateOf } from "./template-of.ts";
 import { toWindowSpec } from "./to-window-spec.ts";
 import { checkWindowKind } from "./window-checks.ts";
 import type { KeyPath } from "./yaml-source.ts";
@@ -200,11 +200,6 @@ function checkMetricName(
 ): void {
   if (!metricNames.includes(metric))
     reader.problem(path, `there is no metric ${metric}; ${orNearest(metric, metricNames)}`);
-}
-
-function templateOf(topic: string): TopicTemplate | undefined {
-  const parsed = parseTopicTemplate(topic);
-  return parsed.ok ? parsed.template : undefined;
 }
 
 /** The key that most likely makes panes too short. */

@@ -1,8 +1,8 @@
 import { formatDuration } from "@millrace/runtime";
-import { parseTopicTemplate } from "@millrace/wire";
 import type { ConfigReader } from "./config-reader.ts";
 import type { RuleFile } from "./pipeline-schema.ts";
 import { orNearest } from "./schema-problems.ts";
+import { templateOf } from "./template-of.ts";
 import { levelsOf } from "./to-rule.ts";
 import { topicsMeet } from "./topics-meet.ts";
 import type { KeyPath } from "./yaml-source.ts";
@@ -155,7 +155,8 @@ function checkAction(
 
 /** A command that comes back as a reading of what it is about. */
 function checkLoop(reader: ConfigReader, path: KeyPath, publish: string, read: string | undefined): void {
-  const [published, taken] = [filterOf(publish), read === undefined ? undefined : filterOf(read)];
+  const published = templateOf(publish)?.filter;
+  const taken = read === undefined ? undefined : templateOf(read)?.filter;
   if (published === undefined || taken === undefined || !topicsMeet(published, taken)) return;
   const wayOut = "publish to another topic";
   if (published === taken)
@@ -186,11 +187,6 @@ function checkConfirm(reader: ConfigReader, path: KeyPath, action: NonNullable<R
     );
 }
 
-function filterOf(topic: string): string | undefined {
-  const parsed = parseTopicTemplate(topic);
-  return parsed.ok ? parsed.template.filter : undefined;
-}
-
 interface TopicUse {
   readonly path: KeyPath;
   readonly topic: string;
@@ -199,8 +195,7 @@ interface TopicUse {
 }
 
 function checkCaptures(reader: ConfigReader, { path, topic, metric, labels }: TopicUse): void {
-  const parsed = parseTopicTemplate(topic);
-  for (const capture of parsed.ok ? parsed.template.captures : []) {
+  for (const capture of templateOf(topic)?.captures ?? []) {
     if (labels === undefined || labels.includes(capture)) continue;
     reader.problem(path, `{${capture}} is no label of ${metric}; ${orNearest(capture, labels)}`);
   }
