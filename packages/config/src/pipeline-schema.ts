@@ -1,6 +1,6 @@
 import { LEVEL_NAMES } from "@millrace/detect";
 import { areBounds, HISTOGRAM_BOUNDS_MAX } from "@millrace/stream";
-import { CONTENT_TYPE, TIME_UNITS } from "@millrace/wire";
+import { CONTENT_TYPE } from "@millrace/wire";
 import { z } from "zod";
 import { accumulatorMistake, boundsMistake } from "./accumulator-mistake.ts";
 import { sourceSchema } from "./source-schema.ts";
@@ -15,6 +15,7 @@ import {
   oneOf,
   takes,
   text,
+  timeUnit,
   topic,
   version,
   wholeNumber,
@@ -236,9 +237,7 @@ const evidence = z.strictObject({
   time: z
     .strictObject({
       capture: labelName().describe("The {name} of the topic that is the event time, and no label."),
-      unit: oneOf(TIME_UNITS).describe(
-        "Its unit since the epoch, or iso: ISO 8601 with T or a space, UTC where it names no time zone.",
-      ),
+      unit: timeUnit(),
     })
     .optional()
     .describe("Its own time; without it its time is that of its arrival, and it is kept at least once."),

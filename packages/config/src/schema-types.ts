@@ -1,5 +1,5 @@
 import { formatDuration, parseDuration } from "@millrace/runtime";
-import { parseTopicTemplate } from "@millrace/wire";
+import { parseTopicTemplate, TIME_UNITS } from "@millrace/wire";
 import { z } from "zod";
 
 /** What each leaf takes, as the end of "it must be …"; for messages and docs/config.md. */
@@ -161,6 +161,12 @@ function topicMistake(value: unknown): Mistake | undefined {
 export function oneOf<const Values extends readonly [string, ...string[]]>(values: Values) {
   return takes(z.enum(values), `one of ${values.join(", ")}`);
 }
+
+/** Of a reading, or of a piece of evidence. */
+export const timeUnit = () =>
+  oneOf(TIME_UNITS).describe(
+    "Its unit since the epoch, or iso: ISO 8601 with T or a space, UTC where it names no time zone.",
+  );
 
 export const logLevel = () =>
   oneOf(["debug", "info", "warn", "error"])

@@ -1,7 +1,7 @@
-import { NamePattern, parseEachPath, parseJsonPath, parseTopicTemplate, TIME_UNITS } from "@millrace/wire";
+import { NamePattern, parseEachPath, parseJsonPath, parseTopicTemplate } from "@millrace/wire";
 import { z } from "zod";
 import { HOST_SENSORS } from "./pipeline.ts";
-import { finite, labelName, oneOf, takes, text, topic } from "./schema-types.ts";
+import { finite, labelName, oneOf, takes, text, timeUnit, topic } from "./schema-types.ts";
 
 const jsonPath = () =>
   takes(
@@ -17,10 +17,6 @@ const column = () => takes(z.string().min(1), "a column's name");
 const scalars = () =>
   z.array(takes(z.union([z.string(), z.number(), z.boolean()]), "text, a number, true or false"));
 
-const timeUnit = () =>
-  oneOf(TIME_UNITS).describe(
-    "Its unit since the epoch, or iso: ISO 8601 with T or a space, UTC where it names no time zone.",
-  );
 const TIME = "The reading's own time; without it readings are counted at least once.";
 const QUALITY = "The reading's quality; only good ones enter windows.";
 const qualityMeaning = {
