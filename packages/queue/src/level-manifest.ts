@@ -1,5 +1,13 @@
 import { crc32c } from "@millrace/wire";
 import { Cursor, maskedCrc, varint } from "./level-block.ts";
+import {
+  isRecordSound,
+  LOG_BLOCK_BYTES,
+  RECORD_HEADER_BYTES,
+  RECORD_TYPE,
+  recordEnd,
+  TYPE_AT,
+} from "./level-log.ts";
 
 /**
  * LevelDB's MANIFEST (doc/impl.md): a log of edits, each a run of fields that begin with a varint, and what they add up to.
@@ -27,12 +35,6 @@ export interface ManifestTable {
   readonly largest: Uint8Array;
 }
 
-const BLOCK_BYTES = 32 * 1024;
-const HEADER_BYTES = 7;
-const FULL = 1;
-const FIRST = 2;
-const MIDDLE = 3;
-const LAST = 4;
 const COMPARATOR = new TextEncoder().encode("leveldb.BytewiseComparator");
 
 /** Undefined where a byte of it is not what was written. A last edit that was cut short never was. */
@@ -83,41 +85,40 @@ function applyEdit(edit: Uint8Array, numbers: Map<number, number>, tables: Map<n
 
 /** Throws at the first that is damaged. */
 function* records(log: Uint8Array): Generator<Uint8Array> {
-  const view = new DataView(log.buffer, log.byteOffset, log.byteLength);
   let parts: Uint8Array[] = [];
-  for (let at = 0; at + HEADER_BYTES <= log.length;) {
-    const inBlock = BLOCK_BYTES - (at % BLOCK_BYTES);
-    if (inBlock < HEADER_BYTES) {
+  for (let at = 0; at + RECORD_HEADER_BYTES <= log.length;) {
+    const inBlock = LOG_BLOCK_BYTES - (at % LOG_BLOCK_BYTES);
+    if (inBlock < RECORD_HEADER_BYTES) {
       at += inBlock;
       continue;
     }
-    const length = view.getUint16(at + 4, true);
-    const end = at + HEADER_BYTES + length;
+    const end = recordEnd(log, at);
     if (end > log.length) return;
-    if (view.getUint32(at, true) !== maskedCrc(crc32c(log.subarray(at + 6, end)))) {
+    if (!isRecordSound(log, at)) {
       // A power cut can leave zeros at its end.
       if (log.subarray(at).every((byte) => byte === 0)) return;
-      throw new RangeError("bad checksum");
+      throw new RangeError("not a record");
     }
-    const type = log[at + 6];
-    if (type === FULL || type === FIRST) parts = [];
-    parts.push(log.subarray(at + HEADER_BYTES, end));
-    if (type === FULL || type === LAST) yield new Uint8Array(Buffer.concat(parts));
+    const type = log[at + TYPE_AT];
+    if (type === RECORD_TYPE.full || type === RECORD_TYPE.first) parts = [];
+    parts.push(log.subarray(at + RECORD_HEADER_BYTES, end));
+    if (type === RECORD_TYPE.full || type === RECORD_TYPE.last) yield new Uint8Array(Buffer.concat(parts));
     at = end;
   }
 }
 
 function asLog(record: Uint8Array): Uint8Array {
+  const { full, first, middle, last } = RECORD_TYPE;
   const parts: Uint8Array[] = [];
   for (let from = 0, isFirst = true; ; isFirst = false) {
-    const to = Math.min(record.length, from + BLOCK_BYTES - HEADER_BYTES);
+    const to = Math.min(record.length, from + LOG_BLOCK_BYTES - RECORD_HEADER_BYTES);
     const isLast = to === record.length;
-    const part = new Uint8Array(HEADER_BYTES + to - from);
-    part.set(record.subarray(from, to), HEADER_BYTES);
-    part[6] = isFirst ? (isLast ? FULL : FIRST) : isLast ? LAST : MIDDLE;
+    const part = new Uint8Array(RECORD_HEADER_BYTES + to - from);
+    part.set(record.subarray(from, to), RECORD_HEADER_BYTES);
+    part[TYPE_AT] = isFirst ? (isLast ? full : first) : isLast ? last : middle;
     const view = new DataView(part.buffer);
     view.setUint16(4, to - from, true);
-    view.setUint32(0, maskedCrc(crc32c(part.subarray(6))), true);
+    view.setUint32(0, maskedCrc(crc32c(part.subarray(TYPE_AT))), true);
     parts.push(part);
     if (isLast) return new Uint8Array(Buffer.concat(parts));
     from = to;

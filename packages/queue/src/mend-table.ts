@@ -207,8 +207,7 @@ function isKey(key: Uint8Array): boolean {
 }
 
 function sequenceOf(key: Uint8Array): number {
-  const view = new DataView(key.buffer, key.byteOffset + key.length - KEY_TAG_BYTES);
-  return Number(view.getBigUint64(0, true) >> 8n);
+  return Number(tagOf(key) >> 8n);
 }
 
 /** Ascending by the user's key, of one key the newest first. */
