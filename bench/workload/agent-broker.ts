@@ -1,12 +1,12 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { findFreePort } from "@millrace/runtime";
 import { TEST_CERTIFICATES } from "@millrace/testkit";
 import type { StatusPage } from "../../edge-agent/src/status/status-server.ts";
 import { BENCH_AGENT } from "./bench-agent.ts";
 import { benchPipeline } from "./bench-pipeline.ts";
 import type { Broker } from "./broker.ts";
 import { Child } from "./child.ts";
+import { freePort } from "./free-port.ts";
 import { waitForPort } from "./wait-for-port.ts";
 
 const MAIN = join(import.meta.dirname, "../../edge-agent/src/main.ts");
@@ -75,10 +75,6 @@ export async function startAgentBroker(
       throw new Error(`invariant: all readings are aggregated: ${JSON.stringify((await status()).ledger)}`);
     },
   };
-}
-
-function freePort(purpose: string, port: number): Promise<number> {
-  return findFreePort({ host: "127.0.0.1", port, purpose, setting: "the benchmark" });
 }
 
 function agentYaml(options: {

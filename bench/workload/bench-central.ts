@@ -1,10 +1,10 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { findFreePort } from "@millrace/runtime";
 import { TEST_CERTIFICATES } from "@millrace/testkit";
 import type { AgentView } from "../../central/src/core/agent-view.ts";
 import { BENCH_AGENT } from "./bench-agent.ts";
 import { Child } from "./child.ts";
+import { freePort } from "./free-port.ts";
 import { waitForPort } from "./wait-for-port.ts";
 
 const MAIN = join(import.meta.dirname, "../../central/src/main.ts");
@@ -35,8 +35,8 @@ export class BenchCentral {
     folder: string,
     { isEncrypted }: { readonly isEncrypted: boolean },
   ): Promise<BenchCentral> {
-    const intake = await freePort(FIRST_PORT);
-    return new BenchCentral(folder, { intake, http: await freePort(intake + 1) }, isEncrypted);
+    const intake = await freePort("central", FIRST_PORT);
+    return new BenchCentral(folder, { intake, http: await freePort("central", intake + 1) }, isEncrypted);
   }
 
   /** `pipeline`: the agent's own. */
@@ -74,8 +74,4 @@ log: { level: warn }
   async stop(): Promise<void> {
     await this.#child?.stop();
   }
-}
-
-function freePort(port: number): Promise<number> {
-  return findFreePort({ host: "127.0.0.1", port, purpose: "central", setting: "the benchmark" });
 }

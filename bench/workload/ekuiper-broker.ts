@@ -1,8 +1,8 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { findFreePort } from "@millrace/runtime";
 import type { Broker } from "./broker.ts";
 import { Child } from "./child.ts";
+import { freePort } from "./free-port.ts";
 import { startMosquittoBroker } from "./mosquitto-broker.ts";
 import { waitForPort } from "./wait-for-port.ts";
 
@@ -66,8 +66,4 @@ export async function startEkuiperBroker(folder: string): Promise<EkuiperBroker 
       await mosquitto.stop();
     },
   };
-}
-
-function freePort(purpose: string, port: number): Promise<number> {
-  return findFreePort({ host: "127.0.0.1", port, purpose, setting: "the benchmark" });
 }

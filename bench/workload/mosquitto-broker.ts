@@ -1,8 +1,8 @@
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { findFreePort } from "@millrace/runtime";
 import type { Broker } from "./broker.ts";
 import { Child } from "./child.ts";
+import { freePort } from "./free-port.ts";
 import { waitForPort } from "./wait-for-port.ts";
 
 const PATHS = ["/usr/sbin/mosquitto", "/usr/local/sbin/mosquitto", "/opt/homebrew/sbin/mosquitto"];
@@ -12,12 +12,7 @@ export async function startMosquittoBroker(folder: string): Promise<Broker | nul
   const program = PATHS.find((path) => existsSync(path));
   if (program === undefined) return null;
   mkdirSync(folder, { recursive: true });
-  const port = await findFreePort({
-    host: "127.0.0.1",
-    port: 22_000,
-    purpose: "Mosquitto",
-    setting: "the benchmark",
-  });
+  const port = await freePort("Mosquitto", 22_000);
   const config = join(folder, "mosquitto.conf");
   writeFileSync(
     config,
