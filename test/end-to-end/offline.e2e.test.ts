@@ -6,10 +6,9 @@ import { expect, test } from "vitest";
 import { SiteBroker } from "../../edge-agent/src/inputs/site-broker.test-support.ts";
 import { AGENT_STORE_VERSION } from "../../edge-agent/src/version.ts";
 import { prepareOneSite } from "./one-site.ts";
-import { SiteHarness } from "./site-harness.ts";
-
 import { machineMetric } from "./pipeline.ts";
 import { RawMqtt } from "./raw-mqtt.ts";
+import { SiteHarness } from "./site-harness.ts";
 import { until } from "./until.ts";
 import { Works } from "./works.ts";
 
@@ -158,7 +157,7 @@ test(
 );
 
 test("a stale or retained reading makes a historical alarm and no command", { timeout: 60_000 }, async () => {
-  const { works, central, site } = await prepare();
+  const { works, site, siteOptions } = await prepare();
   // The site's own broker has retained a message from before the agent came.
   const port = await works.freePort();
   const broker = await SiteBroker.listen(port);
@@ -169,12 +168,8 @@ test("a stale or retained reading makes a historical alarm and no command", { ti
   await ears.subscribe("factory/#");
 
   const gateway = await SiteHarness.prepare({
-    works,
-    agent: "alpha-1",
-    site: "alpha",
+    ...siteOptions,
     name: "gateway",
-    pipelinePath: works.path("pipeline.yaml"),
-    uplinkPort: central.intakePort,
     config: { inputs: { broker: { port: site.brokerPort }, mqtt: { url: `mqtt://127.0.0.1:${port}` } } },
   });
   await gateway.start();

@@ -5,14 +5,12 @@ import { get } from "sparkplug-payload";
 import type { UMetric } from "sparkplug-payload/lib/sparkplugbpayload.js";
 import { expect, test } from "vitest";
 import type { TruthReading } from "../../simulator/src/truth/truth-line.ts";
-import { CentralHarness } from "../end-to-end/central-harness.ts";
 import { expectTruth } from "../end-to-end/expect-truth.ts";
-import { SiteHarness } from "../end-to-end/site-harness.ts";
+import { prepareOneSite } from "../end-to-end/one-site.ts";
 import { SiteMosquitto } from "../end-to-end/site-mosquitto.ts";
 import { until } from "../end-to-end/until.ts";
 import { Works } from "../end-to-end/works.ts";
 
-const agents = [{ agent: "alpha-1", site: "alpha" }] as const;
 const STATE = "spBv1.0/STATE/host-1";
 const REBIRTH = "spBv1.0/alpha/NCMD/line-1";
 const pipeline = {
@@ -121,14 +119,8 @@ test.skipIf(SiteMosquitto.program === undefined)(
   async () => {
     const works = new Works();
     const broker = await SiteMosquitto.start(works);
-    const pipelinePath = works.write("pipeline.yaml", pipeline);
-    const central = await CentralHarness.prepare({ works, pipelinePath, agents });
     const url = `mqtt://127.0.0.1:${broker.port}`;
-    const site = await SiteHarness.prepare({
-      works,
-      ...agents[0],
-      pipelinePath,
-      uplinkPort: central.intakePort,
+    const { central, site } = await prepareOneSite(works, pipeline, {
       config: {
         inputs: { mqtt: { url, clientId: "millrace-alpha-1" } },
         sparkplug: { hostId: "host-1", reorderTimeout: "500ms", rebirthInterval: "1s" },
