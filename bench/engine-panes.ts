@@ -23,10 +23,12 @@ export const enginePanes: Bench = {
   summary: "readings into panes (PaneTable) beside Maps of objects, and a bare loop over a Float64Array",
   async run({ isQuick }) {
     const batches = inOrder(isQuick);
+    const messages = messagesOf(batches);
     const rates = measureRates(
       {
         batch: () => runBatches(batches),
         single: () => runSingle(batches),
+        bySeries: () => runBySeries(batches, messages),
         textKeys: () => runTextKeys(batches),
         nestedMaps: () => runNestedMaps(batches),
         bareSum: () => runBareSum(batches),
@@ -38,6 +40,7 @@ export const enginePanes: Bench = {
       further: {
         spread: rounded(rates.batch.spread),
         single: rounded(rates.single.perSecond),
+        bySeriesReadingsPerSecond: rounded(rates.bySeries.perSecond),
         textKeysReadingsPerSecond: rounded(rates.textKeys.perSecond),
         bareSumReadingsPerSecond: rounded(rates.bareSum.perSecond),
         series: SERIES,
@@ -52,6 +55,42 @@ function runSingle(batches: readonly ReadingColumns[]) {
   return runTable(batches, (table, { count, series, timeMs, value }) => {
     for (let at = 0; at < count; at += 1) table.add(series[at], timeMs[at], value[at]);
   });
+}
+
+interface Message {
+  readonly series: number;
+  readonly readings: Omit<ReadingColumns, "series">;
+}
+
+/** As the agent adds the readings of a message: one series after another, what each has gathered in a second. */
+function runBySeries(batches: readonly ReadingColumns[], messages: ReadonlyMap<ReadingColumns, Message[]>) {
+  return runTable(batches, (table, batch) => {
+    for (const { series, readings } of messages.get(batch) ?? []) table.addSeries(series, readings);
+  });
+}
+
+/** The same readings, by the last batch of their second. */
+function messagesOf(batches: readonly ReadingColumns[]): ReadonlyMap<ReadingColumns, Message[]> {
+  const messages = new Map<ReadingColumns, Message[]>();
+  let gathered: { timeMs: number[]; value: number[] }[] = [];
+  for (const [tick, batch] of batches.entries()) {
+    for (let at = 0; at < batch.count; at += 1) {
+      const own = (gathered[batch.series[at]] ??= { timeMs: [], value: [] });
+      own.timeMs.push(batch.timeMs[at]);
+      own.value.push(batch.value[at]);
+    }
+    if (passedMs(tick) === undefined) continue;
+    messages.set(
+      batch,
+      Array.from(batch.series, (series) => {
+        const { timeMs, value } = gathered[series];
+        const columns = { timeMs: Float64Array.from(timeMs), value: Float64Array.from(value) };
+        return { series, readings: { count: timeMs.length, ...columns } };
+      }),
+    );
+    gathered = [];
+  }
+  return messages;
 }
 
 /** What a first program would do: one Map, series and pane in the key. */
