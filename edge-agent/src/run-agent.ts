@@ -10,7 +10,6 @@ import {
 import { LevelStore } from "@millrace/queue";
 import {
   createLogger,
-  type ErrorCode,
   type ExitCode,
   formatVersion,
   Health,
@@ -30,6 +29,7 @@ import { Agent, type AgentOptions } from "./agent.ts";
 import { DescriptorBudget } from "./durability/descriptor-budget.ts";
 import { DiskReserve } from "./durability/disk-reserve.ts";
 import { FreeSpace } from "./durability/free-space.ts";
+import { isStoreDamage } from "./durability/is-store-damage.ts";
 import { StoredSessionFilters } from "./durability/stored-session-filters.ts";
 import { BrokerInput } from "./inputs/broker-input.ts";
 import { FileInput } from "./inputs/files/file-input.ts";
@@ -320,7 +320,7 @@ async function repairing<Read>(store: LevelStore, log: Logger, read: () => Promi
   try {
     return await read();
   } catch (error) {
-    if (!(error instanceof MillraceError) || !DAMAGE_CODES.has(error.code)) throw error;
+    if (!isStoreDamage(error)) throw error;
     log.error("the store is damaged and is being repaired; what cannot be read is lost", { error });
     await store.repair();
     return read();
@@ -340,5 +340,3 @@ function clientsOf({ broker, http }: AgentConfig["inputs"], log: Logger): number
     );
   return clientsMax;
 }
-
-const DAMAGE_CODES: ReadonlySet<ErrorCode> = new Set(["store_corrupt", "store_read"]);

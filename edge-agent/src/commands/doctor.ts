@@ -2,8 +2,9 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { loadAgentConfig } from "@millrace/config";
 import { BatchQueue, LevelStore, type VerifyRow } from "@millrace/queue";
-import { type Command, type ErrorCode, MillraceError, systemRandom } from "@millrace/runtime";
+import { type Command, systemRandom } from "@millrace/runtime";
 import { numberOfKey, parseJson, PREFIX, prefixRange } from "../durability/agent-store.ts";
+import { isStoreDamage } from "../durability/is-store-damage.ts";
 import { parseFilePosition } from "../inputs/files/file-position.ts";
 import { parseRedoEntry } from "../durability/redo-entry.ts";
 import { readAudit } from "../actions/read-audit.ts";
@@ -13,8 +14,6 @@ import { CONFIG_FLAG } from "./config-flag.ts";
 import { batchRows, contentRows } from "./outbox-rows.ts";
 import { renderAudit } from "./render-audit.ts";
 import { renderQuarantined } from "./render-quarantined.ts";
-
-const UNREADABLE_CODES: ReadonlySet<ErrorCode> = new Set(["store_corrupt", "store_read"]);
 
 interface Finding {
   readonly where: string;
@@ -112,7 +111,7 @@ async function* findings(store: LevelStore): AsyncIterable<Finding> {
   try {
     yield* examine(store);
   } catch (error) {
-    if (!(error instanceof MillraceError) || !UNREADABLE_CODES.has(error.code)) throw error;
+    if (!isStoreDamage(error)) throw error;
     yield { where: "store", isOk: false, detail: `${error.message}; --repair keeps what is whole` };
   }
 }
