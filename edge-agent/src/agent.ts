@@ -1,4 +1,4 @@
-import type { AgentConfig, HostSensor, Pipeline, PipelineMetric } from "@millrace/config";
+import type { AgentConfig, Pipeline, PipelineMetric } from "@millrace/config";
 import { type Outcome, RuleEngine, topicFilter } from "@millrace/detect";
 import { BatchQueue, type Change, type Store } from "@millrace/queue";
 import {
@@ -36,6 +36,7 @@ import { type Evidence, EvidenceSealer } from "./evidence/evidence-sealer.ts";
 import type { EvidenceBounds } from "./evidence/evidence-topics.ts";
 import { FlightRecorder } from "./evidence/flight-recorder.ts";
 import type { FilePositions } from "./inputs/files/file-positions.ts";
+import type { HostReading } from "./inputs/host-input.ts";
 import type { Arrival, Subscriptions } from "./inputs/input.ts";
 import { Deduplicator } from "./intake/deduplicator.ts";
 import { type PipelineReading, pipelineReading } from "./intake/pipeline-reading.ts";
@@ -557,13 +558,8 @@ export class Agent {
   }
 
   /** A reading of the gateway's own sensors; nobody waits for it. */
-  receiveHost(
-    sensor: HostSensor,
-    labels: Readonly<Record<string, string>>,
-    value: number,
-    timeMs: number,
-  ): void {
-    this.#reception.receiveHost(sensor, labels, value, timeMs);
+  receiveHost(reading: HostReading): void {
+    this.#reception.receiveHost(reading);
   }
 
   /** Ends latched alarms whose condition is over; those that still hold stay. `all` means all; `by` goes into the audit trail. */

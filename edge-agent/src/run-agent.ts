@@ -192,7 +192,7 @@ export async function runAgent(configPath: string): Promise<ExitCode> {
                 log: log.child("host"),
               });
         sensors = input;
-        input?.start(({ sensor, labels, value, timeMs }) => agent.receiveHost(sensor, labels, value, timeMs));
+        input?.start((reading) => agent.receiveHost(reading));
         return input === undefined ? null : () => input.stop();
       },
     },

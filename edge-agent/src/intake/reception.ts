@@ -1,4 +1,4 @@
-import type { AgentConfig, HostSensor } from "@millrace/config";
+import type { AgentConfig } from "@millrace/config";
 import type { Outcome, RuleEngine } from "@millrace/detect";
 import type { Clock, Logger, Random } from "@millrace/runtime";
 import {
@@ -14,6 +14,7 @@ import type { ClockGuard } from "../clock-guard.ts";
 import type { DurabilityWaits } from "../durability/durability-waits.ts";
 import type { EvidenceSealer } from "../evidence/evidence-sealer.ts";
 import type { EvidenceArrival } from "../evidence/evidence-topics.ts";
+import type { HostReading } from "../inputs/host-input.ts";
 import type { Arrival, ArrivalRejection } from "../inputs/input.ts";
 import type { Ledger, RejectionReason } from "../ledger.ts";
 import type { OutboxRoom } from "../outbox/outbox-room.ts";
@@ -111,12 +112,7 @@ export class Reception {
   }
 
   /** A reading of the gateway's own sensors; nobody waits for it. */
-  receiveHost(
-    sensor: HostSensor,
-    labels: Readonly<Record<string, string>>,
-    value: number,
-    timeMs: number,
-  ): void {
+  receiveHost({ sensor, labels, value, timeMs }: HostReading): void {
     const { config, series: registry, ledger, clock, intake, onOutcomes, waits } = this.#options;
     const metric = this.#reading.hostMetrics.get(sensor);
     if (metric === undefined || this.#options.isChoked()) return;
