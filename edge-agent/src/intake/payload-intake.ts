@@ -1,5 +1,5 @@
 import type { Outcome } from "@millrace/detect";
-import { type Decoded, Payload } from "@millrace/wire";
+import { type Decoded, Payload, type SparkplugHearing } from "@millrace/wire";
 import type { ClockGuard } from "../clock-guard.ts";
 import type { IncomingReadings } from "./incoming-readings.ts";
 import type { Arrival } from "../inputs/input.ts";
@@ -37,28 +37,43 @@ export class PayloadIntake {
     for (const route of routes) {
       for (const decoded of route.decoder.decode(payload)) {
         isEmpty = false;
-        this.takeDecoded(arrival, route, decoded, rejections);
+        this.#takeDecoded(arrival, route, decoded, rejections);
       }
     }
-    for (const failure of payload.failures) this.reject(rejections, failure);
+    for (const failure of payload.failures) this.#reject(rejections, failure);
     if (isEmpty && payload.failures.length === 0) {
       const names = routes.map(({ metric }) => metric.name).join(", ");
-      this.reject(rejections, { reason: "no_reading", detail: `no reading of ${names} is in it`, count: 1 });
+      this.#reject(rejections, { reason: "no_reading", detail: `no reading of ${names} is in it`, count: 1 });
     }
     return rejections;
   }
 
+  /** The readings that an arrival of Sparkplug has brought. */
+  takeHeard(arrival: Arrival, { readings, failures }: SparkplugHearing<Route>): PayloadRejections {
+    const rejections = new PayloadRejections();
+    for (const { binding, decoded } of readings) this.#takeDecoded(arrival, binding, decoded, rejections);
+    for (const failure of failures) this.#reject(rejections, failure);
+    return rejections;
+  }
+
+  /** Their node or device is gone; a series that never was has nothing to be stale. */
+  markStale({ stale }: SparkplugHearing<Route>): void {
+    for (const { binding, value } of stale) {
+      if (binding.series !== undefined) this.#options.intake.markStale(binding.series, value);
+    }
+  }
+
   /** What one of its readings was decoded to. */
-  takeDecoded(arrival: Arrival, route: Route, decoded: Decoded, rejections: PayloadRejections): void {
+  #takeDecoded(arrival: Arrival, route: Route, decoded: Decoded, rejections: PayloadRejections): void {
     const { guard, intake, onOutcomes } = this.#options;
     const { name } = route.metric;
     if (!decoded.ok) {
-      this.reject(rejections, { ...decoded, detail: `${name}: ${decoded.detail}` });
+      this.#reject(rejections, { ...decoded, detail: `${name}: ${decoded.detail}` });
       return;
     }
     const reading = this.#options.incoming().toReading(arrival, route, decoded);
     if ("reason" in reading) {
-      this.reject(rejections, reading);
+      this.#reject(rejections, reading);
       if (reading.reason === "series_cap") this.#options.seriesRefused(name, arrival);
       return;
     }
@@ -73,7 +88,7 @@ export class PayloadIntake {
     rejections.add({ reason, detail, count: 1 });
   }
 
-  reject(rejections: PayloadRejections, rejection: Rejection): void {
+  #reject(rejections: PayloadRejections, rejection: Rejection): void {
     this.#options.ledger.reject(rejection.reason, rejection.count);
     rejections.add(rejection);
   }

@@ -20,7 +20,7 @@ import type { Ledger, RejectionReason } from "../ledger.ts";
 import type { OutboxRoom } from "../outbox/outbox-room.ts";
 import type { SparkplugDesk } from "../sparkplug/sparkplug-desk.ts";
 import { PayloadIntake } from "./payload-intake.ts";
-import { PayloadRejections } from "./payload-rejections.ts";
+import type { PayloadRejections } from "./payload-rejections.ts";
 import type { PipelineReading } from "./pipeline-reading.ts";
 import type { Quarantine } from "./quarantine.ts";
 import type { ReadingIntake } from "./reading-intake.ts";
@@ -138,13 +138,14 @@ export class Reception {
   }
 
   /** What time, or the end of a connection, has brought: nothing of it is in a payload. True where there was any. */
-  heard({ failures, stale }: SparkplugHearing<Route>): boolean {
+  heard(hearing: SparkplugHearing<Route>): boolean {
     const { ledger, log } = this.#options;
+    const { failures, stale } = hearing;
     for (const { reason, detail, count } of failures) {
       ledger.reject(reason, count);
       log.repeated(`rejected:${reason}`, "rejected what had waited", { reason, detail });
     }
-    this.#markStale(stale);
+    this.#markStale(hearing);
     return failures.length + stale.length > 0;
   }
 
@@ -213,20 +214,13 @@ export class Reception {
       for (const { binding, decoded } of heard.readings) this.#judge(arrival, binding, decoded);
       return Promise.reject(new Error("the store takes no writes"));
     }
-    const rejections = new PayloadRejections();
-    for (const { binding, decoded } of heard.readings)
-      this.#payloads.takeDecoded(arrival, binding, decoded, rejections);
-    for (const failure of heard.failures) this.#payloads.reject(rejections, failure);
-    this.#quarantineParts(arrival, rejections);
-    this.#markStale(heard.stale);
+    this.#quarantineParts(arrival, this.#payloads.takeHeard(arrival, heard));
+    this.#markStale(heard);
     return this.#answer(arrival);
   }
 
-  #markStale(stale: SparkplugHearing<Route>["stale"]): void {
-    if (this.#options.isChoked()) return;
-    for (const { binding, value } of stale) {
-      if (binding.series !== undefined) this.#options.intake.markStale(binding.series, value);
-    }
+  #markStale(hearing: SparkplugHearing<Route>): void {
+    if (!this.#options.isChoked()) this.#payloads.markStale(hearing);
   }
 
   /** The rules run, and the sensor sends again. */

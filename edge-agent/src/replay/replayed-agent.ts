@@ -2,7 +2,7 @@ import type { AgentConfig, Pipeline } from "@millrace/config";
 import { type AlarmEvent, type Outcome, RuleEngine } from "@millrace/detect";
 import { silentLogger } from "@millrace/runtime";
 import { type Frontier, type PaneRows, SeriesWatermarks } from "@millrace/stream";
-import { parseSourceTime, parseSparkplugPayload, Payload, type SparkplugHearing } from "@millrace/wire";
+import { parseSourceTime, parseSparkplugPayload, Payload } from "@millrace/wire";
 import { ClockGuard } from "../clock-guard.ts";
 import { type EvidenceArrival, EvidenceTopics } from "../evidence/evidence-topics.ts";
 import type { Arrival } from "../inputs/input.ts";
@@ -14,13 +14,12 @@ import { MaintenanceDesk } from "../actions/maintenance-desk.ts";
 import { PANE_ROWS_MAX, PaneTables } from "../panes/pane-tables.ts";
 import { PaneEmission } from "../panes/pane-emission.ts";
 import { PayloadIntake } from "../intake/payload-intake.ts";
-import { PayloadRejections } from "../intake/payload-rejections.ts";
 import { ReadingIntake } from "../intake/reading-intake.ts";
 import { refusedTime } from "../intake/refused-time.ts";
 import type { Rejection } from "../intake/rejection.ts";
 import { RouteSeries } from "../intake/route-series.ts";
 import { SeriesRegistry } from "../intake/series-registry.ts";
-import { type Route, TOPIC_REFUSALS, TopicRoutes } from "../intake/topic-routes.ts";
+import { TOPIC_REFUSALS, TopicRoutes } from "../intake/topic-routes.ts";
 import { windowsOfRules } from "../panes/windows-of-rules.ts";
 import { SparkplugDesk } from "../sparkplug/sparkplug-desk.ts";
 import { WatchedWindows } from "../panes/watched-windows.ts";
@@ -52,7 +51,6 @@ export class ReplayedAgent {
   readonly #routes: TopicRoutes;
   readonly #evidence: EvidenceTopics;
   readonly #sparkplug: SparkplugDesk;
-  readonly #intake: ReadingIntake;
   readonly #payloads: PayloadIntake;
   readonly #onOutcomes = (outcomes: readonly Outcome[]) => this.#handle(outcomes);
   readonly #emission: PaneEmission;
@@ -98,7 +96,7 @@ export class ReplayedAgent {
       groupsMax: limits.seriesPerMetricMax,
     });
     const tables = PaneTables.of(pipeline.metrics, PANE_ROWS_MAX);
-    this.#intake = new ReadingIntake({
+    const intake = new ReadingIntake({
       ...shared,
       tables,
       clock,
@@ -144,7 +142,7 @@ export class ReplayedAgent {
     });
     this.#payloads = new PayloadIntake({
       guard: this.#guard,
-      intake: this.#intake,
+      intake,
       ledger: this.#ledger,
       incoming: () => incoming,
       onOutcomes: this.#onOutcomes,
@@ -220,17 +218,9 @@ export class ReplayedAgent {
     const heard = this.#sparkplug.hear(arrival);
     if (heard === undefined) return [];
     if ("reason" in heard) return this.#reject(heard.reason, heard.detail);
-    const rejections = new PayloadRejections();
-    for (const { binding, decoded } of heard.readings)
-      this.#payloads.takeDecoded(arrival, binding, decoded, rejections);
-    for (const failure of heard.failures) this.#payloads.reject(rejections, failure);
-    this.#markStale(heard);
+    const rejections = this.#payloads.takeHeard(arrival, heard);
+    this.#payloads.markStale(heard);
     return rejections.list();
-  }
-
-  #markStale({ stale }: SparkplugHearing<Route>): void {
-    for (const { binding, value } of stale)
-      if (binding.series !== undefined) this.#intake.markStale(binding.series, value);
   }
 
   #sparkplugTimeOf(payload: Uint8Array): number | null {
@@ -249,7 +239,7 @@ export class ReplayedAgent {
     this.#maintenance.tick();
     const heard = this.#sparkplug.tick();
     for (const { reason, count } of heard.failures) this.#ledger.reject(reason, count);
-    this.#markStale(heard);
+    this.#payloads.markStale(heard);
     const { watermarkMs } = this.#watermarks.watermark(steadyMs, this.#guard.isProven);
     const judging = { rules: this.#rules, guard: this.#guard, clock, onOutcomes: this.#onOutcomes };
     for (const result of this.#watched.take(watermarkMs, steadyMs)) judgeWindow(result, judging);
