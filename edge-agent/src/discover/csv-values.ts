@@ -16,7 +16,7 @@ export function csvValues(texts: readonly string[], nowMs: number): readonly Rea
     if (width < 2 || width > COLUMNS_MAX || tables.some((rows) => rows.length === 0)) continue;
     if (tables.some((rows) => rows.some((row) => row.length !== width))) continue;
     const isNamed =
-      first.every((name) => name !== "" && !NUMBER.test(name) && !name.includes("${")) &&
+      first.every((name) => name !== "" && !NUMBER.test(name) && !fieldNames.hasVariable(name)) &&
       new Set(first).size === width &&
       tables.every((rows) => rows.length > 1 && rows[0].join("\0") === first.join("\0"));
     const columns = isNamed ? first : first.map((_, at) => `column${at + 1}`);

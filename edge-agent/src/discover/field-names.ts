@@ -21,6 +21,8 @@ export const fieldNames = {
   isGeneric: (name: string) => GENERIC.test(name),
   /** `site` is the agent's. */
   isLabel: (name: string) => LABEL.test(name) && name !== "site",
+  /** A configuration file would take `${…}` for a variable. */
+  hasVariable: (text: string) => text.includes("${"),
   /** The unit since the epoch in which all are times of now. */
   timeUnit(values: readonly unknown[], nowMs: number): TimeUnit | undefined {
     return TIME_UNITS.find((unit) =>
@@ -35,7 +37,7 @@ export const fieldNames = {
   unitOf(values: readonly unknown[]): string | null {
     const [first] = values;
     const isOne = typeof first === "string" && values.every((value) => value === first);
-    // A configuration file would take `${…}` for a variable.
-    return isOne && first !== "" && first.length <= UNIT_LENGTH_MAX && !first.includes("${") ? first : null;
+    if (!isOne || first === "" || first.length > UNIT_LENGTH_MAX) return null;
+    return fieldNames.hasVariable(first) ? null : first;
   },
 };

@@ -35,7 +35,6 @@ export function influxValues(samples: readonly Uint8Array[], nowMs: number): rea
   });
 }
 
-/** A configuration file would take `${…}` for a variable. */
 function isPlain(text: string): boolean {
-  return text !== "" && !text.includes("${");
+  return text !== "" && !fieldNames.hasVariable(text);
 }

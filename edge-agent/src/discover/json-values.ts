@@ -109,8 +109,7 @@ function pathTo(prefix: string, name: string): string | undefined {
   const path = [`${prefix}.${name}`, `${prefix}[${JSON.stringify(name)}]`].find(
     (text) => parseJsonPath(text)?.at(-1) === name,
   );
-  // A configuration file would take `${…}` for a variable.
-  return path?.includes("${") === true ? undefined : path;
+  return path === undefined || fieldNames.hasVariable(path) ? undefined : path;
 }
 
 /** What stands at which path; lists are left alone. Finite numbers only: `1e999` reads as Infinity. */

@@ -18,7 +18,7 @@ export type PayloadShape =
   | { readonly kind: "readable"; readonly values: readonly ReadableValue[] }
   | { readonly kind: "unknown"; readonly why: string };
 
-const NUMBER = /^\s*[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?\s*$/;
+const NUMBER: PayloadSpec = { kind: "number" };
 const VALUES_MAX = 16;
 
 /** The shape that all samples have. */
@@ -32,8 +32,8 @@ export function payloadShape(samples: readonly Uint8Array[], nowMs: number): Pay
     }
   }
   if (texts.length === 0) return { kind: "unknown", why: "nothing" };
-  if (texts.every((text) => NUMBER.test(text) && Number.isFinite(Number(text))))
-    return { kind: "readable", values: [{ name: null, unit: null, payload: { kind: "number" } }] };
+  if (samples.every((sample) => canRead(NUMBER, sample, nowMs)))
+    return { kind: "readable", values: [{ name: null, unit: null, payload: NUMBER }] };
   const jsons = texts.map(parsed);
   const isJson = jsons.every((json) => json !== undefined);
   const [strict, loose] = isJson

@@ -11,7 +11,7 @@ export function senmlValues(samples: readonly Uint8Array[], nowMs: number): read
     const records = pack.senmlRecords();
     if (pack.failures.length > 0) return [];
     for (const { name, unit, value } of records) {
-      if (typeof value !== "number" || name.includes("${")) continue;
+      if (typeof value !== "number" || fieldNames.hasVariable(name)) continue;
       const pattern = patternOf(name);
       if (NamePattern.parse(pattern) === undefined || found.has(pattern)) continue;
       found.set(pattern, {

@@ -1,4 +1,4 @@
-import { parseTopicTemplate, type PayloadSpec } from "@millrace/wire";
+import { NamePattern, parseTopicTemplate, type PayloadSpec } from "@millrace/wire";
 import { type PayloadShape, payloadShape } from "./payload-shape.ts";
 import { suggestedLabel } from "./suggested-label.ts";
 import type { SuggestedNames } from "./suggested-names.ts";
@@ -113,10 +113,10 @@ function withoutLabels(
 ): { readonly payload: PayloadSpec; readonly own: readonly string[] } {
   if (payload.kind === "number") return { payload, own: [] };
   if (payload.kind === "senml") {
-    const name = payload.name.replaceAll(/\{(\w+)\}/g, (capture, label: string) =>
-      taken.includes(label) ? `{${label}_of_name}` : capture,
-    );
-    return { payload: { ...payload, name }, own: [...name.matchAll(/\{(\w+)\}/g)].map(([, label]) => label) };
+    let { name } = payload;
+    for (const label of capturesOf(name))
+      if (taken.includes(label)) name = name.replace(`{${label}}`, `{${label}_of_name}`);
+    return { payload: { ...payload, name }, own: capturesOf(name) };
   }
   const { labels, ...others } = payload;
   const own = Object.entries(labels ?? {}).filter(([label]) => !taken.includes(label));
@@ -124,6 +124,10 @@ function withoutLabels(
     payload: own.length === 0 ? others : { ...others, labels: Object.fromEntries(own) },
     own: own.map(([label]) => label),
   };
+}
+
+function capturesOf(name: string): readonly string[] {
+  return NamePattern.parse(name)?.captures ?? [];
 }
 
 function isLevel(level: string): boolean {
