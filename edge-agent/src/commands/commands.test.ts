@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } fro
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { BatchQueue, type Change, LevelStore } from "@millrace/queue";
-import { type Command, runProgram, systemRandom } from "@millrace/runtime";
+import { systemRandom } from "@millrace/runtime";
 import { paneLayout, PaneTable } from "@millrace/stream";
 import { encodePaneBatch } from "@millrace/wire";
 import { expect, test } from "vitest";
@@ -16,35 +16,40 @@ import { forgetCommand } from "./forget.ts";
 import { initCommand } from "./init.ts";
 import { maintenanceCommand } from "./maintenance.ts";
 import { resetOutcome } from "./reset.ts";
+import { runCommand } from "./run-command.test-support.ts";
 import { renderAlarm, renderInput, renderQuarantine, renderRefusedSeries, renderUnseen } from "./status.ts";
-
-async function run(commands: Record<string, Command>, argv: readonly string[]) {
-  let text = "";
-  const write = (more: string): void => void (text += more);
-  const program = { name: "millrace-agent", summary: "", version: () => "", commands };
-  return { code: await runProgram(program, argv, { out: write, err: write }), text };
-}
 
 const newFolder = (): string => mkdtempSync(join(tmpdir(), "millrace-commands-"));
 
-test("doctor where there is no store says so and makes none", async () => {
+/** What `init` leaves, with a data folder that is not there yet; and doctor for it. */
+async function agentFolder() {
   const folder = newFolder();
-  await run({ init: initCommand }, ["init", "--folder", folder]);
+  await runCommand({ init: initCommand }, ["init", "--folder", folder]);
   const config = join(folder, "agent.yaml");
   writeFileSync(config, readFileSync(config, "utf8").replace(/^data: .*$/m, "data: ./here"));
-  const { code, text } = await run({ doctor: doctorCommand }, ["doctor", "--config", config]);
+  const doctor = (...flags: string[]) =>
+    runCommand({ doctor: doctorCommand }, ["doctor", "--config", config, ...flags]);
+  return { dataFolder: join(folder, "here"), doctor };
+}
+
+/** The same with a store in it, to be closed before doctor comes. */
+async function agentStore() {
+  const { dataFolder, doctor } = await agentFolder();
+  const path = join(dataFolder, "store");
+  const store = await LevelStore.open({ path, kind: "agent", version: AGENT_STORE_VERSION, pid: 1 });
+  return { path, store, doctor };
+}
+
+test("doctor where there is no store says so and makes none", async () => {
+  const { dataFolder, doctor } = await agentFolder();
+  const { code, text } = await doctor();
   expect(text).toContain("there is no store");
   expect(code).toBe(1);
-  expect(existsSync(join(folder, "here"))).toBe(false);
+  expect(existsSync(dataFolder)).toBe(false);
 });
 
 test("doctor examines, lists, exports and repairs what an agent has left", async () => {
-  const folder = newFolder();
-  await run({ init: initCommand }, ["init", "--folder", folder]);
-  const config = join(folder, "agent.yaml");
-  writeFileSync(config, readFileSync(config, "utf8").replace(/^data: .*$/m, "data: ./here"));
-  const path = join(folder, "here", "store");
-  const store = await LevelStore.open({ path, kind: "agent", version: AGENT_STORE_VERSION, pid: 1 });
+  const { store, doctor } = await agentStore();
   const queue = await BatchQueue.open(store, { random: systemRandom });
   const table = new PaneTable("temperature", paneLayout(1_000, ["sum"]), { rowsMax: 10 });
   table.add(0, 1_500, 20);
@@ -58,8 +63,6 @@ test("doctor examines, lists, exports and repairs what an agent has left", async
   queue.append(changes, { lane: "backfill", kind: "panes", ...packed, ...covers });
   await store.commit(changes, { isSync: true });
   await store.close();
-  const doctor = (...flags: string[]) =>
-    run({ doctor: doctorCommand }, ["doctor", "--config", config, ...flags]);
 
   expect(await doctor()).toMatchObject({ code: 0, text: expect.stringContaining("nothing is damaged") });
   const { text: list } = await doctor("--list");
@@ -78,12 +81,7 @@ test("doctor examines, lists, exports and repairs what an agent has left", async
 });
 
 test("doctor shows what earlier runs have set aside, and the audit trail, harmless to a terminal", async () => {
-  const folder = newFolder();
-  await run({ init: initCommand }, ["init", "--folder", folder]);
-  const config = join(folder, "agent.yaml");
-  writeFileSync(config, readFileSync(config, "utf8").replace(/^data: .*$/m, "data: ./here"));
-  const path = join(folder, "here", "store");
-  const store = await LevelStore.open({ path, kind: "agent", version: AGENT_STORE_VERSION, pid: 1 });
+  const { store, doctor } = await agentStore();
   const quarantine = await Quarantine.open(store);
   const changes: Change[] = [];
   const rejected = { atMs: 0, topic: "f/m1\u001b[2J", client: "plc-3", reason: "malformed" } as const;
@@ -103,20 +101,17 @@ test("doctor shows what earlier runs have set aside, and the audit trail, harmle
     changes.push(putJson(numberKey(PREFIX.audit, index + 1), line));
   await store.commit(changes, { isSync: true });
   await store.close();
-  const doctor = async (...flags: string[]) =>
-    (await run({ doctor: doctorCommand }, ["doctor", "--config", config, ...flags])).text
-      .trimEnd()
-      .split("\n");
+  const doctorLines = async (...flags: string[]) => (await doctor(...flags)).text.trimEnd().split("\n");
 
-  expect(await doctor("--quarantine")).toEqual([
+  expect(await doctorLines("--quarantine")).toEqual([
     "1970-01-01T00:00:00.000Z  malformed  f/m1·[2J from plc-3: not JSON; 10 bytes: { bröken·",
   ]);
   const head = Buffer.from("{ bröken\u0007").toString("base64");
-  const [json] = await doctor("--quarantine", "--json");
+  const [json] = await doctorLines("--quarantine", "--json");
   expect(JSON.parse(json)).toEqual({ ...rejected, detail: "not JSON", head, bytes: 10 });
-  const [exported] = await doctor("--export");
+  const [exported] = await doctorLines("--export");
   expect(JSON.parse(exported)).toMatchObject({ quarantine: { topic: rejected.topic, head } });
-  expect(await doctor("--audit")).toEqual([
+  expect(await doctorLines("--audit")).toEqual([
     "1970-01-01T00:00:01.000Z  maintenance begun machine=m1 until 1970-01-01T00:01:00.000Z  by status page",
     "1970-01-01T00:00:02.000Z  maintenance ended all  by topic f/service",
     "1970-01-01T00:00:03.000Z  reload applied, pipeline 0123456789ab: changed: pipeline  by SIGHUP",
@@ -125,16 +120,11 @@ test("doctor shows what earlier runs have set aside, and the audit trail, harmle
     "1970-01-01T00:00:05.000Z  alarm hot machine=m1  over  action none  by central: page",
     "?  alarm ? ?  active  action ?",
   ]);
-  expect((await doctor("--audit", "--json")).map((line) => JSON.parse(line))).toEqual(lines);
+  expect((await doctorLines("--audit", "--json")).map((line) => JSON.parse(line))).toEqual(lines);
 });
 
 test("doctor finds damaged tables before LevelDB gets them, and goes through to the end", async () => {
-  const folder = newFolder();
-  await run({ init: initCommand }, ["init", "--folder", folder]);
-  const config = join(folder, "agent.yaml");
-  writeFileSync(config, readFileSync(config, "utf8").replace(/^data: .*$/m, "data: ./here"));
-  const path = join(folder, "here", "store");
-  const store = await LevelStore.open({ path, kind: "agent", version: AGENT_STORE_VERSION, pid: 1 });
+  const { path, store, doctor } = await agentStore();
   for (let number = 0; number < 2_000; number += 1) {
     const key = Uint8Array.of(0x34, 0, 0, 0, 0, 0, 0, number >> 8, number & 255);
     const value = Uint8Array.from({ length: 60 }, (_, at) => (at * number * 31) % 251);
@@ -148,7 +138,7 @@ test("doctor finds damaged tables before LevelDB gets them, and goes through to 
   for (let at = 0; at < bytes.length; at += 20_000) bytes[at] ^= 0x3;
   writeFileSync(table, bytes);
   for (const flags of [[], ["--repair"]]) {
-    const { code, text } = await run({ doctor: doctorCommand }, ["doctor", "--config", config, ...flags]);
+    const { code, text } = await doctor(...flags);
     expect(code).toBe(1);
     expect(text).toMatch(/DAMAGED store .*some of what was committed is gone/);
     expect(text).toMatch(/ok {6}values/);
@@ -159,9 +149,9 @@ test("doctor finds damaged tables before LevelDB gets them, and goes through to 
 test("init leaves a pipeline that is there alone, and says in words that agent.yaml exists", async () => {
   const folder = newFolder();
   writeFileSync(join(folder, "pipeline.yaml"), "mine");
-  expect((await run({ init: initCommand }, ["init", "--folder", folder])).code).toBe(0);
+  expect((await runCommand({ init: initCommand }, ["init", "--folder", folder])).code).toBe(0);
   expect(readFileSync(join(folder, "pipeline.yaml"), "utf8")).toBe("mine");
-  const { code, text } = await run({ init: initCommand }, ["init", "--folder", folder]);
+  const { code, text } = await runCommand({ init: initCommand }, ["init", "--folder", folder]);
   expect(code).toBe(1);
   expect(text).toContain("agent.yaml: it exists already");
 });
@@ -230,14 +220,19 @@ test.each([
 
 test("check shows the settings of HTTP and files as the agent sees them, without their secrets", async () => {
   const folder = newFolder();
-  await run({ init: initCommand }, ["init", "--folder", folder]);
+  await runCommand({ init: initCommand }, ["init", "--folder", folder]);
   const config = join(folder, "agent.yaml");
   const inputs = `inputs:
   http: { users: [{ user: telegraf, token: hush }] }
   files: [{ path: x.log, topic: t, format: pattern, pattern: "(?<value>.)" }]
 `;
   writeFileSync(config, readFileSync(config, "utf8").replace(/^inputs:[^]*(?=^uplink:)/m, inputs));
-  const { code, text } = await run({ check: checkCommand }, ["check", "--config", config, "--effective"]);
+  const { code, text } = await runCommand({ check: checkCommand }, [
+    "check",
+    "--config",
+    config,
+    "--effective",
+  ]);
   expect(code).toBe(0);
   expect(text).not.toContain("hush");
   expect(text).toContain('"pattern": "(?<value>.)"');
@@ -276,16 +271,16 @@ test("an input says what came in, how fast, and all that it has counted besides"
 });
 
 test("init names its own flag where it cannot write", async () => {
-  const { code, text } = await run({ init: initCommand }, ["init", "--folder", "/proc/x"]);
+  const { code, text } = await runCommand({ init: initCommand }, ["init", "--folder", "/proc/x"]);
   expect(code).toBe(1);
   expect(text).toContain("set --folder to a folder that");
 });
 
 test.each(["400d", "0s"])("a maintenance of %s is refused with the longest one", async (length) => {
   const folder = newFolder();
-  await run({ init: initCommand }, ["init", "--folder", folder]);
+  await runCommand({ init: initCommand }, ["init", "--folder", folder]);
   const argv = ["maintenance", "on", "--for", length, "--config", join(folder, "agent.yaml")];
-  const { code, text } = await run({ maintenance: maintenanceCommand }, argv);
+  const { code, text } = await runCommand({ maintenance: maintenanceCommand }, argv);
   expect(code).toBe(2);
   expect(text).toContain("it may be up to 31d");
 });
@@ -295,12 +290,12 @@ test.each([
   ["forget", "--labels", "machine=m1"],
 ])("%s is refused where no agent runs, and takes labels only as NAME=VALUE", async (...argv) => {
   const folder = newFolder();
-  await run({ init: initCommand }, ["init", "--folder", folder]);
+  await runCommand({ init: initCommand }, ["init", "--folder", folder]);
   const config = join(folder, "agent.yaml");
   writeFileSync(config, `${readFileSync(config, "utf8").replace(/^http:.*$/m, "")}\nhttp: { port: 1 }\n`);
   const commands = { maintenance: maintenanceCommand, forget: forgetCommand };
-  const refused = await run(commands, [...argv, "--config", config]);
+  const refused = await runCommand(commands, [...argv, "--config", config]);
   expect(refused).toMatchObject({ code: 1, text: expect.stringContaining("http://127.0.0.1:1/") });
-  const wrong = await run(commands, [...argv, "--labels", "m1", "--config", config]);
+  const wrong = await runCommand(commands, [...argv, "--labels", "m1", "--config", config]);
   expect(wrong).toMatchObject({ code: 2, text: expect.stringContaining("--labels takes NAME=VALUE") });
 });

@@ -1,17 +1,17 @@
 // What discover publishes at a site's broker: nothing, unless it is told to ask for births.
 import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
-import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseSparkplugPayload, SPARKPLUG_TYPES } from "@millrace/wire";
 import { connectAsync } from "mqtt";
 import protobuf from "sparkplug-payload/lib/sparkplugPayloadProto.js";
 import { loadPipeline } from "@millrace/config";
-import { runProgram } from "@millrace/runtime";
+import { findFreePort } from "@millrace/runtime";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { SiteBroker } from "../inputs/site-broker.test-support.ts";
 import { discoverCommand } from "./discover.ts";
 import { initCommand } from "./init.ts";
+import { runCommand } from "./run-command.test-support.ts";
 
 const { Payload } = protobuf.org.eclipse.tahu.protobuf;
 const encoded = (metric: Parameters<typeof Payload.create>[0]) =>
@@ -20,10 +20,7 @@ const encoded = (metric: Parameters<typeof Payload.create>[0]) =>
 let port = 0;
 let broker: SiteBroker;
 beforeEach(async () => {
-  const probe = createServer().listen(0, "127.0.0.1");
-  await new Promise((resolve) => probe.once("listening", resolve));
-  port = (probe.address() as AddressInfo).port;
-  await new Promise((resolve) => probe.close(resolve));
+  port = await findFreePort({ host: "127.0.0.1", port: 0, purpose: "the site's broker", setting: "port" });
   broker = await SiteBroker.listen(port);
 });
 afterEach(() => broker.close());
@@ -31,19 +28,7 @@ afterEach(() => broker.close());
 /** Against an edge node that has been born long ago, and answers a request for its births. */
 async function discover(...more: string[]) {
   const folder = mkdtempSync(join(tmpdir(), "millrace-discover-"));
-  const run = async (...argv: string[]) => {
-    const text = { out: "", err: "" };
-    const commands = { discover: discoverCommand, init: initCommand };
-    const code = await runProgram(
-      { name: "millrace-agent", summary: "", version: () => "", commands },
-      argv,
-      {
-        out: (part) => void (text.out += part),
-        err: (part) => void (text.err += part),
-      },
-    );
-    return { code, ...text };
-  };
+  const run = (...argv: string[]) => runCommand({ discover: discoverCommand, init: initCommand }, argv);
   await run("init", "--folder", folder);
   const config = join(folder, "agent.yaml");
   const text = readFileSync(config, "utf8").replace(

@@ -2,9 +2,9 @@
 import { existsSync, globSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { runProgram } from "@millrace/runtime";
 import { afterAll, beforeEach, expect, test } from "vitest";
 import { replayCommand } from "./replay.ts";
+import { runCommand } from "./run-command.test-support.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "millrace-replay-"));
 const configPath = join(folder, "agent.yaml");
@@ -14,16 +14,8 @@ afterAll(() => rmSync(folder, { recursive: true }));
 const T = Date.parse("2026-01-05T10:00:00Z");
 
 async function run(...argv: readonly string[]) {
-  let out = "";
-  let err = "";
-  const output = { out: (text: string) => void (out += text), err: (text: string) => void (err += text) };
-  const program = {
-    name: "millrace-agent",
-    summary: "",
-    version: () => "",
-    commands: { replay: replayCommand },
-  };
-  const code = await runProgram(program, ["replay", "--config", configPath, ...argv], output);
+  const commands = { replay: replayCommand };
+  const { code, out, err } = await runCommand(commands, ["replay", "--config", configPath, ...argv]);
   return { code, out: out.trimEnd().split("\n"), err };
 }
 
