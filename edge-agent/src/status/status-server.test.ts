@@ -2,27 +2,40 @@
 import { request } from "node:http";
 import { Health, Metrics } from "@millrace/runtime";
 import { expect, test } from "vitest";
-import { StatusServer } from "./status-server.ts";
+import { StatusServer, type StatusServerOptions } from "./status-server.ts";
 
-test("a request for another host is refused before anything is done", async () => {
-  let resetCount = 0;
-  const server = await StatusServer.start({
+/** Of an agent that does what it is asked to, and has no status to show. */
+function serverOf(
+  agent: Partial<StatusServerOptions["agent"]>,
+  options: Partial<StatusServerOptions> = {},
+): Promise<StatusServer> {
+  return StatusServer.start({
     host: "127.0.0.1",
     port: 0,
-    allowedHosts: ["gateway.plant.local"],
+    allowedHosts: [],
     agent: {
       status: () => {
         throw new Error("nobody may see it");
       },
-      resetAlarms: () => ({ resetCount: (resetCount += 1) }),
+      resetAlarms: () => ({ resetCount: 0 }),
       forgetSeries: () => ({ forgottenCount: 1 }),
       maintenance: { begin: () => true, end: () => true },
       checkLabels: () => ({ problem: null, seriesCount: 1 }),
+      ...agent,
     },
     inputs: [],
     metrics: new Metrics(),
     health: new Health(),
+    ...options,
   });
+}
+
+test("a request for another host is refused before anything is done", async () => {
+  let resetCount = 0;
+  const server = await serverOf(
+    { resetAlarms: () => ({ resetCount: (resetCount += 1) }) },
+    { allowedHosts: ["gateway.plant.local"] },
+  );
   const post = (host: string) =>
     new Promise<number | undefined>((resolve, reject) => {
       const headers = { host, "content-type": "application/json" };
@@ -43,28 +56,15 @@ test("a request for another host is refused before anything is done", async () =
 
 test("maintenance is begun and ended by labels; what is not sound is refused", async () => {
   const asked: unknown[] = [];
-  const server = await StatusServer.start({
-    host: "127.0.0.1",
-    port: 0,
-    allowedHosts: [],
-    agent: {
-      status: () => {
-        throw new Error("not asked for");
-      },
-      resetAlarms: () => ({ resetCount: 0 }),
-      forgetSeries: () => ({ forgottenCount: 1 }),
-      checkLabels: ({ mchine }) => ({
-        problem: mchine === undefined ? null : "no metric has a label mchine; did you mean machine?",
-        seriesCount: 2,
-      }),
-      maintenance: {
-        begin: (...all) => asked.push(all) > 0,
-        end: (...all) => asked.push(all) > 2,
-      },
+  const server = await serverOf({
+    checkLabels: ({ mchine }) => ({
+      problem: mchine === undefined ? null : "no metric has a label mchine; did you mean machine?",
+      seriesCount: 2,
+    }),
+    maintenance: {
+      begin: (...all) => asked.push(all) > 0,
+      end: (...all) => asked.push(all) > 2,
     },
-    inputs: [],
-    metrics: new Metrics(),
-    health: new Health(),
   });
   const post = async (path: string, body: unknown) => {
     const response = await fetch(`http://127.0.0.1:${server.port}/maintenance/${path}`, {
@@ -102,29 +102,18 @@ test("maintenance is begun and ended by labels; what is not sound is refused", a
 test("nothing is changed for a page of another origin, nor by a body that such a page could send unasked", async () => {
   const done: string[] = [];
   const note = (what: string) => done.push(what) > 0;
-  const server = await StatusServer.start({
-    host: "127.0.0.1",
-    port: 0,
-    allowedHosts: [],
-    agent: {
-      status: () => {
-        throw new Error("not asked for");
-      },
-      checkLabels: () => ({ problem: null, seriesCount: 1 }),
-      resetAlarms: () => ({ resetCount: Number(note("reset")) }),
-      forgetSeries: () => ({ forgottenCount: Number(note("forget")) }),
-      maintenance: { begin: () => note("begin"), end: () => note("end") },
+  const agent = {
+    resetAlarms: () => ({ resetCount: Number(note("reset")) }),
+    forgetSeries: () => ({ forgottenCount: Number(note("forget")) }),
+    maintenance: { begin: () => note("begin"), end: () => note("end") },
+  };
+  const reloader = {
+    reload: async () => {
+      note("reload");
+      return { outcome: "unchanged", version: "", detail: "" } as const;
     },
-    inputs: [],
-    reloader: {
-      reload: async () => {
-        note("reload");
-        return { outcome: "unchanged", version: "", detail: "" };
-      },
-    },
-    metrics: new Metrics(),
-    health: new Health(),
-  });
+  };
+  const server = await serverOf(agent, { reloader });
   const url = `http://127.0.0.1:${server.port}`;
   const labels = { machine: "m1" };
   const bodies: Record<string, object> = {
