@@ -35,8 +35,7 @@ export class SeriesRegistry {
 
   /** Of each series. */
   *labels(): Iterable<Labels> {
-    for (const series of this.#series)
-      if (series !== undefined && series.metric !== LOST_METRIC) yield series.labels;
+    for (const { metric, labels } of this.#series) if (metric !== LOST_METRIC) yield labels;
   }
 
   get(index: number): Series {
@@ -54,8 +53,8 @@ export class SeriesRegistry {
 
   /** The series, made when new; `undefined` when the metric has as many as it may. */
   resolve(metric: string, labels: Labels): Series | undefined {
-    const known = this.#indexByKey.get(seriesKey(metric, labels));
-    if (known !== undefined) return this.#series[known];
+    const known = this.find(metric, labels);
+    if (known !== undefined) return known;
     if ((this.#countByMetric.get(metric) ?? 0) >= this.#seriesPerMetricMax) return undefined;
     const series = { index: this.#series.length, metric, labels };
     this.#remember(series);
