@@ -95,6 +95,7 @@ test("doctor shows what earlier runs have set aside, and the audit trail, harmle
     { atMs: 3_000, reload: "applied", by: "SIGHUP", version: "0123456789ab", detail: "changed: pipeline" },
     { atMs: 4_000, ...alarm, command },
     { atMs: 5_000, ...alarm, isActive: false, action: "none", command: null, by: "central: page" },
+    { atMs: 6_000, maintenance: "begun", labels: {}, by: "anna", untilMs: 1e300 },
     { nonsense: null },
   ];
   for (const [index, line] of lines.entries())
@@ -118,6 +119,7 @@ test("doctor shows what earlier runs have set aside, and the audit trail, harmle
     "1970-01-01T00:00:04.000Z  alarm hot machine=m1  active  action confirmed" +
       "  command c1 to f/m1/command: STOP, attempt 2, confirmed 1970-01-01T00:00:05.000Z",
     "1970-01-01T00:00:05.000Z  alarm hot machine=m1  over  action none  by central: page",
+    "1970-01-01T00:00:06.000Z  maintenance begun everything  by anna",
     "?  alarm ? ?  active  action ?",
   ]);
   expect((await doctorLines("--audit", "--json")).map((line) => JSON.parse(line))).toEqual(lines);

@@ -2,19 +2,21 @@ import { plainText } from "./plain-text.ts";
 
 type Line = Readonly<Record<string, unknown>>;
 
+/** ECMA-262: the last time that a Date can be. */
+const TIME_MS_MAX = 8.64e15;
+
 /** One line of the audit trail: a maintenance, a reload, or a step of an alarm's action. */
 export function renderAudit(line: Line): string {
   const { atMs, by } = line;
-  const at = typeof atMs === "number" && Math.abs(atMs) <= 8.64e15 ? new Date(atMs).toISOString() : "?";
   const whose = by === undefined ? "" : `  by ${textOf(by)}`;
-  return `${at}  ${whatOf(line)}${whose}`;
+  return `${timeOf(atMs) ?? "?"}  ${whatOf(line)}${whose}`;
 }
 
 function whatOf(line: Line): string {
   if ("maintenance" in line) {
-    const until =
-      typeof line["untilMs"] === "number" ? ` until ${new Date(line["untilMs"]).toISOString()}` : "";
-    return `maintenance ${textOf(line["maintenance"])} ${labelsOf(line["labels"])}${until}`;
+    const until = timeOf(line["untilMs"]);
+    const end = until === undefined ? "" : ` until ${until}`;
+    return `maintenance ${textOf(line["maintenance"])} ${labelsOf(line["labels"])}${end}`;
   }
   if ("reload" in line)
     return `reload ${textOf(line["reload"])}, pipeline ${textOf(line["version"])}: ${textOf(line["detail"])}`;
@@ -31,8 +33,8 @@ function whatOf(line: Line): string {
 function commandOf(command: unknown): string {
   if (typeof command !== "object" || command === null) return "";
   const { id, topic, payload, attempt, confirmedAtMs } = { ...command } as Line;
-  const outcome =
-    typeof confirmedAtMs === "number" ? `, confirmed ${new Date(confirmedAtMs).toISOString()}` : "";
+  const confirmed = timeOf(confirmedAtMs);
+  const outcome = confirmed === undefined ? "" : `, confirmed ${confirmed}`;
   return `  command ${textOf(id)} to ${textOf(topic)}: ${textOf(payload)}, attempt ${textOf(attempt)}${outcome}`;
 }
 
@@ -40,6 +42,12 @@ function labelsOf(labels: unknown): string {
   if (typeof labels !== "object" || labels === null) return textOf(labels);
   const entries = Object.entries(labels).map(([name, value]) => `${name}=${textOf(value)}`);
   return entries.length === 0 ? "everything" : entries.join(" ");
+}
+
+/** Undefined where it is none. */
+function timeOf(value: unknown): string | undefined {
+  const isTime = typeof value === "number" && Math.abs(value) <= TIME_MS_MAX;
+  return isTime ? new Date(value).toISOString() : undefined;
 }
 
 function textOf(value: unknown): string {
