@@ -103,8 +103,6 @@ const DELIVERIES_MAX = 10_000;
 const PACKET_BYTES_LEAST = 2 * 1024 * 1024;
 const RATE_WINDOW_MS = 1_000;
 const FAREWELL_MS_MAX = 500;
-/** Of one connection between its CONNECT and its CONNACK, in what of it is read by then, at most 128 KiB. */
-const EARLY_PACKETS_MAX = 10_000;
 const NOTHING = Buffer.alloc(0);
 /** `$`: no filter with a wildcard in front takes it. */
 const REFUSED_TOPIC = "$millrace/refused";
@@ -358,7 +356,6 @@ export class BrokerInput implements Input {
       connectTimeout: CONNECT_TIMEOUT_MS,
       drainTimeout: DRAIN_TIMEOUT_MS,
       maxClientsIdLength: 256,
-      queueLimit: EARLY_PACKETS_MAX,
       preConnect: (client, packet, done) => {
         this.#keepAliveMsOf.set(client, (packet.keepalive ?? 0) * 1_000);
         // aedes does not see direct publishes: `KeepAlive` watches in its place.
