@@ -183,12 +183,10 @@ export class BrokerSessions {
     const session = this.#sessions.get(clientId);
     const message = session && messageWith(session, messageId);
     if (session === undefined || message === undefined) return;
-    session.queueBytes -= bytesOfMessage(message);
-    this.#queuedBytes -= bytesOfMessage(message);
     const rest: QueuedMessage = { ...message, cmd: "pubrel", topic: "", payload: Buffer.alloc(0) };
+    // In its place: it keeps its turn.
     session.queue.set(message.brokerCounter, rest);
-    session.queueBytes += bytesOfMessage(rest);
-    this.#queuedBytes += bytesOfMessage(rest);
+    this.#weigh(session, bytesOfMessage(rest) - bytesOfMessage(message));
   }
 
   /** The client has the message with that id, by which it was sent, or may not have the one with that number. */
@@ -283,14 +281,18 @@ export class BrokerSessions {
 
   #addQueued(session: Session, message: QueuedMessage): void {
     session.queue.set(message.brokerCounter, message);
-    session.queueBytes += bytesOfMessage(message);
-    this.#queuedBytes += bytesOfMessage(message);
+    this.#weigh(session, bytesOfMessage(message));
   }
 
   #removeQueued(session: Session, message: QueuedMessage): void {
     session.queue.delete(message.brokerCounter);
-    session.queueBytes -= bytesOfMessage(message);
-    this.#queuedBytes -= bytesOfMessage(message);
+    this.#weigh(session, -bytesOfMessage(message));
+  }
+
+  /** What waits for it has become so much more, or less. */
+  #weigh(session: Session, bytes: number): void {
+    session.queueBytes += bytes;
+    this.#queuedBytes += bytes;
   }
 
   #dropOldest(session: Session): void {

@@ -180,7 +180,7 @@ export class MqttInput implements Input {
       this.#subscriptions = before;
       throw error;
     } finally {
-      await this.#leave(connection).catch((error: unknown) => this.#notLeft(error));
+      await this.#leave(connection);
       connection.isAsking = false;
       this.#settle(connection);
     }
@@ -331,7 +331,7 @@ export class MqttInput implements Input {
           connection,
           wanted.filter((filter) => !connection.granted.has(filter)),
         );
-        await this.#leave(connection).catch((error: unknown) => this.#notLeft(error));
+        await this.#leave(connection);
       }
     } catch (error) {
       this.#onLost(connection, reasonOf(error));
@@ -354,23 +354,25 @@ export class MqttInput implements Input {
     return filters.filter((_filter, index) => !areGranted[index]);
   }
 
-  /** Ends what the session holds and nobody wants, of an earlier configuration too. */
+  /**
+   * Ends what the session holds and nobody wants, of an earlier configuration too. What the broker does not answer is
+   * remembered, and tried again at the next connection.
+   */
   async #leave(connection: Connection): Promise<void> {
     const left = [...this.#held].filter((filter) => !this.#subscriptions.includes(filter));
     if (left.length === 0) return;
-    await this.#answer(connection, unsubscribed(connection, left));
+    try {
+      await this.#answer(connection, unsubscribed(connection, left));
+    } catch (error) {
+      const what = "cannot unsubscribe from what is not wanted any more";
+      this.#options.log.repeated("unsubscribe", what, { error });
+      return;
+    }
     for (const filter of left) {
       connection.granted.delete(filter);
       this.#held.delete(filter);
     }
     this.#remember();
-  }
-
-  /** It is remembered, and tried again at the next connection. */
-  #notLeft(error: unknown): void {
-    this.#options.log.repeated("unsubscribe", "cannot unsubscribe from what is not wanted any more", {
-      error,
-    });
   }
 
   /** The broker's answer; rejects when it gives none, or the connection is gone. */
