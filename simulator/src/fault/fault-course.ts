@@ -42,8 +42,13 @@ export class FaultCourse<Fault extends FaultPlan = FaultPlan> {
     return this.#stepCount === 1 ? Math.min(this.#fullMs, this.#endMs) : this.#endMs;
   }
 
-  /** Takes the next step if it is due. A fault that does not grow is full at its onset. */
-  step(timeMs: number): FaultStep | null {
+  /** Takes the steps that are due, in their order. */
+  *steps(timeMs: number): Generator<FaultStep> {
+    for (let step = this.#step(timeMs); step !== null; step = this.#step(timeMs)) yield step;
+  }
+
+  /** A fault that does not grow is full at its onset. */
+  #step(timeMs: number): FaultStep | null {
     if (timeMs < this.nextMs) return null;
     if (this.#stepCount === 0) {
       this.#stepCount = this.fault.growthMs === 0 ? 2 : 1;

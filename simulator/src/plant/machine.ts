@@ -202,10 +202,8 @@ export class Machine {
   #stepFaults(block: MachineBlock, at: number): void {
     const timeMs = block.timeMs[at];
     for (const course of this.#faults) {
-      for (let step = course.step(timeMs); step !== null; step = course.step(timeMs)) {
-        const { fault } = course;
-        block.changes.push({ tick: at, type: "fault", fault, step, time: timeMs });
-      }
+      for (const step of course.steps(timeMs))
+        block.changes.push({ tick: at, type: "fault", fault: course.fault, step, time: timeMs });
     }
     const wasSilent = this.#active.isSilent;
     this.#sortFaults();

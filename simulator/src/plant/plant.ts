@@ -98,8 +98,7 @@ export class Plant {
   #siteChanges(timeMs: number): SiteChange[] {
     const changes: SiteChange[] = [];
     for (const course of this.#siteFaults) {
-      for (let step = course.step(timeMs); step !== null; step = course.step(timeMs))
-        changes.push({ fault: course.fault, step, time: timeMs });
+      for (const step of course.steps(timeMs)) changes.push({ fault: course.fault, step, time: timeMs });
     }
     return changes;
   }
