@@ -1,4 +1,4 @@
-import { nearestName } from "@millrace/runtime";
+import { orNearest } from "@millrace/runtime";
 import type { Labels } from "@millrace/stream";
 
 /** What a person means by labels, before anything is done to what has them. */
@@ -23,7 +23,5 @@ export function checkLabels(
   }
   const unknown = wanted.find(([name]) => !known.has(name))?.[0];
   if (unknown === undefined) return { problem: null, seriesCount };
-  const nearest = nearestName(unknown, [...known]);
-  const wayOut = nearest === undefined ? `there are ${[...known].join(", ")}` : `did you mean ${nearest}?`;
-  return { problem: `no metric has a label ${unknown}; ${wayOut}`, seriesCount };
+  return { problem: `no metric has a label ${unknown}; ${orNearest(unknown, [...known])}`, seriesCount };
 }

@@ -1,4 +1,4 @@
-import { formatDuration, nearestName } from "@millrace/runtime";
+import { formatDuration, nearestName, orNearest } from "@millrace/runtime";
 import { gcd, PANE_MS_MIN, windowStepMs } from "@millrace/stream";
 import type { ConfigReader } from "./config-reader.ts";
 import {
@@ -10,7 +10,6 @@ import {
 } from "./pipeline-schema.ts";
 import { checkRule } from "./rule-checks.ts";
 import { checkRuleInput } from "./rule-input-checks.ts";
-import { orNearest } from "./schema-problems.ts";
 import { checkSource, sourceLabels } from "./source-checks.ts";
 import { templateOf } from "./template-of.ts";
 import { toWindowSpec } from "./to-window-spec.ts";

@@ -1,7 +1,6 @@
-import { formatDuration } from "@millrace/runtime";
+import { formatDuration, orNearest } from "@millrace/runtime";
 import type { ConfigReader } from "./config-reader.ts";
 import type { RuleFile } from "./pipeline-schema.ts";
-import { orNearest } from "./schema-problems.ts";
 import { templateOf } from "./template-of.ts";
 import { levelsOf } from "./to-rule.ts";
 import { topicsMeet } from "./topics-meet.ts";

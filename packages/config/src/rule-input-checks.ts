@@ -1,9 +1,8 @@
-import { formatDuration } from "@millrace/runtime";
+import { formatDuration, orNearest } from "@millrace/runtime";
 import { paneLayout, PANE_MS_MIN, resultNames } from "@millrace/stream";
 import { accumulatorNames } from "./accumulator-names.ts";
 import type { ConfigReader } from "./config-reader.ts";
 import type { PipelineFile, RuleFile, WindowFile } from "./pipeline-schema.ts";
-import { orNearest } from "./schema-problems.ts";
 import type { KeyPath } from "./yaml-source.ts";
 
 /** Longest window that an agent's rules watch: for so long its redo log keeps the readings, for a restart. */

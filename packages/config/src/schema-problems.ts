@@ -44,13 +44,6 @@ export function schemaProblems(
   return [...problems.values()];
 }
 
-/** The way out of a wrong name: the nearest one, or all of them. */
-export function orNearest(typed: string, known: readonly string[]): string {
-  const nearest = nearestName(typed, known);
-  if (nearest !== undefined) return `did you mean ${nearest}?`;
-  return known.length === 0 ? "there are none" : `there are ${known.join(", ")}`;
-}
-
 function unknownKey(schema: z.ZodType, parentPath: KeyPath, key: string): string {
   const parent = schemaAt(schema, parentPath);
   const known = parent instanceof z.ZodObject ? Object.keys(parent.shape) : [];

@@ -1,7 +1,7 @@
+import { orNearest } from "@millrace/runtime";
 import { NamePattern, parseTopicTemplate, unitConversion } from "@millrace/wire";
 import type { ConfigReader } from "./config-reader.ts";
 import type { MetricFile } from "./pipeline-schema.ts";
-import { orNearest } from "./schema-problems.ts";
 import type { SourceFile } from "./source-schema.ts";
 import { sparkplugTemplate } from "./sparkplug-template.ts";
 import type { KeyPath } from "./yaml-source.ts";

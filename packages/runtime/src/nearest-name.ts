@@ -10,6 +10,13 @@ export function nearestName(typed: string, known: Iterable<string>): string | un
   return best?.name;
 }
 
+/** What to do about a name that is none of those known: the nearest one, or all that there are. */
+export function orNearest(typed: string, known: readonly string[]): string {
+  const nearest = nearestName(typed, known);
+  if (nearest !== undefined) return `did you mean ${nearest}?`;
+  return known.length === 0 ? "there are none" : `there are ${known.join(", ")}`;
+}
+
 /** `warn` of `warning`, `temp` of `temperature`. */
 function isAbbreviation(short: string, long: string): boolean {
   return short.length >= 3 && long.toLowerCase().startsWith(short.toLowerCase());

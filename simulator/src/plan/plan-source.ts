@@ -1,4 +1,4 @@
-import { MillraceError, nearestName } from "@millrace/runtime";
+import { MillraceError, orNearest } from "@millrace/runtime";
 import { isMap, isNode, isScalar, LineCounter, parseDocument, type Document } from "yaml";
 import { z } from "zod";
 
@@ -55,7 +55,7 @@ export class PlanSource {
       const parent = issue.code === "invalid_key" ? path.slice(0, -1) : path;
       const known = knownKeys(z.toJSONSchema(schema, { io: "input", unrepresentable: "any" }), parent, root);
       for (const key of keys)
-        this.#add(this.#offsetOf([...parent, key], true), `unknown key "${key}"; ${wayOut(key, known)}`);
+        this.#add(this.#offsetOf([...parent, key], true), `unknown key "${key}"; ${orNearest(key, known)}`);
       return;
     }
     const value = valueAt(root, path);
@@ -69,7 +69,7 @@ export class PlanSource {
     const message =
       choices.length === 0
         ? issue.message
-        : `${found}; ${wayOut(typeof value === "string" ? value : "", choices)}`;
+        : `${found}; ${orNearest(typeof value === "string" ? value : "", choices)}`;
     this.#add(this.#offsetOf(path), `${title}: ${message}`);
   }
 
@@ -90,11 +90,6 @@ export class PlanSource {
     }
     return this.#document.contents?.range?.[0];
   }
-}
-
-function wayOut(typed: string, known: readonly string[]): string {
-  const nearest = nearestName(typed, known);
-  return nearest === undefined ? `there are ${known.join(", ")}` : `did you mean ${nearest}?`;
 }
 
 type JsonSchema = z.core.JSONSchema.BaseSchema;

@@ -1,4 +1,4 @@
-import { nearestName } from "@millrace/runtime";
+import { orNearest } from "@millrace/runtime";
 import type { FaultPlan, FaultTimes } from "./fault-plan.ts";
 import { METRICS, type Metric } from "./metric.ts";
 import type { PlanFile } from "./plan-schema.ts";
@@ -24,7 +24,7 @@ export function toFaultPlan(file: PlanFile, index: number, source: PlanSource): 
   if (given.fault === "power-cut" || given.fault === "gateway-reboot") {
     const { fault, site } = given;
     if (!Object.hasOwn(file.sites, site))
-      problem("site", `no site ${site}; ${wayOut(site, Object.keys(file.sites))}`);
+      problem("site", `no site ${site}; ${orNearest(site, Object.keys(file.sites))}`);
     return { ...times, fault, site };
   }
   const isSensor = "sensor" in given;
@@ -44,7 +44,7 @@ export function toFaultPlan(file: PlanFile, index: number, source: PlanSource): 
   const reported = METRICS.filter((each) => each in file.signals);
   const sensorMetric = (metric ?? "") as Metric;
   if (isSensor && isShaped && !reported.includes(sensorMetric))
-    problem("sensor", `no machine reports ${metric}; ${wayOut(sensorMetric, reported)}`);
+    problem("sensor", `no machine reports ${metric}; ${orNearest(sensorMetric, reported)}`);
 
   switch (given.fault) {
     case "overheating":
@@ -71,7 +71,7 @@ export function toFaultPlan(file: PlanFile, index: number, source: PlanSource): 
       const { fault, metrics } = given;
       for (const each of metrics)
         if (!reported.includes(each))
-          problem("metrics", `no machine reports ${each}; ${wayOut(each, reported)}`);
+          problem("metrics", `no machine reports ${each}; ${orNearest(each, reported)}`);
       if (metrics[0] === metrics[1]) problem("metrics", "a sensor is not swapped with itself");
       return { ...times, ...place, fault, metrics };
     }
@@ -95,9 +95,4 @@ function isMachine(
 function numberOf(name: string, first: string): number {
   const [, digits] = name.startsWith(first.slice(0, -1)) ? (/-([1-9]\d*)$/.exec(name) ?? []) : [];
   return digits !== undefined && name === first.slice(0, -1) + digits ? Number(digits) : Infinity;
-}
-
-function wayOut(typed: string, known: readonly string[]): string {
-  const nearest = nearestName(typed, known);
-  return nearest === undefined ? `there are ${known.join(", ")}` : `did you mean ${nearest}?`;
 }
