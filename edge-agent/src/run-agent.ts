@@ -21,6 +21,7 @@ import {
   Shutdown,
   systemClock,
   systemRandom,
+  systemReadBuffers,
   zstdCompression,
 } from "@millrace/runtime";
 import type { UplinkTransport } from "@millrace/wire";
@@ -129,6 +130,7 @@ export async function runAgent(configPath: string): Promise<ExitCode> {
   };
   const sessions = new StoredSessionFilters({ store, keep: (changes) => agent.keep(changes) });
   const newPresence = () => new SparkplugPresence({ ...config.sparkplug, clock: systemClock });
+  const buffers = systemReadBuffers();
   const inputs = new RunningInputs({
     maker: {
       broker(inputs, { commandFilters, sparkplugFilters }) {
@@ -196,7 +198,10 @@ export async function runAgent(configPath: string): Promise<ExitCode> {
         return input === undefined ? null : () => input.stop();
       },
     },
-    handler: (arrival) => agent.receive(arrival),
+    handler(arrival) {
+      buffers.add(arrival.topic.length + arrival.payload.length);
+      return agent.receive(arrival);
+    },
     subscriptions: agent.subscriptions(),
     clock: systemClock,
     log: log.child("input"),

@@ -19,6 +19,7 @@ export * from "./nearest-name.ts";
 export * from "./peer-identity.ts";
 export * from "./program.ts";
 export * from "./random.ts";
+export * from "./read-buffers.ts";
 export * from "./run-main.ts";
 export * from "./shutdown.ts";
 export * from "./system-monotonic-us.ts";
