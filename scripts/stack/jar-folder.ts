@@ -1,9 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-
-/** A server that cannot be had on this machine, and why. */
-export class StackUnavailable extends Error {}
+import { StackUnavailable } from "./stack-unavailable.ts";
 
 export interface JarFolderOptions {
   /** Below which everything of the server is kept. */

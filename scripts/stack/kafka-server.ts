@@ -1,13 +1,13 @@
-import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import { createPrivateKey } from "node:crypto";
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from "node:fs";
-import { connect } from "node:net";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { poll } from "../start/poll.ts";
+import { Admin } from "@platformatic/kafka";
 import { jarFolder } from "./jar-folder.ts";
+import { ServerProcess } from "./server-process.ts";
 
-const VERSION = "4.2.0";
-const START_MS_MAX = 60_000;
+export const KAFKA_VERSIONS = ["4.2.0", "3.9.2"] as const;
+export type KafkaVersion = (typeof KAFKA_VERSIONS)[number];
 
 export interface KafkaServerOptions {
   /** Of the jars; shared by all servers of this machine. */
@@ -16,8 +16,12 @@ export interface KafkaServerOptions {
   readonly dataFolder: string;
   readonly port: number;
   readonly controllerPort: number;
-  /** A second listener, with TLS and a user who has to log in (SASL PLAIN). */
+  /** Default: the first of `KAFKA_VERSIONS`. A data folder stays with the version that made it, or a later one. */
+  readonly version?: KafkaVersion;
+  /** A second listener, with TLS and a user who has to log in (SASL PLAIN, or SCRAM). */
   readonly guarded?: GuardedListener;
+  /** Further lines of its properties. */
+  readonly settings?: readonly string[];
 }
 
 export interface GuardedListener {
@@ -29,80 +33,47 @@ export interface GuardedListener {
   readonly key: string;
 }
 
+const READY_MS_MAX = 2_000;
+
 /** Apache Kafka, one broker that is its own controller (KRaft), on the loopback interface. */
-export class KafkaServer {
+export class KafkaServer extends ServerProcess {
   readonly #options: KafkaServerOptions;
   readonly #jars: string;
-  #child: ChildProcess | undefined;
+  readonly version: KafkaVersion;
 
   /** Fetches the jars where they are missing. Throws `StackUnavailable`. */
   constructor(options: KafkaServerOptions) {
-    this.#options = options;
-    this.#jars = jarFolder({
-      folder: join(options.cacheFolder, "kafka"),
-      artifacts: [`org.apache.kafka:kafka_2.13:${VERSION}`, `org.apache.kafka:kafka-tools:${VERSION}`],
+    const { cacheFolder, dataFolder, port, version = KAFKA_VERSIONS[0] } = options;
+    const jars = jarFolder({
+      folder: join(cacheFolder, "kafka"),
+      artifacts: [`org.apache.kafka:kafka_2.13:${version}`, `org.apache.kafka:kafka-tools:${version}`],
     });
+    const properties = join(dataFolder, "kraft.properties");
+    super({
+      name: "Kafka",
+      program: "java",
+      args: ["-Xmx512m", "-Xms128m", "-cp", join(jars, "*"), "kafka.Kafka", properties],
+      dataFolder,
+      port,
+      isReady: () => hasBroker(port),
+    });
+    this.#options = options;
+    this.#jars = jars;
+    this.version = version;
   }
 
   get address(): string {
     return `127.0.0.1:${this.#options.port}`;
   }
 
-  get logPath(): string {
-    return join(this.#options.dataFolder, "server.log");
-  }
-
-  get pid(): number | undefined {
-    return this.#child?.pid;
-  }
-
-  /** Resolves when it takes connections. What it held before is there again. */
-  async start(): Promise<void> {
-    const { dataFolder, port } = this.#options;
+  /** Resolves when its broker takes requests. What it held before is there again. */
+  override async start(): Promise<void> {
+    const { dataFolder } = this.#options;
     mkdirSync(dataFolder, { recursive: true });
     const properties = join(dataFolder, "kraft.properties");
     writeFileSync(properties, this.#properties());
     if (!existsSync(join(dataFolder, "log/meta.properties"))) this.#format(properties);
-    const log = openSync(this.logPath, "a");
-    const child = spawn(
-      "java",
-      ["-Xmx512m", "-Xms128m", "-cp", join(this.#jars, "*"), "kafka.Kafka", properties],
-      { cwd: dataFolder, stdio: ["ignore", log, log], detached: true },
-    );
-    closeSync(log);
-    this.#child = child;
-    const isDone = async () => child.exitCode !== null || (await takesConnections(port)) || undefined;
-    const signal = new AbortController().signal;
-    const isUp = await poll(isDone, { everyMs: 100, limitMs: START_MS_MAX, signal });
-    if (isUp === undefined || child.exitCode !== null) {
-      await this.kill();
-      throw new Error(`Kafka does not start:\n${readFileSync(this.logPath, "utf8").slice(-2_000)}`);
-    }
-  }
-
-  /** In order; resolves when it is gone. */
-  stop(): Promise<void> {
-    return this.#end("SIGTERM");
-  }
-
-  /** `kill -9`; resolves when it is gone. */
-  kill(): Promise<void> {
-    return this.#end("SIGKILL");
-  }
-
-  /** It outlives this process. */
-  detach(): void {
-    this.#child?.unref();
-  }
-
-  #end(signal: "SIGTERM" | "SIGKILL"): Promise<void> {
-    const child = this.#child;
-    this.#child = undefined;
-    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return Promise.resolve();
-    return new Promise((resolve) => {
-      child.once("exit", () => resolve());
-      child.kill(signal);
-    });
+    await super.start();
   }
 
   #format(properties: string): void {
@@ -113,11 +84,11 @@ export class KafkaServer {
         stdio: ["ignore", "pipe", "pipe"],
       });
     const id = tool("random-uuid").trim().split("\n").at(-1) ?? "";
-    tool("format", "-t", id, "-c", properties);
+    tool("format", "-t", id, "-c", properties, ...scramUsers(this.#options.guarded));
   }
 
   #properties(): string {
-    const { dataFolder, port, controllerPort, guarded } = this.#options;
+    const { dataFolder, port, controllerPort, guarded, settings = [] } = this.#options;
     const more = guarded === undefined ? "" : `,SASL_SSL://127.0.0.1:${guarded.port}`;
     return `process.roles=broker,controller
 node.id=1
@@ -135,30 +106,50 @@ transaction.state.log.min.isr=1
 share.coordinator.state.topic.replication.factor=1
 share.coordinator.state.topic.min.isr=1
 group.initial.rebalance.delay.ms=0
-${guarded === undefined ? "" : guardedProperties(guarded)}`;
+${guarded === undefined ? "" : guardedProperties(guarded)}${settings.map((line) => `${line}\n`).join("")}`;
   }
+}
+
+const SCRAM = ["SCRAM-SHA-256", "SCRAM-SHA-512"];
+
+function scramUsers(guarded: GuardedListener | undefined): string[] {
+  if (guarded === undefined) return [];
+  const { username, password } = guarded;
+  return SCRAM.flatMap((mechanism) => ["-S", `${mechanism}=[name=${username},password=${password}]`]);
 }
 
 function guardedProperties({ username, password, certificate, key }: GuardedListener): string {
   const inOneLine = (pem: string) => pem.trim().replaceAll("\n", "\\n");
   // Java reads no other form of a key.
   const pkcs8 = createPrivateKey(key).export({ type: "pkcs8", format: "pem" }).toString();
+  const login = "org.apache.kafka.common.security";
+  const scram = SCRAM.map(
+    (mechanism) =>
+      `listener.name.sasl_ssl.${mechanism.toLowerCase()}.sasl.jaas.config=${login}.scram.ScramLoginModule required;\n`,
+  );
   return `listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL_SSL:SASL_SSL
-sasl.enabled.mechanisms=PLAIN
-listener.name.sasl_ssl.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required user_${username}="${password}";
-ssl.keystore.type=PEM
+sasl.enabled.mechanisms=PLAIN,${SCRAM.join(",")}
+listener.name.sasl_ssl.plain.sasl.jaas.config=${login}.plain.PlainLoginModule required user_${username}="${password}";
+${scram.join("")}ssl.keystore.type=PEM
 ssl.keystore.certificate.chain=${inOneLine(certificate)}
 ssl.keystore.key=${inOneLine(pkcs8)}
 `;
 }
 
-function takesConnections(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect({ host: "127.0.0.1", port });
-    socket.once("connect", () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.once("error", () => resolve(false));
+/** A broker whose port is open may still be on its way into the cluster: it is there when the cluster names it. */
+async function hasBroker(port: number): Promise<boolean> {
+  const admin = new Admin({
+    clientId: "millrace-stack",
+    bootstrapBrokers: [`127.0.0.1:${port}`],
+    timeout: READY_MS_MAX,
+    connectTimeout: READY_MS_MAX,
+    retries: 0,
   });
+  admin.on("error", () => undefined);
+  try {
+    const { brokers } = await admin.metadata({ topics: [], forceUpdate: true, retries: 0 });
+    return brokers.size > 0;
+  } finally {
+    await admin.close().catch(() => undefined);
+  }
 }
