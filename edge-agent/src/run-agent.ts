@@ -311,11 +311,14 @@ async function uplinkTransport(config: AgentConfig, instance: string): Promise<U
   const { agent, site, uplink } = config;
   const { kafka } = uplink;
   if (kafka === null) return new MqttUplink({ ...uplink, agent, instance, clock: systemClock });
-  const { PlatformaticProducer } = await import("./uplink/platformatic-producer.ts");
+  const { PlatformaticClient } = await import("@millrace/kafka");
+  const client = new PlatformaticClient(kafka);
   return new KafkaUplink({
     agent,
     site,
-    producer: () => new PlatformaticProducer(kafka),
+    topic: kafka.topic,
+    // It tries again with patience itself.
+    producer: () => client.producer({ patienceMs: 0 }),
     clock: systemClock,
   });
 }

@@ -10,6 +10,7 @@ const packageLayers: Readonly<Record<string, readonly string[]>> = {
   detect: ["stream"],
   runtime: [],
   queue: ["runtime", "wire", "stream"],
+  kafka: ["runtime"],
   config: ["runtime", "stream", "wire", "detect"],
   testkit: ["runtime", "stream", "wire", "queue"],
 };

@@ -7,8 +7,8 @@ import { SeededRandom, SimulatedTime } from "@millrace/testkit";
 import { decodePaneBatch, openBatch, unpackBody } from "@millrace/wire";
 import { expect, it } from "vitest";
 import { Agent } from "../../edge-agent/src/agent.ts";
-import type { KafkaRecord } from "../../edge-agent/src/uplink/kafka-producer.ts";
 import { KafkaUplink } from "../../edge-agent/src/uplink/kafka-uplink.ts";
+import type { UplinkRecord } from "../../edge-agent/src/uplink/uplink-record.ts";
 import { simulatedAgentConfig, simulatedPipeline } from "./world.ts";
 
 const START_MS = Date.UTC(2026, 0, 5, 8);
@@ -16,7 +16,7 @@ const PANE_MS = 10_000;
 
 /** The cluster, and all that it holds. */
 class Topic {
-  readonly records: KafkaRecord[] = [];
+  readonly records: UplinkRecord[] = [];
   readonly #time: SimulatedTime;
   readonly #random: SeededRandom;
   isUp = true;
@@ -37,14 +37,14 @@ class Topic {
         await after(20);
         if (!this.isUp) throw new Error("no broker");
       },
-      send: async (records: readonly KafkaRecord[]) => {
+      send: async (records: readonly UplinkRecord[]) => {
         await after(this.#random.integer(1, 30));
         if (!this.isUp) throw new Error("no broker");
         this.records.push(...records);
         await after(this.#random.integer(1, 30));
         if (this.#random.chance(this.lostAnswers)) throw new Error("the answer is lost");
       },
-      close: () => void (isOpen = false),
+      close: async () => void (isOpen = false),
     };
   }
 
@@ -109,6 +109,7 @@ class Gateway {
       transport: new KafkaUplink({
         agent: config.agent,
         site: config.site,
+        topic: "panes",
         producer: () => this.#topic.producer(isAlive),
         clock,
       }),

@@ -10,15 +10,15 @@ import {
   sealBatch,
 } from "@millrace/wire";
 import { expect, test } from "vitest";
-import type { KafkaRecord } from "./kafka-producer.ts";
 import { KafkaUplink } from "./kafka-uplink.ts";
+import type { UplinkRecord } from "./uplink-record.ts";
 
 const START = Date.parse("2026-01-05T10:00:00Z");
 const STORE = "0123456789abcdef0123456789abcdef";
 
 /** Requests that the test settles itself. */
 class Requests {
-  readonly records: (readonly KafkaRecord[])[] = [];
+  readonly records: (readonly UplinkRecord[])[] = [];
   readonly settle: PromiseWithResolvers<void>[] = [];
   connected = Promise.resolve();
   closedCount = 0;
@@ -26,13 +26,13 @@ class Requests {
   producer() {
     return {
       connect: () => this.connected,
-      send: (records: readonly KafkaRecord[]) => {
+      send: (records: readonly UplinkRecord[]) => {
         this.records.push(records);
         const settled = Promise.withResolvers<void>();
         this.settle.push(settled);
         return settled.promise;
       },
-      close: () => void (this.closedCount += 1),
+      close: async () => void (this.closedCount += 1),
     };
   }
 }
@@ -43,6 +43,7 @@ function uplink() {
   const transport = new KafkaUplink({
     agent: "alpha-1",
     site: "alpha",
+    topic: "panes",
     producer: () => requests.producer(),
     clock: time.clock(),
   });

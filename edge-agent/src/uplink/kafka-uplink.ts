@@ -1,3 +1,4 @@
+import type { KafkaProducer } from "@millrace/kafka";
 import type { Clock } from "@millrace/runtime";
 import { LANES, type Lane } from "@millrace/stream";
 import {
@@ -12,11 +13,12 @@ import {
   type UpTopic,
   WIRE_VERSIONS_READ,
 } from "@millrace/wire";
-import type { KafkaProducer, KafkaRecord } from "./kafka-producer.ts";
+import type { UplinkRecord } from "./uplink-record.ts";
 
 export interface KafkaUplinkOptions {
   readonly agent: string;
   readonly site: string;
+  readonly topic: string;
   /** A new one for each connection. */
   producer(): KafkaProducer;
   readonly clock: Clock;
@@ -65,7 +67,7 @@ export class KafkaUplink implements UplinkTransport {
     const timer = this.#options.clock.after(OPEN_TIMEOUT_MS, () =>
       this.#end(session, `Kafka does not answer within ${OPEN_TIMEOUT_MS} ms`),
     );
-    session.producer.connect().then(
+    session.producer.connect([this.#options.topic]).then(
       () => {
         timer.cancel();
         if (this.#session !== session) return;
@@ -97,8 +99,8 @@ export class KafkaUplink implements UplinkTransport {
     if (this.#session !== null) this.#end(this.#session, "closed by the agent");
   }
 
-  #recordOf(topic: UpTopic, payload: Uint8Array): KafkaRecord {
-    const { agent, site } = this.#options;
+  #recordOf(topic: UpTopic, payload: Uint8Array): UplinkRecord {
+    const { agent, site, topic: to } = this.#options;
     const header = topic === "batch" ? peekHeader(payload) : undefined;
     const ofBatch: Record<string, string> =
       header === undefined
@@ -111,7 +113,7 @@ export class KafkaUplink implements UplinkTransport {
             sequence: String(header.sequence),
             wire: String(header.wireVersion),
           };
-    return { key: agent, value: payload, headers: { type: topic, agent, site, ...ofBatch } };
+    return { topic: to, key: agent, value: payload, headers: { type: topic, agent, site, ...ofBatch } };
   }
 
   /** What central would say once it holds the message; given when Kafka does. */
@@ -180,7 +182,7 @@ export class KafkaUplink implements UplinkTransport {
   #end(session: Session, reason: string): void {
     if (this.#session !== session) return;
     this.#session = null;
-    session.producer.close();
+    void session.producer.close();
     session.handlers.closed(reason);
   }
 }
@@ -190,7 +192,7 @@ type Answer =
   | { readonly topic: "ack"; readonly lane: Lane; readonly mark: number };
 
 interface Waiting {
-  readonly record: KafkaRecord;
+  readonly record: UplinkRecord;
   readonly answer: Answer;
 }
 

@@ -1,0 +1,10 @@
+export type * from "./kafka-admin.ts";
+export type * from "./kafka-batch.ts";
+export type * from "./kafka-client.ts";
+export type * from "./kafka-connection.ts";
+export type * from "./kafka-consumer.ts";
+export type * from "./kafka-partition.ts";
+export type * from "./kafka-producer.ts";
+export type * from "./kafka-record.ts";
+export * from "./kafkajs/kafkajs-client.ts";
+export * from "./platformatic/platformatic-client.ts";

@@ -1,0 +1,107 @@
+import { reasonOf, systemClock, systemRandom } from "@millrace/runtime";
+import type * as kafkajs from "kafkajs";
+import type { KafkaAdmin } from "../kafka-admin.ts";
+import type { KafkaClient } from "../kafka-client.ts";
+import type { KafkaConnection } from "../kafka-connection.ts";
+import type { KafkaConsumer, KafkaConsumerOptions } from "../kafka-consumer.ts";
+import type { KafkaProducer, KafkaProducerOptions } from "../kafka-producer.ts";
+import { retried } from "../retried.ts";
+import { KafkajsConsumer } from "./kafkajs-consumer.ts";
+
+const RETRY = { retries: 2, initialRetryTime: 100, maxRetryTime: 1_000 };
+
+/** The same port by `kafkajs`, for whoever has to keep that library: it is given, not imported. */
+export class KafkajsClient implements KafkaClient {
+  readonly #library: typeof kafkajs;
+  readonly #kafka: kafkajs.Kafka;
+
+  constructor(library: typeof kafkajs, { brokers, clientId, tls, sasl }: KafkaConnection) {
+    const { ca, cert, key } = tls ?? { ca: null, cert: null, key: null };
+    this.#library = library;
+    this.#kafka = new library.Kafka({
+      brokers: [...brokers],
+      clientId,
+      logLevel: library.logLevel.NOTHING,
+      retry: RETRY,
+      ssl: tls !== null && { ca: ca ?? undefined, cert: cert ?? undefined, key: key ?? undefined },
+      ...(sasl === null ? {} : { sasl: saslOf(sasl) }),
+    });
+  }
+
+  /** `acks=all`, not idempotent: its idempotent producer loses its numbers at reconnects. One request at a time keeps the order. */
+  producer({ patienceMs = Number.POSITIVE_INFINITY, onTrouble }: KafkaProducerOptions = {}): KafkaProducer {
+    const createPartitioner = this.#library.Partitioners.DefaultPartitioner;
+    const options = { createPartitioner, allowAutoTopicCreation: false, maxInFlightRequests: 1 };
+    const producer = this.#kafka.producer(options);
+    let isClosed = false;
+    const isHopeless = (error: unknown) =>
+      error instanceof Error && /sasl|authenti|too large/i.test(error.message);
+    return {
+      connect: async (topics) => {
+        await producer.connect();
+        await this.#withAdmin((admin) => admin.fetchTopicMetadata({ topics: [...topics] }));
+      },
+      async send(records) {
+        const topicMessages = Array.from(
+          Map.groupBy(records, ({ topic }) => topic),
+          ([topic, of]) => ({
+            topic,
+            messages: of.map(({ key, value, headers = {}, timestampMs, partition }) => ({
+              key: key === null ? null : Buffer.from(key),
+              value: value === null ? null : Buffer.from(value),
+              headers: Object.fromEntries(
+                Object.entries(headers).map(([name, text]) => [name, Buffer.from(text)]),
+              ),
+              ...(timestampMs === undefined ? {} : { timestamp: String(timestampMs) }),
+              ...(partition === undefined ? {} : { partition }),
+            })),
+          }),
+        );
+        const attempt = () => producer.connect().then(() => producer.sendBatch({ acks: -1, topicMessages }));
+        const world = { clock: systemClock, random: systemRandom, isClosed: () => isClosed };
+        await retried(attempt, { ...world, patienceMs, isHopeless, onTrouble });
+      },
+      async close() {
+        isClosed = true;
+        await producer.disconnect().catch(reasonOf);
+      },
+    };
+  }
+
+  consumer(options: KafkaConsumerOptions): KafkaConsumer {
+    return new KafkajsConsumer(this.#kafka, options);
+  }
+
+  admin(): KafkaAdmin {
+    return {
+      createTopic: ({ topic, partitions, replicas, settings = {} }) => {
+        const configEntries = Object.entries(settings).map(([name, value]) => ({ name, value }));
+        const made = { topic, numPartitions: partitions, replicationFactor: replicas, configEntries };
+        return this.#withAdmin((admin) => admin.createTopics({ topics: [made] }));
+      },
+      describeTopic: (topic) =>
+        this.#withAdmin(async (admin) => {
+          if (!(await admin.listTopics()).includes(topic)) return null;
+          const [{ partitions }] = (await admin.fetchTopicMetadata({ topics: [topic] })).topics;
+          const replicas = Math.min(...partitions.map((each) => each.replicas.length));
+          const replicasInSync = Math.min(...partitions.map(({ isr }) => isr.length));
+          return { topic, partitions: partitions.length, replicas, replicasInSync };
+        }),
+      addPartitions: async (topic, count) => {
+        await this.#withAdmin((admin) => admin.createPartitions({ topicPartitions: [{ topic, count }] }));
+      },
+      close: () => Promise.resolve(),
+    };
+  }
+
+  async #withAdmin<Answer>(ask: (admin: kafkajs.Admin) => Promise<Answer>): Promise<Answer> {
+    const admin = this.#kafka.admin();
+    await admin.connect();
+    return ask(admin).finally(() => admin.disconnect());
+  }
+}
+
+function saslOf({ mechanism, ...login }: NonNullable<KafkaConnection["sasl"]>): kafkajs.SASLOptions {
+  if (mechanism === "PLAIN") return { mechanism: "plain", ...login };
+  return { mechanism: mechanism === "SCRAM-SHA-256" ? "scram-sha-256" : "scram-sha-512", ...login };
+}

@@ -1,0 +1,314 @@
+import { createBackoff, type Backoff, type Clock, type Random } from "@millrace/runtime";
+import { Consumer, findErrorBy, ListOffsetTimestamps } from "@platformatic/kafka";
+import type { KafkaBatch } from "../kafka-batch.ts";
+import type { KafkaConnection } from "../kafka-connection.ts";
+import type { KafkaConsumer, KafkaConsumerOptions } from "../kafka-consumer.ts";
+import {
+  partitionKey,
+  type KafkaPartition,
+  type KafkaPosition,
+  type KafkaRange,
+} from "../kafka-partition.ts";
+import { connectionOptions } from "./connection-options.ts";
+import { explainKafka } from "./explain-kafka.ts";
+import { GroupMember } from "./group-member.ts";
+import { recordsOf } from "./records-of.ts";
+
+const FETCH_BYTES_MAX = 8 * 1024 * 1024;
+const FETCH_WAIT_MS = 100;
+const SESSION_MS = 10_000;
+const PARTITIONS_EVERY_MS = 30_000;
+const RETRY_FIRST_MS = 100;
+const RETRY_MAX_MS = 2_000;
+
+/**
+ * Its stream reads ahead on its own and dies with its connection; so the fetches are made here, one under way at each
+ * broker, over connections of their own: what a broker holds back never holds up a heartbeat.
+ */
+export class PlatformaticConsumer implements KafkaConsumer {
+  readonly #options: KafkaConsumerOptions;
+  readonly #clock: Clock;
+  readonly #reader: Consumer;
+  readonly #member: GroupMember;
+  readonly #backoff: Backoff;
+  readonly #fetchBytesMax: number;
+  /** What is fetched next of each partition that is ours and whose beginning is known. */
+  readonly #positions = new Map<string, KafkaPosition>();
+  readonly #paused = new Set<string>();
+  readonly #ready: { readonly batch: KafkaBatch; readonly bytes: number }[] = [];
+  #readyBytes = 0;
+  readonly #busyNodes = new Set<number>();
+  #assigned: readonly KafkaPartition[] = [];
+  #assignment = 0;
+  #isWaiting = false;
+  #isClosed = false;
+  #arrival = Promise.withResolvers<void>();
+
+  constructor(
+    connection: KafkaConnection,
+    options: KafkaConsumerOptions,
+    { clock, random }: { readonly clock: Clock; readonly random: Random },
+  ) {
+    this.#options = options;
+    this.#clock = clock;
+    this.#fetchBytesMax = options.fetchBytesMax ?? FETCH_BYTES_MAX;
+    this.#backoff = createBackoff({ random, firstMs: RETRY_FIRST_MS, maxMs: RETRY_MAX_MS });
+    const { group, topics, sessionMs = SESSION_MS, partitionsEveryMs = PARTITIONS_EVERY_MS } = options;
+    this.#reader = new Consumer({
+      ...connectionOptions(connection),
+      groupId: group,
+      autocommit: false,
+      retries: 0,
+    });
+    for (const topic of topics) this.#reader.topics.track(topic);
+    this.#reader.on("error", () => undefined);
+    this.#member = new GroupMember({
+      connection,
+      group,
+      topics,
+      sessionMs,
+      partitionsEveryMs,
+      clock,
+      random,
+      onAssigned: (partitions, isNew) => void this.#assign(partitions, isNew),
+      onTrouble: (reason) => options.onTrouble?.(reason),
+    });
+    this.#member.start();
+  }
+
+  get assigned(): readonly KafkaPartition[] {
+    return this.#assigned;
+  }
+
+  async next(): Promise<KafkaBatch | null> {
+    for (;;) {
+      if (this.#isClosed) return null;
+      const index = this.#ready.findIndex(({ batch }) => !this.#paused.has(partitionKey(batch)));
+      if (index >= 0) {
+        const [{ batch, bytes }] = this.#ready.splice(index, 1);
+        this.#readyBytes -= bytes;
+        this.#fetchMore();
+        return batch;
+      }
+      this.#fetchMore();
+      await this.#arrival.promise;
+      this.#arrival = Promise.withResolvers();
+    }
+  }
+
+  seek(position: KafkaPosition): void {
+    const key = partitionKey(position);
+    this.#forgetReady(key);
+    if (this.#positions.has(key)) this.#positions.set(key, position);
+    this.#arrival.resolve();
+  }
+
+  pause(partitions: readonly KafkaPartition[]): void {
+    for (const partition of partitions) this.#paused.add(partitionKey(partition));
+  }
+
+  resume(partitions: readonly KafkaPartition[]): void {
+    for (const partition of partitions) this.#paused.delete(partitionKey(partition));
+    this.#arrival.resolve();
+  }
+
+  async commit(positions: readonly KafkaPosition[]): Promise<void> {
+    const own = new Set(this.#assigned.map(partitionKey));
+    const offsets = positions
+      .filter((position) => own.has(partitionKey(position)))
+      .map((position) => ({ ...position, leaderEpoch: -1 }));
+    if (offsets.length === 0) return;
+    try {
+      await this.#member.commit(offsets);
+    } catch (error) {
+      throw new Error(explainKafka(error, this.#options.topics), { cause: error });
+    }
+  }
+
+  async ranges(): Promise<readonly KafkaRange[]> {
+    const topics = [...this.#options.topics];
+    try {
+      // Not at once: the two would share one answer.
+      const starts = await this.#reader.listOffsets({ topics, timestamp: ListOffsetTimestamps.EARLIEST });
+      const ends = await this.#reader.listOffsets({ topics, timestamp: ListOffsetTimestamps.LATEST });
+      return topics.flatMap((topic) =>
+        (starts.get(topic) ?? []).map((start, partition) => ({
+          topic,
+          partition,
+          startOffset: Number(start),
+          endOffset: Number(ends.get(topic)?.[partition] ?? start),
+        })),
+      );
+    } catch (error) {
+      throw new Error(explainKafka(error, topics), { cause: error });
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#ready.length = 0;
+    this.#arrival.resolve();
+    await this.#member.close();
+    await this.#reader.close(true).catch(() => undefined);
+  }
+
+  async #assign(partitions: readonly KafkaPartition[], isNew: boolean): Promise<void> {
+    this.#assignment += 1;
+    const assignment = this.#assignment;
+    const keys = new Set(partitions.map(partitionKey));
+    const revoked = this.#assigned.filter((partition) => isNew || !keys.has(partitionKey(partition)));
+    this.#assigned = partitions;
+    for (const partition of revoked) {
+      this.#forgetReady(partitionKey(partition));
+      this.#positions.delete(partitionKey(partition));
+    }
+    if (revoked.length > 0) this.#options.onRevoked?.(revoked);
+    const isCurrent = () => !this.#isClosed && this.#assignment === assignment;
+    while (isCurrent()) {
+      try {
+        const added = partitions.filter((partition) => !this.#positions.has(partitionKey(partition)));
+        const found = added.length === 0 ? [] : await this.#beginnings(added);
+        if (!isCurrent()) return;
+        for (const position of found) this.#positions.set(partitionKey(position), position);
+        this.#backoff.reset();
+        break;
+      } catch (error) {
+        if (isCurrent()) await this.#wait(error);
+      }
+    }
+    this.#arrival.resolve();
+  }
+
+  async #beginnings(added: readonly KafkaPartition[]): Promise<KafkaPosition[]> {
+    const known = new Map(
+      (await this.#options.positions?.(added))?.map((position) => [partitionKey(position), position.offset]),
+    );
+    const unknown = added.filter((partition) => !known.has(partitionKey(partition)));
+    if (unknown.length > 0) {
+      const committed = await this.#member.committed(unknown);
+      for (const partition of unknown) {
+        const offset = committed.get(partition.topic)?.[partition.partition] ?? -1n;
+        if (offset >= 0n) known.set(partitionKey(partition), Number(offset));
+      }
+    }
+    if (added.some((partition) => !known.has(partitionKey(partition))))
+      for (const range of await this.ranges()) {
+        const key = partitionKey(range);
+        const offset = this.#options.from === "start" ? range.startOffset : range.endOffset;
+        if (!known.has(key)) known.set(key, offset);
+      }
+    return added.map((partition) => ({ ...partition, offset: known.get(partitionKey(partition)) ?? 0 }));
+  }
+
+  /** One fetch at each broker that leads a partition of ours, while there is room. */
+  #fetchMore(): void {
+    if (this.#isClosed || this.#isWaiting || this.#readyBytes >= this.#fetchBytesMax) return;
+    if (this.#positions.size === 0) return;
+    this.#isWaiting = true;
+    this.#reader.metadata({ topics: [...this.#options.topics] }).then(
+      (metadata) => {
+        this.#isWaiting = false;
+        const byNode = new Map<number, KafkaPosition[]>();
+        for (const [key, position] of this.#positions) {
+          const leader = metadata.topics.get(position.topic)?.partitions[position.partition]?.leader;
+          if (leader === undefined || this.#paused.has(key) || this.#busyNodes.has(leader)) continue;
+          byNode.set(leader, [...(byNode.get(leader) ?? []), position]);
+        }
+        for (const [node, positions] of byNode) void this.#fetch(node, positions);
+      },
+      async (error: unknown) => {
+        await this.#wait(error);
+        this.#isWaiting = false;
+        this.#arrival.resolve();
+      },
+    );
+  }
+
+  async #fetch(node: number, positions: readonly KafkaPosition[]): Promise<void> {
+    this.#busyNodes.add(node);
+    try {
+      const { topics } = await this.#reader.metadata({ topics: [...this.#options.topics] });
+      const names = new Map(Array.from(topics, ([topic, { id }]) => [id, topic]));
+      const byTopic = Map.groupBy(positions, ({ topic }) => topic);
+      const response = await this.#reader.fetch({
+        node,
+        maxWaitTime: this.#options.fetchWaitMs ?? FETCH_WAIT_MS,
+        minBytes: 1,
+        maxBytes: this.#fetchBytesMax,
+        topics: Array.from(byTopic, ([topic, of]) => ({
+          topicId: topics.get(topic)?.id ?? "",
+          partitions: of.map(({ partition, offset }) => ({
+            partition,
+            fetchOffset: BigInt(offset),
+            partitionMaxBytes: this.#fetchBytesMax,
+            currentLeaderEpoch: -1,
+            lastFetchedEpoch: -1,
+          })),
+        })),
+      });
+      for (const { topicId, partitions } of response.responses)
+        for (const { partitionIndex, records, lastStableOffset } of partitions)
+          this.#take(
+            { topic: names.get(topicId) ?? "", partition: partitionIndex },
+            { batches: records ?? [], endOffset: Number(lastStableOffset), asked: positions },
+          );
+      this.#backoff.reset();
+    } catch (error) {
+      if (error instanceof Error && findErrorBy(error, "apiId", "OFFSET_OUT_OF_RANGE") !== null)
+        await this.#skip(positions).catch((reason: unknown) => this.#wait(reason));
+      else await this.#wait(error);
+    }
+    this.#busyNodes.delete(node);
+    this.#arrival.resolve();
+  }
+
+  #take(
+    partition: KafkaPartition,
+    fetched: {
+      readonly batches: Parameters<typeof recordsOf>[0];
+      readonly endOffset: number;
+      readonly asked: readonly KafkaPosition[];
+    },
+  ): void {
+    const { batches, endOffset, asked } = fetched;
+    const key = partitionKey(partition);
+    const from = asked.find((position) => partitionKey(position) === key);
+    const last = batches.at(-1);
+    // Somebody has sought, or the partition has gone, since it was asked for.
+    if (from === undefined || last === undefined || this.#positions.get(key) !== from) return;
+    const nextOffset = Number(last.firstOffset) + last.lastOffsetDelta + 1;
+    const records = recordsOf(batches, from.offset);
+    const bytes = batches.reduce((sum, { length }) => sum + length, 0);
+    this.#positions.set(key, { ...partition, offset: nextOffset });
+    this.#ready.push({ batch: { ...partition, records, nextOffset, endOffset }, bytes });
+    this.#readyBytes += bytes;
+  }
+
+  /** What is there no more cannot be read: on with the first that is. */
+  async #skip(positions: readonly KafkaPosition[]): Promise<void> {
+    const ranges = new Map((await this.ranges()).map((range) => [partitionKey(range), range]));
+    for (const position of positions) {
+      const key = partitionKey(position);
+      const range = ranges.get(key);
+      if (range === undefined || this.#positions.get(key) !== position) continue;
+      if (position.offset >= range.startOffset && position.offset <= range.endOffset) continue;
+      this.#positions.set(key, { ...position, offset: range.startOffset });
+      this.#options.onSkipped?.({ ...position, nextOffset: range.startOffset });
+    }
+  }
+
+  #forgetReady(key: string): void {
+    for (let index = this.#ready.length - 1; index >= 0; index -= 1) {
+      if (partitionKey(this.#ready[index].batch) !== key) continue;
+      this.#readyBytes -= this.#ready[index].bytes;
+      this.#ready.splice(index, 1);
+    }
+  }
+
+  async #wait(error: unknown): Promise<void> {
+    if (this.#isClosed) return;
+    this.#options.onTrouble?.(explainKafka(error, this.#options.topics));
+    this.#reader.clearMetadata();
+    await new Promise<void>((resolve) => this.#clock.after(this.#backoff.nextMs(), resolve));
+  }
+}
