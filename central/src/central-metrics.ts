@@ -1,6 +1,7 @@
 import type { Metrics } from "@millrace/runtime";
 import type { Central } from "./central.ts";
 import type { LedgerTotals } from "./core/central-ledger.ts";
+import type { SinkView } from "./sinks/sink-view.ts";
 
 /** Central's Prometheus metrics; totals follow the durable ledger. */
 export class CentralMetrics {
@@ -15,7 +16,15 @@ export class CentralMetrics {
   }
 
   /** To be called before the metrics are read. */
-  refresh(central: Central, options: { readonly nowMs: number; readonly streamClients: number }): void {
+  refresh(
+    central: Central,
+    options: {
+      readonly nowMs: number;
+      readonly streamClients: number;
+      readonly sinks: readonly SinkView[];
+    },
+  ): void {
+    this.#refreshSinks(options.sinks);
     const readings = this.#metrics.counter("millrace_central_readings_total");
     const batches = { taken: 0, duplicate: 0, beyond_bound: 0, malformed: 0 };
     for (const [agent, totals] of central.ledger()) {
@@ -55,6 +64,20 @@ export class CentralMetrics {
     this.#metrics.gauge("millrace_central_trim_lag_seconds").set(central.counts.trimLagMs / 1_000, {});
     this.#metrics.gauge("millrace_central_unreadable_values").set(central.counts.unreadable, {});
     this.#metrics.gauge("millrace_central_stream_clients").set(options.streamClients, {});
+  }
+
+  #refreshSinks(sinks: readonly SinkView[]): void {
+    for (const { sink, state, waiting, waitingMs, outcomes, failures, rebuilds } of sinks) {
+      const isUp = state === "up" || state === "rebuilding";
+      this.#metrics.gauge("millrace_central_sink_up").set(isUp ? 1 : 0, { sink });
+      this.#metrics.gauge("millrace_central_sink_waiting").set(waiting, { sink });
+      this.#metrics.gauge("millrace_central_sink_lag_seconds").set(waitingMs / 1_000, { sink });
+      this.#metrics.counter("millrace_central_sink_rebuilds_total").follow(rebuilds, { sink });
+      for (const [outcome, count] of Object.entries(outcomes))
+        this.#metrics.counter("millrace_central_sink_results_total").follow(count, { sink, outcome });
+      for (const [code, count] of Object.entries(failures))
+        this.#metrics.counter("millrace_central_sink_failures_total").follow(count, { sink, code });
+    }
   }
 }
 

@@ -6,7 +6,10 @@ import type { Assets } from "./api/assets.ts";
 import { ApiServer } from "./api/server.ts";
 import { Central } from "./central.ts";
 import { CentralMetrics } from "./central-metrics.ts";
+import { raisedGeneration } from "./core/raised-generation.ts";
 import { MqttIntake } from "./intake/mqtt-intake.ts";
+import { openSinks } from "./sinks/open-sinks.ts";
+import type { SinkRunner } from "./sinks/sink-runner.ts";
 
 export interface CentralServiceOptions {
   readonly config: CentralConfig;
@@ -54,17 +57,31 @@ export class CentralService {
       onFailed,
       onCommitted: (durationMs) => centralMetrics.committed(durationMs),
     });
+    let sinks: readonly SinkRunner[] = [];
     try {
+      if (config.sinks.redis !== null) {
+        const generation = await raisedGeneration(store, systemClock.nowMs());
+        sinks = openSinks({
+          config,
+          windows: pipeline.windows,
+          central,
+          generation,
+          log: log.child("sinks"),
+        });
+      }
       await central.open();
+      for (const sink of sinks) sink.start();
       const api: ApiServer = await ApiServer.listen({
         ...config.http,
         reader: central,
+        sinks: () => sinks.map(({ view }) => view),
         assets,
         metrics,
         refreshMetrics: () =>
           centralMetrics.refresh(central, {
             nowMs: systemClock.nowMs(),
             streamClients: api.stream.clientCount,
+            sinks: sinks.map(({ view }) => view),
           }),
         clock: systemClock,
         log: log.child("api"),
@@ -82,12 +99,16 @@ export class CentralService {
       // The core first: what has arrived is committed and acknowledged while the agents are still connected.
       const steps = new Shutdown({ clock: systemClock, log });
       steps.add({ name: "the core", limitMs: 15_000, run: () => central.close() });
+      for (const sink of sinks)
+        steps.add({ name: `the sink ${sink.view.sink}`, limitMs: 5_000, run: () => sink.stop() });
       steps.add({ name: "the intake", limitMs: 5_000, run: () => intake.close() });
       steps.add({ name: "the API", limitMs: 5_000, run: () => api.close() });
       steps.add({ name: "the store", limitMs: 5_000, run: () => store.close() });
       return new CentralService({ central, intake, api, shutdown: steps });
     } catch (error) {
       shutdown.add({ name: "the core", limitMs: 15_000, run: () => central.close() });
+      for (const sink of sinks)
+        shutdown.add({ name: `the sink ${sink.view.sink}`, limitMs: 5_000, run: () => sink.stop() });
       shutdown.add({ name: "the store", limitMs: 5_000, run: () => store.close() });
       await shutdown.stop("it could not start");
       throw error;

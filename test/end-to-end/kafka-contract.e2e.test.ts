@@ -265,11 +265,11 @@ describe.each(KAFKA_VERSIONS)("Kafka %s", (version) => {
       const { make, send, consumer } = place(works);
       await make(2);
       const value = Buffer.alloc(512 * 1024);
-      for (let index = 0; index < 192; index += 1) await send([{ key: null, value, partition: index % 2 }]);
+      for (let index = 0; index < 96; index += 1) await send([{ key: null, value, partition: index % 2 }]);
       const reader = consumer({ fetchBytesMax: 2 * 1024 * 1024 });
       const beforeBytes = heldBytes();
       let heldMax = 0;
-      for (let read = 0; read < 192;) {
+      for (let read = 0; read < 96;) {
         const batch = await reader.next();
         read += batch?.records.length ?? 0;
         heldMax = Math.max(heldMax, heldBytes() - beforeBytes);

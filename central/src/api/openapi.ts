@@ -89,6 +89,7 @@ export const OPENAPI = {
     },
     "/api/v1/agents": { get: get("Agents and how far their data is complete", list("agents"), []) },
     "/api/v1/ledger": { get: get("What arrived and what became of it, per agent", object, []) },
+    "/api/v1/sinks": { get: get("Where windows go, and how far each has them", list("sinks"), []) },
     "/api/v1/pipeline": {
       get: get("Metrics and windows", object, []),
       post: {

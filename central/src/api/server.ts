@@ -6,6 +6,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { Assets } from "./assets.ts";
 import { isFromOwnMachine } from "./own-machine.ts";
 import type { CentralReader, ResetOutcome } from "./central-reader.ts";
+import type { SinkView } from "../sinks/sink-view.ts";
 import { EventStream } from "./event-stream.ts";
 import { OPENAPI } from "./openapi.ts";
 import { ANY_EVIDENCE, parseEvidenceQuery } from "./evidence-query.ts";
@@ -22,6 +23,7 @@ export interface ApiServerOptions {
   /** Whether alarms may be reset, and sites retired from other machines: there is no login. */
   readonly isControlAllowed: boolean;
   readonly reader: CentralReader;
+  readonly sinks: () => readonly SinkView[];
   readonly assets: Assets;
   readonly metrics: Metrics;
   /** Brings gauges up to date before they are read. */
@@ -174,6 +176,7 @@ export class ApiServer {
     app.get("/api/v1/ledger", async (_request, reply) => {
       return noStore(reply).send({ sum: reader.ledgerSum(), agents: Object.fromEntries(reader.ledger()) });
     });
+    app.get("/api/v1/sinks", async (_request, reply) => noStore(reply).send({ sinks: options.sinks() }));
     app.get("/api/v1/pipeline", async (_request, reply) => noStore(reply).send(reader.pipeline()));
     app.get("/api/v1/quarantine", async (request, reply) => {
       const limit = parseLimit(parseQuery(request.query).get("limit"), 100, LIST_LIMIT_MAX);

@@ -1,14 +1,14 @@
-import { formatProblem, loadCentralConfig, loadPipeline } from "@millrace/config";
+import { formatProblem } from "@millrace/config";
 import type { Command } from "@millrace/runtime";
 import { CONFIG_FLAG, JSON_FLAG } from "./config-flag.ts";
 import { count } from "./count.ts";
+import { loadBoth } from "./load-both.ts";
 
 export const CHECK_COMMAND: Command = {
   summary: "check the configuration and the pipeline, and say what they amount to",
   flags: { config: CONFIG_FLAG, json: JSON_FLAG },
   run({ flags, output }) {
-    const { config, warnings } = loadCentralConfig(flags.requiredText("config"));
-    const pipeline = loadPipeline(config.pipelinePath);
+    const { config, warnings, pipeline } = loadBoth(flags.requiredText("config"));
     const found = {
       config: config.path,
       pipeline: config.pipelinePath,

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { isSea } from "node:sea";
-import { formatProblem, loadCentralConfig, loadPipeline } from "@millrace/config";
+import { formatProblem } from "@millrace/config";
 import { LevelStore } from "@millrace/queue";
 import { createLogger, formatVersion, onStopSignals, prepareDataFolder, reasonOf } from "@millrace/runtime";
 import type { Command, ExitCode, Logger } from "@millrace/runtime";
@@ -10,6 +10,7 @@ import { CentralService } from "../central-service.ts";
 import { centralVersion } from "../central-version.ts";
 import { CENTRAL_STORE_FORMAT } from "../core/central-state.ts";
 import { CONFIG_FLAG } from "./config-flag.ts";
+import { loadBoth } from "./load-both.ts";
 
 export const RUN_COMMAND: Command = {
   summary: "run central until it is stopped",
@@ -20,8 +21,7 @@ export const RUN_COMMAND: Command = {
 };
 
 async function run(configPath: string): Promise<ExitCode> {
-  const { config, warnings } = loadCentralConfig(configPath);
-  const pipeline = loadPipeline(config.pipelinePath);
+  const { config, warnings, pipeline } = loadBoth(configPath);
   const log = createLogger({ level: config.logLevel });
   log.info(formatVersion(centralVersion()), { config: config.path, pipeline: config.pipelinePath });
   for (const warning of [...warnings, ...pipeline.warnings]) log.warn(formatProblem(warning));

@@ -10,6 +10,7 @@ import type { Lane } from "@millrace/stream";
  *   'a' agent 0                             agent record: site, last seen, clock offset, status, frontiers, lost ranges
  *   'M'                                     membership intervals
  *   'T'                                     trusted time (trusted-time.ts)
+ *   'G'                                     generation, raised at each start with a sink (raised-generation.ts)
  *   'g' agent 0                             ledger
  *   'A' agent 0 alarm id 0                  alarm, latest step, and where it came from
  *   'q' number u48                          quarantined message
@@ -37,6 +38,7 @@ export const CENTRAL_KEYS = {
   },
   membership: () => key("M"),
   trustedTime: () => key("T"),
+  generation: () => key("G"),
   engine: (stateKey: string) => encoder.encode(`e${stateKey}`),
 } as const;
 

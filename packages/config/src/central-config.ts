@@ -26,6 +26,7 @@ export interface CentralConfig {
     /** What no part has come of for so long is given up. */
     readonly unfinishedMs: number;
   };
+  readonly sinks: { readonly redis: RedisSinkConfig | null };
   /** An agent unheard for longer is shown as silent. */
   readonly silentAfterMs: number;
   readonly logLevel: LogLevel;
@@ -41,4 +42,23 @@ export interface AgentIdentity {
   readonly site: string;
   /** Null only where TLS client certificates identify agents. */
   readonly password: string | null;
+}
+
+/** Redis, as a sink of windows. */
+export interface RedisSinkConfig {
+  /** `redis://host:port/database`, or `rediss://`; without secrets. */
+  readonly url: string;
+  readonly username: string | null;
+  readonly password: string | null;
+  /** PEM texts; null inside: the system's authorities, and no certificate of its own. Null: as `url` says. */
+  readonly tls: {
+    readonly ca: string | null;
+    readonly cert: string | null;
+    readonly key: string | null;
+  } | null;
+  /** `{window}` in it stands for the window's name. */
+  readonly prefix: string;
+  readonly retentionMs: number;
+  /** Null: all. */
+  readonly windows: readonly string[] | null;
 }

@@ -9,11 +9,51 @@ import {
   identifier,
   listenerCertificate,
   logLevel,
+  name,
   passwordFile,
   port,
+  takes,
   text,
   version,
 } from "./schema-types.ts";
+
+/** `sinks.redis` as people write it. */
+export const redisSinkSchema = z.strictObject({
+  url: takes(
+    z.string().regex(/^rediss?:\/\/([^\s:/@]+|\[[0-9a-fA-F:]+\])(:\d{1,5})?(\/\d{1,4})?\/?$/),
+    "redis://host:port or rediss://host:port (TLS), with /number for another database than 0",
+  ).describe("The server; a primary, not a cluster."),
+  username: text().optional().describe("User of its ACL; default: Redis's own."),
+  password: text().optional().describe("Its password."),
+  passwordFile: passwordFile(),
+  tls: z
+    .strictObject({
+      ca: filePath()
+        .optional()
+        .describe("Certificate (PEM) of the authority that signed the server's; default: the system's."),
+      cert: filePath().optional().describe("Certificate (PEM) that central shows, with `key`."),
+      key: filePath().optional().describe("Its key (PEM)."),
+    })
+    .optional()
+    .describe("With `rediss://`."),
+  prefix: takes(
+    z
+      .string()
+      .regex(/^[^\s{}]*(\{window\}[^\s{}]*)?$/)
+      .min(1),
+    "text without spaces; {window} in it becomes the window's name",
+  )
+    .prefault("order_monitor")
+    .describe("What its keys begin with; with several windows it has `{window}` in it."),
+  retention: duration({ min: "1m", max: "3650d" })
+    .prefault("24h")
+    .describe("After its end, how long a window is kept there."),
+  windows: z
+    .array(name())
+    .min(1)
+    .optional()
+    .describe("Names of the windows that go there; default: all of the pipeline."),
+});
 
 /** central.yaml as people write it. */
 export const centralSchema = z.strictObject({
@@ -92,6 +132,12 @@ export const centralSchema = z.strictObject({
     })
     .prefault({})
     .describe("Payloads and recordings that came as a whole."),
+  sinks: z
+    .strictObject({
+      redis: redisSinkSchema.optional().describe("Redis: the latest revision of each window."),
+    })
+    .prefault({})
+    .describe("Where windows go beside page and API."),
   silentAfter: duration({ min: "1s", max: "1h" })
     .prefault("3s")
     .describe(

@@ -22,6 +22,7 @@ test("defaults", () => {
     http: { host: "127.0.0.1", port: 8080, allowedHosts: [], isControlAllowed: true },
     windows: { graceMs: 2000, retainMs: 30 * 86_400_000 },
     evidence: { bytesMax: 10 * 2 ** 30, retainMs: 30 * 86_400_000, unfinishedMs: 7 * 86_400_000 },
+    sinks: { redis: null },
     silentAfterMs: 3000,
     logLevel: "info",
   });
@@ -109,4 +110,53 @@ agents:
       "/etc/millrace/central.yaml:5:40: agents[2] has both password and passwordFile; keep one",
     ]);
   }
+});
+
+test("the Redis sink: its secrets and certificates read, its defaults, and what does not fit together", () => {
+  const files = {
+    "/etc/millrace/redis.password": "secret\n",
+    "/etc/millrace/ca.pem": "CA",
+  };
+  const { config } = load({
+    ...files,
+    "/etc/millrace/central.yaml": `version: 1
+sinks: { redis: { url: "rediss://redis.example:6380/2", username: central, passwordFile: redis.password, tls: { ca: ca.pem }, windows: [orders_1m] } }
+`,
+  });
+  expect(config.sinks.redis).toEqual({
+    url: "rediss://redis.example:6380/2",
+    username: "central",
+    password: "secret",
+    tls: { ca: "CA", cert: null, key: null },
+    prefix: "order_monitor",
+    retentionMs: 86_400_000,
+    windows: ["orders_1m"],
+  });
+  const wrong = (redis: string) => {
+    try {
+      const { warnings } = load({
+        ...files,
+        "/etc/millrace/central.yaml": `version: 1\nsinks: { redis: { ${redis} } }\n`,
+      });
+      return warnings.map(({ message }) => message);
+    } catch (error) {
+      return error instanceof ConfigError ? error.problems.map(({ message }) => message) : error;
+    }
+  };
+  expect(wrong("url: 'redis://a:b@host:6379'")).toEqual([
+    expect.stringContaining("redis://host:port or rediss://host:port"),
+  ]);
+  expect(wrong("url: 'redis://host:6379', tls: { ca: ca.pem }")).toEqual([
+    expect.stringContaining("let the url begin with rediss://"),
+  ]);
+  expect(wrong("url: 'redis://host:6379', username: central")).toEqual([
+    expect.stringContaining("no password"),
+  ]);
+  expect(wrong("url: 'redis://host:6379', passwordFile: redis.password")).toEqual([
+    expect.stringContaining("unencrypted"),
+  ]);
+  expect(wrong("url: 'redis://127.0.0.1:6379', passwordFile: redis.password")).toEqual([]);
+  expect(wrong("url: 'redis://127.0.0.1', prefix: '{region}'")).toEqual([
+    expect.stringContaining("{window} in it"),
+  ]);
 });

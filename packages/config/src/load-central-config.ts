@@ -4,6 +4,7 @@ import { ConfigReader } from "./config-reader.ts";
 import { isSameAddress } from "./is-same-address.ts";
 import { isOpenHost } from "./open-host.ts";
 import type { Loaded, LoadOptions } from "./load.ts";
+import { resolveRedisSink } from "./resolve-redis-sink.ts";
 
 /** Reads central.yaml. Throws `config_unreadable`, or `config_invalid` (a `ConfigError`) with everything that is wrong. */
 export function loadCentralConfig(path: string, options: LoadOptions = {}): Loaded<CentralConfig> {
@@ -71,6 +72,7 @@ export function loadCentralConfig(path: string, options: LoadOptions = {}): Load
       retainMs: file.evidence.retain,
       unfinishedMs: file.evidence.unfinishedAfter,
     },
+    sinks: { redis: file.sinks.redis === undefined ? null : resolveRedisSink(reader, file.sinks.redis) },
     silentAfterMs: file.silentAfter,
     logLevel: file.log.level,
   };

@@ -145,6 +145,66 @@ export const ERROR_TABLE = {
     wayOut: "check that the broker runs, and the url, user name and password",
     meaning: "No connection to the broker that an input reads from or the simulator publishes to.",
   },
+  redis_unreachable: {
+    domain: "external",
+    retry: "later",
+    exitCode: 1,
+    message: "cannot write to Redis {url}: {reason}",
+    wayOut:
+      "check that it runs, and `sinks.redis`; windows are kept at central meanwhile, and written when it is back",
+    meaning: "No connection to the Redis of the sink, or one that ended or did not answer.",
+  },
+  redis_refused: {
+    domain: "user",
+    retry: "later",
+    exitCode: 1,
+    message: "cannot write to Redis {url}: it refuses this user ({reason})",
+    wayOut:
+      "compare `sinks.redis.username` and its password with the ACL of Redis; docs/operations.md says which rights are needed",
+    meaning: "Wrong user or password, none where one is needed, or a user without the rights.",
+  },
+  redis_readonly: {
+    domain: "external",
+    retry: "later",
+    exitCode: 1,
+    message: "cannot write to Redis {url}: it is a replica and takes no writes",
+    wayOut: "let `sinks.redis.url` name the primary; central looks again by itself",
+    meaning: "The server is a read-only replica, perhaps since a failover.",
+  },
+  redis_out_of_memory: {
+    domain: "external",
+    retry: "later",
+    exitCode: 1,
+    message: "cannot write to Redis {url}: it is out of memory",
+    wayOut: "raise its maxmemory, or shorten `sinks.redis.retention`; what waits is written then",
+    meaning: "Redis has reached maxmemory and takes no more.",
+  },
+  redis_loading: {
+    domain: "external",
+    retry: "later",
+    exitCode: 1,
+    message: "cannot write to Redis {url}: it is still loading what it holds",
+    wayOut: "wait; central looks again by itself",
+    meaning: "Redis was started and reads its files.",
+  },
+  redis_emptied: {
+    domain: "external",
+    retry: "later",
+    exitCode: 1,
+    message: "cannot go on writing to Redis {url}: what was written there is gone",
+    wayOut:
+      "nothing: central writes its windows again from its history; see that nobody flushes this database",
+    meaning: "Redis was emptied, or put back to an earlier state, while central wrote to it.",
+  },
+  sink_fenced: {
+    domain: "user",
+    retry: "later",
+    exitCode: 1,
+    message: "cannot write to {url}: a later central (generation {generation}) writes there",
+    wayOut:
+      "stop one of the two, or give each its own `prefix`; where there is only this one and its clock was wrong, delete all keys of the prefix: they are written again",
+    meaning: "Another central, or a later start of this one, has claimed the sink's place.",
+  },
   pipeline_too_large: {
     domain: "user",
     retry: "never",

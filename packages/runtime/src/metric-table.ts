@@ -226,6 +226,36 @@ export const METRIC_TABLE = {
     labels: [],
     help: "Stored values that could not be read and were left out since the start.",
   },
+  millrace_central_sink_results_total: {
+    type: "counter",
+    labels: ["sink", "outcome"],
+    help: "Revisions since the start by what became of them at a sink: written, stale (it held a later one), superseded (a later one came while it waited), expired (past the sink's retention), deferred (too much waited; comes from the history).",
+  },
+  millrace_central_sink_waiting: {
+    type: "gauge",
+    labels: ["sink"],
+    help: "Windows whose latest revision waits for a sink.",
+  },
+  millrace_central_sink_lag_seconds: {
+    type: "gauge",
+    labels: ["sink"],
+    help: "How long the longest of them waits.",
+  },
+  millrace_central_sink_up: {
+    type: "gauge",
+    labels: ["sink"],
+    help: "1 while the sink takes results.",
+  },
+  millrace_central_sink_failures_total: {
+    type: "counter",
+    labels: ["sink", "code"],
+    help: "Failed tries since the start, by their code in errors.md.",
+  },
+  millrace_central_sink_rebuilds_total: {
+    type: "counter",
+    labels: ["sink"],
+    help: "How often a sink was given all of the history since the start; the start itself is one.",
+  },
   millrace_central_stream_clients: { type: "gauge", labels: [], help: "Open dashboard streams." },
 } as const satisfies Record<string, MetricRow>;
 

@@ -90,6 +90,11 @@ export class GroupMember {
       partitions.map((partition) => ({ topic, partition })),
     );
     this.#options.onAssigned(partitions, isNew);
+    // What the join went by; it is in memory.
+    this.#countPartitions(false).then(
+      (counts) => (this.#partitionCounts = counts),
+      () => undefined,
+    );
   }
 
   async #join(): Promise<void> {
@@ -133,18 +138,19 @@ export class GroupMember {
   /** The group's leader shares out the partitions that it knew at the last join. */
   async #lookForPartitions(): Promise<void> {
     try {
-      const { topics } = await this.#consumer.metadata({
-        topics: [...this.#options.topics],
-        forceUpdate: true,
-      });
-      const counts = Array.from(topics, ([topic, { partitionsCount }]) => `${topic} ${partitionsCount}`)
-        .sort()
-        .join();
-      const isOther = this.#partitionCounts !== "" && counts !== this.#partitionCounts;
-      this.#partitionCounts = counts;
-      if (isOther) await this.#join();
+      const known = this.#partitionCounts;
+      const counts = await this.#countPartitions(true);
+      if (known !== "" && counts !== known) await this.#join();
     } catch {
       // Looked for again at the next turn; what is wrong shows in the fetches.
     }
+  }
+
+  async #countPartitions(isAnew: boolean): Promise<string> {
+    const topics = [...this.#options.topics];
+    const metadata = await this.#consumer.metadata({ topics, forceUpdate: isAnew });
+    return Array.from(metadata.topics, ([topic, { partitionsCount }]) => `${topic} ${partitionsCount}`)
+      .sort()
+      .join();
   }
 }

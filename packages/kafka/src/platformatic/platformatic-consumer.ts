@@ -167,6 +167,8 @@ export class PlatformaticConsumer implements KafkaConsumer {
     while (isCurrent()) {
       try {
         const added = partitions.filter((partition) => !this.#positions.has(partitionKey(partition)));
+        // They may be newer than what the reader knows of the topic.
+        if (added.length > 0) this.#reader.clearMetadata();
         const found = added.length === 0 ? [] : await this.#beginnings(added);
         if (!isCurrent()) return;
         for (const position of found) this.#positions.set(partitionKey(position), position);
@@ -211,6 +213,7 @@ export class PlatformaticConsumer implements KafkaConsumer {
         const byNode = new Map<number, KafkaPosition[]>();
         for (const [key, position] of this.#positions) {
           const leader = metadata.topics.get(position.topic)?.partitions[position.partition]?.leader;
+          if (leader === undefined) this.#reader.clearMetadata();
           if (leader === undefined || this.#paused.has(key) || this.#busyNodes.has(leader)) continue;
           byNode.set(leader, [...(byNode.get(leader) ?? []), position]);
         }

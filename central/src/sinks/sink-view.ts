@@ -1,0 +1,24 @@
+/** What a sink does, and what has become of the revisions that were published to it since the start. */
+export interface SinkView {
+  readonly sink: string;
+  readonly state: "connecting" | "up" | "rebuilding" | "down" | "stopped";
+  /** Why it is down; empty where it is not. */
+  readonly reason: string;
+  /** Of why it is down: a code of docs/errors.md. */
+  readonly code: string;
+  /** Windows whose latest revision waits. */
+  readonly waiting: number;
+  /** How long the longest of them waits; 0 where none does. */
+  readonly waitingMs: number;
+  readonly outcomes: Readonly<Record<SinkOutcome, number>>;
+  /** How often all of the history was written again. */
+  readonly rebuilds: number;
+  readonly failures: Readonly<Record<string, number>>;
+}
+
+/**
+ * `written`; `stale`: the target held a later one; `superseded`: a later revision came while it waited; `expired`: its window is
+ * past the sink's retention; `deferred`: too much waited, so it comes from the history.
+ */
+export const SINK_OUTCOMES = ["written", "stale", "superseded", "expired", "deferred"] as const;
+export type SinkOutcome = (typeof SINK_OUTCOMES)[number];

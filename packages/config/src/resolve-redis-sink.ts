@@ -1,0 +1,50 @@
+import type { z } from "zod";
+import type { RedisSinkConfig } from "./central-config.ts";
+import type { redisSinkSchema } from "./central-schema.ts";
+import type { ConfigReader } from "./config-reader.ts";
+import { isOpenHost } from "./open-host.ts";
+
+const PATH = ["sinks", "redis"];
+
+/** `sinks.redis` with its secrets and certificates read. */
+export function resolveRedisSink(
+  reader: ConfigReader,
+  redis: z.output<typeof redisSinkSchema>,
+): RedisSinkConfig {
+  const { url, username, tls, prefix, retention, windows } = redis;
+  const password = reader.readSecret(PATH, redis);
+  const isEncrypted = url.startsWith("rediss:");
+  if (tls !== undefined && !isEncrypted)
+    reader.problem(
+      [...PATH, "tls"],
+      "sinks.redis has tls and a url without it; let the url begin with rediss://",
+    );
+  if (tls !== undefined && (tls.cert === undefined) !== (tls.key === undefined))
+    reader.problem([...PATH, "tls"], "sinks.redis.tls has one of cert and key; give both, or neither");
+  if (username !== undefined && password === null)
+    reader.problem(
+      [...PATH, "username"],
+      "sinks.redis has a username and no password; give password or passwordFile",
+    );
+  if (password !== null && !isEncrypted && isOpenHost(new URL(url).hostname.replace(/^\[(.*)\]$/, "$1")))
+    reader.warning(
+      [...PATH, "url"],
+      "the password and all windows cross the network unencrypted; let sinks.redis.url begin with rediss://",
+    );
+  return {
+    url,
+    username: username ?? null,
+    password,
+    tls:
+      tls === undefined
+        ? null
+        : {
+            ca: reader.readPem([...PATH, "tls", "ca"], tls.ca),
+            cert: reader.readPem([...PATH, "tls", "cert"], tls.cert),
+            key: reader.readPem([...PATH, "tls", "key"], tls.key),
+          },
+    prefix,
+    retentionMs: retention,
+    windows: windows ?? null,
+  };
+}

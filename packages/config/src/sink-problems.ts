@@ -1,0 +1,31 @@
+import { orNearest } from "@millrace/runtime";
+import type { CentralConfig } from "./central-config.ts";
+import type { Loaded } from "./load.ts";
+import type { Pipeline } from "./pipeline.ts";
+import type { Problem } from "./problem.ts";
+
+/** What is wrong in central.yaml about sinks, seen beside the pipeline: windows that it lacks, or that would share keys. */
+export function sinkProblems(
+  { config, problemAt }: Loaded<CentralConfig>,
+  { windows }: Pick<Pipeline, "windows">,
+): Problem[] {
+  const { redis } = config.sinks;
+  if (redis === null) return [];
+  const names = windows.map(({ name }) => name);
+  const problems = (redis.windows ?? []).flatMap((name, index) => {
+    if (names.includes(name)) return [];
+    return problemAt(
+      ["sinks", "redis", "windows", index],
+      `the pipeline has no window ${name}; ${orNearest(name, names)}`,
+    );
+  });
+  const count = redis.windows?.length ?? names.length;
+  if (count > 1 && !redis.prefix.includes("{window}"))
+    problems.push(
+      problemAt(
+        ["sinks", "redis"],
+        `${count} windows would share the keys ${redis.prefix}:…; name one under windows, or give a prefix with {window} in it, such as "${redis.prefix}:{window}"`,
+      ),
+    );
+  return problems;
+}
