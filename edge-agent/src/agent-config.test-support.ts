@@ -34,6 +34,7 @@ export const TEST_AGENT_CONFIG: AgentConfig = {
     idleTimeoutMs: 30_000,
     dedupeHorizonMs: 600_000,
     dedupeKeysMax: 1_000,
+    heldReadingsMax: 1_000,
     actionMaxAgeMs: 5_000,
     clockFloorMs: Date.UTC(2020, 0, 1),
   },

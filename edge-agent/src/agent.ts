@@ -39,6 +39,8 @@ import type { FilePositions } from "./inputs/files/file-positions.ts";
 import type { HostReading } from "./inputs/host-input.ts";
 import type { Arrival, Subscriptions } from "./inputs/input.ts";
 import { Deduplicator } from "./intake/deduplicator.ts";
+import { HeldAdmission } from "./intake/held-admission.ts";
+import { HeldReadings } from "./intake/held-readings.ts";
 import { type PipelineReading, pipelineReading } from "./intake/pipeline-reading.ts";
 import { Quarantine } from "./intake/quarantine.ts";
 import { ReadingIntake } from "./intake/reading-intake.ts";
@@ -103,6 +105,8 @@ const BACKFILL_AFTER_MS = 5_000;
 const BACKFILL_INTERVAL_MS = 5_000;
 /** Readings in memory that wait for the next commit: far more than a disk that is merely slow lets gather. */
 const UNDURABLE_READINGS_MAX = 250_000;
+/** What was held leaves the rest of a metric's open panes to what comes; above half of them all leave. */
+const HELD_ROWS_MAX = (PANE_ROWS_MAX * 3) / 4;
 
 /**
  * The gateway program without its sockets: readings in, batches out, everything between durable. One `Agent` holds one
@@ -118,6 +122,8 @@ export class Agent {
   readonly #rules: RuleEngine;
   readonly #watermarks: SeriesWatermarks;
   readonly #deduplicator: Deduplicator;
+  readonly #held: HeldReadings;
+  readonly #admission: HeldAdmission;
   readonly #watched: WatchedWindows;
   readonly #redo: RedoBuffer;
   readonly #redoLog: RedoLog;
@@ -149,6 +155,8 @@ export class Agent {
   /** Panes that have no place in the tables any more: sealed with the next commit. */
   #outdated: readonly PaneRows[] = [];
   #isEmissionDue = false;
+  /** What was held has all been judged; what it brought has yet to leave its panes. */
+  #isClaimEnding = false;
   #isStopping = false;
   #isLossBooked = false;
   readonly #timers: { tick?: Timer; rules?: Timer } = {};
@@ -164,6 +172,7 @@ export class Agent {
     this.#rules = parts.rules;
     this.#watermarks = parts.watermarks;
     this.#deduplicator = parts.deduplicator;
+    this.#held = parts.held;
     this.#watched = parts.watched;
     this.#recorder = parts.recorder;
     this.#redo = parts.redo;
@@ -280,6 +289,25 @@ export class Agent {
       isChoked: () => this.#redo.rowCount >= UNDURABLE_READINGS_MAX,
       onOutcomes: this.#onOutcomes,
     });
+    this.#admission = new HeldAdmission({
+      ...parts,
+      clock,
+      log,
+      maxFutureMs: config.limits.maxFutureMs,
+      // What comes over Kafka tells no time.
+      hasWitness: config.uplink.kafka === null,
+      isMeasured: (metric) => this.#pipeline.metrics.some(({ name }) => name === metric),
+      hasRoomFor: (readings) =>
+        [...this.#tables.all()].every(({ rowCount }) => rowCount + readings <= HELD_ROWS_MAX),
+      durable: () => this.#waits.until({ isUrgent: true }),
+      begun: () => this.#claimHeld(),
+      over: () => {
+        this.#isClaimEnding = true;
+        this.#isEmissionDue = true;
+        this.#commits.requestNow();
+      },
+      lost: (readings) => this.#bookLostHeld(readings),
+    });
     this.#requestDesk = new RequestDesk((request) =>
       carryOut(request, {
         compression: options.compression,
@@ -383,6 +411,14 @@ export class Agent {
       recovery.layouts === undefined
         ? PaneTables.of(pipeline.metrics, PANE_ROWS_MAX)
         : PaneTables.restore(recovery.layouts, PANE_ROWS_MAX);
+    const held = await HeldReadings.open({
+      store,
+      steadyMs: () => guard.steadyMs(),
+      readingsMax: limits.heldReadingsMax,
+      dedupeHorizonMs: limits.dedupeHorizonMs,
+      dedupeKeysMax: limits.dedupeKeysMax,
+      isDiskLow: () => agent.#outbox.room.isDiskLow,
+    });
     const intake = new ReadingIntake({
       tables,
       clock,
@@ -394,6 +430,7 @@ export class Agent {
       redo,
       redoLog: recovery.redoLog,
       watched,
+      held,
       recorder: recorder?.ring ?? null,
     });
     const paneCheckpoint = new PaneCheckpoint(recovery.series);
@@ -413,6 +450,7 @@ export class Agent {
       tables,
       intake,
       watched,
+      held,
       redo,
       redoLog: recovery.redoLog,
       rulesJournal: recovery.rulesJournal,
@@ -604,6 +642,7 @@ export class Agent {
   async stop(drainMs: number): Promise<void> {
     const { clock, log } = this.#options;
     this.#isStopping = true;
+    this.#admission.stop();
     this.#isEmissionDue = true;
     this.#recorder?.finish();
     if (this.#commits.isFailing) log.error("stopping while the store takes no writes", this.#undurable());
@@ -643,6 +682,7 @@ export class Agent {
       quarantine: this.#quarantine,
       recorder: this.#recorder,
       deduplicator: this.#deduplicator,
+      held: this.#held,
       sparkplug: this.#sparkplug,
       uplink: this.#uplink,
       pending: () => this.#pendingReadings(),
@@ -679,6 +719,7 @@ export class Agent {
     const nowMs = this.#guard.nowMs();
     const steadyMs = this.#guard.steadyMs();
     this.#rulesAtMs = clock.monotonicMs();
+    this.#admission.look();
     this.#handle(this.#rules.onTick({ nowMs, monotonicMs: clock.monotonicMs(), steadyMs }));
     this.#maintenance.tick();
     this.#recorder?.tick();
@@ -739,14 +780,40 @@ export class Agent {
     this.#rules.shiftMaintenance(step.nowMs - step.fromMs);
     this.#outbox.takeBack(this.#watermarks.watermark(step.nowMs).watermarkMs);
     this.#deduplicator.forgetBeyond(step.nowMs + maxFutureMs);
+    this.#admission.proven(step);
+  }
+
+  /** Until what was held is in batches, no frontier passes the event time of what of it is plausible. */
+  #claimHeld(): void {
+    this.#isClaimEnding = false;
+    const endMs = Math.floor(this.#guard.nowMs() + this.#options.config.limits.maxFutureMs) + 1;
+    const startMs = Math.floor(this.#held.earliestMs);
+    this.#outbox.claimPending(startMs < endMs ? { startMs, endMs } : undefined);
+  }
+
+  /** What was held and cannot be read any more: nothing tells whether it would have been aggregated, so it counts as that. */
+  #bookLostHeld(readings: number): void {
+    const { totals } = this.#ledger;
+    totals.held -= readings;
+    totals.aggregated += readings;
+    totals.damaged += readings;
+    const { maxFutureMs, clockFloorMs: startMs } = this.#options.config.limits;
+    const endMs = Math.floor(this.#guard.nowMs() + maxFutureMs) + 1;
+    this.#outbox.appendLost(this.#extraChanges, readings, { startMs, endMs });
+    this.#options.log.error("held readings were lost to damage of the store", { readings });
   }
 
   /** What the ledger has as aggregated and the store no longer holds was lost to damage: central is told. */
   #bookDamage(recovery: Recovery): void {
     const { totals } = this.#ledger;
+    // Of what was held, the rest is lost before it was in a pane; more is there where the ledger is an older one.
+    const lost = totals.held - this.#held.count;
+    totals.held -= lost;
+    if (lost > 0) totals.aggregated += lost;
+    else totals.received -= lost;
     const { aggregated, forwarded, evicted, damaged } = totals;
-    const held = this.#openReadings() + queuedReadings(this.#queue);
-    const uncounted = held + forwarded + evicted + damaged - aggregated;
+    const stored = this.#openReadings() + queuedReadings(this.#queue);
+    const uncounted = stored + forwarded + evicted + damaged - aggregated;
     if (uncounted > 0) {
       totals.received += uncounted;
       totals.aggregated += uncounted;
@@ -779,8 +846,9 @@ export class Agent {
     this.#quarantine.drainInto(changes);
     this.#outbox.appendAlarms(changes, this.#alarmDesk.drainInto(changes));
     const received = this.#ledger.totals.received;
+    this.#held.drainInto(changes);
     this.#collectOutdated(changes);
-    this.#collectEmission(changes);
+    const isClaimOver = this.#collectEmission(changes) && this.#isClaimEnding;
     if (this.#uplink.isUp) this.#outbox.markNextSent(changes, (lane) => this.#uplink.lastInReach(lane));
     const evidenceDurable = this.#sealer.drainInto(changes);
     this.#outbox.drainInto(changes);
@@ -795,6 +863,7 @@ export class Agent {
       durable: () => {
         this.#committedReceived = received;
         this.#outbox.durable(appended);
+        if (isClaimOver && this.#isClaimEnding) this.#outbox.claimPending(undefined);
         if (!this.#isLossBooked) this.#options.lossBooked?.();
         this.#isLossBooked = true;
         isDurable();
@@ -816,21 +885,26 @@ export class Agent {
     this.#outdated = [];
   }
 
-  /** Seals what the panes have gained: live metrics at once while the link is up, complete panes otherwise. */
-  #collectEmission(changes: Change[]): void {
+  /** Seals what the panes have gained: live metrics at once while the link is up, complete panes otherwise. True: it has looked. */
+  #collectEmission(changes: Change[]): boolean {
+    this.#admission.look();
     const nowMs = this.#options.clock.monotonicMs();
     const isLive = this.#isLinkLive;
     const intervalMs = isLive || this.#isStopping ? 0 : BACKFILL_INTERVAL_MS;
-    if (!this.#isEmissionDue || nowMs - this.#emittedAtMs < intervalMs) return;
+    if (!this.#isEmissionDue || nowMs - this.#emittedAtMs < intervalMs) return false;
     this.#isEmissionDue = false;
     this.#emittedAtMs = nowMs;
     const { sections, sealed } = this.#emission.take(
       this.#isStopping ? "everything" : isLive ? "live" : "complete",
     );
-    if (sections.length === 0) return this.#outbox.advance(sealed);
+    if (sections.length === 0) {
+      this.#outbox.advance(sealed);
+      return true;
+    }
     this.#outbox.appendPanes(changes, isLive ? "live" : "backfill", sections, sealed);
     for (const rows of sections) this.#paneCheckpoint.forget(changes, rows);
     this.#checkpoints.panesLeft();
+    return true;
   }
 
   /**
@@ -859,6 +933,7 @@ interface AgentParts {
   readonly rules: RuleEngine;
   readonly watermarks: SeriesWatermarks;
   readonly deduplicator: Deduplicator;
+  readonly held: HeldReadings;
   readonly tables: PaneTables;
   readonly intake: ReadingIntake;
   readonly watched: WatchedWindows;

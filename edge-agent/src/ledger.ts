@@ -27,6 +27,8 @@ export interface LedgerTotals {
   ruleOnly: number;
   duplicate: number;
   rejected: Record<RejectionReason, number>;
+  /** Kept until the clock is proven: their own time is ahead of it. Goes down when they are judged. */
+  held: number;
   /** Acknowledged by central. */
   forwarded: number;
   /** Given up to stay within `outbox.bytesMax`. */
@@ -44,7 +46,7 @@ export interface LedgerTotals {
 /**
  * Counters that add up, at two stages:
  *
- *   received   = aggregated + ruleOnly + duplicate + Σ rejected                  (+ pending: not yet durable)
+ *   received   = aggregated + ruleOnly + duplicate + Σ rejected + held           (+ pending: not yet durable)
  *   aggregated = open (in panes) + queued (in the outbox) + forwarded + evicted + damaged
  *
  * A payload that cannot be decoded counts as one reading, and so does each element, line or record of one that can.
@@ -59,6 +61,7 @@ export class Ledger {
       ruleOnly: 0,
       duplicate: 0,
       rejected: noRejections(),
+      held: 0,
       forwarded: 0,
       evicted: 0,
       damaged: 0,
@@ -74,6 +77,12 @@ export class Ledger {
     this.totals.rejected[reason] += count;
   }
 
+  /** A held reading is judged: it was received when it came. */
+  rejectHeld(reason: RejectionReason): void {
+    this.totals.held -= 1;
+    this.totals.rejected[reason] += 1;
+  }
+
   static parse(value: unknown): Ledger {
     const ledger = new Ledger();
     if (typeof value !== "object" || value === null) return ledger;
@@ -84,6 +93,7 @@ export class Ledger {
       "aggregated",
       "ruleOnly",
       "duplicate",
+      "held",
       "forwarded",
       "evicted",
       "damaged",

@@ -8,6 +8,7 @@ const agentLedger = z.object({
   ruleOnly: count,
   duplicate: count,
   rejected: z.record(z.string(), count),
+  held: count,
   pending: count,
   open: count,
   queued: count,

@@ -9,6 +9,7 @@ const agent: AgentLedger = {
   ruleOnly: 0,
   duplicate: 4,
   rejected: { malformed: 1 },
+  held: 0,
   pending: 0,
   open: 0,
   queued: 0,

@@ -44,8 +44,19 @@ export function ledgerRows({ truth, agents }: LedgerInputs): LedgerRow[] {
       rows.push({ stage, name: "no ledger", total: Number.NaN, parts: [] });
       continue;
     }
-    const { received, aggregated, ruleOnly, duplicate, pending, open, queued, forwarded, evicted, damaged } =
-      ledger;
+    const {
+      received,
+      aggregated,
+      ruleOnly,
+      duplicate,
+      held,
+      pending,
+      open,
+      queued,
+      forwarded,
+      evicted,
+      damaged,
+    } = ledger;
     const rejected = Object.values(ledger.rejected).reduce((sum, count) => sum + count, 0);
     if (isSimulated) {
       rows.push({
@@ -68,6 +79,7 @@ export function ledgerRows({ truth, agents }: LedgerInputs): LedgerRow[] {
           ["rules only", ruleOnly],
           ["duplicate", duplicate],
           ["rejected", rejected],
+          ...(held === 0 ? [] : [["held", held] as const]),
           ["pending", pending],
         ],
       },

@@ -90,6 +90,7 @@ export class SiteAgent {
       redo: new RedoBuffer(),
       redoLog: { next: 1 },
       watched: { add: () => undefined, has: () => false },
+      held: null,
       recorder: null,
     });
     this.#emission = new PaneEmission({

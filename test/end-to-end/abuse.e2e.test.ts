@@ -285,7 +285,9 @@ test(
     expect(countsOf("files")["lines"]).toBeGreaterThan(1_000);
     expect(countsOf("mqtt")["disconnects"]).toBeGreaterThan(1);
     const refused = Object.values(rejected).reduce((sum, count) => sum + count, 0);
-    expect(ledger.received).toBe(ledger.aggregated + ledger.ruleOnly + ledger.duplicate + refused);
+    expect(ledger.received).toBe(
+      ledger.aggregated + ledger.ruleOnly + ledger.duplicate + refused + ledger.held,
+    );
     expect(await site.process.stop()).toBe(0);
   },
 );

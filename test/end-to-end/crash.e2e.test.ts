@@ -109,10 +109,11 @@ async function watchLedger(
     const ledger = (await site.status().catch(() => undefined))?.ledger;
     if (ledger === undefined) continue;
     count += 1;
-    const { received, aggregated, ruleOnly, duplicate, open, queued, forwarded, evicted, damaged } = ledger;
+    const { received, aggregated, ruleOnly, duplicate, held, open, queued, forwarded, evicted, damaged } =
+      ledger;
     const rejected = Object.values(ledger.rejected).reduce((sum, each) => sum + each, 0);
     const isWhole =
-      received === aggregated + ruleOnly + duplicate + rejected &&
+      received === aggregated + ruleOnly + duplicate + rejected + held &&
       aggregated === open + queued + forwarded + evicted + damaged;
     if (!isWhole) faults.push(`${site.agent}: ${JSON.stringify(ledger)}`);
   }

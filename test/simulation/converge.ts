@@ -69,7 +69,7 @@ function ledgerProblems(world: World, site: SimulatedSite): string[] {
   expect(
     "received",
     ledger.received,
-    ledger.aggregated + ledger.ruleOnly + ledger.duplicate + rejected + ledger.pending,
+    ledger.aggregated + ledger.ruleOnly + ledger.duplicate + rejected + ledger.held + ledger.pending,
   );
   expect(
     "aggregated",

@@ -3,11 +3,12 @@ import { join } from "node:path";
 import { loadAgentConfig } from "@millrace/config";
 import { BatchQueue, LevelStore, type VerifyRow } from "@millrace/queue";
 import { type Command, systemRandom } from "@millrace/runtime";
-import { numberOfKey, parseJson, PREFIX, prefixRange } from "../durability/agent-store.ts";
+import { numberOfKey, parseJson, PREFIX, prefixRange, readSeries } from "../durability/agent-store.ts";
 import { isStoreDamage } from "../durability/is-store-damage.ts";
 import { parseFilePosition } from "../inputs/files/file-position.ts";
-import { parseRedoEntry } from "../durability/redo-entry.ts";
+import { parseRedoEntry, QUALITIES, REDO_FLAG } from "../durability/redo-entry.ts";
 import { readAudit } from "../actions/read-audit.ts";
+import { HeldReadings } from "../intake/held-readings.ts";
 import { Quarantine } from "../intake/quarantine.ts";
 import { AGENT_STORE_VERSION } from "../version.ts";
 import { CONFIG_FLAG } from "./config-flag.ts";
@@ -33,7 +34,12 @@ export const doctorCommand: Command = {
     export: {
       type: "switch",
       summary:
-        "print what the store holds as JSON lines: panes, alarm steps, what was given up, what is in quarantine",
+        "print what the store holds as JSON lines: panes, alarm steps, what was given up, what is in quarantine, readings that are held",
+    },
+    held: {
+      type: "switch",
+      summary:
+        "print the readings that are ahead of the agent's clock, and wait until it is proven, as JSON lines",
     },
     quarantine: {
       type: "switch",
@@ -67,9 +73,15 @@ export const doctorCommand: Command = {
       if (listing !== undefined) {
         const queue = await BatchQueue.open(store, { random: systemRandom });
         for await (const row of listing(queue)) output.out(`${JSON.stringify(row)}\n`);
-        if (flags.isOn("export"))
+        if (flags.isOn("export")) {
           for await (const quarantine of Quarantine.read(store))
             output.out(`${JSON.stringify({ quarantine })}\n`);
+          for await (const held of heldRows(store)) output.out(`${JSON.stringify({ held })}\n`);
+        }
+        return 0;
+      }
+      if (flags.isOn("held")) {
+        for await (const held of heldRows(store)) output.out(`${JSON.stringify(held)}\n`);
         return 0;
       }
       if (flags.isOn("quarantine") || flags.isOn("audit")) {
@@ -104,6 +116,20 @@ async function* recordLines(
     for await (const payload of Quarantine.read(store))
       yield isJson ? JSON.stringify(payload) : renderQuarantined(payload);
   else for await (const line of readAudit(store)) yield isJson ? JSON.stringify(line) : renderAudit(line);
+}
+
+/** Held readings, in the order in which they came. `heldByMs`: the agent's clock then, which may be wrong. */
+async function* heldRows(store: LevelStore): AsyncIterable<object> {
+  const series = new Map(
+    (await readSeries(store)).map(({ index, definition }) => [index, definition] as const),
+  );
+  for await (const { committedAtMs: heldByMs, rowCount, row } of HeldReadings.read(store)) {
+    for (let index = 0; index < rowCount; index += 1) {
+      const { series: number, timeMs, value, flags } = row(index);
+      const { metric = null, labels = null } = series.get(number) ?? {};
+      yield { metric, labels, timeMs, value, quality: QUALITIES[flags & REDO_FLAG.qualityMask], heldByMs };
+    }
+  }
 }
 
 /** What LevelDB cannot read is a finding too, and the last. */
@@ -143,6 +169,14 @@ async function* examine(store: LevelStore): AsyncIterable<Finding> {
     detail: `${store.damagedCount} are not what was written`,
   };
   yield { where: "redo", isOk: true, detail: `${entryCount} entries, ${rowCount} readings` };
+  let heldCount = 0;
+  for await (const { value } of store.range(prefixRange(PREFIX.held))) {
+    const entry = parseRedoEntry(value);
+    heldCount += entry?.rowCount ?? 0;
+    if (entry === undefined) yield { where: "held", isOk: false, detail: "a block of held readings" };
+  }
+  if (heldCount > 0)
+    yield { where: "held", isOk: true, detail: `${heldCount} readings wait until the clock is proven` };
   for await (const { key, value } of store.range(prefixRange(PREFIX.filePosition))) {
     const position = parseFilePosition(parseJson(value));
     yield position === undefined

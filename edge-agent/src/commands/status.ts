@@ -79,9 +79,10 @@ export function renderStatus(page: StatusPage, url: string, earlier?: EarlierInp
     ),
     "",
     "ledger     readings",
-    `  received ${column(ledger.received, 10)} = aggregated ${ledger.aggregated} + rule only ${ledger.ruleOnly} + duplicate ${ledger.duplicate} + rejected ${rejected.reduce((sum, [, count]) => sum + count, 0)}`,
+    `  received ${column(ledger.received, 10)} = aggregated ${ledger.aggregated} + rule only ${ledger.ruleOnly} + duplicate ${ledger.duplicate} + rejected ${rejected.reduce((sum, [, count]) => sum + count, 0)}${ledger.held > 0 ? ` + held ${ledger.held}` : ""}`,
     `  aggregated ${column(ledger.aggregated, 8)} = open ${ledger.open} + queued ${ledger.queued} + forwarded ${ledger.forwarded} + evicted ${ledger.evicted} + damaged ${ledger.damaged}`,
     ...rejected.map(([reason, count]) => `  rejected(${reason}) ${count}`),
+    ...renderHeld(page.held),
     ...(ledger.alarmBatchesEvicted > 0 ? [`  batches of alarms evicted ${ledger.alarmBatchesEvicted}`] : []),
     ...(ledger.evidencePartsSealed > 0
       ? [
@@ -101,6 +102,14 @@ export function renderStatus(page: StatusPage, url: string, earlier?: EarlierInp
     ...page.alarms.map(renderAlarm),
   ];
   return lines.join("\n");
+}
+
+/** What waits for the clock. */
+function renderHeld({ readings, series, bytes }: StatusPage["held"]): readonly string[] {
+  if (readings === 0) return [];
+  return [
+    `  held ${readings} readings of ${series} series (${bytes} bytes): ahead of this agent's clock, which nothing has proven right yet`,
+  ];
 }
 
 export function renderRecorder({

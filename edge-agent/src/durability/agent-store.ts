@@ -14,6 +14,7 @@ import type { Labels } from "@millrace/stream";
  *   36 u64 number            how far one tailed file has been read (inputs/files/file-position.ts)
  *   37 u64 number            what alarms' steps have changed since the rules' checkpoint part (rules-journal.ts)
  *   38                       filters that sessions kept by sites' brokers may hold: [{ session, filters }]
+ *   39 u64 number            readings held until the clock is proven, as a redo entry without a ledger (intake/held-readings.ts)
  *   3c                       pipeline that central has pushed, and the last one refused (reload/stored-pipeline.ts)
  */
 export const PREFIX = {
@@ -26,6 +27,7 @@ export const PREFIX = {
   filePosition: 0x36,
   rulesJournal: 0x37,
   sessionFilters: 0x38,
+  held: 0x39,
   pipeline: 0x3c,
 } as const;
 

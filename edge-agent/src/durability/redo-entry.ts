@@ -2,9 +2,12 @@ import type { ReadingColumns } from "@millrace/stream";
 import { crc32c } from "@millrace/wire";
 import type { LedgerTotals } from "../ledger.ts";
 
+/** By number in a row's flags. */
+export const QUALITIES = ["good", "uncertain", "bad"] as const;
+
 /** What one row of the redo log says of a reading. */
 export const REDO_FLAG = {
-  /** Bits 0–1: quality (0 good, 1 uncertain, 2 bad). */
+  /** Bits 0–1: quality, by its place in QUALITIES. */
   qualityMask: 0b0000_0011,
   hasOwnTime: 0b0000_0100,
   undeduplicated: 0b0000_1000,
@@ -15,7 +18,8 @@ export const REDO_FLAG = {
 } as const;
 
 /**
- * Redo entry: the readings of one group commit, for replay after a crash and as the memory of the deduplicator.
+ * Redo entry: the readings of one group commit, for replay after a crash and as the memory of the deduplicator. Held
+ * readings (intake/held-readings.ts) stand in the same form, without a ledger.
  * Little-endian.
  *
  *   offset size
@@ -24,7 +28,7 @@ export const REDO_FLAG = {
  *        4    4  CRC-32C of everything after this field
  *        8    8  f64 agent's clock at the commit, ms
  *       16    4  rows n
- *       20    4  length of the ledger j
+ *       20    4  length of the ledger j; 0: none
  *       24    j  ledger totals after this commit, JSON, UTF-8
  *     24+j       rows, each:
  *                  u8      bits 0–4 flags; bit 5: of the same series as the row before; bits 6–7 how the value stands
@@ -38,7 +42,7 @@ export const REDO_FLAG = {
  */
 export interface RedoEntry {
   readonly committedAtMs: number;
-  readonly ledger: LedgerTotals;
+  readonly ledger: LedgerTotals | undefined;
   readonly rowCount: number;
   row(index: number): RedoRow;
 }
@@ -127,8 +131,8 @@ export class RedoBuffer {
   }
 
   /** The rows so far as an entry; the buffer is empty afterwards. */
-  take(committedAtMs: number, ledger: LedgerTotals): Uint8Array {
-    const ledgerBytes = new TextEncoder().encode(JSON.stringify(ledger));
+  take(committedAtMs: number, ledger?: LedgerTotals): Uint8Array {
+    const ledgerBytes = new TextEncoder().encode(ledger === undefined ? "" : JSON.stringify(ledger));
     const rowsAt = HEADER_BYTES + ledgerBytes.length;
     const entry = new Uint8Array(rowsAt + this.#end);
     const view = new DataView(entry.buffer);
@@ -163,7 +167,10 @@ export function parseRedoEntry(bytes: Uint8Array): RedoEntry | undefined {
   const rowsAt = HEADER_BYTES + view.getUint32(20, true);
   const row = bytes[0] === 1 ? rowsOfVersion1(view, rowsAt, rowCount) : readRows(bytes, rowsAt, rowCount);
   if (row === undefined) return undefined;
-  const ledger: LedgerTotals = JSON.parse(new TextDecoder().decode(bytes.subarray(HEADER_BYTES, rowsAt)));
+  const ledger: LedgerTotals | undefined =
+    rowsAt === HEADER_BYTES
+      ? undefined
+      : JSON.parse(new TextDecoder().decode(bytes.subarray(HEADER_BYTES, rowsAt)));
   return { committedAtMs: view.getFloat64(8, true), ledger, rowCount, row };
 }
 

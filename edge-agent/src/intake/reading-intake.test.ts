@@ -60,6 +60,7 @@ function world() {
     redo,
     redoLog: { next: 1 },
     watched: { add: () => undefined, has: () => true },
+    held: null,
     recorder: ring,
   });
   const outcomes: Outcome[] = [];

@@ -5,9 +5,10 @@ import type { PlainReadings } from "@millrace/wire";
 import type { ClockGuard } from "../clock-guard.ts";
 import type { Deduplicator } from "./deduplicator.ts";
 import type { ReadingRing } from "../evidence/reading-ring.ts";
+import type { HeldReadings } from "./held-readings.ts";
 import type { Ledger, RejectionReason } from "../ledger.ts";
 import type { PaneTables } from "../panes/pane-tables.ts";
-import { REDO_FLAG, type RedoBuffer, type RedoRow } from "../durability/redo-entry.ts";
+import { QUALITIES, REDO_FLAG, type RedoBuffer, type RedoRow } from "../durability/redo-entry.ts";
 import type { RedoLog } from "../durability/redo-log.ts";
 import type { Series } from "./series-registry.ts";
 import type { WatchedWindows } from "../panes/watched-windows.ts";
@@ -45,12 +46,13 @@ export interface ReadingIntakeOptions {
   readonly redo: Pick<RedoBuffer, "add" | "addRun">;
   readonly redoLog: Pick<RedoLog, "next">;
   readonly watched: Pick<WatchedWindows, "add" | "has">;
+  /** Where readings ahead of a clock that is not proven wait; null: they are rejected. */
+  readonly held: Pick<HeldReadings, "add"> | null;
   /** Where raw readings are kept for a while; null: nowhere. */
   readonly recorder: Pick<ReadingRing, "add" | "addRun"> | null;
 }
 
 const NO_FLAGS = new Uint8Array(0);
-const QUALITIES = ["good", "uncertain", "bad"] as const;
 
 /**
  * One reading's way into memory: guard, deduplication, rules, pane, redo. Rules come before the pane, and neither waits
@@ -73,6 +75,7 @@ export class ReadingIntake {
     const { guard, deduplicator, ledger, redo, redoLog, recorder } = this.#options;
     const verdict = guard.judge(reading.sourceTimeMs);
     if (verdict !== "plausible") {
+      if (verdict === "future" && this.#hold(reading, onOutcomes)) return undefined;
       ledger.reject(verdict);
       return verdict;
     }
@@ -99,6 +102,50 @@ export class ReadingIntake {
     this.#watch(series, sourceTimeMs, value, flags);
     redo.add(series.index, sourceTimeMs, value, flags);
     recorder?.add(series.index, sourceTimeMs, value, flags & REDO_FLAG.qualityMask);
+    return undefined;
+  }
+
+  /**
+   * Nothing has proven the agent's clock right, so the reading's may be: it waits for the proof. The rules take it as of
+   * now, for a machine cannot wait; they do also where there is no room to hold it. False: it is not held.
+   */
+  #hold(reading: IncomingReading, onOutcomes: (outcomes: readonly Outcome[]) => void): boolean {
+    const { guard, held, ledger, recorder } = this.#options;
+    if (held === null || guard.isProven) return false;
+    const { series, sourceTimeMs, value, quality, hasOwnTime } = reading;
+    const flags = QUALITIES.indexOf(quality) | (hasOwnTime ? REDO_FLAG.hasOwnTime : 0);
+    const fate = held.add(series.index, sourceTimeMs, value, flags);
+    if (fate !== "duplicate") {
+      const nowMs = guard.nowMs();
+      onOutcomes(this.judge({ ...reading, sourceTimeMs: nowMs }, false));
+      recorder?.add(series.index, nowMs, value, flags & REDO_FLAG.qualityMask);
+    }
+    if (fate === "full") return false;
+    ledger.totals.received += 1;
+    ledger.totals[fate] += 1;
+    return true;
+  }
+
+  /**
+   * A held reading, whose time has proven right: the rules have had it, and the ledger has it as received. It was told
+   * apart from the others that were held when it came: that much has come since does not make it undeduplicated.
+   */
+  admit(series: Series, { timeMs, value, flags }: RedoRow): RejectionReason | undefined {
+    const { deduplicator, ledger, redo, redoLog } = this.#options;
+    const { totals } = ledger;
+    const isDuplicate =
+      (flags & REDO_FLAG.hasOwnTime) !== 0 &&
+      deduplicator.judge(series.index, timeMs, value, redoLog.next) === "duplicate";
+    const fate = isDuplicate ? "duplicate" : this.#aggregate(series, timeMs, value, flags);
+    if (fate === "pane_cap") {
+      ledger.rejectHeld(fate);
+      return fate;
+    }
+    totals.held -= 1;
+    totals[fate] += 1;
+    if (isDuplicate) return undefined;
+    this.#watch(series, timeMs, value, flags);
+    redo.add(series.index, timeMs, value, flags);
     return undefined;
   }
 

@@ -84,6 +84,8 @@ export class Outbox {
   /** Marks of central that no commit has taken yet. */
   readonly #marks: Partial<Record<Lane, number>> = {};
   #frontierNumber: number;
+  /** Event time whose readings are still on their way into panes. */
+  #claimed: readonly TimeRange[] = [];
   /** Since the last commit. */
   #hasNewEvidence = false;
   /** Of what has been handed to a commit. */
@@ -193,6 +195,11 @@ export class Outbox {
     queue.appendSkipped(changes, "live", { readings, reason: "damaged", nowMs: clock.nowMs(), ...range });
   }
 
+  /** Readings of this event time are still to come out of what was held: no frontier passes it. Undefined: no longer. */
+  claimPending(range: TimeRange | undefined): void {
+    this.#claimed = range === undefined ? [] : [range];
+  }
+
   /** Nothing waits to be sealed: the watermark may move without a batch. */
   advance(sealed: SealedWatermark): void {
     this.#sealed = sealed;
@@ -297,7 +304,7 @@ export class Outbox {
     readonly alsoPending?: readonly TimeRange[];
   }): Frontier {
     const { queue } = this.#options;
-    const pending = [...queue.pendingRanges("backfill"), ...(sealing.alsoPending ?? [])];
+    const pending = [...queue.pendingRanges("backfill"), ...(sealing.alsoPending ?? []), ...this.#claimed];
     this.#frontierNumber += 1;
     return {
       epoch: queue.epoch,

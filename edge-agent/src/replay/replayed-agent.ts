@@ -106,6 +106,7 @@ export class ReplayedAgent {
       redo: { add: () => undefined, addRun: () => undefined },
       redoLog: { next: 1 },
       watched: this.#watched,
+      held: null,
       recorder: null,
     });
     this.#emission = new PaneEmission({

@@ -9,6 +9,7 @@ import type { ClockGuard } from "../clock-guard.ts";
 import type { CommitLoop } from "../durability/commit-loop.ts";
 import type { FlightRecorder, RecorderStatus } from "../evidence/flight-recorder.ts";
 import type { Deduplicator } from "../intake/deduplicator.ts";
+import type { HeldReadings } from "../intake/held-readings.ts";
 import type { Quarantine } from "../intake/quarantine.ts";
 import type { RefusedSeries, RefusedSeriesStatus } from "../intake/refused-series.ts";
 import type { SeriesRegistry } from "../intake/series-registry.ts";
@@ -42,7 +43,14 @@ export interface AgentStatus {
     readonly labels: Labels;
     readonly idleInMs: number;
   } | null;
-  readonly clock: { readonly isSynchronised: boolean; readonly nowMs: number };
+  readonly clock: {
+    readonly isSynchronised: boolean;
+    /** Central has agreed with it since the start. */
+    readonly isProven: boolean;
+    readonly nowMs: number;
+  };
+  /** Readings ahead of a clock that is not proven: they wait until it is. */
+  readonly held: { readonly readings: number; readonly series: number; readonly bytes: number };
   readonly alarms: readonly AlarmEvent[];
   /** What rules did not see, since the start: all of it is in panes all the same. */
   readonly rules: ReturnType<RuleEngine["counts"]> & {
@@ -96,6 +104,7 @@ export interface AgentStatusSources {
   readonly quarantine: Quarantine;
   readonly recorder: FlightRecorder | null;
   readonly deduplicator: Deduplicator;
+  readonly held: HeldReadings;
   readonly sparkplug: SparkplugDesk;
   readonly uplink: Uplink;
   readonly configuration?: () => ConfigurationStatus;
@@ -109,7 +118,7 @@ export interface AgentStatusSources {
 
 /** Everything that `millrace-agent status` and the status page show. */
 export function agentStatus(sources: AgentStatusSources): AgentStatus {
-  const { config, clock, queue, ledger, guard, outbox, quarantine, deduplicator } = sources;
+  const { config, clock, queue, ledger, guard, outbox, quarantine, deduplicator, held } = sources;
   return {
     agent: config.agent,
     site: config.site,
@@ -127,7 +136,8 @@ export function agentStatus(sources: AgentStatusSources): AgentStatus {
     refusedSeries: sources.refusedSeries.status(),
     watermarkMs: outbox.watermarkMs,
     watermarkHeldBy: watermarkHeldBy(sources),
-    clock: { isSynchronised: guard.isSynchronised, nowMs: clock.nowMs() },
+    clock: { isSynchronised: guard.isSynchronised, isProven: guard.isProven, nowMs: clock.nowMs() },
+    held: { readings: held.count, series: held.seriesCount, bytes: held.bytes },
     alarms: sources.rules.activeAlarms(),
     rules: { ...sources.rules.counts(), windowsRefused: sources.watched.refusedCount },
     maintenance: sources.maintenance.list(),

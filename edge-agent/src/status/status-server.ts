@@ -171,6 +171,7 @@ export class StatusServer {
       series,
       watermarkMs,
       clock,
+      held,
       disk,
       recorder,
       configuration,
@@ -205,6 +206,8 @@ export class StatusServer {
       readings.follow(count, { outcome: `rejected.${reason}` });
     }
     metrics.gauge("millrace_agent_readings_pending").set(ledger.pending);
+    metrics.gauge("millrace_agent_readings_held").set(held.readings);
+    metrics.gauge("millrace_agent_held_bytes").set(held.bytes);
     for (const [metric, count] of Object.entries(series)) {
       metrics.gauge("millrace_agent_series").set(count, { metric });
     }

@@ -199,6 +199,8 @@ export interface AgentLimits {
   readonly idleTimeoutMs: number;
   readonly dedupeHorizonMs: number;
   readonly dedupeKeysMax: number;
+  /** Readings ahead of a clock that is not proven yet, on disk. */
+  readonly heldReadingsMax: number;
   /** A reading older than this makes a historical alarm: no action. */
   readonly actionMaxAgeMs: number;
   /** Event time; a reading before it is rejected(before_floor). */

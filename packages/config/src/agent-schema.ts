@@ -224,6 +224,11 @@ const limits = z.strictObject({
   dedupeKeysMax: wholeNumber(0, 100_000_000)
     .prefault(1_000_000)
     .describe("Readings remembered to recognise duplicates."),
+  heldReadingsMax: wholeNumber(0, 100_000_000)
+    .prefault(1_000_000)
+    .describe(
+      "Readings ahead of the agent's clock that are kept until that is proven right or wrong; of one series no more than there is room for still. Beyond: rejected (future).",
+    ),
   actionMaxAge: duration({ min: "10ms", max: "1h" })
     .prefault("5s")
     .describe("An older reading may raise an alarm but never acts."),

@@ -164,6 +164,7 @@ export function loadAgentConfig(path: string, options: LoadOptions = {}): Loaded
       idleTimeoutMs: file.limits.idleTimeout,
       dedupeHorizonMs: file.limits.dedupeHorizon,
       dedupeKeysMax: file.limits.dedupeKeysMax,
+      heldReadingsMax: file.limits.heldReadingsMax,
       actionMaxAgeMs: file.limits.actionMaxAge,
       clockFloorMs: file.limits.clockFloor,
     },

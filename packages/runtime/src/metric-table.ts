@@ -11,12 +11,22 @@ export const METRIC_TABLE = {
   millrace_agent_readings_total: {
     type: "counter",
     labels: ["outcome"],
-    help: "Readings at the agent by ledger entry: received, aggregated, rule_only, duplicate, rejected.<reason>, evicted.<reason>. The entries add up.",
+    help: "Readings at the agent by ledger entry: received, aggregated, rule_only, duplicate, rejected.<reason>, evicted.<reason>. With those held, the entries add up.",
   },
   millrace_agent_readings_pending: {
     type: "gauge",
     labels: [],
     help: "Readings received and not yet durable.",
+  },
+  millrace_agent_readings_held: {
+    type: "gauge",
+    labels: [],
+    help: "Readings ahead of the agent's clock, held until that is proven right or wrong.",
+  },
+  millrace_agent_held_bytes: {
+    type: "gauge",
+    labels: [],
+    help: "Bytes of these in the store.",
   },
   millrace_agent_input_lines_total: {
     type: "counter",

@@ -1,0 +1,212 @@
+import type { Change, Store } from "@millrace/queue";
+import { numberKey, numberOfKey, PREFIX, prefixRange } from "../durability/agent-store.ts";
+import { parseRedoEntry, REDO_FLAG, RedoBuffer, type RedoEntry } from "../durability/redo-entry.ts";
+import { Deduplicator } from "./deduplicator.ts";
+
+export interface HeldReadingsOptions {
+  readonly store: Store;
+  /** The agent's steady time now. */
+  steadyMs(): number;
+  /** Readings, of all series. */
+  readonly readingsMax: number;
+  readonly dedupeHorizonMs: number;
+  readonly dedupeKeysMax: number;
+  /** The disk has little room left. */
+  isDiskLow(): boolean;
+}
+
+/** What was held in one commit, or a part of it. */
+export interface HeldBlock {
+  readonly number: number;
+  readonly bytes: number;
+  /** No reading in it came later: steady time of this life; null for one of an earlier life, whose time has no bearing on this. */
+  readonly heldByMs: number | null;
+  /** Undefined where it is damaged. */
+  readonly entry: RedoEntry | undefined;
+}
+
+export type HeldFate = "held" | "duplicate" | "full";
+
+/** Bounds what judging one block takes. */
+export const BLOCK_READINGS_MAX = 2_048;
+/** Of small blocks, so many are judged at once. */
+const BLOCKS_READ_MAX = 256;
+
+/**
+ * Readings whose own time is ahead of the agent's clock while nothing has proven that right: kept on disk, in the order
+ * in which they came, until a proof says which of the two was wrong (held-admission.ts). They stand in no pane and move
+ * no watermark. A series may have no more of them than there is room for still: one sensor with a wrong clock leaves
+ * half of the room to the others, two of them a third.
+ */
+export class HeldReadings {
+  readonly #options: HeldReadingsOptions;
+  readonly #rows = new RedoBuffer();
+  #waiting: Uint8Array[] = [];
+  #removed: Change[] = [];
+  #next = 1;
+  /** Blocks before are of earlier lives. */
+  #ownFrom = 1;
+  readonly #countOf = new Map<number, number>();
+  #count = 0;
+  #bytes = 0;
+  #earliestMs = Number.POSITIVE_INFINITY;
+  #keys: Deduplicator;
+
+  private constructor(options: HeldReadingsOptions) {
+    this.#options = options;
+    this.#keys = this.#noKeys();
+  }
+
+  static async open(options: HeldReadingsOptions): Promise<HeldReadings> {
+    const held = new HeldReadings(options);
+    for await (const { key, value } of options.store.range(prefixRange(PREFIX.held))) {
+      held.#next = numberOfKey(key) + 1;
+      const entry = parseRedoEntry(value);
+      // What was in it, the ledger knows.
+      if (entry === undefined) held.#removed.push({ type: "del", key });
+      else held.#restore(entry, value.length);
+    }
+    held.#ownFrom = held.#next;
+    return held;
+  }
+
+  /** Readings. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** On disk, or on the way there. */
+  get bytes(): number {
+    return this.#bytes + this.#rows.byteCount;
+  }
+
+  get seriesCount(): number {
+    return this.#countOf.size;
+  }
+
+  /** No held reading is of an earlier event time; Infinity where there is none. */
+  get earliestMs(): number {
+    return this.#earliestMs;
+  }
+
+  add(series: number, timeMs: number, value: number, flags: number): HeldFate {
+    const { readingsMax, isDiskLow } = this.#options;
+    const ofSeries = this.#countOf.get(series) ?? 0;
+    if (ofSeries >= readingsMax - this.#count || isDiskLow()) return "full";
+    const verdict = this.#keys.judge(series, timeMs, value, 0);
+    if (verdict === "duplicate") return "duplicate";
+    this.#rows.add(
+      series,
+      timeMs,
+      value,
+      flags | (verdict === "undeduplicated" ? REDO_FLAG.undeduplicated : 0),
+    );
+    this.#changeCount(series, 1);
+    this.#earliestMs = Math.min(this.#earliestMs, timeMs);
+    if (this.#rows.rowCount >= BLOCK_READINGS_MAX) this.#seal();
+    return "held";
+  }
+
+  /** What was held, and what is no longer, goes into a commit. */
+  drainInto(changes: Change[]): void {
+    if (this.#rows.rowCount > 0) this.#seal();
+    for (const value of this.#waiting) {
+      changes.push({ type: "put", key: numberKey(PREFIX.held, this.#next), value });
+      this.#next += 1;
+    }
+    changes.push(...this.#removed);
+    this.#waiting = [];
+    this.#removed = [];
+  }
+
+  /** Number of the next block that is drained. */
+  get next(): number {
+    return this.#next;
+  }
+
+  /** The oldest blocks on disk of these numbers. All that was drained must be durable. */
+  async read(from: number, end: number): Promise<readonly HeldBlock[]> {
+    const blocks: HeldBlock[] = [];
+    let rowCount = 0;
+    const bounds = { from: numberKey(PREFIX.held, from), to: numberKey(PREFIX.held, end) };
+    for await (const { key, value } of this.#options.store.range({ ...bounds, limit: BLOCKS_READ_MAX })) {
+      const number = numberOfKey(key);
+      const entry = parseRedoEntry(value);
+      const heldByMs = number < this.#ownFrom ? null : (entry?.committedAtMs ?? null);
+      blocks.push({ number, bytes: value.length, heldByMs, entry });
+      rowCount += entry?.rowCount ?? 0;
+      if (rowCount >= BLOCK_READINGS_MAX) break;
+    }
+    return blocks;
+  }
+
+  /** The block has been judged; what is still held of it stays under its number. */
+  settle({ number, bytes, entry }: HeldBlock, kept: RedoBuffer): void {
+    if (entry !== undefined && kept.rowCount === entry.rowCount) return;
+    const key = numberKey(PREFIX.held, number);
+    this.#bytes -= bytes;
+    if (kept.rowCount === 0) this.#removed.push({ type: "del", key });
+    else {
+      const value = kept.take(entry?.committedAtMs ?? 0);
+      this.#bytes += value.length;
+      this.#removed.push({ type: "put", key, value });
+    }
+  }
+
+  /** One reading is held no longer. */
+  released(series: number): void {
+    this.#changeCount(series, -1);
+    if (this.#count === 0) this.#forget();
+  }
+
+  /** Nothing is on disk any more; returns how many readings should have been. */
+  takeLost(): number {
+    const lost = this.#count;
+    this.#countOf.clear();
+    this.#count = 0;
+    this.#bytes = 0;
+    this.#forget();
+    return lost;
+  }
+
+  /** Everything held, oldest first; damaged blocks are left out. */
+  static async *read(store: Store): AsyncIterable<RedoEntry> {
+    for await (const { value } of store.range(prefixRange(PREFIX.held))) {
+      const entry = parseRedoEntry(value);
+      if (entry !== undefined) yield entry;
+    }
+  }
+
+  #seal(): void {
+    const value = this.#rows.take(this.#options.steadyMs());
+    this.#bytes += value.length;
+    this.#waiting.push(value);
+  }
+
+  #restore(entry: RedoEntry, bytes: number): void {
+    this.#bytes += bytes;
+    for (let index = 0; index < entry.rowCount; index += 1) {
+      const { series, timeMs, value } = entry.row(index);
+      this.#keys.judge(series, timeMs, value, 0);
+      this.#changeCount(series, 1);
+      this.#earliestMs = Math.min(this.#earliestMs, timeMs);
+    }
+  }
+
+  #changeCount(series: number, by: number): void {
+    const count = (this.#countOf.get(series) ?? 0) + by;
+    if (count === 0) this.#countOf.delete(series);
+    else this.#countOf.set(series, count);
+    this.#count += by;
+  }
+
+  #forget(): void {
+    this.#earliestMs = Number.POSITIVE_INFINITY;
+    this.#keys = this.#noKeys();
+  }
+
+  #noKeys(): Deduplicator {
+    const { dedupeHorizonMs: horizonMs, dedupeKeysMax: keysMax } = this.#options;
+    return new Deduplicator({ horizonMs, keysMax });
+  }
+}
