@@ -808,6 +808,7 @@ describe("a gateway that starts with its clock an hour behind", () => {
       await first.time.run(crashAtMs);
       const before = first.agent.status().ledger;
       if (!(first.store instanceof MemoryStore)) throw new Error("another store");
+      delay = () => Promise.resolve();
       const store = first.store.crash({ tornTail: true });
       const second = await bench({ store, startMs: first.time.nowMs });
       const { ledger } = second.agent.status();
