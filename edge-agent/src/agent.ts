@@ -17,6 +17,7 @@ import {
   type PaneRows,
   readingCount,
   SeriesWatermarks,
+  type TimeRange,
 } from "@millrace/stream";
 import type { Compression, SparkplugHearing, UplinkTransport, Welcome } from "@millrace/wire";
 import { AlarmDesk } from "./actions/alarm-desk.ts";
@@ -155,8 +156,8 @@ export class Agent {
   /** Panes that have no place in the tables any more: sealed with the next commit. */
   #outdated: readonly PaneRows[] = [];
   #isEmissionDue = false;
-  /** What was held has all been judged; what it brought has yet to leave its panes. */
-  #isClaimEnding = false;
+  /** Of what was held and is being taken in: no earlier event time, until all of it has left its panes. */
+  #takenInFromMs = Number.POSITIVE_INFINITY;
   #isStopping = false;
   #isLossBooked = false;
   readonly #timers: { tick?: Timer; rules?: Timer } = {};
@@ -240,6 +241,7 @@ export class Agent {
           paneMs,
           levelMs,
         ),
+      stillHeld: () => this.#stillHeld(),
       wake: () => this.#commits.requestNow(),
       frontierNumber: parts.frontierNumber,
       watermarkMs: parts.watermarkMs,
@@ -294,15 +296,15 @@ export class Agent {
       clock,
       log,
       maxFutureMs: config.limits.maxFutureMs,
-      // What comes over Kafka tells no time.
-      hasWitness: config.uplink.kafka === null,
+      hasWitness: this.#hasWitness,
       isMeasured: (metric) => this.#pipeline.metrics.some(({ name }) => name === metric),
       hasRoomFor: (readings) =>
         [...this.#tables.all()].every(({ rowCount }) => rowCount + readings <= HELD_ROWS_MAX),
       durable: () => this.#waits.until({ isUrgent: true }),
-      begun: () => this.#claimHeld(),
+      begun: () => {
+        this.#takenInFromMs = Math.min(this.#takenInFromMs, this.#held.earliestMs);
+      },
       over: () => {
-        this.#isClaimEnding = true;
         this.#isEmissionDue = true;
         this.#commits.requestNow();
       },
@@ -783,12 +785,20 @@ export class Agent {
     this.#admission.proven(step);
   }
 
-  /** Until what was held is in batches, no frontier passes the event time of what of it is plausible. */
-  #claimHeld(): void {
-    this.#isClaimEnding = false;
+  /** What comes over Kafka tells no time. */
+  get #hasWitness(): boolean {
+    return this.#options.config.uplink.kafka === null;
+  }
+
+  /**
+   * Event time that what is held may belong to, and what has come of it until it has left its panes. An agent that has no
+   * witness would say so for ever for one sensor whose clock is ahead: there only while it is taken in.
+   */
+  #stillHeld(): readonly TimeRange[] {
+    const heldFromMs = this.#hasWitness ? this.#held.earliestMs : Number.POSITIVE_INFINITY;
+    const startMs = Math.floor(Math.min(heldFromMs, this.#takenInFromMs));
     const endMs = Math.floor(this.#guard.nowMs() + this.#options.config.limits.maxFutureMs) + 1;
-    const startMs = Math.floor(this.#held.earliestMs);
-    this.#outbox.claimPending(startMs < endMs ? { startMs, endMs } : undefined);
+    return startMs < endMs ? [{ startMs, endMs }] : [];
   }
 
   /** What was held and cannot be read any more: nothing tells whether it would have been aggregated, so it counts as that. */
@@ -848,7 +858,7 @@ export class Agent {
     const received = this.#ledger.totals.received;
     this.#held.drainInto(changes);
     this.#collectOutdated(changes);
-    const isClaimOver = this.#collectEmission(changes) && this.#isClaimEnding;
+    const hasTakenIn = this.#collectEmission(changes) && !this.#admission.isRunning;
     if (this.#uplink.isUp) this.#outbox.markNextSent(changes, (lane) => this.#uplink.lastInReach(lane));
     const evidenceDurable = this.#sealer.drainInto(changes);
     this.#outbox.drainInto(changes);
@@ -863,7 +873,7 @@ export class Agent {
       durable: () => {
         this.#committedReceived = received;
         this.#outbox.durable(appended);
-        if (isClaimOver && this.#isClaimEnding) this.#outbox.claimPending(undefined);
+        if (hasTakenIn && !this.#admission.isRunning) this.#takenInFromMs = Number.POSITIVE_INFINITY;
         if (!this.#isLossBooked) this.#options.lossBooked?.();
         this.#isLossBooked = true;
         isDurable();

@@ -77,6 +77,7 @@ function ledgerProblems(world: World, site: SimulatedSite): string[] {
     ledger.open + ledger.queued + ledger.forwarded + ledger.evicted + ledger.damaged,
   );
   expect("aggregated, against the truth", ledger.aggregated, site.truth.length);
+  expect("held", ledger.held, 0);
   expect("damaged", ledger.damaged, 0);
   expect("received by central", central.received, ledger.forwarded);
   expect("merged", central.received, central.merged + central.tooLate + central.unwindowed);

@@ -412,7 +412,8 @@ export class World {
   isDrained(): boolean {
     return this.sites.every((site) => {
       const status = site.status();
-      if (status === undefined || site.unacknowledgedCount > 0 || status.ledger.open > 0) return false;
+      if (status === undefined || site.unacknowledgedCount > 0) return false;
+      if (status.ledger.open > 0 || status.ledger.held > 0) return false;
       return Object.values(status.lanes).every((lane) => lane.queuedBatches === 0);
     });
   }
@@ -435,6 +436,7 @@ export function simulatedAgentConfig(
       seriesPerMetricMax: 1_000,
       outOfOrdernessMs: OUT_OF_ORDERNESS_MS,
       dedupeKeysMax: 1_000_000,
+      heldReadingsMax: 100_000,
     },
   };
 }

@@ -41,6 +41,8 @@ export interface OutboxOptions {
   freeBytes(): number | null;
   /** What panes of this length become at a level, where the outbox is full. */
   coarseMsOf(metric: string, paneMs: number, levelMs: number): number;
+  /** Event time of readings that are taken, and not in a pane yet: no frontier passes it. */
+  stillHeld(): readonly TimeRange[];
   /** A commit should follow. */
   wake(): void;
   /** Number of the first frontier: above every one that this store has sent. */
@@ -84,8 +86,6 @@ export class Outbox {
   /** Marks of central that no commit has taken yet. */
   readonly #marks: Partial<Record<Lane, number>> = {};
   #frontierNumber: number;
-  /** Event time whose readings are still on their way into panes. */
-  #claimed: readonly TimeRange[] = [];
   /** Since the last commit. */
   #hasNewEvidence = false;
   /** Of what has been handed to a commit. */
@@ -195,11 +195,6 @@ export class Outbox {
     queue.appendSkipped(changes, "live", { readings, reason: "damaged", nowMs: clock.nowMs(), ...range });
   }
 
-  /** Readings of this event time are still to come out of what was held: no frontier passes it. Undefined: no longer. */
-  claimPending(range: TimeRange | undefined): void {
-    this.#claimed = range === undefined ? [] : [range];
-  }
-
   /** Nothing waits to be sealed: the watermark may move without a batch. */
   advance(sealed: SealedWatermark): void {
     this.#sealed = sealed;
@@ -304,7 +299,11 @@ export class Outbox {
     readonly alsoPending?: readonly TimeRange[];
   }): Frontier {
     const { queue } = this.#options;
-    const pending = [...queue.pendingRanges("backfill"), ...(sealing.alsoPending ?? []), ...this.#claimed];
+    const pending = [
+      ...queue.pendingRanges("backfill"),
+      ...(sealing.alsoPending ?? []),
+      ...this.#options.stillHeld(),
+    ];
     this.#frontierNumber += 1;
     return {
       epoch: queue.epoch,
