@@ -137,12 +137,16 @@ interface BenchOptions {
   readonly bytesMax?: number;
   readonly seriesPerMetricMax?: number;
   readonly heldReadingsMax?: number;
+  /** The uplink is one over Kafka: nobody tells the time. */
+  readonly isKafka?: boolean;
   readonly payloadBytesMax?: number;
   readonly pipeline?: string;
   readonly freeBytes?: () => number;
   readonly liveIntervalMs?: number;
   failedForGood?(): void;
 }
+
+const KAFKA = { brokers: ["kafka:9092"], topic: "uplink", clientId: "alpha-1", tls: null, sasl: null };
 
 async function bench(options: BenchOptions = {}) {
   const time = new SimulatedTime(options.startMs ?? START_MS);
@@ -153,6 +157,7 @@ async function bench(options: BenchOptions = {}) {
   const agent = await Agent.open({
     config: {
       ...config,
+      uplink: { ...config.uplink, kafka: options.isKafka === true ? KAFKA : null },
       commit: { ...config.commit, liveIntervalMs: options.liveIntervalMs ?? config.commit.liveIntervalMs },
       outbox: { ...config.outbox, bytesMax: options.bytesMax ?? config.outbox.bytesMax },
       limits: {
@@ -892,6 +897,43 @@ describe("a gateway that starts with its clock an hour behind", () => {
     expect(passing.length).toBeGreaterThan(10);
     for (const { frontier } of passing)
       expect(frontier.holds.live).toBeGreaterThanOrEqual(holder?.sequence ?? Infinity);
+  });
+
+  it("over Kafka judges what an earlier life has held by its clock at the start, and promises on beside one wrong sensor", async () => {
+    const first = await behind({ isKafka: true });
+    const send = (to: typeof first, machine: string, timeMs: number) =>
+      to.publish(`factory/alpha/${machine}/temperature`, JSON.stringify({ t: 20, ts: timeMs }));
+    void send(first, "m1", first.time.nowMs);
+    void send(first, "m2", first.time.nowMs + 60_000);
+    await first.time.run(1_000);
+    expect(first.agent.status().ledger.held).toBe(2);
+    const second = await bench({ store: first.store, startMs: first.time.nowMs, isKafka: true });
+    second.central.clockMs = () => 0;
+    second.agent.start();
+    await second.time.run(5_000);
+    expect(second.agent.status().ledger).toMatchObject({ held: 1, aggregated: 1 });
+    // The other's time is past by now.
+    await second.time.run(120_000);
+    void send(second, "m1", second.time.nowMs);
+    await second.time.run(5_000);
+    expect(second.central.heartbeats.at(-1)?.frontier.pending).toEqual([]);
+  });
+
+  it("takes ten thousands of them in by turns, with room left in the panes", async () => {
+    const { agent, time, wall, store, publish } = await behind({ heldReadingsMax: 1_000_000 });
+    const fromMs = time.nowMs;
+    for (let number = 0; number < 30_000; number += 1) {
+      const timeMs = fromMs + number;
+      void publish("factory/alpha/m1/temperature", JSON.stringify({ t: 20, ts: timeMs }), false, false, 0);
+      if (number % 1_000 === 0) await time.run(1_000);
+    }
+    await time.run(1_000);
+    expect(agent.status().ledger).toMatchObject({ held: 30_000, pending: 0 });
+    wall.offsetMs = 0;
+    await time.run(5_000);
+    expect(agent.status().ledger).toMatchObject({ held: 0, aggregated: 30_000 });
+    for await (const { value } of store.range(prefixRange(PREFIX.redo)))
+      expect(parseRedoEntry(value)?.rowCount).toBeLessThanOrEqual(4_096);
   });
 
   it("tells what damage of the store has taken of them", async () => {

@@ -8,7 +8,8 @@ import { paneLayout, PaneTable } from "@millrace/stream";
 import { encodePaneBatch } from "@millrace/wire";
 import { expect, test } from "vitest";
 import { AGENT_STORE_VERSION } from "../version.ts";
-import { numberKey, PREFIX, putJson } from "../durability/agent-store.ts";
+import { numberKey, PREFIX, putJson, seriesStoreKey } from "../durability/agent-store.ts";
+import { RedoBuffer } from "../durability/redo-entry.ts";
 import { Quarantine } from "../intake/quarantine.ts";
 import { checkCommand } from "./check.ts";
 import { doctorCommand } from "./doctor.ts";
@@ -78,6 +79,33 @@ test("doctor examines, lists, exports and repairs what an agent has left", async
   // A repair may have cost something: that is said, here and by the next start.
   expect(await doctor("--repair")).toMatchObject({ code: 1, text: expect.stringContaining("is gone") });
   expect((await doctor("--list")).text).toBe(list);
+});
+
+test("doctor lists and exports readings that are held", async () => {
+  const { store, doctor } = await agentStore();
+  const rows = new RedoBuffer();
+  rows.add(0, 5_000, 21.5, 1);
+  rows.add(7, 6_000, 22, 0);
+  await store.commit(
+    [
+      putJson(seriesStoreKey(0), { metric: "temperature", labels: { machine: "m1" } }),
+      { type: "put", key: numberKey(PREFIX.held, 1), value: rows.take(1_000) },
+    ],
+    { isSync: true },
+  );
+  await store.close();
+
+  expect((await doctor()).text).toContain("2 readings wait until the clock is proven");
+  const known = { metric: "temperature", labels: { machine: "m1" }, timeMs: 5_000, value: 21.5 };
+  const first = { ...known, quality: "uncertain", heldByMs: 1_000 };
+  const other = { metric: null, labels: null, timeMs: 6_000, value: 22, quality: "good", heldByMs: 1_000 };
+  const linesOf = (text: string): unknown[] =>
+    text
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line));
+  expect(linesOf((await doctor("--held")).text)).toEqual([first, other]);
+  expect(linesOf((await doctor("--export")).text)).toEqual([{ held: first }, { held: other }]);
 });
 
 test("doctor shows what earlier runs have set aside, and the audit trail, harmless to a terminal", async () => {

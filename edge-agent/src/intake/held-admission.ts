@@ -105,6 +105,10 @@ export class HeldAdmission {
   #begin(finding: Finding): void {
     if (this.#options.held.count === 0 || this.#isStopped) return;
     this.#finding = finding;
+    this.#options.log.info("what was held is judged again", {
+      readings: this.#options.held.count,
+      ...finding,
+    });
     this.#options.begun();
     if (!this.#isRunning) void this.#run();
   }
@@ -115,8 +119,9 @@ export class HeldAdmission {
       while (this.#finding !== undefined && !this.#isStopped) await this.#judgeAll(this.#finding);
     } catch (error) {
       // Whatever has been judged is durable, the rest is held: the next finding goes on.
+      const { shiftMs = 0, isProven = true } = this.#finding ?? {};
       this.#finding = undefined;
-      this.#judgedAheadMs = Number.NEGATIVE_INFINITY;
+      if (!isProven) this.#judgedAheadMs = shiftMs - STEP_MS;
       this.#options.log.repeated("held", "cannot read what is held", { reason: reasonOf(error) });
     }
     this.#isRunning = false;

@@ -51,7 +51,7 @@ rules:
 `;
 const typeOf = (type: SparkplugType) => SPARKPLUG_TYPES.indexOf(type);
 
-async function bench(store = new MemoryStore(), startMs = START_MS) {
+async function bench(store = new MemoryStore(), startMs = START_MS, wall = { offsetMs: 0 }) {
   const time = new SimulatedTime(startMs);
   const commands: string[] = [];
   const asked: { topic: string; names: (string | undefined)[] }[] = [];
@@ -63,7 +63,7 @@ async function bench(store = new MemoryStore(), startMs = START_MS) {
     pipeline: loadPipeline("/pipeline.yaml", { readFile: () => PIPELINE }).config,
     store,
     hasLostCommits: false,
-    clock: time.clock(),
+    clock: time.clock({ offsetMs: () => wall.offsetMs }),
     random: new SeededRandom(1),
     log: silentLogger,
     metrics: new Metrics(),
@@ -215,6 +215,31 @@ describe("readings", () => {
       },
     });
     expect(asked).toEqual([]);
+  });
+
+  it("wait where the agent's clock is behind, under the alias of a birth that was followed at once", async () => {
+    const wall = { offsetMs: -3_600_000 };
+    const { agent, time, publish, bear, panes, asked, commands } = await bench(undefined, undefined, wall);
+    agent.start();
+    await time.run(100);
+    bear();
+    void publish("alpha/DDATA/l1/m1", 2, heat(900));
+    await time.run(100);
+    expect(agent.status()).toMatchObject({
+      ledger: { received: 3, held: 3 },
+      sparkplug: { nodesOnline: 1, nodes: [{ node: "l1", devicesOnline: 1 }] },
+    });
+    expect(commands).toHaveLength(1);
+    // Another birth, of other aliases.
+    void publish("alpha/DBIRTH/l1/m1", 3, { ...heat(0), name: "Other", datatype: typeOf("Int32") });
+    wall.offsetMs = 0;
+    await time.run(5_000);
+    await agent.stop(0);
+    expect(panes("temperature")).toMatchObject({ count: 2, sum: 110 });
+    expect(panes("load")).toMatchObject({ count: 1, sum: 50 });
+    expect(agent.status().ledger).toMatchObject({ held: 0, rejected: { future: 0 } });
+    expect(asked).toEqual([]);
+    expect(commands).toHaveLength(1);
   });
 
   it("act like any other, unless they are historical or not good", async () => {
