@@ -837,7 +837,8 @@ describe("a gateway that starts with its clock an hour behind", () => {
   });
 
   it("has half of the room left for the others when one sensor's clock is ahead; beyond it is rejected", async () => {
-    const { agent, time, publish } = await behind({ heldReadingsMax: 100, seriesPerMetricMax: 10 });
+    const options = { heldReadingsMax: 100, seriesPerMetricMax: 10 };
+    const { agent, time, commands, publish, temperature } = await behind(options);
     const send = (machine: string, count: number) => {
       for (let number = 0; number < count; number += 1)
         void publish(
@@ -851,6 +852,9 @@ describe("a gateway that starts with its clock an hour behind", () => {
     expect(agent.status().ledger).toMatchObject({ held: 75 });
     send("m3", 5);
     expect(agent.status().ledger).toMatchObject({ held: 80 });
+    void temperature(90, time.nowMs + 5_000);
+    expect(agent.status().ledger).toMatchObject({ held: 80 });
+    expect(commands).toHaveLength(1);
     await time.run(1_000);
     expect(unbooked(agent.status())).toBe(0);
   });
