@@ -10,7 +10,8 @@ import {
 } from "@millrace/runtime";
 import { loadPlan } from "../plan/load-plan.ts";
 import type { Plan } from "../plan/plan.ts";
-import { RecordedPlant } from "../plant/recorded-plant.ts";
+import { RecordFiles } from "../business/record-files.ts";
+import { RecordedWorld } from "../recorded-world.ts";
 import { Simulation } from "../simulation.ts";
 import { TruthLog } from "../truth/truth-log.ts";
 import { recoverTruth } from "../truth/truth-recovery.ts";
@@ -47,14 +48,17 @@ Exit: 0 all acknowledged, 1 not.`,
     },
     start: { type: "number", placeholder: "MS", summary: "event time of the first reading; without: now" },
     offline: { type: "switch", summary: "generate at full speed and publish nothing; needs --for" },
+    into: {
+      type: "text",
+      placeholder: "FOLDER",
+      summary: "with --offline: where the plan's records go, JSON lines, a file for each stream",
+    },
     drain: { type: "duration", summary: "how long the end waits for acknowledgements", default: "30s" },
   },
   run: runPlan,
 };
 
 const PROGRESS_MS = 5_000;
-/** Offline: between two writes to the file. */
-const OFFLINE_FLUSH_STEPS = 10_000;
 
 async function runPlan({ name, flags, output }: CommandInput): Promise<ExitCode> {
   const seed = wholeNumber(name, "seed", flags.number("seed"), 0xffff_ffff);
@@ -64,7 +68,11 @@ async function runPlan({ name, flags, output }: CommandInput): Promise<ExitCode>
     seed,
     brokers: parseBrokers(name, flags.texts("broker")),
   });
+  const into = flags.text("into") ?? null;
   if (flags.isOn("offline") && forMs === null) throw wrongUsage(name, "--offline needs --for");
+  if (!flags.isOn("offline") && into !== null) throw wrongUsage(name, "--into needs --offline");
+  if (!flags.isOn("offline") && plan.business !== null)
+    throw wrongUsage(name, "the plan makes records: add --offline, and --into FOLDER to have them in files");
 
   const truthPath = flags.requiredText("truth");
   const recovery = await recoverTruth(truthPath);
@@ -74,7 +82,7 @@ async function runPlan({ name, flags, output }: CommandInput): Promise<ExitCode>
   );
   const truth = new TruthLog(truthPath);
   if (flags.isOn("offline")) {
-    generateOffline({ plan, truth, startMs, forMs: forMs ?? 0 });
+    generateOffline({ plan, truth, startMs, forMs: forMs ?? 0, into });
     return 0;
   }
 
@@ -118,14 +126,26 @@ interface OfflineOptions {
   readonly truth: TruthLog;
   readonly startMs: number;
   readonly forMs: number;
+  /** Folder of the records; null: nobody wants them. */
+  readonly into: string | null;
 }
 
-function generateOffline({ plan, truth, startMs, forMs }: OfflineOptions): void {
-  const plant = new RecordedPlant({ plan, startMs, recovery: null, record: (line) => truth.append(line) });
-  for (let stepCount = 1; plant.nextTimeMs < startMs + forMs; stepCount++) {
-    plant.step();
-    if (stepCount % OFFLINE_FLUSH_STEPS === 0) truth.flush();
+function generateOffline({ plan, truth, startMs, forMs, into }: OfflineOptions): void {
+  const files = into === null ? null : new RecordFiles(into, { hasKeys: plan.business?.debezium != null });
+  const world = new RecordedWorld({
+    plan,
+    startMs,
+    recovery: null,
+    record: (line) => truth.append(line),
+    hasRecords: files !== null,
+  });
+  files?.writeHistory(world.history());
+  while (world.nextTimeMs < startMs + forMs) {
+    const records = world.step();
+    files?.write(records);
   }
+  world.finish();
+  files?.close();
   truth.close();
 }
 

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { MillraceError, reasonOf } from "@millrace/runtime";
+import { toBusinessPlan } from "../business/plan/to-business-plan.ts";
 import { METRIC_TRAITS, METRICS, type Metric } from "./metric.ts";
 import type { PlanFile } from "./plan-schema.ts";
 import { planSchema, WEEKDAYS } from "./plan-schema.ts";
@@ -62,7 +63,10 @@ export function parsePlan(text: string, path: string, options: LoadPlanOptions =
       clearBelow: clearBelow ?? above,
     })),
     publish: file.publish,
+    business: file.business === undefined ? null : toBusinessPlan(file.business, source),
   };
+  if (plan.sites.length === 0 && plan.business === null)
+    source.addProblem(["sites"], "name at least one site, or business that makes records");
   checkRules(file, source);
   source.refuseProblems();
   for (const site of options.brokers?.keys() ?? []) {

@@ -1,14 +1,9 @@
-import { parseDuration } from "@millrace/runtime";
 import { z } from "zod";
+import { businessSchema } from "../business/plan/business-schema.ts";
 import { BEARING_DEFECTS } from "../signal/bearing.ts";
+import { duration } from "./duration-schema.ts";
 import { METRICS } from "./metric.ts";
 
-const duration = z.string().transform((text, context) => {
-  const ms = parseDuration(text);
-  if (ms === undefined)
-    context.addIssue({ code: "custom", message: `"${text}" is no duration; write it like 30s, 250ms or 2m` });
-  return ms ?? 0;
-});
 /** One length, or a shortest and a longest one. */
 const span = z.union([duration.transform((ms) => [ms, ms] as const), z.tuple([duration, duration])]);
 const clockTime = z.string().transform((text, context) => {
@@ -90,7 +85,8 @@ export const planSchema = z.strictObject({
         machinesPerLine: z.int().min(1).max(10_000),
       }),
     )
-    .refine((sites) => Object.keys(sites).length > 0, "name at least one site"),
+    .default({}),
+  business: businessSchema.optional(),
   signals: z
     .partialRecord(metric, signal.nullable())
     .refine((signals) => Object.keys(signals).length > 0, "name at least one signal")

@@ -1,3 +1,4 @@
+import type { BusinessPlan } from "../business/plan/business-plan.ts";
 import type { BearingGeometry } from "../signal/bearing.ts";
 import type { FaultPlan } from "./fault-plan.ts";
 import type { Metric } from "./metric.ts";
@@ -23,6 +24,8 @@ export interface Plan {
   /** The rules that the truth applies to every reading, to know which alarms must happen. */
   readonly rules: readonly RulePlan[];
   readonly publish: PublishPlan;
+  /** Records beside the machines' readings; a plan has one of them at least. */
+  readonly business: BusinessPlan | null;
 }
 
 export interface SitePlan {

@@ -33,7 +33,7 @@ export function toFaultPlan(file: PlanFile, index: number, source: PlanSource): 
   const place = { site, line, machine };
   const isShaped = rest.length === 0 && isSensor === (metric !== undefined);
   if (!isShaped || !isMachine(file, place)) {
-    const example = `${Object.keys(file.sites)[0]}/${lineName(0)}/${machineName(0)}`;
+    const example = `${Object.keys(file.sites)[0] ?? "site"}/${lineName(0)}/${machineName(0)}`;
     problem(
       isSensor ? "sensor" : "machine",
       isSensor

@@ -49,3 +49,23 @@ export function sineOfTurns(turns: number): number {
   for (let term = 22; term >= 2; term -= 2) sum = 1 - (sum * square) / (term * (term + 1));
   return angle * sum;
 }
+
+/** The angle of (x, y) in turns from the x axis, 0 up to 1; (0, 0) is at 0. */
+export function turnsOf(x: number, y: number): number {
+  const [ax, ay] = [x < 0 ? -x : x, y < 0 ? -y : y];
+  if (ax === 0 && ay === 0) return 0;
+  const eighth = arcTangent(ax < ay ? ax / ay : ay / ax) / (2 * Math.PI);
+  const quarter = ax < ay ? 0.25 - eighth : eighth;
+  const half = x < 0 ? 0.5 - quarter : quarter;
+  return y < 0 ? (half === 0 ? 0 : 1 - half) : half;
+}
+
+/** For 0 ≤ x ≤ 1: halved twice, then its series. */
+function arcTangent(x: number): number {
+  const half = x / (1 + Math.sqrt(1 + x * x));
+  const quarter = half / (1 + Math.sqrt(1 + half * half));
+  const square = quarter * quarter;
+  let sum = 0;
+  for (let odd = 23; odd >= 1; odd -= 2) sum = 1 / odd - sum * square;
+  return 4 * quarter * sum;
+}

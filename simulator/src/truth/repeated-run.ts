@@ -1,5 +1,6 @@
 import { parsePlan } from "../plan/load-plan.ts";
-import { RecordedPlant, topicOf } from "../plant/recorded-plant.ts";
+import { topicOf } from "../plant/recorded-plant.ts";
+import { RecordedWorld } from "../recorded-world.ts";
 import { formatTruthLine, parseTruthLine, type TruthAlarm, type TruthLine } from "./truth-line.ts";
 
 export interface RepeatedRunOptions {
@@ -9,7 +10,7 @@ export interface RepeatedRunOptions {
   readonly record: (line: TruthLine) => void;
 }
 
-/** A step of a machine that was silenced gives no line. */
+/** A step of a machine that was silenced gives no line; neither does one of records within a window. */
 const SILENT_STEPS_MAX = 10_000_000;
 
 /**
@@ -18,7 +19,7 @@ const SILENT_STEPS_MAX = 10_000_000;
  */
 export class RepeatedRun {
   readonly #options: RepeatedRunOptions;
-  #plant: RecordedPlant | null = null;
+  #world: RecordedWorld | null = null;
   #made: TruthLine[] = [];
   #alarms: TruthAlarm[] = [];
   #lastTimeMs = 0;
@@ -38,9 +39,10 @@ export class RepeatedRun {
     if (line.type === "acked" || line.type === "unacked" || line.type === "end") return null;
     if (line.type === "run") this.#begin(line);
     else if (line.type === "command") this.#command(line);
+    else if (line.type === "records-end") this.#end(line.time);
     else {
-      const stepsMax = (this.#plant?.stepCount ?? 0) + SILENT_STEPS_MAX;
-      this.#stepUntil((plant) => this.#made.length > 0 || plant.stepCount > stepsMax);
+      const stepsMax = (this.#world?.stepCount ?? 0) + SILENT_STEPS_MAX;
+      this.#stepUntil((world) => this.#made.length > 0 || world.stepCount > stepsMax);
     }
     const made = this.#made.shift();
     if (line.type === "alarm" || line.type === "cleared") this.#alarms.push(line);
@@ -54,7 +56,7 @@ export class RepeatedRun {
 
   #begin({ plan: text, seed, start, plantStart }: Extract<TruthLine, { readonly type: "run" }>): void {
     this.#made = [];
-    this.#plant = new RecordedPlant({
+    this.#world = new RecordedWorld({
       plan: parsePlan(text, `${this.#options.path}, plan`, { seed }),
       startMs: start,
       recovery: {
@@ -65,19 +67,26 @@ export class RepeatedRun {
         alarms: this.#alarms,
       },
       record: (line) => this.#made.push(line),
+      hasRecords: false,
     });
   }
 
-  #command(line: Extract<TruthLine, { readonly type: "command" }>): void {
-    this.#stepUntil((plant) => this.#made.length > 0 || plant.stepCount >= line.step);
-    const { outcome, command, id } = line;
-    const given = outcome === "expired" || outcome === "malformed" ? outcome : (command ?? "malformed");
-    this.#plant?.command(topicOf(line, "command"), { outcome: given, id }, line.time);
+  /** Windows that were open at the end follow it as they were. */
+  #end(timeMs: number): void {
+    this.#stepUntil((world) => this.#made.length > 0 || world.nextTimeMs >= timeMs);
+    if (this.#made.length === 0) this.#world?.finish();
   }
 
-  #stepUntil(isReached: (plant: RecordedPlant) => boolean): void {
-    const plant = this.#plant;
-    while (plant !== null && !isReached(plant)) plant.step();
+  #command(line: Extract<TruthLine, { readonly type: "command" }>): void {
+    this.#stepUntil((world) => this.#made.length > 0 || world.plant.stepCount >= line.step);
+    const { outcome, command, id } = line;
+    const given = outcome === "expired" || outcome === "malformed" ? outcome : (command ?? "malformed");
+    this.#world?.plant.command(topicOf(line, "command"), { outcome: given, id }, line.time);
+  }
+
+  #stepUntil(isReached: (world: RecordedWorld) => boolean): void {
+    const world = this.#world;
+    while (world !== null && !isReached(world)) world.step();
   }
 }
 

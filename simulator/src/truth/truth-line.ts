@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { businessTruthLines } from "../business/truth/business-truth-line.ts";
 import { METRICS } from "../plan/metric.ts";
 import { MACHINE_STATES } from "../plant/duty-cycle.ts";
 
@@ -108,6 +109,7 @@ const truthLine = z.discriminatedUnion("type", [
   acked,
   unacked,
   end,
+  ...businessTruthLines,
 ]);
 
 export type TruthLine = z.infer<typeof truthLine>;

@@ -2,6 +2,9 @@ import { closeSync, fstatSync, openSync, readSync, writeSync } from "node:fs";
 import { MillraceError, reasonOf } from "@millrace/runtime";
 import { formatTruthLine, type TruthLine } from "./truth-line.ts";
 
+/** Beyond it what is appended does not wait for a flush. */
+const BUFFERED_MAX = 1_048_576;
+
 /** Appends to the truth file. What is flushed survives the death of this process, though not of the machine. */
 export class TruthLog {
   readonly #path: string;
@@ -24,6 +27,7 @@ export class TruthLog {
 
   append(line: TruthLine): void {
     this.#buffered += formatTruthLine(line);
+    if (this.#buffered.length >= BUFFERED_MAX) this.flush();
   }
 
   /** Everything appended is in the file when this returns. */
