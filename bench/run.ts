@@ -25,6 +25,7 @@ import { jsonLine } from "./measure/json-line.ts";
 import { thisMachine } from "./measure/machine.ts";
 import { paneCodec } from "./pane-codec.ts";
 import { simGenerate } from "./sim-generate.ts";
+import { simRecords } from "./sim-records.ts";
 
 const BENCHES: readonly Bench[] = [
   enginePanes,
@@ -46,6 +47,7 @@ const BENCHES: readonly Bench[] = [
   paneCodec,
   centralMerge,
   simGenerate,
+  simRecords,
 ];
 
 const HELP = `npm run bench [name…] [-- --quick] [-- --minutes N]
