@@ -10,6 +10,10 @@ const folder = mkdtempSync(join(tmpdir(), "millrace-sim-"));
 const plan = join(import.meta.dirname, "../plans/newcomer.yaml");
 
 function simulate(name: string, ...flags: string[]) {
+  return simulatePlan(plan, name, ...flags);
+}
+
+function simulatePlan(plan: string, name: string, ...flags: string[]) {
   const truth = join(folder, name);
   const result = spawnSync(
     process.execPath,
@@ -57,8 +61,61 @@ test("repeat makes a run again from nothing but its truth; a forged reading is f
   expect([wrong.status, wrong.stdout]).toEqual([1, expect.stringContaining("is not as in the truth")]);
 });
 
+const BUSINESS = `version: 1
+seed: 3
+readingsPerSecond: 1
+sites: { alpha: { broker: "mqtt://127.0.0.1:1", lines: 1, machinesPerLine: 1 } }
+business:
+  windows: [10s]
+  debezium: { decimals: string }
+  orders: { perSecond: 20, payment: { declined: 0.3, retry: { share: 0 } } }
+  trucks:
+    routes: { road: { through: [北京, 天津], trucks: 2 } }
+    events: [{ truck: road-1, event: silence, at: 20s, for: 30s }]
+`;
+
+test("records of a plan go into files, and their run is made again from its truth, between machines' readings", () => {
+  const businessPlan = join(folder, "business.yaml");
+  writeFileSync(businessPlan, BUSINESS);
+  const records = join(folder, "records");
+  const flags = ["--offline", "--start", "1700000000000", "--for", "3m"];
+  const run = simulatePlan(businessPlan, "business", ...flags, "--into", records);
+  expect([run.status, run.stderr]).toEqual([0, ""]);
+  const truth = readFileSync(run.truth, "utf8")
+    .trimEnd()
+    .split("\n")
+    .map((line) => JSON.parse(line));
+  const types = new Set(truth.map(({ type }: { type: string }) => type));
+  expect(types).toEqual(
+    new Set(["run", "reading", "orders-window", "changes-window", "truck-window", "records-end"]),
+  );
+  const orders = readFileSync(join(records, "orders.jsonl"), "utf8").trimEnd().split("\n");
+  const changes = orders.map((line) => JSON.parse(line));
+  expect(changes[0]).toMatchObject({
+    key: { order_id: expect.anything() },
+    value: { op: "c", before: null },
+  });
+  expect(changes.some(({ value }) => value === null)).toBe(true);
+  const trucks = readFileSync(join(records, "trucks.jsonl"), "utf8").trimEnd().split("\n");
+  const times = trucks.map((line) => JSON.parse(line)).map(({ truck, time }) => `${truck} ${time - 17e11}`);
+  expect(times).toHaveLength(2 * 18);
+  // What was kept back stands behind what others said meanwhile.
+  expect(times).not.toEqual(times.toSorted((one, other) => Number(one.slice(7)) - Number(other.slice(7))));
+
+  const main = join(import.meta.dirname, "main.ts");
+  const repeat = spawnSync(process.execPath, [main, "repeat", "--truth", run.truth], { encoding: "utf8" });
+  expect([repeat.status, repeat.stdout]).toEqual([
+    0,
+    `✓ ${truth.length} lines made again, each as in the truth\n`,
+  ]);
+  const again = simulatePlan(businessPlan, "business-again", ...flags, "--into", records);
+  expect([again.status, again.stderr]).toEqual([1, expect.stringMatching(/\.jsonl: EEXIST/)]);
+});
+
 test("wrong use exits 2 and says the way out", () => {
   const result = simulate("refused", "--broker", "alpha");
   expect(result.status).toBe(2);
   expect(result.stderr).toContain("--broker alpha is not SITE=mqtt://host:port");
+  const live = simulate("refused", "--into", folder);
+  expect([live.status, live.stderr]).toEqual([2, expect.stringContaining("--into needs --offline")]);
 });

@@ -146,7 +146,9 @@ test("a day's curve goes through its hours' middles and has the mean 1", () => {
   expect(curve.levelAt(noon)).toBeCloseTo(12.5, 9);
   expect(curve.levelAt(noon + 1_800_000)).toBeCloseTo((12.5 + 0.5) / 2, 9);
   expect(curve.levelAt(noon + 43_200_000)).toBeCloseTo(0.5, 9);
-  const levels = Array.from({ length: 1_440 }, (_, minute) => curve.levelAt(START_MS + (minute + 0.5) * 60_000));
+  const levels = Array.from({ length: 1_440 }, (_, minute) =>
+    curve.levelAt(START_MS + (minute + 0.5) * 60_000),
+  );
   expect(mean(levels)).toBeCloseTo(1, 6);
 });
 

@@ -123,3 +123,73 @@ test("a machine beyond the line's last is none", () => {
     "p.yaml:4:34: no machine alpha/line-1/machine-3",
   );
 });
+
+test("a plan makes something: readings of a site, or records", () => {
+  expect(() => parsePlan("version: 1\n", "p.yaml")).toThrow(
+    "p.yaml:1:1: name at least one site, or business",
+  );
+  expect(() => parsePlan("version: 1\nbusiness: {}\n", "p.yaml")).toThrow(
+    "p.yaml:2:11: there are no records",
+  );
+  expect(parsePlan("version: 1\nbusiness: { orders: { perSecond: 1 } }\n", "p.yaml").sites).toEqual([]);
+});
+
+const BUSINESS = "version: 1\nbusiness:\n  ";
+const ROAD = "trucks: { routes: { road: { through: [北京, 天津], trucks: 2 } }";
+test.each([
+  ["orders: { perSecond: -1 }", "3:24: business.orders.perSecond: Too small"],
+  ["orders: { perSecond: 1, regoins: {} }", '3:27: unknown key "regoins"; did you mean regions?'],
+  ["zone: Asia/Peking\n  orders: { perSecond: 1 }", "3:9: business.zone: there is no such time zone"],
+  ["orders: { perSecond: 1, regions: { 北京: -1 } }", "3:42: business.orders.regions.北京: Too small"],
+  ["orders: { perSecond: 1, regions: { 北京: 0 } }", "3:36: some region must have a weight above 0"],
+  [
+    "orders: { perSecond: 1, categories: { phones: { median: 5, regions: { 上海市: 2 } } } }",
+    "3:78: there is no region 上海市; did you mean 上海?",
+  ],
+  ["orders: { perSecond: 1, daily: [1, 2] }", "3:34: business.orders.daily: 24 weights"],
+  [
+    "orders: { perSecond: 1, festival: { at: 2025-02-30 } }",
+    '3:43: "2025-02-30" is no time; write it like 10m after the start, 2026-11-11, or next-midnight',
+  ],
+  ["time: unix\n  orders: { perSecond: 1 }", '3:9: business.time: "unix"; there are epoch-ms, iso, local'],
+  ["debezium: {}\n  appOpens: { users: 5 }", "3:13: only orders and transfers come as change events"],
+  ["transfers: { perSecond: 1, circle: [5, 3] }", "3:38: a least and a greatest number"],
+  [
+    "transfers: { perSecond: 1, accounts: 9, circle: [3, 9] }",
+    "3:55: a circle of 9 needs more than 9 accounts",
+  ],
+  [
+    "transfers: { perSecond: 1, accounts: 20, circle: [3, 9], rings: [{ at: 1m, payees: 11, within: 5m }] }",
+    "3:86: of 20 accounts, 10 are strangers to one that knows 9",
+  ],
+  [
+    "transfers: { perSecond: 1, rings: [{ at: 1m, payees: 17, within: 5m, to: known }] }",
+    "3:56: an account has paid 16 others at most; make the circle larger",
+  ],
+  [
+    "transfers: { perSecond: 1, rings: [{ at: 1m, payees: 10, within: 5m, every: 5m }] }",
+    "3:79: a ring is over before it comes again",
+  ],
+  [
+    "transfers: { perSecond: 1, accounts: 50, rings: [{ at: 1m, account: 51, payees: 10, within: 5m }] }",
+    "3:71: there are 50 accounts",
+  ],
+  [
+    "trucks: { routes: { road: { through: [北京, 上海市], trucks: 2 } } }",
+    "3:45: there is no place 上海市; did you mean 上海? (others are given under places)",
+  ],
+  [
+    `${ROAD}, events: [{ truck: road-3, event: stop, at: 1m, for: 5m }] }`,
+    "3:83: there is no truck road-3; trucks are named like road-1",
+  ],
+  [
+    "trucks: { routes: { road: { through: [北京, 天津], trucks: 2, tunnels: [{ from: 9, to: 5 }] } } }",
+    "3:86: a tunnel ends behind its beginning",
+  ],
+  [
+    "trucks: { routes: { road: { through: [北京, 天津], trucks: 2, tunnels: [{ from: 9, to: 500 }] } } }",
+    "3:86: the route is 113 km long",
+  ],
+])("business %#: %s", (business, problem) => {
+  expect(() => parsePlan(`${BUSINESS}${business}\n`, "p.yaml")).toThrow(`p.yaml:${problem}`);
+});

@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { cumulativeStdNormalProbability } from "simple-statistics";
 import { expect, test } from "vitest";
 import { normalQuantile } from "./normal-quantile.ts";
-import { portableExp, portableLog, sineOfTurns } from "./portable-math.ts";
+import { portableExp, portableLog, sineOfTurns, turnsOf } from "./portable-math.ts";
 import { RandomStream, streamName } from "./random-stream.ts";
 
 test("exp, log and sine agree with the engine's to 1e-14", () => {
@@ -22,6 +22,23 @@ test("exp, log and sine agree with the engine's to 1e-14", () => {
     Infinity,
     0,
   ]);
+});
+
+test("the angle of a point agrees with the engine's, in every direction", () => {
+  const random = new RandomStream("angle");
+  for (let round = 0; round < 20_000; round += 1) {
+    const [x, y] = [random.uniform() - 0.5, random.uniform() - 0.5];
+    const turns = Math.atan2(y, x) / (2 * Math.PI);
+    expect(Math.abs(turnsOf(x, y) - (turns < 0 ? turns + 1 : turns))).toBeLessThan(1e-14);
+  }
+  const axes = [
+    [1, 0],
+    [0, 1],
+    [-1, 0],
+    [0, -1],
+    [0, 0],
+  ] as const;
+  expect(axes.map(([x, y]) => turnsOf(x, y))).toEqual([0, 0.25, 0.5, 0.75, 0]);
 });
 
 test.each([

@@ -118,15 +118,18 @@ test("a payment system at its limit makes everybody wait as long as it may, and 
   expect(queue.offer(60_000)).toBe(100);
 });
 
-test.each([0.5, 0.9, 1.25, 2, 5])("at %s times the payment system's capacity the share of failures is that of theory", (load) => {
-  const plan = planOf(`perSecond: ${200 * load}, ${FLAT},
+test.each([0.5, 0.9, 1.25, 2, 5])(
+  "at %s times the payment system's capacity the share of failures is that of theory",
+  (load) => {
+    const plan = planOf(`perSecond: ${200 * load}, ${FLAT},
     payment: { perSecond: 200, waitMax: 2s, declined: 0.02, retry: { share: 0 } }`);
-  // Without the first seconds, in which the queue fills.
-  const settled = ordersOf(plan, 240_000).orders.filter(({ timeMs }) => timeMs >= START_MS + 30_000);
-  const turnedAway = Math.max(0, 1 - 1 / load);
-  const expected = turnedAway + (1 - turnedAway) * 0.02;
-  expect(Math.abs(shareOf(settled, ({ isFailed }) => isFailed) - expected)).toBeLessThan(0.012);
-});
+    // Without the first seconds, in which the queue fills.
+    const settled = ordersOf(plan, 240_000).orders.filter(({ timeMs }) => timeMs >= START_MS + 30_000);
+    const turnedAway = Math.max(0, 1 - 1 / load);
+    const expected = turnedAway + (1 - turnedAway) * 0.02;
+    expect(Math.abs(shareOf(settled, ({ isFailed }) => isFailed) - expected)).toBeLessThan(0.012);
+  },
+);
 
 test("the share of failures rises and falls with the load of a festival", () => {
   const plan = planOf(`perSecond: 20, ${FLAT}, festival: { at: 2m, peak: 50, warmUp: 1m, decay: 5m },
@@ -169,10 +172,14 @@ test("who fails comes again with the same order, after a while, up to the plan's
     tries.set(order.retryOf, [...(tries.get(order.retryOf) ?? []), order]);
   }
   expect(Math.max(...[...tries.values()].map((each) => each.length))).toBe(2);
-  const seconds = [...tries].map(([first, [again]]) => (again.timeMs - (byNumber.get(first)?.timeMs ?? 0)) / 1_000);
+  const seconds = [...tries].map(
+    ([first, [again]]) => (again.timeMs - (byNumber.get(first)?.timeMs ?? 0)) / 1_000,
+  );
   expect(mean(seconds)).toBeGreaterThan(17);
   expect(mean(seconds)).toBeLessThan(22);
-  const failures = orders.filter((order) => order.retryOf === 0 && order.isFailed && order.timeMs < START_MS + 400_000);
+  const failures = orders.filter(
+    (order) => order.retryOf === 0 && order.isFailed && order.timeMs < START_MS + 400_000,
+  );
   expect(shareOf(failures, ({ number }) => tries.has(number))).toBeCloseTo(0.8, 1);
 });
 
@@ -208,6 +215,8 @@ test("a setting changes only what it sets: amounts, users and times of other ord
   const usual = of("payment: { perSecond: 1000 }");
   const declined = of("payment: { perSecond: 1000, declined: 0.5, retry: { share: 0 } }");
   expect(declined.map((order) => ({ ...order, isFailed: false }))).toEqual(
-    usual.filter(({ retryOf }) => retryOf === 0).map((order, at) => ({ ...order, number: at + 1, isFailed: false })),
+    usual
+      .filter(({ retryOf }) => retryOf === 0)
+      .map((order, at) => ({ ...order, number: at + 1, isFailed: false })),
   );
 });

@@ -168,7 +168,7 @@ function toTrucks(file: NonNullable<BusinessFile["trucks"]>, problem: Problem): 
       if (place === undefined)
         problem(
           ["trucks", "routes", route, "through", index],
-          `there is no place ${city}; ${orNearest(city, Object.keys(places))}, or give it under places`,
+          `there is no place ${city}; ${orNearest(city, Object.keys(places))} (others are given under places)`,
         );
       return place === undefined ? [] : [{ city, longitude: place[0], latitude: place[1] }];
     });

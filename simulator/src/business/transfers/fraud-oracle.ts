@@ -36,6 +36,11 @@ export class FraudOracle {
     return this.#options.withinMs;
   }
 
+  /** An alarm of the account stands, as of its last first payment. */
+  isRaised(account: number): boolean {
+    return this.#accounts.get(account)?.isRaised === true;
+  }
+
   /** In order of time. */
   add(
     timeMs: number,

@@ -61,7 +61,7 @@ const fraud = z.object({
   payees: z.array(z.string()),
   within: z.number(),
 });
-/** A ring of the plan has paid for the last time. `hasAlarm` false: a near miss, which must not raise any. */
+/** A ring of the plan has paid for the last time. `hasAlarm` false: a near miss, which must not have raised any. */
 const ring = z.object({
   type: z.literal("ring"),
   /** Its place in the plan, from 1. */

@@ -33,8 +33,6 @@ export class BusinessTruth {
   readonly #truckOracle: TruckOracle | null;
   readonly #truckPlan: TrucksPlan | null;
   readonly #odometerM = new Map<string, number>();
-  /** When each account last raised an alarm. */
-  readonly #alarmedMs = new Map<number, number>();
 
   constructor({ plan, circles, record }: BusinessTruthOptions) {
     this.#record = record;
@@ -91,7 +89,6 @@ export class BusinessTruth {
       if (isFirst) sums.firstPayments += 1;
     }
     if (alarm !== null) {
-      this.#alarmedMs.set(from, timeMs);
       this.#record({
         type: "fraud",
         account: accountName(from),
@@ -102,16 +99,15 @@ export class BusinessTruth {
     }
     if (endOfRing === null) return;
     const { plan, payments } = endOfRing;
-    const start = payments[0].timeMs;
     this.#record({
       type: "ring",
       number: plan.number,
       account: accountName(from),
-      start,
+      start: payments[0].timeMs,
       end: timeMs,
       payees: payments.length,
       to: plan.to,
-      hasAlarm: (this.#alarmedMs.get(from) ?? -Infinity) >= start,
+      hasAlarm: this.#fraud?.isRaised(from) === true,
     });
   }
 
