@@ -47,14 +47,15 @@ export async function simulate(seed: number, bug?: PlantedBug): Promise<Simulati
 
 /**
  * Draws faults from the seed: crashes of every process, disks that refuse writes, links of every badness, one-way
- * partitions included, wall clocks that jump, and pipelines that are changed while agents run. An agent's jumps ahead only, by less than the lateness: with one that
- * is behind it would reject readings as from the future, as it promises.
+ * partitions included, wall clocks that jump, and pipelines that are changed while agents run. An agent's clock jumps by less
+ * than the lateness; back only where central's does not, which would refuse what is ahead of both.
  */
 class FaultInjector {
   readonly #world: World;
   readonly #random: SeededRandom;
   /** Its own, so that the other faults of a seed stay as they were. */
   readonly #clockRandom: SeededRandom;
+  readonly #areAgentsBehind: boolean;
   readonly #reloadRandom: SeededRandom;
   #isOn = false;
   crashCount = 0;
@@ -63,6 +64,7 @@ class FaultInjector {
     this.#world = world;
     this.#random = new SeededRandom(world.seed, "faults");
     this.#clockRandom = new SeededRandom(world.seed, "clock faults");
+    this.#areAgentsBehind = new SeededRandom(world.seed, "clocks behind").chance(0.5);
     this.#reloadRandom = new SeededRandom(world.seed, "reloads");
   }
 
@@ -109,9 +111,12 @@ class FaultInjector {
   #jumpClocks(): void {
     if (!this.#isOn) return;
     const random = this.#clockRandom;
+    const behindMs = this.#areAgentsBehind ? DAY_MS : 0;
     for (const site of this.#world.sites)
-      site.clockOffsetMs = random.chance(0.4) ? random.integer(0, DAY_MS) : 0;
-    this.#world.centralClockOffsetMs = random.chance(0.4) ? random.integer(-DAY_MS, 60 * DAY_MS) : 0;
+      site.clockOffsetMs = random.chance(0.4) ? random.integer(-behindMs, DAY_MS) : 0;
+    this.#world.centralClockOffsetMs = random.chance(0.4)
+      ? random.integer(behindMs - DAY_MS, 60 * DAY_MS)
+      : 0;
     this.#world.time.after(random.integer(2_000, 15_000), () => this.#jumpClocks());
   }
 
