@@ -181,6 +181,39 @@ test.skipIf(FakeClock.library === undefined)(
   },
 );
 
+test.skipIf(FakeClock.library === undefined)(
+  "a power cut after which its clock is an hour behind: what is ahead of it is held, acts, and is whole once the clock is set",
+  { timeout: 90_000 },
+  async () => {
+    const works = new Works();
+    const clock = new FakeClock(works);
+    const line = await startLine(works, { surroundings: { env: clock.env } });
+    const { site, sensor, crossing } = line;
+    sensor.start();
+    await until("acknowledgements", () => sensor.ackedCount > 200);
+    await site.process.kill();
+    // Its time goes on where the store says that it was: for longer than a reading may be ahead.
+    const startAtMs = Date.now() + 8_000;
+    await until("the cut is over", () => Date.now() > startAtMs);
+    clock.set(-3_600_000);
+    for (let time = 0; time < 2; time += 1) {
+      await site.start();
+      await crossing();
+      await site.until("they are held", ({ held }) => held.readings > 1_000 * (time + 1));
+      await site.process.kill();
+    }
+    await site.start();
+    clock.set(0);
+    await site.until(
+      "the clock is proven",
+      ({ clock: { isProven }, held }) => isProven && held.readings === 0,
+    );
+    await expectWhole(line);
+    expect(await ledgerFaultsOf(line)).toEqual([]);
+    expect(site.finalLedger()?.rejected.future).toBe(0);
+  },
+);
+
 test(
   "more connections than it may open files: it says so, acknowledges and commands go on, and it accepts again later",
   { timeout: 60_000 },

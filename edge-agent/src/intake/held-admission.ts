@@ -135,7 +135,7 @@ export class HeldAdmission {
     const end = held.next;
     for (let from = 0; ;) {
       await this.#room();
-      const blocks = await held.read(from, end);
+      const blocks = await held.blocks(from, end);
       if (this.#isStopped || this.#finding !== finding) return;
       const last = blocks.at(-1);
       if (last === undefined) break;

@@ -125,7 +125,7 @@ export class HeldReadings {
   }
 
   /** The oldest blocks on disk of these numbers. All that was drained must be durable. */
-  async read(from: number, end: number): Promise<readonly HeldBlock[]> {
+  async blocks(from: number, end: number): Promise<readonly HeldBlock[]> {
     const blocks: HeldBlock[] = [];
     let rowCount = 0;
     const bounds = { from: numberKey(PREFIX.held, from), to: numberKey(PREFIX.held, end) };
