@@ -195,7 +195,7 @@ test("Sparkplug is read by births and aliases; nobody is asked for what the reco
     [
       message("DDATA/l1/m1", 0, 4, { alias: 1, floatValue: 5 }),
       message("NCMD/l1", 1, 0, { name: "Node Control/Rebirth", datatype: 11, booleanValue: true }),
-      message("NBIRTH/l1", 1, 0),
+      message("NBIRTH/l1", 1, 0, { name: "bdSeq", datatype: SPARKPLUG_TYPES.indexOf("Int64"), longValue: 0 }),
       message("DBIRTH/l1/m1", 2, 1, { name: "Temperature", alias: 1, datatype: float, floatValue: 20 }),
       message("DDATA/l1/m1", 3, 2, { alias: 1, floatValue: 21 }),
       message("NDEATH/l1", 4, 0),

@@ -23,6 +23,11 @@ const { Payload } = protobuf.org.eclipse.tahu.protobuf;
 type TahuMetric = protobuf.org.eclipse.tahu.protobuf.Payload.IMetric;
 
 const START_MS = Date.UTC(2026, 0, 5, 8);
+const session: TahuMetric = {
+  name: "bdSeq",
+  datatype: SPARKPLUG_TYPES.indexOf("Int64"),
+  longValue: 3,
+};
 const PIPELINE = `
 version: 1
 metrics:
@@ -126,12 +131,12 @@ async function bench(store = new MemoryStore(), startMs = START_MS, wall = { off
       ).finish(),
     );
   const bear = () => {
-    void publish(
-      "alpha/NBIRTH/l1",
-      0,
-      { name: "bdSeq", datatype: typeOf("Int64"), longValue: 3 },
-      { name: "Load", alias: 1, datatype: typeOf("Int16"), intValue: 50 },
-    );
+    void publish("alpha/NBIRTH/l1", 0, session, {
+      name: "Load",
+      alias: 1,
+      datatype: typeOf("Int16"),
+      intValue: 50,
+    });
     void publish("alpha/DBIRTH/l1/m1", 1, {
       name: "Motor/drive/Temperature",
       alias: 2,
@@ -272,7 +277,7 @@ describe("readings", () => {
       { name: "Motor/e/Temperature", datatype: typeOf("Float"), floatValue: Number.POSITIVE_INFINITY },
       { name: "Motor/f/Temperature", datatype: typeOf("Float"), floatValue: 200 },
     ];
-    void publish("alpha/NBIRTH/l1", 0);
+    void publish("alpha/NBIRTH/l1", 0, session);
     void publish("alpha/DBIRTH/l1/m1", 1, ...metrics);
     void receive("alpha/DDATA/l1/m1", Uint8Array.of(0x12, 0xff));
     void receive("alpha/DDATA/l1", Uint8Array.of());
@@ -297,7 +302,8 @@ describe("readings", () => {
   it("wait for the disk where QoS 1 asks for it", async () => {
     const { agent, time, receive } = await bench();
     agent.start();
-    const metrics = [{ name: "Load", datatype: typeOf("Float"), floatValue: 1, timestamp: time.nowMs }];
+    const load = { name: "Load", datatype: typeOf("Float"), floatValue: 1, timestamp: time.nowMs };
+    const metrics = [session, load];
     const taken = receive("alpha/NBIRTH/l1", Payload.encode(Payload.create({ seq: 0, metrics })).finish(), 1);
     expect(await time.during(taken ?? Promise.reject(new Error("not waited for")))).toBeUndefined();
   });
@@ -420,6 +426,7 @@ windows:
     void publish(
       "alpha/NBIRTH/l1",
       0,
+      session,
       { name: "Load", alias: 1, datatype: typeOf("Int16"), intValue: 52 },
       { name: "Speed", alias: 5, datatype: typeOf("Int16"), intValue: 900 },
     );

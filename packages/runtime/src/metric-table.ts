@@ -84,7 +84,7 @@ export const METRIC_TABLE = {
   millrace_agent_sparkplug_events_total: {
     type: "counter",
     labels: ["event"],
-    help: "What was heard of Sparkplug: messages by type, old_death (of an earlier session), sequence_gap, unnumbered (messages), rebirth_request, held_metric (waited for a birth), unread_metric (no metric reads it), stale_series (made so by a death).",
+    help: "What was heard of Sparkplug: messages by type, refused_birth (of a node, without seq or bdSeq), old_death (of an earlier session), sequence_gap, unnumbered (messages), rebirth_request, held_metric (waited for a birth), unread_metric (no metric reads it), stale_series (made so by a death).",
   },
   millrace_agent_rule_readings_unseen_total: {
     type: "counter",

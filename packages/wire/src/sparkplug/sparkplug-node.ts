@@ -27,7 +27,7 @@ export class SparkplugNode<Binding> {
   readonly pace: RebirthPace;
   /** Where its last message came from. */
   via = "";
-  /** Of its last birth; null where that had none. */
+  /** Of its last birth; null before the first. */
   bdSeq: number | bigint | null = null;
   /** Since it is born, or dead, or known at all; monotonic clock, ms. */
   sinceMs: number;

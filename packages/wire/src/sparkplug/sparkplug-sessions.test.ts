@@ -42,15 +42,19 @@ class Bench {
 
   /** The births of a node with two metrics, and of a device with one. */
   bear(bdSeq = 1): void {
-    this.hear("g/NBIRTH/n", {
-      seq: 0,
-      metrics: [
-        { name: "bdSeq", datatype: typeOf("Int64"), longValue: bdSeq },
+    this.bearNode(
+      "n",
+      [
         { name: "Temp", alias: 1, datatype: typeOf("Int32"), intValue: 20 },
         { name: "Speed", alias: 2, datatype: typeOf("Int32"), intValue: 5 },
       ],
-    });
+      bdSeq,
+    );
     this.bearDevice(1);
+  }
+
+  bearNode(node: string, metrics: TahuMetric[] = [], bdSeq = 1) {
+    return this.hear(`g/NBIRTH/${node}`, { seq: 0, metrics: [session(bdSeq), ...metrics] });
   }
 
   bearDevice(seq: number) {
@@ -87,26 +91,58 @@ function seen({ readings, failures, stale }: SparkplugHearing<string>) {
 
 const NOTHING = { readings: [], failures: [], stale: [] };
 const temp = (intValue: number): TahuMetric => ({ alias: 1, intValue });
+const session = (bdSeq: number): TahuMetric => ({
+  name: "bdSeq",
+  datatype: typeOf("Int64"),
+  longValue: bdSeq,
+});
 
 test("a birth is the current value, and gives later messages their names and types", () => {
   const bench = new Bench();
-  const born = bench.hear("g/NBIRTH/n", {
-    seq: 0,
-    metrics: [{ name: "Temp", alias: 1, datatype: typeOf("Int8"), intValue: 0xff }],
-  });
+  const born = bench.bearNode("n", [{ name: "Temp", alias: 1, datatype: typeOf("Int8"), intValue: 0xff }]);
   expect(born.readings).toEqual(["Temp=-1"]);
   expect(bench.data(1, temp(0xfe))).toEqual({ ...NOTHING, readings: ["Temp=-2"] });
   expect(bench.rebirths()).toEqual([]);
 });
 
-test("an empty payload is no birth: its node is neither online nor asked for anything", () => {
-  const bench = new Bench();
-  expect(bench.hear("g/NBIRTH/n", {}).failures).toEqual(["malformed"]);
-  expect([...bench.sessions.nodes()]).toEqual([]);
-  // Whoever leaves out a number that is 0 says at least which session it is.
-  const metrics = [{ name: "bdSeq", datatype: typeOf("Int64"), longValue: 0 }];
-  expect(bench.hear("g/NBIRTH/n", { metrics }).failures).toEqual([]);
-  expect(bench.rebirths()).toEqual([]);
+describe("a birth of a node", () => {
+  const value: TahuMetric = { name: "Temp", alias: 1, datatype: typeOf("Int32"), intValue: 7 };
+
+  it.each<[string, TahuPayload]>([
+    ["with nothing in it", {}],
+    ["without seq", { metrics: [session(0), value] }],
+    ["with a seq beyond 255", { seq: 256, metrics: [session(0), value] }],
+    ["without bdSeq", { seq: 0, metrics: [value] }],
+    [
+      "with a bdSeq that is no number",
+      { seq: 0, metrics: [{ name: "bdSeq", datatype: typeOf("String"), stringValue: "0" }, value] },
+    ],
+  ])("%s is none: refused, and asked for again", (_what, payload) => {
+    const bench = new Bench();
+    expect(bench.hear("g/NBIRTH/n", payload)).toEqual({ ...NOTHING, failures: ["malformed"] });
+    expect([...bench.sessions.nodes()].map(({ isBorn }) => isBorn)).toEqual([false]);
+    expect(bench.sessions.counts).toMatchObject({ nbirth: 1, refused_birth: 1 });
+    expect(bench.rebirths()).toEqual(["g/n"]);
+  });
+
+  it("that is refused changes nothing in the session that stands", () => {
+    const bench = new Bench();
+    bench.bear();
+    expect(bench.hear("g/NBIRTH/n", { seq: 0, metrics: [value] }).failures).toEqual(["malformed"]);
+    expect(bench.data(2, temp(8)).readings).toEqual(["Temp=8"]);
+  });
+
+  it("that is refused again and again is asked for ever more seldom", () => {
+    const bench = new Bench();
+    const askedAtMs: number[] = [];
+    const startMs = bench.nowMs;
+    for (let step = 0; step < 800; step++) {
+      bench.hear("g/NBIRTH/n", { seq: 0 });
+      if (bench.rebirths().length > 0) askedAtMs.push(bench.nowMs - startMs);
+      bench.wait(100);
+    }
+    expect(askedAtMs).toEqual([0, 10_000, 30_000, 70_000]);
+  });
 });
 
 test("aliases of a device are its own; what nobody reads is counted", () => {
@@ -255,7 +291,7 @@ describe("a device's data that overtake its birth", () => {
   const early = { seq: 2, metrics: [{ alias: 3, floatValue: 31 }] };
   function bornNode() {
     const bench = new Bench();
-    bench.hear("g/NBIRTH/n", { seq: 0, metrics: [] });
+    bench.bearNode("n");
     return bench;
   }
 
@@ -313,7 +349,7 @@ describe("deaths", () => {
   it("are not told of a device that is not born again with its node: it is stale after a while", () => {
     const bench = new Bench();
     bench.bear();
-    bench.hear("g/NBIRTH/n", { seq: 0, metrics: [] });
+    bench.bearNode("n");
     expect(bench.wait(9_999).stale).toEqual([]);
     expect(bench.wait(1).stale).toEqual(["Temp/Motor=30"]);
     expect(bench.wait(60_000).stale).toEqual([]);
@@ -330,7 +366,7 @@ describe("deaths", () => {
 
   it("leave alone what has only been read of the past", () => {
     const bench = new Bench();
-    bench.hear("g/NBIRTH/n", { seq: 0, metrics: [{ name: "Temp", alias: 1, datatype: typeOf("Int32") }] });
+    bench.bearNode("n", [{ name: "Temp", alias: 1, datatype: typeOf("Int32") }]);
     bench.data(1, { ...temp(5), isHistorical: true });
     expect(bench.hear("g/NDEATH/n", {}).stale).toEqual([]);
   });
@@ -339,10 +375,10 @@ describe("deaths", () => {
 describe("bounds", () => {
   it("refuse nodes beyond them, unless one is dead", () => {
     const bench = new Bench({ nodes: 2 });
-    for (const node of ["a", "b"]) bench.hear(`g/NBIRTH/${node}`, { seq: 0 });
-    expect(bench.hear("g/NBIRTH/c", { seq: 0 }).failures).toEqual(["too_many"]);
+    for (const node of ["a", "b"]) bench.bearNode(node);
+    expect(bench.bearNode("c").failures).toEqual(["too_many"]);
     bench.hear("g/NDEATH/a", {});
-    expect(bench.hear("g/NBIRTH/c", { seq: 0 }).failures).toEqual([]);
+    expect(bench.bearNode("c").failures).toEqual([]);
     expect([...bench.sessions.nodes()].map(({ source }) => source.node)).toEqual(["b", "c"]);
   });
 
@@ -356,9 +392,9 @@ describe("bounds", () => {
       datatype: typeOf("Float"),
       floatValue: 1,
     }));
-    expect(bench.hear("g/NBIRTH/other", { seq: 0, metrics }).failures).toEqual(["too_many"]);
+    expect(bench.bearNode("other", metrics).failures).toEqual(["too_many"]);
     bench.hear("g/NDEATH/n", {});
-    expect(bench.hear("g/NBIRTH/other", { seq: 0, metrics }).failures).toEqual([]);
+    expect(bench.bearNode("other", metrics).failures).toEqual([]);
   });
 });
 
@@ -369,7 +405,7 @@ describe("names that nobody reads", () => {
 
   it("are not kept where they are long, and take of the bound what their length is", () => {
     const bench = new Bench({ definitions: 20 });
-    bench.hear("g/NBIRTH/n", { seq: 0 });
+    bench.bearNode("n");
     for (let count = 0; count < 10; count += 1) tell(bench, `${count}`.padEnd(100_000, "x"));
     expect(kept(bench)).toBe(0);
     expect(tell(bench, "Temp").readings).toEqual(["Temp=1"]);
@@ -378,7 +414,7 @@ describe("names that nobody reads", () => {
     for (let count = 0; count < 2; count += 1) tell(bench, "0".padEnd(640, "x"));
     expect(kept(bench)).toBe(20);
     expect(bench.sessions.counts.unread_metric).toBe(112);
-    bench.hear("g/NBIRTH/n", { seq: 0 });
+    bench.bearNode("n");
     expect(kept(bench)).toBe(0);
   });
 
@@ -487,12 +523,15 @@ describe("others that read", () => {
   const births = (aliasFrom: number) =>
     paths.map((path, index) => ({
       path: path.replace("/N/", "/NBIRTH/").replace("/D/", "/DBIRTH/"),
-      metrics: NAMES.map((name, at) => ({
-        name,
-        alias: aliasFrom + 10 * index + at,
-        datatype: typeOf("Int32"),
-        intValue: aliasFrom,
-      })),
+      metrics: [
+        session(1),
+        ...NAMES.map((name, at) => ({
+          name,
+          alias: aliasFrom + 10 * index + at,
+          datatype: typeOf("Int32"),
+          intValue: aliasFrom,
+        })),
+      ],
     }));
   const data = (aliasFrom: number, { path, name, number, isNamed }: Value) => ({
     path: path.replace("/N/", "/NDATA/").replace("/D/", "/DDATA/"),

@@ -69,6 +69,8 @@ export const SPARKPLUG_EVENTS = [
   "ddata",
   "ndeath",
   "ddeath",
+  /** Of a node, without seq or bdSeq. */
+  "refused_birth",
   /** A death of an earlier session, or told twice. */
   "old_death",
   "sequence_gap",
@@ -134,10 +136,6 @@ export class SparkplugSessions<Binding> {
     const payload = parsed.message;
     if (type === "NDEATH") {
       this.#hearNodeDeath(message, payload, hearing);
-      return hearing;
-    }
-    if (type === "NBIRTH" && payload.seq === undefined && bdSeqOf(payload) === undefined) {
-      hearing.failures.push(decodeFailure("malformed", "a birth with neither seq nor bdSeq"));
       return hearing;
     }
     const node = this.#node(message);
@@ -286,6 +284,15 @@ export class SparkplugSessions<Binding> {
     nowMs: number,
     hearing: SparkplugHearing<Binding>,
   ): void {
+    const seq = numberOf(payload.seq);
+    const bdSeq = bdSeqOf(payload);
+    // By these a host knows a loss, and the will of an earlier session (Sparkplug 3.0, 6.4.5).
+    if (seq === undefined || bdSeq === undefined) {
+      this.#counts.refused_birth += 1;
+      hearing.failures.push(decodeFailure("malformed", seq === undefined ? WITHOUT_SEQ : WITHOUT_BDSEQ));
+      this.#want(node);
+      return;
+    }
     this.#clear(node.own);
     for (const device of node.devices.values()) {
       const series = this.#clear(device.definitions);
@@ -294,8 +301,8 @@ export class SparkplugSessions<Binding> {
     node.own.isBorn = true;
     node.sinceMs = nowMs;
     node.pace.answered();
-    node.bdSeq = bdSeqOf(payload) ?? null;
-    node.sequence.begin(numberOf(payload.seq) ?? 0);
+    node.bdSeq = bdSeq;
+    node.sequence.begin(seq);
     this.#define(node.source, node.own, payload, hearing);
     this.#release(node, null, hearing);
   }
@@ -539,6 +546,10 @@ export class SparkplugSessions<Binding> {
   }
 }
 
+const WITHOUT_SEQ =
+  "NBIRTH without seq from 0 to 255: an edge node writes it into the payload also where it is 0";
+const WITHOUT_BDSEQ =
+  "NBIRTH without an integer metric bdSeq: an edge node puts it into its birth and, the same, into its will";
 const NONE: readonly SparkplugSource[] = [];
 const EVENT_OF = {
   NBIRTH: "nbirth",
