@@ -216,11 +216,9 @@ export async function runAgent(configPath: string): Promise<ExitCode> {
     clock: systemClock,
     log: log.child("reload"),
     metrics,
+    begins: () => manager?.reloading() ?? (() => undefined),
   });
-  onReloadSignal(() => {
-    const reloaded = manager?.reloading();
-    void reloader.reload("SIGHUP").finally(reloaded);
-  });
+  onReloadSignal(() => void reloader.reload("SIGHUP"));
   const health = new Health();
   health.add("alive", "store", () => agent.status().store.failure);
   health.add(

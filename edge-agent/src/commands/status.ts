@@ -135,11 +135,13 @@ export function renderConfiguration(
   nowMs: number,
 ): readonly string[] {
   if (configuration === null) return [];
-  const { version, source, sinceMs, by, isOnTrial, refused } = configuration;
+  const { version, source, sinceMs, by, isOnTrial, isDurable, refused } = configuration;
   const origin = source === "file" ? "of the file" : `pushed by ${by} at central`;
-  const lines = [
-    `pipeline   ${version} ${origin}, for ${seconds(nowMs - sinceMs)}${isOnTrial ? "; on trial" : ""}`,
+  const marks = [
+    ...(isOnTrial ? ["; on trial"] : []),
+    ...(isDurable ? [] : ["; NOT DURABLE yet: a restart goes back to the one before"]),
   ];
+  const lines = [`pipeline   ${version} ${origin}, for ${seconds(nowMs - sinceMs)}${marks.join("")}`];
   if (refused === null) return lines;
   const what = refused.source === "file" ? "the file" : `${refused.version} of central`;
   const [first, ...rest] = refused.reason.split("\n");

@@ -7,6 +7,8 @@ export interface ConfigurationStatus extends PipelineVersion {
   readonly sinceMs: number;
   /** It was pushed, and has not run long enough to be trusted over a crash. */
   readonly isOnTrial: boolean;
+  /** The disk has it: a restart begins with it. */
+  readonly isDurable: boolean;
   /** The last one that was not taken; null once another was. */
   readonly refused: RefusedPipeline | null;
 }

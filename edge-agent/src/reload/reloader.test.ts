@@ -101,6 +101,8 @@ async function running(given: Files, options: { store?: MemoryStore; startMs?: n
   };
   const metrics = new Metrics();
   const clock = line.time.clock();
+  /** What a service manager would be told. */
+  const told: string[] = [];
   const reloader = new Reloader({
     configPath: given.config,
     config,
@@ -110,12 +112,16 @@ async function running(given: Files, options: { store?: MemoryStore; startMs?: n
     clock,
     log,
     metrics,
+    begins: () => {
+      told.push("begins");
+      return () => told.push("ends");
+    },
   });
   line.agent.start();
   await line.time.run(1_000);
   const reload = (asked = {}) => line.time.during(reloader.reload("test", asked));
   const push = (text: string) => line.time.during(reloader.push(pushedOf(text)));
-  return { ...line, reloader, inputs, changed, metrics, log, reload, push };
+  return { ...line, reloader, inputs, changed, metrics, log, told, reload, push };
 }
 
 const pushedOf = (text: string) => ({ text, version: versionOf(text), pushedAtMs: 7, by: "API" });
@@ -199,15 +205,19 @@ describe("the files", () => {
     expect(await reload()).toEqual({
       outcome: "applied_undurable",
       version,
-      detail: "changed: pipeline; not durable yet: the store takes no writes now",
+      detail:
+        "changed: pipeline; the store takes no writes now: it runs, but a restart before it does goes back to what ran before",
     });
-    expect(reloader.status()).toMatchObject({ version, refused: null });
+    expect(reloader.status()).toMatchObject({ version, refused: null, isDurable: false });
+    expect(log.lines.filter(({ level }) => level === "error")).toEqual([]);
+    expect(log.messages("warn").at(-1)).toBe("configuration: applied, but not durable yet");
     expect(await reload()).toMatchObject({ outcome: "unchanged" });
     writeFileSync(given.pipeline, pipelineText("hot"));
     expect(await reload()).toMatchObject({ outcome: "refused", version });
     expect((await metrics.exposition()).text).toContain('outcome="applied_undurable"} 1');
     store.failNextCommits(0);
     await time.run(60_000);
+    expect(reloader.status().isDurable).toBe(true);
     const durable = log.lines.filter(({ message }) => message === "configuration: now it is durable");
     expect(durable).toMatchObject([{ fields: { version } }]);
   });
@@ -267,6 +277,26 @@ describe("the files", () => {
     const [first, second] = [reloader.reload("one"), reloader.reload("two")];
     expect((await time.during(first)).outcome).toBe("applied");
     expect((await time.during(second)).outcome).toBe("unchanged");
+  });
+});
+
+describe("a service manager", () => {
+  it("is told of each change as it is asked for, and of its end, whoever asks and however it ends", async () => {
+    const given = files();
+    const { reloader, told, reload, push, time, store } = await running(given);
+    await reload();
+    await push(pipelineText(85));
+    await push(pipelineText("hot"));
+    expect(told).toEqual(["begins", "ends", "begins", "ends", "begins", "ends"]);
+    told.length = 0;
+    const both = [reloader.reload("one"), reloader.reload("two")];
+    expect(told).toEqual(["begins", "begins"]);
+    await time.during(Promise.all(both));
+    expect(told).toEqual(["begins", "begins", "ends", "ends"]);
+    told.length = 0;
+    store.failNextCommits(Number.MAX_SAFE_INTEGER);
+    expect(await push(pipelineText(86))).toMatchObject({ outcome: "applied_undurable" });
+    expect(told).toEqual(["begins", "ends"]);
   });
 });
 

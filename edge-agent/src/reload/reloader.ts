@@ -52,12 +52,22 @@ export interface ReloaderOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly metrics: Metrics;
+  /** A change was asked for; what is returned is called when it has ended, however. */
+  begins?(): () => void;
 }
 
 /** A pushed pipeline that has run for so long is one that runs. */
 export const TRIAL_MS = 60_000;
 /** Longest wait for the disk: who asks is answered while it fails, and so is who asks next. */
 const DURABLE_WAIT_MS_MAX = 5_000;
+
+const SAID_OF = {
+  applied: ["info", "applied"],
+  applied_undurable: ["warn", "applied, but not durable yet"],
+  unchanged: ["info", "unchanged"],
+  refused: ["error", "refused"],
+  rolled_back: ["error", "rolled back"],
+} as const satisfies Record<ReloadOutcome, readonly ["info" | "warn" | "error", string]>;
 
 /** Everything that is to change together. */
 interface Wanted {
@@ -77,6 +87,8 @@ export class Reloader {
   #sinceMs: number;
   #refused: RefusedPipeline | null;
   #trial: Timer | undefined;
+  /** That of the newest change, until it is done. */
+  #undurable: Promise<void> | null = null;
   #last: Promise<unknown> = Promise.resolve();
 
   constructor(options: ReloaderOptions) {
@@ -95,6 +107,7 @@ export class Reloader {
       ...version,
       sinceMs: this.#sinceMs,
       isOnTrial: stored.running !== null && stored.running.startsLeft !== null,
+      isDurable: this.#undurable === null,
       refused: this.#refused,
     };
   }
@@ -114,7 +127,8 @@ export class Reloader {
   }
 
   #inTurn(work: () => Promise<ReloadReport>): Promise<ReloadReport> {
-    const done = this.#last.then(work);
+    const ends = this.#options.begins?.();
+    const done = this.#last.then(work).finally(ends);
     this.#last = done.catch(() => undefined);
     return done;
   }
@@ -222,10 +236,17 @@ export class Reloader {
     this.#watchTrial();
     const parts = [...(areInputsNew ? ["inputs"] : []), ...(isPipelineNew ? ["pipeline"] : [])];
     const changed = `changed: ${parts.join(", ")}${atNextStart}`;
-    if (durable === undefined || (await this.#isSoon(durable))) return this.#told("applied", by, changed);
+    if (durable === undefined) return this.#told("applied", by, changed);
+    this.#undurable = durable;
+    void durable.then(() => {
+      if (this.#undurable === durable) this.#undurable = null;
+    });
+    if (await this.#isSoon(durable)) return this.#told("applied", by, changed);
     const { version } = wanted.version;
     void durable.then(() => this.#options.log.info("configuration: now it is durable", { version }));
-    return this.#told("applied_undurable", by, `${changed}; not durable yet: the store takes no writes now`);
+    const untilThen =
+      "the store takes no writes now: it runs, but a restart before it does goes back to what ran before";
+    return this.#told("applied_undurable", by, `${changed}; ${untilThen}`);
   }
 
   #isSoon(durable: Promise<void>): Promise<boolean> {
@@ -262,8 +283,8 @@ export class Reloader {
     const { agent, log, metrics } = this.#options;
     agent.audit({ reload: outcome, by, version, detail });
     metrics.counter("millrace_agent_reloads_total").add(1, { outcome });
-    const isGood = outcome === "applied" || outcome === "unchanged";
-    log[isGood ? "info" : "error"](`configuration: ${outcome.replace("_", " ")}`, { by, version, detail });
+    const [level, text] = SAID_OF[outcome];
+    log[level](`configuration: ${text}`, { by, version, detail });
     return { outcome, version, detail };
   }
 

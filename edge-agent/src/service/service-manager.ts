@@ -67,7 +67,7 @@ export class ServiceManager {
     this.#after(intervalMs, beat);
   }
 
-  /** It takes its configuration over again, as a signal has asked; what is returned is to be called when that is done. */
+  /** It takes another configuration over, whoever has asked for it; what is returned is to be called when that is done. */
   reloading(): () => void {
     if (!this.#isReady) return () => undefined;
     this.#reloadCount += 1;
