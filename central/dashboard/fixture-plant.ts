@@ -124,6 +124,18 @@ export class FixturePlant {
             ? []
             : [{ startMs: this.#startMs + catchingUp.fromMs, endMs: this.#startMs + catchingUp.toMs }],
         ...(agent === "gateway" ? {} : { evidence: 12 }),
+        ...(agent === "alpha-1"
+          ? {
+              maintenance: [
+                {
+                  labels: { line: "1", machine: "press-3" },
+                  sinceMs: this.#startMs,
+                  untilMs: this.#startMs + 7_200_000,
+                  by: "status page",
+                },
+              ],
+            }
+          : {}),
         status: {
           program: "millrace-agent 0.1.0",
           series: agent === "gateway" ? 9 : 48,

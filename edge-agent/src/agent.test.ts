@@ -1953,13 +1953,24 @@ describe("maintenance, and series that fall silent", () => {
     ]);
   });
 
-  it("of an alarm that stands tells central who began and who ended it", async () => {
+  it("is told to central, with or without an alarm, and who began and who ended it", async () => {
     const { agent, time, central, temperature } = await bench({ pipeline: RULES });
     agent.start();
     void temperature(90);
     await time.run(100);
+    expect(central.heartbeats.at(-1)?.maintenance).toBeUndefined();
+    const sinceMs = time.nowMs;
     agent.maintenance.begin({ machine: "m1" }, HOUR_MS, "anna");
+    agent.maintenance.begin({ machine: "m7" }, HOUR_MS, "anna");
     await time.run(1_000);
+    expect(central.heartbeats.at(-1)).toMatchObject({
+      maintenance: [
+        { labels: { machine: "m1" }, sinceMs, untilMs: sinceMs + HOUR_MS, by: "anna" },
+        { labels: { machine: "m7" }, sinceMs, untilMs: sinceMs + HOUR_MS, by: "anna" },
+      ],
+      status: { maintenances: 2 },
+    });
+    agent.maintenance.end({ machine: "m7" }, "ben");
     expect(alarmsOf(central).at(-1)).toMatchObject({ isSuppressed: true, by: "anna" });
     agent.maintenance.end({ machine: "m1" }, "ben");
     await time.run(1_000);

@@ -61,6 +61,12 @@ export class DashboardPage {
     return this.#byId(`agent-${agent}`).locator(`[data-fact=${fact}] dd`).innerText();
   }
 
+  /** What is in maintenance at an agent, on one line. */
+  async maintenance(agent: string): Promise<string> {
+    const lines = await this.#byId(`maintenance-${agent}`).allInnerTexts();
+    return lines.join(" ").replaceAll(/\s+/g, " ").trim();
+  }
+
   sitesReporting(): Promise<string> {
     return this.#byId("sites-reporting").locator("dd b").first().innerText();
   }

@@ -94,6 +94,14 @@ test.skipIf(!hasChromium)(
     const { configuration } = await alpha.status();
     expect(await page.agentFact("alpha-1", "pipeline")).toBe(configuration?.version);
 
+    const word = { labels: { machine: "m1" }, durationMs: 3_600_000 };
+    await alpha.post("/maintenance/on", word);
+    await until("the maintenance is on the page", async () =>
+      /in maintenance machine m1 since .+ until .+ by status page/.test(await page.maintenance("alpha-1")),
+    );
+    await alpha.post("/maintenance/off", { labels: word.labels });
+    await until("it is over", async () => (await page.maintenance("alpha-1")) === "");
+
     // Hung first: its connection stays open.
     const pid = beta.process.pid ?? 0;
     process.kill(pid, "SIGSTOP");

@@ -82,6 +82,14 @@ export class SiteHarness {
     return page;
   }
 
+  /** As the commands of `millrace-agent` say it. */
+  async post(path: string, body: object): Promise<void> {
+    const url = `http://127.0.0.1:${this.statusPort}${path}`;
+    const headers = { "content-type": "application/json" };
+    const response = await fetch(url, { method: "POST", headers, body: JSON.stringify(body) });
+    if (!response.ok) throw new Error(`${url} answered ${response.status}: ${await response.text()}`);
+  }
+
   async metrics(): Promise<string> {
     return (await this.#get("/metrics")).text();
   }

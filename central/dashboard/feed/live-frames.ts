@@ -1,5 +1,5 @@
 import type { TimeRange, WindowResult } from "@millrace/stream";
-import type { AlarmEvent } from "@millrace/wire";
+import type { AlarmEvent, ToldMaintenance } from "@millrace/wire";
 
 /**
  * What `GET /api/v1/stream` sends (server-sent events, JSON data):
@@ -63,6 +63,8 @@ export interface AgentView {
   readonly clockOffsetMs: number | null;
   /** Event time that still waits in the agent's backfill. */
   readonly pending: readonly TimeRange[];
+  /** What is in maintenance there; absent: nothing. */
+  readonly maintenance?: readonly ToldMaintenance[];
   /** Pieces of evidence that have come of it whole; absent: none. */
   readonly evidence?: number;
   readonly status: Readonly<Record<string, number | string | boolean>>;

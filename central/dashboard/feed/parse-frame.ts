@@ -101,7 +101,22 @@ function isAgent(item: unknown): item is AgentView {
     isNumberOrNull(item["watermarkMs"]) &&
     isNumberOrNull(item["clockOffsetMs"]) &&
     Array.isArray(item["pending"]) &&
+    (item["maintenance"] === undefined || isMaintenance(item["maintenance"])) &&
     isObject(item["status"])
+  );
+}
+
+function isMaintenance(value: unknown): value is NonNullable<AgentView["maintenance"]> {
+  return (
+    Array.isArray(value) &&
+    value.every(
+      (item: unknown) =>
+        isObject(item) &&
+        isObject(item["labels"]) &&
+        isNumber(item["sinceMs"]) &&
+        isNumber(item["untilMs"]) &&
+        isText(item["by"]),
+    )
   );
 }
 

@@ -56,6 +56,15 @@ test("times are local, and the zone is said with its offset at that time", () =>
   expect(speaker.zoneWithOffset(Date.UTC(2026, 6, 1))).toBe("Europe/Berlin (UTC+2)");
 });
 
+test("a moment of another day says so, whether it was or will be", () => {
+  const speaker = new Speaker("en", "UTC");
+  const nowMs = Date.UTC(2026, 0, 5, 12);
+  const dayMs = 86_400_000;
+  expect(speaker.moment(nowMs + 3_600_000, nowMs)).toBe("13:00:00");
+  for (const timeMs of [nowMs - 3 * dayMs, nowMs + 3 * dayMs])
+    expect(speaker.moment(timeMs, nowMs)).toContain(String(new Date(timeMs).getUTCDate()));
+});
+
 test("a latency that is too short for its unit is not shown as nothing", () => {
   const speaker = new Speaker("en", "UTC");
   expect([0, 0.036, 0.1, 3.21, 412, 1_500].map((latencyMs) => speaker.latency(latencyMs))).toEqual([

@@ -115,7 +115,7 @@ export class Speaker {
 
   /** With the day, when it is not today's. */
   moment(timeMs: number, nowMs: number): string {
-    return nowMs - timeMs < 12 * 3_600_000 ? this.time(timeMs) : this.#dateTime.format(timeMs);
+    return Math.abs(nowMs - timeMs) < 12 * 3_600_000 ? this.time(timeMs) : this.#dateTime.format(timeMs);
   }
 
   zoneWithOffset(atMs: number): string {

@@ -1,5 +1,6 @@
 import type { AgentState, AgentView } from "../feed/live-frames.ts";
 import type { Speaker } from "../text/speaker.ts";
+import { LabelList } from "./label-list.tsx";
 import type { PanelProps } from "./page.tsx";
 
 /** A clock further off than this is worth a look. */
@@ -101,6 +102,25 @@ function AgentRow({ agent, page, speaker }: PanelProps & { readonly agent: Agent
           </div>
         )}
       </dl>
+      {agent.maintenance !== undefined && agent.maintenance.length > 0 && (
+        <ul class="maintenance" data-testid={`maintenance-${agent.agent}`}>
+          {agent.maintenance.map(({ labels, sinceMs, untilMs, by }) => (
+            <li key={`${sinceMs} ${by} ${JSON.stringify(labels)}`}>
+              <em class="tag">{speaker.text("alarms.suppressed")}</em>{" "}
+              {Object.keys(labels).length === 0 ? (
+                speaker.text("agents.maintenanceOfAll")
+              ) : (
+                <LabelList labels={labels} />
+              )}{" "}
+              {speaker.text("agents.maintenance", {
+                since: speaker.moment(sinceMs, nowMs),
+                until: speaker.moment(untilMs, nowMs),
+                by,
+              })}
+            </li>
+          ))}
+        </ul>
+      )}
       {isPipelineRefused && (
         <p class="absent">
           {speaker.text("agents.pipelineRefused", {
@@ -142,6 +162,7 @@ const REPORTED_NAMES = [
   "agents.reported.program",
   "agents.reported.series",
   "agents.reported.alarms",
+  "agents.reported.maintenances",
   "agents.reported.isClockSynchronised",
   "agents.reported.storeFailure",
   "agents.reported.unavailableSensors",

@@ -69,6 +69,7 @@ export const STATUS_COMMAND: Command = {
         rows,
       ),
     );
+    output.out(maintenanceText(agents));
     output.out(alarms.length === 0 ? "\nno active alarms\n" : `\n${activeCount(alarms)}\n`);
     output.out(
       formatTable(
@@ -80,9 +81,7 @@ export const STATUS_COMMAND: Command = {
             time(alarm.activeAtMs),
             alarm.agent,
             alarm.rule,
-            Object.entries(alarm.labels)
-              .map(([name, value]) => `${name}=${value}`)
-              .join(" "),
+            labelsOf(alarm.labels),
             alarm.isSuppressed === true ? "in maintenance" : alarm.isHistorical ? "historical" : "",
             alarm.message,
           ]),
@@ -93,6 +92,21 @@ export const STATUS_COMMAND: Command = {
     return 1;
   },
 };
+
+/** What is in maintenance at all agents; empty where nothing is. */
+export function maintenanceText(agents: readonly Pick<AgentView, "agent" | "maintenance">[]): string {
+  const rows = agents.flatMap(({ agent, maintenance = [] }) =>
+    maintenance.map(({ labels, sinceMs, untilMs, by }) => [
+      time(sinceMs),
+      time(untilMs),
+      agent,
+      labelsOf(labels) || "everything",
+      by,
+    ]),
+  );
+  if (rows.length === 0) return "";
+  return `\nin maintenance\n${formatTable(["since", "until", "agent", "labels", "by"], rows)}`;
+}
 
 /** A historical one, of old or replayed readings, may never hear that it is over: it is not active now. */
 function activeCount(alarms: readonly AlarmView[]): string {
@@ -111,6 +125,12 @@ function pipelineOf({ pipelineVersion, pipelineRefused }: AgentView["status"]): 
   return typeof pipelineRefused === "string" && pipelineRefused !== ""
     ? `${pipelineVersion}, refused ${pipelineRefused}`
     : pipelineVersion;
+}
+
+function labelsOf(labels: AlarmView["labels"]): string {
+  return Object.entries(labels)
+    .map(([name, value]) => `${name}=${value}`)
+    .join(" ");
 }
 
 function time(timeMs: number | null): string {

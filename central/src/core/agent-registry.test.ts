@@ -35,6 +35,21 @@ test("what the agent itself has rejected is shown, and outlives a restart", () =
   expect(restarted.view("alpha-1").agentRejected).toBe(2_000);
 });
 
+test("what is in maintenance at the agent is shown until it says otherwise, over a restart too", () => {
+  const registry = new AgentRegistry();
+  registry.enrol("alpha-1", "alpha", NOW_MS, 0);
+  expect(registry.view("alpha-1").maintenance).toBeUndefined();
+  const maintenance = [{ labels: { machine: "m1" }, sinceMs: NOW_MS, untilMs: NOW_MS + 5, by: "anna" }];
+  registry.beat("alpha-1", { ...beatSentAt(NOW_MS), maintenance }, NOW_MS);
+  expect(registry.view("alpha-1").maintenance).toEqual(maintenance);
+  const restarted = new AgentRegistry();
+  restarted.restore(registry.takeDirty().agents, [], 0);
+  expect(restarted.view("alpha-1").maintenance).toEqual(maintenance);
+  restarted.beat("alpha-1", beatSentAt(NOW_MS), NOW_MS);
+  expect(restarted.view("alpha-1").maintenance).toBeUndefined();
+  expect(restarted.takeDirty().agents[0]).not.toHaveProperty("maintenance");
+});
+
 test("what was lost is forgotten once its windows are final, and is bounded until then", () => {
   const registry = new AgentRegistry();
   registry.enrol("alpha-1", "alpha", 0, 0);

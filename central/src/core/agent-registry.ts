@@ -7,7 +7,7 @@ import type {
   MembershipInterval,
   TimeRange,
 } from "@millrace/stream";
-import type { Hello, Heartbeat } from "@millrace/wire";
+import type { Hello, Heartbeat, ToldMaintenance } from "@millrace/wire";
 import type { AgentView } from "./agent-view.ts";
 
 /** What of an agent survives a restart. */
@@ -25,6 +25,7 @@ export interface AgentRecord {
   /** What came of the agent in coarser panes than its metrics'; absent where nothing did. */
   readonly coarse?: readonly CoarsePanes[];
   readonly agentRejected?: number;
+  readonly maintenance?: readonly ToldMaintenance[];
 }
 
 /** Lost ranges that are kept of one agent; of more the nearest are merged, which claims too much lost, never too little. */
@@ -47,6 +48,7 @@ interface AgentState {
   beatOffsetsMs: number[];
   status: AgentView["status"];
   agentRejected?: number | undefined;
+  maintenance?: readonly ToldMaintenance[] | undefined;
   storeId: string;
   tracker: FrontierTracker;
   lost: readonly TimeRange[];
@@ -200,6 +202,7 @@ export class AgentRegistry {
     state.clockOffsetMs = Math.max(...state.beatOffsetsMs);
     state.status = Object.fromEntries(Object.entries(heartbeat.status).slice(0, STATUS_FIELDS_MAX));
     state.agentRejected = heartbeat.ledger["rejected"];
+    state.maintenance = heartbeat.maintenance;
     this.#touch(agent);
   }
 
@@ -309,6 +312,7 @@ export class AgentRegistry {
       clockOffsetMs: state?.clockOffsetMs ?? null,
       pending: frontier?.pending ?? [],
       ...(state?.agentRejected === undefined ? {} : { agentRejected: state.agentRejected }),
+      ...(state?.maintenance === undefined ? {} : { maintenance: state.maintenance }),
       status: state?.status ?? {},
     };
   }
@@ -326,12 +330,13 @@ export class AgentRegistry {
     for (const agent of this.#dirty) {
       const state = this.#agents.get(agent);
       if (state === undefined) continue;
-      const { site, lastSeenMs, clockOffsetMs, status, storeId, tracker, lost, coarse, agentRejected } =
-        state;
+      const { site, lastSeenMs, clockOffsetMs, status, storeId, tracker, lost, coarse } = state;
+      const { agentRejected, maintenance } = state;
       const known = { agent, site, lastSeenMs, clockOffsetMs, status, storeId, frontiers: tracker.export() };
       agents.push({
         ...known,
         ...(agentRejected === undefined ? {} : { agentRejected }),
+        ...(maintenance === undefined ? {} : { maintenance }),
         ...(lost.length > 0 ? { lost } : {}),
         ...(coarse.length > 0 ? { coarse } : {}),
       });

@@ -1,4 +1,5 @@
 import type { TimeRange } from "@millrace/stream";
+import type { ToldMaintenance } from "@millrace/wire";
 
 /** One agent as central sees it. */
 export interface AgentView {
@@ -13,6 +14,8 @@ export interface AgentView {
   readonly pending: readonly TimeRange[];
   /** Readings that the agent itself has rejected, as its last heartbeat says; absent before. */
   readonly agentRejected?: number;
+  /** What is in maintenance there, as its last heartbeat says; absent: nothing. */
+  readonly maintenance?: readonly ToldMaintenance[];
   /** Pieces of evidence of it that have come whole; absent: none. */
   readonly evidence?: number;
   readonly status: Readonly<Record<string, number | string | boolean>>;

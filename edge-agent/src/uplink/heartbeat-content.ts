@@ -2,6 +2,7 @@ import type { Frontier } from "@millrace/stream";
 import type { Heartbeat, RequestAnswer } from "@millrace/wire";
 import type { ConfigurationStatus } from "../reload/configuration-status.ts";
 import type { AgentStatus } from "../status/agent-status.ts";
+import { toldMaintenance } from "./told-maintenance.ts";
 
 /** Of a text in a heartbeat's status: a heartbeat with a longer one than central reads would be none. */
 const STATUS_TEXT_LENGTH_MAX = 500;
@@ -14,7 +15,7 @@ export function heartbeatContent(
     readonly frontier: Frontier;
     readonly answers: readonly RequestAnswer[];
   },
-): Pick<Heartbeat, "frontier" | "ledger" | "status" | "answers"> {
+): Pick<Heartbeat, "frontier" | "ledger" | "status" | "answers" | "maintenance"> {
   const { program, frontier, answers } = options;
   const { ledger, store, disk } = status;
   const { rejected, evidencePartsSealed, evidencePartsEvicted, evidencePartsDamaged, ...counts } = ledger;
@@ -28,6 +29,7 @@ export function heartbeatContent(
     frontier,
     ledger: { ...counts, ...evidence, rejected: sum(Object.values(rejected)) },
     answers,
+    ...toldMaintenance(status.maintenance),
     status: {
       program,
       series: sum(Object.values(status.series)),
@@ -38,6 +40,7 @@ export function heartbeatContent(
       queuedBatches: sum(lanes.map(({ queuedBatches }) => queuedBatches)),
       queuedBytes: sum(lanes.map(({ queuedBytes }) => queuedBytes)),
       diskFreeBytes: disk.isLow ? (disk.freeBytes ?? 0) : -1,
+      ...(status.maintenance.length > 0 ? { maintenances: status.maintenance.length } : {}),
       ...configurationFields(status.configuration),
     },
   };

@@ -60,7 +60,7 @@ export interface UplinkOutbox {
   acknowledged(lane: Lane, mark: number): void;
   /** Takes over the epoch and the marks that central told at connect. */
   welcomed(welcome: Welcome): void;
-  heartbeat(): Pick<Heartbeat, "ledger" | "status" | "answers"> & { frontier: Frontier };
+  heartbeat(): Pick<Heartbeat, "ledger" | "status" | "answers" | "maintenance"> & { frontier: Frontier };
 }
 
 /** A batch that was sent and is not acknowledged. */

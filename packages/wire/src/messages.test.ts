@@ -116,11 +116,22 @@ const cases: readonly (readonly [string, unknown, (bytes: Uint8Array) => { reado
     parseEcho,
   ],
   ["heartbeat with answers", { ...heartbeat, answers: [{ id: "1", outcome: "done" }] }, parseHeartbeat],
+  [
+    "heartbeat with maintenance",
+    {
+      ...heartbeat,
+      maintenance: [
+        { labels: { machine: "m1" }, sinceMs: 1, untilMs: 2, by: "anna" },
+        { labels: {}, sinceMs: 3, untilMs: 4, by: "topic a/b" },
+      ],
+    },
+    parseHeartbeat,
+  ],
   ["alarms", [alarm, { ...alarm, command: null, clearedAtMs: 9, by: "status page" }], decodeAlarmBatch],
   ["skipped", { from: 3, to: 9, readings: 100, reason: "evicted" }, decodeSkippedBatch],
 ];
 /** What older sides do not say. */
-const OPTIONAL = new Set(["runs", "epochFrom", "requests", "answers"]);
+const OPTIONAL = new Set(["runs", "epochFrom", "requests", "answers", "maintenance"]);
 const bytesOf = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));
 
 test.each(cases)("%s comes back as it was", (_, message, parse) => {

@@ -1,4 +1,11 @@
-import { type Frontier, type FrontierLane, type Lane, LANES, PENDING_RANGES_MAX } from "@millrace/stream";
+import {
+  type Frontier,
+  type FrontierLane,
+  type Labels,
+  type Lane,
+  LANES,
+  PENDING_RANGES_MAX,
+} from "@millrace/stream";
 import { JsonFields, parseJsonBytes } from "./json-fields.ts";
 import type { Parsed } from "./parsed.ts";
 import { AGENT_ID } from "./topics.ts";
@@ -100,6 +107,18 @@ export interface Heartbeat {
   readonly status: Readonly<Record<string, number | string | boolean>>;
   /** To the requests of the last echo. Older agents say none. */
   readonly answers?: readonly RequestAnswer[];
+  /** What is in maintenance, the newest first, at most MAINTENANCES_TOLD_MAX; absent: nothing, or an older agent. */
+  readonly maintenance?: readonly ToldMaintenance[];
+}
+
+/** Series whose alarms are suppressed at the agent and never act: those with all these labels; none means every series. */
+export interface ToldMaintenance {
+  readonly labels: Labels;
+  /** Agent's clock, ms. */
+  readonly sinceMs: number;
+  /** When it ends by itself. */
+  readonly untilMs: number;
+  readonly by: string;
 }
 
 export interface Echo {
@@ -172,6 +191,8 @@ export const PIPELINE_BYTES_MAX = 1024 * 1024;
 export const PIPELINE_BODY_LENGTH_MAX = 44_000;
 export const ANSWER_DETAIL_LENGTH_MAX = 4_096;
 const VERSION_TEXT = /^[0-9a-f]{12}$/;
+/** Of one agent, in a heartbeat. */
+export const MAINTENANCES_TOLD_MAX = 16;
 const RECORD_BOUNDS = { countMax: 512, nameLengthMax: NAME_LENGTH_MAX } as const;
 
 export type Message = Hello | Welcome | Refusal | Ack | Heartbeat | Echo;
@@ -230,6 +251,9 @@ export function parseHeartbeat(bytes: Uint8Array): Parsed<Heartbeat> {
     ledger: fields.record("ledger", RECORD_BOUNDS, isFiniteNumber),
     status: fields.record("status", RECORD_BOUNDS, isStatusValue),
     answers: fields.has("answers") ? fields.list("answers", REQUESTS_MAX, readAnswer) : undefined,
+    ...(fields.has("maintenance")
+      ? { maintenance: fields.list("maintenance", MAINTENANCES_TOLD_MAX, readMaintenance) }
+      : {}),
   }));
 }
 
@@ -275,6 +299,15 @@ function readAnswer(fields: JsonFields): RequestAnswer {
     id: fields.text("id", NAME_LENGTH_MAX),
     outcome: fields.oneOf("outcome", REQUEST_OUTCOMES),
     ...(fields.has("detail") ? { detail: fields.text("detail", ANSWER_DETAIL_LENGTH_MAX) } : {}),
+  };
+}
+
+function readMaintenance(fields: JsonFields): ToldMaintenance {
+  return {
+    labels: fields.record("labels", RECORD_BOUNDS, isText),
+    sinceMs: fields.integer("sinceMs"),
+    untilMs: fields.integer("untilMs"),
+    by: fields.text("by", TEXT_LENGTH_MAX),
   };
 }
 
@@ -341,6 +374,10 @@ function byLane<Value>(
 
 function isFiniteNumber(value: unknown): value is number {
   return typeof value === "number" && Number.isFinite(value);
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === "string";
 }
 
 function isStatusValue(value: unknown): value is number | string | boolean {

@@ -1,0 +1,24 @@
+// What `millrace-central status` says beside the table of agents.
+import type { ToldMaintenance } from "@millrace/wire";
+import { expect, test } from "vitest";
+import { maintenanceText } from "./status-command.ts";
+
+test("what is in maintenance stands with its agent, its times and who said so; nothing where nothing is", () => {
+  expect(maintenanceText([{ agent: "alpha-1" }, { agent: "beta-1", maintenance: [] }])).toBe("");
+  const maintenance: ToldMaintenance[] = [
+    { labels: { line: "1", machine: "m1" }, sinceMs: 0, untilMs: 3_600_000, by: "anna" },
+    { labels: {}, sinceMs: 0, untilMs: 60_000, by: "topic f/m" },
+  ];
+  expect(
+    maintenanceText([{ agent: "alpha-1", maintenance }])
+      .split("\n")
+      .map((line) => line.trimEnd()),
+  ).toEqual([
+    "",
+    "in maintenance",
+    "since                     until                     agent    labels             by",
+    "1970-01-01T00:00:00.000Z  1970-01-01T01:00:00.000Z  alpha-1  line=1 machine=m1  anna",
+    "1970-01-01T00:00:00.000Z  1970-01-01T00:01:00.000Z  alpha-1  everything         topic f/m",
+    "",
+  ]);
+});
