@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { loadCentralConfig } from "@millrace/config";
-import { MillraceError, reasonOf } from "@millrace/runtime";
+import { MillraceError, plainText, reasonOf } from "@millrace/runtime";
 import type { Command } from "@millrace/runtime";
 import type { PipelinePush } from "../api/central-reader.ts";
 import { ApiClient } from "./api-client.ts";
@@ -54,7 +54,7 @@ export const PIPELINE_COMMAND: Command = {
       ]);
       output.out(`pipeline ${pushed.version}\n${formatTable(["agent", "outcome", ""], rows)}`);
       for (const each of pushed.agents)
-        if (each.outcome === "refused") output.err(`\n${each.agent}: ${each.detail}\n`);
+        if (each.outcome === "refused") output.err(`\n${each.agent}: ${plainLines(each.detail)}\n`);
     }
     return pushed.agents.every(({ outcome }) => outcome === "done") ? 0 : 1;
   },
@@ -66,6 +66,14 @@ function textOf(path: string): string {
   } catch (error) {
     throw new MillraceError("file_unreadable", { path, reason: reasonOf(error) }, { cause: error });
   }
+}
+
+/** Each line of it is cut for itself. */
+function plainLines(text: string): string {
+  return text
+    .split("\n")
+    .map((line) => plainText(line, 1_000))
+    .join("\n");
 }
 
 function firstLine(text: string): string {

@@ -1,6 +1,9 @@
+import { plainText } from "@millrace/runtime";
+
 /** Rows under their heads, in columns as wide as their widest cell; nothing where there are no rows. */
-export function formatTable(heads: readonly string[], rows: readonly (readonly string[])[]): string {
-  if (rows.length === 0) return "";
+export function formatTable(heads: readonly string[], texts: readonly (readonly string[])[]): string {
+  if (texts.length === 0) return "";
+  const rows = texts.map((cells) => cells.map((cell) => plainText(cell)));
   const widths = heads.map((head, column) =>
     Math.max(head.length, ...rows.map((row) => row[column]?.length ?? 0)),
   );

@@ -4,6 +4,7 @@ import {
   createLogger,
   formatDuration,
   MillraceError,
+  plainText,
   reasonOf,
   systemClock,
 } from "@millrace/runtime";
@@ -71,7 +72,7 @@ export const discoverCommand: Command = {
         for (const source of unasked) {
           const { topic, payload } = rebirthCommand(source, systemClock.nowMs());
           await publish(topic, payload);
-          output.err(`asked Sparkplug edge node ${sparkplugPath(source)} for its births\n`);
+          output.err(`asked Sparkplug edge node ${plainText(sparkplugPath(source))} for its births\n`);
         }
       }
     } finally {
@@ -154,7 +155,7 @@ function topicTable(log: TopicLog, durationMs: number): string {
     const rate = (messageCount / (durationMs / 1000)).toFixed(2).padStart(9);
     const text = new TextDecoder().decode(samples.at(-1)).slice(0, SAMPLE_SHOWN_LENGTH);
     const sample = isOfSparkplug(topic) ? "Sparkplug B" : JSON.stringify(text);
-    return `${rate}  ${topic}  ${sample}`;
+    return `${rate}  ${plainText(topic)}  ${plainText(sample)}`;
   });
   const more = topics.length - rows.length;
   return [
@@ -174,7 +175,7 @@ function sparkplugTable(census: SparkplugCensus, isAsking: boolean): string {
     const names = [...metrics.keys()].slice(0, NAMES_SHOWN_MAX).join(", ");
     const birth = isBorn ? "heard" : "     ";
     const more = metrics.size > NAMES_SHOWN_MAX ? ", …" : "";
-    const said = `${sparkplugPath(source)}  ${names}${more}`.replaceAll(/\p{Cc}/gu, "?");
+    const said = `${plainText(sparkplugPath(source))}  ${plainText(names)}${more}`;
     return `${birth}  ${String(metrics.size).padStart(7)}  ${said}`;
   });
   const more = sources.length - rows.length;

@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { loadAgentConfig } from "@millrace/config";
 import { BatchQueue, LevelStore, type VerifyRow } from "@millrace/queue";
-import { type Command, systemRandom } from "@millrace/runtime";
+import { type Command, plainText, systemRandom } from "@millrace/runtime";
 import { numberOfKey, parseJson, PREFIX, prefixRange, readSeries } from "../durability/agent-store.ts";
 import { isStoreDamage } from "../durability/is-store-damage.ts";
 import { parseFilePosition } from "../inputs/files/file-position.ts";
@@ -94,7 +94,7 @@ export const doctorCommand: Command = {
         output.out(
           flags.isOn("json")
             ? `${JSON.stringify(finding)}\n`
-            : `${finding.isOk ? "ok     " : "DAMAGED"} ${finding.where.padEnd(16)} ${finding.detail}\n`,
+            : `${finding.isOk ? "ok     " : "DAMAGED"} ${finding.where.padEnd(16)} ${plainText(finding.detail)}\n`,
         );
       }
     } finally {

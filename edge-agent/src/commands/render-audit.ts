@@ -1,4 +1,4 @@
-import { plainText } from "./plain-text.ts";
+import { plainText } from "@millrace/runtime";
 
 type Line = Readonly<Record<string, unknown>>;
 

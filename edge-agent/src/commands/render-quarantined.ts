@@ -1,5 +1,5 @@
+import { plainText } from "@millrace/runtime";
 import type { QuarantinedPayload } from "../intake/quarantine.ts";
-import { plainText } from "./plain-text.ts";
 
 /** One payload that was set aside, in a line. */
 export function renderQuarantined(payload: QuarantinedPayload): string {

@@ -1,5 +1,5 @@
 import { loadAgentConfig } from "@millrace/config";
-import { type Command, MillraceError, reasonOf, systemClock } from "@millrace/runtime";
+import { type Command, MillraceError, plainText, reasonOf, systemClock } from "@millrace/runtime";
 import type { StatusPage } from "../status/status-server.ts";
 import { CONFIG_FLAG } from "./config-flag.ts";
 import { labelText } from "./labels-flag.ts";
@@ -31,6 +31,8 @@ export interface EarlierInputs {
 }
 
 const RATE_OVER_MS = 1_000;
+/** Texts of strangers in it are cut before. */
+const LINE_LENGTH_MAX = 1_000;
 
 /** The running agent's page. Throws `service_unreachable`. */
 export async function fetchStatus(url: string): Promise<StatusPage> {
@@ -52,7 +54,7 @@ export function renderStatus(page: StatusPage, url: string, earlier?: EarlierInp
     `${page.agent} at ${page.site}   store ${page.storeId.slice(0, 8)}… epoch ${page.epoch}`,
     ...renderConfiguration(page.configuration, clock.nowMs),
     "",
-    `link       ${link.state}${link.reason === "connected" ? "" : ` (${link.reason})`}, for ${seconds(link.sinceMs)}`,
+    `link       ${link.state}${link.reason === "connected" ? "" : ` (${plainText(link.reason)})`}, for ${seconds(link.sinceMs)}`,
     `clock      ${clock.isSynchronised ? "plausible" : "behind what is stored: taken as not synchronised"}${offset(link.clockOffsetMs)}`,
     `watermark  ${page.watermarkMs === null ? "no reading yet" : `${seconds(clock.nowMs - page.watermarkMs)} ago`}`,
     ...(page.watermarkHeldBy === null ? [] : [`           ${heldBy(page.watermarkHeldBy)}`]),
@@ -62,13 +64,13 @@ export function renderStatus(page: StatusPage, url: string, earlier?: EarlierInp
         .join(", ") || "none yet"
     }`,
     ...renderRefusedSeries(page.refusedSeries),
-    `disk       ${page.store.failure === null ? "takes writes" : `FAILS: ${page.store.failure}`}${renderFree(page.disk)}`,
+    `disk       ${page.store.failure === null ? "takes writes" : `FAILS: ${plainText(page.store.failure)}`}${renderFree(page.disk)}`,
     `           ${renderHoursLeft(page.disk)}`,
     "",
     "inputs",
     ...page.inputs.flatMap((input) => renderInput(input, earlier)),
     ...Object.entries(page.unavailableSensors).map(
-      ([sensor, reason]) => `  ${sensor.padEnd(9)} not available: ${reason}`,
+      ([sensor, reason]) => `  ${sensor.padEnd(9)} not available: ${plainText(reason)}`,
     ),
     ...renderSparkplug(page.sparkplug),
     "",
@@ -94,14 +96,14 @@ export function renderStatus(page: StatusPage, url: string, earlier?: EarlierInp
     "",
     ...page.maintenance.map(
       ({ labels, untilMs, by }) =>
-        `in maintenance: ${labelText(labels)}, for ${seconds(untilMs - clock.nowMs)} more (${by})`,
+        `in maintenance: ${plainText(labelText(labels))}, for ${seconds(untilMs - clock.nowMs)} more (${plainText(by)})`,
     ),
     ...(page.actionLatency === null ? [] : [renderLatency(page.actionLatency)]),
     ...renderUnseen(page.rules),
     page.alarms.length === 0 ? "no active alarms" : "active alarms",
     ...page.alarms.map(renderAlarm),
   ];
-  return lines.join("\n");
+  return lines.map((line) => plainText(line, LINE_LENGTH_MAX)).join("\n");
 }
 
 /** What waits for the clock. */
@@ -136,7 +138,7 @@ export function renderConfiguration(
 ): readonly string[] {
   if (configuration === null) return [];
   const { version, source, sinceMs, by, isOnTrial, isDurable, refused } = configuration;
-  const origin = source === "file" ? "of the file" : `pushed by ${by} at central`;
+  const origin = source === "file" ? "of the file" : `pushed by ${plainText(by ?? "")} at central`;
   const marks = [
     ...(isOnTrial ? ["; on trial"] : []),
     ...(isDurable ? [] : ["; NOT DURABLE yet: a restart goes back to the one before"]),
@@ -159,10 +161,13 @@ const NOT_SHOWN = ["bytes", "acknowledged"];
 /** An input with what came in and how fast, whatever else it has counted, and each of its files. */
 export function renderInput(input: StatusPage["inputs"][number], earlier?: EarlierInputs): readonly string[] {
   const before = earlier?.inputs.find(({ name }) => name === input.name)?.counts;
-  const files = (input.files ?? []).map(
-    ({ path, positionBytes, lagBytes, error }) =>
-      `    ${path}  ${error ?? (lagBytes === 0 ? `read to its end, ${positionBytes} bytes` : `${lagBytes} bytes behind, at ${positionBytes}`)}`,
-  );
+  const files = (input.files ?? []).map(({ path, positionBytes, lagBytes, error }) => {
+    const read =
+      lagBytes === 0
+        ? `read to its end, ${positionBytes} bytes`
+        : `${lagBytes} bytes behind, at ${positionBytes}`;
+    return `    ${plainText(path)}  ${error === null ? read : plainText(error)}`;
+  });
   const counted = Object.entries(input.counts)
     .filter(([name, count]) => (count > 0 || TRAFFIC.includes(name)) && !NOT_SHOWN.includes(name))
     .map(([name, count]) => {
@@ -173,7 +178,11 @@ export function renderInput(input: StatusPage["inputs"][number], earlier?: Earli
       return `, ${name} ${count} (${perSecond.toFixed(perSecond < 10 ? 1 : 0)}/s)`;
     });
   const { isConnected, reason } = input;
-  const state = !isConnected ? `down: ${reason}` : reason === null ? "open" : `open, but ${reason}`;
+  const state = !isConnected
+    ? `down: ${plainText(reason ?? "")}`
+    : reason === null
+      ? "open"
+      : `open, but ${plainText(reason)}`;
   return [`  ${input.name.padEnd(9)} ${state}${counted.join("")}`, ...files];
 }
 
@@ -195,7 +204,7 @@ export function renderAlarm(
     | "heldBack"
   >,
 ): string {
-  const labels = Object.entries(alarm.labels).map(([name, value]) => `${name}=${value}`);
+  const labels = Object.entries(alarm.labels).map(([name, value]) => `${name}=${plainText(value)}`);
   const marks = [
     ...(alarm.clearedAtMs === null ? [] : ["condition over"]),
     ...(alarm.isLatched ? ["latched"] : []),
@@ -205,7 +214,7 @@ export function renderAlarm(
     ...(alarm.heldBack === undefined ? [] : [`command held back: ${alarm.heldBack.replaceAll("_", " ")}`]),
     ...(alarm.action === "none" ? [] : [`action ${alarm.action}`]),
   ];
-  return `  ${alarm.id}  ${[...labels, alarm.message, `value ${alarm.value}, limit ${alarm.limit}`, ...marks].join("  ")}`;
+  return `  ${plainText(alarm.id)}  ${[...labels, plainText(alarm.message), `value ${alarm.value}, limit ${alarm.limit}`, ...marks].join("  ")}`;
 }
 
 const OFFLINE_SHOWN_MAX = 10;
@@ -221,7 +230,9 @@ export function renderSparkplug(sparkplug: StatusPage["sparkplug"]): readonly st
   return [
     "",
     `sparkplug  host ${hostId}: ${nodesOnline} edge nodes online, ${nodesOffline} offline${counted.join("")}`,
-    ...offline.map(({ group, node, sinceMs }) => `  offline  ${group}/${node}, for ${seconds(sinceMs)}`),
+    ...offline.map(
+      ({ group, node, sinceMs }) => `  offline  ${plainText(`${group}/${node}`)}, for ${seconds(sinceMs)}`,
+    ),
     ...(nodesOffline > offline.length ? [`  … and ${nodesOffline - offline.length} more`] : []),
   ];
 }
@@ -249,7 +260,7 @@ export function renderUnseen({
 export function renderRefusedSeries(refused: StatusPage["refusedSeries"]): readonly string[] {
   return Object.entries(refused).map(
     ([metric, { count, topic, client }]) =>
-      `           ${metric} has as many as it may: refused ${count} readings of others, the last from ${client}${topic === "" ? "" : ` on ${topic}`}`,
+      `           ${metric} has as many as it may: refused ${count} readings of others, the last from ${plainText(client)}${topic === "" ? "" : ` on ${plainText(topic)}`}`,
   );
 }
 
@@ -262,7 +273,9 @@ export function renderQuarantine(
   const last = page.quarantine.at(-1);
   return [
     `  quarantine holds ${page.quarantineCount}; the latest of this run: \`quarantine\` in ${url}`,
-    ...(last === undefined ? [] : [`  the last: ${last.reason}, ${last.topic}, ${last.detail}`]),
+    ...(last === undefined
+      ? []
+      : [`  the last: ${last.reason}, ${plainText(last.topic)}, ${plainText(last.detail)}`]),
   ];
 }
 
@@ -288,7 +301,7 @@ function mebibytes(bytes: number): string {
 
 function heldBy({ metric, labels, idleInMs }: NonNullable<StatusPage["watermarkHeldBy"]>): string {
   const names = [metric, ...Object.entries(labels).map(([name, value]) => `${name}=${value}`)];
-  return `held by ${names.join(" ")}, idle in ${seconds(idleInMs)}`;
+  return `held by ${plainText(names.join(" "))}, idle in ${seconds(idleInMs)}`;
 }
 
 function column(value: number, width: number): string {

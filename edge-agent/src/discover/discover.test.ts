@@ -24,6 +24,18 @@ function pipelineOf(messages: readonly (readonly [string, string])[]) {
   return loadPipeline("pipeline.yaml", { readFile: () => text, env: {} }).config;
 }
 
+test("a topic that a terminal may not be sent is written with its codes, and the pipeline loads", () => {
+  const topic = "hall\u001B[2J\u202E\u009B\u{E0001}/temperature";
+  const messages = [
+    [topic, "71.5"],
+    [`${topic}/state`, "running"],
+  ] as const;
+  const text = suggestedPipeline(suggestionOf(messages));
+  expect(text).not.toMatch(/[^\P{C}\n]/u);
+  expect(text).toContain("\\u202e");
+  expect(pipelineOf(messages).metrics).toHaveLength(1);
+});
+
 test("machines of lines become labels; plain numbers are named by their topic, others by their keys", () => {
   const messages = [1, 2, 3].flatMap((machine) => [
     [`factory/alpha/line-1/press-${machine}/temperature`, "71.5"] as const,

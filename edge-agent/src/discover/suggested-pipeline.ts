@@ -32,8 +32,7 @@ export function suggestedPipeline({
     lines.push(`  ${name}_1m: { metric: ${name}, size: 1m, by: [${by.map(quoted).join(", ")}] }`);
   }
   if (unread.length > 0) lines.push("", `# Not read (${unread.length}):`);
-  for (const { topic, why } of unread.slice(0, UNREAD_SHOWN_MAX))
-    lines.push(`# ${JSON.stringify(topic)}: ${why}`);
+  for (const { topic, why } of unread.slice(0, UNREAD_SHOWN_MAX)) lines.push(`# ${quoted(topic)}: ${why}`);
   if (unread.length > UNREAD_SHOWN_MAX) lines.push(`# … and ${unread.length - UNREAD_SHOWN_MAX} more`);
   return `${lines.join("\n")}\n`;
 }
@@ -50,7 +49,7 @@ const PLAIN_KEY = /^(?!(?:true|false|null|yes|no|on|off|y|n)$)[a-z]\w*$/;
 
 /** A value in one line of YAML. */
 function flow(value: unknown): string {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) return JSON.stringify(value);
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return quoted(value);
   const entries = Object.entries(value).map(
     ([key, inner]) => `${PLAIN_KEY.test(key) ? key : quoted(key)}: ${flow(inner)}`,
   );
@@ -62,7 +61,12 @@ function sparkplugLines({ sparkplug }: SuggestedSparkplugMetric): string[] {
   return [`      sparkplug: { ${parts.map(([key, text]) => `${key}: ${quoted(text ?? "")}`).join(", ")} }`];
 }
 
-/** JSON is YAML. */
-function quoted(text: string): string {
-  return JSON.stringify(text);
+/** JSON is YAML. What a terminal may not be sent is written as its code. */
+function quoted(value: unknown): string {
+  return JSON.stringify(value).replaceAll(/[\p{C}\p{Zl}\p{Zp}]/gu, (text) =>
+    Array.from(
+      { length: text.length },
+      (_, at) => `\\u${text.charCodeAt(at).toString(16).padStart(4, "0")}`,
+    ).join(""),
+  );
 }

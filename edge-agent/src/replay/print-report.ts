@@ -1,5 +1,5 @@
 import type { AlarmEvent } from "@millrace/detect";
-import type { ProgramOutput } from "@millrace/runtime";
+import { plainText, type ProgramOutput } from "@millrace/runtime";
 import type { Labels, WindowResult } from "@millrace/stream";
 import type { Rejection } from "../intake/rejection.ts";
 import { type BadLine, placeText, type RecordedMessage } from "./recorded-message.ts";
@@ -8,6 +8,8 @@ import type { ToldWindow } from "./replayed-central.ts";
 
 /** Bad lines and rejections that are named one by one; all are counted. */
 const NAMED_MAX = 20;
+/** Every value of a window fits. */
+const LINE_LENGTH_MAX = 4_000;
 const PROGRESS_MS = 2_000;
 /** Printed together: one write each would cost more than the replay. */
 const LINES_MAX = 256;
@@ -134,7 +136,7 @@ export class PrintReport implements ReplayReport {
 
   #name(text: string): void {
     this.#namedCount += 1;
-    if (this.#namedCount <= NAMED_MAX) this.#options.output.err(`${printable(text)}\n`);
+    if (this.#namedCount <= NAMED_MAX) this.#options.output.err(`${plainText(text, LINE_LENGTH_MAX)}\n`);
     if (this.#namedCount === NAMED_MAX) this.#options.output.err("further ones are only counted\n");
   }
 
@@ -151,7 +153,9 @@ export class PrintReport implements ReplayReport {
 
 function row(timeMs: number, kind: string, name: string, labels: Labels, said: string): string {
   const named = Object.entries(labels).map(([label, value]) => `${label}=${value}`);
-  return printable(`${time(timeMs)}  ${kind.padEnd(6)}  ${name}  ${named.join(" ")}  ${said}`);
+  const line = `${time(timeMs)}  ${kind.padEnd(6)}  ${name}  ${named.join(" ")}  ${said}`;
+  // Labels and texts come from wherever the recording was made.
+  return plainText(line, LINE_LENGTH_MAX);
 }
 
 function valuesText(values: WindowResult["values"]): string {
@@ -166,9 +170,4 @@ function number(value: number): string {
 
 function time(timeMs: number): string {
   return new Date(timeMs).toISOString();
-}
-
-/** Labels and texts come from wherever the recording was made: what moves a cursor is not printed. */
-function printable(text: string): string {
-  return text.replaceAll(/\p{Cc}/gu, "?");
 }

@@ -17,6 +17,7 @@ export * from "./metric-table.ts";
 export * from "./metrics.ts";
 export * from "./nearest-name.ts";
 export * from "./peer-identity.ts";
+export * from "./plain-text.ts";
 export * from "./program.ts";
 export * from "./random.ts";
 export * from "./read-buffers.ts";

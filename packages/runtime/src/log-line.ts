@@ -1,3 +1,5 @@
+import { plainText } from "./plain-text.ts";
+
 /**
  * One log line for a person at a terminal, from pino's JSON:
  *
@@ -16,6 +18,8 @@ export function formatLogLine(json: string, options: { readonly hasColor: boolea
   return `${parts.join("  ")}\n`;
 }
 
+/** A stack trace fits. */
+const VALUE_LENGTH_MAX = 2_000;
 const DIM = 2;
 const LEVEL_COLORS: ReadonlyMap<string, number> = new Map([
   ["debug", 2],
@@ -30,6 +34,6 @@ function parseLine(json: string): Record<string, unknown> {
 }
 
 function formatValue(value: unknown): string {
-  if (typeof value !== "string") return JSON.stringify(value) ?? "";
-  return /^[^\s"=]+$/.test(value) ? value : JSON.stringify(value);
+  const isWord = typeof value === "string" && /^[^\s"=]+$/.test(value);
+  return plainText(isWord ? value : (JSON.stringify(value) ?? ""), VALUE_LENGTH_MAX);
 }

@@ -43,6 +43,20 @@ test("text lines are one line each, with quoted values where needed", () => {
   ]);
 });
 
+test("a text line shows what a stranger has sent, and does nothing else with the terminal", () => {
+  const { log, lines } = capture({ format: "text" });
+  log.warn("refused", {
+    topic: "\u001B[2J",
+    text: "a b\u202E\u009B",
+    list: ["\u202E"],
+    long: "x".repeat(5_000),
+  });
+  expect(lines).toHaveLength(1);
+  expect(lines[0]).not.toMatch(/[^\P{C}\n]/u);
+  expect(lines[0]).toContain('topic=·[2J  text="a b··"  list=["·"]  long=xxx');
+  expect(lines[0]?.length).toBeLessThan(2_500);
+});
+
 test("lines below the level are left out", () => {
   const { log, lines } = capture({ format: "text", level: "warn" });
   log.debug("a");

@@ -1,0 +1,108 @@
+// The page in the terminal, whatever is on it: what strangers have sent is shown, and does nothing else.
+import { expect, test } from "vitest";
+import type { StatusPage } from "../status/status-server.ts";
+import { renderStatus } from "./status.ts";
+
+const lane = {
+  oldest: 1,
+  next: 1,
+  sent: 0,
+  acked: 0,
+  queuedBatches: 0,
+  queuedBytes: 0,
+  queuedReadings: 0,
+  oldestMs: null,
+};
+
+/** One of everything; `said` where a sensor, a broker, a person or another program has the word. */
+function pageOf(said: string) {
+  return {
+    agent: "alpha-1",
+    site: "alpha",
+    storeId: "0".repeat(32),
+    epoch: 1,
+    ledger: { received: 1, rejected: { malformed: 1 }, aggregated: 0 },
+    link: { state: "down", reason: said, sinceMs: 1, clockOffsetMs: null },
+    lanes: { alarm: lane },
+    series: { temperature: 1 },
+    refusedSeries: { temperature: { count: 1, topic: said, client: said, atMs: 0 } },
+    watermarkMs: 1,
+    watermarkHeldBy: { metric: "temperature", labels: { machine: said }, idleInMs: 1 },
+    clock: { isSynchronised: true, nowMs: 2 },
+    alarms: [
+      {
+        id: said,
+        labels: { machine: said },
+        message: said,
+        value: 1,
+        limit: 1,
+        action: "none",
+        clearedAtMs: null,
+        level: said,
+      },
+    ],
+    rules: { late: 0, seriesOverLimit: 0, windowsRefused: 0 },
+    maintenance: [{ labels: { machine: said }, sinceMs: 0, untilMs: 5, by: said, topic: said }],
+    actionLatency: null,
+    store: { failure: said },
+    disk: { freeBytes: null, isLow: false, bytesLeft: 0, bytesPerHour: null, hoursLeft: null },
+    unavailableSensors: { temperature: said },
+    quarantine: [
+      { atMs: 0, topic: said, client: said, reason: "malformed", detail: said, head: "", bytes: 1 },
+    ],
+    quarantineCount: 1,
+    recorder: null,
+    dedupe: { keys: 0, forgotten: 0 },
+    configuration: {
+      version: "v",
+      source: "central",
+      by: said,
+      sinceMs: 0,
+      isOnTrial: false,
+      isDurable: true,
+      refused: { version: "w", source: "central", reason: `first\n${said}`, atMs: 0 },
+    },
+    sparkplug: {
+      hostId: "host",
+      nodesOnline: 0,
+      nodesOffline: 1,
+      events: { sequence_gap: 0, rebirth_request: 0, ndeath: 0, ddeath: 0 },
+      nodes: [{ group: said, node: said, isOnline: false, sinceMs: 1, devicesOnline: 0, devicesOffline: 0 }],
+    },
+    inputs: [
+      {
+        name: "files",
+        isConnected: false,
+        reason: said,
+        counts: {},
+        files: [{ path: said, topic: null, positionBytes: 0, lagBytes: 0, error: said }],
+      },
+    ],
+  };
+}
+
+const render = (said: string): string[] => {
+  const page: StatusPage = JSON.parse(JSON.stringify(pageOf(said)));
+  return renderStatus(page, "http://127.0.0.1:9464/status").split("\n");
+};
+
+test("a stranger's text clears no screen, adds no line and turns no writing round", () => {
+  const plain = render("hello");
+  expect(plain.filter((line) => line.includes("hello")).length).toBeGreaterThanOrEqual(13);
+  const hostile = render("\u001B[2J\u009B\u202E\r\nhello\u2028");
+  // What central says of a pipeline has lines of its own.
+  expect(hostile.length).toBe(plain.length + 1);
+  expect(hostile.join("")).not.toMatch(/[\p{C}\p{Zl}\p{Zp}]/u);
+  expect(hostile.filter((line) => line.includes("hello")).length).toBe(
+    plain.filter((line) => line.includes("hello")).length,
+  );
+});
+
+test("a stranger's text without end leaves the rest of its line to be read", () => {
+  const lines = render("x".repeat(1_000_000));
+  for (const line of lines) expect(line.length).toBeLessThanOrEqual(1_001);
+  expect(lines.find((line) => line.startsWith("  the last: malformed, "))).toMatch(/^[^x]+x{200}…, x{200}…$/);
+  expect(lines.find((line) => line.startsWith("in maintenance: "))).toMatch(
+    /machine=x{192}…, for 0\.0 s more \(x{200}…\)$/,
+  );
+});
