@@ -1,11 +1,11 @@
 // Shows central whole, as a process runs it: an agent's batch over MQTT into LevelDB and out of the API, over a restart.
-import { mkdtempSync, rmSync } from "node:fs";
+import { closeSync, mkdtempSync, openSync, readdirSync, rmSync, statSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connectAsync } from "mqtt";
 import type { CentralConfig, Pipeline } from "@millrace/config";
 import { LevelStore } from "@millrace/queue";
-import { silentLogger } from "@millrace/runtime";
+import { type Logger, MemoryLogger, silentLogger } from "@millrace/runtime";
 import { downTopic, upTopic } from "@millrace/wire";
 import type { AgentConnection, DownTopic } from "@millrace/wire";
 import { afterEach, expect, test } from "vitest";
@@ -72,20 +72,26 @@ function configOf(folder: string): CentralConfig {
   };
 }
 
-async function startService(folder: string, config = configOf(folder)): Promise<CentralService> {
+function openStore(folder: string): Promise<LevelStore> {
   const path = join(folder, "store");
-  const store = await LevelStore.open({
-    path,
-    kind: "central",
-    version: CENTRAL_STORE_FORMAT,
-    pid: process.pid,
-  });
+  return LevelStore.open({ path, kind: "central", version: CENTRAL_STORE_FORMAT, pid: process.pid });
+}
+
+async function startService(folder: string, config = configOf(folder)): Promise<CentralService> {
+  return serviceOn(await openStore(folder), config);
+}
+
+async function serviceOn(
+  store: LevelStore,
+  config: CentralConfig,
+  log: Logger = silentLogger,
+): Promise<CentralService> {
   const service = await CentralService.start({
     config,
     pipeline: PIPELINE,
     store,
     assets: folderAssets("/nowhere"),
-    log: silentLogger,
+    log,
     onFailed: (error) => {
       throw error;
     },
@@ -153,6 +159,60 @@ test("a batch that was acknowledged is in the API, and still is after a restart"
     'millrace_central_readings_total{agent="alpha-1",outcome="merged"} 1',
   );
   expect((await fetch(`${url}/readyz`)).status).toBe(200);
+});
+
+test("damage that shows only while the state is read is mended, and told: alarm, windows, files kept aside", async () => {
+  const folder = temporaryFolder();
+  const first = await startService(folder);
+  const connected = await connectAgent(first);
+  connected.agent.hello();
+  await connected.until(() => connected.agent.welcome !== undefined);
+  const timeMs = Math.floor(Date.now() / 1_000) * 1_000 - 10_000;
+  connected.agent.panes(1, timeMs, { value: 21.5, frontier: { number: 1, watermarkMs: timeMs + 500 } });
+  await connected.until(() => connected.agent.acks.live === 1);
+  await first.stop("a restart");
+  const store = await openStore(folder);
+  // Before and behind all that is read at a start.
+  for (const prefix of ["#", "z"]) {
+    const value = new Uint8Array(1_000).map((_, at) => (at * at * 31) % 251);
+    const changes = Array.from({ length: 100 }, (_, at) => ({
+      type: "put" as const,
+      key: new TextEncoder().encode(`${prefix}${at}`),
+      value,
+    }));
+    await store.commit(changes, { isSync: true });
+  }
+  await store.compact(Uint8Array.of(0), Uint8Array.of(255));
+  await store.close();
+  const again = await openStore(folder);
+  expect(again).toMatchObject({ opened: "clean", hasLostCommits: false });
+  const tables = readdirSync(again.path).filter((name) => name.endsWith(".ldb"));
+  expect(tables).not.toEqual([]);
+  for (const name of tables) {
+    const { size } = statSync(join(again.path, name));
+    const file = openSync(join(again.path, name), "r+");
+    // What is read lies in the middle; no block ends so: LevelDB can tell.
+    writeSync(file, new Uint8Array(size >> 1).fill(0xff), 0, size >> 1, size >> 2);
+    closeSync(file);
+  }
+  const log = new MemoryLogger();
+  const second = await serviceOn(again, configOf(folder), log);
+  const url = `http://127.0.0.1:${second.apiPort}`;
+  const { alarms } = JSON.parse(await (await fetch(`${url}/api/v1/alarms`)).text());
+  expect(alarms).toContainEqual(
+    expect.objectContaining({
+      rule: "store_damaged",
+      isActive: true,
+      message: expect.stringContaining("mended"),
+    }),
+  );
+  expect(log.messages("error").join("\n")).toContain("central's store was damaged");
+  expect(readdirSync(folder).some((name) => name.startsWith("store.corrupt-"))).toBe(true);
+  expect((await fetch(`${url}/readyz`)).status).toBe(200);
+  await second.stop("a restart");
+  const third = await openStore(folder);
+  expect(third).toMatchObject({ opened: "clean", hasLostCommits: false });
+  await third.close();
 });
 
 test("a second central on the same store or port is refused plainly, and leaves the store free", async () => {

@@ -1,10 +1,10 @@
 import type { CentralConfig, Pipeline } from "@millrace/config";
-import type { Store } from "@millrace/queue";
+import { isStoreDamage, type LevelStore } from "@millrace/queue";
 import { Metrics, Shutdown, systemClock, systemRandom, zstdCompression } from "@millrace/runtime";
 import type { Logger } from "@millrace/runtime";
 import type { Assets } from "./api/assets.ts";
 import { ApiServer } from "./api/server.ts";
-import { Central } from "./central.ts";
+import { Central, type StoreLoss } from "./central.ts";
 import { CentralMetrics } from "./central-metrics.ts";
 import { raisedGeneration } from "./core/raised-generation.ts";
 import { MqttIntake } from "./intake/mqtt-intake.ts";
@@ -15,7 +15,7 @@ export interface CentralServiceOptions {
   readonly config: CentralConfig;
   readonly pipeline: Pipeline;
   /** Open; the service closes it. */
-  readonly store: Store;
+  readonly store: LevelStore;
   readonly assets: Assets;
   readonly log: Logger;
   /** Commits have failed for good: the process should end with failure and be started again. */
@@ -42,23 +42,26 @@ export class CentralService {
     const shutdown = new Shutdown({ clock: systemClock, log });
     const metrics = new Metrics();
     const centralMetrics = new CentralMetrics(metrics);
-    const central = new Central({
-      agents: config.agents,
-      pipeline,
-      graceMs: config.windows.graceMs,
-      retainMs: config.windows.retainMs,
-      evidence: config.evidence,
-      silentAfterMs: config.silentAfterMs,
-      store,
-      clock: systemClock,
-      random: systemRandom,
-      log,
-      compression: zstdCompression,
-      onFailed,
-      onCommitted: (durationMs) => centralMetrics.committed(durationMs),
-    });
+    const newCentral = () =>
+      new Central({
+        agents: config.agents,
+        pipeline,
+        graceMs: config.windows.graceMs,
+        retainMs: config.windows.retainMs,
+        evidence: config.evidence,
+        silentAfterMs: config.silentAfterMs,
+        store,
+        clock: systemClock,
+        random: systemRandom,
+        log,
+        compression: zstdCompression,
+        onFailed,
+        onCommitted: (durationMs) => centralMetrics.committed(durationMs),
+        ...lossOf(store, log),
+      });
+    let central = newCentral();
     let sinks: readonly SinkRunner[] = [];
-    try {
+    const open = async () => {
       if (config.sinks.redis !== null) {
         const generation = await raisedGeneration(store, systemClock.nowMs());
         sinks = openSinks({
@@ -70,6 +73,19 @@ export class CentralService {
         });
       }
       await central.open();
+    };
+    try {
+      try {
+        await open();
+      } catch (error) {
+        // Damage that LevelDB finds only while it reads does not refuse the start.
+        if (!isStoreDamage(error)) throw error;
+        log.error("the store is damaged and is being repaired; what cannot be read is lost", { error });
+        await Promise.all(sinks.map((sink) => sink.stop()));
+        await store.repair();
+        central = newCentral();
+        await open();
+      }
       for (const sink of sinks) sink.start();
       const api: ApiServer = await ApiServer.listen({
         ...config.http,
@@ -127,4 +143,20 @@ export class CentralService {
   stop(reason: string): Promise<boolean> {
     return this.#shutdown.stop(reason);
   }
+}
+
+/** What central has to tell of its store; nothing where it is whole. */
+function lossOf(store: LevelStore, log: Logger): { readonly loss?: StoreLoss } {
+  const { hasLostCommits, opened, setAsidePath } = store;
+  if (!hasLostCommits && opened !== "set_aside") return {};
+  const done =
+    opened === "set_aside"
+      ? "it could not be mended, and a new one is begun"
+      : "it was mended, and what was whole is kept; some of what was committed may be gone";
+  const aside = setAsidePath === undefined ? "" : `; what was damaged is in ${setAsidePath}`;
+  const booked = () =>
+    void store
+      .lossBooked()
+      .catch((error: unknown) => log.warn("cannot forget a loss that is told", { error }));
+  return { loss: { detail: `${done}${aside}`, booked } };
 }

@@ -766,6 +766,39 @@ async function standings(central: Central): Promise<Record<number, [string, read
   );
 }
 
+test("a store of central's that lost commits is an alarm, and no window up to then is whole for sure", async () => {
+  const world = await start();
+  const agent = await welcomed(world);
+  agent.panes(1, START_MS, { value: 1, frontier: { number: 1, watermarkMs: START_MS + 500 } });
+  await world.time.run(500);
+  await world.central.close();
+  let bookedCount = 0;
+  const store = new CrashingStore(world.store.snapshot());
+  store.fate = (commit) => (commit === 1 ? "refused" : "done");
+  const loss = { detail: "it was mended", booked: () => void (bookedCount += 1) };
+  const time = new SimulatedTime(START_MS + 3_000);
+  const again = await start(store, { time, loss });
+  const alarm = () => again.central.alarms().find(({ rule }) => rule === "store_damaged");
+  await time.run(300);
+  expect(bookedCount).toBe(0);
+  const back = agentOf(again);
+  back.hello({ epoch: 1, lanes: { live: { sent: 1, next: 2, epochs: [{ epoch: 1, from: 1 }] } } });
+  await time.run(2_000);
+  expect(bookedCount).toBe(1);
+  expect(alarm()).toMatchObject({
+    isActive: true,
+    agent: "",
+    message: "central's store was damaged: it was mended",
+  });
+  back.panes(2, START_MS + 10_000, { value: 1, frontier: { number: 2, watermarkMs: START_MS + 20_000 } });
+  await time.run(20_000);
+  const told = await standings(again.central);
+  expect(told[0]).toEqual(["provisional", ["alpha-1"], ["alpha-1"]]);
+  expect(told[10]).toEqual(["complete", [], undefined]);
+  await time.run(600_000);
+  expect(alarm()?.isActive).toBe(false);
+});
+
 test("a window of which the agent gave up some is never complete, over kill -9, and ends final with its name", async () => {
   const world = await start();
   const agent = await welcomed(world);

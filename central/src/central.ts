@@ -64,6 +64,7 @@ const SYSTEM_ALARM_SHOWN_MS: Partial<Record<SystemAlarm, number>> = {
   store_rolled_back: 600_000,
   sequence_gap: 600_000,
   data_loss: 600_000,
+  store_damaged: 600_000,
 };
 /** While more is due than one slice, history is trimmed at every tick instead. */
 const TRIM_INTERVAL_MS = 60_000;
@@ -87,6 +88,15 @@ export interface CentralOptions {
   readonly onFailed?: (error: unknown) => void;
   /** Called after each commit. */
   readonly onCommitted?: (durationMs: number) => void;
+  /** Some of what was committed is gone from the store, and nothing tells what. */
+  readonly loss?: StoreLoss;
+}
+
+export interface StoreLoss {
+  /** For people: what became of the store. */
+  readonly detail: string;
+  /** Called once it is durable that central tells of it. */
+  booked(): void;
 }
 
 /**
@@ -142,9 +152,21 @@ export class Central implements CentralReader {
       if (!state.agents.hasBelonged(id, site)) state.agents.enrol(id, site, nowMs, monotonicMs);
     }
     state.showEngineAgents();
+    this.#bookLoss(state, nowMs);
     const sites = new Map(agents.map(({ id, site }) => [id, site]));
     this.#opened = { state, applier: new MessageApplier({ state, sessions: this.#sessions, sites }) };
     this.#loop.start();
+  }
+
+  /** Panes may be gone though their batches count as held, and do not come again: no window up to now is whole for sure. */
+  #bookLoss(state: CentralState, nowMs: number): void {
+    const { loss, log } = this.#options;
+    if (loss === undefined) return;
+    for (const { agent } of state.agents.views()) state.lose(agent, { startMs: 0, endMs: nowMs });
+    const message = `central's store was damaged: ${loss.detail}`;
+    log.error(message);
+    state.alarms.raise({ agent: "", site: "", kind: "store_damaged", message, value: 0, nowMs });
+    this.#whenCommitted.push(() => loss.booked());
   }
 
   /** Commits what has arrived, then ends all sessions. */

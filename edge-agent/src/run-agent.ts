@@ -7,7 +7,7 @@ import {
   loadAgentConfig,
   unreadFiles,
 } from "@millrace/config";
-import { LevelStore } from "@millrace/queue";
+import { isStoreDamage, LevelStore } from "@millrace/queue";
 import {
   createLogger,
   type ExitCode,
@@ -30,7 +30,6 @@ import { Agent, type AgentOptions } from "./agent.ts";
 import { DescriptorBudget } from "./durability/descriptor-budget.ts";
 import { DiskReserve } from "./durability/disk-reserve.ts";
 import { FreeSpace } from "./durability/free-space.ts";
-import { isStoreDamage } from "./durability/is-store-damage.ts";
 import { StoredSessionFilters } from "./durability/stored-session-filters.ts";
 import { BrokerInput } from "./inputs/broker-input.ts";
 import { FileInput } from "./inputs/files/file-input.ts";

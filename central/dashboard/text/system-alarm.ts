@@ -33,6 +33,8 @@ function raisedKey({ rule, agent, value }: SystemAlarm): TextKey | null {
       return value > 0 ? "system.clockAhead" : "system.clockBehind";
     case "disk_low":
       return "system.diskLow";
+    case "store_damaged":
+      return "system.storeDamaged";
     default:
       return null;
   }

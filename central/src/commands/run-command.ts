@@ -34,15 +34,6 @@ async function run(configPath: string): Promise<ExitCode> {
     pid: process.pid,
     log,
   });
-  if (store.hasLostCommits)
-    log.error("the store was damaged; what was written to it last may be lost", {
-      path: storePath,
-      opened: store.opened,
-    });
-  if (store.opened === "set_aside")
-    log.error("the store could not be repaired; it was moved and a new one is begun", {
-      movedTo: store.setAsidePath,
-    });
   const { promise: exit, resolve } = Promise.withResolvers<ExitCode>();
   const assets = await dashboardAssets(log);
   const service = await CentralService.start({
@@ -53,7 +44,6 @@ async function run(configPath: string): Promise<ExitCode> {
     log,
     onFailed: () => void service.stop("commits fail").then(() => resolve(1)),
   });
-  await store.lossBooked();
   onStopSignals({
     stop: (signal) => void service.stop(signal).then((isClean) => resolve(isClean ? 0 : 1)),
     force: () => process.exit(1),

@@ -15,6 +15,7 @@ export const SYSTEM_ALARMS = [
   "data_loss",
   "clock_disagrees",
   "disk_low",
+  "store_damaged",
 ] as const;
 export type SystemAlarm = (typeof SYSTEM_ALARMS)[number];
 
@@ -27,6 +28,7 @@ const SYSTEM_SEVERITY: Record<SystemAlarm, number> = {
   data_loss: 700,
   clock_disagrees: 700,
   disk_low: 600,
+  store_damaged: 700,
 };
 
 export interface SystemAlarmOptions {

@@ -1,10 +1,9 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { loadAgentConfig } from "@millrace/config";
-import { BatchQueue, LevelStore, type VerifyRow } from "@millrace/queue";
+import { BatchQueue, isStoreDamage, LevelStore, type VerifyRow } from "@millrace/queue";
 import { type Command, plainText, systemRandom } from "@millrace/runtime";
 import { numberOfKey, parseJson, PREFIX, prefixRange, readSeries } from "../durability/agent-store.ts";
-import { isStoreDamage } from "../durability/is-store-damage.ts";
 import { parseFilePosition } from "../inputs/files/file-position.ts";
 import { parseRedoEntry, QUALITIES, REDO_FLAG } from "../durability/redo-entry.ts";
 import { readAudit } from "../actions/read-audit.ts";

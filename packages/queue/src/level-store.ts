@@ -13,7 +13,7 @@ import {
   noteLoss,
   type StoreFiles,
 } from "./store-files.ts";
-import { forgetStarts, watchStart } from "./start-watch.ts";
+import { demandLook, forgetStarts, watchStart } from "./start-watch.ts";
 import { META_KEY } from "./store-layout.ts";
 import {
   decodeMeta,
@@ -77,6 +77,8 @@ export class LevelStore implements Store {
    * only says "Database is not open", which hides a full disk.
    */
   #firstFailure: string | null = null;
+  /** LevelDB has met damage since it was opened or mended. */
+  #hasMetDamage = false;
 
   private constructor(options: LevelStoreOptions, level: Level, found: OpenOutcome & FoundStore) {
     this.path = options.path;
@@ -227,6 +229,7 @@ export class LevelStore implements Store {
       );
     }
     this.#hasLostCommits = true;
+    this.#hasMetDamage = false;
     const format = await readFormat(this.path);
     await checkMeta(this.#level, this.#options, { format, hasLostCommits: true });
   }
@@ -241,7 +244,7 @@ export class LevelStore implements Store {
   async close(): Promise<void> {
     await rm(holderPath(this.path), { force: true });
     await this.#level.close();
-    await forgetStarts(this.path);
+    await (this.#hasMetDamage ? demandLook(this.path) : forgetStarts(this.path));
     if (this.#firstFailure === null) await noteClosed(this.path);
   }
 
@@ -281,6 +284,7 @@ export class LevelStore implements Store {
   }
 
   #writeFailure(error: unknown): MillraceError {
+    if (codeOf(error) === "LEVEL_CORRUPTION") this.#hasMetDamage = true;
     this.#firstFailure ??= reasonOf(error);
     return new MillraceError(
       "store_write",
@@ -290,7 +294,9 @@ export class LevelStore implements Store {
   }
 
   #readFailure(error: unknown): MillraceError {
-    const code = codeOf(error) === "LEVEL_CORRUPTION" ? "store_corrupt" : "store_read";
+    const isDamage = codeOf(error) === "LEVEL_CORRUPTION";
+    if (isDamage) this.#hasMetDamage = true;
+    const code = isDamage ? "store_corrupt" : "store_read";
     return new MillraceError(code, { path: this.path, reason: reasonOf(error) }, { cause: error });
   }
 }

@@ -7,7 +7,8 @@ import { isTableDamaged, readTable } from "./table-damage.ts";
  * block by block, before LevelDB gets them; but a start must not wait for all of a large store. It looks at LOOK_BYTES of
  * them. Starts are counted that did not come to an orderly end, in the file STARTS of the store's folder: JSON { count, atMs,
  * sound }. One after another that died young looks at twice as many, those after at four times as many, and at none twice
- * (LevelDB never changes a table): so what it is that ends them is found.
+ * (LevelDB never changes a table): so what it is that ends them is found. Where LevelDB has met damage and told of it, the
+ * next start looks at all of them: STARTS is JSON { isDemanded: true } then.
  */
 const DIED_YOUNG_MS = 600_000;
 /** A tenth of a second. */
@@ -26,11 +27,11 @@ export async function watchStart(
   options: { readonly nowMs: number; readonly lookBytes?: number },
 ): Promise<readonly string[]> {
   const { nowMs, lookBytes = LOOK_BYTES } = options;
-  const before = await startsBefore(path, nowMs);
+  const { isDemanded, ...before } = await startsBefore(path, nowMs);
   const starts: Starts = { ...before, count: before.count + 1, atMs: nowMs };
   // Before the look, which may be what does not come to an end.
-  await writeStarts(path, starts);
-  const bytesMax = lookBytes * Math.min(4, 2 ** (starts.count - 1));
+  await writeStarts(path, isDemanded ? { ...starts, isDemanded } : starts);
+  const bytesMax = isDemanded ? Number.POSITIVE_INFINITY : lookBytes * Math.min(4, 2 ** (starts.count - 1));
   const { sound, damaged } = await lookAtTables(path, { known: starts.sound, bytesMax });
   await writeStarts(path, { ...starts, sound });
   return damaged;
@@ -41,21 +42,30 @@ export async function forgetStarts(path: string): Promise<void> {
   await rm(`${path}/STARTS`, { force: true });
 }
 
-function writeStarts(path: string, starts: Starts): Promise<void> {
+/** An end after which nothing of the store is to be trusted. */
+export async function demandLook(path: string): Promise<void> {
+  await writeFile(`${path}/STARTS`, JSON.stringify({ isDemanded: true }));
+}
+
+function writeStarts(path: string, starts: Starts & { readonly isDemanded?: true }): Promise<void> {
   return writeFile(`${path}/STARTS`, JSON.stringify(starts));
 }
 
-async function startsBefore(path: string, nowMs: number): Promise<Omit<Starts, "atMs">> {
-  const none = { count: 0, sound: [] };
+async function startsBefore(
+  path: string,
+  nowMs: number,
+): Promise<Omit<Starts, "atMs"> & { readonly isDemanded: boolean }> {
+  const none = { count: 0, sound: [], isDemanded: false };
   try {
     const starts: unknown = JSON.parse(await readFile(`${path}/STARTS`, "utf8"));
-    if (typeof starts !== "object" || starts === null || !("count" in starts && "atMs" in starts))
-      return none;
+    if (typeof starts !== "object" || starts === null) return none;
+    if ("isDemanded" in starts && starts.isDemanded === true) return { ...none, isDemanded: true };
+    if (!("count" in starts && "atMs" in starts)) return none;
     const { count, atMs } = starts;
     if (typeof count !== "number" || typeof atMs !== "number") return none;
     if (Math.abs(nowMs - atMs) >= DIED_YOUNG_MS) return none;
     const sound = "sound" in starts && Array.isArray(starts.sound) ? starts.sound : [];
-    return { count, sound: sound.filter((name) => typeof name === "string") };
+    return { count, sound: sound.filter((name) => typeof name === "string"), isDemanded: false };
   } catch {
     return none;
   }

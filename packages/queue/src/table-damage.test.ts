@@ -1,5 +1,16 @@
 // Every byte of a table is looked at, whatever LevelDB would make of it; sound ones pass, compressed or not.
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -52,6 +63,25 @@ test("any flipped byte but of the padding, and any cut", () => {
   }
   for (const length of [0, 7, 47, table.length - 1, table.length >> 1])
     expect(isTableDamaged(table.subarray(0, length))).toBe(true);
+});
+
+test("damage that LevelDB has told of has the next start look at all, however large the store is", async () => {
+  const store = await open();
+  // No block ends so: LevelDB can tell.
+  const { size } = statSync(tablePath());
+  const file = openSync(tablePath(), "r+");
+  writeSync(file, new Uint8Array(size >> 1).fill(0xff), 0, size >> 1, size >> 2);
+  closeSync(file);
+  await expect(store.get(keyOf(ENTRIES >> 1))).rejects.toMatchObject({ code: "store_corrupt" });
+  await store.close();
+  const look = (atMs: number) => watchStart(path, { nowMs: atMs, lookBytes: 0 });
+  expect(await look(1e12)).toEqual([basename(tablePath())]);
+  // Once it was found, nothing is demanded any more.
+  expect(await look(1e12 + 1)).toEqual([]);
+  const again = await open();
+  expect(again.opened).toBe("repaired");
+  await again.close();
+  expect(await look(2e12)).toEqual([]);
 });
 
 test("a start finds a damaged table, keeps what is whole of it, and tells the loss", async () => {
