@@ -1,8 +1,8 @@
 import { createServer, type AddressInfo, type Server, Socket } from "node:net";
 import { setImmediate } from "node:timers";
 import { createServer as createTlsServer } from "node:tls";
-import { certifiedNameOf, type Clock, type Logger, type Timer, toListenError } from "@millrace/runtime";
-import { PacketSizeGuard, SPARKPLUG_NAMESPACE } from "@millrace/wire";
+import { certifiedNameOf, type Clock, type Logger, toListenError } from "@millrace/runtime";
+import { SPARKPLUG_NAMESPACE } from "@millrace/wire";
 import {
   Aedes,
   type AedesOptions,
@@ -15,9 +15,9 @@ import { BytesInHand } from "./bytes-in-hand.ts";
 import { BrokerPersistence } from "./broker-persistence.ts";
 import { BrokerSessions } from "./broker-sessions.ts";
 import { type BrokerUser, BrokerUsers } from "./broker-users.ts";
-import { type DirectPublish, DirectPublishes } from "./direct-publishes.ts";
+import { ClientReader } from "./client-reader.ts";
+import type { DirectPublish } from "./direct-publishes.ts";
 import type { Input, InputHandler, InputStatus, PublishOptions, Subscriptions } from "./input.ts";
-import { KeepAlive } from "./keep-alive.ts";
 import { OrderedRelease } from "./ordered-release.ts";
 import { pubackBytes } from "./puback-bytes.ts";
 import { ReadingTurns } from "./reading-turns.ts";
@@ -90,8 +90,6 @@ const SESSION_EXPIRY_MS = 7 * 86_400_000;
 /** And what else stands before the payload. */
 const TOPIC_BYTES_MAX = 65_535 + 16;
 const CONNECT_TIMEOUT_MS = 10_000;
-/** Of a CONNECT, with its will: it comes before anybody has logged in. */
-const CONNECT_BYTES_MAX = 16 * 1024;
 /**
  * How long a subscriber may not read before it is dropped: aedes reads on from a publisher only when all subscribers
  * have taken its last messages.
@@ -103,19 +101,13 @@ const DELIVERIES_MAX = 10_000;
 const PACKET_BYTES_LEAST = 2 * 1024 * 1024;
 const RATE_WINDOW_MS = 1_000;
 const FAREWELL_MS_MAX = 500;
-const NOTHING = Buffer.alloc(0);
 /** `$`: no filter with a wildcard in front takes it. */
 const REFUSED_TOPIC = "$millrace/refused";
 const RETAINED_BYTES_MAX = 16 * 1024 * 1024;
-/** Greater packets are left for aedes: what it costs matters little beside what is in them. */
-const DIRECT_BYTES_MAX = 16 * 1024;
 /** In memory of all messages that come in, wait for the disk, or are on their way to subscribers; more only for a packet that is greater. */
 const IN_HAND_BYTES_MAX = 64 * 1024 * 1024;
 /** Of one connection, and one packet more. */
 const IN_HAND_OF_CLIENT_BYTES_MAX = 1024 * 1024;
-/** A great packet has so long to arrive whole, and a second for so many bytes more: others wait for its room. */
-const GREAT_PACKET_MS = 30_000;
-const GREAT_PACKET_BYTES_PER_SECOND = 16 * 1024;
 /** Unacknowledged messages of one connection; with more it is not read until some have become durable. */
 const UNACKNOWLEDGED_MAX = 10_000;
 
@@ -471,88 +463,28 @@ export class BrokerInput implements Input {
       this.#subscribed.removeClient(client);
       this.#inHand.remove(client);
     });
-    this.#readDirectly(socket, client);
-  }
-
-  /** aedes reads its connections with `read()`: what it would get is looked at first. */
-  #readDirectly(socket: Socket, client: Client): void {
-    const { clock } = this.#options;
-    const [inHand, packetBytesMax] = [this.#inHand, this.#packetBytesMax];
-    let arrival: Timer | undefined;
-    const publishes = new DirectPublishes<KnownTopic>({
-      guard: new PacketSizeGuard(packetBytesMax, CONNECT_BYTES_MAX),
-      packetBytesMax: Math.min(packetBytesMax, DIRECT_BYTES_MAX),
-      // What the guard refuses needs no room.
-      begin(bytes) {
-        if (bytes > packetBytesMax) return true;
-        if (!inHand.begin(client, bytes)) return false;
-        const limitMs = GREAT_PACKET_MS + (bytes / GREAT_PACKET_BYTES_PER_SECOND) * 1_000;
-        arrival = clock.after(limitMs, () => socket.destroy(new Error("a packet takes too long to arrive")));
-        return true;
-      },
-      end() {
-        arrival?.cancel();
-        inHand.end(client);
-      },
+    let user: BrokerUser | undefined;
+    const reader = new ClientReader<KnownTopic>({
+      socket,
+      client,
+      clock: this.#options.clock,
+      inHand: this.#inHand,
+      turns: this.#turns,
+      packetBytesMax: this.#packetBytesMax,
       topicAt: (bytes, from, to) =>
         user === undefined ? undefined : this.#directTopic(user, bytes, from, to),
-      take: (publish) => this.#onDirectPublish(client, publish, readAtMs),
+      take: (publish, readAtMs) => this.#onDirectPublish(client, publish, readAtMs),
+      isUnreadable: () => this.#isUnreadable(client, socket),
+      leftUnread: () => void this.#leftUnread.add(client),
+      oversized: () => this.#counts.oversized++,
     });
-    socket.once("close", () => arrival?.cancel());
-    let user: BrokerUser | undefined;
-    let readAtMs = 0;
     client.once("connected", () => {
       // It may have ended in the middle of its login: nobody tells of it again.
       if (socket.destroyed) return;
       user = this.#userOf.get(client);
-      publishes.isOpen = true;
+      reader.open(this.#keepAliveMsOf.get(client) ?? 0);
       this.#readOn(client);
-      const keepAliveMs = this.#keepAliveMsOf.get(client) ?? 0;
-      if (keepAliveMs === 0) return;
-      const keepAlive = new KeepAlive({
-        clock,
-        keepAliveMs,
-        heardAtMs: () => readAtMs,
-        hasUnread: () => socket.readableLength > 0 || publishes.isHeldBack,
-        onSilent: () => void socket.destroy(new Error("keep alive timeout")),
-      });
-      socket.once("close", () => keepAlive.stop());
     });
-    const read = socket.read.bind(socket);
-    let isParsing = false;
-    let isAskedAgain = false;
-    // aedes parses at once what it reads, and asks for more in the middle of it where nobody subscribes.
-    const handOver = (left: Buffer): Buffer => {
-      isParsing = true;
-      queueMicrotask(() => {
-        isParsing = false;
-        if (isAskedAgain) socket.emit("readable");
-      });
-      return left;
-    };
-    socket.read = (size?: number): unknown => {
-      if (size === 0) return read(0);
-      isAskedAgain = isParsing;
-      if (isParsing || this.#isUnreadable(client, socket)) return null;
-      let left = publishes.isHeldBack ? publishes.read(NOTHING) : null;
-      // What has come meanwhile has been told already, and is not told again.
-      if (left !== null) isAskedAgain = true;
-      if (left === null && !publishes.isHeldBack) {
-        const waitingBytes = socket.readableLength;
-        const bytes = this.#turns.bytesFor(client, waitingBytes);
-        if (bytes === 0 && waitingBytes > 0) return null;
-        const chunk: unknown = read(bytes === waitingBytes ? size : bytes);
-        if (!Buffer.isBuffer(chunk)) return chunk;
-        readAtMs = clock.monotonicMs();
-        left = publishes.read(chunk);
-      }
-      if (publishes.isHeldBack) this.#leftUnread.add(client);
-      if (left === null) return null;
-      if (left !== undefined) return handOver(left);
-      this.#counts.oversized++;
-      socket.destroy(new Error("a packet exceeds packetBytesMax"));
-      return null;
-    };
     socket.on("drain", () => this.#readOn(client));
   }
 
