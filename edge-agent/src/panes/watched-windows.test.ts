@@ -24,8 +24,7 @@ const SERIES: readonly Series[] = ["a", "a", "b"].map((line, index) => ({
   labels: { line, machine: `m${index}`, site: "s" },
 }));
 
-function watch(groupsMax = 10) {
-  const watermarks = new SeriesWatermarks(LIMITS);
+function watch(groupsMax = 10, watermarks = new SeriesWatermarks(LIMITS)) {
   const options = { metrics, windows: SPECS, watermarks, groupsMax, ...LIMITS };
   const watched = new WatchedWindows(options);
   return {
@@ -35,7 +34,8 @@ function watch(groupsMax = 10) {
       watermarks.observe(series, timeMs, nowMs);
       watched.add(SERIES[series], timeMs, value);
     },
-    take: (nowMs: number) => watched.take(watermarks.watermark(nowMs, false).watermarkMs, nowMs),
+    take: (nowMs: number, isProven = false) =>
+      watched.take(watermarks.watermark(nowMs, isProven).watermarkMs, nowMs),
   };
 }
 
@@ -93,6 +93,90 @@ test("each window is told once passed, then only as it changes, and tells what a
     }),
     { numRuns: 150 },
   );
+});
+
+/** Of which something always seems to have been heard. */
+class Restless extends SeriesWatermarks {
+  #asked = 0;
+
+  override get version(): number {
+    return ++this.#asked;
+  }
+}
+
+test("silence is passed over, and what is told before and after it is the same as with a look at each tick", () => {
+  const step = fc.record({
+    /** The last is of another metric. */
+    series: fc.nat(3),
+    lateMs: fc.constantFrom(0, 0, 8_000, 30_000, CORRECTIONS_MS, CORRECTIONS_MS + 9_000, 3_600_000),
+    value: fc.integer({ min: 0, max: 100 }),
+    gapMs: fc.constantFrom(0, 500, 4_000, 50_000, 200_000),
+    isProven: fc.constantFrom(true, true, false),
+    /** Else only its arrival counts. */
+    isGood: fc.constantFrom(true, true, false),
+  });
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 25 }), (steps) => {
+      const [plain, restless] = [watch(), watch(10, new Restless(LIMITS))];
+      let nowMs = 1_000_000_000;
+      for (const { series, lateMs, value, gapMs, isProven, isGood } of steps) {
+        for (const untilMs = nowMs + gapMs; nowMs < untilMs; nowMs += 500)
+          expect(plain.take(nowMs, isProven)).toEqual(restless.take(nowMs, isProven));
+        for (const { send, watermarks } of [plain, restless])
+          if (isGood && series < SERIES.length) send(series, nowMs - lateMs, value, nowMs);
+          else watermarks.observe(series, nowMs - lateMs, nowMs);
+        expect(plain.take(nowMs, isProven)).toEqual(restless.take(nowMs, isProven));
+      }
+    }),
+    { numRuns: 150 },
+  );
+});
+
+test("who is heard for the first time after a silence is told of like anybody, however late", () => {
+  const { send, take } = watch();
+  let nowMs = 10_000_000;
+  send(0, nowMs, 1, nowMs);
+  for (let tick = 0; tick < 1_000; tick += 1) take((nowMs += 250), true);
+  send(2, nowMs - 3_600_000, 7, nowMs);
+  expect(take(nowMs, true)).toMatchObject([{ labels: { line: "b" }, values: { sum: 7 } }, {}, {}, {}, {}]);
+});
+
+test("who is heard again after a silence passes its windows, though another metric holds the agent back", () => {
+  const { send, take, watermarks } = watch();
+  const other = SERIES.length;
+  send(0, 1_000_000, 1, 1_000_000);
+  let nowMs = 1_000_000;
+  for (; nowMs < 1_040_000; nowMs += 250) {
+    watermarks.observe(other, 1_012_000, nowMs);
+    take(nowMs, true);
+  }
+  expect(take(nowMs, true)).toEqual([]);
+  // A bad one: it is in no pane.
+  watermarks.observe(0, nowMs, nowMs);
+  expect(take(nowMs, true).map(({ window, endMs }) => [window, endMs])).toEqual([
+    ["sliding", 1_010_000],
+    ["tumbling", 1_010_000],
+    ["sliding", 1_015_000],
+    ["sliding", 1_020_000],
+  ]);
+});
+
+test("in silence no series is looked at, however long it lasts", () => {
+  let lookCount = 0;
+  class Counting extends SeriesWatermarks {
+    override isIdle(series: number, nowMs: number): boolean {
+      lookCount += 1;
+      return super.isIdle(series, nowMs);
+    }
+  }
+  const { send, take } = watch(10, new Counting(LIMITS));
+  for (const series of [0, 1, 2]) send(series, 1_000, 1, 1_000);
+  let nowMs = 1_000;
+  // Until nothing of the last windows is kept any more.
+  for (; nowMs < 2 * CORRECTIONS_MS; nowMs += 250) take(nowMs, true);
+  lookCount = 0;
+  for (let tick = 0; tick < 10_000; tick += 1) take((nowMs += 250), true);
+  expect(lookCount).toBe(0);
 });
 
 test("a machine that falls silent holds up the windows of its own line only, and those until it is idle", () => {

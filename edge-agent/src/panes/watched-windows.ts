@@ -247,6 +247,14 @@ class WatchedView {
   #groupOfSeries = new Int32Array(0);
   #paneCount = 0;
   #refusedCount = 0;
+  /** Null where each group is to be looked at. */
+  #resting: {
+    readonly version: number;
+    readonly groupCount: number;
+    readonly untilMs: number;
+    passedMs: number;
+    readonly steadyMs: number;
+  } | null = null;
   /** Windows that begin from here on are another view's. */
   #untilMs = Infinity;
 
@@ -309,15 +317,53 @@ class WatchedView {
   }
 
   take(agentWatermarkMs: number, steadyMs: number, results: WatchedResult[]): void {
+    if (this.#rests(agentWatermarkMs, steadyMs)) return;
+    let isIdle = true;
     for (const group of this.#groups) {
       group.beforeMs = group.passedMs;
-      group.passedMs = Math.max(agentWatermarkMs, this.#ownWatermarkMs(group, steadyMs));
+      const ownMs = this.#ownWatermarkMs(group, steadyMs);
+      if (ownMs !== Number.NEGATIVE_INFINITY) isIdle = false;
+      group.passedMs = Math.max(agentWatermarkMs, ownMs);
     }
-    this.#mergePassed();
+    if (this.#open.rowCount > 0) this.#mergePassed();
     for (const group of this.#groups) {
       if (group.dueMs <= group.passedMs) this.#tell(group, results);
       this.#sweep(group);
     }
+    if (isIdle && this.#open.rowCount === 0) this.#rest(agentWatermarkMs, steadyMs);
+  }
+
+  /** All series are idle, and nothing is open: as long as nothing is heard, groups pass as the agent does. */
+  #rest(agentWatermarkMs: number, steadyMs: number): void {
+    let untilMs = Infinity;
+    for (const { dueMs, sweptMs, panes, instances } of this.#groups) {
+      const sweepMs = panes.size + instances.size > 0 ? sweptMs + this.#layout.paneMs : Infinity;
+      untilMs = Math.min(untilMs, dueMs, sweepMs);
+    }
+    const { version } = this.#options.watermarks;
+    const groupCount = this.#groups.length;
+    this.#resting = { version, groupCount, untilMs, passedMs: agentWatermarkMs, steadyMs };
+  }
+
+  /** Whether nothing is to be told or forgotten yet. */
+  #rests(agentWatermarkMs: number, steadyMs: number): boolean {
+    const resting = this.#resting;
+    if (resting === null) return false;
+    if (
+      resting.version === this.#options.watermarks.version &&
+      this.#open.rowCount === 0 &&
+      steadyMs >= resting.steadyMs &&
+      agentWatermarkMs >= resting.passedMs &&
+      agentWatermarkMs < resting.untilMs
+    ) {
+      resting.passedMs = agentWatermarkMs;
+      return true;
+    }
+    // Groups that have come since have passed nothing yet.
+    for (const group of this.#groups.slice(0, resting.groupCount))
+      group.passedMs = Math.max(group.passedMs, resting.passedMs);
+    this.#resting = null;
+    return false;
   }
 
   /** The least of its series that are not idle. */

@@ -86,6 +86,8 @@ export class RuleEngine {
   readonly #withDeadline = new Set<AlarmPlace>();
   /** With a command that the interlock holds back. */
   readonly #held = new Set<AlarmPlace>();
+  /** Alarms that time alone may act on: nothing has been done about them yet. */
+  readonly #awaitingTime = new Set<AlarmPlace>();
   /** Whose alarms have made a step since `takeChanges`. */
   readonly #changed = new Set<AlarmPlace>();
   readonly #clock = new AwakeClock();
@@ -464,6 +466,7 @@ export class RuleEngine {
           out,
         );
       }
+      if (this.#awaitingTime.size === 0) continue;
       for (const place of table.alarms) {
         if (place?.alarm.isAwaitingEligible !== true) continue;
         if (!table.detector.isMetByTime(place.slot, time.awakeMs)) continue;
@@ -541,6 +544,8 @@ export class RuleEngine {
     }
     if (alarm.heldUntilMs === null) this.#held.delete(place);
     else this.#held.add(place);
+    if (place.table.isByTime && alarm.isAwaitingEligible) this.#awaitingTime.add(place);
+    else this.#awaitingTime.delete(place);
     if (isOver) this.#release(place);
   }
 
@@ -549,6 +554,7 @@ export class RuleEngine {
     this.#stopAwaiting(place);
     this.#withDeadline.delete(place);
     this.#held.delete(place);
+    this.#awaitingTime.delete(place);
     this.#alarms.delete(place.alarm.id);
     place.table.alarms[place.slot] = undefined;
   }
@@ -591,8 +597,11 @@ function tablesByInput(tables: readonly RuleTable[]): ReadonlyMap<string, readon
   return Map.groupBy(tables, ({ rule }) => ruleInput(rule));
 }
 
+const NO_PLACES: readonly AlarmPlace[] = Object.freeze([]);
+
 /** The earliest deadline first: an order that a restored engine has, too. A copy, so that alarms may leave the set meanwhile. */
-function inOrder(places: Iterable<AlarmPlace>): AlarmPlace[] {
+function inOrder(places: ReadonlySet<AlarmPlace>): readonly AlarmPlace[] {
+  if (places.size === 0) return NO_PLACES;
   return [...places].toSorted(
     ({ alarm: a }, { alarm: b }) => (a.deadlineMs ?? 0) - (b.deadlineMs ?? 0) || (a.id < b.id ? -1 : 1),
   );

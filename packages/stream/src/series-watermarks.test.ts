@@ -18,6 +18,32 @@ test("the slowest series that is not idle holds the watermark", () => {
   expect(watermarks.maxTimeMs(7)).toBeNull();
 });
 
+test("what is remembered of the last look changes nothing: it is what all series say, whenever it is asked", () => {
+  const step = fc.record({
+    kind: fc.constantFrom("reading", "reading", "time", "time", "retire", "clock"),
+    series: fc.nat(4),
+    lateMs: fc.integer({ min: -6_000, max: 60_000 }),
+    passMs: fc.oneof(fc.nat(3_000), fc.integer({ min: -2_000, max: 90_000 })),
+    isProven: fc.boolean(),
+  });
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+      const watermarks = new SeriesWatermarks(options);
+      let nowMs = 1_000_000;
+      watermarks.observe(0, nowMs, nowMs);
+      for (const { kind, series, lateMs, passMs, isProven } of steps) {
+        const fromMs = nowMs;
+        nowMs += passMs;
+        if (kind === "reading") watermarks.observe(series, nowMs - lateMs, nowMs);
+        else if (kind === "retire") watermarks.retire(series);
+        else if (kind === "clock") watermarks.setClock({ fromMs, nowMs, maxFutureMs: 5_000 });
+        const afresh = new SeriesWatermarks(options, JSON.parse(JSON.stringify(watermarks.export())));
+        expect(watermarks.watermark(nowMs, isProven)).toEqual(afresh.watermark(nowMs, isProven));
+      }
+    }),
+  );
+});
+
 test("when all series are idle the watermark follows the clock", () => {
   const watermarks = new SeriesWatermarks(options);
   watermarks.observe(0, 0, 0);

@@ -62,14 +62,23 @@ export class SeriesWatermarks {
   #watermarkMs: number | null = null;
   /** The first time asked, or the least since; null before. */
   #startedAtMs: number | null = null;
+  #version = 0;
+  /** The last look over all series: what stands while `version` does and the clock is between these times. */
+  #look = { version: -1, fromMs: Infinity, untilMs: -Infinity, leastMs: Infinity };
 
   constructor(options: SeriesWatermarksOptions, state?: SeriesWatermarksState) {
     this.#options = options;
     if (state !== undefined) this.#restore(state);
   }
 
+  /** Rises with whatever is told of a series or of the clock: while it stands, only time makes series idle. */
+  get version(): number {
+    return this.#version;
+  }
+
   /** One reading of a series: its event time, and when it arrived. Admitted readings only: it may move the watermark. */
   observe(series: number, timeMs: EventTimeMs, nowMs: number): void {
+    this.#version++;
     if (series >= this.#seriesCount) this.#grow(series + 1);
     const maxTimeMs = this.#maxTimeMs[series];
     if (maxTimeMs === -Infinity) this.#seenCount++;
@@ -105,12 +114,14 @@ export class SeriesWatermarks {
 
   /** Nothing more is expected of the series: it holds nothing back, until it is heard again. */
   retire(series: number): void {
+    this.#version++;
     if (series < this.#seriesCount) this.#arrivedAtMs[series] = -Infinity;
   }
 
   /**
    * The agent's watermark at `nowMs` on its clock. A clock that nobody has proven moves no watermark by itself:
-   * `isClockProven` false leaves it where readings have brought it. O(series).
+   * `isClockProven` false leaves it where readings have brought it. O(series) once something has been told, or the series
+   * that holds it is idle.
    */
   watermark(nowMs: number, isClockProven = true): AgentWatermark {
     if (this.#seenCount === 0) {
@@ -119,16 +130,30 @@ export class SeriesWatermarks {
       if (nowMs - this.#startedAtMs <= this.#options.idleTimeoutMs)
         return { watermarkMs: this.#watermarkMs, isIdle: true };
     }
-    let leastMs = Infinity;
-    for (let series = 0; series < this.#seriesCount; series++) {
-      const timeMs = this.#maxTimeMs[series];
-      if (timeMs < leastMs && timeMs !== -Infinity && !this.isIdle(series, nowMs)) leastMs = timeMs;
-    }
+    const leastMs = this.#leastOf(nowMs);
     const isIdle = leastMs === Infinity;
     if (isIdle && !isClockProven) return { watermarkMs: this.#watermarkMs, isIdle };
     const watermarkMs = (isIdle ? nowMs : leastMs) - this.#options.outOfOrdernessMs;
     if (this.#watermarkMs === null || watermarkMs > this.#watermarkMs) this.#watermarkMs = watermarkMs;
     return { watermarkMs: this.#watermarkMs, isIdle };
+  }
+
+  /** The least of the series that are not idle; Infinity where all are. */
+  #leastOf(nowMs: number): number {
+    const known = this.#look;
+    if (known.version === this.#version && nowMs >= known.fromMs && nowMs <= known.untilMs)
+      return known.leastMs;
+    let held = -1;
+    for (let series = 0; series < this.#seriesCount; series++) {
+      const timeMs = this.#maxTimeMs[series];
+      if (timeMs === -Infinity || (held !== -1 && timeMs >= this.#maxTimeMs[held])) continue;
+      if (!this.isIdle(series, nowMs)) held = series;
+    }
+    const leastMs = held === -1 ? Infinity : this.#maxTimeMs[held];
+    // A little sooner than it is idle: no rounding makes that later.
+    const untilMs = held === -1 ? Infinity : this.#arrivedAtMs[held] + this.#idleAfterMs(held) - 1;
+    this.#look = { version: this.#version, fromMs: nowMs, untilMs, leastMs };
+    return leastMs;
   }
 
   /** The series that holds the watermark at `nowMs`; null where all are idle. O(series). */
@@ -149,6 +174,7 @@ export class SeriesWatermarks {
    * heard until now.
    */
   setClock(step: { readonly fromMs: number; readonly nowMs: number; readonly maxFutureMs: number }): void {
+    this.#version++;
     const { fromMs, nowMs, maxFutureMs } = step;
     const { outOfOrdernessMs } = this.#options;
     const moved = (atMs: number) => Math.min(atMs + nowMs - fromMs, nowMs);
