@@ -67,6 +67,20 @@ export class DashboardPage {
     return lines.join(" ").replaceAll(/\s+/g, " ").trim();
   }
 
+  /** Opens a list of evidence, of an agent or of an alarm by its id, and reads what it says on one line. */
+  async evidence(of: string): Promise<string> {
+    const list = this.#byId(`evidence-${of}`);
+    if ((await list.getAttribute("open")) === null) await list.locator("summary").click();
+    return (await list.innerText()).replaceAll(/\s+/g, " ").trim();
+  }
+
+  /** Saves a piece of such a list, as a person does with a click; where it lies then. */
+  async saveEvidence(of: string, name: string): Promise<string> {
+    const saved = this.#page.waitForEvent("download");
+    await this.#byId(`evidence-${of}`).getByRole("link", { name }).click();
+    return (await saved).path();
+  }
+
   sitesReporting(): Promise<string> {
     return this.#byId("sites-reporting").locator("dd b").first().innerText();
   }

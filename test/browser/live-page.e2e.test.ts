@@ -1,5 +1,6 @@
 // A real browser before a real central with real agents: the page is live, shows silence, gaps and alarms as they are, and
 // comes back by itself.
+import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { CentralHarness } from "../end-to-end/central-harness.ts";
 import { machineMetric } from "../end-to-end/pipeline.ts";
@@ -240,6 +241,43 @@ test.skipIf(!hasChromium)(
     const late = page.complaints.filter((text) => !isRefusal(text));
     expect(late).toEqual([]);
     expect([...page.requestedOrigins]).toEqual([`http://127.0.0.1:${central.httpPort}`]);
+  },
+);
+
+test.skipIf(!hasChromium)(
+  "evidence is listed with its alarm and its agent, and saved as it was sent",
+  { timeout: 120_000 },
+  async () => {
+    const works = new Works();
+    const topic = "factory/{site}/{line}/{machine}/waveform/{at}";
+    const evidence = { waveform: { topic, time: { capture: "at", unit: "ms" } } };
+    const pipelinePath = works.write("pipeline.yaml", { ...pipeline, evidence });
+    const [one] = agents;
+    const central = await CentralHarness.prepare({ works, pipelinePath, agents: [one] });
+    const config = { recorder: { bytesMax: "1MiB", before: "10s", after: "1s" } };
+    const uplinkPort = central.intakePort;
+    const site = await SiteHarness.prepare({ works, ...one, pipelinePath, uplinkPort, config });
+    await Promise.all([central.start(), site.start()]);
+    await central.connected(one.agent);
+    const page = await DashboardPage.open(works, `http://127.0.0.1:${central.httpPort}/`);
+    const machine = await RawMqtt.connect({ port: site.brokerPort, clientId: "machine" });
+    works.atEnd(() => machine.close());
+    const sent = "waveform ".repeat(30_000);
+    await machine.publish(`factory/alpha/1/hot/waveform/${Date.now()}`, sent);
+    await machine.publish("factory/alpha/1/hot/temperature", JSON.stringify({ ts: Date.now(), value: 950 }));
+    const alarmId = await until("the alarm", async () => {
+      const alarms = await central.alarms();
+      return alarms.find(({ rule }) => rule === "overheating")?.id;
+    });
+    await until("two pieces", async () => (await page.agentFact(one.agent, "evidence")) === "2");
+    await until("both of the agent", async () =>
+      /waveform .+ 263\.7 KiB/.test(await page.evidence(one.agent)),
+    );
+    await until("the recording of the alarm", async () =>
+      /^Evidence overheating .+–.+ [\d,.]+ K?i?B$/.test(await page.evidence(alarmId)),
+    );
+    expect(readFileSync(await page.saveEvidence(one.agent, "waveform"), "utf8")).toBe(sent);
+    expect(page.complaints).toEqual([]);
   },
 );
 

@@ -78,6 +78,14 @@ export const en = {
   "command.commandedIn": "commanded in {latency}",
   "command.confirmedAfter": "after {age}",
 
+  "evidence.title": "Evidence",
+  "evidence.asking": "Asking central…",
+  "evidence.none": "Central has none of it",
+  "evidence.unreachable": "No answer from central",
+  "evidence.incomplete": "{held} of {parts} parts",
+  "evidence.checking": "being checked",
+  "evidence.more": "The latest {count}; the API has all: /api/v1/evidence",
+
   "reset.reset": "Reset",
   "reset.sure": "Yes, reset",
   "reset.cancel": "Cancel",

@@ -65,6 +65,17 @@ test("a moment of another day says so, whether it was or will be", () => {
     expect(speaker.moment(timeMs, nowMs)).toContain(String(new Date(timeMs).getUTCDate()));
 });
 
+test("sizes are told in units of 1,024", () => {
+  const speaker = new Speaker("en", "UTC");
+  expect([0, 1_023, 1_024, 65_536, 20_000_000].map((bytes) => speaker.bytes(bytes))).toEqual([
+    "0 B",
+    "1,023 B",
+    "1.0 KiB",
+    "64.0 KiB",
+    "19.1 MiB",
+  ]);
+});
+
 test("a latency that is too short for its unit is not shown as nothing", () => {
   const speaker = new Speaker("en", "UTC");
   expect([0, 0.036, 0.1, 3.21, 412, 1_500].map((latencyMs) => speaker.latency(latencyMs))).toEqual([

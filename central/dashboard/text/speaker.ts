@@ -75,6 +75,14 @@ export class Speaker {
     return this.decimal(value, Number.isInteger(value) ? 0 : 1);
   }
 
+  /** "512 B", "64.0 KiB", "19.1 MiB". */
+  bytes(bytes: number): string {
+    if (bytes < 1_024) return `${this.decimal(bytes, 0)} B`;
+    return bytes < 2 ** 20
+      ? `${this.decimal(bytes / 1_024, 1)} KiB`
+      : `${this.decimal(bytes / 2 ** 20, 1)} MiB`;
+  }
+
   /** "7 s", "3 min 20 s", "5 h", "2 d": never finer than a person needs. */
   age(ageMs: number): string {
     const seconds = Math.max(0, Math.floor(ageMs / 1_000));

@@ -78,6 +78,14 @@ export const zhCn: Dictionary = {
   "command.commandedIn": "下发用时 {latency}",
   "command.confirmedAfter": "{age} 后",
 
+  "evidence.title": "证据",
+  "evidence.asking": "正在询问中心服务…",
+  "evidence.none": "中心服务没有相应证据",
+  "evidence.unreachable": "中心服务没有回答",
+  "evidence.incomplete": "已到 {held}/{parts} 段",
+  "evidence.checking": "校验中",
+  "evidence.more": "最近 {count} 条；全部见 API：/api/v1/evidence",
+
   "reset.reset": "复位",
   "reset.sure": "确认复位",
   "reset.cancel": "取消",

@@ -1,5 +1,6 @@
 import type { AgentState, AgentView } from "../feed/live-frames.ts";
 import type { Speaker } from "../text/speaker.ts";
+import { EvidenceDetails } from "./evidence-details.tsx";
 import { LabelList } from "./label-list.tsx";
 import type { PanelProps } from "./page.tsx";
 
@@ -102,6 +103,9 @@ function AgentRow({ agent, page, speaker }: PanelProps & { readonly agent: Agent
           </div>
         )}
       </dl>
+      {agent.evidence !== undefined && (
+        <EvidenceDetails agent={agent.agent} nowMs={nowMs} speaker={speaker} />
+      )}
       {agent.maintenance !== undefined && agent.maintenance.length > 0 && (
         <ul class="maintenance" data-testid={`maintenance-${agent.agent}`}>
           {agent.maintenance.map(({ labels, sinceMs, untilMs, by }) => (

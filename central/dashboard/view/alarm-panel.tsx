@@ -5,6 +5,7 @@ import { alarmKey } from "../model/live-state.ts";
 import { severityLevel } from "../model/severity-level.ts";
 import type { Speaker } from "../text/speaker.ts";
 import { systemAlarmText } from "../text/system-alarm.ts";
+import { EvidenceDetails } from "./evidence-details.tsx";
 import { LabelList } from "./label-list.tsx";
 import type { PanelProps } from "./page.tsx";
 import { ResetControl } from "./reset-control.tsx";
@@ -70,6 +71,10 @@ function AlarmRow({ alarm, page, speaker }: PanelProps & { readonly alarm: Alarm
     alarm.unit ?? page.pipeline.value.metrics.find((metric) => metric.name === alarm.metric)?.unit ?? "";
   const nowMs = page.nowMs.value;
   const isActiveNow = alarm.isActive && !alarm.isHistorical;
+  // Central's own alarms have none.
+  const hasEvidence =
+    alarm.metric !== "" &&
+    page.agents.value.some(({ agent, evidence }) => agent === alarm.agent && evidence !== undefined);
   return (
     <li
       class={`alarm is-${severityLevel(alarm.severity)} ${isActiveNow ? "is-active" : "is-cleared"} ${alarm.clearedAtMs === null ? "" : "is-over"}`}
@@ -134,6 +139,9 @@ function AlarmRow({ alarm, page, speaker }: PanelProps & { readonly alarm: Alarm
         )}
       </div>
       <ActionCell alarm={alarm} speaker={speaker} />
+      {hasEvidence && (
+        <EvidenceDetails agent={alarm.agent} alarm={alarm.id} nowMs={nowMs} speaker={speaker} />
+      )}
     </li>
   );
 }
