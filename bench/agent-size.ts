@@ -27,7 +27,10 @@ export const agentSize: Bench = {
       const { path, bytes } = await buildBinary(source);
       const targets: FloodTarget[] = [];
       try {
-        const agentBroker = await startAgentBroker(join(folder, "agent"), { program: path });
+        const agentBroker = await startAgentBroker(join(folder, "agent"), {
+          program: path,
+          variables: allocatorOfUnit(),
+        });
         const agent = await FloodTarget.start(agentBroker, LOAD, targets);
         const aedes = await FloodTarget.start(await startAedesBroker(), LOAD, targets);
         const round = { inFlight: 0, perSecond: PER_SECOND };
@@ -56,6 +59,17 @@ export const agentSize: Bench = {
       }
     }),
 };
+
+/** The environment that the systemd unit gives the allocator. */
+function allocatorOfUnit(): Record<string, string> {
+  const unit = readFileSync(
+    join(import.meta.dirname, "../edge-agent/packaging/millrace-agent.service"),
+    "utf8",
+  );
+  return Object.fromEntries(
+    [...unit.matchAll(/^Environment=(MALLOC_\w+)=(.*)$/gm)].map(([, name, value]) => [name, value]),
+  );
+}
 
 /** What of the memory is the process's own, and what are pages of the binary that the kernel can drop. */
 function memoryKinds(pid: number): Record<string, number> {

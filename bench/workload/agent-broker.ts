@@ -37,6 +37,8 @@ export interface AgentBrokerOptions {
   readonly uplink?: { readonly port: number; readonly isEncrypted: boolean };
   /** Another program than the checkout's agent, such as its binary. */
   readonly program?: string;
+  /** Of its environment. */
+  readonly variables?: Readonly<Record<string, string>>;
 }
 
 /** The real agent with its embedded broker, its store in `folder`. */
@@ -56,7 +58,7 @@ export async function startAgentBroker(
   const child =
     options.program === undefined
       ? Child.ofModule(MAIN, args, [...PROFILING, ...(options.flags ?? [])])
-      : Child.ofProgram(options.program, args);
+      : Child.ofProgram(options.program, args, options.variables);
   await waitForPort(child, port);
   const status = async (): Promise<StatusPage> => {
     const page: StatusPage = JSON.parse(await (await fetch(`http://127.0.0.1:${statusPort}/status`)).text());

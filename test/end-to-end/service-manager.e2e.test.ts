@@ -67,9 +67,15 @@ test.skipIf(!hasAll)(
   },
 );
 
-test("the unit waits for READY, hears the agent's child, and leaves a stop its time", () => {
+test("the unit waits for READY, hears the agent's child, leaves a stop its time, and keeps the allocator small", () => {
   const unit = readFileSync(UNIT, "utf8");
-  for (const line of ["Type=notify", "NotifyAccess=all", "Restart=always", "TimeoutStopSec=40"])
+  for (const line of [
+    "Type=notify",
+    "NotifyAccess=all",
+    "Restart=always",
+    "TimeoutStopSec=40",
+    "Environment=MALLOC_ARENA_MAX=2",
+  ])
     expect(unit.split("\n")).toContain(line);
 });
 
