@@ -1,0 +1,207 @@
+// A sink's queue, retry and rebuild over a scripted target, in simulated time: what the target ends up with is the latest of all.
+import { MemoryLogger, MillraceError } from "@millrace/runtime";
+import type { WindowResult } from "@millrace/stream";
+import { SeededRandom, SimulatedTime } from "@millrace/testkit";
+import { expect, test } from "vitest";
+import type { WindowQuery } from "../api/central-reader.ts";
+import { BATCH_RESULTS_MAX, SinkRunner, WAITING_MAX } from "./sink-runner.ts";
+
+const START_MS = Date.parse("2026-01-05T10:00:00Z");
+const HOUR_MS = 3_600_000;
+
+function result(number: number, revision: number, window = "orders_1m"): WindowResult {
+  const startMs = START_MS - HOUR_MS / 2 + number;
+  return {
+    window,
+    metric: "orders",
+    group: { region: "北京" },
+    startMs,
+    endMs: startMs + 60_000,
+    revision,
+    state: "provisional",
+    values: { count: revision },
+    beside: { uncertain: 0, bad: 0, undeduplicated: 0 },
+    completeness: {
+      agentsExpected: 1,
+      agentsReporting: 0,
+      agentsMissing: [],
+      sitesExpected: 1,
+      sitesReporting: 0,
+      sitesMissing: [],
+    },
+    updatedAtMs: START_MS,
+  };
+}
+
+/** Holds the latest by revision, as Redis does. */
+class Target {
+  readonly name = "redis";
+  readonly held = new Map<number, number>();
+  readonly batches: number[] = [];
+  readonly opens: number[] = [];
+  pruned: number[] = [];
+  holdsAll = false;
+  failure: Error | null = null;
+  /** What a write waits for. */
+  gate: Promise<void> = Promise.resolve();
+  readonly #time: SimulatedTime;
+
+  constructor(time: SimulatedTime) {
+    this.#time = time;
+  }
+
+  async open() {
+    this.opens.push(this.#time.clock().monotonicMs());
+    if (this.failure !== null) throw this.failure;
+    return { holdsAll: this.holdsAll };
+  }
+
+  async write(results: readonly WindowResult[]) {
+    await this.gate;
+    if (this.failure !== null) throw this.failure;
+    this.batches.push(results.length);
+    let taken = 0;
+    for (const { startMs, revision } of results) {
+      if ((this.held.get(startMs) ?? 0) > revision) continue;
+      this.held.set(startMs, revision);
+      taken += 1;
+    }
+    return { taken };
+  }
+
+  async prune(endedBeforeMs: number) {
+    this.pruned.push(endedBeforeMs);
+    return { hasMore: this.pruned.length === 1 };
+  }
+
+  close() {}
+}
+
+function sink() {
+  const time = new SimulatedTime(START_MS);
+  const target = new Target(time);
+  const history = new Map<number, WindowResult>();
+  const log = new MemoryLogger();
+  const runner = new SinkRunner({
+    target,
+    windows: ["orders_1m"],
+    retentionMs: HOUR_MS,
+    readHistory: async ({ cursor, limit }: WindowQuery) => {
+      const from = cursor === null ? 0 : Number(cursor);
+      const windows = [...history.values()].slice(from, from + limit);
+      return { windows, cursor: from + limit < history.size ? String(from + limit) : null };
+    },
+    clock: time.clock(),
+    random: new SeededRandom(7),
+    log,
+  });
+  /** As central does: durable first. */
+  const publish = (...results: WindowResult[]) => {
+    for (const each of results) history.set(each.startMs, each);
+    runner.offer(results);
+  };
+  const truth = () => new Map([...history].map(([startMs, { revision }]) => [startMs, revision]));
+  return { time, target, runner, publish, truth, log, history };
+}
+
+test("what was there before the start is written from the history, then what is published", async () => {
+  const { time, target, runner, publish, truth } = sink();
+  for (let number = 0; number < 2 * BATCH_RESULTS_MAX + 1; number += 1) publish(result(number, 1));
+  runner.start();
+  await time.run(1);
+  expect(target.held).toEqual(truth());
+  expect(runner.view).toMatchObject({ state: "up", waiting: 0, rebuilds: 1, reason: "" });
+  publish(result(3, 2), result(5_000, 1), result(9, 1, "another"));
+  await time.run(1);
+  expect(target.held.get(result(3, 2).startMs)).toBe(2);
+  expect(target.held.has(result(5_000, 1).startMs)).toBe(true);
+  expect(target.held.size).toBe(2 * BATCH_RESULTS_MAX + 2);
+});
+
+test("while the target is away only the latest revision of each window waits, and it is tried again after growing, random waits", async () => {
+  const { time, target, runner, publish, truth, log } = sink();
+  runner.start();
+  await time.run(1);
+  target.holdsAll = true;
+  target.failure = new MillraceError("redis_unreachable", { url: "redis://r", reason: "gone" });
+  for (let revision = 1; revision <= 100; revision += 1) publish(result(1, revision), result(2, revision));
+  await time.run(60_000);
+  expect(runner.view).toMatchObject({ state: "down", waiting: 2, code: "redis_unreachable" });
+  expect(runner.view.outcomes).toMatchObject({ superseded: 198, written: 0 });
+  expect(runner.view.waitingMs).toBeGreaterThanOrEqual(59_000);
+  const gaps = target.opens.slice(2).map((atMs, index) => atMs - target.opens[index + 1]);
+  expect(Math.max(...gaps)).toBeLessThanOrEqual(10_000);
+  expect(new Set(gaps.map((gap) => Math.round(gap))).size).toBeGreaterThan(5);
+  expect(log.lines.some((line) => JSON.stringify(line).includes("redis_unreachable"))).toBe(true);
+  target.failure = null;
+  await time.run(10_000);
+  expect(target.held).toEqual(truth());
+  expect(runner.view).toMatchObject({ state: "up", waiting: 0, rebuilds: 1 });
+});
+
+test("more than may wait is left to the history: memory is bounded, nothing is missing in the end", async () => {
+  const { time, target, runner, publish, truth } = sink();
+  runner.start();
+  await time.run(1);
+  target.holdsAll = true;
+  target.failure = new Error("away");
+  for (let number = 0; number <= WAITING_MAX; number += 1) publish(result(number, 1));
+  publish(result(1, 2));
+  expect(runner.view.waiting).toBe(0);
+  expect(runner.view.outcomes.deferred).toBe(WAITING_MAX + 2);
+  target.failure = null;
+  await time.run(20_000);
+  expect(target.held).toEqual(truth());
+  expect(runner.view.rebuilds).toBe(2);
+});
+
+test("a target that has lost what it held is given all again, and what is published meanwhile is not missed", async () => {
+  const { time, target, runner, publish, truth } = sink();
+  for (let number = 0; number < 3 * BATCH_RESULTS_MAX; number += 1) publish(result(number, 1));
+  runner.start();
+  await time.run(1);
+  target.held.clear();
+  target.failure = new MillraceError("redis_emptied", { url: "redis://r" });
+  publish(result(7, 2));
+  await time.run(1);
+  target.failure = null;
+  const opened = Promise.withResolvers<void>();
+  target.gate = opened.promise;
+  await time.run(500);
+  publish(result(8, 2), result(9_000, 1));
+  opened.resolve();
+  await time.run(10_000);
+  expect(target.held).toEqual(truth());
+  expect(runner.view).toMatchObject({ state: "up", rebuilds: 2 });
+});
+
+test("what is past the retention is not written, and pruned in slices", async () => {
+  const { time, target, runner, publish } = sink();
+  publish({ ...result(1, 1), startMs: START_MS - 3 * HOUR_MS, endMs: START_MS - 2 * HOUR_MS });
+  runner.start();
+  await time.run(1);
+  expect(target.held.size).toBe(0);
+  expect(runner.view.outcomes.expired).toBe(1);
+  expect(target.pruned).toEqual([START_MS - HOUR_MS, START_MS - HOUR_MS]);
+  await time.run(10_000);
+  expect(target.pruned).toHaveLength(3);
+});
+
+test("a stop writes what waits, and does not wait for a target that does not answer", async () => {
+  const { time, target, runner, publish, truth } = sink();
+  runner.start();
+  await time.run(1);
+  publish(result(1, 1));
+  let stopped = runner.stop();
+  await time.run(1);
+  await stopped;
+  expect(target.held).toEqual(truth());
+  expect(runner.view.state).toBe("stopped");
+  const hanging = sink();
+  hanging.target.failure = new Error("away");
+  hanging.runner.start();
+  await hanging.time.run(1_000);
+  stopped = hanging.runner.stop();
+  await hanging.time.run(1);
+  await stopped;
+});
