@@ -8,7 +8,6 @@ import { Central, type StoreLoss } from "./central.ts";
 import { CentralMetrics } from "./central-metrics.ts";
 import { raisedGeneration } from "./core/raised-generation.ts";
 import { MqttIntake } from "./intake/mqtt-intake.ts";
-import { openSinks } from "./sinks/open-sinks.ts";
 import type { SinkRunner } from "./sinks/sink-runner.ts";
 
 export interface CentralServiceOptions {
@@ -64,6 +63,8 @@ export class CentralService {
     const open = async () => {
       if (config.sinks.redis !== null) {
         const generation = await raisedGeneration(store, systemClock.nowMs());
+        // The client is loaded where it is needed.
+        const { openSinks } = await import("./sinks/open-sinks.ts");
         sinks = openSinks({
           config,
           windows: pipeline.windows,

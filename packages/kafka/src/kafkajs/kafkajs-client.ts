@@ -4,11 +4,9 @@ import type { KafkaAdmin } from "../kafka-admin.ts";
 import type { KafkaClient } from "../kafka-client.ts";
 import type { KafkaConnection } from "../kafka-connection.ts";
 import type { KafkaConsumer, KafkaConsumerOptions } from "../kafka-consumer.ts";
-import type { KafkaProducer, KafkaProducerOptions } from "../kafka-producer.ts";
+import type { KafkaProducer, KafkaProducerOptions, KafkaSentRecord } from "../kafka-producer.ts";
 import { retried } from "../retried.ts";
 import { KafkajsConsumer } from "./kafkajs-consumer.ts";
-
-const RETRY = { retries: 2, initialRetryTime: 100, maxRetryTime: 1_000 };
 
 /** The same port by `kafkajs`, for whoever has to keep that library: it is given, not imported. */
 export class KafkajsClient implements KafkaClient {
@@ -16,16 +14,13 @@ export class KafkajsClient implements KafkaClient {
   readonly #kafka: kafkajs.Kafka;
 
   constructor(library: typeof kafkajs, { brokers, clientId, tls, sasl }: KafkaConnection) {
-    const { ca, cert, key } = tls ?? { ca: null, cert: null, key: null };
     this.#library = library;
-    this.#kafka = new library.Kafka({
-      brokers: [...brokers],
-      clientId,
-      logLevel: library.logLevel.NOTHING,
-      retry: RETRY,
-      ssl: tls !== null && { ca: ca ?? undefined, cert: cert ?? undefined, key: key ?? undefined },
-      ...(sasl === null ? {} : { sasl: saslOf(sasl) }),
-    });
+    const retry = { retries: 2, initialRetryTime: 100, maxRetryTime: 1_000 };
+    const pem = Object.entries(tls ?? {}).filter(([, text]) => text !== null);
+    const ssl = tls !== null && Object.fromEntries(pem);
+    const logLevel = library.logLevel.NOTHING;
+    const login = sasl === null ? {} : { sasl: saslOf(sasl) };
+    this.#kafka = new library.Kafka({ brokers: [...brokers], clientId, logLevel, retry, ssl, ...login });
   }
 
   /** `acks=all`, not idempotent: its idempotent producer loses its numbers at reconnects. One request at a time keeps the order. */
@@ -34,34 +29,20 @@ export class KafkajsClient implements KafkaClient {
     const options = { createPartitioner, allowAutoTopicCreation: false, maxInFlightRequests: 1 };
     const producer = this.#kafka.producer(options);
     let isClosed = false;
-    const isHopeless = (error: unknown) =>
-      error instanceof Error && /sasl|authenti|too large/i.test(error.message);
+    const isHopeless = (error: unknown) => /sasl|authenti|too large/i.test(reasonOf(error));
+    const trying = { clock: systemClock, random: systemRandom, patienceMs, isHopeless, onTrouble };
     return {
       connect: async (topics) => {
         await producer.connect();
         await this.#withAdmin((admin) => admin.fetchTopicMetadata({ topics: [...topics] }));
       },
-      async send(records) {
-        const topicMessages = Array.from(
-          Map.groupBy(records, ({ topic }) => topic),
-          ([topic, of]) => ({
-            topic,
-            messages: of.map(({ key, value, headers = {}, timestampMs, partition }) => ({
-              key: key === null ? null : Buffer.from(key),
-              value: value === null ? null : Buffer.from(value),
-              headers: Object.fromEntries(
-                Object.entries(headers).map(([name, text]) => [name, Buffer.from(text)]),
-              ),
-              ...(timestampMs === undefined ? {} : { timestamp: String(timestampMs) }),
-              ...(partition === undefined ? {} : { partition }),
-            })),
-          }),
-        );
+      send: async (records) => {
+        const byTopic = Map.groupBy(records, ({ topic }) => topic);
+        const topicMessages = Array.from(byTopic, ([topic, of]) => ({ topic, messages: of.map(messageOf) }));
         const attempt = () => producer.connect().then(() => producer.sendBatch({ acks: -1, topicMessages }));
-        const world = { clock: systemClock, random: systemRandom, isClosed: () => isClosed };
-        await retried(attempt, { ...world, patienceMs, isHopeless, onTrouble });
+        await retried(attempt, { ...trying, isClosed: () => isClosed });
       },
-      async close() {
+      close: async () => {
         isClosed = true;
         await producer.disconnect().catch(reasonOf);
       },
@@ -74,10 +55,10 @@ export class KafkajsClient implements KafkaClient {
 
   admin(): KafkaAdmin {
     return {
-      createTopic: ({ topic, partitions, replicas, settings = {} }) => {
+      createTopic: ({ topic, partitions: numPartitions, replicas: replicationFactor, settings = {} }) => {
         const configEntries = Object.entries(settings).map(([name, value]) => ({ name, value }));
-        const made = { topic, numPartitions: partitions, replicationFactor: replicas, configEntries };
-        return this.#withAdmin((admin) => admin.createTopics({ topics: [made] }));
+        const topics = [{ topic, numPartitions, replicationFactor, configEntries }];
+        return this.#withAdmin((admin) => admin.createTopics({ topics }));
       },
       describeTopic: (topic) =>
         this.#withAdmin(async (admin) => {
@@ -87,9 +68,10 @@ export class KafkajsClient implements KafkaClient {
           const replicasInSync = Math.min(...partitions.map(({ isr }) => isr.length));
           return { topic, partitions: partitions.length, replicas, replicasInSync };
         }),
-      addPartitions: async (topic, count) => {
-        await this.#withAdmin((admin) => admin.createPartitions({ topicPartitions: [{ topic, count }] }));
-      },
+      addPartitions: async (topic, count) =>
+        void (await this.#withAdmin((admin) =>
+          admin.createPartitions({ topicPartitions: [{ topic, count }] }),
+        )),
       close: () => Promise.resolve(),
     };
   }
@@ -97,8 +79,19 @@ export class KafkajsClient implements KafkaClient {
   async #withAdmin<Answer>(ask: (admin: kafkajs.Admin) => Promise<Answer>): Promise<Answer> {
     const admin = this.#kafka.admin();
     await admin.connect();
-    return ask(admin).finally(() => admin.disconnect());
+    const answer = ask(admin);
+    return answer.finally(() => void admin.disconnect());
   }
+}
+
+function messageOf({ key, value, headers = {}, timestampMs, partition }: KafkaSentRecord): kafkajs.Message {
+  return {
+    key: key === null ? null : Buffer.from(key),
+    value: value === null ? null : Buffer.from(value),
+    headers: Object.fromEntries(Object.entries(headers).map(([name, text]) => [name, Buffer.from(text)])),
+    ...(timestampMs === undefined ? {} : { timestamp: String(timestampMs) }),
+    ...(partition === undefined ? {} : { partition }),
+  };
 }
 
 function saslOf({ mechanism, ...login }: NonNullable<KafkaConnection["sasl"]>): kafkajs.SASLOptions {
