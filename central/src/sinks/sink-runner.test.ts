@@ -175,6 +175,21 @@ test("a target that has lost what it held is given all again, and what is publis
   expect(runner.view).toMatchObject({ state: "up", rebuilds: 2 });
 });
 
+test("a revision that comes while an earlier one of its window is being written is written after it", async () => {
+  const { time, target, runner, publish, truth } = sink();
+  runner.start();
+  await time.run(1);
+  const opened = Promise.withResolvers<void>();
+  target.gate = opened.promise;
+  publish(result(1, 1));
+  await time.run(1);
+  publish(result(1, 2));
+  opened.resolve();
+  await time.run(1);
+  expect(target.held).toEqual(truth());
+  expect(runner.view.waiting).toBe(0);
+});
+
 test("what is past the retention is not written, and pruned in slices", async () => {
   const { time, target, runner, publish } = sink();
   publish({ ...result(1, 1), startMs: START_MS - 3 * HOUR_MS, endMs: START_MS - 2 * HOUR_MS });
