@@ -53,7 +53,7 @@ class Plant {
     this.sink = new RedisSink({ config: full, windows, generation, log: this.log });
     this.runner = new SinkRunner({
       target: this.sink,
-      windows: windows.map(({ name }) => name),
+      windows: windows.map(({ name }) => ({ name, lengthMsMax: MINUTE_MS })),
       retentionMs: full.retentionMs,
       readHistory: async ({ window, cursor, limit }) => {
         const all = [...this.history.values()].filter((result) => result.window === window);

@@ -4,13 +4,14 @@ import type { LedgerSum } from "../api/central-reader.ts";
 import type { AgentView } from "../core/agent-view.ts";
 import type { AlarmView } from "../core/alarm-view.ts";
 import type { LedgerTotals } from "../core/central-ledger.ts";
+import type { SinkView } from "../sinks/sink-view.ts";
 import { ApiClient } from "./api-client.ts";
 import { CONFIG_FLAG, JSON_FLAG } from "./config-flag.ts";
 import { count } from "./count.ts";
 import { formatTable } from "./table.ts";
 
 export const STATUS_COMMAND: Command = {
-  summary: "ask the running central for its agents, ledger and active alarms",
+  summary: "ask the running central for its agents, ledger, sinks and active alarms",
   flags: { config: CONFIG_FLAG, json: JSON_FLAG },
   async run({ flags, output }) {
     const client = new ApiClient(loadCentralConfig(flags.requiredText("config")).config);
@@ -19,11 +20,12 @@ export const STATUS_COMMAND: Command = {
     const ledger = await client.get<{ sum: LedgerSum; agents: Record<string, LedgerTotals> }>(
       "/api/v1/ledger",
     );
+    const { sinks } = await client.get<{ sinks: SinkView[] }>("/api/v1/sinks");
     const alarms = (await client.get<{ alarms: AlarmView[] }>("/api/v1/alarms")).alarms.filter(
       (alarm) => alarm.isActive,
     );
     if (flags.isOn("json")) {
-      output.out(`${JSON.stringify({ health, agents, ledger, alarms }, null, 2)}\n`);
+      output.out(`${JSON.stringify({ health, agents, ledger, sinks, alarms }, null, 2)}\n`);
       return isReady(health) ? 0 : 1;
     }
     const rows = agents.map((view) => {
@@ -70,6 +72,10 @@ export const STATUS_COMMAND: Command = {
       ),
     );
     output.out(maintenanceText(agents));
+    for (const { sink, state, waiting, outcomes, reason } of sinks)
+      output.out(
+        `\nsink ${sink} is ${state}: ${count(outcomes.written, "revision")} written, ${waiting} waiting${reason === "" ? "" : `; ${reason}`}\n`,
+      );
     output.out(alarms.length === 0 ? "\nno active alarms\n" : `\n${activeCount(alarms)}\n`);
     output.out(
       formatTable(

@@ -1,6 +1,7 @@
 import type { CentralConfig } from "@millrace/config";
 import { systemClock, systemRandom } from "@millrace/runtime";
 import type { Logger } from "@millrace/runtime";
+import { windowLengths } from "@millrace/stream";
 import type { WindowSpec } from "@millrace/stream";
 import type { CentralReader } from "../api/central-reader.ts";
 import { RedisSink } from "./redis/redis-sink.ts";
@@ -21,7 +22,7 @@ export function openSinks({ config, windows, central, generation, log }: SinksOp
   const chosen = windows.filter(({ name }) => redis.windows === null || redis.windows.includes(name));
   const runner = new SinkRunner({
     target: new RedisSink({ config: redis, windows: chosen, generation, log }),
-    windows: chosen.map(({ name }) => name),
+    windows: chosen.map((spec) => ({ name: spec.name, lengthMsMax: lengthMsMax(spec) })),
     retentionMs: redis.retentionMs,
     readHistory: (query) => central.windows(query),
     clock: systemClock,
@@ -30,4 +31,10 @@ export function openSinks({ config, windows, central, generation, log }: SinksOp
   });
   central.subscribe(({ windows: results }) => runner.offer(results));
   return [runner];
+}
+
+/** A session ends a gap after its last reading, and a day may have an hour more than 24. */
+function lengthMsMax(spec: WindowSpec): number {
+  const { sizeMs, slideMs } = windowLengths(spec);
+  return sizeMs + slideMs + 3_600_000;
 }

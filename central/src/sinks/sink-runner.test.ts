@@ -84,12 +84,15 @@ function sink() {
   const log = new MemoryLogger();
   const runner = new SinkRunner({
     target,
-    windows: ["orders_1m"],
+    windows: [{ name: "orders_1m", lengthMsMax: 60_000 }],
     retentionMs: HOUR_MS,
-    readHistory: async ({ cursor, limit }: WindowQuery) => {
+    readHistory: async ({ fromMs, cursor, limit }: WindowQuery) => {
       const from = cursor === null ? 0 : Number(cursor);
-      const windows = [...history.values()].slice(from, from + limit);
-      return { windows, cursor: from + limit < history.size ? String(from + limit) : null };
+      const all = [...history.values()].filter(({ startMs }) => startMs >= fromMs);
+      return {
+        windows: all.slice(from, from + limit),
+        cursor: from + limit < all.length ? String(from + limit) : null,
+      };
     },
     clock: time.clock(),
     random: new SeededRandom(7),
@@ -192,7 +195,9 @@ test("a revision that comes while an earlier one of its window is being written 
 
 test("what is past the retention is not written, and pruned in slices", async () => {
   const { time, target, runner, publish } = sink();
-  publish({ ...result(1, 1), startMs: START_MS - 3 * HOUR_MS, endMs: START_MS - 2 * HOUR_MS });
+  // The first begins too early to be read at all; the second is read, and has ended too long ago.
+  for (const startMs of [START_MS - 2 * HOUR_MS, START_MS - HOUR_MS - 60_000])
+    publish({ ...result(1, 1), startMs, endMs: startMs + 30_000 });
   runner.start();
   await time.run(1);
   expect(target.held.size).toBe(0);

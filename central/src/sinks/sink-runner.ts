@@ -24,8 +24,8 @@ interface Waiting {
 
 export interface SinkRunnerOptions {
   readonly target: SinkTarget;
-  /** Names of the windows that go there. */
-  readonly windows: readonly string[];
+  /** Those that go there, and how long one of them can be. */
+  readonly windows: readonly { readonly name: string; readonly lengthMsMax: number }[];
   /** After its end, how long a window is kept there. */
   readonly retentionMs: number;
   readonly readHistory: (query: WindowQuery) => Promise<WindowPage>;
@@ -64,7 +64,7 @@ export class SinkRunner {
 
   constructor(options: SinkRunnerOptions) {
     this.#options = options;
-    this.#windows = new Set(options.windows);
+    this.#windows = new Set(options.windows.map(({ name }) => name));
     const { random } = options;
     this.#backoff = createBackoff({ random, firstMs: RETRY_FIRST_MS, maxMs: RETRY_MAX_MS });
   }
@@ -180,10 +180,9 @@ export class SinkRunner {
       return;
     }
     const { windows, cursor } = await this.#options.readHistory({
-      window,
+      window: window.name,
       group: {},
-      // A window that ended after this may have begun long before: the rest is left out below.
-      fromMs: Number.NEGATIVE_INFINITY,
+      fromMs: this.#cutoffMs() - window.lengthMsMax,
       toMs: Number.POSITIVE_INFINITY,
       limit: BATCH_RESULTS_MAX,
       cursor: at.cursor,

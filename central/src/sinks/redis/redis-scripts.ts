@@ -34,13 +34,14 @@ local old = redis.call('HMGET', KEYS[4], 'generation', 'revision')
 local oldGeneration, oldRevision = tonumber(old[1] or '-1'), tonumber(old[2] or '-1')
 if oldGeneration > generation then return 0 end
 if oldGeneration == generation and oldRevision > tonumber(ARGV[2]) then return 0 end
-local stale = {}
-for _, name in ipairs(redis.call('HKEYS', KEYS[4])) do stale[name] = true end
-for at = 6, #ARGV, 2 do
-  redis.call('HSET', KEYS[4], ARGV[at], ARGV[at + 1])
-  stale[ARGV[at]] = nil
+for at = 6, #ARGV, 1000 do redis.call('HSET', KEYS[4], unpack(ARGV, at, math.min(at + 999, #ARGV))) end
+if redis.call('HLEN', KEYS[4]) > (#ARGV - 5) / 2 then
+  local kept = {}
+  for at = 6, #ARGV, 2 do kept[ARGV[at]] = true end
+  for _, name in ipairs(redis.call('HKEYS', KEYS[4])) do
+    if not kept[name] then redis.call('HDEL', KEYS[4], name) end
+  end
 end
-for name in pairs(stale) do redis.call('HDEL', KEYS[4], name) end
 redis.call('ZADD', KEYS[3], ARGV[4], ARGV[3])
 if ARGV[5] == '' then redis.call('HDEL', KEYS[2], ARGV[3]) else redis.call('HSET', KEYS[2], ARGV[3], ARGV[5]) end
 return 1
