@@ -35,7 +35,7 @@ export interface KafkaConsumerOptions {
   readonly positions?: (assigned: readonly KafkaPartition[]) => Promise<readonly KafkaPosition[]>;
   /** These have gone to another member; batches of them that are not done will come to it too. */
   readonly onRevoked?: (partitions: readonly KafkaPartition[]) => void;
-  /** What lay between is gone: retention has deleted it unread, or the topic was made anew. */
+  /** What lay between is gone: retention has deleted it unread, or the topic was made anew. kafkajs does not tell. */
   readonly onSkipped?: (skipped: KafkaPosition & { readonly nextOffset: number }) => void;
   /** Told, at each failed try, why it waits. */
   readonly onTrouble?: (reason: string) => void;
