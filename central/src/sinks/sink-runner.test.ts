@@ -42,6 +42,8 @@ class Target {
   pruned: number[] = [];
   holdsAll = false;
   failure: Error | null = null;
+  /** Told of each write. */
+  onWrite: () => void = () => {};
   /** What a write waits for. */
   gate: Promise<void> = Promise.resolve();
   readonly #time: SimulatedTime;
@@ -57,6 +59,7 @@ class Target {
   }
 
   async write(results: readonly WindowResult[]) {
+    this.onWrite();
     await this.gate;
     if (this.failure !== null) throw this.failure;
     this.batches.push(results.length);
@@ -191,6 +194,25 @@ test("a revision that comes while an earlier one of its window is being written 
   await time.run(1);
   expect(target.held).toEqual(truth());
   expect(runner.view.waiting).toBe(0);
+});
+
+test("windows that change while they are written do not keep others waiting", async () => {
+  const { time, target, runner, publish } = sink();
+  runner.start();
+  await time.run(1);
+  const all = (revision: number) =>
+    publish(...Array.from({ length: BATCH_RESULTS_MAX + 10 }, (_, number) => result(number, revision)));
+  let writes = 0;
+  // Every write is overtaken, as by a slow target.
+  target.onWrite = () => {
+    writes += 1;
+    if (writes <= 2) all(writes + 1);
+    else expect(target.held.size).toBe(BATCH_RESULTS_MAX + 10);
+  };
+  all(1);
+  await time.run(1);
+  expect(writes).toBeGreaterThan(2);
+  expect(new Set(target.held.values())).toEqual(new Set([3]));
 });
 
 test("what is past the retention is not written, and pruned in slices", async () => {

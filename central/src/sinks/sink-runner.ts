@@ -168,8 +168,14 @@ export class SinkRunner {
     }
     if (entries.length === 0) return false;
     await this.#write(entries.map(([, { result }]) => result));
-    // A later revision may have come meanwhile.
-    for (const [key, entry] of entries) if (this.#waiting.get(key) === entry) this.#waiting.delete(key);
+    const nowMs = this.#options.clock.monotonicMs();
+    for (const [key, entry] of entries) {
+      const latest = this.#waiting.get(key);
+      this.#waiting.delete(key);
+      // A later revision that came meanwhile waits behind the windows that have waited longer.
+      if (latest !== undefined && latest !== entry)
+        this.#waiting.set(key, { result: latest.result, sinceMs: nowMs });
+    }
     return true;
   }
 
@@ -221,7 +227,7 @@ export class SinkRunner {
   #fail(error: unknown): void {
     const { target, log } = this.#options;
     const code = error instanceof MillraceError ? error.code : "other";
-    const reason = reasonOf(error);
+    const reason = error instanceof MillraceError ? error.message : reasonOf(error);
     this.#failures[code] = (this.#failures[code] ?? 0) + 1;
     this.#trouble = { code, reason };
     this.#state = "down";
