@@ -26,6 +26,7 @@ const DAY_MS = 24 * HOUR_MS;
 const MEMORY = 0.95;
 const INNOVATION = Math.sqrt(1 - MEMORY * MEMORY);
 const SPEED_DEVIATION = 0.06;
+const DEVIATIONS_MAX = 2;
 const ACCELERATION_KMH_PER_S = 2;
 const SPEEDING_SHARE = 1.15;
 /** So much slower than cruising is a schedule made. */
@@ -153,7 +154,8 @@ export class Truck {
     const isSpeeding = this.#speeding.at(timeMs) !== null || this.#isAt("speeding", timeMs);
     const isResting = timeMs < this.#restUntilMs || this.#isAt("stop", timeMs);
     const usual = isSpeeding ? speedLimitKmh * SPEEDING_SHARE : cruiseKmh;
-    const target = isResting ? 0 : Math.max(5, usual * (1 + SPEED_DEVIATION * this.#deviation));
+    const deviations = Math.min(DEVIATIONS_MAX, Math.max(-DEVIATIONS_MAX, this.#deviation));
+    const target = isResting ? 0 : usual * (1 + SPEED_DEVIATION * deviations);
     const change = (ACCELERATION_KMH_PER_S * lengthMs) / 1_000;
     this.#speedKmh += Math.min(change, Math.max(-change, target - this.#speedKmh));
     const goneKm = (this.#speedKmh * lengthMs) / HOUR_MS;
@@ -171,7 +173,7 @@ export class Truck {
     this.#km += this.#isForward ? goneKm : -goneKm;
     if (goneKm > 0) this.#drivenMs += lengthMs;
     if (this.#km >= this.#line.lengthKm || this.#km <= 0) this.#turnRound(timeMs);
-    else if (this.#drivenMs >= habits.restEveryMs) this.#rest(timeMs);
+    else if (this.#drivenMs >= habits.restEveryMs && !this.#isInTunnel()) this.#rest(timeMs);
   }
 
   #turnRound(timeMs: number): void {
@@ -204,8 +206,11 @@ export class Truck {
   }
 
   #isWithoutRadio(timeMs: number): boolean {
-    const isInTunnel = this.#route.tunnels.some(({ fromKm, toKm }) => this.#km >= fromKm && this.#km < toKm);
-    return isInTunnel || this.#isAt("silence", timeMs);
+    return this.#isInTunnel() || this.#isAt("silence", timeMs);
+  }
+
+  #isInTunnel(): boolean {
+    return this.#route.tunnels.some(({ fromKm, toKm }) => this.#km >= fromKm && this.#km < toKm);
   }
 
   #isAt(event: TruckEventPlan["event"], timeMs: number): boolean {
