@@ -1,3 +1,5 @@
+export * from "./business/business-record.ts";
+export * from "./business/business-run.ts";
 export * from "./plan/load-plan.ts";
 export * from "./plan/plan.ts";
 export * from "./plant/recorded-plant.ts";

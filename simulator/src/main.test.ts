@@ -108,6 +108,10 @@ test("records of a plan go into files, and their run is made again from its trut
     0,
     `✓ ${truth.length} lines made again, each as in the truth\n`,
   ]);
+  // Another run into the same truth begins where the first one ended.
+  simulatePlan(businessPlan, "business", ...flags);
+  const starts = readFileSync(run.truth, "utf8").matchAll(/"start":(\d+),"readings/g);
+  expect([...starts].map(([, start]) => Number(start) - 17e11)).toEqual([0, 180_000]);
   const again = simulatePlan(businessPlan, "business-again", ...flags, "--into", records);
   expect([again.status, again.stderr]).toEqual([1, expect.stringMatching(/\.jsonl: EEXIST/)]);
 });

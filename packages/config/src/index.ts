@@ -10,3 +10,4 @@ export * from "./problem.ts";
 export * from "./sink-problems.ts";
 export * from "./templates.ts";
 export * from "./unread-files.ts";
+export * from "./yaml-source.ts";

@@ -25,7 +25,8 @@ export class YamlSource {
   #value: unknown = {};
   readonly #substituted = new Set<unknown>();
 
-  constructor(path: string, text: string, environment: Environment) {
+  /** `environment` null: `${NAME}` is text like any other. */
+  constructor(path: string, text: string, environment: Environment | null) {
     this.path = path;
     this.#text = text;
     this.#document = parseDocument(text, { lineCounter: this.#lines, prettyErrors: false, uniqueKeys: true });
@@ -41,7 +42,7 @@ export class YamlSource {
     }
     if (syntaxAt < 0) this.#checkKeysAndAliases();
     if (this.#problems.length > 0) return;
-    this.#substitute(environment);
+    if (environment !== null) this.#substitute(environment);
     this.#value = this.#resolveValue();
   }
 

@@ -23,6 +23,7 @@ export const RUN_COMMAND: Command = {
 until it is acknowledged. The same seed, plan, start and commands give the same bytes; the truth holds all four, and
 \`millrace-sim repeat\` makes the run again. An existing truth file is gone on with; what a killed run may not have sent
 goes out again.
+A plan's records (\`business\`) are made with --offline, as fast as it goes; --into writes them to files.
 Ctrl-C stops the machines, waits for acknowledgements and writes the end; a second one leaves at once.
 Exit: 0 all acknowledged, 1 not.`,
   flags: {

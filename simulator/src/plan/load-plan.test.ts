@@ -153,6 +153,11 @@ test.each([
   ],
   ["time: unix\n  orders: { perSecond: 1 }", '3:9: business.time: "unix"; there are epoch-ms, iso, local'],
   ["debezium: {}\n  appOpens: { users: 5 }", "3:13: only orders and transfers come as change events"],
+  [
+    "debezium: { snapshot: 7d }\n  orders: { perSecond: 5 }",
+    "3:25: some 3024000 orders would be in the table; 1000000 at most",
+  ],
+  ["windows: [1500ms]\n  orders: { perSecond: 5 }", "3:13: business.windows.0: whole seconds"],
   ["transfers: { perSecond: 1, circle: [5, 3] }", "3:38: a least and a greatest number"],
   [
     "transfers: { perSecond: 1, accounts: 9, circle: [3, 9] }",

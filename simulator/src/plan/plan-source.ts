@@ -1,28 +1,22 @@
-import { MillraceError, orNearest } from "@millrace/runtime";
-import { isMap, isNode, isScalar, LineCounter, parseDocument, type Document } from "yaml";
+import { ConfigError, YamlSource, type KeyPath, type Problem } from "@millrace/config";
+import { orNearest } from "@millrace/runtime";
 import { z } from "zod";
 
-type KeyPath = readonly PropertyKey[];
-
-/** A plan file's text, whose every part knows its line and column. */
+/** A plan file's text, whose every part knows its line and column. What it says does not depend on the environment. */
 export class PlanSource {
-  readonly #path: string;
-  readonly #document: Document.Parsed;
-  readonly #lines = new LineCounter();
-  readonly #problems: string[] = [];
+  readonly #yaml: YamlSource;
+  readonly #problems: Problem[];
 
   /** Throws config_invalid when it is no YAML. */
   constructor(text: string, path: string) {
-    this.#path = path;
-    const options = { lineCounter: this.#lines, prettyErrors: false, uniqueKeys: true };
-    this.#document = parseDocument(text, options);
-    for (const error of this.#document.errors) this.#add(error.pos[0], error.message);
+    this.#yaml = new YamlSource(path, text, null);
+    this.#problems = [...this.#yaml.problems];
     this.refuseProblems();
   }
 
   /** Throws config_invalid with all problems. */
   parse<Schema extends z.ZodType>(schema: Schema): z.output<Schema> {
-    const value: unknown = this.#document.toJS();
+    const value = this.#yaml.toValue();
     const parsed = schema.safeParse(value);
     if (parsed.success) return parsed.data;
     for (const issue of parsed.error.issues) this.#addIssue(issue, schema, value);
@@ -31,20 +25,12 @@ export class PlanSource {
   }
 
   addProblem(path: KeyPath, message: string): void {
-    this.#add(this.#offsetOf(path), message);
+    this.#problems.push(this.#yaml.problemAt(path, message));
   }
 
   /** Throws config_invalid if there are problems. */
   refuseProblems(): void {
-    if (this.#problems.length === 0) return;
-    const count = this.#problems.length === 1 ? "1 line" : `${this.#problems.length} lines`;
-    const problems = this.#problems.map((problem) => `  ${problem}`).join("\n");
-    throw new MillraceError("config_invalid", { path: this.#path, count, problems });
-  }
-
-  #add(offset: number | undefined, message: string): void {
-    const { line, col } = this.#lines.linePos(offset ?? 0);
-    this.#problems.push(`${this.#path}:${Math.max(1, line)}:${Math.max(1, col)}: ${message}`);
+    if (this.#problems.length > 0) throw new ConfigError(this.#yaml.path, this.#problems);
   }
 
   #addIssue(issue: z.core.$ZodIssue, schema: z.ZodType, root: unknown): void {
@@ -54,8 +40,10 @@ export class PlanSource {
       const keys = issue.code === "invalid_key" ? [String(path.at(-1))] : issue.keys;
       const parent = issue.code === "invalid_key" ? path.slice(0, -1) : path;
       const known = knownKeys(z.toJSONSchema(schema, { io: "input", unrepresentable: "any" }), parent, root);
-      for (const key of keys)
-        this.#add(this.#offsetOf([...parent, key], true), `unknown key "${key}"; ${orNearest(key, known)}`);
+      for (const key of keys) {
+        const message = `unknown key "${key}"; ${orNearest(key, known)}`;
+        this.#problems.push(this.#yaml.problemAt([...parent, key], message, "key"));
+      }
       return;
     }
     const value = valueAt(root, path);
@@ -70,25 +58,7 @@ export class PlanSource {
       choices.length === 0
         ? issue.message
         : `${found}; ${orNearest(typeof value === "string" ? value : "", choices)}`;
-    this.#add(this.#offsetOf(path), `${title}: ${message}`);
-  }
-
-  /** Where the node at a path begins: its key if asked, else its value, else the nearest parent that is there. */
-  #offsetOf(path: KeyPath, isKey = false): number | undefined {
-    for (let length = path.length; length > 0; length--) {
-      const steps = path.slice(0, length);
-      if (isKey && length === path.length) {
-        const parent =
-          length === 1 ? this.#document.contents : this.#document.getIn(steps.slice(0, -1), true);
-        const pair = isMap(parent)
-          ? parent.items.find((item) => isScalar(item.key) && item.key.value === steps.at(-1))
-          : undefined;
-        if (isScalar(pair?.key)) return pair.key.range?.[0];
-      }
-      const node = this.#document.getIn(steps, true);
-      if (isNode(node)) return node.range?.[0];
-    }
-    return this.#document.contents?.range?.[0];
+    this.addProblem(path, `${title}: ${message}`);
   }
 }
 

@@ -30,7 +30,8 @@ export async function recoverTruth(path: string): Promise<TruthRecovery | null> 
     else if (line.type === "reading") {
       unacked.push({ number: ++readingCount, reading: line });
       lastTimeMs = Math.max(lastTimeMs, line.time);
-    } else if (line.type === "acked") unacked = unacked.filter((each) => each.number > line.through);
+    } else if (line.type === "records-end") lastTimeMs = Math.max(lastTimeMs, line.time - 1);
+    else if (line.type === "acked") unacked = unacked.filter((each) => each.number > line.through);
     else if (line.type === "alarm" || line.type === "cleared") alarms.push(line);
   }
   return !hasRun ? null : { plantStartMs, lastTimeMs, readingCount, unacked, alarms };

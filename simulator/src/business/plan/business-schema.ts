@@ -10,8 +10,10 @@ const name = z
 const positive = z.number().positive();
 const atLeastZero = z.number().min(0);
 const share = z.number().min(0).max(1);
-const perSecond = z.number().positive().max(10_000_000);
+const perSecond = z.number().positive().max(1_000_000);
 const longer = duration.refine((ms) => ms > 0, "takes longer than nothing; write it like 30s");
+/** Times that are written as local ones have no more than seconds. */
+const window = duration.refine((ms) => ms > 0 && ms % 1_000 === 0, "whole seconds; write it like 1m");
 const zone = z.string().refine((text) => {
   try {
     return new WallClock(text) instanceof WallClock;
@@ -37,7 +39,7 @@ const PHONE_DAY = [4, 2.5, 1.5, 1, 1, 2, 5, 9, 9, 7.5, 7, 8, 10, 8, 7, 7, 7.5, 9
 const festival = z.strictObject({
   /** After the plan's start, a date by the zone's clock, or the next midnight there. */
   at: z.string(),
-  peak: z.number().min(1).max(1_000).default(50),
+  peak: z.number().min(1).max(100).default(50),
   warmUp: longer.default(7_200_000),
   warmUpShare: share.default(0.12),
   rise: longer.default(30_000),
@@ -149,17 +151,14 @@ const appOpens = z.strictObject({
   sessionsPerUserDay: z.number().positive().max(1_000).default(6),
   opensPerSession: z.number().min(1).max(1_000).default(3),
   openEvery: longer.default(40_000),
-  window: longer.default(300_000),
+  window: window.default(300_000),
 });
 
 /** The part of a plan file that makes records. Unknown keys are refused. */
 export const businessSchema = z.strictObject({
   zone: zone.default("Asia/Shanghai"),
   time: z.enum(TIME_FORMATS).default("epoch-ms"),
-  windows: z
-    .array(duration.refine((ms) => ms >= 1_000, "at least 1s"))
-    .min(1)
-    .default([60_000]),
+  windows: z.array(window).min(1).default([60_000]),
   records: z.enum(["windows", "each"]).default("windows"),
   debezium: z
     .strictObject({

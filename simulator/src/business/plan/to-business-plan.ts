@@ -16,6 +16,9 @@ import { truckName } from "./business-plan.ts";
 import type { BusinessFile } from "./business-schema.ts";
 import { CITIES } from "./cities.ts";
 
+/** They are held in memory until the start. */
+const SNAPSHOT_ORDERS_MAX = 1_000_000;
+
 type Problem = (path: readonly PropertyKey[], message: string) => void;
 
 /** The records of the file, resolved; what contradicts itself is a problem of the source. */
@@ -26,6 +29,12 @@ export function toBusinessPlan(file: BusinessFile, source: PlanSource): Business
     problem([], "there are no records: name orders, transfers, trucks or appOpens");
   if (debezium !== undefined && orders === undefined && transfers === undefined)
     problem(["debezium"], "only orders and transfers come as change events, and there are none");
+  const found = ((debezium?.snapshot ?? 0) / 1_000) * (orders?.perSecond ?? 0);
+  if (found > SNAPSHOT_ORDERS_MAX)
+    problem(
+      ["debezium", "snapshot"],
+      `some ${Math.round(found)} orders would be in the table; ${SNAPSHOT_ORDERS_MAX} at most`,
+    );
   return {
     zone: file.zone,
     timeFormat: file.time,
