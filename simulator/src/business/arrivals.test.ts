@@ -58,6 +58,11 @@ test("counts of seconds are Poisson: their variance is their mean, and none tell
   for (const lag of [1, 2, 60]) expect(Math.abs(autocorrelation(counts, lag))).toBeLessThan(0.03);
 });
 
+test("millions a second are as many as they should be", () => {
+  const times = timesOf(() => 20_000_000, 1_000_000);
+  expect(Math.abs(times[times.length - 1] - START_MS - 50)).toBeLessThan(0.2);
+});
+
 test("where the rate changes, time stretched by the rate is that of a constant one", () => {
   // A minute of nothing, then a second's jump to a hundred times the rate.
   const rateOf = (timeMs: number): number => {

@@ -11,34 +11,37 @@ const STEP_MS = 1_000;
 export class Arrivals {
   readonly #rateOf: (timeMs: number) => number;
   readonly #random: RandomStream;
-  #stepEndMs: number;
+  /** The next arrival is so far behind the beginning of its step: much finer than ms since 1970 can be told apart. */
+  #stepStartMs: number;
+  #sinceMs = 0;
+  #stepLengthMs = 0;
   #perMs = 0;
-  #nextMs: number;
 
   /** `rateOf`: arrivals a second at a time, 0 or more. */
   constructor(rateOf: (timeMs: number) => number, random: RandomStream, startMs: number) {
     this.#rateOf = rateOf;
     this.#random = random;
-    this.#nextMs = startMs;
-    this.#stepEndMs = startMs;
+    this.#stepStartMs = startMs;
     this.advance();
   }
 
   /** Of the next arrival; between whole ms. */
   get nextMs(): number {
-    return this.#nextMs;
+    return this.#stepStartMs + this.#sinceMs;
   }
 
   advance(): void {
     let left = unitExponential(this.#random.uniform());
     for (;;) {
-      const inStep = this.#perMs * (this.#stepEndMs - this.#nextMs);
+      const inStep = this.#perMs * (this.#stepLengthMs - this.#sinceMs);
       if (left < inStep) break;
       left -= inStep;
-      this.#nextMs = this.#stepEndMs;
-      this.#stepEndMs = (Math.floor(this.#nextMs / STEP_MS) + 1) * STEP_MS;
-      this.#perMs = this.#rateOf(this.#stepEndMs - STEP_MS / 2) / 1_000;
+      this.#stepStartMs += this.#stepLengthMs;
+      const second = Math.floor(this.#stepStartMs / STEP_MS);
+      this.#stepLengthMs = (second + 1) * STEP_MS - this.#stepStartMs;
+      this.#sinceMs = 0;
+      this.#perMs = this.#rateOf((second + 0.5) * STEP_MS) / 1_000;
     }
-    this.#nextMs += left / this.#perMs;
+    this.#sinceMs += left / this.#perMs;
   }
 }

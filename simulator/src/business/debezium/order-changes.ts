@@ -16,7 +16,7 @@ export interface OrderChangesOptions {
   readonly logName: string;
   /** Until then rows are only in the table, and the connector finds them there. */
   readonly snapshotAtMs: number;
-  /** Sees every block of orders before it becomes records. */
+  /** Sees every block of orders since then before it becomes records. */
   readonly onBlock: (block: OrderBlock) => void;
   readonly onChange: (timeMs: number, kind: ChangeKind) => void;
 }
@@ -78,17 +78,22 @@ export class OrderChanges implements RecordSource {
 
   take(untilMs: number, into: BusinessRecord[] | null): void {
     const { stream, onBlock, snapshotAtMs } = this.#options;
-    for (let isDone = false; !isDone;) {
-      isDone = stream.generate(this.#block, untilMs);
-      onBlock(this.#block);
-      this.#enter(this.#block);
-    }
+    if (this.#table !== null) this.#generate(Math.min(untilMs, snapshotAtMs), () => {});
+    this.#generate(untilMs, onBlock);
     for (;;) {
       const timeMs = Math.min(this.#due.nextMs, stream.refunds.nextMs);
       if (timeMs >= snapshotAtMs && untilMs > snapshotAtMs) this.#readSnapshot(into);
       if (timeMs >= untilMs) return;
       const change = stream.refunds.nextMs === timeMs ? this.#refund() : this.#due.pop();
       if (change !== undefined) this.#change(timeMs, change, into);
+    }
+  }
+
+  #generate(untilMs: number, onBlock: (block: OrderBlock) => void): void {
+    for (let isDone = false; !isDone;) {
+      isDone = this.#options.stream.generate(this.#block, untilMs);
+      onBlock(this.#block);
+      this.#enter(this.#block);
     }
   }
 
