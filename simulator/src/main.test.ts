@@ -120,6 +120,11 @@ test("wrong use exits 2 and says the way out", () => {
   const result = simulate("refused", "--broker", "alpha");
   expect(result.status).toBe(2);
   expect(result.stderr).toContain("--broker alpha is not SITE=mqtt://host:port");
+  const records = simulatePlan(join(plan, "../fraud.yaml"), "refused-records");
+  expect([records.status, records.stderr]).toEqual([
+    2,
+    expect.stringContaining("add --kafka HOST:PORT, or --offline"),
+  ]);
   const live = simulate("refused", "--into", folder);
   expect([live.status, live.stderr]).toEqual([2, expect.stringContaining("--into needs --offline")]);
 });

@@ -26,6 +26,11 @@ export class RecordedWorld {
     return Math.min(this.#plantTimeMs, this.#business?.nextTimeMs ?? Infinity);
   }
 
+  /** Event time before which the next step's records are; Infinity: none are made. */
+  get recordsEndMs(): number {
+    return this.#business?.nextEndMs ?? Infinity;
+  }
+
   get stepCount(): number {
     return this.#stepCount;
   }

@@ -29,8 +29,8 @@ export interface BusinessRunOptions {
   readonly hasRecords: boolean;
 }
 
-/** Of one step; a second has a whole number of each. */
-const STEPS_MS = [1_000, 500, 200, 100, 50, 20, 10];
+/** Of one step; a second has a whole number of each. A record is sent when its step is over: not much after its time. */
+const STEPS_MS = [100, 50, 20, 10];
 /** About so many records a step at most. */
 const STEP_RECORDS = 8_192;
 
@@ -71,6 +71,11 @@ export class BusinessRun {
   /** Event time from which the next step's records are. */
   get nextTimeMs(): number {
     return this.#nextMs;
+  }
+
+  /** Event time before which the next step's records are. */
+  get nextEndMs(): number {
+    return this.#nextMs + this.#stepMs;
   }
 
   /** Made so far; 0 where they are not wanted. */

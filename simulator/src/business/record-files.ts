@@ -2,7 +2,7 @@ import { closeSync, mkdirSync, openSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { MillraceError, reasonOf } from "@millrace/runtime";
 import type { BusinessRecord } from "./business-record.ts";
-import { DueQueue } from "./due-queue.ts";
+import { SendingOrder } from "./sending-order.ts";
 
 const FLUSH_CHARACTERS = 262_144;
 
@@ -20,8 +20,7 @@ export class RecordFiles {
   readonly #folder: string;
   readonly #hasKeys: boolean;
   readonly #files = new Map<string, RecordFile>();
-  /** What waits in its source. */
-  readonly #waiting = new DueQueue<BusinessRecord>();
+  readonly #order = new SendingOrder();
 
   constructor(folder: string, { hasKeys }: { readonly hasKeys: boolean }) {
     this.#folder = folder;
@@ -31,11 +30,7 @@ export class RecordFiles {
 
   /** In order of event time; none will come of an earlier time. */
   write(records: Iterable<BusinessRecord>): void {
-    for (const record of records) {
-      this.#writeUntil(record.timeMs);
-      if (record.sentMs > record.timeMs) this.#waiting.push(record.sentMs, record);
-      else this.#append(record.topic, record);
-    }
+    for (const record of this.#order.take(records)) this.#append(record.topic, record);
   }
 
   /** Records that were before the run, into a file of their own. */
@@ -45,17 +40,10 @@ export class RecordFiles {
 
   /** With what still waits, by its time. */
   close(): void {
-    this.#writeUntil(Infinity);
+    for (const record of this.#order.until(Infinity)) this.#append(record.topic, record);
     for (const each of this.#files.values()) {
       flush(each);
       closeSync(each.file);
-    }
-  }
-
-  #writeUntil(timeMs: number): void {
-    while (this.#waiting.size > 0 && this.#waiting.nextMs <= timeMs) {
-      const record = this.#waiting.pop();
-      if (record !== undefined) this.#append(record.topic, record);
     }
   }
 

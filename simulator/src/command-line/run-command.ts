@@ -14,6 +14,7 @@ import { RecordFiles } from "../business/record-files.ts";
 import { RecordedWorld } from "../recorded-world.ts";
 import { Simulation } from "../simulation.ts";
 import { TruthLog } from "../truth/truth-log.ts";
+import { runRecords } from "./run-records.ts";
 import { recoverTruth } from "../truth/truth-recovery.ts";
 
 /** `millrace-sim run`: a plan's sensors, until stopped. Exit 1 when something was never acknowledged. */
@@ -23,7 +24,8 @@ export const RUN_COMMAND: Command = {
 until it is acknowledged. The same seed, plan, start and commands give the same bytes; the truth holds all four, and
 \`millrace-sim repeat\` makes the run again. An existing truth file is gone on with; what a killed run may not have sent
 goes out again.
-A plan's records (\`business\`) are made with --offline, as fast as it goes; --into writes them to files.
+A plan's records (\`business\`) go to --kafka as they happen; with --offline they are made as fast as it goes, and --into
+writes them to files.
 Ctrl-C stops the machines, waits for acknowledgements and writes the end; a second one leaves at once.
 Exit: 0 all acknowledged, 1 not.`,
   flags: {
@@ -54,6 +56,12 @@ Exit: 0 all acknowledged, 1 not.`,
       placeholder: "FOLDER",
       summary: "with --offline: where the plan's records go, JSON lines, a file for each stream",
     },
+    kafka: {
+      type: "text",
+      placeholder: "HOST:PORT,…",
+      summary: "brokers to which the plan's records go, a topic for each stream",
+    },
+    "topic-prefix": { type: "text", summary: "of the records' topics", default: "" },
     drain: { type: "duration", summary: "how long the end waits for acknowledgements", default: "30s" },
   },
   run: runPlan,
@@ -61,7 +69,8 @@ Exit: 0 all acknowledged, 1 not.`,
 
 const PROGRESS_MS = 5_000;
 
-async function runPlan({ name, flags, output }: CommandInput): Promise<ExitCode> {
+async function runPlan(input: CommandInput): Promise<ExitCode> {
+  const { name, flags, output } = input;
   const seed = wholeNumber(name, "seed", flags.number("seed"), 0xffff_ffff);
   const givenStartMs = wholeNumber(name, "start", flags.number("start"), Number.MAX_SAFE_INTEGER);
   const forMs = flags.durationMs("for") ?? null;
@@ -72,10 +81,18 @@ async function runPlan({ name, flags, output }: CommandInput): Promise<ExitCode>
   const into = flags.text("into") ?? null;
   if (flags.isOn("offline") && forMs === null) throw wrongUsage(name, "--offline needs --for");
   if (!flags.isOn("offline") && into !== null) throw wrongUsage(name, "--into needs --offline");
-  if (!flags.isOn("offline") && plan.business !== null)
-    throw wrongUsage(name, "the plan makes records: add --offline, and --into FOLDER to have them in files");
 
   const truthPath = flags.requiredText("truth");
+  const { business } = plan;
+  if (business !== null && !flags.isOn("offline"))
+    return runRecords(input, {
+      plan,
+      business,
+      truthPath,
+      startMs: givenStartMs ?? systemClock.nowMs(),
+      forMs,
+      drainMs: flags.durationMs("drain") ?? 0,
+    });
   const recovery = await recoverTruth(truthPath);
   const startMs = Math.max(
     givenStartMs ?? systemClock.nowMs(),

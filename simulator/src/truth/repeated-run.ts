@@ -10,6 +10,7 @@ export interface RepeatedRunOptions {
   readonly record: (line: TruthLine) => void;
 }
 
+const NETWORK_LINES: ReadonlySet<TruthLine["type"]> = new Set(["acked", "unacked", "end", "records-acked"]);
 /** A step of a machine that was silenced gives no line; neither does one of records within a window. */
 const SILENT_STEPS_MAX = 10_000_000;
 
@@ -36,7 +37,7 @@ export class RepeatedRun {
 
   /** Null, or what is not as the truth has it. What the network did (acknowledgements, the end) is not made again. */
   onLine(line: TruthLine): { readonly expected: string; readonly made: string } | null {
-    if (line.type === "acked" || line.type === "unacked" || line.type === "end") return null;
+    if (NETWORK_LINES.has(line.type)) return null;
     if (line.type === "run") this.#begin(line);
     else if (line.type === "command") this.#command(line);
     else if (line.type === "records-end") this.#end(line.time);

@@ -105,6 +105,9 @@ const recordsEnd = z.object({
   time: z.number(),
 });
 
+/** The receiver holds the first `records` of the run, in the order in which they leave their sources. */
+const recordsAcked = z.object({ type: z.literal("records-acked"), records: z.number(), at: z.number() });
+
 export const businessTruthLines = [
   record,
   ordersWindow,
@@ -117,6 +120,7 @@ export const businessTruthLines = [
   truckAlarm,
   usersWindow,
   recordsEnd,
+  recordsAcked,
 ] as const;
 
 export type BusinessTruthLine = z.infer<(typeof businessTruthLines)[number]>;

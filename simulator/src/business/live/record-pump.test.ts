@@ -1,0 +1,187 @@
+// Records reach their receiver as they happen, each once, in their order; what a dead process has not brought there the
+// next one brings.
+import { mkdtempSync, readFileSync, statSync, truncateSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { KafkaProducer, KafkaSentRecord } from "@millrace/kafka";
+import { SimulatedTime } from "@millrace/testkit";
+import { expect, test } from "vitest";
+import { parsePlan } from "../../plan/load-plan.ts";
+import { RepeatedRun } from "../../truth/repeated-run.ts";
+import { parseTruthLine, type TruthLine } from "../../truth/truth-line.ts";
+import { TruthLog } from "../../truth/truth-log.ts";
+import type { BusinessRecord } from "../business-record.ts";
+import { BusinessRun } from "../business-run.ts";
+import { KafkaReceiver } from "./kafka-receiver.ts";
+import { RecordPump } from "./record-pump.ts";
+import type { RecordReceiver } from "./record-receiver.ts";
+import { recoverRecords } from "./record-recovery.ts";
+
+const START_MS = 1_767_571_234_567;
+const PLAN = parsePlan(
+  `version: 1
+seed: 6
+business:
+  windows: [10s]
+  orders: { perSecond: 20 }
+  trucks:
+    routes: { road: { through: [北京, 天津], trucks: 5 } }
+    events: [{ truck: road-1, event: silence, at: 10s, for: 30s }, { truck: road-2, event: silence, at: 50s, for: 5m }]
+`,
+  "plan",
+);
+
+const newTruth = (): string => join(mkdtempSync(join(tmpdir(), "millrace-pump-")), "truth.jsonl");
+
+function linesOf(path: string): TruthLine[] {
+  return readFileSync(path, "utf8")
+    .split("\n")
+    .map(parseTruthLine)
+    .filter((line) => line !== undefined);
+}
+
+/** All records of the first minute, as they are made without a receiver. */
+function allRecords(): BusinessRecord[] {
+  const { business, seed } = PLAN;
+  if (business === null) throw new Error("the plan makes records");
+  const run = new BusinessRun({
+    plan: business,
+    seed,
+    startMs: START_MS,
+    record: () => {},
+    hasRecords: true,
+  });
+  const records: BusinessRecord[] = [];
+  while (run.nextTimeMs < START_MS + 60_000) records.push(...run.step());
+  return records;
+}
+
+interface Arrived {
+  readonly atMs: number;
+  readonly record: BusinessRecord;
+}
+
+async function pump(
+  path: string,
+  time: SimulatedTime,
+  send: (records: readonly BusinessRecord[]) => Promise<void>,
+) {
+  const truth = new TruthLog(path);
+  const receiver: RecordReceiver = { open: () => Promise.resolve(), close: () => Promise.resolve(), send };
+  const recovery = await recoverRecords(path);
+  const clock = time.clock();
+  const options = { plan: PLAN, startMs: recovery?.startMs ?? START_MS, forMs: 60_000, recovery };
+  return { truth, pump: new RecordPump({ ...options, truth, clock, receiver }) };
+}
+
+test("each record leaves when it happens, what waited in a dead spot when it is over, and the rest with the end", async () => {
+  const time = new SimulatedTime(START_MS);
+  const arrived: Arrived[] = [];
+  const path = newTruth();
+  const { pump: running, truth } = await pump(path, time, async (records) => {
+    for (const record of records) arrived.push({ atMs: time.nowMs, record });
+  });
+  await time.during(running.run());
+  truth.close();
+  const expected = allRecords();
+  expect(arrived).toHaveLength(expected.length);
+  expect(new Set(arrived.map(({ record }) => record.json))).toEqual(
+    new Set(expected.map(({ json }) => json)),
+  );
+  for (const { atMs, record } of arrived) {
+    const leavesMs = Math.min(record.sentMs, START_MS + 60_000);
+    expect(atMs).toBeGreaterThanOrEqual(leavesMs);
+    expect(atMs).toBeLessThanOrEqual(leavesMs + 101);
+  }
+  expect(arrived.filter(({ record }) => record.sentMs > record.timeMs).length).toBeGreaterThan(3);
+  expect(running.progress).toMatchObject({ made: expected.length, acked: expected.length });
+
+  const lines = linesOf(path);
+  expect(lines.at(-1)).toMatchObject({ type: "records-acked", records: expected.length });
+  const run = new RepeatedRun({ path, record: () => {} });
+  expect(lines.map((line) => run.onLine(line)).filter((difference) => difference !== null)).toEqual([]);
+  expect(await recoverRecords(path)).toBeNull();
+});
+
+test("a receiver that is away is waited for, and gets everything in its order", async () => {
+  const time = new SimulatedTime(START_MS);
+  const arrived: string[] = [];
+  let isAway = true;
+  time.after(40_000, () => (isAway = false));
+  const { pump: running, truth } = await pump(newTruth(), time, async (records) => {
+    while (isAway) await new Promise<void>((resolve) => void time.after(500, resolve));
+    for (const { id } of records) arrived.push(id);
+  });
+  const end = running.run();
+  await time.run(39_000);
+  expect(arrived).toEqual([]);
+  expect(running.progress.lagMs).toBeGreaterThan(38_000);
+  await time.during(end);
+  truth.close();
+  expect(arrived.toSorted()).toEqual(
+    allRecords()
+      .map(({ id }) => id)
+      .toSorted(),
+  );
+  expect(new Set(arrived).size).toBe(arrived.length);
+});
+
+test("killed again and again: the file ends as if nothing had been, and nothing is missing at the receiver", async () => {
+  const whole = newTruth();
+  const undisturbed = new SimulatedTime(START_MS);
+  const first = await pump(whole, undisturbed, () => Promise.resolve());
+  await undisturbed.during(first.pump.run());
+  first.truth.close();
+
+  const path = newTruth();
+  const time = new SimulatedTime(START_MS);
+  const arrived: string[] = [];
+  let repeated = 0;
+  for (const diesAtMs of [7_000, 21_500, 22_000, 44_000, Infinity]) {
+    const { pump: running, truth } = await pump(path, time, async (records) => {
+      if (time.nowMs >= START_MS + diesAtMs) throw new Error("killed");
+      for (const { id } of records) {
+        if (arrived.includes(id)) repeated += 1;
+        arrived.push(id);
+      }
+    });
+    const end = running.run();
+    if (diesAtMs === Infinity) await time.during(end);
+    else await time.during(expect(end).rejects.toThrow("killed"));
+    truth.close();
+    // A line that was torn.
+    if (diesAtMs === 21_500) truncateSync(path, statSync(path).size - 9);
+  }
+  expect(new Set(arrived)).toEqual(new Set(allRecords().map(({ id }) => id)));
+  // What came since the last mark may come again.
+  expect(repeated).toBeLessThan(4 * 60);
+  const withoutMarks = (file: string): TruthLine[] =>
+    linesOf(file).filter(({ type }) => type !== "records-acked");
+  expect(withoutMarks(path)).toEqual(withoutMarks(whole));
+});
+
+test("in Kafka a stream is a topic, a record its key and JSON, a tombstone a null", async () => {
+  const sent: KafkaSentRecord[] = [];
+  const connected: string[] = [];
+  const producer: KafkaProducer = {
+    connect: async (topics) => void connected.push(...topics),
+    send: async (records) => void sent.push(...records),
+    close: () => Promise.resolve(),
+  };
+  const receiver = new KafkaReceiver({
+    producer,
+    streams: ["orders", "refunds"],
+    topicOf: (stream) => `shop.${stream}`,
+  });
+  await receiver.open();
+  const record = { id: "1", timeMs: 1, sentMs: 1, key: "u1" };
+  await receiver.send([
+    { ...record, topic: "orders", json: '{"region":"北京"}' },
+    { ...record, topic: "refunds", json: null },
+  ]);
+  expect(connected).toEqual(["shop.orders", "shop.refunds"]);
+  expect(sent).toEqual([
+    { topic: "shop.orders", key: "u1", value: Buffer.from('{"region":"北京"}') },
+    { topic: "shop.refunds", key: "u1", value: null },
+  ]);
+});

@@ -1,0 +1,136 @@
+import type { Clock } from "@millrace/runtime";
+import type { Plan } from "../../plan/plan.ts";
+import { RecordedWorld } from "../../recorded-world.ts";
+import type { TruthLine } from "../../truth/truth-line.ts";
+import type { BusinessRecord } from "../business-record.ts";
+import { SendingOrder } from "../sending-order.ts";
+import type { RecordReceiver } from "./record-receiver.ts";
+import type { RecordRecovery } from "./record-recovery.ts";
+
+export interface RecordPumpOptions {
+  readonly plan: Plan;
+  readonly startMs: number;
+  /** Event time after which nothing is made; null: until stopped. */
+  readonly forMs: number | null;
+  /** A run that is gone on with: the same plan, seed and start. */
+  readonly recovery: RecordRecovery | null;
+  readonly receiver: RecordReceiver;
+  readonly truth: { append(line: TruthLine): void; flush(): void };
+  readonly clock: Clock;
+}
+
+export interface PumpProgress {
+  /** Since the run began, in an earlier process too. */
+  readonly made: number;
+  readonly acked: number;
+  /** How far the records are behind the clock. */
+  readonly lagMs: number;
+}
+
+/** Records in one call to the receiver. */
+const BATCH_RECORDS = 20_000;
+const ACKED_MARK_MS = 1_000;
+
+/**
+ * Sends a plan's records as they happen, each when it leaves its source, written down before it is sent. A run that was
+ * killed is made again up to where its file ends: what the receiver is known to hold is not sent twice.
+ */
+export class RecordPump {
+  readonly #options: RecordPumpOptions;
+  readonly #world: RecordedWorld;
+  readonly #order = new SendingOrder();
+  #skippedLines: number;
+  #made = 0;
+  #acked: number;
+  #markedMs = -Infinity;
+  #isStopped = false;
+  #wake = (): void => {};
+
+  constructor(options: RecordPumpOptions) {
+    this.#options = options;
+    const { plan, startMs, recovery } = options;
+    this.#skippedLines = recovery?.lineCount ?? 0;
+    this.#acked = recovery?.ackedCount ?? 0;
+    const record = (line: TruthLine): void => this.#record(line);
+    this.#world = new RecordedWorld({ plan, startMs, recovery: null, record, hasRecords: true });
+  }
+
+  get progress(): PumpProgress {
+    const lagMs = Math.max(0, this.#options.clock.nowMs() - this.#world.recordsEndMs);
+    return { made: this.#made, acked: this.#acked, lagMs };
+  }
+
+  /** Resolves when the run is over and the receiver holds all of it; rejects when the receiver never will. */
+  async run(): Promise<void> {
+    const { receiver, truth, clock, startMs, forMs } = this.#options;
+    const endMs = forMs === null ? Infinity : startMs + forMs;
+    truth.flush();
+    await receiver.open();
+    while (!this.#isStopped && this.#world.nextTimeMs < endMs) {
+      const batch = this.#makeDue(endMs);
+      if (batch.length > 0) await this.#send(batch);
+      const waitMs = this.#world.recordsEndMs - clock.nowMs();
+      if (waitMs > 0 && this.#world.nextTimeMs < endMs) await this.#sleep(waitMs);
+    }
+    // What still waits in its source leaves with the end.
+    await this.#send([...this.#unsent(this.#order.until(Infinity))]);
+    this.#world.finish();
+    this.#mark();
+    truth.flush();
+  }
+
+  /** Makes nothing more; what is made is still sent. */
+  stop(): void {
+    this.#isStopped = true;
+    this.#wake();
+  }
+
+  /** What has happened by now, as much as one call takes. */
+  #makeDue(endMs: number): BusinessRecord[] {
+    const batch: BusinessRecord[] = [];
+    const nowMs = this.#options.clock.nowMs();
+    const world = this.#world;
+    while (world.recordsEndMs <= nowMs && world.nextTimeMs < endMs && batch.length < BATCH_RECORDS) {
+      const stepEndMs = world.recordsEndMs;
+      for (const record of this.#unsent(this.#order.take(world.step()))) batch.push(record);
+      for (const record of this.#unsent(this.#order.until(stepEndMs))) batch.push(record);
+    }
+    return batch;
+  }
+
+  /** Without what an earlier process has brought to the receiver. */
+  *#unsent(records: Iterable<BusinessRecord>): Generator<BusinessRecord> {
+    for (const record of records) {
+      this.#made += 1;
+      if (this.#made > this.#acked) yield record;
+    }
+  }
+
+  async #send(batch: readonly BusinessRecord[]): Promise<void> {
+    this.#options.truth.flush();
+    for (let at = 0; at < batch.length; at += BATCH_RECORDS) {
+      const part = batch.slice(at, at + BATCH_RECORDS);
+      await this.#options.receiver.send(part);
+      this.#acked += part.length;
+      if (this.#options.clock.nowMs() - this.#markedMs >= ACKED_MARK_MS) this.#mark();
+    }
+  }
+
+  #mark(): void {
+    this.#markedMs = this.#options.clock.nowMs();
+    this.#options.truth.append({ type: "records-acked", records: this.#acked, at: this.#markedMs });
+  }
+
+  #record(line: TruthLine): void {
+    if (this.#skippedLines > 0) this.#skippedLines -= 1;
+    else this.#options.truth.append(line);
+  }
+
+  async #sleep(ms: number): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#wake = resolve;
+    const timer = this.#options.clock.after(ms, resolve);
+    await promise;
+    timer.cancel();
+  }
+}

@@ -1,0 +1,14 @@
+import type { BusinessRecord } from "../business-record.ts";
+
+/** Where records go as they happen. */
+export interface RecordReceiver {
+  /** Rejects with what a person can act on. */
+  open(): Promise<void>;
+  /**
+   * One call after another; resolves when the receiver holds all of them, in this order by key. Waits while it is away;
+   * rejects when waiting cannot help, or after `close`.
+   */
+  send(records: readonly BusinessRecord[]): Promise<void>;
+  /** At once. */
+  close(): Promise<void>;
+}
