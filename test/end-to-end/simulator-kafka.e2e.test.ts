@@ -1,0 +1,106 @@
+// The simulator's records into real Apache Kafka, while the broker goes away and the simulator is killed: each is there, and
+// what the topics hold is what the truth says.
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { KafkaServer } from "../../scripts/stack/kafka-server.ts";
+import { StackUnavailable } from "../../scripts/stack/stack-unavailable.ts";
+import { readTruth } from "../../simulator/src/truth/read-truth.ts";
+import { createTopic, topicRecords } from "./topic-records.ts";
+import { until } from "./until.ts";
+import { Works } from "./works.ts";
+
+const PLAN = `version: 1
+seed: 12
+business:
+  windows: [1s]
+  orders: { perSecond: 400, regions: { 北京: 3, 上海: 2 }, payment: { declined: 0.1 } }
+  appOpens: { users: 200000 }
+`;
+
+async function kafka(works: Works): Promise<KafkaServer | undefined> {
+  try {
+    const server = new KafkaServer({
+      cacheFolder: join(import.meta.dirname, "../../.cache/stack"),
+      dataFolder: works.path("kafka"),
+      port: await works.freePort(),
+      controllerPort: await works.freePort(),
+    });
+    works.atEnd(() => server.kill());
+    await server.start();
+    return server;
+  } catch (error) {
+    if (error instanceof StackUnavailable) return undefined;
+    throw error;
+  }
+}
+
+interface Order {
+  readonly order_id: string;
+  readonly time: number;
+  readonly amount: number;
+  readonly region: string;
+  readonly payment: string;
+}
+
+test(
+  "orders of a run that is killed, to a broker that is away, are in Kafka as its truth has them",
+  { timeout: 240_000 },
+  async (context) => {
+    const works = new Works();
+    const server = await kafka(works);
+    if (server === undefined) return context.skip("needs Java, Maven and the Kafka jars");
+    for (const stream of ["orders", "refunds", "app-opens"])
+      await createTopic(server.address, `shop.${stream}`, 3);
+    const truth = works.path("truth.jsonl");
+    const simulator = works.process("simulator", "simulator/src/main.ts", [
+      ...["run", "--plan", works.write("plan.yaml", PLAN), "--truth", truth],
+      ...["--kafka", server.address, "--topic-prefix", "shop.", "--for", "25s"],
+    ]);
+    const acked = async (): Promise<number> => {
+      let records = 0;
+      for await (const line of readTruth(truth)) if (line.type === "records-acked") records = line.records;
+      return records;
+    };
+    simulator.start();
+    await until("records are acknowledged", async () => (await acked()) > 1_000, 30_000);
+    await simulator.kill();
+    simulator.start();
+    const before = await acked();
+    await until("it goes on", async () => (await acked()) > before + 500, 30_000);
+    await server.kill();
+    await until("it says so", () => simulator.log.includes("Kafka is away"), 30_000);
+    await server.start();
+    expect(await simulator.exit(120_000)).toBe(0);
+    expect(simulator.log.match(/Kafka is away/g)).toHaveLength(1);
+    expect(simulator.log).toContain("Kafka is back");
+
+    const records = await topicRecords(server.address, "shop.orders");
+    const orders = new Map<string, Order>();
+    for (const { key, value } of records) {
+      const order: Order & { readonly user: string } = JSON.parse(Buffer.from(value).toString());
+      expect(key).toBe(order.user);
+      orders.set(order.order_id, order);
+    }
+    console.log(`${records.length} records, ${records.length - orders.size} of them repeated`);
+    let count = 0;
+    for await (const line of readTruth(truth)) {
+      if (line.type !== "orders-window") continue;
+      const within = [...orders.values()].filter(({ time }) => time >= line.start && time < line.end);
+      count += within.length;
+      const ofRegion = (region: string): number => within.filter((order) => order.region === region).length;
+      expect({
+        count: within.length,
+        sum: within.reduce((sum, { amount }) => sum + Math.round(amount * 100), 0) / 100,
+        failed: within.filter(({ payment }) => payment === "failed").length,
+        北京: ofRegion("北京"),
+      }).toEqual({
+        count: line.count,
+        sum: line.sum,
+        failed: line.failed,
+        北京: line.byRegion["北京"].count,
+      });
+    }
+    expect(count).toBe(orders.size);
+    expect(count).toBeGreaterThan(5_000);
+  },
+);
