@@ -52,10 +52,10 @@ test(
     for (const stream of ["orders", "refunds", "app-opens"])
       await createTopic(server.address, `shop.${stream}`, 3);
     const truth = works.path("truth.jsonl");
-    const simulator = works.process("simulator", "simulator/src/main.ts", [
-      ...["run", "--plan", works.write("plan.yaml", PLAN), "--truth", truth],
-      ...["--kafka", server.address, "--topic-prefix", "shop.", "--for", "25s"],
-    ]);
+    const flags = ["--kafka", server.address, "--topic-prefix", "shop.", "--for", "25s"];
+    const plan = works.write("plan.yaml", PLAN);
+    const args = ["run", "--plan", plan, "--truth", truth, ...flags];
+    const simulator = works.process("simulator", "simulator/src/main.ts", args);
     const acked = async (): Promise<number> => {
       let records = 0;
       for await (const line of readTruth(truth)) if (line.type === "records-acked") records = line.records;

@@ -5,6 +5,7 @@ import {
   systemClock,
   type CommandInput,
   type ExitCode,
+  type Timer,
 } from "@millrace/runtime";
 import type { RecordStreamName } from "../business/business-record.ts";
 import { KafkaReceiver } from "../business/live/kafka-receiver.ts";
@@ -85,18 +86,11 @@ export async function runRecords(
       },
     },
   });
-  let last = 0;
-  const timer = setInterval(() => {
-    const { made, acked, lagMs } = pump.progress;
-    output.out(
-      `${Math.round(((acked - last) * 1_000) / PROGRESS_MS)} records/s, ${made} made, ${acked} acknowledged, ${Math.round(lagMs)} ms behind\n`,
-    );
-    last = acked;
-  }, PROGRESS_MS);
+  const stopProgress = reportProgress(pump, (text) => output.out(text));
   const offSignals = onStopSignals({
     stop: () => {
       pump.stop();
-      setTimeout(() => void receiver.close(), drainMs).unref();
+      systemClock.after(drainMs, () => void receiver.close()).unref?.();
     },
     force: () => process.exit(1),
   });
@@ -107,7 +101,7 @@ export async function runRecords(
     log.error("records were not delivered", { error });
     exitCode = 1;
   }
-  clearInterval(timer);
+  stopProgress();
   offSignals();
   await receiver.close();
   truth.close();
@@ -115,6 +109,20 @@ export async function runRecords(
   const { made, acked } = pump.progress;
   output.out(`${made} records made, ${acked} acknowledged, ${made - acked} not\n`);
   return exitCode;
+}
+
+function reportProgress(pump: RecordPump, write: (text: string) => void): () => void {
+  let last = 0;
+  const report = (): Timer =>
+    systemClock.after(PROGRESS_MS, () => {
+      const { made, acked, lagMs } = pump.progress;
+      const rate = Math.round(((acked - last) * 1_000) / PROGRESS_MS);
+      last = acked;
+      write(`${rate} records/s, ${made} made, ${acked} acknowledged, ${Math.round(lagMs)} ms behind\n`);
+      timer = report();
+    });
+  let timer = report();
+  return () => timer.cancel();
 }
 
 function streamsOf({ orders, transfers, trucks, appOpens, debezium }: BusinessPlan): RecordStreamName[] {
