@@ -125,6 +125,11 @@ test("wrong use exits 2 and says the way out", () => {
     2,
     expect.stringContaining("add --kafka HOST:PORT, or --offline"),
   ]);
+  const broker = simulatePlan(join(plan, "../fraud.yaml"), "refused-broker", "--kafka", "kafka");
+  expect([broker.status, broker.stderr]).toEqual([
+    2,
+    expect.stringContaining("--kafka: kafka is not HOST:PORT"),
+  ]);
   const live = simulate("refused", "--into", folder);
   expect([live.status, live.stderr]).toEqual([2, expect.stringContaining("--into needs --offline")]);
 });

@@ -47,7 +47,6 @@ export class BusinessRun {
   readonly #circles: Circles | null;
   readonly #idPrefix: string;
   #nextMs: number;
-  #recordCount = 0;
 
   constructor(options: BusinessRunOptions) {
     this.#options = options;
@@ -78,11 +77,6 @@ export class BusinessRun {
     return this.#nextMs + this.#stepMs;
   }
 
-  /** Made so far; 0 where they are not wanted. */
-  get recordCount(): number {
-    return this.#recordCount;
-  }
-
   /** The next records, in order of event time; written down before they are returned. */
   step(): readonly BusinessRecord[] {
     const { hasRecords, plan, record } = this.#options;
@@ -94,7 +88,6 @@ export class BusinessRun {
       if (records !== null && records.length > 0) bySource.push(records);
     }
     const records = inOrder(bySource);
-    this.#recordCount += records.length;
     if (plan.hasEachRecord) for (const each of records) record(toLine(each));
     this.#truth.closeBefore(this.#nextMs);
     return records;

@@ -2,6 +2,7 @@ import {
   createLogger,
   MillraceError,
   onStopSignals,
+  reasonOf,
   systemClock,
   type CommandInput,
   type ExitCode,
@@ -40,6 +41,11 @@ export async function runRecords(
       brokers.length === 0
         ? "the plan makes records: add --kafka HOST:PORT, or --offline --into FOLDER"
         : "the plan has sites and records; live it may have one of them: add --offline";
+    throw new MillraceError("wrong_usage", { command: name, reason });
+  }
+  for (const broker of brokers) {
+    if (/^[^\s:]+:\d{1,5}$/.test(broker)) continue;
+    const reason = `--kafka: ${broker} is not HOST:PORT`;
     throw new MillraceError("wrong_usage", { command: name, reason });
   }
   const recovery = await recoverRecords(truthPath);
@@ -98,7 +104,7 @@ export async function runRecords(
   try {
     await pump.run();
   } catch (error) {
-    log.error("records were not delivered", { error });
+    log.error("records were not delivered", { reason: reasonOf(error) });
     exitCode = 1;
   }
   stopProgress();

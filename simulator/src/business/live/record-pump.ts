@@ -29,6 +29,8 @@ export interface PumpProgress {
 
 /** Records in one call to the receiver. */
 const BATCH_RECORDS = 20_000;
+/** Steps in one go, so that signals are heard while a run is made again. */
+const STEPS_MAX = 1_000;
 const ACKED_MARK_MS = 1_000;
 
 /**
@@ -69,8 +71,9 @@ export class RecordPump {
     while (!this.#isStopped && this.#world.nextTimeMs < endMs) {
       const batch = this.#makeDue(endMs);
       if (batch.length > 0) await this.#send(batch);
-      const waitMs = this.#world.recordsEndMs - clock.nowMs();
-      if (waitMs > 0 && this.#world.nextTimeMs < endMs) await this.#sleep(waitMs);
+      const waitMs = Math.max(0, this.#world.recordsEndMs - clock.nowMs());
+      const isOver = this.#world.nextTimeMs >= endMs;
+      if (!isOver && (waitMs > 0 || batch.length === 0)) await this.#sleep(waitMs);
     }
     // What still waits in its source leaves with the end.
     await this.#send([...this.#unsent(this.#order.until(Infinity))]);
@@ -90,7 +93,8 @@ export class RecordPump {
     const batch: BusinessRecord[] = [];
     const nowMs = this.#options.clock.nowMs();
     const world = this.#world;
-    while (world.recordsEndMs <= nowMs && world.nextTimeMs < endMs && batch.length < BATCH_RECORDS) {
+    for (let steps = 0; steps < STEPS_MAX && batch.length < BATCH_RECORDS; steps += 1) {
+      if (world.recordsEndMs > nowMs || world.nextTimeMs >= endMs) break;
       const stepEndMs = world.recordsEndMs;
       for (const record of this.#unsent(this.#order.take(world.step()))) batch.push(record);
       for (const record of this.#unsent(this.#order.until(stepEndMs))) batch.push(record);
