@@ -51,6 +51,7 @@ function pageOf(said: string) {
       { atMs: 0, topic: said, client: said, reason: "malformed", detail: said, head: "", bytes: 1 },
     ],
     quarantineCount: 1,
+    held: { readings: 0, series: 0, bytes: 0 },
     recorder: null,
     dedupe: { keys: 0, forgotten: 0 },
     configuration: {
