@@ -336,6 +336,13 @@ test(
     await plant.troubled("redis_out_of_memory");
     await redis.config("SET", "maxmemory", "0");
     await expectTruth(plant, redis);
+    // Another program has taken one of its keys.
+    await redis.rename("order_monitor", "aside");
+    await redis.set("order_monitor", "somebody else's");
+    plant.revise();
+    await plant.troubled("redis_rejected");
+    await redis.rename("aside", "order_monitor");
+    await expectTruth(plant, redis);
     await redis.replicaof("127.0.0.1", 1);
     plant.revise();
     await plant.troubled("redis_readonly");

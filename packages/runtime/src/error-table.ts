@@ -187,6 +187,15 @@ export const ERROR_TABLE = {
     wayOut: "wait; central looks again by itself",
     meaning: "Redis was started and reads its files.",
   },
+  redis_rejected: {
+    domain: "external",
+    retry: "later",
+    exitCode: 1,
+    message: "cannot write to Redis {url}: it rejects that ({reason})",
+    wayOut:
+      "see that nothing else uses keys of `sinks.redis.prefix`, that its disk takes writes, and that it is Redis 6.2 or later and no cluster",
+    meaning: "Redis answers, and does not carry out what central wants.",
+  },
   redis_emptied: {
     domain: "external",
     retry: "later",

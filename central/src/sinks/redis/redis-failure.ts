@@ -1,14 +1,17 @@
 import { MillraceError, reasonOf } from "@millrace/runtime";
 
+/** Before Redis 7 what a script meets stands in the middle of a text about the script. */
+const SAID = /(?:^|[\s-])(MILLRACE_FENCED \d+|MILLRACE_EMPTY|WRONGPASS|NOAUTH|NOPERM|READONLY|OOM|LOADING)\b/;
+
 /** What Redis, or the way to it, says, as what a person can act on. `url` has no secrets. */
 export function redisFailure(error: unknown, url: string): MillraceError {
   if (error instanceof MillraceError) return error;
   const reason = reasonOf(error);
   const because = { cause: error };
-  const [word = ""] = reason.replace(/^ReplyError: /, "").split(" ");
+  const [word, generation = ""] = SAID.exec(reason)?.[1]?.split(" ") ?? [];
   switch (word) {
     case "MILLRACE_FENCED":
-      return new MillraceError("sink_fenced", { url, generation: reason.split(" ").at(-1) ?? "" }, because);
+      return new MillraceError("sink_fenced", { url, generation }, because);
     case "MILLRACE_EMPTY":
       return new MillraceError("redis_emptied", { url }, because);
     case "WRONGPASS":
@@ -21,9 +24,9 @@ export function redisFailure(error: unknown, url: string): MillraceError {
       return new MillraceError("redis_out_of_memory", { url }, because);
     case "LOADING":
       return new MillraceError("redis_loading", { url }, because);
-    default:
-      if (/without any password configured|invalid password|invalid username-password/i.test(reason))
-        return new MillraceError("redis_refused", { url, reason }, because);
-      return new MillraceError("redis_unreachable", { url, reason }, because);
   }
+  if (/invalid password|without any password configured/i.test(reason))
+    return new MillraceError("redis_refused", { url, reason }, because);
+  const isAnswer = error instanceof Error && error.name === "ReplyError";
+  return new MillraceError(isAnswer ? "redis_rejected" : "redis_unreachable", { url, reason }, because);
 }
