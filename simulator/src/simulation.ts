@@ -1,4 +1,5 @@
 import type { Clock, Logger, Random, Timer } from "@millrace/runtime";
+import { PlanTime } from "./pace/plan-time.ts";
 import type { Plan } from "./plan/plan.ts";
 import type { SiteChange } from "./plant/plant.ts";
 import { readingMessage, RecordedPlant, topicOf, type PlantMessage } from "./plant/recorded-plant.ts";
@@ -14,6 +15,8 @@ export interface SimulationOptions {
   readonly startMs: number;
   /** Event time after which nothing is generated; null: until stopped. */
   readonly forMs: number | null;
+  /** Times as fast as the clock; Infinity: as fast as the receivers take it; null: the plan's time is the clock's. */
+  readonly speed?: number | null;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
@@ -23,7 +26,7 @@ export interface SimulationProgress {
   readonly generated: number;
   readonly acked: number;
   readonly waiting: number;
-  /** How far the plant's time is behind the clock. */
+  /** How far the plant is behind the event time that is due; 0 where it goes as fast as it can. */
   readonly lagMs: number;
   readonly connected: number;
   readonly connections: number;
@@ -38,10 +41,11 @@ const STEPS_PER_TICK_MAX = 1_000;
 const ACKED_MARK_MS = 1_000;
 const DRAIN_POLL_MS = 10;
 
-/** Runs a plan in real time: what is due is generated, written down, then published until it is acknowledged. */
+/** Runs a plan at its pace: what is due is generated, written down, then published until it is acknowledged. */
 export class Simulation {
   readonly #options: SimulationOptions;
   readonly #plant: RecordedPlant;
+  readonly #time: PlanTime;
   /** By machine's topic prefix; several machines may share one. */
   readonly #connections = new Map<string, SensorConnection>();
   #timer: Timer | null = null;
@@ -56,6 +60,7 @@ export class Simulation {
   constructor(options: SimulationOptions) {
     this.#options = options;
     const { plan, truth, recovery, startMs, clock, random, log } = options;
+    this.#time = new PlanTime({ clock, startMs, speed: options.speed ?? null });
     this.#plant = new RecordedPlant({ plan, startMs, recovery, record: (line) => truth.append(line) });
     this.#ackedCount = (recovery?.readingCount ?? 0) - (recovery?.unacked.length ?? 0);
 
@@ -91,7 +96,7 @@ export class Simulation {
       generated: this.#plant.readingCount,
       acked: this.#ackedCount,
       waiting: this.#waitingCount(),
-      lagMs: this.#isGenerating ? Math.max(0, this.#options.clock.nowMs() - this.#plant.nextTimeMs) : 0,
+      lagMs: this.#lagMs(),
       connected: connections.filter((connection) => connection.isConnected).length,
       connections: connections.length,
       reconnects: connections.reduce((sum, connection) => sum + connection.reconnectCount, 0),
@@ -151,7 +156,7 @@ export class Simulation {
   #tick(): void {
     if (!this.#isGenerating) return;
     const { clock, truth, plan, startMs, forMs } = this.#options;
-    const untilMs = Math.min(clock.nowMs(), forMs === null ? Infinity : startMs + forMs - 1);
+    const untilMs = Math.min(this.#time.nowMs(), forMs === null ? Infinity : startMs + forMs - 1);
     const messages: PlantMessage[] = [];
     const siteChanges: SiteChange[] = [];
     const waitingCount = this.#waitingCount();
@@ -176,7 +181,7 @@ export class Simulation {
     this.#isPaused = isPaused;
     if (forMs !== null && this.#plant.nextTimeMs >= startMs + forMs) return this.stopGenerating();
     const delayMs =
-      stepCount === STEPS_PER_TICK_MAX ? 0 : Math.max(TICK_MS, this.#plant.nextTimeMs - clock.nowMs());
+      stepCount === STEPS_PER_TICK_MAX ? 0 : Math.max(TICK_MS, this.#time.waitMs(this.#plant.nextTimeMs));
     this.#timer = clock.after(delayMs, () => this.#tick());
   }
 
@@ -215,6 +220,11 @@ export class Simulation {
     if (through === this.#lastMark) return;
     this.#lastMark = through;
     this.#options.truth.append({ type: "acked", through, at: this.#options.clock.nowMs() });
+  }
+
+  #lagMs(): number {
+    if (!this.#isGenerating || this.#options.speed === Infinity) return 0;
+    return Math.max(0, this.#time.nowMs() - this.#plant.nextTimeMs);
   }
 
   #waitingCount(): number {

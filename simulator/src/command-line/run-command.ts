@@ -8,6 +8,7 @@ import {
   type CommandInput,
   type ExitCode,
 } from "@millrace/runtime";
+import { defaultStartMs } from "../pace/default-start-ms.ts";
 import { loadPlan } from "../plan/load-plan.ts";
 import type { Plan } from "../plan/plan.ts";
 import { RecordFiles } from "../business/record-files.ts";
@@ -20,7 +21,7 @@ import { recoverTruth } from "../truth/truth-recovery.ts";
 /** `millrace-sim run`: a plan's sensors, until stopped. Exit 1 when something was never acknowledged. */
 export const RUN_COMMAND: Command = {
   summary: "publish a plan's sensors over MQTT and write their truth",
-  details: `Runs the plan's machines in real time (QoS 1). Every reading is written to the truth file before it is sent, and sent
+  details: `Runs the plan's machines in real time, or at another pace (--speed). Every reading is written to the truth file before it is sent, and sent
 until it is acknowledged. The same seed, plan, start and commands give the same bytes; the truth holds all four, and
 \`millrace-sim repeat\` makes the run again. An existing truth file is gone on with; what a killed run may not have sent
 goes out again.
@@ -49,7 +50,16 @@ Exit: 0 all acknowledged, 1 not.`,
       summary: "a site's broker, instead of the plan's",
       isMany: true,
     },
-    start: { type: "number", placeholder: "MS", summary: "event time of the first reading; without: now" },
+    start: {
+      type: "number",
+      placeholder: "MS",
+      summary: "event time of the first reading; without: now, or with --speed so that the run ends at now",
+    },
+    speed: {
+      type: "text",
+      placeholder: "N|max",
+      summary: "N times as fast as the clock, or as fast as the receivers take it; never ahead of the clock",
+    },
     offline: { type: "switch", summary: "generate at full speed and publish nothing; needs --for" },
     into: {
       type: "text",
@@ -74,6 +84,7 @@ async function runPlan(input: CommandInput): Promise<ExitCode> {
   const seed = wholeNumber(name, "seed", flags.number("seed"), 0xffff_ffff);
   const givenStartMs = wholeNumber(name, "start", flags.number("start"), Number.MAX_SAFE_INTEGER);
   const forMs = flags.durationMs("for") ?? null;
+  const speed = parseSpeed(name, flags.text("speed"));
   const plan = loadPlan(flags.requiredText("plan"), {
     seed,
     brokers: parseBrokers(name, flags.texts("broker")),
@@ -94,10 +105,13 @@ async function runPlan(input: CommandInput): Promise<ExitCode> {
       drainMs: flags.durationMs("drain") ?? 0,
     });
   const recovery = await recoverTruth(truthPath);
-  const startMs = Math.max(
-    givenStartMs ?? systemClock.nowMs(),
-    recovery === null ? 0 : recovery.lastTimeMs + 1,
-  );
+  const usualStartMs = givenStartMs ?? defaultStartMs(systemClock.nowMs(), speed, forMs);
+  if (usualStartMs === undefined)
+    throw wrongUsage(
+      name,
+      "--speed needs --for, so that the run ends at now, or --start: nothing is said ahead of the clock",
+    );
+  const startMs = Math.max(usualStartMs, recovery === null ? 0 : recovery.lastTimeMs + 1);
   const truth = new TruthLog(truthPath);
   if (flags.isOn("offline")) {
     generateOffline({ plan, truth, startMs, forMs: forMs ?? 0, into });
@@ -106,7 +120,7 @@ async function runPlan(input: CommandInput): Promise<ExitCode> {
 
   const log = createLogger().child("sim");
   const world = { clock: systemClock, random: systemRandom, log };
-  const simulation = new Simulation({ ...world, plan, truth, recovery, startMs, forMs });
+  const simulation = new Simulation({ ...world, plan, truth, recovery, startMs, forMs, speed });
   const offSignals = onStopSignals({ stop: () => simulation.stopGenerating(), force: () => process.exit(1) });
   const sites = plan.sites.map(({ site }) => site).join(", ");
   log.info(`machines of ${sites} run`, { seed: plan.seed, resent: recovery?.unacked.length ?? 0 });
@@ -177,6 +191,14 @@ function parseBrokers(command: string, pairs: readonly string[]): ReadonlyMap<st
     brokers.set(pair.slice(0, at), url);
   }
   return brokers;
+}
+
+function parseSpeed(command: string, text: string | undefined): number | null {
+  if (text === undefined) return null;
+  const speed = text === "max" ? Infinity : Number(text);
+  if (text.trim() === "" || !(speed > 0))
+    throw wrongUsage(command, `--speed is ${text}; it must be a number above 0, or max`);
+  return speed;
 }
 
 function wholeNumber(
