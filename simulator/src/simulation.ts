@@ -1,10 +1,15 @@
 import type { Clock, Logger, Random, Timer } from "@millrace/runtime";
 import { PlanTime } from "./pace/plan-time.ts";
+import type { PlantMessage } from "./delivery/dispatch.ts";
 import type { Plan } from "./plan/plan.ts";
 import type { SiteChange } from "./plant/plant.ts";
-import { readingMessage, RecordedPlant, topicOf, type PlantMessage } from "./plant/recorded-plant.ts";
+import { RecordedPlant } from "./plant/recorded-plant.ts";
 import { parseCommand } from "./publish/command.ts";
-import { SensorConnection } from "./publish/sensor-connection.ts";
+import { outputKey } from "./publish/output-key.ts";
+import { openOutputs } from "./publish/open-outputs.ts";
+import type { OutgoingMessage } from "./publish/outgoing-message.ts";
+import type { Output } from "./publish/output.ts";
+import type { TruthLine } from "./truth/truth-line.ts";
 import type { TruthLog } from "./truth/truth-log.ts";
 import type { TruthRecovery } from "./truth/truth-recovery.ts";
 
@@ -25,6 +30,8 @@ export interface SimulationOptions {
 export interface SimulationProgress {
   readonly generated: number;
   readonly acked: number;
+  /** As the plan wanted it. */
+  readonly lost: number;
   readonly waiting: number;
   /** How far the plant is behind the event time that is due; 0 where it goes as fast as it can. */
   readonly lagMs: number;
@@ -46,11 +53,14 @@ export class Simulation {
   readonly #options: SimulationOptions;
   readonly #plant: RecordedPlant;
   readonly #time: PlanTime;
-  /** By machine's topic prefix; several machines may share one. */
-  readonly #connections = new Map<string, SensorConnection>();
+  /** By `outputKey`; several machines may share one. */
+  readonly #outputs: ReadonlyMap<string, Output>;
   #timer: Timer | null = null;
   #markTimer: Timer | null = null;
   #ackedCount: number;
+  /** Handed over and not delivered. */
+  #waitingCount = 0;
+  #lostCount = 0;
   #pauseCount = 0;
   #isPaused = false;
   #isGenerating = true;
@@ -59,43 +69,28 @@ export class Simulation {
 
   constructor(options: SimulationOptions) {
     this.#options = options;
-    const { plan, truth, recovery, startMs, clock, random, log } = options;
+    const { plan, recovery, startMs, clock, random, log } = options;
     this.#time = new PlanTime({ clock, startMs, speed: options.speed ?? null });
-    this.#plant = new RecordedPlant({ plan, startMs, recovery, record: (line) => truth.append(line) });
+    this.#plant = new RecordedPlant({ plan, startMs, recovery, record: (line) => this.#record(line) });
     this.#ackedCount = (recovery?.readingCount ?? 0) - (recovery?.unacked.length ?? 0);
-
-    const commandTopics = new Map<string, string[]>();
-    for (const machine of this.#plant.machines) {
-      const key = this.#connectionKey(machine);
-      commandTopics.set(key, [...(commandTopics.get(key) ?? []), topicOf(machine, "command")]);
-    }
-    for (const [key, topics] of commandTopics) {
-      const site = key.split("/")[0];
-      const broker = plan.sites.find((each) => each.site === site)?.broker;
-      if (broker === undefined) throw new Error(`invariant: site ${site} is in the plan`);
-      const connection = new SensorConnection({
-        broker,
-        clientId: `millrace-sim-${key.replaceAll("/", "-")}-${random.hex(4)}`,
-        commandTopics: topics,
-        inFlightMax: plan.publish.inFlightMax,
-        clock,
-        random,
-        log,
-        onAcked: (message) => {
-          if (message.number !== null) this.#ackedCount++;
-        },
-        onCommand: (topic, payload) => this.#onCommand(topic, payload),
-      });
-      this.#connections.set(key, connection);
-    }
+    this.#outputs = openOutputs({
+      plan,
+      machines: this.#plant.machines,
+      clock,
+      random,
+      log,
+      onDelivered: (message) => this.#onDelivered(message),
+      onCommand: (topic, payload) => this.#onCommand(topic, payload),
+    });
   }
 
   get progress(): SimulationProgress {
-    const connections = [...this.#connections.values()];
+    const connections = [...this.#outputs.values()];
     return {
       generated: this.#plant.readingCount,
       acked: this.#ackedCount,
-      waiting: this.#waitingCount(),
+      lost: this.#lostCount,
+      waiting: this.#waitingCount,
       lagMs: this.#lagMs(),
       connected: connections.filter((connection) => connection.isConnected).length,
       connections: connections.length,
@@ -110,11 +105,9 @@ export class Simulation {
   }
 
   start(): void {
-    for (const { number, reading } of this.#options.recovery?.unacked ?? []) {
-      this.#connections.get(this.#connectionKey(reading))?.publish({ number, ...readingMessage(reading) });
-    }
+    for (const entry of this.#options.recovery?.unacked ?? []) this.#send(this.#plant.again(entry));
     this.#options.truth.flush();
-    for (const connection of this.#connections.values()) connection.open();
+    for (const output of this.#outputs.values()) output.open();
     this.#tick();
     this.#markAcked();
   }
@@ -129,16 +122,19 @@ export class Simulation {
   /** Waits until everything is acknowledged, `limitMs` at most; then writes the end. True when nothing was left. */
   async drain(limitMs: number): Promise<boolean> {
     this.stopGenerating();
-    for (const connection of this.#connections.values()) while (connection.isHeld) connection.resume();
     const { clock, truth } = this.#options;
+    const rest = this.#plant.rest();
+    truth.flush();
+    for (const message of rest) this.#send(message);
+    for (const output of this.#outputs.values()) while (output.isHeld) output.resume();
     const deadlineMs = clock.monotonicMs() + limitMs;
-    while (this.#waitingCount() > 0 && clock.monotonicMs() < deadlineMs) {
+    while (this.#waitingCount > 0 && clock.monotonicMs() < deadlineMs) {
       await new Promise<void>((resolve) => void clock.after(DRAIN_POLL_MS, resolve));
     }
     this.#markTimer?.cancel();
     this.#writeAckedMark();
-    const left = [...this.#connections.values()]
-      .flatMap((connection) => [...connection.waitingNumbers()])
+    const left = [...this.#outputs.values()]
+      .flatMap((output) => [...output.waitingNumbers()])
       .sort((one, other) => one - other);
     for (const number of left) truth.append({ type: "unacked", number });
     truth.append({
@@ -146,11 +142,13 @@ export class Simulation {
       at: clock.nowMs(),
       generated: this.#plant.readingCount,
       acked: this.#ackedCount,
+      ...(this.#lostCount === 0 ? {} : { lost: this.#lostCount }),
       commands: this.#plant.commandCount,
     });
     truth.flush();
-    await Promise.all([...this.#connections.values()].map((connection) => connection.close()));
-    return left.length === 0;
+    const isAll = this.#waitingCount === 0;
+    await Promise.all([...this.#outputs.values()].map((output) => output.close()));
+    return isAll;
   }
 
   #tick(): void {
@@ -159,7 +157,7 @@ export class Simulation {
     const untilMs = Math.min(this.#time.nowMs(), forMs === null ? Infinity : startMs + forMs - 1);
     const messages: PlantMessage[] = [];
     const siteChanges: SiteChange[] = [];
-    const waitingCount = this.#waitingCount();
+    const waitingCount = this.#waitingCount;
     let stepCount = 0;
     while (
       this.#plant.nextTimeMs <= untilMs &&
@@ -179,7 +177,8 @@ export class Simulation {
     const isPaused = waitingCount + messages.length >= plan.publish.waitingMax;
     if (isPaused && !this.#isPaused) this.#pauseCount++;
     this.#isPaused = isPaused;
-    if (forMs !== null && this.#plant.nextTimeMs >= startMs + forMs) return this.stopGenerating();
+    if (forMs !== null && this.#plant.nextTickMs >= startMs + forMs && this.#plant.nextTimeMs > untilMs)
+      return this.stopGenerating();
     const delayMs =
       stepCount === STEPS_PER_TICK_MAX ? 0 : Math.max(TICK_MS, this.#time.waitMs(this.#plant.nextTimeMs));
     this.#timer = clock.after(delayMs, () => this.#tick());
@@ -187,10 +186,10 @@ export class Simulation {
 
   /** Without power, or without its gateway, a site's connections are gone; what is said meanwhile waits. */
   #changeSite({ fault, step }: SiteChange): void {
-    for (const [key, connection] of this.#connections) {
-      if (!key.startsWith(`${fault.site}/`)) continue;
-      if (step === "onset") connection.hold();
-      else if (step === "end") connection.resume();
+    for (const [key, output] of this.#outputs) {
+      if (key.split("/")[0] !== fault.site) continue;
+      if (step === "onset") output.hold();
+      else if (step === "end") output.resume();
     }
   }
 
@@ -201,8 +200,24 @@ export class Simulation {
     if (answer !== null) this.#send(answer);
   }
 
-  #send({ machine, number, topic, payload }: PlantMessage): void {
-    this.#connections.get(this.#connectionKey(machine))?.publish({ number, topic, payload });
+  #send(message: PlantMessage): void {
+    const { plan, truth, clock } = this.#options;
+    const output = this.#outputs.get(outputKey(plan, message.machine));
+    if (output === undefined) throw new Error(`invariant: site ${message.machine.site} is in the plan`);
+    if (message.isLate && message.numbers.length > 0)
+      truth.append({ type: "sent", readings: [...message.numbers], at: clock.nowMs() });
+    this.#waitingCount++;
+    output.send(message);
+  }
+
+  #onDelivered({ numbers }: OutgoingMessage): void {
+    this.#waitingCount--;
+    this.#ackedCount += numbers.length;
+  }
+
+  #record(line: TruthLine): void {
+    if (line.type === "delivery" && line.isLost === true) this.#lostCount += line.readings.length;
+    this.#options.truth.append(line);
   }
 
   #markAcked(): void {
@@ -213,10 +228,9 @@ export class Simulation {
 
   #writeAckedMark(): void {
     let through = this.#plant.readingCount;
-    for (const connection of this.#connections.values()) {
-      const oldest = connection.waitingNumbers().next();
-      if (!oldest.done) through = Math.min(through, oldest.value - 1);
-    }
+    for (const output of this.#outputs.values())
+      for (const number of output.waitingNumbers()) through = Math.min(through, number - 1);
+    for (const number of this.#plant.waitingNumbers()) through = Math.min(through, number - 1);
     if (through === this.#lastMark) return;
     this.#lastMark = through;
     this.#options.truth.append({ type: "acked", through, at: this.#options.clock.nowMs() });
@@ -225,20 +239,5 @@ export class Simulation {
   #lagMs(): number {
     if (!this.#isGenerating || this.#options.speed === Infinity) return 0;
     return Math.max(0, this.#time.nowMs() - this.#plant.nextTimeMs);
-  }
-
-  #waitingCount(): number {
-    let count = 0;
-    for (const connection of this.#connections.values()) count += connection.waitingCount;
-    return count;
-  }
-
-  #connectionKey(machine: {
-    readonly site: string;
-    readonly line: string;
-    readonly machine: string;
-  }): string {
-    const line = `${machine.site}/${machine.line}`;
-    return this.#options.plan.connectionPer === "line" ? line : `${line}/${machine.machine}`;
   }
 }

@@ -1,5 +1,6 @@
 import { systemClock, type Logger } from "@millrace/runtime";
 import { SeededRandom } from "@millrace/testkit";
+import { ReceiverWatch } from "../../simulator/src/publish/receiver-watch.ts";
 import { SensorConnection } from "../../simulator/src/publish/sensor-connection.ts";
 import type { TruthReading } from "../../simulator/src/truth/truth-line.ts";
 import { until } from "./until.ts";
@@ -37,6 +38,7 @@ export class SensorPublisher {
   readonly #intervalMs: number;
   #timer: NodeJS.Timeout | undefined;
   #nextMs = 0;
+  #waitingCount = 0;
 
   constructor(options: SensorPublisherOptions) {
     this.#options = options;
@@ -46,11 +48,13 @@ export class SensorPublisher {
       broker: options.brokerUrl,
       clientId: `sensors-${options.site}-${options.machines.join("-")}`,
       commandTopics: [],
+      qos: 1,
+      node: null,
       inFlightMax: IN_FLIGHT_MAX,
       clock: systemClock,
       random: this.#random,
-      log: silent,
-      onAcked: () => {},
+      watch: new ReceiverWatch({ receiver: options.brokerUrl, clock: systemClock, log: silent }),
+      onDelivered: () => this.#waitingCount--,
       onCommand: () => {},
     });
     this.#connection.open();
@@ -81,7 +85,7 @@ export class SensorPublisher {
     for (const { reading } of this.#held.splice(0)) this.#publish(reading);
     await until(
       `all readings of ${this.#options.site} are acknowledged`,
-      () => this.#connection.waitingCount === 0,
+      () => this.#waitingCount === 0,
       limitMs,
     );
   }
@@ -131,7 +135,13 @@ export class SensorPublisher {
 
   #publish({ site, line, machine, metric, time, value }: TruthReading): void {
     const topic = `factory/${site}/${line}/${machine}/${metric}`;
-    this.#connection.publish({ number: null, topic, payload: JSON.stringify({ ts: time, value }) });
+    this.#waitingCount++;
+    this.#connection.send({
+      numbers: [],
+      topic,
+      payload: JSON.stringify({ ts: time, value }),
+      readings: null,
+    });
   }
 }
 

@@ -12,7 +12,10 @@ test("the newcomer's plan loads, and flags replace seed and brokers", () => {
   const path = join(import.meta.dirname, "../../plans/newcomer.yaml");
   const plan = loadPlan(path, { seed: 9, brokers: new Map([["beta", "mqtt://127.0.0.1:7"]]) });
   expect(plan.seed).toBe(9);
-  expect(plan.sites.map((site) => site.broker)).toEqual(["mqtt://127.0.0.1:1883", "mqtt://127.0.0.1:7"]);
+  expect(plan.sites.map((site) => site.output)).toMatchObject([
+    { url: "mqtt://127.0.0.1:1883" },
+    { url: "mqtt://127.0.0.1:7" },
+  ]);
   expect(plan.faults).toEqual([
     {
       fault: "overheating",

@@ -6,12 +6,14 @@ import type { PlanFile } from "./plan-schema.ts";
 import { planSchema, WEEKDAYS } from "./plan-schema.ts";
 import { PlanSource } from "./plan-source.ts";
 import type { DutyPlan, Plan, SignalPlan, WaveformPlan } from "./plan.ts";
+import { toDeliveryPlan } from "./to-delivery-plan.ts";
 import { toFaultPlan } from "./to-fault-plan.ts";
+import { toOutputPlan } from "./to-output-plan.ts";
 
 export interface LoadPlanOptions {
   /** Instead of the file's. */
   readonly seed?: number | undefined;
-  /** Site to broker address, instead of the file's. */
+  /** Site to broker address, instead of where the file has its readings go. */
   readonly brokers?: ReadonlyMap<string, string>;
 }
 
@@ -40,16 +42,19 @@ export function parsePlan(text: string, path: string, options: LoadPlanOptions =
       );
     return Math.max(1, ticks);
   };
+  const sites = Object.entries(file.sites).map(([site, { lines, machinesPerLine, format }]) => ({
+    site,
+    lines,
+    machinesPerLine,
+    format,
+    output: toOutputPlan(withBroker(file, site, options.brokers?.get(site)), site, source),
+  }));
   const plan: Plan = {
     text,
     seed: options.seed ?? file.seed,
     readingsPerSecond: file.readingsPerSecond,
     connectionPer: file.connectionPer,
-    sites: Object.entries(file.sites).map(([site, each]) => ({
-      site,
-      ...each,
-      broker: options.brokers?.get(site) ?? each.broker,
-    })),
+    sites,
     signals: toSignals(file, ticksOf),
     heat: { tauMs: file.heat.tau, riseCelsius: file.heat.riseCelsius },
     weather: file.weather,
@@ -62,6 +67,7 @@ export function parsePlan(text: string, path: string, options: LoadPlanOptions =
       above,
       clearBelow: clearBelow ?? above,
     })),
+    delivery: toDeliveryPlan(file, sites, source),
     publish: file.publish,
     business: file.business === undefined ? null : toBusinessPlan(file.business, source),
   };
@@ -80,6 +86,13 @@ export function parsePlan(text: string, path: string, options: LoadPlanOptions =
   return plan;
 }
 
+/** The file, with another broker in place of the site's way. */
+function withBroker(file: PlanFile, site: string, broker: string | undefined): PlanFile {
+  if (broker === undefined || file.sites[site] === undefined) return file;
+  const { http: _http, files: _files, ...rest } = file.sites[site];
+  return { ...file, sites: { ...file.sites, [site]: { ...rest, broker } } };
+}
+
 type TicksOf = (ms: number, path: readonly PropertyKey[]) => number;
 
 function toSignals(file: PlanFile, ticksOf: TicksOf): SignalPlan[] {
@@ -87,6 +100,7 @@ function toSignals(file: PlanFile, ticksOf: TicksOf): SignalPlan[] {
     const given = file.signals[metric] ?? null;
     return {
       metric,
+      format: given?.format ?? null,
       everyTicks: given?.every === undefined ? 1 : ticksOf(given.every, ["signals", metric, "every"]),
       noise: given?.noise ?? METRIC_TRAITS[metric].noise,
       noiseTauMs: given?.noiseTau ?? 0,

@@ -2,6 +2,8 @@ import { z } from "zod";
 import { businessSchema } from "../business/plan/business-schema.ts";
 import { BEARING_DEFECTS } from "../signal/bearing.ts";
 import { duration } from "./duration-schema.ts";
+import { READING_FORMATS } from "../format/reading-format.ts";
+import { deliverySchema } from "./delivery-schema.ts";
 import { METRICS } from "./metric.ts";
 
 /** One length, or a shortest and a longest one. */
@@ -27,6 +29,7 @@ const atLeastZero = z.number().min(0);
 const share = z.number().min(0).max(1);
 
 const signal = z.strictObject({
+  format: z.enum(READING_FORMATS).optional(),
   every: duration.optional(),
   noise: atLeastZero.optional(),
   noiseTau: duration.default(0),
@@ -80,7 +83,27 @@ export const planSchema = z.strictObject({
     .record(
       name,
       z.strictObject({
-        broker: z.string().regex(/^mqtts?:\/\/[^\s/]+$/, "write it like mqtt://127.0.0.1:1883"),
+        broker: z
+          .string()
+          .regex(/^mqtts?:\/\/[^\s/]+$/, "write it like mqtt://127.0.0.1:1883")
+          .optional(),
+        qos: z.literal([0, 1, 2]).optional(),
+        http: z
+          .strictObject({
+            url: z.string().regex(/^https?:\/\/[^\s/]+$/, "write it like http://127.0.0.1:8186"),
+          })
+          .optional(),
+        files: z
+          .strictObject({
+            folder: z.string().min(1),
+            rotateBytes: z
+              .int()
+              .min(1_024)
+              .default(64 * 1_048_576),
+            keep: z.int().min(1).max(1_000).default(4),
+          })
+          .optional(),
+        format: z.enum(READING_FORMATS).default("json"),
         lines: z.int().min(1).max(100),
         machinesPerLine: z.int().min(1).max(10_000),
       }),
@@ -139,8 +162,10 @@ export const planSchema = z.strictObject({
   rules: z
     .record(name, z.strictObject({ metric, above: z.number(), clearBelow: z.number().optional() }))
     .default({}),
+  delivery: deliverySchema(duration, span).optional(),
   publish: z
     .strictObject({
+      batch: z.int().min(1).max(1_000).default(10),
       inFlightMax: z.int().min(1).max(10_000).default(1_000),
       waitingMax: z.int().min(1).max(1_000_000).default(50_000),
     })

@@ -1,7 +1,10 @@
 import type { BusinessPlan } from "../business/plan/business-plan.ts";
 import type { BearingGeometry } from "../signal/bearing.ts";
+import type { DeliveryPlan } from "../delivery/delivery-plan.ts";
+import type { ReadingFormat } from "../format/reading-format.ts";
 import type { FaultPlan } from "./fault-plan.ts";
 import type { Metric } from "./metric.ts";
+import type { OutputPlan } from "./output-plan.ts";
 
 /** A plan, resolved: times in ms, defaults filled in. The file's form is in plan-schema.ts, examples in plans/. */
 export interface Plan {
@@ -23,6 +26,8 @@ export interface Plan {
   readonly faults: readonly FaultPlan[];
   /** The rules that the truth applies to every reading, to know which alarms must happen. */
   readonly rules: readonly RulePlan[];
+  /** Null: all comes at once, in order, and once. */
+  readonly delivery: DeliveryPlan | null;
   readonly publish: PublishPlan;
   /** Records beside the machines' readings; a plan has one of them at least. */
   readonly business: BusinessPlan | null;
@@ -30,14 +35,17 @@ export interface Plan {
 
 export interface SitePlan {
   readonly site: string;
-  /** `mqtt://host:port` of the site's agent or broker. */
-  readonly broker: string;
+  readonly output: OutputPlan;
+  /** Of readings whose signal has none of its own. */
+  readonly format: ReadingFormat;
   readonly lines: number;
   readonly machinesPerLine: number;
 }
 
 export interface SignalPlan {
   readonly metric: Metric;
+  /** Null: the site's. */
+  readonly format: ReadingFormat | null;
   /** Read at every n-th of the machine's ticks. */
   readonly everyTicks: number;
   /** Deviation of the sensor's noise, in the metric's unit; at the nominal value where it is a share. */
@@ -112,6 +120,8 @@ export interface RulePlan {
 }
 
 export interface PublishPlan {
+  /** Readings of one signal in a message, where the format gathers several. */
+  readonly batch: number;
   /** Sent and not yet acknowledged, per connection. */
   readonly inFlightMax: number;
   /** Generated and not yet acknowledged, all connections together; beyond it the plant waits. */

@@ -1,4 +1,7 @@
 import { createHash } from "node:crypto";
+import { Dispatch, type PlantMessage } from "../delivery/dispatch.ts";
+import { encodeReadings } from "../format/encode-readings.ts";
+import type { NumberedReading } from "../format/message-maker.ts";
 import type { FaultPlan } from "../plan/fault-plan.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { FaultStep } from "../fault/fault-course.ts";
@@ -9,15 +12,6 @@ import type { TruthRecovery } from "../truth/truth-recovery.ts";
 import type { Machine } from "./machine.ts";
 import type { MachineChange, MachineWaveform } from "./machine-block.ts";
 import { Plant, type SiteChange } from "./plant.ts";
-
-/** What a plant sends in one step. */
-export interface PlantMessage {
-  readonly machine: Machine;
-  /** The reading's number in the truth; null for a machine's state or waveform. */
-  readonly number: number | null;
-  readonly topic: string;
-  readonly payload: string | Buffer;
-}
 
 export interface RecordedStep {
   readonly messages: readonly PlantMessage[];
@@ -36,6 +30,9 @@ export class RecordedPlant {
   readonly #plant: Plant;
   readonly #record: (line: TruthLine) => void;
   readonly #alarms: AlarmTruth;
+  readonly #dispatch: Dispatch;
+  /** What is made arrives at once, and is judged by the rules as it is made. */
+  readonly #isPrompt: boolean;
   readonly #machines: ReadonlyMap<string, Machine>;
   readonly #sampleHz: number;
   /** Sites without power. */
@@ -50,6 +47,9 @@ export class RecordedPlant {
     this.#sampleHz = plan.waveform?.sampleHz ?? 0;
     this.#alarms = new AlarmTruth(plan.rules);
     for (const step of recovery?.alarms ?? []) this.#alarms.restore(step);
+    this.#isPrompt = plan.delivery === null;
+    const onArrival = (reading: TruthReading): void => this.#judge(reading);
+    this.#dispatch = new Dispatch({ plan, startMs, record, onArrival });
     this.#machines = new Map(this.#plant.machines.map((machine) => [topicOf(machine, "command"), machine]));
     this.#readingCount = recovery?.readingCount ?? 0;
     const { seed, text, readingsPerSecond } = plan;
@@ -63,8 +63,19 @@ export class RecordedPlant {
     return this.#plant.machines;
   }
 
+  /** Of the next step: a machine's tick, or the arrival of what is late. */
   get nextTimeMs(): number {
+    return Math.min(this.#plant.nextTimeMs, this.#dispatch.nextDueMs);
+  }
+
+  /** Of the next machine's tick. */
+  get nextTickMs(): number {
     return this.#plant.nextTimeMs;
+  }
+
+  /** Numbers of the readings that are made and have not left. */
+  waitingNumbers(): Iterable<number> {
+    return this.#dispatch.waitingNumbers();
   }
 
   /** All readings of the file so far. */
@@ -81,9 +92,11 @@ export class RecordedPlant {
     return this.#plant.stepCount;
   }
 
-  /** The next machine's messages, written down. */
+  /** What leaves next, written down: with a machine's tick, or because its time has come. */
   step(): RecordedStep {
-    const { machine, stamp, readings, changes, siteChanges } = this.#plant.step();
+    const dueMs = this.#dispatch.nextDueMs;
+    if (dueMs < this.#plant.nextTimeMs) return { messages: this.#dispatch.take(dueMs), siteChanges: [] };
+    const { machine, time, stamp, readings, changes, siteChanges } = this.#plant.step();
     for (const { fault, step, time } of siteChanges) {
       this.#recordFault(fault, step, time);
       if (fault.fault === "power-cut" && step === "onset") this.#dark.add(fault.site);
@@ -94,12 +107,26 @@ export class RecordedPlant {
       const message = this.#change(machine, change, stamp);
       if (message !== null && !this.#dark.has(machine.site)) messages.push(message);
     }
+    const entries: NumberedReading[] = [];
     for (const reading of readings) {
-      this.#record(reading);
-      for (const alarm of this.#alarms.onReading(reading)) this.#record(alarm);
-      messages.push({ machine, number: ++this.#readingCount, ...readingMessage(reading) });
+      this.#record(this.#dispatch.isTimeless(reading) ? { ...reading, isTimeless: true } : reading);
+      if (this.#isPrompt) this.#judge(reading);
+      entries.push({ number: ++this.#readingCount, reading });
     }
+    for (const message of this.#dispatch.add(entries, time)) messages.push(message);
     return { messages, siteChanges };
+  }
+
+  /** A reading that may not have arrived, once more, by itself. */
+  again(entry: NumberedReading): PlantMessage {
+    return this.#dispatch.again(entry);
+  }
+
+  /** Nothing more is made: what was on its way leaves now. */
+  rest(): readonly PlantMessage[] {
+    if (!this.#dispatch.hasWaiting) return [];
+    this.#record({ type: "rest", step: this.#plant.stepCount });
+    return this.#dispatch.rest(this.#plant.nextTimeMs);
   }
 
   /** A command came in; returns the machine's answer, if it gives one. */
@@ -122,6 +149,10 @@ export class RecordedPlant {
     this.#record({ type: "command", ...place, command: command.outcome, outcome });
     for (const change of stopped?.changes ?? []) this.#change(machine, change, nowMs);
     return this.#changeState(machine, nowMs);
+  }
+
+  #judge(reading: TruthReading): void {
+    for (const alarm of this.#alarms.onReading(reading)) this.#record(alarm);
   }
 
   #change(machine: Machine, change: MachineChange, stamp: number): PlantMessage | null {
@@ -149,20 +180,22 @@ export class RecordedPlant {
     const sha256 = createHash("sha256").update(payload).digest("hex");
     const samples = { sampleHz: this.#sampleHz, samples: values.length, rotationHz, sha256 };
     this.#record({ type: "waveform", ...placeOf(machine), time, ...samples });
-    return { machine, number: null, topic: topicOf(machine, `waveform/${time}`), payload };
+    return { ...NO_READING, machine, topic: topicOf(machine, `waveform/${time}`), payload };
   }
 
   #changeState(machine: Machine, time: number): PlantMessage {
     this.#record({ type: "state", ...placeOf(machine), state: machine.state, time });
-    return { machine, number: null, topic: topicOf(machine, "state"), payload: machine.state };
+    return { ...NO_READING, machine, topic: topicOf(machine, "state"), payload: machine.state };
   }
 }
 
-/** The same bytes whenever the same reading is sent. */
+const NO_READING = { numbers: [], readings: null, isLate: false } as const;
+
+/** A reading by itself, as JSON. */
 export function readingMessage(reading: TruthReading): { readonly topic: string; readonly payload: string } {
   return {
     topic: topicOf(reading, reading.metric),
-    payload: JSON.stringify({ [reading.metric]: reading.value, ts: reading.time }),
+    payload: encodeReadings("json", [reading], { hasPlace: false }),
   };
 }
 

@@ -1,31 +1,25 @@
 import mqtt, { type MqttClient } from "mqtt";
-import {
-  createBackoff,
-  type Backoff,
-  type Clock,
-  type Logger,
-  type Random,
-  type Timer,
-} from "@millrace/runtime";
-
-export interface SensorMessage {
-  /** The reading's number; null for what is not a reading. */
-  readonly number: number | null;
-  readonly topic: string;
-  readonly payload: string | Buffer;
-}
+import { createBackoff, type Backoff, type Clock, type Random, type Timer } from "@millrace/runtime";
+import type { SparkplugMessage, SparkplugNode } from "../format/sparkplug-node.ts";
+import type { OutgoingMessage } from "./outgoing-message.ts";
+import type { Output } from "./output.ts";
+import { publishPackets } from "./publish-packets.ts";
+import type { ReceiverWatch } from "./receiver-watch.ts";
 
 export interface SensorConnectionOptions {
   readonly broker: string;
+  readonly qos: 0 | 1 | 2;
   /** Unique among the broker's clients. */
   readonly clientId: string;
   /** Subscribed on every connect, QoS 1. */
   readonly commandTopics: readonly string[];
+  /** The edge node that speaks on it; null: its messages are no Sparkplug. */
+  readonly node: SparkplugNode | null;
   readonly inFlightMax: number;
   readonly clock: Clock;
   readonly random: Random;
-  readonly log: Logger;
-  readonly onAcked: (message: SensorMessage) => void;
+  readonly watch: ReceiverWatch;
+  readonly onDelivered: (message: OutgoingMessage) => void;
   readonly onCommand: (topic: string, payload: string) => void;
 }
 
@@ -33,20 +27,25 @@ const RETRY_FIRST_MS = 100;
 const RETRY_MS_MAX = 2_000;
 const CONNECT_MS_MAX = 5_000;
 const KEEPALIVE_S = 5;
+/** QoS 0: messages written at once. */
+const CHUNK_MESSAGES_MAX = 1_000;
 
 /**
- * One MQTT connection of the plant. A message stays here, unchanged, until the broker has acknowledged it (QoS 1); after
- * a reconnect all unacknowledged ones go out again in their order. Its memory is bounded by its caller, who looks at
- * `waitingCount` before handing over more. mqtt.js's own store and reconnect are not used.
+ * One MQTT connection of the plant. A message stays here, unchanged, until the broker has acknowledged it (QoS 1 and 2), or
+ * until the system has taken its bytes (QoS 0); after a reconnect all others go out again in their order. mqtt.js's own
+ * store and reconnect are not used, and QoS 0 goes past it, many packets at once, into its stream.
  */
-export class SensorConnection {
+export class SensorConnection implements Output {
   readonly #options: SensorConnectionOptions;
-  readonly #inFlight = new Set<SensorMessage>();
-  #unsent: SensorMessage[] = [];
+  readonly #inFlight = new Set<OutgoingMessage>();
+  #unsent: OutgoingMessage[] = [];
   #unsentHead = 0;
+  /** Of Sparkplug: those that were here before the connection. */
+  #historicalCount = 0;
   #client: MqttClient | null = null;
   #isConnected = false;
   #isClosed = false;
+  #isWriting = false;
   #holdCount = 0;
   #retry: Timer | null = null;
   readonly #backoff: Backoff;
@@ -57,11 +56,6 @@ export class SensorConnection {
     this.#backoff = createBackoff({ random: options.random, firstMs: RETRY_FIRST_MS, maxMs: RETRY_MS_MAX });
   }
 
-  /** Unacknowledged messages, sent or not. */
-  get waitingCount(): number {
-    return this.#inFlight.size + this.#unsent.length - this.#unsentHead;
-  }
-
   get isConnected(): boolean {
     return this.#isConnected;
   }
@@ -70,22 +64,19 @@ export class SensorConnection {
     return this.#holdCount > 0;
   }
 
-  /** Connections lost and made again. */
   get reconnectCount(): number {
     return Math.max(0, this.#connectCount - 1);
   }
 
-  /** Numbers of the readings not yet acknowledged, ascending. */
   *waitingNumbers(): Generator<number> {
-    for (const message of this.#inFlight) if (message.number !== null) yield message.number;
-    for (let index = this.#unsentHead; index < this.#unsent.length; index++) {
-      const number = this.#unsent[index]?.number ?? null;
-      if (number !== null) yield number;
-    }
+    for (const message of this.#inFlight) yield* message.numbers;
+    for (let index = this.#unsentHead; index < this.#unsent.length; index++)
+      yield* this.#unsent[index].numbers;
   }
 
   open(): void {
-    const { broker, clientId, commandTopics, log } = this.#options;
+    const { broker, clientId, commandTopics, node, watch } = this.#options;
+    const will = node?.will();
     const client = mqtt.connect(broker, {
       clientId,
       clean: true,
@@ -94,29 +85,36 @@ export class SensorConnection {
       keepalive: KEEPALIVE_S,
       resubscribe: false,
       queueQoSZero: false,
+      ...(will === undefined
+        ? {}
+        : { will: { topic: will.topic, payload: Buffer.from(will.payload), qos: 1, retain: false } }),
     });
     this.#client = client;
+    let reason = "the connection was closed";
     const ifCurrent = (act: () => void) => () => {
       if (this.#client === client) act();
     };
-    client.on("error", (error) =>
-      log.repeated("sensor_connection", `connection to ${broker} failed`, { reason: error.message }),
-    );
+    client.on("error", (error) => (reason = error.message || reason));
     client.on("message", (topic, payload) => {
-      if (this.#client === client) this.#options.onCommand(topic, payload.toString("utf8"));
+      if (this.#client === client) this.#onMessage(topic, payload);
     });
     client.on(
       "close",
-      ifCurrent(() => this.#onClosed(client)),
+      ifCurrent(() => {
+        if (this.#holdCount === 0 && !this.#isClosed) watch.away(this, reason);
+        this.#onClosed(client);
+      }),
     );
     client.on(
       "connect",
       ifCurrent(() => {
         this.#connectCount++;
         this.#backoff.reset();
-        if (commandTopics.length === 0) return this.#onReady();
+        watch.back(this);
+        const topics = [...commandTopics, ...(node === null ? [] : [node.commandTopic])];
+        if (topics.length === 0) return this.#onReady();
         // Sensors speak only once their commands can reach them.
-        client.subscribe([...commandTopics], { qos: 1 }, (error) => {
+        client.subscribe(topics, { qos: 1 }, (error) => {
           if (this.#client !== client) return;
           if (error) client.end(true);
           else this.#onReady();
@@ -125,7 +123,6 @@ export class SensorConnection {
     );
   }
 
-  /** As if the cable were pulled: gone until there was a `resume` for each `hold`. */
   hold(): void {
     this.#holdCount++;
     this.#retry?.cancel();
@@ -138,39 +135,66 @@ export class SensorConnection {
     if (this.#holdCount === 0) this.open();
   }
 
-  publish(message: SensorMessage): void {
+  send(message: OutgoingMessage): void {
     this.#unsent.push(message);
     this.#sendMore();
   }
 
-  /** Ends the connection; unacknowledged messages stay listed in `waitingNumbers`. */
   close(): Promise<void> {
     this.#isClosed = true;
     this.#retry?.cancel();
     const client = this.#client;
+    const node = this.#isConnected ? this.#options.node : null;
     this.#client = null;
     this.#isConnected = false;
     return new Promise((resolve) => {
       if (client === null) resolve();
-      else client.end(true, {}, () => resolve());
+      else if (node === null) client.end(true, {}, () => resolve());
+      else {
+        // An edge node that leaves in order says so itself (Sparkplug 3.0, 5.6).
+        const { topic, payload } = node.death();
+        client.publish(topic, Buffer.from(payload), { qos: 1 });
+        client.end(false, {}, () => resolve());
+      }
     });
   }
 
   #onReady(): void {
     this.#isConnected = true;
+    const { node, clock } = this.#options;
+    if (node !== null) {
+      this.#historicalCount = this.#unsent.length - this.#unsentHead;
+      this.#write(node.births(clock.nowMs()), () => {});
+    }
     this.#sendMore();
+  }
+
+  #onMessage(topic: string, payload: Buffer): void {
+    const { node, clock } = this.#options;
+    if (node?.isRebirth(topic, payload) === true) {
+      if (this.#isConnected) this.#write(node.births(clock.nowMs()), () => {});
+    } else if (topic !== node?.commandTopic) this.#options.onCommand(topic, payload.toString("utf8"));
   }
 
   #sendMore(): void {
     const client = this.#client;
     if (client === null || !this.#isConnected) return;
-    while (this.#inFlight.size < this.#options.inFlightMax && this.#unsentHead < this.#unsent.length) {
-      const message = this.#unsent[this.#unsentHead++];
-      if (message === undefined) break;
-      this.#inFlight.add(message);
-      client.publish(message.topic, message.payload, { qos: 1 }, (error) => {
-        if (!error && this.#client === client) this.#onAcked(message);
-      });
+    if (this.#options.qos === 0) this.#sendUnanswered();
+    else {
+      const { qos, inFlightMax } = this.#options;
+      while (this.#inFlight.size < inFlightMax && this.#unsentHead < this.#unsent.length) {
+        const message = this.#unsent[this.#unsentHead++];
+        this.#inFlight.add(message);
+        const { payload } = message;
+        client.publish(
+          message.topic,
+          typeof payload === "string" ? payload : Buffer.from(payload),
+          { qos },
+          (error) => {
+            if (!error && this.#client === client) this.#onAcked(message);
+          },
+        );
+      }
     }
     if (this.#unsentHead === this.#unsent.length || this.#unsentHead > 1_024) {
       this.#unsent = this.#unsent.slice(this.#unsentHead);
@@ -178,15 +202,52 @@ export class SensorConnection {
     }
   }
 
-  #onAcked(message: SensorMessage): void {
+  /** QoS 0: the next chunk, once the system has taken the one before. */
+  #sendUnanswered(): void {
+    if (this.#isWriting || this.#unsentHead === this.#unsent.length) return;
+    const messages = this.#unsent.slice(this.#unsentHead, this.#unsentHead + CHUNK_MESSAGES_MAX);
+    this.#unsentHead += messages.length;
+    for (const message of messages) this.#inFlight.add(message);
+    const client = this.#client;
+    this.#isWriting = true;
+    this.#write(
+      messages.flatMap((message) => this.#packetsOf(message)),
+      () => {
+        if (this.#client !== client) return;
+        this.#isWriting = false;
+        for (const message of messages) {
+          this.#inFlight.delete(message);
+          this.#options.onDelivered(message);
+        }
+        this.#sendMore();
+      },
+    );
+  }
+
+  #packetsOf(message: OutgoingMessage): readonly (OutgoingMessage | SparkplugMessage)[] {
+    const { node, clock } = this.#options;
+    if (message.readings === null || node === null) return [message];
+    const isHistorical = this.#historicalCount > 0;
+    if (isHistorical) this.#historicalCount--;
+    return node.data(message.readings, isHistorical, clock.nowMs());
+  }
+
+  #write(messages: readonly Pick<OutgoingMessage, "topic" | "payload">[], onTaken: () => void): void {
+    this.#client?.stream.write(publishPackets(messages), (error) => {
+      if (!error) onTaken();
+    });
+  }
+
+  #onAcked(message: OutgoingMessage): void {
     if (!this.#inFlight.delete(message)) return;
-    this.#options.onAcked(message);
+    this.#options.onDelivered(message);
     this.#sendMore();
   }
 
   #onClosed(client: MqttClient): void {
     this.#client = null;
     this.#isConnected = false;
+    this.#isWriting = false;
     client.end(true);
     this.#unsent = [...this.#inFlight, ...this.#unsent.slice(this.#unsentHead)];
     this.#unsentHead = 0;

@@ -1,9 +1,17 @@
 import type { RulePlan } from "../plan/plan.ts";
 import type { TruthAlarm, TruthReading } from "./truth-line.ts";
 
-/** Which alarms must happen: the plan's rules applied to every reading, in event time order per machine. */
+/** A reading that is older than the newest by no more than this may raise an alarm; `limits.actionMaxAge` of an agent. */
+const RAISE_LATE_MS_MAX = 5_000;
+
+/**
+ * Which alarms must happen: the plan's rules applied to every reading, in the order in which they arrive. One that is
+ * older than the newest of its sensor may raise an alarm and ends none.
+ */
 export class AlarmTruth {
   readonly #rules: readonly RulePlan[];
+  /** Event time by rule and machine. */
+  readonly #newestMs = new Map<string, number>();
   /** At most one entry per rule and machine. */
   readonly #active = new Set<string>();
 
@@ -23,11 +31,14 @@ export class AlarmTruth {
       if (rule.metric !== reading.metric) continue;
       const key = keyOf(rule.rule, reading);
       const isActive = this.#active.has(key);
-      if (!isActive && reading.value > rule.above) {
+      const lateMs = (this.#newestMs.get(key) ?? -Infinity) - reading.time;
+      if (lateMs <= 0) this.#newestMs.set(key, reading.time);
+      if (!isActive && reading.value > rule.above && lateMs <= RAISE_LATE_MS_MAX) {
         this.#active.add(key);
         steps.push({ ...reading, type: "alarm", rule: rule.rule, limit: rule.above });
       } else if (
         isActive &&
+        lateMs <= 0 &&
         (reading.value < rule.clearBelow || (rule.clearBelow === rule.above && reading.value <= rule.above))
       ) {
         this.#active.delete(key);

@@ -10,7 +10,13 @@ export interface RepeatedRunOptions {
   readonly record: (line: TruthLine) => void;
 }
 
-const NETWORK_LINES: ReadonlySet<TruthLine["type"]> = new Set(["acked", "unacked", "end", "records-acked"]);
+const NETWORK_LINES: ReadonlySet<TruthLine["type"]> = new Set([
+  "sent",
+  "acked",
+  "unacked",
+  "end",
+  "records-acked",
+]);
 /** A step of a machine that was silenced gives no line; neither does one of records within a window. */
 const SILENT_STEPS_MAX = 10_000_000;
 
@@ -39,7 +45,10 @@ export class RepeatedRun {
   onLine(line: TruthLine): { readonly expected: string; readonly made: string } | null {
     if (NETWORK_LINES.has(line.type)) return null;
     if (line.type === "run") this.#begin(line);
-    else if (line.type === "command") this.#command(line);
+    else if (line.type === "rest") {
+      this.#stepUntil((world) => this.#made.length > 0 || world.plant.stepCount >= line.step);
+      this.#world?.plant.rest();
+    } else if (line.type === "command") this.#command(line);
     else if (line.type === "records-end") this.#end(line.time);
     else {
       const stepsMax = (this.#world?.stepCount ?? 0) + SILENT_STEPS_MAX;

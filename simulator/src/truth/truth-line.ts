@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { businessTruthLines } from "../business/truth/business-truth-line.ts";
+import { DAMAGES } from "../delivery/damage-payload.ts";
 import { METRICS } from "../plan/metric.ts";
 import { MACHINE_STATES } from "../plant/duty-cycle.ts";
 
@@ -36,6 +37,8 @@ const reading = z.object({
   trueTime: z.number().optional(),
   /** By a clock that was set back its time and value are those of an earlier one: nobody can tell it from a repetition. */
   isRepeated: z.literal(true).optional(),
+  /** Its payload does not say its time: it counts at its arrival, in no window that the truth could name. */
+  isTimeless: z.literal(true).optional(),
 });
 /** By the plan's rules this reading must raise an alarm, or return it to normal. */
 const alarm = z.object({
@@ -86,6 +89,23 @@ const waveform = z.object({
   rotationHz: z.number(),
   sha256: z.string(),
 });
+/**
+ * A message that does not simply come, at once and once. `readings` by their numbers; `due` and `again` are the event
+ * times at which it and its copy arrive.
+ */
+const delivery = z.object({
+  type: z.literal("delivery"),
+  readings: z.array(z.number()),
+  due: z.number(),
+  again: z.number().optional(),
+  isLost: z.literal(true).optional(),
+  /** What comes instead: none of its readings does, and it counts as one that was rejected. */
+  malformed: z.enum(DAMAGES).optional(),
+});
+/** The end of generating, at this tick: what was on its way, or waited for its message to be full, comes at once. */
+const rest = z.object({ type: z.literal("rest"), step: z.number() });
+/** When a late message left, by the simulator's clock. */
+const sent = z.object({ type: z.literal("sent"), readings: z.array(z.number()), at: z.number() });
 /** Every reading up to this number is acknowledged. Written about once a second. */
 const acked = z.object({ type: z.literal("acked"), through: z.number(), at: z.number() });
 /** One reading that was never acknowledged before the end. */
@@ -95,6 +115,8 @@ const end = z.object({
   at: z.number(),
   generated: z.number(),
   acked: z.number(),
+  /** As the plan wanted it. */
+  lost: z.number().optional(),
   commands: z.number(),
 });
 
@@ -106,6 +128,9 @@ const truthLine = z.discriminatedUnion("type", [
   state,
   fault,
   waveform,
+  delivery,
+  rest,
+  sent,
   acked,
   unacked,
   end,
@@ -115,6 +140,7 @@ const truthLine = z.discriminatedUnion("type", [
 export type TruthLine = z.infer<typeof truthLine>;
 export type TruthHeader = z.infer<typeof header>;
 export type TruthCommand = z.infer<typeof command>;
+export type TruthDelivery = z.infer<typeof delivery>;
 export type TruthReading = z.infer<typeof reading>;
 export type TruthAlarm = z.infer<typeof alarm>;
 

@@ -31,7 +31,11 @@ export async function recoverTruth(path: string): Promise<TruthRecovery | null> 
       unacked.push({ number: ++readingCount, reading: line });
       lastTimeMs = Math.max(lastTimeMs, line.time);
     } else if (line.type === "records-end") lastTimeMs = Math.max(lastTimeMs, line.time - 1);
-    else if (line.type === "acked") unacked = unacked.filter((each) => each.number > line.through);
+    else if (line.type === "delivery" && (line.isLost === true || line.malformed !== undefined)) {
+      // Lost, or spoilt, as the plan wanted it: it does not go out again.
+      const gone = new Set(line.readings);
+      unacked = unacked.filter((each) => !gone.has(each.number));
+    } else if (line.type === "acked") unacked = unacked.filter((each) => each.number > line.through);
     else if (line.type === "alarm" || line.type === "cleared") alarms.push(line);
   }
   return !hasRun ? null : { plantStartMs, lastTimeMs, readingCount, unacked, alarms };

@@ -1,0 +1,191 @@
+import { encodeReadings } from "../format/encode-readings.ts";
+import { type MessageDraft, MessageMaker, type NumberedReading } from "../format/message-maker.ts";
+import { FORMAT_TRAITS, type ReadingFormat, topicLevelOf } from "../format/reading-format.ts";
+import { formatOf } from "../plan/format-of.ts";
+import type { OutputPlan } from "../plan/output-plan.ts";
+import type { Plan } from "../plan/plan.ts";
+import type { OutgoingMessage } from "../publish/outgoing-message.ts";
+import { streamName } from "../signal/random-stream.ts";
+import type { TruthDelivery, TruthLine, TruthReading } from "../truth/truth-line.ts";
+import { damagePayload, damagesOf } from "./damage-payload.ts";
+import { DeliveryQueue } from "./delivery-queue.ts";
+import { MessageFates } from "./message-fates.ts";
+import { Silences } from "./silences.ts";
+
+export interface PlantMessage extends OutgoingMessage {
+  readonly machine: { readonly site: string; readonly line: string; readonly machine: string };
+  /** It comes later than what it tells of. */
+  readonly isLate: boolean;
+}
+
+export interface DispatchOptions {
+  readonly plan: Plan;
+  readonly startMs: number;
+  readonly record: (line: TruthLine) => void;
+  /** Where the plan has a delivery: in the order in which they arrive; those that are lost or spoilt do not. */
+  readonly onArrival: (reading: TruthReading) => void;
+}
+
+interface OnTheWay {
+  readonly message: PlantMessage;
+  readonly arriving: readonly TruthReading[];
+}
+
+/**
+ * From readings to messages on their way: what belongs together is put into one payload, and each message meets its fate.
+ * All of it is a function of plan, seed and the readings; what is late waits here for its time.
+ */
+export class Dispatch {
+  readonly #options: DispatchOptions;
+  readonly #maker: MessageMaker;
+  readonly #formats = new Map<string, ReadingFormat>();
+  readonly #outputs: ReadonlyMap<string, OutputPlan>;
+  /** By topic. */
+  readonly #fates = new Map<string, MessageFates>();
+  /** By connection. */
+  readonly #silences = new Map<string, Silences>();
+  readonly #queue = new DeliveryQueue<OnTheWay>();
+
+  constructor(options: DispatchOptions) {
+    this.#options = options;
+    const { plan } = options;
+    this.#outputs = new Map(plan.sites.map(({ site, output }) => [site, output]));
+    for (const { site } of plan.sites) {
+      for (const { metric } of plan.signals)
+        this.#formats.set(`${site}/${metric}`, formatOf(plan, site, metric));
+    }
+    this.#maker = new MessageMaker({
+      formatOf: (site, metric) => this.#formats.get(`${site}/${metric}`) ?? "json",
+      batch: plan.publish.batch,
+    });
+  }
+
+  /** Event time at which the next message arrives; Infinity: nothing is on its way. */
+  get nextDueMs(): number {
+    return this.#queue.nextDueMs;
+  }
+
+  /** Of the readings that have not left: on their way, or in a message that is not full. */
+  *waitingNumbers(): Generator<number> {
+    for (const { message } of this.#queue) yield* message.numbers;
+    yield* this.#maker.waitingNumbers();
+  }
+
+  /** Its payload will not say its time. */
+  isTimeless({ site, metric }: TruthReading): boolean {
+    return !FORMAT_TRAITS[this.#formats.get(`${site}/${metric}`) ?? "json"].hasTime;
+  }
+
+  get hasWaiting(): boolean {
+    return this.#queue.size > 0 || this.#maker.hasWaiting;
+  }
+
+  /** A reading by itself, whatever its format gathers. */
+  again(entry: NumberedReading): PlantMessage {
+    const { site, metric } = entry.reading;
+    const format = this.#formats.get(`${site}/${metric}`) ?? "json";
+    return this.#message({ format, level: topicLevelOf(format, metric), entries: [entry] });
+  }
+
+  /** What a machine reads at one tick; returns what leaves now. */
+  add(entries: readonly NumberedReading[], timeMs: number): PlantMessage[] {
+    const drafts = this.#maker.add(entries);
+    if (this.#options.plan.delivery === null) return drafts.map((draft) => this.#message(draft));
+    for (const draft of drafts) this.#meetFate(draft, timeMs);
+    return this.take(timeMs);
+  }
+
+  /** What has arrived by then. */
+  take(untilMs: number): PlantMessage[] {
+    const messages: PlantMessage[] = [];
+    for (const { message, arriving } of this.#queue.take(untilMs)) {
+      for (const reading of arriving) this.#options.onArrival(reading);
+      messages.push(message);
+    }
+    return messages;
+  }
+
+  /** All that has not left, at once: nothing more comes. */
+  rest(timeMs: number): PlantMessage[] {
+    const drafts = this.#maker.rest();
+    if (this.#options.plan.delivery === null) return drafts.map((draft) => this.#message(draft));
+    for (const draft of drafts) this.#meetFate(draft, timeMs);
+    return this.take(Infinity);
+  }
+
+  #meetFate(draft: MessageDraft, timeMs: number): void {
+    const message = this.#message(draft);
+    const fate = this.#fatesOf(message.topic, draft.format, message.machine.site).next();
+    const heardMs = this.#silencesOf(message.machine)?.endMs(timeMs) ?? timeMs;
+    const dueMs = Math.max(timeMs + fate.lateMs, heardMs);
+    const line: TruthDelivery = { type: "delivery", readings: [...message.numbers], due: dueMs };
+    if (fate.isLost) {
+      this.#options.record({ ...line, isLost: true });
+      return;
+    }
+    const arriving = draft.entries.map(({ reading }) => reading);
+    const isLate = dueMs > timeMs;
+    if (fate.damage !== null) {
+      this.#options.record({ ...line, malformed: fate.damage });
+      const payload = damagePayload(message.payload.toString(), draft.format, fate.damage);
+      this.#queue.push(dueMs, { message: { ...message, payload, isLate }, arriving: [] });
+      return;
+    }
+    const againMs = fate.againMs === null ? {} : { again: dueMs + fate.againMs };
+    if (isLate || fate.againMs !== null) this.#options.record({ ...line, ...againMs });
+    this.#queue.push(dueMs, { message: { ...message, isLate }, arriving });
+    if (fate.againMs !== null)
+      this.#queue.push(dueMs + fate.againMs, {
+        message: { ...message, numbers: [], isLate },
+        arriving: [],
+      });
+  }
+
+  #message({ format, level, entries }: MessageDraft): PlantMessage {
+    const readings = entries.map(({ reading }) => reading);
+    const [machine] = readings;
+    const numbers = entries.map(({ number }) => number);
+    const hasPlace = this.#outputs.get(machine.site)?.kind === "files";
+    return {
+      machine,
+      numbers,
+      topic: `factory/${machine.site}/${machine.line}/${machine.machine}/${level}`,
+      isLate: false,
+      ...(format === "sparkplug"
+        ? { payload: "", readings }
+        : { payload: encodeReadings(format, readings, { hasPlace }), readings: null }),
+    };
+  }
+
+  #fatesOf(topic: string, format: ReadingFormat, site: string): MessageFates {
+    let fates = this.#fates.get(topic);
+    if (fates === undefined) {
+      const { plan } = this.#options;
+      if (plan.delivery === null) throw new Error("invariant: the plan has a delivery");
+      const output = this.#outputs.get(site);
+      fates = new MessageFates({
+        plan: plan.delivery,
+        name: streamName(plan.seed, topic, "delivery"),
+        mayBeLost: output?.kind === "mqtt" && output.qos === 0,
+        damages: damagesOf(format, plan.delivery.malformed.kinds, output?.kind !== "mqtt"),
+      });
+      this.#fates.set(topic, fates);
+    }
+    return fates;
+  }
+
+  #silencesOf({ site, line, machine }: PlantMessage["machine"]): Silences | null {
+    const { plan, startMs } = this.#options;
+    const silence = plan.delivery?.silence ?? null;
+    if (silence === null) return null;
+    const place = plan.connectionPer === "line" ? [site, line] : [site, line, machine];
+    const key = place.join("/");
+    let silences = this.#silences.get(key);
+    if (silences === undefined)
+      this.#silences.set(
+        key,
+        (silences = new Silences(silence, streamName(plan.seed, ...place, "silence"), startMs)),
+      );
+    return silences;
+  }
+}
