@@ -118,7 +118,8 @@ export class Dispatch {
     const fate = this.#fatesOf(message.topic, draft.format, message.machine.site).next();
     const heardMs = this.#silencesOf(message.machine)?.endMs(timeMs) ?? timeMs;
     const dueMs = Math.max(timeMs + fate.lateMs, heardMs);
-    const line: TruthDelivery = { type: "delivery", readings: [...message.numbers], due: dueMs };
+    const { site } = message.machine;
+    const line: TruthDelivery = { type: "delivery", site, readings: [...message.numbers], due: dueMs };
     if (fate.isLost) {
       this.#options.record({ ...line, isLost: true });
       return;

@@ -64,9 +64,47 @@ test.each([
     `${SITES}waveform: { every: 1m, bearing: { balls: 9, ballDiameterMm: 40, pitchDiameterMm: 39 } }\n`,
     "p.yaml:4:61: the balls do not fit",
   ],
+  [`${SITES}signals: { temperature: { format: jsn } }\n`, '"jsn"; did you mean json?'],
+  [
+    `${SITES}signals: { temperature: { format: sparkplug } }\n`,
+    "p.yaml:4:10: sparkplug is a whole site's format",
+  ],
+  [`${SITES}delivery: { loss: { probability: 0.1 } }\n`, "p.yaml:4:19: nothing is lost but at QoS 0"],
+  [`${SITES}delivery: { lateness: { distribution: normal } }\n`, '"normal"; did you mean lognormal?'],
+  [
+    `${SITES}delivery: { lateness: { distribution: pareto, least: 1s } }\n`,
+    "p.yaml:4:23: delivery.lateness.max:",
+  ],
+  [
+    `${SITES}delivery: { lateness: { distribution: exponential, mean: 1s, max: 30d } }\n`,
+    "p.yaml:4:11: up to 77760000 readings could be on their way",
+  ],
+  [`${SITES}delivery: { silence: { every: 1m, for: [9s, 5s] } }\n`, "p.yaml:4:40: for must be a length"],
+  [`${SITES}delivery: { malformed: { probability: 2 } }\n`, "p.yaml:4:39: delivery.malformed.probability:"],
   ["version: 1\nsites: {\n", "p.yaml:3:1:"],
 ])("%#: %s", (text, problem) => {
   expect(() => parsePlan(text, "p.yaml")).toThrow(problem);
+});
+
+test.each([
+  ["", "3:10: name one of broker, http and files"],
+  ['broker: "mqtt://a:1", http: { url: "http://a:1" }', "3:10: name one of broker, http and files"],
+  ['http: { url: "http://127.0.0.1:8186" }, qos: 1', "only a broker has a QoS"],
+  ['http: { url: "http://127.0.0.1:8186" }, format: csv', "http takes formats of one line, not csv"],
+  ["files: { folder: out }, format: senml", "files takes json, influx and csv, not senml"],
+  ["files: { folder: out }, format: sparkplug", "Sparkplug B needs a broker"],
+  ['broker: "mqtt://a:1", format: sparkplug, qos: 1', "Sparkplug B publishes its data at QoS 0"],
+  ['broker: "mqtt://a:1", qos: 3', "sites.alpha.qos: 3"],
+])("site %#: %s", (way, problem) => {
+  const text = `version: 1\nsites:\n  alpha: { lines: 1, machinesPerLine: 1, ${way} }\n`;
+  expect(() => parsePlan(text, "p.yaml")).toThrow(problem);
+});
+
+test("a rule needs readings that bring their own time", () => {
+  const text = `${SITES}signals: { temperature: { format: number } }
+rules: { hot: { metric: temperature, above: 5 } }
+`;
+  expect(() => parsePlan(text, "p.yaml")).toThrow("p.yaml:5:25: temperature brings no time of its own");
 });
 
 test.each([

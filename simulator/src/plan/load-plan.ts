@@ -1,6 +1,8 @@
 import { readFileSync } from "node:fs";
 import { MillraceError, reasonOf } from "@millrace/runtime";
 import { toBusinessPlan } from "../business/plan/to-business-plan.ts";
+import { FORMAT_TRAITS } from "../format/reading-format.ts";
+import { formatOf } from "./format-of.ts";
 import { METRIC_TRAITS, METRICS, type Metric } from "./metric.ts";
 import type { PlanFile } from "./plan-schema.ts";
 import { planSchema, WEEKDAYS } from "./plan-schema.ts";
@@ -73,7 +75,7 @@ export function parsePlan(text: string, path: string, options: LoadPlanOptions =
   };
   if (plan.sites.length === 0 && plan.business === null)
     source.addProblem(["sites"], "name at least one site, or business that makes records");
-  checkRules(file, source);
+  checkRules(plan, file, source);
   source.refuseProblems();
   for (const site of options.brokers?.keys() ?? []) {
     if (file.sites[site] === undefined) {
@@ -144,8 +146,13 @@ function toWaveform({ waveform }: PlanFile, source: PlanSource, ticksOf: TicksOf
   return { everyTicks: ticksOf(every, ["waveform", "every"]), samples, sampleHz, bearing };
 }
 
-function checkRules({ rules, signals }: PlanFile, source: PlanSource): void {
+function checkRules(plan: Plan, { rules, signals }: PlanFile, source: PlanSource): void {
   for (const [rule, { metric, above, clearBelow }] of Object.entries(rules)) {
+    if (plan.sites.some(({ site }) => !FORMAT_TRAITS[formatOf(plan, site, metric)].hasTime))
+      source.addProblem(
+        ["rules", rule, "metric"],
+        `${metric} brings no time of its own, so that nobody can say when it must raise an alarm`,
+      );
     if (!isReported(signals, metric))
       source.addProblem(
         ["rules", rule, "metric"],

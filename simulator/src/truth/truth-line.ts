@@ -95,6 +95,7 @@ const waveform = z.object({
  */
 const delivery = z.object({
   type: z.literal("delivery"),
+  site: z.string(),
   readings: z.array(z.number()),
   due: z.number(),
   again: z.number().optional(),

@@ -1,0 +1,269 @@
+// Every way out: what is handed over arrives in the end, whole and in order, through receivers that go away, are busy or full;
+// that one is away is said once.
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer as createHttpServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { createServer, type AddressInfo, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type Clock, MemoryLogger, systemClock, systemRandom } from "@millrace/runtime";
+import { Aedes } from "aedes";
+import { afterEach, expect, test, vi } from "vitest";
+import { FileOutput } from "./file-output.ts";
+import { HttpOutput } from "./http-output.ts";
+import type { OutgoingMessage } from "./outgoing-message.ts";
+import { ReceiverWatch } from "./receiver-watch.ts";
+import { SensorConnection } from "./sensor-connection.ts";
+
+const ends: (() => Promise<unknown> | void)[] = [];
+afterEach(async () => {
+  for (const end of ends.splice(0).reverse()) await end();
+});
+
+const WITHIN = { timeout: 10_000, interval: 5 };
+const message = (number: number, topic = "factory/alpha/line-1/machine-1/temperature"): OutgoingMessage => ({
+  numbers: [number],
+  topic,
+  payload: `{"temperature":${number},"ts":1}`,
+  readings: null,
+});
+
+function watched(receiver: string) {
+  const log = new MemoryLogger();
+  const delivered: number[] = [];
+  return {
+    log,
+    delivered,
+    options: {
+      clock: systemClock,
+      random: systemRandom,
+      watch: new ReceiverWatch({ receiver, clock: systemClock, log }),
+      onDelivered: ({ numbers }: OutgoingMessage) => void delivered.push(...numbers),
+    },
+    said: () => log.lines.map(({ message: text }) => text),
+  };
+}
+
+async function openBroker(port = 0) {
+  const aedes = await Aedes.createBroker();
+  const received: string[] = [];
+  const qos = new Set<number>();
+  aedes.on("publish", (packet) => {
+    if (!packet.topic.startsWith("factory/")) return;
+    received.push(packet.payload.toString());
+    qos.add(packet.qos);
+  });
+  const sockets = new Set<Socket>();
+  const server = createServer((socket) => {
+    sockets.add(socket);
+    aedes.handle(socket);
+  });
+  await new Promise<void>((resolve) => server.listen(port, "127.0.0.1", resolve));
+  const close = async (): Promise<void> => {
+    for (const socket of sockets) socket.destroy();
+    await new Promise<void>((resolve) => server.close(() => resolve()));
+    aedes.close();
+  };
+  ends.push(close);
+  return { received, qos, close, port: (server.address() as AddressInfo).port };
+}
+
+/** Refuses so many tries to connect. */
+async function refuse(port: number, count: number): Promise<void> {
+  let tries = 0;
+  const server = createServer((socket) => {
+    tries += 1;
+    socket.destroy();
+  });
+  await new Promise<void>((resolve) => server.listen(port, "127.0.0.1", resolve));
+  await vi.waitFor(() => expect(tries).toBeGreaterThanOrEqual(count), WITHIN);
+  await new Promise<void>((resolve) => server.close(() => resolve()));
+}
+
+test.each([0, 1, 2] as const)(
+  "MQTT at QoS %i: all of it arrives, in order, also after the broker was away, which is said once",
+  async (qos) => {
+    const first = await openBroker();
+    const { options, delivered, said } = watched("the broker");
+    const connection = new SensorConnection({
+      ...options,
+      broker: `mqtt://127.0.0.1:${first.port}`,
+      qos,
+      clientId: "sensors",
+      commandTopics: [],
+      node: null,
+      inFlightMax: 100,
+      onCommand: () => {},
+    });
+    ends.push(() => connection.close());
+    connection.open();
+    const numbers = Array.from({ length: 5_000 }, (_, index) => index + 1);
+    for (const number of numbers.slice(0, 2_500)) connection.send(message(number));
+    await vi.waitFor(() => expect(first.received).toHaveLength(2_500), WITHIN);
+    await vi.waitFor(() => expect(delivered).toHaveLength(2_500), WITHIN);
+    expect([...first.qos]).toEqual([qos]);
+    await first.close();
+    await vi.waitFor(() => expect(connection.isConnected).toBe(false), WITHIN);
+    for (const number of numbers.slice(2_500)) connection.send(message(number));
+    expect([...connection.waitingNumbers()]).toEqual(numbers.slice(2_500));
+    await refuse(first.port, 3);
+    expect(said()).toEqual(["the broker is away; what is said waits"]);
+    const second = await openBroker(first.port);
+    await vi.waitFor(() => expect(second.received).toHaveLength(2_500), WITHIN);
+    await vi.waitFor(() => expect(delivered).toEqual(numbers), WITHIN);
+    expect(second.received).toEqual(numbers.slice(2_500).map((number) => `{"temperature":${number},"ts":1}`));
+    expect(said()).toEqual(["the broker is away; what is said waits", "the broker is back"]);
+    expect(connection.reconnectCount).toBe(1);
+  },
+);
+
+type Answer = { readonly status: number; readonly headers?: Record<string, string>; readonly body?: object };
+
+async function openServer(answer: (path: string, lines: readonly string[]) => Answer) {
+  const requests: { path: string; lines: readonly string[] }[] = [];
+  const onRequest = (request: IncomingMessage, response: ServerResponse): void => {
+    const chunks: Buffer[] = [];
+    request.on("data", (chunk: Buffer) => chunks.push(chunk));
+    request.on("end", () => {
+      const lines = Buffer.concat(chunks).toString().split("\n").slice(0, -1);
+      const path = request.url ?? "";
+      requests.push({ path, lines });
+      const { status, headers, body } = answer(path, lines);
+      response.writeHead(status, headers).end(JSON.stringify(body ?? {}));
+    });
+  };
+  const server = createHttpServer(onRequest);
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  ends.push(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return { requests, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` };
+}
+
+function httpOutput(url: string) {
+  const watch = watched("the input");
+  const waits: number[] = [];
+  /** Waits for nothing, and says how long it should have waited. */
+  const clock: Clock = {
+    ...systemClock,
+    after(delayMs, callback) {
+      waits.push(delayMs);
+      return systemClock.after(0, callback);
+    },
+  };
+  const output = new HttpOutput({ ...watch.options, clock, url });
+  ends.push(() => output.close());
+  output.open();
+  return { ...watch, output, waits };
+}
+
+test("HTTP: lines of one topic go together, line protocol to its own path, and a bad line is not sent again", async () => {
+  const { requests, url } = await openServer((_path, lines) => ({
+    status: lines[0].includes("4") ? 400 : 200,
+  }));
+  const { output, delivered } = httpOutput(url);
+  for (const number of [1, 2, 3]) output.send(message(number, "factory/alpha/line-1/machine 1/temperature"));
+  output.send(message(4, "factory/alpha/line-1/machine-1/vibration"));
+  for (const number of [5, 6]) output.send(message(number, `factory/alpha/line-1/machine-${number}/influx`));
+  await vi.waitFor(() => expect(delivered).toEqual([1, 2, 3, 4, 5, 6]), WITHIN);
+  expect(requests.map(({ path, lines }) => [path, lines.length])).toEqual([
+    ["/topics/factory/alpha/line-1/machine%201/temperature", 3],
+    ["/topics/factory/alpha/line-1/machine-1/vibration", 1],
+    ["/write", 2],
+  ]);
+});
+
+test("HTTP: who is asked to come later waits as long as was asked, and goes on after what was taken", async () => {
+  let isBusy = true;
+  const { requests, url } = await openServer(() => {
+    if (!isBusy) return { status: 200 };
+    isBusy = false;
+    return { status: 429, headers: { "retry-after": "3" }, body: { taken: 2, rejected: 1 } };
+  });
+  const { output, delivered, said, waits } = httpOutput(url);
+  for (let number = 1; number <= 5; number += 1) output.send(message(number));
+  await vi.waitFor(() => expect(delivered).toEqual([1, 2, 3]), WITHIN);
+  await vi.waitFor(() => expect(delivered).toEqual([1, 2, 3, 4, 5]), WITHIN);
+  expect(waits).toEqual([3_000]);
+  expect(requests.map(({ lines }) => lines.length)).toEqual([5, 2]);
+  expect(said()).toEqual([]);
+});
+
+test("HTTP: a receiver that fails is away, said once, and what waited arrives", async () => {
+  let count = 0;
+  const { url } = await openServer(() => ({ status: ++count <= 3 ? 503 : 200 }));
+  const { output, delivered, said } = httpOutput(url);
+  for (let number = 1; number <= 3; number += 1) output.send(message(number));
+  await vi.waitFor(() => expect(delivered).toEqual([1, 2, 3]), WITHIN);
+  expect(said()).toEqual(["the input is away; what is said waits", "the input is back"]);
+});
+
+function fileOutput(options: {
+  readonly folder: string;
+  readonly format?: "json" | "csv";
+  rotateBytes?: number;
+}) {
+  const { folder, format = "json", rotateBytes = 1_048_576 } = options;
+  const watch = watched(folder);
+  const output = new FileOutput({ ...watch.options, folder, formatOf: () => format, rotateBytes, keep: 2 });
+  ends.push(() => output.close());
+  output.open();
+  return { ...watch, output };
+}
+
+const newFolder = (): string => {
+  const folder = mkdtempSync(join(tmpdir(), "millrace-out-"));
+  ends.push(() => rmSync(folder, { recursive: true, force: true }));
+  return join(folder, "out");
+};
+
+test("files: a line for each reading, a file for each signal, and full ones are set aside", async () => {
+  const folder = newFolder();
+  const { output, delivered } = fileOutput({ folder, rotateBytes: 100 });
+  for (let number = 1; number <= 20; number += 1) {
+    output.send(message(number));
+    if (number % 4 === 0) await vi.waitFor(() => expect(delivered.at(-1)).toBe(number), WITHIN);
+  }
+  output.send({ ...message(0, "factory/alpha/line-1/machine-1/state"), numbers: [] });
+  output.send(message(21, "factory/alpha/line-1/machine-1/vibration"));
+  await vi.waitFor(() => expect(delivered.at(-1)).toBe(21), WITHIN);
+  expect(readdirSync(folder).toSorted()).toEqual([
+    "temperature.jsonl",
+    "temperature.jsonl.1",
+    "temperature.jsonl.2",
+    "vibration.jsonl",
+  ]);
+  const last = readFileSync(join(folder, "temperature.jsonl"), "utf8").trimEnd().split("\n");
+  expect(last.at(-1)).toBe('{"temperature":20,"ts":1}');
+});
+
+test("files: CSV begins with its heading, and after a torn line goes on with a new one", async () => {
+  const folder = newFolder();
+  const first = fileOutput({ folder, format: "csv" });
+  first.output.send({ ...message(1), payload: "1,line-1,machine-1,60" });
+  await vi.waitFor(() => expect(first.delivered).toEqual([1]), WITHIN);
+  await first.output.close();
+  const path = join(folder, "temperature.csv");
+  expect(readFileSync(path, "utf8")).toBe("ts,line,machine,value\n1,line-1,machine-1,60\n");
+  writeFileSync(path, `${readFileSync(path, "utf8")}2,line-1,mach`);
+  const second = fileOutput({ folder, format: "csv" });
+  second.output.send({ ...message(2), payload: "2,line-1,machine-1,61" });
+  await vi.waitFor(() => expect(second.delivered).toEqual([2]), WITHIN);
+  expect(readFileSync(path, "utf8").split("\n").slice(1)).toEqual([
+    "1,line-1,machine-1,60",
+    "2,line-1,mach",
+    "2,line-1,machine-1,61",
+    "",
+  ]);
+});
+
+test("files: a folder that cannot be written is a receiver that is away", async () => {
+  const folder = newFolder();
+  writeFileSync(folder, "a file where the folder should be");
+  const { output, delivered, said } = fileOutput({ folder });
+  output.send(message(1));
+  await vi.waitFor(() => expect(said()).toEqual([`${folder} is away; what is said waits`]), WITHIN);
+  expect([...output.waitingNumbers()]).toEqual([1]);
+  rmSync(folder);
+  await vi.waitFor(() => expect(delivered).toEqual([1]), WITHIN);
+});
