@@ -254,6 +254,7 @@ export class Central implements CentralReader {
         kind: spec.kind,
         ...windowLengths(spec),
         offsetMs: spec.kind === "aligned" ? spec.offsetMs : 0,
+        latenessMs: spec.latenessMs,
         by: spec.by,
       })),
     };

@@ -31,6 +31,9 @@ const truth = {
   generated: 100,
   unacked: 0,
   repeated: 0,
+  lost: 0,
+  spoilt: 0,
+  again: 0,
   hasEnded: true,
   ackedBySite: new Map([["alpha", 100]]),
 };

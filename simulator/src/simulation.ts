@@ -80,6 +80,7 @@ export class Simulation {
       random,
       log,
       onDelivered: (message) => this.#onDelivered(message),
+      onUnsure: (readings) => options.truth.append({ type: "unsure", readings }),
       onCommand: (topic, payload) => this.#onCommand(topic, payload),
     });
   }
@@ -144,6 +145,7 @@ export class Simulation {
       acked: this.#ackedCount,
       ...(this.#lostCount === 0 ? {} : { lost: this.#lostCount }),
       commands: this.#plant.commandCount,
+      ...(this.progress.reconnects === 0 ? {} : { reconnects: this.progress.reconnects }),
     });
     truth.flush();
     const isAll = this.#waitingCount === 0;
@@ -227,13 +229,15 @@ export class Simulation {
   }
 
   #writeAckedMark(): void {
-    let through = this.#plant.readingCount;
+    let left = this.#plant.readingCount;
     for (const output of this.#outputs.values())
-      for (const number of output.waitingNumbers()) through = Math.min(through, number - 1);
+      for (const number of output.waitingNumbers()) left = Math.min(left, number - 1);
+    let through = left;
     for (const number of this.#plant.waitingNumbers()) through = Math.min(through, number - 1);
-    if (through === this.#lastMark) return;
+    if (through === this.#lastMark && left === through) return;
     this.#lastMark = through;
-    this.#options.truth.append({ type: "acked", through, at: this.#options.clock.nowMs() });
+    const at = this.#options.clock.nowMs();
+    this.#options.truth.append({ type: "acked", through, ...(left === through ? {} : { left }), at });
   }
 
   #lagMs(): number {

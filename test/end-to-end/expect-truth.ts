@@ -15,7 +15,7 @@ export async function expectTruth(
   truth: readonly TruthReading[],
   limitMs = 15_000,
 ): Promise<number> {
-  const definitions = await central.client.windowDefinitions();
+  const { judged: definitions } = await central.client.pipeline();
   const oracle = new WindowOracle(definitions);
   for (const reading of truth) oracle.add(reading);
   const expected = oracle.results();

@@ -19,6 +19,9 @@ export async function ledgerFaults(options: {
     generated: madeCount,
     unacked: 0,
     repeated: 0,
+    lost: 0,
+    spoilt: 0,
+    again: 0,
     hasEnded: true,
     ackedBySite: new Map([[site.site, madeCount]]),
   };

@@ -55,6 +55,7 @@ export class SensorPublisher {
       random: this.#random,
       watch: new ReceiverWatch({ receiver: options.brokerUrl, clock: systemClock, log: silent }),
       onDelivered: () => this.#waitingCount--,
+      onUnsure: () => {},
       onCommand: () => {},
     });
     this.#connection.open();

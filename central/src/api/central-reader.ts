@@ -73,6 +73,8 @@ export interface PipelineView {
 /** `sizeMs` and `slideMs` of a day are 24 hours; a session's are its greatest length and its gap. */
 export interface WindowView extends Pick<WindowSpec, "name" | "metric" | "kind" | "by">, WindowLengths {
   readonly offsetMs: number;
+  /** How long after its end it takes readings. */
+  readonly latenessMs: number;
 }
 
 export interface WindowQuery {

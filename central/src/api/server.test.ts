@@ -53,7 +53,7 @@ class FixedReader implements CentralReader {
     return { received: 3, merged: 2, tooLate: 1 };
   }
   pipeline() {
-    const lengths = { sizeMs: 1_000, slideMs: 1_000, offsetMs: 0 };
+    const lengths = { sizeMs: 1_000, slideMs: 1_000, offsetMs: 0, latenessMs: 60_000 };
     return {
       metrics: [],
       windows: [{ name: "w", metric: "m", kind: "aligned" as const, ...lengths, by: [] }],

@@ -25,6 +25,7 @@ export interface OpenOutputsOptions {
   readonly random: Random;
   readonly log: Logger;
   readonly onDelivered: (message: OutgoingMessage) => void;
+  readonly onUnsure: (readings: number[]) => void;
   readonly onCommand: (topic: string, payload: string) => void;
 }
 
@@ -59,7 +60,7 @@ function openOutput(
   { site, output, format }: SitePlan,
   options: OpenOutputsOptions & { readonly watchOf: (receiver: string) => ReceiverWatch },
 ): Output {
-  const { plan, clock, random, watchOf, onDelivered, onCommand } = options;
+  const { plan, clock, random, watchOf, onDelivered, onUnsure, onCommand } = options;
   switch (output.kind) {
     case "mqtt": {
       const metrics = plan.signals.map(({ metric }) => metric);
@@ -75,6 +76,7 @@ function openOutput(
         random,
         watch: watchOf(output.url),
         onDelivered,
+        onUnsure,
         onCommand,
       });
     }

@@ -20,6 +20,8 @@ export interface SensorConnectionOptions {
   readonly random: Random;
   readonly watch: ReceiverWatch;
   readonly onDelivered: (message: OutgoingMessage) => void;
+  /** QoS 0: they were delivered, as far as anybody can say, and then the connection was lost. */
+  readonly onUnsure: (readings: number[]) => void;
   readonly onCommand: (topic: string, payload: string) => void;
 }
 
@@ -27,6 +29,8 @@ const RETRY_FIRST_MS = 100;
 const RETRY_MS_MAX = 2_000;
 const CONNECT_MS_MAX = 5_000;
 const KEEPALIVE_S = 5;
+/** QoS 0: how long nobody can say whether it has arrived. */
+const UNSURE_MS = 2_000;
 /** QoS 0: messages written at once. */
 const CHUNK_MESSAGES_MAX = 1_000;
 
@@ -46,6 +50,8 @@ export class SensorConnection implements Output {
   #isConnected = false;
   #isClosed = false;
   #isWriting = false;
+  /** QoS 0: when what was delivered, of late. */
+  #recent: { readonly atMs: number; readonly numbers: readonly number[] }[] = [];
   #holdCount = 0;
   #retry: Timer | null = null;
   readonly #backoff: Backoff;
@@ -149,7 +155,8 @@ export class SensorConnection implements Output {
     this.#isConnected = false;
     return new Promise((resolve) => {
       if (client === null) resolve();
-      else if (node === null) client.end(true, {}, () => resolve());
+      // What the system has taken at QoS 0 is still to leave.
+      else if (node === null) client.end(this.#options.qos !== 0, {}, () => resolve());
       else {
         // An edge node that leaves in order says so itself (Sparkplug 3.0, 5.6).
         const { topic, payload } = node.death();
@@ -219,6 +226,7 @@ export class SensorConnection implements Output {
           this.#inFlight.delete(message);
           this.#options.onDelivered(message);
         }
+        this.#remember(messages.flatMap(({ numbers }) => numbers));
         this.#sendMore();
       },
     );
@@ -238,6 +246,13 @@ export class SensorConnection implements Output {
     });
   }
 
+  /** An agent that is killed loses what it has not written down, and the network what is in its buffers. */
+  #remember(numbers: readonly number[]): void {
+    const atMs = this.#options.clock.monotonicMs();
+    this.#recent = this.#recent.filter((each) => each.atMs > atMs - UNSURE_MS);
+    if (numbers.length > 0) this.#recent.push({ atMs, numbers });
+  }
+
   #onAcked(message: OutgoingMessage): void {
     if (!this.#inFlight.delete(message)) return;
     this.#options.onDelivered(message);
@@ -249,6 +264,9 @@ export class SensorConnection implements Output {
     this.#isConnected = false;
     this.#isWriting = false;
     client.end(true);
+    this.#remember([]);
+    if (this.#recent.length > 0) this.#options.onUnsure(this.#recent.flatMap(({ numbers }) => numbers));
+    this.#recent = [];
     this.#unsent = [...this.#inFlight, ...this.#unsent.slice(this.#unsentHead)];
     this.#unsentHead = 0;
     this.#inFlight.clear();

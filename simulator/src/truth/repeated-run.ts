@@ -12,6 +12,7 @@ export interface RepeatedRunOptions {
 
 const NETWORK_LINES: ReadonlySet<TruthLine["type"]> = new Set([
   "sent",
+  "unsure",
   "acked",
   "unacked",
   "end",

@@ -48,6 +48,7 @@ const alarm = z.object({
   metric,
   time: z.number(),
   value: z.number(),
+  trueTime: z.number().optional(),
   limit: z.number(),
 });
 const command = z.object({
@@ -105,10 +106,20 @@ const delivery = z.object({
 });
 /** The end of generating, at this tick: what was on its way, or waited for its message to be full, comes at once. */
 const rest = z.object({ type: z.literal("rest"), step: z.number() });
+/** QoS 0: they were sent just before the connection was lost, and nobody knows whether they arrived. */
+const unsure = z.object({ type: z.literal("unsure"), readings: z.array(z.number()) });
 /** When a late message left, by the simulator's clock. */
 const sent = z.object({ type: z.literal("sent"), readings: z.array(z.number()), at: z.number() });
-/** Every reading up to this number is acknowledged. Written about once a second. */
-const acked = z.object({ type: z.literal("acked"), through: z.number(), at: z.number() });
+/**
+ * Every reading up to this number is acknowledged. Written about once a second. `left`, where it is another: every one up to
+ * that is, but for those that the plan holds back.
+ */
+const acked = z.object({
+  type: z.literal("acked"),
+  through: z.number(),
+  left: z.number().optional(),
+  at: z.number(),
+});
 /** One reading that was never acknowledged before the end. */
 const unacked = z.object({ type: z.literal("unacked"), number: z.number() });
 const end = z.object({
@@ -119,6 +130,8 @@ const end = z.object({
   /** As the plan wanted it. */
   lost: z.number().optional(),
   commands: z.number(),
+  /** Connections lost and made again: what was spoilt may have come, and have been counted, twice. */
+  reconnects: z.number().optional(),
 });
 
 const truthLine = z.discriminatedUnion("type", [
@@ -132,6 +145,7 @@ const truthLine = z.discriminatedUnion("type", [
   delivery,
   rest,
   sent,
+  unsure,
   acked,
   unacked,
   end,

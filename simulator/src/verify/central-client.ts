@@ -11,9 +11,16 @@ const pipelineAnswer = z.object({
       slideMs: z.number(),
       kind: z.string(),
       offsetMs: z.number(),
+      latenessMs: z.number(),
       by: z.array(z.string()),
     }),
   ),
+});
+const agentsAnswer = z.object({
+  agents: z.array(z.object({ agent: z.string(), site: z.string(), agentRejected: z.number().optional() })),
+});
+const ledgerAnswer = z.object({
+  agents: z.record(z.string(), z.object({ received: z.number(), tooLate: z.number() })),
 });
 const windowRow = z.object({
   window: z.string(),
@@ -33,6 +40,7 @@ const alarmRow = z.object({
   clearedAtMs: z.number().nullable(),
   timeMs: z.number(),
   value: z.number(),
+  /** By central's clock. */
   receivedAtMs: z.number(),
   action: z.string(),
   command: z
@@ -45,6 +53,14 @@ const alarmRow = z.object({
     .nullable(),
 });
 const alarmsAnswer = z.object({ alarms: z.array(alarmRow) });
+
+/** What central has of one site's agents, all together. */
+export interface SiteLedger {
+  /** Readings that the agents themselves have rejected, as they last said. */
+  readonly rejected: number;
+  readonly received: number;
+  readonly tooLate: number;
+}
 
 export type CentralWindow = z.infer<typeof windowRow>;
 export type CentralAlarm = z.infer<typeof alarmRow>;
@@ -61,10 +77,16 @@ export class CentralClient {
     this.#url = url.replace(/\/+$/, "");
   }
 
-  /** Those that the truth is judged by: not sessions, nor days of a time zone. */
-  async windowDefinitions(): Promise<readonly WindowDefinition[]> {
+  /** `judged`: the windows that a truth can be held against, not sessions, nor days of a time zone. */
+  async pipeline(): Promise<{
+    readonly judged: readonly WindowDefinition[];
+    readonly windowedMetrics: ReadonlySet<string>;
+  }> {
     const { windows } = await this.get("/api/v1/pipeline", pipelineAnswer);
-    return windows.filter(({ kind }) => kind === "aligned");
+    return {
+      judged: windows.filter(({ kind }) => kind === "aligned"),
+      windowedMetrics: new Set(windows.map(({ metric }) => metric)),
+    };
   }
 
   /** The last revision of every window that starts in `[fromMs, toMs)`. */
@@ -89,6 +111,22 @@ export class CentralClient {
 
   async alarms(): Promise<readonly CentralAlarm[]> {
     return (await this.get(`/api/v1/alarms?limit=${ALARMS_MAX}`, alarmsAnswer)).alarms;
+  }
+
+  /** By site. */
+  async siteLedgers(): Promise<ReadonlyMap<string, SiteLedger>> {
+    const { agents } = await this.get("/api/v1/agents", agentsAnswer);
+    const ledgers = (await this.get("/api/v1/ledger", ledgerAnswer)).agents;
+    const sites = new Map<string, SiteLedger>();
+    for (const { agent, site, agentRejected = 0 } of agents) {
+      const { rejected, received, tooLate } = sites.get(site) ?? { rejected: 0, received: 0, tooLate: 0 };
+      sites.set(site, {
+        rejected: rejected + agentRejected,
+        received: received + (ledgers[agent]?.received ?? 0),
+        tooLate: tooLate + (ledgers[agent]?.tooLate ?? 0),
+      });
+    }
+    return sites;
   }
 
   /** Throws service_unreachable when there is no answer, or not one of this shape. */

@@ -6,6 +6,8 @@ export interface AlarmVerdict {
   readonly missed: number;
   /** At central, though no reading crossed the limit then. */
   readonly wrong: number;
+  /** From a reading's own time to central's clock when it had the alarm, of those that are right; null: none is. */
+  readonly delay: { readonly p50Ms: number; readonly maxMs: number } | null;
   readonly faults: readonly string[];
 }
 
@@ -23,10 +25,13 @@ export function compareAlarms(
       .map((alarm) => [keyOf(alarm.rule, alarm.labels, alarm.activeAtMs), alarm]),
   );
   const faults: string[] = [];
-  let right = 0;
+  const delaysMs: number[] = [];
   for (const [key, step] of expected) {
-    if (found.delete(key)) right++;
-    else
+    const alarm = found.get(key);
+    if (alarm !== undefined) {
+      found.delete(key);
+      delaysMs.push(alarm.receivedAtMs - (step.trueTime ?? step.time));
+    } else
       faults.push(
         `${step.rule} ${step.site}/${step.line}/${step.machine} at ${new Date(step.time).toISOString()} (${step.value} > ${step.limit}): not seen`,
       );
@@ -36,7 +41,15 @@ export function compareAlarms(
       `${alarm.rule} ${Object.values(alarm.labels).join("/")} at ${new Date(alarm.activeAtMs).toISOString()}: no reading crossed the limit then`,
     );
   }
-  return { right, missed: expected.size - right, wrong: found.size, faults: faults.slice(0, 5) };
+  delaysMs.sort((one, other) => one - other);
+  const right = delaysMs.length;
+  return {
+    right,
+    missed: expected.size - right,
+    wrong: found.size,
+    delay: right === 0 ? null : { p50Ms: delaysMs[Math.floor((right - 1) / 2)], maxMs: delaysMs[right - 1] },
+    faults: faults.slice(0, 5),
+  };
 }
 
 function keyOf(

@@ -107,3 +107,53 @@ test("an alarm is right by rule, machine and time of its crossing", () => {
   });
   expect(compareAlarms([], [{ ...alarm, rule: "other" }], scope)).toMatchObject({ wrong: 0 });
 });
+
+test("a reading that came after a window's lateness is not in it; one that came about then may be", () => {
+  const oracle = new WindowOracle([{ ...tumbling, latenessMs: 60_000 }]);
+  const came = (atMs: number) => ({ earliestMs: atMs, latestMs: atMs, isUnsure: false });
+  expect(oracle.add(reading(1_000, 1), came(2_000))).toBe("in");
+  expect(oracle.add(reading(2_000, 5), came(64_000))).toBe("unsure");
+  expect(oracle.add(reading(3_000, 9), came(70_000))).toBe("late");
+  expect(oracle.add({ ...reading(3_000, 9), metric: "pressure" }, came(0))).toBe("none");
+  const verdict = (count: number) =>
+    compareWindows(tumbling, oracle.results(), [row(0, "alpha", { count, sum: 1 })]);
+  expect([0, 1, 2, 3].map((count) => verdict(count).right)).toEqual([0, 1, 1, 0]);
+  expect(verdict(2)).toMatchObject({ right: 1, unsure: 1 });
+  expect(compareWindows(tumbling, oracle.results(), [])).toMatchObject({ right: 0, missing: 1 });
+});
+
+test("a reading of which nobody knows whether it came leaves its window in bounds, and may be all there is", () => {
+  const oracle = new WindowOracle([tumbling]);
+  const unsure = { earliestMs: 0, latestMs: 0, isUnsure: true };
+  expect(oracle.add(reading(1_000, 1), unsure)).toBe("unsure");
+  const judge = (rows: CentralWindow[]) => compareWindows(tumbling, oracle.results(), rows);
+  expect(judge([])).toMatchObject({ right: 1, unsure: 1, missing: 0 });
+  expect(judge([row(0, "alpha", { count: 1 })])).toMatchObject({ right: 1, unsure: 1 });
+  expect(judge([row(0, "alpha", { count: 2 })])).toMatchObject({ wrong: 1 });
+});
+
+test("the delay of alarms: from the reading's true time to central's clock", () => {
+  const steps = [100, 300, 5_000].map((delayMs, index): [TruthAlarm, CentralAlarm] => {
+    const time = 7_000 + index * 10_000;
+    const step: TruthAlarm = { ...reading(time, 81), type: "alarm", rule: "hot", limit: 80 };
+    const labels = { site: "alpha", line: "line-1", machine: "machine-1" };
+    const alarm = {
+      id: `${index}`,
+      rule: "hot",
+      labels,
+      step: 1,
+      activeAtMs: time,
+      clearedAtMs: null,
+      value: 81,
+    };
+    return [step, { ...alarm, timeMs: time, receivedAtMs: time + delayMs, action: "none", command: null }];
+  });
+  const scope = { sites: new Set(["alpha"]), rules: new Set(["hot"]) };
+  const verdict = compareAlarms(
+    steps.map(([step]) => step),
+    steps.map(([, alarm]) => alarm),
+    scope,
+  );
+  expect(verdict.delay).toEqual({ p50Ms: 300, maxMs: 5_000 });
+  expect(compareAlarms([], [], scope).delay).toBeNull();
+});

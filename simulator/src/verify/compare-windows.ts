@@ -9,6 +9,8 @@ export interface WindowVerdict {
   readonly missing: number;
   /** At central, though no reading belongs to them. */
   readonly extra: number;
+  /** Of those that are right: readings may be in them that nobody can be sure of, so only their count was held against bounds. */
+  readonly unsure: number;
   /** Names compared; `count` always, the others as far as the metric accumulates them. */
   readonly compared: readonly string[];
   /** The first faults, in words. */
@@ -40,19 +42,27 @@ export function compareWindows(
   let right = 0;
   let wrong = 0;
   let missing = 0;
+  let unsure = 0;
 
   for (const [key, window] of truth) {
     const row = rows.get(key);
     rows.delete(key);
     const title = `${window.window} ${new Date(window.startMs).toISOString()} ${window.group.join("/")}`;
+    if (row === undefined && window.count === 0) {
+      right++;
+      unsure++;
+      continue;
+    }
     if (row === undefined) {
       missing++;
       faults.push(`${title}: missing (${window.count} readings)`);
       continue;
     }
     const differences = differencesOf(window, row, compared);
-    if (differences.length === 0) right++;
-    else {
+    if (differences.length === 0) {
+      right++;
+      if (window.unsureCount > 0) unsure++;
+    } else {
       wrong++;
       faults.push(`${title}, revision ${row.revision}: ${differences.join(", ")}`);
     }
@@ -69,6 +79,7 @@ export function compareWindows(
     wrong,
     missing,
     extra: rows.size,
+    unsure,
     compared: [...compared],
     faults: faults.slice(0, FAULTS_MAX),
   };
@@ -76,6 +87,13 @@ export function compareWindows(
 
 function differencesOf(window: TrueWindow, row: CentralWindow, compared: Set<string>): string[] {
   const differences: string[] = [];
+  if (window.unsureCount > 0) {
+    const { count, unsureCount } = window;
+    const found = row.values.count;
+    if (found === undefined || found < count || found > count + unsureCount)
+      differences.push(`count ${found ?? "none"}, should be from ${count} to ${count + unsureCount}`);
+    return differences;
+  }
   const compare = (name: string, expected: number, toleranceAbsolute: number): void => {
     const found = row.values[name];
     if (found === undefined && name !== "count") return;

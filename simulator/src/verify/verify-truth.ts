@@ -3,14 +3,22 @@ import type { TruthAlarm } from "../truth/truth-line.ts";
 import { CentralClient } from "./central-client.ts";
 import { compareAlarms, type AlarmVerdict } from "./compare-alarms.ts";
 import { compareWindows, type WindowVerdict } from "./compare-windows.ts";
+import { DeliveryTruth } from "./delivery-truth.ts";
+import { type ExpectedSite, judgeLedger, type LedgerRow } from "./judge-ledger.ts";
 import { WindowOracle } from "./window-oracle.ts";
 
 export interface TruthCounts {
   readonly generated: number;
   /** Never acknowledged; they do not count. */
   readonly unacked: number;
+  /** On the way, as the plan wanted it. */
+  readonly lost: number;
+  /** Instead of them came payloads that are none. */
+  readonly spoilt: number;
   /** A clock that was set back said them twice, time and value alike: they count once. */
   readonly repeated: number;
+  /** Sent twice; they count once. */
+  readonly again: number;
   /** The simulator wrote its end: nothing is on its way any more. */
   readonly hasEnded: boolean;
   /** Acknowledged readings by site, without the repeated ones. */
@@ -21,7 +29,11 @@ export interface Verdict {
   readonly isRight: boolean;
   readonly readings: TruthCounts;
   readonly windows: readonly WindowVerdict[];
+  /** Windows that are not judged, since readings of their metric do not say their time. */
+  readonly unjudged: readonly string[];
   readonly alarms: AlarmVerdict;
+  /** Empty while the simulator runs. */
+  readonly ledger: readonly LedgerRow[];
   /** The truth's own alarm steps, in order. */
   readonly alarmSteps: readonly TruthAlarm[];
 }
@@ -29,19 +41,20 @@ export interface Verdict {
 /** While the simulator runs, its last readings are on their way: what reaches into this time is not judged. */
 const ON_THE_WAY_MS = 5_000;
 
-/** Judges central's windows and alarms by the truth. Readings that never reached the broker do not count. */
+/** Judges central's windows, alarms and ledger by the truth. What never reached a receiver does not count. */
 export async function verifyTruth(options: {
   readonly truthPath: string;
   readonly centralUrl: string;
 }): Promise<Verdict> {
-  const unacked = await unackedNumbers(options.truthPath);
+  const delivery = await DeliveryTruth.read(options.truthPath);
   const client = new CentralClient(options.centralUrl);
-  const definitions = await client.windowDefinitions();
+  const pipeline = await client.pipeline();
+  const isTimed = ({ metric }: { readonly metric: string }): boolean => !delivery.timelessMetrics.has(metric);
+  const definitions = pipeline.judged.filter(isTimed);
   const oracle = new WindowOracle(definitions);
-  const sites = new Set<string>();
+  const sites = new Map<string, SiteCounts>();
   const rules = new Set<string>();
   const alarms: TruthAlarm[] = [];
-  const ackedBySite = new Map<string, number>();
   let generated = 0;
   let repeated = 0;
   let hasEnded = false;
@@ -49,20 +62,24 @@ export async function verifyTruth(options: {
   let toMs = -Infinity;
   for await (const line of readTruth(options.truthPath)) {
     if (line.type === "run") {
-      for (const site of line.sites) sites.add(site);
+      for (const site of line.sites) if (!sites.has(site)) sites.set(site, newSiteCounts());
       for (const rule of line.rules) rules.add(rule);
     }
     hasEnded = line.type === "end";
     if (line.type === "alarm" || line.type === "cleared") alarms.push(line);
     if (line.type !== "reading") continue;
-    generated++;
-    if (unacked.has(generated)) continue;
+    const arrival = delivery.arrival(++generated);
+    if (arrival === null) continue;
     if (line.isRepeated === true) {
       repeated++;
       continue;
     }
-    oracle.add(line);
-    ackedBySite.set(line.site, (ackedBySite.get(line.site) ?? 0) + 1);
+    const counts = sites.get(line.site) ?? newSiteCounts();
+    counts.acked++;
+    const place = oracle.add(line, arrival);
+    if (pipeline.windowedMetrics.has(line.metric)) counts[arrival.isUnsure ? "unsure" : "windowed"]++;
+    if (place === "late") counts.late++;
+    else if (place === "unsure") counts.maybeLate++;
     fromMs = Math.min(fromMs, line.time);
     toMs = Math.max(toMs, line.time);
   }
@@ -92,28 +109,63 @@ export async function verifyTruth(options: {
   const alarmVerdict = compareAlarms(
     alarms.filter((step) => step.time <= judgedToMs),
     (await client.alarms()).filter((alarm) => alarm.activeAtMs <= judgedToMs),
-    { sites, rules },
+    { sites: new Set(sites.keys()), rules },
   );
+  const ledger = hasEnded
+    ? judgeLedger(
+        [...sites].map(([site, counts]) => expectedOf(site, counts, delivery)),
+        await client.siteLedgers(),
+      )
+    : [];
   const isRight =
     windows.length > 0 &&
     windows.every((verdict) => verdict.wrong + verdict.missing + verdict.extra === 0) &&
-    alarmVerdict.missed + alarmVerdict.wrong === 0;
+    alarmVerdict.missed + alarmVerdict.wrong === 0 &&
+    ledger.every((row) => row.isRight);
   return {
     isRight,
-    readings: { generated, unacked: unacked.size, repeated, hasEnded, ackedBySite },
+    readings: {
+      generated,
+      unacked: delivery.unacked.size,
+      lost: delivery.lost.size,
+      spoilt: delivery.spoilt.size,
+      repeated,
+      again: delivery.againCount,
+      hasEnded,
+      ackedBySite: new Map([...sites].map(([site, { acked }]) => [site, acked])),
+    },
     windows,
+    unjudged: pipeline.judged.filter((definition) => !isTimed(definition)).map(({ name }) => name),
     alarms: alarmVerdict,
+    ledger,
     alarmSteps: alarms,
   };
 }
 
-/** Numbers of readings that no process ever brought to the broker: a later one may have sent what an earlier one left. */
-async function unackedNumbers(path: string): Promise<ReadonlySet<number>> {
-  const numbers = new Set<number>();
-  for await (const line of readTruth(path)) {
-    if (line.type === "unacked") numbers.add(line.number);
-    else if (line.type === "acked")
-      for (const number of numbers) if (number <= line.through) numbers.delete(number);
-  }
-  return numbers;
+interface SiteCounts {
+  acked: number;
+  /** Of metrics that central has windows of. */
+  windowed: number;
+  /** Of these, those that may not have arrived. */
+  unsure: number;
+  late: number;
+  maybeLate: number;
+}
+
+function newSiteCounts(): SiteCounts {
+  return { acked: 0, windowed: 0, unsure: 0, late: 0, maybeLate: 0 };
+}
+
+function expectedOf(site: string, counts: SiteCounts, delivery: DeliveryTruth): ExpectedSite {
+  const malformed = delivery.malformedBySite.get(site) ?? 0;
+  return {
+    site,
+    receivedMin: counts.windowed,
+    // What brings no time of its own counts each time that it comes.
+    receivedMax: delivery.timelessMetrics.size > 0 ? Infinity : counts.windowed + counts.unsure,
+    tooLateMin: counts.late,
+    tooLateMax: counts.late + counts.maybeLate,
+    rejectedMin: delivery.mayHaveRepeated ? 0 : malformed,
+    rejectedMax: delivery.mayHaveRepeated && malformed > 0 ? Infinity : malformed,
+  };
 }

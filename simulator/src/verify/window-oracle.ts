@@ -1,4 +1,5 @@
 import type { TruthReading } from "../truth/truth-line.ts";
+import { type Arrival, type ArrivalVerdict, judgeArrival } from "./arrival.ts";
 
 /** A window as the pipeline has it. */
 export interface WindowDefinition {
@@ -7,6 +8,8 @@ export interface WindowDefinition {
   readonly sizeMs: number;
   readonly slideMs: number;
   readonly offsetMs: number;
+  /** How long after its end it takes readings; default: for ever. */
+  readonly latenessMs?: number;
   readonly by: readonly string[];
 }
 
@@ -16,12 +19,24 @@ export interface TrueWindow {
   /** The values of the labels in `by`, in that order. */
   readonly group: readonly string[];
   count: number;
+  /** Readings beside `count` that may be in it: they came about when it was given up, or nobody knows that they came. */
+  unsureCount: number;
   /** Compensated (Neumaier), so that it may judge sums to 1e-12. */
   sum: number;
   sumAbsolute: number;
   min: number;
   max: number;
 }
+
+interface Addition {
+  readonly definition: WindowDefinition;
+  readonly startMs: number;
+  readonly group: readonly string[];
+  readonly reading: TruthReading;
+  readonly verdict: ArrivalVerdict;
+}
+
+const AT_ONCE: Arrival = { earliestMs: -Infinity, latestMs: -Infinity, isUnsure: false };
 
 /**
  * What every window must say, computed reading by reading and window by window: no panes, no merging, nothing shared
@@ -35,16 +50,24 @@ export class WindowOracle {
     this.#definitions = definitions;
   }
 
-  add(reading: TruthReading): void {
+  /** Where the reading is: in a window at least, in none because it came too late for all, in none there is, or unsure. */
+  add(reading: TruthReading, arrival: Arrival = AT_ONCE): ArrivalVerdict | "none" {
+    let place: ArrivalVerdict | "none" = "none";
     for (const definition of this.#definitions) {
       if (definition.metric !== reading.metric) continue;
       const group = definition.by.map((label) => labelOf(reading, label));
       const { slideMs, offsetMs } = definition;
       const lastStartMs = Math.floor((reading.time - offsetMs) / slideMs) * slideMs + offsetMs;
       for (let startMs = lastStartMs; startMs > reading.time - definition.sizeMs; startMs -= slideMs) {
-        this.#addTo(definition.name, startMs, group, reading.value);
+        const verdict = judgeArrival(
+          arrival,
+          startMs + definition.sizeMs + (definition.latenessMs ?? Infinity),
+        );
+        if (verdict !== "late") this.#addTo({ definition, startMs, group, reading, verdict });
+        if (place !== "in" && !(place === "unsure" && verdict === "late")) place = verdict;
       }
     }
+    return place;
   }
 
   /** By `windowKey`. */
@@ -55,7 +78,9 @@ export class WindowOracle {
     return results;
   }
 
-  #addTo(window: string, startMs: number, group: readonly string[], value: number): void {
+  #addTo({ definition, startMs, group, reading, verdict }: Addition): void {
+    const { name: window } = definition;
+    const { value } = reading;
     const key = windowKey(window, startMs, group);
     let state = this.#windows.get(key);
     if (state === undefined) {
@@ -64,6 +89,7 @@ export class WindowOracle {
         startMs,
         group,
         count: 0,
+        unsureCount: 0,
         sum: 0,
         sumAbsolute: 0,
         min: Infinity,
@@ -71,6 +97,10 @@ export class WindowOracle {
         compensation: 0,
       };
       this.#windows.set(key, state);
+    }
+    if (verdict === "unsure") {
+      state.unsureCount++;
+      return;
     }
     state.count++;
     const sum = state.sum + value;

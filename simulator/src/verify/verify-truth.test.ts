@@ -1,0 +1,159 @@
+// The judge of a whole run, against a central of paper: what was lost or spoilt is not expected, a rejection too few or too many is
+// found, and so is a reading that central has not received.
+import { mkdtempSync, rmSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, expect, test } from "vitest";
+import type { TruthLine, TruthReading } from "../truth/truth-line.ts";
+import { TruthLog } from "../truth/truth-log.ts";
+import { formatVerdict } from "./format-verdict.ts";
+import { verifyTruth } from "./verify-truth.ts";
+
+const ends: (() => void)[] = [];
+afterEach(() => {
+  for (const end of ends.splice(0)) end();
+});
+
+const START_MS = 1_767_225_600_000;
+const place = { site: "alpha", line: "line-1", machine: "machine-1" };
+const reading = (second: number): TruthReading => ({
+  type: "reading",
+  ...place,
+  metric: "temperature",
+  time: START_MS + second * 1_000,
+  value: second,
+});
+const header: TruthLine = {
+  type: "run",
+  version: 1,
+  seed: 1,
+  plan: "",
+  plantStart: START_MS,
+  start: START_MS,
+  readingsPerSecond: 1,
+  sites: ["alpha"],
+  rules: [],
+};
+const LINES: readonly TruthLine[] = [
+  header,
+  { type: "acked", through: 0, at: START_MS },
+  reading(0),
+  reading(1),
+  reading(2),
+  { type: "delivery", site: "alpha", readings: [3], due: START_MS + 2_000, isLost: true },
+  reading(3),
+  { type: "delivery", site: "alpha", readings: [4], due: START_MS + 3_000, malformed: "truncated" },
+  reading(4),
+  { type: "acked", through: 2, left: 5, at: START_MS + 5_000 },
+  { type: "delivery", site: "alpha", readings: [5], due: START_MS + 90_000 },
+  { type: "sent", readings: [5], at: START_MS + 90_000 },
+  { type: "acked", through: 5, at: START_MS + 91_000 },
+  { type: "end", at: START_MS + 91_000, generated: 5, acked: 4, lost: 1, commands: 0 },
+];
+
+/** Central with one window of 5 s that takes readings for a minute, in which two are. */
+async function centralWith(counts: {
+  count?: number;
+  received?: number;
+  tooLate?: number;
+  rejected?: number;
+}) {
+  const { count = 2, received = 3, tooLate = 1, rejected = 1 } = counts;
+  const answers: Record<string, object> = {
+    "/api/v1/pipeline": {
+      windows: [
+        {
+          name: "t5",
+          metric: "temperature",
+          kind: "aligned",
+          sizeMs: 5_000,
+          slideMs: 5_000,
+          offsetMs: 0,
+          latenessMs: 60_000,
+          by: ["site"],
+        },
+      ],
+    },
+    "/api/v1/windows": {
+      windows: [
+        {
+          window: "t5",
+          group: { site: "alpha" },
+          startMs: START_MS,
+          revision: 1,
+          state: "final",
+          values: { count, sum: 1 },
+        },
+      ],
+      cursor: null,
+    },
+    "/api/v1/alarms": { alarms: [] },
+    "/api/v1/agents": { agents: [{ agent: "alpha-1", site: "alpha", agentRejected: rejected }] },
+    "/api/v1/ledger": { agents: { "alpha-1": { received, tooLate } } },
+  };
+  const server = createServer((request, response) => {
+    response.end(JSON.stringify(answers[new URL(request.url ?? "", "http://x").pathname] ?? {}));
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  ends.push(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+async function judge(lines: readonly TruthLine[], counts: Parameters<typeof centralWith>[0]) {
+  const folder = mkdtempSync(join(tmpdir(), "millrace-verify-"));
+  ends.push(() => rmSync(folder, { recursive: true }));
+  const truthPath = join(folder, "truth.jsonl");
+  const log = new TruthLog(truthPath);
+  for (const line of lines) log.append(line);
+  log.close();
+  return verifyTruth({ truthPath, centralUrl: await centralWith(counts) });
+}
+
+test("what is lost is not expected, what is spoilt is one rejection, what is too late is counted so", async () => {
+  const verdict = await judge(LINES, {});
+  expect(verdict).toMatchObject({
+    isRight: true,
+    readings: { generated: 5, unacked: 0, lost: 1, spoilt: 1, hasEnded: true },
+    windows: [{ right: 1, wrong: 0, missing: 0, unsure: 0 }],
+  });
+  expect(verdict.ledger.map(({ count, min, max, found }) => [count, min, max, found])).toEqual([
+    ["received", 3, 3, 3],
+    ["too late", 1, 1, 1],
+    ["rejected", 1, 1, 1],
+  ]);
+  const text = formatVerdict(verdict);
+  expect(text).toContain("5 generated, 0 never acknowledged, 1 lost on the way, 1 spoilt on the way");
+  expect(text).toMatch(/✓ rejected\s+alpha\s+1\s+1/);
+});
+
+test.each([
+  ["a window with a reading that was lost", { count: 3 }, "windows"],
+  ["a rejection that is not counted", { rejected: 0 }, "ledger"],
+  ["a rejection of something good", { rejected: 2 }, "ledger"],
+  ["a reading that central has not received", { received: 2 }, "ledger"],
+  ["a reading too late that is not counted so", { tooLate: 0 }, "ledger"],
+])("%s is found", async (_what, counts, where) => {
+  const verdict = await judge(LINES, counts);
+  expect(verdict.isRight).toBe(false);
+  expect(verdict.windows.some(({ wrong }) => wrong > 0)).toBe(where === "windows");
+  expect(verdict.ledger.some(({ isRight }) => !isRight)).toBe(where === "ledger");
+});
+
+test("over a connection that was lost, what is spoilt may have been counted more than once", async () => {
+  const lost = LINES.map((line) => (line.type === "end" ? { ...line, reconnects: 1 } : line));
+  expect((await judge(lost, { rejected: 2 })).isRight).toBe(true);
+});
+
+test("readings that do not say their time: their windows are not judged, what arrived is", async () => {
+  const timeless = LINES.map((line) =>
+    line.type === "reading" ? { ...line, isTimeless: true as const } : line,
+  );
+  const verdict = await judge(timeless, { count: 9, tooLate: 0 });
+  expect(verdict).toMatchObject({ unjudged: ["t5"], windows: [] });
+  expect(verdict.ledger.every(({ isRight }) => isRight)).toBe(true);
+});
