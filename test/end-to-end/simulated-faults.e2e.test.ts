@@ -2,6 +2,7 @@
 // gateway do, central's windows and alarms are as the truth says, and the run is made again from the truth.
 import { spawnSync } from "node:child_process";
 import { expect, test } from "vitest";
+import { formatVerdict } from "../../simulator/src/verify/format-verdict.ts";
 import { verifyTruth } from "../../simulator/src/verify/verify-truth.ts";
 import { checkoutPath } from "../../scripts/start/run-folder.ts";
 import { prepareOneSite } from "./one-site.ts";
@@ -87,7 +88,11 @@ test("every fault of the simulator at once: all windows and alarms right", { tim
   await site.process.stop();
 
   const judge = () => verifyTruth({ truthPath, centralUrl: `http://127.0.0.1:${central.httpPort}` });
-  await until("central says what the truth says", async () => (await judge()).isRight);
+  try {
+    await until("central says what the truth says", async () => (await judge()).isRight);
+  } catch {
+    throw new Error(formatVerdict(await judge()));
+  }
   const { readings, windows, alarms } = await judge();
   expect(windows.map(({ window }) => window).toSorted()).toEqual([
     "pressure_5s",

@@ -48,7 +48,7 @@ export function parsePlan(text: string, path: string, options: LoadPlanOptions =
     site,
     lines,
     machinesPerLine,
-    format,
+    format: format ?? null,
     output: toOutputPlan(withBroker(file, site, options.brokers?.get(site)), site, source),
   }));
   const plan: Plan = {
@@ -102,7 +102,7 @@ function toSignals(file: PlanFile, ticksOf: TicksOf): SignalPlan[] {
     const given = file.signals[metric] ?? null;
     return {
       metric,
-      format: given?.format ?? null,
+      format: given?.format ?? "json",
       everyTicks: given?.every === undefined ? 1 : ticksOf(given.every, ["signals", metric, "every"]),
       noise: given?.noise ?? METRIC_TRAITS[metric].noise,
       noiseTauMs: given?.noiseTau ?? 0,

@@ -103,7 +103,7 @@ export const planSchema = z.strictObject({
             keep: z.int().min(1).max(1_000).default(4),
           })
           .optional(),
-        format: z.enum(READING_FORMATS).default("json"),
+        format: z.enum(READING_FORMATS).optional(),
         lines: z.int().min(1).max(100),
         machinesPerLine: z.int().min(1).max(10_000),
       }),

@@ -36,16 +36,16 @@ export interface Plan {
 export interface SitePlan {
   readonly site: string;
   readonly output: OutputPlan;
-  /** Of readings whose signal has none of its own. */
-  readonly format: ReadingFormat;
+  /** Of all its readings; null: each signal's own. */
+  readonly format: ReadingFormat | null;
   readonly lines: number;
   readonly machinesPerLine: number;
 }
 
 export interface SignalPlan {
   readonly metric: Metric;
-  /** Null: the site's. */
-  readonly format: ReadingFormat | null;
+  /** Where the site has none for all. */
+  readonly format: ReadingFormat;
   /** Read at every n-th of the machine's ticks. */
   readonly everyTicks: number;
   /** Deviation of the sensor's noise, in the metric's unit; at the nominal value where it is a share. */

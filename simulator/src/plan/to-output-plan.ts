@@ -14,7 +14,7 @@ export function toOutputPlan(file: PlanFile, site: string, source: PlanSource): 
   if (qos !== undefined && broker === undefined)
     source.addProblem(["sites", site, "qos"], "only a broker has a QoS");
   const formats = new Set<ReadingFormat>(
-    signals.map((metric) => (format === "sparkplug" ? format : (file.signals[metric]?.format ?? format))),
+    signals.map((metric) => format ?? file.signals[metric]?.format ?? "json"),
   );
   if (formats.has("sparkplug")) {
     if (format !== "sparkplug")

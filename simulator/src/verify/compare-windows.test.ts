@@ -80,6 +80,7 @@ test("right rows pass; a wrong value, a missing and an extra window are each fou
   });
   expect(verdict(rightRows.slice(1))).toMatchObject({ right: 2, missing: 1 });
   expect(verdict([...rightRows, row(10_000, "alpha", { count: 1 })])).toMatchObject({ right: 3, extra: 1 });
+  expect(verdict([...rightRows, row(10_000, "alpha", { count: 0 })])).toMatchObject({ right: 3, extra: 0 });
 });
 
 test("an alarm is right by rule, machine and time of its crossing", () => {

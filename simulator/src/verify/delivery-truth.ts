@@ -19,8 +19,10 @@ export class DeliveryTruth {
   readonly malformedBySite = new Map<string, number>();
   /** Readings that must come a second time. */
   againCount = 0;
-  /** Of several processes, or over a connection that was lost and made again, things may have come more often. */
+  /** Over a connection that was lost and made again, or from a second process, things may have come more often. */
   mayHaveRepeated = false;
+  /** A killed process takes along what was on its way and is none of the readings. */
+  wasKilled = false;
   /** Metrics whose readings do not say their time. */
   readonly timelessMetrics = new Set<string>();
   readonly #marks: Mark[] = [];
@@ -33,10 +35,13 @@ export class DeliveryTruth {
     const truth = new DeliveryTruth();
     let number = 0;
     let runCount = 0;
+    let hasEnded = false;
     for await (const line of readTruth(path)) {
       switch (line.type) {
         case "run":
-          truth.mayHaveRepeated ||= ++runCount > 1;
+          truth.wasKilled ||= ++runCount > 1 && !hasEnded;
+          truth.mayHaveRepeated ||= truth.wasKilled;
+          hasEnded = false;
           break;
         case "reading":
           truth.#marksBefore[++number] = truth.#marks.length;
@@ -67,6 +72,7 @@ export class DeliveryTruth {
           truth.unacked.add(line.number);
           break;
         case "end":
+          hasEnded = true;
           truth.mayHaveRepeated ||= (line.reconnects ?? 0) > 0;
       }
     }

@@ -53,6 +53,11 @@ export async function verifyTruth(options: {
   const definitions = pipeline.judged.filter(isTimed);
   const oracle = new WindowOracle(definitions);
   const sites = new Map<string, SiteCounts>();
+  const countsOf = (site: string): SiteCounts => {
+    let counts = sites.get(site);
+    if (counts === undefined) sites.set(site, (counts = newSiteCounts()));
+    return counts;
+  };
   const rules = new Set<string>();
   const alarms: TruthAlarm[] = [];
   let generated = 0;
@@ -62,11 +67,12 @@ export async function verifyTruth(options: {
   let toMs = -Infinity;
   for await (const line of readTruth(options.truthPath)) {
     if (line.type === "run") {
-      for (const site of line.sites) if (!sites.has(site)) sites.set(site, newSiteCounts());
+      for (const site of line.sites) countsOf(site);
       for (const rule of line.rules) rules.add(rule);
     }
     hasEnded = line.type === "end";
     if (line.type === "alarm" || line.type === "cleared") alarms.push(line);
+    if (line.type === "state" || line.type === "waveform") countsOf(line.site).unread++;
     if (line.type !== "reading") continue;
     const arrival = delivery.arrival(++generated);
     if (arrival === null) continue;
@@ -74,8 +80,9 @@ export async function verifyTruth(options: {
       repeated++;
       continue;
     }
-    const counts = sites.get(line.site) ?? newSiteCounts();
+    const counts = countsOf(line.site);
     counts.acked++;
+    if (!pipeline.windowedMetrics.has(line.metric)) counts.unread++;
     const place = oracle.add(line, arrival);
     if (pipeline.windowedMetrics.has(line.metric)) counts[arrival.isUnsure ? "unsure" : "windowed"]++;
     if (place === "late") counts.late++;
@@ -150,10 +157,12 @@ interface SiteCounts {
   unsure: number;
   late: number;
   maybeLate: number;
+  /** Messages that no metric may read: states, waveforms, readings without a window. An agent that does not is right to reject them. */
+  unread: number;
 }
 
 function newSiteCounts(): SiteCounts {
-  return { acked: 0, windowed: 0, unsure: 0, late: 0, maybeLate: 0 };
+  return { acked: 0, windowed: 0, unsure: 0, late: 0, maybeLate: 0, unread: 0 };
 }
 
 function expectedOf(site: string, counts: SiteCounts, delivery: DeliveryTruth): ExpectedSite {
@@ -165,7 +174,7 @@ function expectedOf(site: string, counts: SiteCounts, delivery: DeliveryTruth): 
     receivedMax: delivery.timelessMetrics.size > 0 ? Infinity : counts.windowed + counts.unsure,
     tooLateMin: counts.late,
     tooLateMax: counts.late + counts.maybeLate,
-    rejectedMin: delivery.mayHaveRepeated ? 0 : malformed,
-    rejectedMax: delivery.mayHaveRepeated && malformed > 0 ? Infinity : malformed,
+    rejectedMin: delivery.wasKilled ? 0 : malformed,
+    rejectedMax: delivery.mayHaveRepeated && malformed > 0 ? Infinity : malformed + counts.unread,
   };
 }
