@@ -1,9 +1,12 @@
 import type { Clock, Logger, Random, Timer } from "@millrace/runtime";
 import { PlanTime } from "./pace/plan-time.ts";
 import type { PlantMessage } from "./delivery/dispatch.ts";
+import type { LinkChange } from "./link/link-course.ts";
+import type { LiveOrder } from "./live/live-order.ts";
+import type { FaultPlan } from "./plan/fault-plan.ts";
 import type { Plan } from "./plan/plan.ts";
 import type { SiteChange } from "./plant/plant.ts";
-import { RecordedPlant } from "./plant/recorded-plant.ts";
+import { RecordedPlant, type RecordedStep } from "./plant/recorded-plant.ts";
 import { parseCommand } from "./publish/command.ts";
 import { outputKey } from "./publish/output-key.ts";
 import { openOutputs } from "./publish/open-outputs.ts";
@@ -22,6 +25,8 @@ export interface SimulationOptions {
   readonly forMs: number | null;
   /** Times as fast as the clock; Infinity: as fast as the receivers take it; null: the plan's time is the clock's. */
   readonly speed?: number | null;
+  /** A site's line to central changes. */
+  readonly onLink?: (change: LinkChange) => void;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
@@ -33,6 +38,10 @@ export interface SimulationProgress {
   /** As the plan wanted it. */
   readonly lost: number;
   readonly waiting: number;
+  /** Made, and held back by the plan. */
+  readonly onTheWay: number;
+  /** Event time still to go through; null: it has no end. */
+  readonly remainingMs: number | null;
   /** How far the plant is behind the event time that is due; 0 where it goes as fast as it can. */
   readonly lagMs: number;
   readonly connected: number;
@@ -92,6 +101,8 @@ export class Simulation {
       acked: this.#ackedCount,
       lost: this.#lostCount,
       waiting: this.#waitingCount,
+      onTheWay: this.#plant.onTheWayCount,
+      remainingMs: this.#remainingMs(),
       lagMs: this.#lagMs(),
       connected: connections.filter((connection) => connection.isConnected).length,
       connections: connections.length,
@@ -113,6 +124,20 @@ export class Simulation {
     this.#markAcked();
   }
 
+  get activeFaults(): ReadonlyMap<number, FaultPlan> {
+    return this.#plant.activeFaults;
+  }
+
+  /** A person's order, obeyed at once; or in words why it cannot be. */
+  live(order: LiveOrder): string | null {
+    if (!this.#isGenerating) return "the machines have stopped";
+    const step = this.#plant.live(order, this.#options.clock.nowMs());
+    if (typeof step === "string") return step;
+    this.#options.truth.flush();
+    this.#leave(step);
+    return null;
+  }
+
   stopGenerating(): void {
     if (!this.#isGenerating) return;
     this.#isGenerating = false;
@@ -124,9 +149,9 @@ export class Simulation {
   async drain(limitMs: number): Promise<boolean> {
     this.stopGenerating();
     const { clock, truth } = this.#options;
-    const rest = this.#plant.rest();
+    const messages = this.#plant.rest();
     truth.flush();
-    for (const message of rest) this.#send(message);
+    this.#leave({ messages, siteChanges: [], linkChanges: this.#plant.linksUp() });
     for (const output of this.#outputs.values()) while (output.isHeld) output.resume();
     const deadlineMs = clock.monotonicMs() + limitMs;
     while (this.#waitingCount > 0 && clock.monotonicMs() < deadlineMs) {
@@ -159,6 +184,7 @@ export class Simulation {
     const untilMs = Math.min(this.#time.nowMs(), forMs === null ? Infinity : startMs + forMs - 1);
     const messages: PlantMessage[] = [];
     const siteChanges: SiteChange[] = [];
+    const linkChanges: LinkChange[] = [];
     const waitingCount = this.#waitingCount;
     let stepCount = 0;
     while (
@@ -169,12 +195,12 @@ export class Simulation {
       const step = this.#plant.step();
       messages.push(...step.messages);
       siteChanges.push(...step.siteChanges);
+      linkChanges.push(...step.linkChanges);
       stepCount++;
     }
     // First the truth, then the wire: what a killed process had sent is always in the file.
     truth.flush();
-    for (const change of siteChanges) this.#changeSite(change);
-    for (const message of messages) this.#send(message);
+    this.#leave({ messages, siteChanges, linkChanges });
 
     const isPaused = waitingCount + messages.length >= plan.publish.waitingMax;
     if (isPaused && !this.#isPaused) this.#pauseCount++;
@@ -184,6 +210,12 @@ export class Simulation {
     const delayMs =
       stepCount === STEPS_PER_TICK_MAX ? 0 : Math.max(TICK_MS, this.#time.waitMs(this.#plant.nextTimeMs));
     this.#timer = clock.after(delayMs, () => this.#tick());
+  }
+
+  #leave({ messages, siteChanges, linkChanges }: RecordedStep): void {
+    for (const change of siteChanges) this.#changeSite(change);
+    for (const change of linkChanges) this.#options.onLink?.(change);
+    for (const message of messages) this.#send(message);
   }
 
   /** Without power, or without its gateway, a site's connections are gone; what is said meanwhile waits. */
@@ -238,6 +270,12 @@ export class Simulation {
     this.#lastMark = through;
     const at = this.#options.clock.nowMs();
     this.#options.truth.append({ type: "acked", through, ...(left === through ? {} : { left }), at });
+  }
+
+  #remainingMs(): number | null {
+    const { startMs, forMs } = this.#options;
+    if (forMs === null) return null;
+    return this.#isGenerating ? Math.max(0, startMs + forMs - this.#plant.nextTickMs) : 0;
   }
 
   #lagMs(): number {

@@ -1,18 +1,26 @@
+import { createInterface } from "node:readline";
 import {
   createLogger,
   MillraceError,
   onStopSignals,
   systemClock,
   systemRandom,
+  type Clock,
   type Command,
   type CommandInput,
   type ExitCode,
+  type Random,
 } from "@millrace/runtime";
 import { defaultStartMs } from "../pace/default-start-ms.ts";
 import { loadPlan } from "../plan/load-plan.ts";
 import type { Plan } from "../plan/plan.ts";
 import { RecordFiles } from "../business/record-files.ts";
 import { RecordedWorld } from "../recorded-world.ts";
+import type { LinkChange } from "../link/link-course.ts";
+import { LinkEmulator } from "../link/link-emulator.ts";
+import { LiveDesk } from "../live/live-desk.ts";
+import { LiveServer } from "../live/live-server.ts";
+import { ProgressReport } from "../progress/progress-report.ts";
 import { Simulation } from "../simulation.ts";
 import { TruthLog } from "../truth/truth-log.ts";
 import { runRecords } from "./run-records.ts";
@@ -72,12 +80,23 @@ Exit: 0 all acknowledged, 1 not.`,
       summary: "brokers to which the plan's records go, a topic for each stream",
     },
     "topic-prefix": { type: "text", summary: "of the records' topics", default: "" },
+    live: { type: "switch", summary: 'take orders from the keyboard, a line each; "help" lists them' },
+    control: { type: "number", placeholder: "PORT", summary: "take orders over HTTP on 127.0.0.1" },
+    "links-to": {
+      type: "text",
+      placeholder: "HOST:PORT",
+      summary: "central's intake behind the plan's links, instead of the plan's",
+    },
+    "links-from": {
+      type: "number",
+      placeholder: "PORT",
+      summary: "the first link's port, instead of the plan's",
+    },
+    "keep-links": { type: "switch", summary: "at the end the links stay up until Ctrl-C" },
     drain: { type: "duration", summary: "how long the end waits for acknowledgements", default: "30s" },
   },
   run: runPlan,
 };
-
-const PROGRESS_MS = 5_000;
 
 async function runPlan(input: CommandInput): Promise<ExitCode> {
   const { name, flags, output } = input;
@@ -88,6 +107,8 @@ async function runPlan(input: CommandInput): Promise<ExitCode> {
   const plan = loadPlan(flags.requiredText("plan"), {
     seed,
     brokers: parseBrokers(name, flags.texts("broker")),
+    linksTo: flags.text("links-to"),
+    linksFrom: wholeNumber(name, "links-from", flags.number("links-from"), 65_535),
   });
   const into = flags.text("into") ?? null;
   if (flags.isOn("offline") && forMs === null) throw wrongUsage(name, "--offline needs --for");
@@ -120,37 +141,87 @@ async function runPlan(input: CommandInput): Promise<ExitCode> {
 
   const log = createLogger().child("sim");
   const world = { clock: systemClock, random: systemRandom, log };
-  const simulation = new Simulation({ ...world, plan, truth, recovery, startMs, forMs, speed });
-  const offSignals = onStopSignals({ stop: () => simulation.stopGenerating(), force: () => process.exit(1) });
+  const links = await openLinks(plan, world);
+  const onLink = ({ site, state }: LinkChange): void => links.get(site)?.setState(state);
+  const simulation = new Simulation({ ...world, plan, truth, recovery, startMs, forMs, speed, onLink });
+  const stop = Promise.withResolvers<void>();
+  const offSignals = onStopSignals({
+    stop() {
+      simulation.stopGenerating();
+      stop.resolve();
+    },
+    force: () => process.exit(1),
+  });
   const sites = plan.sites.map(({ site }) => site).join(", ");
   log.info(`machines of ${sites} run`, { seed: plan.seed, resent: recovery?.unacked.length ?? 0 });
-  const stopProgress = reportProgress(simulation, (text) => output.out(text));
+  const report = new ProgressReport({
+    simulation,
+    clock: systemClock,
+    write: (text) => output.out(text),
+    isTerminal: process.stdout.isTTY,
+  });
+  const endLive = await takeOrders({
+    simulation,
+    isTyped: flags.isOn("live"),
+    port: wholeNumber(name, "control", flags.number("control"), 65_535),
+    write: (text) => report.interrupt(text),
+  });
+  report.start();
   simulation.start();
   await simulation.generationEnded;
   const isDrained = await simulation.drain(flags.durationMs("drain") ?? 0);
-  stopProgress();
-  offSignals();
+  report.stop();
+  await endLive();
   truth.close();
-  log.flush();
-  const { generated, acked, reconnects } = simulation.progress;
+  const { generated, acked, lost, reconnects } = simulation.progress;
   output.out(
-    `${generated} readings generated, ${acked} acknowledged, ${generated - acked} not; ${reconnects} reconnects\n`,
+    `${generated} readings generated, ${acked} acknowledged, ${generated - acked - lost} not${
+      lost > 0 ? `, ${lost} lost as planned` : ""
+    }; ${reconnects} reconnects\n`,
   );
+  if (flags.isOn("keep-links") && links.size > 0) {
+    output.out("the links stay up until Ctrl-C\n");
+    await stop.promise;
+  }
+  offSignals();
+  await Promise.all([...links.values()].map((link) => link.close()));
+  log.flush();
   return isDrained ? 0 : 1;
 }
 
-function reportProgress(simulation: Simulation, write: (text: string) => void): () => void {
-  let last = simulation.progress.generated;
-  const timer = setInterval(() => {
-    const { generated, acked, lagMs, waiting, connected, connections } = simulation.progress;
-    const rate = Math.round(((generated - last) * 1_000) / PROGRESS_MS);
-    last = generated;
-    write(
-      `${rate} readings/s, ${generated} generated, ${acked} acknowledged, ${waiting} waiting, ` +
-        `${Math.round(lagMs)} ms behind, ${connected} of ${connections} connected\n`,
-    );
-  }, PROGRESS_MS);
-  return () => clearInterval(timer);
+interface TakeOrdersOptions {
+  readonly simulation: Simulation;
+  readonly isTyped: boolean;
+  readonly port: number | undefined;
+  readonly write: (text: string) => void;
+}
+
+/** From the keyboard, and over HTTP; returns what ends it. */
+async function takeOrders(options: TakeOrdersOptions): Promise<() => Promise<void>> {
+  const { simulation, isTyped, port, write } = options;
+  const server = port === undefined ? null : await LiveServer.listen(simulation, port);
+  if (server !== null) write(`orders are taken at http://127.0.0.1:${server.port}/faults\n`);
+  const desk = new LiveDesk(simulation);
+  const typed = isTyped ? createInterface({ input: process.stdin }) : null;
+  typed?.on("line", (line) => write(desk.answer(line)));
+  return async () => {
+    typed?.close();
+    await server?.close();
+  };
+}
+
+/** By site; empty without links. */
+async function openLinks(
+  { links, sites }: Plan,
+  { clock, random }: { readonly clock: Clock; readonly random: Random },
+): Promise<ReadonlyMap<string, LinkEmulator>> {
+  const opened = new Map<string, LinkEmulator>();
+  if (links === null) return opened;
+  for (const [index, { site }] of sites.entries()) {
+    const port = links.firstPort === 0 ? 0 : links.firstPort + index;
+    opened.set(site, await LinkEmulator.listen({ plan: links, site, port, clock, random }));
+  }
+  return opened;
 }
 
 interface OfflineOptions {

@@ -7,7 +7,7 @@ import type { Plan } from "../plan/plan.ts";
 import type { OutgoingMessage } from "../publish/outgoing-message.ts";
 import { streamName } from "../signal/random-stream.ts";
 import type { TruthDelivery, TruthLine, TruthReading } from "../truth/truth-line.ts";
-import { damagePayload, damagesOf } from "./damage-payload.ts";
+import { type Damage, DAMAGES, damagePayload, damagesOf } from "./damage-payload.ts";
 import { DeliveryQueue } from "./delivery-queue.ts";
 import { MessageFates } from "./message-fates.ts";
 import { Silences } from "./silences.ts";
@@ -76,6 +76,11 @@ export class Dispatch {
     return !FORMAT_TRAITS[this.#formats.get(`${site}/${metric}`) ?? "json"].hasTime;
   }
 
+  /** Messages. */
+  get onTheWayCount(): number {
+    return this.#queue.size;
+  }
+
   get hasWaiting(): boolean {
     return this.#queue.size > 0 || this.#maker.hasWaiting;
   }
@@ -93,6 +98,34 @@ export class Dispatch {
     if (this.#options.plan.delivery === null) return drafts.map((draft) => this.#message(draft));
     for (const draft of drafts) this.#meetFate(draft, timeMs);
     return this.take(timeMs);
+  }
+
+  /** What a site's payloads may be spoilt to. */
+  damagesOf(site: string): readonly Damage[] {
+    const { plan } = this.#options;
+    const [signal] = plan.signals;
+    return damagesOf(formatOf(plan, site, signal.metric), DAMAGES, this.#outputs.get(site)?.kind !== "mqtt");
+  }
+
+  /** So many payloads that are none, of each kind in turn, on the topic of the machine's first signal. */
+  junk(machine: PlantMessage["machine"], count: number, timeMs: number): PlantMessage[] {
+    const { plan, record } = this.#options;
+    const [{ metric }] = plan.signals;
+    const { site } = machine;
+    const message = {
+      ...this.again({
+        number: 0,
+        reading: { type: "reading", ...machine, metric, time: timeMs, value: 0.5 },
+      }),
+      numbers: [],
+    };
+    const damages = this.damagesOf(site);
+    return Array.from({ length: count }, (_, index) => {
+      const damage = damages[index % damages.length];
+      record({ type: "delivery", site, readings: [], due: timeMs, malformed: damage });
+      const payload = damagePayload(message.payload.toString(), formatOf(plan, site, metric), damage);
+      return { ...message, payload };
+    });
   }
 
   /** What has arrived by then. */

@@ -10,6 +10,7 @@ import { PlanSource } from "./plan-source.ts";
 import type { DutyPlan, Plan, SignalPlan, WaveformPlan } from "./plan.ts";
 import { toDeliveryPlan } from "./to-delivery-plan.ts";
 import { toFaultPlan } from "./to-fault-plan.ts";
+import { toLinkPlan } from "./to-link-plan.ts";
 import { toOutputPlan } from "./to-output-plan.ts";
 
 export interface LoadPlanOptions {
@@ -17,6 +18,9 @@ export interface LoadPlanOptions {
   readonly seed?: number | undefined;
   /** Site to broker address, instead of where the file has its readings go. */
   readonly brokers?: ReadonlyMap<string, string>;
+  /** Instead of the file's `links.to` and `links.firstPort`. */
+  readonly linksTo?: string | undefined;
+  readonly linksFrom?: number | undefined;
 }
 
 /** Reads and checks a plan file. Throws config_unreadable, or config_invalid with every problem as file:line:column. */
@@ -32,7 +36,7 @@ export function loadPlan(path: string, options: LoadPlanOptions = {}): Plan {
 
 export function parsePlan(text: string, path: string, options: LoadPlanOptions = {}): Plan {
   const source = new PlanSource(text, path);
-  const file = source.parse(planSchema);
+  const file = withLinks(source.parse(planSchema), options);
   const tickMs = 1_000 / file.readingsPerSecond;
   /** How many ticks `ms` are; a problem if they are not whole. */
   const ticksOf = (ms: number, path: readonly PropertyKey[]): number => {
@@ -70,6 +74,7 @@ export function parsePlan(text: string, path: string, options: LoadPlanOptions =
       clearBelow: clearBelow ?? above,
     })),
     delivery: toDeliveryPlan(file, sites, source),
+    links: toLinkPlan(file, source),
     publish: file.publish,
     business: file.business === undefined ? null : toBusinessPlan(file.business, source),
   };
@@ -93,6 +98,17 @@ function withBroker(file: PlanFile, site: string, broker: string | undefined): P
   if (broker === undefined || file.sites[site] === undefined) return file;
   const { http: _http, files: _files, ...rest } = file.sites[site];
   return { ...file, sites: { ...file.sites, [site]: { ...rest, broker } } };
+}
+
+function withLinks(file: PlanFile, { linksTo, linksFrom }: LoadPlanOptions): PlanFile {
+  const { links } = file;
+  if (links === undefined) return file;
+  return { ...file, links: { ...links, to: linksTo ?? links.to, firstPort: linksFrom ?? links.firstPort } };
+}
+
+/** The file by itself, its names not yet looked up. */
+export function parsePlanFile(text: string, path: string): PlanFile {
+  return new PlanSource(text, path).parse(planSchema);
 }
 
 type TicksOf = (ms: number, path: readonly PropertyKey[]) => number;

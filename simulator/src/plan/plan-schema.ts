@@ -4,6 +4,7 @@ import { BEARING_DEFECTS } from "../signal/bearing.ts";
 import { duration } from "./duration-schema.ts";
 import { READING_FORMATS } from "../format/reading-format.ts";
 import { deliverySchema } from "./delivery-schema.ts";
+import { linksSchema } from "./links-schema.ts";
 import { METRICS } from "./metric.ts";
 
 /** One length, or a shortest and a longest one. */
@@ -163,6 +164,7 @@ export const planSchema = z.strictObject({
     .record(name, z.strictObject({ metric, above: z.number(), clearBelow: z.number().optional() }))
     .default({}),
   delivery: deliverySchema(duration, span).optional(),
+  links: linksSchema(duration).optional(),
   publish: z
     .strictObject({
       batch: z.int().min(1).max(1_000).default(10),

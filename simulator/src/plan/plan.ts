@@ -2,6 +2,7 @@ import type { BusinessPlan } from "../business/plan/business-plan.ts";
 import type { BearingGeometry } from "../signal/bearing.ts";
 import type { DeliveryPlan } from "../delivery/delivery-plan.ts";
 import type { ReadingFormat } from "../format/reading-format.ts";
+import type { LinkPlan } from "../link/link-plan.ts";
 import type { FaultPlan } from "./fault-plan.ts";
 import type { Metric } from "./metric.ts";
 import type { OutputPlan } from "./output-plan.ts";
@@ -28,6 +29,8 @@ export interface Plan {
   readonly rules: readonly RulePlan[];
   /** Null: all comes at once, in order, and once. */
   readonly delivery: DeliveryPlan | null;
+  /** Null: the lines between sites and central are none of the simulator's business. */
+  readonly links: LinkPlan | null;
   readonly publish: PublishPlan;
   /** Records beside the machines' readings; a plan has one of them at least. */
   readonly business: BusinessPlan | null;

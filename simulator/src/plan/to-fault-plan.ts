@@ -6,7 +6,11 @@ import type { PlanSource } from "./plan-source.ts";
 import { lineName, machineName } from "./plan.ts";
 
 /** A fault of the file, resolved; what it names must be there. */
-export function toFaultPlan(file: PlanFile, index: number, source: PlanSource): FaultPlan {
+export function toFaultPlan(
+  file: PlanFile,
+  index: number,
+  source: Pick<PlanSource, "addProblem">,
+): FaultPlan {
   const given = file.faults[index];
   const problem = (key: string, message: string): void => source.addProblem(["faults", index, key], message);
   const growthMs = "growth" in given ? given.growth : 0;

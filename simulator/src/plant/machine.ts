@@ -54,7 +54,7 @@ export class Machine {
   readonly #duty: DutyCycle;
   readonly #body: MachineBody;
   readonly #sensors: readonly Sensor[];
-  readonly #faults: readonly FaultCourse[];
+  readonly #faults: FaultCourse[];
   #active: ActiveFaults = NO_FAULTS;
   #nextFaultMs: number;
   #counterResetMs: number;
@@ -127,6 +127,22 @@ export class Machine {
     }
     if (changes.length > 0) this.#sortFaults();
     return { isObeyed: this.#duty.stop(timeMs), changes };
+  }
+
+  /** Takes it from its time on, if it concerns this machine. */
+  addFault(fault: FaultPlan, plantStartMs: number): void {
+    if (!concerns(fault, this)) return;
+    this.#faults.push(new FaultCourse(fault, plantStartMs));
+    this.#sortFaults();
+  }
+
+  /** Before its time; obeyed from the next tick on. */
+  endFault(number: number): readonly MachineChange[] {
+    const course = this.#faults.find(({ fault }) => fault.number === number);
+    if (course?.end() !== true) return [];
+    this.#applyFaults();
+    const time = this.#timeOf(Math.max(0, this.#tick - 1));
+    return [{ tick: 0, type: "fault", fault: course.fault, step: "end", time }];
   }
 
   start(): "obeyed" | "repeated" | "refused" {
@@ -205,6 +221,10 @@ export class Machine {
       for (const step of course.steps(timeMs))
         block.changes.push({ tick: at, type: "fault", fault: course.fault, step, time: timeMs });
     }
+    this.#applyFaults();
+  }
+
+  #applyFaults(): void {
     const wasSilent = this.#active.isSilent;
     this.#sortFaults();
     if (this.#active.isSilent === wasSilent) return;

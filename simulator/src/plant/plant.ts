@@ -1,5 +1,5 @@
 import { FaultCourse, type FaultStep } from "../fault/fault-course.ts";
-import type { SiteFaultPlan } from "../plan/fault-plan.ts";
+import type { FaultPlan, SiteFaultPlan } from "../plan/fault-plan.ts";
 import { lineName, machineName, type Plan } from "../plan/plan.ts";
 import type { TruthReading } from "../truth/truth-line.ts";
 import { MachineBlock, type MachineChange } from "./machine-block.ts";
@@ -31,15 +31,19 @@ export class Plant {
   readonly #plan: Plan;
   /** In order of their first tick, which is that of every round. */
   readonly #machines: readonly Machine[];
-  readonly #siteFaults: readonly FaultCourse<SiteFaultPlan>[];
+  readonly #siteFaults: FaultCourse<SiteFaultPlan>[];
+  readonly #plantStartMs: number;
+  #timeMs: number;
   readonly #block: MachineBlock;
   /** Of machines whose clock will be wrong. */
-  readonly #said: ReadonlyMap<Machine, SaidReadings>;
+  readonly #said: Map<Machine, SaidReadings>;
   #stepCount = 0;
 
   /** `startMs`: event time of the first readings; `plantStartMs`: where the plan's times count from. */
   constructor(plan: Plan, startMs: number, plantStartMs = startMs) {
     this.#plan = plan;
+    this.#plantStartMs = plantStartMs;
+    this.#timeMs = startMs;
     this.#block = new MachineBlock(plan.signals, 1);
     this.#machines = machineNames(plan)
       .map((names) => new Machine({ ...names, plan, startMs, plantStartMs }))
@@ -75,6 +79,32 @@ export class Plant {
     return this.#nextMachine.nextTimeMs;
   }
 
+  /** Of the last step, after the plant's start: where a fault begins that is added now. */
+  get sinceStartMs(): number {
+    return this.#timeMs - this.#plantStartMs;
+  }
+
+  addFault(fault: FaultPlan): void {
+    for (const machine of this.#machines) {
+      machine.addFault(fault, this.#plantStartMs);
+      if (fault.fault === "clock" && !this.#said.has(machine)) this.#said.set(machine, new SaidReadings());
+    }
+    if (fault.fault === "power-cut" || fault.fault === "gateway-reboot")
+      this.#siteFaults.push(new FaultCourse<SiteFaultPlan>(fault, this.#plantStartMs));
+  }
+
+  /** Before its time. Of a site's fault there is one change, of a machine's that of the machine. */
+  endFault(number: number): {
+    readonly changes: readonly MachineChange[];
+    readonly siteChanges: readonly SiteChange[];
+  } {
+    const changes = this.#machines.flatMap((machine) => machine.endFault(number));
+    const siteChanges = this.#siteFaults
+      .filter((course) => course.fault.number === number && course.end())
+      .map(({ fault }) => ({ fault, step: "end" as const, time: this.#timeMs }));
+    return { changes, siteChanges };
+  }
+
   /** The next machine's readings: one per signal that is read then and gives a value. */
   step(): PlantStep {
     const machine = this.#nextMachine;
@@ -83,6 +113,7 @@ export class Plant {
     const block = this.#block;
     machine.generate(block, 1);
     const [time, stamp] = [block.timeMs[0], block.stampMs[0]];
+    this.#timeMs = time;
     const readings: TruthReading[] = [];
     this.#plan.signals.forEach(({ metric }, index) => {
       const value = block.values[index][0];

@@ -2,7 +2,11 @@ import { createHash } from "node:crypto";
 import { Dispatch, type PlantMessage } from "../delivery/dispatch.ts";
 import { encodeReadings } from "../format/encode-readings.ts";
 import type { NumberedReading } from "../format/message-maker.ts";
-import type { FaultPlan } from "../plan/fault-plan.ts";
+import { orNearest } from "@millrace/runtime";
+import { type LinkChange, LinkCourse } from "../link/link-course.ts";
+import type { LiveOrder } from "../live/live-order.ts";
+import { toLiveFault } from "../live/to-live-fault.ts";
+import type { FaultPlan, SiteFaultPlan } from "../plan/fault-plan.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { FaultStep } from "../fault/fault-course.ts";
 import type { CommandWord } from "../publish/command.ts";
@@ -16,6 +20,7 @@ import { Plant, type SiteChange } from "./plant.ts";
 export interface RecordedStep {
   readonly messages: readonly PlantMessage[];
   readonly siteChanges: readonly SiteChange[];
+  readonly linkChanges: readonly LinkChange[];
 }
 
 export interface RecordedPlantOptions {
@@ -34,7 +39,15 @@ export class RecordedPlant {
   /** What is made arrives at once, and is judged by the rules as it is made. */
   readonly #isPrompt: boolean;
   readonly #machines: ReadonlyMap<string, Machine>;
+  readonly #plan: Plan;
   readonly #sampleHz: number;
+  readonly #links: readonly LinkCourse[];
+  /** Sites whose line a person has in hand. */
+  readonly #heldLinks = new Set<string>();
+  #nextLinkMs: number;
+  readonly #activeFaults = new Map<number, FaultPlan>();
+  /** Of the plan, and ordered since. */
+  #faultCount: number;
   /** Sites without power. */
   readonly #dark = new Set<string>();
   #readingCount: number;
@@ -44,6 +57,12 @@ export class RecordedPlant {
     const plantStart = recovery?.plantStartMs ?? startMs;
     this.#plant = new Plant(plan, startMs, plantStart);
     this.#record = record;
+    this.#plan = plan;
+    this.#faultCount = plan.faults.length;
+    const { links } = plan;
+    this.#links =
+      links === null ? [] : plan.sites.map(({ site }) => new LinkCourse(links, plan.seed, site, startMs));
+    this.#nextLinkMs = Math.min(Infinity, ...this.#links.map(({ nextMs }) => nextMs));
     this.#sampleHz = plan.waveform?.sampleHz ?? 0;
     this.#alarms = new AlarmTruth(plan.rules);
     for (const step of recovery?.alarms ?? []) this.#alarms.restore(step);
@@ -95,13 +114,10 @@ export class RecordedPlant {
   /** What leaves next, written down: with a machine's tick, or because its time has come. */
   step(): RecordedStep {
     const dueMs = this.#dispatch.nextDueMs;
-    if (dueMs < this.#plant.nextTimeMs) return { messages: this.#dispatch.take(dueMs), siteChanges: [] };
+    if (dueMs < this.#plant.nextTimeMs) return { ...NO_CHANGES, messages: this.#dispatch.take(dueMs) };
+    const linkChanges = this.#linkChanges(this.#plant.nextTimeMs);
     const { machine, time, stamp, readings, changes, siteChanges } = this.#plant.step();
-    for (const { fault, step, time } of siteChanges) {
-      this.#recordFault(fault, step, time);
-      if (fault.fault === "power-cut" && step === "onset") this.#dark.add(fault.site);
-      else if (fault.fault === "power-cut" && step === "end") this.#dark.delete(fault.site);
-    }
+    for (const change of siteChanges) this.#changeSite(change.fault, change.step, change.time);
     const messages: PlantMessage[] = [];
     for (const change of changes) {
       const message = this.#change(machine, change, stamp);
@@ -114,7 +130,62 @@ export class RecordedPlant {
       entries.push({ number: ++this.#readingCount, reading });
     }
     for (const message of this.#dispatch.add(entries, time)) messages.push(message);
-    return { messages, siteChanges };
+    return { messages, siteChanges, linkChanges };
+  }
+
+  /** Messages that are made and held back. */
+  get onTheWayCount(): number {
+    return this.#dispatch.onTheWayCount;
+  }
+
+  /** At the end, for what waits behind the lines: they stay up. */
+  linksUp(): readonly LinkChange[] {
+    return this.#links.map(({ site }) => ({ site, state: "up", time: this.#plant.nextTimeMs }));
+  }
+
+  /** Faults that are there now, by their number. */
+  get activeFaults(): ReadonlyMap<number, FaultPlan> {
+    return this.#activeFaults;
+  }
+
+  /** A person's order, written down and obeyed from the next tick on; or in words why it cannot be. */
+  live(order: LiveOrder, nowMs: number): RecordedStep | string {
+    const problem = this.#problemOf(order);
+    if (problem !== null) return problem;
+    const write = (): void => this.#record({ type: "live", time: nowMs, step: this.#plant.stepCount, order });
+    switch (order.do) {
+      case "fault": {
+        const times = { number: this.#faultCount + 1, sinceStartMs: this.#plant.sinceStartMs };
+        const fault = toLiveFault(this.#plan, order.fault, times);
+        if (typeof fault === "string") return fault;
+        write();
+        this.#faultCount++;
+        this.#plant.addFault(fault);
+        return { ...NO_CHANGES, messages: [] };
+      }
+      case "end": {
+        write();
+        const { changes, siteChanges } = this.#plant.endFault(order.number);
+        for (const { fault, step, time } of siteChanges) this.#changeSite(fault, step, time);
+        for (const change of changes)
+          if (change.type === "fault" && change.fault.fault !== "power-cut")
+            this.#recordFault(change.fault, change.step, change.time);
+        return { ...NO_CHANGES, messages: [], siteChanges };
+      }
+      case "link": {
+        write();
+        const course = this.#links.find(({ site }) => site === order.site);
+        if (order.state === "plan") this.#heldLinks.delete(order.site);
+        else this.#heldLinks.add(order.site);
+        const state = order.state === "plan" ? (course?.state ?? "up") : order.state;
+        const change = { site: order.site, state, time: this.#plant.nextTimeMs };
+        this.#record({ type: "link", ...change });
+        return { ...NO_CHANGES, messages: [], linkChanges: [change] };
+      }
+      case "junk":
+        write();
+        return { ...NO_CHANGES, messages: this.#junk(order.site, order.count) };
+    }
   }
 
   /** A reading that may not have arrived, once more, by itself. */
@@ -151,6 +222,43 @@ export class RecordedPlant {
     return this.#changeState(machine, nowMs);
   }
 
+  #problemOf(order: LiveOrder): string | null {
+    if (order.do === "fault") return null;
+    if (order.do === "end")
+      return this.#activeFaults.has(order.number)
+        ? null
+        : `no fault ${order.number} is there; there are ${[...this.#activeFaults.keys()].join(", ") || "none"}`;
+    const names = this.#plan.sites.map(({ site }) => site);
+    if (!names.includes(order.site)) return `no site ${order.site}; ${orNearest(order.site, names)}`;
+    if (order.do === "link" && this.#plan.links === null)
+      return "the plan has no links; a gateway-reboot cuts a site's sensors off from its agent";
+    if (order.do === "junk" && this.#dispatch.damagesOf(order.site).length === 0)
+      return `site ${order.site} speaks a format of which nothing is spoilt`;
+    return null;
+  }
+
+  #junk(site: string, count: number): PlantMessage[] {
+    const machine = this.#plant.machines.find((each) => each.site === site);
+    if (machine === undefined) throw new Error(`invariant: site ${site} has machines`);
+    return this.#dispatch.junk(placeOf(machine), count, this.#plant.nextTimeMs);
+  }
+
+  #linkChanges(timeMs: number): readonly LinkChange[] {
+    if (timeMs < this.#nextLinkMs) return NO_CHANGES.linkChanges;
+    const changes = this.#links
+      .flatMap((course) => [...course.changes(timeMs)])
+      .filter(({ site }) => !this.#heldLinks.has(site));
+    this.#nextLinkMs = Math.min(...this.#links.map(({ nextMs }) => nextMs));
+    for (const change of changes) this.#record({ type: "link", ...change });
+    return changes;
+  }
+
+  #changeSite(fault: SiteFaultPlan, step: FaultStep, time: number): void {
+    this.#recordFault(fault, step, time);
+    if (fault.fault === "power-cut" && step === "onset") this.#dark.add(fault.site);
+    else if (fault.fault === "power-cut" && step === "end") this.#dark.delete(fault.site);
+  }
+
   #judge(reading: TruthReading): void {
     for (const alarm of this.#alarms.onReading(reading)) this.#record(alarm);
   }
@@ -170,6 +278,8 @@ export class RecordedPlant {
 
   #recordFault(plan: FaultPlan, step: FaultStep, time: number): void {
     const { fault, number, site } = plan;
+    if (step === "onset") this.#activeFaults.set(number, plan);
+    else if (step === "end") this.#activeFaults.delete(number);
     const place = "machine" in plan ? { line: plan.line, machine: plan.machine } : {};
     const metrics = "metric" in plan ? [plan.metric] : "metrics" in plan ? [...plan.metrics] : [];
     this.#record({ type: "fault", fault, number, step, time, site, ...place, metrics });
@@ -189,6 +299,7 @@ export class RecordedPlant {
   }
 }
 
+const NO_CHANGES = { siteChanges: [], linkChanges: [] } as const;
 const NO_READING = { numbers: [], readings: null, isLate: false } as const;
 
 /** A reading by itself, as JSON. */

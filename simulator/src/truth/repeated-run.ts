@@ -51,7 +51,10 @@ export class RepeatedRun {
       this.#world?.plant.rest();
     } else if (line.type === "command") this.#command(line);
     else if (line.type === "records-end") this.#end(line.time);
-    else {
+    else if (line.type === "live") {
+      this.#stepUntil((world) => this.#made.length > 0 || world.plant.stepCount >= line.step);
+      this.#world?.plant.live(line.order, line.time);
+    } else {
       const stepsMax = (this.#world?.stepCount ?? 0) + SILENT_STEPS_MAX;
       this.#stepUntil((world) => this.#made.length > 0 || world.stepCount > stepsMax);
     }

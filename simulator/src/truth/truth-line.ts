@@ -1,6 +1,8 @@
 import { z } from "zod";
 import { businessTruthLines } from "../business/truth/business-truth-line.ts";
 import { DAMAGES } from "../delivery/damage-payload.ts";
+import { LINK_STATES } from "../link/link-plan.ts";
+import { liveOrderSchema } from "../live/live-order.ts";
 import { METRICS } from "../plan/metric.ts";
 import { MACHINE_STATES } from "../plant/duty-cycle.ts";
 
@@ -68,7 +70,21 @@ const state = z.object({
   state: z.enum(MACHINE_STATES),
   time: z.number(),
 });
-/** A step of a fault of the plan; `number` is its place there, from 1. `full`: it grows no more. */
+/** What a person ordered while the run went on, after so many ticks of machines; by the simulator's clock. */
+const live = z.object({
+  type: z.literal("live"),
+  time: z.number(),
+  step: z.number(),
+  order: liveOrderSchema,
+});
+/** A line between a site and central, from this event time on. */
+const link = z.object({
+  type: z.literal("link"),
+  site: z.string(),
+  state: z.enum(LINK_STATES),
+  time: z.number(),
+});
+/** A step of a fault of the plan, or of one that was ordered; `number` is its place there, from 1. `full`: it grows no more. */
 const fault = z.object({
   type: z.literal("fault"),
   fault: z.string(),
@@ -139,6 +155,8 @@ const truthLine = z.discriminatedUnion("type", [
   reading,
   alarm,
   command,
+  live,
+  link,
   state,
   fault,
   waveform,

@@ -1,0 +1,53 @@
+import type { FaultPlan } from "../plan/fault-plan.ts";
+import type { LiveOrder } from "./live-order.ts";
+import { LIVE_HELP, parseLiveLine } from "./parse-live-line.ts";
+
+/** What orders are given to. */
+export interface LiveRun {
+  /** In words why it cannot be; null: it is obeyed. */
+  live(order: LiveOrder): string | null;
+  readonly activeFaults: ReadonlyMap<number, FaultPlan>;
+  stopGenerating(): void;
+}
+
+/** Answers what a person types, line by line. */
+export class LiveDesk {
+  readonly #run: LiveRun;
+
+  constructor(run: LiveRun) {
+    this.#run = run;
+  }
+
+  answer(line: string): string {
+    const parsed = parseLiveLine(line);
+    switch (parsed.kind) {
+      case "nothing":
+        return "";
+      case "help":
+        return LIVE_HELP;
+      case "faults":
+        return this.#faults();
+      case "quit":
+        this.#run.stopGenerating();
+        return "the machines stop\n";
+      case "problem":
+        return `${parsed.problem}\n`;
+      case "order": {
+        const problem = this.#run.live(parsed.order);
+        return problem === null ? "done\n" : `not done: ${problem}\n`;
+      }
+    }
+  }
+
+  #faults(): string {
+    const lines = [...this.#run.activeFaults].map(
+      ([number, fault]) => `${number}  ${fault.fault}  ${placeOf(fault)}\n`,
+    );
+    return lines.length === 0 ? "no fault is there\n" : lines.join("");
+  }
+}
+
+function placeOf(fault: FaultPlan): string {
+  const machine = "machine" in fault ? [fault.line, fault.machine] : [];
+  return [fault.site, ...machine, ...("metric" in fault ? [fault.metric] : [])].join("/");
+}

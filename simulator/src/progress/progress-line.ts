@@ -1,0 +1,33 @@
+import { formatDuration } from "./format-duration.ts";
+import type { SimulationProgress } from "../simulation.ts";
+
+export interface ProgressLineOptions {
+  readonly now: SimulationProgress;
+  readonly before: SimulationProgress;
+  /** Between the two. */
+  readonly elapsedMs: number;
+}
+
+/** Where a run stands, in one line: rate, what was sent and acknowledged, how far behind the plan, how long still. */
+export function progressLine({ now, before, elapsedMs }: ProgressLineOptions): string {
+  const rate = Math.round(((now.generated - before.generated) * 1_000) / Math.max(1, elapsedMs));
+  const parts = [
+    `${rate.toLocaleString("en-US")} readings/s`,
+    `${now.generated.toLocaleString("en-US")} made`,
+    `${now.acked.toLocaleString("en-US")} acknowledged`,
+    `${now.waiting.toLocaleString("en-US")} waiting`,
+  ];
+  if (now.onTheWay > 0) parts.push(`${now.onTheWay.toLocaleString("en-US")} on their way`);
+  if (now.lost > 0) parts.push(`${now.lost.toLocaleString("en-US")} lost`);
+  parts.push(`${formatDuration(now.lagMs)} behind`, `${now.connected} of ${now.connections} connected`);
+  const leftMs = timeLeftMs({ now, before, elapsedMs });
+  if (leftMs !== null) parts.push(`${formatDuration(leftMs)} left`);
+  return parts.join(", ");
+}
+
+/** At the pace of the last while; null: nobody can say. */
+function timeLeftMs({ now, before, elapsedMs }: ProgressLineOptions): number | null {
+  if (now.remainingMs === null || before.remainingMs === null) return null;
+  const gainedMs = before.remainingMs - now.remainingMs;
+  return gainedMs <= 0 ? null : (now.remainingMs * elapsedMs) / gainedMs;
+}

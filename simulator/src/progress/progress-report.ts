@@ -1,0 +1,59 @@
+import type { Clock, Timer } from "@millrace/runtime";
+import type { Simulation, SimulationProgress } from "../simulation.ts";
+import { progressLine } from "./progress-line.ts";
+
+export interface ProgressReportOptions {
+  readonly simulation: Pick<Simulation, "progress">;
+  readonly clock: Clock;
+  readonly write: (text: string) => void;
+  /** Somebody looks at a terminal: the line renews itself. */
+  readonly isTerminal: boolean;
+}
+
+const TERMINAL_MS = 500;
+const LOG_MS = 10_000;
+/** Back to the line's beginning, and away with what stands there (ECMA-48). */
+const RENEW = "\r\u001b[2K";
+
+/** Says where a run stands: on a terminal in one line that renews itself, otherwise in a line every 10 s. */
+export class ProgressReport {
+  readonly #options: ProgressReportOptions;
+  #timer: Timer | null = null;
+  #before: SimulationProgress;
+  #beforeMs: number;
+
+  constructor(options: ProgressReportOptions) {
+    this.#options = options;
+    this.#before = options.simulation.progress;
+    this.#beforeMs = options.clock.monotonicMs();
+  }
+
+  start(): void {
+    const { clock, isTerminal } = this.#options;
+    this.#timer = clock.after(isTerminal ? TERMINAL_MS : LOG_MS, () => {
+      this.#say();
+      this.start();
+    });
+  }
+
+  /** Leaves the terminal's line free for what follows. */
+  stop(): void {
+    this.#timer?.cancel();
+    if (this.#options.isTerminal) this.#options.write(RENEW);
+  }
+
+  /** Writes something of its own, and not into the line. */
+  interrupt(text: string): void {
+    this.#options.write(this.#options.isTerminal ? `${RENEW}${text}` : text);
+  }
+
+  #say(): void {
+    const { simulation, clock, write, isTerminal } = this.#options;
+    const now = simulation.progress;
+    const nowMs = clock.monotonicMs();
+    const text = progressLine({ now, before: this.#before, elapsedMs: nowMs - this.#beforeMs });
+    write(isTerminal ? `${RENEW}${text}` : `${text}\n`);
+    this.#before = now;
+    this.#beforeMs = nowMs;
+  }
+}
