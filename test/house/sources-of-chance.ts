@@ -9,7 +9,6 @@ const shell = /^(packages\/runtime|scripts|test|bench|\.ci)\//;
 export const chanceAllowed: Readonly<Record<string, string>> = {
   "central/dashboard/main.tsx": "the browser's entry: hands clock and randomness to the page",
   "central/dashboard/fixture-server.ts": "serves the page by itself during development",
-  "simulator/src/command-line/run-command.ts": "prints progress while a person watches",
   "packages/testkit/src/tcp-proxy.ts": "delays bytes between real sockets",
 };
 

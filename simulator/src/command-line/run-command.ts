@@ -107,7 +107,7 @@ async function runPlan(input: CommandInput): Promise<ExitCode> {
   const plan = loadPlan(flags.requiredText("plan"), {
     seed,
     brokers: parseBrokers(name, flags.texts("broker")),
-    linksTo: flags.text("links-to"),
+    linksTo: parseAddress(name, flags.text("links-to")),
     linksFrom: wholeNumber(name, "links-from", flags.number("links-from"), 65_535),
   });
   const into = flags.text("into") ?? null;
@@ -262,6 +262,11 @@ function parseBrokers(command: string, pairs: readonly string[]): ReadonlyMap<st
     brokers.set(pair.slice(0, at), url);
   }
   return brokers;
+}
+
+function parseAddress(command: string, text: string | undefined): string | undefined {
+  if (text === undefined || /^[^\s/:]+:\d{1,5}$/.test(text)) return text;
+  throw wrongUsage(command, `--links-to ${text} is not HOST:PORT`);
 }
 
 function parseSpeed(command: string, text: string | undefined): number | null {

@@ -1,0 +1,84 @@
+// Where a run stands, as a person reads it: on a terminal in one line that renews itself, elsewhere a line now and then.
+import type { Clock } from "@millrace/runtime";
+import { expect, test } from "vitest";
+import type { SimulationProgress } from "../simulation.ts";
+import { formatDuration } from "./format-duration.ts";
+import { progressLine } from "./progress-line.ts";
+import { ProgressReport } from "./progress-report.ts";
+
+const before: SimulationProgress = {
+  generated: 1_000,
+  acked: 900,
+  lost: 0,
+  waiting: 100,
+  onTheWay: 0,
+  remainingMs: 3_600_000,
+  lagMs: 0,
+  connected: 2,
+  connections: 2,
+  reconnects: 0,
+  pauses: 0,
+};
+
+test.each([
+  [350, "350 ms"],
+  [42_400, "42 s"],
+  [59_600, "1 min"],
+  [200_000, "3 min 20 s"],
+  [7_500_000, "2 h 5 min"],
+  [86_400_000, "1 d"],
+  [90_000_000, "1 d 1 h"],
+])("%i ms: %s", (ms, text) => {
+  expect(formatDuration(ms)).toBe(text);
+});
+
+test("rate, what was made, acknowledged and waits, how far behind, and the time left at the pace of the last while", () => {
+  const now = { ...before, generated: 61_000, acked: 60_000, remainingMs: 3_000_000, lagMs: 1_200 };
+  expect(progressLine({ now, before, elapsedMs: 10_000 })).toBe(
+    "6,000 readings/s, 61,000 made, 60,000 acknowledged, 100 waiting, 1 s behind, 2 of 2 connected, 50 s left",
+  );
+  const late = { ...now, onTheWay: 40, lost: 7, remainingMs: null };
+  expect(progressLine({ now: late, before, elapsedMs: 10_000 })).toContain(
+    "40 on their way, 7 lost, 1 s behind",
+  );
+});
+
+function report(isTerminal: boolean) {
+  const due: (() => void)[] = [];
+  const waits: number[] = [];
+  const clock: Clock = {
+    nowMs: () => 0,
+    monotonicMs: () => due.length * 1_000,
+    after(delayMs, callback) {
+      waits.push(delayMs);
+      due.push(callback);
+      return { cancel: () => {} };
+    },
+  };
+  const written: string[] = [];
+  const made = new ProgressReport({
+    simulation: { progress: before },
+    clock,
+    write: (text) => written.push(text),
+    isTerminal,
+  });
+  made.start();
+  due[0]();
+  due[1]();
+  return { made, written, waits };
+}
+
+test("elsewhere than on a terminal: a line every 10 s", () => {
+  const { written, waits } = report(false);
+  expect(waits).toEqual([10_000, 10_000, 10_000]);
+  expect(written).toHaveLength(2);
+  expect(written.every((line) => line.endsWith("connected\n"))).toBe(true);
+});
+
+test("on a terminal: one line that renews itself, out of the way of what else is said", () => {
+  const { made, written } = report(true);
+  expect(written.every((line) => line.startsWith("\r\u001b[2K") && !line.endsWith("\n"))).toBe(true);
+  made.interrupt("done\n");
+  made.stop();
+  expect(written.slice(-2)).toEqual(["\r\u001b[2Kdone\n", "\r\u001b[2K"]);
+});
