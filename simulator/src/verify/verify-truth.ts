@@ -1,5 +1,5 @@
 import { readTruth } from "../truth/read-truth.ts";
-import type { TruthAlarm } from "../truth/truth-line.ts";
+import type { TruthAlarm, TruthReading } from "../truth/truth-line.ts";
 import { CentralClient } from "./central-client.ts";
 import { compareAlarms, type AlarmVerdict } from "./compare-alarms.ts";
 import { compareWindows, type WindowVerdict } from "./compare-windows.ts";
@@ -60,6 +60,8 @@ export async function verifyTruth(options: {
   };
   const rules = new Set<string>();
   const alarms: TruthAlarm[] = [];
+  /** Said, and never came. */
+  const gone = new Set<string>();
   let generated = 0;
   let repeated = 0;
   let hasEnded = false;
@@ -75,8 +77,12 @@ export async function verifyTruth(options: {
     if (line.type === "state" || line.type === "waveform") countsOf(line.site).unread++;
     if (line.type !== "reading") continue;
     const arrival = delivery.arrival(++generated);
-    if (arrival === null) continue;
-    if (line.isRepeated === true) {
+    if (arrival === null) {
+      gone.add(sayingOf(line));
+      continue;
+    }
+    // Where what it repeats never came, it is the first to come.
+    if (line.isRepeated === true && !gone.delete(sayingOf(line))) {
       repeated++;
       continue;
     }
@@ -147,6 +153,10 @@ export async function verifyTruth(options: {
     ledger,
     alarmSteps: alarms,
   };
+}
+
+function sayingOf({ site, line, machine, metric, time, value }: TruthReading): string {
+  return `${site}/${line}/${machine}/${metric} ${time} ${value}`;
 }
 
 interface SiteCounts {

@@ -1,0 +1,191 @@
+// The simulator's ready plans against real agents and central: lines that fail, load, and everything at once end in a verdict without a
+// wrong window and without a difference that is not explained. With MILLRACE_LONG longer, and with all of their sites.
+import { readFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { expect, test } from "vitest";
+import { checkoutPath } from "../../scripts/start/run-folder.ts";
+import { formatVerdict } from "../../simulator/src/verify/format-verdict.ts";
+import { type Verdict, verifyTruth } from "../../simulator/src/verify/verify-truth.ts";
+import { CentralHarness } from "./central-harness.ts";
+import type { ProgramProcess } from "./program-process.ts";
+import { SiteHarness } from "./site-harness.ts";
+import { until } from "./until.ts";
+import { Works } from "./works.ts";
+
+const isLong = process.env["MILLRACE_LONG"] === "1";
+
+const metricOf = (name: string) => ({
+  unit: "1",
+  from: {
+    topic: `factory/{site}/{line}/{machine}/${name}`,
+    json: { value: `$.${name}`, time: { path: "$.ts", unit: "ms" } },
+  },
+  accumulate: ["count", "sum", "mean", "min", "max"],
+  live: true,
+});
+const PIPELINE = {
+  version: 1,
+  metrics: {
+    temperature: metricOf("temperature"),
+    vibration: metricOf("vibration"),
+    pressure: metricOf("pressure"),
+  },
+  windows: {
+    temperature_2s: { metric: "temperature", size: "2s", by: ["site", "line", "machine"] },
+    vibration_10s: { metric: "vibration", size: "10s", slide: "5s", by: ["site"] },
+    pressure_5s: { metric: "pressure", size: "5s", by: ["site", "line"] },
+  },
+  rules: {
+    overheating: {
+      metric: "temperature",
+      when: { above: 80, clearBelow: 75, forAtLeast: "0s" },
+      severity: 900,
+    },
+  },
+};
+
+interface PlannedRun {
+  readonly works: Works;
+  readonly sites: ReadonlyMap<string, SiteHarness>;
+  readonly simulator: ProgramProcess;
+  /** The verdict once it is right; throws with the verdict as it stands. */
+  judged(limitMs: number): Promise<Verdict>;
+}
+
+/** A plan's text, with other settings in place of some. */
+function planText(name: string, replaced: readonly (readonly [RegExp, string])[]): string {
+  let text = readFileSync(checkoutPath(`simulator/plans/${name}.yaml`), "utf8");
+  for (const [pattern, by] of replaced) {
+    expect(text).toMatch(pattern);
+    text = text.replace(pattern, by);
+  }
+  return text;
+}
+
+/** Starts central, an agent for each site, and the plan, whose links lie between them if it has some. */
+async function startPlan(text: string, flags: readonly string[]): Promise<PlannedRun> {
+  const works = new Works();
+  const names = [...text.matchAll(/^ {2}(\S+): \{ broker:/gm)].map(([, site]) => site);
+  const pipelinePath = works.write("pipeline.yaml", PIPELINE);
+  const agents = names.map((site) => ({ agent: site, site }));
+  const central = await CentralHarness.prepare({ works, pipelinePath, agents });
+  const hasLinks = /^links:/m.test(text);
+  const linksFrom = await works.freePort();
+  for (let count = 1; count < names.length; count += 1) await works.freePort();
+  const sites = new Map<string, SiteHarness>();
+  for (const [index, { agent, site }] of agents.entries()) {
+    const uplinkPort = hasLinks ? linksFrom + index : central.intakePort;
+    sites.set(site, await SiteHarness.prepare({ works, agent, site, pipelinePath, uplinkPort }));
+  }
+  const truthPath = works.path("truth.jsonl");
+  const simulator = works.process("simulator", "simulator/src/main.ts", [
+    "run",
+    "--plan",
+    works.write("plan.yaml", text),
+    "--truth",
+    truthPath,
+    ...[...sites].flatMap(([site, { brokerPort }]) => ["--broker", `${site}=mqtt://127.0.0.1:${brokerPort}`]),
+    ...(hasLinks
+      ? ["--links-to", `127.0.0.1:${central.intakePort}`, "--links-from", String(linksFrom), "--keep-links"]
+      : []),
+    ...flags,
+  ]);
+  await central.start();
+  for (const site of sites.values()) site.process.start();
+  await Promise.all([...sites.values()].map((site) => site.ready()));
+  simulator.start();
+  const judge = () => verifyTruth({ truthPath, centralUrl: `http://127.0.0.1:${central.httpPort}` });
+  return {
+    works,
+    sites,
+    simulator,
+    async judged(limitMs) {
+      try {
+        await until(
+          "central says what the truth says",
+          async () => {
+            const verdict = await judge();
+            return verdict.readings.hasEnded && verdict.isRight;
+          },
+          limitMs,
+        );
+      } catch (error) {
+        throw new Error(formatVerdict(await judge()), { cause: error });
+      }
+      const main = checkoutPath("simulator/src/main.ts");
+      const repeat = spawnSync(process.execPath, [main, "repeat", "--truth", truthPath], {
+        encoding: "utf8",
+      });
+      expect(repeat.stdout).toContain("each as in the truth");
+      return judge();
+    },
+  };
+}
+
+test(
+  "bad-links: whatever the lines do, every window is right in the end",
+  { timeout: isLong ? 600_000 : 120_000 },
+  async () => {
+    const text = isLong
+      ? planText("bad-links", [])
+      : planText("bad-links", [
+          [/^ {2}site-(0[4-9]|[1-4]\d): .*\n/gm, ""],
+          [/^.*machine: site-17.*\n/m, ""],
+          [/at: 1m/, "at: 2s"],
+          [/tau: 5m/, "tau: 3s"],
+          [/up: \{ least: 20s/, "up: { least: 2s"],
+          [/down: \{ least: 2s, shape: 0.9, max: 1h/, "down: { least: 1s, shape: 0.9, max: 5s"],
+        ]);
+    const run = await startPlan(text, ["--for", isLong ? "3m" : "10s"]);
+    const verdict = await run.judged(isLong ? 300_000 : 60_000);
+    expect(verdict.alarms.right).toBeGreaterThan(0);
+    const { links } = linkCounts(run.works.path("truth.jsonl"));
+    expect(links).toBeGreaterThan(2);
+    expect(await run.simulator.stop()).toBe(0);
+  },
+);
+
+test(
+  "storm: as fast as the agents take it, nothing is lost",
+  { timeout: isLong ? 600_000 : 120_000 },
+  async () => {
+    const text = isLong
+      ? planText("storm", [])
+      : planText("storm", [[/machinesPerLine: 50/g, "machinesPerLine: 5"]]);
+    const run = await startPlan(text, ["--speed", "max", "--for", isLong ? "60s" : "20s"]);
+    expect(await run.simulator.exit(isLong ? 300_000 : 60_000)).toBe(0);
+    const verdict = await run.judged(isLong ? 120_000 : 30_000);
+    expect(verdict.readings.generated).toBeGreaterThan(isLong ? 1_700_000 : 55_000);
+    expect(verdict.alarms.right).toBeGreaterThanOrEqual(3);
+  },
+);
+
+test(
+  "chaos: faults, bad delivery, bad lines, and an agent that is killed",
+  { timeout: isLong ? 600_000 : 120_000 },
+  async () => {
+    const text = isLong
+      ? planText("chaos", [])
+      : planText("chaos", [
+          [/down: \{ least: 1s, shape: 1.0, max: 1m/, "down: { least: 1s, shape: 1.0, max: 4s"],
+        ]);
+    const run = await startPlan(text, ["--for", isLong ? "3m" : "14s"]);
+    const beta = run.sites.get("beta");
+    await beta?.until("it is in the middle", ({ ledger }) => ledger.received > 100);
+    await beta?.process.kill();
+    beta?.process.start();
+    const verdict = await run.judged(isLong ? 300_000 : 60_000);
+    expect(verdict.alarms.right).toBeGreaterThan(0);
+    const { lost, spoilt, again } = verdict.readings;
+    expect(Math.min(lost, spoilt, again)).toBeGreaterThan(0);
+    expect(await run.simulator.stop()).toBe(0);
+  },
+);
+
+function linkCounts(path: string): { readonly links: number } {
+  return {
+    links: readFileSync(path, "utf8")
+      .split("\n")
+      .filter((line) => line.startsWith('{"type":"link"')).length,
+  };
+}
