@@ -24,8 +24,10 @@ import { engineSliding } from "./engine-sliding.ts";
 import { jsonLine } from "./measure/json-line.ts";
 import { thisMachine } from "./measure/machine.ts";
 import { paneCodec } from "./pane-codec.ts";
+import { simConnections } from "./sim-connections.ts";
 import { simGenerate } from "./sim-generate.ts";
 import { simRecords } from "./sim-records.ts";
+import { simMqtt } from "./sim-mqtt.ts";
 
 const BENCHES: readonly Bench[] = [
   enginePanes,
@@ -48,6 +50,8 @@ const BENCHES: readonly Bench[] = [
   centralMerge,
   simGenerate,
   simRecords,
+  simMqtt,
+  simConnections,
 ];
 
 const HELP = `npm run bench [name…] [-- --quick] [-- --minutes N]

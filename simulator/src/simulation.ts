@@ -66,6 +66,7 @@ export class Simulation {
   readonly #outputs: ReadonlyMap<string, Output>;
   #timer: Timer | null = null;
   #markTimer: Timer | null = null;
+  readonly #outputsByMachine = new Map<string, Map<string, Map<string, Output>>>();
   #ackedCount: number;
   /** Handed over and not delivered. */
   #waitingCount = 0;
@@ -193,9 +194,9 @@ export class Simulation {
       waitingCount + messages.length < plan.publish.waitingMax
     ) {
       const step = this.#plant.step();
-      messages.push(...step.messages);
-      siteChanges.push(...step.siteChanges);
-      linkChanges.push(...step.linkChanges);
+      for (const message of step.messages) messages.push(message);
+      for (const change of step.siteChanges) siteChanges.push(change);
+      for (const change of step.linkChanges) linkChanges.push(change);
       stepCount++;
     }
     // First the truth, then the wire: what a killed process had sent is always in the file.
@@ -235,13 +236,26 @@ export class Simulation {
   }
 
   #send(message: PlantMessage): void {
-    const { plan, truth, clock } = this.#options;
-    const output = this.#outputs.get(outputKey(plan, message.machine));
-    if (output === undefined) throw new Error(`invariant: site ${message.machine.site} is in the plan`);
+    const { truth, clock } = this.#options;
+    const output = this.#outputOf(message.machine);
     if (message.isLate && message.numbers.length > 0)
       truth.append({ type: "sent", readings: [...message.numbers], at: clock.nowMs() });
     this.#waitingCount++;
     output.send(message);
+  }
+
+  /** Looked up by names alone: a key made for each message would cost more than the rest of its way. */
+  #outputOf({ site, line, machine }: PlantMessage["machine"]): Output {
+    let ofSite = this.#outputsByMachine.get(site);
+    if (ofSite === undefined) this.#outputsByMachine.set(site, (ofSite = new Map()));
+    let ofLine = ofSite.get(line);
+    if (ofLine === undefined) ofSite.set(line, (ofLine = new Map()));
+    let output = ofLine.get(machine);
+    if (output !== undefined) return output;
+    output = this.#outputs.get(outputKey(this.#options.plan, { site, line, machine }));
+    if (output === undefined) throw new Error(`invariant: site ${site} is in the plan`);
+    ofLine.set(machine, output);
+    return output;
   }
 
   #onDelivered({ numbers }: OutgoingMessage): void {

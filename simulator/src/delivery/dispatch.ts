@@ -2,6 +2,7 @@ import { encodeReadings } from "../format/encode-readings.ts";
 import { type MessageDraft, MessageMaker, type NumberedReading } from "../format/message-maker.ts";
 import { FORMAT_TRAITS, type ReadingFormat, topicLevelOf } from "../format/reading-format.ts";
 import { formatOf } from "../plan/format-of.ts";
+import type { Metric } from "../plan/metric.ts";
 import type { OutputPlan } from "../plan/output-plan.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { OutgoingMessage } from "../publish/outgoing-message.ts";
@@ -38,7 +39,9 @@ interface OnTheWay {
 export class Dispatch {
   readonly #options: DispatchOptions;
   readonly #maker: MessageMaker;
-  readonly #formats = new Map<string, ReadingFormat>();
+  /** By site, then by metric. */
+  readonly #formats: ReadonlyMap<string, ReadonlyMap<Metric, ReadingFormat>>;
+  readonly #hasTimeless: boolean;
   readonly #outputs: ReadonlyMap<string, OutputPlan>;
   /** By topic. */
   readonly #fates = new Map<string, MessageFates>();
@@ -50,14 +53,15 @@ export class Dispatch {
     this.#options = options;
     const { plan } = options;
     this.#outputs = new Map(plan.sites.map(({ site, output }) => [site, output]));
-    for (const { site } of plan.sites) {
-      for (const { metric } of plan.signals)
-        this.#formats.set(`${site}/${metric}`, formatOf(plan, site, metric));
-    }
-    this.#maker = new MessageMaker({
-      formatOf: (site, metric) => this.#formats.get(`${site}/${metric}`) ?? "json",
-      batch: plan.publish.batch,
-    });
+    const { sites, signals, publish } = plan;
+    const formatsOf = (site: string) =>
+      new Map(signals.map(({ metric }) => [metric, formatOf(plan, site, metric)] as const));
+    this.#formats = new Map(sites.map(({ site }) => [site, formatsOf(site)] as const));
+    this.#hasTimeless = [...this.#formats.values()].some((formats) =>
+      [...formats.values()].some((format) => !FORMAT_TRAITS[format].hasTime),
+    );
+    const format = (site: string, metric: Metric): ReadingFormat => this.#formatOf(site, metric);
+    this.#maker = new MessageMaker({ formatOf: format, batch: publish.batch });
   }
 
   /** Event time at which the next message arrives; Infinity: nothing is on its way. */
@@ -73,7 +77,7 @@ export class Dispatch {
 
   /** Its payload will not say its time. */
   isTimeless({ site, metric }: TruthReading): boolean {
-    return !FORMAT_TRAITS[this.#formats.get(`${site}/${metric}`) ?? "json"].hasTime;
+    return this.#hasTimeless && !FORMAT_TRAITS[this.#formatOf(site, metric)].hasTime;
   }
 
   /** Messages. */
@@ -88,7 +92,7 @@ export class Dispatch {
   /** A reading by itself, whatever its format gathers. */
   again(entry: NumberedReading): PlantMessage {
     const { site, metric } = entry.reading;
-    const format = this.#formats.get(`${site}/${metric}`) ?? "json";
+    const format = this.#formatOf(site, metric);
     return this.#message({ format, level: topicLevelOf(format, metric), entries: [entry] });
   }
 
@@ -146,6 +150,10 @@ export class Dispatch {
     return this.take(Infinity);
   }
 
+  #formatOf(site: string, metric: Metric): ReadingFormat {
+    return this.#formats.get(site)?.get(metric) ?? "json";
+  }
+
   #meetFate(draft: MessageDraft, timeMs: number): void {
     const message = this.#message(draft);
     const fate = this.#fatesOf(message.topic, draft.format, message.machine.site).next();
@@ -176,18 +184,17 @@ export class Dispatch {
   }
 
   #message({ format, level, entries }: MessageDraft): PlantMessage {
-    const readings = entries.map(({ reading }) => reading);
-    const [machine] = readings;
-    const numbers = entries.map(({ number }) => number);
+    const [{ number, reading: machine }] = entries;
+    const readings = entries.length === 1 ? [machine] : entries.map(({ reading }) => reading);
+    const isSparkplug = format === "sparkplug";
     const hasPlace = this.#outputs.get(machine.site)?.kind === "files";
     return {
       machine,
-      numbers,
+      numbers: entries.length === 1 ? [number] : entries.map((entry) => entry.number),
       topic: `factory/${machine.site}/${machine.line}/${machine.machine}/${level}`,
+      payload: isSparkplug ? "" : encodeReadings(format, readings, { hasPlace }),
+      readings: isSparkplug ? readings : null,
       isLate: false,
-      ...(format === "sparkplug"
-        ? { payload: "", readings }
-        : { payload: encodeReadings(format, readings, { hasPlace }), readings: null }),
     };
   }
 

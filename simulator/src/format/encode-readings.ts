@@ -60,5 +60,5 @@ export function encodeReadings(
 }
 
 function toJson({ metric, value, time }: TruthReading): string {
-  return `{"${metric}":${JSON.stringify(value)},"ts":${time}}`;
+  return `{"${metric}":${value},"ts":${time}}`;
 }

@@ -35,7 +35,7 @@ export class MessageMaker {
   /** The messages that one tick of a machine completes. */
   add(entries: readonly NumberedReading[]): MessageDraft[] {
     const drafts: MessageDraft[] = [];
-    const ofTick = new Map<ReadingFormat, NumberedReading[]>();
+    let ofTick: Map<ReadingFormat, NumberedReading[]> | undefined;
     for (const entry of entries) {
       const { site, metric } = entry.reading;
       const format = this.#options.formatOf(site, metric);
@@ -45,6 +45,7 @@ export class MessageMaker {
           drafts.push({ format, level, entries: [entry] });
           break;
         case "machine": {
+          ofTick ??= new Map();
           const others = ofTick.get(format);
           if (others !== undefined) others.push(entry);
           else {
