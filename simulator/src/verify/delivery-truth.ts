@@ -74,6 +74,9 @@ export class DeliveryTruth {
         case "end":
           hasEnded = true;
           truth.mayHaveRepeated ||= (line.reconnects ?? 0) > 0;
+          break;
+        default:
+        // The rest tells of the plant, not of the way.
       }
     }
     return truth;
