@@ -117,10 +117,14 @@ test("Eclipse Tahu's library reads the same, and numbers run from 0 to 255", () 
     ["bdSeq", "Int64"],
     ["Node Control/Rebirth", "Boolean"],
   ]);
+  const numberOf = ({ payload }: SparkplugMessage): number => {
+    const parsed = parseSparkplugPayload(payload);
+    return parsed.ok ? Number(parsed.message.seq) : -1;
+  };
   const numbers = Array.from({ length: 300 }, (_, index) => {
     const [message] = node.data([reading("m", "pressure", NOW_MS + index, 6.25)], false, NOW_MS).slice(-1);
-    const parsed = parseSparkplugPayload(message.payload);
-    return parsed.ok ? Number(parsed.message.seq) : -1;
+    return numberOf(message);
   });
   expect(numbers).toEqual(Array.from({ length: 300 }, (_, index) => (index + 1) % 256));
+  expect(node.births(NOW_MS).map(numberOf)).toEqual([0, 1]);
 });
