@@ -247,6 +247,7 @@ function generateOffline({ plan, truth, startMs, forMs, into }: OfflineOptions):
     const records = world.step();
     files?.write(records);
   }
+  world.plant.rest();
   world.finish();
   files?.close();
   truth.close();
