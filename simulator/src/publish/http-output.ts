@@ -132,8 +132,9 @@ export class HttpOutput implements Output {
       });
       const text = await response.text();
       if (this.#isClosed) return 0;
-      if (response.ok || response.status === 400) {
-        // A bad line is counted there as rejected; to send it again would not make it better.
+      const { taken, rejected } = answerOf(text);
+      // A bad line is counted there as rejected; to send it again would not make it better.
+      if (response.ok || (response.status === 400 && taken + rejected > 0)) {
         if (!this.#isConnected) this.#backCount++;
         this.#isConnected = true;
         this.#backoff.reset();
@@ -142,7 +143,6 @@ export class HttpOutput implements Output {
         return 0;
       }
       if (response.status === 429) {
-        const { taken, rejected } = answerOf(text);
         this.#delivered(messages.slice(0, taken + rejected));
         const seconds = Number(response.headers.get("retry-after") ?? 1);
         return Math.min(

@@ -42,6 +42,8 @@ const CHUNK_MESSAGES_MAX = 1_000;
 export class SensorConnection implements Output {
   readonly #options: SensorConnectionOptions;
   readonly #inFlight = new Set<OutgoingMessage>();
+  /** QoS 0: handed to the system, which has not taken them. Empty: nothing is being written. */
+  #chunk: readonly OutgoingMessage[] = [];
   #unsent: OutgoingMessage[] = [];
   #unsentHead = 0;
   /** Of Sparkplug: those that were here before the connection. */
@@ -49,7 +51,6 @@ export class SensorConnection implements Output {
   #client: MqttClient | null = null;
   #isConnected = false;
   #isClosed = false;
-  #isWriting = false;
   /** QoS 0: when what was delivered, of late. */
   #recent: { readonly atMs: number; readonly numbers: readonly number[] }[] = [];
   #holdCount = 0;
@@ -76,6 +77,7 @@ export class SensorConnection implements Output {
 
   *waitingNumbers(): Generator<number> {
     for (const message of this.#inFlight) yield* message.numbers;
+    for (const message of this.#chunk) yield* message.numbers;
     for (let index = this.#unsentHead; index < this.#unsent.length; index++)
       yield* this.#unsent[index].numbers;
   }
@@ -211,33 +213,31 @@ export class SensorConnection implements Output {
 
   /** QoS 0: the next chunk, once the system has taken the one before. */
   #sendUnanswered(): void {
-    if (this.#isWriting || this.#unsentHead === this.#unsent.length) return;
+    if (this.#chunk.length > 0 || this.#unsentHead === this.#unsent.length) return;
     const messages = this.#unsent.slice(this.#unsentHead, this.#unsentHead + CHUNK_MESSAGES_MAX);
     this.#unsentHead += messages.length;
-    for (const message of messages) this.#inFlight.add(message);
+    this.#chunk = messages;
     const client = this.#client;
-    this.#isWriting = true;
-    this.#write(
-      messages.flatMap((message) => this.#packetsOf(message)),
-      () => {
-        if (this.#client !== client) return;
-        this.#isWriting = false;
-        for (const message of messages) {
-          this.#inFlight.delete(message);
-          this.#options.onDelivered(message);
-        }
-        this.#remember(messages.flatMap(({ numbers }) => numbers));
-        this.#sendMore();
-      },
-    );
+    const { node, onDelivered } = this.#options;
+    const packets = node === null ? messages : messages.flatMap((each) => this.#packetsOf(each, node));
+    this.#write(packets, () => {
+      if (this.#client !== client) return;
+      this.#chunk = [];
+      const delivered: number[] = [];
+      for (const message of messages) {
+        for (const number of message.numbers) delivered.push(number);
+        onDelivered(message);
+      }
+      this.#remember(delivered);
+      this.#sendMore();
+    });
   }
 
-  #packetsOf(message: OutgoingMessage): readonly (OutgoingMessage | SparkplugMessage)[] {
-    const { node, clock } = this.#options;
-    if (message.readings === null || node === null) return [message];
+  #packetsOf(message: OutgoingMessage, node: SparkplugNode): readonly (OutgoingMessage | SparkplugMessage)[] {
     const isHistorical = this.#historicalCount > 0;
     if (isHistorical) this.#historicalCount--;
-    return node.data(message.readings, isHistorical, clock.nowMs());
+    if (message.readings === null) return [message];
+    return node.data(message.readings, isHistorical, this.#options.clock.nowMs());
   }
 
   #write(messages: readonly Pick<OutgoingMessage, "topic" | "payload">[], onTaken: () => void): void {
@@ -262,12 +262,12 @@ export class SensorConnection implements Output {
   #onClosed(client: MqttClient): void {
     this.#client = null;
     this.#isConnected = false;
-    this.#isWriting = false;
     client.end(true);
     this.#remember([]);
     if (this.#recent.length > 0) this.#options.onUnsure(this.#recent.flatMap(({ numbers }) => numbers));
     this.#recent = [];
-    this.#unsent = [...this.#inFlight, ...this.#unsent.slice(this.#unsentHead)];
+    this.#unsent = [...this.#inFlight, ...this.#chunk, ...this.#unsent.slice(this.#unsentHead)];
+    this.#chunk = [];
     this.#unsentHead = 0;
     this.#inFlight.clear();
     if (this.#isClosed || this.#holdCount > 0) return;
