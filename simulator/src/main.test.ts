@@ -1,5 +1,6 @@
 // The command as people call it: the same seed gives the same bytes in any process, a longer run begins like a shorter one.
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { createHash } from "node:crypto";
 import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -132,4 +133,60 @@ test("wrong use exits 2 and says the way out", () => {
   ]);
   const live = simulate("refused", "--into", folder);
   expect([live.status, live.stderr]).toEqual([2, expect.stringContaining("--into needs --offline")]);
+});
+
+test("orders by keyboard and over HTTP, with nobody to receive: all of it is in the truth, and made again", async () => {
+  const truth = join(folder, "ordered");
+  const main = join(import.meta.dirname, "main.ts");
+  const flags = ["--broker", "alpha=mqtt://127.0.0.1:1", "--broker", "beta=mqtt://127.0.0.1:1"];
+  const args = [
+    main,
+    "run",
+    "--plan",
+    plan,
+    "--truth",
+    truth,
+    "--live",
+    "--control",
+    "0",
+    "--drain",
+    "0s",
+    ...flags,
+  ];
+  const child = spawn(process.execPath, args);
+  let said = "";
+  const until = async (pattern: RegExp): Promise<RegExpExecArray> => {
+    for (;;) {
+      const found = pattern.exec(said);
+      if (found !== null) return found;
+      const [chunk] = await once(child.stdout, "data");
+      said += String(chunk);
+    }
+  };
+  const [, url = ""] = await until(/orders are taken at (\S+)/);
+  child.stdin.write("overheat beta/line-2/machine-3\n");
+  await until(/done\n/);
+  const fault = { fault: "stuck", sensor: "alpha/line-1/machine-1/pressure" };
+  const headers = { "content-type": "application/json" };
+  const answer = await fetch(url, { method: "POST", headers, body: JSON.stringify(fault) });
+  expect(answer.status).toBe(200);
+  child.stdin.write("quit\n");
+  const ended = once(child, "exit");
+  child.stdout.on("data", (chunk) => (said += String(chunk)));
+  const [code] = await ended;
+  // Nothing was acknowledged; that the receiver is away is said once.
+  expect(code).toBe(1);
+  expect(said.split("is away; what is said waits").length - 1).toBe(1);
+  const orders = readFileSync(truth, "utf8")
+    .split("\n")
+    .filter((line) => line.startsWith('{"type":"live"'));
+  expect(orders).toHaveLength(2);
+  const again = spawnSync(process.execPath, [main, "repeat", "--truth", truth], { encoding: "utf8" });
+  expect([again.status, again.stdout]).toEqual([0, expect.stringContaining("each as in the truth")]);
+});
+
+test("a pace that leads nowhere is refused", () => {
+  const refused = simulate("no-end", "--speed", "60");
+  expect([refused.status, refused.stderr]).toEqual([2, expect.stringContaining("--speed needs --for")]);
+  expect(simulate("no-speed", "--speed", "quick", "--for", "1s").status).toBe(2);
 });
