@@ -115,23 +115,24 @@ async function runPlan(input: CommandInput): Promise<ExitCode> {
   if (!flags.isOn("offline") && into !== null) throw wrongUsage(name, "--into needs --offline");
 
   const truthPath = flags.requiredText("truth");
-  const { business } = plan;
-  if (business !== null && !flags.isOn("offline"))
-    return runRecords(input, {
-      plan,
-      business,
-      truthPath,
-      startMs: givenStartMs ?? systemClock.nowMs(),
-      forMs,
-      drainMs: flags.durationMs("drain") ?? 0,
-    });
-  const recovery = await recoverTruth(truthPath);
   const usualStartMs = givenStartMs ?? defaultStartMs(systemClock.nowMs(), speed, forMs);
   if (usualStartMs === undefined)
     throw wrongUsage(
       name,
       "--speed needs --for, so that the run ends at now, or --start: nothing is said ahead of the clock",
     );
+  const { business } = plan;
+  if (business !== null && !flags.isOn("offline"))
+    return runRecords(input, {
+      plan,
+      business,
+      truthPath,
+      startMs: usualStartMs,
+      forMs,
+      speed,
+      drainMs: flags.durationMs("drain") ?? 0,
+    });
+  const recovery = await recoverTruth(truthPath);
   const startMs = Math.max(usualStartMs, recovery === null ? 0 : recovery.lastTimeMs + 1);
   const truth = new TruthLog(truthPath);
   if (flags.isOn("offline")) {

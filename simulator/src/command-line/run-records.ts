@@ -24,6 +24,7 @@ export interface RunRecordsOptions {
   /** Of a run that begins. */
   readonly startMs: number;
   readonly forMs: number | null;
+  readonly speed: number | null;
   readonly drainMs: number;
 }
 
@@ -34,7 +35,7 @@ export async function runRecords(
   { name, flags, output }: CommandInput,
   options: RunRecordsOptions,
 ): Promise<ExitCode> {
-  const { truthPath, forMs, drainMs, business } = options;
+  const { truthPath, forMs, speed, drainMs, business } = options;
   const brokers = (flags.text("kafka") ?? "").split(",").filter((broker) => broker !== "");
   if (brokers.length === 0 || options.plan.sites.length > 0) {
     const reason =
@@ -79,6 +80,8 @@ export async function runRecords(
     plan,
     startMs,
     forMs,
+    // One that is gone on with is made again from its start: as fast as it goes.
+    speed: recovery === null || speed === null ? speed : Infinity,
     recovery,
     truth,
     clock: systemClock,

@@ -162,9 +162,10 @@ function httpOutput(url: string) {
 }
 
 test("HTTP: lines of one topic go together, line protocol to its own path, and a bad line is not sent again", async () => {
-  const { requests, url } = await openServer((_path, lines) => ({
-    ...(lines[0].includes("4") ? { status: 400, body: { taken: 0, rejected: 1 } } : { status: 200 }),
-  }));
+  const bad = { status: 400, body: { taken: 0, rejected: 1 } };
+  const { requests, url } = await openServer((_path, lines) =>
+    lines[0].includes("4") ? bad : { status: 200 },
+  );
   const { output, delivered } = httpOutput(url);
   for (const number of [1, 2, 3]) output.send(message(number, "factory/alpha/line-1/machine 1/temperature"));
   output.send(message(4, "factory/alpha/line-1/machine-1/vibration"));

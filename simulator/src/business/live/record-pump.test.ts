@@ -65,12 +65,13 @@ async function pump(
   path: string,
   time: SimulatedTime,
   send: (records: readonly BusinessRecord[]) => Promise<void>,
+  speed: number | null = null,
 ) {
   const truth = new TruthLog(path);
   const receiver: RecordReceiver = { open: () => Promise.resolve(), close: () => Promise.resolve(), send };
   const recovery = await recoverRecords(path);
   const clock = time.clock();
-  const options = { plan: PLAN, startMs: recovery?.startMs ?? START_MS, forMs: 60_000, recovery };
+  const options = { plan: PLAN, startMs: recovery?.startMs ?? START_MS, forMs: 60_000, speed, recovery };
   return { truth, pump: new RecordPump({ ...options, truth, clock, receiver }) };
 }
 
@@ -102,6 +103,26 @@ test("each record leaves when it happens, what waited in a dead spot when it is 
   expect(lines.map((line) => run.onLine(line)).filter((difference) => difference !== null)).toEqual([]);
   expect(await recoverRecords(path)).toBeNull();
 });
+
+test.each([
+  [20, 57_000, 3_000],
+  [Infinity, 60_000, 0],
+])(
+  "%d times as fast as the clock, from the past: a minute of records is over sooner",
+  async (speed, agoMs, lengthMs) => {
+    const time = new SimulatedTime(START_MS + agoMs);
+    const arrived: (string | null)[] = [];
+    const send = async (records: readonly BusinessRecord[]): Promise<void> => {
+      for (const { json } of records) arrived.push(json);
+    };
+    const { pump: running, truth } = await pump(newTruth(), time, send, speed);
+    await time.during(running.run());
+    truth.close();
+    expect(new Set(arrived)).toEqual(new Set(allRecords().map(({ json }) => json)));
+    expect(time.nowMs - START_MS - agoMs).toBeGreaterThanOrEqual(lengthMs * 0.9);
+    expect(time.nowMs - START_MS - agoMs).toBeLessThanOrEqual(lengthMs + 200);
+  },
+);
 
 test("a receiver that is away is waited for, and gets everything in its order", async () => {
   const time = new SimulatedTime(START_MS);

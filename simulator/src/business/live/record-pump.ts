@@ -1,4 +1,5 @@
 import type { Clock } from "@millrace/runtime";
+import { PlanTime } from "../../pace/plan-time.ts";
 import type { Plan } from "../../plan/plan.ts";
 import { RecordedWorld } from "../../recorded-world.ts";
 import type { TruthLine } from "../../truth/truth-line.ts";
@@ -12,6 +13,8 @@ export interface RecordPumpOptions {
   readonly startMs: number;
   /** Event time after which nothing is made; null: until stopped. */
   readonly forMs: number | null;
+  /** As of `PlanTime`; default: the clock's pace. */
+  readonly speed?: number | null;
   /** A run that is gone on with: the same plan, seed and start. */
   readonly recovery: RecordRecovery | null;
   readonly receiver: RecordReceiver;
@@ -23,7 +26,7 @@ export interface PumpProgress {
   /** Since the run began, in an earlier process too. */
   readonly made: number;
   readonly acked: number;
-  /** How far the records are behind the clock. */
+  /** How far the records are behind the event time that is due; 0 where they go as fast as they can. */
   readonly lagMs: number;
 }
 
@@ -40,6 +43,7 @@ const ACKED_MARK_MS = 1_000;
 export class RecordPump {
   readonly #options: RecordPumpOptions;
   readonly #world: RecordedWorld;
+  readonly #time: PlanTime;
   readonly #order = new SendingOrder();
   #skippedLines: number;
   #made = 0;
@@ -50,7 +54,8 @@ export class RecordPump {
 
   constructor(options: RecordPumpOptions) {
     this.#options = options;
-    const { plan, startMs, recovery } = options;
+    const { plan, startMs, recovery, clock, speed = null } = options;
+    this.#time = new PlanTime({ clock, startMs, speed });
     this.#skippedLines = recovery?.lineCount ?? 0;
     this.#acked = recovery?.ackedCount ?? 0;
     const record = (line: TruthLine): void => this.#record(line);
@@ -58,20 +63,21 @@ export class RecordPump {
   }
 
   get progress(): PumpProgress {
-    const lagMs = Math.max(0, this.#options.clock.nowMs() - this.#world.recordsEndMs);
+    const isPaced = this.#options.speed !== Infinity;
+    const lagMs = isPaced ? Math.max(0, this.#time.nowMs() - this.#world.recordsEndMs) : 0;
     return { made: this.#made, acked: this.#acked, lagMs };
   }
 
   /** Resolves when the run is over and the receiver holds all of it; rejects when the receiver never will. */
   async run(): Promise<void> {
-    const { receiver, truth, clock, startMs, forMs } = this.#options;
+    const { receiver, truth, startMs, forMs } = this.#options;
     const endMs = forMs === null ? Infinity : startMs + forMs;
     truth.flush();
     await receiver.open();
     while (!this.#isStopped && this.#world.nextTimeMs < endMs) {
       const batch = this.#makeDue(endMs);
       if (batch.length > 0) await this.#send(batch);
-      const waitMs = Math.max(0, this.#world.recordsEndMs - clock.nowMs());
+      const waitMs = this.#time.waitMs(this.#world.recordsEndMs);
       const isOver = this.#world.nextTimeMs >= endMs;
       if (!isOver && (waitMs > 0 || batch.length === 0)) await this.#sleep(waitMs);
     }
@@ -91,7 +97,7 @@ export class RecordPump {
   /** What has happened by now, as much as one call takes. */
   #makeDue(endMs: number): BusinessRecord[] {
     const batch: BusinessRecord[] = [];
-    const nowMs = this.#options.clock.nowMs();
+    const nowMs = this.#time.nowMs();
     const world = this.#world;
     for (let steps = 0; steps < STEPS_MAX && batch.length < BATCH_RECORDS; steps += 1) {
       if (world.recordsEndMs > nowMs || world.nextTimeMs >= endMs) break;
