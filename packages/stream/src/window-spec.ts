@@ -43,4 +43,6 @@ export interface MetricSpec {
   readonly accumulate: readonly string[];
   /** What an open pane has gained leaves every `liveIntervalMs`. */
   readonly isLive: boolean;
+  /** It is of records: the stream that they come in, whose partitions its windows expect. Absent: of readings, from agents. */
+  readonly stream?: string;
 }

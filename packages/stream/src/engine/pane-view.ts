@@ -27,6 +27,8 @@ export interface Pane {
 /** The panes of a metric grouped by certain labels; every window with that metric and those labels looks at them. */
 export class PaneView {
   readonly key: string;
+  /** The stream of records that the metric is of; undefined: it is of agents' readings. */
+  readonly stream: string | undefined;
   readonly layout: PaneLayout;
   readonly by: readonly string[];
   readonly gridTracks: GridTrack[] = [];
@@ -43,6 +45,7 @@ export class PaneView {
 
   constructor(metric: MetricSpec, paneMs: number, by: readonly string[]) {
     this.key = viewKeyName(metric.name, paneMs, by);
+    this.stream = metric.stream;
     this.by = by;
     this.#groupNames = new GroupNames(by);
     this.layout = paneLayout(paneMs, metric.accumulate);

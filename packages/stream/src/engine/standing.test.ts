@@ -103,3 +103,22 @@ test("an agent has not passed a window of which it lost some, whatever its water
   standing.setLost("a", []);
   expect(standing.takeChangedFromMs()).toBe(15_000);
 });
+
+test("a stream of records expects its partitions and no agent, and agents' windows expect no partition", () => {
+  const standing = new Standing(5_000);
+  const agents = new Membership();
+  agents.join("a", "alpha", -1e9);
+  const partitions = new Membership();
+  partitions.join("orders/0", "", -1e9);
+  partitions.join("orders/1", "", 500_000);
+  standing.setMembership(agents);
+  standing.setPartitions("orders", partitions);
+  standing.setClock(1e6);
+  standing.setFrontier("orders/0", frontier(1, { watermarkMs: 600_000 }));
+  const { completeness, isEveryPassed } = standing.ofStream(0, 60_000, "orders");
+  expect(isEveryPassed).toBe(true);
+  expect(completeness).toMatchObject({ agentsExpected: 1, agentsReporting: 1, sitesExpected: 0 });
+  expect(standing.ofStream(540_000, 600_000, "orders").completeness.agentsMissing).toEqual(["orders/1"]);
+  expect(standing.of(0, 60_000, undefined, "t").completeness.agentsMissing).toEqual(["a"]);
+  expect(standing.ofStream(0, 60_000, "refunds").completeness.agentsExpected).toBe(0);
+});

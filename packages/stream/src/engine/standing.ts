@@ -4,6 +4,7 @@ import type { EventTimeMs, TimeRange } from "../event-time.ts";
 import { hasPassed, isPending, overlapsAny } from "../frontier.ts";
 import type { Frontier } from "../frontier.ts";
 import { Membership } from "../membership.ts";
+import type { MembershipInterval } from "../membership.ts";
 import type { Completeness } from "../window-result.ts";
 
 /** How the agents stand to one window. */
@@ -25,6 +26,8 @@ export class Standing {
   readonly #lost = new Map<string, readonly TimeRange[]>();
   readonly #coarse = new Map<string, readonly CoarsePanes[]>();
   #membership = new Membership();
+  /** By stream of records: since when its partitions are expected. */
+  readonly #partitions = new Map<string, Membership>();
   #nowMs = -Infinity;
   #isHeldBack = false;
   #changedFromMs = -Infinity;
@@ -70,6 +73,12 @@ export class Standing {
     this.#change(-Infinity);
   }
 
+  /** Who is expected behind a stream of records, instead of the agents: its partitions. */
+  setPartitions(stream: string, partitions: Membership): void {
+    this.#partitions.set(stream, partitions);
+    this.#change(-Infinity);
+  }
+
   /** Central's clock moves on. A frontier held back moves with it; a clock that went back puts every decision in question. */
   setClock(nowMs: number): void {
     const wasHeldBack = this.#isHeldBack;
@@ -83,13 +92,37 @@ export class Standing {
     this.#nowMs = nowMs;
   }
 
-  /** For `[startMs, endMs)` of a metric, of one site or of all. */
+  /** For `[startMs, endMs)` of a stream of records. Sites are the agents': records have none. */
+  ofStream(startMs: EventTimeMs, endMs: EventTimeMs, stream: string): WindowStanding {
+    const key = `${startMs} ${endMs} /${stream}`;
+    let standing = this.#cache.get(key);
+    if (standing === undefined) {
+      const expected = this.#partitions.get(stream)?.expected(startMs, endMs) ?? [];
+      const { completeness, ...rest } = this.#compute(startMs, endMs, expected, "");
+      const withoutSites = { ...completeness, sitesExpected: 0, sitesReporting: 0, sitesMissing: [] };
+      standing = {
+        ...rest,
+        completeness: withoutSites,
+        key: completenessKey(withoutSites),
+        isPending: expected.some(({ agent }) => this.#isPending(agent, startMs, endMs)),
+      };
+      this.#cache.set(key, standing);
+    }
+    return standing;
+  }
+
+  /** For `[startMs, endMs)` of a metric of agents, of one site or of all. */
   of(startMs: EventTimeMs, endMs: EventTimeMs, site: string | undefined, metric: string): WindowStanding {
     const ofMetric = this.#coarse.size === 0 ? "" : metric;
     const key = `${startMs} ${endMs} ${site === undefined ? "" : `=${site}`} ${ofMetric}`;
     let standing = this.#cache.get(key);
     if (standing === undefined) {
-      standing = this.#compute(startMs, endMs, site, metric);
+      const expected = this.#membership.expected(startMs, endMs, site);
+      const holders = site === undefined ? this.#frontiers.keys() : this.#membership.agentsAt(site);
+      standing = {
+        ...this.#compute(startMs, endMs, expected, metric),
+        isPending: [...holders].some((agent) => this.#isPending(agent, startMs, endMs)),
+      };
       this.#cache.set(key, standing);
     }
     return standing;
@@ -98,14 +131,14 @@ export class Standing {
   #compute(
     startMs: EventTimeMs,
     endMs: EventTimeMs,
-    site: string | undefined,
+    expected: readonly MembershipInterval[],
     metric: string,
-  ): WindowStanding {
+  ): Omit<WindowStanding, "isPending"> {
     const agents = new Map<string, boolean>();
     const sites = new Map<string, boolean>();
     const withLoss = new Set<string>();
     const coarse = new Set<string>();
-    for (const interval of this.#membership.expected(startMs, endMs, site)) {
+    for (const interval of expected) {
       const frontier = this.#frontier(interval.agent);
       // An agent that left inside the window owes only what came before.
       const owedToMs = Math.min(endMs, interval.leftMs ?? endMs);
@@ -129,17 +162,17 @@ export class Standing {
       sitesReporting: sites.size - sitesMissing.length,
       sitesMissing,
     };
-    const holders = site === undefined ? this.#frontiers.keys() : this.#membership.agentsAt(site);
     return {
       completeness,
       key: completenessKey(completeness),
       isAnyPassed: completeness.agentsReporting > 0,
       isEveryPassed: agentsMissing.length === 0,
-      isPending: [...holders].some((agent) => {
-        const frontier = this.#frontiers.get(agent);
-        return frontier !== undefined && isPending(frontier, startMs, endMs);
-      }),
     };
+  }
+
+  #isPending(agent: string, startMs: EventTimeMs, endMs: EventTimeMs): boolean {
+    const frontier = this.#frontiers.get(agent);
+    return frontier !== undefined && isPending(frontier, startMs, endMs);
   }
 
   #frontier(agent: string): Pick<Frontier, "watermarkMs" | "pending"> | undefined {

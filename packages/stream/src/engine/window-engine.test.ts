@@ -9,6 +9,7 @@ import type { WindowResult } from "../window-result.ts";
 import type { MetricSpec, WindowSpec } from "../window-spec.ts";
 import { windowKeyRange } from "../window-key-range.ts";
 import { parseStateKey } from "./state-key.ts";
+import { WindowEngine } from "./window-engine.ts";
 import { StoredEngine } from "./stored-engine.test-support.ts";
 import { decodeWindow } from "./window-codec.ts";
 import { LATE_WINDOWS_MAX } from "./window-engine.ts";
@@ -530,4 +531,23 @@ test("an engine is not built of what makes no sense, and says why", () => {
   expect(() => plant([minute], { openWindowsMax: 0 })).toThrow("openWindowsMax is 0, at least 1 is needed");
   expect(() => plant([minute], { graceMs: -1 })).toThrow("graceMs is -1, at least 0 is needed");
   expect(() => plant([minute], { hotMs: NaN })).toThrow("hotMs is NaN, at least 1 is needed");
+});
+
+test("windows of a stream of records are final by the stream's own time, however far the trusted one is ahead", () => {
+  const metrics = [
+    { name: "amount", unit: "1", accumulate: ["sum"], isLive: true, stream: "orders" },
+    { name: "t", unit: "1", accumulate: ["sum"], isLive: true },
+  ];
+  const window = { kind: "aligned", sizeMs: 1_000, slideMs: 1_000, offsetMs: 0, by: [] } as const;
+  const windows = metrics.map(({ name }) => ({
+    ...window,
+    name: `${name}_1s`,
+    metric: name,
+    latenessMs: 5_000,
+  }));
+  const engine = new WindowEngine({ metrics, windows });
+  engine.setStreamTime("orders", 6_500);
+  engine.tick(1e6, 1e6);
+  expect(engine.finalToMs).toBe(995_000);
+  expect(engine.finalToMsOf("orders")).toBe(1_000);
 });

@@ -267,9 +267,25 @@ export class WindowEngine {
     return mergeRanges(ranges, COARSE_RANGES_MAX).map((range) => ({ ...range, metric, paneMs }));
   }
 
-  /** Every window that starts before this is final: what was lost before it concerns no window any more. */
+  /** Every window of agents' readings that starts before this is final: what they lost before it concerns no window any more. */
   get finalToMs(): EventTimeMs {
-    return Math.min(...Array.from(this.#memory.tracks.values(), (track) => track.finalToMs));
+    return this.#finalToMs(undefined);
+  }
+
+  /** The same of a stream of records: what is of an earlier time is in no window any more. */
+  finalToMsOf(stream: string): EventTimeMs {
+    return this.#finalToMs(stream);
+  }
+
+  /** Who is expected behind a stream of records, by the names that `setFrontier` and `setLost` know them by. */
+  setPartitions(stream: string, partitions: Membership): void {
+    this.#standing.setPartitions(stream, partitions);
+  }
+
+  /** The stream's own time: its windows' lateness is not over before it is by this too. Only at hand where it may stand still. */
+  setStreamTime(stream: string, timeMs: EventTimeMs): void {
+    for (const track of this.#memory.tracks.values())
+      if (track.view.stream === stream) track.streamTimeMs = timeMs;
   }
 
   /** To be called again after every change of the membership. */
@@ -359,6 +375,13 @@ export class WindowEngine {
       ),
       unreadable: unreadableCount,
     };
+  }
+
+  #finalToMs(stream: string | undefined): EventTimeMs {
+    let finalToMs = Infinity;
+    for (const track of this.#memory.tracks.values())
+      if (track.view.stream === stream) finalToMs = Math.min(finalToMs, track.finalToMs);
+    return finalToMs;
   }
 
   /** Where the rows of a batch belong; remembered from `needs` to `apply`. */

@@ -230,6 +230,8 @@ export class WindowRevisions {
 
   #standingOf(record: WindowRecord): WindowStanding {
     const { startMs, endMs } = record.track.owedOf(record);
+    const { stream } = record.track.view;
+    if (stream !== undefined) return this.#standing.ofStream(startMs, endMs, stream);
     const isOfSite = record.track.spec.by.includes("site");
     const site = isOfSite ? record.labels["site"] : undefined;
     return this.#standing.of(startMs, endMs, site, record.track.spec.metric);

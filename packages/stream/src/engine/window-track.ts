@@ -43,6 +43,8 @@ export abstract class WindowTrack {
   finalReadyMs: EventTimeMs = -Infinity;
   /** Windows that start before this may be in the store only. */
   evictedToMs: EventTimeMs = -Infinity;
+  /** Of a stream of records: its own time, which may be far behind the trusted one where old records are read. */
+  streamTimeMs: EventTimeMs = Infinity;
   #lateAskedMs = NaN;
   #lateToMs: EventTimeMs = -Infinity;
 
@@ -74,9 +76,10 @@ export abstract class WindowTrack {
 
   /** The start of the first window whose lateness is not over. */
   lateToMs(trustedMs: number): EventTimeMs {
-    if (trustedMs !== this.#lateAskedMs) {
-      this.#lateAskedMs = trustedMs;
-      this.#lateToMs = this.firstOpenMs(trustedMs - this.spec.latenessMs);
+    const nowMs = Math.min(trustedMs, this.streamTimeMs);
+    if (nowMs !== this.#lateAskedMs) {
+      this.#lateAskedMs = nowMs;
+      this.#lateToMs = this.firstOpenMs(nowMs - this.spec.latenessMs);
     }
     return this.#lateToMs;
   }

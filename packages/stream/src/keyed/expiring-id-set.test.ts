@@ -257,3 +257,54 @@ test("what is not judged is counted by reason", () => {
   set.admit("a", 1_101, 1_000);
   expect([set.idCount, set.tooOldCount, set.aheadCount]).toEqual([1, 2, 1]);
 });
+
+/** A hash that nothing else has, with a word of content. */
+const hashed = (number: number, content: number) => [number, number * 7, number * 31, content];
+const judged = (set: ExpiringIdSet, ids: readonly (readonly [number, number])[], watermarkMs: number) => {
+  const verdicts: IdVerdict[] = [];
+  const hashes = Int32Array.from(ids.flatMap(([number, content]) => hashed(number, content)));
+  const times = new Float64Array(ids.length).fill(1_000);
+  set.admitHashes(hashes, times, new Float64Array(ids.length).fill(watermarkMs), ids.length, verdicts);
+  return verdicts;
+};
+
+test("with content: the same id with another content is told from the same record", () => {
+  const ids = Array.from({ length: 200 }, (_, at): [number, number] => [at + 1, at % 3]);
+  const altered = ids.map(([number, content]): [number, number] => [number, content + (number % 2)]);
+  const set = new ExpiringIdSet({ ...options, hasContent: true });
+  expect(judged(set, ids, 1_000)).toEqual(ids.map(() => "fresh"));
+  expect(judged(set, altered, 1_000)).toEqual(ids.map(([number]) => (number % 2 ? "altered" : "duplicate")));
+  const plain = new ExpiringIdSet(options);
+  judged(plain, ids, 1_000);
+  expect(judged(plain, altered, 1_000)).toEqual(ids.map(([n]) => (n % 2 ? "fresh" : "duplicate")));
+});
+
+test("a set that begins where another was, with what that remembered, judges as it does", () => {
+  const time = fc.integer({ min: 0, max: 900 });
+  const calls = fc.array(fc.record({ id: fc.integer({ min: 1, max: 40 }), time }), { maxLength: 120 });
+  fc.assert(
+    fc.property(calls, calls, fc.constantFrom(5, 1_000), (before, after, idsMax) => {
+      const admit = (set: ExpiringIdSet, { id, time }: { id: number; time: number }, watermark: number) => {
+        const verdicts: IdVerdict[] = [];
+        const hashes = Int32Array.from(hashed(id, 0));
+        set.admitHashes(hashes, Float64Array.of(time), Float64Array.of(watermark), 1, verdicts);
+        return verdicts[0];
+      };
+      const set = new ExpiringIdSet({ ...options, idsMax });
+      const taken: { id: number; time: number }[] = [];
+      let watermarkMs = 0;
+      for (const call of before) {
+        watermarkMs = Math.max(watermarkMs, call.time - 20);
+        if (admit(set, call, watermarkMs) === "fresh") taken.push(call);
+      }
+      const again = new ExpiringIdSet({ ...options, idsMax });
+      again.begin(watermarkMs, set.floorMs === Infinity ? -Infinity : set.floorMs);
+      for (const call of taken) if (call.time >= again.floorMs) admit(again, call, watermarkMs);
+      expect(again.idCount).toBe(set.idCount);
+      for (const call of after) {
+        watermarkMs = Math.max(watermarkMs, call.time - 20);
+        expect(admit(again, call, watermarkMs)).toBe(admit(set, call, watermarkMs));
+      }
+    }),
+  );
+});

@@ -6,8 +6,11 @@ import { isTime } from "./is-time.ts";
 import { StateReader } from "./state-reader.ts";
 import { StateWriter } from "./state-writer.ts";
 
-/** What is known of an id: new, seen before, or outside of what is remembered. */
-export type IdVerdict = "fresh" | "duplicate" | "undeduplicated";
+/**
+ * What is known of an id: new, seen before, seen before with other content (where content is told), or outside of what is
+ * remembered.
+ */
+export type IdVerdict = "fresh" | "duplicate" | "altered" | "undeduplicated";
 
 export interface ExpiringIdSetOptions {
   /** How long an id is remembered, from its own event time. */
@@ -20,6 +23,8 @@ export interface ExpiringIdSetOptions {
   readonly bytesMax: number;
   /** Of the hash. A secret one keeps senders from choosing ids that crowd one place. */
   readonly seed?: number;
+  /** Of a hash that is given, the fourth word tells of the content that came with the id; 96 bits are the id's. Default: false. */
+  readonly hasContent?: boolean;
 }
 
 /** Generations in a horizon: how finely ids expire and are dropped. */
@@ -77,11 +82,11 @@ export class ExpiringIdSet {
   #droppedForBytesCount = 0;
 
   constructor(options: ExpiringIdSetOptions) {
-    const { horizonMs, aheadMs, idsMax, bytesMax, seed = 0 } = options;
+    const { horizonMs, aheadMs, idsMax, bytesMax, seed = 0, hasContent = false } = options;
     assert(horizonMs >= 1 && horizonMs <= 1e12, "1 ≤ horizonMs ≤ 1e12");
     assert(aheadMs >= 0 && aheadMs <= AHEAD_HORIZONS_MAX * horizonMs, "0 ≤ aheadMs ≤ 30 horizons");
     assert(Number.isInteger(idsMax) && idsMax >= 1 && idsMax <= IDS_MAX, "1 ≤ idsMax ≤ 2^27");
-    this.#options = { horizonMs, aheadMs, idsMax, bytesMax, seed: seed | 0 };
+    this.#options = { horizonMs, aheadMs, idsMax, bytesMax, seed: seed | 0, hasContent };
     this.#generationMs = Math.max(1, Math.ceil(horizonMs / GENERATIONS));
     this.#generationsMax = Math.ceil((horizonMs + aheadMs) / this.#generationMs) + 2;
     this.#counts = new Uint32Array(powerOfTwoFrom(this.#generationsMax));
@@ -92,7 +97,7 @@ export class ExpiringIdSet {
     );
     assert(slotsMax >= 8, `bytesMax ≥ ${this.#segmentCount * 8 * SLOT_BYTES} for ${idsMax} ids`);
     const generationsMax = this.#generationsMax;
-    this.#table = new IdTable({ segmentCount: this.#segmentCount, slotsMax, generationsMax });
+    this.#table = new IdTable({ segmentCount: this.#segmentCount, slotsMax, generationsMax, hasContent });
   }
 
   /** Ids that are remembered. */
@@ -160,6 +165,35 @@ export class ExpiringIdSet {
   }
 
   /**
+   * The same of hashes that the caller has made (four words each, from 0 on), each with a watermark of its own: what a batch
+   * decides does not depend on where it was cut.
+   */
+  admitHashes(
+    hashes: Int32Array,
+    timesMs: Float64Array,
+    watermarksMs: Float64Array,
+    count: number,
+    verdicts: IdVerdict[],
+  ): void {
+    const own = this.#hashes;
+    for (let from = 0; from < count; from += BATCH) {
+      const size = Math.min(BATCH, count - from);
+      own.set(hashes.subarray(4 * from, 4 * (from + size)));
+      for (let at = 0; at < size; at++) this.#table.touch(own, 4 * at);
+      for (let at = 0; at < size; at++)
+        verdicts[from + at] = this.#admitHash(4 * at, timesMs[from + at], watermarksMs[from + at]);
+    }
+  }
+
+  /** Begins where another set was, before anything is admitted: its watermark, and the time from which it judged. */
+  begin(watermarkMs: EventTimeMs, floorMs: EventTimeMs): void {
+    assert(this.#watermarkMs === -Infinity, "a set begins once");
+    this.#advance(watermarkMs);
+    const floorGeneration = Math.floor(floorMs / this.#generationMs);
+    if (floorGeneration > this.#floorGeneration) this.#raiseFloor(floorGeneration);
+  }
+
+  /**
    * The state in chunks: one of the counters, then one of each segment, a few hundred kilobytes at most. They belong together only
    * if nothing is admitted between the first and the last.
    *
@@ -201,6 +235,7 @@ export class ExpiringIdSet {
     const generation = Math.floor(timeMs / this.#generationMs);
     const place = this.#table.admit(this.#hashes, hashAt, generation);
     if (place === "found") return "duplicate";
+    if (place === "altered") return "altered";
     this.#counts[generation & (this.#counts.length - 1)]++;
     this.#idCount++;
     if (place === "crowded") {

@@ -1,7 +1,7 @@
 // The hash is MurmurHash3_x86_128 to the bit, and tells texts and numbers apart.
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { hashId, type RecordId } from "./id-hash.ts";
+import { hashId, hashIdBytes, NUMBER_ID_SEED, type RecordId } from "./id-hash.ts";
 
 /** As published, byte by byte. */
 function reference(bytes: Uint8Array, seed: number): string {
@@ -68,4 +68,27 @@ test("a number is not its text, 0 and -0 are one, so is NaN", () => {
   expect(new Set(hashes).size).toBe(hashes.length);
   expect(hashOf(-0)).toBe(hashOf(0));
   expect(hashOf(NaN)).toBe(hashOf(Number("x")));
+});
+
+test("bytes hash as the reference hashes them, wherever they stand; digits of a number apart from the same text", () => {
+  const hashed = (bytes: Uint8Array, start: number, end: number, seed: number) => {
+    const hash = new Int32Array(5);
+    hashIdBytes(bytes, start, end, seed, hash, 1);
+    return Array.from(hash.subarray(1), (word) => (word >>> 0).toString(16).padStart(8, "0")).join("");
+  };
+  fc.assert(
+    fc.property(
+      fc.uint8Array({ maxLength: 60 }),
+      fc.nat(10),
+      fc.nat(10),
+      fc.integer(),
+      (bytes, a, b, seed) => {
+        const start = Math.min(a, bytes.length);
+        const end = Math.max(start, bytes.length - b);
+        expect(hashed(bytes, start, end, seed)).toBe(reference(bytes.slice(start, end), seed));
+      },
+    ),
+  );
+  const digits = new TextEncoder().encode("1234");
+  expect(hashed(digits, 0, 4, 0)).not.toBe(hashed(digits, 0, 4, NUMBER_ID_SEED));
 });

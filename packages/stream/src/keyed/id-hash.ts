@@ -43,6 +43,56 @@ export function hashId(id: RecordId, seed: number, hash: Int32Array, at: number)
   finish(h1, h2, h3, h4, length * 2, hash, at);
 }
 
+/** Of a number id that is given by its digits (`hashIdBytes`): apart from a text of the same bytes. */
+export const NUMBER_ID_SEED = 0x5bd1e995;
+
+/**
+ * The same hash of bytes `[start, end)`: of a text's UTF-8, or, with `NUMBER_ID_SEED`, of a number's digits. It is another one
+ * than `hashId` makes of the text. Not an options object: it is called for each record.
+ */
+export function hashIdBytes(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  seed: number,
+  hash: Int32Array,
+  at: number,
+): void {
+  let h1 = seed | 0;
+  let h2 = h1;
+  let h3 = h1;
+  let h4 = h1;
+  let byte = start;
+  for (; byte + 16 <= end; byte += 16) {
+    h1 ^= mixed1(wordAt(bytes, byte));
+    h1 = (Math.imul((rotated(h1, 19) + h2) | 0, 5) + 0x561ccd1b) | 0;
+    h2 ^= mixed2(wordAt(bytes, byte + 4));
+    h2 = (Math.imul((rotated(h2, 17) + h3) | 0, 5) + 0x0bcaa747) | 0;
+    h3 ^= mixed3(wordAt(bytes, byte + 8));
+    h3 = (Math.imul((rotated(h3, 15) + h4) | 0, 5) + 0x96cd1c35) | 0;
+    h4 ^= mixed4(wordAt(bytes, byte + 12));
+    h4 = (Math.imul((rotated(h4, 13) + h1) | 0, 5) + 0x32ac3b17) | 0;
+  }
+  if (byte < end) h1 ^= mixed1(lastWordAt(bytes, byte, end));
+  if (byte + 4 < end) h2 ^= mixed2(lastWordAt(bytes, byte + 4, end));
+  if (byte + 8 < end) h3 ^= mixed3(lastWordAt(bytes, byte + 8, end));
+  if (byte + 12 < end) h4 ^= mixed4(lastWordAt(bytes, byte + 12, end));
+  finish(h1, h2, h3, h4, end - start, hash, at);
+}
+
+function wordAt(bytes: Uint8Array, at: number): number {
+  return bytes[at] | (bytes[at + 1] << 8) | (bytes[at + 2] << 16) | (bytes[at + 3] << 24);
+}
+
+/** Of fewer than four bytes, the rest is 0. */
+function lastWordAt(bytes: Uint8Array, at: number, end: number): number {
+  if (at + 4 <= end) return wordAt(bytes, at);
+  let word = bytes[at];
+  if (at + 1 < end) word |= bytes[at + 1] << 8;
+  if (at + 2 < end) word |= bytes[at + 2] << 16;
+  return word;
+}
+
 function hashNumber(id: number, seed: number, hash: Int32Array, at: number): void {
   number[0] = id + 0; // -0 becomes 0
   const isUnknown = Number.isNaN(id); // any of NaN's many bit patterns

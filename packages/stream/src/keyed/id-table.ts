@@ -25,10 +25,12 @@ export interface IdTableOptions {
   readonly slotsMax: number;
   /** Generations from the floor on that live; all others have expired. */
   readonly generationsMax: number;
+  /** The fourth word of a hash is not the id's but tells of what came with it. */
+  readonly hasContent: boolean;
 }
 
-/** What became of an id: it was there; it was taken in; and now its segment needs `makeRoom`. */
-export type IdPlace = "found" | "placed" | "crowded";
+/** What became of an id: it was there; it was there with other content; it was taken in; and now its segment needs `makeRoom`. */
+export type IdPlace = "found" | "altered" | "placed" | "crowded";
 
 /**
  * The ids of an `ExpiringIdSet`, each with its generation: segments by hash, each a table of its own with open addressing and
@@ -108,8 +110,10 @@ export class IdTable {
         if (freeSlot < 0) freeSlot = slot;
       } else if ((tag & FINGERPRINT_MASK) === fingerprint) {
         const at = slot * HASH_WORDS;
-        if (hashes[at] === h1 && hashes[at + 1] === h2 && hashes[at + 2] === h3 && hashes[at + 3] === h4)
-          return "found";
+        if (hashes[at] === h1 && hashes[at + 1] === h2 && hashes[at + 2] === h3) {
+          if (hashes[at + 3] === h4) return "found";
+          if (this.#options.hasContent) return "altered";
+        }
       }
       if (++slot === end) slot = start;
     }
