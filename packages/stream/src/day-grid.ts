@@ -1,5 +1,6 @@
 import type { EventTimeMs } from "./event-time.ts";
 import type { WindowGrid } from "./window-grid.ts";
+import { ZoneOffset } from "./zone-offset.ts";
 
 /** Every offset from UTC since 1972 is a multiple of this, and so is every start of a day. */
 export const DAY_GRID_MS = 900_000;
@@ -18,7 +19,7 @@ const TIME_MS_MAX = 8.6e15;
  * has left out is no window. Starts before 1972, when zones had odd seconds, are taken down to the quarter of an hour.
  */
 export class DayGrid implements WindowGrid {
-  readonly #format: Intl.DateTimeFormat;
+  readonly #zone: ZoneOffset;
   /** By number of the day since 1970. */
   readonly #starts = new Map<number, EventTimeMs>();
   #startMs: EventTimeMs = 0;
@@ -26,19 +27,7 @@ export class DayGrid implements WindowGrid {
 
   /** Throws a RangeError where there is no such zone. */
   constructor(timeZone: string) {
-    this.#format = new Intl.DateTimeFormat("en-US", {
-      timeZone,
-      calendar: "gregory",
-      numberingSystem: "latn",
-      hourCycle: "h23",
-      era: "short",
-      year: "numeric",
-      month: "numeric",
-      day: "numeric",
-      hour: "numeric",
-      minute: "numeric",
-      second: "numeric",
-    });
+    this.#zone = new ZoneOffset(timeZone);
   }
 
   startsAt(timeMs: EventTimeMs): EventTimeMs[] {
@@ -81,26 +70,12 @@ export class DayGrid implements WindowGrid {
 
   /** The first instant whose local time is at or after a midnight, which is given as if it were UTC. */
   #search(midnightMs: number): EventTimeMs {
-    const offsetMs = this.#offsetMs(midnightMs - DAY_MS);
-    if (offsetMs === this.#offsetMs(midnightMs + DAY_MS)) return toGrid(midnightMs - offsetMs);
+    const offsetMs = this.#zone.atMs(midnightMs - DAY_MS);
+    if (offsetMs === this.#zone.atMs(midnightMs + DAY_MS)) return toGrid(midnightMs - offsetMs);
     // The zone changes its offset about then. Local time is not monotone, so no bisection.
     let atMs = midnightMs - OFFSET_MS_MAX;
-    while (atMs + this.#offsetMs(atMs) < midnightMs) atMs += DAY_GRID_MS;
+    while (atMs + this.#zone.atMs(atMs) < midnightMs) atMs += DAY_GRID_MS;
     return atMs;
-  }
-
-  #offsetMs(atMs: EventTimeMs): number {
-    const parts: Record<string, number> = {};
-    let isBeforeChrist = false;
-    for (const { type, value } of this.#format.formatToParts(atMs)) {
-      parts[type] = Number(value);
-      if (type === "era") isBeforeChrist = value.startsWith("B");
-    }
-    const { year, month, day, hour, minute, second } = parts;
-    const local = new Date(0);
-    local.setUTCFullYear(isBeforeChrist ? 1 - year : year, month - 1, day);
-    local.setUTCHours(hour, minute, second);
-    return local.getTime() - Math.floor(atMs / 1_000) * 1_000;
   }
 }
 

@@ -48,3 +48,4 @@ export * from "./window-lengths.ts";
 export * from "./window-problem.ts";
 export * from "./window-result.ts";
 export * from "./window-spec.ts";
+export * from "./zone-offset.ts";

@@ -1,0 +1,270 @@
+// A record is read as a plain reading of JSON.parse's object has it, whichever way it is written; what cannot be read is said
+// with its reason; nothing throws.
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { parseJsonPath } from "../json-path.ts";
+import type { JsonPath } from "../json-path.ts";
+import type { RecordColumns } from "./record-columns.ts";
+import { RecordDecoder } from "./record-decoder.ts";
+import type { RecordMeasure, RecordSpec } from "./record-spec.ts";
+
+const path = (text: string): JsonPath => parseJsonPath(text) ?? [];
+const measure = (metric: string, changes: Partial<RecordMeasure> = {}): RecordMeasure => ({
+  metric,
+  path: path("$.amount"),
+  map: null,
+  isOptional: false,
+  adjustment: null,
+  labels: [{ name: "region", path: path("$.region") }],
+  ...changes,
+});
+const FAILED: RecordMeasure = measure("payment_failed", {
+  path: path("$.payment"),
+  map: new Map([
+    ["failed", 1],
+    ["paid", 0],
+  ]),
+  labels: [
+    { name: "region", path: path("$.region") },
+    { name: "category", path: path("$.category") },
+  ],
+});
+const ORDERS: RecordSpec = {
+  id: path("$.order_id"),
+  time: { path: path("$.time"), unit: "iso", timeZone: "Asia/Shanghai" },
+  measures: [measure("amount"), FAILED],
+};
+
+interface Read {
+  readonly hash: string;
+  readonly timeMs: number;
+  readonly values: readonly number[];
+  readonly labels: readonly object[];
+}
+
+function reader(spec: RecordSpec): (record: string | Uint8Array) => Read | string {
+  const decoder = new RecordDecoder(spec);
+  const columns: RecordColumns = {
+    hashes: new Int32Array(8),
+    timeMs: new Float64Array(2),
+    values: spec.measures.map(() => new Float64Array(2)),
+    series: Array.from({ length: decoder.setCount }, () => new Uint32Array(2)),
+  };
+  return (record) => {
+    const bytes = typeof record === "string" ? new TextEncoder().encode(record) : record;
+    const refusal = decoder.read(bytes, columns, 1);
+    if (refusal !== null) return refusal.reason;
+    return {
+      hash: columns.hashes.subarray(4).join(" "),
+      timeMs: columns.timeMs[1],
+      values: columns.values.map((column) => column[1]),
+      labels: decoder.setOf.map((set) => decoder.labelsOf(set, columns.series[set][1])),
+    };
+  };
+}
+
+const ORDER = {
+  order_id: "o-1",
+  time: "2023-10-11 12:00:01",
+  amount: 12.5,
+  region: "北京",
+  category: "图书",
+  user: "u7",
+  payment: "failed",
+};
+const text = (changes: Readonly<Record<string, unknown>> = {}) => JSON.stringify({ ...ORDER, ...changes });
+
+test("an order: local time of the zone, values, labels in UTF-8, a mapped value", () => {
+  const read = reader(ORDERS)(text());
+  expect(read).toMatchObject({
+    timeMs: Date.UTC(2023, 9, 11, 4, 0, 1),
+    values: [12.5, 1],
+    labels: [{ region: "北京" }, { region: "北京", category: "图书" }],
+  });
+});
+
+test("members in any order, with any spaces, escapes, or something nested beside them read the same", () => {
+  const read = reader(ORDERS);
+  const plain = read(text());
+  const members = Object.entries(ORDER).map(
+    ([key, value]) => `${JSON.stringify(key)}:${JSON.stringify(value)}`,
+  );
+  fc.assert(
+    fc.property(
+      fc.shuffledSubarray(members, { minLength: members.length }),
+      fc.constantFrom("", " ", "\n\t "),
+      fc.constantFrom(
+        null,
+        '"x":{"y":[1]}',
+        '"z":"\\n"',
+        '"\\u0061":1',
+        '"order_id":"o-1"',
+        '"n":12345678901234567890',
+      ),
+      (shuffled, space, beside) => {
+        const all = beside === null ? shuffled : [...shuffled, beside];
+        const record = `${space}{${space}${all.join(`${space},${space}`).replaceAll('":', `"${space}:${space}`)}${space}}${space}`;
+        expect(read(record)).toEqual(plain);
+      },
+    ),
+  );
+  expect(read(text().replace("北京", "\\u5317\\u4eac"))).toEqual(plain);
+});
+
+test("the plain way and the general one agree on every record, and with JSON.parse", () => {
+  const nested: RecordSpec = {
+    ...ORDERS,
+    id: path("$.o.order_id"),
+    time: { ...ORDERS.time, path: path("$.o.time") },
+    measures: ORDERS.measures.map((each) => ({
+      ...each,
+      path: ["o", ...each.path],
+      labels: each.labels.map((label) => ({ ...label, path: ["o", ...label.path] })),
+    })),
+  };
+  const [plain, general] = [reader(ORDERS), reader(nested)];
+  const scalar = fc.oneof(
+    fc.string({ unit: "binary" }),
+    fc.double(),
+    fc.integer(),
+    fc.boolean(),
+    fc.constantFrom(null, "", "北京", "paid", "failed", -0, 1e300, [], {}),
+  );
+  const record = fc.record(
+    {
+      order_id: scalar,
+      time: fc.oneof(fc.constantFrom("2024-02-29T23:59:59Z", "2023-02-29 00:00:00", "2024-01-01"), scalar),
+      amount: fc.oneof(fc.double(), scalar),
+      region: scalar,
+      category: scalar,
+      payment: fc.oneof(fc.constantFrom("paid", "failed"), scalar),
+    },
+    { requiredKeys: [] },
+  );
+  fc.assert(
+    fc.property(record, (order) => {
+      const written = JSON.stringify(order);
+      const found = plain(written);
+      expect(found).toEqual(general(`{"o":${written}}`));
+      if (typeof found === "string") return;
+      const parsed: { region: unknown; amount: unknown } = JSON.parse(written);
+      expect(found.labels[0]).toEqual({ region: String(parsed.region) });
+      if (typeof parsed.amount === "number") expect(found.values[0]).toBe(parsed.amount);
+    }),
+    { numRuns: 500 },
+  );
+});
+
+test("ids: a text is no number, digits beyond 2^53 are told apart, written as a number or nested", () => {
+  const read = reader(ORDERS);
+  const hashOf = (id: string) => {
+    const found = read(text().replace('"o-1"', id));
+    return typeof found === "string" ? found : found.hash;
+  };
+  const ids = ["7", '"7"', "-7", "9007199254740992", "9007199254740993", '"9007199254740993"'];
+  expect(new Set(ids.map(hashOf)).size).toBe(ids.length);
+  expect(hashOf("7.0")).toBe(hashOf("7"));
+  expect(hashOf("-0")).toBe(hashOf("0"));
+  for (const none of ["1.5", '""', "null", "true", "{}", "1e300", JSON.stringify("x".repeat(1_025))])
+    expect(hashOf(none)).toBe("no_id");
+  const deep = reader({ ...ORDERS, id: path("$.a.id") });
+  const deepOf = (id: string) => deep(text().replace('"order_id":"o-1"', `"a":{"id":${id}}`));
+  expect(deepOf("9007199254740993")).not.toEqual(deepOf("9007199254740992"));
+});
+
+test("the same id with another value, time or label is another content; what is not read does not count", () => {
+  const read = reader(ORDERS);
+  const wordsOf = (record: string) => {
+    const found = read(record);
+    return typeof found === "string" ? [] : found.hash.split(" ");
+  };
+  const [id, content] = [wordsOf(text()).slice(0, 3), wordsOf(text())[3]];
+  for (const change of [
+    { amount: 12.51 },
+    { time: "2023-10-11 12:00:02" },
+    { region: "上海" },
+    { payment: "paid" },
+  ]) {
+    const words = wordsOf(text(change));
+    expect(words.slice(0, 3)).toEqual(id);
+    expect(words[3]).not.toBe(content);
+  }
+  expect(wordsOf(text({ user: "u8" }))[3]).toBe(content);
+});
+
+test("what is wrong is said by its reason", () => {
+  const read = reader(ORDERS);
+  const without = (key: string) => text({ [key]: undefined });
+  const wrong: readonly (readonly [string | Uint8Array, string])[] = [
+    ["", "malformed"],
+    ["{", "malformed"],
+    ["[1]", "malformed"],
+    [`${text()} x`, "malformed"],
+    [Uint8Array.from(Buffer.from(text().replace("u7", "\u00ff"), "latin1")), "malformed"],
+    [without("order_id"), "no_id"],
+    [without("time"), "no_time"],
+    [text({ time: "yesterday" }), "bad_time"],
+    [text({ time: 1_697_000_000 }), "bad_time"],
+    [text({ time: "2023-13-11 12:00:01" }), "bad_time"],
+    [without("region"), "no_label"],
+    [text({ region: "" }), "no_label"],
+    [text({ region: "a\u0000b" }), "no_label"],
+    [text({ region: "x".repeat(257) }), "no_label"],
+    [text({ category: [] }), "no_label"],
+    [without("amount"), "no_value"],
+    [text({ amount: "12,5" }), "bad_value"],
+    [text({ amount: {} }), "bad_value"],
+    [text().replace("12.5", "1e999"), "bad_value"],
+    [text({ payment: "open" }), "bad_value"],
+    [without("payment"), "no_value"],
+  ];
+  for (const [record, reason] of wrong) expect([record, read(record)]).toEqual([record, reason]);
+  expect(read(text({ amount: "12.50" }))).toMatchObject({ values: [12.5, 1] });
+});
+
+test("an optional value may be missing or null: it counts nowhere; a wrong one is refused all the same", () => {
+  const read = reader({ ...ORDERS, measures: [measure("amount", { isOptional: true }), FAILED] });
+  expect(read(text({ amount: undefined }))).toMatchObject({ values: [NaN, 1] });
+  expect(read(text({ amount: null }))).toMatchObject({ values: [NaN, 1] });
+  expect(read(text({ amount: "x" }))).toBe("bad_value");
+});
+
+test("junk never throws", () => {
+  const read = reader(ORDERS);
+  fc.assert(fc.property(fc.uint8Array({ maxLength: 60 }), (junk) => void read(junk)));
+  const whole = new TextEncoder().encode(text());
+  fc.assert(
+    fc.property(fc.nat(whole.length - 1), fc.nat(255), (at, byte) => {
+      const broken = whole.slice();
+      broken[at] = byte;
+      let parsed: unknown;
+      try {
+        parsed = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(broken));
+      } catch {
+        expect(read(broken)).toBe("malformed");
+        return;
+      }
+      expect(parsed).not.toBe(undefined);
+      expect(read(broken)).not.toBe("malformed");
+    }),
+    { numRuns: 1_000 },
+  );
+});
+
+test("labels that are forgotten get numbers again", () => {
+  const spec = { ...ORDERS, measures: [measure("amount")] };
+  const decoder = new RecordDecoder(spec);
+  const columns = {
+    hashes: new Int32Array(4),
+    timeMs: new Float64Array(1),
+    values: [new Float64Array(1)],
+    series: [new Uint32Array(1)],
+  };
+  for (let at = 0; at < 70_000; at += 1) {
+    expect(decoder.read(new TextEncoder().encode(text({ region: `r${at}` })), columns, 0)).toBeNull();
+    if (at % 10_000 === 0) expect(decoder.labelsOf(0, columns.series[0][0])).toEqual({ region: `r${at}` });
+  }
+  decoder.forget();
+  decoder.read(new TextEncoder().encode(text()), columns, 0);
+  expect([columns.series[0][0], decoder.labelsOf(0, 0)]).toEqual([0, { region: "北京" }]);
+});

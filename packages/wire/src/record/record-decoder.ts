@@ -1,0 +1,298 @@
+import { hashIdBytes, NUMBER_ID_SEED } from "@millrace/stream";
+import type { Labels } from "@millrace/stream";
+import { LABEL_LENGTH_MAX } from "../decode/label-length-max.ts";
+import { readNumber } from "../decode/read-number.ts";
+import { shownText } from "../decode/shown-text.ts";
+import type { JsonPath } from "../json-path.ts";
+import { adjustValue } from "../unit/value-adjustment.ts";
+import { LabelSet } from "./label-set.ts";
+import type { RecordColumns } from "./record-columns.ts";
+import { RECORD_HASH_WORDS } from "./record-columns.ts";
+import { FIELD, RecordFields } from "./record-fields.ts";
+import type { RecordMeasure, RecordSpec } from "./record-spec.ts";
+import type { RecordRefusal, RecordRefusalReason } from "./record-refusal.ts";
+import { RecordTime } from "./record-time.ts";
+import { TextIndex } from "./text-index.ts";
+
+/** Texts and combinations of labels that are remembered at most when `forget` is called. */
+const REMEMBERED_MAX = 65_536;
+/** An id is a name, no document. */
+const ID_BYTES_MAX = 1_024;
+/** A character of LABEL_LENGTH_MAX, UTF-16 units, has at most three bytes a unit. */
+const LABEL_BYTES_MAX = 3 * LABEL_LENGTH_MAX;
+
+/**
+ * Reads records of one stream from their bytes into columns: the hash of id and content, the time, and for each metric the
+ * value and a number for the combination of its labels. Makes no objects of plain records. Label numbers mean something until
+ * `forget`; everything else is the same in every process.
+ */
+export class RecordDecoder {
+  readonly #fields: RecordFields;
+  readonly #idField: number;
+  readonly #timeField: number;
+  readonly #time: RecordTime;
+  readonly #measures: readonly RecordMeasure[];
+  readonly #valueFields: readonly number[];
+  /** Label sets, and of each measure which is its own. */
+  readonly #setFields: readonly { readonly names: readonly string[]; readonly fields: readonly number[] }[];
+  readonly setOf: readonly number[];
+  #texts = new TextIndex();
+  #sets: LabelSet[] = [];
+  /** By number of a text: whether it can be a label's value. */
+  #areLabels: boolean[] = [];
+  /** By measure: what a value's text, by its number, stands for; NaN: nothing. */
+  #meanings: Map<number, number>[] = [];
+  readonly #content = new Float64Array(1);
+  readonly #contentWords = new Int32Array(this.#content.buffer);
+
+  /** Throws a RangeError where there is no such time zone. */
+  constructor(spec: RecordSpec) {
+    const paths: JsonPath[] = [];
+    const places = new Map<string, number>();
+    const fieldOf = (path: JsonPath): number => {
+      const key = JSON.stringify(path);
+      const known = places.get(key);
+      if (known !== undefined) return known;
+      places.set(key, paths.length);
+      return paths.push(path) - 1;
+    };
+    this.#idField = fieldOf(spec.id);
+    this.#timeField = fieldOf(spec.time.path);
+    this.#time = new RecordTime(spec.time);
+    this.#measures = spec.measures;
+    this.#valueFields = spec.measures.map(({ path }) => fieldOf(path));
+    const sets: { names: readonly string[]; fields: readonly number[] }[] = [];
+    this.setOf = spec.measures.map(({ labels }) => {
+      const set = { names: labels.map(({ name }) => name), fields: labels.map(({ path }) => fieldOf(path)) };
+      const key = JSON.stringify(set);
+      const known = sets.findIndex((each) => JSON.stringify(each) === key);
+      return known >= 0 ? known : sets.push(set) - 1;
+    });
+    this.#setFields = sets;
+    this.#fields = new RecordFields(paths);
+    this.#begin();
+  }
+
+  /** Label sets, for columns. */
+  get setCount(): number {
+    return this.#setFields.length;
+  }
+
+  /** Fills row `row`; otherwise says why not, and what is in the row means nothing. */
+  read(bytes: Uint8Array, into: RecordColumns, row: number): RecordRefusal | null {
+    const fields = this.#fields;
+    const problem = fields.read(bytes);
+    if (problem !== null) return refused("malformed", problem);
+    const hashAt = row * RECORD_HASH_WORDS;
+    if (!this.#hashId(into.hashes, hashAt)) return this.#refuseId();
+    const timeField = this.#timeField;
+    const timeMs = this.#time.read(fields, timeField);
+    if (timeMs !== timeMs) return this.#refuseTime();
+    into.timeMs[row] = timeMs;
+    this.#content[0] = timeMs;
+    let content = mixed(mixed(0, this.#contentWords[0]), this.#contentWords[1]);
+    for (let set = 0; set < this.#sets.length; set += 1) {
+      const { fields: own } = this.#sets[set];
+      let combination = 0;
+      for (let label = 0; label < own.length; label += 1) {
+        const text = this.#labelText(own[label]);
+        if (text < 0) return this.#refuseLabel(set, label);
+        content = mixed(content, this.#texts.hashOf(text));
+        combination = this.#sets[set].step(label, combination, text);
+      }
+      into.series[set][row] = combination;
+    }
+    for (let measure = 0; measure < this.#valueFields.length; measure += 1) {
+      const field = this.#valueFields[measure];
+      const { map, adjustment, isOptional } = this.#measures[measure];
+      let value: number;
+      if (fields.types[field] === FIELD.number && map === null && adjustment === null) {
+        value = fields.numbers[field];
+        if (value - value !== 0) return refused("bad_value", "a value beyond the greatest number");
+      } else if (isOptional && (fields.types[field] === FIELD.none || fields.types[field] === FIELD.null)) {
+        value = NaN;
+      } else {
+        const read = map === null ? this.#number(measure) : this.#meaning(measure);
+        if (typeof read !== "number") return read;
+        value = read;
+      }
+      this.#content[0] = value;
+      content = mixed(mixed(content, this.#contentWords[0]), this.#contentWords[1]);
+      into.values[measure][row] = value;
+    }
+    into.hashes[hashAt + 3] = content;
+    return null;
+  }
+
+  labelsOf(set: number, combination: number): Labels {
+    return this.#sets[set].labelsOf(combination, this.#texts);
+  }
+
+  /** To be called when nobody has numbers of labels any more: forgets them where they have become many. */
+  forget(): void {
+    const count = Math.max(this.#texts.size, ...this.#sets.map((set) => set.size));
+    if (count > REMEMBERED_MAX) this.#begin();
+  }
+
+  #begin(): void {
+    this.#texts = new TextIndex();
+    this.#sets = this.#setFields.map(({ names, fields }) => new LabelSet(names, fields));
+    this.#areLabels = [];
+    this.#meanings = this.#measures.map(() => new Map());
+  }
+
+  #hashId(hashes: Int32Array, at: number): boolean {
+    const { types, starts, ends, source } = this.#fields;
+    const field = this.#idField;
+    const [start, end] = [starts[field], ends[field]];
+    if (types[field] === FIELD.text) {
+      if (end === start || end - start > ID_BYTES_MAX) return false;
+      hashIdBytes(source, start, end, 0, hashes, at);
+      return true;
+    }
+    if (types[field] !== FIELD.number || end - start > ID_BYTES_MAX) return false;
+    // Digits as they stand: a double would take ids of 64 bits for one another.
+    if (areDigits(source, start, end)) {
+      hashIdBytes(source, start, end, NUMBER_ID_SEED, hashes, at);
+      return true;
+    }
+    const number = this.#fields.numbers[field];
+    if (!Number.isSafeInteger(number)) return false;
+    const digits = encoder.encode(String(number));
+    hashIdBytes(digits, 0, digits.length, NUMBER_ID_SEED, hashes, at);
+    return true;
+  }
+
+  /** The number of a label's text; -1 where it is none. */
+  #labelText(field: number): number {
+    const { types, starts, ends, source } = this.#fields;
+    const type = types[field];
+    if (type !== FIELD.text) return this.#scalarText(field);
+    const [start, end] = [starts[field], ends[field]];
+    if (end === start || end - start > LABEL_BYTES_MAX) return -1;
+    const text = this.#texts.numberOf(source, start, end);
+    return this.#isLabel(text) ? text : -1;
+  }
+
+  #isLabel(text: number): boolean {
+    while (this.#areLabels.length <= text) {
+      const known = this.#texts.textOf(this.#areLabels.length);
+      this.#areLabels.push(known.length <= LABEL_LENGTH_MAX && !known.includes("\0"));
+    }
+    return this.#areLabels[text];
+  }
+
+  /** Of a number, true or false; -1 of anything else. */
+  #scalarText(field: number): number {
+    const type = this.#fields.types[field];
+    if (type !== FIELD.number && type !== FIELD.true && type !== FIELD.false) return -1;
+    const value = type === FIELD.number ? this.#fields.numbers[field] : type === FIELD.true;
+    const bytes = encoder.encode(String(value));
+    return this.#texts.numberOf(bytes, 0, bytes.length);
+  }
+
+  #number(measure: number): number | RecordRefusal {
+    const value = this.#valueOf(measure);
+    if (value === undefined) return this.#refuseValue(measure, "no_value", "nothing");
+    const { adjustment } = this.#measures[measure];
+    const number = readNumber(value, "");
+    const adjusted =
+      typeof number !== "number" || adjustment === null ? number : adjustValue(number, adjustment);
+    return typeof adjusted === "number" && Number.isFinite(adjusted)
+      ? adjusted
+      : this.#refuseValue(measure, "bad_value", "no number");
+  }
+
+  /** Undefined: there is none, or null. */
+  #valueOf(measure: number): string | number | boolean | object | undefined {
+    const field = this.#valueFields[measure];
+    const { types, numbers } = this.#fields;
+    switch (types[field]) {
+      case FIELD.text:
+        return this.#fields.textOf(field);
+      case FIELD.number:
+        return numbers[field];
+      case FIELD.true:
+      case FIELD.false:
+        return types[field] === FIELD.true;
+      case FIELD.other:
+        return {};
+      default:
+        return undefined;
+    }
+  }
+
+  /** What the value's text stands for. */
+  #meaning(measure: number): number | RecordRefusal {
+    const field = this.#valueFields[measure];
+    const { types, starts, ends, source } = this.#fields;
+    let text = -1;
+    if (types[field] !== FIELD.text) text = this.#scalarText(field);
+    else if (ends[field] - starts[field] <= LABEL_BYTES_MAX)
+      text = this.#texts.numberOf(source, starts[field], ends[field]);
+    const isNone = types[field] === FIELD.none || types[field] === FIELD.null;
+    if (text < 0)
+      return this.#refuseValue(measure, isNone ? "no_value" : "bad_value", "none of the map's values");
+    let meaning = this.#meanings[measure].get(text);
+    if (meaning === undefined) {
+      meaning = this.#measures[measure].map?.get(this.#texts.textOf(text)) ?? NaN;
+      this.#meanings[measure].set(text, meaning);
+    }
+    return Number.isNaN(meaning)
+      ? this.#refuseValue(measure, "bad_value", "none of the map's values")
+      : meaning;
+  }
+
+  #refuseId(): RecordRefusal {
+    const type = this.#fields.types[this.#idField];
+    const isNone = type === FIELD.none || type === FIELD.null;
+    return refused(
+      "no_id",
+      isNone ? "it has no id" : `the id is no text of 1 to ${ID_BYTES_MAX} bytes, and no whole number`,
+    );
+  }
+
+  #refuseTime(): RecordRefusal {
+    const type = this.#fields.types[this.#timeField];
+    if (type === FIELD.none || type === FIELD.null) return refused("no_time", "it has no time");
+    const shown =
+      type === FIELD.text || type === FIELD.number ? shownText(this.#fields.textOf(this.#timeField)) : "it";
+    return refused("bad_time", `${shown} is no time of the unit that is configured`);
+  }
+
+  #refuseLabel(set: number, label: number): RecordRefusal {
+    return refused(
+      "no_label",
+      `no text of 1 to ${LABEL_LENGTH_MAX} characters for label ${this.#setFields[set].names[label]}`,
+    );
+  }
+
+  #refuseValue(measure: number, reason: RecordRefusalReason, found: string): RecordRefusal {
+    return refused(reason, `${found} where the value of ${this.#measures[measure].metric} should be`);
+  }
+}
+
+const encoder = new TextEncoder();
+const MINUS = 0x2d;
+const ZERO = 0x30;
+
+/** Of a whole number that is not written in another way too. */
+function areDigits(bytes: Uint8Array, start: number, end: number): boolean {
+  const isNegative = bytes[start] === MINUS;
+  if (isNegative && bytes[start + 1] === ZERO) return false;
+  for (let at = isNegative ? start + 1 : start; at < end; at += 1)
+    if (bytes[at] < ZERO || bytes[at] > ZERO + 9) return false;
+  return true;
+}
+
+function refused(reason: RecordRefusalReason, detail: string): RecordRefusal {
+  return { reason, detail };
+}
+
+/** One step of MurmurHash3_x86_32: what comes is content to compare, and no id. */
+function mixed(hash: number, word: number): number {
+  const scrambled = Math.imul(word, 0xcc9e2d51);
+  const turned = Math.imul((scrambled << 15) | (scrambled >>> 17), 0x1b873593);
+  const sum = hash ^ turned;
+  return (Math.imul((sum << 13) | (sum >>> 19), 5) + 0xe6546b64) | 0;
+}
