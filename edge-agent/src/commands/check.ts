@@ -1,4 +1,4 @@
-import { formatProblemWithExcerpt, loadAgentConfig, loadPipeline, unreadFiles } from "@millrace/config";
+import { formatProblemWithExcerpt, loadAgentConfig, loadAgentPipeline, unreadFiles } from "@millrace/config";
 import type { Command } from "@millrace/runtime";
 import { CONFIG_FLAG } from "./config-flag.ts";
 
@@ -15,7 +15,7 @@ export const checkCommand: Command = {
   run({ flags, output }) {
     const agent = loadAgentConfig(flags.requiredText("config"));
     const { config } = agent;
-    const pipeline = loadPipeline(config.pipelinePath);
+    const pipeline = loadAgentPipeline(config.pipelinePath);
     const unread = unreadFiles(agent, pipeline.config);
     for (const warning of [...agent.warnings, ...unread, ...pipeline.warnings])
       output.err(`warning: ${formatProblemWithExcerpt(warning)}\n`);
@@ -23,10 +23,12 @@ export const checkCommand: Command = {
       output.out(`${JSON.stringify({ agent: config, pipeline: pipeline.config }, hideSecrets, 2)}\n`);
       return;
     }
-    const { metrics, windows, rules } = pipeline.config;
+    const { metrics, windows, rules, leftToCentral } = pipeline.config;
     output.out(
       `${config.path} and ${config.pipelinePath} are valid: ${metrics.length} metrics, ${windows.length} windows, ${rules.length} rules\n`,
     );
+    if (leftToCentral.length > 0)
+      output.out(`of records, which come to central, not to an agent: ${leftToCentral.join(", ")}\n`);
   },
 };
 

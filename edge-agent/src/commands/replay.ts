@@ -1,5 +1,5 @@
 import { statSync } from "node:fs";
-import { formatWarnings, loadAgentConfig, loadPipeline } from "@millrace/config";
+import { formatWarnings, loadAgentConfig, loadAgentPipeline } from "@millrace/config";
 import { type Command, MillraceError, onStopSignals, reasonOf, systemClock } from "@millrace/runtime";
 import { fileReading } from "../replay/file-reading.ts";
 import { PrintReport } from "../replay/print-report.ts";
@@ -33,7 +33,7 @@ Readings that the agent would reject are no bad lines: they are in the ledger at
   words: ["FILE…"],
   async run({ flags, words, output }) {
     const { config, warnings } = loadAgentConfig(flags.requiredText("config"));
-    const pipeline = loadPipeline(config.pipelinePath);
+    const pipeline = loadAgentPipeline(config.pipelinePath);
     const warning = formatWarnings([...pipeline.warnings, ...warnings]);
     if (warning !== null) output.err(`warning: ${warning}\n`);
     if (words.length > FILES_MAX)

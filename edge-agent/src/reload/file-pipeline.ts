@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { loadPipeline, type Loaded, type Pipeline } from "@millrace/config";
+import { loadAgentPipeline, type Loaded, type Pipeline } from "@millrace/config";
 
 /** The pipeline file as it is now, or why it cannot be used. */
 export type FilePipeline =
@@ -10,7 +10,7 @@ export function readFilePipeline(path: string): FilePipeline {
   let text: string | null = null;
   const readFile = (name: string) => (text = readFileSync(name, "utf8"));
   try {
-    const loaded = loadPipeline(path, { readFile });
+    const loaded = loadAgentPipeline(path, { readFile });
     return { text: text ?? "", loaded };
   } catch (error) {
     return { text, error };

@@ -1,4 +1,4 @@
-import { loadPipeline, type Loaded, type Pipeline } from "@millrace/config";
+import { loadAgentPipeline, type Loaded, type Pipeline } from "@millrace/config";
 import type { Store } from "@millrace/queue";
 import type { Logger } from "@millrace/runtime";
 import type { FilePipeline } from "./file-pipeline.ts";
@@ -70,9 +70,9 @@ export async function startPipeline(options: {
   return { loaded: pushed, version: pushedVersion(running), stored };
 }
 
-/** Throws as `loadPipeline`. */
+/** Throws as `loadAgentPipeline`. */
 export function loadPushed({ text }: PushedPipeline): Loaded<Pipeline> {
-  return loadPipeline("pushed-pipeline.yaml", { readFile: () => text });
+  return loadAgentPipeline("pushed-pipeline.yaml", { readFile: () => text });
 }
 
 export function fileVersion(text: string): PipelineVersion {

@@ -2,6 +2,7 @@ export * from "./agent-config.ts";
 export * from "./central-config.ts";
 export * from "./config-error.ts";
 export * from "./load-agent-config.ts";
+export * from "./load-agent-pipeline.ts";
 export * from "./load-central-config.ts";
 export * from "./load-pipeline.ts";
 export type * from "./load.ts";

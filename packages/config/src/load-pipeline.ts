@@ -34,12 +34,14 @@ function toPipeline(path: string, file: PipelineFile): Pipeline {
     const accumulate = accumulatorNames(metric);
     // A session is as exact as the times of each pane's first and last reading.
     if (own.some(({ kind }) => kind === "session")) accumulate.push(...SESSION_ACCUMULATORS);
+    const source = toMetricSource(name, metric);
     return {
       name,
       unit: metric.unit,
       accumulate: [...new Set(accumulate)],
       isLive: metric.live,
-      source: toMetricSource(metric),
+      ...(source.kind === "records" ? { stream: source.stream } : {}),
+      source,
       paneMs: size.isPossible ? size.paneMs : null,
     };
   });

@@ -31,21 +31,56 @@ export function checkPipeline(reader: ConfigReader, file: PipelineFile, names: N
     if (!Object.values(file.windows).some((window) => window.metric === name)) {
       reader.warning(
         ["metrics", name],
-        `metric ${name} is in no window: its readings only meet rules; add a window, or leave it so`,
+        metric.from.records === undefined
+          ? `metric ${name} is in no window: its readings only meet rules; add a window, or leave it so`
+          : `metric ${name} is in no window: nothing comes of it; add a window`,
         "key",
       );
     }
   }
   checkSameValue(reader, file);
+  checkSameRecord(reader, file);
   checkWindows(reader, file, metricNames);
   for (const [name, rule] of Object.entries(file.rules)) {
     const path = ["rules", name];
+    checkIsOfReadings(reader, path, rule, file);
     if (rule.metric !== undefined) checkMetricName(reader, [...path, "metric"], rule.metric, metricNames);
     checkRuleInput(reader, path, rule, { file, windowNames: names.windows });
     checkRule(reader, path, rule, { labels: ruleLabels(rule, file), topic: ruleTopic(rule, file) });
   }
   checkMaintenance(reader, file);
   for (const [name, evidence] of Object.entries(file.evidence)) checkEvidence(reader, name, evidence);
+}
+
+/** Rules are judged by agents, and records come to central. */
+function checkIsOfReadings(reader: ConfigReader, path: KeyPath, rule: RuleFile, file: PipelineFile): void {
+  const metric = rule.metric ?? file.windows[rule.window ?? ""]?.metric ?? "";
+  if (file.metrics[metric]?.from.records === undefined) return;
+  const key = rule.metric === undefined ? "window" : "metric";
+  const message = `${metric} is made of records, which central takes, and rules are judged by agents; remove the rule, or name a metric of readings`;
+  reader.problem([...path, key], message);
+}
+
+/** A record has one id and one time, whatever is read of it. */
+function checkSameRecord(reader: ConfigReader, { metrics }: PipelineFile): void {
+  const firsts = new Map<string, string>();
+  for (const [name, { from }] of Object.entries(metrics)) {
+    if (from.records === undefined || from.json === undefined) continue;
+    const first = firsts.get(from.records);
+    if (first === undefined) firsts.set(from.records, name);
+    const other = metrics[first ?? name].from.json;
+    for (const key of ["id", "time"] as const)
+      if (JSON.stringify(sortedEntries(from.json[key])) !== JSON.stringify(sortedEntries(other?.[key])))
+        reader.problem(
+          ["metrics", name, "from", "json", key],
+          `metric ${first} reads another ${key} of the same records; all metrics of ${from.records} must read the same`,
+          "key",
+        );
+  }
+}
+
+function sortedEntries(value: string | object | undefined): unknown {
+  return typeof value === "object" ? Object.entries(value).toSorted(([a], [b]) => (a < b ? -1 : 1)) : value;
 }
 
 function checkEvidence(reader: ConfigReader, name: string, { topic, time }: EvidenceFile): void {
@@ -99,9 +134,10 @@ function checkMaintenance(reader: ConfigReader, { maintenance, metrics }: Pipeli
   }
 }
 
-/** Of all metrics; those of the gateway's own sensors, which only the agent knows, are not among them. */
+/** Of all metrics of readings; those of the gateway's own sensors, which only the agent knows, are not among them. */
 export function labelNames(metrics: PipelineFile["metrics"]): readonly string[] {
-  return [...new Set(Object.values(metrics).flatMap((metric) => labelsOf(metric) ?? []))];
+  const ofReadings = Object.values(metrics).filter(({ from }) => from.records === undefined);
+  return [...new Set(ofReadings.flatMap((metric) => labelsOf(metric) ?? []))];
 }
 
 function labelsOf(metric: MetricFile | undefined): readonly string[] | undefined {

@@ -1,6 +1,15 @@
 import type { RuleSpec } from "@millrace/detect";
 import type { MetricSpec, WindowSpec } from "@millrace/stream";
-import type { NamePattern, PayloadSpec, TimeUnit, TopicTemplate, ValueAdjustment } from "@millrace/wire";
+import type {
+  JsonPath,
+  NamePattern,
+  PayloadSpec,
+  RecordMeasure,
+  RecordTimeSpec,
+  TimeUnit,
+  TopicTemplate,
+  ValueAdjustment,
+} from "@millrace/wire";
 
 /** pipeline.yaml, resolved: what is measured, aggregated and watched; the same for every agent and central. */
 export interface Pipeline {
@@ -58,6 +67,14 @@ export type MetricSource =
       readonly isOfDevice: boolean;
       readonly metric: NamePattern;
       readonly adjustment?: ValueAdjustment;
+    }
+  | {
+      readonly kind: "records";
+      /** As central.yaml names it. */
+      readonly stream: string;
+      readonly id: JsonPath;
+      readonly time: RecordTimeSpec;
+      readonly measure: RecordMeasure;
     }
   | { readonly kind: "host"; readonly sensor: HostSensor; readonly adjustment?: ValueAdjustment };
 

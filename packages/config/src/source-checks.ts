@@ -1,4 +1,5 @@
 import { orNearest } from "@millrace/runtime";
+import { isTimeZone } from "@millrace/stream";
 import { NamePattern, parseTopicTemplate, unitConversion } from "@millrace/wire";
 import type { ConfigReader } from "./config-reader.ts";
 import type { MetricFile } from "./pipeline-schema.ts";
@@ -9,6 +10,9 @@ import type { KeyPath } from "./yaml-source.ts";
 const PAYLOADS = ["number", "json", "csv", "senml", "influx"] as const;
 /** Sources without a topic. */
 const ALONE = ["sparkplug", "host"] as const;
+/** What means something of records only, and of readings only. */
+const RECORD_KEYS = [["id"], ["map"], ["optional"], ["time", "timeZone"]] as const;
+const READING_KEYS = [["each"], ["quality"]] as const;
 /** What batches of panes can carry. */
 const LABELS_MAX = 64;
 
@@ -16,7 +20,8 @@ const LABELS_MAX = 64;
 export function checkSource(reader: ConfigReader, name: string, metric: MetricFile): void {
   const path = ["metrics", name, "from"];
   const { from } = metric;
-  checkKind(reader, path, from);
+  if (from.records === undefined) checkReadings(reader, path, from);
+  else checkRecords(reader, path, from);
   checkLabels(reader, path, from);
   checkColumns(reader, [...path, "csv"], from);
   checkConversion(reader, [...path, "convert", "from"], metric);
@@ -33,6 +38,7 @@ export function checkSource(reader: ConfigReader, name: string, metric: MetricFi
 
 /** The labels of a metric's readings; undefined for the gateway's own sensors: theirs are known only to the agent. */
 export function sourceLabels(from: SourceFile): readonly string[] | undefined {
+  if (from.records !== undefined) return payloadLabels(from).map(([label]) => label);
   const captures = sourceCaptures(from);
   if (captures === undefined) return undefined;
   // The agent adds its site to every reading.
@@ -59,6 +65,44 @@ function payloadLabels(from: SourceFile): readonly (readonly [label: string, pat
   ];
 }
 
+function checkReadings(reader: ConfigReader, path: KeyPath, from: SourceFile): void {
+  checkKind(reader, path, from);
+  for (const key of RECORD_KEYS)
+    if (reader.source.has([...path, "json", ...key]))
+      reader.problem(
+        [...path, "json", ...key],
+        `json.${key.join(".")} is for records; remove it, or give records instead of a topic`,
+        "key",
+      );
+}
+
+/** A stream of records, read as JSON, with an id and a time. */
+function checkRecords(reader: ConfigReader, path: KeyPath, from: SourceFile): void {
+  const { json } = from;
+  const beside = [...PAYLOADS, ...ALONE, "topic" as const].filter(
+    (kind) => kind !== "json" && from[kind] !== undefined,
+  );
+  for (const kind of beside)
+    reader.problem([...path, kind], `records are read as json; remove ${kind}`, "key");
+  if (json === undefined) {
+    reader.problem([...path, "records"], "records need json: { id: …, time: …, value: … }", "key");
+    return;
+  }
+  for (const key of READING_KEYS)
+    if (reader.source.has([...path, "json", ...key]))
+      reader.problem([...path, "json", ...key], `json.${key.join(".")} is for readings; remove it`, "key");
+  for (const key of ["id", "time"] as const)
+    if (json[key] === undefined)
+      reader.problem([...path, "json"], `json has no ${key}; records need one, to be counted exactly once`, "key");
+  const zone = json.time?.timeZone;
+  if (zone === undefined) return;
+  const place = [...path, "json", "time", "timeZone"];
+  if (json.time?.unit !== "iso")
+    reader.problem(place, "numbers count from 1970, UTC, whatever the zone; remove timeZone", "key");
+  else if (!isTimeZone(zone))
+    reader.problem(place, `there is no time zone ${zone}; ${orNearest(zone, Intl.supportedValuesOf("timeZone"))}`);
+}
+
 function checkKind(reader: ConfigReader, path: KeyPath, from: SourceFile): void {
   const payloads = PAYLOADS.filter((kind) => from[kind] !== undefined);
   const alone = ALONE.find((kind) => from[kind] !== undefined);
@@ -74,7 +118,7 @@ function checkKind(reader: ConfigReader, path: KeyPath, from: SourceFile): void 
   } else if (from.topic === undefined) {
     reader.problem(
       path,
-      `from needs a topic with one of ${PAYLOADS.join(", ")}, or ${ALONE.join(", or ")}`,
+      `from needs a topic with one of ${PAYLOADS.join(", ")}, or ${ALONE.join(", or ")}, or records`,
       "key",
     );
   } else if (payloads.length !== 1) {

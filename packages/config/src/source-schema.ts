@@ -1,7 +1,7 @@
 import { NamePattern, parseEachPath, parseJsonPath, parseTopicTemplate } from "@millrace/wire";
 import { z } from "zod";
 import { HOST_SENSORS } from "./pipeline.ts";
-import { finite, labelName, oneOf, takes, text, timeUnit, topic } from "./schema-types.ts";
+import { finite, flag, labelName, name, oneOf, takes, text, timeUnit, topic } from "./schema-types.ts";
 
 const jsonPath = () =>
   takes(
@@ -32,9 +32,23 @@ const json = z.strictObject({
   each: eachPath()
     .optional()
     .describe("Arrays of readings; the other paths then begin at an element, and go on around it."),
+  id: jsonPath().optional().describe("With records: where a record's id stands, a text or a whole number."),
   value: jsonPath().describe("Where the value stands; true and false are 1 and 0."),
+  map: z
+    .record(z.string(), finite())
+    .optional()
+    .describe("With records: which number each text that stands there means; others are rejected."),
+  optional: flag()
+    .optional()
+    .describe("With records: one without the value, or with null, does not count in this metric; default: it is rejected."),
   time: z
-    .strictObject({ path: jsonPath().describe("Where the event time stands."), unit: timeUnit() })
+    .strictObject({
+      path: jsonPath().describe("Where the event time stands."),
+      unit: timeUnit(),
+      timeZone: takes(z.string().min(1), "an IANA time zone such as Asia/Shanghai")
+        .optional()
+        .describe("With records: the zone of iso times that name none; default: UTC."),
+    })
     .optional()
     .describe(TIME),
   quality: z
@@ -118,6 +132,9 @@ export const sourceSchema = z.strictObject({
     .optional()
     .describe("A metric of Sparkplug B edge nodes or devices, instead of a topic."),
   host: oneOf(HOST_SENSORS).optional().describe("A sensor of the gateway itself, instead of a topic."),
+  records: name()
+    .optional()
+    .describe("Business records that central takes, instead of a topic: the stream's name in central.yaml; with json."),
   scale: takes(
     z.number().refine((value) => value !== 0),
     "a number other than 0",

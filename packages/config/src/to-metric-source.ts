@@ -1,5 +1,7 @@
 import {
+  type JsonPath,
   NamePattern,
+  parseJsonPath,
   parseTopicTemplate,
   type PayloadSpec,
   unitConversion,
@@ -11,8 +13,9 @@ import type { SourceFile } from "./source-schema.ts";
 import { sparkplugTemplate } from "./sparkplug-template.ts";
 
 /** The source of a checked metric. */
-export function toMetricSource({ from, unit }: MetricFile): MetricSource {
+export function toMetricSource(name: string, { from, unit }: MetricFile): MetricSource {
   const adjustment = toAdjustment(from, unit);
+  if (from.records !== undefined) return toRecords(name, from, adjustment ?? null);
   const adjusted = adjustment === undefined ? {} : { adjustment };
   if (from.host !== undefined) return { kind: "host", sensor: from.host, ...adjusted };
   if (from.sparkplug !== undefined) {
@@ -33,6 +36,36 @@ export function toMetricSource({ from, unit }: MetricFile): MetricSource {
   if (!parsed.ok) throw new Error("invariant: the schema takes only topics that parse");
   const payload = toPayload(from);
   return { kind: "topic", topic: parsed.template, payload, hasOwnTime: canHaveTime(payload), ...adjusted };
+}
+
+function toRecords(
+  metric: string,
+  { records, json }: SourceFile,
+  adjustment: ValueAdjustment | null,
+): MetricSource {
+  if (records === undefined || json?.id === undefined || json.time === undefined)
+    throw new Error("invariant: a checked stream of records has json with id and time");
+  const { id, time, value, map, optional, labels = {} } = json;
+  return {
+    kind: "records",
+    stream: records,
+    id: toPath(id),
+    time: { path: toPath(time.path), unit: time.unit, timeZone: time.timeZone ?? null },
+    measure: {
+      metric,
+      path: toPath(value),
+      map: map === undefined ? null : new Map(Object.entries(map)),
+      isOptional: optional ?? false,
+      adjustment,
+      labels: Object.entries(labels).map(([name, path]) => ({ name, path: toPath(path) })),
+    },
+  };
+}
+
+function toPath(text: string): JsonPath {
+  const path = parseJsonPath(text);
+  if (path === undefined) throw new Error("invariant: the schema takes only paths that parse");
+  return path;
 }
 
 function toPayload({ json, csv, senml, influx }: SourceFile): PayloadSpec {
