@@ -66,7 +66,8 @@ function configOf(folder: string): CentralConfig {
     http: { ...address, allowedHosts: [], isControlAllowed: true },
     windows: { graceMs: 2_000, retainMs: 86_400_000 },
     evidence: { bytesMax: 2 ** 30, retainMs: 86_400_000, unfinishedMs: 86_400_000 },
-    sinks: { redis: null },
+    records: [],
+  sinks: { redis: null },
     silentAfterMs: 3_000,
     logLevel: "error",
   };

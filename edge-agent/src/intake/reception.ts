@@ -121,7 +121,7 @@ export class Reception {
       this.refusedSeries.add(metric.name, { topic: "", client: "host" }, clock.nowMs());
       return ledger.reject("series_cap");
     }
-    const { adjustment } = metric.source;
+    const adjustment = metric.source.kind === "host" ? metric.source.adjustment : undefined;
     const adjusted = adjustment === undefined ? value : adjustValue(value, adjustment);
     if (!Number.isFinite(adjusted)) return ledger.reject("not_finite");
     const reading = {

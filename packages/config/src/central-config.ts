@@ -1,5 +1,5 @@
 import type { LogLevel } from "@millrace/runtime";
-import type { Address, HttpConfig } from "./agent-config.ts";
+import type { Address, HttpConfig, KafkaUplinkConfig } from "./agent-config.ts";
 
 /** central.yaml, resolved: times in ms, paths absolute, secrets read, defaults filled in. */
 export interface CentralConfig {
@@ -26,6 +26,8 @@ export interface CentralConfig {
     /** What no part has come of for so long is given up. */
     readonly unfinishedMs: number;
   };
+  /** Streams of business records. */
+  readonly records: readonly RecordStreamConfig[];
   readonly sinks: { readonly redis: RedisSinkConfig | null };
   /** An agent unheard for longer is shown as silent. */
   readonly silentAfterMs: number;
@@ -42,6 +44,23 @@ export interface AgentIdentity {
   readonly site: string;
   /** Null only where TLS client certificates identify agents. */
   readonly password: string | null;
+}
+
+/** One stream of business records, and where it comes from. */
+export interface RecordStreamConfig {
+  readonly name: string;
+  /** Null: they are posted over HTTP. */
+  readonly kafka: KafkaRecordsConfig | null;
+  readonly outOfOrdernessMs: number;
+  readonly idleTimeoutMs: number;
+  readonly maxFutureMs: number;
+  readonly recordBytesMax: number;
+  readonly dedupeHorizonMs: number;
+  readonly dedupeIdsMax: number;
+}
+
+export interface KafkaRecordsConfig extends KafkaUplinkConfig {
+  readonly group: string;
 }
 
 /** Redis, as a sink of windows. */

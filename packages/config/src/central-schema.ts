@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { kafkaUplinkSchema } from "./agent-schema.ts";
 import {
   allowedHosts,
   bytes,
@@ -15,6 +16,7 @@ import {
   takes,
   text,
   version,
+  wholeNumber,
 } from "./schema-types.ts";
 
 /** `sinks.redis` as people write it. */
@@ -54,6 +56,61 @@ export const redisSinkSchema = z.strictObject({
     .optional()
     .describe("Names of the windows that go there; default: all of the pipeline."),
 });
+
+/** `records.<name>.kafka` as people write it. */
+export const kafkaRecordsSchema = z.strictObject({
+  brokers: kafkaUplinkSchema.shape.brokers,
+  topic: takes(
+    z.string().regex(/^(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}$/),
+    "1 to 249 letters, digits, dots, underscores and hyphens",
+  ).describe("The topic; central waits until it exists."),
+  group: identifier()
+    .optional()
+    .describe(
+      "Consumer group under which its positions are shown; default: `millrace-` and the stream's name.",
+    ),
+  tls: kafkaUplinkSchema.shape.tls,
+  sasl: kafkaUplinkSchema.shape.sasl,
+});
+
+/** One of `records` as people write it. */
+const records = z.strictObject({
+  http: takes(z.strictObject({}), "{}")
+    .optional()
+    .describe("They are posted to /api/v1/records/<name>: JSON lines, or an array."),
+  kafka: kafkaRecordsSchema.optional().describe("They are read from a Kafka topic, all of its partitions."),
+  outOfOrderness: duration({ min: "0s", max: "1d" })
+    .prefault("5s")
+    .describe(
+      "How much a partition's records may be out of order in event time; its watermark is so much behind.",
+    ),
+  idleTimeout: duration({ min: "1s", max: "1d" })
+    .prefault("30s")
+    .describe(
+      "A partition read to its end that stays without records for so long holds no window open any more.",
+    ),
+  maxFuture: duration({ min: "0s", max: "1h" })
+    .prefault("1m")
+    .describe("A record further ahead of central's clock is rejected (future)."),
+  recordBytesMax: bytes({ min: "1KiB", max: "16MiB" })
+    .prefault("1MiB")
+    .describe("A greater record is rejected (oversized)."),
+  dedupe: z
+    .strictObject({
+      horizon: duration({ min: "1s", max: "31d" })
+        .prefault("10m")
+        .describe(
+          "How long in event time ids are remembered; an older record is set aside, counted, never added.",
+        ),
+      idsMax: wholeNumber(1_000, 100_000_000)
+        .prefault(10_000_000)
+        .describe("Most ids remembered, 34 bytes of memory each; beyond it the horizon is shorter."),
+    })
+    .prefault({})
+    .describe("A record that comes again counts once."),
+});
+
+export type RecordsFile = z.output<typeof records>;
 
 /** central.yaml as people write it. */
 export const centralSchema = z.strictObject({
@@ -132,6 +189,10 @@ export const centralSchema = z.strictObject({
     })
     .prefault({})
     .describe("Payloads and recordings that came as a whole."),
+  records: z
+    .record(name(), records)
+    .prefault({})
+    .describe("Streams of business records, by the name that metrics call them by."),
   sinks: z
     .strictObject({
       redis: redisSinkSchema.optional().describe("Redis: the latest revision of each window."),

@@ -8,6 +8,7 @@ export * from "./load-pipeline.ts";
 export type * from "./load.ts";
 export * from "./pipeline.ts";
 export * from "./problem.ts";
+export * from "./record-problems.ts";
 export * from "./sink-problems.ts";
 export * from "./templates.ts";
 export * from "./unread-files.ts";

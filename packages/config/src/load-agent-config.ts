@@ -6,7 +6,7 @@ import { isSameAddress } from "./is-same-address.ts";
 import { isOpenHost } from "./open-host.ts";
 import type { Loaded, LoadOptions } from "./load.ts";
 import { resolveHttpInput } from "./resolve-http-input.ts";
-import { resolveKafkaUplink } from "./resolve-kafka-uplink.ts";
+import { resolveKafka } from "./resolve-kafka.ts";
 import { resolveTailedFiles } from "./resolve-tailed-files.ts";
 
 /** Reads agent.yaml. Throws `config_unreadable`, or `config_invalid` (a `ConfigError`) with everything that is wrong. */
@@ -142,7 +142,13 @@ export function loadAgentConfig(path: string, options: LoadOptions = {}): Loaded
     },
     uplink: {
       url: uplinkUrl ?? "",
-      kafka: kafka === undefined ? null : resolveKafkaUplink(reader, file.agent, kafka),
+      kafka:
+        kafka === undefined
+          ? null
+          : resolveKafka(reader, ["uplink", "kafka"], {
+              ...kafka,
+              clientId: kafka.clientId ?? `millrace-${file.agent}`,
+            }),
       username: file.uplink.username ?? file.agent,
       password: reader.readSecret(["uplink"], file.uplink),
       ca: reader.readPem(["uplink", "ca"], file.uplink.ca),

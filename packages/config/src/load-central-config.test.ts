@@ -22,6 +22,7 @@ test("defaults", () => {
     http: { host: "127.0.0.1", port: 8080, allowedHosts: [], isControlAllowed: true },
     windows: { graceMs: 2000, retainMs: 30 * 86_400_000 },
     evidence: { bytesMax: 10 * 2 ** 30, retainMs: 30 * 86_400_000, unfinishedMs: 7 * 86_400_000 },
+    records: [],
     sinks: { redis: null },
     silentAfterMs: 3000,
     logLevel: "info",

@@ -4,6 +4,7 @@ import { ConfigReader } from "./config-reader.ts";
 import { isSameAddress } from "./is-same-address.ts";
 import { isOpenHost } from "./open-host.ts";
 import type { Loaded, LoadOptions } from "./load.ts";
+import { resolveRecords } from "./resolve-records.ts";
 import { resolveRedisSink } from "./resolve-redis-sink.ts";
 
 /** Reads central.yaml. Throws `config_unreadable`, or `config_invalid` (a `ConfigError`) with everything that is wrong. */
@@ -72,6 +73,7 @@ export function loadCentralConfig(path: string, options: LoadOptions = {}): Load
       retainMs: file.evidence.retain,
       unfinishedMs: file.evidence.unfinishedAfter,
     },
+    records: Object.entries(file.records).map(([name, each]) => resolveRecords(reader, name, each)),
     sinks: { redis: file.sinks.redis === undefined ? null : resolveRedisSink(reader, file.sinks.redis) },
     silentAfterMs: file.silentAfter,
     logLevel: file.log.level,

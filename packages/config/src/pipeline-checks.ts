@@ -63,23 +63,26 @@ function checkIsOfReadings(reader: ConfigReader, path: KeyPath, rule: RuleFile, 
 
 /** A record has one id and one time, whatever is read of it. */
 function checkSameRecord(reader: ConfigReader, { metrics }: PipelineFile): void {
-  const firsts = new Map<string, string>();
+  const firstOf = new Map<string, string>();
   for (const [name, { from }] of Object.entries(metrics)) {
     if (from.records === undefined || from.json === undefined) continue;
-    const first = firsts.get(from.records);
-    if (first === undefined) firsts.set(from.records, name);
+    const first = firstOf.get(from.records);
+    if (first === undefined) firstOf.set(from.records, name);
     const other = metrics[first ?? name].from.json;
-    for (const key of ["id", "time"] as const)
-      if (JSON.stringify(sortedEntries(from.json[key])) !== JSON.stringify(sortedEntries(other?.[key])))
-        reader.problem(
-          ["metrics", name, "from", "json", key],
-          `metric ${first} reads another ${key} of the same records; all metrics of ${from.records} must read the same`,
-          "key",
-        );
+    for (const key of ["id", "time"] as const) {
+      const [own, known] = [from.json[key], other?.[key]];
+      if (own === undefined || known === undefined) continue;
+      if (JSON.stringify(sortedEntries(own)) === JSON.stringify(sortedEntries(known))) continue;
+      reader.problem(
+        ["metrics", name, "from", "json", key],
+        `metric ${first} reads another ${key} of the same records; all metrics of ${from.records} must read the same`,
+        "key",
+      );
+    }
   }
 }
 
-function sortedEntries(value: string | object | undefined): unknown {
+function sortedEntries(value: string | object): unknown {
   return typeof value === "object" ? Object.entries(value).toSorted(([a], [b]) => (a < b ? -1 : 1)) : value;
 }
 

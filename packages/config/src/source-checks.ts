@@ -1,4 +1,4 @@
-import { orNearest } from "@millrace/runtime";
+import { nearestName, orNearest } from "@millrace/runtime";
 import { isTimeZone } from "@millrace/stream";
 import { NamePattern, parseTopicTemplate, unitConversion } from "@millrace/wire";
 import type { ConfigReader } from "./config-reader.ts";
@@ -93,14 +93,22 @@ function checkRecords(reader: ConfigReader, path: KeyPath, from: SourceFile): vo
       reader.problem([...path, "json", ...key], `json.${key.join(".")} is for readings; remove it`, "key");
   for (const key of ["id", "time"] as const)
     if (json[key] === undefined)
-      reader.problem([...path, "json"], `json has no ${key}; records need one, to be counted exactly once`, "key");
+      reader.problem(
+        [...path, "json"],
+        `json has no ${key}; records need one, to be counted exactly once`,
+        "key",
+      );
   const zone = json.time?.timeZone;
   if (zone === undefined) return;
   const place = [...path, "json", "time", "timeZone"];
   if (json.time?.unit !== "iso")
     reader.problem(place, "numbers count from 1970, UTC, whatever the zone; remove timeZone", "key");
-  else if (!isTimeZone(zone))
-    reader.problem(place, `there is no time zone ${zone}; ${orNearest(zone, Intl.supportedValuesOf("timeZone"))}`);
+  else if (!isTimeZone(zone)) {
+    const nearest = nearestName(zone, Intl.supportedValuesOf("timeZone"));
+    const wayOut =
+      nearest === undefined ? "it must be an IANA name such as Asia/Shanghai" : `did you mean ${nearest}?`;
+    reader.problem(place, `there is no time zone ${zone}; ${wayOut}`);
+  }
 }
 
 function checkKind(reader: ConfigReader, path: KeyPath, from: SourceFile): void {

@@ -40,7 +40,9 @@ const json = z.strictObject({
     .describe("With records: which number each text that stands there means; others are rejected."),
   optional: flag()
     .optional()
-    .describe("With records: one without the value, or with null, does not count in this metric; default: it is rejected."),
+    .describe(
+      "With records: one without the value, or with null, does not count in this metric; default: it is rejected.",
+    ),
   time: z
     .strictObject({
       path: jsonPath().describe("Where the event time stands."),
@@ -134,7 +136,9 @@ export const sourceSchema = z.strictObject({
   host: oneOf(HOST_SENSORS).optional().describe("A sensor of the gateway itself, instead of a topic."),
   records: name()
     .optional()
-    .describe("Business records that central takes, instead of a topic: the stream's name in central.yaml; with json."),
+    .describe(
+      "Business records that central takes, instead of a topic: the stream's name in central.yaml; with json.",
+    ),
   scale: takes(
     z.number().refine((value) => value !== 0),
     "a number other than 0",

@@ -1,0 +1,184 @@
+// Metrics of records: what a pipeline and central.yaml say of them, alone and together, with the place of each mistake.
+import { expect, test } from "vitest";
+import { ConfigError } from "./config-error.ts";
+import { loadAgentPipeline } from "./load-agent-pipeline.ts";
+import { loadCentralConfig } from "./load-central-config.ts";
+import { loadPipeline } from "./load-pipeline.ts";
+import { formatProblem } from "./problem.ts";
+import { recordProblems } from "./record-problems.ts";
+
+const JSON_OF_ORDERS =
+  "id: $.order_id, value: $.amount, time: { path: $.time, unit: iso, timeZone: Asia/Shanghai }";
+const ORDERS = `version: 1
+metrics:
+  amount:
+    unit: CNY
+    from: { records: orders, json: { ${JSON_OF_ORDERS}, labels: { region: $.region } } }
+  failed:
+    unit: "1"
+    from: { records: orders, json: { ${JSON_OF_ORDERS.replace("$.amount", "$.payment")}, map: { failed: 1, paid: 0 } } }
+  cpu:
+    unit: "%"
+    from: { host: cpu }
+windows:
+  amount_1m: { metric: amount, size: 1m, by: [region] }
+  failed_1m: { metric: failed, size: 1m }
+  cpu_1m: { metric: cpu, size: 1m }
+`;
+
+const load = (text: string) => loadPipeline("/p.yaml", { env: {}, readFile: () => text });
+
+function problems(work: () => unknown): string[] {
+  try {
+    work();
+    return [];
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    return error.problems.map((problem) => formatProblem(problem).replace(/^\/\w+\.yaml:/, ""));
+  }
+}
+
+test("a metric of records says its stream, id, time, value and labels", () => {
+  const { config, warnings } = load(ORDERS);
+  expect(warnings).toEqual([]);
+  expect(config.metrics[0]).toMatchObject({
+    stream: "orders",
+    paneMs: 60_000,
+    source: {
+      kind: "records",
+      stream: "orders",
+      id: ["order_id"],
+      time: { path: ["time"], unit: "iso", timeZone: "Asia/Shanghai" },
+      measure: {
+        metric: "amount",
+        path: ["amount"],
+        map: null,
+        labels: [{ name: "region", path: ["region"] }],
+      },
+    },
+  });
+  expect(config.metrics[1]).toMatchObject({
+    source: {
+      measure: {
+        map: new Map([
+          ["failed", 1],
+          ["paid", 0],
+        ]),
+      },
+    },
+  });
+  expect(config.labelNames).not.toContain("region");
+});
+
+test("an agent leaves them, and their windows, to central", () => {
+  const { config } = loadAgentPipeline("/p.yaml", { env: {}, readFile: () => ORDERS });
+  expect(config.metrics.map(({ name }) => name)).toEqual(["cpu"]);
+  expect(config.windows.map(({ name }) => name)).toEqual(["cpu_1m"]);
+  expect(config.leftToCentral).toEqual(["amount", "failed"]);
+});
+
+test.each([
+  [
+    "without id and time",
+    ORDERS.replace(JSON_OF_ORDERS, "value: $.amount"),
+    [
+      "5:36: json has no id; records need one, to be counted exactly once",
+      "5:36: json has no time; records need one, to be counted exactly once",
+    ],
+  ],
+  [
+    "with a topic",
+    ORDERS.replace("records: orders,", "records: orders, topic: a/b,"),
+    ["5:30: records are read as json; remove topic"],
+  ],
+  ["without json", ORDERS.replace(/json: \{.*region \} \}/, "number: {}"), /records need json/],
+  [
+    "a zone that is none",
+    ORDERS.replaceAll("Asia/Shanghai", "Asia/Shanghia"),
+    /there is no time zone Asia\/Shanghia; did you mean Asia\/Shanghai\?/,
+  ],
+  [
+    "a zone beside a number",
+    ORDERS.replaceAll("unit: iso", "unit: ms"),
+    /numbers count from 1970, UTC, whatever the zone; remove timeZone/,
+  ],
+  [
+    "another id of the same stream",
+    ORDERS.replace("id: $.order_id, value: $.payment", "id: $.id, value: $.payment"),
+    /metric amount reads another id of the same records; all metrics of orders must read the same/,
+  ],
+  [
+    "an array in it",
+    ORDERS.replace("id: $.order_id", "each: $.orders, id: $.order_id"),
+    /json.each is for readings/,
+  ],
+  [
+    "what is of records, of readings",
+    ORDERS.replace("{ host: cpu }", '{ topic: "a/b", json: { id: $.id, value: $.v } }'),
+    /json.id is for records; remove it, or give records instead of a topic/,
+  ],
+  [
+    "a label that it has not",
+    ORDERS.replace("metric: amount, size: 1m, by: [region]", "metric: amount, size: 1m, by: [regoin]"),
+    /regoin is no label of amount; did you mean region\?/,
+  ],
+  [
+    "a rule",
+    `${ORDERS}rules:\n  r: { window: amount_1m, value: count, when: { above: 1 }, severity: 1 }\n`,
+    /amount is made of records, which central takes, and rules are judged by agents/,
+  ],
+])("%s: refused with its place", (_, text, expected) => {
+  const found = problems(() => load(text));
+  if (Array.isArray(expected)) expect(found).toEqual(expected);
+  else expect(found.join("\n")).toMatch(expected);
+});
+
+const central = (records: string) =>
+  loadCentralConfig("/central.yaml", { env: {}, readFile: () => `version: 1\nrecords:\n  ${records}\n` });
+
+test("a stream: HTTP with defaults, Kafka with its own", () => {
+  expect(central("orders: { http: {} }").config.records).toEqual([
+    {
+      name: "orders",
+      kafka: null,
+      outOfOrdernessMs: 5_000,
+      idleTimeoutMs: 30_000,
+      maxFutureMs: 60_000,
+      recordBytesMax: 1_048_576,
+      dedupeHorizonMs: 600_000,
+      dedupeIdsMax: 10_000_000,
+    },
+  ]);
+  const [kafka] = central('orders: { kafka: { brokers: ["k1:9092"], topic: orders } }').config.records;
+  expect(kafka.kafka).toMatchObject({ topic: "orders", group: "millrace-orders", tls: null, sasl: null });
+});
+
+test.each([
+  ["orders: {}", "3:3: records orders have no source; give one of http: {} and kafka: { … }"],
+  [
+    'orders: { http: {}, kafka: { brokers: ["k:1"], topic: t } }',
+    "3:3: records orders have two sources; give one of http: {} and kafka: { … }",
+  ],
+  [
+    "orders: { http: {}, outOfOrderness: 1h }",
+    "3:3: records may be 3600000 ms out of order, and ids are remembered for 600000 ms only: those in between would be set aside; dedupe.horizon must be at least outOfOrderness",
+  ],
+])("records: %s: refused", (records, expected) => {
+  expect(problems(() => central(records))).toEqual([expected]);
+});
+
+test("a stream that central lacks is named with the nearest; one that nothing reads is a warning", () => {
+  const found = recordProblems(central("order: { http: {} }\n  refunds: { http: {} }"), load(ORDERS));
+  expect(found.problems.map((problem) => formatProblem(problem).replace("/p.yaml:", ""))).toEqual([
+    "5:13: central.yaml has no records orders; did you mean order?",
+    "8:13: central.yaml has no records orders; did you mean order?",
+  ]);
+  expect(found.warnings.map(({ message }) => message)).toEqual([
+    "no metric reads records order: they are not taken",
+    "no metric reads records refunds: they are not taken",
+  ]);
+  expect(recordProblems(central("orders: { http: {} }"), load(ORDERS))).toEqual({
+    problems: [],
+    warnings: [],
+  });
+});
