@@ -1,4 +1,4 @@
-import type { Pipeline } from "@millrace/config";
+import type { Pipeline, RecordStreamConfig } from "@millrace/config";
 import type { Change, Store } from "@millrace/queue";
 import { reasonOf } from "@millrace/runtime";
 import type { Clock, Logger, Random } from "@millrace/runtime";
@@ -44,6 +44,11 @@ import { SessionTable } from "./core/session-table.ts";
 import { CLOCK_TOLERANCE_MS } from "./core/trusted-time.ts";
 import { WakeWatch } from "./core/wake-watch.ts";
 import { WindowHistory } from "./core/window-history.ts";
+import { RecordApplier } from "./records/record-applier.ts";
+import type { RecordBatch, RecordOutcome } from "./records/record-batch.ts";
+import { RecordInbox } from "./records/record-inbox.ts";
+import { recordStreamView } from "./records/record-stream-view.ts";
+import type { RecordStreamView } from "./records/record-stream-view.ts";
 
 const LEDGER_OF_FATE = {
   unfinished: "evidenceUnfinished",
@@ -75,6 +80,8 @@ export interface CentralOptions {
   /** Enrolled agents; the connection's identity must be one of them. */
   readonly agents: readonly { readonly id: string; readonly site: string }[];
   readonly pipeline: Pick<Pipeline, "metrics" | "windows">;
+  /** Streams of business records; default: none. */
+  readonly records?: readonly RecordStreamConfig[];
   readonly graceMs: number;
   readonly retainMs: number;
   readonly evidence: EvidenceLimits;
@@ -114,7 +121,12 @@ export class Central implements CentralReader {
   readonly #inbox: InboxItem[] = [];
   #inboxBytes = 0;
   #droppedCount = 0;
-  #opened: { readonly state: CentralState; readonly applier: MessageApplier } | null = null;
+  #opened: {
+    readonly state: CentralState;
+    readonly applier: MessageApplier;
+    readonly recordApplier: RecordApplier;
+  } | null = null;
+  readonly #recordInbox = new RecordInbox(() => this.#loop.wake());
   #failure: string | null = null;
   #isClosed = false;
   #trimmedAtMs = Number.NEGATIVE_INFINITY;
@@ -134,7 +146,7 @@ export class Central implements CentralReader {
       random,
       log,
       plan: (isTick) => this.#plan(isTick),
-      isUrgent: () => this.#inbox.length > 0 || this.#actions.length > 0,
+      isUrgent: () => this.#inbox.length > 0 || this.#actions.length > 0 || !this.#recordInbox.isEmpty,
       onCommitted: (durationMs) => options.onCommitted?.(durationMs),
       onFailed: (error) => this.#fail(error),
     });
@@ -142,10 +154,10 @@ export class Central implements CentralReader {
 
   /** Restores the state, enrols the configuration's agents and starts. Rejects with `store_read`. */
   async open(): Promise<void> {
-    const { store, clock, pipeline, graceMs, agents, evidence } = this.#options;
+    const { store, clock, pipeline, graceMs, agents, evidence, records = [] } = this.#options;
     const nowMs = clock.nowMs();
     const monotonicMs = clock.monotonicMs();
-    const state = await CentralState.open({ store, pipeline, graceMs, evidence, monotonicMs });
+    const state = await CentralState.open({ store, pipeline, records, graceMs, evidence, monotonicMs });
     await this.#history.restore(nowMs);
     for (const { id, site } of agents) {
       // A retired agent stays retired until it comes again, or comes to another site.
@@ -154,7 +166,11 @@ export class Central implements CentralReader {
     state.showEngineAgents();
     this.#bookLoss(state, nowMs);
     const sites = new Map(agents.map(({ id, site }) => [id, site]));
-    this.#opened = { state, applier: new MessageApplier({ state, sessions: this.#sessions, sites }) };
+    this.#opened = {
+      state,
+      applier: new MessageApplier({ state, sessions: this.#sessions, sites }),
+      recordApplier: new RecordApplier(state, store),
+    };
     this.#loop.start();
   }
 
@@ -174,9 +190,32 @@ export class Central implements CentralReader {
     this.#isClosed = true;
     this.#requests.close();
     await this.#loop.stop();
+    this.#recordInbox.fail("central stops");
     await this.#evidenceCheck;
     for (const session of this.#sessions.all()) session.close("closed", "central stops");
     this.#listeners.clear();
+  }
+
+  /**
+   * Takes records of a stream: what became of them, once that is durable. Null where commits are slower than records come: they
+   * are to be offered again. Rejects where central stops or fails first: then they may have been taken, and may come again.
+   */
+  offerRecords(stream: string, batch: RecordBatch): Promise<RecordOutcome> | null {
+    if (this.#opened === null || this.#isClosed || this.#failure !== null)
+      return Promise.reject(
+        new Error(this.#failure ?? (this.#isClosed ? "central stops" : "central starts")),
+      );
+    return this.#recordInbox.offer(stream, batch);
+  }
+
+  recordStreams(): RecordStreamView[] {
+    const { clock } = this.#options;
+    return (this.#opened?.state.records.all() ?? []).map((stage) =>
+      recordStreamView(stage, {
+        monotonicMs: clock.monotonicMs(),
+        waitingBytes: this.#recordInbox.bytesOf(stage.stream),
+      }),
+    );
   }
 
   onOpen(connection: AgentConnection): void {
@@ -417,7 +456,7 @@ export class Central implements CentralReader {
   /** Applies what has arrived to the state in memory and gathers what that changes. */
   async #plan(isTick: boolean): Promise<CommitPlan> {
     if (this.#opened === null) return { changes: [], isSync: false, publish: () => {} };
-    const { state, applier } = this.#opened;
+    const { state, applier, recordApplier } = this.#opened;
     const { store, clock, compression } = this.#options;
     this.#noteWaking();
     const items = this.#takeInbox();
@@ -434,6 +473,8 @@ export class Central implements CentralReader {
     const after: AfterCommit = { acks: new Map(), sends: [] };
     for (const { item, message } of messages) applier.apply(item, message, moment, after);
     for (const session of this.#sessions.all()) applier.applyHeartbeat(session, moment);
+    const recordAnswers = await recordApplier.apply(this.#recordInbox.take(), moment);
+    if (isTick || recordAnswers.length > 0) state.records.show(state.engine, moment.monotonicMs);
     for (const action of this.#actions.splice(0)) action();
     const committed = this.#whenCommitted.splice(0);
     const trimmed: Change[] = [];
@@ -457,7 +498,7 @@ export class Central implements CentralReader {
         trimmed.push(
           ...(await this.#history.trim({
             nowMs: trustedMs,
-            finalToMs: state.engine.finalToMs,
+            finalToMs: (window) => state.engine.finalToMsOfWindow(window),
             publishedCount: results.length,
           })),
         );
@@ -472,6 +513,7 @@ export class Central implements CentralReader {
       publish: () => {
         for (const [session, lanes] of after.acks) this.#acknowledge(session, lanes);
         for (const send of after.sends) send();
+        for (const answer of recordAnswers) answer();
         for (const done of committed) done();
         this.#history.published(results, moment.nowMs);
         this.#checkEvidence();
@@ -636,6 +678,7 @@ export class Central implements CentralReader {
       reason: reasonOf(error),
     });
     for (const session of this.#sessions.all()) session.close("closed", this.#failure);
+    this.#recordInbox.fail(this.#failure);
     this.#inbox.length = 0;
     this.#inboxBytes = 0;
     this.#requests.close();

@@ -14,6 +14,8 @@ import type { Lane } from "@millrace/stream";
  *   'g' agent 0                             ledger
  *   'A' agent 0 alarm id 0                  alarm, latest step, and where it came from
  *   'q' number u48                          quarantined message
+ *   'r' stream 0                            a stream of records: positions, ledger, how far ids go back
+ *   'i' stream 0  number u48                ids of records (records/id-log.ts)
  *   'd' evidence id 0  part u32             one part of a piece of evidence: its bytes
  *   'v' evidence id 0                       the piece, and which of its parts are held (evidence-book.ts)
  *   'e' text                                the window engine's own keys and values (stream/src/engine/state-key.ts)
@@ -30,6 +32,8 @@ export const CENTRAL_KEYS = {
   ledger: (agent: string) => key("g", agent),
   alarm: (agent: string, id: string) => key("A", agent, id),
   quarantine: (number: number) => join(key("q"), u48(number)),
+  records: (stream: string) => key("r", stream),
+  ids: (stream: string, number: number) => join(key("i", stream), u48(number)),
   evidence: (id: string) => key("v", id),
   evidencePart: (id: string, part: number) => {
     const number = new DataView(new ArrayBuffer(4));
@@ -47,9 +51,9 @@ export function engineKeyOf(storeKey: Uint8Array): string {
   return decoder.decode(storeKey.subarray(1));
 }
 
-/** The number in the key of a quarantined message. */
-export function quarantineNumberOf(storeKey: Uint8Array): number {
-  return storeKey.subarray(1).reduce((number, byte) => number * 256 + byte, 0);
+/** The number in the key of a quarantined message, or of an entry of ids. */
+export function numberOf(storeKey: Uint8Array): number {
+  return storeKey.subarray(-6).reduce((number, byte) => number * 256 + byte, 0);
 }
 
 /** The range of all keys with this first byte. */

@@ -1,4 +1,4 @@
-import type { Pipeline } from "@millrace/config";
+import type { Pipeline, RecordStreamConfig } from "@millrace/config";
 import type { Change, Store } from "@millrace/queue";
 import { WindowEngine } from "@millrace/stream";
 import type { CoarsePanes, MembershipInterval, StateEntry, StateRange, TimeRange } from "@millrace/stream";
@@ -7,13 +7,14 @@ import type { AgentRecord } from "./agent-registry.ts";
 import { AlarmBook } from "./alarm-book.ts";
 import type { AlarmRecord } from "./alarm-book.ts";
 import type { AlarmView } from "./alarm-view.ts";
-import { CENTRAL_KEYS, engineKeyOf, keysUnder, quarantineNumberOf } from "./central-keys.ts";
+import { CENTRAL_KEYS, engineKeyOf, keysUnder, numberOf } from "./central-keys.ts";
 import { CentralLedger } from "./central-ledger.ts";
 import type { LedgerTotals } from "./central-ledger.ts";
 import { EVIDENCE, EvidenceBook } from "./evidence-book.ts";
 import type { EvidenceLimits } from "./evidence-book.ts";
 import type { LaneRecord } from "./deduplication.ts";
 import { LateBook } from "./late-book.ts";
+import { RecordStreams } from "../records/record-streams.ts";
 import { Quarantine } from "./quarantine.ts";
 import type { QuarantineEntry } from "./quarantine.ts";
 import { StoreRegistry } from "./store-registry.ts";
@@ -93,6 +94,7 @@ export const QUARANTINE = new StoredJson<QuarantineEntry>({
 export interface CentralStateOptions {
   readonly store: Store;
   readonly pipeline: Pick<Pipeline, "metrics" | "windows">;
+  readonly records: readonly RecordStreamConfig[];
   readonly graceMs: number;
   readonly evidence: EvidenceLimits;
   readonly monotonicMs: number;
@@ -109,6 +111,7 @@ export class CentralState {
   readonly evidence: EvidenceBook;
   readonly quarantine: Quarantine;
   readonly engine: WindowEngine;
+  readonly records: RecordStreams;
   /** Values that the store had and that could not be read: they are left out. */
   readonly unreadableCount: number;
 
@@ -116,12 +119,14 @@ export class CentralState {
     engine: WindowEngine,
     quarantine: Quarantine,
     stored: StoredValues,
+    records: RecordStreams,
     evidence: EvidenceLimits,
   ) {
+    this.records = records;
     this.evidence = new EvidenceBook(evidence);
     this.engine = engine;
     this.quarantine = quarantine;
-    this.unreadableCount = stored.unreadableCount;
+    this.unreadableCount = stored.unreadableCount + records.unreadableCount;
   }
 
   /** Reads the store, and brings it to the pane sizes of this pipeline. Rejects with `store_read` or `store_write`. */
@@ -130,7 +135,7 @@ export class CentralState {
     const engine = new WindowEngine({ windows: pipeline.windows, metrics: pipeline.metrics, graceMs });
     let quarantineNext = 0;
     for await (const { key } of store.range({ ...keysUnder("q"), isReverse: true, limit: 1 })) {
-      quarantineNext = quarantineNumberOf(key) + 1;
+      quarantineNext = numberOf(key) + 1;
     }
     const stored = new StoredValues(store);
     const stores = await stored.under("s", STORES);
@@ -141,7 +146,9 @@ export class CentralState {
     const ledgers = await stored.under("g", LEDGERS);
     const alarms = await stored.under("A", ALARMS);
     const evidence = await stored.under("v", EVIDENCE);
-    const state = new CentralState(engine, new Quarantine(quarantineNext), stored, options.evidence);
+    const { monotonicMs } = options;
+    const records = await RecordStreams.open({ store, streams: options.records, pipeline, monotonicMs });
+    const state = new CentralState(engine, new Quarantine(quarantineNext), stored, records, options.evidence);
     state.evidence.restore(evidence);
     state.stores.restore(stores, lanes);
     state.agents.restore(agents, membership, options.monotonicMs);
@@ -155,6 +162,7 @@ export class CentralState {
       for (const entry of await readEngineRange(store, range)) entries.push(entry);
     await loadEngineKeys(store, engine, engine.restore(entries));
     state.showEngineAgents();
+    state.records.show(engine, monotonicMs);
     return state;
   }
 
@@ -217,6 +225,7 @@ export class CentralState {
     for (const number of forgotten) changes.push({ type: "del", key: CENTRAL_KEYS.quarantine(number) });
     for (const change of this.engine.takeChanges()) changes.push(engineChange(change));
     for (const change of this.evidence.takeChanges()) changes.push(change);
+    for (const change of this.records.takeChanges(clocks.monotonicMs)) changes.push(change);
     const { agents, membership } = this.agents.takeDirty();
     if (membership !== null) changes.push(MEMBERSHIP.put(CENTRAL_KEYS.membership(), membership));
     // When agents were last heard, and their frontiers, come again with each heartbeat: alone they need not be forced to disk.

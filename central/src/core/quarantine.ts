@@ -1,3 +1,4 @@
+import type { RecordRefusalReason } from "@millrace/wire";
 import type { RejectReason } from "./central-ledger.ts";
 
 /** Messages kept; the oldest gives way. */
@@ -10,8 +11,11 @@ const QUARANTINE_WAITING_MAX = 100;
 /** Of these, notes of readings that were not taken, for each reason: one late backlog must not push everything else out. */
 const NOTES_WAITING_MAX = 4;
 
-/** Why readings of a message that was taken are in no window. */
-export type NotedReason = "too_late" | "future" | "foreign_site";
+/** Why readings of a message that was taken, or a record that could be read, are in no window. */
+export type NotedReason = "too_late" | "future" | "foreign_site" | "set_aside";
+
+/** They may be many at once. */
+const NOTED: ReadonlySet<string> = new Set<NotedReason>(["too_late", "future", "foreign_site", "set_aside"]);
 
 /** One message that was not taken, or not whole: why, and how it begins. */
 export interface QuarantineEntry {
@@ -19,8 +23,10 @@ export interface QuarantineEntry {
   readonly atMs: number;
   readonly agent: string;
   readonly topic: string;
+  /** Of a record: where it stands. `agent` is its stream and partition then, and `topic` is `records`. */
+  readonly record?: { readonly stream: string; readonly partition: number; readonly offset: number };
   /** `too_late`, `future`, `foreign_site`: the message was taken, but for the readings that `detail` counts. */
-  readonly reason: RejectReason | NotedReason;
+  readonly reason: RejectReason | NotedReason | RecordRefusalReason;
   readonly detail: string;
   readonly byteCount: number;
   /** The first bytes, base64. */
@@ -41,7 +47,7 @@ export class Quarantine {
     entry: Omit<QuarantineEntry, "number" | "head" | "byteCount"> & { readonly payload: Uint8Array },
   ): void {
     if (this.#waiting.length >= QUARANTINE_WAITING_MAX) return;
-    if (entry.reason === "too_late" || entry.reason === "future" || entry.reason === "foreign_site") {
+    if (NOTED.has(entry.reason)) {
       const waiting = this.#notesWaiting.get(entry.reason) ?? 0;
       if (waiting >= NOTES_WAITING_MAX) return;
       this.#notesWaiting.set(entry.reason, waiting + 1);

@@ -18,6 +18,7 @@ interface ClockReading {
 export class TrustedTime {
   /** Clock minus monotonic time, ms; of the agents heard since the start. */
   readonly #agentLeadsMs = new Map<string, number>();
+  #recordsLeadMs = -Infinity;
   #storedLeadMs = -Infinity;
   #storedMs = -Infinity;
 
@@ -30,12 +31,20 @@ export class TrustedTime {
     this.#agentLeadsMs.set(agent, clockMs - monotonicMs);
   }
 
+  /**
+   * A record has said that it is at least so late: whoever stamped it is a witness too. Not one that can disagree: records
+   * may be as old as they like. `leadMs`: its time less the monotonic one at its arrival.
+   */
+  recordsSaid(leadMs: number): void {
+    this.#recordsLeadMs = Math.max(this.#recordsLeadMs, leadMs);
+  }
+
   forget(agent: string): void {
     this.#agentLeadsMs.delete(agent);
   }
 
   nowMs({ nowMs, monotonicMs }: ClockReading): number {
-    const leadMs = Math.max(this.#storedLeadMs, ...this.#agentLeadsMs.values());
+    const leadMs = Math.max(this.#storedLeadMs, this.#recordsLeadMs, ...this.#agentLeadsMs.values());
     return Math.min(nowMs, Math.floor(leadMs + monotonicMs));
   }
 

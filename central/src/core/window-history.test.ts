@@ -41,7 +41,7 @@ test("sixty results a second, and ten thousand, are forgotten as fast as they co
     for (let at = 0; at < 20; at++) {
       const nowMs = at * 1_000 + KEPT_MS;
       await store.commit(second(at * 1_000, groupCount), { isSync: false });
-      const changes = await history.trim({ nowMs, finalToMs: Infinity, publishedCount: groupCount });
+      const changes = await history.trim({ nowMs, finalToMs: () => Infinity, publishedCount: groupCount });
       await store.commit(changes, { isSync: false });
       expect(await startsOf(store)).toBe(groupCount);
     }
@@ -53,7 +53,11 @@ test("what is due goes in slices, says how far behind it is, and only once it is
   const history = new WindowHistory({ store, windows: [SPEC], retainMs: RETAIN_MS });
   for (let at = 0; at < 5; at++) await store.commit(second(at * 1_000, 1_000), { isSync: false });
   const trim = async (finalToMs: number) => {
-    const changes = await history.trim({ nowMs: KEPT_MS + 5_000, finalToMs, publishedCount: 0 });
+    const changes = await history.trim({
+      nowMs: KEPT_MS + 5_000,
+      finalToMs: () => finalToMs,
+      publishedCount: 0,
+    });
     await store.commit(changes, { isSync: false });
     return [changes.length, history.trimLagMs, await startsOf(store)];
   };

@@ -132,11 +132,11 @@ export class WindowHistory {
 
   /**
    * Changes that forget windows older than `retainMs`, some at a time, and always more than are published meanwhile; never before
-   * their lateness is over, and never what starts at `finalToMs` or later: it may not be final.
+   * their lateness is over, and never what starts at `finalToMs` of its window or later: it may not be final.
    */
   async trim(options: {
     readonly nowMs: number;
-    readonly finalToMs: number;
+    readonly finalToMs: (window: string) => number;
     readonly publishedCount: number;
   }): Promise<Change[]> {
     const changes: Change[] = [];
@@ -146,7 +146,7 @@ export class WindowHistory {
       const { name, latenessMs } = spec;
       const { sizeMs } = windowLengths(spec);
       const keptMs = Math.max(this.#retainMs, latenessMs + sizeMs) + RECENT_MS;
-      const toMs = Math.min(options.nowMs - keptMs - sizeMs, options.finalToMs);
+      const toMs = Math.min(options.nowMs - keptMs - sizeMs, options.finalToMs(name));
       const range = windowKeyRange(name, Number.NEGATIVE_INFINITY, toMs);
       const from = this.#trimmedTo.get(name) ?? range.from;
       if (from >= range.to) continue;

@@ -82,8 +82,8 @@ test.each([
     "without id and time",
     ORDERS.replace(JSON_OF_ORDERS, "value: $.amount"),
     [
-      "5:36: json has no id; records need one, to be counted exactly once",
-      "5:36: json has no time; records need one, to be counted exactly once",
+      "5:30: json has no id; records need one, to be counted exactly once",
+      "5:30: json has no time; records need one, to be counted exactly once",
     ],
   ],
   [

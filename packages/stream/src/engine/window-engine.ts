@@ -26,7 +26,7 @@ import { SESSION_ACCUMULATORS, SessionTrack } from "./session-track.ts";
 import { Standing } from "./standing.ts";
 import { RowPlacement } from "./row-placement.ts";
 import type { PlacedRows } from "./row-placement.ts";
-import { stateKey } from "./state-key.ts";
+import { stateKey, windowKeyName } from "./state-key.ts";
 import type { StateRange } from "./state-key.ts";
 import { WindowMemory } from "./window-memory.ts";
 import type { StateChange } from "./window-memory.ts";
@@ -275,6 +275,11 @@ export class WindowEngine {
   /** The same of a stream of records: what is of an earlier time is in no window any more. */
   finalToMsOf(stream: string): EventTimeMs {
     return this.#finalToMs(stream);
+  }
+
+  /** The same of one window; -Infinity of one that is not known. */
+  finalToMsOfWindow(window: string): EventTimeMs {
+    return this.#memory.tracks.get(windowKeyName(window))?.finalToMs ?? -Infinity;
   }
 
   /** Who is expected behind a stream of records, by the names that `setFrontier` and `setLost` know them by. */

@@ -1,0 +1,26 @@
+/** Records of one partition in the order of their offsets, as a source hands them over. */
+export interface RecordBatch {
+  readonly partition: number;
+  /** Each record's bytes; null where it has none (a tombstone). */
+  readonly values: readonly (Uint8Array | null)[];
+  /** Of each record, ascending; null: they follow one another from the partition's position on. */
+  readonly offsets: readonly number[] | null;
+  /** The position once all of it is taken; with `offsets` null it is the one behind the last record. */
+  readonly nextOffset: number | null;
+  /** Nothing more is there to be read now. */
+  readonly isAtEnd: boolean;
+}
+
+/** What became of a batch, once it is durable. */
+export interface RecordOutcome {
+  readonly received: number;
+  readonly taken: number;
+  readonly duplicates: number;
+  readonly setAside: number;
+  readonly tooLate: number;
+  readonly rejectedCount: number;
+  /** The first of them, at most REJECTIONS_TOLD_MAX; by place in the batch, from 0. */
+  readonly rejected: readonly { readonly index: number; readonly reason: string; readonly detail: string }[];
+}
+
+export const REJECTIONS_TOLD_MAX = 100;

@@ -1,0 +1,294 @@
+// Records in, panes out: whatever is split, repeated, mixed, wrong or interrupted between any two commits, what is in the panes
+// is what a plain program makes of the list of records, and the ledger adds up.
+import { labelsKey } from "@millrace/stream";
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import type { RecordTotals } from "./record-totals.ts";
+import { bytesOf, ORDERS, StagedRecords } from "./staged-records.test-support.ts";
+
+const NOW = 1_700_000_000_000;
+const order = (id: number | string, t = NOW, changes: Readonly<Record<string, unknown>> = {}) => ({
+  id,
+  t,
+  amount: 2,
+  region: "北京",
+  ...changes,
+});
+
+function sumOf({ aggregated, duplicates, setAside, tooLate, rejected }: RecordTotals): number {
+  const refused = Object.values(rejected).reduce((sum, count) => sum + count, 0);
+  return aggregated + duplicates + setAside + tooLate + refused;
+}
+
+interface Order {
+  readonly id: number;
+  readonly t: number;
+  readonly amount: number;
+  readonly region: string;
+  readonly payment?: string;
+}
+
+/** What a first program would do with the whole list. */
+function plainPanes(orders: readonly Order[]): Map<string, number> {
+  const panes = new Map<string, number>();
+  const add = (metric: string, { region, t }: Order, field: string, value: number) => {
+    const key = `${metric} ${labelsKey({ region })} ${Math.floor(t / 60_000) * 60_000} ${field}`;
+    panes.set(key, (panes.get(key) ?? 0) + value);
+  };
+  for (const each of orders) {
+    add("amount", each, "count", 1);
+    add("amount", each, "sum", each.amount);
+    if (each.payment !== undefined) add("failed", each, "count", 1);
+  }
+  return panes;
+}
+
+/** The same content wherever the id comes: what a producer that sends again does. */
+function orderOf(id: number, spreadMs: number): Order {
+  return {
+    id,
+    t: NOW - ((id * 7_919) % spreadMs),
+    amount: id % 13,
+    region: ["北京", "上海", "广州"][id % 3],
+    ...(id % 4 === 0 ? {} : { payment: id % 5 === 0 ? "failed" : "paid" }),
+  };
+}
+
+const JUNK = ["", "{", "[]", "null", '{"id":1}', JSON.stringify(order(1, NOW, { amount: "x" }))];
+
+test("any split over partitions and batches, any repetition, any junk, a crash between any commits: the panes of the list", async () => {
+  const step = fc.record({ partition: fc.nat(2), size: fc.integer({ min: 1, max: 9 }), then: fc.nat(4) });
+  const record = fc.oneof(
+    { weight: 8, arbitrary: fc.nat(60) },
+    { weight: 1, arbitrary: fc.nat(5).map((junk) => -1 - junk) },
+  );
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(fc.array(record, { maxLength: 40 }), { minLength: 3, maxLength: 3 }),
+      fc.array(step, { maxLength: 60 }),
+      async (partitions, steps) => {
+        const world = new StagedRecords(NOW);
+        const values = partitions.map((ids) =>
+          ids.map((id) => bytesOf(id < 0 ? JUNK[-1 - id] : orderOf(id, 500_000))),
+        );
+        world.stage.expect([0, 1, 2], 0);
+        const read = (partition: number, size: number) => {
+          const from = world.position(partition);
+          const to = Math.min(from + size, values[partition].length);
+          // From before the position now and then: what is redelivered below it is not looked at again.
+          const first = Math.max(0, from - (size % 3));
+          const offsets = Array.from({ length: to - first }, (_, index) => first + index);
+          const batch = { partition, offsets, nextOffset: to, isAtEnd: to === values[partition].length };
+          world.take({ ...batch, values: values[partition].slice(first, to) });
+        };
+        for (const { partition, size, then } of steps) {
+          read(partition, size);
+          expect(world.stage.totals.received).toBe(sumOf(world.stage.totals));
+          if (then < 3) world.commit();
+          if (then === 3) await world.crash();
+        }
+        await world.crash();
+        for (const partition of [0, 1, 2])
+          while (world.position(partition) < values[partition].length) read(partition, 7);
+        world.commit();
+        const all = partitions.flat();
+        const unique = [...new Set(all.filter((id) => id >= 0))];
+        expect(new Map([...world.kept.panes].sort())).toEqual(
+          new Map([...plainPanes(unique.map((id) => orderOf(id, 500_000)))].sort()),
+        );
+        const { totals } = world.stage;
+        expect(totals).toMatchObject({
+          received: all.length,
+          aggregated: unique.length,
+          duplicates: all.filter((id) => id >= 0).length - unique.length,
+          altered: 0,
+          setAside: 0,
+        });
+        expect(totals.received).toBe(sumOf(totals));
+      },
+    ),
+    { numRuns: 150 },
+  );
+});
+
+test("one partition, any times: what is older than the horizon is set aside, wherever batches are cut and processes die", async () => {
+  const call = fc.record({ id: fc.nat(80), cut: fc.boolean(), then: fc.nat(3) });
+  await fc.assert(
+    fc.asyncProperty(fc.array(call, { maxLength: 120 }), async (calls) => {
+      const world = new StagedRecords(NOW, { ...ORDERS, dedupeHorizonMs: 60_000 });
+      const seen = new Set<number>();
+      const taken: Order[] = [];
+      let [latestMs, duplicates, setAside, at] = [-Infinity, 0, 0, 0];
+      for (const { id } of calls) {
+        const each = orderOf(id, 400_000);
+        latestMs = Math.max(latestMs, each.t);
+        if (each.t < latestMs - 5_000 - 60_000) setAside += 1;
+        else if (seen.has(id)) duplicates += 1;
+        else taken.push(each);
+        if (each.t >= latestMs - 5_000 - 60_000) seen.add(id);
+      }
+      const values = calls.map(({ id }) => bytesOf(orderOf(id, 400_000)));
+      while (at < calls.length) {
+        let to = at + 1;
+        while (to < calls.length && !calls[to].cut) to += 1;
+        world.take({ values: values.slice(at, to) });
+        const { then } = calls[at];
+        calls[at] = { ...calls[at], then: 0 };
+        if (then === 1) await world.crash();
+        else if (then !== 2) world.commit();
+        at = world.position(0);
+      }
+      await world.crash();
+      world.take({ values: values.slice(world.position(0)) });
+      world.commit();
+      expect(world.stage.totals).toMatchObject({ aggregated: taken.length, duplicates, setAside });
+      expect(new Map([...world.kept.panes].sort())).toEqual(new Map([...plainPanes(taken)].sort()));
+    }),
+    { numRuns: 150 },
+  );
+});
+
+test("the outcome of a batch says what became of each", () => {
+  const world = new StagedRecords(NOW);
+  const values = [
+    order("a"),
+    order("a"),
+    order("a", NOW, { amount: 3 }),
+    order("b", NOW - 700_000),
+    order("c", NOW + 60_001),
+    "no json",
+    order("d", NOW, { region: "x".repeat(1_000) }),
+  ].map(bytesOf);
+  const outcome = world.take({ values: [...values, null] });
+  expect(outcome).toMatchObject({
+    received: 8,
+    taken: 1,
+    duplicates: 2,
+    setAside: 1,
+    tooLate: 0,
+    rejectedCount: 4,
+  });
+  expect(outcome.rejected.map(({ index, reason }) => [index, reason])).toEqual([
+    [4, "future"],
+    [5, "malformed"],
+    [6, "oversized"],
+    [7, "empty"],
+  ]);
+  expect(world.stage.totals).toMatchObject({ altered: 1 });
+  world.commit();
+  expect(world.refused.map(({ offset, reason }) => [offset, reason])).toEqual([
+    [4, "future"],
+    [5, "malformed"],
+    [6, "oversized"],
+    [7, "empty"],
+    [3, "set_aside"],
+  ]);
+});
+
+test("what is of final windows only is counted too late, and its id is known all the same", () => {
+  const world = new StagedRecords(NOW);
+  world.finalToMs = NOW;
+  const outcome = world.take({ values: [order(1, NOW - 1), order(1, NOW - 1), order(2, NOW)].map(bytesOf) });
+  expect(outcome).toMatchObject({ taken: 1, tooLate: 1, duplicates: 1 });
+});
+
+test("watermarks: behind the latest record, null before it; once idle with the time that passes", () => {
+  const world = new StagedRecords(NOW);
+  world.stage.expect([0, 1], 0);
+  world.take({ values: [bytesOf(order(1, NOW - 3_600_000))], isAtEnd: false });
+  const now = (monotonicMs: number) => world.stage.watermarks(monotonicMs);
+  expect(now(100_000)).toEqual([
+    { partition: 0, watermarkMs: NOW - 3_605_000, isIdle: false },
+    { partition: 1, watermarkMs: null, isIdle: false },
+  ]);
+  expect(world.stage.timeMs(100_000)).toBe(-Infinity);
+  world.monotonicMs = 100_000;
+  world.take({ values: [], nextOffset: 1, offsets: [], isAtEnd: true });
+  world.stage.atEnd(1, true, 100_000);
+  expect(now(129_999).map(({ isIdle }) => isIdle)).toEqual([false, false]);
+  // An hour old, and 130 s have passed since: as if its source's clock went on.
+  expect(now(130_000)).toEqual([
+    { partition: 0, watermarkMs: NOW - 3_605_000 + 130_000, isIdle: true },
+    { partition: 1, watermarkMs: NOW - 3_605_000 + 130_000, isIdle: true },
+  ]);
+  expect(world.stage.timeMs(130_000)).toBe(NOW - 3_600_000 + 130_000);
+});
+
+test("a partition that is read to its end and idle sets nothing aside when it goes on, while the others are within the horizon", () => {
+  const world = new StagedRecords(NOW);
+  world.take({ values: [bytesOf(order(1, NOW - 500_000))], partition: 0 });
+  world.take({ values: [bytesOf(order(2, NOW))], partition: 1 });
+  world.monotonicMs = 60_000;
+  expect(world.take({ values: [bytesOf(order(3, NOW - 500_000))], partition: 0 })).toMatchObject({
+    taken: 1,
+  });
+});
+
+test("a slow partition's old records are not set aside while it is read, however far the others are", () => {
+  const world = new StagedRecords(NOW);
+  world.stage.expect([0, 1], 0);
+  for (let hour = 24; hour >= 0; hour -= 1)
+    world.take({ values: [bytesOf(order(hour, NOW - hour * 600_000))], partition: 0, isAtEnd: false });
+  expect(world.stage.isAhead(0, 0)).toBe(false);
+  expect(
+    world.take({ values: [bytesOf(order(100, NOW - 24 * 600_000))], partition: 1, isAtEnd: false }),
+  ).toMatchObject({
+    taken: 1,
+  });
+  expect(world.stage.isAhead(0, 0)).toBe(true);
+  expect(world.stage.isAhead(1, 0)).toBe(false);
+});
+
+test("positions of another source mean nothing, ids do", async () => {
+  const world = new StagedRecords(NOW);
+  world.take({ values: [bytesOf(order(1))] });
+  world.commit();
+  const kafka = { brokers: ["k:1"], topic: "orders", clientId: "c", group: "g", tls: null, sasl: null };
+  const moved = new StagedRecords(NOW, { ...ORDERS, kafka });
+  const { record, ids } = world.kept;
+  if (record === null) throw new Error("nothing was committed");
+  await moved.stage.restore(
+    record,
+    (async function* () {
+      yield { number: 0, bytes: ids.get(0) ?? new Uint8Array(0) };
+    })(),
+    0,
+  );
+  expect(moved.position(0)).toBe(0);
+  expect(moved.take({ values: [bytesOf(order(1))] })).toMatchObject({ taken: 0, duplicates: 1 });
+});
+
+test("ids leave the store once they are older than the horizon; small commits share an entry", () => {
+  const world = new StagedRecords(NOW);
+  for (let second = 0; second < 3_000; second += 1) {
+    world.nowMs = NOW + second * 1_000;
+    world.take({ values: [bytesOf(order(second, world.nowMs))] });
+    world.commit();
+  }
+  const kept = [...world.kept.ids.values()].reduce((sum, { length }) => sum + length / 24, 0);
+  expect(world.kept.ids.size).toBeLessThan(6);
+  expect(kept).toBeGreaterThanOrEqual(600);
+  expect(kept).toBeLessThan(600 + 2 * 256 + 32);
+  expect(world.stage.idCount).toBeLessThan(700);
+});
+
+test("more ids than are to be kept: the horizon is shorter, what is older is set aside, and a restart knows", async () => {
+  const world = new StagedRecords(NOW, { ...ORDERS, dedupeIdsMax: 1_000 });
+  const values = Array.from({ length: 3_000 }, (_, id) => bytesOf(order(id, NOW - 300_000 + id * 100)));
+  world.take({ values });
+  world.commit();
+  expect(world.stage.totals.aggregated).toBe(3_000);
+  const again = {
+    values: [bytesOf(order(0, NOW - 300_000)), bytesOf(order(2_999, NOW - 300_000 + 299_900))],
+  };
+  await world.crash();
+  expect(world.take(again)).toMatchObject({ setAside: 1, duplicates: 1 });
+});
+
+test("records that the source has lost are counted, and reading goes on behind them", () => {
+  const world = new StagedRecords(NOW);
+  world.take({ values: [bytesOf(order(1))] });
+  expect(world.stage.skip(0, 101, 0)).toBe(100);
+  expect(world.position(0)).toBe(101);
+  expect(world.stage.totals).toMatchObject({ received: 1, lost: 100 });
+});

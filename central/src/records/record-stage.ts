@@ -1,0 +1,464 @@
+import type { PipelineMetric, RecordStreamConfig } from "@millrace/config";
+import type { Change } from "@millrace/queue";
+import { ExpiringIdSet, paneLayout, PaneTable } from "@millrace/stream";
+import type { IdVerdict, PaneRows } from "@millrace/stream";
+import { RecordDecoder, RECORD_HASH_WORDS } from "@millrace/wire";
+import type { RecordRefusal, RecordRefusalReason, RecordSpec } from "@millrace/wire";
+import { IdLog } from "./id-log.ts";
+import { PartitionClock } from "./partition-clock.ts";
+import type { PartitionRecord } from "./partition-clock.ts";
+import { REJECTIONS_TOLD_MAX } from "./record-batch.ts";
+import type { RecordBatch, RecordOutcome } from "./record-batch.ts";
+import { RecordColumnsBuffer } from "./record-columns-buffer.ts";
+import { NO_RECORDS } from "./record-totals.ts";
+import type { RecordTotals } from "./record-totals.ts";
+
+/** What of a stream survives a restart, beside its ids. */
+export interface StreamRecord {
+  readonly stream: string;
+  /** Where its partitions are: positions in one place mean nothing in another. */
+  readonly source: string;
+  readonly partitions: readonly PartitionRecord[];
+  readonly totals: RecordTotals;
+  /** What ids are judged by; null before the first. */
+  readonly ids: { readonly watermarkMs: number; readonly floorMs: number } | null;
+  /** Numbers of the entries of ids: the first, and the one that comes next. */
+  readonly idsFrom: number;
+  /** The stream's time at the commit: the greatest event time and what has passed since; null before the first record. */
+  readonly timeMs: number | null;
+}
+
+/** A record that is in no window, for the quarantine. */
+export interface RefusedRecord {
+  readonly reason: RecordRefusalReason | "set_aside" | "too_late";
+  readonly detail: string;
+  readonly partition: number;
+  readonly offset: number;
+  readonly bytes: Uint8Array;
+}
+
+export interface StageMoment {
+  readonly nowMs: number;
+  readonly monotonicMs: number;
+  /** What is of an earlier time is in no window any more. */
+  readonly finalToMs: number;
+}
+
+/** Records that are judged together: few enough that their columns stay in the processor's caches. */
+const BLOCK = 2_048;
+/** Of an id: its place in the table at its fullest. */
+const ID_BYTES_MAX = 34;
+/** How far ahead of the slowest partition, in horizons, ids are still remembered for it. */
+const AHEAD_HORIZONS = 30;
+/** A partition further ahead should wait for the others: beyond AHEAD_HORIZONS theirs would be set aside. */
+const LEAD_HORIZONS_MAX = 15;
+const PANES_MAX = 1_000_000;
+const NOTHING = new Uint8Array(0);
+
+/**
+ * Takes the records of one stream: reads them, lets each id through once, and adds what is left to panes, whose deltas leave
+ * with the commit that also holds the positions and the new ids. Pure: time is an argument, the store is the caller's.
+ *
+ * A record is refused, set aside, a duplicate, or in every metric that reads it; never in some by mistake.
+ */
+export class RecordStage {
+  readonly stream: string;
+  readonly source: string;
+  readonly #config: RecordStreamConfig;
+  readonly #decoder: RecordDecoder;
+  readonly #columns: RecordColumnsBuffer;
+  /** By measure; null: in no window. */
+  readonly #tables: readonly (PaneTable | null)[];
+  readonly #ids: ExpiringIdSet;
+  readonly #log: IdLog;
+  readonly #partitions = new Map<number, PartitionClock>();
+  readonly #verdicts: IdVerdict[] = [];
+  /** By row of a block: its place in the batch. */
+  readonly #places = new Int32Array(BLOCK);
+  #totals: RecordTotals = NO_RECORDS;
+  #idsWatermarkMs = -Infinity;
+  /** The stream's time less the monotonic one, at the record that was latest. */
+  #leadMs = -Infinity;
+  #isDirty = false;
+  #refused: RefusedRecord[] = [];
+
+  constructor(config: RecordStreamConfig, metrics: readonly PipelineMetric[]) {
+    const { name, kafka, dedupeHorizonMs: horizonMs, dedupeIdsMax: idsMax } = config;
+    this.stream = name;
+    this.source = kafka === null ? "http" : `kafka ${kafka.topic}`;
+    this.#config = config;
+    const own = metrics.filter(({ source }) => source.kind === "records" && source.stream === name);
+    this.#decoder = new RecordDecoder(specOf(own));
+    this.#columns = new RecordColumnsBuffer(BLOCK, { measures: own.length, sets: this.#decoder.setCount });
+    this.#tables = own.map((metric) =>
+      metric.paneMs === null
+        ? null
+        : new PaneTable(metric.name, paneLayout(metric.paneMs, metric.accumulate), { rowsMax: PANES_MAX }),
+    );
+    this.#ids = new ExpiringIdSet({
+      horizonMs,
+      aheadMs: AHEAD_HORIZONS * horizonMs,
+      idsMax,
+      bytesMax: Math.max(idsMax * ID_BYTES_MAX, 65_536),
+      hasContent: true,
+    });
+    this.#log = new IdLog(name);
+  }
+
+  /** Goes on where the store left off, before anything else. `ids`: its entries from `idsFrom` on, ascending. */
+  async restore(
+    record: StreamRecord,
+    ids: AsyncIterable<{ readonly number: number; readonly bytes: Uint8Array }>,
+    monotonicMs: number,
+  ): Promise<void> {
+    this.#totals = { ...NO_RECORDS, ...record.totals };
+    if (record.timeMs !== null) this.#leadMs = record.timeMs - monotonicMs;
+    if (record.source === this.source)
+      for (const each of record.partitions)
+        this.#partitions.set(each.partition, new PartitionClock(each, monotonicMs));
+    this.#log.begin(record.idsFrom);
+    if (record.ids === null) return;
+    const { watermarkMs, floorMs } = record.ids;
+    this.#ids.begin(watermarkMs, floorMs);
+    this.#idsWatermarkMs = watermarkMs;
+    for await (const { number, bytes } of ids) {
+      const { hashes, timesMs, count } = this.#log.restore(number, bytes);
+      const watermarksMs = new Float64Array(count).fill(watermarkMs);
+      this.#ids.admitHashes(hashes, timesMs, watermarksMs, count, this.#verdicts);
+    }
+  }
+
+  /** The partitions of the source, as far as it knows them; those that are new begin at their first record. */
+  expect(partitions: readonly number[], monotonicMs: number): void {
+    const isFirst = this.#partitions.size === 0;
+    for (const partition of partitions) {
+      if (this.#partitions.has(partition)) continue;
+      const timeMs = this.timeMs(monotonicMs);
+      // One that is added to a stream owes nothing of the time before.
+      const joinedMs = isFirst || timeMs === null ? TIME_MS_MIN : Math.floor(timeMs);
+      const record = { partition, next: 0, latestMs: null, joinedMs };
+      this.#partitions.set(partition, new PartitionClock(record, monotonicMs));
+      this.#isDirty = true;
+    }
+  }
+
+  get partitions(): readonly PartitionRecord[] {
+    return [...this.#partitions.values()].map((partition) => partition.export());
+  }
+
+  get totals(): RecordTotals {
+    return this.#totals;
+  }
+
+  get idCount(): number {
+    return this.#ids.idCount;
+  }
+
+  /** Ids forgotten before their time because there were too many. */
+  get idsDroppedCount(): number {
+    return this.#ids.droppedForIdsCount + this.#ids.droppedForBytesCount;
+  }
+
+  /** Judges a batch, and adds what it brings to the panes. What it changes is to be committed before anybody is told. */
+  take(batch: RecordBatch, moment: StageMoment): RecordOutcome {
+    this.expect([batch.partition], moment.monotonicMs);
+    const clock = this.#clockOf(batch.partition);
+    const before = this.#totals;
+    const rejected: RecordOutcome["rejected"][number][] = [];
+    const count = batch.values.length;
+    const firstOffset = clock.next;
+    const refuse = (place: number, refusal: RecordRefusal): void => {
+      const offset = batch.offsets === null ? firstOffset + place : batch.offsets[place];
+      const bytes = batch.values[place] ?? NOTHING;
+      this.#refuse({ ...refusal, partition: batch.partition, offset, bytes });
+      if (rejected.length < REJECTIONS_TOLD_MAX)
+        rejected.push({ index: place, reason: refusal.reason, detail: refusal.detail });
+    };
+    let skippedCount = 0;
+    if (batch.offsets !== null)
+      while (skippedCount < count && batch.offsets[skippedCount] < firstOffset) skippedCount += 1;
+    for (let from = skippedCount; from < count; from += BLOCK)
+      this.#takeBlock(batch, from, Math.min(from + BLOCK, count), { clock, moment, refuse });
+    if (count > skippedCount) {
+      clock.busy(moment.monotonicMs);
+      this.#add({ received: count - skippedCount });
+      if (clock.latestMs > -Infinity)
+        this.#leadMs = Math.max(this.#leadMs, clock.latestMs - moment.monotonicMs);
+    }
+    this.atEnd(batch.partition, batch.isAtEnd, moment.monotonicMs);
+    clock.next = Math.max(clock.next, batch.nextOffset ?? firstOffset + count);
+    this.#isDirty = true;
+    return outcomeOf(before, this.#totals, rejected);
+  }
+
+  /** Whether all that there was of a partition has been read; for one that brings nothing. */
+  atEnd(partition: number, isAtEnd: boolean, monotonicMs: number): void {
+    this.expect([partition], monotonicMs);
+    const clock = this.#clockOf(partition);
+    if (isAtEnd && !clock.isAtEnd) clock.busy(monotonicMs);
+    clock.isAtEnd = isAtEnd;
+  }
+
+  /** The source no longer has what lay before this offset. */
+  skip(partition: number, nextOffset: number, monotonicMs: number): number {
+    this.expect([partition], monotonicMs);
+    const clock = this.#clockOf(partition);
+    const lost = Math.max(0, nextOffset - clock.next);
+    clock.next = nextOffset;
+    this.#add({ lost });
+    this.#isDirty = true;
+    return lost;
+  }
+
+  /** A partition is further ahead of the slowest than ids are kept for that one: it should wait. */
+  isAhead(partition: number, monotonicMs: number): boolean {
+    const { dedupeHorizonMs } = this.#config;
+    const own = this.#partitions.get(partition)?.latestMs ?? -Infinity;
+    const others = this.#leastMs(monotonicMs, partition);
+    return others > -Infinity && own - others > LEAD_HORIZONS_MAX * dedupeHorizonMs;
+  }
+
+  /** What the panes have gained since the last call, by metric. */
+  takeRows(): PaneRows[] {
+    const all: PaneRows[] = [];
+    for (const [measure, table] of this.#tables.entries()) {
+      if (table === null || table.rowCount === 0) continue;
+      const set = this.#decoder.setOf[measure];
+      all.push(table.take((series) => this.#decoder.labelsOf(set, series)));
+    }
+    this.#decoder.forget();
+    return all;
+  }
+
+  /** Records that were refused since the last call. */
+  takeRefused(): RefusedRecord[] {
+    return this.#refused.splice(0);
+  }
+
+  /** How far each partition's data is complete; null: it has no time yet. */
+  watermarks(
+    monotonicMs: number,
+  ): { readonly partition: number; readonly watermarkMs: number | null; readonly isIdle: boolean }[] {
+    const { outOfOrdernessMs, idleTimeoutMs } = this.#config;
+    const streamMs = this.#leadMs + monotonicMs;
+    return [...this.#partitions.values()].map((clock) => {
+      const isIdle = clock.isIdle(idleTimeoutMs, monotonicMs);
+      const timeMs = isIdle ? Math.max(clock.latestMs, streamMs) : clock.latestMs;
+      const watermarkMs = timeMs === -Infinity ? null : Math.floor(timeMs) - outOfOrdernessMs;
+      return { partition: clock.partition, watermarkMs, isIdle };
+    });
+  }
+
+  /**
+   * The stream's own time, by which lateness ends: that of the slowest partition that is still read; where all are idle, the
+   * greatest event time and what has passed since. Null before the first record.
+   */
+  timeMs(monotonicMs: number): number | null {
+    if (this.#leadMs === -Infinity) return null;
+    const leastMs = this.#leastMs(monotonicMs, null);
+    return leastMs === Infinity ? this.#leadMs + monotonicMs : leastMs;
+  }
+
+  /** The greatest event time, less the monotonic one: somebody's clock has said so. -Infinity before the first record. */
+  get leadMs(): number {
+    return this.#leadMs;
+  }
+
+  /** What is to be committed with the panes; null where nothing has changed. */
+  takeChanges(
+    monotonicMs: number,
+  ): { readonly record: StreamRecord; readonly ids: readonly Change[] } | null {
+    if (!this.#isDirty) return null;
+    this.#isDirty = false;
+    const { floorMs } = this.#ids;
+    const ids = this.#log.takeChanges(floorMs);
+    const record = {
+      stream: this.stream,
+      source: this.source,
+      partitions: this.partitions,
+      totals: this.#totals,
+      ids: floorMs === Infinity ? null : { watermarkMs: this.#idsWatermarkMs, floorMs },
+      idsFrom: this.#log.firstNumber,
+      timeMs: this.#leadMs === -Infinity ? null : this.#leadMs + monotonicMs,
+    };
+    return { record, ids };
+  }
+
+  #takeBlock(
+    batch: RecordBatch,
+    from: number,
+    to: number,
+    {
+      clock,
+      moment,
+      refuse,
+    }: {
+      readonly clock: PartitionClock;
+      readonly moment: StageMoment;
+      readonly refuse: (place: number, refusal: RecordRefusal) => void;
+    },
+  ): void {
+    const columns = this.#columns;
+    const { values } = batch;
+    const { dedupeHorizonMs, outOfOrdernessMs, maxFutureMs, recordBytesMax } = this.#config;
+    const futureMs = moment.nowMs + maxFutureMs;
+    const othersMs = this.#leastMs(moment.monotonicMs, clock.partition);
+    let rows = 0;
+    for (let place = from; place < to; place += 1) {
+      const bytes = values[place];
+      if (bytes === null || bytes.length > recordBytesMax) {
+        refuse(place, bytes === null ? EMPTY : oversized(bytes.length, recordBytesMax));
+        continue;
+      }
+      const refusal = this.#decoder.read(bytes, columns, rows);
+      if (refusal !== null) {
+        refuse(place, refusal);
+        continue;
+      }
+      const timeMs = columns.timeMs[rows];
+      if (timeMs > futureMs) {
+        refuse(place, {
+          reason: "future",
+          detail: `its time is ${timeMs - moment.nowMs} ms ahead of the clock`,
+        });
+        continue;
+      }
+      if (timeMs > clock.latestMs) clock.latestMs = timeMs;
+      const slowestMs = clock.latestMs < othersMs ? clock.latestMs : othersMs;
+      const watermarkMs = Math.max(slowestMs - outOfOrdernessMs, timeMs - AHEAD_HORIZONS * dedupeHorizonMs);
+      // It never goes back, so what a record's fate is does not hang on where batches are cut.
+      if (watermarkMs > this.#idsWatermarkMs) this.#idsWatermarkMs = watermarkMs;
+      columns.watermarkMs[rows] = this.#idsWatermarkMs;
+      this.#places[rows] = place;
+      rows += 1;
+    }
+    this.#ids.admitHashes(columns.hashes, columns.timeMs, columns.watermarkMs, rows, this.#verdicts);
+    this.#addRows(rows, moment.finalToMs, (row, reason) => {
+      const place = this.#places[row];
+      const offset = batch.offsets === null ? clock.next + place : batch.offsets[place];
+      const detail =
+        reason === "set_aside"
+          ? `its time ${columns.timeMs[row]} is before ${this.#ids.floorMs}, from where on ids are remembered`
+          : `its time ${columns.timeMs[row]} is in final windows only, which end at ${moment.finalToMs}`;
+      this.#keep({ reason, detail, partition: clock.partition, offset, bytes: values[place] ?? NOTHING });
+    });
+  }
+
+  /** Counts the rows of a block, and adds those that are fresh to the panes. */
+  #addRows(
+    rows: number,
+    finalToMs: number,
+    onLeftOut: (row: number, reason: "set_aside" | "too_late") => void,
+  ): void {
+    const columns = this.#columns;
+    const verdicts = this.#verdicts;
+    let [aggregated, duplicates, altered, setAside, tooLate] = [0, 0, 0, 0, 0];
+    for (let row = 0; row < rows; row += 1) {
+      const verdict = verdicts[row];
+      if (verdict === "fresh") {
+        this.#log.add(columns.hashes, row * RECORD_HASH_WORDS, columns.timeMs[row]);
+        if (columns.timeMs[row] >= finalToMs) aggregated += 1;
+        else {
+          tooLate += 1;
+          verdicts[row] = "undeduplicated";
+          onLeftOut(row, "too_late");
+        }
+      } else if (verdict === "undeduplicated") {
+        setAside += 1;
+        onLeftOut(row, "set_aside");
+      } else {
+        duplicates += 1;
+        if (verdict === "altered") altered += 1;
+      }
+    }
+    this.#add({ aggregated, duplicates, altered, setAside, tooLate });
+    for (const [measure, table] of this.#tables.entries()) {
+      if (table === null) continue;
+      const { taken, timeMs } = columns;
+      const value = columns.values[measure];
+      const series = columns.series[this.#decoder.setOf[measure]];
+      let count = 0;
+      for (let row = 0; row < rows; row += 1) {
+        // An optional value that is absent is NaN.
+        if (verdicts[row] !== "fresh" || value[row] !== value[row]) continue;
+        taken.series[count] = series[row];
+        taken.timeMs[count] = timeMs[row];
+        taken.value[count] = value[row];
+        count += 1;
+      }
+      table.addBatch({ count, ...taken });
+    }
+  }
+
+  /** Event time of the slowest partition that is still read, but for one; Infinity where there is none. */
+  #leastMs(monotonicMs: number, except: number | null): number {
+    let leastMs = Infinity;
+    for (const clock of this.#partitions.values()) {
+      if (clock.partition === except || clock.isIdle(this.#config.idleTimeoutMs, monotonicMs)) continue;
+      leastMs = Math.min(leastMs, clock.latestMs);
+    }
+    return leastMs;
+  }
+
+  #clockOf(partition: number): PartitionClock {
+    const clock = this.#partitions.get(partition);
+    if (clock === undefined)
+      throw new Error(`invariant: partition ${partition} is expected before it is read`);
+    return clock;
+  }
+
+  #refuse(refused: RefusedRecord & RecordRefusal): void {
+    const { reason } = refused;
+    const rejected = { ...this.#totals.rejected, [reason]: (this.#totals.rejected[reason] ?? 0) + 1 };
+    this.#totals = { ...this.#totals, rejected };
+    this.#keep(refused);
+  }
+
+  #keep(refused: RefusedRecord): void {
+    if (this.#refused.length < REJECTIONS_TOLD_MAX) this.#refused.push(refused);
+  }
+
+  #add(counts: Readonly<Partial<Record<Exclude<keyof RecordTotals, "rejected">, number>>>): void {
+    const totals: { -readonly [Name in keyof RecordTotals]: RecordTotals[Name] } = { ...this.#totals };
+    for (const name of COUNTERS) totals[name] += counts[name] ?? 0;
+    this.#totals = totals;
+  }
+}
+
+const { rejected: _, ...COUNTS } = NO_RECORDS;
+const COUNTERS = Object.keys(COUNTS).filter((name): name is keyof typeof COUNTS => name in COUNTS);
+/** Before every calendar's first day. */
+const TIME_MS_MIN = -8.64e15;
+const EMPTY: RecordRefusal = { reason: "empty", detail: "it has no value (a tombstone)" };
+
+function oversized(byteCount: number, bytesMax: number): RecordRefusal {
+  return { reason: "oversized", detail: `${byteCount} bytes are more than ${bytesMax}` };
+}
+
+/** The id and the time are the same for all metrics of a stream; the pipeline has been checked. */
+function specOf(metrics: readonly PipelineMetric[]): RecordSpec {
+  const sources = metrics.flatMap(({ source }) => (source.kind === "records" ? [source] : []));
+  const [first] = sources;
+  if (first === undefined) throw new Error("invariant: a stage is made for streams that metrics read");
+  return { id: first.id, time: first.time, measures: sources.map(({ measure }) => measure) };
+}
+
+function outcomeOf(
+  before: RecordTotals,
+  after: RecordTotals,
+  rejected: RecordOutcome["rejected"],
+): RecordOutcome {
+  return {
+    received: after.received - before.received,
+    taken: after.aggregated - before.aggregated,
+    duplicates: after.duplicates - before.duplicates,
+    setAside: after.setAside - before.setAside,
+    tooLate: after.tooLate - before.tooLate,
+    rejectedCount: rejectedOf(after) - rejectedOf(before),
+    rejected,
+  };
+}
+
+function rejectedOf({ rejected }: RecordTotals): number {
+  return Object.values(rejected).reduce((sum, count) => sum + count, 0);
+}

@@ -1,0 +1,117 @@
+import type { Pipeline, RecordStreamConfig } from "@millrace/config";
+import type { Change, Store } from "@millrace/queue";
+import { Membership } from "@millrace/stream";
+import type { WindowEngine } from "@millrace/stream";
+import { CENTRAL_KEYS, numberOf } from "../core/central-keys.ts";
+import { StoredJson } from "../core/stored-json.ts";
+import { RecordStage } from "./record-stage.ts";
+import type { StreamRecord } from "./record-stage.ts";
+
+const NUMBER_OR_NULL = ["null", "number"] as const;
+const STREAMS = new StoredJson<StreamRecord>({
+  stream: "string",
+  source: "string",
+  partitions: [{ partition: "number", next: "number", latestMs: NUMBER_OR_NULL, joinedMs: "number" }],
+  totals: { received: "number", rejected: { "*": "number" } },
+  ids: ["null", { watermarkMs: "number", floorMs: "number" }],
+  idsFrom: "number",
+  timeMs: NUMBER_OR_NULL,
+});
+
+export interface RecordStreamsOptions {
+  readonly store: Store;
+  readonly streams: readonly RecordStreamConfig[];
+  readonly pipeline: Pick<Pipeline, "metrics">;
+  readonly monotonicMs: number;
+}
+
+/** Every stream of records that a metric reads, and what the engine is told of them. */
+export class RecordStreams {
+  readonly #stages = new Map<string, RecordStage>();
+  readonly #partitionCounts = new Map<string, number>();
+  #frontierNumber = 0;
+  /** Stored values that could not be read. */
+  unreadableCount = 0;
+
+  /** Reads each stream's state. Rejects with `store_read`. */
+  static async open(options: RecordStreamsOptions): Promise<RecordStreams> {
+    const { store, streams, pipeline, monotonicMs } = options;
+    const opened = new RecordStreams();
+    for (const config of streams) {
+      const { name, kafka } = config;
+      if (!pipeline.metrics.some((metric) => metric.stream === name)) continue;
+      const stage = new RecordStage(config, pipeline.metrics);
+      const bytes = await store.get(CENTRAL_KEYS.records(name));
+      const record = bytes === undefined ? undefined : STREAMS.read(bytes);
+      if (record === null) opened.unreadableCount += 1;
+      if (record) await stage.restore(record, idEntries(store, record), monotonicMs);
+      // Whoever posts is all that there is.
+      if (kafka === null) stage.atEnd(0, true, monotonicMs);
+      opened.#stages.set(name, stage);
+    }
+    return opened;
+  }
+
+  get(stream: string): RecordStage | undefined {
+    return this.#stages.get(stream);
+  }
+
+  all(): readonly RecordStage[] {
+    return [...this.#stages.values()];
+  }
+
+  /** Tells the engine which partitions are expected, how far each is, and what time it is in each stream. */
+  show(engine: WindowEngine, monotonicMs: number): void {
+    for (const stage of this.#stages.values()) {
+      const { stream, partitions } = stage;
+      if (this.#partitionCounts.get(stream) !== partitions.length) {
+        this.#partitionCounts.set(stream, partitions.length);
+        const intervals = partitions.map(({ partition, joinedMs }) => ({
+          agent: partitionName(stream, partition),
+          site: "",
+          joinedMs,
+          leftMs: null,
+        }));
+        engine.setPartitions(stream, new Membership(intervals));
+      }
+      engine.setStreamTime(stream, stage.timeMs(monotonicMs) ?? -Infinity);
+      this.#frontierNumber += 1;
+      for (const { partition, watermarkMs, isIdle } of stage.watermarks(monotonicMs))
+        engine.setFrontier(partitionName(stream, partition), {
+          epoch: 1,
+          number: this.#frontierNumber,
+          watermarkMs,
+          isIdle,
+          isClockSynchronised: true,
+          pending: [],
+          holds: NO_HOLDS,
+        });
+    }
+  }
+
+  /** What changed since the last call, to be committed whole. */
+  takeChanges(monotonicMs: number): Change[] {
+    const changes: Change[] = [];
+    for (const stage of this.#stages.values()) {
+      const changed = stage.takeChanges(monotonicMs);
+      if (changed === null) continue;
+      changes.push(...changed.ids, STREAMS.put(CENTRAL_KEYS.records(stage.stream), changed.record));
+    }
+    return changes;
+  }
+}
+
+const NO_HOLDS = { alarm: 0, live: 0, backfill: 0 } as const;
+
+/** As completeness and quarantine name it. */
+export function partitionName(stream: string, partition: number): string {
+  return `${stream}/${partition}`;
+}
+
+async function* idEntries(store: Store, { stream, idsFrom }: StreamRecord) {
+  const range = { from: CENTRAL_KEYS.ids(stream, idsFrom), to: CENTRAL_KEYS.ids(stream, NUMBER_MAX) };
+  for await (const { key, value } of store.range(range)) yield { number: numberOf(key), bytes: value };
+}
+
+/** Of 48 bits. */
+const NUMBER_MAX = 2 ** 48 - 1;

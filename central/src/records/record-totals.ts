@@ -1,0 +1,33 @@
+import type { RecordRefusalReason } from "@millrace/wire";
+
+/**
+ * What became of a stream's records, since central's store was made:
+ * `received = aggregated + duplicates + setAside + tooLate + rejected (all reasons)`.
+ */
+export interface RecordTotals {
+  readonly received: number;
+  /** In windows. */
+  readonly aggregated: number;
+  /** Ids that had come before, within the horizon. */
+  readonly duplicates: number;
+  /** Of these: with another time, value or label. */
+  readonly altered: number;
+  /** Older than ids are remembered: whether they had come before is not known, and they are in no window. */
+  readonly setAside: number;
+  /** Of a time whose windows are all final. */
+  readonly tooLate: number;
+  readonly rejected: Readonly<Partial<Record<RecordRefusalReason, number>>>;
+  /** Beside `received`: records that the source no longer had when they were asked for. */
+  readonly lost: number;
+}
+
+export const NO_RECORDS: RecordTotals = {
+  received: 0,
+  aggregated: 0,
+  duplicates: 0,
+  altered: 0,
+  setAside: 0,
+  tooLate: 0,
+  rejected: {},
+  lost: 0,
+};
