@@ -45,6 +45,7 @@ export class CentralService {
       new Central({
         agents: config.agents,
         pipeline,
+        records: config.records,
         graceMs: config.windows.graceMs,
         retainMs: config.windows.retainMs,
         evidence: config.evidence,
@@ -91,6 +92,7 @@ export class CentralService {
       const api: ApiServer = await ApiServer.listen({
         ...config.http,
         reader: central,
+        records: central,
         sinks: () => sinks.map(({ view }) => view),
         assets,
         metrics,

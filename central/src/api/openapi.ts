@@ -88,8 +88,33 @@ export const OPENAPI = {
       },
     },
     "/api/v1/agents": { get: get("Agents and how far their data is complete", list("agents"), []) },
-    "/api/v1/ledger": { get: get("What arrived and what became of it, per agent", object, []) },
+    "/api/v1/ledger": {
+      get: get("What arrived and what became of it, per agent and per stream of records", object, []),
+    },
     "/api/v1/sinks": { get: get("Where windows go, and how far each has them", list("sinks"), []) },
+    "/api/v1/records": { get: get("Streams of records: positions, watermarks, ledger", list("streams"), []) },
+    "/api/v1/records/{stream}": {
+      post: {
+        summary:
+          "Take records: a JSON object a line, or an array; answered once what became of them is durable. Sent again they count once. Only where control is allowed, or from the server's own machine",
+        parameters: [{ name: "stream", in: "path", required: true, schema: text }],
+        requestBody: {
+          required: true,
+          content: {
+            "application/x-ndjson": { schema: text },
+            "application/json": { schema: { type: "array", items: object } },
+          },
+        },
+        responses: {
+          ...responses(
+            "How many were taken, duplicates, set aside, too late and rejected, and which of these",
+            object,
+          ),
+          413: { description: "More than 16 MiB" },
+          429: { description: "Faster than they can be made durable: send them again after Retry-After" },
+        },
+      },
+    },
     "/api/v1/pipeline": {
       get: get("Metrics and windows", object, []),
       post: {

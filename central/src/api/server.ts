@@ -12,6 +12,8 @@ import { OPENAPI } from "./openapi.ts";
 import { ANY_EVIDENCE, parseEvidenceQuery } from "./evidence-query.ts";
 import { problem, ProblemError } from "./problem.ts";
 import type { Problem } from "./problem.ts";
+import { addRecordRoutes } from "./record-routes.ts";
+import type { RecordTarget } from "./record-routes.ts";
 import { parseLimit, parseQuery, parseWindowQuery } from "./window-query.ts";
 
 export interface ApiServerOptions {
@@ -23,6 +25,7 @@ export interface ApiServerOptions {
   /** Whether alarms may be reset, and sites retired from other machines: there is no login. */
   readonly isControlAllowed: boolean;
   readonly reader: CentralReader;
+  readonly records: RecordTarget;
   readonly sinks: () => readonly SinkView[];
   readonly assets: Assets;
   readonly metrics: Metrics;
@@ -121,6 +124,7 @@ export class ApiServer {
     app.setErrorHandler((error, _request, reply) => {
       if (error instanceof ProblemError) return sendProblem(reply, error.problem);
       const status = error instanceof Error && "statusCode" in error ? Number(error.statusCode) : 500;
+      if (status === 413) return sendProblem(reply, problem("too_large", reasonOf(error)));
       if (status >= 400 && status < 500)
         return sendProblem(reply, { ...problem("bad_request", reasonOf(error)), status });
       log.error("cannot answer a request", { reason: reasonOf(error) });
@@ -174,9 +178,18 @@ export class ApiServer {
     });
     app.get("/api/v1/agents", async (_request, reply) => noStore(reply).send({ agents: reader.agents() }));
     app.get("/api/v1/ledger", async (_request, reply) => {
-      return noStore(reply).send({ sum: reader.ledgerSum(), agents: Object.fromEntries(reader.ledger()) });
+      const records = options.records.recordStreams().map(({ stream, totals }) => [stream, totals] as const);
+      return noStore(reply).send({
+        sum: reader.ledgerSum(),
+        agents: Object.fromEntries(reader.ledger()),
+        records: Object.fromEntries(records),
+      });
     });
     app.get("/api/v1/sinks", async (_request, reply) => noStore(reply).send({ sinks: options.sinks() }));
+    addRecordRoutes(app, options.records, (request) => {
+      requireOwnOrigin(request);
+      requireControl(request, options.isControlAllowed);
+    });
     app.get("/api/v1/pipeline", async (_request, reply) => noStore(reply).send(reader.pipeline()));
     app.get("/api/v1/quarantine", async (request, reply) => {
       const limit = parseLimit(parseQuery(request.query).get("limit"), 100, LIST_LIMIT_MAX);

@@ -1,0 +1,51 @@
+// A body of records is cut at the right places, whatever the records hold.
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { recordLines, REQUEST_RECORDS_MAX } from "./record-lines.ts";
+
+const cut = (body: string) => {
+  const found = recordLines(new TextEncoder().encode(body));
+  if ("problem" in found) return found.problem;
+  const { values, places, placeName } = found;
+  return { records: values.map((value) => new TextDecoder().decode(value).trim()), places, placeName };
+};
+const written = (values: readonly unknown[]) => values.map((value) => JSON.stringify(value));
+
+test("lines and arrays of any records", () => {
+  fc.assert(
+    fc.property(fc.array(fc.object()), fc.constantFrom("", " ", "\n", "\t\r\n "), (values, space) => {
+      const records = written(values);
+      const array = `${space}[${space}${records.join(`${space},${space}`)}${space}]${space}`;
+      expect(cut(array)).toMatchObject({ records, places: [...records.keys()], placeName: "index" });
+      expect(cut(records.join("\n"))).toMatchObject({ records, placeName: "line" });
+    }),
+  );
+});
+
+test("one object over many lines is one record", () => {
+  fc.assert(
+    fc.property(fc.object(), (value) => {
+      const body = `\n${JSON.stringify(value, null, 2)}\n\n`;
+      expect(cut(body)).toMatchObject({ records: [body.trim()], places: [1] });
+    }),
+  );
+});
+
+test("empty lines count as lines and are no records; a wrong line is one record's matter", () => {
+  expect(cut('{"a":1}\r\n\n  \n{"a":\n{"a":2}')).toEqual({
+    records: ['{"a":1}', '{"a":', '{"a":2}'],
+    places: [1, 4, 5],
+    placeName: "line",
+  });
+  expect(cut("")).toMatchObject({ records: [] });
+  expect(cut("[]")).toMatchObject({ records: [] });
+});
+
+test("an array that is none is refused whole", () => {
+  expect(cut('[{"a":1},{"a":')).toBe("the array does not end: element 1 is cut off");
+  expect(cut('[{"a":1} {"a":2}]')).toBe("no comma behind element 0 of the array");
+  expect(cut('[{"a":1}] x')).toBe("something stands behind the array");
+  expect(cut('["a')).toBe("the array does not end: element 0 is cut off");
+  expect(cut(`[${"1,".repeat(REQUEST_RECORDS_MAX)}1]`)).toMatch(/more than 100000 records/);
+  expect(cut("1\n".repeat(REQUEST_RECORDS_MAX + 1))).toMatch(/more than 100000 records/);
+});

@@ -1,0 +1,188 @@
+// Posted records over real sockets: what is answered, and when, and that a sender can neither fill memory nor reach what is not its own.
+import { Metrics, silentLogger, systemClock } from "@millrace/runtime";
+import { afterEach, expect, test } from "vitest";
+import type { RecordBatch, RecordOutcome } from "../records/record-batch.ts";
+import type { RecordStreamView } from "../records/record-stream-view.ts";
+import { NO_RECORDS } from "../records/record-totals.ts";
+import type { CentralReader } from "./central-reader.ts";
+import type { RecordTarget } from "./record-routes.ts";
+import { ApiServer } from "./server.ts";
+
+const OUTCOME: RecordOutcome = {
+  received: 3,
+  taken: 1,
+  duplicates: 0,
+  setAside: 0,
+  tooLate: 1,
+  rejectedCount: 1,
+  rejected: [{ index: 1, reason: "no_id", detail: "it has no id" }],
+};
+
+class Target implements RecordTarget {
+  readonly batches: RecordBatch[] = [];
+  answer: () => Promise<RecordOutcome> | null = () => Promise.resolve(OUTCOME);
+
+  recordStreams(): RecordStreamView[] {
+    const rest = {
+      totals: { ...NO_RECORDS, received: 7 },
+      partitions: [],
+      ids: 0,
+      idsDropped: 0,
+      waitingBytes: 0,
+    };
+    return [
+      { stream: "orders", source: "http", ...rest },
+      { stream: "payments", source: "kafka payments", ...rest },
+    ];
+  }
+  offerRecords(_stream: string, batch: RecordBatch): Promise<RecordOutcome> | null {
+    this.batches.push(batch);
+    return this.answer();
+  }
+}
+
+const servers: ApiServer[] = [];
+afterEach(async () => {
+  for (const server of servers.splice(0)) await server.close();
+});
+
+const READER: CentralReader = {
+  agents: () => [],
+  alarms: () => [],
+  ledger: () => new Map(),
+  ledgerSum: () => ({ received: 0, merged: 0, tooLate: 0 }),
+  pipeline: () => ({ metrics: [], windows: [] }),
+  windows: () => Promise.resolve({ windows: [], cursor: null }),
+  latestWindows: () => Promise.resolve([]),
+  recentWindows: () => [],
+  quarantine: () => Promise.resolve([]),
+  late: () => [],
+  evidence: () => ({ evidence: [], cursor: null }),
+  evidenceOf: () => null,
+  evidenceBytes: async function* () {},
+  retire: () => Promise.resolve(0),
+  resetAlarm: () => Promise.resolve("no_such_alarm"),
+  pushPipeline: () => Promise.resolve({ version: "", agents: [] }),
+  health: () => ({ isAlive: true, isReady: true, reason: "" }),
+  subscribe: () => () => {},
+};
+
+async function listen(isControlAllowed = true) {
+  const target = new Target();
+  const server = await ApiServer.listen({
+    host: "127.0.0.1",
+    port: 0,
+    allowedHosts: [],
+    isControlAllowed,
+    reader: READER,
+    records: target,
+    sinks: () => [],
+    assets: { get: () => undefined },
+    metrics: new Metrics(),
+    refreshMetrics: () => {},
+    clock: systemClock,
+    log: silentLogger,
+  });
+  servers.push(server);
+  const url = `http://127.0.0.1:${server.port}`;
+  const post = async (
+    body: string | Uint8Array<ArrayBuffer>,
+    headers: Record<string, string> = {},
+    stream = "orders",
+  ) => {
+    const response = await fetch(`${url}/api/v1/records/${stream}`, { method: "POST", body, headers });
+    const answer: Record<string, unknown> = JSON.parse(await response.text());
+    return { status: response.status, retryAfter: response.headers.get("retry-after"), answer };
+  };
+  return { target, url, post };
+}
+
+test("lines of any type are taken as they are, and what was rejected is named by its line", async () => {
+  const { target, post } = await listen();
+  for (const type of [
+    "application/x-ndjson",
+    "application/json",
+    "text/plain",
+    "application/x-www-form-urlencoded",
+  ]) {
+    const { status, answer } = await post('{"id":1}\n\n{}\n{"id":"北京"}\n', { "content-type": type });
+    expect(status).toBe(200);
+    const { rejected, ...counts } = OUTCOME;
+    expect(answer).toEqual({
+      stream: "orders",
+      ...counts,
+      rejected: rejected.map(({ reason, detail }) => ({ line: 3, reason, detail })),
+    });
+  }
+  const texts = target.batches[0].values.map((value) => new TextDecoder().decode(value ?? undefined));
+  expect(texts).toEqual(['{"id":1}', "{}", '{"id":"北京"}']);
+});
+
+test("of an array, by its place", async () => {
+  const { post } = await listen();
+  const { answer } = await post('[{"id":1},{},{"id":2}]', { "content-type": "application/json" });
+  expect(answer["rejected"]).toEqual([{ index: 1, reason: "no_id", detail: "it has no id" }]);
+});
+
+test("nothing is answered before it is durable", async () => {
+  const { target, post } = await listen();
+  const { promise, resolve } = Promise.withResolvers<RecordOutcome>();
+  const { promise: offered, resolve: offer } = Promise.withResolvers<undefined>();
+  target.answer = () => (offer(undefined), promise);
+  let isAnswered = false;
+  const answer = post("{}").then(({ status }) => ((isAnswered = true), status));
+  await offered;
+  await new Promise((done) => setImmediate(done));
+  expect(isAnswered).toBe(false);
+  resolve(OUTCOME);
+  expect(await answer).toBe(200);
+});
+
+test("where there is no room, a sender is told when to come again; a core that stops says that it may have been taken", async () => {
+  const { target, post } = await listen();
+  target.answer = () => null;
+  expect(await post("{}")).toMatchObject({
+    status: 429,
+    retryAfter: "1",
+    answer: { code: "too_many_records" },
+  });
+  target.answer = () => Promise.reject(new Error("central stops"));
+  const { status, answer } = await post("{}");
+  expect([status, answer["code"]]).toEqual([503, "not_ready"]);
+  expect(answer["detail"]).toMatch(/^central stops; .*send it again, ids count once$/);
+});
+
+test("refused: another stream, one of Kafka, a body that is none, too great, packed, another page, another machine", async () => {
+  const { target, post } = await listen();
+  expect(await post("{}", {}, "order")).toMatchObject({
+    status: 404,
+    answer: { code: "unknown_stream", detail: "order: no metric reads such a stream; there are orders" },
+  });
+  expect(await post("{}", {}, "payments")).toMatchObject({ status: 404, answer: { code: "unknown_stream" } });
+  expect(await post("[{}")).toMatchObject({ status: 400, answer: { code: "bad_request" } });
+  expect(await post(new Uint8Array(17 * 1024 * 1024))).toMatchObject({
+    status: 413,
+    answer: { code: "too_large" },
+  });
+  expect(await post("{}", { "content-encoding": "gzip" })).toMatchObject({
+    status: 415,
+    answer: { code: "unsupported" },
+  });
+  expect(await post("{}", { origin: "https://evil.example" })).toMatchObject({ status: 403 });
+  expect(target.batches).toEqual([]);
+  const foreign = await listen(false);
+  expect(await foreign.post("{}", { "x-forwarded-for": "10.0.0.1" })).toMatchObject({
+    status: 403,
+    answer: { code: "control_off" },
+  });
+  expect(await foreign.post("{}")).toMatchObject({ status: 200 });
+});
+
+test("streams and their ledgers are shown", async () => {
+  const { url } = await listen();
+  const ask = async (path: string): Promise<unknown> => (await fetch(`${url}${path}`)).json();
+  expect(await ask("/api/v1/records")).toMatchObject({
+    streams: [{ stream: "orders" }, { stream: "payments" }],
+  });
+  expect(await ask("/api/v1/ledger")).toMatchObject({ records: { orders: { received: 7 } } });
+});

@@ -1,0 +1,99 @@
+import type { FastifyInstance, FastifyRequest } from "fastify";
+import type { RecordBatch, RecordOutcome } from "../records/record-batch.ts";
+import type { RecordStreamView } from "../records/record-stream-view.ts";
+import { ProblemError } from "./problem.ts";
+import { recordLines } from "./record-lines.ts";
+
+/** Where records go. */
+export interface RecordTarget {
+  recordStreams(): readonly RecordStreamView[];
+  /** What became of them, once that is durable; null: no room now. */
+  offerRecords(stream: string, batch: RecordBatch): Promise<RecordOutcome> | null;
+}
+
+const BODY_BYTES_MAX = 16 * 1024 * 1024;
+/** Bodies that are being read, or wait for their commit, together. */
+const BODIES_BYTES_MAX = 64 * 1024 * 1024;
+const RETRY_AFTER_S = 1;
+
+/** `POST /api/v1/records/{stream}`: JSON lines or an array, answered once what became of them is durable. */
+export function addRecordRoutes(
+  app: FastifyInstance,
+  target: RecordTarget,
+  requireRight: (request: FastifyRequest) => void,
+): void {
+  let bodiesBytes = 0;
+  app.get("/api/v1/records", (_request, reply) =>
+    reply.header("cache-control", "no-store").send({ streams: target.recordStreams() }),
+  );
+  void app.register((scope, _options, done) => {
+    scope.removeAllContentTypeParsers();
+    scope.addContentTypeParser("*", { parseAs: "buffer" }, (_request, body, parsed) => parsed(null, body));
+    scope.post<{ Params: { stream: string } }>(
+      "/api/v1/records/:stream",
+      {
+        bodyLimit: BODY_BYTES_MAX,
+        // Before the body is read.
+        onRequest: async (request, reply) => {
+          requireRight(request);
+          requireStream(target, request.params.stream);
+          const { "content-length": length, "content-encoding": encoding } = request.headers;
+          if (encoding !== undefined && encoding !== "identity")
+            throw new ProblemError("unsupported", `bodies in ${encoding} are not read; send them plain`);
+          const bytes = Math.min(Number(length ?? BODY_BYTES_MAX) || 0, BODY_BYTES_MAX);
+          if (bodiesBytes > 0 && bodiesBytes + bytes > BODIES_BYTES_MAX) throw busy(reply);
+          bodiesBytes += bytes;
+          reply.raw.once("close", () => {
+            bodiesBytes -= bytes;
+          });
+        },
+      },
+      async (request, reply) => {
+        const { stream } = request.params;
+        const { body } = request;
+        const found = recordLines(body instanceof Uint8Array ? body : NOTHING);
+        if ("problem" in found) throw new ProblemError("bad_request", found.problem);
+        const { values, places, placeName } = found;
+        const batch = { partition: 0, values, offsets: null, nextOffset: null, isAtEnd: true };
+        const taken = target.offerRecords(stream, batch);
+        if (taken === null) throw busy(reply);
+        const { rejected, ...counts } = await taken.catch((error: unknown) => {
+          throw new ProblemError(
+            "not_ready",
+            `${error instanceof Error ? error.message : String(error)}; what was sent may have been taken: send it again, ids count once`,
+          );
+        });
+        return reply.header("cache-control", "no-store").send({
+          stream,
+          ...counts,
+          rejected: rejected.map(({ index, reason, detail }) => ({
+            [placeName]: places[index],
+            reason,
+            detail,
+          })),
+        });
+      },
+    );
+    done();
+  });
+}
+
+const NOTHING = new Uint8Array(0);
+
+function busy(reply: { header(name: string, value: number): unknown }): ProblemError {
+  reply.header("retry-after", RETRY_AFTER_S);
+  return new ProblemError(
+    "too_many_records",
+    "records come faster than they can be made durable; send these again",
+  );
+}
+
+function requireStream(target: RecordTarget, stream: string): void {
+  const streams = target.recordStreams();
+  const view = streams.find((each) => each.stream === stream);
+  if (view?.source === "http") return;
+  const posted = streams.flatMap((each) => (each.source === "http" ? each.stream : []));
+  const known = posted.length === 0 ? "there are none over HTTP" : `there are ${posted.join(", ")}`;
+  const reason = view === undefined ? "no metric reads such a stream" : `it is read from ${view.source}`;
+  throw new ProblemError("unknown_stream", `${stream}: ${reason}; ${known}`);
+}
