@@ -1,6 +1,6 @@
 import type { PipelineMetric, RecordStreamConfig } from "@millrace/config";
 import type { PaneRows } from "@millrace/stream";
-import { labelsKey } from "@millrace/stream";
+import { labelsKey, ratio } from "@millrace/stream";
 import { numberOf } from "../core/central-keys.ts";
 import { RecordStage } from "./record-stage.ts";
 import type { RefusedRecord, StreamRecord } from "./record-stage.ts";
@@ -35,7 +35,7 @@ export const AMOUNT: PipelineMetric = {
 export const FAILED: PipelineMetric = {
   ...COMMON,
   name: "failed",
-  accumulate: ["mean"],
+  accumulate: [ratio("equal", 1).name],
   source: {
     ...SOURCE,
     measure: {

@@ -1,0 +1,233 @@
+// Records through the whole of central: windows by the records' labels, complete once every partition has passed, each record
+// in them once, whatever dies between any two commits.
+import type { PipelineMetric, RecordStreamConfig } from "@millrace/config";
+import { silentLogger } from "@millrace/runtime";
+import type { WindowResult, WindowSpec } from "@millrace/stream";
+import { SeededRandom, SimulatedTime } from "@millrace/testkit";
+import { expect, test } from "vitest";
+import { Central } from "../central.ts";
+import { CrashingStore } from "../crashing-store.test-support.ts";
+import { STREAM_INBOX_BYTES_MAX } from "./record-inbox.ts";
+import { AMOUNT, bytesOf, FAILED, ORDERS } from "./staged-records.test-support.ts";
+
+const NOW = 1_700_000_040_000;
+const COMMON = {
+  kind: "aligned",
+  sizeMs: 60_000,
+  slideMs: 60_000,
+  offsetMs: 0,
+  latenessMs: 3_600_000,
+} as const;
+const WINDOWS: readonly WindowSpec[] = [
+  { ...COMMON, name: "amount_1m", metric: "amount", by: ["region"] },
+  { ...COMMON, name: "failed_1m", metric: "failed", by: [] },
+  { ...COMMON, name: "cpu_1m", metric: "cpu", by: [] },
+];
+const CPU: PipelineMetric = {
+  name: "cpu",
+  unit: "%",
+  accumulate: ["mean"],
+  isLive: true,
+  paneMs: 60_000,
+  source: { kind: "host", sensor: "cpu" },
+};
+
+async function start(
+  store = new CrashingStore(),
+  {
+    time = new SimulatedTime(NOW),
+    orders = ORDERS,
+  }: { time?: SimulatedTime; orders?: RecordStreamConfig } = {},
+) {
+  const clock = time.clock();
+  const central = new Central({
+    agents: [{ id: "alpha-1", site: "alpha" }],
+    pipeline: { metrics: [AMOUNT, FAILED, CPU], windows: WINDOWS },
+    records: [orders],
+    graceMs: 2_000,
+    retainMs: 86_400_000,
+    evidence: { bytesMax: 2 ** 30, retainMs: 86_400_000, unfinishedMs: 86_400_000 },
+    silentAfterMs: 3_000,
+    store,
+    clock,
+    random: new SeededRandom(1),
+    log: silentLogger,
+    compression: { compress: (bytes) => bytes, decompress: (bytes) => bytes },
+  });
+  await central.open();
+  return { time, store, central };
+}
+
+const order = (id: number, t: number, region = "北京", amount = 2) =>
+  bytesOf({ id, t, region, amount, payment: id % 2 === 0 ? "paid" : "failed" });
+const posted = (values: readonly Uint8Array[], partition = 0) => ({
+  partition,
+  values,
+  offsets: null,
+  nextOffset: null,
+  isAtEnd: true,
+});
+const ALL = { group: {}, fromMs: -1e15, toMs: 1e15, limit: 1_000, cursor: null };
+
+async function windowsOf(central: Central, window = "amount_1m"): Promise<readonly WindowResult[]> {
+  return (await central.windows({ ...ALL, window })).windows;
+}
+
+test("windows by region, whose completeness counts partitions and no agents; agents' windows expect no partition", async () => {
+  const { central, time } = await start();
+  const outcome = central.offerRecords(
+    "orders",
+    posted([order(1, NOW), order(2, NOW + 1), order(3, NOW, "上海", 5)]),
+  );
+  await time.run(300);
+  expect(await outcome).toMatchObject({ received: 3, taken: 3 });
+  const [shanghai, beijing] = (await windowsOf(central)).toSorted((a, b) =>
+    a.group["region"] < b.group["region"] ? -1 : 1,
+  );
+  expect(beijing).toMatchObject({
+    group: { region: "北京" },
+    state: "provisional",
+    values: { count: 2, sum: 4 },
+  });
+  expect(shanghai).toMatchObject({ group: { region: "上海" }, values: { count: 1, sum: 5 } });
+  expect(beijing.completeness).toMatchObject({
+    agentsExpected: 1,
+    agentsMissing: ["orders/0"],
+    sitesExpected: 0,
+  });
+  await time.run(60_000);
+  void central.offerRecords("orders", posted([order(4, NOW + 65_000)]));
+  await time.run(1_000);
+  const [done] = await windowsOf(central, "failed_1m");
+  expect(done).toMatchObject({ state: "complete", values: { ratio: 2 / 3 } });
+  expect(done.completeness).toMatchObject({ agentsExpected: 1, agentsReporting: 1, agentsMissing: [] });
+});
+
+test("the last window of a stream that falls silent is completed, by the time that passes", async () => {
+  const { central, time } = await start();
+  void central.offerRecords("orders", posted([order(1, NOW)]));
+  await time.run(60_000 + 4_000);
+  expect((await windowsOf(central))[0].state).toBe("provisional");
+  await time.run(2_000);
+  expect((await windowsOf(central))[0]).toMatchObject({ state: "complete", values: { count: 1 } });
+});
+
+test("records of years ago make windows that are complete and take late ones, and are final in their own time", async () => {
+  const old = Date.UTC(2023, 9, 11, 12);
+  const { central, time } = await start();
+  void central.offerRecords("orders", posted([order(1, old), order(2, old + 66_000)]));
+  await time.run(500);
+  expect((await windowsOf(central)).map(({ state, values }) => [state, values["count"]])).toEqual([
+    ["complete", 1],
+    ["provisional", 1],
+  ]);
+  void central.offerRecords("orders", posted([order(3, old + 1_000)]));
+  await time.run(2_000);
+  expect((await windowsOf(central))[0]).toMatchObject({ state: "complete", values: { count: 2 } });
+  await time.run(3_600_000);
+  expect((await windowsOf(central))[0]).toMatchObject({ state: "final", values: { count: 2 } });
+  expect((await windowsOf(central))[1]).not.toMatchObject({ state: "final" });
+});
+
+test("a crash at every commit, before or after it: what is posted again until it is answered counts once", async () => {
+  const all = Array.from({ length: 60 }, (_, id) =>
+    order(id, NOW - 120_000 + ((id * 7_919) % 120_000), ["北京", "上海"][id % 2], id),
+  );
+  const batches = Array.from({ length: 12 }, (_, at) => [
+    ...all.slice(at * 5, at * 5 + 5),
+    ...all.slice(0, at),
+    bytesOf("junk"),
+  ]);
+  const run = async (commit: number, fate: "crash_before" | "crash_after" | "refused") => {
+    let world = await start();
+    const time = world.time;
+    world.store.fate = (each) => (each === commit ? fate : "done");
+    for (const batch of batches) {
+      for (;;) {
+        let isAnswered = false;
+        void world.central.offerRecords("orders", posted(batch))?.then(() => (isAnswered = true));
+        await time.run(2_000);
+        if (isAnswered) break;
+        world = await start(new CrashingStore(world.store.snapshot()), { time });
+      }
+    }
+    await time.run(200_000);
+    const windows = [...(await windowsOf(world.central)), ...(await windowsOf(world.central, "failed_1m"))];
+    const [{ totals, ids }] = world.central.recordStreams();
+    const results = windows.map(({ window, group, startMs, values, state }) => ({
+      window,
+      group,
+      startMs,
+      values,
+      state,
+    }));
+    return { results, totals, ids, commits: world.store.triedCount };
+  };
+  const whole = await run(-1, "refused");
+  expect(whole.totals).toMatchObject({ aggregated: 60, rejected: { malformed: 12 } });
+  expect(
+    whole.results.filter(({ window }) => window === "amount_1m").map(({ values }) => values["sum"]),
+  ).toHaveLength(4);
+  for (let commit = 1; commit <= 16; commit += 1) {
+    for (const fate of ["crash_before", "crash_after", "refused"] as const) {
+      const { results, totals, ids } = await run(commit, fate);
+      expect(results).toEqual(whole.results);
+      expect(ids).toBe(60);
+      expect(totals.aggregated).toBe(60);
+      const { received, aggregated, duplicates, setAside, tooLate, rejected } = totals;
+      expect(received).toBe(aggregated + duplicates + setAside + tooLate + (rejected["malformed"] ?? 0));
+      // What was committed and not answered comes again: duplicates, and junk that is counted again.
+      expect(duplicates).toBeGreaterThanOrEqual(whole.totals.duplicates);
+    }
+  }
+}, 60_000);
+
+test("what is refused is in the quarantine with stream, partition and offset, once the position is past it", async () => {
+  const { central, time, store } = await start();
+  void central.offerRecords("orders", posted([order(1, NOW), bytesOf("no json"), bytesOf({ id: 2 })]));
+  await time.run(300);
+  const entries = await central.quarantine(10);
+  expect(entries.map(({ agent, topic, reason, record }) => ({ agent, topic, reason, record }))).toEqual([
+    {
+      agent: "orders/0",
+      topic: "records",
+      reason: "no_time",
+      record: { stream: "orders", partition: 0, offset: 2 },
+    },
+    {
+      agent: "orders/0",
+      topic: "records",
+      reason: "malformed",
+      record: { stream: "orders", partition: 0, offset: 1 },
+    },
+  ]);
+  expect(Buffer.from(entries[1].head, "base64").toString()).toBe("no json");
+  const again = await start(new CrashingStore(store.snapshot()), { time });
+  expect(again.central.recordStreams()[0]).toMatchObject({ partitions: [{ partition: 0, position: 3 }] });
+  expect(await again.central.quarantine(10)).toHaveLength(2);
+});
+
+test("records wait for a commit within a bound; what stops says so", async () => {
+  const { central, time, store } = await start();
+  store.fate = () => "crash_before";
+  const big = new Uint8Array(STREAM_INBOX_BYTES_MAX / 2);
+  const first = central.offerRecords("orders", posted([big]));
+  await time.run(300);
+  const second = central.offerRecords("orders", posted([big]));
+  expect(first).not.toBeNull();
+  expect(second).not.toBeNull();
+  expect(central.offerRecords("orders", posted([big]))).toBeNull();
+  expect(central.offerRecords("nothing", posted([big]))).not.toBeNull();
+});
+
+test("records alone let windows become final: their times are witnesses of central's clock", async () => {
+  const { central, time } = await start();
+  for (let minute = 0; minute < 70; minute += 1) {
+    void central.offerRecords("orders", posted([order(minute, NOW + minute * 60_000)]));
+    await time.run(60_000);
+  }
+  const states = (await windowsOf(central)).map(({ state }) => state);
+  expect(states.filter((state) => state === "final").length).toBeGreaterThanOrEqual(5);
+  expect(states.at(-1)).not.toBe("final");
+  expect(central.alarms().filter(({ rule }) => rule === "clock_disagrees")).toEqual([]);
+});
