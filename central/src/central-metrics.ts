@@ -1,5 +1,7 @@
 import type { Metrics } from "@millrace/runtime";
 import type { Central } from "./central.ts";
+import type { RecordStreamView } from "./records/record-stream-view.ts";
+import type { RecordTotals } from "./records/record-totals.ts";
 import type { LedgerTotals } from "./core/central-ledger.ts";
 import type { SinkView } from "./sinks/sink-view.ts";
 
@@ -22,9 +24,11 @@ export class CentralMetrics {
       readonly nowMs: number;
       readonly streamClients: number;
       readonly sinks: readonly SinkView[];
+      readonly records: readonly RecordStreamView[];
     },
   ): void {
     this.#refreshSinks(options.sinks);
+    this.#refreshRecords(options.records, options.nowMs);
     const readings = this.#metrics.counter("millrace_central_readings_total");
     const batches = { taken: 0, duplicate: 0, beyond_bound: 0, malformed: 0 };
     for (const [agent, totals] of central.ledger()) {
@@ -66,6 +70,30 @@ export class CentralMetrics {
     this.#metrics.gauge("millrace_central_stream_clients").set(options.streamClients, {});
   }
 
+  #refreshRecords(streams: readonly RecordStreamView[], nowMs: number): void {
+    for (const { stream, totals, partitions, ids, idsDropped, waitingBytes, reading } of streams) {
+      const records = this.#metrics.counter("millrace_central_records_total");
+      for (const [outcome, total] of Object.entries(recordsByOutcome(totals)))
+        records.follow(total, { stream, outcome });
+      this.#metrics.gauge("millrace_central_record_ids").set(ids, { stream });
+      this.#metrics.counter("millrace_central_record_ids_dropped_total").follow(idsDropped, { stream });
+      this.#metrics.gauge("millrace_central_record_waiting_bytes").set(waitingBytes, { stream });
+      if (reading !== null)
+        this.#metrics
+          .gauge("millrace_central_record_source_up")
+          .set(reading.state === "reading" ? 1 : 0, { stream });
+      for (const { partition, watermarkMs } of partitions) {
+        const labels = { stream, partition: String(partition) };
+        if (watermarkMs !== null)
+          this.#metrics
+            .gauge("millrace_central_record_lag_seconds")
+            .set((nowMs - watermarkMs) / 1_000, labels);
+        const lag = reading?.lag[partition];
+        if (lag !== undefined) this.#metrics.gauge("millrace_central_record_lag_records").set(lag, labels);
+      }
+    }
+  }
+
   #refreshSinks(sinks: readonly SinkView[]): void {
     for (const { sink, state, waiting, waitingMs, outcomes, failures, rebuilds } of sinks) {
       const isUp = state === "up" || state === "rebuilding";
@@ -79,6 +107,18 @@ export class CentralMetrics {
         this.#metrics.counter("millrace_central_sink_failures_total").follow(count, { sink, code });
     }
   }
+}
+
+function recordsByOutcome({
+  setAside,
+  tooLate,
+  duplicates,
+  rejected,
+  ...totals
+}: RecordTotals): Record<string, number> {
+  const reasons = Object.entries(rejected).map(([reason, count]) => [`rejected.${reason}`, count]);
+  const renamed = { set_aside: setAside, too_late: tooLate, duplicate: duplicates };
+  return { ...totals, ...renamed, ...Object.fromEntries(reasons) };
 }
 
 function readingsByOutcome(totals: LedgerTotals): Record<string, number> {

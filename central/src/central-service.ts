@@ -61,6 +61,7 @@ export class CentralService {
       });
     let central = newCentral();
     let sinks: readonly SinkRunner[] = [];
+    let sources: RecordSources | null = null;
     const open = async () => {
       if (config.sinks.redis !== null) {
         const generation = await raisedGeneration(store, systemClock.nowMs());
@@ -89,10 +90,12 @@ export class CentralService {
         await open();
       }
       for (const sink of sinks) sink.start();
+      sources = await RecordSources.start(central, { config, log: log.child("records") });
+      const records = sources.target;
       const api: ApiServer = await ApiServer.listen({
         ...config.http,
         reader: central,
-        records: central,
+        records,
         sinks: () => sinks.map(({ view }) => view),
         assets,
         metrics,
@@ -101,6 +104,7 @@ export class CentralService {
             nowMs: systemClock.nowMs(),
             streamClients: api.stream.clientCount,
             sinks: sinks.map(({ view }) => view),
+            records: records.recordStreams(),
           }),
         clock: systemClock,
         log: log.child("api"),
@@ -117,6 +121,7 @@ export class CentralService {
       });
       // The core first: what has arrived is committed and acknowledged while the agents are still connected.
       const steps = new Shutdown({ clock: systemClock, log });
+      steps.add({ name: "the sources of records", limitMs: 5_000, run: async () => sources?.close() });
       steps.add({ name: "the core", limitMs: 15_000, run: () => central.close() });
       for (const sink of sinks)
         steps.add({ name: `the sink ${sink.view.sink}`, limitMs: 5_000, run: () => sink.stop() });
@@ -125,6 +130,7 @@ export class CentralService {
       steps.add({ name: "the store", limitMs: 5_000, run: () => store.close() });
       return new CentralService({ central, intake, api, shutdown: steps });
     } catch (error) {
+      shutdown.add({ name: "the sources of records", limitMs: 5_000, run: async () => sources?.close() });
       shutdown.add({ name: "the core", limitMs: 15_000, run: () => central.close() });
       for (const sink of sinks)
         shutdown.add({ name: `the sink ${sink.view.sink}`, limitMs: 5_000, run: () => sink.stop() });

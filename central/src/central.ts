@@ -208,6 +208,32 @@ export class Central implements CentralReader {
     return this.#recordInbox.offer(stream, batch);
   }
 
+  /** Where a stream is to be read on: the next offset of each partition that is known. */
+  recordPositions(stream: string): ReadonlyMap<number, number> {
+    const partitions = this.#opened?.state.records.get(stream)?.partitions ?? [];
+    return new Map(partitions.map(({ partition, next }) => [partition, next]));
+  }
+
+  /** The source has looked: these partitions are there, those with nothing more to read are at their end. */
+  recordPartitions(
+    stream: string,
+    partitions: readonly { readonly partition: number; readonly isAtEnd: boolean }[],
+  ): void {
+    const stage = this.#opened?.state.records.get(stream);
+    const monotonicMs = this.#options.clock.monotonicMs();
+    stage?.expect(
+      partitions.map(({ partition }) => partition),
+      monotonicMs,
+    );
+    for (const { partition, isAtEnd } of partitions) stage?.atEnd(partition, isAtEnd, monotonicMs);
+  }
+
+  /** The partition is so far ahead of the others that it should wait for them. */
+  isRecordPartitionAhead(stream: string, partition: number): boolean {
+    const stage = this.#opened?.state.records.get(stream);
+    return stage?.isAhead(partition, this.#options.clock.monotonicMs()) ?? false;
+  }
+
   recordStreams(): RecordStreamView[] {
     const { clock } = this.#options;
     return (this.#opened?.state.records.all() ?? []).map((stage) =>

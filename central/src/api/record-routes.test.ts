@@ -15,6 +15,7 @@ const OUTCOME: RecordOutcome = {
   setAside: 0,
   tooLate: 1,
   rejectedCount: 1,
+  lost: 0,
   rejected: [{ index: 1, reason: "no_id", detail: "it has no id" }],
 };
 
@@ -29,6 +30,7 @@ class Target implements RecordTarget {
       ids: 0,
       idsDropped: 0,
       waitingBytes: 0,
+      reading: null,
     };
     return [
       { stream: "orders", source: "http", ...rest },

@@ -1,3 +1,6 @@
+import { mergeRanges } from "@millrace/stream";
+import type { TimeRange } from "@millrace/stream";
+
 /** What of a partition survives a restart. */
 export interface PartitionRecord {
   readonly partition: number;
@@ -7,7 +10,12 @@ export interface PartitionRecord {
   readonly latestMs: number | null;
   /** Windows that end before this do not expect it: it came later. */
   readonly joinedMs: number;
+  /** Event time of which records were lost; absent where none were. */
+  readonly lost?: readonly TimeRange[];
 }
+
+/** Lost ranges that are kept; of more the nearest are merged, which claims too much lost, never too little. */
+const LOST_RANGES_MAX = 32;
 
 /** One partition of a stream: how far it was read, and how far in event time it is. */
 export class PartitionClock {
@@ -20,6 +28,9 @@ export class PartitionClock {
   isAtEnd = false;
   /** When it last had a record, or came to its end; monotonic. */
   #busyAtMs: number;
+  #lost: readonly TimeRange[];
+  /** Where a loss began that the next record ends; null: none is open. */
+  #lostFromMs: number | null = null;
 
   constructor(record: PartitionRecord, monotonicMs: number) {
     this.partition = record.partition;
@@ -27,6 +38,36 @@ export class PartitionClock {
     this.next = record.next;
     this.latestMs = record.latestMs ?? -Infinity;
     this.#busyAtMs = monotonicMs;
+    this.#lost = record.lost ?? [];
+  }
+
+  get lost(): readonly TimeRange[] {
+    return this.#lost;
+  }
+
+  /** Records after this event time are gone; how late they were, the next one tells. */
+  lose(fromMs: number): void {
+    this.#lostFromMs ??= fromMs;
+    // Until then nobody knows: all from there on.
+    this.#lost = mergeRanges(
+      [...this.#lost, { startMs: this.#lostFromMs, endMs: TIME_MS_MAX }],
+      LOST_RANGES_MAX,
+    );
+  }
+
+  /** The first record behind a loss. */
+  resume(timeMs: number): void {
+    if (this.#lostFromMs === null && this.#lost.at(-1)?.endMs !== TIME_MS_MAX) return;
+    const startMs = this.#lostFromMs ?? this.#lost.at(-1)?.startMs ?? timeMs;
+    const known = this.#lost.filter(({ endMs }) => endMs !== TIME_MS_MAX);
+    this.#lost = mergeRanges([...known, { startMs, endMs: Math.max(timeMs, startMs + 1) }], LOST_RANGES_MAX);
+    this.#lostFromMs = null;
+  }
+
+  /** Of what lies before this, all windows are final. */
+  forgetLost(beforeMs: number): void {
+    if (this.#lost.some(({ endMs }) => endMs <= beforeMs))
+      this.#lost = this.#lost.filter(({ endMs }) => endMs > beforeMs);
   }
 
   /** It has had records, or is being read. */
@@ -41,6 +82,10 @@ export class PartitionClock {
 
   export(): PartitionRecord {
     const { partition, next, latestMs, joinedMs } = this;
-    return { partition, next, latestMs: latestMs === -Infinity ? null : latestMs, joinedMs };
+    const known = { partition, next, latestMs: latestMs === -Infinity ? null : latestMs, joinedMs };
+    return this.#lost.length === 0 ? known : { ...known, lost: this.#lost };
   }
 }
+
+/** Behind every calendar's last day. */
+const TIME_MS_MAX = 8.64e15;

@@ -33,6 +33,12 @@ export class RecordApplier {
       }
       const outcome = stage.take(batch, { ...moment, finalToMs: engine.finalToMsOf(stream) });
       touched.add(stage);
+      if (batch.resumedAt !== undefined)
+        this.#alarmLoss(
+          partitionName(stream, batch.partition),
+          { offset: batch.resumedAt, lost: outcome.lost },
+          moment,
+        );
       answers.push(() => resolve(outcome));
     }
     for (const stage of touched) {
@@ -41,6 +47,18 @@ export class RecordApplier {
       trustedTime.recordsSaid(stage.leadMs);
     }
     return answers;
+  }
+
+  #alarmLoss(
+    partition: string,
+    { offset, lost }: { readonly offset: number; readonly lost: number },
+    { nowMs }: RecordMoment,
+  ): void {
+    const message =
+      lost > 0
+        ? `${lost} records of ${partition} were gone before central could read them; it goes on at offset ${offset}`
+        : `partition ${partition} begins anew at offset ${offset}: what it had, and central had not read, is lost`;
+    this.#state.alarms.raise({ agent: partition, site: "", kind: "data_loss", message, value: lost, nowMs });
   }
 
   async #applyRows(stage: RecordStage, { nowMs }: RecordMoment): Promise<void> {

@@ -9,6 +9,8 @@ export interface RecordBatch {
   readonly nextOffset: number | null;
   /** Nothing more is there to be read now. */
   readonly isAtEnd: boolean;
+  /** The source has no more what lay between the position and here: reading goes on here, wherever the position was. */
+  readonly resumedAt?: number;
 }
 
 /** What became of a batch, once it is durable. */
@@ -19,6 +21,8 @@ export interface RecordOutcome {
   readonly setAside: number;
   readonly tooLate: number;
   readonly rejectedCount: number;
+  /** Beside `received`: records between the position and where the source could go on. */
+  readonly lost: number;
   /** The first of them, at most REJECTIONS_TOLD_MAX; by place in the batch, from 0. */
   readonly rejected: readonly { readonly index: number; readonly reason: string; readonly detail: string }[];
 }

@@ -285,10 +285,41 @@ test("more ids than are to be kept: the horizon is shorter, what is older is set
   expect(world.take(again)).toMatchObject({ setAside: 1, duplicates: 1 });
 });
 
-test("records that the source has lost are counted, and reading goes on behind them", () => {
+test("records that the source has lost are counted, with the time that they may have been of, and reading goes on", async () => {
   const world = new StagedRecords(NOW);
-  world.take({ values: [bytesOf(order(1))] });
-  expect(world.stage.skip(0, 101, 0)).toBe(100);
-  expect(world.position(0)).toBe(101);
+  world.take({ values: [bytesOf(order(1, NOW - 100_000))] });
+  expect(world.take({ values: [], offsets: [], nextOffset: 101, resumedAt: 101 })).toMatchObject({
+    lost: 100,
+  });
   expect(world.stage.totals).toMatchObject({ received: 1, lost: 100 });
+  expect(world.stage.partitions).toMatchObject([
+    { next: 101, lost: [{ startMs: NOW - 105_000, endMs: 8.64e15 }] },
+  ]);
+  world.commit();
+  await world.crash();
+  world.take({ values: [bytesOf(order(2, NOW - 40_000)), bytesOf(order(3))] });
+  expect(world.stage.partitions).toMatchObject([
+    { next: 103, lost: [{ startMs: NOW - 105_000, endMs: NOW - 40_000 }] },
+  ]);
+  world.finalToMs = NOW - 40_000;
+  world.take({ values: [] });
+  expect(world.stage.partitions[0].lost).toBeUndefined();
+});
+
+test("a source that was made anew is read from its start, and says so", () => {
+  const world = new StagedRecords(NOW);
+  world.take({ values: [1, 2, 3].map((id) => bytesOf(order(id, NOW - 1_000))) });
+  world.take({ values: [], offsets: [], nextOffset: 0, resumedAt: 0 });
+  expect(world.position(0)).toBe(0);
+  expect(
+    world.take({
+      values: [bytesOf(order(4)), bytesOf(order(1, NOW - 1_000))],
+      offsets: [0, 1],
+      nextOffset: 2,
+    }),
+  ).toMatchObject({
+    taken: 1,
+    duplicates: 1,
+  });
+  expect(world.stage.partitions).toMatchObject([{ next: 2, lost: [{ startMs: NOW - 6_000, endMs: NOW }] }]);
 });

@@ -164,6 +164,8 @@ export class RecordStage {
     this.expect([batch.partition], moment.monotonicMs);
     const clock = this.#clockOf(batch.partition);
     const before = this.#totals;
+    clock.forgetLost(moment.finalToMs);
+    if (batch.resumedAt !== undefined) this.#resumeAt(clock, batch.resumedAt);
     const rejected: RecordOutcome["rejected"][number][] = [];
     const count = batch.values.length;
     const firstOffset = clock.next;
@@ -199,15 +201,15 @@ export class RecordStage {
     clock.isAtEnd = isAtEnd;
   }
 
-  /** The source no longer has what lay before this offset. */
-  skip(partition: number, nextOffset: number, monotonicMs: number): number {
-    this.expect([partition], monotonicMs);
-    const clock = this.#clockOf(partition);
-    const lost = Math.max(0, nextOffset - clock.next);
-    clock.next = nextOffset;
+  /** Reading goes on at another offset: what lay between is counted, and the windows that it may have been in know. */
+  #resumeAt(clock: PartitionClock, offset: number): void {
+    const lost = Math.max(0, offset - clock.next);
+    clock.next = offset;
     this.#add({ lost });
-    this.#isDirty = true;
-    return lost;
+    const fromMs =
+      clock.latestMs === -Infinity ? TIME_MS_MIN : clock.latestMs - this.#config.outOfOrdernessMs;
+    // A source that was made anew begins at its start: nobody knows what it had.
+    clock.lose(fromMs);
   }
 
   /** A partition is further ahead of the slowest than ids are kept for that one: it should wait. */
@@ -323,6 +325,7 @@ export class RecordStage {
         });
         continue;
       }
+      clock.resume(timeMs);
       if (timeMs > clock.latestMs) clock.latestMs = timeMs;
       const slowestMs = clock.latestMs < othersMs ? clock.latestMs : othersMs;
       const watermarkMs = Math.max(slowestMs - outOfOrdernessMs, timeMs - AHEAD_HORIZONS * dedupeHorizonMs);
@@ -455,6 +458,7 @@ function outcomeOf(
     setAside: after.setAside - before.setAside,
     tooLate: after.tooLate - before.tooLate,
     rejectedCount: rejectedOf(after) - rejectedOf(before),
+    lost: after.lost - before.lost,
     rejected,
   };
 }

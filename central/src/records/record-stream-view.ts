@@ -1,3 +1,4 @@
+import type { RecordSourceView } from "./kafka-record-source.ts";
 import type { RecordStage } from "./record-stage.ts";
 import type { RecordTotals } from "./record-totals.ts";
 
@@ -14,6 +15,8 @@ export interface RecordStreamView {
   readonly idsDropped: number;
   /** Bytes that wait for a commit. */
   readonly waitingBytes: number;
+  /** How its source is doing; null: it is posted, or the source is not running. */
+  readonly reading: RecordSourceView | null;
 }
 
 export interface RecordPartitionView {
@@ -35,5 +38,14 @@ export function recordStreamView(
     .watermarks(monotonicMs)
     .map((each) => ({ ...each, position: positions.get(each.partition) ?? 0 }))
     .sort((a, b) => a.partition - b.partition);
-  return { stream, source, totals, partitions, ids: idCount, idsDropped: idsDroppedCount, waitingBytes };
+  return {
+    stream,
+    source,
+    totals,
+    partitions,
+    ids: idCount,
+    idsDropped: idsDroppedCount,
+    waitingBytes,
+    reading: null,
+  };
 }

@@ -1,7 +1,7 @@
 import type { Pipeline, RecordStreamConfig } from "@millrace/config";
 import type { Change, Store } from "@millrace/queue";
 import { Membership } from "@millrace/stream";
-import type { WindowEngine } from "@millrace/stream";
+import type { TimeRange, WindowEngine } from "@millrace/stream";
 import { CENTRAL_KEYS, numberOf } from "../core/central-keys.ts";
 import { StoredJson } from "../core/stored-json.ts";
 import { RecordStage } from "./record-stage.ts";
@@ -11,7 +11,15 @@ const NUMBER_OR_NULL = ["null", "number"] as const;
 const STREAMS = new StoredJson<StreamRecord>({
   stream: "string",
   source: "string",
-  partitions: [{ partition: "number", next: "number", latestMs: NUMBER_OR_NULL, joinedMs: "number" }],
+  partitions: [
+    {
+      partition: "number",
+      next: "number",
+      latestMs: NUMBER_OR_NULL,
+      joinedMs: "number",
+      "lost?": [{ startMs: "number", endMs: "number" }],
+    },
+  ],
   totals: { received: "number", rejected: { "*": "number" } },
   ids: ["null", { watermarkMs: "number", floorMs: "number" }],
   idsFrom: "number",
@@ -29,6 +37,7 @@ export interface RecordStreamsOptions {
 export class RecordStreams {
   readonly #stages = new Map<string, RecordStage>();
   readonly #partitionCounts = new Map<string, number>();
+  readonly #lostShown = new Map<string, readonly TimeRange[]>();
   #frontierNumber = 0;
   /** Stored values that could not be read. */
   unreadableCount = 0;
@@ -76,6 +85,12 @@ export class RecordStreams {
       }
       engine.setStreamTime(stream, stage.timeMs(monotonicMs) ?? -Infinity);
       this.#frontierNumber += 1;
+      for (const { partition, lost = NO_RANGES } of partitions) {
+        const name = partitionName(stream, partition);
+        if (this.#lostShown.get(name) === lost || (lost.length === 0 && !this.#lostShown.has(name))) continue;
+        this.#lostShown.set(name, lost);
+        engine.setLost(name, lost);
+      }
       for (const { partition, watermarkMs, isIdle } of stage.watermarks(monotonicMs))
         engine.setFrontier(partitionName(stream, partition), {
           epoch: 1,
@@ -101,6 +116,7 @@ export class RecordStreams {
   }
 }
 
+const NO_RANGES: readonly TimeRange[] = [];
 const NO_HOLDS = { alarm: 0, live: 0, backfill: 0 } as const;
 
 /** As completeness and quarantine name it. */

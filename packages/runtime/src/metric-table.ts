@@ -266,6 +266,41 @@ export const METRIC_TABLE = {
     labels: ["sink"],
     help: "How often a sink was given all of the history since the start; the start itself is one.",
   },
+  millrace_central_records_total: {
+    type: "counter",
+    labels: ["stream", "outcome"],
+    help: "Records of a stream by ledger entry: received, aggregated, duplicate, set_aside, too_late, rejected.<reason>; the others add up to received. Beside them: altered (duplicates with another content), lost (gone before they could be read).",
+  },
+  millrace_central_record_ids: {
+    type: "gauge",
+    labels: ["stream"],
+    help: "Ids of records that are remembered to tell duplicates.",
+  },
+  millrace_central_record_ids_dropped_total: {
+    type: "counter",
+    labels: ["stream"],
+    help: "Ids forgotten before their time since the start: there were more than `dedupe.idsMax`.",
+  },
+  millrace_central_record_waiting_bytes: {
+    type: "gauge",
+    labels: ["stream"],
+    help: "Records that wait for a commit.",
+  },
+  millrace_central_record_lag_seconds: {
+    type: "gauge",
+    labels: ["stream", "partition"],
+    help: "Central's clock minus the partition's watermark.",
+  },
+  millrace_central_record_lag_records: {
+    type: "gauge",
+    labels: ["stream", "partition"],
+    help: "Records of a Kafka partition that are there and not yet read.",
+  },
+  millrace_central_record_source_up: {
+    type: "gauge",
+    labels: ["stream"],
+    help: "1 while the stream's topic is being read.",
+  },
   millrace_central_stream_clients: { type: "gauge", labels: [], help: "Open dashboard streams." },
 } as const satisfies Record<string, MetricRow>;
 

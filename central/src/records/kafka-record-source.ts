@@ -1,0 +1,318 @@
+import type { KafkaRecordsConfig } from "@millrace/config";
+import type { KafkaBatch, KafkaClient, KafkaConsumer, KafkaPartition, KafkaPosition } from "@millrace/kafka";
+import { reasonOf } from "@millrace/runtime";
+import type { Clock, Logger, Timer } from "@millrace/runtime";
+import type { RecordBatch, RecordOutcome } from "./record-batch.ts";
+
+/** What a source of records needs of central. */
+export interface RecordSourceTarget {
+  recordPositions(stream: string): ReadonlyMap<number, number>;
+  recordPartitions(
+    stream: string,
+    partitions: readonly { readonly partition: number; readonly isAtEnd: boolean }[],
+  ): void;
+  isRecordPartitionAhead(stream: string, partition: number): boolean;
+  offerRecords(stream: string, batch: RecordBatch): Promise<RecordOutcome> | null;
+}
+
+/** How a source is doing. */
+export interface RecordSourceView {
+  readonly state: "starting" | "no_topic" | "reading" | "trouble" | "stopped";
+  /** Why it waits; "" while it does not. */
+  readonly reason: string;
+  /** By partition: records that are there and not yet read. */
+  readonly lag: Readonly<Record<number, number>>;
+  /** Partitions that wait for slower ones. */
+  readonly waiting: readonly number[];
+}
+
+export interface KafkaRecordSourceOptions {
+  readonly stream: string;
+  readonly kafka: KafkaRecordsConfig;
+  readonly client: KafkaClient;
+  readonly target: RecordSourceTarget;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+type KafkaSkip = KafkaPosition & { readonly nextOffset: number };
+
+/** Offered and not yet durable: enough that the next commit never waits for the network. */
+const IN_FLIGHT_BYTES_MAX = 16 * 1024 * 1024;
+/** What a record takes beside its bytes. */
+const RECORD_BYTES = 64;
+/** How often it looks at the ends of partitions, and tells the group where it is. */
+const LOOK_INTERVAL_MS = 2_000;
+const RETRY_MS = 1_000;
+
+/**
+ * Reads a topic's partitions into central. Where to read on is central's to know, with the windows, in one commit: the group
+ * is told only so that others can see the lag. A topic that is not there yet is waited for.
+ */
+export class KafkaRecordSource {
+  readonly #options: KafkaRecordSourceOptions;
+  #consumer: KafkaConsumer | null = null;
+  #running: Promise<void> | null = null;
+  #isClosed = false;
+  #timer: Timer | null = null;
+  #endWait: (() => void) | null = null;
+  #state: RecordSourceView["state"] = "starting";
+  #reason = "";
+  #lag: Record<number, number> = {};
+  readonly #waiting = new Set<number>();
+  /** By partition, what comes next of it. */
+  readonly #offeredTo = new Map<number, number>();
+  /** Gaps that lie behind what is still to be offered. */
+  readonly #skips: KafkaSkip[] = [];
+  readonly #inFlight: { readonly bytes: number; readonly done: Promise<unknown> }[] = [];
+  #inFlightBytes = 0;
+  /** By partition, behind what is durable; not yet told to the group. */
+  readonly #durable = new Map<number, number>();
+
+  constructor(options: KafkaRecordSourceOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    this.#running = this.#run();
+    this.#lookAgain();
+  }
+
+  /** Ends when nothing is read any more; what was offered is central's. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#timer?.cancel();
+    this.#endWait?.();
+    await this.#tellGroup();
+    await this.#consumer?.close();
+    await this.#running;
+    this.#state = "stopped";
+  }
+
+  get view(): RecordSourceView {
+    return {
+      state: this.#state,
+      reason: this.#reason,
+      lag: { ...this.#lag },
+      waiting: [...this.#waiting].sort((a, b) => a - b),
+    };
+  }
+
+  async #run(): Promise<void> {
+    const { stream, kafka, log } = this.#options;
+    while (!this.#isClosed) {
+      try {
+        await this.#topicIsThere();
+        if (this.#isClosed) return;
+        await this.#read();
+      } catch (error) {
+        if (this.#isClosed) return;
+        this.#trouble(reasonOf(error));
+        log.repeated("records_source", "cannot read records; trying again", {
+          stream,
+          topic: kafka.topic,
+          reason: reasonOf(error),
+        });
+        await this.#wait(RETRY_MS);
+      }
+    }
+  }
+
+  async #topicIsThere(): Promise<void> {
+    const { client, kafka, log, stream } = this.#options;
+    const admin = client.admin();
+    try {
+      while (!this.#isClosed) {
+        if ((await admin.describeTopic(kafka.topic)) !== null) return;
+        this.#state = "no_topic";
+        this.#reason = `there is no topic ${kafka.topic}`;
+        log.repeated("records_topic", "a topic of records is not there; waiting for it", {
+          stream,
+          topic: kafka.topic,
+        });
+        await this.#wait(RETRY_MS);
+      }
+    } finally {
+      await admin.close();
+    }
+  }
+
+  async #read(): Promise<void> {
+    const { client, kafka } = this.#options;
+    this.#skips.length = 0;
+    this.#offeredTo.clear();
+    const consumer = client.consumer({
+      group: kafka.group,
+      topics: [kafka.topic],
+      from: "start",
+      positions: (assigned) => this.#positions(consumer, assigned),
+      onSkipped: (skip) => {
+        this.#skips.push(skip);
+        this.#offerSkips();
+      },
+      onTrouble: (reason) => this.#trouble(reason),
+    });
+    this.#consumer = consumer;
+    try {
+      for (let batch = await consumer.next(); batch !== null; batch = await consumer.next()) {
+        this.#state = "reading";
+        this.#reason = "";
+        await this.#offer(toRecordBatch(batch));
+        this.#offerSkips();
+        this.#align(consumer);
+      }
+    } finally {
+      this.#consumer = null;
+      await consumer.close();
+    }
+  }
+
+  /** Where central is; a partition that it does not know begins at its start, whatever the group has. */
+  async #positions(consumer: KafkaConsumer, assigned: readonly KafkaPartition[]): Promise<KafkaPosition[]> {
+    const { stream, target } = this.#options;
+    const ranges = await consumer.ranges();
+    const known = target.recordPositions(stream);
+    target.recordPartitions(
+      stream,
+      ranges.map(({ partition, startOffset, endOffset }) => ({
+        partition,
+        isAtEnd: (known.get(partition) ?? startOffset) >= endOffset,
+      })),
+    );
+    return assigned.map(({ topic, partition }) => {
+      const start = ranges.find((range) => range.partition === partition)?.startOffset ?? 0;
+      const offset = known.get(partition) ?? start;
+      this.#offeredTo.set(partition, offset);
+      return { topic, partition, offset };
+    });
+  }
+
+  /** Returns once there is room for more. */
+  async #offer(batch: RecordBatch): Promise<void> {
+    const { stream, target } = this.#options;
+    let bytes = RECORD_BYTES;
+    for (const value of batch.values) bytes += (value?.length ?? 0) + RECORD_BYTES;
+    let taken = target.offerRecords(stream, batch);
+    while (taken === null && !this.#isClosed) {
+      await (this.#inFlight[0]?.done ?? this.#wait(RETRY_MS));
+      taken = target.offerRecords(stream, batch);
+    }
+    if (taken === null) return;
+    this.#offeredTo.set(batch.partition, batch.nextOffset ?? 0);
+    const done = taken.then(
+      () => this.#durable.set(batch.partition, batch.nextOffset ?? 0),
+      (error: unknown) => this.#trouble(reasonOf(error)),
+    );
+    this.#inFlight.push({ bytes, done });
+    this.#inFlightBytes += bytes;
+    while (this.#inFlightBytes > IN_FLIGHT_BYTES_MAX) {
+      const [first] = this.#inFlight.splice(0, 1);
+      await first.done;
+      this.#inFlightBytes -= first.bytes;
+    }
+  }
+
+  /** A gap counts once all that was read before it has been offered. */
+  #offerSkips(): void {
+    const { stream, target } = this.#options;
+    for (const skip of this.#skips.splice(0)) {
+      const { partition, offset, nextOffset } = skip;
+      const batch = { partition, values: [], offsets: [], nextOffset, isAtEnd: false, resumedAt: nextOffset };
+      const isDue = this.#offeredTo.get(partition) === offset;
+      if (isDue && target.offerRecords(stream, batch) !== null) this.#offeredTo.set(partition, nextOffset);
+      else this.#skips.push(skip);
+    }
+  }
+
+  /** Partitions that are far ahead of others wait for them, so that ids of both are remembered at the same time. */
+  #align(consumer: KafkaConsumer): void {
+    const { stream, kafka, target } = this.#options;
+    for (const { partition } of consumer.assigned) {
+      const isAhead = target.isRecordPartitionAhead(stream, partition);
+      if (isAhead === this.#waiting.has(partition)) continue;
+      const partitions = [{ topic: kafka.topic, partition }];
+      if (isAhead) {
+        this.#waiting.add(partition);
+        consumer.pause(partitions);
+      } else {
+        this.#waiting.delete(partition);
+        consumer.resume(partitions);
+      }
+    }
+  }
+
+  #lookAgain(): void {
+    this.#timer = this.#options.clock.after(LOOK_INTERVAL_MS, () => {
+      void this.#look().finally(() => {
+        if (!this.#isClosed) this.#lookAgain();
+      });
+    });
+  }
+
+  /** A partition without records tells nothing by itself: whether it is at its end has to be asked. */
+  async #look(): Promise<void> {
+    const consumer = this.#consumer;
+    const { stream, target } = this.#options;
+    if (consumer === null || consumer.assigned.length === 0) return;
+    try {
+      const ranges = await consumer.ranges();
+      const positions = target.recordPositions(stream);
+      const lag: Record<number, number> = {};
+      for (const { partition, startOffset, endOffset } of ranges)
+        lag[partition] = Math.max(0, endOffset - (positions.get(partition) ?? startOffset));
+      this.#lag = lag;
+      target.recordPartitions(
+        stream,
+        ranges.map(({ partition }) => ({ partition, isAtEnd: lag[partition] === 0 })),
+      );
+      this.#state = "reading";
+      this.#reason = "";
+      this.#offerSkips();
+      this.#align(consumer);
+    } catch (error) {
+      this.#trouble(reasonOf(error));
+    }
+    await this.#tellGroup();
+  }
+
+  async #tellGroup(): Promise<void> {
+    const { kafka, log, stream } = this.#options;
+    const positions = [...this.#durable].map(([partition, offset]) => ({
+      topic: kafka.topic,
+      partition,
+      offset,
+    }));
+    this.#durable.clear();
+    if (positions.length === 0) return;
+    await this.#consumer
+      ?.commit(positions)
+      .catch((error: unknown) =>
+        log.debug("cannot tell the group its positions", { stream, reason: reasonOf(error) }),
+      );
+  }
+
+  #trouble(reason: string): void {
+    if (this.#isClosed) return;
+    this.#state = "trouble";
+    this.#reason = reason;
+  }
+
+  async #wait(delayMs: number): Promise<void> {
+    if (this.#isClosed) return;
+    await new Promise<void>((resolve) => {
+      this.#endWait = resolve;
+      this.#options.clock.after(delayMs, resolve);
+    });
+    this.#endWait = null;
+  }
+}
+
+function toRecordBatch({ partition, records, nextOffset, endOffset }: KafkaBatch): RecordBatch {
+  return {
+    partition,
+    values: records.map(({ value }) => value),
+    offsets: records.map(({ offset }) => offset),
+    nextOffset,
+    isAtEnd: nextOffset >= endOffset,
+  };
+}

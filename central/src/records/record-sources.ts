@@ -1,0 +1,56 @@
+import type { CentralConfig } from "@millrace/config";
+import { systemClock } from "@millrace/runtime";
+import type { Logger } from "@millrace/runtime";
+import type { RecordTarget } from "../api/record-routes.ts";
+import type { Central } from "../central.ts";
+import { KafkaRecordSource } from "./kafka-record-source.ts";
+
+/** The sources of the streams of records that metrics read, and central as the API sees it with them. */
+export class RecordSources {
+  readonly #sources: ReadonlyMap<string, KafkaRecordSource>;
+  readonly #central: Central;
+
+  private constructor(central: Central, sources: ReadonlyMap<string, KafkaRecordSource>) {
+    this.#central = central;
+    this.#sources = sources;
+  }
+
+  /** To be called once central is open. Reads at once. */
+  static async start(
+    central: Central,
+    { config, log }: { readonly config: Pick<CentralConfig, "records">; readonly log: Logger },
+  ): Promise<RecordSources> {
+    const read = new Set(central.recordStreams().map(({ stream }) => stream));
+    const sources = new Map<string, KafkaRecordSource>();
+    for (const { name, kafka } of config.records) {
+      if (kafka === null || !read.has(name)) continue;
+      const { PlatformaticClient } = await import("@millrace/kafka");
+      const client = new PlatformaticClient(kafka);
+      const source = new KafkaRecordSource({
+        stream: name,
+        kafka,
+        client,
+        target: central,
+        clock: systemClock,
+        log,
+      });
+      source.start();
+      sources.set(name, source);
+    }
+    return new RecordSources(central, sources);
+  }
+
+  get target(): RecordTarget {
+    return {
+      recordStreams: () =>
+        this.#central
+          .recordStreams()
+          .map((view) => ({ ...view, reading: this.#sources.get(view.stream)?.view ?? null })),
+      offerRecords: (stream, batch) => this.#central.offerRecords(stream, batch),
+    };
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#sources.values()].map((source) => source.close()));
+  }
+}
