@@ -8,6 +8,7 @@ import { Central, type StoreLoss } from "./central.ts";
 import { CentralMetrics } from "./central-metrics.ts";
 import { raisedGeneration } from "./core/raised-generation.ts";
 import { MqttIntake } from "./intake/mqtt-intake.ts";
+import { RecordSources } from "./records/record-sources.ts";
 import type { SinkRunner } from "./sinks/sink-runner.ts";
 
 export interface CentralServiceOptions {

@@ -72,11 +72,11 @@ export class IdLog {
     if (timeMs > this.#freshLatestMs) this.#freshLatestMs = timeMs;
   }
 
-  /** What is to be committed: the new ids, and the entries that are all older than `floorMs`. */
-  takeChanges(floorMs: number): Change[] {
+  /** What is to be committed: the new ids, and the entries that have only ids older than `fromMs`. */
+  takeChanges(fromMs: number): Change[] {
     const changes: Change[] = [];
     if (this.#freshCount > 0) changes.push(this.#put());
-    while (this.#entries.length > 1 && this.#entries[0].latestMs < floorMs) {
+    while (this.#entries.length > 1 && this.#entries[0].latestMs < fromMs) {
       const [{ number }] = this.#entries.splice(0, 1);
       changes.push({ type: "del", key: CENTRAL_KEYS.ids(this.#stream, number) });
     }

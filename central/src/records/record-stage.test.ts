@@ -224,19 +224,25 @@ test("a partition that is read to its end and idle sets nothing aside when it go
   });
 });
 
-test("a slow partition's old records are not set aside while it is read, however far the others are", () => {
-  const world = new StagedRecords(NOW);
+test("a slow partition's old records are judged while it is read, however far the others are, and they wait once ids are many", () => {
+  const world = new StagedRecords(NOW, { ...ORDERS, dedupeIdsMax: 1_000 });
   world.stage.expect([0, 1], 0);
-  for (let hour = 24; hour >= 0; hour -= 1)
-    world.take({ values: [bytesOf(order(hour, NOW - hour * 600_000))], partition: 0, isAtEnd: false });
+  const hours = (...from: readonly number[]) =>
+    Array.from({ length: 240 }, (_, hour) =>
+      from.map((first) => bytesOf(order(first + hour, NOW - (240 - hour) * 3_600_000))),
+    ).flat();
+  expect(world.take({ values: hours(0), isAtEnd: false })).toMatchObject({ taken: 240 });
   expect(world.stage.isAhead(0, 0)).toBe(false);
-  expect(
-    world.take({ values: [bytesOf(order(100, NOW - 24 * 600_000))], partition: 1, isAtEnd: false }),
-  ).toMatchObject({
-    taken: 1,
+  expect(world.take({ values: hours(1_000, 0), partition: 1, isAtEnd: false })).toMatchObject({
+    taken: 240,
+    duplicates: 240,
+    setAside: 0,
   });
+  world.stage.expect([2], 0);
+  const many = Array.from({ length: 600 }, (_, at) => bytesOf(order(2_000 + at)));
+  world.take({ values: many, isAtEnd: false });
   expect(world.stage.isAhead(0, 0)).toBe(true);
-  expect(world.stage.isAhead(1, 0)).toBe(false);
+  expect(world.stage.isAhead(2, 0)).toBe(false);
 });
 
 test("positions of another source mean nothing, ids do", async () => {
@@ -299,9 +305,9 @@ test("records that the source has lost are counted, with the time that they may 
   await world.crash();
   world.take({ values: [bytesOf(order(2, NOW - 40_000)), bytesOf(order(3))] });
   expect(world.stage.partitions).toMatchObject([
-    { next: 103, lost: [{ startMs: NOW - 105_000, endMs: NOW - 40_000 }] },
+    { next: 103, lost: [{ startMs: NOW - 105_000, endMs: NOW - 35_000 }] },
   ]);
-  world.finalToMs = NOW - 40_000;
+  world.finalToMs = NOW - 35_000;
   world.take({ values: [] });
   expect(world.stage.partitions[0].lost).toBeUndefined();
 });
@@ -321,5 +327,7 @@ test("a source that was made anew is read from its start, and says so", () => {
     taken: 1,
     duplicates: 1,
   });
-  expect(world.stage.partitions).toMatchObject([{ next: 2, lost: [{ startMs: NOW - 6_000, endMs: NOW }] }]);
+  expect(world.stage.partitions).toMatchObject([
+    { next: 2, lost: [{ startMs: NOW - 6_000, endMs: NOW + 5_000 }] },
+  ]);
 });

@@ -48,10 +48,8 @@ export interface StageMoment {
 const BLOCK = 2_048;
 /** Of an id: its place in the table at its fullest. */
 const ID_BYTES_MAX = 34;
-/** How far ahead of the slowest partition, in horizons, ids are still remembered for it. */
-const AHEAD_HORIZONS = 30;
-/** A partition further ahead should wait for the others: beyond AHEAD_HORIZONS theirs would be set aside. */
-const LEAD_HORIZONS_MAX = 15;
+/** How far ahead of the slowest partition, in horizons, ids are still judged: more than a backlog is long. */
+const AHEAD_HORIZONS = 10_000;
 const PANES_MAX = 1_000_000;
 const NOTHING = new Uint8Array(0);
 
@@ -123,8 +121,7 @@ export class RecordStage {
     this.#idsWatermarkMs = watermarkMs;
     for await (const { number, bytes } of ids) {
       const { hashes, timesMs, count } = this.#log.restore(number, bytes);
-      const watermarksMs = new Float64Array(count).fill(watermarkMs);
-      this.#ids.admitHashes(hashes, timesMs, watermarksMs, count, this.#verdicts);
+      this.#ids.remember(hashes, timesMs, count);
     }
   }
 
@@ -212,12 +209,16 @@ export class RecordStage {
     clock.lose(fromMs);
   }
 
-  /** A partition is further ahead of the slowest than ids are kept for that one: it should wait. */
+  /**
+   * A partition is more than the horizon ahead of another that is still read, and the ids in between have become many: it should
+   * wait, or the oldest would be forgotten and the other's records set aside.
+   */
   isAhead(partition: number, monotonicMs: number): boolean {
-    const { dedupeHorizonMs } = this.#config;
+    const { dedupeHorizonMs, dedupeIdsMax } = this.#config;
+    if (this.#ids.idCount < dedupeIdsMax / 2) return false;
     const own = this.#partitions.get(partition)?.latestMs ?? -Infinity;
     const others = this.#leastMs(monotonicMs, partition);
-    return others > -Infinity && own - others > LEAD_HORIZONS_MAX * dedupeHorizonMs;
+    return own - others > dedupeHorizonMs;
   }
 
   /** What the panes have gained since the last call, by metric. */
@@ -272,8 +273,8 @@ export class RecordStage {
   ): { readonly record: StreamRecord; readonly ids: readonly Change[] } | null {
     if (!this.#isDirty) return null;
     this.#isDirty = false;
-    const { floorMs } = this.#ids;
-    const ids = this.#log.takeChanges(floorMs);
+    const { floorMs, remembersFromMs } = this.#ids;
+    const ids = this.#log.takeChanges(remembersFromMs);
     const record = {
       stream: this.stream,
       source: this.source,
@@ -325,7 +326,7 @@ export class RecordStage {
         });
         continue;
       }
-      clock.resume(timeMs);
+      clock.resume(timeMs + outOfOrdernessMs);
       if (timeMs > clock.latestMs) clock.latestMs = timeMs;
       const slowestMs = clock.latestMs < othersMs ? clock.latestMs : othersMs;
       const watermarkMs = Math.max(slowestMs - outOfOrdernessMs, timeMs - AHEAD_HORIZONS * dedupeHorizonMs);

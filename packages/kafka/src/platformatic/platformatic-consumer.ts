@@ -282,6 +282,8 @@ export class PlatformaticConsumer implements KafkaConsumer {
     const nextOffset = Number(last.firstOffset) + last.lastOffsetDelta + 1;
     const records = recordsOf(batches, from.offset);
     const bytes = batches.reduce((sum, { length }) => sum + length, 0);
+    // To the end of the line: brokers fill an answer in the order of the question, and one partition could fill all of them.
+    this.#positions.delete(key);
     this.#positions.set(key, { ...partition, offset: nextOffset });
     this.#ready.push({ batch: { ...partition, records, nextOffset, endOffset }, bytes });
     this.#readyBytes += bytes;

@@ -15,7 +15,7 @@ export type IdVerdict = "fresh" | "duplicate" | "altered" | "undeduplicated";
 export interface ExpiringIdSetOptions {
   /** How long an id is remembered, from its own event time. */
   readonly horizonMs: number;
-  /** How far ahead of the watermark an id is still judged; at most 30 horizons. */
+  /** How far ahead of the watermark an id is still judged; at most 10,000 horizons. A horizon's room is 128 bytes. */
   readonly aheadMs: number;
   /** Most ids remembered; at most 2^27. */
   readonly idsMax: number;
@@ -29,7 +29,8 @@ export interface ExpiringIdSetOptions {
 
 /** Generations in a horizon: how finely ids expire and are dropped. */
 const GENERATIONS = 32;
-const AHEAD_HORIZONS_MAX = 30;
+/** Far fewer generations than tags tell apart, those between two sweeps included. */
+const AHEAD_HORIZONS_MAX = 10_000;
 const IDS_MAX = 2 ** 27;
 /** Few enough that making room in a segment takes a fraction of a millisecond. */
 const SEGMENT_IDS = 4_096;
@@ -84,7 +85,7 @@ export class ExpiringIdSet {
   constructor(options: ExpiringIdSetOptions) {
     const { horizonMs, aheadMs, idsMax, bytesMax, seed = 0, hasContent = false } = options;
     assert(horizonMs >= 1 && horizonMs <= 1e12, "1 ≤ horizonMs ≤ 1e12");
-    assert(aheadMs >= 0 && aheadMs <= AHEAD_HORIZONS_MAX * horizonMs, "0 ≤ aheadMs ≤ 30 horizons");
+    assert(aheadMs >= 0 && aheadMs <= AHEAD_HORIZONS_MAX * horizonMs, "0 ≤ aheadMs ≤ 10,000 horizons");
     assert(Number.isInteger(idsMax) && idsMax >= 1 && idsMax <= IDS_MAX, "1 ≤ idsMax ≤ 2^27");
     this.#options = { horizonMs, aheadMs, idsMax, bytesMax, seed: seed | 0, hasContent };
     this.#generationMs = Math.max(1, Math.ceil(horizonMs / GENERATIONS));
@@ -133,6 +134,11 @@ export class ExpiringIdSet {
   /** From this event time on ids are judged; Infinity before the first watermark. */
   get floorMs(): EventTimeMs {
     return this.#floorMs;
+  }
+
+  /** Ids of an earlier event time are all forgotten. A little before `floorMs`: they leave by generations. */
+  get remembersFromMs(): EventTimeMs {
+    return this.#floorGeneration * this.#generationMs;
   }
 
   /**
@@ -193,6 +199,20 @@ export class ExpiringIdSet {
     if (floorGeneration > this.#floorGeneration) this.#raiseFloor(floorGeneration);
   }
 
+  /** Takes in what another set had admitted, as far as it remembered it still; after `begin`. */
+  remember(hashes: Int32Array, timesMs: Float64Array, count: number): void {
+    const own = this.#hashes;
+    for (let from = 0; from < count; from += BATCH) {
+      const size = Math.min(BATCH, count - from);
+      own.set(hashes.subarray(4 * from, 4 * (from + size)));
+      for (let at = 0; at < size; at++) this.#table.touch(own, 4 * at);
+      for (let at = 0; at < size; at++) {
+        const generation = Math.floor(timesMs[from + at] / this.#generationMs);
+        if (generation >= this.#floorGeneration) this.#place(4 * at, generation);
+      }
+    }
+  }
+
   /**
    * The state in chunks: one of the counters, then one of each segment, a few hundred kilobytes at most. They belong together only
    * if nothing is admitted between the first and the last.
@@ -232,7 +252,10 @@ export class ExpiringIdSet {
       this.#aheadCount++;
       return "undeduplicated";
     }
-    const generation = Math.floor(timeMs / this.#generationMs);
+    return this.#place(hashAt, Math.floor(timeMs / this.#generationMs));
+  }
+
+  #place(hashAt: number, generation: number): IdVerdict {
     const place = this.#table.admit(this.#hashes, hashAt, generation);
     if (place === "found") return "duplicate";
     if (place === "altered") return "altered";

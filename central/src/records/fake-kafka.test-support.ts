@@ -1,0 +1,198 @@
+import type {
+  KafkaAdmin,
+  KafkaBatch,
+  KafkaClient,
+  KafkaConsumer,
+  KafkaConsumerOptions,
+  KafkaPosition,
+  KafkaProducer,
+  KafkaRange,
+} from "@millrace/kafka";
+
+interface Log {
+  start: number;
+  readonly records: (Uint8Array | null)[];
+}
+
+/** One topic in memory, as its reader sees it. */
+export class FakeKafka implements KafkaClient {
+  readonly #topic: string;
+  #logs: Log[] | null = null;
+  readonly #consumers = new Set<FakeConsumer>();
+  /** Records that a batch has at most. */
+  batchMax = 10;
+  readonly committed = new Map<number, number>();
+  isAway = false;
+
+  constructor(topic: string) {
+    this.#topic = topic;
+  }
+
+  create(partitions: number): void {
+    this.#logs ??= [];
+    while (this.#logs.length < partitions) this.#logs.push({ start: 0, records: [] });
+    for (const consumer of this.#consumers) consumer.assign();
+  }
+
+  send(partition: number, values: readonly (Uint8Array | null)[]): void {
+    this.#log(partition).records.push(...values);
+    for (const consumer of this.#consumers) consumer.wake();
+  }
+
+  /** Retention deletes what lies before this offset. */
+  expire(partition: number, start: number): void {
+    this.#log(partition).start = start;
+  }
+
+  /** The topic is deleted and made again. */
+  remake(partition: number): void {
+    this.#logs?.splice(partition, 1, { start: 0, records: [] });
+  }
+
+  consumer(options: KafkaConsumerOptions): KafkaConsumer {
+    const consumer = new FakeConsumer(this, options, () => this.#consumers.delete(consumer));
+    this.#consumers.add(consumer);
+    queueMicrotask(() => consumer.assign());
+    return consumer;
+  }
+
+  producer(): KafkaProducer {
+    throw new Error("nobody writes");
+  }
+
+  admin(): KafkaAdmin {
+    return {
+      createTopic: () => Promise.resolve(false),
+      describeTopic: (topic) => {
+        if (this.isAway) return Promise.reject(new Error("no broker answers"));
+        const partitions = this.#logs?.length ?? 0;
+        return Promise.resolve(
+          partitions === 0 ? null : { topic, partitions, replicas: 1, replicasInSync: 1 },
+        );
+      },
+      addPartitions: () => Promise.resolve(),
+      close: () => Promise.resolve(),
+    };
+  }
+
+  ranges(): KafkaRange[] {
+    if (this.isAway) throw new Error("no broker answers");
+    return (this.#logs ?? []).map(({ start, records }, partition) => ({
+      topic: this.#topic,
+      partition,
+      startOffset: start,
+      endOffset: records.length,
+    }));
+  }
+
+  /** What follows at a position; null: nothing yet; a position: it has to go on there. */
+  read({ partition, offset }: KafkaPosition): KafkaBatch | KafkaPosition | null {
+    if (this.isAway) return null;
+    const { start, records } = this.#log(partition);
+    if (offset < start || offset > records.length) return { topic: this.#topic, partition, offset: start };
+    const values = records.slice(offset, offset + this.batchMax);
+    if (values.length === 0) return null;
+    return {
+      topic: this.#topic,
+      partition,
+      records: values.map((value, at) => ({
+        offset: offset + at,
+        timestampMs: 0,
+        key: null,
+        value,
+        headers: [],
+      })),
+      nextOffset: offset + values.length,
+      endOffset: records.length,
+    };
+  }
+
+  #log(partition: number): Log {
+    const log = this.#logs?.[partition];
+    if (log === undefined) throw new Error(`no partition ${partition}`);
+    return log;
+  }
+}
+
+class FakeConsumer implements KafkaConsumer {
+  readonly #kafka: FakeKafka;
+  readonly #options: KafkaConsumerOptions;
+  readonly #onClose: () => void;
+  readonly #positions = new Map<number, number>();
+  readonly #paused = new Set<number>();
+  #wake = Promise.withResolvers<undefined>();
+  #isClosed = false;
+
+  constructor(kafka: FakeKafka, options: KafkaConsumerOptions, onClose: () => void) {
+    this.#kafka = kafka;
+    this.#options = options;
+    this.#onClose = onClose;
+  }
+
+  get assigned() {
+    const [topic] = this.#options.topics;
+    return [...this.#positions.keys()].map((partition) => ({ topic, partition }));
+  }
+
+  assign(): void {
+    const added = this.#kafka.ranges().filter(({ partition }) => !this.#positions.has(partition));
+    void this.#options.positions?.(added).then((positions) => {
+      for (const { partition, offset } of positions) this.#positions.set(partition, offset);
+      this.wake();
+    });
+  }
+
+  wake(): void {
+    this.#wake.resolve(undefined);
+  }
+
+  async next(): Promise<KafkaBatch | null> {
+    for (;;) {
+      if (this.#isClosed) return null;
+      for (const [partition, offset] of this.#positions) {
+        if (this.#paused.has(partition)) continue;
+        const position = { topic: this.#options.topics[0], partition, offset };
+        const found = this.#kafka.read(position);
+        if (found === null) continue;
+        if ("records" in found) {
+          // The next one's turn comes first.
+          this.#positions.delete(partition);
+          this.#positions.set(partition, found.nextOffset);
+          return found;
+        }
+        this.#positions.set(partition, found.offset);
+        this.#options.onSkipped?.({ ...position, nextOffset: found.offset });
+        this.wake();
+      }
+      await this.#wake.promise;
+      this.#wake = Promise.withResolvers();
+    }
+  }
+
+  seek(): void {}
+
+  pause(partitions: readonly { readonly partition: number }[]): void {
+    for (const { partition } of partitions) this.#paused.add(partition);
+  }
+
+  resume(partitions: readonly { readonly partition: number }[]): void {
+    for (const { partition } of partitions) this.#paused.delete(partition);
+    this.wake();
+  }
+
+  commit(positions: readonly KafkaPosition[]): Promise<void> {
+    for (const { partition, offset } of positions) this.#kafka.committed.set(partition, offset);
+    return Promise.resolve();
+  }
+
+  async ranges(): Promise<readonly KafkaRange[]> {
+    return this.#kafka.ranges();
+  }
+
+  close(): Promise<void> {
+    this.#isClosed = true;
+    this.wake();
+    this.#onClose();
+    return Promise.resolve();
+  }
+}

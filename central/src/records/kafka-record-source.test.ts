@@ -1,0 +1,242 @@
+// Reading a topic into central: where it goes on after a crash, what it does about a topic that is not there, partitions that
+// are added, brokers that are away, records that retention has deleted, and partitions far ahead of others.
+import type { RecordStreamConfig } from "@millrace/config";
+import { silentLogger } from "@millrace/runtime";
+import type { WindowSpec } from "@millrace/stream";
+import { SeededRandom, SimulatedTime } from "@millrace/testkit";
+import { expect, onTestFinished, test, vi } from "vitest";
+import { Central } from "../central.ts";
+import { CrashingStore } from "../crashing-store.test-support.ts";
+import { FakeKafka } from "./fake-kafka.test-support.ts";
+import { KafkaRecordSource } from "./kafka-record-source.ts";
+import { AMOUNT, bytesOf, ORDERS } from "./staged-records.test-support.ts";
+
+const NOW = 1_700_000_040_000;
+const KAFKA = { brokers: ["k:1"], topic: "orders", clientId: "c", group: "g", tls: null, sasl: null };
+const STREAM: RecordStreamConfig = { ...ORDERS, kafka: KAFKA };
+const WINDOW: WindowSpec = {
+  name: "amount_1m",
+  metric: "amount",
+  kind: "aligned",
+  sizeMs: 60_000,
+  slideMs: 60_000,
+  offsetMs: 0,
+  latenessMs: 86_400_000,
+  by: [],
+};
+
+async function start(kafka: FakeKafka, store = new CrashingStore(), time = new SimulatedTime(NOW)) {
+  let isAlive = true;
+  const clock = time.clock({ isAlive: () => isAlive });
+  const central = new Central({
+    agents: [],
+    pipeline: { metrics: [AMOUNT], windows: [WINDOW] },
+    records: [STREAM],
+    graceMs: 2_000,
+    retainMs: 86_400_000,
+    evidence: { bytesMax: 2 ** 30, retainMs: 86_400_000, unfinishedMs: 86_400_000 },
+    silentAfterMs: 3_000,
+    store,
+    clock,
+    random: new SeededRandom(1),
+    log: silentLogger,
+    compression: { compress: (bytes) => bytes, decompress: (bytes) => bytes },
+  });
+  await central.open();
+  const source = new KafkaRecordSource({
+    stream: "orders",
+    kafka: KAFKA,
+    client: kafka,
+    target: central,
+    clock,
+    log: silentLogger,
+  });
+  source.start();
+  onTestFinished(() => void source.close());
+  return {
+    time,
+    store,
+    central,
+    source,
+    die: () => {
+      isAlive = false;
+      return start(kafka, new CrashingStore(store.snapshot()), time);
+    },
+    stream: () => central.recordStreams()[0],
+    windows: async () =>
+      (
+        await central.windows({
+          window: "amount_1m",
+          group: {},
+          fromMs: -1e15,
+          toMs: 1e15,
+          limit: 100,
+          cursor: null,
+        })
+      ).windows,
+  };
+}
+
+const order = (id: number, t = NOW) => bytesOf({ id, t, region: "北京", amount: 1 });
+const orders = (from: number, to: number, t = NOW) =>
+  Array.from({ length: to - from }, (_, at) => order(from + at, t));
+
+test("a topic that is not there yet is waited for, and said; then it is read from its start, whatever the group has", async () => {
+  const kafka = new FakeKafka("orders");
+  kafka.committed.set(0, 7);
+  const { time, source, stream } = await start(kafka);
+  await time.run(5_000);
+  expect(source.view).toMatchObject({ state: "no_topic", reason: "there is no topic orders" });
+  kafka.create(2);
+  kafka.send(0, orders(0, 25));
+  kafka.send(1, [...orders(20, 30), bytesOf("junk"), null]);
+  await time.run(3_000);
+  expect(source.view).toMatchObject({ state: "reading", lag: { 0: 0, 1: 0 } });
+  expect(stream()).toMatchObject({
+    totals: { received: 37, aggregated: 30, duplicates: 5, rejected: { malformed: 1, empty: 1 } },
+    partitions: [
+      { partition: 0, position: 25 },
+      { partition: 1, position: 12 },
+    ],
+  });
+  await time.run(3_000);
+  expect([...kafka.committed].sort()).toEqual([
+    [0, 25],
+    [1, 12],
+  ]);
+});
+
+test("killed at any commit, it goes on where the windows are: each record counts once", async () => {
+  for (let commit = 1; commit <= 12; commit += 1) {
+    for (const fate of ["crash_before", "crash_after"] as const) {
+      const kafka = new FakeKafka("orders");
+      kafka.create(3);
+      kafka.batchMax = 3;
+      let world = await start(kafka);
+      world.store.fate = (each) => (each === commit ? fate : "done");
+      for (let round = 0; round < 6; round += 1) {
+        for (const partition of [0, 1, 2])
+          kafka.send(partition, orders(round * 20 + partition, round * 20 + partition + 5));
+        await world.time.run(700);
+      }
+      world = await world.die();
+      await world.time.run(5_000);
+      expect(world.stream().totals).toMatchObject({ received: 90, aggregated: 42, duplicates: 48 });
+      const [window] = await world.windows();
+      expect(window.values).toMatchObject({ count: 42, sum: 42 });
+    }
+  }
+});
+
+test("partitions that are added are read, and expected only from then on", async () => {
+  const kafka = new FakeKafka("orders");
+  kafka.create(1);
+  const { time, stream, windows } = await start(kafka);
+  kafka.send(0, [order(1, NOW - 120_000), order(2)]);
+  await time.run(5_000);
+  kafka.create(2);
+  kafka.send(1, [order(3)]);
+  await time.run(5_000);
+  expect(stream()).toMatchObject({ totals: { aggregated: 3 } });
+  const [before, now] = await windows();
+  expect(before.completeness).toMatchObject({ agentsExpected: 1, agentsMissing: [] });
+  expect(now.completeness).toMatchObject({ agentsExpected: 2, agentsMissing: ["orders/0", "orders/1"] });
+});
+
+test("a partition without records holds no window open for longer than the idle timeout", async () => {
+  const kafka = new FakeKafka("orders");
+  kafka.create(2);
+  const { time, windows } = await start(kafka);
+  for (let second = 0; second < 120; second += 1) {
+    kafka.send(0, [order(second, NOW + second * 1_000)]);
+    await time.run(1_000);
+  }
+  const [first] = await windows();
+  expect(first).toMatchObject({ state: "complete", completeness: { agentsExpected: 2, agentsMissing: [] } });
+});
+
+test("what retention has deleted before it was read is counted, alarmed, and its windows are never complete", async () => {
+  const kafka = new FakeKafka("orders");
+  kafka.create(1);
+  let world = await start(kafka);
+  kafka.send(0, orders(0, 10, NOW - 300_000));
+  await world.time.run(1_000);
+  kafka.isAway = true;
+  kafka.send(0, orders(10, 50, NOW - 120_000));
+  kafka.send(0, orders(50, 60, NOW));
+  kafka.expire(0, 45);
+  await world.time.run(5_000);
+  expect(world.source.view).toMatchObject({ state: "trouble", reason: "no broker answers" });
+  kafka.isAway = false;
+  world = await world.die();
+  await world.time.run(3_000);
+  expect(world.stream().totals).toMatchObject({ received: 25, aggregated: 25, lost: 35 });
+  expect(world.central.alarms()[0]).toMatchObject({ rule: "data_loss", agent: "orders/0", isActive: true });
+  expect(world.central.alarms()[0].message).toMatch(
+    /^35 records of orders\/0 were gone before central could read them/,
+  );
+  kafka.send(0, [order(100, NOW + 10_000)]);
+  await world.time.run(90_000);
+  const states = (await world.windows()).map(({ state, completeness }) => [
+    state,
+    completeness.agentsWithLoss ?? [],
+  ]);
+  // It may have lost some of the time between the last record before and the first one after.
+  expect(states).toEqual([
+    ["provisional", ["orders/0"]],
+    ["provisional", ["orders/0"]],
+    ["complete", []],
+  ]);
+});
+
+test("a topic that was made anew is read from its start", async () => {
+  const kafka = new FakeKafka("orders");
+  kafka.create(1);
+  let world = await start(kafka);
+  kafka.send(0, orders(0, 10));
+  await world.time.run(1_000);
+  kafka.remake(0);
+  kafka.send(0, orders(8, 12));
+  world = await world.die();
+  await world.time.run(3_000);
+  expect(world.stream()).toMatchObject({
+    totals: { received: 14, aggregated: 12, duplicates: 2, lost: 0 },
+    partitions: [{ position: 4 }],
+  });
+  expect(world.central.alarms()[0].message).toMatch(/begins anew at offset 0/);
+});
+
+test("a backlog that is read one partition after the other: nothing is set aside, and the same ids are found in all", async () => {
+  const kafka = new FakeKafka("orders");
+  kafka.create(3);
+  kafka.batchMax = 1_000;
+  for (const partition of [0, 1, 2])
+    for (let hour = 240; hour > 0; hour -= 1)
+      kafka.send(partition, [
+        order(1_000 * partition + hour, NOW - hour * 3_600_000),
+        order(5_000 + hour, NOW - hour * 3_600_000),
+      ]);
+  const { time, stream } = await start(kafka);
+  await time.run(5_000);
+  expect(stream().totals).toMatchObject({ received: 1_440, aggregated: 960, duplicates: 480, setAside: 0 });
+});
+
+test("a partition waits while it is far ahead of another and ids have become many", async () => {
+  const kafka = new FakeKafka("orders");
+  kafka.create(2);
+  const { time, source, stream, central } = await start(kafka);
+  const isAhead = vi
+    .spyOn(central, "isRecordPartitionAhead")
+    .mockImplementation((_, partition) => partition === 0);
+  kafka.send(0, orders(0, 5));
+  await time.run(1_000);
+  kafka.send(0, orders(5, 10));
+  kafka.send(1, orders(10, 15));
+  await time.run(3_000);
+  expect(source.view.waiting).toEqual([0]);
+  expect(stream().totals.received).toBe(10);
+  isAhead.mockRestore();
+  await time.run(3_000);
+  expect(source.view.waiting).toEqual([]);
+  expect(stream().totals.received).toBe(15);
+});
