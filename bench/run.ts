@@ -14,6 +14,7 @@ import { agentUplinkBytes } from "./agent-uplink-bytes.ts";
 import { agentWear } from "./agent-wear.ts";
 import type { Bench, BenchOptions } from "./bench.ts";
 import { centralMerge } from "./central-merge.ts";
+import { centralRecords } from "./central-records.ts";
 import { engineDisorder } from "./engine-disorder.ts";
 import { engineDedupe } from "./engine-dedupe.ts";
 import { engineMerge } from "./engine-merge.ts";
@@ -48,6 +49,7 @@ const BENCHES: readonly Bench[] = [
   agentSoak,
   paneCodec,
   centralMerge,
+  centralRecords,
   simGenerate,
   simRecords,
   simMqtt,

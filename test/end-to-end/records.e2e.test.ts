@@ -43,7 +43,10 @@ test(
       fetch(`http://127.0.0.1:${central.httpPort}/api/v1/records/orders`, {
         method: "POST",
         body: lines.join("\n"),
-      });
+      }).then(
+        ({ status }) => status,
+        () => 0,
+      );
     let killsLeft = 3;
     for (let from = 0; from < orders.lines.length; from += 700) {
       const lines = [...orders.lines.slice(from, from + 700), "no order"];
@@ -54,13 +57,13 @@ test(
           killsLeft -= 1;
           await new Promise((resolve) => setTimeout(resolve, random.next() * 20));
           await central.process.kill();
-          await posting.catch(() => undefined);
+          await posting;
           await central.start();
           continue;
         }
-        if ((await posting).status === 200) break;
+        if ((await posting) === 200) break;
       }
-      if (random.next() < 0.1) expect((await post(lines)).status).toBe(200);
+      if (random.next() < 0.1) expect(await post(lines)).toBe(200);
     }
     const stream = await streamOf(central);
     expectSum(stream);
@@ -125,7 +128,7 @@ test(
       await send(lines, 0);
       // The same once more, in other partitions; and what is no order.
       await send([...lines, "no order"], 1);
-      if (number % 4 === 1) {
+      if (number === 2 || number === chunks.length - 2) {
         await central.process.kill();
         await central.start();
       }

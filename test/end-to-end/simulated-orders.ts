@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import type { WindowResult } from "@millrace/stream";
 import { expect } from "vitest";
 import type { CentralHarness } from "./central-harness.ts";
+import { until } from "./until.ts";
 import type { Works } from "./works.ts";
 
 interface Totals {
@@ -45,6 +46,12 @@ export async function expectMinutes(
   central: CentralHarness,
   truth: SimulatedOrders["minutes"],
 ): Promise<void> {
+  const total = [...truth.values()].reduce((sum, { count }) => sum + count, 0);
+  // What is durable is shown within 250 ms.
+  await until("all orders are shown", async () => {
+    const windows = await windowsOf(central, "payments_1m");
+    return windows.reduce((sum, { values }) => sum + values["count"], 0) >= total;
+  });
   const found = new Map<string, Totals>();
   const failed = new Map<string, number>();
   for (const { group, startMs, values } of await windowsOf(central, "payments_1m"))

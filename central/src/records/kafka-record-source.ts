@@ -44,6 +44,8 @@ const RECORD_BYTES = 64;
 /** How often it looks at the ends of partitions, and tells the group where it is. */
 const LOOK_INTERVAL_MS = 2_000;
 const RETRY_MS = 1_000;
+/** What brokers allow at least: after a crash, its partitions come back no sooner. */
+const SESSION_MS = 6_000;
 
 /**
  * Reads a topic's partitions into central. Where to read on is central's to know, with the windows, in one commit: the group
@@ -145,6 +147,7 @@ export class KafkaRecordSource {
       group: kafka.group,
       topics: [kafka.topic],
       from: "start",
+      sessionMs: SESSION_MS,
       positions: (assigned) => this.#positions(consumer, assigned),
       onSkipped: (skip) => {
         this.#skips.push(skip);
