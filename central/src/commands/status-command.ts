@@ -4,6 +4,7 @@ import type { LedgerSum } from "../api/central-reader.ts";
 import type { AgentView } from "../core/agent-view.ts";
 import type { AlarmView } from "../core/alarm-view.ts";
 import type { LedgerTotals } from "../core/central-ledger.ts";
+import type { RecordStreamView } from "../records/record-stream-view.ts";
 import type { SinkView } from "../sinks/sink-view.ts";
 import { ApiClient } from "./api-client.ts";
 import { CONFIG_FLAG, JSON_FLAG } from "./config-flag.ts";
@@ -24,8 +25,10 @@ export const STATUS_COMMAND: Command = {
     const alarms = (await client.get<{ alarms: AlarmView[] }>("/api/v1/alarms")).alarms.filter(
       (alarm) => alarm.isActive,
     );
+    const { streams } = await client.get<{ streams: RecordStreamView[] }>("/api/v1/records");
     if (flags.isOn("json")) {
-      output.out(`${JSON.stringify({ health, agents, ledger, sinks, alarms }, null, 2)}\n`);
+      const page = { health, agents, ledger, records: streams, sinks, alarms };
+      output.out(`${JSON.stringify(page, null, 2)}\n`);
       return isReady(health) ? 0 : 1;
     }
     const rows = agents.map((view) => {
@@ -76,6 +79,7 @@ export const STATUS_COMMAND: Command = {
       output.out(
         `\nsink ${sink} is ${state}: ${count(outcomes.written, "revision")} written, ${waiting} waiting${reason === "" ? "" : `; ${reason}`}\n`,
       );
+    if (streams.length > 0) output.out(`\n${recordTable(streams)}`);
     output.out(alarms.length === 0 ? "\nno active alarms\n" : `\n${activeCount(alarms)}\n`);
     output.out(
       formatTable(
@@ -119,6 +123,50 @@ function activeCount(alarms: readonly AlarmView[]): string {
   const historicalCount = alarms.filter(({ isHistorical }) => isHistorical).length;
   const active = count(alarms.length - historicalCount, "active alarm");
   return historicalCount === 0 ? active : `${active}, ${historicalCount} historical`;
+}
+
+function recordTable(streams: readonly RecordStreamView[]): string {
+  const rows = streams.map(({ stream, source, totals, partitions, reading }) => {
+    const watermarks = partitions.map(({ watermarkMs }) => watermarkMs ?? Infinity);
+    const slowestMs = Math.min(...watermarks, Infinity);
+    const rejected = Object.values(totals.rejected).reduce((sum, count) => sum + count, 0);
+    const lag = Object.values(reading?.lag ?? {}).reduce((sum, count) => sum + count, 0);
+    return [
+      stream,
+      source,
+      String(partitions.length),
+      time(slowestMs === Infinity ? null : slowestMs),
+      reading === null ? "" : String(lag),
+      String(totals.received),
+      String(totals.aggregated),
+      String(totals.duplicates),
+      String(totals.setAside),
+      String(totals.tooLate),
+      String(rejected),
+      String(totals.lost),
+      reading === null || reading.state === "reading"
+        ? ""
+        : `${reading.state.replaceAll("_", " ")}: ${reading.reason}`,
+    ];
+  });
+  return formatTable(
+    [
+      "records",
+      "source",
+      "partitions",
+      "complete to",
+      "lag",
+      "received",
+      "aggregated",
+      "duplicates",
+      "set aside",
+      "too late",
+      "rejected",
+      "lost",
+      "",
+    ],
+    rows,
+  );
 }
 
 function isReady(health: unknown): boolean {
