@@ -335,6 +335,20 @@ test("behind a skipped batch only what it covers was given up; the rest of a gap
   expect(skippedOf(damaged)).toMatchObject({ from: 3, to: 4, reason: "damaged" });
 });
 
+test("of a gap that begins among the acknowledged, what was not acknowledged is told", async () => {
+  const { store, queue } = await filled(6);
+  await commit(store, (changes) => queue.ack(changes, "backfill", 3, 0));
+  for (const sequence of [2, 3, 4, 5])
+    for (const part of ["summary", "batch"] as const)
+      store.damage(numberedKey(part, "backfill", sequence), () => undefined);
+  const again = await BatchQueue.open(store.restart(), { random });
+  const batches = await again.read("backfill", 4, 9);
+  expect(skippedOf(batches[0])).toMatchObject({ from: 4, to: 5, reason: "damaged" });
+  expect(batches.map(({ sequence }) => sequence)).toEqual([4, 6]);
+  again.ack([], "backfill", 3, 0);
+  expect(again.lane("backfill").acked).toBe(3);
+});
+
 test("a lane record that claims more batches than a disk holds is taken for damaged", async () => {
   const { store, queue } = await filled(2);
   store.damage(Uint8Array.of(0x02, 2), () =>

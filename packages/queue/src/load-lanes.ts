@@ -123,9 +123,13 @@ async function restoreGaps(store: Store, lane: Lane, memory: LaneMemory, lostMs:
   }
 }
 
-/** The sequence after those that a `skipped` batch covers; one that cannot be read is sent as covering all of the gap. */
+/**
+ * The sequence after those that a `skipped` batch covers; one that cannot be read is sent as covering all of the gap, unless it is
+ * acknowledged: it is not sent again, and what was not acknowledged behind it is told by one of its own.
+ */
 async function skippedEnd(store: Store, lane: Lane, memory: LaneMemory, sequence: number): Promise<number> {
-  const gapEnd = memory.index.nextHeld(sequence + 1, memory.next);
+  const { index, next, acked } = memory;
+  const gapEnd = Math.min(index.nextHeld(sequence + 1, next), sequence <= acked ? acked + 1 : next);
   const bytes = await store.get(numberedKey("batch", lane, sequence));
   const opened = bytes === undefined ? undefined : openBatch(bytes, Number.POSITIVE_INFINITY);
   if (opened?.ok !== true || opened.batch.kind !== "skipped") return gapEnd;
