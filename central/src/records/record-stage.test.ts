@@ -262,7 +262,7 @@ test("positions of another source mean nothing, ids do", async () => {
   expect(moved.take({ values: [bytesOf(order(1))] })).toMatchObject({ taken: 0, duplicates: 1 });
 });
 
-test("ids leave the store once they are older than the horizon; small commits share an entry", () => {
+test("ids leave the store once they are older than the horizon; small commits share an entry", async () => {
   const world = new StagedRecords(NOW);
   for (let second = 0; second < 3_000; second += 1) {
     world.nowMs = NOW + second * 1_000;
@@ -274,6 +274,11 @@ test("ids leave the store once they are older than the horizon; small commits sh
   expect(kept).toBeGreaterThanOrEqual(600);
   expect(kept).toBeLessThan(600 + 2 * 256 + 32);
   expect(world.stage.idCount).toBeLessThan(700);
+  await world.crash();
+  const again = Array.from({ length: 600 }, (_, at) =>
+    bytesOf(order(2_400 + at, NOW + (2_400 + at) * 1_000)),
+  );
+  expect(world.take({ values: again })).toMatchObject({ duplicates: 600 });
 });
 
 test("more ids than are to be kept: the horizon is shorter, what is older is set aside, and a restart knows", async () => {
