@@ -112,6 +112,7 @@ export class CentralState {
   readonly quarantine: Quarantine;
   readonly engine: WindowEngine;
   readonly records: RecordStreams;
+  readonly #recordMetrics: ReadonlySet<string>;
   /** Values that the store had and that could not be read: they are left out. */
   readonly unreadableCount: number;
 
@@ -120,9 +121,12 @@ export class CentralState {
     quarantine: Quarantine,
     stored: StoredValues,
     records: RecordStreams,
-    evidence: EvidenceLimits,
+    { evidence, pipeline }: CentralStateOptions,
   ) {
     this.records = records;
+    this.#recordMetrics = new Set(
+      pipeline.metrics.flatMap(({ name, stream }) => (stream === undefined ? [] : name)),
+    );
     this.evidence = new EvidenceBook(evidence);
     this.engine = engine;
     this.quarantine = quarantine;
@@ -148,7 +152,7 @@ export class CentralState {
     const evidence = await stored.under("v", EVIDENCE);
     const { monotonicMs } = options;
     const records = await RecordStreams.open({ store, streams: options.records, pipeline, monotonicMs });
-    const state = new CentralState(engine, new Quarantine(quarantineNext), stored, records, options.evidence);
+    const state = new CentralState(engine, new Quarantine(quarantineNext), stored, records, options);
     state.evidence.restore(evidence);
     state.stores.restore(stores, lanes);
     state.agents.restore(agents, membership, options.monotonicMs);
@@ -164,6 +168,11 @@ export class CentralState {
     state.showEngineAgents();
     state.records.show(engine, monotonicMs);
     return state;
+  }
+
+  /** Whether a metric is made of records, and not of agents' readings. */
+  isOfRecords(metric: string): boolean {
+    return this.#recordMetrics.has(metric);
   }
 
   /** Tells the engine who belongs, how far each agent's data is complete, and what of it is lost. */

@@ -308,16 +308,21 @@ export class MessageApplier {
     const taken: number[] = [];
     let future = 0;
     let foreignSite = 0;
+    // An agent with an older pipeline: what is made of records now is no agent's to add to.
+    const isOfRecords = this.#state.isOfRecords(rows.metric);
+    let ofRecords = 0;
     for (let row = 0; row < rows.rowCount; row++) {
       const readings = readingCountOfRow(rows.layout, rows.state, row * rows.layout.stride);
-      if (isForeign[rows.seriesIndex[row]]) foreignSite += readings;
+      if (isOfRecords) ofRecords += readings;
+      else if (isForeign[rows.seriesIndex[row]]) foreignSite += readings;
       else if (rows.startMs[row] > latestMs) future += readings;
       else taken.push(row);
     }
     const own = taken.length === rows.rowCount ? rows : pickRows(rows, taken);
     this.#state.coarsen(agent, engine.coarseOf(own));
     const outcome = engine.apply(own, moment.nowMs);
-    const { merged, tooLate, tooLateFromMs, unwindowed } = outcome;
+    const { merged, tooLate, tooLateFromMs } = outcome;
+    const unwindowed = outcome.unwindowed + ofRecords;
     late.note(agent, outcome.late, moment.nowMs);
     const received = merged + tooLate + unwindowed + future + foreignSite;
     const partlyRead = rows.unread === undefined ? 0 : received;

@@ -1,13 +1,15 @@
 // Records through the whole of central: windows by the records' labels, complete once every partition has passed, each record
 // in them once, whatever dies between any two commits.
-import type { PipelineMetric, RecordStreamConfig } from "@millrace/config";
+import type { PipelineMetric } from "@millrace/config";
 import { silentLogger } from "@millrace/runtime";
 import type { WindowResult, WindowSpec } from "@millrace/stream";
 import { SeededRandom, SimulatedTime } from "@millrace/testkit";
 import { expect, test } from "vitest";
 import { Central } from "../central.ts";
+import type { CentralOptions } from "../central.ts";
 import { CrashingStore } from "../crashing-store.test-support.ts";
 import { STREAM_INBOX_BYTES_MAX } from "./record-inbox.ts";
+import { ScriptedAgent } from "../scripted-agent.test-support.ts";
 import { AMOUNT, bytesOf, FAILED, ORDERS } from "./staged-records.test-support.ts";
 
 const NOW = 1_700_000_040_000;
@@ -32,18 +34,20 @@ const CPU: PipelineMetric = {
   source: { kind: "host", sensor: "cpu" },
 };
 
+const PIPELINE = { metrics: [AMOUNT, FAILED, CPU], windows: WINDOWS };
+
 async function start(
   store = new CrashingStore(),
   {
     time = new SimulatedTime(NOW),
-    orders = ORDERS,
-  }: { time?: SimulatedTime; orders?: RecordStreamConfig } = {},
+    pipeline = PIPELINE,
+  }: { time?: SimulatedTime; pipeline?: CentralOptions["pipeline"] } = {},
 ) {
   const clock = time.clock();
   const central = new Central({
     agents: [{ id: "alpha-1", site: "alpha" }],
-    pipeline: { metrics: [AMOUNT, FAILED, CPU], windows: WINDOWS },
-    records: [orders],
+    pipeline,
+    records: [ORDERS],
     graceMs: 2_000,
     retainMs: 86_400_000,
     evidence: { bytesMax: 2 ** 30, retainMs: 86_400_000, unfinishedMs: 86_400_000 },
@@ -205,6 +209,21 @@ test("what is refused is in the quarantine with stream, partition and offset, on
   const again = await start(new CrashingStore(store.snapshot()), { time });
   expect(again.central.recordStreams()[0]).toMatchObject({ partitions: [{ partition: 0, position: 3 }] });
   expect(await again.central.quarantine(10)).toHaveLength(2);
+});
+
+test("an agent that still sends a metric which is made of records now adds nothing to its windows", async () => {
+  const pipeline = {
+    metrics: [{ ...AMOUNT, name: "t" }],
+    windows: [{ ...COMMON, name: "t_1m", metric: "t", by: [] }],
+  };
+  const { central, time } = await start(undefined, { pipeline });
+  const agent = new ScriptedAgent(central, () => Math.floor(time.nowMs));
+  agent.hello();
+  await time.run(10);
+  agent.panes(1, NOW);
+  await time.run(300);
+  expect(await windowsOf(central, "t_1m")).toEqual([]);
+  expect(central.ledger().get("alpha-1")).toMatchObject({ received: 1, merged: 0, unwindowed: 1 });
 });
 
 test("records wait for a commit within a bound; what stops says so", async () => {

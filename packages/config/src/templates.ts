@@ -130,6 +130,8 @@ agents:                     # the ones expected in every window
 
 http: { host: 127.0.0.1, port: 8080 }   # dashboard and API
 
+# records: { orders: { http: {} } }   # business records that metrics read: posted, or from a Kafka topic
+
 # windows:
 #   grace: 2s               # after the first agent has passed a window, how long the others are waited for
 #   retain: 30d
