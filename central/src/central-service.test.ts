@@ -67,7 +67,7 @@ function configOf(folder: string): CentralConfig {
     windows: { graceMs: 2_000, retainMs: 86_400_000 },
     evidence: { bytesMax: 2 ** 30, retainMs: 86_400_000, unfinishedMs: 86_400_000 },
     records: [],
-    sinks: { redis: null },
+    sinks: { redis: null, kafka: null, file: null, webhook: null },
     silentAfterMs: 3_000,
     logLevel: "error",
   };

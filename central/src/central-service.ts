@@ -9,7 +9,7 @@ import { CentralMetrics } from "./central-metrics.ts";
 import { raisedGeneration } from "./core/raised-generation.ts";
 import { MqttIntake } from "./intake/mqtt-intake.ts";
 import { RecordSources } from "./records/record-sources.ts";
-import type { SinkRunner } from "./sinks/sink-runner.ts";
+import type { Sink } from "./sinks/open-sinks.ts";
 
 export interface CentralServiceOptions {
   readonly config: CentralConfig;
@@ -61,17 +61,17 @@ export class CentralService {
         ...lossOf(store, log),
       });
     let central = newCentral();
-    let sinks: readonly SinkRunner[] = [];
     let sources: RecordSources | null = null;
+    let sinks: readonly Sink[] = [];
     const open = async () => {
-      if (config.sinks.redis !== null) {
+      if (Object.values(config.sinks).some((sink) => sink !== null)) {
         const generation = await raisedGeneration(store, systemClock.nowMs());
-        // The client is loaded where it is needed.
         const { openSinks } = await import("./sinks/open-sinks.ts");
-        sinks = openSinks({
+        sinks = await openSinks({
           config,
           windows: pipeline.windows,
           central,
+          store,
           generation,
           log: log.child("sinks"),
         });

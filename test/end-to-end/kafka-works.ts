@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { findFreePort } from "@millrace/runtime";
 import { TEST_CERTIFICATES } from "@millrace/testkit";
+import { Admin } from "@platformatic/kafka";
 import { KafkaServer, type KafkaVersion } from "../../scripts/stack/kafka-server.ts";
 import { StackUnavailable } from "../../scripts/stack/stack-unavailable.ts";
 
@@ -63,6 +64,12 @@ export class KafkaWorks {
       if (error instanceof StackUnavailable) return undefined;
       throw error;
     }
+  }
+
+  async deleteTopic(topic: string): Promise<void> {
+    const admin = new Admin({ clientId: "test", bootstrapBrokers: [this.server.address] });
+    await admin.deleteTopics({ topics: [topic] });
+    await admin.close();
   }
 
   async end(): Promise<void> {

@@ -7,6 +7,7 @@ import type { Redis } from "ioredis";
 import { expect, test } from "vitest";
 import { RedisSink } from "../../central/src/sinks/redis/redis-sink.ts";
 import { SinkRunner } from "../../central/src/sinks/sink-runner.ts";
+import { WindowStream } from "../../central/src/sinks/window-stream.ts";
 import { RedisWorks } from "./redis-works.ts";
 import { until } from "./until.ts";
 import { Works } from "./works.ts";
@@ -30,7 +31,7 @@ const SEED = Number(process.env["MILLRACE_SEED"] ?? Math.floor(Math.random() * 1
 class Plant {
   readonly history = new Map<string, WindowResult>();
   readonly log = new MemoryLogger();
-  runner: SinkRunner;
+  runner: SinkRunner<WindowResult>;
   readonly sink: RedisSink;
   readonly #random = new SeededRandom(SEED, "revisions");
   readonly #startMs: number;
@@ -53,14 +54,18 @@ class Plant {
     this.sink = new RedisSink({ config: full, windows, generation, log: this.log });
     this.runner = new SinkRunner({
       target: this.sink,
-      windows: windows.map(({ name }) => ({ name, lengthMsMax: MINUTE_MS })),
+      stream: new WindowStream({
+        windows,
+        hasProvisional: true,
+        readHistory: async ({ window, cursor, limit }) => {
+          const all = [...this.history.values()].filter((result) => result.window === window);
+          const from = Number(cursor ?? 0);
+          const hasMore = from + limit < all.length;
+          return { windows: all.slice(from, from + limit), cursor: hasMore ? String(from + limit) : null };
+        },
+      }),
+      mark: null,
       retentionMs: full.retentionMs,
-      readHistory: async ({ window, cursor, limit }) => {
-        const all = [...this.history.values()].filter((result) => result.window === window);
-        const from = Number(cursor ?? 0);
-        const hasMore = from + limit < all.length;
-        return { windows: all.slice(from, from + limit), cursor: hasMore ? String(from + limit) : null };
-      },
       clock: systemClock,
       random: systemRandom,
       log: this.log,

@@ -11,6 +11,7 @@ import type { Lane } from "@millrace/stream";
  *   'M'                                     membership intervals
  *   'T'                                     trusted time (trusted-time.ts)
  *   'G'                                     generation, raised at each start with a sink (raised-generation.ts)
+ *   'k' sink 0                              how far a sink holds what there is (sinks/store-mark.ts)
  *   'g' agent 0                             ledger
  *   'A' agent 0 alarm id 0                  alarm, latest step, and where it came from
  *   'q' number u48                          quarantined message
@@ -43,6 +44,7 @@ export const CENTRAL_KEYS = {
   membership: () => key("M"),
   trustedTime: () => key("T"),
   generation: () => key("G"),
+  sinkMark: (sink: string) => key("k", sink),
   engine: (stateKey: string) => encoder.encode(`e${stateKey}`),
 } as const;
 

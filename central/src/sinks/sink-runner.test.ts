@@ -1,13 +1,24 @@
 // A sink's queue, retry and rebuild over a scripted target, in simulated time: what the target ends up with is the latest of all.
 import { MemoryLogger, MillraceError } from "@millrace/runtime";
-import type { WindowResult } from "@millrace/stream";
+import type { WindowResult, WindowSpec } from "@millrace/stream";
 import { SeededRandom, SimulatedTime } from "@millrace/testkit";
 import { expect, test } from "vitest";
 import type { WindowQuery } from "../api/central-reader.ts";
-import { BATCH_RESULTS_MAX, SinkRunner, WAITING_MAX } from "./sink-runner.ts";
+import { BATCH_ITEMS_MAX, SinkRunner, WAITING_MAX } from "./sink-runner.ts";
+import { WindowStream } from "./window-stream.ts";
 
 const START_MS = Date.parse("2026-01-05T10:00:00Z");
 const HOUR_MS = 3_600_000;
+const ORDERS: WindowSpec = {
+  name: "orders_1m",
+  metric: "orders",
+  kind: "aligned",
+  sizeMs: 60_000,
+  slideMs: 60_000,
+  offsetMs: 0,
+  by: ["region"],
+  latenessMs: 7 * 86_400_000,
+};
 
 function result(number: number, revision: number, window = "orders_1m"): WindowResult {
   const startMs = START_MS - HOUR_MS / 2 + number;
@@ -42,6 +53,9 @@ class Target {
   pruned: number[] = [];
   holdsAll = false;
   failure: Error | null = null;
+  /** Told during each write, which goes on trying. */
+  trouble: MillraceError | null = null;
+  restMsAsked = 0;
   /** Told of each write. */
   onWrite: () => void = () => {};
   /** What a write waits for. */
@@ -58,8 +72,9 @@ class Target {
     return { holdsAll: this.holdsAll };
   }
 
-  async write(results: readonly WindowResult[]) {
+  async write(results: readonly WindowResult[], onTrouble: (trouble: MillraceError) => void) {
     this.onWrite();
+    if (this.trouble !== null) onTrouble(this.trouble);
     await this.gate;
     if (this.failure !== null) throw this.failure;
     this.batches.push(results.length);
@@ -77,27 +92,50 @@ class Target {
     return { hasMore: this.pruned.length === 1 };
   }
 
+  restMs() {
+    return this.restMsAsked;
+  }
+
   close() {}
 }
 
-function sink() {
+/** Central's history, and the mark in its store: what is left when central is killed. */
+class Kept {
+  readonly history = new Map<number, WindowResult>();
+  markMs: number | null = null;
+}
+
+function sink({ kept, target: earlier }: { readonly kept?: Kept; readonly target?: Target } = {}) {
   const time = new SimulatedTime(START_MS);
-  const target = new Target(time);
-  const history = new Map<number, WindowResult>();
+  const target = earlier ?? new Target(time);
+  const { history } = kept ?? new Kept();
   const log = new MemoryLogger();
+  let aheadMs = 0;
   const runner = new SinkRunner({
     target,
-    windows: [{ name: "orders_1m", lengthMsMax: 60_000 }],
+    stream: new WindowStream({
+      windows: [ORDERS],
+      hasProvisional: true,
+      readHistory: async ({ fromMs, cursor, limit }: WindowQuery) => {
+        const from = cursor === null ? 0 : Number(cursor);
+        const all = [...history.values()].filter(({ startMs }) => startMs >= fromMs);
+        return {
+          windows: all.slice(from, from + limit),
+          cursor: from + limit < all.length ? String(from + limit) : null,
+        };
+      },
+    }),
+    mark:
+      kept === undefined
+        ? null
+        : {
+            read: async () => kept.markMs,
+            write: async (markMs) => {
+              kept.markMs = markMs;
+            },
+          },
     retentionMs: HOUR_MS,
-    readHistory: async ({ fromMs, cursor, limit }: WindowQuery) => {
-      const from = cursor === null ? 0 : Number(cursor);
-      const all = [...history.values()].filter(({ startMs }) => startMs >= fromMs);
-      return {
-        windows: all.slice(from, from + limit),
-        cursor: from + limit < all.length ? String(from + limit) : null,
-      };
-    },
-    clock: time.clock(),
+    clock: time.clock({ offsetMs: () => aheadMs }),
     random: new SeededRandom(7),
     log,
   });
@@ -107,12 +145,13 @@ function sink() {
     runner.offer(results);
   };
   const truth = () => new Map([...history].map(([startMs, { revision }]) => [startMs, revision]));
-  return { time, target, runner, publish, truth, log, history };
+  const setClock = (byMs: number) => (aheadMs = byMs);
+  return { time, target, runner, publish, truth, log, history, setClock };
 }
 
 test("what was there before the start is written from the history, then what is published", async () => {
   const { time, target, runner, publish, truth } = sink();
-  for (let number = 0; number < 2 * BATCH_RESULTS_MAX + 1; number += 1) publish(result(number, 1));
+  for (let number = 0; number < 2 * BATCH_ITEMS_MAX + 1; number += 1) publish(result(number, 1));
   runner.start();
   await time.run(1);
   expect(target.held).toEqual(truth());
@@ -121,7 +160,7 @@ test("what was there before the start is written from the history, then what is 
   await time.run(1);
   expect(target.held.get(result(3, 2).startMs)).toBe(2);
   expect(target.held.has(result(5_000, 1).startMs)).toBe(true);
-  expect(target.held.size).toBe(2 * BATCH_RESULTS_MAX + 2);
+  expect(target.held.size).toBe(2 * BATCH_ITEMS_MAX + 2);
 });
 
 test("while the target is away only the latest revision of each window waits, and it is tried again after growing, random waits", async () => {
@@ -163,7 +202,7 @@ test("more than may wait is left to the history: memory is bounded, nothing is m
 
 test("a target that has lost what it held is given all again, and what is published meanwhile is not missed", async () => {
   const { time, target, runner, publish, truth } = sink();
-  for (let number = 0; number < 3 * BATCH_RESULTS_MAX; number += 1) publish(result(number, 1));
+  for (let number = 0; number < 3 * BATCH_ITEMS_MAX; number += 1) publish(result(number, 1));
   runner.start();
   await time.run(1);
   target.held.clear();
@@ -201,13 +240,13 @@ test("windows that change while they are written do not keep others waiting", as
   runner.start();
   await time.run(1);
   const all = (revision: number) =>
-    publish(...Array.from({ length: BATCH_RESULTS_MAX + 10 }, (_, number) => result(number, revision)));
+    publish(...Array.from({ length: BATCH_ITEMS_MAX + 10 }, (_, number) => result(number, revision)));
   let writes = 0;
   // Every write is overtaken, as by a slow target.
   target.onWrite = () => {
     writes += 1;
     if (writes <= 2) all(writes + 1);
-    else expect(target.held.size).toBe(BATCH_RESULTS_MAX + 10);
+    else expect(target.held.size).toBe(BATCH_ITEMS_MAX + 10);
   };
   all(1);
   await time.run(1);
@@ -218,7 +257,7 @@ test("windows that change while they are written do not keep others waiting", as
 test("what is past the retention is not written, and pruned in slices", async () => {
   const { time, target, runner, publish } = sink();
   // The first begins too early to be read at all; the second is read, and has ended too long ago.
-  for (const startMs of [START_MS - 2 * HOUR_MS, START_MS - HOUR_MS - 60_000])
+  for (const startMs of [START_MS - 3 * HOUR_MS, START_MS - HOUR_MS - 60_000])
     publish({ ...result(1, 1), startMs, endMs: startMs + 30_000 });
   runner.start();
   await time.run(1);
@@ -246,4 +285,100 @@ test("a stop writes what waits, and does not wait for a target that does not ans
   stopped = hanging.runner.stop();
   await hanging.time.run(1);
   await stopped;
+});
+
+const at = (number: number, revision: number, updatedAtMs: number) => ({
+  ...result(number, revision),
+  updatedAtMs,
+});
+
+test("a start writes what the mark does not say is there: what was changed since, and no more", async () => {
+  const kept = new Kept();
+  const first = sink({ kept });
+  first.target.holdsAll = true;
+  first.publish(at(1, 1, START_MS - 500), at(2, 1, START_MS - 400));
+  first.runner.start();
+  await first.time.run(1_500);
+  expect(kept.markMs).toBe(START_MS - 400);
+  // Killed: what was committed last is in the history, and was not written.
+  kept.history.set(result(3, 1).startMs, at(3, 1, START_MS - 400));
+  kept.history.set(result(1, 2).startMs, at(1, 2, START_MS - 300));
+  first.target.batches.length = 0;
+  const second = sink({ kept, target: first.target });
+  second.runner.start();
+  await second.time.run(1_500);
+  expect(second.target.held).toEqual(second.truth());
+  expect(second.target.batches).toEqual([3]);
+  expect(kept.markMs).toBe(START_MS - 300);
+  second.target.batches.length = 0;
+  const third = sink({ kept, target: first.target });
+  third.runner.start();
+  third.publish(at(4, 1, START_MS + 100));
+  await third.time.run(1);
+  const stopped = third.runner.stop();
+  await third.time.run(1);
+  await stopped;
+  expect(third.target.held).toEqual(third.truth());
+  expect(kept.markMs).toBe(START_MS + 100);
+});
+
+test("the mark stays before what waits, and goes back with a clock that is set back", async () => {
+  const kept = new Kept();
+  const { time, target, runner, publish } = sink({ kept });
+  target.holdsAll = true;
+  runner.start();
+  publish(at(1, 1, START_MS));
+  await time.run(2_000);
+  target.failure = new Error("away");
+  publish(at(2, 1, START_MS + 2_000), at(3, 1, START_MS + 2_001));
+  await time.run(5_000);
+  expect(kept.markMs).toBe(START_MS + 2_000);
+  target.failure = null;
+  await time.run(20_000);
+  expect(kept.markMs).toBe(START_MS + 2_001);
+  target.onWrite = () => expect(kept.markMs).toBe(START_MS - HOUR_MS);
+  publish(at(4, 1, START_MS - HOUR_MS));
+  await time.run(1);
+  expect(target.held.has(result(4, 1).startMs)).toBe(true);
+});
+
+test("a mark that lies ahead of the clock, or of a target that is another, says nothing", async () => {
+  for (const isAhead of [true, false]) {
+    const kept = new Kept();
+    kept.markMs = isAhead ? START_MS + HOUR_MS : START_MS;
+    const { time, target, runner, publish, truth } = sink({ kept });
+    target.holdsAll = isAhead;
+    publish(at(1, 1, START_MS - 2_000));
+    let markAtWrite: number | null = START_MS;
+    target.onWrite = () => (markAtWrite = kept.markMs);
+    runner.start();
+    await time.run(1);
+    expect(target.held).toEqual(truth());
+    if (!isAhead) expect(markAtWrite).toBeNull();
+  }
+});
+
+test("a target that goes on trying by itself is down meanwhile, and one that asks for rest is left alone", async () => {
+  const { time, target, runner, publish, log } = sink();
+  runner.start();
+  await time.run(1);
+  const opened = Promise.withResolvers<void>();
+  target.gate = opened.promise;
+  target.trouble = new MillraceError("redis_unreachable", { url: "redis://r", reason: "gone" });
+  publish(result(1, 1));
+  await time.run(1_000);
+  expect(runner.view).toMatchObject({ state: "down", code: "redis_unreachable", waiting: 1 });
+  opened.resolve();
+  await time.run(1);
+  expect(runner.view).toMatchObject({ state: "up", code: "", waiting: 0 });
+  expect(log.messages("info")).toEqual(["a sink is up again"]);
+  target.trouble = null;
+  target.failure = new Error("too many");
+  target.restMsAsked = 60_000;
+  const opens = target.opens.length;
+  publish(result(2, 1));
+  await time.run(59_000);
+  expect(target.opens).toHaveLength(opens);
+  await time.run(2_000);
+  expect(target.opens).toHaveLength(opens + 1);
 });

@@ -1,48 +1,49 @@
 import { createBackoff, MillraceError, reasonOf } from "@millrace/runtime";
 import type { Backoff, Clock, Logger, Random } from "@millrace/runtime";
-import { labelsKey } from "@millrace/stream";
-import type { WindowResult } from "@millrace/stream";
-import type { WindowPage, WindowQuery } from "../api/central-reader.ts";
+import type { SinkMark } from "./sink-mark.ts";
+import type { SinkStream } from "./sink-stream.ts";
 import type { SinkTarget } from "./sink-target.ts";
 import { SINK_OUTCOMES } from "./sink-view.ts";
 import type { SinkOutcome, SinkView } from "./sink-view.ts";
 
-/** Windows whose latest revision waits; beyond them all is left to the history. */
+/** Items that wait; beyond them all is left to the history. */
 export const WAITING_MAX = 50_000;
-/** Results in one write. */
-export const BATCH_RESULTS_MAX = 500;
+/** Items in one write. */
+export const BATCH_ITEMS_MAX = 500;
 const RETRY_FIRST_MS = 100;
 const RETRY_MAX_MS = 10_000;
 const PRUNE_INTERVAL_MS = 10_000;
+/** How much is written twice after `kill -9`, at most. */
+const MARK_INTERVAL_MS = 1_000;
 /** At a stop, for what waits. */
 const FLUSH_MS_MAX = 2_000;
 
-interface Waiting {
-  readonly result: WindowResult;
+interface Waiting<Item> {
+  readonly item: Item;
   readonly sinceMs: number;
 }
 
-export interface SinkRunnerOptions {
-  readonly target: SinkTarget;
-  /** Those that go there, and how long one of them can be. */
-  readonly windows: readonly { readonly name: string; readonly lengthMsMax: number }[];
-  /** After its end, how long a window is kept there. */
+export interface SinkRunnerOptions<Item> {
+  readonly target: SinkTarget<Item>;
+  readonly stream: SinkStream<Item>;
+  /** Null: after each start all of the history is written again. */
+  readonly mark: SinkMark | null;
+  /** After its end, how long something is kept there. */
   readonly retentionMs: number;
-  readonly readHistory: (query: WindowQuery) => Promise<WindowPage>;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
 }
 
 /**
- * One sink beside the others: what is published waits here, of each window only its latest revision, and is written in batches.
- * While the target is away nothing else is held up; what does not fit any more is forgotten, and read from the history when
- * the target is back, as is everything when the target has lost something or central has started.
+ * One sink beside the others: what is published waits here, of each window or alarm only its latest revision, and is written in
+ * batches. While the target is away nothing else is held up; what does not fit any more is forgotten, and read from the history
+ * when the target is back. So is everything when the target has lost something; and when central has started, what the mark does
+ * not say is there.
  */
-export class SinkRunner {
-  readonly #options: SinkRunnerOptions;
-  readonly #windows: ReadonlySet<string>;
-  readonly #waiting = new Map<string, Waiting>();
+export class SinkRunner<Item> {
+  readonly #options: SinkRunnerOptions<Item>;
+  readonly #waiting = new Map<string, Waiting<Item>>();
   readonly #outcomes = Object.fromEntries(SINK_OUTCOMES.map((outcome) => [outcome, 0])) as Record<
     SinkOutcome,
     number
@@ -55,16 +56,22 @@ export class SinkRunner {
   /** The target lacks more than what waits; what is published is not kept, it comes from there too. */
   #isHistoryOwed = true;
   /** Where the rebuild is; null where none runs. */
-  #rebuild: { window: number; cursor: string | null } | null = null;
+  #rebuild: { cursor: string | null } | null = null;
+  /** The mark as it is stored: a rebuild begins there. Undefined: not read yet. */
+  #markMs: number | null | undefined;
+  #markedAtMs = Number.NEGATIVE_INFINITY;
+  /** Of what was offered last. Not the greatest: after a clock that was ahead, what comes now lies before what came then. */
+  #offeredAtMs: number | null = null;
+  /** The greatest that was read from the history. */
+  #readAtMs: number | null = null;
   #prunedAtMs = Number.NEGATIVE_INFINITY;
   #stopAtMs: number | null = null;
   #published = Promise.withResolvers<void>();
   readonly #stopped = Promise.withResolvers<void>();
   #running: Promise<void> | null = null;
 
-  constructor(options: SinkRunnerOptions) {
+  constructor(options: SinkRunnerOptions<Item>) {
     this.#options = options;
-    this.#windows = new Set(options.windows.map(({ name }) => name));
     const { random } = options;
     this.#backoff = createBackoff({ random, firstMs: RETRY_FIRST_MS, maxMs: RETRY_MAX_MS });
   }
@@ -73,25 +80,27 @@ export class SinkRunner {
     this.#running ??= this.#run();
   }
 
-  /** Revisions that are durable. Never waits. */
-  offer(results: readonly WindowResult[]): void {
-    const nowMs = this.#options.clock.monotonicMs();
-    for (const result of results) {
-      if (!this.#windows.has(result.window)) continue;
+  /** What is durable. Never waits. */
+  offer(items: readonly Item[]): void {
+    const { clock, stream } = this.#options;
+    const nowMs = clock.monotonicMs();
+    for (const item of items) {
+      const key = stream.keyOf(item);
+      if (key === null) continue;
+      this.#offeredAtMs = stream.changedAtMs(item);
       if (this.#isHistoryOwed) {
         this.#outcomes.deferred += 1;
         continue;
       }
-      const key = `${result.window} ${result.startMs} ${labelsKey(result.group)}`;
       const earlier = this.#waiting.get(key);
       if (earlier !== undefined) this.#outcomes.superseded += 1;
-      this.#waiting.set(key, { result, sinceMs: earlier?.sinceMs ?? nowMs });
+      this.#waiting.set(key, { item, sinceMs: earlier?.sinceMs ?? nowMs });
     }
     if (this.#waiting.size > WAITING_MAX) this.#leaveToHistory();
     this.#published.resolve();
   }
 
-  /** What waits is written if that can be done soon; the next start writes the history again anyway. */
+  /** What waits is written if that can be done soon; the next start reads it from the history anyway. */
   async stop(): Promise<void> {
     const { clock, target } = this.#options;
     this.#stopAtMs = clock.monotonicMs() + FLUSH_MS_MAX;
@@ -119,18 +128,18 @@ export class SinkRunner {
   }
 
   async #run(): Promise<void> {
-    const { target, log } = this.#options;
+    const { target } = this.#options;
     while (this.#stopAtMs === null) {
       try {
+        await this.#readMark();
         const { holdsAll } = await target.open();
+        if (!holdsAll) await this.#writeMark(null);
         if (!holdsAll) this.#leaveToHistory();
-        if (this.#trouble !== null) log.info("a sink is up again", { sink: target.name });
-        this.#trouble = null;
+        this.#recover();
         await this.#serve();
       } catch (error) {
         this.#fail(error);
-        target.close();
-        await this.#pause(this.#backoff.nextMs(), []);
+        await this.#pause(Math.max(this.#backoff.nextMs(), target.restMs?.() ?? 0), []);
       }
     }
     target.close();
@@ -142,18 +151,21 @@ export class SinkRunner {
     for (;;) {
       if (this.#isHistoryOwed) {
         this.#isHistoryOwed = false;
-        this.#rebuild = { window: 0, cursor: null };
+        this.#rebuild = { cursor: null };
         this.#rebuilds += 1;
       }
       this.#state = this.#rebuild === null ? "up" : "rebuilding";
       const isStopping = this.#stopAtMs !== null;
-      if (isStopping && (this.#waiting.size === 0 || clock.monotonicMs() > (this.#stopAtMs ?? 0))) return;
+      if (isStopping && (this.#waiting.size === 0 || clock.monotonicMs() > (this.#stopAtMs ?? 0)))
+        return await this.#advanceMark(true);
+      await this.#advanceMark(false);
       const hadWaiting = await this.#writeWaiting();
       if (!isStopping && this.#rebuild !== null) await this.#writePage(this.#rebuild);
       else if (!isStopping && clock.monotonicMs() - this.#prunedAtMs >= PRUNE_INTERVAL_MS)
         await this.#prune();
       else if (!hadWaiting && !isStopping) {
-        await this.#pause(PRUNE_INTERVAL_MS, [this.#published.promise]);
+        const isMarkBehind = this.#dueMarkMs() !== this.#markMs;
+        await this.#pause(isMarkBehind ? MARK_INTERVAL_MS : PRUNE_INTERVAL_MS, [this.#published.promise]);
         this.#published = Promise.withResolvers();
       }
       this.#backoff.reset();
@@ -161,56 +173,87 @@ export class SinkRunner {
   }
 
   async #writeWaiting(): Promise<boolean> {
-    const entries: [string, Waiting][] = [];
+    const entries: [string, Waiting<Item>][] = [];
     for (const entry of this.#waiting) {
-      if (entries.length >= BATCH_RESULTS_MAX) break;
+      if (entries.length >= BATCH_ITEMS_MAX) break;
       entries.push(entry);
     }
     if (entries.length === 0) return false;
-    await this.#write(entries.map(([, { result }]) => result));
+    await this.#write(entries.map(([, { item }]) => item));
     const nowMs = this.#options.clock.monotonicMs();
     for (const [key, entry] of entries) {
       const latest = this.#waiting.get(key);
       this.#waiting.delete(key);
-      // A later revision that came meanwhile waits behind the windows that have waited longer.
+      // A later revision that came meanwhile waits behind what has waited longer.
       if (latest !== undefined && latest !== entry)
-        this.#waiting.set(key, { result: latest.result, sinceMs: nowMs });
+        this.#waiting.set(key, { item: latest.item, sinceMs: nowMs });
     }
     return true;
   }
 
-  async #writePage(at: { window: number; cursor: string | null }): Promise<void> {
-    const window = this.#options.windows[at.window];
-    if (window === undefined) {
-      this.#rebuild = null;
-      return;
-    }
-    const { windows, cursor } = await this.#options.readHistory({
-      window: window.name,
-      group: {},
-      fromMs: this.#cutoffMs() - window.lengthMsMax,
-      toMs: Number.POSITIVE_INFINITY,
-      limit: BATCH_RESULTS_MAX,
+  async #writePage(at: { cursor: string | null }): Promise<void> {
+    const { stream } = this.#options;
+    const { items, cursor } = await stream.read({
+      cutoffMs: this.#cutoffMs(),
+      sinceMs: this.#markMs ?? null,
+      limit: BATCH_ITEMS_MAX,
       cursor: at.cursor,
     });
-    await this.#write(windows);
+    await this.#write(items);
     if (this.#rebuild !== at) return;
-    this.#rebuild = { window: cursor === null ? at.window + 1 : at.window, cursor };
+    for (const item of items) this.#readAtMs = Math.max(this.#readAtMs ?? 0, stream.changedAtMs(item));
+    this.#rebuild = cursor === null ? null : { cursor };
   }
 
-  async #write(results: readonly WindowResult[]): Promise<void> {
+  async #write(items: readonly Item[]): Promise<void> {
+    const { target, stream } = this.#options;
     const cutoffMs = this.#cutoffMs();
-    const kept = results.filter(({ endMs }) => endMs >= cutoffMs);
-    this.#outcomes.expired += results.length - kept.length;
+    const kept = items.filter((item) => !stream.isExpired(item, cutoffMs));
+    this.#outcomes.expired += items.length - kept.length;
     if (kept.length === 0) return;
-    const { taken } = await this.#options.target.write(kept);
+    const { taken, refused = 0 } = await target.write(kept, (trouble) => this.#fail(trouble));
+    this.#recover();
     this.#outcomes.written += taken;
-    this.#outcomes.stale += kept.length - taken;
+    this.#outcomes.refused += refused;
+    this.#outcomes.stale += kept.length - taken - refused;
   }
 
   async #prune(): Promise<void> {
-    const { hasMore } = await this.#options.target.prune(this.#cutoffMs());
+    const { hasMore } = (await this.#options.target.prune?.(this.#cutoffMs())) ?? { hasMore: false };
     if (!hasMore) this.#prunedAtMs = this.#options.clock.monotonicMs();
+  }
+
+  /** One that lies ahead was made by a clock that was: nothing is known then. */
+  async #readMark(): Promise<void> {
+    if (this.#markMs !== undefined) return;
+    const { mark, clock } = this.#options;
+    const markMs = (await mark?.read()) ?? null;
+    this.#markMs = markMs !== null && markMs > clock.nowMs() ? null : markMs;
+  }
+
+  /** Before it lies nothing that waits, or is still to be read. */
+  #dueMarkMs(): number | null {
+    const { mark, stream } = this.#options;
+    if (mark === null || this.#isHistoryOwed || this.#rebuild !== null) return this.#markMs ?? null;
+    let dueMs = this.#offeredAtMs ?? this.#readAtMs ?? this.#markMs ?? null;
+    for (const { item } of this.#waiting.values())
+      dueMs = Math.min(dueMs ?? Number.POSITIVE_INFINITY, stream.changedAtMs(item));
+    return dueMs;
+  }
+
+  async #advanceMark(isLast: boolean): Promise<void> {
+    const nowMs = this.#options.clock.monotonicMs();
+    const dueMs = this.#dueMarkMs();
+    if (dueMs === this.#markMs) return;
+    // A clock that was set back: what comes now would be passed over.
+    const isBack = dueMs !== null && dueMs < (this.#markMs ?? 0);
+    if (isLast || isBack || nowMs - this.#markedAtMs >= MARK_INTERVAL_MS) await this.#writeMark(dueMs);
+  }
+
+  async #writeMark(markMs: number | null): Promise<void> {
+    await this.#options.mark?.write(markMs);
+    this.#markMs = markMs;
+    this.#markedAtMs = this.#options.clock.monotonicMs();
   }
 
   #cutoffMs(): number {
@@ -222,6 +265,12 @@ export class SinkRunner {
     this.#waiting.clear();
     this.#isHistoryOwed = true;
     this.#rebuild = null;
+  }
+
+  #recover(): void {
+    const { target, log } = this.#options;
+    if (this.#trouble !== null) log.info("a sink is up again", { sink: target.name });
+    this.#trouble = null;
   }
 
   #fail(error: unknown): void {

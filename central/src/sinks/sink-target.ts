@@ -1,17 +1,28 @@
-import type { WindowResult } from "@millrace/stream";
+import type { MillraceError } from "@millrace/runtime";
 
-/** The other side of a sink. Every write may be repeated, and come after a later one of the same window: it keeps the latest. */
-export interface SinkTarget {
+/** The other side of a sink. Every write may be repeated; what reads there takes the latest. */
+export interface SinkTarget<Item> {
   readonly name: string;
-  /** Connects and looks. Rejects with a `MillraceError` that a person can act on. */
+  /** Looks, and connects anew where that is needed. Rejects with a `MillraceError` that a person can act on. */
   open(): Promise<{
     /** False where it may lack something of what was written before: then all of the history is written again. */
     readonly holdsAll: boolean;
   }>;
-  /** Resolves once it holds them, or later revisions of them; how many it took. Rejects as `open` does. */
-  write(results: readonly WindowResult[]): Promise<{ readonly taken: number }>;
-  /** Removes some of the windows that ended before; whether there may be more. */
-  prune(endedBeforeMs: number): Promise<{ readonly hasMore: boolean }>;
-  /** At once; the next `open` connects anew. */
+  /**
+   * Resolves once it holds them, or later ones of their keys; one call after another. Rejects as `open` does.
+   * @param onTrouble told why it waits, while it goes on trying by itself
+   */
+  write(items: readonly Item[], onTrouble: (trouble: MillraceError) => void): Promise<SinkWritten>;
+  /** Removes some of what was over before; whether there may be more. Absent: it forgets by itself. */
+  prune?(endedBeforeMs: number): Promise<{ readonly hasMore: boolean }>;
+  /** After a failure, for how long it has asked to be left alone. */
+  restMs?(): number;
+  /** At once, and for good. */
   close(): void;
+}
+
+export interface SinkWritten {
+  readonly taken: number;
+  /** Of the others, those that it refuses for good; the rest it had already, or later ones. */
+  readonly refused?: number;
 }

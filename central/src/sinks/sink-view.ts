@@ -6,7 +6,7 @@ export interface SinkView {
   readonly reason: string;
   /** Of why it is down: a code of docs/errors.md. */
   readonly code: string;
-  /** Windows whose latest revision waits. */
+  /** Windows, or alarms, whose latest revision waits. */
   readonly waiting: number;
   /** How long the longest of them waits; 0 where none does. */
   readonly waitingMs: number;
@@ -18,7 +18,8 @@ export interface SinkView {
 
 /**
  * `written`; `stale`: the target held a later one; `superseded`: a later revision came while it waited; `expired`: its window is
- * past the sink's retention; `deferred`: too much waited, so it comes from the history.
+ * past the sink's retention; `deferred`: too much waited, so it comes from the history; `refused`: the other side does not want it,
+ * and is not asked again.
  */
-export const SINK_OUTCOMES = ["written", "stale", "superseded", "expired", "deferred"] as const;
+export const SINK_OUTCOMES = ["written", "stale", "superseded", "expired", "deferred", "refused"] as const;
 export type SinkOutcome = (typeof SINK_OUTCOMES)[number];

@@ -1,5 +1,6 @@
 import type { LogLevel } from "@millrace/runtime";
 import type { Address, HttpConfig, KafkaUplinkConfig } from "./agent-config.ts";
+import type { FileSinkConfig, KafkaSinkConfig, WebhookSinkConfig } from "./sink-config.ts";
 
 /** central.yaml, resolved: times in ms, paths absolute, secrets read, defaults filled in. */
 export interface CentralConfig {
@@ -28,7 +29,12 @@ export interface CentralConfig {
   };
   /** Streams of business records. */
   readonly records: readonly RecordStreamConfig[];
-  readonly sinks: { readonly redis: RedisSinkConfig | null };
+  readonly sinks: {
+    readonly redis: RedisSinkConfig | null;
+    readonly kafka: KafkaSinkConfig | null;
+    readonly file: FileSinkConfig | null;
+    readonly webhook: WebhookSinkConfig | null;
+  };
   /** An agent unheard for longer is shown as silent. */
   readonly silentAfterMs: number;
   readonly logLevel: LogLevel;

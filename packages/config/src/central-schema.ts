@@ -18,6 +18,7 @@ import {
   version,
   wholeNumber,
 } from "./schema-types.ts";
+import { fileSinkSchema, kafkaSinkSchema, webhookSinkSchema } from "./sink-schemas.ts";
 
 /** `sinks.redis` as people write it. */
 export const redisSinkSchema = z.strictObject({
@@ -196,9 +197,14 @@ export const centralSchema = z.strictObject({
   sinks: z
     .strictObject({
       redis: redisSinkSchema.optional().describe("Redis: the latest revision of each window."),
+      kafka: kafkaSinkSchema.optional().describe("Kafka: topics of windows and alarms."),
+      file: fileSinkSchema.optional().describe("Files of JSON lines: windows and alarms."),
+      webhook: webhookSinkSchema
+        .optional()
+        .describe("Alarms posted as Alertmanager's webhooks are, version 4."),
     })
     .prefault({})
-    .describe("Where windows go beside page and API."),
+    .describe("Where windows and alarms go beside page and API."),
   silentAfter: duration({ min: "1s", max: "1h" })
     .prefault("3s")
     .describe(

@@ -88,7 +88,7 @@ export class ConfigReader {
   readSecret(
     parent: KeyPath,
     given: { readonly password?: string | undefined; readonly passwordFile?: string | undefined },
-    name: "password" | "token" = "password",
+    name: "password" | "token" | "value" = "password",
   ): string | null {
     if (given.passwordFile === undefined) return given.password ?? null;
     if (given.password !== undefined) {

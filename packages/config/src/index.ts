@@ -9,6 +9,7 @@ export type * from "./load.ts";
 export * from "./pipeline.ts";
 export * from "./problem.ts";
 export * from "./record-problems.ts";
+export type * from "./sink-config.ts";
 export * from "./sink-problems.ts";
 export * from "./templates.ts";
 export * from "./unread-files.ts";

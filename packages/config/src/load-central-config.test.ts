@@ -23,7 +23,7 @@ test("defaults", () => {
     windows: { graceMs: 2000, retainMs: 30 * 86_400_000 },
     evidence: { bytesMax: 10 * 2 ** 30, retainMs: 30 * 86_400_000, unfinishedMs: 7 * 86_400_000 },
     records: [],
-    sinks: { redis: null },
+    sinks: { redis: null, kafka: null, file: null, webhook: null },
     silentAfterMs: 3000,
     logLevel: "info",
   });

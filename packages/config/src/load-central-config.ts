@@ -5,7 +5,7 @@ import { isSameAddress } from "./is-same-address.ts";
 import { isOpenHost } from "./open-host.ts";
 import type { Loaded, LoadOptions } from "./load.ts";
 import { resolveRecords } from "./resolve-records.ts";
-import { resolveRedisSink } from "./resolve-redis-sink.ts";
+import { resolveSinks } from "./resolve-sinks.ts";
 
 /** Reads central.yaml. Throws `config_unreadable`, or `config_invalid` (a `ConfigError`) with everything that is wrong. */
 export function loadCentralConfig(path: string, options: LoadOptions = {}): Loaded<CentralConfig> {
@@ -74,7 +74,7 @@ export function loadCentralConfig(path: string, options: LoadOptions = {}): Load
       unfinishedMs: file.evidence.unfinishedAfter,
     },
     records: Object.entries(file.records).map(([name, each]) => resolveRecords(reader, name, each)),
-    sinks: { redis: file.sinks.redis === undefined ? null : resolveRedisSink(reader, file.sinks.redis) },
+    sinks: resolveSinks(reader, file.sinks),
     silentAfterMs: file.silentAfter,
     logLevel: file.log.level,
   };

@@ -9,18 +9,20 @@ export function sinkProblems(
   { config, problemAt }: Loaded<CentralConfig>,
   { windows }: Pick<Pipeline, "windows">,
 ): Problem[] {
-  const { redis } = config.sinks;
-  if (redis === null) return [];
+  const { redis, kafka, file } = config.sinks;
   const names = windows.map(({ name }) => name);
-  const problems = (redis.windows ?? []).flatMap((name, index) => {
-    if (names.includes(name)) return [];
-    return problemAt(
-      ["sinks", "redis", "windows", index],
-      `the pipeline has no window ${name}; ${orNearest(name, names)}`,
-    );
-  });
-  const count = redis.windows?.length ?? names.length;
-  if (count > 1 && !redis.prefix.includes("{window}"))
+  const problems: Problem[] = [];
+  for (const [sink, chosen] of Object.entries({ redis, kafka, file }))
+    for (const [index, name] of (chosen?.windows ?? []).entries())
+      if (!names.includes(name))
+        problems.push(
+          problemAt(
+            ["sinks", sink, "windows", index],
+            `the pipeline has no window ${name}; ${orNearest(name, names)}`,
+          ),
+        );
+  const count = redis?.windows?.length ?? names.length;
+  if (redis !== null && count > 1 && !redis.prefix.includes("{window}"))
     problems.push(
       problemAt(
         ["sinks", "redis"],

@@ -4,6 +4,8 @@ export interface KafkaAdmin {
   createTopic(topic: NewKafkaTopic): Promise<boolean>;
   /** Null where it does not exist. */
   describeTopic(topic: string): Promise<KafkaTopic | null>;
+  /** Kafka's own names and texts, those in force. Null where this user may not ask, or it does not exist. */
+  topicSettings(topic: string): Promise<Readonly<Record<string, string>> | null>;
   /** To so many in all. Keys of before may be in other partitions afterwards. */
   addPartitions(topic: string, partitions: number): Promise<void>;
   close(): Promise<void>;

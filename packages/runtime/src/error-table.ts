@@ -205,6 +205,41 @@ export const ERROR_TABLE = {
       "nothing: central writes its windows again from its history; see that nobody flushes this database",
     meaning: "Redis was emptied, or put back to an earlier state, while central wrote to it.",
   },
+  kafka_sink: {
+    domain: "external",
+    retry: "later",
+    exitCode: 1,
+    message: "cannot write to topic {topic} of {brokers}: {reason}",
+    wayOut:
+      "check that the brokers run, and `sinks.kafka`; docs/operations.md says which rights are needed. What waits is written then",
+    meaning: "A Kafka sink's brokers are away, or do not take its records.",
+  },
+  sink_file: {
+    domain: "external",
+    retry: "later",
+    exitCode: 1,
+    message: "cannot write file {path}: {reason}",
+    wayOut:
+      "check that `sinks.file.folder` is there and that this user may write in it; what waits is written then",
+    meaning: "A file sink's folder or file cannot be written.",
+  },
+  sink_disk_full: {
+    domain: "external",
+    retry: "later",
+    exitCode: 1,
+    message: "cannot write file {path}: the disk is full",
+    wayOut: "free disk space, or let `sinks.file.rotate` keep less; what waits is written then",
+    meaning: "A file sink's disk is full. What was written of a line is taken back.",
+  },
+  sink_webhook: {
+    domain: "external",
+    retry: "later",
+    exitCode: 1,
+    message: "cannot post alarms to {place}: {reason}",
+    wayOut:
+      "check that the receiver runs, and `sinks.webhook`; of each alarm the latest is posted when it answers",
+    meaning: "A webhook's receiver is away, or does not take alarms now.",
+  },
   sink_fenced: {
     domain: "user",
     retry: "later",

@@ -239,12 +239,12 @@ export const METRIC_TABLE = {
   millrace_central_sink_results_total: {
     type: "counter",
     labels: ["sink", "outcome"],
-    help: "Revisions since the start by what became of them at a sink: written, stale (it held a later one), superseded (a later one came while it waited), expired (past the sink's retention), deferred (too much waited; comes from the history).",
+    help: "Revisions since the start by what became of them at a sink: written, stale (it held a later one), superseded (a later one came while it waited), expired (past the sink's retention), deferred (too much waited; comes from the history), refused (the other side does not want it).",
   },
   millrace_central_sink_waiting: {
     type: "gauge",
     labels: ["sink"],
-    help: "Windows whose latest revision waits for a sink.",
+    help: "Windows, or alarms, whose latest revision waits for a sink.",
   },
   millrace_central_sink_lag_seconds: {
     type: "gauge",
@@ -264,7 +264,7 @@ export const METRIC_TABLE = {
   millrace_central_sink_rebuilds_total: {
     type: "counter",
     labels: ["sink"],
-    help: "How often a sink was given all of the history since the start; the start itself is one.",
+    help: "How often a sink was given what the history has and it may lack, since the start; the start itself is one.",
   },
   millrace_central_records_total: {
     type: "counter",

@@ -33,7 +33,7 @@ export interface RedisSinkOptions {
 }
 
 /** The windows' latest revisions in Redis, in the layout of `redis-scripts.ts`, by `ioredis`. */
-export class RedisSink implements SinkTarget {
+export class RedisSink implements SinkTarget<WindowResult> {
   readonly name = "redis";
   readonly #options: RedisSinkOptions;
   readonly #prefixes: ReadonlyMap<string, { readonly prefix: string; readonly by: readonly string[] }>;

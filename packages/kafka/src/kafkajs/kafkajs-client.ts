@@ -68,6 +68,22 @@ export class KafkajsClient implements KafkaClient {
           const replicasInSync = Math.min(...partitions.map(({ isr }) => isr.length));
           return { topic, partitions: partitions.length, replicas, replicasInSync };
         }),
+      topicSettings: (topic) =>
+        this.#withAdmin(async (admin) => {
+          const type = this.#library.ConfigResourceTypes.TOPIC;
+          const { resources } = await admin.describeConfigs({
+            includeSynonyms: false,
+            resources: [{ type, name: topic }],
+          });
+          const settings = resources[0].configEntries.map(({ configName, configValue }) => [
+            configName,
+            configValue,
+          ]);
+          return Object.fromEntries(settings);
+        }).catch((error: unknown) => {
+          if (/authoriz|does not host|not exist/i.test(reasonOf(error))) return null;
+          throw error;
+        }),
       addPartitions: async (topic, count) =>
         void (await this.#withAdmin((admin) =>
           admin.createPartitions({ topicPartitions: [{ topic, count }] }),

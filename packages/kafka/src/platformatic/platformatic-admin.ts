@@ -1,4 +1,4 @@
-import { Admin, findErrorBy } from "@platformatic/kafka";
+import { Admin, ConfigResourceTypes, findErrorBy } from "@platformatic/kafka";
 import type { KafkaAdmin, KafkaTopic, NewKafkaTopic } from "../kafka-admin.ts";
 import type { KafkaConnection } from "../kafka-connection.ts";
 import { connectionOptions } from "./connection-options.ts";
@@ -39,6 +39,21 @@ export class PlatformaticAdmin implements KafkaAdmin {
       };
     } catch (error) {
       if (error instanceof Error && isUnknownTopic(error)) return null;
+      throw new Error(explainKafka(error, [topic]), { cause: error });
+    }
+  }
+
+  async topicSettings(topic: string): Promise<Readonly<Record<string, string>> | null> {
+    try {
+      const [described] = await this.#admin.describeConfigs({
+        resources: [{ resourceType: ConfigResourceTypes.TOPIC, resourceName: topic }],
+      });
+      const settings = described.configs.map(({ name, value }) => [name, value ?? ""] as const);
+      return Object.fromEntries(settings);
+    } catch (error) {
+      const isDenied =
+        error instanceof Error && findErrorBy(error, "apiId", "TOPIC_AUTHORIZATION_FAILED") !== null;
+      if (isDenied || (error instanceof Error && isUnknownTopic(error))) return null;
       throw new Error(explainKafka(error, [topic]), { cause: error });
     }
   }

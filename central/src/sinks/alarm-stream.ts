@@ -1,0 +1,48 @@
+import type { AlarmView } from "../core/alarm-view.ts";
+import type { SinkPage, SinkPageQuery, SinkStream } from "./sink-stream.ts";
+
+/** Alarms at their latest step, read again from central's book. */
+export class AlarmStream implements SinkStream<AlarmView> {
+  readonly #alarms: () => readonly AlarmView[];
+  readonly #isNotified: boolean;
+
+  /**
+   * @param isNotified for people: what is historical or suppressed is left out, and where nothing is known of what was said
+   * before, only what is active is said.
+   */
+  constructor(alarms: () => readonly AlarmView[], { isNotified }: { readonly isNotified: boolean }) {
+    this.#alarms = alarms;
+    this.#isNotified = isNotified;
+  }
+
+  keyOf(alarm: AlarmView): string | null {
+    if (this.#isNotified && (alarm.isHistorical || (alarm.isSuppressed === true && alarm.isActive)))
+      return null;
+    return `${alarm.agent}\0${alarm.id}`;
+  }
+
+  changedAtMs({ receivedAtMs }: AlarmView): number {
+    return receivedAtMs;
+  }
+
+  isExpired({ isActive, receivedAtMs }: AlarmView, cutoffMs: number): boolean {
+    return !isActive && receivedAtMs < cutoffMs;
+  }
+
+  /** In the order of their keys, which hold still while alarms come and go. A cursor is the last key. */
+  async read({ sinceMs, limit, cursor }: SinkPageQuery): Promise<SinkPage<AlarmView>> {
+    const found: { key: string; alarm: AlarmView }[] = [];
+    for (const alarm of this.#alarms()) {
+      const key = this.keyOf(alarm);
+      if (key === null || (cursor !== null && key <= cursor)) continue;
+      const isDue = sinceMs === null ? !this.#isNotified || alarm.isActive : alarm.receivedAtMs >= sinceMs;
+      if (isDue) found.push({ key, alarm });
+    }
+    found.sort((a, b) => (a.key < b.key ? -1 : 1));
+    const page = found.slice(0, limit);
+    return {
+      items: page.map(({ alarm }) => alarm),
+      cursor: found.length > limit ? (page.at(-1)?.key ?? null) : null,
+    };
+  }
+}

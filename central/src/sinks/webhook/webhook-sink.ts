@@ -1,0 +1,115 @@
+import type { WebhookSinkConfig } from "@millrace/config";
+import { MillraceError, reasonOf } from "@millrace/runtime";
+import type { Clock, Logger } from "@millrace/runtime";
+import type { AlarmView } from "../../core/alarm-view.ts";
+import type { SinkTarget, SinkWritten } from "../sink-target.ts";
+import { alertGroupOf } from "./alert-group.ts";
+import { alertMessage } from "./alert-message.ts";
+import { postJson } from "./post-json.ts";
+import { retryAfterMs } from "./retry-after.ts";
+
+/** Of one post; more are counted in it as truncated. */
+const ALERTS_MAX = 200;
+/** What may come of the configuration, the network or the moment is tried again; other refusals are of the message itself. */
+const RETRIED = new Set([401, 403, 404, 405, 407, 408, 425, 429]);
+
+export interface WebhookSinkOptions {
+  readonly config: WebhookSinkConfig;
+  /** As they are now. */
+  readonly alarms: () => readonly AlarmView[];
+  readonly clock: Pick<Clock, "nowMs">;
+  readonly log: Logger;
+}
+
+/**
+ * Alarms to a receiver of Alertmanager's webhooks: of each rule and site one post, with what has changed and all that is active,
+ * so that a group is resolved when all of it is.
+ */
+export class WebhookSink implements SinkTarget<AlarmView> {
+  readonly name = "webhook";
+  readonly #options: WebhookSinkOptions;
+  readonly #ending = new AbortController();
+  #restMs = 0;
+
+  constructor(options: WebhookSinkOptions) {
+    this.#options = options;
+  }
+
+  /** Whether it is there is seen with the first alarm: it is asked nothing before. */
+  async open(): Promise<{ readonly holdsAll: boolean }> {
+    return { holdsAll: true };
+  }
+
+  async write(items: readonly AlarmView[]): Promise<SinkWritten> {
+    this.#restMs = 0;
+    let taken = 0;
+    for (const changed of Map.groupBy(items, (alarm) => alertGroupOf(alarm).key).values()) {
+      const isTaken = await this.#post(this.#withActive(changed), changed.length);
+      if (isTaken) taken += changed.length;
+    }
+    return { taken, refused: items.length - taken };
+  }
+
+  restMs(): number {
+    return this.#restMs;
+  }
+
+  close(): void {
+    this.#ending.abort();
+  }
+
+  /** What has changed comes first, as it was when it changed: what has come of it since follows. */
+  #withActive(changed: readonly AlarmView[]): readonly AlarmView[] {
+    const { key } = alertGroupOf(changed[0]);
+    const known = new Set(changed.map(({ agent, id }) => `${agent}\0${id}`));
+    const active = this.#options
+      .alarms()
+      .filter(
+        (alarm) =>
+          alarm.isActive &&
+          !alarm.isHistorical &&
+          alarm.isSuppressed !== true &&
+          alertGroupOf(alarm).key === key &&
+          !known.has(`${alarm.agent}\0${alarm.id}`),
+      );
+    return [...changed, ...active];
+  }
+
+  /** False where the receiver does not want it, now or ever. */
+  async #post(alarms: readonly AlarmView[], changedCount: number): Promise<boolean> {
+    const { config, clock, log } = this.#options;
+    const { url, header, tls, timeoutMs, dashboardUrl } = config;
+    const shownMax = Math.max(ALERTS_MAX, changedCount);
+    const shown = alarms.slice(0, shownMax);
+    const body = alertMessage(shown, { truncated: alarms.length - shown.length, dashboardUrl });
+    const headers = header === null ? {} : { [header.name]: header.value };
+    let answer;
+    try {
+      answer = await postJson(body, { url, headers, tls, timeoutMs, signal: this.#ending.signal });
+    } catch (error) {
+      throw this.#failure(reasonOf(error), error);
+    }
+    const { status, retryAfter, text } = answer;
+    if (status >= 200 && status < 300) return true;
+    const said = `it answers ${status}${text.trim() === "" ? "" : ` (${text.trim()})`}`;
+    if (status >= 400 && status < 500 && !RETRIED.has(status)) {
+      log.repeated(`webhook ${status}`, "a receiver refuses alarms, which are not posted to it again", {
+        receiver: this.#place,
+        reason: said,
+        alarms: changedCount,
+      });
+      return false;
+    }
+    this.#restMs = retryAfterMs(retryAfter, clock.nowMs());
+    throw this.#failure(said);
+  }
+
+  #failure(reason: string, cause?: unknown): MillraceError {
+    return new MillraceError("sink_webhook", { place: this.#place, reason }, { cause });
+  }
+
+  /** Without path and query: they may be secret. */
+  get #place(): string {
+    return new URL(this.#options.config.url).origin;
+  }
+}

@@ -1,0 +1,66 @@
+import { labelsKey, windowLengths } from "@millrace/stream";
+import type { WindowResult, WindowSpec } from "@millrace/stream";
+import type { WindowPage, WindowQuery } from "../api/central-reader.ts";
+import type { SinkPage, SinkPageQuery, SinkStream } from "./sink-stream.ts";
+
+export interface WindowStreamOptions {
+  readonly windows: readonly WindowSpec[];
+  /** Whether revisions of open windows go there. */
+  readonly hasProvisional: boolean;
+  readonly readHistory: (query: WindowQuery) => Promise<WindowPage>;
+}
+
+/** The revisions of some windows, read again from central's history. */
+export class WindowStream implements SinkStream<WindowResult> {
+  readonly #windows: readonly { readonly name: string; readonly lengthMsMax: number }[];
+  readonly #names: ReadonlySet<string>;
+  readonly #hasProvisional: boolean;
+  readonly #readHistory: WindowStreamOptions["readHistory"];
+
+  constructor({ windows, hasProvisional, readHistory }: WindowStreamOptions) {
+    this.#windows = windows.map((spec) => ({ name: spec.name, lengthMsMax: lengthMsMax(spec) }));
+    this.#names = new Set(windows.map(({ name }) => name));
+    this.#hasProvisional = hasProvisional;
+    this.#readHistory = readHistory;
+  }
+
+  keyOf({ window, startMs, group, state }: WindowResult): string | null {
+    const isWanted = this.#names.has(window) && (this.#hasProvisional || state !== "provisional");
+    return isWanted ? `${window} ${startMs} ${labelsKey(group)}` : null;
+  }
+
+  changedAtMs({ updatedAtMs }: WindowResult): number {
+    return updatedAtMs;
+  }
+
+  isExpired({ endMs }: WindowResult, cutoffMs: number): boolean {
+    return endMs < cutoffMs;
+  }
+
+  /** A cursor is the window's place in the list and, after a space, the history's. */
+  async read({ cutoffMs, sinceMs, limit, cursor }: SinkPageQuery): Promise<SinkPage<WindowResult>> {
+    const [place, inside = ""] = (cursor ?? "0").split(" ");
+    const at = Number(place);
+    const window = this.#windows[at];
+    if (window === undefined) return { items: [], cursor: null };
+    const { windows, cursor: next } = await this.#readHistory({
+      window: window.name,
+      group: {},
+      fromMs: cutoffMs - window.lengthMsMax,
+      toMs: Number.POSITIVE_INFINITY,
+      limit,
+      cursor: inside === "" ? null : inside,
+    });
+    const items = windows.filter(
+      (result) => result.updatedAtMs >= (sinceMs ?? 0) && this.keyOf(result) !== null,
+    );
+    if (next !== null) return { items, cursor: `${at} ${next}` };
+    return { items, cursor: at + 1 < this.#windows.length ? `${at + 1}` : null };
+  }
+}
+
+/** A session ends a gap after its last reading, and a day may have an hour more than 24. */
+function lengthMsMax(spec: WindowSpec): number {
+  const { sizeMs, slideMs } = windowLengths(spec);
+  return sizeMs + slideMs + 3_600_000;
+}

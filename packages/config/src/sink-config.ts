@@ -1,0 +1,50 @@
+import type { KafkaUplinkConfig } from "./agent-config.ts";
+
+/** What of windows and alarms goes to a sink. */
+interface SinkSelection {
+  /** Null: all. */
+  readonly windows: readonly string[] | null;
+  /** Whether revisions of open windows go there. */
+  readonly hasProvisional: boolean;
+  readonly hasAlarms: boolean;
+}
+
+/** Kafka topics of windows and alarms. */
+export interface KafkaSinkConfig extends SinkSelection {
+  readonly connection: Omit<KafkaUplinkConfig, "topic">;
+  readonly windowsTopic: string;
+  readonly alarmsTopic: string;
+  /** Of a topic that is made. */
+  readonly partitions: number;
+  /** Of a topic that is made; null: the brokers' own. */
+  readonly replicas: number | null;
+  readonly retentionMs: number;
+}
+
+/** Files of JSON lines. */
+export interface FileSinkConfig extends SinkSelection {
+  readonly folder: string;
+  readonly rotation: FileRotation;
+}
+
+export interface FileRotation {
+  readonly bytesMax: number;
+  readonly isDaily: boolean;
+  /** Of those put aside. */
+  readonly filesKept: number;
+}
+
+/** Alarms posted over HTTP. */
+export interface WebhookSinkConfig {
+  readonly url: string;
+  readonly header: { readonly name: string; readonly value: string } | null;
+  /** PEM texts; null inside: the system's authorities, and no certificate of its own. Null: as `url` says. */
+  readonly tls: {
+    readonly ca: string | null;
+    readonly cert: string | null;
+    readonly key: string | null;
+  } | null;
+  readonly timeoutMs: number;
+  /** Null: no links. */
+  readonly dashboardUrl: string | null;
+}

@@ -1,0 +1,109 @@
+import { z } from "zod";
+import { kafkaUplinkSchema } from "./agent-schema.ts";
+import {
+  bytes,
+  duration,
+  filePath,
+  flag,
+  identifier,
+  name,
+  takes,
+  text,
+  wholeNumber,
+} from "./schema-types.ts";
+
+const windows = () =>
+  z
+    .array(name())
+    .min(1)
+    .optional()
+    .describe("Names of the windows that go there; default: all of the pipeline.");
+const provisional = () =>
+  flag()
+    .prefault(true)
+    .describe("Whether revisions of windows that are still open go there, up to four a second of each.");
+const alarms = () => flag().prefault(true).describe("Whether alarms go there.");
+const topic = () =>
+  takes(
+    z.string().regex(/^(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}$/),
+    "1 to 249 letters, digits, dots, underscores and hyphens",
+  );
+
+/** `sinks.kafka` as people write it. */
+export const kafkaSinkSchema = z.strictObject({
+  brokers: kafkaUplinkSchema.shape.brokers,
+  clientId: identifier().prefault("millrace-central").describe("Name at the brokers."),
+  tls: kafkaUplinkSchema.shape.tls,
+  sasl: kafkaUplinkSchema.shape.sasl,
+  windows: windows(),
+  provisional: provisional(),
+  alarms: alarms(),
+  windowsTopic: topic()
+    .prefault("millrace.windows.v1")
+    .describe("Topic of windows; made where it is missing."),
+  alarmsTopic: topic().prefault("millrace.alarms.v1").describe("Topic of alarms; made where it is missing."),
+  partitions: wholeNumber(1, 10_000).prefault(4).describe("Partitions of a topic that is made."),
+  replicas: wholeNumber(1, 100)
+    .optional()
+    .describe("Replicas of a topic that is made; default: the brokers' own."),
+  retention: duration({ min: "1m", max: "3650d" })
+    .prefault("7d")
+    .describe(
+      "After its end, how long revisions of a window are still written; and `retention.ms` of a topic that is made.",
+    ),
+});
+
+/** `sinks.file` as people write it. */
+export const fileSinkSchema = z.strictObject({
+  folder: filePath().describe("Folder of `windows.jsonl` and `alarms.jsonl`; a sink's alone."),
+  windows: windows(),
+  provisional: provisional(),
+  alarms: alarms(),
+  rotate: z
+    .strictObject({
+      bytes: bytes({ min: "64KiB", max: "1TiB" })
+        .prefault("100MiB")
+        .describe("A file that would be larger is put aside, and a new one begun."),
+      daily: flag().prefault(true).describe("Whether a new one is begun with each day (UTC), too."),
+      keep: wholeNumber(1, 100_000)
+        .prefault(30)
+        .describe("Files put aside that are kept, of windows and of alarms each; the oldest are deleted."),
+    })
+    .prefault({})
+    .describe("When a file ends."),
+});
+
+/** `sinks.webhook` as people write it. */
+export const webhookSinkSchema = z.strictObject({
+  url: takes(
+    z.string().regex(/^https?:\/\/[^\s/@]+(\/\S*)?$/),
+    "http://host:port/path or https://host:port/path, without user and password",
+  ).describe("Where alarms are posted."),
+  header: z
+    .strictObject({
+      name: takes(
+        z.string().regex(/^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}$/),
+        "the name of an HTTP header",
+      ).describe("Its name, such as `Authorization`."),
+      value: text().optional().describe("Its value, such as `Bearer …`."),
+      valueFile: filePath().optional().describe("File that holds the value, instead of `value`."),
+    })
+    .optional()
+    .describe("A header by which the receiver knows central."),
+  tls: z
+    .strictObject({
+      ca: filePath()
+        .optional()
+        .describe("Certificate (PEM) of the authority that signed the receiver's; default: the system's."),
+      cert: filePath().optional().describe("Certificate (PEM) that central shows, with `key`."),
+      key: filePath().optional().describe("Its key (PEM)."),
+    })
+    .optional()
+    .describe("With `https://`."),
+  timeout: duration({ min: "100ms", max: "5m" })
+    .prefault("10s")
+    .describe("How long an answer is waited for, before the same is posted again."),
+  dashboardUrl: takes(z.string().regex(/^https?:\/\/\S+$/), "http://… or https://…")
+    .optional()
+    .describe("Address at which people reach central's dashboard, for links in what is posted."),
+});
