@@ -382,3 +382,23 @@ test("a target that goes on trying by itself is down meanwhile, and one that ask
   await time.run(2_000);
   expect(target.opens).toHaveLength(opens + 1);
 });
+
+test("a target that can be opened and takes nothing is down all the while, and is not said to be up again", async () => {
+  const { time, target, runner, publish, log } = sink();
+  runner.start();
+  await time.run(1);
+  const failure = new Error("full");
+  target.onWrite = () => {
+    throw failure;
+  };
+  publish(result(1, 1));
+  for (let tries = 0; tries < 100; tries += 1) {
+    await time.run(137);
+    expect(runner.view.state).toBe("down");
+  }
+  expect(log.messages("info")).toEqual([]);
+  target.onWrite = () => {};
+  await time.run(10_000);
+  expect(runner.view).toMatchObject({ state: "up", reason: "" });
+  expect(log.messages("info")).toEqual(["a sink is up again"]);
+});

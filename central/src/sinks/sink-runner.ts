@@ -135,7 +135,6 @@ export class SinkRunner<Item> {
         const { holdsAll } = await target.open();
         if (!holdsAll) await this.#writeMark(null);
         if (!holdsAll) this.#leaveToHistory();
-        this.#recover();
         await this.#serve();
       } catch (error) {
         this.#fail(error);
@@ -154,7 +153,10 @@ export class SinkRunner<Item> {
         this.#rebuild = { cursor: null };
         this.#rebuilds += 1;
       }
-      this.#state = this.#rebuild === null ? "up" : "rebuilding";
+      const isIdle = this.#rebuild === null && this.#waiting.size === 0;
+      // That it could be opened does not say yet that it takes anything.
+      if (isIdle) this.#recover();
+      this.#state = this.#trouble !== null ? "down" : this.#rebuild === null ? "up" : "rebuilding";
       const isStopping = this.#stopAtMs !== null;
       if (isStopping && (this.#waiting.size === 0 || clock.monotonicMs() > (this.#stopAtMs ?? 0)))
         return await this.#advanceMark(true);

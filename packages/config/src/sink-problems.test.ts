@@ -33,3 +33,19 @@ test.each([
   const pipeline = loadPipeline("pipeline.yaml", { env: {}, readFile: () => PIPELINE });
   expect(sinkProblems(central, pipeline.config).map(formatProblem)).toEqual(expected);
 });
+
+test("windows of the other sinks are looked for too, each in its own list", () => {
+  const text = `version: 1
+sinks:
+  kafka: { brokers: ["localhost:9092"], windows: [orders_1m, order_1h] }
+  file: { folder: ./results, windows: [none] }
+`;
+  const central = loadCentralConfig("central.yaml", { env: {}, readFile: () => text });
+  const pipeline = loadPipeline("pipeline.yaml", { env: {}, readFile: () => PIPELINE });
+  expect(sinkProblems(central, pipeline.config).map(formatProblem)).toEqual([
+    expect.stringMatching(
+      /^central.yaml:3:62: the pipeline has no window order_1h; did you mean orders_1h\?$/,
+    ),
+    expect.stringMatching(/^central.yaml:4:40: the pipeline has no window none/),
+  ]);
+});

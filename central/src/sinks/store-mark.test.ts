@@ -1,0 +1,29 @@
+// How far a sink is, in central's store: of one place, and forgotten for good where it is forgotten.
+import { MemoryStore } from "@millrace/queue";
+import { expect, test } from "vitest";
+import { CENTRAL_KEYS } from "../core/central-keys.ts";
+import { StoreMark } from "./store-mark.ts";
+
+test("a mark is of its sink and its place", async () => {
+  const store = new MemoryStore();
+  const mark = new StoreMark(store, "kafka", "here");
+  expect(await mark.read()).toBeNull();
+  await mark.write(1_767_607_200_000);
+  expect(await mark.read()).toBe(1_767_607_200_000);
+  expect(await new StoreMark(store, "file", "here").read()).toBeNull();
+  expect(await new StoreMark(store, "kafka", "elsewhere").read()).toBeNull();
+});
+
+test("one that is forgotten stays so through a power cut, and one that cannot be read is none", async () => {
+  const store = new MemoryStore();
+  const mark = new StoreMark(store, "kafka", "here");
+  await mark.write(5_000);
+  const other = { type: "put", key: Uint8Array.of(1), value: Uint8Array.of(1) } as const;
+  await store.commit([other], { isSync: true });
+  await mark.write(null);
+  const left = store.crash();
+  expect(await new StoreMark(left, "kafka", "here").read()).toBeNull();
+  const value = new TextEncoder().encode('{"place":"here"');
+  await left.commit([{ type: "put", key: CENTRAL_KEYS.sinkMark("kafka"), value }], { isSync: true });
+  expect(await new StoreMark(left, "kafka", "here").read()).toBeNull();
+});
