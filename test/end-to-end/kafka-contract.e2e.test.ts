@@ -149,7 +149,12 @@ describe.each(KAFKA_VERSIONS)("Kafka %s", (version) => {
     test("an empty topic gives nothing until something comes", { timeout: 60_000 }, async ({ skip }) => {
       if (works === undefined) return skip(SKIPPED);
       const { topic, make, send, consumer, admin } = place(works);
-      await make(2);
+      await make(2, { "cleanup.policy": "compact,delete", "retention.ms": "60000" });
+      expect(await admin.topicSettings(topic)).toMatchObject({
+        "cleanup.policy": "compact,delete",
+        "retention.ms": "60000",
+      });
+      expect(await admin.topicSettings(`${topic}-none`)).toBeNull();
       expect(await admin.describeTopic(topic)).toMatchObject({
         partitions: 2,
         replicas: 1,
