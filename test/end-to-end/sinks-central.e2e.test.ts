@@ -4,6 +4,7 @@ import { createServer } from "node:http";
 import { join } from "node:path";
 import { MemoryLogger } from "@millrace/runtime";
 import { expect, test } from "vitest";
+import { z } from "zod";
 import { FileSink } from "../../central/src/sinks/file/file-sink.ts";
 import type { SinkView } from "../../central/src/sinks/sink-view.ts";
 import { CentralHarness } from "./central-harness.ts";
@@ -59,6 +60,12 @@ async function prepare(works: Works, sinks: Readonly<Record<string, unknown>>) {
       ),
     sinkViews,
   };
+}
+
+function expectSchema(name: string, records: readonly unknown[]): void {
+  const path = join(import.meta.dirname, "../../docs/schema", `${name}.json`);
+  const schema = z.fromJSONSchema(JSON.parse(readFileSync(path, "utf8")));
+  for (const record of records) expect(schema.safeParse(record).error).toBeUndefined();
 }
 
 /** In this order no old revision follows a newer one, and the last of each window is what the API has. */
@@ -138,6 +145,8 @@ test(
         .split("\n")
         .map((line) => JSON.parse(line));
     await expectApi(central, linesOf("windows.jsonl"));
+    expectSchema("millrace.windows.v1", linesOf("windows.jsonl"));
+    expectSchema("millrace.alarms.v1", linesOf("alarms.jsonl"));
     expect(linesOf("alarms.jsonl").some(({ rule }) => rule === "agent_silent")).toBe(true);
     const metrics = await (await fetch(`http://127.0.0.1:${central.httpPort}/metrics`)).text();
     expect(metrics).toMatch(/millrace_central_sink_results_total\{sink="webhook",outcome="written"\} [1-9]/);

@@ -7,6 +7,8 @@ const NO_END = "0001-01-01T00:00:00Z";
 const RECEIVER = "millrace";
 const SEVERE_FROM = 700;
 const WARNING_FROM = 400;
+/** The end of what a `Date` can be. */
+const TIME_MS_MAX = 8.64e15;
 
 interface Alert {
   readonly status: "firing" | "resolved";
@@ -69,12 +71,17 @@ function alertOf(alarm: AlarmView, dashboardUrl: string | null): Alert {
     status: isActive ? "firing" : "resolved",
     labels,
     annotations,
-    startsAt: new Date(activeAtMs).toISOString(),
-    endsAt: isActive ? NO_END : new Date(clearedAtMs ?? timeMs).toISOString(),
+    startsAt: timeText(activeAtMs),
+    endsAt: isActive ? NO_END : timeText(clearedAtMs ?? timeMs),
     generatorURL: dashboardUrl ?? "",
     // Of the alarm, not of its labels: a severity that rises makes no other alert of it.
     fingerprint: createHash("sha256").update(`${agent}\0${id}`).digest("hex").slice(0, 16),
   };
+}
+
+/** Whatever an agent took for a time. */
+function timeText(timeMs: number): string {
+  return new Date(Math.min(Math.max(timeMs, 0), TIME_MS_MAX) || 0).toISOString();
 }
 
 /** Prometheus's label names are ASCII. */

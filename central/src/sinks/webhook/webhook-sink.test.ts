@@ -214,6 +214,16 @@ test.each([
   expect(sink.restMs()).toBe(0);
 });
 
+test("times that are none, and values that are none, stop nothing", async () => {
+  const { receiver, sink } = await place();
+  const odd = { activeAtMs: 1e300, clearedAtMs: Number.NaN, isActive: false, value: Number.NaN };
+  expect(await sink.write([alarm("m1", odd)])).toEqual({ taken: 1, refused: 0 });
+  expect(receiver.posts[0].body.alerts[0]).toMatchObject({
+    startsAt: "+275760-09-13T00:00:00.000Z",
+    endsAt: "1970-01-01T00:00:00.000Z",
+  });
+});
+
 test("a message that a receiver refuses is not posted again, and said", async () => {
   const { receiver, sink, log } = await place();
   receiver.answers.push([400]);

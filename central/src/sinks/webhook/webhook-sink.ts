@@ -43,8 +43,9 @@ export class WebhookSink implements SinkTarget<AlarmView> {
   async write(items: readonly AlarmView[]): Promise<SinkWritten> {
     this.#restMs = 0;
     let taken = 0;
-    for (const changed of Map.groupBy(items, (alarm) => alertGroupOf(alarm).key).values()) {
-      const isTaken = await this.#post(this.#withActive(changed), changed.length);
+    const active = Map.groupBy(this.#options.alarms().filter(isShown), (alarm) => alertGroupOf(alarm).key);
+    for (const [group, changed] of Map.groupBy(items, (alarm) => alertGroupOf(alarm).key)) {
+      const isTaken = await this.#post(withActive(changed, active.get(group) ?? []), changed.length);
       if (isTaken) taken += changed.length;
     }
     return { taken, refused: items.length - taken };
@@ -56,23 +57,6 @@ export class WebhookSink implements SinkTarget<AlarmView> {
 
   close(): void {
     this.#ending.abort();
-  }
-
-  /** What has changed comes first, as it was when it changed: what has come of it since follows. */
-  #withActive(changed: readonly AlarmView[]): readonly AlarmView[] {
-    const { key } = alertGroupOf(changed[0]);
-    const known = new Set(changed.map(({ agent, id }) => `${agent}\0${id}`));
-    const active = this.#options
-      .alarms()
-      .filter(
-        (alarm) =>
-          alarm.isActive &&
-          !alarm.isHistorical &&
-          alarm.isSuppressed !== true &&
-          alertGroupOf(alarm).key === key &&
-          !known.has(`${alarm.agent}\0${alarm.id}`),
-      );
-    return [...changed, ...active];
   }
 
   /** False where the receiver does not want it, now or ever. */
@@ -112,4 +96,14 @@ export class WebhookSink implements SinkTarget<AlarmView> {
   get #place(): string {
     return new URL(this.#options.config.url).origin;
   }
+}
+
+function isShown({ isActive, isHistorical, isSuppressed }: AlarmView): boolean {
+  return isActive && !isHistorical && isSuppressed !== true;
+}
+
+/** What has changed comes first, as it was when it changed: what has come of it since follows. */
+function withActive(changed: readonly AlarmView[], active: readonly AlarmView[]): readonly AlarmView[] {
+  const known = new Set(changed.map(({ agent, id }) => `${agent}\0${id}`));
+  return [...changed, ...active.filter(({ agent, id }) => !known.has(`${agent}\0${id}`))];
 }
