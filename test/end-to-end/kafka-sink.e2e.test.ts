@@ -170,12 +170,12 @@ class Plant {
     }
     const held = [...latest.values()].map(
       ({ group, startMs, revision, values }) =>
-        [`${group.region}:${startMs}`, revision, values.count] as const,
+        [`${group.region}:${startMs}`, { revision, count: values.count }] as const,
     );
     const truth = [...this.history].map(
-      ([key, { revision, values }]) => [key, revision, values["count"]] as const,
+      ([key, { revision, values }]) => [key, { revision, count: values["count"] }] as const,
     );
-    expect(held.toSorted()).toEqual(truth.toSorted());
+    expect(Object.fromEntries(held)).toEqual(Object.fromEntries(truth));
     return records.length;
   }
 }

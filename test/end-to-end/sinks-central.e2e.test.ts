@@ -101,12 +101,14 @@ test(
     const folder = works.path("results");
     const posts: AlertPost[] = [];
     const keys = new Set<string | undefined>();
-    const receiver = createServer(async (request, response) => {
+    const receiver = createServer((request, response) => {
       let text = "";
-      for await (const piece of request) text += String(piece);
-      posts.push(JSON.parse(text));
-      keys.add(request.headers.authorization);
-      response.end();
+      request.setEncoding("utf8").on("data", (piece: string) => (text += piece));
+      request.on("end", () => {
+        posts.push(JSON.parse(text));
+        keys.add(request.headers.authorization);
+        response.end();
+      });
     });
     const port = await works.freePort();
     works.atEnd(() => void receiver.close());
