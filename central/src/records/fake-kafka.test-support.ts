@@ -70,6 +70,7 @@ export class FakeKafka implements KafkaClient {
           partitions === 0 ? null : { topic, partitions, replicas: 1, replicasInSync: 1 },
         );
       },
+      topicSettings: () => Promise.resolve(null),
       addPartitions: () => Promise.resolve(),
       close: () => Promise.resolve(),
     };
