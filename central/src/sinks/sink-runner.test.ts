@@ -313,13 +313,24 @@ test("a start writes what the mark does not say is there: what was changed since
   second.target.batches.length = 0;
   const third = sink({ kept, target: first.target });
   third.runner.start();
-  third.publish(at(4, 1, START_MS + 100));
+  third.publish(at(4, 1, START_MS - 100));
   await third.time.run(1);
   const stopped = third.runner.stop();
   await third.time.run(1);
   await stopped;
   expect(third.target.held).toEqual(third.truth());
-  expect(kept.markMs).toBe(START_MS + 100);
+  // After an orderly stop nothing is written again, however often it starts.
+  for (let start = 0; start < 2; start += 1) {
+    expect(kept.markMs).toBe(START_MS - 99);
+    third.target.batches.length = 0;
+    const next = sink({ kept, target: first.target });
+    next.runner.start();
+    await next.time.run(2_000);
+    const ended = next.runner.stop();
+    await next.time.run(1);
+    await ended;
+    expect(next.target.batches).toEqual([]);
+  }
 });
 
 test("the mark stays before what waits, and goes back with a clock that is set back", async () => {
@@ -336,10 +347,16 @@ test("the mark stays before what waits, and goes back with a clock that is set b
   target.failure = null;
   await time.run(20_000);
   expect(kept.markMs).toBe(START_MS + 2_001);
-  target.onWrite = () => expect(kept.markMs).toBe(START_MS - HOUR_MS);
+  publish(at(5, 1, START_MS + 3_000));
+  await time.run(1);
+  expect(kept.markMs).toBe(START_MS + 3_000);
+  // At once, though the mark was written just before.
+  let markAtWrite: number | null = null;
+  target.onWrite = () => (markAtWrite = kept.markMs);
   publish(at(4, 1, START_MS - HOUR_MS));
   await time.run(1);
   expect(target.held.has(result(4, 1).startMs)).toBe(true);
+  expect(markAtWrite).toBe(START_MS - HOUR_MS);
 });
 
 test("a mark that lies ahead of the clock, or of a target that is another, says nothing", async () => {

@@ -166,7 +166,7 @@ export class SinkRunner<Item> {
       else if (!isStopping && clock.monotonicMs() - this.#prunedAtMs >= PRUNE_INTERVAL_MS)
         await this.#prune();
       else if (!hadWaiting && !isStopping) {
-        const isMarkBehind = this.#dueMarkMs() !== this.#markMs;
+        const isMarkBehind = this.#dueMarkMs(false) !== this.#markMs;
         await this.#pause(isMarkBehind ? MARK_INTERVAL_MS : PRUNE_INTERVAL_MS, [this.#published.promise]);
         this.#published = Promise.withResolvers();
       }
@@ -233,11 +233,15 @@ export class SinkRunner<Item> {
     this.#markMs = markMs !== null && markMs > clock.nowMs() ? null : markMs;
   }
 
-  /** Before it lies nothing that waits, or is still to be read. */
-  #dueMarkMs(): number | null {
+  /**
+   * Before it lies nothing that waits, or is still to be read. More may come of the millisecond that was seen last, until
+   * central has stopped: then it is over.
+   */
+  #dueMarkMs(isLast: boolean): number | null {
     const { mark, stream } = this.#options;
     if (mark === null || this.#isHistoryOwed || this.#rebuild !== null) return this.#markMs ?? null;
-    let dueMs = this.#offeredAtMs ?? this.#readAtMs ?? this.#markMs ?? null;
+    const seenMs = this.#offeredAtMs ?? this.#readAtMs;
+    let dueMs = seenMs === null ? (this.#markMs ?? null) : isLast ? seenMs + 1 : seenMs;
     for (const { item } of this.#waiting.values())
       dueMs = Math.min(dueMs ?? Number.POSITIVE_INFINITY, stream.changedAtMs(item));
     return dueMs;
@@ -245,7 +249,7 @@ export class SinkRunner<Item> {
 
   async #advanceMark(isLast: boolean): Promise<void> {
     const nowMs = this.#options.clock.monotonicMs();
-    const dueMs = this.#dueMarkMs();
+    const dueMs = this.#dueMarkMs(isLast);
     if (dueMs === this.#markMs) return;
     // A clock that was set back: what comes now would be passed over.
     const isBack = dueMs !== null && dueMs < (this.#markMs ?? 0);
