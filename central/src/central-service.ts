@@ -61,8 +61,8 @@ export class CentralService {
         ...lossOf(store, log),
       });
     let central = newCentral();
-    let sources: RecordSources | null = null;
     let sinks: readonly Sink[] = [];
+    let sources: RecordSources | null = null;
     const open = async () => {
       if (Object.values(config.sinks).some((sink) => sink !== null)) {
         const generation = await raisedGeneration(store, systemClock.nowMs());

@@ -91,7 +91,9 @@ export const OPENAPI = {
     "/api/v1/ledger": {
       get: get("What arrived and what became of it, per agent and per stream of records", object, []),
     },
-    "/api/v1/sinks": { get: get("Where windows go, and how far each has them", list("sinks"), []) },
+    "/api/v1/sinks": {
+      get: get("Where windows and alarms go, and how far each has them", list("sinks"), []),
+    },
     "/api/v1/records": { get: get("Streams of records: positions, watermarks, ledger", list("streams"), []) },
     "/api/v1/records/{stream}": {
       post: {
