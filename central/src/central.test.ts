@@ -799,6 +799,55 @@ test("a store of central's that lost commits is an alarm, and no window up to th
   expect(alarm()?.isActive).toBe(false);
 });
 
+test("a complete window whose panes central's store has lost is revised as one with a loss, over another restart too", async () => {
+  const sliding = { ...WINDOW, name: "t_sliding", sizeMs: 4_000, slideMs: 1_000 };
+  const pipeline = { metrics: [METRIC], windows: [WINDOW, sliding] };
+  const world = await start(undefined, { pipeline });
+  const agent = await welcomed(world);
+  agent.panes(1, START_MS, { value: 120, frontier: { number: 1, watermarkMs: START_MS + 60_000 } });
+  await world.time.run(10_000);
+  expect((await standings(world.central))[0]).toEqual(["complete", [], undefined]);
+  const snapshot = world.store.snapshot();
+  const isPane = (key: string) => key.startsWith("ep|");
+  const kept = [...snapshot.entries].filter(([key]) => !isPane(key));
+  expect(kept.length).toBe(snapshot.entries.size - 1);
+
+  const { time } = world;
+  const loss = { detail: "it was mended", booked: () => {} };
+  const mended = await start(new CrashingStore({ entries: new Map(kept) }), { pipeline, time, loss });
+  const damagedAtMs = Math.floor(time.nowMs);
+  const lanes = { live: { sent: 1, next: 2, epochs: [{ epoch: 1, from: 1 }] } };
+  const back = agentOf(mended);
+  back.hello({ epoch: 1, lanes });
+  await time.run(1_000);
+  const passed = { watermarkMs: START_MS + 60_000 };
+  back.panes(2, START_MS, { value: 20, frontier: { number: 2, ...passed } });
+  await time.run(5_000);
+  const told = { values: { count: 1, mean: 20 }, state: "provisional" };
+  const named = { agentsMissing: ["alpha-1"], agentsWithLoss: ["alpha-1"] };
+  const { windows } = await mended.central.windows({ ...ALL, group: { site: "alpha" } });
+  expect(windows).toMatchObject([{ ...told, revision: 3, completeness: named }]);
+  const neighbours = await mended.central.windows({ ...ALL, window: "t_sliding" });
+  expect(neighbours.windows).toMatchObject(
+    Array.from({ length: 4 }, () => ({ ...told, completeness: named })),
+  );
+  // The ledger counts both: it says since when that is not what windows hold.
+  const sum = { received: 2, merged: 2, tooLate: 0 };
+  const storeDamaged = { firstAtMs: damagedAtMs, lastAtMs: damagedAtMs };
+  expect(mended.central.ledgerSum()).toEqual({ ...sum, storeDamaged });
+
+  const again = await start(new CrashingStore(mended.store.snapshot()), { pipeline, time });
+  expect(again.central.ledgerSum()).toEqual({ ...sum, storeDamaged });
+  const other = agentOf(again);
+  other.hello({ epoch: 1, lanes: { live: { sent: 2, next: 3, epochs: [{ epoch: 1, from: 1 }] } } });
+  await time.run(10);
+  other.panes(3, START_MS, { value: 40, frontier: { number: 3, ...passed } });
+  await time.run(5_000);
+  expect((await standings(again.central))[0]).toEqual(["provisional", ["alpha-1"], ["alpha-1"]]);
+  await time.run(WINDOW.latenessMs);
+  expect((await standings(again.central))[0]).toEqual(["final", ["alpha-1"], ["alpha-1"]]);
+});
+
 test("a window of which the agent gave up some is never complete, over kill -9, and ends final with its name", async () => {
   const world = await start();
   const agent = await welcomed(world);

@@ -174,11 +174,10 @@ export class Central implements CentralReader {
     this.#loop.start();
   }
 
-  /** Panes may be gone though their batches count as held, and do not come again: no window up to now is whole for sure. */
   #bookLoss(state: CentralState, nowMs: number): void {
     const { loss, log } = this.#options;
     if (loss === undefined) return;
-    for (const { agent } of state.agents.views()) state.lose(agent, { startMs: 0, endMs: nowMs });
+    state.damaged(nowMs);
     const message = `central's store was damaged: ${loss.detail}`;
     log.error(message);
     state.alarms.raise({ agent: "", site: "", kind: "store_damaged", message, value: 0, nowMs });
@@ -306,7 +305,8 @@ export class Central implements CentralReader {
       sum.merged += totals.merged;
       sum.tooLate += totals.tooLate;
     }
-    return sum;
+    const damage = this.#opened?.state.damage ?? null;
+    return damage === null ? sum : { ...sum, storeDamaged: damage };
   }
 
   pipeline(): PipelineView {

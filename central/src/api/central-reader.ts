@@ -7,6 +7,7 @@ import type { LateEntry } from "../core/late-book.ts";
 import type { LedgerTotals } from "../core/central-ledger.ts";
 import type { AskOutcome } from "../core/request-book.ts";
 import type { QuarantineEntry } from "../core/quarantine.ts";
+import type { StoreDamage } from "../core/store-damage.ts";
 
 /** What the API shows of central's core. */
 export interface CentralReader {
@@ -63,6 +64,8 @@ export interface LedgerSum {
   readonly received: number;
   readonly merged: number;
   readonly tooLate: number;
+  /** When central's store lost some of what is counted here: windows that begin before then may lack it. Absent where it never did. */
+  readonly storeDamaged?: StoreDamage;
 }
 
 export interface PipelineView {

@@ -1,7 +1,7 @@
 // What `millrace-central status` says beside the table of agents.
 import type { ToldMaintenance } from "@millrace/wire";
 import { expect, test } from "vitest";
-import { maintenanceText } from "./status-command.ts";
+import { damageText, maintenanceText } from "./status-command.ts";
 
 test("what is in maintenance stands with its agent, its times and who said so; nothing where nothing is", () => {
   expect(maintenanceText([{ agent: "alpha-1" }, { agent: "beta-1", maintenance: [] }])).toBe("");
@@ -21,4 +21,14 @@ test("what is in maintenance stands with its agent, its times and who said so; n
     "1970-01-01T00:00:00.000Z  1970-01-01T00:01:00.000Z  alpha-1  everything         topic f/m",
     "",
   ]);
+});
+
+test("that central's store was damaged stands under the ledger, which counts on; nothing where it never was", () => {
+  expect(damageText({})).toBe("");
+  expect(damageText({ storeDamaged: { firstAtMs: 1_000, lastAtMs: 1_000 } })).toContain(
+    "store was damaged, found 1970-01-01T00:00:01.000Z: ",
+  );
+  expect(damageText({ storeDamaged: { firstAtMs: 1_000, lastAtMs: 61_000 } })).toContain(
+    "found 1970-01-01T00:01:01.000Z, before that since 1970-01-01T00:00:01.000Z: ",
+  );
 });

@@ -74,6 +74,7 @@ export const STATUS_COMMAND: Command = {
         rows,
       ),
     );
+    output.out(damageText(ledger.sum));
     output.out(maintenanceText(agents));
     for (const { sink, state, waiting, outcomes, reason } of sinks)
       output.out(
@@ -102,6 +103,14 @@ export const STATUS_COMMAND: Command = {
     return 1;
   },
 };
+
+/** For as long as the totals are: they count what is gone. Empty where nothing is. */
+export function damageText({ storeDamaged }: Pick<LedgerSum, "storeDamaged">): string {
+  if (storeDamaged === undefined) return "";
+  const { firstAtMs, lastAtMs } = storeDamaged;
+  const since = lastAtMs === firstAtMs ? "" : `, before that since ${time(firstAtMs)}`;
+  return `\ncentral's store was damaged, found ${time(lastAtMs)}${since}: some of what is counted above may be gone from windows that begin before then\n`;
+}
 
 /** What is in maintenance at all agents; empty where nothing is. */
 export function maintenanceText(agents: readonly Pick<AgentView, "agent" | "maintenance">[]): string {

@@ -12,6 +12,7 @@ import type { Lane } from "@millrace/stream";
  *   'T'                                     trusted time (trusted-time.ts)
  *   'G'                                     generation, raised at each start with a sink (raised-generation.ts)
  *   'k' sink 0                              how far a sink holds what there is (sinks/store-mark.ts)
+ *   'D'                                     when the store was found damaged (store-damage.ts)
  *   'g' agent 0                             ledger
  *   'A' agent 0 alarm id 0                  alarm, latest step, and where it came from
  *   'q' number u48                          quarantined message
@@ -45,6 +46,7 @@ export const CENTRAL_KEYS = {
   trustedTime: () => key("T"),
   generation: () => key("G"),
   sinkMark: (sink: string) => key("k", sink),
+  damage: () => key("D"),
   engine: (stateKey: string) => encoder.encode(`e${stateKey}`),
 } as const;
 

@@ -19,6 +19,7 @@ import { Quarantine } from "./quarantine.ts";
 import type { QuarantineEntry } from "./quarantine.ts";
 import { StoreRegistry } from "./store-registry.ts";
 import type { StoreRecord } from "./store-registry.ts";
+import type { StoreDamage } from "./store-damage.ts";
 import { StoredJson } from "./stored-json.ts";
 import { TrustedTime } from "./trusted-time.ts";
 
@@ -70,6 +71,7 @@ const LEDGERS = new StoredJson<{ readonly agent: string; readonly totals: Ledger
   totals: { rejected: { "*": "number" } },
 });
 const TRUSTED_TIME = new StoredJson<{ readonly trustedMs: number }>({ trustedMs: "number" });
+const DAMAGE = new StoredJson<StoreDamage>({ firstAtMs: "number", lastAtMs: "number" });
 const ALARMS = new StoredJson<AlarmRecord>({
   agent: "string",
   site: "string",
@@ -115,6 +117,8 @@ export class CentralState {
   readonly #recordMetrics: ReadonlySet<string>;
   /** Values that the store had and that could not be read: they are left out. */
   readonly unreadableCount: number;
+  #damage: StoreDamage | null = null;
+  #isDamageDirty = false;
 
   private constructor(
     engine: WindowEngine,
@@ -147,6 +151,7 @@ export class CentralState {
     const agents = await stored.under("a", AGENTS);
     const membership = (await stored.get(CENTRAL_KEYS.membership(), MEMBERSHIP)) ?? [];
     const trusted = await stored.get(CENTRAL_KEYS.trustedTime(), TRUSTED_TIME);
+    const damage = await stored.get(CENTRAL_KEYS.damage(), DAMAGE);
     const ledgers = await stored.under("g", LEDGERS);
     const alarms = await stored.under("A", ALARMS);
     const evidence = await stored.under("v", EVIDENCE);
@@ -165,6 +170,7 @@ export class CentralState {
     for (const range of engine.restoreRanges())
       for (const entry of await readEngineRange(store, range)) entries.push(entry);
     await loadEngineKeys(store, engine, engine.restore(entries));
+    state.#showDamage(damage);
     state.showEngineAgents();
     state.records.show(engine, monotonicMs);
     return state;
@@ -190,6 +196,26 @@ export class CentralState {
   lose(agent: string, range: TimeRange): void {
     this.agents.lose(agent, range);
     this.engine.setLost(agent, this.agents.lost(agent));
+  }
+
+  /** When the store was found damaged; null where it never was. */
+  get damage(): StoreDamage | null {
+    return this.#damage;
+  }
+
+  /**
+   * The store was damaged. Panes may be gone though their batches count as held, and do not come again: no window that
+   * begins before now is whole for sure. Before anything is applied.
+   */
+  damaged(nowMs: number): void {
+    const { firstAtMs = nowMs, lastAtMs = nowMs } = this.#damage ?? {};
+    this.#showDamage({ firstAtMs, lastAtMs: Math.max(lastAtMs, nowMs) });
+    this.#isDamageDirty = true;
+  }
+
+  #showDamage(damage: StoreDamage | null): void {
+    this.#damage = damage;
+    if (damage !== null) this.engine.setPanesLost(damage.lastAtMs);
   }
 
   /** An agent had no room for finer panes. */
@@ -235,6 +261,9 @@ export class CentralState {
     for (const change of this.engine.takeChanges()) changes.push(engineChange(change));
     for (const change of this.evidence.takeChanges()) changes.push(change);
     for (const change of this.records.takeChanges(clocks.monotonicMs)) changes.push(change);
+    if (this.#damage !== null && this.#isDamageDirty)
+      changes.push(DAMAGE.put(CENTRAL_KEYS.damage(), this.#damage));
+    this.#isDamageDirty = false;
     const { agents, membership } = this.agents.takeDirty();
     if (membership !== null) changes.push(MEMBERSHIP.put(CENTRAL_KEYS.membership(), membership));
     // When agents were last heard, and their frontiers, come again with each heartbeat: alone they need not be forced to disk.

@@ -4,7 +4,6 @@ import type { WindowGrid } from "../window-grid.ts";
 import type { AlignedWindowSpec, DayWindowSpec } from "../window-spec.ts";
 import type { PaneView } from "./pane-view.ts";
 import { WindowTrack } from "./window-track.ts";
-import type { WindowRecord } from "./window-track.ts";
 
 /** Windows whose place does not depend on the data. */
 export class GridTrack extends WindowTrack {
@@ -26,8 +25,8 @@ export class GridTrack extends WindowTrack {
     return this.grid.startsAt(paneMs);
   }
 
-  owedOf(record: WindowRecord): TimeRange {
-    return record;
+  owedOf(window: TimeRange): TimeRange {
+    return window;
   }
 
   /** Of overlapping windows one in each size of time: the first that starts at a multiple of it or later. */

@@ -3,6 +3,8 @@ import type { WindowResult } from "../window-result.ts";
 import { decodePane } from "./pane-codec.ts";
 import { PaneTree } from "./pane-tree.ts";
 import type { PaneView } from "./pane-view.ts";
+import type { Standing } from "./standing.ts";
+import { standingOf } from "./standing-of.ts";
 import { parseStateKey, stateKey, windowKeyName } from "./state-key.ts";
 import { windowValues } from "./window-values.ts";
 import type { WindowTrack } from "./window-track.ts";
@@ -10,9 +12,11 @@ import type { WindowTrack } from "./window-track.ts";
 /** Computes outdated results from the stored panes: what a query is told of windows that are not published again. */
 export class OutdatedWindows {
   readonly #tracks: ReadonlyMap<string, WindowTrack>;
+  readonly #standing: Standing;
 
-  constructor(tracks: ReadonlyMap<string, WindowTrack>) {
+  constructor(tracks: ReadonlyMap<string, WindowTrack>, standing: Standing) {
     this.#tracks = tracks;
+    this.#standing = standing;
   }
 
   /** The keys of the panes that `compute` needs for these results; those of neighbours once. */
@@ -48,7 +52,12 @@ export class OutdatedWindows {
       const { startMs, endMs } = track.panesOf(result.startMs, result.endMs);
       const merged = tree.merged(view.groupOf(result.group), startMs, endMs);
       const { isOutdated: _, top: __, ...rest } = result;
-      return { ...rest, ...windowValues(view.layout, merged), computedAtMs: nowMs };
+      const state = track.stateAfter(result);
+      const completeness =
+        state === result.state
+          ? result.completeness
+          : standingOf(this.#standing, track, result, result.group).completeness;
+      return { ...rest, state, ...windowValues(view.layout, merged), completeness, computedAtMs: nowMs };
     });
   }
 }

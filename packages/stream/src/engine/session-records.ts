@@ -93,8 +93,9 @@ export class SessionRecords {
 
 /** A session that has moved its end is as complete as that: other than a window of fixed length, it may have to wait again. */
 export function reopenMoved(record: WindowRecord): void {
-  const { result, endMs } = record;
-  if (result?.state === "complete") record.state = result.endMs === endMs ? "complete" : "provisional";
+  const { track, result, endMs } = record;
+  if (result?.state === "complete")
+    record.state = result.endMs === endMs ? track.stateAfter(result) : "provisional";
 }
 
 /** The panes of these readings, and those within a gap of them. */

@@ -6,7 +6,6 @@ import type { Pane, PaneView } from "./pane-view.ts";
 import { SessionBook } from "./session-book.ts";
 import type { Session } from "./session-book.ts";
 import { WindowTrack } from "./window-track.ts";
-import type { WindowRecord } from "./window-track.ts";
 
 /** What a view's panes must accumulate so that sessions are exact. */
 export const SESSION_ACCUMULATORS = ["first", "last"] as const;
@@ -63,7 +62,7 @@ export class SessionTrack extends WindowTrack {
   }
 
   /** A reading within a gap of either end would change it. */
-  owedOf({ startMs, endMs }: WindowRecord): TimeRange {
+  owedOf({ startMs, endMs }: TimeRange): TimeRange {
     return { startMs: startMs - this.spec.gapMs, endMs: endMs + 1 };
   }
 

@@ -13,7 +13,7 @@ export interface WindowStanding {
   /** `completeness` as text, to compare. */
   readonly key: string;
   readonly isAnyPassed: boolean;
-  /** True where nobody is expected. */
+  /** True where nobody is expected, unless central has lost some. */
   readonly isEveryPassed: boolean;
   /** Some agent's backlog still holds part of the window. */
   readonly isPending: boolean;
@@ -25,6 +25,7 @@ export class Standing {
   readonly #frontiers = new Map<string, Frontier>();
   readonly #lost = new Map<string, readonly TimeRange[]>();
   readonly #coarse = new Map<string, readonly CoarsePanes[]>();
+  #panesLostToMs = -Infinity;
   #membership = new Membership();
   /** By stream of records: since when its partitions are expected. */
   readonly #partitions = new Map<string, Membership>();
@@ -58,6 +59,12 @@ export class Standing {
     const before = this.#lost.get(agent) ?? [];
     this.#lost.set(agent, lost);
     this.#change(firstDifferenceMs(before, lost));
+  }
+
+  /** Of event time before this central itself has lost some, of whomever: nobody has passed a window over it, nor is it known who should. */
+  setPanesLost(toMs: EventTimeMs): void {
+    this.#panesLostToMs = toMs;
+    this.#change(-Infinity);
   }
 
   /** What of the agent came in panes coarser than its metric's. */
@@ -138,11 +145,12 @@ export class Standing {
     const sites = new Map<string, boolean>();
     const withLoss = new Set<string>();
     const coarse = new Set<string>();
+    const isOfLostPanes = startMs < this.#panesLostToMs;
     for (const interval of expected) {
       const frontier = this.#frontier(interval.agent);
       // An agent that left inside the window owes only what came before.
       const owedToMs = Math.min(endMs, interval.leftMs ?? endMs);
-      const hasLoss = overlapsAny(this.#lost.get(interval.agent) ?? [], startMs, owedToMs);
+      const hasLoss = isOfLostPanes || overlapsAny(this.#lost.get(interval.agent) ?? [], startMs, owedToMs);
       if (hasLoss) withLoss.add(interval.agent);
       if (isStraddled(this.#coarse.get(interval.agent) ?? [], metric, { startMs, endMs }))
         coarse.add(interval.agent);
@@ -166,7 +174,7 @@ export class Standing {
       completeness,
       key: completenessKey(completeness),
       isAnyPassed: completeness.agentsReporting > 0,
-      isEveryPassed: agentsMissing.length === 0,
+      isEveryPassed: agentsMissing.length === 0 && !isOfLostPanes,
     };
   }
 

@@ -14,6 +14,7 @@ export class StoredEngine {
   #options: WindowEngineOptions;
   readonly #frontiers = new Map<string, Frontier>();
   readonly #lost = new Map<string, readonly TimeRange[]>();
+  #panesLostToMs = -Infinity;
   #membership = new Membership();
   #engine: WindowEngine;
 
@@ -51,6 +52,11 @@ export class StoredEngine {
     this.#engine.setLost(agent, lost);
   }
 
+  setPanesLost(toMs: number): void {
+    this.#panesLostToMs = toMs;
+    this.#engine.setPanesLost(toMs);
+  }
+
   get finalToMs(): number {
     return this.#engine.finalToMs;
   }
@@ -70,6 +76,7 @@ export class StoredEngine {
     this.#engine.setMembership(this.#membership);
     for (const [agent, frontier] of this.#frontiers) this.#engine.setFrontier(agent, frontier);
     for (const [agent, lost] of this.#lost) this.#engine.setLost(agent, lost);
+    this.#engine.setPanesLost(this.#panesLostToMs);
   }
 
   /** The last results of all windows, as the store has them. */

@@ -108,6 +108,7 @@ export interface WindowEngineCounts {
  *              for (const range of engine.restoreRanges()) for (const entry of read(range)) entries.push(entry);
  *              for (const key of engine.restore(entries)) engine.load(key, read(key));
  *              engine.setMembership(…); engine.setFrontier(…), engine.setLost(…), engine.setCoarse(…) for every agent
+ *              engine.setPanesLost(…) where the store has lost some
  *   a batch    for (const key of engine.needs(rows)) engine.load(key, read(key));
  *              engine.apply(rows, nowMs); commit(engine.takeChanges());
  *   a tick     for (const range of engine.dueRanges(trustedMs)) engine.loadRange(range, read(range));
@@ -127,7 +128,7 @@ export class WindowEngine {
   readonly #restore = new WindowRestore(this.#memory);
   readonly #due = new DueRanges(this.#memory);
   readonly #sweep: MemorySweep;
-  readonly #outdated = new OutdatedWindows(this.#memory.tracks);
+  readonly #outdated: OutdatedWindows;
   #placed: { readonly rows: PaneRows; readonly placements: readonly RowPlacement[] } | null = null;
 
   /** Throws an error that says why, where a window or a bound makes no sense. */
@@ -136,6 +137,7 @@ export class WindowEngine {
     this.#standing = new Standing(bounds.maxFutureMs);
     this.#revisions = new WindowRevisions(this.#memory, this.#standing, bounds);
     this.#sweep = new MemorySweep(this.#memory, bounds);
+    this.#outdated = new OutdatedWindows(this.#memory.tracks, this.#standing);
     for (const window of options.windows) {
       const problem = windowProblem(window);
       if (problem !== null) throw new Error(`cannot compute window ${window.name}: ${problem}`);
@@ -248,6 +250,15 @@ export class WindowEngine {
   /** All event time of which the agent has lost some, as far back as `finalToMs`; replaces what was said before. */
   setLost(agent: string, lost: readonly TimeRange[]): void {
     this.#standing.setLost(agent, lost);
+  }
+
+  /**
+   * The store has lost some of what was committed of event time before this, nobody knows what. A window over that time is
+   * never complete from now on; one that was stays as it was published until it has a new revision. At the start only.
+   */
+  setPanesLost(toMs: EventTimeMs): void {
+    this.#standing.setPanesLost(toMs);
+    for (const track of this.#memory.tracks.values()) track.panesLostToMs = toMs;
   }
 
   /** All that came of the agent in panes coarser than the metric's, as far back as `finalToMs`; replaces what was said before. */

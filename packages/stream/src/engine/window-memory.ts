@@ -107,8 +107,10 @@ export class WindowMemory {
     const isStored = startMs < track.evictedToMs;
     const stored = isStored ? this.#loaded.get(keyOf("w")) : undefined;
     const storedMarker = isStored ? this.#loaded.get(keyOf("o")) : undefined;
+    // Where it is lost where sessions lie, a stored pane may begin one that nobody asked for: its revisions begin anew.
+    const isLossy = startMs < track.panesLostToMs || this.unreadableCount > 0;
     assert(
-      !isStored || stored !== undefined || this.#absent.has(keyOf("w")),
+      !isStored || stored !== undefined || isLossy || this.#absent.has(keyOf("w")),
       `${keyOf("w")} is applied to without having been loaded`,
     );
     const result = stored === undefined ? null : this.#readable(stored);
@@ -120,7 +122,7 @@ export class WindowMemory {
       startMs,
       endMs: endMs ?? result?.endMs ?? startMs,
       isMerged: result?.mergedIntoMs !== undefined,
-      state: result?.state ?? "provisional",
+      state: result === null ? "provisional" : track.stateAfter(result),
       result,
       completenessKey: result === null ? "" : completenessKey(result.completeness),
       isDirty: false,

@@ -3,6 +3,7 @@ import type { Completeness, WindowResult, WindowState } from "../window-result.t
 import { SessionTrack } from "./session-track.ts";
 import { completenessKey } from "./standing.ts";
 import type { Standing, WindowStanding } from "./standing.ts";
+import { standingOf } from "./standing-of.ts";
 import type { WindowMemory } from "./window-memory.ts";
 import { windowValues } from "./window-values.ts";
 import type { WindowValues } from "./window-values.ts";
@@ -147,7 +148,12 @@ export class WindowRevisions {
       if (values !== null) return this.#emit(record, record.state, nowMs, values);
       this.#settle(record);
     }
-    const isStandingNew = !isComplete && record.result !== null && standing.key !== record.completenessKey;
+    // One that is outdated and has no panes here can only have come out of a damaged store; its final revision brings them.
+    const isStandingNew =
+      !isComplete &&
+      record.result !== null &&
+      standing.key !== record.completenessKey &&
+      !isWithoutPanes(record);
     if (isDue && isStandingNew && hasWaited) return this.#emit(record, record.state, nowMs);
 
     record.nextCheckMs = Infinity;
@@ -229,12 +235,7 @@ export class WindowRevisions {
   }
 
   #standingOf(record: WindowRecord): WindowStanding {
-    const { startMs, endMs } = record.track.owedOf(record);
-    const { stream } = record.track.view;
-    if (stream !== undefined) return this.#standing.ofStream(startMs, endMs, stream);
-    const isOfSite = record.track.spec.by.includes("site");
-    const site = isOfSite ? record.labels["site"] : undefined;
-    return this.#standing.of(startMs, endMs, site, record.track.spec.metric);
+    return standingOf(this.#standing, record.track, record, record.labels);
   }
 }
 

@@ -45,6 +45,8 @@ export abstract class WindowTrack {
   evictedToMs: EventTimeMs = -Infinity;
   /** Of a stream of records: its own time, which may be far behind the trusted one where old records are read. */
   streamTimeMs: EventTimeMs = Infinity;
+  /** The store may lack panes and late readings of before this. */
+  panesLostToMs: EventTimeMs = -Infinity;
   #lateAskedMs = NaN;
   #lateToMs: EventTimeMs = -Infinity;
 
@@ -57,7 +59,7 @@ export abstract class WindowTrack {
   abstract startsOver(paneMs: EventTimeMs, group: string): readonly EventTimeMs[];
 
   /** The event time that agents must have handed over before the window can be complete. */
-  abstract owedOf(record: WindowRecord): TimeRange;
+  abstract owedOf(window: TimeRange): TimeRange;
 
   /** The panes that a window `[startMs, endMs)` is the merge of. */
   abstract panesOf(startMs: EventTimeMs, endMs: EventTimeMs): TimeRange;
@@ -67,6 +69,12 @@ export abstract class WindowTrack {
   /** Whether late readings revise a complete window that starts then; if not, it is published once more, when it is final. */
   isRevised(_startMs: EventTimeMs): boolean {
     return true;
+  }
+
+  /** As what a window goes on after this result. What is made anew of a store that lacks some is not complete any more. */
+  stateAfter(result: WindowResult): WindowState {
+    const isTakenBack = result.state === "complete" && this.owedOf(result).startMs < this.panesLostToMs;
+    return isTakenBack ? "provisional" : result.state;
   }
 
   /** Windows that start before this may be in the store only, from now on. */
