@@ -122,3 +122,28 @@ test("a stream of records expects its partitions and no agent, and agents' windo
   expect(standing.of(0, 60_000, undefined, "t").completeness.agentsMissing).toEqual(["a"]);
   expect(standing.ofStream(0, 60_000, "refunds").completeness.agentsExpected).toBe(0);
 });
+
+test("what central itself has lost is of all who are expected, partitions too, and of windows that begin before it only", () => {
+  const standing = new Standing(5_000);
+  const agents = new Membership();
+  agents.join("a", "alpha", -1e9);
+  const partitions = new Membership();
+  partitions.join("orders/0", "", -1e9);
+  standing.setMembership(agents);
+  standing.setPartitions("orders", partitions);
+  standing.setClock(1e6);
+  for (const name of ["a", "orders/0"]) standing.setFrontier(name, frontier(1, { watermarkMs: 600_000 }));
+  standing.takeChangedFromMs();
+  standing.setPanesLost(60_000);
+  expect(standing.takeChangedFromMs()).toBe(-Infinity);
+  const of = (startMs: number) => [
+    standing.of(startMs, startMs + 60_000, undefined, "t"),
+    standing.ofStream(startMs, startMs + 60_000, "orders"),
+  ];
+  expect(of(59_999)).toMatchObject([
+    { isEveryPassed: false, completeness: { agentsMissing: ["a"], agentsWithLoss: ["a"] } },
+    { isEveryPassed: false, completeness: { agentsMissing: ["orders/0"], agentsWithLoss: ["orders/0"] } },
+  ]);
+  for (const standingOf of of(60_000))
+    expect(standingOf).toMatchObject({ isEveryPassed: true, completeness: { agentsMissing: [] } });
+});

@@ -61,7 +61,7 @@ export class Standing {
     this.#change(firstDifferenceMs(before, lost));
   }
 
-  /** Of event time before this central itself has lost some, of whomever: nobody has passed a window over it, nor is it known who should. */
+  /** Of event time before this central itself has lost some, of whomever: nobody has passed a window that begins in it. */
   setPanesLost(toMs: EventTimeMs): void {
     this.#panesLostToMs = toMs;
     this.#change(-Infinity);
