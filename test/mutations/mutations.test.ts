@@ -29,7 +29,7 @@ test.each(mutations)("$bug: its test is there", ({ in: file, test: name }) => {
 /** Of a file's tests; those of `test.each` stand for whatever is put into them. */
 function testNames(text: string): RegExp[] {
   return [...text.matchAll(/(?:\b(?:test|it)|[\])])\(\s*"((?:[^"\\]|\\.)*)"/g)].map(([, name]) => {
-    const literals = name.split(/%[a-zA-Z]|\$[\w.]+/).map((part) => escaped(JSON.parse(`"${part}"`)));
+    const literals = name.split(/%[a-zA-Z#]|\$[\w.]+/).map((part) => escaped(JSON.parse(`"${part}"`)));
     return new RegExp(`^${literals.join(".+")}$`);
   });
 }
