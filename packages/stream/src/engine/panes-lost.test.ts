@@ -133,6 +133,16 @@ test("where it is not known any more who is expected, nothing of before the loss
   expect(brief(engine.tick(92_000))).toEqual([["minute@0", 3, "provisional", 2, ""]]);
 });
 
+test("a complete session that takes a reading without moving its end is not complete any more either", () => {
+  const { engine, read, passAll, lose } = plant(run);
+  for (const timeMs of [1_000, 9_000]) read(timeMs, 1, timeMs);
+  passAll(60_000);
+  expect(brief(engine.tick(30_000))).toEqual([["run@1000", 1, "complete", 2, ""]]);
+  lose("", 31_000);
+  read(5_000, 1, 32_000);
+  expect(brief(engine.tick(40_000))).toEqual([["run@1000", 2, "provisional", 3, "a,b"]]);
+});
+
 test("where it cannot be read where sessions lie, a reading beside a stored one makes a session all the same", () => {
   const { engine, read, passAll, lose } = plant(run);
   read(1_000, 1, 1_000);

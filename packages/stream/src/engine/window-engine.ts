@@ -253,8 +253,8 @@ export class WindowEngine {
   }
 
   /**
-   * The store has lost some of what was committed of event time before this, nobody knows what. A window that begins in that time is
-   * never complete from now on; one that was stays as it was published until it has a new revision. At the start only.
+   * The store has lost some of what was committed of event time before this, nobody knows what. A window that begins in that
+   * time is never complete from now on; one that was stays as it was published until it has a new revision. At the start only.
    */
   setPanesLost(toMs: EventTimeMs): void {
     this.#standing.setPanesLost(toMs);
