@@ -17,6 +17,7 @@ import type {
   WindowPage,
   WindowQuery,
 } from "./api/central-reader.ts";
+import { recordMetricView } from "./api/record-metric-view.ts";
 import type { AgentView } from "./core/agent-view.ts";
 import type { SystemAlarm } from "./core/alarm-book.ts";
 import type { AlarmView } from "./core/alarm-view.ts";
@@ -312,7 +313,13 @@ export class Central implements CentralReader {
   pipeline(): PipelineView {
     const { metrics, windows } = this.#options.pipeline;
     return {
-      metrics: metrics.map(({ name, unit, isLive }) => ({ name, unit, isLive })),
+      metrics: metrics.map(({ name, unit, isLive, accumulate, source }) => ({
+        name,
+        unit,
+        isLive,
+        accumulate,
+        records: recordMetricView(source),
+      })),
       windows: windows.map((spec) => ({
         name: spec.name,
         metric: spec.metric,

@@ -31,6 +31,11 @@ export class RecordedWorld {
     return this.#business?.nextEndMs ?? Infinity;
   }
 
+  /** Event time before which all records are made; Infinity: there are none. */
+  get recordsMadeToMs(): number {
+    return this.#business?.nextTimeMs ?? Infinity;
+  }
+
   get stepCount(): number {
     return this.#stepCount;
   }

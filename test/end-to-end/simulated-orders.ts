@@ -1,22 +1,16 @@
 import { readFileSync } from "node:fs";
 import type { WindowResult } from "@millrace/stream";
-import { expect } from "vitest";
+import { formatVerdict } from "../../simulator/src/verify/format-verdict.ts";
+import { type Verdict, verifyTruth } from "../../simulator/src/verify/verify-truth.ts";
 import type { CentralHarness } from "./central-harness.ts";
 import { until } from "./until.ts";
 import type { Works } from "./works.ts";
-
-interface Totals {
-  readonly count: number;
-  readonly sum: number;
-  readonly failed: number;
-}
 
 /** Orders of a simulated shop, and what is true of them. */
 export interface SimulatedOrders {
   /** One JSON text each, in order of event time. */
   readonly lines: readonly string[];
-  /** By start of the minute and region. */
-  readonly minutes: ReadonlyMap<string, Totals>;
+  readonly truthPath: string;
 }
 
 /** 2025-11-10, ten in the evening in Shanghai. */
@@ -30,42 +24,30 @@ export async function simulatedOrders(works: Works, length: string): Promise<Sim
   const simulator = works.process("simulator", "simulator/src/main.ts", ["run", ...plan, ...place]);
   simulator.start();
   if ((await simulator.exit(60_000)) !== 0) throw new Error(`the simulator failed:\n${simulator.log}`);
-  const minutes = new Map<string, Totals>();
-  for (const line of linesOf(truthPath)) {
-    const truth: { type: string; start: number; end: number; byRegion: Record<string, Totals> } =
-      JSON.parse(line);
-    if (truth.type !== "orders-window" || truth.end - truth.start !== 60_000) continue;
-    for (const [region, totals] of Object.entries(truth.byRegion))
-      minutes.set(`${truth.start} ${region}`, totals);
-  }
-  return { lines: linesOf(`${folder}/orders.jsonl`), minutes };
+  const lines = readFileSync(`${folder}/orders.jsonl`, "utf8").split("\n");
+  return { lines: lines.filter((line) => line !== ""), truthPath };
 }
 
-/** Central's windows by minute and region are the truth's: every order once, to the cent, and the failure rate. */
-export async function expectMinutes(
+/** Waits until central's windows and ledger of records are as the truth has them; throws with the verdict as it stands. */
+export async function expectRecords(
   central: CentralHarness,
-  truth: SimulatedOrders["minutes"],
-): Promise<void> {
-  const total = [...truth.values()].reduce((sum, { count }) => sum + count, 0);
-  // What is durable is shown within 250 ms.
-  await until("all orders are shown", async () => {
-    const windows = await windowsOf(central, "payments_1m");
-    return windows.reduce((sum, { values }) => sum + values["count"], 0) >= total;
-  });
-  const found = new Map<string, Totals>();
-  const failed = new Map<string, number>();
-  for (const { group, startMs, values } of await windowsOf(central, "payments_1m"))
-    failed.set(`${startMs} ${group["region"]}`, Math.round(values["ratio"] * values["count"]));
-  for (const { group, startMs, values } of await windowsOf(central, "orders_1m")) {
-    const key = `${startMs} ${group["region"]}`;
-    const sum = Math.round(values["sum"] * 100) / 100;
-    found.set(key, { count: values["count"], sum, failed: failed.get(key) ?? 0 });
+  truthPath: string,
+  limitMs = 15_000,
+): Promise<Verdict> {
+  const judge = () => verifyTruth({ truthPath, centralUrl: `http://127.0.0.1:${central.httpPort}` });
+  try {
+    // What is durable is shown within 250 ms.
+    return await until(
+      "central says what the truth says",
+      async () => {
+        const verdict = await judge();
+        return verdict.isRight && verdict.records?.hasEnded === true && verdict;
+      },
+      limitMs,
+    );
+  } catch (error) {
+    throw new Error(formatVerdict(await judge()), { cause: error });
   }
-  const rounded = [...truth].map(([key, { count, sum, failed: of }]) => [
-    key,
-    { count, sum: Math.round(sum * 100) / 100, failed: of },
-  ]);
-  expect(Object.fromEntries(found)).toEqual(Object.fromEntries(rounded));
 }
 
 export async function windowsOf(central: CentralHarness, window: string): Promise<readonly WindowResult[]> {
@@ -74,10 +56,4 @@ export async function windowsOf(central: CentralHarness, window: string): Promis
   );
   const { windows }: { windows: WindowResult[] } = JSON.parse(await answer.text());
   return windows;
-}
-
-function linesOf(path: string): string[] {
-  return readFileSync(path, "utf8")
-    .split("\n")
-    .filter((line) => line !== "");
 }

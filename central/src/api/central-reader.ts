@@ -1,4 +1,4 @@
-import type { Labels, WindowLengths, WindowResult, WindowSpec } from "@millrace/stream";
+import type { Labels, MetricSpec, WindowLengths, WindowResult, WindowSpec } from "@millrace/stream";
 import type { AgentView } from "../core/agent-view.ts";
 import type { AlarmView } from "../core/alarm-view.ts";
 import type { EvidencePage, EvidenceQuery } from "../core/evidence-query.ts";
@@ -8,6 +8,7 @@ import type { LedgerTotals } from "../core/central-ledger.ts";
 import type { AskOutcome } from "../core/request-book.ts";
 import type { QuarantineEntry } from "../core/quarantine.ts";
 import type { StoreDamage } from "../core/store-damage.ts";
+import type { RecordMetricView } from "./record-metric-view.ts";
 
 /** What the API shows of central's core. */
 export interface CentralReader {
@@ -69,8 +70,13 @@ export interface LedgerSum {
 }
 
 export interface PipelineView {
-  readonly metrics: readonly { readonly name: string; readonly unit: string; readonly isLive: boolean }[];
+  readonly metrics: readonly MetricView[];
   readonly windows: readonly WindowView[];
+}
+
+export interface MetricView extends Pick<MetricSpec, "name" | "unit" | "isLive" | "accumulate"> {
+  /** Of a metric of records. */
+  readonly records?: RecordMetricView | undefined;
 }
 
 /** `sizeMs` and `slideMs` of a day are 24 hours; a session's are its greatest length and its gap. */

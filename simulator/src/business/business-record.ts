@@ -15,6 +15,8 @@ export interface BusinessRecord {
   readonly key: string;
   /** One JSON object, its keys in a fixed order; null: a tombstone, which deletes the key's value. */
   readonly json: string | null;
+  /** `again`: it has come before. `spoilt`: its JSON is not what was said. Absent: neither. */
+  readonly fate?: "again" | "spoilt";
 }
 
 /** Makes a stream's records in order of event time, the same ones in whatever portions they are taken. */

@@ -13,6 +13,7 @@ import { KafkaReceiver } from "../business/live/kafka-receiver.ts";
 import { RecordPump } from "../business/live/record-pump.ts";
 import { recoverRecords } from "../business/live/record-recovery.ts";
 import type { BusinessPlan } from "../business/plan/business-plan.ts";
+import { recordStreams } from "../business/plan/record-streams.ts";
 import { parsePlan } from "../plan/load-plan.ts";
 import type { Plan } from "../plan/plan.ts";
 import { TruthLog } from "../truth/truth-log.ts";
@@ -71,7 +72,7 @@ export async function runRecords(
   const prefix = flags.text("topic-prefix") ?? "";
   const receiver = new KafkaReceiver({
     producer,
-    streams: streamsOf(business),
+    streams: recordStreams(business),
     topicOf: (stream) => prefix + topicOf(business, stream),
   });
   const truth = new TruthLog(truthPath);
@@ -132,16 +133,6 @@ function reportProgress(pump: RecordPump, write: (text: string) => void): () => 
     });
   let timer = report();
   return () => timer.cancel();
-}
-
-function streamsOf({ orders, transfers, trucks, appOpens, debezium }: BusinessPlan): RecordStreamName[] {
-  return [
-    ...(orders === null ? [] : (["orders"] as const)),
-    ...(orders === null || debezium !== null ? [] : (["refunds"] as const)),
-    ...(transfers === null ? [] : (["transfers"] as const)),
-    ...(trucks === null ? [] : (["trucks"] as const)),
-    ...(appOpens === null ? [] : (["app-opens"] as const)),
-  ];
 }
 
 /** Change events come on the topics that Debezium would choose. */

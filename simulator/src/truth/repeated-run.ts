@@ -1,3 +1,4 @@
+import type { BusinessRecord } from "../business/business-record.ts";
 import { parsePlan } from "../plan/load-plan.ts";
 import { topicOf } from "../plant/recorded-plant.ts";
 import { RecordedWorld } from "../recorded-world.ts";
@@ -8,6 +9,8 @@ export interface RepeatedRunOptions {
   readonly path: string;
   /** Each line that was made again. */
   readonly record: (line: TruthLine) => void;
+  /** Sees the records of each step; all of them are made up to `madeToMs`. */
+  readonly onRecords?: (records: readonly BusinessRecord[], madeToMs: number) => void;
 }
 
 const NETWORK_LINES: ReadonlySet<TruthLine["type"]> = new Set([
@@ -40,6 +43,11 @@ export class RepeatedRun {
   /** Lines made again so far. */
   get lineCount(): number {
     return this.#lineCount;
+  }
+
+  /** Event time up to which records are made; -Infinity before the first run. */
+  get recordsMadeToMs(): number {
+    return this.#world?.recordsMadeToMs ?? -Infinity;
   }
 
   /** Null, or what is not as the truth has it. What the network did (acknowledgements, the end) is not made again. */
@@ -81,7 +89,7 @@ export class RepeatedRun {
         alarms: this.#alarms,
       },
       record: (line) => this.#made.push(line),
-      hasRecords: false,
+      hasRecords: this.#options.onRecords !== undefined,
     });
   }
 
@@ -100,7 +108,10 @@ export class RepeatedRun {
 
   #stepUntil(isReached: (world: RecordedWorld) => boolean): void {
     const world = this.#world;
-    while (world !== null && !isReached(world)) world.step();
+    while (world !== null && !isReached(world)) {
+      const records = world.step();
+      this.#options.onRecords?.(records, world.recordsMadeToMs);
+    }
   }
 }
 

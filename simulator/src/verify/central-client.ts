@@ -1,8 +1,26 @@
 import { MillraceError, reasonOf } from "@millrace/runtime";
 import { z } from "zod";
-import type { WindowDefinition } from "./window-oracle.ts";
+import type { RatioDefinition, WindowDefinition } from "./window-oracle.ts";
 
+const path = z.array(z.union([z.string(), z.number()]));
+const recordMetric = z.object({
+  stream: z.string(),
+  path,
+  map: z.record(z.string(), z.number()).nullable(),
+  isOptional: z.boolean(),
+  isAdjusted: z.boolean(),
+  labels: z.array(z.object({ name: z.string(), path })),
+});
 const pipelineAnswer = z.object({
+  metrics: z
+    .array(
+      z.object({
+        name: z.string(),
+        accumulate: z.array(z.string()).default([]),
+        records: recordMetric.optional(),
+      }),
+    )
+    .default([]),
   windows: z.array(
     z.object({
       name: z.string(),
@@ -21,6 +39,22 @@ const agentsAnswer = z.object({
 });
 const ledgerAnswer = z.object({
   agents: z.record(z.string(), z.object({ received: z.number(), tooLate: z.number() })),
+});
+const streamsAnswer = z.object({
+  streams: z.array(
+    z.object({
+      stream: z.string(),
+      source: z.string(),
+      totals: z.object({
+        received: z.number(),
+        aggregated: z.number(),
+        duplicates: z.number(),
+        setAside: z.number(),
+        tooLate: z.number(),
+        rejected: z.record(z.string(), z.number()),
+      }),
+    }),
+  ),
 });
 const windowRow = z.object({
   window: z.string(),
@@ -62,6 +96,10 @@ export interface SiteLedger {
   readonly tooLate: number;
 }
 
+/** What central reads of each record of a stream, for one metric. */
+export type RecordMetric = z.infer<typeof recordMetric> & { readonly metric: string };
+/** What central has of a stream of records. */
+export type CentralStream = z.infer<typeof streamsAnswer>["streams"][number];
 export type CentralWindow = z.infer<typeof windowRow>;
 export type CentralAlarm = z.infer<typeof alarmRow>;
 
@@ -81,12 +119,34 @@ export class CentralClient {
   async pipeline(): Promise<{
     readonly judged: readonly WindowDefinition[];
     readonly windowedMetrics: ReadonlySet<string>;
+    /** By the metric's name. */
+    readonly recordMetrics: ReadonlyMap<string, RecordMetric>;
+    /** Of records, and none of `judged`. */
+    readonly otherRecordWindows: readonly { readonly name: string; readonly kind: string }[];
   }> {
-    const { windows } = await this.get("/api/v1/pipeline", pipelineAnswer);
+    const { metrics, windows } = await this.get("/api/v1/pipeline", pipelineAnswer);
+    const recordMetrics = new Map(
+      metrics.flatMap(({ name, records }) =>
+        records === undefined ? [] : [[name, { ...records, metric: name }] as const],
+      ),
+    );
+    const ratios = new Map(metrics.map(({ name, accumulate }) => [name, ratioOf(accumulate)]));
     return {
-      judged: windows.filter(({ kind }) => kind === "aligned"),
+      judged: windows
+        .filter(({ kind }) => kind === "aligned")
+        .map((window) => ({ ...window, ratio: ratios.get(window.metric) ?? null })),
       windowedMetrics: new Set(windows.map(({ metric }) => metric)),
+      recordMetrics,
+      otherRecordWindows: windows.filter(
+        ({ kind, metric }) => kind !== "aligned" && recordMetrics.has(metric),
+      ),
     };
+  }
+
+  /** Streams of records, by name. */
+  async recordStreams(): Promise<ReadonlyMap<string, CentralStream>> {
+    const { streams } = await this.get("/api/v1/records", streamsAnswer);
+    return new Map(streams.map((stream) => [stream.stream, stream]));
   }
 
   /** The last revision of every window that starts in `[fromMs, toMs)`. */
@@ -141,4 +201,15 @@ export class CentralClient {
       throw new MillraceError("service_unreachable", { url, reason: reasonOf(error) }, { cause: error });
     }
   }
+}
+
+const RATIO_SIDES = ["below", "equal", "above"] as const;
+
+/** `ratio(1,5)`: of the values that are 5. */
+function ratioOf(accumulate: readonly string[]): RatioDefinition | null {
+  for (const name of accumulate) {
+    const [, side, limit] = /^ratio\(([012]),(.+)\)$/.exec(name) ?? [];
+    if (side !== undefined) return { side: RATIO_SIDES[Number(side)], limit: Number(limit) };
+  }
+  return null;
 }

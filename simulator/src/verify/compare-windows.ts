@@ -60,7 +60,7 @@ export function compareWindows(
       faults.push(`${title}: missing (${window.count} readings)`);
       continue;
     }
-    const differences = differencesOf(window, row, compared);
+    const differences = differencesOf(window, row, compared, definition.ratio != null);
     if (differences.length === 0) {
       right++;
       if (window.unsureCount > 0) unsure++;
@@ -88,7 +88,12 @@ export function compareWindows(
   };
 }
 
-function differencesOf(window: TrueWindow, row: CentralWindow, compared: Set<string>): string[] {
+function differencesOf(
+  window: TrueWindow,
+  row: CentralWindow,
+  compared: Set<string>,
+  hasRatio: boolean,
+): string[] {
   const differences: string[] = [];
   if (window.unsureCount > 0) {
     const { count, unsureCount } = window;
@@ -114,5 +119,7 @@ function differencesOf(window: TrueWindow, row: CentralWindow, compared: Set<str
     (SUM_TOLERANCE * window.sumAbsolute) / window.count +
       Number.EPSILON * Math.abs(window.sum / window.count),
   );
+  const ratio = window.ratioCount / window.count;
+  if (hasRatio) compare("ratio", ratio, Number.EPSILON * ratio);
   return differences;
 }

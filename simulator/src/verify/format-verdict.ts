@@ -1,11 +1,14 @@
 import { formatTable } from "./format-table.ts";
+import type { LedgerRow } from "./judge-ledger.ts";
+import type { RecordVerdict } from "./records/judge-records.ts";
 import type { TruthCounts, Verdict } from "./verify-truth.ts";
 
 /** The verdict for people: a table, then the first faults in words. */
 export function formatVerdict(verdict: Verdict): string {
+  const { records } = verdict;
   const table = formatTable([
     ["window", "expected", "right", "wrong", "missing", "extra", "unsure", "compared"],
-    ...verdict.windows.map((each) => [
+    ...[...verdict.windows, ...(records?.windows ?? [])].map((each) => [
       each.window,
       each.expected,
       each.right,
@@ -21,32 +24,69 @@ export function formatVerdict(verdict: Verdict): string {
     ["alarms", "true", "false", "missed", "delay p50", "delay max"],
     ["", right, wrong, missed, ...(delay === null ? ["", ""] : [`${delay.p50Ms} ms`, `${delay.maxMs} ms`])],
   ]);
-  const ledger = formatTable([
-    ["ledger", "site", "must be", "is"],
-    ...verdict.ledger.map(({ site, count, min, max, found, isRight }) => [
+  const ledgers = [
+    ...(verdict.ledger.length === 0 ? [] : ["", formatLedger("site", verdict.ledger)]),
+    ...(records === null || records.ledger.length === 0 ? [] : ["", formatLedger("stream", records.ledger)]),
+  ];
+  const faults = [
+    ...[...verdict.windows, ...(records?.windows ?? [])].flatMap((each) => each.faults),
+    ...verdict.alarms.faults,
+    ...(records?.faults ?? []),
+  ];
+  const hasReadings = records === null || verdict.readings.generated > 0;
+  return [
+    table,
+    "",
+    alarms,
+    ...ledgers,
+    "",
+    ...(hasReadings ? [formatReadings(verdict.readings)] : []),
+    ...(records === null ? [] : formatRecords(records)),
+    ...(verdict.unjudged.length === 0
+      ? []
+      : [`not judged, since readings do not say their time: ${verdict.unjudged.join(", ")}`]),
+    ...(verdict.windows.length + (records?.windows.length ?? 0) === 0
+      ? ["no window of the pipeline has a metric of this truth"]
+      : []),
+    ...faults.map((fault) => `  ✗ ${fault}`),
+    verdict.isRight
+      ? "✓ every window, every alarm and the ledger are as the truth says"
+      : "✗ central differs from the truth",
+  ].join("\n");
+}
+
+function formatLedger(place: string, rows: readonly LedgerRow[]): string {
+  return formatTable([
+    ["ledger", place, "must be", "is"],
+    ...rows.map(({ site, count, min, max, found, isRight }) => [
       `${isRight ? "✓" : "✗"} ${count}`,
       site,
       min === max ? String(min) : max === Infinity ? `${min} or more` : `${min} to ${max}`,
       found,
     ]),
   ]);
-  const faults = [...verdict.windows.flatMap((each) => each.faults), ...verdict.alarms.faults];
+}
+
+function formatRecords({
+  sent,
+  unacked,
+  again,
+  spoilt,
+  hasEnded,
+  matches,
+  unjudged,
+}: RecordVerdict): string[] {
+  const counts = [
+    `records: ${sent} sent, ${unacked} never acknowledged`,
+    ...(again === 0 ? [] : [`${again} sent twice`]),
+    ...(spoilt === 0 ? [] : [`${spoilt} spoilt on the way`]),
+    ...(hasEnded ? [] : ["they have not ended: what reaches beyond the last that came is not judged"]),
+  ];
   return [
-    table,
-    "",
-    alarms,
-    ...(verdict.ledger.length === 0 ? [] : ["", ledger]),
-    "",
-    formatReadings(verdict.readings),
-    ...(verdict.unjudged.length === 0
-      ? []
-      : [`not judged, since readings do not say their time: ${verdict.unjudged.join(", ")}`]),
-    ...(verdict.windows.length === 0 ? ["no window of the pipeline has a metric of this truth"] : []),
-    ...faults.map((fault) => `  ✗ ${fault}`),
-    verdict.isRight
-      ? "✓ every window, every alarm and the ledger are as the truth says"
-      : "✗ central differs from the truth",
-  ].join("\n");
+    counts.join(", "),
+    ...matches.map(({ window, reads }) => `judged: ${window}, by ${reads}`),
+    ...unjudged.map(({ what, why }) => `not judged: ${what}, since ${why}`),
+  ];
 }
 
 function formatReadings(readings: TruthCounts): string {

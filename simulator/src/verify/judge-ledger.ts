@@ -12,8 +12,9 @@ export interface ExpectedSite {
 }
 
 export interface LedgerRow {
+  /** Or the stream of records. */
   readonly site: string;
-  readonly count: "received" | "too late" | "rejected";
+  readonly count: "received" | "aggregated" | "duplicates" | "too late" | "rejected";
   readonly min: number;
   readonly max: number;
   readonly found: number;
@@ -27,18 +28,33 @@ export function judgeLedger(
 ): readonly LedgerRow[] {
   return expected.flatMap((each) => {
     const ledger = found.get(each.site) ?? { received: 0, tooLate: 0, rejected: 0 };
-    const row = (count: LedgerRow["count"], min: number, max: number, of: number): LedgerRow => ({
-      site: each.site,
-      count,
-      min,
-      max,
-      found: of,
-      isRight: of >= min && of <= max,
-    });
+    const { site } = each;
     return [
-      row("received", each.receivedMin, each.receivedMax, ledger.received),
-      row("too late", each.tooLateMin, each.tooLateMax, ledger.tooLate),
-      row("rejected", each.rejectedMin, each.rejectedMax, ledger.rejected),
+      ledgerRow({
+        site,
+        count: "received",
+        min: each.receivedMin,
+        max: each.receivedMax,
+        found: ledger.received,
+      }),
+      ledgerRow({
+        site,
+        count: "too late",
+        min: each.tooLateMin,
+        max: each.tooLateMax,
+        found: ledger.tooLate,
+      }),
+      ledgerRow({
+        site,
+        count: "rejected",
+        min: each.rejectedMin,
+        max: each.rejectedMax,
+        found: ledger.rejected,
+      }),
     ];
   });
+}
+
+export function ledgerRow(row: Omit<LedgerRow, "isRight">): LedgerRow {
+  return { ...row, isRight: row.found >= row.min && row.found <= row.max };
 }

@@ -29,7 +29,7 @@ const header: TruthLine = {
   type: "run",
   version: 1,
   seed: 1,
-  plan: "",
+  plan: 'version: 1\nsites: { alpha: { broker: "mqtt://127.0.0.1:1", lines: 1, machinesPerLine: 1 } }\nsignals: { temperature: {} }\n',
   plantStart: START_MS,
   start: START_MS,
   readingsPerSecond: 1,

@@ -5,6 +5,7 @@ import { compareAlarms, type AlarmVerdict } from "./compare-alarms.ts";
 import { compareWindows, type WindowVerdict } from "./compare-windows.ts";
 import { DeliveryTruth } from "./delivery-truth.ts";
 import { type ExpectedSite, judgeLedger, type LedgerRow } from "./judge-ledger.ts";
+import { judgeRecords, type RecordVerdict } from "./records/judge-records.ts";
 import { WindowOracle } from "./window-oracle.ts";
 
 export interface TruthCounts {
@@ -34,6 +35,8 @@ export interface Verdict {
   readonly alarms: AlarmVerdict;
   /** Empty while the simulator runs. */
   readonly ledger: readonly LedgerRow[];
+  /** Null: the truth makes none. */
+  readonly records: RecordVerdict | null;
   /** The truth's own alarm steps, in order. */
   readonly alarmSteps: readonly TruthAlarm[];
 }
@@ -50,7 +53,9 @@ export async function verifyTruth(options: {
   const client = new CentralClient(options.centralUrl);
   const pipeline = await client.pipeline();
   const isTimed = ({ metric }: { readonly metric: string }): boolean => !delivery.timelessMetrics.has(metric);
-  const definitions = pipeline.judged.filter(isTimed);
+  const definitions = pipeline.judged.filter(
+    (definition) => isTimed(definition) && !pipeline.recordMetrics.has(definition.metric),
+  );
   const oracle = new WindowOracle(definitions);
   const sites = new Map<string, SiteCounts>();
   const countsOf = (site: string): SiteCounts => {
@@ -130,8 +135,10 @@ export async function verifyTruth(options: {
         await client.siteLedgers(),
       )
     : [];
+  const records = await judgeRecords({ truthPath: options.truthPath, client, pipeline });
   const isRight =
-    windows.length > 0 &&
+    windows.length + (records?.windows.length ?? 0) > 0 &&
+    records?.isRight !== false &&
     windows.every((verdict) => verdict.wrong + verdict.missing + verdict.extra === 0) &&
     alarmVerdict.missed + alarmVerdict.wrong === 0 &&
     ledger.every((row) => row.isRight);
@@ -151,6 +158,7 @@ export async function verifyTruth(options: {
     unjudged: pipeline.judged.filter((definition) => !isTimed(definition)).map(({ name }) => name),
     alarms: alarmVerdict,
     ledger,
+    records,
     alarmSteps: alarms,
   };
 }

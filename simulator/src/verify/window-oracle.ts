@@ -11,6 +11,22 @@ export interface WindowDefinition {
   /** How long after its end it takes readings; default: for ever. */
   readonly latenessMs?: number;
   readonly by: readonly string[];
+  /** What its metric's ratio counts; absent: it has none. */
+  readonly ratio?: RatioDefinition | null;
+}
+
+export interface RatioDefinition {
+  readonly side: "below" | "equal" | "above";
+  readonly limit: number;
+}
+
+/** A reading, or what a metric reads of a record. */
+export interface WindowedValue {
+  readonly metric: string;
+  readonly time: number;
+  readonly value: number;
+  /** The value of a label; "" where it has none. */
+  readonly labelOf: (label: string) => string;
 }
 
 export interface TrueWindow {
@@ -26,13 +42,15 @@ export interface TrueWindow {
   sumAbsolute: number;
   min: number;
   max: number;
+  /** Of `count`, those that the metric's ratio counts. */
+  ratioCount: number;
 }
 
 interface Addition {
   readonly definition: WindowDefinition;
   readonly startMs: number;
   readonly group: readonly string[];
-  readonly reading: TruthReading;
+  readonly reading: WindowedValue;
   readonly verdict: ArrivalVerdict;
 }
 
@@ -52,10 +70,15 @@ export class WindowOracle {
 
   /** Where the reading is: in a window at least, in none because it came too late for all, in none there is, or unsure. */
   add(reading: TruthReading, arrival: Arrival = AT_ONCE): ArrivalVerdict | "none" {
+    const { metric, time, value } = reading;
+    return this.addValue({ metric, time, value, labelOf: (label) => labelOf(reading, label) }, arrival);
+  }
+
+  addValue(reading: WindowedValue, arrival: Arrival = AT_ONCE): ArrivalVerdict | "none" {
     let place: ArrivalVerdict | "none" = "none";
     for (const definition of this.#definitions) {
       if (definition.metric !== reading.metric) continue;
-      const group = definition.by.map((label) => labelOf(reading, label));
+      const group = definition.by.map(reading.labelOf);
       const { slideMs, offsetMs } = definition;
       const lastStartMs = Math.floor((reading.time - offsetMs) / slideMs) * slideMs + offsetMs;
       for (let startMs = lastStartMs; startMs > reading.time - definition.sizeMs; startMs -= slideMs) {
@@ -79,7 +102,7 @@ export class WindowOracle {
   }
 
   #addTo({ definition, startMs, group, reading, verdict }: Addition): void {
-    const { name: window } = definition;
+    const { name: window, ratio = null } = definition;
     const { value } = reading;
     const key = windowKey(window, startMs, group);
     let state = this.#windows.get(key);
@@ -94,6 +117,7 @@ export class WindowOracle {
         sumAbsolute: 0,
         min: Infinity,
         max: -Infinity,
+        ratioCount: 0,
         compensation: 0,
       };
       this.#windows.set(key, state);
@@ -110,7 +134,12 @@ export class WindowOracle {
     state.sumAbsolute += Math.abs(value);
     state.min = Math.min(state.min, value);
     state.max = Math.max(state.max, value);
+    if (ratio !== null && isCounted(ratio, value)) state.ratioCount++;
   }
+}
+
+function isCounted({ side, limit }: RatioDefinition, value: number): boolean {
+  return side === "above" ? value > limit : side === "below" ? value < limit : value === limit;
 }
 
 export function windowKey(window: string, startMs: number, group: readonly string[]): string {

@@ -106,7 +106,15 @@ const recordsEnd = z.object({
 });
 
 /** The receiver holds the first `records` of the run, in the order in which they leave their sources. */
-const recordsAcked = z.object({ type: z.literal("records-acked"), records: z.number(), at: z.number() });
+const recordsAcked = z.object({
+  type: z.literal("records-acked"),
+  records: z.number(),
+  at: z.number(),
+  /** So many may have come to it once more since the last such line: nobody knew whether they had. */
+  again: z.number().optional(),
+  /** Written by a process that goes on with a run: whatever another had under way may come again. */
+  isResumed: z.literal(true).optional(),
+});
 
 export const businessTruthLines = [
   record,

@@ -1,0 +1,301 @@
+import { SendingOrder } from "../../business/sending-order.ts";
+import {
+  RECORD_STREAMS,
+  type BusinessRecord,
+  type RecordStreamName,
+} from "../../business/business-record.ts";
+import { recordStreams } from "../../business/plan/record-streams.ts";
+import { parsePlan } from "../../plan/load-plan.ts";
+import { readTruth } from "../../truth/read-truth.ts";
+import { RepeatedRun } from "../../truth/repeated-run.ts";
+import type { CentralClient, CentralStream, RecordMetric } from "../central-client.ts";
+import { compareWindows, type WindowVerdict } from "../compare-windows.ts";
+import { ledgerRow, type LedgerRow } from "../judge-ledger.ts";
+import { WindowOracle, type WindowDefinition } from "../window-oracle.ts";
+import { readRecord } from "./record-reader.ts";
+import { RecordWays } from "./record-ways.ts";
+
+export interface RecordVerdict {
+  readonly isRight: boolean;
+  /** Left their sources, copies and spoilt ones too. */
+  readonly sent: number;
+  /** Of these, those of which nobody has said that they came. */
+  readonly unacked: number;
+  readonly again: number;
+  readonly spoilt: number;
+  /** False: what reaches beyond the last that came is not judged, nor the ledger. */
+  readonly hasEnded: boolean;
+  /** What each judged window was held against, in words. */
+  readonly matches: readonly { readonly window: string; readonly reads: string }[];
+  readonly windows: readonly WindowVerdict[];
+  readonly unjudged: readonly { readonly what: string; readonly why: string }[];
+  /** By stream; empty while records are made. */
+  readonly ledger: readonly LedgerRow[];
+  /** Why the records could not be made again as the truth has them. */
+  readonly faults: readonly string[];
+}
+
+export interface JudgeRecordsOptions {
+  readonly truthPath: string;
+  readonly client: Pick<CentralClient, "windows" | "recordStreams">;
+  readonly pipeline: Awaited<ReturnType<CentralClient["pipeline"]>>;
+}
+
+/** What central must have of one stream. */
+interface StreamCounts {
+  readonly metrics: readonly RecordMetric[];
+  good: number;
+  /** Of the good ones, those that central may have found too late for their windows. */
+  maybeLate: number;
+  again: number;
+  /** Spoilt, or without what a metric must have. */
+  refused: number;
+  latestMs: number;
+}
+
+/**
+ * Central's windows and ledger of records. The records are made again from the truth, each line held against the file, and
+ * every window is computed from those that came. Null: the truth makes none.
+ */
+export async function judgeRecords(options: JudgeRecordsOptions): Promise<RecordVerdict | null> {
+  const { truthPath, client, pipeline } = options;
+  const ways = new RecordWays();
+  const made = new Set<RecordStreamName>();
+  let hasChanges = false;
+  for await (const line of readTruth(truthPath)) {
+    ways.onLine(line);
+    if (line.type !== "run") continue;
+    const { business } = parsePlan(line.plan, `${truthPath}, plan`, { seed: line.seed });
+    if (business === null) continue;
+    for (const stream of recordStreams(business)) made.add(stream);
+    hasChanges ||= business.debezium !== null;
+  }
+  if (made.size === 0) return null;
+  const found = await client.recordStreams();
+  const { judged, unjudged } = matchDefinitions({ pipeline, made, found, hasChanges });
+  const oracle = new WindowOracle(judged.map(({ definition }) => definition));
+  const streams = new Map<RecordStreamName, StreamCounts>();
+  for (const stream of made) {
+    if (!found.has(stream) || (hasChanges && isTable(stream))) continue;
+    const metrics = [...pipeline.recordMetrics.values()].filter((metric) => metric.stream === stream);
+    streams.set(stream, { metrics, good: 0, maybeLate: 0, again: 0, refused: 0, latestMs: -Infinity });
+  }
+  const arrived = await repeatArrivals(truthPath, ways, (record) => {
+    const counts = streams.get(record.topic);
+    if (counts !== undefined) arrive(record, counts, oracle);
+  });
+  const truth = oracle.results();
+  const windows: WindowVerdict[] = [];
+  for (const { definition } of judged) {
+    const { name, sizeMs, slideMs } = definition;
+    const isJudged = ({ startMs }: { readonly startMs: number }): boolean =>
+      startMs + sizeMs <= arrived.judgedToMs;
+    const rows = [];
+    if (arrived.fromMs <= arrived.toMs)
+      for await (const row of client.windows(name, arrived.fromMs - sizeMs, arrived.toMs + slideMs))
+        if (isJudged(row)) rows.push(row);
+    const own = [...truth].filter(([, window]) => window.window === name && isJudged(window));
+    windows.push(compareWindows(definition, new Map(own), rows));
+  }
+  const hasEnded = arrived.judgedToMs === Infinity;
+  const ledger = hasEnded
+    ? [...streams].flatMap(([stream, counts]) => judgeStream(counts, arrived.againMax, found.get(stream)))
+    : [];
+  return {
+    isRight:
+      arrived.faults.length === 0 &&
+      windows.every(({ wrong, missing, extra }) => wrong + missing + extra === 0) &&
+      ledger.every((row) => row.isRight),
+    sent: arrived.sent,
+    unacked: arrived.unacked,
+    again: arrived.again,
+    spoilt: arrived.spoilt,
+    hasEnded,
+    matches: judged.map(({ definition, metric }) => ({
+      window: definition.name,
+      reads: readsOf(metric, found.get(metric.stream)),
+    })),
+    windows,
+    unjudged,
+    ledger,
+    faults: arrived.faults,
+  };
+}
+
+interface MatchOptions {
+  readonly pipeline: JudgeRecordsOptions["pipeline"];
+  readonly made: ReadonlySet<RecordStreamName>;
+  readonly found: ReadonlyMap<string, CentralStream>;
+  readonly hasChanges: boolean;
+}
+
+/** Central's windows of records beside the truth's streams: what can be judged, and why the rest cannot. */
+function matchDefinitions({ pipeline, made, found, hasChanges }: MatchOptions) {
+  const judged: { readonly definition: WindowDefinition; readonly metric: RecordMetric }[] = [];
+  const unjudged: { what: string; why: string }[] = pipeline.otherRecordWindows.map(({ name, kind }) => ({
+    what: name,
+    why: kind === "day" ? "days of a time zone are not judged" : "sessions are not judged",
+  }));
+  for (const definition of pipeline.judged) {
+    const metric = pipeline.recordMetrics.get(definition.metric);
+    if (metric === undefined) continue;
+    const stream = RECORD_STREAMS.find((name) => name === metric.stream);
+    const why =
+      stream === undefined || !made.has(stream)
+        ? `the truth has no stream ${metric.stream}`
+        : hasChanges && isTable(stream)
+          ? "its records are change events"
+          : metric.isAdjusted
+            ? `values of ${metric.metric} are scaled or converted`
+            : null;
+    if (why === null) judged.push({ definition, metric });
+    else unjudged.push({ what: definition.name, why });
+  }
+  for (const stream of made)
+    if (!found.has(stream)) unjudged.push({ what: `stream ${stream}`, why: "central does not read it" });
+  return { judged, unjudged };
+}
+
+interface Arrivals {
+  sent: number;
+  unacked: number;
+  again: number;
+  spoilt: number;
+  againMax: number;
+  /** Event times of those that came. */
+  fromMs: number;
+  toMs: number;
+  /** Windows that reach beyond it may lack what has not come. */
+  judgedToMs: number;
+  readonly faults: string[];
+}
+
+/** Makes all runs again, and tells of each record that came, in the order in which they left. */
+async function repeatArrivals(
+  truthPath: string,
+  ways: RecordWays,
+  onArrival: (record: BusinessRecord) => void,
+): Promise<Arrivals> {
+  const all: Arrivals = {
+    ...{ sent: 0, unacked: 0, again: 0, spoilt: 0, againMax: 0 },
+    ...{ fromMs: Infinity, toMs: -Infinity, judgedToMs: Infinity },
+    faults: [],
+  };
+  let order = new SendingOrder();
+  let runNumber = -1;
+  let ackedMax = Infinity;
+  let sentOfRun = 0;
+  const leave = (records: Iterable<BusinessRecord>): void => {
+    for (const record of records) {
+      sentOfRun += 1;
+      all.sent += 1;
+      if (sentOfRun > ackedMax) {
+        all.unacked += 1;
+        all.judgedToMs = Math.min(all.judgedToMs, record.timeMs);
+        continue;
+      }
+      if (record.fate === "again") all.again += 1;
+      if (record.fate === "spoilt") all.spoilt += 1;
+      all.fromMs = Math.min(all.fromMs, record.timeMs);
+      all.toMs = Math.max(all.toMs, record.timeMs);
+      onArrival(record);
+    }
+  };
+  const run = new RepeatedRun({
+    path: truthPath,
+    record: () => {},
+    onRecords: (records, madeToMs) => {
+      leave(order.take(records));
+      leave(order.until(madeToMs));
+    },
+  });
+  const endRun = (): void => {
+    const way = ways.all[runNumber];
+    if (way === undefined) return;
+    const madeToMs = run.recordsMadeToMs;
+    if (!way.hasEnded) {
+      // What still waits in its source is not on its way yet.
+      ackedMax = Math.min(ackedMax, sentOfRun);
+      all.judgedToMs = Math.min(all.judgedToMs, madeToMs);
+    }
+    leave(order.until(Infinity));
+    all.againMax += way.acked === null ? Infinity : way.againMax;
+  };
+  for await (const line of readTruth(truthPath)) {
+    if (line.type === "run") {
+      endRun();
+      runNumber += 1;
+      order = new SendingOrder();
+      sentOfRun = 0;
+      ackedMax = ways.all[runNumber].acked ?? Infinity;
+    }
+    const difference = run.onLine(line);
+    if (difference === null) continue;
+    const { expected, made } = difference;
+    all.faults.push(
+      `line ${run.lineCount + 1} cannot be made again, and what follows is not judged: ${expected.trim()}; made ${made.trim() || "nothing"}`,
+    );
+    break;
+  }
+  endRun();
+  return all;
+}
+
+function arrive(record: BusinessRecord, counts: StreamCounts, oracle: WindowOracle): void {
+  if (record.fate === "again") {
+    counts.again += 1;
+    return;
+  }
+  const values =
+    record.fate === "spoilt" || record.json === null ? null : readRecord(record.json, counts.metrics);
+  if (values === null) {
+    counts.refused += 1;
+    return;
+  }
+  counts.good += 1;
+  counts.latestMs = Math.max(counts.latestMs, record.timeMs);
+  // A stream's own time is not beyond its latest record, and its windows end by it.
+  const arrival = { earliestMs: -Infinity, latestMs: counts.latestMs, isUnsure: false };
+  let isMaybeLate = false;
+  for (const { metric, value, labels } of values) {
+    if (value === null) continue;
+    const labelOf = (label: string): string => labels[label] ?? "";
+    const place = oracle.addValue({ metric, time: record.timeMs, value, labelOf }, arrival);
+    isMaybeLate ||= place === "unsure";
+  }
+  if (isMaybeLate) counts.maybeLate += 1;
+}
+
+function judgeStream(
+  { good, maybeLate, again, refused }: StreamCounts,
+  againMax: number,
+  stream: CentralStream | undefined,
+): readonly LedgerRow[] {
+  if (stream === undefined) return [];
+  const { stream: site, totals } = stream;
+  const { received, aggregated, duplicates, setAside, tooLate, rejected } = totals;
+  const rejections = Object.values(rejected).reduce((sum, count) => sum + count, 0);
+  const sent = good + again + refused;
+  return [
+    ledgerRow({ site, count: "received", min: sent, max: sent + againMax, found: received }),
+    ledgerRow({ site, count: "aggregated", min: good - maybeLate, max: good, found: aggregated }),
+    ledgerRow({ site, count: "duplicates", min: again, max: again + againMax, found: duplicates }),
+    ledgerRow({ site, count: "too late", min: 0, max: maybeLate, found: tooLate + setAside }),
+    ledgerRow({ site, count: "rejected", min: refused, max: refused + againMax, found: rejections }),
+  ];
+}
+
+/** `orders (http): payment as paid = 0, failed = 1` */
+function readsOf({ stream, path, map }: RecordMetric, found: CentralStream | undefined): string {
+  const meaning =
+    map === null
+      ? ""
+      : ` as ${Object.entries(map)
+          .map(([text, value]) => `${text} = ${value}`)
+          .join(", ")}`;
+  return `${stream} (${found?.source ?? "not read"}): ${path.join(".")}${meaning}`;
+}
+
+function isTable(stream: RecordStreamName): boolean {
+  return stream === "orders" || stream === "transfers";
+}
