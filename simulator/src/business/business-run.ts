@@ -8,6 +8,8 @@ import { OrderSource, RefundSource } from "./orders/order-source.ts";
 import { OrderStream } from "./orders/order-stream.ts";
 import type { BusinessPlan } from "./plan/business-plan.ts";
 import { truckName } from "./plan/business-plan.ts";
+import { recordsPerSecond } from "./plan/records-per-second.ts";
+import { RecordFates } from "./record-fates.ts";
 import { TimeText } from "./time-text.ts";
 import { Circles } from "./transfers/circles.ts";
 import { transferHistory } from "./transfers/transfer-history.ts";
@@ -46,6 +48,8 @@ export class BusinessRun {
   readonly #time: TimeText;
   readonly #circles: Circles | null;
   readonly #idPrefix: string;
+  /** Null: all records come as they are said. */
+  readonly #fates: RecordFates | null;
   #nextMs: number;
 
   constructor(options: BusinessRunOptions) {
@@ -56,7 +60,8 @@ export class BusinessRun {
     this.#idPrefix = `${Math.floor(startMs / 1_000).toString(36)}-`;
     const clock = new WallClock(plan.zone);
     this.#time = new TimeText(plan.timeFormat, clock);
-    const { transfers } = plan;
+    const { transfers, delivery } = plan;
+    this.#fates = delivery === null ? null : new RecordFates({ plan: delivery, seed, record });
     this.#circles = transfers === null ? null : new Circles(seed, transfers.accounts, transfers.circle);
     this.#truth = new BusinessTruth({ plan, circles: this.#circles, record });
     this.#sources = [
@@ -83,14 +88,16 @@ export class BusinessRun {
     this.#nextMs += this.#stepMs;
     const bySource: BusinessRecord[][] = [];
     for (const source of this.#sources) {
-      const records: BusinessRecord[] | null = hasRecords || plan.hasEachRecord ? [] : null;
+      const isWanted = hasRecords || plan.hasEachRecord || this.#fates !== null;
+      const records: BusinessRecord[] | null = isWanted ? [] : null;
       source.take(this.#nextMs, records);
       if (records !== null && records.length > 0) bySource.push(records);
     }
     const records = inOrder(bySource);
     if (plan.hasEachRecord) for (const each of records) record(toLine(each));
+    const coming = this.#fates === null ? records : [...this.#fates.meet(records)];
     this.#truth.closeBefore(this.#nextMs);
-    return records;
+    return coming;
   }
 
   /** Writes the end, and the windows that are still open. */
@@ -198,16 +205,8 @@ export class BusinessRun {
 }
 
 /** A step that holds about so many records where the plan is busiest. */
-function stepOf({ orders, transfers, trucks, appOpens }: BusinessPlan): number {
-  const perSecond =
-    (orders === null ? 0 : orders.perSecond * (orders.festival?.peak ?? 2)) +
-    (transfers === null ? 0 : transfers.perSecond * 2) +
-    (trucks === null
-      ? 0
-      : (trucks.routes.reduce((sum, route) => sum + route.trucks, 0) * 1_000) / trucks.everyMs) +
-    (appOpens === null
-      ? 0
-      : (appOpens.users * appOpens.sessionsPerUserDay * appOpens.opensPerSession * 2) / 86_400);
+function stepOf(plan: BusinessPlan): number {
+  const perSecond = recordsPerSecond(plan);
   return STEPS_MS.find((ms) => (perSecond * ms) / 1_000 <= STEP_RECORDS) ?? STEPS_MS[STEPS_MS.length - 1];
 }
 

@@ -23,6 +23,7 @@ import { LiveServer } from "../live/live-server.ts";
 import { ProgressReport } from "../progress/progress-report.ts";
 import { Simulation } from "../simulation.ts";
 import { TruthLog } from "../truth/truth-log.ts";
+import { RECEIVER_FLAGS } from "./open-receiver.ts";
 import { runRecords } from "./run-records.ts";
 import { recoverTruth } from "../truth/truth-recovery.ts";
 
@@ -33,8 +34,8 @@ export const RUN_COMMAND: Command = {
 until it is acknowledged. The same seed, plan, start and commands give the same bytes; the truth holds all four, and
 \`millrace-sim repeat\` makes the run again. An existing truth file is gone on with; what a killed run may not have sent
 goes out again.
-A plan's records (\`business\`) go to --kafka as they happen; with --offline they are made as fast as it goes, and --into
-writes them to files.
+A plan's records (\`business\`) go to --kafka, --http or --into files as they happen; with --offline they are made as fast as
+it goes, and --into writes them to files.
 Ctrl-C stops the machines, waits for acknowledgements and writes the end; a second one leaves at once.
 Exit: 0 all acknowledged, 1 not.`,
   flags: {
@@ -69,17 +70,7 @@ Exit: 0 all acknowledged, 1 not.`,
       summary: "N times as fast as the clock, or as fast as the receivers take it; never ahead of the clock",
     },
     offline: { type: "switch", summary: "generate at full speed and publish nothing; needs --for" },
-    into: {
-      type: "text",
-      placeholder: "FOLDER",
-      summary: "with --offline: where the plan's records go, JSON lines, a file for each stream",
-    },
-    kafka: {
-      type: "text",
-      placeholder: "HOST:PORT,…",
-      summary: "brokers to which the plan's records go, a topic for each stream",
-    },
-    "topic-prefix": { type: "text", summary: "of the records' topics", default: "" },
+    ...RECEIVER_FLAGS,
     live: { type: "switch", summary: 'take orders from the keyboard, a line each; "help" lists them' },
     control: { type: "number", placeholder: "PORT", summary: "take orders over HTTP on 127.0.0.1" },
     "links-to": {
@@ -112,7 +103,10 @@ async function runPlan(input: CommandInput): Promise<ExitCode> {
   });
   const into = flags.text("into") ?? null;
   if (flags.isOn("offline") && forMs === null) throw wrongUsage(name, "--offline needs --for");
-  if (!flags.isOn("offline") && into !== null) throw wrongUsage(name, "--into needs --offline");
+  if (flags.isOn("offline") && ["http", "kafka"].some((flag) => flags.text(flag) !== undefined))
+    throw wrongUsage(name, "--offline sends nothing: leave out --http and --kafka, or --offline");
+  if (plan.business === null && ["into", "http", "kafka"].some((flag) => flags.text(flag) !== undefined))
+    throw wrongUsage(name, "--into, --http and --kafka are of records, and the plan makes none");
 
   const truthPath = flags.requiredText("truth");
   const usualStartMs = givenStartMs ?? defaultStartMs(systemClock.nowMs(), speed, forMs);

@@ -8,15 +8,13 @@ import {
   type ExitCode,
   type Timer,
 } from "@millrace/runtime";
-import type { RecordStreamName } from "../business/business-record.ts";
-import { KafkaReceiver } from "../business/live/kafka-receiver.ts";
 import { RecordPump } from "../business/live/record-pump.ts";
 import { recoverRecords } from "../business/live/record-recovery.ts";
 import type { BusinessPlan } from "../business/plan/business-plan.ts";
-import { recordStreams } from "../business/plan/record-streams.ts";
 import { parsePlan } from "../plan/load-plan.ts";
 import type { Plan } from "../plan/plan.ts";
 import { TruthLog } from "../truth/truth-log.ts";
+import { openReceiver } from "./open-receiver.ts";
 
 export interface RunRecordsOptions {
   readonly plan: Plan;
@@ -31,23 +29,12 @@ export interface RunRecordsOptions {
 
 const PROGRESS_MS = 10_000;
 
-/** Records live, into Kafka. Exit 1 when something was never acknowledged. */
-export async function runRecords(
-  { name, flags, output }: CommandInput,
-  options: RunRecordsOptions,
-): Promise<ExitCode> {
+/** Records live, to Kafka, over HTTP or into files. Exit 1 when something was never acknowledged. */
+export async function runRecords(input: CommandInput, options: RunRecordsOptions): Promise<ExitCode> {
+  const { name, output } = input;
   const { truthPath, forMs, speed, drainMs, business } = options;
-  const brokers = (flags.text("kafka") ?? "").split(",").filter((broker) => broker !== "");
-  if (brokers.length === 0 || options.plan.sites.length > 0) {
-    const reason =
-      brokers.length === 0
-        ? "the plan makes records: add --kafka HOST:PORT, or --offline --into FOLDER"
-        : "the plan has sites and records; live it may have one of them: add --offline";
-    throw new MillraceError("wrong_usage", { command: name, reason });
-  }
-  for (const broker of brokers) {
-    if (/^[^\s:]+:\d{1,5}$/.test(broker)) continue;
-    const reason = `--kafka: ${broker} is not HOST:PORT`;
+  if (options.plan.sites.length > 0) {
+    const reason = "the plan has sites and records; live it may have one of them: add --offline";
     throw new MillraceError("wrong_usage", { command: name, reason });
   }
   const recovery = await recoverRecords(truthPath);
@@ -60,21 +47,7 @@ export async function runRecords(
     recovery === null ? options.plan : parsePlan(recovery.planText, "plan", { seed: recovery.seed });
 
   const log = createLogger().child("sim");
-  let isAway = false;
-  const { PlatformaticClient } = await import("@millrace/kafka");
-  const client = new PlatformaticClient({ brokers, clientId: "millrace-sim", tls: null, sasl: null });
-  const producer = client.producer({
-    onTrouble: (reason) => {
-      if (!isAway) log.warn("Kafka is away; records wait", { reason });
-      isAway = true;
-    },
-  });
-  const prefix = flags.text("topic-prefix") ?? "";
-  const receiver = new KafkaReceiver({
-    producer,
-    streams: recordStreams(business),
-    topicOf: (stream) => prefix + topicOf(business, stream),
-  });
+  const receiver = await openReceiver(input, { business, isResumed: recovery !== null, log });
   const truth = new TruthLog(truthPath);
   const startMs = recovery?.startMs ?? options.startMs;
   const pump = new RecordPump({
@@ -86,15 +59,7 @@ export async function runRecords(
     recovery,
     truth,
     clock: systemClock,
-    receiver: {
-      open: () => receiver.open(),
-      close: () => receiver.close(),
-      send: async (records) => {
-        await receiver.send(records);
-        if (isAway) log.info("Kafka is back");
-        isAway = false;
-      },
-    },
+    receiver,
   });
   const stopProgress = reportProgress(pump, (text) => output.out(text));
   const offSignals = onStopSignals({
@@ -133,10 +98,4 @@ function reportProgress(pump: RecordPump, write: (text: string) => void): () => 
     });
   let timer = report();
   return () => timer.cancel();
-}
-
-/** Change events come on the topics that Debezium would choose. */
-function topicOf({ debezium }: BusinessPlan, stream: RecordStreamName): string {
-  const isTable = stream === "orders" || stream === "transfers";
-  return debezium !== null && isTable ? `${debezium.name}.public.${stream}` : stream;
 }

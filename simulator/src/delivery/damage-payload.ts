@@ -3,6 +3,8 @@ import type { ReadingFormat } from "../format/reading-format.ts";
 /** What may come instead of a payload. */
 export const DAMAGES = ["truncated", "wrong-type", "invalid-utf8", "huge-number", "empty"] as const;
 export type Damage = (typeof DAMAGES)[number];
+/** Those of a record: a text, and one line. */
+export const RECORD_DAMAGES = ["truncated", "wrong-type", "huge-number"] as const satisfies readonly Damage[];
 
 /** Those after which a payload of the format is no reading of anything, and counts as one that was rejected. */
 const DAMAGES_OF: Readonly<Record<ReadingFormat, readonly Damage[]>> = {

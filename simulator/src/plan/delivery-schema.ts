@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { DAMAGES } from "../delivery/damage-payload.ts";
+import { type Damage, DAMAGES, RECORD_DAMAGES } from "../delivery/damage-payload.ts";
 
 type Duration = z.ZodType<number, string>;
 
@@ -31,14 +31,25 @@ export function deliverySchema(duration: Duration, span: z.ZodType<readonly [num
     duplicates: z.strictObject({ probability: share, within: duration.default(0) }).optional(),
     loss: z.strictObject({ probability: share }).optional(),
     silence: z.strictObject({ every: positive, for: span }).optional(),
-    malformed: z
-      .strictObject({
-        probability: share,
-        kinds: z
-          .array(z.enum(DAMAGES))
-          .min(1)
-          .default([...DAMAGES]),
-      })
-      .optional(),
+    malformed: malformed(DAMAGES),
   });
+}
+
+/** The `delivery` of a plan's records. */
+export function recordDeliverySchema(duration: Duration, span: z.ZodType<readonly [number, number]>) {
+  return deliverySchema(duration, span)
+    .omit({ loss: true, silence: true })
+    .extend({ malformed: malformed(RECORD_DAMAGES) });
+}
+
+function malformed<const Kind extends Damage>(kinds: readonly [Kind, ...Kind[]]) {
+  return z
+    .strictObject({
+      probability: z.number().min(0).max(1),
+      kinds: z
+        .array(z.enum(kinds))
+        .min(1)
+        .default([...kinds]),
+    })
+    .optional();
 }

@@ -1,11 +1,14 @@
-import { DAMAGES } from "../delivery/damage-payload.ts";
 import type { DeliveryPlan, LatenessPlan } from "../delivery/delivery-plan.ts";
 import type { PlanFile } from "./plan-schema.ts";
 import type { PlanSource } from "./plan-source.ts";
 import type { SitePlan } from "./plan.ts";
 
-/** Messages on their way are in memory: no more than this. */
+/** What is on its way is in memory: no more than this. */
 const ON_THE_WAY_MAX = 1_000_000;
+
+type DeliveryFile = NonNullable<PlanFile["delivery"]>;
+type RecordDeliveryFile = NonNullable<NonNullable<PlanFile["business"]>["delivery"]>;
+type Problem = (path: readonly PropertyKey[], message: string) => void;
 
 export function toDeliveryPlan(
   file: PlanFile,
@@ -14,43 +17,72 @@ export function toDeliveryPlan(
 ): DeliveryPlan | null {
   const { delivery } = file;
   if (delivery === undefined) return null;
-  const { reorder, duplicates, loss, silence, malformed } = delivery;
-  const lateness = toLateness(delivery.lateness);
-  if (lateness.distribution === "uniform" && lateness.fromMs > lateness.maxMs)
-    source.addProblem(["delivery", "lateness", "from"], "from is after max");
+  const { loss, silence } = delivery;
+  const problem: Problem = (path, message) => source.addProblem(["delivery", ...path], message);
   if (silence !== undefined && (silence.for[0] > silence.for[1] || silence.for[1] === 0))
-    source.addProblem(
-      ["delivery", "silence", "for"],
-      "for must be a length, or a shortest and a longest one",
-    );
+    problem(["silence", "for"], "for must be a length, or a shortest and a longest one");
   const isQos0 = sites.some(({ output }) => output.kind === "mqtt" && output.qos === 0);
   if (loss !== undefined && loss.probability > 0 && !isQos0)
-    source.addProblem(["delivery", "loss"], "nothing is lost but at QoS 0; give a site qos: 0");
+    problem(["loss"], "nothing is lost but at QoS 0; give a site qos: 0");
   const perSecond =
     sites.reduce((sum, site) => sum + site.lines * site.machinesPerLine, 0) *
     file.readingsPerSecond *
     Object.keys(file.signals).length;
-  const longestMs =
-    (lateness.distribution === "none" ? 0 : lateness.maxMs) +
-    (reorder?.by ?? 0) +
-    (duplicates?.within ?? 0) +
-    (silence?.for[1] ?? 0);
-  if ((perSecond * longestMs) / 1_000 > ON_THE_WAY_MAX)
-    source.addProblem(
-      ["delivery"],
-      `up to ${Math.ceil((perSecond * longestMs) / 1_000)} readings could be on their way, and ${ON_THE_WAY_MAX} may; lower max, within or for`,
-    );
+  checkOnTheWay(delivery, { perSecond, silentMs: silence?.for[1] ?? 0, what: "readings" }, problem);
+  return {
+    ...toFatesPlan(delivery, problem),
+    lossProbability: loss?.probability ?? 0,
+    silence: silence === undefined ? null : { everyMs: silence.every, forMs: silence.for },
+  };
+}
+
+/** Of a plan's records; `problem` takes places within their `delivery`. */
+export function toRecordDeliveryPlan(
+  delivery: RecordDeliveryFile | undefined,
+  perSecond: number,
+  problem: Problem,
+): DeliveryPlan | null {
+  if (delivery === undefined) return null;
+  checkOnTheWay(delivery, { perSecond, silentMs: 0, what: "records" }, problem);
+  return { ...toFatesPlan(delivery, problem), lossProbability: 0, silence: null };
+}
+
+function toFatesPlan(
+  delivery: DeliveryFile | RecordDeliveryFile,
+  problem: Problem,
+): Pick<DeliveryPlan, "lateness" | "reorder" | "duplicates" | "malformed"> {
+  const { reorder, duplicates, malformed } = delivery;
+  const lateness = toLateness(delivery.lateness);
+  if (lateness.distribution === "uniform" && lateness.fromMs > lateness.maxMs)
+    problem(["lateness", "from"], "from is after max");
   return {
     lateness,
     reorder: { probability: reorder?.probability ?? 0, byMs: reorder?.by ?? 0 },
     duplicates: { probability: duplicates?.probability ?? 0, withinMs: duplicates?.within ?? 0 },
-    lossProbability: loss?.probability ?? 0,
-    silence: silence === undefined ? null : { everyMs: silence.every, forMs: silence.for },
-    malformed: { probability: malformed?.probability ?? 0, kinds: malformed?.kinds ?? DAMAGES },
+    malformed: { probability: malformed?.probability ?? 0, kinds: malformed?.kinds ?? [] },
   };
 }
 
-function toLateness(given: NonNullable<PlanFile["delivery"]>["lateness"]): LatenessPlan {
+function checkOnTheWay(
+  { lateness, reorder, duplicates }: DeliveryFile | RecordDeliveryFile,
+  given: { readonly perSecond: number; readonly silentMs: number; readonly what: string },
+  problem: Problem,
+): void {
+  const { perSecond, silentMs, what } = given;
+  const longestMs =
+    (lateness.distribution === "none" ? 0 : lateness.max) +
+    (reorder?.by ?? 0) +
+    (duplicates?.within ?? 0) +
+    silentMs;
+  const count = Math.ceil((perSecond * longestMs) / 1_000);
+  if (count > ON_THE_WAY_MAX)
+    problem(
+      [],
+      `up to ${count} ${what} could be on their way, and ${ON_THE_WAY_MAX} may; lower max${silentMs > 0 ? ", within or for" : " or within"}`,
+    );
+}
+
+function toLateness(given: DeliveryFile["lateness"]): LatenessPlan {
   switch (given.distribution) {
     case "none":
       return { distribution: "none" };

@@ -20,6 +20,7 @@ const NETWORK_LINES: ReadonlySet<TruthLine["type"]> = new Set([
   "unacked",
   "end",
   "records-acked",
+  "records-unacked",
 ]);
 /** A step of a machine that was silenced gives no line; neither does one of records within a window. */
 const SILENT_STEPS_MAX = 10_000_000;

@@ -49,6 +49,7 @@ export class RecordPump {
   #made = 0;
   #acked: number;
   #markedMs = -Infinity;
+  #againTold = 0;
   #isStopped = false;
   #wake = (): void => {};
 
@@ -72,8 +73,24 @@ export class RecordPump {
   async run(): Promise<void> {
     const { receiver, truth, startMs, forMs } = this.#options;
     const endMs = forMs === null ? Infinity : startMs + forMs;
+    if (this.#options.recovery !== null) this.#mark({ isResumed: true });
     truth.flush();
-    await receiver.open();
+    try {
+      await receiver.open();
+      await this.#pump(endMs);
+    } catch (error) {
+      // The next process on this file goes on from here.
+      this.#mark();
+      truth.append({ type: "records-unacked", records: this.#made - this.#acked, at: this.#markedMs });
+      truth.flush();
+      throw error;
+    }
+    this.#world.finish();
+    this.#mark();
+    truth.flush();
+  }
+
+  async #pump(endMs: number): Promise<void> {
     while (!this.#isStopped && this.#world.nextTimeMs < endMs) {
       const batch = this.#makeDue(endMs);
       if (batch.length > 0) await this.#send(batch);
@@ -83,9 +100,6 @@ export class RecordPump {
     }
     // What still waits in its source leaves with the end.
     await this.#send([...this.#unsent(this.#order.until(Infinity))]);
-    this.#world.finish();
-    this.#mark();
-    truth.flush();
   }
 
   /** Makes nothing more; what is made is still sent. */
@@ -126,9 +140,18 @@ export class RecordPump {
     }
   }
 
-  #mark(): void {
-    this.#markedMs = this.#options.clock.nowMs();
-    this.#options.truth.append({ type: "records-acked", records: this.#acked, at: this.#markedMs });
+  #mark(further: { readonly isResumed?: true } = {}): void {
+    const { clock, receiver, truth } = this.#options;
+    this.#markedMs = clock.nowMs();
+    const again = receiver.againMax - this.#againTold;
+    this.#againTold = receiver.againMax;
+    truth.append({
+      type: "records-acked",
+      records: this.#acked,
+      at: this.#markedMs,
+      ...(again > 0 ? { again } : {}),
+      ...further,
+    });
   }
 
   #record(line: TruthLine): void {

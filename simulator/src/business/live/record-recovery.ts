@@ -23,7 +23,7 @@ export async function recoverRecords(path: string): Promise<RecordRecovery | nul
       [lineCount, ackedCount] = [1, 0];
     } else if (line.type === "records-end") run = null;
     else if (line.type === "records-acked") ackedCount = line.records;
-    else lineCount += 1;
+    else if (line.type !== "records-unacked") lineCount += 1;
   }
   return run === null ? null : { ...run, lineCount, ackedCount };
 }

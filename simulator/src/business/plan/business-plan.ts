@@ -1,3 +1,4 @@
+import type { DeliveryPlan } from "../../delivery/delivery-plan.ts";
 import type { TimeFormat } from "../time-text.ts";
 
 /** The records of a plan, resolved: times in ms, amounts in cents, defaults filled in. */
@@ -11,6 +12,8 @@ export interface BusinessPlan {
   readonly hasEachRecord: boolean;
   /** Orders and transfers as change events; null: as plain rows. */
   readonly debezium: DebeziumPlan | null;
+  /** What befalls records on their way; nothing is lost, and nothing is silent. */
+  readonly delivery: DeliveryPlan | null;
   readonly orders: OrdersPlan | null;
   readonly transfers: TransfersPlan | null;
   readonly trucks: TrucksPlan | null;

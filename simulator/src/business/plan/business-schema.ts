@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { recordDeliverySchema } from "../../plan/delivery-schema.ts";
 import { duration } from "../../plan/duration-schema.ts";
 import { TIME_FORMATS } from "../time-text.ts";
 import { WallClock } from "../wall-clock.ts";
@@ -173,6 +174,7 @@ export const businessSchema = z.strictObject({
       snapshot: duration.default(0),
     })
     .optional(),
+  delivery: recordDeliverySchema(duration, z.never()).optional(),
   orders: orders.optional(),
   transfers: transfers.optional(),
   trucks: trucks.optional(),

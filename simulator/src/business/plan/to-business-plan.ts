@@ -1,5 +1,6 @@
 import { orNearest, parseDuration } from "@millrace/runtime";
 import type { PlanSource } from "../../plan/plan-source.ts";
+import { toRecordDeliveryPlan } from "../../plan/to-delivery-plan.ts";
 import { routeLengthKm } from "../trucks/route-line.ts";
 import type {
   AppOpensPlan,
@@ -15,6 +16,7 @@ import type {
 import { truckName } from "./business-plan.ts";
 import type { BusinessFile } from "./business-schema.ts";
 import { CITIES } from "./cities.ts";
+import { recordsPerSecond } from "./records-per-second.ts";
 
 /** They are held in memory until the start. */
 const SNAPSHOT_ORDERS_MAX = 1_000_000;
@@ -35,16 +37,24 @@ export function toBusinessPlan(file: BusinessFile, source: PlanSource): Business
       ["debezium", "snapshot"],
       `some ${Math.round(found)} orders would be in the table; ${SNAPSHOT_ORDERS_MAX} at most`,
     );
+  if (debezium !== undefined && file.delivery !== undefined)
+    problem(["delivery"], "change events come as their log has them; delivery is of plain records");
+  const streams = {
+    orders: orders === undefined ? null : toOrders(orders, problem),
+    transfers: transfers === undefined ? null : toTransfers(transfers, problem),
+    trucks: trucks === undefined ? null : toTrucks(trucks, problem),
+    appOpens: appOpens === undefined ? null : toAppOpens(appOpens),
+  };
   return {
     zone: file.zone,
     timeFormat: file.time,
     windowMs: file.windows,
     hasEachRecord: file.records === "each",
     debezium: debezium === undefined ? null : toDebezium(debezium),
-    orders: orders === undefined ? null : toOrders(orders, problem),
-    transfers: transfers === undefined ? null : toTransfers(transfers, problem),
-    trucks: trucks === undefined ? null : toTrucks(trucks, problem),
-    appOpens: appOpens === undefined ? null : toAppOpens(appOpens),
+    delivery: toRecordDeliveryPlan(file.delivery, recordsPerSecond(streams), (path, message) =>
+      problem(["delivery", ...path], message),
+    ),
+    ...streams,
   };
 }
 

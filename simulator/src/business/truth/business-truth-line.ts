@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { DAMAGES } from "../../delivery/damage-payload.ts";
 import { RECORD_STREAMS } from "../business-record.ts";
 import { TRUCK_ALARMS } from "../trucks/truck-oracle.ts";
 
@@ -21,6 +22,17 @@ const record = z.object({
   key: z.string(),
   /** The very text; null: a tombstone. */
   json: z.string().nullable(),
+});
+/** A record that comes late, comes again, or of which something else comes that is none. */
+const recordDelivery = z.object({
+  type: z.literal("record-delivery"),
+  stream: z.enum(RECORD_STREAMS),
+  id: z.string(),
+  /** When it leaves. */
+  due: z.number(),
+  /** When a copy does. */
+  again: z.number().optional(),
+  malformed: z.enum(DAMAGES).optional(),
 });
 const ordersWindow = z.object({
   type: z.literal("orders-window"),
@@ -116,8 +128,12 @@ const recordsAcked = z.object({
   isResumed: z.literal(true).optional(),
 });
 
+/** A process ended before so many of those that had left were acknowledged; one that goes on with the run brings them. */
+const recordsUnacked = z.object({ type: z.literal("records-unacked"), records: z.number(), at: z.number() });
+
 export const businessTruthLines = [
   record,
+  recordDelivery,
   ordersWindow,
   refundsWindow,
   changesWindow,
@@ -129,6 +145,7 @@ export const businessTruthLines = [
   usersWindow,
   recordsEnd,
   recordsAcked,
+  recordsUnacked,
 ] as const;
 
 export type BusinessTruthLine = z.infer<(typeof businessTruthLines)[number]>;

@@ -245,3 +245,25 @@ test("a record that a metric cannot read must be refused as a whole", async () =
   expect(verdict?.isRight).toBe(true);
   expect(verdict?.ledger.find(({ count }) => count === "rejected")?.min).toBe(refused);
 });
+
+test("what came late, twice or spoilt is accounted for", async () => {
+  const text = `${PLAN}  delivery:
+    lateness: { distribution: uniform, max: 5s }
+    duplicates: { probability: 0.2, within: 5s }
+    malformed: { probability: 0.1 }
+`;
+  const { truthPath, sent, end, append } = minute(text);
+  end();
+  append({ type: "records-acked", records: sent.length, at: START_MS + 61_000 });
+  const good = sent.filter(({ fate }) => fate === undefined);
+  const totals = totalsOf(sent);
+  expect(Math.min(totals.duplicates, totals.rejected.malformed)).toBeGreaterThan(30);
+  const verdict = await judge(truthPath, rowsOf(good), totals);
+  expect(verdict?.windows.flatMap(({ faults }) => faults)).toEqual([]);
+  expect(verdict?.isRight).toBe(true);
+  expect(
+    (await judge(truthPath, rowsOf(sent.filter(({ fate }) => fate !== "spoilt")), totals))?.isRight,
+  ).toBe(false);
+  const fewer = { ...totals, rejected: { malformed: totals.rejected.malformed - 1 } };
+  expect((await judge(truthPath, rowsOf(good), fewer))?.isRight).toBe(false);
+});

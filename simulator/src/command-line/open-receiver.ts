@@ -1,0 +1,138 @@
+import { readFileSync } from "node:fs";
+import type { KafkaConnection } from "@millrace/kafka";
+import {
+  MillraceError,
+  reasonOf,
+  systemClock,
+  systemRandom,
+  type CommandInput,
+  type Flags,
+  type Logger,
+} from "@millrace/runtime";
+import { FileReceiver } from "../business/live/file-receiver.ts";
+import { HttpReceiver } from "../business/live/http-receiver.ts";
+import { KafkaReceiver } from "../business/live/kafka-receiver.ts";
+import type { RecordReceiver } from "../business/live/record-receiver.ts";
+import type { BusinessPlan } from "../business/plan/business-plan.ts";
+import { recordStreams } from "../business/plan/record-streams.ts";
+import { RecordFiles } from "../business/record-files.ts";
+import type { RecordStreamName } from "../business/business-record.ts";
+import { ReceiverWatch } from "../publish/receiver-watch.ts";
+
+/** Where a plan's records go, live: one of `--kafka`, `--http` and `--into`. */
+export const RECEIVER_FLAGS = {
+  into: {
+    type: "text",
+    placeholder: "FOLDER",
+    summary: "the plan's records go into files, JSON lines, one for each stream",
+  },
+  http: {
+    type: "text",
+    placeholder: "URL",
+    summary: "they are posted to URL/<stream>, JSON lines; of a central http://HOST:PORT/api/v1/records",
+  },
+  kafka: {
+    type: "text",
+    placeholder: "HOST:PORT,…",
+    summary: "they go to these brokers, a topic for each stream",
+  },
+  "topic-prefix": { type: "text", summary: "of the records' topics", default: "" },
+  "kafka-tls": { type: "switch", summary: "the brokers' connections are encrypted" },
+  "kafka-ca": { type: "text", placeholder: "FILE", summary: "PEM of the authority, instead of the system's" },
+  "kafka-cert": { type: "text", placeholder: "FILE", summary: "PEM of the simulator's own certificate" },
+  "kafka-key": { type: "text", placeholder: "FILE", summary: "PEM of its key" },
+  "kafka-user": { type: "text", summary: "name at the brokers (SASL)" },
+  "kafka-password-file": { type: "text", placeholder: "FILE", summary: "holds the password" },
+  "kafka-sasl": {
+    type: "text",
+    placeholder: "MECHANISM",
+    summary: "SCRAM-SHA-512, SCRAM-SHA-256 or PLAIN",
+    default: "SCRAM-SHA-512",
+  },
+} as const satisfies Flags;
+
+const MECHANISMS = ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] as const;
+
+export interface OpenReceiverOptions {
+  readonly business: BusinessPlan;
+  /** The run was begun by an earlier process. */
+  readonly isResumed: boolean;
+  readonly log: Logger;
+}
+
+/** Throws wrong_usage where none is named, or more than one, or what is named cannot be. */
+export async function openReceiver(
+  input: CommandInput,
+  { business, isResumed, log }: OpenReceiverOptions,
+): Promise<RecordReceiver> {
+  const { flags } = input;
+  const [http, kafka, into] = [flags.text("http"), flags.text("kafka"), flags.text("into")];
+  if ([http, kafka, into].filter((each) => each !== undefined).length !== 1)
+    throw wrongUsage(
+      input,
+      "the plan makes records: say where they go by one of --kafka HOST:PORT, --http URL and --into FOLDER",
+    );
+  const watchOf = (receiver: string): ReceiverWatch =>
+    new ReceiverWatch({ receiver, clock: systemClock, log });
+  if (into !== undefined)
+    return new FileReceiver(new RecordFiles(into, { hasKeys: business.debezium !== null, isResumed }));
+  if (http !== undefined) {
+    if (!/^https?:\/\/[^\s]+$/.test(http))
+      throw wrongUsage(input, `--http ${http} is not http://HOST:PORT/PATH`);
+    return new HttpReceiver({ url: http, clock: systemClock, random: systemRandom, watch: watchOf(http) });
+  }
+  const connection = toConnection(input, (kafka ?? "").split(","));
+  const { PlatformaticClient } = await import("@millrace/kafka");
+  const prefix = flags.text("topic-prefix") ?? "";
+  return new KafkaReceiver({
+    producer: (options) => new PlatformaticClient(connection).producer(options),
+    streams: recordStreams(business),
+    topicOf: (stream) => prefix + topicOf(business, stream),
+    watch: watchOf("Kafka"),
+  });
+}
+
+function toConnection(input: CommandInput, brokers: readonly string[]): KafkaConnection {
+  const { flags } = input;
+  for (const broker of brokers)
+    if (!/^[^\s:]+:\d{1,5}$/.test(broker)) throw wrongUsage(input, `--kafka: ${broker} is not HOST:PORT`);
+  const [ca, cert, key] = ["kafka-ca", "kafka-cert", "kafka-key"].map((flag) => fileOf(flags.text(flag)));
+  if ((cert === null) !== (key === null))
+    throw wrongUsage(input, "--kafka-cert and --kafka-key go together: name both, or neither");
+  const isEncrypted = flags.isOn("kafka-tls") || ca !== null || cert !== null;
+  const [username, password] = [flags.text("kafka-user"), fileOf(flags.text("kafka-password-file"))];
+  if ((username === undefined) !== (password === null))
+    throw wrongUsage(input, "--kafka-user and --kafka-password-file go together: name both, or neither");
+  const given = flags.text("kafka-sasl");
+  const mechanism = MECHANISMS.find((each) => each === given);
+  if (mechanism === undefined)
+    throw wrongUsage(input, `--kafka-sasl ${given} is none of ${MECHANISMS.join(", ")}`);
+  return {
+    brokers,
+    clientId: "millrace-sim",
+    tls: isEncrypted ? { ca, cert, key } : null,
+    sasl:
+      username === undefined
+        ? null
+        : { mechanism, username, password: (password ?? "").replace(/\r?\n$/, "") },
+  };
+}
+
+function fileOf(path: string | undefined): string | null {
+  if (path === undefined) return null;
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    throw new MillraceError("file_unreadable", { path, reason: reasonOf(error) }, { cause: error });
+  }
+}
+
+/** Change events come on the topics that Debezium would choose. */
+function topicOf({ debezium }: BusinessPlan, stream: RecordStreamName): string {
+  const isTable = stream === "orders" || stream === "transfers";
+  return debezium !== null && isTable ? `${debezium.name}.public.${stream}` : stream;
+}
+
+function wrongUsage({ name }: CommandInput, reason: string): MillraceError {
+  return new MillraceError("wrong_usage", { command: name, reason });
+}
