@@ -2,7 +2,7 @@
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { createHash } from "node:crypto";
-import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
@@ -117,6 +117,27 @@ test("records of a plan go into files, and their run is made again from its trut
   expect([again.status, again.stderr]).toEqual([1, expect.stringMatching(/\.jsonl: EEXIST/)]);
 });
 
+test("records go into files as they happen, as fast as asked", () => {
+  const shop = join(folder, "shop.yaml");
+  writeFileSync(shop, "version: 1\nseed: 4\nbusiness: { orders: { perSecond: 20 } }\n");
+  const into = join(folder, "live-records");
+  const flags = ["--for", "20s", "--speed", "max", "--into", into];
+  const run = simulatePlan(shop, "live-files", ...flags, "--streams", "orders");
+  expect([run.status, run.stdout]).toEqual([
+    0,
+    expect.stringMatching(/(\d+) records made, \1 acknowledged, 0 not/),
+  ]);
+  expect(readdirSync(into)).toEqual(["orders.jsonl"]);
+  expect(readFileSync(join(into, "orders.jsonl"), "utf8").split("\n").length).toBeGreaterThan(200);
+  const refused = simulatePlan(shop, "no-such-stream", ...flags, "--streams", "order");
+  expect([refused.status, refused.stderr]).toEqual([
+    2,
+    expect.stringContaining("makes orders, refunds, not order"),
+  ]);
+  const offline = simulatePlan(shop, "offline-http", "--offline", "--for", "1s", "--http", "http://x");
+  expect([offline.status, offline.stderr]).toEqual([2, expect.stringContaining("--offline sends nothing")]);
+});
+
 test("wrong use exits 2 and says the way out", () => {
   const result = simulate("refused", "--broker", "alpha");
   expect(result.status).toBe(2);
@@ -124,7 +145,7 @@ test("wrong use exits 2 and says the way out", () => {
   const records = simulatePlan(join(plan, "../fraud.yaml"), "refused-records");
   expect([records.status, records.stderr]).toEqual([
     2,
-    expect.stringContaining("add --kafka HOST:PORT, or --offline"),
+    expect.stringContaining("--kafka HOST:PORT, --http URL and --into FOLDER"),
   ]);
   const broker = simulatePlan(join(plan, "../fraud.yaml"), "refused-broker", "--kafka", "kafka");
   expect([broker.status, broker.stderr]).toEqual([
@@ -132,7 +153,10 @@ test("wrong use exits 2 and says the way out", () => {
     expect.stringContaining("--kafka: kafka is not HOST:PORT"),
   ]);
   const live = simulate("refused", "--into", folder);
-  expect([live.status, live.stderr]).toEqual([2, expect.stringContaining("--into needs --offline")]);
+  expect([live.status, live.stderr]).toEqual([
+    2,
+    expect.stringContaining("are of records, and the plan makes none"),
+  ]);
 });
 
 test("orders by keyboard and over HTTP, with nobody to receive: all of it is in the truth, and made again", async () => {

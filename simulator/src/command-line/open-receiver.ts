@@ -36,6 +36,11 @@ export const RECEIVER_FLAGS = {
     placeholder: "HOST:PORT,…",
     summary: "they go to these brokers, a topic for each stream",
   },
+  streams: {
+    type: "text",
+    placeholder: "NAME,…",
+    summary: "only these streams' records are sent, like orders; without: all that the plan makes",
+  },
   "topic-prefix": { type: "text", summary: "of the records' topics", default: "" },
   "kafka-tls": { type: "switch", summary: "the brokers' connections are encrypted" },
   "kafka-ca": { type: "text", placeholder: "FILE", summary: "PEM of the authority, instead of the system's" },
@@ -55,6 +60,7 @@ const MECHANISMS = ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] as const;
 
 export interface OpenReceiverOptions {
   readonly business: BusinessPlan;
+  readonly streams: readonly RecordStreamName[];
   /** The run was begun by an earlier process. */
   readonly isResumed: boolean;
   readonly log: Logger;
@@ -63,7 +69,7 @@ export interface OpenReceiverOptions {
 /** Throws wrong_usage where none is named, or more than one, or what is named cannot be. */
 export async function openReceiver(
   input: CommandInput,
-  { business, isResumed, log }: OpenReceiverOptions,
+  { business, streams, isResumed, log }: OpenReceiverOptions,
 ): Promise<RecordReceiver> {
   const { flags } = input;
   const [http, kafka, into] = [flags.text("http"), flags.text("kafka"), flags.text("into")];
@@ -86,9 +92,25 @@ export async function openReceiver(
   const prefix = flags.text("topic-prefix") ?? "";
   return new KafkaReceiver({
     producer: (options) => new PlatformaticClient(connection).producer(options),
-    streams: recordStreams(business),
+    streams,
     topicOf: (stream) => prefix + topicOf(business, stream),
     watch: watchOf("Kafka"),
+  });
+}
+
+/** Null: all. */
+export function chosenStreams(
+  input: CommandInput,
+  business: BusinessPlan,
+): readonly RecordStreamName[] | null {
+  const given = input.flags.text("streams");
+  if (given === undefined) return null;
+  const made = recordStreams(business);
+  return given.split(",").map((name) => {
+    const stream = made.find((each) => each === name);
+    if (stream === undefined)
+      throw wrongUsage(input, `--streams: the plan makes ${made.join(", ")}, not ${name}`);
+    return stream;
   });
 }
 

@@ -11,10 +11,11 @@ import {
 import { RecordPump } from "../business/live/record-pump.ts";
 import { recoverRecords } from "../business/live/record-recovery.ts";
 import type { BusinessPlan } from "../business/plan/business-plan.ts";
+import { recordStreams } from "../business/plan/record-streams.ts";
 import { parsePlan } from "../plan/load-plan.ts";
 import type { Plan } from "../plan/plan.ts";
 import { TruthLog } from "../truth/truth-log.ts";
-import { openReceiver } from "./open-receiver.ts";
+import { chosenStreams, openReceiver } from "./open-receiver.ts";
 
 export interface RunRecordsOptions {
   readonly plan: Plan;
@@ -47,7 +48,13 @@ export async function runRecords(input: CommandInput, options: RunRecordsOptions
     recovery === null ? options.plan : parsePlan(recovery.planText, "plan", { seed: recovery.seed });
 
   const log = createLogger().child("sim");
-  const receiver = await openReceiver(input, { business, isResumed: recovery !== null, log });
+  const streams = chosenStreams(input, business);
+  const receiver = await openReceiver(input, {
+    business,
+    streams: streams ?? recordStreams(business),
+    isResumed: recovery !== null,
+    log,
+  });
   const truth = new TruthLog(truthPath);
   const startMs = recovery?.startMs ?? options.startMs;
   const pump = new RecordPump({
@@ -60,6 +67,7 @@ export async function runRecords(input: CommandInput, options: RunRecordsOptions
     truth,
     clock: systemClock,
     receiver,
+    streams,
   });
   const stopProgress = reportProgress(pump, (text) => output.out(text));
   const offSignals = onStopSignals({

@@ -110,6 +110,7 @@ export class HttpReceiver implements RecordReceiver {
     // All of it was refused: there was no room.
     if (status === 429) return retryAfterMs(retryAfter);
     const reason = `it answered ${status}: ${text.slice(0, 200)}`;
+    if (status === 404) throw new Error(`cannot post ${stream}: ${reason}; --streams says which are sent`);
     if (status >= 400 && status < 500) throw new Error(`cannot post ${stream} to ${url}: ${reason}`);
     this.#againMax += lineCount;
     watch.away(this, reason);

@@ -12,7 +12,7 @@ import { ReceiverWatch } from "../../publish/receiver-watch.ts";
 import { RepeatedRun } from "../../truth/repeated-run.ts";
 import { parseTruthLine, type TruthLine } from "../../truth/truth-line.ts";
 import { TruthLog } from "../../truth/truth-log.ts";
-import type { BusinessRecord } from "../business-record.ts";
+import type { BusinessRecord, RecordStreamName } from "../business-record.ts";
 import { BusinessRun } from "../business-run.ts";
 import { KafkaReceiver } from "./kafka-receiver.ts";
 import { RecordPump } from "./record-pump.ts";
@@ -68,13 +68,21 @@ async function pump(
   time: SimulatedTime,
   send: (records: readonly BusinessRecord[]) => Promise<void>,
   speed: number | null = null,
+  streams: readonly RecordStreamName[] | null = null,
 ) {
   const truth = new TruthLog(path);
   const done = (): Promise<void> => Promise.resolve();
   const receiver: RecordReceiver = { againMax: 0, open: done, close: done, send };
   const recovery = await recoverRecords(path);
   const clock = time.clock();
-  const options = { plan: PLAN, startMs: recovery?.startMs ?? START_MS, forMs: 60_000, speed, recovery };
+  const options = {
+    plan: PLAN,
+    startMs: recovery?.startMs ?? START_MS,
+    forMs: 60_000,
+    speed,
+    recovery,
+    streams,
+  };
   return { truth, pump: new RecordPump({ ...options, truth, clock, receiver }) };
 }
 
@@ -181,6 +189,45 @@ test("killed again and again: the file ends as if nothing had been, and nothing 
   const withoutMarks = (file: string): TruthLine[] =>
     linesOf(file).filter(({ type }) => type !== "records-acked" && type !== "records-unacked");
   expect(withoutMarks(path)).toEqual(withoutMarks(whole));
+});
+
+test("a run that ends before all was acknowledged says how much was not; the next process says that it goes on", async () => {
+  const path = newTruth();
+  const time = new SimulatedTime(START_MS);
+  let arrived = 0;
+  const first = await pump(path, time, async (records) => {
+    if (time.nowMs >= START_MS + 20_000) throw new Error("closed");
+    arrived += records.length;
+  });
+  await time.during(Promise.allSettled([first.pump.run()]));
+  first.truth.close();
+  const { made, acked } = first.pump.progress;
+  expect(acked).toBe(arrived);
+  expect(linesOf(path).slice(-2)).toMatchObject([
+    { type: "records-acked", records: acked },
+    { type: "records-unacked", records: made - acked },
+  ]);
+  const next = await pump(path, time, () => Promise.resolve());
+  await time.during(next.pump.run());
+  next.truth.close();
+  const lines = linesOf(path);
+  expect(lines.filter((line) => line.type === "records-acked" && line.isResumed === true)).toHaveLength(1);
+  const run = new RepeatedRun({ path, record: () => {} });
+  expect(lines.map((line) => run.onLine(line)).filter((difference) => difference !== null)).toEqual([]);
+});
+
+test("streams that are not chosen are made, and go nowhere", async () => {
+  const time = new SimulatedTime(START_MS);
+  const arrived = new Set<string>();
+  const send = async (records: readonly BusinessRecord[]): Promise<void> => {
+    for (const { topic } of records) arrived.add(topic);
+  };
+  const path = newTruth();
+  const { pump: running, truth } = await pump(path, time, send, null, ["trucks"]);
+  await time.during(running.run());
+  truth.close();
+  expect([...arrived]).toEqual(["trucks"]);
+  expect(linesOf(path).at(-1)).toMatchObject({ records: allRecords().length, streams: ["trucks"] });
 });
 
 test("in Kafka a stream is a topic, a record its key and JSON, a tombstone a null", async () => {

@@ -3,7 +3,7 @@ import { PlanTime } from "../../pace/plan-time.ts";
 import type { Plan } from "../../plan/plan.ts";
 import { RecordedWorld } from "../../recorded-world.ts";
 import type { TruthLine } from "../../truth/truth-line.ts";
-import type { BusinessRecord } from "../business-record.ts";
+import type { BusinessRecord, RecordStreamName } from "../business-record.ts";
 import { SendingOrder } from "../sending-order.ts";
 import type { RecordReceiver } from "./record-receiver.ts";
 import type { RecordRecovery } from "./record-recovery.ts";
@@ -18,6 +18,8 @@ export interface RecordPumpOptions {
   /** A run that is gone on with: the same plan, seed and start. */
   readonly recovery: RecordRecovery | null;
   readonly receiver: RecordReceiver;
+  /** The others' records are made, and go nowhere; absent: all are sent. */
+  readonly streams?: readonly RecordStreamName[] | null;
   readonly truth: { append(line: TruthLine): void; flush(): void };
   readonly clock: Clock;
 }
@@ -131,17 +133,18 @@ export class RecordPump {
   }
 
   async #send(batch: readonly BusinessRecord[]): Promise<void> {
-    this.#options.truth.flush();
+    const { truth, receiver, clock, streams = null } = this.#options;
+    truth.flush();
     for (let at = 0; at < batch.length; at += BATCH_RECORDS) {
       const part = batch.slice(at, at + BATCH_RECORDS);
-      await this.#options.receiver.send(part);
+      await receiver.send(streams === null ? part : part.filter(({ topic }) => streams.includes(topic)));
       this.#acked += part.length;
-      if (this.#options.clock.nowMs() - this.#markedMs >= ACKED_MARK_MS) this.#mark();
+      if (clock.nowMs() - this.#markedMs >= ACKED_MARK_MS) this.#mark();
     }
   }
 
   #mark(further: { readonly isResumed?: true } = {}): void {
-    const { clock, receiver, truth } = this.#options;
+    const { clock, receiver, truth, streams = null } = this.#options;
     this.#markedMs = clock.nowMs();
     const again = receiver.againMax - this.#againTold;
     this.#againTold = receiver.againMax;
@@ -150,6 +153,7 @@ export class RecordPump {
       records: this.#acked,
       at: this.#markedMs,
       ...(again > 0 ? { again } : {}),
+      ...(streams === null ? {} : { streams: [...streams] }),
       ...further,
     });
   }

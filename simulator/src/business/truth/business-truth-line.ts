@@ -126,6 +126,8 @@ const recordsAcked = z.object({
   again: z.number().optional(),
   /** Written by a process that goes on with a run: whatever another had under way may come again. */
   isResumed: z.literal(true).optional(),
+  /** Only these are sent; the others count as if they were. Absent: all. */
+  streams: z.array(z.enum(RECORD_STREAMS)).optional(),
 });
 
 /** A process ended before so many of those that had left were acknowledged; one that goes on with the run brings them. */

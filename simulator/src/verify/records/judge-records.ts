@@ -71,8 +71,13 @@ export async function judgeRecords(options: JudgeRecordsOptions): Promise<Record
     hasChanges ||= business.debezium !== null;
   }
   if (made.size === 0) return null;
+  const unsent = [...made].filter((stream) =>
+    ways.all.some(({ streams }) => streams?.includes(stream) === false),
+  );
+  for (const stream of unsent) made.delete(stream);
   const found = await client.recordStreams();
   const { judged, unjudged } = matchDefinitions({ pipeline, made, found, hasChanges });
+  for (const stream of unsent) unjudged.push({ what: `stream ${stream}`, why: "it was not sent" });
   const oracle = new WindowOracle(judged.map(({ definition }) => definition));
   const streams = new Map<RecordStreamName, StreamCounts>();
   for (const stream of made) {
