@@ -9,6 +9,7 @@ export const VERIFY_COMMAND: Command = {
 min and max exactly, sum within 1e-12 of the sum of magnitudes; then the alarms, by the event time of their crossing, and
 the ledger. What the truth says was lost or spoilt is not expected; what came after a window's lateness must be counted as too
 late; windows that hold readings of which nobody can be sure are held against bounds, and counted as unsure.
+Records are made again from the truth, and their windows and streams' ledgers compared; what is not judged is listed.
 Exit: 0 all is as the truth says, 1 not.`,
   flags: {
     truth: { type: "text", placeholder: "FILE", summary: "written by millrace-sim run", isRequired: true },
