@@ -46,11 +46,11 @@ test(
       config: { records: { orders: { http: {} } } },
     });
     const truthPath = works.path("truth.jsonl");
-    const simulator = works.process("simulator", "simulator/src/main.ts", [
-      ...["run", "--plan", works.write("plan.yaml", PLAN), "--truth", truthPath],
-      ...["--start", String(START_MS), "--for", "6m", "--speed", "60"],
-      ...["--http", `http://127.0.0.1:${central.httpPort}/api/v1/records`, "--streams", "orders"],
-    ]);
+    const plan = ["--plan", works.write("plan.yaml", PLAN), "--truth", truthPath];
+    const pace = ["--start", String(START_MS), "--for", "6m", "--speed", "60"];
+    const way = ["--http", `http://127.0.0.1:${central.httpPort}/api/v1/records`, "--streams", "orders"];
+    const args = ["run", ...plan, ...pace, ...way];
+    const simulator = works.process("simulator", "simulator/src/main.ts", args);
     simulator.start();
     await until("it says that nobody is there", () => simulator.log.includes("is away"));
     await central.start();

@@ -7,7 +7,11 @@ import type { BusinessRecord } from "./business-record.ts";
 import { RecordFiles } from "./record-files.ts";
 
 const record = (id: string): BusinessRecord => ({
-  ...{ topic: "orders", id, timeMs: 1, sentMs: 1, key: id },
+  topic: "orders",
+  id,
+  timeMs: 1,
+  sentMs: 1,
+  key: id,
   json: `{"order_id":"${id}"}`,
 });
 

@@ -1,4 +1,4 @@
-import { RecordFiles } from "../record-files.ts";
+import type { RecordFiles } from "../record-files.ts";
 import type { BusinessRecord } from "../business-record.ts";
 import type { RecordReceiver } from "./record-receiver.ts";
 

@@ -182,8 +182,14 @@ async function repeatArrivals(
   onArrival: (record: BusinessRecord) => void,
 ): Promise<Arrivals> {
   const all: Arrivals = {
-    ...{ sent: 0, unacked: 0, again: 0, spoilt: 0, againMax: 0 },
-    ...{ fromMs: Infinity, toMs: -Infinity, judgedToMs: Infinity },
+    sent: 0,
+    unacked: 0,
+    again: 0,
+    spoilt: 0,
+    againMax: 0,
+    fromMs: Infinity,
+    toMs: -Infinity,
+    judgedToMs: Infinity,
     faults: [],
   };
   let order = new SendingOrder();
@@ -232,7 +238,8 @@ async function repeatArrivals(
       runNumber += 1;
       order = new SendingOrder();
       sentOfRun = 0;
-      ackedMax = ways.all[runNumber].acked ?? Infinity;
+      const { acked, hasEnded } = ways.all[runNumber];
+      ackedMax = acked ?? (hasEnded ? Infinity : 0);
     }
     const difference = run.onLine(line);
     if (difference === null) continue;
