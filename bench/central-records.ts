@@ -4,14 +4,11 @@ import { RecordStage } from "../central/src/records/record-stage.ts";
 import type { Bench } from "./bench.ts";
 import { measureRates } from "./measure/rates.ts";
 import { rounded } from "./measure/statistics.ts";
+import { ORDERS_START_MS, orderTexts } from "./workload/order-texts.ts";
 
-const START_MS = Date.UTC(2023, 9, 11, 4);
 const BATCH = 2_000;
 /** Batches in a commit. */
 const BATCHES_PER_COMMIT = 10;
-const DUPLICATE_EVERY = 50;
-const REGIONS = ["北京", "上海", "广州", "深圳"];
-const CATEGORIES = ["phones", "clothes", "food"];
 
 const STREAM: RecordStreamConfig = {
   name: "orders",
@@ -76,7 +73,7 @@ export const centralRecords: Bench = {
     "JSON orders into panes by region and category, deduplicated, changes for the store made (RecordStage), beside JSON.parse and Maps",
   async run({ isQuick, say }) {
     const count = isQuick ? 200_000 : 1_000_000;
-    const orders = ordersOf(count);
+    const orders = orderTexts(0, count);
     const bytes = orders.reduce((sum, { length }) => sum + length, 0);
     say(`${count} orders of ${Math.round(bytes / count)} bytes`);
     const rates = measureRates(
@@ -106,23 +103,10 @@ export const centralRecords: Bench = {
   },
 };
 
-function ordersOf(count: number): Uint8Array[] {
-  const encoder = new TextEncoder();
-  return Array.from({ length: count }, (_, at) => {
-    const number = at % DUPLICATE_EVERY === DUPLICATE_EVERY - 1 ? at - 7 : at;
-    const time = new Date(START_MS + number + 8 * 3_600_000).toISOString().slice(0, 19).replace("T", " ");
-    const place = `"region":"${REGIONS[number % 4]}","category":"${CATEGORIES[number % 3]}"`;
-    const payment = number % 10 === 0 ? "failed" : "paid";
-    return encoder.encode(
-      `{"order_id":"o${1e9 + number}","time":"${time}","amount":${(number % 10_000) / 100},${place},"user":"u${number % 5_000}","payment":"${payment}"}`,
-    );
-  });
-}
-
 /** As central calls it: batches from the source, some in each commit. */
 function runStage(orders: readonly Uint8Array[]): number {
   const stage = new RecordStage(STREAM, METRICS);
-  const moment = { nowMs: START_MS + 1e9, monotonicMs: 0, finalToMs: -Infinity };
+  const moment = { nowMs: ORDERS_START_MS + 1e9, monotonicMs: 0, finalToMs: -Infinity };
   let checkSum = 0;
   for (let from = 0, batches = 0; from < orders.length; from += BATCH) {
     const values = orders.slice(from, from + BATCH);
@@ -165,9 +149,9 @@ function runMaps(orders: readonly Uint8Array[]): number {
 /** How long a start takes with so many ids remembered, the reading of the disk aside. */
 async function restored(count: number): Promise<{ ids: number; ms: number; bytesPerId: number }> {
   const stage = new RecordStage({ ...STREAM, dedupeHorizonMs: 86_400_000 }, METRICS);
-  const moment = { nowMs: START_MS + 1e9, monotonicMs: 0, finalToMs: -Infinity };
+  const moment = { nowMs: ORDERS_START_MS + 1e9, monotonicMs: 0, finalToMs: -Infinity };
   const entries: { number: number; bytes: Uint8Array }[] = [];
-  const orders = ordersOf(count);
+  const orders = orderTexts(0, count);
   let record;
   for (let from = 0; from < count; from += BATCH * BATCHES_PER_COMMIT) {
     const values = orders.slice(from, from + BATCH * BATCHES_PER_COMMIT);

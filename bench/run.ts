@@ -14,6 +14,7 @@ import { agentUplinkBytes } from "./agent-uplink-bytes.ts";
 import { agentWear } from "./agent-wear.ts";
 import type { Bench, BenchOptions } from "./bench.ts";
 import { centralMerge } from "./central-merge.ts";
+import { centralOrders } from "./central-orders.ts";
 import { centralRecords } from "./central-records.ts";
 import { engineDisorder } from "./engine-disorder.ts";
 import { engineDedupe } from "./engine-dedupe.ts";
@@ -50,6 +51,7 @@ const BENCHES: readonly Bench[] = [
   paneCodec,
   centralMerge,
   centralRecords,
+  centralOrders,
   simGenerate,
   simRecords,
   simMqtt,
