@@ -13,6 +13,7 @@ import { connectionOptions } from "./connection-options.ts";
 import { explainKafka } from "./explain-kafka.ts";
 import { GroupMember } from "./group-member.ts";
 import { recordsOf } from "./records-of.ts";
+import { wholeAnswers } from "./whole-answers.ts";
 
 const FETCH_BYTES_MAX = 8 * 1024 * 1024;
 const FETCH_WAIT_MS = 100;
@@ -62,6 +63,7 @@ export class PlatformaticConsumer implements KafkaConsumer {
     });
     for (const topic of topics) this.#reader.topics.track(topic);
     this.#reader.on("error", () => undefined);
+    this.#reader.connections.on("connecting", ({ connection }) => wholeAnswers(connection));
     this.#member = new GroupMember({
       connection,
       group,
