@@ -46,7 +46,8 @@ export const centralOrders: Bench = {
           further: {
             perCpuSecond: rounded(ours.perCpuSecond),
             startMs: rounded(ours.startMs),
-            perSecondOnceStarted: rounded(ours.perSecondOnceStarted),
+            onceStartedPerSecond: rounded(ours.onceStarted.perSecond),
+            onceStartedPerCpuSecond: rounded(ours.onceStarted.perCpuSecond),
             counterPerCpuSecond: rounded(counter.perCpuSecond),
             redis: redis === null ? 0 : 1,
           },
@@ -75,7 +76,7 @@ async function runCounter(topic: OrdersTopic, count: number): Promise<Taken> {
   const child = Child.ofModule(CONSUMER, [topic.address, topic.topic, String(count)]);
   try {
     await child.ask<number>();
-    return takenBy(child.pid, count, performance.now() - startedMs);
+    return takenIn(count, performance.now() - startedMs, cpuMsOf(child.pid));
   } finally {
     await child.stop();
   }
@@ -84,7 +85,7 @@ async function runCounter(topic: OrdersTopic, count: number): Promise<Taken> {
 async function runCentral(
   folder: string,
   run: { readonly topic: OrdersTopic; readonly count: number; readonly redisUrl: string | null },
-): Promise<Taken & { readonly startMs: number; readonly perSecondOnceStarted: number }> {
+): Promise<Taken & { readonly startMs: number; readonly onceStarted: Taken }> {
   const { count, redisUrl } = run;
   const { address, topic } = run.topic;
   const truth = orderTruth(count);
@@ -93,19 +94,24 @@ async function runCentral(
   const central = await OrdersCentral.start(folder, { address, topic, redisUrl });
   try {
     const startMs = performance.now() - startedMs;
+    const startCpuMs = cpuMsOf(central.pid);
     await central.hasAll(count, orders);
     const tookMs = performance.now() - startedMs;
-    const taken = takenBy(central.pid, count, tookMs);
+    const cpuMs = cpuMsOf(central.pid);
     await checkTruth(central, truth, { count, orders });
-    return { ...taken, startMs, perSecondOnceStarted: (count / (tookMs - startMs)) * 1_000 };
+    const onceStarted = takenIn(count, tookMs - startMs, cpuMs - startCpuMs);
+    return { ...takenIn(count, tookMs, cpuMs), startMs, onceStarted };
   } finally {
     await central.stop();
   }
 }
 
-function takenBy(pid: number, count: number, tookMs: number): Taken {
-  const cpuMs = processUsage(pid)?.cpuMs ?? Number.NaN;
+function takenIn(count: number, tookMs: number, cpuMs: number): Taken {
   return { perSecond: (count / tookMs) * 1_000, perCpuSecond: (count / cpuMs) * 1_000 };
+}
+
+function cpuMsOf(pid: number): number {
+  return processUsage(pid)?.cpuMs ?? Number.NaN;
 }
 
 async function checkTruth(
