@@ -776,6 +776,34 @@ describe("a gateway that starts with its clock an hour behind", () => {
     expect(new Set(alarmsOf(central).map(({ id }) => id)).size).toBe(2);
   });
 
+  it.each(["a crash", "an orderly stop"])(
+    "shows the rules nothing again after %s that follows the taking in",
+    async (end) => {
+      const first = await behind();
+      const { time, wall, temperature } = first;
+      void temperature(90, time.nowMs);
+      await time.run(1_000);
+      void temperature(70, time.nowMs);
+      await time.run(7_000);
+      first.agent.resetAlarms("all", "test");
+      await time.run(1_000);
+      const { alarms } = first.agent.status();
+      wall.offsetMs = 0;
+      await time.runUntil(() => first.agent.status().ledger.held === 0, 1_000);
+      await time.run(100);
+      expect(first.agent.status().ledger).toMatchObject({ held: 0, aggregated: 2 });
+      if (!(first.store instanceof MemoryStore)) throw new Error("another store");
+      if (end === "an orderly stop") await time.during(first.agent.stop(1_000));
+      const store = end === "a crash" ? first.store.crash() : new MemoryStore({}, first.store.snapshot());
+      const second = await bench({ store, startMs: time.nowMs });
+      second.agent.start();
+      await second.time.run(10_000);
+      expect(second.agent.status().alarms).toEqual(alarms);
+      expect(new Set(alarmsOf(second.central).map(({ id }) => id)).size).toBe(1);
+      expect(second.commands).toEqual([]);
+    },
+  );
+
   it("counts once what its sensor sends twice, while it is held and when it has been taken in", async () => {
     const { agent, time, wall, store, temperature } = await behind();
     const timeMs = time.nowMs;

@@ -2,7 +2,7 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { Ledger } from "../ledger.ts";
-import { parseRedoEntry, RedoBuffer } from "./redo-entry.ts";
+import { parseRedoEntry, QUALITIES, REDO_FLAG, RedoBuffer } from "./redo-entry.ts";
 
 const row = fc.record({
   series: fc.oneof(fc.nat(3), fc.integer({ min: 0, max: 2 ** 32 - 1 })),
@@ -17,7 +17,9 @@ const row = fc.record({
     fc.double({ noNaN: true }),
     fc.constantFrom(0, -0, 2 ** 30, -(2 ** 30), 2 ** 30 - 1, 107_374.1823, 107_374.1824, 0.1 + 0.2),
   ),
-  flags: fc.integer({ min: 0, max: 31 }),
+  flags: fc
+    .tuple(fc.integer({ min: 0, max: QUALITIES.length - 1 }), fc.integer({ min: 0, max: 63 }))
+    .map(([quality, others]) => quality | (others << 2)),
 });
 
 function entryOf(
@@ -35,6 +37,8 @@ const GOLDEN_V1 =
   "AQAAAB4uHzUAAIBW/rx4QgEAAAD8AAAAeyJyZWNlaXZlZCI6MSwiYWdncmVnYXRlZCI6MCwicnVsZU9ubHkiOjAsImR1cGxpY2F0ZSI6MCwicmVqZWN0ZWQiOnsibWFsZm9ybWVkIjowLCJvdmVyc2l6ZWQiOjAsIm5vdF9maW5pdGUiOjAsImJhZF90aW1lIjowLCJ1bmtub3duX3RvcGljIjowLCJmdXR1cmUiOjAsImJlZm9yZV9mbG9vciI6MCwid3Jvbmdfc2l0ZSI6MCwic2VyaWVzX2NhcCI6MCwicGFuZV9jYXAiOjB9LCJmb3J3YXJkZWQiOjAsImV2aWN0ZWQiOjAsImRhbWFnZWQiOjB9BwAAAAD4f1b+vHhCAAAAAAAA0L8F";
 const GOLDEN_V2 =
   "AgAAAKYAmEgAAIBW/rx4QgUAAAAwAQAAeyJyZWNlaXZlZCI6NSwiYWdncmVnYXRlZCI6MCwicnVsZU9ubHkiOjAsImR1cGxpY2F0ZSI6MCwicmVqZWN0ZWQiOnsibWFsZm9ybWVkIjowLCJ0b29fbWFueSI6MCwibm9fcmVhZGluZyI6MCwib3ZlcnNpemVkIjowLCJub3RfZmluaXRlIjowLCJiYWRfdGltZSI6MCwidW5rbm93bl90b3BpYyI6MCwiZnV0dXJlIjowLCJiZWZvcmVfZmxvb3IiOjAsIndyb25nX3NpdGUiOjAsInNlcmllc19jYXAiOjAsInBhbmVfY2FwIjowfSwiZm9yd2FyZGVkIjowLCJldmljdGVkIjowLCJkYW1hZ2VkIjowLCJhbGFybUJhdGNoZXNFdmljdGVkIjowfYUHAAD4f1b+vHhCMaQDzCEErAIUVVVVVVVV1T/MCAPhCWQDIg==";
+const GOLDEN_V3 =
+  "AwAAAFs96wkAAIBW/rx4QgQAAAC7AQAAeyJyZWNlaXZlZCI6NCwiYWdncmVnYXRlZCI6MCwicnVsZU9ubHkiOjAsImR1cGxpY2F0ZSI6MCwicmVqZWN0ZWQiOnsibWFsZm9ybWVkIjowLCJ0b29fbWFueSI6MCwibm9fcmVhZGluZyI6MCwib3ZlcnNpemVkIjowLCJub3RfZmluaXRlIjowLCJub3RfbnVtZXJpYyI6MCwibnVsbF92YWx1ZSI6MCwibm9fYmlydGgiOjAsImJhZF90aW1lIjowLCJ1bmtub3duX3RvcGljIjowLCJmdXR1cmUiOjAsImJlZm9yZV9mbG9vciI6MCwid3Jvbmdfc2l0ZSI6MCwic2VyaWVzX2NhcCI6MCwicGFuZV9jYXAiOjAsIm5vX3Jvb20iOjB9LCJoZWxkIjowLCJmb3J3YXJkZWQiOjAsImV2aWN0ZWQiOjAsImRhbWFnZWQiOjAsImFsYXJtQmF0Y2hlc0V2aWN0ZWQiOjAsImV2aWRlbmNlUGFydHNTZWFsZWQiOjAsImV2aWRlbmNlUGFydHNFdmljdGVkIjowLCJldmlkZW5jZVBhcnRzRGFtYWdlZCI6MH2FBwAA+H9W/rx4QjGjIgPMIQNMrAIUVVVVVVVV1T/MCAPhCQ==";
 
 describe("redo entry", () => {
   it("reads back what was written, to the bit", () => {
@@ -86,6 +90,18 @@ describe("redo entry", () => {
       { series: 300, timeMs: 1_699_999_999_990, value: 1 / 3, flags: 4 },
       { series: 8, timeMs: 1_699_999_999_991, value: -0.0625, flags: 12 },
       { series: 8, timeMs: 1_699_999_999_992, value: 17, flags: 4 },
+    ]);
+  });
+
+  it("of version 3 is read for ever", () => {
+    const entry = parseRedoEntry(Buffer.from(GOLDEN_V3, "base64"));
+    const rows = Array.from({ length: entry?.rowCount ?? 0 }, (_, index) => entry?.row(index));
+    expect(entry?.ledger?.received).toBe(4);
+    expect(rows).toEqual([
+      { series: 7, timeMs: 1_699_999_999_999.5, value: -0.25, flags: 5 },
+      { series: 7, timeMs: 1_700_000_000_000, value: 21.5, flags: 2 | REDO_FLAG.stale },
+      { series: 300, timeMs: 1_699_999_999_990, value: 1 / 3, flags: 12 | REDO_FLAG.judged },
+      { series: 8, timeMs: 1_699_999_999_991, value: -0.0625, flags: 12 },
     ]);
   });
 

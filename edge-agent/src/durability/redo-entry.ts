@@ -15,6 +15,8 @@ export const REDO_FLAG = {
   keyOnly: 0b0001_0000,
   /** No reading: the source of the series was gone. */
   stale: 0b0010_0000,
+  /** The rules have had it when it came, under another time. */
+  judged: 0b0100_0000,
 } as const;
 
 /**
@@ -23,7 +25,7 @@ export const REDO_FLAG = {
  * Little-endian.
  *
  *   offset size
- *        0    1  version = 2
+ *        0    1  version = 3
  *        1    3  zero
  *        4    4  CRC-32C of everything after this field
  *        8    8  f64 agent's clock at the commit, ms
@@ -31,14 +33,16 @@ export const REDO_FLAG = {
  *       20    4  length of the ledger j; 0: none
  *       24    j  ledger totals after this commit, JSON, UTF-8
  *     24+j       rows, each:
- *                  u8      bits 0–4 flags; bit 5: of the same series as the row before; bits 6–7 how the value stands
+ *                  u8      bits 0–4 flags, or 3: they follow; bit 5: of the same series as the row before; bits 6–7 how the
+ *                          value stands
+ *                  u8      flags, where they need more than 5 bits
  *                  varint  series, unless the same
  *                  varint  time: 0, and an f64 in ms follows; else 1 + zigzag of the whole ms since the row before
  *                  value   0: f64; else zigzag varint of the value × 1 (1), × 100 (2), × 10,000 (3)
  *
  * Varint: 7 bits a byte, least first, bit 7 set on all but the last, below 2^32. A value stands as a whole number only where
- * the division gives its very bits again. Version 1, which is still read, had rows of 21 bytes: u32 series, f64 source
- * time ms, f64 value, u8 flags.
+ * the division gives its very bits again. Older versions are still read: version 2 had rows with 5 bits of flags only,
+ * version 1 rows of 21 bytes: u32 series, f64 source time ms, f64 value, u8 flags.
  */
 export interface RedoEntry {
   readonly committedAtMs: number;
@@ -54,13 +58,16 @@ export interface RedoRow {
   readonly flags: number;
 }
 
-const VERSION = 2;
+const VERSION = 3;
+const VERSIONS = [1, 2, VERSION];
 const HEADER_BYTES = 24;
 const CRC_FROM = 8;
 const ROW_BYTES_V1 = 21;
-/** u8, two varints, and an f64 each of time and value. */
-const ROW_BYTES_MAX = 1 + 5 + 1 + 8 + 8;
+/** Two u8, two varints, and an f64 each of time and value. */
+const ROW_BYTES_MAX = 2 + 5 + 1 + 8 + 8;
 const FLAGS_MASK = 0b0001_1111;
+/** In place of flags that do not fit: no quality has this number. */
+const FLAGS_FOLLOW = 0b0000_0011;
 const SAME_SERIES = 0b0010_0000;
 const VALUE_SHIFT = 6;
 /** By how the value stands. */
@@ -88,7 +95,6 @@ export class RedoBuffer {
     return this.#end;
   }
 
-  /** `flags` within 5 bits. */
   add(series: number, timeMs: number, value: number, flags: number): void {
     this.#one.timeMs[0] = timeMs;
     this.#one.value[0] = value;
@@ -105,7 +111,12 @@ export class RedoBuffer {
     for (let index = 0; index < count; index += 1) {
       const start = end;
       end += 1;
-      let first = flags[index] & FLAGS_MASK;
+      let first = flags[index];
+      if (first > FLAGS_MASK) {
+        bytes[end] = first;
+        end += 1;
+        first = FLAGS_FOLLOW;
+      }
       if (series === this.#series) first |= SAME_SERIES;
       else end = putVarint(bytes, end, series);
       this.#series = series;
@@ -160,7 +171,7 @@ export class RedoBuffer {
 
 /** The entry, or `undefined` when its bytes are damaged. */
 export function parseRedoEntry(bytes: Uint8Array): RedoEntry | undefined {
-  if (bytes.length < HEADER_BYTES || (bytes[0] !== VERSION && bytes[0] !== 1)) return undefined;
+  if (bytes.length < HEADER_BYTES || (!VERSIONS.includes(bytes[0]))) return undefined;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (view.getUint32(4, true) !== crc32c(bytes.subarray(CRC_FROM))) return undefined;
   const rowCount = view.getUint32(16, true);
@@ -189,6 +200,8 @@ function readRows(bytes: Uint8Array, rowsAt: number, rowCount: number): RedoEntr
     // A row that is cut off reads on into nothing, and the end tells.
     if (cursor.at + 3 > bytes.length) return undefined;
     const first = bytes[cursor.at++];
+    let flags = first & FLAGS_MASK;
+    if (flags === FLAGS_FOLLOW) flags = bytes[cursor.at++];
     if ((first & SAME_SERIES) === 0) series = takeVarint(bytes, cursor);
     const time = takeVarint(bytes, cursor);
     const timeMs = time === 0 ? takeFloat(view, cursor) : wholeMs + unzigzag(time - 1);
@@ -197,7 +210,7 @@ function readRows(bytes: Uint8Array, rowsAt: number, rowCount: number): RedoEntr
     seriesOf[index] = series;
     timesMs[index] = timeMs;
     values[index] = value;
-    flagsOf[index] = first & FLAGS_MASK;
+    flagsOf[index] = flags;
     wholeMs = Math.floor(timeMs);
   }
   if (cursor.at !== bytes.length) return undefined;

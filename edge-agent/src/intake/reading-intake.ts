@@ -145,7 +145,7 @@ export class ReadingIntake {
     totals[fate] += 1;
     if (isDuplicate) return undefined;
     this.#watch(series, timeMs, value, flags);
-    redo.add(series.index, timeMs, value, flags);
+    redo.add(series.index, timeMs, value, flags | REDO_FLAG.judged);
     return undefined;
   }
 
@@ -281,7 +281,7 @@ export class ReadingIntake {
     if (parts.panes) this.#aggregate(series, row.timeMs, row.value, row.flags);
     // A pane's reading is observed on its way; the others only where the watermarks' own checkpoint is older.
     else if (parts.watermarks) watermarks.observe(series.index, Math.floor(row.timeMs), guard.steadyMs());
-    if (!parts.rules) return [];
+    if (!parts.rules || (row.flags & REDO_FLAG.judged) !== 0) return [];
     return this.judge(
       {
         series,

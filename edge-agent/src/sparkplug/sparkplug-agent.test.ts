@@ -391,6 +391,22 @@ describe("a death", () => {
     expect(first.panes("temperature").bad + second.panes("temperature").bad).toBeGreaterThan(0);
   });
 
+  it("after a crash too is none that the watermark heeds", async () => {
+    const first = await bench();
+    first.agent.start();
+    first.bear();
+    await first.time.run(20_000);
+    // The watermarks' checkpoint comes with it, and the death's commit before the next.
+    void first.publish("alpha/DDATA/l1/m1", 2, heat(200));
+    await first.time.run(1_200);
+    void first.publish("alpha/NDEATH/l1", undefined);
+    await first.time.run(1_200);
+    const { watermarkHeldBy } = first.agent.status();
+    expect(watermarkHeldBy?.idleInMs).toBeLessThan(10_000);
+    const second = (await bench(first.store.crash(), first.time.nowMs)).agent.status();
+    expect(second).toMatchObject({ watermarkHeldBy, ledger: { received: 5, aggregated: 5 } });
+  });
+
   it("of the connection to a broker is that of the nodes behind it", async () => {
     const { agent, time, bear, panes } = await bench();
     agent.start();
