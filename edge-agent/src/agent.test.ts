@@ -760,6 +760,26 @@ describe("a gateway that starts with its clock an hour behind", () => {
     expect(agent.status().ledger).toMatchObject({ held: 0, rejected: { future: 2 } });
   });
 
+  it("believes no sensor because a witness comes between what it sent and the disk", async () => {
+    const { agent, time, wall, central, publish } = await behind({ heldReadingsMax: 100_000 });
+    wall.offsetMs = 0;
+    await time.run(5_000);
+    central.isReachable = true;
+    let sent = 0;
+    let pending = 0;
+    for (; sent < 30_000 && !agent.status().clock.isProven; sent += 1) {
+      ({ pending } = agent.status().ledger);
+      const ts = time.nowMs + 600_000;
+      void publish("factory/alpha/m2/temperature", JSON.stringify({ t: 20, ts }), false, false, 0);
+      await time.run(1);
+    }
+    await time.run(10_000);
+    const { ledger, watermarkMs } = agent.status();
+    expect(pending).toBeGreaterThan(0);
+    expect(ledger).toMatchObject({ received: sent, held: 0, aggregated: 0, rejected: { future: sent } });
+    expect(watermarkMs ?? 0).toBeLessThan(time.nowMs);
+  });
+
   it("acts on a crossing at once, and raises no second alarm when the reading is taken in", async () => {
     const { agent, time, wall, central, commands, publish, temperature } = await behind();
     void temperature(90, time.nowMs);
@@ -969,9 +989,13 @@ describe("a gateway that starts with its clock an hour behind", () => {
   });
 
   it("tells what damage of the store has taken of them", async () => {
-    const { agent, time, store, temperature } = await behind();
-    void temperature(20, time.nowMs);
-    await time.run(1_000);
+    const first = await behind();
+    void first.temperature(20, first.time.nowMs);
+    await first.time.run(1_000);
+    const { agent, time, store, temperature } = await behind({
+      store: first.store,
+      startMs: first.time.nowMs,
+    });
     void temperature(21, time.nowMs);
     await time.run(1_000);
     expect(agent.status().ledger.held).toBe(2);

@@ -8,6 +8,7 @@ import { parseFilePosition } from "../inputs/files/file-position.ts";
 import { parseRedoEntry, QUALITIES, REDO_FLAG } from "../durability/redo-entry.ts";
 import { readAudit } from "../actions/read-audit.ts";
 import { HeldReadings } from "../intake/held-readings.ts";
+import { parseHeldRows } from "../intake/held-rows.ts";
 import { Quarantine } from "../intake/quarantine.ts";
 import { AGENT_STORE_VERSION } from "../version.ts";
 import { CONFIG_FLAG } from "./config-flag.ts";
@@ -122,12 +123,10 @@ async function* heldRows(store: LevelStore): AsyncIterable<object> {
   const series = new Map(
     (await readSeries(store)).map(({ index, definition }) => [index, definition] as const),
   );
-  for await (const { committedAtMs: heldByMs, rowCount, row } of HeldReadings.read(store)) {
-    for (let index = 0; index < rowCount; index += 1) {
-      const { series: number, timeMs, value, flags } = row(index);
-      const { metric = null, labels = null } = series.get(number) ?? {};
-      yield { metric, labels, timeMs, value, quality: QUALITIES[flags & REDO_FLAG.qualityMask], heldByMs };
-    }
+  for await (const { row, cameAtMs: heldByMs } of HeldReadings.read(store)) {
+    const { metric = null, labels = null } = series.get(row.series) ?? {};
+    const quality = QUALITIES[row.flags & REDO_FLAG.qualityMask];
+    yield { metric, labels, timeMs: row.timeMs, value: row.value, quality, heldByMs };
   }
 }
 
@@ -170,9 +169,9 @@ async function* examine(store: LevelStore): AsyncIterable<Finding> {
   yield { where: "redo", isOk: true, detail: `${entryCount} entries, ${rowCount} readings` };
   let heldCount = 0;
   for await (const { value } of store.range(prefixRange(PREFIX.held))) {
-    const entry = parseRedoEntry(value);
-    heldCount += entry?.rowCount ?? 0;
-    if (entry === undefined) yield { where: "held", isOk: false, detail: "a block of held readings" };
+    const rows = parseHeldRows(value);
+    heldCount += rows?.length ?? 0;
+    if (rows === undefined) yield { where: "held", isOk: false, detail: "a block of held readings" };
   }
   if (heldCount > 0)
     yield { where: "held", isOk: true, detail: `${heldCount} readings wait until the clock is proven` };

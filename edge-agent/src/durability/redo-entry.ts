@@ -17,11 +17,13 @@ export const REDO_FLAG = {
   stale: 0b0010_0000,
   /** The rules have had it when it came, under another time. */
   judged: 0b0100_0000,
+  /** No reading: tells when the held readings behind it came (intake/held-rows.ts). */
+  later: 0b1000_0000,
 } as const;
 
 /**
  * Redo entry: the readings of one group commit, for replay after a crash and as the memory of the deduplicator. Held
- * readings (intake/held-readings.ts) stand in the same form, without a ledger.
+ * readings (intake/held-rows.ts) stand in the same form, without a ledger.
  * Little-endian.
  *
  *   offset size
@@ -143,6 +145,16 @@ export class RedoBuffer {
 
   /** The rows so far as an entry; the buffer is empty afterwards. */
   take(committedAtMs: number, ledger?: LedgerTotals): Uint8Array {
+    const entry = this.entry(committedAtMs, ledger);
+    this.#end = 0;
+    this.#rowCount = 0;
+    this.#series = -1;
+    this.#timeMs = 0;
+    return entry;
+  }
+
+  /** The rows so far as an entry; more may follow. */
+  entry(committedAtMs: number, ledger?: LedgerTotals): Uint8Array {
     const ledgerBytes = new TextEncoder().encode(ledger === undefined ? "" : JSON.stringify(ledger));
     const rowsAt = HEADER_BYTES + ledgerBytes.length;
     const entry = new Uint8Array(rowsAt + this.#end);
@@ -154,10 +166,6 @@ export class RedoBuffer {
     entry.set(ledgerBytes, HEADER_BYTES);
     entry.set(this.#bytes.subarray(0, this.#end), rowsAt);
     view.setUint32(4, crc32c(entry.subarray(CRC_FROM)), true);
-    this.#end = 0;
-    this.#rowCount = 0;
-    this.#series = -1;
-    this.#timeMs = 0;
     return entry;
   }
 
@@ -171,7 +179,7 @@ export class RedoBuffer {
 
 /** The entry, or `undefined` when its bytes are damaged. */
 export function parseRedoEntry(bytes: Uint8Array): RedoEntry | undefined {
-  if (bytes.length < HEADER_BYTES || (!VERSIONS.includes(bytes[0]))) return undefined;
+  if (bytes.length < HEADER_BYTES || !VERSIONS.includes(bytes[0])) return undefined;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (view.getUint32(4, true) !== crc32c(bytes.subarray(CRC_FROM))) return undefined;
   const rowCount = view.getUint32(16, true);

@@ -1,8 +1,9 @@
 import { type Clock, type Logger, reasonOf } from "@millrace/runtime";
 import type { ClockGuard, ClockStep } from "../clock-guard.ts";
-import { RedoBuffer, type RedoRow } from "../durability/redo-entry.ts";
+import type { RedoRow } from "../durability/redo-entry.ts";
 import type { Ledger, RejectionReason } from "../ledger.ts";
 import { BLOCK_READINGS_MAX, type HeldBlock, type HeldReadings } from "./held-readings.ts";
+import { HeldRows } from "./held-rows.ts";
 import type { Quarantine } from "./quarantine.ts";
 import type { ReadingIntake } from "./reading-intake.ts";
 import { refusedTime } from "./refused-time.ts";
@@ -131,8 +132,8 @@ export class HeldAdmission {
   /** Until all that is held by now has been judged, or there is another finding. */
   async #judgeAll(finding: Finding): Promise<void> {
     const { held, durable } = this.#options;
+    const end = held.closeBlock();
     await durable();
-    const end = held.next;
     for (let from = 0; ;) {
       await this.#room();
       const blocks = await held.blocks(from, end);
@@ -166,14 +167,13 @@ export class HeldAdmission {
 
   #judge(block: HeldBlock, { shiftMs, isProven }: Finding, refusals: Map<string, Refusal>): void {
     const { held, maxFutureMs } = this.#options;
-    const { entry, heldByMs } = block;
-    const kept = new RedoBuffer();
-    const nowMs = (heldByMs ?? this.#openedMs) + shiftMs;
-    for (let index = 0; entry !== undefined && index < entry.rowCount; index += 1) {
-      const row = entry.row(index);
+    const kept = new HeldRows();
+    for (const heldRow of block.rows ?? []) {
+      const { row, cameAtMs } = heldRow;
+      const nowMs = (block.isOwn ? cameAtMs : this.#openedMs) + shiftMs;
       const isFuture = row.timeMs > nowMs + maxFutureMs;
       if (isFuture && !isProven) {
-        kept.add(row.series, row.timeMs, row.value, row.flags);
+        kept.add(heldRow);
         continue;
       }
       held.released(row.series);

@@ -1,7 +1,8 @@
 import type { Change, Store } from "@millrace/queue";
 import { numberKey, numberOfKey, PREFIX, prefixRange } from "../durability/agent-store.ts";
-import { parseRedoEntry, REDO_FLAG, RedoBuffer, type RedoEntry } from "../durability/redo-entry.ts";
+import { REDO_FLAG } from "../durability/redo-entry.ts";
 import { Deduplicator } from "./deduplicator.ts";
+import { type HeldRow, HeldRows, parseHeldRows } from "./held-rows.ts";
 
 export interface HeldReadingsOptions {
   readonly store: Store;
@@ -15,20 +16,22 @@ export interface HeldReadingsOptions {
   isDiskLow(): boolean;
 }
 
-/** What was held in one commit, or a part of it. */
+/** What was held in a few commits, or in a part of one. */
 export interface HeldBlock {
   readonly number: number;
   readonly bytes: number;
-  /** No reading in it came later: steady time of this life; null for one of an earlier life, whose time has no bearing on this. */
-  readonly heldByMs: number | null;
+  /** False: of an earlier life, whose steady time has no bearing on this. */
+  readonly isOwn: boolean;
   /** Undefined where it is damaged. */
-  readonly entry: RedoEntry | undefined;
+  readonly rows: readonly HeldRow[] | undefined;
 }
 
 export type HeldFate = "held" | "duplicate" | "full";
 
 /** Bounds what judging one block takes. */
 export const BLOCK_READINGS_MAX = 2_048;
+/** A smaller block goes with the next commit again, with what has come: a start reads few blocks, whatever the commits. */
+const BLOCK_BYTES_MIN = 2_048;
 /** Of small blocks, so many are judged at once. */
 const BLOCKS_READ_MAX = 256;
 
@@ -40,9 +43,12 @@ const BLOCKS_READ_MAX = 256;
  */
 export class HeldReadings {
   readonly #options: HeldReadingsOptions;
-  readonly #rows = new RedoBuffer();
-  #waiting: Uint8Array[] = [];
-  #removed: Change[] = [];
+  /** The open block. */
+  #rows = new HeldRows();
+  /** Of these, so many are on disk, or on the way there. */
+  #drainedCount = 0;
+  #changes: Change[] = [];
+  /** Number of the open block. */
   #next = 1;
   /** Blocks before are of earlier lives. */
   #ownFrom = 1;
@@ -61,10 +67,10 @@ export class HeldReadings {
     const held = new HeldReadings(options);
     for await (const { key, value } of options.store.range(prefixRange(PREFIX.held))) {
       held.#next = numberOfKey(key) + 1;
-      const entry = parseRedoEntry(value);
+      const rows = parseHeldRows(value);
       // What was in it, the ledger knows.
-      if (entry === undefined) held.#removed.push({ type: "del", key });
-      else held.#restore(entry, value.length);
+      if (rows === undefined) held.#changes.push({ type: "del", key });
+      else held.#restore(rows, value.length);
     }
     held.#ownFrom = held.#next;
     return held;
@@ -95,61 +101,55 @@ export class HeldReadings {
     if (ofSeries >= readingsMax - this.#count || isDiskLow()) return "full";
     const verdict = this.#keys.judge(series, timeMs, value, 0);
     if (verdict === "duplicate") return "duplicate";
-    this.#rows.add(
-      series,
-      timeMs,
-      value,
-      flags | (verdict === "undeduplicated" ? REDO_FLAG.undeduplicated : 0),
-    );
+    const rowFlags = flags | (verdict === "undeduplicated" ? REDO_FLAG.undeduplicated : 0);
+    const row = { series, timeMs, value, flags: rowFlags };
+    this.#rows.add({ row, cameAtMs: this.#options.steadyMs() });
     this.#changeCount(series, 1);
     this.#earliestMs = Math.min(this.#earliestMs, timeMs);
-    if (this.#rows.rowCount >= BLOCK_READINGS_MAX) this.#seal();
+    if (this.#rows.count >= BLOCK_READINGS_MAX) this.#seal();
     return "held";
   }
 
   /** What was held, and what is no longer, goes into a commit. */
   drainInto(changes: Change[]): void {
-    if (this.#rows.rowCount > 0) this.#seal();
-    for (const value of this.#waiting) {
-      changes.push({ type: "put", key: numberKey(PREFIX.held, this.#next), value });
-      this.#next += 1;
-    }
-    changes.push(...this.#removed);
-    this.#waiting = [];
-    this.#removed = [];
+    if (this.#rows.byteCount >= BLOCK_BYTES_MIN) this.#seal();
+    else if (this.#rows.count > this.#drainedCount) this.#put(this.#rows.entry());
+    this.#drainedCount = this.#rows.count;
+    changes.push(...this.#changes);
+    this.#changes = [];
   }
 
-  /** Number of the next block that is drained. */
-  get next(): number {
+  /** What is held from now on goes into blocks of this number and later ones; those before are whole with the next commit. */
+  closeBlock(): number {
+    if (this.#rows.count > 0) this.#seal();
     return this.#next;
   }
 
-  /** The oldest blocks on disk of these numbers. All that was drained must be durable. */
+  /** The oldest blocks on disk of these numbers. They must be closed, and all that was drained durable. */
   async blocks(from: number, end: number): Promise<readonly HeldBlock[]> {
     const blocks: HeldBlock[] = [];
     let rowCount = 0;
     const bounds = { from: numberKey(PREFIX.held, from), to: numberKey(PREFIX.held, end) };
     for await (const { key, value } of this.#options.store.range({ ...bounds, limit: BLOCKS_READ_MAX })) {
       const number = numberOfKey(key);
-      const entry = parseRedoEntry(value);
-      const heldByMs = number < this.#ownFrom ? null : (entry?.committedAtMs ?? null);
-      blocks.push({ number, bytes: value.length, heldByMs, entry });
-      rowCount += entry?.rowCount ?? 0;
+      const rows = parseHeldRows(value);
+      blocks.push({ number, bytes: value.length, isOwn: number >= this.#ownFrom, rows });
+      rowCount += rows?.length ?? 0;
       if (rowCount >= BLOCK_READINGS_MAX) break;
     }
     return blocks;
   }
 
   /** The block has been judged; what is still held of it stays under its number. */
-  settle({ number, bytes, entry }: HeldBlock, kept: RedoBuffer): void {
-    if (entry !== undefined && kept.rowCount === entry.rowCount) return;
+  settle({ number, bytes, rows }: HeldBlock, kept: HeldRows): void {
+    if (rows !== undefined && kept.count === rows.length) return;
     const key = numberKey(PREFIX.held, number);
     this.#bytes -= bytes;
-    if (kept.rowCount === 0) this.#removed.push({ type: "del", key });
+    if (kept.count === 0) this.#changes.push({ type: "del", key });
     else {
-      const value = kept.take(entry?.committedAtMs ?? 0);
+      const value = kept.entry();
       this.#bytes += value.length;
-      this.#removed.push({ type: "put", key, value });
+      this.#changes.push({ type: "put", key, value });
     }
   }
 
@@ -170,23 +170,27 @@ export class HeldReadings {
   }
 
   /** Everything held, oldest first; damaged blocks are left out. */
-  static async *read(store: Store): AsyncIterable<RedoEntry> {
-    for await (const { value } of store.range(prefixRange(PREFIX.held))) {
-      const entry = parseRedoEntry(value);
-      if (entry !== undefined) yield entry;
-    }
+  static async *read(store: Store): AsyncIterable<HeldRow> {
+    for await (const { value } of store.range(prefixRange(PREFIX.held))) yield* parseHeldRows(value) ?? [];
   }
 
   #seal(): void {
-    const value = this.#rows.take(this.#options.steadyMs());
+    const value = this.#rows.entry();
     this.#bytes += value.length;
-    this.#waiting.push(value);
+    this.#put(value);
+    this.#next += 1;
+    this.#rows = new HeldRows();
+    this.#drainedCount = 0;
   }
 
-  #restore(entry: RedoEntry, bytes: number): void {
+  #put(value: Uint8Array): void {
+    this.#changes.push({ type: "put", key: numberKey(PREFIX.held, this.#next), value });
+  }
+
+  #restore(rows: readonly HeldRow[], bytes: number): void {
     this.#bytes += bytes;
-    for (let index = 0; index < entry.rowCount; index += 1) {
-      const { series, timeMs, value } = entry.row(index);
+    for (const { row } of rows) {
+      const { series, timeMs, value } = row;
       this.#keys.judge(series, timeMs, value, 0);
       this.#changeCount(series, 1);
       this.#earliestMs = Math.min(this.#earliestMs, timeMs);
