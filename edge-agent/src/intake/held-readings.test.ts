@@ -89,23 +89,28 @@ describe("held readings", () => {
             }
           } else {
             const end = held.closeBlock();
+            const isLeft = (timeMs: number) => timeMs % each.judge === 0;
+            const left = waiting.filter(([timeMs]) => isLeft(timeMs));
             await all();
             // Meanwhile more comes, and goes to disk.
             number += 1;
             held.add(1, START_MS + number, number, 4);
-            waiting = [...waiting, [START_MS + number, time.nowMs]];
-            await all();
-            for (const block of await held.blocks(0, end)) {
-              const kept = new HeldRows();
-              for (const heldRow of block.rows ?? []) {
-                if (heldRow.row.timeMs % each.judge === 0) kept.add(heldRow);
-                else {
-                  held.released(heldRow.row.series);
-                  waiting = waiting.filter(([timeMs]) => timeMs !== heldRow.row.timeMs);
+            waiting = [...left, [START_MS + number, time.nowMs]];
+            await commit(store, held);
+            let from = 0;
+            for (let blocks = await held.blocks(from, end); blocks.length > 0;) {
+              for (const block of blocks) {
+                const kept = new HeldRows();
+                for (const heldRow of block.rows ?? []) {
+                  if (isLeft(heldRow.row.timeMs)) kept.add(heldRow);
+                  else held.released(heldRow.row.series);
                 }
+                held.settle(block, kept);
+                from = block.number + 1;
               }
-              held.settle(block, kept);
+              blocks = await held.blocks(from, end);
             }
+            await all();
           }
         }
         await all();
