@@ -26,3 +26,13 @@ test("a label that nothing has is a mistake, with the nearest one", () => {
     "no metric has a label robot; there are line",
   );
 });
+
+test("labels joined by a comma are no value: a maintenance of nothing would let commands go out", () => {
+  expect(checkLabels({ machine: "press4,line=1" }, KNOWN).problem).toBe(
+    "press4,line=1 would be one value of machine; give each label on its own: --labels machine=press4 --labels line=1",
+  );
+  expect(checkLabels({ machine: "press4, line=1" }, KNOWN).problem).toContain(" --labels line=1");
+  // Whatever else a value has.
+  for (const machine of ["press4,5", "press4,x=1", "line=1"])
+    expect(checkLabels({ machine }, KNOWN).problem).toBeNull();
+});

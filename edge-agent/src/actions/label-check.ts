@@ -22,6 +22,17 @@ export function checkLabels(
     if (wanted.every(([name, value]) => own[name] === value)) seriesCount += 1;
   }
   const unknown = wanted.find(([name]) => !known.has(name))?.[0];
+  const joined = wanted.find(([, value]) => namesIn(value).some((name) => known.has(name)));
+  if (unknown === undefined && joined !== undefined) {
+    const [name, value] = joined;
+    const problem = `${value} would be one value of ${name}; give each label on its own: --labels ${name}=${value.replaceAll(/,\s*(?=[^,=]+=)/g, " --labels ")}`;
+    return { problem, seriesCount };
+  }
   if (unknown === undefined) return { problem: null, seriesCount };
   return { problem: `no metric has a label ${unknown}; ${orNearest(unknown, [...known])}`, seriesCount };
+}
+
+/** Of labels that stand in one value: `line` in "m-2,line=line-1". */
+function namesIn(value: string): readonly string[] {
+  return [...value.matchAll(/,\s*([^,=]+)=/g)].map(([, name]) => name.trim());
 }

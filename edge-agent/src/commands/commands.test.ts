@@ -1,4 +1,7 @@
 // What the commands say and leave behind: a folder without a store, files that are there, alarms that look alike.
+import { once } from "node:events";
+import { createServer } from "node:http";
+import { text } from "node:stream/consumers";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -328,4 +331,43 @@ test.each([
   expect(refused).toMatchObject({ code: 1, text: expect.stringContaining("http://127.0.0.1:1/") });
   const wrong = await runCommand(commands, [...argv, "--labels", "m1", "--config", config]);
   expect(wrong).toMatchObject({ code: 2, text: expect.stringContaining("--labels takes NAME=VALUE") });
+});
+
+test("a maintenance that matches nothing warns first, begins nothing and fails, unless it is wanted so", async () => {
+  const bodies: string[] = [];
+  const page = createServer((request, response) => {
+    void text(request).then((body) => {
+      bodies.push(body);
+      response.end(
+        JSON.stringify({ isChanged: body.includes('"isNoneAllowed":true'), reason: "none", seriesCount: 0 }),
+      );
+    });
+  });
+  page.listen(0, "127.0.0.1");
+  await once(page, "listening");
+  const address = page.address();
+  const port = typeof address === "object" && address !== null ? address.port : 0;
+  const folder = newFolder();
+  await runCommand({ init: initCommand }, ["init", "--folder", folder]);
+  const config = join(folder, "agent.yaml");
+  writeFileSync(
+    config,
+    `${readFileSync(config, "utf8").replace(/^http:.*$/m, "")}\nhttp: { port: ${port} }\n`,
+  );
+  const on = (...flags: string[]) =>
+    runCommand({ maintenance: maintenanceCommand }, [
+      ...["maintenance", "on", "--labels", "machine=m9", "--config", config],
+      ...flags,
+    ]);
+  const warning = "WARNING: 0 series have machine=m9 now; see that names and values are right\n";
+  expect(await on()).toMatchObject({
+    code: 1,
+    text: `${warning}NOT in maintenance: commands still go out. For a machine that has never been heard: --even-if-none\n`,
+  });
+  expect(await on("--even-if-none")).toMatchObject({
+    code: 0,
+    text: `${warning}in maintenance for 8h: machine=m9, 0 series\n`,
+  });
+  expect(JSON.parse(bodies[0])).toMatchObject({ isNoneAllowed: false, user: expect.stringMatching(/./) });
+  page.close();
 });

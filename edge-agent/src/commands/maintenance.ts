@@ -9,11 +9,12 @@ import { postToAgent } from "./post-to-agent.ts";
 export const maintenanceCommand: Command = {
   summary: "begin or end a maintenance at the running agent: its alarms are suppressed and never act",
   details:
-    "`on` with the labels of what is worked on (none: everything at this agent); it ends by itself after --for. `off` with the same labels, or --all.",
+    "`on` with the labels of what is worked on (none: everything at this agent); it ends by itself after --for. Where no series has them nothing begins, and the exit code is 1, unless with --even-if-none. `off` with the same labels, or --all.",
   flags: {
     config: CONFIG_FLAG,
     labels: LABELS_FLAG,
     for: { type: "duration", default: "8h", summary: "when it ends by itself, up to 31d" },
+    "even-if-none": { type: "switch", summary: "with on: also where no series known now has these labels" },
     all: { type: "switch", summary: "with off: all that was begun by hand" },
   },
   words: ["on|off"],
@@ -30,13 +31,24 @@ export const maintenanceCommand: Command = {
       const reason = `--for is ${formatDuration(durationMs)}; it may be up to ${formatDuration(MAINTENANCE_MS_MAX)}, and more than 0`;
       throw new MillraceError("wrong_usage", { command: name, reason });
     }
-    const body = word === "on" ? { labels, durationMs } : flags.isOn("all") ? { all: true } : { labels };
+    const isNoneAllowed = flags.isOn("even-if-none");
+    const body =
+      word === "on" ? { labels, durationMs, isNoneAllowed } : flags.isOn("all") ? { all: true } : { labels };
     const url = `http://${config.http.host}:${config.http.port}/maintenance/${word}`;
     const answer = await postToAgent<{
       readonly isChanged: boolean;
       readonly reason: string;
       readonly seriesCount?: number;
     }>(url, body);
+    const isOfNothing = "seriesCount" in answer && answer.seriesCount === 0 && Object.keys(labels).length > 0;
+    if (isOfNothing)
+      output.out(`WARNING: 0 series have ${labelText(labels)} now; see that names and values are right\n`);
+    if (isOfNothing && !answer.isChanged) {
+      output.out(
+        "NOT in maintenance: commands still go out. For a machine that has never been heard: --even-if-none\n",
+      );
+      return 1;
+    }
     if ("error" in answer || !answer.isChanged) {
       output.out(`${"error" in answer ? answer.error : answer.reason}\n`);
       return 1;
@@ -51,8 +63,6 @@ export const maintenanceCommand: Command = {
   },
 };
 
-/** Nothing yet: it may be a machine that is off, or a slip of the pen. */
 function seriesText(count = 0): string {
-  if (count === 0) return "WARNING: 0 series match now; see that the values are right";
   return count === 1 ? "1 series" : `${count} series`;
 }

@@ -99,6 +99,35 @@ test("maintenance is begun and ended by labels; what is not sound is refused", a
   await server.stop();
 });
 
+test("a maintenance of nothing begins only where that is wanted, and who asked by a command is known", async () => {
+  const asked: unknown[] = [];
+  const server = await serverOf({
+    checkLabels: () => ({ problem: null, seriesCount: 0 }),
+    maintenance: { begin: (...all) => asked.push(all) > 0, end: () => true },
+  });
+  const post = async (body: unknown): Promise<unknown> => {
+    const response = await fetch(`http://127.0.0.1:${server.port}/maintenance/on`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify(body),
+    });
+    return response.json();
+  };
+  const labels = { machine: "m1" };
+  const none = { isChanged: false, reason: expect.stringContaining("no series"), seriesCount: 0 };
+  expect(await post({ labels, durationMs: 1_000, user: "anna" })).toEqual(none);
+  expect(asked).toEqual([]);
+  const begun = { isChanged: true, reason: "", seriesCount: 0 };
+  expect(await post({ labels, durationMs: 1_000, user: "anna\u202e", isNoneAllowed: true })).toEqual(begun);
+  // Everything at this agent: there is no slip of the pen in it.
+  expect(await post({ labels: {}, durationMs: 1_000 })).toEqual(begun);
+  expect(asked).toEqual([
+    [labels, 1_000, "command line: anna·"],
+    [{}, 1_000, "status page"],
+  ]);
+  await server.stop();
+});
+
 test("nothing is changed for a page of another origin, nor by a body that such a page could send unasked", async () => {
   const done: string[] = [];
   const note = (what: string) => done.push(what) > 0;

@@ -1,4 +1,11 @@
-import { type Health, hostRefusal, isOwnOrigin, type Metrics, toListenError } from "@millrace/runtime";
+import {
+  type Health,
+  hostRefusal,
+  isOwnOrigin,
+  type Metrics,
+  plainText,
+  toListenError,
+} from "@millrace/runtime";
 import type { Labels } from "@millrace/stream";
 import fastify, { type FastifyInstance } from "fastify";
 import type { Agent } from "../agent.ts";
@@ -28,7 +35,7 @@ export interface StatusPage extends AgentStatus {
 /**
  * The agent's loopback page: `GET /status`, `/metrics` (Prometheus), `/healthz`, `/readyz`, and
  * `POST /alarms/reset` (`{ "id": "…" }` or `{ "all": true }`) for latched alarms, and `POST /maintenance/on`
- * (`{ "labels": { … }, "durationMs": … }`) and `/maintenance/off` (`{ "labels": { … } }` or `{ "all": true }`),
+ * (`{ "labels": { … }, "durationMs": … }`, with `"isNoneAllowed": true` also where no series has them) and `/maintenance/off` (`{ "labels": { … } }` or `{ "all": true }`),
  * and `POST /series/forget` (`{ "labels": { … } }`) for missing series that were retired, and `POST /reload` (`{}`, or
  * `{ "file": true }` for the pipeline file whatever central has pushed). What changes something takes JSON only, and nothing
  * from a page of another origin.
@@ -112,14 +119,14 @@ export class StatusServer {
       const which = parseReset(request.body);
       if (which === undefined)
         return reply.code(400).send({ error: 'expected { "id": "…" } or { "all": true }' });
-      return reply.send(agent.resetAlarms(which, "status page"));
+      return reply.send(agent.resetAlarms(which, askedBy(request.body)));
     });
     this.#addMaintenance();
     this.#server.post("/reload", async ({ body }, reply) => {
       const { reloader } = this.#options;
       if (reloader === undefined) return reply.code(404).send({ error: "nothing here can be reloaded" });
       const isFileWanted = fieldOf(body, "file") === true;
-      return reply.send(await reloader.reload("status page", { isFileWanted }));
+      return reply.send(await reloader.reload(askedBy(body), { isFileWanted }));
     });
     this.#server.post("/series/forget", ({ body }, reply) => {
       const labels = labelsIn(body);
@@ -127,7 +134,7 @@ export class StatusServer {
         return reply.code(400).send({ error: 'expected { "labels": { … } } with at least one label' });
       const { problem } = agent.checkLabels(labels);
       if (problem !== null) return reply.code(400).send({ error: problem });
-      return reply.send(agent.forgetSeries(labels, "status page"));
+      return reply.send(agent.forgetSeries(labels, askedBy(body)));
     });
   }
 
@@ -144,7 +151,10 @@ export class StatusServer {
       }
       const { problem, seriesCount } = agent.checkLabels(labels);
       if (problem !== null) return reply.code(400).send({ error: problem });
-      const isChanged = maintenance.begin(labels, durationMs, "status page");
+      const isOfNothing = seriesCount === 0 && Object.keys(labels).length > 0;
+      if (isOfNothing && fieldOf(body, "isNoneAllowed") !== true)
+        return reply.send({ isChanged: false, reason: NO_SERIES, seriesCount });
+      const isChanged = maintenance.begin(labels, durationMs, askedBy(body));
       const reason = isChanged ? "" : "as many maintenances stand as there may be";
       return reply.send({ isChanged, reason, seriesCount });
     });
@@ -152,7 +162,7 @@ export class StatusServer {
       const which = fieldOf(body, "all") === true ? "all" : labelsIn(body);
       if (which === undefined)
         return reply.code(400).send({ error: 'expected { "labels": { … } } or { "all": true }' });
-      const isChanged = maintenance.end(which, "status page");
+      const isChanged = maintenance.end(which, askedBy(body));
       return reply.send({
         isChanged,
         reason: isChanged ? "" : "there is no such maintenance; `status` lists them",
@@ -262,10 +272,19 @@ const LIMITED =
   /^(refused_(clients|rate|login|tls|publishes|retained|subscriptions)|oversized|queued_dropped|sessions_forgotten)$/;
 const HELD = /^(clients|sessions|queued_messages|queued_bytes|bytes_in_hand)$/;
 
+const NO_SERIES =
+  'no series known now has these labels; `"isNoneAllowed": true` begins the maintenance all the same';
+
 function fieldOf(body: unknown, name: string): unknown {
   return typeof body === "object" && body !== null
     ? Object.getOwnPropertyDescriptor(body, name)?.value
     : undefined;
+}
+
+/** For the audit trail; `user` is what our own commands say of who has typed them. */
+function askedBy(body: unknown): string {
+  const user = fieldOf(body, "user");
+  return typeof user === "string" && user !== "" ? `command line: ${plainText(user, 64)}` : "status page";
 }
 
 /** Undefined where there are none, or one is no text. */
