@@ -2,14 +2,16 @@ import { render } from "preact";
 import { LiveStream } from "./feed/live-stream.ts";
 import { LivePage } from "./live-page.ts";
 import { chooseLanguage, Speaker } from "./text/speaker.ts";
-import { readTheme, applyTheme } from "./view/theme.ts";
 import { Page } from "./view/page.tsx";
+import { showPlainTexts } from "./view/plain-texts.ts";
+import { readTheme, applyTheme } from "./view/theme.ts";
 
 const TICK_MS = 500;
 
 const speaker = new Speaker(chooseLanguage(location.search, navigator.languages));
 document.documentElement.lang = speaker.language;
 applyTheme(readTheme(location.search));
+showPlainTexts();
 
 const page = new LivePage(() => performance.now());
 const stream = new LiveStream({

@@ -52,6 +52,11 @@ export class DashboardPage {
     return this.#byId("connection").getAttribute("data-state");
   }
 
+  /** All that stands on it, as it is in the document. */
+  text(): Promise<string> {
+    return this.#page.locator("body").innerText();
+  }
+
   agentState(agent: string): Promise<string | null> {
     return this.#byId(`agent-${agent}`).getAttribute("data-state");
   }

@@ -1,3 +1,4 @@
+import { plainText } from "@millrace/runtime/plain-text";
 import uPlot from "uplot";
 import { DASHED, HIGH, LINE_COLUMNS, LOW, SOLID } from "../model/chart-columns.ts";
 import { trendGaps } from "../model/trend-gaps.ts";
@@ -205,7 +206,8 @@ function drawGaps(plot: uPlot, scene: PlotScene, colours: ChartColours): void {
       const right = Math.min(box.left + box.width, plot.valToPos(gap.endMs / 1_000, "x", true));
       if (right - left < scale) continue;
       hatch(ctx, { left, top: box.top, width: right - left, height: box.height }, colours, scale);
-      const text = [`${line.name}: ${scene.speaker.text("trends.noData")}`, line.name].find(
+      const name = plainText(line.name);
+      const text = [`${name}: ${scene.speaker.text("trends.noData")}`, name].find(
         (words) => ctx.measureText(words).width + 14 * scale < right - left,
       );
       if (text === undefined) continue;
@@ -329,7 +331,7 @@ function drawNames(
     drawShape(ctx, end, colours.ground, scale);
     ctx.fillStyle = colours.ink;
     ctx.fillText(
-      end.name,
+      plainText(end.name),
       box.left + box.width + 10 * scale,
       end.labelY - overflow,
       (NAME_WIDTH_PX_MAX - 14) * scale,
