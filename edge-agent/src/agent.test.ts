@@ -662,6 +662,25 @@ describe("a clock that jumps while the agent runs", () => {
   });
 });
 
+describe("a clock that is set back by an hour while readings come", () => {
+  it("is not what the status goes by", async () => {
+    const { agent, time, wall, central, temperature } = await bench();
+    central.clockMs = () => Math.floor(time.nowMs);
+    agent.start();
+    await time.run(1_000);
+    agent.maintenance.begin({ machine: "m1" }, 60_000, "anna");
+    await time.during(temperature(20) ?? Promise.reject(new Error("no wait")));
+    await time.run(1_000);
+    wall.offsetMs = -3_600_000;
+    await time.run(30_000);
+    const { clock, maintenance, watermarkMs } = agent.status();
+    expect(clock.isSynchronised).toBe(false);
+    expect(clock.nowMs - time.nowMs).toBeGreaterThan(-5_000);
+    expect(clock.nowMs).toBeGreaterThan(watermarkMs ?? Number.POSITIVE_INFINITY);
+    expect(maintenance[0].untilMs - clock.steadyMs).toBeCloseTo(29_000, -3);
+  });
+});
+
 describe("a gateway that starts with its clock an hour behind", () => {
   const HOUR_MS = 3_600_000;
   const sum = (counts: readonly number[]) => counts.reduce((total, count) => total + count, 0);
@@ -710,6 +729,8 @@ describe("a gateway that starts with its clock an hour behind", () => {
     const waiting = agent.status();
     expect(waiting.ledger).toMatchObject({ received: 3, held: 3, aggregated: 0, pending: 0 });
     expect(waiting).toMatchObject({ held: { readings: 3, series: 1 }, watermarkMs: null });
+    const labels = { machine: "m1", site: "alpha" };
+    expect(waiting.held.most).toEqual([{ metric: "temperature", labels, readings: 3 }]);
     expect(waiting.held.bytes).toBeGreaterThan(0);
     const image = store instanceof MemoryStore ? store.snapshot() : undefined;
     expect((await bench({ store: new MemoryStore({}, image) })).agent.status().ledger.held).toBe(3);
@@ -721,7 +742,7 @@ describe("a gateway that starts with its clock an hour behind", () => {
       aggregated: 3,
       rejected: { future: 0 },
     });
-    expect(agent.status().held).toEqual({ readings: 0, series: 0, bytes: 0 });
+    expect(agent.status().held).toEqual({ readings: 0, series: 0, bytes: 0, most: [] });
     central.isReachable = true;
     await time.run(60_000);
     expect(countsOf(central.batches)).toEqual(new Map(times.map((timeMs) => [timeMs, 1])));
@@ -920,6 +941,14 @@ describe("a gateway that starts with its clock an hour behind", () => {
     const status = agent.status();
     expect(status.ledger).toMatchObject({ held: 0, rejected: { unknown_topic: 1 } });
     expect(unbooked(status)).toBe(0);
+    // What it was is known all the same.
+    const [{ topic, head }] = status.quarantine;
+    expect(topic).toBe("temperature");
+    expect(JSON.parse(Buffer.from(head, "base64").toString())).toMatchObject({
+      metric: "temperature",
+      labels: { machine: "m1" },
+    });
+    expect(status.series).toEqual({});
   });
 
   it("lets no frontier pass what was held before that is in a batch", async () => {

@@ -297,7 +297,7 @@ export class Agent {
       log,
       maxFutureMs: config.limits.maxFutureMs,
       hasWitness: this.#hasWitness,
-      isMeasured: (metric) => this.#pipeline.metrics.some(({ name }) => name === metric),
+      isMeasured: (metric) => this.#isMeasured(metric),
       hasRoomFor: (readings) =>
         [...this.#tables.all()].every(({ rowCount }) => rowCount + readings <= HELD_ROWS_MAX),
       durable: () => this.#waits.until({ isUrgent: true }),
@@ -687,9 +687,14 @@ export class Agent {
       held: this.#held,
       sparkplug: this.#sparkplug,
       uplink: this.#uplink,
+      isMeasured: (metric) => this.#isMeasured(metric),
       pending: () => this.#pendingReadings(),
       open: () => this.#openReadings(),
     });
+  }
+
+  #isMeasured(metric: string): boolean {
+    return this.#pipeline.metrics.some(({ name }) => name === metric);
   }
 
   #isDraining(): boolean {

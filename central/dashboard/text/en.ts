@@ -150,6 +150,7 @@ export const en = {
   "agents.reported.program": "program",
   "agents.reported.series": "series",
   "agents.reported.alarms": "alarms",
+  "agents.reported.heldReadings": "readings held until the clock is proven",
   "agents.reported.maintenances": "in maintenance",
   "agents.reported.isClockSynchronised": "clock synchronised",
   "agents.reported.storeFailure": "store failure",

@@ -147,6 +147,7 @@ export const zhCn: Dictionary = {
   "agents.reported.program": "程序",
   "agents.reported.series": "序列",
   "agents.reported.alarms": "报警",
+  "agents.reported.heldReadings": "等待时钟确认的读数",
   "agents.reported.maintenances": "维护中",
   "agents.reported.isClockSynchronised": "时钟已同步",
   "agents.reported.storeFailure": "存储故障",

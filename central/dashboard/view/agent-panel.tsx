@@ -166,6 +166,7 @@ const REPORTED_NAMES = [
   "agents.reported.program",
   "agents.reported.series",
   "agents.reported.alarms",
+  "agents.reported.heldReadings",
   "agents.reported.maintenances",
   "agents.reported.isClockSynchronised",
   "agents.reported.storeFailure",

@@ -28,7 +28,7 @@ function pageOf(said: string) {
     refusedSeries: { temperature: { count: 1, topic: said, client: said, atMs: 0 } },
     watermarkMs: 1,
     watermarkHeldBy: { metric: "temperature", labels: { machine: said }, idleInMs: 1 },
-    clock: { isSynchronised: true, nowMs: 2 },
+    clock: { isSynchronised: true, nowMs: 2, steadyMs: 5 },
     alarms: [
       {
         id: said,
@@ -51,7 +51,12 @@ function pageOf(said: string) {
       { atMs: 0, topic: said, client: said, reason: "malformed", detail: said, head: "", bytes: 1 },
     ],
     quarantineCount: 1,
-    held: { readings: 0, series: 0, bytes: 0 },
+    held: {
+      readings: 1,
+      series: 1,
+      bytes: 1,
+      most: [{ metric: "temperature", labels: { machine: said }, readings: 1 }],
+    },
     recorder: null,
     dedupe: { keys: 0, forgotten: 0 },
     configuration: {
@@ -59,15 +64,17 @@ function pageOf(said: string) {
       source: "central",
       by: said,
       sinceMs: 0,
+      forMs: 60_000,
       isOnTrial: false,
       isDurable: true,
       refused: { version: "w", source: "central", reason: `first\n${said}`, atMs: 0 },
+      refusedAgoMs: null,
     },
     sparkplug: {
       hostId: "host",
       nodesOnline: 0,
       nodesOffline: 1,
-      events: { sequence_gap: 0, rebirth_request: 0, ndeath: 0, ddeath: 0 },
+      events: { sequence_gap: 0, rebirth_request: 0, refused_birth: 2, ndeath: 0, ddeath: 0 },
       nodes: [{ group: said, node: said, isOnline: false, sinceMs: 1, devicesOnline: 0, devicesOffline: 0 }],
     },
     inputs: [
@@ -106,4 +113,17 @@ test("a stranger's text without end leaves the rest of its line to be read", () 
   expect(lines.find((line) => line.startsWith("in maintenance: "))).toMatch(
     /machine=x{192}…, for 0\.0 s more \(x{200}…\)$/,
   );
+});
+
+test("durations are those that the agent has measured, whatever its wall clock says now", () => {
+  const lines = render("x");
+  expect(lines[1]).toBe("pipeline   v pushed by x at central, for 60.0 s");
+  expect(lines[2]).toBe("           REFUSED w of central, before this start: first");
+});
+
+test("held readings are named by the series that hold the most, and births that were refused are counted", () => {
+  const lines = render("m1");
+  const at = lines.findIndex((line) => line.startsWith("  held 1 readings of 1 series"));
+  expect(lines[at + 1]).toBe("    temperature machine=m1  1");
+  expect(lines.find((line) => line.startsWith("sparkplug"))).toMatch(/1 offline, refused_birth 2$/);
 });

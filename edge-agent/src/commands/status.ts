@@ -52,7 +52,7 @@ export function renderStatus(page: StatusPage, url: string, earlier?: EarlierInp
   const rejected = Object.entries(ledger.rejected).filter(([, count]) => count > 0);
   const lines = [
     `${page.agent} at ${page.site}   store ${page.storeId.slice(0, 8)}… epoch ${page.epoch}`,
-    ...renderConfiguration(page.configuration, clock.nowMs),
+    ...renderConfiguration(page.configuration),
     "",
     `link       ${link.state}${link.reason === "connected" ? "" : ` (${plainText(link.reason)})`}, for ${seconds(link.sinceMs)}`,
     `clock      ${clock.isSynchronised ? "plausible" : "behind what is stored: taken as not synchronised"}${offset(link.clockOffsetMs)}`,
@@ -96,7 +96,7 @@ export function renderStatus(page: StatusPage, url: string, earlier?: EarlierInp
     "",
     ...page.maintenance.map(
       ({ labels, untilMs, by }) =>
-        `in maintenance: ${plainText(labelText(labels))}, for ${seconds(untilMs - clock.nowMs)} more (${plainText(by)})`,
+        `in maintenance: ${plainText(labelText(labels))}, for ${seconds(untilMs - clock.steadyMs)} more (${plainText(by)})`,
     ),
     ...(page.actionLatency === null ? [] : [renderLatency(page.actionLatency)]),
     ...renderUnseen(page.rules),
@@ -107,10 +107,11 @@ export function renderStatus(page: StatusPage, url: string, earlier?: EarlierInp
 }
 
 /** What waits for the clock. */
-function renderHeld({ readings, series, bytes }: StatusPage["held"]): readonly string[] {
+function renderHeld({ readings, series, bytes, most }: StatusPage["held"]): readonly string[] {
   if (readings === 0) return [];
   return [
     `  held ${readings} readings of ${series} series (${bytes} bytes): ahead of this agent's clock, which nothing has proven right yet`,
+    ...most.map((one) => `    ${plainText(seriesText(one))}  ${one.readings}`),
   ];
 }
 
@@ -132,24 +133,22 @@ export function renderRecorder({
 }
 
 /** Which pipeline runs, since when, and what was not taken. */
-export function renderConfiguration(
-  configuration: StatusPage["configuration"],
-  nowMs: number,
-): readonly string[] {
+export function renderConfiguration(configuration: StatusPage["configuration"]): readonly string[] {
   if (configuration === null) return [];
-  const { version, source, sinceMs, by, isOnTrial, isDurable, refused } = configuration;
+  const { version, source, forMs, by, isOnTrial, isDurable, refused, refusedAgoMs } = configuration;
   const origin = source === "file" ? "of the file" : `pushed by ${plainText(by ?? "")} at central`;
   const marks = [
     ...(isOnTrial ? ["; on trial"] : []),
     ...(isDurable ? [] : ["; NOT DURABLE yet: a restart goes back to the one before"]),
   ];
-  const lines = [`pipeline   ${version} ${origin}, for ${seconds(nowMs - sinceMs)}${marks.join("")}`];
+  const lines = [`pipeline   ${version} ${origin}, for ${seconds(forMs)}${marks.join("")}`];
   if (refused === null) return lines;
+  const when = refusedAgoMs === null ? "before this start" : `${seconds(refusedAgoMs)} ago`;
   const what = refused.source === "file" ? "the file" : `${refused.version} of central`;
   const [first, ...rest] = refused.reason.split("\n");
   return [
     ...lines,
-    `           REFUSED ${what}, ${seconds(nowMs - refused.atMs)} ago: ${first}`,
+    `           REFUSED ${what}, ${when}: ${first}`,
     ...rest.map((line) => `             ${line}`),
   ];
 }
@@ -224,7 +223,7 @@ export function renderSparkplug(sparkplug: StatusPage["sparkplug"]): readonly st
   if (sparkplug === null) return [];
   const { hostId, nodesOnline, nodesOffline, events, nodes } = sparkplug;
   const offline = nodes.filter(({ isOnline }) => !isOnline).slice(0, OFFLINE_SHOWN_MAX);
-  const counted = (["sequence_gap", "rebirth_request", "ndeath", "ddeath"] as const)
+  const counted = (["sequence_gap", "rebirth_request", "refused_birth", "ndeath", "ddeath"] as const)
     .filter((event) => events[event] > 0)
     .map((event) => `, ${event} ${events[event]}`);
   return [
@@ -300,8 +299,7 @@ function mebibytes(bytes: number): string {
 }
 
 function heldBy({ metric, labels, idleInMs }: NonNullable<StatusPage["watermarkHeldBy"]>): string {
-  const names = [metric, ...Object.entries(labels).map(([name, value]) => `${name}=${value}`)];
-  return `held by ${plainText(names.join(" "))}, idle in ${seconds(idleInMs)}`;
+  return `held by ${plainText(seriesText({ metric, labels }))}, idle in ${seconds(idleInMs)}`;
 }
 
 function column(value: number, width: number): string {
@@ -316,4 +314,11 @@ function offset(clockOffsetMs: number | null): string {
   return clockOffsetMs === null
     ? ""
     : `, ${Math.abs(Math.round(clockOffsetMs))} ms ${clockOffsetMs < 0 ? "ahead of" : "behind"} central`;
+}
+
+function seriesText({
+  metric,
+  labels,
+}: Pick<StatusPage["held"]["most"][number], "metric" | "labels">): string {
+  return [metric, ...Object.entries(labels).map(([name, value]) => `${name}=${value}`)].join(" ");
 }

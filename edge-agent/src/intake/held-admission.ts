@@ -178,7 +178,7 @@ export class HeldAdmission {
       }
       held.released(row.series);
       const series = this.#seriesOf(row);
-      const reason = this.#settle(row, series, isFuture);
+      const reason = this.#settle(row, this.#isMeasured(series) ? series : undefined, isFuture);
       if (reason === undefined) continue;
       const key = `${reason} ${row.series}`;
       const refusal = refusals.get(key);
@@ -188,13 +188,16 @@ export class HeldAdmission {
     held.settle(block, kept);
   }
 
-  /** Undefined where nobody reads it any more. */
   #seriesOf({ series: index }: RedoRow): Series | undefined {
-    const { series, isMeasured } = this.#options;
-    const found = series.has(index) ? series.get(index) : undefined;
-    return found !== undefined && isMeasured(found.metric) ? found : undefined;
+    const { series } = this.#options;
+    return series.has(index) ? series.get(index) : undefined;
   }
 
+  #isMeasured(series: Series | undefined): boolean {
+    return series !== undefined && this.#options.isMeasured(series.metric);
+  }
+
+  /** `series`: undefined where nobody reads it any more. */
   #settle(row: RedoRow, series: Series | undefined, isFuture: boolean): RejectionReason | undefined {
     if (series !== undefined && !isFuture) return this.#options.intake.admit(series, row);
     const reason = isFuture ? "future" : "unknown_topic";

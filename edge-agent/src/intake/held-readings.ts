@@ -90,6 +90,18 @@ export class HeldReadings {
     return this.#countOf.size;
   }
 
+  /** The series that hold the most readings, the first of them first. */
+  most(seriesMax: number): readonly { readonly series: number; readonly readings: number }[] {
+    const most: { readonly series: number; readonly readings: number }[] = [];
+    for (const [series, readings] of this.#countOf) {
+      if (most.length === seriesMax && readings <= most[seriesMax - 1].readings) continue;
+      most.push({ series, readings });
+      most.sort((a, b) => b.readings - a.readings);
+      if (most.length > seriesMax) most.pop();
+    }
+    return most;
+  }
+
   /** No held reading is of an earlier event time; Infinity where there is none. */
   get earliestMs(): number {
     return this.#earliestMs;

@@ -159,6 +159,8 @@ describe("the files", () => {
     const version = versionOf(pipelineText("hot"));
     expect(reloader.status()).toMatchObject({
       ...before,
+      forMs: expect.any(Number),
+      refusedAgoMs: expect.any(Number),
       refused: { source: "file", version, reason: report.detail },
     });
     expect(log.lines.at(-1)).toMatchObject({ level: "error", fields: { detail: report.detail } });
@@ -249,7 +251,12 @@ describe("the files", () => {
     expect(report).toMatchObject({ outcome: "rolled_back", version: before.version });
     expect(report.detail).toContain("cannot listen on 127.0.0.1:1885");
     expect(changed).toEqual([]);
-    expect(reloader.status()).toMatchObject({ ...before, refused: { reason: report.detail } });
+    expect(reloader.status()).toMatchObject({
+      ...before,
+      forMs: expect.any(Number),
+      refusedAgoMs: expect.any(Number),
+      refused: { reason: report.detail },
+    });
     inputs.failure = undefined;
     expect(await reload()).toMatchObject({ outcome: "applied", detail: "changed: inputs, pipeline" });
   });

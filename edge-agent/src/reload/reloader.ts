@@ -85,7 +85,10 @@ export class Reloader {
   readonly #options: ReloaderOptions;
   #running: Wanted;
   #sinceMs: number;
+  #sinceMonotonicMs: number;
   #refused: RefusedPipeline | null;
+  /** Null: by an earlier run. */
+  #refusedMonotonicMs: number | null = null;
   #trial: Timer | undefined;
   /** That of the newest change, until it is done. */
   #undurable: Promise<void> | null = null;
@@ -98,17 +101,22 @@ export class Reloader {
     this.#running = { config, pipeline: loaded.config, version, stored };
     this.#refused = stored.refused;
     this.#sinceMs = clock.nowMs();
+    this.#sinceMonotonicMs = clock.monotonicMs();
     this.#watchTrial();
   }
 
   status(): ConfigurationStatus {
     const { version, stored } = this.#running;
+    const monotonicMs = this.#options.clock.monotonicMs();
+    const refusedAtMs = this.#refused === null ? null : this.#refusedMonotonicMs;
     return {
       ...version,
       sinceMs: this.#sinceMs,
+      forMs: monotonicMs - this.#sinceMonotonicMs,
       isOnTrial: stored.running !== null && stored.running.startsLeft !== null,
       isDurable: this.#undurable === null,
       refused: this.#refused,
+      refusedAgoMs: refusedAtMs === null ? null : monotonicMs - refusedAtMs,
     };
   }
 
@@ -232,7 +240,10 @@ export class Reloader {
     }
     this.#running = wanted;
     this.#refused = wanted.stored.refused;
-    if (isPipelineNew) this.#sinceMs = clock.nowMs();
+    if (isPipelineNew) {
+      this.#sinceMs = clock.nowMs();
+      this.#sinceMonotonicMs = clock.monotonicMs();
+    }
     this.#watchTrial();
     const parts = [...(areInputsNew ? ["inputs"] : []), ...(isPipelineNew ? ["pipeline"] : [])];
     const changed = `changed: ${parts.join(", ")}${atNextStart}`;
@@ -267,6 +278,7 @@ export class Reloader {
     const { version, source } = wanted.version;
     const reason = error instanceof MillraceError ? error.explain() : reasonOf(error);
     this.#refused = { version, source, reason, atMs: this.#options.clock.nowMs() };
+    this.#refusedMonotonicMs = this.#options.clock.monotonicMs();
     return this.#told("rolled_back", by, reason);
   }
 
@@ -275,6 +287,7 @@ export class Reloader {
     if (!(error instanceof MillraceError)) this.#options.log.error("cannot read a configuration", { error });
     const reason = error instanceof Error ? error.message : String(error);
     this.#refused = { ...what, reason, atMs: this.#options.clock.nowMs() };
+    this.#refusedMonotonicMs = this.#options.clock.monotonicMs();
     return this.#told("refused", by, reason);
   }
 

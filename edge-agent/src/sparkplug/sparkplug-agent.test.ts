@@ -282,10 +282,15 @@ describe("readings", () => {
     void receive("alpha/DDATA/l1/m1", Uint8Array.of(0x12, 0xff));
     void receive("alpha/DDATA/l1", Uint8Array.of());
     void receive("beta/NBIRTH/l1", Uint8Array.of());
+    void receive(`alpha/NBIRTH/${"l".repeat(2_000)}`, Uint8Array.of());
+    expect(agent.status().quarantine.at(-1)).toMatchObject({
+      reason: "oversized",
+      detail: expect.stringContaining("edge node or device has over"),
+    });
     void receive("alpha/NBIRTH/l1", new Uint8Array(1 << 21));
     await time.run(100);
     expect(agent.status().ledger).toMatchObject({
-      received: 10,
+      received: 11,
       aggregated: 1,
       rejected: {
         not_numeric: 3,
@@ -294,7 +299,7 @@ describe("readings", () => {
         malformed: 1,
         unknown_topic: 1,
         wrong_site: 1,
-        oversized: 1,
+        oversized: 2,
       },
     });
   });

@@ -1,6 +1,7 @@
 import type { Pipeline, SparkplugConfig } from "@millrace/config";
 import type { Clock, Logger } from "@millrace/runtime";
 import {
+  LABEL_LENGTH_MAX,
   parseSparkplugTopic,
   rebirthCommand,
   SPARKPLUG_NAMESPACE,
@@ -51,6 +52,7 @@ export interface SparkplugDeskOptions {
 }
 
 const NODES_SHOWN_MAX = 100;
+const UNFIT_NAME = `its group, edge node or device has over ${LABEL_LENGTH_MAX} characters, or a NUL, and cannot be a label`;
 const NOTHING: SparkplugHearing<Route> = { readings: [], failures: [], stale: [] };
 
 /**
@@ -116,6 +118,7 @@ export class SparkplugDesk {
       };
     const verdict = this.#routes.judge(topic.source);
     if (verdict === "wrong_site") return { reason: verdict, detail: "its ids name another site" };
+    if (verdict === "unfit_name") return { reason: "oversized", detail: UNFIT_NAME };
     if (verdict === "unknown_topic") return { reason: verdict, detail: "no metric reads this edge node" };
     const hearing = this.#sessions.hear({
       topic,

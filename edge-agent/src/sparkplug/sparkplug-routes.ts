@@ -14,7 +14,7 @@ interface SparkplugMetricRoute {
 }
 
 /** Whether any metric is read of an edge node or its devices; otherwise why not. */
-export type NodeVerdict = "read" | "unknown_topic" | "wrong_site";
+export type NodeVerdict = "read" | "unknown_topic" | "wrong_site" | "unfit_name";
 
 /** Nodes remembered with their verdict; a sensor that invents names must not fill the memory. */
 const CACHED_NODES_MAX = 10_000;
@@ -68,7 +68,7 @@ export class SparkplugRoutes {
     for (const { node } of this.#metrics) {
       const captures = node.match(path);
       if (captures === undefined) continue;
-      verdict = this.#isOwn(captures) ? "read" : "wrong_site";
+      verdict = !areFit(captures) ? "unfit_name" : this.#isOwn(captures) ? "read" : "wrong_site";
       if (verdict === "read") break;
     }
     if (this.#verdicts.size >= CACHED_NODES_MAX) this.#verdicts.clear();
@@ -128,11 +128,12 @@ export class SparkplugRoutes {
 
   /** Of the own site, and such as series may have. */
   #isOwn(captures: Readonly<Record<string, string>>): boolean {
-    if (captures["site"] !== undefined && captures["site"] !== this.#site) return false;
-    return Object.values(captures).every(
-      (label) => label.length <= LABEL_LENGTH_MAX && !label.includes("\0"),
-    );
+    return (captures["site"] ?? this.#site) === this.#site && areFit(captures);
   }
+}
+
+function areFit(captures: Readonly<Record<string, string>>): boolean {
+  return Object.values(captures).every((label) => label.length <= LABEL_LENGTH_MAX && !label.includes("\0"));
 }
 
 function nodeTemplate({ text }: TopicTemplate): TopicTemplate {

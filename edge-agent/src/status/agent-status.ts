@@ -1,7 +1,6 @@
 import type { AgentConfig } from "@millrace/config";
 import type { AlarmEvent, Maintenance, RuleEngine } from "@millrace/detect";
 import type { BatchQueue } from "@millrace/queue";
-import type { Clock } from "@millrace/runtime";
 import { type Labels, LANES, type SeriesWatermarks } from "@millrace/stream";
 import type { AlarmDesk } from "../actions/alarm-desk.ts";
 import type { MaintenanceDesk } from "../actions/maintenance-desk.ts";
@@ -32,7 +31,7 @@ export interface AgentStatus {
   };
   readonly link: ReturnType<Uplink["status"]>;
   readonly lanes: Readonly<Record<string, ReturnType<BatchQueue["lane"]>>>;
-  /** Series known, by metric. */
+  /** Series known, by metric of the pipeline that runs. */
   readonly series: Readonly<Record<string, number>>;
   /** By metric: who wanted more series than it may have, since the start. */
   readonly refusedSeries: Readonly<Record<string, RefusedSeriesStatus>>;
@@ -47,10 +46,19 @@ export interface AgentStatus {
     readonly isSynchronised: boolean;
     /** Central has agreed with it since the start. */
     readonly isProven: boolean;
+    /** The agent's best knowledge of now: not the wall clock, where that is behind what it has heard. */
     readonly nowMs: number;
+    /** By which maintenance ends: no jump of the wall clock moves it. */
+    readonly steadyMs: number;
   };
   /** Readings ahead of a clock that is not proven: they wait until it is. */
-  readonly held: { readonly readings: number; readonly series: number; readonly bytes: number };
+  readonly held: {
+    readonly readings: number;
+    readonly series: number;
+    readonly bytes: number;
+    /** The series that hold the most, at most three; `metric` is empty where damage has taken its name. */
+    readonly most: readonly { readonly metric: string; readonly labels: Labels; readonly readings: number }[];
+  };
   readonly alarms: readonly AlarmEvent[];
   /** What rules did not see, since the start: all of it is in panes all the same. */
   readonly rules: ReturnType<RuleEngine["counts"]> & {
@@ -88,7 +96,6 @@ export interface AgentStatus {
 /** What the status is read from. */
 export interface AgentStatusSources {
   readonly config: AgentConfig;
-  readonly clock: Clock;
   readonly queue: BatchQueue;
   readonly outbox: Outbox;
   readonly ledger: Ledger;
@@ -110,15 +117,19 @@ export interface AgentStatusSources {
   readonly configuration?: () => ConfigurationStatus;
   readonly freeBytes?: () => number | null;
   unavailableSensors(): Readonly<Record<string, string>>;
+  /** The pipeline that runs has this metric. */
+  isMeasured(metric: string): boolean;
   /** Readings that no commit has made durable. */
   pending(): number;
   /** Readings in panes. */
   open(): number;
 }
 
+const HELD_SERIES_SHOWN_MAX = 3;
+
 /** Everything that `millrace-agent status` and the status page show. */
 export function agentStatus(sources: AgentStatusSources): AgentStatus {
-  const { config, clock, queue, ledger, guard, outbox, quarantine, deduplicator, held } = sources;
+  const { config, queue, ledger, guard, outbox, quarantine, deduplicator } = sources;
   return {
     agent: config.agent,
     site: config.site,
@@ -132,12 +143,17 @@ export function agentStatus(sources: AgentStatusSources): AgentStatus {
     },
     link: linkStatus(sources),
     lanes: Object.fromEntries(LANES.map((lane) => [lane, queue.lane(lane)] as const)),
-    series: sources.series.countByMetric(),
+    series: seriesStatus(sources),
     refusedSeries: sources.refusedSeries.status(),
     watermarkMs: outbox.watermarkMs,
     watermarkHeldBy: watermarkHeldBy(sources),
-    clock: { isSynchronised: guard.isSynchronised, isProven: guard.isProven, nowMs: clock.nowMs() },
-    held: { readings: held.count, series: held.seriesCount, bytes: held.bytes },
+    clock: {
+      isSynchronised: guard.isSynchronised,
+      isProven: guard.isProven,
+      nowMs: guard.nowMs(),
+      steadyMs: guard.steadyMs(),
+    },
+    held: heldStatus(sources),
     alarms: sources.rules.activeAlarms(),
     rules: { ...sources.rules.counts(), windowsRefused: sources.watched.refusedCount },
     maintenance: sources.maintenance.list(),
@@ -183,4 +199,16 @@ function watermarkHeldBy({ watermarks, guard, series }: AgentStatusSources): Age
   if (held === null) return null;
   const { metric, labels } = series.get(held.series);
   return { metric, labels, idleInMs: held.idleInMs };
+}
+
+function seriesStatus({ series, isMeasured }: AgentStatusSources): AgentStatus["series"] {
+  return Object.fromEntries(Object.entries(series.countByMetric()).filter(([metric]) => isMeasured(metric)));
+}
+
+function heldStatus({ held, series }: AgentStatusSources): AgentStatus["held"] {
+  const most = held.most(HELD_SERIES_SHOWN_MAX).map(({ series: index, readings }) => {
+    const { metric, labels } = series.has(index) ? series.get(index) : { metric: "", labels: {} };
+    return { metric, labels, readings };
+  });
+  return { readings: held.count, series: held.seriesCount, bytes: held.bytes, most };
 }

@@ -218,9 +218,9 @@ export class StatusServer {
     metrics.gauge("millrace_agent_readings_pending").set(ledger.pending);
     metrics.gauge("millrace_agent_readings_held").set(held.readings);
     metrics.gauge("millrace_agent_held_bytes").set(held.bytes);
-    for (const [metric, count] of Object.entries(series)) {
-      metrics.gauge("millrace_agent_series").set(count, { metric });
-    }
+    const seriesGauge = metrics.gauge("millrace_agent_series");
+    seriesGauge.forgetAll();
+    for (const [metric, count] of Object.entries(series)) seriesGauge.set(count, { metric });
     if (sparkplug !== null) {
       metrics.gauge("millrace_agent_sparkplug_nodes").set(sparkplug.nodesOnline, { state: "online" });
       metrics.gauge("millrace_agent_sparkplug_nodes").set(sparkplug.nodesOffline, { state: "offline" });

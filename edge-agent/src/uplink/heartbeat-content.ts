@@ -40,6 +40,7 @@ export function heartbeatContent(
       queuedBatches: sum(lanes.map(({ queuedBatches }) => queuedBatches)),
       queuedBytes: sum(lanes.map(({ queuedBytes }) => queuedBytes)),
       diskFreeBytes: disk.isLow ? (disk.freeBytes ?? 0) : -1,
+      ...(status.held.readings > 0 ? { heldReadings: status.held.readings } : {}),
       ...(status.maintenance.length > 0 ? { maintenances: status.maintenance.length } : {}),
       ...configurationFields(status.configuration),
     },

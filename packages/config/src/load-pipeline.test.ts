@@ -126,7 +126,7 @@ metrics:
 `);
   expect(warnings.map(formatProblem)).toEqual([
     "p.yaml:3:3: metric vibration is in no window: its readings only meet rules; add a window, or leave it so",
-    "p.yaml:3:28: readings of vibration bring no time of their own and are counted at least once; give from.json.time so that they are counted exactly once",
+    "p.yaml:3:28: readings of vibration bring no time of their own and are counted at least once; a plain number cannot: JSON or CSV with a time would be counted exactly once",
   ]);
 });
 

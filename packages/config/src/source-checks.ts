@@ -27,7 +27,10 @@ export function checkSource(reader: ConfigReader, name: string, metric: MetricFi
   checkConversion(reader, [...path, "convert", "from"], metric);
   const hasTime = from.json?.time ?? from.csv?.time ?? from.senml ?? from.influx;
   if (from.topic !== undefined && hasTime === undefined) {
-    const wayOut = `give from.${from.csv === undefined ? "json" : "csv"}.time so that they are counted exactly once`;
+    const wayOut =
+      from.number === undefined
+        ? `give from.${from.csv === undefined ? "json" : "csv"}.time so that they are counted exactly once`
+        : "a plain number cannot: JSON or CSV with a time would be counted exactly once";
     reader.warning(
       path,
       `readings of ${name} bring no time of their own and are counted at least once; ${wayOut}`,

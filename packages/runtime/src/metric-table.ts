@@ -46,7 +46,7 @@ export const METRIC_TABLE = {
   millrace_agent_input_refused_requests_total: {
     type: "counter",
     labels: ["input", "status"],
-    help: "HTTP requests that were not taken, or not as a whole, by status.",
+    help: "HTTP requests that were refused, as a whole or (429) from some line on, by status.",
   },
   millrace_agent_input_limited_total: {
     type: "counter",

@@ -65,7 +65,7 @@ export async function deliver(
       rejected += 1;
       options.onRejected(rejection.reason);
       if (rejections.length < REJECTIONS_SHOWN_MAX)
-        rejections.push({ line: batch[index].line, ...rejection });
+        rejections.push({ line: batch[index].line, ...rejection, detail: ofLine(rejection.detail) });
     }
   }
 }
@@ -105,4 +105,9 @@ async function waitFor(
     onWaiting(false);
     timer.cancel();
   }
+}
+
+/** What decoders of lines call the first one is the body's line that is told beside it. */
+function ofLine(detail: string): string {
+  return detail.replace(/^line 1: /, "");
 }

@@ -106,7 +106,22 @@ test("what is rejected is listed with its line, the rest is taken; line protocol
     lines: 6,
     "rejected.malformed": 2,
     "rejected.oversized": 1,
-    "refused.400": 2,
+    partly_taken: 2,
+  });
+  // Nothing was refused as a whole.
+  expect(input.status().counts).not.toHaveProperty(["refused.400"]);
+  expect((await post("/topics/t", "bad")).status).toBe(400);
+  await vi.waitFor(() => expect(input.status().counts).toMatchObject({ partly_taken: 2, "refused.400": 1 }));
+});
+
+test("a line is named by its number in the body only, not by the decoder's as well", async () => {
+  const { post } = await inputWith(async ({ payload }) =>
+    Buffer.from(payload).toString() === "m v=1"
+      ? undefined
+      : ({ reason: "malformed", detail: "line 1: there is no field" } as const),
+  );
+  expect(await (await post("/write", "m v=1\nm\n")).json()).toMatchObject({
+    error: "partial write: 1 of 2 rejected dropped=1; the first: line 2, malformed: there is no field",
   });
 });
 

@@ -52,7 +52,8 @@ export class HttpInput implements ReadingInput {
   readonly name: string;
   readonly #options: HttpInputOptions;
   readonly #slots: HttpSlots;
-  readonly #counts = { requests: 0, lines: 0, bytes: 0 };
+  readonly #counts = { requests: 0, partly_taken: 0, lines: 0, bytes: 0 };
+  readonly #partlyTaken = new WeakSet<FastifyReply>();
   readonly #rejected = new Map<string, number>();
   readonly #refused = new Map<number, number>();
   #handler: InputHandler | null = null;
@@ -136,7 +137,7 @@ export class HttpInput implements ReadingInput {
     app.setNotFoundHandler((_request, reply) => refuse(reply, 404, `there is no such path; ${HINT}`));
     app.setErrorHandler((error, _request, reply) => this.#onError(error, reply));
     app.addHook("onResponse", async (_request, reply) => {
-      if (reply.statusCode >= 400) this.#countRefused(reply.statusCode);
+      if (reply.statusCode >= 400 && !this.#partlyTaken.has(reply)) this.#countRefused(reply.statusCode);
     });
     this.#addRoutes(app);
     return app;
@@ -259,6 +260,10 @@ export class HttpInput implements ReadingInput {
     const { failure, ...counts } = report;
     if (failure !== null)
       return this.#tryLater(reply, `${report.taken} taken; send again what follows: ${failure}`, counts);
+    if (report.taken > 0) {
+      this.#partlyTaken.add(reply);
+      this.#counts.partly_taken += 1;
+    }
     const [{ line, reason, detail }] = report.rejections;
     const total = report.taken + report.rejected;
     const message = `partial write: ${report.rejected} of ${total} rejected dropped=${report.rejected}; the first: line ${line}, ${reason}: ${detail}`;
