@@ -209,6 +209,32 @@ const config: AgentConfig = {
   limits: { ...TEST_AGENT_CONFIG.limits, seriesPerMetricMax: 2 },
 };
 
+describe("what is no payload", () => {
+  it("is kept in the quarantine, two a second, over a restart, and counts as no reading", async () => {
+    const { agent, time, store } = await bench();
+    agent.start();
+    const head = new TextEncoder().encode("GET / HTTP/1.1");
+    const junk = {
+      reason: "malformed_packets",
+      topic: "",
+      client: "10.0.0.9",
+      detail: "no MQTT",
+      head,
+    } as const;
+    for (let count = 0; count < 100; count += 1) agent.setAside({ ...junk, bytes: head.length });
+    await time.run(2_000);
+    agent.setAside({ ...junk, bytes: head.length });
+    await time.run(2_000);
+    const { quarantineCount, quarantine, ledger } = agent.status();
+    expect(quarantineCount).toBe(3);
+    expect(ledger.received).toBe(0);
+    expect(quarantine[0]).toMatchObject({ reason: "malformed_packets", client: "10.0.0.9" });
+    expect(Buffer.from(quarantine[0].head, "base64").toString()).toBe("GET / HTTP/1.1");
+    await agent.stop(0);
+    expect((await bench({ store })).agent.status().quarantineCount).toBe(3);
+  });
+});
+
 describe("what inputs other than MQTT rely on", () => {
   it("why a payload was rejected is told once that is durable, with QoS 0 at once", async () => {
     const { agent, time, publish, temperature } = await bench();

@@ -39,6 +39,7 @@ import { FlightRecorder } from "./evidence/flight-recorder.ts";
 import type { FilePositions } from "./inputs/files/file-positions.ts";
 import type { HostReading } from "./inputs/host-input.ts";
 import type { Arrival, Subscriptions } from "./inputs/input.ts";
+import type { Junk } from "./inputs/junk.ts";
 import { Deduplicator } from "./intake/deduplicator.ts";
 import { HeldAdmission } from "./intake/held-admission.ts";
 import { HeldReadings } from "./intake/held-readings.ts";
@@ -600,6 +601,13 @@ export class Agent {
   /** A reading of the gateway's own sensors; nobody waits for it. */
   receiveHost(reading: HostReading): void {
     this.#reception.receiveHost(reading);
+  }
+
+  /** What an input could make no payload of: a few a second are kept to be looked at, and nobody waits for it. */
+  setAside(junk: Junk): void {
+    const { clock } = this.#options;
+    const time = { atMs: clock.nowMs(), monotonicMs: clock.monotonicMs() };
+    if (this.#quarantine.addJunk(junk, time)) this.#commits.request(LAZY_COMMIT_MS);
   }
 
   /** Ends latched alarms whose condition is over; those that still hold stay. `all` means all; `by` goes into the audit trail. */

@@ -35,6 +35,7 @@ import { BrokerInput } from "./inputs/broker-input.ts";
 import { FileInput } from "./inputs/files/file-input.ts";
 import { HostInput } from "./inputs/host-input.ts";
 import { systemHostReaders } from "./inputs/host-readers.ts";
+import type { Junk } from "./inputs/junk.ts";
 import { HttpInput } from "./inputs/http/http-input.ts";
 import { MqttInput } from "./inputs/mqtt-input.ts";
 import { SparkplugPresence } from "./inputs/sparkplug-presence.ts";
@@ -126,6 +127,7 @@ export async function runAgent(configPath: string): Promise<ExitCode> {
     log: log.child("input"),
     evidence: agent.evidence,
     payloadBytesMax: config.limits.payloadBytesMax,
+    setAside: (junk: Junk) => agent.setAside(junk),
   };
   const sessions = new StoredSessionFilters({ store, keep: (changes) => agent.keep(changes) });
   const newPresence = () => new SparkplugPresence({ ...config.sparkplug, clock: systemClock });

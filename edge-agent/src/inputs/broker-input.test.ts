@@ -4,6 +4,7 @@ import { systemClock } from "@millrace/runtime";
 import { SimulatedTime, TEST_CERTIFICATES } from "@millrace/testkit";
 import { expect, test, vi } from "vitest";
 import { brokerWith, cleanups, holdingHandler, rawSocket, sensor } from "./broker-input.test-support.ts";
+import type { Junk } from "./junk.ts";
 import type { Arrival } from "./input.ts";
 import { SparkplugPresence } from "./sparkplug-presence.ts";
 
@@ -464,4 +465,72 @@ test("a client that publishes right after its CONNECT, before the CONNACK, loses
   // CONNACK and PUBACKs have four bytes each.
   await vi.waitFor(() => expect(answered).toBe(4 * 1001));
   expect(count).toBe(1000);
+});
+
+test.each([
+  ["another protocol", Buffer.from("GET / HTTP/1.1\r\nHost: x\r\n\r\n".padEnd(200)), "GET / HTTP/1.1"],
+  [
+    "TLS where there is none",
+    Buffer.from([0x16, 3, 1, 2, 0, 1, 0, 1, 0xfc, 3, 3, 7, 7, 7]),
+    "\u0016\u0003\u0001",
+  ],
+  // Protocol level 9; its password would come behind the twelfth byte.
+  [
+    "a CONNECT of no version",
+    Buffer.from([
+      0x10,
+      24,
+      0,
+      4,
+      0x4d,
+      0x51,
+      0x54,
+      0x54,
+      9,
+      0xc2,
+      0,
+      0,
+      0,
+      1,
+      0x61,
+      0,
+      1,
+      0x62,
+      0,
+      6,
+      ...Buffer.from("secret"),
+    ]),
+    "MQTT",
+  ],
+  ["a length without end", Buffer.from([0x30, 0xff, 0xff, 0xff, 0xff, 0xff, 0x6d, 0x65]), "me"],
+])("of %s the first bytes are set aside, no password among them", async (_what, bytes, begins) => {
+  const junk: Junk[] = [];
+  const input = await brokerWith(() => {}, { setAside: (one) => junk.push(one) });
+  const socket = rawSocket(input);
+  const closed = new Promise((resolve) => socket.once("close", resolve));
+  socket.write(bytes);
+  await closed;
+  await vi.waitFor(() => expect(junk).toHaveLength(1));
+  expect(junk[0]).toMatchObject({ reason: "malformed_packets", topic: "", client: "127.0.0.1" });
+  const head = Buffer.from(junk[0].head).toString("latin1");
+  expect(head).toContain(begins);
+  expect(head.length).toBeLessThanOrEqual(64);
+  expect(head).not.toContain("secret");
+  expect(input.status().counts).toMatchObject({ client_errors: 1, malformed_packets: 1 });
+});
+
+test("of packets that are none behind a good CONNECT those are set aside; a lost connection is not", async () => {
+  const junk: Junk[] = [];
+  const input = await brokerWith(() => {}, { setAside: (one) => junk.push(one) });
+  const socket = rawSocket(input);
+  socket.write(Buffer.from([0x10, 13, 0, 4, 0x4d, 0x51, 0x54, 0x54, 4, 2, 0, 0, 0, 1, 0x61]));
+  await new Promise((resolve) => socket.once("data", resolve));
+  // SUBSCRIBE without its flags.
+  socket.write(Buffer.from([0x80, 6, 0, 1, 0, 1, 0x74, 0]));
+  await vi.waitFor(() => expect(junk).toHaveLength(1));
+  expect(junk[0]).toMatchObject({ client: "a", head: Uint8Array.of(0x80, 6, 0, 1, 0, 1, 0x74, 0) });
+  const leaving = await sensor(input);
+  leaving.stream.destroy();
+  await vi.waitFor(() => expect(input.status().counts["clients"]).toBe(0));
+  expect(junk).toHaveLength(1);
 });

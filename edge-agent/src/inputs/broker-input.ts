@@ -18,6 +18,7 @@ import { type BrokerUser, BrokerUsers } from "./broker-users.ts";
 import { ClientReader } from "./client-reader.ts";
 import type { DirectPublish } from "./direct-publishes.ts";
 import type { Input, InputHandler, InputStatus, PublishOptions, Subscriptions } from "./input.ts";
+import type { Junk } from "./junk.ts";
 import { OrderedRelease } from "./ordered-release.ts";
 import { pubackBytes } from "./puback-bytes.ts";
 import { ReadingTurns } from "./reading-turns.ts";
@@ -64,6 +65,8 @@ export interface BrokerInputOptions {
   readonly connectsPerSecondMax?: number;
   /** Where the agent commands: persistent sessions may hold QoS 1 subscriptions there; a client's publish is counted. */
   readonly commandFilters: readonly string[];
+  /** Takes the first bytes of what is no MQTT. */
+  setAside?(junk: Junk): void;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -155,6 +158,7 @@ export class BrokerInput implements Input {
     oversized: 0,
     commit_failures: 0,
     client_errors: 0,
+    malformed_packets: 0,
     refused_clients: 0,
     refused_rate: 0,
     refused_login: 0,
@@ -173,6 +177,7 @@ export class BrokerInput implements Input {
   /** Of the clients that connect; 0: they have none. */
   readonly #keepAliveMsOf = new WeakMap<Client, number>();
   readonly #failedClients = new WeakSet<Client>();
+  readonly #readerOf = new WeakMap<Client, ClientReader<KnownTopic>>();
   readonly #connects = new Map<string, number>();
   /** By topic: bytes of topic and payload of its retained message. */
   readonly #retainedBytesOf = new Map<string, number>();
@@ -478,6 +483,7 @@ export class BrokerInput implements Input {
       leftUnread: () => void this.#leftUnread.add(client),
       oversized: () => this.#counts.oversized++,
     });
+    this.#readerOf.set(client, reader);
     client.once("connected", () => {
       // It may have ended in the middle of its login: nobody tells of it again.
       if (socket.destroyed) return;
@@ -734,9 +740,22 @@ export class BrokerInput implements Input {
     if (this.#failedClients.has(client)) return;
     this.#failedClients.add(client);
     this.#counts.client_errors++;
+    const address = client.conn instanceof Socket ? client.conn.remoteAddress : undefined;
     this.#options.log.repeated("client_error", `a client was disconnected: ${error.message}`, {
       client: client.id,
-      address: client.conn instanceof Socket ? client.conn.remoteAddress : undefined,
+      address,
+    });
+    const reader = this.#readerOf.get(client);
+    if (reader?.isMalformed !== true) return;
+    this.#counts.malformed_packets++;
+    const { head } = reader;
+    this.#options.setAside?.({
+      reason: "malformed_packets",
+      topic: "",
+      client: client.id || (address ?? ""),
+      detail: `${error.message}; the connection is closed`,
+      head,
+      bytes: head.length,
     });
   }
 }

@@ -27,6 +27,11 @@ export interface ClientReaderOptions<Topic> {
 }
 
 const NOTHING = Buffer.alloc(0);
+/** Tells protocols apart, and of most packets their topic. */
+const HEAD_BYTES = 64;
+/** Of a CONNECT its protocol's name and version: a password may come behind. */
+const CONNECT_HEAD_BYTES = 12;
+const CONNECT = 1;
 /** Of a CONNECT, with its will: it comes before anybody has logged in. */
 const CONNECT_BYTES_MAX = 16 * 1024;
 /** Greater packets are left for aedes: what it costs matters little beside what is in them. */
@@ -45,6 +50,9 @@ export class ClientReader<Topic> {
   #readAtMs = 0;
   #isParsing = false;
   #isAskedAgain = false;
+  #isRefused = false;
+  /** What the connection began with, until it stands; then what aedes was last given. */
+  #head: Uint8Array = NOTHING;
 
   constructor(options: ClientReaderOptions<Topic>) {
     this.#options = options;
@@ -60,6 +68,17 @@ export class ClientReader<Topic> {
     this.#read = socket.read.bind(socket);
     socket.read = (size?: number): unknown => this.#readFor(size);
     socket.once("close", () => this.#arrival?.cancel());
+  }
+
+  /** An error now is of the bytes that have come: they are being parsed, or the guard has refused them. */
+  get isMalformed(): boolean {
+    return this.#isParsing || this.#isRefused;
+  }
+
+  /** The first bytes of what may be malformed. */
+  get head(): Uint8Array {
+    const isConnect = this.#head[0] >> 4 === CONNECT;
+    return isConnect ? this.#head.subarray(0, CONNECT_HEAD_BYTES) : this.#head;
   }
 
   /** The connection stands. 0: it needs no keep-alive. */
@@ -111,11 +130,14 @@ export class ClientReader<Topic> {
       const chunk: unknown = this.#read(bytes === waitingBytes ? size : bytes);
       if (!Buffer.isBuffer(chunk)) return chunk;
       this.#readAtMs = clock.monotonicMs();
+      if (!publishes.isOpen && this.#head.length === 0) this.#head = headOf(chunk);
       left = publishes.read(chunk);
+      if (left === undefined && publishes.isOpen) this.#head = headOf(chunk);
     }
     if (publishes.isHeldBack) leftUnread();
     if (left === null) return null;
     if (left !== undefined) return this.#handOver(left);
+    this.#isRefused = true;
     oversized();
     socket.destroy(new Error("a packet exceeds packetBytesMax"));
     return null;
@@ -124,10 +146,16 @@ export class ClientReader<Topic> {
   /** aedes parses at once what it reads, and asks for more in the middle of it where nobody subscribes. */
   #handOver(left: Buffer): Buffer {
     this.#isParsing = true;
+    if (this.#publishes.isOpen) this.#head = headOf(left);
     queueMicrotask(() => {
       this.#isParsing = false;
       if (this.#isAskedAgain) this.#options.socket.emit("readable");
     });
     return left;
   }
+}
+
+/** A copy: the whole buffer would stay in memory with a part of it. */
+function headOf(bytes: Uint8Array): Uint8Array {
+  return Uint8Array.from(bytes.subarray(0, HEAD_BYTES));
 }

@@ -7,14 +7,15 @@ import {
   prefixRange,
   putJson,
 } from "../durability/agent-store.ts";
+import type { Junk } from "../inputs/junk.ts";
 import type { RejectionReason } from "../ledger.ts";
 
-/** A payload, or a reading of it, that was set aside. */
+/** A payload, or a reading of it, or what was none, that was set aside. */
 export interface QuarantinedPayload {
   readonly atMs: number;
   readonly topic: string;
   readonly client: string;
-  readonly reason: RejectionReason;
+  readonly reason: RejectionReason | Junk["reason"];
   readonly detail: string;
   /** The payload's first bytes, base64. */
   readonly head: string;
@@ -28,12 +29,16 @@ const KEPT_MAX = 1_000;
 /** Set aside per commit at most: a flood of junk must not become a flood of writes. */
 const PER_COMMIT_MAX = 100;
 
+/** Of what is no payload: who only connects must not push out everything else. */
+const JUNK_PER_SECOND_MAX = 2;
+
 /** The bounded drawer of what could not be used, so that a person can look at it. */
 export class Quarantine {
   #next = 1;
   #oldest = 1;
   #waiting: QuarantinedPayload[] = [];
   #recent: QuarantinedPayload[] = [];
+  readonly #junk = { sinceMs: Number.NEGATIVE_INFINITY, count: 0 };
 
   static async open(store: Store): Promise<Quarantine> {
     const quarantine = new Quarantine();
@@ -50,8 +55,20 @@ export class Quarantine {
 
   add(entry: Omit<QuarantinedPayload, "head" | "bytes">, payload: Uint8Array): void {
     if (this.#waiting.length >= PER_COMMIT_MAX) return;
-    const head = Buffer.from(payload.subarray(0, HEAD_BYTES)).toString("base64");
-    const quarantined = { ...entry, head, bytes: payload.length };
+    this.#add({ ...entry, head: headOf(payload), bytes: payload.length });
+  }
+
+  /** False, and nothing has happened, where enough of it was kept in this second. */
+  addJunk({ head, ...junk }: Junk, { atMs, monotonicMs }: { atMs: number; monotonicMs: number }): boolean {
+    if (monotonicMs - this.#junk.sinceMs >= 1_000)
+      Object.assign(this.#junk, { sinceMs: monotonicMs, count: 0 });
+    if (this.#junk.count >= JUNK_PER_SECOND_MAX || this.#waiting.length >= PER_COMMIT_MAX) return false;
+    this.#junk.count += 1;
+    this.#add({ atMs, ...junk, head: headOf(head) });
+    return true;
+  }
+
+  #add(quarantined: QuarantinedPayload): void {
     this.#waiting.push(quarantined);
     this.#recent.push(quarantined);
     if (this.#recent.length > 20) this.#recent.shift();
@@ -86,6 +103,10 @@ export class Quarantine {
       changes.push({ type: "del", key: numberKey(PREFIX.quarantine, this.#oldest) });
     }
   }
+}
+
+function headOf(bytes: Uint8Array): string {
+  return Buffer.from(bytes.subarray(0, HEAD_BYTES)).toString("base64");
 }
 
 function isQuarantined(value: unknown): value is QuarantinedPayload {

@@ -7,6 +7,7 @@ import { silentLogger, systemClock } from "@millrace/runtime";
 import { TEST_CERTIFICATES } from "@millrace/testkit";
 import { afterEach, expect, test, vi } from "vitest";
 import type { Arrival, InputHandler } from "../input.ts";
+import type { Junk } from "../junk.ts";
 import { HttpInput, type HttpInputOptions } from "./http-input.ts";
 
 const cleanups: (() => Promise<unknown>)[] = [];
@@ -159,7 +160,8 @@ test("paths, topics, types and encodings that are not known are refused with a h
 
 test("a body too large is refused, also one that only unpacks to it", async () => {
   const { handler, arrivals } = takingHandler();
-  const { input, post } = await inputWith(handler);
+  const junk: Junk[] = [];
+  const { input, post } = await inputWith(handler, { setAside: (one) => junk.push(one) });
   expect((await post("/topics/t", "1\n".repeat(6_000))).status).toBe(413);
   const bomb = Uint8Array.from(gzipSync("0\n".repeat(2_000_000)));
   expect(bomb.length).toBeLessThan(10_000);
@@ -167,6 +169,31 @@ test("a body too large is refused, also one that only unpacks to it", async () =
   expect(answer.status).toBe(413);
   expect(arrivals).toEqual([]);
   expect(input.status().counts).toMatchObject({ "refused.413": 2, working: 0 });
+  const body = { reason: "oversized_body", topic: "t", client: "127.0.0.1" };
+  expect(junk).toMatchObject([{ ...body, bytes: 12_000 }, body]);
+  expect([...junk[1].head.subarray(0, 2)]).toEqual([0x1f, 0x8b]);
+});
+
+test("of a body too large the first bytes are set aside, also where nothing tells how long it will be", async () => {
+  const junk: Junk[] = [];
+  const { input } = await inputWith(takingHandler().handler, { setAside: (one) => junk.push(one) });
+  for (const headers of [{ "content-length": "12000" }, {}]) {
+    const status = await new Promise((resolve, reject) => {
+      const type = { "content-type": "text/plain" };
+      const options = {
+        port: input.port,
+        path: "/topics/t",
+        method: "POST",
+        headers: { ...type, ...headers },
+      };
+      httpRequest(options, (response) => resolve(response.resume().statusCode))
+        .on("error", reject)
+        .end("first".padEnd(12_000, "1"));
+    });
+    expect(status).toBe(413);
+  }
+  for (const { head } of junk) expect(Buffer.from(head).toString()).toMatch(/^first1/);
+  expect(junk).toHaveLength(2);
 });
 
 test("users prove themselves with a password or a token", async () => {

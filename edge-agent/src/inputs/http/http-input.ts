@@ -6,6 +6,7 @@ import type { HttpInputConfig } from "@millrace/config";
 import { type Clock, type Logger, toListenError } from "@millrace/runtime";
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
 import type { InputHandler, InputStatus, ReadingInput } from "../input.ts";
+import type { Junk } from "../junk.ts";
 import { bodyLines } from "./body-lines.ts";
 import type { BodyPayload } from "./body-payload.ts";
 import { deliver, type DeliveryReport } from "./delivery.ts";
@@ -22,6 +23,8 @@ export interface HttpInputOptions extends HttpInputConfig {
   readonly evidence?: EvidenceBounds;
   /** Why the store takes no writes now; null while it does. */
   failure(): string | null;
+  /** Takes the first bytes of bodies that are too large. */
+  setAside?(junk: Junk): void;
   /** Of a whole request, headers and body. Default 30 s. */
   readonly requestTimeoutMs?: number;
   readonly clock: Clock;
@@ -56,6 +59,8 @@ export class HttpInput implements ReadingInput {
   readonly #partlyTaken = new WeakSet<FastifyReply>();
   readonly #rejected = new Map<string, number>();
   readonly #refused = new Map<number, number>();
+  /** Where nothing tells how long it will be. */
+  readonly #bodyHeads = new WeakMap<FastifyRequest, Buffer>();
   #handler: InputHandler | null = null;
   #server: FastifyInstance | null = null;
 
@@ -135,7 +140,13 @@ export class HttpInput implements ReadingInput {
     app.removeAllContentTypeParsers();
     app.addContentTypeParser("*", { parseAs: "buffer" }, (_request, body, done) => done(null, body));
     app.setNotFoundHandler((_request, reply) => refuse(reply, 404, `there is no such path; ${HINT}`));
-    app.setErrorHandler((error, _request, reply) => this.#onError(error, reply));
+    app.setErrorHandler((error, request, reply) => this.#onError(error, request, reply));
+    app.addHook("preParsing", (request, _reply, body, done) => {
+      // What is known to be too large is not read: its beginning waits in its stream.
+      if (request.headers["content-length"] === undefined)
+        body.once("data", (chunk: Buffer) => this.#bodyHeads.set(request, chunk));
+      done(null, body);
+    });
     app.addHook("onResponse", async (_request, reply) => {
       if (reply.statusCode >= 400 && !this.#partlyTaken.has(reply)) this.#countRefused(reply.statusCode);
     });
@@ -275,19 +286,36 @@ export class HttpInput implements ReadingInput {
     return refuse(reply, 429, message, counts);
   }
 
-  #onError(error: unknown, reply: FastifyReply): FastifyReply {
-    if (error instanceof HttpRefusal) return refuse(reply, error.status, error.message);
+  #onError(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+    if (error instanceof HttpRefusal) {
+      if (error.status === 413) this.#setAside(request, error.message);
+      return refuse(reply, error.status, error.message);
+    }
     if (hasStatus(error) && error.statusCode === 413) {
       const { bodyBytesMax } = this.#options;
-      return refuse(
-        reply,
-        413,
-        `the body has over ${bodyBytesMax} bytes; send fewer lines, or raise bodyBytesMax`,
-      );
+      const detail = `the body has over ${bodyBytesMax} bytes; send fewer lines, or raise bodyBytesMax`;
+      this.#setAside(request, detail);
+      return refuse(reply, 413, detail);
     }
     if (hasStatus(error) && error.statusCode < 500) return refuse(reply, error.statusCode, error.message);
     this.#options.log.repeated("http_error", "cannot answer a request", { error });
     return refuse(reply, 500, "the agent's log says more");
+  }
+
+  /** Of a body that is too large, what has come of it; nothing where it is still on its way. */
+  #setAside(request: FastifyRequest, detail: string): void {
+    const { users, setAside } = this.#options;
+    const { authorization, "content-length": length } = request.headers;
+    const waiting: unknown = Buffer.isBuffer(request.body) ? request.body : request.raw.read();
+    const head = this.#bodyHeads.get(request) ?? (Buffer.isBuffer(waiting) ? waiting : Buffer.alloc(0));
+    setAside?.({
+      reason: "oversized_body",
+      topic: topicOf(request) ?? "",
+      client: loginOf(authorization, users) ?? request.ip,
+      detail,
+      head,
+      bytes: Number(length ?? head.length),
+    });
   }
 
   #countRefused(status: number): void {
