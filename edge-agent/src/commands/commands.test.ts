@@ -356,7 +356,12 @@ test("a maintenance that matches nothing warns first, begins nothing and fails, 
   );
   const on = (...flags: string[]) =>
     runCommand({ maintenance: maintenanceCommand }, [
-      ...["maintenance", "on", "--labels", "machine=m9", "--config", config],
+      "maintenance",
+      "on",
+      "--labels",
+      "machine=m9",
+      "--config",
+      config,
       ...flags,
     ]);
   const warning = "WARNING: 0 series have machine=m9 now; see that names and values are right\n";
