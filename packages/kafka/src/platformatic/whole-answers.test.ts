@@ -14,7 +14,15 @@ test("an answer in three pieces is parsed out of one", () => {
     const fields = [reader.readInt32(), reader.readString(), reader.readInt32()];
     read = { correlationId, apiKey, apiVersion, pieceCount, fields };
   };
-  connection.send(1, 17, () => pieces, parse, true, true, () => undefined);
+  connection.send(
+    1,
+    17,
+    () => pieces,
+    parse,
+    true,
+    true,
+    () => undefined,
+  );
   expect(pieces.buffers.length).toBeGreaterThan(2);
   expect(read).toEqual({
     correlationId: 5,
