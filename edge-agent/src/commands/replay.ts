@@ -1,12 +1,16 @@
 import { statSync } from "node:fs";
 import { formatWarnings, loadAgentConfig, loadAgentPipeline } from "@millrace/config";
-import { type Command, MillraceError, onStopSignals, reasonOf, systemClock } from "@millrace/runtime";
+import { type Command, MillraceError, onStopSignals, reasonOf, systemClock, type Timer } from "@millrace/runtime";
 import { fileReading } from "../replay/file-reading.ts";
 import { PrintReport } from "../replay/print-report.ts";
 import { recordedFile } from "../replay/recorded-file.ts";
-import { replay } from "../replay/replay.ts";
+import { replay, type ReplayTotals } from "../replay/replay.ts";
 import { CONFIG_FLAG } from "./config-flag.ts";
 
+/** What it knows by then is printed in less; a second signal does not wait at all. */
+const STOP_MS_MAX = 800;
+/** As a shell has it for who was interrupted. */
+const STOPPED_CODE = 130;
 /** Each is open at once, and a shell usually lets a program have 1,024. */
 const FILES_MAX = 500;
 
@@ -19,7 +23,8 @@ POST /write takes it: one that matches an entry of inputs.files is read as that 
 recording: a line's time, else the newest reading's own. The running agent and its store are not touched, and no command
 goes out: actions are shown as dry runs.
 
-Exit codes: 0 every line was read; 1 some were bad (file:line:column on stderr), or a file could not be read; 2 wrong use.
+Exit codes: 0 every line was read; 1 some were bad (file:line:column on stderr), or a file could not be read; 2 wrong use;
+130 stopped by a signal: what was known by then is printed.
 Readings that the agent would reject are no bad lines: they are in the ledger at the end.`,
   flags: {
     config: CONFIG_FLAG,
@@ -67,11 +72,33 @@ Readings that the agent would reject are no bad lines: they are in the ledger at
       monotonicMs: () => systemClock.monotonicMs(),
       share: () => (sizeBytes === 0 ? null : readBytes.reduce((sum, bytes) => sum + bytes, 0) / sizeBytes),
     });
-    const leave = () => process.exit(130);
-    const listenNoMore = onStopSignals({ stop: leave, force: leave });
-    const totals = await replay({ config, pipeline: pipeline.config, files, report });
-    listenNoMore();
+    const stopping = new AbortController();
+    const leave = () => process.exit(STOPPED_CODE);
+    let isLate: Timer | undefined;
+    const stop = () => {
+      isLate = systemClock.after(STOP_MS_MAX, () => {
+        report.flush();
+        leave();
+      });
+      stopping.abort();
+    };
+    const listenNoMore = onStopSignals({ stop, force: leave });
+    const todayMs = () => systemClock.nowMs();
+    const { signal } = stopping;
+    let totals: ReplayTotals;
+    try {
+      totals = await replay({ config, pipeline: pipeline.config, files, report, todayMs, stop: signal });
+    } finally {
+      listenNoMore();
+      isLate?.cancel();
+    }
     const { isBalanced } = report.totals(totals);
+    if (totals.isStopped) {
+      // Nobody waits for what would still come.
+      if (words.includes("-")) process.stdin.destroy();
+      output.err(`replay: stopped by a signal; the rest was not replayed\n`);
+      return STOPPED_CODE;
+    }
     return totals.badLines === 0 && isBalanced ? 0 : 1;
   },
 };

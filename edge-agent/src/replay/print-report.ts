@@ -82,7 +82,7 @@ export class PrintReport implements ReplayReport {
     const monotonicMs = this.#options.monotonicMs();
     if (monotonicMs - this.#shownMs < PROGRESS_MS) return;
     this.#shownMs = monotonicMs;
-    this.#flush();
+    this.flush();
     const share = this.#options.share();
     const read = share === null ? "" : `${Math.floor(share * 100)} % read, `;
     this.#options.output.err(`replay: ${read}${this.#messageCount} messages, at ${time(nowMs)}\n`);
@@ -130,7 +130,7 @@ export class PrintReport implements ReplayReport {
       for (const [reason, count] of rejected) this.#print(`           rejected(${reason}) ${count}`);
       if (!isBalanced) this.#print("           it does NOT add up: please report it");
     }
-    this.#flush();
+    this.flush();
     return { isBalanced };
   }
 
@@ -142,10 +142,11 @@ export class PrintReport implements ReplayReport {
 
   #print(line: string): void {
     this.#lines.push(line);
-    if (this.#lines.length >= LINES_MAX) this.#flush();
+    if (this.#lines.length >= LINES_MAX) this.flush();
   }
 
-  #flush(): void {
+  /** All that waits to be printed together. */
+  flush(): void {
     if (this.#lines.length > 0) this.#options.output.out(`${this.#lines.join("\n")}\n`);
     this.#lines = [];
   }

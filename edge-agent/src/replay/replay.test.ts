@@ -7,19 +7,23 @@ import type { AlarmEvent } from "@millrace/detect";
 import { SeededRandom } from "@millrace/testkit";
 import { SPARKPLUG_TYPES } from "@millrace/wire";
 import protobuf from "sparkplug-payload/lib/sparkplugPayloadProto.js";
-import { afterAll, expect, test } from "vitest";
+import { afterAll, afterEach, expect, test, vi } from "vitest";
 import type { Rejection } from "../intake/rejection.ts";
 import type { BadLine, Recorded } from "./recorded-message.ts";
 import { replay } from "./replay.ts";
+import { ReplayedAgent } from "./replayed-agent.ts";
 import type { ToldWindow } from "./replayed-central.ts";
 
 const { Payload } = protobuf.org.eclipse.tahu.protobuf;
 
 const folder = mkdtempSync(join(tmpdir(), "millrace-replay-"));
 afterAll(() => rmSync(folder, { recursive: true }));
+afterEach(() => void vi.restoreAllMocks());
 
 const T = Date.parse("2026-01-05T10:00:00Z");
 const SECOND = 1_000;
+const DAY = 86_400 * SECOND;
+const YEAR = 365 * DAY;
 
 function configOf(more: { agent?: object; pipeline?: object } = {}) {
   const agent = {
@@ -82,21 +86,33 @@ async function* recording(sent: Iterable<Sent>): AsyncGenerator<readonly Recorde
   }
 }
 
-async function play(sent: Iterable<Sent>, more: Parameters<typeof configOf>[0] = {}) {
+interface More {
+  readonly agent?: object;
+  readonly pipeline?: object;
+  readonly stop?: AbortSignal;
+  readonly moved?: (timeMs: number) => void;
+}
+
+async function play(
+  sent: Iterable<Sent> | AsyncIterable<readonly Recorded[]>,
+  { moved = () => undefined, stop = new AbortController().signal, ...more }: More = {},
+) {
   const windows: ToldWindow[] = [];
   const alarms: AlarmEvent[] = [];
   const bad: BadLine[] = [];
   const rejected: string[] = [];
   const totals = await replay({
     ...configOf(more),
-    files: [recording(sent)],
+    files: [Symbol.asyncIterator in sent ? sent : recording(sent)],
+    todayMs: () => T + 200 * YEAR,
+    stop,
     report: {
       window: (told) => windows.push(told),
       alarm: (event) => alarms.push(event),
       bad: (line) => bad.push(line),
       rejected: ({ place }, all: readonly Rejection[]) =>
         rejected.push(...all.map(({ reason }) => `${place.line} ${reason}`)),
-      moved: () => undefined,
+      moved,
     },
   });
   const { received, aggregated, ruleOnly, duplicate } = totals.ledger;
@@ -300,4 +316,129 @@ test("an empty recording has no time and no windows", async () => {
   const { told, totals } = await play([]);
   expect(told).toEqual([]);
   expect(totals).toMatchObject({ messages: 0, fromMs: null });
+});
+
+/** Everything that is asked of rules and windows, with silences of seconds to hours between bursts of readings. */
+function eventful(seed: number): Sent[] {
+  const random = new SeededRandom(seed);
+  const sent: Sent[] = [];
+  let at = T;
+  for (let burst = 0; burst < 8; burst += 1) {
+    const steadyMs = random.integer(1, 200) * SECOND;
+    const machines = random.integer(1, 4);
+    for (let count = random.integer(1, 40); count > 0; count -= 1) {
+      at += random.integer(0, 4) === 0 ? random.integer(0, 100) : steadyMs;
+      const machine = `m${random.integer(1, machines)}`;
+      const offsetMs = random.chance(0.2) ? random.integer(-90_000, 8_000) : 0;
+      sent.push({ machine, at, t: at + offsetMs, v: random.integer(40, 100), isRetained: random.chance(0.05) });
+      const state = random.chance(0.5) ? "on" : "off";
+      if (random.chance(0.1)) sent.push({ topic: `factory/alpha/${machine}/service`, v: state, at });
+      if (random.chance(0.1)) sent.push({ topic: `factory/alpha/${machine}/state`, v: "stopped", at });
+      if (random.chance(0.1)) sent.push({ machine, at, t: T - 20 * YEAR, v: 1 });
+    }
+    at += Math.floor(10 ** random.integer(4, 7) * (0.3 + random.next()));
+  }
+  return sent;
+}
+
+const action = { publish: "factory/{site}/stop", payload: "STOP", atMostPerMinute: 1, armed: true };
+const everything = {
+  maintenance: { topic: "factory/{site}/{machine}/service", equals: "on", longest: "40m" },
+  windows: {
+    w10: { metric: "temperature", size: "10s", by: ["machine"], late: { allowed: "1h" } },
+    sliding: { metric: "temperature", size: "10m", slide: "1m", by: ["site"] },
+    daily: { metric: "temperature", size: "1d", timeZone: "Europe/Berlin", by: ["machine"] },
+    runs: { metric: "temperature", session: { gap: "20m" }, by: ["machine"] },
+  },
+  rules: {
+    ...rules.rules,
+    gone: { metric: "temperature", when: { missing: { for: "7m" } }, severity: 500, action },
+    long_gone: { metric: "temperature", when: { missing: { for: "30m" } }, severity: 600, action },
+    steep: { metric: "temperature", when: { rateOfChange: { above: 5, per: "1s", over: "10s" } }, severity: 100 },
+    frozen: { metric: "temperature", when: { stuck: { for: "2m" } }, severity: 100 },
+    lasting: { metric: "temperature", when: { above: 70, forAtLeast: "1m" }, severity: 100 },
+    average: { window: "sliding", value: "sum", when: { above: 900 }, severity: 200, action },
+  },
+};
+
+test.each([1, 2, 3, 4])(
+  "silence that is skipped gives just what silence gives that is gone through tick by tick (seed %i)",
+  { timeout: 60_000 },
+  async (seed) => {
+    const ticks = vi.spyOn(ReplayedAgent.prototype, "tick");
+    const skipping = await play(eventful(seed), { pipeline: everything });
+    const skippingCount = ticks.mock.calls.length;
+    vi.spyOn(ReplayedAgent.prototype, "restsUntil").mockReturnValue(Number.NEGATIVE_INFINITY);
+    const ticking = await play(eventful(seed), { pipeline: everything });
+    expect(JSON.stringify(skipping)).toBe(JSON.stringify(ticking));
+    expect(skipping.alarms.length).toBeGreaterThan(10);
+    expect(skippingCount).toBeLessThan(ticks.mock.calls.length - skippingCount);
+  },
+);
+
+test("a century of silence costs what is due in it: a missing series, its end, no more", async () => {
+  const ticks = vi.spyOn(ReplayedAgent.prototype, "tick");
+  const { alarms, told } = await play([{ t: T, v: 20 }, { t: T + 100 * YEAR, v: 20 }], { pipeline: rules });
+  expect(alarms.map(({ rule, isActive }) => `${rule} ${isActive}`)).toEqual(["silent true", "silent false"]);
+  expect(told).toHaveLength(2);
+  expect(ticks.mock.calls.length).toBeLessThan(10_000);
+});
+
+test("a series with a habit of months falls idle in its time, and its windows are told then", async () => {
+  const ticks = vi.spyOn(ReplayedAgent.prototype, "tick");
+  const monthly = Array.from({ length: 24 }, (_, month) => ({ t: T + month * 30 * DAY, v: 20 }));
+  const { alarms } = await play([...monthly, { t: T + 20 * YEAR, v: 20 }], {
+    pipeline: { rules: { any: { window: "w10", value: "count", when: { above: 0 }, severity: 200 } } },
+  });
+  expect(alarms).not.toHaveLength(0);
+  expect(ticks.mock.calls.length).toBeLessThan(150_000);
+});
+
+test("a line of a time that cannot be is bad and named; such a time in a reading is the reading's own affair", async () => {
+  const { bad, rejected, totals } = await play([
+    { t: 5_000, v: 1, at: 5_000 },
+    { t: 5_000, v: 1 },
+    { t: T, v: 1 },
+    { t: T, v: 2, at: Date.parse("9999-01-01T00:00:00Z") },
+    { t: Date.parse("9999-01-01T00:00:00Z"), v: 3 },
+    { t: 5_000, v: 4 },
+    { t: T + SECOND, v: 5 },
+    { t: T + 500 * YEAR, v: 5, at: T + 500 * YEAR },
+  ]);
+  expect(bad.map(({ place, reason }) => `${place.line} ${reason}`)).toEqual([
+    "1 its time 1970-01-01T00:00:05.000Z is before limits.clockFloor (before_floor)",
+    "2 its time 1970-01-01T00:00:05.000Z is before limits.clockFloor (before_floor)",
+    "4 its time 9999-01-01T00:00:00.000Z is more than limits.maxFuture ahead of this machine's clock (future)",
+    expect.stringMatching(/^8 its time 25\d\d-.* \(future\)$/),
+  ]);
+  expect(rejected).toEqual(["5 future", "6 before_floor"]);
+  expect(totals).toMatchObject({ messages: 4, badLines: 4, fromMs: T, toMs: T + SECOND });
+});
+
+test("stopped on a long way, it ends there with what is known by then", async () => {
+  vi.spyOn(ReplayedAgent.prototype, "restsUntil").mockReturnValue(Number.NEGATIVE_INFINITY);
+  const stopping = new AbortController();
+  const sent = [{ t: T, v: 1 }, { t: T + SECOND, v: 2 }, { t: T + 100 * YEAR, v: 3 }];
+  const { told, totals } = await play(sent, {
+    stop: stopping.signal,
+    moved: (timeMs) => void (timeMs === T && setImmediate(() => stopping.abort())),
+  });
+  expect(totals).toMatchObject({ isStopped: true, messages: 2, badLines: 0, ledger: { aggregated: 2 } });
+  expect(totals.toMs).toBeLessThan(T + YEAR);
+  expect(told).toEqual(["complete m1 +0 n=2 sum=3"]);
+});
+
+test("stopped while it waits for more input, it ends", async () => {
+  const stopping = new AbortController();
+  async function* endless() {
+    yield* recording([
+      { t: T, v: 1 },
+      { t: T + SECOND, v: 2 },
+    ]);
+    setImmediate(() => stopping.abort());
+    await new Promise(() => undefined);
+  }
+  const { told, totals } = await play(endless(), { stop: stopping.signal });
+  expect(totals).toMatchObject({ isStopped: true, ledger: { aggregated: 2 } });
+  expect(told).toEqual(["cut m1 +0 n=2 sum=3"]);
 });

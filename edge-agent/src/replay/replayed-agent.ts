@@ -20,11 +20,14 @@ import type { Rejection } from "../intake/rejection.ts";
 import { RouteSeries } from "../intake/route-series.ts";
 import { SeriesRegistry } from "../intake/series-registry.ts";
 import { TOPIC_REFUSALS, TopicRoutes } from "../intake/topic-routes.ts";
-import { windowsOfRules } from "../panes/windows-of-rules.ts";
+import { windowsOfRules, windowsOfRulesMs } from "../panes/windows-of-rules.ts";
 import { SparkplugDesk } from "../sparkplug/sparkplug-desk.ts";
 import { WatchedWindows } from "../panes/watched-windows.ts";
 import type { RecordedMessage } from "./recorded-message.ts";
 import type { ReplayClock } from "./replay-clock.ts";
+
+/** Longer than the interlock holds a command on old evidence, and than a device's birth is awaited after its node's. */
+const MARGIN_MS = 300_000;
 
 export interface ReplayedAgentOptions {
   readonly config: AgentConfig;
@@ -54,6 +57,11 @@ export class ReplayedAgent {
   readonly #payloads: PayloadIntake;
   readonly #onOutcomes = (outcomes: readonly Outcome[]) => this.#handle(outcomes);
   readonly #emission: PaneEmission;
+  /** After whatever happens, any tick may find more to do for so long. */
+  readonly #restlessMs: number;
+  #restlessUntilMs = Number.NEGATIVE_INFINITY;
+  /** Rules whose commands time alone sends. */
+  readonly #rulesByTime: ReadonlySet<string>;
   #frontierNumber = 0;
   #evidenceCount = 0;
 
@@ -69,6 +77,10 @@ export class ReplayedAgent {
       durableTimeMs: Number.NEGATIVE_INFINITY,
     });
     this.#guard.witness({ centralMs: clock.nowMs(), roundTripMs: 0 });
+    this.#restlessMs = restlessMsOf(options);
+    this.#rulesByTime = new Set(
+      pipeline.rules.filter(({ when }) => when.kind === "missing").map(({ name }) => name),
+    );
     this.#series = new SeriesRegistry(limits);
     this.#deduplicator = new Deduplicator({
       horizonMs: limits.dedupeHorizonMs,
@@ -181,6 +193,7 @@ export class ReplayedAgent {
   receive(message: RecordedMessage): readonly Rejection[] {
     const { topic, payload, isRetained, malformed } = message;
     const nowMs = this.#guard.nowMs();
+    this.#restlessUntilMs = this.#guard.steadyMs() + this.#restlessMs;
     this.#handle(this.#rules.onConfirmation({ topic, payload, isRetained }, nowMs));
     const evidence = this.#evidence.resolve(topic);
     if (evidence !== undefined) {
@@ -246,6 +259,36 @@ export class ReplayedAgent {
     for (const result of this.#watched.take(watermarkMs, steadyMs)) judgeWindow(result, judging);
   }
 
+  /**
+   * Until when, and `untilMs` at most, no tick finds anything to do while nothing comes: now, where that is not certain.
+   * After a while of silence only series that fall idle and maintenance that ends are left to wait for.
+   */
+  restsUntil(untilMs: number): number {
+    const nowMs = this.#guard.steadyMs();
+    if (nowMs < this.#restlessUntilMs) return nowMs;
+    const isHeld = ({ heldBack, rule }: AlarmEvent) => heldBack !== undefined && this.#rulesByTime.has(rule);
+    let dueMs = this.#rules.activeAlarms().some(isHeld) ? nowMs : untilMs;
+    for (const maintenance of this.#rules.maintenances()) dueMs = Math.min(dueMs, maintenance.untilMs);
+    dueMs = this.#idleAtMs(nowMs, dueMs);
+    if (dueMs < untilMs) this.#restlessUntilMs = dueMs + this.#restlessMs;
+    return dueMs;
+  }
+
+  /** When the next series falls idle, `untilMs` at most. */
+  #idleAtMs(nowMs: number, untilMs: number): number {
+    let idleAtMs = untilMs;
+    for (let series = 0; series < this.#series.count; series += 1) {
+      if (this.#watermarks.isIdle(series, nowMs) || !this.#watermarks.isIdle(series, idleAtMs)) continue;
+      let awakeMs = nowMs;
+      while (idleAtMs - awakeMs > 1) {
+        const betweenMs = Math.floor((awakeMs + idleAtMs) / 2);
+        if (this.#watermarks.isIdle(series, betweenMs)) idleAtMs = betweenMs;
+        else awakeMs = betweenMs;
+      }
+    }
+    return idleAtMs;
+  }
+
   /** What the panes have gained, the open ones too at the end, and how far the agent is then. */
   emit(scope: "complete" | "everything"): {
     readonly sections: readonly PaneRows[];
@@ -278,4 +321,21 @@ export class ReplayedAgent {
     this.#ledger.reject(reason);
     return [{ reason, detail, count: 1 }];
   }
+}
+
+/** What a message, or a series that falls idle, may set off one after another: windows, silence, commands held back. */
+function restlessMsOf({ config, pipeline }: ReplayedAgentOptions): number {
+  const { maxFutureMs, outOfOrdernessMs, idleTimeoutMs } = config.limits;
+  const silencesMs = pipeline.rules.map(({ when }) =>
+    when.kind === "missing" ? when.forMs + when.forAtLeastMs : 0,
+  );
+  return (
+    Math.max(0, ...silencesMs) +
+    windowsOfRulesMs(pipeline) +
+    maxFutureMs +
+    outOfOrdernessMs +
+    idleTimeoutMs +
+    config.sparkplug.reorderTimeoutMs +
+    MARGIN_MS
+  );
 }

@@ -11,7 +11,8 @@ export interface Command {
   run(input: CommandInput): Promise<ExitCode | void> | ExitCode | void;
 }
 
-export type ExitCode = 0 | 1 | 2;
+/** 130: interrupted, with its work not done. */
+export type ExitCode = 0 | 1 | 2 | 130;
 export type Flags = Readonly<Record<string, Flag>>;
 
 export interface Flag {
