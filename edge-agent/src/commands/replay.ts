@@ -1,6 +1,13 @@
 import { statSync } from "node:fs";
 import { formatWarnings, loadAgentConfig, loadAgentPipeline } from "@millrace/config";
-import { type Command, MillraceError, onStopSignals, reasonOf, systemClock, type Timer } from "@millrace/runtime";
+import {
+  type Command,
+  MillraceError,
+  onStopSignals,
+  reasonOf,
+  systemClock,
+  type Timer,
+} from "@millrace/runtime";
 import { fileReading } from "../replay/file-reading.ts";
 import { PrintReport } from "../replay/print-report.ts";
 import { recordedFile } from "../replay/recorded-file.ts";

@@ -330,7 +330,13 @@ function eventful(seed: number): Sent[] {
       at += random.integer(0, 4) === 0 ? random.integer(0, 100) : steadyMs;
       const machine = `m${random.integer(1, machines)}`;
       const offsetMs = random.chance(0.2) ? random.integer(-90_000, 8_000) : 0;
-      sent.push({ machine, at, t: at + offsetMs, v: random.integer(40, 100), isRetained: random.chance(0.05) });
+      sent.push({
+        machine,
+        at,
+        t: at + offsetMs,
+        v: random.integer(40, 100),
+        isRetained: random.chance(0.05),
+      });
       const state = random.chance(0.5) ? "on" : "off";
       if (random.chance(0.1)) sent.push({ topic: `factory/alpha/${machine}/service`, v: state, at });
       if (random.chance(0.1)) sent.push({ topic: `factory/alpha/${machine}/state`, v: "stopped", at });
@@ -354,7 +360,11 @@ const everything = {
     ...rules.rules,
     gone: { metric: "temperature", when: { missing: { for: "7m" } }, severity: 500, action },
     long_gone: { metric: "temperature", when: { missing: { for: "30m" } }, severity: 600, action },
-    steep: { metric: "temperature", when: { rateOfChange: { above: 5, per: "1s", over: "10s" } }, severity: 100 },
+    steep: {
+      metric: "temperature",
+      when: { rateOfChange: { above: 5, per: "1s", over: "10s" } },
+      severity: 100,
+    },
     frozen: { metric: "temperature", when: { stuck: { for: "2m" } }, severity: 100 },
     lasting: { metric: "temperature", when: { above: 70, forAtLeast: "1m" }, severity: 100 },
     average: { window: "sliding", value: "sum", when: { above: 900 }, severity: 200, action },
@@ -378,7 +388,13 @@ test.each([1, 2, 3, 4])(
 
 test("a century of silence costs what is due in it: a missing series, its end, no more", async () => {
   const ticks = vi.spyOn(ReplayedAgent.prototype, "tick");
-  const { alarms, told } = await play([{ t: T, v: 20 }, { t: T + 100 * YEAR, v: 20 }], { pipeline: rules });
+  const { alarms, told } = await play(
+    [
+      { t: T, v: 20 },
+      { t: T + 100 * YEAR, v: 20 },
+    ],
+    { pipeline: rules },
+  );
   expect(alarms.map(({ rule, isActive }) => `${rule} ${isActive}`)).toEqual(["silent true", "silent false"]);
   expect(told).toHaveLength(2);
   expect(ticks.mock.calls.length).toBeLessThan(10_000);
@@ -418,7 +434,11 @@ test("a line of a time that cannot be is bad and named; such a time in a reading
 test("stopped on a long way, it ends there with what is known by then", async () => {
   vi.spyOn(ReplayedAgent.prototype, "restsUntil").mockReturnValue(Number.NEGATIVE_INFINITY);
   const stopping = new AbortController();
-  const sent = [{ t: T, v: 1 }, { t: T + SECOND, v: 2 }, { t: T + 100 * YEAR, v: 3 }];
+  const sent = [
+    { t: T, v: 1 },
+    { t: T + SECOND, v: 2 },
+    { t: T + 100 * YEAR, v: 3 },
+  ];
   const { told, totals } = await play(sent, {
     stop: stopping.signal,
     moved: (timeMs) => void (timeMs === T && setImmediate(() => stopping.abort())),
