@@ -1,17 +1,10 @@
 import { statSync } from "node:fs";
 import { formatWarnings, loadAgentConfig, loadAgentPipeline } from "@millrace/config";
-import {
-  type Command,
-  MillraceError,
-  onStopSignals,
-  reasonOf,
-  systemClock,
-  type Timer,
-} from "@millrace/runtime";
+import { type Command, MillraceError, onStopSignals, reasonOf, systemClock } from "@millrace/runtime";
 import { fileReading } from "../replay/file-reading.ts";
 import { PrintReport } from "../replay/print-report.ts";
 import { recordedFile } from "../replay/recorded-file.ts";
-import { replay, type ReplayTotals } from "../replay/replay.ts";
+import { replay } from "../replay/replay.ts";
 import { CONFIG_FLAG } from "./config-flag.ts";
 
 /** What it knows by then is printed in less; a second signal does not wait at all. */
@@ -81,28 +74,33 @@ Readings that the agent would reject are no bad lines: they are in the ledger at
     });
     const stopping = new AbortController();
     const leave = () => process.exit(STOPPED_CODE);
-    let isLate: Timer | undefined;
+    let isOver = false;
     const stop = () => {
-      isLate = systemClock.after(STOP_MS_MAX, () => {
+      // Nobody waits for what computes on, nor for a pipe that says nothing.
+      const late = systemClock.after(STOP_MS_MAX, () => {
         report.flush();
-        leave();
+        // Node waits for a read of a pipe that says nothing, also in its exit.
+        if (isOver) process.kill(process.pid, "SIGINT");
+        else leave();
       });
+      late.unref?.();
       stopping.abort();
     };
     const listenNoMore = onStopSignals({ stop, force: leave });
     const todayMs = () => systemClock.nowMs();
     const { signal } = stopping;
-    let totals: ReplayTotals;
-    try {
-      totals = await replay({ config, pipeline: pipeline.config, files, report, todayMs, stop: signal });
-    } finally {
-      listenNoMore();
-      isLate?.cancel();
-    }
+    const totals = await replay({
+      config,
+      pipeline: pipeline.config,
+      files,
+      report,
+      todayMs,
+      stop: signal,
+    });
+    listenNoMore();
+    isOver = true;
     const { isBalanced } = report.totals(totals);
     if (totals.isStopped) {
-      // Nobody waits for what would still come.
-      if (words.includes("-")) process.stdin.destroy();
       output.err(`replay: stopped by a signal; the rest was not replayed\n`);
       return STOPPED_CODE;
     }
