@@ -73,7 +73,7 @@ test.each([
   [`${SITES}delivery: { lateness: { distribution: normal } }\n`, '"normal"; did you mean lognormal?'],
   [
     `${SITES}delivery: { lateness: { distribution: pareto, least: 1s } }\n`,
-    "p.yaml:4:23: delivery.lateness.max:",
+    "p.yaml:4:13: delivery.lateness.max:",
   ],
   [
     `${SITES}delivery: { lateness: { distribution: exponential, mean: 1s, max: 30d } }\n`,
