@@ -28,7 +28,7 @@ function pageOf(said: string) {
     refusedSeries: { temperature: { count: 1, topic: said, client: said, atMs: 0 } },
     watermarkMs: 1,
     watermarkHeldBy: { metric: "temperature", labels: { machine: said }, idleInMs: 1 },
-    clock: { isSynchronised: true, nowMs: 2, steadyMs: 5 },
+    clock: { isSynchronised: true, nowMs: 2, steadyMs: 5, wallMs: 2 },
     alarms: [
       {
         id: said,

@@ -1,6 +1,7 @@
 import type { AgentConfig } from "@millrace/config";
 import type { AlarmEvent, Maintenance, RuleEngine } from "@millrace/detect";
 import type { BatchQueue } from "@millrace/queue";
+import type { Clock } from "@millrace/runtime";
 import { type Labels, LANES, type SeriesWatermarks } from "@millrace/stream";
 import type { AlarmDesk } from "../actions/alarm-desk.ts";
 import type { MaintenanceDesk } from "../actions/maintenance-desk.ts";
@@ -50,6 +51,8 @@ export interface AgentStatus {
     readonly nowMs: number;
     /** By which maintenance ends: no jump of the wall clock moves it. */
     readonly steadyMs: number;
+    /** What the gateway's own clock shows, right or wrong. */
+    readonly wallMs: number;
   };
   /** Readings ahead of a clock that is not proven: they wait until it is. */
   readonly held: {
@@ -96,6 +99,7 @@ export interface AgentStatus {
 /** What the status is read from. */
 export interface AgentStatusSources {
   readonly config: AgentConfig;
+  readonly clock: Clock;
   readonly queue: BatchQueue;
   readonly outbox: Outbox;
   readonly ledger: Ledger;
@@ -152,6 +156,7 @@ export function agentStatus(sources: AgentStatusSources): AgentStatus {
       isProven: guard.isProven,
       nowMs: guard.nowMs(),
       steadyMs: guard.steadyMs(),
+      wallMs: sources.clock.nowMs(),
     },
     held: heldStatus(sources),
     alarms: sources.rules.activeAlarms(),
