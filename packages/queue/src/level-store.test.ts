@@ -58,7 +58,7 @@ test("a second holder is told who holds it", async () => {
   await store.close();
 });
 
-test('"Database is not open" hides a full disk: the first cause is said until a commit succeeds', async () => {
+test('"Database is not open" hides no cause: the last one that says more is told until a commit succeeds', async () => {
   const store = await LevelStore.open(options);
   const commit = (): Promise<void> =>
     store.commit([{ type: "put", key: KEY, value: VALUE }], { isSync: true });
@@ -71,6 +71,10 @@ test('"Database is not open" hides a full disk: the first cause is said until a 
   await expect(commit()).rejects.toThrow(/No space left on device/);
   failWith("Database is not open");
   await expect(commit()).rejects.toThrow(/No space left on device/);
+  failWith("Read-only file system");
+  await expect(commit()).rejects.toThrow(/Read-only file system/);
+  failWith("Database is not open");
+  await expect(commit()).rejects.toThrow(/Read-only file system/);
   await commit();
   failWith("Input/output error");
   await expect(commit()).rejects.toThrow(/Input\/output error/);

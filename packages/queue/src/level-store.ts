@@ -54,6 +54,8 @@ const MIGRATED_ENTRIES_MAX = 1000;
 /** Behind every key that is written. */
 const LAST_KEY = new Uint8Array(64).fill(0xff);
 const NO_BYTES = new Uint8Array(0);
+/** LevelDB of itself, after whatever went wrong. */
+const NOT_OPEN = "Database is not open";
 
 /**
  * A Store on LevelDB. LevelDB does not check what it reads, so every value carries a checksum of its own; it syncs only
@@ -73,10 +75,10 @@ export class LevelStore implements Store {
   readonly #lockFile: string | undefined;
   #level: Level;
   /**
-   * Why the first of the commits failed that have failed since one succeeded. After it LevelDB, closed or half open,
-   * only says "Database is not open", which hides a full disk.
+   * Why commits have failed since one succeeded: the last cause that says something. After a failure LevelDB, closed or half
+   * open, only says "Database is not open", which hides a full disk.
    */
-  #firstFailure: string | null = null;
+  #failure: string | null = null;
   /** LevelDB has met damage since it was opened or mended. */
   #hasMetDamage = false;
 
@@ -165,7 +167,7 @@ export class LevelStore implements Store {
     ]);
     this.#refuseGone(lockFile);
     if (failure !== undefined) throw failure;
-    this.#firstFailure = null;
+    this.#failure = null;
   }
 
   range(options: RangeOptions): AsyncIterable<Entry> {
@@ -245,7 +247,7 @@ export class LevelStore implements Store {
     await rm(holderPath(this.path), { force: true });
     await this.#level.close();
     await (this.#hasMetDamage ? demandLook(this.path) : forgetStarts(this.path));
-    if (this.#firstFailure === null) await noteClosed(this.path);
+    if (this.#failure === null) await noteClosed(this.path);
   }
 
   async *#iterate(iterator: Iterator<Level, Uint8Array, Uint8Array>): AsyncGenerator<Entry> {
@@ -285,12 +287,9 @@ export class LevelStore implements Store {
 
   #writeFailure(error: unknown): MillraceError {
     if (codeOf(error) === "LEVEL_CORRUPTION") this.#hasMetDamage = true;
-    this.#firstFailure ??= reasonOf(error);
-    return new MillraceError(
-      "store_write",
-      { path: this.path, reason: this.#firstFailure },
-      { cause: error },
-    );
+    const reason = reasonOf(error);
+    if (this.#failure === null || !reason.includes(NOT_OPEN)) this.#failure = reason;
+    return new MillraceError("store_write", { path: this.path, reason: this.#failure }, { cause: error });
   }
 
   #readFailure(error: unknown): MillraceError {
