@@ -179,12 +179,13 @@ test("orders by keyboard and over HTTP, with nobody to receive: all of it is in 
   ];
   const child = spawn(process.execPath, args);
   let said = "";
+  // From the start: what comes while nobody listens is lost.
+  child.stdout.on("data", (chunk) => (said += String(chunk)));
   const until = async (pattern: RegExp): Promise<RegExpExecArray> => {
     for (;;) {
       const found = pattern.exec(said);
       if (found !== null) return found;
-      const [chunk] = await once(child.stdout, "data");
-      said += String(chunk);
+      await once(child.stdout, "data");
     }
   };
   const [, url = ""] = await until(/orders are taken at (\S+)/);
@@ -194,10 +195,9 @@ test("orders by keyboard and over HTTP, with nobody to receive: all of it is in 
   const headers = { "content-type": "application/json" };
   const answer = await fetch(url, { method: "POST", headers, body: JSON.stringify(fault) });
   expect(answer.status).toBe(200);
+  await until(/is away; what is said waits/);
   child.stdin.write("quit\n");
-  const ended = once(child, "exit");
-  child.stdout.on("data", (chunk) => (said += String(chunk)));
-  const [code] = await ended;
+  const [code] = await once(child, "exit");
   // Nothing was acknowledged; that the receiver is away is said once.
   expect(code).toBe(1);
   expect(said.split("is away; what is said waits").length - 1).toBe(1);
