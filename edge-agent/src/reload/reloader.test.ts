@@ -406,7 +406,12 @@ describe("what central pushes", () => {
     });
     expect(last.log.lines).toContainEqual(expect.objectContaining({ level: "error" }));
     const kept = await running(given, { store: store.crash(), startMs: first.time.nowMs });
-    expect(kept.reloader.status()).toMatchObject({ refused: { version: versionOf(pipelineText(95)) } });
+    const ofEarlierRun = { refused: { version: versionOf(pipelineText(95)) }, refusedAgoMs: null };
+    expect(kept.reloader.status()).toMatchObject(ofEarlierRun);
+    await kept.push(pipelineText("hot"));
+    expect(kept.reloader.status().refusedAgoMs).toBeGreaterThanOrEqual(0);
+    await kept.reload();
+    expect(kept.reloader.status()).toMatchObject(ofEarlierRun);
   });
 
   it("and stays up for its trial may be started as often as one likes", async () => {

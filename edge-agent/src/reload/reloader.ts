@@ -87,7 +87,7 @@ export class Reloader {
   #sinceMs: number;
   #sinceMonotonicMs: number;
   #refused: RefusedPipeline | null;
-  /** Null: by an earlier run. */
+  /** Null: by an earlier run, or none is. */
   #refusedMonotonicMs: number | null = null;
   #trial: Timer | undefined;
   /** That of the newest change, until it is done. */
@@ -108,7 +108,7 @@ export class Reloader {
   status(): ConfigurationStatus {
     const { version, stored } = this.#running;
     const monotonicMs = this.#options.clock.monotonicMs();
-    const refusedAtMs = this.#refused === null ? null : this.#refusedMonotonicMs;
+    const refusedAtMs = this.#refusedMonotonicMs;
     return {
       ...version,
       sinceMs: this.#sinceMs,
@@ -214,8 +214,7 @@ export class Reloader {
     const areInputsNew = !isDeepStrictEqual(wanted.config.inputs, before.config.inputs);
     const isPipelineNew = !isDeepStrictEqual(wanted.version, before.version);
     if (!areInputsNew && !isPipelineNew) {
-      this.#running = wanted;
-      this.#refused = wanted.stored.refused;
+      this.#takeOver(wanted);
       return this.#told("unchanged", by, `nothing has changed${atNextStart}`);
     }
     const { agent, inputs, clock } = this.#options;
@@ -238,8 +237,7 @@ export class Reloader {
         await inputs.follow(agent.subscriptions()).catch((e: unknown) => this.#undoFailed(e));
       return this.#failed(wanted, error, by);
     }
-    this.#running = wanted;
-    this.#refused = wanted.stored.refused;
+    this.#takeOver(wanted);
     if (isPipelineNew) {
       this.#sinceMs = clock.nowMs();
       this.#sinceMonotonicMs = clock.monotonicMs();
@@ -260,6 +258,13 @@ export class Reloader {
     return this.#told("applied_undurable", by, `${changed}; ${untilThen}`);
   }
 
+  #takeOver(wanted: Wanted): void {
+    this.#running = wanted;
+    // An earlier run has refused it, if there is one.
+    this.#refused = wanted.stored.refused;
+    this.#refusedMonotonicMs = null;
+  }
+
   #isSoon(durable: Promise<void>): Promise<boolean> {
     const { promise, resolve } = Promise.withResolvers<boolean>();
     const timer = this.#options.clock.after(DURABLE_WAIT_MS_MAX, () => resolve(false));
@@ -277,18 +282,25 @@ export class Reloader {
   #failed(wanted: Wanted, error: unknown, by: string): ReloadReport {
     const { version, source } = wanted.version;
     const reason = error instanceof MillraceError ? error.explain() : reasonOf(error);
-    this.#refused = { version, source, reason, atMs: this.#options.clock.nowMs() };
-    this.#refusedMonotonicMs = this.#options.clock.monotonicMs();
-    return this.#told("rolled_back", by, reason);
+    return this.#notTaken("rolled_back", { version, source, reason }, by);
   }
 
   #refuse(what: Pick<RefusedPipeline, "version" | "source">, error: unknown, by: string): ReloadReport {
     // Of what is broken no message would say enough.
     if (!(error instanceof MillraceError)) this.#options.log.error("cannot read a configuration", { error });
     const reason = error instanceof Error ? error.message : String(error);
-    this.#refused = { ...what, reason, atMs: this.#options.clock.nowMs() };
-    this.#refusedMonotonicMs = this.#options.clock.monotonicMs();
-    return this.#told("refused", by, reason);
+    return this.#notTaken("refused", { ...what, reason }, by);
+  }
+
+  #notTaken(
+    outcome: "refused" | "rolled_back",
+    refused: Omit<RefusedPipeline, "atMs">,
+    by: string,
+  ): ReloadReport {
+    const { clock } = this.#options;
+    this.#refused = { ...refused, atMs: clock.nowMs() };
+    this.#refusedMonotonicMs = clock.monotonicMs();
+    return this.#told(outcome, by, refused.reason);
   }
 
   #told(outcome: ReloadOutcome, by: string, detail: string): ReloadReport {
