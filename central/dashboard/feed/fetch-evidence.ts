@@ -1,4 +1,5 @@
 import type { EvidenceState, EvidenceView } from "../../src/core/evidence-view.ts";
+import { isObject } from "./is-object.ts";
 
 /** What the page shows of a piece of evidence. */
 export type EvidenceItem = Pick<
@@ -44,8 +45,4 @@ function isEvidence(item: unknown): item is EvidenceItem {
     NUMBERS.every((name) => Number.isFinite(item[name])) &&
     STATES.includes(item["state"])
   );
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -1,4 +1,5 @@
 import type { WindowResult } from "@millrace/stream";
+import { isObject } from "./is-object.ts";
 import type {
   AgentView,
   AlarmView,
@@ -56,10 +57,6 @@ function parseObject(data: string): Record<string, unknown> | null {
 
 function itemsOf<T>(value: unknown, isItem: (item: unknown) => item is T): T[] {
   return Array.isArray(value) ? value.filter(isItem) : [];
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function isNumber(value: unknown): value is number {
