@@ -1,7 +1,7 @@
 // The embedded broker: PUBACK means durable, limits hold, and commands reach the machines. Real sockets, real clients.
 import { connect as connectSocket } from "node:net";
 import { systemClock } from "@millrace/runtime";
-import { SimulatedTime, TEST_CERTIFICATES } from "@millrace/testkit";
+import { mqttPacket, SimulatedTime, TEST_CERTIFICATES } from "@millrace/testkit";
 import { expect, test, vi } from "vitest";
 import { brokerWith, cleanups, holdingHandler, rawSocket, sensor } from "./broker-input.test-support.ts";
 import type { Junk } from "./junk.ts";
@@ -477,29 +477,7 @@ test.each([
   // Protocol level 9; its password would come behind the twelfth byte.
   [
     "a CONNECT of no version",
-    Buffer.from([
-      0x10,
-      24,
-      0,
-      4,
-      0x4d,
-      0x51,
-      0x54,
-      0x54,
-      9,
-      0xc2,
-      0,
-      0,
-      0,
-      1,
-      0x61,
-      0,
-      1,
-      0x62,
-      0,
-      6,
-      ...Buffer.from("secret"),
-    ]),
+    mqttPacket(0x10, "MQTT", Uint8Array.of(9, 0xc2, 0, 0), "a", "b", "secret"),
     "MQTT",
   ],
   ["a length without end", Buffer.from([0x30, 0xff, 0xff, 0xff, 0xff, 0xff, 0x6d, 0x65]), "me"],
@@ -523,7 +501,7 @@ test("of packets that are none behind a good CONNECT those are set aside; a lost
   const junk: Junk[] = [];
   const input = await brokerWith(() => {}, { setAside: (one) => junk.push(one) });
   const socket = rawSocket(input);
-  socket.write(Buffer.from([0x10, 13, 0, 4, 0x4d, 0x51, 0x54, 0x54, 4, 2, 0, 0, 0, 1, 0x61]));
+  socket.write(mqttPacket(0x10, "MQTT", Uint8Array.of(4, 2, 0, 0), "a"));
   await new Promise((resolve) => socket.once("data", resolve));
   // SUBSCRIBE without its flags.
   socket.write(Buffer.from([0x80, 6, 0, 1, 0, 1, 0x74, 0]));

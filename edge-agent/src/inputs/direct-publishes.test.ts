@@ -1,5 +1,6 @@
 // A connection's packets, however they are cut: direct publishes are taken, everything else reaches the broker whole and in order,
 // and nothing is taken before what was sent before it.
+import { mqttPacket } from "@millrace/testkit";
 import { PacketSizeGuard } from "@millrace/wire";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
@@ -43,29 +44,10 @@ function connection({ isOpen = true, mayBegin = (): boolean => true } = {}) {
   };
 }
 
-function packet(firstByte: number, body: Uint8Array): Buffer {
-  const header = [firstByte];
-  let rest = body.length;
-  do {
-    header.push((rest % 128) | (rest >= 128 ? 128 : 0));
-    rest = Math.floor(rest / 128);
-  } while (rest > 0);
-  return Buffer.concat([Buffer.from(header), body]);
-}
-
 function publish(topic: string, options: { flags?: number; id?: number; payload?: string } = {}): Buffer {
   const { flags = 0, id = 7, payload = "p" } = options;
-  const name = Buffer.from(topic);
   const idBytes = (flags & 0b0110) === 0 ? [] : [id >> 8, id & 0xff];
-  return packet(
-    0x30 | flags,
-    Buffer.concat([
-      Buffer.from([name.length >> 8, name.length & 0xff]),
-      name,
-      Buffer.from(idBytes),
-      Buffer.from(payload),
-    ]),
-  );
+  return mqttPacket(0x30 | flags, topic, Uint8Array.from(idBytes), Buffer.from(payload));
 }
 
 const DIRECT = [
@@ -79,11 +61,11 @@ const OTHER = [
   publish("d/5", { flags: 4 }),
   publish("d/6", { flags: 2, id: 0 }),
   publish("d/7", { payload: "x".repeat(100) }),
-  packet(0xc0, Buffer.alloc(0)),
-  packet(0x82, Buffer.from([0, 1, 0, 1, 0x61, 0])),
-  packet(0x30, Buffer.from([0, 9, 0x64])),
-  packet(0x30, Buffer.alloc(0)),
-  packet(0x36, Buffer.from([0, 1, 0x64, 0, 1])),
+  mqttPacket(0xc0, Buffer.alloc(0)),
+  mqttPacket(0x82, Buffer.from([0, 1, 0, 1, 0x61, 0])),
+  mqttPacket(0x30, Buffer.from([0, 9, 0x64])),
+  mqttPacket(0x30, Buffer.alloc(0)),
+  mqttPacket(0x36, Buffer.from([0, 1, 0x64, 0, 1])),
 ];
 
 describe("any packets, cut anywhere", () => {
@@ -93,7 +75,7 @@ describe("any packets, cut anywhere", () => {
     (payload: string) => publish("s/1", { payload }),
     (payload: string) => publish("d/3", { payload, flags: 1 }),
     (payload: string) => publish("d/4", { payload: payload.padEnd(200) }),
-    () => packet(0xc0, Buffer.alloc(0)),
+    () => mqttPacket(0xc0, Buffer.alloc(0)),
   ];
   it("come out once each, in the order in which they were sent", () => {
     const cutting = fc.array(fc.integer({ min: 1, max: 300 }), { minLength: 1, maxLength: 30 });
@@ -194,7 +176,7 @@ it("a great packet that has to wait holds back itself and all behind it, and is 
 });
 
 describe("before the connection stands", () => {
-  const first = packet(0x10, Buffer.alloc(150));
+  const first = mqttPacket(0x10, Buffer.alloc(150));
   const behind = [DIRECT[0], OTHER[5], DIRECT[1]];
   const bytes = Buffer.concat([first, ...behind]);
 
@@ -228,7 +210,7 @@ describe("before the connection stands", () => {
 });
 
 it.each([
-  ["a packet above the guard's limit", packet(0x30, Buffer.alloc(GUARD_BYTES_MAX + 1))],
+  ["a packet above the guard's limit", mqttPacket(0x30, Buffer.alloc(GUARD_BYTES_MAX + 1))],
   ["a length of five bytes", Buffer.from([0x30, 0xff, 0xff, 0xff, 0xff, 0x01])],
 ])("%s ends the connection", (_name, bytes) => {
   expect(connection().read(bytes)).toBe(false);
