@@ -92,7 +92,7 @@ test("doctor lists and exports readings that are held", async () => {
   await store.commit(
     [
       putJson(seriesStoreKey(0), { metric: "temperature", labels: { machine: "m1" } }),
-      { type: "put", key: numberKey(PREFIX.held, 1), value: rows.take(1_000) },
+      { type: "put", key: numberKey(PREFIX.held, 1), value: rows.entry(1_000) },
     ],
     { isSync: true },
   );

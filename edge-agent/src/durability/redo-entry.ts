@@ -144,7 +144,7 @@ export class RedoBuffer {
   }
 
   /** The rows so far as an entry; the buffer is empty afterwards. */
-  take(committedAtMs: number, ledger?: LedgerTotals): Uint8Array {
+  take(committedAtMs: number, ledger: LedgerTotals): Uint8Array {
     const entry = this.entry(committedAtMs, ledger);
     this.#end = 0;
     this.#rowCount = 0;
