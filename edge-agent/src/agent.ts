@@ -803,6 +803,11 @@ export class Agent {
     return this.#options.config.uplink.kafka === null;
   }
 
+  /** No reading that is taken now is of this event time, or later. */
+  get #readingsEndMs(): number {
+    return Math.floor(this.#guard.nowMs() + this.#options.config.limits.maxFutureMs) + 1;
+  }
+
   /**
    * Event time that what is held may belong to, and what has come of it until it has left its panes. An agent that has no
    * witness would say so for ever for one sensor whose clock is ahead: there only while it is taken in.
@@ -810,7 +815,7 @@ export class Agent {
   #stillHeld(): readonly TimeRange[] {
     const heldFromMs = this.#hasWitness ? this.#held.earliestMs : Number.POSITIVE_INFINITY;
     const startMs = Math.floor(Math.min(heldFromMs, this.#takenInFromMs));
-    const endMs = Math.floor(this.#guard.nowMs() + this.#options.config.limits.maxFutureMs) + 1;
+    const endMs = this.#readingsEndMs;
     return startMs < endMs ? [{ startMs, endMs }] : [];
   }
 
@@ -820,9 +825,8 @@ export class Agent {
     totals.held -= readings;
     totals.aggregated += readings;
     totals.damaged += readings;
-    const { maxFutureMs, clockFloorMs: startMs } = this.#options.config.limits;
-    const endMs = Math.floor(this.#guard.nowMs() + maxFutureMs) + 1;
-    this.#outbox.appendLost(this.#extraChanges, readings, { startMs, endMs });
+    const range = { startMs: this.#options.config.limits.clockFloorMs, endMs: this.#readingsEndMs };
+    this.#outbox.appendLost(this.#extraChanges, readings, range);
     this.#options.log.error("held readings were lost to damage of the store", { readings });
   }
 
