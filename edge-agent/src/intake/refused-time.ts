@@ -1,4 +1,5 @@
 import type { TimeUnit } from "@millrace/wire";
+import { isoTime } from "./iso-time.ts";
 
 /** A reading's time that the clock guard refused, for a person: when it is, how far away, and what may be wrong with it. */
 export function refusedTime(timeMs: number, nowMs: number, unit: TimeUnit | null): string {
@@ -29,11 +30,6 @@ function unitHint(timeMs: number, nowMs: number, unit: TimeUnit | null): string 
       return `; looks like ${UNIT_NAMES.get(other)}; unit is ${unit}`;
   }
   return "";
-}
-
-function isoTime(timeMs: number): string {
-  const time = new Date(timeMs);
-  return Number.isNaN(time.getTime()) ? `${timeMs} ms` : time.toISOString();
 }
 
 const SPANS: readonly (readonly [name: string, ms: number])[] = [

@@ -1,7 +1,5 @@
 import type { AgentConfig } from "@millrace/config";
-
-/** A time beyond these is none that a date has. */
-const DATE_MS_MAX = 8.64e15;
+import { isoTime } from "../intake/iso-time.ts";
 
 export interface RecordingBoundsOptions {
   readonly limits: Pick<AgentConfig["limits"], "clockFloorMs" | "maxFutureMs">;
@@ -22,14 +20,10 @@ export class RecordingBounds {
   refusal(timeMs: number): string | undefined {
     const { limits, todayMs } = this.#options;
     if (timeMs < limits.clockFloorMs)
-      return `its time ${timeText(timeMs)} is before limits.clockFloor (before_floor)`;
+      return `its time ${isoTime(timeMs)} is before limits.clockFloor (before_floor)`;
     if (timeMs <= this.#greatestMs) return undefined;
     this.#greatestMs = todayMs() + limits.maxFutureMs;
     if (timeMs <= this.#greatestMs) return undefined;
-    return `its time ${timeText(timeMs)} is more than limits.maxFuture ahead of this machine's clock (future)`;
+    return `its time ${isoTime(timeMs)} is more than limits.maxFuture ahead of this machine's clock (future)`;
   }
-}
-
-function timeText(timeMs: number): string {
-  return Math.abs(timeMs) > DATE_MS_MAX ? `${timeMs} ms` : new Date(timeMs).toISOString();
 }
