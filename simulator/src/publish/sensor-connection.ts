@@ -5,6 +5,7 @@ import type { OutgoingMessage } from "./outgoing-message.ts";
 import type { Output } from "./output.ts";
 import { publishPackets } from "./publish-packets.ts";
 import type { ReceiverWatch } from "./receiver-watch.ts";
+import { WaitingLine } from "./waiting-line.ts";
 
 export interface SensorConnectionOptions {
   readonly broker: string;
@@ -44,8 +45,7 @@ export class SensorConnection implements Output {
   readonly #inFlight = new Set<OutgoingMessage>();
   /** QoS 0: handed to the system, which has not taken them. Empty: nothing is being written. */
   #chunk: readonly OutgoingMessage[] = [];
-  #unsent: OutgoingMessage[] = [];
-  #unsentHead = 0;
+  readonly #unsent = new WaitingLine();
   /** Of Sparkplug: those that were here before the connection. */
   #historicalCount = 0;
   #client: MqttClient | null = null;
@@ -78,8 +78,7 @@ export class SensorConnection implements Output {
   *waitingNumbers(): Generator<number> {
     for (const message of this.#inFlight) yield* message.numbers;
     for (const message of this.#chunk) yield* message.numbers;
-    for (let index = this.#unsentHead; index < this.#unsent.length; index++)
-      yield* this.#unsent[index].numbers;
+    yield* this.#unsent.numbers();
   }
 
   open(): void {
@@ -172,7 +171,7 @@ export class SensorConnection implements Output {
     this.#isConnected = true;
     const { node, clock } = this.#options;
     if (node !== null) {
-      this.#historicalCount = this.#unsent.length - this.#unsentHead;
+      this.#historicalCount = this.#unsent.length;
       this.#write(node.births(clock.nowMs()), () => {});
     }
     this.#sendMore();
@@ -191,8 +190,7 @@ export class SensorConnection implements Output {
     if (this.#options.qos === 0) this.#sendUnanswered();
     else {
       const { qos, inFlightMax } = this.#options;
-      while (this.#inFlight.size < inFlightMax && this.#unsentHead < this.#unsent.length) {
-        const message = this.#unsent[this.#unsentHead++];
+      for (const message of this.#unsent.take(inFlightMax - this.#inFlight.size)) {
         this.#inFlight.add(message);
         const { payload } = message;
         client.publish(
@@ -205,17 +203,12 @@ export class SensorConnection implements Output {
         );
       }
     }
-    if (this.#unsentHead === this.#unsent.length || this.#unsentHead > 1_024) {
-      this.#unsent = this.#unsent.slice(this.#unsentHead);
-      this.#unsentHead = 0;
-    }
   }
 
   /** QoS 0: the next chunk, once the system has taken the one before. */
   #sendUnanswered(): void {
-    if (this.#chunk.length > 0 || this.#unsentHead === this.#unsent.length) return;
-    const messages = this.#unsent.slice(this.#unsentHead, this.#unsentHead + CHUNK_MESSAGES_MAX);
-    this.#unsentHead += messages.length;
+    if (this.#chunk.length > 0 || this.#unsent.length === 0) return;
+    const messages = this.#unsent.take(CHUNK_MESSAGES_MAX);
     this.#chunk = messages;
     const client = this.#client;
     const { node, onDelivered } = this.#options;
@@ -266,9 +259,8 @@ export class SensorConnection implements Output {
     this.#remember([]);
     if (this.#recent.length > 0) this.#options.onUnsure(this.#recent.flatMap(({ numbers }) => numbers));
     this.#recent = [];
-    this.#unsent = [...this.#inFlight, ...this.#chunk, ...this.#unsent.slice(this.#unsentHead)];
+    this.#unsent.putBack([...this.#inFlight, ...this.#chunk]);
     this.#chunk = [];
-    this.#unsentHead = 0;
     this.#inFlight.clear();
     if (this.#isClosed || this.#holdCount > 0) return;
     this.#retry = this.#options.clock.after(this.#backoff.nextMs(), () => this.open());

@@ -26,6 +26,19 @@ export class WaitingLine {
     this.#head = 0;
   }
 
+  /** The first `count`, which are gone from here. */
+  take(count: number): readonly OutgoingMessage[] {
+    const messages = this.first(count);
+    this.drop(messages.length);
+    return messages;
+  }
+
+  /** They wait again, before all others. */
+  putBack(messages: readonly OutgoingMessage[]): void {
+    this.#messages = [...messages, ...this.#messages.slice(this.#head)];
+    this.#head = 0;
+  }
+
   *numbers(): Generator<number> {
     for (let index = this.#head; index < this.#messages.length; index += 1)
       yield* this.#messages[index].numbers;
