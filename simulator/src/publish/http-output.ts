@@ -9,6 +9,7 @@ import {
 import { z } from "zod";
 import type { OutgoingMessage } from "./outgoing-message.ts";
 import type { Output } from "./output.ts";
+import { post } from "./post.ts";
 import type { ReceiverWatch } from "./receiver-watch.ts";
 import { WaitingLine } from "./waiting-line.ts";
 
@@ -23,9 +24,6 @@ export interface HttpOutputOptions {
 
 const RETRY_FIRST_MS = 200;
 const RETRY_MS_MAX = 5_000;
-const REQUEST_MS_MAX = 30_000;
-/** Longest wait that a receiver may ask for. */
-const RETRY_AFTER_MS_MAX = 60_000;
 const LINES_MAX = 1_000;
 const BODY_BYTES_MAX = 512 * 1_024;
 
@@ -124,17 +122,11 @@ export class HttpOutput implements Output {
   async #post({ path, type, body, messages }: Request): Promise<number> {
     const { url, watch } = this.#options;
     try {
-      const response = await fetch(url + path, {
-        method: "POST",
-        headers: { "content-type": type },
-        body: typeof body === "string" ? body : Buffer.from(body),
-        signal: AbortSignal.timeout(REQUEST_MS_MAX),
-      });
-      const text = await response.text();
+      const { status, isOk, text, retryAfterMs } = await post(url + path, { type, body });
       if (this.#isClosed) return 0;
       const { taken, rejected } = answerOf(text);
       // A bad line is counted there as rejected; to send it again would not make it better.
-      if (response.ok || (response.status === 400 && taken + rejected > 0)) {
+      if (isOk || (status === 400 && taken + rejected > 0)) {
         if (!this.#isConnected) this.#backCount++;
         this.#isConnected = true;
         this.#backoff.reset();
@@ -142,15 +134,11 @@ export class HttpOutput implements Output {
         this.#delivered(messages);
         return 0;
       }
-      if (response.status === 429) {
+      if (status === 429) {
         this.#delivered(messages.slice(0, taken + rejected));
-        const seconds = Number(response.headers.get("retry-after") ?? 1);
-        return Math.min(
-          RETRY_AFTER_MS_MAX,
-          Number.isFinite(seconds) && seconds > 0 ? seconds * 1_000 : 1_000,
-        );
+        return retryAfterMs;
       }
-      throw new Error(`it answered ${response.status}: ${text.slice(0, 200)}`);
+      throw new Error(`it answered ${status}: ${text.slice(0, 200)}`);
     } catch (error) {
       this.#isConnected = false;
       if (!this.#isClosed) watch.away(this, reasonOf(error));

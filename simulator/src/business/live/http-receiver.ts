@@ -6,6 +6,7 @@ import {
   type Random,
   type Timer,
 } from "@millrace/runtime";
+import { post, type PostAnswer } from "../../publish/post.ts";
 import type { ReceiverWatch } from "../../publish/receiver-watch.ts";
 import type { BusinessRecord, RecordStreamName } from "../business-record.ts";
 import type { RecordReceiver } from "./record-receiver.ts";
@@ -20,9 +21,6 @@ export interface HttpReceiverOptions {
 
 const RETRY_FIRST_MS = 200;
 const RETRY_MS_MAX = 5_000;
-const REQUEST_MS_MAX = 30_000;
-/** Longest wait that a receiver may ask for. */
-const RETRY_AFTER_MS_MAX = 60_000;
 const LINES_MAX = 5_000;
 const BODY_LENGTH_MAX = 4 * 1_024 * 1_024;
 
@@ -85,30 +83,27 @@ export class HttpReceiver implements RecordReceiver {
   async #post(stream: RecordStreamName, body: string, lineCount: number): Promise<number> {
     const { url, watch } = this.#options;
     const closing = this.#closing.signal;
-    let answer: { readonly status: number; readonly retryAfter: string | null; readonly text: string };
+    let answer: PostAnswer;
     try {
-      const response = await fetch(`${url.replace(/\/+$/, "")}/${stream}`, {
-        method: "POST",
-        headers: { "content-type": "application/x-ndjson" },
+      answer = await post(`${url.replace(/\/+$/, "")}/${stream}`, {
+        type: "application/x-ndjson",
         body,
-        signal: AbortSignal.any([closing, AbortSignal.timeout(REQUEST_MS_MAX)]),
+        signal: closing,
       });
-      const { status, headers } = response;
-      answer = { status, retryAfter: headers.get("retry-after"), text: await response.text() };
     } catch (error) {
       closing.throwIfAborted();
       if (!isRefusedConnection(error)) this.#againMax += lineCount;
       watch.away(this, reasonOf(error));
       return Math.max(1, this.#backoff.nextMs());
     }
-    const { status, retryAfter, text } = answer;
-    if (status >= 200 && status < 300) {
+    const { status, isOk, text, retryAfterMs } = answer;
+    if (isOk) {
       this.#backoff.reset();
       watch.back(this);
       return 0;
     }
     // All of it was refused: there was no room.
-    if (status === 429) return retryAfterMs(retryAfter);
+    if (status === 429) return retryAfterMs;
     const reason = `it answered ${status}: ${text.slice(0, 200)}`;
     if (status === 404) throw new Error(`cannot post ${stream}: ${reason}; --streams says which are sent`);
     if (status >= 400 && status < 500) throw new Error(`cannot post ${stream} to ${url}: ${reason}`);
@@ -135,11 +130,6 @@ function endOfRequest(lines: readonly string[], from: number): number {
     if (to > from && length > BODY_LENGTH_MAX) break;
   }
   return to;
-}
-
-function retryAfterMs(header: string | null): number {
-  const seconds = Number(header ?? 1);
-  return Math.min(RETRY_AFTER_MS_MAX, Number.isFinite(seconds) && seconds > 0 ? seconds * 1_000 : 1_000);
 }
 
 /** Nothing was sent. */
