@@ -58,10 +58,6 @@ export class LinkEmulator {
     return address.port;
   }
 
-  get state(): LinkState {
-    return this.#state;
-  }
-
   setState(state: LinkState): void {
     this.#state = state;
     for (const connection of this.#connections) {

@@ -14,10 +14,6 @@ export class ReceiverWatch {
     this.#log = options.log;
   }
 
-  get isAway(): boolean {
-    return this.#away.size > 0;
-  }
-
   away(connection: object, reason: string): void {
     if (this.#away.size === 0) {
       this.#sinceMs = this.#clock.monotonicMs();
