@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { hostRefusal, toListenError } from "@millrace/runtime";
+import { issueText } from "./issue-text.ts";
 import type { LiveRun } from "./live-desk.ts";
 import { liveOrderSchema } from "./live-order.ts";
 
@@ -92,11 +93,7 @@ async function answerTo(run: LiveRun, request: IncomingMessage): Promise<Answer>
 
 function order(run: LiveRun, given: unknown): Answer {
   const parsed = liveOrderSchema.safeParse(given);
-  if (!parsed.success)
-    return problem(
-      400,
-      parsed.error.issues.map(({ path, message }) => [...path, message].join(": ")).join("; "),
-    );
+  if (!parsed.success) return problem(400, issueText(parsed.error));
   const refused = run.live(parsed.data);
   return refused === null
     ? { status: 200, body: { faults: [...run.activeFaults.values()] } }

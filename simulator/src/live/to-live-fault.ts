@@ -3,6 +3,7 @@ import { parsePlanFile } from "../plan/load-plan.ts";
 import type { Plan } from "../plan/plan.ts";
 import { planSchema } from "../plan/plan-schema.ts";
 import { toFaultPlan } from "../plan/to-fault-plan.ts";
+import { issueText } from "./issue-text.ts";
 
 /** A fault that was ordered, resolved as if it stood in the plan; or in words what is wrong with it. */
 export function toLiveFault(
@@ -11,8 +12,7 @@ export function toLiveFault(
   times: { readonly number: number; readonly sinceStartMs: number },
 ): FaultPlan | string {
   const parsed = planSchema.shape.faults.unwrap().element.safeParse({ ...given, at: "0s" });
-  if (!parsed.success)
-    return parsed.error.issues.map(({ path, message }) => [...path, message].join(": ")).join("; ");
+  if (!parsed.success) return issueText(parsed.error);
   const problems: string[] = [];
   const file = { ...parsePlanFile(plan.text, "the plan"), faults: [parsed.data] };
   const fault = toFaultPlan(file, 0, { addProblem: (_path, message) => problems.push(message) });
