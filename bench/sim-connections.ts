@@ -3,7 +3,6 @@ import { parsePlan } from "../simulator/src/plan/load-plan.ts";
 import { Simulation } from "../simulator/src/simulation.ts";
 import { TruthLog } from "../simulator/src/truth/truth-log.ts";
 import type { Bench } from "./bench.ts";
-import { processUsage } from "./measure/process-usage.ts";
 import { rounded } from "./measure/statistics.ts";
 import { CountingReceiver } from "./workload/counting-receiver.ts";
 
@@ -77,5 +76,5 @@ export const simConnections: Bench = {
 };
 
 function residentMb(): number {
-  return (processUsage(process.pid)?.residentBytes ?? process.memoryUsage.rss()) / MB;
+  return process.memoryUsage.rss() / MB;
 }
