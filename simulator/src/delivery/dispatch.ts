@@ -5,6 +5,7 @@ import { formatOf } from "../plan/format-of.ts";
 import type { Metric } from "../plan/metric.ts";
 import type { OutputPlan } from "../plan/output-plan.ts";
 import type { Plan } from "../plan/plan.ts";
+import { topicOf } from "../plant/topic-of.ts";
 import type { OutgoingMessage } from "../publish/outgoing-message.ts";
 import { streamName } from "../signal/random-stream.ts";
 import type { TruthDelivery, TruthLine, TruthReading } from "../truth/truth-line.ts";
@@ -191,7 +192,7 @@ export class Dispatch {
     return {
       machine,
       numbers: entries.length === 1 ? [number] : entries.map((entry) => entry.number),
-      topic: `factory/${machine.site}/${machine.line}/${machine.machine}/${level}`,
+      topic: topicOf(machine, level),
       payload: isSparkplug ? "" : encodeReadings(format, readings, { hasPlace }),
       readings: isSparkplug ? readings : null,
       isLate: false,

@@ -16,6 +16,7 @@ import type { TruthRecovery } from "../truth/truth-recovery.ts";
 import type { Machine } from "./machine.ts";
 import type { MachineChange, MachineWaveform } from "./machine-block.ts";
 import { Plant, type SiteChange } from "./plant.ts";
+import { topicOf } from "./topic-of.ts";
 
 export interface RecordedStep {
   readonly messages: readonly PlantMessage[];
@@ -308,13 +309,6 @@ export function readingMessage(reading: TruthReading): { readonly topic: string;
     topic: topicOf(reading, reading.metric),
     payload: encodeReadings("json", [reading], { hasPlace: false }),
   };
-}
-
-export function topicOf(
-  machine: { readonly site: string; readonly line: string; readonly machine: string },
-  last: string,
-): string {
-  return `factory/${machine.site}/${machine.line}/${machine.machine}/${last}`;
 }
 
 function placeOf(machine: Machine): { site: string; line: string; machine: string } {

@@ -3,7 +3,7 @@ import type { Clock, Logger, Random } from "@millrace/runtime";
 import { SparkplugNode } from "../format/sparkplug-node.ts";
 import { formatOf } from "../plan/format-of.ts";
 import type { Plan, SitePlan } from "../plan/plan.ts";
-import { topicOf } from "../plant/recorded-plant.ts";
+import { topicOf } from "../plant/topic-of.ts";
 import { FileOutput } from "./file-output.ts";
 import { HttpOutput } from "./http-output.ts";
 import type { OutgoingMessage } from "./outgoing-message.ts";

@@ -1,6 +1,6 @@
 import type { BusinessRecord } from "../business/business-record.ts";
 import { parsePlan } from "../plan/load-plan.ts";
-import { topicOf } from "../plant/recorded-plant.ts";
+import { topicOf } from "../plant/topic-of.ts";
 import { RecordedWorld } from "../recorded-world.ts";
 import { formatTruthLine, parseTruthLine, type TruthAlarm, type TruthLine } from "./truth-line.ts";
 
