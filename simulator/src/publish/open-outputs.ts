@@ -38,13 +38,7 @@ export function openOutputs(options: OpenOutputsOptions): ReadonlyMap<string, Ou
     if (watch === undefined) watches.set(receiver, (watch = new ReceiverWatch({ receiver, clock, log })));
     return watch;
   };
-  const machines = new Map<string, MachineNames[]>();
-  for (const machine of options.machines) {
-    const key = outputKey(plan, machine);
-    const others = machines.get(key);
-    if (others === undefined) machines.set(key, [machine]);
-    else others.push(machine);
-  }
+  const machines = Map.groupBy(options.machines, (machine) => outputKey(plan, machine));
   return new Map(
     [...machines].map(([key, ofKey]) => {
       const site = plan.sites.find((each) => each.site === ofKey[0].site);
