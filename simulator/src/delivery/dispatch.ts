@@ -107,9 +107,8 @@ export class Dispatch {
 
   /** What a site's payloads may be spoilt to. */
   damagesOf(site: string): readonly Damage[] {
-    const { plan } = this.#options;
-    const [signal] = plan.signals;
-    return damagesOf(formatOf(plan, site, signal.metric), DAMAGES, this.#outputs.get(site)?.kind !== "mqtt");
+    const [{ metric }] = this.#options.plan.signals;
+    return damagesOf(this.#formatOf(site, metric), DAMAGES, this.#outputs.get(site)?.kind !== "mqtt");
   }
 
   /** So many payloads that are none, of each kind in turn, on the topic of the machine's first signal. */
@@ -128,7 +127,7 @@ export class Dispatch {
     return Array.from({ length: count }, (_, index) => {
       const damage = damages[index % damages.length];
       record({ type: "delivery", site, readings: [], due: timeMs, malformed: damage });
-      const payload = damagePayload(message.payload.toString(), formatOf(plan, site, metric), damage);
+      const payload = damagePayload(message.payload.toString(), this.#formatOf(site, metric), damage);
       return { ...message, payload };
     });
   }
