@@ -1,5 +1,6 @@
 import { connect, createServer, type Server, type Socket } from "node:net";
-import { toListenError, type Clock, type Random } from "@millrace/runtime";
+import type { Clock, Random } from "@millrace/runtime";
+import { listenOn } from "../listen-on.ts";
 import type { LinkPlan, LinkState } from "./link-plan.ts";
 
 export interface LinkEmulatorOptions {
@@ -34,20 +35,12 @@ export class LinkEmulator {
   static async listen(options: LinkEmulatorOptions): Promise<LinkEmulator> {
     const link = new LinkEmulator(options);
     const { site, port } = options;
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    link.#server.once("error", reject);
-    link.#server.listen(port, "127.0.0.1", resolve);
-    try {
-      await promise;
-    } catch (error) {
-      const purpose = `the line of site ${site}`;
-      throw toListenError(error, {
-        host: "127.0.0.1",
-        port,
-        purpose,
-        setting: "links.firstPort of the plan",
-      });
-    }
+    await listenOn(link.#server, {
+      host: "127.0.0.1",
+      port,
+      purpose: `the line of site ${site}`,
+      setting: "links.firstPort of the plan",
+    });
     return link;
   }
 

@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import { hostRefusal, toListenError } from "@millrace/runtime";
+import { hostRefusal } from "@millrace/runtime";
+import { listenOn } from "../listen-on.ts";
 import { issueText } from "./issue-text.ts";
 import type { LiveRun } from "./live-desk.ts";
 import { liveOrderSchema } from "./live-order.ts";
@@ -34,14 +35,12 @@ export class LiveServer {
   /** Throws port_in_use. */
   static async listen(run: LiveRun, port: number): Promise<LiveServer> {
     const live = new LiveServer(run);
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    live.#server.once("error", reject);
-    live.#server.listen(port, HOST, resolve);
-    try {
-      await promise;
-    } catch (error) {
-      throw toListenError(error, { host: HOST, port, purpose: "orders while it runs", setting: "--control" });
-    }
+    await listenOn(live.#server, {
+      host: HOST,
+      port,
+      purpose: "orders while it runs",
+      setting: "--control",
+    });
     return live;
   }
 
