@@ -28,9 +28,8 @@ export class PartitionClock {
   isAtEnd = false;
   /** When it last had a record, or came to its end; monotonic. */
   #busyAtMs: number;
+  /** The last one ends at TIME_MS_MAX while no record has come behind it. */
   #lost: readonly TimeRange[];
-  /** Where a loss began that the next record ends; null: none is open. */
-  #lostFromMs: number | null = null;
 
   constructor(record: PartitionRecord, monotonicMs: number) {
     this.partition = record.partition;
@@ -41,27 +40,17 @@ export class PartitionClock {
     this.#lost = record.lost ?? [];
   }
 
-  get lost(): readonly TimeRange[] {
-    return this.#lost;
-  }
-
-  /** Records after this event time are gone; how late they were, the next one tells. */
+  /** Records after this event time are gone; how late they were, the next one tells. Until then: all from there on. */
   lose(fromMs: number): void {
-    this.#lostFromMs ??= fromMs;
-    // Until then nobody knows: all from there on.
-    this.#lost = mergeRanges(
-      [...this.#lost, { startMs: this.#lostFromMs, endMs: TIME_MS_MAX }],
-      LOST_RANGES_MAX,
-    );
+    this.#lost = mergeRanges([...this.#lost, { startMs: fromMs, endMs: TIME_MS_MAX }], LOST_RANGES_MAX);
   }
 
   /** The first record behind a loss. */
   resume(timeMs: number): void {
-    if (this.#lostFromMs === null && this.#lost.at(-1)?.endMs !== TIME_MS_MAX) return;
-    const startMs = this.#lostFromMs ?? this.#lost.at(-1)?.startMs ?? timeMs;
-    const known = this.#lost.filter(({ endMs }) => endMs !== TIME_MS_MAX);
-    this.#lost = mergeRanges([...known, { startMs, endMs: Math.max(timeMs, startMs + 1) }], LOST_RANGES_MAX);
-    this.#lostFromMs = null;
+    const open = this.#lost.at(-1);
+    if (open?.endMs !== TIME_MS_MAX) return;
+    const { startMs } = open;
+    this.#lost = [...this.#lost.slice(0, -1), { startMs, endMs: Math.max(timeMs, startMs + 1) }];
   }
 
   /** Of what lies before this, all windows are final. */

@@ -315,6 +315,16 @@ test("records that the source has lost are counted, with the time that they may 
   expect(world.stage.partitions[0].lost).toBeUndefined();
 });
 
+test("a loss close behind another takes nothing from what the first may have been of", () => {
+  const world = new StagedRecords(NOW);
+  world.take({ values: [bytesOf(order(1, NOW - 100_000))] });
+  world.take({ values: [], offsets: [], nextOffset: 11, resumedAt: 11 });
+  world.take({ values: [bytesOf(order(2, NOW - 40_000))] });
+  world.take({ values: [], offsets: [], nextOffset: 21, resumedAt: 21 });
+  world.take({ values: [bytesOf(order(3))] });
+  expect(world.stage.partitions).toMatchObject([{ lost: [{ startMs: NOW - 105_000, endMs: NOW + 5_000 }] }]);
+});
+
 test("a source that was made anew is read from its start, and says so", () => {
   const world = new StagedRecords(NOW);
   world.take({ values: [1, 2, 3].map((id) => bytesOf(order(id, NOW - 1_000))) });
