@@ -242,3 +242,24 @@ test("a partition waits while it is far ahead of another and ids have become man
   expect(source.view.waiting).toEqual([]);
   expect(stream().totals.received).toBe(15);
 });
+
+test("where central has no room for more it is offered again once something is durable, or later: never without a pause", async () => {
+  const kafka = new FakeKafka("orders");
+  kafka.create(1);
+  const { time, central, stream } = await start(kafka);
+  kafka.send(0, orders(0, 5));
+  await time.run(1_000);
+  let refusedCount = 0;
+  const offered = vi.spyOn(central, "offerRecords").mockImplementation(() => {
+    refusedCount += 1;
+    if (refusedCount > 1_000) throw new Error("it lets nobody else run");
+    return null;
+  });
+  kafka.send(0, orders(5, 10));
+  await time.run(3_000);
+  expect(refusedCount).toBeGreaterThan(0);
+  expect(refusedCount).toBeLessThan(10);
+  offered.mockRestore();
+  await time.run(3_000);
+  expect(stream().totals).toMatchObject({ received: 10, aggregated: 10 });
+});

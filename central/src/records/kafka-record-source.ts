@@ -197,7 +197,7 @@ export class KafkaRecordSource {
     for (const value of batch.values) bytes += (value?.length ?? 0) + RECORD_BYTES;
     let taken = target.offerRecords(stream, batch);
     while (taken === null && !this.#isClosed) {
-      await (this.#inFlight[0]?.done ?? this.#wait(RETRY_MS));
+      await this.#oldestIsDone();
       taken = target.offerRecords(stream, batch);
     }
     if (taken === null) return;
@@ -208,11 +208,15 @@ export class KafkaRecordSource {
     );
     this.#inFlight.push({ bytes, done });
     this.#inFlightBytes += bytes;
-    while (this.#inFlightBytes > IN_FLIGHT_BYTES_MAX) {
-      const [first] = this.#inFlight.splice(0, 1);
-      await first.done;
-      this.#inFlightBytes -= first.bytes;
-    }
+    while (this.#inFlightBytes > IN_FLIGHT_BYTES_MAX) await this.#oldestIsDone();
+  }
+
+  /** What was offered first is durable, or failed; or some time has passed where nothing is in flight. */
+  async #oldestIsDone(): Promise<void> {
+    const oldest = this.#inFlight.shift();
+    if (oldest === undefined) return this.#wait(RETRY_MS);
+    await oldest.done;
+    this.#inFlightBytes -= oldest.bytes;
   }
 
   /** A gap counts once all that was read before it has been offered. */
