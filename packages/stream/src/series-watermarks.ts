@@ -64,7 +64,7 @@ export class SeriesWatermarks {
   #startedAtMs: number | null = null;
   #version = 0;
   /** The last look over all series: what stands while `version` does and the clock is between these times. */
-  #look = { version: -1, fromMs: Infinity, untilMs: -Infinity, leastMs: Infinity };
+  #look = { version: -1, fromMs: Infinity, untilMs: -Infinity, held: -1 };
 
   constructor(options: SeriesWatermarksOptions, state?: SeriesWatermarksState) {
     this.#options = options;
@@ -130,40 +130,34 @@ export class SeriesWatermarks {
       if (nowMs - this.#startedAtMs <= this.#options.idleTimeoutMs)
         return { watermarkMs: this.#watermarkMs, isIdle: true };
     }
-    const leastMs = this.#leastOf(nowMs);
-    const isIdle = leastMs === Infinity;
+    const held = this.#heldAt(nowMs);
+    const isIdle = held === -1;
     if (isIdle && !isClockProven) return { watermarkMs: this.#watermarkMs, isIdle };
+    const leastMs = isIdle ? Infinity : this.#maxTimeMs[held];
     const watermarkMs = (isIdle ? nowMs : leastMs) - this.#options.outOfOrdernessMs;
     if (this.#watermarkMs === null || watermarkMs > this.#watermarkMs) this.#watermarkMs = watermarkMs;
     return { watermarkMs: this.#watermarkMs, isIdle };
   }
 
-  /** The least of the series that are not idle; Infinity where all are. */
-  #leastOf(nowMs: number): number {
+  /** The series with the least time of those that are not idle; -1 where all are. */
+  #heldAt(nowMs: number): number {
     const known = this.#look;
-    if (known.version === this.#version && nowMs >= known.fromMs && nowMs <= known.untilMs)
-      return known.leastMs;
+    if (known.version === this.#version && nowMs >= known.fromMs && nowMs <= known.untilMs) return known.held;
     let held = -1;
     for (let series = 0; series < this.#seriesCount; series++) {
       const timeMs = this.#maxTimeMs[series];
       if (timeMs === -Infinity || (held !== -1 && timeMs >= this.#maxTimeMs[held])) continue;
       if (!this.isIdle(series, nowMs)) held = series;
     }
-    const leastMs = held === -1 ? Infinity : this.#maxTimeMs[held];
     // A little sooner than it is idle: no rounding makes that later.
     const untilMs = held === -1 ? Infinity : this.#arrivedAtMs[held] + this.#idleAfterMs(held) - 1;
-    this.#look = { version: this.#version, fromMs: nowMs, untilMs, leastMs };
-    return leastMs;
+    this.#look = { version: this.#version, fromMs: nowMs, untilMs, held };
+    return held;
   }
 
-  /** The series that holds the watermark at `nowMs`; null where all are idle. O(series). */
+  /** The series that holds the watermark at `nowMs`; null where all are idle. O(series) as `watermark` is. */
   heldBy(nowMs: number): WatermarkHold | null {
-    let held = -1;
-    for (let series = 0; series < this.#seriesCount; series++) {
-      const timeMs = this.#maxTimeMs[series];
-      if (timeMs === -Infinity || this.isIdle(series, nowMs)) continue;
-      if (held === -1 || timeMs < this.#maxTimeMs[held]) held = series;
-    }
+    const held = this.#heldAt(nowMs);
     if (held === -1) return null;
     return { series: held, idleInMs: this.#arrivedAtMs[held] + this.#idleAfterMs(held) - nowMs };
   }
