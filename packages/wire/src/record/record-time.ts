@@ -5,7 +5,6 @@ import type { RecordFields } from "./record-fields.ts";
 import { ZonedTime } from "./zoned-time.ts";
 import type { RecordTimeSpec } from "./record-spec.ts";
 
-const DAY_MS = 86_400_000;
 /** Bound of a JavaScript Date. */
 const TIME_MS_MAX = 8.64e15;
 const ZERO = 0x30;
@@ -111,5 +110,5 @@ function dateMs(date: number): number {
   const midnight = new Date(0);
   midnight.setUTCFullYear(year, month - 1, day);
   const isRight = midnight.getUTCMonth() === month - 1 && midnight.getUTCDate() === day;
-  return isRight ? Math.floor(midnight.getTime() / DAY_MS) * DAY_MS : NaN;
+  return isRight ? midnight.getTime() : NaN;
 }
