@@ -1,3 +1,4 @@
+import { reasonOf } from "@millrace/runtime";
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import type { RecordBatch, RecordOutcome } from "../records/record-batch.ts";
 import type { RecordStreamView } from "../records/record-stream-view.ts";
@@ -60,7 +61,7 @@ export function addRecordRoutes(
         const { rejected, ...counts } = await taken.catch((error: unknown) => {
           throw new ProblemError(
             "not_ready",
-            `${error instanceof Error ? error.message : String(error)}; what was sent may have been taken: send it again, ids count once`,
+            `${reasonOf(error)}; what was sent may have been taken: send it again, ids count once`,
           );
         });
         return reply.header("cache-control", "no-store").send({
