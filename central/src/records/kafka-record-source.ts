@@ -2,6 +2,7 @@ import type { KafkaRecordsConfig } from "@millrace/config";
 import type { KafkaBatch, KafkaClient, KafkaConsumer, KafkaPartition, KafkaPosition } from "@millrace/kafka";
 import { reasonOf } from "@millrace/runtime";
 import type { Clock, Logger, Timer } from "@millrace/runtime";
+import { batchBytes } from "./batch-bytes.ts";
 import type { RecordBatch, RecordOutcome } from "./record-batch.ts";
 
 /** What a source of records needs of central. */
@@ -39,8 +40,8 @@ type KafkaSkip = KafkaPosition & { readonly nextOffset: number };
 
 /** Offered and not yet durable: enough that the next commit never waits for the network. */
 const IN_FLIGHT_BYTES_MAX = 16 * 1024 * 1024;
-/** What a record takes beside its bytes. */
-const RECORD_BYTES = 64;
+/** What a batch takes beside its records: one without any takes room too. */
+const BATCH_BYTES = 64;
 /** How often it looks at the ends of partitions, and tells the group where it is. */
 const LOOK_INTERVAL_MS = 2_000;
 const RETRY_MS = 1_000;
@@ -193,8 +194,7 @@ export class KafkaRecordSource {
   /** Returns once there is room for more. */
   async #offer(batch: RecordBatch): Promise<void> {
     const { stream, target } = this.#options;
-    let bytes = RECORD_BYTES;
-    for (const value of batch.values) bytes += (value?.length ?? 0) + RECORD_BYTES;
+    const bytes = BATCH_BYTES + batchBytes(batch);
     let taken = target.offerRecords(stream, batch);
     while (taken === null && !this.#isClosed) {
       await this.#oldestIsDone();

@@ -1,3 +1,4 @@
+import { batchBytes } from "./batch-bytes.ts";
 import type { RecordBatch, RecordOutcome } from "./record-batch.ts";
 
 /** One commit takes no more of records than this, so that agents, echoes and pages are not held up. */
@@ -5,8 +6,6 @@ const COMMIT_BYTES_MAX = 4_194_304;
 const COMMIT_RECORDS_MAX = 50_000;
 /** What waits of one stream; whoever brings more has to wait, or to come again. */
 export const STREAM_INBOX_BYTES_MAX = 33_554_432;
-/** What a record takes beside its bytes. */
-const RECORD_BYTES = 64;
 
 /** A batch that waits for a commit, and whoever waits for it. */
 export interface WaitingBatch {
@@ -38,8 +37,7 @@ export class RecordInbox {
 
   /** What became of the batch, once it is durable; null where there is no room for it. A single batch always has room. */
   offer(stream: string, batch: RecordBatch): Promise<RecordOutcome> | null {
-    let bytes = 0;
-    for (const value of batch.values) bytes += (value?.length ?? 0) + RECORD_BYTES;
+    const bytes = batchBytes(batch);
     const before = this.bytesOf(stream);
     if (before > 0 && before + bytes > STREAM_INBOX_BYTES_MAX) return null;
     this.#bytes.set(stream, before + bytes);
