@@ -167,9 +167,7 @@ export class RecordStage {
     const count = batch.values.length;
     const firstOffset = clock.next;
     const refuse = (place: number, refusal: RecordRefusal): void => {
-      const offset = batch.offsets === null ? firstOffset + place : batch.offsets[place];
-      const bytes = batch.values[place] ?? NOTHING;
-      this.#refuse({ ...refusal, partition: batch.partition, offset, bytes });
+      this.#refuse({ ...refusal, ...recordAt(place, batch, clock) });
       if (rejected.length < REJECTIONS_TOLD_MAX)
         rejected.push({ index: place, reason: refusal.reason, detail: refusal.detail });
     };
@@ -338,13 +336,11 @@ export class RecordStage {
     }
     this.#ids.admitHashes(columns.hashes, columns.timeMs, columns.watermarkMs, rows, this.#verdicts);
     this.#addRows(rows, moment.finalToMs, (row, reason) => {
-      const place = this.#places[row];
-      const offset = batch.offsets === null ? clock.next + place : batch.offsets[place];
       const detail =
         reason === "set_aside"
           ? `its time ${columns.timeMs[row]} is before ${this.#ids.floorMs}, from where on ids are remembered`
           : `its time ${columns.timeMs[row]} is in final windows only, which end at ${moment.finalToMs}`;
-      this.#keep({ reason, detail, partition: clock.partition, offset, bytes: values[place] ?? NOTHING });
+      this.#keep({ reason, detail, ...recordAt(this.#places[row], batch, clock) });
     });
   }
 
@@ -437,6 +433,16 @@ const EMPTY: RecordRefusal = { reason: "empty", detail: "it has no value (a tomb
 
 function oversized(byteCount: number, bytesMax: number): RecordRefusal {
   return { reason: "oversized", detail: `${byteCount} bytes are more than ${bytesMax}` };
+}
+
+/** A record of a batch, and where it stands, while the partition's position is still before the batch. */
+function recordAt(
+  place: number,
+  { offsets, values }: RecordBatch,
+  { partition, next }: PartitionClock,
+): Pick<RefusedRecord, "partition" | "offset" | "bytes"> {
+  const offset = offsets === null ? next + place : offsets[place];
+  return { partition, offset, bytes: values[place] ?? NOTHING };
 }
 
 /** The id and the time are the same for all metrics of a stream; the pipeline has been checked. */
