@@ -78,6 +78,12 @@ export class CentralService {
       }
       await central.open();
     };
+    const addCoreSteps = (steps: Shutdown) => {
+      steps.add({ name: "the sources of records", limitMs: 5_000, run: async () => sources?.close() });
+      steps.add({ name: "the core", limitMs: 15_000, run: () => central.close() });
+      for (const sink of sinks)
+        steps.add({ name: `the sink ${sink.view.sink}`, limitMs: 5_000, run: () => sink.stop() });
+    };
     try {
       try {
         await open();
@@ -122,19 +128,13 @@ export class CentralService {
       });
       // The core first: what has arrived is committed and acknowledged while the agents are still connected.
       const steps = new Shutdown({ clock: systemClock, log });
-      steps.add({ name: "the sources of records", limitMs: 5_000, run: async () => sources?.close() });
-      steps.add({ name: "the core", limitMs: 15_000, run: () => central.close() });
-      for (const sink of sinks)
-        steps.add({ name: `the sink ${sink.view.sink}`, limitMs: 5_000, run: () => sink.stop() });
+      addCoreSteps(steps);
       steps.add({ name: "the intake", limitMs: 5_000, run: () => intake.close() });
       steps.add({ name: "the API", limitMs: 5_000, run: () => api.close() });
       steps.add({ name: "the store", limitMs: 5_000, run: () => store.close() });
       return new CentralService({ central, intake, api, shutdown: steps });
     } catch (error) {
-      shutdown.add({ name: "the sources of records", limitMs: 5_000, run: async () => sources?.close() });
-      shutdown.add({ name: "the core", limitMs: 15_000, run: () => central.close() });
-      for (const sink of sinks)
-        shutdown.add({ name: `the sink ${sink.view.sink}`, limitMs: 5_000, run: () => sink.stop() });
+      addCoreSteps(shutdown);
       shutdown.add({ name: "the store", limitMs: 5_000, run: () => store.close() });
       await shutdown.stop("it could not start");
       throw error;
