@@ -11,11 +11,12 @@ const QUARANTINE_WAITING_MAX = 100;
 /** Of these, notes of readings that were not taken, for each reason: one late backlog must not push everything else out. */
 const NOTES_WAITING_MAX = 4;
 
+const NOTED_REASONS = ["too_late", "future", "foreign_site", "set_aside"] as const;
 /** Why readings of a message that was taken, or a record that could be read, are in no window. */
-export type NotedReason = "too_late" | "future" | "foreign_site" | "set_aside";
+export type NotedReason = (typeof NOTED_REASONS)[number];
 
 /** They may be many at once. */
-const NOTED: ReadonlySet<string> = new Set<NotedReason>(["too_late", "future", "foreign_site", "set_aside"]);
+const NOTED: ReadonlySet<string> = new Set(NOTED_REASONS);
 
 /** One message that was not taken, or not whole: why, and how it begins. */
 export interface QuarantineEntry {
