@@ -11,6 +11,11 @@ test("every skipped test is explained", () => {
 });
 
 test("planted skips are found", () => {
+  const within = {
+    path: "b.test.ts",
+    text: "test('x', ({ skip }) => skip()); test('y', (ctx) => ctx.skip());",
+  };
+  expect(unexplainedSkips([within], [])).toHaveLength(2);
   const file = { path: "a.test.ts", text: "test.skip('x', () => {}); test.runIf(hasKafka)('y', () => {});" };
   expect(unexplainedSkips([file], [])).toHaveLength(2);
   expect(unexplainedSkips([file], [{ test: "a.test.ts > y", reason: "needs a broker" }])).toEqual([]);
