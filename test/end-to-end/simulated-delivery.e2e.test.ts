@@ -1,13 +1,10 @@
 // Delivery as it really is, against real agents and central: every format by every way (MQTT, Sparkplug B, HTTP, files), late, out of
 // order, twice, spoilt and lost, and what central shows and counts is what the truth says.
-import { spawnSync } from "node:child_process";
 import { expect, test } from "vitest";
-import { checkoutPath } from "../../scripts/start/run-folder.ts";
-import { formatVerdict } from "../../simulator/src/verify/format-verdict.ts";
-import { verifyTruth } from "../../simulator/src/verify/verify-truth.ts";
 import { CentralHarness } from "./central-harness.ts";
+import { expectRepeat } from "./expect-repeat.ts";
+import { expectVerdict } from "./expect-verdict.ts";
 import { SiteHarness } from "./site-harness.ts";
-import { until } from "./until.ts";
 import { Works } from "./works.ts";
 
 const SITES = ["alpha", "beta", "gamma", "delta"] as const;
@@ -147,13 +144,7 @@ test(
     simulator.start();
     expect(await simulator.exit(60_000)).toBe(0);
 
-    const judge = () => verifyTruth({ truthPath, centralUrl: `http://127.0.0.1:${central.httpPort}` });
-    try {
-      await until("central says what the truth says", async () => (await judge()).isRight, 20_000);
-    } catch {
-      throw new Error(formatVerdict(await judge()));
-    }
-    const { readings, windows, alarms, unjudged } = await judge();
+    const { readings, windows, alarms, unjudged } = await expectVerdict(central, truthPath);
     expect(windows.map(({ window }) => window).toSorted()).toEqual(
       METRICS.filter((metric) => metric !== "pieces")
         .map((metric) => `${metric}_2s`)
@@ -164,8 +155,6 @@ test(
     expect(Math.min(readings.lost, readings.spoilt, readings.again)).toBeGreaterThan(0);
     expect(readings).toMatchObject({ unacked: 0, hasEnded: true });
 
-    const main = checkoutPath("simulator/src/main.ts");
-    const repeat = spawnSync(process.execPath, [main, "repeat", "--truth", truthPath], { encoding: "utf8" });
-    expect(repeat.stdout).toContain("each as in the truth");
+    expectRepeat(truthPath);
   },
 );

@@ -1,12 +1,9 @@
 // The simulator's own command against a real agent and central, with every kind of fault: whatever sensors, clocks, power and
 // gateway do, central's windows and alarms are as the truth says, and the run is made again from the truth.
-import { spawnSync } from "node:child_process";
 import { expect, test } from "vitest";
-import { formatVerdict } from "../../simulator/src/verify/format-verdict.ts";
-import { verifyTruth } from "../../simulator/src/verify/verify-truth.ts";
-import { checkoutPath } from "../../scripts/start/run-folder.ts";
+import { expectRepeat } from "./expect-repeat.ts";
+import { expectVerdict } from "./expect-verdict.ts";
 import { prepareOneSite } from "./one-site.ts";
-import { until } from "./until.ts";
 import { Works } from "./works.ts";
 
 const at = "alpha/line-1";
@@ -87,13 +84,7 @@ test("every fault of the simulator at once: all windows and alarms right", { tim
   expect(await simulator.exit(60_000)).toBe(0);
   await site.process.stop();
 
-  const judge = () => verifyTruth({ truthPath, centralUrl: `http://127.0.0.1:${central.httpPort}` });
-  try {
-    await until("central says what the truth says", async () => (await judge()).isRight);
-  } catch {
-    throw new Error(formatVerdict(await judge()));
-  }
-  const { readings, windows, alarms } = await judge();
+  const { readings, windows, alarms } = await expectVerdict(central, truthPath);
   expect(windows.map(({ window }) => window).toSorted()).toEqual([
     "pressure_5s",
     "temperature_2s",
@@ -104,7 +95,5 @@ test("every fault of the simulator at once: all windows and alarms right", { tim
   // Of the stuck sensor whose clock was set back by whole periods.
   expect(readings.repeated).toBeGreaterThan(0);
 
-  const main = checkoutPath("simulator/src/main.ts");
-  const repeat = spawnSync(process.execPath, [main, "repeat", "--truth", truthPath], { encoding: "utf8" });
-  expect(repeat.stdout).toContain("each as in the truth");
+  expectRepeat(truthPath);
 });

@@ -1,9 +1,8 @@
 import { readFileSync } from "node:fs";
 import type { WindowResult } from "@millrace/stream";
-import { formatVerdict } from "../../simulator/src/verify/format-verdict.ts";
-import { type Verdict, verifyTruth } from "../../simulator/src/verify/verify-truth.ts";
+import type { Verdict } from "../../simulator/src/verify/verify-truth.ts";
 import type { CentralHarness } from "./central-harness.ts";
-import { until } from "./until.ts";
+import { expectVerdict } from "./expect-verdict.ts";
 import type { Works } from "./works.ts";
 
 /** Orders of a simulated shop, and what is true of them. */
@@ -29,25 +28,8 @@ export async function simulatedOrders(works: Works, length: string): Promise<Sim
 }
 
 /** Waits until central's windows and ledger of records are as the truth has them; throws with the verdict as it stands. */
-export async function expectRecords(
-  central: CentralHarness,
-  truthPath: string,
-  limitMs = 15_000,
-): Promise<Verdict> {
-  const judge = () => verifyTruth({ truthPath, centralUrl: `http://127.0.0.1:${central.httpPort}` });
-  try {
-    // What is durable is shown within 250 ms.
-    return await until(
-      "central says what the truth says",
-      async () => {
-        const verdict = await judge();
-        return verdict.isRight && verdict.records?.hasEnded === true && verdict;
-      },
-      limitMs,
-    );
-  } catch (error) {
-    throw new Error(formatVerdict(await judge()), { cause: error });
-  }
+export function expectRecords(central: CentralHarness, truthPath: string): Promise<Verdict> {
+  return expectVerdict(central, truthPath, 15_000, ({ records }) => records?.hasEnded === true);
 }
 
 export async function windowsOf(central: CentralHarness, window: string): Promise<readonly WindowResult[]> {

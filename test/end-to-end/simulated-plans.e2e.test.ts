@@ -1,15 +1,14 @@
 // The simulator's ready plans against real agents and central: lines that fail, load, and everything at once end in a verdict without a
 // wrong window and without a difference that is not explained. With MILLRACE_LONG longer, and with all of their sites.
 import { readFileSync } from "node:fs";
-import { spawnSync } from "node:child_process";
 import { expect, test } from "vitest";
 import { checkoutPath } from "../../scripts/start/run-folder.ts";
-import { formatVerdict } from "../../simulator/src/verify/format-verdict.ts";
-import { type Verdict, verifyTruth } from "../../simulator/src/verify/verify-truth.ts";
+import type { Verdict } from "../../simulator/src/verify/verify-truth.ts";
 import { CentralHarness } from "./central-harness.ts";
+import { expectRepeat } from "./expect-repeat.ts";
+import { expectVerdict } from "./expect-verdict.ts";
 import type { ProgramProcess } from "./program-process.ts";
 import { SiteHarness } from "./site-harness.ts";
-import { until } from "./until.ts";
 import { Works } from "./works.ts";
 
 const isLong = process.env["MILLRACE_LONG"] === "1";
@@ -48,7 +47,7 @@ interface PlannedRun {
   readonly works: Works;
   readonly sites: ReadonlyMap<string, SiteHarness>;
   readonly simulator: ProgramProcess;
-  /** The verdict once it is right; throws with the verdict as it stands. */
+  /** The verdict once it is right, of a run that can be made again; throws with the verdict as it stands. */
   judged(limitMs: number): Promise<Verdict>;
 }
 
@@ -94,30 +93,14 @@ async function startPlan(text: string, flags: readonly string[]): Promise<Planne
   for (const site of sites.values()) site.process.start();
   await Promise.all([...sites.values()].map((site) => site.ready()));
   simulator.start();
-  const judge = () => verifyTruth({ truthPath, centralUrl: `http://127.0.0.1:${central.httpPort}` });
   return {
     works,
     sites,
     simulator,
     async judged(limitMs) {
-      try {
-        await until(
-          "central says what the truth says",
-          async () => {
-            const verdict = await judge();
-            return verdict.readings.hasEnded && verdict.isRight;
-          },
-          limitMs,
-        );
-      } catch (error) {
-        throw new Error(formatVerdict(await judge()), { cause: error });
-      }
-      const main = checkoutPath("simulator/src/main.ts");
-      const repeat = spawnSync(process.execPath, [main, "repeat", "--truth", truthPath], {
-        encoding: "utf8",
-      });
-      expect(repeat.stdout).toContain("each as in the truth");
-      return judge();
+      const verdict = await expectVerdict(central, truthPath, limitMs);
+      expectRepeat(truthPath);
+      return verdict;
     },
   };
 }
