@@ -1,10 +1,10 @@
-/** A metric whose readings come as `{ "ts": …, "value": … }` on the machine's own topic. */
-export function machineMetric(name: string, unit: string): Record<string, unknown> {
+/** A metric whose readings come as `{ "ts": …, "value": … }`, or with their value elsewhere, on the machine's own topic. */
+export function machineMetric(name: string, unit: string, value = "$.value"): Record<string, unknown> {
   return {
     unit,
     from: {
       topic: `factory/{site}/{line}/{machine}/${name}`,
-      json: { value: "$.value", time: { path: "$.ts", unit: "ms" } },
+      json: { value, time: { path: "$.ts", unit: "ms" } },
     },
     accumulate: ["count", "sum", "mean", "min", "max"],
     live: true,

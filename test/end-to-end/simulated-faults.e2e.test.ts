@@ -4,6 +4,7 @@ import { expect, test } from "vitest";
 import { expectRepeat } from "./expect-repeat.ts";
 import { expectVerdict } from "./expect-verdict.ts";
 import { prepareOneSite } from "./one-site.ts";
+import { simulatedPipeline } from "./simulated-pipeline.ts";
 import { Works } from "./works.ts";
 
 const at = "alpha/line-1";
@@ -32,35 +33,11 @@ rules:
   overheating: { metric: temperature, above: 80, clearBelow: 75 }
 `;
 
-const metricOf = (name: string) => ({
-  unit: "1",
-  from: {
-    topic: `factory/{site}/{line}/{machine}/${name}`,
-    json: { value: `$.${name}`, time: { path: "$.ts", unit: "ms" } },
-  },
-  accumulate: ["count", "sum", "mean", "min", "max"],
-  live: true,
+const PIPELINE = simulatedPipeline({
+  temperature_2s: { metric: "temperature", size: "2s", by: ["site", "line", "machine"] },
+  vibration_2s: { metric: "vibration", size: "2s", by: ["site", "machine"] },
+  pressure_5s: { metric: "pressure", size: "5s", slide: "1s", by: ["site"] },
 });
-const PIPELINE = {
-  version: 1,
-  metrics: {
-    temperature: metricOf("temperature"),
-    vibration: metricOf("vibration"),
-    pressure: metricOf("pressure"),
-  },
-  windows: {
-    temperature_2s: { metric: "temperature", size: "2s", by: ["site", "line", "machine"] },
-    vibration_2s: { metric: "vibration", size: "2s", by: ["site", "machine"] },
-    pressure_5s: { metric: "pressure", size: "5s", slide: "1s", by: ["site"] },
-  },
-  rules: {
-    overheating: {
-      metric: "temperature",
-      when: { above: 80, clearBelow: 75, forAtLeast: "0s" },
-      severity: 900,
-    },
-  },
-};
 
 test("every fault of the simulator at once: all windows and alarms right", { timeout: 120_000 }, async () => {
   const works = new Works();

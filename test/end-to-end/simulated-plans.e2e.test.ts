@@ -8,40 +8,17 @@ import { CentralHarness } from "./central-harness.ts";
 import { expectRepeat } from "./expect-repeat.ts";
 import { expectVerdict } from "./expect-verdict.ts";
 import type { ProgramProcess } from "./program-process.ts";
+import { simulatedPipeline } from "./simulated-pipeline.ts";
 import { SiteHarness } from "./site-harness.ts";
 import { Works } from "./works.ts";
 
 const isLong = process.env["MILLRACE_LONG"] === "1";
 
-const metricOf = (name: string) => ({
-  unit: "1",
-  from: {
-    topic: `factory/{site}/{line}/{machine}/${name}`,
-    json: { value: `$.${name}`, time: { path: "$.ts", unit: "ms" } },
-  },
-  accumulate: ["count", "sum", "mean", "min", "max"],
-  live: true,
+const PIPELINE = simulatedPipeline({
+  temperature_2s: { metric: "temperature", size: "2s", by: ["site", "line", "machine"] },
+  vibration_10s: { metric: "vibration", size: "10s", slide: "5s", by: ["site"] },
+  pressure_5s: { metric: "pressure", size: "5s", by: ["site", "line"] },
 });
-const PIPELINE = {
-  version: 1,
-  metrics: {
-    temperature: metricOf("temperature"),
-    vibration: metricOf("vibration"),
-    pressure: metricOf("pressure"),
-  },
-  windows: {
-    temperature_2s: { metric: "temperature", size: "2s", by: ["site", "line", "machine"] },
-    vibration_10s: { metric: "vibration", size: "10s", slide: "5s", by: ["site"] },
-    pressure_5s: { metric: "pressure", size: "5s", by: ["site", "line"] },
-  },
-  rules: {
-    overheating: {
-      metric: "temperature",
-      when: { above: 80, clearBelow: 75, forAtLeast: "0s" },
-      severity: 900,
-    },
-  },
-};
 
 interface PlannedRun {
   readonly works: Works;

@@ -1,0 +1,23 @@
+import { machineMetric } from "./pipeline.ts";
+
+const metricOf = (name: string) => machineMetric(name, "1", `$.${name}`);
+
+/** Three of a simulated machine's signals in these windows, and a rule that overheating breaks. */
+export function simulatedPipeline(windows: Readonly<Record<string, object>>): object {
+  return {
+    version: 1,
+    metrics: {
+      temperature: metricOf("temperature"),
+      vibration: metricOf("vibration"),
+      pressure: metricOf("pressure"),
+    },
+    windows,
+    rules: {
+      overheating: {
+        metric: "temperature",
+        when: { above: 80, clearBelow: 75, forAtLeast: "0s" },
+        severity: 900,
+      },
+    },
+  };
+}
