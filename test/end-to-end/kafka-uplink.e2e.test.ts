@@ -1,5 +1,4 @@
 // The uplink straight to real Apache Kafka: broker and agent are killed in between, and what the topic holds is the truth.
-import { join } from "node:path";
 import { loadPipeline } from "@millrace/config";
 import { zstdCompression } from "@millrace/runtime";
 import { Membership, WindowEngine } from "@millrace/stream";
@@ -7,10 +6,9 @@ import { TEST_CERTIFICATES } from "@millrace/testkit";
 import { parseHeartbeat } from "@millrace/wire";
 import { expect, test } from "vitest";
 import { openMessage, paneRows } from "../../central/src/core/opened-message.ts";
-import { type GuardedListener, KafkaServer } from "../../scripts/stack/kafka-server.ts";
-import { StackUnavailable } from "../../scripts/stack/stack-unavailable.ts";
 import { compareWindows } from "../../simulator/src/verify/compare-windows.ts";
 import { WindowOracle } from "../../simulator/src/verify/window-oracle.ts";
+import { startOneKafka } from "./one-kafka.ts";
 import { PLAIN_PIPELINE } from "./pipeline.ts";
 import { SensorPublisher } from "./sensor-publisher.ts";
 import { SiteHarness } from "./site-harness.ts";
@@ -18,25 +16,6 @@ import { createTopic, type TopicRecord, topicRecords } from "./topic-records.ts"
 import { Works } from "./works.ts";
 
 const TOPIC = "millrace.panes.v1";
-
-/** Undefined where Java or the jars cannot be had. */
-async function kafka(works: Works, guarded?: GuardedListener): Promise<KafkaServer | undefined> {
-  try {
-    const server = new KafkaServer({
-      ...(guarded === undefined ? {} : { guarded }),
-      cacheFolder: join(import.meta.dirname, "../../.cache/stack"),
-      dataFolder: works.path("kafka"),
-      port: await works.freePort(),
-      controllerPort: await works.freePort(),
-    });
-    works.atEnd(() => server.kill());
-    await server.start();
-    return server;
-  } catch (error) {
-    if (error instanceof StackUnavailable) return undefined;
-    throw error;
-  }
-}
 
 /** The windows that a reader of the topic gets, each batch taken once. */
 function windowsOf(records: readonly TopicRecord[], pipelinePath: string) {
@@ -68,7 +47,7 @@ test(
   { timeout: 240_000 },
   async (context) => {
     const works = new Works();
-    const server = await kafka(works);
+    const server = await startOneKafka(works);
     if (server === undefined) return context.skip("needs Java, Maven and the Kafka jars");
     await createTopic(server.address, TOPIC, 4);
     const pipelinePath = works.write("pipeline.yaml", PLAIN_PIPELINE);
@@ -172,7 +151,7 @@ test(
     const works = new Works();
     const { authority, serverCertificate: certificate, serverKey: key } = TEST_CERTIFICATES;
     const guarded = { port: await works.freePort(), username: "alpha", password: "right", certificate, key };
-    const server = await kafka(works, guarded);
+    const server = await startOneKafka(works, guarded);
     if (server === undefined) return context.skip("needs Java, Maven and the Kafka jars");
     works.write("ca.pem", authority);
     const pipelinePath = works.write("pipeline.yaml", PLAIN_PIPELINE);

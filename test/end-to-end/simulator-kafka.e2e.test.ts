@@ -1,10 +1,8 @@
 // The simulator's records into real Apache Kafka, while the broker goes away and the simulator is killed: each is there, and
 // what the topics hold is what the truth says.
-import { join } from "node:path";
 import { expect, test } from "vitest";
-import { KafkaServer } from "../../scripts/stack/kafka-server.ts";
-import { StackUnavailable } from "../../scripts/stack/stack-unavailable.ts";
 import { readTruth } from "../../simulator/src/truth/read-truth.ts";
+import { startOneKafka } from "./one-kafka.ts";
 import { createTopic, topicRecords } from "./topic-records.ts";
 import { until } from "./until.ts";
 import { Works } from "./works.ts";
@@ -16,23 +14,6 @@ business:
   orders: { perSecond: 400, regions: { 北京: 3, 上海: 2 }, payment: { declined: 0.1 } }
   appOpens: { users: 200000 }
 `;
-
-async function kafka(works: Works): Promise<KafkaServer | undefined> {
-  try {
-    const server = new KafkaServer({
-      cacheFolder: join(import.meta.dirname, "../../.cache/stack"),
-      dataFolder: works.path("kafka"),
-      port: await works.freePort(),
-      controllerPort: await works.freePort(),
-    });
-    works.atEnd(() => server.kill());
-    await server.start();
-    return server;
-  } catch (error) {
-    if (error instanceof StackUnavailable) return undefined;
-    throw error;
-  }
-}
 
 interface Order {
   readonly order_id: string;
@@ -47,7 +28,7 @@ test(
   { timeout: 240_000 },
   async (context) => {
     const works = new Works();
-    const server = await kafka(works);
+    const server = await startOneKafka(works);
     if (server === undefined) return context.skip("needs Java, Maven and the Kafka jars");
     for (const stream of ["orders", "refunds", "app-opens"])
       await createTopic(server.address, `shop.${stream}`, 3);
