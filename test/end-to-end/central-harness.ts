@@ -2,6 +2,7 @@ import { join } from "node:path";
 import type { AgentView } from "../../central/src/core/agent-view.ts";
 import type { AlarmView } from "../../central/src/core/alarm-view.ts";
 import type { LedgerTotals } from "../../central/src/core/central-ledger.ts";
+import type { SinkView } from "../../central/src/sinks/sink-view.ts";
 import { CentralClient } from "../../simulator/src/verify/central-client.ts";
 import type { ProgramProcess } from "./program-process.ts";
 import { until } from "./until.ts";
@@ -73,6 +74,11 @@ export class CentralHarness {
   async alarms(): Promise<AlarmView[]> {
     const answer: { alarms: AlarmView[] } = JSON.parse(await (await this.#get("/api/v1/alarms")).text());
     return answer.alarms;
+  }
+
+  async sinks(): Promise<SinkView[]> {
+    const answer: { sinks: SinkView[] } = JSON.parse(await (await this.#get("/api/v1/sinks")).text());
+    return answer.sinks;
   }
 
   /** The names of central's own alarms about an agent, active or not. */

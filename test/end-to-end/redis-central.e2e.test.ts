@@ -1,6 +1,5 @@
 // Central with an agent behind it and a real Redis before it: through kill -9 of Redis and of central, Redis ends up with what the API has, which is the truth.
 import { expect, test } from "vitest";
-import type { SinkView } from "../../central/src/sinks/sink-view.ts";
 import { CentralHarness } from "./central-harness.ts";
 import { expectTruth } from "./expect-truth.ts";
 import { ALPHA } from "./one-site.ts";
@@ -48,11 +47,7 @@ test(
       seed: 5,
       twiceShare: 0.05,
     });
-    const sinkView = async (): Promise<SinkView> => {
-      const answer = await fetch(`http://127.0.0.1:${central.httpPort}/api/v1/sinks`);
-      const { sinks }: { sinks: SinkView[] } = JSON.parse(await answer.text());
-      return sinks[0];
-    };
+    const sinkView = async () => (await central.sinks())[0];
     sensors.start();
     await until("Redis has some", async () => (await redis.hlen("mill:site_2s")) > 1);
     const firstGeneration = Number(await redis.get("mill:site_2s:generation"));

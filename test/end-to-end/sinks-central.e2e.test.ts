@@ -6,7 +6,6 @@ import { MemoryLogger } from "@millrace/runtime";
 import { expect, test } from "vitest";
 import { z } from "zod";
 import { FileSink } from "../../central/src/sinks/file/file-sink.ts";
-import type { SinkView } from "../../central/src/sinks/sink-view.ts";
 import { CentralHarness } from "./central-harness.ts";
 import { expectTruth } from "./expect-truth.ts";
 import { KafkaWorks } from "./kafka-works.ts";
@@ -46,19 +45,14 @@ async function prepare(works: Works, sinks: Readonly<Record<string, unknown>>) {
     machines: ["m1", "m2"],
     seed: 5,
   });
-  const sinkViews = async (): Promise<SinkView[]> => {
-    const answer = await fetch(`http://127.0.0.1:${central.httpPort}/api/v1/sinks`);
-    return JSON.parse(await answer.text()).sinks;
-  };
   return {
     central,
     site,
     sensors,
     settled: () =>
       until("nothing waits", async () =>
-        (await sinkViews()).every(({ state, waiting }) => state === "up" && waiting === 0),
+        (await central.sinks()).every(({ state, waiting }) => state === "up" && waiting === 0),
       ),
-    sinkViews,
   };
 }
 
@@ -112,7 +106,7 @@ test(
     });
     const port = await works.freePort();
     works.atEnd(() => void receiver.close());
-    const { central, site, sensors, settled, sinkViews } = await prepare(works, {
+    const { central, site, sensors, settled } = await prepare(works, {
       file: { folder },
       webhook: {
         url: `http://127.0.0.1:${port}/hook`,
@@ -122,7 +116,9 @@ test(
     await sensors.run(2_000);
     // The receiver is not there yet: nothing else waits for it.
     await site.process.kill();
-    await until("it is missed", async () => (await sinkViews()).some(({ code }) => code === "sink_webhook"));
+    await until("it is missed", async () =>
+      (await central.sinks()).some(({ code }) => code === "sink_webhook"),
+    );
     await site.start();
     receiver.listen(port, "127.0.0.1");
     await until("the receiver has heard that it is back", () =>
@@ -132,7 +128,7 @@ test(
     );
     expect(keys).toEqual(new Set(["Bearer secret"]));
     sensors.start();
-    await until("the file has some", async () => (await sinkViews())[0].outcomes.written > 20);
+    await until("the file has some", async () => (await central.sinks())[0].outcomes.written > 20);
     await central.process.kill();
     await central.start();
     await sensors.stop();
@@ -140,7 +136,7 @@ test(
     expect(await site.process.stop()).toBe(0);
     await expectTruth(central, sensors.truth);
     await settled();
-    expect((await sinkViews()).map(({ sink }) => sink)).toEqual(["file", "file_alarms", "webhook"]);
+    expect((await central.sinks()).map(({ sink }) => sink)).toEqual(["file", "file_alarms", "webhook"]);
     const linesOf = (name: string) =>
       readFileSync(join(folder, name), "utf8")
         .trimEnd()
