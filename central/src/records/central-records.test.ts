@@ -1,13 +1,12 @@
 // Records through the whole of central: windows by the records' labels, complete once every partition has passed, each record
 // in them once, whatever dies between any two commits.
 import type { PipelineMetric } from "@millrace/config";
-import { silentLogger } from "@millrace/runtime";
 import type { WindowResult, WindowSpec } from "@millrace/stream";
-import { SeededRandom, SimulatedTime } from "@millrace/testkit";
+import { SimulatedTime } from "@millrace/testkit";
 import { expect, test } from "vitest";
-import { Central } from "../central.ts";
-import type { CentralOptions } from "../central.ts";
+import type { Central, CentralOptions } from "../central.ts";
 import { CrashingStore } from "../crashing-store.test-support.ts";
+import { openCentral } from "./open-central.test-support.ts";
 import { STREAM_INBOX_BYTES_MAX } from "./record-inbox.ts";
 import { ScriptedAgent } from "../scripted-agent.test-support.ts";
 import { AMOUNT, bytesOf, FAILED, ORDERS } from "./staged-records.test-support.ts";
@@ -43,22 +42,13 @@ async function start(
     pipeline = PIPELINE,
   }: { time?: SimulatedTime; pipeline?: CentralOptions["pipeline"] } = {},
 ) {
-  const clock = time.clock();
-  const central = new Central({
+  const central = await openCentral({
     agents: [{ id: "alpha-1", site: "alpha" }],
     pipeline,
     records: [ORDERS],
-    graceMs: 2_000,
-    retainMs: 86_400_000,
-    evidence: { bytesMax: 2 ** 30, retainMs: 86_400_000, unfinishedMs: 86_400_000 },
-    silentAfterMs: 3_000,
     store,
-    clock,
-    random: new SeededRandom(1),
-    log: silentLogger,
-    compression: { compress: (bytes) => bytes, decompress: (bytes) => bytes },
+    clock: time.clock(),
   });
-  await central.open();
   return { time, store, central };
 }
 

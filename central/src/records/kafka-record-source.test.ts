@@ -3,12 +3,12 @@
 import type { RecordStreamConfig } from "@millrace/config";
 import { silentLogger } from "@millrace/runtime";
 import type { WindowSpec } from "@millrace/stream";
-import { SeededRandom, SimulatedTime } from "@millrace/testkit";
+import { SimulatedTime } from "@millrace/testkit";
 import { expect, onTestFinished, test, vi } from "vitest";
-import { Central } from "../central.ts";
 import { CrashingStore } from "../crashing-store.test-support.ts";
 import { FakeKafka } from "./fake-kafka.test-support.ts";
 import { KafkaRecordSource } from "./kafka-record-source.ts";
+import { openCentral } from "./open-central.test-support.ts";
 import { AMOUNT, bytesOf, ORDERS } from "./staged-records.test-support.ts";
 
 const NOW = 1_700_000_040_000;
@@ -28,21 +28,13 @@ const WINDOW: WindowSpec = {
 async function start(kafka: FakeKafka, store = new CrashingStore(), time = new SimulatedTime(NOW)) {
   let isAlive = true;
   const clock = time.clock({ isAlive: () => isAlive });
-  const central = new Central({
+  const central = await openCentral({
     agents: [],
     pipeline: { metrics: [AMOUNT], windows: [WINDOW] },
     records: [STREAM],
-    graceMs: 2_000,
-    retainMs: 86_400_000,
-    evidence: { bytesMax: 2 ** 30, retainMs: 86_400_000, unfinishedMs: 86_400_000 },
-    silentAfterMs: 3_000,
     store,
     clock,
-    random: new SeededRandom(1),
-    log: silentLogger,
-    compression: { compress: (bytes) => bytes, decompress: (bytes) => bytes },
   });
-  await central.open();
   const source = new KafkaRecordSource({
     stream: "orders",
     kafka: KAFKA,
