@@ -2,6 +2,7 @@ import { closeSync, fstatSync, ftruncateSync, mkdirSync, openSync, readSync, wri
 import { join } from "node:path";
 import { MillraceError, reasonOf } from "@millrace/runtime";
 import type { BusinessRecord } from "./business-record.ts";
+import { isChangedTable } from "./debezium/changed-table.ts";
 import { SendingOrder } from "./sending-order.ts";
 
 export interface RecordFilesOptions {
@@ -65,7 +66,7 @@ export class RecordFiles {
 
   #add(name: string, { topic, key, json }: BusinessRecord): void {
     const file = this.#files.get(name) ?? this.#open(name);
-    const isChange = this.#options.hasKeys && (topic === "orders" || topic === "transfers");
+    const isChange = this.#options.hasKeys && isChangedTable(topic);
     file.text += isChange ? `{"key":${key},"value":${json}}\n` : `${json}\n`;
     if (file.text.length >= FLUSH_CHARACTERS) flush(file);
   }

@@ -9,6 +9,7 @@ import {
   type Flags,
   type Logger,
 } from "@millrace/runtime";
+import { isChangedTable } from "../business/debezium/changed-table.ts";
 import { FileReceiver } from "../business/live/file-receiver.ts";
 import { HttpReceiver } from "../business/live/http-receiver.ts";
 import { KafkaReceiver } from "../business/live/kafka-receiver.ts";
@@ -151,8 +152,7 @@ function fileOf(path: string | undefined): string | null {
 
 /** Change events come on the topics that Debezium would choose. */
 function topicOf({ debezium }: BusinessPlan, stream: RecordStreamName): string {
-  const isTable = stream === "orders" || stream === "transfers";
-  return debezium !== null && isTable ? `${debezium.name}.public.${stream}` : stream;
+  return debezium !== null && isChangedTable(stream) ? `${debezium.name}.public.${stream}` : stream;
 }
 
 function wrongUsage({ name }: CommandInput, reason: string): MillraceError {

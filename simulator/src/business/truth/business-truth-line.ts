@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { DAMAGES } from "../../delivery/damage-payload.ts";
 import { RECORD_STREAMS } from "../business-record.ts";
+import { CHANGED_TABLES } from "../debezium/changed-table.ts";
 import { TRUCK_ALARMS } from "../trucks/truck-oracle.ts";
 
 /**
@@ -51,7 +52,7 @@ const refundsWindow = z.object({
 const changesWindow = z.object({
   type: z.literal("changes-window"),
   ...span,
-  table: z.enum(["orders", "transfers"]),
+  table: z.enum(CHANGED_TABLES),
   c: z.number(),
   u: z.number(),
   d: z.number(),

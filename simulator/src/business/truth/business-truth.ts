@@ -1,4 +1,5 @@
 import type { AppOpen } from "../app-opens/open-stream.ts";
+import type { ChangedTable } from "../debezium/changed-table.ts";
 import type { OrderBlock } from "../orders/order-block.ts";
 import type { BusinessPlan, OrdersPlan, TrucksPlan } from "../plan/business-plan.ts";
 import type { Circles } from "../transfers/circles.ts";
@@ -11,7 +12,6 @@ import type { BusinessTruthLine } from "./business-truth-line.ts";
 import { OpenWindow } from "./open-window.ts";
 
 export type ChangeKind = "c" | "u" | "d" | "r" | "tombstones";
-export type ChangedTable = "orders" | "transfers";
 
 export interface BusinessTruthOptions {
   readonly plan: BusinessPlan;

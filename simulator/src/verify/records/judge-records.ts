@@ -4,6 +4,7 @@ import {
   type BusinessRecord,
   type RecordStreamName,
 } from "../../business/business-record.ts";
+import { isChangedTable } from "../../business/debezium/changed-table.ts";
 import { recordStreams } from "../../business/plan/record-streams.ts";
 import { parsePlan } from "../../plan/load-plan.ts";
 import { readTruth } from "../../truth/read-truth.ts";
@@ -81,7 +82,7 @@ export async function judgeRecords(options: JudgeRecordsOptions): Promise<Record
   const oracle = new WindowOracle(judged.map(({ definition }) => definition));
   const streams = new Map<RecordStreamName, StreamCounts>();
   for (const stream of made) {
-    if (!found.has(stream) || (hasChanges && isTable(stream))) continue;
+    if (!found.has(stream) || (hasChanges && isChangedTable(stream))) continue;
     const metrics = [...pipeline.recordMetrics.values()].filter((metric) => metric.stream === stream);
     streams.set(stream, { metrics, good: 0, maybeLate: 0, again: 0, refused: 0, latestMs: -Infinity });
   }
@@ -148,7 +149,7 @@ function matchDefinitions({ pipeline, made, found, hasChanges }: MatchOptions) {
     const why =
       stream === undefined || !made.has(stream)
         ? `the truth has no stream ${metric.stream}`
-        : hasChanges && isTable(stream)
+        : hasChanges && isChangedTable(stream)
           ? "its records are change events"
           : metric.isAdjusted
             ? `values of ${metric.metric} are scaled or converted`
@@ -306,8 +307,4 @@ function readsOf({ stream, path, map }: RecordMetric, found: CentralStream | und
           .map(([text, value]) => `${text} = ${value}`)
           .join(", ")}`;
   return `${stream} (${found?.source ?? "not read"}): ${path.join(".")}${meaning}`;
-}
-
-function isTable(stream: RecordStreamName): boolean {
-  return stream === "orders" || stream === "transfers";
 }
