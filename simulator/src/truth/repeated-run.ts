@@ -56,16 +56,16 @@ export class RepeatedRun {
     if (NETWORK_LINES.has(line.type)) return null;
     if (line.type === "run") this.#begin(line);
     else if (line.type === "rest") {
-      this.#stepUntil((world) => this.#made.length > 0 || world.plant.stepCount >= line.step);
+      this.#stepToTick(line.step);
       this.#world?.plant.rest();
     } else if (line.type === "command") this.#command(line);
     else if (line.type === "records-end") this.#end(line.time);
     else if (line.type === "live") {
-      this.#stepUntil((world) => this.#made.length > 0 || world.plant.stepCount >= line.step);
+      this.#stepToTick(line.step);
       this.#world?.plant.live(line.order, line.time);
     } else {
       const stepsMax = (this.#world?.stepCount ?? 0) + SILENT_STEPS_MAX;
-      this.#stepUntil((world) => this.#made.length > 0 || world.stepCount > stepsMax);
+      this.#stepUntil((world) => world.stepCount > stepsMax);
     }
     const made = this.#made.shift();
     if (line.type === "alarm" || line.type === "cleared") this.#alarms.push(line);
@@ -96,20 +96,26 @@ export class RepeatedRun {
 
   /** Windows that were open at the end follow it as they were. */
   #end(timeMs: number): void {
-    this.#stepUntil((world) => this.#made.length > 0 || world.nextTimeMs >= timeMs);
+    this.#stepUntil((world) => world.nextTimeMs >= timeMs);
     if (this.#made.length === 0) this.#world?.finish();
   }
 
   #command(line: Extract<TruthLine, { readonly type: "command" }>): void {
-    this.#stepUntil((world) => this.#made.length > 0 || world.plant.stepCount >= line.step);
+    this.#stepToTick(line.step);
     const { outcome, command, id } = line;
     const given = outcome === "expired" || outcome === "malformed" ? outcome : (command ?? "malformed");
     this.#world?.plant.command(topicOf(line, "command"), { outcome: given, id }, line.time);
   }
 
+  /** What came after so many ticks of machines. */
+  #stepToTick(tick: number): void {
+    this.#stepUntil((world) => world.plant.stepCount >= tick);
+  }
+
+  /** No further than to the next line that is made. */
   #stepUntil(isReached: (world: RecordedWorld) => boolean): void {
     const world = this.#world;
-    while (world !== null && !isReached(world)) {
+    while (world !== null && this.#made.length === 0 && !isReached(world)) {
       const records = world.step();
       this.#options.onRecords?.(records, world.recordsMadeToMs);
     }
