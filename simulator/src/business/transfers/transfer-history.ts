@@ -1,11 +1,10 @@
 import type { BusinessRecord } from "../business-record.ts";
-import { centsText } from "../cents-text.ts";
 import { LognormalAmount } from "../lognormal-amount.ts";
 import type { TransfersPlan } from "../plan/business-plan.ts";
 import { RandomStream, streamName } from "../../signal/random-stream.ts";
 import type { TimeText } from "../time-text.ts";
 import type { Circles } from "./circles.ts";
-import { accountName } from "./transfer-source.ts";
+import { transferRecord } from "./transfer-source.ts";
 
 const DAY_MS = 86_400_000;
 
@@ -34,8 +33,7 @@ export function* transferHistory(options: {
       const timeMs = Math.floor(startMs - lengthMs + place * lengthMs);
       const id = `h${idPrefix}${account}-${round + 1}`;
       const cents = amount.centsAt(random.uniform());
-      const json = `{"transfer_id":"${id}","time":${time.of(timeMs)},"from":"${accountName(account)}","to":"${accountName(payee)}","amount":${centsText(cents)}}`;
-      yield { topic: "transfers", id, timeMs, sentMs: timeMs, key: accountName(account), json };
+      yield transferRecord(id, { timeMs, from: account, to: payee, cents }, time);
     }
   }
 }

@@ -11,7 +11,7 @@ export interface TransferSourceOptions {
   readonly onTransfer: (transfer: Transfer) => void;
 }
 
-/** `{"transfer_id","time","from","to","amount"}`. */
+/** Transfers as they happen. */
 export class TransferSource implements RecordSource {
   readonly #options: TransferSourceOptions;
 
@@ -24,18 +24,20 @@ export class TransferSource implements RecordSource {
     for (let transfer = stream.next(untilMs); transfer !== null; transfer = stream.next(untilMs)) {
       onTransfer(transfer);
       if (into === null) continue;
-      const { number, timeMs, from, to, cents } = transfer;
-      const id = `t${idPrefix}${number}`;
-      into.push({
-        topic: "transfers",
-        id,
-        timeMs,
-        sentMs: timeMs,
-        key: accountName(from),
-        json: `{"transfer_id":"${id}","time":${time.of(timeMs)},"from":"${accountName(from)}","to":"${accountName(to)}","amount":${centsText(cents)}}`,
-      });
+      into.push(transferRecord(`t${idPrefix}${transfer.number}`, transfer, time));
     }
   }
+}
+
+/** `{"transfer_id","time","from","to","amount"}`. */
+export function transferRecord(
+  id: string,
+  { timeMs, from, to, cents }: Pick<Transfer, "timeMs" | "from" | "to" | "cents">,
+  time: TimeText,
+): BusinessRecord {
+  const key = accountName(from);
+  const json = `{"transfer_id":"${id}","time":${time.of(timeMs)},"from":"${key}","to":"${accountName(to)}","amount":${centsText(cents)}}`;
+  return { topic: "transfers", id, timeMs, sentMs: timeMs, key, json };
 }
 
 export function accountName(account: number): string {
