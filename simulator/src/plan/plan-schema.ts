@@ -6,9 +6,8 @@ import { READING_FORMATS } from "../format/reading-format.ts";
 import { deliverySchema } from "./delivery-schema.ts";
 import { linksSchema } from "./links-schema.ts";
 import { METRICS } from "./metric.ts";
+import { span } from "./span-schema.ts";
 
-/** One length, or a shortest and a longest one. */
-const span = z.union([duration.transform((ms) => [ms, ms] as const), z.tuple([duration, duration])]);
 const clockTime = z.string().transform((text, context) => {
   const [, hours, minutes] = /^([01]\d|2[0-3]):([0-5]\d)$/.exec(text) ?? [];
   if (minutes === undefined)
@@ -163,8 +162,8 @@ export const planSchema = z.strictObject({
   rules: z
     .record(name, z.strictObject({ metric, above: z.number(), clearBelow: z.number().optional() }))
     .default({}),
-  delivery: deliverySchema(duration, span).optional(),
-  links: linksSchema(duration).optional(),
+  delivery: deliverySchema.optional(),
+  links: linksSchema.optional(),
   publish: z
     .strictObject({
       batch: z.int().min(1).max(1_000).default(10),

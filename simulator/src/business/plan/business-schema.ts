@@ -174,7 +174,7 @@ export const businessSchema = z.strictObject({
       snapshot: duration.default(0),
     })
     .optional(),
-  delivery: recordDeliverySchema(duration, z.never()).optional(),
+  delivery: recordDeliverySchema.optional(),
   orders: orders.optional(),
   transfers: transfers.optional(),
   trucks: trucks.optional(),
