@@ -2,9 +2,10 @@ import { readTruth } from "../truth/read-truth.ts";
 import type { TruthAlarm, TruthReading } from "../truth/truth-line.ts";
 import { CentralClient } from "./central-client.ts";
 import { compareAlarms, type AlarmVerdict } from "./compare-alarms.ts";
-import { compareWindows, type WindowVerdict } from "./compare-windows.ts";
+import type { WindowVerdict } from "./compare-windows.ts";
 import { DeliveryTruth } from "./delivery-truth.ts";
 import { type ExpectedSite, judgeLedger, type LedgerRow } from "./judge-ledger.ts";
+import { judgeWindows } from "./judge-windows.ts";
 import { judgeRecords, type RecordVerdict } from "./records/judge-records.ts";
 import { WindowOracle } from "./window-oracle.ts";
 
@@ -105,25 +106,15 @@ export async function verifyTruth(options: {
   const judgedToMs = hasEnded ? Infinity : toMs - ON_THE_WAY_MS;
   const truth = oracle.results();
   const names = new Set([...truth.values()].map((window) => window.window));
-  const windows: WindowVerdict[] = [];
-  for (const definition of definitions) {
-    if (!names.has(definition.name)) continue;
-    const isJudged = (window: { readonly startMs: number }): boolean =>
-      window.startMs + definition.sizeMs <= judgedToMs;
-    const rows = [];
-    for await (const row of client.windows(
-      definition.name,
-      fromMs - definition.sizeMs,
-      toMs + definition.slideMs,
-    )) {
-      const site = row.group.site;
-      if (isJudged(row) && (site === undefined || sites.has(site))) rows.push(row);
-    }
-    const judged = new Map(
-      [...truth].filter(([, window]) => window.window === definition.name && isJudged(window)),
-    );
-    windows.push(compareWindows(definition, judged, rows));
-  }
+  const windows = await judgeWindows({
+    client,
+    definitions: definitions.filter(({ name }) => names.has(name)),
+    truth,
+    fromMs,
+    toMs,
+    judgedToMs,
+    isOwn: ({ group: { site } }) => site === undefined || sites.has(site),
+  });
   const alarmVerdict = compareAlarms(
     alarms.filter((step) => step.time <= judgedToMs),
     (await client.alarms()).filter((alarm) => alarm.activeAtMs <= judgedToMs),

@@ -10,8 +10,9 @@ import { parsePlan } from "../../plan/load-plan.ts";
 import { readTruth } from "../../truth/read-truth.ts";
 import { RepeatedRun } from "../../truth/repeated-run.ts";
 import type { CentralClient, CentralStream, RecordMetric } from "../central-client.ts";
-import { compareWindows, type WindowVerdict } from "../compare-windows.ts";
+import type { WindowVerdict } from "../compare-windows.ts";
 import { ledgerRow, type LedgerRow } from "../judge-ledger.ts";
+import { judgeWindows } from "../judge-windows.ts";
 import { WindowOracle, type WindowDefinition } from "../window-oracle.ts";
 import { readRecord } from "./record-reader.ts";
 import { RecordWays } from "./record-ways.ts";
@@ -79,7 +80,8 @@ export async function judgeRecords(options: JudgeRecordsOptions): Promise<Record
   const found = await client.recordStreams();
   const { judged, unjudged } = matchDefinitions({ pipeline, made, found, hasChanges });
   for (const stream of unsent) unjudged.push({ what: `stream ${stream}`, why: "it was not sent" });
-  const oracle = new WindowOracle(judged.map(({ definition }) => definition));
+  const definitions = judged.map(({ definition }) => definition);
+  const oracle = new WindowOracle(definitions);
   const streams = new Map<RecordStreamName, StreamCounts>();
   for (const stream of made) {
     if (!found.has(stream) || (hasChanges && isChangedTable(stream))) continue;
@@ -90,20 +92,16 @@ export async function judgeRecords(options: JudgeRecordsOptions): Promise<Record
     const counts = streams.get(record.topic);
     if (counts !== undefined) arrive(record, counts, oracle);
   });
-  const truth = oracle.results();
-  const windows: WindowVerdict[] = [];
-  for (const { definition } of judged) {
-    const { name, sizeMs, slideMs } = definition;
-    const isJudged = ({ startMs }: { readonly startMs: number }): boolean =>
-      startMs + sizeMs <= arrived.judgedToMs;
-    const rows = [];
-    if (arrived.fromMs <= arrived.toMs)
-      for await (const row of client.windows(name, arrived.fromMs - sizeMs, arrived.toMs + slideMs))
-        if (isJudged(row)) rows.push(row);
-    const own = [...truth].filter(([, window]) => window.window === name && isJudged(window));
-    windows.push(compareWindows(definition, new Map(own), rows));
-  }
-  const hasEnded = arrived.judgedToMs === Infinity;
+  const { fromMs, toMs, judgedToMs } = arrived;
+  const windows = await judgeWindows({
+    client,
+    definitions,
+    truth: oracle.results(),
+    fromMs,
+    toMs,
+    judgedToMs,
+  });
+  const hasEnded = judgedToMs === Infinity;
   const ledger = hasEnded
     ? [...streams].flatMap(([stream, counts]) => judgeStream(counts, arrived.againMax, found.get(stream)))
     : [];

@@ -1,0 +1,33 @@
+import type { CentralClient, CentralWindow } from "./central-client.ts";
+import { compareWindows, type WindowVerdict } from "./compare-windows.ts";
+import type { TrueWindow, WindowDefinition } from "./window-oracle.ts";
+
+export interface JudgeWindowsOptions {
+  readonly client: Pick<CentralClient, "windows">;
+  readonly definitions: readonly WindowDefinition[];
+  readonly truth: ReadonlyMap<string, TrueWindow>;
+  /** Event times of what came; none: `fromMs` is after `toMs`. */
+  readonly fromMs: number;
+  readonly toMs: number;
+  /** Windows that reach beyond it may lack what has not come: they are not judged. */
+  readonly judgedToMs: number;
+  /** False of a row that others' values made. */
+  readonly isOwn?: (row: CentralWindow) => boolean;
+}
+
+/** Central's windows of each definition beside the truth's. */
+export async function judgeWindows(options: JudgeWindowsOptions): Promise<WindowVerdict[]> {
+  const { client, definitions, truth, fromMs, toMs, judgedToMs, isOwn = () => true } = options;
+  const verdicts: WindowVerdict[] = [];
+  for (const definition of definitions) {
+    const { name, sizeMs, slideMs } = definition;
+    const isJudged = ({ startMs }: { readonly startMs: number }): boolean => startMs + sizeMs <= judgedToMs;
+    const rows = [];
+    if (fromMs <= toMs)
+      for await (const row of client.windows(name, fromMs - sizeMs, toMs + slideMs))
+        if (isJudged(row) && isOwn(row)) rows.push(row);
+    const own = [...truth].filter(([, window]) => window.window === name && isJudged(window));
+    verdicts.push(compareWindows(definition, new Map(own), rows));
+  }
+  return verdicts;
+}
