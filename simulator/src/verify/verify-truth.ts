@@ -7,6 +7,7 @@ import { DeliveryTruth } from "./delivery-truth.ts";
 import { type ExpectedSite, judgeLedger, type LedgerRow } from "./judge-ledger.ts";
 import { judgeWindows } from "./judge-windows.ts";
 import { judgeRecords, type RecordVerdict } from "./records/judge-records.ts";
+import { RecordTruth } from "./records/record-truth.ts";
 import { WindowOracle } from "./window-oracle.ts";
 
 export interface TruthCounts {
@@ -58,6 +59,7 @@ export async function verifyTruth(options: {
     (definition) => isTimed(definition) && !pipeline.recordMetrics.has(definition.metric),
   );
   const oracle = new WindowOracle(definitions);
+  const recordTruth = new RecordTruth(options.truthPath);
   const sites = new Map<string, SiteCounts>();
   const countsOf = (site: string): SiteCounts => {
     let counts = sites.get(site);
@@ -74,6 +76,7 @@ export async function verifyTruth(options: {
   let fromMs = Infinity;
   let toMs = -Infinity;
   for await (const line of readTruth(options.truthPath)) {
+    recordTruth.onLine(line);
     if (line.type === "run") {
       for (const site of line.sites) countsOf(site);
       for (const rule of line.rules) rules.add(rule);
@@ -126,7 +129,12 @@ export async function verifyTruth(options: {
         await client.siteLedgers(),
       )
     : [];
-  const records = await judgeRecords({ truthPath: options.truthPath, client, pipeline });
+  const records = await judgeRecords({
+    truthPath: options.truthPath,
+    truth: recordTruth,
+    client,
+    pipeline,
+  });
   const isRight =
     windows.length + (records?.windows.length ?? 0) > 0 &&
     records?.isRight !== false &&

@@ -7,11 +7,13 @@ import type { BusinessRecord } from "../../business/business-record.ts";
 import { SendingOrder } from "../../business/sending-order.ts";
 import { parsePlan } from "../../plan/load-plan.ts";
 import { RecordedWorld } from "../../recorded-world.ts";
+import { readTruth } from "../../truth/read-truth.ts";
 import type { TruthLine } from "../../truth/truth-line.ts";
 import { TruthLog } from "../../truth/truth-log.ts";
 import type { CentralStream, CentralWindow, RecordMetric } from "../central-client.ts";
 import type { WindowDefinition } from "../window-oracle.ts";
 import { judgeRecords } from "./judge-records.ts";
+import { RecordTruth } from "./record-truth.ts";
 
 const folders: string[] = [];
 afterEach(() => {
@@ -112,7 +114,7 @@ function totalsOf(orders: readonly BusinessRecord[]) {
   };
 }
 
-function judge(
+async function judge(
   truthPath: string,
   rows: readonly CentralWindow[],
   totals: CentralStream["totals"],
@@ -135,7 +137,9 @@ function judge(
     },
     recordStreams: () => Promise.resolve(new Map([["orders", { stream: "orders", source: "http", totals }]])),
   };
-  return judgeRecords({ truthPath, client, pipeline });
+  const truth = new RecordTruth(truthPath);
+  for await (const line of readTruth(truthPath)) truth.onLine(line);
+  return judgeRecords({ truthPath, truth, client, pipeline });
 }
 
 test("what central has of all records is right; what cannot be judged is listed with the reason", async () => {

@@ -5,8 +5,6 @@ import {
   type RecordStreamName,
 } from "../../business/business-record.ts";
 import { isChangedTable } from "../../business/debezium/changed-table.ts";
-import { recordStreams } from "../../business/plan/record-streams.ts";
-import { parsePlan } from "../../plan/load-plan.ts";
 import { readTruth } from "../../truth/read-truth.ts";
 import { RepeatedRun } from "../../truth/repeated-run.ts";
 import type { CentralClient, CentralStream, RecordMetric } from "../central-client.ts";
@@ -15,7 +13,7 @@ import { ledgerRow, type LedgerRow } from "../judge-ledger.ts";
 import { judgeWindows } from "../judge-windows.ts";
 import { WindowOracle, type WindowDefinition } from "../window-oracle.ts";
 import { readRecord } from "./record-reader.ts";
-import { RecordWays } from "./record-ways.ts";
+import type { RecordTruth, RecordWay } from "./record-truth.ts";
 
 export interface RecordVerdict {
   readonly isRight: boolean;
@@ -39,6 +37,8 @@ export interface RecordVerdict {
 
 export interface JudgeRecordsOptions {
   readonly truthPath: string;
+  /** Has read all of the file. */
+  readonly truth: RecordTruth;
   readonly client: Pick<CentralClient, "windows" | "recordStreams">;
   readonly pipeline: Awaited<ReturnType<CentralClient["pipeline"]>>;
 }
@@ -60,21 +60,12 @@ interface StreamCounts {
  * every window is computed from those that came. Null: the truth makes none.
  */
 export async function judgeRecords(options: JudgeRecordsOptions): Promise<RecordVerdict | null> {
-  const { truthPath, client, pipeline } = options;
-  const ways = new RecordWays();
-  const made = new Set<RecordStreamName>();
-  let hasChanges = false;
-  for await (const line of readTruth(truthPath)) {
-    ways.onLine(line);
-    if (line.type !== "run") continue;
-    const { business } = parsePlan(line.plan, `${truthPath}, plan`, { seed: line.seed });
-    if (business === null) continue;
-    for (const stream of recordStreams(business)) made.add(stream);
-    hasChanges ||= business.debezium !== null;
-  }
+  const { truthPath, truth, client, pipeline } = options;
+  const { ways, hasChanges } = truth;
+  const made = new Set(truth.streams);
   if (made.size === 0) return null;
   const unsent = [...made].filter((stream) =>
-    ways.all.some(({ streams }) => streams?.includes(stream) === false),
+    ways.some(({ streams }) => streams?.includes(stream) === false),
   );
   for (const stream of unsent) made.delete(stream);
   const found = await client.recordStreams();
@@ -177,7 +168,7 @@ interface Arrivals {
 /** Makes all runs again, and tells of each record that came, in the order in which they left. */
 async function repeatArrivals(
   truthPath: string,
-  ways: RecordWays,
+  ways: readonly RecordWay[],
   onArrival: (record: BusinessRecord) => void,
 ): Promise<Arrivals> {
   const all: Arrivals = {
@@ -220,7 +211,7 @@ async function repeatArrivals(
     },
   });
   const endRun = (): void => {
-    const way = ways.all[runNumber];
+    const way = ways[runNumber];
     if (way === undefined) return;
     const madeToMs = run.recordsMadeToMs;
     if (!way.hasEnded) {
@@ -237,7 +228,7 @@ async function repeatArrivals(
       runNumber += 1;
       order = new SendingOrder();
       sentOfRun = 0;
-      const { acked, hasEnded } = ways.all[runNumber];
+      const { acked, hasEnded } = ways[runNumber];
       ackedMax = acked ?? (hasEnded ? Infinity : 0);
     }
     const difference = run.onLine(line);

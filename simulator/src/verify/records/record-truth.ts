@@ -1,4 +1,7 @@
 import type { RecordStreamName } from "../../business/business-record.ts";
+import { recordStreams } from "../../business/plan/record-streams.ts";
+import { parsePlan } from "../../plan/load-plan.ts";
+import type { Plan } from "../../plan/plan.ts";
 import type { TruthLine } from "../../truth/truth-line.ts";
 
 /** What a truth file says of how one run's records came to their receiver. */
@@ -13,16 +16,28 @@ export interface RecordWay {
   streams: readonly RecordStreamName[] | null;
 }
 
-/** Reads the way of each run, one after the other. Lines of a truth file go in in their order. */
-export class RecordWays {
+/** What a truth file says of its records, before they are made again. Its lines go in in their order. */
+export class RecordTruth {
+  /** Streams that its plans make. */
+  readonly streams = new Set<RecordStreamName>();
+  hasChanges = false;
+  readonly #path: string;
   readonly #ways: RecordWay[] = [];
 
-  get all(): readonly RecordWay[] {
+  constructor(path: string) {
+    this.#path = path;
+  }
+
+  /** Of each run, one after the other. */
+  get ways(): readonly RecordWay[] {
     return this.#ways;
   }
 
   onLine(line: TruthLine): void {
-    if (line.type === "run") this.#ways.push({ acked: null, againMax: 0, hasEnded: false, streams: null });
+    if (line.type === "run") {
+      this.#ways.push({ acked: null, againMax: 0, hasEnded: false, streams: null });
+      this.#onPlan(parsePlan(line.plan, `${this.#path}, plan`, { seed: line.seed }));
+    }
     const way = this.#ways.at(-1);
     if (way === undefined) return;
     if (line.type === "records-end") way.hasEnded = true;
@@ -30,5 +45,11 @@ export class RecordWays {
     way.acked = line.records;
     way.streams = line.streams ?? null;
     way.againMax += line.isResumed === true ? Infinity : (line.again ?? 0);
+  }
+
+  #onPlan({ business }: Plan): void {
+    if (business === null) return;
+    for (const stream of recordStreams(business)) this.streams.add(stream);
+    this.hasChanges ||= business.debezium !== null;
   }
 }
