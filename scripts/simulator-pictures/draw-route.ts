@@ -1,3 +1,4 @@
+import { truckName } from "../../simulator/src/business/plan/business-plan.ts";
 import { kmBetween, kmFromLine } from "../../simulator/src/business/trucks/truck-oracle.ts";
 import { RouteLine } from "../../simulator/src/business/trucks/route-line.ts";
 import type { TruckReport } from "../../simulator/src/business/trucks/truck-report.ts";
@@ -10,7 +11,7 @@ const START_MS = Date.UTC(2025, 10, 10, 16);
 const HOUR_MS = 3_600_000;
 const HOURS = 24;
 const ROUTE = 1;
-const TRUCK = 5;
+const TRUCK = 4;
 
 /** A day of a truck of the plan fleet: where it is on its route, how fast, and how late its reports come. */
 export function drawRoute(): string {
@@ -19,7 +20,8 @@ export function drawRoute(): string {
   if (plan == null) throw new Error("invariant: the fleet has trucks");
   const { route, stops } = plan.routes[ROUTE];
   const line = new RouteLine(stops);
-  const truck = new Truck({ plan, route: ROUTE, line, name: `${route}-${TRUCK}`, seed, startMs: START_MS });
+  const name = truckName(route, TRUCK);
+  const truck = new Truck({ plan, route: ROUTE, line, name, seed, startMs: START_MS });
   const reports: TruckReport[] = [];
   while (truck.nextMs < START_MS + HOURS * HOUR_MS) reports.push(truck.next());
   const ticks = [3, 6, 9, 12, 15, 18, 21].map((hour) => [START_MS + hour * HOUR_MS, `${hour}:00`] as const);
