@@ -19,6 +19,7 @@ import { recordStreams } from "../business/plan/record-streams.ts";
 import { RecordFiles } from "../business/record-files.ts";
 import type { RecordStreamName } from "../business/business-record.ts";
 import { ReceiverWatch } from "../publish/receiver-watch.ts";
+import { wrongUsage } from "./wrong-usage.ts";
 
 /** Where a plan's records go, live: one of `--kafka`, `--http` and `--into`. */
 export const RECEIVER_FLAGS = {
@@ -76,7 +77,7 @@ export async function openReceiver(
   const [http, kafka, into] = [flags.text("http"), flags.text("kafka"), flags.text("into")];
   if ([http, kafka, into].filter((each) => each !== undefined).length !== 1)
     throw wrongUsage(
-      input,
+      input.name,
       "the plan makes records: say where they go by one of --kafka HOST:PORT, --http URL and --into FOLDER",
     );
   const watchOf = (receiver: string): ReceiverWatch =>
@@ -85,7 +86,7 @@ export async function openReceiver(
     return new FileReceiver(new RecordFiles(into, { hasKeys: business.debezium !== null, isResumed }));
   if (http !== undefined) {
     if (!/^https?:\/\/[^\s]+$/.test(http))
-      throw wrongUsage(input, `--http ${http} is not http://HOST:PORT/PATH`);
+      throw wrongUsage(input.name, `--http ${http} is not http://HOST:PORT/PATH`);
     return new HttpReceiver({ url: http, clock: systemClock, random: systemRandom, watch: watchOf(http) });
   }
   const connection = toConnection(input, (kafka ?? "").split(","));
@@ -110,7 +111,7 @@ export function chosenStreams(
   return given.split(",").map((name) => {
     const stream = made.find((each) => each === name);
     if (stream === undefined)
-      throw wrongUsage(input, `--streams: the plan makes ${made.join(", ")}, not ${name}`);
+      throw wrongUsage(input.name, `--streams: the plan makes ${made.join(", ")}, not ${name}`);
     return stream;
   });
 }
@@ -118,18 +119,19 @@ export function chosenStreams(
 function toConnection(input: CommandInput, brokers: readonly string[]): KafkaConnection {
   const { flags } = input;
   for (const broker of brokers)
-    if (!/^[^\s:]+:\d{1,5}$/.test(broker)) throw wrongUsage(input, `--kafka: ${broker} is not HOST:PORT`);
+    if (!/^[^\s:]+:\d{1,5}$/.test(broker))
+      throw wrongUsage(input.name, `--kafka: ${broker} is not HOST:PORT`);
   const [ca, cert, key] = ["kafka-ca", "kafka-cert", "kafka-key"].map((flag) => fileOf(flags.text(flag)));
   if ((cert === null) !== (key === null))
-    throw wrongUsage(input, "--kafka-cert and --kafka-key go together: name both, or neither");
+    throw wrongUsage(input.name, "--kafka-cert and --kafka-key go together: name both, or neither");
   const isEncrypted = flags.isOn("kafka-tls") || ca !== null || cert !== null;
   const [username, password] = [flags.text("kafka-user"), fileOf(flags.text("kafka-password-file"))];
   if ((username === undefined) !== (password === null))
-    throw wrongUsage(input, "--kafka-user and --kafka-password-file go together: name both, or neither");
+    throw wrongUsage(input.name, "--kafka-user and --kafka-password-file go together: name both, or neither");
   const given = flags.text("kafka-sasl");
   const mechanism = MECHANISMS.find((each) => each === given);
   if (mechanism === undefined)
-    throw wrongUsage(input, `--kafka-sasl ${given} is none of ${MECHANISMS.join(", ")}`);
+    throw wrongUsage(input.name, `--kafka-sasl ${given} is none of ${MECHANISMS.join(", ")}`);
   return {
     brokers,
     clientId: "millrace-sim",
@@ -153,8 +155,4 @@ function fileOf(path: string | undefined): string | null {
 /** Change events come on the topics that Debezium would choose. */
 function topicOf({ debezium }: BusinessPlan, stream: RecordStreamName): string {
   return debezium !== null && isChangedTable(stream) ? `${debezium.name}.public.${stream}` : stream;
-}
-
-function wrongUsage({ name }: CommandInput, reason: string): MillraceError {
-  return new MillraceError("wrong_usage", { command: name, reason });
 }

@@ -1,7 +1,6 @@
 import { createInterface } from "node:readline";
 import {
   createLogger,
-  MillraceError,
   onStopSignals,
   systemClock,
   systemRandom,
@@ -26,6 +25,7 @@ import { TruthLog } from "../truth/truth-log.ts";
 import { RECEIVER_FLAGS } from "./open-receiver.ts";
 import { runRecords } from "./run-records.ts";
 import { recoverTruth } from "../truth/truth-recovery.ts";
+import { wrongUsage } from "./wrong-usage.ts";
 
 /** `millrace-sim run`: a plan's sensors, until stopped. Exit 1 when something was never acknowledged. */
 export const RUN_COMMAND: Command = {
@@ -281,8 +281,4 @@ function wholeNumber(
 ): number | undefined {
   if (value === undefined || (Number.isInteger(value) && value >= 0 && value <= max)) return value;
   throw wrongUsage(command, `--${flag} is ${value}; it must be a whole number from 0 to ${max}`);
-}
-
-function wrongUsage(command: string, reason: string): MillraceError {
-  return new MillraceError("wrong_usage", { command, reason });
 }

@@ -1,6 +1,5 @@
 import {
   createLogger,
-  MillraceError,
   onStopSignals,
   reasonOf,
   systemClock,
@@ -16,6 +15,7 @@ import { parsePlan } from "../plan/load-plan.ts";
 import type { Plan } from "../plan/plan.ts";
 import { TruthLog } from "../truth/truth-log.ts";
 import { chosenStreams, openReceiver } from "./open-receiver.ts";
+import { wrongUsage } from "./wrong-usage.ts";
 
 export interface RunRecordsOptions {
   readonly plan: Plan;
@@ -35,15 +35,14 @@ export async function runRecords(input: CommandInput, options: RunRecordsOptions
   const { name, output } = input;
   const { truthPath, forMs, speed, drainMs, business } = options;
   if (options.plan.sites.length > 0) {
-    const reason = "the plan has sites and records; live it may have one of them: add --offline";
-    throw new MillraceError("wrong_usage", { command: name, reason });
+    throw wrongUsage(name, "the plan has sites and records; live it may have one of them: add --offline");
   }
   const recovery = await recoverRecords(truthPath);
   if (recovery !== null && recovery.planText !== options.plan.text)
-    throw new MillraceError("wrong_usage", {
-      command: name,
-      reason: `${truthPath} holds a run of another plan that has not ended; choose another file`,
-    });
+    throw wrongUsage(
+      name,
+      `${truthPath} holds a run of another plan that has not ended; choose another file`,
+    );
   const plan =
     recovery === null ? options.plan : parsePlan(recovery.planText, "plan", { seed: recovery.seed });
 
