@@ -1,6 +1,7 @@
 import type { LogLevel } from "@millrace/runtime";
 import type { Labels } from "@millrace/stream";
 import type { TopicTemplate } from "@millrace/wire";
+import type { ClientTls } from "./client-tls.ts";
 
 /** agent.yaml, resolved: who and where one agent is. Times in ms, paths absolute, secrets read, defaults filled in. */
 export interface AgentConfig {
@@ -176,12 +177,8 @@ export interface KafkaUplinkConfig {
   readonly brokers: readonly string[];
   readonly topic: string;
   readonly clientId: string;
-  /** PEM texts; null: not encrypted. */
-  readonly tls: {
-    readonly ca: string | null;
-    readonly cert: string | null;
-    readonly key: string | null;
-  } | null;
+  /** Null: not encrypted. */
+  readonly tls: ClientTls | null;
   readonly sasl: {
     readonly mechanism: "PLAIN" | "SCRAM-SHA-256" | "SCRAM-SHA-512";
     readonly username: string;

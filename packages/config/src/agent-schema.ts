@@ -2,10 +2,12 @@ import { z } from "zod";
 import {
   allowedHosts,
   bytes,
+  clientTls,
   duration,
   filePath,
   host,
   identifier,
+  kafkaTopic,
   labelName,
   listenerCertificate,
   logLevel,
@@ -172,25 +174,15 @@ export const kafkaUplinkSchema = z.strictObject({
     .array(takes(z.string().regex(/^([^\s:/@]+|\[[0-9a-fA-F:]+\]):\d{1,5}$/), "host:port of a Kafka broker"))
     .min(1)
     .describe("Brokers that are asked first; they name the others."),
-  topic: takes(
-    z.string().regex(/^(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}$/),
-    "1 to 249 letters, digits, dots, underscores and hyphens",
-  )
+  topic: kafkaTopic()
     .prefault("millrace.panes.v1")
     .describe("Topic of batches and heartbeats; it must exist."),
   clientId: identifier()
     .optional()
     .describe("Name at the brokers; default: `millrace-` and the agent's name."),
-  tls: z
-    .strictObject({
-      ca: filePath()
-        .optional()
-        .describe("Certificate (PEM) of the authority that signed the brokers'; default: the system's."),
-      cert: filePath().optional().describe("Certificate (PEM) that the agent shows, with `key`."),
-      key: filePath().optional().describe("Its key (PEM)."),
-    })
-    .optional()
-    .describe("Encrypts the connections; `{}` with the system's authorities."),
+  tls: clientTls("the agent", "the brokers'").describe(
+    "Encrypts the connections; `{}` with the system's authorities.",
+  ),
   sasl: z
     .strictObject({
       mechanism: oneOf(["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]).describe("How it logs in."),

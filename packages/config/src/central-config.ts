@@ -1,5 +1,6 @@
 import type { LogLevel } from "@millrace/runtime";
 import type { Address, HttpConfig, KafkaUplinkConfig } from "./agent-config.ts";
+import type { ClientTls } from "./client-tls.ts";
 import type { FileSinkConfig, KafkaSinkConfig, WebhookSinkConfig } from "./sink-config.ts";
 
 /** central.yaml, resolved: times in ms, paths absolute, secrets read, defaults filled in. */
@@ -75,12 +76,8 @@ export interface RedisSinkConfig {
   readonly url: string;
   readonly username: string | null;
   readonly password: string | null;
-  /** PEM texts; null inside: the system's authorities, and no certificate of its own. Null: as `url` says. */
-  readonly tls: {
-    readonly ca: string | null;
-    readonly cert: string | null;
-    readonly key: string | null;
-  } | null;
+  /** Null: as `url` says. */
+  readonly tls: ClientTls | null;
   /** `{window}` in it stands for the window's name. */
   readonly prefix: string;
   readonly retentionMs: number;

@@ -3,11 +3,13 @@ import { kafkaUplinkSchema } from "./agent-schema.ts";
 import {
   allowedHosts,
   bytes,
+  clientTls,
   duration,
   filePath,
   flag,
   host,
   identifier,
+  kafkaTopic,
   listenerCertificate,
   logLevel,
   name,
@@ -29,16 +31,7 @@ export const redisSinkSchema = z.strictObject({
   username: text().optional().describe("User of its ACL; default: Redis's own."),
   password: text().optional().describe("Its password."),
   passwordFile: passwordFile(),
-  tls: z
-    .strictObject({
-      ca: filePath()
-        .optional()
-        .describe("Certificate (PEM) of the authority that signed the server's; default: the system's."),
-      cert: filePath().optional().describe("Certificate (PEM) that central shows, with `key`."),
-      key: filePath().optional().describe("Its key (PEM)."),
-    })
-    .optional()
-    .describe("With `rediss://`."),
+  tls: clientTls("central", "the server's").describe("With `rediss://`."),
   prefix: takes(
     z
       .string()
@@ -61,10 +54,7 @@ export const redisSinkSchema = z.strictObject({
 /** `records.<name>.kafka` as people write it. */
 export const kafkaRecordsSchema = z.strictObject({
   brokers: kafkaUplinkSchema.shape.brokers,
-  topic: takes(
-    z.string().regex(/^(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}$/),
-    "1 to 249 letters, digits, dots, underscores and hyphens",
-  ).describe("The topic; central waits until it exists."),
+  topic: kafkaTopic().describe("The topic; central waits until it exists."),
   group: identifier()
     .optional()
     .describe(

@@ -1,5 +1,6 @@
 export * from "./agent-config.ts";
 export * from "./central-config.ts";
+export type * from "./client-tls.ts";
 export * from "./config-error.ts";
 export * from "./load-agent-config.ts";
 export * from "./load-agent-pipeline.ts";

@@ -2,6 +2,7 @@ import type { z } from "zod";
 import type { KafkaUplinkConfig } from "./agent-config.ts";
 import type { kafkaUplinkSchema } from "./agent-schema.ts";
 import type { ConfigReader } from "./config-reader.ts";
+import { resolveClientTls } from "./resolve-client-tls.ts";
 import { pathText } from "./schema-problems.ts";
 import type { KeyPath } from "./yaml-source.ts";
 
@@ -13,8 +14,6 @@ export function resolveKafka(
 ): KafkaUplinkConfig {
   const { brokers, topic, clientId, tls, sasl } = kafka;
   const here = pathText(path);
-  if (tls !== undefined && (tls.cert === undefined) !== (tls.key === undefined))
-    reader.problem([...path, "tls"], `${here}.tls has one of cert and key; give both, or neither`);
   const password = sasl === undefined ? null : reader.readSecret([...path, "sasl"], sasl);
   if (sasl !== undefined && password === null)
     reader.problem([...path, "sasl"], `${here}.sasl has no password; give password or passwordFile`);
@@ -27,14 +26,7 @@ export function resolveKafka(
     brokers,
     topic,
     clientId,
-    tls:
-      tls === undefined
-        ? null
-        : {
-            ca: reader.readPem([...path, "tls", "ca"], tls.ca),
-            cert: reader.readPem([...path, "tls", "cert"], tls.cert),
-            key: reader.readPem([...path, "tls", "key"], tls.key),
-          },
+    tls: resolveClientTls(reader, [...path, "tls"], tls),
     sasl:
       sasl === undefined
         ? null

@@ -3,6 +3,7 @@ import type { RedisSinkConfig } from "./central-config.ts";
 import type { redisSinkSchema } from "./central-schema.ts";
 import type { ConfigReader } from "./config-reader.ts";
 import { isOpenHost } from "./open-host.ts";
+import { resolveClientTls } from "./resolve-client-tls.ts";
 
 const PATH = ["sinks", "redis"];
 
@@ -19,8 +20,6 @@ export function resolveRedisSink(
       [...PATH, "tls"],
       "sinks.redis has tls and a url without it; let the url begin with rediss://",
     );
-  if (tls !== undefined && (tls.cert === undefined) !== (tls.key === undefined))
-    reader.problem([...PATH, "tls"], "sinks.redis.tls has one of cert and key; give both, or neither");
   if (username !== undefined && password === null)
     reader.problem(
       [...PATH, "username"],
@@ -35,14 +34,7 @@ export function resolveRedisSink(
     url,
     username: username ?? null,
     password,
-    tls:
-      tls === undefined
-        ? null
-        : {
-            ca: reader.readPem([...PATH, "tls", "ca"], tls.ca),
-            cert: reader.readPem([...PATH, "tls", "cert"], tls.cert),
-            key: reader.readPem([...PATH, "tls", "key"], tls.key),
-          },
+    tls: resolveClientTls(reader, [...PATH, "tls"], tls),
     prefix,
     retentionMs: retention,
     windows: windows ?? null,

@@ -3,6 +3,7 @@ import type { CentralConfig } from "./central-config.ts";
 import type { centralSchema } from "./central-schema.ts";
 import type { ConfigReader } from "./config-reader.ts";
 import { isOpenHost } from "./open-host.ts";
+import { resolveClientTls } from "./resolve-client-tls.ts";
 import { resolveKafka } from "./resolve-kafka.ts";
 import { resolveRedisSink } from "./resolve-redis-sink.ts";
 import type { FileSinkConfig, KafkaSinkConfig, WebhookSinkConfig } from "./sink-config.ts";
@@ -69,8 +70,6 @@ function resolveWebhookSink(
       [...path, "tls"],
       "sinks.webhook has tls and a url without it; let the url begin with https://",
     );
-  if (tls !== undefined && (tls.cert === undefined) !== (tls.key === undefined))
-    reader.problem([...path, "tls"], "sinks.webhook.tls has one of cert and key; give both, or neither");
   const value =
     header === undefined
       ? null
@@ -94,14 +93,7 @@ function resolveWebhookSink(
   return {
     url,
     header: header === undefined ? null : { name: header.name, value: value ?? "" },
-    tls:
-      tls === undefined
-        ? null
-        : {
-            ca: reader.readPem([...path, "tls", "ca"], tls.ca),
-            cert: reader.readPem([...path, "tls", "cert"], tls.cert),
-            key: reader.readPem([...path, "tls", "key"], tls.key),
-          },
+    tls: resolveClientTls(reader, [...path, "tls"], tls),
     timeoutMs: timeout,
     dashboardUrl: dashboardUrl ?? null,
   };

@@ -114,6 +114,17 @@ export const listenerCertificate = () => ({
   cert: filePath().describe("Certificate (PEM)."),
   key: filePath().describe("Its key (PEM)."),
 });
+/** A client's `tls`; `own` and `theirs` say whose certificates. */
+export const clientTls = (own: string, theirs: string) =>
+  z
+    .strictObject({
+      ca: filePath()
+        .optional()
+        .describe(`Certificate (PEM) of the authority that signed ${theirs}; default: the system's.`),
+      cert: filePath().optional().describe(`Certificate (PEM) that ${own} shows, with \`key\`.`),
+      key: filePath().optional().describe("Its key (PEM)."),
+    })
+    .optional();
 export const version = () =>
   takes(z.literal(1), "1, the only version so far").describe("Version of the file's format.");
 
@@ -127,6 +138,13 @@ export const name = () =>
   takes(z.string().regex(NAME_PATTERN), "a letter, then up to 63 letters, digits and underscores");
 export const labelName = () =>
   takes(z.string().regex(/^[\p{L}_][\p{L}\p{N}_]*$/u), "a label name of letters, digits and underscores");
+
+/** Kafka's own rule for the names of topics. */
+export const kafkaTopic = () =>
+  takes(
+    z.string().regex(/^(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}$/),
+    "1 to 249 letters, digits, dots, underscores and hyphens",
+  );
 
 export const mqttUrl = () =>
   takes(

@@ -1,4 +1,5 @@
 import type { KafkaUplinkConfig } from "./agent-config.ts";
+import type { ClientTls } from "./client-tls.ts";
 
 /** What of windows and alarms goes to a sink. */
 interface SinkSelection {
@@ -38,12 +39,8 @@ export interface FileRotation {
 export interface WebhookSinkConfig {
   readonly url: string;
   readonly header: { readonly name: string; readonly value: string } | null;
-  /** PEM texts; null inside: the system's authorities, and no certificate of its own. Null: as `url` says. */
-  readonly tls: {
-    readonly ca: string | null;
-    readonly cert: string | null;
-    readonly key: string | null;
-  } | null;
+  /** Null: as `url` says. */
+  readonly tls: ClientTls | null;
   readonly timeoutMs: number;
   /** Null: no links. */
   readonly dashboardUrl: string | null;

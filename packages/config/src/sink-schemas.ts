@@ -2,10 +2,12 @@ import { z } from "zod";
 import { kafkaUplinkSchema } from "./agent-schema.ts";
 import {
   bytes,
+  clientTls,
   duration,
   filePath,
   flag,
   identifier,
+  kafkaTopic,
   name,
   takes,
   text,
@@ -23,11 +25,6 @@ const provisional = () =>
     .prefault(true)
     .describe("Whether revisions of windows that are still open go there, up to four a second of each.");
 const alarms = () => flag().prefault(true).describe("Whether alarms go there.");
-const topic = () =>
-  takes(
-    z.string().regex(/^(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}$/),
-    "1 to 249 letters, digits, dots, underscores and hyphens",
-  );
 
 /** `sinks.kafka` as people write it. */
 export const kafkaSinkSchema = z.strictObject({
@@ -38,10 +35,12 @@ export const kafkaSinkSchema = z.strictObject({
   windows: windows(),
   provisional: provisional(),
   alarms: alarms(),
-  windowsTopic: topic()
+  windowsTopic: kafkaTopic()
     .prefault("millrace.windows.v1")
     .describe("Topic of windows; made where it is missing."),
-  alarmsTopic: topic().prefault("millrace.alarms.v1").describe("Topic of alarms; made where it is missing."),
+  alarmsTopic: kafkaTopic()
+    .prefault("millrace.alarms.v1")
+    .describe("Topic of alarms; made where it is missing."),
   partitions: wholeNumber(1, 10_000).prefault(4).describe("Partitions of a topic that is made."),
   replicas: wholeNumber(1, 100)
     .optional()
@@ -90,16 +89,7 @@ export const webhookSinkSchema = z.strictObject({
     })
     .optional()
     .describe("A header by which the receiver knows central."),
-  tls: z
-    .strictObject({
-      ca: filePath()
-        .optional()
-        .describe("Certificate (PEM) of the authority that signed the receiver's; default: the system's."),
-      cert: filePath().optional().describe("Certificate (PEM) that central shows, with `key`."),
-      key: filePath().optional().describe("Its key (PEM)."),
-    })
-    .optional()
-    .describe("With `https://`."),
+  tls: clientTls("central", "the receiver's").describe("With `https://`."),
   timeout: duration({ min: "100ms", max: "5m" })
     .prefault("10s")
     .describe("How long an answer is waited for, before the same is posted again."),

@@ -1,5 +1,6 @@
 import { request as requestHttp } from "node:http";
 import { request as requestHttps } from "node:https";
+import type { ClientTls } from "@millrace/config";
 
 /** Of an answer, for people. */
 const ANSWER_CHARS_MAX = 300;
@@ -7,11 +8,7 @@ const ANSWER_CHARS_MAX = 300;
 export interface PostOptions {
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
-  readonly tls: {
-    readonly ca: string | null;
-    readonly cert: string | null;
-    readonly key: string | null;
-  } | null;
+  readonly tls: ClientTls | null;
   readonly timeoutMs: number;
   /** Ends it at once. */
   readonly signal: AbortSignal;
