@@ -172,10 +172,14 @@ export interface RecorderConfig {
 }
 
 /** Straight to a Kafka topic. */
-export interface KafkaUplinkConfig {
+export interface KafkaUplinkConfig extends KafkaConnectionConfig {
+  readonly topic: string;
+}
+
+/** How Kafka's brokers are reached. */
+export interface KafkaConnectionConfig {
   /** `host:port` of each; at least one. */
   readonly brokers: readonly string[];
-  readonly topic: string;
   readonly clientId: string;
   /** Null: not encrypted. */
   readonly tls: ClientTls | null;

@@ -2,11 +2,11 @@ import { z } from "zod";
 import {
   allowedHosts,
   bytes,
-  clientTls,
   duration,
   filePath,
   host,
   identifier,
+  kafkaTls,
   kafkaTopic,
   labelName,
   listenerCertificate,
@@ -180,9 +180,7 @@ export const kafkaUplinkSchema = z.strictObject({
   clientId: identifier()
     .optional()
     .describe("Name at the brokers; default: `millrace-` and the agent's name."),
-  tls: clientTls("the agent", "the brokers'").describe(
-    "Encrypts the connections; `{}` with the system's authorities.",
-  ),
+  tls: kafkaTls("the agent"),
   sasl: z
     .strictObject({
       mechanism: oneOf(["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]).describe("How it logs in."),

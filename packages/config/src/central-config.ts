@@ -1,7 +1,6 @@
 import type { LogLevel } from "@millrace/runtime";
-import type { Address, HttpConfig, KafkaUplinkConfig } from "./agent-config.ts";
-import type { ClientTls } from "./client-tls.ts";
-import type { FileSinkConfig, KafkaSinkConfig, WebhookSinkConfig } from "./sink-config.ts";
+import type { Address, HttpConfig, KafkaConnectionConfig } from "./agent-config.ts";
+import type { FileSinkConfig, KafkaSinkConfig, RedisSinkConfig, WebhookSinkConfig } from "./sink-config.ts";
 
 /** central.yaml, resolved: times in ms, paths absolute, secrets read, defaults filled in. */
 export interface CentralConfig {
@@ -66,21 +65,7 @@ export interface RecordStreamConfig {
   readonly dedupeIdsMax: number;
 }
 
-export interface KafkaRecordsConfig extends KafkaUplinkConfig {
+export interface KafkaRecordsConfig extends KafkaConnectionConfig {
+  readonly topic: string;
   readonly group: string;
-}
-
-/** Redis, as a sink of windows. */
-export interface RedisSinkConfig {
-  /** `redis://host:port/database`, or `rediss://`; without secrets. */
-  readonly url: string;
-  readonly username: string | null;
-  readonly password: string | null;
-  /** Null: as `url` says. */
-  readonly tls: ClientTls | null;
-  /** `{window}` in it stands for the window's name. */
-  readonly prefix: string;
-  readonly retentionMs: number;
-  /** Null: all. */
-  readonly windows: readonly string[] | null;
 }

@@ -3,12 +3,12 @@ import { kafkaUplinkSchema } from "./agent-schema.ts";
 import {
   allowedHosts,
   bytes,
-  clientTls,
   duration,
   filePath,
   flag,
   host,
   identifier,
+  kafkaTls,
   kafkaTopic,
   listenerCertificate,
   logLevel,
@@ -20,36 +20,7 @@ import {
   version,
   wholeNumber,
 } from "./schema-types.ts";
-import { fileSinkSchema, kafkaSinkSchema, webhookSinkSchema } from "./sink-schemas.ts";
-
-/** `sinks.redis` as people write it. */
-export const redisSinkSchema = z.strictObject({
-  url: takes(
-    z.string().regex(/^rediss?:\/\/([^\s:/@]+|\[[0-9a-fA-F:]+\])(:\d{1,5})?(\/\d{1,4})?\/?$/),
-    "redis://host:port or rediss://host:port (TLS), with /number for another database than 0",
-  ).describe("The server; a primary, not a cluster."),
-  username: text().optional().describe("User of its ACL; default: Redis's own."),
-  password: text().optional().describe("Its password."),
-  passwordFile: passwordFile(),
-  tls: clientTls("central", "the server's").describe("With `rediss://`."),
-  prefix: takes(
-    z
-      .string()
-      .regex(/^[^\s{}]*(\{window\}[^\s{}]*)?$/)
-      .min(1),
-    "text without spaces; {window} in it becomes the window's name",
-  )
-    .prefault("order_monitor")
-    .describe("What its keys begin with; with several windows it has `{window}` in it."),
-  retention: duration({ min: "1m", max: "3650d" })
-    .prefault("24h")
-    .describe("After its end, how long a window is kept there."),
-  windows: z
-    .array(name())
-    .min(1)
-    .optional()
-    .describe("Names of the windows that go there; default: all of the pipeline."),
-});
+import { fileSinkSchema, kafkaSinkSchema, redisSinkSchema, webhookSinkSchema } from "./sink-schemas.ts";
 
 /** `records.<name>.kafka` as people write it. */
 export const kafkaRecordsSchema = z.strictObject({
@@ -60,7 +31,7 @@ export const kafkaRecordsSchema = z.strictObject({
     .describe(
       "Consumer group under which its positions are shown; default: `millrace-` and the stream's name.",
     ),
-  tls: kafkaUplinkSchema.shape.tls,
+  tls: kafkaTls("central"),
   sasl: kafkaUplinkSchema.shape.sasl,
 });
 

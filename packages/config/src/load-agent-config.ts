@@ -145,10 +145,13 @@ export function loadAgentConfig(path: string, options: LoadOptions = {}): Loaded
       kafka:
         kafka === undefined
           ? null
-          : resolveKafka(reader, ["uplink", "kafka"], {
-              ...kafka,
-              clientId: kafka.clientId ?? `millrace-${file.agent}`,
-            }),
+          : {
+              ...resolveKafka(reader, ["uplink", "kafka"], {
+                ...kafka,
+                clientId: kafka.clientId ?? `millrace-${file.agent}`,
+              }),
+              topic: kafka.topic,
+            },
       username: file.uplink.username ?? file.agent,
       password: reader.readSecret(["uplink"], file.uplink),
       ca: reader.readPem(["uplink", "ca"], file.uplink.ca),

@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import type { KafkaUplinkConfig } from "./agent-config.ts";
+import type { KafkaConnectionConfig } from "./agent-config.ts";
 import type { kafkaUplinkSchema } from "./agent-schema.ts";
 import type { ConfigReader } from "./config-reader.ts";
 import { resolveClientTls } from "./resolve-client-tls.ts";
@@ -10,9 +10,9 @@ import type { KeyPath } from "./yaml-source.ts";
 export function resolveKafka(
   reader: ConfigReader,
   path: KeyPath,
-  kafka: Omit<z.output<typeof kafkaUplinkSchema>, "clientId"> & { readonly clientId: string },
-): KafkaUplinkConfig {
-  const { brokers, topic, clientId, tls, sasl } = kafka;
+  kafka: Pick<z.output<typeof kafkaUplinkSchema>, "brokers" | "tls" | "sasl"> & { readonly clientId: string },
+): KafkaConnectionConfig {
+  const { brokers, clientId, tls, sasl } = kafka;
   const here = pathText(path);
   const password = sasl === undefined ? null : reader.readSecret([...path, "sasl"], sasl);
   if (sasl !== undefined && password === null)
@@ -24,7 +24,6 @@ export function resolveKafka(
     );
   return {
     brokers,
-    topic,
     clientId,
     tls: resolveClientTls(reader, [...path, "tls"], tls),
     sasl:

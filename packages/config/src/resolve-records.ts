@@ -23,6 +23,7 @@ export function resolveRecords(reader: ConfigReader, name: string, records: Reco
         ? null
         : {
             ...resolveKafka(reader, [...path, "kafka"], { ...kafka, clientId: "millrace-central" }),
+            topic: kafka.topic,
             group: kafka.group ?? `millrace-${name}`,
           },
     outOfOrdernessMs: outOfOrderness,

@@ -1,9 +1,9 @@
 import type { z } from "zod";
-import type { RedisSinkConfig } from "./central-config.ts";
-import type { redisSinkSchema } from "./central-schema.ts";
 import type { ConfigReader } from "./config-reader.ts";
 import { isOpenHost } from "./open-host.ts";
 import { resolveClientTls } from "./resolve-client-tls.ts";
+import type { RedisSinkConfig } from "./sink-config.ts";
+import type { redisSinkSchema } from "./sink-schemas.ts";
 
 const PATH = ["sinks", "redis"];
 

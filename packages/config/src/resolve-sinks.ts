@@ -29,12 +29,8 @@ function resolveKafkaSink(reader: ConfigReader, kafka: z.output<typeof kafkaSink
       ["sinks", "kafka"],
       `sinks.kafka has ${windowsTopic} for both windowsTopic and alarmsTopic; give each its own`,
     );
-  const { topic: _, ...connection } = resolveKafka(reader, ["sinks", "kafka"], {
-    ...kafka,
-    topic: windowsTopic,
-  });
   return {
-    connection,
+    connection: resolveKafka(reader, ["sinks", "kafka"], kafka),
     windows: windows ?? null,
     hasProvisional: provisional,
     hasAlarms: alarms,

@@ -146,6 +146,10 @@ export const kafkaTopic = () =>
     "1 to 249 letters, digits, dots, underscores and hyphens",
   );
 
+/** A Kafka connection's `tls`, of what `own` names. */
+export const kafkaTls = (own: string) =>
+  clientTls(own, "the brokers'").describe("Encrypts the connections; `{}` with the system's authorities.");
+
 export const mqttUrl = () =>
   takes(
     z.string().regex(/^mqtts?:\/\/([^\s:/@]+|\[[0-9a-fA-F:]+\])(:\d{1,5})?\/?$/),

@@ -1,4 +1,4 @@
-import type { KafkaUplinkConfig } from "./agent-config.ts";
+import type { KafkaConnectionConfig } from "./agent-config.ts";
 import type { ClientTls } from "./client-tls.ts";
 
 /** What of windows and alarms goes to a sink. */
@@ -10,9 +10,24 @@ interface SinkSelection {
   readonly hasAlarms: boolean;
 }
 
+/** Redis, as a sink of windows. */
+export interface RedisSinkConfig {
+  /** `redis://host:port/database`, or `rediss://`; without secrets. */
+  readonly url: string;
+  readonly username: string | null;
+  readonly password: string | null;
+  /** Null: as `url` says. */
+  readonly tls: ClientTls | null;
+  /** `{window}` in it stands for the window's name. */
+  readonly prefix: string;
+  readonly retentionMs: number;
+  /** Null: all. */
+  readonly windows: readonly string[] | null;
+}
+
 /** Kafka topics of windows and alarms. */
 export interface KafkaSinkConfig extends SinkSelection {
-  readonly connection: Omit<KafkaUplinkConfig, "topic">;
+  readonly connection: KafkaConnectionConfig;
   readonly windowsTopic: string;
   readonly alarmsTopic: string;
   /** Of a topic that is made. */

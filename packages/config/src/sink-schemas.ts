@@ -7,8 +7,10 @@ import {
   filePath,
   flag,
   identifier,
+  kafkaTls,
   kafkaTopic,
   name,
+  passwordFile,
   takes,
   text,
   wholeNumber,
@@ -26,11 +28,36 @@ const provisional = () =>
     .describe("Whether revisions of windows that are still open go there, up to four a second of each.");
 const alarms = () => flag().prefault(true).describe("Whether alarms go there.");
 
+/** `sinks.redis` as people write it. */
+export const redisSinkSchema = z.strictObject({
+  url: takes(
+    z.string().regex(/^rediss?:\/\/([^\s:/@]+|\[[0-9a-fA-F:]+\])(:\d{1,5})?(\/\d{1,4})?\/?$/),
+    "redis://host:port or rediss://host:port (TLS), with /number for another database than 0",
+  ).describe("The server; a primary, not a cluster."),
+  username: text().optional().describe("User of its ACL; default: Redis's own."),
+  password: text().optional().describe("Its password."),
+  passwordFile: passwordFile(),
+  tls: clientTls("central", "the server's").describe("With `rediss://`."),
+  prefix: takes(
+    z
+      .string()
+      .regex(/^[^\s{}]*(\{window\}[^\s{}]*)?$/)
+      .min(1),
+    "text without spaces; {window} in it becomes the window's name",
+  )
+    .prefault("order_monitor")
+    .describe("What its keys begin with; with several windows it has `{window}` in it."),
+  retention: duration({ min: "1m", max: "3650d" })
+    .prefault("24h")
+    .describe("After its end, how long a window is kept there."),
+  windows: windows(),
+});
+
 /** `sinks.kafka` as people write it. */
 export const kafkaSinkSchema = z.strictObject({
   brokers: kafkaUplinkSchema.shape.brokers,
   clientId: identifier().prefault("millrace-central").describe("Name at the brokers."),
-  tls: kafkaUplinkSchema.shape.tls,
+  tls: kafkaTls("central"),
   sasl: kafkaUplinkSchema.shape.sasl,
   windows: windows(),
   provisional: provisional(),
