@@ -1,6 +1,6 @@
 import type { z } from "zod";
 import type { ConfigReader } from "./config-reader.ts";
-import { isOpenHost } from "./open-host.ts";
+import { isOpenUrl } from "./open-host.ts";
 import { resolveClientTls } from "./resolve-client-tls.ts";
 import type { RedisSinkConfig } from "./sink-config.ts";
 import type { redisSinkSchema } from "./sink-schemas.ts";
@@ -14,6 +14,7 @@ export function resolveRedisSink(
 ): RedisSinkConfig {
   const { url, username, tls, prefix, retention, windows } = redis;
   const password = reader.readSecret(PATH, redis);
+  if (!URL.canParse(url)) reader.problem([...PATH, "url"], `sinks.redis.url ${url} is no address`);
   const isEncrypted = url.startsWith("rediss:");
   if (tls !== undefined && !isEncrypted)
     reader.problem(
@@ -25,7 +26,7 @@ export function resolveRedisSink(
       [...PATH, "username"],
       "sinks.redis has a username and no password; give password or passwordFile",
     );
-  if (password !== null && !isEncrypted && isOpenHost(new URL(url).hostname.replace(/^\[(.*)\]$/, "$1")))
+  if (password !== null && !isEncrypted && URL.canParse(url) && isOpenUrl(url))
     reader.warning(
       [...PATH, "url"],
       "the password and all windows cross the network unencrypted; let sinks.redis.url begin with rediss://",

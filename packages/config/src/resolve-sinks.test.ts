@@ -86,6 +86,8 @@ test.each([
   ["webhook: { url: 'ftp://host/' }", "http://host:port/path"],
   ["webhook: { url: 'http://user:secret@host/' }", "without user and password"],
   ["webhook: { url: 'http://host:99999/' }", "is no address"],
+  ["redis: { url: 'redis://host:99999' }", "is no address"],
+  ["redis: { url: 'redis://host:99999', password: x }", "is no address"],
   ["webhook: { url: 'http://localhost/', tls: { ca: ca.pem } }", "let the url begin with https://"],
   ["webhook: { url: 'https://host/', tls: { cert: ca.pem } }", "one of cert and key"],
   ["webhook: { url: 'https://host/', header: { name: X-Key } }", "give value or valueFile"],

@@ -2,7 +2,7 @@ import type { z } from "zod";
 import type { CentralConfig } from "./central-config.ts";
 import type { centralSchema } from "./central-schema.ts";
 import type { ConfigReader } from "./config-reader.ts";
-import { isOpenHost } from "./open-host.ts";
+import { isOpenUrl } from "./open-host.ts";
 import { resolveClientTls } from "./resolve-client-tls.ts";
 import { resolveKafka } from "./resolve-kafka.ts";
 import { resolveRedisSink } from "./resolve-redis-sink.ts";
@@ -81,7 +81,7 @@ function resolveWebhookSink(
       [...path, "header"],
       "sinks.webhook.header has a value that no HTTP header can have; letters, digits and punctuation only",
     );
-  if (header !== undefined && !isEncrypted && URL.canParse(url) && isOpenHost(hostOf(url)))
+  if (header !== undefined && !isEncrypted && URL.canParse(url) && isOpenUrl(url))
     reader.warning(
       [...path, "url"],
       "the header's value and all alarms cross the network unencrypted; let sinks.webhook.url begin with https://",
@@ -93,8 +93,4 @@ function resolveWebhookSink(
     timeoutMs: timeout,
     dashboardUrl: dashboardUrl ?? null,
   };
-}
-
-function hostOf(url: string): string {
-  return new URL(url).hostname.replace(/^\[(.*)\]$/, "$1");
 }
