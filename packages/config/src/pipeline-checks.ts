@@ -67,10 +67,12 @@ function checkSameRecord(reader: ConfigReader, { metrics }: PipelineFile): void 
   for (const [name, { from }] of Object.entries(metrics)) {
     if (from.records === undefined || from.json === undefined) continue;
     const first = firstOf.get(from.records);
-    if (first === undefined) firstOf.set(from.records, name);
-    const other = metrics[first ?? name].from.json;
+    if (first === undefined) {
+      firstOf.set(from.records, name);
+      continue;
+    }
     for (const key of ["id", "time"] as const) {
-      const [own, known] = [from.json[key], other?.[key]];
+      const [own, known] = [from.json[key], metrics[first].from.json?.[key]];
       if (own === undefined || known === undefined) continue;
       if (JSON.stringify(sortedEntries(own)) === JSON.stringify(sortedEntries(known))) continue;
       reader.problem(

@@ -1,6 +1,6 @@
-import { nearestName, orNearest } from "@millrace/runtime";
-import { isTimeZone } from "@millrace/stream";
+import { orNearest } from "@millrace/runtime";
 import { NamePattern, parseTopicTemplate, unitConversion } from "@millrace/wire";
+import { checkTimeZone } from "./check-time-zone.ts";
 import type { ConfigReader } from "./config-reader.ts";
 import type { MetricFile } from "./pipeline-schema.ts";
 import type { SourceFile } from "./source-schema.ts";
@@ -106,12 +106,7 @@ function checkRecords(reader: ConfigReader, path: KeyPath, from: SourceFile): vo
   const place = [...path, "json", "time", "timeZone"];
   if (json.time?.unit !== "iso")
     reader.problem(place, "numbers count from 1970, UTC, whatever the zone; remove timeZone", "key");
-  else if (!isTimeZone(zone)) {
-    const nearest = nearestName(zone, Intl.supportedValuesOf("timeZone"));
-    const wayOut =
-      nearest === undefined ? "it must be an IANA name such as Asia/Shanghai" : `did you mean ${nearest}?`;
-    reader.problem(place, `there is no time zone ${zone}; ${wayOut}`);
-  }
+  else checkTimeZone(reader, place, zone);
 }
 
 function checkKind(reader: ConfigReader, path: KeyPath, from: SourceFile): void {

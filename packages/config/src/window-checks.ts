@@ -1,5 +1,6 @@
-import { isTimeZone, OVERLAPS_MAX, SESSION_GAPS_MAX } from "@millrace/stream";
-import { formatDuration, nearestName } from "@millrace/runtime";
+import { OVERLAPS_MAX, SESSION_GAPS_MAX } from "@millrace/stream";
+import { formatDuration } from "@millrace/runtime";
+import { checkTimeZone } from "./check-time-zone.ts";
 import type { ConfigReader } from "./config-reader.ts";
 import type { WindowFile } from "./pipeline-schema.ts";
 import type { KeyPath } from "./yaml-source.ts";
@@ -50,14 +51,7 @@ function checkDay(reader: ConfigReader, path: KeyPath, window: WindowFile, timeZ
       "key",
     );
   }
-  if (!isTimeZone(timeZone)) {
-    isSound = false;
-    const nearest = nearestName(timeZone, Intl.supportedValuesOf("timeZone"));
-    const wayOut =
-      nearest === undefined ? "it must be an IANA name such as Europe/Berlin" : `did you mean ${nearest}?`;
-    reader.problem([...path, "timeZone"], `there is no time zone ${timeZone}; ${wayOut}`);
-  }
-  return isSound;
+  return checkTimeZone(reader, [...path, "timeZone"], timeZone) && isSound;
 }
 
 function checkAligned(
