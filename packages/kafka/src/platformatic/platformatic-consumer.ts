@@ -1,5 +1,5 @@
 import { createBackoff, type Backoff, type Clock, type Random } from "@millrace/runtime";
-import { Consumer, findErrorBy, ListOffsetTimestamps } from "@platformatic/kafka";
+import { type ClusterMetadata, Consumer, findErrorBy, ListOffsetTimestamps } from "@platformatic/kafka";
 import type { KafkaBatch } from "../kafka-batch.ts";
 import type { KafkaConnection } from "../kafka-connection.ts";
 import type { KafkaConsumer, KafkaConsumerOptions } from "../kafka-consumer.ts";
@@ -219,7 +219,7 @@ export class PlatformaticConsumer implements KafkaConsumer {
           if (leader === undefined || this.#paused.has(key) || this.#busyNodes.has(leader)) continue;
           byNode.set(leader, [...(byNode.get(leader) ?? []), position]);
         }
-        for (const [node, positions] of byNode) void this.#fetch(node, positions);
+        for (const [node, positions] of byNode) void this.#fetch(node, positions, metadata);
       },
       async (error: unknown) => {
         await this.#wait(error);
@@ -229,10 +229,13 @@ export class PlatformaticConsumer implements KafkaConsumer {
     );
   }
 
-  async #fetch(node: number, positions: readonly KafkaPosition[]): Promise<void> {
+  async #fetch(
+    node: number,
+    positions: readonly KafkaPosition[],
+    { topics }: ClusterMetadata,
+  ): Promise<void> {
     this.#busyNodes.add(node);
     try {
-      const { topics } = await this.#reader.metadata({ topics: [...this.#options.topics] });
       const names = new Map(Array.from(topics, ([topic, { id }]) => [id, topic]));
       const byTopic = Map.groupBy(positions, ({ topic }) => topic);
       const response = await this.#reader.fetch({
