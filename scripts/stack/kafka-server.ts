@@ -62,10 +62,6 @@ export class KafkaServer extends ServerProcess {
     this.version = version;
   }
 
-  get address(): string {
-    return `127.0.0.1:${this.#options.port}`;
-  }
-
   /** Resolves when its broker takes requests. What it held before is there again. */
   override async start(): Promise<void> {
     const { dataFolder } = this.#options;

@@ -30,15 +30,11 @@ export class RedisServer extends ServerProcess {
       args: [join(options.dataFolder, "redis.conf")],
       dataFolder: options.dataFolder,
       port: options.port,
-      isReady: async () => (await answerToPing(options.port)) !== undefined,
+      isReady: () => answersPing(options.port),
     });
     const said = spawnSync(program, ["--version"], { argv0: "redis-server", encoding: "utf8" }).stdout;
     this.version = /v=(\S+)/.exec(said)?.[1] ?? "unknown";
     this.#options = options;
-  }
-
-  get address(): string {
-    return `127.0.0.1:${this.#options.port}`;
   }
 
   override async start(): Promise<void> {
@@ -59,20 +55,17 @@ export class RedisServer extends ServerProcess {
 
 const PING_MS_MAX = 1_000;
 
-/** Undefined while it does not answer, or still loads what it holds. A refusal without a login is an answer. */
-function answerToPing(port: number): Promise<string | undefined> {
+/** Not while it still loads what it holds. A refusal without a login is an answer. */
+function answersPing(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect({ host: "127.0.0.1", port });
-    const end = (answer?: string) => {
+    const end = (isAnswered: boolean) => {
       socket.destroy();
-      resolve(answer);
+      resolve(isAnswered);
     };
-    socket.setTimeout(PING_MS_MAX, () => end());
-    socket.once("error", () => end());
+    socket.setTimeout(PING_MS_MAX, () => end(false));
+    socket.once("error", () => end(false));
     socket.once("connect", () => socket.write("PING\r\n"));
-    socket.once("data", (bytes) => {
-      const answer = bytes.toString();
-      end(answer.startsWith("-LOADING") ? undefined : answer);
-    });
+    socket.once("data", (bytes) => end(!bytes.toString().startsWith("-LOADING")));
   });
 }

@@ -34,6 +34,10 @@ export class ServerProcess {
     return join(this.#options.dataFolder, "server.log");
   }
 
+  get address(): string {
+    return `127.0.0.1:${this.#options.port}`;
+  }
+
   get pid(): number | undefined {
     return this.#child?.pid;
   }
