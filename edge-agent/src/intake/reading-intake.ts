@@ -1,6 +1,6 @@
 import type { Outcome, RuleEngine } from "@millrace/detect";
 import type { Clock } from "@millrace/runtime";
-import type { Quality, SeriesWatermarks } from "@millrace/stream";
+import type { Labels, Quality, SeriesWatermarks } from "@millrace/stream";
 import type { PlainReadings } from "@millrace/wire";
 import type { ClockGuard } from "../clock-guard.ts";
 import type { Deduplicator } from "./deduplicator.ts";
@@ -53,6 +53,7 @@ export interface ReadingIntakeOptions {
 }
 
 const NO_FLAGS = new Uint8Array(0);
+const NO_LABELS: Labels = {};
 
 /**
  * One reading's way into memory: guard, deduplication, rules, pane, redo. Rules come before the pane, and neither waits
@@ -62,6 +63,16 @@ export class ReadingIntake {
   readonly #options: ReadingIntakeOptions;
   /** Of the run at hand, by reading. */
   #flags = NO_FLAGS;
+  /** Of the run at hand, and of one reading in it: the rules keep neither. Written anew, they cost no garbage. */
+  readonly #arrival = {
+    nowMs: 0.5,
+    ageNowMs: 0.5,
+    monotonicMs: 0.5,
+    arrivedMonotonicMs: 0.5,
+    isRetained: false,
+    isReplayed: false,
+  };
+  readonly #reading = { metric: "", labels: NO_LABELS, timeMs: 0.5, value: 0.5, quality: "good" as const };
 
   constructor(options: ReadingIntakeOptions) {
     this.#options = options;
@@ -167,22 +178,19 @@ export class ReadingIntake {
     if (this.#flags.length < count) this.#flags = new Uint8Array(count);
     const flags = this.#flags;
     const monotonicMs = clock.monotonicMs();
-    const arrival = rules.watches(metric)
-      ? {
-          nowMs: guard.nowMs(),
-          ageNowMs: guard.ageNowMs(),
-          monotonicMs,
-          arrivedMonotonicMs,
-          isRetained,
-          isReplayed: false,
-        }
-      : undefined;
     const fresh = hasOwnTime ? this.#leaveDuplicates(index, run.readings) : count;
     if (!hasOwnTime) flags.fill(0, 0, count);
-    const readings = { count: fresh, timeMs, value };
-    if (arrival !== undefined && fresh > 0) {
-      // The rules keep no reading: one object serves for all.
-      const reading = { metric, labels, timeMs: 0.5, value: 0.5, quality: "good" as const };
+    const readings = fresh === count ? run.readings : { count: fresh, timeMs, value };
+    if (fresh > 0 && rules.watches(metric)) {
+      const arrival = this.#arrival;
+      arrival.nowMs = guard.nowMs();
+      arrival.ageNowMs = guard.ageNowMs();
+      arrival.monotonicMs = monotonicMs;
+      arrival.arrivedMonotonicMs = arrivedMonotonicMs;
+      arrival.isRetained = isRetained;
+      const reading = this.#reading;
+      reading.metric = metric;
+      reading.labels = labels;
       const isLastEnough = fresh > 1 && rules.isQuiet(index, metric, readings);
       for (let at = isLastEnough ? fresh - 1 : 0; at < fresh; at += 1) {
         reading.timeMs = timeMs[at];

@@ -18,6 +18,8 @@ export class SeriesRegistry {
   readonly #seriesPerMetricMax: number;
   readonly #series: Series[] = [];
   readonly #indexByKey = new Map<string, number>();
+  /** By a series' own labels object: quick for whoever has its labels from here. */
+  readonly #byLabels = new WeakMap<Labels, Series>();
   readonly #countByMetric = new Map<string, number>();
   #undurable: Series[] = [];
 
@@ -47,6 +49,8 @@ export class SeriesRegistry {
   }
 
   find(metric: string, labels: Labels): Series | undefined {
+    const own = this.#byLabels.get(labels);
+    if (own?.metric === metric) return own;
     const index = this.#indexByKey.get(seriesKey(metric, labels));
     return index === undefined ? undefined : this.#series[index];
   }
@@ -80,6 +84,7 @@ export class SeriesRegistry {
 
   #remember(series: Series): void {
     this.#series.push(series);
+    this.#byLabels.set(series.labels, series);
     this.#indexByKey.set(seriesKey(series.metric, series.labels), series.index);
     this.#countByMetric.set(series.metric, (this.#countByMetric.get(series.metric) ?? 0) + 1);
   }

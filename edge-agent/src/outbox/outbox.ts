@@ -72,8 +72,11 @@ export interface SealedWatermark {
   readonly isClockSynchronised: boolean;
 }
 
-/** Bodies below this gain nothing by compression. */
-const COMPRESS_FROM_BYTES = 256;
+/**
+ * Bodies below this gain nothing by compression; of alarms, too little for what each packing leaves in memory until everything
+ * is collected: in a storm of them that would be a pause of milliseconds each second.
+ */
+const COMPRESS_FROM_BYTES: Readonly<Record<Lane, number>> = { alarm: 4_096, live: 256, backfill: 256, evidence: 256 };
 
 /**
  * The agent's side of the durable queue: seals panes and alarms into batches, makes the frontier that says how far they
@@ -182,7 +185,7 @@ export class Outbox {
   appendEvidence(changes: Change[], part: EvidencePart): void {
     const { queue, clock, ledger } = this.#options;
     const { startMs } = part.manifest;
-    const packed = this.#pack(encodeEvidencePart(part));
+    const packed = this.#pack("evidence", encodeEvidencePart(part));
     const covers = { readingCount: 0, startMs, endMs: startMs, sealedAtMs: clock.nowMs() };
     queue.append(changes, { lane: "evidence", kind: "evidence", ...packed, ...covers });
     ledger.totals.evidencePartsSealed += 1;
@@ -276,21 +279,21 @@ export class Outbox {
     const sealedAtMs = this.#options.clock.nowMs();
     return groups.map((sections, index) => {
       const frontier = this.#frontier({ sealed: this.#durable.sealed, alsoPending: ranges });
-      const body = this.#pack(encodePaneBatch({ frontier, sections }));
+      const body = this.#pack("backfill", encodePaneBatch({ frontier, sections }));
       return { ...body, readingCount: sumOf(sections, readingCount), sealedAtMs, ...ranges[index] };
     });
   }
 
   #append(changes: Change[], lane: Lane, kind: BatchKind, body: Uint8Array, covers: Covered): void {
     const { queue, clock } = this.#options;
-    const fields = { lane, kind, ...this.#pack(body), sealedAtMs: clock.nowMs(), ...covers };
+    const fields = { lane, kind, ...this.#pack(lane, body), sealedAtMs: clock.nowMs(), ...covers };
     const { bytes } = queue.append(changes, fields);
     this.#rate.add(bytes.length, clock.monotonicMs());
   }
 
-  #pack(body: Uint8Array): PackedBody {
+  #pack(lane: Lane, body: Uint8Array): PackedBody {
     const { compression } = this.#options;
-    return packBody(body, body.length >= COMPRESS_FROM_BYTES ? compression : undefined);
+    return packBody(body, body.length >= COMPRESS_FROM_BYTES[lane] ? compression : undefined);
   }
 
   #frontier(sealing: {

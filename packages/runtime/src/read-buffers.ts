@@ -2,7 +2,7 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 
 /** V8 collects everything when 64 MiB have gathered outside the heap; this is well before. */
-const BYTES_MAX = 24 * 1024 * 1024;
+const BYTES_MAX = 4 * 1024 * 1024;
 
 /**
  * Has the buffers collected that sockets were read into. Each read brings one of its own, outside the heap. They die young, but
