@@ -908,7 +908,7 @@ export class Agent {
       this.#outdated,
       this.#outbox.sealed,
     );
-    for (const rows of this.#outdated) this.#paneCheckpoint.forget(changes, rows);
+    for (const rows of this.#outdated) this.#paneCheckpoint.forget(rows);
     this.#outdated = [];
   }
 
@@ -929,7 +929,7 @@ export class Agent {
       return true;
     }
     this.#outbox.appendPanes(changes, isLive ? "live" : "backfill", sections, sealed);
-    for (const rows of sections) this.#paneCheckpoint.forget(changes, rows);
+    for (const rows of sections) this.#paneCheckpoint.forget(rows);
     this.#checkpoints.panesLeft();
     return true;
   }
@@ -945,7 +945,7 @@ export class Agent {
       // The watermark stays where it was: what sensors could not send meanwhile is still to come.
       const { watermarkMs } = this.#outbox;
       this.#outbox.appendPanes(changes, "live", sections, { ...sealed, watermarkMs, isIdle: false });
-      for (const rows of sections) this.#paneCheckpoint.forget(changes, rows);
+      for (const rows of sections) this.#paneCheckpoint.forget(rows);
     }
     this.#queue.begin(changes, this.#options.instance);
     this.#commits.requestNow();

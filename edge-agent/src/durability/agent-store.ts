@@ -8,7 +8,7 @@ import type { Labels } from "@millrace/stream";
  *   30 u32 series            { metric, labels }
  *   31 u64 number            redo entry (see redo-entry.ts)
  *   32 u8 part               checkpoint part: 0 panes, 1 watermarks, 2 rules; each names the redo entry it begins after
- *   33 u32 series u64 start  row of an open pane: its accumulators' float64 fields, little-endian; start + 2^63, ms
+ *   33 u64 number            what a checkpoint has changed of the open panes (panes/pane-entry.ts)
  *   34 u64 number            quarantined payload: { atMs, topic, client, reason, detail, head (base64), bytes }
  *   35 u64 number            audit record: one step of an alarm's action
  *   36 u64 number            how far one tailed file has been read (inputs/files/file-position.ts)
@@ -21,7 +21,7 @@ export const PREFIX = {
   series: 0x30,
   redo: 0x31,
   checkpoint: 0x32,
-  pane: 0x33,
+  panes: 0x33,
   quarantine: 0x34,
   audit: 0x35,
   filePosition: 0x36,
@@ -32,8 +32,6 @@ export const PREFIX = {
 } as const;
 
 export const CHECKPOINT_PART = { panes: 0, watermarks: 1, rules: 2 } as const;
-
-const SIGN = 1n << 63n;
 
 export function numberKey(prefix: number, number: number): Uint8Array {
   const key = new Uint8Array(9);
@@ -55,20 +53,6 @@ export function seriesStoreKey(index: number): Uint8Array {
 
 export function checkpointKey(part: keyof typeof CHECKPOINT_PART): Uint8Array {
   return Uint8Array.of(PREFIX.checkpoint, CHECKPOINT_PART[part]);
-}
-
-export function paneKey(series: number, startMs: number): Uint8Array {
-  const key = new Uint8Array(13);
-  key[0] = PREFIX.pane;
-  const view = new DataView(key.buffer);
-  view.setUint32(1, series);
-  view.setBigUint64(5, BigInt(startMs) + SIGN);
-  return key;
-}
-
-export function parsePaneKey(key: Uint8Array): { series: number; startMs: number } {
-  const view = new DataView(key.buffer, key.byteOffset);
-  return { series: view.getUint32(1), startMs: Number(view.getBigUint64(5) - SIGN) };
 }
 
 /** All keys of a prefix. */

@@ -74,12 +74,12 @@ export class Checkpoints {
     const nowMs = clock.monotonicMs();
     const from = redoLog.next;
     const arePanesDue = nowMs - this.#panesAtMs >= intervalMs && redoLog.hasGrownSince("panes");
-    if (arePanesDue || this.#haveLayoutsChanged) {
+    if (arePanesDue || this.#haveLayoutsChanged || paneCheckpoint.isUrgent) {
       this.#panesAtMs = nowMs;
       this.#haveLayoutsChanged = false;
-      for (const table of tables.all()) paneCheckpoint.write(changes, table.checkpoint(labelsOf));
+      const entries = paneCheckpoint.collect(changes, [...tables.all()], labelsOf);
       const { frontierNumber, watermarkMs } = outbox;
-      const part: PanesPart = { from, ...tables.stored(), frontierNumber, watermarkMs };
+      const part: PanesPart = { from, ...tables.stored(), entries, frontierNumber, watermarkMs };
       changes.push(putJson(checkpointKey("panes"), part));
       redoLog.checkpointed("panes", from);
     }

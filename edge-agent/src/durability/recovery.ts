@@ -9,9 +9,9 @@ import {
   type SeriesWatermarksState,
   type TimeRange,
 } from "@millrace/stream";
-import { checkpointKey, numberOfKey, parsePaneKey, PREFIX, prefixRange, readSeries } from "./agent-store.ts";
+import { checkpointKey, numberOfKey, PREFIX, prefixRange, readSeries } from "./agent-store.ts";
 import { Ledger, type LedgerTotals } from "../ledger.ts";
-import type { PaneCheckpoint } from "../panes/pane-checkpoint.ts";
+import type { PaneCheckpoint, PaneEntries } from "../panes/pane-checkpoint.ts";
 import type { PaneTables, StoredLayouts } from "../panes/pane-tables.ts";
 import type { ReadingIntake } from "../intake/reading-intake.ts";
 import { parseRedoEntry } from "./redo-entry.ts";
@@ -52,6 +52,7 @@ export class Recovery {
   /** By series: its rules stand after the redo entries before this one. Those that are not here, where the checkpoint says. */
   readonly #rulesFrom = new Map<number, number>();
   readonly #entries: readonly ReadEntry[];
+  readonly #paneEntries: PaneEntries | undefined;
   /** Something that is not there any more, and nothing tells what it was. */
   readonly #hasLostUnseen: boolean;
   /** Some of the checkpoint's open panes, or their redo log, could not be read at all. */
@@ -65,6 +66,7 @@ export class Recovery {
     this.#hasLostUnseen = read.hasLostCommits;
     this.#hasLostPanes = read.panes === DAMAGED || read.hasLostCommits || read.hasLostSeries;
     this.layouts = panes;
+    this.#paneEntries = panes?.entries;
     this.series = read.series;
     this.redoLog = read.redoLog;
     this.ledger = Ledger.parse(read.ledger);
@@ -107,7 +109,8 @@ export class Recovery {
       store,
       "panes",
       options.log,
-      ({ layouts, former = {}, frontierNumber, watermarkMs }) => {
+      ({ layouts, former = {}, entries, frontierNumber, watermarkMs }) => {
+        if (!Number.isSafeInteger(entries.first) || !Number.isSafeInteger(entries.next)) return false;
         if (!Number.isSafeInteger(frontierNumber) || !isTimeOrNull(watermarkMs)) return false;
         const all = Object.values(former).flat();
         if (!all.every(({ untilMs }) => isTimeOrNull(untilMs))) return false;
@@ -171,13 +174,20 @@ export class Recovery {
 
   /** Puts the checkpointed open panes back, each into the table of its layout. */
   async restorePanes(tables: PaneTables, checkpoint: PaneCheckpoint): Promise<void> {
-    for await (const { key, value } of this.#store.range(prefixRange(PREFIX.pane))) {
-      const { series, startMs } = parsePaneKey(key);
+    const damaged = (number: number): void => {
+      this.#log.error("open panes are lost: what a checkpoint has changed is damaged", { number });
+      this.#hasLostPanes = true;
+    };
+    for (const { series, startMs, bytes } of await checkpoint.open(this.#store, this.#paneEntries, damaged)) {
       const definition = this.series.has(series) ? this.series.get(series) : undefined;
       const table = definition === undefined ? undefined : tables.at(definition.metric, startMs);
-      const state = table === undefined ? null : decodePane(table.layout, value);
+      const isStart = Number.isSafeInteger(startMs) && startMs % (table?.layout.paneMs ?? 1) === 0;
+      const state = table !== undefined && isStart ? decodePane(table.layout, bytes) : null;
       if (definition === undefined || table === undefined || state === null) {
-        this.#log.error("cannot restore a pane: its series or layout is unknown", { series, startMs });
+        this.#log.error("cannot restore a pane: its series or layout is unknown, or its start is none", {
+          series,
+          startMs,
+        });
         this.#hasLostPanes = true;
         continue;
       }
@@ -198,7 +208,6 @@ export class Recovery {
         continue;
       }
       table.merge(rows, () => series);
-      checkpoint.restored(series, startMs);
     }
   }
 
@@ -286,6 +295,8 @@ interface ReadEntry {
 /** The panes' part of the checkpoint. */
 export interface PanesPart extends StoredLayouts {
   readonly from: number;
+  /** What holds them. */
+  readonly entries: PaneEntries;
   readonly frontierNumber: number;
   readonly watermarkMs: number | null;
 }

@@ -206,10 +206,10 @@ export class PaneTable {
 
   /**
    * The panes that have changed since the last call (or since the start), whole and to the bit, by series, then start;
-   * they stay open. What `take` has removed is not among them.
+   * they stay open. What `take` has removed is not among them. `isWhole`: those that have not changed, too.
    */
-  checkpoint(labelsOf: (series: number) => Labels): PaneRows {
-    const changed = this.#slots.select((slot) => this.#changeCount(slot) !== this.#known[slot]);
+  checkpoint(labelsOf: (series: number) => Labels, { isWhole = false } = {}): PaneRows {
+    const changed = this.#slots.select((slot) => isWhole || this.#changeCount(slot) !== this.#known[slot]);
     for (const slot of changed) this.#known[slot] = this.#changeCount(slot);
     return this.#rowsOf(changed, labelsOf);
   }
