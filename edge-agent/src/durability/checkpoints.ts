@@ -74,7 +74,7 @@ export class Checkpoints {
     const nowMs = clock.monotonicMs();
     const from = redoLog.next;
     const arePanesDue = nowMs - this.#panesAtMs >= intervalMs && redoLog.hasGrownSince("panes");
-    if (arePanesDue || this.#haveLayoutsChanged || paneCheckpoint.isUrgent) {
+    if (arePanesDue || this.#haveLayoutsChanged) {
       this.#panesAtMs = nowMs;
       this.#haveLayoutsChanged = false;
       const entries = paneCheckpoint.collect(changes, [...tables.all()], labelsOf);

@@ -76,7 +76,12 @@ export interface SealedWatermark {
  * Bodies below this gain nothing by compression; of alarms, too little for what each packing leaves in memory until everything
  * is collected: in a storm of them that would be a pause of milliseconds each second.
  */
-const COMPRESS_FROM_BYTES: Readonly<Record<Lane, number>> = { alarm: 4_096, live: 256, backfill: 256, evidence: 256 };
+const COMPRESS_FROM_BYTES: Readonly<Record<Lane, number>> = {
+  alarm: 4_096,
+  live: 256,
+  backfill: 256,
+  evidence: 256,
+};
 
 /**
  * The agent's side of the durable queue: seals panes and alarms into batches, makes the frontier that says how far they

@@ -32,12 +32,7 @@ export class PaneCheckpoint {
     this.#series = series;
   }
 
-  /** The batch that these panes have left for and the next entry belong into one commit: the entry must not wait. */
-  get isUrgent(): boolean {
-    return this.#left.length > 0;
-  }
-
-  /** These have left for a batch. */
+  /** These have left for a batch: the next entry belongs into the same commit. */
   forget(rows: PaneRows): void {
     for (let row = 0; row < rows.rowCount && this.#stored.size > 0; row += 1) {
       const startMs = rows.startMs[row];
