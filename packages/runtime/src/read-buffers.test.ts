@@ -4,15 +4,15 @@ import { ReadBuffers, systemReadBuffers } from "./read-buffers.ts";
 
 const MIB = 1024 * 1024;
 
-test("collects once for every 24 MiB that were read, however they came", () => {
+test("collects once for every 4 MiB that were read, however they came", () => {
   let collections = 0;
   const buffers = new ReadBuffers(() => collections++);
 
-  for (let mib = 0; mib < 23; mib += 1) buffers.add(MIB);
+  for (let mib = 0; mib < 3; mib += 1) buffers.add(MIB);
   expect(collections).toBe(0);
   buffers.add(MIB);
   expect(collections).toBe(1);
-  for (let count = 0; count < 24 * 1024; count += 1) buffers.add(1024);
+  for (let count = 0; count < 4 * 1024; count += 1) buffers.add(1024);
   expect(collections).toBe(2);
 });
 
@@ -23,7 +23,7 @@ test("those of this process have V8 collect what is young, and leave no gc to ot
       if ("detail" in entry && isForced(entry.detail)) resolve(entry.detail);
   });
   observer.observe({ entryTypes: ["gc"] });
-  systemReadBuffers().add(24 * MIB);
+  systemReadBuffers().add(4 * MIB);
 
   expect(await promise).toMatchObject({ kind: constants.NODE_PERFORMANCE_GC_MINOR });
   expect("gc" in globalThis).toBe(false);

@@ -1,7 +1,7 @@
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 
-/** V8 collects everything when 64 MiB have gathered outside the heap; this is well before. */
+/** A heap that hardly grows is collected whole once 8 MiB more have gathered, outside it too; this is well before. */
 const BYTES_MAX = 4 * 1024 * 1024;
 
 /**
