@@ -116,7 +116,9 @@ test("lines of any type are taken as they are, and what was rejected is named by
       rejected: rejected.map(({ reason, detail }) => ({ line: 3, reason, detail })),
     });
   }
-  const texts = target.batches[0].values.map((value) => new TextDecoder().decode(value ?? undefined));
+  const { values } = target.batches[0];
+  const texts = [0, 1, 2].map((at) => new TextDecoder().decode(values.at(at) ?? undefined));
+  expect(values.length).toBe(3);
   expect(texts).toEqual(['{"id":1}', "{}", '{"id":"北京"}']);
 });
 

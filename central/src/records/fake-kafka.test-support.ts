@@ -103,6 +103,8 @@ export class FakeKafka implements KafkaClient {
         value,
         headers: [],
       })),
+      values,
+      offsets: values.map((_, at) => offset + at),
       nextOffset: offset + values.length,
       endOffset: records.length,
     };

@@ -314,11 +314,11 @@ export class KafkaRecordSource {
   }
 }
 
-function toRecordBatch({ partition, records, nextOffset, endOffset }: KafkaBatch): RecordBatch {
+function toRecordBatch({ partition, values, offsets, nextOffset, endOffset }: KafkaBatch): RecordBatch {
   return {
     partition,
-    values: records.map(({ value }) => value),
-    offsets: records.map(({ offset }) => offset),
+    values,
+    offsets,
     nextOffset,
     isAtEnd: nextOffset >= endOffset,
   };

@@ -2,15 +2,21 @@
 export interface RecordBatch {
   readonly partition: number;
   /** Each record's bytes; null where it has none (a tombstone). */
-  readonly values: readonly (Uint8Array | null)[];
+  readonly values: RecordValues;
   /** Of each record, ascending; null: they follow one another from the partition's position on. */
-  readonly offsets: readonly number[] | null;
+  readonly offsets: ArrayLike<number> | null;
   /** The position once all of it is taken; with `offsets` null it is the one behind the last record. */
   readonly nextOffset: number | null;
   /** Nothing more is there to be read now. */
   readonly isAtEnd: boolean;
   /** The source has no more what lay between the position and here: reading goes on here, wherever the position was. */
   readonly resumedAt?: number;
+}
+
+/** An array, or views that are made when they are asked for. */
+export interface RecordValues {
+  readonly length: number;
+  at(index: number): Uint8Array | null | undefined;
 }
 
 /** What became of a batch, once it is durable. */

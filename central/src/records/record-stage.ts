@@ -306,7 +306,7 @@ export class RecordStage {
     const othersMs = this.#leastMs(moment.monotonicMs, clock.partition);
     let rows = 0;
     for (let place = from; place < to; place += 1) {
-      const bytes = values[place];
+      const bytes = values.at(place) ?? null;
       if (bytes === null || bytes.length > recordBytesMax) {
         refuse(place, bytes === null ? EMPTY : oversized(bytes.length, recordBytesMax));
         continue;
@@ -442,7 +442,7 @@ function recordAt(
   { partition, next }: PartitionClock,
 ): Pick<RefusedRecord, "partition" | "offset" | "bytes"> {
   const offset = offsets === null ? next + place : offsets[place];
-  return { partition, offset, bytes: values[place] ?? NOTHING };
+  return { partition, offset, bytes: values.at(place) ?? NOTHING };
 }
 
 /** The id and the time are the same for all metrics of a stream; the pipeline has been checked. */

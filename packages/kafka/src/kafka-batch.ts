@@ -4,10 +4,21 @@ import type { KafkaRecord } from "./kafka-record.ts";
 export interface KafkaBatch {
   readonly topic: string;
   readonly partition: number;
-  /** May be empty where all was left out by a transaction that was given up. */
+  /** May be empty where all was left out by a transaction that was given up. May be made anew whenever it is asked for. */
   readonly records: readonly KafkaRecord[];
+  /** The same records' values: enough for whoever wants no more, and cheaper. */
+  readonly values: KafkaValues;
+  /** Of the same records, ascending. */
+  readonly offsets: ArrayLike<number>;
   /** Where to go on once all of it is done: what is committed, or kept as position. */
   readonly nextOffset: number;
   /** Offset behind the last readable record of the partition when it was fetched: less `nextOffset`, it is the lag. */
   readonly endOffset: number;
+}
+
+/** An array has this shape; views into what was fetched have it too. */
+export interface KafkaValues {
+  readonly length: number;
+  /** Null: a tombstone. */
+  at(index: number): Uint8Array | null | undefined;
 }

@@ -66,7 +66,10 @@ export class KafkajsConsumer implements KafkaConsumer {
       ),
     }));
     const [nextOffset, endOffset] = [Number(batch.lastOffset()) + 1, Number(batch.highWatermark)];
-    this.#waiting.push({ batch: { topic, partition, records, nextOffset, endOffset }, goOn: pause() });
+    const values = records.map(({ value }) => value);
+    const offsets = records.map(({ offset }) => offset);
+    const fetched = { topic, partition, records, values, offsets, nextOffset, endOffset };
+    this.#waiting.push({ batch: fetched, goOn: pause() });
     this.#arrival.resolve();
   }
 

@@ -1,5 +1,11 @@
 import { createBackoff, type Backoff, type Clock, type Random } from "@millrace/runtime";
-import { type ClusterMetadata, Consumer, findErrorBy, ListOffsetTimestamps } from "@platformatic/kafka";
+import {
+  type ClusterMetadata,
+  Consumer,
+  FetchIsolationLevels,
+  findErrorBy,
+  ListOffsetTimestamps,
+} from "@platformatic/kafka";
 import type { KafkaBatch } from "../kafka-batch.ts";
 import type { KafkaConnection } from "../kafka-connection.ts";
 import type { KafkaConsumer, KafkaConsumerOptions } from "../kafka-consumer.ts";
@@ -12,11 +18,13 @@ import {
 import { connectionOptions } from "./connection-options.ts";
 import { explainKafka } from "./explain-kafka.ts";
 import { GroupMember } from "./group-member.ts";
+import { fetchApi, type FetchedPartition } from "./fetch-api.ts";
 import { recordsOf } from "./records-of.ts";
-import { wholeAnswers } from "./whole-answers.ts";
 
 const FETCH_BYTES_MAX = 8 * 1024 * 1024;
 const FETCH_WAIT_MS = 100;
+/** Each fetch says all that it asks for. */
+const NO_SESSION = { id: 0, epoch: -1 } as const;
 const SESSION_MS = 10_000;
 const PARTITIONS_EVERY_MS = 30_000;
 const RETRY_FIRST_MS = 100;
@@ -63,7 +71,6 @@ export class PlatformaticConsumer implements KafkaConsumer {
     });
     for (const topic of topics) this.#reader.topics.track(topic);
     this.#reader.on("error", () => undefined);
-    this.#reader.connections.on("connecting", ({ connection }) => wholeAnswers(connection));
     this.#member = new GroupMember({
       connection,
       group,
@@ -232,18 +239,23 @@ export class PlatformaticConsumer implements KafkaConsumer {
   async #fetch(
     node: number,
     positions: readonly KafkaPosition[],
-    { topics }: ClusterMetadata,
+    { topics, brokers }: ClusterMetadata,
   ): Promise<void> {
     this.#busyNodes.add(node);
     try {
       const names = new Map(Array.from(topics, ([topic, { id }]) => [id, topic]));
       const byTopic = Map.groupBy(positions, ({ topic }) => topic);
-      const response = await this.#reader.fetch({
-        node,
-        maxWaitTime: this.#options.fetchWaitMs ?? FETCH_WAIT_MS,
-        minBytes: 1,
-        maxBytes: this.#fetchBytesMax,
-        topics: Array.from(byTopic, ([topic, of]) => ({
+      const broker = brokers.get(node);
+      if (broker === undefined) throw new Error(`nobody knows where broker ${node} is`);
+      const fetched = await fetchApi.async(
+        await this.#reader.connections.get(broker),
+        this.#options.fetchWaitMs ?? FETCH_WAIT_MS,
+        1,
+        this.#fetchBytesMax,
+        FetchIsolationLevels.READ_COMMITTED,
+        NO_SESSION.id,
+        NO_SESSION.epoch,
+        Array.from(byTopic, ([topic, of]) => ({
           topicId: topics.get(topic)?.id ?? "",
           partitions: of.map(({ partition, offset }) => ({
             partition,
@@ -253,13 +265,13 @@ export class PlatformaticConsumer implements KafkaConsumer {
             lastFetchedEpoch: -1,
           })),
         })),
-      });
-      for (const { topicId, partitions } of response.responses)
-        for (const { partitionIndex, records, lastStableOffset } of partitions)
-          this.#take(
-            { topic: names.get(topicId) ?? "", partition: partitionIndex },
-            { batches: records ?? [], endOffset: Number(lastStableOffset), asked: positions },
-          );
+        [],
+        "",
+      );
+      for (const each of fetched) {
+        const partition = { topic: names.get(each.topicId) ?? "", partition: each.partition };
+        this.#take(partition, each, positions);
+      }
       this.#backoff.reset();
     } catch (error) {
       if (error instanceof Error && findErrorBy(error, "apiId", "OFFSET_OUT_OF_RANGE") !== null)
@@ -270,27 +282,30 @@ export class PlatformaticConsumer implements KafkaConsumer {
     this.#arrival.resolve();
   }
 
-  #take(
-    partition: KafkaPartition,
-    fetched: {
-      readonly batches: Parameters<typeof recordsOf>[0];
-      readonly endOffset: number;
-      readonly asked: readonly KafkaPosition[];
-    },
-  ): void {
-    const { batches, endOffset, asked } = fetched;
+  #take(partition: KafkaPartition, fetched: FetchedPartition, asked: readonly KafkaPosition[]): void {
     const key = partitionKey(partition);
     const from = asked.find((position) => partitionKey(position) === key);
-    const last = batches.at(-1);
     // Somebody has sought, or the partition has gone, since it was asked for.
-    if (from === undefined || last === undefined || this.#positions.get(key) !== from) return;
-    const nextOffset = Number(last.firstOffset) + last.lastOffsetDelta + 1;
-    const records = recordsOf(batches, from.offset);
-    const bytes = batches.reduce((sum, { length }) => sum + length, 0);
+    if (from === undefined || this.#positions.get(key) !== from) return;
+    const { records: fetchedRecords, nextOffset } = recordsOf(fetched, from.offset);
+    if (nextOffset === from.offset) return;
+    const { endOffset } = fetched;
+    const bytes = fetched.bytes.length;
     // To the end of the line: brokers fill an answer in the order of the question, and one partition could fill all of them.
     this.#positions.delete(key);
     this.#positions.set(key, { ...partition, offset: nextOffset });
-    this.#ready.push({ batch: { ...partition, records, nextOffset, endOffset }, bytes });
+    const { offsets } = fetchedRecords;
+    const batch = {
+      ...partition,
+      get records() {
+        return [...fetchedRecords.records()];
+      },
+      values: fetchedRecords,
+      offsets,
+      nextOffset,
+      endOffset,
+    };
+    this.#ready.push({ batch, bytes });
     this.#readyBytes += bytes;
   }
 

@@ -1,0 +1,74 @@
+import { createAPI, fetchV13, Reader, ResponseError } from "@platformatic/kafka";
+
+/** A transaction that was given up: what its producer sent from there on, to the mark of its end, is no record. */
+export interface AbortedTransaction {
+  readonly producerId: bigint;
+  readonly firstOffset: number;
+}
+
+/** What an answer has of a partition. */
+export interface FetchedPartition {
+  readonly topicId: string;
+  readonly partition: number;
+  /** Behind the last record that may be read. */
+  readonly endOffset: number;
+  readonly aborted: readonly AbortedTransaction[];
+  /** Whole batches, in order; the last may be cut off. */
+  readonly bytes: Buffer;
+}
+
+const FETCH = 1;
+/** Kafka 3.1: the first that names topics by their ids. What later ones add is not needed. */
+const VERSION = 13;
+const NOTHING = Buffer.alloc(0);
+
+/** Kafka's Fetch, as the client makes it, but for its answer: that keeps the records' bytes as they are. */
+export const fetchApi = createAPI<Parameters<typeof fetchV13.createRequest>, readonly FetchedPartition[]>(
+  FETCH,
+  VERSION,
+  fetchV13.createRequest,
+  parseAnswer,
+);
+
+/** Throws the client's error where the answer has any, of one partition or of all. */
+export function parseAnswer(
+  _correlationId: number,
+  apiKey: number,
+  apiVersion: number,
+  answer: Reader,
+): readonly FetchedPartition[] {
+  const bytes = answer.buffer.buffer;
+  // In one piece: the client looks for the right one of a hundred at each field.
+  const reader = Reader.from(bytes);
+  const errors: Record<string, [number, null]> = {};
+  const note = (place: string, code: number): void => {
+    if (code !== 0) errors[place] = [code, null];
+  };
+  reader.readInt32(); // throttle time, ms
+  note("", reader.readInt16());
+  reader.readInt32(); // session
+  const partitions = reader
+    .readArray((_, topic) => {
+      const topicId = reader.readUUID();
+      return reader.readArray((_reader, index) => {
+        const partition = reader.readInt32();
+        note(`/responses/${topic}/partitions/${index}`, reader.readInt16());
+        reader.readInt64(); // high watermark
+        const endOffset = Number(reader.readInt64());
+        reader.readInt64(); // log's start
+        const aborted = reader.readNullableArray(() => ({
+          producerId: reader.readInt64(),
+          firstOffset: Number(reader.readInt64()),
+        }));
+        reader.readInt32(); // preferred replica
+        const length = Math.max(0, reader.readUnsignedVarInt() - 1);
+        const from = reader.position;
+        reader.skip(length);
+        const records = length === 0 ? NOTHING : bytes.subarray(from, from + length);
+        return { topicId, partition, endOffset, aborted: aborted ?? [], bytes: records };
+      });
+    })
+    .flat();
+  if (Object.keys(errors).length > 0) throw new ResponseError(apiKey, apiVersion, errors, partitions);
+  return partitions;
+}
