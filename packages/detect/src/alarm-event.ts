@@ -39,10 +39,25 @@ export interface AlarmEvent {
   readonly heldBack?: HeldBack;
   /** Why an alarm is over whose condition may hold all the same: its rule was changed. */
   readonly endReason?: EndReason;
+  /** Of a rule on records: those that have raised it, in order of time. */
+  readonly evidence?: readonly RecordEvidence[];
 }
 
-/** `condition_changed`: its rule looks at something else now, or has a condition of another kind. */
-export type EndReason = "rule_removed" | "condition_changed";
+/** A record that an alarm is made of. */
+export interface RecordEvidence {
+  readonly id: string;
+  readonly timeMs: number;
+  /** What the rule counts: the payee. */
+  readonly labels: Labels;
+  /** Of the rule's metric. */
+  readonly value: number;
+}
+
+/**
+ * `condition_changed`: its rule looks at something else now, or has a condition of another kind. `withdrawn`: records that came
+ * late have shown that it was not so. `forgotten`: there was more to be kept than is.
+ */
+export type EndReason = "rule_removed" | "condition_changed" | "withdrawn" | "forgotten";
 
 /** `at_most_per_minute`: the action's own bound. */
 export type HeldBack = "maintenance" | "at_most_per_minute";

@@ -2,6 +2,7 @@ export * from "./action-loop.ts";
 export * from "./alarm-event.ts";
 export * from "./alarm-life-cycle.ts";
 export * from "./detector.ts";
+export * from "./distinct-detector.ts";
 export * from "./maintenance-book.ts";
 export * from "./outcome.ts";
 export * from "./rule-engine-changes.ts";

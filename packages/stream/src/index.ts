@@ -21,6 +21,7 @@ export * from "./keyed/expiring-bloom-filter.ts";
 export * from "./keyed/expiring-id-set.ts";
 export { hashIdBytes, NUMBER_ID_SEED } from "./keyed/id-hash.ts";
 export type { RecordId } from "./keyed/id-hash.ts";
+export * from "./keyed/last-times.ts";
 export * from "./keyed/last-value.ts";
 export * from "./membership.ts";
 export * from "./merge-ranges.ts";

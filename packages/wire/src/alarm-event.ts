@@ -33,10 +33,21 @@ export interface AlarmEvent {
   readonly isSuppressed?: true;
   /** What holds back a command that is due: maintenance | at_most_per_minute. */
   readonly heldBack?: string;
-  /** Why an alarm is over whose condition may hold all the same: rule_removed | condition_changed. */
+  /** Why an alarm is over whose condition may hold all the same: rule_removed | condition_changed; of records: withdrawn | forgotten. */
   readonly endReason?: string;
+  /** Of a rule on records, which central judges: those that have raised it, in order of time. */
+  readonly evidence?: readonly RecordEvidence[];
   /** Whose doing this step is, where it is a person's or a topic's: a reset, a maintenance, a reload. */
   readonly by?: string;
+}
+
+export interface RecordEvidence {
+  readonly id: string;
+  readonly timeMs: number;
+  /** What the rule counts: the payee. */
+  readonly labels: Labels;
+  /** Of the rule's metric. */
+  readonly value: number;
 }
 
 export type ActionState = "none" | "dry_run" | "commanded" | "confirmed" | "retrying" | "unconfirmed";
