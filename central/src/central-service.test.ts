@@ -39,6 +39,7 @@ const PIPELINE: Pipeline = {
     },
   ],
   rules: [],
+    distinctRules: [],
   evidence: [],
   maintenance: null,
   labelNames: [],

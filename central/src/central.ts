@@ -1,4 +1,4 @@
-import type { Pipeline, RecordStreamConfig } from "@millrace/config";
+import type { RecordStreamConfig } from "@millrace/config";
 import type { Change, Store } from "@millrace/queue";
 import { reasonOf } from "@millrace/runtime";
 import type { Clock, Logger, Random } from "@millrace/runtime";
@@ -24,6 +24,7 @@ import type { AlarmView } from "./core/alarm-view.ts";
 import { keysUnder } from "./core/central-keys.ts";
 import type { LedgerTotals, RejectReason } from "./core/central-ledger.ts";
 import { CentralState, loadEngineKeys, QUARANTINE, readEngineRange } from "./core/central-state.ts";
+import type { CentralPipeline } from "./core/central-state.ts";
 import { CommitLoop } from "./core/commit-loop.ts";
 import type { CommitPlan } from "./core/commit-loop.ts";
 import { computedWindows } from "./core/computed-windows.ts";
@@ -80,7 +81,7 @@ const SESSION_SILENT_MS_MAX = 30_000;
 export interface CentralOptions {
   /** Enrolled agents; the connection's identity must be one of them. */
   readonly agents: readonly { readonly id: string; readonly site: string }[];
-  readonly pipeline: Pick<Pipeline, "metrics" | "windows">;
+  readonly pipeline: CentralPipeline;
   /** Streams of business records; default: none. */
   readonly records?: readonly RecordStreamConfig[];
   readonly graceMs: number;
@@ -158,7 +159,7 @@ export class Central implements CentralReader {
     const { store, clock, pipeline, graceMs, agents, evidence, records = [] } = this.#options;
     const nowMs = clock.nowMs();
     const monotonicMs = clock.monotonicMs();
-    const state = await CentralState.open({ store, pipeline, records, graceMs, evidence, monotonicMs });
+    const state = await CentralState.open({ store, pipeline, records, graceMs, evidence, nowMs, monotonicMs });
     await this.#history.restore(nowMs);
     for (const { id, site } of agents) {
       // A retired agent stays retired until it comes again, or comes to another site.
@@ -506,6 +507,7 @@ export class Central implements CentralReader {
     const after: AfterCommit = { acks: new Map(), sends: [] };
     for (const { item, message } of messages) applier.apply(item, message, moment, after);
     for (const session of this.#sessions.all()) applier.applyHeartbeat(session, moment);
+    if (isTick) recordApplier.endAlarms(moment);
     const recordAnswers = await recordApplier.apply(this.#recordInbox.take(), moment);
     if (isTick || recordAnswers.length > 0) state.records.show(state.engine, moment.monotonicMs);
     for (const action of this.#actions.splice(0)) action();

@@ -51,6 +51,11 @@ export interface AlarmSource {
   readonly nowMs: number;
 }
 
+/** Of alarms that are central's own, and no agent's. */
+export function ownSource(nowMs: number): AlarmSource {
+  return { agent: "", site: "", storeId: "", epoch: 0, nowMs };
+}
+
 /**
  * An alarm as it is stored. A store that was rolled back counts its steps again under a newer epoch, and a new store
  * from the start: `agentStep` is the agent's own number, `step` the one that central shows, which only rises.

@@ -18,6 +18,9 @@ import type { Lane } from "@millrace/stream";
  *   'q' number u48                          quarantined message
  *   'r' stream 0                            a stream of records: positions, ledger, how far ids go back
  *   'i' stream 0  number u48                ids of records (records/id-log.ts)
+ *   'R' rule 0                              a rule on records: what it reads, how much it has dropped
+ *   'p' rule 0  number u48                  pairs that are known to it (records/distinct-book.ts)
+ *   'n' rule 0  key                         what was new of late to one of its keys, and its alarms; texts between zero bytes
  *   'd' evidence id 0  part u32             one part of a piece of evidence: its bytes
  *   'v' evidence id 0                       the piece, and which of its parts are held (evidence-book.ts)
  *   'e' text                                the window engine's own keys and values (stream/src/engine/state-key.ts)
@@ -36,6 +39,9 @@ export const CENTRAL_KEYS = {
   quarantine: (number: number) => join(key("q"), u48(number)),
   records: (stream: string) => key("r", stream),
   ids: (stream: string, number: number) => join(key("i", stream), u48(number)),
+  distinctRule: (rule: string) => key("R", rule),
+  distinctPairs: (rule: string, number: number) => join(key("p", rule), u48(number)),
+  distinctKey: (rule: string, name: string) => join(key("n", rule), encoder.encode(name)),
   evidence: (id: string) => key("v", id),
   evidencePart: (id: string, part: number) => {
     const number = new DataView(new ArrayBuffer(4));
@@ -60,8 +66,13 @@ export function numberOf(storeKey: Uint8Array): number {
   return storeKey.subarray(-6).reduce((number, byte) => number * 256 + byte, 0);
 }
 
-/** The range of all keys with this first byte. */
-export function keysUnder(prefix: string): { from: Uint8Array; to: Uint8Array } {
+/** The range of all keys with this first byte, and with this text behind it. */
+export function keysUnder(prefix: string, first?: string): { from: Uint8Array; to: Uint8Array } {
+  if (first !== undefined) {
+    const from = key(prefix, first);
+    // The zero byte that ends the text is the least: after it comes the next text.
+    return { from, to: Uint8Array.of(...from.subarray(0, -1), 1) };
+  }
   return { from: key(prefix), to: Uint8Array.of(prefix.charCodeAt(0) + 1) };
 }
 

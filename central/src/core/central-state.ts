@@ -4,7 +4,7 @@ import { WindowEngine } from "@millrace/stream";
 import type { CoarsePanes, MembershipInterval, StateEntry, StateRange, TimeRange } from "@millrace/stream";
 import { AgentRegistry } from "./agent-registry.ts";
 import type { AgentRecord } from "./agent-registry.ts";
-import { AlarmBook } from "./alarm-book.ts";
+import { AlarmBook, ownSource } from "./alarm-book.ts";
 import type { AlarmRecord } from "./alarm-book.ts";
 import type { AlarmView } from "./alarm-view.ts";
 import { CENTRAL_KEYS, engineKeyOf, keysUnder, numberOf } from "./central-keys.ts";
@@ -93,12 +93,16 @@ export const QUARANTINE = new StoredJson<QuarantineEntry>({
   reason: "string",
 });
 
+/** What central makes of a pipeline. */
+export type CentralPipeline = Pick<Pipeline, "metrics" | "windows"> & Partial<Pick<Pipeline, "distinctRules">>;
+
 export interface CentralStateOptions {
   readonly store: Store;
-  readonly pipeline: Pick<Pipeline, "metrics" | "windows">;
+  readonly pipeline: CentralPipeline;
   readonly records: readonly RecordStreamConfig[];
   readonly graceMs: number;
   readonly evidence: EvidenceLimits;
+  readonly nowMs: number;
   readonly monotonicMs: number;
 }
 
@@ -164,6 +168,7 @@ export class CentralState {
     if (trusted !== null) state.trustedTime.restore(trusted.trustedMs, options.monotonicMs);
     for (const { agent, totals } of ledgers) state.ledger.restore(agent, totals);
     for (const alarm of alarms.sort((a, b) => a.receivedAtMs - b.receivedAtMs)) state.alarms.restore(alarm);
+    for (const event of records.ended) state.alarms.take(event, ownSource(options.nowMs));
     await movePanes(store, engine);
     const entries: StateEntry[] = [];
     // One by one: there may be more than a call takes arguments.

@@ -1,35 +1,64 @@
 import type { Change } from "@millrace/queue";
-import { RECORD_HASH_WORDS } from "@millrace/wire";
-import { CENTRAL_KEYS } from "../core/central-keys.ts";
 
-/** Of one id: four words of hash, and the record's time as float64; little-endian. */
-const ID_BYTES = 4 * RECORD_HASH_WORDS + 8;
 /** An entry that has fewer is written again with the ids of the next commit, so that many small commits make few entries. */
 const ENTRY_IDS_MIN = 256;
 const FRESH_FIRST = 1_024;
 
+export interface IdLogOptions {
+  /** Of each id's hash. */
+  readonly words: number;
+  /** Of the entry with this number. */
+  readonly keyOf: (number: number) => Uint8Array;
+}
+
 interface Entry {
   readonly number: number;
+  readonly count: number;
   readonly latestMs: number;
 }
 
 /**
- * The ids of a stream in the store: those of each commit as an entry, under ascending numbers, deleted once all of them are
- * older than the horizon. So a commit writes what is new, and never what is known.
+ * Ids with their times in the store: those of each commit as an entry, under ascending numbers, deleted once all of them are
+ * older than the horizon. So a commit writes what is new, and never what is known. Of one id in an entry: the words of its hash,
+ * and the time as float64; little-endian.
  */
 export class IdLog {
-  readonly #stream: string;
+  readonly #words: number;
+  readonly #idBytes: number;
+  readonly #keyOf: (number: number) => Uint8Array;
   /** By number; the last one may still grow. */
   readonly #entries: Entry[] = [];
   #next = 0;
   #tail: Uint8Array = new Uint8Array(0);
+  readonly #dropped: Change[] = [];
   /** Of the commit at hand. */
-  #fresh = new DataView(new ArrayBuffer(FRESH_FIRST * ID_BYTES));
+  #fresh: DataView<ArrayBuffer>;
   #freshCount = 0;
   #freshLatestMs = -Infinity;
 
-  constructor(stream: string) {
-    this.#stream = stream;
+  constructor({ words, keyOf }: IdLogOptions) {
+    this.#words = words;
+    this.#idBytes = 4 * words + 8;
+    this.#keyOf = keyOf;
+    this.#fresh = new DataView(new ArrayBuffer(FRESH_FIRST * this.#idBytes));
+  }
+
+  /** Ids in entries; one that was added again counts again. */
+  get count(): number {
+    return this.#entries.reduce((sum, { count }) => sum + count, 0);
+  }
+
+  /** The first entry, once it can change no more: its key, and the latest of its times. */
+  get first(): { readonly key: Uint8Array; readonly latestMs: number } | null {
+    const [first] = this.#entries;
+    if (this.#entries.length < 2) return null;
+    return { key: this.#keyOf(first.number), latestMs: first.latestMs };
+  }
+
+  /** Forgets the first entry with the next commit. */
+  dropFirst(): void {
+    const first = this.#entries.shift();
+    if (first !== undefined) this.#dropped.push({ type: "del", key: this.#keyOf(first.number) });
   }
 
   /** The number of the first entry that the store has, or would have. */
@@ -39,20 +68,28 @@ export class IdLog {
 
   /** Takes an entry back, ascending; its ids. */
   restore(number: number, bytes: Uint8Array): { hashes: Int32Array; timesMs: Float64Array; count: number } {
-    const count = Math.floor(bytes.length / ID_BYTES);
-    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    const hashes = new Int32Array(count * RECORD_HASH_WORDS);
-    const timesMs = new Float64Array(count);
+    const read = this.read(bytes);
+    const { timesMs, count } = read;
     let latestMs = -Infinity;
-    for (let id = 0, at = 0; id < count; id += 1, at += ID_BYTES) {
-      for (let word = 0; word < RECORD_HASH_WORDS; word += 1)
-        hashes[id * RECORD_HASH_WORDS + word] = view.getInt32(at + 4 * word, true);
-      timesMs[id] = view.getFloat64(at + 4 * RECORD_HASH_WORDS, true);
-      latestMs = Math.max(latestMs, timesMs[id]);
-    }
-    this.#entries.push({ number, latestMs });
+    for (let id = 0; id < count; id += 1) latestMs = Math.max(latestMs, timesMs[id]);
+    this.#entries.push({ number, count, latestMs });
     this.#next = number + 1;
     this.#tail = bytes;
+    return read;
+  }
+
+  /** What an entry holds. */
+  read(bytes: Uint8Array): { hashes: Int32Array; timesMs: Float64Array; count: number } {
+    const words = this.#words;
+    const count = Math.floor(bytes.length / this.#idBytes);
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    const hashes = new Int32Array(count * words);
+    const timesMs = new Float64Array(count);
+    for (let id = 0, at = 0; id < count; id += 1, at += this.#idBytes) {
+      for (let word = 0; word < words; word += 1)
+        hashes[id * words + word] = view.getInt32(at + 4 * word, true);
+      timesMs[id] = view.getFloat64(at + 4 * words, true);
+    }
     return { hashes, timesMs, count };
   }
 
@@ -63,9 +100,9 @@ export class IdLog {
 
   /** Remembers an id that is new: the hash at `hashAt`. */
   add(hashes: Int32Array, hashAt: number, timeMs: number): void {
-    let at = this.#freshCount * ID_BYTES;
-    if (at + ID_BYTES > this.#fresh.byteLength) this.#grow();
-    for (let word = 0; word < RECORD_HASH_WORDS; word += 1, at += 4)
+    let at = this.#freshCount * this.#idBytes;
+    if (at + this.#idBytes > this.#fresh.byteLength) this.#grow();
+    for (let word = 0; word < this.#words; word += 1, at += 4)
       this.#fresh.setInt32(at, hashes[hashAt + word], true);
     this.#fresh.setFloat64(at, timeMs, true);
     this.#freshCount += 1;
@@ -74,29 +111,30 @@ export class IdLog {
 
   /** What is to be committed: the new ids, and the entries that have only ids older than `fromMs`. */
   takeChanges(fromMs: number): Change[] {
-    const changes: Change[] = [];
+    const changes = this.#dropped.splice(0);
     if (this.#freshCount > 0) changes.push(this.#put());
     while (this.#entries.length > 1 && this.#entries[0].latestMs < fromMs) {
       const [{ number }] = this.#entries.splice(0, 1);
-      changes.push({ type: "del", key: CENTRAL_KEYS.ids(this.#stream, number) });
+      changes.push({ type: "del", key: this.#keyOf(number) });
     }
     return changes;
   }
 
   #put(): Change {
-    const fresh = new Uint8Array(this.#fresh.buffer, 0, this.#freshCount * ID_BYTES);
+    const fresh = new Uint8Array(this.#fresh.buffer, 0, this.#freshCount * this.#idBytes);
     const last = this.#entries.at(-1);
-    const isSmall = last !== undefined && this.#tail.length < ENTRY_IDS_MIN * ID_BYTES;
+    const isSmall = last !== undefined && this.#tail.length < ENTRY_IDS_MIN * this.#idBytes;
     const value = isSmall ? joined(this.#tail, fresh) : fresh.slice();
     const number = isSmall ? last.number : this.#next;
     const latestMs = Math.max(isSmall ? last.latestMs : -Infinity, this.#freshLatestMs);
     if (isSmall) this.#entries.pop();
     else this.#next += 1;
-    this.#entries.push({ number, latestMs });
+    const count = value.length / this.#idBytes;
+    this.#entries.push({ number, count, latestMs });
     this.#tail = value;
     this.#freshCount = 0;
     this.#freshLatestMs = -Infinity;
-    return { type: "put", key: CENTRAL_KEYS.ids(this.#stream, number), value };
+    return { type: "put", key: this.#keyOf(number), value };
   }
 
   #grow(): void {

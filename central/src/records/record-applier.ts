@@ -1,4 +1,5 @@
 import type { Store } from "@millrace/queue";
+import { ownSource } from "../core/alarm-book.ts";
 import { loadEngineKeys } from "../core/central-state.ts";
 import type { CentralState } from "../core/central-state.ts";
 import type { WaitingBatch } from "./record-inbox.ts";
@@ -43,10 +44,19 @@ export class RecordApplier {
     }
     for (const stage of touched) {
       await this.#applyRows(stage, moment);
+      await this.#applyRules(stage, moment);
       this.#quarantine(stage, moment);
       trustedTime.recordsSaid(stage.leadMs);
     }
     return answers;
+  }
+
+  /** Ends the alarms on records whose time is over; before the records of the same commit, so that each is active in one at least. */
+  endAlarms(moment: RecordMoment): void {
+    for (const stage of this.#state.records.all()) {
+      stage.endAlarms(moment.monotonicMs);
+      this.#takeEvents(stage, moment);
+    }
   }
 
   #alarmLoss(
@@ -67,6 +77,17 @@ export class RecordApplier {
       await loadEngineKeys(this.#store, engine, engine.needs(rows));
       late.note(stage.stream, engine.apply(rows, nowMs).late, nowMs);
     }
+  }
+
+  async #applyRules(stage: RecordStage, moment: RecordMoment): Promise<void> {
+    this.#takeEvents(stage, moment);
+    for (const book of stage.rules)
+      for (let key = book.untidyKey; key !== null; key = book.untidyKey) book.tidy(await this.#store.get(key));
+  }
+
+  #takeEvents({ rules }: RecordStage, { nowMs }: RecordMoment): void {
+    for (const book of rules)
+      for (const event of book.takeEvents()) this.#state.alarms.take(event, ownSource(nowMs));
   }
 
   #quarantine(stage: RecordStage, { nowMs }: RecordMoment): void {

@@ -4,6 +4,8 @@ import { ExpiringIdSet, paneLayout, PaneTable } from "@millrace/stream";
 import type { IdVerdict, PaneRows } from "@millrace/stream";
 import { RecordDecoder, RECORD_HASH_WORDS } from "@millrace/wire";
 import type { RecordRefusal, RecordRefusalReason, RecordSpec } from "@millrace/wire";
+import { CENTRAL_KEYS } from "../core/central-keys.ts";
+import type { DistinctBook } from "./distinct-book.ts";
 import { IdLog } from "./id-log.ts";
 import { PartitionClock } from "./partition-clock.ts";
 import type { PartitionRecord } from "./partition-clock.ts";
@@ -69,6 +71,10 @@ export class RecordStage {
   readonly #tables: readonly (PaneTable | null)[];
   readonly #ids: ExpiringIdSet;
   readonly #log: IdLog;
+  /** Rules on its records; their pairs are the decoder's, in the same order. */
+  readonly rules: readonly DistinctBook[];
+  /** By rule: its metric's measure. */
+  readonly #measureOfRule: readonly number[];
   readonly #partitions = new Map<number, PartitionClock>();
   readonly #verdicts: IdVerdict[] = [];
   /** By row of a block: its place in the batch. */
@@ -80,14 +86,26 @@ export class RecordStage {
   #isDirty = false;
   #refused: RefusedRecord[] = [];
 
-  constructor(config: RecordStreamConfig, metrics: readonly PipelineMetric[]) {
+  constructor(
+    config: RecordStreamConfig,
+    metrics: readonly PipelineMetric[],
+    rules: readonly DistinctBook[] = [],
+  ) {
     const { name, kafka, dedupeHorizonMs: horizonMs, dedupeIdsMax: idsMax } = config;
     this.stream = name;
     this.source = kafka === null ? "http" : `kafka ${kafka.topic}`;
     this.#config = config;
     const own = metrics.filter(({ source }) => source.kind === "records" && source.stream === name);
-    this.#decoder = new RecordDecoder(specOf(own));
-    this.#columns = new RecordColumnsBuffer(BLOCK, { measures: own.length, sets: this.#decoder.setCount });
+    this.rules = rules.filter(({ rule }) => rule.stream === name);
+    this.#measureOfRule = this.rules.map(({ rule }) =>
+      own.findIndex((metric) => metric.name === rule.spec.metric),
+    );
+    this.#decoder = new RecordDecoder(specOf(own, this.rules));
+    this.#columns = new RecordColumnsBuffer(BLOCK, {
+      measures: own.length,
+      sets: this.#decoder.setCount,
+      pairs: this.rules.length,
+    });
     this.#tables = own.map((metric) =>
       metric.paneMs === null
         ? null
@@ -100,7 +118,7 @@ export class RecordStage {
       bytesMax: Math.max(idsMax * ID_BYTES_MAX, 65_536),
       hasContent: true,
     });
-    this.#log = new IdLog(name);
+    this.#log = new IdLog({ words: RECORD_HASH_WORDS, keyOf: (number) => CENTRAL_KEYS.ids(name, number) });
   }
 
   /** Goes on where the store left off, before anything else. `ids`: its entries from `idsFrom` on, ascending. */
@@ -260,6 +278,13 @@ export class RecordStage {
     return leastMs === Infinity ? this.#leadMs + monotonicMs : leastMs;
   }
 
+  /** Ends the alarms of rules whose time is over by the stream's own. */
+  endAlarms(monotonicMs: number): void {
+    const timeMs = this.timeMs(monotonicMs);
+    if (timeMs === null) return;
+    for (const book of this.rules) book.end(timeMs - this.#config.outOfOrdernessMs);
+  }
+
   /** The greatest event time, less the monotonic one: somebody's clock has said so. -Infinity before the first record. */
   get leadMs(): number {
     return this.#leadMs;
@@ -342,6 +367,23 @@ export class RecordStage {
           : `its time ${columns.timeMs[row]} is in final windows only, which end at ${moment.finalToMs}`;
       this.#keep({ reason, detail, ...recordAt(this.#places[row], batch, clock) });
     });
+    this.#judgeRows(rows, values, moment.nowMs);
+  }
+
+  /** Shows the rules what is fresh of a block. */
+  #judgeRows(rows: number, values: RecordBatch["values"], nowMs: number): void {
+    for (const [pair, book] of this.rules.entries()) {
+      book.take({
+        rows,
+        verdicts: this.#verdicts,
+        columns: this.#columns,
+        pair,
+        measure: this.#measureOfRule[pair],
+        textsOf: (row) => this.#decoder.pairTextsOf(values[this.#places[row]] ?? NOTHING, pair),
+        nowMs,
+      });
+      book.forget(this.#idsWatermarkMs);
+    }
   }
 
   /** Counts the rows of a block, and adds those that are fresh to the panes. */
@@ -446,11 +488,12 @@ function recordAt(
 }
 
 /** The id and the time are the same for all metrics of a stream; the pipeline has been checked. */
-function specOf(metrics: readonly PipelineMetric[]): RecordSpec {
+function specOf(metrics: readonly PipelineMetric[], rules: readonly DistinctBook[]): RecordSpec {
   const sources = metrics.flatMap(({ source }) => (source.kind === "records" ? [source] : []));
   const [first] = sources;
   if (first === undefined) throw new Error("invariant: a stage is made for streams that metrics read");
-  return { id: first.id, time: first.time, measures: sources.map(({ measure }) => measure) };
+  const pairs = rules.map(({ rule: { key, value } }) => ({ key, value }));
+  return { id: first.id, time: first.time, measures: sources.map(({ measure }) => measure), pairs };
 }
 
 function outcomeOf(

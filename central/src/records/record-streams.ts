@@ -1,9 +1,11 @@
 import type { Pipeline, RecordStreamConfig } from "@millrace/config";
+import type { AlarmEvent } from "@millrace/detect";
 import type { Change, Store } from "@millrace/queue";
 import { Membership } from "@millrace/stream";
 import type { TimeRange, WindowEngine } from "@millrace/stream";
 import { CENTRAL_KEYS, numberOf } from "../core/central-keys.ts";
 import { StoredJson } from "../core/stored-json.ts";
+import { openDistinctBooks } from "./open-distinct-books.ts";
 import { RecordStage } from "./record-stage.ts";
 import type { StreamRecord } from "./record-stage.ts";
 
@@ -29,7 +31,7 @@ const STREAMS = new StoredJson<StreamRecord>({
 export interface RecordStreamsOptions {
   readonly store: Store;
   readonly streams: readonly RecordStreamConfig[];
-  readonly pipeline: Pick<Pipeline, "metrics">;
+  readonly pipeline: Pick<Pipeline, "metrics"> & Partial<Pick<Pipeline, "distinctRules">>;
   readonly monotonicMs: number;
 }
 
@@ -39,17 +41,29 @@ export class RecordStreams {
   readonly #partitionCounts = new Map<string, number>();
   readonly #lostShown = new Map<string, readonly TimeRange[]>();
   #frontierNumber = 0;
+  /** Of rules that are gone. */
+  #left: Change[] = [];
   /** Stored values that could not be read. */
   unreadableCount = 0;
+  /** Alarms of rules that are gone, or read something else now: their last steps. */
+  ended: readonly AlarmEvent[] = [];
 
   /** Reads each stream's state. Rejects with `store_read`. */
   static async open(options: RecordStreamsOptions): Promise<RecordStreams> {
     const { store, streams, pipeline, monotonicMs } = options;
     const opened = new RecordStreams();
+    const { books, ended, changes, unreadableCount } = await openDistinctBooks(
+      store,
+      pipeline.distinctRules ?? [],
+      streams,
+    );
+    opened.#left = [...changes];
+    opened.ended = ended;
+    opened.unreadableCount = unreadableCount;
     for (const config of streams) {
       const { name, kafka } = config;
       if (!pipeline.metrics.some((metric) => metric.stream === name)) continue;
-      const stage = new RecordStage(config, pipeline.metrics);
+      const stage = new RecordStage(config, pipeline.metrics, books);
       const bytes = await store.get(CENTRAL_KEYS.records(name));
       const record = bytes === undefined ? undefined : STREAMS.read(bytes);
       if (record === null) opened.unreadableCount += 1;
@@ -106,8 +120,9 @@ export class RecordStreams {
 
   /** What changed since the last call, to be committed whole. */
   takeChanges(monotonicMs: number): Change[] {
-    const changes: Change[] = [];
+    const changes = this.#left.splice(0);
     for (const stage of this.#stages.values()) {
+      for (const book of stage.rules) changes.push(...book.takeChanges());
       const changed = stage.takeChanges(monotonicMs);
       if (changed === null) continue;
       changes.push(...changed.ids, STREAMS.put(CENTRAL_KEYS.records(stage.stream), changed.record));

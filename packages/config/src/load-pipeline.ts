@@ -6,6 +6,7 @@ import type { Loaded, LoadOptions } from "./load.ts";
 import { checkPipeline, labelNames, type NamesInFile } from "./pipeline-checks.ts";
 import { type PipelineFile, pipelineSchema } from "./pipeline-schema.ts";
 import type { Pipeline } from "./pipeline.ts";
+import { toDistinctRule } from "./to-distinct-rule.ts";
 import { toMetricSource } from "./to-metric-source.ts";
 import { toRule } from "./to-rule.ts";
 import { toWindowSpec } from "./to-window-spec.ts";
@@ -49,7 +50,12 @@ function toPipeline(path: string, file: PipelineFile): Pipeline {
     path,
     metrics,
     windows,
-    rules: Object.entries(file.rules).map(([name, rule]) => toRule(name, rule, file)),
+    rules: Object.entries(file.rules)
+      .filter(([, { when }]) => when.distinct === undefined)
+      .map(([name, rule]) => toRule(name, rule, file)),
+    distinctRules: Object.entries(file.rules)
+      .filter(([, { when }]) => when.distinct !== undefined)
+      .map(([name, rule]) => toDistinctRule(name, rule, file.metrics[rule.metric ?? ""]?.from.records ?? "")),
     evidence: Object.entries(file.evidence).map(([name, { topic, time, contentType, bytesMax }]) => ({
       name,
       topic: templateOf(topic),

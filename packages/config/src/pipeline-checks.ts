@@ -8,6 +8,7 @@ import {
   type RuleFile,
   type WindowFile,
 } from "./pipeline-schema.ts";
+import { checkDistinct } from "./distinct-checks.ts";
 import { checkRule } from "./rule-checks.ts";
 import { checkRuleInput } from "./rule-input-checks.ts";
 import { checkSource, sourceLabels } from "./source-checks.ts";
@@ -43,7 +44,8 @@ export function checkPipeline(reader: ConfigReader, file: PipelineFile, names: N
   checkWindows(reader, file, metricNames);
   for (const [name, rule] of Object.entries(file.rules)) {
     const path = ["rules", name];
-    checkIsOfReadings(reader, path, rule, file);
+    if (rule.when.distinct === undefined) checkIsOfReadings(reader, path, rule, file);
+    else checkDistinct(reader, path, rule, file);
     if (rule.metric !== undefined) checkMetricName(reader, [...path, "metric"], rule.metric, metricNames);
     checkRuleInput(reader, path, rule, { file, windowNames: names.windows });
     checkRule(reader, path, rule, { labels: ruleLabels(rule, file), topic: ruleTopic(rule, file) });
@@ -52,12 +54,12 @@ export function checkPipeline(reader: ConfigReader, file: PipelineFile, names: N
   for (const [name, evidence] of Object.entries(file.evidence)) checkEvidence(reader, name, evidence);
 }
 
-/** Rules are judged by agents, and records come to central. */
+/** Agents judge rules, but for those on records, which come to central. */
 function checkIsOfReadings(reader: ConfigReader, path: KeyPath, rule: RuleFile, file: PipelineFile): void {
   const metric = rule.metric ?? file.windows[rule.window ?? ""]?.metric ?? "";
   if (file.metrics[metric]?.from.records === undefined) return;
   const key = rule.metric === undefined ? "window" : "metric";
-  const message = `${metric} is made of records, which central takes, and rules are judged by agents; remove the rule, or name a metric of readings`;
+  const message = `${metric} is made of records, which central takes, and agents judge rules with such conditions; remove the rule, give when.distinct, or name a metric of readings`;
   reader.problem([...path, key], message);
 }
 

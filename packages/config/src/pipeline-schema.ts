@@ -3,7 +3,7 @@ import { areBounds, HISTOGRAM_BOUNDS_MAX } from "@millrace/stream";
 import { CONTENT_TYPE } from "@millrace/wire";
 import { z } from "zod";
 import { accumulatorMistake, boundsMistake } from "./accumulator-mistake.ts";
-import { sourceSchema } from "./source-schema.ts";
+import { jsonPath, sourceSchema } from "./source-schema.ts";
 import {
   bytes,
   duration,
@@ -178,6 +178,25 @@ export const ruleSchema = z.strictObject({
         })
         .optional()
         .describe("No reading comes of a series that was heard before."),
+      distinct: z
+        .strictObject({
+          of: z
+            .record(labelName(), jsonPath())
+            .describe("What is counted, one name and where it stands in a record: { payee: $.to }."),
+          by: z
+            .record(labelName(), jsonPath())
+            .describe("What it is counted for, and one alarm for each: { account: $.from }."),
+          atLeast: wholeNumber(2, 100).describe("Raised at so many different ones that are new."),
+          within: duration({ min: "1s", max: "1d" }).describe("The sliding window of event time, exact."),
+          knownFor: duration({ min: "1s", max: "365d" })
+            .prefault("90d")
+            .describe("One is new where it has not been in a record of the same `by` for longer than this."),
+          knownMax: wholeNumber(1, 100_000_000)
+            .prefault(20_000_000)
+            .describe("Pairs of `by` and `of` that are remembered; of more the oldest are forgotten."),
+        })
+        .optional()
+        .describe("With a metric of records, judged by central: so many different ones, all of them new."),
       forAtLeast: duration({ min: "0s", max: "7d" })
         .prefault("0s")
         .describe("How long, in event time, before it is raised; with stuck and missing added to `for`."),

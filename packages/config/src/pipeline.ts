@@ -1,9 +1,10 @@
-import type { RuleSpec } from "@millrace/detect";
+import type { DistinctRuleSpec, RuleSpec } from "@millrace/detect";
 import type { MetricSpec, WindowSpec } from "@millrace/stream";
 import type {
   JsonPath,
   NamePattern,
   PayloadSpec,
+  RecordLabel,
   RecordMeasure,
   RecordTimeSpec,
   TimeUnit,
@@ -17,11 +18,26 @@ export interface Pipeline {
   readonly path: string;
   readonly metrics: readonly PipelineMetric[];
   readonly windows: readonly WindowSpec[];
+  /** Those that agents judge. */
   readonly rules: readonly RuleSpec[];
+  /** Those on records, which central judges. */
+  readonly distinctRules: readonly DistinctRule[];
   readonly evidence: readonly EvidenceSource[];
   readonly maintenance: MaintenanceTopic | null;
   /** Labels that readings can have, but for those of the gateway's own sensors. */
   readonly labelNames: readonly string[];
+}
+
+/** A rule on the records of a stream that counts new values of a key. */
+export interface DistinctRule {
+  /** As central.yaml names it. */
+  readonly stream: string;
+  readonly spec: DistinctRuleSpec;
+  /** Where what it is counted for, and what is counted, stand in a record. */
+  readonly key: readonly RecordLabel[];
+  readonly value: RecordLabel;
+  /** Pairs of the two that are remembered. */
+  readonly knownMax: number;
 }
 
 /** A topic whose messages are kept whole. */

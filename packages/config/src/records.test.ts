@@ -125,12 +125,57 @@ test.each([
   [
     "a rule",
     `${ORDERS}rules:\n  r: { window: amount_1m, value: count, when: { above: 1 }, severity: 1 }\n`,
-    /amount is made of records, which central takes, and rules are judged by agents/,
+    /amount is made of records, which central takes, and agents judge rules with such conditions/,
   ],
 ])("%s: refused with its place", (_, text, expected) => {
   const found = problems(() => load(text));
   if (Array.isArray(expected)) expect(found).toEqual(expected);
   else expect(found.join("\n")).toMatch(expected);
+});
+
+const DISTINCT = "of: { user: $.user }, by: { region: $.region }, atLeast: 3, within: 5m";
+const withRule = (rule: string) => `${ORDERS}rules:\n  many: { severity: 500, ${rule} }\n`;
+
+test("a rule that counts what is new is central's, and no agent's", () => {
+  const text = withRule(`metric: amount, when: { distinct: { ${DISTINCT} } }`);
+  const { config } = load(text);
+  expect(config.rules).toEqual([]);
+  expect(config.distinctRules).toEqual([
+    {
+      stream: "orders",
+      spec: {
+        name: "many",
+        metric: "amount",
+        by: ["region"],
+        of: "user",
+        atLeast: 3,
+        withinMs: 300_000,
+        knownForMs: 7_776_000_000,
+        severity: 500,
+        message: "at least 3 different user within 5m, none of them known for 90d",
+      },
+      key: [{ name: "region", path: ["region"] }],
+      value: { name: "user", path: ["user"] },
+      knownMax: 20_000_000,
+    },
+  ]);
+  expect(loadAgentPipeline("/p.yaml", { env: {}, readFile: () => text }).config.rules).toEqual([]);
+});
+
+test.each([
+  ["metric: cpu", DISTINCT, /17:34: cpu is made of readings, and distinct watches records/],
+  ["window: amount_1m, value: count", DISTINCT, /distinct watches records; give metric instead of window/],
+  ["metric: amont", DISTINCT, /there is no metric amont; did you mean amount\?/],
+  ["metric: amount", DISTINCT.replace("user: $.user", "a: $.a, b: $.b"), /of has 2 names/],
+  ["metric: amount", DISTINCT.replace("region: $.region", ""), /by is empty/],
+  ["metric: amount", DISTINCT.replace("user: $.user", "region: $.user"), /region is in by too/],
+  ["metric: amount", `${DISTINCT}, knownFor: 1m`, /knownFor 1m is shorter than within 5m/],
+  ["metric: amount", `${DISTINCT} }, above: 3, stuck: { for: 1s`, /when has both above and stuck/],
+  ["metric: amount", `${DISTINCT} }, forAtLeast: 1s, distinct2: { `, /distinct2/],
+  ["metric: amount, action: { publish: a/b, payload: x }", DISTINCT, /a rule on records has no action/],
+])("a rule that counts what is new: %s, %s: refused", (input, distinct, expected) => {
+  const text = withRule(`${input}, when: { distinct: { ${distinct} } }`);
+  expect(problems(() => load(text)).join("\n")).toMatch(expected);
 });
 
 const central = (records: string) =>

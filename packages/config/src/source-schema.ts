@@ -3,7 +3,7 @@ import { z } from "zod";
 import { HOST_SENSORS } from "./pipeline.ts";
 import { finite, flag, labelName, name, oneOf, takes, text, timeUnit, topic } from "./schema-types.ts";
 
-const jsonPath = () =>
+export const jsonPath = () =>
   takes(
     z.string().refine((value) => parseJsonPath(value) !== undefined),
     "a path such as $.temperature or $.values[0]",

@@ -62,7 +62,7 @@ function toRecords(
   };
 }
 
-function toPath(text: string): JsonPath {
+export function toPath(text: string): JsonPath {
   const path = parseJsonPath(text);
   if (path === undefined) throw new Error("invariant: the schema takes only paths that parse");
   return path;

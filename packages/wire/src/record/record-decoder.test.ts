@@ -49,6 +49,7 @@ function reader(spec: RecordSpec): (record: string | Uint8Array) => Read | strin
     timeMs: new Float64Array(2),
     values: spec.measures.map(() => new Float64Array(2)),
     series: Array.from({ length: decoder.setCount }, () => new Uint32Array(2)),
+    pairs: [],
   };
   return (record) => {
     const bytes = typeof record === "string" ? new TextEncoder().encode(record) : record;
@@ -259,6 +260,7 @@ test("labels that are forgotten get numbers again", () => {
     timeMs: new Float64Array(1),
     values: [new Float64Array(1)],
     series: [new Uint32Array(1)],
+    pairs: [],
   };
   for (let at = 0; at < 70_000; at += 1) {
     expect(decoder.read(new TextEncoder().encode(text({ region: `r${at}` })), columns, 0)).toBeNull();
@@ -267,4 +269,43 @@ test("labels that are forgotten get numbers again", () => {
   decoder.forget();
   decoder.read(new TextEncoder().encode(text()), columns, 0);
   expect([columns.series[0][0], decoder.labelsOf(0, 0)]).toEqual([0, { region: "北京" }]);
+});
+
+test("a pair has one hash whichever way it is written, another for another, and its texts; without a part the record is refused", () => {
+  const label = (name: string) => ({ name, path: path(`$.${name}`) });
+  const decoder = new RecordDecoder({
+    ...ORDERS,
+    measures: [measure("amount", { labels: [] })],
+    pairs: [{ key: [label("bank"), label("from")], value: label("to") }],
+  });
+  const columns = {
+    hashes: new Int32Array(4),
+    timeMs: new Float64Array(1),
+    values: [new Float64Array(1)],
+    series: [new Uint32Array(1)],
+    pairs: [new Int32Array(2)],
+  };
+  const transfer = (members: string) =>
+    new TextEncoder().encode(`{"order_id":"o-1","time":"2025-11-11 00:00:01","amount":2,${members}}`);
+  const read = (members: string): string => {
+    const bytes = transfer(members);
+    const refusal = decoder.read(bytes, columns, 0);
+    return refusal === null
+      ? `${columns.pairs[0].join(" ")} ${JSON.stringify(decoder.pairTextsOf(bytes, 0))}`
+      : `${refusal.reason} ${refusal.detail}`;
+  };
+  const plain = read('"bank":"北京","from":"a1","to":"a23"');
+  expect(plain).toContain('{"id":"o-1","key":["北京","a1"],"value":"a23"}');
+  expect(read('"to":"\\u0061\\u0032\\u0033", "from": "a1","more":{},"bank":"北京"')).toBe(plain);
+  const others = [
+    read('"bank":"北京","from":"a12","to":"a3"'),
+    read('"bank":"北京a","from":"1","to":"a23"'),
+    read('"bank":"北京","from":9007199254740992,"to":true'),
+    read('"bank":"北京","from":9007199254740993,"to":true'),
+  ];
+  expect(new Set([plain, ...others].map((text) => text.split(" ").slice(0, 2).join(" "))).size).toBe(5);
+  expect(others[3]).toContain('["北京","9007199254740993"],"value":"true"');
+  expect(read('"bank":"北京","from":"a1"')).toMatch(/^no_label .* for label to$/);
+  for (const part of ['""', "null", "[]", `"${"x".repeat(257)}"`, '"a\\u0000b"'])
+    expect(read(`"bank":"北京","to":"a1","from":${part}`)).toMatch(/^no_label .* for label from$/);
 });

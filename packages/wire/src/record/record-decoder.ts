@@ -7,9 +7,9 @@ import type { JsonPath } from "../json-path.ts";
 import { adjustValue } from "../unit/value-adjustment.ts";
 import { LabelSet } from "./label-set.ts";
 import type { RecordColumns } from "./record-columns.ts";
-import { RECORD_HASH_WORDS } from "./record-columns.ts";
+import { PAIR_HASH_WORDS, RECORD_HASH_WORDS } from "./record-columns.ts";
 import { FIELD, RecordFields } from "./record-fields.ts";
-import type { RecordMeasure, RecordSpec } from "./record-spec.ts";
+import type { RecordLabel, RecordMeasure, RecordSpec } from "./record-spec.ts";
 import type { RecordRefusal, RecordRefusalReason } from "./record-refusal.ts";
 import { RecordTime } from "./record-time.ts";
 import { TextIndex } from "./text-index.ts";
@@ -20,6 +20,13 @@ const REMEMBERED_MAX = 65_536;
 const ID_BYTES_MAX = 1_024;
 /** A character of LABEL_LENGTH_MAX, UTF-16 units, has at most three bytes a unit. */
 const LABEL_BYTES_MAX = 3 * LABEL_LENGTH_MAX;
+
+/** A record's id, and the texts of a pair. */
+export interface PairTexts {
+  readonly id: string;
+  readonly key: readonly string[];
+  readonly value: string;
+}
 
 /**
  * Reads records of one stream from their bytes into columns: the hash of id and content, the time, and for each metric the
@@ -36,6 +43,10 @@ export class RecordDecoder {
   /** Label sets, and of each measure which is its own. */
   readonly #setFields: readonly { readonly names: readonly string[]; readonly fields: readonly number[] }[];
   readonly setOf: readonly number[];
+  /** Of each pair: the parts of its key, and its value. */
+  readonly #pairFields: readonly (readonly { readonly name: string; readonly field: number }[])[];
+  #pairBytes = new Uint8Array(4 * LABEL_BYTES_MAX);
+  readonly #pairHash = new Int32Array(4);
   #texts = new TextIndex();
   #sets: LabelSet[] = [];
   /** By number of a text: whether it can be a label's value. */
@@ -69,6 +80,11 @@ export class RecordDecoder {
       return known >= 0 ? known : sets.push(set) - 1;
     });
     this.#setFields = sets;
+    const partOf = ({ name, path }: RecordLabel): { name: string; field: number } => ({
+      name,
+      field: fieldOf(path),
+    });
+    this.#pairFields = (spec.pairs ?? []).map(({ key, value }) => [...key, value].map(partOf));
     this.#fields = new RecordFields(paths);
     this.#begin();
   }
@@ -102,6 +118,11 @@ export class RecordDecoder {
       }
       into.series[set][row] = combination;
     }
+    for (let pair = 0; pair < this.#pairFields.length; pair += 1) {
+      const missing = this.#hashPair(pair, into.pairs[pair], row * PAIR_HASH_WORDS);
+      if (missing !== null) return refusedLabel(missing);
+      content = mixed(content, into.pairs[pair][row * PAIR_HASH_WORDS]);
+    }
     for (let measure = 0; measure < this.#valueFields.length; measure += 1) {
       const field = this.#valueFields[measure];
       const { map, adjustment, isOptional } = this.#measures[measure];
@@ -122,6 +143,13 @@ export class RecordDecoder {
     }
     into.hashes[hashAt + 3] = content;
     return null;
+  }
+
+  /** Reads a record that was read before once more, for its texts. */
+  pairTextsOf(bytes: Uint8Array, pair: number): PairTexts {
+    this.#fields.read(bytes);
+    const texts = this.#pairFields[pair].map(({ field }) => UTF8.decode(this.#partOf(field) ?? undefined));
+    return { id: this.#fields.textOf(this.#idField), key: texts.slice(0, -1), value: texts.at(-1) ?? "" };
   }
 
   labelsOf(set: number, combination: number): Labels {
@@ -161,6 +189,46 @@ export class RecordDecoder {
     const digits = encoder.encode(String(number));
     hashIdBytes(digits, 0, digits.length, NUMBER_ID_SEED, hashes, at);
     return true;
+  }
+
+  /** Null, or the name of the part that is missing. */
+  #hashPair(pair: number, hashes: Int32Array, at: number): string | null {
+    let end = 0;
+    for (const { name, field } of this.#pairFields[pair]) {
+      const part = this.#partOf(field);
+      if (part === null) return name;
+      if (end + part.length >= this.#pairBytes.length) {
+        const grown = new Uint8Array(2 * this.#pairBytes.length);
+        grown.set(this.#pairBytes);
+        this.#pairBytes = grown;
+      }
+      this.#pairBytes.set(part, end);
+      end += part.length;
+      // No part has such a byte.
+      this.#pairBytes[end] = 0;
+      end += 1;
+    }
+    hashIdBytes(this.#pairBytes, 0, end, 0, this.#pairHash, 0);
+    for (let word = 0; word < PAIR_HASH_WORDS; word += 1) hashes[at + word] = this.#pairHash[word];
+    return null;
+  }
+
+  /** The bytes of what could be a label's text; null where it could not. A whole number keeps its digits. */
+  #partOf(field: number): Uint8Array | null {
+    const { types, starts, ends, source, numbers } = this.#fields;
+    const type = types[field];
+    const [start, end] = [starts[field], ends[field]];
+    if (type === FIELD.text) {
+      if (end === start || end - start > LABEL_BYTES_MAX) return null;
+      const part = source.subarray(start, end);
+      const isShort = end - start <= LABEL_LENGTH_MAX || UTF8.decode(part).length <= LABEL_LENGTH_MAX;
+      return isShort && !part.includes(0) ? part : null;
+    }
+    if (type === FIELD.true || type === FIELD.false) return encoder.encode(String(type === FIELD.true));
+    if (type !== FIELD.number || end - start > LABEL_BYTES_MAX) return null;
+    return areDigits(source, start, end)
+      ? source.subarray(start, end)
+      : encoder.encode(String(numbers[field]));
   }
 
   /** The number of a label's text; -1 where it is none. */
@@ -261,10 +329,7 @@ export class RecordDecoder {
   }
 
   #refuseLabel(set: number, label: number): RecordRefusal {
-    return refused(
-      "no_label",
-      `no text of 1 to ${LABEL_LENGTH_MAX} characters for label ${this.#setFields[set].names[label]}`,
-    );
+    return refusedLabel(this.#setFields[set].names[label]);
   }
 
   #refuseValue(measure: number, reason: RecordRefusalReason, found: string): RecordRefusal {
@@ -273,6 +338,7 @@ export class RecordDecoder {
 }
 
 const encoder = new TextEncoder();
+const UTF8 = new TextDecoder("utf-8", { ignoreBOM: true });
 const MINUS = 0x2d;
 const ZERO = 0x30;
 
@@ -287,6 +353,10 @@ function areDigits(bytes: Uint8Array, start: number, end: number): boolean {
 
 function refused(reason: RecordRefusalReason, detail: string): RecordRefusal {
   return { reason, detail };
+}
+
+function refusedLabel(name: string): RecordRefusal {
+  return refused("no_label", `no text of 1 to ${LABEL_LENGTH_MAX} characters for label ${name}`);
 }
 
 /** One step of MurmurHash3_x86_32: what comes is content to compare, and no id. */

@@ -9,6 +9,14 @@ export interface RecordSpec {
   readonly time: RecordTimeSpec;
   /** One for each metric. */
   readonly measures: readonly RecordMeasure[];
+  /** What rules look at beside; a record without it is refused. */
+  readonly pairs?: readonly RecordPair[];
+}
+
+/** A key and a value of it: an account and whom it pays. */
+export interface RecordPair {
+  readonly key: readonly RecordLabel[];
+  readonly value: RecordLabel;
 }
 
 export interface RecordTimeSpec {

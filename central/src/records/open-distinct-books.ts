@@ -1,0 +1,83 @@
+import type { DistinctRule, RecordStreamConfig } from "@millrace/config";
+import type { AlarmEvent, EndReason } from "@millrace/detect";
+import type { Change, Store } from "@millrace/queue";
+import { CENTRAL_KEYS, keysUnder, numberOf } from "../core/central-keys.ts";
+import { DISTINCT_KEYS, DISTINCT_RULES, DistinctBook } from "./distinct-book.ts";
+import type { DistinctRuleRecord } from "./distinct-book.ts";
+
+export interface OpenedDistinctBooks {
+  readonly books: readonly DistinctBook[];
+  /** Alarms of rules that are gone, or read something else now; they end with the changes. */
+  readonly ended: readonly AlarmEvent[];
+  readonly changes: readonly Change[];
+  readonly unreadableCount: number;
+}
+
+/** The state of each rule as the store has it. Rejects with `store_read`. */
+export async function openDistinctBooks(
+  store: Store,
+  rules: readonly DistinctRule[],
+  streams: readonly RecordStreamConfig[],
+): Promise<OpenedDistinctBooks> {
+  const books: DistinctBook[] = [];
+  const ended: AlarmEvent[] = [];
+  const changes: Change[] = [];
+  let unreadableCount = 0;
+  const leave = async (rule: string, reason: EndReason): Promise<void> => {
+    const left = await leftOf(store, rule, reason);
+    ended.push(...left.ended);
+    changes.push(...left.changes);
+  };
+  for (const rule of rules) {
+    const config = streams.find(({ name }) => name === rule.stream);
+    if (config === undefined) continue;
+    const book = new DistinctBook(rule, config);
+    books.push(book);
+    const { name } = rule.spec;
+    const bytes = await store.get(CENTRAL_KEYS.distinctRule(name));
+    const record = bytes === undefined ? null : DISTINCT_RULES.read(bytes);
+    if (bytes !== undefined && record === null) unreadableCount += 1;
+    if (record?.reads === book.reads) unreadableCount += await restore(store, book, record);
+    else await leave(name, "condition_changed");
+  }
+  const names = new Set(books.map(({ rule }) => rule.spec.name));
+  for await (const { value } of store.range(keysUnder("R"))) {
+    const record = DISTINCT_RULES.read(value);
+    if (record === null || names.has(record.rule)) continue;
+    await leave(record.rule, "rule_removed");
+    changes.push({ type: "del", key: CENTRAL_KEYS.distinctRule(record.rule) });
+  }
+  return { books, ended, changes, unreadableCount };
+}
+
+/** How many of its keys cannot be read. */
+async function restore(store: Store, book: DistinctBook, record: DistinctRuleRecord): Promise<number> {
+  let unreadableCount = 0;
+  book.restore(record);
+  for await (const { key, value } of store.range(keysUnder("p", record.rule)))
+    book.restorePairs(numberOf(key), value);
+  for await (const { value } of store.range(keysUnder("n", record.rule))) {
+    const state = DISTINCT_KEYS.read(value);
+    if (state === null) unreadableCount += 1;
+    else book.restoreKey(state);
+  }
+  return unreadableCount;
+}
+
+/** Of a state that means nothing any more. */
+async function leftOf(
+  store: Store,
+  rule: string,
+  endReason: EndReason,
+): Promise<Pick<OpenedDistinctBooks, "ended" | "changes">> {
+  const ended: AlarmEvent[] = [];
+  const changes: Change[] = [];
+  for await (const { key } of store.range(keysUnder("p", rule))) changes.push({ type: "del", key });
+  for await (const { key, value } of store.range(keysUnder("n", rule))) {
+    changes.push({ type: "del", key });
+    for (const { event, endMs } of DISTINCT_KEYS.read(value)?.alarms ?? [])
+      if (event.isActive)
+        ended.push({ ...event, step: event.step + 1, isActive: false, clearedAtMs: endMs, endReason });
+  }
+  return { ended, changes };
+}
