@@ -71,12 +71,17 @@ export class CentralMetrics {
   }
 
   #refreshRecords(streams: readonly RecordStreamView[], nowMs: number): void {
-    for (const { stream, totals, partitions, ids, idsDropped, waitingBytes, reading } of streams) {
+    for (const { stream, totals, partitions, ids, idsDropped, rules, waitingBytes, reading } of streams) {
       const records = this.#metrics.counter("millrace_central_records_total");
       for (const [outcome, total] of Object.entries(recordsByOutcome(totals)))
         records.follow(total, { stream, outcome });
       this.#metrics.gauge("millrace_central_record_ids").set(ids, { stream });
       this.#metrics.counter("millrace_central_record_ids_dropped_total").follow(idsDropped, { stream });
+      for (const { rule, known, keys, forgotten } of rules) {
+        this.#metrics.gauge("millrace_central_rule_pairs").set(known, { rule });
+        this.#metrics.gauge("millrace_central_rule_keys").set(keys, { rule });
+        this.#metrics.counter("millrace_central_rule_forgotten_total").follow(forgotten, { rule });
+      }
       this.#metrics.gauge("millrace_central_record_waiting_bytes").set(waitingBytes, { stream });
       if (reading !== null)
         this.#metrics

@@ -18,6 +18,7 @@ import type {
   WindowQuery,
 } from "./api/central-reader.ts";
 import { recordMetricView } from "./api/record-metric-view.ts";
+import { recordRuleView } from "./api/record-rule-view.ts";
 import type { AgentView } from "./core/agent-view.ts";
 import type { SystemAlarm } from "./core/alarm-book.ts";
 import type { AlarmView } from "./core/alarm-view.ts";
@@ -312,8 +313,9 @@ export class Central implements CentralReader {
   }
 
   pipeline(): PipelineView {
-    const { metrics, windows } = this.#options.pipeline;
+    const { metrics, windows, distinctRules = [] } = this.#options.pipeline;
     return {
+      rules: distinctRules.map(recordRuleView),
       metrics: metrics.map(({ name, unit, isLive, accumulate, source }) => ({
         name,
         unit,

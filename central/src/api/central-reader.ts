@@ -9,6 +9,7 @@ import type { AskOutcome } from "../core/request-book.ts";
 import type { QuarantineEntry } from "../core/quarantine.ts";
 import type { StoreDamage } from "../core/store-damage.ts";
 import type { RecordMetricView } from "./record-metric-view.ts";
+import type { RecordRuleView } from "./record-rule-view.ts";
 
 /** What the API shows of central's core. */
 export interface CentralReader {
@@ -72,6 +73,8 @@ export interface LedgerSum {
 export interface PipelineView {
   readonly metrics: readonly MetricView[];
   readonly windows: readonly WindowView[];
+  /** Rules that central judges, on records. */
+  readonly rules: readonly RecordRuleView[];
 }
 
 export interface MetricView extends Pick<MetricSpec, "name" | "unit" | "isLive" | "accumulate"> {

@@ -29,6 +29,7 @@ class Target implements RecordTarget {
       partitions: [],
       ids: 0,
       idsDropped: 0,
+      rules: [],
       waitingBytes: 0,
       reading: null,
     };
@@ -53,7 +54,7 @@ const READER: CentralReader = {
   alarms: () => [],
   ledger: () => new Map(),
   ledgerSum: () => ({ received: 0, merged: 0, tooLate: 0 }),
-  pipeline: () => ({ metrics: [], windows: [] }),
+  pipeline: () => ({ metrics: [], windows: [], rules: [] }),
   windows: () => Promise.resolve({ windows: [], cursor: null }),
   latestWindows: () => Promise.resolve([]),
   recentWindows: () => [],

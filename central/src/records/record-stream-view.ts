@@ -13,10 +13,22 @@ export interface RecordStreamView {
   readonly ids: number;
   /** Ids forgotten before their time, since the start: there were more than `dedupe.idsMax`. */
   readonly idsDropped: number;
+  /** Rules on its records. */
+  readonly rules: readonly RecordRuleView[];
   /** Bytes that wait for a commit. */
   readonly waitingBytes: number;
   /** How its source is doing; null: it is posted, or the source is not running. */
   readonly reading: RecordSourceView | null;
+}
+
+export interface RecordRuleView {
+  readonly rule: string;
+  /** Pairs of key and value that are remembered. */
+  readonly known: number;
+  /** Keys that had a new value of late. */
+  readonly keys: number;
+  /** Pairs and keys forgotten before their time: there were more than are kept. */
+  readonly forgotten: number;
 }
 
 export interface RecordPartitionView {
@@ -32,7 +44,7 @@ export function recordStreamView(
   stage: RecordStage,
   { monotonicMs, waitingBytes }: { readonly monotonicMs: number; readonly waitingBytes: number },
 ): RecordStreamView {
-  const { stream, source, totals, idCount, idsDroppedCount } = stage;
+  const { stream, source, totals, idCount, idsDroppedCount, rules } = stage;
   const positions = new Map(stage.partitions.map(({ partition, next }) => [partition, next]));
   const partitions = stage
     .watermarks(monotonicMs)
@@ -45,6 +57,12 @@ export function recordStreamView(
     partitions,
     ids: idCount,
     idsDropped: idsDroppedCount,
+    rules: rules.map(({ rule, knownCount, keyCount, forgottenCount }) => ({
+      rule: rule.spec.name,
+      known: knownCount,
+      keys: keyCount,
+      forgotten: forgottenCount,
+    })),
     waitingBytes,
     reading: null,
   };

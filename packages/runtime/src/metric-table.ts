@@ -281,6 +281,21 @@ export const METRIC_TABLE = {
     labels: ["stream"],
     help: "Ids forgotten before their time since the start: there were more than `dedupe.idsMax`.",
   },
+  millrace_central_rule_pairs: {
+    type: "gauge",
+    labels: ["rule"],
+    help: "Of a rule on records: pairs of key and value that are known.",
+  },
+  millrace_central_rule_keys: {
+    type: "gauge",
+    labels: ["rule"],
+    help: "Of a rule on records: keys that had a new value of late.",
+  },
+  millrace_central_rule_forgotten_total: {
+    type: "counter",
+    labels: ["rule"],
+    help: "Of a rule on records: pairs and keys forgotten before their time, because there were more than are kept.",
+  },
   millrace_central_record_waiting_bytes: {
     type: "gauge",
     labels: ["stream"],

@@ -32,6 +32,7 @@ const SILENT_STEPS_MAX = 10_000_000;
 export class RepeatedRun {
   readonly #options: RepeatedRunOptions;
   #world: RecordedWorld | null = null;
+  #first: RecordedWorld | null = null;
   #made: TruthLine[] = [];
   #alarms: TruthAlarm[] = [];
   #lastTimeMs = 0;
@@ -49,6 +50,11 @@ export class RepeatedRun {
   /** Event time up to which records are made; -Infinity before the first run. */
   get recordsMadeToMs(): number {
     return this.#world?.recordsMadeToMs ?? -Infinity;
+  }
+
+  /** What a system had to know before the first record of the first run; none before it begins. */
+  history(): Iterable<BusinessRecord> {
+    return this.#first?.history() ?? [];
   }
 
   /** Null, or what is not as the truth has it. What the network did (acknowledgements, the end) is not made again. */
@@ -92,6 +98,7 @@ export class RepeatedRun {
       record: (line) => this.#made.push(line),
       hasRecords: this.#options.onRecords !== undefined,
     });
+    this.#first ??= this.#world;
   }
 
   /** Windows that were open at the end follow it as they were. */

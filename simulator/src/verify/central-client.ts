@@ -11,7 +11,18 @@ const recordMetric = z.object({
   isAdjusted: z.boolean(),
   labels: z.array(z.object({ name: z.string(), path })),
 });
+const place = z.object({ name: z.string(), path });
+const recordRule = z.object({
+  name: z.string(),
+  stream: z.string(),
+  of: place,
+  by: z.array(place),
+  atLeast: z.number(),
+  withinMs: z.number(),
+  knownForMs: z.number(),
+});
 const pipelineAnswer = z.object({
+  rules: z.array(recordRule).default([]),
   metrics: z
     .array(
       z.object({
@@ -76,6 +87,8 @@ const alarmRow = z.object({
   value: z.number(),
   /** By central's clock. */
   receivedAtMs: z.number(),
+  endReason: z.string().optional(),
+  evidence: z.array(z.object({ labels: z.record(z.string(), z.string()) })).optional(),
   action: z.string(),
   command: z
     .object({
@@ -98,6 +111,8 @@ export interface SiteLedger {
 
 /** What central reads of each record of a stream, for one metric. */
 export type RecordMetric = z.infer<typeof recordMetric> & { readonly metric: string };
+/** A rule that central judges on the records of a stream. */
+export type RecordRule = z.infer<typeof recordRule>;
 /** What central has of a stream of records. */
 export type CentralStream = z.infer<typeof streamsAnswer>["streams"][number];
 export type CentralWindow = z.infer<typeof windowRow>;
@@ -123,8 +138,9 @@ export class CentralClient {
     readonly recordMetrics: ReadonlyMap<string, RecordMetric>;
     /** Of records, and none of `judged`. */
     readonly otherRecordWindows: readonly { readonly name: string; readonly kind: string }[];
+    readonly recordRules: readonly RecordRule[];
   }> {
-    const { metrics, windows } = await this.get("/api/v1/pipeline", pipelineAnswer);
+    const { metrics, windows, rules } = await this.get("/api/v1/pipeline", pipelineAnswer);
     const recordMetrics = new Map(
       metrics.flatMap(({ name, records }) =>
         records === undefined ? [] : [[name, { ...records, metric: name }] as const],
@@ -140,6 +156,7 @@ export class CentralClient {
       otherRecordWindows: windows.filter(
         ({ kind, metric }) => kind !== "aligned" && recordMetrics.has(metric),
       ),
+      recordRules: rules,
     };
   }
 

@@ -22,7 +22,14 @@ export function formatVerdict(verdict: Verdict): string {
   const { right, missed, wrong, delay } = verdict.alarms;
   const alarms = formatTable([
     ["alarms", "true", "false", "missed", "delay p50", "delay max"],
-    ["", right, wrong, missed, ...(delay === null ? ["", ""] : [`${delay.p50Ms} ms`, `${delay.maxMs} ms`])],
+    ["", right, wrong, missed, ...delayCells(delay)],
+    ...(records?.alarms ?? []).map((each) => [
+      each.rule,
+      each.right,
+      each.wrong,
+      each.missed,
+      ...delayCells(each.delay),
+    ]),
   ]);
   const ledgers = [
     ...(verdict.ledger.length === 0 ? [] : ["", formatLedger("site", verdict.ledger)]),
@@ -31,6 +38,7 @@ export function formatVerdict(verdict: Verdict): string {
   const faults = [
     ...[...verdict.windows, ...(records?.windows ?? [])].flatMap((each) => each.faults),
     ...verdict.alarms.faults,
+    ...(records?.alarms ?? []).flatMap((each) => each.faults),
     ...(records?.faults ?? []),
   ];
   const hasReadings = records === null || verdict.readings.generated > 0;
@@ -53,6 +61,10 @@ export function formatVerdict(verdict: Verdict): string {
       ? "✓ every window, every alarm and the ledger are as the truth says"
       : "✗ central differs from the truth",
   ].join("\n");
+}
+
+function delayCells(delay: Verdict["alarms"]["delay"]): readonly string[] {
+  return delay === null ? ["", ""] : [`${delay.p50Ms} ms`, `${delay.maxMs} ms`];
 }
 
 function formatLedger(place: string, rows: readonly LedgerRow[]): string {

@@ -130,11 +130,13 @@ async function judge(
       ]),
     ),
     otherRecordWindows: [{ name: "daily", kind: "day" }],
+    recordRules: [],
   };
   const client = {
     async *windows(window: string) {
       yield* rows.filter((row) => row.window === window);
     },
+    alarms: () => Promise.resolve([]),
     recordStreams: () => Promise.resolve(new Map([["orders", { stream: "orders", source: "http", totals }]])),
   };
   const truth = new RecordTruth(truthPath);

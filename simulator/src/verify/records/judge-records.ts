@@ -13,6 +13,8 @@ import { ledgerRow, type LedgerRow } from "../judge-ledger.ts";
 import { judgeWindows } from "../judge-windows.ts";
 import { WindowOracle, type WindowDefinition } from "../window-oracle.ts";
 import { readRecord } from "./record-reader.ts";
+import { DistinctOracle } from "./distinct-oracle.ts";
+import { judgeRecordAlarms, type RecordAlarmVerdict } from "./judge-record-alarms.ts";
 import type { RecordTruth, RecordWay } from "./record-truth.ts";
 
 export interface RecordVerdict {
@@ -29,6 +31,8 @@ export interface RecordVerdict {
   readonly matches: readonly { readonly window: string; readonly reads: string }[];
   readonly windows: readonly WindowVerdict[];
   readonly unjudged: readonly { readonly what: string; readonly why: string }[];
+  /** Of rules on records. */
+  readonly alarms: readonly RecordAlarmVerdict[];
   /** By stream; empty while records are made. */
   readonly ledger: readonly LedgerRow[];
   /** Why the records could not be made again as the truth has them. */
@@ -39,13 +43,14 @@ export interface JudgeRecordsOptions {
   readonly truthPath: string;
   /** Has read all of the file. */
   readonly truth: RecordTruth;
-  readonly client: Pick<CentralClient, "windows" | "recordStreams">;
+  readonly client: Pick<CentralClient, "windows" | "recordStreams" | "alarms">;
   readonly pipeline: Awaited<ReturnType<CentralClient["pipeline"]>>;
 }
 
 /** What central must have of one stream. */
 interface StreamCounts {
   readonly metrics: readonly RecordMetric[];
+  readonly rules: readonly DistinctOracle[];
   good: number;
   /** Of the good ones, those that central may have found too late for their windows. */
   maybeLate: number;
@@ -77,21 +82,40 @@ export async function judgeRecords(options: JudgeRecordsOptions): Promise<Record
   for (const stream of made) {
     if (!found.has(stream) || (hasChanges && isChangedTable(stream))) continue;
     const metrics = [...pipeline.recordMetrics.values()].filter((metric) => metric.stream === stream);
-    streams.set(stream, { metrics, good: 0, maybeLate: 0, again: 0, refused: 0, latestMs: -Infinity });
+    const rules = pipeline.recordRules
+      .filter((rule) => rule.stream === stream)
+      .map((rule) => new DistinctOracle(rule));
+    streams.set(stream, { metrics, rules, good: 0, maybeLate: 0, again: 0, refused: 0, latestMs: -Infinity });
   }
-  const arrived = await repeatArrivals(truthPath, ways, (record) => {
+  const longestMs = Math.max(0, ...definitions.map(({ sizeMs }) => sizeMs));
+  const arrived = await repeatArrivals(truthPath, ways, (record, startMs) => {
     const counts = streams.get(record.topic);
-    if (counts !== undefined) arrive(record, counts, oracle);
+    // Of what happened before, only the windows that reach into the run are judged.
+    if (counts !== undefined) arrive(record, counts, record.timeMs < startMs - longestMs ? null : oracle);
   });
   const { fromMs, toMs, judgedToMs } = arrived;
+  const sizes = new Map(definitions.map(({ name, sizeMs }) => [name, sizeMs]));
+  const isOfRun = ({ window, startMs }: { readonly window: string; readonly startMs: number }): boolean =>
+    startMs + (sizes.get(window) ?? 0) > fromMs;
   const windows = await judgeWindows({
     client,
     definitions,
-    truth: oracle.results(),
+    truth: new Map([...oracle.results()].filter(([, window]) => isOfRun(window))),
     fromMs,
     toMs,
     judgedToMs,
+    isOwn: isOfRun,
   });
+  const centralAlarms = await client.alarms();
+  const alarms = [...streams.values()].flatMap(({ rules }) =>
+    rules.map((each) =>
+      judgeRecordAlarms(
+        each,
+        each.alarms(arrived.history()).filter(({ timeMs }) => timeMs <= judgedToMs),
+        centralAlarms.filter(({ activeAtMs }) => activeAtMs <= judgedToMs),
+      ),
+    ),
+  );
   const hasEnded = judgedToMs === Infinity;
   const ledger = hasEnded
     ? [...streams].flatMap(([stream, counts]) => judgeStream(counts, arrived.againMax, found.get(stream)))
@@ -100,6 +124,7 @@ export async function judgeRecords(options: JudgeRecordsOptions): Promise<Record
     isRight:
       arrived.faults.length === 0 &&
       windows.every(({ wrong, missing, extra }) => wrong + missing + extra === 0) &&
+      alarms.every(({ missed, wrong }) => missed + wrong === 0) &&
       ledger.every((row) => row.isRight),
     sent: arrived.sent,
     unacked: arrived.unacked,
@@ -112,6 +137,7 @@ export async function judgeRecords(options: JudgeRecordsOptions): Promise<Record
     })),
     windows,
     unjudged,
+    alarms,
     ledger,
     faults: arrived.faults,
   };
@@ -163,15 +189,18 @@ interface Arrivals {
   /** Windows that reach beyond it may lack what has not come. */
   judgedToMs: number;
   readonly faults: string[];
+  /** What a system had to know before the first. */
+  readonly history: () => Iterable<BusinessRecord>;
 }
 
 /** Makes all runs again, and tells of each record that came, in the order in which they left. */
 async function repeatArrivals(
   truthPath: string,
   ways: readonly RecordWay[],
-  onArrival: (record: BusinessRecord) => void,
+  onArrival: (record: BusinessRecord, startMs: number) => void,
 ): Promise<Arrivals> {
   const all: Arrivals = {
+    history: () => run.history(),
     sent: 0,
     unacked: 0,
     again: 0,
@@ -186,6 +215,7 @@ async function repeatArrivals(
   let runNumber = -1;
   let ackedMax = Infinity;
   let sentOfRun = 0;
+  let firstStartMs = Infinity;
   const leave = (records: Iterable<BusinessRecord>): void => {
     for (const record of records) {
       sentOfRun += 1;
@@ -199,7 +229,7 @@ async function repeatArrivals(
       if (record.fate === "spoilt") all.spoilt += 1;
       all.fromMs = Math.min(all.fromMs, record.timeMs);
       all.toMs = Math.max(all.toMs, record.timeMs);
-      onArrival(record);
+      onArrival(record, firstStartMs);
     }
   };
   const run = new RepeatedRun({
@@ -232,6 +262,10 @@ async function repeatArrivals(
       ackedMax = acked ?? (hasEnded ? Infinity : 0);
     }
     const difference = run.onLine(line);
+    if (line.type === "run" && runNumber === 0) {
+      firstStartMs = line.start;
+      for (const record of run.history()) onArrival(record, firstStartMs);
+    }
     if (difference === null) continue;
     const { expected, made } = difference;
     all.faults.push(
@@ -243,14 +277,14 @@ async function repeatArrivals(
   return all;
 }
 
-function arrive(record: BusinessRecord, counts: StreamCounts, oracle: WindowOracle): void {
+function arrive(record: BusinessRecord, counts: StreamCounts, oracle: WindowOracle | null): void {
   if (record.fate === "again") {
     counts.again += 1;
     return;
   }
-  const values =
-    record.fate === "spoilt" || record.json === null ? null : readRecord(record.json, counts.metrics);
-  if (values === null) {
+  const { json } = record;
+  const values = record.fate === "spoilt" || json === null ? null : readRecord(json, counts.metrics);
+  if (values === null || json === null || !counts.rules.every((rule) => rule.add(json, record.timeMs))) {
     counts.refused += 1;
     return;
   }
@@ -262,7 +296,7 @@ function arrive(record: BusinessRecord, counts: StreamCounts, oracle: WindowOrac
   for (const { metric, value, labels } of values) {
     if (value === null) continue;
     const labelOf = (label: string): string => labels[label] ?? "";
-    const place = oracle.addValue({ metric, time: record.timeMs, value, labelOf }, arrival);
+    const place = oracle?.addValue({ metric, time: record.timeMs, value, labelOf }, arrival);
     isMaybeLate ||= place === "unsure";
   }
   if (isMaybeLate) counts.maybeLate += 1;

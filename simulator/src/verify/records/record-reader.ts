@@ -31,6 +31,11 @@ export function readRecord(json: string, metrics: readonly RecordMetric[]): read
   return values;
 }
 
+/** The text that stands there; null: none that could be a label's. */
+export function textAt(record: unknown, path: RecordMetric["path"]): string | null {
+  return scalarText(valueAt(record, path));
+}
+
 function valueAt(value: unknown, path: RecordMetric["path"]): unknown {
   let found = value;
   for (const step of path) {
