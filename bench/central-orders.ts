@@ -8,8 +8,8 @@ import { inBenchFolder } from "./workload/bench-folder.ts";
 import { Child } from "./workload/child.ts";
 import { freePort } from "./workload/free-port.ts";
 import { orderTruth } from "./workload/order-texts.ts";
-import { OrdersCentral } from "./workload/orders-central.ts";
 import { OrdersTopic } from "./workload/orders-topic.ts";
+import { RecordsCentral } from "./workload/records-central.ts";
 
 const CONSUMER = join(import.meta.dirname, "workload/counting-consumer-process.ts");
 const FIRST_PORT = 23_000 + (process.pid % 900) * 10;
@@ -91,11 +91,16 @@ async function runCentral(
   const truth = orderTruth(count);
   const orders = [...truth.values()].reduce((sum, minute) => sum + minute.count, 0);
   const startedMs = performance.now();
-  const central = await OrdersCentral.start(folder, { address, topic, redisUrl });
+  const central = await RecordsCentral.start(folder, {
+    stream: "orders",
+    address,
+    topic,
+    ...(redisUrl === null ? {} : { sinks: { redis: { url: redisUrl, prefix: "{window}" } } }),
+  });
   try {
     const startMs = performance.now() - startedMs;
     const startCpuMs = cpuMsOf(central.pid);
-    await central.hasAll(count, orders);
+    await central.hasAll("orders_1m", count, orders);
     const tookMs = performance.now() - startedMs;
     const cpuMs = cpuMsOf(central.pid);
     await checkTruth(central, truth, { count, orders });
@@ -115,7 +120,7 @@ function cpuMsOf(pid: number): number {
 }
 
 async function checkTruth(
-  central: OrdersCentral,
+  central: RecordsCentral,
   truth: ReturnType<typeof orderTruth>,
   expected: { readonly count: number; readonly orders: number },
 ): Promise<void> {

@@ -13,6 +13,7 @@ import { agentStop } from "./agent-stop.ts";
 import { agentUplinkBytes } from "./agent-uplink-bytes.ts";
 import { agentWear } from "./agent-wear.ts";
 import type { Bench, BenchOptions } from "./bench.ts";
+import { centralFraud } from "./central-fraud.ts";
 import { centralMerge } from "./central-merge.ts";
 import { centralOrders } from "./central-orders.ts";
 import { centralRecords } from "./central-records.ts";
@@ -52,6 +53,7 @@ const BENCHES: readonly Bench[] = [
   centralMerge,
   centralRecords,
   centralOrders,
+  centralFraud,
   simGenerate,
   simRecords,
   simMqtt,

@@ -1,13 +1,11 @@
-import { join } from "node:path";
 import { PlatformaticClient } from "@millrace/kafka";
-import { KafkaServer } from "../../scripts/stack/kafka-server.ts";
-import { freePort } from "./free-port.ts";
+import type { KafkaServer } from "../../scripts/stack/kafka-server.ts";
+import { startBenchKafka } from "./bench-kafka.ts";
 import { orderTexts } from "./order-texts.ts";
 
 const TOPIC = "orders";
 const PARTITIONS = 4;
 const SEND_RECORDS = 8_000;
-const FIRST_PORT = 21_000 + (process.pid % 900) * 10;
 
 /** A real Kafka with orders in four partitions, in turn. */
 export class OrdersTopic {
@@ -20,15 +18,7 @@ export class OrdersTopic {
 
   /** Throws `StackUnavailable` where Java or its jars cannot be had. */
   static async start(folder: string): Promise<OrdersTopic> {
-    const port = await freePort("Kafka", FIRST_PORT);
-    const server = new KafkaServer({
-      cacheFolder: join(import.meta.dirname, "../../.cache/stack"),
-      dataFolder: folder,
-      port,
-      controllerPort: await freePort("Kafka", port + 1),
-    });
-    await server.start();
-    return new OrdersTopic(server);
+    return new OrdersTopic(await startBenchKafka(folder));
   }
 
   get address(): string {

@@ -8,12 +8,23 @@ import { freePort } from "./free-port.ts";
 import { waitForPort } from "./wait-for-port.ts";
 
 const MAIN = join(import.meta.dirname, "../../central/src/main.ts");
-const PIPELINE = join(import.meta.dirname, "../../pipelines/orders.yaml");
+const PIPELINES = join(import.meta.dirname, "../../pipelines");
 const FIRST_PORT = 22_000 + (process.pid % 900) * 10;
 const ASK_INTERVAL_MS = 100;
 
-/** The real central with the ready pipeline of orders, which it reads from Kafka. */
-export class OrdersCentral {
+export interface RecordsCentralOptions {
+  /** The stream's name, and that of its ready pipeline. */
+  readonly stream: string;
+  readonly address: string;
+  readonly topic: string;
+  /** Of central.yaml. */
+  readonly sinks?: Readonly<Record<string, unknown>>;
+  /** Of the stream, beside Kafka. */
+  readonly settings?: Readonly<Record<string, unknown>>;
+}
+
+/** The real central with a ready pipeline of records, which it reads from Kafka. */
+export class RecordsCentral {
   readonly #child: Child;
   readonly #api: string;
 
@@ -22,39 +33,41 @@ export class OrdersCentral {
     this.#api = `http://127.0.0.1:${httpPort}/api/v1`;
   }
 
-  /** `redisUrl`: where its windows go too; null: nowhere. Resolves once it answers. */
-  static async start(
-    folder: string,
-    options: { readonly address: string; readonly topic: string; readonly redisUrl: string | null },
-  ): Promise<OrdersCentral> {
-    const { address, topic, redisUrl } = options;
+  /** Resolves once it answers. */
+  static async start(folder: string, options: RecordsCentralOptions): Promise<RecordsCentral> {
+    const { stream, address, topic, sinks, settings } = options;
     const httpPort = await freePort("central", FIRST_PORT);
     mkdirSync(folder, { recursive: true });
     const path = join(folder, "central.yaml");
     const config = {
       version: 1,
       data: "./data",
-      pipeline: PIPELINE,
-      records: { orders: { kafka: { brokers: [address], topic } } },
+      pipeline: join(PIPELINES, `${stream}.yaml`),
+      records: { [stream]: { kafka: { brokers: [address], topic }, ...settings } },
       http: { port: httpPort },
       log: { level: "warn" },
-      ...(redisUrl === null ? {} : { sinks: { redis: { url: redisUrl, prefix: "{window}" } } }),
+      ...(sinks === undefined ? {} : { sinks }),
     };
     writeFileSync(path, JSON.stringify(config));
     const child = Child.ofModule(MAIN, ["run", "--config", path]);
     await waitForPort(child, httpPort);
-    return new OrdersCentral(child, httpPort);
+    return new RecordsCentral(child, httpPort);
   }
 
   get pid(): number {
     return this.#child.pid;
   }
 
-  /** Waits until so many orders have become durable, and windows show all that count. */
-  async hasAll(received: number, aggregated: number): Promise<void> {
-    while ((await this.stream()).totals.received < received) await sleep(ASK_INTERVAL_MS);
+  /** Waits until so many records have become durable. */
+  async hasReceived(count: number): Promise<void> {
+    while ((await this.stream()).totals.received < count) await sleep(ASK_INTERVAL_MS);
+  }
+
+  /** Waits until so many records have become durable, and the window shows all that count. */
+  async hasAll(window: string, received: number, aggregated: number): Promise<void> {
+    await this.hasReceived(received);
     for (;;) {
-      const windows = await this.windows("orders_1m");
+      const windows = await this.windows(window);
       if (windows.reduce((sum, { values }) => sum + values["count"], 0) >= aggregated) return;
       await sleep(ASK_INTERVAL_MS);
     }
