@@ -1,4 +1,5 @@
 const STRANGER_EVERY = 100;
+const HISTORY_MS = 80 * 86_400_000;
 
 export const TRANSFER_PARTITIONS = 4;
 
@@ -9,15 +10,20 @@ export interface TransferText {
 
 const encoder = new TextEncoder();
 
-/** The payment of each account, one after the other, to one whom it knows; each hundredth goes to a stranger. */
+/**
+ * The payment of each account, one after the other, to one whom it knows; each hundredth goes to a stranger. The history is one
+ * payment of each over the 80 days before.
+ */
 export function transferTexts(
   from: number,
   count: number,
   { accounts, timeMs, isHistory }: { readonly accounts: number; readonly timeMs: number; readonly isHistory: boolean },
 ): TransferText[] {
-  const time = new Date(timeMs).toISOString();
+  const now = new Date(timeMs).toISOString();
   return Array.from({ length: count }, (_, at) => {
     const number = from + at;
+    const place = Math.floor((number / accounts) * HISTORY_MS);
+    const time = isHistory ? new Date(timeMs - HISTORY_MS + place).toISOString() : now;
     // A step that has no divisor in common with a number of accounts that is round: all take their turn.
     const account = isHistory ? number : (number * 7_919) % accounts;
     const isStranger = !isHistory && number % STRANGER_EVERY === 0;

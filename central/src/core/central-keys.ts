@@ -41,7 +41,11 @@ export const CENTRAL_KEYS = {
   ids: (stream: string, number: number) => join(key("i", stream), u48(number)),
   distinctRule: (rule: string) => key("R", rule),
   distinctPairs: (rule: string, number: number) => join(key("p", rule), u48(number)),
-  distinctKey: (rule: string, name: string) => join(key("n", rule), encoder.encode(name)),
+  /** For many keys of one rule. */
+  distinctKeys: (rule: string) => {
+    const prefix = key("n", rule);
+    return (name: string) => join(prefix, encoder.encode(name));
+  },
   evidence: (id: string) => key("v", id),
   evidencePart: (id: string, part: number) => {
     const number = new DataView(new ArrayBuffer(4));

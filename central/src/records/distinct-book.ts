@@ -189,11 +189,12 @@ export class DistinctBook {
   /** What is to be committed with the positions. */
   takeChanges(): Change[] {
     const { name } = this.rule.spec;
+    const keyOf = CENTRAL_KEYS.distinctKeys(name);
     const changes = this.#log.takeChanges(-Infinity);
     this.#addedCount = 0;
     this.#tidiedCount = 0;
     for (const [key, state] of this.#detector.takeChanged()) {
-      const stored = CENTRAL_KEYS.distinctKey(name, key);
+      const stored = keyOf(key);
       changes.push(state === null ? { type: "del", key: stored } : DISTINCT_KEYS.put(stored, state));
     }
     if (this.#isDirty) {

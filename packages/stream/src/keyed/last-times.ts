@@ -10,11 +10,14 @@ const USED_SHARE_MAX = 0.75;
 const SEGMENT_KEYS = 4_096;
 const KEYS_MAX = 2 ** 27;
 
+/** A slot is one piece of memory: two words of hash, and behind them the time, NaN where the slot is free. */
 interface Segment {
   count: number;
-  /** NaN: a free slot. */
-  timesMs: Float64Array;
+  slotCount: number;
+  /** Of a slot: words 4 · slot and 4 · slot + 1. */
   hashes: Int32Array;
+  /** The same memory; of a slot: 2 · slot + 1. */
+  timesMs: Float64Array;
 }
 
 /**
@@ -42,7 +45,7 @@ export class LastTimes {
   /** -Infinity where the key is not known. */
   get(hashes: Int32Array, at: number): EventTimeMs {
     const segment = this.#segmentOf(hashes, at);
-    const timeMs = segment.timesMs[slotOf(segment, hashes[at], hashes[at + 1])];
+    const timeMs = segment.timesMs[2 * slotOf(segment, hashes[at], hashes[at + 1]) + 1];
     return timeMs === timeMs ? timeMs : -Infinity;
   }
 
@@ -51,34 +54,34 @@ export class LastTimes {
     const segment = this.#segmentOf(hashes, at);
     const [h1, h2] = [hashes[at], hashes[at + 1]];
     const slot = slotOf(segment, h1, h2);
-    const known = segment.timesMs[slot];
+    const known = segment.timesMs[2 * slot + 1];
     if (known === known) {
-      if (timeMs > known) segment.timesMs[slot] = timeMs;
+      if (timeMs > known) segment.timesMs[2 * slot + 1] = timeMs;
       return;
     }
     put(segment, slot, h1, h2, timeMs);
     this.#count += 1;
     segment.count += 1;
-    if (segment.count > USED_SHARE_MAX * segment.timesMs.length) double(segment);
+    if (segment.count > USED_SHARE_MAX * segment.slotCount) double(segment);
   }
 
   /** False where it was not known. */
   forget(hashes: Int32Array, at: number): boolean {
     const segment = this.#segmentOf(hashes, at);
-    const { timesMs, hashes: own } = segment;
+    const { timesMs, hashes: own, slotCount } = segment;
     let free = slotOf(segment, hashes[at], hashes[at + 1]);
-    if (Number.isNaN(timesMs[free])) return false;
+    if (isFree(segment, free)) return false;
     this.#count -= 1;
     segment.count -= 1;
     // What lies behind it moves up, unless it would come before its own first slot (Knuth 6.4, algorithm R).
-    const mask = timesMs.length - 1;
-    for (let slot = (free + 1) & mask; timesMs[slot] === timesMs[slot]; slot = (slot + 1) & mask) {
-      const distance = (slot - firstSlot(own[2 * slot + 1], mask)) & mask;
+    const mask = slotCount - 1;
+    for (let slot = (free + 1) & mask; !isFree(segment, slot); slot = (slot + 1) & mask) {
+      const distance = (slot - firstSlot(own[4 * slot + 1], mask)) & mask;
       if (distance < ((slot - free) & mask)) continue;
-      put(segment, free, own[2 * slot], own[2 * slot + 1], timesMs[slot]);
+      put(segment, free, own[4 * slot], own[4 * slot + 1], timesMs[2 * slot + 1]);
       free = slot;
     }
-    timesMs[free] = NaN;
+    timesMs[2 * free + 1] = NaN;
     return true;
   }
 
@@ -88,18 +91,21 @@ export class LastTimes {
 }
 
 function emptySegment(slotCount: number): Segment {
-  return {
-    count: 0,
-    timesMs: new Float64Array(slotCount).fill(NaN),
-    hashes: new Int32Array(LAST_TIMES_WORDS * slotCount),
-  };
+  const timesMs = new Float64Array(2 * slotCount).fill(NaN);
+  return { count: 0, slotCount, hashes: new Int32Array(timesMs.buffer), timesMs };
+}
+
+function isFree({ timesMs }: Segment, slot: number): boolean {
+  const timeMs = timesMs[2 * slot + 1];
+  return timeMs !== timeMs;
 }
 
 /** Where the key is, or would be. */
-function slotOf({ timesMs, hashes }: Segment, h1: number, h2: number): number {
-  const mask = timesMs.length - 1;
+function slotOf(segment: Segment, h1: number, h2: number): number {
+  const { hashes, slotCount } = segment;
+  const mask = slotCount - 1;
   let slot = firstSlot(h2, mask);
-  while (timesMs[slot] === timesMs[slot] && (hashes[2 * slot] !== h1 || hashes[2 * slot + 1] !== h2))
+  while (!isFree(segment, slot) && (hashes[4 * slot] !== h1 || hashes[4 * slot + 1] !== h2))
     slot = (slot + 1) & mask;
   return slot;
 }
@@ -109,20 +115,20 @@ function firstSlot(h2: number, mask: number): number {
 }
 
 function put({ timesMs, hashes }: Segment, slot: number, h1: number, h2: number, timeMs: number): void {
-  timesMs[slot] = timeMs;
-  hashes[2 * slot] = h1;
-  hashes[2 * slot + 1] = h2;
+  timesMs[2 * slot + 1] = timeMs;
+  hashes[4 * slot] = h1;
+  hashes[4 * slot + 1] = h2;
 }
 
 function double(segment: Segment): void {
-  const { timesMs, hashes } = segment;
-  const grown = emptySegment(2 * timesMs.length);
-  for (let slot = 0; slot < timesMs.length; slot += 1) {
-    const timeMs = timesMs[slot];
-    if (timeMs !== timeMs) continue;
-    const [h1, h2] = [hashes[2 * slot], hashes[2 * slot + 1]];
-    put(grown, slotOf(grown, h1, h2), h1, h2, timeMs);
+  const { hashes, timesMs, slotCount } = segment;
+  const grown = emptySegment(2 * slotCount);
+  for (let slot = 0; slot < slotCount; slot += 1) {
+    if (isFree(segment, slot)) continue;
+    const [h1, h2] = [hashes[4 * slot], hashes[4 * slot + 1]];
+    put(grown, slotOf(grown, h1, h2), h1, h2, timesMs[2 * slot + 1]);
   }
-  segment.timesMs = grown.timesMs;
+  segment.slotCount = grown.slotCount;
   segment.hashes = grown.hashes;
+  segment.timesMs = grown.timesMs;
 }
