@@ -1,5 +1,5 @@
 const STRANGER_EVERY = 100;
-const HISTORY_MS = 80 * 86_400_000;
+const HISTORY_MS = 86_400_000;
 
 export const TRANSFER_PARTITIONS = 4;
 
@@ -12,7 +12,7 @@ const encoder = new TextEncoder();
 
 /**
  * The payment of each account, one after the other, to one whom it knows; each hundredth goes to a stranger. The history is one
- * payment of each over the 80 days before.
+ * payment of each over the day before.
  */
 export function transferTexts(
   from: number,
