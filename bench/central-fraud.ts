@@ -28,7 +28,8 @@ interface Load {
 /** From a payment that makes an alarm to the alarm in Kafka. */
 export const centralFraud: Bench = {
   name: "central-fraud",
-  summary: "from the tenth payment's way into Kafka to its alarm in Kafka's topic of alarms, beside a bare relay",
+  summary:
+    "from the tenth payment's way into Kafka to its alarm in Kafka's topic of alarms, beside a bare relay",
   run: ({ isQuick, say }) =>
     inBenchFolder(async (folder) => {
       const accounts = isQuick ? ACCOUNTS / 10 : ACCOUNTS;
@@ -88,14 +89,20 @@ export const centralFraud: Bench = {
 async function fillHistory(client: PlatformaticClient, accounts: number): Promise<void> {
   const [admin, producer] = [client.admin(), client.producer()];
   try {
-    for (const [topic, partitions] of [[TOPIC, TRANSFER_PARTITIONS], ["relayed", 1], ["millrace.alarms.v1", 1]] as const)
+    for (const [topic, partitions] of [
+      [TOPIC, TRANSFER_PARTITIONS],
+      ["relayed", 1],
+      ["millrace.alarms.v1", 1],
+    ] as const)
       await admin.createTopic({ topic, partitions, replicas: 1 });
     await producer.connect([TOPIC]);
     const timeMs = Date.now() - 3_600_000;
     for (let from = 0; from < accounts; from += SEND_RECORDS) {
       const count = Math.min(SEND_RECORDS, accounts - from);
       const texts = transferTexts(from, count, { accounts, timeMs, isHistory: true });
-      await producer.send(texts.map(({ partition, value }) => ({ topic: TOPIC, key: null, value, partition })));
+      await producer.send(
+        texts.map(({ partition, value }) => ({ topic: TOPIC, key: null, value, partition })),
+      );
     }
   } finally {
     await Promise.all([admin.close(), producer.close()]);
@@ -105,13 +112,24 @@ async function fillHistory(client: PlatformaticClient, accounts: number): Promis
 /** How long after its last payment was handed to Kafka each ring is in the topic, and central had raised it. */
 async function measure(
   client: PlatformaticClient,
-  run: { readonly address: string; readonly accounts: number; readonly forMs: number; readonly topic: string },
+  run: {
+    readonly address: string;
+    readonly accounts: number;
+    readonly forMs: number;
+    readonly topic: string;
+  },
 ): Promise<{ readonly delaysMs: number[]; readonly raisedMs: number[]; readonly load: Load }> {
   const { address, accounts, forMs, topic } = run;
   const consumer = client.consumer({ group: `bench-${topic}`, topics: [topic], from: "end" });
   const seen = new Map<string, Seen>();
   const reading = readAlarms(() => consumer.next(), seen);
-  const load = Child.ofModule(LOAD, [address, TOPIC, String(PER_SECOND), String(accounts), String(WARM_UP_MS + forMs)]);
+  const load = Child.ofModule(LOAD, [
+    address,
+    TOPIC,
+    String(PER_SECOND),
+    String(accounts),
+    String(WARM_UP_MS + forMs),
+  ]);
   try {
     const startMs = Date.now();
     const done = await load.ask<Load>();
@@ -145,7 +163,14 @@ async function readAlarms(next: () => Promise<KafkaBatch | null>, seen: Map<stri
     for (const { value } of batch.records) {
       if (value === null) continue;
       const text = Buffer.from(value).toString();
-      const { activeAtMs, step = 1, receivedAtMs = atMs, from, time, labels }: RaisedOrRelayed = JSON.parse(text);
+      const {
+        activeAtMs,
+        step = 1,
+        receivedAtMs = atMs,
+        from,
+        time,
+        labels,
+      }: RaisedOrRelayed = JSON.parse(text);
       const account = labels?.account ?? from ?? "";
       const paidAtMs = activeAtMs ?? Date.parse(time ?? "");
       if (step === 1) seen.set(`${account} ${paidAtMs}`, { atMs, raisedAtMs: receivedAtMs, paidAtMs });

@@ -10,6 +10,8 @@ await producer.connect([to]);
 const mark = Buffer.from('-9","time"');
 process.send?.("reads");
 for (let batch = await consumer.next(); batch !== null; batch = await consumer.next()) {
-  const marked = batch.records.filter(({ value }) => value !== null && Buffer.from(value.buffer, value.byteOffset, value.length).includes(mark));
+  const marked = batch.records.filter(
+    ({ value }) => value !== null && Buffer.from(value.buffer, value.byteOffset, value.length).includes(mark),
+  );
   if (marked.length > 0) await producer.send(marked.map(({ value }) => ({ topic: to, key: null, value })));
 }

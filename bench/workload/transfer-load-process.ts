@@ -7,7 +7,11 @@ const TICK_MS = 10;
 const RING_EVERY_MS = 50;
 
 const [address, topic, perSecond, accounts, forMs] = process.argv.slice(2);
-const plan = { perTick: (Number(perSecond) * TICK_MS) / 1_000, accounts: Number(accounts), forMs: Number(forMs) };
+const plan = {
+  perTick: (Number(perSecond) * TICK_MS) / 1_000,
+  accounts: Number(accounts),
+  forMs: Number(forMs),
+};
 const producer = new PlatformaticClient({
   brokers: [address],
   clientId: "bank",
@@ -23,7 +27,11 @@ for (let tick = 0; tick * TICK_MS < plan.forMs; tick += 1) {
   if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs));
   else behindMsMax = Math.max(behindMsMax, -waitMs);
   const nowMs = Date.now();
-  const texts = transferTexts(sent, plan.perTick, { accounts: plan.accounts, timeMs: nowMs, isHistory: false });
+  const texts = transferTexts(sent, plan.perTick, {
+    accounts: plan.accounts,
+    timeMs: nowMs,
+    isHistory: false,
+  });
   sent += texts.length;
   if ((tick * TICK_MS) % RING_EVERY_MS === 0) {
     texts.push(...ringTexts(rings, nowMs, plan.accounts));

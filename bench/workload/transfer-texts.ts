@@ -17,7 +17,11 @@ const encoder = new TextEncoder();
 export function transferTexts(
   from: number,
   count: number,
-  { accounts, timeMs, isHistory }: { readonly accounts: number; readonly timeMs: number; readonly isHistory: boolean },
+  {
+    accounts,
+    timeMs,
+    isHistory,
+  }: { readonly accounts: number; readonly timeMs: number; readonly isHistory: boolean },
 ): TransferText[] {
   const now = new Date(timeMs).toISOString();
   return Array.from({ length: count }, (_, at) => {
@@ -36,7 +40,9 @@ export function transferTexts(
 export function ringTexts(number: number, timeMs: number, accounts: number): TransferText[] {
   const time = new Date(timeMs).toISOString();
   const account = accounts + number;
-  return Array.from({ length: 10 }, (_, at) => transferText(`r${number}-${at}`, account, `r${number}-${at}`, time));
+  return Array.from({ length: 10 }, (_, at) =>
+    transferText(`r${number}-${at}`, account, `r${number}-${at}`, time),
+  );
 }
 
 function transferText(id: string, account: number, payee: string, time: string): TransferText {

@@ -39,7 +39,7 @@ const PIPELINE: Pipeline = {
     },
   ],
   rules: [],
-    distinctRules: [],
+  distinctRules: [],
   evidence: [],
   maintenance: null,
   labelNames: [],

@@ -160,7 +160,15 @@ export class Central implements CentralReader {
     const { store, clock, pipeline, graceMs, agents, evidence, records = [] } = this.#options;
     const nowMs = clock.nowMs();
     const monotonicMs = clock.monotonicMs();
-    const state = await CentralState.open({ store, pipeline, records, graceMs, evidence, nowMs, monotonicMs });
+    const state = await CentralState.open({
+      store,
+      pipeline,
+      records,
+      graceMs,
+      evidence,
+      nowMs,
+      monotonicMs,
+    });
     await this.#history.restore(nowMs);
     for (const { id, site } of agents) {
       // A retired agent stays retired until it comes again, or comes to another site.

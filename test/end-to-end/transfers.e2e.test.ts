@@ -97,7 +97,9 @@ test(
     expect(await simulator.exit(120_000)).toBe(0);
 
     const { records } = await expectRecords(central, truthPath);
-    expect(records?.windows.map(({ window, right }) => [window, right > 0])).toEqual([["transfers_1m", true]]);
+    expect(records?.windows.map(({ window, right }) => [window, right > 0])).toEqual([
+      ["transfers_1m", true],
+    ]);
     const [alarms] = records?.alarms ?? [];
     expect(alarms).toMatchObject({ rule: "pays_strangers", missed: 0, wrong: 0 });
     let [raised, near] = [0, 0];
@@ -114,7 +116,9 @@ test(
     );
     const written = new Map<string, { readonly step: number; readonly evidence: unknown }>();
     for (const { value } of await topicRecords(broker.address, "millrace.alarms.v1")) {
-      const alarm: { id: string; step: number; evidence: unknown } = JSON.parse(Buffer.from(value).toString());
+      const alarm: { id: string; step: number; evidence: unknown } = JSON.parse(
+        Buffer.from(value).toString(),
+      );
       if (alarm.step >= (written.get(alarm.id)?.step ?? 0)) written.set(alarm.id, alarm);
     }
     for (const { id, step, evidence } of await central.alarms())

@@ -94,7 +94,8 @@ export const QUARANTINE = new StoredJson<QuarantineEntry>({
 });
 
 /** What central makes of a pipeline. */
-export type CentralPipeline = Pick<Pipeline, "metrics" | "windows"> & Partial<Pick<Pipeline, "distinctRules">>;
+export type CentralPipeline = Pick<Pipeline, "metrics" | "windows"> &
+  Partial<Pick<Pipeline, "distinctRules">>;
 
 export interface CentralStateOptions {
   readonly store: Store;

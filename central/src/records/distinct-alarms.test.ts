@@ -12,7 +12,9 @@ import { openCentral } from "./open-central.test-support.ts";
 import { bytesOf, ORDERS } from "./staged-records.test-support.ts";
 
 const NOW = 1_700_000_040_000;
-const { config: PIPELINE } = loadPipeline(path.resolve(import.meta.dirname, "../../../pipelines/transfers.yaml"));
+const { config: PIPELINE } = loadPipeline(
+  path.resolve(import.meta.dirname, "../../../pipelines/transfers.yaml"),
+);
 const [RULE] = PIPELINE.distinctRules;
 
 const withRule = (changes: Partial<DistinctRule>) => ({
@@ -108,7 +110,10 @@ test("whom an account has paid before it knows, over a restart and a day, until 
   expect(world.central.recordStreams()[0].rules).toEqual([
     { rule: "pays_strangers", known: 30, keys: expect.any(Number), forgotten: 0 },
   ]);
-  void post(world.central, ["a1", "a2", "a3"].flatMap((account) => ten(account, NOW - 10_000)));
+  void post(
+    world.central,
+    ["a1", "a2", "a3"].flatMap((account) => ten(account, NOW - 10_000)),
+  );
   await time.run(10);
   expect(world.central.alarms()).toMatchObject([{ labels: { account: "a1" } }]);
 });
@@ -179,9 +184,15 @@ test("a crash at every commit, before or after it: each alarm once, with the sam
 test("payees that are paid again and again leave no trail in the store, and are known all the same", async () => {
   const { central, time, store } = await start();
   const accounts = Array.from({ length: 2_000 }, (_, index) => `a${index}`);
-  void post(central, Array.from({ length: 50 }, (_, index) => transfer(`b${index}`, "p0", NOW)));
+  void post(
+    central,
+    Array.from({ length: 50 }, (_, index) => transfer(`b${index}`, "p0", NOW)),
+  );
   for (let round = 0; round < 60; round += 1) {
-    void post(central, accounts.map((account) => transfer(account, "p0", NOW + round * 10_000)));
+    void post(
+      central,
+      accounts.map((account) => transfer(account, "p0", NOW + round * 10_000)),
+    );
     await time.run(10_000);
   }
   expect(central.recordStreams()[0].rules).toMatchObject([{ known: 2_050, forgotten: 0 }]);
@@ -196,7 +207,10 @@ test("payees that are paid again and again leave no trail in the store, and are 
 
 test("keys that have had nothing new for long leave the store", async () => {
   const { central, time, store } = await start();
-  void post(central, Array.from({ length: 100 }, (_, index) => transfer(`a${index}`, "p", NOW)));
+  void post(
+    central,
+    Array.from({ length: 100 }, (_, index) => transfer(`a${index}`, "p", NOW)),
+  );
   await time.run(300);
   expect(await stored(store, "n")).toBe(100);
   await time.run(3_600_000);
@@ -208,7 +222,10 @@ test("more pairs than are to be known: the oldest are forgotten, and counted, ov
   const pipeline = withRule({ knownMax: 500 });
   const { central, time, store } = await start(undefined, { pipeline });
   for (let round = 0; round < 10; round += 1) {
-    void post(central, Array.from({ length: 300 }, (_, index) => transfer(`a${index}`, `p${round}`, NOW + round * 600_000)));
+    void post(
+      central,
+      Array.from({ length: 300 }, (_, index) => transfer(`a${index}`, `p${round}`, NOW + round * 600_000)),
+    );
     await time.run(600_000);
   }
   const [{ known, forgotten }] = central.recordStreams()[0].rules;
@@ -221,16 +238,19 @@ test("more pairs than are to be known: the oldest are forgotten, and counted, ov
 test.each([
   ["gone", { ...PIPELINE, distinctRules: [] }, "rule_removed"],
   ["about something else", withRule({ value: { name: "payee", path: ["payee"] } }), "condition_changed"],
-])("a rule that is %s: its alarm ends, with the reason, and its state is left", async (_, pipeline, endReason) => {
-  const { central, time, store } = await start();
-  void post(central, ten("a1", NOW - 20_000));
-  await time.run(300);
-  expect(central.alarms()).toMatchObject([{ isActive: true }]);
-  const changed = await start(new CrashingStore(store.snapshot()), { time, pipeline });
-  await time.run(300);
-  expect(changed.central.alarms()).toMatchObject([{ isActive: false, endReason, step: 2 }]);
-  expect([await stored(changed.store, "p"), await stored(changed.store, "n")]).toEqual([0, 0]);
-  const back = await start(new CrashingStore(changed.store.snapshot()), { time });
-  expect(back.central.recordStreams()[0].rules).toMatchObject([{ known: 0, keys: 0 }]);
-  expect(back.central.alarms()).toMatchObject([{ isActive: false }]);
-});
+])(
+  "a rule that is %s: its alarm ends, with the reason, and its state is left",
+  async (_, pipeline, endReason) => {
+    const { central, time, store } = await start();
+    void post(central, ten("a1", NOW - 20_000));
+    await time.run(300);
+    expect(central.alarms()).toMatchObject([{ isActive: true }]);
+    const changed = await start(new CrashingStore(store.snapshot()), { time, pipeline });
+    await time.run(300);
+    expect(changed.central.alarms()).toMatchObject([{ isActive: false, endReason, step: 2 }]);
+    expect([await stored(changed.store, "p"), await stored(changed.store, "n")]).toEqual([0, 0]);
+    const back = await start(new CrashingStore(changed.store.snapshot()), { time });
+    expect(back.central.recordStreams()[0].rules).toMatchObject([{ known: 0, keys: 0 }]);
+    expect(back.central.alarms()).toMatchObject([{ isActive: false }]);
+  },
+);

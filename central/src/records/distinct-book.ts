@@ -31,7 +31,13 @@ export const DISTINCT_RULES = new StoredJson<DistinctRuleRecord>({
   reads: "string",
   forgotten: "number",
 });
-const FIRST = { value: "string", timeMs: "number", beforeMs: ["null", "number"], id: "string", measure: "number" } as const;
+const FIRST = {
+  value: "string",
+  timeMs: "number",
+  beforeMs: ["null", "number"],
+  id: "string",
+  measure: "number",
+} as const;
 const ALARM = {
   activeAtMs: "number",
   endMs: "number",

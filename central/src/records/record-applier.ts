@@ -82,7 +82,8 @@ export class RecordApplier {
   async #applyRules(stage: RecordStage, moment: RecordMoment): Promise<void> {
     this.#takeEvents(stage, moment);
     for (const book of stage.rules)
-      for (let key = book.untidyKey; key !== null; key = book.untidyKey) book.tidy(await this.#store.get(key));
+      for (let key = book.untidyKey; key !== null; key = book.untidyKey)
+        book.tidy(await this.#store.get(key));
   }
 
   #takeEvents({ rules }: RecordStage, { nowMs }: RecordMoment): void {

@@ -17,7 +17,10 @@ export class RecordColumnsBuffer implements RecordColumns {
     readonly value: Float64Array;
   };
 
-  constructor(size: number, counts: { readonly measures: number; readonly sets: number; readonly pairs: number }) {
+  constructor(
+    size: number,
+    counts: { readonly measures: number; readonly sets: number; readonly pairs: number },
+  ) {
     this.hashes = new Int32Array(size * RECORD_HASH_WORDS);
     this.timeMs = new Float64Array(size);
     this.values = Array.from({ length: counts.measures }, () => new Float64Array(size));

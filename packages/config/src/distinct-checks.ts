@@ -15,7 +15,11 @@ export function checkDistinct(
   const own = [...path, "when", "distinct"];
   if (window !== undefined)
     reader.problem([...path, "window"], "distinct watches records; give metric instead of window", "key");
-  else if (metric !== undefined && metrics[metric] !== undefined && metrics[metric].from.records === undefined)
+  else if (
+    metric !== undefined &&
+    metrics[metric] !== undefined &&
+    metrics[metric].from.records === undefined
+  )
     reader.problem([...path, "metric"], `${metric} is made of readings, and distinct watches records`);
   if (action !== undefined)
     reader.problem([...path, "action"], "a rule on records has no action; remove it", "key");

@@ -488,7 +488,9 @@ test.each<[string, string, string[]]>([
   [
     "neither above nor below",
     rule("metric: m, when: {}, severity: 1"),
-    ["5:19: when has no condition; it must have one of above, below, levels, rateOfChange, stuck, missing, distinct"],
+    [
+      "5:19: when has no condition; it must have one of above, below, levels, rateOfChange, stuck, missing, distinct",
+    ],
   ],
   [
     "clearBelow not below",

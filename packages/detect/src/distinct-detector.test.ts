@@ -134,7 +134,7 @@ function told(alarms: readonly AlarmEvent[]): string[] {
 
 const step = fc.record({
   account: fc.constantFrom("a", "b"),
-  payee: fc.constantFrom(..."pqrstuvwxyz"),
+  payee: fc.constantFrom("p", "q", "r", "s", "t", "u", "v", "w", "x", "y", "z"),
   aheadMs: fc.constantFrom(0, 0, 1, 2, 3, 8, 25),
   behindMs: fc.integer({ min: 0, max: 30 }),
   isPassed: fc.boolean(),
@@ -213,7 +213,9 @@ test("the third stranger raises, with the three as evidence; it ends when the fi
     },
   ]);
   expect(judge.pass(119)).toEqual([]);
-  expect(judge.pass(120)).toMatchObject([{ id: "strangers:a:119", step: 2, isActive: false, clearedAtMs: 120 }]);
+  expect(judge.pass(120)).toMatchObject([
+    { id: "strangers:a:119", step: 2, isActive: false, clearedAtMs: 120 },
+  ]);
 });
 
 test("a window has a millisecond too few: no alarm", () => {

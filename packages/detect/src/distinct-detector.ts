@@ -169,7 +169,9 @@ export class DistinctDetector {
     let left = EXPIRED_A_CALL;
     for (const [name, { firsts, alarms }] of this.#keys) {
       const isOld = (firsts.at(-1)?.timeMs ?? -Infinity) <= this.#cutoffMs;
-      const isFirm = alarms.every(({ event, endMs }) => !event.isActive && endMs - withinMs <= this.#cutoffMs);
+      const isFirm = alarms.every(
+        ({ event, endMs }) => !event.isActive && endMs - withinMs <= this.#cutoffMs,
+      );
       if (left === 0 || !isOld || !isFirm) return;
       left -= 1;
       this.#keys.delete(name);
@@ -181,7 +183,8 @@ export class DistinctDetector {
   end(): void {
     for (const name of this.#raised) {
       const state = this.#keys.get(name);
-      const isDue = ({ event, endMs }: DistinctAlarm): boolean => event.isActive && endMs <= this.#watermarkMs;
+      const isDue = ({ event, endMs }: DistinctAlarm): boolean =>
+        event.isActive && endMs <= this.#watermarkMs;
       if (state === undefined || !state.alarms.some(isDue)) continue;
       state.alarms = state.alarms.map((alarm) =>
         isDue(alarm) ? this.#emit(alarm, over(alarm.event, alarm.endMs)) : alarm,
@@ -324,8 +327,7 @@ export class DistinctDetector {
     const renewed = { ...spell, activeAtMs, event: alarm.event };
     const { event } = alarm;
     const isOver = !event.isActive && event.endReason === undefined && spell.endMs <= this.#watermarkMs;
-    const isSame =
-      activeAtMs === alarm.activeAtMs && (isOver ? spell.endMs === alarm.endMs : event.isActive);
+    const isSame = activeAtMs === alarm.activeAtMs && (isOver ? spell.endMs === alarm.endMs : event.isActive);
     if (isSame) return renewed;
     const { endReason: _, ...rest } = event;
     const evidence = isFirm ? {} : this.#evidence(spell, firsts);

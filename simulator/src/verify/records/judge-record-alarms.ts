@@ -26,7 +26,13 @@ export function judgeRecordAlarms(
   const found = new Map(
     answers
       .filter((alarm) => alarm.rule === rule.name && alarm.endReason !== "withdrawn")
-      .map((alarm) => [titleOf(rule.by.map(({ name }) => alarm.labels[name] ?? ""), alarm.activeAtMs), alarm]),
+      .map((alarm) => [
+        titleOf(
+          rule.by.map(({ name }) => alarm.labels[name] ?? ""),
+          alarm.activeAtMs,
+        ),
+        alarm,
+      ]),
   );
   for (const { key, timeMs, values } of truth) {
     const title = titleOf(key, timeMs);
