@@ -132,7 +132,22 @@ function isAlarm(item: unknown): item is AlarmView {
     isNumber(item["value"]) &&
     isNumber(item["limit"]) &&
     isNumberOrNull(item["clearedAtMs"]) &&
-    isObject(item["labels"])
+    isObject(item["labels"]) &&
+    (item["evidence"] === undefined || isRecordEvidence(item["evidence"]))
+  );
+}
+
+function isRecordEvidence(value: unknown): value is NonNullable<AlarmView["evidence"]> {
+  return (
+    Array.isArray(value) &&
+    value.every(
+      (item: unknown) =>
+        isObject(item) &&
+        isText(item["id"]) &&
+        isNumber(item["timeMs"]) &&
+        isObject(item["labels"]) &&
+        isNumber(item["value"]),
+    )
   );
 }
 

@@ -41,6 +41,7 @@ export const en = {
   "alarms.noneYet": "No alarm since this page's data begins.",
   "alarms.activeCount": "{count} active",
   "alarms.limit": "limit {limit}",
+  "alarms.records": "{count} records that raised it",
   "alarms.since": "since {time}",
   "alarms.activeFor": "for {age}",
   "alarms.cleared": "cleared {time}",

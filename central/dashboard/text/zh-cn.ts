@@ -42,6 +42,7 @@ export const zhCn: Dictionary = {
   "alarms.noneYet": "本页数据范围内没有报警。",
   "alarms.activeCount": "{count} 条活动",
   "alarms.limit": "限值 {limit}",
+  "alarms.records": "引发它的 {count} 条记录",
   "alarms.since": "始于 {time}",
   "alarms.activeFor": "已持续 {age}",
   "alarms.cleared": "恢复于 {time}",

@@ -8,6 +8,7 @@ import { systemAlarmText } from "../text/system-alarm.ts";
 import { EvidenceDetails } from "./evidence-details.tsx";
 import { LabelList } from "./label-list.tsx";
 import type { PanelProps } from "./page.tsx";
+import { RecordEvidence } from "./record-evidence.tsx";
 import { ResetControl } from "./reset-control.tsx";
 import { SeveritySign } from "./severity-sign.tsx";
 
@@ -67,8 +68,8 @@ export function AlarmPanel({ page, speaker }: PanelProps) {
 }
 
 function AlarmRow({ alarm, page, speaker }: PanelProps & { readonly alarm: AlarmView }) {
-  const unit =
-    alarm.unit ?? page.pipeline.value.metrics.find((metric) => metric.name === alarm.metric)?.unit ?? "";
+  const metricUnit = page.pipeline.value.metrics.find((metric) => metric.name === alarm.metric)?.unit ?? "";
+  const unit = alarm.unit ?? metricUnit;
   const nowMs = page.nowMs.value;
   const isActiveNow = alarm.isActive && !alarm.isHistorical;
   // Central's own alarms have none.
@@ -139,6 +140,7 @@ function AlarmRow({ alarm, page, speaker }: PanelProps & { readonly alarm: Alarm
         )}
       </div>
       <ActionCell alarm={alarm} speaker={speaker} />
+      <RecordEvidence alarm={alarm} unit={metricUnit} nowMs={nowMs} speaker={speaker} />
       {hasEvidence && (
         <EvidenceDetails agent={alarm.agent} alarm={alarm.id} nowMs={nowMs} speaker={speaker} />
       )}

@@ -204,7 +204,7 @@ test("the third stranger raises, with the three as evidence; it ends when the fi
       action: "none",
       command: null,
       message: "pays strangers",
-      unit: "1",
+      unit: "",
       evidence: [
         { id: "t1", timeMs: 100, labels: { payee: "p" }, value: 1 },
         { id: "t2", timeMs: 105, labels: { payee: "q" }, value: 1 },

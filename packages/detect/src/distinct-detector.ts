@@ -303,7 +303,7 @@ export class DistinctDetector {
       action: "none",
       command: null,
       message,
-      unit: "1",
+      unit: "",
     };
     return this.#emit({ ...spell, event }, { ...event, ...this.#evidence(spell, firsts) });
   }
