@@ -18,7 +18,8 @@ export function RecordEvidence({ alarm: { id, evidence = [] }, unit, nowMs, spea
       <ul>
         {evidence.map((record) => (
           <li key={record.id}>
-            <b>{Object.values(record.labels).join(" ")}</b> <span>{speaker.moment(record.timeMs, nowMs)}</span>{" "}
+            <b>{Object.values(record.labels).join(" ")}</b>{" "}
+            <span>{speaker.moment(record.timeMs, nowMs)}</span>{" "}
             <span>
               {speaker.exact(record.value)} {unit}
             </span>{" "}

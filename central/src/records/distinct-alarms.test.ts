@@ -29,7 +29,7 @@ async function start(
     pipeline = PIPELINE,
   }: { time?: SimulatedTime; pipeline?: CentralOptions["pipeline"] } = {},
 ) {
-  const records = [{ ...ORDERS, name: "transfers" }];
+  const records = [{ ...ORDERS, name: "transfers", dedupeIdsMax: 1_000_000 }];
   const central = await openCentral({ agents: [], pipeline, records, store, clock: time.clock() });
   return { time, store, central };
 }
@@ -217,6 +217,25 @@ test("keys that have had nothing new for long leave the store", async () => {
   expect(await stored(store, "n")).toBe(0);
   expect(central.recordStreams()[0].rules).toMatchObject([{ known: 100, keys: 0 }]);
 });
+
+test("more keys in a commit than a call takes arguments: they come and go all the same", async () => {
+  const { central, time, store } = await start();
+  const paidBy = (accounts: string, timeMs: number) =>
+    post(
+      central,
+      Array.from({ length: 50_000 }, (_, index) => transfer(`${accounts}${index}`, "p", timeMs)),
+    );
+  for (const accounts of ["a", "b"]) {
+    void paidBy(accounts, NOW - 86_400_000);
+    await time.run(1);
+  }
+  await time.run(10);
+  expect(central.recordStreams()[0].rules).toMatchObject([{ keys: 100_000 }]);
+  void paidBy("c", NOW);
+  await time.run(1_000);
+  expect(central.recordStreams()[0].rules).toMatchObject([{ known: 150_000, keys: 50_000 }]);
+  expect(await stored(store, "n")).toBe(50_000);
+}, 60_000);
 
 test("more pairs than are to be known: the oldest are forgotten, and counted, over a restart too", async () => {
   const pipeline = withRule({ knownMax: 500 });

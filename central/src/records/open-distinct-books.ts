@@ -23,11 +23,6 @@ export async function openDistinctBooks(
   const ended: AlarmEvent[] = [];
   const changes: Change[] = [];
   let unreadableCount = 0;
-  const leave = async (rule: string, reason: EndReason): Promise<void> => {
-    const left = await leftOf(store, rule, reason);
-    ended.push(...left.ended);
-    changes.push(...left.changes);
-  };
   for (const rule of rules) {
     const config = streams.find(({ name }) => name === rule.stream);
     if (config === undefined) continue;
@@ -38,13 +33,13 @@ export async function openDistinctBooks(
     const record = bytes === undefined ? null : DISTINCT_RULES.read(bytes);
     if (bytes !== undefined && record === null) unreadableCount += 1;
     if (record?.reads === book.reads) unreadableCount += await restore(store, book, record);
-    else await leave(name, "condition_changed");
+    else await leave(store, { rule: name, endReason: "condition_changed", ended, changes });
   }
   const names = new Set(books.map(({ rule }) => rule.spec.name));
   for await (const { value } of store.range(keysUnder("R"))) {
     const record = DISTINCT_RULES.read(value);
     if (record === null || names.has(record.rule)) continue;
-    await leave(record.rule, "rule_removed");
+    await leave(store, { rule: record.rule, endReason: "rule_removed", ended, changes });
     changes.push({ type: "del", key: CENTRAL_KEYS.distinctRule(record.rule) });
   }
   return { books, ended, changes, unreadableCount };
@@ -64,14 +59,21 @@ async function restore(store: Store, book: DistinctBook, record: DistinctRuleRec
   return unreadableCount;
 }
 
-/** Of a state that means nothing any more. */
-async function leftOf(
+/** Adds what becomes of a state that means nothing any more. */
+async function leave(
   store: Store,
-  rule: string,
-  endReason: EndReason,
-): Promise<Pick<OpenedDistinctBooks, "ended" | "changes">> {
-  const ended: AlarmEvent[] = [];
-  const changes: Change[] = [];
+  {
+    rule,
+    endReason,
+    ended,
+    changes,
+  }: {
+    readonly rule: string;
+    readonly endReason: EndReason;
+    readonly ended: AlarmEvent[];
+    readonly changes: Change[];
+  },
+): Promise<void> {
   for await (const { key } of store.range(keysUnder("p", rule))) changes.push({ type: "del", key });
   for await (const { key, value } of store.range(keysUnder("n", rule))) {
     changes.push({ type: "del", key });
@@ -79,5 +81,4 @@ async function leftOf(
       if (event.isActive)
         ended.push({ ...event, step: event.step + 1, isActive: false, clearedAtMs: endMs, endReason });
   }
-  return { ended, changes };
 }

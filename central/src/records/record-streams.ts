@@ -120,9 +120,11 @@ export class RecordStreams {
 
   /** What changed since the last call, to be committed whole. */
   takeChanges(monotonicMs: number): Change[] {
-    const changes = this.#left.splice(0);
+    // One by one: there may be more than a call takes arguments.
+    const changes = this.#left;
+    this.#left = [];
     for (const stage of this.#stages.values()) {
-      for (const book of stage.rules) changes.push(...book.takeChanges());
+      for (const book of stage.rules) for (const change of book.takeChanges()) changes.push(change);
       const changed = stage.takeChanges(monotonicMs);
       if (changed === null) continue;
       changes.push(...changed.ids, STREAMS.put(CENTRAL_KEYS.records(stage.stream), changed.record));
