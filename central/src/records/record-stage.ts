@@ -379,7 +379,7 @@ export class RecordStage {
         columns: this.#columns,
         pair,
         measure: this.#measureOfRule[pair],
-        textsOf: (row) => this.#decoder.pairTextsOf(values[this.#places[row]] ?? NOTHING, pair),
+        textsOf: (row) => this.#decoder.pairTextsOf(values.at(this.#places[row]) ?? NOTHING, pair),
         nowMs,
       });
       book.forget(this.#idsWatermarkMs);
