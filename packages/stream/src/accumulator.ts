@@ -45,7 +45,7 @@ export interface Accumulator {
   merge(state: Float64Array, at: number, from: Float64Array, fromAt: number): void;
   /** `merge` of these rows, one after another, for the same reason as `addRun`. */
   mergeRows?(state: Float64Array, at: number, states: StateRows, rows: readonly number[]): void;
-  /** Takes out what was merged in before. Only where that is exact. */
+  /** Takes out what was merged in before, as exactly as `merge` is; of accumulators that cannot, a record cannot be taken back. */
   subtract?(state: Float64Array, at: number, from: Float64Array, fromAt: number): void;
   /** The named results; no entry where there was no reading. Never NaN. */
   finish(state: Float64Array, at: number): Readonly<Record<string, number>>;

@@ -9,6 +9,7 @@ export { SESSION_ACCUMULATORS } from "./engine/session-track.ts";
 export * from "./engine/state-key.ts";
 export { decodeWindow } from "./engine/window-codec.ts";
 export * from "./engine/window-engine.ts";
+export * from "./can-retract.ts";
 export * from "./coarse-panes.ts";
 export * from "./coarsen-rows.ts";
 export * from "./count-windows.ts";

@@ -19,6 +19,8 @@ export interface PaneRows {
   readonly state: Float64Array;
   /** For each of `layout.sketches` a column with one sketch a row; null where it is unknown. */
   readonly sketches: readonly SketchColumn[];
+  /** What these rows hold is taken out of the panes again; it was merged in before. */
+  readonly isRetraction?: boolean;
   /** Accumulators of a newer writer, as they came: of all these rows in this order, which nobody here can cut or merge. */
   readonly unread?: readonly UnreadColumn[];
 }

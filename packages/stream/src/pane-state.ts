@@ -1,3 +1,4 @@
+import { beside } from "./accumulators/beside.ts";
 import { setUnknown } from "./accumulators/set-unknown.ts";
 import type { PaneLayout } from "./pane-layout.ts";
 import type { PaneRows } from "./pane-rows.ts";
@@ -39,10 +40,11 @@ export function matchLayouts(layout: PaneLayout, from: PaneLayout): LayoutMatch 
 export function mergeRows(
   layout: PaneLayout,
   state: PaneState,
-  from: Pick<PaneRows, "state" | "sketches" | "layout">,
+  from: Pick<PaneRows, "state" | "sketches" | "layout" | "isRetraction">,
   rows: readonly number[],
   match: LayoutMatch,
 ): void {
+  if (from.isRetraction === true) return subtractRows(layout, state, from, rows, match);
   const { stride } = from.layout;
   const hasReadings = rows.some((row) => from.state[row * stride] > 0);
   if (hasReadings && state.unread !== undefined) state.unread = undefined;
@@ -63,6 +65,30 @@ export function mergeRows(
     if (at >= 0) for (const row of rows) mergeSketch(state.sketches, index, from.sketches[at][row]);
     else if (hasReadings) state.sketches[index] = null;
   }
+}
+
+/** What cannot be taken out of becomes unknown; a pane that nothing is left of is as it was before the first reading, to the bit. */
+function subtractRows(
+  layout: PaneLayout,
+  state: PaneState,
+  from: Pick<PaneRows, "state" | "layout">,
+  rows: readonly number[],
+  match: LayoutMatch,
+): void {
+  const { stride } = from.layout;
+  for (let index = 0; index < layout.accumulators.length; index++) {
+    const accumulator = layout.accumulators[index];
+    const at = layout.offsets[index];
+    const offset = match.offsets[index];
+    if (offset < 0 || accumulator.subtract === undefined) setUnknown(accumulator, state.fields, at);
+    else for (const row of rows) accumulator.subtract(state.fields, at, from.state, row * stride + offset);
+  }
+  state.sketches.fill(null);
+  state.unread = undefined;
+  if (state.fields[0] !== 0) return;
+  const empty = emptyPane(layout);
+  state.fields.set(empty.fields.subarray(0, layout.stride - beside.width));
+  for (const [index, sketch] of empty.sketches.entries()) state.sketches[index] = sketch;
 }
 
 /** Merges one pane into another of the same layout. */

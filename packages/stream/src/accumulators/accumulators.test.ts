@@ -61,6 +61,22 @@ function expectSame(
   }
 }
 
+/** The tolerance is that of all that was ever in, by what is left. */
+function expectTakenBack(
+  actual: Readonly<Record<string, number>>,
+  expected: Readonly<Record<string, number>>,
+  { a, b }: { readonly a: readonly Added[]; readonly b: readonly Added[] },
+): void {
+  const all = [...a, ...b];
+  const absolute = all.reduce((sum, { value }) => sum + Math.abs(value), 0);
+  const squares = all.reduce((sum, { value }) => sum + value * value, 0);
+  const near = (is = 0, was = 0, tolerance = 0) => expect(Math.abs(is - was)).toBeLessThanOrEqual(tolerance);
+  near(actual.sum, expected.sum, 1e-12 * absolute);
+  near(actual.mean, expected.mean, (1e-12 * absolute) / a.length + 5e-324 * all.length);
+  const spread = ({ stddev = 0 }: Readonly<Record<string, number>>) => stddev * stddev;
+  near(spread(actual), spread(expected), (1e-12 * squares * all.length) / a.length + 1e-300);
+}
+
 /** The plain formulas; none where there is no reading. */
 function plain({ name }: Accumulator, all: readonly Added[]): Record<string, number> {
   const values = all.map((one) => one.value);
@@ -168,14 +184,19 @@ describe.each(accumulators)("$name", (accumulator) => {
     );
   });
 
-  test("gives back to the bit what was merged in, where it can", () => {
+  test("gives back what was merged in, where it can, counts to the bit", () => {
     const { subtract } = accumulator;
     if (subtract === undefined) return;
     fc.assert(
       fc.property(readings, readings, (a, b) => {
         const state = mergeOf(accumulator, stateOf(accumulator, a), stateOf(accumulator, b));
         subtract(state, 0, stateOf(accumulator, b), 0);
-        expect(bits(state)).toEqual(bits(stateOf(accumulator, a)));
+        if (name !== "sum" && name !== "mean") {
+          expect(bits(state)).toEqual(bits(stateOf(accumulator, a)));
+          return;
+        }
+        // Of nothing they keep what rounding left: whoever counts beside them makes them empty.
+        if (a.length > 0) expectTakenBack(finish(state, 0), finish(stateOf(accumulator, a), 0), { a, b });
       }),
     );
   });

@@ -39,6 +39,7 @@ export const mean: Accumulator = {
   mergeRows(state, at, { from, stride, offset }, rows) {
     for (let index = 0; index < rows.length; index++) merge(state, at, from, rows[index] * stride + offset);
   },
+  subtract,
   finish(state, at): Readonly<Record<string, number>> {
     const n = state[at];
     const average = state[at + 1];
@@ -73,4 +74,18 @@ function merge(state: Float64Array, at: number, from: Float64Array, fromAt: numb
   state[at] = total;
   state[at + 1] = state[at + 1] + (distance * fromN) / total;
   state[at + 2] = state[at + 2] + from[fromAt + 2] + (distance * distance * n * fromN) / total;
+}
+
+/** `merge` solved for the other side. */
+function subtract(state: Float64Array, at: number, from: Float64Array, fromAt: number): void {
+  const fromN = from[fromAt];
+  if (fromN === 0) return;
+  const total = state[at];
+  const n = total - fromN;
+  const distance = from[fromAt + 1] - state[at + 1];
+  const squares = from[fromAt + 2] + (distance * distance * total * fromN) / n;
+  state[at] = n;
+  state[at + 1] = n === 0 ? 0 : state[at + 1] - (distance * fromN) / n;
+  // One alone has no spread; what rounding leaves of nothing may lie below it.
+  state[at + 2] = n < 2 ? 0 : Math.max(0, state[at + 2] - squares);
 }

@@ -37,6 +37,10 @@ export const sum: Accumulator = {
   mergeRows(state, at, { from, stride, offset }, rows) {
     for (let index = 0; index < rows.length; index++) merge(state, at, from, rows[index] * stride + offset);
   },
+  subtract(state, at, from, fromAt) {
+    add(state, at, -from[fromAt]);
+    state[at + 1] = state[at + 1] - from[fromAt + 1];
+  },
   finish(state, at): Readonly<Record<string, number>> {
     if (Object.is(state[at], -0)) return {};
     const total = state[at] + state[at + 1];
