@@ -5,8 +5,8 @@ export interface RecordMetricView {
   readonly stream: string;
   /** Keys and places from the record down to the value. */
   readonly path: readonly (string | number)[];
-  /** From the value's text to the number that it stands for; null: the value is the number. */
-  readonly map: Readonly<Record<string, number>> | null;
+  /** From the value's text to the number that it stands for, or null: it counts nowhere. Without a map the value is the number. */
+  readonly map: Readonly<Record<string, number | null>> | null;
   /** A record without the value counts nowhere in this metric. */
   readonly isOptional: boolean;
   /** Scale, offset or conversion are applied to the value. */

@@ -63,6 +63,19 @@ export interface RecordStreamConfig {
   readonly recordBytesMax: number;
   readonly dedupeHorizonMs: number;
   readonly dedupeIdsMax: number;
+  /** They are Debezium's change events of a table. Absent: each record stands for itself. */
+  readonly debezium?: DebeziumConfig;
+}
+
+export interface DebeziumConfig {
+  /** Digits behind the point, by column, of decimals that come as bytes without a schema. */
+  readonly decimals: ReadonlyMap<string, number>;
+  /** Columns of days since 1970 that come without a schema. */
+  readonly dates: ReadonlySet<string>;
+  /** IANA name: of what columns without a time zone are; null: as the metric says, or UTC. */
+  readonly timeZone: string | null;
+  /** Rows whose last contribution is kept at most. */
+  readonly rowsMax: number;
 }
 
 export interface KafkaRecordsConfig extends KafkaConnectionConfig {

@@ -35,12 +35,37 @@ export const kafkaRecordsSchema = z.strictObject({
   sasl: kafkaUplinkSchema.shape.sasl,
 });
 
+/** `records.<name>.debezium` as people write it. */
+const debeziumSchema = z.strictObject({
+  decimals: z
+    .record(text(), wholeNumber(0, 1_000))
+    .prefault({})
+    .describe(
+      "Columns that come as a decimal's bytes (decimal.handling.mode precise), and their digits behind the point; where events have a schema it says so.",
+    ),
+  dates: z
+    .array(text())
+    .prefault([])
+    .describe("Columns that come as days since 1970; where events have a schema it says so."),
+  timeZone: takes(z.string().min(1), "an IANA time zone such as Asia/Shanghai")
+    .optional()
+    .describe("The zone of columns of time without one (timestamp, datetime); default: the metric's, or UTC."),
+  rowsMax: wholeNumber(1_000, 1_000_000_000)
+    .prefault(10_000_000)
+    .describe(
+      "Most rows kept on disk, about 300 bytes each, until their windows are final; beyond it the oldest are forgotten, and what changes of their time is set aside.",
+    ),
+});
+
 /** One of `records` as people write it. */
 const records = z.strictObject({
   http: takes(z.strictObject({}), "{}")
     .optional()
     .describe("They are posted to /api/v1/records/<name>: JSON lines, or an array."),
   kafka: kafkaRecordsSchema.optional().describe("They are read from a Kafka topic, all of its partitions."),
+  debezium: debeziumSchema
+    .optional()
+    .describe("They are Debezium's change events in JSON: windows follow the table's rows as they change."),
   outOfOrderness: duration({ min: "0s", max: "1d" })
     .prefault("5s")
     .describe(

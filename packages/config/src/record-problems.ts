@@ -1,20 +1,27 @@
 import { orNearest } from "@millrace/runtime";
+import { canRetract } from "@millrace/stream";
 import type { CentralConfig } from "./central-config.ts";
 import type { Loaded } from "./load.ts";
-import type { Pipeline } from "./pipeline.ts";
+import type { Pipeline, PipelineMetric } from "./pipeline.ts";
 import type { Problem } from "./problem.ts";
 
-/** What does not go together: metrics of streams that central.yaml lacks (problems), and streams that no metric reads (warnings). */
+/**
+ * What does not go together: metrics of streams that central.yaml lacks, or that cannot follow a table's changes (problems), and
+ * streams that no metric reads (warnings).
+ */
 export function recordProblems(
   central: Loaded<CentralConfig>,
   pipeline: Loaded<Pipeline>,
 ): { readonly problems: readonly Problem[]; readonly warnings: readonly Problem[] } {
   const streams = central.config.records.map(({ name }) => name);
+  const tables = new Set(central.config.records.flatMap(({ name, debezium }) => (debezium ? [name] : [])));
   const read = new Set<string>();
   const problems: Problem[] = [];
-  for (const { name, source } of pipeline.config.metrics) {
+  for (const metric of pipeline.config.metrics) {
+    const { name, source } = metric;
     if (source.kind !== "records") continue;
     read.add(source.stream);
+    if (tables.has(source.stream)) problems.push(...changeProblems(metric, source.stream, pipeline));
     if (streams.includes(source.stream)) continue;
     const message = `central.yaml has no records ${source.stream}; ${orNearest(source.stream, streams)}`;
     problems.push(pipeline.problemAt(["metrics", name, "from", "records"], message));
@@ -24,4 +31,32 @@ export function recordProblems(
     central.problemAt(["records", stream], `no metric reads records ${stream}: they are not taken`),
   );
   return { problems, warnings };
+}
+
+/** What of a metric and its windows cannot take back what a row said before it changed. */
+function changeProblems(
+  { name, accumulate }: PipelineMetric,
+  stream: string,
+  { config, problemAt }: Loaded<Pipeline>,
+): Problem[] {
+  const why = `records ${stream} are changes of a table (debezium in central.yaml)`;
+  const sessions = config.windows.filter(({ kind, metric }) => kind === "session" && metric === name);
+  const ofWindows = sessions.map((window) =>
+    problemAt(
+      ["windows", window.name, "session"],
+      `${why}: a session cannot be taken apart again when a row changes; give the window a size`,
+    ),
+  );
+  // Sessions bring accumulators of their own.
+  if (ofWindows.length > 0) return ofWindows;
+  return accumulate.flatMap((accumulator, index) =>
+    canRetract(accumulator)
+      ? []
+      : [
+          problemAt(
+            ["metrics", name, "accumulate", index],
+            `${why}: ${accumulator} cannot take back what a row said before it changed; keep of count, sum, mean, ratio and histogram what is wanted`,
+          ),
+        ],
+  );
 }

@@ -208,8 +208,50 @@ test.each([
     "orders: { http: {}, outOfOrderness: 1h }",
     "3:3: records may be 3600000 ms out of order, and ids are remembered for 600000 ms only: those in between would be set aside; dedupe.horizon must be at least outOfOrderness",
   ],
+  [
+    "orders: { http: {}, debezium: {}, dedupe: { horizon: 1h } }",
+    "3:37: changes of a table are told apart by their place in the database's log, as long as their windows are not final; remove dedupe",
+  ],
+  [
+    "orders: { http: {}, debezium: { timeZone: Asia/Shanghia } }",
+    "3:45: there is no time zone Asia/Shanghia; did you mean Asia/Shanghai?",
+  ],
 ])("records: %s: refused", (records, expected) => {
   expect(problems(() => central(records))).toEqual([expected]);
+});
+
+test("a stream of a table's changes: what its columns are, where events do not say so", () => {
+  const { config } = central(
+    "orders: { http: {}, debezium: { decimals: { amount: 2 }, dates: [day], timeZone: Asia/Shanghai } }",
+  );
+  expect(config.records[0].debezium).toEqual({
+    decimals: new Map([["amount", 2]]),
+    dates: new Set(["day"]),
+    timeZone: "Asia/Shanghai",
+    rowsMax: 10_000_000,
+  });
+});
+
+test("what cannot take back what a row said is refused, with its place", () => {
+  const pipeline = load(
+    ORDERS.replace("labels: { region: $.region } } }", "$&\n    accumulate: [count, sum, max, quantiles]").replace(
+      "failed_1m: { metric: failed, size: 1m }",
+      "failed_1m: { metric: failed, session: { gap: 1m } }",
+    ),
+  );
+  const found = recordProblems(central("orders: { http: {}, debezium: {} }"), pipeline);
+  const why = "records orders are changes of a table (debezium in central.yaml)";
+  const keep = "cannot take back what a row said before it changed; keep of count, sum, mean, ratio and histogram what is wanted";
+  expect(found.problems.map((problem) => formatProblem(problem).replace("/p.yaml:", ""))).toEqual([
+    `6:30: ${why}: max ${keep}`,
+    `6:35: ${why}: quantiles ${keep}`,
+    `15:32: ${why}: a session cannot be taken apart again when a row changes; give the window a size`,
+  ]);
+  const plain = load(ORDERS.replaceAll("labels: { region: $.region } } }", "$&\n    accumulate: [count, sum]"));
+  expect(recordProblems(central("orders: { http: {}, debezium: {} }"), plain).problems).toMatchObject([
+    { line: 7, message: expect.stringMatching(/min cannot/) },
+    { line: 7, message: expect.stringMatching(/max cannot/) },
+  ]);
 });
 
 test("a stream that central lacks is named with the nearest; one that nothing reads is a warning", () => {

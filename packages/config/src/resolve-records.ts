@@ -1,7 +1,9 @@
 import type { RecordStreamConfig } from "./central-config.ts";
 import type { RecordsFile } from "./central-schema.ts";
 import type { ConfigReader } from "./config-reader.ts";
+import { checkTimeZone } from "./check-time-zone.ts";
 import { resolveKafka } from "./resolve-kafka.ts";
+import type { KeyPath } from "./yaml-source.ts";
 
 /** One of `records`: one source, and times that go together. */
 export function resolveRecords(reader: ConfigReader, name: string, records: RecordsFile): RecordStreamConfig {
@@ -16,8 +18,15 @@ export function resolveRecords(reader: ConfigReader, name: string, records: Reco
       [...path, "dedupe", "horizon"],
       `records may be ${outOfOrderness} ms out of order, and ids are remembered for ${dedupe.horizon} ms only: those in between would be set aside; dedupe.horizon must be at least outOfOrderness`,
     );
+  if (records.debezium !== undefined && reader.source.has([...path, "dedupe"]))
+    reader.problem(
+      [...path, "dedupe"],
+      "changes of a table are told apart by their place in the database's log, as long as their windows are not final; remove dedupe",
+      "key",
+    );
   return {
     name,
+    ...resolveDebezium(reader, [...path, "debezium"], records),
     kafka:
       kafka === undefined
         ? null
@@ -33,4 +42,16 @@ export function resolveRecords(reader: ConfigReader, name: string, records: Reco
     dedupeHorizonMs: dedupe.horizon,
     dedupeIdsMax: dedupe.idsMax,
   };
+}
+
+function resolveDebezium(
+  reader: ConfigReader,
+  path: KeyPath,
+  { debezium }: RecordsFile,
+): Pick<RecordStreamConfig, "debezium"> {
+  if (debezium === undefined) return {};
+  const { decimals, dates, timeZone = null, rowsMax } = debezium;
+  if (timeZone !== null) checkTimeZone(reader, [...path, "timeZone"], timeZone);
+  const columns = { decimals: new Map(Object.entries(decimals)), dates: new Set(dates) };
+  return { debezium: { ...columns, timeZone, rowsMax } };
 }

@@ -35,9 +35,14 @@ const json = z.strictObject({
   id: jsonPath().optional().describe("With records: where a record's id stands, a text or a whole number."),
   value: jsonPath().describe("Where the value stands; true and false are 1 and 0."),
   map: z
-    .record(z.string(), finite())
+    .record(
+      z.string(),
+      takes(z.number().nullable(), "a number, or null for a record that does not count in this metric"),
+    )
     .optional()
-    .describe("With records: which number each text that stands there means; others are rejected."),
+    .describe(
+      "With records: which number each text that stands there means, null: none, it does not count in this metric; others are rejected.",
+    ),
   optional: flag()
     .optional()
     .describe(

@@ -6,7 +6,7 @@ const path = z.array(z.union([z.string(), z.number()]));
 const recordMetric = z.object({
   stream: z.string(),
   path,
-  map: z.record(z.string(), z.number()).nullable(),
+  map: z.record(z.string(), z.number().nullable()).nullable(),
   isOptional: z.boolean(),
   isAdjusted: z.boolean(),
   labels: z.array(z.object({ name: z.string(), path })),

@@ -230,6 +230,19 @@ test("an optional value may be missing or null: it counts nowhere; a wrong one i
   expect(read(text({ amount: "x" }))).toBe("bad_value");
 });
 
+test("a text that the map has as null counts nowhere; one that it has not is refused", () => {
+  const map = new Map([
+    ["paid", 0],
+    ["pending", null],
+  ]);
+  const read = reader({ ...ORDERS, measures: [measure("amount"), { ...FAILED, map }] });
+  for (const _ of [1, 2]) {
+    expect(read(text({ payment: "pending" }))).toMatchObject({ values: [expect.any(Number), NaN] });
+    expect(read(text({ payment: "paid" }))).toMatchObject({ values: [expect.any(Number), 0] });
+    expect(read(text({ payment: "failed" }))).toBe("bad_value");
+  }
+});
+
 test("junk never throws", () => {
   const read = reader(ORDERS);
   fc.assert(fc.property(fc.uint8Array({ maxLength: 60 }), (junk) => void read(junk)));

@@ -4,12 +4,13 @@ import { LABEL_LENGTH_MAX } from "../decode/label-length-max.ts";
 import { readNumber } from "../decode/read-number.ts";
 import { shownText } from "../decode/shown-text.ts";
 import type { JsonPath } from "../json-path.ts";
+import type { TimeUnit } from "../source-time.ts";
 import { adjustValue } from "../unit/value-adjustment.ts";
 import { LabelSet } from "./label-set.ts";
 import type { RecordColumns } from "./record-columns.ts";
 import { PAIR_HASH_WORDS, RECORD_HASH_WORDS } from "./record-columns.ts";
 import { FIELD, RecordFields } from "./record-fields.ts";
-import type { RecordLabel, RecordMeasure, RecordSpec } from "./record-spec.ts";
+import type { RecordLabel, RecordMeasure, RecordSpec, RecordTimeSpec } from "./record-spec.ts";
 import type { RecordRefusal, RecordRefusalReason } from "./record-refusal.ts";
 import { RecordTime } from "./record-time.ts";
 import { TextIndex } from "./text-index.ts";
@@ -37,7 +38,10 @@ export class RecordDecoder {
   readonly #fields: RecordFields;
   readonly #idField: number;
   readonly #timeField: number;
+  readonly #timeSpec: RecordTimeSpec;
   readonly #time: RecordTime;
+  /** Of other units, that some records say theirs is in. */
+  readonly #times = new Map<TimeUnit, RecordTime>();
   readonly #measures: readonly RecordMeasure[];
   readonly #valueFields: readonly number[];
   /** Label sets, and of each measure which is its own. */
@@ -51,7 +55,7 @@ export class RecordDecoder {
   #sets: LabelSet[] = [];
   /** By number of a text: whether it can be a label's value. */
   #areLabels: boolean[] = [];
-  /** By measure: what a value's text, by its number, stands for; NaN: nothing. */
+  /** By measure: what a value's text, by its number, stands for; NaN: it counts nowhere. */
   #meanings: Map<number, number>[] = [];
   readonly #content = new Float64Array(1);
   readonly #contentWords = new Int32Array(this.#content.buffer);
@@ -69,6 +73,7 @@ export class RecordDecoder {
     };
     this.#idField = fieldOf(spec.id);
     this.#timeField = fieldOf(spec.time.path);
+    this.#timeSpec = spec.time;
     this.#time = new RecordTime(spec.time);
     this.#measures = spec.measures;
     this.#valueFields = spec.measures.map(({ path }) => fieldOf(path));
@@ -98,11 +103,22 @@ export class RecordDecoder {
   read(bytes: Uint8Array, into: RecordColumns, row: number): RecordRefusal | null {
     const fields = this.#fields;
     const problem = fields.read(bytes);
-    if (problem !== null) return refused("malformed", problem);
+    return problem === null ? this.#fill(this.#time, into, row) : refused("malformed", problem);
+  }
+
+  /** The same of an object that was made of JSON. `time`: how its time is written, where it says so itself. */
+  readObject(root: object, time: TimeUnit | null, into: RecordColumns, row: number): RecordRefusal | null {
+    this.#fields.readObject(root);
+    return this.#fill(this.#timeOf(time), into, row);
+  }
+
+  /** What was read into the fields. Where all but the id cannot be, the id's hash is in the row. */
+  #fill(time: RecordTime, into: RecordColumns, row: number): RecordRefusal | null {
+    const fields = this.#fields;
     const hashAt = row * RECORD_HASH_WORDS;
     if (!this.#hashId(into.hashes, hashAt)) return this.#refuseId();
     const timeField = this.#timeField;
-    const timeMs = this.#time.read(fields, timeField);
+    const timeMs = time.read(fields, timeField);
     if (timeMs !== timeMs) return this.#refuseTime();
     into.timeMs[row] = timeMs;
     this.#content[0] = timeMs;
@@ -167,6 +183,16 @@ export class RecordDecoder {
     this.#sets = this.#setFields.map(({ names, fields }) => new LabelSet(names, fields));
     this.#areLabels = [];
     this.#meanings = this.#measures.map(() => new Map());
+  }
+
+  #timeOf(unit: TimeUnit | null): RecordTime {
+    if (unit === null || unit === this.#timeSpec.unit) return this.#time;
+    let time = this.#times.get(unit);
+    if (time === undefined) {
+      time = new RecordTime({ unit, timeZone: this.#timeSpec.timeZone });
+      this.#times.set(unit, time);
+    }
+    return time;
   }
 
   #hashId(hashes: Int32Array, at: number): boolean {
@@ -301,14 +327,12 @@ export class RecordDecoder {
     const isNone = types[field] === FIELD.none || types[field] === FIELD.null;
     if (text < 0)
       return this.#refuseValue(measure, isNone ? "no_value" : "bad_value", "none of the map's values");
-    let meaning = this.#meanings[measure].get(text);
-    if (meaning === undefined) {
-      meaning = this.#measures[measure].map?.get(this.#texts.textOf(text)) ?? NaN;
-      this.#meanings[measure].set(text, meaning);
-    }
-    return Number.isNaN(meaning)
-      ? this.#refuseValue(measure, "bad_value", "none of the map's values")
-      : meaning;
+    const known = this.#meanings[measure].get(text);
+    if (known !== undefined) return known;
+    const meaning = this.#measures[measure].map?.get(this.#texts.textOf(text));
+    if (meaning === undefined) return this.#refuseValue(measure, "bad_value", "none of the map's values");
+    this.#meanings[measure].set(text, meaning ?? NaN);
+    return meaning ?? NaN;
   }
 
   #refuseId(): RecordRefusal {

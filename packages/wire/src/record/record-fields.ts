@@ -1,6 +1,7 @@
 import { JSON_BYTES } from "../decode/json-bytes.ts";
 import { valueAt } from "../json-path.ts";
 import type { JsonPath } from "../json-path.ts";
+import { parseJsonObject } from "./parse-json-object.ts";
 import { utf8End } from "./utf8-end.ts";
 
 const {
@@ -229,18 +230,18 @@ export class RecordFields {
     }
   }
 
-  #readAny(bytes: Uint8Array): string | null {
-    let root: unknown;
-    try {
-      root = parsed(UTF8.decode(bytes));
-    } catch (error) {
-      return error instanceof TypeError ? "not UTF-8" : "not JSON";
-    }
-    if (typeof root !== "object" || root === null || Array.isArray(root)) return "no JSON object";
+  /** The same of an object that was made of JSON. */
+  readObject(root: object): void {
     this.#scratchEnd = 0;
     for (let field = 0; field < this.#paths.length; field += 1)
       this.#put(field, valueAt(root, this.#paths[field]));
     this.source = this.#scratch;
+  }
+
+  #readAny(bytes: Uint8Array): string | null {
+    const root = parseJsonObject(bytes);
+    if (typeof root === "string") return root;
+    this.readObject(root);
     return null;
   }
 
@@ -273,16 +274,6 @@ function isAt(bytes: Uint8Array, at: number, wanted: Uint8Array): boolean {
   for (let index = 0; index < wanted.length; index += 1)
     if (bytes[at + index] !== wanted[index]) return false;
   return true;
-}
-
-/** Whole numbers that a double does not hold keep their digits: ids of 64 bits are such. */
-function parsed(text: string): unknown {
-  if (!/\d{16}/.test(text)) return JSON.parse(text);
-  return JSON.parse(text, (_key, value: unknown, context?: { readonly source?: string }) => {
-    if (typeof value !== "number" || !Number.isInteger(value) || Number.isSafeInteger(value)) return value;
-    const source = context?.source ?? "";
-    return /^-?\d+$/.test(source) ? BigInt(source) : value;
-  });
 }
 
 function typeOf(value: unknown): number {

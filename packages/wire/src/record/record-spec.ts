@@ -22,7 +22,7 @@ export interface RecordPair {
 export interface RecordTimeSpec {
   readonly path: JsonPath;
   readonly unit: TimeUnit;
-  /** IANA name: of what `iso` texts are that name no zone. Null: UTC. */
+  /** IANA name: of what times are that name no zone. Null: UTC. */
   readonly timeZone: string | null;
 }
 
@@ -30,8 +30,8 @@ export interface RecordMeasure {
   /** For messages. */
   readonly metric: string;
   readonly path: JsonPath;
-  /** From the value's text to the number that it stands for; null: the value is the number. */
-  readonly map: ReadonlyMap<string, number> | null;
+  /** From the value's text to the number that it stands for, or null: it counts nowhere. Without a map the value is the number. */
+  readonly map: ReadonlyMap<string, number | null> | null;
   /** A record without it, or with null, counts nowhere in this metric, and is none that was refused. */
   readonly isOptional: boolean;
   readonly adjustment: ValueAdjustment | null;

@@ -33,7 +33,21 @@ export class RecordTime {
 
   read(fields: RecordFields, field: number): number {
     const type = fields.types[field];
-    if (type === FIELD.number && this.#unit !== "iso") {
+    if (this.#unit !== "iso") {
+      const timeMs = this.#readNumber(fields, field);
+      return this.#zone === null ? timeMs : this.#zone.toUtcMs(timeMs);
+    }
+    if (type !== FIELD.text) return NaN;
+    const plainMs = this.#readPlain(fields.source, fields.starts[field], fields.ends[field]);
+    if (!Number.isNaN(plainMs)) return plainMs;
+    const text = fields.textOf(field);
+    const timeMs = parseSourceTime(text, "iso")?.timeMs ?? NaN;
+    return this.#zone !== null && WITHOUT_ZONE.test(text) ? this.#zone.toUtcMs(timeMs) : timeMs;
+  }
+
+  #readNumber(fields: RecordFields, field: number): number {
+    const type = fields.types[field];
+    if (type === FIELD.number) {
       const number = fields.numbers[field];
       if (Number.isSafeInteger(number)) {
         if (this.#unit === "ms") return bounded(number);
@@ -44,12 +58,7 @@ export class RecordTime {
       return parseSourceTime(plainDigits(fields.textOf(field)), this.#unit)?.timeMs ?? NaN;
     }
     if (type !== FIELD.text) return NaN;
-    if (this.#unit !== "iso") return parseSourceTime(fields.textOf(field), this.#unit)?.timeMs ?? NaN;
-    const plainMs = this.#readPlain(fields.source, fields.starts[field], fields.ends[field]);
-    if (!Number.isNaN(plainMs)) return plainMs;
-    const text = fields.textOf(field);
-    const timeMs = parseSourceTime(text, "iso")?.timeMs ?? NaN;
-    return this.#zone !== null && WITHOUT_ZONE.test(text) ? this.#zone.toUtcMs(timeMs) : timeMs;
+    return parseSourceTime(fields.textOf(field), this.#unit)?.timeMs ?? NaN;
   }
 
   /** `YYYY-MM-DD hh:mm:ss`, with T or a space, perhaps milliseconds, perhaps Z; NaN where it is written otherwise, or wrong. */

@@ -25,7 +25,7 @@ export function readRecord(json: string, metrics: readonly RecordMetric[]): read
       continue;
     }
     const value = map === null ? found : map[scalarText(found) ?? ""];
-    if (typeof value !== "number") return null;
+    if (typeof value !== "number" && !(map !== null && value === null)) return null;
     values.push({ metric, value, labels });
   }
   return values;

@@ -1,0 +1,10 @@
+INSERT INTO orders VALUES ('o-3', '广州', 'food', -0.05, 123456789012345678901234567890.5, 'pending', '2023-10-11 12:01:05', '2023-10-11 12:01:05+08', '2023-10-12', '2023-10-11 12:01:06');
+UPDATE orders SET status = 'paid', amount = 15.75 WHERE order_id = 'o-1';
+UPDATE orders SET order_id = 'o-3b' WHERE order_id = 'o-3';
+DELETE FROM orders WHERE order_id = 'o-2';
+BEGIN;
+INSERT INTO orders VALUES ('o-4', '深圳', 'food', 1.10, NULL, 'pending', '2023-10-11 12:02:00', NULL, NULL, NULL);
+UPDATE orders SET amount = 2.20 WHERE order_id = 'o-4';
+COMMIT;
+TRUNCATE orders;
+INSERT INTO orders VALUES ('o-5', '深圳', 'food', NULL, NULL, 'pending', '2023-10-11 12:03:00', NULL, NULL, NULL);

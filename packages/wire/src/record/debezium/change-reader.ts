@@ -1,0 +1,144 @@
+import type { TimeUnit } from "../../source-time.ts";
+import { isObject, parseJsonObject } from "../parse-json-object.ts";
+import type { RecordRefusal } from "../record-refusal.ts";
+import type { RecordSpec } from "../record-spec.ts";
+import { decimalText } from "./decimal-text.ts";
+import type { Row, RowChange } from "./row-change.ts";
+import { sourcePosition } from "./source-position.ts";
+
+/** What events without a schema do not say of their columns. */
+export interface ColumnTypes {
+  /** Digits behind the point, of columns that come as a decimal's bytes. */
+  readonly decimals: ReadonlyMap<string, number>;
+  /** Columns of days since 1970. */
+  readonly dates: ReadonlySet<string>;
+}
+
+/** A column as an event's schema has it. */
+interface ColumnSchema {
+  readonly name: unknown;
+  readonly parameters: unknown;
+}
+
+const DECIMAL = "org.apache.kafka.connect.data.Decimal";
+const DAYS = new Set(["io.debezium.time.Date", "org.apache.kafka.connect.data.Date"]);
+const TIME_UNITS: ReadonlyMap<unknown, TimeUnit> = new Map([
+  ["io.debezium.time.Timestamp", "ms"],
+  ["org.apache.kafka.connect.data.Timestamp", "ms"],
+  ["io.debezium.time.MicroTimestamp", "us"],
+  ["io.debezium.time.NanoTimestamp", "ns"],
+  ["io.debezium.time.ZonedTimestamp", "iso"],
+  ["io.debezium.time.IsoTimestamp", "iso"],
+  ["io.debezium.time.IsoDate", "iso"],
+]);
+/** What stands in place of a great value that an update has left as it was. */
+const UNAVAILABLE = "__debezium_unavailable_value";
+const DAY_S = 86_400;
+
+/**
+ * Reads Debezium's change events in JSON, with or without Kafka Connect's schema beside the payload (debezium/debezium,
+ * documentation/modules/ROOT/pages/connectors/postgresql.adoc, "Data change events" and "Data type mappings"). Of the row
+ * it makes what a plain record would say: decimals as text, days as seconds.
+ */
+export class ChangeReader {
+  readonly #types: ColumnTypes;
+  /** Columns that somebody reads. */
+  readonly #columns: readonly string[];
+  readonly #timeColumn: string;
+
+  constructor({ id, time, measures }: RecordSpec, types: ColumnTypes) {
+    this.#types = types;
+    const paths = [
+      id,
+      time.path,
+      ...measures.flatMap(({ path, labels }) => [path, ...labels.map((label) => label.path)]),
+    ];
+    this.#columns = [...new Set(paths.map((path) => String(path[0] ?? "")))];
+    this.#timeColumn = String(time.path[0] ?? "");
+  }
+
+  read(bytes: Uint8Array): RowChange | RecordRefusal {
+    const root = parseJsonObject(bytes);
+    if (typeof root === "string") return malformed(root);
+    const hasSchema = isObject(root.schema) && "payload" in root;
+    const event = hasSchema ? root.payload : root;
+    if (!isObject(event) || typeof event.op !== "string") return malformed("no change event: it has no op");
+    const position = sourcePosition(event.source);
+    const schema = hasSchema ? root.schema : null;
+    switch (event.op) {
+      case "c":
+      case "r":
+      case "u": {
+        if (!isObject(event.after)) return malformed(`a change of kind ${event.op} without after`);
+        const columns = columnsOf(schema, "after");
+        return { kind: "row", position, row: this.#row(event.after, columns), timeUnit: this.#timeUnit(columns) };
+      }
+      case "d": {
+        if (!isObject(event.before)) return malformed("a deletion without before: nobody knows of which row");
+        return { kind: "deletion", position, row: this.#row(event.before, columnsOf(schema, "before")) };
+      }
+      case "t":
+        return position === null
+          ? malformed("a truncation whose source has no position")
+          : { kind: "truncation", position };
+      case "m":
+        return { kind: "other" };
+      default:
+        return malformed(`${JSON.stringify(event.op.slice(0, 20))} is no kind of change`);
+    }
+  }
+
+  #row(row: Row, columns: ReadonlyMap<string, ColumnSchema>): Row {
+    const { decimals, dates } = this.#types;
+    const read: Record<string, unknown> = {};
+    for (const column of this.#columns) {
+      if (!Object.hasOwn(row, column)) continue;
+      const schema = columns.get(column);
+      let value = row[column];
+      if (value === UNAVAILABLE) value = null;
+      const scale = schema === undefined ? decimals.get(column) : scaleOf(schema);
+      if (typeof value === "string" && scale !== undefined) value = decimalText(value, scale) ?? value;
+      else if (isObject(value)) value = variableDecimal(value) ?? value;
+      const isDate = schema === undefined ? dates.has(column) : DAYS.has(String(schema.name));
+      if (isDate && column === this.#timeColumn && typeof value === "number") value *= DAY_S;
+      read[column] = value;
+    }
+    return read;
+  }
+
+  #timeUnit(columns: ReadonlyMap<string, ColumnSchema>): TimeUnit | null {
+    const schema = columns.get(this.#timeColumn);
+    if (schema === undefined) return this.#types.dates.has(this.#timeColumn) ? "s" : null;
+    return DAYS.has(String(schema.name)) ? "s" : (TIME_UNITS.get(schema.name) ?? null);
+  }
+}
+
+/** By name, the columns of `before` or `after`; none where there is no schema, or one of another kind. */
+function columnsOf(schema: unknown, side: "before" | "after"): ReadonlyMap<string, ColumnSchema> {
+  const columns = new Map<string, ColumnSchema>();
+  for (const { field, fields } of fieldsOf(schema)) {
+    if (field !== side) continue;
+    for (const column of fieldsOf({ fields }))
+      if (typeof column.field === "string")
+        columns.set(column.field, { name: column.name, parameters: column.parameters });
+  }
+  return columns;
+}
+
+function fieldsOf(struct: unknown): readonly Row[] {
+  return isObject(struct) && Array.isArray(struct.fields) ? struct.fields.filter(isObject) : [];
+}
+
+function scaleOf({ name, parameters }: ColumnSchema): number | undefined {
+  if (name !== DECIMAL || !isObject(parameters)) return undefined;
+  return Number(parameters.scale);
+}
+
+/** `io.debezium.data.VariableScaleDecimal`: of a numeric column without a scale of its own. */
+function variableDecimal({ scale, value }: Row): string | undefined {
+  return typeof scale === "number" && typeof value === "string" ? decimalText(value, scale) : undefined;
+}
+
+function malformed(detail: string): RecordRefusal {
+  return { reason: "malformed", detail };
+}

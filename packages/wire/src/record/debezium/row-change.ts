@@ -1,0 +1,21 @@
+import type { TimeUnit } from "../../source-time.ts";
+import type { SourcePosition } from "./source-position.ts";
+
+/** What a change event says. */
+export type RowChange =
+  | {
+      /** The row is there, as it is now: read by a snapshot, created or updated. */
+      readonly kind: "row";
+      readonly position: SourcePosition | null;
+      readonly row: Row;
+      /** How its time is written, where the event's schema says so. */
+      readonly timeUnit: TimeUnit | null;
+    }
+  /** The row is gone. Only its key is to be trusted: of other columns there may be defaults. */
+  | { readonly kind: "deletion"; readonly position: SourcePosition | null; readonly row: Row }
+  /** All rows are gone. */
+  | { readonly kind: "truncation"; readonly position: SourcePosition | null }
+  /** Nothing of any row. */
+  | { readonly kind: "other" };
+
+export type Row = Readonly<Record<string, unknown>>;

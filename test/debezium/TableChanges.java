@@ -1,0 +1,55 @@
+import io.debezium.engine.ChangeEvent;
+import io.debezium.engine.DebeziumEngine;
+import io.debezium.engine.format.Json;
+import java.io.FileInputStream;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import java.util.Properties;
+import java.util.concurrent.Executors;
+import org.apache.kafka.clients.producer.KafkaProducer;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.serialization.StringSerializer;
+
+/**
+ * Debezium as it is shipped, embedded: `TableChanges <properties> [<kafka bootstrap>]`. Says each change as a line of its
+ * destination, key and value, separated by tabs (null: no value), and writes it to Kafka where there is one.
+ */
+public final class TableChanges {
+  public static void main(String[] args) throws Exception {
+    Properties properties = new Properties();
+    try (FileInputStream file = new FileInputStream(args[0])) {
+      properties.load(file);
+    }
+    PrintStream out = new PrintStream(System.out, true, StandardCharsets.UTF_8);
+    KafkaProducer<String, String> producer = args.length > 1 ? producer(args[1]) : null;
+    DebeziumEngine<ChangeEvent<String, String>> engine =
+        DebeziumEngine.create(Json.class)
+            .using(properties)
+            .using((success, message, error) -> out.println("ended\t" + message + "\t" + error))
+            .notifying(
+                (changes, committer) -> {
+                  for (ChangeEvent<String, String> change : changes) {
+                    if (producer != null)
+                      producer.send(new ProducerRecord<>(change.destination(), change.key(), change.value()));
+                    out.println(change.destination() + "\t" + change.key() + "\t" + change.value());
+                  }
+                  if (producer != null) producer.flush();
+                  for (ChangeEvent<String, String> change : changes) committer.markProcessed(change);
+                  committer.markBatchFinished();
+                })
+            .build();
+    Executors.newSingleThreadExecutor().execute(engine);
+    // Ends with whoever started it.
+    while (System.in.read() >= 0) {}
+    engine.close();
+    if (producer != null) producer.close();
+    System.exit(0);
+  }
+
+  private static KafkaProducer<String, String> producer(String bootstrap) {
+    Properties properties = new Properties();
+    properties.put("bootstrap.servers", bootstrap);
+    properties.put("enable.idempotence", "true");
+    return new KafkaProducer<>(properties, new StringSerializer(), new StringSerializer());
+  }
+}
