@@ -49,7 +49,9 @@ const debeziumSchema = z.strictObject({
     .describe("Columns that come as days since 1970; where events have a schema it says so."),
   timeZone: takes(z.string().min(1), "an IANA time zone such as Asia/Shanghai")
     .optional()
-    .describe("The zone of columns of time without one (timestamp, datetime); default: the metric's, or UTC."),
+    .describe(
+      "The zone of columns of time without one (timestamp, datetime); default: the metric's, or UTC.",
+    ),
   rowsMax: wholeNumber(1_000, 1_000_000_000)
     .prefault(10_000_000)
     .describe(

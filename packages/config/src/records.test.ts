@@ -234,20 +234,26 @@ test("a stream of a table's changes: what its columns are, where events do not s
 
 test("what cannot take back what a row said is refused, with its place", () => {
   const pipeline = load(
-    ORDERS.replace("labels: { region: $.region } } }", "$&\n    accumulate: [count, sum, max, quantiles]").replace(
+    ORDERS.replace(
+      "labels: { region: $.region } } }",
+      "$&\n    accumulate: [count, sum, max, quantiles]",
+    ).replace(
       "failed_1m: { metric: failed, size: 1m }",
       "failed_1m: { metric: failed, session: { gap: 1m } }",
     ),
   );
   const found = recordProblems(central("orders: { http: {}, debezium: {} }"), pipeline);
   const why = "records orders are changes of a table (debezium in central.yaml)";
-  const keep = "cannot take back what a row said before it changed; keep of count, sum, mean, ratio and histogram what is wanted";
+  const keep =
+    "cannot take back what a row said before it changed; keep of count, sum, mean, ratio and histogram what is wanted";
   expect(found.problems.map((problem) => formatProblem(problem).replace("/p.yaml:", ""))).toEqual([
     `6:30: ${why}: max ${keep}`,
     `6:35: ${why}: quantiles ${keep}`,
     `15:32: ${why}: a session cannot be taken apart again when a row changes; give the window a size`,
   ]);
-  const plain = load(ORDERS.replaceAll("labels: { region: $.region } } }", "$&\n    accumulate: [count, sum]"));
+  const plain = load(
+    ORDERS.replaceAll("labels: { region: $.region } } }", "$&\n    accumulate: [count, sum]"),
+  );
   expect(recordProblems(central("orders: { http: {}, debezium: {} }"), plain).problems).toMatchObject([
     { line: 7, message: expect.stringMatching(/min cannot/) },
     { line: 7, message: expect.stringMatching(/max cannot/) },

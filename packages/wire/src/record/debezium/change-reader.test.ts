@@ -15,7 +15,9 @@ import { isLater } from "./source-position.ts";
 const encoder = new TextEncoder();
 
 function captured(name: string): (Uint8Array | null)[] {
-  const lines = readFileSync(join(import.meta.dirname, "captured", `${name}.tsv`), "utf8").trimEnd().split("\n");
+  const lines = readFileSync(join(import.meta.dirname, "captured", `${name}.tsv`), "utf8")
+    .trimEnd()
+    .split("\n");
   return lines.map((line) => {
     const value = line.split("\t")[1];
     return value === "null" ? null : encoder.encode(value);
@@ -133,7 +135,9 @@ test("decimals of any size: what the bytes of their two's complement say", () =>
     fc.property(long, fc.integer({ min: 0, max: 40 }), (unscaled, scale) => {
       let length = 1;
       while (BigInt.asIntN(8 * length, unscaled) !== unscaled) length += 1;
-      const hex = BigInt.asUintN(8 * length, unscaled).toString(16).padStart(2 * length, "0");
+      const hex = BigInt.asUintN(8 * length, unscaled)
+        .toString(16)
+        .padStart(2 * length, "0");
       const text = decimalText(Buffer.from(hex, "hex").toString("base64"), scale) ?? "";
       const [whole, fraction = ""] = text.split(".");
       expect(fraction).toHaveLength(scale);
@@ -183,7 +187,9 @@ test.each([
   ["a truncation from nowhere", { op: "t", source: {} }, /no position/],
   ["a schema alone", { schema: { type: "struct" }, payload: null }, /no op/],
 ])("%s is refused", (_, event, detail) => {
-  const read = new ChangeReader(spec("created_at", "us"), NO_TYPES).read(encoder.encode(JSON.stringify(event)));
+  const read = new ChangeReader(spec("created_at", "us"), NO_TYPES).read(
+    encoder.encode(JSON.stringify(event)),
+  );
   expect(read).toMatchObject({ reason: "malformed", detail: expect.stringMatching(detail) });
 });
 

@@ -71,7 +71,12 @@ export class ChangeReader {
       case "u": {
         if (!isObject(event.after)) return malformed(`a change of kind ${event.op} without after`);
         const columns = columnsOf(schema, "after");
-        return { kind: "row", position, row: this.#row(event.after, columns), timeUnit: this.#timeUnit(columns) };
+        return {
+          kind: "row",
+          position,
+          row: this.#row(event.after, columns),
+          timeUnit: this.#timeUnit(columns),
+        };
       }
       case "d": {
         if (!isObject(event.before)) return malformed("a deletion without before: nobody knows of which row");
