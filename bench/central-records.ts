@@ -105,7 +105,7 @@ export const centralRecords: Bench = {
 
 /** As central calls it: batches from the source, some in each commit. */
 function runStage(orders: readonly Uint8Array[]): number {
-  const stage = new RecordStage(STREAM, METRICS);
+  const stage = new RecordStage(STREAM, { metrics: METRICS });
   const moment = { nowMs: ORDERS_START_MS + 1e9, monotonicMs: 0, finalToMs: -Infinity };
   let checkSum = 0;
   for (let from = 0, batches = 0; from < orders.length; from += BATCH) {
@@ -148,7 +148,7 @@ function runMaps(orders: readonly Uint8Array[]): number {
 
 /** How long a start takes with so many ids remembered, the reading of the disk aside. */
 async function restored(count: number): Promise<{ ids: number; ms: number; bytesPerId: number }> {
-  const stage = new RecordStage({ ...STREAM, dedupeHorizonMs: 86_400_000 }, METRICS);
+  const stage = new RecordStage({ ...STREAM, dedupeHorizonMs: 86_400_000 }, { metrics: METRICS });
   const moment = { nowMs: ORDERS_START_MS + 1e9, monotonicMs: 0, finalToMs: -Infinity };
   const entries: { number: number; bytes: Uint8Array }[] = [];
   const orders = orderTexts(0, count);
@@ -164,7 +164,7 @@ async function restored(count: number): Promise<{ ids: number; ms: number; bytes
       if (change.type === "put") entries.push({ number: entries.length, bytes: change.value });
   }
   if (record === undefined) throw new Error("invariant: something was committed");
-  const again = new RecordStage({ ...STREAM, dedupeHorizonMs: 86_400_000 }, METRICS);
+  const again = new RecordStage({ ...STREAM, dedupeHorizonMs: 86_400_000 }, { metrics: METRICS });
   const before = performance.now();
   await again.restore(
     record,

@@ -14,6 +14,7 @@ const OUTCOME: RecordOutcome = {
   duplicates: 0,
   setAside: 0,
   tooLate: 1,
+  noEffect: 0,
   rejectedCount: 1,
   lost: 0,
   rejected: [{ index: 1, reason: "no_id", detail: "it has no id" }],
@@ -30,6 +31,8 @@ class Target implements RecordTarget {
       ids: 0,
       idsDropped: 0,
       rules: [],
+      rows: null,
+      rowsDropped: 0,
       waitingBytes: 0,
       reading: null,
     };

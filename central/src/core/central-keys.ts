@@ -21,6 +21,8 @@ import type { Lane } from "@millrace/stream";
  *   'R' rule 0                              a rule on records: what it reads, how much it has dropped
  *   'p' rule 0  number u48                  pairs that are known to it (records/distinct-book.ts)
  *   'n' rule 0  key                         what was new of late to one of its keys, and its alarms; texts between zero bytes
+ *   't' stream 0  hash 12 bytes             row of a table that is followed (records/changes/kept-row.ts)
+ *   'x' stream 0  time i64 + 2^63  hash     such a row by the event time until which it is kept; the value says nothing
  *   'd' evidence id 0  part u32             one part of a piece of evidence: its bytes
  *   'v' evidence id 0                       the piece, and which of its parts are held (evidence-book.ts)
  *   'e' text                                the window engine's own keys and values (stream/src/engine/state-key.ts)
@@ -46,6 +48,20 @@ export const CENTRAL_KEYS = {
     const prefix = key("n", rule);
     return (name: string) => join(prefix, encoder.encode(name));
   },
+  row: (stream: string, id: string) => join(key("t", stream), hash(id)),
+  /** The range of a stream's rows behind this one; "": of all. */
+  rowsAfter: (stream: string, id: string) => ({
+    from: id === "" ? key("t", stream) : join(key("t", stream), hash(id), Uint8Array.of(0)),
+    to: join(key("t", stream), new Uint8Array(HASH_BYTES + 1).fill(255)),
+  }),
+  /** The id of a row in its key. */
+  idOfRow: (storeKey: Uint8Array) => hexOf(storeKey.subarray(-HASH_BYTES)),
+  /** `id` "": before all rows of that time. */
+  rowTime: (stream: string, keptMs: number, id: string) => join(key("x", stream), time(keptMs), hash(id)),
+  ofRowTime: (storeKey: Uint8Array) => ({
+    id: hexOf(storeKey.subarray(-HASH_BYTES)),
+    keptMs: timeOf(storeKey.subarray(-HASH_BYTES - 8, -HASH_BYTES)),
+  }),
   evidence: (id: string) => key("v", id),
   evidencePart: (id: string, part: number) => {
     const number = new DataView(new ArrayBuffer(4));
@@ -80,6 +96,11 @@ export function keysUnder(prefix: string, first?: string): { from: Uint8Array; t
   return { from: key(prefix), to: Uint8Array.of(prefix.charCodeAt(0) + 1) };
 }
 
+const HASH_BYTES = 12;
+/** Half the range of unsigned numbers: so times before 1970 come first. */
+const TIME_OFFSET = 2n ** 63n;
+/** As far as a key's times go. */
+const TIME_MS_MAX = 8.64e15;
 const LANE_NUMBERS: Record<Lane, number> = { alarm: 0, live: 1, backfill: 2, evidence: 3 };
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
@@ -90,6 +111,25 @@ function key(prefix: string, ...texts: string[]): Uint8Array {
 
 function text(value: string): Uint8Array {
   return encoder.encode(`${value.replaceAll("\0", "�")}\0`);
+}
+
+function hash(hex: string): Uint8Array {
+  return Uint8Array.from({ length: hex.length / 2 }, (_, at) => parseInt(hex.slice(2 * at, 2 * at + 2), 16));
+}
+
+function hexOf(bytes: Uint8Array): string {
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+function time(timeMs: number): Uint8Array {
+  const bytes = new DataView(new ArrayBuffer(8));
+  const bounded = Math.max(-TIME_MS_MAX, Math.min(TIME_MS_MAX, Math.floor(timeMs)));
+  bytes.setBigUint64(0, BigInt(bounded) + TIME_OFFSET);
+  return new Uint8Array(bytes.buffer);
+}
+
+function timeOf(bytes: Uint8Array): number {
+  return Number(new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0) - TIME_OFFSET);
 }
 
 function u48(value: number): Uint8Array {

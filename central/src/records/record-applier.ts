@@ -32,6 +32,7 @@ export class RecordApplier {
         answers.push(() => reject(new Error(`no metric reads records ${stream}`)));
         continue;
       }
+      await stage.load(batch, this.#store);
       const outcome = stage.take(batch, { ...moment, finalToMs: engine.finalToMsOf(stream) });
       touched.add(stage);
       if (batch.resumedAt !== undefined)
@@ -42,6 +43,8 @@ export class RecordApplier {
         );
       answers.push(() => resolve(outcome));
     }
+    for (const stage of records.all())
+      if (await stage.tidy(this.#store, engine.finalToMsOf(stage.stream))) touched.add(stage);
     for (const stage of touched) {
       await this.#applyRows(stage, moment);
       await this.#applyRules(stage, moment);
@@ -76,6 +79,10 @@ export class RecordApplier {
     for (const rows of stage.takeRows()) {
       await loadEngineKeys(this.#store, engine, engine.needs(rows));
       late.note(stage.stream, engine.apply(rows, nowMs).late, nowMs);
+    }
+    for (const rows of stage.takeRetractions()) {
+      await loadEngineKeys(this.#store, engine, engine.needs(rows));
+      engine.apply(rows, nowMs);
     }
   }
 

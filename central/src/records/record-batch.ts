@@ -26,6 +26,7 @@ export interface RecordOutcome {
   readonly duplicates: number;
   readonly setAside: number;
   readonly tooLate: number;
+  readonly noEffect: number;
   readonly rejectedCount: number;
   /** Beside `received`: records between the position and where the source could go on. */
   readonly lost: number;

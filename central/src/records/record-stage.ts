@@ -1,11 +1,13 @@
 import type { PipelineMetric, RecordStreamConfig } from "@millrace/config";
-import type { Change } from "@millrace/queue";
+import type { Change, Store } from "@millrace/queue";
 import { ExpiringIdSet, paneLayout, PaneTable } from "@millrace/stream";
-import type { IdVerdict, PaneRows } from "@millrace/stream";
+import type { IdVerdict, PaneRows, WindowSpec } from "@millrace/stream";
 import { RecordDecoder, RECORD_HASH_WORDS } from "@millrace/wire";
 import type { RecordRefusal, RecordRefusalReason, RecordSpec } from "@millrace/wire";
 import { CENTRAL_KEYS } from "../core/central-keys.ts";
 import type { DistinctBook } from "./distinct-book.ts";
+import { TableFollower } from "./changes/table-follower.ts";
+import type { ReadChange, TableRecord } from "./changes/table-follower.ts";
 import { IdLog } from "./id-log.ts";
 import { PartitionClock } from "./partition-clock.ts";
 import type { PartitionRecord } from "./partition-clock.ts";
@@ -26,6 +28,8 @@ export interface StreamRecord {
   readonly ids: { readonly watermarkMs: number; readonly floorMs: number } | null;
   /** Numbers of the entries of ids: the first, and the one that comes next. */
   readonly idsFrom: number;
+  /** Of a table that is followed by its changes. */
+  readonly table?: TableRecord;
   /** The stream's time at the commit: the greatest event time and what has passed since; null before the first record. */
   readonly timeMs: number | null;
 }
@@ -46,6 +50,12 @@ export interface StageMoment {
   readonly finalToMs: number;
 }
 
+interface BlockContext {
+  readonly clock: PartitionClock;
+  readonly moment: StageMoment;
+  readonly refuse: (place: number, refusal: RecordRefusal) => void;
+}
+
 /** Records that are judged together: few enough that their columns stay in the processor's caches. */
 const BLOCK = 2_048;
 /** Of an id: its place in the table at its fullest. */
@@ -54,6 +64,14 @@ const ID_BYTES_MAX = 34;
 const AHEAD_HORIZONS = 10_000;
 const PANES_MAX = 1_000_000;
 const NOTHING = new Uint8Array(0);
+
+/** What of the pipeline a stage may need. */
+export interface RecordStageParts {
+  readonly metrics: readonly PipelineMetric[];
+  /** Of all metrics. */
+  readonly windows?: readonly WindowSpec[];
+  readonly rules?: readonly DistinctBook[];
+}
 
 /**
  * Takes the records of one stream: reads them, lets each id through once, and adds what is left to panes, whose deltas leave
@@ -75,6 +93,10 @@ export class RecordStage {
   readonly rules: readonly DistinctBook[];
   /** By rule: its metric's measure. */
   readonly #measureOfRule: readonly number[];
+  /** Null: each record stands for itself. */
+  readonly #follower: TableFollower | null;
+  /** Of batches whose rows are loaded, by place; null: a tombstone. */
+  readonly #changes = new WeakMap<RecordBatch, readonly (ReadChange | RecordRefusal | null)[]>();
   readonly #partitions = new Map<number, PartitionClock>();
   readonly #verdicts: IdVerdict[] = [];
   /** By row of a block: its place in the batch. */
@@ -86,12 +108,8 @@ export class RecordStage {
   #isDirty = false;
   #refused: RefusedRecord[] = [];
 
-  constructor(
-    config: RecordStreamConfig,
-    metrics: readonly PipelineMetric[],
-    rules: readonly DistinctBook[] = [],
-  ) {
-    const { name, kafka, dedupeHorizonMs: horizonMs, dedupeIdsMax: idsMax } = config;
+  constructor(config: RecordStreamConfig, { metrics, windows = [], rules = [] }: RecordStageParts) {
+    const { name, kafka, debezium, dedupeHorizonMs: horizonMs, dedupeIdsMax: idsMax } = config;
     this.stream = name;
     this.source = kafka === null ? "http" : `kafka ${kafka.topic}`;
     this.#config = config;
@@ -100,7 +118,8 @@ export class RecordStage {
     this.#measureOfRule = this.rules.map(({ rule }) =>
       own.findIndex((metric) => metric.name === rule.spec.metric),
     );
-    this.#decoder = new RecordDecoder(specOf(own, this.rules));
+    const spec = specOf(own, debezium?.timeZone ?? null, this.rules);
+    this.#decoder = new RecordDecoder(spec);
     this.#columns = new RecordColumnsBuffer(BLOCK, {
       measures: own.length,
       sets: this.#decoder.setCount,
@@ -119,6 +138,17 @@ export class RecordStage {
       hasContent: true,
     });
     this.#log = new IdLog({ words: RECORD_HASH_WORDS, keyOf: (number) => CENTRAL_KEYS.ids(name, number) });
+    this.#follower =
+      debezium === undefined
+        ? null
+        : new TableFollower({
+            stream: name,
+            debezium,
+            metrics: own,
+            windows,
+            spec,
+            decoder: this.#decoder,
+          });
   }
 
   /** Goes on where the store left off, before anything else. `ids`: its entries from `idsFrom` on, ascending. */
@@ -132,6 +162,7 @@ export class RecordStage {
     if (record.source === this.source)
       for (const each of record.partitions)
         this.#partitions.set(each.partition, new PartitionClock(each, monotonicMs));
+    if (record.table !== undefined) this.#follower?.restore(record.table);
     this.#log.begin(record.idsFrom);
     if (record.ids === null) return;
     const { watermarkMs, floorMs } = record.ids;
@@ -165,6 +196,16 @@ export class RecordStage {
     return this.#totals;
   }
 
+  /** Rows of the table that are kept; null: it follows none. */
+  get rowCount(): number | null {
+    return this.#follower?.rowCount ?? null;
+  }
+
+  /** Rows forgotten before their time because there were too many. */
+  get rowsDroppedCount(): number {
+    return this.#follower?.rowsDroppedCount ?? 0;
+  }
+
   get idCount(): number {
     return this.#ids.idCount;
   }
@@ -172,6 +213,29 @@ export class RecordStage {
   /** Ids forgotten before their time because there were too many. */
   get idsDroppedCount(): number {
     return this.#ids.droppedForIdsCount + this.#ids.droppedForBytesCount;
+  }
+
+  /** Reads a batch of changes, and loads the rows that they are of. To be called before `take` where a table is followed. */
+  async load(batch: RecordBatch, store: Store): Promise<void> {
+    const follower = this.#follower;
+    if (follower === null) return;
+    const { recordBytesMax } = this.#config;
+    const changes = batch.values.map((bytes) => {
+      if (bytes === null) return null;
+      return bytes.length > recordBytesMax ? oversized(bytes.length, recordBytesMax) : follower.read(bytes);
+    });
+    this.#changes.set(batch, changes);
+    await follower.load(
+      store,
+      changes.flatMap((each) => (each !== null && "change" in each ? [each] : [])),
+    );
+  }
+
+  /** Goes on with what takes more than one commit, and forgets what is only of final windows. True: something changed. */
+  async tidy(store: Store, finalToMs: number): Promise<boolean> {
+    const hasChanged = (await this.#follower?.tidy(store, finalToMs)) ?? false;
+    if (hasChanged) this.#isDirty = true;
+    return hasChanged;
   }
 
   /** Judges a batch, and adds what it brings to the panes. What it changes is to be committed before anybody is told. */
@@ -192,8 +256,10 @@ export class RecordStage {
     let skippedCount = 0;
     if (batch.offsets !== null)
       while (skippedCount < count && batch.offsets[skippedCount] < firstOffset) skippedCount += 1;
-    for (let from = skippedCount; from < count; from += BLOCK)
-      this.#takeBlock(batch, from, Math.min(from + BLOCK, count), { clock, moment, refuse });
+    if (this.#follower !== null) this.#follow(this.#follower, batch, skippedCount, { clock, moment, refuse });
+    else
+      for (let from = skippedCount; from < count; from += BLOCK)
+        this.#takeBlock(batch, from, Math.min(from + BLOCK, count), { clock, moment, refuse });
     if (count > skippedCount) {
       clock.busy(moment.monotonicMs);
       this.#add({ received: count - skippedCount });
@@ -239,7 +305,7 @@ export class RecordStage {
 
   /** What the panes have gained since the last call, by metric. */
   takeRows(): PaneRows[] {
-    const all: PaneRows[] = [];
+    const all: PaneRows[] = this.#follower?.takeAdded() ?? [];
     for (const [measure, table] of this.#tables.entries()) {
       if (table === null || table.rowCount === 0) continue;
       const set = this.#decoder.setOf[measure];
@@ -247,6 +313,13 @@ export class RecordStage {
     }
     this.#decoder.forget();
     return all;
+  }
+
+  /** What is to be taken out of the panes again, once what they have gained is in them. */
+  takeRetractions(): PaneRows[] {
+    const rows = this.#follower?.takeRetracted() ?? [];
+    this.#add({ retracted: this.#follower?.takeRetractedCount() ?? 0 });
+    return rows;
   }
 
   /** Records that were refused since the last call. */
@@ -307,23 +380,14 @@ export class RecordStage {
       idsFrom: this.#log.firstNumber,
       timeMs: this.#leadMs === -Infinity ? null : this.#leadMs + monotonicMs,
     };
-    return { record, ids };
+    if (this.#follower === null) return { record, ids };
+    return {
+      record: { ...record, table: this.#follower.export() },
+      ids: [...ids, ...this.#follower.takeChanges()],
+    };
   }
 
-  #takeBlock(
-    batch: RecordBatch,
-    from: number,
-    to: number,
-    {
-      clock,
-      moment,
-      refuse,
-    }: {
-      readonly clock: PartitionClock;
-      readonly moment: StageMoment;
-      readonly refuse: (place: number, refusal: RecordRefusal) => void;
-    },
-  ): void {
+  #takeBlock(batch: RecordBatch, from: number, to: number, { clock, moment, refuse }: BlockContext): void {
     const columns = this.#columns;
     const { values } = batch;
     const { dedupeHorizonMs, outOfOrdernessMs, maxFutureMs, recordBytesMax } = this.#config;
@@ -343,10 +407,7 @@ export class RecordStage {
       }
       const timeMs = columns.timeMs[rows];
       if (timeMs > futureMs) {
-        refuse(place, {
-          reason: "future",
-          detail: `its time is ${timeMs - moment.nowMs} ms ahead of the clock`,
-        });
+        refuse(place, inFuture(timeMs - moment.nowMs));
         continue;
       }
       clock.resume(timeMs + outOfOrdernessMs);
@@ -384,6 +445,53 @@ export class RecordStage {
       });
       book.forget(this.#idsWatermarkMs);
     }
+  }
+
+  /** Judges a batch of changes, one by one. */
+  #follow(
+    follower: TableFollower,
+    batch: RecordBatch,
+    from: number,
+    { clock, moment, refuse }: BlockContext,
+  ): void {
+    const { outOfOrdernessMs, maxFutureMs } = this.#config;
+    const { nowMs, finalToMs } = moment;
+    const changes = this.#changes.get(batch);
+    if (changes === undefined) throw new Error("invariant: a batch of changes is loaded before it is taken");
+    const counts = { aggregated: 0, duplicates: 0, tooLate: 0, setAside: 0, noEffect: 0 };
+    for (let place = from; place < changes.length; place += 1) {
+      let read = changes[place];
+      if (read === null) {
+        counts.noEffect += 1;
+        continue;
+      }
+      if (!("change" in read)) {
+        refuse(place, read);
+        continue;
+      }
+      const timeMs = read.contribution?.timeMs ?? null;
+      if (timeMs !== null && timeMs > nowMs + maxFutureMs)
+        read = { ...read, contribution: null, refusal: inFuture(timeMs - nowMs) };
+      else if (timeMs !== null) {
+        clock.resume(timeMs + outOfOrdernessMs);
+        clock.latestMs = Math.max(clock.latestMs, timeMs);
+      }
+      const latestMs = clock.latestMs === -Infinity ? nowMs : clock.latestMs;
+      const fate = follower.take(read, { finalToMs, latestMs });
+      if (typeof fate !== "string") {
+        refuse(place, fate);
+        continue;
+      }
+      counts[fate] += 1;
+      if (fate !== "setAside" && fate !== "tooLate") continue;
+      const reason = fate === "tooLate" ? "too_late" : "set_aside";
+      const detail =
+        fate === "tooLate"
+          ? `its time ${timeMs} is in final windows only, which end at ${finalToMs}`
+          : `its time ${timeMs} is before that from where on rows are kept`;
+      this.#keep({ reason, detail, ...recordAt(place, batch, clock) });
+    }
+    this.#add(counts);
   }
 
   /** Counts the rows of a block, and adds those that are fresh to the panes. */
@@ -477,6 +585,10 @@ function oversized(byteCount: number, bytesMax: number): RecordRefusal {
   return { reason: "oversized", detail: `${byteCount} bytes are more than ${bytesMax}` };
 }
 
+function inFuture(aheadMs: number): RecordRefusal {
+  return { reason: "future", detail: `its time is ${aheadMs} ms ahead of the clock` };
+}
+
 /** A record of a batch, and where it stands, while the partition's position is still before the batch. */
 function recordAt(
   place: number,
@@ -488,12 +600,17 @@ function recordAt(
 }
 
 /** The id and the time are the same for all metrics of a stream; the pipeline has been checked. */
-function specOf(metrics: readonly PipelineMetric[], rules: readonly DistinctBook[]): RecordSpec {
+function specOf(
+  metrics: readonly PipelineMetric[],
+  timeZone: string | null,
+  rules: readonly DistinctBook[],
+): RecordSpec {
   const sources = metrics.flatMap(({ source }) => (source.kind === "records" ? [source] : []));
   const [first] = sources;
   if (first === undefined) throw new Error("invariant: a stage is made for streams that metrics read");
+  const time = timeZone === null ? first.time : { ...first.time, timeZone };
   const pairs = rules.map(({ rule: { key, value } }) => ({ key, value }));
-  return { id: first.id, time: first.time, measures: sources.map(({ measure }) => measure), pairs };
+  return { id: first.id, time, measures: sources.map(({ measure }) => measure), pairs };
 }
 
 function outcomeOf(
@@ -507,6 +624,7 @@ function outcomeOf(
     duplicates: after.duplicates - before.duplicates,
     setAside: after.setAside - before.setAside,
     tooLate: after.tooLate - before.tooLate,
+    noEffect: after.noEffect - before.noEffect,
     rejectedCount: rejectedOf(after) - rejectedOf(before),
     lost: after.lost - before.lost,
     rejected,

@@ -11,6 +11,10 @@ export interface RecordStreamView {
   readonly partitions: readonly RecordPartitionView[];
   /** Ids that are remembered. */
   readonly ids: number;
+  /** Rows of the table that are kept; null: each record stands for itself. */
+  readonly rows: number | null;
+  /** Rows forgotten before their time, since the start: there were more than `debezium.rowsMax`. */
+  readonly rowsDropped: number;
   /** Ids forgotten before their time, since the start: there were more than `dedupe.idsMax`. */
   readonly idsDropped: number;
   /** Rules on its records. */
@@ -44,7 +48,7 @@ export function recordStreamView(
   stage: RecordStage,
   { monotonicMs, waitingBytes }: { readonly monotonicMs: number; readonly waitingBytes: number },
 ): RecordStreamView {
-  const { stream, source, totals, idCount, idsDroppedCount, rules } = stage;
+  const { stream, source, totals, idCount, idsDroppedCount, rowCount, rowsDroppedCount, rules } = stage;
   const positions = new Map(stage.partitions.map(({ partition, next }) => [partition, next]));
   const partitions = stage
     .watermarks(monotonicMs)
@@ -63,6 +67,8 @@ export function recordStreamView(
       keys: keyCount,
       forgotten: forgottenCount,
     })),
+    rows: rowCount,
+    rowsDropped: rowsDroppedCount,
     waitingBytes,
     reading: null,
   };

@@ -23,6 +23,13 @@ const STREAMS = new StoredJson<StreamRecord>({
     },
   ],
   totals: { received: "number", rejected: { "*": "number" } },
+  "table?": {
+    count: "number",
+    floorMs: NUMBER_OR_NULL,
+    truncated: ["null", { order: ["number"], isExact: "boolean" }],
+    sweptTo: ["null", "string"],
+    groupings: [{ number: "number", of: { "*": ["string"] } }],
+  },
   ids: ["null", { watermarkMs: "number", floorMs: "number" }],
   idsFrom: "number",
   timeMs: NUMBER_OR_NULL,
@@ -31,7 +38,7 @@ const STREAMS = new StoredJson<StreamRecord>({
 export interface RecordStreamsOptions {
   readonly store: Store;
   readonly streams: readonly RecordStreamConfig[];
-  readonly pipeline: Pick<Pipeline, "metrics"> & Partial<Pick<Pipeline, "distinctRules">>;
+  readonly pipeline: Pick<Pipeline, "metrics" | "windows"> & Partial<Pick<Pipeline, "distinctRules">>;
   readonly monotonicMs: number;
 }
 
@@ -63,7 +70,8 @@ export class RecordStreams {
     for (const config of streams) {
       const { name, kafka } = config;
       if (!pipeline.metrics.some((metric) => metric.stream === name)) continue;
-      const stage = new RecordStage(config, pipeline.metrics, books);
+      const { metrics, windows } = pipeline;
+      const stage = new RecordStage(config, { metrics, windows, rules: books });
       const bytes = await store.get(CENTRAL_KEYS.records(name));
       const record = bytes === undefined ? undefined : STREAMS.read(bytes);
       if (record === null) opened.unreadableCount += 1;

@@ -2,7 +2,7 @@ import type { RecordRefusalReason } from "@millrace/wire";
 
 /**
  * What became of a stream's records, since central's store was made:
- * `received = aggregated + duplicates + setAside + tooLate + rejected (all reasons)`.
+ * `received = aggregated + duplicates + setAside + tooLate + noEffect + rejected (all reasons)`.
  */
 export interface RecordTotals {
   readonly received: number;
@@ -16,7 +16,11 @@ export interface RecordTotals {
   readonly setAside: number;
   /** Of a time whose windows are all final. */
   readonly tooLate: number;
+  /** Of a table's changes: what says nothing of a row in a window, such as tombstones. */
+  readonly noEffect: number;
   readonly rejected: Readonly<Partial<Record<RecordRefusalReason, number>>>;
+  /** Of a table's changes, beside `received`: what rows had said before, taken out of windows again. */
+  readonly retracted: number;
   /** Beside `received`: records that the source no longer had when they were asked for. */
   readonly lost: number;
 }
@@ -28,6 +32,8 @@ export const NO_RECORDS: RecordTotals = {
   altered: 0,
   setAside: 0,
   tooLate: 0,
+  noEffect: 0,
   rejected: {},
+  retracted: 0,
   lost: 0,
 };

@@ -76,7 +76,7 @@ export class StagedRecords {
   constructor(nowMs: number, config: RecordStreamConfig = ORDERS) {
     this.nowMs = nowMs;
     this.#config = config;
-    this.stage = new RecordStage(config, [AMOUNT, FAILED]);
+    this.stage = new RecordStage(config, { metrics: [AMOUNT, FAILED] });
   }
 
   get kept(): Kept {
@@ -104,7 +104,7 @@ export class StagedRecords {
   /** The process dies, and another one goes on from the last commit. */
   async crash(): Promise<void> {
     this.monotonicMs = 0;
-    this.stage = new RecordStage(this.#config, [AMOUNT, FAILED]);
+    this.stage = new RecordStage(this.#config, { metrics: [AMOUNT, FAILED] });
     const { record, ids } = this.#kept;
     if (record === null) return;
     await this.stage.restore(record, entriesOf(ids, record.idsFrom), 0);

@@ -21,6 +21,8 @@ export interface PaneRows {
   readonly sketches: readonly SketchColumn[];
   /** What these rows hold is taken out of the panes again; it was merged in before. */
   readonly isRetraction?: boolean;
+  /** They are for panes that are grouped by these labels only, each list as JSON; absent: for all of the metric. */
+  readonly groupings?: ReadonlySet<string>;
   /** Accumulators of a newer writer, as they came: of all these rows in this order, which nobody here can cut or merge. */
   readonly unread?: readonly UnreadColumn[];
 }

@@ -403,7 +403,10 @@ export class WindowEngine {
   /** Where the rows of a batch belong; remembered from `needs` to `apply`. */
   #place(rows: PaneRows): readonly RowPlacement[] {
     if (this.#placed?.rows !== rows) {
-      const views = this.#viewsOf.get(rows.metric) ?? [];
+      const { metric, groupings } = rows;
+      const all = this.#viewsOf.get(metric) ?? [];
+      const views =
+        groupings === undefined ? all : all.filter(({ by }) => groupings.has(JSON.stringify(by)));
       this.#placed = { rows, placements: views.map((view) => new RowPlacement(view, rows)) };
     }
     return this.#placed.placements;

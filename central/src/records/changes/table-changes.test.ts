@@ -1,0 +1,256 @@
+// A table followed by its changes: whatever is repeated, comes in another order or is interrupted, windows say what a plain
+// program makes of the rows that are in the table at the end.
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { AMOUNT_ALL, changeEvent, FollowedTable, NOW } from "./followed-table.test-support.ts";
+import type { Op, OrderRow } from "./followed-table.test-support.ts";
+
+const REGIONS = ["北京", "上海", null];
+const row = (id: number, changes: Partial<OrderRow> = {}): OrderRow => ({
+  id,
+  t: NOW,
+  region: "北京",
+  amount: 2,
+  status: "paid",
+  ...changes,
+});
+
+interface Change {
+  readonly op: Op;
+  readonly lsn: number;
+  readonly row: OrderRow | null;
+}
+
+/** What a database writes of these steps: each is of a row that may be there or not. */
+function logOf(steps: readonly { readonly kind: number; readonly row: OrderRow }[]): Change[] {
+  const ids = new Set<number>();
+  return steps.map(({ kind, row: next }, index): Change => {
+    const lsn = 1_000 + 10 * index;
+    if (kind === 0) {
+      ids.clear();
+      return { op: "t", lsn, row: null };
+    }
+    if (!ids.has(next.id)) {
+      ids.add(next.id);
+      return { op: kind === 1 ? "r" : "c", lsn, row: next };
+    }
+    if (kind > 2) return { op: "u", lsn, row: next };
+    ids.delete(next.id);
+    return { op: "d", lsn, row: next };
+  });
+}
+
+type Values = Readonly<Record<string, number>>;
+
+/** What a first program would say of the rows at the end, by window, region and start; none where there is no row. */
+function plainWindows(log: readonly Change[]): Map<string, Values> {
+  const rows = new Map<number, OrderRow>();
+  for (const { op, row: now } of log) {
+    if (now === null) rows.clear();
+    else if (op === "d") rows.delete(now.id);
+    else rows.set(now.id, now);
+  }
+  const readable = [...rows.values()].filter(({ region }) => region !== null);
+  const groups = Map.groupBy(readable, ({ region, t }) => `${region} ${Math.floor(t / 60_000) * 60_000}`);
+  const windows = new Map<string, Values>();
+  for (const [key, own] of groups) {
+    const amounts = own.map(({ amount }) => amount);
+    const sum = amounts.reduce((a, b) => a + b, 0);
+    const mean = sum / own.length;
+    windows.set(`amount_1m ${key}`, {
+      count: own.length,
+      sum,
+      mean,
+      variance: amounts.reduce((a, b) => a + (b - mean) ** 2, 0) / own.length,
+      le_2: amounts.filter((each) => each <= 2).length,
+      le_5: amounts.filter((each) => each <= 5).length,
+      le_inf: own.length,
+    });
+    const paid = own.filter(({ status }) => status !== "pending");
+    const failed = paid.filter(({ status }) => status === "failed");
+    if (paid.length > 0)
+      windows.set(`failed_1m ${key}`, { count: paid.length, ratio: failed.length / paid.length });
+  }
+  return windows;
+}
+
+async function windowsOf(table: FollowedTable): Promise<Map<string, Values>> {
+  const found = new Map<string, Values>();
+  for (const window of ["amount_1m", "failed_1m"])
+    for (const { group, startMs, values } of await table.results(window)) {
+      const { stddev, ...rest } = values;
+      if (rest.count === 0) expect(values).toEqual({ count: 0 });
+      else
+        found.set(`${window} ${group.region} ${startMs}`, {
+          ...rest,
+          ...(stddev === undefined ? {} : { variance: stddev ** 2 }),
+        });
+    }
+  return found;
+}
+
+function expectSame(found: Map<string, Values>, expected: Map<string, Values>): void {
+  expect([...found.keys()].sort()).toEqual([...expected.keys()].sort());
+  for (const [key, values] of expected) {
+    expect(Object.keys(found.get(key) ?? {}).sort()).toEqual(Object.keys(values).sort());
+    for (const [name, value] of Object.entries(values)) expect(found.get(key)?.[name]).toBeCloseTo(value, 6);
+  }
+}
+
+const step = fc.record({
+  kind: fc.nat(20),
+  row: fc.record({
+    id: fc.nat(6),
+    t: fc.nat(2).map((minute) => NOW - minute * 60_000),
+    region: fc.nat(8).map((at) => REGIONS[at % 4] ?? (at === 2 ? null : "广州")),
+    amount: fc.integer({ min: -500, max: 900 }).map((cents) => cents / 100),
+    status: fc.constantFrom("paid", "failed", "pending"),
+  }),
+});
+
+test("any changes, repeated and in any order, interrupted anywhere: windows of the rows at the end", async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(step, { minLength: 1, maxLength: 40 }),
+      fc.infiniteStream(fc.nat(1_000)),
+      fc.constantFrom("in order", "replayed", "any order"),
+      async (steps, chance, order) => {
+        const next = (below: number) => chance.next().value % below;
+        const log = logOf(steps);
+        let sent = [...log];
+        if (order === "replayed") {
+          // A connector that is started again begins before where it was.
+          for (let restart = 0; restart < 3; restart += 1) {
+            const at = next(sent.length);
+            sent = [...sent.slice(0, at + 1), ...sent.slice(Math.max(0, at - next(10)))];
+          }
+        } else if (order === "any order") {
+          sent.push(...log.filter(() => next(3) === 0));
+          for (let at = sent.length - 1; at > 0; at -= 1) {
+            const other = next(at + 1);
+            [sent[at], sent[other]] = [sent[other], sent[at]];
+          }
+        }
+        const table = await FollowedTable.open();
+        while (sent.length > 0) {
+          const batch = sent.splice(0, 1 + next(8));
+          const fate = (["done", "done", "done", "crash_before", "crash_after"] as const)[next(5)];
+          const crashAt = table.store.triedCount + 1;
+          table.store.fate = (commit) => (commit === crashAt ? fate : "done");
+          await table.post(batch.map(({ op, lsn, row: now }) => changeEvent(op, lsn, now)));
+        }
+        expectSame(await windowsOf(table), plainWindows(log));
+        const { received, aggregated, duplicates, setAside, tooLate, noEffect, rejected } = table.view.totals;
+        const refused = Object.values(rejected).reduce((sum, count) => sum + count, 0);
+        expect(received).toBe(aggregated + duplicates + setAside + tooLate + noEffect + refused);
+      },
+    ),
+    { numRuns: 60 },
+  );
+}, 60_000);
+
+test("an update takes out what the row had said, a deletion all; a window that nothing is left of says so", async () => {
+  const table = await FollowedTable.open();
+  expect(
+    await table.post([
+      changeEvent("r", 1, row(1, { amount: 5 })),
+      changeEvent("c", 2, row(2)),
+      changeEvent("u", 3, row(1, { region: "上海", amount: 7 })),
+    ]),
+  ).toMatchObject({ received: 3, taken: 3 });
+  const byRegion = async () =>
+    Object.fromEntries((await table.results()).map(({ group, values }) => [group.region, values]));
+  expect(await byRegion()).toMatchObject({ 北京: { count: 1, sum: 2 }, 上海: { count: 1, sum: 7 } });
+  expect(table.view).toMatchObject({ rows: 2, totals: { aggregated: 3, retracted: 1 } });
+  const outcome = await table.post([changeEvent("d", 4, { id: 1 }), null, changeEvent("d", 5, { id: 9 })]);
+  expect(outcome).toMatchObject({ received: 3, taken: 1, noEffect: 2 });
+  expect(await byRegion()).toMatchObject({ 上海: { count: 0 } });
+  expect(Object.keys((await byRegion()).上海)).toEqual(["count"]);
+});
+
+test("a change that says the same again leaves windows and their revisions alone", async () => {
+  const table = await FollowedTable.open();
+  await table.post([changeEvent("c", 1, row(1))]);
+  const [{ revision }] = await table.results();
+  await table.post([changeEvent("u", 2, row(1)), changeEvent("u", 2, row(1))]);
+  expect(await table.results()).toMatchObject([{ revision, values: { count: 1 } }]);
+  expect(table.view.totals).toMatchObject({ aggregated: 2, duplicates: 1, retracted: 0 });
+});
+
+test("a row that cannot be read any more is refused, and what it had said is taken out", async () => {
+  const table = await FollowedTable.open();
+  await table.post([changeEvent("c", 1, row(1)), changeEvent("c", 2, row(2))]);
+  const outcome = await table.post([
+    changeEvent("u", 3, row(1, { region: null })),
+    changeEvent("u", 1, row(2)),
+  ]);
+  expect(outcome).toMatchObject({ rejectedCount: 1, duplicates: 1 });
+  expect(outcome.rejected).toMatchObject([{ index: 0, reason: "no_label" }]);
+  expect(await table.results()).toMatchObject([{ values: { count: 1, sum: 2 } }]);
+});
+
+test("an emptied table: its rows are taken out over several commits, a crash between them, and new ones stay", async () => {
+  const table = await FollowedTable.open({ debezium: { ...CHANGES_OF, rowsMax: 100_000 } });
+  const rows = Array.from({ length: 25_000 }, (_, id) => changeEvent("c", 1 + id, row(id)));
+  await table.post(rows);
+  expect(await table.results()).toMatchObject([{ values: { count: 25_000 } }]);
+  table.store.fate = (commit) => (commit === table.store.triedCount + 2 ? "crash_before" : "done");
+  await table.post([changeEvent("t", 50_000, null), changeEvent("c", 50_001, row(7, { amount: 3 }))]);
+  await table.crash();
+  await table.time.run(2_000);
+  expect(await table.results()).toMatchObject([{ values: { count: 1, sum: 3 } }]);
+  expect(table.view).toMatchObject({ rows: 1, totals: { retracted: 25_000 } });
+  // What was before it and comes again is of the table that was.
+  expect(await table.post([changeEvent("c", 40, row(39))])).toMatchObject({ duplicates: 1 });
+}, 30_000);
+
+const CHANGES_OF = { decimals: new Map<string, number>(), dates: new Set<string>(), timeZone: null };
+
+test("rows are kept until their windows are final; what changes after that is too late", async () => {
+  const table = await FollowedTable.open();
+  await table.post([changeEvent("c", 1, row(1)), changeEvent("c", 2, row(2, { t: NOW + 60_000 }))]);
+  expect(table.view.rows).toBe(2);
+  await table.time.run(2 * 3_600_000 - 60_000);
+  await table.post([changeEvent("c", 3, row(3, { t: NOW + 2 * 3_600_000 }))]);
+  await table.time.run(10_000);
+  expect(table.view.rows).toBe(1);
+  expect(
+    await table.post([changeEvent("u", 4, row(1, { amount: 9 })), changeEvent("d", 5, { id: 2 })]),
+  ).toMatchObject({ tooLate: 1, noEffect: 1 });
+  expect(await table.results()).toMatchObject([
+    { state: "final", values: { sum: 2 } },
+    { state: "final", values: { sum: 2 } },
+    { values: { sum: 2 } },
+  ]);
+});
+
+test("more rows than are to be kept: the oldest are forgotten, and what changes of their time is set aside", async () => {
+  const table = await FollowedTable.open({ debezium: { ...CHANGES_OF, rowsMax: 10 } });
+  const rows = Array.from({ length: 15 }, (_, id) =>
+    changeEvent("c", 1 + id, row(id, { t: NOW - 15_000 + id })),
+  );
+  await table.post(rows);
+  expect(table.view).toMatchObject({ rows: 10, rowsDropped: 5 });
+  await table.crash();
+  expect(
+    await table.post([
+      changeEvent("u", 100, row(0, { t: NOW - 15_000, amount: 9 })),
+      changeEvent("u", 101, row(9, { t: NOW - 15_000, amount: 3 })),
+    ]),
+  ).toMatchObject({ setAside: 1, taken: 1 });
+  const [{ values }] = await table.results();
+  expect(values).toMatchObject({ count: 15, sum: 31 });
+});
+
+test("windows that are added later are never told to give back what they were not given", async () => {
+  const table = await FollowedTable.open();
+  await table.post([changeEvent("c", 1, row(1)), changeEvent("c", 2, row(2))]);
+  table.windows = [...table.windows, AMOUNT_ALL];
+  await table.crash();
+  await table.post([changeEvent("u", 3, row(1, { amount: 9 })), changeEvent("d", 4, { id: 2 })]);
+  expect(await table.results()).toMatchObject([{ values: { count: 1, sum: 9 } }]);
+  expect(await table.results("amount_all")).toMatchObject([{ values: { count: 1, sum: 9 } }]);
+  await table.crash();
+  await table.post([changeEvent("u", 5, row(1, { amount: 4 })), changeEvent("c", 6, row(3))]);
+  expect(await table.results("amount_all")).toMatchObject([{ values: { count: 2, sum: 6 } }]);
+});

@@ -1,0 +1,207 @@
+import type { DebeziumConfig, PipelineMetric } from "@millrace/config";
+import type { Change, Store } from "@millrace/queue";
+import type { PaneRows, WindowSpec } from "@millrace/stream";
+import { ChangeReader, isLater, RECORD_HASH_WORDS } from "@millrace/wire";
+import type { RecordDecoder, RecordRefusal, RecordSpec, RowChange } from "@millrace/wire";
+import { RecordColumnsBuffer } from "../record-columns-buffer.ts";
+import { ContributionPanes } from "./contribution-panes.ts";
+import { Groupings } from "./groupings.ts";
+import type { GroupingsRecord } from "./groupings.ts";
+import type { KeptRow, RowContribution } from "./kept-row.ts";
+import { RowBook } from "./row-book.ts";
+import type { RowBookRecord } from "./row-book.ts";
+
+/** What of a followed table survives a restart, beside its rows. */
+export interface TableRecord extends RowBookRecord {
+  readonly groupings: readonly GroupingsRecord[];
+}
+
+/** A change event that was read, before anybody has judged it. */
+export interface ReadChange {
+  readonly change: RowChange;
+  /** Of the row; "" where it is of none. */
+  readonly id: string;
+  /** What the row says now; null: nothing, or it cannot be read. */
+  readonly contribution: RowContribution | null;
+  /** Why the row cannot be read. */
+  readonly refusal: RecordRefusal | null;
+}
+
+/** What became of a change, as the ledger of records calls it. */
+export type ChangeFate = "aggregated" | "duplicates" | "tooLate" | "setAside" | "noEffect";
+
+export interface ChangeMoment {
+  /** What is of an earlier time is in no window any more. */
+  readonly finalToMs: number;
+  /** The greatest event time that the partition has had, or central's time before the first. */
+  readonly latestMs: number;
+}
+
+export interface TableFollowerOptions {
+  readonly stream: string;
+  readonly debezium: DebeziumConfig;
+  readonly metrics: readonly PipelineMetric[];
+  readonly windows: readonly WindowSpec[];
+  readonly spec: RecordSpec;
+  readonly decoder: RecordDecoder;
+}
+
+/**
+ * Follows a table by its change events: what a row said before is taken out of the panes, what it says now is added. Changes of
+ * a row count in the order of their place in the database's log, however often and in whatever order they come.
+ */
+export class TableFollower {
+  readonly #reader: ChangeReader;
+  readonly #decoder: RecordDecoder;
+  readonly #metrics: readonly PipelineMetric[];
+  readonly #columns: RecordColumnsBuffer;
+  readonly #book: RowBook;
+  readonly #added: ContributionPanes;
+  readonly #groupings: Groupings;
+  /** By number of groupings. */
+  readonly #retracted = new Map<number, ContributionPanes>();
+  /** Rows taken out since the last call of `takeRetractedCount`. */
+  #retractedCount = 0;
+
+  constructor({ stream, debezium, metrics, windows, spec, decoder }: TableFollowerOptions) {
+    this.#reader = new ChangeReader(spec, debezium);
+    this.#decoder = decoder;
+    this.#metrics = metrics;
+    this.#columns = new RecordColumnsBuffer(1, { measures: metrics.length, sets: decoder.setCount });
+    this.#book = new RowBook(stream, debezium.rowsMax);
+    this.#added = new ContributionPanes(metrics);
+    this.#groupings = new Groupings(metrics, windows);
+  }
+
+  restore(record: TableRecord): void {
+    this.#book.restore(record);
+    this.#groupings.restore(record.groupings);
+  }
+
+  export(): TableRecord {
+    return { ...this.#book.export(), groupings: this.#groupings.export() };
+  }
+
+  get rowCount(): number {
+    return this.#book.count;
+  }
+
+  get rowsDroppedCount(): number {
+    return this.#book.droppedCount;
+  }
+
+  /** An event without a place for its row is refused. */
+  read(bytes: Uint8Array): ReadChange | RecordRefusal {
+    const change = this.#reader.read(bytes);
+    if ("reason" in change) return change;
+    if (change.kind === "truncation" || change.kind === "other")
+      return { change, id: "", contribution: null, refusal: null };
+    const timeUnit = change.kind === "row" ? change.timeUnit : null;
+    const refusal = this.#decoder.readObject(change.row, timeUnit, this.#columns, 0);
+    if (refusal?.reason === "no_id") return refusal;
+    const id = this.#idText();
+    if (change.kind === "deletion") return { change, id, contribution: null, refusal: null };
+    return { change, id, contribution: refusal === null ? this.#contribution() : null, refusal };
+  }
+
+  /** To be called before `take` of these. */
+  load(store: Store, changes: readonly ReadChange[]): Promise<void> {
+    return this.#book.load(
+      store,
+      changes.flatMap(({ id }) => (id === "" ? [] : [id])),
+    );
+  }
+
+  take({ change, id, contribution, refusal }: ReadChange, moment: ChangeMoment): ChangeFate | RecordRefusal {
+    if (change.kind === "other") return "noEffect";
+    const { position } = change;
+    if (change.kind === "truncation") {
+      if (position === null || this.#book.isOfEmptied(position)) return "duplicates";
+      this.#book.truncate(position, (gone) => this.#retract(gone, moment.finalToMs));
+      return "aggregated";
+    }
+    const known = this.#book.get(id);
+    if (this.#book.isOfEmptied(position) || (known !== null && !isLater(position, known.position)))
+      return "duplicates";
+    const isFinal = contribution !== null && contribution.timeMs < moment.finalToMs;
+    if (known === null && isFinal) return "tooLate";
+    if (known === null && contribution !== null && contribution.timeMs < this.#book.floorMs)
+      return "setAside";
+    const now = isFinal ? null : contribution;
+    this.#replace(known?.contribution ?? null, now, moment.finalToMs);
+    const timeMs = contribution?.timeMs ?? moment.latestMs;
+    const row: KeptRow = { position, keptMs: Math.max(known?.keptMs ?? timeMs, timeMs), contribution: now };
+    this.#book.put(id, row);
+    if (refusal !== null) return refusal;
+    if (isFinal) return "tooLate";
+    return change.kind === "deletion" && (known?.contribution ?? null) === null ? "noEffect" : "aggregated";
+  }
+
+  /** True: something is to be committed. */
+  tidy(store: Store, finalToMs: number): Promise<boolean> {
+    return this.#book.tidy(store, finalToMs, (gone) => this.#retract(gone, finalToMs));
+  }
+
+  takeAdded(): PaneRows[] {
+    return this.#added.take();
+  }
+
+  /** To be merged after what was added. */
+  takeRetracted(): PaneRows[] {
+    return [...this.#retracted].flatMap(([number, panes]) =>
+      panes.take().map((rows) => ({
+        ...rows,
+        isRetraction: true,
+        groupings: this.#groupings.since(number, rows.metric),
+      })),
+    );
+  }
+
+  takeRetractedCount(): number {
+    const count = this.#retractedCount;
+    this.#retractedCount = 0;
+    return count;
+  }
+
+  takeChanges(): Change[] {
+    return this.#book.takeChanges();
+  }
+
+  #replace(before: RowContribution | null, now: RowContribution | null, finalToMs: number): void {
+    // One that says the same as before leaves windows, and their revisions, alone.
+    if (JSON.stringify(before) === JSON.stringify(now)) return;
+    if (before !== null) this.#retract(before, finalToMs);
+    if (now !== null) this.#added.add(now);
+  }
+
+  #retract(contribution: RowContribution, finalToMs: number): void {
+    if (contribution.timeMs < finalToMs) return;
+    const { groupings } = contribution;
+    let panes = this.#retracted.get(groupings);
+    if (panes === undefined) this.#retracted.set(groupings, (panes = new ContributionPanes(this.#metrics)));
+    panes.add(contribution);
+    this.#retractedCount += 1;
+  }
+
+  #idText(): string {
+    const { hashes } = this.#columns;
+    let text = "";
+    // The last word is of the content.
+    for (let word = 0; word < RECORD_HASH_WORDS - 1; word += 1)
+      text += (hashes[word] >>> 0).toString(16).padStart(8, "0");
+    return text;
+  }
+
+  #contribution(): RowContribution {
+    const { timeMs, values, series } = this.#columns;
+    const measures: Record<string, RowContribution["measures"][string]> = {};
+    for (const [measure, { name }] of this.#metrics.entries()) {
+      const value = values[measure][0];
+      // An optional value that is absent is NaN.
+      if (Number.isNaN(value)) continue;
+      const set = this.#decoder.setOf[measure];
+      measures[name] = { value, labels: this.#decoder.labelsOf(set, series[set][0]) };
+    }
+    return { timeMs: timeMs[0], groupings: this.#groupings.number, measures };
+  }
+}
