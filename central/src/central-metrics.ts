@@ -71,7 +71,9 @@ export class CentralMetrics {
   }
 
   #refreshRecords(streams: readonly RecordStreamView[], nowMs: number): void {
-    for (const { stream, totals, partitions, ids, idsDropped, rules, waitingBytes, reading } of streams) {
+    for (const view of streams) {
+      const { stream, totals, partitions, ids, idsDropped, rows, rowsDropped, rules } = view;
+      const { waitingBytes, reading } = view;
       const records = this.#metrics.counter("millrace_central_records_total");
       for (const [outcome, total] of Object.entries(recordsByOutcome(totals)))
         records.follow(total, { stream, outcome });
@@ -81,6 +83,10 @@ export class CentralMetrics {
         this.#metrics.gauge("millrace_central_rule_pairs").set(known, { rule });
         this.#metrics.gauge("millrace_central_rule_keys").set(keys, { rule });
         this.#metrics.counter("millrace_central_rule_forgotten_total").follow(forgotten, { rule });
+      }
+      if (rows !== null) {
+        this.#metrics.gauge("millrace_central_record_rows").set(rows, { stream });
+        this.#metrics.counter("millrace_central_record_rows_dropped_total").follow(rowsDropped, { stream });
       }
       this.#metrics.gauge("millrace_central_record_waiting_bytes").set(waitingBytes, { stream });
       if (reading !== null)
@@ -118,11 +124,12 @@ function recordsByOutcome({
   setAside,
   tooLate,
   duplicates,
+  noEffect,
   rejected,
   ...totals
 }: RecordTotals): Record<string, number> {
   const reasons = Object.entries(rejected).map(([reason, count]) => [`rejected.${reason}`, count]);
-  const renamed = { set_aside: setAside, too_late: tooLate, duplicate: duplicates };
+  const renamed = { set_aside: setAside, too_late: tooLate, duplicate: duplicates, no_effect: noEffect };
   return { ...totals, ...renamed, ...Object.fromEntries(reasons) };
 }
 

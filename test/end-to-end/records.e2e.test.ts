@@ -22,9 +22,9 @@ async function streamOf(central: CentralHarness): Promise<RecordStreamView> {
 }
 
 function expectSum({ totals }: RecordStreamView): void {
-  const { received, aggregated, duplicates, setAside, tooLate, rejected } = totals;
+  const { received, aggregated, duplicates, setAside, tooLate, noEffect, rejected } = totals;
   const refused = Object.values(rejected).reduce((sum, count) => sum + count, 0);
-  expect(received).toBe(aggregated + duplicates + setAside + tooLate + refused);
+  expect(received).toBe(aggregated + duplicates + setAside + tooLate + noEffect + refused);
 }
 
 test(

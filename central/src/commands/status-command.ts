@@ -135,7 +135,7 @@ function activeCount(alarms: readonly AlarmView[]): string {
 }
 
 function recordTable(streams: readonly RecordStreamView[]): string {
-  const rows = streams.map(({ stream, source, totals, partitions, reading }) => {
+  const rows = streams.map(({ stream, source, totals, partitions, rows: kept, reading }) => {
     const watermarks = partitions.map(({ watermarkMs }) => watermarkMs ?? Infinity);
     const slowestMs = Math.min(...watermarks, Infinity);
     const rejected = Object.values(totals.rejected).reduce((sum, count) => sum + count, 0);
@@ -151,8 +151,10 @@ function recordTable(streams: readonly RecordStreamView[]): string {
       String(totals.duplicates),
       String(totals.setAside),
       String(totals.tooLate),
+      String(totals.noEffect),
       String(rejected),
       String(totals.lost),
+      kept === null ? "" : String(kept),
       reading === null || reading.state === "reading"
         ? ""
         : `${reading.state.replaceAll("_", " ")}: ${reading.reason}`,
@@ -170,8 +172,10 @@ function recordTable(streams: readonly RecordStreamView[]): string {
       "duplicates",
       "set aside",
       "too late",
+      "no effect",
       "rejected",
       "lost",
+      "rows",
       "",
     ],
     rows,

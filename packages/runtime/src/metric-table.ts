@@ -269,7 +269,7 @@ export const METRIC_TABLE = {
   millrace_central_records_total: {
     type: "counter",
     labels: ["stream", "outcome"],
-    help: "Records of a stream by ledger entry: received, aggregated, duplicate, set_aside, too_late, rejected.<reason>; the others add up to received. Beside them: altered (duplicates with another content), lost (gone before they could be read).",
+    help: "Records of a stream by ledger entry: received, aggregated, duplicate, set_aside, too_late, no_effect (tombstones and the like), rejected.<reason>; the others add up to received. Beside them: altered (duplicates with another content), retracted (what rows of a table had said before), lost (gone before they could be read).",
   },
   millrace_central_record_ids: {
     type: "gauge",
@@ -295,6 +295,16 @@ export const METRIC_TABLE = {
     type: "counter",
     labels: ["rule"],
     help: "Of a rule on records: pairs and keys forgotten before their time, because there were more than are kept.",
+  },
+  millrace_central_record_rows: {
+    type: "gauge",
+    labels: ["stream"],
+    help: "Rows of a followed table that are kept until their windows are final.",
+  },
+  millrace_central_record_rows_dropped_total: {
+    type: "counter",
+    labels: ["stream"],
+    help: "Rows forgotten before their time since the start: there were more than `debezium.rowsMax`.",
   },
   millrace_central_record_waiting_bytes: {
     type: "gauge",
