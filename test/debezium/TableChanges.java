@@ -12,7 +12,7 @@ import org.apache.kafka.common.serialization.StringSerializer;
 
 /**
  * Debezium as it is shipped, embedded: `TableChanges <properties> [<kafka bootstrap>]`. Says each change as a line of its
- * destination, key and value, separated by tabs (null: no value), and writes it to Kafka where there is one.
+ * destination, key and value, separated by tabs (null: no value), once it is in Kafka, where there is one.
  */
 public final class TableChanges {
   public static void main(String[] args) throws Exception {
@@ -28,13 +28,15 @@ public final class TableChanges {
             .using((success, message, error) -> out.println("ended\t" + message + "\t" + error))
             .notifying(
                 (changes, committer) -> {
-                  for (ChangeEvent<String, String> change : changes) {
-                    if (producer != null)
+                  if (producer != null) {
+                    for (ChangeEvent<String, String> change : changes)
                       producer.send(new ProducerRecord<>(change.destination(), change.key(), change.value()));
-                    out.println(change.destination() + "\t" + change.key() + "\t" + change.value());
+                    producer.flush();
                   }
-                  if (producer != null) producer.flush();
-                  for (ChangeEvent<String, String> change : changes) committer.markProcessed(change);
+                  for (ChangeEvent<String, String> change : changes) {
+                    out.println(change.destination() + "\t" + change.key() + "\t" + change.value());
+                    committer.markProcessed(change);
+                  }
                   committer.markBatchFinished();
                 })
             .build();

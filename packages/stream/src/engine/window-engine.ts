@@ -405,8 +405,7 @@ export class WindowEngine {
     if (this.#placed?.rows !== rows) {
       const { metric, groupings } = rows;
       const all = this.#viewsOf.get(metric) ?? [];
-      const views =
-        groupings === undefined ? all : all.filter(({ by }) => groupings.has(JSON.stringify(by)));
+      const views = groupings === undefined ? all : all.filter(({ by }) => groupings.has(JSON.stringify(by)));
       this.#placed = { rows, placements: views.map((view) => new RowPlacement(view, rows)) };
     }
     return this.#placed.placements;
