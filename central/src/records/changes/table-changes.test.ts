@@ -177,6 +177,15 @@ test("a change that says the same again leaves windows and their revisions alone
   expect(table.view.totals).toMatchObject({ aggregated: 2, duplicates: 1, retracted: 0 });
 });
 
+test("a change that stands where the snapshot does comes after it, whichever is read first", async () => {
+  for (const isReadFirst of [true, false]) {
+    const table = await FollowedTable.open();
+    const both = [changeEvent("r", 5, row(1)), changeEvent("u", 5, row(1, { amount: 7 }))];
+    await table.post(isReadFirst ? both : both.toReversed());
+    expect(await table.results()).toMatchObject([{ values: { count: 1, sum: 7 } }]);
+  }
+});
+
 test("a row that cannot be read any more is refused, and what it had said is taken out", async () => {
   const table = await FollowedTable.open();
   await table.post([changeEvent("c", 1, row(1)), changeEvent("c", 2, row(2))]);
@@ -205,6 +214,20 @@ test("an emptied table: its rows are taken out over several commits, a crash bet
 }, 30_000);
 
 const CHANGES_OF = { decimals: new Map<string, number>(), dates: new Set<string>(), timeZone: null };
+
+test("the watermark goes by rows' own times, which changes of old rows do not move", async () => {
+  const table = await FollowedTable.open();
+  await table.post([changeEvent("c", 1, row(1)), changeEvent("c", 2, row(2, { t: NOW - 120_000 }))]);
+  const watermark = () => table.view.partitions[0].watermarkMs;
+  expect(watermark()).toBe(NOW - 5_000);
+  await table.post([
+    changeEvent("u", 3, row(2, { t: NOW - 120_000, amount: 9 })),
+    changeEvent("d", 4, { id: 1 }),
+  ]);
+  expect(watermark()).toBe(NOW - 5_000);
+  await table.post([changeEvent("c", 5, row(3, { t: NOW + 1_000 }))]);
+  expect(watermark()).toBe(NOW - 4_000);
+});
 
 test("rows are kept until their windows are final; what changes after that is too late", async () => {
   const table = await FollowedTable.open();
