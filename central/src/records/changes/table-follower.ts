@@ -169,7 +169,7 @@ export class TableFollower {
 
   #replace(before: RowContribution | null, now: RowContribution | null, finalToMs: number): void {
     // One that says the same as before leaves windows, and their revisions, alone.
-    if (JSON.stringify(before) === JSON.stringify(now)) return;
+    if (before !== null && now !== null && JSON.stringify(before) === JSON.stringify(now)) return;
     if (before !== null) this.#retract(before, finalToMs);
     if (now !== null) this.#added.add(now);
   }

@@ -179,6 +179,15 @@ test("of other databases: MySQL's binlog, and else the time, where what is read 
   expect(at({ connector: "other" })).toBe(null);
 });
 
+test("ids of 64 bits keep their digits", () => {
+  const reader = new ChangeReader(spec("created_at", "us"), NO_TYPES);
+  const event =
+    '{"op":"c","after":{"order_id":9007199254740993,"created_at":1},"source":{"ts_ns":1795674473864261000}}';
+  expect(reader.read(encoder.encode(event))).toMatchObject({
+    row: { order_id: 9_007_199_254_740_993n, created_at: 1 },
+  });
+});
+
 test.each([
   ["a plain record", { order_id: "o-1", amount: 1 }, /no op/],
   ["an unknown kind", { op: "x", after: {} }, /"x" is no kind of change/],

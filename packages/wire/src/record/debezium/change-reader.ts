@@ -58,7 +58,13 @@ export class ChangeReader {
   }
 
   read(bytes: Uint8Array): RowChange | RecordRefusal {
-    const root = parseJsonObject(bytes);
+    const read = this.#read(parseJsonObject(bytes, { mayRound: true }));
+    // Each event has nanoseconds that a double does not hold, and nobody reads; ids of 64 bits are few.
+    const isRounded = "row" in read && Object.values(read.row).some(isGreat);
+    return isRounded ? this.#read(parseJsonObject(bytes)) : read;
+  }
+
+  #read(root: Row | string): RowChange | RecordRefusal {
     if (typeof root === "string") return malformed(root);
     const hasSchema = isObject(root.schema) && "payload" in root;
     const event = hasSchema ? root.payload : root;
@@ -116,6 +122,10 @@ export class ChangeReader {
     if (schema === undefined) return this.#types.dates.has(this.#timeColumn) ? "s" : null;
     return DAYS.has(String(schema.name)) ? "s" : (TIME_UNITS.get(schema.name) ?? null);
   }
+}
+
+function isGreat(value: unknown): boolean {
+  return typeof value === "number" && Number.isInteger(value) && !Number.isSafeInteger(value);
 }
 
 /** By name, the columns of `before` or `after`; none where there is no schema, or one of another kind. */
