@@ -220,7 +220,9 @@ export class RecordStage {
     const follower = this.#follower;
     if (follower === null) return;
     const { recordBytesMax } = this.#config;
-    const changes = batch.values.map((bytes) => {
+    const { values } = batch;
+    const changes = Array.from({ length: values.length }, (_, place) => {
+      const bytes = values.at(place) ?? null;
       if (bytes === null) return null;
       return bytes.length > recordBytesMax ? oversized(bytes.length, recordBytesMax) : follower.read(bytes);
     });
