@@ -26,11 +26,20 @@ export function recordProblems(
     const message = `central.yaml has no records ${source.stream}; ${orNearest(source.stream, streams)}`;
     problems.push(pipeline.problemAt(["metrics", name, "from", "records"], message));
   }
+  for (const { stream, spec } of pipeline.config.distinctRules)
+    if (tables.has(stream)) problems.push(ruleProblem(spec.name, stream, pipeline));
   const unread = streams.filter((stream) => !read.has(stream));
   const warnings = unread.map((stream) =>
     central.problemAt(["records", stream], `no metric reads records ${stream}: they are not taken`),
   );
   return { problems, warnings };
+}
+
+function ruleProblem(rule: string, stream: string, { problemAt }: Loaded<Pipeline>): Problem {
+  return problemAt(
+    ["rules", rule, "when"],
+    `${ofTable(stream)}: a rule on records cannot take back what it made of a row that changes; give it a window instead`,
+  );
 }
 
 /** What of a metric and its windows cannot take back what a row said before it changed. */
@@ -39,7 +48,7 @@ function changeProblems(
   stream: string,
   { config, problemAt }: Loaded<Pipeline>,
 ): Problem[] {
-  const why = `records ${stream} are changes of a table (debezium in central.yaml)`;
+  const why = ofTable(stream);
   const sessions = config.windows.filter(({ kind, metric }) => kind === "session" && metric === name);
   const ofWindows = sessions.map((window) =>
     problemAt(
@@ -59,4 +68,8 @@ function changeProblems(
           ),
         ],
   );
+}
+
+function ofTable(stream: string): string {
+  return `records ${stream} are changes of a table (debezium in central.yaml)`;
 }

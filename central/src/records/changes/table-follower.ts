@@ -67,7 +67,11 @@ export class TableFollower {
     this.#reader = new ChangeReader(spec, debezium);
     this.#decoder = decoder;
     this.#metrics = metrics;
-    this.#columns = new RecordColumnsBuffer(1, { measures: metrics.length, sets: decoder.setCount });
+    this.#columns = new RecordColumnsBuffer(1, {
+      measures: metrics.length,
+      sets: decoder.setCount,
+      pairs: 0,
+    });
     this.#book = new RowBook(stream, debezium.rowsMax);
     this.#added = new ContributionPanes(metrics);
     this.#groupings = new Groupings(metrics, windows);

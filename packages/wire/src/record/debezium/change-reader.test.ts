@@ -96,6 +96,7 @@ function timesOf(name: string, of: RecordSpec, dates: readonly string[] = []): (
     timeMs: new Float64Array(1),
     values: [new Float64Array(1), new Float64Array(1)],
     series: [new Uint32Array(1), new Uint32Array(1)],
+    pairs: [],
   };
   return captured(name)
     .slice(0, 2)
@@ -212,6 +213,7 @@ test("whatever stands where an event should: a reason or a change, never an exce
     timeMs: new Float64Array(1),
     values: [new Float64Array(1), new Float64Array(1)],
     series: [new Uint32Array(1), new Uint32Array(1)],
+    pairs: [],
   };
   const mutated = fc.tuple(fc.nat(text.length), fc.nat(30), fc.string()).map(([at, cut, put]) => {
     return `${text.slice(0, at)}${put}${text.slice(at + cut)}`;
