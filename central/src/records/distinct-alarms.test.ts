@@ -128,6 +128,17 @@ test("a record that comes again with another payee is not judged", async () => {
   expect(central.alarms()).toEqual([]);
 });
 
+test("what a source brings that was away for longer than records may come late is judged all the same", async () => {
+  const { central, time } = await start();
+  void post(central, [transfer("a0", "p", NOW)]);
+  await time.run(2_400_000);
+  void post(central, ten("a1", NOW + 60_000));
+  await time.run(10);
+  expect(central.alarms()).toMatchObject([{ labels: { account: "a1" }, isActive: true }]);
+  await time.run(500);
+  expect(central.alarms()).toMatchObject([{ isActive: false, clearedAtMs: NOW + 360_000 }]);
+});
+
 test("of long ago it is historical: for the record, nobody is notified", async () => {
   const { central, time } = await start();
   void post(central, ten("a1", NOW - 7_200_000));
@@ -213,7 +224,11 @@ test("keys that have had nothing new for long leave the store", async () => {
   );
   await time.run(300);
   expect(await stored(store, "n")).toBe(100);
-  await time.run(3_600_000);
+  await time.run(1_000_000);
+  // A source that was away may still bring what lies before.
+  expect(await stored(store, "n")).toBe(100);
+  void post(central, [transfer("a0", "p", NOW + 1_000_000)]);
+  await time.run(300);
   expect(await stored(store, "n")).toBe(0);
   expect(central.recordStreams()[0].rules).toMatchObject([{ known: 100, keys: 0 }]);
 });

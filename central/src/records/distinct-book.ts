@@ -152,9 +152,8 @@ export class DistinctBook {
   }
 
   /** Ends alarms that were raised in commits before this one. */
-  end(watermarkMs: number): void {
-    this.#detector.forget(watermarkMs);
-    this.#detector.end();
+  end(timeMs: number): void {
+    this.#detector.end(timeMs);
   }
 
   takeEvents(): AlarmEvent[] {

@@ -56,7 +56,7 @@ class Judge {
 
   pass(watermarkMs: number): AlarmEvent[] {
     this.detector.forget(watermarkMs);
-    this.detector.end();
+    this.detector.end(watermarkMs);
     return this.#commit();
   }
 

@@ -86,7 +86,7 @@ interface KeyState {
 
 /**
  * Judges one rule, exactly: the alarms of a key are the spells of event time in which its window `(t - withinMs, t]` has at least
- * so many values that were new. Raised with the record that makes it so, ended once the watermark is past the spell's end.
+ * so many values that were new. Raised with the record that makes it so, ended once the stream's time is past the spell's end.
  *
  * Records may come in any order within the lateness, and what then was wrong is made right: a value that turns out to have been
  * known is taken out, and an alarm without its spell is withdrawn. For that the times at which values were new are kept for the
@@ -103,6 +103,8 @@ export class DistinctDetector {
   readonly #changed = new Set<string>();
   #events: AlarmEvent[] = [];
   #watermarkMs = -Infinity;
+  /** Alarms whose spells end by then have ended. */
+  #endedToMs = -Infinity;
   #droppedCount = 0;
 
   constructor(rule: DistinctRuleSpec, limits: DistinctLimits) {
@@ -162,7 +164,7 @@ export class DistinctDetector {
       this.#settle(name, state, record);
   }
 
-  /** Forgets what no record can change any more. The watermark never goes back. */
+  /** Forgets what no record can change any more: by records alone, not by time that passes. The watermark never goes back. */
   forget(watermarkMs: EventTimeMs): void {
     if (watermarkMs > this.#watermarkMs) this.#watermarkMs = watermarkMs;
     const { withinMs } = this.rule;
@@ -179,12 +181,16 @@ export class DistinctDetector {
     }
   }
 
-  /** Ends the alarms whose spells the watermark has passed; some time after they were raised, so that somebody can hear of them. */
-  end(): void {
+  /**
+   * Ends the alarms whose spells end by then; some time after they were raised, so that somebody can hear of them. It may lie ahead
+   * of the watermark, where time passes and nothing comes: what comes then after all, raises and renews.
+   */
+  end(timeMs: EventTimeMs): void {
+    if (timeMs > this.#endedToMs) this.#endedToMs = timeMs;
     for (const name of this.#raised) {
       const state = this.#keys.get(name);
       const isDue = ({ event, endMs }: DistinctAlarm): boolean =>
-        event.isActive && endMs <= this.#watermarkMs;
+        event.isActive && endMs <= this.#endedToMs;
       if (state === undefined || !state.alarms.some(isDue)) continue;
       state.alarms = state.alarms.map((alarm) =>
         isDue(alarm) ? this.#emit(alarm, over(alarm.event, alarm.endMs)) : alarm,
@@ -326,7 +332,7 @@ export class DistinctDetector {
     const activeAtMs = isFirm ? alarm.activeAtMs : spell.activeAtMs;
     const renewed = { ...spell, activeAtMs, event: alarm.event };
     const { event } = alarm;
-    const isOver = !event.isActive && event.endReason === undefined && spell.endMs <= this.#watermarkMs;
+    const isOver = !event.isActive && event.endReason === undefined && spell.endMs <= this.#endedToMs;
     const isSame = activeAtMs === alarm.activeAtMs && (isOver ? spell.endMs === alarm.endMs : event.isActive);
     if (isSame) return renewed;
     const { endReason: _, ...rest } = event;
