@@ -94,7 +94,13 @@ export const OPENAPI = {
     "/api/v1/sinks": {
       get: get("Where windows and alarms go, and how far each has them", list("sinks"), []),
     },
-    "/api/v1/records": { get: get("Streams of records: positions, watermarks, ledger", list("streams"), []) },
+    "/api/v1/records": {
+      get: get(
+        "Streams of records: positions, watermarks, ledger, what rules on them know",
+        list("streams"),
+        [],
+      ),
+    },
     "/api/v1/records/{stream}": {
       post: {
         summary:
@@ -118,7 +124,7 @@ export const OPENAPI = {
       },
     },
     "/api/v1/pipeline": {
-      get: get("Metrics and windows", object, []),
+      get: get("Metrics, windows, and the rules on records that central judges", object, []),
       post: {
         summary:
           "Have an agent, or all of a site, run this pipeline: validated there, applied without loss, kept until its file is changed; only where control is allowed, or from the server's own machine",

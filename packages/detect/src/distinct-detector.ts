@@ -189,8 +189,7 @@ export class DistinctDetector {
     if (timeMs > this.#endedToMs) this.#endedToMs = timeMs;
     for (const name of this.#raised) {
       const state = this.#keys.get(name);
-      const isDue = ({ event, endMs }: DistinctAlarm): boolean =>
-        event.isActive && endMs <= this.#endedToMs;
+      const isDue = ({ event, endMs }: DistinctAlarm): boolean => event.isActive && endMs <= this.#endedToMs;
       if (state === undefined || !state.alarms.some(isDue)) continue;
       state.alarms = state.alarms.map((alarm) =>
         isDue(alarm) ? this.#emit(alarm, over(alarm.event, alarm.endMs)) : alarm,
