@@ -71,6 +71,7 @@ const ALARM: AlarmView = {
   message: "temperature 81.5 above 80",
   level: "high",
   isSuppressed: true,
+  evidence: [{ id: "t-1", timeMs: 1_767_607_200_000, labels: { payee: "a12" }, value: 432.1 }],
   agent: "alpha-1",
   site: "alpha",
   receivedAtMs: 1_767_607_200_100,
@@ -94,7 +95,7 @@ test("an alarm's record is as its schema says, with every field", () => {
   const record = read(alarmRecord(ALARM, 7));
   expect(schema.safeParse(record).error).toBeUndefined();
   expect(record).toEqual({ ...ALARM, generation: 7 });
-  const { level: _, isSuppressed: _suppressed, ...plain } = ALARM;
+  const { level: _, isSuppressed: _suppressed, evidence: _evidence, ...plain } = ALARM;
   const cleared = { ...plain, isActive: false, clearedAtMs: 1, command: null };
   expect(schema.safeParse(read(alarmRecord(cleared, 7))).error).toBeUndefined();
 });
