@@ -1,3 +1,5 @@
+import type { Row } from "./debezium/change-envelope.ts";
+
 /** Streams of records by their logical name; what a topic is called at a broker is the output's business. */
 export const RECORD_STREAMS = ["orders", "refunds", "transfers", "trucks", "app-opens"] as const;
 export type RecordStreamName = (typeof RECORD_STREAMS)[number];
@@ -17,6 +19,8 @@ export interface BusinessRecord {
   readonly json: string | null;
   /** `again`: it has come before. `spoilt`: its JSON is not what was said. Absent: neither. */
   readonly fate?: "again" | "spoilt";
+  /** What a change event does in its table: the row as it is then, or as it was before its deletion. */
+  readonly change?: { readonly op: "c" | "u" | "d" | "r"; readonly row: Row };
 }
 
 /** Makes a stream's records in order of event time, the same ones in whatever portions they are taken. */

@@ -13,15 +13,17 @@ import { isChangedTable } from "../business/debezium/changed-table.ts";
 import { FileReceiver } from "../business/live/file-receiver.ts";
 import { HttpReceiver } from "../business/live/http-receiver.ts";
 import { KafkaReceiver } from "../business/live/kafka-receiver.ts";
+import type { PostgresReceiverOptions } from "../business/live/postgres-receiver.ts";
 import type { RecordReceiver } from "../business/live/record-receiver.ts";
 import type { BusinessPlan } from "../business/plan/business-plan.ts";
 import { recordStreams } from "../business/plan/record-streams.ts";
+import { recordTable } from "../business/postgres/record-table.ts";
 import { RecordFiles } from "../business/record-files.ts";
 import type { RecordStreamName } from "../business/business-record.ts";
 import { ReceiverWatch } from "../publish/receiver-watch.ts";
 import { wrongUsage } from "./wrong-usage.ts";
 
-/** Where a plan's records go, live: one of `--kafka`, `--http` and `--into`. */
+/** Where a plan's records go, live: one of `--kafka`, `--http`, `--postgres` and `--into`. */
 export const RECEIVER_FLAGS = {
   into: {
     type: "text",
@@ -37,6 +39,11 @@ export const RECEIVER_FLAGS = {
     type: "text",
     placeholder: "HOST:PORT,…",
     summary: "they go to these brokers, a topic for each stream",
+  },
+  postgres: {
+    type: "text",
+    placeholder: "URL",
+    summary: "they are rows of this database, a table for each stream, like postgres://user@HOST:PORT/shop",
   },
   streams: {
     type: "text",
@@ -56,13 +63,25 @@ export const RECEIVER_FLAGS = {
     summary: "SCRAM-SHA-512, SCRAM-SHA-256 or PLAIN",
     default: "SCRAM-SHA-512",
   },
+  "postgres-password-file": {
+    type: "text",
+    placeholder: "FILE",
+    summary: "holds the password; without: PGPASSWORD, or the user's password file",
+  },
+  "postgres-tls": { type: "switch", summary: "the database's connection is encrypted" },
+  "postgres-ca": { type: "text", placeholder: "FILE", summary: "PEM of the authority, instead of the system's" },
 } as const satisfies Flags;
+
+/** Of which a run names one. */
+export const RECEIVERS = ["into", "http", "kafka", "postgres"] as const;
 
 const MECHANISMS = ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] as const;
 
 export interface OpenReceiverOptions {
   readonly business: BusinessPlan;
   readonly streams: readonly RecordStreamName[];
+  /** The run's plan, seed and start in a few letters. */
+  readonly run: string;
   /** The run was begun by an earlier process. */
   readonly isResumed: boolean;
   readonly log: Logger;
@@ -71,15 +90,16 @@ export interface OpenReceiverOptions {
 /** Throws wrong_usage where none is named, or more than one, or what is named cannot be. */
 export async function openReceiver(
   input: CommandInput,
-  { business, streams, isResumed, log }: OpenReceiverOptions,
+  { business, streams, run, isResumed, log }: OpenReceiverOptions,
 ): Promise<RecordReceiver> {
   const { flags } = input;
-  const [http, kafka, into] = [flags.text("http"), flags.text("kafka"), flags.text("into")];
-  if ([http, kafka, into].filter((each) => each !== undefined).length !== 1)
+  const ways = RECEIVERS.filter((flag) => flags.text(flag) !== undefined);
+  if (ways.length !== 1)
     throw wrongUsage(
       input.name,
-      "the plan makes records: say where they go by one of --kafka HOST:PORT, --http URL and --into FOLDER",
+      "the plan makes records: say where they go by one of --kafka HOST:PORT, --http URL, --postgres URL and --into FOLDER",
     );
+  const [http, kafka, into] = [flags.text("http"), flags.text("kafka"), flags.text("into")];
   const watchOf = (receiver: string): ReceiverWatch =>
     new ReceiverWatch({ receiver, clock: systemClock, log });
   if (into !== undefined)
@@ -88,6 +108,26 @@ export async function openReceiver(
     if (!/^https?:\/\/[^\s]+$/.test(http))
       throw wrongUsage(input.name, `--http ${http} is not http://HOST:PORT/PATH`);
     return new HttpReceiver({ url: http, clock: systemClock, random: systemRandom, watch: watchOf(http) });
+  }
+  const postgres = flags.text("postgres");
+  if (postgres !== undefined) {
+    const connection = toPostgresConnection(input, postgres);
+    const { delivery } = business;
+    if (delivery !== null && (delivery.duplicates.probability > 0 || delivery.malformed.probability > 0))
+      throw wrongUsage(
+        input.name,
+        "--postgres: a table takes each row once, and whole; leave out delivery.duplicates and delivery.malformed",
+      );
+    const { PostgresReceiver } = await import("../business/live/postgres-receiver.ts");
+    return new PostgresReceiver({
+      connection,
+      tables: new Map(streams.map((stream) => [stream, recordTable(business, stream)])),
+      run,
+      isResumed,
+      clock: systemClock,
+      random: systemRandom,
+      watch: watchOf("PostgreSQL"),
+    });
   }
   const connection = toConnection(input, (kafka ?? "").split(","));
   const { PlatformaticClient } = await import("@millrace/kafka");
@@ -139,8 +179,33 @@ function toConnection(input: CommandInput, brokers: readonly string[]): KafkaCon
     sasl:
       username === undefined
         ? null
-        : { mechanism, username, password: (password ?? "").replace(/\r?\n$/, "") },
+        : { mechanism, username, password: withoutLineEnd(password ?? "") },
   };
+}
+
+function toPostgresConnection(input: CommandInput, text: string): PostgresReceiverOptions["connection"] {
+  const { flags } = input;
+  const url = /^postgres(ql)?:\/\//.test(text) && URL.canParse(text) ? new URL(text) : null;
+  const [, database, ...rest] = url?.pathname.split("/") ?? [];
+  if (url === null || !database || rest.length > 0 || url.search !== "" || url.password !== "")
+    throw wrongUsage(
+      input.name,
+      "--postgres is not postgres://USER@HOST:PORT/DATABASE; the password is in --postgres-password-file",
+    );
+  const [ca, password] = ["postgres-ca", "postgres-password-file"].map((flag) => fileOf(flags.text(flag)));
+  const isEncrypted = flags.isOn("postgres-tls") || ca !== null;
+  return {
+    host: url.hostname.replace(/^\[|\]$/g, ""),
+    ...(url.port === "" ? {} : { port: Number(url.port) }),
+    ...(url.username === "" ? {} : { user: decodeURIComponent(url.username) }),
+    ...(password === null ? {} : { password: withoutLineEnd(password) }),
+    database: decodeURIComponent(database),
+    ssl: isEncrypted ? (ca === null ? {} : { ca }) : false,
+  };
+}
+
+function withoutLineEnd(text: string): string {
+  return text.replace(/\r?\n$/, "");
 }
 
 function fileOf(path: string | undefined): string | null {

@@ -22,7 +22,7 @@ import { LiveServer } from "../live/live-server.ts";
 import { ProgressReport } from "../progress/progress-report.ts";
 import { Simulation } from "../simulation.ts";
 import { TruthLog } from "../truth/truth-log.ts";
-import { RECEIVER_FLAGS } from "./open-receiver.ts";
+import { RECEIVER_FLAGS, RECEIVERS } from "./open-receiver.ts";
 import { runRecords } from "./run-records.ts";
 import { recoverTruth } from "../truth/truth-recovery.ts";
 import { wrongUsage } from "./wrong-usage.ts";
@@ -34,7 +34,7 @@ export const RUN_COMMAND: Command = {
 until it is acknowledged. The same seed, plan, start and commands give the same bytes; the truth holds all four, and
 \`millrace-sim repeat\` makes the run again. An existing truth file is gone on with; what a killed run may not have sent
 goes out again.
-A plan's records (\`business\`) go to --kafka, --http or --into files as they happen; with --offline they are made as fast as
+A plan's records (\`business\`) go to --kafka, --http, --postgres or --into files as they happen; with --offline they are made as fast as
 it goes, and --into writes them to files.
 Ctrl-C stops the machines, waits for acknowledgements and writes the end; a second one leaves at once.
 Exit: 0 all acknowledged, 1 not.`,
@@ -103,10 +103,12 @@ async function runPlan(input: CommandInput): Promise<ExitCode> {
   });
   const into = flags.text("into") ?? null;
   if (flags.isOn("offline") && forMs === null) throw wrongUsage(name, "--offline needs --for");
-  if (flags.isOn("offline") && ["http", "kafka"].some((flag) => flags.text(flag) !== undefined))
-    throw wrongUsage(name, "--offline sends nothing: leave out --http and --kafka, or --offline");
-  if (plan.business === null && ["into", "http", "kafka"].some((flag) => flags.text(flag) !== undefined))
-    throw wrongUsage(name, "--into, --http and --kafka are of records, and the plan makes none");
+  const ways = RECEIVERS.filter((flag) => flags.text(flag) !== undefined).map((flag) => `--${flag}`);
+  const sending = ways.find((flag) => flag !== "--into");
+  if (flags.isOn("offline") && sending !== undefined)
+    throw wrongUsage(name, `--offline sends nothing: leave out ${sending}, or --offline`);
+  if (plan.business === null && ways.length > 0)
+    throw wrongUsage(name, `${ways.join(", ")}: of records, and the plan makes none`);
 
   const truthPath = flags.requiredText("truth");
   const usualStartMs = givenStartMs ?? defaultStartMs(systemClock.nowMs(), speed, forMs);

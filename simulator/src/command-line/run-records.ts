@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import {
   createLogger,
   onStopSignals,
@@ -48,14 +49,15 @@ export async function runRecords(input: CommandInput, options: RunRecordsOptions
 
   const log = createLogger().child("sim");
   const streams = chosenStreams(input, business);
+  const startMs = recovery?.startMs ?? options.startMs;
   const receiver = await openReceiver(input, {
     business,
     streams: streams ?? recordStreams(business),
+    run: runName(plan, startMs),
     isResumed: recovery !== null,
     log,
   });
   const truth = new TruthLog(truthPath);
-  const startMs = recovery?.startMs ?? options.startMs;
   const pump = new RecordPump({
     plan,
     startMs,
@@ -91,6 +93,11 @@ export async function runRecords(input: CommandInput, options: RunRecordsOptions
   const { made, acked } = pump.progress;
   output.out(`${made} records made, ${acked} acknowledged, ${made - acked} not\n`);
   return exitCode;
+}
+
+/** Of all that a run's bytes depend on. */
+function runName({ text, seed }: Plan, startMs: number): string {
+  return `${seed}-${startMs}-${createHash("sha256").update(text).digest("hex").slice(0, 16)}`;
 }
 
 function reportProgress(pump: RecordPump, write: (text: string) => void): () => void {

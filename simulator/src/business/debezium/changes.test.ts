@@ -4,6 +4,7 @@ import { expect, test } from "vitest";
 import { parsePlan } from "../../plan/load-plan.ts";
 import type { BusinessRecord } from "../business-record.ts";
 import { BusinessRun } from "../business-run.ts";
+import { SendingOrder } from "../sending-order.ts";
 import type { BusinessTruthLine } from "../truth/business-truth-line.ts";
 import { ChangeEnvelope, type Change } from "./change-envelope.ts";
 
@@ -101,6 +102,14 @@ test("events applied one by one make the table, in the log's order; a deletion l
   }
   const counted = lines.flatMap((line) => (line.type === "orders-window" ? [line.count] : []));
   expect(counted.reduce((sum, each) => sum + each, 0)).toBe(ops.get("c"));
+});
+
+test("changes leave in the order of their log, however long the connector takes for each", () => {
+  const { orders } = run("snapshot: 1m", 60);
+  const leaving = new SendingOrder();
+  const left = [...leaving.take(orders), ...leaving.until(Infinity)];
+  expect(left.map(({ id }) => id)).toEqual(orders.map(({ id }) => id));
+  expect(left.filter(({ sentMs, timeMs }) => sentMs - timeMs > 100).length).toBeGreaterThan(10);
 });
 
 test("a row that nobody wants whole has no before in an update, and its key alone in a deletion", () => {

@@ -4,8 +4,9 @@ import { OrderBlock } from "../orders/order-block.ts";
 import type { OrderStream } from "../orders/order-stream.ts";
 import type { DebeziumPlan, OrdersPlan } from "../plan/business-plan.ts";
 import type { ChangeKind } from "../truth/business-truth.ts";
-import { ChangeEnvelope, type Change, type Column, type Row } from "./change-envelope.ts";
+import { ChangeEnvelope, type Change, type Row } from "./change-envelope.ts";
 import { ChangeLog } from "./change-log.ts";
+import { TABLE_COLUMNS } from "./changed-table.ts";
 
 export interface OrderChangesOptions {
   readonly plan: OrdersPlan;
@@ -24,18 +25,6 @@ export interface OrderChangesOptions {
 const BLOCK_ORDERS = 1_024;
 /** After which an order is taken out of the table that nobody will pay. */
 const CANCEL_AFTER_MS = 120_000;
-
-const COLUMNS: readonly Column[] = [
-  { name: "order_id", type: "text" },
-  { name: "user_id", type: "text" },
-  { name: "region", type: "text" },
-  { name: "category", type: "text" },
-  { name: "amount", type: "money" },
-  { name: "status", type: "text" },
-  { name: "retry_of", type: "text" },
-  { name: "created_at", type: "timestamp" },
-  { name: "updated_at", type: "timestamp" },
-];
 
 type Status = "pending" | "paid" | "failed" | "refunded";
 
@@ -72,7 +61,11 @@ export class OrderChanges implements RecordSource {
 
   constructor(options: OrderChangesOptions) {
     this.#options = options;
-    this.#envelope = new ChangeEnvelope({ plan: options.debezium, table: "orders", columns: COLUMNS });
+    this.#envelope = new ChangeEnvelope({
+      plan: options.debezium,
+      table: "orders",
+      columns: TABLE_COLUMNS.orders,
+    });
     this.#log = new ChangeLog(options.logName);
   }
 
@@ -181,6 +174,7 @@ export class OrderChanges implements RecordSource {
       sentMs: change.seenMs,
       key: this.#envelope.keyOf(row),
       json: this.#envelope.valueOf(change),
+      change: { op: change.op, row },
     });
   }
 

@@ -1,8 +1,9 @@
 import type { BusinessRecord, RecordSource } from "../business-record.ts";
 import type { DebeziumPlan } from "../plan/business-plan.ts";
 import { accountName, type TransferSourceOptions } from "../transfers/transfer-source.ts";
-import { ChangeEnvelope, type Column } from "./change-envelope.ts";
+import { ChangeEnvelope } from "./change-envelope.ts";
 import { ChangeLog } from "./change-log.ts";
+import { TABLE_COLUMNS } from "./changed-table.ts";
 
 export interface TransferChangesOptions extends Omit<TransferSourceOptions, "time"> {
   readonly debezium: DebeziumPlan;
@@ -10,14 +11,6 @@ export interface TransferChangesOptions extends Omit<TransferSourceOptions, "tim
   readonly logName: string;
   readonly onInsert: (timeMs: number) => void;
 }
-
-const COLUMNS: readonly Column[] = [
-  { name: "transfer_id", type: "text" },
-  { name: "from_account", type: "text" },
-  { name: "to_account", type: "text" },
-  { name: "amount", type: "money" },
-  { name: "created_at", type: "timestamp" },
-];
 
 /** The table `transfers`: a row for each, and none changes. */
 export class TransferChanges implements RecordSource {
@@ -27,7 +20,11 @@ export class TransferChanges implements RecordSource {
 
   constructor(options: TransferChangesOptions) {
     this.#options = options;
-    this.#envelope = new ChangeEnvelope({ plan: options.debezium, table: "transfers", columns: COLUMNS });
+    this.#envelope = new ChangeEnvelope({
+      plan: options.debezium,
+      table: "transfers",
+      columns: TABLE_COLUMNS.transfers,
+    });
     this.#log = new ChangeLog(options.logName);
   }
 
@@ -47,6 +44,7 @@ export class TransferChanges implements RecordSource {
         sentMs: place.seenMs,
         key: this.#envelope.keyOf(after),
         json: this.#envelope.valueOf({ op: "c", before: null, after, ...place, snapshot: "false" }),
+        change: { op: "c", row: after },
       });
     }
   }

@@ -11,8 +11,8 @@ export class FileReceiver implements RecordReceiver {
     this.#files = files;
   }
 
-  open(): Promise<void> {
-    return Promise.resolve();
+  open(): Promise<null> {
+    return Promise.resolve(null);
   }
 
   async send(records: readonly BusinessRecord[]): Promise<void> {

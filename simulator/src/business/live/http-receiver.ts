@@ -44,8 +44,8 @@ export class HttpReceiver implements RecordReceiver {
     return this.#againMax;
   }
 
-  open(): Promise<void> {
-    return Promise.resolve();
+  open(): Promise<null> {
+    return Promise.resolve(null);
   }
 
   async send(records: readonly BusinessRecord[]): Promise<void> {

@@ -33,8 +33,9 @@ export class KafkaReceiver implements RecordReceiver {
     return this.#againMax;
   }
 
-  open(): Promise<void> {
-    return this.#producer.connect([...this.#topics.values()]);
+  async open(): Promise<null> {
+    await this.#producer.connect([...this.#topics.values()]);
+    return null;
   }
 
   async send(records: readonly BusinessRecord[]): Promise<void> {

@@ -72,7 +72,7 @@ async function pump(
 ) {
   const truth = new TruthLog(path);
   const done = (): Promise<void> => Promise.resolve();
-  const receiver: RecordReceiver = { againMax: 0, open: done, close: done, send };
+  const receiver: RecordReceiver = { againMax: 0, open: () => Promise.resolve(null), close: done, send };
   const recovery = await recoverRecords(path);
   const clock = time.clock();
   const options = {

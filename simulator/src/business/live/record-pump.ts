@@ -78,12 +78,13 @@ export class RecordPump {
     if (this.#options.recovery !== null) this.#mark({ isResumed: true });
     truth.flush();
     try {
-      await receiver.open();
+      const held = await receiver.open();
+      if (held !== null) this.#acked = held;
       await this.#pump(endMs);
     } catch (error) {
       // The next process on this file goes on from here.
       this.#mark();
-      truth.append({ type: "records-unacked", records: this.#made - this.#acked, at: this.#markedMs });
+      truth.append({ type: "records-unacked", records: Math.max(0, this.#made - this.#acked), at: this.#markedMs });
       truth.flush();
       throw error;
     }
@@ -137,7 +138,8 @@ export class RecordPump {
     truth.flush();
     for (let at = 0; at < batch.length; at += BATCH_RECORDS) {
       const part = batch.slice(at, at + BATCH_RECORDS);
-      await receiver.send(streams === null ? part : part.filter(({ topic }) => streams.includes(topic)));
+      const chosen = streams === null ? part : part.filter(({ topic }) => streams.includes(topic));
+      await receiver.send(chosen, this.#acked + part.length);
       this.#acked += part.length;
       if (clock.nowMs() - this.#markedMs >= ACKED_MARK_MS) this.#mark();
     }

@@ -4,13 +4,16 @@ import type { BusinessRecord } from "../business-record.ts";
 export interface RecordReceiver {
   /** So many records may have come to it once more by now: sent again, since nobody knew whether they had. */
   readonly againMax: number;
-  /** Rejects with what a person can act on. */
-  open(): Promise<void>;
   /**
-   * One call after another; resolves when the receiver holds all of them, in this order by key. Waits while it is away;
-   * rejects when waiting cannot help, or after `close`.
+   * Rejects with what a person can act on. Resolves with how many of the run's records it holds, in the order in which they
+   * leave; null: it keeps no such count.
    */
-  send(records: readonly BusinessRecord[]): Promise<void>;
+  open(): Promise<number | null>;
+  /**
+   * One call after another; resolves when the receiver holds all of them, in this order by key: of the run's records
+   * `through` then. Waits while it is away; rejects when waiting cannot help, or after `close`.
+   */
+  send(records: readonly BusinessRecord[], through: number): Promise<void>;
   /** At once. */
   close(): Promise<void>;
 }
