@@ -39,9 +39,9 @@ export const simConnections: Bench = {
       const startMs = performance.now();
       simulation.start();
       say(`connecting ${machines} machines`);
-      while (simulation.progress.connected < machines) {
+      while (simulation.progress.connected.count < machines) {
         if (performance.now() - startMs > CONNECT_MS_MAX)
-          throw new Error(`cannot measure: ${simulation.progress.connected} of ${machines} are connected`);
+          throw new Error(`cannot measure: ${simulation.progress.connected.count} of ${machines} are connected`);
         await new Promise((resolve) => setTimeout(resolve, 100));
       }
       const connectSeconds = (performance.now() - startMs) / 1_000;

@@ -2,10 +2,10 @@
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { createHash } from "node:crypto";
-import { mkdtempSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 
 const folder = mkdtempSync(join(tmpdir(), "millrace-sim-"));
 const plan = join(import.meta.dirname, "../plans/newcomer.yaml");
@@ -145,7 +145,12 @@ test("wrong use exits 2 and says the way out", () => {
   const records = simulatePlan(join(plan, "../fraud.yaml"), "refused-records");
   expect([records.status, records.stderr]).toEqual([
     2,
-    expect.stringContaining("--kafka HOST:PORT, --http URL and --into FOLDER"),
+    expect.stringContaining("--kafka HOST:PORT, --http URL, --mqtt URL, --postgres URL and --into FOLDER"),
+  ]);
+  const database = simulatePlan(join(plan, "../fraud.yaml"), "no-database", "--postgres", "postgres://x:5432");
+  expect([database.status, database.stderr]).toEqual([
+    2,
+    expect.stringContaining("--postgres is not postgres://USER@HOST:PORT/DATABASE"),
   ]);
   const broker = simulatePlan(join(plan, "../fraud.yaml"), "refused-broker", "--kafka", "kafka");
   expect([broker.status, broker.stderr]).toEqual([
@@ -155,7 +160,7 @@ test("wrong use exits 2 and says the way out", () => {
   const live = simulate("refused", "--into", folder);
   expect([live.status, live.stderr]).toEqual([
     2,
-    expect.stringContaining("are of records, and the plan makes none"),
+    expect.stringContaining("--into: of records, and the plan makes none"),
   ]);
 });
 
@@ -207,6 +212,42 @@ test("orders by keyboard and over HTTP, with nobody to receive: all of it is in 
   expect(orders).toHaveLength(2);
   const again = spawnSync(process.execPath, [main, "repeat", "--truth", truth], { encoding: "utf8" });
   expect([again.status, again.stdout]).toEqual([0, expect.stringContaining("each as in the truth")]);
+});
+
+test("machines and records live beside each other, killed and gone on with: one truth, made again in every line", async () => {
+  const both = join(folder, "both.yaml");
+  writeFileSync(
+    both,
+    `version: 1
+sites: { alpha: { broker: "mqtt://127.0.0.1:1", lines: 1, machinesPerLine: 2 } }
+business: { windows: [1s], orders: { perSecond: 200 } }
+`,
+  );
+  const truth = join(folder, "both");
+  const into = join(folder, "both-records");
+  const main = join(import.meta.dirname, "main.ts");
+  const args = [main, "run", "--plan", both, "--truth", truth, "--into", into, "--drain", "0s"];
+  const first = spawn(process.execPath, [...args, "--for", "1h"], { stdio: "ignore" });
+  const linesOf = (type: string) =>
+    (existsSync(truth) ? readFileSync(truth, "utf8").split("\n") : [])
+      .filter((line) => line.startsWith(`{"type":"${type}"`))
+      .map((line) => JSON.parse(line));
+  await vi.waitUntil(() => linesOf("orders-window").length > 2, { timeout: 20_000 });
+  first.kill("SIGKILL");
+  await once(first, "exit");
+  const again = spawnSync(process.execPath, [...args, "--for", "2s"], { encoding: "utf8" });
+  // Nobody took the readings.
+  expect([again.status, again.stdout]).toEqual([
+    1,
+    expect.stringMatching(/readings generated, 0 acknowledged[^]*?(\d+) records made, \1 acknowledged, 0 not/),
+  ]);
+  const [begun, goneOn] = linesOf("run");
+  expect([goneOn.plantStart, goneOn.recordsStart]).toEqual([begun.plantStart, begun.start]);
+  const orders = readFileSync(join(into, "orders.jsonl"), "utf8").trimEnd().split("\n");
+  const counted = linesOf("orders-window").reduce((sum, { count }) => sum + Number(count), 0);
+  expect(new Set(orders).size).toBe(counted);
+  const repeat = spawnSync(process.execPath, [main, "repeat", "--truth", truth], { encoding: "utf8" });
+  expect([repeat.status, repeat.stdout]).toEqual([0, expect.stringContaining("each as in the truth")]);
 });
 
 test("a pace that leads nowhere is refused", () => {

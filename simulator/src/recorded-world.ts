@@ -11,7 +11,6 @@ export interface RecordedWorldOptions extends RecordedPlantOptions {
 export class RecordedWorld {
   readonly plant: RecordedPlant;
   readonly #business: BusinessRun | null;
-  #stepCount = 0;
 
   constructor(options: RecordedWorldOptions) {
     this.plant = new RecordedPlant(options);
@@ -26,23 +25,13 @@ export class RecordedWorld {
     return Math.min(this.#plantTimeMs, this.#business?.nextTimeMs ?? Infinity);
   }
 
-  /** Event time before which the next step's records are; Infinity: none are made. */
-  get recordsEndMs(): number {
-    return this.#business?.nextEndMs ?? Infinity;
-  }
-
   /** Event time before which all records are made; Infinity: there are none. */
   get recordsMadeToMs(): number {
     return this.#business?.nextTimeMs ?? Infinity;
   }
 
-  get stepCount(): number {
-    return this.#stepCount;
-  }
-
   /** The records of the step, if it has any. */
   step(): readonly BusinessRecord[] {
-    this.#stepCount += 1;
     const business = this.#business;
     if (business !== null && business.nextTimeMs <= this.#plantTimeMs) return business.step();
     this.plant.step();

@@ -232,8 +232,8 @@ test("without power, or without its gateway, a site is not connected, and what i
   const simulation = simulate(broker.port, path, null, faults);
   const seen = new Set<number>();
   await broker.until(() => {
-    seen.add(simulation.progress.connected);
-    return simulation.progress.reconnects >= 4 && simulation.progress.connected === 2;
+    seen.add(simulation.progress.connected.count);
+    return simulation.progress.reconnects >= 4 && simulation.progress.connected.count === 2;
   });
   await simulation.drain(10_000);
   const truth = linesOf(path);

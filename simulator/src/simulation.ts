@@ -8,6 +8,7 @@ import type { Plan } from "./plan/plan.ts";
 import type { SiteChange } from "./plant/plant.ts";
 import { RecordedPlant, type RecordedStep } from "./plant/recorded-plant.ts";
 import { parseCommand } from "./publish/command.ts";
+import type { RunProgress } from "./progress/run-progress.ts";
 import { outputKey } from "./publish/output-key.ts";
 import { openOutputs } from "./publish/open-outputs.ts";
 import type { OutgoingMessage } from "./publish/outgoing-message.ts";
@@ -21,6 +22,8 @@ export interface SimulationOptions {
   readonly truth: TruthLog;
   readonly recovery: TruthRecovery | null;
   readonly startMs: number;
+  /** As of `RecordedPlant`. */
+  readonly recordsStartMs?: number | null;
   /** Event time after which nothing is generated; null: until stopped. */
   readonly forMs: number | null;
   /** Times as fast as the clock; Infinity: as fast as the receivers take it; null: the plan's time is the clock's. */
@@ -32,20 +35,8 @@ export interface SimulationOptions {
   readonly log: Logger;
 }
 
-export interface SimulationProgress {
-  readonly generated: number;
-  readonly acked: number;
-  /** As the plan wanted it. */
-  readonly lost: number;
-  readonly waiting: number;
-  /** Made, and held back by the plan. */
-  readonly onTheWay: number;
-  /** Event time still to go through; null: it has no end. */
-  readonly remainingMs: number | null;
-  /** How far the plant is behind the event time that is due; 0 where it goes as fast as it can. */
-  readonly lagMs: number;
-  readonly connected: number;
-  readonly connections: number;
+interface SimulationProgress extends RunProgress {
+  readonly connected: { readonly count: number; readonly of: number };
   readonly reconnects: number;
   /** Times that the plant waited because too much was unacknowledged. */
   readonly pauses: number;
@@ -79,9 +70,10 @@ export class Simulation {
 
   constructor(options: SimulationOptions) {
     this.#options = options;
-    const { plan, recovery, startMs, clock, random, log } = options;
+    const { plan, recovery, startMs, recordsStartMs = null, clock, random, log } = options;
     this.#time = new PlanTime({ clock, startMs, speed: options.speed ?? null });
-    this.#plant = new RecordedPlant({ plan, startMs, recovery, record: (line) => this.#record(line) });
+    const record = (line: TruthLine): void => this.#record(line);
+    this.#plant = new RecordedPlant({ plan, startMs, recordsStartMs, recovery, record });
     this.#ackedCount = (recovery?.readingCount ?? 0) - (recovery?.unacked.length ?? 0);
     this.#outputs = openOutputs({
       plan,
@@ -98,6 +90,7 @@ export class Simulation {
   get progress(): SimulationProgress {
     const connections = [...this.#outputs.values()];
     return {
+      makes: "readings",
       generated: this.#plant.readingCount,
       acked: this.#ackedCount,
       lost: this.#lostCount,
@@ -105,8 +98,10 @@ export class Simulation {
       onTheWay: this.#plant.onTheWayCount,
       remainingMs: this.#remainingMs(),
       lagMs: this.#lagMs(),
-      connected: connections.filter((connection) => connection.isConnected).length,
-      connections: connections.length,
+      connected: {
+        count: connections.filter((connection) => connection.isConnected).length,
+        of: connections.length,
+      },
       reconnects: connections.reduce((sum, connection) => sum + connection.reconnectCount, 0),
       pauses: this.#pauseCount,
     };

@@ -6,6 +6,10 @@ export class SendingOrder {
   /** What waits in its source. */
   readonly #waiting = new DueQueue<BusinessRecord>();
 
+  get waitingCount(): number {
+    return this.#waiting.size;
+  }
+
   /** In order of event time; none will come of an earlier time. */
   *take(records: Iterable<BusinessRecord>): Generator<BusinessRecord> {
     for (const record of records) {

@@ -13,6 +13,7 @@ import { isChangedTable } from "../business/debezium/changed-table.ts";
 import { FileReceiver } from "../business/live/file-receiver.ts";
 import { HttpReceiver } from "../business/live/http-receiver.ts";
 import { KafkaReceiver } from "../business/live/kafka-receiver.ts";
+import { MqttReceiver } from "../business/live/mqtt-receiver.ts";
 import type { PostgresReceiverOptions } from "../business/live/postgres-receiver.ts";
 import type { RecordReceiver } from "../business/live/record-receiver.ts";
 import type { BusinessPlan } from "../business/plan/business-plan.ts";
@@ -23,7 +24,7 @@ import type { RecordStreamName } from "../business/business-record.ts";
 import { ReceiverWatch } from "../publish/receiver-watch.ts";
 import { wrongUsage } from "./wrong-usage.ts";
 
-/** Where a plan's records go, live: one of `--kafka`, `--http`, `--postgres` and `--into`. */
+/** Where a plan's records go, live: one of `RECEIVERS`. */
 export const RECEIVER_FLAGS = {
   into: {
     type: "text",
@@ -39,6 +40,11 @@ export const RECEIVER_FLAGS = {
     type: "text",
     placeholder: "HOST:PORT,…",
     summary: "they go to these brokers, a topic for each stream",
+  },
+  mqtt: {
+    type: "text",
+    placeholder: "URL",
+    summary: "they are published to this broker at QoS 1, a topic for each stream; like mqtt://HOST:PORT",
   },
   postgres: {
     type: "text",
@@ -73,7 +79,7 @@ export const RECEIVER_FLAGS = {
 } as const satisfies Flags;
 
 /** Of which a run names one. */
-export const RECEIVERS = ["into", "http", "kafka", "postgres"] as const;
+export const RECEIVERS = ["into", "http", "kafka", "mqtt", "postgres"] as const;
 
 const MECHANISMS = ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] as const;
 
@@ -97,7 +103,7 @@ export async function openReceiver(
   if (ways.length !== 1)
     throw wrongUsage(
       input.name,
-      "the plan makes records: say where they go by one of --kafka HOST:PORT, --http URL, --postgres URL and --into FOLDER",
+      "the plan makes records: say where they go by one of --kafka HOST:PORT, --http URL, --mqtt URL, --postgres URL and --into FOLDER",
     );
   const [http, kafka, into] = [flags.text("http"), flags.text("kafka"), flags.text("into")];
   const watchOf = (receiver: string): ReceiverWatch =>
@@ -108,6 +114,15 @@ export async function openReceiver(
     if (!/^https?:\/\/[^\s]+$/.test(http))
       throw wrongUsage(input.name, `--http ${http} is not http://HOST:PORT/PATH`);
     return new HttpReceiver({ url: http, clock: systemClock, random: systemRandom, watch: watchOf(http) });
+  }
+  const prefix = flags.text("topic-prefix") ?? "";
+  const topicOf = (stream: RecordStreamName): string => prefix + topicName(business, stream);
+  const mqtt = flags.text("mqtt");
+  if (mqtt !== undefined) {
+    if (!/^mqtts?:\/\/[^\s/]+$/.test(mqtt))
+      throw wrongUsage(input.name, `--mqtt ${mqtt} is not mqtt://HOST:PORT`);
+    const world = { clock: systemClock, random: systemRandom };
+    return new MqttReceiver({ broker: mqtt, topicOf, ...world, watch: watchOf(mqtt) });
   }
   const postgres = flags.text("postgres");
   if (postgres !== undefined) {
@@ -131,11 +146,10 @@ export async function openReceiver(
   }
   const connection = toConnection(input, (kafka ?? "").split(","));
   const { PlatformaticClient } = await import("@millrace/kafka");
-  const prefix = flags.text("topic-prefix") ?? "";
   return new KafkaReceiver({
     producer: (options) => new PlatformaticClient(connection).producer(options),
     streams,
-    topicOf: (stream) => prefix + topicOf(business, stream),
+    topicOf,
     watch: watchOf("Kafka"),
   });
 }
@@ -218,6 +232,6 @@ function fileOf(path: string | undefined): string | null {
 }
 
 /** Change events come on the topics that Debezium would choose. */
-function topicOf({ debezium }: BusinessPlan, stream: RecordStreamName): string {
+function topicName({ debezium }: BusinessPlan, stream: RecordStreamName): string {
   return debezium !== null && isChangedTable(stream) ? `${debezium.name}.public.${stream}` : stream;
 }

@@ -13,6 +13,7 @@ import {
 import { defaultStartMs } from "../pace/default-start-ms.ts";
 import { loadPlan } from "../plan/load-plan.ts";
 import type { Plan } from "../plan/plan.ts";
+import { recoverRecords } from "../business/live/record-recovery.ts";
 import { RecordFiles } from "../business/record-files.ts";
 import { RecordedWorld } from "../recorded-world.ts";
 import type { LinkChange } from "../link/link-course.ts";
@@ -22,9 +23,10 @@ import { LiveServer } from "../live/live-server.ts";
 import { ProgressReport } from "../progress/progress-report.ts";
 import { Simulation } from "../simulation.ts";
 import { TruthLog } from "../truth/truth-log.ts";
+import { runLine } from "../truth/run-line.ts";
+import { recoverTruth, type TruthRecovery } from "../truth/truth-recovery.ts";
+import { LiveRecords } from "./live-records.ts";
 import { RECEIVER_FLAGS, RECEIVERS } from "./open-receiver.ts";
-import { runRecords } from "./run-records.ts";
-import { recoverTruth } from "../truth/truth-recovery.ts";
 import { wrongUsage } from "./wrong-usage.ts";
 
 /** `millrace-sim run`: a plan's sensors, until stopped. Exit 1 when something was never acknowledged. */
@@ -34,7 +36,7 @@ export const RUN_COMMAND: Command = {
 until it is acknowledged. The same seed, plan, start and commands give the same bytes; the truth holds all four, and
 \`millrace-sim repeat\` makes the run again. An existing truth file is gone on with; what a killed run may not have sent
 goes out again.
-A plan's records (\`business\`) go to --kafka, --http, --postgres or --into files as they happen; with --offline they are made as fast as
+A plan's records (\`business\`) go to --kafka, --http, --mqtt, --postgres or --into files as they happen; with --offline they are made as fast as
 it goes, and --into writes them to files.
 Ctrl-C stops the machines, waits for acknowledgements and writes the end; a second one leaves at once.
 Exit: 0 all acknowledged, 1 not.`,
@@ -90,7 +92,7 @@ Exit: 0 all acknowledged, 1 not.`,
 };
 
 async function runPlan(input: CommandInput): Promise<ExitCode> {
-  const { name, flags, output } = input;
+  const { name, flags } = input;
   const seed = wholeNumber(name, "seed", flags.number("seed"), 0xffff_ffff);
   const givenStartMs = wholeNumber(name, "start", flags.number("start"), Number.MAX_SAFE_INTEGER);
   const forMs = flags.durationMs("for") ?? null;
@@ -117,77 +119,131 @@ async function runPlan(input: CommandInput): Promise<ExitCode> {
       name,
       "--speed needs --for, so that the run ends at now, or --start: nothing is said ahead of the clock",
     );
-  const { business } = plan;
-  if (business !== null && !flags.isOn("offline"))
-    return runRecords(input, {
-      plan,
-      business,
-      truthPath,
-      startMs: usualStartMs,
-      forMs,
-      speed,
-      drainMs: flags.durationMs("drain") ?? 0,
-    });
-  const recovery = await recoverTruth(truthPath);
-  const startMs = Math.max(usualStartMs, recovery === null ? 0 : recovery.lastTimeMs + 1);
-  const truth = new TruthLog(truthPath);
   if (flags.isOn("offline")) {
-    generateOffline({ plan, truth, startMs, forMs: forMs ?? 0, into });
+    const startMs = startAfter(usualStartMs, await recoverTruth(truthPath));
+    generateOffline({ plan, truth: new TruthLog(truthPath), startMs, forMs: forMs ?? 0, into });
     return 0;
   }
+  return runLive(input, { plan, truthPath, startMs: usualStartMs, forMs, speed });
+}
+
+interface LiveOptions {
+  readonly plan: Plan;
+  readonly truthPath: string;
+  /** Of a run that begins. */
+  readonly startMs: number;
+  readonly forMs: number | null;
+  readonly speed: number | null;
+}
+
+/** Machines and records beside each other, at one pace, in one truth. */
+async function runLive(input: CommandInput, options: LiveOptions): Promise<ExitCode> {
+  const { name, flags, output } = input;
+  const { truthPath, forMs, speed } = options;
+  const recovered = options.plan.business === null ? null : await recoverRecords(truthPath);
+  if (recovered !== null && recovered.planText !== options.plan.text)
+    throw wrongUsage(
+      name,
+      `${truthPath} holds a run of another plan that has not ended; choose another file`,
+    );
+  const plan = recovered === null ? options.plan : { ...options.plan, seed: recovered.seed };
+  const hasMachines = plan.sites.length > 0;
+  const recovery = hasMachines ? await recoverTruth(truthPath) : null;
+  const startMs = hasMachines ? startAfter(options.startMs, recovery) : (recovered?.startMs ?? options.startMs);
+  const drainMs = flags.durationMs("drain") ?? 0;
 
   const log = createLogger().child("sim");
+  const truth = new TruthLog(truthPath);
+  const records =
+    plan.business === null
+      ? null
+      : await LiveRecords.open(input, {
+          plan,
+          business: plan.business,
+          truth,
+          recovery: recovered,
+          startMs,
+          endMs: forMs === null ? null : startMs + forMs,
+          speed,
+          log,
+        });
   const world = { clock: systemClock, random: systemRandom, log };
   const links = await openLinks(plan, world);
   const onLink = ({ site, state }: LinkChange): void => links.get(site)?.setState(state);
-  const simulation = new Simulation({ ...world, plan, truth, recovery, startMs, forMs, speed, onLink });
-  const stop = Promise.withResolvers<void>();
+  const recordsStartMs = recovered?.startMs ?? null;
+  const simulation = hasMachines
+    ? new Simulation({ ...world, plan, truth, recovery, startMs, recordsStartMs, forMs, speed, onLink })
+    : null;
+  if (simulation === null && recovered === null)
+    truth.append(runLine(plan, { startMs, plantStartMs: startMs, recordsStartMs: null }));
+
+  const stopped = Promise.withResolvers<void>();
+  const stopGenerating = (): void => {
+    simulation?.stopGenerating();
+    records?.stop(drainMs);
+  };
   const offSignals = onStopSignals({
     stop() {
-      simulation.stopGenerating();
-      stop.resolve();
+      stopGenerating();
+      stopped.resolve();
     },
     force: () => process.exit(1),
   });
-  const sites = plan.sites.map(({ site }) => site).join(", ");
-  log.info(`machines of ${sites} run`, { seed: plan.seed, resent: recovery?.unacked.length ?? 0 });
   const report = new ProgressReport({
-    simulation,
+    runs: [simulation, records].filter((run) => run !== null),
     clock: systemClock,
     write: (text) => output.out(text),
     isTerminal: process.stdout.isTTY,
   });
-  const endLive = await takeOrders({
-    simulation,
-    isTyped: flags.isOn("live"),
-    port: wholeNumber(name, "control", flags.number("control"), 65_535),
-    write: (text) => report.interrupt(text),
-  });
+  let endLive = (): Promise<void> => Promise.resolve();
+  if (simulation !== null) {
+    const sites = plan.sites.map(({ site }) => site).join(", ");
+    log.info(`machines of ${sites} run`, { seed: plan.seed, resent: recovery?.unacked.length ?? 0 });
+    endLive = await takeOrders({
+      simulation,
+      stopGenerating,
+      isTyped: flags.isOn("live"),
+      port: wholeNumber(name, "control", flags.number("control"), 65_535),
+      write: (text) => report.interrupt(text),
+    });
+  }
   report.start();
-  simulation.start();
-  await simulation.generationEnded;
-  const isDrained = await simulation.drain(flags.durationMs("drain") ?? 0);
+  simulation?.start();
+  const areDelivered = await Promise.all([
+    records?.run() ?? true,
+    simulation?.generationEnded.then(() => simulation.drain(drainMs)) ?? true,
+  ]);
   report.stop();
   await endLive();
   truth.close();
-  const { generated, acked, lost, reconnects } = simulation.progress;
-  output.out(
-    `${generated} readings generated, ${acked} acknowledged, ${generated - acked - lost} not${
-      lost > 0 ? `, ${lost} lost as planned` : ""
-    }; ${reconnects} reconnects\n`,
-  );
+  if (simulation !== null) output.out(readingsText(simulation));
+  if (records !== null) {
+    const { generated, acked } = records.progress;
+    output.out(`${generated} records made, ${acked} acknowledged, ${generated - acked} not\n`);
+  }
   if (flags.isOn("keep-links") && links.size > 0) {
     output.out("the links stay up until Ctrl-C\n");
-    await stop.promise;
+    await stopped.promise;
   }
   offSignals();
   await Promise.all([...links.values()].map((link) => link.close()));
   log.flush();
-  return isDrained ? 0 : 1;
+  return areDelivered.every(Boolean) ? 0 : 1;
+}
+
+function startAfter(startMs: number, recovery: TruthRecovery | null): number {
+  return Math.max(startMs, recovery === null ? 0 : recovery.lastTimeMs + 1);
+}
+
+function readingsText({ progress: { generated, acked, lost, reconnects } }: Simulation): string {
+  const wanted = lost > 0 ? `, ${lost} lost as planned` : "";
+  return `${generated} readings generated, ${acked} acknowledged, ${generated - acked - lost} not${wanted}; ${reconnects} reconnects\n`;
 }
 
 interface TakeOrdersOptions {
   readonly simulation: Simulation;
+  /** Of the machines, and of what else runs. */
+  readonly stopGenerating: () => void;
   readonly isTyped: boolean;
   readonly port: number | undefined;
   readonly write: (text: string) => void;
@@ -195,10 +251,16 @@ interface TakeOrdersOptions {
 
 /** From the keyboard, and over HTTP; returns what ends it. */
 async function takeOrders(options: TakeOrdersOptions): Promise<() => Promise<void>> {
-  const { simulation, isTyped, port, write } = options;
+  const { simulation, stopGenerating, isTyped, port, write } = options;
   const server = port === undefined ? null : await LiveServer.listen(simulation, port);
   if (server !== null) write(`orders are taken at http://127.0.0.1:${server.port}/faults\n`);
-  const desk = new LiveDesk(simulation);
+  const desk = new LiveDesk({
+    live: (order) => simulation.live(order),
+    get activeFaults() {
+      return simulation.activeFaults;
+    },
+    stopGenerating,
+  });
   const typed = isTyped ? createInterface({ input: process.stdin }) : null;
   typed?.on("line", (line) => write(desk.answer(line)));
   return async () => {

@@ -11,6 +11,7 @@ import type { Plan } from "../plan/plan.ts";
 import type { FaultStep } from "../fault/fault-course.ts";
 import type { CommandWord } from "../publish/command.ts";
 import { AlarmTruth } from "../truth/alarm-truth.ts";
+import { runLine } from "../truth/run-line.ts";
 import type { TruthLine, TruthReading } from "../truth/truth-line.ts";
 import type { TruthRecovery } from "../truth/truth-recovery.ts";
 import type { Machine } from "./machine.ts";
@@ -27,6 +28,8 @@ export interface RecordedStep {
 export interface RecordedPlantOptions {
   readonly plan: Plan;
   readonly startMs: number;
+  /** Of records that go on beside this plant, from an earlier process; null: there are none. */
+  readonly recordsStartMs?: number | null;
   readonly recovery: TruthRecovery | null;
   readonly record: (line: TruthLine) => void;
 }
@@ -54,9 +57,9 @@ export class RecordedPlant {
   #readingCount: number;
   #commandCount = 0;
 
-  constructor({ plan, startMs, recovery, record }: RecordedPlantOptions) {
-    const plantStart = recovery?.plantStartMs ?? startMs;
-    this.#plant = new Plant(plan, startMs, plantStart);
+  constructor({ plan, startMs, recordsStartMs = null, recovery, record }: RecordedPlantOptions) {
+    const plantStartMs = recovery?.plantStartMs ?? startMs;
+    this.#plant = new Plant(plan, startMs, plantStartMs);
     this.#record = record;
     this.#plan = plan;
     this.#faultCount = plan.faults.length;
@@ -72,11 +75,7 @@ export class RecordedPlant {
     this.#dispatch = new Dispatch({ plan, startMs, record, onArrival });
     this.#machines = new Map(this.#plant.machines.map((machine) => [topicOf(machine, "command"), machine]));
     this.#readingCount = recovery?.readingCount ?? 0;
-    const { seed, text, readingsPerSecond } = plan;
-    const sites = plan.sites.map(({ site }) => site);
-    const rules = plan.rules.map(({ rule }) => rule);
-    const header = { version: 1, seed, plantStart, start: startMs, readingsPerSecond, sites, rules } as const;
-    record({ type: "run", ...header, plan: text });
+    record(runLine(plan, { startMs, plantStartMs, recordsStartMs }));
   }
 
   get machines(): readonly Machine[] {

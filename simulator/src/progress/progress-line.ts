@@ -1,9 +1,9 @@
 import { formatDuration } from "./format-duration.ts";
-import type { SimulationProgress } from "../simulation.ts";
+import type { RunProgress } from "./run-progress.ts";
 
 export interface ProgressLineOptions {
-  readonly now: SimulationProgress;
-  readonly before: SimulationProgress;
+  readonly now: RunProgress;
+  readonly before: RunProgress;
   /** Between the two. */
   readonly elapsedMs: number;
 }
@@ -12,14 +12,15 @@ export interface ProgressLineOptions {
 export function progressLine({ now, before, elapsedMs }: ProgressLineOptions): string {
   const rate = Math.round(((now.generated - before.generated) * 1_000) / Math.max(1, elapsedMs));
   const parts = [
-    `${rate.toLocaleString("en-US")} readings/s`,
+    `${rate.toLocaleString("en-US")} ${now.makes}/s`,
     `${now.generated.toLocaleString("en-US")} made`,
     `${now.acked.toLocaleString("en-US")} acknowledged`,
     `${now.waiting.toLocaleString("en-US")} waiting`,
   ];
   if (now.onTheWay > 0) parts.push(`${now.onTheWay.toLocaleString("en-US")} on their way`);
   if (now.lost > 0) parts.push(`${now.lost.toLocaleString("en-US")} lost`);
-  parts.push(`${formatDuration(now.lagMs)} behind`, `${now.connected} of ${now.connections} connected`);
+  parts.push(`${formatDuration(now.lagMs)} behind`);
+  if (now.connected !== null) parts.push(`${now.connected.count} of ${now.connected.of} connected`);
   const leftMs = timeLeftMs({ now, before, elapsedMs });
   if (leftMs !== null) parts.push(`${formatDuration(leftMs)} left`);
   return parts.join(", ");

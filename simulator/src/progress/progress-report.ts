@@ -1,9 +1,10 @@
 import type { Clock, Timer } from "@millrace/runtime";
-import type { Simulation, SimulationProgress } from "../simulation.ts";
 import { progressLine } from "./progress-line.ts";
+import type { RunProgress } from "./run-progress.ts";
 
 export interface ProgressReportOptions {
-  readonly simulation: Pick<Simulation, "progress">;
+  /** What the run makes, always the same in this order. */
+  readonly runs: readonly { readonly progress: RunProgress }[];
   readonly clock: Clock;
   readonly write: (text: string) => void;
   /** Somebody looks at a terminal: the line renews itself. */
@@ -19,12 +20,12 @@ const RENEW = "\r\u001b[2K";
 export class ProgressReport {
   readonly #options: ProgressReportOptions;
   #timer: Timer | null = null;
-  #before: SimulationProgress;
+  #before: readonly RunProgress[];
   #beforeMs: number;
 
   constructor(options: ProgressReportOptions) {
     this.#options = options;
-    this.#before = options.simulation.progress;
+    this.#before = options.runs.map(({ progress }) => progress);
     this.#beforeMs = options.clock.monotonicMs();
   }
 
@@ -48,12 +49,15 @@ export class ProgressReport {
   }
 
   #say(): void {
-    const { simulation, clock, write, isTerminal } = this.#options;
-    const now = simulation.progress;
+    const { runs, clock, write, isTerminal } = this.#options;
+    const all = runs.map(({ progress }) => progress);
     const nowMs = clock.monotonicMs();
-    const text = progressLine({ now, before: this.#before, elapsedMs: nowMs - this.#beforeMs });
+    const elapsedMs = nowMs - this.#beforeMs;
+    const text = all
+      .map((now, at) => progressLine({ now, before: this.#before[at], elapsedMs }))
+      .join("; ");
     write(isTerminal ? `${RENEW}${text}` : `${text}\n`);
-    this.#before = now;
+    this.#before = all;
     this.#beforeMs = nowMs;
   }
 }

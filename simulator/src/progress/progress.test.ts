@@ -1,12 +1,13 @@
 // Where a run stands, as a person reads it: on a terminal in one line that renews itself, elsewhere a line now and then.
 import type { Clock } from "@millrace/runtime";
 import { expect, test } from "vitest";
-import type { SimulationProgress } from "../simulation.ts";
 import { formatDuration } from "./format-duration.ts";
 import { progressLine } from "./progress-line.ts";
 import { ProgressReport } from "./progress-report.ts";
+import type { RunProgress } from "./run-progress.ts";
 
-const before: SimulationProgress = {
+const before: RunProgress = {
+  makes: "readings",
   generated: 1_000,
   acked: 900,
   lost: 0,
@@ -14,11 +15,9 @@ const before: SimulationProgress = {
   onTheWay: 0,
   remainingMs: 3_600_000,
   lagMs: 0,
-  connected: 2,
-  connections: 2,
-  reconnects: 0,
-  pauses: 0,
+  connected: { count: 2, of: 2 },
 };
+const records: RunProgress = { ...before, makes: "records", connected: null };
 
 test.each([
   [350, "350 ms"],
@@ -41,6 +40,10 @@ test("rate, what was made, acknowledged and waits, how far behind, and the time 
   expect(progressLine({ now: late, before, elapsedMs: 10_000 })).toContain(
     "40 on their way, 7 lost, 1 s behind",
   );
+  const ofRecords = { ...records, generated: 2_000, remainingMs: 3_590_000 };
+  expect(progressLine({ now: ofRecords, before: records, elapsedMs: 10_000 })).toBe(
+    "100 records/s, 2,000 made, 900 acknowledged, 100 waiting, 0 ms behind, 59 min 50 s left",
+  );
 });
 
 function report(isTerminal: boolean) {
@@ -57,7 +60,7 @@ function report(isTerminal: boolean) {
   };
   const written: string[] = [];
   const made = new ProgressReport({
-    simulation: { progress: before },
+    runs: [{ progress: before }, { progress: records }],
     clock,
     write: (text) => written.push(text),
     isTerminal,
@@ -72,7 +75,8 @@ test("elsewhere than on a terminal: a line every 10 s", () => {
   const { written, waits } = report(false);
   expect(waits).toEqual([10_000, 10_000, 10_000]);
   expect(written).toHaveLength(2);
-  expect(written.every((line) => line.endsWith("connected\n"))).toBe(true);
+  expect(written.every((line) => line.includes("2 of 2 connected; 0 records/s"))).toBe(true);
+  expect(written.every((line) => line.endsWith("behind\n"))).toBe(true);
 });
 
 test("on a terminal: one line that renews itself, out of the way of what else is said", () => {

@@ -24,6 +24,8 @@ const header = z.object({
   plantStart: z.number(),
   /** Event time of this process' start; later than `plantStart` when the file goes on after a crash. */
   start: z.number(),
+  /** Event time of the records' start, where they go on as an earlier process left them. Absent: they begin at `start`. */
+  recordsStart: z.number().optional(),
   readingsPerSecond: z.number(),
   sites: z.array(z.string()),
   /** Names of the rules that the truth applies. */

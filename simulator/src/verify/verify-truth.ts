@@ -78,10 +78,11 @@ export async function verifyTruth(options: {
   for await (const line of readTruth(options.truthPath)) {
     recordTruth.onLine(line);
     if (line.type === "run") {
+      hasEnded = false;
       for (const site of line.sites) countsOf(site);
       for (const rule of line.rules) rules.add(rule);
     }
-    hasEnded = line.type === "end";
+    hasEnded ||= line.type === "end";
     if (line.type === "alarm" || line.type === "cleared") alarms.push(line);
     if (line.type === "state" || line.type === "waveform") countsOf(line.site).unread++;
     if (line.type !== "reading") continue;

@@ -10,10 +10,12 @@ import { expect, test } from "vitest";
 import { parsePlan } from "../../plan/load-plan.ts";
 import { ReceiverWatch } from "../../publish/receiver-watch.ts";
 import { RepeatedRun } from "../../truth/repeated-run.ts";
+import { runLine } from "../../truth/run-line.ts";
 import { parseTruthLine, type TruthLine } from "../../truth/truth-line.ts";
 import { TruthLog } from "../../truth/truth-log.ts";
 import type { BusinessRecord, RecordStreamName } from "../business-record.ts";
 import { BusinessRun } from "../business-run.ts";
+import type { BusinessPlan } from "../plan/business-plan.ts";
 import { KafkaReceiver } from "./kafka-receiver.ts";
 import { RecordPump } from "./record-pump.ts";
 import type { RecordReceiver } from "./record-receiver.ts";
@@ -33,6 +35,14 @@ business:
   "plan",
 );
 
+const BUSINESS = businessOf();
+
+function businessOf(): { readonly plan: BusinessPlan; readonly seed: number } {
+  const { business, seed } = PLAN;
+  if (business === null) throw new Error("the plan makes records");
+  return { plan: business, seed };
+}
+
 const newTruth = (): string => join(mkdtempSync(join(tmpdir(), "millrace-pump-")), "truth.jsonl");
 
 function linesOf(path: string): TruthLine[] {
@@ -44,11 +54,8 @@ function linesOf(path: string): TruthLine[] {
 
 /** All records of the first minute, as they are made without a receiver. */
 function allRecords(): BusinessRecord[] {
-  const { business, seed } = PLAN;
-  if (business === null) throw new Error("the plan makes records");
   const run = new BusinessRun({
-    plan: business,
-    seed,
+    ...BUSINESS,
     startMs: START_MS,
     record: () => {},
     hasRecords: true,
@@ -75,9 +82,12 @@ async function pump(
   const receiver: RecordReceiver = { againMax: 0, open: () => Promise.resolve(null), close: done, send };
   const recovery = await recoverRecords(path);
   const clock = time.clock();
+  const startMs = recovery?.startMs ?? START_MS;
+  if (recovery === null)
+    truth.append(runLine(PLAN, { startMs, plantStartMs: startMs, recordsStartMs: null }));
   const options = {
-    plan: PLAN,
-    startMs: recovery?.startMs ?? START_MS,
+    ...BUSINESS,
+    startMs,
     forMs: 60_000,
     speed,
     recovery,
@@ -106,7 +116,7 @@ test("each record leaves when it happens, what waited in a dead spot when it is 
     expect(atMs).toBeLessThanOrEqual(leavesMs + 101);
   }
   expect(arrived.filter(({ record }) => record.sentMs > record.timeMs).length).toBeGreaterThan(3);
-  expect(running.progress).toMatchObject({ made: expected.length, acked: expected.length });
+  expect(running.progress).toMatchObject({ generated: expected.length, acked: expected.length });
 
   const lines = linesOf(path);
   expect(lines.at(-1)).toMatchObject({ type: "records-acked", records: expected.length });
@@ -201,7 +211,7 @@ test("a run that ends before all was acknowledged says how much was not; the nex
   });
   await time.during(Promise.allSettled([first.pump.run()]));
   first.truth.close();
-  const { made, acked } = first.pump.progress;
+  const { generated: made, acked } = first.pump.progress;
   expect(acked).toBe(arrived);
   expect(linesOf(path).slice(-2)).toMatchObject([
     { type: "records-acked", records: acked },

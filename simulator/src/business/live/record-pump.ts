@@ -1,15 +1,17 @@
 import type { Clock } from "@millrace/runtime";
 import { PlanTime } from "../../pace/plan-time.ts";
-import type { Plan } from "../../plan/plan.ts";
-import { RecordedWorld } from "../../recorded-world.ts";
+import type { RunProgress } from "../../progress/run-progress.ts";
 import type { TruthLine } from "../../truth/truth-line.ts";
 import type { BusinessRecord, RecordStreamName } from "../business-record.ts";
+import { BusinessRun } from "../business-run.ts";
+import type { BusinessPlan } from "../plan/business-plan.ts";
 import { SendingOrder } from "../sending-order.ts";
 import type { RecordReceiver } from "./record-receiver.ts";
 import type { RecordRecovery } from "./record-recovery.ts";
 
 export interface RecordPumpOptions {
-  readonly plan: Plan;
+  readonly plan: BusinessPlan;
+  readonly seed: number;
   readonly startMs: number;
   /** Event time after which nothing is made; null: until stopped. */
   readonly forMs: number | null;
@@ -24,14 +26,6 @@ export interface RecordPumpOptions {
   readonly clock: Clock;
 }
 
-export interface PumpProgress {
-  /** Since the run began, in an earlier process too. */
-  readonly made: number;
-  readonly acked: number;
-  /** How far the records are behind the event time that is due; 0 where they go as fast as they can. */
-  readonly lagMs: number;
-}
-
 /** Records in one call to the receiver. */
 const BATCH_RECORDS = 20_000;
 /** Steps in one go, so that signals are heard while a run is made again. */
@@ -44,7 +38,7 @@ const ACKED_MARK_MS = 1_000;
  */
 export class RecordPump {
   readonly #options: RecordPumpOptions;
-  readonly #world: RecordedWorld;
+  readonly #run: BusinessRun;
   readonly #time: PlanTime;
   readonly #order = new SendingOrder();
   #skippedLines: number;
@@ -57,18 +51,29 @@ export class RecordPump {
 
   constructor(options: RecordPumpOptions) {
     this.#options = options;
-    const { plan, startMs, recovery, clock, speed = null } = options;
+    const { plan, seed, startMs, recovery, clock, speed = null } = options;
     this.#time = new PlanTime({ clock, startMs, speed });
     this.#skippedLines = recovery?.lineCount ?? 0;
     this.#acked = recovery?.ackedCount ?? 0;
     const record = (line: TruthLine): void => this.#record(line);
-    this.#world = new RecordedWorld({ plan, startMs, recovery: null, record, hasRecords: true });
+    this.#run = new BusinessRun({ plan, seed, startMs, record, hasRecords: true });
   }
 
-  get progress(): PumpProgress {
-    const isPaced = this.#options.speed !== Infinity;
-    const lagMs = isPaced ? Math.max(0, this.#time.nowMs() - this.#world.recordsEndMs) : 0;
-    return { made: this.#made, acked: this.#acked, lagMs };
+  /** Since the run began, in an earlier process too. */
+  get progress(): RunProgress {
+    const { speed, startMs, forMs } = this.#options;
+    const leftMs = forMs === null ? null : Math.max(0, startMs + forMs - this.#run.nextTimeMs);
+    return {
+      makes: "records",
+      generated: this.#made,
+      acked: this.#acked,
+      lost: 0,
+      waiting: Math.max(0, this.#made - this.#acked),
+      onTheWay: this.#order.waitingCount,
+      remainingMs: this.#isStopped ? 0 : leftMs,
+      lagMs: speed === Infinity ? 0 : Math.max(0, this.#time.nowMs() - this.#run.nextEndMs),
+      connected: null,
+    };
   }
 
   /** Resolves when the run is over and the receiver holds all of it; rejects when the receiver never will. */
@@ -88,17 +93,17 @@ export class RecordPump {
       truth.flush();
       throw error;
     }
-    this.#world.finish();
+    this.#run.finish();
     this.#mark();
     truth.flush();
   }
 
   async #pump(endMs: number): Promise<void> {
-    while (!this.#isStopped && this.#world.nextTimeMs < endMs) {
+    while (!this.#isStopped && this.#run.nextTimeMs < endMs) {
       const batch = this.#makeDue(endMs);
       if (batch.length > 0) await this.#send(batch);
-      const waitMs = this.#time.waitMs(this.#world.recordsEndMs);
-      const isOver = this.#world.nextTimeMs >= endMs;
+      const waitMs = this.#time.waitMs(this.#run.nextEndMs);
+      const isOver = this.#run.nextTimeMs >= endMs;
       if (!isOver && (waitMs > 0 || batch.length === 0)) await this.#sleep(waitMs);
     }
     // What still waits in its source leaves with the end.
@@ -115,11 +120,11 @@ export class RecordPump {
   #makeDue(endMs: number): BusinessRecord[] {
     const batch: BusinessRecord[] = [];
     const nowMs = this.#time.nowMs();
-    const world = this.#world;
+    const run = this.#run;
     for (let steps = 0; steps < STEPS_MAX && batch.length < BATCH_RECORDS; steps += 1) {
-      if (world.recordsEndMs > nowMs || world.nextTimeMs >= endMs) break;
-      const stepEndMs = world.recordsEndMs;
-      for (const record of this.#unsent(this.#order.take(world.step()))) batch.push(record);
+      if (run.nextEndMs > nowMs || run.nextTimeMs >= endMs) break;
+      const stepEndMs = run.nextEndMs;
+      for (const record of this.#unsent(this.#order.take(run.step()))) batch.push(record);
       for (const record of this.#unsent(this.#order.until(stepEndMs))) batch.push(record);
     }
     return batch;

@@ -1,12 +1,14 @@
 import { existsSync } from "node:fs";
+import { parsePlan } from "../../plan/load-plan.ts";
 import { readTruth } from "../../truth/read-truth.ts";
+import { MADE_RECORD_LINES } from "../truth/business-truth-line.ts";
 
 /** Where an earlier process left a run of records. */
 export interface RecordRecovery {
   readonly seed: number;
   readonly planText: string;
   readonly startMs: number;
-  /** Lines of the truth that are made again, the run's header with them. */
+  /** Lines of the truth that are made again. */
   readonly lineCount: number;
   /** The receiver holds so many; of those behind them nobody knows. */
   readonly ackedCount: number;
@@ -19,11 +21,14 @@ export async function recoverRecords(path: string): Promise<RecordRecovery | nul
   let [lineCount, ackedCount] = [0, 0];
   for await (const line of readTruth(path)) {
     if (line.type === "run") {
-      run = { seed: line.seed, planText: line.plan, startMs: line.start };
-      [lineCount, ackedCount] = [1, 0];
+      if (line.recordsStart !== undefined) continue;
+      const { seed, plan: planText, start: startMs } = line;
+      const hasRecords = parsePlan(planText, `${path}, plan`, { seed }).business !== null;
+      run = hasRecords ? { seed, planText, startMs } : null;
+      [lineCount, ackedCount] = [0, 0];
     } else if (line.type === "records-end") run = null;
     else if (line.type === "records-acked") ackedCount = line.records;
-    else if (line.type !== "records-unacked") lineCount += 1;
+    else if (MADE_RECORD_LINES.has(line.type)) lineCount += 1;
   }
   return run === null ? null : { ...run, lineCount, ackedCount };
 }

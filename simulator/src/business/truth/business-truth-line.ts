@@ -151,4 +151,13 @@ export const businessTruthLines = [
   recordsUnacked,
 ] as const;
 
+/** Types of the lines that are made; the others say what became of records on their way. */
+export const MADE_RECORD_LINES: ReadonlySet<string> = new Set(
+  businessTruthLines
+    .filter((schema) => schema !== recordsAcked && schema !== recordsUnacked)
+    .flatMap(({ shape: { type } }): readonly string[] =>
+      type instanceof z.ZodEnum ? type.options : [...type.values],
+    ),
+);
+
 export type BusinessTruthLine = z.infer<(typeof businessTruthLines)[number]>;

@@ -253,7 +253,7 @@ async function repeatArrivals(
     all.againMax += way.acked === null ? Infinity : way.againMax;
   };
   for await (const line of readTruth(truthPath)) {
-    if (line.type === "run") {
+    if (line.type === "run" && line.recordsStart === undefined) {
       endRun();
       runNumber += 1;
       order = new SendingOrder();

@@ -34,7 +34,7 @@ export class RecordTruth {
   }
 
   onLine(line: TruthLine): void {
-    if (line.type === "run") {
+    if (line.type === "run" && line.recordsStart === undefined) {
       this.#ways.push({ acked: null, againMax: 0, hasEnded: false, streams: null });
       this.#onPlan(parsePlan(line.plan, `${this.#path}, plan`, { seed: line.seed }));
     }
