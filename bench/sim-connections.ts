@@ -41,7 +41,9 @@ export const simConnections: Bench = {
       say(`connecting ${machines} machines`);
       while (simulation.progress.connected.count < machines) {
         if (performance.now() - startMs > CONNECT_MS_MAX)
-          throw new Error(`cannot measure: ${simulation.progress.connected.count} of ${machines} are connected`);
+          throw new Error(
+            `cannot measure: ${simulation.progress.connected.count} of ${machines} are connected`,
+          );
         await new Promise((resolve) => setTimeout(resolve, 100));
       }
       const connectSeconds = (performance.now() - startMs) / 1_000;

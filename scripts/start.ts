@@ -68,7 +68,7 @@ async function start(options: StartOptions): Promise<number> {
       await line.stopCentral();
       return 0;
     }
-    const failures = await finalReport({ line, folder, log, watch: watch.alarms, ranMs });
+    const failures = await finalReport({ line, folder, log, ranMs });
     await line.stopCentral();
     for (const failure of failures) log.line(`✗ ${failure}`);
     log.line(

@@ -965,7 +965,13 @@ test("alarms are kept at their greatest step, over a restart too", async () => {
   await world.central.close();
   const { central } = await start(world.store, { time: world.time });
   expect(central.alarms()).toEqual([
-    { ...event, agent: "alpha-1", site: "alpha", receivedAtMs: START_MS + 10 },
+    {
+      ...event,
+      agent: "alpha-1",
+      site: "alpha",
+      receivedAtMs: START_MS + 10,
+      firstReceivedAtMs: START_MS + 10,
+    },
   ]);
 });
 

@@ -1,20 +1,14 @@
 import type { CentralAlarm, CentralClient } from "../../simulator/src/verify/central-client.ts";
 import type { StageLog } from "./stage-log.ts";
 
-/** Tells of each alarm once per state, and remembers when central first had it. */
+/** Tells of each alarm once per state. */
 export class AlarmWatch {
   readonly #log: StageLog;
-  readonly #firstSeenMs = new Map<string, number>();
   readonly #told = new Map<string, string>();
   #activeCount = 0;
 
   constructor(log: StageLog) {
     this.#log = log;
-  }
-
-  /** Central's clock when it first had the alarm, by the alarm's id. */
-  get firstSeenMs(): ReadonlyMap<string, number> {
-    return this.#firstSeenMs;
   }
 
   get activeCount(): number {
@@ -25,7 +19,6 @@ export class AlarmWatch {
     const alarms = await client.alarms();
     this.#activeCount = alarms.filter((alarm) => alarm.clearedAtMs === null).length;
     for (const alarm of alarms) {
-      if (!this.#firstSeenMs.has(alarm.id)) this.#firstSeenMs.set(alarm.id, alarm.receivedAtMs);
       const state = alarm.clearedAtMs === null ? alarm.action : "cleared";
       if (this.#told.get(alarm.id) === state) continue;
       this.#told.set(alarm.id, state);

@@ -1,6 +1,5 @@
 import { formatVerdict } from "../../simulator/src/verify/format-verdict.ts";
 import { verifyTruth, type Verdict } from "../../simulator/src/verify/verify-truth.ts";
-import type { AlarmWatch } from "./alarm-watch.ts";
 import { centralLedger } from "./central-status.ts";
 import { FACTS_AFTER_MS, fourFacts } from "./four-facts.ts";
 import { LINE_AGENTS, type Line } from "./line.ts";
@@ -18,18 +17,11 @@ export interface FinalReportOptions {
   readonly line: Line;
   readonly folder: RunFolder;
   readonly log: StageLog;
-  readonly watch: AlarmWatch;
   readonly ranMs: number;
 }
 
 /** Prints verdict, ledger and facts once the sources have stopped; returns what failed, in words. */
-export async function finalReport({
-  line,
-  folder,
-  log,
-  watch,
-  ranMs,
-}: FinalReportOptions): Promise<string[]> {
+export async function finalReport({ line, folder, log, ranMs }: FinalReportOptions): Promise<string[]> {
   const verdict = await settledVerdict(folder.truth, line);
   const central = await centralLedger(line.client);
   const rows = ledgerRows({
@@ -40,7 +32,7 @@ export async function finalReport({
       central: central.agents[each.agent],
     })),
   });
-  const facts = fourFacts(verdict.alarmSteps, await line.client.alarms(), watch.firstSeenMs);
+  const facts = fourFacts(verdict.alarmSteps, await line.client.alarms());
   const mustShowFacts = ranMs >= FACTS_AFTER_MS;
 
   log.line(`\nThe loss ledger\n${formatLedger(rows)}`);

@@ -11,13 +11,9 @@ export const FACTS_AFTER_MS = 20_000;
 
 /**
  * What the run must have shown: one machine overheated, the alarm was seen, the stop was commanded and confirmed, the
- * machine cooled. `firstSeenMs`: central's clock when it first had the alarm, by the alarm's id.
+ * machine cooled.
  */
-export function fourFacts(
-  steps: readonly TruthAlarm[],
-  alarms: readonly CentralAlarm[],
-  firstSeenMs: ReadonlyMap<string, number>,
-): Fact[] {
+export function fourFacts(steps: readonly TruthAlarm[], alarms: readonly CentralAlarm[]): Fact[] {
   const raised = steps.findLast((step) => step.type === "alarm");
   if (raised === undefined) return [{ isTrue: false, text: "no machine overheated" }];
   const place = `${raised.site}/${raised.line}/${raised.machine}`;
@@ -29,7 +25,7 @@ export function fourFacts(
       labels.line === raised.line &&
       labels.machine === raised.machine,
   );
-  const seenMs = alarm === undefined ? undefined : (firstSeenMs.get(alarm.id) ?? alarm.receivedAtMs);
+  const seenMs = alarm?.firstReceivedAtMs;
   const command = alarm?.command ?? null;
   const cleared = steps.findLast(
     (step) =>

@@ -6,11 +6,8 @@ import type { StageLog } from "./stage-log.ts";
 const LOOK_MS = 200;
 const STATUS_MS = 1_000;
 
-/** Follows central while the line runs: alarms as they come, and a status line. Returns the watch and how to end it. */
-export function watchLine(
-  line: Line,
-  log: StageLog,
-): { readonly alarms: AlarmWatch; readonly end: () => Promise<void> } {
+/** Follows central while the line runs: alarms as they come, and a status line. Returns how to end it. */
+export function watchLine(line: Line, log: StageLog): { readonly end: () => Promise<void> } {
   const alarms = new AlarmWatch(log);
   let isEnded = false;
   const loop = async (): Promise<void> => {
@@ -35,7 +32,6 @@ export function watchLine(
   };
   const ended = loop();
   return {
-    alarms,
     end: async () => {
       isEnded = true;
       await ended;

@@ -147,7 +147,12 @@ test("wrong use exits 2 and says the way out", () => {
     2,
     expect.stringContaining("--kafka HOST:PORT, --http URL, --mqtt URL, --postgres URL and --into FOLDER"),
   ]);
-  const database = simulatePlan(join(plan, "../fraud.yaml"), "no-database", "--postgres", "postgres://x:5432");
+  const database = simulatePlan(
+    join(plan, "../fraud.yaml"),
+    "no-database",
+    "--postgres",
+    "postgres://x:5432",
+  );
   expect([database.status, database.stderr]).toEqual([
     2,
     expect.stringContaining("--postgres is not postgres://USER@HOST:PORT/DATABASE"),
@@ -239,7 +244,9 @@ business: { windows: [1s], orders: { perSecond: 200 } }
   // Nobody took the readings.
   expect([again.status, again.stdout]).toEqual([
     1,
-    expect.stringMatching(/readings generated, 0 acknowledged[^]*?(\d+) records made, \1 acknowledged, 0 not/),
+    expect.stringMatching(
+      /readings generated, 0 acknowledged[^]*?(\d+) records made, \1 acknowledged, 0 not/,
+    ),
   ]);
   const [begun, goneOn] = linesOf("run");
   expect([goneOn.plantStart, goneOn.recordsStart]).toEqual([begun.plantStart, begun.start]);

@@ -19,10 +19,7 @@ export class PostgresWorks {
   }
 
   /** Undefined where PostgreSQL cannot be had. */
-  static async start(
-    works: Works,
-    settings: readonly string[] = [],
-  ): Promise<PostgresWorks | undefined> {
+  static async start(works: Works, settings: readonly string[] = []): Promise<PostgresWorks | undefined> {
     try {
       // Its own user must reach its folder.
       chmodSync(works.folder, 0o711);

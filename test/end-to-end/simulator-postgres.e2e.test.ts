@@ -121,7 +121,10 @@ function apply({ topic, change }: BusinessRecord, table: Map<string, object> | u
   if (change === undefined || table === undefined) return;
   const [id, ...values] = change.row;
   const amount = (Number(topic === "orders" ? values[3] : values[2]) / 100).toFixed(2);
-  const at = new Date(Number(values.at(-1))).toISOString().replace("T", " ").replace(/\.?0*Z$/, "");
+  const at = new Date(Number(values.at(-1)))
+    .toISOString()
+    .replace("T", " ")
+    .replace(/\.?0*Z$/, "");
   if (change.op === "d") table.delete(`${id}`);
   else table.set(`${id}`, topic === "orders" ? { amount, status: values[4], at } : { amount });
 }

@@ -50,6 +50,20 @@ test("after a roll-back a lower step of a newer epoch counts, shown above the st
   expect(book.get("a", "1")).toMatchObject({ isActive: true, step: 7 });
 });
 
+test("an alarm keeps when its first step came, until it is raised again", () => {
+  const step = (book: AlarmBook, number: number, at: Partial<AlarmEvent>, nowMs: number): unknown => {
+    book.take({ ...HOT, ...at, step: number }, { agent: "a", site: "alpha", storeId: "s1", epoch: 1, nowMs });
+    const { receivedAtMs, firstReceivedAtMs } = book.get("a", "1") ?? {};
+    return { receivedAtMs, firstReceivedAtMs };
+  };
+  const first = new AlarmBook();
+  expect(step(first, 1, {}, 1_040)).toEqual({ receivedAtMs: 1_040, firstReceivedAtMs: 1_040 });
+  const book = restored(first);
+  expect(step(book, 2, COOL, 9_000)).toEqual({ receivedAtMs: 9_000, firstReceivedAtMs: 1_040 });
+  const again = { activeAtMs: 11_000 };
+  expect(step(book, 3, again, 11_050)).toEqual({ receivedAtMs: 11_050, firstReceivedAtMs: 11_050 });
+});
+
 test("when a store is replaced its active alarms are closed, and the new store's steps count from the start", () => {
   const book = new AlarmBook();
   take(book, HOT, "s1", 3);

@@ -120,7 +120,9 @@ export class AlarmBook {
     const origin = { storeId, epoch, agentStep: event.step };
     if (known !== undefined && !isLater(origin, this.#origins.get(key), known.step)) return false;
     const step = Math.max(event.step, (known?.step ?? 0) + 1);
-    this.#put(key, { ...event, step, agent, site, receivedAtMs: nowMs }, origin);
+    const isSame = known?.activeAtMs === event.activeAtMs;
+    const firstReceivedAtMs = (isSame ? known.firstReceivedAtMs : undefined) ?? nowMs;
+    this.#put(key, { ...event, step, agent, site, receivedAtMs: nowMs, firstReceivedAtMs }, origin);
     this.#forget();
     return true;
   }

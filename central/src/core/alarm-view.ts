@@ -6,4 +6,6 @@ export type AlarmView = AlarmEvent & {
   readonly site: string;
   /** Central's clock at its arrival, ms. */
   readonly receivedAtMs: number;
+  /** At the arrival of the first step since it was last raised. Absent in what was stored before that was kept. */
+  readonly firstReceivedAtMs?: number;
 };

@@ -83,6 +83,7 @@ const ALARMS = new StoredJson<AlarmRecord>({
   isLatched: "boolean",
   timeMs: "number",
   receivedAtMs: "number",
+  "firstReceivedAtMs?": "number",
   message: "string",
   "origin?": { storeId: "string", epoch: "number", agentStep: "number" },
 });

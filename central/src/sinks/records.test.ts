@@ -75,6 +75,7 @@ const ALARM: AlarmView = {
   agent: "alpha-1",
   site: "alpha",
   receivedAtMs: 1_767_607_200_100,
+  firstReceivedAtMs: 1_767_607_200_090,
 };
 
 test("a window's record is as its schema says, with every field", () => {

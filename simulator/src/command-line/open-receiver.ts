@@ -75,7 +75,11 @@ export const RECEIVER_FLAGS = {
     summary: "holds the password; without: PGPASSWORD, or the user's password file",
   },
   "postgres-tls": { type: "switch", summary: "the database's connection is encrypted" },
-  "postgres-ca": { type: "text", placeholder: "FILE", summary: "PEM of the authority, instead of the system's" },
+  "postgres-ca": {
+    type: "text",
+    placeholder: "FILE",
+    summary: "PEM of the authority, instead of the system's",
+  },
 } as const satisfies Flags;
 
 /** Of which a run names one. */
@@ -190,10 +194,7 @@ function toConnection(input: CommandInput, brokers: readonly string[]): KafkaCon
     brokers,
     clientId: "millrace-sim",
     tls: isEncrypted ? { ca, cert, key } : null,
-    sasl:
-      username === undefined
-        ? null
-        : { mechanism, username, password: withoutLineEnd(password ?? "") },
+    sasl: username === undefined ? null : { mechanism, username, password: withoutLineEnd(password ?? "") },
   };
 }
 

@@ -149,7 +149,9 @@ async function runLive(input: CommandInput, options: LiveOptions): Promise<ExitC
   const plan = recovered === null ? options.plan : { ...options.plan, seed: recovered.seed };
   const hasMachines = plan.sites.length > 0;
   const recovery = hasMachines ? await recoverTruth(truthPath) : null;
-  const startMs = hasMachines ? startAfter(options.startMs, recovery) : (recovered?.startMs ?? options.startMs);
+  const startMs = hasMachines
+    ? startAfter(options.startMs, recovery)
+    : (recovered?.startMs ?? options.startMs);
   const drainMs = flags.durationMs("drain") ?? 0;
 
   const log = createLogger().child("sim");

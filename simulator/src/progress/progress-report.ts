@@ -53,9 +53,7 @@ export class ProgressReport {
     const all = runs.map(({ progress }) => progress);
     const nowMs = clock.monotonicMs();
     const elapsedMs = nowMs - this.#beforeMs;
-    const text = all
-      .map((now, at) => progressLine({ now, before: this.#before[at], elapsedMs }))
-      .join("; ");
+    const text = all.map((now, at) => progressLine({ now, before: this.#before[at], elapsedMs })).join("; ");
     write(isTerminal ? `${RENEW}${text}` : `${text}\n`);
     this.#before = all;
     this.#beforeMs = nowMs;

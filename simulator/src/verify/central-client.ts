@@ -85,10 +85,11 @@ const alarmRow = z.object({
   clearedAtMs: z.number().nullable(),
   timeMs: z.number(),
   value: z.number(),
-  /** By central's clock. */
+  /** By central's clock: its latest step, and its first. */
   receivedAtMs: z.number(),
   endReason: z.string().optional(),
   evidence: z.array(z.object({ labels: z.record(z.string(), z.string()) })).optional(),
+  firstReceivedAtMs: z.number().optional(),
   action: z.string(),
   command: z
     .object({

@@ -6,7 +6,7 @@ export interface AlarmVerdict {
   readonly missed: number;
   /** At central, though no reading crossed the limit then. */
   readonly wrong: number;
-  /** From a reading's own time to central's clock when it had the alarm, of those that are right; null: none is. */
+  /** From a reading's own time to central's clock when it first had the alarm, of those that are right; null: none is. */
   readonly delay: { readonly p50Ms: number; readonly maxMs: number } | null;
   readonly faults: readonly string[];
 }
@@ -30,7 +30,7 @@ export function compareAlarms(
     const alarm = found.get(key);
     if (alarm !== undefined) {
       found.delete(key);
-      delaysMs.push(alarm.receivedAtMs - (step.trueTime ?? step.time));
+      delaysMs.push((alarm.firstReceivedAtMs ?? alarm.receivedAtMs) - (step.trueTime ?? step.time));
     } else
       faults.push(
         `${step.rule} ${step.site}/${step.line}/${step.machine} at ${new Date(step.time).toISOString()} (${step.value} > ${step.limit}): not seen`,

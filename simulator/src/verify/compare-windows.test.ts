@@ -133,7 +133,7 @@ test("a reading of which nobody knows whether it came leaves its window in bound
   expect(judge([row(0, "alpha", { count: 2 })])).toMatchObject({ wrong: 1 });
 });
 
-test("the delay of alarms: from the reading's true time to central's clock", () => {
+test("the delay of alarms: from the reading's true time to central's clock when it first had them", () => {
   const steps = [100, 300, 5_000].map((delayMs, index): [TruthAlarm, CentralAlarm] => {
     const time = 7_000 + index * 10_000;
     const step: TruthAlarm = { ...reading(time, 81), type: "alarm", rule: "hot", limit: 80 };
@@ -147,7 +147,9 @@ test("the delay of alarms: from the reading's true time to central's clock", () 
       clearedAtMs: null,
       value: 81,
     };
-    return [step, { ...alarm, timeMs: time, receivedAtMs: time + delayMs, action: "none", command: null }];
+    // Its end came a minute later.
+    const times = { timeMs: time, receivedAtMs: time + 60_000, firstReceivedAtMs: time + delayMs };
+    return [step, { ...alarm, ...times, action: "none", command: null }];
   });
   const scope = { sites: new Set(["alpha"]), rules: new Set(["hot"]) };
   const verdict = compareAlarms(

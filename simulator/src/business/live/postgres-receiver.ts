@@ -80,10 +80,11 @@ export class PostgresReceiver implements RecordReceiver {
     await this.#persist("change", async (client) => {
       await client.query("BEGIN");
       // First, for it waits for a transaction that an earlier connection has left behind.
-      const moved = await client.query(
-        `UPDATE ${MARKS} SET records = $2 WHERE run = $1 AND records = $3`,
-        [this.#options.run, through, this.#held],
-      );
+      const moved = await client.query(`UPDATE ${MARKS} SET records = $2 WHERE run = $1 AND records = $3`, [
+        this.#options.run,
+        through,
+        this.#held,
+      ]);
       if (moved.rowCount !== 1) {
         const mark = await this.#readMark(client);
         await client.query("ROLLBACK");
@@ -129,8 +130,7 @@ export class PostgresReceiver implements RecordReceiver {
       } catch (error) {
         this.#disconnect();
         this.#closing.signal.throwIfAborted();
-        if (!isPassing(error))
-          throw new Error(`cannot ${verb} the tables in PostgreSQL: ${reasonOf(error)}`);
+        if (!isPassing(error)) throw new Error(`cannot ${verb} the tables in PostgreSQL: ${reasonOf(error)}`);
         watch.away(this, reasonOf(error));
       }
       const { promise, resolve } = Promise.withResolvers<void>();

@@ -89,7 +89,11 @@ export class RecordPump {
     } catch (error) {
       // The next process on this file goes on from here.
       this.#mark();
-      truth.append({ type: "records-unacked", records: Math.max(0, this.#made - this.#acked), at: this.#markedMs });
+      truth.append({
+        type: "records-unacked",
+        records: Math.max(0, this.#made - this.#acked),
+        at: this.#markedMs,
+      });
       truth.flush();
       throw error;
     }

@@ -10,7 +10,9 @@ export interface Statement {
 
 /** What makes the table where it is not there yet. */
 export function creationOf({ table, columns, isWholeLogged }: RecordTable): readonly string[] {
-  const list = columns.map(({ name, type }, at) => `${quoted(name)} ${type}${at === 0 ? " PRIMARY KEY" : ""}`);
+  const list = columns.map(
+    ({ name, type }, at) => `${quoted(name)} ${type}${at === 0 ? " PRIMARY KEY" : ""}`,
+  );
   return [
     `CREATE TABLE IF NOT EXISTS ${quoted(table)} (${list.join(", ")})`,
     ...(isWholeLogged ? [`ALTER TABLE ${quoted(table)} REPLICA IDENTITY FULL`] : []),
