@@ -29,6 +29,7 @@ import { thisMachine } from "./measure/machine.ts";
 import { paneCodec } from "./pane-codec.ts";
 import { simConnections } from "./sim-connections.ts";
 import { simGenerate } from "./sim-generate.ts";
+import { simKafka } from "./sim-kafka.ts";
 import { simRecords } from "./sim-records.ts";
 import { simMqtt } from "./sim-mqtt.ts";
 
@@ -57,6 +58,7 @@ const BENCHES: readonly Bench[] = [
   simGenerate,
   simRecords,
   simMqtt,
+  simKafka,
   simConnections,
 ];
 

@@ -25,16 +25,19 @@ export class OrdersTopic {
     return this.#server.address;
   }
 
-  async fill(count: number): Promise<void> {
-    const client = new PlatformaticClient({
-      brokers: [this.address],
-      clientId: "shop",
-      tls: null,
-      sasl: null,
-    });
-    const [admin, producer] = [client.admin(), client.producer()];
+  async create(...topics: readonly string[]): Promise<void> {
+    const admin = this.#client().admin();
     try {
-      await admin.createTopic({ topic: TOPIC, partitions: PARTITIONS, replicas: 1 });
+      for (const topic of topics) await admin.createTopic({ topic, partitions: PARTITIONS, replicas: 1 });
+    } finally {
+      await admin.close();
+    }
+  }
+
+  async fill(count: number): Promise<void> {
+    await this.create(TOPIC);
+    const producer = this.#client().producer();
+    try {
       await producer.connect([TOPIC]);
       for (let from = 0; from < count; from += SEND_RECORDS) {
         const texts = orderTexts(from, Math.min(SEND_RECORDS, count - from));
@@ -43,8 +46,12 @@ export class OrdersTopic {
         );
       }
     } finally {
-      await Promise.all([admin.close(), producer.close()]);
+      await producer.close();
     }
+  }
+
+  #client(): PlatformaticClient {
+    return new PlatformaticClient({ brokers: [this.address], clientId: "shop", tls: null, sasl: null });
   }
 
   stop(): Promise<void> {
