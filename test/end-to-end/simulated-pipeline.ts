@@ -2,14 +2,18 @@ import { machineMetric } from "./pipeline.ts";
 
 const metricOf = (name: string) => machineMetric(name, "1", `$.${name}`);
 
-/** Three of a simulated machine's signals in these windows, and a rule that overheating breaks. */
-export function simulatedPipeline(windows: Readonly<Record<string, object>>): object {
+/** Three of a simulated machine's signals in these windows, a rule that overheating breaks, and further metrics. */
+export function simulatedPipeline(
+  windows: Readonly<Record<string, object>>,
+  metrics: Readonly<Record<string, object>> = {},
+): object {
   return {
     version: 1,
     metrics: {
       temperature: metricOf("temperature"),
       vibration: metricOf("vibration"),
       pressure: metricOf("pressure"),
+      ...metrics,
     },
     windows,
     rules: {

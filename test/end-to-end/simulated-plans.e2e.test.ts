@@ -1,24 +1,33 @@
-// The simulator's ready plans against real agents and central: lines that fail, load, and everything at once end in a verdict without a
-// wrong window and without a difference that is not explained. With MILLRACE_LONG longer, and with all of their sites.
+// Each of the simulator's ready plans against real agents and central: a factory, a sale, lines that fail, load, and everything at
+// once end in a verdict without a wrong window and without a difference that is not explained. With MILLRACE_LONG longer, and with
+// all of their sites.
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { checkoutPath } from "../../scripts/start/run-folder.ts";
+import { recordStreams } from "../../simulator/src/business/plan/record-streams.ts";
+import { parsePlan } from "../../simulator/src/plan/load-plan.ts";
 import type { Verdict } from "../../simulator/src/verify/verify-truth.ts";
 import { CentralHarness } from "./central-harness.ts";
 import { expectRepeat } from "./expect-repeat.ts";
 import { expectVerdict } from "./expect-verdict.ts";
 import type { ProgramProcess } from "./program-process.ts";
 import { simulatedPipeline } from "./simulated-pipeline.ts";
+import { recordMetrics } from "./simulated-record-metrics.ts";
 import { SiteHarness } from "./site-harness.ts";
 import { Works } from "./works.ts";
 
 const isLong = process.env["MILLRACE_LONG"] === "1";
 
-const PIPELINE = simulatedPipeline({
+const WINDOWS = {
   temperature_2s: { metric: "temperature", size: "2s", by: ["site", "line", "machine"] },
   vibration_10s: { metric: "vibration", size: "10s", slide: "5s", by: ["site"] },
   pressure_5s: { metric: "pressure", size: "5s", by: ["site", "line"] },
-});
+};
+const TIMES = {
+  "epoch-ms": { unit: "ms" },
+  iso: { unit: "iso" },
+  local: { unit: "iso", timeZone: "Asia/Shanghai" },
+};
 
 const STARTED_AT_ONCE = 4;
 
@@ -44,9 +53,21 @@ function planText(name: string, replaced: readonly (readonly [RegExp, string])[]
 async function startPlan(text: string, flags: readonly string[]): Promise<PlannedRun> {
   const works = new Works();
   const names = [...text.matchAll(/^ {2}(\S+): \{ broker:/gm)].map(([, site]) => site);
-  const pipelinePath = works.write("pipeline.yaml", PIPELINE);
+  const { business } = parsePlan(text, "plan");
+  const streams = business === null ? [] : recordStreams(business);
+  const records = recordMetrics(streams, { time: TIMES[business?.timeFormat ?? "iso"], size: "10s" });
+  const windows = { ...(names.length === 0 ? {} : WINDOWS), ...records.windows };
+  const pipelinePath = works.write("pipeline.yaml", simulatedPipeline(windows, records.metrics));
   const agents = names.map((site) => ({ agent: site, site }));
-  const central = await CentralHarness.prepare({ works, pipelinePath, agents });
+  const central = await CentralHarness.prepare({
+    works,
+    pipelinePath,
+    agents,
+    config: {
+      // Trucks are silent for as long as half an hour.
+      records: Object.fromEntries(streams.map((name) => [name, { http: {}, dedupe: { horizon: "2h" } }])),
+    },
+  });
   const hasLinks = /^links:/m.test(text);
   const linksFrom = await works.freePort();
   for (let count = 1; count < names.length; count += 1) await works.freePort();
@@ -66,6 +87,7 @@ async function startPlan(text: string, flags: readonly string[]): Promise<Planne
     ...(hasLinks
       ? ["--links-to", `127.0.0.1:${central.intakePort}`, "--links-from", String(linksFrom), "--keep-links"]
       : []),
+    ...(business === null ? [] : ["--http", `http://127.0.0.1:${central.httpPort}/api/v1/records`]),
     ...flags,
   ]);
   await central.start();
@@ -82,7 +104,9 @@ async function startPlan(text: string, flags: readonly string[]): Promise<Planne
     sites,
     simulator,
     async judged(limitMs) {
-      const verdict = await expectVerdict(central, truthPath, limitMs);
+      const hasEnded = ({ readings, records: ofRecords }: Verdict): boolean =>
+        (names.length === 0 || readings.hasEnded) && ofRecords?.hasEnded !== false;
+      const verdict = await expectVerdict(central, truthPath, limitMs, hasEnded);
       expectRepeat(truthPath);
       return verdict;
     },
@@ -136,7 +160,7 @@ test(
       : planText("chaos", [
           [/down: \{ least: 1s, shape: 1.0, max: 1m/, "down: { least: 1s, shape: 1.0, max: 4s"],
         ]);
-    const run = await startPlan(text, ["--for", isLong ? "3m" : "14s"]);
+    const run = await startPlan(text, ["--for", isLong ? "3m" : "25s"]);
     const beta = run.sites.get("beta");
     await beta?.until("it is in the middle", ({ ledger }) => ledger.received > 100);
     await beta?.process.kill();
@@ -145,7 +169,50 @@ test(
     expect(verdict.alarms.right).toBeGreaterThan(0);
     const { lost, spoilt, again } = verdict.readings;
     expect(Math.min(lost, spoilt, again)).toBeGreaterThan(0);
+    const records = verdict.records;
+    expect(records?.windows.map(({ window, wrong, right }) => [window, wrong, right > 2])).toEqual(
+      ["order_amount", "refund_amount", "transfer_amount", "truck_speed", "app_opens"].map((metric) => [
+        `${metric}_10s`,
+        0,
+        true,
+      ]),
+    );
+    expect(Math.min(records?.again ?? 0, records?.spoilt ?? 0)).toBeGreaterThan(5);
     expect(await run.simulator.stop()).toBe(0);
+  },
+);
+
+test.each([
+  // A quarter of an hour before midnight in Shanghai; the rush begins with the day.
+  ["festival", `${Date.UTC(2025, 10, 10, 15, 58)}`, "3m", "10m"],
+  ["fraud", null, "2m", "15m"],
+  ["fleet", null, "30m", "5h"],
+  ["app-users", null, "3m", "30m"],
+] as const)(
+  "%s: each window of its records is the truth's",
+  { timeout: isLong ? 600_000 : 120_000 },
+  async (name, start, short, long) => {
+    const pace = ["--speed", "max", "--for", isLong ? long : short];
+    const run = await startPlan(planText(name, []), start === null ? pace : [...pace, "--start", start]);
+    expect(await run.simulator.exit(isLong ? 400_000 : 90_000)).toBe(0);
+    const { records } = await run.judged(30_000);
+    expect(records?.unjudged).toEqual([]);
+    expect(records?.windows.every(({ right }) => right > 10)).toBe(true);
+  },
+);
+
+test.each([
+  ["newcomer", "20s", "2m", 1],
+  ["factory-week", "4m", "30m", 0],
+] as const)(
+  "%s: machines that nothing disturbs but their own faults",
+  { timeout: isLong ? 600_000 : 120_000 },
+  async (name, short, long, alarms) => {
+    const run = await startPlan(planText(name, []), ["--speed", "max", "--for", isLong ? long : short]);
+    expect(await run.simulator.exit(isLong ? 400_000 : 90_000)).toBe(0);
+    const verdict = await run.judged(30_000);
+    expect(verdict.alarms.right).toBeGreaterThanOrEqual(alarms);
+    expect(verdict.readings.generated).toBeGreaterThan(3_000);
   },
 );
 
