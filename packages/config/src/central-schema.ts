@@ -12,9 +12,9 @@ import {
   kafkaTopic,
   listenerCertificate,
   logLevel,
-  name,
   passwordFile,
   port,
+  streamName,
   takes,
   text,
   version,
@@ -179,7 +179,7 @@ export const centralSchema = z.strictObject({
     .prefault({})
     .describe("Payloads and recordings that came as a whole."),
   records: z
-    .record(name(), records)
+    .record(streamName(), records)
     .prefault({})
     .describe("Streams of business records, by the name that metrics call them by."),
   sinks: z

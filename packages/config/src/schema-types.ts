@@ -136,6 +136,12 @@ const NAME_PATTERN = /^[A-Za-z][A-Za-z0-9_]{0,63}$/;
 /** Name of a metric, window, rule: goes into SQL, Prometheus and file names. */
 export const name = () =>
   takes(z.string().regex(NAME_PATTERN), "a letter, then up to 63 letters, digits and underscores");
+/** Name of a stream of records: as a topic of Kafka may be called, too. */
+export const streamName = () =>
+  takes(
+    z.string().regex(/^[A-Za-z][A-Za-z0-9_-]{0,63}$/),
+    "a letter, then up to 63 letters, digits, underscores and hyphens",
+  );
 export const labelName = () =>
   takes(z.string().regex(/^[\p{L}_][\p{L}\p{N}_]*$/u), "a label name of letters, digits and underscores");
 

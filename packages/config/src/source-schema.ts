@@ -1,7 +1,7 @@
 import { NamePattern, parseEachPath, parseJsonPath, parseTopicTemplate } from "@millrace/wire";
 import { z } from "zod";
 import { HOST_SENSORS } from "./pipeline.ts";
-import { finite, flag, labelName, name, oneOf, takes, text, timeUnit, topic } from "./schema-types.ts";
+import { finite, flag, labelName, oneOf, streamName, takes, text, timeUnit, topic } from "./schema-types.ts";
 
 export const jsonPath = () =>
   takes(
@@ -139,7 +139,7 @@ export const sourceSchema = z.strictObject({
     .optional()
     .describe("A metric of Sparkplug B edge nodes or devices, instead of a topic."),
   host: oneOf(HOST_SENSORS).optional().describe("A sensor of the gateway itself, instead of a topic."),
-  records: name()
+  records: streamName()
     .optional()
     .describe(
       "Business records that central takes, instead of a topic: the stream's name in central.yaml; with json.",
