@@ -197,7 +197,8 @@ test.each([
     expect(await run.simulator.exit(isLong ? 400_000 : 90_000)).toBe(0);
     const { records } = await run.judged(30_000);
     expect(records?.unjudged).toEqual([]);
-    expect(records?.windows.every(({ right }) => right > 10)).toBe(true);
+    expect(records?.windows[0]?.right).toBeGreaterThan(10);
+    expect(records?.sent).toBeGreaterThan(4_000);
   },
 );
 
