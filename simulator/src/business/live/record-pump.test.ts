@@ -16,6 +16,7 @@ import { TruthLog } from "../../truth/truth-log.ts";
 import type { BusinessRecord, RecordStreamName } from "../business-record.ts";
 import { BusinessRun } from "../business-run.ts";
 import type { BusinessPlan } from "../plan/business-plan.ts";
+import { SendingOrder } from "../sending-order.ts";
 import { KafkaReceiver } from "./kafka-receiver.ts";
 import { RecordPump } from "./record-pump.ts";
 import type { RecordReceiver } from "./record-receiver.ts";
@@ -76,10 +77,11 @@ async function pump(
   send: (records: readonly BusinessRecord[]) => Promise<void>,
   speed: number | null = null,
   streams: readonly RecordStreamName[] | null = null,
+  held: number | null = null,
 ) {
   const truth = new TruthLog(path);
   const done = (): Promise<void> => Promise.resolve();
-  const receiver: RecordReceiver = { againMax: 0, open: () => Promise.resolve(null), close: done, send };
+  const receiver: RecordReceiver = { againMax: 0, open: () => Promise.resolve(held), close: done, send };
   const recovery = await recoverRecords(path);
   const clock = time.clock();
   const startMs = recovery?.startMs ?? START_MS;
@@ -225,6 +227,31 @@ test("a run that ends before all was acknowledged says how much was not; the nex
   const run = new RepeatedRun({ path, record: () => {} });
   expect(lines.map((line) => run.onLine(line)).filter((difference) => difference !== null)).toEqual([]);
 });
+
+test.each([-50, 30])(
+  "a receiver that counts what it holds is believed: %i records beside the truth's last mark",
+  async (beside) => {
+    const path = newTruth();
+    const time = new SimulatedTime(START_MS);
+    const first = await pump(path, time, async () => {
+      if (time.nowMs >= START_MS + 20_000) throw new Error("closed");
+    });
+    await time.during(Promise.allSettled([first.pump.run()]));
+    first.truth.close();
+    const held = first.pump.progress.acked + beside;
+    const arrived: string[] = [];
+    const send = async (records: readonly BusinessRecord[]): Promise<void> => {
+      for (const { id } of records) arrived.push(id);
+    };
+    const next = await pump(path, time, send, null, null, held);
+    await time.during(next.pump.run());
+    next.truth.close();
+    const leaving = new SendingOrder();
+    const all = [...leaving.take(allRecords()), ...leaving.until(Infinity)].map(({ id }) => id);
+    expect(arrived).toEqual(all.slice(held));
+    expect(linesOf(path).at(-1)).toMatchObject({ type: "records-acked", records: all.length });
+  },
+);
 
 test("streams that are not chosen are made, and go nowhere", async () => {
   const time = new SimulatedTime(START_MS);
