@@ -27,7 +27,8 @@ business:
 /** The simulator as `run --speed max --kafka` has it, truth and all, into a real Kafka of one broker. */
 export const simKafka: Bench = {
   name: "sim-kafka",
-  summary: "orders a second from one simulator into a real Kafka, beside one constant order from the same client",
+  summary:
+    "orders a second from one simulator into a real Kafka, beside one constant order from the same client",
   run: ({ isQuick, say }) =>
     inBenchFolder(async (folder) => {
       const durationMs = isQuick ? 3_000 : 15_000;

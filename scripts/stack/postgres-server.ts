@@ -21,7 +21,7 @@ const SYSTEM_USER = "postgres";
 export class PostgresServer extends ServerProcess {
   readonly #folder: string;
   readonly #bin: string;
-  readonly #port: number;
+  readonly port: number;
 
   /** Installs it where it is missing and can be. Throws `StackUnavailable`. */
   constructor({ dataFolder, port, settings = [] }: PostgresServerOptions) {
@@ -32,7 +32,7 @@ export class PostgresServer extends ServerProcess {
     super({ name: "PostgreSQL", program, args, dataFolder, port, isReady: () => answers(port) });
     this.#folder = dataFolder;
     this.#bin = bin;
-    this.#port = port;
+    this.port = port;
   }
 
   override async start(): Promise<void> {
@@ -49,7 +49,7 @@ export class PostgresServer extends ServerProcess {
   }
 
   url(database: string): string {
-    return `postgres://${USER}@127.0.0.1:${this.#port}/${database}`;
+    return `postgres://${USER}@127.0.0.1:${this.port}/${database}`;
   }
 }
 

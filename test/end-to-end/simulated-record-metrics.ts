@@ -26,7 +26,10 @@ const METRICS: Readonly<Record<RecordStreamName, RecordMetricText>> = {
 export function recordMetrics(
   streams: readonly RecordStreamName[],
   options: { readonly time: object; readonly size: string },
-): { readonly metrics: Readonly<Record<string, object>>; readonly windows: Readonly<Record<string, object>> } {
+): {
+  readonly metrics: Readonly<Record<string, object>>;
+  readonly windows: Readonly<Record<string, object>>;
+} {
   const { time, size } = options;
   const metrics: Record<string, object> = {};
   const windows: Record<string, object> = {};

@@ -1,9 +1,14 @@
 // The simulator's orders as a table that changes in a real PostgreSQL, while the server crashes and the simulator is killed: the
 // rows in the end are the truth's, and so is every change that the server's own log tells of, once.
+import { connect, createServer } from "node:net";
+import { silentLogger, systemClock, systemRandom } from "@millrace/runtime";
 import { expect, test } from "vitest";
 import type { BusinessRecord } from "../../simulator/src/business/business-record.ts";
 import { BusinessRun } from "../../simulator/src/business/business-run.ts";
+import { PostgresReceiver } from "../../simulator/src/business/live/postgres-receiver.ts";
+import { recordTable } from "../../simulator/src/business/postgres/record-table.ts";
 import { parsePlan } from "../../simulator/src/plan/load-plan.ts";
+import { ReceiverWatch } from "../../simulator/src/publish/receiver-watch.ts";
 import { readTruth } from "../../simulator/src/truth/read-truth.ts";
 import { PostgresWorks } from "./postgres-works.ts";
 import { until } from "./until.ts";
@@ -92,6 +97,95 @@ test(
     expect(Math.min(...Object.values(expected.orders))).toBeGreaterThan(50);
   },
 );
+
+test(
+  "a commit whose answer is lost is not made twice; a row that somebody else has deleted ends the run",
+  { timeout: 120_000 },
+  async (context) => {
+    const works = new Works();
+    const postgres = await PostgresWorks.start(works);
+    if (postgres === undefined) return context.skip(SKIPPED);
+    const { business } = parsePlan(PLAN, "plan");
+    if (business === null) throw new Error("the plan makes records");
+    const line = await openLine(works, postgres.server.port);
+    const receiver = new PostgresReceiver({
+      connection: { host: "127.0.0.1", port: line.port, user: "postgres", database: "shop", ssl: false },
+      tables: new Map([["transfers", recordTable(business, "transfers")]]),
+      run: "a",
+      isResumed: false,
+      clock: systemClock,
+      random: systemRandom,
+      watch: new ReceiverWatch({ receiver: "PostgreSQL", clock: systemClock, log: silentLogger }),
+    });
+    works.atEnd(() => receiver.close());
+    expect(await receiver.open()).toBe(0);
+    const transfer = (id: string, op: "c" | "d"): BusinessRecord => ({
+      topic: "transfers",
+      id,
+      timeMs: START_MS,
+      sentMs: START_MS,
+      key: id,
+      json: "{}",
+      change: { op, row: [id, "a1", "a2", 1_250, START_MS] },
+    });
+    line.loseNextCommit();
+    await receiver.send([transfer("t1", "c"), transfer("t2", "c")], 2);
+    expect(line.lostCount).toBe(1);
+    const client = await postgres.client();
+    const rows = async () =>
+      (await client.query("SELECT transfer_id AS id FROM transfers ORDER BY 1")).rows.map(({ id }) => id);
+    expect(await rows()).toEqual(["t1", "t2"]);
+    await receiver.send([transfer("t3", "c"), transfer("t1", "d")], 4);
+    expect(await rows()).toEqual(["t2", "t3"]);
+    await client.query("DELETE FROM transfers WHERE transfer_id = 't2'");
+    await expect(receiver.send([transfer("t4", "c"), transfer("t2", "d")], 6)).rejects.toThrow(
+      "1 of 1 rows of transfers are not there any more",
+    );
+    // Of that transaction nothing is there.
+    expect(await rows()).toEqual(["t3"]);
+    const marks = await client.query("SELECT run, records::int FROM millrace_sim_marks");
+    expect(marks.rows).toEqual([{ run: "a", records: 4 }]);
+    await client.query("UPDATE millrace_sim_marks SET records = 1");
+    await expect(receiver.send([transfer("t5", "c")], 7)).rejects.toThrow("says 1 records where 4");
+  },
+);
+
+/** A line to the server that can lose the answer to a commit, and the connection with it. */
+async function openLine(works: Works, serverPort: number) {
+  let isArmed = false;
+  let lostCount = 0;
+  const server = createServer((near) => {
+    const far = connect({ host: "127.0.0.1", port: serverPort });
+    let isLosing = false;
+    near.on("data", (bytes: Buffer) => {
+      isLosing ||= isArmed && bytes.includes("COMMIT");
+      far.write(bytes);
+    });
+    far.on("data", (bytes: Buffer) => {
+      if (!isLosing) return near.write(bytes);
+      [isArmed, isLosing, lostCount] = [false, false, lostCount + 1];
+      near.destroy();
+      return far.destroy();
+    });
+    for (const [one, other] of [
+      [near, far],
+      [far, near],
+    ])
+      one.on("close", () => other.destroy()).on("error", () => other.destroy());
+  });
+  const port = await works.freePort();
+  await new Promise<void>((resolve) => server.listen(port, "127.0.0.1", resolve));
+  works.atEnd(() => void server.close());
+  return {
+    port,
+    get lostCount() {
+      return lostCount;
+    },
+    loseNextCommit() {
+      isArmed = true;
+    },
+  };
+}
 
 /** What the tables hold in the end, by id, as whoever makes the records again applies them. */
 function expectedTables() {
