@@ -130,7 +130,7 @@ export class PostgresReceiver implements RecordReceiver {
       } catch (error) {
         this.#disconnect();
         this.#closing.signal.throwIfAborted();
-        if (!isPassing(error)) throw new Error(`cannot ${verb} the tables in PostgreSQL: ${reasonOf(error)}`);
+        if (!isPassing(error)) throw new Error(`cannot ${verb} the tables in PostgreSQL`, { cause: error });
         watch.away(this, reasonOf(error));
       }
       const { promise, resolve } = Promise.withResolvers<void>();

@@ -253,6 +253,20 @@ test.each([-50, 30])(
   },
 );
 
+test("where machines have begun anew beside them, records are still found where they were", async () => {
+  const path = newTruth();
+  const truth = new TruthLog(path);
+  const times = { startMs: START_MS, plantStartMs: START_MS };
+  const window = { start: START_MS, end: START_MS + 10_000, count: 1, sum: 1, byRegion: {} };
+  truth.append(runLine(PLAN, { ...times, recordsStartMs: null }));
+  truth.append({ type: "refunds-window", ...window });
+  truth.append({ type: "records-acked", records: 70, at: START_MS });
+  truth.append(runLine(PLAN, { ...times, startMs: START_MS + 60_000, recordsStartMs: START_MS }));
+  truth.append({ type: "refunds-window", ...window });
+  truth.close();
+  expect(await recoverRecords(path)).toMatchObject({ startMs: START_MS, lineCount: 2, ackedCount: 70 });
+});
+
 test("streams that are not chosen are made, and go nowhere", async () => {
   const time = new SimulatedTime(START_MS);
   const arrived = new Set<string>();

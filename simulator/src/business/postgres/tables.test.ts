@@ -73,6 +73,7 @@ test("changes are few statements, and a row's changes keep their order", () => {
   );
   expect(statements.length).toBeLessThan(8);
   expect(statements.reduce((sum, { rowCount }) => sum + rowCount, 0)).toBe(changes.length);
+  for (const { values } of statements) expect(new Set(values[0]).size).toBe(values[0].length);
   const told = (all: readonly { op: string; values: readonly unknown[] }[]) =>
     Map.groupBy(all, ({ values }) => values[0]);
   const inStatements = statements.flatMap(({ text, values, rowCount }) =>
