@@ -28,7 +28,7 @@ business:
 export const simKafka: Bench = {
   name: "sim-kafka",
   summary:
-    "orders a second from one simulator into a real Kafka, beside one constant order from the same client",
+    "orders a second from one simulator into a real Kafka, beside one constant order by the plain client",
   run: ({ isQuick, say }) =>
     inBenchFolder(async (folder) => {
       const durationMs = isQuick ? 3_000 : 15_000;
@@ -45,7 +45,7 @@ export const simKafka: Bench = {
           value: rounded(ours.perSecond),
           unit: "orders/s",
           better: "higher",
-          peer: { name: "one constant order, the same client", value: rounded(peer.perSecond) },
+          peer: { name: "one constant order, the plain client", value: rounded(peer.perSecond) },
           further: {
             perCpuSecond: rounded(ours.perCpuSecond),
             peerPerCpuSecond: rounded(peer.perCpuSecond),
@@ -84,7 +84,7 @@ async function simulate(address: string, truthPath: string, durationMs: number):
   if (business === null) throw new Error("invariant: the plan makes records");
   const truth = new TruthLog(truthPath);
   const receiver = new KafkaReceiver({
-    producer: (options) => clientOf(address).producer(options),
+    producer: (options) => clientOf(address).bulkProducer(options),
     streams: STREAMS,
     topicOf: (stream) => stream,
     watch: new ReceiverWatch({ receiver: "Kafka", clock: systemClock, log: silentLogger }),

@@ -23,6 +23,14 @@ import { until } from "./until.ts";
 
 const ADAPTERS = {
   platformatic: (connection: KafkaConnection): KafkaClient => new PlatformaticClient(connection),
+  bulk: (connection: KafkaConnection): KafkaClient => {
+    const client = new PlatformaticClient(connection);
+    return {
+      producer: (options) => client.bulkProducer(options),
+      consumer: (options) => client.consumer(options),
+      admin: () => client.admin(),
+    };
+  },
   kafkajs: (connection: KafkaConnection): KafkaClient => new KafkajsClient(kafkajs, connection),
 };
 const SKIPPED = "needs Java, Maven and the Kafka jars";
@@ -35,7 +43,7 @@ describe.each(KAFKA_VERSIONS)("Kafka %s", (version) => {
   }, 300_000);
   afterAll(() => works?.end());
 
-  describe.each(["platformatic", "kafkajs"] as const)("%s", (adapter) => {
+  describe.each(["platformatic", "bulk", "kafkajs"] as const)("%s", (adapter) => {
     let number = 0;
 
     function place(broker: KafkaWorks) {
@@ -145,6 +153,17 @@ describe.each(KAFKA_VERSIONS)("Kafka %s", (version) => {
         Object.fromEntries(Object.entries(hashes).map(([key, hash]) => [key, (hash & 0x7fffffff) % 13])),
       );
     });
+
+    if (adapter === "bulk")
+      test("more than a batch may hold goes in several, in order", { timeout: 60_000 }, async ({ skip }) => {
+        if (works === undefined) return skip(SKIPPED);
+        const { make, send, consumer } = place(works);
+        await make(1);
+        const count = 12_000;
+        await send(every(count).map((index) => ({ key: "k", value: `${index} ${"北".repeat(100)}` })));
+        const records = (await take(consumer(), count)).flatMap(({ records: of }) => of);
+        expect(records.map(({ value }) => parseInt(textOf(value), 10))).toEqual(every(count));
+      });
 
     test("an empty topic gives nothing until something comes", { timeout: 60_000 }, async ({ skip }) => {
       if (works === undefined) return skip(SKIPPED);

@@ -15,8 +15,8 @@ export interface KafkaSentRecord {
   readonly topic: string;
   /** Records of one key are in one partition, the one that Java's clients choose; null: any. */
   readonly key: string | Uint8Array | null;
-  /** Null: a tombstone. */
-  readonly value: Uint8Array | null;
+  /** A text goes as UTF-8. Null: a tombstone. */
+  readonly value: string | Uint8Array | null;
   readonly headers?: Readonly<Record<string, string | Uint8Array>>;
   /** Absent: the client's clock. */
   readonly timestampMs?: number;

@@ -151,7 +151,7 @@ export async function openReceiver(
   const connection = toConnection(input, (kafka ?? "").split(","));
   const { PlatformaticClient } = await import("@millrace/kafka");
   return new KafkaReceiver({
-    producer: (options) => new PlatformaticClient(connection).producer(options),
+    producer: (options) => new PlatformaticClient(connection).bulkProducer(options),
     streams,
     topicOf,
     watch: watchOf("Kafka"),

@@ -4,6 +4,7 @@ import type { KafkaClient } from "../kafka-client.ts";
 import type { KafkaConnection } from "../kafka-connection.ts";
 import type { KafkaConsumer, KafkaConsumerOptions } from "../kafka-consumer.ts";
 import type { KafkaProducer, KafkaProducerOptions } from "../kafka-producer.ts";
+import { BulkProducer } from "./bulk-producer.ts";
 import { PlatformaticAdmin } from "./platformatic-admin.ts";
 import { PlatformaticConsumer } from "./platformatic-consumer.ts";
 import { PlatformaticProducer } from "./platformatic-producer.ts";
@@ -20,6 +21,11 @@ export class PlatformaticClient implements KafkaClient {
 
   producer(options: KafkaProducerOptions = {}): KafkaProducer {
     return new PlatformaticProducer(this.#connection, options, this.#world);
+  }
+
+  /** For hundreds of thousands of records a second. */
+  bulkProducer(options: KafkaProducerOptions = {}): KafkaProducer {
+    return new BulkProducer(this.#connection, options, this.#world);
   }
 
   consumer(options: KafkaConsumerOptions): KafkaConsumer {

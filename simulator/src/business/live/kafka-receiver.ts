@@ -42,8 +42,7 @@ export class KafkaReceiver implements RecordReceiver {
     this.#sendingCount = records.length;
     await this.#producer.send(
       records.map(({ topic, key, json }): KafkaSentRecord => {
-        const value = json === null ? null : Buffer.from(json);
-        return { topic: this.#topics.get(topic) ?? topic, key, value };
+        return { topic: this.#topics.get(topic) ?? topic, key, value: json };
       }),
     );
     this.#sendingCount = 0;

@@ -27,7 +27,7 @@ export interface RecordPumpOptions {
 }
 
 /** Records in one call to the receiver. */
-const BATCH_RECORDS = 20_000;
+const BATCH_RECORDS = 8_000;
 /** Steps in one go, so that signals are heard while a run is made again. */
 const STEPS_MAX = 1_000;
 const ACKED_MARK_MS = 1_000;
