@@ -24,17 +24,21 @@ function simulatePlan(plan: string, name: string, ...flags: string[]) {
   return { ...result, truth };
 }
 
-test("same seed same bytes across processes, other seed other bytes, a shorter run is a prefix", () => {
-  const start = ["--offline", "--start", "1700000000000"];
-  const once = readFileSync(simulate("once", ...start, "--for", "20s").truth, "utf8");
-  const again = readFileSync(simulate("again", ...start, "--for", "20s").truth, "utf8");
-  const shorter = readFileSync(simulate("shorter", ...start, "--for", "7s").truth, "utf8");
-  const other = readFileSync(simulate("other", ...start, "--for", "20s", "--seed", "7").truth, "utf8");
-  expect(again).toBe(once);
-  expect(once.startsWith(shorter)).toBe(true);
-  expect(shorter.split("\n").length).toBeGreaterThan(7 * 12 * 3 * 5);
-  expect(other).not.toBe(once);
-});
+test(
+  "same seed same bytes across processes, other seed other bytes, a shorter run is a prefix",
+  { timeout: 60_000 },
+  () => {
+    const start = ["--offline", "--start", "1700000000000"];
+    const once = readFileSync(simulate("once", ...start, "--for", "20s").truth, "utf8");
+    const again = readFileSync(simulate("again", ...start, "--for", "20s").truth, "utf8");
+    const shorter = readFileSync(simulate("shorter", ...start, "--for", "7s").truth, "utf8");
+    const other = readFileSync(simulate("other", ...start, "--for", "20s", "--seed", "7").truth, "utf8");
+    expect(again).toBe(once);
+    expect(once.startsWith(shorter)).toBe(true);
+    expect(shorter.split("\n").length).toBeGreaterThan(7 * 12 * 3 * 5);
+    expect(other).not.toBe(once);
+  },
+);
 
 test("the truth's bytes are these, on every machine", () => {
   const { truth } = simulate("golden", "--offline", "--start", "1700000000000", "--for", "20s");
