@@ -83,6 +83,7 @@ const RESULTS = [
   "p95",
   "p99",
   "distinct",
+  "distinctError",
   "topCount",
   "topErrorMax",
   "increase",

@@ -39,4 +39,11 @@ export interface SketchKind {
   decode(bytes: Uint8Array): Sketch | undefined;
 }
 
-export type SketchName = "quantiles" | "distinct" | "topk" | "increase" | "timeMean";
+export type SketchName =
+  | "quantiles"
+  | "distinct"
+  | "topk"
+  | "increase"
+  | "timeMean"
+  | "distance"
+  | "distinctMany";

@@ -2,7 +2,7 @@ import type { WindowResult } from "@millrace/stream";
 import type { BatchWindow, summary } from "./batch-windows.ts";
 
 /** What the oracle does not compute: the cases alone say what it is. */
-const NOT_COMPUTED = new Set(["rate", "inexact", "timeMean", "topErrorMax"]);
+const NOT_COMPUTED = new Set(["rate", "inexact", "timeMean", "topErrorMax", "distinctError"]);
 
 /** Whether the oracle computes the result of this name. */
 export function isComputed(name: string): boolean {

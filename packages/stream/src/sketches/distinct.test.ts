@@ -2,9 +2,10 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { SketchInput } from "../sketch.ts";
-import { Distinct, distinctKind, EXACT_MAX } from "./distinct.ts";
+import { Distinct, DISTINCT, DISTINCT_MANY, distinctKind, distinctManyKind } from "./distinct.ts";
 import { InputHash } from "./input-hash.ts";
 
+const EXACT_MAX = DISTINCT.exactMax;
 const STANDARD_ERROR = 1.04 / Math.sqrt(4_096);
 
 function distinctOf(inputs: Iterable<SketchInput>): Distinct {
@@ -36,7 +37,7 @@ test("exact up to 64, however it is split; 1 and its text differ, 0 and -0 do no
       else expect(sketch.results().distinct).toBeGreaterThan(EXACT_MAX);
     }),
   );
-  expect(distinctOf([0, -0, "0", "-0"]).results()).toEqual({ distinct: 3 });
+  expect(distinctOf([0, -0, "0", "-0"]).results()).toEqual({ distinct: 3, distinctError: 0 });
 });
 
 test("from 65 to a million the standard error is 1.6 %, and no estimate is off by more than four times that", () => {
@@ -114,7 +115,39 @@ test("changed bytes of the two forms of registers are refused, or are what it wr
   expect(distinctKind.decode(full)).toBeUndefined();
   // 4,096 registers of 53: more than anybody counts, and still a number.
   for (let at = 1; at < full.length; at += 3) full.set([0x75, 0x5d, 0xd7], at);
-  expect(distinctKind.decode(full)!.results()).toEqual({ distinct: Number.MAX_SAFE_INTEGER });
+  expect(distinctKind.decode(full)!.results()).toMatchObject({ distinct: Number.MAX_SAFE_INTEGER });
+});
+
+function manyOf(inputs: Iterable<SketchInput>): Distinct {
+  const sketch = new Distinct(DISTINCT_MANY);
+  for (const input of inputs) sketch.add(input);
+  return sketch;
+}
+
+test("distinctMany is exact to 16,384 in any order, then says its standard error of 0.8 % and keeps within four times that", () => {
+  const { exactMax } = DISTINCT_MANY;
+  const halves = [numbers(8_000, 8_384), numbers(0, 12_000)].map((part) => manyOf(part));
+  const merged = new Distinct(DISTINCT_MANY);
+  for (const half of halves) merged.merge(half);
+  expect(merged.results()).toEqual({ distinct: exactMax, distinctError: 0 });
+  expect(bits(merged)).toBe(bits(manyOf(numbers(0, exactMax))));
+  merged.merge(manyOf(numbers(exactMax, 1)));
+  expect(merged.results().distinctError).toBeGreaterThan(0);
+  for (const size of [exactMax + 1, 20_000, 50_000, 200_000, 1_000_000]) {
+    const sketch = manyOf(numbers(1e9 * size, size));
+    const { distinct, distinctError } = sketch.results();
+    expect(distinctError / distinct).toBeCloseTo(0.008125, 6);
+    expect(Math.abs(distinct - size)).toBeLessThan(4 * distinctError);
+    expect(sketch.encode().length).toBeLessThanOrEqual(12_289);
+    expect(bits(distinctManyKind.decode(sketch.encode()) as Distinct)).toBe(bits(sketch));
+  }
+  expect(() => merged.merge(new Distinct())).toThrow("merges with its own kind");
+});
+
+test("distinctMany: these bytes must be readable for ever", () => {
+  const golden = "0102d498d51c93cf8d607e8ad55a08713354";
+  expect(bits(manyOf([0, 1]))).toBe(golden);
+  expect(distinctManyKind.decode(Buffer.from(golden, "hex"))!.results().distinct).toBe(2);
 });
 
 test("the hash is MurmurHash3_x86_128's, for ever", () => {

@@ -3,7 +3,7 @@ import type { EventTimeMs } from "../event-time.ts";
 import type { StateReader } from "./state-reader.ts";
 import type { StateWriter } from "./state-writer.ts";
 
-/** Most runs kept apart; then the two with the shortest time between them are joined. */
+/** Most runs kept apart, where readings in order become one; then the two with the shortest time between them are joined. */
 export const RUNS_MAX = 64;
 
 const POINT = 0;
@@ -35,14 +35,18 @@ export interface Gain {
  *
  * As long as nothing falls inside a run, what is gained over all is exact, in whatever order readings and runs came. What does fall
  * inside one is counted as inexact: of readings only the ends beyond the run count. Runs are joined only when there are too many.
+ *
+ * With `apartMax`, so many readings stay runs of their own, and nothing can fall inside one until there are more.
  */
 export class Runs {
   readonly #gain: Gain;
+  readonly #apartMax: number;
   #runs: Run[] = [];
   #inexactCount = 0;
 
-  constructor(gain: Gain) {
+  constructor(gain: Gain, apartMax = 0) {
     this.#gain = gain;
+    this.#apartMax = apartMax;
   }
 
   /** Readings and runs that fell inside another run. */
@@ -55,6 +59,11 @@ export class Runs {
     const newest = this.#runs.at(-1);
     if (newest === undefined) this.#runs.push(pointOf(value, timeMs));
     else if ((timeMs - newest.lastMs || value - newest.lastValue) > 0) {
+      if (this.#apartMax > 0) {
+        this.#runs.push(pointOf(value, timeMs));
+        this.#joinBeyondMax(this.#runs);
+        return;
+      }
       gain(newest, this.#gain.step(newest.lastValue, value, timeMs - newest.lastMs));
       newest.lastMs = timeMs;
       newest.lastValue = value;
@@ -67,7 +76,7 @@ export class Runs {
   }
 
   copy(): Runs {
-    const copy = new Runs(this.#gain);
+    const copy = new Runs(this.#gain, this.#apartMax);
     copy.merge(this);
     return copy;
   }
@@ -83,7 +92,7 @@ export class Runs {
 
   /**
    *   count  readings and runs that fell inside another run
-   *   count  runs, at most 64; each, in order:
+   *   count  runs, at most 64, or `apartMax`; each, in order:
    *     u8   0, one reading: f64 time, f64 value
    *          1: f64 first time, f64 value, f64 last time, f64 value, f64 gained, f64 lost (the sum's compensation)
    *          2, what was gained has left the range of float64: as 1, without the last two
@@ -105,10 +114,10 @@ export class Runs {
     }
   }
 
-  static read(reader: StateReader, gain: Gain): Runs {
-    const runs = new Runs(gain);
+  static read(reader: StateReader, gain: Gain, apartMax = 0): Runs {
+    const runs = new Runs(gain, apartMax);
     runs.#inexactCount = reader.count();
-    const count = reader.count(RUNS_MAX);
+    const count = reader.count(apartMax || RUNS_MAX);
     for (let index = 0; index < count; index++) {
       const run = readRun(reader);
       const before = runs.#runs.at(-1);
@@ -133,8 +142,12 @@ export class Runs {
       else if (compareEnd(before, run) === 0) settled.push(run);
       else this.#overlap(before, run);
     }
-    while (settled.length > RUNS_MAX) this.#joinNearest(settled);
+    this.#joinBeyondMax(settled);
     this.#runs = settled;
+  }
+
+  #joinBeyondMax(runs: Run[]): void {
+    while (runs.length > (this.#apartMax || RUNS_MAX)) this.#joinNearest(runs);
   }
 
   /** `run` begins inside `before`. */

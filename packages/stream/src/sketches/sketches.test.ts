@@ -19,7 +19,7 @@ const text = fc.oneof(
   fc.string({ unit: "binary", maxLength: 4 }),
   fc.constantFrom("", "1", "\ud800", "x".repeat(65), "x".repeat(66)),
 );
-const takesTexts = (name: SketchName) => name === "distinct" || name === "topk";
+const takesTexts = (name: SketchName) => name === "distinct" || name === "distinctMany" || name === "topk";
 
 function tellings(name: SketchName, maxLength = 40): fc.Arbitrary<Told[]> {
   const input: fc.Arbitrary<SketchInput> = takesTexts(name) ? fc.oneof(number, text) : number;
@@ -179,6 +179,6 @@ test("numbers and names are unique and find each other", () => {
     expect(kind.create().name).toBe(name);
     expect(sketchById(kind.id)).toBe(kind);
   }
-  expect(Object.values(SKETCHES).map(({ id }) => id)).toEqual([8, 9, 10, 11, 12]);
+  expect(Object.values(SKETCHES).map(({ id }) => id)).toEqual([8, 9, 10, 11, 12, 17, 18]);
   expect(sketchById(1)).toBeUndefined();
 });

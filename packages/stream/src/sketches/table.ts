@@ -1,5 +1,6 @@
 import type { SketchKind, SketchName } from "../sketch.ts";
-import { distinctKind } from "./distinct.ts";
+import { distanceKind } from "./distance.ts";
+import { distinctKind, distinctManyKind } from "./distinct.ts";
 import { increaseKind } from "./increase.ts";
 import { quantilesKind } from "./quantiles.ts";
 import { timeMeanKind } from "./time-mean.ts";
@@ -12,6 +13,8 @@ export const SKETCHES: Readonly<Record<SketchName, SketchKind>> = {
   topk: topkKind,
   increase: increaseKind,
   timeMean: timeMeanKind,
+  distance: distanceKind,
+  distinctMany: distinctManyKind,
 };
 
 const kinds = Object.values(SKETCHES);

@@ -1,15 +1,18 @@
-/** 2^12 registers: a standard error of 1.04/sqrt(4096) = 1.6 %. */
-const INDEX_BITS = 12;
-export const REGISTERS = 2 ** INDEX_BITS;
-/** Bits of a hash behind the index; a register is at most one more. */
-const RANK_BITS = 64 - INDEX_BITS;
-export const REGISTER_MAX = RANK_BITS + 1;
+/** The greatest that a register can be: 1 more than the bits of a hash behind its index. Registers are 2^indexBits. */
+export function registerMax(indexBits: number): number {
+  return 64 - indexBits + 1;
+}
+
+/** The standard error of an estimate, as a share of it (Flajolet et al. 2007). */
+export function standardError(indexBits: number): number {
+  return 1.04 / Math.sqrt(2 ** indexBits);
+}
 
 /** Tells HyperLogLog's registers of a hash (Flajolet et al. 2007): the first bits say which, it keeps the most zeros that followed, plus 1. */
-export function tellRegisters(registers: Uint8Array, high: number, low: number): void {
-  const index = high >>> (32 - INDEX_BITS);
-  const behind = high << INDEX_BITS;
-  const rank = 1 + (behind === 0 ? 32 - INDEX_BITS + Math.clz32(low) : Math.clz32(behind));
+export function tellRegisters(registers: Uint8Array, indexBits: number, high: number, low: number): void {
+  const index = high >>> (32 - indexBits);
+  const behind = high << indexBits;
+  const rank = 1 + (behind === 0 ? 32 - indexBits + Math.clz32(low) : Math.clz32(behind));
   if (rank > registers[index]) registers[index] = rank;
 }
 
@@ -17,13 +20,14 @@ export function tellRegisters(registers: Uint8Array, high: number, low: number):
  * How many different hashes the registers were told of: Ertl's improved raw estimator ("New cardinality estimation algorithms
  * for HyperLogLog sketches", 2017, algorithm 6), unbiased over the whole range without a table. Infinity when all are full.
  */
-export function estimateOf(registers: Uint8Array): number {
-  const withValue = new Float64Array(REGISTER_MAX + 1);
+export function estimateOf(registers: Uint8Array, indexBits: number): number {
+  const [count, max] = [registers.length, registerMax(indexBits)];
+  const withValue = new Float64Array(max + 1);
   for (const register of registers) withValue[register]++;
-  let z = REGISTERS * tau(1 - withValue[REGISTER_MAX] / REGISTERS);
-  for (let value = RANK_BITS; value > 0; value--) z = 0.5 * (z + withValue[value]);
-  z += REGISTERS * sigma(withValue[0] / REGISTERS);
-  return (REGISTERS / (2 * Math.LN2)) * (REGISTERS / z);
+  let z = count * tau(1 - withValue[max] / count);
+  for (let value = max - 1; value > 0; value--) z = 0.5 * (z + withValue[value]);
+  z += count * sigma(withValue[0] / count);
+  return (count / (2 * Math.LN2)) * (count / z);
 }
 
 function sigma(share: number): number {
