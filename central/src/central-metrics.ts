@@ -72,7 +72,7 @@ export class CentralMetrics {
 
   #refreshRecords(streams: readonly RecordStreamView[], nowMs: number): void {
     for (const view of streams) {
-      const { stream, totals, partitions, ids, idsDropped, rows, rowsDropped, rules } = view;
+      const { stream, totals, partitions, ids, idsDropped, rows, rowsDropped, rules, watches } = view;
       const { waitingBytes, reading } = view;
       const records = this.#metrics.counter("millrace_central_records_total");
       for (const [outcome, total] of Object.entries(recordsByOutcome(totals)))
@@ -89,6 +89,10 @@ export class CentralMetrics {
         this.#metrics.counter("millrace_central_record_rows_dropped_total").follow(rowsDropped, { stream });
       }
       this.#metrics.gauge("millrace_central_record_waiting_bytes").set(waitingBytes, { stream });
+      for (const { rule, series, overLimit } of watches) {
+        this.#metrics.gauge("millrace_central_rule_series").set(series, { rule });
+        this.#metrics.counter("millrace_central_rule_series_over_limit_total").follow(overLimit, { rule });
+      }
       if (reading !== null)
         this.#metrics
           .gauge("millrace_central_record_source_up")

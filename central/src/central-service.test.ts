@@ -39,6 +39,7 @@ const PIPELINE: Pipeline = {
     },
   ],
   rules: [],
+  recordRules: [],
   distinctRules: [],
   evidence: [],
   maintenance: null,

@@ -18,6 +18,7 @@ import type {
   WindowQuery,
 } from "./api/central-reader.ts";
 import { recordMetricView } from "./api/record-metric-view.ts";
+import { recordRuleOfPipeline } from "./api/record-watch-view.ts";
 import { recordRuleView } from "./api/record-rule-view.ts";
 import type { AgentView } from "./core/agent-view.ts";
 import type { SystemAlarm } from "./core/alarm-book.ts";
@@ -321,7 +322,7 @@ export class Central implements CentralReader {
   }
 
   pipeline(): PipelineView {
-    const { metrics, windows, distinctRules = [] } = this.#options.pipeline;
+    const { metrics, windows, distinctRules = [], recordRules = [] } = this.#options.pipeline;
     return {
       rules: distinctRules.map(recordRuleView),
       metrics: metrics.map(({ name, unit, isLive, accumulate, source }) => ({
@@ -340,6 +341,7 @@ export class Central implements CentralReader {
         latenessMs: spec.latenessMs,
         by: spec.by,
       })),
+      recordRules: recordRules.map(recordRuleOfPipeline),
     };
   }
 
@@ -517,7 +519,7 @@ export class Central implements CentralReader {
     const after: AfterCommit = { acks: new Map(), sends: [] };
     for (const { item, message } of messages) applier.apply(item, message, moment, after);
     for (const session of this.#sessions.all()) applier.applyHeartbeat(session, moment);
-    if (isTick) recordApplier.endAlarms(moment);
+    if (isTick) recordApplier.tick(moment);
     const recordAnswers = await recordApplier.apply(this.#recordInbox.take(), moment);
     if (isTick || recordAnswers.length > 0) state.records.show(state.engine, moment.monotonicMs);
     for (const action of this.#actions.splice(0)) action();

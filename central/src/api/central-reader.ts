@@ -9,6 +9,7 @@ import type { AskOutcome } from "../core/request-book.ts";
 import type { QuarantineEntry } from "../core/quarantine.ts";
 import type { StoreDamage } from "../core/store-damage.ts";
 import type { RecordMetricView } from "./record-metric-view.ts";
+import type { RecordRuleOfPipeline } from "./record-watch-view.ts";
 import type { RecordRuleView } from "./record-rule-view.ts";
 
 /** What the API shows of central's core. */
@@ -73,6 +74,8 @@ export interface LedgerSum {
 export interface PipelineView {
   readonly metrics: readonly MetricView[];
   readonly windows: readonly WindowView[];
+  /** Rules on single records, which central judges. */
+  readonly recordRules: readonly RecordRuleOfPipeline[];
   /** Rules that central judges, on records. */
   readonly rules: readonly RecordRuleView[];
 }

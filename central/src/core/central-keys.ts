@@ -18,6 +18,7 @@ import type { Lane } from "@millrace/stream";
  *   'q' number u48                          quarantined message
  *   'r' stream 0                            a stream of records: positions, ledger, how far ids go back
  *   'i' stream 0  number u48                ids of records (records/id-log.ts)
+ *   'w' rule 0  series                      a series that a rule on records watches (records/record-watch-book.ts)
  *   'R' rule 0                              a rule on records: what it reads, how much it has dropped
  *   'p' rule 0  number u48                  pairs that are known to it (records/distinct-book.ts)
  *   'n' rule 0  key                         what was new of late to one of its keys, and its alarms; texts between zero bytes
@@ -41,6 +42,7 @@ export const CENTRAL_KEYS = {
   quarantine: (number: number) => join(key("q"), u48(number)),
   records: (stream: string) => key("r", stream),
   ids: (stream: string, number: number) => join(key("i", stream), u48(number)),
+  watched: (rule: string, series: string) => join(key("w", rule), encoder.encode(series)),
   distinctRule: (rule: string) => key("R", rule),
   distinctPairs: (rule: string, number: number) => join(key("p", rule), u48(number)),
   /** For many keys of one rule. */

@@ -96,7 +96,7 @@ export const QUARANTINE = new StoredJson<QuarantineEntry>({
 
 /** What central makes of a pipeline. */
 export type CentralPipeline = Pick<Pipeline, "metrics" | "windows"> &
-  Partial<Pick<Pipeline, "distinctRules">>;
+  Partial<Pick<Pipeline, "distinctRules" | "recordRules">>;
 
 export interface CentralStateOptions {
   readonly store: Store;

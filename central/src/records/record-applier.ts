@@ -54,10 +54,11 @@ export class RecordApplier {
     return answers;
   }
 
-  /** Ends the alarms on records whose time is over; before the records of the same commit, so that each is active in one at least. */
-  endAlarms(moment: RecordMoment): void {
+  /** Raises and ends the alarms on records that are due by time; before the records of the same commit, so that each is active in one at least. */
+  tick(moment: RecordMoment): void {
     for (const stage of this.#state.records.all()) {
       stage.endAlarms(moment.monotonicMs);
+      stage.tickWatches(moment);
       this.#takeEvents(stage, moment);
     }
   }
@@ -93,8 +94,8 @@ export class RecordApplier {
         book.tidy(await this.#store.get(key));
   }
 
-  #takeEvents({ rules }: RecordStage, { nowMs }: RecordMoment): void {
-    for (const book of rules)
+  #takeEvents({ rules, watches }: RecordStage, { nowMs }: RecordMoment): void {
+    for (const book of [...rules, ...watches])
       for (const event of book.takeEvents()) this.#state.alarms.take(event, ownSource(nowMs));
   }
 

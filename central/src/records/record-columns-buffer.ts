@@ -10,6 +10,8 @@ export class RecordColumnsBuffer implements RecordColumns {
   readonly pairs: readonly Int32Array[];
   /** Of each record, the watermark that ids are judged by. */
   readonly watermarkMs: Float64Array;
+  /** Of each record, the greatest event time of its partition up to it. */
+  readonly latestMs: Float64Array;
   /** Of those that a metric takes. */
   readonly taken: {
     readonly series: Uint32Array;
@@ -27,6 +29,7 @@ export class RecordColumnsBuffer implements RecordColumns {
     this.series = Array.from({ length: counts.sets }, () => new Uint32Array(size));
     this.pairs = Array.from({ length: counts.pairs }, () => new Int32Array(size * PAIR_HASH_WORDS));
     this.watermarkMs = new Float64Array(size);
+    this.latestMs = new Float64Array(size);
     this.taken = {
       series: new Uint32Array(size),
       timeMs: new Float64Array(size),

@@ -9,6 +9,7 @@ import type { DistinctBook } from "./distinct-book.ts";
 import { TableFollower } from "./changes/table-follower.ts";
 import type { ReadChange, TableRecord } from "./changes/table-follower.ts";
 import { IdLog } from "./id-log.ts";
+import type { RecordWatchBook } from "./record-watch-book.ts";
 import { PartitionClock } from "./partition-clock.ts";
 import type { PartitionRecord } from "./partition-clock.ts";
 import { REJECTIONS_TOLD_MAX } from "./record-batch.ts";
@@ -71,6 +72,7 @@ export interface RecordStageParts {
   /** Of all metrics. */
   readonly windows?: readonly WindowSpec[];
   readonly rules?: readonly DistinctBook[];
+  readonly watches?: readonly RecordWatchBook[];
 }
 
 /**
@@ -89,6 +91,10 @@ export class RecordStage {
   readonly #tables: readonly (PaneTable | null)[];
   readonly #ids: ExpiringIdSet;
   readonly #log: IdLog;
+  /** Rules on its records. */
+  readonly watches: readonly RecordWatchBook[];
+  /** By watch: its metric's measure. */
+  readonly #watchedMeasures: readonly number[];
   /** Rules on its records; their pairs are the decoder's, in the same order. */
   readonly rules: readonly DistinctBook[];
   /** By rule: its metric's measure. */
@@ -108,12 +114,19 @@ export class RecordStage {
   #isDirty = false;
   #refused: RefusedRecord[] = [];
 
-  constructor(config: RecordStreamConfig, { metrics, windows = [], rules = [] }: RecordStageParts) {
+  constructor(
+    config: RecordStreamConfig,
+    { metrics, windows = [], rules = [], watches = [] }: RecordStageParts,
+  ) {
     const { name, kafka, debezium, dedupeHorizonMs: horizonMs, dedupeIdsMax: idsMax } = config;
     this.stream = name;
     this.source = kafka === null ? "http" : `kafka ${kafka.topic}`;
     this.#config = config;
     const own = metrics.filter(({ source }) => source.kind === "records" && source.stream === name);
+    this.watches = watches.filter(({ rule }) => rule.stream === name);
+    this.#watchedMeasures = this.watches.map(({ rule }) =>
+      own.findIndex((metric) => metric.name === rule.spec.metric),
+    );
     this.rules = rules.filter(({ rule }) => rule.stream === name);
     this.#measureOfRule = this.rules.map(({ rule }) =>
       own.findIndex((metric) => metric.name === rule.spec.metric),
@@ -313,7 +326,7 @@ export class RecordStage {
       const set = this.#decoder.setOf[measure];
       all.push(table.take((series) => this.#decoder.labelsOf(set, series)));
     }
-    this.#decoder.forget();
+    if (this.#decoder.forget()) for (const watch of this.watches) watch.forgetLabels();
     return all;
   }
 
@@ -419,6 +432,7 @@ export class RecordStage {
       // It never goes back, so what a record's fate is does not hang on where batches are cut.
       if (watermarkMs > this.#idsWatermarkMs) this.#idsWatermarkMs = watermarkMs;
       columns.watermarkMs[rows] = this.#idsWatermarkMs;
+      columns.latestMs[rows] = clock.latestMs;
       this.#places[rows] = place;
       rows += 1;
     }
@@ -430,7 +444,34 @@ export class RecordStage {
           : `its time ${columns.timeMs[row]} is in final windows only, which end at ${moment.finalToMs}`;
       this.#keep({ reason, detail, ...recordAt(this.#places[row], batch, clock) });
     });
+    this.#watchRows(rows, moment.nowMs);
     this.#judgeRows(rows, values, moment.nowMs);
+  }
+
+  /** Shows the rules what is fresh of a block. */
+  #watchRows(rows: number, nowMs: number): void {
+    const { timeMs, latestMs, values, series } = this.#columns;
+    for (const [at, watch] of this.watches.entries()) {
+      const measure = this.#watchedMeasures[at];
+      const set = this.#decoder.setOf[measure];
+      watch.take({
+        rows,
+        verdicts: this.#verdicts,
+        timeMs,
+        latestMs,
+        value: values[measure],
+        series: series[set],
+        labelsOf: (combination) => this.#decoder.labelsOf(set, combination),
+        nowMs,
+      });
+    }
+  }
+
+  /** Tells the rules what time it is in the stream: silence is over by it. */
+  tickWatches({ nowMs, monotonicMs }: Pick<StageMoment, "nowMs" | "monotonicMs">): void {
+    const timeMs = this.timeMs(monotonicMs);
+    if (timeMs === null) return;
+    for (const watch of this.watches) watch.tick(Math.floor(timeMs), nowMs);
   }
 
   /** Shows the rules what is fresh of a block. */

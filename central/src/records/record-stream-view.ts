@@ -17,12 +17,22 @@ export interface RecordStreamView {
   readonly rowsDropped: number;
   /** Ids forgotten before their time, since the start: there were more than `dedupe.idsMax`. */
   readonly idsDropped: number;
+  /** Rules on single records. */
+  readonly watches: readonly RecordWatchView[];
   /** Rules on its records. */
   readonly rules: readonly RecordRuleView[];
   /** Bytes that wait for a commit. */
   readonly waitingBytes: number;
   /** How its source is doing; null: it is posted, or the source is not running. */
   readonly reading: RecordSourceView | null;
+}
+
+export interface RecordWatchView {
+  readonly rule: string;
+  /** Series that it watches. */
+  readonly series: number;
+  /** Records that it did not look at since the start, because there were too many series. */
+  readonly overLimit: number;
 }
 
 export interface RecordRuleView {
@@ -48,7 +58,8 @@ export function recordStreamView(
   stage: RecordStage,
   { monotonicMs, waitingBytes }: { readonly monotonicMs: number; readonly waitingBytes: number },
 ): RecordStreamView {
-  const { stream, source, totals, idCount, idsDroppedCount, rowCount, rowsDroppedCount, rules } = stage;
+  const { stream, source, totals, idCount, idsDroppedCount, rowCount, rowsDroppedCount } = stage;
+  const { rules, watches } = stage;
   const positions = new Map(stage.partitions.map(({ partition, next }) => [partition, next]));
   const partitions = stage
     .watermarks(monotonicMs)
@@ -61,6 +72,11 @@ export function recordStreamView(
     partitions,
     ids: idCount,
     idsDropped: idsDroppedCount,
+    watches: watches.map(({ rule, seriesCount, overLimitCount }) => ({
+      rule: rule.spec.name,
+      series: seriesCount,
+      overLimit: overLimitCount,
+    })),
     rules: rules.map(({ rule, knownCount, keyCount, forgottenCount }) => ({
       rule: rule.spec.name,
       known: knownCount,

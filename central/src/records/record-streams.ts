@@ -5,6 +5,7 @@ import { Membership } from "@millrace/stream";
 import type { TimeRange, WindowEngine } from "@millrace/stream";
 import { CENTRAL_KEYS, numberOf } from "../core/central-keys.ts";
 import { StoredJson } from "../core/stored-json.ts";
+import { openRecordWatches } from "./open-record-watches.ts";
 import { openDistinctBooks } from "./open-distinct-books.ts";
 import { RecordStage } from "./record-stage.ts";
 import type { StreamRecord } from "./record-stage.ts";
@@ -38,7 +39,8 @@ const STREAMS = new StoredJson<StreamRecord>({
 export interface RecordStreamsOptions {
   readonly store: Store;
   readonly streams: readonly RecordStreamConfig[];
-  readonly pipeline: Pick<Pipeline, "metrics" | "windows"> & Partial<Pick<Pipeline, "distinctRules">>;
+  readonly pipeline: Pick<Pipeline, "metrics" | "windows"> &
+    Partial<Pick<Pipeline, "distinctRules" | "recordRules">>;
   readonly monotonicMs: number;
 }
 
@@ -59,19 +61,17 @@ export class RecordStreams {
   static async open(options: RecordStreamsOptions): Promise<RecordStreams> {
     const { store, streams, pipeline, monotonicMs } = options;
     const opened = new RecordStreams();
-    const { books, ended, changes, unreadableCount } = await openDistinctBooks(
-      store,
-      pipeline.distinctRules ?? [],
-      streams,
-    );
-    opened.#left = [...changes];
-    opened.ended = ended;
-    opened.unreadableCount = unreadableCount;
+    const watched = await openRecordWatches(store, pipeline.recordRules ?? []);
+    const counted = await openDistinctBooks(store, pipeline.distinctRules ?? [], streams);
+    opened.#left = [...counted.changes, ...watched.changes];
+    opened.ended = [...counted.ended, ...watched.ended];
+    opened.unreadableCount = counted.unreadableCount + watched.unreadableCount;
+    const rules = { rules: counted.books, watches: watched.watches };
     for (const config of streams) {
       const { name, kafka } = config;
       if (!pipeline.metrics.some((metric) => metric.stream === name)) continue;
       const { metrics, windows } = pipeline;
-      const stage = new RecordStage(config, { metrics, windows, rules: books });
+      const stage = new RecordStage(config, { metrics, windows, ...rules });
       const bytes = await store.get(CENTRAL_KEYS.records(name));
       const record = bytes === undefined ? undefined : STREAMS.read(bytes);
       if (record === null) opened.unreadableCount += 1;
@@ -132,6 +132,7 @@ export class RecordStreams {
     const changes = this.#left;
     this.#left = [];
     for (const stage of this.#stages.values()) {
+      for (const watch of stage.watches) for (const change of watch.takeChanges()) changes.push(change);
       for (const book of stage.rules) for (const change of book.takeChanges()) changes.push(change);
       const changed = stage.takeChanges(monotonicMs);
       if (changed === null) continue;

@@ -173,7 +173,7 @@ test.each<[string, string, string[]]>([
     "a list",
     "- a\n",
     [
-      "1:1: the file is a list; it must be a map with the keys version, metrics, windows, rules, evidence, maintenance",
+      "1:1: the file is a list; it must be a map with the keys version, metrics, windows, rules, zones, evidence, maintenance",
     ],
   ],
   [
@@ -340,7 +340,7 @@ test.each<[string, string, string[]]>([
     "an unknown accumulator",
     metric(", accumulate: [count, median]"),
     [
-      '3:119: metrics.m.accumulate[1] is "median"; did you mean mean? It must be one of count, sum, min, max, range, mean, first, last, quantiles, distinct, topk, increase, timeMean, { histogram: [10, 20] } and { ratio: { above: 80 } }',
+      '3:119: metrics.m.accumulate[1] is "median"; did you mean mean? It must be one of count, sum, min, max, range, mean, first, last, quantiles, distinct, topk, increase, timeMean, distance, distinctMany, { histogram: [10, 20] } and { ratio: { above: 80 } }',
     ],
   ],
   [
@@ -489,7 +489,7 @@ test.each<[string, string, string[]]>([
     "neither above nor below",
     rule("metric: m, when: {}, severity: 1"),
     [
-      "5:19: when has no condition; it must have one of above, below, levels, rateOfChange, stuck, missing, distinct",
+      "5:19: when has no condition; it must have one of above, below, levels, rateOfChange, stuck, missing, zone, distinct",
     ],
   ],
   [

@@ -8,8 +8,11 @@ import { type PipelineFile, pipelineSchema } from "./pipeline-schema.ts";
 import type { Pipeline } from "./pipeline.ts";
 import { toDistinctRule } from "./to-distinct-rule.ts";
 import { toMetricSource } from "./to-metric-source.ts";
+import { isOnRecords } from "./record-rule-checks.ts";
+import { toRecordRule } from "./to-record-rule.ts";
 import { toRule } from "./to-rule.ts";
 import { toWindowSpec } from "./to-window-spec.ts";
+import { toZoneShape } from "./to-zone-shape.ts";
 
 /** Reads pipeline.yaml. Throws `config_unreadable`, or `config_invalid` (a `ConfigError`) with everything that is wrong. */
 export function loadPipeline(path: string, options: LoadOptions = {}): Loaded<Pipeline> {
@@ -28,6 +31,7 @@ export function loadPipeline(path: string, options: LoadOptions = {}): Loaded<Pi
 }
 
 function toPipeline(path: string, file: PipelineFile): Pipeline {
+  const zones = Object.entries(file.zones).map(([name, zone]) => ({ name, shape: toZoneShape(zone) }));
   const windows = Object.entries(file.windows).map(([name, window]) => toWindowSpec(name, window));
   const metrics = Object.entries(file.metrics).map(([name, metric]) => {
     const own = windows.filter((window) => window.metric === name);
@@ -35,7 +39,7 @@ function toPipeline(path: string, file: PipelineFile): Pipeline {
     const accumulate = accumulatorNames(metric);
     // A session is as exact as the times of each pane's first and last reading.
     if (own.some(({ kind }) => kind === "session")) accumulate.push(...SESSION_ACCUMULATORS);
-    const source = toMetricSource(name, metric);
+    const source = toMetricSource(name, metric, zones);
     return {
       name,
       unit: metric.unit,
@@ -51,8 +55,11 @@ function toPipeline(path: string, file: PipelineFile): Pipeline {
     metrics,
     windows,
     rules: Object.entries(file.rules)
-      .filter(([, { when }]) => when.distinct === undefined)
+      .filter(([, rule]) => !isOnRecords(rule, file))
       .map(([name, rule]) => toRule(name, rule, file)),
+    recordRules: Object.entries(file.rules)
+      .filter(([, rule]) => isOnRecords(rule, file) && rule.when.distinct === undefined)
+      .map(([name, rule]) => toRecordRule(name, rule, file)),
     distinctRules: Object.entries(file.rules)
       .filter(([, { when }]) => when.distinct !== undefined)
       .map(([name, rule]) => toDistinctRule(name, rule, file.metrics[rule.metric ?? ""]?.from.records ?? "")),
@@ -81,7 +88,7 @@ function templateOf(topic: string): TopicTemplate {
   return parsed.template;
 }
 
-const SECTIONS = ["metrics", "windows", "rules"] as const;
+const SECTIONS = ["metrics", "windows", "rules", "zones"] as const;
 
 /** The file without its broken entries and keys. */
 function withoutBroken(value: unknown): unknown {

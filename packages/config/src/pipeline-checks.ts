@@ -1,5 +1,5 @@
 import { formatDuration, nearestName, orNearest } from "@millrace/runtime";
-import { gcd, PANE_MS_MIN, windowStepMs } from "@millrace/stream";
+import { gcd, OUTSIDE, PANE_MS_MIN, windowStepMs } from "@millrace/stream";
 import type { ConfigReader } from "./config-reader.ts";
 import {
   type EvidenceFile,
@@ -8,6 +8,7 @@ import {
   type RuleFile,
   type WindowFile,
 } from "./pipeline-schema.ts";
+import { checkRecordRule } from "./record-rule-checks.ts";
 import { checkDistinct } from "./distinct-checks.ts";
 import { checkRule } from "./rule-checks.ts";
 import { checkRuleInput } from "./rule-input-checks.ts";
@@ -23,13 +24,19 @@ export interface NamesInFile {
   readonly windows: readonly string[];
 }
 
+const ZONES_MAX = 1_000;
+
 /** What the schema cannot see: references, contradictions, and what is allowed but doubtful. */
 export function checkPipeline(reader: ConfigReader, file: PipelineFile, names: NamesInFile): void {
   const metricNames = names.metrics;
   for (const [name, metric] of Object.entries(file.metrics)) {
     checkSource(reader, name, metric);
     checkAccumulate(reader, name, metric);
-    if (!Object.values(file.windows).some((window) => window.metric === name)) {
+    checkAccumulated(reader, name, metric);
+    const isWatched = Object.values(file.rules).some((rule) => rule.metric === name);
+    const isWindowed = Object.values(file.windows).some((window) => window.metric === name);
+    // Of readings rules alone are worth a word; of records that is what a rule is for.
+    if (!isWindowed && !(isWatched && metric.from.records !== undefined)) {
       reader.warning(
         ["metrics", name],
         metric.from.records === undefined
@@ -44,23 +51,15 @@ export function checkPipeline(reader: ConfigReader, file: PipelineFile, names: N
   checkWindows(reader, file, metricNames);
   for (const [name, rule] of Object.entries(file.rules)) {
     const path = ["rules", name];
-    if (rule.when.distinct === undefined) checkIsOfReadings(reader, path, rule, file);
+    if (rule.when.distinct === undefined) checkRecordRule(reader, path, rule, file);
     else checkDistinct(reader, path, rule, file);
     if (rule.metric !== undefined) checkMetricName(reader, [...path, "metric"], rule.metric, metricNames);
     checkRuleInput(reader, path, rule, { file, windowNames: names.windows });
     checkRule(reader, path, rule, { labels: ruleLabels(rule, file), topic: ruleTopic(rule, file) });
   }
   checkMaintenance(reader, file);
+  checkZones(reader, file);
   for (const [name, evidence] of Object.entries(file.evidence)) checkEvidence(reader, name, evidence);
-}
-
-/** Agents judge rules, but for those on records, which come to central. */
-function checkIsOfReadings(reader: ConfigReader, path: KeyPath, rule: RuleFile, file: PipelineFile): void {
-  const metric = rule.metric ?? file.windows[rule.window ?? ""]?.metric ?? "";
-  if (file.metrics[metric]?.from.records === undefined) return;
-  const key = rule.metric === undefined ? "window" : "metric";
-  const message = `${metric} is made of records, which central takes, and agents judge rules with such conditions; remove the rule, give when.distinct, or name a metric of readings`;
-  reader.problem([...path, key], message);
 }
 
 /** A record has one id and one time, whatever is read of it. */
@@ -116,7 +115,8 @@ function ruleTopic({ metric, window }: RuleFile, file: PipelineFile): string | u
 function checkAccumulate(reader: ConfigReader, name: string, { accumulate }: MetricFile): void {
   const seen = new Set<string>();
   for (const [index, entry] of accumulate.entries()) {
-    const kind = typeof entry === "string" ? entry : Object.keys(entry)[0];
+    const asked = typeof entry === "string" ? entry : Object.keys(entry)[0];
+    const kind = asked === "distinctMany" ? "distinct" : asked;
     if (seen.has(kind)) {
       reader.problem(
         ["metrics", name, "accumulate", index],
@@ -125,6 +125,67 @@ function checkAccumulate(reader: ConfigReader, name: string, { accumulate }: Met
     }
     seen.add(kind);
   }
+}
+
+/** What is accumulated of identities and positions, whose values are no quantities. */
+function checkAccumulated(reader: ConfigReader, name: string, { from, unit, accumulate }: MetricFile): void {
+  const { json } = from;
+  const isOfPositions = from.records !== undefined && isOnlyPosition(json);
+  const isOfIdentities = from.records !== undefined && json?.identity !== undefined;
+  const names = accumulate.map((entry) => (typeof entry === "string" ? entry : Object.keys(entry)[0]));
+  const path = ["metrics", name, "accumulate"];
+  const place = reader.source.has(path) ? path : ["metrics", name];
+  const allowed = isOfPositions
+    ? ["count", "distance"]
+    : isOfIdentities
+      ? ["count", "distinct", "distinctMany"]
+      : null;
+  const others = names.filter((each) => (allowed === null ? each === "distance" : !allowed.includes(each)));
+  if (allowed === null && others.length > 0)
+    reader.problem(place, "distance is of positions; give json: { position: … } of records, and no value");
+  else if (allowed !== null && others.length > 0)
+    reader.problem(
+      place,
+      `${name} is of ${isOfPositions ? "positions" : "identities"}, of which there is no ${others.join(", ")}; accumulate some of ${allowed.join(", ")}`,
+      "key",
+    );
+  if (isOfPositions && names.includes("distance") && unit !== "km")
+    reader.problem(
+      ["metrics", name, "unit"],
+      `${name} accumulates distance, which is in km; unit must be km`,
+    );
+}
+
+function isOnlyPosition(json: MetricFile["from"]["json"]): boolean {
+  if (json?.position === undefined) return false;
+  return json.value === undefined && json.identity === undefined && json.since === undefined;
+}
+
+function checkZones(reader: ConfigReader, { zones, metrics }: PipelineFile): void {
+  const names = Object.keys(zones);
+  for (const [name, { circle, polygon }] of Object.entries(zones)) {
+    if ((circle === undefined) === (polygon === undefined))
+      reader.problem(
+        ["zones", name],
+        `the zone has ${circle === undefined ? "no area" : "two areas"}; give one of circle and polygon`,
+        "key",
+      );
+    if (name === OUTSIDE)
+      reader.problem(["zones", name], `${OUTSIDE} is where no zone is; give the zone another name`, "key");
+  }
+  if (names.length > ZONES_MAX)
+    reader.problem(
+      ["zones"],
+      `${names.length} zones are more than each record can be asked for; keep ${ZONES_MAX}`,
+      "key",
+    );
+  for (const [metric, { from }] of Object.entries(metrics))
+    if (from.json?.zoneLabel !== undefined && names.length === 0)
+      reader.problem(
+        ["metrics", metric, "from", "json", "zoneLabel"],
+        "the file has no zones; give zones: { … }, or remove zoneLabel",
+        "key",
+      );
 }
 
 /** Its labels must be labels of something, or it would never be for anything. */
@@ -152,7 +213,7 @@ function labelsOf(metric: MetricFile | undefined): readonly string[] | undefined
 }
 
 /** What only means something for one series: the window must not merge several. */
-const SERIES_ACCUMULATORS = ["increase", "timeMean"];
+const SERIES_ACCUMULATORS = ["increase", "timeMean", "distance"];
 
 function checkSeriesAccumulators(
   reader: ConfigReader,

@@ -4,6 +4,7 @@ import { CONTENT_TYPE } from "@millrace/wire";
 import { z } from "zod";
 import { accumulatorMistake, boundsMistake } from "./accumulator-mistake.ts";
 import { jsonPath, sourceSchema } from "./source-schema.ts";
+import { zoneSchema } from "./zone-schema.ts";
 import {
   bytes,
   duration,
@@ -11,6 +12,7 @@ import {
   finite,
   flag,
   labelName,
+  labelValue,
   name,
   oneOf,
   takes,
@@ -36,6 +38,8 @@ export const PLAIN_ACCUMULATORS = [
   "topk",
   "increase",
   "timeMean",
+  "distance",
+  "distinctMany",
 ] as const;
 
 const accumulator = explains(
@@ -178,6 +182,21 @@ export const ruleSchema = z.strictObject({
         })
         .optional()
         .describe("No reading comes of a series that was heard before."),
+      zone: z
+        .strictObject({
+          in: z
+            .array(labelValue())
+            .min(1)
+            .optional()
+            .describe("Raised when it comes into one of these zones."),
+          notIn: z
+            .array(labelValue())
+            .min(1)
+            .optional()
+            .describe("Instead: raised when it is in none of these."),
+        })
+        .optional()
+        .describe("With a metric of records that has zoneLabel: where a series is."),
       distinct: z
         .strictObject({
           of: z
@@ -274,6 +293,10 @@ export const pipelineSchema = z.strictObject({
   metrics: z.record(name(), metricSchema).describe("What is measured, by name."),
   windows: z.record(name(), windowSchema).prefault({}).describe("What is aggregated, by name."),
   rules: z.record(name(), ruleSchema).prefault({}).describe("What is watched, by name."),
+  zones: z
+    .record(labelValue(), zoneSchema)
+    .prefault({})
+    .describe("Areas on the earth by name, for zoneLabel; of those that overlap the first counts."),
   evidence: z
     .record(name(), evidence)
     .prefault({})

@@ -1,4 +1,4 @@
-import type { DistinctRuleSpec, RuleSpec } from "@millrace/detect";
+import type { DistinctRuleSpec, RecordRuleSpec, RuleSpec } from "@millrace/detect";
 import type { MetricSpec, WindowSpec } from "@millrace/stream";
 import type {
   JsonPath,
@@ -20,12 +20,23 @@ export interface Pipeline {
   readonly windows: readonly WindowSpec[];
   /** Those that agents judge. */
   readonly rules: readonly RuleSpec[];
-  /** Those on records, which central judges. */
+  /** Those on single records, which central judges. */
+  readonly recordRules: readonly RecordRule[];
+  /** Those that count new values of a key, likewise. */
   readonly distinctRules: readonly DistinctRule[];
   readonly evidence: readonly EvidenceSource[];
   readonly maintenance: MaintenanceTopic | null;
   /** Labels that readings can have, but for those of the gateway's own sensors. */
   readonly labelNames: readonly string[];
+}
+
+/** A rule on the records of a stream. */
+export interface RecordRule {
+  /** As central.yaml names it. */
+  readonly stream: string;
+  readonly spec: RecordRuleSpec;
+  /** The label that tells where a series is, and no other series; null: its metric has no zones. */
+  readonly zoneLabel: string | null;
 }
 
 /** A rule on the records of a stream that counts new values of a key. */

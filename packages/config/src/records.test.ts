@@ -123,9 +123,19 @@ test.each([
     /regoin is no label of amount; did you mean region\?/,
   ],
   [
-    "a rule",
+    "a rule on a window",
     `${ORDERS}rules:\n  r: { window: amount_1m, value: count, when: { above: 1 }, severity: 1 }\n`,
-    /amount is made of records, which central takes, and agents judge rules with such conditions/,
+    /amount_1m is made of records, and rules on records look at each of them; give metric instead of window/,
+  ],
+  [
+    "a rule that acts",
+    `${ORDERS}rules:\n  r: { metric: amount, when: { above: 1 }, severity: 1, action: { publish: a/b, payload: STOP } }\n`,
+    /records come to central, and only agents act; remove action/,
+  ],
+  [
+    "a rule on the slope of records",
+    `${ORDERS}rules:\n  r: { metric: amount, when: { rateOfChange: { above: 1, per: 1s, over: 10s } }, severity: 1 }\n`,
+    /of records central judges above, below, missing, zone; rateOfChange is for readings/,
   ],
 ])("%s: refused with its place", (_, text, expected) => {
   const found = problems(() => load(text));

@@ -175,7 +175,7 @@ test.each([
     "two conditions",
     rule("{ above: 1, stuck: { for: 1m } }"),
     [
-      "5:34: when has both above and stuck; it must have one of above, below, levels, rateOfChange, stuck, missing, distinct",
+      "5:34: when has both above and stuck; it must have one of above, below, levels, rateOfChange, stuck, missing, zone, distinct",
     ],
   ],
   [

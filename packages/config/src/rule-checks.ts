@@ -9,7 +9,16 @@ import type { KeyPath } from "./yaml-source.ts";
 type When = RuleFile["when"];
 type Limits = Pick<When, "above" | "below" | "clearAbove" | "clearBelow">;
 
-const CONDITIONS = ["above", "below", "levels", "rateOfChange", "stuck", "missing", "distinct"] as const;
+const CONDITIONS = [
+  "above",
+  "below",
+  "levels",
+  "rateOfChange",
+  "stuck",
+  "missing",
+  "zone",
+  "distinct",
+] as const;
 
 /** What a rule looks at. */
 export interface RuleInput {

@@ -24,6 +24,11 @@ export function schemaAt(schema: z.ZodType, path: KeyPath): z.ZodType | undefine
   }
   if (here instanceof z.ZodRecord) return schemaAt(asType(here.valueType), rest);
   if (here instanceof z.ZodArray) return schemaAt(asType(here.element), rest);
+  if (here instanceof z.ZodTuple) {
+    const item = here.def.items[Number(step)];
+    return item === undefined ? undefined : schemaAt(asType(item), rest);
+  }
+  if (here instanceof z.ZodPipe) return schemaAt(asType(here.def.in), path);
   // In the first choice that has the place.
   if (here instanceof z.ZodUnion)
     return here.options.map((choice) => schemaAt(asType(choice), path)).find((found) => found !== undefined);

@@ -1,5 +1,5 @@
 import { formatDuration, parseDuration } from "@millrace/runtime";
-import { parseTopicTemplate, TIME_UNITS } from "@millrace/wire";
+import { LABEL_LENGTH_MAX, parseTopicTemplate, TIME_UNITS } from "@millrace/wire";
 import { z } from "zod";
 
 /** What each leaf takes, as the end of "it must be …"; for messages and docs/config.md. */
@@ -144,6 +144,13 @@ export const streamName = () =>
   );
 export const labelName = () =>
   takes(z.string().regex(/^[\p{L}_][\p{L}\p{N}_]*$/u), "a label name of letters, digits and underscores");
+
+/** What a label of a record can be. */
+export const labelValue = () =>
+  takes(
+    z.string().refine((text) => text !== "" && text.length <= LABEL_LENGTH_MAX && !text.includes("\0")),
+    `a text of 1 to ${LABEL_LENGTH_MAX} characters`,
+  );
 
 /** Kafka's own rule for the names of topics. */
 export const kafkaTopic = () =>

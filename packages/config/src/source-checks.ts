@@ -11,7 +11,16 @@ const PAYLOADS = ["number", "json", "csv", "senml", "influx"] as const;
 /** Sources without a topic. */
 const ALONE = ["sparkplug", "host"] as const;
 /** What means something of records only, and of readings only. */
-const RECORD_KEYS = [["id"], ["map"], ["optional"], ["time", "timeZone"]] as const;
+const RECORD_KEYS = [
+  ["id"],
+  ["map"],
+  ["optional"],
+  ["time", "timeZone"],
+  ["identity"],
+  ["since"],
+  ["position"],
+  ["zoneLabel"],
+] as const;
 const READING_KEYS = [["each"], ["quality"]] as const;
 /** What batches of panes can carry. */
 const LABELS_MAX = 64;
@@ -41,7 +50,11 @@ export function checkSource(reader: ConfigReader, name: string, metric: MetricFi
 
 /** The labels of a metric's readings; undefined for the gateway's own sensors: theirs are known only to the agent. */
 export function sourceLabels(from: SourceFile): readonly string[] | undefined {
-  if (from.records !== undefined) return payloadLabels(from).map(([label]) => label);
+  if (from.records !== undefined) {
+    const labels = payloadLabels(from).map(([label]) => label);
+    const zoneLabel = from.json?.zoneLabel;
+    return zoneLabel === undefined ? labels : [...labels, zoneLabel];
+  }
   const captures = sourceCaptures(from);
   if (captures === undefined) return undefined;
   // The agent adds its site to every reading.
@@ -70,6 +83,8 @@ function payloadLabels(from: SourceFile): readonly (readonly [label: string, pat
 
 function checkReadings(reader: ConfigReader, path: KeyPath, from: SourceFile): void {
   checkKind(reader, path, from);
+  if (from.json !== undefined && from.json.value === undefined)
+    reader.problem([...path, "json"], "json has no value; readings need one", "key");
   for (const key of RECORD_KEYS)
     if (reader.source.has([...path, "json", ...key]))
       reader.problem(
@@ -101,12 +116,61 @@ function checkRecords(reader: ConfigReader, path: KeyPath, from: SourceFile): vo
         `json has no ${key}; records need one, to be counted exactly once`,
         "key",
       );
-  const zone = json.time?.timeZone;
-  if (zone === undefined) return;
-  const place = [...path, "json", "time", "timeZone"];
-  if (json.time?.unit !== "iso")
+  checkZone(reader, [...path, "json", "time"], json.time);
+  checkZone(reader, [...path, "json", "since"], json.since);
+  checkRecordValue(reader, path, from, json);
+}
+
+function checkZone(
+  reader: ConfigReader,
+  path: KeyPath,
+  time: { readonly unit: string; readonly timeZone?: string | undefined } | undefined,
+): void {
+  if (time?.timeZone === undefined) return;
+  const place = [...path, "timeZone"];
+  if (time.unit !== "iso")
     reader.problem(place, "numbers count from 1970, UTC, whatever the zone; remove timeZone", "key");
-  else checkTimeZone(reader, place, zone);
+  else checkTimeZone(reader, place, time.timeZone);
+}
+
+const RECORD_VALUES = ["value", "identity", "since"] as const;
+const ADJUSTMENTS = ["scale", "offset", "convert"] as const;
+
+/** One thing that is read of a record, and nothing that means nothing beside it. */
+function checkRecordValue(
+  reader: ConfigReader,
+  path: KeyPath,
+  from: SourceFile,
+  json: NonNullable<SourceFile["json"]>,
+): void {
+  const { position, zoneLabel, labels = {} } = json;
+  const place = [...path, "json"];
+  const [kind, another] = RECORD_VALUES.filter((key) => json[key] !== undefined);
+  if (kind === undefined && position === undefined)
+    reader.problem(
+      place,
+      "json has no value; records need one of value, identity, since and position",
+      "key",
+    );
+  if (another !== undefined)
+    reader.problem([...place, another], `json has ${kind} and ${another}; keep one of the two`, "key");
+  if (json.map !== undefined && kind !== "value")
+    reader.problem([...place, "map"], "map says what texts at value mean; remove it, or give value", "key");
+  if (kind === "identity" || kind === undefined)
+    for (const key of ADJUSTMENTS)
+      if (from[key] !== undefined)
+        reader.problem([...path, key], `${key} is for numbers; remove it, or give value`, "key");
+  if (position !== undefined && kind !== undefined && zoneLabel === undefined)
+    reader.problem(
+      [...place, "position"],
+      `the metric is of ${kind}, and its position is of no use; give zoneLabel, or remove one of the two`,
+      "key",
+    );
+  if (zoneLabel === undefined) return;
+  if (position === undefined)
+    reader.problem([...place, "zoneLabel"], "zones are found by position; give position: { … }", "key");
+  if (Object.hasOwn(labels, zoneLabel))
+    reader.problem([...place, "zoneLabel"], `labels has ${zoneLabel} already; keep one of the two`);
 }
 
 function checkKind(reader: ConfigReader, path: KeyPath, from: SourceFile): void {

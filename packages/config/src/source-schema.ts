@@ -17,6 +17,11 @@ const column = () => takes(z.string().min(1), "a column's name");
 const scalars = () =>
   z.array(takes(z.union([z.string(), z.number(), z.boolean()]), "text, a number, true or false"));
 
+const timeZone = () =>
+  takes(z.string().min(1), "an IANA time zone such as Asia/Shanghai")
+    .optional()
+    .describe("With records: the zone of iso times that name none; default: UTC.");
+
 const TIME = "The reading's own time; without it readings are counted at least once.";
 const QUALITY = "The reading's quality; only good ones enter windows.";
 const qualityMeaning = {
@@ -33,7 +38,36 @@ const json = z.strictObject({
     .optional()
     .describe("Arrays of readings; the other paths then begin at an element, and go on around it."),
   id: jsonPath().optional().describe("With records: where a record's id stands, a text or a whole number."),
-  value: jsonPath().describe("Where the value stands; true and false are 1 and 0."),
+  value: jsonPath().optional().describe("Where the value stands; true and false are 1 and 0."),
+  identity: jsonPath()
+    .optional()
+    .describe(
+      "With records, instead of value: who or what it is of, a text or a whole number; for distinct, distinctMany and count.",
+    ),
+  since: z
+    .strictObject({
+      path: jsonPath().describe("Where the other time stands."),
+      unit: timeUnit(),
+      timeZone: timeZone(),
+    })
+    .optional()
+    .describe(
+      "With records, instead of value: how many seconds the event time is behind another time of the record; before it negative.",
+    ),
+  position: z
+    .strictObject({
+      longitude: jsonPath().describe("Degrees from -180 to 180."),
+      latitude: jsonPath().describe("Degrees from -90 to 90."),
+    })
+    .optional()
+    .describe(
+      "With records: where it was (WGS 84); without value, identity and since the metric is of positions, for distance and count.",
+    ),
+  zoneLabel: labelName()
+    .optional()
+    .describe(
+      "With position: the label that is the first of the file's zones that the position is in, or outside.",
+    ),
   map: z
     .record(
       z.string(),
@@ -52,9 +86,7 @@ const json = z.strictObject({
     .strictObject({
       path: jsonPath().describe("Where the event time stands."),
       unit: timeUnit(),
-      timeZone: takes(z.string().min(1), "an IANA time zone such as Asia/Shanghai")
-        .optional()
-        .describe("With records: the zone of iso times that name none; default: UTC."),
+      timeZone: timeZone(),
     })
     .optional()
     .describe(TIME),

@@ -4,18 +4,25 @@ import {
   parseJsonPath,
   parseTopicTemplate,
   type PayloadSpec,
+  type RecordMeasure,
+  type RecordValueKind,
   unitConversion,
   type ValueAdjustment,
 } from "@millrace/wire";
+import type { ZoneSpec } from "@millrace/stream";
 import type { MetricFile } from "./pipeline-schema.ts";
 import type { MetricSource } from "./pipeline.ts";
 import type { SourceFile } from "./source-schema.ts";
 import { sparkplugTemplate } from "./sparkplug-template.ts";
 
 /** The source of a checked metric. */
-export function toMetricSource(name: string, { from, unit }: MetricFile): MetricSource {
+export function toMetricSource(
+  name: string,
+  { from, unit }: MetricFile,
+  zones: readonly ZoneSpec[],
+): MetricSource {
   const adjustment = toAdjustment(from, unit);
-  if (from.records !== undefined) return toRecords(name, from, adjustment ?? null);
+  if (from.records !== undefined) return toRecords(name, from, { adjustment: adjustment ?? null, zones });
   const adjusted = adjustment === undefined ? {} : { adjustment };
   if (from.host !== undefined) return { kind: "host", sensor: from.host, ...adjusted };
   if (from.sparkplug !== undefined) {
@@ -41,11 +48,11 @@ export function toMetricSource(name: string, { from, unit }: MetricFile): Metric
 function toRecords(
   metric: string,
   { records, json }: SourceFile,
-  adjustment: ValueAdjustment | null,
+  { adjustment, zones }: { readonly adjustment: ValueAdjustment | null; readonly zones: readonly ZoneSpec[] },
 ): MetricSource {
   if (records === undefined || json?.id === undefined || json.time === undefined)
     throw new Error("invariant: a checked stream of records has json with id and time");
-  const { id, time, value, map, optional, labels = {} } = json;
+  const { id, time, map, optional } = json;
   return {
     kind: "records",
     stream: records,
@@ -53,14 +60,41 @@ function toRecords(
     time: { path: toPath(time.path), unit: time.unit, timeZone: time.timeZone ?? null },
     measure: {
       metric,
-      path: toPath(value),
+      ...toValue(json),
       map: map === undefined ? null : new Map(Object.entries(map)),
       isOptional: optional ?? false,
       adjustment,
-      labels: Object.entries(labels).map(([name, path]) => ({ name, path: toPath(path) })),
+      labels: toLabels(json, zones),
     },
   };
 }
+
+function toValue({ value, identity, since, position }: JsonFile): {
+  readonly path: JsonPath;
+  readonly value?: RecordValueKind;
+} {
+  if (value !== undefined) return { path: toPath(value) };
+  if (identity !== undefined) return { path: toPath(identity), value: { kind: "identity" } };
+  if (since !== undefined) {
+    const { path, unit, timeZone = null } = since;
+    return { path: toPath(path), value: { kind: "since", unit, timeZone } };
+  }
+  if (position === undefined) throw new Error("invariant: checked json of records has a value");
+  const { longitude, latitude } = position;
+  return { path: toPath(longitude), value: { kind: "position", latitude: toPath(latitude) } };
+}
+
+function toLabels(
+  { labels = {}, position, zoneLabel }: JsonFile,
+  zones: readonly ZoneSpec[],
+): RecordMeasure["labels"] {
+  const plain = Object.entries(labels).map(([name, path]) => ({ name, path: toPath(path) }));
+  if (zoneLabel === undefined || position === undefined) return plain;
+  const [longitude, latitude] = [toPath(position.longitude), toPath(position.latitude)];
+  return [...plain, { name: zoneLabel, zone: { longitude, latitude, zones } }];
+}
+
+type JsonFile = NonNullable<SourceFile["json"]>;
 
 export function toPath(text: string): JsonPath {
   const path = parseJsonPath(text);
@@ -69,7 +103,11 @@ export function toPath(text: string): JsonPath {
 }
 
 function toPayload({ json, csv, senml, influx }: SourceFile): PayloadSpec {
-  if (json !== undefined) return { kind: "json", ...json };
+  if (json !== undefined) {
+    const { each, value, time, quality, labels } = json;
+    if (value === undefined) throw new Error("invariant: checked json of readings has a value");
+    return { kind: "json", each, value, time, quality, labels };
+  }
   if (csv !== undefined) return { kind: "csv", ...csv };
   if (senml !== undefined) return { kind: "senml", ...senml };
   return influx === undefined ? { kind: "number" } : { kind: "influx", ...influx };

@@ -5,6 +5,7 @@ export * from "./detector.ts";
 export * from "./distinct-detector.ts";
 export * from "./maintenance-book.ts";
 export * from "./outcome.ts";
+export * from "./record-watch.ts";
 export * from "./rule-engine-changes.ts";
 export * from "./rule-engine.ts";
 export * from "./rule-spec.ts";

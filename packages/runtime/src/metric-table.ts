@@ -281,6 +281,16 @@ export const METRIC_TABLE = {
     labels: ["stream"],
     help: "Ids forgotten before their time since the start: there were more than `dedupe.idsMax`.",
   },
+  millrace_central_rule_series: {
+    type: "gauge",
+    labels: ["rule"],
+    help: "Of a rule on single records: series that it watches.",
+  },
+  millrace_central_rule_series_over_limit_total: {
+    type: "counter",
+    labels: ["rule"],
+    help: "Of a rule on single records: records that it did not look at since the start, because there were too many series.",
+  },
   millrace_central_rule_pairs: {
     type: "gauge",
     labels: ["rule"],

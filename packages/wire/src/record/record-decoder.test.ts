@@ -1,12 +1,14 @@
 // A record is read as a plain reading of JSON.parse's object has it, whichever way it is written; what cannot be read is said
 // with its reason; nothing throws.
+import { unpackPosition } from "@millrace/stream";
+import type { ZoneSpec } from "@millrace/stream";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { parseJsonPath } from "../json-path.ts";
 import type { JsonPath } from "../json-path.ts";
 import type { RecordColumns } from "./record-columns.ts";
 import { RecordDecoder } from "./record-decoder.ts";
-import type { RecordMeasure, RecordSpec } from "./record-spec.ts";
+import type { RecordLabel, RecordMeasure, RecordSpec, RecordZoneLabel } from "./record-spec.ts";
 
 const path = (text: string): JsonPath => parseJsonPath(text) ?? [];
 const measure = (metric: string, changes: Partial<RecordMeasure> = {}): RecordMeasure => ({
@@ -120,7 +122,9 @@ test("the plain way and the general one agree on every record, and with JSON.par
     measures: ORDERS.measures.map((each) => ({
       ...each,
       path: ["o", ...each.path],
-      labels: each.labels.map((label) => ({ ...label, path: ["o", ...label.path] })),
+      labels: each.labels.map((label) =>
+        "path" in label ? { ...label, path: ["o", ...label.path] } : label,
+      ),
     })),
   };
   const [plain, general] = [reader(ORDERS), reader(nested)];
@@ -282,6 +286,88 @@ test("labels that are forgotten get numbers again", () => {
   decoder.forget();
   decoder.read(new TextEncoder().encode(text()), columns, 0);
   expect([columns.series[0][0], decoder.labelsOf(0, 0)]).toEqual([0, { region: "北京" }]);
+});
+
+const circle = (name: string, longitude: number, latitude: number, radiusKm: number): ZoneSpec => ({
+  name,
+  shape: { kind: "circle", center: [longitude, latitude], radiusKm },
+});
+const [LONGITUDE, LATITUDE] = [path("$.lon"), path("$.lat")];
+const zone = (...zones: readonly ZoneSpec[]): RecordZoneLabel => ({
+  name: "zone",
+  zone: { longitude: LONGITUDE, latitude: LATITUDE, zones },
+});
+const TRUCK: RecordLabel = { name: "truck", path: path("$.truck") };
+const TRUCKS: RecordSpec = {
+  id: path("$.id"),
+  time: { path: path("$.time"), unit: "ms", timeZone: null },
+  measures: [
+    measure("way", { path: LONGITUDE, value: { kind: "position", latitude: LATITUDE }, labels: [TRUCK] }),
+    measure("speed", { path: path("$.speed"), labels: [TRUCK, zone(circle("北京", 116.4, 39.9, 20))] }),
+    measure("delay", {
+      path: path("$.due"),
+      value: { kind: "since", unit: "iso", timeZone: "Asia/Shanghai" },
+      adjustment: { scale: 1 / 60, offset: 0, conversion: null },
+      labels: [TRUCK],
+    }),
+    measure("trucks", {
+      path: path("$.truck"),
+      value: { kind: "identity" },
+      labels: [zone(circle("北京", 116.4, 39.9, 20))],
+    }),
+  ],
+};
+/** Of "t1", "t2" and 1, for ever: they are in stored panes. */
+const IDENTITIES = [440_580_306_850_485, 2_121_108_069_432_918, 37_943_628_757_251];
+const report = {
+  id: "r1",
+  truck: "t1",
+  time: Date.parse("2026-01-05T00:31:00Z"),
+  lon: 116.41,
+  lat: 39.91,
+  speed: 80,
+  due: "2026-01-05 08:01:00",
+};
+
+test("a position, its zone, how late it is and whose it is, of one record", () => {
+  const read = reader(TRUCKS);
+  const at = (changes: object) => {
+    const found = read(JSON.stringify({ ...report, ...changes }));
+    if (typeof found === "string") throw new Error(found);
+    return found;
+  };
+  const { values, labels } = at({});
+  expect(unpackPosition(values[0])).toEqual({ longitude: 116.41, latitude: 39.91 });
+  expect(values.slice(1, 3)).toEqual([80, 30]);
+  expect(labels).toEqual([{ truck: "t1" }, { truck: "t1", zone: "北京" }, { truck: "t1" }, { zone: "北京" }]);
+  expect(at({ lat: 41 }).labels[3]).toEqual({ zone: "outside" });
+  expect(at({ due: "2026-01-05 08:32:00" }).values[2]).toBe(-1);
+  // The same in every process, so that windows of several can be merged; texts and numbers are apart.
+  expect([values[3], at({ truck: "t2" }).values[3], at({ truck: 1 }).values[3]]).toEqual(IDENTITIES);
+});
+
+test("what is no position, time or identity is said by its reason; where a value is optional, nothing may stand there", () => {
+  const read = reader(TRUCKS);
+  const [way, speed, delay] = TRUCKS.measures;
+  const [onlyWay, onlyDelay] = [
+    reader({ ...TRUCKS, measures: [way] }),
+    reader({ ...TRUCKS, measures: [delay] }),
+  ];
+  const optional = reader({ ...TRUCKS, measures: [{ ...way, isOptional: true }, speed] });
+  const text = (changes: object) => JSON.stringify({ ...report, ...changes });
+  expect(read(text({ lon: null }))).toBe("no_label");
+  expect(onlyWay(text({ lon: null }))).toBe("no_value");
+  expect(onlyWay(text({ lat: undefined }))).toBe("no_value");
+  for (const position of [{ lat: 90.1 }, { lon: -181 }, { lat: "39.9" }, { lon: 39.9, lat: 116.4 }])
+    expect(onlyWay(text(position))).toBe("bad_value");
+  expect(onlyDelay(text({ due: "soon" }))).toBe("bad_value");
+  expect(onlyDelay(text({ due: null }))).toBe("no_value");
+  expect(read(text({ truck: "" }))).toBe("no_label");
+  expect(optional(text({ lon: null }))).toBe("no_label");
+  const found = reader({ ...TRUCKS, measures: [{ ...way, isOptional: true }] })(
+    text({ lon: null, lat: null }),
+  );
+  expect(found).toMatchObject({ values: [NaN] });
 });
 
 test("a pair has one hash whichever way it is written, another for another, and its texts; without a part the record is refused", () => {

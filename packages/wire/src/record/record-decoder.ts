@@ -1,4 +1,4 @@
-import { hashIdBytes, NUMBER_ID_SEED } from "@millrace/stream";
+import { hashIdBytes, isPosition, NUMBER_ID_SEED, packPosition, Zones } from "@millrace/stream";
 import type { Labels } from "@millrace/stream";
 import { LABEL_LENGTH_MAX } from "../decode/label-length-max.ts";
 import { readNumber } from "../decode/read-number.ts";
@@ -10,7 +10,14 @@ import { LabelSet } from "./label-set.ts";
 import type { RecordColumns } from "./record-columns.ts";
 import { PAIR_HASH_WORDS, RECORD_HASH_WORDS } from "./record-columns.ts";
 import { FIELD, RecordFields } from "./record-fields.ts";
-import type { RecordLabel, RecordMeasure, RecordSpec, RecordTimeSpec } from "./record-spec.ts";
+import type {
+  RecordLabel,
+  RecordMeasure,
+  RecordSpec,
+  RecordTimeSpec,
+  RecordZone,
+  RecordZoneLabel,
+} from "./record-spec.ts";
 import type { RecordRefusal, RecordRefusalReason } from "./record-refusal.ts";
 import { RecordTime } from "./record-time.ts";
 import { TextIndex } from "./text-index.ts";
@@ -44,6 +51,14 @@ export class RecordDecoder {
   readonly #times = new Map<TimeUnit, RecordTime>();
   readonly #measures: readonly RecordMeasure[];
   readonly #valueFields: readonly number[];
+  /** By measure: of a position, where its latitude stands; -1 of others. */
+  readonly #latitudeFields: readonly number[];
+  /** By measure: reads the time that it is behind; null of others. */
+  readonly #sinceTimes: readonly (RecordTime | null)[];
+  /** By measure: its value is a number as it stands. */
+  readonly #isPlain: readonly boolean[];
+  /** What labels with a field below 0 are: of -1 the first. */
+  readonly #places: ZonePlace[] = [];
   /** Label sets, and of each measure which is its own. */
   readonly #setFields: readonly { readonly names: readonly string[]; readonly fields: readonly number[] }[];
   readonly setOf: readonly number[];
@@ -57,6 +72,7 @@ export class RecordDecoder {
   #areLabels: boolean[] = [];
   /** By measure: what a value's text, by its number, stands for; NaN: it counts nowhere. */
   #meanings: Map<number, number>[] = [];
+  readonly #identityWords = new Int32Array(RECORD_HASH_WORDS);
   readonly #content = new Float64Array(1);
   readonly #contentWords = new Int32Array(this.#content.buffer);
 
@@ -77,9 +93,31 @@ export class RecordDecoder {
     this.#time = new RecordTime(spec.time);
     this.#measures = spec.measures;
     this.#valueFields = spec.measures.map(({ path }) => fieldOf(path));
+    this.#latitudeFields = spec.measures.map(({ value }) =>
+      value?.kind === "position" ? fieldOf(value.latitude) : -1,
+    );
+    this.#sinceTimes = spec.measures.map(({ value }) =>
+      value?.kind === "since" ? new RecordTime(value) : null,
+    );
+    this.#isPlain = spec.measures.map(
+      ({ map, adjustment, value }) => map === null && adjustment === null && value === undefined,
+    );
+    const labelField = (label: RecordLabel | RecordZoneLabel): number => {
+      if ("path" in label) return fieldOf(label.path);
+      const { longitude, latitude, zones } = label.zone;
+      const place = { longitude: fieldOf(longitude), latitude: fieldOf(latitude), specs: zones };
+      const known = this.#places.findIndex(
+        (each) =>
+          each.longitude === place.longitude && each.latitude === place.latitude && each.specs === zones,
+      );
+      if (known >= 0) return -1 - known;
+      const all = new Zones(zones);
+      const names = all.names.map((name) => encoder.encode(name));
+      return -this.#places.push({ ...place, zones: all, names });
+    };
     const sets: { names: readonly string[]; fields: readonly number[] }[] = [];
     this.setOf = spec.measures.map(({ labels }) => {
-      const set = { names: labels.map(({ name }) => name), fields: labels.map(({ path }) => fieldOf(path)) };
+      const set = { names: labels.map(({ name }) => name), fields: labels.map(labelField) };
       const key = JSON.stringify(set);
       const known = sets.findIndex((each) => JSON.stringify(each) === key);
       return known >= 0 ? known : sets.push(set) - 1;
@@ -127,7 +165,8 @@ export class RecordDecoder {
       const { fields: own } = this.#sets[set];
       let combination = 0;
       for (let label = 0; label < own.length; label += 1) {
-        const text = this.#labelText(own[label]);
+        const field = own[label];
+        const text = field < 0 ? this.#zoneText(this.#places[-1 - field]) : this.#labelText(field);
         if (text < 0) return this.#refuseLabel(set, label);
         content = mixed(content, this.#texts.hashOf(text));
         combination = this.#sets[set].step(label, combination, text);
@@ -141,15 +180,15 @@ export class RecordDecoder {
     }
     for (let measure = 0; measure < this.#valueFields.length; measure += 1) {
       const field = this.#valueFields[measure];
-      const { map, adjustment, isOptional } = this.#measures[measure];
+      const { map, isOptional } = this.#measures[measure];
       let value: number;
-      if (fields.types[field] === FIELD.number && map === null && adjustment === null) {
+      if (fields.types[field] === FIELD.number && this.#isPlain[measure]) {
         value = fields.numbers[field];
         if (value - value !== 0) return refused("bad_value", "a value beyond the greatest number");
       } else if (isOptional && (fields.types[field] === FIELD.none || fields.types[field] === FIELD.null)) {
         value = NaN;
       } else {
-        const read = map === null ? this.#number(measure) : this.#meaning(measure);
+        const read = map === null ? this.#valueIn(measure, timeMs) : this.#meaning(measure);
         if (typeof read !== "number") return read;
         value = read;
       }
@@ -172,10 +211,12 @@ export class RecordDecoder {
     return this.#sets[set].labelsOf(combination, this.#texts);
   }
 
-  /** To be called when nobody has numbers of labels any more: forgets them where they have become many. */
-  forget(): void {
+  /** To be called when nobody has numbers of labels any more: forgets them where they have become many, and says so. */
+  forget(): boolean {
     const count = Math.max(this.#texts.size, ...this.#sets.map((set) => set.size));
-    if (count > REMEMBERED_MAX) this.#begin();
+    if (count <= REMEMBERED_MAX) return false;
+    this.#begin();
+    return true;
   }
 
   #begin(): void {
@@ -195,9 +236,8 @@ export class RecordDecoder {
     return time;
   }
 
-  #hashId(hashes: Int32Array, at: number): boolean {
+  #hashId(hashes: Int32Array, at: number, field = this.#idField): boolean {
     const { types, starts, ends, source } = this.#fields;
-    const field = this.#idField;
     const [start, end] = [starts[field], ends[field]];
     if (types[field] === FIELD.text) {
       if (end === start || end - start > ID_BYTES_MAX) return false;
@@ -285,6 +325,61 @@ export class RecordDecoder {
     return this.#texts.numberOf(bytes, 0, bytes.length);
   }
 
+  /** The number of the text of the first zone that a record is in; -1 where it has no position. */
+  #zoneText({ longitude, latitude, zones, names }: ZonePlace): number {
+    if (!this.#isPosition(longitude, latitude)) return -1;
+    const { numbers } = this.#fields;
+    const name = names[zones.at({ longitude: numbers[longitude], latitude: numbers[latitude] })];
+    return this.#texts.numberOf(name, 0, name.length);
+  }
+
+  #isPosition(longitude: number, latitude: number): boolean {
+    const { types, numbers } = this.#fields;
+    const areNumbers = types[longitude] === FIELD.number && types[latitude] === FIELD.number;
+    return areNumbers && isPosition(numbers[longitude], numbers[latitude]);
+  }
+
+  #valueIn(measure: number, timeMs: number): number | RecordRefusal {
+    switch (this.#measures[measure].value?.kind) {
+      case "identity":
+        return this.#identity(measure);
+      case "since":
+        return this.#since(measure, timeMs);
+      case "position":
+        return this.#position(measure);
+      case undefined:
+        return this.#number(measure);
+    }
+  }
+
+  #identity(measure: number): number | RecordRefusal {
+    return this.#hashId(this.#identityWords, 0, this.#valueFields[measure])
+      ? (this.#identityWords[0] >>> 0) * 2 ** 21 + (this.#identityWords[1] >>> 11)
+      : this.#refuseMissing(
+          measure,
+          this.#valueFields[measure],
+          `no text of 1 to ${ID_BYTES_MAX} bytes, and no whole number,`,
+        );
+  }
+
+  #since(measure: number, timeMs: number): number | RecordRefusal {
+    const field = this.#valueFields[measure];
+    const sinceMs = this.#sinceTimes[measure]?.read(this.#fields, field) ?? NaN;
+    if (Number.isNaN(sinceMs))
+      return this.#refuseMissing(measure, field, "no time of the unit that is configured");
+    const { adjustment } = this.#measures[measure];
+    const seconds = (timeMs - sinceMs) / 1_000;
+    return adjustment === null ? seconds : adjustValue(seconds, adjustment);
+  }
+
+  #position(measure: number): number | RecordRefusal {
+    const [longitude, latitude] = [this.#valueFields[measure], this.#latitudeFields[measure]];
+    const { numbers, types } = this.#fields;
+    if (this.#isPosition(longitude, latitude)) return packPosition(numbers[longitude], numbers[latitude]);
+    const missing = types[longitude] === FIELD.none || types[longitude] === FIELD.null ? longitude : latitude;
+    return this.#refuseMissing(measure, missing, "no longitude from -180 to 180 and latitude from -90 to 90");
+  }
+
   #number(measure: number): number | RecordRefusal {
     const value = this.#valueOf(measure);
     if (value === undefined) return this.#refuseValue(measure, "no_value", "nothing");
@@ -353,12 +448,31 @@ export class RecordDecoder {
   }
 
   #refuseLabel(set: number, label: number): RecordRefusal {
-    return refusedLabel(this.#setFields[set].names[label]);
+    const { names, fields } = this.#setFields[set];
+    return fields[label] < 0
+      ? refused("no_label", `no position for label ${names[label]}`)
+      : refusedLabel(names[label]);
+  }
+
+  /** `no_value` where nothing stands at the field; otherwise a bad value, which is not what was to be found. */
+  #refuseMissing(measure: number, field: number, found: string): RecordRefusal {
+    const type = this.#fields.types[field];
+    const isNone = type === FIELD.none || type === FIELD.null;
+    return this.#refuseValue(measure, isNone ? "no_value" : "bad_value", isNone ? "nothing" : found);
   }
 
   #refuseValue(measure: number, reason: RecordRefusalReason, found: string): RecordRefusal {
     return refused(reason, `${found} where the value of ${this.#measures[measure].metric} should be`);
   }
+}
+
+interface ZonePlace {
+  readonly longitude: number;
+  readonly latitude: number;
+  readonly specs: RecordZone["zones"];
+  readonly zones: Zones;
+  /** UTF-8, by the zones' numbers. */
+  readonly names: readonly Uint8Array[];
 }
 
 const encoder = new TextEncoder();

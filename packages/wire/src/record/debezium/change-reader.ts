@@ -1,7 +1,8 @@
+import type { JsonPath } from "../../json-path.ts";
 import type { TimeUnit } from "../../source-time.ts";
 import { isObject, parseJsonObject } from "../parse-json-object.ts";
 import type { RecordRefusal } from "../record-refusal.ts";
-import type { RecordSpec } from "../record-spec.ts";
+import type { RecordMeasure, RecordSpec } from "../record-spec.ts";
 import { decimalText } from "./decimal-text.ts";
 import type { Row, RowChange } from "./row-change.ts";
 import { sourcePosition } from "./source-position.ts";
@@ -48,11 +49,7 @@ export class ChangeReader {
 
   constructor({ id, time, measures }: RecordSpec, types: ColumnTypes) {
     this.#types = types;
-    const paths = [
-      id,
-      time.path,
-      ...measures.flatMap(({ path, labels }) => [path, ...labels.map((label) => label.path)]),
-    ];
+    const paths = [id, time.path, ...measures.flatMap(pathsOf)];
     this.#columns = [...new Set(paths.map((path) => String(path[0] ?? "")))];
     this.#timeColumn = String(time.path[0] ?? "");
   }
@@ -156,4 +153,12 @@ function variableDecimal({ scale, value }: Row): string | undefined {
 
 function malformed(detail: string): RecordRefusal {
   return { reason: "malformed", detail };
+}
+
+/** Where a measure and its labels stand. */
+function pathsOf({ path, value, labels }: RecordMeasure): JsonPath[] {
+  const ofLabels = labels.flatMap((label) =>
+    "path" in label ? [label.path] : [label.zone.longitude, label.zone.latitude],
+  );
+  return [path, ...(value?.kind === "position" ? [value.latitude] : []), ...ofLabels];
 }

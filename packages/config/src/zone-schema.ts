@@ -1,0 +1,54 @@
+import { isPosition } from "@millrace/stream";
+import type { LongitudeLatitude } from "@millrace/stream";
+import { z } from "zod";
+import { explains, finite, takes } from "./schema-types.ts";
+import { positionMistake, ringMistake } from "./zone-mistake.ts";
+
+const RADIUS_KM_MAX = 20_000;
+const POSITIONS_MAX = 10_000;
+
+const position = () =>
+  explains(
+    takes(
+      z
+        .tuple([finite(), finite()])
+        .refine(([longitude, latitude]) => isPosition(longitude, latitude))
+        .transform(([longitude, latitude]): LongitudeLatitude => [longitude, latitude]),
+      "[longitude, latitude] in degrees, as GeoJSON writes them",
+    ),
+    positionMistake,
+  );
+
+const ring = () =>
+  explains(
+    takes(
+      z.array(position()).refine((positions) => ringMistake(positions) === undefined),
+      "a closed ring of [longitude, latitude]",
+    ),
+    ringMistake,
+  );
+
+/** One of `zones` as people write it. */
+export const zoneSchema = z.strictObject({
+  circle: z
+    .strictObject({
+      center: position().describe("Its centre."),
+      radiusKm: takes(
+        z.number().positive().max(RADIUS_KM_MAX),
+        `km, a number above 0 and up to ${RADIUS_KM_MAX}`,
+      ).describe("What is no further than this from the centre, along the great circle, is in it."),
+    })
+    .optional()
+    .describe("A circle."),
+  polygon: takes(
+    z
+      .array(ring())
+      .min(1)
+      .refine((rings) => rings.flat().length <= POSITIONS_MAX),
+    `a list of closed rings of [longitude, latitude], the outer one and then its holes, of at most ${POSITIONS_MAX} positions together`,
+  )
+    .optional()
+    .describe("Instead: the coordinates of a GeoJSON Polygon."),
+});
+
+export type ZoneFile = z.output<typeof zoneSchema>;
