@@ -3,13 +3,48 @@ import { z } from "zod";
 import type { RatioDefinition, WindowDefinition } from "./window-oracle.ts";
 
 const path = z.array(z.union([z.string(), z.number()]));
+const degrees = z.tuple([z.number(), z.number()]);
+const zone = z.object({
+  name: z.string(),
+  shape: z.discriminatedUnion("kind", [
+    z.object({ kind: z.literal("circle"), center: degrees, radiusKm: z.number() }),
+    z.object({ kind: z.literal("polygon"), rings: z.array(z.array(degrees)) }),
+  ]),
+});
+const recordLabel = z.union([
+  z.object({ name: z.string(), path }),
+  z.object({
+    name: z.string(),
+    zone: z.object({ longitude: path, latitude: path, zones: z.array(zone) }),
+  }),
+]);
+const recordValue = z.discriminatedUnion("kind", [
+  z.object({ kind: z.literal("identity") }),
+  z.object({ kind: z.literal("since"), unit: z.string() }),
+  z.object({ kind: z.literal("position"), latitude: path }),
+]);
 const recordMetric = z.object({
   stream: z.string(),
   path,
+  /** Absent: a number. */
+  value: recordValue.optional(),
   map: z.record(z.string(), z.number().nullable()).nullable(),
   isOptional: z.boolean(),
   isAdjusted: z.boolean(),
-  labels: z.array(z.object({ name: z.string(), path })),
+  labels: z.array(recordLabel),
+});
+const limit = { limit: z.number(), clear: z.number(), forAtLeastMs: z.number() };
+const watchRule = z.object({
+  name: z.string(),
+  stream: z.string(),
+  metric: z.string(),
+  zoneLabel: z.string().nullable(),
+  when: z.discriminatedUnion("kind", [
+    z.object({ kind: z.literal("above"), ...limit }),
+    z.object({ kind: z.literal("below"), ...limit }),
+    z.object({ kind: z.literal("missing"), forMs: z.number(), forAtLeastMs: z.number() }),
+    z.object({ kind: z.literal("zone"), zones: z.array(z.string()), isIn: z.boolean() }),
+  ]),
 });
 const place = z.object({ name: z.string(), path });
 const recordRule = z.object({
@@ -22,6 +57,7 @@ const recordRule = z.object({
   knownForMs: z.number(),
 });
 const pipelineAnswer = z.object({
+  recordRules: z.array(watchRule).default([]),
   rules: z.array(recordRule).default([]),
   metrics: z
     .array(
@@ -112,6 +148,8 @@ export interface SiteLedger {
 
 /** What central reads of each record of a stream, for one metric. */
 export type RecordMetric = z.infer<typeof recordMetric> & { readonly metric: string };
+/** A rule that central judges on single records. */
+export type WatchRule = z.infer<typeof watchRule>;
 /** A rule that central judges on the records of a stream. */
 export type RecordRule = z.infer<typeof recordRule>;
 /** What central has of a stream of records. */
@@ -139,9 +177,10 @@ export class CentralClient {
     readonly recordMetrics: ReadonlyMap<string, RecordMetric>;
     /** Of records, and none of `judged`. */
     readonly otherRecordWindows: readonly { readonly name: string; readonly kind: string }[];
+    readonly watchRules: readonly WatchRule[];
     readonly recordRules: readonly RecordRule[];
   }> {
-    const { metrics, windows, rules } = await this.get("/api/v1/pipeline", pipelineAnswer);
+    const { metrics, windows, rules, recordRules } = await this.get("/api/v1/pipeline", pipelineAnswer);
     const recordMetrics = new Map(
       metrics.flatMap(({ name, records }) =>
         records === undefined ? [] : [[name, { ...records, metric: name }] as const],
@@ -157,6 +196,7 @@ export class CentralClient {
       otherRecordWindows: windows.filter(
         ({ kind, metric }) => kind !== "aligned" && recordMetrics.has(metric),
       ),
+      watchRules: recordRules,
       recordRules: rules,
     };
   }

@@ -4,7 +4,8 @@ import type { TruthAlarm, TruthReading } from "../truth/truth-line.ts";
 import type { CentralAlarm, CentralWindow } from "./central-client.ts";
 import { compareAlarms } from "./compare-alarms.ts";
 import { compareWindows } from "./compare-windows.ts";
-import { WindowOracle, type WindowDefinition } from "./window-oracle.ts";
+import { kmOverSphere, type Place } from "./records/geography.ts";
+import { WindowOracle, type WindowDefinition, type WindowedValue } from "./window-oracle.ts";
 
 const tumbling: WindowDefinition = {
   name: "t5",
@@ -159,4 +160,42 @@ test("the delay of alarms: from the reading's true time to central's clock when 
   );
   expect(verdict.delay).toEqual({ p50Ms: 300, maxMs: 5_000 });
   expect(compareAlarms([], [], scope).delay).toBeNull();
+});
+
+const PLACES = [
+  { longitude: 116.4, latitude: 39.9 },
+  { longitude: 116.41, latitude: 39.9 },
+  { longitude: 116.41, latitude: 39.92 },
+];
+
+function judged(values: readonly WindowedValue["value"][], found: Record<string, number>) {
+  const definition = { ...tumbling, by: [] };
+  const oracle = new WindowOracle([definition]);
+  // Backwards: the way is in order of time, whatever the order of arrival.
+  for (const [at, value] of [...values.entries()].toReversed())
+    oracle.addValue({ metric: "temperature", time: at, value, labelOf: () => "" });
+  const found5 = { window: "t5", group: {}, startMs: 0, revision: 1, state: "complete", values: found };
+  return compareWindows(definition, oracle.results(), [found5]);
+}
+
+const wayOf = (places: readonly Place[]): number =>
+  places.slice(1).reduce((km, place, at) => km + kmOverSphere(places[at], place), 0);
+
+test("a way is right to a billionth, and not where a position is missing or its place was estimated", () => {
+  const right = { count: 3, inexact: 0 };
+  const verdict = judged(PLACES, { ...right, distance: wayOf(PLACES) });
+  expect(verdict).toMatchObject({ right: 1, wrong: 0, compared: ["count", "distance", "inexact"] });
+  expect(judged(PLACES, { ...right, distance: wayOf(PLACES) * (1 + 1e-8) })).toMatchObject({ wrong: 1 });
+  expect(judged(PLACES, { ...right, distance: wayOf([PLACES[0], PLACES[2]]) })).toMatchObject({ wrong: 1 });
+  expect(judged(PLACES, { ...right, distance: wayOf(PLACES), inexact: 1 })).toMatchObject({ wrong: 1 });
+});
+
+test("who was there is counted once, exactly where central says so, and else within six of its standard errors", () => {
+  const users = Array.from({ length: 1_000 }, (_, at) => `string u${at % 500}`);
+  const found = (distinct: number, distinctError: number) =>
+    judged(users, { count: 1_000, distinct, distinctError }).wrong;
+  expect([found(500, 0), found(501, 0), found(499, 0)]).toEqual([0, 1, 1]);
+  expect([found(520, 4), found(476, 4), found(525, 4)]).toEqual([0, 0, 1]);
+  // An error that is claimed greater than any estimate has does not help.
+  expect(found(600, 500)).toBe(1);
 });

@@ -1,4 +1,5 @@
 import type { CentralWindow } from "./central-client.ts";
+import { kmOverSphere } from "./records/geography.ts";
 import { windowKey, type TrueWindow, type WindowDefinition } from "./window-oracle.ts";
 
 export interface WindowVerdict {
@@ -20,6 +21,12 @@ export interface WindowVerdict {
 const FAULTS_MAX = 5;
 /** Share of Σ|x| by which a sum may differ: the bound that merging in any order keeps. */
 const SUM_TOLERANCE = 1e-12;
+/** Share of a way by which it may differ: two formulas of the same distance. */
+const WAY_TOLERANCE = 1e-9;
+/** An estimate may be so many times its own standard error off: more happens once in a hundred million windows. */
+const ERRORS_MAX = 6;
+/** No estimate has a greater standard error, as a share. */
+const ERROR_SHARE_MAX = 0.02;
 
 /** Judges one window definition by its true windows. `answers` hold at most one row per window and group. */
 export function compareWindows(
@@ -112,6 +119,12 @@ function differencesOf(
   compare("count", window.count, 0);
   compare("min", window.min, 0);
   compare("max", window.max, 0);
+  if (window.identities.size > 0) compareDistinct(window.identities.size, row, compare);
+  if (window.places.length > 0) {
+    const km = wayKm(window.places);
+    compare("distance", km, WAY_TOLERANCE * km);
+    compare("inexact", 0, 0);
+  }
   compare("sum", window.sum, SUM_TOLERANCE * window.sumAbsolute);
   compare(
     "mean",
@@ -122,4 +135,22 @@ function differencesOf(
   const ratio = window.ratioCount / window.count;
   if (hasRatio) compare("ratio", ratio, Number.EPSILON * ratio);
   return differences;
+}
+
+function compareDistinct(
+  expected: number,
+  { values }: CentralWindow,
+  compare: (name: string, expected: number, toleranceAbsolute: number) => void,
+): void {
+  const error = Math.min(values.distinctError ?? 0, ERROR_SHARE_MAX * expected);
+  compare("distinct", expected, ERRORS_MAX * error);
+}
+
+/** From place to place in order of time. */
+function wayKm(places: TrueWindow["places"]): number {
+  const ordered = places.toSorted((a, b) => a.timeMs - b.timeMs);
+  return ordered.reduce(
+    (km, { place }, at) => km + (at === 0 ? 0 : kmOverSphere(ordered[at - 1].place, place)),
+    0,
+  );
 }

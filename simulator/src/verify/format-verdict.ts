@@ -22,6 +22,7 @@ export function formatVerdict(verdict: Verdict): string {
   const { right, missed, wrong, delay } = verdict.alarms;
   const alarms = formatTable([
     ["alarms", "true", "false", "missed", "delay p50", "delay max"],
+    ...(records?.ruleAlarms ?? []).map((each) => [each.rule, each.right, each.wrong, each.missed, "", ""]),
     ["", right, wrong, missed, ...delayCells(delay)],
     ...(records?.alarms ?? []).map((each) => [
       each.rule,
@@ -38,6 +39,7 @@ export function formatVerdict(verdict: Verdict): string {
   const faults = [
     ...[...verdict.windows, ...(records?.windows ?? [])].flatMap((each) => each.faults),
     ...verdict.alarms.faults,
+    ...(records?.ruleAlarms ?? []).flatMap((each) => each.faults),
     ...(records?.alarms ?? []).flatMap((each) => each.faults),
     ...(records?.faults ?? []),
   ];

@@ -1,3 +1,4 @@
+import type { Place } from "./records/geography.ts";
 import type { TruthReading } from "../truth/truth-line.ts";
 import { type Arrival, type ArrivalVerdict, judgeArrival } from "./arrival.ts";
 
@@ -24,7 +25,8 @@ export interface RatioDefinition {
 export interface WindowedValue {
   readonly metric: string;
   readonly time: number;
-  readonly value: number;
+  /** A number, who it is of, or where it was. */
+  readonly value: number | string | Place;
   /** The value of a label; "" where it has none. */
   readonly labelOf: (label: string) => string;
 }
@@ -44,6 +46,10 @@ export interface TrueWindow {
   max: number;
   /** Of `count`, those that the metric's ratio counts. */
   ratioCount: number;
+  /** Who was seen, where that is what the metric reads. */
+  readonly identities: Set<string>;
+  /** Where, in any order, likewise. */
+  readonly places: { readonly timeMs: number; readonly place: Place }[];
 }
 
 interface Addition {
@@ -118,6 +124,8 @@ export class WindowOracle {
         min: Infinity,
         max: -Infinity,
         ratioCount: 0,
+        identities: new Set(),
+        places: [],
         compensation: 0,
       };
       this.#windows.set(key, state);
@@ -127,6 +135,9 @@ export class WindowOracle {
       return;
     }
     state.count++;
+    if (typeof value === "string") state.identities.add(value);
+    if (typeof value === "object") state.places.push({ timeMs: reading.time, place: value });
+    if (typeof value !== "number") return;
     const sum = state.sum + value;
     state.compensation +=
       Math.abs(state.sum) >= Math.abs(value) ? state.sum - sum + value : value - sum + state.sum;

@@ -130,6 +130,7 @@ async function judge(
       ]),
     ),
     otherRecordWindows: [{ name: "daily", kind: "day" }],
+    watchRules: [],
     recordRules: [],
   };
   const client = {

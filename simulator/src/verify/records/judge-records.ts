@@ -12,10 +12,12 @@ import type { WindowVerdict } from "../compare-windows.ts";
 import { ledgerRow, type LedgerRow } from "../judge-ledger.ts";
 import { judgeWindows } from "../judge-windows.ts";
 import { WindowOracle, type WindowDefinition } from "../window-oracle.ts";
+import { judgeRuleAlarms, type RuleAlarmVerdict } from "./judge-rule-alarms.ts";
 import { readRecord } from "./record-reader.ts";
 import { DistinctOracle } from "./distinct-oracle.ts";
 import { judgeRecordAlarms, type RecordAlarmVerdict } from "./judge-record-alarms.ts";
 import type { RecordTruth, RecordWay } from "./record-truth.ts";
+import { RuleOracle } from "./rule-oracle.ts";
 
 export interface RecordVerdict {
   readonly isRight: boolean;
@@ -31,6 +33,8 @@ export interface RecordVerdict {
   readonly matches: readonly { readonly window: string; readonly reads: string }[];
   readonly windows: readonly WindowVerdict[];
   readonly unjudged: readonly { readonly what: string; readonly why: string }[];
+  /** Of rules on single records; empty while records are made. */
+  readonly ruleAlarms: readonly RuleAlarmVerdict[];
   /** Of rules on records. */
   readonly alarms: readonly RecordAlarmVerdict[];
   /** By stream; empty while records are made. */
@@ -50,6 +54,7 @@ export interface JudgeRecordsOptions {
 /** What central must have of one stream. */
 interface StreamCounts {
   readonly metrics: readonly RecordMetric[];
+  readonly oracles: readonly RuleOracle[];
   readonly rules: readonly DistinctOracle[];
   good: number;
   /** Of the good ones, those that central may have found too late for their windows. */
@@ -82,10 +87,22 @@ export async function judgeRecords(options: JudgeRecordsOptions): Promise<Record
   for (const stream of made) {
     if (!found.has(stream) || (hasChanges && isChangedTable(stream))) continue;
     const metrics = [...pipeline.recordMetrics.values()].filter((metric) => metric.stream === stream);
+    const oracles = pipeline.watchRules
+      .filter((rule) => rule.stream === stream)
+      .map((rule) => new RuleOracle(rule));
     const rules = pipeline.recordRules
       .filter((rule) => rule.stream === stream)
       .map((rule) => new DistinctOracle(rule));
-    streams.set(stream, { metrics, rules, good: 0, maybeLate: 0, again: 0, refused: 0, latestMs: -Infinity });
+    streams.set(stream, {
+      metrics,
+      oracles,
+      rules,
+      good: 0,
+      maybeLate: 0,
+      again: 0,
+      refused: 0,
+      latestMs: -Infinity,
+    });
   }
   const longestMs = Math.max(0, ...definitions.map(({ sizeMs }) => sizeMs));
   const arrived = await repeatArrivals(truthPath, ways, (record, startMs) => {
@@ -117,6 +134,7 @@ export async function judgeRecords(options: JudgeRecordsOptions): Promise<Record
     ),
   );
   const hasEnded = judgedToMs === Infinity;
+  const ruleAlarms = hasEnded ? await judgeRules(client, [...streams.values()]) : [];
   const ledger = hasEnded
     ? [...streams].flatMap(([stream, counts]) => judgeStream(counts, arrived.againMax, found.get(stream)))
     : [];
@@ -124,6 +142,7 @@ export async function judgeRecords(options: JudgeRecordsOptions): Promise<Record
     isRight:
       arrived.faults.length === 0 &&
       windows.every(({ wrong, missing, extra }) => wrong + missing + extra === 0) &&
+      ruleAlarms.every(({ missed, wrong }) => missed + wrong === 0) &&
       alarms.every(({ missed, wrong }) => missed + wrong === 0) &&
       ledger.every((row) => row.isRight),
     sent: arrived.sent,
@@ -137,6 +156,7 @@ export async function judgeRecords(options: JudgeRecordsOptions): Promise<Record
     })),
     windows,
     unjudged,
+    ruleAlarms,
     alarms,
     ledger,
     faults: arrived.faults,
@@ -168,7 +188,9 @@ function matchDefinitions({ pipeline, made, found, hasChanges }: MatchOptions) {
           ? "its records are change events"
           : metric.isAdjusted
             ? `values of ${metric.metric} are scaled or converted`
-            : null;
+            : metric.value?.kind === "since" && !["s", "ms"].includes(metric.value.unit)
+              ? `times of ${metric.metric} are ${metric.value.unit}`
+              : null;
     if (why === null) judged.push({ definition, metric });
     else unjudged.push({ what: definition.name, why });
   }
@@ -282,8 +304,9 @@ function arrive(record: BusinessRecord, counts: StreamCounts, oracle: WindowOrac
     counts.again += 1;
     return;
   }
-  const { json } = record;
-  const values = record.fate === "spoilt" || json === null ? null : readRecord(json, counts.metrics);
+  const { json, timeMs } = record;
+  const values =
+    record.fate === "spoilt" || json === null ? null : readRecord({ json, timeMs }, counts.metrics);
   if (values === null || json === null || !counts.rules.every((rule) => rule.add(json, record.timeMs))) {
     counts.refused += 1;
     return;
@@ -293,6 +316,9 @@ function arrive(record: BusinessRecord, counts: StreamCounts, oracle: WindowOrac
   // A stream's own time is not beyond its latest record, and its windows end by it.
   const arrival = { earliestMs: -Infinity, latestMs: counts.latestMs, isUnsure: false };
   let isMaybeLate = false;
+  for (const read of values)
+    for (const rule of counts.oracles)
+      if (rule.rule.metric === read.metric) rule.add(read, record.timeMs, record.sentMs);
   for (const { metric, value, labels } of values) {
     if (value === null) continue;
     const labelOf = (label: string): string => labels[label] ?? "";
@@ -300,6 +326,16 @@ function arrive(record: BusinessRecord, counts: StreamCounts, oracle: WindowOrac
     isMaybeLate ||= place === "unsure";
   }
   if (isMaybeLate) counts.maybeLate += 1;
+}
+
+async function judgeRules(
+  client: JudgeRecordsOptions["client"],
+  streams: readonly StreamCounts[],
+): Promise<RuleAlarmVerdict[]> {
+  const answers = await client.alarms();
+  return streams.flatMap(({ oracles, latestMs: endMs }) =>
+    oracles.map((oracle) => judgeRuleAlarms(oracle, oracle.alarms(endMs), { answers, endMs })),
+  );
 }
 
 function judgeStream(
@@ -321,13 +357,21 @@ function judgeStream(
   ];
 }
 
-/** `orders (http): payment as paid = 0, failed = 1` */
-function readsOf({ stream, path, map }: RecordMetric, found: CentralStream | undefined): string {
-  const meaning =
-    map === null
-      ? ""
-      : ` as ${Object.entries(map)
-          .map(([text, value]) => `${text} = ${value}`)
-          .join(", ")}`;
-  return `${stream} (${found?.source ?? "not read"}): ${path.join(".")}${meaning}`;
+/** `orders (http): payment as paid = 0, failed = 1`, `trucks (http): lon and lat as positions` */
+function readsOf({ stream, path, map, value }: RecordMetric, found: CentralStream | undefined): string {
+  const texts = Object.entries(map ?? {}).map(([text, number]) => `${text} = ${number}`);
+  const meaning = map === null ? "" : ` as ${texts.join(", ")}`;
+  const special = value === undefined ? meaning : meaningOf(value);
+  return `${stream} (${found?.source ?? "not read"}): ${path.join(".")}${special}`;
+}
+
+function meaningOf(value: NonNullable<RecordMetric["value"]>): string {
+  switch (value.kind) {
+    case "identity":
+      return " as identity";
+    case "since":
+      return " as seconds since";
+    case "position":
+      return ` and ${value.latitude.join(".")} as position`;
+  }
 }

@@ -1,0 +1,91 @@
+// The judge of rules on single records: what must have been raised, and each way in which central may differ from it.
+import { expect, test } from "vitest";
+import type { CentralAlarm, WatchRule } from "../central-client.ts";
+import { judgeRuleAlarms } from "./judge-rule-alarms.ts";
+import { RuleOracle } from "./rule-oracle.ts";
+
+const rule = (when: WatchRule["when"]): WatchRule => ({
+  name: "rule",
+  stream: "trucks",
+  metric: "m",
+  zoneLabel: "zone",
+  when,
+});
+const alarm = (activeAtMs: number, clearedAtMs: number | null, truck = "t1"): CentralAlarm => ({
+  id: `${truck} ${activeAtMs}`,
+  rule: "rule",
+  labels: { truck },
+  step: 2,
+  activeAtMs,
+  clearedAtMs,
+  timeMs: activeAtMs,
+  value: 1,
+  receivedAtMs: 0,
+  action: "none",
+  command: null,
+});
+
+function oracleOf(
+  when: WatchRule["when"],
+  records: readonly [timeMs: number, value: number, zone?: string][],
+) {
+  const oracle = new RuleOracle(rule(when));
+  for (const [timeMs, value, zone = "outside"] of records)
+    oracle.add({ metric: "m", value, labels: { truck: "t1", zone } }, timeMs, timeMs);
+  return oracle;
+}
+
+function judged(oracle: RuleOracle, answers: readonly CentralAlarm[], endMs = 1_000_000) {
+  const { right, missed, wrong } = judgeRuleAlarms(oracle, oracle.alarms(endMs), { answers, endMs });
+  return { right, missed, wrong };
+}
+
+test("a limit: begin and end to the millisecond; a record that comes late counts nowhere", () => {
+  const made = () =>
+    oracleOf({ kind: "above", limit: 100, clear: 100, forAtLeastMs: 0 }, [
+      [1, 90],
+      [2, 101],
+      [1.5, 50],
+      [3, 100],
+      [4, 120],
+    ]);
+  const right = [alarm(2, 3), alarm(4, null)];
+  expect(judged(made(), right)).toEqual({ right: 2, missed: 0, wrong: 0 });
+  expect(judged(made(), [alarm(2, 3)])).toEqual({ right: 1, missed: 1, wrong: 0 });
+  expect(judged(made(), [...right, alarm(7, 8)])).toEqual({ right: 2, missed: 0, wrong: 1 });
+  expect(judged(made(), [alarm(2, 3.5), alarm(4, null)])).toEqual({ right: 1, missed: 1, wrong: 1 });
+  expect(judged(made(), [alarm(2, 3, "t2"), alarm(4, null)])).toEqual({ right: 1, missed: 1, wrong: 1 });
+});
+
+test("silence, within what who listens cannot know; about as long as allowed is either", () => {
+  const made = () =>
+    oracleOf({ kind: "missing", forMs: 120_000, forAtLeastMs: 0 }, [
+      [0, 1],
+      [300_000, 1],
+      [425_000, 1],
+      [900_000, 1],
+    ]);
+  const [first, second] = [alarm(118_000, 299_000), alarm(544_000, 900_000)];
+  expect(judged(made(), [first, second], 950_000)).toEqual({ right: 3, missed: 0, wrong: 0 });
+  expect(judged(made(), [first, alarm(420_000, 424_000), second], 950_000)).toEqual({
+    right: 3,
+    missed: 0,
+    wrong: 0,
+  });
+  expect(judged(made(), [second], 950_000)).toEqual({ right: 2, missed: 1, wrong: 0 });
+  expect(judged(made(), [first, second, alarm(1_020_000, null)], 950_000).wrong).toBe(0);
+});
+
+test("a zone: from the record that is in it to the one that is not", () => {
+  const oracle = oracleOf({ kind: "zone", zones: ["depot"], isIn: true }, [
+    [1, 5],
+    [2, 5, "depot"],
+    [3, 5, "depot"],
+    [4, 5, "city"],
+  ]);
+  expect(judged(oracle, [{ ...alarm(2, 4), labels: { truck: "t1", zone: "depot" } }])).toEqual({
+    right: 1,
+    missed: 0,
+    wrong: 0,
+  });
+});
