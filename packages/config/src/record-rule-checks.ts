@@ -4,7 +4,7 @@ import type { ConfigReader } from "./config-reader.ts";
 import type { PipelineFile, RuleFile } from "./pipeline-schema.ts";
 import type { KeyPath } from "./yaml-source.ts";
 
-const CONDITIONS = ["above", "below", "missing", "zone"] as const;
+const CONDITIONS = ["above", "below", "missing", "zone", "distinct"] as const;
 const OTHERS = ["levels", "rateOfChange", "stuck"] as const;
 
 /** Central judges the rule: agents see no records. */

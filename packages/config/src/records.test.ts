@@ -135,7 +135,7 @@ test.each([
   [
     "a rule on the slope of records",
     `${ORDERS}rules:\n  r: { metric: amount, when: { rateOfChange: { above: 1, per: 1s, over: 10s } }, severity: 1 }\n`,
-    /of records central judges above, below, missing, zone; rateOfChange is for readings/,
+    /of records central judges above, below, missing, zone, distinct; rateOfChange is for readings/,
   ],
 ])("%s: refused with its place", (_, text, expected) => {
   const found = problems(() => load(text));
