@@ -48,6 +48,11 @@ import { SessionTable } from "./core/session-table.ts";
 import { CLOCK_TOLERANCE_MS } from "./core/trusted-time.ts";
 import { WakeWatch } from "./core/wake-watch.ts";
 import { WindowHistory } from "./core/window-history.ts";
+import type { HistoryLimits } from "./history/history-limits.ts";
+import { SeriesHistory } from "./history/series-history.ts";
+import type { SeriesPage, SeriesQuery } from "./history/series-page.ts";
+import { SeriesReader } from "./history/series-reader.ts";
+import type { SeriesRefusal } from "./history/series-reader.ts";
 import { RecordApplier } from "./records/record-applier.ts";
 import type { RecordBatch, RecordOutcome } from "./records/record-batch.ts";
 import { RecordInbox } from "./records/record-inbox.ts";
@@ -88,6 +93,8 @@ export interface CentralOptions {
   readonly records?: readonly RecordStreamConfig[];
   readonly graceMs: number;
   readonly retainMs: number;
+  /** How much of the history's levels is kept; default: there is no history. */
+  readonly history?: HistoryLimits;
   readonly evidence: EvidenceLimits;
   readonly silentAfterMs: number;
   readonly store: Store;
@@ -119,6 +126,11 @@ export class Central implements CentralReader {
   readonly #sessions = new SessionTable();
   readonly #loop: CommitLoop;
   readonly #history: WindowHistory;
+  readonly #seriesHistory: SeriesHistory | null;
+  readonly #seriesReader: SeriesReader | null;
+  /** What is in memory is not durable yet. */
+  #isAhead = false;
+  readonly #whenDurable: (() => void)[] = [];
   readonly #listeners = new Set<(change: CentralChange) => void>();
   readonly #actions: (() => void)[] = [];
   readonly #whenCommitted: (() => void)[] = [];
@@ -144,6 +156,11 @@ export class Central implements CentralReader {
     this.#options = options;
     const { store, clock, random, log, pipeline, retainMs } = options;
     this.#history = new WindowHistory({ store, windows: pipeline.windows, retainMs });
+    this.#seriesHistory = options.history === undefined ? null : new SeriesHistory(store, options.history);
+    this.#seriesReader =
+      this.#seriesHistory === null
+        ? null
+        : new SeriesReader(store, this.#seriesHistory, () => this.#durableMoment());
     this.#loop = new CommitLoop({
       store,
       clock,
@@ -171,6 +188,7 @@ export class Central implements CentralReader {
       monotonicMs,
     });
     await this.#history.restore(nowMs);
+    await this.#seriesHistory?.restore(state.engine.views, monotonicMs);
     for (const { id, site } of agents) {
       // A retired agent stays retired until it comes again, or comes to another site.
       if (!state.agents.hasBelonged(id, site)) state.agents.enrol(id, site, nowMs, monotonicMs);
@@ -203,6 +221,7 @@ export class Central implements CentralReader {
     await this.#loop.stop();
     this.#recordInbox.fail("central stops");
     await this.#evidenceCheck;
+    await this.#seriesHistory?.close();
     for (const session of this.#sessions.all()) session.close("closed", "central stops");
     this.#listeners.clear();
   }
@@ -348,6 +367,12 @@ export class Central implements CentralReader {
   async windows(query: WindowQuery): Promise<WindowPage> {
     const page = await this.#history.page(query);
     return { ...page, windows: await this.#computed([...page.windows]) };
+  }
+
+  async series(query: SeriesQuery): Promise<SeriesPage | SeriesRefusal> {
+    const isThere = this.#opened !== null && this.#seriesReader !== null;
+    if (!isThere) return { reason: "unknown_metric", detail: "central keeps no history" };
+    return this.#seriesReader.page(query);
   }
 
   async latestWindows(window: string | null): Promise<WindowResult[]> {
@@ -504,6 +529,7 @@ export class Central implements CentralReader {
     if (this.#opened === null) return { changes: [], isSync: false, publish: () => {} };
     const { state, applier, recordApplier } = this.#opened;
     const { store, clock, compression } = this.#options;
+    this.#isAhead = true;
     this.#noteWaking();
     const items = this.#takeInbox();
     const messages = items.map((item) => ({
@@ -551,23 +577,37 @@ export class Central implements CentralReader {
         );
         state.forgetLost();
       }
+      const isHistoryDue = isTrimDue || this.#seriesHistory?.isTrimBehind === true;
+      if (isHistoryDue) trimmed.push(...((await this.#seriesHistory?.trim(trustedMs)) ?? []));
     }
     const { changes, isSync, alarms } = state.takeChanges(moment);
+    changes.push(...(this.#seriesHistory?.takeChanges(moment.monotonicMs) ?? []));
+    if (isTick) changes.push(...((await this.#seriesHistory?.rollNext(moment.monotonicMs)) ?? []));
     const agents = withEvidence(state, state.agents.takeChanged());
     return {
       changes: [...changes, ...trimmed],
       isSync,
       publish: () => {
+        this.#isAhead = false;
+        for (const done of this.#whenDurable.splice(0)) done();
         for (const [session, lanes] of after.acks) this.#acknowledge(session, lanes);
         for (const send of after.sends) send();
         for (const answer of recordAnswers) answer();
         for (const done of committed) done();
         this.#history.published(results, moment.nowMs);
+        this.#seriesHistory?.durable();
+        if (isTick) this.#rollHistory();
         this.#checkEvidence();
         if (agents.length + alarms.length + results.length === 0) return;
         for (const listener of this.#listeners) this.#show(listener, { agents, alarms, windows: results });
       },
     };
+  }
+
+  /** When all that is in memory is durable: nobody is shown what a crash may take back. */
+  async #durableMoment(): Promise<void> {
+    if (!this.#isAhead) return;
+    await new Promise<void>((resolve) => this.#whenDurable.push(resolve));
   }
 
   /** What a listener makes of it is not central's affair: the commit stands. */
@@ -599,6 +639,15 @@ export class Central implements CentralReader {
     const held = this.#opened?.state.stores.held(session.storeId);
     if (session.state !== "open" || held === undefined) return;
     for (const lane of lanes) session.connection.send("ack", encodeMessage({ lane, mark: held.mark(lane) }));
+  }
+
+  /** Reads what is to be rolled up next, beside the commits. */
+  #rollHistory(): void {
+    if (this.#isClosed) return;
+    const { clock, log } = this.#options;
+    this.#seriesHistory?.work(clock.nowMs(), clock.monotonicMs(), (error) =>
+      log.repeated("history_read", "cannot read panes to roll them up; trying again", { error }),
+    );
   }
 
   /** Compares what has come together with its checksum, one piece at a time, beside the commits. */
@@ -729,6 +778,7 @@ export class Central implements CentralReader {
     this.#inbox.length = 0;
     this.#inboxBytes = 0;
     this.#requests.close();
+    for (const done of this.#whenDurable.splice(0)) done();
     this.#options.onFailed?.(error);
   }
 }

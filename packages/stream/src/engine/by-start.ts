@@ -30,6 +30,20 @@ export class ByStart<T> {
     if (groups.size === 0) this.#starts.delete(startMs);
   }
 
+  /** What starts in `[fromMs, toMs)`, ascending by start, of one group or of all. */
+  *between(fromMs: EventTimeMs, toMs: EventTimeMs, group: string | null): Iterable<T> {
+    const starts = [...this.#starts.keys()].filter((startMs) => startMs >= fromMs && startMs < toMs);
+    for (const startMs of starts.sort((a, b) => a - b)) {
+      const groups = this.#starts.get(startMs);
+      if (groups === undefined) continue;
+      if (group === null) yield* groups.values();
+      else {
+        const thing = groups.get(group);
+        if (thing !== undefined) yield thing;
+      }
+    }
+  }
+
   /** The earliest start; Infinity when there is nothing. */
   get firstMs(): EventTimeMs {
     let firstMs = Infinity;

@@ -38,7 +38,7 @@ export class DueRanges {
     }
     for (const view of this.#memory.views.values()) {
       const fromMs = view.droppedToMs;
-      const toMs = Math.min(view.finalToMs, view.residentFromMs);
+      const toMs = Math.min(view.dropToMs, view.residentFromMs);
       if (toMs > fromMs)
         this.#asked.set({ ...stateRange("p", view.key, fromMs, toMs), limit }, { kind: "p", view, toMs });
     }

@@ -43,6 +43,11 @@ export class PaneTree {
     return size;
   }
 
+  /** Groups that have panes. */
+  get groups(): Iterable<string> {
+    return this.#counts.keys();
+  }
+
   /** A pane is there that was not. */
   come(startMs: EventTimeMs, group: string): void {
     let counts = this.#counts.get(group);

@@ -1,6 +1,7 @@
 import type { EventTimeMs } from "../event-time.ts";
 import { paneLayout } from "../pane-layout.ts";
 import type { PaneLayout } from "../pane-layout.ts";
+import { historyBlockMs, startOf } from "../history/history-level.ts";
 import { emptyPane } from "../pane-state.ts";
 import type { PaneState } from "../pane-state.ts";
 import type { Labels } from "../series.ts";
@@ -27,6 +28,7 @@ export interface Pane {
 /** The panes of a metric grouped by certain labels; every window with that metric and those labels looks at them. */
 export class PaneView {
   readonly key: string;
+  readonly metric: string;
   /** The stream of records that the metric is of; undefined: it is of agents' readings. */
   readonly stream: string | undefined;
   readonly layout: PaneLayout;
@@ -42,13 +44,20 @@ export class PaneView {
   droppedToMs: EventTimeMs = -Infinity;
   /** Rises when windows leave memory: what panes know of their windows is out of date. */
   version = 0;
+  /** Of a watched view: panes from here on stay, though they are in final windows only. */
+  heldFromMs: EventTimeMs = Infinity;
+  /** The blocks of the history in which panes have changed; null: nobody watches. */
+  #changedBlocks: Set<EventTimeMs> | null = null;
+  readonly #blockMs: number;
 
   constructor(metric: MetricSpec, paneMs: number, by: readonly string[]) {
     this.key = viewKeyName(metric.name, paneMs, by);
+    this.metric = metric.name;
     this.stream = metric.stream;
     this.by = by;
     this.#groupNames = new GroupNames(by);
     this.layout = paneLayout(paneMs, metric.accumulate);
+    this.#blockMs = historyBlockMs(paneMs);
     this.#tree = new PaneTree(this.layout, (startMs, group) => this.panes.get(startMs, group)?.state);
   }
 
@@ -61,9 +70,34 @@ export class PaneView {
     return Math.min(...this.tracks.map((track) => track.finalToMs));
   }
 
+  /** Every pane that starts before this may go. Of a watched view blocks go as a whole: what still comes is added to all of its block. */
+  get dropToMs(): EventTimeMs {
+    if (this.#changedBlocks === null) return this.finalToMs;
+    let toMs = Math.min(this.finalToMs, this.heldFromMs);
+    for (const blockMs of this.#changedBlocks) toMs = Math.min(toMs, blockMs);
+    return startOf(toMs, this.#blockMs);
+  }
+
+  /** From now on `takeChangedBlocks` tells what changes, and no pane goes before that. */
+  watch(): void {
+    this.#changedBlocks ??= new Set();
+  }
+
+  /** The starts of the history's blocks in which panes have changed since the last call. */
+  takeChangedBlocks(): readonly EventTimeMs[] {
+    const blocks = [...(this.#changedBlocks ?? [])];
+    this.#changedBlocks?.clear();
+    return blocks;
+  }
+
   /** Panes in memory, and merges of them. */
   get size(): number {
     return this.panes.size + this.#tree.size;
+  }
+
+  /** Groups that have panes in memory. */
+  get groups(): Iterable<string> {
+    return this.#tree.groups;
   }
 
   /** The start of the pane that a delta's pane falls into, be it finer or coarser. */
@@ -92,6 +126,7 @@ export class PaneView {
   /** To be called after a pane's state has changed. */
   change({ startMs, group }: Pane): void {
     this.#tree.change(startMs, group);
+    this.#changedBlocks?.add(startOf(startMs, this.#blockMs));
   }
 
   /** Takes a pane out of memory. */

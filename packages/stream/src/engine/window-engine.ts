@@ -325,6 +325,11 @@ export class WindowEngine {
     return this.#revisions.finalNeeds(trustedMs);
   }
 
+  /** The panes that windows are made of, for the history: one view of each metric and grouping. */
+  get views(): Iterable<PaneView> {
+    return this.#memory.views.values();
+  }
+
   /** Keys of the panes that `computed` needs for these stored results: none where none is outdated. */
   outdatedKeys(results: readonly WindowResult[]): string[] {
     return this.#outdated.keys(results);
@@ -470,7 +475,7 @@ export class WindowEngine {
 
   /** Drops what only final windows look at. */
   #dropFinal(view: PaneView): void {
-    for (const pane of view.panes.before(view.finalToMs)) this.#memory.dropPane(view, pane);
+    for (const pane of view.panes.before(view.dropToMs)) this.#memory.dropPane(view, pane);
     for (const track of view.sessionTracks) {
       for (const { group, pageMs } of track.book.dropFinal(track.finalToMs))
         this.#memory.delete(stateKey("s", track.key, pageMs, group));

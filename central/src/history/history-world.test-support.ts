@@ -1,0 +1,173 @@
+import { MemoryStore } from "@millrace/queue";
+import type { Change } from "@millrace/queue";
+import { Membership, paneLayout, PaneTable, WindowEngine } from "@millrace/stream";
+import type { Labels, MetricSpec, PaneRows, WindowSpec } from "@millrace/stream";
+import { CENTRAL_KEYS } from "../core/central-keys.ts";
+import { loadEngineKeys, readEngineRange } from "../core/central-state.ts";
+import type { HistoryLimits } from "./history-limits.ts";
+import { SeriesHistory } from "./series-history.ts";
+import type { SeriesPage, SeriesQuery } from "./series-page.ts";
+import { SeriesReader } from "./series-reader.ts";
+
+export const START_MS = 1_700_006_400_000;
+const DAY_MS = 86_400_000;
+
+export interface Reading {
+  readonly timeMs: number;
+  readonly value: number;
+  readonly labels: Labels;
+}
+
+export const UNLIMITED: HistoryLimits = {
+  "1s": { retainMs: 4_000 * DAY_MS, bytesMax: 2 ** 40 },
+  "10s": { retainMs: 4_000 * DAY_MS, bytesMax: 2 ** 40 },
+  "1m": { retainMs: 4_000 * DAY_MS, bytesMax: 2 ** 40 },
+  "1h": { retainMs: 4_000 * DAY_MS, bytesMax: 2 ** 40 },
+  "1d": { retainMs: 4_000 * DAY_MS, bytesMax: 2 ** 40 },
+};
+
+export interface WorldOptions {
+  readonly windows: readonly WindowSpec[];
+  readonly accumulate?: readonly string[];
+  readonly limits?: HistoryLimits;
+  /** Buckets in memory before a block is rolled up in parts. */
+  readonly rowsMax?: number;
+}
+
+/** An engine and its history on a store in memory, called as central calls them, that can lose power at any point. */
+export class HistoryWorld {
+  /** Readings that windows have taken, durably. */
+  readonly taken: Reading[] = [];
+  store = new MemoryStore({});
+  nowMs = START_MS;
+  history: SeriesHistory;
+  #engine: WindowEngine;
+  readonly #options: WorldOptions;
+  #metric: MetricSpec;
+  #uncommitted: Reading[] = [];
+
+  private constructor(options: WorldOptions) {
+    this.#options = options;
+    this.#metric = { name: "t", unit: "", accumulate: options.accumulate ?? ["sum", "mean", "min", "max"], isLive: true };
+    this.#engine = new WindowEngine({ windows: options.windows, metrics: [this.#metric] });
+    this.history = new SeriesHistory(this.store, options.limits ?? UNLIMITED, options.rowsMax);
+  }
+
+  static async open(options: WorldOptions): Promise<HistoryWorld> {
+    const world = new HistoryWorld(options);
+    await world.#restore();
+    return world;
+  }
+
+  /** What the metric accumulates from the next start on. */
+  accumulate(accumulate: readonly string[]): void {
+    this.#metric = { ...this.#metric, accumulate };
+  }
+
+  get view() {
+    return [...this.#engine.views][0];
+  }
+
+  /** Hands over readings, in one batch each. */
+  async take(readings: readonly Reading[]): Promise<void> {
+    for (const reading of readings) {
+      const rows = this.#rows(reading);
+      await loadEngineKeys(this.store, this.#engine, this.#engine.needs(rows));
+      if (this.#engine.apply(rows, this.nowMs).merged > 0) this.#uncommitted.push(reading);
+    }
+  }
+
+  /** One tick with its commit; `crash_before` and `crash_after` lose power then, and start anew. */
+  async turn(fate: "done" | "crash_before" | "crash_after" = "done"): Promise<void> {
+    const engine = this.#engine;
+    for (const range of engine.dueRanges(this.nowMs)) engine.loadRange(range, await readEngineRange(this.store, range));
+    await loadEngineKeys(this.store, engine, engine.dueKeys(this.nowMs));
+    engine.tick(this.nowMs);
+    const trimmed = await this.history.trim(this.nowMs);
+    const changes: Change[] = engine.takeChanges().map(({ key, bytes }) =>
+      bytes === null
+        ? { type: "del", key: CENTRAL_KEYS.engine(key) }
+        : { type: "put", key: CENTRAL_KEYS.engine(key), value: bytes },
+    );
+    changes.push(...trimmed, ...this.history.takeChanges(this.nowMs), ...(await this.history.rollNext(this.nowMs)));
+    if (fate !== "crash_before") {
+      await this.store.commit(changes, { isSync: true });
+      this.taken.push(...this.#uncommitted);
+    }
+    this.#uncommitted = [];
+    if (fate !== "done") return this.restart();
+    this.history.durable();
+    this.history.work(this.nowMs, this.nowMs, (error) => {
+      throw error;
+    });
+    await this.history.close();
+  }
+
+  /** Time passes, a turn every so often. */
+  async pass(durationMs: number, stepMs = 5_000): Promise<void> {
+    for (const endMs = this.nowMs + durationMs; this.nowMs < endMs;) {
+      this.nowMs += stepMs;
+      await this.turn();
+    }
+  }
+
+  /** Until nothing is left to roll up. */
+  async settle(): Promise<void> {
+    await this.pass(480_000, 60_000);
+    for (let left = 10_000; left > 0 && this.history.counts(this.nowMs).dirtyBlocks > 0; left--) await this.pass(6_000, 6_000);
+  }
+
+  async restart(windows?: readonly WindowSpec[]): Promise<void> {
+    await this.history.close();
+    this.store = this.store.crash();
+    this.#engine = new WindowEngine({ windows: windows ?? this.#options.windows, metrics: [this.#metric] });
+    this.history = new SeriesHistory(this.store, this.#options.limits ?? UNLIMITED, this.#options.rowsMax);
+    await this.#restore();
+  }
+
+  async page(query: Partial<SeriesQuery> = {}): Promise<SeriesPage> {
+    const reader = new SeriesReader(this.store, this.history, async () => {});
+    const page = await reader.page({
+      metric: "t",
+      by: null,
+      group: {},
+      fromMs: START_MS - DAY_MS,
+      toMs: START_MS + DAY_MS,
+      stepMs: null,
+      maxPoints: 1_000,
+      values: ["count", "min", "max", "mean", "sum"],
+      limit: 1_000,
+      cursor: null,
+      ...query,
+    });
+    if ("reason" in page) throw new Error(page.detail);
+    return page;
+  }
+
+  async #restore(): Promise<void> {
+    const engine = this.#engine;
+    const move = engine.paneMove();
+    for (let range = move.nextRange(); range !== null; range = move.nextRange()) {
+      const keys = move.take(await readEngineRange(this.store, range));
+      const found = await this.store.getMany(keys.map((key) => CENTRAL_KEYS.engine(key)));
+      const changes = move.merge(found).map(({ key, bytes }): Change =>
+        bytes === null
+          ? { type: "del", key: CENTRAL_KEYS.engine(key) }
+          : { type: "put", key: CENTRAL_KEYS.engine(key), value: bytes },
+      );
+      await this.store.commit(changes, { isSync: true });
+    }
+    const entries = [];
+    for (const range of engine.restoreRanges()) entries.push(...(await readEngineRange(this.store, range)));
+    await loadEngineKeys(this.store, engine, engine.restore(entries));
+    engine.setMembership(new Membership());
+    await this.history.restore(engine.views, this.nowMs);
+  }
+
+  #rows({ timeMs, value, labels }: Reading): PaneRows {
+    const { paneMs } = this.view.layout;
+    const table = new PaneTable("t", paneLayout(paneMs, this.#metric.accumulate), { rowsMax: 10 });
+    table.add(0, timeMs, value);
+    return table.take(() => labels);
+  }
+}

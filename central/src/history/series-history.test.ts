@@ -1,0 +1,259 @@
+// Shows that zooming never changes a number: at every step, whatever came late or crashed, a point is what a batch over all
+// readings says; and that what is dropped is bounded and counted.
+import { stateRange } from "@millrace/stream";
+import type { WindowSpec } from "@millrace/stream";
+import { SeededRandom } from "@millrace/testkit";
+import { expect, test } from "vitest";
+import { CENTRAL_KEYS } from "../core/central-keys.ts";
+import { chunksBetween } from "./history-keys.ts";
+import { HistoryWorld, START_MS, UNLIMITED } from "./history-world.test-support.ts";
+import type { Reading } from "./history-world.test-support.ts";
+
+const SECOND_MS = 1_000;
+const MINUTE_MS = 60_000;
+const HOUR_MS = 3_600_000;
+const DAY_MS = 86_400_000;
+const STEPS_MS = [1, 10, 30, 60, 600, 3_600, 21_600, 86_400, 604_800].map((seconds) => seconds * SECOND_MS);
+
+function windowOf(sizeMs: number, fields: Partial<WindowSpec> = {}): WindowSpec {
+  const by = ["site", "machine"];
+  const spec = { name: "w", metric: "t", kind: "aligned", sizeMs, slideMs: sizeMs, offsetMs: 0, by, latenessMs: DAY_MS };
+  return { ...spec, ...fields } as WindowSpec;
+}
+
+function reading(timeMs: number, value: number, machine = "m1", site = "alpha"): Reading {
+  return { timeMs, value, labels: { site, machine } };
+}
+
+interface Point {
+  count: number;
+  min: number;
+  max: number;
+  sum: number;
+}
+
+/** By machine and start of the step; a pane counts where it begins. */
+function batch(readings: readonly Reading[], stepMs: number, paneMs: number): Record<string, Point> {
+  const points: Record<string, Point> = {};
+  for (const { timeMs, value, labels } of readings) {
+    const startMs = Math.floor((Math.floor(timeMs / paneMs) * paneMs) / stepMs) * stepMs;
+    const point = (points[`${labels["machine"]} ${startMs}`] ??= { count: 0, min: Infinity, max: -Infinity, sum: 0 });
+    point.count += 1;
+    point.min = Math.min(point.min, value);
+    point.max = Math.max(point.max, value);
+    point.sum += value;
+  }
+  return points;
+}
+
+async function shown(world: HistoryWorld, stepMs: number): Promise<Record<string, Point>> {
+  // Fine steps are asked for where there are readings: an answer holds no more.
+  const [beforeMs, afterMs] = stepMs < HOUR_MS ? [32 * HOUR_MS, 6 * HOUR_MS] : [40 * DAY_MS, 40 * DAY_MS];
+  const page = await world.page({ stepMs, fromMs: START_MS - beforeMs, toMs: START_MS + afterMs });
+  const points: Record<string, Point> = {};
+  for (const { labels, startMs, values } of page.series) {
+    for (const [index, atMs] of startMs.entries()) {
+      const [count, min, max, sum] = ["count", "min", "max", "sum"].map((name) => values[name][index] ?? NaN);
+      points[`${labels["machine"]} ${atMs}`] = { count, min, max, sum };
+      expect(values["mean"][index]).toBeCloseTo(sum / count, 9);
+    }
+  }
+  return points;
+}
+
+async function expectTruth(world: HistoryWorld): Promise<void> {
+  const { paneMs } = world.view.layout;
+  for (const stepMs of STEPS_MS) {
+    if (stepMs < paneMs) continue;
+    expect(await shown(world, stepMs), `step ${stepMs}`).toEqual(batch(world.taken, stepMs, paneMs));
+  }
+}
+
+async function panesStored(world: HistoryWorld): Promise<number> {
+  const { from, to } = stateRange("p", world.view.key, -Infinity, Infinity);
+  let count = 0;
+  for await (const _ of world.store.range({ from: CENTRAL_KEYS.engine(from), to: CENTRAL_KEYS.engine(to) })) count += 1;
+  return count;
+}
+
+test.each([
+  ["1 s", [windowOf(SECOND_MS)]],
+  ["250 ms", [windowOf(250)]],
+  ["7 s, which no level is a multiple of", [windowOf(7_000)]],
+  ["15 min", [windowOf(900_000)]],
+  ["a second, final almost at once", [windowOf(SECOND_MS, { latenessMs: 2_000 })]],
+  ["a minute, final within a block", [windowOf(MINUTE_MS, { latenessMs: 90_000 })]],
+])("panes of %s: every zoom is the batch over what was taken, through late data and crashes", async (_, windows) => {
+  for (let seed = 1; seed <= 2; seed++) {
+    const random = new SeededRandom(seed);
+    const world = await HistoryWorld.open({ windows });
+    for (let turn = 0; turn < 120; turn++) {
+      world.nowMs += random.integer(1, 30_000);
+      const readings: Reading[] = [];
+      for (let left = random.integer(0, 4); left > 0; left--) {
+        const isLate = random.next() < 0.2;
+        const ageMs = isLate ? random.integer(0, 30 * HOUR_MS) : random.integer(0, 5_000);
+        // Eighths: sums are exact, whatever their order.
+        readings.push(reading(world.nowMs - ageMs, random.integer(-80, 80) / 8, `m${random.integer(1, 3)}`));
+      }
+      await world.take(readings);
+      const chance = random.next();
+      await world.turn(chance < 0.04 ? "crash_before" : chance < 0.08 ? "crash_after" : "done");
+    }
+    await world.settle();
+    await expectTruth(world);
+    await world.restart();
+    await expectTruth(world);
+    await world.pass(2 * DAY_MS, HOUR_MS);
+    expect(await panesStored(world)).toBe(0);
+    await expectTruth(world);
+  }
+});
+
+test("what has just come is shown at once, and late data once it is rolled up", async () => {
+  const world = await HistoryWorld.open({ windows: [windowOf(SECOND_MS)] });
+  await world.take([reading(START_MS, 1)]);
+  await world.turn();
+  await expectTruth(world);
+  await world.pass(10 * MINUTE_MS);
+  await world.take([reading(START_MS + 1_000, 5), reading(world.nowMs, 7)]);
+  await world.turn();
+  expect((await world.page()).pendingFromMs).toBe(START_MS);
+  expect(await shown(world, DAY_MS)).toEqual(batch([world.taken[0], world.taken[2]], DAY_MS, SECOND_MS));
+  await world.settle();
+  expect((await world.page()).pendingFromMs).toBeNull();
+  await expectTruth(world);
+});
+
+test("a restart in the middle of a block shows what is only in stored panes", async () => {
+  const world = await HistoryWorld.open({ windows: [windowOf(SECOND_MS)] });
+  await world.take([reading(START_MS, 1)]);
+  await world.pass(8 * MINUTE_MS);
+  await world.take([reading(world.nowMs, 3)]);
+  await world.turn();
+  await world.restart();
+  await expectTruth(world);
+});
+
+test("a store from before there was a history is rolled up from its panes", async () => {
+  const world = await HistoryWorld.open({ windows: [windowOf(SECOND_MS)] });
+  await world.take([reading(START_MS, 1), reading(START_MS - 5 * HOUR_MS, 2)]);
+  await world.turn();
+  const ours = [];
+  for await (const { key } of world.store.range({ from: Uint8Array.of(0x68), to: Uint8Array.of(0x69) })) ours.push(key);
+  await world.store.commit(ours.map((key) => ({ type: "del", key })), { isSync: true });
+  await world.restart();
+  await world.settle();
+  await expectTruth(world);
+});
+
+test("a block with more than memory takes is rolled up in parts", async () => {
+  const world = await HistoryWorld.open({ windows: [windowOf(SECOND_MS)], rowsMax: 20 });
+  for (let second = 0; second < 360; second += 2) await world.take([reading(START_MS + second * SECOND_MS, second)]);
+  await world.turn();
+  await world.settle();
+  await expectTruth(world);
+});
+
+test("what is too old goes level by level, is counted, and never comes again with late data", async () => {
+  const limits = { ...UNLIMITED, "1s": { retainMs: HOUR_MS, bytesMax: 2 ** 40 } };
+  const world = await HistoryWorld.open({ windows: [windowOf(SECOND_MS)], limits });
+  await world.take([reading(START_MS, 1), reading(START_MS + 10_000, 2)]);
+  await world.settle();
+  const { bytes } = world.history.totals["1s"];
+  expect(bytes).toBeGreaterThan(0);
+  await world.pass(2 * HOUR_MS, MINUTE_MS);
+  await world.take([reading(START_MS + 20_000, 3)]);
+  await world.settle();
+  expect(world.history.totals["1s"]).toEqual({
+    bytes: 0,
+    keptFromMs: START_MS + 360_000,
+    droppedByAge: 2,
+    droppedBySize: 0,
+  });
+  const page = await world.page({ stepMs: 1_000, fromMs: START_MS, toMs: START_MS + MINUTE_MS });
+  expect([page.level, page.stepMs, page.series[0].values["count"]]).toEqual(["10s", 10_000, [1, 1, 1]]);
+  await world.restart();
+  expect(world.history.totals["1s"].droppedByAge).toBe(2);
+});
+
+test("a level takes no more bytes than it may: the oldest goes first, and the count of bytes is that of the store", async () => {
+  const bytesMax = 2_000;
+  const limits = { ...UNLIMITED, "10s": { retainMs: 4_000 * DAY_MS, bytesMax } };
+  const world = await HistoryWorld.open({ windows: [windowOf(SECOND_MS)], limits });
+  for (let minute = 0; minute < 120; minute++) {
+    await world.take([reading(world.nowMs, minute, "m1"), reading(world.nowMs, minute, "m2")]);
+    await world.pass(MINUTE_MS, 10_000);
+    const { bytes, droppedByAge } = world.history.totals["10s"];
+    let stored = 0;
+    for await (const { value } of world.store.range(chunksBetween(2, -Infinity, Infinity))) stored += value.length;
+    expect([bytes, droppedByAge]).toEqual([stored, 0]);
+    // A portion is written before the next trim sees it.
+    expect(bytes).toBeLessThan(2 * bytesMax);
+  }
+  await world.settle();
+  expect(world.history.totals["10s"].bytes).toBeLessThanOrEqual(bytesMax);
+  expect(world.history.totals["10s"].droppedBySize).toBeGreaterThan(0);
+  expect(await shown(world, HOUR_MS)).toEqual(batch(world.taken, HOUR_MS, SECOND_MS));
+});
+
+test("minutes and hours that late data may still change are not dropped, however small the room", async () => {
+  const small = { retainMs: 4_000 * DAY_MS, bytesMax: 1 };
+  const limits = { ...UNLIMITED, "1m": small, "1h": small };
+  const world = await HistoryWorld.open({ windows: [windowOf(SECOND_MS, { latenessMs: 2 * HOUR_MS })], limits });
+  for (let at = 0; at < 30; at++) {
+    await world.take([reading(world.nowMs, at), reading(world.nowMs - HOUR_MS, at)]);
+    await world.pass(10 * MINUTE_MS, MINUTE_MS);
+  }
+  await world.settle();
+  expect(await shown(world, DAY_MS)).toEqual(batch(world.taken, DAY_MS, SECOND_MS));
+  await world.pass(12 * DAY_MS, HOUR_MS);
+  expect(world.history.totals["1m"].bytes).toBe(0);
+  expect(await shown(world, DAY_MS)).toEqual(batch(world.taken, DAY_MS, SECOND_MS));
+});
+
+test("a value that the metric did not accumulate then is left out of what it is part of", async () => {
+  const world = await HistoryWorld.open({ windows: [windowOf(SECOND_MS)], accumulate: ["sum"] });
+  await world.take([reading(START_MS, 4)]);
+  await world.settle();
+  world.accumulate(["sum", "max"]);
+  await world.restart();
+  await world.take([reading(START_MS + HOUR_MS, 6)]);
+  await world.settle();
+  const hours = await world.page({ stepMs: HOUR_MS });
+  expect([hours.series[0].values["max"], hours.series[0].values["sum"]]).toEqual([
+    [null, 6],
+    [4, 6],
+  ]);
+  const day = await world.page({ stepMs: DAY_MS });
+  expect([day.series[0].values["max"], day.series[0].values["sum"]]).toEqual([[null], [10]]);
+});
+
+test("a series that no window is of any more can still be asked for, and goes when its time is over", async () => {
+  const limits = { ...UNLIMITED, "1d": { retainMs: DAY_MS, bytesMax: 2 ** 40 } };
+  const world = await HistoryWorld.open({ windows: [windowOf(SECOND_MS)], limits });
+  await world.take([reading(START_MS, 4)]);
+  await world.settle();
+  await world.restart([windowOf(SECOND_MS, { by: ["site"] })]);
+  const old = await world.page({ by: ["machine", "site"], stepMs: DAY_MS });
+  expect(old.series.map(({ labels, values }) => [labels, values["count"]])).toEqual([
+    [{ site: "alpha", machine: "m1" }, [1]],
+  ]);
+  await world.pass(140 * DAY_MS, DAY_MS);
+  await expect(world.page({ by: ["machine", "site"] })).rejects.toThrow("t is kept by: site");
+});
+
+test("pages of groups, by label and in order", async () => {
+  const world = await HistoryWorld.open({ windows: [windowOf(SECOND_MS)] });
+  const machines = ["m1", "m2", "m3", "m4"];
+  await world.take(machines.map((machine, index) => reading(START_MS, index, machine, index < 3 ? "北京" : "beta")));
+  await world.turn();
+  const names = async (query: Parameters<typeof world.page>[0]) => {
+    const page = await world.page(query);
+    return [page.series.map(({ labels }) => labels["machine"]), page.cursor] as const;
+  };
+  const [first, cursor] = await names({ limit: 2, group: { site: "北京" } });
+  expect(first).toEqual(["m1", "m2"]);
+  expect(await names({ limit: 2, group: { site: "北京" }, cursor })).toEqual([["m3"], null]);
+  expect(await names({ group: { machine: "m4" } })).toEqual([["m4"], null]);
+});

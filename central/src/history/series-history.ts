@@ -1,0 +1,448 @@
+import type { Change, Store } from "@millrace/queue";
+import {
+  chunkBuckets,
+  chunkStartOf,
+  decodeChunk,
+  encodeChunk,
+  HISTORY_LEVELS,
+  parseStateKey,
+  rollUp,
+  startOf,
+  stateRange,
+} from "@millrace/stream";
+import type { HistoryChunk, HistoryLevel, HistoryRows, PaneView, TimeRange } from "@millrace/stream";
+import { CENTRAL_KEYS, engineKeyOf } from "../core/central-keys.ts";
+import { StoredJson } from "../core/stored-json.ts";
+import { scanBlock } from "./block-scan.ts";
+import { allOf, blockOf, chunkPlaceOf, chunksBetween, HISTORY_KEYS, textsOf } from "./history-keys.ts";
+import type { HistoryLimits } from "./history-limits.ts";
+import { emptyTotals, HISTORY_TOTALS } from "./history-totals.ts";
+import type { HistoryTotals, LevelTotals } from "./history-totals.ts";
+import { seriesKeyOf } from "./series-key.ts";
+import { TrackedSeries } from "./tracked-series.ts";
+
+/** Chunks that one commit writes: acknowledgements wait for it. */
+const PORTION_BYTES_MAX = 2_097_152;
+/** Groups whose chunks are read at a time. */
+const GROUPS_READ = 32;
+/** Chunks that one commit drops: more than one writes. */
+const DROPPED_BYTES_MAX = 4_194_304;
+const DAY_MS = 86_400_000;
+/** Of 26 accumulators' fields each, about 40 MB. */
+const ROWS_MAX = 200_000;
+
+const SERIES = new StoredJson<{
+  readonly metric: string;
+  readonly by: readonly string[];
+  readonly rolledToMs: number | null;
+}>({ metric: "string", by: ["string"], rolledToMs: ["null", "number"] });
+const DIRTY = new StoredJson<{ readonly lengthMs: number }>({ lengthMs: "number" });
+const GROUP = new StoredJson<{ readonly lastChunkMs: number }>({ lastChunkMs: "number" });
+
+/** A block that is being read or rolled up. */
+interface BlockAtWork {
+  readonly series: TrackedSeries;
+  readonly blockMs: number;
+  /** Its panes have changed since they were read: it stays dirty. */
+  isStale: boolean;
+}
+
+/** What was read of it, and is rolled up group by group. */
+interface Roll {
+  readonly block: BlockAtWork;
+  readonly range: TimeRange;
+  readonly groups: Iterator<[string, HistoryRows]>;
+  readonly onFailed: (error: unknown) => void;
+}
+
+/**
+ * What is kept of windows' panes beyond their lateness: every series at five levels, each bucket the merge of what lies below
+ * it. Panes are the truth while they are there; a block of them is rolled up once it has passed, and again after late data.
+ * That a block has changed is noted in the commit that changes it, so a crash loses no change; rolling up again is harmless.
+ */
+export class SeriesHistory {
+  readonly #store: Store;
+  readonly #limits: HistoryLimits;
+  readonly #rowsMax: number;
+  readonly #series = new Map<string, TrackedSeries>();
+  #totals: Record<HistoryLevel["name"], LevelTotals> = emptyTotals();
+  #areTotalsDirty = false;
+  #scan: Promise<void> | null = null;
+  #block: BlockAtWork | null = null;
+  #roll: Roll | null = null;
+  /** What is done once the commit is durable. */
+  #onDurable: (() => void)[] = [];
+  #unreadableCount = 0;
+  #isTrimBehind = false;
+
+  /** @param rowsMax buckets in memory before a block is rolled up in parts. */
+  constructor(store: Store, limits: HistoryLimits, rowsMax = ROWS_MAX) {
+    this.#store = store;
+    this.#rowsMax = rowsMax;
+    this.#limits = limits;
+  }
+
+  /** Takes up what is stored, and watches these views from now on. Rejects with `store_read` or `store_write`. */
+  async restore(views: Iterable<PaneView>, monotonicMs: number): Promise<void> {
+    for (const view of views) {
+      const series = TrackedSeries.of(seriesKeyOf(view.metric, view.by), view);
+      if (series !== null) this.#series.set(series.key, series);
+    }
+    const stored = await this.#store.get(HISTORY_KEYS.totals());
+    const totals = stored === undefined ? null : HISTORY_TOTALS.read(stored);
+    if (totals !== null) this.#totals = { ...totals };
+    else if (stored !== undefined) await this.#countAnew();
+    const known = await this.#restoreSeries();
+    await this.#restoreGroups();
+    await this.#restoreDirty(monotonicMs);
+    for (const series of this.#series.values()) {
+      if (series.view === null) continue;
+      if (!known.has(series.key)) await this.#noteStored(series, monotonicMs);
+      series.view.heldFromMs = series.heldFromMs;
+      series.view.watch();
+    }
+  }
+
+  /** The series of a metric, each with other labels. */
+  seriesOf(metric: string): readonly TrackedSeries[] {
+    return [...this.#series.values()].filter((series) => series.metric === metric);
+  }
+
+  get totals(): HistoryTotals {
+    return this.#totals;
+  }
+
+  get unreadableCount(): number {
+    return this.#unreadableCount;
+  }
+
+  /** How many blocks differ from their panes, of how many groups something is kept, and since when a block has been due. */
+  counts(nowMs: number): { readonly dirtyBlocks: number; readonly groups: number; readonly lagMs: number } {
+    let dirtyBlocks = 0;
+    let groups = 0;
+    let lagMs = 0;
+    for (const series of this.#series.values()) {
+      dirtyBlocks += series.dirty.size;
+      groups += series.groups.size;
+      if (series.view === null || series.dirty.size === 0) continue;
+      lagMs = Math.max(lagMs, nowMs - series.heldFromMs - series.blockMs);
+    }
+    return { dirtyBlocks, groups, lagMs };
+  }
+
+  /** Whether more is to be dropped at once. */
+  get isTrimBehind(): boolean {
+    return this.#isTrimBehind;
+  }
+
+  /** Notes in which blocks panes have changed: for the commit that holds those panes. */
+  takeChanges(monotonicMs: number): Change[] {
+    const changes: Change[] = [];
+    for (const series of this.#series.values()) {
+      const { view } = series;
+      for (const blockMs of view?.takeChangedBlocks() ?? []) {
+        this.#note(series, blockMs, monotonicMs, changes);
+        if (view !== null) view.heldFromMs = Math.min(view.heldFromMs, blockMs);
+      }
+    }
+    return changes;
+  }
+
+  /** Begins to read the next block that is due, beside the commits. */
+  work(nowMs: number, monotonicMs: number, onFailed: (error: unknown) => void): void {
+    if (this.#block !== null) return;
+    for (const series of this.#series.values()) {
+      const blockMs = series.view === null ? null : series.dueBlock(nowMs, monotonicMs);
+      if (blockMs === null) continue;
+      this.#startRead({ series, blockMs, isStale: false }, blockMs, onFailed);
+      // The next time the others come first.
+      this.#series.delete(series.key);
+      this.#series.set(series.key, series);
+      return;
+    }
+  }
+
+  #startRead(block: BlockAtWork, fromMs: number, onFailed: (error: unknown) => void): void {
+    this.#block = block;
+    this.#scan = this.#read(block, fromMs, onFailed).catch((error: unknown) => {
+      this.#block = null;
+      onFailed(error);
+    });
+  }
+
+  /** Ends once nothing is being read. */
+  async close(): Promise<void> {
+    await this.#scan;
+  }
+
+  /** The next changes of what is being rolled up, for a commit after those of `takeChanges`; then `durable` must be called. */
+  async rollNext(monotonicMs: number): Promise<Change[]> {
+    const roll = this.#roll;
+    if (roll === null) return [];
+    const changes: Change[] = [];
+    for (let bytes = 0; bytes < PORTION_BYTES_MAX;) {
+      const some: [string, HistoryRows][] = [];
+      for (let next = roll.groups.next(); next.done !== true; next = roll.groups.next()) {
+        some.push(next.value);
+        if (some.length >= GROUPS_READ) break;
+      }
+      if (some.length === 0) {
+        this.#end(roll, changes, monotonicMs);
+        break;
+      }
+      bytes += await this.#rollGroups(roll, some, changes);
+    }
+    this.#putTotals(changes);
+    return changes;
+  }
+
+  /** What was taken is committed. */
+  durable(): void {
+    for (const done of this.#onDurable.splice(0)) done();
+  }
+
+  /**
+   * Changes that drop what is too old, or does not fit, some at a time. What late data may still need to be merged with stays:
+   * minutes and hours, until their panes are final.
+   */
+  async trim(nowMs: number): Promise<Change[]> {
+    const changes: Change[] = [];
+    this.#isTrimBehind = false;
+    for (const level of HISTORY_LEVELS) {
+      const { retainMs, bytesMax } = this.#limits[level.name];
+      const dueMs = nowMs - retainMs;
+      const boundMs = level.bucketMs < 60_000 ? Infinity : this.#neededFromMs() - DAY_MS;
+      const range = chunksBetween(level.number, -Infinity, Infinity);
+      let left = DROPPED_BYTES_MAX;
+      for await (const { key, value } of this.#store.range(range)) {
+        const endMs = chunkPlaceOf(key).startMs + level.chunkMs;
+        const isOld = endMs <= dueMs;
+        if ((!isOld && this.#totals[level.name].bytes <= bytesMax) || endMs > boundMs) break;
+        if (left <= 0) {
+          this.#isTrimBehind = true;
+          break;
+        }
+        left -= value.length;
+        changes.push({ type: "del", key });
+        this.#drop(level, { endMs, bytes: value.length, buckets: chunkBuckets(value), isOld });
+      }
+    }
+    for (const change of this.#forgetGroups()) changes.push(change);
+    this.#putTotals(changes);
+    return changes;
+  }
+
+  #drop(
+    { name }: HistoryLevel,
+    dropped: { readonly endMs: number; readonly bytes: number; readonly buckets: number; readonly isOld: boolean },
+  ): void {
+    const { bytes, keptFromMs, droppedByAge, droppedBySize } = this.#totals[name];
+    this.#totals[name] = {
+      bytes: bytes - dropped.bytes,
+      keptFromMs: Math.max(keptFromMs ?? -Infinity, dropped.endMs),
+      droppedByAge: droppedByAge + (dropped.isOld ? dropped.buckets : 0),
+      droppedBySize: droppedBySize + (dropped.isOld ? 0 : dropped.buckets),
+    };
+    this.#areTotalsDirty = true;
+  }
+
+  /** Panes that start before this, of any series, take nothing any more. */
+  #neededFromMs(): number {
+    let neededFromMs = Infinity;
+    for (const { view, groups } of this.#series.values())
+      if (view !== null && groups.size > 0) neededFromMs = Math.min(neededFromMs, view.dropToMs);
+    return neededFromMs;
+  }
+
+  /** Groups of which nothing is left. */
+  #forgetGroups(): Change[] {
+    const coarsest = HISTORY_LEVELS[HISTORY_LEVELS.length - 1];
+    const keptFromMs = this.#totals[coarsest.name].keptFromMs ?? -Infinity;
+    const changes: Change[] = [];
+    for (const series of this.#series.values()) {
+      for (const [group, lastChunkMs] of series.groups) {
+        if (lastChunkMs >= keptFromMs) continue;
+        series.groups.delete(group);
+        changes.push({ type: "del", key: HISTORY_KEYS.group(series.key, group) });
+      }
+      if (series.view !== null || series.groups.size > 0) continue;
+      this.#series.delete(series.key);
+      changes.push({ type: "del", key: HISTORY_KEYS.series(series.key) });
+    }
+    return changes;
+  }
+
+  async #read(block: BlockAtWork, fromMs: number, onFailed: (error: unknown) => void): Promise<void> {
+    const { series, blockMs } = block;
+    if (series.view === null) return;
+    const rest = { startMs: fromMs, endMs: blockMs + series.blockMs };
+    const { range, groups, unreadableCount } = await scanBlock(this.#store, series.view, rest, this.#rowsMax);
+    this.#unreadableCount += unreadableCount;
+    this.#roll = { block, range, groups: groups.entries(), onFailed };
+  }
+
+  /** The chunks of some groups as they are now; returns their bytes. */
+  async #rollGroups(
+    { block: { series }, range }: Roll,
+    some: readonly [string, HistoryRows][],
+    changes: Change[],
+  ): Promise<number> {
+    const { levels, partMs } = series;
+    const places = levels.map((level) => ({ level, startMs: chunkStartOf(range.startMs, level) }));
+    const keys = some.flatMap(([group]) =>
+      places.map(({ level, startMs }) =>
+        HISTORY_KEYS.chunk({ level: level.number, startMs, series: series.key, group }),
+      ),
+    );
+    const stored = await this.#store.getMany(keys);
+    let bytes = 0;
+    for (const [index, [group, rows]] of some.entries()) {
+      const at = index * levels.length;
+      const chunks = places.map(({ level, startMs }, place) => this.#chunk(stored[at + place], level, startMs));
+      const rolled = rollUp({ levels, range, partMs, rows, chunks });
+      for (const [place, { level, startMs }] of places.entries()) {
+        // What is dropped does not come again with late data.
+        if (startMs < (this.#totals[level.name].keptFromMs ?? -Infinity)) continue;
+        const value = encodeChunk(rolled[place], level, startMs);
+        const before = stored[at + place];
+        if (before !== undefined && Buffer.compare(before, value) === 0) continue;
+        changes.push({ type: "put", key: keys[at + place], value });
+        this.#addBytes(level, value.length - (before?.length ?? 0));
+        bytes += value.length;
+      }
+      this.#noteGroup(series, group, places[places.length - 1].startMs, changes);
+    }
+    return bytes;
+  }
+
+  #chunk(bytes: Uint8Array | undefined, level: HistoryLevel, startMs: number): HistoryChunk | null {
+    if (bytes === undefined) return null;
+    const chunk = decodeChunk(bytes, level, startMs);
+    if (chunk === null) this.#unreadableCount += 1;
+    return chunk;
+  }
+
+  #noteGroup(series: TrackedSeries, group: string, lastChunkMs: number, changes: Change[]): void {
+    if ((series.groups.get(group) ?? -Infinity) >= lastChunkMs) return;
+    series.groups.set(group, lastChunkMs);
+    changes.push(GROUP.put(HISTORY_KEYS.group(series.key, group), { lastChunkMs }));
+  }
+
+  /** All groups of what was read are rolled up: the rest of the block is next, or it is done. */
+  #end({ block, range, onFailed }: Roll, changes: Change[], monotonicMs: number): void {
+    const { series, blockMs } = block;
+    this.#roll = null;
+    if (range.endMs < blockMs + series.blockMs) {
+      this.#startRead(block, range.endMs, onFailed);
+      return;
+    }
+    const { metric, by } = series;
+    const rolledToMs = Math.max(series.rolledToMs, range.endMs);
+    if (rolledToMs > series.rolledToMs)
+      changes.push(SERIES.put(HISTORY_KEYS.series(series.key), { metric, by, rolledToMs }));
+    if (!block.isStale) changes.push({ type: "del", key: HISTORY_KEYS.dirty(series.key, blockMs) });
+    this.#onDurable.push(() => {
+      this.#block = null;
+      series.rolledToMs = rolledToMs;
+      if (block.isStale) series.dirty.set(blockMs, { sinceMs: monotonicMs, changedMs: monotonicMs });
+      else series.dirty.delete(blockMs);
+      if (series.view !== null) series.view.heldFromMs = series.heldFromMs;
+    });
+  }
+
+  #note(series: TrackedSeries, blockMs: number, monotonicMs: number, changes: Change[]): void {
+    const { series: own, blockMs: atWorkMs } = this.#block ?? {};
+    if (this.#block !== null && own === series && atWorkMs === blockMs) this.#block.isStale = true;
+    const known = series.dirty.get(blockMs);
+    if (known !== undefined) {
+      known.changedMs = monotonicMs;
+      return;
+    }
+    series.dirty.set(blockMs, { sinceMs: monotonicMs, changedMs: monotonicMs });
+    changes.push(DIRTY.put(HISTORY_KEYS.dirty(series.key, blockMs), { lengthMs: series.blockMs }));
+  }
+
+  #addBytes({ name }: HistoryLevel, bytes: number): void {
+    this.#totals[name] = { ...this.#totals[name], bytes: this.#totals[name].bytes + bytes };
+    this.#areTotalsDirty = true;
+  }
+
+  #putTotals(changes: Change[]): void {
+    if (this.#areTotalsDirty) changes.push(HISTORY_TOTALS.put(HISTORY_KEYS.totals(), this.#totals));
+    this.#areTotalsDirty = false;
+  }
+
+  /** The keys of the series that have a record. */
+  async #restoreSeries(): Promise<ReadonlySet<string>> {
+    const known = new Set<string>();
+    for await (const { key: storeKey, value } of this.#store.range(allOf("s"))) {
+      const [key] = textsOf(storeKey.subarray(2));
+      const record = SERIES.read(value);
+      if (record === null) {
+        this.#unreadableCount += 1;
+        continue;
+      }
+      const { metric, by, rolledToMs } = record;
+      const options = { key, metric, by, view: null, levels: HISTORY_LEVELS };
+      const series = this.#series.get(key) ?? new TrackedSeries(options);
+      series.rolledToMs = rolledToMs ?? -Infinity;
+      this.#series.set(key, series);
+      known.add(key);
+    }
+    return known;
+  }
+
+  async #restoreGroups(): Promise<void> {
+    for await (const { key, value } of this.#store.range(allOf("g"))) {
+      const [series, group] = textsOf(key.subarray(2));
+      const record = GROUP.read(value);
+      if (record === null) this.#unreadableCount += 1;
+      // One whose record is damaged is still there, and kept for ever rather than lost.
+      this.#series.get(series)?.groups.set(group, record?.lastChunkMs ?? Infinity);
+    }
+  }
+
+  /** Blocks of another length cover those of now that they lie in, or that lie in them. */
+  async #restoreDirty(monotonicMs: number): Promise<void> {
+    const changes: Change[] = [];
+    for await (const { key, value } of this.#store.range(allOf("d"))) {
+      const { series: seriesKey, blockMs } = blockOf(key);
+      const series = this.#series.get(seriesKey);
+      if (series?.view === null || series === undefined) {
+        changes.push({ type: "del", key });
+        continue;
+      }
+      const lengthMs = DIRTY.read(value)?.lengthMs ?? series.blockMs;
+      if (lengthMs !== series.blockMs) changes.push({ type: "del", key });
+      for (let atMs = startOf(blockMs, series.blockMs); atMs < blockMs + lengthMs; atMs += series.blockMs) {
+        if (lengthMs !== series.blockMs) this.#note(series, atMs, monotonicMs, changes);
+        else series.dirty.set(atMs, { sinceMs: monotonicMs, changedMs: monotonicMs });
+      }
+    }
+    if (changes.length > 0) await this.#store.commit(changes, { isSync: true });
+  }
+
+  /** The panes that a series has when it is watched for the first time are all still to be rolled up. */
+  async #noteStored(series: TrackedSeries, monotonicMs: number): Promise<void> {
+    const { view, metric, by, key } = series;
+    if (view === null) return;
+    const changes: Change[] = [SERIES.put(HISTORY_KEYS.series(key), { metric, by, rolledToMs: null })];
+    for (let fromMs = -Infinity; ;) {
+      const { from, to } = stateRange("p", view.key, fromMs, Infinity);
+      const range = { from: CENTRAL_KEYS.engine(from), to: CENTRAL_KEYS.engine(to), limit: 1 };
+      let startMs: number | undefined;
+      for await (const entry of this.#store.range(range)) startMs = parseStateKey(engineKeyOf(entry.key))?.startMs;
+      if (startMs === undefined) break;
+      const blockMs = startOf(startMs, series.blockMs);
+      this.#note(series, blockMs, monotonicMs, changes);
+      fromMs = blockMs + series.blockMs;
+    }
+    await this.#store.commit(changes, { isSync: true });
+  }
+
+  async #countAnew(): Promise<void> {
+    for (const level of HISTORY_LEVELS)
+      for await (const { value } of this.#store.range(chunksBetween(level.number, -Infinity, Infinity)))
+        this.#addBytes(level, value.length);
+  }
+}

@@ -1,0 +1,4 @@
+/** What names a series of the history: its metric and the labels that it is grouped by, whatever the size of its panes. */
+export function seriesKeyOf(metric: string, by: readonly string[]): string {
+  return `${encodeURIComponent(metric)}:${by.map(encodeURIComponent).join(",")}`;
+}

@@ -1,0 +1,245 @@
+import type { Store } from "@millrace/queue";
+import {
+  chunkStartOf,
+  decodeChunk,
+  decodePane,
+  historyFields,
+  HISTORY_LEVELS,
+  paneLayoutOf,
+  parseStateKey,
+  stateRange,
+} from "@millrace/stream";
+import type { Accumulator, HistoryChunk, HistoryFields, HistoryLevel, PaneView } from "@millrace/stream";
+import { CENTRAL_KEYS, engineKeyOf } from "../core/central-keys.ts";
+import { HISTORY_KEYS } from "./history-keys.ts";
+import type { SeriesHistory } from "./series-history.ts";
+import type { SeriesColumns, SeriesPage, SeriesQuery } from "./series-page.ts";
+import { fieldsOf, matchOf, SeriesPoints } from "./series-points.ts";
+import type { StepGrid } from "./series-points.ts";
+import { seriesStep } from "./series-step.ts";
+import type { TrackedSeries } from "./tracked-series.ts";
+
+/** One answer has no more points, all its series together, */
+export const POINTS_MAX = 500_000;
+/** and is made of no more chunks. */
+export const CHUNKS_MAX = 100_000;
+const CHUNKS_READ = 1_000;
+/** Panes that are read from the store where they have left memory before they were rolled up. */
+const PANES_READ_MAX = 500_000;
+const ATTEMPTS_MAX = 3;
+
+/** `too_much`: more than an answer may hold. */
+export type SeriesRefusal = { readonly reason: "unknown_metric" | "unknown_labels" | "too_much"; readonly detail: string };
+
+/** Answers from the chunks of one level, and from panes for what is not rolled up yet: each pane is in exactly one of the two. */
+export class SeriesReader {
+  readonly #store: Store;
+  readonly #history: SeriesHistory;
+  /** Resolves when what is in memory is durable, and runs on before it changes. */
+  readonly #durableMoment: () => Promise<void>;
+
+  constructor(store: Store, history: SeriesHistory, durableMoment: () => Promise<void>) {
+    this.#store = store;
+    this.#history = history;
+    this.#durableMoment = durableMoment;
+  }
+
+  async page(query: SeriesQuery): Promise<SeriesPage | SeriesRefusal> {
+    const all = this.#history.seriesOf(query.metric);
+    if (all.length === 0) return { reason: "unknown_metric", detail: `nothing is kept of metric ${query.metric}` };
+    const series = seriesFor(query, all);
+    if (series === undefined) {
+      const known = all.map(({ by }) => by.join(",") || "(none)").join("; ");
+      return { reason: "unknown_labels", detail: `${query.metric} is kept by: ${known}` };
+    }
+    const { totals } = this.#history;
+    const { level, stepMs } = seriesStep(query, series.levels, totals);
+    const grid = {
+      fromMs: Math.floor(query.fromMs / stepMs) * stepMs,
+      toMs: Math.ceil(query.toMs / stepMs) * stepMs,
+      stepMs,
+    };
+    const groups = groupsFor(query, series);
+    const refusal = tooMuch(groups.length, grid, level);
+    if (refusal !== null) return refusal;
+    const points = await this.#points({ series, level, grid, groups: new Set(groups), values: query.values });
+    const { keptFromMs } = totals[level.name];
+    return {
+      metric: series.metric,
+      by: series.by,
+      stepMs,
+      level: level.name,
+      keptFromMs,
+      pendingFromMs: pendingFrom(series, grid),
+      series: columnsOf(points, series.by, query.values),
+      cursor: groups.length < query.limit ? null : (groups.at(-1) ?? null),
+    };
+  }
+
+  async #points(asked: Asked): Promise<Map<string, SeriesPoints>> {
+    for (let attempt = 1; ; attempt++) {
+      const { rolledToMs } = asked.series;
+      const points = await this.#rolled(asked);
+      await this.#durableMoment();
+      const isMoved = asked.series.rolledToMs !== rolledToMs;
+      // What has been rolled up since may have left the panes: all anew.
+      if (isMoved && attempt < ATTEMPTS_MAX) continue;
+      await this.#addPanes(asked, points, rolledToMs);
+      return points;
+    }
+  }
+
+  /** What the chunks have. */
+  async #rolled({ series, level, grid, groups, values }: Asked): Promise<Map<string, SeriesPoints>> {
+    const points = new Map<string, SeriesPoints>();
+    const picks = new Picks(values, series.view);
+    let keys: Uint8Array[] = [];
+    let places: { readonly group: string; readonly startMs: number }[] = [];
+    const read = async () => {
+      for (const [index, bytes] of (await this.#store.getMany(keys)).entries()) {
+        const { group, startMs } = places[index];
+        const chunk = bytes === undefined ? null : decodeChunk(bytes, level, startMs);
+        if (chunk !== null) addChunk(points, picks, grid, group, chunk);
+      }
+      keys = [];
+      places = [];
+    };
+    const keptFromMs = this.#history.totals[level.name].keptFromMs ?? -Infinity;
+    const firstMs = Math.max(chunkStartOf(grid.fromMs, level), keptFromMs);
+    for (let startMs = firstMs; startMs < grid.toMs; startMs += level.chunkMs) {
+      for (const group of groups) {
+        keys.push(HISTORY_KEYS.chunk({ level: level.number, startMs, series: series.key, group }));
+        places.push({ group, startMs });
+        if (keys.length >= CHUNKS_READ) await read();
+      }
+    }
+    await read();
+    return points;
+  }
+
+  /** What is only in panes: those in memory at this moment, and those of before that in the store. */
+  async #addPanes(asked: Asked, points: Map<string, SeriesPoints>, rolledToMs: number): Promise<void> {
+    const { series, grid, groups, values } = asked;
+    const { view } = series;
+    const fromMs = Math.max(grid.fromMs, rolledToMs);
+    if (view === null || fromMs >= grid.toMs) return;
+    const picks = new Picks(values, view);
+    const { fields, match } = picks.of(historyFields(view.layout.accumulators));
+    const add = (startMs: number, group: string, state: Float64Array) => {
+      let own = points.get(group);
+      if (own === undefined) points.set(group, (own = new SeriesPoints(fields, grid)));
+      if (startMs >= own.rolledToMs) own.add(startMs, state, 0, match);
+    };
+    const { residentFromMs } = view;
+    const only = groups.size === 1 ? [...groups][0] : null;
+    for (const { startMs, group, state } of view.panes.between(Math.max(fromMs, residentFromMs), grid.toMs, only))
+      if (groups.has(group)) add(startMs, group, state.fields);
+    if (residentFromMs <= fromMs) return;
+    const plain = paneLayoutOf(view.layout.paneMs, view.layout.accumulators);
+    const { from, to } = stateRange("p", view.key, fromMs, Math.min(residentFromMs, grid.toMs));
+    const range = { from: CENTRAL_KEYS.engine(from), to: CENTRAL_KEYS.engine(to), limit: PANES_READ_MAX };
+    for await (const { key, value } of this.#store.range(range)) {
+      const parts = parseStateKey(engineKeyOf(key));
+      if (parts === null || !groups.has(parts.group)) continue;
+      const pane = decodePane(plain, value);
+      if (pane !== null) add(parts.startMs, parts.group, pane.fields);
+    }
+  }
+}
+
+interface Asked {
+  readonly series: TrackedSeries;
+  readonly level: HistoryLevel;
+  readonly grid: StepGrid;
+  readonly groups: ReadonlySet<string>;
+  readonly values: readonly string[];
+}
+
+/** Which fields are merged, and where they stand in rows of various makes. */
+class Picks {
+  readonly #values: readonly string[];
+  #fields: HistoryFields | null;
+  readonly #matches = new Map<readonly Accumulator[], readonly number[]>();
+
+  constructor(values: readonly string[], view: PaneView | null) {
+    this.#values = values;
+    this.#fields = view === null ? null : fieldsOf(view.layout.accumulators, values);
+  }
+
+  of(from: HistoryFields): { readonly fields: HistoryFields; readonly match: readonly number[] } {
+    const fields = (this.#fields ??= fieldsOf(from.accumulators, this.#values));
+    let match = this.#matches.get(from.accumulators);
+    if (match === undefined) this.#matches.set(from.accumulators, (match = matchOf(fields, from)));
+    return { fields, match };
+  }
+}
+
+function addChunk(
+  points: Map<string, SeriesPoints>,
+  picks: Picks,
+  grid: StepGrid,
+  group: string,
+  { rows, rolledToMs }: HistoryChunk,
+): void {
+  const { fields, match } = picks.of(rows.fields);
+  let own = points.get(group);
+  if (own === undefined) points.set(group, (own = new SeriesPoints(fields, grid)));
+  own.rolledToMs = Math.max(own.rolledToMs, rolledToMs);
+  own.addAll(rows, match);
+}
+
+/** The series with the labels asked for, or with the fewest that have those of the group. */
+function seriesFor(
+  { by, group }: SeriesQuery,
+  all: readonly TrackedSeries[],
+): TrackedSeries | undefined {
+  const names = Object.keys(group);
+  const fitting = all.filter((series) => names.every((name) => series.by.includes(name)));
+  if (by === null) return fitting.toSorted((a, b) => a.by.length - b.by.length)[0];
+  return fitting.find((series) => series.by.length === by.length && by.every((name) => series.by.includes(name)));
+}
+
+/** The groups of a page, in order. Those of which nothing is rolled up yet are known by their panes. */
+function groupsFor({ group, cursor, limit }: SeriesQuery, { by, groups, view }: TrackedSeries): string[] {
+  const wanted = Object.entries(group).map(([name, value]) => ({ at: by.indexOf(name), value }));
+  const found: string[] = [];
+  for (const each of new Set([...groups.keys(), ...(view?.groups ?? [])])) {
+    if (cursor !== null && each <= cursor) continue;
+    const values: readonly string[] = wanted.length === 0 ? [] : JSON.parse(each);
+    if (wanted.every(({ at, value }) => values[at] === value)) found.push(each);
+  }
+  return found.sort().slice(0, limit);
+}
+
+function tooMuch(groupCount: number, grid: StepGrid, level: HistoryLevel): SeriesRefusal | null {
+  const points = groupCount * ((grid.toMs - grid.fromMs) / grid.stepMs);
+  const chunks = groupCount * ((grid.toMs - grid.fromMs) / level.chunkMs);
+  if (points <= POINTS_MAX && chunks <= CHUNKS_MAX) return null;
+  const longer = HISTORY_LEVELS.find(({ bucketMs }) => bucketMs > level.bucketMs)?.name ?? level.name;
+  const detail = `${groupCount} series of ${Math.ceil(points / groupCount)} points, read at ${level.name}, are more than an answer holds (${POINTS_MAX} points): ask for a shorter range, fewer series or a step of whole ${longer}`;
+  return { reason: "too_much", detail };
+}
+
+/** The start of the first block of the range of which a change is not rolled up, though the block is. */
+function pendingFrom(series: TrackedSeries, { fromMs, toMs }: StepGrid): number | null {
+  let pendingFromMs = Infinity;
+  for (const blockMs of series.dirty.keys())
+    if (blockMs < series.rolledToMs && blockMs + series.blockMs > fromMs && blockMs < toMs)
+      pendingFromMs = Math.min(pendingFromMs, blockMs);
+  return pendingFromMs === Infinity ? null : pendingFromMs;
+}
+
+function columnsOf(
+  points: ReadonlyMap<string, SeriesPoints>,
+  by: readonly string[],
+  values: readonly string[],
+): SeriesColumns[] {
+  const columns: SeriesColumns[] = [];
+  for (const [group, own] of [...points].sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))) {
+    const labelValues: readonly string[] = JSON.parse(group);
+    const labels = Object.fromEntries(by.map((name, index) => [name, labelValues[index] ?? ""]));
+    const each = own.columns(labels, values);
+    if (each !== null) columns.push(each);
+  }
+  return columns;
+}
