@@ -1,5 +1,6 @@
 import type { Metrics } from "@millrace/runtime";
 import type { Central } from "./central.ts";
+import type { HistoryCounts } from "./history/series-history.ts";
 import type { RecordStreamView } from "./records/record-stream-view.ts";
 import type { RecordTotals } from "./records/record-totals.ts";
 import type { LedgerTotals } from "./core/central-ledger.ts";
@@ -63,11 +64,25 @@ export class CentralMetrics {
       this.#metrics.gauge("millrace_central_windows").set(count, { state });
     this.#metrics.gauge("millrace_central_evidence_bytes").set(central.counts.evidenceBytes, {});
     this.#metrics.gauge("millrace_central_evidence_pieces").set(central.counts.evidencePieces, {});
+    this.#refreshHistory(central.historyCounts(options.nowMs));
     const active = central.alarms().filter((alarm) => alarm.isActive).length;
     this.#metrics.gauge("millrace_central_alarms_active").set(active, {});
     this.#metrics.gauge("millrace_central_trim_lag_seconds").set(central.counts.trimLagMs / 1_000, {});
     this.#metrics.gauge("millrace_central_unreadable_values").set(central.counts.unreadable, {});
     this.#metrics.gauge("millrace_central_stream_clients").set(options.streamClients, {});
+  }
+
+  #refreshHistory(history: HistoryCounts | null): void {
+    if (history === null) return;
+    const dropped = this.#metrics.counter("millrace_central_history_dropped_buckets_total");
+    for (const [level, { bytes, droppedByAge, droppedBySize }] of Object.entries(history.totals)) {
+      this.#metrics.gauge("millrace_central_history_bytes").set(bytes, { level });
+      dropped.follow(droppedByAge, { level, reason: "age" });
+      dropped.follow(droppedBySize, { level, reason: "size" });
+    }
+    this.#metrics.gauge("millrace_central_history_groups").set(history.groups, {});
+    this.#metrics.gauge("millrace_central_history_dirty_blocks").set(history.dirtyBlocks, {});
+    this.#metrics.gauge("millrace_central_history_lag_seconds").set(history.lagMs / 1_000, {});
   }
 
   #refreshRecords(streams: readonly RecordStreamView[], nowMs: number): void {

@@ -14,6 +14,8 @@ import { CentralService } from "./central-service.ts";
 import { CENTRAL_STORE_FORMAT } from "./core/central-state.ts";
 import { ScriptedAgent } from "./scripted-agent.test-support.ts";
 
+const KEPT = { retainMs: 86_400_000, bytesMax: 2 ** 30 };
+
 const PIPELINE: Pipeline = {
   path: "pipeline.yaml",
   metrics: [
@@ -67,6 +69,7 @@ function configOf(folder: string): CentralConfig {
     agents: [{ id: "alpha-1", site: "alpha", password: "secret" }],
     http: { ...address, allowedHosts: [], isControlAllowed: true },
     windows: { graceMs: 2_000, retainMs: 86_400_000 },
+    history: { "1s": KEPT, "10s": KEPT, "1m": KEPT, "1h": KEPT, "1d": KEPT },
     evidence: { bytesMax: 2 ** 30, retainMs: 86_400_000, unfinishedMs: 86_400_000 },
     records: [],
     sinks: { redis: null, kafka: null, file: null, webhook: null },

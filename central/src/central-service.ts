@@ -49,6 +49,7 @@ export class CentralService {
         records: config.records,
         graceMs: config.windows.graceMs,
         retainMs: config.windows.retainMs,
+        history: config.history,
         evidence: config.evidence,
         silentAfterMs: config.silentAfterMs,
         store,

@@ -17,6 +17,7 @@ import { CrashingStore } from "./crashing-store.test-support.ts";
 import { ScriptedAgent } from "./scripted-agent.test-support.ts";
 
 const START_MS = 1_700_000_000_000;
+const HOUR_MS = 3_600_000;
 const DAY_MS = 86_400_000;
 const WINDOW: WindowSpec = {
   name: "t_1s",
@@ -1435,4 +1436,49 @@ test("an agent whose clock disagrees is alarmed until it agrees, and makes nothi
   other.beat();
   await world.time.run(300);
   expect(clockAlarms(world.central).map(([name]) => name)).toEqual(["alpha-1"]);
+});
+
+test("the history shows what is durable, at every zoom, through a crash", async () => {
+  const day = { retainMs: 400 * DAY_MS, bytesMax: 2 ** 30 };
+  const history = { "1s": day, "10s": day, "1m": day, "1h": day, "1d": day };
+  const world = await start(undefined, { history });
+  const query = {
+    metric: "t",
+    by: null,
+    group: {},
+    fromMs: START_MS,
+    toMs: START_MS + HOUR_MS,
+    maxPoints: 1_000,
+  };
+  const more = { values: ["count", "mean"], limit: 10, cursor: null };
+  const counts = async (central: Central, stepMs: number) => {
+    const page = await central.series({ ...query, ...more, stepMs });
+    return "reason" in page ? page.reason : page.series.map(({ values }) => values["count"]);
+  };
+  const agent = new ScriptedAgent(world.central, () => world.time.nowMs);
+  agent.hello();
+  await world.time.run(300);
+  for (let second = 0; second < 90; second++) agent.panes(second + 1, START_MS + second * 1_000);
+  world.store.fate = () => "crash_before";
+  agent.panes(91, START_MS + 90_000);
+  await world.time.run(300);
+  const shown = counts(world.central, 86_400_000);
+  await world.time.run(300);
+  // The commit never comes back: nobody is shown what it holds.
+  expect(await Promise.race([shown, Promise.resolve("nothing yet")])).toBe("nothing yet");
+
+  const next = await start(new CrashingStore(world.store.crash().snapshot()), { history, time: world.time });
+  expect(await counts(next.central, 86_400_000)).toEqual([]);
+  const again = new ScriptedAgent(next.central, () => next.time.nowMs);
+  again.hello();
+  await next.time.run(300);
+  for (let second = 0; second < 90; second++) again.panes(second + 1, START_MS + second * 1_000);
+  await next.time.run(600);
+  expect(await counts(next.central, 86_400_000)).toEqual([[90]]);
+  await next.time.run(480_000);
+  expect(next.central.historyCounts(next.time.nowMs)).toMatchObject({ dirtyBlocks: 0, groups: 1 });
+  expect(await counts(next.central, 86_400_000)).toEqual([[90]]);
+  expect(await counts(next.central, 1_000)).toEqual([Array.from({ length: 90 }, () => 1)]);
+  const refused = await next.central.series({ ...query, ...more, stepMs: null, by: ["machine"] });
+  expect(refused).toEqual({ reason: "unknown_labels", detail: "t is kept by: site" });
 });

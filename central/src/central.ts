@@ -1,4 +1,4 @@
-import type { RecordStreamConfig } from "@millrace/config";
+import type { CentralConfig, RecordStreamConfig } from "@millrace/config";
 import type { Change, Store } from "@millrace/queue";
 import { reasonOf } from "@millrace/runtime";
 import type { Clock, Logger, Random } from "@millrace/runtime";
@@ -48,8 +48,8 @@ import { SessionTable } from "./core/session-table.ts";
 import { CLOCK_TOLERANCE_MS } from "./core/trusted-time.ts";
 import { WakeWatch } from "./core/wake-watch.ts";
 import { WindowHistory } from "./core/window-history.ts";
-import type { HistoryLimits } from "./history/history-limits.ts";
 import { SeriesHistory } from "./history/series-history.ts";
+import type { HistoryCounts } from "./history/series-history.ts";
 import type { SeriesPage, SeriesQuery } from "./history/series-page.ts";
 import { SeriesReader } from "./history/series-reader.ts";
 import type { SeriesRefusal } from "./history/series-reader.ts";
@@ -94,7 +94,7 @@ export interface CentralOptions {
   readonly graceMs: number;
   readonly retainMs: number;
   /** How much of the history's levels is kept; default: there is no history. */
-  readonly history?: HistoryLimits;
+  readonly history?: CentralConfig["history"];
   readonly evidence: EvidenceLimits;
   readonly silentAfterMs: number;
   readonly store: Store;
@@ -369,6 +369,10 @@ export class Central implements CentralReader {
     return { ...page, windows: await this.#computed([...page.windows]) };
   }
 
+  historyCounts(nowMs: number): HistoryCounts | null {
+    return this.#seriesHistory?.counts(nowMs) ?? null;
+  }
+
   async series(query: SeriesQuery): Promise<SeriesPage | SeriesRefusal> {
     const isThere = this.#opened !== null && this.#seriesReader !== null;
     if (!isThere) return { reason: "unknown_metric", detail: "central keeps no history" };
@@ -482,7 +486,8 @@ export class Central implements CentralReader {
     const engine = this.#opened?.state.engine.counts ?? null;
     const { trimLagMs } = this.#history;
     const atStart = this.#opened?.state.unreadableCount ?? 0;
-    const unreadable = atStart + (engine?.unreadable ?? 0) + this.#history.unreadableCount;
+    const ofSeries = this.historyCounts(0)?.unreadable ?? 0;
+    const unreadable = atStart + (engine?.unreadable ?? 0) + this.#history.unreadableCount + ofSeries;
     return {
       inboxBytes: this.#inboxBytes,
       droppedMessages: this.#droppedCount,

@@ -8,6 +8,8 @@ import type { LedgerTotals } from "../core/central-ledger.ts";
 import type { AskOutcome } from "../core/request-book.ts";
 import type { QuarantineEntry } from "../core/quarantine.ts";
 import type { StoreDamage } from "../core/store-damage.ts";
+import type { SeriesPage, SeriesQuery } from "../history/series-page.ts";
+import type { SeriesRefusal } from "../history/series-reader.ts";
 import type { RecordMetricView } from "./record-metric-view.ts";
 import type { RecordRuleOfPipeline } from "./record-watch-view.ts";
 import type { RecordRuleView } from "./record-rule-view.ts";
@@ -21,6 +23,8 @@ export interface CentralReader {
   pipeline(): PipelineView;
   /** Last published revisions, ascending by start; where one is outdated, the values of now. */
   windows(query: WindowQuery): Promise<WindowPage>;
+  /** The history of a metric, by group. */
+  series(query: SeriesQuery): Promise<SeriesPage | SeriesRefusal>;
   /** Of each group of a window (of all windows without a name), the newest. */
   latestWindows(window: string | null): Promise<WindowResult[]>;
   /** Windows that ended in the last ten minutes or are open, bounded, ascending. */

@@ -1,4 +1,10 @@
 import { EVIDENCE_LIMIT_DEFAULT } from "./evidence-query.ts";
+import {
+  SERIES_LIMIT_DEFAULT,
+  SERIES_LIMIT_MAX,
+  SERIES_POINTS_DEFAULT,
+  SERIES_POINTS_MAX,
+} from "./series-query.ts";
 import { WINDOWS_LIMIT_DEFAULT, WINDOWS_LIMIT_MAX } from "./window-query.ts";
 
 const text = { type: "string" };
@@ -28,6 +34,44 @@ export const OPENAPI = {
         query("cursor", "`cursor` of the page before", text),
         query("<label>", "Any other parameter is a label that the group must have, e.g. site=alpha", text),
       ]),
+    },
+    "/api/v1/series": {
+      get: get(
+        "The history of a metric by group: for each step what was in it, the same numbers at every zoom. Steps without anything are left out",
+        page("series"),
+        [
+          query("metric", "Name of the metric", text, true),
+          query("from", "From the step that holds this: milliseconds or ISO 8601", text, true),
+          query("to", "Before; now if not given", text),
+          query(
+            "step",
+            "10s, 1m, 1h, 1d or ms. The answer's stepMs is the next longer one that can be told, and longer where that far back only a coarser level is kept",
+            text,
+          ),
+          query("maxPoints", `Without step: most points of a group, ${SERIES_POINTS_DEFAULT} if not given`, {
+            ...integer,
+            minimum: 1,
+            maximum: SERIES_POINTS_MAX,
+          }),
+          query(
+            "by",
+            "The labels that it is grouped by, with commas; the fewest that will do if not given",
+            text,
+          ),
+          query(
+            "values",
+            "Names with commas, as windows have them; count, min, max, mean, sum if not given",
+            text,
+          ),
+          query("limit", `Most groups, ${SERIES_LIMIT_DEFAULT} if not given`, {
+            ...integer,
+            minimum: 1,
+            maximum: SERIES_LIMIT_MAX,
+          }),
+          query("cursor", "`cursor` of the page before", text),
+          query("<label>", "Any other parameter is a label that the group must have, e.g. site=alpha", text),
+        ],
+      ),
     },
     "/api/v1/windows/latest": {
       get: get("The newest window of each group", list("windows"), [

@@ -10,6 +10,9 @@ export interface Problem {
 const TITLES = {
   bad_request: [400, "The request is not understood"],
   unknown_window: [404, "No such window"],
+  unknown_metric: [404, "Nothing is kept of such a metric"],
+  unknown_labels: [404, "The metric is not grouped by these labels"],
+  too_much: [400, "More than an answer holds"],
   unknown_site: [404, "No such site"],
   unknown_stream: [404, "No such stream of records"],
   too_large: [413, "The request is too large"],

@@ -60,6 +60,7 @@ const READER: CentralReader = {
   ledgerSum: () => ({ received: 0, merged: 0, tooLate: 0 }),
   pipeline: () => ({ metrics: [], windows: [], rules: [], recordRules: [] }),
   windows: () => Promise.resolve({ windows: [], cursor: null }),
+  series: () => Promise.resolve({ reason: "unknown_metric", detail: "" } as const),
   latestWindows: () => Promise.resolve([]),
   recentWindows: () => [],
   quarantine: () => Promise.resolve([]),

@@ -17,7 +17,20 @@ import type { AlarmView } from "../core/alarm-view.ts";
 import { evidencePage } from "../core/evidence-query.ts";
 import type { EvidenceQuery } from "../core/evidence-query.ts";
 import type { EvidenceView } from "../core/evidence-view.ts";
+import type { SeriesPage, SeriesQuery } from "../history/series-page.ts";
+import type { SeriesRefusal } from "../history/series-reader.ts";
 import { ApiServer } from "./server.ts";
+
+const SERIES: SeriesPage = {
+  metric: "t",
+  by: ["site"],
+  stepMs: 60_000,
+  level: "1m",
+  keptFromMs: null,
+  pendingFromMs: null,
+  series: [{ labels: { site: "北京" }, startMs: [0], values: { max: [3], mean: [null] } }],
+  cursor: '["北京"]',
+};
 
 const LATE = {
   window: "w",
@@ -37,6 +50,7 @@ class FixedReader implements CentralReader {
   readonly resets: string[][] = [];
   resetOutcome: ResetOutcome = "done";
   readonly pushes: unknown[] = [];
+  readonly seriesQueries: SeriesQuery[] = [];
   isReady = true;
   #listeners = new Set<(change: CentralChange) => void>();
 
@@ -64,6 +78,12 @@ class FixedReader implements CentralReader {
   async windows(query: WindowQuery) {
     this.queries.push(query);
     return { windows: [window(1)], cursor: "next" };
+  }
+  async series(query: SeriesQuery): Promise<SeriesPage | SeriesRefusal> {
+    this.seriesQueries.push(query);
+    if (query.metric !== "t")
+      return { reason: "unknown_metric", detail: `nothing is kept of ${query.metric}` };
+    return SERIES;
   }
   async latestWindows() {
     return [window(1)];
@@ -292,6 +312,34 @@ test("a windows query is read whole; unknown parameters are labels", async () =>
   expect(response.headers.get("content-security-policy")).toContain("default-src 'self'");
 });
 
+test("a series query is read whole, and the cursor of its answer is that of the next", async () => {
+  const { url, reader } = await listen();
+  const path =
+    "/api/v1/series?metric=t&by=site&site=北京&from=1000&to=1970-01-01T01:00:00Z&step=1m&values=max,mean&limit=1";
+  const answer = await (await fetch(url + path)).json();
+  const cursor = Buffer.from('["北京"]').toString("base64url");
+  expect(answer).toEqual({ ...SERIES, cursor });
+  await fetch(`${url}/api/v1/series?metric=t&from=0&to=10&maxPoints=7&cursor=${cursor}`);
+  const common = { metric: "t", by: ["site"], group: { site: "北京" }, fromMs: 1_000, toMs: 3_600_000 };
+  expect(reader.seriesQueries).toEqual([
+    { ...common, stepMs: 60_000, maxPoints: 1_000, values: ["max", "mean"], limit: 1, cursor: null },
+    {
+      metric: "t",
+      by: null,
+      group: {},
+      fromMs: 0,
+      toMs: 10,
+      stepMs: null,
+      maxPoints: 7,
+      limit: 100,
+      ...{
+        values: ["count", "min", "max", "mean", "sum"],
+        cursor: '["北京"]',
+      },
+    },
+  ]);
+});
+
 test("what is wrong with a request is a problem with a code", async () => {
   const { url } = await listen();
   for (const [path, status, code] of [
@@ -300,6 +348,15 @@ test("what is wrong with a request is a problem with a code", async () => {
     ["/api/v1/windows?window=w&limit=0", 400, "bad_request"],
     ["/api/v1/windows?window=w&from=yesterday", 400, "bad_request"],
     ["/api/v1/windows?window=w&window=v", 400, "bad_request"],
+    ["/api/v1/series?from=0", 400, "bad_request"],
+    ["/api/v1/series?metric=t", 400, "bad_request"],
+    ["/api/v1/series?metric=u&from=0", 404, "unknown_metric"],
+    ["/api/v1/series?metric=t&from=5&to=5", 400, "bad_request"],
+    ["/api/v1/series?metric=t&from=-9007199254740991", 400, "bad_request"],
+    ["/api/v1/series?metric=t&from=0&step=0s", 400, "bad_request"],
+    ["/api/v1/series?metric=t&from=0&step=soon", 400, "bad_request"],
+    ["/api/v1/series?metric=t&from=0&maxPoints=100001", 400, "bad_request"],
+    ["/api/v1/series?metric=t&metric=u&from=0", 400, "bad_request"],
     ["/api/v1/nothing", 404, "not_found"],
     ["/../../etc/passwd", 404, "not_found"],
   ] as const) {

@@ -14,6 +14,7 @@ import { problem, ProblemError } from "./problem.ts";
 import type { Problem } from "./problem.ts";
 import { addRecordRoutes } from "./record-routes.ts";
 import type { RecordTarget } from "./record-routes.ts";
+import { cursorText, parseSeriesQuery } from "./series-query.ts";
 import { parseLimit, parseQuery, parseWindowQuery } from "./window-query.ts";
 
 export interface ApiServerOptions {
@@ -134,6 +135,11 @@ export class ApiServer {
       const query = parseWindowQuery(request.query);
       requireWindow(reader, query.window);
       return noStore(reply).send(await reader.windows(query));
+    });
+    app.get("/api/v1/series", async (request, reply) => {
+      const page = await reader.series(parseSeriesQuery(request.query, options.clock.nowMs()));
+      if ("reason" in page) throw new ProblemError(page.reason, page.detail);
+      return noStore(reply).send({ ...page, cursor: cursorText(page.cursor) });
     });
     app.get("/api/v1/windows/latest", async (request, reply) => {
       const window = parseQuery(request.query).get("window") ?? null;

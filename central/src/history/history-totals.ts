@@ -14,7 +14,12 @@ export interface LevelTotals {
 
 export type HistoryTotals = Readonly<Record<HistoryLevel["name"], LevelTotals>>;
 
-const LEVEL = { bytes: "number", keptFromMs: ["null", "number"], droppedByAge: "number", droppedBySize: "number" } as const;
+const LEVEL = {
+  bytes: "number",
+  keptFromMs: ["null", "number"],
+  droppedByAge: "number",
+  droppedBySize: "number",
+} as const;
 
 export const HISTORY_TOTALS = new StoredJson<HistoryTotals>({
   "1s": LEVEL,

@@ -1,10 +1,10 @@
+import type { CentralConfig } from "@millrace/config";
 import { MemoryStore } from "@millrace/queue";
 import type { Change } from "@millrace/queue";
 import { Membership, paneLayout, PaneTable, WindowEngine } from "@millrace/stream";
 import type { Labels, MetricSpec, PaneRows, WindowSpec } from "@millrace/stream";
 import { CENTRAL_KEYS } from "../core/central-keys.ts";
 import { loadEngineKeys, readEngineRange } from "../core/central-state.ts";
-import type { HistoryLimits } from "./history-limits.ts";
 import { SeriesHistory } from "./series-history.ts";
 import type { SeriesPage, SeriesQuery } from "./series-page.ts";
 import { SeriesReader } from "./series-reader.ts";
@@ -18,7 +18,7 @@ export interface Reading {
   readonly labels: Labels;
 }
 
-export const UNLIMITED: HistoryLimits = {
+export const UNLIMITED: CentralConfig["history"] = {
   "1s": { retainMs: 4_000 * DAY_MS, bytesMax: 2 ** 40 },
   "10s": { retainMs: 4_000 * DAY_MS, bytesMax: 2 ** 40 },
   "1m": { retainMs: 4_000 * DAY_MS, bytesMax: 2 ** 40 },
@@ -29,7 +29,7 @@ export const UNLIMITED: HistoryLimits = {
 export interface WorldOptions {
   readonly windows: readonly WindowSpec[];
   readonly accumulate?: readonly string[];
-  readonly limits?: HistoryLimits;
+  readonly limits?: CentralConfig["history"];
   /** Buckets in memory before a block is rolled up in parts. */
   readonly rowsMax?: number;
 }
@@ -48,7 +48,12 @@ export class HistoryWorld {
 
   private constructor(options: WorldOptions) {
     this.#options = options;
-    this.#metric = { name: "t", unit: "", accumulate: options.accumulate ?? ["sum", "mean", "min", "max"], isLive: true };
+    this.#metric = {
+      name: "t",
+      unit: "",
+      accumulate: options.accumulate ?? ["sum", "mean", "min", "max"],
+      isLive: true,
+    };
     this.#engine = new WindowEngine({ windows: options.windows, metrics: [this.#metric] });
     this.history = new SeriesHistory(this.store, options.limits ?? UNLIMITED, options.rowsMax);
   }
@@ -80,16 +85,23 @@ export class HistoryWorld {
   /** One tick with its commit; `crash_before` and `crash_after` lose power then, and start anew. */
   async turn(fate: "done" | "crash_before" | "crash_after" = "done"): Promise<void> {
     const engine = this.#engine;
-    for (const range of engine.dueRanges(this.nowMs)) engine.loadRange(range, await readEngineRange(this.store, range));
+    for (const range of engine.dueRanges(this.nowMs))
+      engine.loadRange(range, await readEngineRange(this.store, range));
     await loadEngineKeys(this.store, engine, engine.dueKeys(this.nowMs));
     engine.tick(this.nowMs);
     const trimmed = await this.history.trim(this.nowMs);
-    const changes: Change[] = engine.takeChanges().map(({ key, bytes }) =>
-      bytes === null
-        ? { type: "del", key: CENTRAL_KEYS.engine(key) }
-        : { type: "put", key: CENTRAL_KEYS.engine(key), value: bytes },
+    const changes: Change[] = engine
+      .takeChanges()
+      .map(({ key, bytes }) =>
+        bytes === null
+          ? { type: "del", key: CENTRAL_KEYS.engine(key) }
+          : { type: "put", key: CENTRAL_KEYS.engine(key), value: bytes },
+      );
+    changes.push(
+      ...trimmed,
+      ...this.history.takeChanges(this.nowMs),
+      ...(await this.history.rollNext(this.nowMs)),
     );
-    changes.push(...trimmed, ...this.history.takeChanges(this.nowMs), ...(await this.history.rollNext(this.nowMs)));
     if (fate !== "crash_before") {
       await this.store.commit(changes, { isSync: true });
       this.taken.push(...this.#uncommitted);
@@ -114,7 +126,8 @@ export class HistoryWorld {
   /** Until nothing is left to roll up. */
   async settle(): Promise<void> {
     await this.pass(480_000, 60_000);
-    for (let left = 10_000; left > 0 && this.history.counts(this.nowMs).dirtyBlocks > 0; left--) await this.pass(6_000, 6_000);
+    for (let left = 10_000; left > 0 && this.history.counts(this.nowMs).dirtyBlocks > 0; left--)
+      await this.pass(6_000, 6_000);
   }
 
   async restart(windows?: readonly WindowSpec[]): Promise<void> {
@@ -150,11 +163,13 @@ export class HistoryWorld {
     for (let range = move.nextRange(); range !== null; range = move.nextRange()) {
       const keys = move.take(await readEngineRange(this.store, range));
       const found = await this.store.getMany(keys.map((key) => CENTRAL_KEYS.engine(key)));
-      const changes = move.merge(found).map(({ key, bytes }): Change =>
-        bytes === null
-          ? { type: "del", key: CENTRAL_KEYS.engine(key) }
-          : { type: "put", key: CENTRAL_KEYS.engine(key), value: bytes },
-      );
+      const changes = move
+        .merge(found)
+        .map(({ key, bytes }): Change =>
+          bytes === null
+            ? { type: "del", key: CENTRAL_KEYS.engine(key) }
+            : { type: "put", key: CENTRAL_KEYS.engine(key), value: bytes },
+        );
       await this.store.commit(changes, { isSync: true });
     }
     const entries = [];

@@ -17,7 +17,16 @@ const STEPS_MS = [1, 10, 30, 60, 600, 3_600, 21_600, 86_400, 604_800].map((secon
 
 function windowOf(sizeMs: number, fields: Partial<WindowSpec> = {}): WindowSpec {
   const by = ["site", "machine"];
-  const spec = { name: "w", metric: "t", kind: "aligned", sizeMs, slideMs: sizeMs, offsetMs: 0, by, latenessMs: DAY_MS };
+  const spec = {
+    name: "w",
+    metric: "t",
+    kind: "aligned",
+    sizeMs,
+    slideMs: sizeMs,
+    offsetMs: 0,
+    by,
+    latenessMs: DAY_MS,
+  };
   return { ...spec, ...fields } as WindowSpec;
 }
 
@@ -37,7 +46,12 @@ function batch(readings: readonly Reading[], stepMs: number, paneMs: number): Re
   const points: Record<string, Point> = {};
   for (const { timeMs, value, labels } of readings) {
     const startMs = Math.floor((Math.floor(timeMs / paneMs) * paneMs) / stepMs) * stepMs;
-    const point = (points[`${labels["machine"]} ${startMs}`] ??= { count: 0, min: Infinity, max: -Infinity, sum: 0 });
+    const point = (points[`${labels["machine"]} ${startMs}`] ??= {
+      count: 0,
+      min: Infinity,
+      max: -Infinity,
+      sum: 0,
+    });
     point.count += 1;
     point.min = Math.min(point.min, value);
     point.max = Math.max(point.max, value);
@@ -72,7 +86,8 @@ async function expectTruth(world: HistoryWorld): Promise<void> {
 async function panesStored(world: HistoryWorld): Promise<number> {
   const { from, to } = stateRange("p", world.view.key, -Infinity, Infinity);
   let count = 0;
-  for await (const _ of world.store.range({ from: CENTRAL_KEYS.engine(from), to: CENTRAL_KEYS.engine(to) })) count += 1;
+  for await (const _ of world.store.range({ from: CENTRAL_KEYS.engine(from), to: CENTRAL_KEYS.engine(to) }))
+    count += 1;
   return count;
 }
 
@@ -83,32 +98,37 @@ test.each([
   ["15 min", [windowOf(900_000)]],
   ["a second, final almost at once", [windowOf(SECOND_MS, { latenessMs: 2_000 })]],
   ["a minute, final within a block", [windowOf(MINUTE_MS, { latenessMs: 90_000 })]],
-])("panes of %s: every zoom is the batch over what was taken, through late data and crashes", async (_, windows) => {
-  for (let seed = 1; seed <= 2; seed++) {
-    const random = new SeededRandom(seed);
-    const world = await HistoryWorld.open({ windows });
-    for (let turn = 0; turn < 120; turn++) {
-      world.nowMs += random.integer(1, 30_000);
-      const readings: Reading[] = [];
-      for (let left = random.integer(0, 4); left > 0; left--) {
-        const isLate = random.next() < 0.2;
-        const ageMs = isLate ? random.integer(0, 30 * HOUR_MS) : random.integer(0, 5_000);
-        // Eighths: sums are exact, whatever their order.
-        readings.push(reading(world.nowMs - ageMs, random.integer(-80, 80) / 8, `m${random.integer(1, 3)}`));
+])(
+  "panes of %s: every zoom is the batch over what was taken, through late data and crashes",
+  async (_, windows) => {
+    for (let seed = 1; seed <= 2; seed++) {
+      const random = new SeededRandom(seed);
+      const world = await HistoryWorld.open({ windows });
+      for (let turn = 0; turn < 120; turn++) {
+        world.nowMs += random.integer(1, 30_000);
+        const readings: Reading[] = [];
+        for (let left = random.integer(0, 4); left > 0; left--) {
+          const isLate = random.next() < 0.2;
+          const ageMs = isLate ? random.integer(0, 30 * HOUR_MS) : random.integer(0, 5_000);
+          // Eighths: sums are exact, whatever their order.
+          readings.push(
+            reading(world.nowMs - ageMs, random.integer(-80, 80) / 8, `m${random.integer(1, 3)}`),
+          );
+        }
+        await world.take(readings);
+        const chance = random.next();
+        await world.turn(chance < 0.04 ? "crash_before" : chance < 0.08 ? "crash_after" : "done");
       }
-      await world.take(readings);
-      const chance = random.next();
-      await world.turn(chance < 0.04 ? "crash_before" : chance < 0.08 ? "crash_after" : "done");
+      await world.settle();
+      await expectTruth(world);
+      await world.restart();
+      await expectTruth(world);
+      await world.pass(2 * DAY_MS, HOUR_MS);
+      expect(await panesStored(world)).toBe(0);
+      await expectTruth(world);
     }
-    await world.settle();
-    await expectTruth(world);
-    await world.restart();
-    await expectTruth(world);
-    await world.pass(2 * DAY_MS, HOUR_MS);
-    expect(await panesStored(world)).toBe(0);
-    await expectTruth(world);
-  }
-});
+  },
+);
 
 test("what has just come is shown at once, and late data once it is rolled up", async () => {
   const world = await HistoryWorld.open({ windows: [windowOf(SECOND_MS)] });
@@ -140,8 +160,12 @@ test("a store from before there was a history is rolled up from its panes", asyn
   await world.take([reading(START_MS, 1), reading(START_MS - 5 * HOUR_MS, 2)]);
   await world.turn();
   const ours = [];
-  for await (const { key } of world.store.range({ from: Uint8Array.of(0x68), to: Uint8Array.of(0x69) })) ours.push(key);
-  await world.store.commit(ours.map((key) => ({ type: "del", key })), { isSync: true });
+  for await (const { key } of world.store.range({ from: Uint8Array.of(0x68), to: Uint8Array.of(0x69) }))
+    ours.push(key);
+  await world.store.commit(
+    ours.map((key) => ({ type: "del", key })),
+    { isSync: true },
+  );
   await world.restart();
   await world.settle();
   await expectTruth(world);
@@ -149,7 +173,8 @@ test("a store from before there was a history is rolled up from its panes", asyn
 
 test("a block with more than memory takes is rolled up in parts", async () => {
   const world = await HistoryWorld.open({ windows: [windowOf(SECOND_MS)], rowsMax: 20 });
-  for (let second = 0; second < 360; second += 2) await world.take([reading(START_MS + second * SECOND_MS, second)]);
+  for (let second = 0; second < 360; second += 2)
+    await world.take([reading(START_MS + second * SECOND_MS, second)]);
   await world.turn();
   await world.settle();
   await expectTruth(world);
@@ -186,7 +211,8 @@ test("a level takes no more bytes than it may: the oldest goes first, and the co
     await world.pass(MINUTE_MS, 10_000);
     const { bytes, droppedByAge } = world.history.totals["10s"];
     let stored = 0;
-    for await (const { value } of world.store.range(chunksBetween(2, -Infinity, Infinity))) stored += value.length;
+    for await (const { value } of world.store.range(chunksBetween(2, -Infinity, Infinity)))
+      stored += value.length;
     expect([bytes, droppedByAge]).toEqual([stored, 0]);
     // A portion is written before the next trim sees it.
     expect(bytes).toBeLessThan(2 * bytesMax);
@@ -200,7 +226,10 @@ test("a level takes no more bytes than it may: the oldest goes first, and the co
 test("minutes and hours that late data may still change are not dropped, however small the room", async () => {
   const small = { retainMs: 4_000 * DAY_MS, bytesMax: 1 };
   const limits = { ...UNLIMITED, "1m": small, "1h": small };
-  const world = await HistoryWorld.open({ windows: [windowOf(SECOND_MS, { latenessMs: 2 * HOUR_MS })], limits });
+  const world = await HistoryWorld.open({
+    windows: [windowOf(SECOND_MS, { latenessMs: 2 * HOUR_MS })],
+    limits,
+  });
   for (let at = 0; at < 30; at++) {
     await world.take([reading(world.nowMs, at), reading(world.nowMs - HOUR_MS, at)]);
     await world.pass(10 * MINUTE_MS, MINUTE_MS);
@@ -246,7 +275,9 @@ test("a series that no window is of any more can still be asked for, and goes wh
 test("pages of groups, by label and in order", async () => {
   const world = await HistoryWorld.open({ windows: [windowOf(SECOND_MS)] });
   const machines = ["m1", "m2", "m3", "m4"];
-  await world.take(machines.map((machine, index) => reading(START_MS, index, machine, index < 3 ? "北京" : "beta")));
+  await world.take(
+    machines.map((machine, index) => reading(START_MS, index, machine, index < 3 ? "北京" : "beta")),
+  );
   await world.turn();
   const names = async (query: Parameters<typeof world.page>[0]) => {
     const page = await world.page(query);

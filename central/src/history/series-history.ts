@@ -1,3 +1,4 @@
+import type { CentralConfig } from "@millrace/config";
 import type { Change, Store } from "@millrace/queue";
 import {
   chunkBuckets,
@@ -15,7 +16,6 @@ import { CENTRAL_KEYS, engineKeyOf } from "../core/central-keys.ts";
 import { StoredJson } from "../core/stored-json.ts";
 import { scanBlock } from "./block-scan.ts";
 import { allOf, blockOf, chunkPlaceOf, chunksBetween, HISTORY_KEYS, textsOf } from "./history-keys.ts";
-import type { HistoryLimits } from "./history-limits.ts";
 import { emptyTotals, HISTORY_TOTALS } from "./history-totals.ts";
 import type { HistoryTotals, LevelTotals } from "./history-totals.ts";
 import { seriesKeyOf } from "./series-key.ts";
@@ -38,6 +38,18 @@ const SERIES = new StoredJson<{
 }>({ metric: "string", by: ["string"], rolledToMs: ["null", "number"] });
 const DIRTY = new StoredJson<{ readonly lengthMs: number }>({ lengthMs: "number" });
 const GROUP = new StoredJson<{ readonly lastChunkMs: number }>({ lastChunkMs: "number" });
+
+export interface HistoryCounts {
+  readonly totals: HistoryTotals;
+  /** Groups of all series of which something is kept. */
+  readonly groups: number;
+  /** Blocks that differ from their panes. */
+  readonly dirtyBlocks: number;
+  /** How long the oldest of them has been over. */
+  readonly lagMs: number;
+  /** Stored values that could not be read, since the start. */
+  readonly unreadable: number;
+}
 
 /** A block that is being read or rolled up. */
 interface BlockAtWork {
@@ -62,7 +74,7 @@ interface Roll {
  */
 export class SeriesHistory {
   readonly #store: Store;
-  readonly #limits: HistoryLimits;
+  readonly #limits: CentralConfig["history"];
   readonly #rowsMax: number;
   readonly #series = new Map<string, TrackedSeries>();
   #totals: Record<HistoryLevel["name"], LevelTotals> = emptyTotals();
@@ -76,7 +88,7 @@ export class SeriesHistory {
   #isTrimBehind = false;
 
   /** @param rowsMax buckets in memory before a block is rolled up in parts. */
-  constructor(store: Store, limits: HistoryLimits, rowsMax = ROWS_MAX) {
+  constructor(store: Store, limits: CentralConfig["history"], rowsMax = ROWS_MAX) {
     this.#store = store;
     this.#rowsMax = rowsMax;
     this.#limits = limits;
@@ -112,22 +124,17 @@ export class SeriesHistory {
     return this.#totals;
   }
 
-  get unreadableCount(): number {
-    return this.#unreadableCount;
-  }
-
-  /** How many blocks differ from their panes, of how many groups something is kept, and since when a block has been due. */
-  counts(nowMs: number): { readonly dirtyBlocks: number; readonly groups: number; readonly lagMs: number } {
+  counts(nowMs: number): HistoryCounts {
     let dirtyBlocks = 0;
     let groups = 0;
     let lagMs = 0;
     for (const series of this.#series.values()) {
       dirtyBlocks += series.dirty.size;
       groups += series.groups.size;
-      if (series.view === null || series.dirty.size === 0) continue;
-      lagMs = Math.max(lagMs, nowMs - series.heldFromMs - series.blockMs);
+      if (series.view !== null && series.dirty.size > 0)
+        lagMs = Math.max(lagMs, nowMs - series.heldFromMs - series.blockMs);
     }
-    return { dirtyBlocks, groups, lagMs };
+    return { totals: this.#totals, groups, dirtyBlocks, lagMs, unreadable: this.#unreadableCount };
   }
 
   /** Whether more is to be dropped at once. */
@@ -234,7 +241,12 @@ export class SeriesHistory {
 
   #drop(
     { name }: HistoryLevel,
-    dropped: { readonly endMs: number; readonly bytes: number; readonly buckets: number; readonly isOld: boolean },
+    dropped: {
+      readonly endMs: number;
+      readonly bytes: number;
+      readonly buckets: number;
+      readonly isOld: boolean;
+    },
   ): void {
     const { bytes, keptFromMs, droppedByAge, droppedBySize } = this.#totals[name];
     this.#totals[name] = {
@@ -298,7 +310,9 @@ export class SeriesHistory {
     let bytes = 0;
     for (const [index, [group, rows]] of some.entries()) {
       const at = index * levels.length;
-      const chunks = places.map(({ level, startMs }, place) => this.#chunk(stored[at + place], level, startMs));
+      const chunks = places.map(({ level, startMs }, place) =>
+        this.#chunk(stored[at + place], level, startMs),
+      );
       const rolled = rollUp({ levels, range, partMs, rows, chunks });
       for (const [place, { level, startMs }] of places.entries()) {
         // What is dropped does not come again with late data.
@@ -431,7 +445,8 @@ export class SeriesHistory {
       const { from, to } = stateRange("p", view.key, fromMs, Infinity);
       const range = { from: CENTRAL_KEYS.engine(from), to: CENTRAL_KEYS.engine(to), limit: 1 };
       let startMs: number | undefined;
-      for await (const entry of this.#store.range(range)) startMs = parseStateKey(engineKeyOf(entry.key))?.startMs;
+      for await (const entry of this.#store.range(range))
+        startMs = parseStateKey(engineKeyOf(entry.key))?.startMs;
       if (startMs === undefined) break;
       const blockMs = startOf(startMs, series.blockMs);
       this.#note(series, blockMs, monotonicMs, changes);

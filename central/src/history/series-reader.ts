@@ -29,7 +29,10 @@ const PANES_READ_MAX = 500_000;
 const ATTEMPTS_MAX = 3;
 
 /** `too_much`: more than an answer may hold. */
-export type SeriesRefusal = { readonly reason: "unknown_metric" | "unknown_labels" | "too_much"; readonly detail: string };
+export type SeriesRefusal = {
+  readonly reason: "unknown_metric" | "unknown_labels" | "too_much";
+  readonly detail: string;
+};
 
 /** Answers from the chunks of one level, and from panes for what is not rolled up yet: each pane is in exactly one of the two. */
 export class SeriesReader {
@@ -46,7 +49,8 @@ export class SeriesReader {
 
   async page(query: SeriesQuery): Promise<SeriesPage | SeriesRefusal> {
     const all = this.#history.seriesOf(query.metric);
-    if (all.length === 0) return { reason: "unknown_metric", detail: `nothing is kept of metric ${query.metric}` };
+    if (all.length === 0)
+      return { reason: "unknown_metric", detail: `nothing is kept of metric ${query.metric}` };
     const series = seriesFor(query, all);
     if (series === undefined) {
       const known = all.map(({ by }) => by.join(",") || "(none)").join("; ");
@@ -132,7 +136,11 @@ export class SeriesReader {
     };
     const { residentFromMs } = view;
     const only = groups.size === 1 ? [...groups][0] : null;
-    for (const { startMs, group, state } of view.panes.between(Math.max(fromMs, residentFromMs), grid.toMs, only))
+    for (const { startMs, group, state } of view.panes.between(
+      Math.max(fromMs, residentFromMs),
+      grid.toMs,
+      only,
+    ))
       if (groups.has(group)) add(startMs, group, state.fields);
     if (residentFromMs <= fromMs) return;
     const plain = paneLayoutOf(view.layout.paneMs, view.layout.accumulators);
@@ -189,14 +197,13 @@ function addChunk(
 }
 
 /** The series with the labels asked for, or with the fewest that have those of the group. */
-function seriesFor(
-  { by, group }: SeriesQuery,
-  all: readonly TrackedSeries[],
-): TrackedSeries | undefined {
+function seriesFor({ by, group }: SeriesQuery, all: readonly TrackedSeries[]): TrackedSeries | undefined {
   const names = Object.keys(group);
   const fitting = all.filter((series) => names.every((name) => series.by.includes(name)));
   if (by === null) return fitting.toSorted((a, b) => a.by.length - b.by.length)[0];
-  return fitting.find((series) => series.by.length === by.length && by.every((name) => series.by.includes(name)));
+  return fitting.find(
+    (series) => series.by.length === by.length && by.every((name) => series.by.includes(name)),
+  );
 }
 
 /** The groups of a page, in order. Those of which nothing is rolled up yet are known by their panes. */

@@ -1,4 +1,5 @@
 import type { LogLevel } from "@millrace/runtime";
+import type { HistoryLevel } from "@millrace/stream";
 import type { Address, HttpConfig, KafkaConnectionConfig } from "./agent-config.ts";
 import type { FileSinkConfig, KafkaSinkConfig, RedisSinkConfig, WebhookSinkConfig } from "./sink-config.ts";
 
@@ -21,6 +22,10 @@ export interface CentralConfig {
     /** How long finished windows are kept. */
     readonly retainMs: number;
   };
+  /** By level: how much of it is kept. */
+  readonly history: Readonly<
+    Record<HistoryLevel["name"], { readonly retainMs: number; readonly bytesMax: number }>
+  >;
   readonly evidence: {
     readonly bytesMax: number;
     readonly retainMs: number;

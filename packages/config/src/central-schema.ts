@@ -59,6 +59,18 @@ const debeziumSchema = z.strictObject({
     ),
 });
 
+/** How much of a level of the history is kept. */
+function historyLevel(retain: string, bytesMax: string) {
+  return z
+    .strictObject({
+      retain: duration({ min: "1h", max: "36500d" }).prefault(retain).describe("How long they are kept."),
+      bytesMax: bytes({ min: "1MiB", max: "100TiB" })
+        .prefault(bytesMax)
+        .describe("Disk space for them; beyond it the oldest go, counted."),
+    })
+    .prefault({});
+}
+
 /** One of `records` as people write it. */
 const records = z.strictObject({
   http: takes(z.strictObject({}), "{}")
@@ -166,6 +178,18 @@ export const centralSchema = z.strictObject({
     })
     .prefault({})
     .describe("How windows end."),
+  history: z
+    .strictObject({
+      "1s": historyLevel("1d", "2GiB").describe("Buckets of a second."),
+      "10s": historyLevel("7d", "4GiB").describe("Of ten seconds."),
+      "1m": historyLevel("60d", "8GiB").describe("Of a minute."),
+      "1h": historyLevel("1500d", "4GiB").describe("Of an hour."),
+      "1d": historyLevel("3650d", "1GiB").describe("Of a day, UTC."),
+    })
+    .prefault({})
+    .describe(
+      "What is kept of windows' panes at each zoom; a coarser level is kept no shorter than a finer one.",
+    ),
   evidence: z
     .strictObject({
       bytesMax: bytes({ min: "1MiB", max: "100TiB" })

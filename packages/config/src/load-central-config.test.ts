@@ -21,6 +21,13 @@ test("defaults", () => {
     agents: [],
     http: { host: "127.0.0.1", port: 8080, allowedHosts: [], isControlAllowed: true },
     windows: { graceMs: 2000, retainMs: 30 * 86_400_000 },
+    history: {
+      "1s": { retainMs: 86_400_000, bytesMax: 2 * 2 ** 30 },
+      "10s": { retainMs: 7 * 86_400_000, bytesMax: 4 * 2 ** 30 },
+      "1m": { retainMs: 60 * 86_400_000, bytesMax: 8 * 2 ** 30 },
+      "1h": { retainMs: 1_500 * 86_400_000, bytesMax: 4 * 2 ** 30 },
+      "1d": { retainMs: 3_650 * 86_400_000, bytesMax: 2 ** 30 },
+    },
     evidence: { bytesMax: 10 * 2 ** 30, retainMs: 30 * 86_400_000, unfinishedMs: 7 * 86_400_000 },
     records: [],
     sinks: { redis: null, kafka: null, file: null, webhook: null },
@@ -89,6 +96,13 @@ http: { host: 0.0.0.0 }
   ]);
   expect(() => load({ "/etc/millrace/central.yaml": "version: 1\nhttp: { port: 1884 }\n" })).toThrow(
     "http.port is 1884, and so is intake.mqtt.port",
+  );
+});
+
+test("a coarser level of the history is kept no shorter than a finer one", () => {
+  const file = 'version: 1\nhistory: { "10s": { retain: 90d }, "1m": { retain: 60d, bytesMax: 1GiB } }\n';
+  expect(() => load({ "/etc/millrace/central.yaml": file })).toThrow(
+    "central.yaml:2:52: history.1m.retain is 60d, shorter than that of 10s (90d): zooming out would show less",
   );
 });
 

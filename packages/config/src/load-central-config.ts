@@ -1,3 +1,5 @@
+import { formatDuration } from "@millrace/runtime";
+import { HISTORY_LEVELS } from "@millrace/stream";
 import { centralSchema } from "./central-schema.ts";
 import type { CentralConfig } from "./central-config.ts";
 import { ConfigReader } from "./config-reader.ts";
@@ -42,6 +44,15 @@ export function loadCentralConfig(path: string, options: LoadOptions = {}): Load
       `dashboard and API have no login and are open to the whole network (${file.http.host}); put a proxy with a login before them, or set host: 127.0.0.1`,
     );
   }
+  const { history } = file;
+  for (const [index, { name }] of HISTORY_LEVELS.entries()) {
+    const finer = HISTORY_LEVELS[index - 1]?.name;
+    if (finer === undefined || history[name].retain >= history[finer].retain) continue;
+    reader.problem(
+      ["history", name, "retain"],
+      `history.${name}.retain is ${formatDuration(history[name].retain)}, shorter than that of ${finer} (${formatDuration(history[finer].retain)}): zooming out would show less`,
+    );
+  }
   const config: CentralConfig = {
     path: reader.path,
     dataFolder: reader.resolveFolder(["data"], file.data),
@@ -68,6 +79,13 @@ export function loadCentralConfig(path: string, options: LoadOptions = {}): Load
       isControlAllowed: file.http.allowControl ?? !isOpenHost(file.http.host),
     },
     windows: { graceMs: file.windows.grace, retainMs: file.windows.retain },
+    history: {
+      "1s": limitsOf(history["1s"]),
+      "10s": limitsOf(history["10s"]),
+      "1m": limitsOf(history["1m"]),
+      "1h": limitsOf(history["1h"]),
+      "1d": limitsOf(history["1d"]),
+    },
     evidence: {
       bytesMax: file.evidence.bytesMax,
       retainMs: file.evidence.retain,
@@ -79,4 +97,8 @@ export function loadCentralConfig(path: string, options: LoadOptions = {}): Load
     logLevel: file.log.level,
   };
   return { config, warnings: reader.finish(), problemAt: reader.problemAt };
+}
+
+function limitsOf({ retain, bytesMax }: { readonly retain: number; readonly bytesMax: number }) {
+  return { retainMs: retain, bytesMax };
 }

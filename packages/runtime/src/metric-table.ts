@@ -208,6 +208,31 @@ export const METRIC_TABLE = {
     labels: [],
     help: "Pieces of evidence in the store, with incomplete ones.",
   },
+  millrace_central_history_bytes: {
+    type: "gauge",
+    labels: ["level"],
+    help: "Bytes of the history in the store, by level: 1s, 10s, 1m, 1h, 1d.",
+  },
+  millrace_central_history_dropped_buckets_total: {
+    type: "counter",
+    labels: ["level", "reason"],
+    help: "Buckets of the history that were dropped: age (older than retain), size (beyond bytesMax).",
+  },
+  millrace_central_history_groups: {
+    type: "gauge",
+    labels: [],
+    help: "Groups of all metrics of which the history has something.",
+  },
+  millrace_central_history_dirty_blocks: {
+    type: "gauge",
+    labels: [],
+    help: "Blocks of panes that have changed since they were rolled up: one or two of each metric and grouping, more while late data comes.",
+  },
+  millrace_central_history_lag_seconds: {
+    type: "gauge",
+    labels: [],
+    help: "How long the oldest block that has changed has been over: half a minute is usual, a day after a day of backlog.",
+  },
   millrace_central_commit_seconds: {
     type: "histogram",
     labels: [],
