@@ -17,6 +17,7 @@ import type {
   WindowPage,
   WindowQuery,
 } from "./api/central-reader.ts";
+import { storeBackup } from "./backup/store-backup.ts";
 import { recordMetricView } from "./api/record-metric-view.ts";
 import { recordRuleOfPipeline } from "./api/record-watch-view.ts";
 import { recordRuleView } from "./api/record-rule-view.ts";
@@ -410,6 +411,10 @@ export class Central implements CentralReader {
 
   evidenceBytes(view: EvidenceView): AsyncIterable<Uint8Array> {
     return evidenceParts(this.#options.store, view);
+  }
+
+  backup(): AsyncIterable<Uint8Array> {
+    return storeBackup(this.#options.store, this.#options.clock.nowMs());
   }
 
   get lateCounts(): readonly LateCount[] {

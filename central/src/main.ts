@@ -1,9 +1,11 @@
 import { formatVersion, runMain } from "@millrace/runtime";
 import type { Program } from "@millrace/runtime";
 import { centralVersion } from "./central-version.ts";
+import { BACKUP_COMMAND } from "./commands/backup-command.ts";
 import { CHECK_COMMAND } from "./commands/check-command.ts";
 import { INIT_COMMAND } from "./commands/init-command.ts";
 import { PIPELINE_COMMAND } from "./commands/pipeline-command.ts";
+import { RESTORE_COMMAND } from "./commands/restore-command.ts";
 import { RUN_COMMAND } from "./commands/run-command.ts";
 import { SITE_COMMAND } from "./commands/site-command.ts";
 import { STATUS_COMMAND } from "./commands/status-command.ts";
@@ -19,6 +21,8 @@ const program: Program = {
     init: INIT_COMMAND,
     site: SITE_COMMAND,
     pipeline: PIPELINE_COMMAND,
+    backup: BACKUP_COMMAND,
+    restore: RESTORE_COMMAND,
   },
 };
 

@@ -38,6 +38,8 @@ export interface CentralReader {
   evidenceOf(id: string): EvidenceView | null;
   /** What a complete piece holds, in order. */
   evidenceBytes(view: EvidenceView): AsyncIterable<Uint8Array>;
+  /** The bytes of a backup of the store as it is now. */
+  backup(): AsyncIterable<Uint8Array>;
   /** Ends the membership of a site's agents; how many there were. */
   retire(site: string): Promise<number>;
   /** Has an agent end one latched alarm whose condition is over; `by` goes into its audit trail. */

@@ -83,6 +83,16 @@ export const OPENAPI = {
         query("limit", "Most results", integer),
       ]),
     },
+    "/api/v1/backup": {
+      post: {
+        summary:
+          "A backup of the store at one moment, as `millrace-central restore` takes it; one at a time, only where control is allowed, or from the server's own machine",
+        responses: {
+          ...responses("Its bytes; one without its last frame was cut short", object),
+          200: { description: "Its bytes; one without its last frame was cut short" },
+        },
+      },
+    },
     "/api/v1/alarms/reset": {
       post: {
         summary:

@@ -26,6 +26,7 @@ const TITLES = {
   unknown_alarm: [404, "No such alarm"],
   condition_holds: [409, "The condition of the alarm still holds"],
   agent_away: [503, "The agent is not connected"],
+  backup_runs: [409, "Another backup is being sent"],
   agent_busy: [503, "Too many requests wait for the agent"],
   no_answer: [504, "The agent has not answered"],
   unknown_host: [421, "The request is for another host"],

@@ -61,6 +61,7 @@ const READER: CentralReader = {
   pipeline: () => ({ metrics: [], windows: [], rules: [], recordRules: [] }),
   windows: () => Promise.resolve({ windows: [], cursor: null }),
   series: () => Promise.resolve({ reason: "unknown_metric", detail: "" } as const),
+  backup: async function* () {},
   latestWindows: () => Promise.resolve([]),
   recentWindows: () => [],
   quarantine: () => Promise.resolve([]),

@@ -51,6 +51,8 @@ class FixedReader implements CentralReader {
   resetOutcome: ResetOutcome = "done";
   readonly pushes: unknown[] = [];
   readonly seriesQueries: SeriesQuery[] = [];
+  readonly backupBytes = Uint8Array.of(1, 2, 3);
+  backupGate: Promise<void> = Promise.resolve();
   isReady = true;
   #listeners = new Set<(change: CentralChange) => void>();
 
@@ -84,6 +86,11 @@ class FixedReader implements CentralReader {
     if (query.metric !== "t")
       return { reason: "unknown_metric", detail: `nothing is kept of ${query.metric}` };
     return SERIES;
+  }
+  async *backup() {
+    yield this.backupBytes.subarray(0, 1);
+    await this.backupGate;
+    yield this.backupBytes.subarray(1);
   }
   async latestWindows() {
     return [window(1)];
@@ -332,12 +339,33 @@ test("a series query is read whole, and the cursor of its answer is that of the 
       stepMs: null,
       maxPoints: 7,
       limit: 100,
-      ...{
-        values: ["count", "min", "max", "mean", "sum"],
-        cursor: '["北京"]',
-      },
+      values: ["count", "min", "max", "mean", "sum"],
+      cursor: '["北京"]',
     },
   ]);
+});
+
+test("a backup is sent as it is made, one at a time, and to no other page", async () => {
+  const { url, reader } = await listen();
+  const post = (headers: Record<string, string> = {}) =>
+    fetch(`${url}/api/v1/backup`, { method: "POST", headers });
+  expect(await codeOf(await post({ origin: "https://elsewhere.example" }))).toBe("foreign_origin");
+  const gate = Promise.withResolvers<void>();
+  reader.backupGate = gate.promise;
+  const first = await post();
+  expect(await codeOf(await post())).toBe("backup_runs");
+  gate.resolve();
+  expect(new Uint8Array(await first.arrayBuffer())).toEqual(reader.backupBytes);
+  const aborted = new AbortController();
+  const stuck = Promise.withResolvers<void>();
+  reader.backupGate = stuck.promise;
+  await fetch(`${url}/api/v1/backup`, { method: "POST", signal: aborted.signal });
+  aborted.abort();
+  stuck.resolve();
+  let again = await post();
+  // The connection's end is told a moment later.
+  while (again.status === 409) again = await post();
+  expect(again.status).toBe(200);
 });
 
 test("what is wrong with a request is a problem with a code", async () => {

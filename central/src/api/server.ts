@@ -56,6 +56,8 @@ export class ApiServer {
   readonly #app: FastifyInstance;
   readonly #stream: EventStream;
   readonly #routes: string[] = [];
+  /** One at a time: each holds the store as it was at its beginning. */
+  #isBackingUp = false;
 
   private constructor(options: ApiServerOptions) {
     // Server-sent events never end by themselves: without forceCloseConnections they would hang the shutdown.
@@ -216,6 +218,16 @@ export class ApiServer {
           `no agent of site ${site} is expected; /api/v1/agents lists them`,
         );
       return noStore(reply).send({ site, agentsRetired: count });
+    });
+    app.post("/api/v1/backup", async (request, reply) => {
+      requireOwnOrigin(request);
+      requireControl(request, options.isControlAllowed);
+      if (this.#isBackingUp) throw new ProblemError("backup_runs", "wait until it is done");
+      this.#isBackingUp = true;
+      const bytes = Readable.from(reader.backup(), { objectMode: false });
+      bytes.once("close", () => (this.#isBackingUp = false));
+      log.info("a backup is being sent");
+      return noStore(reply).header("content-type", "application/octet-stream").send(bytes);
     });
     app.post("/api/v1/alarms/reset", async (request, reply) => {
       requireOwnOrigin(request);

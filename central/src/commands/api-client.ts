@@ -33,6 +33,18 @@ export class ApiClient {
     }
   }
 
+  /** What it sends as it comes; null where nobody answers at the address. Rejects with `service_unreachable` where it refuses. */
+  async stream(path: string): Promise<AsyncIterable<Uint8Array> | null> {
+    const url = this.#url + path;
+    const response = await fetch(url, { method: "POST" }).catch(() => null);
+    if (response === null) return null;
+    if (response.status === 200 && response.body !== null) return response.body;
+    throw new MillraceError("service_unreachable", {
+      url,
+      reason: `it answered ${await refusalOf(response)}`,
+    });
+  }
+
   /** The answer where it is one, or `service_unreachable` with what went wrong. */
   async get<Answer>(path: string): Promise<Answer> {
     const { status, body } = await this.ask(path);
@@ -44,4 +56,10 @@ export class ApiClient {
     const answer: Answer = JSON.parse(JSON.stringify(body));
     return answer;
   }
+}
+
+async function refusalOf(response: Response): Promise<string> {
+  const body: unknown = await response.json().catch(() => null);
+  const isProblem = typeof body === "object" && body !== null && "detail" in body;
+  return isProblem ? `${response.status}: ${String(body.detail)}` : String(response.status);
 }

@@ -47,12 +47,6 @@ export function chunksBetween(level: number, fromMs: number, toMs: number): KeyR
   return { from: at(fromMs), to: Number.isFinite(toMs) ? at(toMs) : join("hc", Uint8Array.of(level + 1)) };
 }
 
-/** The chunks of all groups of one series that begin then. */
-export function chunksOfSeries(level: number, startMs: number, series: string): KeyRange {
-  const head = join("hc", Uint8Array.of(level), time(startMs), encoder.encode(series));
-  return { from: join(head, Uint8Array.of(0)), to: join(head, Uint8Array.of(1)) };
-}
-
 export function chunkPlaceOf(key: Uint8Array): ChunkPlace {
   const [series = "", group = ""] = textsOf(key.subarray(CHUNK_HEAD_BYTES));
   return { level: key[2], startMs: timeOf(key, 3), series, group };

@@ -1,4 +1,3 @@
-import { HISTORY_LEVELS } from "@millrace/stream";
 import type { HistoryLevel } from "@millrace/stream";
 import { StoredJson } from "../core/stored-json.ts";
 
@@ -33,9 +32,4 @@ export const NO_TOTALS: LevelTotals = { bytes: 0, keptFromMs: null, droppedByAge
 
 export function emptyTotals(): Record<HistoryLevel["name"], LevelTotals> {
   return { "1s": NO_TOTALS, "10s": NO_TOTALS, "1m": NO_TOTALS, "1h": NO_TOTALS, "1d": NO_TOTALS };
-}
-
-/** The level of this number. */
-export function levelOf(number: number): HistoryLevel | undefined {
-  return HISTORY_LEVELS.find((level) => level.number === number);
 }

@@ -300,6 +300,12 @@ export class LevelStore implements Store {
   }
 }
 
+/** Rejects with `store_locked` where another process holds the store in this folder; what is in it is not looked at. */
+export async function refuseHeldStore(path: string): Promise<void> {
+  process.env["MILLRACE_NATIVE_FOLDER"] ??= dirname(path);
+  await refuseHeld({ path });
+}
+
 interface OpenOutcome {
   readonly opened: StoreOpening;
   readonly setAsidePath: string | undefined;
@@ -424,7 +430,7 @@ function isDiskRefusing(error: unknown): boolean {
 }
 
 /** Throws `store_locked` where another process holds it. LevelDB takes the lock before it finds that there is a store. */
-async function refuseHeld(options: LevelStoreOptions): Promise<void> {
+async function refuseHeld(options: Pick<LevelStoreOptions, "path">): Promise<void> {
   const level = firstLevel(options.path);
   const isThere = existsSync(`${options.path}/CURRENT`);
   try {
@@ -436,7 +442,7 @@ async function refuseHeld(options: LevelStoreOptions): Promise<void> {
   }
 }
 
-async function refuseLocked({ path }: LevelStoreOptions, error: unknown): Promise<void> {
+async function refuseLocked({ path }: Pick<LevelStoreOptions, "path">, error: unknown): Promise<void> {
   if (!(error instanceof Error) || codeOf(error.cause) !== "LEVEL_LOCKED") return;
   throw new MillraceError("store_locked", { path, pid: await holderOf(path) }, { cause: error });
 }

@@ -45,6 +45,31 @@ export const ERROR_TABLE = {
     wayOut: "stop that process, or give this one another `data` folder",
     meaning: "Another process has the store open; a store has one holder at a time.",
   },
+  backup_unreadable: {
+    domain: "user",
+    retry: "never",
+    exitCode: 1,
+    message: "cannot read backup {path}: {reason}",
+    wayOut: "take another backup; nothing was changed by this one",
+    meaning:
+      "A backup is damaged, cut short or not a backup. It is checked to its end before anything is restored.",
+  },
+  backup_failed: {
+    domain: "external",
+    retry: "later",
+    exitCode: 1,
+    message: "cannot write backup {path}: {reason}",
+    wayOut: "try again; what was written of it is removed",
+    meaning: "A backup did not come to its end: central stopped, or the disk is full.",
+  },
+  file_in_the_way: {
+    domain: "user",
+    retry: "never",
+    exitCode: 1,
+    message: "cannot write {path}: it exists",
+    wayOut: "{advice}",
+    meaning: "A command would have to overwrite what is there, and never does so by itself.",
+  },
   store_unwritable: {
     domain: "external",
     retry: "later",
