@@ -15,6 +15,7 @@ import { agentWear } from "./agent-wear.ts";
 import type { Bench, BenchOptions } from "./bench.ts";
 import { centralFraud } from "./central-fraud.ts";
 import { centralMerge } from "./central-merge.ts";
+import { centralHistory } from "./central-history.ts";
 import { centralOrders } from "./central-orders.ts";
 import { centralRecords } from "./central-records.ts";
 import { engineDisorder } from "./engine-disorder.ts";
@@ -53,6 +54,7 @@ const BENCHES: readonly Bench[] = [
   paneCodec,
   centralMerge,
   centralRecords,
+  centralHistory,
   centralOrders,
   centralFraud,
   simGenerate,
