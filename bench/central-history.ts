@@ -117,6 +117,11 @@ function expectSame(query: Query, answer: string, sqlite: HistorySqlite): void {
   if (page.level !== query.level) throw new Error(`level ${page.level} answered instead of ${query.level}`);
   if (points.length !== rows.length) throw new Error(`${points.length} points, SQLite has ${rows.length}`);
   for (const [index, row] of rows.entries())
-    if (!("max" in row) || !("count" in row) || row.max !== points[index].max || row.count !== points[index].count)
+    if (
+      !("max" in row) ||
+      !("count" in row) ||
+      row.max !== points[index].max ||
+      row.count !== points[index].count
+    )
       throw new Error(`point ${JSON.stringify(points[index])}, SQLite has ${JSON.stringify(row)}`);
 }

@@ -1,6 +1,13 @@
 import { LevelStore } from "@millrace/queue";
 import type { Change } from "@millrace/queue";
-import { chunkStartOf, encodeChunk, historyFields, HISTORY_LEVELS, HistoryRows, paneLayout } from "@millrace/stream";
+import {
+  chunkStartOf,
+  encodeChunk,
+  historyFields,
+  HISTORY_LEVELS,
+  HistoryRows,
+  paneLayout,
+} from "@millrace/stream";
 import { HISTORY_KEYS } from "../../central/src/history/history-keys.ts";
 import { seriesKeyOf } from "../../central/src/history/series-key.ts";
 import { SeriesHistory } from "../../central/src/history/series-history.ts";
@@ -51,7 +58,8 @@ export class HistoryStore {
           const group = groupOf(index);
           const key = HISTORY_KEYS.chunk({ level: level.number, startMs, series, group });
           await put(key, encodeChunk({ rows, rolledToMs: YEAR_END_MS }, level, startMs));
-          if (level.name === "1d") await put(HISTORY_KEYS.group(series, group), json({ lastChunkMs: startMs }));
+          if (level.name === "1d")
+            await put(HISTORY_KEYS.group(series, group), json({ lastChunkMs: startMs }));
         }
       }
     }

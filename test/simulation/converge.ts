@@ -7,6 +7,7 @@ import type { SimulatedSite, World } from "./world.ts";
 const SETTLE_MS = 70_000;
 const WINDOW = "temperature_10s";
 const WINDOW_MS = 10_000;
+const STEPS_MS = [10_000, 60_000, 3_600_000];
 
 /**
  * With all faults off and the sensors silent, everything must come to the truth within bounded time. `problems`: what did
@@ -35,7 +36,40 @@ export async function converge(
     for (const window of await world.time.during(lastRevisions(world, name))) world.publications.kept(window);
   }
   problems.push(...world.publications.problems);
+  for (const stepMs of STEPS_MS) problems.push(...(await historyProblems(world, stepMs)));
   return { problems, windows: shown.length };
+}
+
+/** At every zoom the history says what the truth says: what is rolled up, and what is still in panes only. */
+async function historyProblems(world: World, stepMs: number): Promise<string[]> {
+  const truth = trueWindows(world.truth(), stepMs);
+  const starts = [...truth.values()].map(({ startMs }) => startMs);
+  if (world.central === undefined || starts.length === 0) return [];
+  const page = await world.time.during(
+    world.central.series({
+      metric: "temperature",
+      by: ["site"],
+      group: {},
+      fromMs: Math.min(...starts),
+      toMs: Math.max(...starts) + stepMs,
+      stepMs,
+      maxPoints: 1_000,
+      values: ["count", "min", "max", "sum"],
+      limit: 1_000,
+      cursor: null,
+    }),
+  );
+  if ("reason" in page) return [`history: ${page.detail}`];
+  const points = page.series.flatMap(({ labels, startMs, values }) =>
+    startMs.map((atMs, index) => ({
+      group: labels,
+      startMs: atMs,
+      values: Object.fromEntries(
+        Object.entries(values).map(([name, column]) => [name, column[index] ?? NaN]),
+      ),
+    })),
+  );
+  return differences(truth, points).map((problem) => `history by ${page.stepMs} ms: ${problem}`);
 }
 
 async function lastRevisions(world: World, window: string): Promise<WindowResult[]> {

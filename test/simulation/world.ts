@@ -10,6 +10,9 @@ import { TEST_AGENT_CONFIG } from "../../edge-agent/src/agent-config.test-suppor
 import { Plant, type SimulatedReading } from "./plant.ts";
 import { type HeldReading, PublicationWatch } from "./publication-watch.ts";
 
+const KEPT = { retainMs: 400 * 86_400_000, bytesMax: 2 ** 30 };
+const HISTORY = { "1s": KEPT, "10s": KEPT, "1m": KEPT, "1h": KEPT, "1d": KEPT };
+
 /** Defects that a run plants on purpose, to show that the check would find them. */
 export const PLANTED_BUGS = [
   "trim_before_ack",
@@ -360,6 +363,7 @@ export class World {
       pipeline: this.pipeline,
       graceMs: 2_000,
       retainMs: 30 * 86_400_000,
+      history: HISTORY,
       evidence: { bytesMax: 2 ** 30, retainMs: 30 * 86_400_000, unfinishedMs: 7 * 86_400_000 },
       silentAfterMs: 3_000,
       store: this.#centralStore,

@@ -40,6 +40,8 @@ export class HistoryWorld {
   readonly taken: Reading[] = [];
   store = new MemoryStore({});
   nowMs = START_MS;
+  /** How much the clock is wrong by which blocks are over. */
+  clockAheadMs = 0;
   history: SeriesHistory;
   #engine: WindowEngine;
   readonly #options: WorldOptions;
@@ -109,7 +111,7 @@ export class HistoryWorld {
     this.#uncommitted = [];
     if (fate !== "done") return this.restart();
     this.history.durable();
-    this.history.work(this.nowMs, this.nowMs, (error) => {
+    this.history.work(this.nowMs + this.clockAheadMs, this.nowMs, (error) => {
       throw error;
     });
     await this.history.close();

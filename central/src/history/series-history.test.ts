@@ -145,6 +145,17 @@ test("what has just come is shown at once, and late data once it is rolled up", 
   await expectTruth(world);
 });
 
+test("a block rolled up too early, by a clock that was ahead, does not stay behind its panes", async () => {
+  const world = await HistoryWorld.open({ windows: [windowOf(SECOND_MS)] });
+  world.clockAheadMs = HOUR_MS;
+  await world.take([reading(START_MS, 1)]);
+  await world.pass(20_000);
+  world.clockAheadMs = 0;
+  await world.take([reading(START_MS + 1_000, 2)]);
+  await world.pass(20_000);
+  await expectTruth(world);
+});
+
 test("a restart in the middle of a block shows what is only in stored panes", async () => {
   const world = await HistoryWorld.open({ windows: [windowOf(SECOND_MS)] });
   await world.take([reading(START_MS, 1)]);

@@ -142,7 +142,7 @@ export class SeriesHistory {
     return this.#isTrimBehind;
   }
 
-  /** Notes in which blocks panes have changed: for the commit that holds those panes. */
+  /** Notes in which blocks panes have changed, and which groups are new: for the commit that holds those panes. */
   takeChanges(monotonicMs: number): Change[] {
     const changes: Change[] = [];
     for (const series of this.#series.values()) {
@@ -151,6 +151,9 @@ export class SeriesHistory {
         this.#note(series, blockMs, monotonicMs, changes);
         if (view !== null) view.heldFromMs = Math.min(view.heldFromMs, blockMs);
       }
+      const coarsest = series.levels[series.levels.length - 1];
+      for (const [group, startMs] of view?.takeComeGroups() ?? [])
+        this.#noteGroup(series, group, chunkStartOf(startMs, coarsest), changes);
     }
     return changes;
   }

@@ -206,11 +206,11 @@ function seriesFor({ by, group }: SeriesQuery, all: readonly TrackedSeries[]): T
   );
 }
 
-/** The groups of a page, in order. Those of which nothing is rolled up yet are known by their panes. */
-function groupsFor({ group, cursor, limit }: SeriesQuery, { by, groups, view }: TrackedSeries): string[] {
+/** The groups of a page, in order. */
+function groupsFor({ group, cursor, limit }: SeriesQuery, { by, groups }: TrackedSeries): string[] {
   const wanted = Object.entries(group).map(([name, value]) => ({ at: by.indexOf(name), value }));
   const found: string[] = [];
-  for (const each of new Set([...groups.keys(), ...(view?.groups ?? [])])) {
+  for (const each of groups.keys()) {
     if (cursor !== null && each <= cursor) continue;
     const values: readonly string[] = wanted.length === 0 ? [] : JSON.parse(each);
     if (wanted.every(({ at, value }) => values[at] === value)) found.push(each);

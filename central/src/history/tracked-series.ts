@@ -60,9 +60,10 @@ export class TrackedSeries {
     let again: number | null = null;
     let sinceMs = Infinity;
     for (const [blockMs, dirty] of this.dirty) {
-      if (blockMs + this.blockMs + SETTLE_MS > nowMs) continue;
       if (blockMs >= this.rolledToMs) {
-        if (first === null || blockMs < first) first = blockMs;
+        const isOver = blockMs + this.blockMs + SETTLE_MS <= nowMs;
+        if (isOver && (first === null || blockMs < first)) first = blockMs;
+        // One that is not over may have been rolled up all the same: by a clock that was ahead.
       } else if (isDue(dirty, monotonicMs) && dirty.sinceMs < sinceMs) {
         sinceMs = dirty.sinceMs;
         again = blockMs;

@@ -43,9 +43,9 @@ export class PaneTree {
     return size;
   }
 
-  /** Groups that have panes. */
-  get groups(): Iterable<string> {
-    return this.#counts.keys();
+  /** Whether a group has panes. */
+  has(group: string): boolean {
+    return this.#counts.has(group);
   }
 
   /** A pane is there that was not. */

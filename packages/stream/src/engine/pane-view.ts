@@ -48,6 +48,8 @@ export class PaneView {
   heldFromMs: EventTimeMs = Infinity;
   /** The blocks of the history in which panes have changed; null: nobody watches. */
   #changedBlocks: Set<EventTimeMs> | null = null;
+  /** Of a watched view: groups that had no pane in memory, and the start of the first since. */
+  readonly #comeGroups = new Map<string, EventTimeMs>();
   readonly #blockMs: number;
 
   constructor(metric: MetricSpec, paneMs: number, by: readonly string[]) {
@@ -90,14 +92,16 @@ export class PaneView {
     return blocks;
   }
 
+  /** Groups that have come into memory since the last call, perhaps again, and when their first pane starts. */
+  takeComeGroups(): readonly (readonly [string, EventTimeMs])[] {
+    const groups = [...this.#comeGroups];
+    this.#comeGroups.clear();
+    return groups;
+  }
+
   /** Panes in memory, and merges of them. */
   get size(): number {
     return this.panes.size + this.#tree.size;
-  }
-
-  /** Groups that have panes in memory. */
-  get groups(): Iterable<string> {
-    return this.#tree.groups;
   }
 
   /** The start of the pane that a delta's pane falls into, be it finer or coarser. */
@@ -119,6 +123,7 @@ export class PaneView {
   open(startMs: EventTimeMs, group: string, state: PaneState = emptyPane(this.layout)): Pane {
     const pane: Pane = { startMs, group, state, isChanged: false, records: [], recordsVersion: -1 };
     this.panes.set(startMs, group, pane);
+    if (this.#changedBlocks !== null && !this.#tree.has(group)) this.#comeGroups.set(group, startMs);
     this.#tree.come(startMs, group);
     return pane;
   }
