@@ -76,3 +76,16 @@ test("one that lacks an end, has a bit wrong, or has more behind it is refused",
     "no backup of Millrace",
   );
 });
+
+test("frames that have changed places are refused", async () => {
+  const bytes = await bytesOf(randomEntries(400));
+  const frames: Uint8Array[] = [];
+  for (let at = 8; at < bytes.length; at += frames.at(-1)?.length ?? 0)
+    frames.push(
+      bytes.subarray(at, at + 17 + new DataView(bytes.buffer, bytes.byteOffset).getUint32(at + 5, true)),
+    );
+  const [head, first, second, ...rest] = frames;
+  const put = (order: readonly Uint8Array[]) => partsOf(Buffer.concat([bytes.subarray(0, 8), ...order]));
+  expect(entriesOf(await put([head, first, second, ...rest]))).toHaveLength(400);
+  await expect(put([head, second, first, ...rest])).rejects.toThrow("damaged");
+});

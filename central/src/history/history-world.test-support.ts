@@ -6,6 +6,7 @@ import type { Labels, MetricSpec, PaneRows, WindowSpec } from "@millrace/stream"
 import { CENTRAL_KEYS } from "../core/central-keys.ts";
 import { loadEngineKeys, readEngineRange } from "../core/central-state.ts";
 import { SeriesHistory } from "./series-history.ts";
+import type { RollBounds } from "./series-history.ts";
 import type { SeriesPage, SeriesQuery } from "./series-page.ts";
 import { SeriesReader } from "./series-reader.ts";
 
@@ -30,8 +31,7 @@ export interface WorldOptions {
   readonly windows: readonly WindowSpec[];
   readonly accumulate?: readonly string[];
   readonly limits?: CentralConfig["history"];
-  /** Buckets in memory before a block is rolled up in parts. */
-  readonly rowsMax?: number;
+  readonly bounds?: RollBounds;
 }
 
 /** An engine and its history on a store in memory, called as central calls them, that can lose power at any point. */
@@ -57,7 +57,7 @@ export class HistoryWorld {
       isLive: true,
     };
     this.#engine = new WindowEngine({ windows: options.windows, metrics: [this.#metric] });
-    this.history = new SeriesHistory(this.store, options.limits ?? UNLIMITED, options.rowsMax);
+    this.history = new SeriesHistory(this.store, options.limits ?? UNLIMITED, options.bounds);
   }
 
   static async open(options: WorldOptions): Promise<HistoryWorld> {
@@ -136,7 +136,7 @@ export class HistoryWorld {
     await this.history.close();
     this.store = this.store.crash();
     this.#engine = new WindowEngine({ windows: windows ?? this.#options.windows, metrics: [this.#metric] });
-    this.history = new SeriesHistory(this.store, this.#options.limits ?? UNLIMITED, this.#options.rowsMax);
+    this.history = new SeriesHistory(this.store, this.#options.limits ?? UNLIMITED, this.#options.bounds);
     await this.#restore();
   }
 

@@ -183,12 +183,30 @@ test("a store from before there was a history is rolled up from its panes", asyn
 });
 
 test("a block with more than memory takes is rolled up in parts", async () => {
-  const world = await HistoryWorld.open({ windows: [windowOf(SECOND_MS)], rowsMax: 20 });
+  const world = await HistoryWorld.open({ windows: [windowOf(SECOND_MS)], bounds: { rowsMax: 20 } });
   for (let second = 0; second < 360; second += 2)
     await world.take([reading(START_MS + second * SECOND_MS, second)]);
   await world.turn();
   await world.settle();
   await expectTruth(world);
+});
+
+test("a group that is rolled up before the others of its block counts once", async () => {
+  const world = await HistoryWorld.open({ windows: [windowOf(SECOND_MS)], bounds: { portionBytesMax: 1 } });
+  for (let machine = 0; machine < 100; machine++)
+    await world.take([reading(START_MS, machine, `m${machine}`)]);
+  await world.pass(380_000);
+  let halves = 0;
+  while (world.history.counts(world.nowMs).dirtyBlocks > 0) {
+    expect(await shown(world, HOUR_MS)).toEqual(batch(world.taken, HOUR_MS, SECOND_MS));
+    const { bytes } = world.history.totals["1h"];
+    if (bytes > 0) halves += 1;
+    // So does a crash in the middle.
+    if (halves === 2) await world.restart();
+    await world.pass(5_000);
+  }
+  expect(halves).toBeGreaterThan(2);
+  expect(await shown(world, HOUR_MS)).toEqual(batch(world.taken, HOUR_MS, SECOND_MS));
 });
 
 test("what is too old goes level by level, is counted, and never comes again with late data", async () => {

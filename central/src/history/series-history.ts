@@ -51,6 +51,13 @@ export interface HistoryCounts {
   readonly unreadable: number;
 }
 
+export interface RollBounds {
+  /** Buckets in memory before a block is rolled up in parts. */
+  readonly rowsMax?: number;
+  /** Of chunks that one commit writes. */
+  readonly portionBytesMax?: number;
+}
+
 /** A block that is being read or rolled up. */
 interface BlockAtWork {
   readonly series: TrackedSeries;
@@ -76,6 +83,7 @@ export class SeriesHistory {
   readonly #store: Store;
   readonly #limits: CentralConfig["history"];
   readonly #rowsMax: number;
+  readonly #portionBytesMax: number;
   readonly #series = new Map<string, TrackedSeries>();
   #totals: Record<HistoryLevel["name"], LevelTotals> = emptyTotals();
   #areTotalsDirty = false;
@@ -87,10 +95,14 @@ export class SeriesHistory {
   #unreadableCount = 0;
   #isTrimBehind = false;
 
-  /** @param rowsMax buckets in memory before a block is rolled up in parts. */
-  constructor(store: Store, limits: CentralConfig["history"], rowsMax = ROWS_MAX) {
+  constructor(
+    store: Store,
+    limits: CentralConfig["history"],
+    { rowsMax = ROWS_MAX, portionBytesMax = PORTION_BYTES_MAX }: RollBounds = {},
+  ) {
     this.#store = store;
     this.#rowsMax = rowsMax;
+    this.#portionBytesMax = portionBytesMax;
     this.#limits = limits;
   }
 
@@ -190,7 +202,7 @@ export class SeriesHistory {
     const roll = this.#roll;
     if (roll === null) return [];
     const changes: Change[] = [];
-    for (let bytes = 0; bytes < PORTION_BYTES_MAX;) {
+    for (let bytes = 0; bytes < this.#portionBytesMax;) {
       const some: [string, HistoryRows][] = [];
       for (let next = roll.groups.next(); next.done !== true; next = roll.groups.next()) {
         some.push(next.value);
