@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { SeededRandom } from "@millrace/testkit";
 import type { SeriesColumns } from "../central/src/history/series-page.ts";
 import type { Bench } from "./bench.ts";
-import { percentile, rounded } from "./measure/statistics.ts";
+import { median, percentile, rounded } from "./measure/statistics.ts";
 import { inBenchFolder } from "./workload/bench-folder.ts";
 import { HistorySqlite } from "./workload/history-sqlite.ts";
 import { HistoryStore } from "./workload/history-store.ts";
@@ -42,20 +42,24 @@ export const centralHistory: Bench = {
   run: ({ isQuick, say }) =>
     inBenchFolder(async (folder) => {
       const seriesCount = isQuick ? 50 : 1_000;
-      const rounds = isQuick ? 40 : 200;
+      const rounds = isQuick ? 20 : 60;
       say(`a year of ${seriesCount} series at five levels`);
       const store = await HistoryStore.fill(join(folder, "store"), seriesCount);
       say("the same in SQLite");
       const sqlite = new HistorySqlite(join(folder, "history.sqlite"), seriesCount);
       const random = new SeededRandom(1);
       const ours: Record<LookName, number[]> = emptyTimes();
+      const ourCpu: Record<LookName, number[]> = emptyTimes();
       const theirs: Record<LookName, number[]> = emptyTimes();
       say("queries");
       try {
         for (let round = 0; round < rounds; round++) {
           for (const name of NAMES) {
             const query = queryOf(name, random, seriesCount);
+            const cpuFrom = process.cpuUsage();
             ours[name].push(await timed(() => ourAnswer(store, query)));
+            const { user, system } = process.cpuUsage(cpuFrom);
+            ourCpu[name].push((user + system) / 1_000);
             theirs[name].push(await timed(async () => JSON.stringify(sqlite.points(query))));
             if (round === 0) expectSame(query, await ourAnswer(store, query), sqlite);
           }
@@ -67,6 +71,7 @@ export const centralHistory: Bench = {
       const p99 = (times: readonly number[]) => rounded(percentile(times, 0.99));
       const further = NAMES.flatMap((name) => [
         [`${name}P99Ms`, p99(ours[name])],
+        [`${name}CpuMs`, rounded(median(ourCpu[name]))],
         [`${name}SqliteP99Ms`, p99(theirs[name])],
       ]);
       return {

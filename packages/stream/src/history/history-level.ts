@@ -14,8 +14,8 @@ export const HISTORY_LEVELS: readonly HistoryLevel[] = [
   { name: "1s", number: 1, bucketMs: 1_000, chunkMs: 360_000 },
   { name: "10s", number: 2, bucketMs: 10_000, chunkMs: 720_000 },
   { name: "1m", number: 3, bucketMs: 60_000, chunkMs: 3_600_000 },
-  { name: "1h", number: 4, bucketMs: 3_600_000, chunkMs: 4 * 86_400_000 },
-  { name: "1d", number: 5, bucketMs: 86_400_000, chunkMs: 64 * 86_400_000 },
+  { name: "1h", number: 4, bucketMs: 3_600_000, chunkMs: 16 * 86_400_000 },
+  { name: "1d", number: 5, bucketMs: 86_400_000, chunkMs: 256 * 86_400_000 },
 ];
 
 /** What is rolled up together is at least so long: fine panes fill a chunk of the finest level. */
