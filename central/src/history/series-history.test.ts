@@ -156,6 +156,28 @@ test("a block rolled up too early, by a clock that was ahead, does not stay behi
   await expectTruth(world);
 });
 
+test("a late reading for a block of which some windows are final leaves the others' readings where they are", async () => {
+  const world = await HistoryWorld.open({ windows: [windowOf(MINUTE_MS, { latenessMs: 4 * MINUTE_MS })] });
+  await world.take([reading(START_MS, 1), reading(START_MS + 5 * MINUTE_MS, 2)]);
+  await world.pass(7.5 * MINUTE_MS);
+  await world.take([reading(START_MS + 5 * MINUTE_MS, 3)]);
+  await world.settle();
+  expect(world.taken).toHaveLength(3);
+  await expectTruth(world);
+});
+
+test("a reading that comes while its block is being rolled up is in it too, whenever that is", async () => {
+  for (let secondsAfter = 0; secondsAfter < 6; secondsAfter++) {
+    const world = await HistoryWorld.open({ windows: [windowOf(SECOND_MS)] });
+    await world.take([reading(START_MS, 1)]);
+    await world.pass(388_000, 4_000);
+    await world.pass(secondsAfter * 1_000, 1_000);
+    await world.take([reading(START_MS + 2_000, 2)]);
+    await world.settle();
+    expect(await shown(world, HOUR_MS)).toEqual(batch(world.taken, HOUR_MS, SECOND_MS));
+  }
+});
+
 test("a restart in the middle of a block shows what is only in stored panes", async () => {
   const world = await HistoryWorld.open({ windows: [windowOf(SECOND_MS)] });
   await world.take([reading(START_MS, 1)]);
