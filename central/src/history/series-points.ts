@@ -69,26 +69,37 @@ export class SeriesPoints {
   /** Null where nothing is. */
   columns(labels: Labels, values: readonly string[]): SeriesColumns | null {
     const { fromMs, stepMs } = this.#grid;
+    const { accumulators, offsets, stride } = this.#fields;
     const startMs: number[] = [];
-    const columns: Record<string, (number | null)[]> = Object.fromEntries(values.map((name) => [name, []]));
+    const columns = values.map((name): { readonly name: string; readonly column: (number | null)[] } => ({
+      name,
+      column: [],
+    }));
+    const sources = values.map((name) => accumulators.findIndex(({ results }) => results.includes(name)));
+    const sumAt = accumulators.findIndex(({ name }) => name === "sum");
+    const finished: Readonly<Record<string, number>>[] = [];
     for (let point = 0; point < this.#isThere.length; point++) {
       if (this.#isThere[point] === 0) continue;
       startMs.push(fromMs + point * stepMs);
-      const results = this.#results(point);
-      for (const name of values) columns[name].push(results[name] ?? null);
+      for (let index = 0; index < accumulators.length; index++)
+        finished[index] = accumulators[index].finish(this.#state, point * stride + offsets[index]);
+      for (let index = 0; index < columns.length; index++) {
+        const { name, column } = columns[index];
+        if (sources[index] >= 0) column.push(finished[sources[index]][name] ?? null);
+        else column.push(name === "mean" && sumAt >= 0 ? meanOf(finished[0], finished[sumAt]) : null);
+      }
     }
-    return startMs.length === 0 ? null : { labels, startMs, values: columns };
+    if (startMs.length === 0) return null;
+    return { labels, startMs, values: Object.fromEntries(columns.map(({ name, column }) => [name, column])) };
   }
+}
 
-  #results(point: number): Record<string, number> {
-    const { accumulators, offsets, stride } = this.#fields;
-    const results: Record<string, number> = {};
-    for (let index = 0; index < accumulators.length; index++)
-      Object.assign(results, accumulators[index].finish(this.#state, point * stride + offsets[index]));
-    const { sum, count, mean } = results;
-    if (mean === undefined && sum !== undefined && count > 0) results["mean"] = sum / count;
-    return results;
-  }
+/** Where the metric accumulates a sum and no mean. */
+function meanOf(
+  { count }: Readonly<Record<string, number>>,
+  { sum }: Readonly<Record<string, number>>,
+): number | null {
+  return sum !== undefined && count > 0 ? sum / count : null;
 }
 
 /** Where each of the fields stands in rows of these; -1: nowhere. */
