@@ -204,6 +204,35 @@ test("a store from before there was a history is rolled up from its panes", asyn
   await expectTruth(world);
 });
 
+test("whatever stored value of it is damaged, it starts, counts that and goes on", async () => {
+  const world = await HistoryWorld.open({ windows: [windowOf(SECOND_MS)] });
+  await world.take([reading(START_MS, 1)]);
+  await world.settle();
+  await world.take([reading(START_MS + MINUTE_MS, 2)]);
+  await world.turn();
+  const keys: Uint8Array[] = [];
+  for await (const { key } of world.store.range({ from: Uint8Array.of(0x68), to: Uint8Array.of(0x69) }))
+    keys.push(key);
+  expect(keys.length).toBeGreaterThan(8);
+  for (const value of [new Uint8Array(0), Uint8Array.of(1, 200, 3)]) {
+    await world.store.commit(
+      keys.map((key) => ({ type: "put", key, value })),
+      { isSync: true },
+    );
+    await world.restart();
+    await world.take([reading(world.nowMs, 3)]);
+    await world.settle();
+    const { dirtyBlocks, unreadable } = world.history.counts(world.nowMs);
+    expect([dirtyBlocks, unreadable > 0]).toEqual([0, true]);
+    const { series } = await world.page({
+      stepMs: SECOND_MS,
+      fromMs: world.nowMs - 2 * HOUR_MS,
+      toMs: world.nowMs,
+    });
+    expect(series[0].values["max"].at(-1)).toBe(3);
+  }
+});
+
 test("a block with more than memory takes is rolled up in parts", async () => {
   const world = await HistoryWorld.open({ windows: [windowOf(SECOND_MS)], bounds: { rowsMax: 20 } });
   for (let second = 0; second < 360; second += 2)
