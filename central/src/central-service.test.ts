@@ -10,6 +10,7 @@ import { downTopic, upTopic } from "@millrace/wire";
 import type { AgentConnection, DownTopic } from "@millrace/wire";
 import { afterEach, expect, test } from "vitest";
 import { folderAssets } from "./api/assets.ts";
+import { describedFetch as fetch } from "./api/described-fetch.test-support.ts";
 import { CentralService } from "./central-service.ts";
 import { CENTRAL_STORE_FORMAT } from "./core/central-state.ts";
 import { ScriptedAgent } from "./scripted-agent.test-support.ts";

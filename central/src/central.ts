@@ -24,7 +24,7 @@ import { recordRuleView } from "./api/record-rule-view.ts";
 import type { AgentView } from "./core/agent-view.ts";
 import type { SystemAlarm } from "./core/alarm-book.ts";
 import type { AlarmView } from "./core/alarm-view.ts";
-import { keysUnder } from "./core/central-keys.ts";
+import { CENTRAL_KEYS, keysUnder } from "./core/central-keys.ts";
 import type { LedgerTotals, RejectReason } from "./core/central-ledger.ts";
 import { CentralState, loadEngineKeys, QUARANTINE, readEngineRange } from "./core/central-state.ts";
 import type { CentralPipeline } from "./core/central-state.ts";
@@ -388,17 +388,19 @@ export class Central implements CentralReader {
     return this.#history.recent(this.#options.clock.nowMs());
   }
 
-  async quarantine(limit: number): Promise<QuarantineEntry[]> {
+  async quarantine(limit: number, before: number | null = null): Promise<QuarantineEntry[]> {
     const entries: QuarantineEntry[] = [];
-    for await (const { value } of this.#options.store.range({ ...keysUnder("q"), isReverse: true, limit })) {
+    const { from, to } = keysUnder("q");
+    const keys = { from, to: before === null ? to : CENTRAL_KEYS.quarantine(before), isReverse: true, limit };
+    for await (const { value } of this.#options.store.range(keys)) {
       const entry = QUARANTINE.read(value);
       if (entry !== null) entries.push(entry);
     }
     return entries;
   }
 
-  late(limit: number): LateEntry[] {
-    return this.#opened?.state.late.latest(limit) ?? [];
+  late(limit: number, before: number | null = null): LateEntry[] {
+    return this.#opened?.state.late.latest(limit, before) ?? [];
   }
 
   evidence(query: EvidenceQuery): EvidencePage {

@@ -29,10 +29,10 @@ export interface CentralReader {
   latestWindows(window: string | null): Promise<WindowResult[]>;
   /** Windows that ended in the last ten minutes or are open, bounded, ascending. */
   recentWindows(): WindowResult[];
-  /** Newest first. */
-  quarantine(limit: number): Promise<QuarantineEntry[]>;
-  /** What came late for a window since the start, newest first. */
-  late(limit: number): LateEntry[];
+  /** Newest first; those with a number below `before`, where one is given. */
+  quarantine(limit: number, before?: number | null): Promise<QuarantineEntry[]>;
+  /** What came late for a window since the start, likewise. */
+  late(limit: number, before?: number | null): LateEntry[];
   /** Pieces of evidence, the latest first. */
   evidence(query: EvidenceQuery): EvidencePage;
   evidenceOf(id: string): EvidenceView | null;

@@ -62,9 +62,12 @@ export class EventStream {
     return this.#behindCount;
   }
 
-  /** Takes over a response whose headers are not sent; false when there are too many clients. */
-  add(response: ServerResponse, headers: Readonly<Record<string, string>>): boolean {
-    if (this.#clients.size >= STREAM_CLIENTS_MAX) return false;
+  get isFull(): boolean {
+    return this.#clients.size >= STREAM_CLIENTS_MAX;
+  }
+
+  /** Takes over a response whose headers are not sent; the caller has seen that it is not full. */
+  add(response: ServerResponse, headers: Readonly<Record<string, string>>): void {
     response.writeHead(200, {
       ...headers,
       "content-type": "text/event-stream; charset=utf-8",
@@ -79,7 +82,6 @@ export class EventStream {
     // Everybody's gathered changes leave first, so that the snapshot's number fits what follows it.
     this.#frame();
     this.#snapshot(client);
-    return true;
   }
 
   close(): void {

@@ -4,7 +4,7 @@ import { ProblemError } from "./problem.ts";
 import { parseLimit, parseQuery, parseTime } from "./window-query.ts";
 
 export const EVIDENCE_LIMIT_DEFAULT = 100;
-const EVIDENCE_LIMIT_MAX = 1_000;
+export const EVIDENCE_LIMIT_MAX = 1_000;
 const STATES: readonly EvidenceState[] = ["incomplete", "checking", "complete"];
 const RESERVED = new Set(["agent", "name", "alarm", "state", "from", "to", "limit", "cursor"]);
 

@@ -17,6 +17,8 @@ const TITLES = {
   unknown_stream: [404, "No such stream of records"],
   too_large: [413, "The request is too large"],
   unsupported: [415, "The request is in a form that is not read"],
+  method_not_allowed: [405, "The method is not one of this path"],
+  too_many_requests: [429, "Too many requests at once"],
   too_many_records: [429, "Records come too fast"],
   unknown_evidence: [404, "No such evidence"],
   evidence_incomplete: [409, "The evidence is not complete"],

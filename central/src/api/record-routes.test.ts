@@ -5,6 +5,7 @@ import type { RecordBatch, RecordOutcome } from "../records/record-batch.ts";
 import type { RecordStreamView } from "../records/record-stream-view.ts";
 import { NO_RECORDS } from "../records/record-totals.ts";
 import type { CentralReader } from "./central-reader.ts";
+import { describedFetch as fetch } from "./described-fetch.test-support.ts";
 import type { RecordTarget } from "./record-routes.ts";
 import { ApiServer } from "./server.ts";
 

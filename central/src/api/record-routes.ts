@@ -1,5 +1,5 @@
 import { reasonOf } from "@millrace/runtime";
-import type { FastifyInstance, FastifyRequest } from "fastify";
+import type { FastifyInstance } from "fastify";
 import type { RecordBatch, RecordOutcome } from "../records/record-batch.ts";
 import type { RecordStreamView } from "../records/record-stream-view.ts";
 import { ProblemError } from "./problem.ts";
@@ -18,14 +18,10 @@ const BODIES_BYTES_MAX = 64 * 1024 * 1024;
 const RETRY_AFTER_S = 1;
 
 /** `POST /api/v1/records/{stream}`: JSON lines or an array, answered once what became of them is durable. */
-export function addRecordRoutes(
-  app: FastifyInstance,
-  target: RecordTarget,
-  requireRight: (request: FastifyRequest) => void,
-): void {
+export function addRecordRoutes(app: FastifyInstance, target: RecordTarget): void {
   let bodiesBytes = 0;
   app.get("/api/v1/records", (_request, reply) =>
-    reply.header("cache-control", "no-store").send({ streams: target.recordStreams() }),
+    reply.header("cache-control", "private, no-cache").send({ streams: target.recordStreams() }),
   );
   void app.register((scope, _options, done) => {
     scope.removeAllContentTypeParsers();
@@ -36,7 +32,6 @@ export function addRecordRoutes(
         bodyLimit: BODY_BYTES_MAX,
         // Before the body is read.
         onRequest: async (request, reply) => {
-          requireRight(request);
           requireStream(target, request.params.stream);
           const { "content-length": length, "content-encoding": encoding } = request.headers;
           if (encoding !== undefined && encoding !== "identity")

@@ -1,5 +1,6 @@
 // Shows the API, the dashboard's stream and its files over real sockets, against a core that says fixed things.
 import { request } from "node:http";
+import { connect } from "node:net";
 import type { IncomingMessage } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -12,6 +13,7 @@ import type { AgentView } from "../core/agent-view.ts";
 import { folderAssets } from "./assets.ts";
 import type { CentralChange, CentralReader, ResetOutcome, WindowQuery } from "./central-reader.ts";
 import { FRAME_INTERVAL_MS } from "./event-stream.ts";
+import { describedFetch as fetch } from "./described-fetch.test-support.ts";
 import { OPENAPI } from "./openapi.ts";
 import type { AlarmView } from "../core/alarm-view.ts";
 import { evidencePage } from "../core/evidence-query.ts";
@@ -19,6 +21,7 @@ import type { EvidenceQuery } from "../core/evidence-query.ts";
 import type { EvidenceView } from "../core/evidence-view.ts";
 import type { SeriesPage, SeriesQuery } from "../history/series-page.ts";
 import type { SeriesRefusal } from "../history/series-reader.ts";
+import { REQUESTS_PER_CLIENT_MAX } from "./requests-in-work.ts";
 import { ApiServer } from "./server.ts";
 
 const SERIES: SeriesPage = {
@@ -33,6 +36,7 @@ const SERIES: SeriesPage = {
 };
 
 const LATE = {
+  number: 7,
   window: "w",
   group: {},
   startMs: 0,
@@ -43,6 +47,18 @@ const LATE = {
   agent: "alpha-1",
   atMs: 65_000,
 };
+
+/** Newest first. */
+const QUARANTINE = [3, 2, 1].map((number) => ({
+  number,
+  atMs: 5,
+  agent: "alpha-1",
+  topic: "batch",
+  reason: "oversized" as const,
+  detail: "too large",
+  byteCount: 9,
+  head: "AA==",
+}));
 
 class FixedReader implements CentralReader {
   readonly queries: WindowQuery[] = [];
@@ -56,11 +72,12 @@ class FixedReader implements CentralReader {
   isReady = true;
   #listeners = new Set<(change: CentralChange) => void>();
 
+  agentList: AgentView[] = [AGENT];
   agents(): AgentView[] {
-    return [AGENT];
+    return this.agentList;
   }
   alarms(): AlarmView[] {
-    return [ALARM];
+    return this.alarmList;
   }
   ledger() {
     return new Map();
@@ -98,8 +115,8 @@ class FixedReader implements CentralReader {
   recentWindows() {
     return [window(1)];
   }
-  async quarantine() {
-    return [];
+  async quarantine(limit: number, before: number | null = null) {
+    return QUARANTINE.filter(({ number }) => before === null || number < before).slice(0, limit);
   }
   evidence(query: EvidenceQuery) {
     return evidencePage(EVIDENCE, query);
@@ -114,6 +131,7 @@ class FixedReader implements CentralReader {
   late(limit: number) {
     return limit > 0 ? [LATE] : [];
   }
+  alarmList: AlarmView[] = [ALARM];
   async retire(site: string) {
     this.retired.push(site);
     return site === "alpha" ? 1 : 0;
@@ -385,6 +403,9 @@ test("what is wrong with a request is a problem with a code", async () => {
     ["/api/v1/series?metric=t&from=0&step=soon", 400, "bad_request"],
     ["/api/v1/series?metric=t&from=0&maxPoints=100001", 400, "bad_request"],
     ["/api/v1/series?metric=t&metric=u&from=0", 400, "bad_request"],
+    ["/api/v1/agents?limit=10001", 400, "bad_request"],
+    ["/api/v1/agents?cursor=x", 400, "bad_request"],
+    ["/api/v1/quarantine?cursor=x", 400, "bad_request"],
     ["/api/v1/nothing", 404, "not_found"],
     ["/../../etc/passwd", 404, "not_found"],
   ] as const) {
@@ -437,11 +458,11 @@ test("an alarm is reset by the own page and by programs, and the answer says wha
   }
 });
 
-test("where control is off no alarm is reset, and the page is told so", async () => {
+test("where control is off no page resets an alarm, and the page is told so", async () => {
   const { url, reader } = await listen(undefined, systemClock, false);
   const response = await fetch(`${url}/api/v1/alarms/reset`, {
     method: "POST",
-    headers: { "content-type": "application/json" },
+    headers: { "content-type": "application/json", origin: url },
     body: JSON.stringify({ agent: "alpha-1", id: "a" }),
   });
   expect([response.status, await codeOf(response)]).toEqual([403, "control_off"]);
@@ -693,4 +714,154 @@ test("an alarm by its id, whatever is in it, with its evidence", async () => {
   expect(await answer.json()).toEqual({ alarms: [ALARM], evidence: [EVIDENCE[1]] });
   expect((await fetch(`${url}/api/v1/alarms/${encodeURIComponent(ALARM.id)}?agent=beta-1`)).status).toBe(404);
   expect(await codeOf(await fetch(`${url}/api/v1/alarms/other`))).toBe("unknown_alarm");
+});
+
+test("lists come page by page: what comes and goes between two pages neither doubles nor hides another", async () => {
+  const { url, reader } = await listen();
+  const ask = async (path: string): Promise<{ ids: unknown[]; cursor: string | null }> => {
+    const { cursor, ...lists } = JSON.parse(await (await fetch(`${url}/api/v1/${path}`)).text());
+    const [items] = Object.values<Record<string, unknown>[]>(lists);
+    return {
+      ids: (items ?? []).map((item) => item["id"] ?? item["number"] ?? item["agent"] ?? item["site"]),
+      cursor,
+    };
+  };
+  const alarm = (id: string, timeMs: number, isActive: boolean) => ({ ...ALARM, id, timeMs, isActive });
+  reader.alarmList = [alarm("c", 1, false), alarm("a", 2, true), alarm("d", 9, false), alarm("b", 1, true)];
+  const first = await ask("alarms?limit=2");
+  expect(first.ids).toEqual(["a", "b"]);
+  reader.alarmList = [...reader.alarmList.filter(({ id }) => id !== "b"), alarm("new", 5, true)];
+  const second = await ask(`alarms?limit=2&cursor=${first.cursor}`);
+  expect(second).toEqual({ ids: ["d", "c"], cursor: null });
+  reader.agentList = ["b", "a", "c"].map((agent) => ({
+    ...AGENT,
+    agent,
+    site: agent === "a" ? "one" : "two",
+  }));
+  const agents = await ask("agents?limit=2");
+  expect(agents.ids).toEqual(["a", "b"]);
+  expect(await ask(`agents?limit=2&cursor=${agents.cursor}`)).toEqual({ ids: ["c"], cursor: null });
+  expect((await ask("agents?site=two")).ids).toEqual(["b", "c"]);
+  expect(await ask("sites?limit=1")).toMatchObject({ ids: ["one"], cursor: expect.any(String) });
+  const bad = await ask("quarantine?limit=2");
+  expect(bad).toEqual({ ids: [3, 2], cursor: "2" });
+  expect(await ask(`quarantine?limit=2&cursor=${bad.cursor}`)).toEqual({ ids: [1], cursor: null });
+  expect((await ask("late")).ids).toEqual([7]);
+  expect((await ask("windows/latest?limit=1")).cursor).toBeNull();
+});
+
+test("a site is as complete as the least complete of its agents; pipelines say who runs which", async () => {
+  const { url, reader } = await listen();
+  const agent = (name: string, changed: Partial<AgentView>) => ({ ...AGENT, agent: name, ...changed });
+  const status = { pipelineVersion: "0123", pipelineSource: "central", pipelineRefused: "" };
+  reader.agentList = [
+    agent("a", { watermarkMs: 500, status }),
+    agent("b", { watermarkMs: 300, isIdle: true, status }),
+    agent("c", { watermarkMs: 400, state: "silent" }),
+    agent("d", { state: "retired" }),
+    agent("e", { site: "beta" }),
+  ];
+  expect(await (await fetch(`${url}/api/v1/sites`)).json()).toEqual({
+    sites: [
+      {
+        site: "alpha",
+        agents: ["a", "b", "c", "d"],
+        states: { connected: 2, silent: 1, never_seen: 0, retired: 1 },
+        watermarkMs: 400,
+        activeAlarms: 1,
+      },
+      {
+        site: "beta",
+        agents: ["e"],
+        states: { connected: 1, silent: 0, never_seen: 0, retired: 0 },
+        watermarkMs: null,
+        activeAlarms: 0,
+      },
+    ],
+    cursor: null,
+  });
+  expect(await (await fetch(`${url}/api/v1/pipelines`)).json()).toMatchObject({
+    pipelines: [
+      { version: "0123", agents: [{ agent: "a", source: "central" }, { agent: "b" }] },
+      { version: "", agents: [{ agent: "c" }, { agent: "e", source: "" }] },
+    ],
+  });
+});
+
+test("what has not changed since it was asked for is not sent again", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "millrace-assets-"));
+  writeFileSync(join(folder, "index.html"), "<!doctype html>");
+  const { url, reader } = await listen(folderAssets(folder));
+  for (const path of ["/api/v1/agents", "/", `/api/v1/evidence/${"1".repeat(32)}`]) {
+    const first = await fetch(url + path);
+    const tag = first.headers.get("etag") ?? "";
+    expect([path, first.status, tag]).toEqual([path, 200, expect.stringMatching(/^".{10,}"$/)]);
+    const again = await fetch(url + path, { headers: { "if-none-match": `"other", W/${tag}` } });
+    expect([path, again.status, await again.text()]).toEqual([path, 304, ""]);
+    expect(again.headers.get("etag")).toBe(tag);
+  }
+  const tag = (await fetch(`${url}/api/v1/agents`)).headers.get("etag") ?? "";
+  reader.agentList = [{ ...AGENT, lastSeenMs: 2 }];
+  expect((await fetch(`${url}/api/v1/agents`, { headers: { "if-none-match": tag } })).status).toBe(200);
+});
+
+test("a method that a path does not take, a body of another type and a request that is none are problems too", async () => {
+  const { url, server, reader } = await listen();
+  for (const [method, path, allow] of [
+    ["DELETE", "/api/v1/agents", "GET, HEAD"],
+    ["GET", "/api/v1/sites/alpha/retire", "POST"],
+    ["PUT", "/api/v1/pipeline", "GET, HEAD, POST"],
+    ["HEAD", "/api/v1/stream", "GET"],
+  ] as const) {
+    const response = await fetch(url + path, { method });
+    expect([method, path, response.status, response.headers.get("allow")]).toEqual([
+      method,
+      path,
+      405,
+      allow,
+    ]);
+  }
+  const typed = await fetch(`${url}/api/v1/alarms/reset`, {
+    method: "POST",
+    headers: { "content-type": "text/html" },
+    body: "<p>",
+  });
+  expect([typed.status, await codeOf(typed)]).toEqual([415, "unsupported"]);
+  const large = await fetch(`${url}/api/v1/alarms/reset`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ agent: "x".repeat(70_000), id: "y" }),
+  });
+  expect([large.status, await codeOf(large)]).toEqual([413, "too_large"]);
+  const answer = await new Promise<string>((resolve) => {
+    let text = "";
+    const socket = connect(server.port, "127.0.0.1", () => socket.write("NONSENSE\r\n\r\n"));
+    socket.on("data", (chunk) => (text += String(chunk)));
+    socket.on("close", () => resolve(text));
+  });
+  expect(answer).toMatch(/^HTTP\/1\.1 400 [^]*application\/problem\+json[^]*"code":"bad_request"/);
+  expect(reader.resets).toEqual([]);
+});
+
+test("one client's requests that wait for their answers are bounded: the next is told when to come again", async () => {
+  const { url, reader } = await listen();
+  const { promise, resolve } = Promise.withResolvers<[]>();
+  let asked = 0;
+  const { promise: allAsked, resolve: onAll } = Promise.withResolvers<void>();
+  reader.quarantine = () => {
+    asked += 1;
+    if (asked === REQUESTS_PER_CLIENT_MAX) onAll();
+    return promise;
+  };
+  const waiting = Array.from({ length: REQUESTS_PER_CLIENT_MAX }, () => fetch(`${url}/api/v1/quarantine`));
+  await allAsked;
+  const refused = await fetch(`${url}/api/v1/agents`);
+  expect([refused.status, await codeOf(refused), refused.headers.get("retry-after")]).toEqual([
+    429,
+    "too_many_requests",
+    "1",
+  ]);
+  resolve([]);
+  for (const answer of await Promise.all(waiting)) expect(answer.status).toBe(200);
+  expect((await fetch(`${url}/api/v1/agents`)).status).toBe(200);
 });

@@ -1,20 +1,29 @@
 import { hostRefusal, isOwnOrigin, MillraceError, reasonOf } from "@millrace/runtime";
 import type { Clock, Logger, Metrics } from "@millrace/runtime";
+import { labelsKey } from "@millrace/stream";
 import { Readable } from "node:stream";
 import Fastify from "fastify";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
-import type { Assets } from "./assets.ts";
+import type { Asset, Assets } from "./assets.ts";
 import { isFromOwnMachine } from "./own-machine.ts";
 import type { CentralReader, ResetOutcome } from "./central-reader.ts";
 import type { SinkView } from "../sinks/sink-view.ts";
 import { EventStream } from "./event-stream.ts";
+import { etag, isMatch } from "./etag.ts";
+import { LIST_LIMIT_MAX, listPage } from "./list-page.ts";
 import { OPENAPI } from "./openapi.ts";
+import { OPERATIONS } from "./operations.ts";
+import { pipelineUses } from "./pipeline-uses.ts";
 import { ANY_EVIDENCE, parseEvidenceQuery } from "./evidence-query.ts";
 import { problem, ProblemError } from "./problem.ts";
 import type { Problem } from "./problem.ts";
 import { addRecordRoutes } from "./record-routes.ts";
 import type { RecordTarget } from "./record-routes.ts";
 import { cursorText, parseSeriesQuery } from "./series-query.ts";
+import { RequestsInWork } from "./requests-in-work.ts";
+import { RouteMethods } from "./route-methods.ts";
+import { siteViews } from "./site-views.ts";
+import { answerUnreadable } from "./unreadable-request.ts";
 import { parseLimit, parseQuery, parseWindowQuery } from "./window-query.ts";
 
 export interface ApiServerOptions {
@@ -39,8 +48,11 @@ export interface ApiServerOptions {
 const REQUEST_BYTES_MAX = 65_536;
 /** A pipeline's text as JSON. */
 const PIPELINE_REQUEST_BYTES_MAX = 2 * 1024 * 1024;
-const LIST_LIMIT_MAX = 10_000;
 const ALARM_ID_LENGTH_MAX = 1_024;
+const CONNECTIONS_MAX = 2_000;
+/** For all of a request to come. */
+const REQUEST_TIMEOUT_MS = 60_000;
+const RETRY_AFTER_S = 1;
 
 /** No page of another origin may frame, script or style the dashboard. */
 export const SECURITY_HEADERS = {
@@ -55,7 +67,9 @@ export const SECURITY_HEADERS = {
 export class ApiServer {
   readonly #app: FastifyInstance;
   readonly #stream: EventStream;
-  readonly #routes: string[] = [];
+  readonly #routes = new Set<string>();
+  readonly #methods = new RouteMethods();
+  readonly #inWork = new RequestsInWork();
   /** One at a time: each holds the store as it was at its beginning. */
   #isBackingUp = false;
 
@@ -65,6 +79,8 @@ export class ApiServer {
       logger: false,
       forceCloseConnections: true,
       bodyLimit: REQUEST_BYTES_MAX,
+      requestTimeout: REQUEST_TIMEOUT_MS,
+      clientErrorHandler: answerUnreadable,
       // The id of an alarm names its rule and labels.
       routerOptions: { maxParamLength: 2_048 },
       // What no route is even looked for: a path that cannot be decoded.
@@ -72,7 +88,9 @@ export class ApiServer {
         sendProblem(reply.headers(SECURITY_HEADERS), problem("bad_request", reasonOf(error)));
       },
     });
+    this.#app.server.maxConnections = CONNECTIONS_MAX;
     this.#stream = new EventStream(options);
+    this.#addHooks(options);
     this.#addRoutes(options);
   }
 
@@ -100,7 +118,7 @@ export class ApiServer {
 
   /** Every route, as `METHOD /path/{parameter}`. */
   get routes(): readonly string[] {
-    return this.#routes;
+    return [...this.#routes];
   }
 
   get stream(): EventStream {
@@ -112,45 +130,106 @@ export class ApiServer {
     await this.#app.close();
   }
 
-  #addRoutes(options: ApiServerOptions): void {
+  #addHooks(options: ApiServerOptions): void {
     const app = this.#app;
-    const { reader, log, metrics } = options;
     app.addHook("onRoute", ({ method, url }) => {
-      if (method !== "HEAD" && url !== "*")
-        this.#routes.push(`${String(method)} ${url.replaceAll(/:(\w+)/g, "{$1}")}`);
+      if (url === "*") return;
+      const path = url.replaceAll(/:(\w+)/g, "{$1}");
+      this.#methods.add(String(method), path);
+      if (method !== "HEAD") this.#routes.add(`${String(method)} ${path}`);
     });
-    app.addHook("onRequest", async ({ headers }, reply) => {
+    app.addHook("onRequest", async (request, reply) => {
+      const { headers, routeOptions } = request;
       reply.headers(SECURITY_HEADERS);
       const refusal = hostRefusal(headers.host, [options.host, ...options.allowedHosts]);
       if (refusal !== null) throw new ProblemError("unknown_host", refusal);
+      // Streams have a bound of their own.
+      if (routeOptions.url !== "/api/v1/stream") this.#begin(request, reply);
+      // What is no route of the API are the dashboard's files, which hold nothing of anybody's.
+      if (routeOptions.url !== undefined) requireRight(request, options.isControlAllowed);
+    });
+    app.addHook("onSend", async (request, reply, body) => {
+      if (request.method !== "GET" || reply.statusCode !== 200) return body;
+      if (typeof body !== "string" && !(body instanceof Uint8Array)) return body;
+      const tag = etag(body);
+      reply.header("etag", tag);
+      if (!isMatch(request.headers["if-none-match"], tag)) return body;
+      reply.code(304).removeHeader("content-type").removeHeader("content-length");
+      return "";
     });
     app.setErrorHandler((error, _request, reply) => {
       if (error instanceof ProblemError) return sendProblem(reply, error.problem);
       const status = error instanceof Error && "statusCode" in error ? Number(error.statusCode) : 500;
       if (status === 413) return sendProblem(reply, problem("too_large", reasonOf(error)));
+      if (status === 415) return sendProblem(reply, problem("unsupported", reasonOf(error)));
       if (status >= 400 && status < 500)
         return sendProblem(reply, { ...problem("bad_request", reasonOf(error)), status });
-      log.error("cannot answer a request", { reason: reasonOf(error) });
+      options.log.error("cannot answer a request", { reason: reasonOf(error) });
       return sendProblem(reply, problem("internal", "the log says more"));
     });
+    app.setNotFoundHandler((request, reply) => {
+      const path = pathOf(request);
+      const methods = this.#methods.of(path);
+      const file =
+        methods.length === 0 ? options.assets.get(path === "/" ? "index.html" : path.slice(1)) : undefined;
+      if (file !== undefined && request.method === "GET") return sendAsset(file, reply);
+      const allowed = file === undefined ? methods : ["GET"];
+      if (allowed.length > 0) {
+        reply.header("allow", allowed.join(", "));
+        return sendProblem(reply, problem("method_not_allowed", `${path} takes ${allowed.join(", ")}`));
+      }
+      const detail =
+        path === "/" ? "the dashboard is not built; the API is under /api/v1" : `${request.method} ${path}`;
+      return sendProblem(reply, problem("not_found", detail));
+    });
+  }
+
+  #begin(request: FastifyRequest, reply: FastifyReply): void {
+    const done = this.#inWork.begin(request.ip);
+    if (done === undefined) {
+      reply.header("retry-after", RETRY_AFTER_S);
+      throw new ProblemError("too_many_requests", "too many requests wait for their answer; come again");
+    }
+    reply.raw.once("close", done);
+  }
+
+  #addRoutes(options: ApiServerOptions): void {
+    const app = this.#app;
+    const { reader, log, metrics } = options;
     app.get("/api/v1/windows", async (request, reply) => {
       const query = parseWindowQuery(request.query);
       requireWindow(reader, query.window);
-      return noStore(reply).send(await reader.windows(query));
+      return fresh(reply).send(await reader.windows(query));
     });
     app.get("/api/v1/series", async (request, reply) => {
       const page = await reader.series(parseSeriesQuery(request.query, options.clock.nowMs()));
       if ("reason" in page) throw new ProblemError(page.reason, page.detail);
-      return noStore(reply).send({ ...page, cursor: cursorText(page.cursor) });
+      return fresh(reply).send({ ...page, cursor: cursorText(page.cursor) });
     });
     app.get("/api/v1/windows/latest", async (request, reply) => {
-      const window = parseQuery(request.query).get("window") ?? null;
+      const query = parseQuery(request.query);
+      const window = query.get("window") ?? null;
       if (window !== null) requireWindow(reader, window);
-      return noStore(reply).send({ windows: await reader.latestWindows(window) });
+      const latest = await reader.latestWindows(window);
+      const { items, cursor } = listPage(latest, query, {
+        keyOf: (each) => [each.window, labelsKey(each.group)],
+        limitDefault: LIST_LIMIT_MAX,
+      });
+      return fresh(reply).send({ windows: items, cursor });
     });
     app.get("/api/v1/alarms", async (request, reply) => {
-      const limit = parseLimit(parseQuery(request.query).get("limit"), 1_000, LIST_LIMIT_MAX);
-      return noStore(reply).send({ alarms: reader.alarms().slice(0, limit) });
+      const { items, cursor } = listPage(reader.alarms(), parseQuery(request.query), {
+        // Active first, then the latest.
+        keyOf: ({ isActive, timeMs, receivedAtMs, agent, id }) => [
+          isActive ? 0 : 1,
+          -timeMs,
+          -receivedAtMs,
+          agent,
+          id,
+        ],
+        limitDefault: 1_000,
+      });
+      return fresh(reply).send({ alarms: items, cursor });
     });
     app.get<{ Params: { id: string } }>("/api/v1/alarms/:id", async (request, reply) => {
       const agent = parseQuery(request.query).get("agent") ?? null;
@@ -160,10 +239,10 @@ export class ApiServer {
         .filter((each) => each.id === id && (agent === null || each.agent === agent));
       if (alarms.length === 0) throw new ProblemError("unknown_alarm", `no alarm ${id} is known`);
       const query = { ...ANY_EVIDENCE, agent, alarm: id, limit: LIST_LIMIT_MAX };
-      return noStore(reply).send({ alarms, evidence: reader.evidence(query).evidence });
+      return fresh(reply).send({ alarms, evidence: reader.evidence(query).evidence });
     });
     app.get("/api/v1/evidence", async (request, reply) =>
-      noStore(reply).send(reader.evidence(parseEvidenceQuery(request.query))),
+      fresh(reply).send(reader.evidence(parseEvidenceQuery(request.query))),
     );
     app.get<{ Params: { id: string } }>("/api/v1/evidence/:id", async (request, reply) => {
       const view = reader.evidenceOf(request.params.id);
@@ -172,8 +251,11 @@ export class ApiServer {
         const detail = `${view.partsHeld} of ${view.parts} parts are here; it is ${view.state}`;
         throw new ProblemError("evidence_incomplete", detail);
       }
+      const tag = `"${view.sha256}"`;
+      reply.header("etag", tag);
+      if (isMatch(request.headers["if-none-match"], tag)) return fresh(reply).code(304).send();
       // Whatever a machine sent: a browser saves it and never runs it under this origin.
-      return noStore(reply)
+      return fresh(reply)
         .header("content-type", view.contentType)
         .header("content-length", view.bytes)
         .header(
@@ -181,35 +263,56 @@ export class ApiServer {
           `attachment; filename="${view.name.replaceAll(/[^\w.-]/g, "_")}-${view.id}"`,
         )
         .header("content-security-policy", "sandbox")
-        .header("etag", `"${view.sha256}"`)
         .send(Readable.from(reader.evidenceBytes(view), { objectMode: false }));
     });
-    app.get("/api/v1/agents", async (_request, reply) => noStore(reply).send({ agents: reader.agents() }));
+    app.get("/api/v1/agents", async (request, reply) => {
+      const query = parseQuery(request.query);
+      const site = query.get("site");
+      const agents = reader.agents().filter((each) => site === undefined || each.site === site);
+      const { items, cursor } = listPage(agents, query, {
+        keyOf: ({ agent }) => [agent],
+        limitDefault: LIST_LIMIT_MAX,
+      });
+      return fresh(reply).send({ agents: items, cursor });
+    });
+    app.get("/api/v1/sites", async (request, reply) => {
+      const { items, cursor } = listPage(
+        siteViews(reader.agents(), reader.alarms()),
+        parseQuery(request.query),
+        {
+          keyOf: ({ site }) => [site],
+          limitDefault: 1_000,
+        },
+      );
+      return fresh(reply).send({ sites: items, cursor });
+    });
+    app.get("/api/v1/pipelines", async (_request, reply) =>
+      fresh(reply).send({ pipelines: pipelineUses(reader.agents()) }),
+    );
     app.get("/api/v1/ledger", async (_request, reply) => {
       const records = options.records.recordStreams().map(({ stream, totals }) => [stream, totals] as const);
-      return noStore(reply).send({
+      return fresh(reply).send({
         sum: reader.ledgerSum(),
         agents: Object.fromEntries(reader.ledger()),
         records: Object.fromEntries(records),
       });
     });
-    app.get("/api/v1/sinks", async (_request, reply) => noStore(reply).send({ sinks: options.sinks() }));
-    addRecordRoutes(app, options.records, (request) => {
-      requireOwnOrigin(request);
-      requireControl(request, options.isControlAllowed);
-    });
-    app.get("/api/v1/pipeline", async (_request, reply) => noStore(reply).send(reader.pipeline()));
+    app.get("/api/v1/sinks", async (_request, reply) => fresh(reply).send({ sinks: options.sinks() }));
+    addRecordRoutes(app, options.records);
+    app.get("/api/v1/pipeline", async (_request, reply) => fresh(reply).send(reader.pipeline()));
     app.get("/api/v1/quarantine", async (request, reply) => {
-      const limit = parseLimit(parseQuery(request.query).get("limit"), 100, LIST_LIMIT_MAX);
-      return noStore(reply).send({ entries: await reader.quarantine(limit) });
+      const query = parseQuery(request.query);
+      const limit = parseLimit(query.get("limit"), 100, LIST_LIMIT_MAX);
+      const entries = await reader.quarantine(limit, parseNumberCursor(query.get("cursor")));
+      return fresh(reply).send({ entries, cursor: numberCursor(entries, limit) });
     });
     app.get("/api/v1/late", async (request, reply) => {
-      const limit = parseLimit(parseQuery(request.query).get("limit"), 100, LIST_LIMIT_MAX);
-      return noStore(reply).send({ entries: reader.late(limit) });
+      const query = parseQuery(request.query);
+      const limit = parseLimit(query.get("limit"), 100, LIST_LIMIT_MAX);
+      const entries = reader.late(limit, parseNumberCursor(query.get("cursor")));
+      return fresh(reply).send({ entries, cursor: numberCursor(entries, limit) });
     });
     app.post<{ Params: { site: string } }>("/api/v1/sites/:site/retire", async (request, reply) => {
-      requireOwnOrigin(request);
-      requireControl(request, options.isControlAllowed);
       const { site } = request.params;
       const count = await reader.retire(site);
       if (count === 0)
@@ -219,9 +322,7 @@ export class ApiServer {
         );
       return noStore(reply).send({ site, agentsRetired: count });
     });
-    app.post("/api/v1/backup", async (request, reply) => {
-      requireOwnOrigin(request);
-      requireControl(request, options.isControlAllowed);
+    app.post("/api/v1/backup", async (_request, reply) => {
       if (this.#isBackingUp) throw new ProblemError("backup_runs", "wait until it is done");
       this.#isBackingUp = true;
       const bytes = Readable.from(reader.backup(), { objectMode: false });
@@ -230,8 +331,6 @@ export class ApiServer {
       return noStore(reply).header("content-type", "application/octet-stream").send(bytes);
     });
     app.post("/api/v1/alarms/reset", async (request, reply) => {
-      requireOwnOrigin(request);
-      if (!options.isControlAllowed) throw new ProblemError("control_off", CONTROL_OFF);
       const { agent, id } = parseReset(request.body);
       const by = request.headers.origin === undefined ? "API" : "page";
       const outcome = await reader.resetAlarm(agent, id, by);
@@ -240,8 +339,6 @@ export class ApiServer {
       return noStore(reply).send({ agent, id });
     });
     app.post("/api/v1/pipeline", { bodyLimit: PIPELINE_REQUEST_BYTES_MAX }, async (request, reply) => {
-      requireOwnOrigin(request);
-      requireControl(request, options.isControlAllowed);
       const { text, wanted } = parsePush(request.body);
       const agents = reader.agents().filter(({ state }) => state !== "retired");
       const targets = agents.filter(({ agent, site }) => agent === wanted.agent || site === wanted.site);
@@ -259,15 +356,14 @@ export class ApiServer {
       log.info("a pipeline was pushed", { ...pushed });
       return noStore(reply).send(pushed);
     });
-    app.get("/api/v1/stream", (_request, reply) => {
+    // A HEAD of it would be one more client that never ends.
+    app.get("/api/v1/stream", { exposeHeadRoute: false }, async (_request, reply) => {
+      if (this.#stream.isFull)
+        throw new ProblemError("too_many_clients", "close other dashboards and try again");
       reply.hijack();
-      if (this.#stream.add(reply.raw, SECURITY_HEADERS)) return;
-      const full = problem("too_many_clients", "close other dashboards and try again");
-      reply.raw
-        .writeHead(full.status, { "content-type": "application/problem+json" })
-        .end(JSON.stringify(full));
+      this.#stream.add(reply.raw, SECURITY_HEADERS);
     });
-    app.get("/api/v1/openapi.json", async (_request, reply) => noStore(reply).send(OPENAPI));
+    app.get("/api/v1/openapi.json", async (_request, reply) => fresh(reply).send(OPENAPI));
     app.get("/metrics", async (_request, reply) => {
       options.refreshMetrics();
       const { contentType, text } = await metrics.exposition();
@@ -285,7 +381,6 @@ export class ApiServer {
         .code(isReady ? 200 : 503)
         .send({ isReady, reason });
     });
-    app.setNotFoundHandler((request, reply) => sendAsset(options.assets, request, reply));
   }
 }
 
@@ -320,11 +415,34 @@ function resetProblem(outcome: Exclude<ResetOutcome, "done">, agent: string): Pr
   }
 }
 
-/** Everyone where control is allowed; else who asks from this machine. */
-function requireControl(request: FastifyRequest, isControlAllowed: boolean): void {
+/** Whether the route may be asked by whoever asks: what changes something, where control is allowed or from this machine. */
+function requireRight(request: FastifyRequest, isControlAllowed: boolean): void {
+  const { headers, method, routeOptions } = request;
+  const route = `${method === "HEAD" ? "GET" : method} ${(routeOptions.url ?? "").replaceAll(/:(\w+)/g, "{$1}")}`;
+  const right = OPERATIONS[route]?.right ?? "operate";
+  if (right !== "operate") return;
+  // A page of another origin must not change anything here through its visitor's browser.
+  const { origin, host } = headers;
+  if (!isOwnOrigin(origin, host)) throw new ProblemError("foreign_origin", `origin ${origin} may only read`);
   const { remoteAddress, localAddress } = request.socket;
-  if (isControlAllowed || isFromOwnMachine({ remoteAddress, localAddress, headers: request.headers })) return;
+  if (isControlAllowed || isFromOwnMachine({ remoteAddress, localAddress, headers })) return;
   throw new ProblemError("control_off", CONTROL_OFF);
+}
+
+/** Of a list whose entries are numbered, the newest first. */
+function parseNumberCursor(text: string | undefined): number | null {
+  if (text === undefined || text === "") return null;
+  if (!/^\d{1,15}$/.test(text))
+    throw new ProblemError(
+      "bad_request",
+      `cursor=${text.slice(0, 100)} is not the cursor of a page of this list`,
+    );
+  return Number(text);
+}
+
+function numberCursor(entries: readonly { readonly number: number }[], limit: number): string | null {
+  const last = entries.length < limit ? undefined : entries.at(-1);
+  return last === undefined ? null : String(last.number);
 }
 
 function parsePush(body: unknown): {
@@ -350,6 +468,11 @@ function parseReset(body: unknown): { readonly agent: string; readonly id: strin
   throw new ProblemError("bad_request", 'expected { "agent": "…", "id": "…" }, as /api/v1/alarms has them');
 }
 
+/** To be asked for each time; who has it already is told so. */
+function fresh(reply: FastifyReply): FastifyReply {
+  return reply.header("cache-control", "private, no-cache");
+}
+
 function noStore(reply: FastifyReply): FastifyReply {
   return reply.header("cache-control", "no-store");
 }
@@ -361,27 +484,17 @@ function sendProblem(reply: FastifyReply, body: Problem): FastifyReply {
     .send(JSON.stringify(body));
 }
 
-function sendAsset(assets: Assets, request: FastifyRequest, reply: FastifyReply): FastifyReply {
-  const path = request.url.split("?", 1)[0].slice(1);
-  const file = request.method === "GET" ? assets.get(path === "" ? "index.html" : path) : undefined;
-  if (file !== undefined) {
-    const caching = file.isImmutable ? "public, max-age=31536000, immutable" : "no-cache";
-    return reply.header("cache-control", caching).header("content-type", file.contentType).send(file.body);
-  }
-  const detail =
-    path === "" ? "the dashboard is not built; the API is under /api/v1" : `${request.method} /${path}`;
-  return sendProblem(reply, problem("not_found", detail));
+function sendAsset(file: Asset, reply: FastifyReply): FastifyReply {
+  const caching = file.isImmutable ? "public, max-age=31536000, immutable" : "no-cache";
+  return reply.header("cache-control", caching).header("content-type", file.contentType).send(file.body);
+}
+
+function pathOf(request: FastifyRequest): string {
+  return request.url.split("?", 1)[0] ?? "/";
 }
 
 function requireWindow(reader: CentralReader, name: string): void {
   const names = reader.pipeline().windows.map((window) => window.name);
   if (!names.includes(name))
     throw new ProblemError("unknown_window", `${name} is not one of: ${names.join(", ")}`);
-}
-
-/** A page of another origin must not change anything here through its visitor's browser. */
-function requireOwnOrigin(request: FastifyRequest): void {
-  const { origin, host } = request.headers;
-  if (isOwnOrigin(origin, host)) return;
-  throw new ProblemError("foreign_origin", `origin ${origin} may only read`);
 }

@@ -1,0 +1,367 @@
+import type { AlarmEvent, ToldMaintenance } from "@millrace/wire";
+import type { Completeness, WindowResult } from "@millrace/stream";
+import { z } from "zod";
+import type { AgentView } from "../core/agent-view.ts";
+import type { AlarmView } from "../core/alarm-view.ts";
+import type { LedgerTotals } from "../core/central-ledger.ts";
+import type { EvidenceView } from "../core/evidence-view.ts";
+import type { LateEntry } from "../core/late-book.ts";
+import type { QuarantineEntry } from "../core/quarantine.ts";
+import type { RecordStreamView } from "../records/record-stream-view.ts";
+import type { RecordTotals } from "../records/record-totals.ts";
+import type { SinkView } from "../sinks/sink-view.ts";
+import type { LedgerSum, PipelinePush, PipelineView } from "./central-reader.ts";
+import type { RecordMetricView } from "./record-metric-view.ts";
+import type { PipelineUse } from "./pipeline-uses.ts";
+import type { Problem } from "./problem.ts";
+import type { SiteView } from "./site-views.ts";
+
+const ms = z.int();
+const count = z.int().min(0);
+const text = z.string();
+const texts = z.array(text);
+const labels = z.record(text, text);
+const path = z.array(z.union([text, z.number()]));
+const cursor = text.nullable().describe("Where the next page begins; null at the end.");
+
+const completeness = z.strictObject({
+  agentsExpected: count,
+  agentsReporting: count,
+  agentsMissing: texts,
+  agentsWithLoss: texts.optional(),
+  agentsCoarse: texts.optional(),
+  sitesExpected: count,
+  sitesReporting: count,
+  sitesMissing: texts,
+}) satisfies z.ZodType<Completeness>;
+
+const windowResult = z.strictObject({
+  window: text,
+  metric: text,
+  group: labels,
+  startMs: ms,
+  endMs: ms,
+  revision: count.describe("A greater one replaces a smaller one."),
+  state: z.enum(["provisional", "complete", "final"]),
+  values: z.record(text, z.number()).describe("By the names that the metric's accumulators give."),
+  top: z
+    .array(z.strictObject({ input: z.union([text, z.number()]), count: z.number(), errorMax: z.number() }))
+    .optional(),
+  mergedIntoMs: ms.optional(),
+  beside: z.strictObject({ uncertain: count, bad: count, undeduplicated: count }),
+  completeness,
+  updatedAtMs: ms,
+  isOutdated: z.literal(true).optional(),
+  computedAtMs: ms.optional(),
+}) satisfies z.ZodType<WindowResult>;
+
+const maintenance = z.strictObject({
+  labels,
+  sinceMs: ms,
+  untilMs: ms,
+  by: text,
+}) satisfies z.ZodType<ToldMaintenance>;
+
+const agent = z.strictObject({
+  agent: text,
+  site: text,
+  state: z.enum(["connected", "silent", "never_seen", "retired"]),
+  lastSeenMs: ms.nullable(),
+  watermarkMs: ms.nullable().describe("Its data is complete up to here."),
+  isIdle: z.boolean(),
+  clockOffsetMs: z.number().nullable(),
+  pending: z.array(z.strictObject({ startMs: ms, endMs: ms })),
+  agentRejected: z.number().optional(),
+  maintenance: z.array(maintenance).optional(),
+  evidence: count.optional(),
+  status: z.record(text, z.union([z.number(), text, z.boolean()])),
+}) satisfies z.ZodType<AgentView>;
+
+const alarm = z.strictObject({
+  agent: text,
+  site: text,
+  receivedAtMs: ms,
+  id: text,
+  step: count,
+  rule: text,
+  metric: text,
+  labels,
+  severity: z.number(),
+  isActive: z.boolean(),
+  isLatched: z.boolean(),
+  isHistorical: z.boolean(),
+  activeAtMs: ms,
+  clearedAtMs: ms.nullable(),
+  timeMs: ms,
+  value: z.number(),
+  limit: z.number(),
+  action: z.enum(["none", "dry_run", "commanded", "confirmed", "retrying", "unconfirmed"]),
+  command: z
+    .strictObject({
+      id: text,
+      topic: text,
+      payload: text,
+      attempt: count,
+      commandedAtMs: ms,
+      confirmedAtMs: ms.nullable(),
+      latencyMs: z.number(),
+    })
+    .nullable(),
+  message: text,
+  level: text.optional(),
+  unit: text.optional(),
+  isSuppressed: z.literal(true).optional(),
+  heldBack: text.optional(),
+  endReason: text.optional(),
+  by: text.optional(),
+}) satisfies z.ZodType<AlarmView> & z.ZodType<AlarmEvent>;
+
+const evidence = z.strictObject({
+  id: text,
+  kind: z.enum(["payload", "recording"]),
+  name: text,
+  labels,
+  startMs: ms,
+  endMs: ms,
+  contentType: text,
+  sha256: text,
+  bytes: count,
+  partBytes: count,
+  alarm: text.optional(),
+  agent: text,
+  site: text,
+  state: z.enum(["incomplete", "checking", "complete"]),
+  parts: count,
+  partsHeld: count,
+  firstAtMs: ms,
+  changedAtMs: ms,
+}) satisfies z.ZodType<EvidenceView>;
+
+const site = z.strictObject({
+  site: text,
+  agents: texts,
+  states: z.strictObject({ connected: count, silent: count, never_seen: count, retired: count }),
+  watermarkMs: ms
+    .nullable()
+    .describe("All of its agents' data is complete up to here; null while one has told none."),
+  activeAlarms: count,
+}) satisfies z.ZodType<SiteView>;
+
+const metric = z.strictObject({
+  name: text,
+  unit: text,
+  isLive: z.boolean(),
+  accumulate: texts,
+  records: (
+    z.strictObject({
+      stream: text,
+      path,
+      map: z.record(text, z.number()).nullable(),
+      isOptional: z.boolean(),
+      isAdjusted: z.boolean(),
+      labels: z.array(z.strictObject({ name: text, path })),
+    }) satisfies z.ZodType<RecordMetricView>
+  ).optional(),
+});
+
+const pipeline = z.strictObject({
+  metrics: z.array(metric),
+  windows: z.array(
+    z.strictObject({
+      name: text,
+      metric: text,
+      kind: z.enum(["aligned", "day", "session"]),
+      by: texts,
+      sizeMs: ms,
+      slideMs: ms,
+      offsetMs: ms,
+      latenessMs: ms,
+    }),
+  ),
+}) satisfies z.ZodType<PipelineView>;
+
+const pipelineUse = z.strictObject({
+  version: text.describe("The first 12 digits of the file's SHA-256; empty where an agent has told none."),
+  agents: z.array(z.strictObject({ agent: text, site: text, source: text, refused: text })),
+}) satisfies z.ZodType<PipelineUse>;
+
+const ledgerTotals = z.strictObject({
+  received: count,
+  merged: count,
+  tooLate: count,
+  unwindowed: count,
+  unreadable: count,
+  future: count,
+  foreignSite: count,
+  partlyRead: count,
+  skipped: count,
+  evidenceParts: count,
+  evidencePartsDuplicate: count,
+  evidencePartsRefused: count,
+  evidence: count,
+  evidenceUnfinished: count,
+  evidenceDamaged: count,
+  evidenceExpired: count,
+  evidenceEvicted: count,
+  batches: count,
+  duplicates: count,
+  beyond: count,
+  rejected: z.record(text, count),
+}) satisfies z.ZodType<Omit<LedgerTotals, "rejected">>;
+
+const recordTotals = z.strictObject({
+  received: count,
+  aggregated: count,
+  duplicates: count,
+  altered: count,
+  setAside: count,
+  tooLate: count,
+  rejected: z.record(text, count),
+  lost: count,
+}) satisfies z.ZodType<Omit<RecordTotals, "rejected">>;
+
+const ledgerSum = z.strictObject({
+  received: count,
+  merged: count,
+  tooLate: count,
+  storeDamaged: z.strictObject({ firstAtMs: ms, lastAtMs: ms }).optional(),
+}) satisfies z.ZodType<LedgerSum>;
+
+const sink = z.strictObject({
+  sink: text,
+  state: z.enum(["connecting", "up", "rebuilding", "down", "stopped"]),
+  reason: text,
+  code: text,
+  waiting: count,
+  waitingMs: z.number(),
+  outcomes: z.strictObject({
+    written: count,
+    stale: count,
+    superseded: count,
+    expired: count,
+    deferred: count,
+    refused: count,
+  }),
+  rebuilds: count,
+  failures: z.record(text, count),
+}) satisfies z.ZodType<SinkView>;
+
+const recordStream = z.strictObject({
+  stream: text,
+  source: text,
+  totals: recordTotals,
+  partitions: z.array(
+    z.strictObject({ partition: count, position: count, watermarkMs: ms.nullable(), isIdle: z.boolean() }),
+  ),
+  ids: count,
+  idsDropped: count,
+  waitingBytes: count,
+  reading: z
+    .strictObject({
+      state: z.enum(["starting", "no_topic", "reading", "trouble", "stopped"]),
+      reason: text,
+      lag: z.record(text, z.number()),
+      waiting: z.array(count),
+    })
+    .nullable(),
+}) satisfies z.ZodType<Omit<RecordStreamView, "totals">>;
+
+const quarantined = z.strictObject({
+  number: count,
+  atMs: ms,
+  agent: text,
+  topic: text,
+  record: z.strictObject({ stream: text, partition: count, offset: count }).optional(),
+  reason: text,
+  detail: text,
+  byteCount: count,
+  head: text.describe("The first bytes, base64."),
+}) satisfies z.ZodType<Omit<QuarantineEntry, "reason">>;
+
+const late = z.strictObject({
+  number: count,
+  window: text,
+  group: labels,
+  startMs: ms,
+  endMs: ms,
+  reason: z.enum(["after_complete", "too_late"]),
+  readings: count,
+  lateMs: z.number(),
+  agent: text,
+  atMs: ms,
+}) satisfies z.ZodType<LateEntry>;
+
+const push = z.strictObject({
+  version: text,
+  agents: z.array(z.strictObject({ agent: text, outcome: text, detail: text })),
+}) satisfies z.ZodType<Omit<PipelinePush, "agents">>;
+
+const problem = z.strictObject({
+  type: z.literal("about:blank"),
+  title: text,
+  status: z.int(),
+  code: text.describe("Which problem it is; `title` says it in words."),
+  detail: text.describe("What to do about it."),
+}) satisfies z.ZodType<Omit<Problem, "code">>;
+
+const rejected = z.strictObject({
+  line: count.optional(),
+  index: count.optional(),
+  reason: text,
+  detail: text,
+});
+
+/** What the API answers with, by the names that its description has for them. */
+export const ANSWERS = {
+  WindowResult: windowResult,
+  Agent: agent,
+  Alarm: alarm,
+  Evidence: evidence,
+  Site: site,
+  Pipeline: pipeline,
+  PipelineUse: pipelineUse,
+  LedgerTotals: ledgerTotals,
+  RecordTotals: recordTotals,
+  Sink: sink,
+  RecordStream: recordStream,
+  QuarantineEntry: quarantined,
+  LateEntry: late,
+  Problem: problem,
+  WindowPage: z.strictObject({ windows: z.array(windowResult), cursor }),
+  AlarmPage: z.strictObject({ alarms: z.array(alarm), cursor }),
+  AlarmWithEvidence: z.strictObject({ alarms: z.array(alarm), evidence: z.array(evidence) }),
+  EvidencePage: z.strictObject({ evidence: z.array(evidence), cursor }),
+  AgentPage: z.strictObject({ agents: z.array(agent), cursor }),
+  SitePage: z.strictObject({ sites: z.array(site), cursor }),
+  PipelineUses: z.strictObject({ pipelines: z.array(pipelineUse) }),
+  Ledger: z.strictObject({
+    sum: ledgerSum,
+    agents: z.record(text, ledgerTotals),
+    records: z.record(text, recordTotals),
+  }),
+  Sinks: z.strictObject({ sinks: z.array(sink) }),
+  RecordStreams: z.strictObject({ streams: z.array(recordStream) }),
+  RecordOutcome: z.strictObject({
+    stream: text,
+    received: count,
+    taken: count,
+    duplicates: count,
+    setAside: count,
+    tooLate: count,
+    rejectedCount: count,
+    lost: count,
+    rejected: z.array(rejected).describe("The first 100, by `line` of JSON lines or `index` of an array."),
+  }),
+  QuarantinePage: z.strictObject({ entries: z.array(quarantined), cursor }),
+  LatePage: z.strictObject({ entries: z.array(late), cursor }),
+  Reset: z.strictObject({ agent: text, id: text }),
+  Retired: z.strictObject({ site: text, agentsRetired: count }),
+  PipelinePush: push,
+  Session: z.strictObject({
+    isLoginNeeded: z.boolean().describe("No login, no data."),
+    user: text.nullable().describe("Who is logged in; null: nobody."),
+    isControlAllowed: z.boolean().describe("Whether who asks may change anything."),
+  }),
+  Alive: z.strictObject({ isAlive: z.boolean(), reason: text }),
+  Ready: z.strictObject({ isReady: z.boolean(), reason: text }),
+} as const;

@@ -1,0 +1,211 @@
+import { z } from "zod";
+import type { ANSWERS } from "./answers.ts";
+import { EVIDENCE_LIMIT_DEFAULT, EVIDENCE_LIMIT_MAX } from "./evidence-query.ts";
+import { LIST_LIMIT_MAX } from "./list-page.ts";
+import type { ProblemCode } from "./problem.ts";
+import { WINDOWS_LIMIT_DEFAULT, WINDOWS_LIMIT_MAX } from "./window-query.ts";
+
+/** Who may ask: everybody, whoever may read, or whoever may change something. */
+export type Right = "anyone" | "read" | "operate";
+
+/** One route: who may ask what, and what is answered. The description of the API and the check of rights are made of it. */
+export interface Operation {
+  readonly summary: string;
+  readonly right: Right;
+  readonly query?: readonly QueryParameter[];
+  /** Of what is sent, by its content type. */
+  readonly body?: Readonly<Record<string, z.ZodType>>;
+  /** A name in ANSWERS, or the content type of what is no JSON. */
+  readonly answer: keyof typeof ANSWERS | `${string}/${string}`;
+  /** Beside those that any request can meet. */
+  readonly problems?: readonly ProblemCode[];
+  /** Statuses other than 200 that carry the answer too, and what they mean. */
+  readonly alsoAt?: Readonly<Record<number, string>>;
+}
+
+export interface QueryParameter {
+  readonly name: string;
+  readonly summary: string;
+  readonly schema: z.ZodType;
+  readonly isRequired?: true;
+}
+
+const text = z.string();
+
+function parameter(name: string, summary: string, schema: z.ZodType = text): QueryParameter {
+  return { name, summary, schema };
+}
+
+const CURSOR = parameter("cursor", "`cursor` of the page before");
+const LABEL = parameter("<label>", "Any other parameter is a label that it must have, e.g. site=alpha");
+
+function limit(otherwise: number, max: number): QueryParameter {
+  return parameter("limit", `Most of them, ${otherwise} if not given`, z.int().min(1).max(max));
+}
+
+/** By method and path; `{…}` in the path is a parameter. */
+export const OPERATIONS: Readonly<Record<string, Operation>> = {
+  "GET /api/v1/windows": {
+    summary: "Last revisions of a window, ascending by start",
+    right: "read",
+    query: [
+      { ...parameter("window", "Name of the window"), isRequired: true },
+      parameter("from", "Start at or after: milliseconds or ISO 8601"),
+      parameter("to", "Start before: milliseconds or ISO 8601"),
+      limit(WINDOWS_LIMIT_DEFAULT, WINDOWS_LIMIT_MAX),
+      CURSOR,
+      LABEL,
+    ],
+    answer: "WindowPage",
+    problems: ["unknown_window"],
+  },
+  "GET /api/v1/windows/latest": {
+    summary: "The newest window of each group",
+    right: "read",
+    query: [
+      parameter("window", "Name of the window; all if not given"),
+      limit(LIST_LIMIT_MAX, LIST_LIMIT_MAX),
+      CURSOR,
+    ],
+    answer: "WindowPage",
+    problems: ["unknown_window"],
+  },
+  "GET /api/v1/alarms": {
+    summary: "Alarms at their latest step, active first",
+    right: "read",
+    query: [limit(1_000, LIST_LIMIT_MAX), CURSOR],
+    answer: "AlarmPage",
+  },
+  "GET /api/v1/alarms/{id}": {
+    summary: "One alarm, of each agent that has one with this id, and the evidence that belongs to it",
+    right: "read",
+    query: [parameter("agent", "The agent, where several have this id")],
+    answer: "AlarmWithEvidence",
+    problems: ["unknown_alarm"],
+  },
+  "POST /api/v1/alarms/reset": {
+    summary: "Have an agent end a latched alarm whose condition is over; answered once the agent has",
+    right: "operate",
+    body: { "application/json": z.object({ agent: text, id: text }) },
+    answer: "Reset",
+    problems: ["unknown_alarm", "condition_holds", "agent_away", "agent_busy", "no_answer"],
+  },
+  "GET /api/v1/evidence": {
+    summary: "Evidence: payloads and recordings that came as a whole, the latest first",
+    right: "read",
+    query: [
+      parameter("agent", "The agent that sent it"),
+      parameter("name", "As the pipeline calls it; of a recording, the rule"),
+      parameter("alarm", "Id of the alarm that it belongs to"),
+      parameter("state", "incomplete, checking or complete", z.enum(["incomplete", "checking", "complete"])),
+      parameter("from", "Event time at or after: milliseconds or ISO 8601"),
+      parameter("to", "Event time before: milliseconds or ISO 8601"),
+      limit(EVIDENCE_LIMIT_DEFAULT, EVIDENCE_LIMIT_MAX),
+      CURSOR,
+      LABEL,
+    ],
+    answer: "EvidencePage",
+  },
+  "GET /api/v1/evidence/{id}": {
+    summary:
+      "What a complete piece of evidence holds, as it was sent, under the content type that the pipeline gives",
+    right: "read",
+    answer: "*/*",
+    problems: ["unknown_evidence", "evidence_incomplete"],
+  },
+  "GET /api/v1/sites": {
+    summary: "Sites: their agents, and how far all of their data is complete",
+    right: "read",
+    query: [limit(1_000, LIST_LIMIT_MAX), CURSOR],
+    answer: "SitePage",
+  },
+  "POST /api/v1/sites/{site}/retire": {
+    summary: "No longer expect a site's agents, from now on",
+    right: "operate",
+    answer: "Retired",
+    problems: ["unknown_site"],
+  },
+  "GET /api/v1/agents": {
+    summary: "Agents and how far their data is complete",
+    right: "read",
+    query: [parameter("site", "Only those of this site"), limit(LIST_LIMIT_MAX, LIST_LIMIT_MAX), CURSOR],
+    answer: "AgentPage",
+  },
+  "GET /api/v1/ledger": {
+    summary: "What arrived and what became of it, per agent and per stream of records",
+    right: "read",
+    answer: "Ledger",
+  },
+  "GET /api/v1/sinks": {
+    summary: "Where windows and alarms go, and how far each has them",
+    right: "read",
+    answer: "Sinks",
+  },
+  "GET /api/v1/records": {
+    summary: "Streams of records: positions, watermarks, ledger",
+    right: "read",
+    answer: "RecordStreams",
+  },
+  "POST /api/v1/records/{stream}": {
+    summary:
+      "Take records: a JSON object a line, or an array, up to 16 MiB; answered once what became of them is durable. Sent again they count once",
+    right: "operate",
+    body: { "application/x-ndjson": text, "application/json": z.array(z.record(text, z.unknown())) },
+    answer: "RecordOutcome",
+    problems: ["unknown_stream", "too_many_records", "not_ready"],
+  },
+  "GET /api/v1/pipeline": { summary: "Central's metrics and windows", right: "read", answer: "Pipeline" },
+  "POST /api/v1/pipeline": {
+    summary:
+      "Have an agent, or all of a site, run this pipeline: validated there, applied without loss, kept until its file is changed",
+    right: "operate",
+    body: {
+      "application/json": z.object({ pipeline: text, agent: text.optional(), site: text.optional() }),
+    },
+    answer: "PipelinePush",
+    problems: ["unknown_agent"],
+  },
+  "GET /api/v1/pipelines": {
+    summary: "Versions of the pipeline file, and which agents run each",
+    right: "read",
+    answer: "PipelineUses",
+  },
+  "GET /api/v1/quarantine": {
+    summary: "Messages that were not taken, newest first",
+    right: "read",
+    query: [limit(100, LIST_LIMIT_MAX), CURSOR],
+    answer: "QuarantinePage",
+  },
+  "GET /api/v1/late": {
+    summary: "Readings that came late for a window since the start, newest first",
+    right: "read",
+    query: [limit(100, LIST_LIMIT_MAX), CURSOR],
+    answer: "LatePage",
+  },
+  "GET /api/v1/stream": {
+    summary:
+      "Server-sent events: a `snapshot`, then `delta` frames at most 4 times a second. With `Last-Event-ID`, or `lastEventId`, it goes on behind that frame where it still can, else with a new snapshot",
+    right: "read",
+    query: [parameter("lastEventId", "As the header, for clients that cannot send it")],
+    answer: "text/event-stream",
+    problems: ["too_many_clients"],
+  },
+  "GET /api/v1/openapi.json": { summary: "This description", right: "anyone", answer: "application/json" },
+  "GET /metrics": {
+    summary: "Prometheus metrics",
+    right: "read",
+    answer: "text/plain",
+  },
+  "GET /healthz": {
+    summary: "Whether the process works",
+    right: "anyone",
+    answer: "Alive",
+    alsoAt: { 503: "It should be started again" },
+  },
+  "GET /readyz": {
+    summary: "Whether it takes data",
+    right: "anyone",
+    answer: "Ready",
+    alsoAt: { 503: "Not now" },
+  },
+};
