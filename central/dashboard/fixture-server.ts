@@ -31,6 +31,12 @@ export async function startFixtureServer(
   let isFrozen = false;
   const server = createServer((request, response) => {
     const { pathname } = new URL(request.url ?? "/", "http://fixture");
+    if (pathname === "/api/v1/session") {
+      const session = { isLoginNeeded: false, user: null, isControlAllowed: true };
+      return void response
+        .writeHead(200, { "content-type": "application/json" })
+        .end(JSON.stringify(session));
+    }
     if (pathname !== "/api/v1/stream") return void serveFile(distFolder, pathname, response);
     response.writeHead(200, { "content-type": "text/event-stream", "cache-control": "no-store" });
     response.write(frame("snapshot", plant.snapshot()));

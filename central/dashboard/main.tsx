@@ -1,7 +1,11 @@
+import { signal } from "@preact/signals";
 import { render } from "preact";
 import { LiveStream } from "./feed/live-stream.ts";
+import { fetchSession } from "./feed/session.ts";
+import type { SessionView } from "./feed/session.ts";
 import { LivePage } from "./live-page.ts";
 import { chooseLanguage, Speaker } from "./text/speaker.ts";
+import { LoginForm } from "./view/login-form.tsx";
 import { Page } from "./view/page.tsx";
 import { showPlainTexts } from "./view/plain-texts.ts";
 import { readTheme, applyTheme } from "./view/theme.ts";
@@ -23,13 +27,37 @@ const stream = new LiveStream({
   random: Math.random,
   onSnapshot: (snapshot) => page.takeSnapshot(snapshot),
   onDelta: (delta) => page.takeDelta(delta),
-  onConnection: (isOpen) => page.setConnected(isOpen),
+  onConnection: (isOpen) => {
+    page.setConnected(isOpen);
+    // A session may have ended; the stream itself cannot tell.
+    if (!isOpen) void askSession();
+  },
 });
+const session = signal<SessionView | null>(null);
+
+async function askSession(): Promise<void> {
+  session.value = (await fetchSession()) ?? session.value;
+  if (isLockedOut()) stream.close();
+}
+
+function isLockedOut(): boolean {
+  return session.value !== null && session.value.isLoginNeeded && session.value.user === null;
+}
+
+async function begin(): Promise<void> {
+  await askSession();
+  if (!isLockedOut()) stream.open();
+}
+
+function Doors() {
+  if (isLockedOut()) return <LoginForm speaker={speaker} onIn={() => void begin()} />;
+  return <Page page={page} speaker={speaker} user={session.value?.user ?? null} onOut={() => void begin()} />;
+}
 
 document.addEventListener("visibilitychange", () => page.setHidden(document.hidden));
 page.setHidden(document.hidden);
 window.setInterval(() => page.tick(), TICK_MS);
-stream.open();
+void begin();
 
 const root = document.getElementById("page");
-if (root !== null) render(<Page page={page} speaker={speaker} />, root);
+if (root !== null) render(<Doors />, root);

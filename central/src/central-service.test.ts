@@ -11,6 +11,7 @@ import type { AgentConnection, DownTopic } from "@millrace/wire";
 import { afterEach, expect, test } from "vitest";
 import { folderAssets } from "./api/assets.ts";
 import { describedFetch as fetch } from "./api/described-fetch.test-support.ts";
+import { OPENAPI } from "./api/openapi.ts";
 import { CentralService } from "./central-service.ts";
 import { CENTRAL_STORE_FORMAT } from "./core/central-state.ts";
 import { ScriptedAgent } from "./scripted-agent.test-support.ts";
@@ -68,7 +69,7 @@ function configOf(folder: string): CentralConfig {
     pipelinePath: "pipeline.yaml",
     intake: { mqtt: { ...address, tls: null } },
     agents: [{ id: "alpha-1", site: "alpha", password: "secret" }],
-    http: { ...address, allowedHosts: [], isControlAllowed: true },
+    http: { ...address, allowedHosts: [], isControlAllowed: true, users: [], tokens: [], tls: null },
     windows: { graceMs: 2_000, retainMs: 86_400_000 },
     history: { "1s": KEPT, "10s": KEPT, "1m": KEPT, "1h": KEPT, "1d": KEPT },
     evidence: { bytesMax: 2 ** 30, retainMs: 86_400_000, unfinishedMs: 86_400_000 },
@@ -166,6 +167,10 @@ test("a batch that was acknowledged is in the API, and still is after a restart"
     'millrace_central_readings_total{agent="alpha-1",outcome="merged"} 1',
   );
   expect((await fetch(`${url}/readyz`)).status).toBe(200);
+  for (const [path, operations] of Object.entries(OPENAPI.paths)) {
+    if (operations["get"] === undefined || path.includes("{") || path === "/api/v1/stream") continue;
+    expect([path, (await fetch(`${url}${path}?window=t_1s`)).status]).toEqual([path, 200]);
+  }
 });
 
 test("damage that shows only while the state is read is mended, and told: alarm, windows, files kept aside", async () => {

@@ -2,7 +2,9 @@ import type { CentralConfig, Pipeline } from "@millrace/config";
 import { isStoreDamage, type LevelStore } from "@millrace/queue";
 import { Metrics, Shutdown, systemClock, systemRandom, zstdCompression } from "@millrace/runtime";
 import type { Logger } from "@millrace/runtime";
+import { Access } from "./api/access.ts";
 import type { Assets } from "./api/assets.ts";
+import { writeOwnToken } from "./api/own-token.ts";
 import { ApiServer } from "./api/server.ts";
 import { Central, type StoreLoss } from "./central.ts";
 import { CentralMetrics } from "./central-metrics.ts";
@@ -100,8 +102,12 @@ export class CentralService {
       for (const sink of sinks) sink.start();
       sources = await RecordSources.start(central, { config, log: log.child("records") });
       const records = sources.target;
+      const { users, tokens } = config.http;
+      const ownToken =
+        users.length + tokens.length === 0 ? null : writeOwnToken(config.dataFolder, systemRandom);
       const api: ApiServer = await ApiServer.listen({
         ...config.http,
+        access: new Access({ users, tokens, ownToken, clock: systemClock, random: systemRandom }),
         reader: central,
         records,
         sinks: () => sinks.map(({ view }) => view),
@@ -115,6 +121,7 @@ export class CentralService {
             records: records.recordStreams(),
           }),
         clock: systemClock,
+        random: systemRandom,
         log: log.child("api"),
       });
       shutdown.add({ name: "the API", limitMs: 5_000, run: () => api.close() });

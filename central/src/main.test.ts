@@ -1,10 +1,12 @@
 // Shows the program as a user types it: init, check, run, status, site retire, a signal, and plain errors.
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { request } from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { findFreePort } from "@millrace/runtime";
+import { TEST_CERTIFICATES } from "@millrace/testkit";
 import { afterEach, expect, test } from "vitest";
 
 const MAIN = join(import.meta.dirname, "main.ts");
@@ -71,7 +73,7 @@ windows:
   temperature_10s: { metric: temperature, size: 10s, by: [site] }
 `;
 
-async function configure(): Promise<{ folder: string; config: string }> {
+async function configure(ofHttp = ""): Promise<{ folder: string; config: string; http: number }> {
   const folder = temporaryFolder();
   const host = "127.0.0.1";
   const wish = { host, purpose: "a test", setting: "none" };
@@ -84,12 +86,12 @@ async function configure(): Promise<{ folder: string; config: string }> {
     config,
     `version: 1
 intake: { mqtt: { port: ${mqtt} } }
-http: { port: ${http} }
+http: { port: ${http}${ofHttp} }
 agents:
   - { id: alpha-1, site: alpha, password: one }
 `,
   );
-  return { folder, config };
+  return { folder, config, http };
 }
 
 test("help, version and wrong use", async () => {
@@ -100,7 +102,7 @@ test("help, version and wrong use", async () => {
     run("rnu"),
   ]);
   expect([help.code, version.code, nothing.code, unknown.code]).toEqual([0, 0, 2, 2]);
-  for (const command of ["run", "check", "status", "init", "site"])
+  for (const command of ["run", "check", "status", "init", "site", "user", "token"])
     expect(help.out).toMatch(new RegExp(`^ +${command} `, "m"));
   expect(version.out).toMatch(/^millrace-central \d+\.\d+\.\d+ \(.*wire 1, store 2/);
   expect(unknown.err).toContain("did you mean run?");
@@ -146,6 +148,61 @@ test("run, status and retire a site; a signal stops in order", async () => {
   const gone = await run("status", "--config", config);
   expect([gone.code, gone.err.includes("service_unreachable")]).toEqual([1, true]);
 }, 60_000);
+
+test("with users and tokens the API wants one of them; the commands on this machine have their own, over TLS too", async () => {
+  const [made, user] = await Promise.all([
+    run("token", "grafana"),
+    run("user", "alice", "--role", "operate"),
+  ]);
+  expect([made.code, user.code]).toEqual([0, 0]);
+  const [token = "", entry = ""] = made.out.trim().split("\n");
+  expect(entry).toMatch(/^- \{ name: grafana, tokenHash: "sha256:[0-9a-f]{64}", role: read \}$/);
+  const [password = "", , userEntry = ""] = user.out.trim().split("\n");
+  const entries = [userEntry, entry].map((each) => each.replace(/^- /, ""));
+  const { folder, config, http } = await configure(
+    `, users: [${entries[0]}], tokens: [${entries[1]}], tls: { cert: central.crt, key: central.key }`,
+  );
+  writeFileSync(join(folder, "central.crt"), TEST_CERTIFICATES.serverCertificate);
+  writeFileSync(join(folder, "central.key"), TEST_CERTIFICATES.serverKey);
+  const central = start("run", "--config", config);
+  await central.said('"running"');
+  const ask = async (path: string, headers: Record<string, string> = {}, body?: object): Promise<number> =>
+    new Promise((resolve, reject) => {
+      const sent = request(
+        {
+          host: "127.0.0.1",
+          port: http,
+          path,
+          ca: TEST_CERTIFICATES.authority,
+          servername: "localhost",
+          method: body === undefined ? "GET" : "POST",
+          headers: { ...headers, "content-type": "application/json" },
+        },
+        (response) => resolve(response.resume().statusCode ?? 0),
+      );
+      sent.on("error", reject).end(body === undefined ? undefined : JSON.stringify(body));
+    });
+  expect(await ask("/api/v1/agents")).toBe(401);
+  expect(await ask("/api/v1/agents", { authorization: `Bearer ${token}` })).toBe(200);
+  expect(await ask("/api/v1/session", {}, { user: "alice", password })).toBe(200);
+  expect(await ask("/api/v1/session", {}, { user: "alice", password: token })).toBe(401);
+  expect(await run("status", "--config", config)).toMatchObject({ code: 0, err: "" });
+  expect(await run("site", "retire", "alpha", "--config", config)).toMatchObject({ code: 0 });
+  expect(statSync(join(folder, "data", "api.token")).mode & 0o777).toBe(0o600);
+  rmSync(join(folder, "data", "api.token"));
+  const stranger = await run("status", "--config", config);
+  expect([stranger.code, stranger.err.includes("api.token in central's data folder")]).toEqual([1, true]);
+}, 60_000);
+
+test("wrong use of user and token is told", async () => {
+  const [name, role, short] = await Promise.all([
+    run("token", "a b"),
+    run("user", "alice", "--role", "admin"),
+    run("user", "alice", "--password-file", "/dev/null"),
+  ]);
+  expect([name.code, role.code, short.code]).toEqual([2, 2, 2]);
+  expect(role.err).toContain("--role is read or operate, not admin");
+}, 30_000);
 
 test("a configuration that is wrong and a data folder that is a file are plain errors", async () => {
   const { folder, config } = await configure();

@@ -9,6 +9,8 @@ import { RESTORE_COMMAND } from "./commands/restore-command.ts";
 import { RUN_COMMAND } from "./commands/run-command.ts";
 import { SITE_COMMAND } from "./commands/site-command.ts";
 import { STATUS_COMMAND } from "./commands/status-command.ts";
+import { TOKEN_COMMAND } from "./commands/token-command.ts";
+import { USER_COMMAND } from "./commands/user-command.ts";
 
 const program: Program = {
   name: "millrace-central",
@@ -23,6 +25,8 @@ const program: Program = {
     pipeline: PIPELINE_COMMAND,
     backup: BACKUP_COMMAND,
     restore: RESTORE_COMMAND,
+    user: USER_COMMAND,
+    token: TOKEN_COMMAND,
   },
 };
 

@@ -48,6 +48,24 @@ export class DashboardPage {
     return dashboard;
   }
 
+  async logIn(user: string, password: string): Promise<void> {
+    await this.#byId("login-user").fill(user);
+    await this.#byId("login-password").fill(password);
+    await this.#byId("login").click();
+  }
+
+  loginProblem(): Promise<string> {
+    return this.#byId("login-problem").innerText();
+  }
+
+  logOut(): Promise<void> {
+    return this.#byId("logout").click();
+  }
+
+  isLoginAsked(): Promise<boolean> {
+    return this.#byId("login").isVisible();
+  }
+
   connection(): Promise<string | null> {
     return this.#byId("connection").getAttribute("data-state");
   }

@@ -36,6 +36,15 @@ export const en = {
   "theme.light": "light",
   "theme.dark": "dark",
 
+  "login.user": "User",
+  "login.password": "Password",
+  "login.submit": "Log in",
+  "login.out": "Log out",
+  "login.as": "logged in as {user}",
+  "login.wrong_login": "User or password is wrong.",
+  "login.too_many_logins": "Too many wrong logins. Wait a minute.",
+  "login.unreachable": "Central gave no answer. Try again.",
+
   "alarms.title": "Alarms",
   "alarms.none": "No active alarms",
   "alarms.noneYet": "No alarm since this page's data begins.",

@@ -37,6 +37,15 @@ export const zhCn: Dictionary = {
   "theme.light": "浅色",
   "theme.dark": "深色",
 
+  "login.user": "用户",
+  "login.password": "密码",
+  "login.submit": "登录",
+  "login.out": "退出登录",
+  "login.as": "当前用户：{user}",
+  "login.wrong_login": "用户名或密码不正确。",
+  "login.too_many_logins": "登录失败次数过多，请一分钟后再试。",
+  "login.unreachable": "中心没有响应，请重试。",
+
   "alarms.title": "报警",
   "alarms.none": "没有活动报警",
   "alarms.noneYet": "本页数据范围内没有报警。",

@@ -1,12 +1,13 @@
 import type { ConnectionState } from "../live-page.ts";
+import { logOut } from "../feed/session.ts";
 import type { Speaker } from "../text/speaker.ts";
 import { severityLevel } from "../model/severity-level.ts";
 import { isHelpOpen } from "./page-keys.ts";
-import type { PanelProps } from "./page.tsx";
+import type { PageProps, PanelProps } from "./page.tsx";
 import { SeveritySign } from "./severity-sign.tsx";
 import { nextTheme, theme } from "./theme.ts";
 
-export function PageHeader({ page, speaker }: PanelProps) {
+export function PageHeader({ page, speaker, user, onOut }: PageProps) {
   return (
     <header class="top">
       <h1 class="brand">
@@ -40,6 +41,16 @@ export function PageHeader({ page, speaker }: PanelProps) {
         >
           {speaker.text("page.language")}
         </a>
+        {user !== null && (
+          <button
+            type="button"
+            title={speaker.text("login.as", { user })}
+            onClick={() => void logOut().then(onOut)}
+            data-testid="logout"
+          >
+            {speaker.text("login.out")}
+          </button>
+        )}
         <button
           type="button"
           class="icon"

@@ -16,14 +16,20 @@ export interface PanelProps {
   readonly speaker: Speaker;
 }
 
-export function Page({ page, speaker }: PanelProps) {
+export interface PageProps extends PanelProps {
+  /** Who is logged in; null where no login is needed. */
+  readonly user: string | null;
+  readonly onOut: () => void;
+}
+
+export function Page({ page, speaker, user, onOut }: PageProps) {
   useEffect(() => onKeys(page), [page]);
   return (
     <>
       <a class="skip" href="#alarms">
         {speaker.text("page.skip")}
       </a>
-      <PageHeader page={page} speaker={speaker} />
+      <PageHeader page={page} speaker={speaker} user={user} onOut={onOut} />
       <main class="panels">
         <AlarmPanel page={page} speaker={speaker} />
         <TrendPanel page={page} speaker={speaker} />

@@ -1,5 +1,5 @@
 import type { ServerResponse } from "node:http";
-import type { Clock, Timer } from "@millrace/runtime";
+import type { Clock, Random, Timer } from "@millrace/runtime";
 import { labelsKey } from "@millrace/stream";
 import type { WindowResult } from "@millrace/stream";
 import type { AgentView } from "../core/agent-view.ts";
@@ -16,7 +16,23 @@ export const CLIENT_BYTES_MAX = 4_194_304;
 const STALLED_MS_MAX = 30_000;
 export const STREAM_CLIENTS_MAX = 200;
 
-interface StreamClient {
+/** Frames that are kept for clients that come back: a minute of them, whatever they hold. */
+export const RESUME_FRAMES_MAX = 240;
+const RESUME_BYTES_MAX = 8_388_608;
+/** After the last client has gone frames are still made for so long. */
+const RESUME_MS = 60_000;
+
+export interface StreamClientOptions {
+  readonly headers: Readonly<Record<string, string>>;
+  /** The id of the last frame that it has; undefined: none. */
+  readonly lastEventId: string | undefined;
+  /** Whether it may change something: its page is told. */
+  readonly isControlAllowed: boolean;
+  /** Asked each second; the stream ends when it may not read any more. */
+  readonly isAllowed: () => boolean;
+}
+
+interface StreamClient extends Pick<StreamClientOptions, "isControlAllowed" | "isAllowed"> {
   readonly response: ServerResponse;
   behindSinceMs: number | null;
 }
@@ -28,7 +44,12 @@ interface StreamClient {
 export class EventStream {
   readonly #reader: CentralReader;
   readonly #clock: Clock;
-  readonly #isControlAllowed: boolean;
+  /** Of this process: numbers begin again with each. */
+  readonly #run: string;
+  readonly #kept: { readonly seq: number; readonly text: string }[] = [];
+  #keptBytes = 0;
+  /** When there was a client last; monotonic, ms. */
+  #attendedMs = Number.NEGATIVE_INFINITY;
   readonly #clients = new Set<StreamClient>();
   readonly #unsubscribe: () => void;
   readonly #agents = new Map<string, AgentView>();
@@ -40,15 +61,11 @@ export class EventStream {
   #heartbeatTimer: Timer;
   #behindCount = 0;
 
-  constructor(options: {
-    readonly reader: CentralReader;
-    readonly clock: Clock;
-    readonly isControlAllowed: boolean;
-  }) {
-    const { reader, clock, isControlAllowed } = options;
+  constructor(options: { readonly reader: CentralReader; readonly clock: Clock; readonly random: Random }) {
+    const { reader, clock, random } = options;
     this.#reader = reader;
     this.#clock = clock;
-    this.#isControlAllowed = isControlAllowed;
+    this.#run = random.hex(4);
     this.#unsubscribe = reader.subscribe((change) => this.#gather(change));
     this.#heartbeatTimer = clock.after(HEARTBEAT_INTERVAL_MS, () => this.#heartbeat());
   }
@@ -62,26 +79,33 @@ export class EventStream {
     return this.#behindCount;
   }
 
+  get #id(): string {
+    return `${this.#run}-${this.#seq}`;
+  }
+
   get isFull(): boolean {
     return this.#clients.size >= STREAM_CLIENTS_MAX;
   }
 
   /** Takes over a response whose headers are not sent; the caller has seen that it is not full. */
-  add(response: ServerResponse, headers: Readonly<Record<string, string>>): void {
+  add(response: ServerResponse, options: StreamClientOptions): void {
+    const { headers, lastEventId, isControlAllowed, isAllowed } = options;
     response.writeHead(200, {
       ...headers,
       "content-type": "text/event-stream; charset=utf-8",
       "cache-control": "no-store",
       "x-accel-buffering": "no",
     });
-    const client: StreamClient = { response, behindSinceMs: null };
+    const client: StreamClient = { response, isControlAllowed, isAllowed, behindSinceMs: null };
     this.#clients.add(client);
     response.on("close", () => this.#clients.delete(client));
     response.on("error", () => this.#clients.delete(client));
     response.write("retry: 1000\n\n");
     // Everybody's gathered changes leave first, so that the snapshot's number fits what follows it.
     this.#frame();
-    this.#snapshot(client);
+    const missed = this.#missedSince(lastEventId);
+    if (missed === null) this.#snapshot(client);
+    else for (const text of missed) response.write(text);
   }
 
   close(): void {
@@ -92,8 +116,36 @@ export class EventStream {
     this.#clients.clear();
   }
 
+  /** The frames behind the one with this id; null where they are not all there any more. */
+  #missedSince(id: string | undefined): string[] | null {
+    const [, run, number] = /^([0-9a-f]+)-(\d+)$/.exec(id ?? "") ?? [];
+    const seq = Number(number);
+    if (run !== this.#run || seq > this.#seq || seq < (this.#kept[0]?.seq ?? this.#seq + 1) - 1) return null;
+    return this.#kept.filter((frame) => frame.seq > seq).map(({ text }) => text);
+  }
+
+  #keep(text: string): void {
+    this.#kept.push({ seq: this.#seq, text });
+    this.#keptBytes += text.length;
+    while (this.#kept.length > RESUME_FRAMES_MAX || this.#keptBytes > RESUME_BYTES_MAX)
+      this.#keptBytes -= this.#kept.shift()?.text.length ?? 0;
+  }
+
+  /** Whether anybody listens, or may come back for what it has missed. */
+  #isAttended(): boolean {
+    const nowMs = this.#clock.monotonicMs();
+    if (this.#clients.size > 0) this.#attendedMs = nowMs;
+    return nowMs - this.#attendedMs <= RESUME_MS;
+  }
+
   #gather(change: CentralChange): void {
-    if (this.#clients.size === 0) return;
+    if (!this.#isAttended()) {
+      // What came meanwhile is in no frame: nobody can go on behind it.
+      this.#kept.length = 0;
+      this.#keptBytes = 0;
+      this.#seq += 1;
+      return;
+    }
     for (const agent of change.agents) this.#agents.set(agent.agent, agent);
     for (const alarm of change.alarms) this.#alarms.set(`${alarm.agent}\0${alarm.id}`, alarm);
     for (const window of change.windows) {
@@ -113,7 +165,7 @@ export class EventStream {
   #sendDelta(): void {
     this.#lastFrameMs = this.#clock.monotonicMs();
     this.#seq += 1;
-    const text = frame("delta", this.#seq, {
+    const text = frame("delta", this.#id, {
       seq: this.#seq,
       serverTimeMs: this.#clock.nowMs(),
       ...(this.#agents.size === 0 ? {} : { agents: [...this.#agents.values()] }),
@@ -124,6 +176,7 @@ export class EventStream {
     this.#agents.clear();
     this.#alarms.clear();
     this.#windows.clear();
+    this.#keep(text);
     for (const client of this.#clients) this.#send(client, text);
   }
 
@@ -152,11 +205,16 @@ export class EventStream {
     }
   }
 
+  #end(client: StreamClient): void {
+    client.response.end();
+    this.#clients.delete(client);
+  }
+
   #snapshot(client: StreamClient): void {
-    const text = frame("snapshot", this.#seq, {
+    const text = frame("snapshot", this.#id, {
       seq: this.#seq,
       serverTimeMs: this.#clock.nowMs(),
-      isControlAllowed: this.#isControlAllowed,
+      isControlAllowed: client.isControlAllowed,
       pipeline: this.#reader.pipeline(),
       agents: this.#reader.agents(),
       alarms: this.#reader.alarms().slice(0, 1_000),
@@ -167,12 +225,16 @@ export class EventStream {
   }
 
   #heartbeat(): void {
-    for (const client of this.#clients) this.#recover(client);
-    if (this.#clock.monotonicMs() - this.#lastFrameMs >= HEARTBEAT_INTERVAL_MS) this.#sendDelta();
+    for (const client of this.#clients) {
+      if (client.isAllowed()) this.#recover(client);
+      else this.#end(client);
+    }
+    if (this.#isAttended() && this.#clock.monotonicMs() - this.#lastFrameMs >= HEARTBEAT_INTERVAL_MS)
+      this.#sendDelta();
     this.#heartbeatTimer = this.#clock.after(HEARTBEAT_INTERVAL_MS, () => this.#heartbeat());
   }
 }
 
-function frame(event: "snapshot" | "delta", seq: number, data: object): string {
-  return `id: ${seq}\nevent: ${event}\ndata: ${JSON.stringify(data)}\n\n`;
+function frame(event: "snapshot" | "delta", id: string, data: object): string {
+  return `id: ${id}\nevent: ${event}\ndata: ${JSON.stringify(data)}\n\n`;
 }

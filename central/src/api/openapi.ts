@@ -1,16 +1,21 @@
 import { z } from "zod";
 import { ANSWERS } from "./answers.ts";
 import { OPERATIONS } from "./operations.ts";
-import type { Operation, QueryParameter } from "./operations.ts";
+import type { Operation, QueryParameter, Right } from "./operations.ts";
 import { problem } from "./problem.ts";
+import { SESSION_COOKIE } from "./session-cookie.ts";
 import type { ProblemCode } from "./problem.ts";
 
 type JsonObject = Readonly<Record<string, unknown>>;
 
 /** What a client can meet at every route. */
 const COMMON: readonly ProblemCode[] = ["bad_request", "unknown_host", "too_many_requests", "internal"];
-/** Beside these, where something may be changed. */
-const OPERATE: readonly ProblemCode[] = ["control_off", "foreign_origin", "too_large", "unsupported"];
+/** Beside these, by who may ask. */
+const BY_RIGHT: Readonly<Record<Right, readonly ProblemCode[]>> = {
+  anyone: [],
+  read: ["login_needed"],
+  operate: ["login_needed", "not_allowed", "control_off", "foreign_origin", "too_large", "unsupported"],
+};
 
 /** The API's description, OpenAPI 3.1: paths from the table of operations, schemas from those of the answers. */
 export const OPENAPI = {
@@ -22,7 +27,13 @@ export const OPENAPI = {
       "Windows over all sites, their completeness, alarms and agents. Times are milliseconds since 1970, UTC. Answers may gain fields: ignore those that you do not know. Whatever goes wrong is a problem document (RFC 9457) with a `code`. Answers to GET carry an ETag; `If-None-Match` spares what has not changed.",
   },
   paths: paths(),
-  components: { schemas: schemas() },
+  components: {
+    schemas: schemas(),
+    securitySchemes: {
+      token: { type: "http", scheme: "bearer", description: "`http.tokens` of central.yaml" },
+      session: { type: "apiKey", in: "cookie", name: SESSION_COOKIE, description: "POST /api/v1/session" },
+    },
+  },
 };
 
 function paths(): Record<string, Record<string, JsonObject>> {
@@ -35,7 +46,7 @@ function paths(): Record<string, Record<string, JsonObject>> {
 }
 
 function described(path: string, operation: Operation): JsonObject {
-  const { summary, query = [], body } = operation;
+  const { summary, right, query = [], body } = operation;
   const inPath = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => ({
     name,
     in: "path",
@@ -44,6 +55,9 @@ function described(path: string, operation: Operation): JsonObject {
   }));
   return {
     summary,
+    // Where central knows neither users nor tokens, nothing is asked for.
+    security: right === "anyone" ? [] : [{ token: [] }, { session: [] }, {}],
+    "x-millrace-role": right,
     parameters: [...inPath, ...query.map(queryParameter)],
     ...(body === undefined
       ? {}
@@ -74,7 +88,7 @@ function responses({ summary, right, answer, alsoAt = {}, problems = [] }: Opera
     answer in ANSWERS ? { "application/json": { schema: reference(answer) } } : { [answer]: {} };
   const found: Record<string, JsonObject> = { 200: { description: summary, content } };
   for (const [status, description] of Object.entries(alsoAt)) found[status] = { description, content };
-  const codes = [...COMMON, ...(right === "operate" ? OPERATE : []), ...problems];
+  const codes = [...COMMON, ...BY_RIGHT[right], ...problems];
   for (const [status, those] of Map.groupBy(codes, (code) => problem(code, "").status)) {
     if (status in found) continue;
     found[status] = {

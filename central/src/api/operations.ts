@@ -190,6 +190,24 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     answer: "text/event-stream",
     problems: ["too_many_clients"],
   },
+  "GET /api/v1/session": {
+    summary: "Who asks, as far as is known, and whether a login is needed",
+    right: "anyone",
+    answer: "Session",
+  },
+  "POST /api/v1/session": {
+    summary: "Log in: sets a cookie that lasts 12 hours",
+    right: "anyone",
+    body: { "application/json": z.object({ user: text, password: text }) },
+    answer: "Session",
+    problems: ["wrong_login", "too_many_logins", "foreign_origin", "too_large", "unsupported"],
+  },
+  "DELETE /api/v1/session": {
+    summary: "Log out",
+    right: "anyone",
+    answer: "Session",
+    problems: ["foreign_origin"],
+  },
   "GET /api/v1/openapi.json": { summary: "This description", right: "anyone", answer: "application/json" },
   "GET /metrics": {
     summary: "Prometheus metrics",

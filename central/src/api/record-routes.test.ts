@@ -1,9 +1,10 @@
 // Posted records over real sockets: what is answered, and when, and that a sender can neither fill memory nor reach what is not its own.
-import { Metrics, silentLogger, systemClock } from "@millrace/runtime";
+import { Metrics, silentLogger, systemClock, systemRandom } from "@millrace/runtime";
 import { afterEach, expect, test } from "vitest";
 import type { RecordBatch, RecordOutcome } from "../records/record-batch.ts";
 import type { RecordStreamView } from "../records/record-stream-view.ts";
 import { NO_RECORDS } from "../records/record-totals.ts";
+import { Access } from "./access.ts";
 import type { CentralReader } from "./central-reader.ts";
 import { describedFetch as fetch } from "./described-fetch.test-support.ts";
 import type { RecordTarget } from "./record-routes.ts";
@@ -77,6 +78,10 @@ const READER: CentralReader = {
   subscribe: () => () => {},
 };
 
+function access(): Access {
+  return new Access({ users: [], tokens: [], ownToken: null, clock: systemClock, random: systemRandom });
+}
+
 async function listen(isControlAllowed = true) {
   const target = new Target();
   const server = await ApiServer.listen({
@@ -91,6 +96,9 @@ async function listen(isControlAllowed = true) {
     metrics: new Metrics(),
     refreshMetrics: () => {},
     clock: systemClock,
+    random: systemRandom,
+    access: access(),
+    tls: null,
     log: silentLogger,
   });
   servers.push(server);

@@ -1,18 +1,21 @@
 // Shows the API, the dashboard's stream and its files over real sockets, against a core that says fixed things.
+import { createHash } from "node:crypto";
 import { request } from "node:http";
 import { connect } from "node:net";
+import { connect as connectTls } from "node:tls";
 import type { IncomingMessage } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
-import { Metrics, silentLogger, systemClock } from "@millrace/runtime";
+import { Metrics, passwordHash, silentLogger, systemClock, systemRandom } from "@millrace/runtime";
 import type { WindowResult } from "@millrace/stream";
-import { SimulatedTime } from "@millrace/testkit";
+import { SimulatedTime, TEST_CERTIFICATES } from "@millrace/testkit";
 import { afterEach, expect, test } from "vitest";
 import type { AgentView } from "../core/agent-view.ts";
 import { folderAssets } from "./assets.ts";
+import { Access, LOGIN_FAILURES_MAX, SESSION_MS } from "./access.ts";
 import type { CentralChange, CentralReader, ResetOutcome, WindowQuery } from "./central-reader.ts";
-import { FRAME_INTERVAL_MS } from "./event-stream.ts";
+import { FRAME_INTERVAL_MS, HEARTBEAT_INTERVAL_MS, RESUME_FRAMES_MAX } from "./event-stream.ts";
 import { describedFetch as fetch } from "./described-fetch.test-support.ts";
 import { OPENAPI } from "./openapi.ts";
 import type { AlarmView } from "../core/alarm-view.ts";
@@ -23,6 +26,7 @@ import type { SeriesPage, SeriesQuery } from "../history/series-page.ts";
 import type { SeriesRefusal } from "../history/series-reader.ts";
 import { REQUESTS_PER_CLIENT_MAX } from "./requests-in-work.ts";
 import { ApiServer } from "./server.ts";
+import type { ApiServerOptions } from "./server.ts";
 
 const SERIES: SeriesPage = {
   metric: "t",
@@ -255,10 +259,22 @@ afterEach(async () => {
   for (const end of ends.splice(0).reverse()) await end();
 });
 
+function access(options: Partial<ConstructorParameters<typeof Access>[0]> = {}): Access {
+  return new Access({
+    users: [],
+    tokens: [],
+    ownToken: null,
+    clock: systemClock,
+    random: systemRandom,
+    ...options,
+  });
+}
+
 async function listen(
   assets = folderAssets("/nowhere"),
   clock = systemClock,
   isControlAllowed = true,
+  options: Partial<Pick<ApiServerOptions, "access" | "tls">> = {},
 ): Promise<{ server: ApiServer; reader: FixedReader; url: string }> {
   const reader = new FixedReader();
   const server = await ApiServer.listen({
@@ -273,6 +289,9 @@ async function listen(
     metrics: new Metrics(),
     refreshMetrics: () => {},
     clock,
+    random: systemRandom,
+    access: options.access ?? access(),
+    tls: options.tls ?? null,
     log: silentLogger,
   });
   ends.push(() => server.close());
@@ -282,10 +301,11 @@ async function listen(
 /** Reads frames of an event stream one after another. */
 async function openStream(
   url: string,
-): Promise<{ next(): Promise<{ event: string; data: Record<string, unknown> }> }> {
+  headers: Record<string, string> = {},
+): Promise<{ next(): Promise<{ event: string; id: string; data: Record<string, unknown> }> }> {
   const abort = new AbortController();
   ends.push(() => abort.abort());
-  const response = await fetch(`${url}/api/v1/stream`, { signal: abort.signal });
+  const response = await fetch(`${url}/api/v1/stream`, { signal: abort.signal, headers });
   expect(response.headers.get("content-type")).toMatch(/^text\/event-stream/);
   const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
   let text = "";
@@ -298,7 +318,8 @@ async function openStream(
           text = text.slice(end + 2);
           const event = lines.find((line) => line.startsWith("event: "))?.slice(7);
           const data = lines.find((line) => line.startsWith("data: "))?.slice(6);
-          if (event !== undefined && data !== undefined) return { event, data: JSON.parse(data) };
+          const id = lines.find((line) => line.startsWith("id: "))?.slice(4) ?? "";
+          if (event !== undefined && data !== undefined) return { event, id, data: JSON.parse(data) };
           continue;
         }
         const chunk = await reader?.read();
@@ -662,6 +683,9 @@ test("a port in use is a plain error", async () => {
     metrics: new Metrics(),
     refreshMetrics: () => {},
     clock: systemClock,
+    random: systemRandom,
+    access: access(),
+    tls: null,
     log: silentLogger,
   });
   await expect(again).rejects.toMatchObject({ code: "port_in_use" });
@@ -864,4 +888,172 @@ test("one client's requests that wait for their answers are bounded: the next is
   resolve([]);
   for (const answer of await Promise.all(waiting)) expect(answer.status).toBe(200);
   expect((await fetch(`${url}/api/v1/agents`)).status).toBe(200);
+});
+
+test("a stream goes on behind the last frame that a client has, and begins anew where that is gone", async () => {
+  const time = new SimulatedTime(0);
+  const { url, reader } = await listen(undefined, time.clock());
+  const publish = async (revision: number) => {
+    reader.change({ windows: [window(revision)] });
+    await time.run(FRAME_INTERVAL_MS);
+  };
+  const first = await openStream(url);
+  await first.next();
+  await publish(2);
+  const { id } = await first.next();
+  ends.pop()?.();
+  await publish(3);
+  await publish(4);
+  const again = await openStream(url, { "last-event-id": id });
+  expect(await again.next()).toMatchObject({ event: "delta", data: { seq: 2, windows: [window(3)] } });
+  expect(await again.next()).toMatchObject({ event: "delta", data: { seq: 3, windows: [window(4)] } });
+  await publish(5);
+  const last = await again.next();
+  expect(last).toMatchObject({ event: "delta", data: { seq: 4 } });
+  ends.pop()?.();
+  for (const unknown of [`00${last.id}`, `${last.id}0`, "junk"])
+    expect(await (await openStream(url, { "last-event-id": unknown })).next()).toMatchObject({
+      event: "snapshot",
+    });
+  for (let frame = 0; frame <= RESUME_FRAMES_MAX; frame += 1) await publish(6 + frame);
+  expect(await (await openStream(url, { "last-event-id": last.id })).next()).toMatchObject({
+    event: "snapshot",
+  });
+});
+
+test("nobody listens, nobody comes back: what happens then is in no frame, and none is taken for complete", async () => {
+  const time = new SimulatedTime(0);
+  const { url, reader, server } = await listen(undefined, time.clock());
+  const first = await openStream(url);
+  const { id } = await first.next();
+  ends.pop()?.();
+  while (server.stream.clientCount > 0) await new Promise((resolve) => setImmediate(resolve));
+  await time.run(180_000);
+  reader.change({ windows: [window(9)] });
+  await time.run(FRAME_INTERVAL_MS);
+  expect(await (await openStream(url, { "last-event-id": id })).next()).toMatchObject({ event: "snapshot" });
+});
+
+const TOKENS = [
+  { name: "grafana", hash: createHash("sha256").update("look").digest("hex"), role: "read" as const },
+  { name: "orders", hash: createHash("sha256").update("post").digest("hex"), role: "operate" as const },
+];
+
+test("with tokens nobody without one is answered, and one that may only read changes nothing", async () => {
+  const { url, reader } = await listen(undefined, systemClock, true, { access: access({ tokens: TOKENS }) });
+  const ask = async (path: string, token?: string, method = "GET") => {
+    const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
+    const response = await fetch(url + path, { method, headers });
+    return [response.status, await codeOf(response.clone()).catch(() => undefined)];
+  };
+  for (const [path, operations] of Object.entries(OPENAPI.paths))
+    for (const [method, operation] of Object.entries(operations)) {
+      if (operation["x-millrace-role"] === "anyone") continue;
+      const place = path.replaceAll(/\{\w+\}/g, "x");
+      for (const token of [undefined, "", "wrong", "LOOK"])
+        expect([path, ...(await ask(place, token, method.toUpperCase()))]).toEqual([
+          path,
+          401,
+          "login_needed",
+        ]);
+      if (operation["x-millrace-role"] === "operate")
+        expect([path, ...(await ask(place, "look", method.toUpperCase()))]).toEqual([
+          path,
+          403,
+          "not_allowed",
+        ]);
+    }
+  for (const path of ["/healthz", "/readyz", "/api/v1/openapi.json"])
+    expect([path, (await ask(path))[0]]).toEqual([path, 200]);
+  for (const path of ["/api/v1/agents", "/metrics"])
+    expect([path, (await ask(path, "look"))[0]]).toEqual([path, 200]);
+  expect(await ask("/api/v1/sites/alpha/retire", "post", "POST")).toEqual([200, undefined]);
+  expect(reader.retired).toEqual(["alpha"]);
+});
+
+test("a person logs in at the page, acts under the own name, and is out after the logout, the open stream too", async () => {
+  const time = new SimulatedTime(0);
+  const users = [{ user: "alice", hash: await passwordHash("right"), role: "operate" as const }];
+  const { url, reader } = await listen(undefined, time.clock(), true, {
+    access: access({ users, clock: time.clock() }),
+  });
+  const session = (method: string, headers: Record<string, string> = {}, password?: string) =>
+    fetch(`${url}/api/v1/session`, {
+      method,
+      headers: password === undefined ? headers : { ...headers, "content-type": "application/json" },
+      ...(password === undefined ? {} : { body: JSON.stringify({ user: "alice", password }) }),
+    });
+  expect(await (await session("GET")).json()).toEqual({
+    isLoginNeeded: true,
+    user: null,
+    isControlAllowed: false,
+  });
+  expect(await codeOf(await session("POST", { origin: "https://evil.example" }, "right"))).toBe(
+    "foreign_origin",
+  );
+  expect(await codeOf(await session("POST", {}, "wrong"))).toBe("wrong_login");
+  const login = await session("POST", { origin: url }, "right");
+  expect(login.headers.get("set-cookie")).toMatch(
+    /^millrace_central=[0-9a-f]{64}; Path=\/; Max-Age=43200; HttpOnly; SameSite=Strict$/,
+  );
+  const cookie = login.headers.get("set-cookie")?.split(";")[0] ?? "";
+  expect(await (await session("GET", { cookie })).json()).toMatchObject({
+    user: "alice",
+    isControlAllowed: true,
+  });
+  const reset = await fetch(`${url}/api/v1/alarms/reset`, {
+    method: "POST",
+    headers: { cookie, origin: url, "content-type": "application/json" },
+    body: JSON.stringify({ agent: "alpha-1", id: "hot" }),
+  });
+  expect([reset.status, reader.resets]).toEqual([200, [["alpha-1", "hot", "alice"]]]);
+  const stream = await openStream(url, { cookie: `other=1; ${cookie}` });
+  expect((await stream.next()).data).toMatchObject({ isControlAllowed: true });
+  expect((await session("DELETE", { cookie, origin: url })).headers.get("set-cookie")).toMatch(
+    /=; .*Max-Age=0/,
+  );
+  expect((await fetch(`${url}/api/v1/agents`, { headers: { cookie } })).status).toBe(401);
+  await time.run(HEARTBEAT_INTERVAL_MS);
+  await expect(stream.next()).rejects.toThrow("the stream ended");
+});
+
+test("a session ends after twelve hours; after ten wrong logins of an address none is looked at for a minute", async () => {
+  const time = new SimulatedTime(0);
+  const users = [{ user: "alice", hash: await passwordHash("right"), role: "read" as const }];
+  const doors = access({ users, clock: time.clock() });
+  const outcome = await doors.logIn("alice", "right", "192.0.2.1");
+  const session = outcome.kind === "in" ? outcome.session : "";
+  expect(doors.callerOf(undefined, session)).toEqual({ name: "alice", role: "read" });
+  for (let attempt = 0; attempt < LOGIN_FAILURES_MAX; attempt += 1)
+    expect((await doors.logIn(attempt % 2 === 0 ? "alice" : "bob", "wrong", "192.0.2.1")).kind).toBe("wrong");
+  expect((await doors.logIn("alice", "right", "192.0.2.1")).kind).toBe("too_many");
+  expect((await doors.logIn("alice", "right", "192.0.2.2")).kind).toBe("in");
+  await time.run(60_000);
+  expect((await doors.logIn("alice", "right", "192.0.2.1")).kind).toBe("in");
+  await time.run(SESSION_MS);
+  expect(doors.callerOf(undefined, session)).toBeNull();
+});
+
+test("over TLS, and with another certificate from the next connection on", async () => {
+  const { authority, serverCertificate, serverKey } = TEST_CERTIFICATES;
+  const { server } = await listen(undefined, systemClock, true, {
+    tls: { cert: serverCertificate, key: serverKey },
+  });
+  const shown = () =>
+    new Promise<string | undefined>((resolve, reject) => {
+      const socket = connectTls(
+        { port: server.port, host: "127.0.0.1", ca: authority, servername: "localhost" },
+        () => {
+          resolve(socket.getPeerCertificate().subject.CN?.toString());
+          socket.destroy();
+        },
+      );
+      socket.on("error", reject);
+    });
+  const before = await shown();
+  const { agentCertificate, agentKey } = TEST_CERTIFICATES;
+  server.renewTls({ cert: agentCertificate, key: agentKey });
+  expect(await shown()).toBe("alpha-1");
+  server.renewTls({ cert: serverCertificate, key: serverKey });
+  expect(await shown()).toBe(before);
 });

@@ -1,9 +1,16 @@
 import { hostRefusal, isOwnOrigin, MillraceError, reasonOf } from "@millrace/runtime";
-import type { Clock, Logger, Metrics } from "@millrace/runtime";
+import type { ServerTls } from "@millrace/config";
+import type { Clock, Logger, Metrics, Random } from "@millrace/runtime";
 import { labelsKey } from "@millrace/stream";
+import { createServer } from "node:http";
+import type { IncomingMessage, Server as HttpServer, ServerResponse } from "node:http";
+import { createServer as createTlsServer } from "node:https";
+import type { Server as HttpsServer } from "node:https";
 import { Readable } from "node:stream";
 import Fastify from "fastify";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import { SESSION_MS } from "./access.ts";
+import type { Access, Caller } from "./access.ts";
 import type { Asset, Assets } from "./assets.ts";
 import { isFromOwnMachine } from "./own-machine.ts";
 import type { CentralReader, ResetOutcome } from "./central-reader.ts";
@@ -22,6 +29,7 @@ import type { RecordTarget } from "./record-routes.ts";
 import { cursorText, parseSeriesQuery } from "./series-query.ts";
 import { RequestsInWork } from "./requests-in-work.ts";
 import { RouteMethods } from "./route-methods.ts";
+import { sessionCookie, sessionOf } from "./session-cookie.ts";
 import { siteViews } from "./site-views.ts";
 import { answerUnreadable } from "./unreadable-request.ts";
 import { parseLimit, parseQuery, parseWindowQuery } from "./window-query.ts";
@@ -32,8 +40,11 @@ export interface ApiServerOptions {
   readonly port: number;
   /** Names that it may be asked by, beside its host, localhost and IP addresses. */
   readonly allowedHosts: readonly string[];
-  /** Whether alarms may be reset, and sites retired from other machines: there is no login. */
+  /** Whether pages and other machines may change anything where no login is needed. */
   readonly isControlAllowed: boolean;
+  readonly access: Access;
+  /** PEM texts; null: plain HTTP. */
+  readonly tls: ServerTls | null;
   readonly reader: CentralReader;
   readonly records: RecordTarget;
   readonly sinks: () => readonly SinkView[];
@@ -42,6 +53,7 @@ export interface ApiServerOptions {
   /** Brings gauges up to date before they are read. */
   readonly refreshMetrics: () => void;
   readonly clock: Clock;
+  readonly random: Random;
   readonly log: Logger;
 }
 
@@ -49,10 +61,12 @@ const REQUEST_BYTES_MAX = 65_536;
 /** A pipeline's text as JSON. */
 const PIPELINE_REQUEST_BYTES_MAX = 2 * 1024 * 1024;
 const ALARM_ID_LENGTH_MAX = 1_024;
+const PASSWORD_LENGTH_MAX = 1_024;
 const CONNECTIONS_MAX = 2_000;
 /** For all of a request to come. */
 const REQUEST_TIMEOUT_MS = 60_000;
 const RETRY_AFTER_S = 1;
+const LOGIN_RETRY_AFTER_S = 60;
 
 /** No page of another origin may frame, script or style the dashboard. */
 export const SECURITY_HEADERS = {
@@ -72,11 +86,13 @@ export class ApiServer {
   readonly #inWork = new RequestsInWork();
   /** One at a time: each holds the store as it was at its beginning. */
   #isBackingUp = false;
+  readonly #tlsServers: HttpsServer[] = [];
 
   private constructor(options: ApiServerOptions) {
     // Server-sent events never end by themselves: without forceCloseConnections they would hang the shutdown.
     this.#app = Fastify({
       logger: false,
+      serverFactory: (handler) => this.#newServer(handler, options.tls),
       forceCloseConnections: true,
       bodyLimit: REQUEST_BYTES_MAX,
       requestTimeout: REQUEST_TIMEOUT_MS,
@@ -146,7 +162,7 @@ export class ApiServer {
       // Streams have a bound of their own.
       if (routeOptions.url !== "/api/v1/stream") this.#begin(request, reply);
       // What is no route of the API are the dashboard's files, which hold nothing of anybody's.
-      if (routeOptions.url !== undefined) requireRight(request, options.isControlAllowed);
+      if (routeOptions.url !== undefined) requireRight(request, options);
     });
     app.addHook("onSend", async (request, reply, body) => {
       if (request.method !== "GET" || reply.statusCode !== 200) return body;
@@ -158,7 +174,10 @@ export class ApiServer {
       return "";
     });
     app.setErrorHandler((error, _request, reply) => {
-      if (error instanceof ProblemError) return sendProblem(reply, error.problem);
+      if (error instanceof ProblemError) {
+        if (error.problem.status === 401) reply.header("www-authenticate", 'Bearer realm="millrace-central"');
+        return sendProblem(reply, error.problem);
+      }
       const status = error instanceof Error && "statusCode" in error ? Number(error.statusCode) : 500;
       if (status === 413) return sendProblem(reply, problem("too_large", reasonOf(error)));
       if (status === 415) return sendProblem(reply, problem("unsupported", reasonOf(error)));
@@ -184,6 +203,22 @@ export class ApiServer {
     });
   }
 
+  /** `localhost` has two addresses, and then there are two servers. */
+  #newServer(
+    handler: (request: IncomingMessage, response: ServerResponse) => void,
+    tls: ServerTls | null,
+  ): HttpServer {
+    if (tls === null) return createServer(handler);
+    const server = createTlsServer({ ...tls, minVersion: "TLSv1.2" }, handler);
+    this.#tlsServers.push(server);
+    return server;
+  }
+
+  /** For connections from now on. */
+  renewTls(tls: ServerTls): void {
+    for (const server of this.#tlsServers) server.setSecureContext({ ...tls, minVersion: "TLSv1.2" });
+  }
+
   #begin(request: FastifyRequest, reply: FastifyReply): void {
     const done = this.#inWork.begin(request.ip);
     if (done === undefined) {
@@ -195,7 +230,7 @@ export class ApiServer {
 
   #addRoutes(options: ApiServerOptions): void {
     const app = this.#app;
-    const { reader, log, metrics } = options;
+    const { access, reader, log, metrics } = options;
     app.get("/api/v1/windows", async (request, reply) => {
       const query = parseWindowQuery(request.query);
       requireWindow(reader, query.window);
@@ -332,7 +367,7 @@ export class ApiServer {
     });
     app.post("/api/v1/alarms/reset", async (request, reply) => {
       const { agent, id } = parseReset(request.body);
-      const by = request.headers.origin === undefined ? "API" : "page";
+      const by = callerOf(request, access)?.name ?? (request.headers.origin === undefined ? "API" : "page");
       const outcome = await reader.resetAlarm(agent, id, by);
       log.info("a reset was asked for", { agent, alarm: id, by, outcome });
       if (outcome !== "done") throw resetProblem(outcome, agent);
@@ -348,7 +383,8 @@ export class ApiServer {
           "no such agent or site is expected; /api/v1/agents lists them",
         );
       const names = targets.map(({ agent }) => agent);
-      const pushed = await reader.pushPipeline(names, text, "API").catch((error: unknown) => {
+      const by = callerOf(request, access)?.name ?? "API";
+      const pushed = await reader.pushPipeline(names, text, by).catch((error: unknown) => {
         if (error instanceof MillraceError && error.domain === "user")
           throw new ProblemError("bad_request", error.explain());
         throw error;
@@ -357,11 +393,43 @@ export class ApiServer {
       return noStore(reply).send(pushed);
     });
     // A HEAD of it would be one more client that never ends.
-    app.get("/api/v1/stream", { exposeHeadRoute: false }, async (_request, reply) => {
+    app.get("/api/v1/stream", { exposeHeadRoute: false }, async (request, reply) => {
       if (this.#stream.isFull)
         throw new ProblemError("too_many_clients", "close other dashboards and try again");
+      const asked = parseQuery(request.query).get("lastEventId");
+      const lastEventId = request.headers["last-event-id"];
       reply.hijack();
-      this.#stream.add(reply.raw, SECURITY_HEADERS);
+      this.#stream.add(reply.raw, {
+        headers: SECURITY_HEADERS,
+        lastEventId: typeof lastEventId === "string" ? lastEventId : asked,
+        isControlAllowed: sessionView(request, options).isControlAllowed,
+        isAllowed: () => !access.isLoginNeeded || callerOf(request, access) !== null,
+      });
+    });
+    app.get("/api/v1/session", async (request, reply) => noStore(reply).send(sessionView(request, options)));
+    app.post("/api/v1/session", async (request, reply) => {
+      const { user, password } = parseLogin(request.body);
+      const outcome = await access.logIn(user, password, request.ip);
+      log.info("a login", { user: user.slice(0, 64), address: request.ip, outcome: outcome.kind });
+      if (outcome.kind === "too_many") {
+        reply.header("retry-after", LOGIN_RETRY_AFTER_S);
+        throw new ProblemError("too_many_logins", "wait a minute and try again");
+      }
+      if (outcome.kind !== "in")
+        throw new ProblemError("wrong_login", "no such user with this password is in http.users");
+      const cookie = sessionCookie(outcome.session, {
+        maxAgeS: SESSION_MS / 1_000,
+        isSecure: options.tls !== null,
+      });
+      const { name, role } = outcome.caller;
+      return noStore(reply)
+        .header("set-cookie", cookie)
+        .send({ isLoginNeeded: true, user: name, isControlAllowed: role === "operate" });
+    });
+    app.delete("/api/v1/session", async (request, reply) => {
+      access.logOut(sessionOf(request.headers.cookie));
+      const cookie = sessionCookie("", { maxAgeS: 0, isSecure: options.tls !== null });
+      return noStore(reply).header("set-cookie", cookie).send(sessionView(request, options));
     });
     app.get("/api/v1/openapi.json", async (_request, reply) => fresh(reply).send(OPENAPI));
     app.get("/metrics", async (_request, reply) => {
@@ -385,7 +453,9 @@ export class ApiServer {
 }
 
 const CONTROL_OFF =
-  "the server listens beyond this machine and has no login; http.allowControl: true in central.yaml allows it all the same, `millrace-agent reset` works on the gateway, and `millrace-central site retire` on this machine";
+  "http.allowControl in central.yaml is false: only programs on this machine may change something, such as `millrace-central site retire`; `millrace-agent reset` works on the gateway";
+const LOGIN_NEEDED =
+  "send `Authorization: Bearer <token>` (http.tokens in central.yaml), or log in at the page (http.users)";
 
 /** Why nothing was reset, as far as anybody knows. */
 function resetProblem(outcome: Exclude<ResetOutcome, "done">, agent: string): ProblemError {
@@ -415,18 +485,30 @@ function resetProblem(outcome: Exclude<ResetOutcome, "done">, agent: string): Pr
   }
 }
 
-/** Whether the route may be asked by whoever asks: what changes something, where control is allowed or from this machine. */
-function requireRight(request: FastifyRequest, isControlAllowed: boolean): void {
+/** Whether the route may be asked by whoever asks. A route that is not in the table changes something, until it says otherwise. */
+function requireRight(request: FastifyRequest, options: ApiServerOptions): void {
   const { headers, method, routeOptions } = request;
-  const route = `${method === "HEAD" ? "GET" : method} ${(routeOptions.url ?? "").replaceAll(/:(\w+)/g, "{$1}")}`;
-  const right = OPERATIONS[route]?.right ?? "operate";
-  if (right !== "operate") return;
+  const isReading = method === "GET" || method === "HEAD";
   // A page of another origin must not change anything here through its visitor's browser.
-  const { origin, host } = headers;
-  if (!isOwnOrigin(origin, host)) throw new ProblemError("foreign_origin", `origin ${origin} may only read`);
-  const { remoteAddress, localAddress } = request.socket;
-  if (isControlAllowed || isFromOwnMachine({ remoteAddress, localAddress, headers })) return;
-  throw new ProblemError("control_off", CONTROL_OFF);
+  if (!isReading && !isOwnOrigin(headers.origin, headers.host))
+    throw new ProblemError("foreign_origin", `origin ${headers.origin} may only read`);
+  const path = (routeOptions.url ?? "").replaceAll(/:(\w+)/g, "{$1}");
+  const right = OPERATIONS[`${isReading ? "GET" : method} ${path}`]?.right ?? "operate";
+  if (right === "anyone") return;
+  if (options.access.isLoginNeeded) {
+    const caller = callerOf(request, options.access);
+    if (caller === null) throw new ProblemError("login_needed", LOGIN_NEEDED);
+    if (right === "operate" && caller.role !== "operate")
+      throw new ProblemError("not_allowed", `${caller.name} has the role read; this needs operate`);
+  } else if (right === "operate") {
+    const { remoteAddress, localAddress } = request.socket;
+    if (options.isControlAllowed || isFromOwnMachine({ remoteAddress, localAddress, headers })) return;
+    throw new ProblemError("control_off", CONTROL_OFF);
+  }
+}
+
+function callerOf({ headers }: FastifyRequest, access: Access): Caller | null {
+  return access.callerOf(headers.authorization, sessionOf(headers.cookie));
 }
 
 /** Of a list whose entries are numbered, the newest first. */
@@ -443,6 +525,26 @@ function parseNumberCursor(text: string | undefined): number | null {
 function numberCursor(entries: readonly { readonly number: number }[], limit: number): string | null {
   const last = entries.length < limit ? undefined : entries.at(-1);
   return last === undefined ? null : String(last.number);
+}
+
+/** What a page may show of who looks at it. */
+function sessionView(request: FastifyRequest, { access, isControlAllowed }: ApiServerOptions) {
+  const caller = callerOf(request, access);
+  const { isLoginNeeded } = access;
+  return {
+    isLoginNeeded,
+    user: caller?.name ?? null,
+    isControlAllowed: isLoginNeeded ? caller?.role === "operate" : isControlAllowed,
+  };
+}
+
+function parseLogin(body: unknown): { readonly user: string; readonly password: string } {
+  if (typeof body === "object" && body !== null && "user" in body && "password" in body) {
+    const { user, password } = body;
+    if (typeof user === "string" && typeof password === "string" && password.length <= PASSWORD_LENGTH_MAX)
+      return { user, password };
+  }
+  throw new ProblemError("bad_request", 'expected { "user": "…", "password": "…" }');
 }
 
 function parsePush(body: unknown): {

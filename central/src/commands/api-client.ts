@@ -1,17 +1,25 @@
+import { request as httpRequest } from "node:http";
+import type { IncomingMessage } from "node:http";
+import { request as httpsRequest } from "node:https";
 import type { CentralConfig } from "@millrace/config";
 import { MillraceError, reasonOf } from "@millrace/runtime";
+import { readOwnToken } from "../api/own-token.ts";
 
 const ANSWER_TIMEOUT_MS = 5_000;
 
-/** Asks the running central that a configuration describes. Rejects with `service_unreachable`. */
+/** Asks the running central that a configuration describes, as this machine. Rejects with `service_unreachable`. */
 export class ApiClient {
   readonly #url: string;
+  readonly #dataFolder: string;
+  readonly #certificate: string | null;
 
-  constructor(config: Pick<CentralConfig, "http">) {
-    const { host, port } = config.http;
+  constructor({ http, dataFolder }: Pick<CentralConfig, "http" | "dataFolder">) {
+    const { host, port, tls } = http;
     const reachable =
       host === "0.0.0.0" || host === "::" ? "localhost" : host.includes(":") ? `[${host}]` : host;
-    this.#url = `http://${reachable}:${port}`;
+    this.#url = `${tls === null ? "http" : "https"}://${reachable}:${port}`;
+    this.#dataFolder = dataFolder;
+    this.#certificate = tls?.cert ?? null;
   }
 
   /** The answer's status and JSON. */
@@ -22,12 +30,16 @@ export class ApiClient {
   ): Promise<{ readonly status: number; readonly body: unknown }> {
     const url = this.#url + path;
     try {
-      const sent =
-        body === undefined
-          ? {}
-          : { headers: { "content-type": "application/json" }, body: JSON.stringify(body) };
-      const response = await fetch(url, { method, ...sent, signal: AbortSignal.timeout(limitMs) });
-      return { status: response.status, body: await response.json() };
+      const token = readOwnToken(this.#dataFolder);
+      const response = await this.#send(url, {
+        method,
+        limitMs,
+        headers: token === null ? {} : { authorization: `Bearer ${token}` },
+        body: body === undefined ? null : JSON.stringify(body),
+      });
+      const chunks: Buffer[] = [];
+      for await (const chunk of response) chunks.push(Buffer.from(chunk));
+      return { status: response.statusCode ?? 0, body: JSON.parse(Buffer.concat(chunks).toString()) };
     } catch (error) {
       throw new MillraceError("service_unreachable", { url, reason: reasonOf(error) }, { cause: error });
     }
@@ -51,10 +63,49 @@ export class ApiClient {
     if (status !== 200)
       throw new MillraceError("service_unreachable", {
         url: this.#url + path,
-        reason: `it answered ${status}`,
+        reason:
+          status === 401
+            ? "it wants a login: this user may not read api.token in central's data folder, or it is another central"
+            : `it answered ${status}`,
       });
     const answer: Answer = JSON.parse(JSON.stringify(body));
     return answer;
+  }
+
+  #send(
+    url: string,
+    options: {
+      readonly method: string;
+      readonly limitMs: number;
+      readonly headers: Readonly<Record<string, string>>;
+      readonly body: string | null;
+    },
+  ): Promise<IncomingMessage> {
+    const { method, limitMs, body } = options;
+    const type = body === null ? {} : { "content-type": "application/json" };
+    const shared = {
+      method,
+      headers: { ...options.headers, ...type },
+      signal: AbortSignal.timeout(limitMs),
+    };
+    return new Promise((resolve, reject) => {
+      // The configured certificate is trusted as it is, whatever name it is for: nobody else has its key.
+      const sent =
+        this.#certificate === null
+          ? httpRequest(url, shared, resolve)
+          : httpsRequest(
+              url,
+              {
+                ...shared,
+                ca: this.#certificate,
+                allowPartialTrustChain: true,
+                checkServerIdentity: () => undefined,
+              },
+              resolve,
+            );
+      sent.on("error", reject);
+      sent.end(body ?? undefined);
+    });
   }
 }
 

@@ -50,7 +50,7 @@ async function run(configPath: string): Promise<ExitCode> {
   });
   log.info("running", {
     agents: `mqtt${config.intake.mqtt.tls === null ? "" : "s"}://${config.intake.mqtt.host}:${service.intakePort}`,
-    dashboard: `http://${config.http.host}:${service.apiPort}/`,
+    dashboard: `http${config.http.tls === null ? "" : "s"}://${config.http.host}:${service.apiPort}/`,
   });
   return exit;
 }

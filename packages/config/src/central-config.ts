@@ -13,8 +13,13 @@ export interface CentralConfig {
   /** The agents enrolled; each may publish only under its own name. */
   readonly agents: readonly AgentIdentity[];
   readonly http: HttpConfig & {
-    /** Whether alarms may be reset through page and API. */
+    /** Whether anybody may change something where there are neither users nor tokens. */
     readonly isControlAllowed: boolean;
+    /** People who log in at the page. */
+    readonly users: readonly ApiUser[];
+    /** Programs. */
+    readonly tokens: readonly ApiToken[];
+    readonly tls: ServerTls | null;
   };
   readonly windows: {
     /** After the first agent has passed a window, how long the others are waited for. */
@@ -46,8 +51,31 @@ export interface CentralConfig {
 }
 
 export interface MqttIntakeConfig extends Address {
-  /** PEM texts; null: plain TCP. With `ca`, agents must show a certificate that it signed. */
-  readonly tls: { readonly cert: string; readonly key: string; readonly ca: string | null } | null;
+  /** Null: plain TCP. With `ca`, agents must show a certificate that it signed. */
+  readonly tls: (ServerTls & { readonly ca: string | null }) | null;
+}
+
+/** PEM texts of what a listener shows. */
+export interface ServerTls {
+  readonly cert: string;
+  readonly key: string;
+}
+
+/** What somebody may do through the API: look, or also change. */
+export type Role = "read" | "operate";
+
+export interface ApiUser {
+  readonly user: string;
+  /** Of the password, as `millrace-central user` prints it. */
+  readonly hash: string;
+  readonly role: Role;
+}
+
+export interface ApiToken {
+  readonly name: string;
+  /** SHA-256 of the token, hex. */
+  readonly hash: string;
+  readonly role: Role;
 }
 
 export interface AgentIdentity {

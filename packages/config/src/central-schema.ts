@@ -1,3 +1,4 @@
+import { PASSWORD_HASH_PATTERN } from "@millrace/runtime";
 import { z } from "zod";
 import { kafkaUplinkSchema } from "./agent-schema.ts";
 import {
@@ -12,6 +13,8 @@ import {
   kafkaTopic,
   listenerCertificate,
   logLevel,
+  name,
+  oneOf,
   passwordFile,
   port,
   streamName,
@@ -70,6 +73,19 @@ function historyLevel(retain: string, bytesMax: string) {
     })
     .prefault({});
 }
+
+const role = () =>
+  oneOf(["read", "operate"])
+    .prefault("read")
+    .describe("`read`: may look at everything. `operate`: may change, too.");
+const passwordHash = () =>
+  takes(z.string().regex(PASSWORD_HASH_PATTERN), "what `millrace-central user` prints").describe(
+    "Salted hash of the password: `millrace-central user NAME` makes both.",
+  );
+const tokenHash = () =>
+  takes(z.string().regex(/^sha256:[0-9a-f]{64}$/), "what `millrace-central token` prints").describe(
+    "SHA-256 of the token: `millrace-central token NAME` makes both.",
+  );
 
 /** One of `records` as people write it. */
 const records = z.strictObject({
@@ -156,14 +172,40 @@ export const centralSchema = z.strictObject({
     .strictObject({
       host: host()
         .prefault("127.0.0.1")
-        .describe("Address of dashboard and API; 0.0.0.0 opens them to the whole network."),
+        .describe(
+          "Address of dashboard and API; 0.0.0.0 opens them to the whole network: then list users or tokens.",
+        ),
       port: port().prefault(8080).describe("Port of dashboard and API."),
       allowedHosts: allowedHosts(),
       allowControl: flag()
-        .optional()
+        .prefault(true)
         .describe(
-          "Whether alarms may be reset and sites retired through page and API, which have no login; default: only while `host` is a loopback address.",
+          "Where there are neither users nor tokens: whether pages and proxies may change anything (reset alarms, retire sites, post records).",
         ),
+      users: z
+        .array(
+          z.strictObject({
+            user: identifier().describe("User name."),
+            passwordHash: passwordHash(),
+            role: role(),
+          }),
+        )
+        .prefault([])
+        .describe("People who log in at the page; with users or tokens nobody else sees anything."),
+      tokens: z
+        .array(
+          z.strictObject({
+            name: identifier().describe("Whose it is; for the log."),
+            tokenHash: tokenHash(),
+            role: role(),
+          }),
+        )
+        .prefault([])
+        .describe("Programs, with `Authorization: Bearer <token>`: Prometheus, whoever posts records."),
+      tls: z
+        .strictObject(listenerCertificate())
+        .optional()
+        .describe("Encrypts dashboard and API: https only. The files are read again when they change."),
     })
     .prefault({})
     .describe("Dashboard, API, health and Prometheus metrics."),

@@ -12,6 +12,9 @@ function load(files: Record<string, string>) {
   return loadCentralConfig("/etc/millrace/central.yaml", { env: {}, readFile });
 }
 
+const TOKEN_HASH = `sha256:${"0".repeat(64)}`;
+const PASSWORD_HASH = `scrypt:32768:8:1:${"A".repeat(22)}:${"A".repeat(43)}`;
+
 test("defaults", () => {
   expect(load({ "/etc/millrace/central.yaml": "version: 1\n" }).config).toEqual({
     path: "/etc/millrace/central.yaml",
@@ -19,7 +22,15 @@ test("defaults", () => {
     pipelinePath: "/etc/millrace/pipeline.yaml",
     intake: { mqtt: { host: "127.0.0.1", port: 1884, tls: null } },
     agents: [],
-    http: { host: "127.0.0.1", port: 8080, allowedHosts: [], isControlAllowed: true },
+    http: {
+      host: "127.0.0.1",
+      port: 8080,
+      allowedHosts: [],
+      isControlAllowed: true,
+      users: [],
+      tokens: [],
+      tls: null,
+    },
     windows: { graceMs: 2000, retainMs: 30 * 86_400_000 },
     history: {
       "1s": { retainMs: 86_400_000, bytesMax: 2 * 2 ** 30 },
@@ -37,12 +48,9 @@ test("defaults", () => {
 });
 
 test.each([
-  ["host: 0.0.0.0", false],
-  ["host: plant.local", false],
-  ["host: 0.0.0.0, allowControl: true", true],
   ["allowControl: false", false],
   ["host: '::1'", true],
-])("http: { %s }: alarms may be reset: %s", (http, isAllowed) => {
+])("http: { %s }: anybody may change something: %s", (http, isAllowed) => {
   const { config } = load({ "/etc/millrace/central.yaml": `version: 1\nhttp: { ${http} }\n` });
   expect(config.http.isControlAllowed).toBe(isAllowed);
 });
@@ -87,12 +95,12 @@ test("what other machines reach without encryption or login is a warning, two li
   const { warnings } = load({
     "/etc/millrace/central.yaml": `version: 1
 intake: { mqtt: { host: 0.0.0.0 } }
-http: { host: 0.0.0.0 }
+http: { host: 0.0.0.0, tokens: [{ name: grafana, tokenHash: "${TOKEN_HASH}" }] }
 `,
   });
   expect(warnings.map(formatProblem)).toEqual([
     "/etc/millrace/central.yaml:2:25: agents' passwords and data cross the network (0.0.0.0) unencrypted; give intake.mqtt.tls, or set host: 127.0.0.1",
-    "/etc/millrace/central.yaml:3:15: dashboard and API have no login and are open to the whole network (0.0.0.0); put a proxy with a login before them, or set host: 127.0.0.1",
+    "/etc/millrace/central.yaml:3:15: passwords and tokens cross the network (0.0.0.0) unencrypted; give http.tls, or set host: 127.0.0.1 and put a proxy with TLS before it",
   ]);
   expect(() => load({ "/etc/millrace/central.yaml": "version: 1\nhttp: { port: 1884 }\n" })).toThrow(
     "http.port is 1884, and so is intake.mqtt.port",
@@ -104,6 +112,40 @@ test("a coarser level of the history is kept no shorter than a finer one", () =>
   expect(() => load({ "/etc/millrace/central.yaml": file })).toThrow(
     "central.yaml:2:52: history.1m.retain is 60d, shorter than that of 10s (90d): zooming out would show less",
   );
+});
+
+test.each(["0.0.0.0", "plant.local", "'::'"])(
+  "dashboard and API at %s without users and tokens are refused",
+  (host) => {
+    expect(() => load({ "/etc/millrace/central.yaml": `version: 1\nhttp: { host: ${host} }\n` })).toThrow(
+      /central\.yaml:2:15: everybody in the network \(.+\) could use dashboard and API; list http\.users or http\.tokens/,
+    );
+  },
+);
+
+test("users and tokens, by their hashes and roles; names are unique over both", () => {
+  const { config } = load({
+    "/etc/millrace/central.yaml": `version: 1
+http:
+  users: [{ user: alice, passwordHash: "${PASSWORD_HASH}", role: operate }]
+  tokens: [{ name: grafana, tokenHash: "${TOKEN_HASH}" }]
+`,
+  });
+  expect(config.http).toMatchObject({
+    users: [{ user: "alice", hash: PASSWORD_HASH, role: "operate" }],
+    tokens: [{ name: "grafana", hash: "0".repeat(64), role: "read" }],
+  });
+  for (const [http, complaint] of [
+    [`tokens: [{ name: a, tokenHash: plain }]`, "what `millrace-central token` prints"],
+    [`users: [{ user: a, passwordHash: secret }]`, "what `millrace-central user` prints"],
+    [
+      `tokens: [{ name: a, tokenHash: "${TOKEN_HASH}" }, { name: a, tokenHash: "${TOKEN_HASH}" }]`,
+      "a is listed twice",
+    ],
+  ] as const)
+    expect(() => load({ "/etc/millrace/central.yaml": `version: 1\nhttp: { ${http} }\n` })).toThrow(
+      complaint,
+    );
 });
 
 test("identities twice, without secret, with two", () => {

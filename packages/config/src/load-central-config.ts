@@ -6,6 +6,7 @@ import { ConfigReader } from "./config-reader.ts";
 import { isSameAddress } from "./is-same-address.ts";
 import { isOpenHost } from "./open-host.ts";
 import type { Loaded, LoadOptions } from "./load.ts";
+import { resolveCentralHttp } from "./resolve-central-http.ts";
 import { resolveRecords } from "./resolve-records.ts";
 import { resolveSinks } from "./resolve-sinks.ts";
 
@@ -38,12 +39,6 @@ export function loadCentralConfig(path: string, options: LoadOptions = {}): Load
       `agents' passwords and data cross the network (${mqtt.host}) unencrypted; give intake.mqtt.tls, or set host: 127.0.0.1`,
     );
   }
-  if (isOpenHost(file.http.host)) {
-    reader.warning(
-      ["http", "host"],
-      `dashboard and API have no login and are open to the whole network (${file.http.host}); put a proxy with a login before them, or set host: 127.0.0.1`,
-    );
-  }
   const { history } = file;
   for (const [index, { name }] of HISTORY_LEVELS.entries()) {
     const finer = HISTORY_LEVELS[index - 1]?.name;
@@ -53,6 +48,7 @@ export function loadCentralConfig(path: string, options: LoadOptions = {}): Load
       `history.${name}.retain is ${formatDuration(history[name].retain)}, shorter than that of ${finer} (${formatDuration(history[finer].retain)}): zooming out would show less`,
     );
   }
+  const http = resolveCentralHttp(reader, file.http);
   const config: CentralConfig = {
     path: reader.path,
     dataFolder: reader.resolveFolder(["data"], file.data),
@@ -72,12 +68,7 @@ export function loadCentralConfig(path: string, options: LoadOptions = {}): Load
       },
     },
     agents,
-    http: {
-      host: file.http.host,
-      port: file.http.port,
-      allowedHosts: file.http.allowedHosts,
-      isControlAllowed: file.http.allowControl ?? !isOpenHost(file.http.host),
-    },
+    http,
     windows: { graceMs: file.windows.grace, retainMs: file.windows.retain },
     history: {
       "1s": limitsOf(history["1s"]),

@@ -16,6 +16,7 @@ export * from "./memory-logger.ts";
 export * from "./metric-table.ts";
 export * from "./metrics.ts";
 export * from "./nearest-name.ts";
+export * from "./password-hash.ts";
 export * from "./peer-identity.ts";
 export * from "./plain-text.ts";
 export * from "./program.ts";
