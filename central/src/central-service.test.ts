@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { connectAsync } from "mqtt";
 import type { CentralConfig, Pipeline } from "@millrace/config";
 import { LevelStore } from "@millrace/queue";
-import { type Logger, MemoryLogger, silentLogger } from "@millrace/runtime";
+import { type Logger, MemoryLogger, secretDigest, silentLogger } from "@millrace/runtime";
 import { downTopic, upTopic } from "@millrace/wire";
 import type { AgentConnection, DownTopic } from "@millrace/wire";
 import { afterEach, expect, test } from "vitest";
@@ -238,4 +238,35 @@ test("a second central on the same store or port is refused plainly, and leaves 
   };
   await expect(startService(other, taken)).rejects.toMatchObject({ code: "port_in_use" });
   await startService(other);
+});
+
+test("other agents, users and tokens are taken over while it runs; what waits for the next start is named", async () => {
+  const folder = temporaryFolder();
+  const service = await startService(folder);
+  const url = `http://127.0.0.1:${service.apiPort}`;
+  const { agent, until } = await connectAgent(service);
+  agent.hello();
+  await until(() => agent.welcome !== undefined);
+  const config = configOf(folder);
+  const agents = [...config.agents, { id: "beta-1", site: "beta", password: "other" }];
+  expect(await service.reload({ ...config, agents, silentAfterMs: 9_000, logLevel: "debug" })).toEqual([
+    "silentAfter",
+    "logLevel",
+  ]);
+  const views: { agents: unknown[] } = JSON.parse(await (await fetch(`${url}/api/v1/agents`)).text());
+  expect(views.agents).toMatchObject([
+    { agent: "alpha-1", state: "connected" },
+    { agent: "beta-1", site: "beta", state: "never_seen" },
+  ]);
+  const token = { name: "t", hash: secretDigest("secret").toString("hex"), role: "read" as const };
+  expect(await service.reload({ ...config, agents, http: { ...config.http, tokens: [token] } })).toEqual([]);
+  expect((await fetch(`${url}/api/v1/agents`)).status).toBe(401);
+  const headers = { authorization: "Bearer secret" };
+  // Moved to another site: it is expected there from now on, and has to connect again to say so itself.
+  const moved = [{ id: "alpha-1", site: "gamma", password: "secret" }];
+  await service.reload({ ...config, agents: moved });
+  const sites: { agents: unknown[] } = JSON.parse(
+    await (await fetch(`${url}/api/v1/agents`, { headers })).text(),
+  );
+  expect(sites.agents).toMatchObject([{ agent: "alpha-1", site: "gamma" }, { agent: "beta-1" }]);
 });

@@ -1,13 +1,22 @@
-import type { CentralConfig, Pipeline } from "@millrace/config";
+import type { CentralConfig, Pipeline, ServerTls } from "@millrace/config";
 import { isStoreDamage, type LevelStore } from "@millrace/queue";
-import { Metrics, Shutdown, systemClock, systemRandom, zstdCompression } from "@millrace/runtime";
+import {
+  CertificateFiles,
+  Metrics,
+  Shutdown,
+  systemClock,
+  systemRandom,
+  zstdCompression,
+} from "@millrace/runtime";
 import type { Logger } from "@millrace/runtime";
 import { Access } from "./api/access.ts";
+import type { Holders } from "./api/access.ts";
 import type { Assets } from "./api/assets.ts";
 import { writeOwnToken } from "./api/own-token.ts";
 import { ApiServer } from "./api/server.ts";
 import { Central, type StoreLoss } from "./central.ts";
 import { CentralMetrics } from "./central-metrics.ts";
+import { laterSettings } from "./later-settings.ts";
 import { raisedGeneration } from "./core/raised-generation.ts";
 import { MqttIntake } from "./intake/mqtt-intake.ts";
 import { RecordSources } from "./records/record-sources.ts";
@@ -29,12 +38,26 @@ export class CentralService {
   readonly central: Central;
   readonly #intake: MqttIntake;
   readonly #api: ApiServer;
+  readonly #access: Access;
+  readonly #certificates: readonly CertificateFiles[];
   readonly #shutdown: Shutdown;
+  readonly #config: CentralConfig;
 
-  private constructor(parts: { central: Central; intake: MqttIntake; api: ApiServer; shutdown: Shutdown }) {
+  private constructor(parts: {
+    config: CentralConfig;
+    central: Central;
+    intake: MqttIntake;
+    api: ApiServer;
+    access: Access;
+    certificates: readonly CertificateFiles[];
+    shutdown: Shutdown;
+  }) {
+    this.#config = parts.config;
     this.central = parts.central;
     this.#intake = parts.intake;
     this.#api = parts.api;
+    this.#access = parts.access;
+    this.#certificates = parts.certificates;
     this.#shutdown = parts.shutdown;
   }
 
@@ -102,12 +125,10 @@ export class CentralService {
       for (const sink of sinks) sink.start();
       sources = await RecordSources.start(central, { config, log: log.child("records") });
       const records = sources.target;
-      const { users, tokens } = config.http;
-      const ownToken =
-        users.length + tokens.length === 0 ? null : writeOwnToken(config.dataFolder, systemRandom);
+      const access = new Access({ ...holdersOf(config), clock: systemClock, random: systemRandom });
       const api: ApiServer = await ApiServer.listen({
         ...config.http,
-        access: new Access({ users, tokens, ownToken, clock: systemClock, random: systemRandom }),
+        access,
         reader: central,
         records,
         sinks: () => sinks.map(({ view }) => view),
@@ -137,10 +158,22 @@ export class CentralService {
       // The core first: what has arrived is committed and acknowledged while the agents are still connected.
       const steps = new Shutdown({ clock: systemClock, log });
       addCoreSteps(steps);
+      const certificates = [
+        certificateFiles("intake", config.intake.mqtt.tls, log, (renewed) => intake.renewTls(renewed)),
+        certificateFiles("http", config.http.tls, log, (renewed) => api.renewTls(renewed)),
+      ].filter((each) => each !== null);
+      for (const each of certificates) each.start();
+      steps.add({
+        name: "the certificates",
+        limitMs: 1_000,
+        run: async () => {
+          for (const each of certificates) each.stop();
+        },
+      });
       steps.add({ name: "the intake", limitMs: 5_000, run: () => intake.close() });
       steps.add({ name: "the API", limitMs: 5_000, run: () => api.close() });
       steps.add({ name: "the store", limitMs: 5_000, run: () => store.close() });
-      return new CentralService({ central, intake, api, shutdown: steps });
+      return new CentralService({ config, central, intake, api, access, certificates, shutdown: steps });
     } catch (error) {
       addCoreSteps(shutdown);
       shutdown.add({ name: "the store", limitMs: 5_000, run: () => store.close() });
@@ -155,6 +188,15 @@ export class CentralService {
 
   get apiPort(): number {
     return this.#api.port;
+  }
+
+  /** Takes over agents, users, tokens and certificates; returns which other settings differ, which wait for the next start. */
+  async reload(next: CentralConfig): Promise<string[]> {
+    for (const each of this.#certificates) each.check();
+    this.#access.setHolders(holdersOf(next));
+    this.#intake.setIdentities(next.agents);
+    await this.central.setAgents(next.agents);
+    return laterSettings(this.#config, next);
   }
 
   /** The orderly stop, once. True when every step ended well. */
@@ -177,4 +219,30 @@ function lossOf(store: LevelStore, log: Logger): { readonly loss?: StoreLoss } {
       .lossBooked()
       .catch((error: unknown) => log.warn("cannot forget a loss that is told", { error }));
   return { loss: { detail: `${done}${aside}`, booked } };
+}
+
+/** Users and tokens, and a token for the commands on this machine where these are asked for one, too. */
+function holdersOf({ http, dataFolder }: CentralConfig): Holders {
+  const { users, tokens } = http;
+  const isLoginNeeded = users.length + tokens.length > 0;
+  return { users, tokens, ownToken: isLoginNeeded ? writeOwnToken(dataFolder, systemRandom) : null };
+}
+
+/** Null where the listener has no TLS. */
+function certificateFiles(
+  name: string,
+  tls: (ServerTls & { readonly ca?: string | null }) | null,
+  log: Logger,
+  renew: (tls: { readonly cert: string; readonly key: string; readonly ca: string | null }) => void,
+): CertificateFiles | null {
+  if (tls === null) return null;
+  const { cert, key, ca = null, paths } = tls;
+  return new CertificateFiles({
+    name,
+    paths,
+    texts: { cert, key, ca },
+    clock: systemClock,
+    log,
+    apply: (texts) => renew({ cert: texts.cert ?? cert, key: texts.key ?? key, ca: texts.ca }),
+  });
 }

@@ -125,6 +125,8 @@ export interface StoreLoss {
 export class Central implements CentralReader {
   readonly #options: CentralOptions;
   readonly #sessions = new SessionTable();
+  /** Of the agents that are enrolled now. */
+  readonly #sites = new Map<string, string>();
   readonly #loop: CommitLoop;
   readonly #history: WindowHistory;
   readonly #seriesHistory: SeriesHistory | null;
@@ -190,16 +192,13 @@ export class Central implements CentralReader {
     });
     await this.#history.restore(nowMs);
     await this.#seriesHistory?.restore(state.engine.views, monotonicMs);
-    for (const { id, site } of agents) {
-      // A retired agent stays retired until it comes again, or comes to another site.
-      if (!state.agents.hasBelonged(id, site)) state.agents.enrol(id, site, nowMs, monotonicMs);
-    }
+    enrolNew(state, agents, { nowMs, monotonicMs });
     state.showEngineAgents();
     this.#bookLoss(state, nowMs);
-    const sites = new Map(agents.map(({ id, site }) => [id, site]));
+    for (const { id, site } of agents) this.#sites.set(id, site);
     this.#opened = {
       state,
-      applier: new MessageApplier({ state, sessions: this.#sessions, sites }),
+      applier: new MessageApplier({ state, sessions: this.#sessions, sites: this.#sites }),
       recordApplier: new RecordApplier(state, store),
     };
     this.#loop.start();
@@ -439,6 +438,26 @@ export class Central implements CentralReader {
             this.#clearAlarm(kind, agent, "the site is retired");
         }
         this.#whenCommitted.push(() => resolve(retired.length));
+      });
+      this.#loop.wake();
+    });
+  }
+
+  /** Takes over who is enrolled: a new agent is expected from now on; one that is gone stays so until its site is retired. */
+  setAgents(agents: CentralOptions["agents"]): Promise<void> {
+    if (this.#opened === null || this.#isClosed || this.#failure !== null) return Promise.resolve();
+    const { state } = this.#opened;
+    return new Promise((resolve) => {
+      this.#actions.push(() => {
+        const { clock } = this.#options;
+        enrolNew(state, agents, { nowMs: clock.nowMs(), monotonicMs: clock.monotonicMs() });
+        state.engine.setMembership(state.agents.membership);
+        this.#sites.clear();
+        for (const { id, site } of agents) this.#sites.set(id, site);
+        for (const session of this.#sessions.all())
+          if (session.isWelcomed && session.site !== this.#sites.get(session.agent))
+            session.close("closed", "it is not enrolled there any more");
+        this.#whenCommitted.push(resolve);
       });
       this.#loop.wake();
     });
@@ -800,4 +819,14 @@ function withEvidence({ ledger }: CentralState, views: readonly AgentView[]): Ag
     const { evidence } = ledger.totals(view.agent);
     return evidence === 0 ? view : { ...view, evidence };
   });
+}
+
+/** A retired agent stays retired until it comes again, or comes to another site. */
+function enrolNew(
+  { agents: registry }: CentralState,
+  agents: CentralOptions["agents"],
+  { nowMs, monotonicMs }: Moment,
+): void {
+  for (const { id, site } of agents)
+    if (!registry.hasBelonged(id, site)) registry.enrol(id, site, nowMs, monotonicMs);
 }

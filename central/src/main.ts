@@ -2,7 +2,9 @@ import { formatVersion, runMain } from "@millrace/runtime";
 import type { Program } from "@millrace/runtime";
 import { centralVersion } from "./central-version.ts";
 import { BACKUP_COMMAND } from "./commands/backup-command.ts";
+import { CERTIFICATE_COMMAND } from "./commands/certificate-command.ts";
 import { CHECK_COMMAND } from "./commands/check-command.ts";
+import { ENROLL_COMMAND } from "./commands/enroll-command.ts";
 import { INIT_COMMAND } from "./commands/init-command.ts";
 import { PIPELINE_COMMAND } from "./commands/pipeline-command.ts";
 import { RESTORE_COMMAND } from "./commands/restore-command.ts";
@@ -25,6 +27,8 @@ const program: Program = {
     pipeline: PIPELINE_COMMAND,
     backup: BACKUP_COMMAND,
     restore: RESTORE_COMMAND,
+    enroll: ENROLL_COMMAND,
+    certificate: CERTIFICATE_COMMAND,
     user: USER_COMMAND,
     token: TOKEN_COMMAND,
   },

@@ -22,6 +22,7 @@ export const TEST_AGENT_CONFIG: AgentConfig = {
     ca: null,
     cert: null,
     key: null,
+    paths: { passwordFile: null, ca: null, cert: null, key: null },
     backfillBytesPerSecond: 1e6,
     inFlightBatchesMax: 32,
   },

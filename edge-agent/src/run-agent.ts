@@ -16,6 +16,7 @@ import {
   type Logger,
   Metrics,
   MillraceError,
+  onReloadSignal,
   onStopSignals,
   prepareDataFolder,
   Shutdown,
@@ -43,13 +44,13 @@ import { serviceManager } from "./service/service-manager.ts";
 import { serviceState } from "./service/service-state.ts";
 import { RunningInputs } from "./inputs/running-inputs.ts";
 import { readFilePipeline } from "./reload/file-pipeline.ts";
-import { onReloadSignal } from "./reload/on-reload-signal.ts";
 import { Reloader } from "./reload/reloader.ts";
 import { startPipeline } from "./reload/start-pipeline.ts";
 import { SparkplugHosts } from "./sparkplug/sparkplug-hosts.ts";
 import { StatusServer } from "./status/status-server.ts";
 import { KafkaUplink } from "./uplink/kafka-uplink.ts";
 import { MqttUplink } from "./uplink/mqtt-uplink.ts";
+import { UplinkCredentials } from "./uplink/uplink-credentials.ts";
 import { AGENT_STORE_VERSION, agentVersion } from "./version.ts";
 
 /** The connection to the site's broker as a Sparkplug host; nodes behind it are known by this name. */
@@ -92,6 +93,7 @@ export async function runAgent(configPath: string): Promise<ExitCode> {
   const failed = Promise.withResolvers<void>();
   let sensors: HostInput | undefined;
   const freeSpace = new FreeSpace({ path: config.dataFolder, clock: systemClock });
+  const credentials = new UplinkCredentials(config.uplink, { clock: systemClock, log: log.child("uplink") });
   const sparkplugHosts = new SparkplugHosts(log.child("sparkplug"));
   const options: Omit<AgentOptions, "hasLostCommits"> = {
     config,
@@ -102,7 +104,7 @@ export async function runAgent(configPath: string): Promise<ExitCode> {
     log,
     metrics,
     compression: zstdCompression,
-    transport: await uplinkTransport(config, instance),
+    transport: await uplinkTransport(config, instance, credentials),
     instance,
     program: agentVersion().version,
     unavailableSensors: () => sensors?.status().unavailable ?? {},
@@ -214,6 +216,7 @@ export async function runAgent(configPath: string): Promise<ExitCode> {
     start,
     agent,
     inputs,
+    credentials,
     clock: systemClock,
     log: log.child("reload"),
     metrics,
@@ -306,10 +309,22 @@ async function openStore(path: string, reserve: DiskReserve, log: Logger): Promi
 }
 
 /** The Kafka client is loaded where it is needed: it is larger than everything else of the uplink. */
-async function uplinkTransport(config: AgentConfig, instance: string): Promise<UplinkTransport> {
+async function uplinkTransport(
+  config: AgentConfig,
+  instance: string,
+  credentials: UplinkCredentials,
+): Promise<UplinkTransport> {
   const { agent, site, uplink } = config;
-  const { kafka } = uplink;
-  if (kafka === null) return new MqttUplink({ ...uplink, agent, instance, clock: systemClock });
+  const { kafka, url, username } = uplink;
+  if (kafka === null)
+    return new MqttUplink({
+      url,
+      username,
+      credentials: () => credentials.read(),
+      agent,
+      instance,
+      clock: systemClock,
+    });
   const { PlatformaticClient } = await import("@millrace/kafka");
   const client = new PlatformaticClient(kafka);
   return new KafkaUplink({

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import { isPasswordOf, secretDigest } from "@millrace/runtime";
 import type { Clock, Random } from "@millrace/runtime";
 import type { ApiToken, ApiUser, Role } from "@millrace/config";
@@ -25,32 +26,40 @@ export type LoginOutcome =
   | { readonly kind: "in"; readonly session: string; readonly caller: Caller }
   | { readonly kind: "wrong" | "too_many" };
 
+/** Who is known. */
+export interface Holders {
+  readonly users: readonly ApiUser[];
+  readonly tokens: readonly ApiToken[];
+  /** Of the commands on this machine; null: none is needed. */
+  readonly ownToken: string | null;
+}
+
 /** Who may ask: tokens of programs, and sessions of users who have logged in. Secrets are held as hashes only. */
 export class Access {
-  readonly #users: ReadonlyMap<string, ApiUser>;
-  readonly #tokens: ReadonlyMap<string, Caller>;
+  #users: ReadonlyMap<string, ApiUser> = new Map();
+  #tokens: ReadonlyMap<string, Caller> = new Map();
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #sessions = new Map<string, Caller & { readonly untilMs: number }>();
   readonly #failures = new Map<string, { count: number; readonly untilMs: number }>();
   #loginCount = 0;
 
-  constructor(options: {
-    readonly users: readonly ApiUser[];
-    readonly tokens: readonly ApiToken[];
-    /** Of the commands on this machine. */
-    readonly ownToken: string | null;
-    readonly clock: Clock;
-    readonly random: Random;
-  }) {
-    const { users, tokens, ownToken, clock, random } = options;
+  constructor(options: Holders & { readonly clock: Clock; readonly random: Random }) {
+    this.#clock = options.clock;
+    this.#random = options.random;
+    this.setHolders(options);
+  }
+
+  /** From now on these may ask. Sessions of users who are gone, or have another password or role, end. */
+  setHolders({ users, tokens, ownToken }: Holders): void {
+    const before = this.#users;
     this.#users = new Map(users.map((user) => [user.user, user]));
+    for (const [session, { name }] of this.#sessions)
+      if (!isDeepStrictEqual(before.get(name), this.#users.get(name))) this.#sessions.delete(session);
     const callers = tokens.map(({ name, hash, role }) => [hash, { name, role }] as const);
     const own =
       ownToken === null ? [] : [[digest(ownToken), { name: "this machine", role: "operate" }] as const];
     this.#tokens = new Map<string, Caller>([...callers, ...own]);
-    this.#clock = clock;
-    this.#random = random;
   }
 
   /** Without users and tokens everybody may ask who reaches the address. */

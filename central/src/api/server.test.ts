@@ -1034,6 +1034,26 @@ test("a session ends after twelve hours; after ten wrong logins of an address no
   expect(doors.callerOf(undefined, session)).toBeNull();
 });
 
+test("other users and tokens are taken over: whose entry is the same stays in", async () => {
+  const [alice, bob] = await Promise.all(
+    ["alice", "bob"].map(async (user) => ({ user, hash: await passwordHash(user), role: "read" as const })),
+  );
+  if (alice === undefined || bob === undefined) throw new Error("two were made");
+  const doors = access({ users: [alice, bob], tokens: TOKENS });
+  const sessions = await Promise.all(
+    ["alice", "bob"].map(async (user) => {
+      const outcome = await doors.logIn(user, user, "192.0.2.1");
+      return outcome.kind === "in" ? outcome.session : "";
+    }),
+  );
+  doors.setHolders({ users: [alice, { ...bob, role: "operate" }], tokens: [], ownToken: "own" });
+  expect(sessions.map((session) => doors.callerOf(undefined, session)?.name)).toEqual(["alice", undefined]);
+  expect(doors.callerOf("Bearer look", undefined)).toBeNull();
+  expect(doors.callerOf("Bearer own", undefined)).toEqual({ name: "this machine", role: "operate" });
+  doors.setHolders({ users: [], tokens: [], ownToken: null });
+  expect([doors.isLoginNeeded, doors.callerOf(undefined, sessions[0])]).toEqual([false, null]);
+});
+
 test("over TLS, and with another certificate from the next connection on", async () => {
   const { authority, serverCertificate, serverKey } = TEST_CERTIFICATES;
   const { server } = await listen(undefined, systemClock, true, {

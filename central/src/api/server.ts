@@ -44,7 +44,7 @@ export interface ApiServerOptions {
   readonly isControlAllowed: boolean;
   readonly access: Access;
   /** PEM texts; null: plain HTTP. */
-  readonly tls: ServerTls | null;
+  readonly tls: Pick<ServerTls, "cert" | "key"> | null;
   readonly reader: CentralReader;
   readonly records: RecordTarget;
   readonly sinks: () => readonly SinkView[];
@@ -206,17 +206,17 @@ export class ApiServer {
   /** `localhost` has two addresses, and then there are two servers. */
   #newServer(
     handler: (request: IncomingMessage, response: ServerResponse) => void,
-    tls: ServerTls | null,
+    tls: ApiServerOptions["tls"],
   ): HttpServer {
     if (tls === null) return createServer(handler);
-    const server = createTlsServer({ ...tls, minVersion: "TLSv1.2" }, handler);
+    const server = createTlsServer({ cert: tls.cert, key: tls.key, minVersion: "TLSv1.2" }, handler);
     this.#tlsServers.push(server);
     return server;
   }
 
   /** For connections from now on. */
-  renewTls(tls: ServerTls): void {
-    for (const server of this.#tlsServers) server.setSecureContext({ ...tls, minVersion: "TLSv1.2" });
+  renewTls({ cert, key }: Pick<ServerTls, "cert" | "key">): void {
+    for (const server of this.#tlsServers) server.setSecureContext({ cert, key, minVersion: "TLSv1.2" });
   }
 
   #begin(request: FastifyRequest, reply: FastifyReply): void {

@@ -2,7 +2,14 @@ import { join } from "node:path";
 import { isSea } from "node:sea";
 import { formatProblem } from "@millrace/config";
 import { LevelStore } from "@millrace/queue";
-import { createLogger, formatVersion, onStopSignals, prepareDataFolder, reasonOf } from "@millrace/runtime";
+import {
+  createLogger,
+  formatVersion,
+  onReloadSignal,
+  onStopSignals,
+  prepareDataFolder,
+  reasonOf,
+} from "@millrace/runtime";
 import type { Command, ExitCode, Logger } from "@millrace/runtime";
 import { embeddedAssets, folderAssets } from "../api/assets.ts";
 import type { Assets } from "../api/assets.ts";
@@ -15,7 +22,7 @@ import { loadBoth } from "./load-both.ts";
 export const RUN_COMMAND: Command = {
   summary: "run central until it is stopped",
   details:
-    "Ctrl-C or SIGTERM stops in order: what has arrived is committed and acknowledged first. A second one stops at once.",
+    "Ctrl-C or SIGTERM stops in order: what has arrived is committed and acknowledged first. A second one stops at once. SIGHUP takes over the agents, users, tokens and certificates of central.yaml.",
   flags: { config: CONFIG_FLAG },
   run: ({ flags }) => run(flags.requiredText("config")),
 };
@@ -48,11 +55,27 @@ async function run(configPath: string): Promise<ExitCode> {
     stop: (signal) => void service.stop(signal).then((isClean) => resolve(isClean ? 0 : 1)),
     force: () => process.exit(1),
   });
+  onReloadSignal(() => void reload(configPath, service, log));
   log.info("running", {
     agents: `mqtt${config.intake.mqtt.tls === null ? "" : "s"}://${config.intake.mqtt.host}:${service.intakePort}`,
     dashboard: `http${config.http.tls === null ? "" : "s"}://${config.http.host}:${service.apiPort}/`,
   });
   return exit;
+}
+
+/** What is wrong changes nothing. */
+async function reload(configPath: string, service: CentralService, log: Logger): Promise<void> {
+  try {
+    const { config, warnings } = loadBoth(configPath);
+    for (const warning of warnings) log.warn(formatProblem(warning));
+    const later = await service.reload(config);
+    log.info("configuration: agents, users, tokens and certificates are taken over", {
+      agents: config.agents.length,
+      at_next_start: later,
+    });
+  } catch (error) {
+    log.error("configuration: refused; nothing is changed", { reason: reasonOf(error) });
+  }
 }
 
 /** In a checkout the dashboard is built where that is missing; without it the API works all the same. */

@@ -17,6 +17,12 @@ export class IdentityBook {
       this.#passwords.set(id, password === null ? null : secretDigest(password));
   }
 
+  /** Whether the agent has the same secret here as there. */
+  isSame(user: string, other: IdentityBook): boolean {
+    const [mine, theirs] = [this.#passwords.get(user), other.#passwords.get(user)];
+    return mine === theirs || (mine instanceof Buffer && theirs instanceof Buffer && mine.equals(theirs));
+  }
+
   /** `certifiedName`: the common name of a client certificate that the configured CA signed, if one was shown. */
   isKnown(user: string, password: Uint8Array, certifiedName: string | null): boolean {
     const expected = this.#passwords.get(user);

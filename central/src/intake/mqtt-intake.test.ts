@@ -1,6 +1,7 @@
 // Shows that the MQTT intake lets each agent in under its own name only, and carries messages both ways.
 import { once } from "node:events";
 import { connect as connectTcp } from "node:net";
+import { connect as connectTls } from "node:tls";
 import { connectAsync } from "mqtt";
 import type { IClientOptions, MqttClient } from "mqtt";
 import { silentLogger } from "@millrace/runtime";
@@ -228,6 +229,63 @@ test("over TLS, a client certificate that the authority signed names the agent",
   await expect(connect(intake, { ...tls, username: "beta-1" })).rejects.toThrow(/not authorized/i);
   await expect(connect(intake, { protocol: "mqtts", ca: authority })).rejects.toThrow();
   expect(target.opened.length).toBe(1);
+});
+
+test("another certificate is shown, and another authority asked for, from the next connection on", async () => {
+  const { authority, serverCertificate, serverKey, agentCertificate, agentKey } = TEST_CERTIFICATES;
+  const target = new Target();
+  const tls = { cert: serverCertificate, key: serverKey, ca: authority };
+  const intake = await MqttIntake.listen({
+    host: "127.0.0.1",
+    port: 0,
+    tls,
+    identities: [{ id: "alpha-1", password: null }],
+    target,
+    log: silentLogger,
+  });
+  ends.push(() => intake.close());
+  const own = {
+    protocol: "mqtts",
+    ca: authority,
+    cert: agentCertificate,
+    key: agentKey,
+    password: "any",
+  } as const;
+  const first = await connect(intake, own);
+  // Nobody's certificate is signed by a server's.
+  intake.renewTls({ ...tls, ca: serverCertificate });
+  const refused = connectTls({ ...own, port: intake.port, host: "127.0.0.1", servername: "localhost" });
+  refused.on("error", () => {}).resume();
+  await once(refused, "close");
+  first.publish("millrace/v1/alpha-1/hello", "still here");
+  await target.until(() => target.messages.length === 1);
+  intake.renewTls(tls);
+  await connect(intake, own);
+});
+
+test("an agent that may not come any more, or has another password, is cut off; a new one is let in", async () => {
+  const { intake, target } = await listen();
+  const alpha = await connect(intake);
+  const beta = await connect(intake, { username: "beta-1", password: "two" });
+  await expect(connect(intake, { username: "gamma-1", password: "three" })).rejects.toThrow(
+    /not authorized/i,
+  );
+  await target.until(() => target.opened.length === 2);
+  const closed = closing(alpha);
+  intake.setIdentities([
+    { id: "alpha-1", password: "changed" },
+    { id: "beta-1", password: "two" },
+    { id: "gamma-1", password: "three" },
+  ]);
+  await closed;
+  await connect(intake, { username: "gamma-1", password: "three" });
+  await connect(intake, { password: "changed" });
+  await expect(connect(intake)).rejects.toThrow(/not authorized/i);
+  beta.publish("millrace/v1/beta-1/hello", "still here");
+  await target.until(() => target.messages.length === 1);
+  const gone = closing(beta);
+  intake.setIdentities([]);
+  await gone;
 });
 
 test("a port in use is a plain error", async () => {

@@ -1,6 +1,7 @@
 import { createServer as createTcpServer } from "node:net";
 import type { Server, Socket } from "node:net";
 import { createServer as createTlsServer } from "node:tls";
+import type { SecureContextOptions, Server as TlsServer } from "node:tls";
 import { certifiedNameOf, MillraceError, reasonOf } from "@millrace/runtime";
 import type { Logger } from "@millrace/runtime";
 import { downTopic, parseUpTopic } from "@millrace/wire";
@@ -28,11 +29,18 @@ export interface IntakeTarget {
   onClose(connection: AgentConnection): void;
 }
 
+/** PEM texts; with `ca`, agents must show a certificate that it signed. */
+export interface IntakeTls {
+  readonly cert: string;
+  readonly key: string;
+  readonly ca: string | null;
+}
+
 export interface MqttIntakeOptions {
   readonly host: string;
   /** 0: any free port. */
   readonly port: number;
-  readonly tls: { readonly cert: string; readonly key: string; readonly ca: string | null } | null;
+  readonly tls: IntakeTls | null;
   readonly identities: readonly Identity[];
   readonly target: IntakeTarget;
   readonly log: Logger;
@@ -49,12 +57,13 @@ interface Attached {
  */
 export class MqttIntake {
   readonly #options: MqttIntakeOptions;
-  readonly #identities: IdentityBook;
+  #identities: IdentityBook;
   readonly #attached = new Map<Client, Attached>();
   readonly #names = new WeakMap<Client, string>();
   readonly #sockets = new Set<Socket>();
   readonly #broker: Aedes;
   readonly #server: Server;
+  #tlsServer: TlsServer | null = null;
   #connectionNumber = 0;
 
   private constructor(options: MqttIntakeOptions) {
@@ -87,6 +96,19 @@ export class MqttIntake {
     return this.#attached.size;
   }
 
+  /** For connections from now on. */
+  renewTls(tls: IntakeTls): void {
+    this.#tlsServer?.setSecureContext(secureContext(tls));
+  }
+
+  /** From now on these may connect; who is connected and may not any more, or has another secret, is cut off. */
+  setIdentities(identities: readonly Identity[]): void {
+    const before = this.#identities;
+    this.#identities = new IdentityBook(identities);
+    for (const { agent, connection } of this.#attached.values())
+      if (!this.#identities.isSame(agent, before)) connection.close("its identity has changed");
+  }
+
   async close(): Promise<void> {
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     await new Promise<void>((resolve) => this.#broker.close(() => resolve()));
@@ -97,10 +119,9 @@ export class MqttIntake {
   #createServer(): Server {
     const { tls } = this.#options;
     if (tls === null) return createTcpServer((socket) => this.#accept(socket));
-    const ca = tls.ca === null ? {} : { ca: tls.ca, requestCert: true, rejectUnauthorized: true };
-    const server = createTlsServer({ cert: tls.cert, key: tls.key, minVersion: "TLSv1.2", ...ca }, (socket) =>
-      this.#accept(socket),
-    );
+    const demand = tls.ca === null ? {} : { requestCert: true, rejectUnauthorized: true };
+    const server = createTlsServer({ ...secureContext(tls), ...demand }, (socket) => this.#accept(socket));
+    this.#tlsServer = server;
     server.on("tlsClientError", (error) => {
       this.#options.log.repeated("tls_client_error", "a client failed the TLS handshake", {
         reason: reasonOf(error),
@@ -243,3 +264,7 @@ export class MqttIntake {
 }
 
 const DOWN_TOPICS: readonly DownTopic[] = ["welcome", "ack", "echo"];
+
+function secureContext({ cert, key, ca }: IntakeTls): SecureContextOptions {
+  return { cert, key, minVersion: "TLSv1.2", ...(ca === null ? {} : { ca }) };
+}

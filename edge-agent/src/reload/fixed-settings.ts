@@ -5,7 +5,7 @@ import type { AgentConfig } from "@millrace/config";
 export interface FixedSettings {
   /** Each as the path of its key: they are refused. */
   readonly refused: readonly (readonly string[])[];
-  /** Taken at the next start: a certificate that was renewed must not stand in the way of anything else. */
+  /** Of the uplink, used by its next connection. */
   readonly later: readonly string[];
 }
 
@@ -26,7 +26,7 @@ export function changedFixedSettings(before: AgentConfig, after: AgentConfig): F
 }
 
 function isCredential(section: string, key: string): boolean {
-  return section === "uplink" && CREDENTIALS.some((name) => name === key);
+  return section === "uplink" && (key === "paths" || CREDENTIALS.some((name) => name === key));
 }
 
 const SINGLE = [

@@ -103,12 +103,15 @@ async function running(given: Files, options: { store?: MemoryStore; startMs?: n
   const clock = line.time.clock();
   /** What a service manager would be told. */
   const told: string[] = [];
+  /** Of the uplink, as they were taken over. */
+  const passwords: (string | null)[] = [];
   const reloader = new Reloader({
     configPath: given.config,
     config,
     start,
     agent,
     inputs,
+    credentials: { set: ({ password }) => passwords.push(password) },
     clock,
     log,
     metrics,
@@ -121,7 +124,7 @@ async function running(given: Files, options: { store?: MemoryStore; startMs?: n
   await line.time.run(1_000);
   const reload = (asked = {}) => line.time.during(reloader.reload("test", asked));
   const push = (text: string) => line.time.during(reloader.push(pushedOf(text)));
-  return { ...line, reloader, inputs, changed, metrics, log, told, reload, push };
+  return { ...line, reloader, inputs, changed, metrics, log, told, passwords, reload, push };
 }
 
 const pushedOf = (text: string) => ({ text, version: versionOf(text), pushedAtMs: 7, by: "API" });
@@ -224,18 +227,19 @@ describe("the files", () => {
     expect(durable).toMatchObject([{ fields: { version } }]);
   });
 
-  it("with another password for central are no obstacle: it is said that it waits for the next start", async () => {
+  it("with another password for central are no obstacle: the next connection uses it", async () => {
     const given = files();
-    const { reload } = await running(given);
+    const { reload, passwords } = await running(given);
     writeFileSync(given.config, agentText().replace("password: x", "password: y"));
     expect(await reload()).toMatchObject({
       outcome: "unchanged",
-      detail: "nothing has changed; at the next start: uplink.password",
+      detail: "nothing has changed; at the next connection: uplink.password",
     });
+    expect(passwords).toEqual(["y"]);
     writeFileSync(given.pipeline, pipelineText(90));
     expect(await reload()).toMatchObject({
       outcome: "applied",
-      detail: "changed: pipeline; at the next start: uplink.password",
+      detail: "changed: pipeline; at the next connection: uplink.password",
     });
   });
 

@@ -17,6 +17,7 @@ import {
   type Timer,
 } from "@millrace/runtime";
 import type { Agent } from "../agent.ts";
+import type { UplinkCredentials } from "../uplink/uplink-credentials.ts";
 import type { Subscriptions } from "../inputs/input.ts";
 import type { InputsConfig } from "../inputs/running-inputs.ts";
 import type { ConfigurationStatus } from "./configuration-status.ts";
@@ -49,6 +50,8 @@ export interface ReloaderOptions {
     change(config: InputsConfig): Promise<void>;
     follow(subscriptions: Subscriptions): Promise<void>;
   };
+  /** Of the uplink; taken over with the rest. */
+  readonly credentials: Pick<UplinkCredentials, "set">;
   readonly clock: Clock;
   readonly log: Logger;
   readonly metrics: Metrics;
@@ -195,7 +198,7 @@ export class Reloader {
     }
   }
 
-  /** Throws a `ConfigError` that names what cannot change, each at its place; returns what waits for the next start. */
+  /** Throws a `ConfigError` that names what cannot change, each at its place; returns what waits for the next connection. */
   #refuseFixed({ config, problemAt }: Loaded<AgentConfig>): readonly string[] {
     const { refused, later } = changedFixedSettings(this.#options.config, config);
     const problems = refused.map((path) =>
@@ -209,13 +212,13 @@ export class Reloader {
   }
 
   async #apply(wanted: Wanted, by: string, later: readonly string[] = []): Promise<ReloadReport> {
-    const atNextStart = later.length === 0 ? "" : `; at the next start: ${later.join(", ")}`;
+    const atNextConnection = later.length === 0 ? "" : `; at the next connection: ${later.join(", ")}`;
     const before = this.#running;
     const areInputsNew = !isDeepStrictEqual(wanted.config.inputs, before.config.inputs);
     const isPipelineNew = !isDeepStrictEqual(wanted.version, before.version);
     if (!areInputsNew && !isPipelineNew) {
       this.#takeOver(wanted);
-      return this.#told("unchanged", by, `nothing has changed${atNextStart}`);
+      return this.#told("unchanged", by, `nothing has changed${atNextConnection}`);
     }
     const { agent, inputs, clock } = this.#options;
     const undo: (() => Promise<void>)[] = [];
@@ -244,7 +247,7 @@ export class Reloader {
     }
     this.#watchTrial();
     const parts = [...(areInputsNew ? ["inputs"] : []), ...(isPipelineNew ? ["pipeline"] : [])];
-    const changed = `changed: ${parts.join(", ")}${atNextStart}`;
+    const changed = `changed: ${parts.join(", ")}${atNextConnection}`;
     if (durable === undefined) return this.#told("applied", by, changed);
     this.#undurable = durable;
     void durable.then(() => {
@@ -259,6 +262,7 @@ export class Reloader {
   }
 
   #takeOver(wanted: Wanted): void {
+    if (wanted.config !== this.#running.config) this.#options.credentials.set(wanted.config.uplink);
     this.#running = wanted;
     // An earlier run has refused it, if there is one.
     this.#refused = wanted.stored.refused;

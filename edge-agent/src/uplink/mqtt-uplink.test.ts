@@ -7,6 +7,7 @@ import type { DownTopic } from "@millrace/wire";
 import { Aedes, type AedesOptions, type AedesPublishPacket } from "aedes";
 import { afterEach, expect, test, vi } from "vitest";
 import { MqttUplink, type MqttUplinkOptions } from "./mqtt-uplink.ts";
+import type { Credentials } from "./uplink-credentials.ts";
 
 const cleanups: (() => unknown)[] = [];
 afterEach(async () => {
@@ -44,6 +45,8 @@ function portOf(server: Server): number {
   return typeof address === "object" && address !== null ? address.port : 0;
 }
 
+const NO_TLS: Credentials = { password: null, ca: null, cert: null, key: null };
+
 interface Heard {
   openedCount: number;
   readonly messages: [DownTopic, string][];
@@ -59,10 +62,7 @@ function uplinkTo(
     agent: "alpha-1",
     instance: "i1",
     username: "alpha-1",
-    password: "secret",
-    ca: null,
-    cert: null,
-    key: null,
+    credentials: () => ({ ...NO_TLS, password: "secret" }),
     clock: systemClock,
     ...options,
   });
@@ -189,7 +189,8 @@ test("TLS: central's authority is asked for, and another one refused; a certific
   const tls = { key: serverKey, cert: serverCertificate };
   const { port } = await central({}, tls);
   const url = `mqtts://localhost:${port}`;
-  const trusting = uplinkTo(port, { url, ca: authority });
+  const shows = (shown: Partial<Credentials>) => ({ credentials: () => ({ ...NO_TLS, ...shown }) });
+  const trusting = uplinkTo(port, { url, ...shows({ ca: authority }) });
   trusting.connect();
   await vi.waitFor(() => expect(trusting.heard.openedCount).toBe(1));
   const wary = uplinkTo(port, { url, instance: "i2" });
@@ -198,11 +199,15 @@ test("TLS: central's authority is asked for, and another one refused; a certific
 
   const strict = await central({}, { ...tls, ca: authority, requestCert: true, rejectUnauthorized: true });
   const strictUrl = `mqtts://localhost:${strict.port}`;
-  const own = { url: strictUrl, ca: authority, cert: agentCertificate, key: agentKey };
-  const known = uplinkTo(strict.port, own);
+  let own: Partial<Credentials> = { ca: authority };
+  const known = uplinkTo(strict.port, { url: strictUrl, credentials: () => ({ ...NO_TLS, ...own }) });
+  known.connect();
+  await vi.waitFor(() => expect(known.heard.closed).toHaveLength(1));
+  // Asked for anew before each connection.
+  own = { ca: authority, cert: agentCertificate, key: agentKey };
   known.connect();
   await vi.waitFor(() => expect(known.heard.openedCount).toBe(1));
-  const unknown = uplinkTo(strict.port, { url: strictUrl, ca: authority, instance: "i3" });
+  const unknown = uplinkTo(strict.port, { url: strictUrl, ...shows({ ca: authority }), instance: "i3" });
   unknown.connect();
   await vi.waitFor(() => expect(unknown.heard.closed).toHaveLength(1));
   expect(unknown.heard.openedCount).toBe(0);

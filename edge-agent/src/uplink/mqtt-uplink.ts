@@ -11,6 +11,7 @@ import {
 import { connect, ErrorWithReasonCode, type MqttClient } from "mqtt";
 import { ignoreUnexpectedPackets } from "../inputs/expected-packets.ts";
 import { brokerAddress } from "../inputs/broker-url.ts";
+import type { Credentials } from "./uplink-credentials.ts";
 
 export interface MqttUplinkOptions {
   /** `mqtt://` or `mqtts://`. */
@@ -20,12 +21,8 @@ export interface MqttUplinkOptions {
   readonly instance: string;
   /** The agent's identity at central; usually its id. */
   readonly username: string;
-  readonly password: string | null;
-  /** PEM text of the authority that signed central's certificate; null: the system's. */
-  readonly ca: string | null;
-  /** PEM texts of the certificate that it shows, and of its key; null: none. */
-  readonly cert: string | null;
-  readonly key: string | null;
+  /** Asked before each connection. */
+  readonly credentials: () => Credentials;
   /** `send` refuses while more than this waits to be written. Default 4 MiB. */
   readonly bufferedBytesMax?: number;
   readonly clock: Clock;
@@ -57,7 +54,8 @@ export class MqttUplink implements UplinkTransport {
 
   connect(handlers: UplinkHandlers): void {
     if (this.#session !== null) throw new Error("cannot connect the uplink: it is connected, or connecting");
-    const { url, agent, instance, username, password, ca, cert, key, clock } = this.#options;
+    const { url, agent, instance, username, credentials, clock } = this.#options;
+    const { password, ca, cert, key } = credentials();
     const client = connect({
       ...brokerAddress(url),
       clientId: `${agent}:${instance}`,

@@ -1,4 +1,4 @@
-import type { LogLevel } from "@millrace/runtime";
+import type { CertificatePaths, LogLevel } from "@millrace/runtime";
 import type { Labels } from "@millrace/stream";
 import type { TopicTemplate } from "@millrace/wire";
 import type { ClientTls } from "./client-tls.ts";
@@ -158,6 +158,8 @@ export interface UplinkConfig {
   /** PEM texts of the certificate that the agent shows, and of its key; null: none. */
   readonly cert: string | null;
   readonly key: string | null;
+  /** Where password and certificates lie: they are read again before each connection. Null: not in a file. */
+  readonly paths: CertificatePaths & { readonly passwordFile: string | null };
   readonly backfillBytesPerSecond: number;
   readonly inFlightBatchesMax: number;
 }

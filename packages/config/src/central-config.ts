@@ -1,4 +1,4 @@
-import type { LogLevel } from "@millrace/runtime";
+import type { CertificatePaths, LogLevel } from "@millrace/runtime";
 import type { HistoryLevel } from "@millrace/stream";
 import type { Address, HttpConfig, KafkaConnectionConfig } from "./agent-config.ts";
 import type { FileSinkConfig, KafkaSinkConfig, RedisSinkConfig, WebhookSinkConfig } from "./sink-config.ts";
@@ -55,10 +55,11 @@ export interface MqttIntakeConfig extends Address {
   readonly tls: (ServerTls & { readonly ca: string | null }) | null;
 }
 
-/** PEM texts of what a listener shows. */
+/** PEM texts of what a listener shows, and where they lie. */
 export interface ServerTls {
   readonly cert: string;
   readonly key: string;
+  readonly paths: CertificatePaths;
 }
 
 /** What somebody may do through the API: look, or also change. */

@@ -84,6 +84,7 @@ test("defaults", () => {
         ca: null,
         cert: null,
         key: null,
+        paths: { passwordFile: null, ca: null, cert: null, key: null },
         backfillBytesPerSecond: 1_000_000,
         inFlightBatchesMax: 128,
       },

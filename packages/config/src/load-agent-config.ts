@@ -49,6 +49,7 @@ export function loadAgentConfig(path: string, options: LoadOptions = {}): Loaded
     );
   }
   const { kafka, url: uplinkUrl } = file.uplink;
+  const pathOf = (path: string | undefined) => (path === undefined ? null : reader.resolvePath(path));
   if ((uplinkUrl === undefined) === (kafka === undefined)) {
     const has = kafka === undefined ? "neither url nor kafka" : "both url and kafka";
     reader.problem(["uplink"], `uplink has ${has}; give one of them`, "key");
@@ -157,6 +158,12 @@ export function loadAgentConfig(path: string, options: LoadOptions = {}): Loaded
       ca: reader.readPem(["uplink", "ca"], file.uplink.ca),
       cert: reader.readPem(["uplink", "cert"], file.uplink.cert),
       key: reader.readPem(["uplink", "key"], file.uplink.key),
+      paths: {
+        passwordFile: pathOf(file.uplink.passwordFile),
+        ca: pathOf(file.uplink.ca),
+        cert: pathOf(file.uplink.cert),
+        key: pathOf(file.uplink.key),
+      },
       backfillBytesPerSecond: file.uplink.backfillBytesPerSecond,
       inFlightBatchesMax: file.uplink.inFlightBatchesMax,
     },

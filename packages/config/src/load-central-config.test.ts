@@ -65,7 +65,12 @@ agents: [{ id: a, site: alpha, password: x }, { id: b, site: beta, passwordFile:
     "/k.pem": "KEY",
     "/etc/millrace/b.password": "y\r\n",
   });
-  expect(config.intake.mqtt.tls).toEqual({ cert: "CERT", key: "KEY", ca: null });
+  expect(config.intake.mqtt.tls).toEqual({
+    cert: "CERT",
+    key: "KEY",
+    ca: null,
+    paths: { cert: "/etc/millrace/c.pem", key: "/k.pem", ca: null },
+  });
   expect(config.agents).toEqual([
     { id: "a", site: "alpha", password: "x" },
     { id: "b", site: "beta", password: "y" },

@@ -6,6 +6,7 @@ import { ConfigReader } from "./config-reader.ts";
 import { isSameAddress } from "./is-same-address.ts";
 import { isOpenHost } from "./open-host.ts";
 import type { Loaded, LoadOptions } from "./load.ts";
+import { readServerTls } from "./read-server-tls.ts";
 import { resolveCentralHttp } from "./resolve-central-http.ts";
 import { resolveRecords } from "./resolve-records.ts";
 import { resolveSinks } from "./resolve-sinks.ts";
@@ -61,8 +62,7 @@ export function loadCentralConfig(path: string, options: LoadOptions = {}): Load
           mqtt.tls === undefined
             ? null
             : {
-                cert: reader.readPem(["intake", "mqtt", "tls", "cert"], mqtt.tls.cert),
-                key: reader.readPem(["intake", "mqtt", "tls", "key"], mqtt.tls.key),
+                ...readServerTls(reader, ["intake", "mqtt", "tls"], mqtt.tls),
                 ca: reader.readPem(["intake", "mqtt", "tls", "ca"], mqtt.tls.ca),
               },
       },

@@ -3,6 +3,7 @@ import type { CentralConfig } from "./central-config.ts";
 import type { centralSchema } from "./central-schema.ts";
 import type { ConfigReader } from "./config-reader.ts";
 import { isOpenHost } from "./open-host.ts";
+import { readServerTls } from "./read-server-tls.ts";
 
 /** `http` of central.yaml: open to other machines only with users or tokens. */
 export function resolveCentralHttp(
@@ -42,12 +43,6 @@ export function resolveCentralHttp(
     isControlAllowed: allowControl,
     users,
     tokens,
-    tls:
-      tls === undefined
-        ? null
-        : {
-            cert: reader.readPem(["http", "tls", "cert"], tls.cert),
-            key: reader.readPem(["http", "tls", "key"], tls.key),
-          },
+    tls: tls === undefined ? null : readServerTls(reader, ["http", "tls"], tls),
   };
 }

@@ -1,4 +1,5 @@
 export * from "./backoff.ts";
+export * from "./certificate-files.ts";
 export * from "./clock.ts";
 export type * from "./command.ts";
 export * from "./compression.ts";
@@ -16,6 +17,7 @@ export * from "./memory-logger.ts";
 export * from "./metric-table.ts";
 export * from "./metrics.ts";
 export * from "./nearest-name.ts";
+export * from "./on-reload-signal.ts";
 export * from "./password-hash.ts";
 export * from "./peer-identity.ts";
 export * from "./plain-text.ts";

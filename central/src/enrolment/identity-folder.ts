@@ -1,0 +1,54 @@
+import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { MillraceError, prepareDataFolder, reasonOf } from "@millrace/runtime";
+import type { CertificateAndKey } from "./certificates.ts";
+
+/** A folder of secrets that `enroll` and `certificate` write: an authority, and a folder for each gateway. */
+export class IdentityFolder {
+  readonly path: string;
+
+  constructor(path: string) {
+    this.path = path;
+    prepareDataFolder(path, "--folder");
+  }
+
+  /** The authority's; null: there is none yet. Throws `config_unreadable` where one of its files cannot be read. */
+  authority(): CertificateAndKey | null {
+    const [cert, key] = [join(this.path, "authority.crt"), join(this.path, "authority.key")];
+    if (!existsSync(cert) && !existsSync(key)) return null;
+    return { cert: read(cert), key: read(key) };
+  }
+
+  /** `name`: without ending, below the folder. The key is there before the certificate that needs it. */
+  writePair(name: string, { cert, key }: CertificateAndKey, isRenewal: boolean): void {
+    this.write(`${name}.key`, key, isRenewal);
+    this.write(`${name}.crt`, cert, isRenewal);
+  }
+
+  /** Whole or not at all; never over a file that is there, but for a renewal. Throws `file_unwritable`. */
+  write(name: string, text: string, isRenewal: boolean): void {
+    const path = join(this.path, name);
+    const next = `${path}.new`;
+    try {
+      if (!isRenewal && existsSync(path)) throw new Error("it exists already; --renew writes over it");
+      rmSync(next, { force: true });
+      writeFileSync(next, text, { flag: "wx", mode: 0o600 });
+      renameSync(next, path);
+    } catch (error) {
+      throw new MillraceError("file_unwritable", { path, reason: reasonOf(error) }, { cause: error });
+    }
+  }
+
+  /** A folder below it, for one gateway. */
+  below(name: string): IdentityFolder {
+    return new IdentityFolder(join(this.path, name));
+  }
+}
+
+function read(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    throw new MillraceError("config_unreadable", { path, reason: reasonOf(error) }, { cause: error });
+  }
+}

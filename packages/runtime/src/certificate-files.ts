@@ -1,0 +1,128 @@
+import { X509Certificate } from "node:crypto";
+import { createSecureContext } from "node:tls";
+import { readFileSync } from "node:fs";
+import type { Clock, Timer } from "./clock.ts";
+import { reasonOf } from "./error.ts";
+import type { Logger } from "./log.ts";
+
+/** Where PEM texts lie; null: there is none. */
+export interface CertificatePaths {
+  readonly cert: string | null;
+  readonly key: string | null;
+  readonly ca: string | null;
+}
+
+/** PEM texts that belong together. */
+export type CertificateTexts = CertificatePaths;
+
+/** Small files, looked at so often: a change is found whatever wrote it, through links and mounts too. */
+export const CERTIFICATE_CHECK_MS = 5_000;
+
+/**
+ * The certificates of a listener or a client, read again when their files change. What cannot be read, does not fit together or
+ * is expired is not taken: a certificate is written before or after its key, and the one in force goes on.
+ */
+export class CertificateFiles {
+  readonly #options: CertificateFilesOptions;
+  #current: CertificateTexts;
+  /** Not taken at the last look: told when it is still there at the next. */
+  #refused: string | null = null;
+  #isTold = false;
+  #timer: Timer | null = null;
+
+  constructor(options: CertificateFilesOptions) {
+    this.#options = options;
+    this.#current = options.texts;
+  }
+
+  get current(): CertificateTexts {
+    return this.#current;
+  }
+
+  /** When the certificate in force ends; null where there is none. */
+  get notAfterMs(): number | null {
+    const { cert } = this.#current;
+    return cert === null ? null : new X509Certificate(cert).validToDate.getTime();
+  }
+
+  /** Looks at the files every CERTIFICATE_CHECK_MS. */
+  start(): void {
+    this.#timer = this.#options.clock.after(CERTIFICATE_CHECK_MS, () => {
+      this.check();
+      this.start();
+    });
+  }
+
+  stop(): void {
+    this.#timer?.cancel();
+    this.#timer = null;
+  }
+
+  /** Looks at the files now. */
+  check(): void {
+    const { paths, clock, log, name, apply = () => {} } = this.#options;
+    let problem: string;
+    try {
+      const texts = read(paths);
+      if (isSame(texts, this.#current)) {
+        this.#refused = null;
+        return;
+      }
+      const unfit = problemOf(texts, clock.nowMs());
+      if (unfit === null) {
+        this.#current = texts;
+        this.#refused = null;
+        apply(texts);
+        log.info("certificates were renewed", { of: name, until: untilOf(texts) });
+        return;
+      }
+      problem = unfit;
+    } catch (error) {
+      problem = reasonOf(error);
+    }
+    if (problem !== this.#refused) this.#isTold = false;
+    else if (!this.#isTold) {
+      this.#isTold = true;
+      log.error("certificates cannot be renewed; those before stay in force", { of: name, reason: problem });
+    }
+    this.#refused = problem;
+  }
+}
+
+export interface CertificateFilesOptions {
+  /** Of what they are, for the log. */
+  readonly name: string;
+  readonly paths: CertificatePaths;
+  /** Those in force. */
+  readonly texts: CertificateTexts;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly apply?: (texts: CertificateTexts) => void;
+}
+
+function read({ cert, key, ca }: CertificatePaths): CertificateTexts {
+  const textOf = (path: string | null) => (path === null ? null : readFileSync(path, "utf8"));
+  return { cert: textOf(cert), key: textOf(key), ca: textOf(ca) };
+}
+
+function isSame(a: CertificateTexts, b: CertificateTexts): boolean {
+  return a.cert === b.cert && a.key === b.key && a.ca === b.ca;
+}
+
+/** Null where they can be used. Throws what OpenSSL says of texts that are none. */
+function problemOf({ cert, key, ca }: CertificateTexts, nowMs: number): string | null {
+  createSecureContext({
+    ...(cert === null ? {} : { cert }),
+    ...(key === null ? {} : { key }),
+    ...(ca === null ? {} : { ca }),
+  });
+  // Of texts that hold no certificate OpenSSL says nothing.
+  const [own, authority] = [cert, ca].map((text) => (text === null ? null : new X509Certificate(text)));
+  for (const each of [own, authority])
+    if (each && each.validToDate.getTime() <= nowMs) return `${each.subject} has expired at ${each.validTo}`;
+  return null;
+}
+
+function untilOf({ cert, ca }: CertificateTexts): string {
+  return new X509Certificate(cert ?? ca ?? "").validToDate.toISOString();
+}
