@@ -1,5 +1,6 @@
 // Shows the program as a user types it: init, check, run, status, site retire, a signal, and plain errors.
 import { spawn } from "node:child_process";
+import { X509Certificate } from "node:crypto";
 import type { ChildProcess } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { request } from "node:https";
@@ -193,6 +194,44 @@ test("with users and tokens the API wants one of them; the commands on this mach
   const stranger = await run("status", "--config", config);
   expect([stranger.code, stranger.err.includes("api.token in central's data folder")]).toEqual([1, true]);
 }, 60_000);
+
+test("a gateway is enrolled while central runs: by a password, and by a certificate of central's own authority", async () => {
+  const { folder, config } = await configure();
+  const central = start("run", "--config", config);
+  await central.said('"running"');
+  const enrolled = await run("enroll", "beta-1", "--site", "beta", "--config", config);
+  expect(enrolled).toMatchObject({ code: 0, err: "" });
+  const password = join(folder, "identities", "beta-1", "uplink.password");
+  expect(statSync(password).mode & 0o777).toBe(0o600);
+  expect(readFileSync(password, "utf8")).toMatch(/^[0-9a-f]{48}\n$/);
+  const entry = /^- \{ id: beta-1.*\}$/m.exec(enrolled.out)?.[0] ?? "";
+  writeFileSync(config, `${readFileSync(config, "utf8")}  ${entry}\n`);
+  central.child.kill("SIGHUP");
+  await central.said("are taken over");
+  const status = await run("status", "--config", config);
+  expect(status.out).toMatch(/^beta-1 +beta +never_seen/m);
+  writeFileSync(config, "version: 1\nagents: nobody\n");
+  central.child.kill("SIGHUP");
+  await central.said("refused; nothing is changed");
+  writeFileSync(config, "version: 1\nagents: [{ id: beta-1, site: beta, password: x }]\n");
+  const elsewhere = await run("enroll", "beta-1", "--site", "gamma", "--config", config);
+  expect([elsewhere.code, elsewhere.err.includes("is enrolled at site beta")]).toEqual([2, true]);
+  const again = await run("enroll", "beta-1", "--site", "beta", "--config", config);
+  expect([again.code, again.err.includes("--renew writes over it")]).toEqual([1, true]);
+  const [certificate, listener] = [
+    await run("enroll", "beta-2", "--site", "beta", "--certificate", "--days", "30", "--config", config),
+    await run("certificate", "central.example", "--config", config),
+  ];
+  expect([certificate.code, listener.code]).toEqual([0, 0]);
+  const read = (...path: string[]) => new X509Certificate(readFileSync(join(folder, "identities", ...path)));
+  const authority = read("authority.crt");
+  expect(read("beta-2", "uplink.crt").subject).toBe("CN=beta-2");
+  for (const issued of [read("beta-2", "uplink.crt"), read("central.crt")])
+    expect(issued.checkIssued(authority) && issued.verify(authority.publicKey)).toBe(true);
+  const renewed = await run("certificate", "central.example", "other.example", "--renew", "--config", config);
+  expect(renewed).toMatchObject({ code: 0, err: "" });
+  expect(read("central.crt").subjectAltName).toBe("DNS:central.example, DNS:other.example");
+}, 90_000);
 
 test("wrong use of user and token is told", async () => {
   const [name, role, short] = await Promise.all([

@@ -50,7 +50,7 @@ export const ENROLL_COMMAND: Command = {
     const uplink = hasCertificate
       ? `{ url: "mqtts://CENTRAL:${port}", ca: ./ca.crt, cert: ./uplink.crt, key: ./uplink.key }`
       : `{ url: "mqtt${tls === null ? "" : "s"}://CENTRAL:${port}", passwordFile: ./uplink.password }`;
-    output.out(`wrote ${own.path}: move it to the gateway\n`);
+    output.out(`wrote ${own.path}: ${hasCertificate ? "move" : "copy"} it to the gateway\n`);
     if (known === undefined)
       output.out(`\nin central.yaml, under agents:\n- { id: ${agent}, site: ${site}${secret} }\n`);
     if (hasCertificate && tls?.ca === undefined)
