@@ -157,6 +157,26 @@ test("a first contact gets epoch 1 and no alarm; nothing is taken before the hel
   expect(world.central.alarms()).toEqual([]);
 });
 
+test("what is live is held before another agent's backlog that came first, and before its own", async () => {
+  const world = await start();
+  const greedy = await welcomed(world);
+  const other = await welcomed(world, { agent: "beta-1", site: "beta", storeId: "b".repeat(32) });
+  for (let sequence = 1; sequence <= 500; sequence += 1)
+    greedy.panes(sequence, START_MS - DAY_MS / 48 + sequence, { lane: "backfill" });
+  greedy.panes(1, START_MS);
+  other.panes(1, START_MS);
+  let heldOfBacklog = -1;
+  Object.defineProperty(other.acks, "live", {
+    set: () => {
+      heldOfBacklog = greedy.acks.backfill ?? 0;
+    },
+  });
+  await world.time.run(1_000);
+  expect(heldOfBacklog).toBeGreaterThanOrEqual(0);
+  expect(heldOfBacklog).toBeLessThan(200);
+  expect(greedy.acks).toMatchObject({ live: 1, backfill: 500 });
+});
+
 test("batches in any order and any number of copies count once; the mark waits for gaps", async () => {
   const world = await start();
   const agent = await welcomed(world);

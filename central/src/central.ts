@@ -37,13 +37,13 @@ import { evidencePage } from "./core/evidence-query.ts";
 import type { EvidencePage, EvidenceQuery } from "./core/evidence-query.ts";
 import type { EvidenceView } from "./core/evidence-view.ts";
 import type { LateCount, LateEntry } from "./core/late-book.ts";
+import { Inbox } from "./core/inbox.ts";
 import { MessageApplier } from "./core/message-applier.ts";
 import type { AfterCommit, Moment } from "./core/message-applier.ts";
 import { openMessage, paneRows } from "./core/opened-message.ts";
 import type { QuarantineEntry } from "./core/quarantine.ts";
 import { packedPipeline } from "./core/packed-pipeline.ts";
 import { RequestBook } from "./core/request-book.ts";
-import { SESSION_INBOX_BYTES_MAX } from "./core/session.ts";
 import type { InboxItem, Session } from "./core/session.ts";
 import { SessionTable } from "./core/session-table.ts";
 import { CLOCK_TOLERANCE_MS } from "./core/trusted-time.ts";
@@ -70,8 +70,6 @@ const LEDGER_OF_FATE = {
 /** One commit takes up no more than this, so that echoes and pages are not held up; what waits behind it takes the next. */
 const COMMIT_BYTES_MAX = 2_097_152;
 const COMMIT_MESSAGES_MAX = 100;
-/** All sessions' waiting bytes together. */
-const INBOX_BYTES_MAX = 268_435_456;
 /** How long an alarm about something that happened once is shown as active after it last happened. */
 const SYSTEM_ALARM_SHOWN_MS: Partial<Record<SystemAlarm, number>> = {
   store_held: 60_000,
@@ -137,8 +135,7 @@ export class Central implements CentralReader {
   readonly #listeners = new Set<(change: CentralChange) => void>();
   readonly #actions: (() => void)[] = [];
   readonly #whenCommitted: (() => void)[] = [];
-  readonly #inbox: InboxItem[] = [];
-  #inboxBytes = 0;
+  readonly #inbox = new Inbox();
   #droppedCount = 0;
   #opened: {
     readonly state: CentralState;
@@ -170,7 +167,7 @@ export class Central implements CentralReader {
       random,
       log,
       plan: (isTick) => this.#plan(isTick),
-      isUrgent: () => this.#inbox.length > 0 || this.#actions.length > 0 || !this.#recordInbox.isEmpty,
+      isUrgent: () => !this.#inbox.isEmpty || this.#actions.length > 0 || !this.#recordInbox.isEmpty,
       onCommitted: (durationMs) => options.onCommitted?.(durationMs),
       onFailed: (error) => this.#fail(error),
     });
@@ -291,10 +288,7 @@ export class Central implements CentralReader {
       this.#takeHeartbeat(item);
       return;
     }
-    if (
-      session.inboxBytes + payload.length > SESSION_INBOX_BYTES_MAX ||
-      this.#inboxBytes + payload.length > INBOX_BYTES_MAX
-    ) {
+    if (!this.#inbox.add(item)) {
       this.#droppedCount += 1;
       this.#options.log.repeated(
         "inbox_full",
@@ -303,9 +297,6 @@ export class Central implements CentralReader {
       );
       return;
     }
-    session.inboxBytes += payload.length;
-    this.#inboxBytes += payload.length;
-    this.#inbox.push(item);
     this.#loop.wake();
   }
 
@@ -515,7 +506,7 @@ export class Central implements CentralReader {
     const ofSeries = this.historyCounts(0)?.unreadable ?? 0;
     const unreadable = atStart + (engine?.unreadable ?? 0) + this.#history.unreadableCount + ofSeries;
     return {
-      inboxBytes: this.#inboxBytes,
+      inboxBytes: this.#inbox.bytes,
       droppedMessages: this.#droppedCount,
       engine,
       trimLagMs,
@@ -562,7 +553,7 @@ export class Central implements CentralReader {
     const { store, clock, compression } = this.#options;
     this.#isAhead = true;
     this.#noteWaking();
-    const items = this.#takeInbox();
+    const items = this.#inbox.take({ messages: COMMIT_MESSAGES_MAX, bytes: COMMIT_BYTES_MAX });
     const messages = items.map((item) => ({
       item,
       message: openMessage(item.topic, item.payload, compression),
@@ -650,20 +641,6 @@ export class Central implements CentralReader {
         reason: reasonOf(error),
       });
     }
-  }
-
-  #takeInbox(): InboxItem[] {
-    let bytes = 0;
-    let count = 0;
-    for (const item of this.#inbox) {
-      if (count >= COMMIT_MESSAGES_MAX || (count > 0 && bytes + item.payload.length > COMMIT_BYTES_MAX))
-        break;
-      bytes += item.payload.length;
-      count += 1;
-      item.session.inboxBytes -= item.payload.length;
-    }
-    this.#inboxBytes -= bytes;
-    return this.#inbox.splice(0, count);
   }
 
   #acknowledge(session: Session, lanes: ReadonlySet<Lane>): void {
@@ -806,8 +783,7 @@ export class Central implements CentralReader {
     });
     for (const session of this.#sessions.all()) session.close("closed", this.#failure);
     this.#recordInbox.fail(this.#failure);
-    this.#inbox.length = 0;
-    this.#inboxBytes = 0;
+    this.#inbox.clear();
     this.#requests.close();
     for (const done of this.#whenDurable.splice(0)) done();
     this.#options.onFailed?.(error);

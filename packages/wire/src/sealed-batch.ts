@@ -91,6 +91,11 @@ export type OpenResult =
   | { readonly ok: true; readonly batch: SealedBatch }
   | { readonly ok: false; readonly reason: OpenFailure };
 
+/** The lane that the header of a batch names, unchecked: for what is to be done first. Undefined where it names none. */
+export function laneOfBatch(bytes: Uint8Array): Lane | undefined {
+  return LANES[bytes[AT.lane] ?? -1];
+}
+
 /** The bytes of a batch. The fields are the caller's own: breaking their bounds is a broken invariant, and throws. */
 export function sealBatch(batch: SealedBatch): Uint8Array {
   if (!/^[0-9a-f]{32}$/.test(batch.storeId))

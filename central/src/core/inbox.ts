@@ -1,0 +1,112 @@
+import { laneOfBatch } from "@millrace/wire";
+import { SESSION_INBOX_BYTES_MAX } from "./session.ts";
+import type { InboxItem, Session } from "./session.ts";
+
+/** All sessions' waiting bytes together. */
+export const INBOX_BYTES_MAX = 268_435_456;
+/** Of that, and of one session's, what backlog may take: what is live has room whatever comes back. */
+const BACKLOG_SHARE = 0.75;
+/** Of one commit, what is left for backlog while more than a commit of live waits: it goes on, slowly. */
+const BACKLOG_SHARE_MIN = 0.1;
+
+export interface InboxLimits {
+  readonly messages: number;
+  readonly bytes: number;
+}
+
+/**
+ * Messages that wait for a commit: greetings, alarms and live panes before backlog, and in each the sessions in turn, one
+ * message each. So a thousand agents that come back at once, or one with much to say, do not delay what is happening now.
+ */
+export class Inbox {
+  readonly #live = new TurnQueue();
+  readonly #backlog = new TurnQueue();
+
+  get bytes(): number {
+    return this.#live.bytes + this.#backlog.bytes;
+  }
+
+  get isEmpty(): boolean {
+    return this.bytes === 0 && this.#live.isEmpty && this.#backlog.isEmpty;
+  }
+
+  /** False where there is no room: the agent sends it again. */
+  add(item: InboxItem): boolean {
+    const { session, payload } = item;
+    const queue = isBacklog(item) ? this.#backlog : this.#live;
+    const share = queue === this.#backlog ? BACKLOG_SHARE : 1;
+    if (session.inboxBytes + payload.length > SESSION_INBOX_BYTES_MAX * share) return false;
+    if (this.bytes + payload.length > INBOX_BYTES_MAX * share) return false;
+    session.inboxBytes += payload.length;
+    queue.add(item);
+    return true;
+  }
+
+  /** What the next commit takes up; at least one message where any waits. */
+  take(limits: InboxLimits): InboxItem[] {
+    const share = this.#backlog.isEmpty ? 1 : 1 - BACKLOG_SHARE_MIN;
+    const live = this.#live.take({
+      messages: Math.max(1, Math.floor(limits.messages * share)),
+      bytes: limits.bytes * share,
+    });
+    const backlog = this.#backlog.take({
+      messages: limits.messages - live.length,
+      bytes: limits.bytes - live.reduce((sum, { payload }) => sum + payload.length, 0),
+    });
+    const taken = [...live, ...backlog];
+    for (const { session, payload } of taken) session.inboxBytes -= payload.length;
+    return taken;
+  }
+
+  clear(): void {
+    this.#live.clear();
+    this.#backlog.clear();
+  }
+}
+
+function isBacklog({ topic, payload }: InboxItem): boolean {
+  if (topic !== "batch") return false;
+  const lane = laneOfBatch(payload);
+  return lane === "backfill" || lane === "evidence";
+}
+
+/** One message of each session in turn; of a session, in the order of their arrival. */
+class TurnQueue {
+  /** In the order of their turns. */
+  readonly #waiting = new Map<Session, InboxItem[]>();
+  bytes = 0;
+
+  get isEmpty(): boolean {
+    return this.#waiting.size === 0;
+  }
+
+  add(item: InboxItem): void {
+    const items = this.#waiting.get(item.session);
+    if (items === undefined) this.#waiting.set(item.session, [item]);
+    else items.push(item);
+    this.bytes += item.payload.length;
+  }
+
+  take(limits: InboxLimits): InboxItem[] {
+    const taken: InboxItem[] = [];
+    let bytes = 0;
+    // A session that is set again goes to the end, and its turn comes again in the same loop.
+    for (const [session, items] of this.#waiting) {
+      const [item] = items;
+      if (taken.length >= limits.messages) break;
+      if (item === undefined || (taken.length > 0 && bytes + item.payload.length > limits.bytes)) break;
+      items.shift();
+      this.#waiting.delete(session);
+      if (items.length > 0) this.#waiting.set(session, items);
+      taken.push(item);
+      bytes += item.payload.length;
+    }
+    this.bytes -= bytes;
+    return taken;
+  }
+
+  clear(): void {
+    this.#waiting.clear();
+    this.bytes = 0;
+  }
+}
