@@ -14,6 +14,7 @@ import { agentUplinkBytes } from "./agent-uplink-bytes.ts";
 import { agentWear } from "./agent-wear.ts";
 import type { Bench, BenchOptions } from "./bench.ts";
 import { centralFraud } from "./central-fraud.ts";
+import { centralHerd } from "./central-herd.ts";
 import { centralMerge } from "./central-merge.ts";
 import { centralHistory } from "./central-history.ts";
 import { centralOrders } from "./central-orders.ts";
@@ -53,6 +54,7 @@ const BENCHES: readonly Bench[] = [
   agentSoak,
   paneCodec,
   centralMerge,
+  centralHerd,
   centralRecords,
   centralHistory,
   centralOrders,

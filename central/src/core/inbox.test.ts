@@ -32,7 +32,8 @@ test("a thousand agents come back with a backlog each: what is live is taken fir
   let commits = 0;
   while (live.length < agents.length) {
     commits += 1;
-    for (const item of inbox.take(LIMITS)) (laneOf(item) === "live" ? live : backlog).push(item.session.agent);
+    for (const item of inbox.take(LIMITS))
+      (laneOf(item) === "live" ? live : backlog).push(item.session.agent);
   }
   // Nine tenths of each commit; the backlog goes on meanwhile.
   expect(commits).toBe(Math.ceil(1_000 / 90));
@@ -51,7 +52,13 @@ test("of one agent, what is of one kind keeps its order; greetings and alarms do
   const inbox = new Inbox();
   const agent = sessionOf("a");
   const hello: InboxItem = { session: agent, topic: "hello", payload: new Uint8Array(10), atMs: 0 };
-  const sent = [batch(agent, "evidence"), hello, batch(agent, "backfill"), batch(agent, "alarm"), batch(agent, "live")];
+  const sent = [
+    batch(agent, "evidence"),
+    hello,
+    batch(agent, "backfill"),
+    batch(agent, "alarm"),
+    batch(agent, "live"),
+  ];
   for (const item of sent) inbox.add(item);
   expect(inbox.take(LIMITS)).toEqual([sent[1], sent[3], sent[4], sent[0], sent[2]]);
 });
