@@ -113,6 +113,7 @@ const alarm = z.strictObject({
   isSuppressed: z.literal(true).optional(),
   heldBack: text.optional(),
   endReason: text.optional(),
+  evidence: z.array(z.strictObject({ id: text, timeMs: ms, labels, value: z.number() })).optional(),
   by: text.optional(),
 }) satisfies z.ZodType<AlarmView> & z.ZodType<AlarmEvent>;
 
@@ -176,6 +177,19 @@ const pipeline = z.strictObject({
       slideMs: ms,
       offsetMs: ms,
       latenessMs: ms,
+    }),
+  ),
+  rules: z.array(
+    z.strictObject({
+      name: text,
+      stream: text,
+      metric: text,
+      severity: z.number(),
+      of: z.strictObject({ name: text, path }),
+      by: z.array(z.strictObject({ name: text, path })),
+      atLeast: count,
+      withinMs: ms,
+      knownForMs: ms,
     }),
   ),
 }) satisfies z.ZodType<PipelineView>;
@@ -255,6 +269,7 @@ const recordStream = z.strictObject({
   ),
   ids: count,
   idsDropped: count,
+  rules: z.array(z.strictObject({ rule: text, known: count, keys: count, forgotten: count })),
   waitingBytes: count,
   reading: z
     .strictObject({
