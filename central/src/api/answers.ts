@@ -6,6 +6,7 @@ import type { AlarmView } from "../core/alarm-view.ts";
 import type { LedgerTotals } from "../core/central-ledger.ts";
 import type { EvidenceView } from "../core/evidence-view.ts";
 import type { LateEntry } from "../core/late-book.ts";
+import type { SeriesPage } from "../history/series-page.ts";
 import type { QuarantineEntry } from "../core/quarantine.ts";
 import type { RecordStreamView } from "../records/record-stream-view.ts";
 import type { RecordTotals } from "../records/record-totals.ts";
@@ -14,6 +15,7 @@ import type { LedgerSum, PipelinePush, PipelineView } from "./central-reader.ts"
 import type { RecordMetricView } from "./record-metric-view.ts";
 import type { PipelineUse } from "./pipeline-uses.ts";
 import type { Problem } from "./problem.ts";
+import type { RecordRuleOfPipeline } from "./record-watch-view.ts";
 import type { SiteView } from "./site-views.ts";
 
 const ms = z.int();
@@ -81,6 +83,7 @@ const alarm = z.strictObject({
   agent: text,
   site: text,
   receivedAtMs: ms,
+  firstReceivedAtMs: ms.optional(),
   id: text,
   step: count,
   rule: text,
@@ -148,6 +151,21 @@ const site = z.strictObject({
   activeAlarms: count,
 }) satisfies z.ZodType<SiteView>;
 
+const lonLat = z.tuple([z.number(), z.number()]);
+const zone = z.strictObject({
+  longitude: path,
+  latitude: path,
+  zones: z.array(
+    z.strictObject({
+      name: text,
+      shape: z.union([
+        z.strictObject({ kind: z.literal("circle"), center: lonLat, radiusKm: z.number() }),
+        z.strictObject({ kind: z.literal("polygon"), rings: z.array(z.array(lonLat)) }),
+      ]),
+    }),
+  ),
+});
+
 const metric = z.strictObject({
   name: text,
   unit: text,
@@ -157,13 +175,39 @@ const metric = z.strictObject({
     z.strictObject({
       stream: text,
       path,
-      map: z.record(text, z.number()).nullable(),
+      value: z
+        .union([
+          z.strictObject({ kind: z.literal("identity") }),
+          z.strictObject({
+            kind: z.literal("since"),
+            unit: z.enum(["s", "ms", "us", "ns", "iso"]),
+            timeZone: text.nullable(),
+          }),
+          z.strictObject({ kind: z.literal("position"), latitude: path }),
+        ])
+        .optional(),
+      map: z.record(text, z.number().nullable()).nullable(),
       isOptional: z.boolean(),
       isAdjusted: z.boolean(),
-      labels: z.array(z.strictObject({ name: text, path })),
+      labels: z.array(z.union([z.strictObject({ name: text, path }), z.strictObject({ name: text, zone })])),
     }) satisfies z.ZodType<RecordMetricView>
   ).optional(),
 });
+
+const limitOf = { limit: z.number(), clear: z.number(), forAtLeastMs: ms };
+const recordRule = z.strictObject({
+  name: text,
+  stream: text,
+  metric: text,
+  severity: z.number(),
+  when: z.union([
+    z.strictObject({ kind: z.literal("above"), ...limitOf }),
+    z.strictObject({ kind: z.literal("below"), ...limitOf }),
+    z.strictObject({ kind: z.literal("missing"), forMs: ms, forAtLeastMs: ms }),
+    z.strictObject({ kind: z.literal("zone"), zones: texts, isIn: z.boolean() }),
+  ]),
+  zoneLabel: text.nullable(),
+}) satisfies z.ZodType<RecordRuleOfPipeline>;
 
 const pipeline = z.strictObject({
   metrics: z.array(metric),
@@ -179,6 +223,7 @@ const pipeline = z.strictObject({
       latenessMs: ms,
     }),
   ),
+  recordRules: z.array(recordRule),
   rules: z.array(
     z.strictObject({
       name: text,
@@ -230,7 +275,9 @@ const recordTotals = z.strictObject({
   altered: count,
   setAside: count,
   tooLate: count,
+  noEffect: count,
   rejected: z.record(text, count),
+  retracted: count,
   lost: count,
 }) satisfies z.ZodType<Omit<RecordTotals, "rejected">>;
 
@@ -269,6 +316,9 @@ const recordStream = z.strictObject({
   ),
   ids: count,
   idsDropped: count,
+  rows: count.nullable(),
+  rowsDropped: count,
+  watches: z.array(z.strictObject({ rule: text, series: count, overLimit: count })),
   rules: z.array(z.strictObject({ rule: text, known: count, keys: count, forgotten: count })),
   waitingBytes: count,
   reading: z
@@ -326,6 +376,29 @@ const rejected = z.strictObject({
   detail: text,
 });
 
+const seriesPage = z.strictObject({
+  metric: text,
+  by: texts,
+  stepMs: ms.describe("Of each point, from a multiple of it since 1970, UTC."),
+  level: text.describe("The level of the history that answered."),
+  keptFromMs: ms
+    .nullable()
+    .describe("Before this nothing is kept at that level; null: nothing was dropped yet."),
+  pendingFromMs: ms
+    .nullable()
+    .describe("From here on late data waits to be rolled up, within about a minute; null: none does."),
+  series: z.array(
+    z.strictObject({
+      labels,
+      startMs: z.array(ms),
+      values: z
+        .record(text, z.array(z.number().nullable()))
+        .describe("By name, one for each start; null where there is no such value."),
+    }),
+  ),
+  cursor,
+}) satisfies z.ZodType<SeriesPage>;
+
 /** What the API answers with, by the names that its description has for them. */
 export const ANSWERS = {
   WindowResult: windowResult,
@@ -343,6 +416,7 @@ export const ANSWERS = {
   LateEntry: late,
   Problem: problem,
   WindowPage: z.strictObject({ windows: z.array(windowResult), cursor }),
+  SeriesPage: seriesPage,
   AlarmPage: z.strictObject({ alarms: z.array(alarm), cursor }),
   AlarmWithEvidence: z.strictObject({ alarms: z.array(alarm), evidence: z.array(evidence) }),
   EvidencePage: z.strictObject({ evidence: z.array(evidence), cursor }),
@@ -363,6 +437,7 @@ export const ANSWERS = {
     duplicates: count,
     setAside: count,
     tooLate: count,
+    noEffect: count,
     rejectedCount: count,
     lost: count,
     rejected: z.array(rejected).describe("The first 100, by `line` of JSON lines or `index` of an array."),

@@ -3,6 +3,12 @@ import type { ANSWERS } from "./answers.ts";
 import { EVIDENCE_LIMIT_DEFAULT, EVIDENCE_LIMIT_MAX } from "./evidence-query.ts";
 import { LIST_LIMIT_MAX } from "./list-page.ts";
 import type { ProblemCode } from "./problem.ts";
+import {
+  SERIES_LIMIT_DEFAULT,
+  SERIES_LIMIT_MAX,
+  SERIES_POINTS_DEFAULT,
+  SERIES_POINTS_MAX,
+} from "./series-query.ts";
 import { WINDOWS_LIMIT_DEFAULT, WINDOWS_LIMIT_MAX } from "./window-query.ts";
 
 /** Who may ask: everybody, whoever may read, or whoever may change something. */
@@ -69,6 +75,32 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     ],
     answer: "WindowPage",
     problems: ["unknown_window"],
+  },
+  "GET /api/v1/series": {
+    summary:
+      "The history of a metric by group: for each step what was in it, the same numbers at every zoom. Steps without anything are left out",
+    right: "read",
+    query: [
+      { ...parameter("metric", "Name of the metric"), isRequired: true },
+      { ...parameter("from", "From the step that holds this: milliseconds or ISO 8601"), isRequired: true },
+      parameter("to", "Before; now if not given"),
+      parameter(
+        "step",
+        "10s, 1m, 1h, 1d or ms. The answer's stepMs is the next longer one that can be told, and longer where that far back only a coarser level is kept",
+      ),
+      parameter(
+        "maxPoints",
+        `Without step: most points of a group, ${SERIES_POINTS_DEFAULT} if not given`,
+        z.int().min(1).max(SERIES_POINTS_MAX),
+      ),
+      parameter("by", "The labels that it is grouped by, with commas; the fewest that will do if not given"),
+      parameter("values", "Names with commas, as windows have them; count, min, max, mean, sum if not given"),
+      limit(SERIES_LIMIT_DEFAULT, SERIES_LIMIT_MAX),
+      CURSOR,
+      LABEL,
+    ],
+    answer: "SeriesPage",
+    problems: ["unknown_metric"],
   },
   "GET /api/v1/alarms": {
     summary: "Alarms at their latest step, active first",
@@ -181,6 +213,13 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     right: "read",
     query: [limit(100, LIST_LIMIT_MAX), CURSOR],
     answer: "LatePage",
+  },
+  "POST /api/v1/backup": {
+    summary:
+      "A backup of the store at one moment, as `millrace-central restore` takes it; one at a time. One without its last frame was cut short",
+    right: "operate",
+    answer: "application/octet-stream",
+    problems: ["backup_runs"],
   },
   "GET /api/v1/stream": {
     summary:

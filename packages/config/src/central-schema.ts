@@ -13,7 +13,6 @@ import {
   kafkaTopic,
   listenerCertificate,
   logLevel,
-  name,
   oneOf,
   passwordFile,
   port,

@@ -26,7 +26,8 @@ export function recordProblems(
     const message = `central.yaml has no records ${source.stream}; ${orNearest(source.stream, streams)}`;
     problems.push(pipeline.problemAt(["metrics", name, "from", "records"], message));
   }
-  for (const { stream, spec } of pipeline.config.distinctRules)
+  const { distinctRules, recordRules } = pipeline.config;
+  for (const { stream, spec } of [...distinctRules, ...recordRules])
     if (tables.has(stream)) problems.push(ruleProblem(spec.name, stream, pipeline));
   const unread = streams.filter((stream) => !read.has(stream));
   const warnings = unread.map((stream) =>

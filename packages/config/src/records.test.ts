@@ -270,15 +270,18 @@ test("what cannot take back what a row said is refused, with its place", () => {
   ]);
 });
 
-test("a rule on records of a table is refused with its place", () => {
-  const pipeline = load(withRule(`metric: amount, when: { distinct: { ${DISTINCT} } }`));
-  const { problems: found } = recordProblems(central("orders: { http: {}, debezium: {} }"), pipeline);
-  expect(found.map(formatProblem).filter((problem) => problem.includes("rule"))).toEqual([
-    expect.stringMatching(
-      /p\.yaml:\d+:\d+: records orders are changes of a table .*: a rule on records cannot take back/,
-    ),
-  ]);
-});
+test.each([`metric: amount, when: { distinct: { ${DISTINCT} } }`, "metric: amount, when: { above: 5 }"])(
+  "a rule on records of a table is refused with its place: %s",
+  (rule) => {
+    const pipeline = load(withRule(rule));
+    const { problems: found } = recordProblems(central("orders: { http: {}, debezium: {} }"), pipeline);
+    expect(found.map(formatProblem).filter((problem) => problem.includes("rule"))).toEqual([
+      expect.stringMatching(
+        /p\.yaml:\d+:\d+: records orders are changes of a table .*: a rule on records cannot take back/,
+      ),
+    ]);
+  },
+);
 
 test("a stream that central lacks is named with the nearest; one that nothing reads is a warning", () => {
   const found = recordProblems(central("order: { http: {} }\n  refunds: { http: {} }"), load(ORDERS));
