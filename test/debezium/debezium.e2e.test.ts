@@ -190,7 +190,16 @@ test(
     });
     await central.start();
     // Without its own place on disk a connector begins with a new snapshot, which does not tell what is gone.
-    await until("the connector's place", () => existsSync(capture.offsetsPath), 60_000);
+    await until("the connector reads", () => isStreaming("shop"), 60_000);
+    await until(
+      "the connector's place",
+      () => {
+        // It is written down with the next change that is told, a second after the last time.
+        database.sql(statements(random, 1, ids), "shop");
+        return existsSync(capture.offsetsPath);
+      },
+      60_000,
+    );
     for (let round = 0; round < 8; round += 1) {
       await until("the connector reads on", () => isStreaming("shop"), 60_000);
       const told = capture.changes.length;

@@ -176,7 +176,9 @@ test("a crash at every commit, before or after it: each alarm once, with the sam
     // A process that hangs in a commit nobody waits for dies here.
     await restart();
     await time.run(400_000);
-    const alarms = world.central.alarms().map(({ receivedAtMs: _, ...alarm }) => alarm);
+    const alarms = world.central
+      .alarms()
+      .map(({ receivedAtMs: _, firstReceivedAtMs: _first, ...alarm }) => alarm);
     return { alarms: alarms.sort((a, b) => (a.id < b.id ? -1 : 1)), steps };
   };
   const whole = await run(-1, "refused");
