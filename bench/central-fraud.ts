@@ -5,7 +5,7 @@ import { percentile, rounded } from "./measure/statistics.ts";
 import { startBenchKafka } from "./workload/bench-kafka.ts";
 import { inBenchFolder } from "./workload/bench-folder.ts";
 import { Child } from "./workload/child.ts";
-import { RecordsCentral } from "./workload/records-central.ts";
+import { centralBinary, RecordsCentral } from "./workload/records-central.ts";
 import { TRANSFER_PARTITIONS, transferTexts } from "./workload/transfer-texts.ts";
 
 const LOAD = join(import.meta.dirname, "workload/transfer-load-process.ts");
@@ -42,6 +42,7 @@ export const centralFraud: Bench = {
         say(`whom ${accounts} accounts have paid before`);
         await fillHistory(client, accounts);
         const central = await RecordsCentral.start(join(folder, "central"), {
+          program: await centralBinary(),
           stream: "transfers",
           address,
           topic: TOPIC,

@@ -9,7 +9,7 @@ import { Child } from "./workload/child.ts";
 import { freePort } from "./workload/free-port.ts";
 import { orderTruth } from "./workload/order-texts.ts";
 import { OrdersTopic } from "./workload/orders-topic.ts";
-import { RecordsCentral } from "./workload/records-central.ts";
+import { centralBinary, RecordsCentral } from "./workload/records-central.ts";
 
 const CONSUMER = join(import.meta.dirname, "workload/counting-consumer-process.ts");
 const FIRST_PORT = 23_000 + (process.pid % 900) * 10;
@@ -37,7 +37,8 @@ export const centralOrders: Bench = {
         const counter = await runCounter(topic, count);
         say(`central, with ${redis === null ? "no Redis" : "its windows into Redis"}`);
         const redisUrl = redis === null ? null : `redis://${redis.address}`;
-        const ours = await runCentral(join(folder, "central"), { topic, count, redisUrl });
+        const program = await centralBinary();
+        const ours = await runCentral(join(folder, "central"), { program, topic, count, redisUrl });
         return {
           value: rounded(ours.perSecond),
           unit: "orders/s",
@@ -84,14 +85,20 @@ async function runCounter(topic: OrdersTopic, count: number): Promise<Taken> {
 
 async function runCentral(
   folder: string,
-  run: { readonly topic: OrdersTopic; readonly count: number; readonly redisUrl: string | null },
+  run: {
+    readonly program: string;
+    readonly topic: OrdersTopic;
+    readonly count: number;
+    readonly redisUrl: string | null;
+  },
 ): Promise<Taken & { readonly startMs: number; readonly onceStarted: Taken }> {
-  const { count, redisUrl } = run;
+  const { program, count, redisUrl } = run;
   const { address, topic } = run.topic;
   const truth = orderTruth(count);
   const orders = [...truth.values()].reduce((sum, minute) => sum + minute.count, 0);
   const startedMs = performance.now();
   const central = await RecordsCentral.start(folder, {
+    program,
     stream: "orders",
     address,
     topic,

@@ -3,16 +3,19 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { WindowResult } from "@millrace/stream";
 import type { RecordStreamView } from "../../central/src/records/record-stream-view.ts";
+import { buildBinary } from "../../scripts/build/binary.ts";
+import { PROGRAMS } from "../../scripts/build/programs.ts";
 import { Child } from "./child.ts";
 import { freePort } from "./free-port.ts";
 import { waitForPort } from "./wait-for-port.ts";
 
-const MAIN = join(import.meta.dirname, "../../central/src/main.ts");
 const PIPELINES = join(import.meta.dirname, "../../pipelines");
 const FIRST_PORT = 22_000 + (process.pid % 900) * 10;
 const ASK_INTERVAL_MS = 100;
 
 export interface RecordsCentralOptions {
+  /** Central's binary. */
+  readonly program: string;
   /** The stream's name, and that of its ready pipeline. */
   readonly stream: string;
   readonly address: string;
@@ -49,7 +52,7 @@ export class RecordsCentral {
       ...(sinks === undefined ? {} : { sinks }),
     };
     writeFileSync(path, JSON.stringify(config));
-    const child = Child.ofModule(MAIN, ["run", "--config", path]);
+    const child = Child.ofProgram(options.program, ["run", "--config", path]);
     await waitForPort(child, httpPort);
     return new RecordsCentral(child, httpPort);
   }
@@ -91,4 +94,11 @@ export class RecordsCentral {
     this.#child.assertRuns();
     return JSON.parse(await (await fetch(`${this.#api}/${path}`)).text());
   }
+}
+
+/** Builds it: what people install, which starts half a second sooner than the checkout's sources. */
+export async function centralBinary(): Promise<string> {
+  const source = PROGRAMS.find(({ name }) => name === "millrace-central");
+  if (source === undefined) throw new Error("invariant: central is a program");
+  return (await buildBinary(source)).path;
 }
