@@ -1,6 +1,7 @@
 import { compressionsAlgorithmsByBitmask, crc32c } from "@platformatic/kafka";
+import { BATCH_FORMAT, BATCH_HEAD } from "./batch-head.ts";
 
-/** A batch of records, format 2 (Kafka's documentation, "Record Batch"). */
+/** A batch of records, as `BATCH_HEAD` describes it. */
 export interface FetchedBatch {
   readonly firstOffset: number;
   /** Of its last record, which compaction may have taken away. */
@@ -17,29 +18,6 @@ export interface FetchedBatch {
   body(): Buffer;
 }
 
-/*
- *   offset size
- *        0    8  first offset
- *        8    4  length of what follows
- *       12    4  leader's epoch
- *       16    1  format
- *       17    4  CRC-32C of everything after this field
- *       21    2  attributes
- *       23    4  last offset − first offset
- *       27    8  first time, ms
- *       35    8  greatest time, ms
- *       43    8  producer's id
- *       51    6  its epoch and sequence
- *       57    4  count of records
- *       61       the records, compressed or not
- */
-const LENGTH_AT = 8;
-const LENGTH_FROM = 12;
-const FORMAT_AT = 16;
-const CRC_AT = 17;
-const CRC_FROM = 21;
-const RECORDS_AT = 61;
-const FORMAT = 2;
 /** In the attributes. */
 const COMPRESSION = 0x07;
 const HAS_APPEND_TIME = 0x08;
@@ -48,8 +26,8 @@ const IS_CONTROL = 0x20;
 
 /** The whole batches in these bytes. Throws at one that is damaged, or in a format of before Kafka 0.11. */
 export function* batchesIn(bytes: Buffer): Iterable<FetchedBatch> {
-  for (let at = 0; at + RECORDS_AT <= bytes.length;) {
-    const end = at + LENGTH_FROM + bytes.readInt32BE(at + LENGTH_AT);
+  for (let at = 0; at + BATCH_HEAD.records <= bytes.length;) {
+    const end = at + BATCH_HEAD.lengthFrom + bytes.readInt32BE(at + BATCH_HEAD.length);
     if (end > bytes.length) return;
     yield batchOf(bytes.subarray(at, end));
     at = end;
@@ -57,23 +35,28 @@ export function* batchesIn(bytes: Buffer): Iterable<FetchedBatch> {
 }
 
 function batchOf(bytes: Buffer): FetchedBatch {
-  const firstOffset = Number(bytes.readBigInt64BE(0));
-  const format = bytes[FORMAT_AT];
-  if (format !== FORMAT) throw new Error(`the batch at offset ${firstOffset} is of format ${format}, not 2`);
-  if (bytes.length < RECORDS_AT || crc32c(bytes.subarray(CRC_FROM)) !== bytes.readUInt32BE(CRC_AT))
+  const firstOffset = Number(bytes.readBigInt64BE(BATCH_HEAD.firstOffset));
+  const format = bytes[BATCH_HEAD.format];
+  if (format !== BATCH_FORMAT)
+    throw new Error(`the batch at offset ${firstOffset} is of format ${format}, not ${BATCH_FORMAT}`);
+  if (
+    bytes.length < BATCH_HEAD.records ||
+    crc32c(bytes.subarray(BATCH_HEAD.crcFrom)) !== bytes.readUInt32BE(BATCH_HEAD.crc)
+  )
     throw new Error(`the batch at offset ${firstOffset} is damaged: its checksum is another`);
-  const attributes = bytes.readInt16BE(21);
+  const attributes = bytes.readInt16BE(BATCH_HEAD.attributes);
   return {
     firstOffset,
-    lastOffset: firstOffset + bytes.readInt32BE(23),
-    firstMs: Number(bytes.readBigInt64BE(27)),
-    appendMs: (attributes & HAS_APPEND_TIME) === 0 ? null : Number(bytes.readBigInt64BE(35)),
-    producerId: bytes.readBigInt64BE(43),
+    lastOffset: firstOffset + bytes.readInt32BE(BATCH_HEAD.lastOffsetDelta),
+    firstMs: Number(bytes.readBigInt64BE(BATCH_HEAD.firstTime)),
+    appendMs:
+      (attributes & HAS_APPEND_TIME) === 0 ? null : Number(bytes.readBigInt64BE(BATCH_HEAD.greatestTime)),
+    producerId: bytes.readBigInt64BE(BATCH_HEAD.producerId),
     isTransactional: (attributes & IS_TRANSACTIONAL) !== 0,
     isControl: (attributes & IS_CONTROL) !== 0,
-    recordCount: bytes.readInt32BE(57),
+    recordCount: bytes.readInt32BE(BATCH_HEAD.recordCount),
     body: () => {
-      const compressed = bytes.subarray(RECORDS_AT);
+      const compressed = bytes.subarray(BATCH_HEAD.records);
       const algorithm = compressionsAlgorithmsByBitmask[attributes & COMPRESSION];
       if (algorithm === undefined)
         throw new Error(`the batch at offset ${firstOffset} is compressed in an unknown way`);

@@ -1,5 +1,6 @@
 import { crc32c } from "@platformatic/kafka";
 import type { KafkaSentRecord } from "../kafka-producer.ts";
+import { BATCH_FORMAT, BATCH_HEAD } from "./batch-head.ts";
 
 /** The producer whose batches a broker takes once, and where in its count one of them stands. */
 export interface ProducerPlace {
@@ -8,9 +9,6 @@ export interface ProducerPlace {
   readonly firstSequence: number;
 }
 
-const HEADER_BYTES = 61;
-const CRC_AT = 17;
-const CRC_FROM = 21;
 const FIRST_BYTES = 64 * 1_024;
 /** Of a record beside its key, value and headers: attributes, and six numbers of ten bytes at most. */
 const OVERHEAD_BYTES_MAX = 64;
@@ -18,18 +16,13 @@ const OVERHEAD_BYTES_MAX = 64;
 const UNIT_BYTES_MAX = 3;
 
 /**
- * Records of one partition as Kafka's record batch, version 2, written into one buffer as they come:
- *
- *     baseOffset int64 | length int32 | leaderEpoch int32 | magic int8 | crc uint32 | attributes int16 | lastOffsetDelta int32
- *     | baseTimestamp int64 | maxTimestamp int64 | producerId int64 | producerEpoch int16 | baseSequence int32 | count int32
- *     | records: length varint | attributes int8 | timestampDelta varlong | offsetDelta varint | key | value | headers
- *
- * Texts before bytes have their length in front as a varint, -1 for null; the crc (CRC-32C) is of all behind it.
- * https://kafka.apache.org/documentation/#recordbatch
+ * Records of one partition as Kafka's record batch (`BATCH_HEAD`), written into one buffer as they come. Of each record: length
+ * varint, attributes int8, timestampDelta varlong, offsetDelta varint, key, value, headers; texts before bytes have their length
+ * in front as a varint, -1 for null.
  */
 export class RecordBatch {
   #buffer = Buffer.allocUnsafe(FIRST_BYTES);
-  #length = HEADER_BYTES;
+  #length: number = BATCH_HEAD.records;
   #count = 0;
   #firstMs = 0;
   #maxMs = 0;
@@ -71,19 +64,19 @@ export class RecordBatch {
   /** The whole batch; the same for the same place. Changes with what is appended later. */
   bytes({ producerId, producerEpoch, firstSequence }: ProducerPlace): Buffer {
     const buffer = this.#buffer.subarray(0, this.#length);
-    buffer.writeBigInt64BE(0n, 0);
-    buffer.writeInt32BE(this.#length - 12, 8);
-    buffer.writeInt32BE(0, 12);
-    buffer.writeInt8(2, 16);
-    buffer.writeInt16BE(0, 21);
-    buffer.writeInt32BE(this.#count - 1, 23);
-    buffer.writeBigInt64BE(BigInt(this.#firstMs), 27);
-    buffer.writeBigInt64BE(BigInt(this.#maxMs), 35);
-    buffer.writeBigInt64BE(producerId, 43);
-    buffer.writeInt16BE(producerEpoch, 51);
-    buffer.writeInt32BE(firstSequence, 53);
-    buffer.writeInt32BE(this.#count, 57);
-    buffer.writeUInt32BE(crc32c(buffer.subarray(CRC_FROM)), CRC_AT);
+    buffer.writeBigInt64BE(0n, BATCH_HEAD.firstOffset);
+    buffer.writeInt32BE(this.#length - BATCH_HEAD.lengthFrom, BATCH_HEAD.length);
+    buffer.writeInt32BE(0, BATCH_HEAD.leaderEpoch);
+    buffer.writeInt8(BATCH_FORMAT, BATCH_HEAD.format);
+    buffer.writeInt16BE(0, BATCH_HEAD.attributes);
+    buffer.writeInt32BE(this.#count - 1, BATCH_HEAD.lastOffsetDelta);
+    buffer.writeBigInt64BE(BigInt(this.#firstMs), BATCH_HEAD.firstTime);
+    buffer.writeBigInt64BE(BigInt(this.#maxMs), BATCH_HEAD.greatestTime);
+    buffer.writeBigInt64BE(producerId, BATCH_HEAD.producerId);
+    buffer.writeInt16BE(producerEpoch, BATCH_HEAD.producerEpoch);
+    buffer.writeInt32BE(firstSequence, BATCH_HEAD.firstSequence);
+    buffer.writeInt32BE(this.#count, BATCH_HEAD.recordCount);
+    buffer.writeUInt32BE(crc32c(buffer.subarray(BATCH_HEAD.crcFrom)), BATCH_HEAD.crc);
     return buffer;
   }
 
