@@ -8,13 +8,12 @@ import type { PairTexts, RecordColumns } from "@millrace/wire";
 import { CENTRAL_KEYS } from "../core/central-keys.ts";
 import { StoredJson } from "../core/stored-json.ts";
 import { IdLog } from "./id-log.ts";
+import { isHistorical } from "./is-historical.ts";
 
 /** Keys with new values of late; about 1 KB each in memory. */
 const KEYS_MAX = 1_000_000;
 /** Ids expire in steps of a 32nd of the horizon: a record may be taken that much later. */
 const HORIZON_SHARE = 33 / 32;
-/** An alarm of records older than this by central's clock is for the record: a backlog that is read notifies nobody of its past. */
-const HISTORICAL_AFTER_MS = 3_600_000;
 /** Superseded pairs in the store, beside as many as are known. */
 const SUPERSEDED_SPARE = 65_536;
 
@@ -140,8 +139,12 @@ export class DistinctBook {
         this.#addedCount += 1;
       }
       if (fate === "later") continue;
-      const isHistorical = timeMs[row] < nowMs - HISTORICAL_AFTER_MS;
-      const record = { ...textsOf(row), timeMs: timeMs[row], measure: value, isHistorical };
+      const record = {
+        ...textsOf(row),
+        timeMs: timeMs[row],
+        measure: value,
+        isHistorical: isHistorical(timeMs[row], nowMs),
+      };
       this.#detector.take(record, hashes, at);
     }
   }

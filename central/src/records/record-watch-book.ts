@@ -5,11 +5,10 @@ import type { Change } from "@millrace/queue";
 import type { IdVerdict, Labels } from "@millrace/stream";
 import { CENTRAL_KEYS } from "../core/central-keys.ts";
 import { StoredJson } from "../core/stored-json.ts";
+import { isHistorical } from "./is-historical.ts";
 
 /** Of one rule; about 0.5 KB each in memory. */
 const SERIES_MAX = 100_000;
-/** An alarm of records older than this by central's clock is for the record: a backlog that is read notifies nobody of its past. */
-const HISTORICAL_AFTER_MS = 3_600_000;
 
 export const WATCHED_SERIES = new StoredJson<RecordSeriesState>({
   rule: "string",
@@ -77,14 +76,14 @@ export class RecordWatchBook {
         value: value[row],
         zone: watched.zone,
         heardAtMs: latestMs[row],
-        isHistorical: timeMs[row] < nowMs - HISTORICAL_AFTER_MS,
+        isHistorical: isHistorical(timeMs[row], nowMs),
       });
     }
   }
 
   /** Time alone has passed: the stream's is `timeMs`. */
   tick(timeMs: number, nowMs: number): void {
-    this.#watch.tick(timeMs, timeMs < nowMs - HISTORICAL_AFTER_MS);
+    this.#watch.tick(timeMs, isHistorical(timeMs, nowMs));
   }
 
   /** Combinations of labels have other numbers from now on. */
