@@ -18,16 +18,16 @@ export interface RecordStreamView {
   /** Ids forgotten before their time, since the start: there were more than `dedupe.idsMax`. */
   readonly idsDropped: number;
   /** Rules on single records. */
-  readonly watches: readonly RecordWatchView[];
+  readonly watches: readonly RecordWatchCounts[];
   /** Rules on its records. */
-  readonly rules: readonly RecordRuleView[];
+  readonly rules: readonly RecordRuleCounts[];
   /** Bytes that wait for a commit. */
   readonly waitingBytes: number;
   /** How its source is doing; null: it is posted, or the source is not running. */
   readonly reading: RecordSourceView | null;
 }
 
-export interface RecordWatchView {
+export interface RecordWatchCounts {
   readonly rule: string;
   /** Series that it watches. */
   readonly series: number;
@@ -35,7 +35,7 @@ export interface RecordWatchView {
   readonly overLimit: number;
 }
 
-export interface RecordRuleView {
+export interface RecordRuleCounts {
   readonly rule: string;
   /** Pairs of key and value that are remembered. */
   readonly known: number;
