@@ -7,8 +7,10 @@ export default defineConfig({
     // Stores and sockets are held by a process; a fork each keeps them apart.
     pool: "forks",
     maxWorkers: 2,
-    testTimeout: 20_000,
-    hookTimeout: 20_000,
+    setupFiles: ["test/patience.ts"],
+    // They end what hangs, also on a machine that is busy with other things.
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
     env: { NODE_ENV: "test" },
   },
 });

@@ -105,7 +105,7 @@ test("commands wait for a machine that is away, the newest 1,000 of them, and co
   expect(input.status().counts).toMatchObject({ sessions: 1, queued_messages: 1_000, queued_dropped: 100 });
   const { seen } = returning(input, { clientId: "machine", clean: false });
   const newest = Array.from({ length: 1_000 }, (_, index) => `cmd/machine ${100 + index}`);
-  await vi.waitFor(() => expect(seen).toEqual(newest), 10_000);
+  await vi.waitFor(() => expect(seen).toEqual(newest));
   await vi.waitFor(() =>
     expect(input.status().counts).toMatchObject({ queued_messages: 0, queued_bytes: 0 }),
   );

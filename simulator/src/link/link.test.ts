@@ -54,7 +54,6 @@ const ends: (() => Promise<unknown> | void)[] = [];
 afterEach(async () => {
   for (const end of ends.splice(0).reverse()) await end();
 });
-const WITHIN = { timeout: 10_000, interval: 5 };
 
 /** A line before a server that keeps what it is told and answers with its length. */
 async function newLine(plan: Partial<LinkPlan> = {}) {
@@ -111,45 +110,45 @@ test("what gets through is whole and in order, both ways", async () => {
   const { socket, answers } = await dial();
   const words = Array.from({ length: 200 }, (_, index) => `word ${index};`);
   for (const word of words) socket.write(word);
-  await vi.waitFor(() => expect(told.join("")).toBe(words.join("")), WITHIN);
+  await vi.waitFor(() => expect(told.join("")).toBe(words.join("")));
   await vi.waitFor(() => {
     const sum = answers()
       .trim()
       .split(" ")
       .reduce((total, each) => total + Number(each), 0);
     expect(sum).toBe(words.join("").length);
-  }, WITHIN);
+  });
 });
 
 test("down: what was connected is cut and nobody gets in; up again, they do", async () => {
   const { link, told, dial } = await newLine();
   const before = await dial();
   before.socket.write("before");
-  await vi.waitFor(() => expect(told.join("")).toBe("before"), WITHIN);
+  await vi.waitFor(() => expect(told.join("")).toBe("before"));
   link.setState("down");
-  await vi.waitFor(() => expect(before.isClosed()).toBe(true), WITHIN);
+  await vi.waitFor(() => expect(before.isClosed()).toBe(true));
   const refused = await dial();
-  await vi.waitFor(() => expect(refused.isClosed()).toBe(true), WITHIN);
+  await vi.waitFor(() => expect(refused.isClosed()).toBe(true));
   link.setState("up");
   const after = await dial();
   after.socket.write("after");
-  await vi.waitFor(() => expect(told).toEqual(["before", "after"]), WITHIN);
+  await vi.waitFor(() => expect(told).toEqual(["before", "after"]));
 });
 
 test("half-open: connections stay and nothing gets through until it is up, then all of it does", async () => {
   const { link, told, dial } = await newLine();
   const { socket, isClosed } = await dial();
   socket.write("one ");
-  await vi.waitFor(() => expect(told.join("")).toBe("one "), WITHIN);
+  await vi.waitFor(() => expect(told.join("")).toBe("one "));
   link.setState("half-open");
   socket.write("two ");
   const other = await newLine();
   const beside = await other.dial();
   beside.socket.write("a round trip elsewhere");
-  await vi.waitFor(() => expect(beside.answers()).not.toBe(""), WITHIN);
+  await vi.waitFor(() => expect(beside.answers()).not.toBe(""));
   expect([told.join(""), isClosed()]).toEqual(["one ", false]);
   link.setState("up");
-  await vi.waitFor(() => expect(told.join("")).toBe("one two "), WITHIN);
+  await vi.waitFor(() => expect(told.join("")).toBe("one two "));
 });
 
 test("latency and bandwidth: bytes wait for both, and a sender that is quicker is held back", async () => {
@@ -157,7 +156,7 @@ test("latency and bandwidth: bytes wait for both, and a sender that is quicker i
   const { socket } = await dial();
   const bytes = 3_000_000;
   socket.write(Buffer.alloc(bytes, "x"));
-  await vi.waitFor(() => expect(told.join("")).toHaveLength(bytes), WITHIN);
+  await vi.waitFor(() => expect(told.join("")).toHaveLength(bytes));
   expect(Math.max(...delays)).toBeGreaterThan(30);
   // A quarter of a megabyte at ten a second, its latency, and one chunk more: nothing waited longer in memory.
   expect(Math.max(...delays)).toBeLessThan(30 + 26 + 10);
