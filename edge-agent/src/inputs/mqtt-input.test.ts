@@ -46,7 +46,6 @@ async function mosquitto(port: number, settings: readonly string[] = []): Promis
         const socket = connectSocket(port, "127.0.0.1", () => resolve(void socket.destroy()));
         socket.once("error", reject);
       }),
-    { timeout: 5000 },
   );
   return broker;
 }
@@ -88,7 +87,7 @@ async function inputAt(
   const input = new MqttInput({ ...optionsAt(port), ...options });
   await input.start(handler);
   cleanups.push(() => input.stop());
-  await vi.waitFor(() => expect(input.status().isConnected).toBe(true), { timeout: 5000 });
+  await vi.waitFor(() => expect(input.status().isConnected).toBe(true));
   return input;
 }
 
@@ -169,7 +168,7 @@ describe.skipIf(MOSQUITTO === undefined)("with Mosquitto (skipped where it is no
     await vi.waitFor(() => expect(held).toHaveLength(3));
     held[1].reject(new Error("disk full"));
     held[2].resolve();
-    await vi.waitFor(() => expect(held).toHaveLength(6), { timeout: 5000 });
+    await vi.waitFor(() => expect(held).toHaveLength(6));
     expect(held.slice(3).map(({ arrival }) => text(arrival))).toEqual(numbers(3));
     for (const { resolve } of held.slice(3)) resolve();
     await vi.waitFor(() =>
@@ -241,14 +240,14 @@ describe.skipIf(MOSQUITTO === undefined)("with Mosquitto (skipped where it is no
     await killed(broker);
     await vi.waitFor(() => expect(input.status().isConnected).toBe(false));
     await mosquitto(port);
-    await vi.waitFor(() => expect(input.status().isConnected).toBe(true), { timeout: 10_000 });
+    await vi.waitFor(() => expect(input.status().isConnected).toBe(true));
     const client = await sensor(port);
     await vi.waitFor(async () => {
       await client.publishAsync("late/t", "1", { qos: 1 });
       await client.publishAsync("f/t", "1", { qos: 1 });
       expect(new Set(topics)).toEqual(new Set(["late/t", "f/t"]));
     });
-  }, 15_000);
+  });
 
   test("a link that gives nothing and does not end is given up, and what waited comes over the next", async () => {
     const port = await freePort();
@@ -260,11 +259,11 @@ describe.skipIf(MOSQUITTO === undefined)("with Mosquitto (skipped where it is no
     const client = await sensor(port);
     link.setMode("hung");
     await client.publishAsync("f/t", "1", { qos: 1 });
-    await vi.waitFor(() => expect(input.status().isConnected).toBe(false), { timeout: 5_000 });
+    await vi.waitFor(() => expect(input.status().isConnected).toBe(false));
     expect(input.status().counts).toMatchObject({ connects: 1, disconnects: 1 });
     link.setMode("open");
-    await vi.waitFor(() => expect(arrivals).toEqual(["1"]), { timeout: 10_000 });
-  }, 20_000);
+    await vi.waitFor(() => expect(arrivals).toEqual(["1"]));
+  });
 
   test.each([4 as const, 5 as const])(
     "MQTT %s: other filters hold at once, on the same connection; what was left is heard no more",
@@ -349,12 +348,12 @@ describe.skipIf(MOSQUITTO === undefined)("with Mosquitto (skipped where it is no
     await vi.waitFor(() => expect(input.status().isConnected).toBe(false));
     await input.follow({ filters: ["g/#", "end"], ownFilters: [], commandFilters: [], sparkplugFilters: [] });
     link.setMode("open");
-    await vi.waitFor(() => expect(input.status().isConnected).toBe(true), { timeout: 10_000 });
+    await vi.waitFor(() => expect(input.status().isConnected).toBe(true));
     const client = await sensor(port);
     for (const topic of ["f/1", "g/1", "end"]) await client.publishAsync(topic, "1", { qos: 1 });
     await vi.waitFor(() => expect(topics).toContain("end"));
     expect(topics).toEqual(["g/1", "end"]);
-  }, 15_000);
+  });
 
   test("two agents that come to share what each had alone have every message once", async () => {
     const port = await freePort();
@@ -417,7 +416,8 @@ test("what stands behind junk, of any quality of service, ends the connection an
   cleanups.push(() => input.stop());
   const arrivals: Arrival[] = [];
   await input.start((arrival) => void arrivals.push(arrival));
-  await vi.waitFor(() => expect(connections).toBe(3), { timeout: 10_000 });
+  // It goes on trying.
+  await vi.waitFor(() => expect(connections).toBeGreaterThanOrEqual(3));
   expect(input.status()).toMatchObject({ isConnected: false });
   expect(input.status().counts["disconnects"]).toBeGreaterThanOrEqual(2);
   expect(arrivals).toEqual([]);

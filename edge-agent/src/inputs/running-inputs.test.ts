@@ -319,20 +319,19 @@ test("a filter that the broker refuses after a reload without connection is told
   await vi.waitFor(() => expect(input.status().isConnected).toBe(false));
   await input.follow(to("g/#", "h/#"));
   link.setMode("open");
-  await vi.waitFor(async () => {
-    await time.run(30_000);
-    expect(input.status()).toMatchObject({ isConnected: true, reason: "the broker refuses h/#" });
-  });
+  // It connects again; for its answers the broker then has all the time that it takes.
+  await time.run(1_000);
+  await vi.waitFor(() =>
+    expect(input.status()).toMatchObject({ isConnected: true, reason: "the broker refuses h/#" }),
+  );
   for (const topic of ["f/1", "g/1", "h/1", "g/end"]) await site.publish(topic, "1", { qos: 1 });
   await vi.waitFor(() => expect(topics).toContain("g/end"));
   expect(topics).toEqual(["g/1", "g/end"]);
   expect(input.status().counts).toMatchObject({ connects: 2, disconnects: 1 });
   // The broker's rights change without a word; the filter is asked for again.
   subscribe.push("h/#");
-  await vi.waitFor(async () => {
-    await time.run(60_000);
-    expect(input.status()).toMatchObject({ isConnected: true, reason: null });
-  });
+  await time.run(60_000);
+  await vi.waitFor(() => expect(input.status()).toMatchObject({ isConnected: true, reason: null }));
   await site.publish("h/1", "1", { qos: 1 });
   await vi.waitFor(() => expect(topics).toContain("h/1"));
 });
