@@ -450,9 +450,10 @@ test("a backlog of 100,000 batches answers quickly", async () => {
   for (let at = 1; at <= 100_000; at += 1) queue.append([], panes(at));
   expect(queue.lane("backfill")).toMatchObject({ queuedBatches: 100_000, queuedReadings: 1_000_000 });
   queue.ack([], "backfill", 1, 0);
-  const startedMs = performance.now();
+  // Of this process alone: others may have the processor meanwhile.
+  const before = process.cpuUsage();
   expect(queue.pendingRanges("backfill")).toEqual([{ startMs: 2000, endMs: 100_001_000 }]);
-  expect(performance.now() - startedMs).toBeLessThan(500);
+  expect(process.cpuUsage(before).user).toBeLessThan(500_000);
 });
 
 test("every storage operation failing, one at a time: retried or reopened, nothing acknowledged is lost", async () => {
