@@ -1,8 +1,8 @@
 // Every command of the README is run as it stands there, in its order, in a copy of this checkout.
-// Only ports and the length of the first run are changed, so that it runs beside others and in less time.
+// Only ports are changed, so that it runs beside others.
 import { globSync, readFileSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import path from "node:path";
+import { findFreePort } from "@millrace/runtime";
 import { afterAll, beforeAll, describe, expect, onTestFailed, test } from "vitest";
 import { repositoryRoot as root } from "../house/source-file.ts";
 import { CheckoutCopy } from "./checkout-copy.ts";
@@ -41,18 +41,27 @@ const covered = [
 ];
 
 const README_PORTS = ["1883", "1884", "8080", "9464"];
+/** Below the range from which systems give ports to outgoing connections: a port must still be free minutes later. */
+const PORTS_FROM = 20_000;
+const PORTS_COUNT = 10_000;
 
 describe("the README's commands", () => {
   let copy: CheckoutCopy;
-  let changes: readonly (readonly [string, string])[];
+  const ports = new Map<string, string>();
 
   beforeAll(async () => {
     copy = new CheckoutCopy(root, "readme");
-    const ports = await freePorts(README_PORTS.length);
-    changes = [
-      ["--for 2m", "--for 45s"],
-      ...README_PORTS.map((port, index) => [port, String(ports[index])] as const),
-    ];
+    let from = PORTS_FROM + Math.floor(Math.random() * PORTS_COUNT);
+    for (const port of README_PORTS) {
+      const free = await findFreePort({
+        host: "127.0.0.1",
+        port: from,
+        purpose: "a test",
+        setting: "the test",
+      });
+      ports.set(port, String(free));
+      from = free + 1;
+    }
   }, 60_000);
 
   afterAll(() => {
@@ -60,7 +69,8 @@ describe("the README's commands", () => {
     copy.remove();
   }, 60_000);
 
-  const changed = (text: string) => changes.reduce((result, [from, to]) => result.replaceAll(from, to), text);
+  const changed = (text: string) =>
+    text.replaceAll(new RegExp(README_PORTS.join("|"), "g"), (port) => ports.get(port) ?? port);
   const start = (line: string | undefined) =>
     new RunningCommand({
       line: changed(line ?? ""),
@@ -94,7 +104,7 @@ describe("the README's commands", () => {
     expect(readFileSync(path.join(root, by), "utf8")).toContain(as);
   });
 
-  test("the line on one machine loses nothing by what is done to it", { timeout: 180_000 }, async () => {
+  test("the line on one machine loses nothing by what is done to it", { timeout: 360_000 }, async () => {
     onTestFailed(() => showLogs(path.join(copy.checkout, "data/line")));
     const line = start(startForAWhile);
     await line.until(/Dashboard: http/);
@@ -111,7 +121,7 @@ describe("the README's commands", () => {
     expect(line.output).toContain("everything is as the simulator's truth says");
   });
 
-  test("central and an agent, from the checkout", { timeout: 120_000 }, async () => {
+  test("central and an agent, from the checkout", { timeout: 300_000 }, async () => {
     await succeed(makeFolder);
     await succeed(makePassword);
     for (const [name, text] of configFiles(readme)) {
@@ -138,7 +148,7 @@ describe("the README's commands", () => {
     expect(central.output).toContain('"msg":"stopped"');
   });
 
-  test("the same with single binaries", { timeout: 240_000 }, async () => {
+  test("the same with single binaries", { timeout: 480_000 }, async () => {
     await succeed(build);
     const central = start(runCentralBinary);
     await central.until(/"msg":"running"/);
@@ -154,21 +164,4 @@ function showLogs(folder: string): void {
   for (const name of globSync("*.log", { cwd: folder })) {
     process.stderr.write(`── ${name}\n${readFileSync(path.join(folder, name), "utf8").slice(-4_000)}\n`);
   }
-}
-
-async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer());
-  const ports = await Promise.all(
-    servers.map(
-      (server) =>
-        new Promise<number>((resolve) => {
-          server.listen(0, "127.0.0.1", () => {
-            const address = server.address();
-            resolve(typeof address === "object" && address !== null ? address.port : 0);
-          });
-        }),
-    ),
-  );
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
 }
