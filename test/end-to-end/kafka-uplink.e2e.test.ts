@@ -44,7 +44,7 @@ function windowsOf(records: readonly TopicRecord[], pipelinePath: string) {
 
 test(
   "everything acknowledged reaches the topic, exactly once once repeated batches are left out, through kill -9 of broker and agent",
-  { timeout: 240_000 },
+  { timeout: 480_000 },
   async (context) => {
     const works = new Works();
     const server = await startOneKafka(works);
@@ -59,6 +59,7 @@ test(
       uplinkPort: 0,
       config: { uplink: { kafka: { brokers: [server.address] } } },
     });
+    const startedS = Math.floor(Date.now() / 1_000);
     await site.start();
     const sensors = new SensorPublisher({
       works,
@@ -72,13 +73,15 @@ test(
     await site.delivered();
     const { link, epoch } = await site.status();
     expect(link).toMatchObject({ state: "up", clockOffsetMs: null });
-    expect(Math.abs(epoch - Date.now() / 1000)).toBeLessThan(60);
+    // Without a central that gives it a number: the time of its start, in seconds.
+    expect(epoch).toBeGreaterThanOrEqual(startedS);
+    expect(epoch).toBeLessThanOrEqual(Date.now() / 1_000);
 
     // The broker dies for longer than it takes until panes go to backfill; the agent dies beside it, and comes back first.
     sensors.start();
     await server.kill();
-    await site.until("it has noticed", ({ link: { state } }) => state !== "up", 30_000);
-    await site.until("a backlog has gathered", ({ lanes }) => lanes["backfill"].queuedBatches > 0, 30_000);
+    await site.until("it has noticed", ({ link: { state } }) => state !== "up");
+    await site.until("a backlog has gathered", ({ lanes }) => lanes["backfill"].queuedBatches > 0);
     await site.process.kill();
     await site.start();
     const down = await site.until(
@@ -87,12 +90,12 @@ test(
     );
     expect(down.link.reason).toMatch(/ECONNREFUSED|failed/);
     await server.start();
-    await site.until("it is up again", ({ link: { state } }) => state === "up", 30_000);
+    await site.until("it is up again", ({ link: { state } }) => state === "up");
     // And once more while batches are in flight.
     await site.process.kill();
     await site.start();
     await sensors.stop();
-    const { ledger } = await site.delivered(60_000);
+    const { ledger } = await site.delivered();
     expect(ledger).toMatchObject({ evicted: 0, damaged: 0, queued: 0 });
     expect(await site.process.stop()).toBe(0);
 
@@ -146,7 +149,7 @@ const PLAIN_WINDOWS = [
 
 test(
   "with TLS and a login: a wrong password and a missing topic are told, and tried again once they are right",
-  { timeout: 120_000 },
+  { timeout: 300_000 },
   async (context) => {
     const works = new Works();
     const { authority, serverCertificate: certificate, serverKey: key } = TEST_CERTIFICATES;
@@ -185,6 +188,6 @@ test(
       reason.startsWith("Kafka has no topic panes; create it"),
     );
     await createTopic(server.address, "panes", 1);
-    await site.until("it is up", ({ link: { state } }) => state === "up", 30_000);
+    await site.until("it is up", ({ link: { state } }) => state === "up");
   },
 );
