@@ -30,7 +30,7 @@ const LIBRARIES = [
 ];
 const GLIBC_MAX = "2.28";
 
-test("the agent's binary runs alone, survives kill -9 and loses nothing", { timeout: 180_000 }, async () => {
+test("the agent's binary runs alone, survives kill -9 and loses nothing", { timeout: 360_000 }, async () => {
   const program = PROGRAMS.find(({ name }) => name === "millrace-agent");
   if (program === undefined) throw new Error("millrace-agent is not built");
   const built = await buildBinary(program);

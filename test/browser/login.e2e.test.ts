@@ -9,7 +9,7 @@ import { DashboardPage, hasChromium } from "./dashboard-page.ts";
 
 test.skipIf(!hasChromium)(
   "the page asks for a login, tells a wrong one, is live after the right one, and asks again after the logout",
-  { timeout: 60_000 },
+  { timeout: 240_000 },
   async () => {
     const works = new Works();
     const pipelinePath = works.write("pipeline.yaml", {

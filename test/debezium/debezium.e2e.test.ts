@@ -59,7 +59,7 @@ const VARIANTS: Readonly<
   },
 };
 
-test("Debezium writes of these statements what was captured", { timeout: 180_000 }, async ({ skip }) => {
+test("Debezium writes of these statements what was captured", { timeout: 360_000 }, async ({ skip }) => {
   if (postgres === undefined || jars === undefined) return skip(NEEDS);
   const works = new Works();
   const read = (file: string) => readFileSync(join(CAPTURED, file), "utf8");
@@ -148,7 +148,7 @@ async function saidBy(central: CentralHarness, window: string, fields: readonly 
 
 test(
   "snapshot and changes, with kill -9 of Debezium and of central in between: the windows are those of the table",
-  { timeout: 300_000 },
+  { timeout: 600_000 },
   async ({ skip }) => {
     if (postgres === undefined || jars === undefined) return skip(NEEDS);
     const works = new Works();

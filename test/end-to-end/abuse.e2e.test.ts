@@ -143,7 +143,7 @@ function gone(socket: Socket): Promise<void> {
 
 test(
   "junk on every port, endless topics, payloads too large: memory is bounded, and machines are stopped meanwhile",
-  { timeout: isLong ? 3_600_000 : 180_000 },
+  { timeout: isLong ? 3_600_000 : 360_000 },
   async () => {
     const works = new Works();
     const seed = Number(process.env["MILLRACE_SEED"] ?? Math.floor(Math.random() * 2 ** 31));

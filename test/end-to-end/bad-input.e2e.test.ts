@@ -81,7 +81,7 @@ function reading(value: number, aheadMs = 0): string {
 
 test(
   "wrong configuration is named with file, line and column, and exits with 2",
-  { timeout: 60_000 },
+  { timeout: 240_000 },
   async () => {
     const works = new Works();
     works.write("pipeline.yaml", PLAIN_PIPELINE);
@@ -129,7 +129,7 @@ test(
   },
 );
 
-test("a port in use is named with its purpose and its setting", { timeout: 60_000 }, async () => {
+test("a port in use is named with its purpose and its setting", { timeout: 240_000 }, async () => {
   const works = new Works();
   const port = await takenPort(works);
   const site = await prepareSite(works, { http: { port } }, "status");
@@ -153,7 +153,7 @@ test("a port in use is named with its purpose and its setting", { timeout: 60_00
   expect(code, text).toBe(1);
 });
 
-test("a data folder that cannot be one is named", { timeout: 60_000 }, async () => {
+test("a data folder that cannot be one is named", { timeout: 240_000 }, async () => {
   const works = new Works();
   const site = await prepareSite(works);
   const central = await prepareCentral(works);
@@ -165,7 +165,7 @@ test("a data folder that cannot be one is named", { timeout: 60_000 }, async () 
   }
 });
 
-test("a second agent on a store is refused with the holder's process", { timeout: 60_000 }, async () => {
+test("a second agent on a store is refused with the holder's process", { timeout: 240_000 }, async () => {
   const works = new Works();
   const site = await prepareSite(works);
   await site.start();
@@ -178,7 +178,7 @@ test("a second agent on a store is refused with the holder's process", { timeout
 
 test(
   "bad payloads are acknowledged, counted by reason and kept with their first bytes",
-  { timeout: 60_000 },
+  { timeout: 240_000 },
   async () => {
     const works = new Works();
     const site = await prepareSite(works);
@@ -230,7 +230,7 @@ test(
 
 test(
   "a reading from the future is held while no central has confirmed the clock, and the watermark does not move",
-  { timeout: 60_000 },
+  { timeout: 240_000 },
   async () => {
     const works = new Works();
     const site = await prepareSite(works, { limits: { outOfOrderness: "0s" } });
@@ -252,7 +252,7 @@ test(
   },
 );
 
-test("a store of a newer version is refused untouched", { timeout: 60_000 }, async () => {
+test("a store of a newer version is refused untouched", { timeout: 240_000 }, async () => {
   const works = new Works();
   const site = await prepareSite(works);
   const central = await prepareCentral(works);
@@ -275,7 +275,7 @@ test("a store of a newer version is refused untouched", { timeout: 60_000 }, asy
   }
 });
 
-test("a wrong uplink password is in the status, and the agent goes on", { timeout: 60_000 }, async () => {
+test("a wrong uplink password is in the status, and the agent goes on", { timeout: 240_000 }, async () => {
   const works = new Works();
   const central = await prepareCentral(works);
   await central.start();
@@ -291,7 +291,7 @@ test("a wrong uplink password is in the status, and the agent goes on", { timeou
   expect((await central.agent("alpha-1"))?.state).toBe("never_seen");
 });
 
-test("garbage at central is counted, and central and its agents go on", { timeout: 60_000 }, async () => {
+test("garbage at central is counted, and central and its agents go on", { timeout: 240_000 }, async () => {
   const works = new Works();
   const central = await prepareCentral(works);
   await central.start();

@@ -24,7 +24,7 @@ const ROUNDS = 2;
 
 test(
   `certificates of central and agent, and their authority, are changed ${ROUNDS} times under load: no restart, no reading lost`,
-  { timeout: 120_000 },
+  { timeout: 300_000 },
   async () => {
     const works = new Works();
     const write = (name: string, text: string) => {
@@ -86,11 +86,7 @@ test(
     let renewedCount = 0;
     const centralTook = async (what: string) => {
       renewedCount += 1;
-      await until(
-        what,
-        () => central.process.log.split("certificates were renewed").length > renewedCount,
-        20_000,
-      );
+      await until(what, () => central.process.log.split("certificates were renewed").length > renewedCount);
     };
     const reconnect = async () => {
       proxy.setMode("cut");
@@ -123,7 +119,7 @@ test(
       await once(old, "close");
     }
     await sensors.stop();
-    await site.delivered(30_000);
+    await site.delivered();
     expect(await site.process.stop()).toBe(0);
     expect(await expectTruth(central, sensors.truth, 30_000)).toBeGreaterThan(0);
     const madeCount = sensors.truth.length;

@@ -23,7 +23,7 @@ const LONG_HANG_MS = 6_500;
 
 test(
   `agents and central survive ${killCount} kills over a bad link`,
-  { timeout: 120_000 + killCount * 3_000 },
+  { timeout: 300_000 + killCount * 12_000 },
   async () => {
     console.log(`MILLRACE_SEED=${seed} MILLRACE_KILLS=${killCount}`);
     const random = new SeededRandom(seed, "crash");
@@ -78,8 +78,7 @@ test(
     await Promise.all(sites.map(({ sensors }) => sensors.stop()));
 
     // Healed: everything drains and ends in order.
-    for (const { site } of sites)
-      await site.until("the link is up", ({ link }) => link.state === "up", 30_000);
+    for (const { site } of sites) await site.until("the link is up", ({ link }) => link.state === "up");
     for (const { site } of sites) expect(await site.process.stop()).toBe(0);
     const truth = sites.flatMap(({ sensors }) => sensors.truth);
     const windowCount = await expectTruth(central, truth);

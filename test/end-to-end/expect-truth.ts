@@ -13,7 +13,7 @@ import { until } from "./until.ts";
 export async function expectTruth(
   central: CentralHarness,
   truth: readonly TruthReading[],
-  limitMs = 15_000,
+  limitMs?: number,
 ): Promise<number> {
   const { judged: definitions } = await central.client.pipeline();
   const oracle = new WindowOracle(definitions);

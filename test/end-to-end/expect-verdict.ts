@@ -7,7 +7,7 @@ import { until } from "./until.ts";
 export async function expectVerdict(
   central: CentralHarness,
   truthPath: string,
-  limitMs = 20_000,
+  limitMs?: number,
   hasEnded = ({ readings }: Verdict): boolean => readings.hasEnded,
 ): Promise<Verdict> {
   const judge = () => verifyTruth({ truthPath, centralUrl: `http://127.0.0.1:${central.httpPort}` });

@@ -90,7 +90,7 @@ async function expectWhole({ central, site, sensor }: Line): Promise<void> {
 
 test.skipIf(!SmallDisk.isPossible("tmpfs"))(
   "a disk that is really full: no PUBACK, commands go out, and all goes on by itself once there is room",
-  { timeout: 90_000 },
+  { timeout: 240_000 },
   async () => {
     const works = new Works();
     const disk = new SmallDisk(works, "disk", "tmpfs");
@@ -127,7 +127,7 @@ test.skipIf(!SmallDisk.isPossible("tmpfs"))(
 
 test.skipIf(!SmallDisk.isPossible("ext4"))(
   "a file system that went read-only: no PUBACK, commands go out, and nothing acknowledged is lost once it is mounted anew",
-  { timeout: 90_000 },
+  { timeout: 240_000 },
   async () => {
     const works = new Works();
     const disk = new SmallDisk(works, "disk", "ext4");
@@ -158,7 +158,7 @@ function ledgerFaultsOf({ central, site, sensor }: Line): Promise<string[]> {
 
 test.skipIf(FakeClock.library === undefined)(
   "a clock that jumps an hour ahead, an hour back and to 1970 while it runs: readings are taken, commands go out",
-  { timeout: 90_000 },
+  { timeout: 240_000 },
   async () => {
     const works = new Works();
     const clock = new FakeClock(works);
@@ -183,7 +183,7 @@ test.skipIf(FakeClock.library === undefined)(
 
 test.skipIf(FakeClock.library === undefined)(
   "a power cut after which its clock is an hour behind: what is ahead of it is held, acts, and is whole once the clock is set",
-  { timeout: 120_000 },
+  { timeout: 300_000 },
   async () => {
     const works = new Works();
     const clock = new FakeClock(works);
@@ -217,7 +217,7 @@ test.skipIf(FakeClock.library === undefined)(
 
 test(
   "more connections than it may open files: it says so, acknowledges and commands go on, and it accepts again later",
-  { timeout: 60_000 },
+  { timeout: 240_000 },
   async () => {
     const works = new Works();
     const line = await startLine(works, { surroundings: { under: ["prlimit", "--nofile=96"] } });

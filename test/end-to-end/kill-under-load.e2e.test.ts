@@ -25,7 +25,7 @@ const pipeline = {
 
 test(
   `an agent killed ${killCount} times under ${PER_SECOND} messages a second has every acknowledged reading once`,
-  { timeout: 120_000 + killCount * 8_000 },
+  { timeout: 300_000 + killCount * 30_000 },
   async () => {
     console.log(`MILLRACE_SEED=${seed} MILLRACE_LOAD_KILLS=${killCount}`);
     const random = new SeededRandom(seed, "kills under load");
@@ -63,7 +63,7 @@ test(
     );
     expect(sensors.flatMap(({ faults }) => faults)).toEqual([]);
     expect(count("ackedCount")).toBe(count("madeCount"));
-    await site.delivered(60_000);
+    await site.delivered();
     expect(await site.process.stop()).toBe(0);
     const truth = sensors.flatMap((sensor) => [...sensor.truth()]);
     const windowCount = await expectTruth(central, truth, 60_000);

@@ -62,7 +62,7 @@ async function run(program: string, args: readonly string[], input: string): Pro
 
 test.skipIf(paho === undefined)(
   "Paho, QoS 1 and 2, through a kill of the agent: every reading is in the windows once",
-  { timeout: 90_000 },
+  { timeout: 240_000 },
   async () => {
     const works = new Works();
     const { central, site } = await startLine(works);
@@ -88,7 +88,7 @@ test.skipIf(paho === undefined)(
 
 test.skipIf(!hasMosquittoPub)(
   "mosquitto_pub, QoS 1 and 2: every reading is in the windows",
-  { timeout: 60_000 },
+  { timeout: 240_000 },
   async () => {
     const works = new Works();
     const { central, site } = await startLine(works);
@@ -108,7 +108,7 @@ test.skipIf(!hasMosquittoPub)(
 
 test.skipIf(logrotate === undefined)(
   "logrotate renames a file, copies and truncates another, while the agent runs and while it is down: every line counts once",
-  { timeout: 90_000 },
+  { timeout: 240_000 },
   async () => {
     const works = new Works();
     const logs = works.path("logs");

@@ -23,7 +23,7 @@ async function prepare(inputs: (works: Works) => Promise<Record<string, unknown>
 
 test(
   "an agent killed in the middle of a file of 50,000 lines, and the file rotated meanwhile: every window is exact",
-  { timeout: 60_000 },
+  { timeout: 240_000 },
   async () => {
     const { works, central, site } = await prepare(async (works) => ({
       files: [
@@ -78,7 +78,7 @@ test(
 
 test(
   "what is posted is durable when it is answered: kill -9 right after loses nothing",
-  { timeout: 60_000 },
+  { timeout: 240_000 },
   async () => {
     let port = 0;
     const { central, site } = await prepare(async (works) => {

@@ -7,6 +7,9 @@ const checkout = join(import.meta.dirname, "../..");
 /** Ends a child whose parent is gone, however it went. */
 const preload = join(checkout, "scripts/start/end-with-parent.ts");
 
+/** For it to end, also on a machine that is busy with other things. */
+const END_MS_MAX = 60_000;
+
 const alive = new Set<ChildProcess>();
 process.on("exit", () => {
   for (const child of alive) killGroup(child);
@@ -101,7 +104,7 @@ export class ProgramProcess {
   }
 
   /** SIGTERM; resolves with the exit code, null when it had to be killed after `limitMs`. */
-  async stop(limitMs = 20_000): Promise<number | null> {
+  async stop(limitMs = END_MS_MAX): Promise<number | null> {
     const child = this.#child;
     if (child === null) return null;
     child.kill("SIGTERM");
@@ -112,7 +115,7 @@ export class ProgramProcess {
   }
 
   /** Waits for it to end by itself: its exit code, null when it had to be killed after `limitMs`. */
-  async exit(limitMs = 15_000): Promise<number | null> {
+  async exit(limitMs = END_MS_MAX): Promise<number | null> {
     const child = this.#child;
     const timer = setTimeout(() => child !== null && killGroup(child), limitMs);
     const code = await this.#ended;

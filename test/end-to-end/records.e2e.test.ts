@@ -29,7 +29,7 @@ function expectSum({ totals }: RecordStreamView): void {
 
 test(
   "orders that are posted, with kill -9 in the middle, count once each",
-  { timeout: 120_000 },
+  { timeout: 300_000 },
   async () => {
     const works = new Works();
     const orders = await simulatedOrders(works, "6m");
@@ -90,7 +90,7 @@ test(
 
 test(
   "orders of a Kafka topic, each twice, with kill -9 of central and of the broker",
-  { timeout: 180_000 },
+  { timeout: 360_000 },
   async ({ skip }) => {
     const works = new Works();
     const broker = await KafkaWorks.start(KAFKA_VERSIONS[0]);

@@ -106,11 +106,7 @@ class Plant {
   }
 
   async settled(): Promise<void> {
-    await until(
-      "all is written",
-      () => this.runner.view.state === "up" && this.runner.view.waiting === 0,
-      40_000,
-    );
+    await until("all is written", () => this.runner.view.state === "up" && this.runner.view.waiting === 0);
   }
 
   async troubled(code: string): Promise<void> {
@@ -290,7 +286,7 @@ test("what is past the retention goes from all three, by the index", async ({ sk
 
 test.for([true, false])(
   "kill -9 of Redis in the middle of a stream of revisions (persistent: %s): it ends up with the truth",
-  { timeout: 90_000 },
+  { timeout: 240_000 },
   async (isPersistent, { skip }) => {
     console.log(`MILLRACE_SEED=${SEED}`);
     const works = new Works();
@@ -310,7 +306,7 @@ test.for([true, false])(
 
 test(
   "flushed in the middle: all is written again from the history",
-  { timeout: 60_000 },
+  { timeout: 240_000 },
   async ({ skip }) => {
     const works = new Works();
     const server = await RedisWorks.start(works);
@@ -327,7 +323,7 @@ test(
 
 test(
   "out of memory, a replica, and loading: it says which, waits, and catches up",
-  { timeout: 90_000 },
+  { timeout: 240_000 },
   async ({ skip }) => {
     const works = new Works();
     const settings = ["maxmemory-policy noeviction", "key-load-delay 10000"];
@@ -370,7 +366,7 @@ test(
 
 test(
   "with a wrong password, too few rights and then the right ones: an ACL user over TLS",
-  { timeout: 60_000 },
+  { timeout: 240_000 },
   async ({ skip }) => {
     const works = new Works();
     const { authority, serverCertificate, serverKey } = TEST_CERTIFICATES;
@@ -409,7 +405,7 @@ test(
   },
 );
 
-test("a Redis that stands still holds nobody up, and is given up", { timeout: 60_000 }, async ({ skip }) => {
+test("a Redis that stands still holds nobody up, and is given up", { timeout: 240_000 }, async ({ skip }) => {
   const works = new Works();
   const server = await RedisWorks.start(works);
   if (server === undefined) return skip(SKIPPED);
@@ -419,7 +415,7 @@ test("a Redis that stands still holds nobody up, and is given up", { timeout: 60
   server.server.pause();
   for (let made = 0; made < 5_000; made += 1) plant.revise();
   expect(plant.runner.view.waiting).toBeLessThanOrEqual(240);
-  await until("it is given up", () => plant.runner.view.code === "redis_unreachable", 30_000);
+  await until("it is given up", () => plant.runner.view.code === "redis_unreachable");
   server.server.resume();
   await expectTruth(plant, server.client());
 });

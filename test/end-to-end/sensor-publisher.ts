@@ -76,12 +76,12 @@ export class SensorPublisher {
     const from = this.truth.length;
     const wanted = Math.floor((forMs / this.#intervalMs) * this.#options.machines.length);
     this.start();
-    await until("sensors have sent", () => this.truth.length - from >= wanted, forMs + 10_000);
+    await until("sensors have sent", () => this.truth.length - from >= wanted, forMs + 60_000);
     await this.stop();
   }
 
   /** No further readings; resolves when all are acknowledged. */
-  async stop(limitMs = 30_000): Promise<void> {
+  async stop(limitMs?: number): Promise<void> {
     clearInterval(this.#timer);
     for (const { reading } of this.#held.splice(0)) this.#publish(reading);
     await until(

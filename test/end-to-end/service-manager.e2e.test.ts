@@ -29,7 +29,7 @@ while True:
 
 test.skipIf(!hasAll)(
   "an agent tells systemd that it is ready, then keep-alives, then that it stops",
-  { timeout: 60_000 },
+  { timeout: 240_000 },
   async () => {
     const works = new Works();
     const socket = works.path("notify");

@@ -103,7 +103,7 @@ function pipelineOf(site: Site): object {
 
 test(
   "every format by every way, with everything that befalls messages: windows, alarms and ledger are right",
-  { timeout: 120_000 },
+  { timeout: 300_000 },
   async () => {
     const works = new Works();
     const folder = works.path("lines");

@@ -39,7 +39,7 @@ const PIPELINE = simulatedPipeline({
   pressure_5s: { metric: "pressure", size: "5s", slide: "1s", by: ["site"] },
 });
 
-test("every fault of the simulator at once: all windows and alarms right", { timeout: 120_000 }, async () => {
+test("every fault of the simulator at once: all windows and alarms right", { timeout: 300_000 }, async () => {
   const works = new Works();
   const { central, site } = await prepareOneSite(works, PIPELINE);
   await Promise.all([central.start(), site.start()]);

@@ -54,7 +54,7 @@ const WAYS: readonly Way[] = [
 
 test.for(WAYS)(
   "$plan: Kafka, central, API and Redis say what the truth says",
-  { timeout: 240_000 },
+  { timeout: 480_000 },
   async ({ pipeline, plan, topic, length, horizon, windows, rules }, context) => {
     const works = new Works();
     const server = await startOneKafka(works);

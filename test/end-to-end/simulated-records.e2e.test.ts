@@ -36,7 +36,7 @@ const ackedOf = async (truthPath: string): Promise<number> => {
 
 test(
   "festival over HTTP, with delivery faults and kill -9 of central and of the simulator",
-  { timeout: 120_000 },
+  { timeout: 300_000 },
   async () => {
     const works = new Works();
     const central = await CentralHarness.prepare({
@@ -54,7 +54,7 @@ test(
     simulator.start();
     await until("it says that nobody is there", () => simulator.log.includes("is away"));
     await central.start();
-    await until("records come", async () => (await ackedOf(truthPath)) > 1_000, 30_000);
+    await until("records come", async () => (await ackedOf(truthPath)) > 1_000);
     expect(simulator.log).toContain("is back");
     await central.process.kill();
     await simulator.kill();

@@ -89,7 +89,7 @@ async function expectApi(central: CentralHarness, lines: readonly WindowLine[]):
 
 test(
   "files hold what the API has and a receiver is told of alarms, through kill -9 of central",
-  { timeout: 120_000 },
+  { timeout: 300_000 },
   async () => {
     const works = new Works();
     const folder = works.path("results");
@@ -132,7 +132,7 @@ test(
     await central.process.kill();
     await central.start();
     await sensors.stop();
-    await site.delivered(60_000);
+    await site.delivered();
     expect(await site.process.stop()).toBe(0);
     await expectTruth(central, sensors.truth);
     await settled();
@@ -154,7 +154,7 @@ test(
 
 test(
   "Kafka holds what the API has, alarms too, through kill -9 of central",
-  { timeout: 240_000 },
+  { timeout: 480_000 },
   async ({ skip }) => {
     const broker = await KafkaWorks.start("4.2.0");
     if (broker === undefined) return skip("needs Java, Maven and the Kafka jars");
@@ -168,7 +168,7 @@ test(
     await site.process.kill();
     await Promise.all([central.start(), site.start()]);
     await sensors.stop();
-    await site.delivered(60_000);
+    await site.delivered();
     await expectTruth(central, sensors.truth);
     await site.process.kill();
     await until("the agent is missed", async () =>

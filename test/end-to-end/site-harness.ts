@@ -131,6 +131,6 @@ export class SiteHarness {
   }
 
   #get(path: string): Promise<Response> {
-    return fetch(`http://127.0.0.1:${this.statusPort}${path}`, { signal: AbortSignal.timeout(5_000) });
+    return fetch(`http://127.0.0.1:${this.statusPort}${path}`, { signal: AbortSignal.timeout(30_000) });
   }
 }

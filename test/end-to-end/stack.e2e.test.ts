@@ -13,7 +13,7 @@ const SCRIPT = join(import.meta.dirname, "../../scripts/stack.ts");
 
 test(
   "up, status and down of Redis, each twice; what it held is kept",
-  { timeout: 60_000 },
+  { timeout: 240_000 },
   async ({ skip }) => {
     try {
       redisProgram();

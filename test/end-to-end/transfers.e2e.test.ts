@@ -41,7 +41,7 @@ business:
 
 test(
   "rings that pay ten strangers raise an alarm each, through kill -9 of central; near misses and known payees none",
-  { timeout: 240_000 },
+  { timeout: 480_000 },
   async ({ skip }) => {
     const works = new Works();
     const broker = await startOneKafka(works);

@@ -1,4 +1,6 @@
 const EVERY_MS = 25;
+/** Ends what hangs, also on a machine that is busy with other things. */
+const LIMIT_MS = 60_000;
 
 /**
  * Asks until there is an answer that is neither undefined nor false. A throw counts as no answer yet; the last one is in
@@ -7,7 +9,7 @@ const EVERY_MS = 25;
 export async function until<Answer>(
   what: string,
   ask: () => Answer | undefined | false | Promise<Answer | undefined | false>,
-  limitMs = 20_000,
+  limitMs = LIMIT_MS,
 ): Promise<Answer> {
   const deadlineMs = performance.now() + limitMs;
   let lastFailure: unknown;

@@ -115,7 +115,7 @@ function library(): NonNullable<ReturnType<typeof get>> {
 
 test.skipIf(SiteMosquitto.program === undefined)(
   "made one by a reload, killed and started again: its STATE and its will are retained, and every reading is in the windows once",
-  { timeout: 90_000 },
+  { timeout: 240_000 },
   async () => {
     const works = new Works();
     const broker = await SiteMosquitto.start(works);

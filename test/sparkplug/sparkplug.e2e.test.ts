@@ -46,7 +46,7 @@ async function startedSite(): Promise<SiteHarness> {
 
 test.skipIf(!hasTahu())(
   "an edge node on Eclipse Tahu waits for its primary host, is born, heard by alias, asked for births after a gap, and dies",
-  { timeout: 90_000 },
+  { timeout: 240_000 },
   async () => {
     const site = await startedSite();
     const node = new TahuEdgeNode({
@@ -96,7 +96,7 @@ test.skipIf(!hasTahu())(
 
 test(
   "a node of sparkplug-payload and mqtt.js: births are asked for after a restart of the agent",
-  { timeout: 60_000 },
+  { timeout: 240_000 },
   async () => {
     const site = await startedSite();
     const library = get("spBv1.0");
