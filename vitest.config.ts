@@ -9,8 +9,8 @@ export default defineConfig({
     maxWorkers: 2,
     setupFiles: ["test/patience.ts"],
     // They end what hangs, also on a machine that is busy with other things.
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
     env: { NODE_ENV: "test" },
   },
 });

@@ -336,7 +336,7 @@ test("a crash at every commit, before or after it, ends in the same windows and 
       });
     }
   }
-}, 60_000);
+});
 
 test("a store that was rolled back gets a new epoch and its new batches count", async () => {
   const world = await start();
@@ -1335,7 +1335,7 @@ test("whatever stored value is damaged, central starts, counts it and goes on", 
     await again.central.close();
   }
   expect(unreadableCount).toBeGreaterThan(5 * entries.length);
-}, 60_000);
+});
 
 /** A central whose wall clock jumps with `wall.offsetMs`. */
 async function startJumping(

@@ -24,21 +24,17 @@ function simulatePlan(plan: string, name: string, ...flags: string[]) {
   return { ...result, truth };
 }
 
-test(
-  "same seed same bytes across processes, other seed other bytes, a shorter run is a prefix",
-  { timeout: 60_000 },
-  () => {
-    const start = ["--offline", "--start", "1700000000000"];
-    const once = readFileSync(simulate("once", ...start, "--for", "20s").truth, "utf8");
-    const again = readFileSync(simulate("again", ...start, "--for", "20s").truth, "utf8");
-    const shorter = readFileSync(simulate("shorter", ...start, "--for", "7s").truth, "utf8");
-    const other = readFileSync(simulate("other", ...start, "--for", "20s", "--seed", "7").truth, "utf8");
-    expect(again).toBe(once);
-    expect(once.startsWith(shorter)).toBe(true);
-    expect(shorter.split("\n").length).toBeGreaterThan(7 * 12 * 3 * 5);
-    expect(other).not.toBe(once);
-  },
-);
+test("same seed same bytes across processes, other seed other bytes, a shorter run is a prefix", () => {
+  const start = ["--offline", "--start", "1700000000000"];
+  const once = readFileSync(simulate("once", ...start, "--for", "20s").truth, "utf8");
+  const again = readFileSync(simulate("again", ...start, "--for", "20s").truth, "utf8");
+  const shorter = readFileSync(simulate("shorter", ...start, "--for", "7s").truth, "utf8");
+  const other = readFileSync(simulate("other", ...start, "--for", "20s", "--seed", "7").truth, "utf8");
+  expect(again).toBe(once);
+  expect(once.startsWith(shorter)).toBe(true);
+  expect(shorter.split("\n").length).toBeGreaterThan(7 * 12 * 3 * 5);
+  expect(other).not.toBe(once);
+});
 
 test("the truth's bytes are these, on every machine", () => {
   const { truth } = simulate("golden", "--offline", "--start", "1700000000000", "--for", "20s");
@@ -142,7 +138,7 @@ test("records go into files as they happen, as fast as asked", () => {
   expect([offline.status, offline.stderr]).toEqual([2, expect.stringContaining("--offline sends nothing")]);
 });
 
-test("wrong use exits 2 and says the way out", { timeout: 60_000 }, () => {
+test("wrong use exits 2 and says the way out", () => {
   const result = simulate("refused", "--broker", "alpha");
   expect(result.status).toBe(2);
   expect(result.stderr).toContain("--broker alpha is not SITE=mqtt://host:port");
@@ -223,48 +219,44 @@ test("orders by keyboard and over HTTP, with nobody to receive: all of it is in 
   expect([again.status, again.stdout]).toEqual([0, expect.stringContaining("each as in the truth")]);
 });
 
-test(
-  "machines and records live beside each other, killed and gone on with: one truth, made again in every line",
-  { timeout: 60_000 },
-  async () => {
-    const both = join(folder, "both.yaml");
-    writeFileSync(
-      both,
-      `version: 1
+test("machines and records live beside each other, killed and gone on with: one truth, made again in every line", async () => {
+  const both = join(folder, "both.yaml");
+  writeFileSync(
+    both,
+    `version: 1
 sites: { alpha: { broker: "mqtt://127.0.0.1:1", lines: 1, machinesPerLine: 2 } }
 business: { windows: [1s], orders: { perSecond: 200 } }
 `,
-    );
-    const truth = join(folder, "both");
-    const into = join(folder, "both-records");
-    const main = join(import.meta.dirname, "main.ts");
-    const args = [main, "run", "--plan", both, "--truth", truth, "--into", into, "--drain", "0s"];
-    const first = spawn(process.execPath, [...args, "--for", "1h"], { stdio: "ignore" });
-    const linesOf = (type: string) =>
-      // What stands behind the last line feed may be the beginning of a line.
-      (existsSync(truth) ? readFileSync(truth, "utf8").split("\n").slice(0, -1) : [])
-        .filter((line) => line.startsWith(`{"type":"${type}"`))
-        .map((line) => JSON.parse(line));
-    await vi.waitUntil(() => linesOf("orders-window").length > 2);
-    first.kill("SIGKILL");
-    await once(first, "exit");
-    const again = spawnSync(process.execPath, [...args, "--for", "2s"], { encoding: "utf8" });
-    // Nobody took the readings.
-    expect([again.status, again.stdout]).toEqual([
-      1,
-      expect.stringMatching(
-        /readings generated, 0 acknowledged[^]*?(\d+) records made, \1 acknowledged, 0 not/,
-      ),
-    ]);
-    const [begun, goneOn] = linesOf("run");
-    expect([goneOn.plantStart, goneOn.recordsStart]).toEqual([begun.plantStart, begun.start]);
-    const orders = readFileSync(join(into, "orders.jsonl"), "utf8").trimEnd().split("\n");
-    const counted = linesOf("orders-window").reduce((sum, { count }) => sum + Number(count), 0);
-    expect(new Set(orders).size).toBe(counted);
-    const repeat = spawnSync(process.execPath, [main, "repeat", "--truth", truth], { encoding: "utf8" });
-    expect([repeat.status, repeat.stdout]).toEqual([0, expect.stringContaining("each as in the truth")]);
-  },
-);
+  );
+  const truth = join(folder, "both");
+  const into = join(folder, "both-records");
+  const main = join(import.meta.dirname, "main.ts");
+  const args = [main, "run", "--plan", both, "--truth", truth, "--into", into, "--drain", "0s"];
+  const first = spawn(process.execPath, [...args, "--for", "1h"], { stdio: "ignore" });
+  const linesOf = (type: string) =>
+    // What stands behind the last line feed may be the beginning of a line.
+    (existsSync(truth) ? readFileSync(truth, "utf8").split("\n").slice(0, -1) : [])
+      .filter((line) => line.startsWith(`{"type":"${type}"`))
+      .map((line) => JSON.parse(line));
+  await vi.waitUntil(() => linesOf("orders-window").length > 2);
+  first.kill("SIGKILL");
+  await once(first, "exit");
+  const again = spawnSync(process.execPath, [...args, "--for", "2s"], { encoding: "utf8" });
+  // Nobody took the readings.
+  expect([again.status, again.stdout]).toEqual([
+    1,
+    expect.stringMatching(
+      /readings generated, 0 acknowledged[^]*?(\d+) records made, \1 acknowledged, 0 not/,
+    ),
+  ]);
+  const [begun, goneOn] = linesOf("run");
+  expect([goneOn.plantStart, goneOn.recordsStart]).toEqual([begun.plantStart, begun.start]);
+  const orders = readFileSync(join(into, "orders.jsonl"), "utf8").trimEnd().split("\n");
+  const counted = linesOf("orders-window").reduce((sum, { count }) => sum + Number(count), 0);
+  expect(new Set(orders).size).toBe(counted);
+  const repeat = spawnSync(process.execPath, [main, "repeat", "--truth", truth], { encoding: "utf8" });
+  expect([repeat.status, repeat.stdout]).toEqual([0, expect.stringContaining("each as in the truth")]);
+});
 
 test("a pace that leads nowhere is refused", () => {
   const refused = simulate("no-end", "--speed", "60");

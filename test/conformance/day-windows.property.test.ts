@@ -91,4 +91,4 @@ test("days follow one another without a gap, as a calendar shows them, on bounda
       }
     }
   }
-}, 60_000);
+});

@@ -375,7 +375,7 @@ test("however readings are split, sent, delayed and interrupted, every window en
     }),
     { numRuns: 40 },
   );
-}, 60_000);
+});
 
 test("an engine restarted anywhere gives, tick for tick, what one gives that never stopped", () => {
   fc.assert(
@@ -394,7 +394,7 @@ test("an engine restarted anywhere gives, tick for tick, what one gives that nev
     ),
     { numRuns: 40 },
   );
-}, 60_000);
+});
 
 test("when the lateness is over every window with data is final once, stored as such, and its panes and marker are gone", () => {
   fc.assert(
@@ -413,7 +413,7 @@ test("when the lateness is over every window with data is final once, stored as 
     }),
     { numRuns: 40 },
   );
-}, 60_000);
+});
 
 test("memory holds no more than what is hot or open", () => {
   const engine = new StoredEngine({ windows: windows(1e9), metrics, ...timing });

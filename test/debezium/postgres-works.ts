@@ -2,10 +2,7 @@ import { execFileSync } from "node:child_process";
 import { chmodSync, chownSync, globSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { findFreePort } from "@millrace/runtime";
-
-const PORTS_FROM = 18_000;
-const PORTS_COUNT = 1_900;
+import { freePort } from "@millrace/testkit";
 
 /** A real PostgreSQL, made for one test file, that writes its log for logical decoding. */
 export class PostgresWorks {
@@ -24,12 +21,7 @@ export class PostgresWorks {
     const [initdb] = globSync("/usr/lib/postgresql/*/bin/initdb").sort().reverse();
     const user = serverUser();
     if (initdb === undefined || user === undefined) return undefined;
-    const port = await findFreePort({
-      host: "127.0.0.1",
-      port: PORTS_FROM + Math.floor(Math.random() * PORTS_COUNT),
-      purpose: "a test",
-      setting: "the test",
-    });
+    const port = await freePort();
     const folder = mkdtempSync(join(tmpdir(), "millrace-postgres-"));
     chmodSync(folder, 0o700);
     if ("uid" in user) chownSync(folder, user.uid, user.gid);

@@ -2,7 +2,7 @@
 // Only ports are changed, so that it runs beside others.
 import { globSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { findFreePort } from "@millrace/runtime";
+import { freePort } from "@millrace/testkit";
 import { afterAll, beforeAll, describe, expect, onTestFailed, test } from "vitest";
 import { repositoryRoot as root } from "../house/source-file.ts";
 import { CheckoutCopy } from "./checkout-copy.ts";
@@ -41,9 +41,6 @@ const covered = [
 ];
 
 const README_PORTS = ["1883", "1884", "8080", "9464"];
-/** Below the range from which systems give ports to outgoing connections: a port must still be free minutes later. */
-const PORTS_FROM = 20_000;
-const PORTS_COUNT = 10_000;
 
 describe("the README's commands", () => {
   let copy: CheckoutCopy;
@@ -51,17 +48,7 @@ describe("the README's commands", () => {
 
   beforeAll(async () => {
     copy = new CheckoutCopy(root, "readme");
-    let from = PORTS_FROM + Math.floor(Math.random() * PORTS_COUNT);
-    for (const port of README_PORTS) {
-      const free = await findFreePort({
-        host: "127.0.0.1",
-        port: from,
-        purpose: "a test",
-        setting: "the test",
-      });
-      ports.set(port, String(free));
-      from = free + 1;
-    }
+    for (const port of README_PORTS) ports.set(port, String(await freePort()));
   }, 60_000);
 
   afterAll(() => {

@@ -1,14 +1,10 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { findFreePort } from "@millrace/runtime";
-import { TEST_CERTIFICATES } from "@millrace/testkit";
+import { freePort, TEST_CERTIFICATES } from "@millrace/testkit";
 import { Admin } from "@platformatic/kafka";
 import { KafkaServer, type KafkaVersion } from "../../scripts/stack/kafka-server.ts";
 import { StackUnavailable } from "../../scripts/stack/stack-unavailable.ts";
-
-const PORTS_FROM = 30_000;
-const PORTS_COUNT = 2_000;
 
 /** A real broker for the tests of one file. Undefined where Java or the jars cannot be had. */
 export class KafkaWorks {
@@ -29,17 +25,6 @@ export class KafkaWorks {
 
   static async start(version: KafkaVersion): Promise<KafkaWorks | undefined> {
     const folder = mkdtempSync(join(tmpdir(), "millrace-kafka-"));
-    let from = PORTS_FROM + Math.floor(Math.random() * PORTS_COUNT);
-    const freePort = async () => {
-      const port = await findFreePort({
-        host: "127.0.0.1",
-        port: from,
-        purpose: "a test",
-        setting: "the test",
-      });
-      from = port + 1;
-      return port;
-    };
     const { authority, serverCertificate: certificate, serverKey: key } = TEST_CERTIFICATES;
     const guarded = { port: await freePort(), username: "reader", password: "right", certificate, key };
     try {

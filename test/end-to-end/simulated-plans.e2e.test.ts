@@ -69,8 +69,7 @@ async function startPlan(text: string, flags: readonly string[]): Promise<Planne
     },
   });
   const hasLinks = /^links:/m.test(text);
-  const linksFrom = await works.freePort();
-  for (let count = 1; count < names.length; count += 1) await works.freePort();
+  const linksFrom = await portsInARow(works, names.length);
   const sites = new Map<string, SiteHarness>();
   for (const [index, { agent, site }] of agents.entries()) {
     const uplinkPort = hasLinks ? linksFrom + index : central.intakePort;
@@ -111,6 +110,17 @@ async function startPlan(text: string, flags: readonly string[]): Promise<Planne
       return verdict;
     },
   };
+}
+
+/** The first of them. */
+async function portsInARow(works: Works, count: number): Promise<number> {
+  let first = await works.freePort();
+  for (let last = first; last < first + count - 1;) {
+    const next = await works.freePort();
+    if (next !== last + 1) first = next;
+    last = next;
+  }
+  return first;
 }
 
 test(

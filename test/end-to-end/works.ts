@@ -1,14 +1,11 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { findFreePort } from "@millrace/runtime";
+import { freePort } from "@millrace/testkit";
 import { onTestFinished } from "vitest";
 import { ProgramProcess, type Surroundings } from "./program-process.ts";
 
 const LOG_LINES_SHOWN = 40;
-/** Below the range from which systems give ports to outgoing connections: a port must still be free at a restart. */
-const PORTS_FROM = 20_000;
-const PORTS_COUNT = 10_000;
 
 /**
  * The ground of one test: a temp folder, free ports, and the processes on it. Everything ends with the test. When it
@@ -18,7 +15,6 @@ export class Works {
   readonly folder = mkdtempSync(join(tmpdir(), "millrace-e2e-"));
   readonly #processes: ProgramProcess[] = [];
   readonly #ends: (() => Promise<unknown> | void)[] = [];
-  #nextPort = PORTS_FROM + Math.floor(Math.random() * PORTS_COUNT);
 
   constructor() {
     onTestFinished(async ({ task }) => {
@@ -45,15 +41,8 @@ export class Works {
     return path;
   }
 
-  async freePort(): Promise<number> {
-    const port = await findFreePort({
-      host: "127.0.0.1",
-      port: this.#nextPort,
-      purpose: "a test",
-      setting: "the test",
-    });
-    this.#nextPort = port + 1;
-    return port;
+  freePort(): Promise<number> {
+    return freePort();
   }
 
   process(

@@ -94,7 +94,6 @@ const courses: readonly Course[] = [
 
 it.each(courses.flatMap((course) => [1, 2].map((seed) => ({ ...course, seed }))))(
   "$name, seed $seed",
-  { timeout: 120_000 },
   async ({ run, seed }) => {
     const world = new World({ seed });
     const [site] = world.sites;

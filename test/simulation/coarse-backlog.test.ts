@@ -42,7 +42,7 @@ it.each([
   { seed: 1, bytesMax: 30_000, coarsestMs: 10_000 },
   { seed: 2, bytesMax: 24_000, coarsestMs: 60_000 },
   { seed: FRESH_SEED, bytesMax: 30_000, coarsestMs: 60_000 },
-])("a cap of $bytesMax bytes, seed $seed", { timeout: 120_000 }, async ({ seed, bytesMax, coarsestMs }) => {
+])("a cap of $bytesMax bytes, seed $seed", async ({ seed, bytesMax, coarsestMs }) => {
   const world = new World({ seed, outboxBytesMax: bytesMax, pipeline: PIPELINE });
   const [site, other] = world.sites;
   const cut = (isCut: boolean) => Object.assign(site.link.faults, { isUpCut: isCut, isDownCut: isCut });

@@ -94,7 +94,7 @@ beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), "millrace-damaged-"));
   base = await makeBase("base", false);
   grown = await makeBase("grown", true);
-}, 60_000);
+});
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 /** One mutation; what it was, in words. `isOrderly`: the store says how long its logs were. */

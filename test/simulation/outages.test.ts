@@ -73,7 +73,7 @@ const troubles: readonly Trouble[] = [
   },
 ];
 
-it.each(troubles)("$name", { timeout: isLong ? 3_600_000 : 120_000 }, async ({ forMs, begin }) => {
+it.each(troubles)("$name", { timeout: isLong ? 3_600_000 : 300_000 }, async ({ forMs, begin }) => {
   const seed = Math.floor(Math.random() * 2 ** 31);
   const world = new World({ seed });
   const [site] = world.sites;

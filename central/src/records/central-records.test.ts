@@ -174,7 +174,7 @@ test("a crash at every commit, before or after it: what is posted again until it
       expect(duplicates).toBeGreaterThanOrEqual(whole.totals.duplicates);
     }
   }
-}, 60_000);
+});
 
 test("what is refused is in the quarantine with stream, partition and offset, once the position is past it", async () => {
   const { central, time, store } = await start();

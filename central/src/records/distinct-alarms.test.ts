@@ -192,7 +192,7 @@ test("a crash at every commit, before or after it: each alarm once, with the sam
       // What was committed and not shown is in the book, and is not shown again.
       expect(new Set(steps).size).toBe(steps.length);
     }
-}, 60_000);
+});
 
 test("payees that are paid again and again leave no trail in the store, and are known all the same", async () => {
   const { central, time, store } = await start();
@@ -216,7 +216,7 @@ test("payees that are paid again and again leave no trail in the store, and are 
   void post(again.central, [...ten("a1", NOW + 600_000).slice(1), transfer("a1", "p0", NOW + 610_000)]);
   await time.run(10);
   expect(again.central.alarms()).toEqual([]);
-}, 60_000);
+});
 
 test("keys that have had nothing new for long leave the store", async () => {
   const { central, time, store } = await start();
@@ -252,7 +252,7 @@ test("more keys in a commit than a call takes arguments: they come and go all th
   await time.run(1_000);
   expect(central.recordStreams()[0].rules).toMatchObject([{ known: 150_000, keys: 50_000 }]);
   expect(await stored(store, "n")).toBe(50_000);
-}, 60_000);
+});
 
 test("more pairs than are to be known: the oldest are forgotten, and counted, over a restart too", async () => {
   const pipeline = withRule({ knownMax: 500 });

@@ -6,7 +6,7 @@ import { parseSparkplugPayload, SPARKPLUG_TYPES } from "@millrace/wire";
 import { connectAsync } from "mqtt";
 import protobuf from "sparkplug-payload/lib/sparkplugPayloadProto.js";
 import { loadPipeline } from "@millrace/config";
-import { findFreePort } from "@millrace/runtime";
+import { freePort } from "@millrace/testkit";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { SiteBroker } from "../inputs/site-broker.test-support.ts";
 import { discoverCommand } from "./discover.ts";
@@ -20,7 +20,7 @@ const encoded = (metric: Parameters<typeof Payload.create>[0]) =>
 let port = 0;
 let broker: SiteBroker;
 beforeEach(async () => {
-  port = await findFreePort({ host: "127.0.0.1", port: 0, purpose: "the site's broker", setting: "port" });
+  port = await freePort();
   broker = await SiteBroker.listen(port);
 });
 afterEach(() => broker.close());

@@ -1,7 +1,7 @@
 // The embedded broker: PUBACK means durable, limits hold, and commands reach the machines. Real sockets, real clients.
 import { connect as connectSocket } from "node:net";
 import { systemClock } from "@millrace/runtime";
-import { mqttPacket, SimulatedTime, TEST_CERTIFICATES } from "@millrace/testkit";
+import { freePort, mqttPacket, SimulatedTime, TEST_CERTIFICATES } from "@millrace/testkit";
 import { expect, test, vi } from "vitest";
 import { brokerWith, cleanups, holdingHandler, rawSocket, sensor } from "./broker-input.test-support.ts";
 import type { Junk } from "./junk.ts";
@@ -301,10 +301,10 @@ test("junk on the socket, and topics too deep, cost their own connection only", 
 });
 
 test("a taken port is said at the start; stop closes every client and lets the port go", async () => {
-  const input = await brokerWith(() => {});
+  const port = await freePort();
+  const input = await brokerWith(() => {}, { port });
   const client = await sensor(input);
   const closed = new Promise<void>((resolve) => client.once("close", () => resolve()));
-  const { port } = input;
   await expect(brokerWith(() => {}, { port })).rejects.toMatchObject({ code: "port_in_use" });
   await input.stop();
   await closed;

@@ -2,11 +2,11 @@
 // This pins how mqtt.js behaves; it must fail when an upgrade changes that.
 import { type ChildProcess, spawn } from "node:child_process";
 import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { connect as connectSocket, createServer, type AddressInfo } from "node:net";
+import { connect as connectSocket, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { MemoryLogger, systemClock } from "@millrace/runtime";
-import { TcpProxy, TEST_CERTIFICATES } from "@millrace/testkit";
+import { freePort, TcpProxy, TEST_CERTIFICATES } from "@millrace/testkit";
 import { connectAsync, type MqttClient } from "mqtt";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import type { Arrival, InputHandler } from "./input.ts";
@@ -20,14 +20,6 @@ const cleanups: (() => unknown)[] = [];
 afterEach(async () => {
   for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
 });
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const address: AddressInfo | string | null = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return typeof address === "object" && address !== null ? address.port : 0;
-}
 
 async function mosquitto(port: number, settings: readonly string[] = []): Promise<ChildProcess> {
   const folder = mkdtempSync(join(tmpdir(), "millrace-mosquitto-"));

@@ -2,7 +2,7 @@
 import { createServer, type Server } from "node:net";
 import type { AgentConfig } from "@millrace/config";
 import { MemoryLogger, systemClock, systemRandom } from "@millrace/runtime";
-import { SimulatedTime, TcpProxy } from "@millrace/testkit";
+import { freePort, SimulatedTime, TcpProxy } from "@millrace/testkit";
 import { connectAsync, type MqttClient } from "mqtt";
 import { afterEach, expect, test, vi } from "vitest";
 import { BrokerInput } from "./broker-input.ts";
@@ -75,14 +75,6 @@ async function client(port: number): Promise<MqttClient> {
   made.on("error", () => undefined);
   cleanups.push(() => made.endAsync(true));
   return made;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return typeof address === "object" && address !== null ? address.port : 0;
 }
 
 async function taken(port: number): Promise<Server> {

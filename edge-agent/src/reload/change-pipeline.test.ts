@@ -106,43 +106,35 @@ function expectSame(changed: Line, plain: Line): void {
   expect(Math.abs(one - other)).toBeLessThanOrEqual(1_000);
 }
 
-test(
-  "the same pipeline, taken over at any moments, changes nothing at all",
-  { timeout: 60_000 },
-  async () => {
-    await fc.assert(
-      fc.asyncProperty(fc.array(step, { maxLength: 40 }), fc.array(fc.nat(39)), async (steps, at) => {
-        const plain = await play(steps);
-        const changed = await play(steps, ({ agent }, index) => {
-          if (at.includes(index)) void agent.changePipeline(pipelineOf(text()));
-        });
-        expectSame(changed, plain);
-      }),
-      { numRuns: 40 },
-    );
-  },
-);
+test("the same pipeline, taken over at any moments, changes nothing at all", async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { maxLength: 40 }), fc.array(fc.nat(39)), async (steps, at) => {
+      const plain = await play(steps);
+      const changed = await play(steps, ({ agent }, index) => {
+        if (at.includes(index)) void agent.changePipeline(pipelineOf(text()));
+      });
+      expectSame(changed, plain);
+    }),
+    { numRuns: 40 },
+  );
+});
 
-test(
-  "metrics, windows and rules that come and go change nothing for the others",
-  { timeout: 60_000 },
-  async () => {
-    await fc.assert(
-      fc.asyncProperty(fc.array(step, { maxLength: 40 }), fc.array(fc.nat(39)), async (steps, at) => {
-        const plain = await play(steps);
-        let hasMore = false;
-        const changed = await play(steps, ({ agent }, index) => {
-          if (at.includes(index)) {
-            hasMore = !hasMore;
-            void agent.changePipeline(hasMore ? WITH_MORE : BASE);
-          }
-        });
-        expectSame(changed, plain);
-      }),
-      { numRuns: 40 },
-    );
-  },
-);
+test("metrics, windows and rules that come and go change nothing for the others", async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { maxLength: 40 }), fc.array(fc.nat(39)), async (steps, at) => {
+      const plain = await play(steps);
+      let hasMore = false;
+      const changed = await play(steps, ({ agent }, index) => {
+        if (at.includes(index)) {
+          hasMore = !hasMore;
+          void agent.changePipeline(hasMore ? WITH_MORE : BASE);
+        }
+      });
+      expectSame(changed, plain);
+    }),
+    { numRuns: 40 },
+  );
+});
 
 describe("a metric whose panes change", () => {
   const FINER = pipelineOf(

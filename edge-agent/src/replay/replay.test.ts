@@ -373,7 +373,6 @@ const everything = {
 
 test.each([1, 2, 3, 4])(
   "silence that is skipped gives just what silence gives that is gone through tick by tick (seed %i)",
-  { timeout: 60_000 },
   async (seed) => {
     const ticks = vi.spyOn(ReplayedAgent.prototype, "tick");
     const skipping = await play(eventful(seed), { pipeline: everything });

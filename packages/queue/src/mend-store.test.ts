@@ -55,7 +55,7 @@ beforeAll(async () => {
     else await store.reopen();
   }
   await store.close();
-}, 60_000);
+});
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 function keyOf(number: number): Uint8Array {

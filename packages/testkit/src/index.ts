@@ -1,3 +1,4 @@
+export * from "./free-port.ts";
 export * from "./mqtt-packet.ts";
 export * from "./seeded-random.ts";
 export * from "./simulated-link.ts";

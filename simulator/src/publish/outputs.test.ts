@@ -6,6 +6,7 @@ import { createServer, type AddressInfo, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Clock, MemoryLogger, systemClock, systemRandom } from "@millrace/runtime";
+import { freePort } from "@millrace/testkit";
 import { Aedes } from "aedes";
 import { afterEach, expect, test, vi } from "vitest";
 import { FileOutput } from "./file-output.ts";
@@ -42,7 +43,7 @@ function watched(receiver: string) {
   };
 }
 
-async function openBroker(port = 0) {
+async function openBroker(port: number) {
   const aedes = await Aedes.createBroker();
   const received: string[] = [];
   const qos = new Set<number>();
@@ -81,7 +82,7 @@ async function refuse(port: number, count: number): Promise<void> {
 test.each([0, 1, 2] as const)(
   "MQTT at QoS %i: all of it arrives, in order, also after the broker was away, which is said once",
   async (qos) => {
-    const first = await openBroker();
+    const first = await openBroker(await freePort());
     const { options, delivered, said } = watched("the broker");
     const unsure: number[] = [];
     const connection = new SensorConnection({

@@ -147,7 +147,7 @@ test("any changes, repeated and in any order, interrupted anywhere: windows of t
     ),
     { numRuns: 60 },
   );
-}, 60_000);
+});
 
 test("an update takes out what the row had said, a deletion all; a window that nothing is left of says so", async () => {
   const table = await FollowedTable.open();
@@ -211,7 +211,7 @@ test("an emptied table: its rows are taken out over several commits, a crash bet
   expect(table.view).toMatchObject({ rows: 1, totals: { retracted: 25_000 } });
   // What was before it and comes again is of the table that was.
   expect(await table.post([changeEvent("c", 40, row(39))])).toMatchObject({ duplicates: 1 });
-}, 30_000);
+});
 
 const CHANGES_OF = { decimals: new Map<string, number>(), dates: new Set<string>(), timeZone: null };
 
