@@ -6,7 +6,7 @@ import { CheckoutCopy } from "../docs/checkout-copy.ts";
 import type { Mutation } from "./load-mutations.ts";
 
 /** A planted bug that sends a test round for ever is stopped. */
-const RUN_MS_MAX = 120_000;
+const RUN_MS_MAX = 300_000;
 
 export type Verdict =
   | { readonly isCaught: true }

@@ -47,6 +47,6 @@ describe("planted", () => {
     (mutation) => {
       expect(copy.try(mutation)).toEqual({ isCaught: true });
     },
-    300_000,
+    900_000,
   );
 });

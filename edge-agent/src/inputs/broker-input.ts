@@ -61,6 +61,8 @@ export interface BrokerInputOptions {
   readonly sessionsMax?: number;
   /** A persistent session is forgotten when its client has been away for so long. Default 7 days. */
   readonly sessionExpiryMs?: number;
+  /** A subscriber that does not read for so long is dropped. Default 2 s. */
+  readonly drainTimeoutMs?: number;
   /** New connections per second from one address; those beyond are closed at once. Default 500. */
   readonly connectsPerSecondMax?: number;
   /** Where the agent commands: persistent sessions may hold QoS 1 subscriptions there; a client's publish is counted. */
@@ -351,7 +353,7 @@ export class BrokerInput implements Input {
       maxTopicLevels: this.#options.topicLevelsMax ?? TOPIC_LEVELS_MAX,
       concurrency: DELIVERIES_MAX,
       connectTimeout: CONNECT_TIMEOUT_MS,
-      drainTimeout: DRAIN_TIMEOUT_MS,
+      drainTimeout: this.#options.drainTimeoutMs ?? DRAIN_TIMEOUT_MS,
       maxClientsIdLength: 256,
       preConnect: (client, packet, done) => {
         this.#keepAliveMsOf.set(client, (packet.keepalive ?? 0) * 1_000);
