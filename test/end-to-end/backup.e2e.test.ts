@@ -104,7 +104,7 @@ test(
     expect(restored).toEqual({ code: 0, text: expect.stringMatching(/^restored \d+ entries of 20/) });
     await central.start();
     await sensors.run(2_000);
-    const windows = await expectTruth(central, sensors.truth, 60_000);
+    const windows = await expectTruth(central, sensors.truth);
     expect(await site.process.stop()).toBe(0);
     expect(windows).toBeGreaterThan(0);
     const values = sensors.truth.map(({ value }) => value);
@@ -120,7 +120,7 @@ test(
     expect((await command(central, "restore", cold, "--replace")).code).toBe(0);
     expect(readdirSync(central.dataFolder).some((name) => name.startsWith("store.replaced-"))).toBe(true);
     await central.start();
-    expect(await expectTruth(central, sensors.truth, 60_000)).toBe(windows);
+    expect(await expectTruth(central, sensors.truth)).toBe(windows);
     expect(await historyTotals(central, fromMs, "1h")).toEqual(truth);
     expect(await central.process.stop()).toBe(0);
   },

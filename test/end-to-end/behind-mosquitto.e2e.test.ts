@@ -65,7 +65,7 @@ test.skipIf(SiteMosquitto.program === undefined)(
     console.log(`${made} readings, ${killCount} kills; ${JSON.stringify(inputs[0].counts)}`);
     expect(await site.process.stop()).toBe(0);
     const truth = [...sensor.truth()];
-    await expectTruth(central, truth, 60_000);
+    await expectTruth(central, truth);
     const ledger = site.finalLedger();
     expect(await ledgerFaults({ site, central, ledger, madeCount: made })).toEqual([]);
   },

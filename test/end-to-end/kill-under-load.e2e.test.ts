@@ -66,7 +66,7 @@ test(
     await site.delivered();
     expect(await site.process.stop()).toBe(0);
     const truth = sensors.flatMap((sensor) => [...sensor.truth()]);
-    const windowCount = await expectTruth(central, truth, 60_000);
+    const windowCount = await expectTruth(central, truth);
     console.log(`${windowCount} windows equal the truth`);
     const ledger = site.finalLedger();
     expect(await ledgerFaults({ site, central, ledger, madeCount: truth.length })).toEqual([]);

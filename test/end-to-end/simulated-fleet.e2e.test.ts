@@ -83,7 +83,7 @@ test.for(WAYS)(
       await central.process.kill();
       await central.start();
     }
-    expect(await simulator.exit(120_000)).toBe(0);
+    expect(await simulator.exit()).toBe(0);
     const { records } = await expectRecords(central, truthPath);
     expect(records?.windows.map(({ window }) => window)).toEqual(windows);
     expect(records?.windows.every(({ right, unsure }) => right > 3 && unsure === 0)).toBe(true);

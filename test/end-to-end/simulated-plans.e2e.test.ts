@@ -205,7 +205,7 @@ test.each([
     const pace = ["--speed", "max", "--for", isLong ? long : short];
     const run = await startPlan(planText(name, []), start === null ? pace : [...pace, "--start", start]);
     expect(await run.simulator.exit(isLong ? 400_000 : 240_000)).toBe(0);
-    const { records } = await run.judged(30_000);
+    const { records } = await run.judged(120_000);
     expect(records?.unjudged).toEqual([]);
     expect(records?.windows[0]?.right).toBeGreaterThan(10);
     expect(records?.sent).toBeGreaterThan(4_000);
@@ -221,7 +221,7 @@ test.each([
   async (name, short, long, alarms) => {
     const run = await startPlan(planText(name, []), ["--speed", "max", "--for", isLong ? long : short]);
     expect(await run.simulator.exit(isLong ? 400_000 : 240_000)).toBe(0);
-    const verdict = await run.judged(30_000);
+    const verdict = await run.judged(120_000);
     expect(verdict.alarms.right).toBeGreaterThanOrEqual(alarms);
     expect(verdict.readings.generated).toBeGreaterThan(3_000);
   },

@@ -60,7 +60,7 @@ test(
     await simulator.kill();
     simulator.start();
     await central.start();
-    expect(await simulator.exit(60_000)).toBe(0);
+    expect(await simulator.exit()).toBe(0);
     const { records, windows } = await expectRecords(central, truthPath);
     expect(windows).toEqual([]);
     expect(records?.windows.map(({ window }) => window)).toEqual([

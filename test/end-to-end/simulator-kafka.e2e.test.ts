@@ -51,7 +51,7 @@ test(
     await server.kill();
     await until("it says so", () => simulator.log.includes("Kafka is away"));
     await server.start();
-    expect(await simulator.exit(120_000)).toBe(0);
+    expect(await simulator.exit()).toBe(0);
     expect(simulator.log.match(/Kafka is away/g)).toHaveLength(1);
     expect(simulator.log).toContain("Kafka is back");
 

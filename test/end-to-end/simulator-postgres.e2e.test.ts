@@ -60,7 +60,7 @@ test(
     await simulator.kill();
     // What is gone on with goes as fast as it can.
     simulator.start();
-    expect(await simulator.exit(120_000)).toBe(0);
+    expect(await simulator.exit()).toBe(0);
     expect(simulator.log.match(/PostgreSQL is away/g)).toHaveLength(1);
     expect(simulator.log).toContain("PostgreSQL is back");
 

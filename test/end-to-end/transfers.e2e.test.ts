@@ -72,7 +72,7 @@ test(
     const place = ["--truth", works.path("history-truth.jsonl"), "--offline", "--into", folder];
     const offline = works.process("history", "simulator/src/main.ts", [...run, ...place, "--for", "1s"]);
     offline.start();
-    expect(await offline.exit(60_000)).toBe(0);
+    expect(await offline.exit()).toBe(0);
     const history = readFileSync(`${folder}/transfers-history.jsonl`, "utf8").trimEnd().split("\n");
     const client = new PlatformaticClient({ brokers, clientId: "bank", tls: null, sasl: null });
     const producer = client.producer();
@@ -94,7 +94,7 @@ test(
     await until("alarms come", async () => (await central.alarms()).length > 2, 60_000);
     await central.process.kill();
     await central.start();
-    expect(await simulator.exit(120_000)).toBe(0);
+    expect(await simulator.exit()).toBe(0);
 
     const { records } = await expectRecords(central, truthPath);
     expect(records?.windows.map(({ window, right }) => [window, right > 0])).toEqual([
