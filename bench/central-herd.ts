@@ -1,25 +1,15 @@
-import { join } from "node:path";
-import { LevelStore } from "@millrace/queue";
-import { silentLogger, systemClock, systemRandom, zstdCompression } from "@millrace/runtime";
-import { Central } from "../central/src/central.ts";
-import { CENTRAL_STORE_FORMAT } from "../central/src/core/central-state.ts";
+import type { PaneRows } from "@millrace/stream";
 import type { Bench } from "./bench.ts";
 import { percentile, rounded } from "./measure/statistics.ts";
 import { inBenchFolder } from "./workload/bench-folder.ts";
+import { METRIC_NAME, openCentralCore } from "./workload/central-core.ts";
 import { paneTraffic } from "./workload/pane-traffic.ts";
-import { ReturningAgent } from "./workload/returning-agent.ts";
+import { ReturningAgent, storeIdOf } from "./workload/returning-agent.ts";
+import { sealedPanes } from "./workload/sealed-panes.ts";
 
 const AGENTS = 1_000;
 const LIVE_INTERVAL_MS = 1_000;
 const SERIES_PER_AGENT = 20;
-const METRIC = {
-  name: "temperature",
-  unit: "°C",
-  accumulate: ["count", "sum", "mean", "min", "max"],
-  isLive: true,
-  paneMs: 1_000,
-  source: { kind: "host", sensor: "cpu" },
-} as const;
 
 /** A thousand agents come back at once. */
 export const centralHerd: Bench = {
@@ -58,62 +48,38 @@ async function herd(options: {
 }): Promise<{ lagsMs: number[]; seconds: number; dropped: number; residentBytesMax: number }> {
   const { agentCount, backlogCount, isQuick } = options;
   return inBenchFolder(async (folder) => {
-    const path = join(folder, "store");
-    const store = await LevelStore.open({
-      path,
-      kind: "central",
-      version: CENTRAL_STORE_FORMAT,
-      pid: process.pid,
+    const core = await openCentralCore(folder, {
+      agentCount,
+      accumulate: ["count", "sum", "mean", "min", "max"],
+      windowsBy: [["site"]],
     });
+    const { central } = core;
     const numbers = Array.from({ length: agentCount }, (_, number) => number);
-    const central = new Central({
-      agents: numbers.map((number) => ({ id: `agent-${number}`, site: `site-${number}` })),
-      pipeline: {
-        metrics: [METRIC],
-        windows: [
-          {
-            name: "temperature_10s",
-            metric: METRIC.name,
-            kind: "aligned",
-            sizeMs: 10_000,
-            slideMs: 10_000,
-            offsetMs: 0,
-            by: ["site"],
-            latenessMs: 86_400_000,
-          },
-        ],
-      },
-      graceMs: 2_000,
-      retainMs: 86_400_000,
-      evidence: { bytesMax: 2 ** 30, retainMs: 86_400_000, unfinishedMs: 86_400_000 },
-      silentAfterMs: 600_000,
-      store,
-      clock: systemClock,
-      random: systemRandom,
-      log: silentLogger,
-      compression: zstdCompression,
-    });
-    await central.open();
-    const agents = numbers.map(
-      (number) =>
-        new ReturningAgent({
-          central,
-          number,
-          backlogCount,
-          rows: (second) =>
-            paneTraffic({
-              site: `site-${number}`,
-              lines: 1,
-              machinesPerLine: SERIES_PER_AGENT,
-              metric: METRIC.name,
-              paneMs: 1_000,
-              panes: 1,
-              readingsPerPane: 10,
-              startMs: (Math.floor(Date.now() / 1_000) - 1 - second) * 1_000,
-              seed: number,
-            }),
+    const agents = numbers.map((number) => {
+      const rowsOf = (secondsAgo: number): PaneRows =>
+        paneTraffic({
+          site: `site-${number}`,
+          lines: 1,
+          machinesPerLine: SERIES_PER_AGENT,
+          metric: METRIC_NAME,
+          paneMs: 1_000,
+          panes: 1,
+          readingsPerPane: 10,
+          startMs: (Math.floor(Date.now() / 1_000) - 1 - secondsAgo) * 1_000,
+          seed: number,
+        });
+      const storeId = storeIdOf(number);
+      const backlog = Array.from({ length: backlogCount }, (_, index) =>
+        sealedPanes({
+          storeId,
+          lane: "backfill",
+          sequence: index + 1,
+          rows: rowsOf(backlogCount - index),
+          watermarkMs: null,
         }),
-    );
+      );
+      return new ReturningAgent({ central, number, backlog, live: rowsOf(0) });
+    });
     const startedMs = performance.now();
     for (const agent of agents) agent.connect();
     let residentBytesMax = 0;
@@ -128,9 +94,8 @@ async function herd(options: {
       if (hasLasted && agents.every(({ isDelivered }) => isDelivered)) break;
     }
     const seconds = (performance.now() - startedMs) / 1_000;
-    await central.close();
     const dropped = central.counts.droppedMessages;
-    await store.close();
+    await core.close();
     return { lagsMs: agents.flatMap(({ liveLagsMs }) => liveLagsMs), seconds, dropped, residentBytesMax };
   });
 }

@@ -1,230 +1,223 @@
-import { MemoryStore, type Change } from "@millrace/queue";
-import {
-  Membership,
-  type MetricSpec,
-  type PaneRows,
-  type StateChange,
-  WindowEngine,
-  type AlignedWindowSpec,
-  windowGrid,
-} from "@millrace/stream";
+import type { PaneRows } from "@millrace/stream";
 import type { Bench } from "./bench.ts";
-import { measureRates } from "./measure/rates.ts";
 import { median, rounded } from "./measure/statistics.ts";
+import { inBenchFolder } from "./workload/bench-folder.ts";
+import { METRIC_NAME, openCentralCore } from "./workload/central-core.ts";
 import { paneTraffic } from "./workload/pane-traffic.ts";
+import { ReturningAgent, storeIdOf } from "./workload/returning-agent.ts";
+import { sealedPanes } from "./workload/sealed-panes.ts";
 
-const SITES = 10;
-const SECONDS = 60;
-const START_MS = 1_700_000_040_000;
-const PANE_MS = 1_000;
-const TICKS_PER_SECOND = 4;
+const SERIES_PER_AGENT = 100;
+const SECONDS = 20;
+const PLAIN = ["count", "sum", "mean", "min", "max"];
 
-const METRIC: MetricSpec = {
-  name: "temperature",
-  unit: "°C",
-  accumulate: ["count", "sum", "mean", "min", "max"],
-  isLive: true,
-};
-const LATENESS_MS = 7 * 24 * 3_600_000;
-/** As in the pipeline of `npm start`, but with panes of one second. */
-const WINDOWS: readonly AlignedWindowSpec[] = [
-  {
-    name: "temperature_5s",
-    metric: METRIC.name,
-    kind: "aligned",
-    sizeMs: 5_000,
-    slideMs: 1_000,
-    offsetMs: 0,
-    by: ["site"],
-    latenessMs: LATENESS_MS,
-  },
-  {
-    name: "temperature_1m",
-    metric: METRIC.name,
-    kind: "aligned",
-    sizeMs: 60_000,
-    slideMs: 10_000,
-    offsetMs: 0,
-    by: ["site", "line"],
-    latenessMs: LATENESS_MS,
-  },
-];
+interface Scale {
+  readonly agentCount: number;
+  readonly accumulate: readonly string[];
+  /** How many seconds' panes of its series an agent puts into a batch. */
+  readonly secondsPerBatch: number;
+  readonly rounds: number;
+}
 
-/** Panes of many sites into windows. */
+/** Panes of a thousand agents into windows, all the way to the disk. */
 export const centralMerge: Bench = {
   name: "central-merge",
   summary:
-    "pane rows of ten sites into windows (WindowEngine) beside a plain merge of objects into each window",
+    "batches of 1,000 agents of 100 series, panes of a second, into windows of 10 s by site and over all: opened, deduplicated, merged and durable in central's core, beside JSON.parse and objects in a Map",
   async run({ isQuick, say }) {
-    const seconds = isQuick ? 20 : SECONDS;
-    const batches = batchesOf(seconds);
-    const rowCount = batches.reduce((sum, { rows }) => sum + rows.rowCount, 0);
-    const objects = batches.map(({ rows }) => toObjects(rows));
-    const options = { warmupRounds: 2, rounds: isQuick ? 5 : 9 };
-    const rates = measureRates(
-      {
-        apply: () => ({ units: rowCount, checkSum: runEngine(batches, false).windowCount }),
-        committed: () => ({ units: rowCount, checkSum: runEngine(batches, true).windowCount }),
-        objects: () => ({ units: rowCount, checkSum: runObjects(objects) }),
-      },
-      options,
-    );
-    say("store");
-    const stored = await storeRate(batches, rowCount, isQuick ? 3 : 5);
+    const agentCount = isQuick ? 100 : 1_000;
+    const rounds = isQuick ? 2 : 3;
+    say("a batch a second");
+    const each = await panesPerSecond({ agentCount, accumulate: PLAIN, secondsPerBatch: 1, rounds });
+    say("a batch in ten seconds");
+    const tens = await panesPerSecond({ agentCount, accumulate: PLAIN, secondsPerBatch: 10, rounds });
+    say("with quantiles");
+    const withQuantiles = [...PLAIN, "quantiles"];
+    const sketched = await panesPerSecond({
+      agentCount,
+      accumulate: withQuantiles,
+      secondsPerBatch: 1,
+      rounds,
+    });
+    say("the peer");
+    const peer = peerPanesPerSecond(agentCount / 10, rounds);
     return {
-      value: rounded(rates.apply.perSecond),
-      unit: "rows/s",
+      value: rounded(each.perSecond),
+      unit: "panes/s",
       better: "higher",
       peer: {
-        name: "objects merged into each window in a Map",
-        value: rounded(rates.objects.perSecond),
+        name: "JSON.parse and objects in a Map, a batch a second, nothing durable",
+        value: rounded(peer),
       },
       further: {
-        spread: rounded(rates.apply.spread),
-        withTicksRowsPerSecond: rounded(rates.committed.perSecond),
-        withMemoryStoreRowsPerSecond: rounded(stored),
-        sites: SITES,
-        rowsPerBatch: batches[0].rows.rowCount,
-        rowsPerRound: rowCount,
-        windowsPerRow: WINDOWS.reduce((sum, { sizeMs, slideMs }) => sum + sizeMs / slideMs, 0),
+        perSecondOfTheClock: rounded(each.perSecondOfTheClock),
+        tenSecondsABatch: rounded(tens.perSecond),
+        withQuantiles: rounded(sketched.perSecond),
+        bytesPerPane: rounded(each.bytesPerPane),
+        agents: agentCount,
+        panesPerRound: agentCount * SERIES_PER_AGENT * SECONDS,
       },
     };
   },
 };
 
-interface TimedBatch {
-  readonly rows: PaneRows;
-  readonly atMs: number;
-}
-
-/** Every second, from each site, one batch: 60 machines' panes of that second. */
-function batchesOf(seconds: number): TimedBatch[] {
-  const batches: TimedBatch[] = [];
-  for (let second = 0; second < seconds; second += 1) {
-    for (let site = 0; site < SITES; site += 1) {
-      const startMs = START_MS + second * 1_000;
-      const rows = paneTraffic({
-        site: `site-${site}`,
-        lines: 3,
-        machinesPerLine: 20,
-        metric: METRIC.name,
-        paneMs: PANE_MS,
-        panes: 1,
-        readingsPerPane: 10,
-        startMs,
-        seed: second * SITES + site,
-      });
-      batches.push({ rows, atMs: startMs + PANE_MS + Math.floor((site * 1_000) / SITES) });
-    }
-  }
-  return batches;
-}
-
-interface EngineRun {
-  readonly windowCount: number;
-  readonly commits: StateChange[][];
-}
-
-/** As central calls it; with `hasTicks`, emitting four times a second and encoding what has changed. */
-function runEngine(batches: readonly TimedBatch[], hasTicks: boolean): EngineRun {
-  const engine = new WindowEngine({ windows: WINDOWS, metrics: [METRIC] });
-  engine.setMembership(
-    new Membership(
-      Array.from({ length: SITES }, (_, site) => ({
-        agent: `agent-${site}`,
-        site: `site-${site}`,
-        joinedMs: 0,
-        leftMs: null,
-      })),
-    ),
-  );
-  const commits: StateChange[][] = [];
-  let tickAtMs = START_MS;
-  for (const { rows, atMs } of batches) {
-    for (const key of engine.needs(rows)) engine.load(key, undefined);
-    engine.apply(rows, atMs);
-    if (!hasTicks || atMs < tickAtMs) continue;
-    tickAtMs = atMs + 1_000 / TICKS_PER_SECOND;
-    for (const range of engine.dueRanges(atMs)) engine.loadRange(range, []);
-    engine.tick(atMs);
-    commits.push(engine.takeChanges());
-  }
-  return { windowCount: engine.counts.windowsInMemory, commits };
-}
-
-/** Median rows per second of processor time, with every tick's changes committed; waits, so not among the others. */
-async function storeRate(batches: readonly TimedBatch[], rowCount: number, rounds: number): Promise<number> {
+/** Medians over the rounds, each with a new store; per second of processor time, all threads of the process. */
+async function panesPerSecond(
+  scale: Scale,
+): Promise<{ perSecond: number; perSecondOfTheClock: number; bytesPerPane: number }> {
+  const backlogs = Array.from({ length: scale.agentCount }, (_, number) => backlogOf(number, scale));
+  const paneCount = scale.agentCount * SERIES_PER_AGENT * SECONDS;
   const rates: number[] = [];
-  for (let round = -1; round < rounds; round += 1) {
-    const store = new MemoryStore();
-    const before = process.cpuUsage();
-    for (const changes of runEngine(batches, true).commits)
-      await store.commit(changes.map(toChange), { isSync: true });
-    const used = process.cpuUsage(before);
-    if (round >= 0) rates.push(rowCount / ((used.user + used.system) / 1e6));
+  const clockRates: number[] = [];
+  for (let round = -1; round < scale.rounds; round += 1) {
+    const { cpuSeconds, seconds } = await deliver(backlogs, scale.accumulate);
+    if (round < 0) continue;
+    rates.push(paneCount / cpuSeconds);
+    clockRates.push(paneCount / seconds);
   }
-  return median(rates);
+  const bytes = backlogs.flat().reduce((sum, { length }) => sum + length, 0);
+  return {
+    perSecond: median(rates),
+    perSecondOfTheClock: median(clockRates),
+    bytesPerPane: bytes / paneCount,
+  };
 }
 
-function toChange({ key, bytes }: StateChange): Change {
-  const stored = Buffer.from(key);
-  return bytes === null ? { type: "del", key: stored } : { type: "put", key: stored, value: bytes };
+/** Until central holds all of it. */
+async function deliver(
+  backlogs: readonly (readonly Uint8Array[])[],
+  accumulate: readonly string[],
+): Promise<{ cpuSeconds: number; seconds: number }> {
+  return inBenchFolder(async (folder) => {
+    const windowsBy = [["site"], []];
+    const core = await openCentralCore(folder, { agentCount: backlogs.length, accumulate, windowsBy });
+    const { central } = core;
+    const agents = backlogs.map(
+      (backlog, number) =>
+        new ReturningAgent({ central, number, backlog, live: rowsOf(number, 0, 1, accumulate) }),
+    );
+    const startedMs = performance.now();
+    const before = process.cpuUsage();
+    await Promise.all(agents.map((agent) => new Promise<void>((resolve) => agent.connect(resolve))));
+    const { user, system } = process.cpuUsage(before);
+    const seconds = (performance.now() - startedMs) / 1_000;
+    await core.close();
+    return { cpuSeconds: (user + system) / 1e6, seconds };
+  });
 }
 
-interface RowObject {
+function backlogOf(number: number, { accumulate, secondsPerBatch }: Scale): Uint8Array[] {
+  return Array.from({ length: SECONDS / secondsPerBatch }, (_, index) => {
+    const rows = rowsOf(number, index * secondsPerBatch, secondsPerBatch, accumulate);
+    const watermarkMs = START_MS + (index + 1) * secondsPerBatch * 1_000;
+    return sealedPanes({
+      storeId: storeIdOf(number),
+      lane: "backfill",
+      sequence: index + 1,
+      rows,
+      watermarkMs,
+    });
+  });
+}
+
+/** The last minute but one, from a boundary of the windows on. */
+const START_MS = (Math.floor(Date.now() / 60_000) - 2) * 60_000;
+
+function rowsOf(number: number, second: number, seconds: number, accumulate: readonly string[]): PaneRows {
+  return paneTraffic({
+    site: `site-${number}`,
+    lines: 5,
+    machinesPerLine: SERIES_PER_AGENT / 5,
+    metric: METRIC_NAME,
+    paneMs: 1_000,
+    panes: seconds,
+    readingsPerPane: 10,
+    startMs: START_MS + second * 1_000,
+    seed: number * SECONDS + second,
+    accumulate,
+  });
+}
+
+interface PaneObject {
   readonly site: string;
-  readonly line: string;
   readonly startMs: number;
   readonly count: number;
   readonly sum: number;
   readonly min: number;
   readonly max: number;
   readonly mean: number;
+  readonly m2: number;
 }
 
-/** Offsets of the layout count, sum (2), min, max, mean (3). */
-function toObjects(rows: PaneRows): RowObject[] {
-  const { stride } = rows.layout;
+/** What a first program would do with rows of JSON: each batch once, every pane into an object of each window. */
+function peerPanesPerSecond(agentCount: number, rounds: number): number {
+  const texts = Array.from({ length: agentCount }, (_, number) =>
+    Array.from({ length: SECONDS }, (_unused, second) =>
+      JSON.stringify({ agent: number, sequence: second, panes: toObjects(rowsOf(number, second, 1, PLAIN)) }),
+    ),
+  ).flat();
+  const rates: number[] = [];
+  for (let round = -1; round < rounds; round += 1) {
+    const before = process.cpuUsage();
+    const windowCount = mergeTexts(texts);
+    const { user, system } = process.cpuUsage(before);
+    if (windowCount !== (agentCount + 1) * (SECONDS / 10))
+      throw new Error("invariant: each site has two windows");
+    if (round >= 0) rates.push((agentCount * SECONDS * SERIES_PER_AGENT) / ((user + system) / 1e6));
+  }
+  return median(rates);
+}
+
+/** Offsets of the layout count, sum (2), mean (3), min, max. */
+function toObjects(rows: PaneRows): PaneObject[] {
+  const { offsets, accumulators, stride } = rows.layout;
+  const offsetOf = (name: string): number => offsets[accumulators.findIndex((one) => one.name === name)];
   return Array.from({ length: rows.rowCount }, (_, row) => {
-    const { site, line } = rows.series[rows.seriesIndex[row]];
-    const [count, sum, , min, max, , mean] = rows.state.subarray(row * stride, (row + 1) * stride);
-    return { site, line, startMs: rows.startMs[row], count, sum, min, max, mean };
+    const at = (name: string, field = 0): number => rows.state[row * stride + offsetOf(name) + field];
+    return {
+      ...rows.series[rows.seriesIndex[row]],
+      site: rows.series[rows.seriesIndex[row]]["site"],
+      startMs: rows.startMs[row],
+      count: at("count"),
+      sum: at("sum") + at("sum", 1),
+      min: at("min"),
+      max: at("max"),
+      mean: at("mean", 1),
+      m2: at("mean", 2),
+    };
   });
 }
 
-interface WindowObject {
-  count: number;
-  sum: number;
-  min: number;
-  max: number;
-  mean: number;
-}
-
-const GRIDS = WINDOWS.map(windowGrid);
-
-/** What a first program would do: every row into every window it belongs to. */
-function runObjects(batches: readonly (readonly RowObject[])[]): number {
-  const windows = new Map<string, WindowObject>();
-  for (const rows of batches) {
-    for (const row of rows) {
-      for (const [index, spec] of WINDOWS.entries()) {
-        const group = spec.by.length === 1 ? row.site : `${row.site}|${row.line}`;
-        for (const startMs of GRIDS[index].startsAt(row.startMs)) {
-          const key = `${spec.name}|${startMs}|${group}`;
-          const window = windows.get(key);
-          if (window === undefined) {
-            const { count, sum, min, max, mean } = row;
-            windows.set(key, { count, sum, min, max, mean });
-            continue;
-          }
-          window.count += row.count;
-          window.sum += row.sum;
-          window.min = Math.min(window.min, row.min);
-          window.max = Math.max(window.max, row.max);
-          window.mean += ((row.mean - window.mean) * row.count) / window.count;
-        }
+function mergeTexts(texts: readonly string[]): number {
+  const seen = new Set<string>();
+  const windows = new Map<string, PaneObject>();
+  for (const text of texts) {
+    const batch: { agent: number; sequence: number; panes: PaneObject[] } = JSON.parse(text);
+    const id = `${batch.agent}|${batch.sequence}`;
+    if (seen.has(id)) continue;
+    seen.add(id);
+    for (const pane of batch.panes) {
+      const startMs = Math.floor(pane.startMs / 10_000) * 10_000;
+      for (const key of [`${startMs}|${pane.site}`, `${startMs}|`]) {
+        const window = windows.get(key);
+        windows.set(key, window === undefined ? pane : merged(window, pane));
       }
     }
   }
   return windows.size;
+}
+
+function merged(a: PaneObject, b: PaneObject): PaneObject {
+  const count = a.count + b.count;
+  const distance = b.mean - a.mean;
+  return {
+    site: a.site,
+    startMs: a.startMs,
+    count,
+    sum: a.sum + b.sum,
+    min: Math.min(a.min, b.min),
+    max: Math.max(a.max, b.max),
+    mean: a.mean + (distance * b.count) / count,
+    m2: a.m2 + b.m2 + (distance * distance * a.count * b.count) / count,
+  };
 }

@@ -12,12 +12,14 @@ export interface PaneTrafficOptions {
   readonly readingsPerPane: number;
   readonly startMs: number;
   readonly seed: number;
+  /** What the metric accumulates; default: count, sum, mean, min and max. */
+  readonly accumulate?: readonly string[];
 }
 
 /** The panes that an agent takes out of its table: values as sensors write them, with two decimals, drifting slowly. */
 export function paneTraffic(options: PaneTrafficOptions): PaneRows {
   const random = new SeededRandom(options.seed, options.metric);
-  const layout = paneLayout(options.paneMs, ["count", "sum", "mean", "min", "max"]);
+  const layout = paneLayout(options.paneMs, options.accumulate ?? ["count", "sum", "mean", "min", "max"]);
   const table = new PaneTable(options.metric, layout, { rowsMax: 1_000_000 });
   const machineCount = options.lines * options.machinesPerLine;
   const levels = Array.from({ length: machineCount }, () => random.integer(2_000, 7_500));

@@ -1,7 +1,8 @@
 import type { AgentConnection, Hello, UpTopic } from "@millrace/wire";
-import { encodeMessage, encodePaneBatch, parseAck, sealBatch, WIRE_VERSION } from "@millrace/wire";
+import { encodeMessage, parseAck, WIRE_VERSION } from "@millrace/wire";
 import type { PaneRows } from "@millrace/stream";
 import type { Central } from "../../central/src/central.ts";
+import { sealedPanes } from "./sealed-panes.ts";
 
 const BACKLOG_IN_FLIGHT = 32;
 
@@ -12,10 +13,11 @@ export class ReturningAgent {
   readonly #agent: string;
   readonly #site: string;
   readonly #storeId: string;
-  readonly #live: Uint8Array;
+  readonly #live: PaneRows;
   readonly #backlog: readonly Uint8Array[];
   readonly #connection: AgentConnection;
   readonly #liveSentMs = new Map<number, number>();
+  #onDelivered = (): void => {};
   #liveNext = 1;
   #sent = 0;
   #acked = 0;
@@ -23,17 +25,15 @@ export class ReturningAgent {
   constructor(options: {
     readonly central: Central;
     readonly number: number;
-    /** Panes of so many seconds ago. */
-    readonly rows: (second: number) => PaneRows;
-    readonly backlogCount: number;
+    /** Sealed, of the store of this number; made before the agent connects: that work is not what is measured. */
+    readonly backlog: readonly Uint8Array[];
+    /** What `sendLive` says each time. */
+    readonly live: PaneRows;
   }) {
-    const { central, number, rows, backlogCount } = options;
-    this.#storeId = number.toString(16).padStart(32, "0");
-    // Made before the agent connects: its own work is not what is measured.
-    this.#live = this.#body(rows(0));
-    this.#backlog = Array.from({ length: backlogCount }, (_, index) =>
-      this.#batch("backfill", index + 1, this.#body(rows(backlogCount - index))),
-    );
+    const { central, number, backlog, live } = options;
+    this.#storeId = storeIdOf(number);
+    this.#live = live;
+    this.#backlog = backlog;
     this.#central = central;
     this.#agent = `agent-${number}`;
     this.#site = `site-${number}`;
@@ -53,7 +53,9 @@ export class ReturningAgent {
     return this.#acked === this.#backlog.length;
   }
 
-  connect(): void {
+  /** `onDelivered` is called once central holds all of its backlog. */
+  connect(onDelivered: () => void = () => {}): void {
+    this.#onDelivered = onDelivered;
     const lane = { oldest: 1, sent: 0, next: 1, epochs: [] };
     const hello: Hello = {
       agent: this.#agent,
@@ -80,7 +82,14 @@ export class ReturningAgent {
     const sequence = this.#liveNext;
     this.#liveNext += 1;
     this.#liveSentMs.set(sequence, performance.now());
-    this.#send("batch", this.#batch("live", sequence, this.#live));
+    const batch = {
+      storeId: this.#storeId,
+      lane: "live",
+      sequence,
+      rows: this.#live,
+      watermarkMs: null,
+    } as const;
+    this.#send("batch", sealedPanes(batch));
   }
 
   #sendBacklog(): void {
@@ -94,8 +103,10 @@ export class ReturningAgent {
     if (!ack.ok) return;
     const { lane, mark } = ack.message;
     if (lane === "backfill") {
+      const isNew = mark > this.#acked;
       this.#acked = mark;
       this.#sendBacklog();
+      if (isNew && this.isDelivered) this.#onDelivered();
     }
     if (lane !== "live") return;
     for (const [sequence, sentMs] of this.#liveSentMs) {
@@ -105,40 +116,12 @@ export class ReturningAgent {
     }
   }
 
-  #body(rows: PaneRows): Uint8Array {
-    return encodePaneBatch({
-      frontier: {
-        epoch: 1,
-        number: 1,
-        watermarkMs: null,
-        isIdle: false,
-        isClockSynchronised: true,
-        pending: [],
-        holds: { alarm: 0, live: 0, backfill: 0 },
-      },
-      sections: [rows],
-    });
-  }
-
-  #batch(lane: "live" | "backfill", sequence: number, body: Uint8Array): Uint8Array {
-    return sealBatch({
-      wireVersion: WIRE_VERSION,
-      lane,
-      kind: "panes",
-      storeId: this.#storeId,
-      epoch: 1,
-      sequence,
-      sealedAtMs: Date.now(),
-      readingCount: 0,
-      startMs: 0,
-      endMs: 0,
-      body,
-      isCompressed: false,
-      bodyBytesRaw: body.length,
-    });
-  }
-
   #send(topic: UpTopic, payload: Uint8Array): void {
     this.#central.onMessage(this.#connection, topic, payload);
   }
+}
+
+/** The store of a returning agent. */
+export function storeIdOf(number: number): string {
+  return number.toString(16).padStart(32, "0");
 }

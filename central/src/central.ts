@@ -556,7 +556,7 @@ export class Central implements CentralReader {
     const items = this.#inbox.take({ messages: COMMIT_MESSAGES_MAX, bytes: COMMIT_BYTES_MAX });
     const messages = items.map((item) => ({
       item,
-      message: openMessage(item.topic, item.payload, compression),
+      message: openMessage(item.topic, item.payload, { compression, series: item.session.series }),
     }));
     const needed = new Set<string>();
     for (const { message } of messages) {
@@ -605,7 +605,7 @@ export class Central implements CentralReader {
     const { changes, isSync, alarms } = state.takeChanges(moment);
     changes.push(...(this.#seriesHistory?.takeChanges(moment.monotonicMs) ?? []));
     if (isTick) changes.push(...((await this.#seriesHistory?.rollNext(moment.monotonicMs)) ?? []));
-    const agents = withEvidence(state, state.agents.takeChanged());
+    const agents = isTick ? withEvidence(state, state.agents.takeChanged()) : [];
     return {
       changes: [...changes, ...trimmed],
       isSync,

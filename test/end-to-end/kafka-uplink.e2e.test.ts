@@ -3,7 +3,7 @@ import { loadPipeline } from "@millrace/config";
 import { zstdCompression } from "@millrace/runtime";
 import { Membership, WindowEngine } from "@millrace/stream";
 import { TEST_CERTIFICATES } from "@millrace/testkit";
-import { parseHeartbeat } from "@millrace/wire";
+import { parseHeartbeat, SeriesMemory } from "@millrace/wire";
 import { expect, test } from "vitest";
 import { openMessage, paneRows } from "../../central/src/core/opened-message.ts";
 import { compareWindows } from "../../simulator/src/verify/compare-windows.ts";
@@ -23,6 +23,7 @@ function windowsOf(records: readonly TopicRecord[], pipelinePath: string) {
   const engine = new WindowEngine({ windows: config.windows, metrics: config.metrics, emitIntervalMs: 0 });
   engine.restore([]);
   engine.setMembership(new Membership());
+  const series = new SeriesMemory();
   const seen = new Set<string>();
   let repeated = 0;
   for (const { value, headers } of records) {
@@ -31,7 +32,7 @@ function windowsOf(records: readonly TopicRecord[], pipelinePath: string) {
     const key = `${store} ${epoch} ${lane} ${sequence}`;
     if (seen.has(key)) repeated += 1;
     else {
-      const message = openMessage("batch", value, zstdCompression);
+      const message = openMessage("batch", value, { compression: zstdCompression, series });
       if (message.kind !== "batch") throw new Error(`a record that is no batch: ${JSON.stringify(message)}`);
       const { storeId, epoch: epochInside, lane: laneInside, sequence: sequenceInside } = message.batch;
       expect(`${storeId} ${epochInside} ${laneInside} ${sequenceInside}`).toBe(key);

@@ -162,9 +162,7 @@ export class AgentRegistry {
   }
 
   isRetired(agent: string): boolean {
-    return !this.#membership
-      .export()
-      .some((interval) => interval.agent === agent && interval.leftMs === null);
+    return !this.#membership.isPresent(agent);
   }
 
   opened(agent: string, hello: Hello, nowMs: number, monotonicMs: number): void {

@@ -9,6 +9,10 @@ const BACKLOG_SHARE = 0.75;
 /** Of one commit, what is left for backlog while more than a commit of live waits: it goes on, slowly. */
 const BACKLOG_SHARE_MIN = 0.1;
 
+/** Messages of one session in a turn: what is written for its agent is written once for all of them. */
+const LIVE_TURN_MESSAGES = 1;
+const BACKLOG_TURN_MESSAGES = 16;
+
 export interface InboxLimits {
   readonly messages: number;
   readonly bytes: number;
@@ -16,11 +20,11 @@ export interface InboxLimits {
 
 /**
  * Messages that wait for a commit: greetings, alarms and live panes before backlog, and in each the sessions in turn, one
- * message each. So a thousand agents that come back at once, or one with much to say, do not delay what is happening now.
+ * message each, of backlog some. So a thousand agents that come back at once, or one with much to say, do not delay what is happening now.
  */
 export class Inbox {
-  readonly #live = new TurnQueue();
-  readonly #backlog = new TurnQueue();
+  readonly #live = new TurnQueue(LIVE_TURN_MESSAGES);
+  readonly #backlog = new TurnQueue(BACKLOG_TURN_MESSAGES);
 
   get bytes(): number {
     return this.#live.bytes + this.#backlog.bytes;
@@ -70,11 +74,16 @@ function isBacklog({ topic, payload }: InboxItem): boolean {
   return lane === "backfill" || lane === "evidence";
 }
 
-/** One message of each session in turn; of a session, in the order of their arrival. */
+/** So many messages of each session in turn; of a session, in the order of their arrival. */
 class TurnQueue {
+  readonly #turnMessages: number;
   /** In the order of their turns. */
   readonly #waiting = new Map<Session, InboxItem[]>();
   bytes = 0;
+
+  constructor(turnMessages: number) {
+    this.#turnMessages = turnMessages;
+  }
 
   get isEmpty(): boolean {
     return this.#waiting.size === 0;
@@ -90,16 +99,19 @@ class TurnQueue {
   take(limits: InboxLimits): InboxItem[] {
     const taken: InboxItem[] = [];
     let bytes = 0;
+    const hasRoom = (item: InboxItem): boolean =>
+      taken.length < limits.messages && (taken.length === 0 || bytes + item.payload.length <= limits.bytes);
     // A session that is set again goes to the end, and its turn comes again in the same loop.
     for (const [session, items] of this.#waiting) {
-      const [item] = items;
-      if (taken.length >= limits.messages) break;
-      if (item === undefined || (taken.length > 0 && bytes + item.payload.length > limits.bytes)) break;
-      items.shift();
+      let count = 0;
+      while (count < Math.min(this.#turnMessages, items.length) && hasRoom(items[count])) {
+        taken.push(items[count]);
+        bytes += items[count].payload.length;
+        count += 1;
+      }
+      if (count === 0) break;
       this.#waiting.delete(session);
-      if (items.length > 0) this.#waiting.set(session, items);
-      taken.push(item);
-      bytes += item.payload.length;
+      if (count < items.length) this.#waiting.set(session, items.slice(count));
     }
     this.bytes -= bytes;
     return taken;

@@ -1,4 +1,4 @@
-import type { Lane, PaneRows } from "@millrace/stream";
+import type { Labels, Lane, PaneRows } from "@millrace/stream";
 import { LANES, pickRows, readingCountOfRow } from "@millrace/stream";
 import { encodeMessage, WIRE_VERSIONS_READ } from "@millrace/wire";
 import type { EvidencePart, Hello, Refusal, SealedBatch } from "@millrace/wire";
@@ -303,22 +303,8 @@ export class MessageApplier {
   #applyRows(item: InboxItem, rows: PaneRows, moment: Moment): void {
     const { agent, site } = item.session;
     const { engine, ledger, trustedTime, late } = this.#state;
-    const isForeign = rows.series.map((labels) => (labels["site"] ?? site) !== site);
     const latestMs = trustedTime.latestOf(agent, moment) + FUTURE_MS_MAX;
-    const taken: number[] = [];
-    let future = 0;
-    let foreignSite = 0;
-    // An agent with an older pipeline: what is made of records now is no agent's to add to.
-    const isOfRecords = this.#state.isOfRecords(rows.metric);
-    let ofRecords = 0;
-    for (let row = 0; row < rows.rowCount; row++) {
-      const readings = readingCountOfRow(rows.layout, rows.state, row * rows.layout.stride);
-      if (isOfRecords) ofRecords += readings;
-      else if (isForeign[rows.seriesIndex[row]]) foreignSite += readings;
-      else if (rows.startMs[row] > latestMs) future += readings;
-      else taken.push(row);
-    }
-    const own = taken.length === rows.rowCount ? rows : pickRows(rows, taken);
+    const { own, ofRecords, foreignSite, future } = this.#sort(rows, site, latestMs);
     this.#state.coarsen(agent, engine.coarseOf(own));
     const outcome = engine.apply(own, moment.nowMs);
     const { merged, tooLate, tooLateFromMs } = outcome;
@@ -343,6 +329,26 @@ export class MessageApplier {
       const message = `agent ${agent} sends readings under another site than its own, ${site}; they are in no window`;
       this.#raiseRefused(item.session, { message, readings: foreignSite, moment });
     }
+  }
+
+  /** The rows that an agent of this site may add, and how many readings are in the others, by reason. */
+  #sort(rows: PaneRows, site: string, latestMs: number): SortedRows {
+    // An agent with an older pipeline: what is made of records now is no agent's to add to.
+    const isOfRecords = this.#state.isOfRecords(rows.metric);
+    const isOwn = (labels: Labels): boolean => (labels["site"] ?? site) === site;
+    const counts = { ofRecords: 0, foreignSite: 0, future: 0 };
+    if (!isOfRecords && rows.series.every(isOwn) && !startsAfter(rows, latestMs))
+      return { own: rows, ...counts };
+    const isForeign = rows.series.map((labels) => !isOwn(labels));
+    const taken: number[] = [];
+    for (let row = 0; row < rows.rowCount; row++) {
+      const readings = readingCountOfRow(rows.layout, rows.state, row * rows.layout.stride);
+      if (isOfRecords) counts.ofRecords += readings;
+      else if (isForeign[rows.seriesIndex[row]]) counts.foreignSite += readings;
+      else if (rows.startMs[row] > latestMs) counts.future += readings;
+      else taken.push(row);
+    }
+    return { own: pickRows(rows, taken), ...counts };
   }
 
   #note({ atMs, topic, payload, session }: InboxItem, reason: NotedReason, detail: string): void {
@@ -418,4 +424,16 @@ export class MessageApplier {
     const frontier = this.#state.agents.frontier(agent);
     if (frontier !== null) this.#state.engine.setFrontier(agent, frontier);
   }
+}
+
+interface SortedRows {
+  readonly own: PaneRows;
+  readonly ofRecords: number;
+  readonly foreignSite: number;
+  readonly future: number;
+}
+
+function startsAfter({ startMs, rowCount }: PaneRows, timeMs: number): boolean {
+  for (let row = 0; row < rowCount; row++) if (startMs[row] > timeMs) return true;
+  return false;
 }

@@ -16,6 +16,7 @@ import type {
   Hello,
   PaneBatch,
   SealedBatch,
+  SeriesMemory,
   SkippedRange,
   UpTopic,
 } from "@millrace/wire";
@@ -35,8 +36,14 @@ export type OpenedMessage =
   | { readonly kind: "batch"; readonly batch: SealedBatch; readonly body: BatchBody }
   | { readonly kind: "rejected"; readonly reason: RejectReason; readonly detail: string };
 
+/** How the batches of one connection are read. */
+export interface BatchReading {
+  readonly compression: Compression;
+  readonly series: SeriesMemory;
+}
+
 /** Reads a hello or a batch. Never throws. */
-export function openMessage(topic: UpTopic, payload: Uint8Array, compression: Compression): OpenedMessage {
+export function openMessage(topic: UpTopic, payload: Uint8Array, reading: BatchReading): OpenedMessage {
   if (topic === "hello") {
     const parsed = parseHello(payload);
     if (parsed.ok) return { kind: "hello", hello: parsed.message };
@@ -47,7 +54,7 @@ export function openMessage(topic: UpTopic, payload: Uint8Array, compression: Co
     };
   }
   const opened = openBatch(payload, BATCH_BYTES_MAX);
-  if (opened.ok) return { kind: "batch", batch: opened.batch, body: openBody(opened.batch, compression) };
+  if (opened.ok) return { kind: "batch", batch: opened.batch, body: openBody(opened.batch, reading) };
   if (opened.reason === "oversized")
     return { kind: "rejected", reason: "oversized", detail: `${payload.length} bytes` };
   const reason = opened.reason === "unknown_version" ? "wire_version" : "malformed_batch";
@@ -59,12 +66,12 @@ export function paneRows(message: OpenedMessage): readonly PaneRows[] {
   return message.kind === "batch" && message.body.kind === "panes" ? message.body.panes.sections : [];
 }
 
-function openBody(batch: SealedBatch, compression: Compression): BatchBody {
+function openBody(batch: SealedBatch, { compression, series }: BatchReading): BatchBody {
   const unpacked = unpackBody(batch, compression);
   if (!unpacked.ok) return { kind: "unreadable", detail: unpacked.detail };
   switch (batch.kind) {
     case "panes": {
-      const decoded = decodePaneBatch(unpacked.body);
+      const decoded = decodePaneBatch(unpacked.body, series);
       return decoded.ok
         ? { kind: "panes", panes: decoded.message }
         : { kind: "unreadable", detail: decoded.detail };

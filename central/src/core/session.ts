@@ -1,4 +1,5 @@
 import type { Lane } from "@millrace/stream";
+import { SeriesMemory } from "@millrace/wire";
 import type { AgentConnection, Heartbeat, UpTopic } from "@millrace/wire";
 
 /** Bytes that one connection may have waiting for a commit; what comes beyond is dropped and comes again. */
@@ -20,6 +21,8 @@ export class Session {
   inboxBytes = 0;
   /** Counted among its agent's connections. */
   isCounted = false;
+  /** What its batches say of their series. */
+  readonly series = new SeriesMemory();
   /** The latest one, until the next commit takes it up. */
   heartbeat: Heartbeat | null = null;
 

@@ -7,9 +7,15 @@ export const zstdCompression = {
   },
   /** Throws when the bytes are damaged or would unpack to more than `rawBytesMax`. */
   decompress(bytes: Uint8Array, rawBytesMax: number): Uint8Array {
-    return zstdDecompressSync(bytes, { maxOutputLength: Math.max(1, rawBytesMax) });
+    const maxOutputLength = Math.max(1, rawBytesMax);
+    // Room for all of it at once; the default is 64 KiB for each body, however small.
+    const chunkSize = Math.max(CHUNK_BYTES_MIN, Math.min(CHUNK_BYTES_MAX, maxOutputLength));
+    return zstdDecompressSync(bytes, { maxOutputLength, chunkSize });
   },
 };
+
+const CHUNK_BYTES_MIN = 64;
+const CHUNK_BYTES_MAX = 65_536;
 
 /** zstd's own default: pane batches are small, higher levels gain a few per cent for several times the work. */
 const LEVEL = 3;

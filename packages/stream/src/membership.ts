@@ -70,6 +70,11 @@ export class Membership {
     );
   }
 
+  /** Whether the agent is at a site now. */
+  isPresent(agent: string): boolean {
+    return this.#indexed().present.has(agent);
+  }
+
   /** Where an agent is now, or was last. */
   siteOf(agent: string): string | undefined {
     return this.#indexed().siteOf.get(agent);
@@ -94,6 +99,7 @@ export class Membership {
       stays,
       staysAt: Map.groupBy(stays, ({ site }) => site),
       siteOf,
+      present: new Set(stays.filter(({ leftMs }) => leftMs === null).map(({ agent }) => agent)),
       agentsAt: Map.groupBy(siteOf.keys(), (agent) => siteOf.get(agent)),
     };
     return this.#index;
@@ -109,5 +115,6 @@ interface MembershipIndex {
   readonly stays: readonly MembershipInterval[];
   readonly staysAt: ReadonlyMap<string, readonly MembershipInterval[]>;
   readonly siteOf: ReadonlyMap<string, string>;
+  readonly present: ReadonlySet<string>;
   readonly agentsAt: ReadonlyMap<string | undefined, readonly string[]>;
 }

@@ -18,6 +18,24 @@ export class ByteReader {
     return this.#fault === undefined ? this.#bytes.length - this.#at : 0;
   }
 
+  /** How many bytes have been read. */
+  get position(): number {
+    return this.#at;
+  }
+
+  /** A copy of what has been read since a position. */
+  since(position: number): Uint8Array {
+    return this.#bytes.slice(position, this.#at);
+  }
+
+  /** Whether the next bytes are these; if so they count as read. */
+  skip(bytes: Uint8Array): boolean {
+    if (bytes.length > this.remaining) return false;
+    for (let at = 0; at < bytes.length; at += 1) if (this.#bytes[this.#at + at] !== bytes[at]) return false;
+    this.#at += bytes.length;
+    return true;
+  }
+
   fail(reason: string): void {
     this.#fault ??= `${reason} (byte ${this.#at})`;
   }
@@ -59,6 +77,32 @@ export class ByteReader {
     return value % 2 === 0 ? value / 2 : -(value + 1) / 2;
   }
 
+  /**
+   * So many zigzags as their running sums, in `into[at]`, `into[at + stride]`, …; a sum beyond ±`max` is a fault. In one loop,
+   * because a call for each of the numbers that most batches are made of costs more than the number.
+   */
+  sums(into: Float64Array, { at, stride, count }: Places, max: number): void {
+    const bytes = this.#bytes;
+    let sum = 0;
+    for (let left = count, to = at; left > 0; left -= 1, to += stride) {
+      const from = this.#at;
+      const low = bytes[from];
+      const high = bytes[from + 1];
+      // Of two bytes at most, as nearly all are; what ends early is undefined here, and goes the long way.
+      if (low < 0x80) {
+        this.#at = from + 1;
+        sum += (low >>> 1) ^ -(low & 1);
+      } else if (high < 0x80) {
+        this.#at = from + 2;
+        const value = (low & 0x7f) | (high << 7);
+        sum += (value >>> 1) ^ -(value & 1);
+      } else sum += this.zigzag();
+      if (!(Math.abs(sum) <= max)) this.fail("number out of range");
+      if (this.#fault !== undefined) return;
+      into[to] = sum;
+    }
+  }
+
   float(): number {
     if (this.remaining < 8) {
       this.fail("ends early");
@@ -83,6 +127,13 @@ export class ByteReader {
     this.#at += length;
     return this.#bytes.subarray(this.#at - length, this.#at);
   }
+}
+
+/** Every `stride`-th place of an array from `at` on, `count` of them. */
+export interface Places {
+  readonly at: number;
+  readonly stride: number;
+  readonly count: number;
 }
 
 const UTF8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });

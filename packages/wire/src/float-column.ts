@@ -52,14 +52,11 @@ export function readFloatColumn(
     return;
   }
   if (code > DECIMALS_MAX) return reader.fail("unknown column code");
+  reader.sums(values, { at, stride, count }, INTEGER_MAX);
   const power = POWERS[code];
-  let integer = 0;
-  for (let row = 0, to = at; row < count; row += 1, to += stride) {
-    integer += reader.zigzag();
-    if (Math.abs(integer) > INTEGER_MAX) return reader.fail("number out of range");
-    // Adding 0 keeps a zero positive, whatever the arithmetic before made of it.
-    values[to] = integer / power + 0;
-  }
+  // Adding 0 keeps a zero positive, whatever the arithmetic before made of it.
+  if (power !== 1)
+    for (let row = 0, to = at; row < count; row += 1, to += stride) values[to] = values[to] / power + 0;
 }
 
 /** The fewest decimals that hold every value exactly; undefined when none do. */

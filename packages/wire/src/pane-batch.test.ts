@@ -14,6 +14,7 @@ import { ByteReader } from "./byte-reader.ts";
 import { ByteWriter } from "./byte-writer.ts";
 import { readFloatColumn, writeFloatColumn } from "./float-column.ts";
 import { decodePaneBatch, encodePaneBatch, type PaneBatch } from "./pane-batch.ts";
+import { SeriesMemory } from "./series-memory.ts";
 
 const names = [
   ...Object.keys(ACCUMULATORS),
@@ -126,6 +127,49 @@ test("round trip to the bit", () => {
       if (decoded.ok) expect(plain(decoded.message)).toEqual(plain(original));
     }),
   );
+});
+
+test("what a writer said before changes nothing: the same batches, read with and without a memory of it", () => {
+  fc.assert(
+    fc.property(
+      fc.array(batch, { minLength: 1, maxLength: 3 }),
+      fc.array(fc.nat(), { maxLength: 8 }),
+      (batches, order) => {
+        const memory = new SeriesMemory();
+        for (const at of order) {
+          const bytes = encodePaneBatch(batches[at % batches.length]);
+          const decoded = decodePaneBatch(bytes, memory);
+          const again = decodePaneBatch(bytes, memory);
+          if (!decoded.ok || !again.ok) throw new Error("unreadable");
+          expect(plain(decoded.message)).toEqual(plain(batches[at % batches.length]));
+          expect(plain(again.message)).toEqual(plain(decoded.message));
+          decodePaneBatch(bytes.subarray(0, bytes.length - 1), memory);
+        }
+      },
+    ),
+  );
+});
+
+test("the same series are the same objects, as long as they are few enough to be kept", () => {
+  const sections = [small.sections[0], { ...small.sections[0], metric: "u", series: [{ site: "other" }] }];
+  const seriesOf = (bytes: Uint8Array, memory: SeriesMemory) => {
+    const decoded = decodePaneBatch(bytes, memory);
+    return decoded.ok ? decoded.message.sections.map(({ series }) => series) : [];
+  };
+  const memory = new SeriesMemory();
+  const before = seriesOf(encodePaneBatch({ ...small, sections }), memory);
+  const state = Float64Array.of(5, 5, 1, 0, 0, 0, 0);
+  const after = seriesOf(
+    encodePaneBatch({ ...small, sections: sections.map((rows) => ({ ...rows, state })) }),
+    memory,
+  );
+  expect(after).toHaveLength(2);
+  for (const [index, series] of after.entries()) expect(series).toBe(before[index]);
+  const long = [{ ...small.sections[0], series: [{ site: "s".repeat(40_000) }] }];
+  const [first] = seriesOf(encodePaneBatch({ ...small, sections: long }), memory);
+  const [second] = seriesOf(encodePaneBatch({ ...small, sections: long }), memory);
+  expect(second).toEqual(first);
+  expect(second).not.toBe(first);
 });
 
 test("never throws on junk, cuts and changed bytes", () => {

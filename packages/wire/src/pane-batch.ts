@@ -18,6 +18,7 @@ import { ByteReader } from "./byte-reader.ts";
 import { ByteWriter } from "./byte-writer.ts";
 import { readFloatColumn, writeFloatColumn } from "./float-column.ts";
 import type { Rejected } from "./parsed.ts";
+import { SeriesMemory, type SectionHeading } from "./series-memory.ts";
 
 /** The body of a batch of kind `panes`. */
 export interface PaneBatch {
@@ -83,17 +84,24 @@ export function encodePaneBatch(batch: PaneBatch): Uint8Array {
   return bytes;
 }
 
-/** Never throws. What it allocates is bounded by a small multiple of the length of `bytes`. */
-export function decodePaneBatch(bytes: Uint8Array): PaneBatchResult {
+/**
+ * Never throws. What it allocates is bounded by a small multiple of the length of `bytes`. `memory` is of the batches that the
+ * same writer has sent before: the series of its rows are then the same objects as long as they are the same.
+ */
+export function decodePaneBatch(bytes: Uint8Array, memory = new SeriesMemory()): PaneBatchResult {
   const reader = new ByteReader(bytes);
   const frontier = readFrontier(reader);
-  const texts: string[] = [];
-  for (let left = reader.count(1); left > 0; left -= 1) texts.push(reader.text());
+  const texts = memory.texts(reader, readTexts);
   const sectionCount = reader.count(6);
   if (sectionCount > SECTIONS_MAX) reader.fail(`more than ${SECTIONS_MAX} sections`);
   const sections: PaneRows[] = [];
   while (reader.fault === undefined && sections.length < sectionCount)
-    sections.push(readSection(reader, texts));
+    sections.push(
+      readSection(
+        reader,
+        memory.heading(reader, sections.length, () => readHeading(reader, texts)),
+      ),
+    );
   if (reader.remaining > 0) reader.fail("something follows the last section");
   if (reader.fault !== undefined) return { ok: false, reason: "malformed", detail: reader.fault };
   return { ok: true, message: { frontier, sections } };
@@ -207,24 +215,38 @@ function writeSection(writer: ByteWriter, rows: PaneRows, textIndex: (text: stri
   }
 }
 
-function readSection(reader: ByteReader, texts: readonly string[]): PaneRows {
+function readTexts(reader: ByteReader): string[] {
+  const texts: string[] = [];
+  for (let left = reader.count(1); left > 0; left -= 1) texts.push(reader.text());
+  return texts;
+}
+
+function readHeading(reader: ByteReader, texts: readonly string[]): SectionHeading {
   const metric = readText(reader, texts);
   const paneMs = reader.varint();
   if (paneMs < 1 || paneMs > PANE_MS_MAX) reader.fail("pane size out of range");
   const series: Labels[] = [];
   for (let left = reader.count(1); left > 0 && reader.fault === undefined; left -= 1)
     series.push(readLabels(reader, texts));
+  return { metric, paneMs, series };
+}
+
+function readSection(reader: ByteReader, { metric, paneMs, series }: SectionHeading): PaneRows {
   const rowCount = reader.count(2);
+  const indices = new Float64Array(rowCount);
+  reader.sums(indices, { at: 0, stride: 1, count: rowCount }, Number.MAX_SAFE_INTEGER);
   const seriesIndex = new Uint32Array(rowCount);
-  readDeltas(reader, rowCount, (row, value) => {
-    if (value < 0 || value >= series.length) reader.fail("row of an unknown series");
-    seriesIndex[row] = value;
-  });
+  for (let row = 0; row < rowCount; row += 1) {
+    const index = indices[row];
+    if (index < 0 || index >= series.length) reader.fail("row of an unknown series");
+    seriesIndex[row] = index;
+  }
   const startMs = new Float64Array(rowCount);
-  readDeltas(reader, rowCount, (row, value) => {
-    startMs[row] = value * paneMs;
+  reader.sums(startMs, { at: 0, stride: 1, count: rowCount }, Number.MAX_SAFE_INTEGER);
+  for (let row = 0; row < rowCount; row += 1) {
+    startMs[row] = startMs[row] * paneMs;
     if (!Number.isSafeInteger(startMs[row])) reader.fail("start out of range");
-  });
+  }
 
   const blocks = new Map<string, Block>();
   const unread: UnreadColumn[] = [];
@@ -339,14 +361,6 @@ function readText(reader: ByteReader, texts: readonly string[]): string {
   if (index < texts.length) return texts[index];
   reader.fail("unknown text");
   return "";
-}
-
-function readDeltas(reader: ByteReader, count: number, each: (row: number, value: number) => void): void {
-  let value = 0;
-  for (let row = 0; row < count && reader.fault === undefined; row += 1) {
-    value += reader.zigzag();
-    each(row, value);
-  }
 }
 
 function isAllZero(rows: PaneRows, offset: number, width: number): boolean {

@@ -10,6 +10,7 @@ import { ByStart } from "./by-start.ts";
 import { GroupNames } from "./group-names.ts";
 import type { GridTrack } from "./grid-track.ts";
 import { PaneTree } from "./pane-tree.ts";
+import { seriesGroups, type SeriesGroups } from "./series-groups.ts";
 import type { SessionTrack } from "./session-track.ts";
 import { viewKeyName } from "./state-key.ts";
 import type { WindowRecord, WindowTrack } from "./window-track.ts";
@@ -37,6 +38,7 @@ export class PaneView {
   readonly sessionTracks: SessionTrack[] = [];
   readonly panes = new ByStart<Pane>();
   readonly #groupNames: GroupNames;
+  readonly #groupsOf = new WeakMap<readonly Labels[], SeriesGroups>();
   readonly #tree: PaneTree;
   /** Every pane from here on is in memory, if there is one; earlier ones may be in the store only. */
   residentFromMs: EventTimeMs = -Infinity;
@@ -112,6 +114,16 @@ export class PaneView {
   /** The group of a series, as in keys; a label that the series lacks is "". */
   groupOf(labels: Labels): string {
     return this.#groupNames.of(labels);
+  }
+
+  /** The groups of a batch's series; the same list of series is looked at once. */
+  groupsOf(series: readonly Labels[]): SeriesGroups {
+    let groups = this.#groupsOf.get(series);
+    if (groups === undefined) {
+      groups = seriesGroups(series, (labels) => this.groupOf(labels));
+      this.#groupsOf.set(series, groups);
+    }
+    return groups;
   }
 
   labelsOf(group: string): Labels {

@@ -25,37 +25,37 @@ export class RowPlacement {
   constructor(view: PaneView, rows: PaneRows) {
     this.view = view;
     this.match = matchLayouts(view.layout, rows.layout);
-    const panesOf = new Map<string, GroupPanes>();
-    const ofSeries = rows.series.map((labels) => {
-      const group = view.groupOf(labels);
-      let panes = panesOf.get(group);
-      if (panes === undefined) panesOf.set(group, (panes = { group, last: null, byStart: null }));
-      return panes;
-    });
+    const { paneMs } = view.layout;
+    const { names, indexOf } = view.groupsOf(rows.series);
+    const firstMs = firstPaneOf(view, rows);
+    /** By group, then by the pane's number from the first: with holes, where the panes are far from one another. */
+    const placed: PlacedRows[][] = names.map(() => []);
     for (let row = 0; row < rows.rowCount; row++) {
       const startMs = view.paneStartOf(rows.startMs[row]);
-      const panes = ofSeries[rows.seriesIndex[row]];
-      if (panes === undefined || !(Math.abs(startMs) < STATE_TIME_MS_MAX / 2)) continue;
-      if (panes.last?.startMs === startMs) panes.last.rows.push(row);
-      else this.#place(panes, startMs, row);
+      const group = indexOf[rows.seriesIndex[row]];
+      if (group === undefined || !isPlace(startMs)) continue;
+      const panes = placed[group];
+      const at = (startMs - firstMs) / paneMs;
+      let pane = panes[at];
+      if (pane === undefined) {
+        pane = { startMs, group: names[group], rows: [] };
+        panes[at] = pane;
+        this.panes.push(pane);
+      }
+      pane.rows.push(row);
     }
-  }
-
-  #place(panes: GroupPanes, startMs: EventTimeMs, row: number): void {
-    if (panes.last !== null) panes.byStart ??= new Map([[panes.last.startMs, panes.last]]);
-    panes.last = panes.byStart?.get(startMs) ?? null;
-    if (panes.last === null) {
-      panes.last = { startMs, group: panes.group, rows: [] };
-      panes.byStart?.set(startMs, panes.last);
-      this.panes.push(panes.last);
-    }
-    panes.last.rows.push(row);
   }
 }
 
-/** Most groups have rows of one pane: the table by start is made with the second. */
-interface GroupPanes {
-  readonly group: string;
-  last: PlacedRows | null;
-  byStart: Map<EventTimeMs, PlacedRows> | null;
+function firstPaneOf(view: PaneView, rows: PaneRows): EventTimeMs {
+  let firstMs = Infinity;
+  for (let row = 0; row < rows.rowCount; row++) {
+    const startMs = view.paneStartOf(rows.startMs[row]);
+    if (startMs < firstMs && isPlace(startMs)) firstMs = startMs;
+  }
+  return firstMs;
+}
+
+function isPlace(startMs: EventTimeMs): boolean {
+  return Math.abs(startMs) < STATE_TIME_MS_MAX / 2;
 }

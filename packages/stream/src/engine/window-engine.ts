@@ -129,7 +129,7 @@ export class WindowEngine {
   readonly #due = new DueRanges(this.#memory);
   readonly #sweep: MemorySweep;
   readonly #outdated: OutdatedWindows;
-  #placed: { readonly rows: PaneRows; readonly placements: readonly RowPlacement[] } | null = null;
+  readonly #placed = new WeakMap<PaneRows, readonly RowPlacement[]>();
 
   /** Throws an error that says why, where a window or a bound makes no sense. */
   constructor(options: WindowEngineOptions) {
@@ -224,7 +224,7 @@ export class WindowEngine {
         for (const row of placed.rows) fates[row] |= fate;
       }
     }
-    this.#placed = null;
+    this.#placed.delete(rows);
     let merged = 0;
     let tooLate = 0;
     let tooLateFromMs: EventTimeMs | null = null;
@@ -407,13 +407,14 @@ export class WindowEngine {
 
   /** Where the rows of a batch belong; remembered from `needs` to `apply`. */
   #place(rows: PaneRows): readonly RowPlacement[] {
-    if (this.#placed?.rows !== rows) {
-      const { metric, groupings } = rows;
-      const all = this.#viewsOf.get(metric) ?? [];
-      const views = groupings === undefined ? all : all.filter(({ by }) => groupings.has(JSON.stringify(by)));
-      this.#placed = { rows, placements: views.map((view) => new RowPlacement(view, rows)) };
-    }
-    return this.#placed.placements;
+    const known = this.#placed.get(rows);
+    if (known !== undefined) return known;
+    const { metric, groupings } = rows;
+    const all = this.#viewsOf.get(metric) ?? [];
+    const views = groupings === undefined ? all : all.filter(({ by }) => groupings.has(JSON.stringify(by)));
+    const placements = views.map((view) => new RowPlacement(view, rows));
+    this.#placed.set(rows, placements);
+    return placements;
   }
 
   /** Merges rows into their pane, unless every window that it belongs to is final. Returns what became of them. */

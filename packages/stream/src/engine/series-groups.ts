@@ -1,0 +1,20 @@
+import type { Labels } from "../series.ts";
+
+/** The groups that the series of a batch belong to. */
+export interface SeriesGroups {
+  /** Each once, in order of their first series. */
+  readonly names: readonly string[];
+  /** Of each series, the place of its group among them. */
+  readonly indexOf: Uint32Array;
+}
+
+export function seriesGroups(series: readonly Labels[], groupOf: (labels: Labels) => string): SeriesGroups {
+  const places = new Map<string, number>();
+  const indexOf = Uint32Array.from(series, (labels) => {
+    const name = groupOf(labels);
+    const place = places.get(name) ?? places.size;
+    places.set(name, place);
+    return place;
+  });
+  return { names: [...places.keys()], indexOf };
+}
