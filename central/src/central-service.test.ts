@@ -271,3 +271,20 @@ test("other agents, users and tokens are taken over while it runs; what waits fo
   );
   expect(sites.agents).toMatchObject([{ agent: "alpha-1", site: "gamma" }, { agent: "beta-1" }]);
 });
+
+test("an API that is open to the network keeps its login: a reload judges by the address that is listened on", async () => {
+  const folder = temporaryFolder();
+  const config = configOf(folder);
+  const token = { name: "t", hash: secretDigest("secret").toString("hex"), role: "read" as const };
+  const service = await startService(folder, {
+    ...config,
+    http: { ...config.http, host: "0.0.0.0", tokens: [token] },
+  });
+  const agents = [...config.agents, { id: "beta-1", site: "beta", password: "other" }];
+  // On loopback, as the file now says, nobody would need a login.
+  await expect(service.reload({ ...config, agents })).rejects.toMatchObject({ code: "reload_refused" });
+  const url = `http://127.0.0.1:${service.apiPort}/api/v1/agents`;
+  expect((await fetch(url)).status).toBe(401);
+  const answer = await fetch(url, { headers: { authorization: "Bearer secret" } });
+  expect(await answer.json()).toMatchObject({ agents: [{ agent: "alpha-1" }] });
+});

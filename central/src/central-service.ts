@@ -1,8 +1,10 @@
+import { isOpenHost } from "@millrace/config";
 import type { CentralConfig, Pipeline, ServerTls } from "@millrace/config";
 import { isStoreDamage, type LevelStore } from "@millrace/queue";
 import {
   CertificateFiles,
   Metrics,
+  MillraceError,
   Shutdown,
   systemClock,
   systemRandom,
@@ -190,13 +192,27 @@ export class CentralService {
     return this.#api.port;
   }
 
-  /** Takes over agents, users, tokens and certificates; returns which other settings differ, which wait for the next start. */
+  /**
+   * Takes over agents, users, tokens and certificates; returns which other settings differ, which wait for the next start.
+   * Rejects with `reload_refused` before anything is changed.
+   */
   async reload(next: CentralConfig): Promise<string[]> {
+    this.#refuseOpening(next);
     for (const each of this.#certificates) each.check();
     this.#access.setHolders(holdersOf(next));
     this.#intake.setIdentities(next.agents);
     await this.central.setAgents(next.agents);
     return laterSettings(this.#config, next);
+  }
+
+  /** What is right at the address in the file may not be at the one that is listened on until the next start. */
+  #refuseOpening({ path, http: { users, tokens } }: CentralConfig): void {
+    const { host } = this.#config.http;
+    if (users.length + tokens.length > 0 || !isOpenHost(host)) return;
+    throw new MillraceError("reload_refused", {
+      path,
+      reason: `without users and tokens everybody in the network could use dashboard and API, which listen on ${host} until central's next start`,
+    });
   }
 
   /** The orderly stop, once. True when every step ended well. */

@@ -7,6 +7,7 @@ export * from "./load-agent-pipeline.ts";
 export * from "./load-central-config.ts";
 export * from "./load-pipeline.ts";
 export type * from "./load.ts";
+export * from "./open-host.ts";
 export * from "./pipeline.ts";
 export * from "./problem.ts";
 export * from "./record-problems.ts";

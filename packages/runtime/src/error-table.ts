@@ -21,6 +21,15 @@ export const ERROR_TABLE = {
     meaning:
       "A configuration file has errors. All of them are listed, each as file:line:column with what is allowed there.",
   },
+  reload_refused: {
+    domain: "user",
+    retry: "never",
+    exitCode: 1,
+    message: "cannot take over {path} while central runs: {reason}",
+    wayOut: "start central again, or leave in place what it needs as it runs now",
+    meaning:
+      "A configuration that is right at a start is not right for what runs: the address that is listened on changes only at a start.",
+  },
   wrong_usage: {
     domain: "user",
     retry: "never",
