@@ -85,7 +85,8 @@ export class Access {
     try {
       const known = this.#users.get(user);
       const isRight = await isPasswordOf(password, known?.hash ?? NO_HASH);
-      if (known === undefined || !isRight) {
+      // The entry may be gone, or another, since the password was looked at.
+      if (known === undefined || !isRight || !isDeepStrictEqual(known, this.#users.get(user))) {
         this.#noteFailure(address);
         return { kind: "wrong" };
       }

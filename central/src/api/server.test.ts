@@ -1057,6 +1057,17 @@ test("other users and tokens are taken over: whose entry is the same stays in", 
   expect([doors.isLoginNeeded, doors.callerOf(undefined, sessions[0])]).toEqual([false, null]);
 });
 
+test("a user who is taken out while the password is being tried does not get in", async () => {
+  const [alice, bob] = await Promise.all(
+    ["alice", "bob"].map(async (user) => ({ user, hash: await passwordHash(user), role: "read" as const })),
+  );
+  if (alice === undefined || bob === undefined) throw new Error("two were made");
+  const doors = access({ users: [alice, bob] });
+  const logins = [doors.logIn("alice", "alice", "192.0.2.1"), doors.logIn("bob", "bob", "192.0.2.1")];
+  doors.setHolders({ users: [{ ...bob }], tokens: [], ownToken: null });
+  expect((await Promise.all(logins)).map(({ kind }) => kind)).toEqual(["wrong", "in"]);
+});
+
 test("over TLS, and with another certificate from the next connection on", async () => {
   const { authority, serverCertificate, serverKey } = TEST_CERTIFICATES;
   const { server } = await listen(undefined, systemClock, true, {
