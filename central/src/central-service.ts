@@ -12,7 +12,6 @@ import {
 } from "@millrace/runtime";
 import type { Logger } from "@millrace/runtime";
 import { Access } from "./api/access.ts";
-import type { Holders } from "./api/access.ts";
 import type { Assets } from "./api/assets.ts";
 import { writeOwnToken } from "./api/own-token.ts";
 import { ApiServer } from "./api/server.ts";
@@ -127,7 +126,8 @@ export class CentralService {
       for (const sink of sinks) sink.start();
       sources = await RecordSources.start(central, { config, log: log.child("records") });
       const records = sources.target;
-      const access = new Access({ ...holdersOf(config), clock: systemClock, random: systemRandom });
+      const ownToken = writeOwnToken(config.dataFolder, systemRandom);
+      const access = new Access({ ...config.http, ownToken, clock: systemClock, random: systemRandom });
       const api: ApiServer = await ApiServer.listen({
         ...config.http,
         access,
@@ -199,7 +199,7 @@ export class CentralService {
   async reload(next: CentralConfig): Promise<string[]> {
     this.#refuseOpening(next);
     for (const each of this.#certificates) each.check();
-    this.#access.setHolders(holdersOf(next));
+    this.#access.setHolders(next.http);
     this.#intake.setIdentities(next.agents);
     await this.central.setAgents(next.agents);
     return laterSettings(this.#config, next);
@@ -235,13 +235,6 @@ function lossOf(store: LevelStore, log: Logger): { readonly loss?: StoreLoss } {
       .lossBooked()
       .catch((error: unknown) => log.warn("cannot forget a loss that is told", { error }));
   return { loss: { detail: `${done}${aside}`, booked } };
-}
-
-/** Users and tokens, and a token for the commands on this machine where these are asked for one, too. */
-function holdersOf({ http, dataFolder }: CentralConfig): Holders {
-  const { users, tokens } = http;
-  const isLoginNeeded = users.length + tokens.length > 0;
-  return { users, tokens, ownToken: isLoginNeeded ? writeOwnToken(dataFolder, systemRandom) : null };
 }
 
 /** Null where the listener has no TLS. */

@@ -185,6 +185,8 @@ test("with users and tokens the API wants one of them; the commands on this mach
   expect(await ask("/api/v1/session", {}, { user: "alice", password: token })).toBe(401);
   expect(await run("status", "--config", config)).toMatchObject({ code: 0, err: "" });
   expect(await run("site", "retire", "alpha", "--config", config)).toMatchObject({ code: 0 });
+  const backup = join(folder, "central.backup");
+  expect(await run("backup", backup, "--config", config)).toMatchObject({ code: 0, err: "" });
   expect(statSync(join(folder, "data", "api.token")).mode & 0o777).toBe(0o600);
   rmSync(join(folder, "data", "api.token"));
   const stranger = await run("status", "--config", config);

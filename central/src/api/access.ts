@@ -30,36 +30,36 @@ export type LoginOutcome =
 export interface Holders {
   readonly users: readonly ApiUser[];
   readonly tokens: readonly ApiToken[];
-  /** Of the commands on this machine; null: none is needed. */
-  readonly ownToken: string | null;
 }
 
 /** Who may ask: tokens of programs, and sessions of users who have logged in. Secrets are held as hashes only. */
 export class Access {
   #users: ReadonlyMap<string, ApiUser> = new Map();
   #tokens: ReadonlyMap<string, Caller> = new Map();
+  /** Of the commands on this machine. */
+  readonly #ownTokenDigest: string;
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #sessions = new Map<string, Caller & { readonly untilMs: number }>();
   readonly #failures = new Map<string, { count: number; readonly untilMs: number }>();
   #loginCount = 0;
 
-  constructor(options: Holders & { readonly clock: Clock; readonly random: Random }) {
+  constructor(
+    options: Holders & { readonly ownToken: string; readonly clock: Clock; readonly random: Random },
+  ) {
+    this.#ownTokenDigest = digest(options.ownToken);
     this.#clock = options.clock;
     this.#random = options.random;
     this.setHolders(options);
   }
 
   /** From now on these may ask. Sessions of users who are gone, or have another password or role, end. */
-  setHolders({ users, tokens, ownToken }: Holders): void {
+  setHolders({ users, tokens }: Holders): void {
     const before = this.#users;
     this.#users = new Map(users.map((user) => [user.user, user]));
     for (const [session, { name }] of this.#sessions)
       if (!isDeepStrictEqual(before.get(name), this.#users.get(name))) this.#sessions.delete(session);
-    const callers = tokens.map(({ name, hash, role }) => [hash, { name, role }] as const);
-    const own =
-      ownToken === null ? [] : [[digest(ownToken), { name: "this machine", role: "operate" }] as const];
-    this.#tokens = new Map<string, Caller>([...callers, ...own]);
+    this.#tokens = new Map(tokens.map(({ name, hash, role }) => [hash, { name, role }]));
   }
 
   /** Without users and tokens everybody may ask who reaches the address. */
@@ -70,8 +70,13 @@ export class Access {
   /** The holder of a token, or of the session in a cookie; null: nobody that is known. */
   callerOf(authorization: string | undefined, session: string | undefined): Caller | null {
     const token = /^bearer +(\S+)$/i.exec(authorization ?? "")?.[1];
-    if (token !== undefined) return this.#tokens.get(digest(token)) ?? null;
+    if (token !== undefined) return this.#holderOf(digest(token));
     return session === undefined ? null : this.#inSession(session);
+  }
+
+  #holderOf(tokenDigest: string): Caller | null {
+    if (tokenDigest === this.#ownTokenDigest) return { name: "this machine", role: "operate" };
+    return this.#tokens.get(tokenDigest) ?? null;
   }
 
   /** `address`: where the request comes from; wrong logins are counted by it. */

@@ -4,7 +4,10 @@ import type { Random } from "@millrace/runtime";
 
 const FILE = "api.token";
 
-/** A token for the commands on this machine: whoever may read central's data folder operates it. New at each start. */
+/**
+ * A token for the commands on this machine: whoever may read central's data folder operates it. New at each start. No address
+ * tells who is on this machine: behind a proxy here everybody has it.
+ */
 export function writeOwnToken(dataFolder: string, random: Random): string {
   const token = random.hex(32);
   const path = join(dataFolder, FILE);

@@ -254,6 +254,9 @@ function window(revision: number): WindowResult {
   };
 }
 
+const OWN_TOKEN = "own";
+const OWN = { authorization: `Bearer ${OWN_TOKEN}` };
+
 const ends: (() => unknown)[] = [];
 afterEach(async () => {
   for (const end of ends.splice(0).reverse()) await end();
@@ -263,7 +266,7 @@ function access(options: Partial<ConstructorParameters<typeof Access>[0]> = {}):
   return new Access({
     users: [],
     tokens: [],
-    ownToken: null,
+    ownToken: OWN_TOKEN,
     clock: systemClock,
     random: systemRandom,
     ...options,
@@ -491,17 +494,23 @@ test("where control is off no page resets an alarm, and the page is told so", as
   expect((await (await openStream(url)).next()).data).toMatchObject({ isControlAllowed: false });
 });
 
-test("where control is off a page and a proxy may not retire a site; a program on this machine may", async () => {
+test("where control is off only the commands on this machine change anything: a proxy there is told from them", async () => {
   const { url, reader } = await listen(undefined, systemClock, false);
   const retire = (headers: Record<string, string> = {}) =>
     fetch(`${url}/api/v1/sites/alpha/retire`, { method: "POST", headers });
-  const foreign: Record<string, string>[] = [{ origin: url }, { "x-forwarded-for": "192.0.2.9" }];
+  // The last: a proxy that adds no header.
+  const foreign: Record<string, string>[] = [
+    { origin: url },
+    { "x-forwarded-for": "192.0.2.9" },
+    { authorization: "Bearer guessed" },
+    {},
+  ];
   for (const headers of foreign) {
     const response = await retire(headers);
     expect([response.status, await codeOf(response)]).toEqual([403, "control_off"]);
   }
   expect(reader.retired).toEqual([]);
-  expect((await retire()).status).toBe(200);
+  expect((await retire(OWN)).status).toBe(200);
   expect(reader.retired).toEqual(["alpha"]);
 });
 
@@ -510,7 +519,7 @@ test("a pipeline is pushed to an agent or to a site; what became of it at each i
   const push = (body: object, headers: Record<string, string> = {}) =>
     fetch(`${url}/api/v1/pipeline`, {
       method: "POST",
-      headers: { "content-type": "application/json", ...headers },
+      headers: { ...OWN, "content-type": "application/json", ...headers },
       body: JSON.stringify(body),
     });
   const text = "x".repeat(1_000_000);
@@ -521,8 +530,8 @@ test("a pipeline is pushed to an agent or to a site; what became of it at each i
   ]);
   expect((await push({ pipeline: "y", agent: "alpha-1" })).status).toBe(200);
   expect(reader.pushes).toEqual([
-    { agents: ["alpha-1"], text, by: "API" },
-    { agents: ["alpha-1"], text: "y", by: "API" },
+    { agents: ["alpha-1"], text, by: "this machine" },
+    { agents: ["alpha-1"], text: "y", by: "this machine" },
   ]);
   for (const [body, status, code] of [
     [{ pipeline: "y", site: "beta" }, 404, "unknown_agent"],
@@ -533,7 +542,7 @@ test("a pipeline is pushed to an agent or to a site; what became of it at each i
     const response = await push(body);
     expect([body, response.status, await codeOf(response)]).toEqual([body, status, code]);
   }
-  const proxied = await push({ pipeline: "y", site: "alpha" }, { "x-forwarded-for": "192.0.2.9" });
+  const proxied = await push({ pipeline: "y", site: "alpha" }, { authorization: "" });
   expect([proxied.status, await codeOf(proxied)]).toEqual([403, "control_off"]);
   expect(reader.pushes).toHaveLength(2);
 });
@@ -1049,11 +1058,11 @@ test("other users and tokens are taken over: whose entry is the same stays in", 
       return outcome.kind === "in" ? outcome.session : "";
     }),
   );
-  doors.setHolders({ users: [alice, { ...bob, role: "operate" }], tokens: [], ownToken: "own" });
+  doors.setHolders({ users: [alice, { ...bob, role: "operate" }], tokens: [] });
   expect(sessions.map((session) => doors.callerOf(undefined, session)?.name)).toEqual(["alice", undefined]);
   expect(doors.callerOf("Bearer look", undefined)).toBeNull();
-  expect(doors.callerOf("Bearer own", undefined)).toEqual({ name: "this machine", role: "operate" });
-  doors.setHolders({ users: [], tokens: [], ownToken: null });
+  expect(doors.callerOf(`Bearer ${OWN_TOKEN}`, undefined)).toEqual({ name: "this machine", role: "operate" });
+  doors.setHolders({ users: [], tokens: []  });
   expect([doors.isLoginNeeded, doors.callerOf(undefined, sessions[0])]).toEqual([false, null]);
 });
 
@@ -1064,7 +1073,7 @@ test("a user who is taken out while the password is being tried does not get in"
   if (alice === undefined || bob === undefined) throw new Error("two were made");
   const doors = access({ users: [alice, bob] });
   const logins = [doors.logIn("alice", "alice", "192.0.2.1"), doors.logIn("bob", "bob", "192.0.2.1")];
-  doors.setHolders({ users: [{ ...bob }], tokens: [], ownToken: null });
+  doors.setHolders({ users: [{ ...bob }], tokens: []  });
   expect((await Promise.all(logins)).map(({ kind }) => kind)).toEqual(["wrong", "in"]);
 });
 

@@ -12,7 +12,6 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { SESSION_MS } from "./access.ts";
 import type { Access, Caller } from "./access.ts";
 import type { Asset, Assets } from "./assets.ts";
-import { isFromOwnMachine } from "./own-machine.ts";
 import type { CentralReader, ResetOutcome } from "./central-reader.ts";
 import type { SinkView } from "../sinks/sink-view.ts";
 import { EventStream } from "./event-stream.ts";
@@ -40,7 +39,7 @@ export interface ApiServerOptions {
   readonly port: number;
   /** Names that it may be asked by, beside its host, localhost and IP addresses. */
   readonly allowedHosts: readonly string[];
-  /** Whether pages and other machines may change anything where no login is needed. */
+  /** Whether anybody may change something where no login is needed; the commands on this machine may. */
   readonly isControlAllowed: boolean;
   readonly access: Access;
   /** PEM texts; null: plain HTTP. */
@@ -453,7 +452,7 @@ export class ApiServer {
 }
 
 const CONTROL_OFF =
-  "http.allowControl in central.yaml is false: only programs on this machine may change something, such as `millrace-central site retire`; `millrace-agent reset` works on the gateway";
+  "http.allowControl in central.yaml is false: only the commands of `millrace-central` on its machine may change something, by api.token in its data folder; `millrace-agent reset` works on the gateway";
 const LOGIN_NEEDED =
   "send `Authorization: Bearer <token>` (http.tokens in central.yaml), or log in at the page (http.users)";
 
@@ -495,14 +494,12 @@ function requireRight(request: FastifyRequest, options: ApiServerOptions): void 
   const path = (routeOptions.url ?? "").replaceAll(/:(\w+)/g, "{$1}");
   const right = OPERATIONS[`${isReading ? "GET" : method} ${path}`]?.right ?? "operate";
   if (right === "anyone") return;
+  const caller = callerOf(request, options.access);
   if (options.access.isLoginNeeded) {
-    const caller = callerOf(request, options.access);
     if (caller === null) throw new ProblemError("login_needed", LOGIN_NEEDED);
     if (right === "operate" && caller.role !== "operate")
       throw new ProblemError("not_allowed", `${caller.name} has the role read; this needs operate`);
-  } else if (right === "operate") {
-    const { remoteAddress, localAddress } = request.socket;
-    if (options.isControlAllowed || isFromOwnMachine({ remoteAddress, localAddress, headers })) return;
+  } else if (right === "operate" && !options.isControlAllowed && caller?.role !== "operate") {
     throw new ProblemError("control_off", CONTROL_OFF);
   }
 }
@@ -534,7 +531,7 @@ function sessionView(request: FastifyRequest, { access, isControlAllowed }: ApiS
   return {
     isLoginNeeded,
     user: caller?.name ?? null,
-    isControlAllowed: isLoginNeeded ? caller?.role === "operate" : isControlAllowed,
+    isControlAllowed: caller?.role === "operate" || (!isLoginNeeded && isControlAllowed),
   };
 }
 

@@ -6,6 +6,8 @@ import { MillraceError, reasonOf } from "@millrace/runtime";
 import { readOwnToken } from "../api/own-token.ts";
 
 const ANSWER_TIMEOUT_MS = 5_000;
+/** Nothing more comes of what is being sent. */
+const STREAM_SILENT_MS_MAX = 60_000;
 
 /** Asks the running central that a configuration describes, as this machine. Rejects with `service_unreachable`. */
 export class ApiClient {
@@ -30,16 +32,12 @@ export class ApiClient {
   ): Promise<{ readonly status: number; readonly body: unknown }> {
     const url = this.#url + path;
     try {
-      const token = readOwnToken(this.#dataFolder);
       const response = await this.#send(url, {
         method,
-        limitMs,
-        headers: token === null ? {} : { authorization: `Bearer ${token}` },
+        signal: AbortSignal.timeout(limitMs),
         body: body === undefined ? null : JSON.stringify(body),
       });
-      const chunks: Buffer[] = [];
-      for await (const chunk of response) chunks.push(Buffer.from(chunk));
-      return { status: response.statusCode ?? 0, body: JSON.parse(Buffer.concat(chunks).toString()) };
+      return { status: response.statusCode ?? 0, body: await bodyOf(response) };
     } catch (error) {
       throw new MillraceError("service_unreachable", { url, reason: reasonOf(error) }, { cause: error });
     }
@@ -48,9 +46,9 @@ export class ApiClient {
   /** What it sends as it comes; null where nobody answers at the address. Rejects with `service_unreachable` where it refuses. */
   async stream(path: string): Promise<AsyncIterable<Uint8Array> | null> {
     const url = this.#url + path;
-    const response = await fetch(url, { method: "POST" }).catch(() => null);
+    const response = await this.#send(url, { method: "POST", body: null }).catch(() => null);
     if (response === null) return null;
-    if (response.status === 200 && response.body !== null) return response.body;
+    if (response.statusCode === 200) return response;
     throw new MillraceError("service_unreachable", {
       url,
       reason: `it answered ${await refusalOf(response)}`,
@@ -74,19 +72,16 @@ export class ApiClient {
 
   #send(
     url: string,
-    options: {
-      readonly method: string;
-      readonly limitMs: number;
-      readonly headers: Readonly<Record<string, string>>;
-      readonly body: string | null;
-    },
+    options: { readonly method: string; readonly body: string | null; readonly signal?: AbortSignal },
   ): Promise<IncomingMessage> {
-    const { method, limitMs, body } = options;
-    const type = body === null ? {} : { "content-type": "application/json" };
+    const { body, ...how } = options;
+    const token = readOwnToken(this.#dataFolder);
     const shared = {
-      method,
-      headers: { ...options.headers, ...type },
-      signal: AbortSignal.timeout(limitMs),
+      ...how,
+      headers: {
+        ...(token === null ? {} : { authorization: `Bearer ${token}` }),
+        ...(body === null ? {} : { "content-type": "application/json" }),
+      },
     };
     return new Promise((resolve, reject) => {
       // The configured certificate is trusted as it is, whatever name it is for: nobody else has its key.
@@ -104,13 +99,21 @@ export class ApiClient {
               resolve,
             );
       sent.on("error", reject);
+      sent.setTimeout(STREAM_SILENT_MS_MAX, () => sent.destroy(new Error("nothing more comes of it")));
       sent.end(body ?? undefined);
     });
   }
 }
 
-async function refusalOf(response: Response): Promise<string> {
-  const body: unknown = await response.json().catch(() => null);
+async function bodyOf(response: IncomingMessage): Promise<unknown> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of response) chunks.push(Buffer.from(chunk));
+  return JSON.parse(Buffer.concat(chunks).toString());
+}
+
+async function refusalOf(response: IncomingMessage): Promise<string> {
+  const status = String(response.statusCode);
+  const body = await bodyOf(response).catch(() => null);
   const isProblem = typeof body === "object" && body !== null && "detail" in body;
-  return isProblem ? `${response.status}: ${String(body.detail)}` : String(response.status);
+  return isProblem ? `${status}: ${String(body.detail)}` : status;
 }

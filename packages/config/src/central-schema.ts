@@ -179,7 +179,7 @@ export const centralSchema = z.strictObject({
       allowControl: flag()
         .prefault(true)
         .describe(
-          "Where there are neither users nor tokens: whether pages and proxies may change anything (reset alarms, retire sites, post records).",
+          "Where there are neither users nor tokens: whether whoever reaches it may change anything (reset alarms, retire sites, post records); the commands of millrace-central on its machine always may.",
         ),
       users: z
         .array(
