@@ -266,7 +266,8 @@ export class MessageApplier {
       case "alarms":
         for (const event of body.events) {
           const { storeId, epoch } = batch;
-          alarms.take(event, { agent, site, storeId, epoch, nowMs: item.atMs });
+          // Not when it arrived: sessions take turns, and the marks of sinks go by times that rise with the commits.
+          alarms.take(event, { agent, site, storeId, epoch, nowMs: moment.nowMs });
         }
         return;
       case "evidence":
