@@ -574,6 +574,7 @@ export class Central implements CentralReader {
     const committed = this.#whenCommitted.splice(0);
     const trimmed: Change[] = [];
     let results: WindowResult[] = [];
+    let trimHistoryAtMs: number | null = null;
     if (isTick) {
       this.#watchSilence(moment);
       this.#watchClocks(moment);
@@ -599,15 +600,18 @@ export class Central implements CentralReader {
         );
         state.forgetLost();
       }
-      const isHistoryDue = isTrimDue || this.#seriesHistory?.isTrimBehind === true;
-      if (isHistoryDue) trimmed.push(...((await this.#seriesHistory?.trim(trustedMs)) ?? []));
+      if (isTrimDue || this.#seriesHistory?.isTrimBehind === true) trimHistoryAtMs = trustedMs;
     }
     const { changes, isSync, alarms } = state.takeChanges(moment);
-    changes.push(...(this.#seriesHistory?.takeChanges(moment.monotonicMs) ?? []));
-    if (isTick) changes.push(...((await this.#seriesHistory?.rollNext(moment.monotonicMs)) ?? []));
+    const { monotonicMs } = moment;
+    const ofHistory = await this.#seriesHistory?.takeChanges({
+      monotonicMs,
+      isTick,
+      trimAtMs: trimHistoryAtMs,
+    });
     const agents = isTick ? withEvidence(state, state.agents.takeChanged()) : [];
     return {
-      changes: [...changes, ...trimmed],
+      changes: [...changes, ...(ofHistory ?? []), ...trimmed],
       isSync,
       publish: () => {
         this.#isAhead = false;

@@ -91,7 +91,6 @@ export class HistoryWorld {
       engine.loadRange(range, await readEngineRange(this.store, range));
     await loadEngineKeys(this.store, engine, engine.dueKeys(this.nowMs));
     engine.tick(this.nowMs);
-    const trimmed = await this.history.trim(this.nowMs);
     const changes: Change[] = engine
       .takeChanges()
       .map(({ key, bytes }) =>
@@ -100,9 +99,7 @@ export class HistoryWorld {
           : { type: "put", key: CENTRAL_KEYS.engine(key), value: bytes },
       );
     changes.push(
-      ...trimmed,
-      ...this.history.takeChanges(this.nowMs),
-      ...(await this.history.rollNext(this.nowMs)),
+      ...(await this.history.takeChanges({ monotonicMs: this.nowMs, isTick: true, trimAtMs: this.nowMs })),
     );
     if (fate !== "crash_before") {
       await this.store.commit(changes, { isSync: true });

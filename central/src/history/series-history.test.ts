@@ -5,7 +5,9 @@ import type { WindowSpec } from "@millrace/stream";
 import { SeededRandom } from "@millrace/testkit";
 import { expect, test } from "vitest";
 import { CENTRAL_KEYS } from "../core/central-keys.ts";
-import { chunksBetween } from "./history-keys.ts";
+import { chunksBetween, HISTORY_KEYS } from "./history-keys.ts";
+import { emptyTotals, HISTORY_TOTALS } from "./history-totals.ts";
+import type { HistoryTotals } from "./history-totals.ts";
 import { HistoryWorld, START_MS, UNLIMITED } from "./history-world.test-support.ts";
 import type { Reading } from "./history-world.test-support.ts";
 
@@ -81,6 +83,11 @@ async function expectTruth(world: HistoryWorld): Promise<void> {
     if (stepMs < paneMs) continue;
     expect(await shown(world, stepMs), `step ${stepMs}`).toEqual(batch(world.taken, stepMs, paneMs));
   }
+}
+
+async function storedTotals(world: HistoryWorld): Promise<HistoryTotals | null> {
+  const bytes = await world.store.get(HISTORY_KEYS.totals());
+  return bytes === undefined ? emptyTotals() : HISTORY_TOTALS.read(bytes);
 }
 
 async function panesStored(world: HistoryWorld): Promise<number> {
@@ -303,6 +310,24 @@ test("a level takes no more bytes than it may: the oldest goes first, and the co
   expect(await shown(world, HOUR_MS)).toEqual(batch(world.taken, HOUR_MS, SECOND_MS));
 });
 
+test("the stored totals are those in memory after every commit, also of one that drops and writes", async () => {
+  const limits = { ...UNLIMITED, "10s": { retainMs: 4_000 * DAY_MS, bytesMax: 2_000 } };
+  const world = await HistoryWorld.open({
+    windows: [windowOf(SECOND_MS)],
+    limits,
+    bounds: { portionBytesMax: 1 },
+  });
+  for (let block = 0; block < 2; block++) {
+    for (let machine = 0; machine < 100; machine++)
+      await world.take([reading(world.nowMs, machine, `m${machine}`)]);
+    for (let turn = 0; turn < 80; turn++) {
+      await world.pass(5_000);
+      expect(await storedTotals(world)).toEqual(world.history.totals);
+    }
+  }
+  expect(world.history.totals["10s"].droppedBySize).toBeGreaterThan(0);
+});
+
 test("minutes and hours that late data may still change are not dropped, however small the room", async () => {
   const small = { retainMs: 4_000 * DAY_MS, bytesMax: 1 };
   const limits = { ...UNLIMITED, "1m": small, "1h": small };
@@ -350,6 +375,26 @@ test("a series that no window is of any more can still be asked for, and goes wh
   ]);
   await world.pass(520 * DAY_MS, 2 * DAY_MS);
   await expect(world.page({ by: ["machine", "site"] })).rejects.toThrow("t is kept by: site");
+});
+
+test("a group that comes again with the commit that forgets it is there after a restart", async () => {
+  const limits = { ...UNLIMITED, "1d": { retainMs: DAY_MS, bytesMax: 2 ** 40 } };
+  const aged = async () => {
+    const world = await HistoryWorld.open({ windows: [windowOf(SECOND_MS)], limits });
+    await world.take([reading(START_MS, 4)]);
+    await world.settle();
+    return world;
+  };
+  const first = await aged();
+  for (; first.history.counts(first.nowMs).groups > 0;) await first.pass(2 * DAY_MS, 2 * DAY_MS);
+  const world = await aged();
+  await world.pass(first.nowMs - world.nowMs - 2 * DAY_MS, 2 * DAY_MS);
+  expect(world.history.counts(world.nowMs).groups).toBe(1);
+  await world.take([reading(first.nowMs, 5)]);
+  await world.pass(2 * DAY_MS, 2 * DAY_MS);
+  expect(world.history.counts(world.nowMs).groups).toBe(1);
+  await world.restart();
+  expect(world.history.counts(world.nowMs).groups).toBe(1);
 });
 
 test("pages of groups, by label and in order", async () => {

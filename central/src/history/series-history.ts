@@ -58,6 +58,15 @@ export interface RollBounds {
   readonly portionBytesMax?: number;
 }
 
+/** What one commit does of it. */
+export interface HistoryTurn {
+  readonly monotonicMs: number;
+  /** Some more of what was read is rolled up. */
+  readonly isTick: boolean;
+  /** What is over at this time is dropped; null: nothing now. */
+  readonly trimAtMs: number | null;
+}
+
 /** A block that is being read or rolled up. */
 interface BlockAtWork {
   readonly series: TrackedSeries;
@@ -154,9 +163,22 @@ export class SeriesHistory {
     return this.#isTrimBehind;
   }
 
-  /** Notes in which blocks panes have changed, and which groups are new: for the commit that holds those panes. */
-  takeChanges(monotonicMs: number): Change[] {
+  /**
+   * What the commit of these panes writes of it, then `durable` must be called. In the order in which it was done: a group that
+   * is forgotten may come again, and the totals are those of all of it.
+   */
+  async takeChanges({ monotonicMs, isTick, trimAtMs }: HistoryTurn): Promise<Change[]> {
     const changes: Change[] = [];
+    if (trimAtMs !== null) await this.#trim(trimAtMs, changes);
+    this.#noteChanged(monotonicMs, changes);
+    if (isTick) await this.#rollNext(monotonicMs, changes);
+    if (this.#areTotalsDirty) changes.push(HISTORY_TOTALS.put(HISTORY_KEYS.totals(), this.#totals));
+    this.#areTotalsDirty = false;
+    return changes;
+  }
+
+  /** Notes in which blocks panes have changed, and which groups are new. */
+  #noteChanged(monotonicMs: number, changes: Change[]): void {
     for (const series of this.#series.values()) {
       const { view } = series;
       for (const blockMs of view?.takeChangedBlocks() ?? []) {
@@ -167,7 +189,6 @@ export class SeriesHistory {
       for (const [group, startMs] of view?.takeComeGroups() ?? [])
         this.#noteGroup(series, group, chunkStartOf(startMs, coarsest), changes);
     }
-    return changes;
   }
 
   /** Begins to read the next block that is due, beside the commits. */
@@ -197,11 +218,10 @@ export class SeriesHistory {
     await this.#scan;
   }
 
-  /** The next changes of what is being rolled up, for a commit after those of `takeChanges`; then `durable` must be called. */
-  async rollNext(monotonicMs: number): Promise<Change[]> {
+  /** The next of what is being rolled up. */
+  async #rollNext(monotonicMs: number, changes: Change[]): Promise<void> {
     const roll = this.#roll;
-    if (roll === null) return [];
-    const changes: Change[] = [];
+    if (roll === null) return;
     for (let bytes = 0; bytes < this.#portionBytesMax;) {
       const some: [string, HistoryRows][] = [];
       for (let next = roll.groups.next(); next.done !== true; next = roll.groups.next()) {
@@ -214,8 +234,6 @@ export class SeriesHistory {
       }
       bytes += await this.#rollGroups(roll, some, changes);
     }
-    this.#putTotals(changes);
-    return changes;
   }
 
   /** What was taken is committed. */
@@ -224,11 +242,10 @@ export class SeriesHistory {
   }
 
   /**
-   * Changes that drop what is too old, or does not fit, some at a time. What late data may still need to be merged with stays:
-   * minutes and hours, until their panes are final.
+   * Drops what is too old, or does not fit, some at a time. What late data may still need to be merged with stays: minutes and
+   * hours, until their panes are final.
    */
-  async trim(nowMs: number): Promise<Change[]> {
-    const changes: Change[] = [];
+  async #trim(nowMs: number, changes: Change[]): Promise<void> {
     this.#isTrimBehind = false;
     for (const level of HISTORY_LEVELS) {
       const { retainMs, bytesMax } = this.#limits[level.name];
@@ -251,9 +268,7 @@ export class SeriesHistory {
         this.#drop(level, { endMs, bytes: value.length, buckets: chunkBuckets(value), isOld });
       }
     }
-    for (const change of this.#forgetGroups()) changes.push(change);
-    this.#putTotals(changes);
-    return changes;
+    this.#forgetGroups(changes);
   }
 
   #drop(
@@ -284,10 +299,9 @@ export class SeriesHistory {
   }
 
   /** Groups of which nothing is left. */
-  #forgetGroups(): Change[] {
+  #forgetGroups(changes: Change[]): void {
     const coarsest = HISTORY_LEVELS[HISTORY_LEVELS.length - 1];
     const keptFromMs = this.#totals[coarsest.name].keptFromMs ?? -Infinity;
-    const changes: Change[] = [];
     for (const series of this.#series.values()) {
       for (const [group, lastChunkMs] of series.groups) {
         if (lastChunkMs >= keptFromMs) continue;
@@ -298,7 +312,6 @@ export class SeriesHistory {
       this.#series.delete(series.key);
       changes.push({ type: "del", key: HISTORY_KEYS.series(series.key) });
     }
-    return changes;
   }
 
   async #read(block: BlockAtWork, fromMs: number, onFailed: (error: unknown) => void): Promise<void> {
@@ -396,11 +409,6 @@ export class SeriesHistory {
   #addBytes({ name }: HistoryLevel, bytes: number): void {
     this.#totals[name] = { ...this.#totals[name], bytes: this.#totals[name].bytes + bytes };
     this.#areTotalsDirty = true;
-  }
-
-  #putTotals(changes: Change[]): void {
-    if (this.#areTotalsDirty) changes.push(HISTORY_TOTALS.put(HISTORY_KEYS.totals(), this.#totals));
-    this.#areTotalsDirty = false;
   }
 
   /** The keys of the series that have a record. */
