@@ -14,6 +14,7 @@ import { EVIDENCE, EvidenceBook } from "./evidence-book.ts";
 import type { EvidenceLimits } from "./evidence-book.ts";
 import type { LaneRecord } from "./deduplication.ts";
 import { LateBook } from "./late-book.ts";
+import { retractablePipeline } from "../records/changes/retractable-pipeline.ts";
 import { RecordStreams } from "../records/record-streams.ts";
 import { Quarantine } from "./quarantine.ts";
 import type { QuarantineEntry } from "./quarantine.ts";
@@ -145,7 +146,8 @@ export class CentralState {
 
   /** Reads the store, and brings it to the pane sizes of this pipeline. Rejects with `store_read` or `store_write`. */
   static async open(options: CentralStateOptions): Promise<CentralState> {
-    const { store, pipeline, graceMs } = options;
+    const { store, graceMs } = options;
+    const pipeline = retractablePipeline(options.pipeline, options.records);
     const engine = new WindowEngine({ windows: pipeline.windows, metrics: pipeline.metrics, graceMs });
     let quarantineNext = 0;
     for await (const { key } of store.range({ ...keysUnder("q"), isReverse: true, limit: 1 })) {

@@ -363,6 +363,24 @@ test("a value that the metric did not accumulate then is left out of what it is 
   expect([day.series[0].values["max"], day.series[0].values["sum"]]).toEqual([[null], [10]]);
 });
 
+test("where only some of it was kept so that rows can be taken out, mean and deviation are those of all of it", async () => {
+  const world = await HistoryWorld.open({ windows: [windowOf(SECOND_MS)], accumulate: ["mean"] });
+  await world.take([reading(START_MS, 4)]);
+  await world.settle();
+  world.accumulate(["mean", "moments"]);
+  await world.restart();
+  await world.take([reading(START_MS + HOUR_MS, 6)]);
+  await world.settle();
+  for (const [stepMs, mean] of [
+    [HOUR_MS, [4, 6]],
+    [DAY_MS, [5]],
+  ] as const) {
+    const page = await world.page({ stepMs, values: ["mean", "stddev"] });
+    const { values } = page.series[0];
+    expect([values["mean"], values["stddev"]]).toEqual([mean, mean.map(() => (mean.length > 1 ? 0 : 1))]);
+  }
+});
+
 test("a series that no window is of any more can still be asked for, and goes when its time is over", async () => {
   const limits = { ...UNLIMITED, "1d": { retainMs: DAY_MS, bytesMax: 2 ** 40 } };
   const world = await HistoryWorld.open({ windows: [windowOf(SECOND_MS)], limits });

@@ -75,7 +75,9 @@ export class SeriesPoints {
       name,
       column: [],
     }));
-    const sources = values.map((name) => accumulators.findIndex(({ results }) => results.includes(name)));
+    const sources = values.map((name) =>
+      [...accumulators.keys()].filter((index) => accumulators[index].results.includes(name)).reverse(),
+    );
     const sumAt = accumulators.findIndex(({ name }) => name === "sum");
     const finished: Readonly<Record<string, number>>[] = [];
     for (let point = 0; point < this.#isThere.length; point++) {
@@ -85,7 +87,10 @@ export class SeriesPoints {
         finished[index] = accumulators[index].finish(this.#state, point * stride + offsets[index]);
       for (let index = 0; index < columns.length; index++) {
         const { name, column } = columns[index];
-        if (sources[index] >= 0) column.push(finished[sources[index]][name] ?? null);
+        // As in a window the last that has a result tells it.
+        const source = sources[index].find((each) => finished[each][name] !== undefined);
+        if (source !== undefined) column.push(finished[source][name]);
+        else if (sources[index].length > 0) column.push(null);
         else column.push(name === "mean" && sumAt >= 0 ? meanOf(finished[0], finished[sumAt]) : null);
       }
     }

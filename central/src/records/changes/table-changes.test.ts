@@ -277,3 +277,15 @@ test("windows that are added later are never told to give back what they were no
   await table.post([changeEvent("u", 5, row(1, { amount: 4 })), changeEvent("c", 6, row(3))]);
   expect(await table.results("amount_all")).toMatchObject([{ values: { count: 2, sum: 6 } }]);
 });
+
+test("a wrong amount leaves nothing behind when it is corrected: mean and spread are those of the rows", async () => {
+  const table = await FollowedTable.open();
+  const amounts = [12.5, 13.1, 1e8, 12.9];
+  await table.post(amounts.map((amount, id) => changeEvent("c", 10 * (id + 1), row(id, { amount }))));
+  await table.crash();
+  await table.post([changeEvent("u", 100, row(2, { amount: 12.7 }))]);
+  const [{ values }] = await table.results();
+  expect(values["sum"]).toBeCloseTo(51.2, 12);
+  expect(values["mean"]).toBeCloseTo(12.8, 13);
+  expect(values["stddev"]).toBeCloseTo(Math.sqrt(0.05), 12);
+});

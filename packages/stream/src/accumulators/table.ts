@@ -7,6 +7,7 @@ import { last } from "./last.ts";
 import { max } from "./max.ts";
 import { mean } from "./mean.ts";
 import { min } from "./min.ts";
+import { moments } from "./moments.ts";
 import { range } from "./range.ts";
 import { ratio, RATIO_SIDES } from "./ratio.ts";
 import { sum } from "./sum.ts";
@@ -22,6 +23,7 @@ export const ACCUMULATORS = {
   last,
   range,
   beside,
+  moments,
 } as const satisfies Readonly<Record<string, Accumulator>>;
 
 /** Those with parameters, by number; undefined where the parameters make no sense. */
