@@ -2,7 +2,7 @@
 import { spawn } from "node:child_process";
 import { X509Certificate } from "node:crypto";
 import type { ChildProcess } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { request } from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -241,12 +241,21 @@ test("wrong use of user and token is told", async () => {
   expect(role.err).toContain("--role is read or operate, not admin");
 }, 300_000);
 
-test("a configuration that is wrong and a data folder that is a file are plain errors", async () => {
+test("a configuration that is wrong, a restore without its end and a data folder that is a file are plain errors", async () => {
   const { folder, config } = await configure();
   writeFileSync(join(folder, "wrong.yaml"), "version: 1\nagents: 7\nhttpp: {}\n");
   const wrong = await run("check", "--config", join(folder, "wrong.yaml"));
   expect(wrong.code).toBe(2);
   expect(wrong.err).toMatch(/wrong\.yaml:2:\d+/);
+  // As a power cut between the two renames of a restore leaves it.
+  mkdirSync(join(folder, "data", "store.restoring"), { recursive: true });
+  const unfinished = await run("run", "--config", config);
+  expect([unfinished.code, unfinished.err.includes("run `millrace-central restore FILE` again")]).toEqual([
+    1,
+    true,
+  ]);
+  expect(existsSync(join(folder, "data", "store"))).toBe(false);
+  rmSync(join(folder, "data"), { recursive: true });
   writeFileSync(join(folder, "data"), "a file in the way");
   const inTheWay = await run("run", "--config", config);
   expect([inTheWay.code, inTheWay.err.includes("it is a file; name a folder")]).toEqual([2, true]);

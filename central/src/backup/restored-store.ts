@@ -37,7 +37,8 @@ export async function checkBackup(path: string): Promise<CheckedBackup> {
 
 /**
  * Puts a checked backup where a store is to be. What is there is set aside as `asidePath`; without it, it is in the way.
- * A crash leaves either what was there or the whole backup, and perhaps `<store>.restoring`, which the next restore removes.
+ * A crash leaves either what was there or the whole backup, or nothing, and then `<store>.restoring`, which the next restore
+ * removes and a start is refused for.
  */
 export async function restoreStore(options: {
   readonly backupPath: string;
@@ -53,7 +54,7 @@ export async function restoreStore(options: {
       throw new MillraceError("file_in_the_way", { path: storePath, advice });
     }
   }
-  const newPath = `${storePath}.restoring`;
+  const newPath = restoringPath(storePath);
   await rm(newPath, { recursive: true, force: true });
   const store = await LevelStore.open({ path: newPath, kind: "central", version: CENTRAL_STORE_FORMAT, pid });
   try {
@@ -71,6 +72,17 @@ export async function restoreStore(options: {
   if (asidePath !== null && existsSync(storePath)) await rename(storePath, asidePath);
   await rename(newPath, storePath);
   await syncFolder(dirname(storePath));
+}
+
+/** A start would put an empty store there. Throws `restore_unfinished`. */
+export function refuseUnfinishedRestore(storePath: string): void {
+  const restoring = restoringPath(storePath);
+  if (!existsSync(storePath) && existsSync(restoring))
+    throw new MillraceError("restore_unfinished", { path: storePath, restoring });
+}
+
+function restoringPath(storePath: string): string {
+  return `${storePath}.restoring`;
 }
 
 async function syncFolder(path: string): Promise<void> {

@@ -13,6 +13,7 @@ import {
 import type { Command, ExitCode, Logger } from "@millrace/runtime";
 import { embeddedAssets, folderAssets } from "../api/assets.ts";
 import type { Assets } from "../api/assets.ts";
+import { refuseUnfinishedRestore } from "../backup/restored-store.ts";
 import { CentralService } from "../central-service.ts";
 import { centralVersion } from "../central-version.ts";
 import { CENTRAL_STORE_FORMAT } from "../core/central-state.ts";
@@ -34,6 +35,7 @@ async function run(configPath: string): Promise<ExitCode> {
   for (const warning of [...warnings, ...pipeline.warnings]) log.warn(formatProblem(warning));
   prepareDataFolder(config.dataFolder);
   const storePath = join(config.dataFolder, "store");
+  refuseUnfinishedRestore(storePath);
   const store = await LevelStore.open({
     path: storePath,
     kind: "central",

@@ -63,6 +63,16 @@ export const ERROR_TABLE = {
     meaning:
       "A backup is damaged, cut short or not a backup. It is checked to its end before anything is restored.",
   },
+  restore_unfinished: {
+    domain: "user",
+    retry: "never",
+    exitCode: 1,
+    message: "cannot open store {path}: it is not there, and a restore that did not come to its end left {restoring}",
+    wayOut:
+      "run `millrace-central restore FILE` again, or remove {restoring} to begin with an empty store; a store that was there before lies beside it as store.replaced-<time>",
+    meaning:
+      "The machine or the restore stopped in the middle. Central does not begin with an empty store where another one was to be.",
+  },
   backup_failed: {
     domain: "external",
     retry: "later",
