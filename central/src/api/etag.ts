@@ -1,8 +1,14 @@
 import { createHash } from "node:crypto";
+import type { Hash } from "node:crypto";
 
 /** A strong entity tag (RFC 9110, 8.8.3) of an answer's bytes. */
 export function etag(body: string | Uint8Array): string {
-  return `"${createHash("sha256").update(body).digest("base64url").slice(0, 22)}"`;
+  return etagOf(createHash("sha256").update(body));
+}
+
+/** The same of bytes that a SHA-256 has been told of. */
+export function etagOf(hash: Hash): string {
+  return `"${hash.digest("base64url").slice(0, 22)}"`;
 }
 
 /** Whether an If-None-Match header names this tag: compared weakly, as RFC 9110, 13.1.2 has it. */

@@ -25,6 +25,7 @@ import { problem, ProblemError } from "./problem.ts";
 import type { Problem } from "./problem.ts";
 import { addRecordRoutes } from "./record-routes.ts";
 import type { RecordTarget } from "./record-routes.ts";
+import { seriesAnswer } from "./series-answer.ts";
 import { cursorText, parseSeriesQuery } from "./series-query.ts";
 import { RequestsInWork } from "./requests-in-work.ts";
 import { RouteMethods } from "./route-methods.ts";
@@ -238,7 +239,13 @@ export class ApiServer {
     app.get("/api/v1/series", async (request, reply) => {
       const page = await reader.series(parseSeriesQuery(request.query, options.clock.nowMs()));
       if ("reason" in page) throw new ProblemError(page.reason, page.detail);
-      return fresh(reply).send({ ...page, cursor: cursorText(page.cursor) });
+      const { tag, bytes, slices } = await seriesAnswer({ ...page, cursor: cursorText(page.cursor) });
+      reply.header("etag", tag);
+      if (isMatch(request.headers["if-none-match"], tag)) return fresh(reply).code(304).send();
+      return fresh(reply)
+        .header("content-type", "application/json; charset=utf-8")
+        .header("content-length", bytes)
+        .send(Readable.from(slices, { objectMode: false }));
     });
     app.get("/api/v1/windows/latest", async (request, reply) => {
       const query = parseQuery(request.query);

@@ -415,6 +415,22 @@ test("a group that comes again with the commit that forgets it is there after a 
   expect(world.history.counts(world.nowMs).groups).toBe(1);
 });
 
+test("a great answer lets others have their turns", async () => {
+  const world = await HistoryWorld.open({ windows: [windowOf(SECOND_MS)] });
+  await world.take(["m1", "m2", "m3"].map((machine) => reading(START_MS, 1, machine)));
+  await world.settle();
+  let isDone = false;
+  let turns = 0;
+  const count = () => {
+    turns += 1;
+    if (!isDone) setImmediate(count);
+  };
+  setImmediate(count);
+  await world.page({ stepMs: SECOND_MS, fromMs: START_MS, toMs: START_MS + 60_000 * SECOND_MS });
+  isDone = true;
+  expect(turns).toBeGreaterThan(60);
+});
+
 test("pages of groups, by label and in order", async () => {
   const world = await HistoryWorld.open({ windows: [windowOf(SECOND_MS)] });
   const machines = ["m1", "m2", "m3", "m4"];

@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import { historyFields, matchFields } from "@millrace/stream";
 import type { Accumulator, HistoryFields, HistoryRows, Labels } from "@millrace/stream";
 import type { SeriesColumns } from "./series-page.ts";
@@ -22,6 +23,9 @@ export function fieldsOf(accumulators: readonly Accumulator[], values: readonly 
   );
 }
 
+/** Points that are finished in one turn of the event loop: a few milliseconds. */
+export const SLICE_POINTS = 2_000;
+
 /** The points of one group: what falls into each step, merged. */
 export class SeriesPoints {
   readonly #fields: HistoryFields;
@@ -37,6 +41,11 @@ export class SeriesPoints {
     this.#grid = grid;
     this.#state = new Float64Array(count * fields.stride);
     this.#isThere = new Uint8Array(count);
+  }
+
+  /** Steps of the grid, whether something is in them or not. */
+  get size(): number {
+    return this.#isThere.length;
   }
 
   /** Merges what is in the grid's range of buckets that end before `toMs`. */
@@ -66,8 +75,8 @@ export class SeriesPoints {
     }
   }
 
-  /** Null where nothing is. */
-  columns(labels: Labels, values: readonly string[]): SeriesColumns | null {
+  /** Null where nothing is. Others have their turn between: nothing may be added meanwhile. */
+  async columns(labels: Labels, values: readonly string[]): Promise<SeriesColumns | null> {
     const { fromMs, stepMs } = this.#grid;
     const { accumulators, offsets, stride } = this.#fields;
     const startMs: number[] = [];
@@ -81,6 +90,7 @@ export class SeriesPoints {
     const sumAt = accumulators.findIndex(({ name }) => name === "sum");
     const finished: Readonly<Record<string, number>>[] = [];
     for (let point = 0; point < this.#isThere.length; point++) {
+      if ((point + 1) % SLICE_POINTS === 0) await setImmediate();
       if (this.#isThere[point] === 0) continue;
       startMs.push(fromMs + point * stepMs);
       for (let index = 0; index < accumulators.length; index++)

@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import type { Store } from "@millrace/queue";
 import {
   chunkStartOf,
@@ -14,7 +15,7 @@ import { CENTRAL_KEYS, engineKeyOf } from "../core/central-keys.ts";
 import { HISTORY_KEYS } from "./history-keys.ts";
 import type { SeriesHistory } from "./series-history.ts";
 import type { SeriesColumns, SeriesPage, SeriesQuery } from "./series-page.ts";
-import { fieldsOf, matchOf, SeriesPoints } from "./series-points.ts";
+import { fieldsOf, matchOf, SeriesPoints, SLICE_POINTS } from "./series-points.ts";
 import type { StepGrid } from "./series-points.ts";
 import { seriesStep } from "./series-step.ts";
 import type { TrackedSeries } from "./tracked-series.ts";
@@ -23,7 +24,8 @@ import type { TrackedSeries } from "./tracked-series.ts";
 export const POINTS_MAX = 500_000;
 /** and is made of no more chunks. */
 export const CHUNKS_MAX = 100_000;
-const CHUNKS_READ = 1_000;
+/** Read and merged at a time: some milliseconds. */
+const CHUNKS_READ = 100;
 /** Panes that are read from the store where they have left memory before they were rolled up. */
 const PANES_READ_MAX = 500_000;
 const ATTEMPTS_MAX = 3;
@@ -68,14 +70,15 @@ export class SeriesReader {
     if (refusal !== null) return refusal;
     const points = await this.#points({ series, level, grid, groups: new Set(groups), values: query.values });
     const { keptFromMs } = totals[level.name];
+    const pendingFromMs = pendingFrom(series, grid);
     return {
       metric: series.metric,
       by: series.by,
       stepMs,
       level: level.name,
       keptFromMs,
-      pendingFromMs: pendingFrom(series, grid),
-      series: columnsOf(points, series.by, query.values),
+      pendingFromMs,
+      series: await columnsOf(points, series.by, query.values),
       cursor: groups.length < query.limit ? null : (groups.at(-1) ?? null),
     };
   }
@@ -236,16 +239,23 @@ function pendingFrom(series: TrackedSeries, { fromMs, toMs }: StepGrid): number 
   return pendingFromMs === Infinity ? null : pendingFromMs;
 }
 
-function columnsOf(
+async function columnsOf(
   points: ReadonlyMap<string, SeriesPoints>,
   by: readonly string[],
   values: readonly string[],
-): SeriesColumns[] {
+): Promise<SeriesColumns[]> {
   const columns: SeriesColumns[] = [];
+  let size = 0;
   for (const [group, own] of [...points].sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))) {
     const labelValues: readonly string[] = JSON.parse(group);
     const labels = Object.fromEntries(by.map((name, index) => [name, labelValues[index] ?? ""]));
-    const each = own.columns(labels, values);
+    // Many small ones take as long as a great one.
+    size += own.size;
+    if (size >= SLICE_POINTS) {
+      size = 0;
+      await setImmediate();
+    }
+    const each = await own.columns(labels, values);
     if (each !== null) columns.push(each);
   }
   return columns;
