@@ -8,7 +8,7 @@ import { LevelStore } from "@millrace/queue";
 import { type Logger, MemoryLogger, secretDigest, silentLogger } from "@millrace/runtime";
 import { downTopic, upTopic } from "@millrace/wire";
 import type { AgentConnection, DownTopic } from "@millrace/wire";
-import { afterEach, expect, test } from "vitest";
+import { afterEach, expect, test, vi } from "vitest";
 import { folderAssets } from "./api/assets.ts";
 import { describedFetch as fetch } from "./api/described-fetch.test-support.ts";
 import { OPENAPI } from "./api/openapi.ts";
@@ -211,14 +211,16 @@ test("damage that shows only while the state is read is mended, and told: alarm,
   const log = new MemoryLogger();
   const second = await serviceOn(again, configOf(folder), log);
   const url = `http://127.0.0.1:${second.apiPort}`;
-  const { alarms } = JSON.parse(await (await fetch(`${url}/api/v1/alarms`)).text());
-  expect(alarms).toContainEqual(
-    expect.objectContaining({
-      rule: "store_damaged",
-      isActive: true,
-      message: expect.stringContaining("mended"),
-    }),
-  );
+  await vi.waitFor(async () => {
+    const { alarms } = JSON.parse(await (await fetch(`${url}/api/v1/alarms`)).text());
+    expect(alarms).toContainEqual(
+      expect.objectContaining({
+        rule: "store_damaged",
+        isActive: true,
+        message: expect.stringContaining("mended"),
+      }),
+    );
+  }, 10_000);
   expect(log.messages("error").join("\n")).toContain("central's store was damaged");
   expect(readdirSync(folder).some((name) => name.startsWith("store.corrupt-"))).toBe(true);
   expect((await fetch(`${url}/readyz`)).status).toBe(200);

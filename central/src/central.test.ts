@@ -1018,6 +1018,19 @@ test("alarms are kept at their greatest step, over a restart too", async () => {
   ]);
 });
 
+test("an alarm is shown once it is durable, and not before", async () => {
+  const world = await start();
+  const agent = await welcomed(world);
+  world.store.fate = () => "crash_before";
+  agent.alarms(1, [HOT]);
+  await world.time.run(1_000);
+  expect(world.central.alarms()).toEqual([]);
+  const other = await start();
+  (await welcomed(other)).alarms(1, [HOT]);
+  await other.time.run(10);
+  expect(other.central.alarms()).toMatchObject([{ rule: "overheating" }]);
+});
+
 test("a silent agent is shown and alarmed, and cleared when it is heard", async () => {
   const world = await start();
   const agent = await welcomed(world);

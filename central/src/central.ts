@@ -615,6 +615,7 @@ export class Central implements CentralReader {
       isSync,
       publish: () => {
         this.#isAhead = false;
+        state.alarms.durable();
         for (const done of this.#whenDurable.splice(0)) done();
         for (const [session, lanes] of after.acks) this.#acknowledge(session, lanes);
         for (const send of after.sends) send();

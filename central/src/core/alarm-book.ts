@@ -71,9 +71,19 @@ interface AlarmOrigin {
   readonly agentStep: number;
 }
 
+/** An alarm that changed; a forgotten one has no record. */
+export interface AlarmChange {
+  readonly agent: string;
+  readonly id: string;
+  readonly record: AlarmRecord | null;
+}
+
 /** All alarms by agent and id, each at its latest step: of the store that was heard last, its greatest (epoch, step). */
 export class AlarmBook {
   readonly #alarms = new Map<string, AlarmView>();
+  /** The same, each as it is durable: a crash takes back nothing that was shown. */
+  readonly #durable = new Map<string, AlarmView>();
+  #inCommit: readonly AlarmChange[] = [];
   readonly #origins = new Map<string, AlarmOrigin>();
   readonly #dirty = new Map<string, AlarmRecord | { agent: string; id: string; isForgotten: true }>();
   /** Central's own alarms that may be active: looked through at each tick instead of all. */
@@ -83,6 +93,7 @@ export class AlarmBook {
   restore(record: AlarmRecord): void {
     const { origin, ...view } = record;
     this.#alarms.set(bookKey(view.agent, view.id), view);
+    this.#durable.set(bookKey(view.agent, view.id), view);
     if (origin !== undefined) this.#origins.set(bookKey(view.agent, view.id), origin);
     const kind = SYSTEM_ALARMS.find((name) => systemId(name) === view.id);
     if (kind !== undefined && view.isActive)
@@ -98,18 +109,12 @@ export class AlarmBook {
     return this.#alarms.get(bookKey(agent, id));
   }
 
-  /** Active first, then the latest. */
+  /** What is durable: active first, then the latest. */
   list(): AlarmView[] {
-    return [...this.#alarms.values()].sort(
+    return [...this.#durable.values()].sort(
       (a, b) =>
         Number(b.isActive) - Number(a.isActive) || b.timeMs - a.timeMs || b.receivedAtMs - a.receivedAtMs,
     );
-  }
-
-  activeCount(): number {
-    let count = 0;
-    for (const alarm of this.#alarms.values()) if (alarm.isActive) count += 1;
-    return count;
   }
 
   /** Takes one step; false when an equal or later one is already here. */
@@ -181,15 +186,29 @@ export class AlarmBook {
     return raised;
   }
 
-  /** What changed since the last call, to be committed; a forgotten alarm has no record. */
-  takeDirty(): { agent: string; id: string; record: AlarmRecord | null }[] {
+  /** What changed since the last call, to be committed; then `durable` must be called. */
+  takeDirty(): readonly AlarmChange[] {
     const changes = [...this.#dirty.values()].map((change) => ({
       agent: change.agent,
       id: change.id,
       record: "isForgotten" in change ? null : change,
     }));
     this.#dirty.clear();
+    this.#inCommit = changes;
     return changes;
+  }
+
+  /** What was taken is committed. */
+  durable(): void {
+    for (const { agent, id, record } of this.#inCommit) {
+      if (record === null) {
+        this.#durable.delete(bookKey(agent, id));
+        continue;
+      }
+      const { origin: _, ...view } = record;
+      this.#durable.set(bookKey(agent, id), view);
+    }
+    this.#inCommit = [];
   }
 
   #system(options: SystemAlarmOptions, state: { isActive: boolean; activeAtMs: number }): void {
