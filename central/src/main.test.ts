@@ -154,6 +154,7 @@ test("with users and tokens the API wants one of them; the commands on this mach
   expect([made.code, user.code]).toEqual([0, 0]);
   const [token = "", entry = ""] = made.out.trim().split("\n");
   expect(entry).toMatch(/^- \{ name: grafana, tokenHash: "sha256:[0-9a-f]{64}", role: read \}$/);
+  expect(made.err + user.err).not.toContain("next start");
   const [password = "", , userEntry = ""] = user.out.trim().split("\n");
   const entries = [userEntry, entry].map((each) => each.replace(/^- /, ""));
   const { folder, config, http } = await configure(

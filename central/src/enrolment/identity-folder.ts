@@ -12,16 +12,26 @@ export class IdentityFolder {
     prepareDataFolder(path, "--folder");
   }
 
-  /** The authority's; null: there is none yet. Throws `config_unreadable` where one of its files cannot be read. */
+  /**
+   * The authority's; null: there is none yet. Throws `config_unreadable` where one of its files cannot be read, and
+   * `file_in_the_way` where there is a key without its certificate.
+   */
   authority(): CertificateAndKey | null {
     const [cert, key] = [join(this.path, "authority.crt"), join(this.path, "authority.key")];
-    if (!existsSync(cert) && !existsSync(key)) return null;
-    return { cert: read(cert), key: read(key) };
+    if (existsSync(cert)) return { cert: read(cert), key: read(key) };
+    if (!existsSync(key)) return null;
+    // What it signed would be worth nothing with another key: that is for whoever knows whether it signed anything.
+    const advice = `put ${cert} back beside it (every gateway has it as ca.crt), or remove it to begin with a new authority`;
+    throw new MillraceError("file_in_the_way", { path: key, advice });
   }
 
-  /** `name`: without ending, below the folder. The key is there before the certificate that needs it. */
+  /**
+   * `name`: without ending, below the folder. The key is there before the certificate that needs it; one that was left without
+   * it is nobody's.
+   */
   writePair(name: string, { cert, key }: CertificateAndKey, isRenewal: boolean): void {
-    this.write(`${name}.key`, key, isRenewal);
+    const isUnfinished = !existsSync(join(this.path, `${name}.crt`));
+    this.write(`${name}.key`, key, isRenewal || isUnfinished);
     this.write(`${name}.crt`, cert, isRenewal);
   }
 
