@@ -572,7 +572,7 @@ export class Central implements CentralReader {
     if (isTick || recordAnswers.length > 0) state.records.show(state.engine, moment.monotonicMs);
     for (const action of this.#actions.splice(0)) action();
     const committed = this.#whenCommitted.splice(0);
-    const trimmed: Change[] = [];
+    let trimmed: Change[] = [];
     let results: WindowResult[] = [];
     let trimHistoryAtMs: number | null = null;
     if (isTick) {
@@ -591,12 +591,12 @@ export class Central implements CentralReader {
       const isTrimDue = moment.monotonicMs - this.#trimmedAtMs >= TRIM_INTERVAL_MS;
       if (isTrimDue || this.#history.trimLagMs > 0) {
         this.#trimmedAtMs = moment.monotonicMs;
-        trimmed.push(
-          ...(await this.#history.trim({
+        trimmed = trimmed.concat(
+          await this.#history.trim({
             nowMs: trustedMs,
             finalToMs: (window) => state.engine.finalToMsOfWindow(window),
             publishedCount: results.length,
-          })),
+          }),
         );
         state.forgetLost();
       }
@@ -611,7 +611,7 @@ export class Central implements CentralReader {
     });
     const agents = isTick ? withEvidence(state, state.agents.takeChanged()) : [];
     return {
-      changes: [...changes, ...(ofHistory ?? []), ...trimmed],
+      changes: changes.concat(ofHistory ?? [], trimmed),
       isSync,
       publish: () => {
         this.#isAhead = false;

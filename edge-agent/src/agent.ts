@@ -495,7 +495,7 @@ export class Agent {
 
   /** Takes changes of the store into the next commit. */
   keep(changes: readonly Change[]): Promise<void> {
-    this.#extraChanges.push(...changes);
+    for (const change of changes) this.#extraChanges.push(change);
     return this.#waits.until({ isUrgent: false });
   }
 
@@ -521,7 +521,7 @@ export class Agent {
     this.#recorder?.setPipeline(pipeline);
     this.#measure(pipeline.metrics);
     this.#sparkplug.setPipeline(pipeline);
-    this.#extraChanges.push(...record);
+    for (const change of record) this.#extraChanges.push(change);
     this.#handle(outcomes, "reload");
     return this.#waits.until({ isUrgent: true });
   }

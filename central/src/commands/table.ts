@@ -5,7 +5,7 @@ export function formatTable(heads: readonly string[], texts: readonly (readonly 
   if (texts.length === 0) return "";
   const rows = texts.map((cells) => cells.map((cell) => plainText(cell)));
   const widths = heads.map((head, column) =>
-    Math.max(head.length, ...rows.map((row) => row[column]?.length ?? 0)),
+    rows.reduce((width, row) => Math.max(width, row[column]?.length ?? 0), head.length),
   );
   const line = (cells: readonly string[]) =>
     cells

@@ -44,7 +44,8 @@ export class TrustedTime {
   }
 
   nowMs({ nowMs, monotonicMs }: ClockReading): number {
-    const leadMs = Math.max(this.#storedLeadMs, this.#recordsLeadMs, ...this.#agentLeadsMs.values());
+    let leadMs = Math.max(this.#storedLeadMs, this.#recordsLeadMs);
+    for (const agentLeadMs of this.#agentLeadsMs.values()) leadMs = Math.max(leadMs, agentLeadMs);
     return Math.min(nowMs, Math.floor(leadMs + monotonicMs));
   }
 

@@ -136,7 +136,8 @@ export class RecordStreams {
       for (const book of stage.rules) for (const change of book.takeChanges()) changes.push(change);
       const changed = stage.takeChanges(monotonicMs);
       if (changed === null) continue;
-      changes.push(...changed.ids, STREAMS.put(CENTRAL_KEYS.records(stage.stream), changed.record));
+      for (const change of changed.ids) changes.push(change);
+      changes.push(STREAMS.put(CENTRAL_KEYS.records(stage.stream), changed.record));
     }
     return changes;
   }

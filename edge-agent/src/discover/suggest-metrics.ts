@@ -68,7 +68,7 @@ export function suggestMetrics(
     if (rival !== undefined) {
       const why = `metric ${rival.name} reads these topics, whose payloads are others`;
       if (rival.payload.kind !== "number")
-        unread.push(...topics.map((levels) => ({ topic: levels.join("/"), why })));
+        for (const levels of topics) unread.push({ topic: levels.join("/"), why });
       continue;
     }
     for (const value of shape.values) {

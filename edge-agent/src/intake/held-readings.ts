@@ -127,7 +127,7 @@ export class HeldReadings {
     if (this.#rows.byteCount >= BLOCK_BYTES_MIN) this.#seal();
     else if (this.#rows.count > this.#drainedCount) this.#put(this.#rows.entry());
     this.#drainedCount = this.#rows.count;
-    changes.push(...this.#changes);
+    for (const change of this.#changes) changes.push(change);
     this.#changes = [];
   }
 

@@ -36,7 +36,7 @@ export async function* recordedFile(options: RecordedFileOptions): AsyncGenerato
       const place = { file: path, line, column: 1 };
       if (bytes === "too_long")
         recorded.push({ kind: "bad", bad: { place, reason: `longer than ${LINE_BYTES_MAX} bytes` } });
-      else if (bytes.length > 0) recorded.push(...read(bytes, place));
+      else if (bytes.length > 0) for (const each of read(bytes, place)) recorded.push(each);
     }
     if (recorded.length > 0) yield recorded;
   }

@@ -37,7 +37,8 @@ export class ConfigReader {
     const retyped = this.#retype(value, first.error.issues);
     const second = retyped ? schema.safeParse(value) : first;
     if (second.success) return second.data;
-    this.#problems.push(...schemaProblems(this.source, schema, value, second.error.issues));
+    for (const problem of schemaProblems(this.source, schema, value, second.error.issues))
+      this.#problems.push(problem);
     return undefined;
   }
 

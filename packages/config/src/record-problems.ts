@@ -21,7 +21,8 @@ export function recordProblems(
     const { name, source } = metric;
     if (source.kind !== "records") continue;
     read.add(source.stream);
-    if (tables.has(source.stream)) problems.push(...changeProblems(metric, source.stream, pipeline));
+    if (tables.has(source.stream))
+      for (const problem of changeProblems(metric, source.stream, pipeline)) problems.push(problem);
     if (streams.includes(source.stream)) continue;
     const message = `central.yaml has no records ${source.stream}; ${orNearest(source.stream, streams)}`;
     problems.push(pipeline.problemAt(["metrics", name, "from", "records"], message));

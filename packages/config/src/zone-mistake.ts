@@ -32,8 +32,12 @@ export function ringMistake(ring: unknown): Mistake | undefined {
       at: [],
       message: `the ring begins at ${first} and ends at ${last}; its last position must be the first again`,
     };
-  const longitudes = ring.map((position) => (isList(position) ? Number(position[0]) : 0));
-  if (Math.max(...longitudes) - Math.min(...longitudes) > 180)
+  let [west, east] = [Infinity, -Infinity];
+  for (const position of ring) {
+    const longitude = isList(position) ? Number(position[0]) : 0;
+    [west, east] = [Math.min(west, longitude), Math.max(east, longitude)];
+  }
+  if (east - west > 180)
     return {
       at: [],
       message:

@@ -246,7 +246,7 @@ export class RuleEngine {
     }
     const over = this.#maintenance.expire(steadyMs);
     if (over.length > 0) {
-      this.#expired.push(...over);
+      for (const each of over) this.#expired.push(each);
       this.#suppress(out);
     }
     return out.length === 0 ? NOTHING : out;

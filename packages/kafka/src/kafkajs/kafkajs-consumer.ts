@@ -87,7 +87,7 @@ export class KafkajsConsumer implements KafkaConsumer {
   #forgetWaiting(isGone: (batch: KafkaBatch) => boolean): void {
     const waiting = this.#waiting.splice(0);
     for (const { goOn } of waiting.filter(({ batch }) => isGone(batch))) goOn();
-    this.#waiting.push(...waiting.filter(({ batch }) => !isGone(batch)));
+    for (const each of waiting) if (!isGone(each.batch)) this.#waiting.push(each);
   }
 
   seek(position: KafkaPosition): void {

@@ -160,7 +160,10 @@ export class SessionBook {
       (known[at - 1]?.lastMs ?? -Infinity) < (parts[0]?.firstMs ?? Infinity) &&
       (known[at]?.firstMs ?? Infinity) > (parts.at(-1)?.lastMs ?? -Infinity);
     if (!isFree) return false;
-    this.#sliceToChange(group, sliceMs).splice(at, 0, ...parts);
+    const here = this.#sliceToChange(group, sliceMs);
+    const behind = here.splice(at);
+    for (const part of parts) here.push(part);
+    for (const part of behind) here.push(part);
     this.#partCount += parts.length;
     return true;
   }

@@ -39,12 +39,12 @@ export class Zone {
       return;
     }
     const [outer] = shape.rings;
-    const [longitudes, latitudes] = [
-      outer.map(([longitude]) => longitude),
-      outer.map(([, latitude]) => latitude),
-    ];
-    [this.#west, this.#east] = [Math.min(...longitudes), Math.max(...longitudes)];
-    [this.#south, this.#north] = [Math.min(...latitudes), Math.max(...latitudes)];
+    let [west, east, south, north] = [Infinity, -Infinity, Infinity, -Infinity];
+    for (const [longitude, latitude] of outer) {
+      [west, east] = [Math.min(west, longitude), Math.max(east, longitude)];
+      [south, north] = [Math.min(south, latitude), Math.max(north, latitude)];
+    }
+    [this.#west, this.#east, this.#south, this.#north] = [west, east, south, north];
   }
 
   /** A circle's rim is in it. Of two polygons that share an edge, a position on that is in exactly one. */

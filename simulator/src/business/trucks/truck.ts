@@ -118,7 +118,7 @@ export class Truck {
         if (kept.length > KEPT_MAX) kept.shift();
         continue;
       }
-      this.#ready.push(...kept.map((each) => ({ ...each, sentMs: report.timeMs })));
+      for (const each of kept) this.#ready.push({ ...each, sentMs: report.timeMs });
     }
     return this.#ready[0];
   }
