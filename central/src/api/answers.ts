@@ -336,7 +336,14 @@ const quarantined = z.strictObject({
   atMs: ms,
   agent: text,
   topic: text,
-  record: z.strictObject({ stream: text, partition: count, offset: count }).optional(),
+  record: z
+    .strictObject({
+      stream: text,
+      topic: text.optional().describe("Kafka's; absent of a record that was posted."),
+      partition: count,
+      offset: count,
+    })
+    .optional(),
   reason: text,
   detail: text,
   byteCount: count,

@@ -25,9 +25,18 @@ export interface QuarantineEntry {
   readonly agent: string;
   readonly topic: string;
   /** Of a record: where it stands. `agent` is its stream and partition then, and `topic` is `records`. */
-  readonly record?: { readonly stream: string; readonly partition: number; readonly offset: number };
-  /** `too_late`, `future`, `foreign_site`: the message was taken, but for the readings that `detail` counts. */
-  readonly reason: RejectReason | NotedReason | RecordRefusalReason;
+  readonly record?: {
+    readonly stream: string;
+    /** Kafka's; absent where it was posted. */
+    readonly topic?: string;
+    readonly partition: number;
+    readonly offset: number;
+  };
+  /**
+   * `too_late`, `future`, `foreign_site`: the message was taken, but for the readings that `detail` counts. `unreadable`: a
+   * batch of records that begins there, as Kafka has it.
+   */
+  readonly reason: RejectReason | NotedReason | RecordRefusalReason | "unreadable";
   readonly detail: string;
   readonly byteCount: number;
   /** The first bytes, base64. */

@@ -7,6 +7,7 @@ import type {
   KafkaPosition,
   KafkaProducer,
   KafkaRange,
+  KafkaSkip,
 } from "@millrace/kafka";
 
 interface Log {
@@ -23,6 +24,8 @@ export class FakeKafka implements KafkaClient {
   batchMax = 10;
   readonly committed = new Map<number, number>();
   isAway = false;
+  /** Records that nobody can read. */
+  damaged: KafkaSkip | null = null;
 
   constructor(topic: string) {
     this.#topic = topic;
@@ -87,11 +90,17 @@ export class FakeKafka implements KafkaClient {
   }
 
   /** What follows at a position; null: nothing yet; a position: it has to go on there. */
-  read({ partition, offset }: KafkaPosition): KafkaBatch | KafkaPosition | null {
+  read({ partition, offset }: KafkaPosition): KafkaBatch | KafkaSkip | null {
     if (this.isAway) return null;
+    if (this.damaged?.partition === partition && this.damaged.offset === offset) return this.damaged;
     const { start, records } = this.#log(partition);
-    if (offset < start || offset > records.length) return { topic: this.#topic, partition, offset: start };
-    const values = records.slice(offset, offset + this.batchMax);
+    if (offset < start || offset > records.length)
+      return { topic: this.#topic, partition, offset, nextOffset: start };
+    const readableTo = this.damaged?.partition === partition ? this.damaged.offset : Infinity;
+    const values = records.slice(
+      offset,
+      Math.min(offset + this.batchMax, offset < readableTo ? readableTo : Infinity),
+    );
     if (values.length === 0) return null;
     return {
       topic: this.#topic,
@@ -163,8 +172,8 @@ class FakeConsumer implements KafkaConsumer {
           this.#positions.set(partition, found.nextOffset);
           return found;
         }
-        this.#positions.set(partition, found.offset);
-        this.#options.onSkipped?.({ ...position, nextOffset: found.offset });
+        this.#positions.set(partition, found.nextOffset);
+        this.#options.onSkipped?.(found);
         this.wake();
       }
       await this.#wake.promise;

@@ -183,6 +183,38 @@ test("what retention has deleted before it was read is counted, alarmed, and its
   ]);
 });
 
+test("records that nobody can read are counted, told and kept in the quarantine; what is behind them is read, over crashes", async () => {
+  const kafka = new FakeKafka("orders");
+  kafka.create(2);
+  kafka.send(0, orders(0, 20));
+  kafka.send(1, orders(20, 25));
+  const damage = { reason: "its checksum is another", bytes: bytesOf("junk") };
+  kafka.damaged = { topic: "orders", partition: 0, offset: 12, nextOffset: 15, damage };
+  let world = await start(kafka);
+  await world.time.run(3_000);
+  const totals = { received: 22, aggregated: 22, lost: 3 };
+  expect(world.stream()).toMatchObject({ totals, partitions: [{ position: 20 }, { position: 5 }] });
+  world = await world.die();
+  await world.time.run(3_000);
+  expect(world.stream().totals).toMatchObject(totals);
+  expect(world.central.alarms()).toMatchObject([
+    {
+      rule: "data_loss",
+      agent: "orders/0",
+      message: "3 records of orders/0 cannot be read (its checksum is another); it goes on at offset 15",
+    },
+  ]);
+  expect(await world.central.quarantine(10)).toMatchObject([
+    {
+      reason: "unreadable",
+      agent: "orders/0",
+      record: { stream: "orders", topic: "orders", partition: 0, offset: 12 },
+      detail: damage.reason,
+      byteCount: 4,
+    },
+  ]);
+});
+
 test("a topic that was made anew is read from its start", async () => {
   const kafka = new FakeKafka("orders");
   kafka.create(1);

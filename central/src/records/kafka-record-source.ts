@@ -1,5 +1,12 @@
 import type { KafkaRecordsConfig } from "@millrace/config";
-import type { KafkaBatch, KafkaClient, KafkaConsumer, KafkaPartition, KafkaPosition } from "@millrace/kafka";
+import type {
+  KafkaBatch,
+  KafkaClient,
+  KafkaConsumer,
+  KafkaPartition,
+  KafkaPosition,
+  KafkaSkip,
+} from "@millrace/kafka";
 import { reasonOf } from "@millrace/runtime";
 import type { Clock, Logger, Timer } from "@millrace/runtime";
 import { batchBytes } from "./batch-bytes.ts";
@@ -35,8 +42,6 @@ export interface KafkaRecordSourceOptions {
   readonly clock: Clock;
   readonly log: Logger;
 }
-
-type KafkaSkip = KafkaPosition & { readonly nextOffset: number };
 
 /** Offered and not yet durable: enough that the next commit never waits for the network. */
 const IN_FLIGHT_BYTES_MAX = 16 * 1024 * 1024;
@@ -223,8 +228,9 @@ export class KafkaRecordSource {
   #offerSkips(): void {
     const { stream, target } = this.#options;
     for (const skip of this.#skips.splice(0)) {
-      const { partition, offset, nextOffset } = skip;
-      const batch = { partition, values: [], offsets: [], nextOffset, isAtEnd: false, resumedAt: nextOffset };
+      const { partition, offset, nextOffset, damage } = skip;
+      const gap = { partition, values: [], offsets: [], nextOffset, isAtEnd: false, resumedAt: nextOffset };
+      const batch = damage === undefined ? gap : { ...gap, damage };
       const isDue = this.#offeredTo.get(partition) === offset;
       if (isDue && target.offerRecords(stream, batch) !== null) this.#offeredTo.set(partition, nextOffset);
       else this.#skips.push(skip);

@@ -38,7 +38,7 @@ export class RecordApplier {
       if (batch.resumedAt !== undefined)
         this.#alarmLoss(
           partitionName(stream, batch.partition),
-          { offset: batch.resumedAt, lost: outcome.lost },
+          { offset: batch.resumedAt, lost: outcome.lost, damage: batch.damage?.reason },
           moment,
         );
       answers.push(() => resolve(outcome));
@@ -65,13 +65,15 @@ export class RecordApplier {
 
   #alarmLoss(
     partition: string,
-    { offset, lost }: { readonly offset: number; readonly lost: number },
+    { offset, lost, damage }: { readonly offset: number; readonly lost: number; readonly damage?: string },
     { nowMs }: RecordMoment,
   ): void {
     const message =
-      lost > 0
-        ? `${lost} records of ${partition} were gone before central could read them; it goes on at offset ${offset}`
-        : `partition ${partition} begins anew at offset ${offset}: what it had, and central had not read, is lost`;
+      damage !== undefined
+        ? `${lost} records of ${partition} cannot be read (${damage}); it goes on at offset ${offset}`
+        : lost > 0
+          ? `${lost} records of ${partition} were gone before central could read them; it goes on at offset ${offset}`
+          : `partition ${partition} begins anew at offset ${offset}: what it had, and central had not read, is lost`;
     this.#state.alarms.raise({ agent: partition, site: "", kind: "data_loss", message, value: lost, nowMs });
   }
 
@@ -100,13 +102,13 @@ export class RecordApplier {
   }
 
   #quarantine(stage: RecordStage, { nowMs }: RecordMoment): void {
-    const { stream } = stage;
+    const { stream, topic } = stage;
     for (const { partition, offset, reason, detail, bytes } of stage.takeRefused())
       this.#state.quarantine.keep({
         atMs: nowMs,
         agent: partitionName(stream, partition),
         topic: "records",
-        record: { stream, partition, offset },
+        record: topic === null ? { stream, partition, offset } : { stream, topic, partition, offset },
         reason,
         detail,
         payload: bytes,

@@ -11,6 +11,8 @@ export interface RecordBatch {
   readonly isAtEnd: boolean;
   /** The source has no more what lay between the position and here: reading goes on here, wherever the position was. */
   readonly resumedAt?: number;
+  /** The source has it, and nobody can read it. */
+  readonly damage?: { readonly reason: string; readonly bytes: Uint8Array };
 }
 
 /** An array, or views that are made when they are asked for. */

@@ -37,7 +37,7 @@ export interface StreamRecord {
 
 /** A record that is in no window, for the quarantine. */
 export interface RefusedRecord {
-  readonly reason: RecordRefusalReason | "set_aside" | "too_late";
+  readonly reason: RecordRefusalReason | "set_aside" | "too_late" | "unreadable";
   readonly detail: string;
   readonly partition: number;
   readonly offset: number;
@@ -84,6 +84,8 @@ export interface RecordStageParts {
 export class RecordStage {
   readonly stream: string;
   readonly source: string;
+  /** Kafka's; null where records are posted. */
+  readonly topic: string | null;
   readonly #config: RecordStreamConfig;
   readonly #decoder: RecordDecoder;
   readonly #columns: RecordColumnsBuffer;
@@ -120,6 +122,7 @@ export class RecordStage {
   ) {
     const { name, kafka, debezium, dedupeHorizonMs: horizonMs, dedupeIdsMax: idsMax } = config;
     this.stream = name;
+    this.topic = kafka?.topic ?? null;
     this.source = kafka === null ? "http" : `kafka ${kafka.topic}`;
     this.#config = config;
     const own = metrics.filter(({ source }) => source.kind === "records" && source.stream === name);
@@ -259,6 +262,10 @@ export class RecordStage {
     const clock = this.#clockOf(batch.partition);
     const before = this.#totals;
     clock.forgetLost(moment.finalToMs);
+    if (batch.damage !== undefined) {
+      const { reason: detail, bytes } = batch.damage;
+      this.#keep({ reason: "unreadable", detail, partition: clock.partition, offset: clock.next, bytes });
+    }
     if (batch.resumedAt !== undefined) this.#resumeAt(clock, batch.resumedAt);
     const rejected: RecordOutcome["rejected"][number][] = [];
     const count = batch.values.length;

@@ -22,6 +22,12 @@ export interface KafkaConsumer {
   close(): Promise<void>;
 }
 
+/** Records that are not read: retention has deleted them, or the topic was made anew; or, where `damage` says so, they are damaged. */
+export interface KafkaSkip extends KafkaPosition {
+  readonly nextOffset: number;
+  readonly damage?: { readonly reason: string; readonly bytes: Uint8Array };
+}
+
 export interface KafkaConsumerOptions {
   readonly group: string;
   /** They must exist. */
@@ -35,8 +41,8 @@ export interface KafkaConsumerOptions {
   readonly positions?: (assigned: readonly KafkaPartition[]) => Promise<readonly KafkaPosition[]>;
   /** These have gone to another member; batches of them that are not done will come to it too. */
   readonly onRevoked?: (partitions: readonly KafkaPartition[]) => void;
-  /** What lay between is gone: retention has deleted it unread, or the topic was made anew. kafkajs does not tell. */
-  readonly onSkipped?: (skipped: KafkaPosition & { readonly nextOffset: number }) => void;
+  /** It goes on behind what nobody can read. kafkajs does not tell, and waits for ever before what is damaged. */
+  readonly onSkipped?: (skipped: KafkaSkip) => void;
   /** Told, at each failed try, why it waits. */
   readonly onTrouble?: (reason: string) => void;
   /** Fetched and not yet given: at most about twice as much for each broker. Default 8 MiB; a single record may be larger. */

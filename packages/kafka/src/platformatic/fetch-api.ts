@@ -10,6 +10,8 @@ export interface AbortedTransaction {
 export interface FetchedPartition {
   readonly topicId: string;
   readonly partition: number;
+  /** Why the broker gives nothing of it; null: it does. */
+  readonly refusal: Error | null;
   /** Behind the last record that may be read. */
   readonly endOffset: number;
   readonly aborted: readonly AbortedTransaction[];
@@ -30,7 +32,7 @@ export const fetchApi = createAPI<Parameters<typeof fetchV13.createRequest>, rea
   parseAnswer,
 );
 
-/** Throws the client's error where the answer has any, of one partition or of all. */
+/** Throws the client's error where the answer as a whole is one. What a broker refuses of a partition is that one's alone. */
 export function parseAnswer(
   _correlationId: number,
   apiKey: number,
@@ -40,19 +42,18 @@ export function parseAnswer(
   const bytes = answer.buffer.buffer;
   // In one piece: the client looks for the right one of a hundred at each field.
   const reader = Reader.from(bytes);
-  const errors: Record<string, [number, null]> = {};
-  const note = (place: string, code: number): void => {
-    if (code !== 0) errors[place] = [code, null];
-  };
+  const errorOf = (place: string, code: number): Error | null =>
+    code === 0 ? null : new ResponseError(apiKey, apiVersion, { [place]: [code, null] }, null);
   reader.readInt32(); // throttle time, ms
-  note("", reader.readInt16());
+  const error = errorOf("", reader.readInt16());
+  if (error !== null) throw error;
   reader.readInt32(); // session
-  const partitions = reader
+  return reader
     .readArray((_, topic) => {
       const topicId = reader.readUUID();
       return reader.readArray((_reader, index) => {
         const partition = reader.readInt32();
-        note(`/responses/${topic}/partitions/${index}`, reader.readInt16());
+        const refusal = errorOf(`/responses/${topic}/partitions/${index}`, reader.readInt16());
         reader.readInt64(); // high watermark
         const endOffset = Number(reader.readInt64());
         reader.readInt64(); // log's start
@@ -65,10 +66,8 @@ export function parseAnswer(
         const from = reader.position;
         reader.skip(length);
         const records = length === 0 ? NOTHING : bytes.subarray(from, from + length);
-        return { topicId, partition, endOffset, aborted: aborted ?? [], bytes: records };
+        return { topicId, partition, refusal, endOffset, aborted: aborted ?? [], bytes: records };
       });
     })
     .flat();
-  if (Object.keys(errors).length > 0) throw new ResponseError(apiKey, apiVersion, errors, partitions);
-  return partitions;
 }

@@ -14,8 +14,19 @@ export interface FetchedBatch {
   /** Its only record is a mark: the end of a transaction. */
   readonly isControl: boolean;
   readonly recordCount: number;
-  /** Its records, one after another. */
+  /** With its head, as they came. */
+  readonly bytes: Buffer;
+  /** Its records, one after another. Throws where they cannot be unpacked. */
   body(): Buffer;
+}
+
+/** A batch that is damaged, or in a format of before Kafka 0.11. */
+export interface UnreadableBatch {
+  readonly firstOffset: number;
+  /** Behind it, as far as can be told. */
+  readonly nextOffset: number;
+  readonly reason: string;
+  readonly bytes: Buffer;
 }
 
 /** In the attributes. */
@@ -24,26 +35,55 @@ const HAS_APPEND_TIME = 0x08;
 const IS_TRANSACTIONAL = 0x10;
 const IS_CONTROL = 0x20;
 
-/** The whole batches in these bytes. Throws at one that is damaged, or in a format of before Kafka 0.11. */
-export function* batchesIn(bytes: Buffer): Iterable<FetchedBatch> {
+/** The whole batches in these bytes, up to the first that cannot be read. */
+export function batchesIn(bytes: Buffer): {
+  readonly batches: readonly FetchedBatch[];
+  readonly unreadable: UnreadableBatch | null;
+} {
+  const batches: FetchedBatch[] = [];
   for (let at = 0; at + BATCH_HEAD.records <= bytes.length;) {
-    const end = at + BATCH_HEAD.lengthFrom + bytes.readInt32BE(at + BATCH_HEAD.length);
-    if (end > bytes.length) return;
-    yield batchOf(bytes.subarray(at, end));
+    const end = at + lengthOf(bytes, at);
+    if (end > bytes.length) break;
+    const batch = bytes.subarray(at, end);
+    const reason = damageOf(batch);
+    if (reason !== null)
+      return { batches, unreadable: { ...placeOf(batch, bytes.subarray(end)), reason, bytes: batch } };
+    batches.push(batchOf(batch));
     at = end;
   }
+  return { batches, unreadable: null };
+}
+
+function lengthOf(bytes: Buffer, at: number): number {
+  return Math.max(BATCH_HEAD.records, BATCH_HEAD.lengthFrom + bytes.readInt32BE(at + BATCH_HEAD.length));
+}
+
+function firstOffsetOf(bytes: Buffer): number {
+  return Number(bytes.readBigInt64BE(BATCH_HEAD.firstOffset));
+}
+
+/** Null: none. */
+function damageOf(bytes: Buffer): string | null {
+  const format = bytes[BATCH_HEAD.format];
+  if (format !== BATCH_FORMAT)
+    return `the batch at offset ${firstOffsetOf(bytes)} is of format ${format}, not ${BATCH_FORMAT}`;
+  return crc32c(bytes.subarray(BATCH_HEAD.crcFrom)) === bytes.readUInt32BE(BATCH_HEAD.crc)
+    ? null
+    : `the batch at offset ${firstOffsetOf(bytes)} is damaged: its checksum is another`;
+}
+
+/** Where a damaged batch stands. Its own count may be what is damaged: the batch behind it knows better, where there is one. */
+function placeOf(batch: Buffer, behind: Buffer): Pick<UnreadableBatch, "firstOffset" | "nextOffset"> {
+  const firstOffset = firstOffsetOf(batch);
+  const length = behind.length < BATCH_HEAD.records ? Infinity : lengthOf(behind, 0);
+  if (length <= behind.length && damageOf(behind.subarray(0, length)) === null)
+    return { firstOffset, nextOffset: firstOffsetOf(behind) };
+  const offsets = batch.readInt32BE(BATCH_HEAD.lastOffsetDelta);
+  return { firstOffset, nextOffset: firstOffset + Math.max(0, offsets) + 1 };
 }
 
 function batchOf(bytes: Buffer): FetchedBatch {
-  const firstOffset = Number(bytes.readBigInt64BE(BATCH_HEAD.firstOffset));
-  const format = bytes[BATCH_HEAD.format];
-  if (format !== BATCH_FORMAT)
-    throw new Error(`the batch at offset ${firstOffset} is of format ${format}, not ${BATCH_FORMAT}`);
-  if (
-    bytes.length < BATCH_HEAD.records ||
-    crc32c(bytes.subarray(BATCH_HEAD.crcFrom)) !== bytes.readUInt32BE(BATCH_HEAD.crc)
-  )
-    throw new Error(`the batch at offset ${firstOffset} is damaged: its checksum is another`);
+  const firstOffset = firstOffsetOf(bytes);
   const attributes = bytes.readInt16BE(BATCH_HEAD.attributes);
   return {
     firstOffset,
@@ -55,6 +95,7 @@ function batchOf(bytes: Buffer): FetchedBatch {
     isTransactional: (attributes & IS_TRANSACTIONAL) !== 0,
     isControl: (attributes & IS_CONTROL) !== 0,
     recordCount: bytes.readInt32BE(BATCH_HEAD.recordCount),
+    bytes,
     body: () => {
       const compressed = bytes.subarray(BATCH_HEAD.records);
       const algorithm = compressionsAlgorithmsByBitmask[attributes & COMPRESSION];

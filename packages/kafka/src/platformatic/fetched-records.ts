@@ -48,13 +48,14 @@ export class FetchedRecords {
     }
   }
 
-  /** Those of a batch from this offset on. Throws where it is damaged. */
+  /** Those of a batch from this offset on. Throws where it is damaged, and has none of it then. */
   append(batch: FetchedBatch, fromOffset: number): void {
     const { firstOffset, recordCount } = batch;
     const body = batch.body();
     if (!(recordCount >= 0 && recordCount <= body.length / RECORD_BYTES_MIN)) throw damaged(firstOffset);
     this.#makeRoom(recordCount);
-    const source = this.#sources.push({ batch, body }) - 1;
+    const source = this.#sources.length;
+    let index = this.#count;
     const cursor = new VarintCursor(body, 0);
     for (let left = recordCount; left > 0; left -= 1) {
       const end = cursor.next() + cursor.at;
@@ -69,14 +70,15 @@ export class FetchedRecords {
       if (!(valueAt + Math.max(0, valueLength) < end)) throw damaged(firstOffset);
       cursor.at = end;
       if (offset < fromOffset) continue;
-      const index = this.#count;
       this.#offsets[index] = offset;
       this.#sourceOf[index] = source;
       this.#recordAt[index] = recordAt;
       this.#valueAt[index] = valueAt;
       this.#valueLength[index] = valueLength;
-      this.#count = index + 1;
+      index += 1;
     }
+    this.#sources.push({ batch, body });
+    this.#count = index;
   }
 
   #makeRoom(recordCount: number): void {

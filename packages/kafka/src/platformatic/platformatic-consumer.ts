@@ -19,6 +19,8 @@ import { connectionOptions } from "./connection-options.ts";
 import { explainKafka } from "./explain-kafka.ts";
 import { GroupMember } from "./group-member.ts";
 import { fetchApi, type FetchedPartition } from "./fetch-api.ts";
+import type { UnreadableBatch } from "./fetched-batch.ts";
+import { PartitionFailures } from "./partition-failures.ts";
 import { recordsOf } from "./records-of.ts";
 
 const FETCH_BYTES_MAX = 8 * 1024 * 1024;
@@ -29,6 +31,8 @@ const SESSION_MS = 10_000;
 const PARTITIONS_EVERY_MS = 30_000;
 const RETRY_FIRST_MS = 100;
 const RETRY_MAX_MS = 2_000;
+/** A batch that was damaged on its way is whole at the next; one that is still not is damaged where it lies. */
+const UNREADABLE_FETCHES_MAX = 5;
 
 /**
  * Its stream reads ahead on its own and dies with its connection; so the fetches are made here, one under way at each
@@ -44,6 +48,7 @@ export class PlatformaticConsumer implements KafkaConsumer {
   /** What is fetched next of each partition that is ours and whose beginning is known. */
   readonly #positions = new Map<string, KafkaPosition>();
   readonly #paused = new Set<string>();
+  readonly #failures: PartitionFailures;
   readonly #ready: { readonly batch: KafkaBatch; readonly bytes: number }[] = [];
   #readyBytes = 0;
   readonly #busyNodes = new Set<number>();
@@ -62,6 +67,7 @@ export class PlatformaticConsumer implements KafkaConsumer {
     this.#clock = clock;
     this.#fetchBytesMax = options.fetchBytesMax ?? FETCH_BYTES_MAX;
     this.#backoff = createBackoff({ random, firstMs: RETRY_FIRST_MS, maxMs: RETRY_MAX_MS });
+    this.#failures = new PartitionFailures({ clock, random });
     const { group, topics, sessionMs = SESSION_MS, partitionsEveryMs = PARTITIONS_EVERY_MS } = options;
     this.#reader = new Consumer({
       ...connectionOptions(connection),
@@ -170,6 +176,7 @@ export class PlatformaticConsumer implements KafkaConsumer {
     for (const partition of revoked) {
       this.#forgetReady(partitionKey(partition));
       this.#positions.delete(partitionKey(partition));
+      this.#failures.forget(partitionKey(partition));
     }
     if (revoked.length > 0) this.#options.onRevoked?.(revoked);
     const isCurrent = () => !this.#isClosed && this.#assignment === assignment;
@@ -224,6 +231,7 @@ export class PlatformaticConsumer implements KafkaConsumer {
           const leader = metadata.topics.get(position.topic)?.partitions[position.partition]?.leader;
           if (leader === undefined) this.#reader.clearMetadata();
           if (leader === undefined || this.#paused.has(key) || this.#busyNodes.has(leader)) continue;
+          if (this.#failures.isResting(key)) continue;
           byNode.set(leader, [...(byNode.get(leader) ?? []), position]);
         }
         for (const [node, positions] of byNode) void this.#fetch(node, positions, metadata);
@@ -268,45 +276,87 @@ export class PlatformaticConsumer implements KafkaConsumer {
         [],
         "",
       );
+      const outOfRange: KafkaPosition[] = [];
       for (const each of fetched) {
         const partition = { topic: names.get(each.topicId) ?? "", partition: each.partition };
-        this.#take(partition, each, positions);
+        const key = partitionKey(partition);
+        const from = positions.find((position) => partitionKey(position) === key);
+        // Somebody has sought, or the partition has gone, since it was asked for.
+        if (from === undefined || this.#positions.get(key) !== from) continue;
+        const { refusal } = each;
+        if (refusal === null) this.#take(from, each);
+        else if (findErrorBy(refusal, "apiId", "OFFSET_OUT_OF_RANGE") !== null) outOfRange.push(from);
+        else this.#refused(from, refusal);
       }
       this.#backoff.reset();
+      if (outOfRange.length > 0) await this.#skip(outOfRange);
     } catch (error) {
-      if (error instanceof Error && findErrorBy(error, "apiId", "OFFSET_OUT_OF_RANGE") !== null)
-        await this.#skip(positions).catch((reason: unknown) => this.#wait(reason));
-      else await this.#wait(error);
+      await this.#wait(error);
     }
     this.#busyNodes.delete(node);
     this.#arrival.resolve();
   }
 
-  #take(partition: KafkaPartition, fetched: FetchedPartition, asked: readonly KafkaPosition[]): void {
-    const key = partitionKey(partition);
-    const from = asked.find((position) => partitionKey(position) === key);
-    // Somebody has sought, or the partition has gone, since it was asked for.
-    if (from === undefined || this.#positions.get(key) !== from) return;
-    const { records: fetchedRecords, nextOffset } = recordsOf(fetched, from.offset);
-    if (nextOffset === from.offset) return;
+  #take(from: KafkaPosition, fetched: FetchedPartition): void {
+    this.#failures.accepted(partitionKey(from));
+    const { topic, partition } = from;
     const { endOffset } = fetched;
-    const bytes = fetched.bytes.length;
-    // To the end of the line: brokers fill an answer in the order of the question, and one partition could fill all of them.
+    const { records: fetchedRecords, nextOffset, unreadable } = recordsOf(fetched, from.offset);
+    const next = { topic, partition, offset: nextOffset };
+    if (nextOffset > from.offset) {
+      const { offsets } = fetchedRecords;
+      const batch = {
+        topic,
+        partition,
+        get records() {
+          return [...fetchedRecords.records()];
+        },
+        values: fetchedRecords,
+        offsets,
+        nextOffset,
+        endOffset,
+      };
+      const bytes = fetched.bytes.length;
+      this.#ready.push({ batch, bytes });
+      this.#readyBytes += bytes;
+      this.#goOnAt(next);
+    }
+    if (unreadable !== null) this.#unreadable(next, unreadable, endOffset);
+  }
+
+  /** To the end of the line: brokers fill an answer in the order of the question, and one partition could fill all of them. */
+  #goOnAt(position: KafkaPosition): void {
+    const key = partitionKey(position);
     this.#positions.delete(key);
-    this.#positions.set(key, { ...partition, offset: nextOffset });
-    const { offsets } = fetchedRecords;
-    const batch = {
-      ...partition,
-      get records() {
-        return [...fetchedRecords.records()];
-      },
-      values: fetchedRecords,
-      offsets,
-      nextOffset,
-      endOffset,
-    };
-    this.#ready.push({ batch, bytes });
-    this.#readyBytes += bytes;
+    this.#positions.set(key, position);
+  }
+
+  /** It is no matter of the other partitions. */
+  #refused(position: KafkaPosition, refusal: Error): void {
+    this.#reader.clearMetadata();
+    this.#rest(position, null, explainKafka(refusal, this.#options.topics));
+  }
+
+  /** Fetched again some times; then it is skipped, as what is gone. */
+  #unreadable(position: KafkaPosition, batch: UnreadableBatch, endOffset: number): void {
+    const { firstOffset, reason, bytes } = batch;
+    if (this.#failures.countOf(partitionKey(position), firstOffset) < UNREADABLE_FETCHES_MAX - 1) {
+      this.#rest(position, firstOffset, reason);
+      return;
+    }
+    const isKnown = batch.nextOffset > position.offset && batch.nextOffset <= endOffset;
+    const nextOffset = isKnown ? batch.nextOffset : position.offset + 1;
+    this.#options.onTrouble?.(
+      `partition ${position.partition} of ${position.topic}: ${reason}; going on at offset ${nextOffset}`,
+    );
+    this.#goOnAt({ ...position, offset: nextOffset });
+    this.#options.onSkipped?.({ ...position, nextOffset, damage: { reason, bytes } });
+  }
+
+  #rest(position: KafkaPosition, place: number | null, reason: string): void {
+    this.#options.onTrouble?.(`partition ${position.partition} of ${position.topic}: ${reason}`);
+    this.#goOnAt(position);
+    this.#failures.rest(partitionKey(position), place, () => this.#arrival.resolve());
   }
 
   /** What is there no more cannot be read: on with the first that is. */

@@ -2,7 +2,7 @@
 import { createRecordsBatch, type MessageRecord } from "@platformatic/kafka";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { recordsOf } from "./records-of.ts";
+import { recordsOf as read } from "./records-of.ts";
 
 const TRANSACTIONAL = 0x10;
 const CONTROL = 0x20;
@@ -46,6 +46,13 @@ function crcOf(bytes: Buffer): number {
     for (let bit = 0; bit < 8; bit += 1) crc = crc & 1 ? (crc >>> 1) ^ 0x82f6_3b78 : crc >>> 1;
   }
   return ~crc >>> 0;
+}
+
+/** Where all of them can be read. */
+function recordsOf(...args: Parameters<typeof read>): ReturnType<typeof read> {
+  const all = read(...args);
+  if (all.unreadable !== null) throw new Error(all.unreadable.reason);
+  return all;
 }
 
 const text = (value: Uint8Array | null) => (value === null ? null : Buffer.from(value).toString());

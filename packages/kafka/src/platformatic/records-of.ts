@@ -1,5 +1,6 @@
+import { reasonOf } from "@millrace/runtime";
 import type { AbortedTransaction, FetchedPartition } from "./fetch-api.ts";
-import { batchesIn, type FetchedBatch } from "./fetched-batch.ts";
+import { batchesIn, type FetchedBatch, type UnreadableBatch } from "./fetched-batch.ts";
 import { FetchedRecords } from "./fetched-records.ts";
 
 /** Of a mark's key: a version, and which end it is. */
@@ -8,22 +9,33 @@ const ABORT = 0;
 
 /**
  * The records that a partition's answer has from `fromOffset` on: a broker sends whole batches, and they may begin before it.
- * Without marks, and without what belongs to a transaction that was given up. `nextOffset`: behind the last whole batch,
- * `fromOffset` where there is none. Throws where the bytes are damaged.
+ * Without marks, and without what belongs to a transaction that was given up. `nextOffset`: behind the last batch that could
+ * be read, `fromOffset` where there is none; `unreadable`: the batch that stands there and could not, or null.
  */
 export function recordsOf(
   { bytes, aborted }: Pick<FetchedPartition, "bytes" | "aborted">,
   fromOffset: number,
-): { readonly records: FetchedRecords; readonly nextOffset: number } {
+): {
+  readonly records: FetchedRecords;
+  readonly nextOffset: number;
+  readonly unreadable: UnreadableBatch | null;
+} {
   const records = new FetchedRecords();
   const givenUp = new GivenUp(aborted);
   let nextOffset = fromOffset;
-  for (const batch of batchesIn(bytes)) {
-    nextOffset = Math.max(nextOffset, batch.lastOffset + 1);
-    if (givenUp.has(batch) || batch.isControl || batch.lastOffset < fromOffset) continue;
-    records.append(batch, fromOffset);
+  const { batches, unreadable } = batchesIn(bytes);
+  for (const batch of batches) {
+    const { firstOffset, lastOffset } = batch;
+    try {
+      if (!givenUp.has(batch) && !batch.isControl && lastOffset >= fromOffset)
+        records.append(batch, fromOffset);
+    } catch (error) {
+      const place = { firstOffset, nextOffset: lastOffset + 1, bytes: batch.bytes };
+      return { records, nextOffset, unreadable: { ...place, reason: reasonOf(error) } };
+    }
+    nextOffset = Math.max(nextOffset, lastOffset + 1);
   }
-  return { records, nextOffset };
+  return { records, nextOffset, unreadable };
 }
 
 /** Which producers' records are of a transaction that was given up, batch by batch. */

@@ -1,0 +1,151 @@
+// What one partition's trouble may do to the others, and what becomes of what nobody can read. The library is a script here;
+// with real brokers the consumer runs in test/end-to-end/kafka-contract.e2e.test.ts.
+import { SeededRandom, SimulatedTime } from "@millrace/testkit";
+import { ResponseError } from "@platformatic/kafka";
+import { expect, onTestFinished, test, vi } from "vitest";
+import type { KafkaConsumerOptions } from "../kafka-consumer.ts";
+import { PlatformaticConsumer } from "./platformatic-consumer.ts";
+import { batchOf, ScriptedBroker, TOPIC, type ScriptedLog } from "./scripted-broker.test-support.ts";
+
+const time = new SimulatedTime(0);
+const broker = vi.hoisted(() => ({ current: null as ScriptedBroker | null }));
+
+vi.mock("@platformatic/kafka", async (original) => {
+  const library = await original<typeof import("@platformatic/kafka")>();
+  const scripted = () => broker.current!.library;
+  return {
+    ...library,
+    Consumer: class {
+      constructor() {
+        return new (scripted().Consumer)();
+      }
+    },
+    createAPI: () => ({
+      async: (...args: unknown[]) =>
+        scripted()
+          .createAPI()
+          .async(...args),
+    }),
+  };
+});
+
+const CONNECTION = { brokers: ["k:1"], clientId: "c", tls: null, sasl: null };
+
+async function reading(logs: readonly ScriptedLog[], options: Partial<KafkaConsumerOptions> = {}) {
+  const scripted = new ScriptedBroker(time.clock());
+  scripted.logs = logs;
+  broker.current = scripted;
+  const troubles: string[] = [];
+  const skipped: unknown[] = [];
+  const consumer = new PlatformaticConsumer(
+    CONNECTION,
+    {
+      group: "g",
+      topics: [TOPIC],
+      from: "start",
+      positions: async (assigned) => assigned.map((partition) => ({ ...partition, offset: 0 })),
+      onTrouble: (reason) => troubles.push(reason),
+      onSkipped: (skip) => skipped.push(skip),
+      ...options,
+    },
+    { clock: time.clock(), random: new SeededRandom(1) },
+  );
+  onTestFinished(() => consumer.close());
+  const given: string[] = [];
+  const takeAll = async () => {
+    for (let batch = await consumer.next(); batch !== null; batch = await consumer.next())
+      for (const { offset, value } of batch.records)
+        given.push(`${batch.partition} ${offset} ${Buffer.from(value ?? []).toString()}`);
+  };
+  return { consumer, scripted, troubles, skipped, given, takeAll };
+}
+
+/** Batches, one after another. */
+const log =
+  (...batches: readonly Buffer[]): ScriptedLog =>
+  (offset) => ({
+    bytes: Buffer.concat(batches.filter((batch) => lastOffset(batch) >= offset)),
+  });
+const lastOffset = (batch: Buffer) => Number(batch.readBigInt64BE(0)) + batch.readInt32BE(23);
+/** One bit is another on the broker's disk. */
+function damaged(batch: Buffer): Buffer {
+  const bytes = Buffer.from(batch);
+  bytes[bytes.length - 1] ^= 1;
+  return bytes;
+}
+
+test("a batch that is damaged for good is told and skipped; what is before and behind it, and other partitions, are read", async () => {
+  const bad = damaged(batchOf(1, ["b", "c"]));
+  const { given, skipped, troubles, takeAll } = await reading([
+    log(batchOf(0, ["a"]), bad, batchOf(3, ["d"])),
+    log(batchOf(0, ["x"])),
+  ]);
+  void takeAll();
+  await time.run(20);
+  expect(given).toEqual(["0 0 a", "1 0 x"]);
+  await time.run(10_000);
+  expect(given).toEqual(["0 0 a", "1 0 x", "0 3 d"]);
+  const reason = "the batch at offset 1 is damaged: its checksum is another";
+  expect(skipped).toEqual([
+    { topic: TOPIC, partition: 0, offset: 1, nextOffset: 3, damage: { reason, bytes: bad } },
+  ]);
+  expect(troubles).toHaveLength(5);
+  expect(troubles[0]).toBe(`partition 0 of orders: ${reason}`);
+});
+
+test("a batch that was damaged on its way only is read", async () => {
+  const [good, bad] = [batchOf(0, ["a"]), damaged(batchOf(0, ["a"]))];
+  let fetches = 0;
+  const { given, skipped, takeAll } = await reading([
+    (offset) => ({ bytes: offset > 0 ? Buffer.alloc(0) : (fetches += 1) < 4 ? bad : good }),
+  ]);
+  void takeAll();
+  await time.run(10_000);
+  expect(given).toEqual(["0 0 a"]);
+  expect(skipped).toEqual([]);
+});
+
+test("the last batch of a partition, and one whose own count is damaged, are skipped by what is known of them", async () => {
+  const nonsense = batchOf(4, ["e", "f"]);
+  nonsense.writeInt32BE(2 ** 31 - 1, 23);
+  const { given, skipped, takeAll } = await reading([
+    log(damaged(batchOf(0, ["a", "b"]))),
+    (offset) => ({ bytes: Buffer.concat([nonsense, batchOf(6, ["g"])].slice(offset < 6 ? 0 : offset - 5)) }),
+    (offset) => ({ bytes: offset < 6 ? nonsense : Buffer.alloc(0) }),
+  ]);
+  void takeAll();
+  await time.run(30_000);
+  expect(given).toEqual(["1 6 g"]);
+  expect(skipped.toSorted(byPlace)).toMatchObject([
+    { partition: 0, offset: 0, nextOffset: 2 },
+    { partition: 1, offset: 0, nextOffset: 6 },
+    ...[0, 1, 2, 3, 4, 5].map((offset) => ({ partition: 2, offset, nextOffset: offset + 1 })),
+  ]);
+});
+
+test("what a broker refuses of one partition keeps no other from being read", async () => {
+  const refusal = new ResponseError(1, 13, { "/responses/0/partitions/0": [56, null] }, null);
+  let isRefused = true;
+  const { given, troubles, scripted, takeAll } = await reading([
+    (offset) => (isRefused ? { refusal } : log(batchOf(0, ["a"]))(offset, 0)),
+    log(batchOf(0, ["x"])),
+  ]);
+  void takeAll();
+  await time.run(20_000);
+  expect(given).toEqual(["1 0 x"]);
+  expect(troubles[0]).toMatch(/^partition 0 of orders: /);
+  // It is asked for again, after pauses.
+  const times = scripted.asked.filter((asked) => asked.some(({ partition }) => partition === 0)).length;
+  expect(times).toBeGreaterThan(5);
+  expect(times).toBeLessThan(50);
+  isRefused = false;
+  await time.run(3_000);
+  expect(given).toEqual(["1 0 x", "0 0 a"]);
+});
+
+interface Place {
+  readonly partition: number;
+  readonly offset: number;
+}
+const byPlace = (a: unknown, b: unknown) =>
+  (a as Place).partition - (b as Place).partition || (a as Place).offset - (b as Place).offset;
