@@ -231,7 +231,10 @@ export class KafkaRecordSource {
       const { partition, offset, nextOffset, damage } = skip;
       const gap = { partition, values: [], offsets: [], nextOffset, isAtEnd: false, resumedAt: nextOffset };
       const batch = damage === undefined ? gap : { ...gap, damage };
-      const isDue = this.#offeredTo.get(partition) === offset;
+      const offeredTo = this.#offeredTo.get(partition) ?? offset - 1;
+      // Told twice: what lay before it was read again.
+      if (offeredTo > offset) continue;
+      const isDue = offeredTo === offset;
       if (isDue && target.offerRecords(stream, batch) !== null) this.#offeredTo.set(partition, nextOffset);
       else this.#skips.push(skip);
     }

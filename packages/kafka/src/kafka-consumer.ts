@@ -10,7 +10,7 @@ export interface KafkaConsumer {
   next(): Promise<KafkaBatch | null>;
   /** From here its partition goes on; what was fetched and not yet given of it is forgotten. Others' partitions are left alone. */
   seek(position: KafkaPosition): void;
-  /** Nothing more is fetched, or given, of these partitions; others go on. */
+  /** Nothing more is fetched, or given, of these partitions; others go on, and have all the room. */
   pause(partitions: readonly KafkaPartition[]): void;
   resume(partitions: readonly KafkaPartition[]): void;
   /** For the group's next start, and for whoever watches its lag. */

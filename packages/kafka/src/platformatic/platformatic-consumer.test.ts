@@ -1,6 +1,7 @@
 // What one partition's trouble may do to the others, and what becomes of what nobody can read. The library is a script here;
 // with real brokers the consumer runs in test/end-to-end/kafka-contract.e2e.test.ts.
 import { SeededRandom, SimulatedTime } from "@millrace/testkit";
+import type * as library from "@platformatic/kafka";
 import { ResponseError } from "@platformatic/kafka";
 import { expect, onTestFinished, test, vi } from "vitest";
 import type { KafkaConsumerOptions } from "../kafka-consumer.ts";
@@ -11,14 +12,11 @@ const time = new SimulatedTime(0);
 const broker = vi.hoisted(() => ({ current: null as ScriptedBroker | null }));
 
 vi.mock("@platformatic/kafka", async (original) => {
-  const library = await original<typeof import("@platformatic/kafka")>();
   const scripted = () => broker.current!.library;
   return {
-    ...library,
-    Consumer: class {
-      constructor() {
-        return new (scripted().Consumer)();
-      }
+    ...(await original<typeof library>()),
+    Consumer: function Consumer() {
+      return new (scripted().Consumer)();
     },
     createAPI: () => ({
       async: (...args: unknown[]) =>
@@ -141,6 +139,44 @@ test("what a broker refuses of one partition keeps no other from being read", as
   isRefused = false;
   await time.run(3_000);
   expect(given).toEqual(["1 0 x", "0 0 a"]);
+});
+
+test("what is ready of a partition that is paused takes no room, and comes in order once it goes on", async () => {
+  /** As much as is asked for, without an end; the last batch is cut off. */
+  const endless: ScriptedLog = (offset, bytesMax) => {
+    const batches: Buffer[] = [];
+    for (let bytes = 0, at = offset; bytes < bytesMax; at += 10) {
+      const batch = batchOf(
+        at,
+        Array.from({ length: 10 }, () => "x".repeat(100)),
+      );
+      batches.push(batch);
+      bytes += batch.length;
+    }
+    return { bytes: Buffer.concat(batches).subarray(0, bytesMax) };
+  };
+  const { consumer, scripted } = await reading([endless, endless], { fetchBytesMax: 4_000 });
+  const offsets: number[][] = [[], []];
+  const take = async () => {
+    const next = consumer.next();
+    await time.run(100);
+    const batch = await Promise.race([next, time.run(1_000).then(() => null)]);
+    if (batch === null) throw new Error("nothing comes");
+    for (const { offset } of batch.records) offsets[batch.partition].push(offset);
+    return batch.partition;
+  };
+  const first = await take();
+  const second = await take();
+  expect(new Set([first, second]).size).toBe(2);
+  consumer.pause([{ topic: TOPIC, partition: first }]);
+  const asked = scripted.asked.length;
+  for (let turn = 0; turn < 5; turn += 1) expect(await take()).toBe(second);
+  for (const places of scripted.asked.slice(asked + 1))
+    expect(places.map(({ partition }) => partition)).toEqual([second]);
+  consumer.resume([{ topic: TOPIC, partition: first }]);
+  for (let turn = 0; turn < 6; turn += 1) await take();
+  expect(offsets[first].length).toBeGreaterThan(30);
+  for (const of of offsets) expect(of).toEqual(of.map((_, at) => at));
 });
 
 interface Place {

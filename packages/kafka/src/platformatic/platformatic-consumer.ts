@@ -49,7 +49,9 @@ export class PlatformaticConsumer implements KafkaConsumer {
   readonly #positions = new Map<string, KafkaPosition>();
   readonly #paused = new Set<string>();
   readonly #failures: PartitionFailures;
-  readonly #ready: { readonly batch: KafkaBatch; readonly bytes: number }[] = [];
+  /** Of none that is paused. */
+  readonly #ready: { readonly batch: KafkaBatch; readonly from: KafkaPosition; readonly bytes: number }[] =
+    [];
   #readyBytes = 0;
   readonly #busyNodes = new Set<number>();
   #assigned: readonly KafkaPartition[] = [];
@@ -98,12 +100,11 @@ export class PlatformaticConsumer implements KafkaConsumer {
   async next(): Promise<KafkaBatch | null> {
     for (;;) {
       if (this.#isClosed) return null;
-      const index = this.#ready.findIndex(({ batch }) => !this.#paused.has(partitionKey(batch)));
-      if (index >= 0) {
-        const [{ batch, bytes }] = this.#ready.splice(index, 1);
-        this.#readyBytes -= bytes;
+      const next = this.#ready.shift();
+      if (next !== undefined) {
+        this.#readyBytes -= next.bytes;
         this.#fetchMore();
-        return batch;
+        return next.batch;
       }
       this.#fetchMore();
       await this.#arrival.promise;
@@ -119,7 +120,14 @@ export class PlatformaticConsumer implements KafkaConsumer {
   }
 
   pause(partitions: readonly KafkaPartition[]): void {
-    for (const partition of partitions) this.#paused.add(partitionKey(partition));
+    for (const partition of partitions) {
+      const key = partitionKey(partition);
+      this.#paused.add(key);
+      // Fetched again when it goes on: it would take the room of what it waits for.
+      const from = this.#forgetReady(key);
+      if (from !== null) this.#goOnAt(from);
+    }
+    this.#arrival.resolve();
   }
 
   resume(partitions: readonly KafkaPartition[]): void {
@@ -281,8 +289,8 @@ export class PlatformaticConsumer implements KafkaConsumer {
         const partition = { topic: names.get(each.topicId) ?? "", partition: each.partition };
         const key = partitionKey(partition);
         const from = positions.find((position) => partitionKey(position) === key);
-        // Somebody has sought, or the partition has gone, since it was asked for.
-        if (from === undefined || this.#positions.get(key) !== from) continue;
+        // Somebody has sought or paused it, or it has gone, since it was asked for.
+        if (from === undefined || this.#positions.get(key) !== from || this.#paused.has(key)) continue;
         const { refusal } = each;
         if (refusal === null) this.#take(from, each);
         else if (findErrorBy(refusal, "apiId", "OFFSET_OUT_OF_RANGE") !== null) outOfRange.push(from);
@@ -317,7 +325,7 @@ export class PlatformaticConsumer implements KafkaConsumer {
         endOffset,
       };
       const bytes = fetched.bytes.length;
-      this.#ready.push({ batch, bytes });
+      this.#ready.push({ batch, from, bytes });
       this.#readyBytes += bytes;
       this.#goOnAt(next);
     }
@@ -372,12 +380,17 @@ export class PlatformaticConsumer implements KafkaConsumer {
     }
   }
 
-  #forgetReady(key: string): void {
+  /** Where it had begun; null: there was none. */
+  #forgetReady(key: string): KafkaPosition | null {
+    let first: KafkaPosition | null = null;
     for (let index = this.#ready.length - 1; index >= 0; index -= 1) {
-      if (partitionKey(this.#ready[index].batch) !== key) continue;
-      this.#readyBytes -= this.#ready[index].bytes;
+      const { from, bytes } = this.#ready[index];
+      if (partitionKey(from) !== key) continue;
+      first = from;
+      this.#readyBytes -= bytes;
       this.#ready.splice(index, 1);
     }
+    return first;
   }
 
   async #wait(error: unknown): Promise<void> {
