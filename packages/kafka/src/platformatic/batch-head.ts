@@ -38,3 +38,6 @@ export const BATCH_HEAD = {
 
 /** The format that Kafka writes since 0.11. */
 export const BATCH_FORMAT = 2;
+
+/** In the attributes' lowest three bits. */
+export const COMPRESSION = { none: 0, gzip: 1, snappy: 2, lz4: 3, zstd: 4 } as const;

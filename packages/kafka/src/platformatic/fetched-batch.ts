@@ -1,5 +1,9 @@
-import { compressionsAlgorithmsByBitmask, crc32c } from "@platformatic/kafka";
+import { crc32c } from "@platformatic/kafka";
 import { BATCH_FORMAT, BATCH_HEAD } from "./batch-head.ts";
+import { unpacked } from "./unpacked.ts";
+
+/** What a batch may unpack to. Of one that is larger nothing is read. */
+export const UNPACKED_BYTES_MAX = 64 * 1024 * 1024;
 
 /** A batch of records, as `BATCH_HEAD` describes it. */
 export interface FetchedBatch {
@@ -30,7 +34,7 @@ export interface UnreadableBatch {
 }
 
 /** In the attributes. */
-const COMPRESSION = 0x07;
+const COMPRESSION_BITS = 0x07;
 const HAS_APPEND_TIME = 0x08;
 const IS_TRANSACTIONAL = 0x10;
 const IS_CONTROL = 0x20;
@@ -96,12 +100,7 @@ function batchOf(bytes: Buffer): FetchedBatch {
     isControl: (attributes & IS_CONTROL) !== 0,
     recordCount: bytes.readInt32BE(BATCH_HEAD.recordCount),
     bytes,
-    body: () => {
-      const compressed = bytes.subarray(BATCH_HEAD.records);
-      const algorithm = compressionsAlgorithmsByBitmask[attributes & COMPRESSION];
-      if (algorithm === undefined)
-        throw new Error(`the batch at offset ${firstOffset} is compressed in an unknown way`);
-      return algorithm.decompressSync(compressed);
-    },
+    body: () =>
+      unpacked(bytes.subarray(BATCH_HEAD.records), attributes & COMPRESSION_BITS, UNPACKED_BYTES_MAX),
   };
 }

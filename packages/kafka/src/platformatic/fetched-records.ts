@@ -12,6 +12,7 @@ const RECORD_BYTES_MIN = 7;
 export class FetchedRecords {
   readonly #sources: { readonly batch: FetchedBatch; readonly body: Uint8Array }[] = [];
   #count = 0;
+  #byteLength = 0;
   #offsets = new Float64Array(0);
   /** Index of its batch. */
   #sourceOf = new Uint32Array(0);
@@ -22,6 +23,11 @@ export class FetchedRecords {
 
   get length(): number {
     return this.#count;
+  }
+
+  /** What they hold in memory, unpacked. */
+  get byteLength(): number {
+    return this.#byteLength;
   }
 
   /** Ascending. */
@@ -52,14 +58,14 @@ export class FetchedRecords {
   append(batch: FetchedBatch, fromOffset: number): void {
     const { firstOffset, recordCount } = batch;
     const body = batch.body();
-    if (!(recordCount >= 0 && recordCount <= body.length / RECORD_BYTES_MIN)) throw damaged(firstOffset);
+    if (!(recordCount >= 0 && recordCount <= body.length / RECORD_BYTES_MIN)) throw damaged();
     this.#makeRoom(recordCount);
     const source = this.#sources.length;
     let index = this.#count;
     const cursor = new VarintCursor(body, 0);
     for (let left = recordCount; left > 0; left -= 1) {
       const end = cursor.next() + cursor.at;
-      if (!(end > cursor.at && end <= body.length)) throw damaged(firstOffset);
+      if (!(end > cursor.at && end <= body.length)) throw damaged();
       cursor.at += 1; // attributes, all unused
       const recordAt = cursor.at;
       cursor.next();
@@ -67,7 +73,7 @@ export class FetchedRecords {
       cursor.skipPart();
       const valueLength = cursor.next();
       const valueAt = cursor.at;
-      if (!(valueAt + Math.max(0, valueLength) < end)) throw damaged(firstOffset);
+      if (!(valueAt + Math.max(0, valueLength) < end)) throw damaged();
       cursor.at = end;
       if (offset < fromOffset) continue;
       this.#offsets[index] = offset;
@@ -78,6 +84,7 @@ export class FetchedRecords {
       index += 1;
     }
     this.#sources.push({ batch, body });
+    this.#byteLength += body.length;
     this.#count = index;
   }
 
@@ -112,6 +119,6 @@ function headersAt(cursor: VarintCursor): readonly KafkaHeader[] {
   return headers;
 }
 
-function damaged(firstOffset: number): Error {
-  return new Error(`the batch at offset ${firstOffset} is damaged: a record in it has no such length`);
+function damaged(): Error {
+  return new Error("it is damaged: a record in it has no such length");
 }

@@ -2,7 +2,7 @@
 // with real brokers the consumer runs in test/end-to-end/kafka-contract.e2e.test.ts.
 import { SeededRandom, SimulatedTime } from "@millrace/testkit";
 import type * as library from "@platformatic/kafka";
-import { ResponseError } from "@platformatic/kafka";
+import { crc32c, ResponseError } from "@platformatic/kafka";
 import { expect, onTestFinished, test, vi } from "vitest";
 import type { KafkaConsumerOptions } from "../kafka-consumer.ts";
 import { PlatformaticConsumer } from "./platformatic-consumer.ts";
@@ -119,6 +119,22 @@ test("the last batch of a partition, and one whose own count is damaged, are ski
     { partition: 1, offset: 0, nextOffset: 6 },
     ...[0, 1, 2, 3, 4, 5].map((offset) => ({ partition: 2, offset, nextOffset: offset + 1 })),
   ]);
+});
+
+test("a batch that does not unpack is skipped like one that is damaged, and what was read ahead behind it comes once", async () => {
+  const bad = batchOf(1, ["b"]);
+  bad.writeInt16BE(1, 21); // says gzip, and is none
+  bad.writeUInt32BE(crc32c(bad.subarray(21)), 17);
+  const { given, skipped, takeAll } = await reading([
+    (offset) => ({ bytes: [batchOf(0, ["a"]), bad, batchOf(2, ["c"])][offset] ?? Buffer.alloc(0) }),
+    log(batchOf(0, ["x"])),
+  ]);
+  // It reads ahead before anybody asks.
+  await time.run(100);
+  void takeAll();
+  await time.run(10_000);
+  expect(given.toSorted()).toEqual(["0 0 a", "0 2 c", "1 0 x"]);
+  expect(skipped).toMatchObject([{ partition: 0, offset: 1, nextOffset: 2 }]);
 });
 
 test("what a broker refuses of one partition keeps no other from being read", async () => {

@@ -19,9 +19,9 @@ import { connectionOptions } from "./connection-options.ts";
 import { explainKafka } from "./explain-kafka.ts";
 import { GroupMember } from "./group-member.ts";
 import { fetchApi, type FetchedPartition } from "./fetch-api.ts";
-import type { UnreadableBatch } from "./fetched-batch.ts";
+import { batchesIn, type UnreadableBatch } from "./fetched-batch.ts";
 import { PartitionFailures } from "./partition-failures.ts";
-import { recordsOf } from "./records-of.ts";
+import { type FetchedPiece, recordsOf } from "./records-of.ts";
 
 const FETCH_BYTES_MAX = 8 * 1024 * 1024;
 const FETCH_WAIT_MS = 100;
@@ -50,8 +50,7 @@ export class PlatformaticConsumer implements KafkaConsumer {
   readonly #paused = new Set<string>();
   readonly #failures: PartitionFailures;
   /** Of none that is paused. */
-  readonly #ready: { readonly batch: KafkaBatch; readonly from: KafkaPosition; readonly bytes: number }[] =
-    [];
+  readonly #ready: ReadyAnswer[] = [];
   #readyBytes = 0;
   readonly #busyNodes = new Set<number>();
   #assigned: readonly KafkaPartition[] = [];
@@ -100,13 +99,9 @@ export class PlatformaticConsumer implements KafkaConsumer {
   async next(): Promise<KafkaBatch | null> {
     for (;;) {
       if (this.#isClosed) return null;
-      const next = this.#ready.shift();
-      if (next !== undefined) {
-        this.#readyBytes -= next.bytes;
-        this.#fetchMore();
-        return next.batch;
-      }
+      const next = this.#unpackNext();
       this.#fetchMore();
+      if (next !== null) return next;
       await this.#arrival.promise;
       this.#arrival = Promise.withResolvers();
     }
@@ -305,31 +300,41 @@ export class PlatformaticConsumer implements KafkaConsumer {
     this.#arrival.resolve();
   }
 
-  #take(from: KafkaPosition, fetched: FetchedPartition): void {
+  #take(from: KafkaPosition, { bytes, aborted, endOffset }: FetchedPartition): void {
     this.#failures.accepted(partitionKey(from));
-    const { topic, partition } = from;
-    const { endOffset } = fetched;
-    const { records: fetchedRecords, nextOffset, unreadable } = recordsOf(fetched, from.offset);
-    const next = { topic, partition, offset: nextOffset };
-    if (nextOffset > from.offset) {
-      const { offsets } = fetchedRecords;
-      const batch = {
-        topic,
-        partition,
-        get records() {
-          return [...fetchedRecords.records()];
-        },
-        values: fetchedRecords,
-        offsets,
-        nextOffset,
-        endOffset,
-      };
-      const bytes = fetched.bytes.length;
-      this.#ready.push({ batch, from, bytes });
-      this.#readyBytes += bytes;
+    const { batches, unreadable } = batchesIn(bytes);
+    const nextOffset = (batches.at(-1)?.lastOffset ?? -1) + 1;
+    const next = { ...from, offset: Math.max(from.offset, nextOffset) };
+    if (next.offset > from.offset) {
+      const pieces = recordsOf({ batches, aborted }, from.offset);
+      this.#ready.push({ from, pieces, endOffset, bytes: bytes.length });
+      this.#readyBytes += bytes.length;
       this.#goOnAt(next);
     }
     if (unreadable !== null) this.#unreadable(next, unreadable, endOffset);
+  }
+
+  /** Null: nothing is ready. */
+  #unpackNext(): KafkaBatch | null {
+    for (let answer = this.#ready[0]; answer !== undefined; answer = this.#ready[0]) {
+      const { from, pieces, endOffset } = answer;
+      const piece = pieces.next().value;
+      if (piece === undefined || piece.isLast) {
+        this.#ready.shift();
+        this.#readyBytes -= answer.bytes;
+      }
+      if (piece === undefined) continue;
+      const next = { ...from, offset: piece.nextOffset };
+      answer.from = next;
+      if (piece.unreadable !== null) {
+        // What was fetched behind it comes once more.
+        this.#forgetReady(partitionKey(next));
+        this.#goOnAt(next);
+        this.#unreadable(next, piece.unreadable, endOffset);
+      }
+      if (next.offset > from.offset) return batchOf(piece, from, endOffset);
+    }
+    return null;
   }
 
   /** To the end of the line: brokers fill an answer in the order of the question, and one partition could fill all of them. */
@@ -399,4 +404,33 @@ export class PlatformaticConsumer implements KafkaConsumer {
     this.#reader.clearMetadata();
     await new Promise<void>((resolve) => this.#clock.after(this.#backoff.nextMs(), resolve));
   }
+}
+
+/** What was fetched of a partition and is not yet given. */
+interface ReadyAnswer {
+  /** Where the next piece begins. */
+  from: KafkaPosition;
+  readonly pieces: Generator<FetchedPiece, void>;
+  readonly endOffset: number;
+  /** As they were fetched. */
+  readonly bytes: number;
+}
+
+function batchOf(
+  { records: fetched, nextOffset }: FetchedPiece,
+  { topic, partition }: KafkaPartition,
+  endOffset: number,
+): KafkaBatch {
+  const { offsets } = fetched;
+  return {
+    topic,
+    partition,
+    get records() {
+      return [...fetched.records()];
+    },
+    values: fetched,
+    offsets,
+    nextOffset,
+    endOffset,
+  };
 }

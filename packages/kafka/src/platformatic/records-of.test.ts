@@ -1,16 +1,21 @@
 // Records out of what one fetch brought: all of them to the bit, none of a transaction that was given up, none of damaged bytes.
+import { zstdCompressSync } from "node:zlib";
 import { createRecordsBatch, type MessageRecord } from "@platformatic/kafka";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { recordsOf as read } from "./records-of.ts";
+import type { AbortedTransaction } from "./fetch-api.ts";
+import { batchesIn, UNPACKED_BYTES_MAX } from "./fetched-batch.ts";
+import { type FetchedPiece, recordsOf as read } from "./records-of.ts";
 
 const TRANSACTIONAL = 0x10;
 const CONTROL = 0x20;
 const ABORT = Buffer.from([0, 0, 0, 0]);
 const COMMIT = Buffer.from([0, 0, 0, 1]);
 
+type Compression = "none" | "gzip" | "snappy" | "lz4" | "zstd";
+
 interface BatchOptions {
-  readonly compression?: "none" | "gzip" | "snappy" | "lz4" | "zstd";
+  readonly compression?: Compression;
   readonly attributes?: number;
   readonly producerId?: bigint;
 }
@@ -48,19 +53,20 @@ function crcOf(bytes: Buffer): number {
   return ~crc >>> 0;
 }
 
-/** Where all of them can be read. */
-function recordsOf(...args: Parameters<typeof read>): ReturnType<typeof read> {
-  const all = read(...args);
-  if (all.unreadable !== null) throw new Error(all.unreadable.reason);
-  return all;
+/** Where all of them can be read, and are one piece. */
+function recordsOf(
+  { bytes, aborted }: { readonly bytes: Buffer; readonly aborted: readonly AbortedTransaction[] },
+  fromOffset: number,
+): FetchedPiece {
+  const { batches, unreadable } = batchesIn(bytes);
+  const [piece] = read({ batches, aborted }, fromOffset);
+  const bad = unreadable ?? piece.unreadable;
+  if (bad !== null) throw new Error(bad.reason);
+  return piece;
 }
 
 const text = (value: Uint8Array | null) => (value === null ? null : Buffer.from(value).toString());
-const valuesOf = (
-  bytes: readonly Buffer[],
-  from = 0,
-  aborted: Parameters<typeof recordsOf>[0]["aborted"] = [],
-) =>
+const valuesOf = (bytes: readonly Buffer[], from = 0, aborted: readonly AbortedTransaction[] = []) =>
   [...recordsOf({ bytes: Buffer.concat(bytes), aborted }, from).records.records()].map(
     ({ offset, value }) => `${offset} ${text(value)}`,
   );
@@ -217,5 +223,34 @@ describe("recordsOf", () => {
         }
       }
     }
+  });
+
+  test("comes in pieces, each unpacked when it is asked for", () => {
+    const bytes = [0, 2, 4, 6].map((first) =>
+      batch(first, values("a".repeat(2_000), "b"), { compression: "gzip" }),
+    );
+    const { batches } = batchesIn(Buffer.concat(bytes));
+    let unpacked = 0;
+    const counted = batches.map((each) => ({ ...each, body: () => ((unpacked += 1), each.body()) }));
+    const pieces = read({ batches: counted, aborted: [] }, 1, 3_000);
+    const of = (piece: FetchedPiece | void) => piece && [[...piece.records.offsets], piece.nextOffset];
+    expect(of(pieces.next().value)).toEqual([[1, 2, 3], 4]);
+    expect(unpacked).toBe(2);
+    expect(of(pieces.next().value)).toEqual([[4, 5, 6, 7], 8]);
+    expect(pieces.next().done).toBe(true);
+  });
+
+  test("a batch that was packed from too much is not read, those before it are", () => {
+    const bomb = zstdCompressSync(Buffer.alloc(UNPACKED_BYTES_MAX + 1));
+    const head = batch(1, values("b")).subarray(0, 61);
+    const packed = sealed(Buffer.concat([head, bomb]), (own) => {
+      own.writeInt32BE(own.length - 12, 8);
+      own.writeInt16BE(4, 21);
+    });
+    const { batches } = batchesIn(Buffer.concat([batch(0, values("a")), packed, batch(2, values("c"))]));
+    const [{ records, nextOffset, unreadable }] = read({ batches, aborted: [] }, 0);
+    expect([[...records.offsets], nextOffset]).toEqual([[0], 1]);
+    expect(unreadable).toMatchObject({ firstOffset: 1, nextOffset: 2 });
+    expect(unreadable?.reason).toBe("the batch at offset 1 cannot be read: it unpacks to more than 64 MiB");
   });
 });

@@ -1,41 +1,59 @@
 import { reasonOf } from "@millrace/runtime";
-import type { AbortedTransaction, FetchedPartition } from "./fetch-api.ts";
-import { batchesIn, type FetchedBatch, type UnreadableBatch } from "./fetched-batch.ts";
+import type { AbortedTransaction } from "./fetch-api.ts";
+import type { FetchedBatch, UnreadableBatch } from "./fetched-batch.ts";
 import { FetchedRecords } from "./fetched-records.ts";
 
 /** Of a mark's key: a version, and which end it is. */
 const MARK_TYPE_AT = 2;
 const ABORT = 0;
 
-/**
- * The records that a partition's answer has from `fromOffset` on: a broker sends whole batches, and they may begin before it.
- * Without marks, and without what belongs to a transaction that was given up. `nextOffset`: behind the last batch that could
- * be read, `fromOffset` where there is none; `unreadable`: the batch that stands there and could not, or null.
- */
-export function recordsOf(
-  { bytes, aborted }: Pick<FetchedPartition, "bytes" | "aborted">,
-  fromOffset: number,
-): {
+/** Unpacked at once: a fetch of batches that are not packed is one piece. */
+const PIECE_BYTES_MAX = 8 * 1024 * 1024;
+
+/** Some records that follow one another. */
+export interface FetchedPiece {
   readonly records: FetchedRecords;
+  /** Behind the last batch that could be read. */
   readonly nextOffset: number;
+  /** The batch that stands there and could not. */
   readonly unreadable: UnreadableBatch | null;
-} {
-  const records = new FetchedRecords();
+  /** Nothing comes behind it. */
+  readonly isLast: boolean;
+}
+
+/**
+ * The records that a partition's batches have from `fromOffset` on: a broker sends whole batches, and they may begin before it.
+ * Without marks, and without what belongs to a transaction that was given up. Piece by piece, each unpacked when it is asked
+ * for: packed they may be a hundredth of what they are.
+ */
+export function* recordsOf(
+  {
+    batches,
+    aborted,
+  }: { readonly batches: readonly FetchedBatch[]; readonly aborted: readonly AbortedTransaction[] },
+  fromOffset: number,
+  pieceBytesMax = PIECE_BYTES_MAX,
+): Generator<FetchedPiece, void> {
   const givenUp = new GivenUp(aborted);
+  let records = new FetchedRecords();
   let nextOffset = fromOffset;
-  const { batches, unreadable } = batchesIn(bytes);
-  for (const batch of batches) {
-    const { firstOffset, lastOffset } = batch;
+  for (const [at, batch] of batches.entries()) {
+    const { firstOffset, lastOffset, bytes } = batch;
     try {
       if (!givenUp.has(batch) && !batch.isControl && lastOffset >= fromOffset)
         records.append(batch, fromOffset);
     } catch (error) {
-      const place = { firstOffset, nextOffset: lastOffset + 1, bytes: batch.bytes };
-      return { records, nextOffset, unreadable: { ...place, reason: reasonOf(error) } };
+      const reason = `the batch at offset ${firstOffset} cannot be read: ${reasonOf(error)}`;
+      const unreadable = { firstOffset, nextOffset: lastOffset + 1, reason, bytes };
+      yield { records, nextOffset, unreadable, isLast: true };
+      return;
     }
     nextOffset = Math.max(nextOffset, lastOffset + 1);
+    const isLast = at === batches.length - 1;
+    if (!isLast && records.byteLength < pieceBytesMax) continue;
+    yield { records, nextOffset, unreadable: null, isLast };
+    records = new FetchedRecords();
   }
-  return { records, nextOffset, unreadable };
 }
 
 /** Which producers' records are of a transaction that was given up, batch by batch. */
