@@ -1,7 +1,7 @@
 import type { RecordBatch } from "./record-batch.ts";
 
 /** What a record takes beside its bytes. */
-const RECORD_BYTES = 64;
+export const RECORD_BYTES = 64;
 
 /** Of batches that still wait: who brings one asks, whoever has it wait asks again, and each value may be a view that is made for it. */
 const known = new WeakMap<RecordBatch, number>();

@@ -2,7 +2,7 @@ import type { Store } from "@millrace/queue";
 import { ownSource } from "../core/alarm-book.ts";
 import { loadEngineKeys } from "../core/central-state.ts";
 import type { CentralState } from "../core/central-state.ts";
-import type { WaitingBatch } from "./record-inbox.ts";
+import type { TakenBatch } from "./record-inbox.ts";
 import { partitionName } from "./record-streams.ts";
 import type { RecordStage } from "./record-stage.ts";
 
@@ -22,7 +22,7 @@ export class RecordApplier {
   }
 
   /** What may be said once the commit is durable. */
-  async apply(waiting: readonly WaitingBatch[], moment: RecordMoment): Promise<(() => void)[]> {
+  async apply(waiting: readonly TakenBatch[], moment: RecordMoment): Promise<(() => void)[]> {
     const { records, engine, trustedTime } = this.#state;
     const answers: (() => void)[] = [];
     const touched = new Set<RecordStage>();

@@ -1,24 +1,32 @@
-import { batchBytes } from "./batch-bytes.ts";
+import { batchBytes, RECORD_BYTES } from "./batch-bytes.ts";
+import { REJECTIONS_TOLD_MAX } from "./record-batch.ts";
 import type { RecordBatch, RecordOutcome } from "./record-batch.ts";
 
 /** One commit takes no more of records than this, so that agents, echoes and pages are not held up. */
-const COMMIT_BYTES_MAX = 4_194_304;
+const COMMIT_BYTES_MAX = 8_388_608;
 const COMMIT_RECORDS_MAX = 50_000;
 /** What waits of one stream; whoever brings more has to wait, or to come again. */
 export const STREAM_INBOX_BYTES_MAX = 33_554_432;
 
-/** A batch that waits for a commit, and whoever waits for it. */
-export interface WaitingBatch {
+/** What a commit takes of a batch, and whoever waits for it. */
+export interface TakenBatch {
   readonly stream: string;
   readonly batch: RecordBatch;
-  readonly bytes: number;
   readonly resolve: (outcome: RecordOutcome) => void;
   readonly reject: (error: Error) => void;
 }
 
-/** Batches of records on their way into a commit, in order of arrival; of each stream so many bytes at most. */
+/** A batch of which commits have taken some records, or none. */
+interface WaitingBatch extends TakenBatch {
+  takenCount: number;
+  leftBytes: number;
+  /** What became of those, so far as it is durable. */
+  outcome: RecordOutcome | null;
+}
+
+/** Batches of records on their way into commits, in order of arrival; of each stream so many bytes at most. */
 export class RecordInbox {
-  #waiting: WaitingBatch[] = [];
+  readonly #waiting: WaitingBatch[] = [];
   readonly #bytes = new Map<string, number>();
   readonly #onOffer: () => void;
 
@@ -44,24 +52,26 @@ export class RecordInbox {
     const { promise, resolve, reject } = Promise.withResolvers<RecordOutcome>();
     // Who does not wait for it must not bring the process down.
     promise.catch(() => {});
-    this.#waiting.push({ stream, batch, bytes, resolve, reject });
+    this.#waiting.push({ stream, batch, takenCount: 0, leftBytes: bytes, outcome: null, resolve, reject });
     this.#onOffer();
     return promise;
   }
 
-  /** What the next commit takes. */
-  take(): WaitingBatch[] {
-    let [count, bytes, records] = [0, 0, 0];
-    for (const each of this.#waiting) {
-      const isFull =
-        bytes + each.bytes > COMMIT_BYTES_MAX || records + each.batch.values.length > COMMIT_RECORDS_MAX;
-      if (count > 0 && isFull) break;
-      count += 1;
-      bytes += each.bytes;
-      records += each.batch.values.length;
-      this.#bytes.set(each.stream, this.bytesOf(each.stream) - each.bytes);
+  /** What the next commit takes: whole batches while there is room, or as much of the first one as there is room for. */
+  take(): TakenBatch[] {
+    const taken: TakenBatch[] = [];
+    let [bytes, records] = [0, 0];
+    for (let first = this.#waiting[0]; first !== undefined; first = this.#waiting[0]) {
+      const count = first.batch.values.length - first.takenCount;
+      if (bytes + first.leftBytes > COMMIT_BYTES_MAX || records + count > COMMIT_RECORDS_MAX) {
+        if (taken.length === 0) taken.push(this.#cut(first));
+        break;
+      }
+      bytes += first.leftBytes;
+      records += count;
+      taken.push(this.#rest(first));
     }
-    return this.#waiting.splice(0, count);
+    return taken;
   }
 
   /** Nothing of what waits will be taken. */
@@ -69,4 +79,75 @@ export class RecordInbox {
     for (const { reject } of this.#waiting.splice(0)) reject(new Error(reason));
     this.#bytes.clear();
   }
+
+  /** All that is left of the first one. */
+  #rest(first: WaitingBatch): TakenBatch {
+    const { stream, batch, takenCount, reject } = first;
+    this.#waiting.shift();
+    this.#bytes.set(stream, this.bytesOf(stream) - first.leftBytes);
+    if (takenCount === 0) return first;
+    const own = partOf(batch, takenCount, batch.values.length);
+    return {
+      stream,
+      batch: own,
+      resolve: (outcome) => first.resolve(sumOf(first.outcome, outcome, takenCount)),
+      reject,
+    };
+  }
+
+  #cut(first: WaitingBatch): TakenBatch {
+    const { stream, batch, takenCount, reject } = first;
+    let [to, bytes] = [takenCount, 0];
+    while (to < batch.values.length && to - takenCount < COMMIT_RECORDS_MAX) {
+      const next = (batch.values.at(to)?.length ?? 0) + RECORD_BYTES;
+      if (to > takenCount && bytes + next > COMMIT_BYTES_MAX) break;
+      bytes += next;
+      to += 1;
+    }
+    if (to === batch.values.length) return this.#rest(first);
+    first.takenCount = to;
+    first.leftBytes -= bytes;
+    this.#bytes.set(stream, this.bytesOf(stream) - bytes);
+    return {
+      stream,
+      batch: partOf(batch, takenCount, to),
+      resolve: (outcome) => (first.outcome = sumOf(first.outcome, outcome, takenCount)),
+      reject,
+    };
+  }
+}
+
+/** Records of a batch as a batch of their own: the position behind it is that of the record that follows. */
+function partOf(batch: RecordBatch, from: number, to: number): RecordBatch {
+  const { partition, values, offsets, nextOffset, isAtEnd, resumedAt, damage } = batch;
+  const isLast = to === values.length;
+  const part = {
+    partition,
+    values: { length: to - from, at: (index: number) => values.at(from + index) },
+    offsets: offsets === null ? null : Array.from({ length: to - from }, (_, at) => offsets[from + at]),
+    nextOffset: isLast || offsets === null ? nextOffset : offsets[to],
+    isAtEnd: isLast && isAtEnd,
+  };
+  if (from > 0 || resumedAt === undefined) return part;
+  return damage === undefined ? { ...part, resumedAt } : { ...part, resumedAt, damage };
+}
+
+/** Of the records before, and of those from this place on. */
+function sumOf(before: RecordOutcome | null, outcome: RecordOutcome, from: number): RecordOutcome {
+  if (before === null) return outcome;
+  const rejected = [
+    ...before.rejected,
+    ...outcome.rejected.map((each) => ({ ...each, index: from + each.index })),
+  ];
+  return {
+    received: before.received + outcome.received,
+    taken: before.taken + outcome.taken,
+    duplicates: before.duplicates + outcome.duplicates,
+    setAside: before.setAside + outcome.setAside,
+    tooLate: before.tooLate + outcome.tooLate,
+    noEffect: before.noEffect + outcome.noEffect,
+    rejectedCount: before.rejectedCount + outcome.rejectedCount,
+    lost: before.lost + outcome.lost,
+    rejected: rejected.slice(0, REJECTIONS_TOLD_MAX),
+  };
 }
