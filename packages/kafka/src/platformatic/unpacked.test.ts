@@ -9,7 +9,9 @@ import { unpacked } from "./unpacked.ts";
 const { snappy, lz4 } = compressionsAlgorithms;
 /** As Java's library does it. */
 function xerial(bytes: Buffer): Buffer {
-  const parts = [Buffer.from([0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0x00, 0, 0, 0, 1, 0, 0, 0, 1])];
+  const parts: Buffer[] = [
+    Buffer.from([0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0x00, 0, 0, 0, 1, 0, 0, 0, 1]),
+  ];
   for (let at = 0; at < bytes.length; at += 32_768) {
     const block = snappy.compressSync(bytes.subarray(at, at + 32_768));
     const length = Buffer.alloc(4);
