@@ -24,10 +24,11 @@ export class PartitionClock {
   next: number;
   /** -Infinity before the first record. */
   latestMs: number;
-  /** Everything that was there to be read has been. */
-  isAtEnd = false;
-  /** When it last had a record, or came to its end; monotonic. */
+  #isAtEnd = false;
+  /** When it last had a record with a time, or came to its end behind one; monotonic. */
   #busyAtMs: number;
+  /** It has had one since it was at its end; or nobody knows, after a start. */
+  #hasGained = true;
   /** The last one ends at TIME_MS_MAX while no record has come behind it. */
   #lost: readonly TimeRange[];
 
@@ -59,14 +60,28 @@ export class PartitionClock {
       this.#lost = this.#lost.filter(({ endMs }) => endMs > beforeMs);
   }
 
-  /** It has had records, or is being read. */
+  /** It has had records with a time. Others tell nothing of how far it is. */
   busy(monotonicMs: number): void {
     this.#busyAtMs = monotonicMs;
+    this.#hasGained = true;
   }
 
-  /** Read to its end, and without a record for so long: nothing of it holds a window open. */
+  /** Whether everything that was there to be read has been. */
+  atEnd(isAtEnd: boolean, monotonicMs: number): void {
+    if (isAtEnd && this.#hasGained) {
+      this.#busyAtMs = monotonicMs;
+      this.#hasGained = false;
+    }
+    this.#isAtEnd = isAtEnd;
+  }
+
+  /**
+   * Without a record that has a time for so long, and read to its end, or one that never had any: nothing of it holds a window
+   * open. One that was not read yet is waited for.
+   */
   isIdle(idleTimeoutMs: number, monotonicMs: number): boolean {
-    return this.isAtEnd && monotonicMs - this.#busyAtMs >= idleTimeoutMs;
+    const hasOnlyJunk = this.latestMs === -Infinity && this.next > 0;
+    return (this.#isAtEnd || hasOnlyJunk) && monotonicMs - this.#busyAtMs >= idleTimeoutMs;
   }
 
   export(): PartitionRecord {

@@ -344,3 +344,54 @@ test("a source that was made anew is read from its start, and says so", () => {
     { next: 2, lost: [{ startMs: NOW - 6_000, endMs: NOW + 5_000 }] },
   ]);
 });
+
+test.each([
+  ["of a live partition", true],
+  ["of a backlog", false],
+])("junk alone, %s, holds no other partition back", (_, isAtEnd) => {
+  const config = { ...ORDERS, dedupeHorizonMs: 60_000, dedupeIdsMax: 200 };
+  const world = new StagedRecords(NOW, config);
+  world.stage.expect([0, 1], 0);
+  for (let second = 0; second < 300; second += 1) {
+    world.nowMs += 1_000;
+    world.monotonicMs += 1_000;
+    expect(world.stage.isAhead(0, world.monotonicMs)).toBe(false);
+    world.take({ partition: 0, values: [bytesOf(order(second, world.nowMs))] });
+    world.take({ partition: 1, values: [bytesOf("no order")], isAtEnd });
+    world.stage.atEnd(1, isAtEnd, world.monotonicMs);
+    world.commit();
+  }
+  const { stage, monotonicMs, nowMs } = world;
+  expect(stage.timeMs(monotonicMs)).toBe(nowMs);
+  expect(stage.watermarks(monotonicMs)).toEqual([
+    { partition: 0, watermarkMs: nowMs - 5_000, isIdle: false },
+    { partition: 1, watermarkMs: nowMs - 5_000, isIdle: true },
+  ]);
+  expect(stage.totals).toMatchObject({ aggregated: 300, setAside: 0 });
+});
+
+test("junk after good records: idle as if nothing came, also where each batch is seen before its end", () => {
+  const world = new StagedRecords(NOW);
+  const isIdle = () => world.stage.watermarks(world.monotonicMs)[1].isIdle;
+  for (const partition of [0, 1]) world.take({ partition, values: [bytesOf(order(partition))] });
+  for (let second = 0; second < 29; second += 1) {
+    world.monotonicMs += 1_000;
+    world.take({ partition: 1, values: [bytesOf("no order")], isAtEnd: false });
+    world.stage.atEnd(1, true, world.monotonicMs);
+    expect(isIdle()).toBe(false);
+  }
+  world.monotonicMs += 1_000;
+  expect(isIdle()).toBe(true);
+  // What was not read yet may be good.
+  world.stage.atEnd(1, false, world.monotonicMs);
+  expect(isIdle()).toBe(false);
+});
+
+test("a partition that was not read yet holds the others, however long that takes", () => {
+  const world = new StagedRecords(NOW);
+  world.stage.expect([0, 1], 0);
+  world.take({ values: [bytesOf(order(1))] });
+  world.monotonicMs += 3_600_000;
+  world.take({ values: [bytesOf(order(2, NOW + 3_600_000))] });
+  expect(world.stage.watermarks(world.monotonicMs)[1]).toMatchObject({ watermarkMs: null, isIdle: false });
+});

@@ -283,7 +283,6 @@ export class RecordStage {
       for (let from = skippedCount; from < count; from += BLOCK)
         this.#takeBlock(batch, from, Math.min(from + BLOCK, count), { clock, moment, refuse });
     if (count > skippedCount) {
-      clock.busy(moment.monotonicMs);
       this.#add({ received: count - skippedCount });
       if (clock.latestMs > -Infinity)
         this.#leadMs = Math.max(this.#leadMs, clock.latestMs - moment.monotonicMs);
@@ -297,9 +296,7 @@ export class RecordStage {
   /** Whether all that there was of a partition has been read; for one that brings nothing. */
   atEnd(partition: number, isAtEnd: boolean, monotonicMs: number): void {
     this.expect([partition], monotonicMs);
-    const clock = this.#clockOf(partition);
-    if (isAtEnd && !clock.isAtEnd) clock.busy(monotonicMs);
-    clock.isAtEnd = isAtEnd;
+    this.#clockOf(partition).atEnd(isAtEnd, monotonicMs);
   }
 
   /** Reading goes on at another offset: what lay between is counted, and the windows that it may have been in know. */
@@ -443,6 +440,7 @@ export class RecordStage {
       this.#places[rows] = place;
       rows += 1;
     }
+    if (rows > 0) clock.busy(moment.monotonicMs);
     this.#ids.admitHashes(columns.hashes, columns.timeMs, columns.watermarkMs, rows, this.#verdicts);
     this.#addRows(rows, moment.finalToMs, (row, reason) => {
       const detail =
@@ -525,6 +523,7 @@ export class RecordStage {
       else if (timeMs !== null) {
         clock.resume(timeMs + outOfOrdernessMs);
         clock.latestMs = Math.max(clock.latestMs, timeMs);
+        clock.busy(moment.monotonicMs);
       }
       const latestMs = clock.latestMs === -Infinity ? nowMs : clock.latestMs;
       const fate = follower.take(read, { finalToMs, latestMs });
