@@ -177,6 +177,22 @@ test("ids: a text is no number, digits beyond 2^53 are told apart, written as a 
   expect(deepOf("9007199254740993")).not.toEqual(deepOf("9007199254740992"));
 });
 
+test("labels of whole numbers keep their digits, also beyond what a double holds", () => {
+  const read = reader({ ...ORDERS, measures: [measure("amount")] });
+  const regionOf = (region: string) => {
+    const found = read(`{"order_id":1,"time":"2024-02-29T23:59:59Z","amount":1,"region":${region}}`);
+    return typeof found === "string" ? found : found.labels[0];
+  };
+  for (const digits of ["1765432109876543210", "1765432109876543211", "-1765432109876543299", "42", "0"])
+    expect(regionOf(digits)).toEqual({ region: digits });
+  // Written in another way, a number is what it is worth.
+  expect(regionOf("1e3")).toEqual({ region: "1000" });
+  expect(regionOf("-0")).toEqual({ region: "0" });
+  expect(regionOf("1".repeat(256))).toEqual({ region: "1".repeat(256) });
+  expect(regionOf("1".repeat(257))).toBe("no_label");
+  expect(regionOf("1".repeat(2_000))).toBe("no_label");
+});
+
 test("the same id with another value, time or label is another content; what is not read does not count", () => {
   const read = reader(ORDERS);
   const wordsOf = (record: string) => {

@@ -301,11 +301,10 @@ export class RecordDecoder {
   #labelText(field: number): number {
     const { types, starts, ends, source } = this.#fields;
     const type = types[field];
-    if (type !== FIELD.text) return this.#scalarText(field);
     const [start, end] = [starts[field], ends[field]];
-    if (end === start || end - start > LABEL_BYTES_MAX) return -1;
-    const text = this.#texts.numberOf(source, start, end);
-    return this.#isLabel(text) ? text : -1;
+    if (type === FIELD.text && (end === start || end - start > LABEL_BYTES_MAX)) return -1;
+    const text = type === FIELD.text ? this.#texts.numberOf(source, start, end) : this.#scalarText(field);
+    return text >= 0 && this.#isLabel(text) ? text : -1;
   }
 
   #isLabel(text: number): boolean {
@@ -316,11 +315,15 @@ export class RecordDecoder {
     return this.#areLabels[text];
   }
 
-  /** Of a number, true or false; -1 of anything else. */
+  /** Of a number, true or false; -1 of anything else. A whole number keeps its digits. */
   #scalarText(field: number): number {
-    const type = this.#fields.types[field];
+    const { types, starts, ends, source, numbers } = this.#fields;
+    const type = types[field];
     if (type !== FIELD.number && type !== FIELD.true && type !== FIELD.false) return -1;
-    const value = type === FIELD.number ? this.#fields.numbers[field] : type === FIELD.true;
+    const [start, end] = [starts[field], ends[field]];
+    if (type === FIELD.number && areDigits(source, start, end))
+      return end - start > LABEL_BYTES_MAX ? -1 : this.#texts.numberOf(source, start, end);
+    const value = type === FIELD.number ? numbers[field] : type === FIELD.true;
     const bytes = encoder.encode(String(value));
     return this.#texts.numberOf(bytes, 0, bytes.length);
   }
