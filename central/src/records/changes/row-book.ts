@@ -119,6 +119,9 @@ export class RowBook {
     const wasSweeping = this.#sweptTo !== null;
     if (wasSweeping) await this.#sweep(store, retract);
     if (this.#leastMs < finalToMs) {
+      // Those of the commit at hand are not in the store yet.
+      for (const entry of this.#entries.values())
+        if (entry.now !== null && entry.now.keptMs < finalToMs) this.#drop(entry);
       const { isDone, lastMs } = await this.#forget(store, finalToMs, TIDY_ROWS_MAX);
       this.#leastMs = isDone ? finalToMs : lastMs;
       this.#floorMs = Math.max(this.#floorMs, finalToMs);
