@@ -111,7 +111,7 @@ export class BulkProducer implements KafkaProducer {
       ...this.#world,
       patienceMs: this.#options.patienceMs ?? Number.POSITIVE_INFINITY,
       isClosed: () => this.#isClosed,
-      isHopeless: (error) => findErrorBy(error as Error, "canRetry", false) !== null,
+      isHopeless,
       onTrouble: this.#options.onTrouble,
     });
   }
@@ -219,7 +219,7 @@ export class BulkProducer implements KafkaProducer {
     return info;
   }
 
-  /** The broker knows this producer no more: what is left goes out as another's. */
+  /** The broker knows this producer no more: what is left goes out as another's. What it had taken without saying so comes twice. */
   #forget(batches: readonly PartitionBatch[]): void {
     this.#info = null;
     this.#sequences.clear();
@@ -238,9 +238,18 @@ export class BulkProducer implements KafkaProducer {
 
 const DUPLICATE_SEQUENCE = 46;
 
+/** The broker does not know where the producer is, or the producer itself: a new leader that has lost it, a topic made anew. */
+const LOST_PLACES: readonly unknown[] = ["OUT_OF_ORDER_SEQUENCE_NUMBER", "UNKNOWN_PRODUCER_ID"];
+
 function hasLostPlace(error: unknown): boolean {
-  return ["OUT_OF_ORDER_SEQUENCE_NUMBER", "UNKNOWN_PRODUCER_ID"].some(
-    (id) => findErrorBy(error as Error, "apiId", id) !== null,
+  return LOST_PLACES.some((id) => findErrorBy(error as Error, "apiId", id) !== null);
+}
+
+/** The library calls a lost place hopeless too; as another producer's it is not. */
+function isHopeless(error: unknown): boolean {
+  if (!hasLostPlace(error)) return findErrorBy(error as Error, "canRetry", false) !== null;
+  return (
+    error instanceof AggregateError && error.errors.some((each) => !hasLostPlace(each) && isHopeless(each))
   );
 }
 
