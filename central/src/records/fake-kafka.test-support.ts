@@ -24,6 +24,8 @@ export class FakeKafka implements KafkaClient {
   batchMax = 10;
   readonly committed = new Map<number, number>();
   isAway = false;
+  /** Ends the next call of `next`. */
+  failure: Error | null = null;
   /** Records that nobody can read. */
   damaged: KafkaSkip | null = null;
 
@@ -50,6 +52,11 @@ export class FakeKafka implements KafkaClient {
   /** The topic is deleted and made again. */
   remake(partition: number): void {
     this.#logs?.splice(partition, 1, { start: 0, records: [] });
+  }
+
+  fail(failure: Error): void {
+    this.failure = failure;
+    for (const consumer of this.#consumers) consumer.wake();
   }
 
   consumer(options: KafkaConsumerOptions): KafkaConsumer {
@@ -161,6 +168,9 @@ class FakeConsumer implements KafkaConsumer {
   async next(): Promise<KafkaBatch | null> {
     for (;;) {
       if (this.#isClosed) return null;
+      const { failure } = this.#kafka;
+      this.#kafka.failure = null;
+      if (failure !== null) throw failure;
       for (const [partition, offset] of this.#positions) {
         if (this.#paused.has(partition)) continue;
         const position = { topic: this.#options.topics[0], partition, offset };

@@ -267,6 +267,27 @@ test("a partition waits while it is far ahead of another and ids have become man
   expect(stream().totals.received).toBe(15);
 });
 
+test("a partition that waits goes on waiting where reading had to begin anew", async () => {
+  const kafka = new FakeKafka("orders");
+  kafka.create(2);
+  const { time, source, stream, central } = await start(kafka);
+  const isAhead = vi
+    .spyOn(central, "isRecordPartitionAhead")
+    .mockImplementation((_, partition) => partition === 0);
+  await time.run(3_000);
+  expect(source.view.waiting).toEqual([0]);
+  kafka.fail(new Error("the connection is gone"));
+  await time.run(5_000);
+  expect(source.view).toMatchObject({ state: "reading", waiting: [0] });
+  kafka.send(0, orders(0, 5));
+  kafka.send(1, orders(5, 10));
+  await time.run(3_000);
+  expect(stream().totals.received).toBe(5);
+  isAhead.mockRestore();
+  await time.run(3_000);
+  expect(stream().totals.received).toBe(10);
+});
+
 test("where central has no room for more it is offered again once something is durable, or later: never without a pause", async () => {
   const kafka = new FakeKafka("orders");
   kafka.create(1);

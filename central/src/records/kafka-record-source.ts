@@ -149,6 +149,8 @@ export class KafkaRecordSource {
     const { client, kafka } = this.#options;
     this.#skips.length = 0;
     this.#offeredTo.clear();
+    // The new consumer waits for none yet.
+    this.#waiting.clear();
     const consumer = client.consumer({
       group: kafka.group,
       topics: [kafka.topic],
