@@ -174,6 +174,7 @@ const metric = z.strictObject({
   records: (
     z.strictObject({
       stream: text,
+      timePath: path,
       path,
       value: z
         .union([

@@ -20,6 +20,7 @@ const source = {
 test("stream, path, map and labels; that values are scaled is said; other metrics have none", () => {
   expect(recordMetricView(source)).toEqual({
     stream: "orders",
+    timePath: ["time"],
     path: ["payment"],
     map: { failed: 1 },
     isOptional: false,

@@ -4,6 +4,8 @@ import type { RecordMeasure } from "@millrace/wire";
 /** What a metric reads of each record of a stream. */
 export interface RecordMetricView {
   readonly stream: string;
+  /** Where its time stands. */
+  readonly timePath: readonly (string | number)[];
   /** Keys and places from the record down to the value. */
   readonly path: readonly (string | number)[];
   /**
@@ -26,6 +28,7 @@ export function recordMetricView(source: PipelineMetric["source"]): RecordMetric
   const { path, value, map, isOptional, adjustment, labels } = source.measure;
   return {
     stream: source.stream,
+    timePath: source.time.path,
     path,
     ...(value === undefined ? {} : { value }),
     map: map === null ? null : Object.fromEntries(map),

@@ -25,6 +25,7 @@ const recordValue = z.discriminatedUnion("kind", [
 ]);
 const recordMetric = z.object({
   stream: z.string(),
+  timePath: path,
   path,
   /** Absent: a number. */
   value: recordValue.optional(),
@@ -98,6 +99,7 @@ const streamsAnswer = z.object({
         duplicates: z.number(),
         setAside: z.number(),
         tooLate: z.number(),
+        noEffect: z.number(),
         rejected: z.record(z.string(), z.number()),
       }),
     }),

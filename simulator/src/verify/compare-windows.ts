@@ -59,7 +59,7 @@ export function compareWindows(
     const title = `${window.window} ${new Date(window.startMs).toISOString()} ${window.group.join("/")}`;
     if (row === undefined && window.count === 0) {
       right++;
-      unsure++;
+      if (window.unsureCount > 0) unsure++;
       continue;
     }
     if (row === undefined) {

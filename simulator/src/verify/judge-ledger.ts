@@ -14,7 +14,7 @@ export interface ExpectedSite {
 export interface LedgerRow {
   /** Or the stream of records. */
   readonly site: string;
-  readonly count: "received" | "aggregated" | "duplicates" | "too late" | "rejected";
+  readonly count: "received" | "aggregated" | "duplicates" | "too late" | "rejected" | "without effect";
   readonly min: number;
   readonly max: number;
   readonly found: number;

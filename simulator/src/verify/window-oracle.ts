@@ -52,10 +52,16 @@ export interface TrueWindow {
   readonly places: { readonly timeMs: number; readonly place: Place }[];
 }
 
-interface Addition {
+/** One window that a reading belongs into. */
+interface WindowPlace {
   readonly definition: WindowDefinition;
   readonly startMs: number;
   readonly group: readonly string[];
+  /** When it takes no more readings. */
+  readonly limitMs: number;
+}
+
+interface Addition extends WindowPlace {
   readonly reading: WindowedValue;
   readonly verdict: ArrivalVerdict;
 }
@@ -82,21 +88,30 @@ export class WindowOracle {
 
   addValue(reading: WindowedValue, arrival: Arrival = AT_ONCE): ArrivalVerdict | "none" {
     let place: ArrivalVerdict | "none" = "none";
-    for (const definition of this.#definitions) {
-      if (definition.metric !== reading.metric) continue;
-      const group = definition.by.map(reading.labelOf);
-      const { slideMs, offsetMs } = definition;
-      const lastStartMs = Math.floor((reading.time - offsetMs) / slideMs) * slideMs + offsetMs;
-      for (let startMs = lastStartMs; startMs > reading.time - definition.sizeMs; startMs -= slideMs) {
-        const verdict = judgeArrival(
-          arrival,
-          startMs + definition.sizeMs + (definition.latenessMs ?? Infinity),
-        );
-        if (verdict !== "late") this.#addTo({ definition, startMs, group, reading, verdict });
-        if (place !== "in" && !(place === "unsure" && verdict === "late")) place = verdict;
-      }
+    for (const window of this.#windowsOf(reading)) {
+      const verdict = judgeArrival(arrival, window.limitMs);
+      if (verdict !== "late") this.#addTo({ ...window, reading, verdict });
+      if (place !== "in" && !(place === "unsure" && verdict === "late")) place = verdict;
     }
     return place;
+  }
+
+  /** It may have come too late for a window that it belongs into. */
+  mayMiss(reading: WindowedValue, arrival: Arrival): boolean {
+    return [...this.#windowsOf(reading)].some(({ limitMs }) => judgeArrival(arrival, limitMs) !== "in");
+  }
+
+  /**
+   * What a row had said until it said something else at `arrival`: in no window any more, but perhaps where that was too late. A sum
+   * that was once greater is less exact.
+   */
+  takeOutValue(reading: WindowedValue, arrival: Arrival): void {
+    for (const window of this.#windowsOf(reading)) {
+      const verdict = judgeArrival(arrival, window.limitMs);
+      const state = this.#stateOf(window);
+      if (verdict !== "in") state.unsureCount++;
+      if (typeof reading.value === "number") state.sumAbsolute += 2 * Math.abs(reading.value);
+    }
   }
 
   /** By `windowKey`. */
@@ -107,9 +122,19 @@ export class WindowOracle {
     return results;
   }
 
-  #addTo({ definition, startMs, group, reading, verdict }: Addition): void {
-    const { name: window, ratio = null } = definition;
-    const { value } = reading;
+  *#windowsOf({ metric, time, labelOf: labelOfReading }: WindowedValue): Generator<WindowPlace> {
+    for (const definition of this.#definitions) {
+      if (definition.metric !== metric) continue;
+      const group = definition.by.map(labelOfReading);
+      const { sizeMs, slideMs, offsetMs, latenessMs = Infinity } = definition;
+      const lastStartMs = Math.floor((time - offsetMs) / slideMs) * slideMs + offsetMs;
+      for (let startMs = lastStartMs; startMs > time - sizeMs; startMs -= slideMs)
+        yield { definition, startMs, group, limitMs: startMs + sizeMs + latenessMs };
+    }
+  }
+
+  #stateOf({ definition, startMs, group }: WindowPlace): TrueWindow & { compensation: number } {
+    const window = definition.name;
     const key = windowKey(window, startMs, group);
     let state = this.#windows.get(key);
     if (state === undefined) {
@@ -130,6 +155,13 @@ export class WindowOracle {
       };
       this.#windows.set(key, state);
     }
+    return state;
+  }
+
+  #addTo({ reading, verdict, ...window }: Addition): void {
+    const { ratio = null } = window.definition;
+    const { value } = reading;
+    const state = this.#stateOf(window);
     if (verdict === "unsure") {
       state.unsureCount++;
       return;

@@ -1,4 +1,3 @@
-import type { RecordStreamName } from "../business-record.ts";
 import type { Column } from "./change-envelope.ts";
 
 /** Streams that are tables, and come as change events where a plan has `debezium`. */
@@ -27,6 +26,6 @@ export const TABLE_COLUMNS: Readonly<Record<ChangedTable, readonly Column[]>> = 
   ],
 };
 
-export function isChangedTable(stream: RecordStreamName): stream is ChangedTable {
+export function isChangedTable(stream: string): stream is ChangedTable {
   return CHANGED_TABLES.some((table) => table === stream);
 }

@@ -37,6 +37,7 @@ const PASSING_CLASSES: ReadonlySet<string> = new Set(["08", "40", "53", "55", "5
  * after a lost answer, or the death of this process, the mark says whether it was committed, so that nothing comes twice.
  */
 export class PostgresReceiver implements RecordReceiver {
+  readonly isTable = true;
   readonly againMax = 0;
   readonly #options: PostgresReceiverOptions;
   readonly #byName: ReadonlyMap<string, RecordTable>;

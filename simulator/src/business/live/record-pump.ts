@@ -164,6 +164,7 @@ export class RecordPump {
       records: this.#acked,
       at: this.#markedMs,
       ...(again > 0 ? { again } : {}),
+      ...(receiver.isTable === true ? { isTable: true } : {}),
       ...(streams === null ? {} : { streams: [...streams] }),
       ...further,
     });

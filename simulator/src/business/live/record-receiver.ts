@@ -2,6 +2,8 @@ import type { BusinessRecord } from "../business-record.ts";
 
 /** Where records go as they happen. */
 export interface RecordReceiver {
+  /** They become rows of a database, of whose changes somebody else may tell. */
+  readonly isTable?: true;
   /** So many records may have come to it once more by now: sent again, since nobody knew whether they had. */
   readonly againMax: number;
   /**

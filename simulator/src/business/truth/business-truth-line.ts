@@ -127,6 +127,8 @@ const recordsAcked = z.object({
   again: z.number().optional(),
   /** Written by a process that goes on with a run: whatever another had under way may come again. */
   isResumed: z.literal(true).optional(),
+  /** They are rows of a database: what is told of their changes is somebody else's. */
+  isTable: z.literal(true).optional(),
   /** Only these are sent; the others count as if they were. Absent: all. */
   streams: z.array(z.enum(RECORD_STREAMS)).optional(),
 });

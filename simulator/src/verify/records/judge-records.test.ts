@@ -65,7 +65,7 @@ function minute(text = PLAN) {
   return { truthPath, sent, append, end };
 }
 
-const shared = { stream: "orders", isOptional: false, isAdjusted: false };
+const shared = { stream: "orders", timePath: ["time"], isOptional: false, isAdjusted: false };
 const labels = [{ name: "region", path: ["region"] }];
 const METRICS: RecordMetric[] = [
   { ...shared, metric: "amount", path: ["amount"], map: null, labels },
@@ -110,6 +110,7 @@ function totalsOf(orders: readonly BusinessRecord[]) {
     duplicates: count("again"),
     setAside: 0,
     tooLate: 0,
+    noEffect: 0,
     rejected: { malformed: count("spoilt") },
   };
 }

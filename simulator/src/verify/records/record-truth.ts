@@ -12,6 +12,8 @@ export interface RecordWay {
   againMax: number;
   /** Nothing more is made or sent. */
   hasEnded: boolean;
+  /** They are rows of a database, of whose changes somebody else tells. */
+  isTable: boolean;
   /** What is sent; null: all streams. */
   streams: readonly RecordStreamName[] | null;
 }
@@ -35,7 +37,7 @@ export class RecordTruth {
 
   onLine(line: TruthLine): void {
     if (line.type === "run" && line.recordsStart === undefined) {
-      this.#ways.push({ acked: null, againMax: 0, hasEnded: false, streams: null });
+      this.#ways.push({ acked: null, againMax: 0, hasEnded: false, isTable: false, streams: null });
       this.#onPlan(parsePlan(line.plan, `${this.#path}, plan`, { seed: line.seed }));
     }
     const way = this.#ways.at(-1);
@@ -43,6 +45,7 @@ export class RecordTruth {
     if (line.type === "records-end") way.hasEnded = true;
     if (line.type !== "records-acked") return;
     way.acked = line.records;
+    way.isTable ||= line.isTable === true;
     way.streams = line.streams ?? null;
     way.againMax += line.isResumed === true ? Infinity : (line.again ?? 0);
   }
