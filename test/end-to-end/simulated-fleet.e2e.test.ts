@@ -39,7 +39,7 @@ const WAYS: readonly Way[] = [
       "truck_zones_5m",
       "zone_trucks_5m",
     ],
-    rules: ["truck_speeding", "truck_late", "truck_silent", "truck_at_depot"],
+    rules: ["truck_speeding", "truck_late", "truck_silent", "truck_at_depot", "truck_off_road"],
   },
   {
     pipeline: "app-users",
@@ -89,10 +89,10 @@ test.for(WAYS)(
     expect(records?.windows.every(({ right, unsure }) => right > 3 && unsure === 0)).toBe(true);
     expect(records?.unjudged).toEqual([]);
     expect(records?.ruleAlarms.map(({ rule }) => rule)).toEqual(rules);
-    // The plan has a truck that is too fast, one that is silent and one whose device is dead.
+    // The plan has a truck that is too fast, one that is silent, one whose device is dead and one that leaves its road.
     if (plan === "fleet")
       expect(records?.ruleAlarms.filter(({ right }) => right > 0).map(({ rule }) => rule)).toEqual(
-        expect.arrayContaining(["truck_speeding", "truck_silent"]),
+        expect.arrayContaining(["truck_speeding", "truck_silent", "truck_off_road"]),
       );
     await until("nothing waits for Redis", async () => {
       const [{ state, waiting }] = await central.sinks();

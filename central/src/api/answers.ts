@@ -161,6 +161,7 @@ const zone = z.strictObject({
       shape: z.union([
         z.strictObject({ kind: z.literal("circle"), center: lonLat, radiusKm: z.number() }),
         z.strictObject({ kind: z.literal("polygon"), rings: z.array(z.array(lonLat)) }),
+        z.strictObject({ kind: z.literal("corridor"), line: z.array(lonLat), withinKm: z.number() }),
       ]),
     }),
   ),

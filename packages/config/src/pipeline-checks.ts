@@ -163,11 +163,12 @@ function isOnlyPosition(json: MetricFile["from"]["json"]): boolean {
 
 function checkZones(reader: ConfigReader, { zones, metrics }: PipelineFile): void {
   const names = Object.keys(zones);
-  for (const [name, { circle, polygon }] of Object.entries(zones)) {
-    if ((circle === undefined) === (polygon === undefined))
+  for (const [name, { circle, polygon, corridor }] of Object.entries(zones)) {
+    const areas = [circle, polygon, corridor].filter((area) => area !== undefined);
+    if (areas.length !== 1)
       reader.problem(
         ["zones", name],
-        `the zone has ${circle === undefined ? "no area" : "two areas"}; give one of circle and polygon`,
+        `the zone has ${areas.length === 0 ? "no area" : "two areas"}; give one of circle, polygon and corridor`,
         "key",
       );
     if (name === OUTSIDE)
@@ -179,13 +180,18 @@ function checkZones(reader: ConfigReader, { zones, metrics }: PipelineFile): voi
       `${names.length} zones are more than each record can be asked for; keep ${ZONES_MAX}`,
       "key",
     );
-  for (const [metric, { from }] of Object.entries(metrics))
+  for (const [metric, { from }] of Object.entries(metrics)) {
+    const place = ["metrics", metric, "from", "json"];
     if (from.json?.zoneLabel !== undefined && names.length === 0)
       reader.problem(
-        ["metrics", metric, "from", "json", "zoneLabel"],
+        [...place, "zoneLabel"],
         "the file has no zones; give zones: { … }, or remove zoneLabel",
         "key",
       );
+    for (const [index, name] of (from.json?.zones ?? []).entries())
+      if (!names.includes(name))
+        reader.problem([...place, "zones", index], `there is no zone ${name}; ${orNearest(name, names)}`);
+  }
 }
 
 /** Its labels must be labels of something, or it would never be for anything. */

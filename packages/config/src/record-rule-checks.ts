@@ -74,10 +74,14 @@ function checkZone(
   if (metrics[metric]?.from.json?.zoneLabel === undefined)
     reader.problem(path, `records of ${metric} have no zones; give it position and zoneLabel`, "key");
   const key = inside === undefined ? "notIn" : "in";
-  const names = [...Object.keys(zones), OUTSIDE];
-  for (const [index, name] of (inside ?? notIn ?? []).entries())
-    if (!names.includes(name))
-      reader.problem([...path, key, index], `there is no zone ${name}; ${orNearest(name, names)}`);
+  const names = [...(metrics[metric]?.from.json?.zones ?? Object.keys(zones)), OUTSIDE];
+  for (const [index, name] of (inside ?? notIn ?? []).entries()) {
+    if (names.includes(name)) continue;
+    const what = Object.hasOwn(zones, name)
+      ? `records of ${metric} are never said to be in ${name}`
+      : `there is no zone ${name}`;
+    reader.problem([...path, key, index], `${what}; ${orNearest(name, names)}`);
+  }
 }
 
 /** Positions and identities are no quantities. */

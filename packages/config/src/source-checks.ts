@@ -20,6 +20,7 @@ const RECORD_KEYS = [
   ["since"],
   ["position"],
   ["zoneLabel"],
+  ["zones"],
 ] as const;
 const READING_KEYS = [["each"], ["quality"]] as const;
 /** What batches of panes can carry. */
@@ -143,7 +144,7 @@ function checkRecordValue(
   from: SourceFile,
   json: NonNullable<SourceFile["json"]>,
 ): void {
-  const { position, zoneLabel, labels = {} } = json;
+  const { position, zoneLabel, zones, labels = {} } = json;
   const place = [...path, "json"];
   const [kind, another] = RECORD_VALUES.filter((key) => json[key] !== undefined);
   if (kind === undefined && position === undefined)
@@ -166,6 +167,8 @@ function checkRecordValue(
       `the metric is of ${kind}, and its position is of no use; give zoneLabel, or remove one of the two`,
       "key",
     );
+  if (zones !== undefined && zoneLabel === undefined)
+    reader.problem([...place, "zones"], "zones are told by their label; give zoneLabel", "key");
   if (zoneLabel === undefined) return;
   if (position === undefined)
     reader.problem([...place, "zoneLabel"], "zones are found by position; give position: { … }", "key");

@@ -1,7 +1,18 @@
 import { NamePattern, parseEachPath, parseJsonPath, parseTopicTemplate } from "@millrace/wire";
 import { z } from "zod";
 import { HOST_SENSORS } from "./pipeline.ts";
-import { finite, flag, labelName, oneOf, streamName, takes, text, timeUnit, topic } from "./schema-types.ts";
+import {
+  finite,
+  flag,
+  labelName,
+  labelValue,
+  oneOf,
+  streamName,
+  takes,
+  text,
+  timeUnit,
+  topic,
+} from "./schema-types.ts";
 
 export const jsonPath = () =>
   takes(
@@ -67,6 +78,13 @@ const json = z.strictObject({
     .optional()
     .describe(
       "With position: the label that is the first of the file's zones that the position is in, or outside.",
+    ),
+  zones: z
+    .array(labelValue())
+    .min(1)
+    .optional()
+    .describe(
+      "With zoneLabel: only these of the file's zones, in this order; default: all, in the file's order.",
     ),
   map: z
     .record(

@@ -85,13 +85,14 @@ function toValue({ value, identity, since, position }: JsonFile): {
 }
 
 function toLabels(
-  { labels = {}, position, zoneLabel }: JsonFile,
+  { labels = {}, position, zoneLabel, zones: names }: JsonFile,
   zones: readonly ZoneSpec[],
 ): RecordMeasure["labels"] {
   const plain = Object.entries(labels).map(([name, path]) => ({ name, path: toPath(path) }));
   if (zoneLabel === undefined || position === undefined) return plain;
   const [longitude, latitude] = [toPath(position.longitude), toPath(position.latitude)];
-  return [...plain, { name: zoneLabel, zone: { longitude, latitude, zones } }];
+  const asked = names?.flatMap((name) => zones.filter((zone) => zone.name === name)) ?? zones;
+  return [...plain, { name: zoneLabel, zone: { longitude, latitude, zones: asked } }];
 }
 
 type JsonFile = NonNullable<SourceFile["json"]>;

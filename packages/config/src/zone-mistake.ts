@@ -46,6 +46,18 @@ export function ringMistake(ring: unknown): Mistake | undefined {
   return undefined;
 }
 
+/** What is wrong with a corridor's line (RFC 7946, 3.1.9), beyond its positions. */
+export function lineMistake(line: unknown): Mistake | undefined {
+  if (!isList(line)) return undefined;
+  const longitudes = line.map((position) => (isList(position) ? Number(position[0]) : 0));
+  const at = longitudes.findIndex((each, index) => index > 0 && Math.abs(each - longitudes[index - 1]) > 180);
+  if (at === -1) return undefined;
+  return {
+    at: [at],
+    message: "a line that crosses the 180th meridian must be cut there into two zones",
+  };
+}
+
 function shown(value: unknown): string {
   return (JSON.stringify(value) ?? "nothing").slice(0, 60);
 }

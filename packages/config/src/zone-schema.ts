@@ -2,10 +2,12 @@ import { isPosition } from "@millrace/stream";
 import type { LongitudeLatitude } from "@millrace/stream";
 import { z } from "zod";
 import { explains, finite, takes } from "./schema-types.ts";
-import { positionMistake, ringMistake } from "./zone-mistake.ts";
+import { lineMistake, positionMistake, ringMistake } from "./zone-mistake.ts";
 
 const RADIUS_KM_MAX = 20_000;
 const POSITIONS_MAX = 10_000;
+/** Wider ones are no corridors, and the nearest place is found on a plane. */
+const WITHIN_KM_MAX = 100;
 
 const position = () =>
   explains(
@@ -49,6 +51,28 @@ export const zoneSchema = z.strictObject({
   )
     .optional()
     .describe("Instead: the coordinates of a GeoJSON Polygon."),
+  corridor: z
+    .strictObject({
+      line: explains(
+        takes(
+          z
+            .array(position())
+            .min(1)
+            .max(POSITIONS_MAX)
+            .refine((positions) => lineMistake(positions) === undefined),
+          `the coordinates of a GeoJSON LineString, [longitude, latitude] of its bends, 1 to ${POSITIONS_MAX}`,
+        ),
+        lineMistake,
+      ).describe(
+        "The line: a road, a pipeline, a shipping lane; straight in longitude and latitude from bend to bend.",
+      ),
+      withinKm: takes(
+        z.number().positive().max(WITHIN_KM_MAX),
+        `km, a number above 0 and up to ${WITHIN_KM_MAX}`,
+      ).describe("What is no further than this from the line is in it."),
+    })
+    .optional()
+    .describe("Instead: what is near a line."),
 });
 
 export type ZoneFile = z.output<typeof zoneSchema>;

@@ -67,6 +67,37 @@ test("positions, delays and identities by zone", () => {
   });
 });
 
+test("corridors, and zones that only one metric asks", () => {
+  const text = TRUCKS.replace(
+    "  北京:",
+    "  road: { corridor: { line: [[114, 36], [116.4, 39.9]], withinKm: 3 } }\n  北京:",
+  ).replace("zoneLabel: zone }", "zoneLabel: zone, zones: [road, depot] }");
+  const inside = load(text).config.metrics[2]?.source;
+  const [label] = inside?.kind === "records" ? inside.measure.labels : [];
+  expect(label).toMatchObject({
+    zone: {
+      zones: [
+        {
+          name: "road",
+          shape: {
+            kind: "corridor",
+            line: [
+              [114, 36],
+              [116.4, 39.9],
+            ],
+            withinKm: 3,
+          },
+        },
+        { name: "depot" },
+      ],
+    },
+  });
+  const ruled = `${text}rules:\n  r: { metric: inside, when: { zone: { notIn: [北京] } }, severity: 5 }\n`;
+  expect(problems(ruled)).toEqual([
+    "23:48: records of inside are never said to be in 北京; there are road, depot, outside",
+  ]);
+});
+
 const rule = (metric: string, when: string): string =>
   `${TRUCKS}rules:\n  r: { metric: ${metric}, when: { ${when} }, severity: 5 }\n`;
 
@@ -117,7 +148,30 @@ test.each([
   [
     "two areas",
     TRUCKS.replace("{ circle:", "{ polygon: [[[0, 0], [1, 0], [1, 1], [0, 0]]], circle:"),
-    "4:3: the zone has two areas; give one of circle and polygon",
+    "4:3: the zone has two areas; give one of circle, polygon and corridor",
+  ],
+  [
+    "a corridor without length",
+    TRUCKS.replace("circle: { center: [116.4, 39.9], radiusKm: 20 }", "corridor: { line: [], withinKm: 3 }"),
+    /4:\d+: .*line .*must be/,
+  ],
+  [
+    "a corridor over the 180th meridian",
+    TRUCKS.replace(
+      "circle: { center: [116.4, 39.9], radiusKm: 20 }",
+      "corridor: { line: [[179, 0], [-179, 0]], withinKm: 3 }",
+    ),
+    /a line that crosses the 180th meridian must be cut there into two zones/,
+  ],
+  [
+    "a zone for a metric that there is not",
+    TRUCKS.replace("zoneLabel: zone }", "zoneLabel: zone, zones: [dpot] }"),
+    /15:\d+: there is no zone dpot; did you mean depot\?/,
+  ],
+  [
+    "zones without a label",
+    TRUCKS.replace(`${POSITION}, labels`, `${POSITION}, zones: [depot], labels`),
+    /zones are told by their label; give zoneLabel/,
   ],
   [
     "a radius of nothing",

@@ -9,6 +9,7 @@ const zone = z.object({
   shape: z.discriminatedUnion("kind", [
     z.object({ kind: z.literal("circle"), center: degrees, radiusKm: z.number() }),
     z.object({ kind: z.literal("polygon"), rings: z.array(z.array(degrees)) }),
+    z.object({ kind: z.literal("corridor"), line: z.array(degrees), withinKm: z.number() }),
   ]),
 });
 const recordLabel = z.union([

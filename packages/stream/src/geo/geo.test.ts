@@ -137,6 +137,61 @@ describe("zones", () => {
     );
   });
 
+  test("corridors: what is no further from the line than it is wide, round its bends and ends, over the 180th meridian", () => {
+    const corridor = (line: LongitudeLatitude[], withinKm: number): ZoneSpec => ({
+      name: "z",
+      shape: { kind: "corridor", line, withinKm },
+    });
+    // Against the nearest of many places on the line.
+    const stepsOf = (line: readonly LongitudeLatitude[]) =>
+      line.slice(1).flatMap(([east, north], at) =>
+        Array.from({ length: 4_001 }, (_, step) => ({
+          longitude: line[at][0] + ((east - line[at][0]) * step) / 4_000,
+          latitude: line[at][1] + ((north - line[at][1]) * step) / 4_000,
+        })),
+      );
+    const near = fc.double({ min: -3, max: 3, noNaN: true });
+    const place = fc.record({ east: near, north: near });
+    fc.assert(
+      fc.property(
+        fc.array(place, { minLength: 2, maxLength: 4 }),
+        place,
+        fc.double({ min: 1, max: 100, noNaN: true }),
+        fc.integer({ min: -60, max: 60 }),
+        (bends, at, withinKm, north) => {
+          const line = bends.map((bend): LongitudeLatitude => [20 + bend.east, north + bend.north]);
+          const [longitude, latitude] = [20 + at.east, north + at.north];
+          const nearestKm = Math.min(
+            ...stepsOf(line).map((step) => greatCircleKm(step, { longitude, latitude })),
+          );
+          // The steps are coarse, and the nearest place is found on a plane.
+          if (Math.abs(nearestKm - withinKm) < 0.002 * withinKm + 0.2) return;
+          expect(nameAt([corridor(line, withinKm)], longitude, latitude)).toBe(
+            nearestKm <= withinKm ? "z" : OUTSIDE,
+          );
+        },
+      ),
+    );
+    const road: LongitudeLatitude[] = [
+      [116, 39],
+      [117, 39],
+      [117, 40],
+    ];
+    const within3 = corridor(road, 3);
+    expect([nameAt([within3], 116.5, 39.026), nameAt([within3], 116.5, 39.028)]).toEqual(["z", OUTSIDE]);
+    expect([nameAt([within3], 117.03, 39.5), nameAt([within3], 117.04, 39.5)]).toEqual(["z", OUTSIDE]);
+    expect([nameAt([within3], 115.97, 39), nameAt([within3], 115.96, 39)]).toEqual(["z", OUTSIDE]);
+    const island = corridor(
+      [
+        [179, 0],
+        [180, 0],
+      ],
+      20,
+    );
+    expect([nameAt([island], -179.9, 0), nameAt([island], -179.7, 0)]).toEqual(["z", OUTSIDE]);
+    expect(nameAt([corridor([road[0]], 3)], 116.03, 39)).toBe("z");
+  });
+
   test("of zones that overlap the first is meant", () => {
     const [city, yard] = [polygon("city", square(0, 0, 10, 10)), polygon("yard", square(2, 2, 3, 3))];
     expect(nameAt([yard, city], 2.5, 2.5)).toBe("yard");

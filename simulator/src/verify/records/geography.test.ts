@@ -25,3 +25,16 @@ test("a circle, and a polygon with a hole", () => {
   const places = [at(1, 1), at(5, 5), at(11, 1), at(9, 9.5)];
   expect(places.map((place) => isInZone(polygon, place))).toEqual([true, false, false, true]);
 });
+
+test("a corridor, round its bend and its ends", () => {
+  const line: [number, number][] = [
+    [116, 39],
+    [117, 39],
+    [117, 40],
+  ];
+  const road: ZoneShape = { kind: "corridor", line, withinKm: 3 };
+  const inside = [at(116.5, 39.026), at(117.03, 39.5), at(115.97, 39), at(117, 40.02)];
+  const outside = [at(116.5, 39.028), at(117.04, 39.5), at(115.96, 39), at(117, 40.03), at(116.5, 39.5)];
+  expect(inside.map((place) => isInZone(road, place))).toEqual([true, true, true, true]);
+  expect(outside.some((place) => isInZone(road, place))).toBe(false);
+});
