@@ -45,6 +45,7 @@ export class SensorPublisher {
     this.#intervalMs = Math.round(1000 / (options.ratePerMachine ?? 20));
     this.#random = new SeededRandom(options.seed, `sensors of ${options.site} ${options.machines.join()}`);
     this.#connection = new SensorConnection({
+      login: null,
       broker: options.brokerUrl,
       clientId: `sensors-${options.site}-${options.machines.join("-")}`,
       commandTopics: [],

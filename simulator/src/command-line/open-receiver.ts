@@ -21,7 +21,9 @@ import { recordStreams } from "../business/plan/record-streams.ts";
 import { recordTable } from "../business/postgres/record-table.ts";
 import { RecordFiles } from "../business/record-files.ts";
 import type { RecordStreamName } from "../business/business-record.ts";
+import { type Login, type PasswordLogin, readPassword, readSecret } from "../publish/login.ts";
 import { ReceiverWatch } from "../publish/receiver-watch.ts";
+import { tokenLogin } from "./token-login.ts";
 import { wrongUsage } from "./wrong-usage.ts";
 
 /** Where a plan's records go, live: one of `RECEIVERS`. */
@@ -36,6 +38,13 @@ export const RECEIVER_FLAGS = {
     placeholder: "URL",
     summary: "they are posted to URL/<stream>, JSON lines; of a central http://HOST:PORT/api/v1/records",
   },
+  "http-token-file": {
+    type: "text",
+    placeholder: "FILE",
+    summary: "holds the token that they are posted with; without: MILLRACE_TOKEN",
+  },
+  "http-user": { type: "text", summary: "name at --http, with a password instead of a token" },
+  "http-password-file": { type: "text", placeholder: "FILE", summary: "holds the password" },
   kafka: {
     type: "text",
     placeholder: "HOST:PORT,…",
@@ -46,6 +55,8 @@ export const RECEIVER_FLAGS = {
     placeholder: "URL",
     summary: "they are published to this broker at QoS 1, a topic for each stream; like mqtt://HOST:PORT",
   },
+  "mqtt-user": { type: "text", summary: "name at --mqtt" },
+  "mqtt-password-file": { type: "text", placeholder: "FILE", summary: "holds the password" },
   postgres: {
     type: "text",
     placeholder: "URL",
@@ -117,7 +128,8 @@ export async function openReceiver(
   if (http !== undefined) {
     if (!/^https?:\/\/[^\s]+$/.test(http))
       throw wrongUsage(input.name, `--http ${http} is not http://HOST:PORT/PATH`);
-    return new HttpReceiver({ url: http, clock: systemClock, random: systemRandom, watch: watchOf(http) });
+    const world = { clock: systemClock, random: systemRandom };
+    return new HttpReceiver({ url: http, login: httpLogin(input), ...world, watch: watchOf(http) });
   }
   const prefix = flags.text("topic-prefix") ?? "";
   const topicOf = (stream: RecordStreamName): string => prefix + topicName(business, stream);
@@ -126,7 +138,8 @@ export async function openReceiver(
     if (!/^mqtts?:\/\/[^\s/]+$/.test(mqtt))
       throw wrongUsage(input.name, `--mqtt ${mqtt} is not mqtt://HOST:PORT`);
     const world = { clock: systemClock, random: systemRandom };
-    return new MqttReceiver({ broker: mqtt, topicOf, ...world, watch: watchOf(mqtt) });
+    const login = passwordLogin(input, "mqtt");
+    return new MqttReceiver({ broker: mqtt, login, topicOf, ...world, watch: watchOf(mqtt) });
   }
   const postgres = flags.text("postgres");
   if (postgres !== undefined) {
@@ -158,6 +171,22 @@ export async function openReceiver(
   });
 }
 
+function httpLogin(input: CommandInput): Login | null {
+  const named = passwordLogin(input, "http");
+  const tokenFile = input.flags.text("http-token-file");
+  if (tokenFile !== undefined && named !== null)
+    throw wrongUsage(input.name, "--http-token-file and --http-user: name one of the two");
+  return named ?? tokenLogin(tokenFile);
+}
+
+function passwordLogin({ name, flags }: CommandInput, way: "http" | "mqtt" | "kafka"): PasswordLogin | null {
+  const [user, file] = [flags.text(`${way}-user`), flags.text(`${way}-password-file`)];
+  if ((user === undefined) !== (file === undefined))
+    throw wrongUsage(name, `--${way}-user and --${way}-password-file go together: name both, or neither`);
+  if (user === undefined || file === undefined) return null;
+  return readPassword({ kind: "password", user, file });
+}
+
 /** Null: all. */
 export function chosenStreams(
   input: CommandInput,
@@ -183,9 +212,7 @@ function toConnection(input: CommandInput, brokers: readonly string[]): KafkaCon
   if ((cert === null) !== (key === null))
     throw wrongUsage(input.name, "--kafka-cert and --kafka-key go together: name both, or neither");
   const isEncrypted = flags.isOn("kafka-tls") || ca !== null || cert !== null;
-  const [username, password] = [flags.text("kafka-user"), fileOf(flags.text("kafka-password-file"))];
-  if ((username === undefined) !== (password === null))
-    throw wrongUsage(input.name, "--kafka-user and --kafka-password-file go together: name both, or neither");
+  const login = passwordLogin(input, "kafka");
   const given = flags.text("kafka-sasl");
   const mechanism = MECHANISMS.find((each) => each === given);
   if (mechanism === undefined)
@@ -194,7 +221,7 @@ function toConnection(input: CommandInput, brokers: readonly string[]): KafkaCon
     brokers,
     clientId: "millrace-sim",
     tls: isEncrypted ? { ca, cert, key } : null,
-    sasl: username === undefined ? null : { mechanism, username, password: withoutLineEnd(password ?? "") },
+    sasl: login === null ? null : { mechanism, username: login.user, password: login.password },
   };
 }
 
@@ -207,20 +234,17 @@ function toPostgresConnection(input: CommandInput, text: string): PostgresReceiv
       input.name,
       "--postgres is not postgres://USER@HOST:PORT/DATABASE; the password is in --postgres-password-file",
     );
-  const [ca, password] = ["postgres-ca", "postgres-password-file"].map((flag) => fileOf(flags.text(flag)));
+  const ca = fileOf(flags.text("postgres-ca"));
+  const passwordFile = flags.text("postgres-password-file");
   const isEncrypted = flags.isOn("postgres-tls") || ca !== null;
   return {
     host: url.hostname.replace(/^\[|\]$/g, ""),
     ...(url.port === "" ? {} : { port: Number(url.port) }),
     ...(url.username === "" ? {} : { user: decodeURIComponent(url.username) }),
-    ...(password === null ? {} : { password: withoutLineEnd(password) }),
+    ...(passwordFile === undefined ? {} : { password: readSecret(passwordFile) }),
     database: decodeURIComponent(database),
     ssl: isEncrypted ? (ca === null ? {} : { ca }) : false,
   };
-}
-
-function withoutLineEnd(text: string): string {
-  return text.replace(/\r?\n$/, "");
 }
 
 function fileOf(path: string | undefined): string | null {

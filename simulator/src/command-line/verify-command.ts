@@ -1,5 +1,6 @@
 import type { Command } from "@millrace/runtime";
 import { formatVerdict } from "../verify/format-verdict.ts";
+import { tokenLogin } from "./token-login.ts";
 import { verifyTruth, type Verdict } from "../verify/verify-truth.ts";
 
 /** `millrace-sim verify`: exit 0 only if central says what the truth says. */
@@ -19,12 +20,18 @@ Exit: 0 all is as the truth says, 1 not.`,
       summary: "central's address, like http://127.0.0.1:8080",
       isRequired: true,
     },
+    "token-file": {
+      type: "text",
+      placeholder: "FILE",
+      summary: "holds a token that central's http.tokens knows; without: MILLRACE_TOKEN",
+    },
     json: { type: "switch", summary: "print the verdict as JSON" },
   },
   async run({ flags, output }) {
     const verdict = await verifyTruth({
       truthPath: flags.requiredText("truth"),
       centralUrl: flags.requiredText("central"),
+      login: tokenLogin(flags.text("token-file")),
     });
     output.out(`${flags.isOn("json") ? toJson(verdict) : formatVerdict(verdict)}\n`);
     return verdict.isRight ? 0 : 1;

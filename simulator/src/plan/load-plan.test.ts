@@ -94,10 +94,35 @@ test.each([
   ["files: { folder: out }, format: senml", "files takes json, influx and csv, not senml"],
   ["files: { folder: out }, format: sparkplug", "Sparkplug B needs a broker"],
   ['broker: "mqtt://a:1", format: sparkplug, qos: 1', "Sparkplug B publishes its data at QoS 0"],
+  ['broker: "mqtt://a:1", user: sensors', "3:10: user and passwordFile go together"],
+  ['broker: "mqtt://a:1", tokenFile: t', "3:75: only http takes a token"],
+  ["files: { folder: out }, user: me, passwordFile: p", "a user is somebody at a broker, or of http"],
+  [
+    'http: { url: "http://a:1" }, user: me, passwordFile: p, tokenFile: t',
+    "name a user with a password, or a token",
+  ],
   ['broker: "mqtt://a:1", qos: 3', "sites.alpha.qos: 3"],
 ])("site %#: %s", (way, problem) => {
   const text = `version: 1\nsites:\n  alpha: { lines: 1, machinesPerLine: 1, ${way} }\n`;
   expect(() => parsePlan(text, "p.yaml")).toThrow(problem);
+});
+
+test("who a site's sensors are stands beside the plan, which holds no secret", () => {
+  const text = `version: 1
+sites:
+  alpha: { lines: 1, machinesPerLine: 1, http: { url: "http://a:1" }, tokenFile: secrets/alpha }
+  beta: { lines: 1, machinesPerLine: 1, broker: "mqtt://b:1", user: sensors, passwordFile: /run/beta }
+`;
+  const logins = parsePlan(text, "/plans/p.yaml").sites.map(
+    ({ output }) => "login" in output && output.login,
+  );
+  expect(logins).toEqual([
+    { kind: "token", file: "/plans/secrets/alpha" },
+    { kind: "password", user: "sensors", file: "/run/beta" },
+  ]);
+  const brokers = new Map([["alpha", "mqtt://c:1"]]);
+  const [alpha] = parsePlan(text, "/plans/p.yaml", { brokers }).sites;
+  expect(alpha.output).toMatchObject({ url: "mqtt://c:1", login: null });
 });
 
 test("a rule needs readings that bring their own time", () => {

@@ -103,6 +103,9 @@ export const planSchema = z.strictObject({
             keep: z.int().min(1).max(1_000).default(4),
           })
           .optional(),
+        user: z.string().min(1).optional(),
+        passwordFile: z.string().min(1).optional(),
+        tokenFile: z.string().min(1).optional(),
         format: z.enum(READING_FORMATS).optional(),
         lines: z.int().min(1).max(100),
         machinesPerLine: z.int().min(1).max(10_000),

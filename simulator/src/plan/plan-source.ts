@@ -14,6 +14,11 @@ export class PlanSource {
     this.refuseProblems();
   }
 
+  /** Of the file; paths in it begin at its folder. */
+  get path(): string {
+    return this.#yaml.path;
+  }
+
   /** Throws config_invalid with all problems. */
   parse<Schema extends z.ZodType>(schema: Schema): z.output<Schema> {
     const value = this.#yaml.toValue();

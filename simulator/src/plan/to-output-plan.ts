@@ -1,4 +1,6 @@
+import path from "node:path";
 import { FORMAT_TRAITS, type ReadingFormat } from "../format/reading-format.ts";
+import type { LoginFile } from "../publish/login.ts";
 import { METRICS } from "./metric.ts";
 import type { OutputPlan } from "./output-plan.ts";
 import type { PlanFile } from "./plan-schema.ts";
@@ -31,13 +33,37 @@ export function toOutputPlan(file: PlanFile, site: string, source: PlanSource): 
     for (const each of formats)
       if (!isAllowed(each)) source.addProblem(["sites", site, key], `${key} takes ${allowed}, not ${each}`);
   };
+  const login = toLogin(file, site, source);
   if (http !== undefined) {
     refuse("http", "formats of one line", (each) => FORMAT_TRAITS[each].isOneLine);
-    return { kind: "http", url: http.url };
+    return { kind: "http", url: http.url, login };
   }
   if (files !== undefined) {
     refuse("files", "json, influx and csv", (each) => each === "json" || each === "influx" || each === "csv");
     return { kind: "files", ...files };
   }
-  return { kind: "mqtt", url: broker ?? "", qos: formats.has("sparkplug") ? 0 : (qos ?? 1) };
+  return {
+    kind: "mqtt",
+    url: broker ?? "",
+    qos: formats.has("sparkplug") ? 0 : (qos ?? 1),
+    login: login?.kind === "password" ? login : null,
+  };
+}
+
+/** Who the site's sensors are at their receiver: the secret is in a file beside the plan, whose text the truth holds. */
+function toLogin(file: PlanFile, site: string, source: PlanSource): LoginFile | null {
+  const { broker, http, user, passwordFile, tokenFile } = file.sites[site];
+  const place = ["sites", site];
+  const fileOf = (name: string): string => path.resolve(path.dirname(source.path), name);
+  if ((user === undefined) !== (passwordFile === undefined))
+    source.addProblem(place, "user and passwordFile go together: name both, or neither");
+  if (user !== undefined && broker === undefined && http === undefined)
+    source.addProblem([...place, "user"], "a user is somebody at a broker, or of http");
+  if (tokenFile !== undefined && http === undefined)
+    source.addProblem([...place, "tokenFile"], "only http takes a token; give user and passwordFile");
+  if (tokenFile !== undefined && user !== undefined)
+    source.addProblem([...place, "tokenFile"], "name a user with a password, or a token");
+  if (tokenFile !== undefined) return { kind: "token", file: fileOf(tokenFile) };
+  if (user === undefined || passwordFile === undefined) return null;
+  return { kind: "password", user, file: fileOf(passwordFile) };
 }

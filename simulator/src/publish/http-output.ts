@@ -7,6 +7,7 @@ import {
   type Timer,
 } from "@millrace/runtime";
 import { z } from "zod";
+import { authorizationOf, type Login } from "./login.ts";
 import type { OutgoingMessage } from "./outgoing-message.ts";
 import type { Output } from "./output.ts";
 import { post } from "./post.ts";
@@ -16,6 +17,8 @@ import { WaitingLine } from "./waiting-line.ts";
 export interface HttpOutputOptions {
   /** `http://host:port` of an agent's HTTP input. */
   readonly url: string;
+  /** Null: it asks nobody who he is. */
+  readonly login: Login | null;
   readonly clock: Clock;
   readonly random: Random;
   readonly watch: ReceiverWatch;
@@ -120,9 +123,10 @@ export class HttpOutput implements Output {
 
   /** How long to wait before the next request; 0: not at all. */
   async #post({ path, type, body, messages }: Request): Promise<number> {
-    const { url, watch } = this.#options;
+    const { url, login, watch } = this.#options;
     try {
-      const { status, isOk, text, retryAfterMs } = await post(url + path, { type, body });
+      const authorization = authorizationOf(login);
+      const { status, isOk, text, retryAfterMs } = await post(url + path, { type, body, authorization });
       if (this.#isClosed) return 0;
       const { taken, rejected } = answerOf(text);
       // A bad line is counted there as rejected; to send it again would not make it better.

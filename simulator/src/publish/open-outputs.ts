@@ -6,6 +6,7 @@ import type { Plan, SitePlan } from "../plan/plan.ts";
 import { topicOf } from "../plant/topic-of.ts";
 import { FileOutput } from "./file-output.ts";
 import { HttpOutput } from "./http-output.ts";
+import { readLogin, readPassword } from "./login.ts";
 import type { OutgoingMessage } from "./outgoing-message.ts";
 import { outputKey } from "./output-key.ts";
 import type { Output } from "./output.ts";
@@ -60,6 +61,7 @@ function openOutput(
       const metrics = plan.signals.map(({ metric }) => metric);
       return new SensorConnection({
         broker: output.url,
+        login: output.login === null ? null : readPassword(output.login),
         qos: output.qos,
         clientId: `millrace-sim-${key.replaceAll("/", "-")}-${random.hex(4)}`,
         commandTopics: machines.map((machine) => topicOf(machine, "command")),
@@ -75,7 +77,14 @@ function openOutput(
       });
     }
     case "http":
-      return new HttpOutput({ url: output.url, clock, random, watch: watchOf(output.url), onDelivered });
+      return new HttpOutput({
+        url: output.url,
+        login: output.login === null ? null : readLogin(output.login),
+        clock,
+        random,
+        watch: watchOf(output.url),
+        onDelivered,
+      });
     case "files": {
       const folder = path.join(output.folder, site);
       return new FileOutput({

@@ -11,6 +11,7 @@ import { Aedes } from "aedes";
 import { afterEach, expect, test, vi } from "vitest";
 import { FileOutput } from "./file-output.ts";
 import { HttpOutput } from "./http-output.ts";
+import type { Login } from "./login.ts";
 import type { OutgoingMessage } from "./outgoing-message.ts";
 import { ReceiverWatch } from "./receiver-watch.ts";
 import { SensorConnection } from "./sensor-connection.ts";
@@ -64,7 +65,7 @@ async function openBroker(port: number) {
     aedes.close();
   };
   ends.push(close);
-  return { received, qos, close, port: (server.address() as AddressInfo).port };
+  return { aedes, received, qos, close, port: (server.address() as AddressInfo).port };
 }
 
 /** Refuses so many tries to connect. */
@@ -90,6 +91,7 @@ test.each([0, 1, 2] as const)(
       // However long it takes, all that is delivered was delivered of late.
       clock: { ...systemClock, monotonicMs: () => 0 },
       broker: `mqtt://127.0.0.1:${first.port}`,
+      login: null,
       qos,
       clientId: "sensors",
       commandTopics: [],
@@ -124,7 +126,9 @@ test.each([0, 1, 2] as const)(
 
 type Answer = { readonly status: number; readonly headers?: Record<string, string>; readonly body?: object };
 
-async function openServer(answer: (path: string, lines: readonly string[]) => Answer) {
+async function openServer(
+  answer: (path: string, lines: readonly string[], authorization: string | undefined) => Answer,
+) {
   const requests: { path: string; lines: readonly string[] }[] = [];
   const onRequest = (request: IncomingMessage, response: ServerResponse): void => {
     const chunks: Buffer[] = [];
@@ -133,7 +137,7 @@ async function openServer(answer: (path: string, lines: readonly string[]) => An
       const lines = Buffer.concat(chunks).toString().split("\n").slice(0, -1);
       const path = request.url ?? "";
       requests.push({ path, lines });
-      const { status, headers, body } = answer(path, lines);
+      const { status, headers, body } = answer(path, lines, request.headers.authorization);
       response.writeHead(status, headers).end(JSON.stringify(body ?? {}));
     });
   };
@@ -146,7 +150,7 @@ async function openServer(answer: (path: string, lines: readonly string[]) => An
   return { requests, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` };
 }
 
-function httpOutput(url: string) {
+function httpOutput(url: string, login: Login | null = null) {
   const watch = watched("the input");
   const waits: number[] = [];
   /** Waits for nothing, and says how long it should have waited. */
@@ -157,7 +161,7 @@ function httpOutput(url: string) {
       return systemClock.after(0, callback);
     },
   };
-  const output = new HttpOutput({ ...watch.options, clock, url });
+  const output = new HttpOutput({ ...watch.options, clock, url, login });
   ends.push(() => output.close());
   output.open();
   return { ...watch, output, waits };
@@ -193,6 +197,49 @@ test("HTTP: who is asked to come later waits as long as was asked, and goes on a
   expect(waits).toEqual([3_000]);
   expect(requests.map(({ lines }) => lines.length)).toEqual([5, 2]);
   expect(said()).toEqual([]);
+});
+
+test("HTTP: an input that knows its users is told who it is, and who is unknown waits", async () => {
+  const headers: (string | undefined)[] = [];
+  const { url } = await openServer((_path, _lines, authorization) => {
+    headers.push(authorization);
+    return { status: authorization === "Basic c2Vuc29yczpzZWNyZXQ=" ? 200 : 401 };
+  });
+  const known = httpOutput(url, { kind: "password", user: "sensors", password: "secret" });
+  known.output.send(message(1));
+  await vi.waitFor(() => expect(known.delivered).toEqual([1]), WITHIN);
+  expect(headers).toEqual(["Basic c2Vuc29yczpzZWNyZXQ="]);
+  const unknown = httpOutput(url, { kind: "token", token: "abc" });
+  unknown.output.send(message(1));
+  await vi.waitFor(() => expect(unknown.said()).toEqual(["the input is away; what is said waits"]), WITHIN);
+  expect(headers[1]).toBe("Bearer abc");
+});
+
+test("MQTT: a broker that knows its users is told who it is", async () => {
+  const broker = await openBroker();
+  const given: unknown[] = [];
+  broker.aedes.authenticate = (_client, user, password, done) => {
+    given.push([user, password?.toString()]);
+    done(null, true);
+  };
+  const { options, delivered } = watched("the broker");
+  const connection = new SensorConnection({
+    ...options,
+    broker: `mqtt://127.0.0.1:${broker.port}`,
+    login: { kind: "password", user: "sensors", password: "secret" },
+    qos: 1,
+    clientId: "sensors",
+    commandTopics: [],
+    node: null,
+    inFlightMax: 100,
+    onCommand: () => {},
+    onUnsure: () => {},
+  });
+  ends.push(() => connection.close());
+  connection.open();
+  connection.send(message(1));
+  await vi.waitFor(() => expect(delivered).toEqual([1]), WITHIN);
+  expect(given).toEqual([["sensors", "secret"]]);
 });
 
 test("HTTP: a receiver that fails is away, said once, and what waited arrives", async () => {

@@ -11,6 +11,8 @@ export interface PostAnswer {
 export interface PostOptions {
   readonly type: string;
   readonly body: string | Uint8Array;
+  /** The header's value; null: none. */
+  readonly authorization: string | null;
   /** Ends it before its time. */
   readonly signal?: AbortSignal;
 }
@@ -20,11 +22,14 @@ const REQUEST_MS_MAX = 30_000;
 const RETRY_AFTER_MS_MAX = 60_000;
 
 /** Fails where no answer comes within 30 s. */
-export async function post(url: string, { type, body, signal }: PostOptions): Promise<PostAnswer> {
+export async function post(
+  url: string,
+  { type, body, authorization, signal }: PostOptions,
+): Promise<PostAnswer> {
   const timeout = AbortSignal.timeout(REQUEST_MS_MAX);
   const response = await fetch(url, {
     method: "POST",
-    headers: { "content-type": type },
+    headers: { "content-type": type, ...(authorization === null ? {} : { authorization }) },
     body: typeof body === "string" ? body : Buffer.from(body),
     signal: signal === undefined ? timeout : AbortSignal.any([signal, timeout]),
   });

@@ -1,6 +1,7 @@
 import mqtt, { type MqttClient } from "mqtt";
 import { createBackoff, type Backoff, type Clock, type Random, type Timer } from "@millrace/runtime";
 import type { SparkplugMessage, SparkplugNode } from "../format/sparkplug-node.ts";
+import type { PasswordLogin } from "./login.ts";
 import type { OutgoingMessage } from "./outgoing-message.ts";
 import type { Output } from "./output.ts";
 import { publishPackets } from "./publish-packets.ts";
@@ -9,6 +10,8 @@ import { WaitingLine } from "./waiting-line.ts";
 
 export interface SensorConnectionOptions {
   readonly broker: string;
+  /** Null: the broker asks nobody who he is. */
+  readonly login: PasswordLogin | null;
   readonly qos: 0 | 1 | 2;
   /** Unique among the broker's clients. */
   readonly clientId: string;
@@ -82,10 +85,11 @@ export class SensorConnection implements Output {
   }
 
   open(): void {
-    const { broker, clientId, commandTopics, node, watch } = this.#options;
+    const { broker, login, clientId, commandTopics, node, watch } = this.#options;
     const will = node?.will();
     const client = mqtt.connect(broker, {
       clientId,
+      ...(login === null ? {} : { username: login.user, password: login.password }),
       clean: true,
       reconnectPeriod: 0,
       connectTimeout: CONNECT_MS_MAX,

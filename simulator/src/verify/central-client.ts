@@ -1,5 +1,6 @@
 import { MillraceError, reasonOf } from "@millrace/runtime";
 import { z } from "zod";
+import { authorizationOf, type Login } from "../publish/login.ts";
 import type { RatioDefinition, WindowDefinition } from "./window-oracle.ts";
 
 const path = z.array(z.union([z.string(), z.number()]));
@@ -167,9 +168,12 @@ const REQUEST_MS_MAX = 30_000;
 /** Central's answers, as the judge reads them: over HTTP, like anybody else. */
 export class CentralClient {
   readonly #url: string;
+  readonly #headers: Readonly<Record<string, string>>;
 
-  constructor(url: string) {
+  constructor(url: string, login: Login | null = null) {
     this.#url = url.replace(/\/+$/, "");
+    const authorization = authorizationOf(login);
+    this.#headers = authorization === null ? {} : { authorization };
   }
 
   /** `judged`: the windows that a truth can be held against, not sessions, nor days of a time zone. */
@@ -254,7 +258,10 @@ export class CentralClient {
   async get<Answer>(path: string, schema: z.ZodType<Answer>): Promise<Answer> {
     const url = this.#url + path;
     try {
-      const response = await fetch(url, { signal: AbortSignal.timeout(REQUEST_MS_MAX) });
+      const response = await fetch(url, {
+        headers: this.#headers,
+        signal: AbortSignal.timeout(REQUEST_MS_MAX),
+      });
       if (!response.ok)
         throw new Error(`it answered ${response.status}: ${(await response.text()).slice(0, 200)}`);
       return schema.parse(await response.json());

@@ -1,3 +1,4 @@
+import type { Login } from "../publish/login.ts";
 import { readTruth } from "../truth/read-truth.ts";
 import type { TruthAlarm, TruthReading } from "../truth/truth-line.ts";
 import { CentralClient } from "./central-client.ts";
@@ -50,9 +51,11 @@ const ON_THE_WAY_MS = 5_000;
 export async function verifyTruth(options: {
   readonly truthPath: string;
   readonly centralUrl: string;
+  /** Absent, or null: central asks nobody who he is. */
+  readonly login?: Login | null;
 }): Promise<Verdict> {
   const delivery = await DeliveryTruth.read(options.truthPath);
-  const client = new CentralClient(options.centralUrl);
+  const client = new CentralClient(options.centralUrl, options.login);
   const pipeline = await client.pipeline();
   const isTimed = ({ metric }: { readonly metric: string }): boolean => !delivery.timelessMetrics.has(metric);
   const definitions = pipeline.judged.filter(

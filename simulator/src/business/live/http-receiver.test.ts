@@ -4,6 +4,7 @@ import type { AddressInfo } from "node:net";
 import { reasonOf, silentLogger, systemClock } from "@millrace/runtime";
 import { SeededRandom } from "@millrace/testkit";
 import { afterEach, expect, test } from "vitest";
+import type { Login } from "../../publish/login.ts";
 import { ReceiverWatch } from "../../publish/receiver-watch.ts";
 import type { BusinessRecord, RecordStreamName } from "../business-record.ts";
 import { HttpReceiver } from "./http-receiver.ts";
@@ -19,17 +20,23 @@ afterEach(() => {
 interface Request {
   readonly path: string;
   readonly lines: readonly string[];
+  readonly authorization?: string;
 }
 
 /** Answers with one status after the other, then with 200; 0: it hangs up. */
-async function receiverOf(statuses: number[]) {
+async function receiverOf(statuses: number[], login: Login | null = null) {
   const requests: Request[] = [];
   const server = createServer((request, response) => {
     const chunks: Buffer[] = [];
     request.on("data", (chunk: Buffer) => chunks.push(chunk));
     request.on("end", () => {
       const lines = Buffer.concat(chunks).toString().trimEnd().split("\n");
-      requests.push({ path: request.url ?? "", lines });
+      const { authorization } = request.headers;
+      requests.push({
+        path: request.url ?? "",
+        lines,
+        ...(authorization === undefined ? {} : { authorization }),
+      });
       const status = statuses.shift() ?? 200;
       if (status === 0) return request.socket.destroy();
       return response.writeHead(status, { "retry-after": "7" }).end("{}");
@@ -48,6 +55,7 @@ async function receiverOf(statuses: number[]) {
   };
   const receiver = new HttpReceiver({
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/records/`,
+    login,
     clock,
     random: new SeededRandom(1),
     watch: new ReceiverWatch({ receiver: "it", clock, log: silentLogger }),
@@ -74,6 +82,21 @@ test("each stream is posted to its own path, in order, in requests of a bounded 
   ]);
   expect(requests.slice(0, 3).flatMap(({ lines }) => lines)).toEqual(orders.map(({ json }) => json));
   expect(receiver.againMax).toBe(0);
+});
+
+test.each([
+  [null, undefined],
+  [{ kind: "token", token: "abc" }, "Bearer abc"],
+  [{ kind: "password", user: "simulator", password: "s3:cret" }, "Basic c2ltdWxhdG9yOnMzOmNyZXQ="],
+] as const)("who posts says who he is, where he is somebody: %o", async (login, header) => {
+  const { receiver, requests } = await receiverOf([], login);
+  await receiver.send(records("orders", 1));
+  expect(requests.map(({ authorization }) => authorization)).toEqual([header]);
+});
+
+test("who is not let in is told how to say who he is", async () => {
+  const { receiver } = await receiverOf([401]);
+  await expect(receiver.send(records("orders", 1))).rejects.toThrow(/answered 401.*--http-token-file/);
 });
 
 test("who is asked to come later waits as long as was asked, and nothing has come twice", async () => {

@@ -6,6 +6,7 @@ import {
   type Random,
   type Timer,
 } from "@millrace/runtime";
+import { authorizationOf, type Login } from "../../publish/login.ts";
 import { post, type PostAnswer } from "../../publish/post.ts";
 import type { ReceiverWatch } from "../../publish/receiver-watch.ts";
 import type { BusinessRecord, RecordStreamName } from "../business-record.ts";
@@ -14,6 +15,8 @@ import type { RecordReceiver } from "./record-receiver.ts";
 export interface HttpReceiverOptions {
   /** Each stream is posted to a path of its own below it: `http://host:8080/api/v1/records` of a central. */
   readonly url: string;
+  /** Null: it asks nobody who he is. */
+  readonly login: Login | null;
   readonly clock: Clock;
   readonly random: Random;
   readonly watch: ReceiverWatch;
@@ -81,13 +84,14 @@ export class HttpReceiver implements RecordReceiver {
 
   /** How long to wait before it is sent again; 0: it is delivered. */
   async #post(stream: RecordStreamName, body: string, lineCount: number): Promise<number> {
-    const { url, watch } = this.#options;
+    const { url, login, watch } = this.#options;
     const closing = this.#closing.signal;
     let answer: PostAnswer;
     try {
       answer = await post(`${url.replace(/\/+$/, "")}/${stream}`, {
         type: "application/x-ndjson",
         body,
+        authorization: authorizationOf(login),
         signal: closing,
       });
     } catch (error) {
@@ -105,6 +109,8 @@ export class HttpReceiver implements RecordReceiver {
     // All of it was refused: there was no room.
     if (status === 429) return retryAfterMs;
     const reason = `it answered ${status}: ${text.slice(0, 200)}`;
+    if (status === 401 || status === 403)
+      throw new Error(`cannot post ${stream}: ${reason}; --http-token-file says who the simulator is`);
     if (status === 404) throw new Error(`cannot post ${stream}: ${reason}; --streams says which are sent`);
     if (status >= 400 && status < 500) throw new Error(`cannot post ${stream} to ${url}: ${reason}`);
     this.#againMax += lineCount;

@@ -35,7 +35,7 @@ async function openBroker() {
 function receiverOf(broker: string): MqttReceiver {
   const world = { clock: systemClock, random: systemRandom };
   const watch = new ReceiverWatch({ receiver: broker, clock: systemClock, log: silentLogger });
-  return new MqttReceiver({ broker, topicOf: (stream) => `shop/${stream}`, ...world, watch });
+  return new MqttReceiver({ broker, login: null, topicOf: (stream) => `shop/${stream}`, ...world, watch });
 }
 
 function records(topic: RecordStreamName, count: number): BusinessRecord[] {

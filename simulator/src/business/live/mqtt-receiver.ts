@@ -1,4 +1,5 @@
 import type { Clock, Random } from "@millrace/runtime";
+import type { PasswordLogin } from "../../publish/login.ts";
 import type { ReceiverWatch } from "../../publish/receiver-watch.ts";
 import { SensorConnection } from "../../publish/sensor-connection.ts";
 import type { BusinessRecord, RecordStreamName } from "../business-record.ts";
@@ -7,6 +8,7 @@ import type { RecordReceiver } from "./record-receiver.ts";
 export interface MqttReceiverOptions {
   /** `mqtt://host:port`. */
   readonly broker: string;
+  readonly login: PasswordLogin | null;
   readonly topicOf: (stream: RecordStreamName) => string;
   readonly clock: Clock;
   readonly random: Random;
@@ -28,10 +30,11 @@ export class MqttReceiver implements RecordReceiver {
   #isClosed = false;
   #settle = (): void => {};
 
-  constructor({ broker, topicOf, clock, random, watch }: MqttReceiverOptions) {
+  constructor({ broker, login, topicOf, clock, random, watch }: MqttReceiverOptions) {
     this.#topicOf = topicOf;
     this.#connection = new SensorConnection({
       broker,
+      login,
       qos: 1,
       clientId: `millrace-sim-records-${random.hex(4)}`,
       commandTopics: [],
