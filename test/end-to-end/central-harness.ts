@@ -14,6 +14,8 @@ export interface CentralOptions {
   readonly agents: readonly { readonly agent: string; readonly site: string }[];
   /** Keys of central.yaml that replace the usual ones. */
   readonly config?: Readonly<Record<string, unknown>>;
+  /** Keys of its `http` beside the port. */
+  readonly http?: Readonly<Record<string, unknown>>;
 }
 
 /** Central as a real process, asked over HTTP like anybody else would. */
@@ -36,7 +38,7 @@ export class CentralHarness {
       pipeline: pipelinePath,
       intake: { mqtt: { port: ports.intake } },
       agents: agents.map(({ agent, site }) => ({ id: agent, site, password: `password of ${agent}` })),
-      http: { port: ports.http },
+      http: { port: ports.http, ...options.http },
       ...options.config,
     });
     this.process = works.process("central", "central/src/main.ts", ["run", "--config", this.configPath]);

@@ -1,6 +1,7 @@
 // A shop's festival from the simulator over HTTP into the real central, with records that come late, twice or spoilt and central
 // killed in the middle: its windows and its ledger are the truth's.
 import path from "node:path";
+import { secretDigest } from "@millrace/runtime";
 import { expect, test } from "vitest";
 import { readTruth } from "../../simulator/src/truth/read-truth.ts";
 import { CentralHarness } from "./central-harness.ts";
@@ -74,5 +75,51 @@ test(
     expect(Math.min(records?.again ?? 0, records?.spoilt ?? 0)).toBeGreaterThan(50);
     expect(records?.unjudged).toEqual([{ what: "stream refunds", why: "it was not sent" }]);
     expect(await central.process.stop()).toBe(0);
+  },
+);
+
+test(
+  "a central that asks who it is: records are posted and verified with a token from a file, and not without",
+  { timeout: 60_000 },
+  async () => {
+    const works = new Works();
+    const token = "a-token-that-nobody-knows";
+    const tokenHash = `sha256:${secretDigest(token).toString("hex")}`;
+    const central = await CentralHarness.prepare({
+      works,
+      pipelinePath: PIPELINE,
+      agents: [],
+      config: { records: { orders: { http: {} } } },
+      http: { tokens: [{ name: "simulator", tokenHash, role: "operate" }] },
+    });
+    const url = `http://127.0.0.1:${central.httpPort}`;
+    const truth = works.path("truth.jsonl");
+    const plan = works.write("plan.yaml", "version: 1\nseed: 3\nbusiness: { orders: { perSecond: 40 } }\n");
+    const what = ["run", "--plan", plan, "--for", "20s", "--speed", "max", "--streams", "orders"];
+    const way = ["--http", `${url}/api/v1/records`];
+    const main = "simulator/src/main.ts";
+    const unknown = works.process("unknown", main, [...what, ...way, "--truth", works.path("unknown.jsonl")]);
+    const tokenFile = works.write("token", `${token}\n`);
+    const flags = ["--http-token-file", tokenFile, "--truth", truth];
+    const simulator = works.process("simulator", main, [...what, ...way, ...flags]);
+    const judge = ["verify", "--truth", truth, "--central", url];
+    const outside = works.process("outside", main, judge);
+    const verify = works.process("verify", main, judge, { env: { MILLRACE_TOKEN: token } });
+    await central.start();
+    unknown.start();
+    expect(await unknown.exit(30_000)).toBe(1);
+    expect(unknown.log).toMatch(/cannot post orders: it answered 401.*--http-token-file/);
+    simulator.start();
+    expect(await simulator.exit(30_000)).toBe(0);
+    outside.start();
+    expect(await outside.exit()).toBe(1);
+    await until(
+      "verify says that all is right",
+      async () => {
+        verify.start();
+        return (await verify.exit()) === 0;
+      },
+      30_000,
+    );
   },
 );
