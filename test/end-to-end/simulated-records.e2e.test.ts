@@ -94,7 +94,10 @@ test(
     });
     const url = `http://127.0.0.1:${central.httpPort}`;
     const truth = works.path("truth.jsonl");
-    const plan = works.write("plan.yaml", "version: 1\nseed: 3\nbusiness: { orders: { perSecond: 40 } }\n");
+    const plan = works.write(
+      "plan.yaml",
+      "version: 1\nseed: 3\nbusiness: { time: local, orders: { perSecond: 40 } }\n",
+    );
     const what = ["run", "--plan", plan, "--for", "20s", "--speed", "max", "--streams", "orders"];
     const way = ["--http", `${url}/api/v1/records`];
     const main = "simulator/src/main.ts";

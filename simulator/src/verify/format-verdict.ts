@@ -72,11 +72,11 @@ function delayCells(delay: Verdict["alarms"]["delay"]): readonly string[] {
 function formatLedger(place: string, rows: readonly LedgerRow[]): string {
   return formatTable([
     ["ledger", place, "must be", "is"],
-    ...rows.map(({ site, count, min, max, found, isRight }) => [
+    ...rows.map(({ site, count, min, max, found, reasons, isRight }) => [
       `${isRight ? "✓" : "✗"} ${count}`,
       site,
       min === max ? String(min) : max === Infinity ? `${min} or more` : `${min} to ${max}`,
-      found,
+      isRight || reasons === undefined || reasons === "" ? found : `${found} (${reasons})`,
     ]),
   ]);
 }

@@ -18,6 +18,8 @@ export interface LedgerRow {
   readonly min: number;
   readonly max: number;
   readonly found: number;
+  /** What it is made of, in words, where central says so. */
+  readonly reasons?: string;
   readonly isRight: boolean;
 }
 

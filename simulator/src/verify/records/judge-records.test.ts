@@ -273,5 +273,9 @@ test("what came late, twice or spoilt is accounted for", async () => {
     (await judge(truthPath, rowsOf(sent.filter(({ fate }) => fate !== "spoilt")), totals))?.isRight,
   ).toBe(false);
   const fewer = { ...totals, rejected: { malformed: totals.rejected.malformed - 1 } };
-  expect((await judge(truthPath, rowsOf(good), fewer))?.isRight).toBe(false);
+  const differs = await judge(truthPath, rowsOf(good), fewer);
+  expect(differs?.isRight).toBe(false);
+  expect(differs?.ledger.find(({ count }) => count === "rejected")?.reasons).toBe(
+    `malformed ${fewer.rejected.malformed}`,
+  );
 });

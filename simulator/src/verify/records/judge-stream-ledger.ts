@@ -20,6 +20,10 @@ export function judgeStreamLedger(
   { stream: site, totals }: CentralStream,
 ): readonly LedgerRow[] {
   const { received, aggregated, duplicates, setAside, tooLate, rejected } = totals;
+  const reasons = Object.entries(rejected)
+    .filter(([, count]) => count > 0)
+    .map(([reason, count]) => `${reason} ${count}`)
+    .join(", ");
   const rejections = Object.values(rejected).reduce((sum, count) => sum + count, 0);
   const sent = good + again + refused + (noEffect ?? 0);
   return [
@@ -27,7 +31,7 @@ export function judgeStreamLedger(
     ledgerRow({ site, count: "aggregated", min: good - maybeLate, max: good, found: aggregated }),
     ledgerRow({ site, count: "duplicates", min: again, max: again + againMax, found: duplicates }),
     ledgerRow({ site, count: "too late", min: 0, max: maybeLate, found: tooLate + setAside }),
-    ledgerRow({ site, count: "rejected", min: refused, max: refused + againMax, found: rejections }),
+    ledgerRow({ site, count: "rejected", min: refused, max: refused + againMax, found: rejections, reasons }),
     ...(noEffect === null
       ? []
       : [
