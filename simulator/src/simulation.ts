@@ -10,7 +10,7 @@ import { RecordedPlant, type RecordedStep } from "./plant/recorded-plant.ts";
 import { parseCommand } from "./publish/command.ts";
 import type { RunProgress } from "./progress/run-progress.ts";
 import { outputKey } from "./publish/output-key.ts";
-import { openOutputs } from "./publish/open-outputs.ts";
+import { openOutputs, type KafkaOfBrokers } from "./publish/open-outputs.ts";
 import type { OutgoingMessage } from "./publish/outgoing-message.ts";
 import type { Output } from "./publish/output.ts";
 import type { TruthLine } from "./truth/truth-line.ts";
@@ -28,6 +28,8 @@ export interface SimulationOptions {
   readonly forMs: number | null;
   /** Times as fast as the clock; Infinity: as fast as the receivers take it; null: the plan's time is the clock's. */
   readonly speed?: number | null;
+  /** Absent: none of the plan's sites goes to Kafka. */
+  readonly kafka?: KafkaOfBrokers | null;
   /** A site's line to central changes. */
   readonly onLink?: (change: LinkChange) => void;
   readonly clock: Clock;
@@ -78,6 +80,7 @@ export class Simulation {
     this.#outputs = openOutputs({
       plan,
       machines: this.#plant.machines,
+      kafka: options.kafka ?? null,
       clock,
       random,
       log,

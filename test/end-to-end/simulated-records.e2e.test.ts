@@ -80,7 +80,7 @@ test(
 
 test(
   "a central that asks who it is: records are posted and verified with a token from a file, and not without",
-  { timeout: 60_000 },
+  { timeout: 120_000 },
   async () => {
     const works = new Works();
     const token = "a-token-that-nobody-knows";

@@ -85,3 +85,71 @@ test(
     expect(count).toBeGreaterThan(5_000);
   },
 );
+
+const SENSORS = (address: string): string => `version: 1
+seed: 5
+readingsPerSecond: 20
+sites:
+  alpha: { kafka: { brokers: ["${address}"], topic: plant, key: machine }, lines: 2, machinesPerLine: 5 }
+signals: { temperature: {}, vibration: { format: senml }, pressure: { format: influx } }
+delivery: { duplicates: { probability: 0.02, within: 1s } }
+`;
+
+test(
+  "readings go to Kafka through a broker that dies: all are there, by machine, in order; of one that stays away the truth tells",
+  { timeout: 240_000 },
+  async (context) => {
+    const works = new Works();
+    const server = await startOneKafka(works);
+    if (server === undefined) return context.skip("needs Java, Maven and the Kafka jars");
+    await createTopic(server.address, "plant", 3);
+    const truth = works.path("truth.jsonl");
+    const plan = works.write("plan.yaml", SENSORS(server.address));
+    const args = ["run", "--plan", plan, "--truth", truth];
+    const main = "simulator/src/main.ts";
+    const simulator = works.process("simulator", main, [...args, "--for", "20s", "--drain", "60s"]);
+    const lines = async (type: string) => {
+      const found = [];
+      for await (const line of readTruth(truth)) if (line.type === type) found.push(line);
+      return found;
+    };
+    simulator.start();
+    await until("readings are acknowledged", async () => (await lines("acked")).length > 3, 30_000);
+    await server.kill();
+    await until("it says so", () => simulator.log.includes(`Kafka at ${server.address} is away`), 30_000);
+    await server.start();
+    expect(await simulator.exit(120_000)).toBe(0);
+    expect(simulator.log).toContain(`Kafka at ${server.address} is back`);
+    const records = await topicRecords(server.address, "plant");
+    const found = new Map<string, Set<number>>();
+    for (const { key, value, headers } of records) {
+      const topic = headers["topic"]?.toString() ?? "";
+      const [, site, line, machine, level] = topic.split("/");
+      expect(key).toBe(`${site}/${line}/${machine}`);
+      if (level !== "temperature") continue;
+      const { temperature, ts }: { readonly temperature: number; readonly ts: number } = JSON.parse(
+        Buffer.from(value).toString(),
+      );
+      const series = `${site}/${line}/${machine} ${ts} ${temperature}`;
+      found.set(series, new Set([...(found.get(series) ?? []), ts]));
+    }
+    let count = 0;
+    for await (const line of readTruth(truth)) {
+      if (line.type !== "reading" || line.metric !== "temperature") continue;
+      count += 1;
+      const { site, machine, time, value } = line;
+      expect(found.has(`${site}/${line.line}/${machine} ${time} ${value}`)).toBe(true);
+    }
+    expect(count).toBe(found.size);
+    expect(count).toBeGreaterThan(3_000);
+    expect(await lines("unacked")).toEqual([]);
+    await server.kill();
+    const before = (await lines("reading")).length;
+    const alone = works.process("alone", main, [...args, "--for", "2s", "--drain", "1s"]);
+    alone.start();
+    expect(await alone.exit(60_000)).toBe(1);
+    const made = (await lines("reading")).length - before;
+    expect(made).toBeGreaterThan(500);
+    expect(await lines("unacked")).toHaveLength(made);
+  },
+);

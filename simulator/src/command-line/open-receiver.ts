@@ -1,14 +1,4 @@
-import { readFileSync } from "node:fs";
-import type { KafkaConnection } from "@millrace/kafka";
-import {
-  MillraceError,
-  reasonOf,
-  systemClock,
-  systemRandom,
-  type CommandInput,
-  type Flags,
-  type Logger,
-} from "@millrace/runtime";
+import { systemClock, systemRandom, type CommandInput, type Flags, type Logger } from "@millrace/runtime";
 import { isChangedTable } from "../business/debezium/changed-table.ts";
 import { FileReceiver } from "../business/live/file-receiver.ts";
 import { HttpReceiver } from "../business/live/http-receiver.ts";
@@ -21,8 +11,11 @@ import { recordStreams } from "../business/plan/record-streams.ts";
 import { recordTable } from "../business/postgres/record-table.ts";
 import { RecordFiles } from "../business/record-files.ts";
 import type { RecordStreamName } from "../business/business-record.ts";
-import { type Login, type PasswordLogin, readPassword, readSecret } from "../publish/login.ts";
+import { type Login, readSecret } from "../publish/login.ts";
 import { ReceiverWatch } from "../publish/receiver-watch.ts";
+import { kafkaConnection } from "./kafka-connection.ts";
+import { passwordLogin } from "./password-login.ts";
+import { textOfFile } from "./text-of-file.ts";
 import { tokenLogin } from "./token-login.ts";
 import { wrongUsage } from "./wrong-usage.ts";
 
@@ -96,8 +89,6 @@ export const RECEIVER_FLAGS = {
 /** Of which a run names one. */
 export const RECEIVERS = ["into", "http", "kafka", "mqtt", "postgres"] as const;
 
-const MECHANISMS = ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] as const;
-
 export interface OpenReceiverOptions {
   readonly business: BusinessPlan;
   readonly streams: readonly RecordStreamName[];
@@ -161,7 +152,11 @@ export async function openReceiver(
       watch: watchOf("PostgreSQL"),
     });
   }
-  const connection = toConnection(input, (kafka ?? "").split(","));
+  const brokers = (kafka ?? "").split(",");
+  for (const broker of brokers)
+    if (!/^[^\s:]+:\d{1,5}$/.test(broker))
+      throw wrongUsage(input.name, `--kafka: ${broker} is not HOST:PORT`);
+  const connection = kafkaConnection(input, brokers);
   const { PlatformaticClient } = await import("@millrace/kafka");
   return new KafkaReceiver({
     producer: (options) => new PlatformaticClient(connection).bulkProducer(options),
@@ -177,14 +172,6 @@ function httpLogin(input: CommandInput): Login | null {
   if (tokenFile !== undefined && named !== null)
     throw wrongUsage(input.name, "--http-token-file and --http-user: name one of the two");
   return named ?? tokenLogin(tokenFile);
-}
-
-function passwordLogin({ name, flags }: CommandInput, way: "http" | "mqtt" | "kafka"): PasswordLogin | null {
-  const [user, file] = [flags.text(`${way}-user`), flags.text(`${way}-password-file`)];
-  if ((user === undefined) !== (file === undefined))
-    throw wrongUsage(name, `--${way}-user and --${way}-password-file go together: name both, or neither`);
-  if (user === undefined || file === undefined) return null;
-  return readPassword({ kind: "password", user, file });
 }
 
 /** Null: all. */
@@ -203,28 +190,6 @@ export function chosenStreams(
   });
 }
 
-function toConnection(input: CommandInput, brokers: readonly string[]): KafkaConnection {
-  const { flags } = input;
-  for (const broker of brokers)
-    if (!/^[^\s:]+:\d{1,5}$/.test(broker))
-      throw wrongUsage(input.name, `--kafka: ${broker} is not HOST:PORT`);
-  const [ca, cert, key] = ["kafka-ca", "kafka-cert", "kafka-key"].map((flag) => fileOf(flags.text(flag)));
-  if ((cert === null) !== (key === null))
-    throw wrongUsage(input.name, "--kafka-cert and --kafka-key go together: name both, or neither");
-  const isEncrypted = flags.isOn("kafka-tls") || ca !== null || cert !== null;
-  const login = passwordLogin(input, "kafka");
-  const given = flags.text("kafka-sasl");
-  const mechanism = MECHANISMS.find((each) => each === given);
-  if (mechanism === undefined)
-    throw wrongUsage(input.name, `--kafka-sasl ${given} is none of ${MECHANISMS.join(", ")}`);
-  return {
-    brokers,
-    clientId: "millrace-sim",
-    tls: isEncrypted ? { ca, cert, key } : null,
-    sasl: login === null ? null : { mechanism, username: login.user, password: login.password },
-  };
-}
-
 function toPostgresConnection(input: CommandInput, text: string): PostgresReceiverOptions["connection"] {
   const { flags } = input;
   const url = /^postgres(ql)?:\/\//.test(text) && URL.canParse(text) ? new URL(text) : null;
@@ -234,7 +199,7 @@ function toPostgresConnection(input: CommandInput, text: string): PostgresReceiv
       input.name,
       "--postgres is not postgres://USER@HOST:PORT/DATABASE; the password is in --postgres-password-file",
     );
-  const ca = fileOf(flags.text("postgres-ca"));
+  const ca = textOfFile(flags.text("postgres-ca"));
   const passwordFile = flags.text("postgres-password-file");
   const isEncrypted = flags.isOn("postgres-tls") || ca !== null;
   return {
@@ -245,15 +210,6 @@ function toPostgresConnection(input: CommandInput, text: string): PostgresReceiv
     database: decodeURIComponent(database),
     ssl: isEncrypted ? (ca === null ? {} : { ca }) : false,
   };
-}
-
-function fileOf(path: string | undefined): string | null {
-  if (path === undefined) return null;
-  try {
-    return readFileSync(path, "utf8");
-  } catch (error) {
-    throw new MillraceError("file_unreadable", { path, reason: reasonOf(error) }, { cause: error });
-  }
 }
 
 /** Change events come on the topics that Debezium would choose. */

@@ -25,7 +25,9 @@ import { Simulation } from "../simulation.ts";
 import { TruthLog } from "../truth/truth-log.ts";
 import { runLine } from "../truth/run-line.ts";
 import { recoverTruth, type TruthRecovery } from "../truth/truth-recovery.ts";
+import type { KafkaOfBrokers } from "../publish/open-outputs.ts";
 import { LiveRecords } from "./live-records.ts";
+import { kafkaConnection } from "./kafka-connection.ts";
 import { RECEIVER_FLAGS, RECEIVERS } from "./open-receiver.ts";
 import { wrongUsage } from "./wrong-usage.ts";
 
@@ -174,7 +176,18 @@ async function runLive(input: CommandInput, options: LiveOptions): Promise<ExitC
   const onLink = ({ site, state }: LinkChange): void => links.get(site)?.setState(state);
   const recordsStartMs = recovered?.startMs ?? null;
   const simulation = hasMachines
-    ? new Simulation({ ...world, plan, truth, recovery, startMs, recordsStartMs, forMs, speed, onLink })
+    ? new Simulation({
+        ...world,
+        kafka: await openKafka(input, plan),
+        plan,
+        truth,
+        recovery,
+        startMs,
+        recordsStartMs,
+        forMs,
+        speed,
+        onLink,
+      })
     : null;
   if (simulation === null && recovered === null)
     truth.append(runLine(plan, { startMs, plantStartMs: startMs, recordsStartMs: null }));
@@ -231,6 +244,13 @@ async function runLive(input: CommandInput, options: LiveOptions): Promise<ExitC
   await Promise.all([...links.values()].map((link) => link.close()));
   log.flush();
   return areDelivered.every(Boolean) ? 0 : 1;
+}
+
+/** Loaded only where a site's readings go to Kafka. */
+async function openKafka(input: CommandInput, { sites }: Plan): Promise<KafkaOfBrokers | null> {
+  if (!sites.some(({ output }) => output.kind === "kafka")) return null;
+  const { PlatformaticClient } = await import("@millrace/kafka");
+  return (brokers) => new PlatformaticClient(kafkaConnection(input, brokers));
 }
 
 function startAfter(startMs: number, recovery: TruthRecovery | null): number {

@@ -87,13 +87,19 @@ test.each([
 });
 
 test.each([
-  ["", "3:10: name one of broker, http and files"],
-  ['broker: "mqtt://a:1", http: { url: "http://a:1" }', "3:10: name one of broker, http and files"],
+  ["", "3:10: name one of broker, http, kafka and files"],
+  ['broker: "mqtt://a:1", http: { url: "http://a:1" }', "3:10: name one of broker, http, kafka and files"],
   ['http: { url: "http://127.0.0.1:8186" }, qos: 1', "only a broker has a QoS"],
   ['http: { url: "http://127.0.0.1:8186" }, format: csv', "http takes formats of one line, not csv"],
   ["files: { folder: out }, format: senml", "files takes json, influx and csv, not senml"],
   ["files: { folder: out }, format: sparkplug", "Sparkplug B needs a broker"],
   ['broker: "mqtt://a:1", format: sparkplug, qos: 1', "Sparkplug B publishes its data at QoS 0"],
+  ["kafka: { brokers: [] }", "sites.alpha.kafka.brokers:"],
+  ['kafka: { brokers: ["kafka"] }', "write it like 127.0.0.1:9092"],
+  ['kafka: { brokers: ["a:1"], topic: "a b" }', "letters, digits, ., _ and -, at most 249"],
+  ['kafka: { brokers: ["a:1"], key: device }', '"device"; there are topic, machine'],
+  ['kafka: { brokers: ["a:1"] }, format: sparkplug', "Sparkplug B needs a broker"],
+  ['kafka: { brokers: ["a:1"] }, user: me, passwordFile: p', "a user is somebody at a broker, or of http"],
   ['broker: "mqtt://a:1", user: sensors', "3:10: user and passwordFile go together"],
   ['broker: "mqtt://a:1", tokenFile: t', "3:75: only http takes a token"],
   ["files: { folder: out }, user: me, passwordFile: p", "a user is somebody at a broker, or of http"],
@@ -105,6 +111,22 @@ test.each([
 ])("site %#: %s", (way, problem) => {
   const text = `version: 1\nsites:\n  alpha: { lines: 1, machinesPerLine: 1, ${way} }\n`;
   expect(() => parsePlan(text, "p.yaml")).toThrow(problem);
+});
+
+test("readings for Kafka: a topic, and the MQTT topic as key; a waveform must fit into a record", () => {
+  const text = `version: 1
+sites:
+  alpha: { lines: 1, machinesPerLine: 1, kafka: { brokers: ["a:1", "b:2"] } }
+  beta: { lines: 1, machinesPerLine: 1, kafka: { brokers: ["a:1"], topic: plant.beta, key: machine } }
+`;
+  expect(parsePlan(text, "p.yaml").sites.map(({ output }) => output)).toEqual([
+    { kind: "kafka", brokers: ["a:1", "b:2"], topic: "readings", key: "topic" },
+    { kind: "kafka", brokers: ["a:1"], topic: "plant.beta", key: "machine" },
+  ]);
+  const waveform = "waveform: { every: 1m, samples: 1048576 }\n";
+  expect(() => parsePlan(`${text}${waveform}`, "p.yaml")).toThrow(
+    "p.yaml:5:34: a waveform of 4194304 bytes is more than Kafka takes in one record",
+  );
 });
 
 test("who a site's sensors are stands beside the plan, which holds no secret", () => {

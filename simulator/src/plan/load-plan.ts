@@ -96,7 +96,7 @@ export function parsePlan(text: string, path: string, options: LoadPlanOptions =
 /** The file, with another broker in place of the site's way. */
 function withBroker(file: PlanFile, site: string, broker: string | undefined): PlanFile {
   if (broker === undefined || file.sites[site] === undefined) return file;
-  const { http: _http, files: _files, tokenFile: _tokenFile, ...rest } = file.sites[site];
+  const { http: _http, kafka: _kafka, files: _files, tokenFile: _tokenFile, ...rest } = file.sites[site];
   return { ...file, sites: { ...file.sites, [site]: { ...rest, broker } } };
 }
 

@@ -11,6 +11,14 @@ export type OutputPlan =
     }
   /** `url`: of an agent's HTTP input. */
   | { readonly kind: "http"; readonly url: string; readonly login: LoginFile | null }
+  | {
+      readonly kind: "kafka";
+      /** `host:port` of each that is asked first. */
+      readonly brokers: readonly string[];
+      readonly topic: string;
+      /** Of a record: the MQTT topic that its message would have, or its machine. */
+      readonly key: "topic" | "machine";
+    }
   /** One file for each signal; after `rotateBytes` it gets `.1` at its end and a new one is begun. */
   | {
       readonly kind: "files";

@@ -93,6 +93,16 @@ export const planSchema = z.strictObject({
             url: z.string().regex(/^https?:\/\/[^\s/]+$/, "write it like http://127.0.0.1:8186"),
           })
           .optional(),
+        kafka: z
+          .strictObject({
+            brokers: z.array(z.string().regex(/^[^\s:]+:\d{1,5}$/, "write it like 127.0.0.1:9092")).min(1),
+            topic: z
+              .string()
+              .regex(/^[a-zA-Z0-9._-]{1,249}$/, "letters, digits, ., _ and -, at most 249")
+              .default("readings"),
+            key: z.enum(["topic", "machine"]).default("topic"),
+          })
+          .optional(),
         files: z
           .strictObject({
             folder: z.string().min(1),

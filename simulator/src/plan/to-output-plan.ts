@@ -6,13 +6,17 @@ import type { OutputPlan } from "./output-plan.ts";
 import type { PlanFile } from "./plan-schema.ts";
 import type { PlanSource } from "./plan-source.ts";
 
+const BYTES_PER_SAMPLE = 4;
+/** Brokers take a megabyte by default (`message.max.bytes`), the record's own head with it. */
+const KAFKA_BYTES_MAX = 900_000;
+
 /** The one way that a site names, which must be able to carry the formats of its readings. */
 export function toOutputPlan(file: PlanFile, site: string, source: PlanSource): OutputPlan {
-  const { broker, http, files, qos, format } = file.sites[site];
+  const { broker, http, kafka, files, qos, format } = file.sites[site];
   const signals = METRICS.filter((metric) => metric in file.signals);
-  const named = [broker, http, files].filter((way) => way !== undefined);
+  const named = [broker, http, kafka, files].filter((way) => way !== undefined);
   if (named.length !== 1)
-    source.addProblem(["sites", site], "name one of broker, http and files: where its readings go");
+    source.addProblem(["sites", site], "name one of broker, http, kafka and files: where its readings go");
   if (qos !== undefined && broker === undefined)
     source.addProblem(["sites", site, "qos"], "only a broker has a QoS");
   const formats = new Set<ReadingFormat>(
@@ -37,6 +41,15 @@ export function toOutputPlan(file: PlanFile, site: string, source: PlanSource): 
   if (http !== undefined) {
     refuse("http", "formats of one line", (each) => FORMAT_TRAITS[each].isOneLine);
     return { kind: "http", url: http.url, login };
+  }
+  if (kafka !== undefined) {
+    const { samples = 0 } = file.waveform ?? {};
+    if (samples * BYTES_PER_SAMPLE > KAFKA_BYTES_MAX)
+      source.addProblem(
+        ["waveform", "samples"],
+        `a waveform of ${samples * BYTES_PER_SAMPLE} bytes is more than Kafka takes in one record (${KAFKA_BYTES_MAX})`,
+      );
+    return { kind: "kafka", ...kafka };
   }
   if (files !== undefined) {
     refuse("files", "json, influx and csv", (each) => each === "json" || each === "influx" || each === "csv");

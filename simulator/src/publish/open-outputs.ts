@@ -1,4 +1,5 @@
 import path from "node:path";
+import type { KafkaProducerOptions, PlatformaticClient } from "@millrace/kafka";
 import type { Clock, Logger, Random } from "@millrace/runtime";
 import { SparkplugNode } from "../format/sparkplug-node.ts";
 import { formatOf } from "../plan/format-of.ts";
@@ -6,6 +7,7 @@ import type { Plan, SitePlan } from "../plan/plan.ts";
 import { topicOf } from "../plant/topic-of.ts";
 import { FileOutput } from "./file-output.ts";
 import { HttpOutput } from "./http-output.ts";
+import { KafkaOutput } from "./kafka-output.ts";
 import { readLogin, readPassword } from "./login.ts";
 import type { OutgoingMessage } from "./outgoing-message.ts";
 import { outputKey } from "./output-key.ts";
@@ -19,9 +21,14 @@ interface MachineNames {
   readonly machine: string;
 }
 
+/** A client of the cluster that these brokers belong to. */
+export type KafkaOfBrokers = (brokers: readonly string[]) => Pick<PlatformaticClient, "bulkProducer">;
+
 export interface OpenOutputsOptions {
   readonly plan: Plan;
   readonly machines: readonly MachineNames[];
+  /** Null: none of the plan's sites goes there. */
+  readonly kafka: KafkaOfBrokers | null;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
@@ -55,7 +62,7 @@ function openOutput(
   { site, output, format }: SitePlan,
   options: OpenOutputsOptions & { readonly watchOf: (receiver: string) => ReceiverWatch },
 ): Output {
-  const { plan, clock, random, watchOf, onDelivered, onUnsure, onCommand } = options;
+  const { plan, kafka, clock, random, watchOf, onDelivered, onUnsure, onCommand } = options;
   switch (output.kind) {
     case "mqtt": {
       const metrics = plan.signals.map(({ metric }) => metric);
@@ -85,6 +92,13 @@ function openOutput(
         watch: watchOf(output.url),
         onDelivered,
       });
+    case "kafka": {
+      const { brokers, topic, key: recordKey } = output;
+      if (kafka === null) throw new Error("invariant: a plan with Kafka has a client of it");
+      const watch = watchOf(`Kafka at ${brokers.join(", ")}`);
+      const producer = (of: KafkaProducerOptions) => kafka(brokers).bulkProducer(of);
+      return new KafkaOutput({ producer, topic, key: recordKey, clock, random, watch, onDelivered });
+    }
     case "files": {
       const folder = path.join(output.folder, site);
       return new FileOutput({

@@ -5,12 +5,14 @@ import { createServer as createHttpServer, type IncomingMessage, type ServerResp
 import { createServer, type AddressInfo, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { KafkaProducer, KafkaProducerOptions, KafkaSentRecord } from "@millrace/kafka";
 import { type Clock, MemoryLogger, systemClock, systemRandom } from "@millrace/runtime";
 import { freePort } from "@millrace/testkit";
 import { Aedes } from "aedes";
 import { afterEach, expect, test, vi } from "vitest";
 import { FileOutput } from "./file-output.ts";
 import { HttpOutput } from "./http-output.ts";
+import { KafkaOutput } from "./kafka-output.ts";
 import type { Login } from "./login.ts";
 import type { OutgoingMessage } from "./outgoing-message.ts";
 import { ReceiverWatch } from "./receiver-watch.ts";
@@ -250,6 +252,97 @@ test("HTTP: a receiver that fails is away, said once, and what waited arrives", 
   for (let number = 1; number <= 3; number += 1) output.send(message(number));
   await vi.waitFor(() => expect(delivered).toEqual([1, 2, 3]));
   expect(said()).toEqual(["the input is away; what is said waits", "the input is back"]);
+});
+
+/** A cluster of paper: it takes what comes, fails as told, or is away until it is let. */
+function paperKafka() {
+  const taken: KafkaSentRecord[] = [];
+  const failures: Error[] = [];
+  let isAway = false;
+  /** Of a call that waits. */
+  let settle = (_isClosed: boolean): void => {};
+  const producer = ({ onTrouble }: KafkaProducerOptions): KafkaProducer => ({
+    connect: () => Promise.resolve(),
+    async send(records) {
+      const failure = failures.shift();
+      if (failure !== undefined) throw failure;
+      if (isAway) {
+        onTrouble?.("connect ECONNREFUSED");
+        onTrouble?.("connect ECONNREFUSED");
+        const isClosed = await new Promise<boolean>((resolve) => (settle = resolve));
+        if (isClosed) throw new Error("it was closed");
+      }
+      taken.push(...records);
+    },
+    close() {
+      settle(true);
+      return Promise.resolve();
+    },
+  });
+  return {
+    taken,
+    failures,
+    producer,
+    leave: () => (isAway = true),
+    comeBack() {
+      isAway = false;
+      settle(false);
+    },
+  };
+}
+
+function kafkaOutput(key: "topic" | "machine" = "topic") {
+  const watch = watched("Kafka");
+  const kafka = paperKafka();
+  const output = new KafkaOutput({ ...watch.options, producer: kafka.producer, topic: "readings", key });
+  ends.push(() => output.close());
+  output.open();
+  return { ...watch, kafka, output };
+}
+
+test.each([
+  ["topic", { key: "factory/alpha/line-1/machine-1/temperature" }],
+  [
+    "machine",
+    { key: "alpha/line-1/machine-1", headers: { topic: "factory/alpha/line-1/machine-1/temperature" } },
+  ],
+] as const)("Kafka: the payload as it is, by %s", async (key, record) => {
+  const { output, kafka, delivered } = kafkaOutput(key);
+  output.send(message(1));
+  await vi.waitFor(() => expect(delivered).toEqual([1]), WITHIN);
+  expect(kafka.taken).toEqual([{ topic: "readings", value: '{"temperature":1,"ts":1}', ...record }]);
+});
+
+test("Kafka: while it is away messages wait, in their order, which is said once; held, none go", async () => {
+  const { output, kafka, delivered, said } = kafkaOutput();
+  kafka.leave();
+  const numbers = Array.from({ length: 20_000 }, (_, index) => index + 1);
+  for (const number of numbers) output.send(message(number));
+  await vi.waitFor(() => expect(said()).toEqual(["Kafka is away; what is said waits"]), WITHIN);
+  expect([...output.waitingNumbers()]).toEqual(numbers);
+  kafka.failures.push(new Error("NOT_LEADER_OR_FOLLOWER"));
+  kafka.comeBack();
+  await vi.waitFor(() => expect(delivered).toEqual(numbers), WITHIN);
+  expect(kafka.taken.map(({ value }) => value)).toEqual(
+    numbers.map((number) => `{"temperature":${number},"ts":1}`),
+  );
+  // What failed in between was the second call: it is away once more.
+  expect(said().filter((text) => text === "Kafka is back").length).toBeGreaterThan(0);
+  output.hold();
+  output.send(message(20_001));
+  await Promise.resolve();
+  expect([output.isConnected, [...output.waitingNumbers()]]).toEqual([false, [20_001]]);
+  output.resume();
+  await vi.waitFor(() => expect(delivered.at(-1)).toBe(20_001), WITHIN);
+});
+
+test("Kafka: what was never taken is still listed after the end", async () => {
+  const { output, kafka, delivered } = kafkaOutput();
+  kafka.leave();
+  for (const number of [1, 2]) output.send(message(number));
+  await vi.waitFor(() => expect(output.isConnected).toBe(false), WITHIN);
+  await output.close();
+  expect([delivered, [...output.waitingNumbers()]]).toEqual([[], [1, 2]]);
 });
 
 function fileOutput(options: {
