@@ -52,8 +52,7 @@ export class LiveRecords {
       seed: plan.seed,
       startMs,
       forMs: endMs === null ? null : endMs - startMs,
-      // A run that is gone on with is made again from its start: as fast as it goes.
-      speed: recovery === null || speed === null ? speed : Infinity,
+      speed,
       recovery,
       truth,
       clock: systemClock,

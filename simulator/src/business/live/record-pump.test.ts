@@ -253,6 +253,40 @@ test.each([-50, 30])(
   },
 );
 
+test("a quick run that is gone on with is made again at once, and then keeps its pace", async () => {
+  const path = newTruth();
+  const time = new SimulatedTime(START_MS + 86_400_000);
+  const beganMs = time.nowMs;
+  const first = await pump(
+    path,
+    time,
+    async () => {
+      if (time.nowMs >= beganMs + 10_000) throw new Error("killed");
+    },
+    2,
+  );
+  await time.during(Promise.allSettled([first.pump.run()]));
+  first.truth.close();
+  await time.run(3_600_000);
+  const againMs = time.nowMs;
+  const arrived: Arrived[] = [];
+  const send = async (records: readonly BusinessRecord[]): Promise<void> => {
+    for (const record of records) arrived.push({ atMs: time.nowMs - againMs, record });
+  };
+  const next = await pump(path, time, send, 2);
+  const end = next.pump.run();
+  await time.run(1_000);
+  expect(next.pump.progress.lagMs).toBeLessThan(1_000);
+  await time.during(end);
+  next.truth.close();
+  // Twenty of its seconds were over; of them the last mark says which have come.
+  const until = (ms: number): number =>
+    Math.max(...arrived.filter(({ atMs }) => atMs <= ms).map(({ record }) => record.timeMs - START_MS));
+  expect(until(300) / 1_000).toBeCloseTo(20, 0);
+  expect(until(5_000) / 1_000).toBeCloseTo(30, 0);
+  expect((time.nowMs - againMs) / 1_000).toBeCloseTo(20, 0);
+});
+
 test("where machines have begun anew beside them, records are still found where they were", async () => {
   const path = newTruth();
   const truth = new TruthLog(path);

@@ -39,7 +39,9 @@ const ACKED_MARK_MS = 1_000;
 export class RecordPump {
   readonly #options: RecordPumpOptions;
   readonly #run: BusinessRun;
-  readonly #time: PlanTime;
+  #time: PlanTime;
+  /** What an earlier process had made is made again: all of it was due. */
+  #isCatchingUp: boolean;
   readonly #order = new SendingOrder();
   #skippedLines: number;
   #made = 0;
@@ -53,6 +55,7 @@ export class RecordPump {
     this.#options = options;
     const { plan, seed, startMs, recovery, clock, speed = null } = options;
     this.#time = new PlanTime({ clock, startMs, speed });
+    this.#isCatchingUp = recovery !== null;
     this.#skippedLines = recovery?.lineCount ?? 0;
     this.#acked = recovery?.ackedCount ?? 0;
     const record = (line: TruthLine): void => this.#record(line);
@@ -71,7 +74,7 @@ export class RecordPump {
       waiting: Math.max(0, this.#made - this.#acked),
       onTheWay: this.#order.waitingCount,
       remainingMs: this.#isStopped ? 0 : leftMs,
-      lagMs: speed === Infinity ? 0 : Math.max(0, this.#time.nowMs() - this.#run.nextEndMs),
+      lagMs: speed === Infinity || this.#isCatchingUp ? 0 : Math.max(0, this.#time.nowMs() - this.#run.nextEndMs),
       connected: null,
     };
   }
@@ -106,7 +109,7 @@ export class RecordPump {
     while (!this.#isStopped && this.#run.nextTimeMs < endMs) {
       const batch = this.#makeDue(endMs);
       if (batch.length > 0) await this.#send(batch);
-      const waitMs = this.#time.waitMs(this.#run.nextEndMs);
+      const waitMs = this.#isCatchingUp ? 0 : this.#time.waitMs(this.#run.nextEndMs);
       const isOver = this.#run.nextTimeMs >= endMs;
       if (!isOver && (waitMs > 0 || batch.length === 0)) await this.#sleep(waitMs);
     }
@@ -123,15 +126,25 @@ export class RecordPump {
   /** What has happened by now, as much as one call takes. */
   #makeDue(endMs: number): BusinessRecord[] {
     const batch: BusinessRecord[] = [];
-    const nowMs = this.#time.nowMs();
     const run = this.#run;
+    const nowMs = this.#isCatchingUp ? Infinity : this.#time.nowMs();
     for (let steps = 0; steps < STEPS_MAX && batch.length < BATCH_RECORDS; steps += 1) {
+      if (this.#isCatchingUp && this.#lookWhetherCaughtUp()) break;
       if (run.nextEndMs > nowMs || run.nextTimeMs >= endMs) break;
       const stepEndMs = run.nextEndMs;
       for (const record of this.#unsent(this.#order.take(run.step()))) batch.push(record);
       for (const record of this.#unsent(this.#order.until(stepEndMs))) batch.push(record);
     }
     return batch;
+  }
+
+  /** From where an earlier process has left it, a run goes on at its pace. */
+  #lookWhetherCaughtUp(): boolean {
+    if (this.#skippedLines > 0 || this.#made < this.#acked) return false;
+    this.#isCatchingUp = false;
+    const { clock, speed = null } = this.#options;
+    this.#time = new PlanTime({ clock, startMs: this.#run.nextTimeMs, speed });
+    return true;
   }
 
   /** Without what an earlier process has brought to the receiver. */
