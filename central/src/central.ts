@@ -349,6 +349,7 @@ export class Central implements CentralReader {
         ...windowLengths(spec),
         offsetMs: spec.kind === "aligned" ? spec.offsetMs : 0,
         latenessMs: spec.latenessMs,
+        ...(spec.kind === "day" ? { timeZone: spec.timeZone } : {}),
         by: spec.by,
       })),
       recordRules: recordRules.map(recordRuleOfPipeline),

@@ -15,7 +15,7 @@ export async function expectTruth(
   truth: readonly TruthReading[],
   limitMs?: number,
 ): Promise<number> {
-  const { judged: definitions } = await central.client.pipeline();
+  const { windows: definitions } = await central.client.pipeline();
   const oracle = new WindowOracle(definitions);
   for (const reading of truth) oracle.add(reading);
   const expected = oracle.results();
@@ -28,7 +28,7 @@ export async function expectTruth(
         for (const definition of definitions) {
           const rows: CentralWindow[] = [];
           for await (const row of central.client.windows(definition.name, 0, Number.MAX_SAFE_INTEGER))
-            rows.push(row);
+            if (row.mergedIntoMs === undefined) rows.push(row);
           const ofDefinition = [...expected].filter(([, window]) => window.window === definition.name);
           const verdict = compareWindows(definition, new Map(ofDefinition), rows);
           if (verdict.wrong + verdict.missing + verdict.extra > 0) {

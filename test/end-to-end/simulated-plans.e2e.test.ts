@@ -22,6 +22,8 @@ const WINDOWS = {
   temperature_2s: { metric: "temperature", size: "2s", by: ["site", "line", "machine"] },
   vibration_10s: { metric: "vibration", size: "10s", slide: "5s", by: ["site"] },
   pressure_5s: { metric: "pressure", size: "5s", by: ["site", "line"] },
+  pressure_day: { metric: "pressure", size: "1d", timeZone: "Europe/Berlin", by: ["site"] },
+  vibration_session: { metric: "vibration", session: { gap: "2s" }, by: ["site", "line", "machine"] },
 };
 const TIMES = {
   "epoch-ms": { unit: "ms" },

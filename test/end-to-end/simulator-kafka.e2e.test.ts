@@ -120,10 +120,11 @@ test(
     await server.start();
     expect(await simulator.exit(120_000)).toBe(0);
     expect(simulator.log).toContain(`Kafka at ${server.address} is back`);
-    const records = await topicRecords(server.address, "plant");
+    // A broker that has just come back does not know its groups at once.
+    const records = await until("it can be read", () => topicRecords(server.address, "plant"), 60_000);
     const found = new Map<string, Set<number>>();
     for (const { key, value, headers } of records) {
-      const topic = headers["topic"]?.toString() ?? "";
+      const topic = headers["topic"] ?? "";
       const [, site, line, machine, level] = topic.split("/");
       expect(key).toBe(`${site}/${line}/${machine}`);
       if (level !== "temperature") continue;

@@ -223,6 +223,7 @@ const pipeline = z.strictObject({
       slideMs: ms,
       offsetMs: ms,
       latenessMs: ms,
+      timeZone: text.optional(),
     }),
   ),
   recordRules: z.array(recordRule),

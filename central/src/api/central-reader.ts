@@ -96,6 +96,8 @@ export interface WindowView extends Pick<WindowSpec, "name" | "metric" | "kind" 
   readonly offsetMs: number;
   /** How long after its end it takes readings. */
   readonly latenessMs: number;
+  /** Of days: IANA name. */
+  readonly timeZone?: string;
 }
 
 export interface WindowQuery {

@@ -77,7 +77,8 @@ const pipelineAnswer = z.object({
       metric: z.string(),
       sizeMs: z.number(),
       slideMs: z.number(),
-      kind: z.string(),
+      kind: z.enum(["aligned", "day", "session"]),
+      timeZone: z.string().optional(),
       offsetMs: z.number(),
       latenessMs: z.number(),
       by: z.array(z.string()),
@@ -111,6 +112,9 @@ const windowRow = z.object({
   window: z.string(),
   group: z.record(z.string(), z.string()),
   startMs: z.number(),
+  endMs: z.number(),
+  /** Another session has its readings now. */
+  mergedIntoMs: z.number().optional(),
   revision: z.number(),
   state: z.string(),
   values: z.record(z.string(), z.number()),
@@ -176,14 +180,11 @@ export class CentralClient {
     this.#headers = authorization === null ? {} : { authorization };
   }
 
-  /** `judged`: the windows that a truth can be held against, not sessions, nor days of a time zone. */
   async pipeline(): Promise<{
-    readonly judged: readonly WindowDefinition[];
+    readonly windows: readonly WindowDefinition[];
     readonly windowedMetrics: ReadonlySet<string>;
     /** By the metric's name. */
     readonly recordMetrics: ReadonlyMap<string, RecordMetric>;
-    /** Of records, and none of `judged`. */
-    readonly otherRecordWindows: readonly { readonly name: string; readonly kind: string }[];
     readonly watchRules: readonly WatchRule[];
     readonly recordRules: readonly RecordRule[];
   }> {
@@ -195,14 +196,9 @@ export class CentralClient {
     );
     const ratios = new Map(metrics.map(({ name, accumulate }) => [name, ratioOf(accumulate)]));
     return {
-      judged: windows
-        .filter(({ kind }) => kind === "aligned")
-        .map((window) => ({ ...window, ratio: ratios.get(window.metric) ?? null })),
+      windows: windows.map((window) => ({ ...window, ratio: ratios.get(window.metric) ?? null })),
       windowedMetrics: new Set(windows.map(({ metric }) => metric)),
       recordMetrics,
-      otherRecordWindows: windows.filter(
-        ({ kind, metric }) => kind !== "aligned" && recordMetrics.has(metric),
-      ),
       watchRules: recordRules,
       recordRules: rules,
     };

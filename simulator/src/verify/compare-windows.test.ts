@@ -36,7 +36,15 @@ function truthOf(definition: WindowDefinition) {
 }
 
 function row(startMs: number, site: string, values: Record<string, number>): CentralWindow {
-  return { window: "t5", group: { site }, startMs, revision: 1, state: "complete", values };
+  return {
+    window: "t5",
+    group: { site },
+    startMs,
+    endMs: startMs + 5_000,
+    revision: 1,
+    state: "complete",
+    values,
+  };
 }
 
 const rightRows = [
@@ -174,7 +182,15 @@ function judged(values: readonly WindowedValue["value"][], found: Record<string,
   // Backwards: the way is in order of time, whatever the order of arrival.
   for (const [at, value] of [...values.entries()].toReversed())
     oracle.addValue({ metric: "temperature", time: at, value, labelOf: () => "" });
-  const found5 = { window: "t5", group: {}, startMs: 0, revision: 1, state: "complete", values: found };
+  const found5 = {
+    window: "t5",
+    group: {},
+    startMs: 0,
+    endMs: 5_000,
+    revision: 1,
+    state: "complete",
+    values: found,
+  };
   return compareWindows(definition, oracle.results(), [found5]);
 }
 
@@ -198,4 +214,93 @@ test("who was there is counted once, exactly where central says so, and else wit
   expect([found(520, 4), found(476, 4), found(525, 4)]).toEqual([0, 0, 1]);
   // An error that is claimed greater than any estimate has does not help.
   expect(found(600, 500)).toBe(1);
+});
+
+const session: WindowDefinition = {
+  ...tumbling,
+  name: "s",
+  kind: "session",
+  // Of an hour at most, with a gap of 10 s.
+  sizeMs: 3_610_000,
+  slideMs: 10_000,
+  latenessMs: 60_000,
+};
+const sessionRow = (startMs: number, endMs: number, count: number): CentralWindow => ({
+  ...row(startMs, "alpha", { count }),
+  window: "s",
+  endMs,
+});
+
+test("a session is what no more than the gap passes between, in whatever order it came", () => {
+  const oracle = new WindowOracle([session]);
+  for (const time of [20_000, 1_000, 11_000, 30_001]) oracle.add(reading(time, 1));
+  const truth = oracle.results();
+  const rows = [sessionRow(1_000, 30_000, 3), sessionRow(30_001, 40_001, 1)];
+  expect(compareWindows(session, truth, rows)).toMatchObject({
+    expected: 2,
+    right: 2,
+    unsure: 0,
+    faults: [],
+  });
+  const [first, second] = rows;
+  expect(compareWindows(session, truth, [{ ...first, endMs: 29_999 }, second])).toMatchObject({
+    wrong: 1,
+    faults: [expect.stringContaining("ends 1970-01-01T00:00:29.999Z, should end 1970-01-01T00:00:30.000Z")],
+  });
+  expect(compareWindows(session, truth, [sessionRow(1_000, 40_001, 4)])).toMatchObject({
+    wrong: 1,
+    missing: 1,
+  });
+  expect(compareWindows(session, truth, [...rows, sessionRow(90_000, 100_000, 1)]).extra).toBe(1);
+});
+
+test("where a reading may be missing, or sessions are cut, all of them together must have what came", () => {
+  const oracle = new WindowOracle([session]);
+  const maybe = { earliestMs: -Infinity, latestMs: -Infinity, isUnsure: true };
+  oracle.add(reading(1_000, 1));
+  oracle.add(reading(9_000, 1), maybe);
+  oracle.add(reading(15_000, 1));
+  const truth = oracle.results();
+  for (const rows of [
+    [sessionRow(1_000, 25_000, 3)],
+    [sessionRow(1_000, 11_000, 1), sessionRow(15_000, 25_000, 1)],
+  ])
+    expect(compareWindows(session, truth, rows)).toMatchObject({ right: 1, wrong: 0, extra: 0, unsure: 1 });
+  expect(compareWindows(session, truth, [sessionRow(1_000, 11_000, 1)])).toMatchObject({
+    wrong: 1,
+    faults: [
+      expect.stringContaining("1 readings in sessions until 1970-01-01T00:00:25.000Z, should be from 2 to 3"),
+    ],
+  });
+  const long = new WindowOracle([session]);
+  for (let time = 0; time <= 3_700_000; time += 10_000) long.add(reading(time, 1));
+  const parts = [sessionRow(0, 3_600_000, 360), sessionRow(3_600_000, 3_710_000, 11)];
+  expect(compareWindows(session, long.results(), parts)).toMatchObject({ right: 1, extra: 0 });
+});
+
+test("a day is that of the zone's wall clock, 23 hours long where the clocks go forward", () => {
+  const days: WindowDefinition = {
+    ...tumbling,
+    kind: "day",
+    timeZone: "Europe/Berlin",
+    sizeMs: 86_400_000,
+    slideMs: 86_400_000,
+  };
+  const oracle = new WindowOracle([days]);
+  const at = (text: string) => oracle.add(reading(Date.parse(text), 1));
+  // 2026-03-29 is from 23:00 UTC to 22:00 UTC.
+  for (const text of [
+    "2026-03-28T22:59:59.999Z",
+    "2026-03-28T23:00:00Z",
+    "2026-03-29T21:59:59Z",
+    "2026-03-29T22:00:00Z",
+  ])
+    at(text);
+  expect(
+    [...oracle.results().values()].map(({ startMs, count }) => [new Date(startMs).toISOString(), count]),
+  ).toEqual([
+    ["2026-03-27T23:00:00.000Z", 1],
+    ["2026-03-28T23:00:00.000Z", 2],
+    ["2026-03-29T22:00:00.000Z", 1],
+  ]);
 });

@@ -25,7 +25,7 @@ export async function judgeWindows(options: JudgeWindowsOptions): Promise<Window
     const rows = [];
     if (fromMs <= toMs)
       for await (const row of client.windows(name, fromMs - sizeMs, toMs + slideMs))
-        if (isJudged(row) && isOwn(row)) rows.push(row);
+        if (row.mergedIntoMs === undefined && isJudged(row) && isOwn(row)) rows.push(row);
     const own = [...truth].filter(([, window]) => window.window === name && isJudged(window));
     verdicts.push(compareWindows(definition, new Map(own), rows));
   }

@@ -82,6 +82,7 @@ async function centralWith(counts: {
           window: "t5",
           group: { site: "alpha" },
           startMs: START_MS,
+          endMs: START_MS + 5_000,
           revision: 1,
           state: "final",
           values: { count, sum: 1 },

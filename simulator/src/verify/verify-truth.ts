@@ -58,7 +58,7 @@ export async function verifyTruth(options: {
   const client = new CentralClient(options.centralUrl, options.login);
   const pipeline = await client.pipeline();
   const isTimed = ({ metric }: { readonly metric: string }): boolean => !delivery.timelessMetrics.has(metric);
-  const definitions = pipeline.judged.filter(
+  const definitions = pipeline.windows.filter(
     (definition) => isTimed(definition) && !pipeline.recordMetrics.has(definition.metric),
   );
   const oracle = new WindowOracle(definitions);
@@ -158,7 +158,7 @@ export async function verifyTruth(options: {
       ackedBySite: new Map([...sites].map(([site, { acked }]) => [site, acked])),
     },
     windows,
-    unjudged: pipeline.judged.filter((definition) => !isTimed(definition)).map(({ name }) => name),
+    unjudged: pipeline.windows.filter((definition) => !isTimed(definition)).map(({ name }) => name),
     alarms: alarmVerdict,
     ledger,
     records,

@@ -1,3 +1,4 @@
+import { WallClock } from "../business/wall-clock.ts";
 import type { Place } from "./records/geography.ts";
 import type { TruthReading } from "../truth/truth-line.ts";
 import { type Arrival, type ArrivalVerdict, judgeArrival } from "./arrival.ts";
@@ -6,7 +7,13 @@ import { type Arrival, type ArrivalVerdict, judgeArrival } from "./arrival.ts";
 export interface WindowDefinition {
   readonly name: string;
   readonly metric: string;
+  /** Absent: aligned. */
+  readonly kind?: "aligned" | "day" | "session";
+  /** Of days. */
+  readonly timeZone?: string | undefined;
+  /** Of a session its greatest length and its gap together. */
   readonly sizeMs: number;
+  /** Of a session its gap. */
   readonly slideMs: number;
   readonly offsetMs: number;
   /** How long after its end it takes readings; default: for ever. */
@@ -36,6 +43,13 @@ export interface TrueWindow {
   readonly startMs: number;
   /** The values of the labels in `by`, in that order. */
   readonly group: readonly string[];
+  /** Of a session: the gap after its last reading. */
+  endMs?: number;
+  /**
+   * Of a session: where in these times sessions lie nobody can be sure of, for readings that may not be in them, or since it is longer than
+   * sessions may be.
+   */
+  isLoose?: boolean;
   count: number;
   /** Readings beside `count` that may be in it: they came about when it was given up, or nobody knows that they came. */
   unsureCount: number;
@@ -66,6 +80,14 @@ interface Addition extends WindowPlace {
   readonly verdict: ArrivalVerdict;
 }
 
+/** What may be in sessions, until all of it is known. */
+interface SessionGroup {
+  readonly definition: WindowDefinition;
+  readonly group: readonly string[];
+  readonly readings: { readonly reading: WindowedValue; readonly verdict: ArrivalVerdict }[];
+}
+
+const DAY_MS = 86_400_000;
 const AT_ONCE: Arrival = { earliestMs: -Infinity, latestMs: -Infinity, isUnsure: false };
 
 /**
@@ -75,6 +97,8 @@ const AT_ONCE: Arrival = { earliestMs: -Infinity, latestMs: -Infinity, isUnsure:
 export class WindowOracle {
   readonly #definitions: readonly WindowDefinition[];
   readonly #windows = new Map<string, TrueWindow & { compensation: number }>();
+  readonly #sessions = new Map<string, SessionGroup>();
+  readonly #clocks = new Map<string, WallClock>();
 
   constructor(definitions: readonly WindowDefinition[]) {
     this.#definitions = definitions;
@@ -90,7 +114,8 @@ export class WindowOracle {
     let place: ArrivalVerdict | "none" = "none";
     for (const window of this.#windowsOf(reading)) {
       const verdict = judgeArrival(arrival, window.limitMs);
-      if (verdict !== "late") this.#addTo({ ...window, reading, verdict });
+      if (window.definition.kind === "session") this.#wait(window, { reading, verdict });
+      else if (verdict !== "late") this.#addTo({ ...window, reading, verdict });
       if (place !== "in" && !(place === "unsure" && verdict === "late")) place = verdict;
     }
     return place;
@@ -116,6 +141,8 @@ export class WindowOracle {
 
   /** By `windowKey`. */
   results(): ReadonlyMap<string, TrueWindow> {
+    for (const group of this.#sessions.values()) this.#cutSessions(group);
+    this.#sessions.clear();
     const results = new Map<string, TrueWindow>();
     for (const [key, { compensation, ...window }] of this.#windows)
       results.set(key, { ...window, sum: window.sum + compensation });
@@ -126,10 +153,52 @@ export class WindowOracle {
     for (const definition of this.#definitions) {
       if (definition.metric !== metric) continue;
       const group = definition.by.map(labelOfReading);
-      const { sizeMs, slideMs, offsetMs, latenessMs = Infinity } = definition;
+      const { kind, sizeMs, slideMs, offsetMs, latenessMs = Infinity } = definition;
+      if (kind === "session") {
+        // It is final no sooner than if it had begun as long before as a session can.
+        yield { definition, startMs: time, group, limitMs: time + slideMs + latenessMs };
+        continue;
+      }
+      if (kind === "day") {
+        const { startMs, endMs } = this.#dayOf(definition, time);
+        yield { definition, startMs, group, limitMs: endMs + latenessMs };
+        continue;
+      }
       const lastStartMs = Math.floor((time - offsetMs) / slideMs) * slideMs + offsetMs;
       for (let startMs = lastStartMs; startMs > time - sizeMs; startMs -= slideMs)
         yield { definition, startMs, group, limitMs: startMs + sizeMs + latenessMs };
+    }
+  }
+
+  #dayOf({ timeZone = "UTC" }: WindowDefinition, timeMs: number) {
+    let clock = this.#clocks.get(timeZone);
+    if (clock === undefined) this.#clocks.set(timeZone, (clock = new WallClock(timeZone)));
+    const startMs = clock.midnightMs(Math.floor(clock.localMs(timeMs) / DAY_MS) * DAY_MS);
+    return { startMs, endMs: clock.nextMidnightMs(timeMs) };
+  }
+
+  #wait({ definition, group }: WindowPlace, reading: SessionGroup["readings"][number]): void {
+    if (reading.verdict === "late") return;
+    const key = windowKey(definition.name, 0, group);
+    let ofGroup = this.#sessions.get(key);
+    if (ofGroup === undefined) this.#sessions.set(key, (ofGroup = { definition, group, readings: [] }));
+    ofGroup.readings.push(reading);
+  }
+
+  /** Wherever more than the gap passes, one session ends. */
+  #cutSessions({ definition, group, readings }: SessionGroup): void {
+    const { sizeMs, slideMs: gapMs } = definition;
+    const ordered = readings.toSorted((one, other) => one.reading.time - other.reading.time);
+    let startMs = -Infinity;
+    let endMs = -Infinity;
+    for (const { reading, verdict } of ordered) {
+      if (reading.time > endMs) startMs = reading.time;
+      endMs = reading.time + gapMs;
+      const window = { definition, startMs, group, limitMs: Infinity };
+      this.#addTo({ ...window, reading, verdict });
+      const state = this.#stateOf(window);
+      state.endMs = endMs;
+      state.isLoose = state.unsureCount > 0 || endMs - startMs > sizeMs;
     }
   }
 

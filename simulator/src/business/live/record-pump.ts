@@ -74,7 +74,8 @@ export class RecordPump {
       waiting: Math.max(0, this.#made - this.#acked),
       onTheWay: this.#order.waitingCount,
       remainingMs: this.#isStopped ? 0 : leftMs,
-      lagMs: speed === Infinity || this.#isCatchingUp ? 0 : Math.max(0, this.#time.nowMs() - this.#run.nextEndMs),
+      lagMs:
+        speed === Infinity || this.#isCatchingUp ? 0 : Math.max(0, this.#time.nowMs() - this.#run.nextEndMs),
       connected: null,
     };
   }

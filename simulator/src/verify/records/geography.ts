@@ -18,7 +18,7 @@ const EARTH_KM = 6_371.0088;
 /** A degree of latitude is at least so long. */
 const KM_PER_DEGREE_MIN = 111;
 /** Of a leg: to a centimetre of thousands of km. */
-const THIRDS = 50;
+const THIRDS = 42;
 
 /** Km over a sphere: by the straight line through it, which is another formula than central's. */
 export function kmOverSphere(from: Place, to: Place): number {

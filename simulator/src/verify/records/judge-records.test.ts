@@ -87,7 +87,15 @@ function rowsOf(orders: readonly BusinessRecord[]): CentralWindow[] {
     for (const { name } of WINDOWS) {
       const key = `${name} ${startMs} ${region}`;
       const values = rows.get(key)?.values ?? { count: 0, sum: 0, failed: 0 };
-      rows.set(key, { window: name, group: { region }, startMs, revision: 1, state: "complete", values });
+      rows.set(key, {
+        window: name,
+        group: { region },
+        startMs,
+        endMs: startMs + 10_000,
+        revision: 1,
+        state: "complete",
+        values,
+      });
       values["count"] += 1;
       values["sum"] += amount;
       if (payment === "failed") values["failed"] += 1;
@@ -122,7 +130,7 @@ async function judge(
   metrics: readonly RecordMetric[] = METRICS,
 ) {
   const pipeline = {
-    judged: [...WINDOWS, { ...WINDOWS[0], name: "transfers", metric: "transferred" }],
+    windows: [...WINDOWS, { ...WINDOWS[0], name: "transfers", metric: "transferred" }],
     windowedMetrics: new Set(["amount", "failed", "transferred"]),
     recordMetrics: new Map(
       [...metrics, { ...METRICS[0], metric: "transferred", stream: "transfers" }].map((metric) => [
@@ -130,7 +138,6 @@ async function judge(
         metric,
       ]),
     ),
-    otherRecordWindows: [{ name: "daily", kind: "day" }],
     watchRules: [],
     recordRules: [],
   };
@@ -162,7 +169,6 @@ test("what central has of all records is right; what cannot be judged is listed 
     { window: "failures", reads: "orders (http): payment as paid = 0, failed = 1" },
   ]);
   expect(verdict?.unjudged).toEqual([
-    { what: "daily", why: "days of a time zone are not judged" },
     { what: "transfers", why: "the truth has no stream transfers" },
     { what: "stream refunds", why: "central does not read it" },
   ]);

@@ -63,7 +63,13 @@ export async function judgeRecords(options: JudgeRecordsOptions): Promise<Record
   );
   for (const stream of unsent) made.delete(stream);
   const found = await client.recordStreams();
-  const { judged: matched, unjudged } = matchDefinitions({ pipeline, made, found, hasChanges });
+  const { judged: matched, unjudged } = matchDefinitions({
+    pipeline,
+    made,
+    found,
+    hasChanges,
+    streamsWithHistory: truth.streamsWithHistory,
+  });
   for (const stream of unsent) unjudged.push({ what: `stream ${stream}`, why: "it was not sent" });
   const definitions = matched.map(({ definition }) => definition);
   const oracle = new WindowOracle(definitions);

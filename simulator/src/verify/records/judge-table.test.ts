@@ -107,7 +107,15 @@ function rowsOf(changes: readonly BusinessRecord[]): CentralWindow[] {
   const rows = new Map<string, CentralWindow & { readonly values: Record<string, number> }>();
   const empty = (window: string, startMs: number, region: string) => {
     const values = { count: 0, sum: 0, failed: 0 };
-    return { window, group: { region }, startMs, revision: 1, state: "complete", values };
+    return {
+      window,
+      group: { region },
+      startMs,
+      endMs: startMs + 10_000,
+      revision: 1,
+      state: "complete",
+      values,
+    };
   };
   for (const { amount, region, status, created_at: createdUs } of tableOf(changes)) {
     const startMs = Math.floor(createdUs / 60_000_000) * 60_000;
@@ -143,10 +151,9 @@ async function judge(
   metrics: readonly RecordMetric[] = METRICS,
 ) {
   const pipeline = {
-    judged: WINDOWS,
+    windows: WINDOWS,
     windowedMetrics: new Set(["amount", "failed"]),
     recordMetrics: new Map(metrics.map((metric) => [metric.metric, metric])),
-    otherRecordWindows: [],
     watchRules: [],
     recordRules: [],
   };

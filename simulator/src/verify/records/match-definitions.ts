@@ -10,6 +10,8 @@ export interface MatchOptions {
   readonly found: ReadonlyMap<string, CentralStream>;
   /** Orders and transfers are tables. */
   readonly hasChanges: boolean;
+  /** Something was there before the run. */
+  readonly streamsWithHistory: ReadonlySet<string>;
 }
 
 export interface MatchedDefinitions {
@@ -18,16 +20,20 @@ export interface MatchedDefinitions {
 }
 
 /** Central's windows of records beside the truth's streams: what can be judged, and why the rest cannot. */
-export function matchDefinitions({ pipeline, made, found, hasChanges }: MatchOptions): MatchedDefinitions {
+export function matchDefinitions({
+  pipeline,
+  made,
+  found,
+  hasChanges,
+  streamsWithHistory,
+}: MatchOptions): MatchedDefinitions {
   const judged: { readonly definition: WindowDefinition; readonly metric: RecordMetric }[] = [];
-  const unjudged: { what: string; why: string }[] = pipeline.otherRecordWindows.map(({ name, kind }) => ({
-    what: name,
-    why: kind === "day" ? "days of a time zone are not judged" : "sessions are not judged",
-  }));
-  for (const definition of pipeline.judged) {
+  const unjudged: { what: string; why: string }[] = [];
+  for (const definition of pipeline.windows) {
     const metric = pipeline.recordMetrics.get(definition.metric);
     if (metric === undefined) continue;
-    const why = whyNot(metric, made, hasChanges);
+    const mayHaveBegun = definition.kind === "session" && streamsWithHistory.has(metric.stream);
+    const why = mayHaveBegun ? "its sessions may begin in the history" : whyNot(metric, made, hasChanges);
     if (why === null) judged.push({ definition, metric });
     else unjudged.push({ what: definition.name, why });
   }

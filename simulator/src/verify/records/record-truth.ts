@@ -23,6 +23,8 @@ export class RecordTruth {
   /** Streams that its plans make. */
   readonly streams = new Set<RecordStreamName>();
   hasChanges = false;
+  /** Of which something was there before the run. */
+  readonly streamsWithHistory = new Set<RecordStreamName>();
   readonly #path: string;
   readonly #ways: RecordWay[] = [];
 
@@ -53,6 +55,7 @@ export class RecordTruth {
   #onPlan({ business }: Plan): void {
     if (business === null) return;
     for (const stream of recordStreams(business)) this.streams.add(stream);
+    if (business.transfers?.hasHistory === true) this.streamsWithHistory.add("transfers");
     this.hasChanges ||= business.debezium !== null;
   }
 }
