@@ -67,14 +67,22 @@ test.each([
   ["current", "noise: 0.4", 0.4 / 20],
   ["flow", "noise: 2.4", 2.4 / 120],
   ["rotation", "noise: 14.8", 14.8 / 1_480],
-] as const)("noise of %s is a share of what is measured", (metric, settings, share) => {
-  const noise = noiseOf(metric, settings, 20_000);
-  const actual = generate(planOf(`readingsPerSecond: 1\nsignals: { ${metric}: { noise: 0 } }\n`), 20_000).at(
-    metric,
-  );
-  const shares = noise.map((each, at) => each / actual[at]);
-  expect(sampleStandardDeviation(shares) / share).toBeCloseTo(1, 1);
-});
+] as const)(
+  "noise of %s is a share of what is measured, normal, and each reading's is new",
+  (metric, settings, share) => {
+    const noise = noiseOf(metric, settings, 20_000);
+    const actual = generate(
+      planOf(`readingsPerSecond: 1\nsignals: { ${metric}: { noise: 0 } }\n`),
+      20_000,
+    ).at(metric);
+    const shares = noise.map((each, at) => each / actual[at]);
+    expect(sampleStandardDeviation(shares) / share).toBeCloseTo(1, 1);
+    expect(Math.abs(mean(shares))).toBeLessThan((4 * share) / Math.sqrt(shares.length));
+    expect(Math.abs(sampleSkewness(shares))).toBeLessThan(0.08);
+    expect(Math.abs(sampleKurtosis(shares))).toBeLessThan(0.15);
+    for (const lag of [1, 2, 10]) expect(Math.abs(autocorrelation(shares, lag))).toBeLessThan(0.03);
+  },
+);
 
 test("noise with a time constant forgets as it should: e^(−lag/τ)", () => {
   const noise = noiseOf("temperature", "noise: 0.5, noiseTau: 20s", 100_000);
