@@ -4,7 +4,15 @@ import type { HistoryCounts } from "./history/series-history.ts";
 import type { RecordStreamView } from "./records/record-stream-view.ts";
 import type { RecordTotals } from "./records/record-totals.ts";
 import type { LedgerTotals } from "./core/central-ledger.ts";
+import type { AgentView } from "./core/agent-view.ts";
+import type { PrometheusSinkView } from "./sinks/prometheus/prometheus-sink.ts";
 import type { SinkView } from "./sinks/sink-view.ts";
+
+/** When the certificate that a listener shows ends. */
+export interface CertificateEnd {
+  readonly listener: string;
+  readonly notAfterMs: number;
+}
 
 /** Central's Prometheus metrics; totals follow the durable ledger. */
 export class CentralMetrics {
@@ -18,6 +26,10 @@ export class CentralMetrics {
     this.#metrics.histogram("millrace_central_commit_seconds").observe(durationMs / 1_000);
   }
 
+  commitFailed(): void {
+    this.#metrics.counter("millrace_central_commit_failures_total").add(1);
+  }
+
   /** To be called before the metrics are read. */
   refresh(
     central: Central,
@@ -26,9 +38,21 @@ export class CentralMetrics {
       readonly streamClients: number;
       readonly sinks: readonly SinkView[];
       readonly records: readonly RecordStreamView[];
+      /** Null: windows are not at /metrics. */
+      readonly scraped: PrometheusSinkView | null;
+      /** Ends of the listeners' certificates in force. */
+      readonly certificates: readonly CertificateEnd[];
+      /** Null where nobody knows. */
+      readonly freeBytes: number | null;
     },
   ): void {
     this.#refreshSinks(options.sinks);
+    this.#refreshScraped(options.scraped);
+    this.#refreshCertificates(options.certificates);
+    this.#metrics.counter("millrace_central_commit_failures_total").add(0);
+    if (options.freeBytes !== null)
+      this.#metrics.gauge("millrace_central_disk_free_bytes").set(options.freeBytes, {});
+    this.#metrics.counter("millrace_central_quarantine_entries_total").follow(central.counts.quarantined, {});
     this.#refreshRecords(options.records, options.nowMs);
     const readings = this.#metrics.counter("millrace_central_readings_total");
     const batches = { taken: 0, duplicate: 0, beyond_bound: 0, malformed: 0 };
@@ -49,15 +73,7 @@ export class CentralMetrics {
     }
     const late = this.#metrics.counter("millrace_central_late_readings_total");
     for (const { window, reason, readings } of central.lateCounts) late.follow(readings, { window, reason });
-    const agents = { connected: 0, silent: 0, never_seen: 0, retired: 0 };
-    for (const view of central.agents()) {
-      agents[view.state] += 1;
-      if (view.watermarkMs === null || view.state === "retired") continue;
-      const lagSeconds = (options.nowMs - view.watermarkMs) / 1_000;
-      this.#metrics.gauge("millrace_central_agent_lag_seconds").set(lagSeconds, { agent: view.agent });
-    }
-    for (const [state, count] of Object.entries(agents))
-      this.#metrics.gauge("millrace_central_agents").set(count, { state });
+    this.#refreshAgents(central.agents(), options.nowMs);
     const windows = { provisional: 0, complete: 0, final: 0 };
     for (const window of central.recentWindows()) windows[window.state] += 1;
     for (const [state, count] of Object.entries(windows))
@@ -70,6 +86,36 @@ export class CentralMetrics {
     this.#metrics.gauge("millrace_central_trim_lag_seconds").set(central.counts.trimLagMs / 1_000, {});
     this.#metrics.gauge("millrace_central_unreadable_values").set(central.counts.unreadable, {});
     this.#metrics.gauge("millrace_central_stream_clients").set(options.streamClients, {});
+  }
+
+  /** One that was retired is gone from here, too. */
+  #refreshAgents(views: readonly AgentView[], nowMs: number): void {
+    const agents = { connected: 0, silent: 0, never_seen: 0, retired: 0 };
+    const up = this.#metrics.gauge("millrace_central_agent_up");
+    const lag = this.#metrics.gauge("millrace_central_agent_lag_seconds");
+    const offset = this.#metrics.gauge("millrace_central_agent_clock_offset_seconds");
+    for (const gauge of [up, lag, offset]) gauge.forgetAll();
+    for (const { agent, site, state, watermarkMs, clockOffsetMs } of views) {
+      agents[state] += 1;
+      if (state === "retired") continue;
+      up.set(state === "connected" ? 1 : 0, { agent, site });
+      if (watermarkMs !== null) lag.set((nowMs - watermarkMs) / 1_000, { agent });
+      if (clockOffsetMs !== null) offset.set(clockOffsetMs / 1_000, { agent });
+    }
+    for (const [state, count] of Object.entries(agents))
+      this.#metrics.gauge("millrace_central_agents").set(count, { state });
+  }
+
+  #refreshScraped(scraped: PrometheusSinkView | null): void {
+    if (scraped === null) return;
+    this.#metrics.gauge("millrace_central_prometheus_series").set(scraped.series, {});
+    const leftOut = this.#metrics.counter("millrace_central_prometheus_left_out_total");
+    for (const [window, count] of Object.entries(scraped.leftOut)) leftOut.follow(count, { window });
+  }
+
+  #refreshCertificates(certificates: readonly CertificateEnd[]): void {
+    const expiry = this.#metrics.gauge("millrace_central_certificate_expiry_timestamp_seconds");
+    for (const { listener, notAfterMs } of certificates) expiry.set(notAfterMs / 1_000, { listener });
   }
 
   #refreshHistory(history: HistoryCounts | null): void {

@@ -74,7 +74,7 @@ function configOf(folder: string): CentralConfig {
     history: { "1s": KEPT, "10s": KEPT, "1m": KEPT, "1h": KEPT, "1d": KEPT },
     evidence: { bytesMax: 2 ** 30, retainMs: 86_400_000, unfinishedMs: 86_400_000 },
     records: [],
-    sinks: { redis: null, kafka: null, file: null, webhook: null },
+    sinks: { redis: null, kafka: null, file: null, prometheus: null, webhook: null },
     silentAfterMs: 3_000,
     logLevel: "error",
   };

@@ -1,3 +1,4 @@
+import { statfsSync } from "node:fs";
 import { isOpenHost } from "@millrace/config";
 import type { CentralConfig, Pipeline, ServerTls } from "@millrace/config";
 import { isStoreDamage, type LevelStore } from "@millrace/queue";
@@ -21,7 +22,7 @@ import { laterSettings } from "./later-settings.ts";
 import { raisedGeneration } from "./core/raised-generation.ts";
 import { MqttIntake } from "./intake/mqtt-intake.ts";
 import { RecordSources } from "./records/record-sources.ts";
-import type { Sink } from "./sinks/open-sinks.ts";
+import type { OpenSinks, Sink } from "./sinks/open-sinks.ts";
 
 export interface CentralServiceOptions {
   readonly config: CentralConfig;
@@ -85,23 +86,27 @@ export class CentralService {
         compression: zstdCompression,
         onFailed,
         onCommitted: (durationMs) => centralMetrics.committed(durationMs),
+        onCommitFailed: () => centralMetrics.commitFailed(),
         ...lossOf(store, log),
       });
     let central = newCentral();
     let sinks: readonly Sink[] = [];
+    let scraped: OpenSinks["scraped"] = null;
+    let certificates: readonly CertificateFiles[] = [];
     let sources: RecordSources | null = null;
     const open = async () => {
       if (Object.values(config.sinks).some((sink) => sink !== null)) {
         const generation = await raisedGeneration(store, systemClock.nowMs());
         const { openSinks } = await import("./sinks/open-sinks.ts");
-        sinks = await openSinks({
+        ({ sinks, scraped } = await openSinks({
           config,
           windows: pipeline.windows,
+          metrics: pipeline.metrics,
           central,
           store,
           generation,
           log: log.child("sinks"),
-        });
+        }));
       }
       await central.open();
     };
@@ -142,7 +147,13 @@ export class CentralService {
             streamClients: api.stream.clientCount,
             sinks: sinks.map(({ view }) => view),
             records: records.recordStreams(),
+            scraped: scraped?.view ?? null,
+            certificates: certificates.flatMap(({ name, notAfterMs }) =>
+              notAfterMs === null ? [] : [{ listener: name, notAfterMs }],
+            ),
+            freeBytes: freeBytesOf(config.dataFolder),
           }),
+        windowGauges: () => scraped?.families() ?? [],
         clock: systemClock,
         random: systemRandom,
         log: log.child("api"),
@@ -160,7 +171,7 @@ export class CentralService {
       // The core first: what has arrived is committed and acknowledged while the agents are still connected.
       const steps = new Shutdown({ clock: systemClock, log });
       addCoreSteps(steps);
-      const certificates = [
+      certificates = [
         certificateFiles("intake", config.intake.mqtt.tls, log, (renewed) => intake.renewTls(renewed)),
         certificateFiles("http", config.http.tls, log, (renewed) => api.renewTls(renewed)),
       ].filter((each) => each !== null);
@@ -235,6 +246,16 @@ function lossOf(store: LevelStore, log: Logger): { readonly loss?: StoreLoss } {
       .lossBooked()
       .catch((error: unknown) => log.warn("cannot forget a loss that is told", { error }));
   return { loss: { detail: `${done}${aside}`, booked } };
+}
+
+/** Null where the system does not say. */
+function freeBytesOf(folder: string): number | null {
+  try {
+    const { bavail, bsize } = statfsSync(folder);
+    return bavail * bsize;
+  } catch {
+    return null;
+  }
 }
 
 /** Null where the listener has no TLS. */

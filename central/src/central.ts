@@ -105,6 +105,8 @@ export interface CentralOptions {
   readonly onFailed?: (error: unknown) => void;
   /** Called after each commit. */
   readonly onCommitted?: (durationMs: number) => void;
+  /** A try of a commit has failed; nothing is acknowledged until one succeeds. */
+  readonly onCommitFailed?: () => void;
   /** Some of what was committed is gone from the store, and nothing tells what. */
   readonly loss?: StoreLoss;
 }
@@ -169,6 +171,7 @@ export class Central implements CentralReader {
       plan: (isTick) => this.#plan(isTick),
       isUrgent: () => !this.#inbox.isEmpty || this.#actions.length > 0 || !this.#recordInbox.isEmpty,
       onCommitted: (durationMs) => options.onCommitted?.(durationMs),
+      onCommitFailed: () => options.onCommitFailed?.(),
       onFailed: (error) => this.#fail(error),
     });
   }
@@ -496,6 +499,8 @@ export class Central implements CentralReader {
     readonly droppedMessages: number;
     readonly engine: WindowEngineCounts | null;
     readonly trimLagMs: number;
+    /** Entries of the quarantine since the store was made. */
+    readonly quarantined: number;
     readonly evidenceBytes: number;
     readonly evidencePieces: number;
     /** Stored values that could not be read and were left out, since the start. */
@@ -511,6 +516,7 @@ export class Central implements CentralReader {
       droppedMessages: this.#droppedCount,
       engine,
       trimLagMs,
+      quarantined: this.#opened?.state.quarantine.entryCount ?? 0,
       evidenceBytes: this.#opened?.state.evidence.bytes ?? 0,
       evidencePieces: this.#opened?.state.evidence.count ?? 0,
       unreadable,

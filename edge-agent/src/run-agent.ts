@@ -47,6 +47,7 @@ import { readFilePipeline } from "./reload/file-pipeline.ts";
 import { Reloader } from "./reload/reloader.ts";
 import { startPipeline } from "./reload/start-pipeline.ts";
 import { SparkplugHosts } from "./sparkplug/sparkplug-hosts.ts";
+import { shownCertificates } from "./status/shown-certificates.ts";
 import { StatusServer } from "./status/status-server.ts";
 import { KafkaUplink } from "./uplink/kafka-uplink.ts";
 import { MqttUplink } from "./uplink/mqtt-uplink.ts";
@@ -239,6 +240,12 @@ export async function runAgent(configPath: string): Promise<ExitCode> {
     reloader,
     metrics,
     health,
+    certificates: () =>
+      shownCertificates({
+        inputs: inputs.config,
+        uplink: config.uplink,
+        uplinkCertificate: credentials.certificate,
+      }),
   });
   try {
     await inputs.change(config.inputs);

@@ -83,9 +83,11 @@ function queryParameter({ name, summary, schema, isRequired }: QueryParameter) {
   };
 }
 
-function responses({ summary, right, answer, alsoAt = {}, problems = [] }: Operation): JsonObject {
+function responses({ summary, right, answer, orAs = [], alsoAt = {}, problems = [] }: Operation): JsonObject {
   const content =
-    answer in ANSWERS ? { "application/json": { schema: reference(answer) } } : { [answer]: {} };
+    answer in ANSWERS
+      ? { "application/json": { schema: reference(answer) } }
+      : Object.fromEntries([answer, ...orAs].map((type) => [type, {}]));
   const found: Record<string, JsonObject> = { 200: { description: summary, content } };
   for (const [status, description] of Object.entries(alsoAt)) found[status] = { description, content };
   const codes = [...COMMON, ...BY_RIGHT[right], ...problems];

@@ -1,3 +1,4 @@
+import { OPEN_METRICS_TYPE } from "@millrace/runtime";
 import { z } from "zod";
 import type { ANSWERS } from "./answers.ts";
 import { EVIDENCE_LIMIT_DEFAULT, EVIDENCE_LIMIT_MAX } from "./evidence-query.ts";
@@ -23,6 +24,8 @@ export interface Operation {
   readonly body?: Readonly<Record<string, z.ZodType>>;
   /** A name in ANSWERS, or the content type of what is no JSON. */
   readonly answer: keyof typeof ANSWERS | `${string}/${string}`;
+  /** Other content types of it, by what is accepted. */
+  readonly orAs?: readonly `${string}/${string}`[];
   /** Beside those that any request can meet. */
   readonly problems?: readonly ProblemCode[];
   /** Statuses other than 200 that carry the answer too, and what they mean. */
@@ -252,6 +255,7 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     summary: "Prometheus metrics",
     right: "read",
     answer: "text/plain",
+    orAs: [OPEN_METRICS_TYPE],
   },
   "GET /healthz": {
     summary: "Whether the process works",

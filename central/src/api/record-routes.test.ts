@@ -95,6 +95,7 @@ async function listen(isControlAllowed = true) {
     assets: { get: () => undefined },
     metrics: new Metrics(),
     refreshMetrics: () => {},
+    windowGauges: () => [],
     clock: systemClock,
     random: systemRandom,
     access: access(),

@@ -1,6 +1,6 @@
 import { hostRefusal, isOwnOrigin, MillraceError, reasonOf } from "@millrace/runtime";
 import type { ServerTls } from "@millrace/config";
-import type { Clock, Logger, Metrics, Random } from "@millrace/runtime";
+import type { Clock, GaugeFamily, Logger, Metrics, Random } from "@millrace/runtime";
 import { labelsKey } from "@millrace/stream";
 import { createServer } from "node:http";
 import type { IncomingMessage, Server as HttpServer, ServerResponse } from "node:http";
@@ -52,6 +52,8 @@ export interface ApiServerOptions {
   readonly metrics: Metrics;
   /** Brings gauges up to date before they are read. */
   readonly refreshMetrics: () => void;
+  /** Of windows, shown behind the metrics. */
+  readonly windowGauges: () => readonly GaugeFamily[];
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
@@ -438,10 +440,10 @@ export class ApiServer {
       return noStore(reply).header("set-cookie", cookie).send(sessionView(request, options));
     });
     app.get("/api/v1/openapi.json", async (_request, reply) => fresh(reply).send(OPENAPI));
-    app.get("/metrics", async (_request, reply) => {
+    app.get("/metrics", async ({ headers: { accept } }, reply) => {
       options.refreshMetrics();
-      const { contentType, text } = await metrics.exposition();
-      return noStore(reply).header("content-type", contentType).send(text);
+      const { contentType, text } = await metrics.exposition({ accept, families: options.windowGauges() });
+      return noStore(reply).header("vary", "accept").header("content-type", contentType).send(text);
     });
     app.get("/healthz", async (_request, reply) => {
       const { isAlive, reason } = reader.health();

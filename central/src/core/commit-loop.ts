@@ -27,6 +27,8 @@ export interface CommitLoopOptions {
   /** Whether messages wait that want an acknowledgement. */
   readonly isUrgent: () => boolean;
   readonly onCommitted: (durationMs: number) => void;
+  /** A try of a commit has failed. */
+  readonly onCommitFailed: () => void;
   /** State in memory and on disk have parted for good: nothing is taken any more. */
   readonly onFailed: (error: unknown) => void;
 }
@@ -115,6 +117,7 @@ export class CommitLoop {
         await store.commit(changes, { isSync });
         return;
       } catch (error) {
+        this.#options.onCommitFailed();
         const isHopeless = error instanceof MillraceError && error.retry === "never";
         if (attempt >= COMMIT_ATTEMPTS_MAX || this.#isStopped || isHopeless) throw error;
         log.repeated("commit_failed", "cannot commit; nothing is acknowledged, trying again", {

@@ -53,6 +53,11 @@ export class Quarantine {
     this.#nextNumber = nextNumber;
   }
 
+  /** That have gone in since the store was made. */
+  get entryCount(): number {
+    return this.#nextNumber;
+  }
+
   keep(
     entry: Omit<QuarantineEntry, "number" | "head" | "byteCount"> & { readonly payload: Uint8Array },
   ): void {

@@ -2,11 +2,12 @@ import { createHash } from "node:crypto";
 import type { CentralConfig } from "@millrace/config";
 import type { Store } from "@millrace/queue";
 import { systemClock, systemRandom } from "@millrace/runtime";
-import type { Logger } from "@millrace/runtime";
-import type { WindowResult, WindowSpec } from "@millrace/stream";
+import type { GaugeFamily, Logger } from "@millrace/runtime";
+import type { MetricSpec, WindowResult, WindowSpec } from "@millrace/stream";
 import type { CentralReader } from "../api/central-reader.ts";
 import type { AlarmView } from "../core/alarm-view.ts";
 import { AlarmStream } from "./alarm-stream.ts";
+import type { PrometheusSinkView } from "./prometheus/prometheus-sink.ts";
 import { SinkRunner } from "./sink-runner.ts";
 import { StoreMark } from "./store-mark.ts";
 import { WindowStream } from "./window-stream.ts";
@@ -14,6 +15,7 @@ import { WindowStream } from "./window-stream.ts";
 export interface SinksOptions {
   readonly config: Pick<CentralConfig, "sinks" | "windows">;
   readonly windows: readonly WindowSpec[];
+  readonly metrics: readonly MetricSpec[];
   readonly central: Pick<CentralReader, "alarms" | "subscribe" | "windows">;
   /** Central's; marks are kept there. */
   readonly store: Store;
@@ -27,13 +29,20 @@ const WEBHOOK_RETENTION_MS = 86_400_000;
 /** One sink, or one side of it, with its own queue and pace. */
 export type Sink = Pick<SinkRunner<never>, "start" | "stop" | "view">;
 
+export interface OpenSinks {
+  readonly sinks: readonly Sink[];
+  /** What is scraped; null: windows are not. */
+  readonly scraped: { readonly view: PrometheusSinkView; families(): GaugeFamily[] } | null;
+}
+
 /** The sinks of the configuration, told of all that central publishes from now on; to be started once central is open. */
-export async function openSinks(options: SinksOptions): Promise<Sink[]> {
+export async function openSinks(options: SinksOptions): Promise<OpenSinks> {
   const { config, central, log } = options;
-  const { redis, kafka, file, webhook } = config.sinks;
+  const { redis, kafka, file, prometheus, webhook } = config.sinks;
   const world = { clock: systemClock, random: systemRandom, log };
   const windowRunners: SinkRunner<WindowResult>[] = [];
   const alarmRunners: SinkRunner<AlarmView>[] = [];
+  let scraped: OpenSinks["scraped"] = null;
   // What a sink needs is loaded where the sink is.
   if (redis !== null) {
     const { RedisSink } = await import("./redis/redis-sink.ts");
@@ -102,6 +111,33 @@ export async function openSinks(options: SinksOptions): Promise<Sink[]> {
         }),
       );
   }
+  if (prometheus !== null) {
+    const { PrometheusSink } = await import("./prometheus/prometheus-sink.ts");
+    const windows = chosen(options.windows, prometheus.windows);
+    const { graceMs } = config.windows;
+    const target = new PrometheusSink({
+      config: prometheus,
+      windows,
+      metrics: options.metrics,
+      graceMs,
+      clock: systemClock,
+    });
+    scraped = target;
+    windowRunners.push(
+      new SinkRunner({
+        ...world,
+        target,
+        stream: new WindowStream({
+          windows,
+          hasProvisional: true,
+          isLatestWanted: true,
+          readHistory: (query) => central.windows(query),
+        }),
+        mark: null,
+        retentionMs: prometheus.retentionMs,
+      }),
+    );
+  }
   if (webhook !== null) {
     const { WebhookSink } = await import("./webhook/webhook-sink.ts");
     const alarms = () => central.alarms();
@@ -119,7 +155,7 @@ export async function openSinks(options: SinksOptions): Promise<Sink[]> {
     for (const runner of windowRunners) runner.offer(windows);
     for (const runner of alarmRunners) runner.offer(alarms);
   });
-  return [...windowRunners, ...alarmRunners];
+  return { sinks: [...windowRunners, ...alarmRunners], scraped };
 }
 
 function windowStream(

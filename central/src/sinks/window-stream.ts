@@ -7,17 +7,24 @@ export interface WindowStreamOptions {
   readonly windows: readonly WindowSpec[];
   /** Whether revisions of open windows go there. */
   readonly hasProvisional: boolean;
+  /** Whether the latest window of a group is wanted until the next one has ended, however long that takes. */
+  readonly isLatestWanted?: boolean;
   readonly readHistory: (query: WindowQuery) => Promise<WindowPage>;
 }
 
 /** The revisions of some windows, read again from central's history. */
 export class WindowStream implements SinkStream<WindowResult> {
   readonly #windows: readonly { readonly name: string; readonly lengthMsMax: number }[];
+  /** By window: how long it is of interest beyond a sink's retention. */
+  readonly #wantedMs: ReadonlyMap<string, number>;
   readonly #names: ReadonlySet<string>;
   readonly #hasProvisional: boolean;
   readonly #readHistory: WindowStreamOptions["readHistory"];
 
-  constructor({ windows, hasProvisional, readHistory }: WindowStreamOptions) {
+  constructor({ windows, hasProvisional, isLatestWanted = false, readHistory }: WindowStreamOptions) {
+    this.#wantedMs = new Map(
+      windows.map((spec) => [spec.name, isLatestWanted ? windowLengths(spec).sizeMs : 0]),
+    );
     this.#windows = windows.map((spec) => ({ name: spec.name, lengthMsMax: lengthMsMax(spec) }));
     this.#names = new Set(windows.map(({ name }) => name));
     this.#hasProvisional = hasProvisional;
@@ -33,8 +40,8 @@ export class WindowStream implements SinkStream<WindowResult> {
     return updatedAtMs;
   }
 
-  isExpired({ endMs }: WindowResult, cutoffMs: number): boolean {
-    return endMs < cutoffMs;
+  isExpired({ window, endMs }: WindowResult, cutoffMs: number): boolean {
+    return endMs + (this.#wantedMs.get(window) ?? 0) < cutoffMs;
   }
 
   /** A cursor is the window's place in the list and, after a space, the history's. */
@@ -62,5 +69,5 @@ export class WindowStream implements SinkStream<WindowResult> {
 /** A session ends a gap after its last reading, and a day may have an hour more than 24. */
 function lengthMsMax(spec: WindowSpec): number {
   const { sizeMs, slideMs } = windowLengths(spec);
-  return sizeMs + slideMs + 3_600_000;
+  return sizeMs + slideMs + (spec.kind === "day" ? 3_600_000 : 0);
 }

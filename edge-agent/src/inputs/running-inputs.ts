@@ -54,6 +54,11 @@ export class RunningInputs {
     this.#subscriptions = options.subscriptions;
   }
 
+  /** As they stand. */
+  get config(): InputsConfig {
+    return this.#config;
+  }
+
   /** As the configuration says. Rejects where one cannot be started: then all is as it was before, started anew where it must. */
   change(config: InputsConfig): Promise<void> {
     return this.#inTurn(() => this.#change(config));

@@ -1,4 +1,5 @@
 import {
+  certificateEndMs,
   type Health,
   hostRefusal,
   isOwnOrigin,
@@ -25,6 +26,8 @@ export interface StatusServerOptions {
   readonly reloader?: Pick<Reloader, "reload">;
   readonly metrics: Metrics;
   readonly health: Health;
+  /** PEM texts of what the agent shows, by what it is configured at. */
+  readonly certificates?: () => Readonly<Record<string, string>>;
 }
 
 /** What `GET /status` answers and `millrace-agent status` prints. */
@@ -100,11 +103,12 @@ export class StatusServer {
       return reply.code(415).send({ error });
     });
     this.#server.get("/status", () => this.#page());
-    this.#server.get("/metrics", async (_request, reply) => {
+    this.#server.get("/metrics", async ({ headers }, reply) => {
       this.#observe(agent.status());
       for (const input of this.#options.inputs) this.#observeInput(input.status());
-      const { contentType, text } = await metrics.exposition();
-      return reply.type(contentType).send(text);
+      this.#observeCertificates();
+      const { contentType, text } = await metrics.exposition({ accept: headers.accept });
+      return reply.type(contentType).header("vary", "accept").send(text);
     });
     for (const [path, kind] of [
       ["/healthz", "alive"],
@@ -186,6 +190,8 @@ export class StatusServer {
       recorder,
       configuration,
       sparkplug,
+      quarantineCount,
+      store,
     } = status;
     const { metrics } = this.#options;
     if (configuration !== null) {
@@ -228,6 +234,9 @@ export class StatusServer {
         metrics.counter("millrace_agent_sparkplug_events_total").follow(count, { event });
     }
     metrics.gauge("millrace_agent_alarms_active").set(alarms.length);
+    metrics.gauge("millrace_agent_quarantine_entries").set(quarantineCount);
+    metrics.gauge("millrace_agent_store_up").set(store.failure === null ? 1 : 0);
+    metrics.gauge("millrace_agent_clock_synchronised").set(clock.isSynchronised ? 1 : 0);
     const unseen = metrics.counter("millrace_agent_rule_readings_unseen_total");
     unseen.follow(rules.late, { reason: "late" });
     unseen.follow(rules.seriesOverLimit, { reason: "series_over_limit" });
@@ -236,6 +245,8 @@ export class StatusServer {
     let bytes = 0;
     for (const [lane, state] of Object.entries(lanes)) {
       metrics.gauge("millrace_agent_outbox_batches").set(state.queuedBatches, { lane });
+      const ageMs = state.oldestMs === null ? 0 : Math.max(0, clock.nowMs - state.oldestMs);
+      metrics.gauge("millrace_agent_outbox_age_seconds").set(ageMs / 1000, { lane });
       bytes += state.queuedBytes + state.retainedBytes;
     }
     metrics.gauge("millrace_agent_outbox_bytes").set(bytes);
@@ -248,6 +259,13 @@ export class StatusServer {
     }
   }
 
+  #observeCertificates(): void {
+    const expiry = this.#options.metrics.gauge("millrace_agent_certificate_expiry_timestamp_seconds");
+    expiry.forgetAll();
+    for (const [certificate, pem] of Object.entries(this.#options.certificates?.() ?? {}))
+      expiry.set(certificateEndMs(pem) / 1000, { certificate });
+  }
+
   #observeInput({ name: input, counts, files = [] }: InputStatus): void {
     const { metrics } = this.#options;
     for (const [count, total] of Object.entries(counts)) {
@@ -258,6 +276,8 @@ export class StatusServer {
         metrics.counter("millrace_agent_input_rejected_total").follow(total, { input, reason: what });
       if (kind === "refused")
         metrics.counter("millrace_agent_input_refused_requests_total").follow(total, { input, status: what });
+      if (count === "malformed_packets")
+        metrics.counter("millrace_agent_input_malformed_packets_total").follow(total, { input });
       if (LIMITED.test(count))
         metrics.counter("millrace_agent_input_limited_total").follow(total, { input, what: count });
       if (HELD.test(count)) metrics.gauge("millrace_agent_input_held").set(total, { input, what: count });

@@ -35,6 +35,11 @@ export class UplinkCredentials {
     this.#certificates = this.#certificatesOf(uplink);
   }
 
+  /** That the next connection shows unless it is renewed until then; null: none. */
+  get certificate(): string | null {
+    return this.#certificates.current.cert;
+  }
+
   /** For a connection that begins now. */
   read(): Credentials {
     this.#certificates.check();

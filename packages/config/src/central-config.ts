@@ -1,7 +1,13 @@
 import type { CertificatePaths, LogLevel } from "@millrace/runtime";
 import type { HistoryLevel } from "@millrace/stream";
 import type { Address, HttpConfig, KafkaConnectionConfig } from "./agent-config.ts";
-import type { FileSinkConfig, KafkaSinkConfig, RedisSinkConfig, WebhookSinkConfig } from "./sink-config.ts";
+import type {
+  FileSinkConfig,
+  KafkaSinkConfig,
+  PrometheusSinkConfig,
+  RedisSinkConfig,
+  WebhookSinkConfig,
+} from "./sink-config.ts";
 
 /** central.yaml, resolved: times in ms, paths absolute, secrets read, defaults filled in. */
 export interface CentralConfig {
@@ -43,6 +49,7 @@ export interface CentralConfig {
     readonly redis: RedisSinkConfig | null;
     readonly kafka: KafkaSinkConfig | null;
     readonly file: FileSinkConfig | null;
+    readonly prometheus: PrometheusSinkConfig | null;
     readonly webhook: WebhookSinkConfig | null;
   };
   /** An agent unheard for longer is shown as silent. */

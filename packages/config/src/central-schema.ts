@@ -22,7 +22,13 @@ import {
   version,
   wholeNumber,
 } from "./schema-types.ts";
-import { fileSinkSchema, kafkaSinkSchema, redisSinkSchema, webhookSinkSchema } from "./sink-schemas.ts";
+import {
+  fileSinkSchema,
+  kafkaSinkSchema,
+  prometheusSinkSchema,
+  redisSinkSchema,
+  webhookSinkSchema,
+} from "./sink-schemas.ts";
 
 /** `records.<name>.kafka` as people write it. */
 export const kafkaRecordsSchema = z.strictObject({
@@ -252,6 +258,7 @@ export const centralSchema = z.strictObject({
       redis: redisSinkSchema.optional().describe("Redis: the latest revision of each window."),
       kafka: kafkaSinkSchema.optional().describe("Kafka: topics of windows and alarms."),
       file: fileSinkSchema.optional().describe("Files of JSON lines: windows and alarms."),
+      prometheus: prometheusSinkSchema.optional().describe("Gauges of the latest windows at `/metrics`."),
       webhook: webhookSinkSchema
         .optional()
         .describe("Alarms posted as Alertmanager's webhooks are, version 4."),

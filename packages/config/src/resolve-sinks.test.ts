@@ -57,6 +57,22 @@ test("files: defaults, and the folder from where central.yaml is", () => {
   });
 });
 
+test("Prometheus: defaults, and all of it", () => {
+  expect(load("prometheus: {}").config.sinks.prometheus).toEqual({
+    windows: null,
+    hasProvisional: true,
+    retentionMs: 300_000,
+    seriesMax: 10_000,
+  });
+  const all = "prometheus: { windows: [w], provisional: false, retention: 1m, seriesMax: 100 }";
+  expect(load(all).config.sinks.prometheus).toEqual({
+    windows: ["w"],
+    hasProvisional: false,
+    retentionMs: 60_000,
+    seriesMax: 100,
+  });
+});
+
 test("webhook: the header's value from a file, certificates read", () => {
   expect(
     load(

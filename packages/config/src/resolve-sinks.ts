@@ -6,18 +6,29 @@ import { isOpenUrl } from "./open-host.ts";
 import { resolveClientTls } from "./resolve-client-tls.ts";
 import { resolveKafka } from "./resolve-kafka.ts";
 import { resolveRedisSink } from "./resolve-redis-sink.ts";
-import type { FileSinkConfig, KafkaSinkConfig, WebhookSinkConfig } from "./sink-config.ts";
-import type { fileSinkSchema, kafkaSinkSchema, webhookSinkSchema } from "./sink-schemas.ts";
+import type {
+  FileSinkConfig,
+  KafkaSinkConfig,
+  PrometheusSinkConfig,
+  WebhookSinkConfig,
+} from "./sink-config.ts";
+import type {
+  fileSinkSchema,
+  kafkaSinkSchema,
+  prometheusSinkSchema,
+  webhookSinkSchema,
+} from "./sink-schemas.ts";
 
 /** `sinks` with secrets and certificates read. */
 export function resolveSinks(
   reader: ConfigReader,
-  { redis, kafka, file, webhook }: z.output<typeof centralSchema>["sinks"],
+  { redis, kafka, file, prometheus, webhook }: z.output<typeof centralSchema>["sinks"],
 ): CentralConfig["sinks"] {
   return {
     redis: redis === undefined ? null : resolveRedisSink(reader, redis),
     kafka: kafka === undefined ? null : resolveKafkaSink(reader, kafka),
     file: file === undefined ? null : resolveFileSink(reader, file),
+    prometheus: prometheus === undefined ? null : resolvePrometheusSink(prometheus),
     webhook: webhook === undefined ? null : resolveWebhookSink(reader, webhook),
   };
 }
@@ -51,6 +62,15 @@ function resolveFileSink(reader: ConfigReader, file: z.output<typeof fileSinkSch
     hasAlarms: alarms,
     rotation: { bytesMax: rotate.bytes, isDaily: rotate.daily, filesKept: rotate.keep },
   };
+}
+
+function resolvePrometheusSink({
+  windows,
+  provisional,
+  retention,
+  seriesMax,
+}: z.output<typeof prometheusSinkSchema>): PrometheusSinkConfig {
+  return { windows: windows ?? null, hasProvisional: provisional, retentionMs: retention, seriesMax };
 }
 
 function resolveWebhookSink(

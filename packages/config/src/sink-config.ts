@@ -50,6 +50,17 @@ export interface FileRotation {
   readonly filesKept: number;
 }
 
+/** Gauges of windows at `/metrics`. */
+export interface PrometheusSinkConfig {
+  /** Null: all. */
+  readonly windows: readonly string[] | null;
+  /** Whether open windows are shown, too. */
+  readonly hasProvisional: boolean;
+  /** Counted from when the next window should have ended. */
+  readonly retentionMs: number;
+  readonly seriesMax: number;
+}
+
 /** Alarms posted over HTTP. */
 export interface WebhookSinkConfig {
   readonly url: string;

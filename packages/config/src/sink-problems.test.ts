@@ -39,6 +39,7 @@ test("windows of the other sinks are looked for too, each in its own list", () =
 sinks:
   kafka: { brokers: ["localhost:9092"], windows: [orders_1m, order_1h] }
   file: { folder: ./results, windows: [none] }
+  prometheus: { windows: [orders_1d] }
 `;
   const central = loadCentralConfig("central.yaml", { env: {}, readFile: () => text });
   const pipeline = loadPipeline("pipeline.yaml", { env: {}, readFile: () => PIPELINE });
@@ -47,5 +48,6 @@ sinks:
       /^central.yaml:3:62: the pipeline has no window order_1h; did you mean orders_1h\?$/,
     ),
     expect.stringMatching(/^central.yaml:4:40: the pipeline has no window none/),
+    expect.stringMatching(/^central.yaml:5:27: the pipeline has no window orders_1d/),
   ]);
 });

@@ -9,10 +9,10 @@ export function sinkProblems(
   { config, problemAt }: Loaded<CentralConfig>,
   { windows }: Pick<Pipeline, "windows">,
 ): Problem[] {
-  const { redis, kafka, file } = config.sinks;
+  const { redis, kafka, file, prometheus } = config.sinks;
   const names = windows.map(({ name }) => name);
   const problems: Problem[] = [];
-  for (const [sink, chosen] of Object.entries({ redis, kafka, file }))
+  for (const [sink, chosen] of Object.entries({ redis, kafka, file, prometheus }))
     for (const [index, name] of (chosen?.windows ?? []).entries())
       if (!names.includes(name))
         problems.push(

@@ -99,6 +99,20 @@ export const fileSinkSchema = z.strictObject({
     .describe("When a file ends."),
 });
 
+/** `sinks.prometheus` as people write it. */
+export const prometheusSinkSchema = z.strictObject({
+  windows: windows(),
+  provisional: flag()
+    .prefault(true)
+    .describe("Whether windows that are still open are shown too, under names of their own."),
+  retention: duration({ min: "10s", max: "31d" })
+    .prefault("5m")
+    .describe("How long a window is shown after the next one should have ended."),
+  seriesMax: wholeNumber(10, 1_000_000)
+    .prefault(10_000)
+    .describe("Most series of windows at `/metrics`; groups that find no room are left out, counted."),
+});
+
 /** `sinks.webhook` as people write it. */
 export const webhookSinkSchema = z.strictObject({
   url: takes(

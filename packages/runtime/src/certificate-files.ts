@@ -35,6 +35,10 @@ export class CertificateFiles {
     this.#current = options.texts;
   }
 
+  get name(): string {
+    return this.#options.name;
+  }
+
   get current(): CertificateTexts {
     return this.#current;
   }
@@ -42,7 +46,7 @@ export class CertificateFiles {
   /** When the certificate in force ends; null where there is none. */
   get notAfterMs(): number | null {
     const { cert } = this.#current;
-    return cert === null ? null : new X509Certificate(cert).validToDate.getTime();
+    return cert === null ? null : certificateEndMs(cert);
   }
 
   /** Looks at the files every CERTIFICATE_CHECK_MS. */
@@ -87,6 +91,11 @@ export class CertificateFiles {
     }
     this.#refused = problem;
   }
+}
+
+/** When the first certificate of a PEM text ends. */
+export function certificateEndMs(pem: string): number {
+  return new X509Certificate(pem).validToDate.getTime();
 }
 
 export interface CertificateFilesOptions {

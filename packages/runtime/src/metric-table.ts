@@ -53,6 +53,11 @@ export const METRIC_TABLE = {
     labels: ["input", "what"],
     help: "What the MQTT inputs have refused, dropped or forgotten because of a right or a limit, by the names in `status --json`.",
   },
+  millrace_agent_input_malformed_packets_total: {
+    type: "counter",
+    labels: ["input"],
+    help: "Connections to the embedded broker that were closed because their packets are no MQTT, or greater than they may be.",
+  },
   millrace_agent_input_held: {
     type: "gauge",
     labels: ["input", "what"],
@@ -157,6 +162,31 @@ export const METRIC_TABLE = {
     labels: [],
     help: "How much less far back the memory of the flight recorder reaches than recorder.before and after ask for; 0: it reaches.",
   },
+  millrace_agent_outbox_age_seconds: {
+    type: "gauge",
+    labels: ["lane"],
+    help: "How long ago the oldest of what central has not acknowledged was measured; 0 where nothing waits.",
+  },
+  millrace_agent_quarantine_entries: {
+    type: "gauge",
+    labels: [],
+    help: "Payloads kept of those that were rejected; readings of them are counted in millrace_agent_readings_total.",
+  },
+  millrace_agent_store_up: {
+    type: "gauge",
+    labels: [],
+    help: "1 while the store takes commits; 0: nothing is acknowledged to QoS 1 sensors, and nothing new goes to central.",
+  },
+  millrace_agent_clock_synchronised: {
+    type: "gauge",
+    labels: [],
+    help: "1 while the gateway's clock is plausible, else 0.",
+  },
+  millrace_agent_certificate_expiry_timestamp_seconds: {
+    type: "gauge",
+    labels: ["certificate"],
+    help: "End of the certificates that the agent shows, as Unix time: uplink, and of the inputs broker, mqtt and http.",
+  },
   millrace_agent_uplink_connected: {
     type: "gauge",
     labels: [],
@@ -239,11 +269,41 @@ export const METRIC_TABLE = {
     help: "Duration of one durable commit.",
     buckets: [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 2],
   },
+  millrace_central_commit_failures_total: {
+    type: "counter",
+    labels: [],
+    help: "Tries of a commit that failed, since the start: nothing is acknowledged until one succeeds.",
+  },
+  millrace_central_disk_free_bytes: {
+    type: "gauge",
+    labels: [],
+    help: "Free bytes on the disk of central's store.",
+  },
+  millrace_central_quarantine_entries_total: {
+    type: "counter",
+    labels: [],
+    help: "Messages and records, and notes of readings that were not taken, that have gone into the quarantine; of many at once only some do.",
+  },
+  millrace_central_certificate_expiry_timestamp_seconds: {
+    type: "gauge",
+    labels: ["listener"],
+    help: "End of the certificates in force, as Unix time: of the listeners intake and http.",
+  },
   millrace_central_windows: { type: "gauge", labels: ["state"], help: "Windows held, by state." },
   millrace_central_agents: {
     type: "gauge",
     labels: ["state"],
     help: "Agents by state: connected, silent, never_seen, retired.",
+  },
+  millrace_central_agent_up: {
+    type: "gauge",
+    labels: ["agent", "site"],
+    help: "1 while the agent is connected and heard, 0 while it is silent or was never seen; retired ones have none.",
+  },
+  millrace_central_agent_clock_offset_seconds: {
+    type: "gauge",
+    labels: ["agent"],
+    help: "Agent's clock minus central's at its last message; includes the way here.",
   },
   millrace_central_agent_lag_seconds: {
     type: "gauge",
@@ -290,6 +350,16 @@ export const METRIC_TABLE = {
     type: "counter",
     labels: ["sink"],
     help: "How often a sink was given what the history has and it may lack, since the start; the start itself is one.",
+  },
+  millrace_central_prometheus_series: {
+    type: "gauge",
+    labels: [],
+    help: "Series of windows shown at /metrics by the sink prometheus; at most its seriesMax.",
+  },
+  millrace_central_prometheus_left_out_total: {
+    type: "counter",
+    labels: ["window"],
+    help: "Results of windows since the start that are not at /metrics, because their group found no room within seriesMax.",
   },
   millrace_central_records_total: {
     type: "counter",

@@ -1,5 +1,6 @@
 // Metrics: names from the table only, each app instance its own registry, totals that follow a durable ledger.
 import { expect, test } from "vitest";
+import { labelText } from "./gauge-family.ts";
 import { METRIC_TABLE, type MetricRow } from "./metric-table.ts";
 import { Metrics } from "./metrics.ts";
 
@@ -33,6 +34,14 @@ test("a counter follows a total kept elsewhere and never goes back", async () =>
   );
 });
 
+test("a counter that has counted nothing yet is there, at 0", async () => {
+  const metrics = new Metrics();
+  metrics.counter("millrace_central_batches_total").follow(0, { outcome: "malformed" });
+  expect((await metrics.exposition()).text).toContain(
+    'millrace_central_batches_total{outcome="malformed"} 0',
+  );
+});
+
 test("names carry their units", () => {
   const rows: [string, MetricRow][] = Object.entries(METRIC_TABLE);
   for (const [name, row] of rows) {
@@ -42,4 +51,35 @@ test("names carry their units", () => {
     expect(row.buckets !== undefined, name).toBe(row.type === "histogram");
     expect(row.help).toMatch(/\.$/);
   }
+});
+
+test("OpenMetrics for those who accept it: counters without _total where they are described, units, an end", async () => {
+  const metrics = new Metrics();
+  metrics.counter("millrace_agent_readings_total").add(2, { outcome: "received" });
+  metrics.histogram("millrace_agent_commit_seconds").observe(1);
+  metrics.gauge("millrace_info").set(1, { program: 'a "quoted" one', version: "1" });
+  const accept = "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5";
+  const { text, contentType } = await metrics.exposition({ accept });
+  expect(contentType).toBe("application/openmetrics-text; version=1.0.0; charset=utf-8");
+  expect(text).toContain("# TYPE millrace_agent_readings counter\n");
+  expect(text).toContain('\nmillrace_agent_readings_total{outcome="received"} 2\n');
+  expect(text).toContain("# UNIT millrace_agent_commit_seconds seconds\n");
+  expect(text).toContain('millrace_agent_commit_seconds_bucket{le="2.0"} 1\n');
+  expect(text).toContain('millrace_agent_commit_seconds_bucket{le="0.5"} 0\n');
+  expect(text).not.toContain("\n\n");
+  expect(text.endsWith("\n# EOF\n")).toBe(true);
+  // Asked for both in turn, each is what it was.
+  expect((await metrics.exposition()).text).toContain("# TYPE millrace_agent_readings_total counter\n");
+});
+
+test("gauges beside those of the table, with whatever stands in labels and values", async () => {
+  const labels = labelText({ site: '北"京\\\n', line: "" });
+  const samples = [0.1, Infinity, -Infinity, NaN].map((value) => ({ labels, value }));
+  const families = [{ name: "millrace_window_x_mean", help: "Mean\\of\nx.", samples }];
+  const { text } = await new Metrics().exposition({ families });
+  const line = 'millrace_window_x_mean{site="北\\"京\\\\\\n",line=""}';
+  expect(text.trimStart()).toBe(
+    `# HELP millrace_window_x_mean Mean\\\\of\\nx.\n# TYPE millrace_window_x_mean gauge\n${line} 0.1\n${line} +Inf\n${line} -Inf\n${line} NaN\n`,
+  );
+  expect(labelText({})).toBe("");
 });

@@ -1,4 +1,7 @@
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
+import { gaugeFamilyText } from "./gauge-family.ts";
+import type { GaugeFamily } from "./gauge-family.ts";
+import { OPEN_METRICS_TYPE, openMetricsText } from "./open-metrics.ts";
 import { METRIC_TABLE, type MetricName, type MetricRow } from "./metric-table.ts";
 
 /** The metrics of one app instance, in a registry of its own, so that many apps can live in one process. */
@@ -27,9 +30,16 @@ export class Metrics {
     return { observe: (value, labels) => histogram.observe(labels ?? {}, value) };
   }
 
-  /** Prometheus text exposition, and the content type that it is served with. */
-  async exposition(): Promise<{ readonly contentType: string; readonly text: string }> {
-    return { contentType: this.#registry.contentType, text: await this.#registry.metrics() };
+  /** What a scrape is answered: OpenMetrics for those who accept it, Prometheus' text format for all others. */
+  async exposition(options: ExpositionOptions = {}): Promise<Exposition> {
+    const { accept = "", families = [] } = options;
+    const own = await this.#registry.metrics();
+    const text = [own, ...families.map(gaugeFamilyText)].join("");
+    if (!accept.includes(OPEN_METRICS_TYPE)) return { contentType: this.#registry.contentType, text };
+    return {
+      contentType: `${OPEN_METRICS_TYPE}; version=1.0.0; charset=utf-8`,
+      text: openMetricsText(text),
+    };
   }
 
   #options(name: MetricName) {
@@ -37,6 +47,18 @@ export class Metrics {
     const buckets = row.buckets === undefined ? {} : { buckets: [...row.buckets] };
     return { name, help: row.help, labelNames: [...row.labels], registers: [this.#registry], ...buckets };
   }
+}
+
+export interface ExpositionOptions {
+  /** Header of the request. */
+  readonly accept?: string | undefined;
+  /** Shown behind the metrics of the table. */
+  readonly families?: readonly GaugeFamily[];
+}
+
+export interface Exposition {
+  readonly contentType: string;
+  readonly text: string;
 }
 
 export interface CounterMetric<Name extends MetricName> {
@@ -77,9 +99,11 @@ class TotalCounter {
 
   follow(total: number, labels: Readonly<Record<string, string>> = {}): void {
     const key = JSON.stringify(labels);
-    const grown = total - (this.#totals.get(key) ?? 0);
-    if (grown <= 0) return;
-    this.#totals.set(key, total);
+    const before = this.#totals.get(key);
+    const grown = Math.max(0, total - (before ?? 0));
+    // It is there from 0 on: who looks for growth misses the first of what appears with it.
+    if (grown === 0 && before !== undefined) return;
+    this.#totals.set(key, (before ?? 0) + grown);
     this.#counter.inc(labels, grown);
   }
 }
