@@ -1,4 +1,5 @@
 import type { Metrics } from "@millrace/runtime";
+import { LATE_REASONS } from "@millrace/stream";
 import type { Central } from "./central.ts";
 import type { HistoryCounts } from "./history/series-history.ts";
 import type { RecordStreamView } from "./records/record-stream-view.ts";
@@ -72,6 +73,8 @@ export class CentralMetrics {
       this.#metrics.counter("millrace_central_batches_total").follow(total, { outcome });
     }
     const late = this.#metrics.counter("millrace_central_late_readings_total");
+    for (const { name: window } of central.pipeline().windows)
+      for (const reason of LATE_REASONS) late.follow(0, { window, reason });
     for (const { window, reason, readings } of central.lateCounts) late.follow(readings, { window, reason });
     this.#refreshAgents(central.agents(), options.nowMs);
     const windows = { provisional: 0, complete: 0, final: 0 };

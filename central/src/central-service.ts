@@ -6,6 +6,7 @@ import {
   CertificateFiles,
   Metrics,
   MillraceError,
+  MILLRACE_VERSION,
   Shutdown,
   systemClock,
   systemRandom,
@@ -68,6 +69,7 @@ export class CentralService {
     const { assets, config, log, onFailed, pipeline, store } = options;
     const shutdown = new Shutdown({ clock: systemClock, log });
     const metrics = new Metrics();
+    metrics.gauge("millrace_info").set(1, { program: "millrace-central", version: MILLRACE_VERSION });
     const centralMetrics = new CentralMetrics(metrics);
     const newCentral = () =>
       new Central({

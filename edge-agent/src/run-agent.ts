@@ -68,7 +68,8 @@ export async function runAgent(configPath: string): Promise<ExitCode> {
   // Only a store can hold another pipeline.
   if ("error" in file && !existsSync(storePath)) throw file.error;
   const log = createLogger({ level: config.logLevel });
-  log.info(formatVersion(agentVersion()), { agent: config.agent, site: config.site });
+  const version = agentVersion();
+  log.info(formatVersion(version), { agent: config.agent, site: config.site });
   for (const warning of warnings) log.warn(formatProblem(warning));
 
   const manager = serviceManager({ clock: systemClock, log: log.child("systemd") });
@@ -91,6 +92,7 @@ export async function runAgent(configPath: string): Promise<ExitCode> {
 
   const instance = systemRandom.hex(8);
   const metrics = new Metrics();
+  metrics.gauge("millrace_info").set(1, { program: version.program, version: version.version });
   const failed = Promise.withResolvers<void>();
   let sensors: HostInput | undefined;
   const freeSpace = new FreeSpace({ path: config.dataFolder, clock: systemClock });
@@ -107,7 +109,7 @@ export async function runAgent(configPath: string): Promise<ExitCode> {
     compression: zstdCompression,
     transport: await uplinkTransport(config, instance, credentials),
     instance,
-    program: agentVersion().version,
+    program: version.version,
     unavailableSensors: () => sensors?.status().unavailable ?? {},
     configuration: () => reloader.status(),
     pushPipeline: (pushed) => reloader.push(pushed),

@@ -253,7 +253,8 @@ export class StatusServer {
     metrics.gauge("millrace_agent_outbox_bytes_left").set(disk.bytesLeft);
     metrics.gauge("millrace_agent_disk_low").set(disk.isLow ? 1 : 0);
     if (disk.freeBytes !== null) metrics.gauge("millrace_agent_disk_free_bytes").set(disk.freeBytes);
-    if (disk.hoursLeft !== null) metrics.gauge("millrace_agent_outage_hours_left").set(disk.hoursLeft);
+    const outageS = disk.hoursLeft === null ? Number.POSITIVE_INFINITY : disk.hoursLeft * 3_600;
+    metrics.gauge("millrace_agent_outage_left_seconds").set(outageS);
     if (watermarkMs !== null) {
       metrics.gauge("millrace_agent_watermark_lag_seconds").set((clock.nowMs - watermarkMs) / 1000);
     }

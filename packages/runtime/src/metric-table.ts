@@ -117,10 +117,10 @@ export const METRIC_TABLE = {
     labels: [],
     help: "Bytes that the outbox may still gain, within its cap and what is free on the disk.",
   },
-  millrace_agent_outage_hours_left: {
+  millrace_agent_outage_left_seconds: {
     type: "gauge",
     labels: [],
-    help: "Hours of an outage that these last, at the rate of the last hour, before the backlog is made coarser.",
+    help: "How long an outage these last, at the rate of the last hour, before the backlog is made coarser; +Inf while nothing goes in.",
   },
   millrace_agent_disk_free_bytes: {
     type: "gauge",

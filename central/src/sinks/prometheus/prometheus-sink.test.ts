@@ -1,7 +1,10 @@
 // What is scraped of windows: of each group the latest that is judged and the latest of all, within a bound, gone when it stops.
-import { gaugeFamilyText } from "@millrace/runtime";
+import { gaugeFamilyText, MemoryLogger } from "@millrace/runtime";
 import type { WindowResult, WindowSpec } from "@millrace/stream";
+import { SeededRandom, SimulatedTime } from "@millrace/testkit";
 import { expect, test } from "vitest";
+import { SinkRunner } from "../sink-runner.ts";
+import { WindowStream } from "../window-stream.ts";
 import { PrometheusSink } from "./prometheus-sink.ts";
 
 const START_MS = Date.parse("2026-01-05T12:00:00Z");
@@ -162,6 +165,41 @@ test("what finds no room is left out and counted, by window; those that are show
   setTime(START_MS + 10 * 60_000);
   expect(await sink.write([window(60, { group: { site: "gamma" } })])).toEqual({ taken: 1, refused: 0 });
   expect(scrape()).toHaveLength(6);
+});
+
+test("after a start the history is read: of a long window the last one that ended, long ago as it is", async () => {
+  const day: WindowSpec = { ...SPEC, kind: "aligned", sizeMs: 86_400_000, slideMs: 86_400_000, offsetMs: 0 };
+  const { sink, scrape, setTime } = place({ windows: [day], hasProvisional: false });
+  const ended = window(0, { startMs: START_MS - 86_400_000, endMs: START_MS });
+  const before = window(0, { startMs: START_MS - 2 * 86_400_000, endMs: START_MS - 86_400_000 });
+  const time = new SimulatedTime(START_MS + 20 * 3_600_000);
+  setTime(time.nowMs);
+  const runner = new SinkRunner({
+    target: sink,
+    stream: new WindowStream({
+      windows: [day],
+      hasProvisional: true,
+      isLatestWanted: true,
+      readHistory: async ({ fromMs }) => ({
+        windows: [before, ended].filter(({ startMs }) => startMs >= fromMs),
+        cursor: null,
+      }),
+    }),
+    mark: null,
+    retentionMs: 300_000,
+    clock: time.clock(),
+    random: new SeededRandom(1),
+    log: new MemoryLogger(),
+  });
+  runner.start();
+  await time.run(1_000);
+  expect(scrape()).toContain(
+    `millrace_window_end_timestamp_seconds{window="temperature_10s",site="alpha"} ${START_MS / 1_000}`,
+  );
+  expect(runner.view).toMatchObject({ state: "up", outcomes: { written: 1, stale: 0 } });
+  const stopping = runner.stop();
+  await time.run(1_000);
+  await stopping;
 });
 
 test("a session that has merged into another is shown no longer", async () => {

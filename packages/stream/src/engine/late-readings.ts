@@ -4,7 +4,8 @@ import type { PaneView } from "./pane-view.ts";
 import type { WindowRecord } from "./window-track.ts";
 
 /** `after_complete`: the window had been complete, and is revised. `too_late`: it was final; it takes nothing more. */
-export type LateReason = "after_complete" | "too_late";
+export const LATE_REASONS = ["after_complete", "too_late"] as const;
+export type LateReason = (typeof LATE_REASONS)[number];
 
 /** Readings of one `apply`, so of one source, that came late for one window. */
 export interface LateWindow {

@@ -36,6 +36,7 @@ import type { WindowRecord } from "./window-track.ts";
 
 export type { StateEntry } from "./due-ranges.ts";
 export { LATE_WINDOWS_MAX } from "./late-readings.ts";
+export { LATE_REASONS } from "./late-readings.ts";
 export type { LateReason, LateWindow } from "./late-readings.ts";
 export type { StateChange } from "./window-memory.ts";
 
