@@ -131,7 +131,7 @@ export class CentralService {
         await open();
       }
       for (const sink of sinks) sink.start();
-      sources = await RecordSources.start(central, { config, log: log.child("records") });
+      sources = await RecordSources.start(central, { config, store, log: log.child("records") });
       const records = sources.target;
       const ownToken = writeOwnToken(config.dataFolder, systemRandom);
       const access = new Access({ ...config.http, ownToken, clock: systemClock, random: systemRandom });

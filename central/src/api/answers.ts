@@ -326,6 +326,7 @@ const recordStream = z.strictObject({
   waitingBytes: count,
   reading: z
     .strictObject({
+      group: text.describe("The consumer group that is told its positions."),
       state: z.enum(["starting", "no_topic", "reading", "trouble", "stopped"]),
       reason: text,
       lag: z.record(text, z.number()),

@@ -11,6 +11,7 @@ import type { Lane } from "@millrace/stream";
  *   'M'                                     membership intervals
  *   'T'                                     trusted time (trusted-time.ts)
  *   'G'                                     generation, raised at each start with a sink (raised-generation.ts)
+ *   'I'                                     name of this store among centrals (central-id.ts)
  *   'k' sink 0                              how far a sink holds what there is (sinks/store-mark.ts)
  *   'D'                                     when the store was found damaged (store-damage.ts)
  *   'g' agent 0                             ledger
@@ -73,6 +74,7 @@ export const CENTRAL_KEYS = {
   membership: () => key("M"),
   trustedTime: () => key("T"),
   generation: () => key("G"),
+  centralId: () => key("I"),
   sinkMark: (sink: string) => key("k", sink),
   damage: () => key("D"),
   engine: (stateKey: string) => encoder.encode(`e${stateKey}`),

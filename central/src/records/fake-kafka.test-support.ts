@@ -28,6 +28,8 @@ export class FakeKafka implements KafkaClient {
   failure: Error | null = null;
   /** Records that nobody can read. */
   damaged: KafkaSkip | null = null;
+  /** Partitions that another member of the group reads. */
+  readonly others = new Set<number>();
 
   constructor(topic: string) {
     this.#topic = topic;
@@ -42,6 +44,11 @@ export class FakeKafka implements KafkaClient {
   send(partition: number, values: readonly (Uint8Array | null)[]): void {
     this.#log(partition).records.push(...values);
     for (const consumer of this.#consumers) consumer.wake();
+  }
+
+  /** Fetches fail, while the broker answers all else. */
+  trouble(reason: string): void {
+    for (const consumer of this.#consumers) consumer.trouble(reason);
   }
 
   /** Retention deletes what lies before this offset. */
@@ -154,11 +161,16 @@ class FakeConsumer implements KafkaConsumer {
   }
 
   assign(): void {
-    const added = this.#kafka.ranges().filter(({ partition }) => !this.#positions.has(partition));
+    const own = this.#kafka.ranges().filter(({ partition }) => !this.#kafka.others.has(partition));
+    const added = own.filter(({ partition }) => !this.#positions.has(partition));
     void this.#options.positions?.(added).then((positions) => {
       for (const { partition, offset } of positions) this.#positions.set(partition, offset);
       this.wake();
     });
+  }
+
+  trouble(reason: string): void {
+    this.#options.onTrouble?.(reason);
   }
 
   wake(): void {

@@ -1,10 +1,11 @@
 // Reading a topic into central: where it goes on after a crash, what it does about a topic that is not there, partitions that
-// are added, brokers that are away, records that retention has deleted, and partitions far ahead of others.
+// are added, partitions that another program reads in its group, brokers that are away, records that retention has deleted, and partitions far ahead of others.
 import type { RecordStreamConfig } from "@millrace/config";
 import { silentLogger } from "@millrace/runtime";
+import type { Logger } from "@millrace/runtime";
 import type { WindowSpec } from "@millrace/stream";
 import { SimulatedTime } from "@millrace/testkit";
-import { expect, onTestFinished, test, vi } from "vitest";
+import { beforeEach, expect, onTestFinished, test, vi } from "vitest";
 import { CrashingStore } from "../crashing-store.test-support.ts";
 import { FakeKafka } from "./fake-kafka.test-support.ts";
 import { KafkaRecordSource } from "./kafka-record-source.ts";
@@ -25,6 +26,14 @@ const WINDOW: WindowSpec = {
   by: [],
 };
 
+const logged: { readonly cause: string; readonly reason: unknown }[] = [];
+const log: Logger = {
+  ...silentLogger,
+  repeated: (cause, _message, fields) => void logged.push({ cause, reason: fields?.reason }),
+};
+
+beforeEach(() => void logged.splice(0));
+
 async function start(kafka: FakeKafka, store = new CrashingStore(), time = new SimulatedTime(NOW)) {
   let isAlive = true;
   const clock = time.clock({ isAlive: () => isAlive });
@@ -37,11 +46,12 @@ async function start(kafka: FakeKafka, store = new CrashingStore(), time = new S
   });
   const source = new KafkaRecordSource({
     stream: "orders",
-    kafka: KAFKA,
+    topic: "orders",
+    group: "g",
     client: kafka,
     target: central,
     clock,
-    log: silentLogger,
+    log,
   });
   source.start();
   onTestFinished(() => void source.close());
@@ -307,4 +317,64 @@ test("where central has no room for more it is offered again once something is d
   offered.mockRestore();
   await time.run(3_000);
   expect(stream().totals).toMatchObject({ received: 10, aggregated: 10 });
+});
+
+test("partitions that another member of the group reads: it says so while there is something in them, and who has all has none", async () => {
+  const kafka = new FakeKafka("orders");
+  kafka.create(3);
+  kafka.others.add(0).add(2);
+  const { time, source } = await start(kafka);
+  for (const partition of [0, 1]) kafka.send(partition, orders(partition * 10, partition * 10 + 5));
+  await time.run(30_000);
+  // Partitions that are added are with nobody for so long.
+  expect(source.view).toMatchObject({ state: "reading", reason: "", lag: { 0: 5, 1: 0, 2: 0 } });
+  await time.run(20_000);
+  const reason =
+    "partition 0 is read by another member of group g; give kafka.group a name that only this central has";
+  expect(source.view).toMatchObject({ state: "trouble", reason });
+  kafka.send(1, orders(20, 25));
+  kafka.send(2, orders(30, 31));
+  await time.run(50_000);
+  expect(source.view).toMatchObject({
+    state: "trouble",
+    reason: reason.replace("partition 0 is", "partitions 0, 2 are"),
+  });
+  expect(logged.at(-1)).toEqual({ cause: "records_source orders", reason: source.view.reason });
+  kafka.others.clear();
+  kafka.create(3);
+  await time.run(10_000);
+  expect(source.view).toMatchObject({ state: "reading", reason: "", lag: { 0: 0, 1: 0, 2: 0 } });
+});
+
+test("one whose every partition another member reads says so too", async () => {
+  const kafka = new FakeKafka("orders");
+  kafka.create(1);
+  kafka.others.add(0);
+  const { time, source } = await start(kafka);
+  kafka.send(0, orders(0, 5));
+  await time.run(50_000);
+  expect(source.view).toMatchObject({ state: "trouble", lag: { 0: 5 } });
+  expect(source.view.reason).toMatch(/^partition 0 is read by another member of group g/);
+});
+
+test("fetches that fail are said, in the log too, as long as they fail, whatever the broker answers beside", async () => {
+  const kafka = new FakeKafka("orders");
+  kafka.create(1);
+  const { time, source } = await start(kafka);
+  await time.run(3_000);
+  const fetches = vi.spyOn(kafka, "read").mockReturnValue(null);
+  kafka.send(0, orders(0, 5));
+  for (let second = 0; second < 20; second += 1) {
+    kafka.trouble("not authorized");
+    await time.run(1_000);
+    expect(source.view).toMatchObject({ state: "trouble", reason: "not authorized" });
+  }
+  expect(logged).toContainEqual({ cause: "records_source orders", reason: "not authorized" });
+  // Nobody has said that they go on.
+  await time.run(30_000);
+  expect(source.view.state).toBe("trouble");
+  fetches.mockRestore();
+  kafka.send(0, []);
+  await time.run(3_000);
+  expect(source.view).toMatchObject({ state: "reading", reason: "" });
 });

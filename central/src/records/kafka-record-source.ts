@@ -1,4 +1,3 @@
-import type { KafkaRecordsConfig } from "@millrace/config";
 import type {
   KafkaBatch,
   KafkaClient,
@@ -25,6 +24,8 @@ export interface RecordSourceTarget {
 
 /** How a source is doing. */
 export interface RecordSourceView {
+  /** The consumer group that is told its positions. */
+  readonly group: string;
   readonly state: "starting" | "no_topic" | "reading" | "trouble" | "stopped";
   /** Why it waits; "" while it does not. */
   readonly reason: string;
@@ -36,7 +37,8 @@ export interface RecordSourceView {
 
 export interface KafkaRecordSourceOptions {
   readonly stream: string;
-  readonly kafka: KafkaRecordsConfig;
+  readonly topic: string;
+  readonly group: string;
   readonly client: KafkaClient;
   readonly target: RecordSourceTarget;
   readonly clock: Clock;
@@ -52,6 +54,10 @@ const LOOK_INTERVAL_MS = 2_000;
 const RETRY_MS = 1_000;
 /** What brokers allow at least: after a crash, its partitions come back no sooner. */
 const SESSION_MS = 6_000;
+/** Longer than one try comes after another: trouble that was not told again for so long may be over. */
+const TROUBLE_MS = 5_000;
+/** Partitions that are added, or that a member has left, are with nobody for less. */
+const NOBODY_MS_MAX = 40_000;
 
 /**
  * Reads a topic's partitions into central. Where to read on is central's to know, with the windows, in one commit: the group
@@ -67,6 +73,11 @@ export class KafkaRecordSource {
   #state: RecordSourceView["state"] = "starting";
   #reason = "";
   #lag: Record<number, number> = {};
+  #troubleAtMs = Number.NEGATIVE_INFINITY;
+  /** Something was read, or nothing is left to read, since it had trouble. */
+  #hasGoneOn = true;
+  /** Partitions that are not this member's, with records that are not read: since when. */
+  readonly #foreignSinceMs = new Map<number, number>();
   readonly #waiting = new Set<number>();
   /** By partition, what comes next of it. */
   readonly #offeredTo = new Map<number, number>();
@@ -99,6 +110,7 @@ export class KafkaRecordSource {
 
   get view(): RecordSourceView {
     return {
+      group: this.#options.group,
       state: this.#state,
       reason: this.#reason,
       lag: { ...this.#lag },
@@ -107,7 +119,6 @@ export class KafkaRecordSource {
   }
 
   async #run(): Promise<void> {
-    const { stream, kafka, log } = this.#options;
     while (!this.#isClosed) {
       try {
         await this.#topicIsThere();
@@ -116,27 +127,22 @@ export class KafkaRecordSource {
       } catch (error) {
         if (this.#isClosed) return;
         this.#trouble(reasonOf(error));
-        log.repeated("records_source", "cannot read records; trying again", {
-          stream,
-          topic: kafka.topic,
-          reason: reasonOf(error),
-        });
         await this.#wait(RETRY_MS);
       }
     }
   }
 
   async #topicIsThere(): Promise<void> {
-    const { client, kafka, log, stream } = this.#options;
+    const { client, topic, log, stream } = this.#options;
     const admin = client.admin();
     try {
       while (!this.#isClosed) {
-        if ((await admin.describeTopic(kafka.topic)) !== null) return;
+        if ((await admin.describeTopic(topic)) !== null) return;
         this.#state = "no_topic";
-        this.#reason = `there is no topic ${kafka.topic}`;
+        this.#reason = `there is no topic ${topic}`;
         log.repeated("records_topic", "a topic of records is not there; waiting for it", {
           stream,
-          topic: kafka.topic,
+          topic,
         });
         await this.#wait(RETRY_MS);
       }
@@ -146,14 +152,14 @@ export class KafkaRecordSource {
   }
 
   async #read(): Promise<void> {
-    const { client, kafka } = this.#options;
+    const { client, group, topic } = this.#options;
     this.#skips.length = 0;
     this.#offeredTo.clear();
     // The new consumer waits for none yet.
     this.#waiting.clear();
     const consumer = client.consumer({
-      group: kafka.group,
-      topics: [kafka.topic],
+      group,
+      topics: [topic],
       from: "start",
       sessionMs: SESSION_MS,
       positions: (assigned) => this.#positions(consumer, assigned),
@@ -161,13 +167,17 @@ export class KafkaRecordSource {
         this.#skips.push(skip);
         this.#offerSkips();
       },
-      onTrouble: (reason) => this.#trouble(reason),
+      onTrouble: (reason) => {
+        // Partitions that it cannot get are nobody's for longer.
+        this.#foreignSinceMs.clear();
+        this.#trouble(reason);
+      },
     });
     this.#consumer = consumer;
     try {
       for (let batch = await consumer.next(); batch !== null; batch = await consumer.next()) {
-        this.#state = "reading";
-        this.#reason = "";
+        this.#hasGoneOn = true;
+        this.#reads();
         await this.#offer(toRecordBatch(batch));
         this.#offerSkips();
         this.#align(consumer);
@@ -244,11 +254,11 @@ export class KafkaRecordSource {
 
   /** Partitions that are far ahead of others wait for them, so that ids of both are remembered at the same time. */
   #align(consumer: KafkaConsumer): void {
-    const { stream, kafka, target } = this.#options;
+    const { stream, topic, target } = this.#options;
     for (const { partition } of consumer.assigned) {
       const isAhead = target.isRecordPartitionAhead(stream, partition);
       if (isAhead === this.#waiting.has(partition)) continue;
-      const partitions = [{ topic: kafka.topic, partition }];
+      const partitions = [{ topic, partition }];
       if (isAhead) {
         this.#waiting.add(partition);
         consumer.pause(partitions);
@@ -271,7 +281,7 @@ export class KafkaRecordSource {
   async #look(): Promise<void> {
     const consumer = this.#consumer;
     const { stream, target } = this.#options;
-    if (consumer === null || consumer.assigned.length === 0) return;
+    if (consumer === null) return;
     try {
       const ranges = await consumer.ranges();
       const positions = target.recordPositions(stream);
@@ -283,8 +293,12 @@ export class KafkaRecordSource {
         stream,
         ranges.map(({ partition }) => ({ partition, isAtEnd: lag[partition] === 0 })),
       );
-      this.#state = "reading";
-      this.#reason = "";
+      const foreign = this.#foreign(consumer);
+      if (foreign.length > 0) this.#trouble(this.#foreignReason(foreign));
+      else if (consumer.assigned.length > 0) {
+        this.#hasGoneOn ||= Object.values(lag).every((records) => records === 0);
+        this.#reads();
+      }
       this.#offerSkips();
       this.#align(consumer);
     } catch (error) {
@@ -293,10 +307,33 @@ export class KafkaRecordSource {
     await this.#tellGroup();
   }
 
+  /** Partitions that somebody else reads: what is in them does not come here. */
+  #foreign(consumer: KafkaConsumer): number[] {
+    const nowMs = this.#options.clock.monotonicMs();
+    const own = new Set(consumer.assigned.map(({ partition }) => partition));
+    for (const partition of this.#foreignSinceMs.keys())
+      if (own.has(partition) || !((this.#lag[partition] ?? 0) > 0)) this.#foreignSinceMs.delete(partition);
+    return Object.entries(this.#lag)
+      .filter(([partition, records]) => records > 0 && !own.has(Number(partition)))
+      .map(([partition]) => Number(partition))
+      .filter((partition) => {
+        const sinceMs = this.#foreignSinceMs.get(partition) ?? nowMs;
+        this.#foreignSinceMs.set(partition, sinceMs);
+        return nowMs - sinceMs >= NOBODY_MS_MAX;
+      });
+  }
+
+  #foreignReason(partitions: readonly number[]): string {
+    const { group } = this.#options;
+    const which =
+      partitions.length === 1 ? `partition ${partitions[0]} is` : `partitions ${partitions.join(", ")} are`;
+    return `${which} read by another member of group ${group}; give kafka.group a name that only this central has`;
+  }
+
   async #tellGroup(): Promise<void> {
-    const { kafka, log, stream } = this.#options;
+    const { topic, log, stream } = this.#options;
     const positions = [...this.#durable].map(([partition, offset]) => ({
-      topic: kafka.topic,
+      topic,
       partition,
       offset,
     }));
@@ -311,8 +348,20 @@ export class KafkaRecordSource {
 
   #trouble(reason: string): void {
     if (this.#isClosed) return;
+    const { clock, log, stream, topic } = this.#options;
     this.#state = "trouble";
     this.#reason = reason;
+    this.#troubleAtMs = clock.monotonicMs();
+    this.#hasGoneOn = false;
+    log.repeated(`records_source ${stream}`, "cannot read records; trying again", { stream, topic, reason });
+  }
+
+  /** Trouble that comes again in a moment is not over, though other partitions are read, and the broker answers. */
+  #reads(): void {
+    const isTroubled = this.#options.clock.monotonicMs() - this.#troubleAtMs < TROUBLE_MS;
+    if (!this.#hasGoneOn || isTroubled) return;
+    this.#state = "reading";
+    this.#reason = "";
   }
 
   async #wait(delayMs: number): Promise<void> {

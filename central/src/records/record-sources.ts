@@ -1,8 +1,10 @@
 import type { CentralConfig } from "@millrace/config";
-import { systemClock } from "@millrace/runtime";
+import type { Store } from "@millrace/queue";
+import { systemClock, systemRandom } from "@millrace/runtime";
 import type { Logger } from "@millrace/runtime";
 import type { RecordTarget } from "../api/record-routes.ts";
 import type { Central } from "../central.ts";
+import { centralId } from "../core/central-id.ts";
 import { KafkaRecordSource } from "./kafka-record-source.ts";
 
 /** The sources of the streams of records that metrics read, and central as the API sees it with them. */
@@ -18,8 +20,14 @@ export class RecordSources {
   /** To be called once central is open. Reads at once. */
   static async start(
     central: Central,
-    { config, log }: { readonly config: Pick<CentralConfig, "records">; readonly log: Logger },
+    options: {
+      readonly config: Pick<CentralConfig, "records">;
+      /** Central's. */
+      readonly store: Store;
+      readonly log: Logger;
+    },
   ): Promise<RecordSources> {
+    const { config, store, log } = options;
     const read = new Set(central.recordStreams().map(({ stream }) => stream));
     const sources = new Map<string, KafkaRecordSource>();
     for (const { name, kafka } of config.records) {
@@ -28,7 +36,8 @@ export class RecordSources {
       const client = new PlatformaticClient(kafka);
       const source = new KafkaRecordSource({
         stream: name,
-        kafka,
+        topic: kafka.topic,
+        group: kafka.group ?? `millrace-${name}-${await centralId(store, systemRandom)}`,
         client,
         target: central,
         clock: systemClock,

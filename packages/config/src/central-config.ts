@@ -121,5 +121,6 @@ export interface DebeziumConfig {
 
 export interface KafkaRecordsConfig extends KafkaConnectionConfig {
   readonly topic: string;
-  readonly group: string;
+  /** Null: one that no other central has. */
+  readonly group: string | null;
 }

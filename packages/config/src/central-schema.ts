@@ -37,7 +37,7 @@ export const kafkaRecordsSchema = z.strictObject({
   group: identifier()
     .optional()
     .describe(
-      "Consumer group under which its positions are shown; default: `millrace-` and the stream's name.",
+      "Consumer group under which its positions are shown; no other program may read the topic in it. Default: `millrace-`, the stream's name and an id of central's store.",
     ),
   tls: kafkaTls("central"),
   sasl: kafkaUplinkSchema.shape.sasl,

@@ -205,7 +205,7 @@ test("a stream: HTTP with defaults, Kafka with its own", () => {
     },
   ]);
   const [kafka] = central('orders: { kafka: { brokers: ["k1:9092"], topic: orders } }').config.records;
-  expect(kafka.kafka).toMatchObject({ topic: "orders", group: "millrace-orders", tls: null, sasl: null });
+  expect(kafka.kafka).toMatchObject({ topic: "orders", group: null, tls: null, sasl: null });
 });
 
 test.each([

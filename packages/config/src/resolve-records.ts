@@ -33,7 +33,7 @@ export function resolveRecords(reader: ConfigReader, name: string, records: Reco
         : {
             ...resolveKafka(reader, [...path, "kafka"], { ...kafka, clientId: "millrace-central" }),
             topic: kafka.topic,
-            group: kafka.group ?? `millrace-${name}`,
+            group: kafka.group ?? null,
           },
     outOfOrdernessMs: outOfOrderness,
     idleTimeoutMs: records.idleTimeout,
