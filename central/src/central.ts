@@ -1,7 +1,7 @@
 import type { CentralConfig, RecordStreamConfig } from "@millrace/config";
 import type { Change, Store } from "@millrace/queue";
 import { reasonOf } from "@millrace/runtime";
-import type { Clock, Logger, Random } from "@millrace/runtime";
+import type { Clock, Logger, Random, Timer } from "@millrace/runtime";
 import { windowLengths } from "@millrace/stream";
 import type { Lane, WindowEngineCounts, WindowResult } from "@millrace/stream";
 import { encodeMessage, parseHeartbeat } from "@millrace/wire";
@@ -79,6 +79,8 @@ const SYSTEM_ALARM_SHOWN_MS: Partial<Record<SystemAlarm, number>> = {
   data_loss: 600_000,
   store_damaged: 600_000,
 };
+/** Between ticks history is rolled up for no more than half of the time: at least so long nothing of it is done after a piece. */
+const ROLL_PAUSE_MS_MIN = 1;
 /** While more is due than one slice, history is trimmed at every tick instead. */
 const TRIM_INTERVAL_MS = 60_000;
 /** A connection that says nothing for so long, not even a heartbeat, is half open and is closed. */
@@ -153,6 +155,9 @@ export class Central implements CentralReader {
   readonly #wakeWatch = new WakeWatch();
   #wokeAtMs = Number.NEGATIVE_INFINITY;
   #evidenceCheck: Promise<void> | null = null;
+  /** Until more of the history may be rolled up between ticks. */
+  #rollTimer: Timer | null = null;
+  #isRollDue = false;
 
   constructor(options: CentralOptions) {
     this.#options = options;
@@ -169,7 +174,7 @@ export class Central implements CentralReader {
       random,
       log,
       plan: (isTick) => this.#plan(isTick),
-      isUrgent: () => !this.#inbox.isEmpty || this.#actions.length > 0 || !this.#recordInbox.isEmpty,
+      isUrgent: () => this.#hasWaiting || this.#isRollDue,
       onCommitted: (durationMs) => options.onCommitted?.(durationMs),
       onCommitFailed: () => options.onCommitFailed?.(),
       onFailed: (error) => this.#fail(error),
@@ -218,6 +223,7 @@ export class Central implements CentralReader {
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#requests.close();
+    this.#rollTimer?.cancel();
     await this.#loop.stop();
     this.#recordInbox.fail("central stops");
     await this.#evidenceCheck;
@@ -553,11 +559,18 @@ export class Central implements CentralReader {
     session.connection.send("echo", encodeMessage(echo));
   }
 
+  get #hasWaiting(): boolean {
+    return !this.#inbox.isEmpty || this.#actions.length > 0 || !this.#recordInbox.isEmpty;
+  }
+
   /** Applies what has arrived to the state in memory and gathers what that changes. */
   async #plan(isTick: boolean): Promise<CommitPlan> {
     if (this.#opened === null) return { changes: [], isSync: false, publish: () => {} };
     const { state, applier, recordApplier } = this.#opened;
     const { store, clock, compression } = this.#options;
+    const beganMs = clock.monotonicMs();
+    const isRolling = isTick || (this.#isRollDue && !this.#hasWaiting);
+    if (isRolling) this.#isRollDue = false;
     this.#isAhead = true;
     this.#noteWaking();
     const items = this.#inbox.take({ messages: COMMIT_MESSAGES_MAX, bytes: COMMIT_BYTES_MAX });
@@ -610,10 +623,9 @@ export class Central implements CentralReader {
       if (isTrimDue || this.#seriesHistory?.isTrimBehind === true) trimHistoryAtMs = trustedMs;
     }
     const { changes, isSync, alarms } = state.takeChanges(moment);
-    const { monotonicMs } = moment;
     const ofHistory = await this.#seriesHistory?.takeChanges({
-      monotonicMs,
-      isTick,
+      monotonicMs: moment.monotonicMs,
+      isRolling,
       trimAtMs: trimHistoryAtMs,
     });
     const agents = isTick ? withEvidence(state, state.agents.takeChanged()) : [];
@@ -630,7 +642,7 @@ export class Central implements CentralReader {
         for (const done of committed) done();
         this.#history.published(results, moment.nowMs);
         this.#seriesHistory?.durable();
-        if (isTick) this.#rollHistory();
+        if (isRolling) this.#rollHistory(beganMs);
         this.#checkEvidence();
         if (agents.length + alarms.length + results.length === 0) return;
         for (const listener of this.#listeners) this.#show(listener, { agents, alarms, windows: results });
@@ -661,13 +673,26 @@ export class Central implements CentralReader {
     for (const lane of lanes) session.connection.send("ack", encodeMessage({ lane, mark: held.mark(lane) }));
   }
 
-  /** Reads what is to be rolled up next, beside the commits. */
-  #rollHistory(): void {
-    if (this.#isClosed) return;
+  /**
+   * Reads what is to be rolled up next, beside the commits. It is with the next tick, or, so that a backlog does not take hours,
+   * before it, in turns that nobody waits for, once central has had as long for others as this one took.
+   */
+  #rollHistory(beganMs: number): void {
+    const history = this.#seriesHistory;
+    if (this.#isClosed || history === null) return;
     const { clock, log } = this.#options;
-    this.#seriesHistory?.work(clock.nowMs(), clock.monotonicMs(), (error) =>
+    history.work(clock.nowMs(), clock.monotonicMs(), (error) =>
       log.repeated("history_read", "cannot read panes to roll them up; trying again", { error }),
     );
+    void history.whenRead().then((hasRead) => {
+      if (!hasRead || this.#isClosed) return;
+      const pauseMs = Math.max(ROLL_PAUSE_MS_MIN, clock.monotonicMs() - beganMs);
+      this.#rollTimer?.cancel();
+      this.#rollTimer = clock.after(pauseMs, () => {
+        this.#isRollDue = true;
+        this.#loop.wake();
+      });
+    });
   }
 
   /** Compares what has come together with its checksum, one piece at a time, beside the commits. */

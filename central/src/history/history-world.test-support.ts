@@ -99,7 +99,7 @@ export class HistoryWorld {
           : { type: "put", key: CENTRAL_KEYS.engine(key), value: bytes },
       );
     changes.push(
-      ...(await this.history.takeChanges({ monotonicMs: this.nowMs, isTick: true, trimAtMs: this.nowMs })),
+      ...(await this.history.takeChanges({ monotonicMs: this.nowMs, isRolling: true, trimAtMs: this.nowMs })),
     );
     if (fate !== "crash_before") {
       await this.store.commit(changes, { isSync: true });

@@ -62,7 +62,7 @@ export interface RollBounds {
 export interface HistoryTurn {
   readonly monotonicMs: number;
   /** Some more of what was read is rolled up. */
-  readonly isTick: boolean;
+  readonly isRolling: boolean;
   /** What is over at this time is dropped; null: nothing now. */
   readonly trimAtMs: number | null;
 }
@@ -167,11 +167,11 @@ export class SeriesHistory {
    * What the commit of these panes writes of it, then `durable` must be called. In the order in which it was done: a group that
    * is forgotten may come again, and the totals are those of all of it.
    */
-  async takeChanges({ monotonicMs, isTick, trimAtMs }: HistoryTurn): Promise<Change[]> {
+  async takeChanges({ monotonicMs, isRolling, trimAtMs }: HistoryTurn): Promise<Change[]> {
     const changes: Change[] = [];
     if (trimAtMs !== null) await this.#trim(trimAtMs, changes);
     this.#noteChanged(monotonicMs, changes);
-    if (isTick) await this.#rollNext(monotonicMs, changes);
+    if (isRolling) await this.#rollNext(monotonicMs, changes);
     if (this.#areTotalsDirty) changes.push(HISTORY_TOTALS.put(HISTORY_KEYS.totals(), this.#totals));
     this.#areTotalsDirty = false;
     return changes;
@@ -211,6 +211,12 @@ export class SeriesHistory {
       this.#block = null;
       onFailed(error);
     });
+  }
+
+  /** Once nothing is being read: whether something is there to be rolled up. */
+  async whenRead(): Promise<boolean> {
+    await this.#scan;
+    return this.#roll !== null;
   }
 
   /** Ends once nothing is being read. */

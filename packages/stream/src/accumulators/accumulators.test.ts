@@ -128,7 +128,7 @@ function plain({ name }: Accumulator, all: readonly Added[]): Record<string, num
 }
 
 describe.each(accumulators)("$name", (accumulator) => {
-  const { name, finish } = accumulator;
+  const { finish } = accumulator;
 
   test("has a neutral element, to the bit, from either side", () => {
     fc.assert(
