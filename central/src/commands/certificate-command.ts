@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import type { Command } from "@millrace/runtime";
 import { authorityOf, IDENTITY_FLAGS, identityFolder, validityOf } from "./identity-flags.ts";
+import { requireHost } from "./require-host.ts";
 
 export const CERTIFICATE_COMMAND: Command = {
   summary: "issue the certificate that central's listeners show, signed by the authority of `enroll`",
@@ -9,7 +10,8 @@ export const CERTIFICATE_COMMAND: Command = {
   words: ["HOST…"],
   flags: IDENTITY_FLAGS,
   async run(input) {
-    const { flags, output, words } = input;
+    const { flags, name, output, words } = input;
+    for (const host of words) requireHost(name, host);
     const validity = validityOf(input);
     const folder = identityFolder(input);
     const authority = await authorityOf(folder);

@@ -1,8 +1,8 @@
 // What a crash between a key and its certificate leaves blocks nobody, and costs no authority.
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { afterEach, expect, test } from "vitest";
+import { join, relative } from "node:path";
+import { afterEach, expect, onTestFinished, test } from "vitest";
 import { requireName } from "../commands/require-name.ts";
 import { IdentityFolder } from "./identity-folder.ts";
 
@@ -42,4 +42,11 @@ test("no name of an agent leads out of the folder", () => {
   for (const name of ["..", ".", "", "a/b", "../a", "\\"])
     expect(() => requireName("enroll", name)).toThrow("is no name");
   for (const name of ["alpha-1", "...", ".a", "a..b"]) expect(() => requireName("enroll", name)).not.toThrow();
+});
+
+test("a folder named from where the caller stands is printed so that it can be named from anywhere", () => {
+  const folder = mkdtempSync(join(tmpdir(), "millrace-identities-"));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const identities = new IdentityFolder(relative(process.cwd(), folder));
+  expect([identities.path, identities.below("beta-1").path]).toEqual([folder, join(folder, "beta-1")]);
 });

@@ -1,14 +1,15 @@
 import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { MillraceError, prepareDataFolder, reasonOf } from "@millrace/runtime";
 import type { CertificateAndKey } from "./certificates.ts";
 
 /** A folder of secrets that `enroll` and `certificate` write: an authority, and a folder for each gateway. */
 export class IdentityFolder {
+  /** Absolute: it is printed to be copied into a file of another folder. */
   readonly path: string;
 
   constructor(path: string) {
-    this.path = path;
+    this.path = resolve(path);
     prepareDataFolder(path, "--folder");
   }
 
