@@ -21,6 +21,7 @@ pipeline: ${JSON.stringify(options.pipelinePath)}
 intake:
   mqtt: { host: 127.0.0.1, port: ${options.intakePort} }   # agents send here
 http: { host: 127.0.0.1, port: ${options.httpPort} }       # dashboard and API
+sinks: { prometheus: {} }         # windows at /metrics
 agents:                           # each may publish only under its own name
 ${agents.join("\n")}
 `;

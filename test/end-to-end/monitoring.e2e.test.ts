@@ -8,7 +8,7 @@ import { expect, test } from "vitest";
 import { checkoutPath } from "../../scripts/start/run-folder.ts";
 import { readDashboards, withVariables } from "../monitoring/dashboard.ts";
 import type { Dashboard, Panel, Target } from "../monitoring/dashboard.ts";
-import { PROMETHEUS_MISSING, promtool } from "../monitoring/promtool.ts";
+import { hasPrometheus, PROMETHEUS_MISSING, promtool } from "../monitoring/promtool.ts";
 import { redisVariable, runRedisTarget } from "../monitoring/redis-panel.ts";
 import { CentralHarness } from "./central-harness.ts";
 import { ALPHA } from "./one-site.ts";
@@ -113,6 +113,7 @@ test(
   "Prometheus and Redis answer every panel of the shipped dashboards, promtool finds nothing, and no alert is raised",
   { timeout: 90_000 },
   async ({ skip }) => {
+    if (!hasPrometheus()) return skip(PROMETHEUS_MISSING);
     const works = new Works();
     const redisServer = await RedisWorks.start(works);
     if (redisServer === undefined) return skip("needs redis-server (apt install redis-tools)");
@@ -175,7 +176,6 @@ test(
       central: central.httpPort,
       agent: site.statusPort,
     });
-    if (prometheus === undefined) return skip(PROMETHEUS_MISSING);
     const url = `http://127.0.0.1:${central.httpPort}`;
     const posted = await fetch(`${url}/api/v1/records/orders`, {
       method: "POST",

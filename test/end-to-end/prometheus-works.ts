@@ -3,7 +3,6 @@ import path from "node:path";
 import { z } from "zod";
 import { ServerProcess } from "../../scripts/stack/server-process.ts";
 import { repositoryRoot } from "../house/source-file.ts";
-import { hasPrometheus } from "../monitoring/promtool.ts";
 import type { Works } from "./works.ts";
 
 const SHIPPED = path.join(repositoryRoot, "docs/prometheus");
@@ -48,12 +47,10 @@ export class PrometheusWorks {
     this.url = `http://127.0.0.1:${port}`;
   }
 
-  /** Undefined where there is no Prometheus. */
   static async start(
     works: Works,
     { central, agent }: { readonly central: number; readonly agent: number },
-  ): Promise<PrometheusWorks | undefined> {
-    if (!hasPrometheus()) return undefined;
+  ): Promise<PrometheusWorks> {
     const port = await works.freePort();
     const dataFolder = works.path("prometheus");
     mkdirSync(dataFolder);
