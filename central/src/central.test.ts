@@ -3,7 +3,7 @@
 import { createHash } from "node:crypto";
 import type { Entry } from "@millrace/queue";
 import { MillraceError, silentLogger } from "@millrace/runtime";
-import type { Clock } from "@millrace/runtime";
+import type { Clock, Logger } from "@millrace/runtime";
 import type { WindowSpec, WindowResult } from "@millrace/stream";
 import { SeededRandom, SimulatedTime } from "@millrace/testkit";
 import { encodeSkippedBatch } from "@millrace/wire";
@@ -242,6 +242,44 @@ test("commits that fail for good end central: sessions close and it says it is n
   expect(failures).toBe(1);
   expect(world.central.health()).toMatchObject({ isAlive: false, isReady: false });
   expect(agent.closedReason).toContain("cannot write store");
+});
+
+test("a full disk is waited for: nothing is taken or acknowledged, it is not ready and says why, and then it goes on", async () => {
+  let failures = 0;
+  const logged: { readonly cause: string; readonly attempts: unknown }[] = [];
+  const log: Logger = {
+    ...silentLogger,
+    repeated: (cause, _message, fields) => void logged.push({ cause, attempts: fields?.attempts }),
+  };
+  const world = await start(undefined, { onFailed: () => (failures += 1), log });
+  const agent = await welcomed(world);
+  const { commit } = world.store;
+  const reason = "IO error: store/000033.log: No space left on device";
+  world.store.commit = () => Promise.reject(new MillraceError("store_write", { path: "memory", reason }));
+  agent.panes(1, START_MS);
+  await world.time.run(600_000);
+  expect(agent.acks).toEqual({});
+  expect(world.central.health()).toMatchObject({ isAlive: true, isReady: false });
+  expect(world.central.health().reason).toMatch(/^the disk is full: .*No space left on device/);
+  const attempts = Number(logged.at(-1)?.attempts);
+  expect(logged.at(-1)).toMatchObject({ cause: "disk_full" });
+  expect(attempts).toBeGreaterThan(100);
+  world.store.commit = commit;
+  await world.time.run(10_000);
+  expect(agent.acks).toEqual({ live: 1 });
+  expect(await countsByStart(world.central)).toEqual({ 0: 1 });
+  expect([world.central.health().isReady, failures]).toEqual([true, 0]);
+});
+
+test("central that is stopped while the disk is full ends", async () => {
+  const world = await start();
+  const agent = await welcomed(world);
+  const reason = "No space left on device";
+  world.store.commit = () => Promise.reject(new MillraceError("store_write", { path: "memory", reason }));
+  agent.panes(1, START_MS);
+  await world.time.run(60_000);
+  await world.time.during(world.central.close());
+  expect(agent.acks).toEqual({});
 });
 
 test("a store that is gone is not tried again: central ends at once, and has acknowledged nothing", async () => {

@@ -234,13 +234,14 @@ export class Central implements CentralReader {
 
   /**
    * Takes records of a stream: what became of them, once that is durable. Null where commits are slower than records come: they
-   * are to be offered again. Rejects where central stops or fails first: then they may have been taken, and may come again.
+   * are to be offered again, as while commits fail. Rejects where central stops or fails first: then they may have been taken, and may come again.
    */
   offerRecords(stream: string, batch: RecordBatch): Promise<RecordOutcome> | null {
     if (this.#opened === null || this.#isClosed || this.#failure !== null)
       return Promise.reject(
         new Error(this.#failure ?? (this.#isClosed ? "central stops" : "central starts")),
       );
+    if (this.#loop.stalled !== null) return null;
     return this.#recordInbox.offer(stream, batch);
   }
 
@@ -490,8 +491,10 @@ export class Central implements CentralReader {
   }
 
   health(): CentralHealth {
-    const isReady = this.#opened !== null && this.#failure === null && !this.#isClosed;
-    const reason = this.#failure ?? (isReady ? "takes data" : this.#isClosed ? "stopping" : "starting");
+    const { stalled } = this.#loop;
+    const isReady = this.#opened !== null && this.#failure === null && !this.#isClosed && stalled === null;
+    const waiting = this.#isClosed ? "stopping" : this.#opened === null ? "starting" : stalled;
+    const reason = this.#failure ?? waiting ?? "takes data";
     return { isAlive: this.#failure === null, isReady, reason };
   }
 
@@ -653,6 +656,8 @@ export class Central implements CentralReader {
   /** When all that is in memory is durable: nobody is shown what a crash may take back. */
   async #durableMoment(): Promise<void> {
     if (!this.#isAhead) return;
+    // It may be long until then.
+    if (this.#loop.stalled !== null) throw new Error(this.#loop.stalled);
     await new Promise<void>((resolve) => this.#whenDurable.push(resolve));
   }
 
@@ -815,7 +820,7 @@ export class Central implements CentralReader {
 
   #fail(error: unknown): void {
     this.#failure = `commits fail: ${reasonOf(error)}`;
-    this.#options.log.error("cannot go on: state in memory and on disk have parted; start again", {
+    this.#options.log.error("cannot go on: what is in memory cannot be made durable; start again", {
       reason: reasonOf(error),
     });
     for (const session of this.#sessions.all()) session.close("closed", this.#failure);

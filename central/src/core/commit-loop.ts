@@ -1,10 +1,11 @@
+import { isStoreFull } from "@millrace/queue";
 import type { Change, Store } from "@millrace/queue";
 import { createBackoff, MillraceError, reasonOf } from "@millrace/runtime";
 import type { Clock, Logger, Random, Timer } from "@millrace/runtime";
 
 /** Windows are emitted, silence is looked for and heartbeats are committed at most this often. */
 export const TICK_INTERVAL_MS = 250;
-/** The same changes are tried again so often; then central fails and is to be started again. */
+/** The same changes are tried again so often; then central fails and is to be started again. For room it waits for ever. */
 export const COMMIT_ATTEMPTS_MAX = 8;
 const RETRY_FIRST_MS = 200;
 const RETRY_MAX_MS = 5_000;
@@ -35,7 +36,8 @@ export interface CommitLoopOptions {
 
 /**
  * Turns what has arrived into commits: at most one in flight, at once while acknowledgements wait, otherwise once a
- * tick. While a commit fails, the same changes are tried again and nothing else happens: nothing is acknowledged.
+ * tick. While a commit fails, the same changes are tried again and nothing else happens: nothing is acknowledged. A start
+ * would find no more room than there is.
  */
 export class CommitLoop {
   readonly #options: CommitLoopOptions;
@@ -46,9 +48,15 @@ export class CommitLoop {
   #isStopped = false;
   #hasFailed = false;
   #endRetryWait: (() => void) | null = null;
+  #stalled: string | null = null;
 
   constructor(options: CommitLoopOptions) {
     this.#options = options;
+  }
+
+  /** Why the commit under way has failed, and is tried again; null: it has not. */
+  get stalled(): string | null {
+    return this.#stalled;
   }
 
   start(): void {
@@ -110,20 +118,43 @@ export class CommitLoop {
   async #commit(changes: readonly Change[], isSync: boolean): Promise<void> {
     const { store, log, random } = this.#options;
     const backoff = createBackoff({ random, firstMs: RETRY_FIRST_MS, maxMs: RETRY_MAX_MS });
-    for (let attempt = 1; ; attempt += 1) {
+    let otherFailures = 0;
+    for (let attempts = 1; ; attempts += 1) {
       try {
         // After a failed write the store may refuse every further one until it is opened again.
-        if (attempt > 1) await store.reopen();
+        if (attempts > 1) await store.reopen();
         await store.commit(changes, { isSync });
+        if (this.#stalled !== null) log.info("the store takes commits again", { attempts });
+        this.#stalled = null;
         return;
       } catch (error) {
         this.#options.onCommitFailed();
+        const isFull = isStoreFull(error);
+        const reason = reasonOf(error);
+        if (!isFull) otherFailures += 1;
         const isHopeless = error instanceof MillraceError && error.retry === "never";
-        if (attempt >= COMMIT_ATTEMPTS_MAX || this.#isStopped || isHopeless) throw error;
-        log.repeated("commit_failed", "cannot commit; nothing is acknowledged, trying again", {
-          attempt,
-          reason: reasonOf(error),
-        });
+        if (otherFailures >= COMMIT_ATTEMPTS_MAX || this.#isStopped || isHopeless) {
+          log.error(isFull ? "stopping while the disk is full" : "commits fail for good", {
+            attempts,
+            reason,
+          });
+          throw error;
+        }
+        this.#stalled = isFull ? `the disk is full: ${reason}` : `commits fail: ${reason}`;
+        if (isFull)
+          log.repeated(
+            "disk_full",
+            "the disk is full: nothing is taken or acknowledged until there is room",
+            {
+              attempts,
+              reason,
+            },
+          );
+        else
+          log.repeated("commit_failed", "cannot commit; nothing is acknowledged, trying again", {
+            attempts,
+            reason,
+          });
         await this.#wait(backoff.nextMs());
       }
     }

@@ -1,5 +1,6 @@
 export * from "./batch-queue.ts";
 export * from "./is-store-damage.ts";
+export * from "./is-store-full.ts";
 export * from "./level-store.ts";
 export * from "./memory-store.ts";
 export { CALLER_KEYS_FROM } from "./store-layout.ts";
