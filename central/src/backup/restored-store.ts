@@ -13,7 +13,10 @@ export interface CheckedBackup {
   readonly tail: BackupTail;
 }
 
-/** Reads a backup to its end. Rejects with `backup_unreadable`, or `store_newer` where it is of a newer program. */
+/**
+ * Reads a backup to its end. Rejects with `file_unreadable` where no file can be read there, with `backup_unreadable`, or with
+ * `store_newer` where it is of a newer program.
+ */
 export async function checkBackup(path: string): Promise<CheckedBackup> {
   let head: BackupHead | undefined;
   let tail: BackupTail | undefined;
@@ -23,7 +26,14 @@ export async function checkBackup(path: string): Promise<CheckedBackup> {
       else if (part.kind === "tail") tail = part.tail;
     }
   } catch (error) {
-    throw new MillraceError("backup_unreadable", { path, reason: reasonOf(error) }, { cause: error });
+    const isOfFile = error instanceof Error && "syscall" in error;
+    const isMissing = isOfFile && "code" in error && error.code === "ENOENT";
+    const reason = isMissing ? "there is no such file" : reasonOf(error);
+    throw new MillraceError(
+      isOfFile ? "file_unreadable" : "backup_unreadable",
+      { path, reason },
+      { cause: error },
+    );
   }
   if (head === undefined || tail === undefined)
     throw new MillraceError("backup_unreadable", { path, reason: "it has no head or no tail" });
