@@ -115,7 +115,9 @@ const json = z.strictObject({
   labels: z
     .record(labelName(), jsonPath())
     .optional()
-    .describe("Labels from the payload: where each stands."),
+    .describe(
+      "Labels from the payload: where each stands. A record without one of them, or with an empty text there, is refused.",
+    ),
 });
 
 const csv = z.strictObject({

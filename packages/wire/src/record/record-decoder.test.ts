@@ -231,6 +231,8 @@ test("what is wrong is said by its reason", () => {
     [text({ region: "" }), "no_label"],
     [text({ region: "a\u0000b" }), "no_label"],
     [text({ region: "x".repeat(257) }), "no_label"],
+    [text({ region: "a\ud800" }), "no_label"],
+    [text({ amount: "1\ud800" }), "bad_value"],
     [text({ category: [] }), "no_label"],
     [without("amount"), "no_value"],
     [text({ amount: "12,5" }), "bad_value"],
@@ -241,6 +243,36 @@ test("what is wrong is said by its reason", () => {
   ];
   for (const [record, reason] of wrong) expect([record, read(record)]).toEqual([record, reason]);
   expect(read(text({ amount: "12.50" }))).toMatchObject({ values: [12.5, 1] });
+});
+
+test("what is refused for a label or a position says what stands there", () => {
+  const decoder = new RecordDecoder({ ...TRUCKS, measures: [TRUCKS.measures[0], TRUCKS.measures[1]] });
+  const columns = {
+    hashes: new Int32Array(4),
+    timeMs: new Float64Array(1),
+    values: [new Float64Array(1), new Float64Array(1)],
+    series: Array.from({ length: decoder.setCount }, () => new Uint32Array(1)),
+    pairs: [],
+  };
+  const read = (changes: object, own = decoder) =>
+    own.read(new TextEncoder().encode(JSON.stringify({ ...report, ...changes })), columns, 0)?.detail;
+  const label = ", where a text of 1 to 256 characters should be";
+  expect(read({ truck: "" })).toBe(`an empty text for label truck${label}`);
+  expect(read({ truck: undefined })).toBe(`nothing for label truck${label}`);
+  expect(read({ truck: "a\0b" })).toBe(`a text with U+0000 for label truck${label}`);
+  expect(read({ truck: "a\ud800" })).toBe(`a text with half of a surrogate pair for label truck${label}`);
+  expect(read({ truck: "x".repeat(257) })).toBe(`a longer text for label truck${label}`);
+  expect(read({ truck: [] })).toBe(`an object or a list for label truck${label}`);
+  const zoned = new RecordDecoder({ ...TRUCKS, measures: [TRUCKS.measures[1]] });
+  expect(read({ lon: null }, zoned)).toBe("no position for label zone");
+  expect(read({ lon: 181 }, zoned)).toBe(
+    "no longitude from -180 to 180 and latitude from -90 to 90 for label zone",
+  );
+  expect(read({ lat: "39.9" }, zoned)).toBe("a position in text, not in numbers, for label zone");
+  const way = "where the value of way should be";
+  const onlyWay = new RecordDecoder({ ...TRUCKS, measures: [TRUCKS.measures[0]] });
+  expect(read({ lat: "39.9" }, onlyWay)).toBe(`a position in text, not in numbers, ${way}`);
+  expect(read({ lat: 91 }, onlyWay)).toBe(`no longitude from -180 to 180 and latitude from -90 to 90 ${way}`);
 });
 
 test("an optional value may be missing or null: it counts nowhere; a wrong one is refused all the same", () => {
@@ -420,7 +452,7 @@ test("a pair has one hash whichever way it is written, another for another, and 
   ];
   expect(new Set([plain, ...others].map((text) => text.split(" ").slice(0, 2).join(" "))).size).toBe(5);
   expect(others[3]).toContain('["北京","9007199254740993"],"value":"true"');
-  expect(read('"bank":"北京","from":"a1"')).toMatch(/^no_label .* for label to$/);
+  expect(read('"bank":"北京","from":"a1"')).toMatch(/^no_label .* for label to, /);
   for (const part of ['""', "null", "[]", `"${"x".repeat(257)}"`, '"a\\u0000b"'])
-    expect(read(`"bank":"北京","to":"a1","from":${part}`)).toMatch(/^no_label .* for label from$/);
+    expect(read(`"bank":"北京","to":"a1","from":${part}`)).toMatch(/^no_label .* for label from, /);
 });

@@ -175,7 +175,7 @@ export class RecordDecoder {
     }
     for (let pair = 0; pair < this.#pairFields.length; pair += 1) {
       const missing = this.#hashPair(pair, into.pairs[pair], row * PAIR_HASH_WORDS);
-      if (missing !== null) return refusedLabel(missing);
+      if (missing !== null) return this.#refuseText(missing.name, missing.field);
       content = mixed(content, into.pairs[pair][row * PAIR_HASH_WORDS]);
     }
     for (let measure = 0; measure < this.#valueFields.length; measure += 1) {
@@ -257,12 +257,16 @@ export class RecordDecoder {
     return true;
   }
 
-  /** Null, or the name of the part that is missing. */
-  #hashPair(pair: number, hashes: Int32Array, at: number): string | null {
+  /** Null, or the part that is missing. */
+  #hashPair(
+    pair: number,
+    hashes: Int32Array,
+    at: number,
+  ): { readonly name: string; readonly field: number } | null {
     let end = 0;
-    for (const { name, field } of this.#pairFields[pair]) {
-      const part = this.#partOf(field);
-      if (part === null) return name;
+    for (const each of this.#pairFields[pair]) {
+      const part = this.#partOf(each.field);
+      if (part === null) return each;
       if (end + part.length >= this.#pairBytes.length) {
         const grown = new Uint8Array(2 * this.#pairBytes.length);
         grown.set(this.#pairBytes);
@@ -380,7 +384,7 @@ export class RecordDecoder {
     const { numbers, types } = this.#fields;
     if (this.#isPosition(longitude, latitude)) return packPosition(numbers[longitude], numbers[latitude]);
     const missing = types[longitude] === FIELD.none || types[longitude] === FIELD.null ? longitude : latitude;
-    return this.#refuseMissing(measure, missing, "no longitude from -180 to 180 and latitude from -90 to 90");
+    return this.#refuseMissing(measure, missing, this.#foundPosition(longitude, latitude));
   }
 
   #number(measure: number): number | RecordRefusal {
@@ -407,6 +411,7 @@ export class RecordDecoder {
       case FIELD.true:
       case FIELD.false:
         return types[field] === FIELD.true;
+      case FIELD.half:
       case FIELD.other:
         return {};
       default:
@@ -452,9 +457,47 @@ export class RecordDecoder {
 
   #refuseLabel(set: number, label: number): RecordRefusal {
     const { names, fields } = this.#setFields[set];
-    return fields[label] < 0
-      ? refused("no_label", `no position for label ${names[label]}`)
-      : refusedLabel(names[label]);
+    const [name, field] = [names[label], fields[label]];
+    if (field >= 0) return this.#refuseText(name, field);
+    const { longitude, latitude } = this.#places[-1 - field];
+    return refused("no_label", `${this.#foundPosition(longitude, latitude)} for label ${name}`);
+  }
+
+  /** Of what can be no label. */
+  #refuseText(name: string, field: number): RecordRefusal {
+    const found = this.#foundText(field);
+    return refused(
+      "no_label",
+      `${found} for label ${name}, where a text of 1 to ${LABEL_LENGTH_MAX} characters should be`,
+    );
+  }
+
+  #foundText(field: number): string {
+    const { types, starts, ends, source } = this.#fields;
+    switch (types[field]) {
+      case FIELD.text:
+        if (ends[field] === starts[field]) return "an empty text";
+        return source.subarray(starts[field], ends[field]).includes(0)
+          ? "a text with U+0000"
+          : "a longer text";
+      case FIELD.number:
+        return "a longer number";
+      case FIELD.half:
+        return "a text with half of a surrogate pair";
+      case FIELD.other:
+        return "an object or a list";
+      default:
+        return "nothing";
+    }
+  }
+
+  /** Of longitude and latitude that are no position. */
+  #foundPosition(longitude: number, latitude: number): string {
+    const types = [this.#fields.types[longitude], this.#fields.types[latitude]];
+    if (types.some((type) => type === FIELD.none || type === FIELD.null)) return "no position";
+    if (types.some((type) => type === FIELD.text)) return "a position in text, not in numbers,";
+    if (types.some((type) => type !== FIELD.number)) return "a position that is no two numbers";
+    return "no longitude from -180 to 180 and latitude from -90 to 90";
   }
 
   /** `no_value` where nothing stands at the field; otherwise a bad value, which is not what was to be found. */
@@ -494,10 +537,6 @@ function areDigits(bytes: Uint8Array, start: number, end: number): boolean {
 
 function refused(reason: RecordRefusalReason, detail: string): RecordRefusal {
   return { reason, detail };
-}
-
-function refusedLabel(name: string): RecordRefusal {
-  return refused("no_label", `no text of 1 to ${LABEL_LENGTH_MAX} characters for label ${name}`);
 }
 
 /** One step of MurmurHash3_x86_32: what comes is content to compare, and no id. */

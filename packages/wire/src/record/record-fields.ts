@@ -29,8 +29,8 @@ const LOWER_T = 0x74;
 const MEMBERS_MAX = 64;
 const SCRATCH_FIRST = 1_024;
 
-/** What stands at a field. `other`: an object or an array. */
-export const FIELD = { none: 0, text: 1, number: 2, true: 3, false: 4, null: 5, other: 6 } as const;
+/** What stands at a field. `half`: a text with half of a surrogate pair; `other`: an object or an array. */
+export const FIELD = { none: 0, text: 1, number: 2, true: 3, false: 4, null: 5, half: 6, other: 7 } as const;
 
 /** A key as it stands in objects, with quotes and colon, and the field that its value is; -1: nobody reads it. */
 interface Member {
@@ -280,7 +280,7 @@ function typeOf(value: unknown): number {
   switch (typeof value) {
     case "string":
       // Half of a surrogate pair has no bytes of its own: two such texts would be taken for one.
-      return value.isWellFormed() ? FIELD.text : FIELD.other;
+      return value.isWellFormed() ? FIELD.text : FIELD.half;
     case "number":
     case "bigint":
       return FIELD.number;
