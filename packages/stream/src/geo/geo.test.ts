@@ -192,6 +192,25 @@ describe("zones", () => {
     expect(nameAt([corridor([road[0]], 3)], 116.03, 39)).toBe("z");
   });
 
+  test("zones cut at the 180th meridian: a position on it is in exactly one, whichever way it is written", () => {
+    const [east, west] = [
+      polygon("east", square(-180, -20, -178, -15)),
+      polygon("west", square(177, -20, 180, -15)),
+    ];
+    for (const zones of [
+      [east, west],
+      [west, east],
+    ]) {
+      expect(nameAt(zones, -180, -17)).toBe("east");
+      expect(nameAt(zones, 180, -17)).toBe("east");
+      expect(nameAt(zones, 179.999, -17)).toBe("west");
+      expect(nameAt(zones, 180, -10)).toBe(OUTSIDE);
+    }
+    expect([nameAt([west], 180, -17), nameAt([west], -180, -17)]).toEqual([OUTSIDE, OUTSIDE]);
+    const band = polygon("band", square(-180, -20, 0, 20));
+    expect(nameAt([band], 180, 0)).toBe("band");
+  });
+
   test("of zones that overlap the first is meant", () => {
     const [city, yard] = [polygon("city", square(0, 0, 10, 10)), polygon("yard", square(2, 2, 3, 3))];
     expect(nameAt([yard, city], 2.5, 2.5)).toBe("yard");

@@ -45,9 +45,14 @@ export class Zone {
     [this.#west, this.#east] = marginKm > 0 ? [-Infinity, Infinity] : [west, east];
   }
 
-  /** The rim of a circle or a corridor is in it. Of two polygons that share an edge, a position on that is in exactly one. */
+  /**
+   * The rim of a circle or a corridor is in it. Of two polygons that share an edge, a position on that is in exactly one, at the
+   * 180th meridian too.
+   */
   contains(position: Position): boolean {
-    const { longitude, latitude } = position;
+    const { latitude } = position;
+    // The same place: to the polygon that begins there, as a west edge belongs to its polygon and an east edge does not.
+    const longitude = position.longitude === 180 ? -180 : position.longitude;
     if (latitude < this.#south || latitude > this.#north) return false;
     if (longitude < this.#west || longitude > this.#east) return false;
     const shape = this.#shape;

@@ -64,6 +64,7 @@ function isAlong(line: readonly (readonly [number, number])[], withinKm: number,
 
 /** How often a closed ring goes round a place (winding number; Sunday 2001). */
 function turnsAround(ring: readonly (readonly [number, number])[], { longitude, latitude }: Place): number {
+  if (longitude === 180) return turnsAround(ring, { longitude: -180, latitude });
   let turns = 0;
   for (let at = 1; at < ring.length; at += 1) {
     const [fromX, fromY] = ring[at - 1];
