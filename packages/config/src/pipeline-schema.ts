@@ -188,7 +188,7 @@ export const ruleSchema = z.strictObject({
             .array(labelValue())
             .min(1)
             .optional()
-            .describe("Raised when it comes into one of these zones."),
+            .describe("Raised when it comes into one of these zones: an alarm for each."),
           notIn: z
             .array(labelValue())
             .min(1)

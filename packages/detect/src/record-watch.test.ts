@@ -12,6 +12,7 @@ const CONDITIONS: readonly RecordCondition[] = [
   { kind: "below", limit: 5, clear: 7, forAtLeastMs: 30 },
   { kind: "missing", forMs: FOR_MS, forAtLeastMs: 0 },
   { kind: "zone", zones: ["depot"], isIn: true },
+  { kind: "zone", zones: ["depot", "city"], isIn: true },
   { kind: "zone", zones: ["depot", "city"], isIn: false },
 ];
 const DAY_MS = 86_400_000;
@@ -78,11 +79,12 @@ function expectedOf(when: RecordCondition, all: readonly Arrived[]): string[] {
             : value > when.clear;
       const shownZone: string = when.kind === "zone" ? zone : "";
       if (active !== null) {
-        if (isNormal) {
+        const isElsewhere = when.kind === "zone" && when.isIn && zone !== active.zone;
+        if (isNormal || isElsewhere) {
           steps.push(`${truck} ${active.zone} ${active.sinceMs} ${timeMs}`);
           active = null;
         }
-        continue;
+        if (!isElsewhere) continue;
       }
       brokenMs = isBroken ? (brokenMs ?? timeMs) : null;
       if (brokenMs === null || timeMs - brokenMs < ("forAtLeastMs" in when ? when.forAtLeastMs : 0)) continue;
@@ -119,6 +121,13 @@ test.each(CONDITIONS)(
         watch.tick(latestMs, false);
         events.push(...watch.takeEvents());
         expect(events.map(shown).toSorted()).toEqual(expectedOf(when, all).toSorted());
+        // One after the other: a truck is in one place.
+        const active = new Set<string>();
+        for (const { labels, isActive } of events) {
+          expect(active.has(labels["truck"])).toBe(!isActive);
+          if (isActive) active.add(labels["truck"]);
+          else active.delete(labels["truck"]);
+        }
         const steps = new Map<string, number>();
         for (const { id, step } of events) {
           expect(step).toBe((steps.get(id) ?? 0) + 1);

@@ -9,7 +9,7 @@ export interface RecordRuleSpec extends Omit<RuleSpec, "when" | "window" | "acti
 
 export type RecordCondition = LimitCondition | MissingCondition | ZoneCondition;
 
-/** `isIn`: the series is in one of the zones; otherwise: in none of them. */
+/** `isIn`: the series is in one of the zones, an alarm for each; otherwise: in none of them. */
 export interface ZoneCondition {
   readonly kind: "zone";
   readonly zones: readonly string[];
@@ -183,8 +183,10 @@ export class RecordWatch {
   #locate(series: RecordSeries, record: WatchedRecord, { zones, isIn }: ZoneCondition): void {
     const { timeMs, zone, isHistorical } = record;
     const isMet = zones.includes(zone) === isIn;
-    if (isMet === (series.alarm !== null)) return;
-    if (!isMet) return this.#clear(series, timeMs, 0);
+    // Each zone that it comes into is an alarm of its own; where it must be in one, all others are alike.
+    if (series.alarm !== null && (!isMet || (isIn && zone !== series.alarm.labels["zone"])))
+      this.#clear(series, timeMs, 0);
+    if (!isMet || series.alarm !== null) return;
     const labels = { ...series.labels, zone };
     this.#raise(series, { activeAtMs: timeMs, value: 1, limit: 1, labels, isHistorical });
   }

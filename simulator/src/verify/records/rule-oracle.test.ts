@@ -76,6 +76,26 @@ test("silence, within what who listens cannot know; about as long as allowed is 
   expect(judged(made(), [first, second, alarm(1_020_000, null)], 950_000).wrong).toBe(0);
 });
 
+test("zones: an alarm for each that it comes into; where it must be in one, the others are alike", () => {
+  const way: [number, number, string?][] = [
+    [1, 5],
+    [2, 5, "depot"],
+    [3, 5, "city"],
+    [4, 5, "city"],
+    [5, 5],
+    [6, 5, "port"],
+    [7, 5, "depot"],
+  ];
+  const inside = oracleOf({ kind: "zone", zones: ["depot", "city"], isIn: true }, way);
+  expect(judged(inside, [alarm(2, 3), alarm(3, 5), alarm(7, null)])).toMatchObject({
+    right: 3,
+    missed: 0,
+    wrong: 0,
+  });
+  const outside = oracleOf({ kind: "zone", zones: ["depot", "city"], isIn: false }, way);
+  expect(judged(outside, [alarm(1, 2), alarm(5, 7)])).toMatchObject({ right: 2, missed: 0, wrong: 0 });
+});
+
 test("a zone: from the record that is in it to the one that is not", () => {
   const oracle = oracleOf({ kind: "zone", zones: ["depot"], isIn: true }, [
     [1, 5],

@@ -18,6 +18,8 @@ interface Series {
   sentMs: number;
   brokenSinceMs: number | null;
   activeAtMs: number | null;
+  /** Where it was then. */
+  zone: string;
 }
 
 /** Silence counts by the clock of whoever listens, who knows what time it is from the records of all others: so far that may be off. */
@@ -39,14 +41,24 @@ export class RuleOracle {
     const labels = Object.fromEntries(Object.entries(all).filter(([name]) => name !== zoneLabel));
     const key = JSON.stringify(labels);
     const known = this.#series.get(key);
-    const series = known ?? { labels, newestMs: -Infinity, sentMs, brokenSinceMs: null, activeAtMs: null };
+    const series = known ?? {
+      labels,
+      newestMs: -Infinity,
+      sentMs,
+      brokenSinceMs: null,
+      activeAtMs: null,
+      zone: "",
+    };
     this.#series.set(key, series);
     if (when.kind === "missing") this.#hear(series, sentMs, when.forMs + when.forAtLeastMs, false);
     else if (timeMs > series.newestMs) {
       const number = typeof value === "number" ? value : NaN;
       if (when.kind === "zone") {
-        const isMet = when.zones.includes(all[zoneLabel ?? ""] ?? "") === when.isIn;
+        const zone = all[zoneLabel ?? ""] ?? "";
+        const isMet = when.zones.includes(zone) === when.isIn;
+        if (when.isIn && zone !== series.zone) this.#end(series, timeMs);
         this.#step(series, timeMs, { isMet, isNormal: !isMet, forMs: 0 });
+        series.zone = zone;
       } else {
         const side = when.kind === "above" ? 1 : -1;
         const isMet = side * number > side * when.limit;
