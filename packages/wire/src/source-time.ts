@@ -40,7 +40,9 @@ function parseIso(text: string): SourceTime | undefined {
     Number(match[group] ?? 0),
   );
   // A leap second reads as the first of the next minute, as POSIX time has it.
-  if (hour > 23 || minute > 59 || second > 60) return undefined;
+  if (hour > 24 || minute > 59 || second > 60) return undefined;
+  // The end of a day is the midnight that begins the next (ISO 8601-1:2019/Amd 1:2022).
+  if (hour === 24 && (minute > 0 || second > 0 || /[1-9]/.test(match[7] ?? ""))) return undefined;
   const date = new Date(0);
   date.setUTCFullYear(year, month - 1, day);
   if (date.getUTCMonth() !== month - 1 || date.getUTCDate() !== day) return undefined;

@@ -40,6 +40,7 @@ test("ISO 8601: with a zone of its own, and in the configured one without", () =
   expect(timeOf('"2023-10-11 20:00:01,000"', "iso", "Asia/Shanghai")).toBe(NOON);
   expect(timeOf('"2023-10-11T20:00:01.250"', "iso", "Asia/Shanghai")).toBe(NOON + 250);
   expect(timeOf('"2023-10-11"', "iso", "Asia/Shanghai")).toBe(Date.UTC(2023, 9, 10, 16));
+  expect(timeOf('"2023-10-11 24:00:00"', "iso", "Asia/Shanghai")).toBe(Date.UTC(2023, 9, 11, 16));
   for (const wrong of [
     "2023-10-11 24:00:01",
     "2023-02-29 12:00:01",
