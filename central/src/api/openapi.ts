@@ -9,7 +9,14 @@ import type { ProblemCode } from "./problem.ts";
 type JsonObject = Readonly<Record<string, unknown>>;
 
 /** What a client can meet at every route. */
-const COMMON: readonly ProblemCode[] = ["bad_request", "unknown_host", "too_many_requests", "internal"];
+const COMMON: readonly ProblemCode[] = [
+  "bad_request",
+  "too_slow",
+  "unknown_host",
+  "too_many_requests",
+  "head_too_large",
+  "internal",
+];
 /** Beside these, by who may ask. */
 const BY_RIGHT: Readonly<Record<Right, readonly ProblemCode[]>> = {
   anyone: [],

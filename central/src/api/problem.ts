@@ -7,6 +7,8 @@ export interface Problem {
   readonly detail: string;
 }
 
+/** What a request says comes back in it, which may be long. */
+const DETAIL_LENGTH_MAX = 1_000;
 const TITLES = {
   bad_request: [400, "The request is not understood"],
   unknown_window: [404, "No such window"],
@@ -18,6 +20,8 @@ const TITLES = {
   too_large: [413, "The request is too large"],
   unsupported: [415, "The request is in a form that is not read"],
   method_not_allowed: [405, "The method is not one of this path"],
+  head_too_large: [431, "The request's head is too large"],
+  too_slow: [408, "The request did not come to its end in time"],
   too_many_requests: [429, "Too many requests at once"],
   too_many_records: [429, "Records come too fast"],
   unknown_evidence: [404, "No such evidence"],
@@ -46,7 +50,8 @@ export type ProblemCode = keyof typeof TITLES;
 
 export function problem(code: ProblemCode, detail: string): Problem {
   const [status, title] = TITLES[code];
-  return { type: "about:blank", title, status, code, detail };
+  const shown = detail.length <= DETAIL_LENGTH_MAX ? detail : `${detail.slice(0, DETAIL_LENGTH_MAX)}…`;
+  return { type: "about:blank", title, status, code, detail: shown };
 }
 
 /** Thrown by a route's parsing; answered as a problem. */
