@@ -1,3 +1,4 @@
+import { isAbsolute, relative, sep } from "node:path";
 import { formatDuration } from "@millrace/runtime";
 import { HISTORY_LEVELS } from "@millrace/stream";
 import { centralSchema } from "./central-schema.ts";
@@ -50,9 +51,17 @@ export function loadCentralConfig(path: string, options: LoadOptions = {}): Load
     );
   }
   const http = resolveCentralHttp(reader, file.http);
+  const dataFolder = reader.resolveFolder(["data"], file.data);
+  const sinks = resolveSinks(reader, file.sinks);
+  const ofFiles = sinks.file === null ? null : relative(dataFolder, sinks.file.folder);
+  if (ofFiles !== null && !isAbsolute(ofFiles) && ofFiles.split(sep)[0] !== "..")
+    reader.problem(
+      ["sinks", "file", "folder"],
+      `sinks.file.folder is ${sinks.file?.folder}, in central's data folder (${dataFolder}), which is central's alone; name another`,
+    );
   const config: CentralConfig = {
     path: reader.path,
-    dataFolder: reader.resolveFolder(["data"], file.data),
+    dataFolder,
     pipelinePath: reader.resolvePath(file.pipeline),
     intake: {
       mqtt: {
@@ -83,7 +92,7 @@ export function loadCentralConfig(path: string, options: LoadOptions = {}): Load
       unfinishedMs: file.evidence.unfinishedAfter,
     },
     records: Object.entries(file.records).map(([name, each]) => resolveRecords(reader, name, each)),
-    sinks: resolveSinks(reader, file.sinks),
+    sinks,
     silentAfterMs: file.silentAfter,
     logLevel: file.log.level,
   };
