@@ -517,6 +517,7 @@ export class RecordStage {
         refuse(place, read);
         continue;
       }
+      read = follower.completed(read);
       const timeMs = read.contribution?.timeMs ?? null;
       if (timeMs !== null && timeMs > nowMs + maxFutureMs)
         read = { ...read, contribution: null, refusal: inFuture(timeMs - nowMs) };

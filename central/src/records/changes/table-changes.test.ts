@@ -289,3 +289,26 @@ test("a wrong amount leaves nothing behind when it is corrected: mean and spread
   expect(values["mean"]).toBeCloseTo(12.8, 13);
   expect(values["stddev"]).toBeCloseTo(Math.sqrt(0.05), 12);
 });
+
+test("a great value that an update leaves as it was, and does not tell, is what it was", async () => {
+  const table = await FollowedTable.open();
+  const untold = "__debezium_unavailable_value";
+  await table.post([changeEvent("c", 1, row(1, { status: "failed" })), changeEvent("c", 2, row(2))]);
+  await table.crash();
+  const update = (lsn: number, changes: Readonly<Record<string, unknown>>) =>
+    changeEvent("u", lsn, { ...row(1), ...changes } as OrderRow);
+  expect(await table.post([update(3, { region: untold, amount: 9, status: untold })])).toMatchObject({
+    taken: 1,
+    rejectedCount: 0,
+  });
+  expect(await table.results()).toMatchObject([{ group: { region: "北京" }, values: { count: 2, sum: 11 } }]);
+  expect(await table.results("failed_1m")).toMatchObject([{ values: { count: 2, ratio: 0.5 } }]);
+  await table.post([update(4, { region: "上海", amount: untold })]);
+  expect(await table.results()).toMatchObject([
+    { group: { region: "上海" }, values: { count: 1, sum: 9 } },
+    { group: { region: "北京" }, values: { count: 1, sum: 2 } },
+  ]);
+  // Of a row that is not known nobody can say it.
+  const unknown = changeEvent("u", 5, { ...row(3), region: untold });
+  expect(await table.post([unknown])).toMatchObject({ taken: 0, rejectedCount: 1 });
+});

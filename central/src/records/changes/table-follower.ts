@@ -10,6 +10,7 @@ import type { GroupingsRecord } from "./groupings.ts";
 import type { KeptRow, RowContribution } from "./kept-row.ts";
 import { RowBook } from "./row-book.ts";
 import type { RowBookRecord } from "./row-book.ts";
+import { UnchangedColumns } from "./unchanged-columns.ts";
 
 /** What of a followed table survives a restart, beside its rows. */
 export interface TableRecord extends RowBookRecord {
@@ -56,6 +57,7 @@ export class TableFollower {
   readonly #metrics: readonly PipelineMetric[];
   readonly #columns: RecordColumnsBuffer;
   readonly #book: RowBook;
+  readonly #unchanged: UnchangedColumns;
   readonly #added: ContributionPanes;
   readonly #groupings: Groupings;
   /** By number of groupings. */
@@ -72,6 +74,7 @@ export class TableFollower {
       sets: decoder.setCount,
       pairs: 0,
     });
+    this.#unchanged = new UnchangedColumns(spec.measures);
     this.#book = new RowBook(stream, debezium.rowsMax);
     this.#added = new ContributionPanes(metrics);
     this.#groupings = new Groupings(metrics, windows);
@@ -114,6 +117,18 @@ export class TableFollower {
       store,
       changes.flatMap(({ id }) => (id === "" ? [] : [id])),
     );
+  }
+
+  /** With what an update left as it was, as far as that is known. To be called right before `take`. */
+  completed(read: ReadChange): ReadChange {
+    const { change, id } = read;
+    if (change.kind !== "row" || change.unchanged.length === 0) return read;
+    const { row, timeUnit, unchanged } = change;
+    const known = this.#book.get(id)?.contribution ?? null;
+    const filled = this.#unchanged.fill(row, unchanged);
+    if (known === null || this.#decoder.readObject(filled, timeUnit, this.#columns, 0) !== null) return read;
+    const contribution = this.#unchanged.complete(this.#contribution(), unchanged, known);
+    return contribution === null ? read : { ...read, contribution, refusal: null };
   }
 
   take({ change, id, contribution, refusal }: ReadChange, moment: ChangeMoment): ChangeFate | RecordRefusal {

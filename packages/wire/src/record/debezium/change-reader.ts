@@ -35,6 +35,7 @@ const TIME_UNITS: ReadonlyMap<unknown, TimeUnit> = new Map([
 /** What stands in place of a great value that an update has left as it was. */
 const UNAVAILABLE = "__debezium_unavailable_value";
 const DAY_S = 86_400;
+const NONE: readonly string[] = [];
 
 /**
  * Reads Debezium's change events in JSON, with or without Kafka Connect's schema beside the payload (debezium/debezium,
@@ -78,6 +79,7 @@ export class ChangeReader {
           kind: "row",
           position,
           row: this.#row(event.after, columns),
+          unchanged: this.#unchanged(event.after),
           timeUnit: this.#timeUnit(columns),
         };
       }
@@ -112,6 +114,11 @@ export class ChangeReader {
       read[column] = value;
     }
     return read;
+  }
+
+  #unchanged(row: Row): readonly string[] {
+    const unchanged = this.#columns.filter((column) => row[column] === UNAVAILABLE);
+    return unchanged.length === 0 ? NONE : unchanged;
   }
 
   #timeUnit(columns: ReadonlyMap<string, ColumnSchema>): TimeUnit | null {

@@ -8,6 +8,8 @@ export type RowChange =
       readonly kind: "row";
       readonly position: SourcePosition | null;
       readonly row: Row;
+      /** Columns of it that an update has left as they were, and that are not told: null in the row. */
+      readonly unchanged: readonly string[];
       /** How its time is written, where the event's schema says so. */
       readonly timeUnit: TimeUnit | null;
     }
