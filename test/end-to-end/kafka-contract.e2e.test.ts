@@ -10,7 +10,7 @@ import {
   type KafkaConnection,
   type KafkaConsumer,
   type KafkaConsumerOptions,
-  KafkajsClient,
+  kafkajsClient,
   type KafkaSentRecord,
   PlatformaticClient,
 } from "@millrace/kafka";
@@ -31,7 +31,7 @@ const ADAPTERS = {
       admin: () => client.admin(),
     };
   },
-  kafkajs: (connection: KafkaConnection): KafkaClient => new KafkajsClient(kafkajs, connection),
+  kafkajs: (connection: KafkaConnection): KafkaClient => kafkajsClient(kafkajs, connection),
 };
 /** Central and the agent use the first; the others meet an older Kafka in the long run only. */
 const isLong = process.env["MILLRACE_LONG"] === "1";

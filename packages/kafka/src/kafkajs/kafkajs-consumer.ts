@@ -4,123 +4,99 @@ import type { KafkaConsumer, KafkaConsumerOptions } from "../kafka-consumer.ts";
 import { partitionKey, type KafkaPartition, type KafkaPosition } from "../kafka-partition.ts";
 
 /** A partition stands still while a batch of it waits for `next`. After each rebalance it begins anew, from what is committed. */
-export class KafkajsConsumer implements KafkaConsumer {
-  readonly #options: KafkaConsumerOptions;
-  readonly #consumer: kafkajs.Consumer;
-  readonly #admin: kafkajs.Admin;
-  readonly #started: Promise<unknown>;
-  readonly #waiting: { readonly batch: KafkaBatch; readonly goOn: () => void }[] = [];
-  readonly #paused = new Set<string>();
-  #arrival = Promise.withResolvers<void>();
-  #positioned: Promise<void> = Promise.resolve();
-  #isClosed = false;
-  assigned: readonly KafkaPartition[] = [];
+export function kafkajsConsumer(kafka: kafkajs.Kafka, options: KafkaConsumerOptions): KafkaConsumer {
+  const { group: groupId, fetchBytesMax: maxBytes = 8 * 1024 * 1024, sessionMs: ms = 10_000 } = options;
+  const session = { sessionTimeout: ms, rebalanceTimeout: ms, heartbeatInterval: ms / 5 };
+  const fetch = { maxBytes, maxBytesPerPartition: maxBytes, maxWaitTimeInMs: options.fetchWaitMs ?? 100 };
+  const known = { metadataMaxAge: options.partitionsEveryMs ?? 30_000, allowAutoTopicCreation: false };
+  const retry = { retries: Number.MAX_SAFE_INTEGER, initialRetryTime: 100, maxRetryTime: 2_000 };
+  const consumer = kafka.consumer({ groupId, ...session, ...fetch, ...known, retry });
+  const admin = kafka.admin();
+  const waiting = new Map<string, { batch: KafkaBatch; goOn: () => void }>(); // by partition
+  const paused = new Set<string>();
+  let assigned: readonly KafkaPartition[] = [];
+  let arrival = Promise.withResolvers<void>();
+  let positioned: Promise<void> = Promise.resolve();
+  let isClosed = false;
 
-  constructor(kafka: kafkajs.Kafka, options: KafkaConsumerOptions) {
-    const { fetchBytesMax: maxBytes = 8 * 1024 * 1024, sessionMs: sessionTimeout = 10_000 } = options;
-    this.#options = options;
-    this.#admin = kafka.admin();
-    const member = {
-      sessionTimeout,
-      rebalanceTimeout: sessionTimeout,
-      heartbeatInterval: sessionTimeout / 5,
-    };
-    const fetch = { maxBytes, maxBytesPerPartition: maxBytes, maxWaitTimeInMs: options.fetchWaitMs ?? 100 };
-    const topics = { metadataMaxAge: options.partitionsEveryMs ?? 30_000, allowAutoTopicCreation: false };
-    const retry = { retries: Number.MAX_SAFE_INTEGER, initialRetryTime: 100, maxRetryTime: 2_000 };
-    this.#consumer = kafka.consumer({ groupId: options.group, ...member, ...fetch, ...topics, retry });
-    this.#started = this.#start().catch((error: Error) => options.onTrouble?.(error.message));
+  function takeWaiting(key: string): KafkaBatch | null {
+    const found = waiting.get(key);
+    waiting.delete(key);
+    found?.goOn();
+    return found?.batch ?? null;
   }
 
-  async #start(): Promise<void> {
-    const { CRASH, GROUP_JOIN } = this.#consumer.events;
-    this.#consumer.on(CRASH, ({ payload }) => this.#options.onTrouble?.(payload.error.message));
-    this.#consumer.on(GROUP_JOIN, ({ payload }) => this.#assign(payload.memberAssignment));
-    await Promise.all([this.#consumer.connect(), this.#admin.connect()]);
-    const { topics, from } = this.#options;
-    await this.#consumer.subscribe({ topics: [...topics], fromBeginning: from === "start" });
-    await this.#consumer.run({ autoCommit: false, eachBatch: (payload) => this.#take(payload) });
+  function seek(position: KafkaPosition): void {
+    consumer.seek({ ...position, offset: String(position.offset) });
+    takeWaiting(partitionKey(position));
   }
 
-  #assign(assignment: Record<string, number[]>): void {
-    this.#forgetWaiting(() => true);
-    if (this.assigned.length > 0) this.#options.onRevoked?.(this.assigned);
+  function assign(assignment: Record<string, number[]>): void {
+    for (const key of waiting.keys()) takeWaiting(key);
+    if (assigned.length > 0) options.onRevoked?.(assigned);
     const byTopic = Object.entries(assignment);
-    this.assigned = byTopic.flatMap(([topic, of]) => of.map((partition) => ({ topic, partition })));
-    this.#positioned = Promise.resolve(this.#options.positions?.(this.assigned)).then((found = []) => {
-      for (const position of found) this.seek(position);
-    });
+    assigned = byTopic.flatMap(([topic, of]) => of.map((partition) => ({ topic, partition })));
+    positioned = Promise.resolve(options.positions?.(assigned)).then((found) => found?.forEach(seek));
   }
 
-  async #take({ batch, isStale, pause }: kafkajs.EachBatchPayload): Promise<void> {
-    await this.#positioned;
-    if (isStale() || this.#isClosed) return;
-    const { topic, partition, messages } = batch;
-    const records = messages.map(({ offset, timestamp, key, value, headers = {} }) => ({
-      offset: Number(offset),
-      timestampMs: Number(timestamp),
-      key,
-      value,
-      headers: Object.entries(headers).flatMap(([name, held = ""]) =>
-        [held].flat().map((each) => [name, Buffer.from(each)] as const),
-      ),
-    }));
+  async function take({ batch, isStale, pause }: kafkajs.EachBatchPayload): Promise<void> {
+    await positioned;
+    if (isStale() || isClosed) return;
+    const { topic, partition } = batch;
+    const records = batch.messages.map(recordOf);
+    const [values, offsets] = [records.map(({ value }) => value), records.map(({ offset }) => offset)];
     const [nextOffset, endOffset] = [Number(batch.lastOffset()) + 1, Number(batch.highWatermark)];
-    const values = records.map(({ value }) => value);
-    const offsets = records.map(({ offset }) => offset);
     const fetched = { topic, partition, records, values, offsets, nextOffset, endOffset };
-    this.#waiting.push({ batch: fetched, goOn: pause() });
-    this.#arrival.resolve();
+    waiting.set(partitionKey(batch), { batch: fetched, goOn: pause() });
+    arrival.resolve();
   }
 
-  async next(): Promise<KafkaBatch | null> {
-    while (!this.#isClosed) {
-      const found = this.#waiting.find(({ batch }) => !this.#paused.has(partitionKey(batch)))?.batch;
-      if (found !== undefined) this.#forgetWaiting((batch) => batch === found);
-      if (found !== undefined) return found;
-      await this.#arrival.promise;
-      this.#arrival = Promise.withResolvers();
-    }
-    return null;
+  async function rangesOf(topic: string) {
+    const all = await admin.fetchTopicOffsets(topic);
+    return all.map(({ partition, low, high }) => ({ topic, partition, startOffset: +low, endOffset: +high }));
   }
 
-  #forgetWaiting(isGone: (batch: KafkaBatch) => boolean): void {
-    const waiting = this.#waiting.splice(0);
-    for (const { goOn } of waiting.filter(({ batch }) => isGone(batch))) goOn();
-    for (const each of waiting) if (!isGone(each.batch)) this.#waiting.push(each);
+  async function start({ topics, from, onTrouble }: KafkaConsumerOptions): Promise<void> {
+    consumer.on(consumer.events.CRASH, ({ payload }) => onTrouble?.(payload.error.message));
+    consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => assign(payload.memberAssignment));
+    await Promise.all([consumer.connect(), admin.connect()]);
+    await consumer.subscribe({ topics: [...topics], fromBeginning: from === "start" });
+    await consumer.run({ autoCommit: false, eachBatch: take });
   }
 
-  seek(position: KafkaPosition): void {
-    this.#consumer.seek({ ...position, offset: String(position.offset) });
-    this.#forgetWaiting((batch) => partitionKey(batch) === partitionKey(position));
-  }
+  const started = start(options).catch((error: Error) => options.onTrouble?.(error.message));
+  return {
+    get assigned() {
+      return assigned;
+    },
+    next: async () => {
+      for (; !isClosed; arrival = Promise.withResolvers()) {
+        const key = [...waiting.keys()].find((each) => !paused.has(each));
+        if (key !== undefined) return takeWaiting(key);
+        await arrival.promise;
+      }
+      return null;
+    },
+    seek,
+    pause: (partitions) => partitions.forEach((each) => paused.add(partitionKey(each))),
+    resume: (partitions) => {
+      for (const partition of partitions) paused.delete(partitionKey(partition));
+      arrival.resolve();
+    },
+    commit: (own) => consumer.commitOffsets(own.map((each) => ({ ...each, offset: `${each.offset}` }))),
+    ranges: async () => (await Promise.all(options.topics.map(rangesOf))).flat(),
+    close: async () => {
+      isClosed = true;
+      arrival.resolve();
+      await started;
+      await Promise.all([consumer.disconnect(), admin.disconnect()]);
+    },
+  };
+}
 
-  pause(partitions: readonly KafkaPartition[]): void {
-    for (const partition of partitions) this.#paused.add(partitionKey(partition));
-  }
-
-  resume(partitions: readonly KafkaPartition[]): void {
-    for (const partition of partitions) this.#paused.delete(partitionKey(partition));
-    this.#arrival.resolve();
-  }
-
-  async commit(positions: readonly KafkaPosition[]): Promise<void> {
-    await this.#consumer.commitOffsets(positions.map((each) => ({ ...each, offset: `${each.offset}` })));
-  }
-
-  async ranges() {
-    const found = this.#options.topics.map(async (topic) =>
-      (await this.#admin.fetchTopicOffsets(topic)).map(({ partition, low, high }) => {
-        return { topic, partition, startOffset: Number(low), endOffset: Number(high) };
-      }),
-    );
-    return (await Promise.all(found)).flat();
-  }
-
-  async close(): Promise<void> {
-    this.#isClosed = true;
-    this.#arrival.resolve();
-    await this.#started;
-    await Promise.all([this.#consumer.disconnect(), this.#admin.disconnect()]);
-  }
+function recordOf({ offset, timestamp, key, value, headers: named = {} }: kafkajs.KafkaMessage) {
+  const headers = Object.entries(named).flatMap(([name, held = ""]) =>
+    [held].flat().map((each) => [name, Buffer.from(each)] as const),
+  );
+  return { offset: Number(offset), timestampMs: Number(timestamp), key, value, headers };
 }
