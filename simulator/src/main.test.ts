@@ -138,7 +138,50 @@ test("records go into files as they happen, as fast as asked", () => {
   expect([offline.status, offline.stderr]).toEqual([2, expect.stringContaining("--offline sends nothing")]);
 });
 
-test("wrong use exits 2 and says the way out", () => {
+test("check says what a plan makes and where it goes, or what is wrong with it", () => {
+  const check = (path: string) =>
+    spawnSync(process.execPath, [join(import.meta.dirname, "main.ts"), "check", "--plan", path], {
+      encoding: "utf8",
+    });
+  const chaos = check(join(plan, "../chaos.yaml"));
+  expect([chaos.status, chaos.stdout.split("\n")]).toEqual([
+    0,
+    [
+      expect.stringMatching(/site +machines +readings\/s +to/),
+      expect.stringMatching(/alpha +4 +60 +mqtt:\/\/127.0.0.1:1883, QoS 1/),
+      expect.stringContaining("beta"),
+      expect.stringContaining("gamma"),
+      "signals: temperature, vibration, pressure; 13 faults",
+      expect.stringMatching(
+        /^records: orders, refunds, transfers, trucks, app-opens; up to about \d+ records\/s$/,
+      ),
+      "✓ the plan can be run",
+      "",
+    ],
+  ]);
+  const wrong = join(folder, "wrong.yaml");
+  writeFileSync(wrong, "version: 1\nsead: 4\nbusiness: { orders: { perSecond: -1 } }\n");
+  const refused = check(wrong);
+  expect([refused.status, refused.stderr]).toEqual([
+    2,
+    expect.stringMatching(/wrong\.yaml:2:1: unknown key "sead"[^]*wrong\.yaml:3:34: /),
+  ]);
+});
+
+test("orders that nobody would hear, and lines that there are not, are refused", { timeout: 60_000 }, () => {
+  const shop = join(folder, "orderless.yaml");
+  writeFileSync(shop, "version: 1\nbusiness: { orders: { perSecond: 1 } }\n");
+  for (const [of, flags, words] of [
+    [shop, ["--live", "--into", folder], "--live: orders are for machines, and the plan has none"],
+    [plan, ["--control", "0", "--offline", "--for", "1s"], "--control: --offline takes no orders"],
+    [plan, ["--links-to", "127.0.0.1:1"], "--links-to: of lines to central, and the plan has no links"],
+  ] as const) {
+    const refused = simulatePlan(of, "unheard", ...flags);
+    expect([refused.status, refused.stderr]).toEqual([2, expect.stringContaining(words)]);
+  }
+});
+
+test("wrong use exits 2 and says the way out", { timeout: 60_000 }, () => {
   const result = simulate("refused", "--broker", "alpha");
   expect(result.status).toBe(2);
   expect(result.stderr).toContain("--broker alpha is not SITE=mqtt://host:port");

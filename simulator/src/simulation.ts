@@ -38,6 +38,7 @@ export interface SimulationOptions {
 }
 
 interface SimulationProgress extends RunProgress {
+  readonly acked: number;
   readonly connected: { readonly count: number; readonly of: number };
   readonly reconnects: number;
   /** Times that the plant waited because too much was unacknowledged. */

@@ -589,7 +589,7 @@ test("the error shows the line with a caret under the place", () => {
 p.yaml:13:36: clearBelow 85 is not below above 80; it must be less, or left out
    13 |     when: { above: 80, clearBelow: 85, forAtLeast: 0s }
       |                                    ^
-  → correct the lines named above; every key is described in docs/config.md (config_invalid)`);
+  → correct the lines named above; every key is described in docs/config.md, a plan's in docs/simulator.md (config_invalid)`);
   }
 });
 

@@ -17,7 +17,8 @@ export const ERROR_TABLE = {
     retry: "never",
     exitCode: 2,
     message: "cannot use configuration {path}: {count} to correct\n{problems}",
-    wayOut: "correct the lines named above; every key is described in docs/config.md",
+    wayOut:
+      "correct the lines named above; every key is described in docs/config.md, a plan's in docs/simulator.md",
     meaning:
       "A configuration file has errors. All of them are listed, each as file:line:column with what is allowed there.",
   },

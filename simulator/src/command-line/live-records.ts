@@ -6,7 +6,6 @@ import type { RecordRecovery } from "../business/live/record-recovery.ts";
 import type { BusinessPlan } from "../business/plan/business-plan.ts";
 import { recordStreams } from "../business/plan/record-streams.ts";
 import type { Plan } from "../plan/plan.ts";
-import type { RunProgress } from "../progress/run-progress.ts";
 import type { TruthLog } from "../truth/truth-log.ts";
 import { chosenStreams, openReceiver } from "./open-receiver.ts";
 
@@ -62,7 +61,7 @@ export class LiveRecords {
     return new LiveRecords(pump, receiver, log);
   }
 
-  get progress(): RunProgress {
+  get progress(): RecordPump["progress"] {
     return this.#pump.progress;
   }
 

@@ -14,8 +14,6 @@ import { defaultStartMs } from "../pace/default-start-ms.ts";
 import { loadPlan } from "../plan/load-plan.ts";
 import type { Plan } from "../plan/plan.ts";
 import { recoverRecords } from "../business/live/record-recovery.ts";
-import { RecordFiles } from "../business/record-files.ts";
-import { RecordedWorld } from "../recorded-world.ts";
 import type { LinkChange } from "../link/link-course.ts";
 import { LinkEmulator } from "../link/link-emulator.ts";
 import { LiveDesk } from "../live/live-desk.ts";
@@ -26,6 +24,7 @@ import { TruthLog } from "../truth/truth-log.ts";
 import { runLine } from "../truth/run-line.ts";
 import { recoverTruth, type TruthRecovery } from "../truth/truth-recovery.ts";
 import type { KafkaOfBrokers } from "../publish/open-outputs.ts";
+import { generateOffline } from "./generate-offline.ts";
 import { LiveRecords } from "./live-records.ts";
 import { kafkaConnection } from "./kafka-connection.ts";
 import { RECEIVER_FLAGS, RECEIVERS } from "./open-receiver.ts";
@@ -114,6 +113,8 @@ async function runPlan(input: CommandInput): Promise<ExitCode> {
   if (plan.business === null && ways.length > 0)
     throw wrongUsage(name, `${ways.join(", ")}: of records, and the plan makes none`);
 
+  refuseOrders(input, plan);
+
   const truthPath = flags.requiredText("truth");
   const usualStartMs = givenStartMs ?? defaultStartMs(systemClock.nowMs(), speed, forMs);
   if (usualStartMs === undefined)
@@ -123,10 +124,34 @@ async function runPlan(input: CommandInput): Promise<ExitCode> {
     );
   if (flags.isOn("offline")) {
     const startMs = startAfter(usualStartMs, await recoverTruth(truthPath));
-    generateOffline({ plan, truth: new TruthLog(truthPath), startMs, forMs: forMs ?? 0, into });
+    await generateOffline({
+      plan,
+      truth: new TruthLog(truthPath),
+      startMs,
+      forMs: forMs ?? 0,
+      into,
+      write: (text) => input.output.out(text),
+    });
     return 0;
   }
   return runLive(input, { plan, truthPath, startMs: usualStartMs, forMs, speed });
+}
+
+/** Of flags for machines and lines that the plan has not, or that nobody would hear. */
+function refuseOrders({ name, flags }: CommandInput, { sites, links }: Plan): void {
+  const orders = [
+    ...(flags.isOn("live") ? ["--live"] : []),
+    ...(flags.number("control") === undefined ? [] : ["--control"]),
+  ];
+  if (orders.length > 0 && sites.length === 0)
+    throw wrongUsage(name, `${orders.join(", ")}: orders are for machines, and the plan has none`);
+  if (orders.length > 0 && flags.isOn("offline"))
+    throw wrongUsage(name, `${orders.join(", ")}: --offline takes no orders; leave out one of the two`);
+  const ofLinks = (["links-to", "links-from"] as const).filter((flag) =>
+    flag === "links-to" ? flags.text(flag) !== undefined : flags.number(flag) !== undefined,
+  );
+  if (ofLinks.length > 0 && links === null)
+    throw wrongUsage(name, `--${ofLinks.join(", --")}: of lines to central, and the plan has no links`);
 }
 
 interface LiveOptions {
@@ -303,35 +328,6 @@ async function openLinks(
     opened.set(site, await LinkEmulator.listen({ plan: links, site, port, clock, random }));
   }
   return opened;
-}
-
-interface OfflineOptions {
-  readonly plan: Plan;
-  readonly truth: TruthLog;
-  readonly startMs: number;
-  readonly forMs: number;
-  /** Folder of the records; null: nobody wants them. */
-  readonly into: string | null;
-}
-
-function generateOffline({ plan, truth, startMs, forMs, into }: OfflineOptions): void {
-  const files = into === null ? null : new RecordFiles(into, { hasKeys: plan.business?.debezium != null });
-  const world = new RecordedWorld({
-    plan,
-    startMs,
-    recovery: null,
-    record: (line) => truth.append(line),
-    hasRecords: files !== null,
-  });
-  files?.writeHistory(world.history());
-  while (world.nextTimeMs < startMs + forMs) {
-    const records = world.step();
-    files?.write(records);
-  }
-  world.plant.rest();
-  world.finish();
-  files?.close();
-  truth.close();
 }
 
 function parseBrokers(command: string, pairs: readonly string[]): ReadonlyMap<string, string> {

@@ -35,7 +35,11 @@ export class PlanSource {
 
   /** Throws config_invalid if there are problems. */
   refuseProblems(): void {
-    if (this.#problems.length > 0) throw new ConfigError(this.#yaml.path, this.#problems);
+    if (this.#problems.length === 0) return;
+    const inOrder = this.#problems.toSorted(
+      (one, other) => one.line - other.line || one.column - other.column,
+    );
+    throw new ConfigError(this.#yaml.path, inOrder);
   }
 
   #addIssue(issue: z.core.$ZodIssue, schema: z.ZodType, root: unknown): void {

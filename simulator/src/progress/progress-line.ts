@@ -14,12 +14,15 @@ export function progressLine({ now, before, elapsedMs }: ProgressLineOptions): s
   const parts = [
     `${rate.toLocaleString("en-US")} ${now.makes}/s`,
     `${now.generated.toLocaleString("en-US")} made`,
-    `${now.acked.toLocaleString("en-US")} acknowledged`,
-    `${now.waiting.toLocaleString("en-US")} waiting`,
   ];
+  if (now.acked !== null)
+    parts.push(
+      `${now.acked.toLocaleString("en-US")} acknowledged`,
+      `${now.waiting.toLocaleString("en-US")} waiting`,
+    );
   if (now.onTheWay > 0) parts.push(`${now.onTheWay.toLocaleString("en-US")} on their way`);
   if (now.lost > 0) parts.push(`${now.lost.toLocaleString("en-US")} lost`);
-  parts.push(`${formatDuration(now.lagMs)} behind`);
+  if (now.acked !== null) parts.push(`${formatDuration(now.lagMs)} behind`);
   if (now.connected !== null) parts.push(`${now.connected.count} of ${now.connected.of} connected`);
   const leftMs = timeLeftMs({ now, before, elapsedMs });
   if (leftMs !== null) parts.push(`${formatDuration(leftMs)} left`);

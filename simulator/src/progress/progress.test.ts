@@ -40,6 +40,10 @@ test("rate, what was made, acknowledged and waits, how far behind, and the time 
   expect(progressLine({ now: late, before, elapsedMs: 10_000 })).toContain(
     "40 on their way, 7 lost, 1 s behind",
   );
+  const offline = { ...now, acked: null, connected: null };
+  expect(progressLine({ now: offline, before, elapsedMs: 10_000 })).toBe(
+    "6,000 readings/s, 61,000 made, 50 s left",
+  );
   const ofRecords = { ...records, generated: 2_000, remainingMs: 3_590_000 };
   expect(progressLine({ now: ofRecords, before: records, elapsedMs: 10_000 })).toBe(
     "100 records/s, 2,000 made, 900 acknowledged, 100 waiting, 0 ms behind, 59 min 50 s left",

@@ -2,7 +2,8 @@
 export interface RunProgress {
   readonly makes: "readings" | "records";
   readonly generated: number;
-  readonly acked: number;
+  /** Null: nothing is sent. */
+  readonly acked: number | null;
   /** As the plan wanted it. */
   readonly lost: number;
   readonly waiting: number;

@@ -63,7 +63,7 @@ export class RecordPump {
   }
 
   /** Since the run began, in an earlier process too. */
-  get progress(): RunProgress {
+  get progress(): RunProgress & { readonly acked: number } {
     const { speed, startMs, forMs } = this.#options;
     const leftMs = forMs === null ? null : Math.max(0, startMs + forMs - this.#run.nextTimeMs);
     return {
