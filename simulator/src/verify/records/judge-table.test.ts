@@ -174,7 +174,7 @@ test("windows of a table are right where they say what its rows say in the end, 
   const { truthPath, sent, end } = minutes();
   end();
   const ops = new Set(sent.map(({ change }) => change?.op));
-  expect([...ops].toSorted()).toEqual(["c", "d", "r", "u", undefined]);
+  expect(ops).toEqual(new Set(["c", "d", "r", "u", undefined]));
   const verdict = await judge(truthPath, rowsOf(sent), totalsOf(sent));
   expect(verdict?.windows.flatMap(({ faults }) => faults)).toEqual([]);
   expect(verdict?.unjudged).toEqual([]);
