@@ -125,7 +125,7 @@ sites:
   ]);
   const waveform = "waveform: { every: 1m, samples: 1048576 }\n";
   expect(() => parsePlan(`${text}${waveform}`, "p.yaml")).toThrow(
-    "p.yaml:5:34: a waveform of 4194304 bytes is more than Kafka takes in one record",
+    "p.yaml:4:48: a waveform of 4194304 bytes is more than Kafka takes in one record",
   );
 });
 

@@ -46,8 +46,8 @@ export function toOutputPlan(file: PlanFile, site: string, source: PlanSource): 
     const { samples = 0 } = file.waveform ?? {};
     if (samples * BYTES_PER_SAMPLE > KAFKA_BYTES_MAX)
       source.addProblem(
-        ["waveform", "samples"],
-        `a waveform of ${samples * BYTES_PER_SAMPLE} bytes is more than Kafka takes in one record (${KAFKA_BYTES_MAX})`,
+        ["sites", site, "kafka"],
+        `a waveform of ${samples * BYTES_PER_SAMPLE} bytes is more than Kafka takes in one record (${KAFKA_BYTES_MAX}); give waveform.samples a smaller number`,
       );
     return { kind: "kafka", ...kafka };
   }
