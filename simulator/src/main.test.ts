@@ -45,22 +45,26 @@ test("the truth's bytes are these, on every machine", () => {
   );
 });
 
-test("repeat makes a run again from nothing but its truth; a forged reading is found", () => {
-  const { truth } = simulate("original", "--offline", "--start", "1700000000000", "--for", "12s");
-  const again = join(folder, "repeated");
-  const main = join(import.meta.dirname, "main.ts");
-  const repeat = (path: string) =>
-    spawnSync(process.execPath, [main, "repeat", "--truth", path, "--into", again], { encoding: "utf8" });
-  const right = repeat(truth);
-  expect([right.status, right.stdout]).toEqual([0, expect.stringMatching(/^✓ \d{4} lines made again/)]);
-  expect(readFileSync(again, "utf8").split("\n").slice(1)).toEqual(
-    readFileSync(truth, "utf8").split("\n").slice(1),
-  );
-  const forged = join(folder, "forged");
-  writeFileSync(forged, readFileSync(truth, "utf8").replace(/"value":([1-9])/, '"value":9$1'));
-  const wrong = repeat(forged);
-  expect([wrong.status, wrong.stdout]).toEqual([1, expect.stringContaining("is not as in the truth")]);
-});
+test(
+  "repeat makes a run again from nothing but its truth; a forged reading is found",
+  { timeout: 60_000 },
+  () => {
+    const { truth } = simulate("original", "--offline", "--start", "1700000000000", "--for", "12s");
+    const again = join(folder, "repeated");
+    const main = join(import.meta.dirname, "main.ts");
+    const repeat = (path: string) =>
+      spawnSync(process.execPath, [main, "repeat", "--truth", path, "--into", again], { encoding: "utf8" });
+    const right = repeat(truth);
+    expect([right.status, right.stdout]).toEqual([0, expect.stringMatching(/^✓ \d{4} lines made again/)]);
+    expect(readFileSync(again, "utf8").split("\n").slice(1)).toEqual(
+      readFileSync(truth, "utf8").split("\n").slice(1),
+    );
+    const forged = join(folder, "forged");
+    writeFileSync(forged, readFileSync(truth, "utf8").replace(/"value":([1-9])/, '"value":9$1'));
+    const wrong = repeat(forged);
+    expect([wrong.status, wrong.stdout]).toEqual([1, expect.stringContaining("is not as in the truth")]);
+  },
+);
 
 const BUSINESS = `version: 1
 seed: 3
@@ -75,49 +79,53 @@ business:
     events: [{ truck: road-1, event: silence, at: 20s, for: 30s }]
 `;
 
-test("records of a plan go into files, and their run is made again from its truth, between machines' readings", () => {
-  const businessPlan = join(folder, "business.yaml");
-  writeFileSync(businessPlan, BUSINESS);
-  const records = join(folder, "records");
-  const flags = ["--offline", "--start", "1700000000000", "--for", "3m"];
-  const run = simulatePlan(businessPlan, "business", ...flags, "--into", records);
-  expect([run.status, run.stderr]).toEqual([0, ""]);
-  const truth = readFileSync(run.truth, "utf8")
-    .trimEnd()
-    .split("\n")
-    .map((line) => JSON.parse(line));
-  const types = new Set(truth.map(({ type }: { type: string }) => type));
-  expect(types).toEqual(
-    new Set(["run", "reading", "orders-window", "changes-window", "truck-window", "records-end"]),
-  );
-  const orders = readFileSync(join(records, "orders.jsonl"), "utf8").trimEnd().split("\n");
-  const changes = orders.map((line) => JSON.parse(line));
-  expect(changes[0]).toMatchObject({
-    key: { order_id: expect.anything() },
-    value: { op: "c", before: null },
-  });
-  expect(changes.some(({ value }) => value === null)).toBe(true);
-  const trucks = readFileSync(join(records, "trucks.jsonl"), "utf8").trimEnd().split("\n");
-  const times = trucks.map((line) => JSON.parse(line)).map(({ truck, time }) => `${truck} ${time - 17e11}`);
-  expect(times).toHaveLength(2 * 18);
-  // What was kept back stands behind what others said meanwhile.
-  expect(times).not.toEqual(times.toSorted((one, other) => Number(one.slice(7)) - Number(other.slice(7))));
+test(
+  "records of a plan go into files, and their run is made again from its truth, between machines' readings",
+  { timeout: 60_000 },
+  () => {
+    const businessPlan = join(folder, "business.yaml");
+    writeFileSync(businessPlan, BUSINESS);
+    const records = join(folder, "records");
+    const flags = ["--offline", "--start", "1700000000000", "--for", "3m"];
+    const run = simulatePlan(businessPlan, "business", ...flags, "--into", records);
+    expect([run.status, run.stderr]).toEqual([0, ""]);
+    const truth = readFileSync(run.truth, "utf8")
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line));
+    const types = new Set(truth.map(({ type }: { type: string }) => type));
+    expect(types).toEqual(
+      new Set(["run", "reading", "orders-window", "changes-window", "truck-window", "records-end"]),
+    );
+    const orders = readFileSync(join(records, "orders.jsonl"), "utf8").trimEnd().split("\n");
+    const changes = orders.map((line) => JSON.parse(line));
+    expect(changes[0]).toMatchObject({
+      key: { order_id: expect.anything() },
+      value: { op: "c", before: null },
+    });
+    expect(changes.some(({ value }) => value === null)).toBe(true);
+    const trucks = readFileSync(join(records, "trucks.jsonl"), "utf8").trimEnd().split("\n");
+    const times = trucks.map((line) => JSON.parse(line)).map(({ truck, time }) => `${truck} ${time - 17e11}`);
+    expect(times).toHaveLength(2 * 18);
+    // What was kept back stands behind what others said meanwhile.
+    expect(times).not.toEqual(times.toSorted((one, other) => Number(one.slice(7)) - Number(other.slice(7))));
 
-  const main = join(import.meta.dirname, "main.ts");
-  const repeat = spawnSync(process.execPath, [main, "repeat", "--truth", run.truth], { encoding: "utf8" });
-  expect([repeat.status, repeat.stdout]).toEqual([
-    0,
-    `✓ ${truth.length} lines made again, each as in the truth\n`,
-  ]);
-  // Another run into the same truth begins where the first one ended.
-  simulatePlan(businessPlan, "business", ...flags);
-  const starts = readFileSync(run.truth, "utf8").matchAll(/"start":(\d+),"readings/g);
-  expect([...starts].map(([, start]) => Number(start) - 17e11)).toEqual([0, 180_000]);
-  const again = simulatePlan(businessPlan, "business-again", ...flags, "--into", records);
-  expect([again.status, again.stderr]).toEqual([1, expect.stringMatching(/\.jsonl: EEXIST/)]);
-});
+    const main = join(import.meta.dirname, "main.ts");
+    const repeat = spawnSync(process.execPath, [main, "repeat", "--truth", run.truth], { encoding: "utf8" });
+    expect([repeat.status, repeat.stdout]).toEqual([
+      0,
+      `✓ ${truth.length} lines made again, each as in the truth\n`,
+    ]);
+    // Another run into the same truth begins where the first one ended.
+    simulatePlan(businessPlan, "business", ...flags);
+    const starts = readFileSync(run.truth, "utf8").matchAll(/"start":(\d+),"readings/g);
+    expect([...starts].map(([, start]) => Number(start) - 17e11)).toEqual([0, 180_000]);
+    const again = simulatePlan(businessPlan, "business-again", ...flags, "--into", records);
+    expect([again.status, again.stderr]).toEqual([1, expect.stringMatching(/\.jsonl: EEXIST/)]);
+  },
+);
 
-test("records go into files as they happen, as fast as asked", () => {
+test("records go into files as they happen, as fast as asked", { timeout: 60_000 }, () => {
   const shop = join(folder, "shop.yaml");
   writeFileSync(shop, "version: 1\nseed: 4\nbusiness: { orders: { perSecond: 20 } }\n");
   const into = join(folder, "live-records");
@@ -138,7 +146,7 @@ test("records go into files as they happen, as fast as asked", () => {
   expect([offline.status, offline.stderr]).toEqual([2, expect.stringContaining("--offline sends nothing")]);
 });
 
-test("check says what a plan makes and where it goes, or what is wrong with it", () => {
+test("check says what a plan makes and where it goes, or what is wrong with it", { timeout: 60_000 }, () => {
   const check = (path: string) =>
     spawnSync(process.execPath, [join(import.meta.dirname, "main.ts"), "check", "--plan", path], {
       encoding: "utf8",
