@@ -168,6 +168,7 @@ export type CentralAlarm = z.infer<typeof alarmRow>;
 const PAGE_ROWS = 1_000;
 const ALARMS_MAX = 10_000;
 const REQUEST_MS_MAX = 30_000;
+const ASKED_MAX = 3;
 
 /** Central's answers, as the judge reads them: over HTTP, like anybody else. */
 export class CentralClient {
@@ -254,15 +255,23 @@ export class CentralClient {
   async get<Answer>(path: string, schema: z.ZodType<Answer>): Promise<Answer> {
     const url = this.#url + path;
     try {
-      const response = await fetch(url, {
-        headers: this.#headers,
-        signal: AbortSignal.timeout(REQUEST_MS_MAX),
-      });
+      const response = await this.#ask(url, ASKED_MAX);
       if (!response.ok)
         throw new Error(`it answered ${response.status}: ${(await response.text()).slice(0, 200)}`);
       return schema.parse(await response.json());
     } catch (error) {
       throw new MillraceError("service_unreachable", { url, reason: reasonOf(error) }, { cause: error });
+    }
+  }
+
+  /** A connection that was kept may be gone when it is used again: nobody has heard the question then. */
+  async #ask(url: string, asksLeft: number): Promise<Response> {
+    const signal = AbortSignal.timeout(REQUEST_MS_MAX);
+    try {
+      return await fetch(url, { headers: this.#headers, signal });
+    } catch (error) {
+      if (asksLeft <= 1 || signal.aborted) throw error;
+      return this.#ask(url, asksLeft - 1);
     }
   }
 }
