@@ -4,10 +4,15 @@ import io.debezium.engine.format.Json;
 import java.io.FileInputStream;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Properties;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.clients.producer.RecordMetadata;
 import org.apache.kafka.common.serialization.StringSerializer;
 
 /**
@@ -28,11 +33,7 @@ public final class TableChanges {
             .using((success, message, error) -> out.println("ended\t" + message + "\t" + error))
             .notifying(
                 (changes, committer) -> {
-                  if (producer != null) {
-                    for (ChangeEvent<String, String> change : changes)
-                      producer.send(new ProducerRecord<>(change.destination(), change.key(), change.value()));
-                    producer.flush();
-                  }
+                  if (producer != null) send(producer, changes);
                   for (ChangeEvent<String, String> change : changes) {
                     out.println(change.destination() + "\t" + change.key() + "\t" + change.value());
                     committer.markProcessed(change);
@@ -46,6 +47,23 @@ public final class TableChanges {
     engine.close();
     if (producer != null) producer.close();
     System.exit(0);
+  }
+
+  /** Ends the process where Kafka has not taken one: a change that is told, or behind which Debezium goes on, is there. */
+  private static void send(
+      KafkaProducer<String, String> producer, List<ChangeEvent<String, String>> changes)
+      throws InterruptedException {
+    List<Future<RecordMetadata>> sent = new ArrayList<>();
+    for (ChangeEvent<String, String> change : changes)
+      sent.add(producer.send(new ProducerRecord<>(change.destination(), change.key(), change.value())));
+    producer.flush();
+    try {
+      for (Future<RecordMetadata> each : sent) each.get();
+    } catch (ExecutionException failed) {
+      System.err.println("Kafka has not taken a change: " + failed.getCause());
+      // Not `exit`: what closes the engine would wait for this very thread.
+      Runtime.getRuntime().halt(1);
+    }
   }
 
   private static KafkaProducer<String, String> producer(String bootstrap) {
