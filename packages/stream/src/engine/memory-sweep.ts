@@ -1,12 +1,13 @@
 import type { WindowMemory } from "./window-memory.ts";
 import type { WindowRecord } from "./window-track.ts";
 
-/** Memory is cleared this many times per `hotMs`. */
+/** Memory is cleared this many times per `hotMs`, and when more panes have come since than may: a backlog is faster. */
 const SWEEPS_PER_HOT = 20;
 
 export interface MemoryLimits {
   readonly hotMs: number;
   readonly hotPanesMax: number;
+  readonly panesComeMax: number;
   readonly openWindowsMax: number;
 }
 
@@ -15,6 +16,7 @@ export class MemorySweep {
   readonly #memory: WindowMemory;
   readonly #limits: MemoryLimits;
   #sweptAtMs = -Infinity;
+  #panesKept = 0;
   #forgottenCount = 0;
 
   constructor(memory: WindowMemory, limits: MemoryLimits) {
@@ -29,8 +31,9 @@ export class MemorySweep {
 
   /** Clears memory where it is time to. */
   run(nowMs: number): void {
-    const { hotMs, hotPanesMax } = this.#limits;
-    if (nowMs >= this.#sweptAtMs && nowMs - this.#sweptAtMs < hotMs / SWEEPS_PER_HOT) return;
+    const { hotMs, hotPanesMax, panesComeMax } = this.#limits;
+    const isEarly = nowMs >= this.#sweptAtMs && nowMs - this.#sweptAtMs < hotMs / SWEEPS_PER_HOT;
+    if (isEarly && this.#paneCount() - this.#panesKept <= panesComeMax) return;
     this.#sweptAtMs = nowMs;
     let sizeInMemory = 0;
     for (const view of this.#memory.views.values()) sizeInMemory += view.size;
@@ -38,6 +41,13 @@ export class MemorySweep {
     this.#sweepRecords(oldMs);
     this.#forgetWaiting();
     this.#sweepPanes(oldMs);
+    this.#panesKept = this.#paneCount();
+  }
+
+  #paneCount(): number {
+    let count = 0;
+    for (const { panes } of this.#memory.views.values()) count += panes.size;
+    return count;
   }
 
   #sweepRecords(oldMs: number): void {

@@ -341,6 +341,27 @@ test("stored results are found by window and start, and read back as they were p
   );
 });
 
+test("a backlog leaves memory as it is committed, not only every half minute", () => {
+  const nowMs = 1e11;
+  const { engine, pass } = plant([{ ...global, latenessMs: nowMs }], { panesComeMax: 500 });
+  for (const agent of ["a", "b"]) pass(agent, nowMs);
+  let panesMax = 0;
+  for (let batch = 0; batch < 12; batch++) {
+    const table = new PaneTable("t", paneLayout(60_000, metric.accumulate), { rowsMax: 100 });
+    for (let row = 0; row < 100; row++) table.add(0, 60_000 * (row * 12 + batch), 1);
+    engine.apply(
+      table.take(() => ({})),
+      nowMs + batch * 250,
+    );
+    engine.tick(nowMs + batch * 250);
+    panesMax = Math.max(panesMax, engine.counts.panesInMemory);
+    expect(engine.counts.windowsInMemory).toBeLessThanOrEqual(engine.counts.panesInMemory);
+  }
+  // Those of two batches are not yet committed, or not yet decided on.
+  expect(panesMax).toBeLessThanOrEqual(700);
+  expect(engine.stored()).toHaveLength(1_200);
+});
+
 test("more windows waiting for an agent than the bound: the oldest are let go, counted, and still revised and final", () => {
   const { engine, read, pass } = plant([global], { openWindowsMax: 3, hotMs: 60_000 });
   for (let start = 0; start < 600_000; start += 60_000) {
