@@ -1,4 +1,5 @@
 import type { DistinctRule, RecordStreamConfig } from "@millrace/config";
+import { endedAlarm } from "@millrace/detect";
 import type { AlarmEvent, EndReason } from "@millrace/detect";
 import type { Change, Store } from "@millrace/queue";
 import { CENTRAL_KEYS, keysUnder, numberOf } from "../core/central-keys.ts";
@@ -79,6 +80,6 @@ async function leave(
     changes.push({ type: "del", key });
     for (const { event, endMs } of DISTINCT_KEYS.read(value)?.alarms ?? [])
       if (event.isActive)
-        ended.push({ ...event, step: event.step + 1, isActive: false, clearedAtMs: endMs, endReason });
+        ended.push(endedAlarm(event, endMs, { endReason }));
   }
 }

@@ -1,5 +1,5 @@
 import type { RecordRule } from "@millrace/config";
-import { endOf } from "@millrace/detect";
+import { endedAlarm } from "@millrace/detect";
 import type { AlarmEvent } from "@millrace/detect";
 import type { Change, Store } from "@millrace/queue";
 import { keysUnder } from "../core/central-keys.ts";
@@ -37,7 +37,7 @@ export async function openRecordWatches(
     }
     changes.push({ type: "del", key });
     const endReason = watch === undefined ? "rule_removed" : "condition_changed";
-    if (state.alarm !== null) ended.push(endOf(state.alarm, state.heardAtMs, { endReason }));
+    if (state.alarm !== null) ended.push(endedAlarm(state.alarm, state.heardAtMs, { endReason }));
   }
   return { watches: [...watches.values()], ended, changes, unreadableCount };
 }

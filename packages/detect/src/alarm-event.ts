@@ -41,6 +41,26 @@ export interface AlarmEvent {
   readonly endReason?: EndReason;
   /** Of a rule on records: those that have raised it, in order of time. */
   readonly evidence?: readonly RecordEvidence[];
+  /** Of a rule that central judges on windows: the one that has raised it or brought it to its level; of silence, the last one. */
+  readonly window?: AlarmWindow;
+  /** Who reset it. */
+  readonly by?: string;
+}
+
+/** The window that an alarm is made of, as it was judged last. */
+export interface AlarmWindow {
+  readonly name: string;
+  /** Which of its results; "" where it is the silence. */
+  readonly value: string;
+  readonly startMs: number;
+  readonly endMs: number;
+  readonly revision: number;
+  /** False: some of the expected agents have not handed over everything of it. */
+  readonly isComplete: boolean;
+  readonly agentsExpected: number;
+  readonly agentsReporting: number;
+  /** The first of those that have not; at most 16. */
+  readonly agentsMissing: readonly string[];
 }
 
 /** A record that an alarm is made of. */

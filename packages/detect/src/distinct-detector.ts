@@ -3,6 +3,8 @@ import { LastTimes } from "@millrace/stream";
 import type { AlarmEvent, RecordEvidence } from "./alarm-event.ts";
 import { distinctSpells } from "./distinct-spells.ts";
 import type { DistinctSpell } from "./distinct-spells.ts";
+import { endedAlarm } from "./ended-alarm.ts";
+import { spellsMeet } from "./spells-meet.ts";
 
 /** A key has had so many new values within so long: an account that pays ten strangers within five minutes. */
 export interface DistinctRuleSpec {
@@ -192,7 +194,7 @@ export class DistinctDetector {
       const isDue = ({ event, endMs }: DistinctAlarm): boolean => event.isActive && endMs <= this.#endedToMs;
       if (state === undefined || !state.alarms.some(isDue)) continue;
       state.alarms = state.alarms.map((alarm) =>
-        isDue(alarm) ? this.#emit(alarm, over(alarm.event, alarm.endMs)) : alarm,
+        isDue(alarm) ? this.#emit(alarm, endedAlarm(alarm.event, alarm.endMs)) : alarm,
       );
       this.#note(name, state);
     }
@@ -233,7 +235,7 @@ export class DistinctDetector {
     const [name, { alarms }] = oldest;
     for (const alarm of alarms)
       if (alarm.event.isActive)
-        this.#emit(alarm, { ...over(alarm.event, alarm.endMs), endReason: "forgotten" });
+        this.#emit(alarm, endedAlarm(alarm.event, alarm.endMs, { endReason: "forgotten" }));
     this.#keys.delete(name);
     this.#raised.delete(name);
     this.#changed.add(name);
@@ -253,7 +255,7 @@ export class DistinctDetector {
         if (alarm.event.isActive) kept.push(alarm);
         continue;
       }
-      const at = spells.findIndex((spell) => meet(spell, alarm));
+      const at = spells.findIndex((spell) => spellsMeet(spell, alarm));
       kept.push(
         at < 0
           ? this.#withdraw(alarm, record)
@@ -337,14 +339,14 @@ export class DistinctDetector {
     const { endReason: _, ...rest } = event;
     const evidence = isFirm ? {} : this.#evidence(spell, firsts);
     const active = { ...rest, ...evidence, activeAtMs, timeMs, isActive: true, clearedAtMs: null };
-    return this.#emit(renewed, isOver ? over(active, spell.endMs) : active);
+    return this.#emit(renewed, isOver ? endedAlarm(active, spell.endMs) : active);
   }
 
   /** A late record has shown that it was never so, or that it is one with the alarm before it. */
   #withdraw(alarm: DistinctAlarm, { timeMs }: DistinctRecord): DistinctAlarm {
     if (alarm.event.endReason !== undefined) return alarm;
     const endMs = Math.max(timeMs, alarm.activeAtMs);
-    return this.#emit(alarm, { ...over(alarm.event, endMs), endReason: "withdrawn" });
+    return this.#emit(alarm, endedAlarm(alarm.event, endMs, { endReason: "withdrawn" }));
   }
 
   #emit(alarm: DistinctAlarm, event: AlarmEvent): DistinctAlarm {
@@ -403,12 +405,4 @@ function takeLate(firsts: FirstTime[], record: DistinctRecord, knownForMs: numbe
   else firsts.splice(at, 1);
   if (isNew) insert(firsts, firstOf(record, beforeMs));
   return true;
-}
-
-function meet(one: DistinctSpell, other: DistinctSpell): boolean {
-  return one.activeAtMs < other.endMs && other.activeAtMs < one.endMs;
-}
-
-function over(event: AlarmEvent, endMs: EventTimeMs): AlarmEvent {
-  return { ...event, isActive: false, clearedAtMs: endMs, timeMs: endMs };
 }

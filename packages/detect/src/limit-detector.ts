@@ -196,7 +196,7 @@ export class LimitDetector implements Detector {
 /** Shared by every detector that time alone does not raise. */
 export const NO_SERIES: readonly number[] = Object.freeze([]);
 
-function isLimitState(state: unknown): state is LimitDetectorState {
+export function isLimitState(state: unknown): state is LimitDetectorState {
   if (typeof state !== "object" || state === null) return false;
   if (!("newestMs" in state && "pendingSinceMs" in state && "isRaised" in state)) return false;
   const { newestMs, pendingSinceMs, isRaised } = state;

@@ -34,7 +34,11 @@ export class RateDetector implements Detector {
   lateCount = 0;
   readonly dueAtMs = Infinity;
 
-  constructor(condition: RateCondition, bounds: DetectorBounds, standing: Standing) {
+  constructor(
+    condition: RateCondition & { readonly overMs: number },
+    bounds: DetectorBounds,
+    standing: Standing,
+  ) {
     this.#slopes = new SlopeCells(condition.overMs);
     this.#limit = new LimitDetector(condition.slope, bounds, standing);
     this.#perMs = condition.perMs;

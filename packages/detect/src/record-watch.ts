@@ -1,5 +1,6 @@
 import { type EventTimeMs, type Labels, seriesKey } from "@millrace/stream";
-import type { AlarmEvent, EndReason } from "./alarm-event.ts";
+import type { AlarmEvent } from "./alarm-event.ts";
+import { endedAlarm } from "./ended-alarm.ts";
 import type { LimitCondition, MissingCondition, RuleSpec } from "./rule-spec.ts";
 
 /** A rule on every record of one metric: one alarm for each series that meets the condition. Nothing acts on it. */
@@ -237,7 +238,7 @@ export class RecordWatch {
 
   #clear(series: RecordSeries, timeMs: EventTimeMs, value: number): void {
     if (series.alarm === null) return;
-    this.#events.push(endOf(series.alarm, timeMs, { value }));
+    this.#events.push(endedAlarm(series.alarm, timeMs, { value }));
     series.alarm = null;
   }
 
@@ -257,14 +258,4 @@ export class RecordWatch {
     if (when.kind !== "missing" || heardAtMs === -Infinity) return Infinity;
     return heardAtMs + when.forMs + when.forAtLeastMs;
   }
-}
-
-/** The last step of an alarm. */
-export function endOf(
-  alarm: AlarmEvent,
-  timeMs: EventTimeMs,
-  { value = alarm.value, endReason }: { readonly value?: number; readonly endReason?: EndReason },
-): AlarmEvent {
-  const reason = endReason === undefined ? {} : { endReason };
-  return { ...alarm, step: alarm.step + 1, isActive: false, clearedAtMs: timeMs, timeMs, value, ...reason };
 }

@@ -20,6 +20,18 @@ export interface RuleSpec {
   readonly action: ActionSpec | null;
 }
 
+/** A rule that central judges, on one result of the windows of all sites, or of records. Nothing acts on it. */
+export interface WindowRuleSpec extends RuleSpec {
+  readonly window: { readonly name: string; readonly value: string };
+  readonly action: null;
+  /** The state in which a window is judged first; `complete` takes those that were waited for in vain, too. */
+  readonly judgedAt: "provisional" | "complete" | "final";
+  /** Of the expected agents, the share that must have handed over everything of a window before it is judged; 0 to 1. */
+  readonly reportingMin: number;
+  /** The alarm stays until somebody resets it, also when the condition has returned to normal. */
+  readonly isLatched: boolean;
+}
+
 /** What a rule looks at, as `RuleReading.metric`: no metric has a name with a dot. */
 export function ruleInput({ metric, window }: Pick<RuleSpec, "metric" | "window">): string {
   return window === undefined ? metric : `${window.name}.${window.value}`;
@@ -56,12 +68,15 @@ export interface LevelSpec {
   readonly severity: number;
 }
 
-/** The slope of the last `overMs` of event time, per `perMs`, is above or below a limit. */
+/**
+ * The slope of the last `overMs` of event time, per `perMs`, is above or below a limit. `overMs` null, of windows: the slope from
+ * each result to the next.
+ */
 export interface RateCondition {
   readonly kind: "rateOfChange";
   readonly slope: LimitCondition;
   readonly perMs: number;
-  readonly overMs: number;
+  readonly overMs: number | null;
 }
 
 /** The value has not moved by more than `within` for `forMs` of event time, while readings kept coming. */

@@ -34,6 +34,10 @@ export class StoredEngine {
     return outcome;
   }
 
+  get waitedFor(): readonly WindowResult[] {
+    return this.#engine.waitedFor;
+  }
+
   tick(nowMs: number, trustedMs = nowMs): WindowResult[] {
     for (const range of this.#engine.dueRanges(trustedMs)) this.#engine.loadRange(range, this.#read(range));
     for (const key of this.#engine.dueKeys(trustedMs)) this.#engine.load(key, this.store.get(key));

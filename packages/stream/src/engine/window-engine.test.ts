@@ -147,6 +147,30 @@ test("when a site is missing, the window says so a grace after the first has pas
   expect(brief(engine.tick(90_001))).toEqual([["global@0", 3, "complete", 1, ""]]);
 });
 
+test("a window that has ended and lacks a site is waited for until the grace is over: told once, at each revision, and after a restart", () => {
+  const { engine, read, pass } = plant([global]);
+  const waited = (nowMs: number) => {
+    engine.tick(nowMs);
+    return brief(engine.waitedFor);
+  };
+  read({ site: "alpha" }, 0, 1, 1_000);
+  expect(waited(60_000)).toEqual([]);
+  expect(waited(65_000)).toEqual([]);
+  pass("a", 60_000);
+  read({ site: "alpha" }, 1, 1, 65_500);
+  // Shown with its new value, and with who is missing, before the grace is over.
+  expect(waited(66_000)).toEqual([]);
+  expect(waited(67_999)).toEqual([]);
+  expect(waited(68_000)).toEqual([["global@0", 2, "provisional", 2, "b"]]);
+  expect(waited(69_000)).toEqual([]);
+  read({ site: "alpha" }, 2, 1, 70_000);
+  expect(waited(70_000)).toEqual([["global@0", 3, "provisional", 3, "b"]]);
+  engine.restart();
+  expect(waited(71_000)).toEqual([["global@0", 3, "provisional", 3, "b"]]);
+  pass("b", 60_000);
+  expect(waited(72_000)).toEqual([]);
+});
+
 test("a window of which an agent lost some stays provisional and ends final with its name; complete ones stay complete", () => {
   const { engine, read, pass } = plant([global]);
   for (const timeMs of [1_000, 61_000, 121_000]) read({ site: "alpha" }, timeMs, 5, 121_000);

@@ -366,6 +366,14 @@ export class WindowEngine {
       .filter((result) => result !== null);
   }
 
+  /**
+   * Of the last tick: provisional results of windows that have ended, that some expected agent has passed, and whose grace is over,
+   * once and then at each revision; after a restart once more.
+   */
+  get waitedFor(): readonly WindowResult[] {
+    return this.#revisions.waitedFor.flatMap(({ result }) => result ?? []);
+  }
+
   /** What has changed since the last call, for one atomic commit. */
   takeChanges(): StateChange[] {
     return this.#memory.takeChanges();

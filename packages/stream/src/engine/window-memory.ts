@@ -129,6 +129,7 @@ export class WindowMemory {
       hasPanes: false,
       openedAtMs: marker?.openedAtMs ?? nowMs,
       firstPassedAtMs: marker?.firstPassedAtMs ?? null,
+      isWaitedFor: false,
       nextCheckMs: -Infinity,
     };
     track.records.set(startMs, group, record);

@@ -17,11 +17,21 @@ export interface RevisionPace {
   readonly backlogRevisionMs: number;
 }
 
+/** What is to be said of a window now. */
+interface Look {
+  readonly standing: WindowStanding;
+  readonly isComplete: boolean;
+  readonly hasEnded: boolean;
+  readonly hasWaited: boolean;
+  readonly waitsUntilMs: number;
+}
+
 /** Decides when a window has a new revision, and makes it. */
 export class WindowRevisions {
   readonly #memory: WindowMemory;
   readonly #standing: Standing;
   readonly #pace: RevisionPace;
+  #waitedFor: WindowRecord[] = [];
 
   constructor(memory: WindowMemory, standing: Standing, pace: RevisionPace) {
     this.#memory = memory;
@@ -34,6 +44,7 @@ export class WindowRevisions {
     const changedFromMs = this.#standing.takeChangedFromMs();
     const movedWith = this.#movedWith();
     const emitted: WindowRecord[] = [];
+    this.#waitedFor = [];
     for (const record of this.#memory.open) {
       const isMoved = movedWith.has(record);
       // What becomes final in this tick is shown by that; of the rest, what has moved cannot wait for it.
@@ -44,6 +55,11 @@ export class WindowRevisions {
         emitted.push(record);
     }
     return emitted;
+  }
+
+  /** See `WindowEngine.waitedFor`. */
+  get waitedFor(): readonly WindowRecord[] {
+    return this.#waitedFor;
   }
 
   /** Panes that `finalise` needs and that are in the store only: of outdated windows that come from there. */
@@ -119,8 +135,8 @@ export class WindowRevisions {
 
   /** Emits a result where one is due; otherwise says when to look again. */
   #decide(record: WindowRecord, nowMs: number): boolean {
-    const { graceMs, emitIntervalMs, revisionIntervalMs, backlogRevisionMs } = this.#pace;
-    const { endMs, result } = record;
+    const { graceMs } = this.#pace;
+    const { endMs } = record;
     const standing = this.#standingOf(record);
     const isComplete = record.state === "complete";
     const hasEnded = nowMs >= endMs;
@@ -131,6 +147,19 @@ export class WindowRevisions {
     }
     const waitsUntilMs = Math.max(endMs, record.firstPassedAtMs ?? endMs) + graceMs;
     const hasWaited = nowMs >= waitsUntilMs;
+    const isEmitted = this.#emitDue(record, nowMs, { standing, isComplete, hasEnded, hasWaited, waitsUntilMs });
+    const isWaitedFor = record.state === "provisional" && standing.isAnyPassed && hasWaited;
+    if (isWaitedFor && record.result !== null && (isEmitted || !record.isWaitedFor)) {
+      record.isWaitedFor = true;
+      this.#waitedFor.push(record);
+    }
+    return isEmitted;
+  }
+
+  #emitDue(record: WindowRecord, nowMs: number, look: Look): boolean {
+    const { emitIntervalMs, revisionIntervalMs, backlogRevisionMs } = this.#pace;
+    const { endMs, result } = record;
+    const { standing, isComplete, hasEnded, hasWaited, waitsUntilMs } = look;
     // Where nobody is expected, nobody can pass: the grace decides.
     const hasAllPassed =
       standing.isEveryPassed && hasEnded && (standing.completeness.agentsExpected > 0 || hasWaited);

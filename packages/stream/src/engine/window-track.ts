@@ -27,6 +27,8 @@ export interface WindowRecord {
   hasPanes: boolean;
   openedAtMs: number;
   firstPassedAtMs: number | null;
+  /** It was among `WindowRevisions.waitedFor`, by this process. */
+  isWaitedFor: boolean;
   /** Nothing to do before this on central's clock, unless the standing of the agents changes. */
   nextCheckMs: number;
 }
