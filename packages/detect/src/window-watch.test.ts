@@ -251,6 +251,7 @@ test.each(CONDITIONS.map((when) => [when.kind, when] as const))(
             uncommitted = [];
             // One that is shown again changes nothing.
             if (chance === 5) watch.crash();
+            watch.tick(0);
             watch.show(result(place, value));
           }
         }
