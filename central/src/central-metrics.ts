@@ -84,6 +84,10 @@ export class CentralMetrics {
     this.#metrics.gauge("millrace_central_evidence_bytes").set(central.counts.evidenceBytes, {});
     this.#metrics.gauge("millrace_central_evidence_pieces").set(central.counts.evidencePieces, {});
     this.#refreshHistory(central.historyCounts(options.nowMs));
+    for (const { rule, groups, overLimit } of central.windowRuleCounts()) {
+      this.#metrics.gauge("millrace_central_rule_series").set(groups, { rule });
+      this.#metrics.counter("millrace_central_rule_series_over_limit_total").follow(overLimit, { rule });
+    }
     const active = central.alarms().filter((alarm) => alarm.isActive).length;
     this.#metrics.gauge("millrace_central_alarms_active").set(active, {});
     this.#metrics.gauge("millrace_central_trim_lag_seconds").set(central.counts.trimLagMs / 1_000, {});

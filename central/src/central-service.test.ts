@@ -45,6 +45,7 @@ const PIPELINE: Pipeline = {
   rules: [],
   recordRules: [],
   distinctRules: [],
+  windowRules: [],
   evidence: [],
   maintenance: null,
   labelNames: [],

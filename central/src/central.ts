@@ -19,8 +19,7 @@ import type {
 } from "./api/central-reader.ts";
 import { storeBackup } from "./backup/store-backup.ts";
 import { recordMetricView } from "./api/record-metric-view.ts";
-import { recordRuleOfPipeline } from "./api/record-watch-view.ts";
-import { recordRuleView } from "./api/record-rule-view.ts";
+import { ruleViews } from "./api/rule-view.ts";
 import type { AgentView } from "./core/agent-view.ts";
 import type { SystemAlarm } from "./core/alarm-book.ts";
 import type { AlarmView } from "./core/alarm-view.ts";
@@ -59,6 +58,7 @@ import type { RecordBatch, RecordOutcome } from "./records/record-batch.ts";
 import { RecordInbox } from "./records/record-inbox.ts";
 import { recordStreamView } from "./records/record-stream-view.ts";
 import type { RecordStreamView } from "./records/record-stream-view.ts";
+import type { WindowRuleCounts } from "./window-rules/window-rules.ts";
 
 const LEDGER_OF_FATE = {
   unfinished: "evidenceUnfinished",
@@ -342,9 +342,9 @@ export class Central implements CentralReader {
   }
 
   pipeline(): PipelineView {
-    const { metrics, windows, distinctRules = [], recordRules = [] } = this.#options.pipeline;
+    const { metrics, windows } = this.#options.pipeline;
     return {
-      rules: distinctRules.map(recordRuleView),
+      rules: ruleViews(this.#options.pipeline),
       metrics: metrics.map(({ name, unit, isLive, accumulate, source }) => ({
         name,
         unit,
@@ -362,13 +362,16 @@ export class Central implements CentralReader {
         ...(spec.kind === "day" ? { timeZone: spec.timeZone } : {}),
         by: spec.by,
       })),
-      recordRules: recordRules.map(recordRuleOfPipeline),
     };
   }
 
   async windows(query: WindowQuery): Promise<WindowPage> {
     const page = await this.#history.page(query);
     return { ...page, windows: await this.#computed([...page.windows]) };
+  }
+
+  windowRuleCounts(): WindowRuleCounts[] {
+    return this.#opened?.state.windowRules.counts ?? [];
   }
 
   historyCounts(nowMs: number): HistoryCounts | null {
@@ -466,11 +469,27 @@ export class Central implements CentralReader {
   }
 
   async resetAlarm(agent: string, id: string, by: string): Promise<ResetOutcome> {
+    if (agent === "") return this.#resetOwn(id, by);
     const isThere = this.#opened !== null && !this.#isClosed && this.#failure === null;
     if (!isThere || this.#opened?.state.agents.view(agent).state !== "connected") return "agent_away";
     const { clock, random } = this.#options;
     const request = { id: random.hex(8), kind: "reset_alarm", alarm: id, by };
     return (await this.#requests.ask(agent, request, clock.monotonicMs())).outcome;
+  }
+
+  /** Of an alarm that central's own rules have raised; done once that is durable. */
+  #resetOwn(id: string, by: string): Promise<ResetOutcome> {
+    if (this.#opened === null || this.#isClosed || this.#failure !== null)
+      return Promise.resolve("no_such_alarm");
+    const { windowRules } = this.#opened.state;
+    return new Promise((resolve) => {
+      this.#actions.push(() => {
+        const outcome = windowRules.reset(id, by, this.#options.clock.nowMs());
+        const isUnknown = outcome === null || outcome === "not_latched";
+        this.#whenCommitted.push(() => resolve(isUnknown ? "no_such_alarm" : outcome));
+      });
+      this.#loop.wake();
+    });
   }
 
   async pushPipeline(agents: readonly string[], text: string, by: string): Promise<PipelinePush> {
@@ -611,6 +630,7 @@ export class Central implements CentralReader {
       await loadEngineKeys(store, state.engine, state.engine.dueKeys(trustedMs));
       this.#noteGone(state.evidence.expire(trustedMs));
       results = state.engine.tick(moment.nowMs, trustedMs);
+      state.judgeWindows(results, moment);
       const isTrimDue = moment.monotonicMs - this.#trimmedAtMs >= TRIM_INTERVAL_MS;
       if (isTrimDue || this.#history.trimLagMs > 0) {
         this.#trimmedAtMs = moment.monotonicMs;

@@ -133,7 +133,21 @@ function isAlarm(item: unknown): item is AlarmView {
     isNumber(item["limit"]) &&
     isNumberOrNull(item["clearedAtMs"]) &&
     isObject(item["labels"]) &&
-    (item["evidence"] === undefined || isRecordEvidence(item["evidence"]))
+    (item["evidence"] === undefined || isRecordEvidence(item["evidence"])) &&
+    (item["window"] === undefined || isAlarmWindow(item["window"]))
+  );
+}
+
+function isAlarmWindow(value: unknown): value is NonNullable<AlarmView["window"]> {
+  return (
+    isObject(value) &&
+    isText(value["name"]) &&
+    isText(value["value"]) &&
+    isNumber(value["startMs"]) &&
+    isNumber(value["endMs"]) &&
+    isNumber(value["agentsExpected"]) &&
+    isNumber(value["agentsReporting"]) &&
+    Array.isArray(value["agentsMissing"])
   );
 }
 

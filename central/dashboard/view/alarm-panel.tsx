@@ -5,6 +5,7 @@ import { alarmKey } from "../model/live-state.ts";
 import { severityLevel } from "../model/severity-level.ts";
 import type { Speaker } from "../text/speaker.ts";
 import { systemAlarmText } from "../text/system-alarm.ts";
+import { AlarmWindow } from "./alarm-window.tsx";
 import { EvidenceDetails } from "./evidence-details.tsx";
 import { LabelList } from "./label-list.tsx";
 import type { PanelProps } from "./page.tsx";
@@ -95,6 +96,11 @@ function AlarmRow({ alarm, page, speaker }: PanelProps & { readonly alarm: Alarm
             {speaker.text("alarms.suppressed")}
           </em>
         )}
+        {alarm.endReason === "withdrawn" && (
+          <em class="tag" title={speaker.text("alarms.withdrawnHint")}>
+            {speaker.text("alarms.withdrawn")}
+          </em>
+        )}
         {alarm.by !== undefined && <em class="tag">{speaker.text("alarms.by", { by: alarm.by })}</em>}
         {alarm.isHistorical && (
           <em class="tag" title={speaker.text("alarms.historicalHint")}>
@@ -140,6 +146,7 @@ function AlarmRow({ alarm, page, speaker }: PanelProps & { readonly alarm: Alarm
         )}
       </div>
       <ActionCell alarm={alarm} speaker={speaker} />
+      <AlarmWindow alarm={alarm} nowMs={nowMs} speaker={speaker} />
       <RecordEvidence alarm={alarm} unit={metricUnit} nowMs={nowMs} speaker={speaker} />
       {hasEvidence && (
         <EvidenceDetails agent={alarm.agent} alarm={alarm.id} nowMs={nowMs} speaker={speaker} />

@@ -15,7 +15,6 @@ import type { LedgerSum, PipelinePush, PipelineView } from "./central-reader.ts"
 import type { RecordMetricView } from "./record-metric-view.ts";
 import type { PipelineUse } from "./pipeline-uses.ts";
 import type { Problem } from "./problem.ts";
-import type { RecordRuleOfPipeline } from "./record-watch-view.ts";
 import type { SiteView } from "./site-views.ts";
 
 const ms = z.int();
@@ -117,6 +116,20 @@ const alarm = z.strictObject({
   heldBack: text.optional(),
   endReason: text.optional(),
   evidence: z.array(z.strictObject({ id: text, timeMs: ms, labels, value: z.number() })).optional(),
+  window: z
+    .strictObject({
+      name: text,
+      value: text.describe("Which of its results; empty where it is the silence."),
+      startMs: ms,
+      endMs: ms,
+      revision: count,
+      isComplete: z.boolean(),
+      agentsExpected: count,
+      agentsReporting: count,
+      agentsMissing: texts.describe("The first 16."),
+    })
+    .optional()
+    .describe("Of a rule on windows: the one that has raised it, as it was judged last."),
   by: text.optional(),
 }) satisfies z.ZodType<AlarmView> & z.ZodType<AlarmEvent>;
 
@@ -197,19 +210,61 @@ const metric = z.strictObject({
 });
 
 const limitOf = { limit: z.number(), clear: z.number(), forAtLeastMs: ms };
-const recordRule = z.strictObject({
-  name: text,
-  stream: text,
-  metric: text,
-  severity: z.number(),
-  when: z.union([
-    z.strictObject({ kind: z.literal("above"), ...limitOf }),
-    z.strictObject({ kind: z.literal("below"), ...limitOf }),
-    z.strictObject({ kind: z.literal("missing"), forMs: ms, forAtLeastMs: ms }),
-    z.strictObject({ kind: z.literal("zone"), zones: texts, isIn: z.boolean() }),
-  ]),
-  zoneLabel: text.nullable(),
-}) satisfies z.ZodType<RecordRuleOfPipeline>;
+const level = z.strictObject({ limit: z.number(), severity: z.number() }).optional();
+const above = z.strictObject({ kind: z.literal("above"), ...limitOf });
+const below = z.strictObject({ kind: z.literal("below"), ...limitOf });
+const silence = z.strictObject({ kind: z.literal("missing"), forMs: ms, forAtLeastMs: ms });
+const place = z.strictObject({ name: text, path });
+const ruleOf = { name: text, metric: text, severity: z.number() };
+const rule = z.union([
+  z.strictObject({
+    ...ruleOf,
+    on: z.literal("records"),
+    stream: text,
+    zoneLabel: text.nullable(),
+    when: z.union([
+      above,
+      below,
+      silence,
+      z.strictObject({ kind: z.literal("zone"), zones: texts, isIn: z.boolean() }),
+      z.strictObject({
+        kind: z.literal("distinct"),
+        of: place,
+        by: z.array(place),
+        atLeast: count,
+        withinMs: ms,
+        knownForMs: ms,
+      }),
+    ]),
+  }),
+  z.strictObject({
+    ...ruleOf,
+    on: z.literal("windows"),
+    window: text,
+    value: text.describe("Which of its results; empty where it is the silence."),
+    state: z.enum(["provisional", "complete", "final"]),
+    reportingAtLeast: z.number(),
+    isLatched: z.boolean(),
+    when: z.union([
+      above,
+      below,
+      silence,
+      z.strictObject({
+        kind: z.literal("levels"),
+        levels: z.strictObject({ lowLow: level, low: level, high: level, highHigh: level }),
+        hysteresis: z.number(),
+        forAtLeastMs: ms,
+      }),
+      z.strictObject({
+        kind: z.literal("rateOfChange"),
+        slope: z.union([above, below]),
+        perMs: ms,
+        overMs: ms.nullable().describe("Null: from each window to the next."),
+      }),
+      z.strictObject({ kind: z.literal("stuck"), forMs: ms, within: z.number(), forAtLeastMs: ms }),
+    ]),
+  }),
+]);
 
 const pipeline = z.strictObject({
   metrics: z.array(metric),
@@ -226,20 +281,7 @@ const pipeline = z.strictObject({
       timeZone: text.optional(),
     }),
   ),
-  recordRules: z.array(recordRule),
-  rules: z.array(
-    z.strictObject({
-      name: text,
-      stream: text,
-      metric: text,
-      severity: z.number(),
-      of: z.strictObject({ name: text, path }),
-      by: z.array(z.strictObject({ name: text, path })),
-      atLeast: count,
-      withinMs: ms,
-      knownForMs: ms,
-    }),
-  ),
+  rules: z.array(rule).describe("Those that central judges, by name."),
 }) satisfies z.ZodType<PipelineView>;
 
 const pipelineUse = z.strictObject({

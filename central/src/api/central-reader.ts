@@ -11,8 +11,7 @@ import type { StoreDamage } from "../core/store-damage.ts";
 import type { SeriesPage, SeriesQuery } from "../history/series-page.ts";
 import type { SeriesRefusal } from "../history/series-reader.ts";
 import type { RecordMetricView } from "./record-metric-view.ts";
-import type { RecordRuleOfPipeline } from "./record-watch-view.ts";
-import type { RecordRuleView } from "./record-rule-view.ts";
+import type { RuleView } from "./rule-view.ts";
 
 /** What the API shows of central's core. */
 export interface CentralReader {
@@ -80,10 +79,8 @@ export interface LedgerSum {
 export interface PipelineView {
   readonly metrics: readonly MetricView[];
   readonly windows: readonly WindowView[];
-  /** Rules on single records, which central judges. */
-  readonly recordRules: readonly RecordRuleOfPipeline[];
-  /** Rules that central judges, on records. */
-  readonly rules: readonly RecordRuleView[];
+  /** Those that central judges, on windows and on records. */
+  readonly rules: readonly RuleView[];
 }
 
 export interface MetricView extends Pick<MetricSpec, "name" | "unit" | "isLive" | "accumulate"> {

@@ -119,7 +119,8 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     problems: ["unknown_alarm"],
   },
   "POST /api/v1/alarms/reset": {
-    summary: "Have an agent end a latched alarm whose condition is over; answered once the agent has",
+    summary:
+      "End a latched alarm whose condition is over: an agent's, answered once the agent has, or with agent \"\" one of central's own rules",
     right: "operate",
     body: { "application/json": z.object({ agent: text, id: text }) },
     answer: "Reset",

@@ -60,7 +60,7 @@ const READER: CentralReader = {
   alarms: () => [],
   ledger: () => new Map(),
   ledgerSum: () => ({ received: 0, merged: 0, tooLate: 0 }),
-  pipeline: () => ({ metrics: [], windows: [], rules: [], recordRules: [] }),
+  pipeline: () => ({ metrics: [], windows: [], rules: [] }),
   windows: () => Promise.resolve({ windows: [], cursor: null }),
   series: () => Promise.resolve({ reason: "unknown_metric", detail: "" } as const),
   backup: async function* () {},

@@ -93,7 +93,6 @@ class FixedReader implements CentralReader {
     const lengths = { sizeMs: 1_000, slideMs: 1_000, offsetMs: 0, latenessMs: 60_000 };
     return {
       metrics: [],
-      recordRules: [],
       rules: [],
       windows: [{ name: "w", metric: "m", kind: "aligned" as const, ...lengths, by: [] }],
     };

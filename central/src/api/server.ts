@@ -473,7 +473,7 @@ function resetProblem(outcome: Exclude<ResetOutcome, "done">, agent: string): Pr
     case "no_such_alarm":
       return new ProblemError(
         "unknown_alarm",
-        `agent ${agent} has no such latched alarm; it may be reset already`,
+        `${agent === "" ? "central" : `agent ${agent}`} has no such latched alarm; it may be reset already`,
       );
     case "agent_away":
       return new ProblemError("agent_away", `agent ${agent} is not connected; nothing was sent to it`);

@@ -20,6 +20,8 @@ import type { Lane } from "@millrace/stream";
  *   'r' stream 0                            a stream of records: positions, ledger, how far ids go back
  *   'i' stream 0  number u48                ids of records (records/id-log.ts)
  *   'w' rule 0  series                      a series that a rule on records watches (records/record-watch-book.ts)
+ *   'y' rule 0  group 0                     a group that a rule on windows watches, and its alarms (window-rules/window-watch-book.ts)
+ *   'Y' rule 0  group 0  page i64 + 2^63    windows of it that may still be corrected
  *   'R' rule 0                              a rule on records: what it reads, how much it has dropped
  *   'p' rule 0  number u48                  pairs that are known to it (records/distinct-book.ts)
  *   'n' rule 0  key                         what was new of late to one of its keys, and its alarms; texts between zero bytes
@@ -44,6 +46,13 @@ export const CENTRAL_KEYS = {
   records: (stream: string) => key("r", stream),
   ids: (stream: string, number: number) => join(key("i", stream), u48(number)),
   watched: (rule: string, series: string) => join(key("w", rule), encoder.encode(series)),
+  windowGroup: (rule: string, group: string) => key("y", rule, group),
+  windowPage: (rule: string, group: string, page: number) => join(key("Y", rule, group), time(page)),
+  /** The range of a group's pages, by the key of the group. */
+  windowPages: (groupKey: Uint8Array) => {
+    const prefix = join(encoder.encode("Y"), groupKey.subarray(1));
+    return { from: prefix, to: join(prefix, new Uint8Array(9).fill(255)) };
+  },
   distinctRule: (rule: string) => key("R", rule),
   distinctPairs: (rule: string, number: number) => join(key("p", rule), u48(number)),
   /** For many keys of one rule. */

@@ -1,7 +1,14 @@
 import type { Pipeline, RecordStreamConfig } from "@millrace/config";
 import type { Change, Store } from "@millrace/queue";
 import { WindowEngine } from "@millrace/stream";
-import type { CoarsePanes, MembershipInterval, StateEntry, StateRange, TimeRange } from "@millrace/stream";
+import type {
+  CoarsePanes,
+  MembershipInterval,
+  StateEntry,
+  StateRange,
+  TimeRange,
+  WindowResult,
+} from "@millrace/stream";
 import { AgentRegistry } from "./agent-registry.ts";
 import type { AgentRecord } from "./agent-registry.ts";
 import { AlarmBook, ownSource } from "./alarm-book.ts";
@@ -16,6 +23,7 @@ import type { LaneRecord } from "./deduplication.ts";
 import { LateBook } from "./late-book.ts";
 import { retractablePipeline } from "../records/changes/retractable-pipeline.ts";
 import { RecordStreams } from "../records/record-streams.ts";
+import { WindowRules } from "../window-rules/window-rules.ts";
 import { Quarantine } from "./quarantine.ts";
 import type { QuarantineEntry } from "./quarantine.ts";
 import { StoreRegistry } from "./store-registry.ts";
@@ -23,6 +31,7 @@ import type { StoreRecord } from "./store-registry.ts";
 import type { StoreDamage } from "./store-damage.ts";
 import { StoredJson } from "./stored-json.ts";
 import { TrustedTime } from "./trusted-time.ts";
+import type { ClockReading } from "./trusted-time.ts";
 
 /** The format of central's store that this program writes; it reads no newer one. */
 export const CENTRAL_STORE_FORMAT = 2;
@@ -97,7 +106,7 @@ export const QUARANTINE = new StoredJson<QuarantineEntry>({
 
 /** What central makes of a pipeline. */
 export type CentralPipeline = Pick<Pipeline, "metrics" | "windows"> &
-  Partial<Pick<Pipeline, "distinctRules" | "recordRules">>;
+  Partial<Pick<Pipeline, "distinctRules" | "recordRules" | "windowRules">>;
 
 export interface CentralStateOptions {
   readonly store: Store;
@@ -121,6 +130,7 @@ export class CentralState {
   readonly quarantine: Quarantine;
   readonly engine: WindowEngine;
   readonly records: RecordStreams;
+  readonly windowRules: WindowRules;
   readonly #recordMetrics: ReadonlySet<string>;
   /** Values that the store had and that could not be read: they are left out. */
   readonly unreadableCount: number;
@@ -131,17 +141,18 @@ export class CentralState {
     engine: WindowEngine,
     quarantine: Quarantine,
     stored: StoredValues,
-    records: RecordStreams,
+    { records, windowRules }: { readonly records: RecordStreams; readonly windowRules: WindowRules },
     { evidence, pipeline }: CentralStateOptions,
   ) {
     this.records = records;
+    this.windowRules = windowRules;
     this.#recordMetrics = new Set(
       pipeline.metrics.flatMap(({ name, stream }) => (stream === undefined ? [] : name)),
     );
     this.evidence = new EvidenceBook(evidence);
     this.engine = engine;
     this.quarantine = quarantine;
-    this.unreadableCount = stored.unreadableCount + records.unreadableCount;
+    this.unreadableCount = stored.unreadableCount + records.unreadableCount + windowRules.unreadableCount;
   }
 
   /** Reads the store, and brings it to the pane sizes of this pipeline. Rejects with `store_read` or `store_write`. */
@@ -165,14 +176,17 @@ export class CentralState {
     const evidence = await stored.under("v", EVIDENCE);
     const { monotonicMs } = options;
     const records = await RecordStreams.open({ store, streams: options.records, pipeline, monotonicMs });
-    const state = new CentralState(engine, new Quarantine(quarantineNext), stored, records, options);
+    const windowRules = await WindowRules.open({ store, pipeline, streams: options.records });
+    const books = { records, windowRules };
+    const state = new CentralState(engine, new Quarantine(quarantineNext), stored, books, options);
     state.evidence.restore(evidence);
     state.stores.restore(stores, lanes);
     state.agents.restore(agents, membership, options.monotonicMs);
     if (trusted !== null) state.trustedTime.restore(trusted.trustedMs, options.monotonicMs);
     for (const { agent, totals } of ledgers) state.ledger.restore(agent, totals);
     for (const alarm of alarms.sort((a, b) => a.receivedAtMs - b.receivedAtMs)) state.alarms.restore(alarm);
-    for (const event of records.ended) state.alarms.take(event, ownSource(options.nowMs));
+    for (const event of [...records.ended, ...windowRules.ended])
+      state.alarms.take(event, ownSource(options.nowMs));
     await movePanes(store, engine);
     const entries: StateEntry[] = [];
     // One by one: there may be more than a call takes arguments.
@@ -242,8 +256,21 @@ export class CentralState {
     }
   }
 
+  /** Rules judge what a tick has published, for the commit that holds it. */
+  judgeWindows(results: readonly WindowResult[], clocks: ClockReading): void {
+    const { nowMs, monotonicMs } = clocks;
+    this.windowRules.judge({
+      results,
+      waitedFor: this.engine.waitedFor,
+      nowMs,
+      monotonicMs,
+      trustedMs: this.trustedTime.nowMs(clocks),
+      streamTimeMs: (stream) => this.records.get(stream)?.timeMs(monotonicMs) ?? null,
+    });
+  }
+
   /** What changed since the last call: to be committed whole, in this order. `isSync`: it must survive a power cut at once. */
-  takeChanges(clocks: { readonly nowMs: number; readonly monotonicMs: number }): {
+  takeChanges(clocks: ClockReading): {
     changes: Change[];
     isSync: boolean;
     alarms: AlarmView[];
@@ -256,6 +283,7 @@ export class CentralState {
     for (const agent of this.ledger.takeDirty()) {
       changes.push(LEDGERS.put(CENTRAL_KEYS.ledger(agent), { agent, totals: this.ledger.totals(agent) }));
     }
+    for (const event of this.windowRules.takeEvents()) this.alarms.take(event, ownSource(clocks.nowMs));
     const alarms: AlarmView[] = [];
     for (const { agent, id, record } of this.alarms.takeDirty()) {
       const key = CENTRAL_KEYS.alarm(agent, id);
@@ -270,6 +298,7 @@ export class CentralState {
     for (const change of this.engine.takeChanges()) changes.push(engineChange(change));
     for (const change of this.evidence.takeChanges()) changes.push(change);
     for (const change of this.records.takeChanges(clocks.monotonicMs)) changes.push(change);
+    for (const change of this.windowRules.takeChanges()) changes.push(change);
     if (this.#damage !== null && this.#isDamageDirty)
       changes.push(DAMAGE.put(CENTRAL_KEYS.damage(), this.#damage));
     this.#isDamageDirty = false;

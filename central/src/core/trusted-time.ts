@@ -4,7 +4,7 @@ const WRITE_STEP_MS = 10_000;
 export const CLOCK_TOLERANCE_MS = 60_000;
 
 /** One reading of central's two clocks. */
-interface ClockReading {
+export interface ClockReading {
   readonly nowMs: number;
   readonly monotonicMs: number;
 }

@@ -79,7 +79,6 @@ async function leave(
   for await (const { key, value } of store.range(keysUnder("n", rule))) {
     changes.push({ type: "del", key });
     for (const { event, endMs } of DISTINCT_KEYS.read(value)?.alarms ?? [])
-      if (event.isActive)
-        ended.push(endedAlarm(event, endMs, { endReason }));
+      if (event.isActive) ended.push(endedAlarm(event, endMs, { endReason }));
   }
 }

@@ -8,9 +8,10 @@ import { type PipelineFile, pipelineSchema } from "./pipeline-schema.ts";
 import type { Pipeline } from "./pipeline.ts";
 import { toDistinctRule } from "./to-distinct-rule.ts";
 import { toMetricSource } from "./to-metric-source.ts";
-import { isOnRecords } from "./record-rule-checks.ts";
+import { isOfCentral } from "./window-rule-checks.ts";
 import { toRecordRule } from "./to-record-rule.ts";
 import { toRule } from "./to-rule.ts";
+import { toWindowRule } from "./to-window-rule.ts";
 import { toWindowSpec } from "./to-window-spec.ts";
 import { toZoneShape } from "./to-zone-shape.ts";
 
@@ -55,11 +56,15 @@ function toPipeline(path: string, file: PipelineFile): Pipeline {
     metrics,
     windows,
     rules: Object.entries(file.rules)
-      .filter(([, rule]) => !isOnRecords(rule, file))
+      .filter(([, rule]) => !isOfCentral(rule, file))
       .map(([name, rule]) => toRule(name, rule, file)),
     recordRules: Object.entries(file.rules)
-      .filter(([, rule]) => isOnRecords(rule, file) && rule.when.distinct === undefined)
+      .filter(([, rule]) => isOfCentral(rule, file) && rule.window === undefined)
+      .filter(([, { when }]) => when.distinct === undefined)
       .map(([name, rule]) => toRecordRule(name, rule, file)),
+    windowRules: Object.entries(file.rules)
+      .filter(([, rule]) => isOfCentral(rule, file) && rule.window !== undefined)
+      .map(([name, rule]) => toWindowRule(name, rule, file)),
     distinctRules: Object.entries(file.rules)
       .filter(([, { when }]) => when.distinct !== undefined)
       .map(([name, rule]) => toDistinctRule(name, rule, file.metrics[rule.metric ?? ""]?.from.records ?? "")),

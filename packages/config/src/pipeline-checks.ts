@@ -16,6 +16,7 @@ import { checkSource, sourceLabels } from "./source-checks.ts";
 import { templateOf } from "./template-of.ts";
 import { toWindowSpec } from "./to-window-spec.ts";
 import { checkWindowKind } from "./window-checks.ts";
+import { checkWindowRule } from "./window-rule-checks.ts";
 import type { KeyPath } from "./yaml-source.ts";
 
 /** All that the file names, also what has errors of its own, so that one mistake is reported once. */
@@ -51,6 +52,7 @@ export function checkPipeline(reader: ConfigReader, file: PipelineFile, names: N
   checkWindows(reader, file, metricNames);
   for (const [name, rule] of Object.entries(file.rules)) {
     const path = ["rules", name];
+    checkWindowRule(reader, path, rule, file);
     if (rule.when.distinct === undefined) checkRecordRule(reader, path, rule, file);
     else checkDistinct(reader, path, rule, file);
     if (rule.metric !== undefined) checkMetricName(reader, [...path, "metric"], rule.metric, metricNames);

@@ -146,6 +146,24 @@ export const ruleSchema = z.strictObject({
   value: takes(z.string().min(1), "a result of the window, such as mean, p95 or count")
     .optional()
     .describe("With window: which of its results; judged when the agent's watermark has passed its end."),
+  at: oneOf(["agent", "central"])
+    .optional()
+    .describe(
+      "With window: who judges it. An agent looks at its own series, central at all sites; default: agent, of records central.",
+    ),
+  state: oneOf(["provisional", "complete", "final"])
+    .optional()
+    .describe(
+      "Of windows at central: judged first when it is provisional, complete (or has been waited for), or final; default: complete.",
+    ),
+  reportingAtLeast: takes(z.number().min(0).max(1), "a share from 0 to 1")
+    .optional()
+    .describe(
+      "With state complete: share of the expected agents that a window needs to be judged; default: 0.",
+    ),
+  latch: flag()
+    .optional()
+    .describe("Of windows at central: whether the alarm stays until a person resets it; default: false."),
   when: z
     .strictObject({
       ...limits,
@@ -165,7 +183,9 @@ export const ruleSchema = z.strictObject({
         .strictObject({
           ...limits,
           per: duration({ min: "1ms", max: "7d" }).describe("The time that the limit is for."),
-          over: duration({ min: "100ms", max: "7d" }).describe("The span of event time whose slope it is."),
+          over: duration({ min: "100ms", max: "7d" })
+            .optional()
+            .describe("The span of event time whose slope it is; of windows default: from one to the next."),
         })
         .optional()
         .describe("The slope (least squares) of the latest readings."),
@@ -181,7 +201,7 @@ export const ruleSchema = z.strictObject({
           for: duration({ min: "1s", max: "7d" }).describe("How long nothing must have come."),
         })
         .optional()
-        .describe("No reading comes of a series that was heard before."),
+        .describe("No reading comes of a series, or of a window's group at central, that was heard before."),
       zone: z
         .strictObject({
           in: z

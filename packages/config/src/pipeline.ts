@@ -1,4 +1,4 @@
-import type { DistinctRuleSpec, RecordRuleSpec, RuleSpec } from "@millrace/detect";
+import type { DistinctRuleSpec, RecordRuleSpec, RuleSpec, WindowRuleSpec } from "@millrace/detect";
 import type { MetricSpec, WindowSpec } from "@millrace/stream";
 import type {
   JsonPath,
@@ -24,6 +24,8 @@ export interface Pipeline {
   readonly recordRules: readonly RecordRule[];
   /** Those that count new values of a key, likewise. */
   readonly distinctRules: readonly DistinctRule[];
+  /** Those on windows of all sites and of records, which central judges. */
+  readonly windowRules: readonly WindowRuleSpec[];
   readonly evidence: readonly EvidenceSource[];
   readonly maintenance: MaintenanceTopic | null;
   /** Labels that readings can have, but for those of the gateway's own sensors. */

@@ -7,23 +7,14 @@ import type { KeyPath } from "./yaml-source.ts";
 const CONDITIONS = ["above", "below", "missing", "zone", "distinct"] as const;
 const OTHERS = ["levels", "rateOfChange", "stuck"] as const;
 
-/** Central judges the rule: agents see no records. */
-export function isOnRecords(
-  { metric, window }: RuleFile,
-  file: Pick<PipelineFile, "metrics" | "windows">,
-): boolean {
-  const name = metric ?? file.windows[window ?? ""]?.metric ?? "";
-  return file.metrics[name]?.from.records !== undefined;
-}
-
-/** What means nothing of a rule on records, and zones that there are. */
+/** What means nothing of a rule on single records, and zones that there are. */
 export function checkRecordRule(
   reader: ConfigReader,
   path: KeyPath,
   rule: RuleFile,
   file: Pick<PipelineFile, "metrics" | "windows" | "zones">,
 ): void {
-  if (!isOnRecords(rule, file)) {
+  if (file.metrics[rule.metric ?? ""]?.from.records === undefined) {
     if (rule.when.zone !== undefined)
       reader.problem(
         [...path, "when", "zone"],
@@ -31,10 +22,6 @@ export function checkRecordRule(
         "key",
       );
     return;
-  }
-  if (rule.window !== undefined) {
-    const message = `${rule.window} is made of records, and rules on records look at each of them; give metric instead of window`;
-    reader.problem([...path, "window"], message);
   }
   for (const key of OTHERS)
     if (rule.when[key] !== undefined)

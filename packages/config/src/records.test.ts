@@ -123,9 +123,14 @@ test.each([
     /regoin is no label of amount; did you mean region\?/,
   ],
   [
-    "a rule on a window",
-    `${ORDERS}rules:\n  r: { window: amount_1m, value: count, when: { above: 1 }, severity: 1 }\n`,
-    /amount_1m is made of records, and rules on records look at each of them; give metric instead of window/,
+    "a rule that an agent should judge",
+    `${ORDERS}rules:\n  r: { window: amount_1m, at: agent, value: count, when: { above: 1 }, severity: 1 }\n`,
+    /records come to central, and agents see none of them; remove at/,
+  ],
+  [
+    "a rule on a window that acts",
+    `${ORDERS}rules:\n  r: { window: amount_1m, value: count, when: { above: 1 }, severity: 1, action: { publish: a/b, payload: STOP } }\n`,
+    /central judges the rule, and only agents act; remove action/,
   ],
   [
     "a rule that acts",

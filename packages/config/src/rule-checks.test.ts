@@ -72,6 +72,74 @@ test("interlock, acting levels and the escalation above every level", () => {
   });
 });
 
+test("a rule on a window that central judges resolves, also of windows that no agent could watch", () => {
+  const all = "at: central, window: run, value: p99, reportingAtLeast: 0.8, latch: true, when: { above: 70 }";
+  const { rules, windowRules } = load(windowRule(all));
+  expect(rules).toEqual([]);
+  expect(windowRules).toMatchObject([
+    {
+      metric: "m",
+      window: { name: "run", value: "p99" },
+      judgedAt: "complete",
+      reportingMin: 0.8,
+      isLatched: true,
+      action: null,
+      message: "p99 of run is above 70 bar",
+    },
+  ]);
+  expect(
+    load(windowRule("at: central, window: w, state: final, when: { missing: { for: 3m } }")).windowRules,
+  ).toMatchObject([{ judgedAt: "final", isLatched: false, message: "w has sent nothing for 3m", unit: "s" }]);
+  expect(
+    load(windowRule("window: w, value: p99, when: { rateOfChange: { above: 3, per: 1m } }")).rules,
+  ).toMatchObject([{ when: { kind: "rateOfChange", overMs: null, perMs: 60_000 } }]);
+});
+
+test.each([
+  [
+    "of single readings",
+    "at: central, metric: m, when: { above: 1 }",
+    "9:25: central has windows, and no single readings; give window and value instead of metric",
+  ],
+  [
+    "with an action",
+    'at: central, window: w, value: mean, when: { above: 1 }, action: { publish: "c", payload: x }',
+    "9:78: central judges the rule, and only agents act; remove action",
+  ],
+  [
+    "whose silence is shorter than its windows",
+    "at: central, window: hour, when: { missing: { for: 1h } }",
+    "9:72: for 1h is too short to tell silence from the next of hour that is still to come; it must be at least 2h",
+  ],
+  [
+    "with silence and a value",
+    "at: central, window: w, value: mean, when: { missing: { for: 5m } }",
+    "9:45: missing looks at no result; remove value",
+  ],
+  [
+    "with a share of agents for windows that are not waited for",
+    "at: central, window: w, value: mean, state: final, reportingAtLeast: 0.5, when: { above: 1 }",
+    "9:72: reportingAtLeast belongs to state complete, and this is final; remove one of them",
+  ],
+  [
+    "that is not judged there",
+    "window: w, value: mean, state: final, when: { above: 1 }",
+    "9:45: state belongs to a window that central judges; give at: central, or remove it",
+  ],
+  [
+    "on readings, with a latch",
+    "metric: m, latch: true, when: { above: 1 }",
+    "9:32: latch belongs to a window that central judges; remove it",
+  ],
+  [
+    "on readings, with a rate over nothing",
+    "metric: m, when: { rateOfChange: { above: 1, per: 1s } }",
+    "9:40: rateOfChange has no over; give the span of time whose slope it is",
+  ],
+])("a rule of central %s", (_name, rest, expected) => {
+  expect(problems(windowRule(rest))).toEqual([expected]);
+});
+
 test("the unit 1 is not said", () => {
   const text = rule("{ above: 8 }").replace("unit: bar", 'unit: "1"');
   expect(load(text).rules).toMatchObject([{ message: "m is above 8" }]);
@@ -149,17 +217,17 @@ test.each([
   [
     "a long window",
     "window: hour, value: mean, when: { above: 1 }",
-    "9:29: hour is 1h long; an agent's rules watch windows with a size of at most 10m",
+    "9:29: hour is 1h long; an agent's rules watch windows with a size of at most 10m; give at: central",
   ],
   [
     "sessions",
     "window: run, value: mean, when: { above: 1 }",
-    "9:29: run has sessions; an agent's rules watch windows with a size of at most 10m",
+    "9:29: run has sessions; an agent's rules watch windows with a size of at most 10m; give at: central",
   ],
   [
     "missing results",
     "window: w, value: mean, when: { missing: { for: 1m } }",
-    "9:53: missing watches readings; give metric instead of window",
+    "9:53: of windows only central judges silence; give at: central, or metric instead of window",
   ],
   [
     "a label that the window is not grouped by",

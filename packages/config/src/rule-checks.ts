@@ -43,13 +43,18 @@ function checkCondition(reader: ConfigReader, path: KeyPath, rule: RuleFile): vo
     return;
   }
   if (when.rateOfChange === undefined) checkClear(reader, path, when);
-  else checkRate(reader, path, when);
+  else checkRate(reader, path, rule);
   if (when.levels !== undefined) checkLevels(reader, path, rule);
   else if (when.hysteresis !== undefined)
     reader.problem([...path, "hysteresis"], "hysteresis belongs to levels; remove it", "key");
 }
 
-function checkRate(reader: ConfigReader, path: KeyPath, when: When): void {
+function checkRate(
+  reader: ConfigReader,
+  path: KeyPath,
+  { when, window }: Pick<RuleFile, "when" | "window">,
+): void {
+  const isOnWindow = window !== undefined;
   const { rateOfChange: rate, clearAbove, clearBelow } = when;
   if (rate === undefined) return;
   const own = [...path, "rateOfChange"];
@@ -63,7 +68,10 @@ function checkRate(reader: ConfigReader, path: KeyPath, when: When): void {
     return;
   }
   checkClear(reader, own, rate);
-  if (rate.per > rate.over) {
+  if (rate.over === undefined) {
+    if (!isOnWindow)
+      reader.problem(own, "rateOfChange has no over; give the span of time whose slope it is", "key");
+  } else if (rate.per > rate.over) {
     reader.problem(
       [...own, "per"],
       `per ${formatDuration(rate.per)} is longer than over ${formatDuration(rate.over)}, which could not show such a rate; it must be at most that`,

@@ -17,7 +17,7 @@ export function toRule(
   const metric = rule.metric ?? file.windows[window ?? ""]?.metric ?? "";
   const metricUnit = file.metrics[metric]?.unit ?? "";
   const unit = window !== undefined && !isInMetricUnit(value) ? "" : metricUnit;
-  const what = window === undefined ? metric : `${value} of ${window}`;
+  const what = window === undefined ? metric : value === "" ? window : `${value} of ${window}`;
   return {
     name,
     metric,
@@ -40,7 +40,7 @@ function toCondition({ when, severity }: RuleFile): Condition {
     return { kind: "levels", levels: own, hysteresis: when.hysteresis ?? 0, forAtLeastMs };
   }
   if (rateOfChange !== undefined) {
-    const { per: perMs, over: overMs } = rateOfChange;
+    const { per: perMs, over: overMs = null } = rateOfChange;
     return { kind: "rateOfChange", slope: toLimit(rateOfChange, forAtLeastMs), perMs, overMs };
   }
   if (stuck !== undefined) return { kind: "stuck", forMs: stuck.for, within: stuck.within, forAtLeastMs };

@@ -1,9 +1,11 @@
 export * from "./action-loop.ts";
 export * from "./alarm-event.ts";
 export * from "./alarm-life-cycle.ts";
+export * from "./awake-clock.ts";
 export * from "./detector.ts";
 export * from "./distinct-detector.ts";
 export * from "./ended-alarm.ts";
+export * from "./judged-windows.ts";
 export * from "./maintenance-book.ts";
 export * from "./outcome.ts";
 export * from "./record-watch.ts";
@@ -12,5 +14,4 @@ export * from "./rule-engine.ts";
 export * from "./rule-spec.ts";
 export * from "./rule-table.ts";
 export * from "./topic-template.ts";
-export * from "./judged-windows.ts";
 export * from "./window-watch.ts";

@@ -47,7 +47,7 @@ const CONDITIONS: readonly Condition[] = [
   },
   { kind: "missing", forMs: FOR_MS, forAtLeastMs: 0 },
 ];
-const MOMENT = { nowMs: 0, historicalBeforeMs: -Infinity };
+const MOMENT = { nowMs: 0, awakeMs: null, historicalBeforeMs: -Infinity };
 
 /** A revision of the window at a place; null: nothing is in it any more. */
 interface Shown {
@@ -115,8 +115,8 @@ class StoredWatch {
     this.#watch.judge({ result: window, isWaitedFor }, MOMENT);
   }
 
-  tick(timeMs: number): void {
-    this.#watch.tick(timeMs, MOMENT);
+  tick(timeMs: number, awakeMs: number | null = null): void {
+    this.#watch.tick(timeMs, { ...MOMENT, awakeMs });
   }
 
   commit(): void {
@@ -233,7 +233,6 @@ test.each(CONDITIONS.map((when) => [when.kind, when] as const))(
       fc.property(steps, fc.integer({ min: 0, max: 60 }), (all, silentPlace) => {
         const watch = new StoredWatch({ ...RULE, when });
         const windows = new Map<number, number>();
-        watch.tick(0);
         let uncommitted: Shown[] = [];
         for (const [each, chance] of all) {
           const { place, value } = each;
@@ -244,14 +243,12 @@ test.each(CONDITIONS.map((when) => [when.kind, when] as const))(
           if (chance === 0) {
             // The revisions are gone with what was made of them, and are made again.
             watch.crash();
-            watch.tick(0);
             for (const again of uncommitted) watch.show(result(again.place, again.value));
           } else if (chance > 2) {
             watch.commit();
             uncommitted = [];
             // One that is shown again changes nothing.
             if (chance === 5) watch.crash();
-            watch.tick(0);
             watch.show(result(place, value));
           }
         }
@@ -437,9 +434,18 @@ test("of long ago it is historical, and is not latched", () => {
     { ...RULE, isLatched: true },
     { groupsMax: 1, pageMs: PAGE_MS, onlyGrows: true },
   );
-  watch.judge({ result: result(0, 9), isWaitedFor: false }, { nowMs: 1_000, historicalBeforeMs: 500 });
-  watch.judge({ result: result(60, 0), isWaitedFor: false }, { nowMs: 1_000, historicalBeforeMs: 500 });
-  watch.judge({ result: result(61, 9), isWaitedFor: false }, { nowMs: 1_000, historicalBeforeMs: 500 });
+  watch.judge(
+    { result: result(0, 9), isWaitedFor: false },
+    { nowMs: 1_000, awakeMs: null, historicalBeforeMs: 500 },
+  );
+  watch.judge(
+    { result: result(60, 0), isWaitedFor: false },
+    { nowMs: 1_000, awakeMs: null, historicalBeforeMs: 500 },
+  );
+  watch.judge(
+    { result: result(61, 9), isWaitedFor: false },
+    { nowMs: 1_000, awakeMs: null, historicalBeforeMs: 500 },
+  );
   expect(watch.takeEvents()).toMatchObject([
     { isHistorical: true, isLatched: false, isActive: true },
     { isHistorical: true, isLatched: false, isActive: false },
@@ -475,22 +481,23 @@ test("silence is not counted while nobody listened, and what is silent stays so 
   const when = { kind: "missing", forMs: FOR_MS, forAtLeastMs: 0 } as const;
   const watch = new StoredWatch({ ...RULE, when });
   watch.show(result(0, 1));
-  watch.tick(20);
+  watch.tick(20, 5);
   watch.commit();
   watch.crash();
-  watch.tick(1_000);
-  watch.tick(1_034);
+  // However far the clock is when central is back, or jumps: it has listened for a moment only.
+  watch.tick(1_000, 0);
+  watch.tick(2_000, 34);
   watch.commit();
   expect(watch.standing).toEqual([]);
-  watch.tick(1_035);
+  watch.tick(2_001, 35);
   watch.commit();
   expect(watch.standing).toEqual(["45-"]);
   watch.crash();
-  watch.tick(1_036);
+  watch.tick(2_002, 0);
   watch.show(result(0, 2));
   watch.commit();
   expect(watch.standing).toEqual(["45-"]);
-  // A late window shows that it was shorter.
+  // A late window shows that it was shorter, and that there was another one.
   watch.show(result(50, 2));
   watch.commit();
   expect(watch.standing).toEqual(["45-500", "545-"]);

@@ -30,6 +30,11 @@ export interface SeenWindow {
 export interface WatchMoment {
   /** Central's clock where the alarm's step is a person's. */
   readonly nowMs: number;
+  /**
+   * How long whoever listens has been awake (see `AwakeClock`): a group that was heard less than its silence ago by this is not
+   * silent, whatever its windows' times are. Null: they alone decide.
+   */
+  readonly awakeMs: number | null;
   /** An alarm that begins before this is too old to tell anybody of. */
   readonly historicalBeforeMs: EventTimeMs;
 }
@@ -56,6 +61,8 @@ interface Group {
   readonly key: string;
   readonly labels: Labels;
   readonly windows: JudgedWindows;
+  /** By `WatchMoment.awakeMs`; null: not since the start. */
+  heardAtAwakeMs: number | null;
   silentToMs: EventTimeMs;
   alarms: readonly AlarmEvent[];
 }
@@ -83,8 +90,6 @@ export class WindowWatch {
   readonly #changed = new Map<string, Set<number>>();
   #events: AlarmEvent[] = [];
   #overLimitCount = 0;
-  /** Silence is counted from here at the earliest: central did not hear before. */
-  #heardFromMs = Infinity;
   /** No group is overdue before this. */
   #dueAtMs = Infinity;
   #sweepAtMs = -Infinity;
@@ -136,20 +141,21 @@ export class WindowWatch {
     const group = known ?? this.#newGroup(labels);
     const gone = group.windows.put(window);
     if (gone === null) return;
+    group.heardAtAwakeMs = moment.awakeMs;
     for (const each of [startMs, ...gone]) this.#pageChanged(group, each);
     this.#dueAtMs = Math.min(this.#dueAtMs, this.#overdueAtMs(group));
     this.#settle(group, moment);
   }
 
-  /** Time alone has passed: `timeMs` is that by which silence is measured; it never goes back while a process lives. */
+  /** Time alone has passed: `timeMs` is the time by which windows of now end. */
   tick(timeMs: EventTimeMs, moment: WatchMoment): void {
-    this.#heardFromMs = Math.min(this.#heardFromMs, timeMs);
     if (timeMs >= this.#sweepAtMs) this.#sweep(timeMs);
     if (timeMs < this.#dueAtMs) return;
     this.#dueAtMs = Infinity;
     for (const group of this.#groups.values()) {
       const overdueAtMs = this.#overdueAtMs(group);
-      if (timeMs < overdueAtMs) {
+      if (overdueAtMs === Infinity) continue;
+      if (timeMs < overdueAtMs || this.#isHeardOfLate(group, moment)) {
         this.#dueAtMs = Math.min(this.#dueAtMs, overdueAtMs);
         continue;
       }
@@ -232,10 +238,11 @@ export class WindowWatch {
 
   #newGroup(labels: Labels): Group {
     const key = seriesKey(this.rule.window.name, labels);
-    const group = {
+    const group: Group = {
       key,
       labels,
       windows: new JudgedWindows(this.rule),
+      heardAtAwakeMs: null,
       silentToMs: -Infinity,
       alarms: [],
     };
@@ -396,7 +403,14 @@ export class WindowWatch {
     if (when.kind !== "missing" || lastEndMs === -Infinity) return Infinity;
     const silenceMs = when.forMs + when.forAtLeastMs;
     if (silentToMs >= lastEndMs + silenceMs) return Infinity;
-    return Math.max(lastEndMs, this.#heardFromMs) + silenceMs;
+    return lastEndMs + silenceMs;
+  }
+
+  #isHeardOfLate(group: Group, { awakeMs }: WatchMoment): boolean {
+    const { when } = this.rule;
+    if (awakeMs === null || when.kind !== "missing") return false;
+    group.heardAtAwakeMs ??= awakeMs;
+    return awakeMs - group.heardAtAwakeMs < when.forMs + when.forAtLeastMs;
   }
 }
 

@@ -379,12 +379,12 @@ export const METRIC_TABLE = {
   millrace_central_rule_series: {
     type: "gauge",
     labels: ["rule"],
-    help: "Of a rule on single records: series that it watches.",
+    help: "Of a rule on single records: series that it watches; of a rule on windows at central: groups.",
   },
   millrace_central_rule_series_over_limit_total: {
     type: "counter",
     labels: ["rule"],
-    help: "Of a rule on single records: records that it did not look at since the start, because there were too many series.",
+    help: "Of a rule on single records, or on windows at central: records, or results of windows, that it did not look at since the start, because there were too many series or groups.",
   },
   millrace_central_rule_pairs: {
     type: "gauge",

@@ -37,6 +37,8 @@ export interface AlarmEvent {
   readonly endReason?: string;
   /** Of a rule on records, which central judges: those that have raised it, in order of time. */
   readonly evidence?: readonly RecordEvidence[];
+  /** Of a rule on windows that central judges: the one that has raised it or brought it to its level; of silence, the last one. */
+  readonly window?: AlarmWindow;
   /** Whose doing this step is, where it is a person's or a topic's: a reset, a maintenance, a reload. */
   readonly by?: string;
 }
@@ -48,6 +50,22 @@ export interface RecordEvidence {
   readonly labels: Labels;
   /** Of the rule's metric. */
   readonly value: number;
+}
+
+/** A window as a rule judged it last. */
+export interface AlarmWindow {
+  readonly name: string;
+  /** Which of its results; "" where it is the silence. */
+  readonly value: string;
+  readonly startMs: number;
+  readonly endMs: number;
+  readonly revision: number;
+  /** False: some of the expected agents have not handed over everything of it. */
+  readonly isComplete: boolean;
+  readonly agentsExpected: number;
+  readonly agentsReporting: number;
+  /** The first 16 of those that have not. */
+  readonly agentsMissing: readonly string[];
 }
 
 export type ActionState = "none" | "dry_run" | "commanded" | "confirmed" | "retrying" | "unconfirmed";

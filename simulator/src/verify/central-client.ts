@@ -36,32 +36,56 @@ const recordMetric = z.object({
   isAdjusted: z.boolean(),
   labels: z.array(recordLabel),
 });
-const limit = { limit: z.number(), clear: z.number(), forAtLeastMs: z.number() };
-const watchRule = z.object({
-  name: z.string(),
-  stream: z.string(),
-  metric: z.string(),
-  zoneLabel: z.string().nullable(),
-  when: z.discriminatedUnion("kind", [
-    z.object({ kind: z.literal("above"), ...limit }),
-    z.object({ kind: z.literal("below"), ...limit }),
-    z.object({ kind: z.literal("missing"), forMs: z.number(), forAtLeastMs: z.number() }),
-    z.object({ kind: z.literal("zone"), zones: z.array(z.string()), isIn: z.boolean() }),
-  ]),
-});
+const limits = { limit: z.number(), clear: z.number(), forAtLeastMs: z.number() };
+const above = z.object({ kind: z.literal("above"), ...limits });
+const below = z.object({ kind: z.literal("below"), ...limits });
+const missing = z.object({ kind: z.literal("missing"), forMs: z.number(), forAtLeastMs: z.number() });
 const place = z.object({ name: z.string(), path });
-const recordRule = z.object({
-  name: z.string(),
-  stream: z.string(),
+const level = z.object({ limit: z.number() }).optional();
+const zoneCondition = z.object({ kind: z.literal("zone"), zones: z.array(z.string()), isIn: z.boolean() });
+const distinctCondition = z.object({
+  kind: z.literal("distinct"),
   of: place,
   by: z.array(place),
   atLeast: z.number(),
   withinMs: z.number(),
   knownForMs: z.number(),
 });
+const recordRule = z.object({
+  name: z.string(),
+  on: z.literal("records"),
+  stream: z.string(),
+  metric: z.string(),
+  zoneLabel: z.string().nullable(),
+  when: z.discriminatedUnion("kind", [above, below, missing, zoneCondition, distinctCondition]),
+});
+const windowRule = z.object({
+  name: z.string(),
+  on: z.literal("windows"),
+  window: z.string(),
+  value: z.string(),
+  state: z.string(),
+  when: z.discriminatedUnion("kind", [
+    above,
+    below,
+    missing,
+    z.object({
+      kind: z.literal("levels"),
+      levels: z.object({ lowLow: level, low: level, high: level, highHigh: level }),
+      hysteresis: z.number(),
+      forAtLeastMs: z.number(),
+    }),
+    z.object({
+      kind: z.literal("rateOfChange"),
+      slope: z.discriminatedUnion("kind", [above, below]),
+      perMs: z.number(),
+      overMs: z.number().nullable(),
+    }),
+    z.object({ kind: z.literal("stuck") }),
+  ]),
+});
 const pipelineAnswer = z.object({
-  recordRules: z.array(watchRule).default([]),
-  rules: z.array(recordRule).default([]),
+  rules: z.array(z.discriminatedUnion("on", [recordRule, windowRule])).default([]),
   metrics: z
     .array(
       z.object({
@@ -156,10 +180,16 @@ export interface SiteLedger {
 
 /** What central reads of each record of a stream, for one metric. */
 export type RecordMetric = z.infer<typeof recordMetric> & { readonly metric: string };
+type RecordRule = z.infer<typeof recordRule>;
 /** A rule that central judges on single records. */
-export type WatchRule = z.infer<typeof watchRule>;
-/** A rule that central judges on the records of a stream. */
-export type RecordRule = z.infer<typeof recordRule>;
+export interface WatchRule extends Omit<RecordRule, "on" | "when"> {
+  readonly when: Exclude<RecordRule["when"], { readonly kind: "distinct" }>;
+}
+/** A rule that central judges on the new values that records of a stream bring. */
+export interface DistinctRule
+  extends Pick<RecordRule, "name" | "stream">, Omit<z.infer<typeof distinctCondition>, "kind"> {}
+/** A rule that central judges on windows. */
+export type WindowRule = z.infer<typeof windowRule>;
 /** What central has of a stream of records. */
 export type CentralStream = z.infer<typeof streamsAnswer>["streams"][number];
 export type CentralWindow = z.infer<typeof windowRow>;
@@ -187,9 +217,11 @@ export class CentralClient {
     /** By the metric's name. */
     readonly recordMetrics: ReadonlyMap<string, RecordMetric>;
     readonly watchRules: readonly WatchRule[];
-    readonly recordRules: readonly RecordRule[];
+    readonly distinctRules: readonly DistinctRule[];
+    readonly windowRules: readonly WindowRule[];
   }> {
-    const { metrics, windows, rules, recordRules } = await this.get("/api/v1/pipeline", pipelineAnswer);
+    const { metrics, windows, rules } = await this.get("/api/v1/pipeline", pipelineAnswer);
+    const onRecords = rules.filter((rule) => rule.on === "records");
     const recordMetrics = new Map(
       metrics.flatMap(({ name, records }) =>
         records === undefined ? [] : [[name, { ...records, metric: name }] as const],
@@ -200,8 +232,13 @@ export class CentralClient {
       windows: windows.map((window) => ({ ...window, ratio: ratios.get(window.metric) ?? null })),
       windowedMetrics: new Set(windows.map(({ metric }) => metric)),
       recordMetrics,
-      watchRules: recordRules,
-      recordRules: rules,
+      watchRules: onRecords.flatMap(({ when, ...rule }) =>
+        when.kind === "distinct" ? [] : [{ ...rule, when }],
+      ),
+      distinctRules: onRecords.flatMap(({ when, name, stream }) =>
+        when.kind === "distinct" ? [{ name, stream, ...when }] : [],
+      ),
+      windowRules: rules.filter((rule) => rule.on === "windows"),
     };
   }
 

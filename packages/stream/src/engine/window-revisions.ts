@@ -147,7 +147,13 @@ export class WindowRevisions {
     }
     const waitsUntilMs = Math.max(endMs, record.firstPassedAtMs ?? endMs) + graceMs;
     const hasWaited = nowMs >= waitsUntilMs;
-    const isEmitted = this.#emitDue(record, nowMs, { standing, isComplete, hasEnded, hasWaited, waitsUntilMs });
+    const isEmitted = this.#emitDue(record, nowMs, {
+      standing,
+      isComplete,
+      hasEnded,
+      hasWaited,
+      waitsUntilMs,
+    });
     const isWaitedFor = record.state === "provisional" && standing.isAnyPassed && hasWaited;
     if (isWaitedFor && record.result !== null && (isEmitted || !record.isWaitedFor)) {
       record.isWaitedFor = true;

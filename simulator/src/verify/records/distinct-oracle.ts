@@ -1,4 +1,4 @@
-import type { RecordRule } from "../central-client.ts";
+import type { DistinctRule } from "../central-client.ts";
 import { textAt } from "./record-reader.ts";
 
 /** An alarm that must have been raised. */
@@ -20,10 +20,10 @@ interface Payment {
  * definition. One alarm until there are fewer again.
  */
 export class DistinctOracle {
-  readonly rule: RecordRule;
+  readonly rule: DistinctRule;
   readonly #payments: Payment[] = [];
 
-  constructor(rule: RecordRule) {
+  constructor(rule: DistinctRule) {
     this.rule = rule;
   }
 

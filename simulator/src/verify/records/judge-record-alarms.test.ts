@@ -4,12 +4,12 @@ import type { BusinessRecord } from "../../business/business-record.ts";
 import { parsePlan } from "../../plan/load-plan.ts";
 import { RecordedWorld } from "../../recorded-world.ts";
 import type { TruthLine } from "../../truth/truth-line.ts";
-import type { CentralAlarm, RecordRule } from "../central-client.ts";
+import type { CentralAlarm, DistinctRule } from "../central-client.ts";
 import { DistinctOracle } from "./distinct-oracle.ts";
 import { judgeRecordAlarms } from "./judge-record-alarms.ts";
 
 const START_MS = 1_767_571_200_000;
-const RULE: RecordRule = {
+const RULE: DistinctRule = {
   name: "pays_strangers",
   stream: "transfers",
   of: { name: "payee", path: ["to"] },

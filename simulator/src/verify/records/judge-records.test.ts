@@ -139,7 +139,8 @@ async function judge(
       ]),
     ),
     watchRules: [],
-    recordRules: [],
+    distinctRules: [],
+    windowRules: [],
   };
   const client = {
     async *windows(window: string) {

@@ -79,7 +79,7 @@ export async function judgeRecords(options: JudgeRecordsOptions): Promise<Record
     if (ofCentral === undefined) continue;
     const metrics = [...pipeline.recordMetrics.values()].filter((metric) => metric.stream === stream);
     const watches = pipeline.watchRules.filter((rule) => rule.stream === stream);
-    const rules = pipeline.recordRules.filter((rule) => rule.stream === stream);
+    const rules = pipeline.distinctRules.filter((rule) => rule.stream === stream);
     if (hasChanges && isChangedTable(stream)) {
       // A tombstone is no line of HTTP's.
       const hasTombstones = ofCentral.source.startsWith("kafka");

@@ -1,0 +1,56 @@
+import { endOf } from "@millrace/detect";
+import type { AlarmEvent } from "@millrace/detect";
+import type { Change, Store } from "@millrace/queue";
+import { CENTRAL_KEYS, keysUnder } from "../core/central-keys.ts";
+import { STORED_GROUPS, STORED_PAGES } from "./window-watch-book.ts";
+import type { StoredPage, WindowWatchBook } from "./window-watch-book.ts";
+
+export interface OpenedWindowWatches {
+  /** Last steps of alarms of rules that are gone, or judge something else now. */
+  readonly ended: readonly AlarmEvent[];
+  /** Takes the state of such rules out of the store. */
+  readonly changes: readonly Change[];
+  readonly unreadableCount: number;
+}
+
+/** Gives each rule what the store has of it. Rejects with `store_read`. */
+export async function openWindowWatches(
+  store: Store,
+  books: readonly WindowWatchBook[],
+): Promise<OpenedWindowWatches> {
+  const byRule = new Map(books.map((book) => [book.rule.name, book]));
+  const ended: AlarmEvent[] = [];
+  const changes: Change[] = [];
+  let unreadableCount = 0;
+  for await (const { key, value } of store.range(keysUnder("y"))) {
+    const state = STORED_GROUPS.read(value);
+    if (state === null) {
+      unreadableCount += 1;
+      continue;
+    }
+    const { pages, keys, unreadable } = await pagesOf(store, CENTRAL_KEYS.windowPages(key));
+    unreadableCount += unreadable;
+    const book = byRule.get(state.rule);
+    if (book?.judges === state.judges) {
+      book.restore(state, pages);
+      continue;
+    }
+    const endReason = book === undefined ? "rule_removed" : "condition_changed";
+    for (const alarm of state.alarms) if (alarm.isActive) ended.push(endOf(alarm, alarm.timeMs, endReason));
+    for (const gone of [key, ...keys]) changes.push({ type: "del", key: gone });
+  }
+  return { ended, changes, unreadableCount };
+}
+
+async function pagesOf(store: Store, range: { readonly from: Uint8Array; readonly to: Uint8Array }) {
+  const pages: StoredPage[] = [];
+  const keys: Uint8Array[] = [];
+  let unreadable = 0;
+  for await (const { key, value } of store.range(range)) {
+    keys.push(key);
+    const page = STORED_PAGES.read(value);
+    if (page === null) unreadable += 1;
+    else pages.push(page);
+  }
+  return { pages, keys, unreadable };
+}

@@ -1,0 +1,138 @@
+import { WindowWatch } from "@millrace/detect";
+import type { AlarmEvent, JudgedWindow, WatchedGroupState, WindowRuleSpec } from "@millrace/detect";
+import type { Change } from "@millrace/queue";
+import { windowLengths } from "@millrace/stream";
+import type { WindowSpec } from "@millrace/stream";
+import { CENTRAL_KEYS } from "../core/central-keys.ts";
+import { StoredJson } from "../core/stored-json.ts";
+
+/** Of one rule; each takes up to 60 KB in memory, where it has as many windows as are kept. */
+const GROUPS_MAX = 10_000;
+/** Windows of one stored page: about 50 bytes each. */
+const PAGE_WINDOWS = 32;
+
+/** A group's state as it is stored. `judged`: what the rule looked at, and how (`WindowWatchBook.judges`). */
+export interface StoredGroup extends WatchedGroupState {
+  readonly rule: string;
+  readonly judges: string;
+}
+
+/** Windows of a group, next to one another. */
+export interface StoredPage {
+  readonly rule: string;
+  readonly group: string;
+  /** startMs, endMs, value, revision, isComplete (0 or 1), agentsExpected, agentsReporting. */
+  readonly windows: readonly (readonly number[])[];
+  /** By the start of a window that lacks some. */
+  readonly agentsMissing: Readonly<Record<string, readonly string[]>>;
+}
+
+const WINDOW = { startMs: "number", endMs: "number", value: "number" } as const;
+const SPELL = { activeAtMs: "number", standing: "object", value: "number", window: WINDOW } as const;
+
+export const STORED_GROUPS = new StoredJson<StoredGroup>({
+  rule: "string",
+  judges: "string",
+  labels: { "*": "string" },
+  judged: {
+    floorMs: ["null", "number"],
+    floorEndMs: ["null", "number"],
+    course: { last: ["null", WINDOW], open: ["null", SPELL] },
+  },
+  silentToMs: ["null", "number"],
+  alarms: [{ id: "string", step: "number", activeAtMs: "number", labels: { "*": "string" } }],
+});
+export const STORED_PAGES = new StoredJson<StoredPage>({
+  rule: "string",
+  group: "string",
+  windows: [["number"]],
+  agentsMissing: { "*": ["string"] },
+});
+
+export interface WindowWatchBookOptions {
+  readonly rule: WindowRuleSpec;
+  readonly window: WindowSpec;
+  /** Of the metric's records; null: it is of readings. */
+  readonly stream: string | null;
+  /** Rows of a table change, and what they said is taken back out of windows. */
+  readonly isTable: boolean;
+}
+
+/** One rule on windows, and its groups in the store. */
+export class WindowWatchBook {
+  readonly rule: WindowRuleSpec;
+  readonly stream: string | null;
+  /** What the rule looks at, and how: with another one its state means nothing. */
+  readonly judges: string;
+  /** A final window is told of so long after its end, and is no history for that. */
+  readonly lagMs: number;
+  readonly #watch: WindowWatch;
+
+  constructor({ rule, window, stream, isTable }: WindowWatchBookOptions) {
+    const { when, judgedAt, reportingMin, window: looksAt } = rule;
+    this.rule = rule;
+    this.stream = stream;
+    this.judges = JSON.stringify([looksAt, when, judgedAt, reportingMin, window]);
+    this.lagMs = judgedAt === "final" ? window.latenessMs : 0;
+    this.#watch = new WindowWatch(rule, {
+      groupsMax: GROUPS_MAX,
+      pageMs: PAGE_WINDOWS * windowLengths(window).slideMs,
+      onlyGrows: !isTable,
+    });
+  }
+
+  get watch(): WindowWatch {
+    return this.#watch;
+  }
+
+  restore(state: StoredGroup, pages: readonly StoredPage[]): void {
+    this.#watch.restore(state, pages.flatMap(windowsOf));
+  }
+
+  takeEvents(): AlarmEvent[] {
+    return this.#watch.takeEvents();
+  }
+
+  /** What is to be committed with the revisions that were judged. */
+  *takeChanges(): Generator<Change> {
+    const { name: rule } = this.rule;
+    for (const { key: group, state, pages } of this.#watch.takeChanged()) {
+      const key = CENTRAL_KEYS.windowGroup(rule, group);
+      yield state === null
+        ? { type: "del", key }
+        : STORED_GROUPS.put(key, { rule, judges: this.judges, ...state });
+      for (const [page, windows] of pages) {
+        const pageKey = CENTRAL_KEYS.windowPage(rule, group, page);
+        yield windows.length === 0
+          ? { type: "del", key: pageKey }
+          : STORED_PAGES.put(pageKey, { rule, group, ...pageOf(windows) });
+      }
+    }
+  }
+}
+
+function pageOf(windows: readonly JudgedWindow[]): Pick<StoredPage, "windows" | "agentsMissing"> {
+  const incomplete = windows.filter(({ agentsMissing }) => agentsMissing.length > 0);
+  return {
+    windows: windows.map((window) => {
+      const { startMs, endMs, value, revision, isComplete, agentsExpected, agentsReporting } = window;
+      return [startMs, endMs, value, revision, isComplete ? 1 : 0, agentsExpected, agentsReporting];
+    }),
+    agentsMissing: Object.fromEntries(
+      incomplete.map(({ startMs, agentsMissing }) => [startMs, agentsMissing]),
+    ),
+  };
+}
+
+function windowsOf({ windows, agentsMissing }: StoredPage): readonly JudgedWindow[] {
+  return windows.map(([startMs, endMs, value, revision, isComplete, agentsExpected, agentsReporting]) => ({
+    startMs,
+    endMs,
+    value,
+    revision,
+    isComplete: isComplete === 1,
+    agentsExpected,
+    agentsReporting,
+    agentsMissing: agentsMissing[startMs] ?? [],
+  }));
+}
