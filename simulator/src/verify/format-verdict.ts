@@ -22,7 +22,14 @@ export function formatVerdict(verdict: Verdict): string {
   const { right, missed, wrong, delay } = verdict.alarms;
   const alarms = formatTable([
     ["alarms", "true", "false", "missed", "delay p50", "delay max"],
-    ...(records?.ruleAlarms ?? []).map((each) => [each.rule, each.right, each.wrong, each.missed, "", ""]),
+    ...[...verdict.windowRules.verdicts, ...(records?.ruleAlarms ?? [])].map((each) => [
+      each.rule,
+      each.right,
+      each.wrong,
+      each.missed,
+      "",
+      "",
+    ]),
     ["", right, wrong, missed, ...delayCells(delay)],
     ...(records?.alarms ?? []).map((each) => [
       each.rule,
@@ -39,6 +46,7 @@ export function formatVerdict(verdict: Verdict): string {
   const faults = [
     ...[...verdict.windows, ...(records?.windows ?? [])].flatMap((each) => each.faults),
     ...verdict.alarms.faults,
+    ...verdict.windowRules.verdicts.flatMap((each) => each.faults),
     ...(records?.ruleAlarms ?? []).flatMap((each) => each.faults),
     ...(records?.alarms ?? []).flatMap((each) => each.faults),
     ...(records?.faults ?? []),
@@ -55,6 +63,7 @@ export function formatVerdict(verdict: Verdict): string {
     ...(verdict.unjudged.length === 0
       ? []
       : [`not judged, since readings do not say their time: ${verdict.unjudged.join(", ")}`]),
+    ...verdict.windowRules.unjudged.map(({ what, why }) => `not judged: ${what}, since ${why}`),
     ...(verdict.windows.length + (records?.windows.length ?? 0) === 0
       ? ["no window of the pipeline has a metric of this truth"]
       : []),

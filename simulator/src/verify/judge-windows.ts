@@ -13,11 +13,13 @@ export interface JudgeWindowsOptions {
   readonly judgedToMs: number;
   /** False of a row that others' values made. */
   readonly isOwn?: (row: CentralWindow) => boolean;
+  /** Of each that is judged. */
+  readonly onRow?: (definition: WindowDefinition, row: CentralWindow) => void;
 }
 
 /** Central's windows of each definition beside the truth's. */
 export async function judgeWindows(options: JudgeWindowsOptions): Promise<WindowVerdict[]> {
-  const { client, definitions, truth, fromMs, toMs, judgedToMs, isOwn = () => true } = options;
+  const { client, definitions, truth, fromMs, toMs, judgedToMs, isOwn = () => true, onRow } = options;
   const verdicts: WindowVerdict[] = [];
   for (const definition of definitions) {
     const { name, sizeMs, slideMs } = definition;
@@ -25,7 +27,10 @@ export async function judgeWindows(options: JudgeWindowsOptions): Promise<Window
     const rows = [];
     if (fromMs <= toMs)
       for await (const row of client.windows(name, fromMs - sizeMs, toMs + slideMs))
-        if (row.mergedIntoMs === undefined && isJudged(row) && isOwn(row)) rows.push(row);
+        if (row.mergedIntoMs === undefined && isJudged(row) && isOwn(row)) {
+          rows.push(row);
+          onRow?.(definition, row);
+        }
     const own = [...truth].filter(([, window]) => window.window === name && isJudged(window));
     verdicts.push(compareWindows(definition, new Map(own), rows));
   }

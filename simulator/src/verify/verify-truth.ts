@@ -10,6 +10,8 @@ import { judgeWindows } from "./judge-windows.ts";
 import { judgeRecords, type RecordVerdict } from "./records/judge-records.ts";
 import { RecordTruth } from "./records/record-truth.ts";
 import { WindowOracle } from "./window-oracle.ts";
+import { judgeWindowRules, type WindowRuleVerdicts } from "./window-rules/judge-window-rules.ts";
+import { OpenWindows } from "./window-rules/open-windows.ts";
 
 export interface TruthCounts {
   readonly generated: number;
@@ -36,6 +38,8 @@ export interface Verdict {
   /** Windows that are not judged, since readings of their metric do not say their time. */
   readonly unjudged: readonly string[];
   readonly alarms: AlarmVerdict;
+  /** Of rules on windows of readings. */
+  readonly windowRules: WindowRuleVerdicts;
   /** Empty while the simulator runs. */
   readonly ledger: readonly LedgerRow[];
   /** Null: the truth makes none. */
@@ -113,8 +117,10 @@ export async function verifyTruth(options: {
   const judgedToMs = hasEnded ? Infinity : toMs - ON_THE_WAY_MS;
   const truth = oracle.results();
   const names = new Set([...truth.values()].map((window) => window.window));
+  const open = new OpenWindows();
   const windows = await judgeWindows({
     client,
+    onRow: (definition, row) => open.add(definition, row),
     definitions: definitions.filter(({ name }) => names.has(name)),
     truth,
     fromMs,
@@ -122,9 +128,19 @@ export async function verifyTruth(options: {
     judgedToMs,
     isOwn: ({ group: { site } }) => site === undefined || sites.has(site),
   });
+  const answers = await client.alarms();
+  const windowRules = judgeWindowRules({
+    rules: pipeline.windowRules,
+    definitions: definitions.filter(({ name }) => names.has(name)),
+    truth,
+    open,
+    answers,
+    judgedToMs,
+    isOwn: ({ site }) => site === undefined || sites.has(site),
+  });
   const alarmVerdict = compareAlarms(
     alarms.filter((step) => step.time <= judgedToMs),
-    (await client.alarms()).filter((alarm) => alarm.activeAtMs <= judgedToMs),
+    answers.filter((alarm) => alarm.activeAtMs <= judgedToMs),
     { sites: new Set(sites.keys()), rules },
   );
   const ledger = hasEnded
@@ -144,6 +160,7 @@ export async function verifyTruth(options: {
     records?.isRight !== false &&
     windows.every((verdict) => verdict.wrong + verdict.missing + verdict.extra === 0) &&
     alarmVerdict.missed + alarmVerdict.wrong === 0 &&
+    windowRules.verdicts.every(({ missed, wrong }) => missed + wrong === 0) &&
     ledger.every((row) => row.isRight);
   return {
     isRight,
@@ -160,6 +177,7 @@ export async function verifyTruth(options: {
     windows,
     unjudged: pipeline.windows.filter((definition) => !isTimed(definition)).map(({ name }) => name),
     alarms: alarmVerdict,
+    windowRules,
     ledger,
     records,
     alarmSteps: alarms,

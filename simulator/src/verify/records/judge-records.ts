@@ -5,6 +5,8 @@ import type { WindowVerdict } from "../compare-windows.ts";
 import type { LedgerRow } from "../judge-ledger.ts";
 import { judgeWindows } from "../judge-windows.ts";
 import { WindowOracle } from "../window-oracle.ts";
+import { judgeWindowRules } from "../window-rules/judge-window-rules.ts";
+import { OpenWindows } from "../window-rules/open-windows.ts";
 import { DistinctOracle } from "./distinct-oracle.ts";
 import { judgeRecordAlarms, type RecordAlarmVerdict } from "./judge-record-alarms.ts";
 import { judgeRuleAlarms, type RuleAlarmVerdict } from "./judge-rule-alarms.ts";
@@ -31,7 +33,7 @@ export interface RecordVerdict {
   readonly matches: readonly { readonly window: string; readonly reads: string }[];
   readonly windows: readonly WindowVerdict[];
   readonly unjudged: readonly { readonly what: string; readonly why: string }[];
-  /** Of rules on single records; empty while records are made. */
+  /** Of rules on single records, empty while records are made, and on their windows. */
   readonly ruleAlarms: readonly RuleAlarmVerdict[];
   /** Of rules on records. */
   readonly alarms: readonly RecordAlarmVerdict[];
@@ -119,10 +121,13 @@ export async function judgeRecords(options: JudgeRecordsOptions): Promise<Record
   const sizes = new Map(definitions.map(({ name, sizeMs }) => [name, sizeMs]));
   const isOfRun = ({ window, startMs }: { readonly window: string; readonly startMs: number }): boolean =>
     startMs + (sizes.get(window) ?? 0) > fromMs;
+  const open = new OpenWindows();
+  const trueWindows = new Map([...oracle.results()].filter(([, window]) => isOfRun(window)));
   const windows = await judgeWindows({
     client,
+    onRow: (definition, row) => open.add(definition, row),
     definitions: judged.map(({ definition }) => definition),
-    truth: new Map([...oracle.results()].filter(([, window]) => isOfRun(window))),
+    truth: trueWindows,
     fromMs,
     toMs,
     judgedToMs,
@@ -138,6 +143,16 @@ export async function judgeRecords(options: JudgeRecordsOptions): Promise<Record
       ),
     ),
   );
+  const windowRules = judgeWindowRules({
+    rules: pipeline.windowRules,
+    definitions: judged.map(({ definition }) => definition),
+    truth: trueWindows,
+    open,
+    answers: centralAlarms.filter(({ activeAtMs }) => activeAtMs > fromMs),
+    judgedToMs,
+    isOwn: () => true,
+  });
+  unjudged.push(...windowRules.unjudged);
   const ruleAlarms = hasEnded ? await judgeRules(client, [...streams.values()]) : [];
   const ledger = hasEnded
     ? [...streams].flatMap(([name, { expected }]) => {
@@ -150,7 +165,7 @@ export async function judgeRecords(options: JudgeRecordsOptions): Promise<Record
     isRight:
       arrived.faults.length === 0 &&
       windows.every(({ wrong, missing, extra }) => wrong + missing + extra === 0) &&
-      ruleAlarms.every(({ missed, wrong }) => missed + wrong === 0) &&
+      [...ruleAlarms, ...windowRules.verdicts].every(({ missed, wrong }) => missed + wrong === 0) &&
       alarms.every(({ missed, wrong }) => missed + wrong === 0) &&
       ledger.every((row) => row.isRight),
     sent: arrived.sent,
@@ -164,7 +179,7 @@ export async function judgeRecords(options: JudgeRecordsOptions): Promise<Record
     })),
     windows,
     unjudged,
-    ruleAlarms,
+    ruleAlarms: [...ruleAlarms, ...windowRules.verdicts],
     alarms,
     ledger,
     faults: arrived.faults,

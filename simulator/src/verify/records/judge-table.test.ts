@@ -155,7 +155,7 @@ async function judge(
     windowedMetrics: new Set(["amount", "failed"]),
     recordMetrics: new Map(metrics.map((metric) => [metric.metric, metric])),
     watchRules: [],
-    recordRules: [],
+    distinctRules: [], windowRules: [],
   };
   const source = "kafka shop.public.orders";
   const client = {

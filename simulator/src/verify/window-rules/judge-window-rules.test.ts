@@ -1,0 +1,135 @@
+// Alarms of rules on windows: those of the true windows are right, others wrong, and what is not settled is not judged.
+import { expect, test } from "vitest";
+import type { CentralAlarm, WindowRule } from "../central-client.ts";
+import { windowKey, type TrueWindow, type WindowDefinition } from "../window-oracle.ts";
+import { judgeWindowRules } from "./judge-window-rules.ts";
+
+const MINUTE_MS = 60_000;
+const WINDOW: WindowDefinition = {
+  name: "failed_1m",
+  metric: "failed",
+  sizeMs: MINUTE_MS,
+  slideMs: MINUTE_MS,
+  offsetMs: 0,
+  by: ["region"],
+  ratio: { side: "equal", limit: 1 },
+};
+const RULE: WindowRule = {
+  name: "many_fail",
+  on: "windows",
+  window: "failed_1m",
+  value: "ratio",
+  state: "complete",
+  when: { kind: "above", limit: 0.5, clear: 0.25, forAtLeastMs: 0 },
+};
+
+/** Of ten orders in each minute, so many failed. */
+function truthOf(region: string, failed: readonly number[]): [string, TrueWindow][] {
+  return failed.map((ratioCount, minute) => {
+    const startMs = minute * MINUTE_MS;
+    const window: TrueWindow = {
+      window: "failed_1m",
+      startMs,
+      group: [region],
+      count: 10,
+      unsureCount: 0,
+      sum: ratioCount,
+      sumAbsolute: ratioCount,
+      min: 0,
+      max: 1,
+      ratioCount,
+      identities: new Set(),
+      places: [],
+    };
+    return [windowKey("failed_1m", startMs, [region]), window];
+  });
+}
+
+const alarm = (
+  region: string,
+  from: number,
+  to: number | null,
+  more: Partial<CentralAlarm> = {},
+): CentralAlarm => ({
+  id: `${region} ${from}`,
+  rule: "many_fail",
+  labels: { region },
+  step: 1,
+  activeAtMs: from * MINUTE_MS,
+  clearedAtMs: to === null ? null : to * MINUTE_MS,
+  timeMs: from * MINUTE_MS,
+  value: 1,
+  receivedAtMs: 0,
+  action: "none",
+  command: null,
+  ...more,
+});
+
+function judge(
+  answers: readonly CentralAlarm[],
+  more: { readonly rule?: Partial<WindowRule>; readonly openFrom?: number; readonly toMs?: number } = {},
+) {
+  return judgeWindowRules({
+    rules: [{ ...RULE, ...more.rule }],
+    definitions: [WINDOW],
+    truth: new Map([...truthOf("北京", [0, 6, 4, 2, 9, 0]), ...truthOf("上海", [0, 0, 0, 0, 0, 8])]),
+    open: { has: (_window, startMs) => startMs >= (more.openFrom ?? Infinity) * MINUTE_MS },
+    answers,
+    judgedToMs: more.toMs ?? Infinity,
+    isOwn: () => true,
+  });
+}
+
+const ALL = [alarm("北京", 2, 4), alarm("北京", 5, 6), alarm("上海", 6, null)];
+
+test("the alarms that the windows make are right; one that is missing, wrong or has other times is not", () => {
+  expect(judge(ALL).verdicts).toMatchObject([{ right: 3, missed: 0, wrong: 0 }]);
+  expect(judge(ALL.slice(1)).verdicts).toMatchObject([{ right: 2, missed: 1, wrong: 0 }]);
+  expect(judge([...ALL, alarm("上海", 2, 3)]).verdicts).toMatchObject([{ right: 3, missed: 0, wrong: 1 }]);
+  expect(judge([...ALL, alarm("广州", 2, 3)]).verdicts).toMatchObject([{ wrong: 1 }]);
+  expect(judge([alarm("北京", 2, 3), ...ALL.slice(1)]).verdicts).toMatchObject([{ missed: 1, wrong: 1 }]);
+  const withdrawn = alarm("上海", 2, 3, { endReason: "withdrawn" });
+  expect(judge([...ALL, withdrawn]).verdicts).toMatchObject([{ right: 3, wrong: 0 }]);
+});
+
+test("what hangs on windows that may still change is not judged", () => {
+  for (const more of [{ openFrom: 4 }, { toMs: 4 * MINUTE_MS }]) {
+    expect(judge([ALL[0]], more).verdicts).toMatchObject([{ right: 1, missed: 0, wrong: 0 }]);
+    expect(judge(ALL, more).verdicts).toMatchObject([{ right: 1, missed: 0, wrong: 0 }]);
+    expect(judge([], more).verdicts).toMatchObject([{ missed: 1 }]);
+  }
+});
+
+test("levels are one alarm, a rate goes from window to window, and an on-delay needs its time", () => {
+  const high = (limit: number) => ({ limit });
+  const levels: WindowRule["when"] = {
+    kind: "levels",
+    levels: { high: high(0.3), highHigh: high(0.8) },
+    hysteresis: 0.05,
+    forAtLeastMs: 0,
+  };
+  const ofLevels = [alarm("北京", 2, 4), alarm("北京", 5, 6), alarm("上海", 6, null)];
+  expect(judge(ofLevels, { rule: { when: levels } }).verdicts).toMatchObject([
+    { right: 3, missed: 0, wrong: 0 },
+  ]);
+  const rate: WindowRule["when"] = {
+    kind: "rateOfChange",
+    slope: { kind: "above", limit: 0.65, clear: 0.65, forAtLeastMs: 0 },
+    perMs: MINUTE_MS,
+    overMs: null,
+  };
+  const ofRate = [alarm("北京", 5, 6), alarm("上海", 6, null)];
+  expect(judge(ofRate, { rule: { when: rate } }).verdicts).toMatchObject([{ right: 2, missed: 0, wrong: 0 }]);
+  const delayed: WindowRule["when"] = { kind: "above", limit: 0.35, clear: 0.35, forAtLeastMs: MINUTE_MS };
+  expect(judge([alarm("北京", 3, 4)], { rule: { when: delayed } }).verdicts).toMatchObject([
+    { right: 1, missed: 0, wrong: 0 },
+  ]);
+});
+
+test.each([
+  [{ value: "p99" }, "the truth holds no p99"],
+  [{ state: "final" }, "it looks at final windows only"],
+  [{ when: { kind: "stuck" } }, "its condition is not judged"],
+] as const)("%o: not judged, and why", (rule, why) => {
+  expect(judge([], { rule })).toEqual({ verdicts: [], unjudged: [{ what: "rule many_fail", why }] });
+});
