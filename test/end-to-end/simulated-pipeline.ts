@@ -2,10 +2,11 @@ import { machineMetric } from "./pipeline.ts";
 
 const metricOf = (name: string) => machineMetric(name, "1", `$.${name}`);
 
-/** Three of a simulated machine's signals in these windows, a rule that overheating breaks, and further metrics. */
+/** Three of a simulated machine's signals in these windows, a rule that overheating breaks, and further metrics and rules. */
 export function simulatedPipeline(
   windows: Readonly<Record<string, object>>,
   metrics: Readonly<Record<string, object>> = {},
+  rules: Readonly<Record<string, object>> = {},
 ): object {
   return {
     version: 1,
@@ -22,6 +23,7 @@ export function simulatedPipeline(
         when: { above: 80, clearBelow: 75, forAtLeast: "0s" },
         severity: 900,
       },
+      ...rules,
     },
   };
 }

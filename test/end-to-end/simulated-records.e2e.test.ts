@@ -71,6 +71,8 @@ test(
       "payments_by_category_1m",
     ]);
     expect(records?.windows.every(({ right, unsure }) => right > 12 && unsure === 0)).toBe(true);
+    expect(records?.ruleAlarms).toMatchObject([{ rule: "payments_failing", missed: 0, wrong: 0 }]);
+    expect(records?.ruleAlarms[0].right).toBeGreaterThan(0);
     expect(records?.sent).toBeGreaterThan(10_000);
     expect(Math.min(records?.again ?? 0, records?.spoilt ?? 0)).toBeGreaterThan(50);
     expect(records?.unjudged).toEqual([{ what: "stream refunds", why: "it was not sent" }]);

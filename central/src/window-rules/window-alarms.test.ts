@@ -472,4 +472,38 @@ describe("of records", () => {
     await time.run(60_000);
     expect(rows()).toEqual([["北京", 3, 4, "withdrawn"]]);
   });
+
+  test("a region that falls silent, by the time of the stream", async () => {
+    const time = new SimulatedTime(START_MS + 7_200_000);
+    const when = { kind: "missing", forMs: 180_000, forAtLeastMs: 0 } as const;
+    const [rule] = FAILED.windowRules ?? [];
+    const windowRules = [{ ...rule, name: "silent", when, window: { name: "failed_1m", value: "" } }];
+    const central = await openCentral({
+      agents: [],
+      pipeline: { ...FAILED, windowRules },
+      records: [{ ...ORDERS, name: "orders" }],
+      store: new CrashingStore(),
+      clock: time.clock(),
+    });
+    // A backlog of an hour, read at once.
+    const minutes = Array.from({ length: 60 }, (_, minute) => minute);
+    const orders = minutes.flatMap((minute) => [
+      order(2 * minute, minute, 0),
+      ...(minute < 20 || (minute > 30 && minute < 40) ? [order(2 * minute + 1, minute, 0, "上海")] : []),
+    ]);
+    void central.offerRecords("orders", posted(orders));
+    await time.run(2_000);
+    const silences = central
+      .alarms()
+      .filter(({ rule: name }) => name === "silent")
+      .map(({ labels, activeAtMs, clearedAtMs }) => [
+        labels["region"],
+        (activeAtMs - START_MS) / 60_000,
+        clearedAtMs === null ? null : (clearedAtMs - START_MS) / 60_000,
+      ]);
+    expect(silences).toEqual([
+      ["上海", 43, null],
+      ["上海", 23, 31],
+    ]);
+  });
 });
