@@ -1,5 +1,6 @@
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import uPlot from "uplot";
+import { alarmLimits } from "../model/alarm-limits.ts";
 import { ChartColumns } from "../model/chart-columns.ts";
 import { themeVersion } from "./theme.ts";
 import { TrendLegend } from "./trend-legend.tsx";
@@ -17,13 +18,11 @@ export function TrendChart({ trend, styles, page, speaker }: TrendProps) {
   const chart = useRef<{ plot: uPlot; columns: ChartColumns } | null>(null);
   const [cursorSlot, setCursorSlot] = useState<number | null>(null);
   const nowMs = page.trendNowMs.value;
-  const limits = page.activeAlarms.value
-    .filter((alarm) => alarm.metric === metric && !alarm.isHistorical)
-    .map((alarm) => alarm.limit);
+  const limits = alarmLimits(page.activeAlarms.value, metric).slice(0, LIMITS_MAX);
 
   // What the plot's hooks read while drawing; the same object for the plot's whole life.
   const scene = useRef<PlotScene>({ ring, styles, nowMs, limits, speaker }).current;
-  Object.assign(scene, { ring, styles, nowMs, limits: [...new Set(limits)].slice(0, LIMITS_MAX), speaker });
+  Object.assign(scene, { ring, styles, nowMs, limits, speaker });
 
   const colourKey = styles.map((style) => style.colour + style.shape).join();
   useLayoutEffect(() => {

@@ -74,11 +74,13 @@ export class JudgedWindows {
   #floorEndMs: EventTimeMs = -Infinity;
   #course: Course = NOTHING_YET;
   /** Closed spells, in order; those behind the last waypoint's count are of the windows behind it. */
-  #closed: WindowSpell[] = [];
+  readonly #closed: WindowSpell[] = [];
   #waypoints: Waypoint[] = [];
   #end: Course = NOTHING_YET;
   /** The windows from this one on are not judged yet. */
   #dirtyAt = 0;
+  /** So many stand behind `#end`; 0: it is of windows that have changed since. */
+  #judgedCount = 0;
 
   constructor(rule: WindowRuleSpec) {
     this.#rule = rule;
@@ -141,10 +143,10 @@ export class JudgedWindows {
   }
 
   /** In order. @param silentToMs silence is known up to then. */
-  spells(silentToMs: EventTimeMs): readonly WindowSpell[] {
+  spells(silentToMs: EventTimeMs): WindowSpell[] {
     this.#judge();
     const open = this.#rule.when.kind === "missing" ? this.#silence(silentToMs) : this.#end.open;
-    return open === null ? this.#closed : [...this.#closed, open];
+    return open === null ? [...this.#closed] : [...this.#closed, open];
   }
 
   /** The silence after the last window, where it is long enough by then. */
@@ -160,6 +162,7 @@ export class JudgedWindows {
   #leave(count: number): readonly EventTimeMs[] {
     const gone = this.#windows.splice(0, count);
     this.#judgeFrom(0);
+    this.#judgedCount = 0;
     this.#course = judged(this.#rule, gone, this.#course, []);
     for (const { startMs, endMs } of gone) {
       this.#floorMs = Math.max(this.#floorMs, startMs + 1);
@@ -170,20 +173,29 @@ export class JudgedWindows {
 
   #judgeFrom(at: number): void {
     this.#dirtyAt = Math.min(this.#dirtyAt, at);
+    // One that is behind all others goes on from their end.
+    if (at < this.#judgedCount) this.#judgedCount = 0;
     while ((this.#waypoints.at(-1)?.at ?? -1) > at) this.#waypoints.pop();
     if (at === 0) this.#waypoints = [];
   }
 
   #judge(): void {
     if (this.#dirtyAt === Infinity) return;
-    const from = this.#waypoints.at(-1) ?? { at: 0, course: this.#course, closedCount: 0 };
-    this.#closed = this.#closed.slice(0, from.closedCount);
+    const closedCount = this.#closed.length;
+    const end = { at: this.#judgedCount, course: this.#end, closedCount };
+    const start = { at: 0, course: this.#course, closedCount: 0 };
+    const from = this.#judgedCount > 0 ? end : (this.#waypoints.at(-1) ?? start);
+    this.#closed.length = from.closedCount;
     let { course } = from;
-    for (let at = from.at; at < this.#windows.length; at += STRIDE) {
-      if (at > from.at) this.#waypoints.push({ at, course, closedCount: this.#closed.length });
-      course = judged(this.#rule, this.#windows.slice(at, at + STRIDE), course, this.#closed);
+    const count = this.#windows.length;
+    for (let at = from.at, toAt = 0; at < count; at = toAt) {
+      toAt = Math.min(count, STRIDE * (Math.floor(at / STRIDE) + 1));
+      if (at % STRIDE === 0 && at > (this.#waypoints.at(-1)?.at ?? 0))
+        this.#waypoints.push({ at, course, closedCount: this.#closed.length });
+      course = judged(this.#rule, this.#windows.slice(at, toAt), course, this.#closed);
     }
     this.#end = course;
+    this.#judgedCount = count;
     this.#dirtyAt = Infinity;
   }
 

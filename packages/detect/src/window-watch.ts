@@ -1,5 +1,6 @@
 import { type EventTimeMs, type Labels, seriesKey, type WindowResult } from "@millrace/stream";
 import type { AlarmEvent, AlarmWindow, EndReason } from "./alarm-event.ts";
+import type { Standing } from "./detector.ts";
 import { endedAlarm } from "./ended-alarm.ts";
 import {
   type JudgedWindow,
@@ -263,7 +264,7 @@ export class WindowWatch {
   /** Brings a group's alarms in line with its spells. */
   #settle(group: Group, moment: WatchMoment): void {
     const { windows } = group;
-    const spells = [...windows.spells(group.silentToMs)];
+    const spells = windows.spells(group.silentToMs);
     const alarms: AlarmEvent[] = [];
     for (const alarm of group.alarms) {
       const isFirm = alarm.clearedAtMs !== null && alarm.clearedAtMs <= windows.floorEndMs;
@@ -328,24 +329,31 @@ export class WindowWatch {
 
   /** What has made the alarm is still so, if not with the same beginning, end and level. */
   #renew(alarm: AlarmEvent, spell: WindowSpell, { historicalBeforeMs }: WatchMoment): AlarmEvent {
-    const facts = this.#factsOf(spell);
-    const isSameSpell =
-      alarm.endReason === undefined &&
-      alarm.activeAtMs === spell.activeAtMs &&
-      alarm.clearedAtMs === spell.clearedAtMs;
-    const isSameStanding =
-      alarm.level === facts.level &&
-      alarm.severity === facts.severity &&
-      alarm.limit === facts.limit &&
-      alarm.window?.startMs === facts.window.startMs &&
-      alarm.window.isComplete === facts.window.isComplete &&
-      alarm.window.agentsReporting === facts.window.agentsReporting;
-    if (isSameSpell && isSameStanding) return alarm;
+    if (this.#isAsTold(alarm, spell)) return alarm;
     const { endReason: _, by: _by, ...rest } = alarm;
     const isAgain = alarm.clearedAtMs !== null && spell.clearedAtMs === null;
     const isLatched =
       alarm.isLatched || (isAgain && this.rule.isLatched && spell.activeAtMs >= historicalBeforeMs);
     return this.#tell({ ...rest, isLatched }, spell);
+  }
+
+  #isAsTold(alarm: AlarmEvent, { activeAtMs, clearedAtMs, standing, window }: WindowSpell): boolean {
+    return (
+      alarm.endReason === undefined &&
+      alarm.activeAtMs === activeAtMs &&
+      alarm.clearedAtMs === clearedAtMs &&
+      (alarm.level ?? null) === standing.level &&
+      alarm.severity === this.#severityOf(standing) &&
+      alarm.limit === standing.limit &&
+      alarm.window?.startMs === window.startMs &&
+      alarm.window.isComplete === window.isComplete &&
+      alarm.window.agentsReporting === window.agentsReporting
+    );
+  }
+
+  /** Of a condition without levels the rule's, as it is now. */
+  #severityOf({ level, severity }: Standing): number {
+    return level === null ? this.rule.severity : severity;
   }
 
   #tell(alarm: AlarmEvent, spell: WindowSpell): AlarmEvent {
@@ -373,7 +381,7 @@ export class WindowWatch {
       timeMs: clearedAtMs ?? Math.max(activeAtMs, window.endMs),
       value: clearedAtMs === null ? value : clearedValue,
       limit,
-      severity: level === null ? this.rule.severity : standing.severity,
+      severity: this.#severityOf(standing),
       ...(level === null ? {} : { level }),
       ...(unit === undefined ? {} : { unit }),
       window: this.#windowOf(window),

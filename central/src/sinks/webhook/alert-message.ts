@@ -45,6 +45,16 @@ export function alertMessage(
   };
 }
 
+/** Which window has raised it, and whose data it lacked. */
+function windowAnnotations(window: NonNullable<AlarmView["window"]>): Readonly<Record<string, string>> {
+  const { name, startMs, endMs, isComplete, agentsExpected, agentsReporting, agentsMissing } = window;
+  return {
+    window: `${name} ${timeText(startMs)}/${timeText(endMs)}`,
+    reporting: `${agentsReporting} of ${agentsExpected}`,
+    ...(isComplete || agentsMissing.length === 0 ? {} : { missing: agentsMissing.join(", ") }),
+  };
+}
+
 function alertOf(alarm: AlarmView, dashboardUrl: string | null): Alert {
   const { agent, id, rule, site, metric, severity, message, isActive, activeAtMs, clearedAtMs, timeMs } =
     alarm;
@@ -66,6 +76,8 @@ function alertOf(alarm: AlarmView, dashboardUrl: string | null): Alert {
     ...(alarm.unit === undefined ? {} : { unit: alarm.unit }),
     ...(alarm.level === undefined ? {} : { level: alarm.level }),
     ...(isActive && alarm.isLatched ? { latched: "true" } : {}),
+    ...(alarm.endReason === undefined ? {} : { endReason: alarm.endReason }),
+    ...(alarm.window === undefined ? {} : windowAnnotations(alarm.window)),
   };
   return {
     status: isActive ? "firing" : "resolved",
