@@ -56,6 +56,11 @@ export function ownSource(nowMs: number): AlarmSource {
   return { agent: "", site: "", storeId: "", epoch: 0, nowMs };
 }
 
+/** Of the last step of an alarm whose rule was changed or is gone: should it raise the same again, that is later, whatever its step. */
+export function endedSource(nowMs: number): AlarmSource {
+  return { ...ownSource(nowMs), storeId: "ended" };
+}
+
 /**
  * An alarm as it is stored. A store that was rolled back counts its steps again under a newer epoch, and a new store
  * from the start: `agentStep` is the agent's own number, `step` the one that central shows, which only rises.

@@ -11,7 +11,7 @@ import type {
 } from "@millrace/stream";
 import { AgentRegistry } from "./agent-registry.ts";
 import type { AgentRecord } from "./agent-registry.ts";
-import { AlarmBook, ownSource } from "./alarm-book.ts";
+import { AlarmBook, endedSource, ownSource } from "./alarm-book.ts";
 import type { AlarmRecord } from "./alarm-book.ts";
 import type { AlarmView } from "./alarm-view.ts";
 import { CENTRAL_KEYS, engineKeyOf, keysUnder, numberOf } from "./central-keys.ts";
@@ -186,7 +186,7 @@ export class CentralState {
     for (const { agent, totals } of ledgers) state.ledger.restore(agent, totals);
     for (const alarm of alarms.sort((a, b) => a.receivedAtMs - b.receivedAtMs)) state.alarms.restore(alarm);
     for (const event of [...records.ended, ...windowRules.ended])
-      state.alarms.take(event, ownSource(options.nowMs));
+      state.alarms.take(event, endedSource(options.nowMs));
     await movePanes(store, engine);
     const entries: StateEntry[] = [];
     // One by one: there may be more than a call takes arguments.

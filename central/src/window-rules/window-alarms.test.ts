@@ -261,6 +261,23 @@ test.each([
   },
 );
 
+test("a rule that was changed raises the same window again, under the same id", async () => {
+  const { time, central, agents, store } = await start();
+  for (const agent of agents) agent.panes(1, at(0), { value: 90, frontier: passed(1) });
+  await time.run(2_000);
+  const [{ id }] = own(central);
+  await central.close();
+  const when = { kind: "above", limit: 70, clear: 70, forAtLeastMs: 0 } as const;
+  const live = { sent: 1, next: 2, epochs: [{ epoch: 1, from: 1 }] };
+  const known = [0, 1].map(() => ({ epoch: 1, lanes: { live } }));
+  const changed = await start({ store, time, known, windowRules: [{ ...RULE, when }] });
+  expect(own(changed.central)).toMatchObject([{ id, isActive: false, endReason: "condition_changed" }]);
+  changed.agents[0].panes(2, at(0), { value: 80, frontier: { number: 9, ...passed(1) } });
+  await time.run(2_000);
+  expect(own(changed.central)).toMatchObject([{ id, isActive: true, limit: 70 }]);
+  expect(own(changed.central)[0].endReason).toBeUndefined();
+});
+
 /** What happens in the world: a site hands over panes of a second, or says how far it is. */
 interface Step {
   readonly agent: 0 | 1;
