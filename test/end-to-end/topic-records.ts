@@ -1,4 +1,5 @@
-import { Admin, Consumer, ListOffsetTimestamps } from "@platformatic/kafka";
+import { PlatformaticClient } from "@millrace/kafka";
+import { Admin } from "@platformatic/kafka";
 
 export interface TopicRecord {
   readonly partition: number;
@@ -16,28 +17,36 @@ export async function createTopic(broker: string, topic: string, partitions: num
 
 /** All records of a topic, each partition's in order. */
 export async function topicRecords(broker: string, topic: string): Promise<TopicRecord[]> {
-  const consumer = new Consumer({
-    clientId: "test",
-    groupId: `test-${process.pid}`,
-    bootstrapBrokers: [broker],
-  });
-  const latest = await consumer.listOffsets({ topics: [topic], timestamp: ListOffsetTimestamps.LATEST });
-  const ends = latest.get(topic) ?? [];
-  const expected = ends.reduce((sum, end) => sum + end, 0n);
-  const records: TopicRecord[] = [];
-  const stream = await consumer.consume({
-    topics: [topic],
-    mode: "earliest",
-    autocommit: false,
-    maxWaitTime: 100,
-    sessionTimeout: 10_000,
-    heartbeatInterval: 1_000,
-  });
-  for await (const { partition, offset, key, value, headers } of stream) {
-    const named = Array.from(headers, ([name, text]) => [name.toString(), text.toString()] as const);
-    records.push({ partition, offset, key: key.toString(), value, headers: Object.fromEntries(named) });
-    if (BigInt(records.length) >= expected) break;
+  const client = new PlatformaticClient({ brokers: [broker], clientId: "test", tls: null, sasl: null });
+  const consumer = client.consumer({ group: null, topics: [topic], from: "start" });
+  const ranges = await consumer.ranges();
+  const left = new Map(
+    ranges
+      .filter(({ startOffset, endOffset }) => startOffset < endOffset)
+      .map(({ partition, endOffset }) => [partition, endOffset]),
+  );
+  const found: TopicRecord[] = [];
+  while (left.size > 0) {
+    const batch = await consumer.next();
+    if (batch === null) throw new Error("the consumer was closed");
+    const { partition, records, nextOffset } = batch;
+    for (const { offset, key, value, headers } of records) {
+      const named = headers.map(([name, text]) => [name, textOf(text)] as const);
+      const [keyText, bytes] = [textOf(key), value ?? new Uint8Array()];
+      found.push({
+        partition,
+        offset: BigInt(offset),
+        key: keyText,
+        value: bytes,
+        headers: Object.fromEntries(named),
+      });
+    }
+    if (nextOffset >= (left.get(partition) ?? 0)) left.delete(partition);
   }
-  await consumer.close(true);
-  return records.toSorted((a, b) => a.partition - b.partition || Number(a.offset - b.offset));
+  await consumer.close();
+  return found.toSorted((a, b) => a.partition - b.partition || Number(a.offset - b.offset));
+}
+
+function textOf(bytes: Uint8Array | null): string {
+  return bytes === null ? "" : Buffer.from(bytes).toString();
 }

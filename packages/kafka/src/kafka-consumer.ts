@@ -2,7 +2,7 @@ import type { KafkaBatch } from "./kafka-batch.ts";
 import type { KafkaPartition, KafkaPosition, KafkaRange } from "./kafka-partition.ts";
 
 /**
- * Reads topics as a member of a group: Kafka shares the partitions among its members. It pulls: who does not ask for the next
+ * Reads topics, alone or as a member of a group: Kafka shares the partitions among its members. It pulls: who does not ask for the next
  * batch holds the broker back, not memory. Nothing is committed but by `commit`. While brokers are away it waits, and goes on.
  */
 export interface KafkaConsumer {
@@ -29,7 +29,8 @@ export interface KafkaSkip extends KafkaPosition {
 }
 
 export interface KafkaConsumerOptions {
-  readonly group: string;
+  /** Null: it reads all partitions, beside whoever else does, and nothing is committed. */
+  readonly group: string | null;
   /** They must exist. */
   readonly topics: readonly string[];
   /** Where a partition begins of which neither `positions` nor the group knows a place. */

@@ -1,3 +1,4 @@
+import { systemRandom } from "@millrace/runtime";
 import type * as kafkajs from "kafkajs";
 import type { KafkaBatch } from "../kafka-batch.ts";
 import type { KafkaConsumer, KafkaConsumerOptions } from "../kafka-consumer.ts";
@@ -5,7 +6,8 @@ import { partitionKey, type KafkaPartition, type KafkaPosition } from "../kafka-
 
 /** A partition stands still while a batch of it waits for `next`. After each rebalance it begins anew, from what is committed. */
 export function kafkajsConsumer(kafka: kafkajs.Kafka, options: KafkaConsumerOptions): KafkaConsumer {
-  const { group: groupId, fetchBytesMax: maxBytes = 8 * 1024 * 1024, sessionMs: ms = 10_000 } = options;
+  const { group, fetchBytesMax: maxBytes = 8 * 1024 * 1024, sessionMs: ms = 10_000 } = options;
+  const groupId = group ?? `millrace-alone-${systemRandom.hex(8)}`; // it reads as a group's member only
   const session = { sessionTimeout: ms, rebalanceTimeout: ms, heartbeatInterval: ms / 5 };
   const fetch = { maxBytes, maxBytesPerPartition: maxBytes, maxWaitTimeInMs: options.fetchWaitMs ?? 100 };
   const known = { metadataMaxAge: options.partitionsEveryMs ?? 30_000, allowAutoTopicCreation: false };
@@ -83,7 +85,10 @@ export function kafkajsConsumer(kafka: kafkajs.Kafka, options: KafkaConsumerOpti
       for (const partition of partitions) paused.delete(partitionKey(partition));
       arrival.resolve();
     },
-    commit: (own) => consumer.commitOffsets(own.map((each) => ({ ...each, offset: `${each.offset}` }))),
+    commit: async (own) =>
+      group === null
+        ? undefined
+        : consumer.commitOffsets(own.map((each) => ({ ...each, offset: `${each.offset}` }))),
     ranges: async () => (await Promise.all(options.topics.map(rangesOf))).flat(),
     close: async () => {
       isClosed = true;

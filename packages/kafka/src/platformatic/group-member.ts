@@ -5,6 +5,7 @@ import type { KafkaConnection } from "../kafka-connection.ts";
 import type { KafkaPartition } from "../kafka-partition.ts";
 import { connectionOptions } from "./connection-options.ts";
 import { explainKafka } from "./explain-kafka.ts";
+import type { Membership } from "./membership.ts";
 
 export interface GroupMemberOptions {
   readonly connection: KafkaConnection;
@@ -26,7 +27,7 @@ const HEARTBEATS_IN_SESSION = 5;
 const RETRY_MAX_MS = 2_000;
 
 /** Membership in a group, kept up: joined, joined again after what breaks it, and after partitions were added. */
-export class GroupMember {
+export class GroupMember implements Membership {
   readonly #options: GroupMemberOptions;
   readonly #consumer: Consumer;
   #timer: Timer | null = null;
@@ -66,7 +67,6 @@ export class GroupMember {
     await this.#consumer.commit({ offsets });
   }
 
-  /** By topic and partition; less than 0 where there is none. */
   committed(partitions: readonly KafkaPartition[]): Promise<Map<string, bigint[]>> {
     const byTopic = Map.groupBy(partitions, ({ topic }) => topic);
     const topics = Array.from(byTopic, ([topic, of]) => ({

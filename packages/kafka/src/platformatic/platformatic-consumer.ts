@@ -18,6 +18,8 @@ import {
 import { connectionOptions } from "./connection-options.ts";
 import { explainKafka } from "./explain-kafka.ts";
 import { GroupMember } from "./group-member.ts";
+import { LoneReader } from "./lone-reader.ts";
+import type { Membership } from "./membership.ts";
 import { fetchApi, type FetchedPartition } from "./fetch-api.ts";
 import { batchesIn, type UnreadableBatch } from "./fetched-batch.ts";
 import { PartitionFailures } from "./partition-failures.ts";
@@ -42,7 +44,7 @@ export class PlatformaticConsumer implements KafkaConsumer {
   readonly #options: KafkaConsumerOptions;
   readonly #clock: Clock;
   readonly #reader: Consumer;
-  readonly #member: GroupMember;
+  readonly #member: Membership;
   readonly #backoff: Backoff;
   readonly #fetchBytesMax: number;
   /** What is fetched next of each partition that is ours and whose beginning is known. */
@@ -72,23 +74,24 @@ export class PlatformaticConsumer implements KafkaConsumer {
     const { group, topics, sessionMs = SESSION_MS, partitionsEveryMs = PARTITIONS_EVERY_MS } = options;
     this.#reader = new Consumer({
       ...connectionOptions(connection),
-      groupId: group,
+      // Its fetches are no group's; the client wants a name all the same.
+      groupId: group ?? connection.clientId,
       autocommit: false,
       retries: 0,
     });
     for (const topic of topics) this.#reader.topics.track(topic);
     this.#reader.on("error", () => undefined);
-    this.#member = new GroupMember({
+    const member = {
       connection,
-      group,
       topics,
-      sessionMs,
       partitionsEveryMs,
       clock,
       random,
-      onAssigned: (partitions, isNew) => void this.#assign(partitions, isNew),
-      onTrouble: (reason) => options.onTrouble?.(reason),
-    });
+      onAssigned: (partitions: readonly KafkaPartition[], isNew: boolean) =>
+        void this.#assign(partitions, isNew),
+      onTrouble: (reason: string) => options.onTrouble?.(reason),
+    };
+    this.#member = group === null ? new LoneReader(member) : new GroupMember({ ...member, group, sessionMs });
     this.#member.start();
   }
 
