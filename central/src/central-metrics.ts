@@ -1,6 +1,7 @@
 import type { Metrics } from "@millrace/runtime";
 import { LATE_REASONS } from "@millrace/stream";
 import type { Central } from "./central.ts";
+import type { BrokerIntakeView } from "./intake/broker-intake.ts";
 import type { HistoryCounts } from "./history/series-history.ts";
 import type { RecordStreamView } from "./records/record-stream-view.ts";
 import type { RecordTotals } from "./records/record-totals.ts";
@@ -45,6 +46,8 @@ export class CentralMetrics {
       readonly certificates: readonly CertificateEnd[];
       /** Null where nobody knows. */
       readonly freeBytes: number | null;
+      /** Null where agents come by no broker of others. */
+      readonly broker: BrokerIntakeView | null;
     },
   ): void {
     this.#refreshSinks(options.sinks);
@@ -55,6 +58,9 @@ export class CentralMetrics {
       this.#metrics.gauge("millrace_central_disk_free_bytes").set(options.freeBytes, {});
     this.#metrics.counter("millrace_central_quarantine_entries_total").follow(central.counts.quarantined, {});
     this.#refreshRecords(options.records, options.nowMs);
+    this.#refreshLog(central);
+    if (options.broker !== null)
+      this.#metrics.gauge("millrace_central_broker_up").set(options.broker.isConnected ? 1 : 0, {});
     const readings = this.#metrics.counter("millrace_central_readings_total");
     const batches = { taken: 0, duplicate: 0, beyond_bound: 0, malformed: 0 };
     for (const [agent, totals] of central.ledger()) {
@@ -123,6 +129,15 @@ export class CentralMetrics {
   #refreshCertificates(certificates: readonly CertificateEnd[]): void {
     const expiry = this.#metrics.gauge("millrace_central_certificate_expiry_timestamp_seconds");
     for (const { listener, notAfterMs } of certificates) expiry.set(notAfterMs / 1_000, { listener });
+  }
+
+  #refreshLog({ logLoss, logView }: Pick<Central, "logLoss" | "logView">): void {
+    this.#metrics.gauge("millrace_central_log_up").set(logView.state === "up" ? 1 : 0, {});
+    this.#metrics.counter("millrace_central_log_appended_total").follow(logView.appendedEntries, {});
+    this.#metrics.gauge("millrace_central_log_waiting_bytes").set(logView.waitingBytes, {});
+    for (const [partition, lag] of Object.entries(logView.lag))
+      this.#metrics.gauge("millrace_central_log_lag_records").set(lag, { partition });
+    this.#metrics.counter("millrace_central_log_lost_records_total").follow(logLoss?.records ?? 0, {});
   }
 
   #refreshHistory(history: HistoryCounts | null): void {

@@ -68,7 +68,7 @@ function configOf(folder: string): CentralConfig {
     path: "central.yaml",
     dataFolder: folder,
     pipelinePath: "pipeline.yaml",
-    intake: { mqtt: { ...address, tls: null } },
+    intake: { mqtt: { ...address, tls: null }, broker: null, kafka: null },
     agents: [{ id: "alpha-1", site: "alpha", password: "secret" }],
     http: { ...address, allowedHosts: [], isControlAllowed: true, users: [], tokens: [], tls: null },
     windows: { graceMs: 2_000, retainMs: 86_400_000 },
@@ -238,7 +238,7 @@ test("a second central on the same store or port is refused plainly, and leaves 
   const other = temporaryFolder();
   const taken = {
     ...configOf(other),
-    intake: { mqtt: { host: "127.0.0.1", port: service.intakePort, tls: null } },
+    intake: { mqtt: { host: "127.0.0.1", port: service.intakePort, tls: null }, broker: null, kafka: null },
   };
   await expect(startService(other, taken)).rejects.toMatchObject({ code: "port_in_use" });
   await startService(other);

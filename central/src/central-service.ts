@@ -21,7 +21,10 @@ import { Central, type StoreLoss } from "./central.ts";
 import { CentralMetrics } from "./central-metrics.ts";
 import { laterSettings } from "./later-settings.ts";
 import { raisedGeneration } from "./core/raised-generation.ts";
+import type { BrokerIntake } from "./intake/broker-intake.ts";
 import { MqttIntake } from "./intake/mqtt-intake.ts";
+import { openBrokerIntake } from "./intake/open-broker-intake.ts";
+import { openUplinkLog } from "./log/open-uplink-log.ts";
 import { RecordSources } from "./records/record-sources.ts";
 import type { OpenSinks, Sink } from "./sinks/open-sinks.ts";
 
@@ -40,6 +43,7 @@ export interface CentralServiceOptions {
 export class CentralService {
   readonly central: Central;
   readonly #intake: MqttIntake;
+  readonly #brokerIntake: BrokerIntake | null;
   readonly #api: ApiServer;
   readonly #access: Access;
   readonly #certificates: readonly CertificateFiles[];
@@ -50,6 +54,7 @@ export class CentralService {
     config: CentralConfig;
     central: Central;
     intake: MqttIntake;
+    brokerIntake: BrokerIntake | null;
     api: ApiServer;
     access: Access;
     certificates: readonly CertificateFiles[];
@@ -58,6 +63,7 @@ export class CentralService {
     this.#config = parts.config;
     this.central = parts.central;
     this.#intake = parts.intake;
+    this.#brokerIntake = parts.brokerIntake;
     this.#api = parts.api;
     this.#access = parts.access;
     this.#certificates = parts.certificates;
@@ -71,8 +77,10 @@ export class CentralService {
     const metrics = new Metrics();
     metrics.gauge("millrace_info").set(1, { program: "millrace-central", version: MILLRACE_VERSION });
     const centralMetrics = new CentralMetrics(metrics);
+    const uplinkLog = await openUplinkLog(config, log.child("log"));
     const newCentral = () =>
       new Central({
+        ...uplinkLog(),
         agents: config.agents,
         pipeline,
         records: config.records,
@@ -134,6 +142,7 @@ export class CentralService {
       sources = await RecordSources.start(central, { config, store, log: log.child("records") });
       const records = sources.target;
       const ownToken = writeOwnToken(config.dataFolder, systemRandom);
+      let brokerIntake: BrokerIntake | null = null;
       const access = new Access({ ...config.http, ownToken, clock: systemClock, random: systemRandom });
       const api: ApiServer = await ApiServer.listen({
         ...config.http,
@@ -154,6 +163,7 @@ export class CentralService {
               notAfterMs === null ? [] : [{ listener: name, notAfterMs }],
             ),
             freeBytes: freeBytesOf(config.dataFolder),
+            broker: brokerIntake?.view ?? null,
           }),
         windowGauges: () => scraped?.families() ?? [],
         clock: systemClock,
@@ -170,6 +180,7 @@ export class CentralService {
         target: central,
         log: log.child("intake"),
       });
+      brokerIntake = await openBrokerIntake(config, central, log.child("broker"));
       // The core first: what has arrived is committed and acknowledged while the agents are still connected.
       const steps = new Shutdown({ clock: systemClock, log });
       addCoreSteps(steps);
@@ -186,9 +197,20 @@ export class CentralService {
         },
       });
       steps.add({ name: "the intake", limitMs: 5_000, run: () => intake.close() });
+      if (brokerIntake !== null)
+        steps.add({ name: "the broker", limitMs: 5_000, run: () => brokerIntake.close() });
       steps.add({ name: "the API", limitMs: 5_000, run: () => api.close() });
       steps.add({ name: "the store", limitMs: 5_000, run: () => store.close() });
-      return new CentralService({ config, central, intake, api, access, certificates, shutdown: steps });
+      return new CentralService({
+        config,
+        central,
+        intake,
+        brokerIntake,
+        api,
+        access,
+        certificates,
+        shutdown: steps,
+      });
     } catch (error) {
       addCoreSteps(shutdown);
       shutdown.add({ name: "the store", limitMs: 5_000, run: () => store.close() });
@@ -214,6 +236,7 @@ export class CentralService {
     for (const each of this.#certificates) each.check();
     this.#access.setHolders(next.http);
     this.#intake.setIdentities(next.agents);
+    this.#brokerIntake?.setIdentities(next.agents);
     await this.central.setAgents(next.agents);
     return laterSettings(this.#config, next);
   }

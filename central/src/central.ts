@@ -37,13 +37,18 @@ import type { EvidencePage, EvidenceQuery } from "./core/evidence-query.ts";
 import type { EvidenceView } from "./core/evidence-view.ts";
 import type { LateCount, LateEntry } from "./core/late-book.ts";
 import { Inbox } from "./core/inbox.ts";
-import { MessageApplier } from "./core/message-applier.ts";
+import type { LogLoss } from "./core/log-book.ts";
+import { Admission } from "./core/admission.ts";
+import { EmbeddedLog } from "./log/embedded-log.ts";
+import type { LogGap, LogTurn, LogView, UplinkLog } from "./log/uplink-log.ts";
+import { MessageApplier, NOBODY } from "./core/message-applier.ts";
 import type { AfterCommit, Moment } from "./core/message-applier.ts";
 import { openMessage, paneRows } from "./core/opened-message.ts";
 import type { QuarantineEntry } from "./core/quarantine.ts";
 import { packedPipeline } from "./core/packed-pipeline.ts";
 import { RequestBook } from "./core/request-book.ts";
 import type { InboxItem, Session } from "./core/session.ts";
+import { SeriesMemories } from "./core/series-memories.ts";
 import { SessionTable } from "./core/session-table.ts";
 import { CLOCK_TOLERANCE_MS } from "./core/trusted-time.ts";
 import { WakeWatch } from "./core/wake-watch.ts";
@@ -78,6 +83,7 @@ const SYSTEM_ALARM_SHOWN_MS: Partial<Record<SystemAlarm, number>> = {
   sequence_gap: 600_000,
   data_loss: 600_000,
   store_damaged: 600_000,
+  log_gap: 600_000,
 };
 /** Between ticks history is rolled up for no more than half of the time: at least so long nothing of it is done after a piece. */
 const ROLL_PAUSE_MS_MIN = 1;
@@ -99,6 +105,8 @@ export interface CentralOptions {
   readonly evidence: EvidenceLimits;
   readonly silentAfterMs: number;
   readonly store: Store;
+  /** What agents say passes through it; default: the store alone holds it. Its name tells whose positions the store has. */
+  readonly uplinkLog?: { readonly name: string; readonly log: UplinkLog };
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
@@ -140,9 +148,12 @@ export class Central implements CentralReader {
   readonly #actions: (() => void)[] = [];
   readonly #whenCommitted: (() => void)[] = [];
   readonly #inbox = new Inbox();
+  readonly #series = new SeriesMemories();
+  readonly #uplinkLog: UplinkLog;
   #droppedCount = 0;
   #opened: {
     readonly state: CentralState;
+    readonly admission: Admission;
     readonly applier: MessageApplier;
     readonly recordApplier: RecordApplier;
   } | null = null;
@@ -161,6 +172,7 @@ export class Central implements CentralReader {
 
   constructor(options: CentralOptions) {
     this.#options = options;
+    this.#uplinkLog = options.uplinkLog?.log ?? new EmbeddedLog();
     const { store, clock, random, log, pipeline, retainMs } = options;
     this.#history = new WindowHistory({ store, windows: pipeline.windows, retainMs });
     this.#seriesHistory = options.history === undefined ? null : new SeriesHistory(store, options.history);
@@ -192,6 +204,7 @@ export class Central implements CentralReader {
       records,
       graceMs,
       evidence,
+      logName: this.#options.uplinkLog?.name ?? "",
       nowMs,
       monotonicMs,
     });
@@ -201,11 +214,15 @@ export class Central implements CentralReader {
     state.showEngineAgents();
     this.#bookLoss(state, nowMs);
     for (const { id, site } of agents) this.#sites.set(id, site);
+    const { isApart: isLogApart } = this.#uplinkLog;
+    const parts = { state, sessions: this.#sessions, sites: this.#sites, isLogApart };
     this.#opened = {
       state,
-      applier: new MessageApplier({ state, sessions: this.#sessions, sites: this.#sites }),
+      admission: new Admission(parts),
+      applier: new MessageApplier(parts),
       recordApplier: new RecordApplier(state, store),
     };
+    this.#uplinkLog.start({ positions: state.log.positions, wake: () => this.#loop.wake() });
     this.#loop.start();
   }
 
@@ -225,6 +242,7 @@ export class Central implements CentralReader {
     this.#requests.close();
     this.#rollTimer?.cancel();
     await this.#loop.stop();
+    await this.#uplinkLog.close();
     this.#recordInbox.fail("central stops");
     await this.#evidenceCheck;
     await this.#seriesHistory?.close();
@@ -286,16 +304,21 @@ export class Central implements CentralReader {
     if (this.#isClosed || this.#failure !== null) session.close("closed", this.#failure ?? "central stops");
   }
 
-  onMessage(connection: AgentConnection, topic: UpTopic, payload: Uint8Array): void {
+  /** `settled`: once it is held, or will not be. Never where central stops or fails before. */
+  onMessage(connection: AgentConnection, topic: UpTopic, payload: Uint8Array, settled?: () => void): void {
     const session = this.#sessions.get(connection);
-    if (session === undefined || this.#isClosed || this.#failure !== null || this.#opened === null) return;
-    if (session.state === "closed" || session.state === "replaced") return;
+    if (this.#isClosed || this.#failure !== null || this.#opened === null) return;
+    if (session === undefined || session.state === "closed" || session.state === "replaced") {
+      settled?.();
+      return;
+    }
     const { clock } = this.#options;
     this.#noteWaking();
     session.heardAtMs = clock.monotonicMs();
-    const item: InboxItem = { session, topic, payload, atMs: clock.nowMs() };
+    const item: InboxItem = { session, topic, payload, atMs: clock.nowMs(), settled };
     if (topic === "heartbeat") {
       this.#takeHeartbeat(item);
+      settled?.();
       return;
     }
     if (!this.#inbox.add(item)) {
@@ -305,6 +328,7 @@ export class Central implements CentralReader {
         "commits are slower than agents send; a batch will come again",
         { agent: session.agent },
       );
+      settled?.();
       return;
     }
     this.#loop.wake();
@@ -338,7 +362,12 @@ export class Central implements CentralReader {
       sum.tooLate += totals.tooLate;
     }
     const damage = this.#opened?.state.damage ?? null;
-    return damage === null ? sum : { ...sum, storeDamaged: damage };
+    const { logLoss } = this;
+    return {
+      ...sum,
+      ...(damage === null ? {} : { storeDamaged: damage }),
+      ...(logLoss === null ? {} : { logLost: logLoss }),
+    };
   }
 
   pipeline(): PipelineView {
@@ -460,7 +489,7 @@ export class Central implements CentralReader {
         this.#sites.clear();
         for (const { id, site } of agents) this.#sites.set(id, site);
         for (const session of this.#sessions.all())
-          if (session.isWelcomed && session.site !== this.#sites.get(session.agent))
+          if (session.isGreeted && session.site !== this.#sites.get(session.agent))
             session.close("closed", "it is not enrolled there any more");
         this.#whenCommitted.push(resolve);
       });
@@ -471,7 +500,7 @@ export class Central implements CentralReader {
   async resetAlarm(agent: string, id: string, by: string): Promise<ResetOutcome> {
     if (agent === "") return this.#resetOwn(id, by);
     const isThere = this.#opened !== null && !this.#isClosed && this.#failure === null;
-    if (!isThere || this.#opened?.state.agents.view(agent).state !== "connected") return "agent_away";
+    if (!isThere || !this.#isReached(agent)) return "agent_away";
     const { clock, random } = this.#options;
     const request = { id: random.hex(8), kind: "reset_alarm", alarm: id, by };
     return (await this.#requests.ask(agent, request, clock.monotonicMs())).outcome;
@@ -496,7 +525,7 @@ export class Central implements CentralReader {
     const { clock, random } = this.#options;
     const pipeline = packedPipeline(text, clock.nowMs(), this.#options.compression);
     const pushed = agents.map(async (agent) => {
-      if (this.#opened?.state.agents.view(agent).state !== "connected")
+      if (!this.#isReached(agent))
         return {
           agent,
           outcome: "agent_away",
@@ -509,12 +538,29 @@ export class Central implements CentralReader {
     return { version: pipeline.version, agents: await Promise.all(pushed) };
   }
 
+  /** Heard, and by a connection that requests can go back on. */
+  #isReached(agent: string): boolean {
+    const isHeard = this.#opened?.state.agents.view(agent).state === "connected";
+    return isHeard && this.#sessions.isConnected(agent);
+  }
+
   health(): CentralHealth {
     const { stalled } = this.#loop;
-    const isReady = this.#opened !== null && this.#failure === null && !this.#isClosed && stalled === null;
-    const waiting = this.#isClosed ? "stopping" : this.#opened === null ? "starting" : stalled;
-    const reason = this.#failure ?? waiting ?? "takes data";
-    return { isAlive: this.#failure === null, isReady, reason };
+    const { state, reason: ofLog } = this.#uplinkLog.view;
+    const isOpen = this.#opened !== null && this.#failure === null && !this.#isClosed;
+    const isReady = isOpen && stalled === null && state === "up";
+    const unopened = this.#isClosed ? "stopping" : "starting";
+    const why = isReady ? "takes data" : isOpen ? (stalled ?? ofLog) : unopened;
+    return { isAlive: this.#failure === null, isReady, reason: this.#failure ?? why };
+  }
+
+  get logView(): LogView {
+    return this.#uplinkLog.view;
+  }
+
+  /** What of the log was gone before it was read; null where nothing was. */
+  get logLoss(): LogLoss | null {
+    return this.#opened?.state.log.loss ?? null;
   }
 
   subscribe(listener: (change: CentralChange) => void): () => void {
@@ -566,11 +612,9 @@ export class Central implements CentralReader {
         : parsed.reason === "oversized"
           ? "oversized"
           : "malformed_heartbeat";
-      this.#opened?.applier.reject(
-        item,
-        reason,
-        parsed.ok ? "a heartbeat before the hello was answered" : parsed.detail,
-      );
+      const detail = parsed.ok ? "a heartbeat before the hello was answered" : parsed.detail;
+      const { topic, atMs } = item;
+      this.#opened?.state.reject({ agent: session.agent, topic, payload, atMs, reason, detail });
       return;
     }
     session.heartbeat = parsed.message;
@@ -582,7 +626,12 @@ export class Central implements CentralReader {
   }
 
   get #hasWaiting(): boolean {
-    return !this.#inbox.isEmpty || this.#actions.length > 0 || !this.#recordInbox.isEmpty;
+    return (
+      (this.#uplinkLog.hasRoom && !this.#inbox.isEmpty) ||
+      !this.#uplinkLog.isEmpty ||
+      this.#actions.length > 0 ||
+      !this.#recordInbox.isEmpty
+    );
   }
 
   /** Applies what has arrived to the state in memory and gathers what that changes. */
@@ -595,10 +644,11 @@ export class Central implements CentralReader {
     if (isRolling) this.#isRollDue = false;
     this.#isAhead = true;
     this.#noteWaking();
-    const items = this.#inbox.take({ messages: COMMIT_MESSAGES_MAX, bytes: COMMIT_BYTES_MAX });
-    const messages = items.map((item) => ({
-      item,
-      message: openMessage(item.topic, item.payload, { compression, series: item.session.series }),
+    const after: AfterCommit = { acks: new Map(), sends: [] };
+    const turn = this.#takeTurn(this.#opened, after);
+    const messages = turn.entries.map((entry) => ({
+      entry,
+      message: openMessage(entry.envelope, { compression, series: this.#series.of(entry.agent) }),
     }));
     const needed = new Set<string>();
     for (const { message } of messages) {
@@ -606,8 +656,11 @@ export class Central implements CentralReader {
     }
     await loadEngineKeys(store, state.engine, [...needed]);
     const moment: Moment = { nowMs: clock.nowMs(), monotonicMs: clock.monotonicMs() };
-    const after: AfterCommit = { acks: new Map(), sends: [] };
-    for (const { item, message } of messages) applier.apply(item, message, moment, after);
+    for (const { entry, message } of messages) applier.apply(entry, message, moment, after);
+    // Where the commit itself is what holds them.
+    for (const { settled } of turn.entries) if (settled !== undefined) after.sends.push(settled);
+    for (const position of turn.positions) state.log.taken(position);
+    for (const gap of turn.gaps) this.#noteGap(gap);
     for (const session of this.#sessions.all()) applier.applyHeartbeat(session, moment);
     if (isTick) recordApplier.tick(moment);
     const recordAnswers = await recordApplier.apply(this.#recordInbox.take(), moment);
@@ -623,7 +676,8 @@ export class Central implements CentralReader {
       this.#watchUnreadable();
       this.#requests.expire(moment.monotonicMs);
       this.#clearOldAlarms(moment.nowMs);
-      const trustedMs = state.trustedTime.nowMs(moment);
+      // What stands in the log and is not read yet is not late.
+      const trustedMs = Math.min(state.trustedTime.nowMs(moment), this.#uplinkLog.takenToMs);
       for (const range of state.engine.dueRanges(trustedMs)) {
         state.engine.loadRange(range, await readEngineRange(store, range));
       }
@@ -671,6 +725,43 @@ export class Central implements CentralReader {
         for (const listener of this.#listeners) this.#show(listener, { agents, alarms, windows: results });
       },
     };
+  }
+
+  /** What has come is let into the log; what has come through it is what is applied. */
+  #takeTurn(
+    { state, admission }: { state: CentralState; admission: Admission },
+    after: AfterCommit,
+  ): LogTurn {
+    const { clock } = this.#options;
+    const limits = { messages: COMMIT_MESSAGES_MAX, bytes: COMMIT_BYTES_MAX };
+    const moment: Moment = { nowMs: clock.nowMs(), monotonicMs: clock.monotonicMs() };
+    const items = this.#uplinkLog.hasRoom ? this.#inbox.take(limits) : [];
+    const entries = items.flatMap((item) => {
+      const entry = admission.admit(item, moment, after);
+      if (entry === null && item.settled !== undefined) after.sends.push(item.settled);
+      return entry ?? [];
+    });
+    this.#uplinkLog.append(entries);
+    const turn = this.#uplinkLog.take(limits);
+    for (const { partition, offset, atMs, payload } of turn.strange) {
+      const detail = `the record at offset ${offset} of partition ${partition} of the log is none of an agent's`;
+      state.reject({ agent: NOBODY, topic: "log", payload, atMs, reason: "strange_record", detail });
+    }
+    return turn;
+  }
+
+  #noteGap(gap: LogGap): void {
+    const { partition, from, next } = gap;
+    const { log, clock } = this.#options;
+    const nowMs = clock.nowMs();
+    this.#opened?.state.logLost(gap, nowMs);
+    const message =
+      next > from
+        ? `${next - from} records of partition ${partition} of the log were gone before they were read (offsets ${from} to ${next - 1})`
+        : `partition ${partition} of the log was made anew: what it held from offset ${from} on was not read, and is gone`;
+    log.error("some of the log is lost", { partition, from, next });
+    const own = { agent: "", site: "", kind: "log_gap" } as const;
+    this.#opened?.state.alarms.raise({ ...own, message, value: Math.max(1, next - from), nowMs });
   }
 
   /** When all that is in memory is durable: nobody is shown what a crash may take back. */

@@ -22,6 +22,6 @@ function fixed({
   return {
     ...rest,
     http: { ...ofHttp, tls: tls?.paths ?? null },
-    intake: { ...mqtt, tls: ofIntake?.paths ?? null },
+    intake: { ...intake, mqtt: { ...mqtt, tls: ofIntake?.paths ?? null } },
   };
 }

@@ -12,6 +12,8 @@ export interface CentralOptions {
   readonly works: Works;
   readonly pipelinePath: string;
   readonly agents: readonly { readonly agent: string; readonly site: string }[];
+  /** `intake.kafka` and `intake.broker`. */
+  readonly intake?: Readonly<Record<string, unknown>>;
   /** Keys of central.yaml that replace the usual ones. */
   readonly config?: Readonly<Record<string, unknown>>;
   /** Keys of its `http` beside the port. */
@@ -28,7 +30,7 @@ export class CentralHarness {
   readonly client: CentralClient;
 
   private constructor(options: CentralOptions, ports: { readonly intake: number; readonly http: number }) {
-    const { works, pipelinePath, agents } = options;
+    const { works, pipelinePath, agents, intake } = options;
     this.intakePort = ports.intake;
     this.httpPort = ports.http;
     this.dataFolder = works.path("central");
@@ -36,7 +38,7 @@ export class CentralHarness {
       version: 1,
       data: this.dataFolder,
       pipeline: pipelinePath,
-      intake: { mqtt: { port: ports.intake } },
+      intake: { mqtt: { port: ports.intake }, ...intake },
       agents: agents.map(({ agent, site }) => ({ id: agent, site, password: `password of ${agent}` })),
       http: { port: ports.http, ...options.http },
       ...options.config,
@@ -71,6 +73,10 @@ export class CentralHarness {
       await (await this.#get("/api/v1/ledger")).text(),
     );
     return answer.agents[agent];
+  }
+
+  async metrics(): Promise<string> {
+    return (await this.#get("/metrics")).text();
   }
 
   async alarms(): Promise<AlarmView[]> {

@@ -18,6 +18,7 @@ import { Admin } from "@platformatic/kafka";
 import * as kafkajs from "kafkajs";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { KAFKA_VERSIONS } from "../../scripts/stack/kafka-server.ts";
+import { kafkaLogCases } from "./kafka-log-cases.ts";
 import { KafkaWorks } from "./kafka-works.ts";
 import { until } from "./until.ts";
 
@@ -47,6 +48,10 @@ describe.each(KAFKA_VERSIONS)("Kafka %s", (version) => {
     works = await KafkaWorks.start(version);
   }, 300_000);
   afterAll(() => works?.end());
+
+  describe("as central's log", () => {
+    kafkaLogCases(() => works);
+  });
 
   describe.each(adaptersOn(version))("%s", (adapter) => {
     let number = 0;

@@ -18,13 +18,17 @@ export class SiteMosquitto {
     this.#configPath = configPath;
   }
 
-  static async start(works: Works): Promise<SiteMosquitto> {
+  /** @param rights lines of its configuration that say who may do what; default: everybody everything. */
+  static async start(
+    works: Works,
+    rights: readonly string[] = ["allow_anonymous true"],
+  ): Promise<SiteMosquitto> {
     const port = await works.freePort();
     const data = works.path("mosquitto");
     mkdirSync(data);
     const config = [
       `listener ${port} 127.0.0.1`,
-      "allow_anonymous true",
+      ...rights,
       "user root",
       "persistence true",
       `persistence_location ${data}/`,
@@ -47,11 +51,20 @@ export class SiteMosquitto {
   }
 
   /** In order: it writes its sessions, with what is queued for them, to disk. */
-  async stop(): Promise<void> {
+  stop(): Promise<void> {
+    return this.#end("SIGTERM");
+  }
+
+  /** It writes nothing: what it had in memory only is gone. */
+  kill(): Promise<void> {
+    return this.#end("SIGKILL");
+  }
+
+  async #end(signal: NodeJS.Signals): Promise<void> {
     const child = this.#child;
     if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
     const ended = new Promise((resolve) => child.once("exit", resolve));
-    child.kill("SIGTERM");
+    child.kill(signal);
     await ended;
   }
 }

@@ -128,6 +128,7 @@ export const en = {
   "system.centralAhead": "central's clock is {by} ahead of every agent's: set the one that is wrong",
   "system.storeDamaged":
     "central's store was damaged and mended, or begun anew: windows up to then may lack readings",
+  "system.logGap": "some of the log was gone before central read it: windows up to then may lack readings",
   "system.diskLow": "the disk of agent {agent} is low: its outbox takes no more of it",
   "system.diskLowOver": "the disk of agent {agent} has room again",
   "system.clockAgrees": "the clocks agree again, or the agent is no longer expected",

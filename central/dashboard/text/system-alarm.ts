@@ -35,6 +35,8 @@ function raisedKey({ rule, agent, value }: SystemAlarm): TextKey | null {
       return "system.diskLow";
     case "store_damaged":
       return "system.storeDamaged";
+    case "log_gap":
+      return "system.logGap";
     default:
       return null;
   }

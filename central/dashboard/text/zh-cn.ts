@@ -125,6 +125,7 @@ export const zhCn: Dictionary = {
   "system.clockBehind": "代理 {agent} 的时钟慢了 {by}：请校正有误的一方，代理或中心服务",
   "system.centralAhead": "中心服务的时钟比所有代理都快 {by}：请校正有误的一方",
   "system.storeDamaged": "中心服务的存储曾损坏，已修复或重建：此前的窗口可能缺少读数",
+  "system.logGap": "日志的一部分在中心服务读取之前已被删除：此前的窗口可能缺少读数",
   "system.diskLow": "代理 {agent} 的磁盘空间不足：其待发队列不再占用更多空间",
   "system.diskLowOver": "代理 {agent} 的磁盘空间已恢复",
   "system.clockAgrees": "时钟已重新一致，或该代理不再应到",

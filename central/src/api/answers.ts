@@ -331,6 +331,7 @@ const ledgerSum = z.strictObject({
   merged: count,
   tooLate: count,
   storeDamaged: z.strictObject({ firstAtMs: ms, lastAtMs: ms }).optional(),
+  logLost: z.strictObject({ records: count, untilMs: ms, lastAtMs: ms }).optional(),
 }) satisfies z.ZodType<LedgerSum>;
 
 const sink = z.strictObject({

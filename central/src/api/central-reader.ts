@@ -7,6 +7,7 @@ import type { LateEntry } from "../core/late-book.ts";
 import type { LedgerTotals } from "../core/central-ledger.ts";
 import type { AskOutcome } from "../core/request-book.ts";
 import type { QuarantineEntry } from "../core/quarantine.ts";
+import type { LogLoss } from "../core/log-book.ts";
 import type { StoreDamage } from "../core/store-damage.ts";
 import type { SeriesPage, SeriesQuery } from "../history/series-page.ts";
 import type { SeriesRefusal } from "../history/series-reader.ts";
@@ -74,6 +75,8 @@ export interface LedgerSum {
   readonly tooLate: number;
   /** When central's store lost some of what is counted here: windows that begin before then may lack it. Absent where it never did. */
   readonly storeDamaged?: StoreDamage;
+  /** What of the log was gone before it was read: it is in none of these. Absent where nothing was. */
+  readonly logLost?: LogLoss;
 }
 
 export interface PipelineView {

@@ -1,7 +1,7 @@
 // What `millrace-central status` says beside the table of agents.
 import type { ToldMaintenance } from "@millrace/wire";
 import { expect, test } from "vitest";
-import { damageText, maintenanceText } from "./status-command.ts";
+import { damageText, logLossText, maintenanceText } from "./status-command.ts";
 
 test("what is in maintenance stands with its agent, its times and who said so; nothing where nothing is", () => {
   expect(maintenanceText([{ agent: "alpha-1" }, { agent: "beta-1", maintenance: [] }])).toBe("");
@@ -30,5 +30,12 @@ test("that central's store was damaged stands under the ledger, which counts on;
   );
   expect(damageText({ storeDamaged: { firstAtMs: 1_000, lastAtMs: 61_000 } })).toContain(
     "found 1970-01-01T00:01:01.000Z, before that since 1970-01-01T00:00:01.000Z: ",
+  );
+});
+
+test("what of the log never came is told with the time before which windows may lack it", () => {
+  expect(logLossText({})).toBe("");
+  expect(logLossText({ logLost: { records: 3, untilMs: 61_000, lastAtMs: 3_601_000 } })).toBe(
+    "\n3 records of the log were gone before they were read, found 1970-01-01T01:00:01.000Z: windows that begin before 1970-01-01T00:01:01.000Z may lack some, and nothing above counts them\n",
   );
 });

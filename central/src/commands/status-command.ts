@@ -74,7 +74,7 @@ export const STATUS_COMMAND: Command = {
         rows,
       ),
     );
-    output.out(damageText(ledger.sum));
+    output.out(damageText(ledger.sum) + logLossText(ledger.sum));
     output.out(maintenanceText(agents));
     for (const { sink, state, waiting, outcomes, reason } of sinks)
       output.out(
@@ -110,6 +110,13 @@ export function damageText({ storeDamaged }: Pick<LedgerSum, "storeDamaged">): s
   const { firstAtMs, lastAtMs } = storeDamaged;
   const since = lastAtMs === firstAtMs ? "" : `, before that since ${time(firstAtMs)}`;
   return `\ncentral's store was damaged, found ${time(lastAtMs)}${since}: some of what is counted above may be gone from windows that begin before then\n`;
+}
+
+/** What of the log never came; empty where all did. */
+export function logLossText({ logLost }: Pick<LedgerSum, "logLost">): string {
+  if (logLost === undefined) return "";
+  const { records, untilMs, lastAtMs } = logLost;
+  return `\n${records} records of the log were gone before they were read, found ${time(lastAtMs)}: windows that begin before ${time(untilMs)} may lack some, and nothing above counts them\n`;
 }
 
 /** What is in maintenance at all agents; empty where nothing is. */

@@ -7,7 +7,7 @@ import type {
   MembershipInterval,
   TimeRange,
 } from "@millrace/stream";
-import type { Hello, Heartbeat, ToldMaintenance } from "@millrace/wire";
+import type { Heartbeat, ToldMaintenance } from "@millrace/wire";
 import type { AgentView } from "./agent-view.ts";
 
 /** What of an agent survives a restart. */
@@ -54,6 +54,7 @@ interface AgentState {
   lost: readonly TimeRange[];
   coarse: readonly CoarsePanes[];
   sessionCount: number;
+  isWritingItself: boolean;
   isSilent: boolean;
   /** Not heard since central started or woke. */
   isAwaited: boolean;
@@ -87,6 +88,7 @@ export class AgentRegistry {
         coarse: record.coarse ?? [],
         beatOffsetsMs: [],
         sessionCount: 0,
+        isWritingItself: false,
         isSilent: false,
         isAwaited: true,
         heardAtMs: monotonicMs,
@@ -127,6 +129,7 @@ export class AgentRegistry {
         lost: [],
         coarse: [],
         sessionCount: 0,
+        isWritingItself: false,
         isSilent: false,
         isAwaited: true,
         heardAtMs: monotonicMs,
@@ -137,6 +140,11 @@ export class AgentRegistry {
       state.site = site;
     }
     this.#touch(agent);
+  }
+
+  /** What is read of before it was enrolled shows that it belonged then. */
+  enrolledBefore(agent: string, site: string, joinedMs: number): void {
+    if (this.#membership.joinedBefore(agent, site, joinedMs)) this.#isMembershipDirty = true;
   }
 
   /**
@@ -165,15 +173,37 @@ export class AgentRegistry {
     return !this.#membership.isPresent(agent);
   }
 
-  opened(agent: string, hello: Hello, nowMs: number, monotonicMs: number): void {
+  /** One more connection of it. */
+  opened(agent: string): void {
     const state = this.#agents.get(agent);
     if (state === undefined) return;
     state.sessionCount += 1;
-    state.clockOffsetMs = hello.clockMs - nowMs;
+    state.isWritingItself = false;
+    this.#touch(agent);
+  }
+
+  /** It is heard by what it writes to the log, and has no connection. */
+  writesItself(agent: string): void {
+    const state = this.#agents.get(agent);
+    if (state !== undefined) state.isWritingItself = true;
+  }
+
+  /** What the agent's frontiers are of from now on. */
+  uses(agent: string, storeId: string): void {
+    const state = this.#agents.get(agent);
+    if (state === undefined || state.storeId === storeId) return;
+    state.tracker = new FrontierTracker();
+    state.storeId = storeId;
+    this.#touch(agent);
+  }
+
+  /** The agent's clock at its hello; null where nobody can say how long that was on its way. */
+  greeted(agent: string, offsetMs: number | null): void {
+    const state = this.#agents.get(agent);
+    if (state === undefined) return;
+    state.clockOffsetMs = offsetMs;
     state.beatOffsetsMs = [];
-    if (state.storeId !== hello.storeId) state.tracker = new FrontierTracker();
-    state.storeId = hello.storeId;
-    this.heard(agent, nowMs, monotonicMs);
+    this.#touch(agent);
   }
 
   closed(agent: string): void {
@@ -193,11 +223,22 @@ export class AgentRegistry {
     this.#touch(agent);
   }
 
-  beat(agent: string, heartbeat: Heartbeat, nowMs: number): void {
+  /** It said something a while ago, which is read now. */
+  wasHeard(agent: string, atMs: number): void {
+    const state = this.#agents.get(agent);
+    if (state === undefined || atMs <= (state.lastSeenMs ?? -Infinity)) return;
+    state.lastSeenMs = atMs;
+    this.#touch(agent);
+  }
+
+  /** `nowMs`: at its arrival; null where nobody can say. */
+  beat(agent: string, heartbeat: Heartbeat, nowMs: number | null): void {
     const state = this.#agents.get(agent);
     if (state === undefined) return;
-    state.beatOffsetsMs = [...state.beatOffsetsMs.slice(1 - OFFSET_BEATS), heartbeat.sentAtMs - nowMs];
-    state.clockOffsetMs = Math.max(...state.beatOffsetsMs);
+    if (nowMs !== null) {
+      state.beatOffsetsMs = [...state.beatOffsetsMs.slice(1 - OFFSET_BEATS), heartbeat.sentAtMs - nowMs];
+      state.clockOffsetMs = Math.max(...state.beatOffsetsMs);
+    }
     state.status = Object.fromEntries(Object.entries(heartbeat.status).slice(0, STATUS_FIELDS_MAX));
     state.agentRejected = heartbeat.ledger["rejected"];
     state.maintenance = heartbeat.maintenance;
@@ -348,7 +389,8 @@ export class AgentRegistry {
   #stateOf(agent: string, state: AgentState | undefined): AgentView["state"] {
     if (this.isRetired(agent)) return "retired";
     if (state === undefined || state.lastSeenMs === null) return "never_seen";
-    return state.sessionCount > 0 && !state.isSilent ? "connected" : "silent";
+    const isThere = state.sessionCount > 0 || state.isWritingItself;
+    return isThere && !state.isSilent && !(state.isWritingItself && state.isAwaited) ? "connected" : "silent";
   }
 
   #touch(agent: string): void {

@@ -16,6 +16,7 @@ export const SYSTEM_ALARMS = [
   "clock_disagrees",
   "disk_low",
   "store_damaged",
+  "log_gap",
 ] as const;
 export type SystemAlarm = (typeof SYSTEM_ALARMS)[number];
 
@@ -29,6 +30,7 @@ const SYSTEM_SEVERITY: Record<SystemAlarm, number> = {
   clock_disagrees: 700,
   disk_low: 600,
   store_damaged: 700,
+  log_gap: 700,
 };
 
 export interface SystemAlarmOptions {

@@ -14,6 +14,8 @@ import type { Lane } from "@millrace/stream";
  *   'I'                                     name of this store among centrals (central-id.ts)
  *   'k' sink 0                              how far a sink holds what there is (sinks/store-mark.ts)
  *   'D'                                     when the store was found damaged (store-damage.ts)
+ *   'o' log 0  partition u32                where a partition of the log is read on (log-book.ts)
+ *   'O'                                     what of the log was gone before it was read
  *   'g' agent 0                             ledger
  *   'A' agent 0 alarm id 0                  alarm, latest step, and where it came from
  *   'q' number u48                          quarantined message
@@ -75,17 +77,15 @@ export const CENTRAL_KEYS = {
     keptMs: timeOf(storeKey.subarray(-HASH_BYTES - 8, -HASH_BYTES)),
   }),
   evidence: (id: string) => key("v", id),
-  evidencePart: (id: string, part: number) => {
-    const number = new DataView(new ArrayBuffer(4));
-    number.setUint32(0, part);
-    return join(key("d", id), new Uint8Array(number.buffer));
-  },
+  evidencePart: (id: string, part: number) => join(key("d", id), u32(part)),
   membership: () => key("M"),
   trustedTime: () => key("T"),
   generation: () => key("G"),
   centralId: () => key("I"),
   sinkMark: (sink: string) => key("k", sink),
   damage: () => key("D"),
+  logPosition: (log: string, partition: number) => join(key("o", log), u32(partition)),
+  logLoss: () => key("O"),
   engine: (stateKey: string) => encoder.encode(`e${stateKey}`),
 } as const;
 
@@ -143,6 +143,12 @@ function time(timeMs: number): Uint8Array {
 
 function timeOf(bytes: Uint8Array): number {
   return Number(new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0) - TIME_OFFSET);
+}
+
+function u32(value: number): Uint8Array {
+  const bytes = new DataView(new ArrayBuffer(4));
+  bytes.setUint32(0, value);
+  return new Uint8Array(bytes.buffer);
 }
 
 function u48(value: number): Uint8Array {

@@ -9,6 +9,8 @@ export const REJECT_REASONS = [
   "foreign_store",
   "unknown_epoch",
   "no_session",
+  "unknown_agent",
+  "strange_record",
 ] as const;
 export type RejectReason = (typeof REJECT_REASONS)[number];
 

@@ -16,11 +16,14 @@ import type { AlarmRecord } from "./alarm-book.ts";
 import type { AlarmView } from "./alarm-view.ts";
 import { CENTRAL_KEYS, engineKeyOf, keysUnder, numberOf } from "./central-keys.ts";
 import { CentralLedger } from "./central-ledger.ts";
-import type { LedgerTotals } from "./central-ledger.ts";
+import type { LedgerTotals, RejectReason } from "./central-ledger.ts";
 import { EVIDENCE, EvidenceBook } from "./evidence-book.ts";
 import type { EvidenceLimits } from "./evidence-book.ts";
 import type { LaneRecord } from "./deduplication.ts";
 import { LateBook } from "./late-book.ts";
+import { LogBook } from "./log-book.ts";
+import type { LogLoss, StoredLogPosition } from "./log-book.ts";
+import type { LogGap } from "../log/uplink-log.ts";
 import { retractablePipeline } from "../records/changes/retractable-pipeline.ts";
 import { RecordStreams } from "../records/record-streams.ts";
 import { WindowRules } from "../window-rules/window-rules.ts";
@@ -97,6 +100,12 @@ const ALARMS = new StoredJson<AlarmRecord>({
   message: "string",
   "origin?": { storeId: "string", epoch: "number", agentStep: "number" },
 });
+const LOG_POSITIONS = new StoredJson<StoredLogPosition>({
+  log: "string",
+  partition: "number",
+  next: "number",
+});
+const LOG_LOSS = new StoredJson<LogLoss>({ records: "number", untilMs: "number", lastAtMs: "number" });
 export const QUARANTINE = new StoredJson<QuarantineEntry>({
   number: "number",
   atMs: "number",
@@ -114,6 +123,8 @@ export interface CentralStateOptions {
   readonly records: readonly RecordStreamConfig[];
   readonly graceMs: number;
   readonly evidence: EvidenceLimits;
+  /** Whose positions are kept: another log is read from its beginning. */
+  readonly logName: string;
   readonly nowMs: number;
   readonly monotonicMs: number;
 }
@@ -131,6 +142,7 @@ export class CentralState {
   readonly engine: WindowEngine;
   readonly records: RecordStreams;
   readonly windowRules: WindowRules;
+  readonly log: LogBook;
   readonly #recordMetrics: ReadonlySet<string>;
   /** Values that the store had and that could not be read: they are left out. */
   readonly unreadableCount: number;
@@ -141,11 +153,12 @@ export class CentralState {
     engine: WindowEngine,
     quarantine: Quarantine,
     stored: StoredValues,
-    { records, windowRules }: { readonly records: RecordStreams; readonly windowRules: WindowRules },
+    { records, windowRules, log }: StateBooks,
     { evidence, pipeline }: CentralStateOptions,
   ) {
     this.records = records;
     this.windowRules = windowRules;
+    this.log = log;
     this.#recordMetrics = new Set(
       pipeline.metrics.flatMap(({ name, stream }) => (stream === undefined ? [] : name)),
     );
@@ -177,7 +190,12 @@ export class CentralState {
     const { monotonicMs } = options;
     const records = await RecordStreams.open({ store, streams: options.records, pipeline, monotonicMs });
     const windowRules = await WindowRules.open({ store, pipeline, streams: options.records });
-    const books = { records, windowRules };
+    const log = new LogBook(
+      options.logName,
+      await stored.under("o", LOG_POSITIONS),
+      await stored.get(CENTRAL_KEYS.logLoss(), LOG_LOSS),
+    );
+    const books = { records, windowRules, log };
     const state = new CentralState(engine, new Quarantine(quarantineNext), stored, books, options);
     state.evidence.restore(evidence);
     state.stores.restore(stores, lanes);
@@ -215,6 +233,14 @@ export class CentralState {
     }
   }
 
+  /** Counts what was not taken, and keeps how it begins. */
+  reject(
+    refused: Omit<Parameters<Quarantine["keep"]>[0], "reason"> & { readonly reason: RejectReason },
+  ): void {
+    this.ledger.reject(refused.agent, refused.reason);
+    this.quarantine.keep(refused);
+  }
+
   /** An agent has lost some of this event time for good. */
   lose(agent: string, range: TimeRange): void {
     this.agents.lose(agent, range);
@@ -238,7 +264,18 @@ export class CentralState {
 
   #showDamage(damage: StoreDamage | null): void {
     this.#damage = damage;
-    if (damage !== null) this.engine.setPanesLost(damage.lastAtMs);
+    this.#showLoss();
+  }
+
+  /** Some of the log was gone before it was read. */
+  logLost(gap: LogGap, nowMs: number): void {
+    this.log.lost(gap, nowMs);
+    this.#showLoss();
+  }
+
+  #showLoss(): void {
+    const lostToMs = Math.max(this.#damage?.lastAtMs ?? -Infinity, this.log.loss?.untilMs ?? -Infinity);
+    if (lostToMs > -Infinity) this.engine.setPanesLost(lostToMs);
   }
 
   /** An agent had no room for finer panes. */
@@ -302,10 +339,15 @@ export class CentralState {
     if (this.#damage !== null && this.#isDamageDirty)
       changes.push(DAMAGE.put(CENTRAL_KEYS.damage(), this.#damage));
     this.#isDamageDirty = false;
+    const { positions, loss } = this.log.takeDirty();
+    if (loss !== null) changes.push(LOG_LOSS.put(CENTRAL_KEYS.logLoss(), loss));
     const { agents, membership } = this.agents.takeDirty();
     if (membership !== null) changes.push(MEMBERSHIP.put(CENTRAL_KEYS.membership(), membership));
-    // When agents were last heard, and their frontiers, come again with each heartbeat: alone they need not be forced to disk.
+    // When agents were last heard, and their frontiers, come again with each heartbeat, or are read again in the log: alone
+    // they need not be forced to disk.
     const isSync = changes.length > 0;
+    for (const position of positions)
+      changes.push(LOG_POSITIONS.put(CENTRAL_KEYS.logPosition(position.log, position.partition), position));
     const trustedMs = this.trustedTime.takeDue(clocks);
     if (trustedMs !== null) changes.push(TRUSTED_TIME.put(CENTRAL_KEYS.trustedTime(), { trustedMs }));
     for (const record of agents) changes.push(AGENTS.put(CENTRAL_KEYS.agent(record.agent), record));
@@ -352,6 +394,13 @@ async function movePanes(store: Store, engine: WindowEngine): Promise<void> {
 function engineChange({ key, bytes }: { readonly key: string; readonly bytes: Uint8Array | null }): Change {
   const stored = CENTRAL_KEYS.engine(key);
   return bytes === null ? { type: "del", key: stored } : { type: "put", key: stored, value: bytes };
+}
+
+/** What follows streams, rules and the log, opened before the state. */
+interface StateBooks {
+  readonly records: RecordStreams;
+  readonly windowRules: WindowRules;
+  readonly log: LogBook;
 }
 
 /** Reads the store's values; one that cannot be read is left out and counted. */

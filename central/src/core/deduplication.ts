@@ -49,10 +49,27 @@ export class Deduplication {
       };
       this.#lanes(record.epoch).set(record.lane, held);
     }
+    // Until the next hello tells it. What is read from a log goes on where no hello follows.
+    for (const lane of LANES)
+      for (const epoch of [...this.#held.keys()].sort((a, b) => a - b)) {
+        const floor = this.#held.get(epoch)?.get(lane)?.set.floor;
+        if (floor !== undefined) this.#goOn(lane, { epoch, from: floor + 1 });
+      }
   }
 
   verdict(epoch: number, lane: Lane, sequence: number): SequenceVerdict | "unknown_epoch" {
     return this.#held.get(epoch)?.get(lane)?.set.verdict(sequence) ?? "unknown_epoch";
+  }
+
+  /**
+   * Takes up an epoch with the first batch of it that a log holds, where no hello has named it: what granted it is no longer
+   * in the log, or nobody had to. What was before in that lane has come before.
+   */
+  adopt(epoch: number, lane: Lane, sequence: number): void {
+    if (this.#held.get(epoch)?.has(lane) === true) return;
+    this.#lanes(epoch).set(lane, { set: new SequenceSet(sequence - 1), received: 0 });
+    this.#goOn(lane, { epoch, from: sequence });
+    this.#touch(epoch, lane);
   }
 
   /** Holds one batch that arrived. */
@@ -157,6 +174,12 @@ export class Deduplication {
     }
     this.#dirty.clear();
     return records;
+  }
+
+  /** The lane carries this epoch from there on, whatever was thought to. */
+  #goOn(lane: Lane, segment: Segment): void {
+    const before = this.#chains.get(lane)?.filter(({ from }) => from < segment.from) ?? [];
+    this.#chains.set(lane, [...before, segment]);
   }
 
   #greatestMark(lane: Lane): number | null {

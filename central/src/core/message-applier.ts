@@ -1,18 +1,21 @@
-import type { Labels, Lane, PaneRows } from "@millrace/stream";
+import type { Frontier, Labels, Lane, PaneRows } from "@millrace/stream";
 import { LANES, pickRows, readingCountOfRow } from "@millrace/stream";
 import { encodeMessage, WIRE_VERSIONS_READ } from "@millrace/wire";
-import type { EvidencePart, Hello, Refusal, SealedBatch } from "@millrace/wire";
+import type { EvidencePart, Heartbeat, Hello, SealedBatch } from "@millrace/wire";
+import type { LogEntry } from "../log/uplink-log.ts";
 import type { SystemAlarm } from "./alarm-book.ts";
 import type { RejectReason } from "./central-ledger.ts";
 import type { CentralState } from "./central-state.ts";
+import type { Deduplication } from "./deduplication.ts";
 import type { BatchBody, OpenedMessage } from "./opened-message.ts";
 import type { NotedReason } from "./quarantine.ts";
-import type { InboxItem, Session } from "./session.ts";
-import { HOLDER_ALIVE_MS } from "./session-table.ts";
+import type { Session } from "./session.ts";
 import type { SessionTable } from "./session-table.ts";
 
-/** A refused agent may ask again after this. */
-const REFUSAL_RETRY_MS = 5_000;
+/** In the ledger, whoever is not enrolled: there is no end to what strangers may call themselves. */
+export const NOBODY = "(unknown)";
+/** What is read so long after it was written says nothing of whether its agent is heard now. */
+const HEARD_AGE_MS_MAX = 3_000;
 
 /**
  * A range that was given up ends no further above what the lane was known to hold: all of it was appended before, and
@@ -39,6 +42,14 @@ export interface MessageApplierOptions {
   readonly sessions: SessionTable;
   /** Enrolled agents and their sites. */
   readonly sites: ReadonlyMap<string, string>;
+  /** What is applied has been let in once, and may be of long ago. */
+  readonly isLogApart: boolean;
+}
+
+/** A session, or an entry of the log. */
+interface Sender {
+  readonly agent: string;
+  readonly site: string;
 }
 
 /** Applies what agents say to central's state in memory; what it answers waits for the commit. */
@@ -46,6 +57,7 @@ export class MessageApplier {
   readonly #state: CentralState;
   readonly #sessions: SessionTable;
   readonly #sites: ReadonlyMap<string, string>;
+  readonly #isLogApart: boolean;
   /** By agent, what was last said of readings that were refused. */
   readonly #refusalsTold = new Map<string, string>();
 
@@ -53,22 +65,21 @@ export class MessageApplier {
     this.#state = options.state;
     this.#sessions = options.sessions;
     this.#sites = options.sites;
+    this.#isLogApart = options.isLogApart;
   }
 
-  apply(item: InboxItem, message: OpenedMessage, moment: Moment, after: AfterCommit): void {
-    const { session } = item;
-    if (session.state === "replaced") return;
+  apply(entry: LogEntry, message: OpenedMessage, moment: Moment, after: AfterCommit): void {
+    if (!this.#isItsOwn(entry)) return;
     switch (message.kind) {
       case "rejected":
-        this.reject(item, message.reason, message.detail);
-        if (message.reason === "malformed_hello")
-          this.#refuse(session, "malformed_hello", message.detail, after);
-        return;
+        return this.#reject(entry, message.reason, message.detail);
       case "hello":
-        this.#applyHello(session, message.hello, moment, after);
-        return;
+        if (entry.writer === "agent") return this.#follow(entry, message.hello, moment);
+        return this.#greet(entry, message.hello, moment, after);
+      case "heartbeat":
+        return this.#applyReadHeartbeat(entry, message.heartbeat, moment);
       case "batch":
-        this.#applyBatch(item, message.batch, message.body, moment, after);
+        return this.#applyBatch(entry, message.batch, message.body, moment, after);
     }
   }
 
@@ -76,28 +87,12 @@ export class MessageApplier {
   applyHeartbeat(session: Session, moment: Moment): void {
     const { heartbeat, agent } = session;
     session.heartbeat = null;
-    if (heartbeat === null || !session.isWelcomed || session.state === "replaced") return;
+    if (heartbeat === null || session.state !== "open") return;
     this.#heard(session, moment);
     this.#state.agents.beat(agent, heartbeat, moment.nowMs);
     this.#lookAtDisk(session, heartbeat.status["diskFreeBytes"], moment);
     this.#state.trustedTime.heard(agent, heartbeat.sentAtMs, moment.monotonicMs);
-    const marks = this.#marks(session);
-    if (this.#state.agents.offer(agent, heartbeat.frontier, marks)) this.#showFrontier(agent);
-  }
-
-  /** An agent tells what is free only while that is too little. */
-  #lookAtDisk(session: Session, freeBytes: unknown, moment: Moment): void {
-    const { agent, site } = session;
-    const { alarms } = this.#state;
-    const isLow = typeof freeBytes === "number" && freeBytes >= 0;
-    if (isLow === alarms.isRaised(agent, "disk_low")) return;
-    if (isLow) {
-      const message = `the disk of agent ${agent} is low, ${Math.round(freeBytes / 2 ** 20)} MiB are free: its outbox takes no more, and an outage will cost it detail, then readings`;
-      this.#raise(session, "disk_low", message, freeBytes, moment);
-      return;
-    }
-    const message = `the disk of agent ${agent} has room again`;
-    alarms.clear({ agent, site, kind: "disk_low", message, value: 0, nowMs: moment.nowMs });
+    this.#offer(agent, session.storeId, heartbeat.frontier);
   }
 
   /** The session is over: its agent has one connection less. */
@@ -107,78 +102,65 @@ export class MessageApplier {
     this.#state.agents.closed(session.agent);
   }
 
-  reject(item: InboxItem, reason: RejectReason, detail: string): void {
-    const { agent } = item.session;
-    this.#state.ledger.reject(agent, reason);
-    this.#state.quarantine.keep({
-      atMs: item.atMs,
-      agent,
-      topic: item.topic,
-      reason,
-      detail,
-      payload: item.payload,
-    });
+  /** Whoever writes to the log itself was asked by nobody who it is: it must at least call itself by an enrolled name. */
+  #isItsOwn({ agent, site, writer, topic, payload, atMs }: LogEntry): boolean {
+    if (writer === "central" || this.#sites.get(agent) === site) return true;
+    const detail = `no agent ${agent} is enrolled at site ${site}`;
+    this.#state.reject({ agent: NOBODY, topic, payload, atMs, reason: "unknown_agent", detail });
+    return false;
   }
 
-  #applyHello(session: Session, hello: Hello, moment: Moment, after: AfterCommit): void {
-    const { agent } = session;
-    if (session.state !== "awaiting_hello") return;
-    const site = this.#sites.get(agent);
-    if (site === undefined || hello.agent !== agent) {
-      const reason = `agent ${hello.agent} is not enrolled under this identity (${agent})`;
-      this.#refuse(session, "unknown_agent", reason, after);
+  #reject({ agent, topic, payload, atMs }: LogEntry, reason: RejectReason, detail: string): void {
+    this.#state.reject({ agent, topic, payload, atMs, reason, detail });
+  }
+
+  /** An agent tells what is free only while that is too little. */
+  #lookAtDisk({ agent, site }: Sender, freeBytes: unknown, moment: Moment): void {
+    const { alarms } = this.#state;
+    const isLow = typeof freeBytes === "number" && freeBytes >= 0;
+    if (isLow === alarms.isRaised(agent, "disk_low")) return;
+    if (isLow) {
+      const message = `the disk of agent ${agent} is low, ${Math.round(freeBytes / 2 ** 20)} MiB are free: its outbox takes no more, and an outage will cost it detail, then readings`;
+      this.#raise(agent, "disk_low", message, freeBytes, moment);
       return;
     }
-    if (hello.site !== site) {
-      this.#refuse(
-        session,
-        "unknown_agent",
-        `agent ${agent} is enrolled at site ${site}, not ${hello.site}`,
-        after,
-      );
-      return;
+    const message = `the disk of agent ${agent} has room again`;
+    alarms.clear({ agent, site, kind: "disk_low", message, value: 0, nowMs: moment.nowMs });
+  }
+
+  /** A hello that was let in: compares marks, and answers where its connection still waits. */
+  #greet(entry: LogEntry, hello: Hello, moment: Moment, after: AfterCommit): void {
+    const { agent, site } = entry;
+    const { agents, alarms, engine, stores, trustedTime } = this.#state;
+    const session = this.#greeting(entry, hello);
+    if (session === null) {
+      this.#belonged(entry, hello.clockMs, moment);
+    } else {
+      trustedTime.heard(agent, hello.clockMs, moment.monotonicMs);
+      const trustedMs = trustedTime.nowMs(moment);
+      agents.correctEnrolments(trustedMs, moment.monotonicMs);
+      agents.enrol(agent, site, trustedMs, moment.monotonicMs);
     }
-    const wireVersion = WIRE_VERSIONS_READ.find((version) => hello.wireVersions.includes(version));
-    if (wireVersion === undefined) {
-      const reason = `central reads wire versions ${WIRE_VERSIONS_READ.join(", ")}, the agent writes ${hello.wireVersions.join(", ")}`;
-      this.#state.ledger.reject(agent, "wire_version");
-      this.#refuse(session, "wire_version", reason, after);
-      return;
-    }
-    for (const holder of this.#sessions.holders(agent, hello, session)) {
-      const silentMs = moment.monotonicMs - holder.heardAtMs;
-      if (holder.instance !== hello.instance && silentMs < HOLDER_ALIVE_MS) {
-        const message = `a second process (${hello.instance}) came for store ${hello.storeId} of agent ${agent}; the first (${holder.instance}) is alive`;
-        this.#raise(holder, "store_held", message, 1, moment);
-        this.#refuse(session, "store_held", message, after);
-        return;
-      }
-      holder.close("replaced", `replaced by a newer connection of agent ${agent}`);
-      this.uncount(holder);
-    }
-    session.state = "open";
-    session.site = site;
-    session.storeId = hello.storeId;
-    session.instance = hello.instance;
-    for (const lane of LANES) session.nexts[lane] = hello.lanes[lane].next;
-    this.#state.trustedTime.heard(agent, hello.clockMs, moment.monotonicMs);
-    const trustedMs = this.#state.trustedTime.nowMs(moment);
-    this.#state.agents.correctEnrolments(trustedMs, moment.monotonicMs);
-    this.#state.agents.enrol(agent, site, trustedMs, moment.monotonicMs);
-    this.#state.engine.setMembership(this.#state.agents.membership);
-    const { epoch, epochFrom, marks, findings } = this.#state.stores.register(agent, hello, moment.nowMs);
+    engine.setMembership(agents.membership);
+    const { epoch, epochFrom, marks, findings } = stores.register(agent, hello, moment.nowMs);
     for (const finding of findings)
-      this.#raise(session, finding.kind, finding.message, finding.sequenceCount, moment);
-    const storeBefore = this.#state.agents.storeOf(agent);
-    if (storeBefore !== hello.storeId)
-      this.#state.alarms.closeOtherStores({ agent, storeId: hello.storeId, nowMs: moment.nowMs });
-    if (findings.length > 0 || (storeBefore !== "" && storeBefore !== hello.storeId)) {
-      for (const range of this.#state.agents.inDoubt(agent, trustedMs)) this.#state.lose(agent, range);
+      this.#raise(agent, finding.kind, finding.message, finding.sequenceCount, moment);
+    const storeBefore = agents.storeOf(agent);
+    const isOther = storeBefore !== hello.storeId;
+    if (isOther) alarms.closeOtherStores({ agent, storeId: hello.storeId, nowMs: moment.nowMs });
+    if (findings.length > 0 || (storeBefore !== "" && isOther)) this.#loseInDoubt(agent, moment);
+    agents.uses(agent, hello.storeId);
+    if (session !== null) {
+      session.state = "open";
+      for (const lane of LANES) session.nexts[lane] = hello.lanes[lane].next;
+      session.isCounted = true;
+      agents.opened(agent);
+      agents.greeted(agent, hello.clockMs - moment.nowMs);
     }
-    session.isCounted = true;
-    this.#state.agents.opened(agent, hello, moment.nowMs, moment.monotonicMs);
-    this.#heard(session, moment);
-    if (this.#state.agents.advance(agent, marks)) this.#showFrontier(agent);
+    this.#heardIn(entry, moment);
+    if (agents.advance(agent, marks)) this.#showFrontier(agent);
+    const wireVersion = WIRE_VERSIONS_READ.find((version) => hello.wireVersions.includes(version));
+    if (session === null || wireVersion === undefined) return;
     const welcome = encodeMessage({
       type: "welcome",
       epoch,
@@ -192,38 +174,78 @@ export class MessageApplier {
     });
   }
 
+  /** A hello of an agent that writes to the log itself: it has been answered already. */
+  #follow(entry: LogEntry, hello: Hello, moment: Moment): void {
+    const { agent, site } = entry;
+    const { agents, alarms, engine, stores } = this.#state;
+    if (hello.agent !== agent || hello.site !== site) {
+      const detail = `agent ${agent} of site ${site} wrote the hello of agent ${hello.agent} of ${hello.site}`;
+      return this.#reject(entry, "malformed_hello", detail);
+    }
+    this.#belonged(entry, hello.clockMs, moment);
+    engine.setMembership(agents.membership);
+    const gone = stores.follow(agent, hello, moment.nowMs);
+    const storeBefore = agents.storeOf(agent);
+    const isReplaced = storeBefore !== "" && storeBefore !== hello.storeId;
+    if (gone > 0) this.#raiseGap(agent, hello.storeId, gone, moment);
+    if (isReplaced) {
+      const message = `agent ${agent} came with a new store ${hello.storeId}; before it held ${storeBefore}`;
+      this.#raise(agent, "store_replaced", message, 0, moment);
+      alarms.closeOtherStores({ agent, storeId: hello.storeId, nowMs: moment.nowMs });
+    }
+    if (gone > 0 || isReplaced) this.#loseInDoubt(agent, moment);
+    agents.uses(agent, hello.storeId);
+    agents.greeted(agent, null);
+    this.#heardIn(entry, moment);
+    if (agents.advance(agent, this.#marks(hello.storeId))) this.#showFrontier(agent);
+  }
+
+  /** The connection that waits for the answer to this hello. */
+  #greeting({ connection }: LogEntry, hello: Hello): Session | null {
+    const session = connection === null ? undefined : this.#sessions.byId(connection);
+    const isWaiting = session?.state === "greeting" && session.instance === hello.instance;
+    return isWaiting ? session : null;
+  }
+
+  /** What is read of long ago, or of an agent that is not connected here, shows that it belonged then. */
+  #belonged({ agent, site, atMs }: LogEntry, clockMs: number, { nowMs, monotonicMs }: Moment): void {
+    if (this.#sites.get(agent) !== site) return;
+    this.#state.trustedTime.recordsSaid(Math.min(clockMs, nowMs) - monotonicMs);
+    this.#state.agents.enrolledBefore(agent, site, Math.min(atMs, nowMs));
+  }
+
+  #loseInDoubt(agent: string, moment: Moment): void {
+    const trustedMs = this.#state.trustedTime.nowMs(moment);
+    for (const range of this.#state.agents.inDoubt(agent, trustedMs)) this.#state.lose(agent, range);
+  }
+
+  /** A heartbeat that stands in the log. */
+  #applyReadHeartbeat(entry: LogEntry, heartbeat: Heartbeat, moment: Moment): void {
+    const { agent } = entry;
+    const { agents, trustedTime } = this.#state;
+    trustedTime.recordsSaid(Math.min(heartbeat.sentAtMs, moment.nowMs) - moment.monotonicMs);
+    this.#heardIn(entry, moment);
+    agents.beat(agent, heartbeat, null);
+    this.#lookAtDisk(entry, heartbeat.status["diskFreeBytes"], moment);
+    this.#offer(agent, agents.storeOf(agent), heartbeat.frontier);
+  }
+
   #applyBatch(
-    item: InboxItem,
+    entry: LogEntry,
     batch: SealedBatch,
     body: BatchBody,
     moment: Moment,
     after: AfterCommit,
   ): void {
-    const { session } = item;
-    const { agent } = session;
-    const { ledger, stores } = this.#state;
-    if (!session.isWelcomed) {
-      this.reject(item, "no_session", "a batch before the hello was answered");
-      return;
-    }
-    this.#heard(session, moment);
-    const held = stores.held(session.storeId);
-    if (held === undefined || batch.storeId !== session.storeId) {
-      this.reject(
-        item,
-        "foreign_store",
-        `the batch is of store ${batch.storeId}, the session of ${session.storeId}`,
-      );
-      return;
-    }
+    const { agent } = entry;
+    const { agents, ledger, stores } = this.#state;
+    this.#heardIn(entry, moment);
+    const held = this.#heldOf(entry, batch, moment);
+    if (held === null) return;
     const verdict = held.verdict(batch.epoch, batch.lane, batch.sequence);
     if (verdict === "unknown_epoch") {
-      this.reject(
-        item,
-        "unknown_epoch",
-        `the session's hello named no epoch ${batch.epoch} in lane ${batch.lane}`,
-      );
-      return;
+      const detail = `the session's hello named no epoch ${batch.epoch} in lane ${batch.lane}`;
+      return this.#reject(entry, "unknown_epoch", detail);
     }
     if (verdict === "beyond") {
       ledger.add(agent, { beyond: 1 });
@@ -231,11 +253,10 @@ export class MessageApplier {
     }
     if (body.kind === "skipped") {
       const { to } = body.skipped;
-      const next = Math.max(session.nexts[batch.lane], held.mark(batch.lane));
+      const next = Math.max(this.#nextOf(entry, batch), held.mark(batch.lane));
       if (to > next + SKIPPED_AHEAD_MAX) {
         const detail = `it gives up batches to ${to} of lane ${batch.lane}, which was at ${next}`;
-        this.reject(item, "malformed_batch", detail);
-        return;
+        return this.#reject(entry, "malformed_batch", detail);
       }
     }
     if (verdict === "duplicate") {
@@ -243,25 +264,68 @@ export class MessageApplier {
     } else {
       held.hold(batch.epoch, batch.lane, batch.sequence);
       ledger.add(agent, { batches: 1 });
-      this.#applyBody(item, batch, body, moment);
+      this.#applyBody(entry, batch, body, moment);
     }
     // A range that was given up may begin with a sequence that had come before it was: the rest is moved over all the same.
-    if (body.kind === "skipped") this.#applySkipped(session, batch, body, verdict === "new", moment);
-    stores.touch(session.storeId);
-    const lanes = after.acks.get(session) ?? new Set<Lane>();
-    after.acks.set(session, lanes.add(batch.lane));
-    const marks = this.#marks(session);
-    const hasAdvanced = this.#state.agents.advance(agent, marks);
-    const isOffered = body.kind === "panes" && this.#state.agents.offer(agent, body.panes.frontier, marks);
-    if (hasAdvanced || isOffered) this.#showFrontier(agent);
+    if (body.kind === "skipped") this.#applySkipped(entry, batch, body, verdict === "new", moment);
+    stores.touch(batch.storeId);
+    for (const session of this.#sessions.open(agent, batch.storeId)) {
+      const lanes = after.acks.get(session) ?? new Set<Lane>();
+      after.acks.set(session, lanes.add(batch.lane));
+    }
+    if (agents.storeOf(agent) === "") agents.uses(agent, batch.storeId);
+    if (agents.storeOf(agent) !== batch.storeId) return;
+    const hasAdvanced = agents.advance(agent, this.#marks(batch.storeId));
+    if (hasAdvanced) this.#showFrontier(agent);
+    if (body.kind === "panes") this.#offer(agent, batch.storeId, body.panes.frontier);
   }
 
-  #applyBody(item: InboxItem, batch: SealedBatch, body: BatchBody, moment: Moment): void {
-    const { agent, site } = item.session;
+  /**
+   * What is held of the batch's store. What a log holds that outlives the state was taken once: where the state knows
+   * nothing of its store or epoch, or where there is a gap before it, what told of them is gone from the log, or no hello
+   * had to. Null where it is not to be taken.
+   */
+  #heldOf(entry: LogEntry, batch: SealedBatch, moment: Moment): Deduplication | null {
+    const { agent, writer } = entry;
+    const { storeId, epoch, lane, sequence } = batch;
+    const { stores } = this.#state;
+    const known = stores.held(storeId);
+    if (!this.#isLogApart) return known ?? null;
+    if (writer === "agent" && known !== undefined && stores.agentOf(storeId) !== agent) {
+      const detail = `the batch is of store ${storeId}, which is another agent's`;
+      this.#reject(entry, "foreign_store", detail);
+      return null;
+    }
+    this.#state.trustedTime.recordsSaid(Math.min(batch.sealedAtMs, moment.nowMs) - moment.monotonicMs);
+    const held = stores.adopt(storeId, { agent, epoch, nowMs: moment.nowMs });
+    held.adopt(epoch, lane, sequence);
+    // An agent that writes itself does so in order: what is not before a batch does not come behind it.
+    const isGap = writer === "agent" || held.verdict(epoch, lane, sequence) === "beyond";
+    const gone = isGap ? held.moveOver(lane, held.mark(lane) + 1, sequence - 1) : 0;
+    if (gone > 0) {
+      this.#raiseGap(agent, storeId, gone, moment);
+      this.#loseInDoubt(agent, moment);
+    }
+    return held;
+  }
+
+  #raiseGap(agent: string, storeId: string, gone: number, moment: Moment): void {
+    const message = `${gone} batches of store ${storeId} are not in the log, and the agent does not hold them any more`;
+    this.#raise(agent, "sequence_gap", message, gone, moment);
+  }
+
+  /** Where the lane was when its connection began; of what is read of long ago nobody knows. */
+  #nextOf({ connection }: LogEntry, { lane, sequence }: SealedBatch): number {
+    const session = connection === null ? undefined : this.#sessions.byId(connection);
+    return session?.nexts[lane] ?? sequence;
+  }
+
+  #applyBody(entry: LogEntry, batch: SealedBatch, body: BatchBody, moment: Moment): void {
+    const { agent, site } = entry;
     const { alarms, ledger } = this.#state;
     switch (body.kind) {
       case "panes":
-        for (const rows of body.panes.sections) this.#applyRows(item, rows, moment);
+        for (const rows of body.panes.sections) this.#applyRows(entry, rows, moment);
         return;
       case "alarms":
         for (const event of body.events) {
@@ -271,9 +335,9 @@ export class MessageApplier {
         }
         return;
       case "evidence":
-        return this.#applyEvidence(item, body.part);
+        return this.#applyEvidence(entry, body.part);
       case "unreadable":
-        this.reject(item, "malformed_body", body.detail);
+        this.#reject(entry, "malformed_body", body.detail);
         ledger.add(agent, { received: batch.readingCount, unreadable: batch.readingCount });
         if (batch.kind === "evidence") ledger.add(agent, { evidencePartsRefused: 1 });
         // A part of evidence covers event time, and holds none of the readings of it.
@@ -284,25 +348,25 @@ export class MessageApplier {
     }
   }
 
-  #applyEvidence(item: InboxItem, part: EvidencePart): void {
-    const { agent, site } = item.session;
+  #applyEvidence(entry: LogEntry, part: EvidencePart): void {
+    const { agent, site, atMs } = entry;
     const { evidence, ledger } = this.#state;
     const { id, labels } = part.manifest;
     if ((labels["site"] ?? site) !== site) {
-      this.#note(item, "foreign_site", `evidence ${id} carries another site than ${site}`);
+      this.#note(entry, "foreign_site", `evidence ${id} carries another site than ${site}`);
       ledger.add(agent, { evidencePartsRefused: 1 });
       return;
     }
-    const verdict = evidence.take(part, { agent, site, nowMs: item.atMs });
+    const verdict = evidence.take(part, { agent, site, nowMs: atMs });
     if (verdict === "taken") ledger.add(agent, { evidenceParts: 1 });
     if (verdict === "duplicate") ledger.add(agent, { evidencePartsDuplicate: 1 });
     if (verdict !== "conflict") return;
-    this.reject(item, "malformed_body", `another piece of evidence goes by the id ${id}`);
+    this.#reject(entry, "malformed_body", `another piece of evidence goes by the id ${id}`);
     ledger.add(agent, { evidencePartsRefused: 1 });
   }
 
-  #applyRows(item: InboxItem, rows: PaneRows, moment: Moment): void {
-    const { agent, site } = item.session;
+  #applyRows(entry: LogEntry, rows: PaneRows, moment: Moment): void {
+    const { agent, site } = entry;
     const { engine, ledger, trustedTime, late } = this.#state;
     const latestMs = trustedTime.latestOf(agent, moment) + FUTURE_MS_MAX;
     const { own, ofRecords, foreignSite, future } = this.#sort(rows, site, latestMs);
@@ -316,19 +380,19 @@ export class MessageApplier {
     ledger.add(agent, { received, merged, tooLate, unwindowed, future, foreignSite, partlyRead });
     if (tooLateFromMs !== null) {
       const detail = `${tooLate} readings of metric ${rows.metric}, from the pane at ${tooLateFromMs} ms on, came after the lateness of every window`;
-      this.#note(item, "too_late", detail);
+      this.#note(entry, "too_late", detail);
     }
     if (future > 0) {
       const detail = `${future} readings of metric ${rows.metric} are in panes more than ${FUTURE_MS_MAX} ms ahead of the clock`;
-      this.#note(item, "future", detail);
+      this.#note(entry, "future", detail);
       const message = `agent ${agent} sends readings more than ${FUTURE_MS_MAX / 60_000} min ahead of the clock; they are in no window`;
-      this.#raiseRefused(item.session, { message, readings: future, moment });
+      this.#raiseRefused(agent, { message, readings: future, moment });
     }
     if (foreignSite > 0) {
       const detail = `${foreignSite} readings of metric ${rows.metric} carry another site than ${site}`;
-      this.#note(item, "foreign_site", detail);
+      this.#note(entry, "foreign_site", detail);
       const message = `agent ${agent} sends readings under another site than its own, ${site}; they are in no window`;
-      this.#raiseRefused(item.session, { message, readings: foreignSite, moment });
+      this.#raiseRefused(agent, { message, readings: foreignSite, moment });
     }
   }
 
@@ -352,70 +416,65 @@ export class MessageApplier {
     return { own: pickRows(rows, taken), ...counts };
   }
 
-  #note({ atMs, topic, payload, session }: InboxItem, reason: NotedReason, detail: string): void {
-    this.#state.quarantine.keep({ atMs, agent: session.agent, topic, reason, detail, payload });
+  #note({ agent, atMs, topic, payload }: LogEntry, reason: NotedReason, detail: string): void {
+    this.#state.quarantine.keep({ atMs, agent, topic, reason, detail, payload });
   }
 
   /** Raises an alarm unless the one that is active says the same. */
   #raiseRefused(
-    session: Session,
+    agent: string,
     refused: { readonly message: string; readonly readings: number; readonly moment: Moment },
   ): void {
-    const { agent } = session;
     const { message, readings, moment } = refused;
     if (this.#state.alarms.isRaised(agent, "data_loss") && this.#refusalsTold.get(agent) === message) return;
     this.#refusalsTold.set(agent, message);
-    this.#raise(session, "data_loss", message, readings, moment);
+    this.#raise(agent, "data_loss", message, readings, moment);
   }
 
   #applySkipped(
-    session: Session,
+    { agent }: LogEntry,
     batch: SealedBatch,
     body: BatchBody & { kind: "skipped" },
     isNew: boolean,
     moment: Moment,
   ): void {
     const { from, to, readings, reason } = body.skipped;
-    const moved = this.#state.stores.held(session.storeId)?.moveOver(batch.lane, from, to) ?? 0;
+    const moved = this.#state.stores.held(batch.storeId)?.moveOver(batch.lane, from, to) ?? 0;
     if (moved === 0 && !isNew) return;
     // What these sequences held has come, or will, in a batch before them.
     if (reason === "coarsened") return;
-    this.#state.ledger.add(session.agent, { skipped: readings });
-    if (batch.lane !== "evidence") this.#state.lose(session.agent, batch);
-    const message = `agent ${session.agent} gave up batches ${from}–${to} of lane ${batch.lane}, ${readings} readings: ${reason}`;
-    this.#raise(session, "data_loss", message, readings, moment);
+    this.#state.ledger.add(agent, { skipped: readings });
+    if (batch.lane !== "evidence") this.#state.lose(agent, batch);
+    const message = `agent ${agent} gave up batches ${from}–${to} of lane ${batch.lane}, ${readings} readings: ${reason}`;
+    this.#raise(agent, "data_loss", message, readings, moment);
   }
 
-  #refuse(session: Session, code: Refusal["code"], reason: string, after: AfterCommit): void {
-    const refusal = encodeMessage({
-      type: "refusal",
-      code,
-      reason: reason.slice(0, 1_000),
-      retryAfterMs: REFUSAL_RETRY_MS,
-    });
-    after.sends.push(() => {
-      if (session.state !== "awaiting_hello") return;
-      session.connection.send("welcome", refusal);
-      session.close("closed", `refused: ${code}`);
-    });
+  /** What is read long after it was written is no sign of life. */
+  #heardIn(entry: LogEntry, moment: Moment): void {
+    if (entry.writer === "agent") this.#state.agents.writesItself(entry.agent);
+    if (entry.isOld && moment.nowMs - entry.atMs > HEARD_AGE_MS_MAX)
+      this.#state.agents.wasHeard(entry.agent, entry.atMs);
+    else this.#heard(entry, moment);
   }
 
-  #heard(session: Session, moment: Moment): void {
-    const { agent, site } = session;
+  #heard({ agent, site }: Sender, moment: Moment): void {
     this.#state.agents.heard(agent, moment.nowMs, moment.monotonicMs);
     if (!this.#state.alarms.isRaised(agent, "agent_silent")) return;
     const message = `agent ${agent} is heard again`;
     this.#state.alarms.clear({ agent, site, kind: "agent_silent", message, value: 0, nowMs: moment.nowMs });
   }
 
-  #raise(session: Session, kind: SystemAlarm, message: string, value: number, moment: Moment): void {
-    const { agent } = session;
+  #raise(agent: string, kind: SystemAlarm, message: string, value: number, moment: Moment): void {
     const site = this.#sites.get(agent) ?? "";
     this.#state.alarms.raise({ agent, site, kind, message, value, nowMs: moment.nowMs });
   }
 
-  #marks(session: Session): Record<Lane, number> {
-    const held = this.#state.stores.held(session.storeId);
+  #offer(agent: string, storeId: string, frontier: Frontier): void {
+    if (this.#state.agents.offer(agent, frontier, this.#marks(storeId))) this.#showFrontier(agent);
+  }
+
+  #marks(storeId: string): Record<Lane, number> {
+    const held = this.#state.stores.held(storeId);
     const marks = { alarm: 0, live: 0, backfill: 0, evidence: 0 };
     for (const lane of LANES) marks[lane] = held?.mark(lane) ?? 0;
     return marks;

@@ -6,6 +6,7 @@ import {
   decodePaneBatch,
   decodeSkippedBatch,
   openBatch,
+  parseHeartbeat,
   parseHello,
   unpackBody,
 } from "@millrace/wire";
@@ -13,6 +14,7 @@ import type {
   AlarmEvent,
   Compression,
   EvidencePart,
+  Heartbeat,
   Hello,
   PaneBatch,
   SealedBatch,
@@ -30,35 +32,53 @@ export type BatchBody =
   /** The checksum is right, yet the body is not what it should be: the batch is held, its content is lost. */
   | { readonly kind: "unreadable"; readonly detail: string };
 
-/** A message as it was understood; what was not is a value too. */
-export type OpenedMessage =
+/** A message as far as it can be understood without unpacking a batch; what could not is a value too. */
+export type Envelope =
   | { readonly kind: "hello"; readonly hello: Hello }
-  | { readonly kind: "batch"; readonly batch: SealedBatch; readonly body: BatchBody }
+  | { readonly kind: "heartbeat"; readonly heartbeat: Heartbeat }
+  | { readonly kind: "batch"; readonly batch: SealedBatch }
   | { readonly kind: "rejected"; readonly reason: RejectReason; readonly detail: string };
 
-/** How the batches of one connection are read. */
+/** How the batches of one writer are read. */
 export interface BatchReading {
   readonly compression: Compression;
   readonly series: SeriesMemory;
 }
 
-/** Reads a hello or a batch. Never throws. */
-export function openMessage(topic: UpTopic, payload: Uint8Array, reading: BatchReading): OpenedMessage {
-  if (topic === "hello") {
-    const parsed = parseHello(payload);
-    if (parsed.ok) return { kind: "hello", hello: parsed.message };
-    return {
-      kind: "rejected",
-      reason: parsed.reason === "oversized" ? "oversized" : "malformed_hello",
-      detail: parsed.detail,
-    };
+export type OpenedMessage =
+  | Exclude<Envelope, { readonly kind: "batch" }>
+  | { readonly kind: "batch"; readonly batch: SealedBatch; readonly body: BatchBody };
+
+/** Never throws. */
+export function openEnvelope(topic: UpTopic, payload: Uint8Array): Envelope {
+  switch (topic) {
+    case "hello": {
+      const parsed = parseHello(payload);
+      if (parsed.ok) return { kind: "hello", hello: parsed.message };
+      const reason = parsed.reason === "oversized" ? "oversized" : "malformed_hello";
+      return { kind: "rejected", reason, detail: parsed.detail };
+    }
+    case "heartbeat": {
+      const parsed = parseHeartbeat(payload);
+      if (parsed.ok) return { kind: "heartbeat", heartbeat: parsed.message };
+      const reason = parsed.reason === "oversized" ? "oversized" : "malformed_heartbeat";
+      return { kind: "rejected", reason, detail: parsed.detail };
+    }
+    case "batch": {
+      const opened = openBatch(payload, BATCH_BYTES_MAX);
+      if (opened.ok) return { kind: "batch", batch: opened.batch };
+      if (opened.reason === "oversized")
+        return { kind: "rejected", reason: "oversized", detail: `${payload.length} bytes` };
+      const reason = opened.reason === "unknown_version" ? "wire_version" : "malformed_batch";
+      return { kind: "rejected", reason, detail: opened.reason };
+    }
   }
-  const opened = openBatch(payload, BATCH_BYTES_MAX);
-  if (opened.ok) return { kind: "batch", batch: opened.batch, body: openBody(opened.batch, reading) };
-  if (opened.reason === "oversized")
-    return { kind: "rejected", reason: "oversized", detail: `${payload.length} bytes` };
-  const reason = opened.reason === "unknown_version" ? "wire_version" : "malformed_batch";
-  return { kind: "rejected", reason, detail: opened.reason };
+}
+
+/** With the content of a batch. Never throws. */
+export function openMessage(envelope: Envelope, reading: BatchReading): OpenedMessage {
+  if (envelope.kind !== "batch") return envelope;
+  return { ...envelope, body: openBody(envelope.batch, reading) };
 }
 
 /** The pane rows of a message, for the engine; none where it has none. */

@@ -1,5 +1,4 @@
 import type { Lane } from "@millrace/stream";
-import { SeriesMemory } from "@millrace/wire";
 import type { AgentConnection, Heartbeat, UpTopic } from "@millrace/wire";
 
 /** Bytes that one connection may have waiting for a commit; what comes beyond is dropped and comes again. */
@@ -8,9 +7,12 @@ export const SESSION_INBOX_BYTES_MAX = 16_777_216;
 /** One connection of one agent: nothing is taken before its hello. */
 export class Session {
   readonly connection: AgentConnection;
-  /** `replaced`: its instance came with a newer connection, what it still sent is not taken. */
-  state: "awaiting_hello" | "open" | "closed" | "replaced" = "awaiting_hello";
-  /** Set by its hello; empty before. */
+  /**
+   * `greeting`: its hello is on its way through the log. `replaced`: its instance came with a newer connection, what it
+   * still sent is not taken.
+   */
+  state: "awaiting_hello" | "greeting" | "open" | "closed" | "replaced" = "awaiting_hello";
+  /** Set when its hello is let in; empty before. */
   site = "";
   storeId = "";
   instance = "";
@@ -21,8 +23,6 @@ export class Session {
   inboxBytes = 0;
   /** Counted among its agent's connections. */
   isCounted = false;
-  /** What its batches say of their series. */
-  readonly series = new SeriesMemory();
   /** The latest one, until the next commit takes it up. */
   heartbeat: Heartbeat | null = null;
 
@@ -35,7 +35,7 @@ export class Session {
     return this.connection.agent;
   }
 
-  get isWelcomed(): boolean {
+  get isGreeted(): boolean {
     return this.storeId !== "";
   }
 
@@ -53,4 +53,6 @@ export interface InboxItem {
   readonly payload: Uint8Array;
   /** Central's clock at its arrival. */
   readonly atMs: number;
+  /** To be called once it is held, or will not be: whoever brought it may forget it. */
+  readonly settled?: (() => void) | undefined;
 }

@@ -125,6 +125,46 @@ export class StoreRegistry {
     return { epoch, epochFrom, marks, findings };
   }
 
+  /** The agent that came with this store last. */
+  agentOf(storeId: string): string | undefined {
+    return this.#stores.get(storeId)?.record.agent;
+  }
+
+  /** Takes up a store and an epoch that a log holds batches of, where no hello there has told of them. */
+  adopt(
+    storeId: string,
+    { agent, epoch, nowMs }: { readonly agent: string; readonly epoch: number; readonly nowMs: number },
+  ): Deduplication {
+    const known = this.#stores.get(storeId);
+    if (known !== undefined && known.record.epoch >= epoch) return known.held;
+    const held = known?.held ?? new Deduplication();
+    const record = known?.record ?? { storeId, agent, epoch, firstSeenMs: nowMs, lineages: [] };
+    this.#stores.set(storeId, { record: { ...record, epoch }, held });
+    this.#dirty.add(storeId);
+    return held;
+  }
+
+  /**
+   * Takes what a store tells that asks nobody: its epochs are its own affair, and nothing is compared. What it holds no more
+   * came before this hello; how much of that did not is returned.
+   */
+  follow(agent: string, hello: Hello, nowMs: number): number {
+    const known = this.#stores.get(hello.storeId);
+    const held = known?.held ?? new Deduplication();
+    let gone = 0;
+    for (const lane of LANES) gone += held.chain(lane, hello.lanes[lane], hello.epoch, undefined);
+    const record = {
+      storeId: hello.storeId,
+      agent,
+      epoch: Math.max(hello.epoch, known?.record.epoch ?? 0),
+      firstSeenMs: known?.record.firstSeenMs ?? nowMs,
+      lineages: known?.record.lineages ?? [],
+    };
+    this.#stores.set(hello.storeId, { record, held });
+    this.#dirty.add(hello.storeId);
+    return gone;
+  }
+
   /** Marks a store's lanes as changed, so that the next commit holds them. */
   touch(storeId: string): void {
     this.#dirty.add(storeId);

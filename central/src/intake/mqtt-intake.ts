@@ -25,7 +25,8 @@ const DRAIN_TIMEOUT_MS = 10_000;
 /** Where the messages go: central's core. */
 export interface IntakeTarget {
   onOpen(connection: AgentConnection): void;
-  onMessage(connection: AgentConnection, topic: UpTopic, payload: Uint8Array): void;
+  /** `settled` is called once the message is held, or will not be: whoever brought it may forget it. */
+  onMessage(connection: AgentConnection, topic: UpTopic, payload: Uint8Array, settled?: () => void): void;
   onClose(connection: AgentConnection): void;
 }
 

@@ -150,7 +150,7 @@ test("the welcome comes once Kafka holds the hello: the agent's own marks, and a
     },
   });
   expect(requests.records[0]).toMatchObject([
-    { key: "alpha-1", headers: { type: "hello", agent: "alpha-1", site: "alpha" } },
+    { key: "alpha", headers: { type: "hello", agent: "alpha-1", site: "alpha" } },
   ]);
 });
 

@@ -11,6 +11,7 @@ import {
   type UplinkHandlers,
   type UplinkTransport,
   type UpTopic,
+  uplinkRecord,
   WIRE_VERSIONS_READ,
 } from "@millrace/wire";
 import type { UplinkRecord } from "./uplink-record.ts";
@@ -34,7 +35,7 @@ const WAITING_BYTES_MAX = 4 * 1024 * 1024;
 const EPOCHS_MAX = 200;
 
 /**
- * The uplink straight to a Kafka topic: what MQTT would carry to central is written there, keyed by the agent, and what
+ * The uplink straight to a Kafka topic: what MQTT would carry to central is written there, keyed by the site, and what
  * central would answer is said here once all in-sync replicas hold it. One request at a time, with all that has gathered
  * in it: order holds. No clock is told, and nothing is asked for.
  */
@@ -101,19 +102,7 @@ export class KafkaUplink implements UplinkTransport {
 
   #recordOf(topic: UpTopic, payload: Uint8Array): UplinkRecord {
     const { agent, site, topic: to } = this.#options;
-    const header = topic === "batch" ? peekHeader(payload) : undefined;
-    const ofBatch: Record<string, string> =
-      header === undefined
-        ? {}
-        : {
-            kind: header.kind,
-            store: header.storeId,
-            epoch: String(header.epoch),
-            lane: header.lane,
-            sequence: String(header.sequence),
-            wire: String(header.wireVersion),
-          };
-    return { topic: to, key: agent, value: payload, headers: { type: topic, agent, site, ...ofBatch } };
+    return { topic: to, ...uplinkRecord({ agent, site, session: null }, topic, payload) };
   }
 
   /** What central would say once it holds the message; given when Kafka does. */

@@ -15,7 +15,13 @@ export interface CentralConfig {
   readonly path: string;
   readonly dataFolder: string;
   readonly pipelinePath: string;
-  readonly intake: { readonly mqtt: MqttIntakeConfig };
+  readonly intake: {
+    readonly mqtt: MqttIntakeConfig;
+    /** Null: agents come to the listener only. */
+    readonly broker: BrokerIntakeConfig | null;
+    /** The log between intake and state; null: central's own store. */
+    readonly kafka: KafkaIntakeConfig | null;
+  };
   /** The agents enrolled; each may publish only under its own name. */
   readonly agents: readonly AgentIdentity[];
   readonly http: HttpConfig & {
@@ -62,6 +68,22 @@ export interface MqttIntakeConfig extends Address {
   readonly tls: (ServerTls & { readonly ca: string | null }) | null;
 }
 
+/** A broker of others that agents' uplinks go through. PEM texts; null: the system's authorities, no certificate. */
+export interface BrokerIntakeConfig {
+  readonly url: string;
+  readonly group: string;
+  readonly clientId: string;
+  readonly username: string | null;
+  readonly password: string | null;
+  readonly ca: string | null;
+  readonly cert: string | null;
+  readonly key: string | null;
+}
+
+export interface KafkaIntakeConfig extends KafkaConnectionConfig {
+  readonly topic: string;
+}
+
 /** PEM texts of what a listener shows, and where they lie. */
 export interface ServerTls {
   readonly cert: string;
@@ -89,7 +111,7 @@ export interface ApiToken {
 export interface AgentIdentity {
   readonly id: string;
   readonly site: string;
-  /** Null only where TLS client certificates identify agents. */
+  /** Null only where TLS client certificates identify agents, or where a broker of others does, or they may write to a Kafka topic themselves. */
   readonly password: string | null;
 }
 

@@ -13,6 +13,7 @@ import {
   kafkaTopic,
   listenerCertificate,
   logLevel,
+  mqttUrl,
   oneOf,
   passwordFile,
   port,
@@ -159,6 +160,42 @@ export const centralSchema = z.strictObject({
         })
         .prefault({})
         .describe("MQTT listener for uplinks."),
+      broker: z
+        .strictObject({
+          url: mqttUrl().describe("The broker; its rights say who may publish as which agent."),
+          group: identifier()
+            .prefault("millrace")
+            .describe("Name of the shared subscription ($share): of several centrals one gets each message."),
+          clientId: identifier()
+            .prefault("millrace-central")
+            .describe("Fixed, so that the broker keeps the session."),
+          username: text().optional().describe("User name at the broker."),
+          password: text().optional().describe("Its password."),
+          passwordFile: passwordFile(),
+          ca: filePath()
+            .optional()
+            .describe("Certificate (PEM) of the authority that signed the broker's; default: the system's."),
+          cert: filePath().optional().describe("Certificate (PEM) that central shows, with `key`."),
+          key: filePath().optional().describe("Its key (PEM)."),
+        })
+        .optional()
+        .describe("A broker of others (MQTT 5) that agents' uplinks connect to, beside the listener."),
+      kafka: z
+        .strictObject({
+          brokers: kafkaUplinkSchema.shape.brokers,
+          topic: kafkaTopic()
+            .prefault("millrace.panes.v1")
+            .describe(
+              "The topic; central waits until it exists. Agents with `uplink.kafka` write to the same.",
+            ),
+          clientId: identifier().prefault("millrace-central").describe("Name at the brokers."),
+          tls: kafkaTls("central"),
+          sasl: kafkaUplinkSchema.shape.sasl,
+        })
+        .optional()
+        .describe(
+          "A Kafka topic as the log: what agents send is written there before it is acknowledged, and read from there. Default: central's own store holds it.",
+        ),
     })
     .prefault({})
     .describe("Where agents' data arrives."),

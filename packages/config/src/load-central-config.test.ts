@@ -20,7 +20,7 @@ test("defaults", () => {
     path: "/etc/millrace/central.yaml",
     dataFolder: "/etc/millrace/data",
     pipelinePath: "/etc/millrace/pipeline.yaml",
-    intake: { mqtt: { host: "127.0.0.1", port: 1884, tls: null } },
+    intake: { mqtt: { host: "127.0.0.1", port: 1884, tls: null }, broker: null, kafka: null },
     agents: [],
     http: {
       host: "127.0.0.1",
@@ -221,4 +221,55 @@ sinks: { redis: { url: "rediss://redis.example:6380/2", username: central, passw
   expect(wrong("url: 'redis://127.0.0.1', prefix: '{region}'")).toEqual([
     expect.stringContaining("{window} in it"),
   ]);
+});
+
+test("a broker of others and a Kafka log: secrets are read, and agents need no password of central's", () => {
+  const { config, warnings } = load({
+    "/etc/millrace/central.yaml": `version: 1
+intake:
+  broker: { url: mqtt://broker.example, username: central, password: a }
+  kafka: { brokers: [k:9092], sasl: { mechanism: SCRAM-SHA-512, username: central, passwordFile: ./k } }
+agents: [{ id: a-1, site: a }]
+`,
+    "/etc/millrace/k": "b\n",
+  });
+  expect(config.intake.broker).toEqual({
+    url: "mqtt://broker.example",
+    group: "millrace",
+    clientId: "millrace-central",
+    username: "central",
+    password: "a",
+    ca: null,
+    cert: null,
+    key: null,
+  });
+  expect(config.intake.kafka).toMatchObject({
+    topic: "millrace.panes.v1",
+    clientId: "millrace-central",
+    sasl: { password: "b" },
+  });
+  expect(config.agents).toEqual([{ id: "a-1", site: "a", password: null }]);
+  expect(warnings.map(formatProblem)).toEqual([
+    "/etc/millrace/central.yaml:3:18: central's password and agents' data cross the network (mqtt://broker.example) unencrypted; let the url begin with mqtts://",
+  ]);
+});
+
+test.each([
+  [
+    "intake: { kafka: { brokers: [k:9092], topic: millrace.windows.v1 } }\nsinks: { kafka: { brokers: [k:9092] } }",
+    "2:46: intake.kafka.topic is millrace.windows.v1, and so is sinks.kafka.windowsTopic; give each its own",
+  ],
+  [
+    "intake: { kafka: { brokers: [k:9092] } }\nrecords: { r: { kafka: { brokers: [k:9092], topic: millrace.panes.v1 } } }",
+    "intake.kafka.topic is millrace.panes.v1, and so is records.r.kafka.topic; give each its own",
+  ],
+  ["intake: { kafka: { broker: [k:9092] } }", "broker"],
+  [
+    "intake: { broker: { url: mqtts://b, cert: ./c } }",
+    "2:11: intake.broker has one of cert and key; give both, or neither",
+  ],
+  ["intake: { broker: { url: http://b } }", "2:26"],
+])("%s is refused", (lines, problem) => {
+  const file = { "/etc/millrace/central.yaml": `version: 1\n${lines}\n`, "/etc/millrace/c": "pem" };
+  expect(() => load(file)).toThrow(problem);
 });

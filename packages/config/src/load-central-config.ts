@@ -8,7 +8,9 @@ import { isSameAddress } from "./is-same-address.ts";
 import { isOpenHost } from "./open-host.ts";
 import type { Loaded, LoadOptions } from "./load.ts";
 import { readServerTls } from "./read-server-tls.ts";
+import { resolveBrokerIntake } from "./resolve-broker-intake.ts";
 import { resolveCentralHttp } from "./resolve-central-http.ts";
+import { resolveKafkaIntake } from "./resolve-kafka-intake.ts";
 import { resolveRecords } from "./resolve-records.ts";
 import { resolveSinks } from "./resolve-sinks.ts";
 
@@ -24,7 +26,10 @@ export function loadCentralConfig(path: string, options: LoadOptions = {}): Load
       reader.problem(["agents", index, "id"], `agent ${agent.id} is listed twice; names are unique`);
     ids.add(agent.id);
     const password = reader.readSecret(["agents", index], agent);
-    if (password === null && mqtt.tls?.ca === undefined) {
+    const needsPassword = [mqtt.tls?.ca, file.intake.kafka, file.intake.broker].every(
+      (each) => each === undefined,
+    );
+    if (password === null && needsPassword) {
       reader.problem(["agents", index], `agent ${agent.id} has no password; give password or passwordFile`);
     }
     return { id: agent.id, site: agent.site, password };
@@ -75,6 +80,8 @@ export function loadCentralConfig(path: string, options: LoadOptions = {}): Load
                 ca: reader.readPem(["intake", "mqtt", "tls", "ca"], mqtt.tls.ca),
               },
       },
+      broker: resolveBrokerIntake(reader, file.intake),
+      kafka: resolveKafkaIntake(reader, file),
     },
     agents,
     http,

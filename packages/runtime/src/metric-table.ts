@@ -431,6 +431,36 @@ export const METRIC_TABLE = {
     labels: ["stream"],
     help: "1 while the stream's topic is being read.",
   },
+  millrace_central_log_up: {
+    type: "gauge",
+    labels: [],
+    help: "1 while the log between intake and state takes what comes and has been read to its end since the start.",
+  },
+  millrace_central_log_appended_total: {
+    type: "counter",
+    labels: [],
+    help: "Messages of agents that central has appended to the log since the start.",
+  },
+  millrace_central_log_waiting_bytes: {
+    type: "gauge",
+    labels: [],
+    help: "Given to the Kafka log and not yet read back.",
+  },
+  millrace_central_log_lag_records: {
+    type: "gauge",
+    labels: ["partition"],
+    help: "Records of a partition of the Kafka log that are there and not yet in central's state.",
+  },
+  millrace_central_log_lost_records_total: {
+    type: "counter",
+    labels: [],
+    help: "Records of the Kafka log that were gone before they were read, since central's store was made.",
+  },
+  millrace_central_broker_up: {
+    type: "gauge",
+    labels: [],
+    help: "1 while central is connected to the broker that agents come by (`intake.broker`).",
+  },
   millrace_central_stream_clients: { type: "gauge", labels: [], help: "Open dashboard streams." },
 } as const satisfies Record<string, MetricRow>;
 

@@ -43,3 +43,13 @@ test("a stay that began ahead of the time is taken back to when it can have begu
   expect(names(membership, 200, 300)).toEqual(["a", "b"]);
   expect(membership.export().at(-1)).toEqual({ agent: "c", site: "gamma", joinedMs: 200, leftMs: 200 });
 });
+
+test("what is read of before an agent was enrolled moves its first stay back, never forward, and no other", () => {
+  const membership = new Membership();
+  membership.join("a", "alpha", 100);
+  expect(membership.joinedBefore("a", "beta", 50)).toBe(false);
+  expect(membership.joinedBefore("b", "alpha", 50)).toBe(false);
+  expect(membership.joinedBefore("a", "alpha", 150)).toBe(false);
+  expect(membership.joinedBefore("a", "alpha", 50)).toBe(true);
+  expect([names(membership, 0, 51), names(membership, 0, 50)]).toEqual([["a"], []]);
+});

@@ -30,6 +30,16 @@ export class Membership {
     return true;
   }
 
+  /** The agent's first stay at that site began then, if not before; nothing happens where it had been elsewhere. True when changed. */
+  joinedBefore(agent: string, site: string, joinedMs: EventTimeMs): boolean {
+    const at = this.#intervals.findIndex((interval) => interval.agent === agent);
+    const first = this.#intervals[at];
+    if (first === undefined || first.site !== site || first.joinedMs <= joinedMs) return false;
+    this.#intervals[at] = { ...first, joinedMs };
+    this.#index = null;
+    return true;
+  }
+
   /** Stays that began after `nowMs`, which a wrong clock has put there, began at `joinedMs`. True when changed. */
   correct(nowMs: number, joinedMs: number): boolean {
     let hasChanged = false;

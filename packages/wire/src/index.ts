@@ -39,4 +39,5 @@ export * from "./topic-template.ts";
 export * from "./topics.ts";
 export * from "./unit/unit-conversion.ts";
 export * from "./unit/value-adjustment.ts";
+export * from "./uplink-record.ts";
 export * from "./wire-version.ts";

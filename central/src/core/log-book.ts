@@ -1,0 +1,65 @@
+import type { LogGap, LogPosition } from "../log/uplink-log.ts";
+
+export interface StoredLogPosition extends LogPosition {
+  readonly log: string;
+}
+
+/** What of the log was gone before it was read, since central's store was made. */
+export interface LogLoss {
+  /** Places that were passed over. */
+  readonly records: number;
+  /** Windows that begin before this may lack some of it. */
+  readonly untilMs: number;
+  readonly lastAtMs: number;
+}
+
+/** How far the log is in the state, and what of it never will be. */
+export class LogBook {
+  readonly #log: string;
+  readonly #positions = new Map<number, number>();
+  readonly #dirty = new Set<number>();
+  #loss: LogLoss | null;
+  #isLossDirty = false;
+
+  /** @param log its name: positions in another one say nothing of this one. */
+  constructor(log: string, positions: readonly StoredLogPosition[], loss: LogLoss | null) {
+    this.#log = log;
+    this.#loss = loss;
+    for (const { log: of, partition, next } of positions)
+      if (of === log) this.#positions.set(partition, next);
+  }
+
+  get positions(): ReadonlyMap<number, number> {
+    return this.#positions;
+  }
+
+  get loss(): LogLoss | null {
+    return this.#loss;
+  }
+
+  taken({ partition, next }: LogPosition): void {
+    this.#positions.set(partition, next);
+    this.#dirty.add(partition);
+  }
+
+  lost({ from, next, untilMs }: LogGap, nowMs: number): void {
+    const { records = 0, untilMs: beforeMs = untilMs } = this.#loss ?? {};
+    // A topic that was made anew begins before the place that is gone: how much that was nobody can say.
+    const count = Math.max(1, next - from);
+    this.#loss = { records: records + count, untilMs: Math.max(beforeMs, untilMs), lastAtMs: nowMs };
+    this.#isLossDirty = true;
+  }
+
+  /** What changed since the last call, to be committed with all that the entries before these positions did. */
+  takeDirty(): { positions: StoredLogPosition[]; loss: LogLoss | null } {
+    const positions = [...this.#dirty].map((partition) => ({
+      log: this.#log,
+      partition,
+      next: this.#positions.get(partition) ?? 0,
+    }));
+    this.#dirty.clear();
+    const loss = this.#isLossDirty ? this.#loss : null;
+    this.#isLossDirty = false;
+    return { positions, loss };
+  }
+}

@@ -1,0 +1,451 @@
+import type {
+  KafkaBatch,
+  KafkaClient,
+  KafkaConsumer,
+  KafkaPosition,
+  KafkaProducer,
+  KafkaRecord,
+} from "@millrace/kafka";
+import { reasonOf } from "@millrace/runtime";
+import type { Clock, Logger, Timer } from "@millrace/runtime";
+import { readUplinkHeaders, uplinkRecord } from "@millrace/wire";
+import type { InboxLimits } from "../core/inbox.ts";
+import { openEnvelope } from "../core/opened-message.ts";
+import { ReadAhead } from "./read-ahead.ts";
+import type { ReadItem } from "./read-ahead.ts";
+import type { LogEntry, LogGap, LogStart, LogTurn, LogView, UplinkLog } from "./uplink-log.ts";
+
+export interface KafkaLogOptions {
+  readonly topic: string;
+  readonly client: KafkaClient;
+  /** Random name of this process. */
+  readonly process: string;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** Of one produce request: brokers take 1 MiB by default, headers included. */
+const REQUEST_BYTES_MAX = 768 * 1024;
+/** Appended and not yet read back; what comes beyond waits at the intake, live before backlog. */
+const PENDING_BYTES_MAX = 8 * 1024 * 1024;
+const ENTRY_BYTES = 256;
+/** After so long without being read back, at the log's end, an entry is taken for lost, and may be appended again. */
+const PENDING_MS_MAX = 20_000;
+const LOOK_INTERVAL_MS = 1_000;
+const RETRY_MS = 1_000;
+
+interface Pending {
+  readonly bytes: number;
+  readonly atMs: number;
+  isHeld: boolean;
+  /** Of those that came meanwhile, too. */
+  readonly settled: (() => void)[];
+}
+
+/**
+ * A Kafka topic as the log. Central writes what it has let in, and takes from the topic whatever is there, its own and what
+ * agents have written themselves, from the offsets that its state holds. One request at a time, acknowledged by all in-sync
+ * replicas: order holds.
+ */
+export class KafkaLog implements UplinkLog {
+  readonly isApart = true;
+  readonly #options: KafkaLogOptions;
+  readonly #readAhead: ReadAhead;
+  #wake: () => void = () => {};
+  #positions: ReadonlyMap<number, number> = new Map();
+  #waiting: LogEntry[] = [];
+  /** By what tells an entry from others: what is on its way and not read back. */
+  readonly #pending = new Map<string, Pending>();
+  #pendingBytes = 0;
+  #appendedEntries = 0;
+  #consumer: KafkaConsumer | null = null;
+  /** By partition: behind what was there when it was first looked at. Null: not yet looked at. */
+  #goals: Map<number, number> | null = null;
+  #ends = new Map<number, number>();
+  readonly #skips = new Map<number, KafkaPosition & { readonly nextOffset: number }>();
+  #isCaughtUp = false;
+  #state: LogView["state"] = "starting";
+  #readTrouble = "";
+  #writeTrouble = "";
+  #isClosed = false;
+  #running: Promise<unknown> = Promise.resolve();
+  #arrival = Promise.withResolvers<void>();
+  #timer: Timer | null = null;
+  #producer: KafkaProducer | null = null;
+  #isSending = false;
+  readonly #pauses = new Set<() => void>();
+
+  constructor(options: KafkaLogOptions) {
+    this.#options = options;
+    this.#readAhead = new ReadAhead();
+  }
+
+  start({ positions, wake }: LogStart): void {
+    this.#wake = wake;
+    this.#positions = positions;
+    this.#running = Promise.all([this.#readOn(), this.#writeOn()]);
+    this.#lookAgain();
+  }
+
+  get hasRoom(): boolean {
+    return this.#isCaughtUp && this.#writeTrouble === "" && this.#pendingBytes < PENDING_BYTES_MAX;
+  }
+
+  append(entries: readonly LogEntry[]): void {
+    const atMs = this.#options.clock.monotonicMs();
+    for (const entry of entries) {
+      const key = keyOf(entry);
+      const { settled } = entry;
+      const pending = this.#pending.get(key);
+      if (pending !== undefined) {
+        // It comes again because it has not been acknowledged yet: it is on its way.
+        if (settled !== undefined && !pending.isHeld) pending.settled.push(settled);
+        else settled?.();
+        continue;
+      }
+      const bytes = entry.payload.length + ENTRY_BYTES;
+      this.#pending.set(key, { bytes, atMs, isHeld: false, settled: settled === undefined ? [] : [settled] });
+      this.#pendingBytes += bytes;
+      this.#waiting.push(entry);
+    }
+    if (this.#waiting.length > 0) this.#arrival.resolve();
+  }
+
+  get isEmpty(): boolean {
+    return this.#readAhead.isEmpty;
+  }
+
+  take(limits: InboxLimits): LogTurn {
+    const turn = this.#readAhead.take(limits);
+    for (const entry of turn.entries) this.#forget(keyOf(entry));
+    if (!this.#isCaughtUp) this.#noteProgress();
+    return turn;
+  }
+
+  get takenToMs(): number {
+    if (this.#goals === null) return -Infinity;
+    let takenToMs = Infinity;
+    for (const partition of this.#goals.keys())
+      if (this.#lagOf(partition) > 0) takenToMs = Math.min(takenToMs, this.#readAhead.takenToMs(partition));
+    return takenToMs;
+  }
+
+  get view(): LogView {
+    const lag = Object.fromEntries(
+      [...this.#ends.keys()].map((partition) => [partition, this.#lagOf(partition)]),
+    );
+    const trouble = this.#readTrouble || this.#writeTrouble;
+    const isTroubled = trouble !== "" && this.#state !== "no_topic" && this.#state !== "stopped";
+    const behind = Object.values(lag).reduce((sum, each) => sum + each, 0);
+    const state = isTroubled ? "trouble" : this.#state;
+    const reasons: Partial<Record<LogView["state"], string>> = {
+      starting: "central looks for its log",
+      no_topic: `there is no topic ${this.#options.topic}`,
+      catching_up: `central reads its log to the end first: ${behind} records to go`,
+      trouble: `the log cannot be used: ${trouble}`,
+    };
+    return {
+      kind: "kafka",
+      state,
+      reason: reasons[state] ?? "",
+      lag,
+      waitingBytes: this.#pendingBytes,
+      appendedEntries: this.#appendedEntries,
+    };
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#timer?.cancel();
+    for (const end of this.#pauses) end();
+    this.#arrival.resolve();
+    this.#readAhead.close();
+    await this.#producer?.close();
+    await this.#consumer?.close();
+    await this.#running;
+    this.#state = "stopped";
+  }
+
+  #lagOf(partition: number): number {
+    const next = this.#readAhead.position(partition) ?? this.#positions.get(partition) ?? 0;
+    return Math.max(0, (this.#ends.get(partition) ?? 0) - next);
+  }
+
+  // Reading.
+
+  async #readOn(): Promise<void> {
+    const { log, topic } = this.#options;
+    while (!this.#isClosed) {
+      try {
+        if (await this.#isTopicThere()) await this.#read();
+      } catch (error) {
+        this.#troubledRead(reasonOf(error));
+        log.repeated("log_read", "cannot read the log; trying again", { topic, reason: reasonOf(error) });
+      }
+      if (!this.#isClosed) await this.#pause();
+    }
+  }
+
+  async #isTopicThere(): Promise<boolean> {
+    const { client, log, topic } = this.#options;
+    const admin = client.admin();
+    try {
+      const found = await admin.describeTopic(topic);
+      if (found === null) {
+        this.#state = "no_topic";
+        log.repeated("log_topic", "the log's topic is not there; waiting for it", { topic });
+        return false;
+      }
+      const settings = await admin.topicSettings(topic);
+      // Of each key it would keep the last record only: a site's last batch.
+      if (settings?.["cleanup.policy"]?.includes("compact") === true)
+        throw new Error(
+          `topic ${topic} has cleanup.policy=${settings["cleanup.policy"]}, which deletes all of a site's batches but the last; set it to delete`,
+        );
+      if (found.replicas < 2 || settings?.["min.insync.replicas"] === "1")
+        log.repeated("log_replicas", "what the log holds may be on one broker only", {
+          topic,
+          replicas: found.replicas,
+          min_insync_replicas: settings?.["min.insync.replicas"] ?? "unknown",
+        });
+      return true;
+    } finally {
+      await admin.close();
+    }
+  }
+
+  async #read(): Promise<void> {
+    const { client, topic } = this.#options;
+    const consumer = client.consumer({
+      group: null,
+      topics: [topic],
+      from: "start",
+      positions: (assigned) => this.#beginnings(consumer, assigned),
+      onSkipped: (skip) => this.#skips.set(skip.partition, skip),
+      onTrouble: (reason) => this.#troubledRead(reason),
+    });
+    this.#consumer = consumer;
+    if (this.#isClosed) await consumer.close();
+    try {
+      for (let batch = await consumer.next(); batch !== null; batch = await consumer.next()) {
+        this.#readTrouble = "";
+        this.#take(batch);
+        this.#wake();
+        await this.#readAhead.room();
+      }
+    } finally {
+      this.#consumer = null;
+      await consumer.close();
+    }
+  }
+
+  async #beginnings(
+    consumer: KafkaConsumer,
+    assigned: readonly { readonly topic: string; readonly partition: number }[],
+  ): Promise<KafkaPosition[]> {
+    const ranges = await consumer.ranges();
+    this.#goals ??= new Map();
+    const beginnings = assigned.map(({ topic, partition }) => {
+      const range = ranges.find((each) => each.partition === partition);
+      const { startOffset = 0, endOffset = 0 } = range ?? {};
+      const known = this.#readAhead.position(partition) ?? this.#positions.get(partition);
+      // Where nothing of it has ever been read, its beginning counts, and that may be gone too.
+      if (known === undefined && startOffset > 0)
+        this.#skips.set(partition, { topic, partition, offset: 0, nextOffset: startOffset });
+      if (this.#goals?.has(partition) === false) this.#goals.set(partition, endOffset);
+      this.#ends.set(partition, Math.max(endOffset, this.#ends.get(partition) ?? 0));
+      return { topic, partition, offset: known ?? startOffset };
+    });
+    this.#noteProgress();
+    this.#wake();
+    return beginnings;
+  }
+
+  #take({ partition, records, nextOffset, endOffset }: KafkaBatch): void {
+    this.#ends.set(partition, endOffset);
+    const gap = this.#gapOf(partition, records[0]?.timestampMs);
+    const items = records.map((record) => ({
+      next: record.offset + 1,
+      content: contentOf(record, { partition, isOld: !this.#isCaughtUp, process: this.#options.process }),
+    }));
+    this.#readAhead.add({ partition, next: nextOffset, gap, items, toMs: records.at(-1)?.timestampMs });
+  }
+
+  /** What was passed over just before: told with what follows it, whose time tells how late it can have been. */
+  #gapOf(partition: number, firstAtMs: number | undefined): LogGap | null {
+    const skip = this.#skips.get(partition);
+    if (skip === undefined) return null;
+    this.#skips.delete(partition);
+    const nowMs = this.#options.clock.nowMs();
+    const untilMs = Math.min(nowMs, firstAtMs ?? nowMs);
+    return { partition, from: skip.offset, next: skip.nextOffset, untilMs };
+  }
+
+  #lookAgain(): void {
+    this.#timer = this.#options.clock.after(LOOK_INTERVAL_MS, () => {
+      void this.#look().finally(() => {
+        if (!this.#isClosed) this.#lookAgain();
+      });
+    });
+  }
+
+  async #look(): Promise<void> {
+    const consumer = this.#consumer;
+    if (consumer !== null && this.#goals !== null && !this.#isClosed)
+      try {
+        for (const { partition, startOffset, endOffset } of await consumer.ranges()) {
+          this.#ends.set(partition, endOffset);
+          // Nothing is left behind the gap that would tell of it.
+          if (startOffset < endOffset || !this.#skips.has(partition)) continue;
+          const gap = this.#gapOf(partition, undefined);
+          this.#readAhead.add({ partition, next: startOffset, gap, items: [], toMs: undefined });
+        }
+        this.#readTrouble = "";
+      } catch (error) {
+        this.#troubledRead(reasonOf(error));
+      }
+    this.#noteProgress();
+    this.#wake();
+  }
+
+  #noteProgress(): void {
+    if (this.#goals === null || this.#isClosed) return;
+    this.#isCaughtUp ||=
+      this.#skips.size === 0 &&
+      [...this.#goals].every(
+        ([partition, goal]) =>
+          (this.#readAhead.position(partition) ?? this.#positions.get(partition) ?? 0) >= goal,
+      );
+    this.#state = this.#isCaughtUp ? "up" : "catching_up";
+    const nowMs = this.#options.clock.monotonicMs();
+    const isAtEnd = [...this.#ends.keys()].every((partition) => this.#lagOf(partition) === 0);
+    if (!isAtEnd || this.#isSending || this.#waiting.length > 0) return;
+    for (const [key, { atMs }] of this.#pending) if (nowMs - atMs > PENDING_MS_MAX) this.#forget(key);
+  }
+
+  #troubledRead(reason: string): void {
+    if (!this.#isClosed) this.#readTrouble = reason;
+  }
+
+  // Writing.
+
+  async #writeOn(): Promise<void> {
+    const { log, topic } = this.#options;
+    while (!this.#isClosed) {
+      try {
+        await this.#write();
+      } catch (error) {
+        this.#writeTrouble = reasonOf(error);
+        log.repeated("log_write", "cannot append to the log; agents send again", {
+          topic,
+          reason: reasonOf(error),
+        });
+        // Some of it may be there: it comes twice then, and is taken once.
+        for (const entry of this.#waiting.splice(0)) this.#forget(keyOf(entry));
+      }
+      if (!this.#isClosed) await this.#pause();
+    }
+  }
+
+  async #write(): Promise<void> {
+    const { client, topic, process } = this.#options;
+    const producer = client.producer({ onTrouble: (reason) => (this.#writeTrouble = reason) });
+    this.#producer = producer;
+    try {
+      await producer.connect([topic]);
+      this.#writeTrouble = "";
+      while (!this.#isClosed) {
+        const entries = this.#nextRequest();
+        if (entries.length === 0) {
+          await this.#arrival.promise;
+          this.#arrival = Promise.withResolvers();
+          continue;
+        }
+        this.#isSending = true;
+        try {
+          await producer.send(entries.map((entry) => ({ topic, ...recordOf(entry, process) })));
+        } catch (error) {
+          for (const entry of entries) this.#forget(keyOf(entry));
+          throw error;
+        } finally {
+          this.#isSending = false;
+        }
+        this.#writeTrouble = "";
+        this.#appendedEntries += entries.length;
+        for (const entry of entries) this.#held(keyOf(entry));
+      }
+    } finally {
+      this.#producer = null;
+      await producer.close();
+    }
+  }
+
+  #nextRequest(): LogEntry[] {
+    let [bytes, count] = [0, 0];
+    for (const { payload } of this.#waiting) {
+      if (count > 0 && bytes + payload.length + ENTRY_BYTES > REQUEST_BYTES_MAX) break;
+      bytes += payload.length + ENTRY_BYTES;
+      count += 1;
+    }
+    return this.#waiting.splice(0, count);
+  }
+
+  #held(key: string): void {
+    const pending = this.#pending.get(key);
+    if (pending === undefined) return;
+    pending.isHeld = true;
+    for (const settled of pending.settled.splice(0)) settled();
+  }
+
+  #forget(key: string): void {
+    this.#held(key);
+    this.#pendingBytes -= this.#pending.get(key)?.bytes ?? 0;
+    this.#pending.delete(key);
+  }
+
+  /** Of what reads and what writes, each before it tries again. */
+  async #pause(): Promise<void> {
+    const pause = Promise.withResolvers<void>();
+    this.#pauses.add(pause.resolve);
+    this.#options.clock.after(RETRY_MS, pause.resolve);
+    await pause.promise;
+    this.#pauses.delete(pause.resolve);
+  }
+}
+
+function contentOf(
+  { offset, timestampMs: atMs, value, headers }: KafkaRecord,
+  reader: { readonly partition: number; readonly isOld: boolean; readonly process: string },
+): ReadItem["content"] {
+  const { partition, isOld, process } = reader;
+  const payload = value ?? new Uint8Array();
+  const origin = readUplinkHeaders(headers);
+  if (origin === undefined) return { partition, offset, atMs, payload };
+  const { type: topic, agent, site, session } = origin;
+  const [writtenBy, connection = null] = session?.split("/", 2) ?? [];
+  return {
+    agent,
+    site,
+    topic,
+    payload,
+    envelope: openEnvelope(topic, payload),
+    atMs,
+    connection: writtenBy === process ? connection : null,
+    writer: session === null ? "agent" : "central",
+    isOld,
+  };
+}
+
+function recordOf({ agent, site, topic, payload, connection, atMs }: LogEntry, process: string) {
+  return {
+    ...uplinkRecord({ agent, site, session: `${process}/${connection}` }, topic, payload),
+    timestampMs: Math.floor(atMs),
+  };
+}
+
+/** Batches by what makes them one; a hello by its connection. */
+function keyOf({ envelope, agent, connection }: LogEntry): string {
+  if (envelope.kind !== "batch") return `${agent} ${connection}`;
+  const { storeId, epoch, lane, sequence } = envelope.batch;
+  return `${storeId} ${epoch} ${lane} ${sequence}`;
+}

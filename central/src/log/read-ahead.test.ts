@@ -1,0 +1,51 @@
+// What is read of the log waits in bounds, leaves in order, and each commit gets the place behind what it takes.
+import { expect, test } from "vitest";
+import { openEnvelope } from "../core/opened-message.ts";
+import { ReadAhead } from "./read-ahead.ts";
+import type { ReadItem } from "./read-ahead.ts";
+
+const ENVELOPE = openEnvelope("batch", new Uint8Array());
+
+function item(next: number, bytes = 10): ReadItem {
+  const payload = new Uint8Array(bytes);
+  const from = { agent: "a-1", site: "a", connection: null, writer: "agent", isOld: false } as const;
+  return { next, content: { ...from, topic: "batch", payload, envelope: ENVELOPE, atMs: next } };
+}
+
+test("a batch that is taken in parts leaves the place behind its last part taken; offsets may be missing", () => {
+  const read = new ReadAhead();
+  read.add({ partition: 0, next: 9, gap: null, items: [item(3), item(4), item(7)], toMs: 7 });
+  read.add({ partition: 1, next: 2, gap: null, items: [], toMs: undefined });
+  const first = read.take({ messages: 2, bytes: 1e6 });
+  expect([first.entries.length, first.positions]).toEqual([2, [{ partition: 0, next: 4 }]]);
+  expect([read.position(0), read.takenToMs(0)]).toEqual([4, -Infinity]);
+  const second = read.take({ messages: 2, bytes: 1e6 });
+  expect(second.positions).toEqual([
+    { partition: 0, next: 9 },
+    { partition: 1, next: 2 },
+  ]);
+  expect([read.isEmpty, read.takenToMs(0), read.takenToMs(1)]).toEqual([true, 7, -Infinity]);
+});
+
+test("a gap is told once, with what follows it; what is too large for a commit goes alone", () => {
+  const read = new ReadAhead();
+  const gap = { partition: 0, from: 1, next: 5, untilMs: 3 };
+  read.add({ partition: 0, next: 7, gap, items: [item(6, 500), item(7, 500)], toMs: 7 });
+  const turns = [read.take({ messages: 9, bytes: 100 }), read.take({ messages: 9, bytes: 100 })];
+  expect(turns.map(({ entries, gaps }) => [entries.length, gaps])).toEqual([
+    [1, [gap]],
+    [1, []],
+  ]);
+});
+
+test("whoever reads on waits while too much waits for a commit", async () => {
+  const read = new ReadAhead();
+  read.add({ partition: 0, next: 1, gap: null, items: [item(1, 17 * 1024 * 1024)], toMs: 1 });
+  let hasRoom = false;
+  const room = read.room().then(() => (hasRoom = true));
+  await Promise.resolve();
+  expect(hasRoom).toBe(false);
+  read.take({ messages: 1, bytes: 1 });
+  await room;
+  expect(hasRoom).toBe(true);
+});
