@@ -376,6 +376,22 @@ describe.each(KAFKA_VERSIONS)("Kafka %s", (version) => {
       },
     );
 
+    test(
+      "each who reads alone has all partitions, whoever else does",
+      { timeout: 240_000 },
+      async ({ skip }) => {
+        if (works === undefined) return skip(SKIPPED);
+        const { topic, make, send, consumer } = place(works);
+        await make(2);
+        for (const partition of [0, 1]) await send([{ key: null, value: text(`${partition}`), partition }]);
+        for (let reader = 0; reader < 2; reader += 1) {
+          const alone = consumer({ group: null });
+          expect(valuesOf(await take(alone, 2)).sort()).toEqual(["0", "1"]);
+          await alone.commit([{ topic, partition: 0, offset: 1 }]);
+        }
+      },
+    );
+
     test("a partition that is added is read, from its start", { timeout: 240_000 }, async ({ skip }) => {
       if (works === undefined) return skip(SKIPPED);
       const { topic, make, send, consumer, admin } = place(works);
