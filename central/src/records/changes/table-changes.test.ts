@@ -296,7 +296,7 @@ test("a great value that an update leaves as it was, and does not tell, is what 
   await table.post([changeEvent("c", 1, row(1, { status: "failed" })), changeEvent("c", 2, row(2))]);
   await table.crash();
   const update = (lsn: number, changes: Readonly<Record<string, unknown>>) =>
-    changeEvent("u", lsn, { ...row(1), ...changes } as OrderRow);
+    changeEvent("u", lsn, { ...row(1), ...changes });
   expect(await table.post([update(3, { region: untold, amount: 9, status: untold })])).toMatchObject({
     taken: 1,
     rejectedCount: 0,
