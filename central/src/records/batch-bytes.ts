@@ -1,7 +1,7 @@
-import type { RecordBatch } from "./record-batch.ts";
+import type { RecordBatch, RecordValues } from "./record-batch.ts";
 
 /** What a record takes beside its bytes. */
-export const RECORD_BYTES = 64;
+const RECORD_BYTES = 64;
 
 /** Of batches that still wait: who brings one asks, whoever has it wait asks again, and each value may be a view that is made for it. */
 const known = new WeakMap<RecordBatch, number>();
@@ -12,7 +12,12 @@ export function batchBytes(batch: RecordBatch): number {
   if (before !== undefined) return before;
   const { values } = batch;
   let bytes = 0;
-  for (let at = 0; at < values.length; at += 1) bytes += (values.at(at)?.length ?? 0) + RECORD_BYTES;
+  for (let at = 0; at < values.length; at += 1) bytes += recordBytes(values, at);
   known.set(batch, bytes);
   return bytes;
+}
+
+/** What one of them takes. */
+export function recordBytes(values: RecordValues, at: number): number {
+  return (values.byteLengthAt?.(at) ?? values.at(at)?.length ?? 0) + RECORD_BYTES;
 }

@@ -19,6 +19,8 @@ export interface RecordBatch {
 export interface RecordValues {
   readonly length: number;
   at(index: number): Uint8Array | null | undefined;
+  /** Of a value, 0 of none: without making a view of it. */
+  byteLengthAt?(index: number): number;
 }
 
 /** What became of a batch, once it is durable. */

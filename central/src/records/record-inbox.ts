@@ -1,4 +1,4 @@
-import { batchBytes, RECORD_BYTES } from "./batch-bytes.ts";
+import { batchBytes, recordBytes } from "./batch-bytes.ts";
 import { REJECTIONS_TOLD_MAX } from "./record-batch.ts";
 import type { RecordBatch, RecordOutcome } from "./record-batch.ts";
 
@@ -99,7 +99,7 @@ export class RecordInbox {
     const { stream, batch, takenCount, reject } = first;
     let [to, bytes] = [takenCount, 0];
     while (to < batch.values.length && to - takenCount < COMMIT_RECORDS_MAX) {
-      const next = (batch.values.at(to)?.length ?? 0) + RECORD_BYTES;
+      const next = recordBytes(batch.values, to);
       if (to > takenCount && bytes + next > COMMIT_BYTES_MAX) break;
       bytes += next;
       to += 1;
@@ -124,12 +124,17 @@ function partOf(batch: RecordBatch, from: number, to: number): RecordBatch {
   const part = {
     partition,
     values: { length: to - from, at: (index: number) => values.at(from + index) },
-    offsets: offsets === null ? null : Array.from({ length: to - from }, (_, at) => offsets[from + at]),
+    offsets: offsets === null ? null : offsetsOf(offsets, from, to),
     nextOffset: isLast || offsets === null ? nextOffset : offsets[to],
     isAtEnd: isLast && isAtEnd,
   };
   if (from > 0 || resumedAt === undefined) return part;
   return damage === undefined ? { ...part, resumedAt } : { ...part, resumedAt, damage };
+}
+
+function offsetsOf(offsets: ArrayLike<number>, from: number, to: number): ArrayLike<number> {
+  if (offsets instanceof Float64Array) return offsets.subarray(from, to);
+  return Array.from({ length: to - from }, (_, at) => offsets[from + at]);
 }
 
 /** Of the records before, and of those from this place on. */

@@ -21,4 +21,6 @@ export interface KafkaValues {
   readonly length: number;
   /** Null: a tombstone. */
   at(index: number): Uint8Array | null | undefined;
+  /** Of a value, 0 of none: without making a view of it. */
+  byteLengthAt?(index: number): number;
 }

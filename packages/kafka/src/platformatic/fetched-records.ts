@@ -41,6 +41,10 @@ export class FetchedRecords {
     return partOf(this.#sources[this.#sourceOf[index]].body, this.#valueAt[index], this.#valueLength[index]);
   }
 
+  byteLengthAt(index: number): number {
+    return Math.max(0, this.#valueLength[index]);
+  }
+
   *records(): Iterable<KafkaRecord> {
     for (let index = 0; index < this.#count; index += 1) {
       const { batch, body } = this.#sources[this.#sourceOf[index]];
