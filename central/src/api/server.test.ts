@@ -1063,7 +1063,7 @@ test("other users and tokens are taken over: whose entry is the same stays in", 
   expect(sessions.map((session) => doors.callerOf(undefined, session)?.name)).toEqual(["alice", undefined]);
   expect(doors.callerOf("Bearer look", undefined)).toBeNull();
   expect(doors.callerOf(`Bearer ${OWN_TOKEN}`, undefined)).toEqual({ name: "this machine", role: "operate" });
-  doors.setHolders({ users: [], tokens: []  });
+  doors.setHolders({ users: [], tokens: [] });
   expect([doors.isLoginNeeded, doors.callerOf(undefined, sessions[0])]).toEqual([false, null]);
 });
 
@@ -1074,7 +1074,7 @@ test("a user who is taken out while the password is being tried does not get in"
   if (alice === undefined || bob === undefined) throw new Error("two were made");
   const doors = access({ users: [alice, bob] });
   const logins = [doors.logIn("alice", "alice", "192.0.2.1"), doors.logIn("bob", "bob", "192.0.2.1")];
-  doors.setHolders({ users: [{ ...bob }], tokens: []  });
+  doors.setHolders({ users: [{ ...bob }], tokens: [] });
   expect((await Promise.all(logins)).map(({ kind }) => kind)).toEqual(["wrong", "in"]);
 });
 

@@ -19,7 +19,9 @@ export const TOKEN_COMMAND: Command = {
     const hash = secretDigest(token).toString("hex");
     output.err("the token, shown this once:\n");
     output.out(`${token}\n`);
-    output.err(`\nits entry for http.tokens in central.yaml; SIGHUP (systemctl reload millrace-central) takes it over:\n`);
+    output.err(
+      `\nits entry for http.tokens in central.yaml; SIGHUP (systemctl reload millrace-central) takes it over:\n`,
+    );
     output.out(`- { name: ${holder}, tokenHash: "sha256:${hash}", role: ${roleOf(input)} }\n`);
   },
 };

@@ -36,7 +36,9 @@ export const USER_COMMAND: Command = {
       output.err("the password, shown this once:\n");
       output.out(`${password}\n\n`);
     }
-    output.err("the entry for http.users in central.yaml; SIGHUP (systemctl reload millrace-central) takes it over:\n");
+    output.err(
+      "the entry for http.users in central.yaml; SIGHUP (systemctl reload millrace-central) takes it over:\n",
+    );
     output.out(`- { user: ${user}, passwordHash: "${await passwordHash(password)}", role: ${role} }\n`);
   },
 };

@@ -23,7 +23,9 @@ test("a key without its certificate is written over; a pair that is whole only b
   folder.writePair("uplink", { cert: "c1", key: "k1" }, false);
   const pair = () => ["crt", "key"].map((end) => readFileSync(join(folder.path, `uplink.${end}`), "utf8"));
   expect(pair()).toEqual(["c1", "k1"]);
-  expect(() => folder.writePair("uplink", { cert: "c2", key: "k2" }, false)).toThrow("--renew writes over it");
+  expect(() => folder.writePair("uplink", { cert: "c2", key: "k2" }, false)).toThrow(
+    "--renew writes over it",
+  );
   expect(pair()).toEqual(["c1", "k1"]);
   folder.writePair("uplink", { cert: "c2", key: "k2" }, true);
   expect(pair()).toEqual(["c2", "k2"]);
@@ -41,7 +43,8 @@ test("an authority's key without its certificate is told, with the way out", () 
 test("no name of an agent leads out of the folder", () => {
   for (const name of ["..", ".", "", "a/b", "../a", "\\"])
     expect(() => requireName("enroll", name)).toThrow("is no name");
-  for (const name of ["alpha-1", "...", ".a", "a..b"]) expect(() => requireName("enroll", name)).not.toThrow();
+  for (const name of ["alpha-1", "...", ".a", "a..b"])
+    expect(() => requireName("enroll", name)).not.toThrow();
 });
 
 test("a folder named from where the caller stands is printed so that it can be named from anywhere", () => {

@@ -10,6 +10,7 @@ import { emptyTotals, HISTORY_TOTALS } from "./history-totals.ts";
 import type { HistoryTotals } from "./history-totals.ts";
 import { HistoryWorld, START_MS, UNLIMITED } from "./history-world.test-support.ts";
 import type { Reading } from "./history-world.test-support.ts";
+import { SeriesReader } from "./series-reader.ts";
 
 const SECOND_MS = 1_000;
 const MINUTE_MS = 60_000;
@@ -429,6 +430,42 @@ test("a great answer lets others have their turns", async () => {
   await world.page({ stepMs: SECOND_MS, fromMs: START_MS, toMs: START_MS + 60_000 * SECOND_MS });
   isDone = true;
   expect(turns).toBeGreaterThan(60);
+});
+
+test("panes are read some at a time: what leaves them meanwhile, or changes, counts once", async () => {
+  const world = await HistoryWorld.open({ windows: [windowOf(SECOND_MS)] });
+  for (let second = 0; second < 90; second++)
+    await world.take(
+      Array.from({ length: 80 }, (_, machine) =>
+        reading(START_MS + second * SECOND_MS, machine, `m${machine}`),
+      ),
+    );
+  await world.turn();
+  let moments = 0;
+  const reader = new SeriesReader(world.store, world.history, async () => {
+    moments += 1;
+    // Behind the first half of the panes everything is rolled up.
+    if (moments === 2) await world.settle();
+  });
+  const points: Record<string, number> = {};
+  const query = {
+    metric: "t",
+    by: null,
+    group: {},
+    values: ["count"],
+    limit: 1_000,
+    maxPoints: 1_000,
+    cursor: null,
+  };
+  const range = { fromMs: START_MS, toMs: START_MS + MINUTE_MS * 2, stepMs: SECOND_MS };
+  const page = await reader.page({ ...query, ...range });
+  if ("reason" in page) throw new Error(page.detail);
+  for (const { labels, startMs, values } of page.series)
+    for (const [index, atMs] of startMs.entries())
+      points[`${labels["machine"]} ${atMs}`] = values["count"][index] ?? NaN;
+  expect(moments).toBe(3);
+  const truth = batch(world.taken, SECOND_MS, SECOND_MS);
+  expect(points).toEqual(Object.fromEntries(Object.entries(truth).map(([key, { count }]) => [key, count])));
 });
 
 test("pages of groups, by label and in order", async () => {

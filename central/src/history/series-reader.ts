@@ -10,7 +10,14 @@ import {
   parseStateKey,
   stateRange,
 } from "@millrace/stream";
-import type { Accumulator, HistoryChunk, HistoryFields, HistoryLevel, PaneView } from "@millrace/stream";
+import type {
+  Accumulator,
+  HistoryChunk,
+  HistoryFields,
+  HistoryLevel,
+  PaneView,
+  TimeRange,
+} from "@millrace/stream";
 import { CENTRAL_KEYS, engineKeyOf } from "../core/central-keys.ts";
 import { HISTORY_KEYS } from "./history-keys.ts";
 import type { SeriesHistory } from "./series-history.ts";
@@ -26,6 +33,8 @@ export const POINTS_MAX = 500_000;
 export const CHUNKS_MAX = 100_000;
 /** Read and merged at a time: some milliseconds. */
 const CHUNKS_READ = 100;
+/** Panes in memory that are merged in one turn of the event loop, beside the others of the same start: some milliseconds. */
+const PANES_MERGED = 5_000;
 /** Panes that are read from the store where they have left memory before they were rolled up. */
 const PANES_READ_MAX = 500_000;
 const ATTEMPTS_MAX = 3;
@@ -87,12 +96,10 @@ export class SeriesReader {
     for (let attempt = 1; ; attempt++) {
       const { rolledToMs } = asked.series;
       const points = await this.#rolled(asked);
-      await this.#durableMoment();
-      const isMoved = asked.series.rolledToMs !== rolledToMs;
+      const isMoveTaken = attempt === ATTEMPTS_MAX;
+      const isMoved = !(await this.#addPanes(asked, points, { rolledToMs, isMoveTaken }));
       // What has been rolled up since may have left the panes: all anew.
-      if (isMoved && attempt < ATTEMPTS_MAX) continue;
-      await this.#addPanes(asked, points, rolledToMs);
-      return points;
+      if (!isMoved) return points;
     }
   }
 
@@ -124,12 +131,21 @@ export class SeriesReader {
     return points;
   }
 
-  /** What is only in panes: those in memory at this moment, and those of before that in the store. */
-  async #addPanes(asked: Asked, points: Map<string, SeriesPoints>, rolledToMs: number): Promise<void> {
+  /**
+   * What is only in panes: those in memory, some at a time, each as it is durable, and those in the store that have left it. False:
+   * more has been rolled up since; not where that is to be taken as it is.
+   */
+  async #addPanes(
+    asked: Asked,
+    points: Map<string, SeriesPoints>,
+    { rolledToMs, isMoveTaken }: { readonly rolledToMs: number; readonly isMoveTaken: boolean },
+  ): Promise<boolean> {
     const { series, grid, groups, values } = asked;
     const { view } = series;
+    await this.#durableMoment();
+    if (series.rolledToMs !== rolledToMs && !isMoveTaken) return false;
     const fromMs = Math.max(grid.fromMs, rolledToMs);
-    if (view === null || fromMs >= grid.toMs) return;
+    if (view === null || fromMs >= grid.toMs) return true;
     const picks = new Picks(values, view);
     const { fields, match } = picks.of(historyFields(view.layout.accumulators));
     const add = (startMs: number, group: string, state: Float64Array) => {
@@ -137,24 +153,43 @@ export class SeriesReader {
       if (own === undefined) points.set(group, (own = new SeriesPoints(fields, grid)));
       if (startMs >= own.rolledToMs) own.add(startMs, state, 0, match);
     };
-    const { residentFromMs } = view;
     const only = groups.size === 1 ? [...groups][0] : null;
-    for (const { startMs, group, state } of view.panes.between(
-      Math.max(fromMs, residentFromMs),
-      grid.toMs,
-      only,
-    ))
-      if (groups.has(group)) add(startMs, group, state.fields);
-    if (residentFromMs <= fromMs) return;
-    const plain = paneLayoutOf(view.layout.paneMs, view.layout.accumulators);
-    const { from, to } = stateRange("p", view.key, fromMs, Math.min(residentFromMs, grid.toMs));
-    const range = { from: CENTRAL_KEYS.engine(from), to: CENTRAL_KEYS.engine(to), limit: PANES_READ_MAX };
-    for await (const { key, value } of this.#store.range(range)) {
-      const parts = parseStateKey(engineKeyOf(key));
-      if (parts === null || !groups.has(parts.group)) continue;
-      const pane = decodePane(plain, value);
-      if (pane !== null) add(parts.startMs, parts.group, pane.fields);
+    const gone: TimeRange[] = [];
+    for (let atMs = fromMs; ;) {
+      const residentFromMs = Math.min(view.residentFromMs, grid.toMs);
+      if (residentFromMs > atMs) gone.push({ startMs: atMs, endMs: residentFromMs });
+      let [count, lastMs, nextMs] = [0, atMs, grid.toMs];
+      for (const { startMs, group, state } of view.panes.between(
+        Math.max(atMs, residentFromMs),
+        grid.toMs,
+        only,
+      )) {
+        if (count >= PANES_MERGED && startMs > lastMs) {
+          nextMs = startMs;
+          break;
+        }
+        count += 1;
+        lastMs = startMs;
+        if (groups.has(group)) add(startMs, group, state.fields);
+      }
+      atMs = nextMs;
+      if (atMs >= grid.toMs) break;
+      await setImmediate();
+      await this.#durableMoment();
+      if (series.rolledToMs !== rolledToMs && !isMoveTaken) return false;
     }
+    const plain = paneLayoutOf(view.layout.paneMs, view.layout.accumulators);
+    for (const { startMs, endMs } of gone) {
+      const { from, to } = stateRange("p", view.key, startMs, endMs);
+      const range = { from: CENTRAL_KEYS.engine(from), to: CENTRAL_KEYS.engine(to), limit: PANES_READ_MAX };
+      for await (const { key, value } of this.#store.range(range)) {
+        const parts = parseStateKey(engineKeyOf(key));
+        if (parts === null || !groups.has(parts.group)) continue;
+        const pane = decodePane(plain, value);
+        if (pane !== null) add(parts.startMs, parts.group, pane.fields);
+      }
+    }
+    return true;
   }
 }
 

@@ -76,13 +76,18 @@ test("Prometheus: defaults, and all of it", () => {
 test.each(["data", "./data/results", "/etc/millrace/data/", "results/../data/a/b"])(
   "files in %s, which is central's data or in it, are refused",
   (folder) => {
-    expect(() => load(`file: { folder: ${folder} }`)).toThrow(/sinks\.file\.folder is .*in central's data folder/);
+    expect(() => load(`file: { folder: ${folder} }`)).toThrow(
+      /sinks\.file\.folder is .*in central's data folder/,
+    );
   },
 );
 
-test.each(["..", ".", "data-results", "..data", "/var/lib/data"])("files in %s are not in the data", (folder) => {
-  expect(load(`file: { folder: ${folder} }`).config.sinks.file?.folder).toMatch(/^\//);
-});
+test.each(["..", ".", "data-results", "..data", "/var/lib/data"])(
+  "files in %s are not in the data",
+  (folder) => {
+    expect(load(`file: { folder: ${folder} }`).config.sinks.file?.folder).toMatch(/^\//);
+  },
+);
 
 test("webhook: the header's value from a file, certificates read", () => {
   expect(

@@ -68,7 +68,8 @@ export const ERROR_TABLE = {
     domain: "user",
     retry: "never",
     exitCode: 1,
-    message: "cannot open store {path}: it is not there, and a restore that did not come to its end left {restoring}",
+    message:
+      "cannot open store {path}: it is not there, and a restore that did not come to its end left {restoring}",
     wayOut:
       "run `millrace-central restore FILE` again, or remove {restoring} to begin with an empty store; a store that was there before lies beside it as store.replaced-<time>",
     meaning:

@@ -257,7 +257,10 @@ test("what a wrong value left is gone when it is taken back: the others say what
     fc.property(right, wrong, (kept, gone) => {
       for (const accumulator of [sum, moments]) {
         const plainly = kept.map((one) => ({ value: one, timeMs: 0 }));
-        const all = [...kept.slice(1), ...gone, ...kept.slice(0, 1)].map((one) => ({ value: one, timeMs: 0 }));
+        const all = [...kept.slice(1), ...gone, ...kept.slice(0, 1)].map((one) => ({
+          value: one,
+          timeMs: 0,
+        }));
         const state = stateOf(accumulator, all);
         for (const one of gone)
           accumulator.subtract?.(state, 0, stateOf(accumulator, [{ value: one, timeMs: 0 }]), 0);

@@ -155,7 +155,8 @@ async function judge(
     windowedMetrics: new Set(["amount", "failed"]),
     recordMetrics: new Map(metrics.map((metric) => [metric.metric, metric])),
     watchRules: [],
-    distinctRules: [], windowRules: [],
+    distinctRules: [],
+    windowRules: [],
   };
   const source = "kafka shop.public.orders";
   const client = {
