@@ -2,7 +2,6 @@ import type { CentralConfig, RecordStreamConfig } from "@millrace/config";
 import type { Change, Store } from "@millrace/queue";
 import { reasonOf } from "@millrace/runtime";
 import type { Clock, Logger, Random, Timer } from "@millrace/runtime";
-import { windowLengths } from "@millrace/stream";
 import type { Lane, WindowEngineCounts, WindowResult } from "@millrace/stream";
 import { encodeMessage, parseHeartbeat } from "@millrace/wire";
 import type { AgentConnection, Compression, UpTopic } from "@millrace/wire";
@@ -17,21 +16,21 @@ import type {
   WindowPage,
   WindowQuery,
 } from "./api/central-reader.ts";
+import { pipelineView } from "./api/pipeline-view.ts";
 import { storeBackup } from "./backup/store-backup.ts";
-import { recordMetricView } from "./api/record-metric-view.ts";
-import { ruleViews } from "./api/rule-view.ts";
 import type { AgentView } from "./core/agent-view.ts";
-import type { SystemAlarm } from "./core/alarm-book.ts";
 import type { AlarmView } from "./core/alarm-view.ts";
 import { CENTRAL_KEYS, keysUnder } from "./core/central-keys.ts";
 import type { LedgerTotals, RejectReason } from "./core/central-ledger.ts";
 import { CentralState, loadEngineKeys, QUARANTINE, readEngineRange } from "./core/central-state.ts";
 import type { CentralPipeline } from "./core/central-state.ts";
+import { CentralWatches } from "./core/central-watches.ts";
 import { CommitLoop } from "./core/commit-loop.ts";
 import type { CommitPlan } from "./core/commit-loop.ts";
 import { computedWindows } from "./core/computed-windows.ts";
-import type { EvidenceFate, EvidenceLimits, GoneEvidence } from "./core/evidence-book.ts";
-import { evidenceParts, isEvidenceSound } from "./core/evidence-check.ts";
+import type { EvidenceLimits } from "./core/evidence-book.ts";
+import { evidenceParts } from "./core/evidence-check.ts";
+import { EvidenceChecker } from "./core/evidence-checker.ts";
 import { evidencePage } from "./core/evidence-query.ts";
 import type { EvidencePage, EvidenceQuery } from "./core/evidence-query.ts";
 import type { EvidenceView } from "./core/evidence-view.ts";
@@ -50,8 +49,6 @@ import { RequestBook } from "./core/request-book.ts";
 import type { InboxItem, Session } from "./core/session.ts";
 import { SeriesMemories } from "./core/series-memories.ts";
 import { SessionTable } from "./core/session-table.ts";
-import { CLOCK_TOLERANCE_MS } from "./core/trusted-time.ts";
-import { WakeWatch } from "./core/wake-watch.ts";
 import { WindowHistory } from "./core/window-history.ts";
 import { SeriesHistory } from "./history/series-history.ts";
 import type { HistoryCounts } from "./history/series-history.ts";
@@ -65,33 +62,13 @@ import { recordStreamView } from "./records/record-stream-view.ts";
 import type { RecordStreamView } from "./records/record-stream-view.ts";
 import type { WindowRuleCounts } from "./window-rules/window-rules.ts";
 
-const LEDGER_OF_FATE = {
-  unfinished: "evidenceUnfinished",
-  damaged: "evidenceDamaged",
-  expired: "evidenceExpired",
-  evicted: "evidenceEvicted",
-} as const satisfies Record<EvidenceFate, keyof LedgerTotals>;
-
 /** One commit takes up no more than this, so that echoes and pages are not held up; what waits behind it takes the next. */
 const COMMIT_BYTES_MAX = 2_097_152;
 const COMMIT_MESSAGES_MAX = 100;
-/** How long an alarm about something that happened once is shown as active after it last happened. */
-const SYSTEM_ALARM_SHOWN_MS: Partial<Record<SystemAlarm, number>> = {
-  store_held: 60_000,
-  store_replaced: 600_000,
-  store_rolled_back: 600_000,
-  sequence_gap: 600_000,
-  data_loss: 600_000,
-  store_damaged: 600_000,
-  log_gap: 600_000,
-};
 /** Between ticks history is rolled up for no more than half of the time: at least so long nothing of it is done after a piece. */
 const ROLL_PAUSE_MS_MIN = 1;
 /** While more is due than one slice, history is trimmed at every tick instead. */
 const TRIM_INTERVAL_MS = 60_000;
-/** A connection that says nothing for so long, not even a heartbeat, is half open and is closed. */
-const SESSION_SILENT_MS_MAX = 30_000;
-
 export interface CentralOptions {
   /** Enrolled agents; the connection's identity must be one of them. */
   readonly agents: readonly { readonly id: string; readonly site: string }[];
@@ -156,16 +133,14 @@ export class Central implements CentralReader {
     readonly admission: Admission;
     readonly applier: MessageApplier;
     readonly recordApplier: RecordApplier;
+    readonly watches: CentralWatches;
+    readonly evidenceChecker: EvidenceChecker;
   } | null = null;
   readonly #recordInbox = new RecordInbox(() => this.#loop.wake());
   #failure: string | null = null;
   #isClosed = false;
   #trimmedAtMs = Number.NEGATIVE_INFINITY;
-  #unreadableLogged = 0;
   readonly #requests = new RequestBook();
-  readonly #wakeWatch = new WakeWatch();
-  #wokeAtMs = Number.NEGATIVE_INFINITY;
-  #evidenceCheck: Promise<void> | null = null;
   /** Until more of the history may be rolled up between ticks. */
   #rollTimer: Timer | null = null;
   #isRollDue = false;
@@ -214,13 +189,33 @@ export class Central implements CentralReader {
     state.showEngineAgents();
     this.#bookLoss(state, nowMs);
     for (const { id, site } of agents) this.#sites.set(id, site);
+    const { silentAfterMs, log } = this.#options;
+    const sessions = this.#sessions;
     const { isApart: isLogApart } = this.#uplinkLog;
-    const parts = { state, sessions: this.#sessions, sites: this.#sites, isLogApart };
+    const parts = { state, sessions, sites: this.#sites, isLogApart };
+    const applier = new MessageApplier(parts);
     this.#opened = {
       state,
       admission: new Admission(parts),
-      applier: new MessageApplier(parts),
+      applier,
       recordApplier: new RecordApplier(state, store),
+      watches: new CentralWatches({
+        state,
+        sessions,
+        applier,
+        silentAfterMs,
+        unreadableCount: () => this.counts.unreadable,
+        clock,
+        log,
+      }),
+      evidenceChecker: new EvidenceChecker({
+        state,
+        store,
+        clock,
+        log,
+        act: (action) => this.#actions.push(action),
+        wake: () => this.#loop.wake(),
+      }),
     };
     this.#uplinkLog.start({ positions: state.log.positions, wake: () => this.#loop.wake() });
     this.#loop.start();
@@ -244,7 +239,7 @@ export class Central implements CentralReader {
     await this.#loop.stop();
     await this.#uplinkLog.close();
     this.#recordInbox.fail("central stops");
-    await this.#evidenceCheck;
+    await this.#opened?.evidenceChecker.settled();
     await this.#seriesHistory?.close();
     for (const session of this.#sessions.all()) session.close("closed", "central stops");
     this.#listeners.clear();
@@ -313,7 +308,7 @@ export class Central implements CentralReader {
       return;
     }
     const { clock } = this.#options;
-    this.#noteWaking();
+    this.#opened.watches.noteWaking();
     session.heardAtMs = clock.monotonicMs();
     const item: InboxItem = { session, topic, payload, atMs: clock.nowMs(), settled };
     if (topic === "heartbeat") {
@@ -371,27 +366,7 @@ export class Central implements CentralReader {
   }
 
   pipeline(): PipelineView {
-    const { metrics, windows } = this.#options.pipeline;
-    return {
-      rules: ruleViews(this.#options.pipeline),
-      metrics: metrics.map(({ name, unit, isLive, accumulate, source }) => ({
-        name,
-        unit,
-        isLive,
-        accumulate,
-        records: recordMetricView(source),
-      })),
-      windows: windows.map((spec) => ({
-        name: spec.name,
-        metric: spec.metric,
-        kind: spec.kind,
-        ...windowLengths(spec),
-        offsetMs: spec.kind === "aligned" ? spec.offsetMs : 0,
-        latenessMs: spec.latenessMs,
-        ...(spec.kind === "day" ? { timeZone: spec.timeZone } : {}),
-        by: spec.by,
-      })),
-    };
+    return pipelineView(this.#options.pipeline);
   }
 
   async windows(query: WindowQuery): Promise<WindowPage> {
@@ -458,7 +433,8 @@ export class Central implements CentralReader {
 
   retire(site: string): Promise<number> {
     if (this.#opened === null || this.#isClosed || this.#failure !== null) return Promise.resolve(0);
-    const { agents, engine, trustedTime } = this.#opened.state;
+    const { state, watches } = this.#opened;
+    const { agents, engine, trustedTime } = state;
     return new Promise((resolve) => {
       this.#actions.push(() => {
         const retired = agents.retireSite(site, this.#options.clock.nowMs());
@@ -469,7 +445,7 @@ export class Central implements CentralReader {
         for (const agent of retired) {
           trustedTime.forget(agent);
           for (const kind of ["agent_silent", "clock_disagrees", "disk_low"] as const)
-            this.#clearAlarm(kind, agent, "the site is retired");
+            watches.clearAlarm(kind, agent, "the site is retired");
         }
         this.#whenCommitted.push(() => resolve(retired.length));
       });
@@ -637,13 +613,13 @@ export class Central implements CentralReader {
   /** Applies what has arrived to the state in memory and gathers what that changes. */
   async #plan(isTick: boolean): Promise<CommitPlan> {
     if (this.#opened === null) return { changes: [], isSync: false, publish: () => {} };
-    const { state, applier, recordApplier } = this.#opened;
+    const { state, applier, recordApplier, watches, evidenceChecker } = this.#opened;
     const { store, clock, compression } = this.#options;
     const beganMs = clock.monotonicMs();
     const isRolling = isTick || (this.#isRollDue && !this.#hasWaiting);
     if (isRolling) this.#isRollDue = false;
     this.#isAhead = true;
-    this.#noteWaking();
+    watches.noteWaking();
     const after: AfterCommit = { acks: new Map(), sends: [] };
     const turn = this.#takeTurn(this.#opened, after);
     const messages = turn.entries.map((entry) => ({
@@ -667,34 +643,29 @@ export class Central implements CentralReader {
     if (isTick || recordAnswers.length > 0) state.records.show(state.engine, moment.monotonicMs);
     for (const action of this.#actions.splice(0)) action();
     const committed = this.#whenCommitted.splice(0);
-    let trimmed: Change[] = [];
+    let trimmed: readonly Change[] = [];
     let results: WindowResult[] = [];
     let trimHistoryAtMs: number | null = null;
     if (isTick) {
-      this.#watchSilence(moment);
-      this.#watchClocks(moment);
-      this.#watchUnreadable();
+      watches.tick(moment);
       this.#requests.expire(moment.monotonicMs);
-      this.#clearOldAlarms(moment.nowMs);
       // What stands in the log and is not read yet is not late.
       const trustedMs = Math.min(state.trustedTime.nowMs(moment), this.#uplinkLog.takenToMs);
       for (const range of state.engine.dueRanges(trustedMs)) {
         state.engine.loadRange(range, await readEngineRange(store, range));
       }
       await loadEngineKeys(store, state.engine, state.engine.dueKeys(trustedMs));
-      this.#noteGone(state.evidence.expire(trustedMs));
+      evidenceChecker.noteGone(state.evidence.expire(trustedMs));
       results = state.engine.tick(moment.nowMs, trustedMs);
       state.judgeWindows(results, moment);
       const isTrimDue = moment.monotonicMs - this.#trimmedAtMs >= TRIM_INTERVAL_MS;
       if (isTrimDue || this.#history.trimLagMs > 0) {
         this.#trimmedAtMs = moment.monotonicMs;
-        trimmed = trimmed.concat(
-          await this.#history.trim({
-            nowMs: trustedMs,
-            finalToMs: (window) => state.engine.finalToMsOfWindow(window),
-            publishedCount: results.length,
-          }),
-        );
+        trimmed = await this.#history.trim({
+          nowMs: trustedMs,
+          finalToMs: (window) => state.engine.finalToMsOfWindow(window),
+          publishedCount: results.length,
+        });
         state.forgetLost();
       }
       if (isTrimDue || this.#seriesHistory?.isTrimBehind === true) trimHistoryAtMs = trustedMs;
@@ -720,7 +691,7 @@ export class Central implements CentralReader {
         this.#history.published(results, moment.nowMs);
         this.#seriesHistory?.durable();
         if (isRolling) this.#rollHistory(beganMs);
-        this.#checkEvidence();
+        if (!this.#isClosed) evidenceChecker.check();
         if (agents.length + alarms.length + results.length === 0) return;
         for (const listener of this.#listeners) this.#show(listener, { agents, alarms, windows: results });
       },
@@ -808,124 +779,6 @@ export class Central implements CentralReader {
         this.#isRollDue = true;
         this.#loop.wake();
       });
-    });
-  }
-
-  /** Compares what has come together with its checksum, one piece at a time, beside the commits. */
-  #checkEvidence(): void {
-    const state = this.#opened?.state;
-    if (this.#evidenceCheck !== null || this.#isClosed || state === undefined) return;
-    const { value: view } = state.evidence.unchecked().next();
-    if (view === undefined) return;
-    const { store, clock, log } = this.#options;
-    this.#evidenceCheck = isEvidenceSound(store, view)
-      .then((isSound) => {
-        this.#actions.push(() => {
-          const checked = state.evidence.checked(view.id, isSound, clock.nowMs());
-          if (checked === null) return;
-          if ("fate" in checked) this.#noteGone([checked]);
-          else state.ledger.add(view.agent, { evidence: 1 });
-        });
-      })
-      .catch((error: unknown) =>
-        log.repeated("evidence_check", "cannot read evidence to check it; trying again", {
-          id: view.id,
-          error,
-        }),
-      )
-      .finally(() => {
-        this.#evidenceCheck = null;
-        this.#loop.wake();
-      });
-  }
-
-  #noteGone(gone: readonly GoneEvidence[]): void {
-    for (const { view, fate } of gone) {
-      const { id, agent, name, bytes, parts, partsHeld } = view;
-      this.#opened?.state.ledger.add(agent, { [LEDGER_OF_FATE[fate]]: 1 });
-      const level = fate === "expired" ? "info" : "warn";
-      this.#options.log[level]("evidence was given up", { fate, id, agent, name, bytes, parts, partsHeld });
-    }
-  }
-
-  #noteWaking(): void {
-    const monotonicMs = this.#options.clock.monotonicMs();
-    if (!this.#wakeWatch.isWaking(monotonicMs)) return;
-    this.#wokeAtMs = monotonicMs;
-    this.#opened?.state.agents.woke(monotonicMs);
-  }
-
-  #watchSilence(moment: Moment): void {
-    if (this.#opened === null) return;
-    for (const session of this.#sessions.all()) {
-      const silentSinceMs = Math.max(session.heardAtMs, this.#wokeAtMs);
-      if (moment.monotonicMs - silentSinceMs <= SESSION_SILENT_MS_MAX) continue;
-      session.close("closed", "nothing was heard from it");
-      this.#opened.applier.uncount(session);
-    }
-    const { agents, alarms } = this.#opened.state;
-    for (const agent of agents.takeNewlySilent(this.#options.silentAfterMs, moment.monotonicMs)) {
-      if (alarms.isRaised(agent, "agent_silent")) continue;
-      const { lastSeenMs, site } = agents.view(agent);
-      const message =
-        lastSeenMs === null ? `agent ${agent} has never been heard` : `agent ${agent} is not heard`;
-      const value = lastSeenMs === null ? 0 : moment.nowMs - lastSeenMs;
-      alarms.raise({ agent, site, kind: "agent_silent", message, value, nowMs: moment.nowMs });
-    }
-  }
-
-  /** Under no agent's name: central's clock is ahead of all that is known of the agents'. */
-  #watchClocks(moment: Moment): void {
-    if (this.#opened === null) return;
-    const { agents, alarms, trustedTime } = this.#opened.state;
-    for (const [agent, aheadMs] of trustedTime.aheadMs(moment)) {
-      const isRaised = alarms.isRaised(agent, "clock_disagrees");
-      // They agree again when they differ by half of it.
-      const isApart = Math.abs(aheadMs) > (isRaised ? CLOCK_TOLERANCE_MS / 2 : CLOCK_TOLERANCE_MS);
-      if (isApart === isRaised) continue;
-      if (isRaised) {
-        this.#clearAlarm("clock_disagrees", agent, "the clocks agree again");
-        continue;
-      }
-      const by = `${Math.round(Math.abs(aheadMs) / 1_000)} s`;
-      const message =
-        agent === ""
-          ? `central's clock is ${by} ahead of every agent's: until they agree, windows become final and history is trimmed by the agents' time; set the clock that is wrong`
-          : `the clock of agent ${agent} is ${by} ${aheadMs > 0 ? "ahead" : "behind"}: set the clock that is wrong, the agent's or central's`;
-      const site = agents.siteOf(agent);
-      alarms.raise({ agent, site, kind: "clock_disagrees", message, value: aheadMs, nowMs: moment.nowMs });
-    }
-  }
-
-  #watchUnreadable(): void {
-    const { unreadable } = this.counts;
-    if (unreadable > this.#unreadableLogged)
-      this.#options.log.repeated(
-        "unreadable_values",
-        "stored values cannot be read and are left out: the disk or what wrote to it is at fault",
-        { since_start: unreadable },
-      );
-    this.#unreadableLogged = unreadable;
-  }
-
-  #clearOldAlarms(nowMs: number): void {
-    for (const alarm of this.#opened?.state.alarms.raised() ?? []) {
-      const shownMs = SYSTEM_ALARM_SHOWN_MS[alarm.kind];
-      if (shownMs !== undefined && nowMs - alarm.timeMs > shownMs)
-        this.#clearAlarm(alarm.kind, alarm.agent, "has not happened again");
-    }
-  }
-
-  #clearAlarm(kind: SystemAlarm, agent: string, message: string): void {
-    if (this.#opened === null) return;
-    const { agents, alarms } = this.#opened.state;
-    alarms.clear({
-      agent,
-      site: agents.siteOf(agent),
-      kind,
-      message,
-      value: 0,
-      nowMs: this.#options.clock.nowMs(),
     });
   }
 
