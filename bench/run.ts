@@ -15,10 +15,12 @@ import { agentWear } from "./agent-wear.ts";
 import type { Bench, BenchOptions } from "./bench.ts";
 import { centralFraud } from "./central-fraud.ts";
 import { centralHerd } from "./central-herd.ts";
+import { centralLatency } from "./central-latency.ts";
 import { centralMerge } from "./central-merge.ts";
 import { centralHistory } from "./central-history.ts";
 import { centralOrders } from "./central-orders.ts";
 import { centralRecords } from "./central-records.ts";
+import { centralRestart } from "./central-restart.ts";
 import { engineDisorder } from "./engine-disorder.ts";
 import { engineDedupe } from "./engine-dedupe.ts";
 import { engineMerge } from "./engine-merge.ts";
@@ -55,8 +57,10 @@ const BENCHES: readonly Bench[] = [
   paneCodec,
   centralMerge,
   centralHerd,
+  centralLatency,
   centralRecords,
   centralHistory,
+  centralRestart,
   centralOrders,
   centralFraud,
   simGenerate,

@@ -11,7 +11,7 @@ const MAIN = join(import.meta.dirname, "../../central/src/main.ts");
 /** Another one for each process: two benchmarks at once must not find the same port free. */
 const FIRST_PORT = 31_000 + (process.pid % 900) * 10;
 
-/** The real central, for one agent. */
+/** The real central, for one agent, or with others beside it. */
 export class BenchCentral {
   /** Where it takes, or will take, what agents send. */
   readonly intakePort: number;
@@ -39,9 +39,20 @@ export class BenchCentral {
     return new BenchCentral(folder, { intake, http: await freePort("central", intake + 1) }, isEncrypted);
   }
 
-  /** `pipeline`: the agent's own. */
-  async start(pipeline: string): Promise<void> {
-    const { agent, site, password } = BENCH_AGENT;
+  get url(): string {
+    return `http://127.0.0.1:${this.#httpPort}`;
+  }
+
+  get pid(): number {
+    return this.#child?.pid ?? 0;
+  }
+
+  /** `pipeline`: the agent's own. `others`: agents beside it. */
+  async start(
+    pipeline: string,
+    others: readonly { readonly id: string; readonly site: string; readonly password: string }[] = [],
+  ): Promise<void> {
+    const { agent: id, site, password } = BENCH_AGENT;
     const { serverCertificate, serverKey } = TEST_CERTIFICATES;
     mkdirSync(this.#folder, { recursive: true });
     const files = { "pipeline.yaml": pipeline, "cert.pem": serverCertificate, "key.pem": serverKey };
@@ -54,7 +65,7 @@ export class BenchCentral {
 data: ./data
 pipeline: ./pipeline.yaml
 intake: { mqtt: { port: ${this.intakePort}${tls} } }
-agents: [{ id: ${agent}, site: ${site}, password: "${password}" }]
+agents: ${JSON.stringify([{ id, site, password }, ...others])}
 http: { port: ${this.#httpPort} }
 log: { level: warn }
 `,

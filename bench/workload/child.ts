@@ -34,7 +34,9 @@ export class Child {
       stream?.on("data", (chunk: Buffer) => (this.#output = (this.#output + chunk.toString()).slice(-4_000)));
     }
     child.on("error", (error) => (this.#output += error.message));
-    process.on("exit", () => child.kill("SIGKILL"));
+    const kill = (): void => void child.kill("SIGKILL");
+    process.on("exit", kill);
+    child.once("exit", () => process.off("exit", kill));
   }
 
   get pid(): number {
@@ -71,5 +73,13 @@ export class Child {
     const timer = setTimeout(() => this.#process.kill("SIGKILL"), STOP_LIMIT_MS);
     await ended;
     clearTimeout(timer);
+  }
+
+  /** As a power cut would end it, as far as the program is concerned. */
+  async kill(): Promise<void> {
+    if (this.#process.exitCode !== null || this.#process.signalCode !== null) return;
+    const ended = once(this.#process, "exit");
+    this.#process.kill("SIGKILL");
+    await ended;
   }
 }

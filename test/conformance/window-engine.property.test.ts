@@ -214,11 +214,13 @@ interface Play {
   readonly originMs: number;
   readonly latenessMs: number;
   readonly hasRestarts: boolean;
+  /** Open windows that a restart takes up at once, and with each tick. */
+  readonly restoredMax?: number;
 }
 
 /** Plays the steps, then hands everything over and lets every agent pass everything, 60 s later. */
-function play({ steps, originMs, latenessMs, hasRestarts }: Play): Run {
-  const engine = new StoredEngine({ windows: windows(latenessMs), metrics, ...timing });
+function play({ steps, originMs, latenessMs, hasRestarts, restoredMax = 1_000 }: Play): Run {
+  const engine = new StoredEngine({ windows: windows(latenessMs), metrics, ...timing, restoredMax });
   const membership = new Membership();
   for (const { agent, site } of agents) membership.join(agent, site, originMs - 1e6);
   engine.setMembership(membership);
@@ -290,7 +292,8 @@ function play({ steps, originMs, latenessMs, hasRestarts }: Play): Run {
   for (const { agent } of agents) engine.setFrontier(agent, frontier(++number, originMs + 1e6, null));
   if (hasRestarts) engine.restart();
   nowMs = Math.max(nowMs, originMs + 20_000);
-  for (let tick = 0; tick < 4; tick++) results.push(engine.tick((nowMs += 700)));
+  const lastTicks = 4 + 2_000 / restoredMax;
+  for (let tick = 0; tick < lastTicks; tick++) results.push(engine.tick((nowMs += 700)));
   return { results, outcomes, engine, merged, refused, sent, readings };
 }
 
@@ -350,29 +353,37 @@ function isShown(result: WindowResult): boolean {
 const byKey = ([one]: readonly [string, unknown], [other]: readonly [string, unknown]) =>
   one < other ? -1 : 1;
 
+/** All at once, or so few that many wait for further ticks. */
+const restored = fc.constantFrom(1_000, 5);
+
 test("however readings are split, sent, delayed and interrupted, every window ends complete and as the oracle has it", () => {
   fc.assert(
-    fc.property(fc.array(step, { maxLength: 120, size: "max" }), origin, (steps, originMs) => {
-      const run = play({ steps, originMs, latenessMs: 1e9, hasRestarts: true });
-      expect([run.merged, run.refused]).toEqual([run.sent, 0]);
-      expect(run.sent).toBe(run.readings.length);
-      const last = latest(run.results);
-      const oracle = batchWindows(run.readings, windows(0), [{ ...metrics[0], paneMs: layout.paneMs }]);
-      const shown = [...last].filter(([, result]) => isShown(result)).map(([key]) => key);
-      expect(shown.sort()).toEqual([...oracle.keys()].sort());
-      for (const result of last.values()) expectMergedIsShown(result, last);
-      const computed = new Map(
-        run.engine.computed(0).map((one) => [windowKey(one.window, one.startMs, one.group), one]),
-      );
-      for (const [key, expected] of oracle) {
-        expect([key, last.get(key)!.state]).toEqual([key, "complete"]);
-        expect(last.get(key)!.endMs).toBe(expected.endMs);
-        // What is not published again is computed for whoever asks.
-        expect(differenceFrom(computed.get(key)!, expected)).toBeUndefined();
-        if (computed.get(key)!.computedAtMs === undefined)
-          expect(differenceFrom(last.get(key)!, expected)).toBeUndefined();
-      }
-    }),
+    fc.property(
+      fc.array(step, { maxLength: 120, size: "max" }),
+      origin,
+      restored,
+      (steps, originMs, restoredMax) => {
+        const run = play({ steps, originMs, latenessMs: 1e9, hasRestarts: true, restoredMax });
+        expect([run.merged, run.refused]).toEqual([run.sent, 0]);
+        expect(run.sent).toBe(run.readings.length);
+        const last = latest(run.results);
+        const oracle = batchWindows(run.readings, windows(0), [{ ...metrics[0], paneMs: layout.paneMs }]);
+        const shown = [...last].filter(([, result]) => isShown(result)).map(([key]) => key);
+        expect(shown.sort()).toEqual([...oracle.keys()].sort());
+        for (const result of last.values()) expectMergedIsShown(result, last);
+        const computed = new Map(
+          run.engine.computed(0).map((one) => [windowKey(one.window, one.startMs, one.group), one]),
+        );
+        for (const [key, expected] of oracle) {
+          expect([key, last.get(key)!.state]).toEqual([key, "complete"]);
+          expect(last.get(key)!.endMs).toBe(expected.endMs);
+          // What is not published again is computed for whoever asks.
+          expect(differenceFrom(computed.get(key)!, expected)).toBeUndefined();
+          if (computed.get(key)!.computedAtMs === undefined)
+            expect(differenceFrom(last.get(key)!, expected)).toBeUndefined();
+        }
+      },
+    ),
     { numRuns: 40 },
   );
 });
@@ -398,19 +409,24 @@ test("an engine restarted anywhere gives, tick for tick, what one gives that nev
 
 test("when the lateness is over every window with data is final once, stored as such, and its panes and marker are gone", () => {
   fc.assert(
-    fc.property(fc.array(step, { maxLength: 120, size: "max" }), origin, (steps, originMs) => {
-      const run = play({ steps, originMs, latenessMs: 3_000, hasRestarts: true });
-      const last = latest(run.results);
-      for (const [key, result] of last) expect([key, result.state]).toEqual([key, "final"]);
-      const stored = [...run.engine.store].map(([key, bytes]) => ({ parts: parseStateKey(key), bytes }));
-      expect(stored.filter(({ parts }) => parts !== null && parts.kind !== "w")).toEqual([]);
-      const results = stored
-        .filter(({ parts }) => parts?.kind === "w")
-        .map(({ bytes }) => decodeWindow(bytes));
-      expect(
-        results.map((one) => [windowKey(one.window, one.startMs, one.group), one] as const).sort(byKey),
-      ).toEqual([...last].sort(byKey));
-    }),
+    fc.property(
+      fc.array(step, { maxLength: 120, size: "max" }),
+      origin,
+      restored,
+      (steps, originMs, restoredMax) => {
+        const run = play({ steps, originMs, latenessMs: 3_000, hasRestarts: true, restoredMax });
+        const last = latest(run.results);
+        for (const [key, result] of last) expect([key, result.state]).toEqual([key, "final"]);
+        const stored = [...run.engine.store].map(([key, bytes]) => ({ parts: parseStateKey(key), bytes }));
+        expect(stored.filter(({ parts }) => parts !== null && parts.kind !== "w")).toEqual([]);
+        const results = stored
+          .filter(({ parts }) => parts?.kind === "w")
+          .map(({ bytes }) => decodeWindow(bytes));
+        expect(
+          results.map((one) => [windowKey(one.window, one.startMs, one.group), one] as const).sort(byKey),
+        ).toEqual([...last].sort(byKey));
+      },
+    ),
     { numRuns: 40 },
   );
 });

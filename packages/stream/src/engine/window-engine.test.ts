@@ -562,6 +562,54 @@ function lengthsOfDays(results: readonly WindowResult[]): number[][] {
     .map(({ startMs, endMs, values }) => [(endMs - startMs) / 3_600_000, values["count"]]);
 }
 
+test("of many windows that wait the newest are taken up at a restart, the others some with each tick, and none is lost", () => {
+  const { engine, read, pass } = plant([minute], { restoredMax: 2, graceMs: 0 });
+  const starts = Array.from({ length: 10 }, (_, index) => index * 60_000);
+  for (const startMs of starts) read({ site: "alpha" }, startMs, 1, startMs + 1_000);
+  engine.tick(600_000);
+  engine.restart();
+  // One that is still in the store only goes on all the same, and is not shown twice.
+  read({ site: "alpha" }, 60_000, 2, 601_000);
+  pass("a", 700_000);
+  pass("b", 700_000);
+  expect(brief(engine.tick(601_000)).map(([name, , state, count]) => [name, state, count])).toEqual([
+    ["minute@60000", "complete", 2],
+    ["minute@360000", "complete", 1],
+    ["minute@420000", "complete", 1],
+    ["minute@480000", "complete", 1],
+    ["minute@540000", "complete", 1],
+  ]);
+  engine.restart();
+  const later = [601_250, 601_500, 601_750].map((nowMs) => brief(engine.tick(nowMs)).map(([name]) => name));
+  expect(later).toEqual([
+    ["minute@120000", "minute@180000", "minute@240000", "minute@300000"],
+    ["minute@0"],
+    [],
+  ]);
+  expect(engine.counts.windowsOpen).toBe(0);
+  expect(engine.stored().map(({ state }) => state)).toEqual(starts.map(() => "complete"));
+});
+
+test.each([true, false])(
+  "what a restart takes up after its lateness is over is final once (shown before: %s)",
+  (isShown) => {
+    const { engine, read } = plant([minute], { restoredMax: 1 });
+    for (const startMs of [0, 60_000, 120_000]) read({ site: "alpha" }, startMs, 1, startMs + 1_000);
+    if (isShown) engine.tick(180_000);
+    engine.restart();
+    const ticks = Array.from({ length: 8 }, (_, index) => 780_000 + 250 * index);
+    const shown = ticks.flatMap((nowMs) => brief(engine.tick(nowMs)));
+    const final = shown.filter(([, , state]) => state === "final");
+    expect(final.map(([name, , , count]) => [name, count])).toEqual([
+      ["minute@0", 1],
+      ["minute@60000", 1],
+      ["minute@120000", 1],
+    ]);
+    expect([...engine.store.keys()].filter((key) => key.startsWith("o|"))).toEqual([]);
+    expect(engine.counts.windowsOpen).toBe(0);
+  },
+);
+
 test("an engine is not built of what makes no sense, and says why", () => {
   expect(() => plant([{ ...minute, slideMs: 90_000 }])).toThrow(
     "cannot compute window minute: slide 90000 ms must be at most the size, 60000 ms",

@@ -61,6 +61,8 @@ export interface WindowEngineOptions {
   readonly panesComeMax?: number;
   /** Most windows in memory that wait for missing agents; more are only completed by further data or finality. Default 200,000. */
   readonly openWindowsMax?: number;
+  /** As many open ones of each window are taken up from the store at the start, and of one of them with each tick then. Default 1,000. */
+  readonly restoredMax?: number;
 }
 
 /** Readings of one `apply`, by what became of them. */
@@ -128,7 +130,7 @@ export class WindowEngine {
   readonly #standing: Standing;
   readonly #revisions: WindowRevisions;
   readonly #sessions = new SessionRecords(this.#memory);
-  readonly #restore = new WindowRestore(this.#memory);
+  readonly #restore: WindowRestore;
   readonly #due = new DueRanges(this.#memory);
   readonly #sweep: MemorySweep;
   readonly #outdated: OutdatedWindows;
@@ -140,6 +142,7 @@ export class WindowEngine {
     this.#standing = new Standing(bounds.maxFutureMs);
     this.#revisions = new WindowRevisions(this.#memory, this.#standing, bounds);
     this.#sweep = new MemorySweep(this.#memory, bounds);
+    this.#restore = new WindowRestore(this.#memory, bounds.restoredMax);
     this.#outdated = new OutdatedWindows(this.#memory.tracks, this.#standing);
     for (const window of options.windows) {
       const problem = windowProblem(window);
@@ -312,20 +315,23 @@ export class WindowEngine {
     this.#standing.setMembership(membership);
   }
 
-  /** Ranges of the store that `tick` should have: windows that become final and have left memory. Mostly none. */
+  /**
+   * Ranges of the store that `tick` should have: windows that become final and have left memory, and open ones that the start has left
+   * for later. Mostly none.
+   */
   dueRanges(trustedMs: number): StateRange[] {
     this.#restore.settle();
-    return this.#due.ask(trustedMs);
+    return [...this.#due.ask(trustedMs), ...this.#restore.laterRanges()];
   }
 
   /** All entries of a range that was asked for, at most its limit. */
   loadRange(range: StateRange, entries: readonly StateEntry[]): void {
-    this.#due.load(range, entries);
+    if (!this.#restore.takeLater(range, entries)) this.#due.load(range, entries);
   }
 
   /** Keys that `tick` needs beside those ranges, to be loaded after them. Mostly none. */
   dueKeys(trustedMs: number): string[] {
-    return this.#revisions.finalNeeds(trustedMs);
+    return [...this.#revisions.finalNeeds(trustedMs), ...this.#restore.takeKeys()];
   }
 
   /** The panes that windows are made of, for the history: one view of each metric and grouping. */
@@ -528,6 +534,7 @@ function boundsOf(options: WindowEngineOptions) {
     hotPanesMax: options.hotPanesMax ?? 500_000,
     panesComeMax: options.panesComeMax ?? 50_000,
     openWindowsMax: options.openWindowsMax ?? 200_000,
+    restoredMax: options.restoredMax ?? 1_000,
   };
   for (const [name, value] of Object.entries(bounds)) {
     const least = name.endsWith("Max") || name === "hotMs" ? 1 : 0;

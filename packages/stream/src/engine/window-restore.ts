@@ -22,13 +22,23 @@ interface OpenWindow {
   readonly marker: OpenMarker;
 }
 
-/** Takes up the stored state, into a new engine. */
+/**
+ * Takes up the stored state, into a new engine. Of windows that are open there may be very many, nearly all of which only wait for
+ * an agent: the newest are taken up at once, the others some with each tick. Until then they are in the store only, as those are
+ * that have left memory.
+ */
 export class WindowRestore {
   readonly #memory: WindowMemory;
+  readonly #atOnce: number;
   #waiting: OpenWindow[] = [];
+  /** Tracks with more markers, and the range to ask for next. */
+  readonly #later = new Map<WindowTrack, StateRange>();
+  readonly #keys = new Set<string>();
 
-  constructor(memory: WindowMemory) {
+  /** @param atOnce markers of one window that are taken up before the first tick, and with each one then. */
+  constructor(memory: WindowMemory, atOnce: number) {
     this.#memory = memory;
+    this.#atOnce = atOnce;
   }
 
   /** What `take` wants to see of the store. */
@@ -42,8 +52,40 @@ export class WindowRestore {
       ...stateRange("w", track.key, -Infinity, Infinity),
       ...last,
     }));
-    const whole = ["f", "o", "s"].map((kind) => ({ from: `${kind}|`, to: `${kind}}` }));
-    return [...whole, ...lastPanes, ...lastResults];
+    const whole = ["f", "s"].map((kind) => ({ from: `${kind}|`, to: `${kind}}` }));
+    const markers = Array.from(this.#memory.tracks.values(), (track) => {
+      const range = stateRange("o", track.key, -Infinity, Infinity);
+      // Where sessions lie may change, and their markers with them.
+      if (track instanceof SessionTrack) return range;
+      const newest = { ...range, limit: this.#atOnce, isReverse: true };
+      this.#later.set(track, newest);
+      return newest;
+    });
+    return [...whole, ...markers, ...lastPanes, ...lastResults];
+  }
+
+  /** Some of what is left of the markers, of one window after another; for `takeLater`. */
+  laterRanges(): StateRange[] {
+    return [...this.#later.values()].slice(0, 1);
+  }
+
+  /** True where the range is one of `laterRanges`: these are its entries. */
+  takeLater(range: StateRange, entries: readonly StateEntry[]): boolean {
+    const track = [...this.#later].find(([, asked]) => asked === range)?.[0];
+    if (track === undefined) return false;
+    this.#goOn(track, entries);
+    for (const { key, bytes } of entries) {
+      const parts = parseStateKey(key);
+      if (parts !== null) this.#takeMarker(this.#keys, { key, parts, bytes });
+    }
+    return true;
+  }
+
+  /** Keys to load next, before `settle`. */
+  takeKeys(): string[] {
+    const keys = [...this.#keys];
+    this.#keys.clear();
+    return keys;
   }
 
   /** Keys to load next, before `settle`. */
@@ -55,6 +97,11 @@ export class WindowRestore {
       else if (parts.kind !== "o") this.#takeLast(parts);
     }
     const keys = new Set<string>();
+    const markers = Map.groupBy(parsed, ({ parts }) =>
+      parts?.kind === "o" ? this.#memory.tracks.get(parts.name) : undefined,
+    );
+    const tracks = [...this.#later.keys()];
+    for (const track of tracks) this.#goOn(track, markers.get(track) ?? []);
     for (const { key, bytes, parts } of parsed)
       if (parts?.kind === "o") this.#takeMarker(keys, { key, parts, bytes });
     return [...keys];
@@ -64,10 +111,19 @@ export class WindowRestore {
   settle(): void {
     if (this.#waiting.length === 0) return;
     for (const { track, startMs, endMs, group, marker } of this.#waiting) {
+      const known = track.records.get(startMs, group);
       const record = this.#memory.record(track, { startMs, endMs }, group, marker.openedAtMs);
+      // What was dirty is not stored: all that may be is looked at again, and nothing comes of it where nothing changed.
+      if (known !== undefined && this.#memory.open.has(known)) {
+        // It came into memory after the start, with its marker.
+        if (!marker.isAside) {
+          this.#memory.touch(known, known.openedAtMs);
+          known.hasPanes = true;
+        }
+        continue;
+      }
       record.openedAtMs = marker.openedAtMs;
       record.firstPassedAtMs = marker.firstPassedAtMs;
-      // What was dirty is not stored: all that may be is looked at again, and nothing comes of it where nothing changed.
       record.isDirty = !marker.isAside;
       record.hasPanes = !marker.isAside;
       record.isMerged = endMs === null;
@@ -75,7 +131,15 @@ export class WindowRestore {
       this.#memory.reopen(record, marker.isAside);
     }
     this.#waiting = [];
-    this.#memory.forgetLoaded();
+  }
+
+  /** Behind these there are more where they are as many as were asked for. */
+  #goOn(track: WindowTrack, entries: readonly { readonly key: string }[]): void {
+    const range = this.#later.get(track);
+    const last = entries.map(({ key }) => key).reduce((least, key) => (key < least ? key : least), "~");
+    track.isBehind = range !== undefined && entries.length >= (range.limit ?? Infinity);
+    this.#later.delete(track);
+    if (range !== undefined && track.isBehind) this.#later.set(track, { ...range, to: last });
   }
 
   #takeFinal(key: string, bytes: Uint8Array): void {
@@ -139,6 +203,7 @@ export class WindowRestore {
       return;
     }
     this.#waiting.push({ track, startMs, endMs, group, marker });
+    this.#memory.load(key, bytes);
     this.#memory.addRecordNeeds(keys, track, startMs, group);
     if (!marker.isAside && endMs !== null)
       this.#memory.addPaneNeeds(keys, track.view, track.panesOf(startMs, endMs), group);

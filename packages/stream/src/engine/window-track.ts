@@ -47,6 +47,8 @@ export abstract class WindowTrack {
   evictedToMs: EventTimeMs = -Infinity;
   /** Of a stream of records: its own time, which may be far behind the trusted one where old records are read. */
   streamTimeMs: EventTimeMs = Infinity;
+  /** Open windows are still to be taken up from the store after a start: until then nothing becomes final, not even unseen. */
+  isBehind = false;
   /** The store may lack panes and late readings of before this. */
   panesLostToMs: EventTimeMs = -Infinity;
   #lateAskedMs = NaN;
@@ -86,6 +88,7 @@ export abstract class WindowTrack {
 
   /** The start of the first window whose lateness is not over. */
   lateToMs(trustedMs: number): EventTimeMs {
+    if (this.isBehind) return this.finalToMs;
     const nowMs = Math.min(trustedMs, this.streamTimeMs);
     if (nowMs !== this.#lateAskedMs) {
       this.#lateAskedMs = nowMs;
