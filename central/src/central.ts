@@ -65,6 +65,8 @@ import type { WindowRuleCounts } from "./window-rules/window-rules.ts";
 /** One commit takes up no more than this, so that echoes and pages are not held up; what waits behind it takes the next. */
 const COMMIT_BYTES_MAX = 2_097_152;
 const COMMIT_MESSAGES_MAX = 100;
+/** Of what is live: what a thousand agents send at once is held with one sync, however slow the disk is. */
+const COMMIT_LIVE_MESSAGES_MAX = 1_000;
 /** Between ticks history is rolled up for no more than half of the time: at least so long nothing of it is done after a piece. */
 const ROLL_PAUSE_MS_MIN = 1;
 /** While more is due than one slice, history is trimmed at every tick instead. */
@@ -704,7 +706,11 @@ export class Central implements CentralReader {
     after: AfterCommit,
   ): LogTurn {
     const { clock } = this.#options;
-    const limits = { messages: COMMIT_MESSAGES_MAX, bytes: COMMIT_BYTES_MAX };
+    const limits = {
+      messages: COMMIT_MESSAGES_MAX,
+      liveMessages: COMMIT_LIVE_MESSAGES_MAX,
+      bytes: COMMIT_BYTES_MAX,
+    };
     const moment: Moment = { nowMs: clock.nowMs(), monotonicMs: clock.monotonicMs() };
     const items = this.#uplinkLog.hasRoom ? this.#inbox.take(limits) : [];
     const entries = items.flatMap((item) => {
@@ -713,7 +719,7 @@ export class Central implements CentralReader {
       return entry ?? [];
     });
     this.#uplinkLog.append(entries);
-    const turn = this.#uplinkLog.take(limits);
+    const turn = this.#uplinkLog.take({ messages: COMMIT_LIVE_MESSAGES_MAX, bytes: COMMIT_BYTES_MAX });
     for (const { partition, offset, atMs, payload } of turn.strange) {
       const detail = `the record at offset ${offset} of partition ${partition} of the log is none of an agent's`;
       state.reject({ agent: NOBODY, topic: "log", payload, atMs, reason: "strange_record", detail });

@@ -51,6 +51,15 @@ test("a thousand agents come back with a backlog each: what is live is taken fir
   expect([inbox.bytes, ...new Set(agents.map(({ inboxBytes }) => inboxBytes))]).toEqual([0, 0]);
 });
 
+test("what is live of a thousand agents goes into one commit, and some of the backlog with it", () => {
+  const inbox = new Inbox();
+  const agents = Array.from({ length: 1_000 }, (_, index) => sessionOf(`agent-${index}`));
+  for (const agent of agents) for (const lane of ["backfill", "live"] as const) inbox.add(batch(agent, lane));
+  const taken = inbox.take({ ...LIMITS, liveMessages: 1_000 });
+  const live = taken.filter((item) => laneOf(item) === "live");
+  expect([live.length, taken.length - live.length]).toEqual([1_000, 10]);
+});
+
 test("of one agent, what is of one kind keeps its order; greetings and alarms do not wait behind its backlog", () => {
   const inbox = new Inbox();
   const agent = sessionOf("a");

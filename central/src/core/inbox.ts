@@ -15,6 +15,8 @@ const BACKLOG_TURN_MESSAGES = 16;
 
 export interface InboxLimits {
   readonly messages: number;
+  /** Greetings, alarms and live panes, where they may be more; default: `messages`. */
+  readonly liveMessages?: number;
   readonly bytes: number;
 }
 
@@ -50,11 +52,11 @@ export class Inbox {
   take(limits: InboxLimits): InboxItem[] {
     const share = this.#backlog.isEmpty ? 1 : 1 - BACKLOG_SHARE_MIN;
     const live = this.#live.take({
-      messages: Math.max(1, Math.floor(limits.messages * share)),
+      messages: limits.liveMessages ?? Math.max(1, Math.floor(limits.messages * share)),
       bytes: limits.bytes * share,
     });
     const backlog = this.#backlog.take({
-      messages: limits.messages - live.length,
+      messages: Math.max(limits.messages - live.length, Math.floor(limits.messages * BACKLOG_SHARE_MIN)),
       bytes: limits.bytes - live.reduce((sum, { payload }) => sum + payload.length, 0),
     });
     const taken = [...live, ...backlog];

@@ -17,6 +17,7 @@ import { join } from "node:path";
 import { ClassicLevel } from "classic-level";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { LevelStore, type LevelStoreOptions } from "./level-store.ts";
+import { META_KEY } from "./store-layout.ts";
 
 let folder: string;
 let options: LevelStoreOptions;
@@ -181,6 +182,18 @@ test("another program's store is refused", async () => {
   await level.put("a", "b");
   await level.close();
   await expect(LevelStore.open({ ...options, path: foreign })).rejects.toMatchObject({ code: "wrong_kind" });
+});
+
+test("where damage took both places that say whose store it is, its values' checksums tell", async () => {
+  await fill();
+  const level = new ClassicLevel<Uint8Array, Uint8Array>(options.path, { keyEncoding: "view", valueEncoding: "view" });
+  await level.del(META_KEY);
+  await level.close();
+  rmSync(join(options.path, "FORMAT"));
+  const store = await LevelStore.open(options);
+  expect(await store.get(KEY)).toEqual(Buffer.from(VALUE));
+  await store.close();
+  expect(existsSync(join(options.path, "FORMAT"))).toBe(true);
 });
 
 test("a damaged CURRENT is repaired and nothing is lost", async () => {

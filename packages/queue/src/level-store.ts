@@ -51,6 +51,8 @@ type Level = ClassicLevel<Uint8Array, Uint8Array>;
 const RANGE_ENTRIES_MAX = 1000;
 /** Of one batch of a migration. */
 const MIGRATED_ENTRIES_MAX = 1000;
+/** To tell whose they are; damage takes one or another. */
+const VALUES_LOOKED_AT = 100;
 /** Behind every key that is written. */
 const LAST_KEY = new Uint8Array(64).fill(0xff);
 const NO_BYTES = new Uint8Array(0);
@@ -479,10 +481,7 @@ async function checkMeta(
   // Damage can take any key, this one too: then the file beside it tells.
   const meta = (stored === undefined ? undefined : decodeMeta(stored)) ?? known.format;
   if (meta !== undefined) refuseForeign(options, meta);
-  else if (
-    (await level.keys({ limit: 1 }).all()).length > 0 &&
-    (stored !== undefined || !known.hasLostCommits)
-  )
+  else if ((stored !== undefined || !known.hasLostCommits) && (await isForeign(level)))
     throw new MillraceError("wrong_kind", { path, found: "another program", expected: kind });
   const versionFound = meta?.version ?? version;
   if (meta?.isSealed === false) await sealAll(level);
@@ -490,6 +489,12 @@ async function checkMeta(
   if (stored === undefined || !Buffer.from(right).equals(stored))
     await level.put(META_KEY, right, { sync: true });
   return versionFound;
+}
+
+/** Whether something is in it, and none of the first values carries a checksum of this program's. */
+async function isForeign(level: Level): Promise<boolean> {
+  const first = await level.iterator({ gt: META_KEY, limit: VALUES_LOOKED_AT }).all();
+  return first.length > 0 && first.every(([key, value]) => openValue(key, value) === undefined);
 }
 
 /** Gives the values of a store of version 0.1.0 their checksums. Cut short it goes on where it was. */
