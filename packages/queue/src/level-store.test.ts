@@ -186,7 +186,10 @@ test("another program's store is refused", async () => {
 
 test("where damage took both places that say whose store it is, its values' checksums tell", async () => {
   await fill();
-  const level = new ClassicLevel<Uint8Array, Uint8Array>(options.path, { keyEncoding: "view", valueEncoding: "view" });
+  const level = new ClassicLevel<Uint8Array, Uint8Array>(options.path, {
+    keyEncoding: "view",
+    valueEncoding: "view",
+  });
   await level.del(META_KEY);
   await level.close();
   rmSync(join(options.path, "FORMAT"));
