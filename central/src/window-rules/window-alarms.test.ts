@@ -149,6 +149,16 @@ test("where a site is away the window is judged after the grace, and says so; wh
   expect(shown(central)).toEqual(["hot 1- active 4 2/2"]);
 });
 
+test("of two rules on one window each is judged where its last revision and the end of the grace meet in one tick", async () => {
+  const { time, central, agents } = await start({ windowRules: [RULE, { ...RULE, name: "hot_too" }] });
+  const [alpha] = agents;
+  alpha.panes(1, at(0), { value: 70, frontier: passed(1) });
+  await time.run(2_800);
+  alpha.panes(2, at(0), { value: 150, frontier: { number: 2, ...passed(1) } });
+  await time.run(60_000);
+  expect(shown(central)).toEqual(["hot 1- active 1 1/2", "hot_too 1- active 1 1/2"]);
+});
+
 test("with reportingAtLeast a window of too few agents is not judged before it is complete", async () => {
   const { time, central, agents } = await start({ windowRules: [{ ...RULE, reportingMin: 0.6 }] });
   agents[0].panes(1, at(0), { value: 90, frontier: passed(1) });

@@ -82,12 +82,11 @@ export class WindowRules {
     const awakeMs = this.#awake.tick(published.monotonicMs);
     if (this.#books.length === 0) return;
     const waitedFor = new Set(published.waitedFor);
-    for (const result of published.results)
+    for (const result of published.results) {
+      const seen = { result, isWaitedFor: waitedFor.delete(result) };
       for (const book of this.#byWindow.get(result.window) ?? [])
-        book.watch.judge(
-          { result, isWaitedFor: waitedFor.delete(result) },
-          momentOf(book, published, awakeMs),
-        );
+        book.watch.judge(seen, momentOf(book, published, awakeMs));
+    }
     // What was published before, and has been waited for since.
     for (const result of waitedFor)
       for (const book of this.#byWindow.get(result.window) ?? [])
