@@ -659,7 +659,7 @@ export class Central implements CentralReader {
       await loadEngineKeys(store, state.engine, state.engine.dueKeys(trustedMs));
       evidenceChecker.noteGone(state.evidence.expire(trustedMs));
       results = state.engine.tick(moment.nowMs, trustedMs);
-      state.judgeWindows(results, moment);
+      state.judgeWindows(results, { ...moment, trustedMs });
       const isTrimDue = moment.monotonicMs - this.#trimmedAtMs >= TRIM_INTERVAL_MS;
       if (isTrimDue || this.#history.trimLagMs > 0) {
         this.#trimmedAtMs = moment.monotonicMs;

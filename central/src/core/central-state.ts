@@ -293,15 +293,17 @@ export class CentralState {
     }
   }
 
-  /** Rules judge what a tick has published, for the commit that holds it. */
-  judgeWindows(results: readonly WindowResult[], clocks: ClockReading): void {
-    const { nowMs, monotonicMs } = clocks;
+  /** Rules judge what a tick has published, for the commit that holds it. `trustedMs`: of the tick. */
+  judgeWindows(
+    results: readonly WindowResult[],
+    { nowMs, monotonicMs, trustedMs }: ClockReading & { readonly trustedMs: number },
+  ): void {
     this.windowRules.judge({
       results,
       waitedFor: this.engine.waitedFor,
       nowMs,
       monotonicMs,
-      trustedMs: this.trustedTime.nowMs(clocks),
+      trustedMs,
       streamTimeMs: (stream) => this.records.get(stream)?.timeMs(monotonicMs) ?? null,
     });
   }

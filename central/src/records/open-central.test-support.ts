@@ -4,7 +4,10 @@ import { Central, type CentralOptions } from "../central.ts";
 
 /** Central with the usual settings, open. */
 export async function openCentral(
-  options: Pick<CentralOptions, "agents" | "pipeline" | "records" | "history" | "store" | "clock">,
+  options: Pick<
+    CentralOptions,
+    "agents" | "pipeline" | "records" | "history" | "store" | "uplinkLog" | "clock"
+  >,
 ): Promise<Central> {
   const central = new Central({
     graceMs: 2_000,

@@ -6,6 +6,8 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { Central, CentralOptions } from "../central.ts";
 import { CrashingStore } from "../crashing-store.test-support.ts";
+import { EmbeddedLog } from "../log/embedded-log.ts";
+import type { UplinkLog } from "../log/uplink-log.ts";
 import { openCentral } from "../records/open-central.test-support.ts";
 import { bytesOf, ORDERS } from "../records/staged-records.test-support.ts";
 import { ScriptedAgent } from "../scripted-agent.test-support.ts";
@@ -61,6 +63,7 @@ async function start({
   windowRules = [RULE],
   windows = [SECOND],
   known = [],
+  log = new EmbeddedLog(),
 }: Partial<{
   readonly store: CrashingStore;
   readonly time: SimulatedTime;
@@ -68,9 +71,11 @@ async function start({
   readonly windows: readonly WindowSpec[];
   /** What each agent says of itself. */
   readonly known: readonly Parameters<ScriptedAgent["hello"]>[0][];
+  readonly log: UplinkLog;
 }> = {}): Promise<World> {
   const pipeline = { metrics: [METRIC], windows, windowRules };
-  const central = await openCentral({ agents: AGENTS, pipeline, store, clock: time.clock() });
+  const uplinkLog = { name: "", log };
+  const central = await openCentral({ agents: AGENTS, pipeline, store, uplinkLog, clock: time.clock() });
   const clock = (): number => Math.floor(time.nowMs);
   const agents = [new ScriptedAgent(central, clock), new ScriptedAgent(central, clock, BETA)] as const;
   for (const [index, agent] of agents.entries()) agent.hello(known[index]);
@@ -208,6 +213,27 @@ test("a group that is silent, though others speak; not because central was away"
   await time.run(20_000);
   // Alpha's silence while central was down is one between its windows, and is told when they have come.
   expect(shown(central).filter((each) => each.includes("active"))).toEqual([]);
+});
+
+test("no group is silent because what it has said stands in the log and is not read yet", async () => {
+  class LaggingLog extends EmbeddedLog {
+    override takenToMs = Infinity;
+  }
+  const log = new LaggingLog();
+  const silent: WindowRuleSpec = {
+    ...RULE,
+    window: { name: "t_1s", value: "" },
+    when: { kind: "missing", forMs: 30_000, forAtLeastMs: 0 },
+  };
+  const { time, central, agents } = await start({ windowRules: [silent], log });
+  for (const agent of agents) agent.panes(1, at(0), { frontier: passed(0) });
+  await time.run(2_000);
+  log.takenToMs = at(2);
+  await time.run(60_000);
+  expect(shown(central)).toEqual([]);
+  log.takenToMs = Infinity;
+  await time.run(1_000);
+  expect(shown(central)).toEqual(["hot 31- active 1 0/2"]);
 });
 
 describe("latched", () => {

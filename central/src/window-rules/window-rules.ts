@@ -21,7 +21,7 @@ export interface PublishedWindows {
   readonly waitedFor: readonly WindowResult[];
   readonly nowMs: number;
   readonly monotonicMs: number;
-  /** See `TrustedTime`. */
+  /** See `TrustedTime`; no later than what has been read of the log. */
   readonly trustedMs: number;
   /** A stream's own time; null: it has had no record yet. */
   readonly streamTimeMs: (stream: string) => number | null;
