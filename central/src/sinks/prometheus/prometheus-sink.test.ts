@@ -167,6 +167,44 @@ test("what finds no room is left out and counted, by window; those that are show
   expect(scrape()).toHaveLength(6);
 });
 
+test("a group that has stopped and comes again with more finds the room of its own old windows, once", async () => {
+  const { sink, scrape, setTime } = place({ seriesMax: 8 });
+  const outcomes: unknown[] = [];
+  for (const [hour, values] of [{ count: 1 }, { count: 3, mean: 212 }, { count: 1 }].entries()) {
+    setTime(START_MS + 3_600_000 * hour + 15_000);
+    await sink.write([window(360 * hour, { values })]);
+    const { series } = sink.view;
+    outcomes.push([series, scrape().length]);
+  }
+  expect(outcomes).toEqual([
+    [7, 7],
+    [0, 0],
+    [7, 7],
+  ]);
+});
+
+test("any results at any times within the bound: as many series as are counted", async () => {
+  const random = new SeededRandom(5);
+  const upTo = (below: number) => Math.floor(random.next() * below);
+  const { sink, scrape, setTime } = place({ seriesMax: 20 });
+  let at = 0;
+  for (let count = 0; count < 500; count += 1) {
+    at += upTo(40);
+    setTime(START_MS + at * SIZE_MS + 15_000);
+    await sink.write([
+      window(at - upTo(5), {
+        group: { site: ["alpha", "beta", "gamma", "delta"][upTo(4)] },
+        values: upTo(2) === 0 ? { count: 1 } : { count: 3, mean: 212 },
+        ...(upTo(3) === 0 ? PROVISIONAL : {}),
+      }),
+    ]);
+    expect(sink.view.series).toBeLessThanOrEqual(20);
+    if (upTo(3) > 0) continue;
+    const shown = scrape().length;
+    expect(shown).toBe(sink.view.series);
+  }
+});
+
 test("after a start the history is read: of a long window the last one that ended, long ago as it is", async () => {
   const day: WindowSpec = { ...SPEC, kind: "aligned", sizeMs: 86_400_000, slideMs: 86_400_000, offsetMs: 0 };
   const { sink, scrape, setTime } = place({ windows: [day], hasProvisional: false });

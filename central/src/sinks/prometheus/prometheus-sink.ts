@@ -38,13 +38,16 @@ interface Shown {
   readonly keptUntilMs: number;
 }
 
-/** Of one group: the latest window that has ended and was judged, and the latest of all. */
-interface Group {
+/** The latest window that has ended and was judged, and the latest of all. */
+interface Slots {
+  ended: Shown | null;
+  live: Shown | null;
+}
+
+interface Group extends Slots {
   readonly window: ShownWindow;
   readonly labels: Readonly<Record<string, string>>;
   readonly labelText: string;
-  ended: Shown | null;
-  live: Shown | null;
 }
 
 /** What is said of a window beside its values. */
@@ -134,16 +137,17 @@ export class PrometheusSink implements SinkTarget<WindowResult> {
     const isEnded = this.#isJudged(result) && isLater(result, group.ended);
     const isLive = this.#options.config.hasProvisional && isLater(result, group.live);
     if (!isEnded && !isLive) return "stale";
-    const ended = isEnded ? this.#shown(result, window, ENDED_FACTS, window.sizeMs) : group.ended;
-    const live = isLive ? this.#shown(result, window, LIVE_FACTS, 0) : group.live;
-    const gained = seriesOf(ended) + seriesOf(live) - seriesOf(group.ended) - seriesOf(group.live);
-    if (gained > 0 && !this.#hasRoom(gained)) {
+    const next = {
+      ended: isEnded ? this.#shown(result, window, ENDED_FACTS, window.sizeMs) : null,
+      live: isLive ? this.#shown(result, window, LIVE_FACTS, 0) : null,
+    };
+    if (!this.#hasRoom(group, next)) {
       this.#leftOut.set(result.window, (this.#leftOut.get(result.window) ?? 0) + 1);
       return "left_out";
     }
-    this.#series += gained;
-    group.ended = ended;
-    group.live = live;
+    this.#series += gainOf(group, next);
+    group.ended = next.ended ?? group.ended;
+    group.live = next.live ?? group.live;
     this.#groups.set(key, group);
     return "taken";
   }
@@ -167,11 +171,15 @@ export class PrometheusSink implements SinkTarget<WindowResult> {
     return completeness.agentsReporting > 0 && updatedAtMs >= endMs + this.#options.graceMs;
   }
 
-  #hasRoom(gained: number): boolean {
-    const { seriesMax } = this.#options.config;
-    if (this.#series + gained <= seriesMax) return true;
+  /** Forgets what has stopped, where that makes room; the group's own may be among it. */
+  #hasRoom(group: Slots, next: Slots): boolean {
+    if (this.#fits(gainOf(group, next))) return true;
     this.#forget();
-    return this.#series + gained <= seriesMax;
+    return this.#fits(gainOf(group, next));
+  }
+
+  #fits(gained: number): boolean {
+    return gained <= 0 || this.#series + gained <= this.#options.config.seriesMax;
   }
 
   #forget(): void {
@@ -254,6 +262,13 @@ function isLater({ startMs, revision }: WindowResult, shown: Shown | null): bool
   if (shown === null) return true;
   const { result } = shown;
   return startMs > result.startMs || (startMs === result.startMs && revision >= result.revision);
+}
+
+/** What more is shown where these take the place of the group's; null: it keeps its own. */
+function gainOf(group: Slots, { ended, live }: Slots): number {
+  const ofEnded = ended === null ? 0 : ended.series - seriesOf(group.ended);
+  const ofLive = live === null ? 0 : live.series - seriesOf(group.live);
+  return ofEnded + ofLive;
 }
 
 function seriesOf(shown: Shown | null): number {
