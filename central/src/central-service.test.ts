@@ -253,22 +253,24 @@ test("other agents, users and tokens are taken over while it runs; what waits fo
   await until(() => agent.welcome !== undefined);
   const config = configOf(folder);
   const agents = [...config.agents, { id: "beta-1", site: "beta", password: "other" }];
-  expect(await service.reload({ ...config, agents, silentAfterMs: 9_000, logLevel: "debug" })).toEqual([
-    "silentAfter",
-    "logLevel",
-  ]);
+  const other = { ...PIPELINE, windows: [] };
+  expect(await service.reload({ ...config, agents, silentAfterMs: 9_000, logLevel: "debug" }, other)).toEqual(
+    ["silentAfter", "logLevel", "pipeline"],
+  );
   const views: { agents: unknown[] } = JSON.parse(await (await fetch(`${url}/api/v1/agents`)).text());
   expect(views.agents).toMatchObject([
     { agent: "alpha-1", state: "connected" },
     { agent: "beta-1", site: "beta", state: "never_seen" },
   ]);
   const token = { name: "t", hash: secretDigest("secret").toString("hex"), role: "read" as const };
-  expect(await service.reload({ ...config, agents, http: { ...config.http, tokens: [token] } })).toEqual([]);
+  expect(
+    await service.reload({ ...config, agents, http: { ...config.http, tokens: [token] } }, PIPELINE),
+  ).toEqual([]);
   expect((await fetch(`${url}/api/v1/agents`)).status).toBe(401);
   const headers = { authorization: "Bearer secret" };
   // Moved to another site: it is expected there from now on, and has to connect again to say so itself.
   const moved = [{ id: "alpha-1", site: "gamma", password: "secret" }];
-  await service.reload({ ...config, agents: moved });
+  await service.reload({ ...config, agents: moved }, PIPELINE);
   const sites: { agents: unknown[] } = JSON.parse(
     await (await fetch(`${url}/api/v1/agents`, { headers })).text(),
   );
@@ -285,7 +287,9 @@ test("an API that is open to the network keeps its login: a reload judges by the
   });
   const agents = [...config.agents, { id: "beta-1", site: "beta", password: "other" }];
   // On loopback, as the file now says, nobody would need a login.
-  await expect(service.reload({ ...config, agents })).rejects.toMatchObject({ code: "reload_refused" });
+  await expect(service.reload({ ...config, agents }, PIPELINE)).rejects.toMatchObject({
+    code: "reload_refused",
+  });
   const url = `http://127.0.0.1:${service.apiPort}/api/v1/agents`;
   expect((await fetch(url)).status).toBe(401);
   const answer = await fetch(url, { headers: { authorization: "Bearer secret" } });

@@ -1,4 +1,5 @@
 import { statfsSync } from "node:fs";
+import { isDeepStrictEqual } from "node:util";
 import { isOpenHost } from "@millrace/config";
 import type { CentralConfig, Pipeline, ServerTls } from "@millrace/config";
 import { isStoreDamage, type LevelStore } from "@millrace/queue";
@@ -49,9 +50,11 @@ export class CentralService {
   readonly #certificates: readonly CertificateFiles[];
   readonly #shutdown: Shutdown;
   readonly #config: CentralConfig;
+  readonly #pipeline: Pipeline;
 
   private constructor(parts: {
     config: CentralConfig;
+    pipeline: Pipeline;
     central: Central;
     intake: MqttIntake;
     brokerIntake: BrokerIntake | null;
@@ -61,6 +64,7 @@ export class CentralService {
     shutdown: Shutdown;
   }) {
     this.#config = parts.config;
+    this.#pipeline = parts.pipeline;
     this.central = parts.central;
     this.#intake = parts.intake;
     this.#brokerIntake = parts.brokerIntake;
@@ -203,6 +207,7 @@ export class CentralService {
       steps.add({ name: "the store", limitMs: 5_000, run: () => store.close() });
       return new CentralService({
         config,
+        pipeline,
         central,
         intake,
         brokerIntake,
@@ -231,14 +236,15 @@ export class CentralService {
    * Takes over agents, users, tokens and certificates; returns which other settings differ, which wait for the next start.
    * Rejects with `reload_refused` before anything is changed.
    */
-  async reload(next: CentralConfig): Promise<string[]> {
+  async reload(next: CentralConfig, pipeline: Pipeline): Promise<string[]> {
     this.#refuseOpening(next);
     for (const each of this.#certificates) each.check();
     this.#access.setHolders(next.http);
     this.#intake.setIdentities(next.agents);
     this.#brokerIntake?.setIdentities(next.agents);
     await this.central.setAgents(next.agents);
-    return laterSettings(this.#config, next);
+    const isSamePipeline = isDeepStrictEqual(this.#pipeline, pipeline);
+    return [...laterSettings(this.#config, next), ...(isSamePipeline ? [] : ["pipeline"])];
   }
 
   /** What is right at the address in the file may not be at the one that is listened on until the next start. */

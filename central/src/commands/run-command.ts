@@ -68,9 +68,9 @@ async function run(configPath: string): Promise<ExitCode> {
 /** What is wrong changes nothing. */
 async function reload(configPath: string, service: CentralService, log: Logger): Promise<void> {
   try {
-    const { config, warnings } = loadBoth(configPath);
+    const { config, warnings, pipeline } = loadBoth(configPath);
     for (const warning of warnings) log.warn(formatProblem(warning));
-    const later = await service.reload(config);
+    const later = await service.reload(config, pipeline.config);
     log.info("configuration: agents, users, tokens and certificates are taken over", {
       agents: config.agents.length,
       at_next_start: later,

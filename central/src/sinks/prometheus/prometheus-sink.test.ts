@@ -170,7 +170,12 @@ test("what finds no room is left out and counted, by window; those that are show
 test("a group that has stopped and comes again with more finds the room of its own old windows, once", async () => {
   const { sink, scrape, setTime } = place({ seriesMax: 8 });
   const outcomes: unknown[] = [];
-  for (const [hour, values] of [{ count: 1 }, { count: 3, mean: 212 }, { count: 1 }].entries()) {
+  const hours: readonly Readonly<Record<string, number>>[] = [
+    { count: 1 },
+    { count: 3, mean: 212 },
+    { count: 1 },
+  ];
+  for (const [hour, values] of hours.entries()) {
     setTime(START_MS + 3_600_000 * hour + 15_000);
     await sink.write([window(360 * hour, { values })]);
     const { series } = sink.view;
