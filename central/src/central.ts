@@ -728,15 +728,20 @@ export class Central implements CentralReader {
   }
 
   #noteGap(gap: LogGap): void {
-    const { partition, from, next } = gap;
+    const { partition, from, next, damage } = gap;
     const { log, clock } = this.#options;
     const nowMs = clock.nowMs();
     this.#opened?.state.logLost(gap, nowMs);
     const message =
       next > from
-        ? `${next - from} records of partition ${partition} of the log were gone before they were read (offsets ${from} to ${next - 1})`
+        ? `${next - from} records of partition ${partition} of the log ${damage === undefined ? "were gone before they were read" : `cannot be read: ${damage}`} (offsets ${from} to ${next - 1})`
         : `partition ${partition} of the log was made anew: what it held from offset ${from} on was not read, and is gone`;
-    log.error("some of the log is lost", { partition, from, next });
+    log.error("some of the log is lost", {
+      partition,
+      from,
+      next,
+      ...(damage === undefined ? {} : { damage }),
+    });
     const own = { agent: "", site: "", kind: "log_gap" } as const;
     this.#opened?.state.alarms.raise({ ...own, message, value: Math.max(1, next - from), nowMs });
   }

@@ -5,6 +5,7 @@ import type {
   KafkaPosition,
   KafkaProducer,
   KafkaRecord,
+  KafkaSkip,
 } from "@millrace/kafka";
 import { reasonOf } from "@millrace/runtime";
 import type { Clock, Logger, Timer } from "@millrace/runtime";
@@ -13,7 +14,7 @@ import type { InboxLimits } from "../core/inbox.ts";
 import { openEnvelope } from "../core/opened-message.ts";
 import { ReadAhead } from "./read-ahead.ts";
 import type { ReadItem } from "./read-ahead.ts";
-import type { LogEntry, LogGap, LogStart, LogTurn, LogView, UplinkLog } from "./uplink-log.ts";
+import type { LogEntry, LogStart, LogTurn, LogView, UplinkLog } from "./uplink-log.ts";
 
 export interface KafkaLogOptions {
   readonly topic: string;
@@ -62,7 +63,8 @@ export class KafkaLog implements UplinkLog {
   /** By partition: behind what was there when it was first looked at. Null: not yet looked at. */
   #goals: Map<number, number> | null = null;
   #ends = new Map<number, number>();
-  readonly #skips = new Map<number, KafkaPosition & { readonly nextOffset: number }>();
+  /** Passed over, and not yet told: in order, those of a partition behind what is still to be read of it. */
+  readonly #skips: KafkaSkip[] = [];
   #isCaughtUp = false;
   #state: LogView["state"] = "starting";
   #readTrouble = "";
@@ -216,12 +218,14 @@ export class KafkaLog implements UplinkLog {
 
   async #read(): Promise<void> {
     const { client, topic } = this.#options;
+    // It begins before what is not told yet, and comes to it again.
+    this.#skips.length = 0;
     const consumer = client.consumer({
       group: null,
       topics: [topic],
       from: "start",
       positions: (assigned) => this.#beginnings(consumer, assigned),
-      onSkipped: (skip) => this.#skips.set(skip.partition, skip),
+      onSkipped: (skip) => this.#skips.push(skip),
       onTrouble: (reason) => this.#troubledRead(reason),
     });
     this.#consumer = consumer;
@@ -248,10 +252,10 @@ export class KafkaLog implements UplinkLog {
     const beginnings = assigned.map(({ topic, partition }) => {
       const range = ranges.find((each) => each.partition === partition);
       const { startOffset = 0, endOffset = 0 } = range ?? {};
-      const known = this.#readAhead.position(partition) ?? this.#positions.get(partition);
+      const known = this.#readAhead.readTo(partition) ?? this.#positions.get(partition);
       // Where nothing of it has ever been read, its beginning counts, and that may be gone too.
       if (known === undefined && startOffset > 0)
-        this.#skips.set(partition, { topic, partition, offset: 0, nextOffset: startOffset });
+        this.#skips.push({ topic, partition, offset: 0, nextOffset: startOffset });
       if (this.#goals?.has(partition) === false) this.#goals.set(partition, endOffset);
       this.#ends.set(partition, Math.max(endOffset, this.#ends.get(partition) ?? 0));
       return { topic, partition, offset: known ?? startOffset };
@@ -263,22 +267,28 @@ export class KafkaLog implements UplinkLog {
 
   #take({ partition, records, nextOffset, endOffset }: KafkaBatch): void {
     this.#ends.set(partition, endOffset);
-    const gap = this.#gapOf(partition, records[0]?.timestampMs);
+    this.#tellSkips(partition, records[0]?.timestampMs);
     const items = records.map((record) => ({
       next: record.offset + 1,
       content: contentOf(record, { partition, isOld: !this.#isCaughtUp, process: this.#options.process }),
     }));
-    this.#readAhead.add({ partition, next: nextOffset, gap, items, toMs: records.at(-1)?.timestampMs });
+    this.#readAhead.add({ partition, next: nextOffset, gap: null, items, toMs: records.at(-1)?.timestampMs });
   }
 
-  /** What was passed over just before: told with what follows it, whose time tells how late it can have been. */
-  #gapOf(partition: number, firstAtMs: number | undefined): LogGap | null {
-    const skip = this.#skips.get(partition);
-    if (skip === undefined) return null;
-    this.#skips.delete(partition);
+  /** What was passed over just before: told once what follows it, or that nothing does, says how late it can have been. */
+  #tellSkips(partition: number, firstAtMs: number | undefined): void {
     const nowMs = this.#options.clock.nowMs();
     const untilMs = Math.min(nowMs, firstAtMs ?? nowMs);
-    return { partition, from: skip.offset, next: skip.nextOffset, untilMs };
+    for (const skip of this.#skips.splice(0)) {
+      const { offset: from, nextOffset: next, damage } = skip;
+      const readTo = this.#readAhead.readTo(partition) ?? this.#positions.get(partition) ?? 0;
+      if (skip.partition !== partition || readTo < from) {
+        this.#skips.push(skip);
+        continue;
+      }
+      const gap = { partition, from, next, untilMs, damage: damage?.reason };
+      if (readTo === from) this.#readAhead.add({ partition, next, gap, items: [], toMs: undefined });
+    }
   }
 
   #lookAgain(): void {
@@ -295,10 +305,10 @@ export class KafkaLog implements UplinkLog {
       try {
         for (const { partition, startOffset, endOffset } of await consumer.ranges()) {
           this.#ends.set(partition, endOffset);
+          const last = this.#skips.findLast((skip) => skip.partition === partition);
           // Nothing is left behind the gap that would tell of it.
-          if (startOffset < endOffset || !this.#skips.has(partition)) continue;
-          const gap = this.#gapOf(partition, undefined);
-          this.#readAhead.add({ partition, next: startOffset, gap, items: [], toMs: undefined });
+          if (last !== undefined && Math.max(startOffset, last.nextOffset) >= endOffset)
+            this.#tellSkips(partition, undefined);
         }
         this.#readTrouble = "";
       } catch (error) {
@@ -311,7 +321,7 @@ export class KafkaLog implements UplinkLog {
   #noteProgress(): void {
     if (this.#goals === null || this.#isClosed) return;
     this.#isCaughtUp ||=
-      this.#skips.size === 0 &&
+      this.#skips.length === 0 &&
       [...this.#goals].every(
         ([partition, goal]) =>
           (this.#readAhead.position(partition) ?? this.#positions.get(partition) ?? 0) >= goal,

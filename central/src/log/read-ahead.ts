@@ -33,6 +33,7 @@ export class ReadAhead {
   #bytes = 0;
   #isClosed = false;
   readonly #positions = new Map<number, number>();
+  readonly #readTo = new Map<number, number>();
   readonly #takenToMs = new Map<number, number>();
   #room = Promise.withResolvers<void>();
 
@@ -45,6 +46,11 @@ export class ReadAhead {
     return this.#positions.get(partition);
   }
 
+  /** Behind what waits of a partition; undefined where nothing of it was ever added. */
+  readTo(partition: number): number | undefined {
+    return this.#readTo.get(partition);
+  }
+
   /** Time of the last that was taken of a partition. */
   takenToMs(partition: number): number {
     return this.#takenToMs.get(partition) ?? -Infinity;
@@ -54,6 +60,7 @@ export class ReadAhead {
     const bytes = read.items.reduce((sum, item) => sum + bytesOf(item), ITEM_BYTES);
     this.#waiting.push({ ...read, bytes, taken: 0 });
     this.#bytes += bytes;
+    this.#readTo.set(read.partition, read.next);
   }
 
   /** Resolves once less waits than the bound. */

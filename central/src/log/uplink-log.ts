@@ -27,11 +27,13 @@ export interface LogPosition {
   readonly next: number;
 }
 
-/** What was there no more when it should have been read. */
+/** What was there no more when it should have been read, or could not be. */
 export interface LogGap extends LogPosition {
   readonly from: number;
   /** All of it came before: windows that begin before this may lack some of it. */
   readonly untilMs: number;
+  /** What is wrong with it; undefined: it is gone. */
+  readonly damage?: string | undefined;
 }
 
 /** A record that is none of this program's. */

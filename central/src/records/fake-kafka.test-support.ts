@@ -7,12 +7,14 @@ import type {
   KafkaPosition,
   KafkaProducer,
   KafkaRange,
+  KafkaRecord,
+  KafkaSentRecord,
   KafkaSkip,
 } from "@millrace/kafka";
 
 interface Log {
   start: number;
-  readonly records: (Uint8Array | null)[];
+  readonly records: Omit<KafkaRecord, "offset">[];
 }
 
 /** One topic in memory, as its reader sees it. */
@@ -42,7 +44,14 @@ export class FakeKafka implements KafkaClient {
   }
 
   send(partition: number, values: readonly (Uint8Array | null)[]): void {
-    this.#log(partition).records.push(...values);
+    this.#append(
+      partition,
+      values.map((value) => ({ timestampMs: 0, key: null, value, headers: [] })),
+    );
+  }
+
+  #append(partition: number, records: readonly Omit<KafkaRecord, "offset">[]): void {
+    this.#log(partition).records.push(...records);
     for (const consumer of this.#consumers) consumer.wake();
   }
 
@@ -74,7 +83,14 @@ export class FakeKafka implements KafkaClient {
   }
 
   producer(): KafkaProducer {
-    throw new Error("nobody writes");
+    return {
+      connect: async () => this.#answer(),
+      send: async (records) => {
+        this.#answer();
+        for (const record of records) this.#append(this.#partitionOf(record), [heldOf(record)]);
+      },
+      close: () => Promise.resolve(),
+    };
   }
 
   admin(): KafkaAdmin {
@@ -93,8 +109,17 @@ export class FakeKafka implements KafkaClient {
     };
   }
 
-  ranges(): KafkaRange[] {
+  #answer(): void {
     if (this.isAway) throw new Error("no broker answers");
+  }
+
+  #partitionOf({ key }: KafkaSentRecord): number {
+    const sum = Buffer.from(key ?? "").reduce((total, byte) => total + byte, 0);
+    return sum % (this.#logs?.length ?? 1);
+  }
+
+  ranges(): KafkaRange[] {
+    this.#answer();
     return (this.#logs ?? []).map(({ start, records }, partition) => ({
       topic: this.#topic,
       partition,
@@ -111,21 +136,16 @@ export class FakeKafka implements KafkaClient {
     if (offset < start || offset > records.length)
       return { topic: this.#topic, partition, offset, nextOffset: start };
     const readableTo = this.damaged?.partition === partition ? this.damaged.offset : Infinity;
-    const values = records.slice(
+    const found = records.slice(
       offset,
       Math.min(offset + this.batchMax, offset < readableTo ? readableTo : Infinity),
     );
-    if (values.length === 0) return null;
+    if (found.length === 0) return null;
+    const values = found.map(({ value }) => value);
     return {
       topic: this.#topic,
       partition,
-      records: values.map((value, at) => ({
-        offset: offset + at,
-        timestampMs: 0,
-        key: null,
-        value,
-        headers: [],
-      })),
+      records: found.map((record, at) => ({ ...record, offset: offset + at })),
       values,
       offsets: values.map((_, at) => offset + at),
       nextOffset: offset + values.length,
@@ -138,6 +158,17 @@ export class FakeKafka implements KafkaClient {
     if (log === undefined) throw new Error(`no partition ${partition}`);
     return log;
   }
+}
+
+function heldOf({ key, value, headers = {}, timestampMs = 0 }: KafkaSentRecord): Omit<KafkaRecord, "offset"> {
+  const bytesOf = (field: string | Uint8Array | null) =>
+    typeof field === "string" ? Buffer.from(field) : field;
+  return {
+    timestampMs,
+    key: bytesOf(key),
+    value: bytesOf(value),
+    headers: Object.entries(headers).map(([name, field]) => [name, bytesOf(field)]),
+  };
 }
 
 class FakeConsumer implements KafkaConsumer {

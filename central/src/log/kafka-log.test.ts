@@ -1,0 +1,109 @@
+// A Kafka topic as the log, in memory: the contract of all logs, and what readers come upon that no contract plays.
+import { silentLogger, systemClock } from "@millrace/runtime";
+import { expect, onTestFinished, test } from "vitest";
+import { FakeKafka } from "../records/fake-kafka.test-support.ts";
+import { KafkaLog } from "./kafka-log.ts";
+import { logContract } from "./log-contract.test-support.ts";
+import type { LogGap, StrangeRecord } from "./uplink-log.ts";
+
+const TOPIC = "log";
+const LIMITS = { timeout: 10_000, interval: 20 } as const;
+const DAMAGE = { reason: "its checksum is wrong", bytes: new Uint8Array(1) };
+let processNumber = 0;
+
+logContract(() => {
+  const kafka = new FakeKafka(TOPIC);
+  kafka.create(3);
+  return Promise.resolve((clock, log) => ({
+    name: TOPIC,
+    log: new KafkaLog({ topic: TOPIC, client: kafka, process: `process${(processNumber += 1)}`, clock, log }),
+  }));
+});
+
+/** A log of one partition with so many records, none of which is an agent's, and what is taken of it. */
+function logOf(kafka: FakeKafka, records: number) {
+  kafka.create(1);
+  append(kafka, records);
+  const log = new KafkaLog({
+    topic: TOPIC,
+    client: kafka,
+    process: "test",
+    clock: systemClock,
+    log: silentLogger,
+  });
+  log.start({ positions: new Map(), wake: () => undefined });
+  onTestFinished(() => log.close());
+  const strange: StrangeRecord[] = [];
+  const gaps: LogGap[] = [];
+  const take = (): void => {
+    const turn = log.take({ messages: 100, bytes: 1e6 });
+    strange.push(...turn.strange);
+    gaps.push(...turn.gaps);
+  };
+  return { log, take, offsets: () => strange.map(({ offset }) => offset), gaps };
+}
+
+function append(kafka: FakeKafka, records: number): void {
+  kafka.send(
+    0,
+    Array.from({ length: records }, () => new Uint8Array(3)),
+  );
+}
+
+class DamagedKafka extends FakeKafka {
+  readonly #from: ReadonlySet<number>;
+
+  /** @param from where a batch of ten begins that nobody can read. */
+  constructor(from: readonly number[]) {
+    super(TOPIC);
+    this.#from = new Set(from);
+  }
+
+  override read(position: Parameters<FakeKafka["read"]>[0]): ReturnType<FakeKafka["read"]> {
+    if (!this.#from.has(position.offset)) return super.read(position);
+    return { ...position, nextOffset: position.offset + 10, damage: DAMAGE };
+  }
+}
+
+test("a damaged batch at the log's end is told, and central goes on", async () => {
+  const { log, take, offsets, gaps } = logOf(new DamagedKafka([10]), 20);
+  await expect
+    .poll(() => {
+      take();
+      return log.hasRoom;
+    }, LIMITS)
+    .toBe(true);
+  expect(offsets()).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+  expect(gaps).toMatchObject([{ partition: 0, from: 10, next: 20, damage: DAMAGE.reason }]);
+  expect(log.view).toMatchObject({ lag: { 0: 0 } });
+});
+
+test("of two damaged batches in a row both are told, each once", async () => {
+  const { take, offsets, gaps } = logOf(new DamagedKafka([10, 20]), 40);
+  await expect
+    .poll(() => {
+      take();
+      return offsets().length;
+    }, LIMITS)
+    .toBe(20);
+  expect(gaps).toMatchObject([
+    { from: 10, next: 20 },
+    { from: 20, next: 30 },
+  ]);
+});
+
+test("a reader that has to begin anew does not read again what waits for a commit", async () => {
+  const kafka = new FakeKafka(TOPIC);
+  const { log, take, offsets } = logOf(kafka, 5);
+  await expect.poll(() => log.isEmpty, LIMITS).toBe(false);
+  kafka.fail(new Error("the broker hung up"));
+  await expect.poll(() => log.view.state, LIMITS).toBe("trouble");
+  append(kafka, 1);
+  await expect
+    .poll(() => {
+      take();
+      return offsets().at(-1);
+    }, LIMITS)
+    .toBe(5);
+  expect(offsets()).toEqual([0, 1, 2, 3, 4, 5]);
+});
