@@ -107,3 +107,52 @@ test("a reader that has to begin anew does not read again what waits for a commi
     .toBe(5);
   expect(offsets()).toEqual([0, 1, 2, 3, 4, 5]);
 });
+
+test("while Kafka cannot be asked, what agents may have written meanwhile is not late", async () => {
+  const kafka = new FakeKafka(TOPIC);
+  const { log, take } = logOf(kafka, 3);
+  await expect
+    .poll(() => {
+      take();
+      return log.takenToMs;
+    }, LIMITS)
+    .toBe(Infinity);
+  kafka.isAway = true;
+  const awayMs = systemClock.nowMs();
+  append(kafka, 2);
+  await expect.poll(() => log.takenToMs, LIMITS).toBeLessThanOrEqual(awayMs);
+  expect(log.takenToMs).toBeGreaterThan(awayMs - 5_000);
+  kafka.isAway = false;
+  append(kafka, 1);
+  await expect
+    .poll(() => {
+      take();
+      return log.takenToMs;
+    }, LIMITS)
+    .toBe(Infinity);
+});
+
+test("trouble with one partition stays in view while the broker answers and others are read", async () => {
+  const kafka = new FakeKafka(TOPIC);
+  const { log, take, offsets } = logOf(kafka, 3);
+  await expect
+    .poll(() => {
+      take();
+      return log.view.state;
+    }, LIMITS)
+    .toBe("up");
+  const states = new Set<string>();
+  for (let records = 4; records <= 6; records += 1) {
+    kafka.trouble("partition 0: not allowed");
+    append(kafka, 1);
+    await expect
+      .poll(() => {
+        take();
+        states.add(log.view.state);
+        return offsets().length;
+      }, LIMITS)
+      .toBe(records);
+  }
+  expect([...states]).toEqual(["trouble"]);
+  await expect.poll(() => log.view.state, LIMITS).toBe("up");
+});

@@ -4,6 +4,7 @@ import type {
   KafkaConsumer,
   KafkaPosition,
   KafkaProducer,
+  KafkaRange,
   KafkaRecord,
   KafkaSkip,
 } from "@millrace/kafka";
@@ -34,6 +35,10 @@ const ENTRY_BYTES = 256;
 const PENDING_MS_MAX = 20_000;
 const LOOK_INTERVAL_MS = 1_000;
 const RETRY_MS = 1_000;
+/** Of what others may have written since its ends were last looked at, nobody here knows. */
+const LOOK_AGE_MS_MAX = 3_000;
+/** Longer than one try comes after another: trouble that was not told again for so long may be over. */
+const TROUBLE_MS = 5_000;
 
 interface Pending {
   readonly bytes: number;
@@ -63,11 +68,16 @@ export class KafkaLog implements UplinkLog {
   /** By partition: behind what was there when it was first looked at. Null: not yet looked at. */
   #goals: Map<number, number> | null = null;
   #ends = new Map<number, number>();
+  /** When it was last asked where its partitions end, and answered. */
+  #lookedAt = { nowMs: -Infinity, monotonicMs: -Infinity };
   /** Passed over, and not yet told: in order, those of a partition behind what is still to be read of it. */
   readonly #skips: KafkaSkip[] = [];
   #isCaughtUp = false;
   #state: LogView["state"] = "starting";
   #readTrouble = "";
+  #troubleAtMs = -Infinity;
+  /** Something was read, or nothing is left to read, since reading had trouble. */
+  #hasGoneOn = true;
   #writeTrouble = "";
   #isClosed = false;
   #running: Promise<unknown> = Promise.resolve();
@@ -126,7 +136,9 @@ export class KafkaLog implements UplinkLog {
 
   get takenToMs(): number {
     if (this.#goals === null) return -Infinity;
-    let takenToMs = Infinity;
+    const { nowMs, monotonicMs } = this.#lookedAt;
+    const isKnown = this.#options.clock.monotonicMs() - monotonicMs <= LOOK_AGE_MS_MAX;
+    let takenToMs = isKnown ? Infinity : nowMs;
     for (const partition of this.#goals.keys())
       if (this.#lagOf(partition) > 0) takenToMs = Math.min(takenToMs, this.#readAhead.takenToMs(partition));
     return takenToMs;
@@ -232,7 +244,8 @@ export class KafkaLog implements UplinkLog {
     if (this.#isClosed) await consumer.close();
     try {
       for (let batch = await consumer.next(); batch !== null; batch = await consumer.next()) {
-        this.#readTrouble = "";
+        this.#hasGoneOn = true;
+        this.#reads();
         this.#take(batch);
         this.#wake();
         await this.#readAhead.room();
@@ -247,7 +260,7 @@ export class KafkaLog implements UplinkLog {
     consumer: KafkaConsumer,
     assigned: readonly { readonly topic: string; readonly partition: number }[],
   ): Promise<KafkaPosition[]> {
-    const ranges = await consumer.ranges();
+    const ranges = await this.#ranges(consumer);
     this.#goals ??= new Map();
     const beginnings = assigned.map(({ topic, partition }) => {
       const range = ranges.find((each) => each.partition === partition);
@@ -303,19 +316,28 @@ export class KafkaLog implements UplinkLog {
     const consumer = this.#consumer;
     if (consumer !== null && this.#goals !== null && !this.#isClosed)
       try {
-        for (const { partition, startOffset, endOffset } of await consumer.ranges()) {
+        for (const { partition, startOffset, endOffset } of await this.#ranges(consumer)) {
           this.#ends.set(partition, endOffset);
           const last = this.#skips.findLast((skip) => skip.partition === partition);
           // Nothing is left behind the gap that would tell of it.
           if (last !== undefined && Math.max(startOffset, last.nextOffset) >= endOffset)
             this.#tellSkips(partition, undefined);
         }
-        this.#readTrouble = "";
+        this.#hasGoneOn ||= this.#isAtEnd;
+        this.#reads();
       } catch (error) {
         this.#troubledRead(reasonOf(error));
       }
     this.#noteProgress();
     this.#wake();
+  }
+
+  async #ranges(consumer: KafkaConsumer): Promise<readonly KafkaRange[]> {
+    const { clock } = this.#options;
+    const askedAt = { nowMs: clock.nowMs(), monotonicMs: clock.monotonicMs() };
+    const ranges = await consumer.ranges();
+    this.#lookedAt = askedAt;
+    return ranges;
   }
 
   #noteProgress(): void {
@@ -328,13 +350,25 @@ export class KafkaLog implements UplinkLog {
       );
     this.#state = this.#isCaughtUp ? "up" : "catching_up";
     const nowMs = this.#options.clock.monotonicMs();
-    const isAtEnd = [...this.#ends.keys()].every((partition) => this.#lagOf(partition) === 0);
-    if (!isAtEnd || this.#isSending || this.#waiting.length > 0) return;
+    if (!this.#isAtEnd || this.#isSending || this.#waiting.length > 0) return;
     for (const [key, { atMs }] of this.#pending) if (nowMs - atMs > PENDING_MS_MAX) this.#forget(key);
   }
 
+  get #isAtEnd(): boolean {
+    return [...this.#ends.keys()].every((partition) => this.#lagOf(partition) === 0);
+  }
+
   #troubledRead(reason: string): void {
-    if (!this.#isClosed) this.#readTrouble = reason;
+    if (this.#isClosed) return;
+    this.#readTrouble = reason;
+    this.#troubleAtMs = this.#options.clock.monotonicMs();
+    this.#hasGoneOn = false;
+  }
+
+  /** Trouble that comes again in a moment is not over, though other partitions are read, and the broker answers. */
+  #reads(): void {
+    const isTroubled = this.#options.clock.monotonicMs() - this.#troubleAtMs < TROUBLE_MS;
+    if (this.#hasGoneOn && !isTroubled) this.#readTrouble = "";
   }
 
   // Writing.

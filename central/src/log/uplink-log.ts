@@ -86,7 +86,7 @@ export interface UplinkLog {
   append(entries: readonly LogEntry[]): void;
   readonly isEmpty: boolean;
   take(limits: InboxLimits): LogTurn;
-  /** How far it has been taken, by the time of its entries; Infinity where all has been. */
+  /** How far it has been taken, by the time of its entries; Infinity where all has been, as far as it can be asked. */
   readonly takenToMs: number;
   readonly view: LogView;
   close(): Promise<void>;
