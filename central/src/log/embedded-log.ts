@@ -15,7 +15,7 @@ export class EmbeddedLog implements UplinkLog {
   start(_options: LogStart): void {}
 
   append(entries: readonly LogEntry[]): void {
-    this.#waiting.push(...entries);
+    for (const entry of entries) this.#waiting.push(entry);
     this.#appendedEntries += entries.length;
   }
 

@@ -152,7 +152,7 @@ export async function judgeRecords(options: JudgeRecordsOptions): Promise<Record
     judgedToMs,
     isOwn: () => true,
   });
-  unjudged.push(...windowRules.unjudged);
+  for (const each of windowRules.unjudged) unjudged.push(each);
   const ruleAlarms = hasEnded ? await judgeRules(client, [...streams.values()]) : [];
   const ledger = hasEnded
     ? [...streams].flatMap(([name, { expected }]) => {
