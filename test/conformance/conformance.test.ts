@@ -4,23 +4,27 @@ import { describe, expect, test } from "vitest";
 import { StoredEngine } from "../../packages/stream/src/engine/stored-engine.test-support.ts";
 import { oracleProblemsOf, problemsOf } from "./check-case.ts";
 import { caseFiles, type ConformanceCase, loadCases } from "./load-cases.ts";
-import { type CaseEngines, playCase } from "./play-case.ts";
+import { EngineInbox } from "./engine-inbox.ts";
+import { playCase } from "./play-case.ts";
 import { StoredCountWindows } from "./stored-count-windows.ts";
 
-const enginesOf = ({ windows, countWindows, metrics, graceMs, limits }: ConformanceCase): CaseEngines => ({
-  merge: new StoredEngine({ windows, metrics, graceMs, maxFutureMs: limits.maxFutureMs }),
-  count: new StoredCountWindows(countWindows, metrics),
-});
+function playedOf(conformance: ConformanceCase, isInterrupted: boolean) {
+  const { windows, countWindows, metrics, graceMs, limits } = conformance;
+  const engine = new StoredEngine({ windows, metrics, graceMs, maxFutureMs: limits.maxFutureMs });
+  const central = new EngineInbox(conformance, engine, isInterrupted);
+  const count = new StoredCountWindows(countWindows, metrics);
+  return playCase(conformance, { central, count }, { isInterrupted });
+}
 
 for (const file of caseFiles()) {
   const { topic, cases } = loadCases(file);
   describe(topic, () => {
     for (const conformance of cases) {
       test(conformance.name, async () => {
-        const played = await playCase(conformance, enginesOf(conformance), { isInterrupted: false });
+        const played = await playedOf(conformance, false);
         expect(problemsOf(conformance, played).join("\n")).toBe("");
         expect(oracleProblemsOf(conformance).join("\n")).toBe("");
-        const interrupted = await playCase(conformance, enginesOf(conformance), { isInterrupted: true });
+        const interrupted = await playedOf(conformance, true);
         expect(interrupted).toEqual(played);
       });
     }

@@ -1,7 +1,6 @@
 import { globSync } from "node:fs";
 import path from "node:path";
 import { ConfigError, loadPipeline, type Pipeline } from "@millrace/config";
-import type { MetricSpec } from "@millrace/stream";
 import { ConfigReader } from "../../packages/config/src/config-reader.ts";
 import { momentMs } from "./case-moment.ts";
 import { type CaseEntry, type CaseFile, caseFileSchema, type CaseSeen, type FATES } from "./case-schema.ts";
@@ -85,7 +84,7 @@ export interface ConformanceCase {
   readonly beginsMs: number;
   readonly endsMs: number;
   readonly stepMs: number;
-  readonly metrics: readonly MetricSpec[];
+  readonly metrics: Pipeline["metrics"];
   readonly windows: Pipeline["windows"];
   readonly countWindows: readonly CountWindowSpec[];
   readonly agents: readonly CaseAgent[];
