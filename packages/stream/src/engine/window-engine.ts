@@ -57,7 +57,7 @@ export interface WindowEngineOptions {
   readonly hotMs?: number;
   /** Most panes in memory before windows leave it sooner. Default 500,000. */
   readonly hotPanesMax?: number;
-  /** Most panes that come into memory before what is old leaves it. Default 50,000. */
+  /** Most panes that come into memory before what is old leaves it. Default 20,000. */
   readonly panesComeMax?: number;
   /** Most windows in memory that wait for missing agents; more are only completed by further data or finality. Default 200,000. */
   readonly openWindowsMax?: number;
@@ -532,7 +532,7 @@ function boundsOf(options: WindowEngineOptions) {
     maxFutureMs: options.maxFutureMs ?? 5_000,
     hotMs: options.hotMs ?? 600_000,
     hotPanesMax: options.hotPanesMax ?? 500_000,
-    panesComeMax: options.panesComeMax ?? 50_000,
+    panesComeMax: options.panesComeMax ?? 20_000,
     openWindowsMax: options.openWindowsMax ?? 200_000,
     restoredMax: options.restoredMax ?? 1_000,
   };
