@@ -77,8 +77,8 @@ export class FetchedRecords {
       cursor.skipPart();
       const valueLength = cursor.next();
       const valueAt = cursor.at;
-      if (!(valueAt + Math.max(0, valueLength) < end)) throw damaged();
-      cursor.at = end;
+      cursor.at += Math.max(0, valueLength);
+      if (!(cursor.at < end && endOfHeaders(cursor, end) === end)) throw damaged();
       if (offset < fromOffset) continue;
       this.#offsets[index] = offset;
       this.#sourceOf[index] = source;
@@ -121,6 +121,16 @@ function headersAt(cursor: VarintCursor): readonly KafkaHeader[] {
   for (let left = count; left > 0; left -= 1)
     headers.push([Buffer.from(cursor.part() ?? NOTHING).toString(), cursor.part()]);
   return headers;
+}
+
+/** Undefined where there are not as many as there should be. */
+function endOfHeaders(cursor: VarintCursor, end: number): number | undefined {
+  for (let left = cursor.next(); left > 0; left -= 1) {
+    if (!(cursor.at < end)) return undefined;
+    cursor.skipPart();
+    cursor.skipPart();
+  }
+  return cursor.at;
 }
 
 function damaged(): Error {

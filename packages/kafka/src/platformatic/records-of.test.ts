@@ -225,6 +225,21 @@ describe("recordsOf", () => {
     }
   });
 
+  test("headers that lead out of their record, under a checksum that is right, are damage", () => {
+    const headers = new Map([[Buffer.from("name"), Buffer.from("value")]]);
+    const records = values("one", "two").map((record) => ({ ...record, headers }));
+    const whole = batch(5, records);
+    expect(valuesOf([whole])).toEqual(["5 one", "6 two"]);
+    for (const nameAt of [whole.indexOf("name"), whole.lastIndexOf("name")]) {
+      // Their count, the name's length, the value's length.
+      for (const at of [nameAt - 2, nameAt - 1, nameAt + 4])
+        for (const byte of [0x04, 0x0e, 0x7e]) {
+          const bytes = sealed(batch(5, records), (own) => (own[at] = byte));
+          expect(() => valuesOf([bytes])).toThrow(/offset 5 cannot be read: it is damaged/);
+        }
+    }
+  });
+
   test("comes in pieces, each unpacked when it is asked for", () => {
     const bytes = [0, 2, 4, 6].map((first) =>
       batch(first, values("a".repeat(2_000), "b"), { compression: "gzip" }),
