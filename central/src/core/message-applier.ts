@@ -60,6 +60,8 @@ export class MessageApplier {
   readonly #isLogApart: boolean;
   /** By agent, what was last said of readings that were refused. */
   readonly #refusalsTold = new Map<string, string>();
+  /** By agent, the last hello that was compared with what is held. */
+  readonly #lastHellos = new Map<string, Uint8Array>();
 
   constructor(options: MessageApplierOptions) {
     this.#state = options.state;
@@ -133,6 +135,10 @@ export class MessageApplier {
     const { agent, site } = entry;
     const { agents, alarms, engine, stores, trustedTime } = this.#state;
     const session = this.#greeting(entry, hello);
+    // What a log holds twice came once: compared with what has come since, its store would seem to be rolled back.
+    if (session === null && isSame(this.#lastHellos.get(agent), entry.payload)) return;
+    // Its own bytes: it would keep all that it was fetched with.
+    this.#lastHellos.set(agent, new Uint8Array(entry.payload));
     if (session === null) {
       this.#belonged(entry, hello.clockMs, moment);
     } else {
@@ -491,6 +497,10 @@ interface SortedRows {
   readonly ofRecords: number;
   readonly foreignSite: number;
   readonly future: number;
+}
+
+function isSame(before: Uint8Array | undefined, bytes: Uint8Array): boolean {
+  return before !== undefined && Buffer.compare(before, bytes) === 0;
 }
 
 function startsAfter({ startMs, rowCount }: PaneRows, timeMs: number): boolean {

@@ -2,8 +2,11 @@ import { systemClock } from "@millrace/runtime";
 import type { AlarmEvent } from "@millrace/wire";
 import { expect, onTestFinished, test } from "vitest";
 import type { ScriptedAgent } from "../scripted-agent.test-support.ts";
+import type { InboxLimits } from "../core/inbox.ts";
+import { EmbeddedLog } from "./embedded-log.ts";
 import { LoggedCentral } from "./logged-central.test-support.ts";
 import type { MakeLog } from "./logged-central.test-support.ts";
+import type { LogEntry, LogTurn, UplinkLog } from "./uplink-log.ts";
 
 const LIMITS = { timeout: 20_000, interval: 20 } as const;
 const LIVES = 4;
@@ -20,6 +23,8 @@ export function logContract(prepare: () => Promise<MakeLog | string>): void {
     "a batch counts once however often it comes, and is acknowledged up to the first gap": countsOnce,
     "what was acknowledged is there after kill -9 at any moment, what was not comes again, and nothing counts twice":
       crashes,
+    "what the log holds twice counts once: a hello that comes again is no store that was rolled back":
+      comesTwice,
     "of many agents at once each one's messages keep their order": keepsOrder,
     "an orderly stop keeps all that was acknowledged; a store that is rolled back is found out after it":
       stops,
@@ -90,6 +95,52 @@ function expectedWindows(baseMs: number): string[] {
     );
     const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
     return `alpha ${baseMs + 1_000 * rest} ${values.length} ${mean}`;
+  });
+}
+
+async function comesTwice(makeLog: MakeLog): Promise<void> {
+  const taken: LogEntry[] = [];
+  const again: LogEntry[] = [];
+  const logged = await started((clock, log) => {
+    const { name, log: inner } = makeLog(clock, log) ?? { name: "own", log: new EmbeddedLog() };
+    return { name, log: repeating(inner, { taken, again }) };
+  });
+  const agent = await welcomed(logged, "alpha");
+  const baseMs = someSecondsAgo();
+  for (let sequence = 1; sequence <= 4; sequence += 1) agent.panes(sequence, baseMs);
+  await expect.poll(() => agent.acks.live, LIMITS).toBe(4);
+  const before = taken.length;
+  again.push(...taken);
+  agent.panes(5, baseMs);
+  await expect.poll(() => agent.acks.live, LIMITS).toBe(5);
+  expect(taken.length).toBeGreaterThanOrEqual(2 * before);
+  agent.panes(6, baseMs);
+  await expect.poll(() => agent.acks.live, LIMITS).toBe(6);
+  expect(logged.central.ledger().get("alpha-1")).toMatchObject({ merged: 6, batches: 6, rejected: {} });
+  expect(logged.central.alarms()).toEqual([]);
+  await logged.stop();
+}
+
+/** What is put into `again` comes once more, before whatever comes next. */
+function repeating(
+  log: UplinkLog,
+  { taken, again }: { readonly taken: LogEntry[]; readonly again: LogEntry[] },
+): UplinkLog {
+  return new Proxy(log, {
+    get(target, name) {
+      if (name === "isApart") return true;
+      if (name !== "take") {
+        const found: unknown = Reflect.get(target, name, target);
+        return typeof found === "function" ? found.bind(target) : found;
+      }
+      return (limits: InboxLimits): LogTurn => {
+        const turn = target.take(limits);
+        const repeated = turn.entries.length === 0 ? [] : again.splice(0);
+        const entries = [...repeated.map((entry) => ({ ...entry, settled: undefined })), ...turn.entries];
+        taken.push(...entries);
+        return { ...turn, entries };
+      };
+    },
   });
 }
 
