@@ -99,6 +99,8 @@ test("a reader that has to begin anew does not read again what waits for a commi
   kafka.fail(new Error("the broker hung up"));
   await expect.poll(() => log.view.state, LIMITS).toBe("trouble");
   append(kafka, 1);
+  // It has begun anew, and nothing has been taken.
+  await expect.poll(() => log.view.lag[0], LIMITS).toBe(6);
   await expect
     .poll(() => {
       take();
