@@ -293,6 +293,68 @@ test("a store that is gone is not tried again: central ends at once, and has ack
   expect(agent.acks).toEqual({});
 });
 
+/** Of a central whose next commit is under way: what is asked of it then, and what became of that by now. */
+async function askedDuringCommit() {
+  const day = { retainMs: 400 * DAY_MS, bytesMax: 2 ** 30 };
+  const history = { "1s": day, "10s": day, "1m": day, "1h": day, "1d": day };
+  const world = await start(undefined, { history });
+  const agent = await welcomed(world);
+  agent.panes(1, START_MS);
+  await world.time.run(300);
+  const { commit } = world.store;
+  const underWay = Promise.withResolvers<void>();
+  world.store.commit = () => underWay.promise;
+  const outcomes: Record<string, unknown> = {};
+  const ask = (name: string, answer: Promise<unknown>) => {
+    outcomes[name] = "waits";
+    answer.then(
+      () => (outcomes[name] = "answered"),
+      (error: unknown) => (outcomes[name] = String(error)),
+    );
+  };
+  const span = { fromMs: START_MS, toMs: START_MS + HOUR_MS, stepMs: 1_000, maxPoints: 1_000 };
+  const page = { by: null, group: {}, values: ["count"], limit: 10, cursor: null };
+  const askSeries = (name: string) => ask(name, world.central.series({ metric: "t", ...span, ...page }));
+  ask("taken", world.central.retire("beta"));
+  await world.time.run(10);
+  ask("not taken yet", world.central.setAgents([{ id: "alpha-1", site: "alpha" }]));
+  askSeries("series");
+  await world.time.run(100);
+  expect(outcomes).toEqual({ taken: "waits", "not taken yet": "waits", series: "waits" });
+  return { world, commit, underWay, outcomes, askSeries };
+}
+
+test("where central fails for good, all who wait are told, and nobody is shown what is not durable", async () => {
+  const { world, underWay, outcomes, askSeries } = await askedDuringCommit();
+  underWay.reject(new MillraceError("store_gone", { path: "memory" }));
+  await world.time.run(10);
+  askSeries("series later");
+  await world.time.run(10);
+  expect(world.central.health().isAlive).toBe(false);
+  const failure = expect.stringMatching(/^Error: commits fail: /);
+  expect(outcomes).toEqual({
+    taken: failure,
+    "not taken yet": failure,
+    series: failure,
+    "series later": failure,
+  });
+});
+
+test("where the disk becomes full, who waits to read is told as those who come later are; who has asked for something waits for room", async () => {
+  const { world, commit, underWay, outcomes, askSeries } = await askedDuringCommit();
+  const reason = "IO error: store/000033.log: No space left on device";
+  underWay.reject(new MillraceError("store_write", { path: "memory", reason }));
+  await world.time.run(10);
+  askSeries("series later");
+  await world.time.run(10);
+  const full = expect.stringMatching(/^Error: the disk is full: /);
+  const read = { series: full, "series later": full };
+  expect(outcomes).toEqual({ taken: "waits", "not taken yet": "waits", ...read });
+  world.store.commit = commit;
+  await world.time.run(10_000);
+  expect(outcomes).toEqual({ taken: "answered", "not taken yet": "answered", ...read });
+});
+
 test("it tells what came late: for which window, how late, from whom", async () => {
   const world = await start();
   const agent = await welcomed(world);

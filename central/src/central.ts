@@ -122,10 +122,12 @@ export class Central implements CentralReader {
   readonly #seriesReader: SeriesReader | null;
   /** What is in memory is not durable yet. */
   #isAhead = false;
-  readonly #whenDurable: (() => void)[] = [];
+  readonly #whenDurable: PromiseWithResolvers<void>[] = [];
   readonly #listeners = new Set<(change: CentralChange) => void>();
   readonly #actions: (() => void)[] = [];
   readonly #whenCommitted: (() => void)[] = [];
+  /** Of those who wait for a commit that holds what they have asked for. */
+  readonly #rejections = new Set<(error: Error) => void>();
   readonly #inbox = new Inbox();
   readonly #series = new SeriesMemories();
   readonly #uplinkLog: UplinkLog;
@@ -165,7 +167,10 @@ export class Central implements CentralReader {
       plan: (isTick) => this.#plan(isTick),
       isUrgent: () => this.#hasWaiting || this.#isRollDue,
       onCommitted: (durationMs) => options.onCommitted?.(durationMs),
-      onCommitFailed: () => options.onCommitFailed?.(),
+      onCommitFailed: (why) => {
+        this.#leaveUndurable(why);
+        options.onCommitFailed?.();
+      },
       onFailed: (error) => this.#fail(error),
     });
   }
@@ -437,21 +442,18 @@ export class Central implements CentralReader {
     if (this.#opened === null || this.#isClosed || this.#failure !== null) return Promise.resolve(0);
     const { state, watches } = this.#opened;
     const { agents, engine, trustedTime } = state;
-    return new Promise((resolve) => {
-      this.#actions.push(() => {
-        const retired = agents.retireSite(site, this.#options.clock.nowMs());
-        engine.setMembership(agents.membership);
-        // One that is still connected has to connect again, and is expected again then.
-        for (const session of this.#sessions.all())
-          if (retired.includes(session.agent)) session.close("closed", `site ${site} is retired`);
-        for (const agent of retired) {
-          trustedTime.forget(agent);
-          for (const kind of ["agent_silent", "clock_disagrees", "disk_low"] as const)
-            watches.clearAlarm(kind, agent, "the site is retired");
-        }
-        this.#whenCommitted.push(() => resolve(retired.length));
-      });
-      this.#loop.wake();
+    return this.#withCommit(() => {
+      const retired = agents.retireSite(site, this.#options.clock.nowMs());
+      engine.setMembership(agents.membership);
+      // One that is still connected has to connect again, and is expected again then.
+      for (const session of this.#sessions.all())
+        if (retired.includes(session.agent)) session.close("closed", `site ${site} is retired`);
+      for (const agent of retired) {
+        trustedTime.forget(agent);
+        for (const kind of ["agent_silent", "clock_disagrees", "disk_low"] as const)
+          watches.clearAlarm(kind, agent, "the site is retired");
+      }
+      return retired.length;
     });
   }
 
@@ -459,19 +461,15 @@ export class Central implements CentralReader {
   setAgents(agents: CentralOptions["agents"]): Promise<void> {
     if (this.#opened === null || this.#isClosed || this.#failure !== null) return Promise.resolve();
     const { state } = this.#opened;
-    return new Promise((resolve) => {
-      this.#actions.push(() => {
-        const { clock } = this.#options;
-        enrolNew(state, agents, { nowMs: clock.nowMs(), monotonicMs: clock.monotonicMs() });
-        state.engine.setMembership(state.agents.membership);
-        this.#sites.clear();
-        for (const { id, site } of agents) this.#sites.set(id, site);
-        for (const session of this.#sessions.all())
-          if (session.isGreeted && session.site !== this.#sites.get(session.agent))
-            session.close("closed", "it is not enrolled there any more");
-        this.#whenCommitted.push(resolve);
-      });
-      this.#loop.wake();
+    return this.#withCommit(() => {
+      const { clock } = this.#options;
+      enrolNew(state, agents, { nowMs: clock.nowMs(), monotonicMs: clock.monotonicMs() });
+      state.engine.setMembership(state.agents.membership);
+      this.#sites.clear();
+      for (const { id, site } of agents) this.#sites.set(id, site);
+      for (const session of this.#sessions.all())
+        if (session.isGreeted && session.site !== this.#sites.get(session.agent))
+          session.close("closed", "it is not enrolled there any more");
     });
   }
 
@@ -489,13 +487,10 @@ export class Central implements CentralReader {
     if (this.#opened === null || this.#isClosed || this.#failure !== null)
       return Promise.resolve("no_such_alarm");
     const { windowRules } = this.#opened.state;
-    return new Promise((resolve) => {
-      this.#actions.push(() => {
-        const outcome = windowRules.reset(id, by, this.#options.clock.nowMs());
-        const isUnknown = outcome === null || outcome === "not_latched";
-        this.#whenCommitted.push(() => resolve(isUnknown ? "no_such_alarm" : outcome));
-      });
-      this.#loop.wake();
+    return this.#withCommit(() => {
+      const outcome = windowRules.reset(id, by, this.#options.clock.nowMs());
+      const isUnknown = outcome === null || outcome === "not_latched";
+      return isUnknown ? "no_such_alarm" : outcome;
     });
   }
 
@@ -685,7 +680,7 @@ export class Central implements CentralReader {
       publish: () => {
         this.#isAhead = false;
         state.alarms.durable();
-        for (const done of this.#whenDurable.splice(0)) done();
+        for (const { resolve } of this.#whenDurable.splice(0)) resolve();
         for (const [session, lanes] of after.acks) this.#acknowledge(session, lanes);
         for (const send of after.sends) send();
         for (const answer of recordAnswers) answer();
@@ -746,12 +741,35 @@ export class Central implements CentralReader {
     this.#opened?.state.alarms.raise({ ...own, message, value: Math.max(1, next - from), nowMs });
   }
 
-  /** When all that is in memory is durable: nobody is shown what a crash may take back. */
+  /** Done in the next commit: resolves once that is durable, rejects where central fails first. */
+  #withCommit<Outcome>(act: () => Outcome): Promise<Outcome> {
+    const { promise, resolve, reject } = Promise.withResolvers<Outcome>();
+    // Who does not wait for it must not bring the process down.
+    promise.catch(() => {});
+    this.#rejections.add(reject);
+    this.#actions.push(() => {
+      const outcome = act();
+      this.#whenCommitted.push(() => {
+        this.#rejections.delete(reject);
+        resolve(outcome);
+      });
+    });
+    this.#loop.wake();
+    return promise;
+  }
+
+  /** When all that is in memory is durable: nobody is shown what a crash may take back. Rejects where that may be long, or never. */
   async #durableMoment(): Promise<void> {
     if (!this.#isAhead) return;
-    // It may be long until then.
-    if (this.#loop.stalled !== null) throw new Error(this.#loop.stalled);
-    await new Promise<void>((resolve) => this.#whenDurable.push(resolve));
+    const why = this.#failure ?? this.#loop.stalled;
+    if (why !== null) throw new Error(why);
+    const moment = Promise.withResolvers<void>();
+    this.#whenDurable.push(moment);
+    await moment.promise;
+  }
+
+  #leaveUndurable(why: string): void {
+    for (const { reject } of this.#whenDurable.splice(0)) reject(new Error(why));
   }
 
   /** What a listener makes of it is not central's affair: the commit stands. */
@@ -802,7 +820,9 @@ export class Central implements CentralReader {
     this.#recordInbox.fail(this.#failure);
     this.#inbox.clear();
     this.#requests.close();
-    for (const done of this.#whenDurable.splice(0)) done();
+    this.#leaveUndurable(this.#failure);
+    for (const reject of this.#rejections) reject(new Error(this.#failure));
+    this.#rejections.clear();
     this.#options.onFailed?.(error);
   }
 }

@@ -28,8 +28,8 @@ export interface CommitLoopOptions {
   /** Whether messages wait that want an acknowledgement. */
   readonly isUrgent: () => boolean;
   readonly onCommitted: (durationMs: number) => void;
-  /** A try of a commit has failed. */
-  readonly onCommitFailed: () => void;
+  /** A try of a commit has failed, and why. */
+  readonly onCommitFailed: (why: string) => void;
   /** State in memory and on disk have parted for good: nothing is taken any more. */
   readonly onFailed: (error: unknown) => void;
 }
@@ -128,9 +128,10 @@ export class CommitLoop {
         this.#stalled = null;
         return;
       } catch (error) {
-        this.#options.onCommitFailed();
         const isFull = isStoreFull(error);
         const reason = reasonOf(error);
+        const why = isFull ? `the disk is full: ${reason}` : `commits fail: ${reason}`;
+        this.#options.onCommitFailed(why);
         if (!isFull) otherFailures += 1;
         const isHopeless = error instanceof MillraceError && error.retry === "never";
         if (otherFailures >= COMMIT_ATTEMPTS_MAX || this.#isStopped || isHopeless) {
@@ -140,7 +141,7 @@ export class CommitLoop {
           });
           throw error;
         }
-        this.#stalled = isFull ? `the disk is full: ${reason}` : `commits fail: ${reason}`;
+        this.#stalled = why;
         if (isFull)
           log.repeated(
             "disk_full",

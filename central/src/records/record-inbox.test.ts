@@ -119,3 +119,17 @@ test("what is cut makes room as it is taken, and fails as a whole", async () => 
   inbox.fail("central stops");
   await expect(whole).rejects.toThrow("central stops");
 });
+
+test("where commits fail, who brought what the last one took is told as well as who waits", async () => {
+  const inbox = new RecordInbox(() => undefined);
+  const outcomes = [10_000, 60_000, 30_000, 20_000].map((count, at) => {
+    const lengths = Array.from({ length: count }, () => SMALL.length);
+    return Promise.resolve(inbox.offer("orders", batchOf(at * 120_000, lengths)));
+  });
+  for (const { resolve } of [...inbox.take(), ...inbox.take()]) resolve({ received: 0, ...NOTHING });
+  // The rest of the second, the third, and none of the fourth.
+  expect(inbox.take()).toHaveLength(2);
+  inbox.fail("commits fail");
+  const states = (await Promise.allSettled(outcomes)).map(({ status }) => status);
+  expect(states).toEqual(["fulfilled", "rejected", "rejected", "rejected"]);
+});

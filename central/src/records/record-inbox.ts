@@ -27,6 +27,8 @@ interface WaitingBatch extends TakenBatch {
 /** Batches of records on their way into commits, in order of arrival; of each stream so many bytes at most. */
 export class RecordInbox {
   readonly #waiting: WaitingBatch[] = [];
+  /** By the last commit. */
+  #taken: readonly TakenBatch[] = [];
   readonly #bytes = new Map<string, number>();
   readonly #onOffer: () => void;
 
@@ -71,12 +73,14 @@ export class RecordInbox {
       records += count;
       taken.push(this.#rest(first));
     }
+    this.#taken = taken;
     return taken;
   }
 
-  /** Nothing of what waits will be taken. */
+  /** Nothing of what waits will be taken, and nobody will tell whether what the last commit took is durable. */
   fail(reason: string): void {
-    for (const { reject } of this.#waiting.splice(0)) reject(new Error(reason));
+    for (const { reject } of [...this.#taken, ...this.#waiting.splice(0)]) reject(new Error(reason));
+    this.#taken = [];
     this.#bytes.clear();
   }
 
