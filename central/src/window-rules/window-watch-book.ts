@@ -98,9 +98,8 @@ export class WindowWatchBook {
     const { name: rule } = this.rule;
     for (const { key: group, state, pages } of this.#watch.takeChanged()) {
       const key = CENTRAL_KEYS.windowGroup(rule, group);
-      yield state === null
-        ? { type: "del", key }
-        : STORED_GROUPS.put(key, { rule, judges: this.judges, ...state });
+      if (state === null) yield { type: "del", key };
+      else if (state !== undefined) yield STORED_GROUPS.put(key, { rule, judges: this.judges, ...state });
       for (const [page, windows] of pages) {
         const pageKey = CENTRAL_KEYS.windowPage(rule, group, page);
         yield windows.length === 0

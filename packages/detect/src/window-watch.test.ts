@@ -97,6 +97,8 @@ class StoredWatch {
   /** The latest step of each alarm, as the book has it. */
   readonly alarms = new Map<string, AlarmEvent>();
   stepCount = 0;
+  /** A group's state was stored that the store had. */
+  isStoredAnew = false;
   #watch: WindowWatch;
 
   constructor(rule: WindowRuleSpec, onlyGrows = true, groupsMax = 10) {
@@ -134,7 +136,11 @@ class StoredWatch {
         else stored.set(page, JSON.stringify(windows));
       }
       if (state === null) this.#states.delete(key);
-      else this.#states.set(key, JSON.stringify(state));
+      else if (state !== undefined) {
+        const text = JSON.stringify(state);
+        this.isStoredAnew ||= text === this.#states.get(key);
+        this.#states.set(key, text);
+      }
     }
   }
 
@@ -484,6 +490,15 @@ test("a latched alarm stays until somebody resets it, over a crash, and not whil
     timeMs: 77,
     by: "ann",
   });
+});
+
+test("a window that changes no alarm is stored alone, without its group's alarms", () => {
+  const watch = new StoredWatch(RULE);
+  for (const [at, value] of [9, 9, 9, 0, 0, 9, 0, 0].entries()) {
+    watch.show(result(at, value));
+    watch.commit();
+  }
+  expect([watch.alarms.size, watch.stepCount, watch.isStoredAnew]).toEqual([2, 4, false]);
 });
 
 test("silence is not counted while nobody listened, and what is silent stays so over a restart", () => {

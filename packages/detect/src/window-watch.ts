@@ -50,10 +50,11 @@ export interface WatchedGroupState {
   readonly alarms: readonly AlarmEvent[];
 }
 
-/** What is to be stored of a group: its state, and of its windows the pages that have changed. Null: it is forgotten. */
+/** What is to be stored of a group: its state, and of its windows the pages that have changed. */
 export interface WatchedGroupChange {
   readonly key: string;
-  readonly state: WatchedGroupState | null;
+  /** Null: it is forgotten; undefined: it is as it was, and its windows have changed alone. */
+  readonly state: WatchedGroupState | null | undefined;
   /** By page; none of a page: it is gone. */
   readonly pages: ReadonlyMap<number, readonly JudgedWindow[]>;
 }
@@ -66,6 +67,8 @@ interface Group {
   heardAtAwakeMs: number | null;
   silentToMs: EventTimeMs;
   alarms: readonly AlarmEvent[];
+  /** As it was stored last; null: not since the start. */
+  stored: WatchedGroupState | null;
 }
 
 /** Of one group that may still change: of more the oldest stay as they are, and so do the windows up to their end. */
@@ -203,15 +206,13 @@ export class WindowWatch {
         yield { key, state: null, pages: new Map([...pages].map((page) => [page, []])) };
         continue;
       }
-      const { labels, windows, silentToMs, alarms } = group;
+      const { windows } = group;
+      const state = stateOf(group);
+      const isAsStored = group.stored !== null && isSameState(group.stored, state);
+      group.stored = state;
       yield {
         key,
-        state: {
-          labels,
-          judged: windows.state,
-          silentToMs: silentToMs === -Infinity ? null : silentToMs,
-          alarms,
-        },
+        state: isAsStored ? undefined : state,
         pages: new Map([...pages].map((page) => [page, windows.between(page * pageMs, (page + 1) * pageMs)])),
       };
     }
@@ -246,6 +247,7 @@ export class WindowWatch {
       heardAtAwakeMs: null,
       silentToMs: -Infinity,
       alarms: [],
+      stored: null,
     };
     this.#groups.set(key, group);
     return group;
@@ -420,6 +422,20 @@ export class WindowWatch {
     group.heardAtAwakeMs ??= awakeMs;
     return awakeMs - group.heardAtAwakeMs < when.forMs + when.forAtLeastMs;
   }
+}
+
+function stateOf({ labels, windows, silentToMs, alarms }: Group): WatchedGroupState {
+  return { labels, judged: windows.state, silentToMs: silentToMs === -Infinity ? null : silentToMs, alarms };
+}
+
+/** Of one group. An alarm that has taken no step is the same object, and so is the course where no window was left behind. */
+function isSameState(before: WatchedGroupState, state: WatchedGroupState): boolean {
+  return (
+    before.silentToMs === state.silentToMs &&
+    before.judged.course === state.judged.course &&
+    before.alarms.length === state.alarms.length &&
+    before.alarms.every((alarm, at) => alarm === state.alarms[at])
+  );
 }
 
 /** The last step of an alarm whose rule judges it no longer; of one that is latched only, at the time of its condition's end. */
