@@ -63,6 +63,8 @@ async function startLine(works: Works, options: Partial<SiteOptions> = {}): Prom
     crossing: async () => {
       if (machine.isClosed) machine = await machineAt(works, site);
       const before = machine.messages.length;
+      // What was said last, without an acknowledgement, may be lost with the process: then it still stands above.
+      await pressure(6);
       await pressure(9);
       await until("the machine has its command", () => machine.messages.length > before);
       await pressure(6);
