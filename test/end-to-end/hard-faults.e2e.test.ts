@@ -202,7 +202,8 @@ test.skipIf(FakeClock.library === undefined)(
     for (let time = 0; time < 2; time += 1) {
       await site.start();
       await crossing();
-      await site.until("they are held", ({ held }) => held.readings > 300 * (time + 1));
+      // Those of the first time still are at the second: how many come then depends on how quick the sensor is to catch up.
+      await site.until("they are held", ({ held }) => held.readings > 300);
       await site.process.kill();
     }
     await site.start();
