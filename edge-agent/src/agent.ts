@@ -9,16 +9,7 @@ import {
   type Random,
   type Timer,
 } from "@millrace/runtime";
-import {
-  coarsePaneMs,
-  type Labels,
-  type Lane,
-  LANES,
-  type PaneRows,
-  readingCount,
-  SeriesWatermarks,
-  type TimeRange,
-} from "@millrace/stream";
+import { coarsePaneMs, type Labels, type Lane, LANES, SeriesWatermarks } from "@millrace/stream";
 import type { Compression, SparkplugHearing, UplinkTransport, Welcome } from "@millrace/wire";
 import { AlarmDesk } from "./actions/alarm-desk.ts";
 import { checkLabels, type LabelCheck } from "./actions/label-check.ts";
@@ -30,6 +21,7 @@ import { CommitLoop, type CommitWork } from "./durability/commit-loop.ts";
 import { DurabilityWaits, LAZY_COMMIT_MS } from "./durability/durability-waits.ts";
 import { Recovery } from "./durability/recovery.ts";
 import { RedoBuffer } from "./durability/redo-entry.ts";
+import { LossBook } from "./durability/loss-book.ts";
 import type { RulesJournal } from "./durability/rules-journal.ts";
 import type { RedoLog } from "./durability/redo-log.ts";
 import { StoredFilePositions } from "./durability/stored-file-positions.ts";
@@ -54,6 +46,7 @@ import { Outbox } from "./outbox/outbox.ts";
 import { judgeWindow } from "./panes/judge-window.ts";
 import { PaneCheckpoint } from "./panes/pane-checkpoint.ts";
 import { PaneEmission } from "./panes/pane-emission.ts";
+import { PaneSealer } from "./panes/pane-sealer.ts";
 import { PANE_ROWS_MAX, PaneTables } from "./panes/pane-tables.ts";
 import { WatchedWindows } from "./panes/watched-windows.ts";
 import { windowsOfRules, windowsOfRulesMs } from "./panes/windows-of-rules.ts";
@@ -61,7 +54,7 @@ import type { ConfigurationStatus } from "./reload/configuration-status.ts";
 import type { ReloadReport } from "./reload/reload-report.ts";
 import type { PushedPipeline } from "./reload/stored-pipeline.ts";
 import { SparkplugDesk, type SparkplugLink } from "./sparkplug/sparkplug-desk.ts";
-import { type AgentStatus, agentStatus, queuedReadings } from "./status/agent-status.ts";
+import { type AgentStatus, agentStatus } from "./status/agent-status.ts";
 import { carryOut } from "./uplink/carry-out.ts";
 import { heartbeatContent } from "./uplink/heartbeat-content.ts";
 import { RequestDesk } from "./uplink/request-desk.ts";
@@ -104,7 +97,6 @@ export interface AgentOptions {
 export const RULES_INTERVAL_MS_MAX = 250;
 /** The link has been down for longer: panes go to backfill, complete ones only. */
 const BACKFILL_AFTER_MS = 5_000;
-const BACKFILL_INTERVAL_MS = 5_000;
 /** Readings in memory that wait for the next commit: far more than a disk that is merely slow lets gather. */
 const UNDURABLE_READINGS_MAX = 250_000;
 /** What was held leaves the rest of a metric's open panes to what comes; above half of them all leave. */
@@ -134,7 +126,8 @@ export class Agent {
   readonly #commits: CommitLoop;
   readonly #uplink: Uplink;
   readonly #emission: PaneEmission;
-  readonly #paneCheckpoint: PaneCheckpoint;
+  readonly #paneSealer: PaneSealer;
+  readonly #lossBook: LossBook;
   readonly #checkpoints: Checkpoints;
   readonly #alarmDesk: AlarmDesk;
   readonly #maintenance: MaintenanceDesk;
@@ -152,14 +145,7 @@ export class Agent {
   #pipeline: Pipeline;
   #committedReceived: number;
   #extraChanges: Change[] = [];
-  #emittedAtMs = Number.NEGATIVE_INFINITY;
   #rulesAtMs = Number.NEGATIVE_INFINITY;
-  /** Panes that have no place in the tables any more: sealed with the next commit. */
-  #outdated: readonly PaneRows[] = [];
-  #isEmissionDue = false;
-  /** Of what was held and is being taken in: no earlier event time, until all of it has left its panes. */
-  #takenInFromMs = Number.POSITIVE_INFINITY;
-  #isStopping = false;
   #isLossBooked = false;
   readonly #timers: { tick?: Timer; rules?: Timer } = {};
 
@@ -180,7 +166,6 @@ export class Agent {
     this.#redo = parts.redo;
     this.#redoLog = parts.redoLog;
     this.#quarantine = parts.quarantine;
-    this.#paneCheckpoint = parts.paneCheckpoint;
     this.#emission = new PaneEmission({
       metrics: options.pipeline.metrics,
       tables: parts.tables,
@@ -242,7 +227,7 @@ export class Agent {
           paneMs,
           levelMs,
         ),
-      stillHeld: () => this.#stillHeld(),
+      stillHeld: () => this.#admission.stillHeld(),
       wake: () => this.#commits.requestNow(),
       frontierNumber: parts.frontierNumber,
       watermarkMs: parts.watermarkMs,
@@ -258,6 +243,15 @@ export class Agent {
       outbox: this.#outbox,
       push: (change) => this.#extraChanges.push(change),
     });
+    this.#paneSealer = new PaneSealer({
+      ...parts,
+      clock,
+      emission: this.#emission,
+      outbox: this.#outbox,
+      isLinkLive: () => this.#isLinkLive,
+      left: () => this.#checkpoints.panesLeft(),
+    });
+    this.#lossBook = new LossBook({ ...parts, limits: config.limits, outbox: this.#outbox, log });
     this.#commits = new CommitLoop({
       store: options.store,
       clock,
@@ -297,19 +291,17 @@ export class Agent {
       clock,
       log,
       maxFutureMs: config.limits.maxFutureMs,
-      hasWitness: this.#hasWitness,
+      // What comes over Kafka tells no time.
+      hasWitness: config.uplink.kafka === null,
       isMeasured: (metric) => this.#isMeasured(metric),
       hasRoomFor: (readings) =>
         [...this.#tables.all()].every(({ rowCount }) => rowCount + readings <= HELD_ROWS_MAX),
       durable: () => this.#waits.until({ isUrgent: true }),
-      begun: () => {
-        this.#takenInFromMs = Math.min(this.#takenInFromMs, this.#held.earliestMs);
-      },
       over: () => {
-        this.#isEmissionDue = true;
+        this.#paneSealer.due();
         this.#commits.requestNow();
       },
-      lost: (readings) => this.#bookLostHeld(readings),
+      lost: (readings) => this.#lossBook.held(this.#extraChanges, readings),
     });
     this.#requestDesk = new RequestDesk((request) =>
       carryOut(request, {
@@ -465,8 +457,11 @@ export class Agent {
     });
     agent.#measure(pipeline.metrics);
     // First: what is sealed says how far the agent is, and of what is lost it must not be further.
-    agent.#bookDamage(recovery);
-    agent.#sealRecovered();
+    agent.#lossBook.recovered(agent.#extraChanges, recovery, {
+      heldReadings: held.count,
+      openReadings: agent.#paneSealer.openReadings,
+    });
+    agent.#begin();
     agent.#handle(replayed);
     return agent;
   }
@@ -538,8 +533,7 @@ export class Agent {
 
   /** The panes are those of these metrics; series of others hold no watermark back. */
   #measure(metrics: readonly PipelineMetric[]): void {
-    const beyond = this.#tables.change(metrics, this.#nextTimeMs(), this.#emission.labelsOf);
-    this.#outdated = [...this.#outdated, ...beyond];
+    this.#paneSealer.addOutdated(this.#tables.change(metrics, this.#nextTimeMs(), this.#emission.labelsOf));
     const names = new Set(metrics.map(({ name }) => name));
     for (let index = 0; index < this.#series.count; index += 1)
       if (!names.has(this.#series.get(index).metric)) this.#watermarks.retire(index);
@@ -651,9 +645,8 @@ export class Agent {
    */
   async stop(drainMs: number): Promise<void> {
     const { clock, log } = this.#options;
-    this.#isStopping = true;
     this.#admission.stop();
-    this.#isEmissionDue = true;
+    this.#paneSealer.last();
     this.#recorder?.finish();
     if (this.#commits.isFailing) log.error("stopping while the store takes no writes", this.#undurable());
     this.#commits.hurry();
@@ -697,7 +690,7 @@ export class Agent {
       uplink: this.#uplink,
       isMeasured: (metric) => this.#isMeasured(metric),
       pending: () => this.#pendingReadings(),
-      open: () => this.#openReadings(),
+      open: () => this.#paneSealer.openReadings,
     });
   }
 
@@ -723,7 +716,7 @@ export class Agent {
 
   #tick(): void {
     const { clock, config } = this.#options;
-    this.#isEmissionDue = true;
+    this.#paneSealer.due();
     this.#commits.request(this.#isLinkLive && this.#emission.hasLiveRows() ? 0 : LAZY_COMMIT_MS);
     this.#timers.tick = clock.after(config.commit.liveIntervalMs, () => this.#tick());
   }
@@ -768,22 +761,13 @@ export class Agent {
     const changes = this.#extraChanges;
     // Over Kafka each process has an epoch of its own, which says nothing of another life.
     const isOtherLife = epochFrom !== undefined && epoch > 1 && this.#options.config.uplink.kafka === null;
-    if (isOtherLife) this.#doubtCoarsened(epochFrom.backfill);
+    if (isOtherLife) this.#lossBook.coarsened(changes, epochFrom.backfill);
     if (epoch !== this.#queue.epoch) this.#queue.assignEpoch(changes, epoch, epochFrom);
     for (const lane of LANES) {
       const mark = marks[lane];
       if (mark !== undefined) this.#outbox.adopt(changes, lane, mark);
     }
     this.#commits.requestNow();
-  }
-
-  /**
-   * The store was rolled back or copied: another life of it may have sent some of the batches before `epochFrom` as they
-   * were before they were merged. Central takes only one of the two, so what they hold may be lost in part, or count twice.
-   */
-  #doubtCoarsened(epochFrom: number): void {
-    const range = this.#queue.coarsenedIn("backfill", this.#queue.lane("backfill").sent + 1, epochFrom - 1);
-    if (range !== undefined) this.#outbox.appendLost(this.#extraChanges, 0, range);
   }
 
   /** Where central's clock proves the agent's right, what a wrong clock has left behind is taken back. */
@@ -798,68 +782,10 @@ export class Agent {
     this.#admission.proven(step);
   }
 
-  /** What comes over Kafka tells no time. */
-  get #hasWitness(): boolean {
-    return this.#options.config.uplink.kafka === null;
-  }
-
-  /** No reading that is taken now is of this event time, or later. */
-  get #readingsEndMs(): number {
-    return Math.floor(this.#guard.nowMs() + this.#options.config.limits.maxFutureMs) + 1;
-  }
-
-  /**
-   * Event time that what is held may belong to, and what has come of it until it has left its panes. An agent that has no
-   * witness would say so for ever for one sensor whose clock is ahead: there only while it is taken in.
-   */
-  #stillHeld(): readonly TimeRange[] {
-    const heldFromMs = this.#hasWitness ? this.#held.earliestMs : Number.POSITIVE_INFINITY;
-    const startMs = Math.floor(Math.min(heldFromMs, this.#takenInFromMs));
-    const endMs = this.#readingsEndMs;
-    return startMs < endMs ? [{ startMs, endMs }] : [];
-  }
-
-  /** What was held and cannot be read any more: nothing tells whether it would have been aggregated, so it counts as that. */
-  #bookLostHeld(readings: number): void {
-    const { totals } = this.#ledger;
-    totals.held -= readings;
-    totals.aggregated += readings;
-    totals.damaged += readings;
-    const range = { startMs: this.#options.config.limits.clockFloorMs, endMs: this.#readingsEndMs };
-    this.#outbox.appendLost(this.#extraChanges, readings, range);
-    this.#options.log.error("held readings were lost to damage of the store", { readings });
-  }
-
-  /** What the ledger has as aggregated and the store no longer holds was lost to damage: central is told. */
-  #bookDamage(recovery: Recovery): void {
-    const { totals } = this.#ledger;
-    // Of what was held, the rest is lost before it was in a pane; more is there where the ledger is an older one.
-    const lost = totals.held - this.#held.count;
-    totals.held -= lost;
-    if (lost > 0) totals.aggregated += lost;
-    else totals.received -= lost;
-    const { aggregated, forwarded, evicted, damaged } = totals;
-    const stored = this.#openReadings() + queuedReadings(this.#queue);
-    const uncounted = stored + forwarded + evicted + damaged - aggregated;
-    if (uncounted > 0) {
-      totals.received += uncounted;
-      totals.aggregated += uncounted;
-    }
-    const readings = Math.max(0, -uncounted);
-    const isUnexplained = uncounted > 0 && !recovery.isLedgerOld;
-    if (readings === 0 && !isUnexplained && !recovery.hasLostUncounted) return;
-    totals.damaged += readings;
-    const { maxFutureMs, clockFloorMs: floorMs, dedupeHorizonMs: lateMs } = this.#options.config.limits;
-    const range = recovery.lostRange({ nowMs: this.#guard.nowMs(), maxFutureMs, floorMs, lateMs });
-    this.#outbox.appendLost(this.#extraChanges, readings, range);
-    this.#options.log.error("readings were lost to damage of the store", { readings, ...range });
-  }
-
-  #openReadings(): number {
-    let count = 0;
-    for (const table of this.#tables.all()) count += table.readingCount;
-    for (const rows of this.#outdated) count += readingCount(rows);
-    return count;
+  #begin(): void {
+    this.#paneSealer.sealRecovered(this.#extraChanges);
+    this.#queue.begin(this.#extraChanges, this.#options.instance);
+    this.#commits.requestNow();
   }
 
   /** Gathers one group commit. Whatever it takes out of memory is in `changes`, which are retried until durable. */
@@ -874,8 +800,9 @@ export class Agent {
     this.#outbox.appendAlarms(changes, this.#alarmDesk.drainInto(changes));
     const received = this.#ledger.totals.received;
     this.#held.drainInto(changes);
-    this.#collectOutdated(changes);
-    const hasTakenIn = this.#collectEmission(changes) && !this.#admission.isRunning;
+    this.#admission.look();
+    const hasLooked = this.#paneSealer.collect(changes);
+    const haveLeft = hasLooked && !this.#admission.isRunning;
     if (this.#uplink.isUp) this.#outbox.markNextSent(changes, (lane) => this.#uplink.lastInReach(lane));
     const evidenceDurable = this.#sealer.drainInto(changes);
     this.#outbox.drainInto(changes);
@@ -890,7 +817,7 @@ export class Agent {
       durable: () => {
         this.#committedReceived = received;
         this.#outbox.durable(appended);
-        if (hasTakenIn && !this.#admission.isRunning) this.#takenInFromMs = Number.POSITIVE_INFINITY;
+        if (haveLeft) this.#admission.haveLeft();
         if (!this.#isLossBooked) this.#options.lossBooked?.();
         this.#isLossBooked = true;
         isDurable();
@@ -898,57 +825,6 @@ export class Agent {
         this.#uplink.wake();
       },
     };
-  }
-
-  #collectOutdated(changes: Change[]): void {
-    if (this.#outdated.length === 0) return;
-    this.#outbox.appendPanes(
-      changes,
-      this.#isLinkLive ? "live" : "backfill",
-      this.#outdated,
-      this.#outbox.sealed,
-    );
-    for (const rows of this.#outdated) this.#paneCheckpoint.forget(rows);
-    this.#outdated = [];
-  }
-
-  /** Seals what the panes have gained: live metrics at once while the link is up, complete panes otherwise. True: it has looked. */
-  #collectEmission(changes: Change[]): boolean {
-    this.#admission.look();
-    const nowMs = this.#options.clock.monotonicMs();
-    const isLive = this.#isLinkLive;
-    const intervalMs = isLive || this.#isStopping ? 0 : BACKFILL_INTERVAL_MS;
-    if (!this.#isEmissionDue || nowMs - this.#emittedAtMs < intervalMs) return false;
-    this.#isEmissionDue = false;
-    this.#emittedAtMs = nowMs;
-    const { sections, sealed } = this.#emission.take(
-      this.#isStopping ? "everything" : isLive ? "live" : "complete",
-    );
-    if (sections.length === 0) {
-      this.#outbox.advance(sealed);
-      return true;
-    }
-    this.#outbox.appendPanes(changes, isLive ? "live" : "backfill", sections, sealed);
-    for (const rows of sections) this.#paneCheckpoint.forget(rows);
-    this.#checkpoints.panesLeft();
-    return true;
-  }
-
-  /**
-   * Seals what was recovered as it stands, before anything new is mixed in: copies of a store that start from the same
-   * bytes make the same batch under the same sequence, and central takes it once.
-   */
-  #sealRecovered(): void {
-    const changes = this.#extraChanges;
-    const { sections, sealed } = this.#emission.take("everything");
-    if (sections.length > 0) {
-      // The watermark stays where it was: what sensors could not send meanwhile is still to come.
-      const { watermarkMs } = this.#outbox;
-      this.#outbox.appendPanes(changes, "live", sections, { ...sealed, watermarkMs, isIdle: false });
-      for (const rows of sections) this.#paneCheckpoint.forget(rows);
-    }
-    this.#queue.begin(changes, this.#options.instance);
-    this.#commits.requestNow();
   }
 }
 

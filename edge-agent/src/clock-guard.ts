@@ -73,6 +73,11 @@ export class ClockGuard {
     return Math.floor(this.#anchorMs + monotonicMs - this.#sinceMonotonicMs);
   }
 
+  /** No reading that is taken now is of this event time, or later. */
+  readingsEndMs(): number {
+    return Math.floor(this.nowMs() + this.#maxFutureMs) + 1;
+  }
+
   /** Against which a reading's age counts: no jump ahead of a time that was proven makes what is live look old. */
   ageNowMs(): number {
     return this.#isProven ? Math.min(this.nowMs(), this.steadyMs()) : this.nowMs();

@@ -1,4 +1,5 @@
 import { type Clock, type Logger, reasonOf } from "@millrace/runtime";
+import type { TimeRange } from "@millrace/stream";
 import type { ClockGuard, ClockStep } from "../clock-guard.ts";
 import type { RedoRow } from "../durability/redo-entry.ts";
 import type { Ledger, RejectionReason } from "../ledger.ts";
@@ -13,7 +14,7 @@ export interface HeldAdmissionOptions {
   readonly held: HeldReadings;
   readonly clock: Clock;
   readonly log: Logger;
-  readonly guard: Pick<ClockGuard, "nowMs" | "steadyMs" | "isProven">;
+  readonly guard: Pick<ClockGuard, "nowMs" | "steadyMs" | "isProven" | "readingsEndMs">;
   readonly maxFutureMs: number;
   /** False: nobody will ever tell this agent the time, so what earlier lives have held is judged by the clock at the start. */
   readonly hasWitness: boolean;
@@ -27,8 +28,7 @@ export interface HeldAdmissionOptions {
   hasRoomFor(readings: number): boolean;
   /** Resolves once all that has been done is durable. */
   durable(): Promise<void>;
-  /** What was held is on its way into the panes from now on; `over` when all of it that is plausible is there. */
-  begun(): void;
+  /** All of what was held and is plausible is in the panes. */
   over(): void;
   /** So many readings were held, and the store has them no longer. */
   lost(readings: number): void;
@@ -69,6 +69,8 @@ export class HeldAdmission {
   #finding: Finding | undefined;
   #provenShiftMs: number | undefined;
   #judgedAheadMs: number;
+  /** Of what is being taken in: no earlier event time, until all of it has left its panes. */
+  #takenInFromMs = Number.POSITIVE_INFINITY;
   #isRunning = false;
   #isStopped = false;
 
@@ -103,6 +105,23 @@ export class HeldAdmission {
     this.#isStopped = true;
   }
 
+  /**
+   * Event time that what is held may belong to, and what has come of it until it has left its panes. An agent that has no
+   * witness would say so for ever for one sensor whose clock is ahead: there only while it is taken in.
+   */
+  stillHeld(): readonly TimeRange[] {
+    const { held, hasWitness, guard } = this.#options;
+    const heldFromMs = hasWitness ? held.earliestMs : Number.POSITIVE_INFINITY;
+    const startMs = Math.floor(Math.min(heldFromMs, this.#takenInFromMs));
+    const endMs = guard.readingsEndMs();
+    return startMs < endMs ? [{ startMs, endMs }] : [];
+  }
+
+  /** All that was in the panes has left them, durably. */
+  haveLeft(): void {
+    if (!this.#isRunning) this.#takenInFromMs = Number.POSITIVE_INFINITY;
+  }
+
   #begin(finding: Finding): void {
     if (this.#options.held.count === 0 || this.#isStopped) return;
     this.#finding = finding;
@@ -110,7 +129,7 @@ export class HeldAdmission {
       readings: this.#options.held.count,
       ...finding,
     });
-    this.#options.begun();
+    this.#takenInFromMs = Math.min(this.#takenInFromMs, this.#options.held.earliestMs);
     if (!this.#isRunning) void this.#run();
   }
 

@@ -143,7 +143,7 @@ export function agentStatus(sources: AgentStatusSources): AgentStatus {
       ...ledger.totals,
       pending: sources.pending(),
       open: sources.open(),
-      queued: queuedReadings(queue),
+      queued: queue.queuedReadings,
     },
     link: linkStatus(sources),
     lanes: Object.fromEntries(LANES.map((lane) => [lane, queue.lane(lane)] as const)),
@@ -173,11 +173,6 @@ export function agentStatus(sources: AgentStatusSources): AgentStatus {
     configuration: sources.configuration?.() ?? null,
     sparkplug: sources.sparkplug.status(),
   };
-}
-
-/** In batches that central does not hold yet. */
-export function queuedReadings(queue: BatchQueue): number {
-  return LANES.reduce((sum, lane) => sum + queue.lane(lane).queuedReadings, 0);
 }
 
 /** A link that is up and says nothing but heartbeats has a reason too. */

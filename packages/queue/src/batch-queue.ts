@@ -173,6 +173,11 @@ export class BatchQueue {
     return this.#epoch;
   }
 
+  /** In batches of all lanes that the receiver does not hold yet. */
+  get queuedReadings(): number {
+    return LANES.reduce((sum, lane) => sum + this.#lanes[lane].queuedReadings, 0);
+  }
+
   lane(lane: Lane): LaneState {
     const { oldest, acked, sent, next, queuedBatches, queuedBytes, queuedReadings, heldBytes, index } =
       this.#lanes[lane];
