@@ -305,6 +305,39 @@ describe("what inputs other than MQTT rely on", () => {
     await time.run(5_000);
     expect(agent.storeFailure).toBeNull();
   });
+
+  it("a slow store holds files back before memory takes no more, and the gateway's own sensors count as rejected", async () => {
+    const gate = Promise.withResolvers<void>();
+    let isHeld = false;
+    const store = new MemoryStore({
+      delay: async (operation) => {
+        if (isHeld && operation === "commit") await gate.promise;
+      },
+    });
+    const pipeline = PIPELINE.replace("windows:", "  load: { unit: '1', from: { host: load } }\nwindows:");
+    const { agent, time, publish } = await bench({ store, pipeline });
+    agent.start();
+    await time.run(100);
+    isHeld = true;
+    const send = (count: number) => {
+      for (let at = 0; at < count; at += 1)
+        publish("factory/alpha/m1/level", "1", false, false, 0)?.catch(() => undefined);
+    };
+    send(10);
+    await time.run(100);
+    expect(agent.filePositions.failure()).toBeNull();
+    send(125_000);
+    expect([agent.storeFailure, agent.filePositions.failure()]).toEqual([
+      null,
+      expect.stringContaining("slow"),
+    ]);
+    send(125_000);
+    agent.receiveHost({ sensor: "load", labels: {}, value: 1, timeMs: time.nowMs });
+    expect(agent.status().ledger.rejected.no_room).toBe(1);
+    gate.resolve();
+    await time.run(1_000);
+    expect(agent.filePositions.failure()).toBeNull();
+  });
 });
 
 describe("acknowledgements", () => {
@@ -2021,6 +2054,22 @@ async function audits(store: MemoryStore): Promise<unknown[]> {
     lines.push(JSON.parse(new TextDecoder().decode(value)));
   return lines;
 }
+
+it("an audit trail that no commit takes keeps its newest lines", async () => {
+  const store = new MemoryStore();
+  const { agent, time, temperature } = await bench({ store, pipeline: RULES });
+  agent.start();
+  await time.run(500);
+  store.failNextCommits(1_000_000);
+  for (let number = 0; number < 12_000; number += 1) agent.audit({ number });
+  temperature(90)?.catch(() => undefined);
+  await time.run(1_000);
+  store.failNextCommits(0);
+  await time.run(20_000);
+  const lines = await audits(store);
+  expect(lines).toContainEqual(expect.objectContaining({ number: 11_999 }));
+  expect(lines).toContainEqual(expect.objectContaining({ action: "commanded" }));
+});
 
 describe("maintenance, and series that fall silent", () => {
   it("by command: of one machine, for a time, over a crash, in the audit trail", async () => {

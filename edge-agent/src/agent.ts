@@ -99,6 +99,8 @@ export const RULES_INTERVAL_MS_MAX = 250;
 const BACKFILL_AFTER_MS = 5_000;
 /** Readings in memory that wait for the next commit: far more than a disk that is merely slow lets gather. */
 const UNDURABLE_READINGS_MAX = 250_000;
+/** From here on files wait: what one turn reads of them, with its position, must find room as a whole. */
+const UNDURABLE_READINGS_FOR_FILES_MAX = UNDURABLE_READINGS_MAX / 2;
 /** What was held leaves the rest of a metric's open panes to what comes; above half of them all leave. */
 const HELD_ROWS_MAX = (PANE_ROWS_MAX * 3) / 4;
 
@@ -214,6 +216,7 @@ export class Agent {
     this.#outbox = new Outbox({
       queue: this.#queue,
       clock,
+      guard: parts.guard,
       log: log.child("outbox"),
       compression: options.compression,
       ledger: this.#ledger,
@@ -313,7 +316,7 @@ export class Agent {
     );
     this.filePositions = new StoredFilePositions({
       store: options.store,
-      failure: () => this.storeFailure,
+      failure: () => this.storeFailure ?? this.#fullness,
       push: (change) => this.#extraChanges.push(change),
       durable: (isUrgent) => this.#waits.until({ isUrgent }),
     });
@@ -566,6 +569,12 @@ export class Agent {
   /** Why the store takes no writes now; null while it does. */
   get storeFailure(): string | null {
     return this.#commits.failure ?? null;
+  }
+
+  /** Why no file is read on although the store takes writes; null while they are. */
+  get #fullness(): string | null {
+    const isFull = this.#redo.rowCount >= UNDURABLE_READINGS_FOR_FILES_MAX;
+    return isFull ? `the store is slow: ${this.#redo.rowCount} readings wait for it` : null;
   }
 
   /** Since the rules were told of time, ms: far more than a quarter of a second means that nothing runs as it should. */

@@ -19,8 +19,8 @@ export interface AlarmDeskOptions {
 
 /** Audit records kept; the oldest goes first. */
 const AUDIT_RECORDS_MAX = 100_000;
-/** Steps of alarms that wait for a commit. */
-const EVENTS_WAITING_MAX = 10_000;
+/** Steps of alarms, and lines of the audit trail, that wait for a commit. */
+const WAITING_MAX = 10_000;
 /** Commands whose latency is remembered. */
 const LATENCIES_MAX = 1_000;
 
@@ -43,7 +43,8 @@ export class AlarmDesk {
     for (const outcome of outcomes) {
       if (outcome.type !== "event") continue;
       const event = by === undefined ? outcome.event : { ...outcome.event, by };
-      this.#keep(event);
+      this.#events.push(event);
+      this.#bound(this.#events, "steps of alarms");
       if (outcome.isActionStep || by !== undefined) this.audit(event);
       this.#measure(outcome.event);
     }
@@ -51,8 +52,8 @@ export class AlarmDesk {
 
   /** A line of the audit trail. */
   audit(line: object): void {
-    if (this.#audits.length < EVENTS_WAITING_MAX)
-      this.#audits.push({ atMs: this.#options.clock.nowMs(), ...line });
+    this.#audits.push({ atMs: this.#options.clock.nowMs(), ...line });
+    this.#bound(this.#audits, "lines of the audit trail");
   }
 
   /** Of the last commands of this run, ms; null before the first. */
@@ -90,12 +91,11 @@ export class AlarmDesk {
     });
   }
 
-  /** While the disk takes no writes the oldest steps go first: the newest tells how things stand. */
-  #keep(event: AlarmEvent): void {
-    this.#events.push(event);
-    if (this.#events.length <= EVENTS_WAITING_MAX) return;
-    this.#events.shift();
-    this.#options.log.repeated("alarm_steps_dropped", "steps of alarms are dropped: no commit takes them");
+  /** While the disk takes no writes the oldest go first: the newest tells how things stand. */
+  #bound(waiting: unknown[], what: string): void {
+    if (waiting.length <= WAITING_MAX) return;
+    waiting.shift();
+    this.#options.log.repeated(`dropped:${what}`, `${what} are dropped: no commit takes them`);
   }
 
   #measure({ command, action, rule }: AlarmEvent): void {

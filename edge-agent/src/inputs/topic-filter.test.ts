@@ -12,6 +12,9 @@ test.each([
   ["a/#", "a/b/c", true],
   ["#", "a/b", true],
   ["+/b", "/b", true],
+  ["#", "$private/x", false],
+  ["+/x", "$private/x", false],
+  ["$private/#", "$private/x", true],
 ])("%s and %s: %s", (filter, topic, isTaken) => {
   expect(filterTakes(filter, topic)).toBe(isTaken);
 });
@@ -27,6 +30,10 @@ test.each([
     ["a/+/c", "a/b/+"],
   ],
   [["a", "a"], ["a"]],
+  [
+    ["#", "$private/x"],
+    ["#", "$private/x"],
+  ],
   [
     ["+/b", "a/#"],
     ["+/b", "a/#"],

@@ -1,6 +1,6 @@
-/** Whether an MQTT filter (`+`, `#`) takes a topic (MQTT 3.1.1, 4.7). */
+/** Whether an MQTT filter (`+`, `#`) takes a topic (MQTT 3.1.1, 4.7); none with a wildcard in front takes `$…`. */
 export function filterTakes(filter: string, topic: string): boolean {
-  if (filter === "#") return true;
+  if (isBarred(filter, topic)) return false;
   const levels = filter.split("/");
   const names = topic.split("/");
   for (let i = 0; i < levels.length; i++) {
@@ -13,6 +13,7 @@ export function filterTakes(filter: string, topic: string): boolean {
 
 /** Whether `filter` takes every topic that `other` takes. */
 export function filterCovers(filter: string, other: string): boolean {
+  if (isBarred(filter, other)) return false;
   const levels = filter.split("/");
   const others = other.split("/");
   for (let i = 0; i < levels.length; i++) {
@@ -29,4 +30,8 @@ export function widestFilters(filters: readonly string[]): readonly string[] {
   return distinct.filter(
     (filter) => !distinct.some((other) => other !== filter && filterCovers(other, filter)),
   );
+}
+
+function isBarred(filter: string, topic: string): boolean {
+  return topic.startsWith("$") && (filter.startsWith("#") || filter.startsWith("+"));
 }

@@ -115,7 +115,8 @@ export class Reception {
   receiveHost({ sensor, labels, value, timeMs }: HostReading): void {
     const { config, series: registry, ledger, clock, intake, onOutcomes, waits } = this.#options;
     const metric = this.#reading.hostMetrics.get(sensor);
-    if (metric === undefined || this.#options.isChoked()) return;
+    if (metric === undefined) return;
+    if (this.#options.isChoked()) return ledger.reject("no_room");
     const series = registry.resolve(metric.name, { ...labels, site: config.site });
     if (series === undefined) {
       this.refusedSeries.add(metric.name, { topic: "", client: "host" }, clock.nowMs());

@@ -2,11 +2,13 @@ import type { BatchQueue, Change } from "@millrace/queue";
 import type { Clock, Logger } from "@millrace/runtime";
 import { LANES, type Lane } from "@millrace/stream";
 import type { BacklogCoarsener } from "./backlog-coarsener.ts";
+import type { ClockGuard } from "../clock-guard.ts";
 import type { Ledger } from "../ledger.ts";
 
 export interface OutboxRoomOptions {
   readonly queue: BatchQueue;
   readonly clock: Clock;
+  readonly guard: Pick<ClockGuard, "nowMs">;
   readonly log: Logger;
   readonly ledger: Ledger;
   readonly coarsener: BacklogCoarsener;
@@ -60,14 +62,14 @@ export class OutboxRoom {
 
   /** Adds what is due to a commit. */
   make(changes: Change[]): void {
-    const { queue, clock, coarsener, retainAckedMs } = this.#options;
+    const { queue, clock, guard, coarsener, retainAckedMs } = this.#options;
     const hasApplied = coarsener.applyInto(changes);
     const isDue = clock.monotonicMs() - this.#lookedAtMs >= INTERVAL_MS;
     if (!isDue && !this.#isCoarsening && !hasApplied) return;
     if (isDue) {
       this.#lookedAtMs = clock.monotonicMs();
       this.#lookAtDisk();
-      queue.trim(changes, { nowMs: clock.nowMs(), retainAckedMs, bytesMax: this.bytesMax });
+      queue.trim(changes, { nowMs: guard.nowMs(), retainAckedMs, bytesMax: this.bytesMax });
       void queue.compact().catch(() => undefined);
     }
     this.evictEvidence(changes);

@@ -24,6 +24,7 @@ import {
 } from "@millrace/wire";
 import { AppendRate } from "./append-rate.ts";
 import { BacklogCoarsener } from "./backlog-coarsener.ts";
+import type { ClockGuard } from "../clock-guard.ts";
 import type { Ledger } from "../ledger.ts";
 import { OutboxRoom } from "./outbox-room.ts";
 import { BODY_BYTES_MAX, coveredRange, groupSections, groupWithin } from "../panes/pane-groups.ts";
@@ -31,6 +32,8 @@ import { BODY_BYTES_MAX, coveredRange, groupSections, groupWithin } from "../pan
 export interface OutboxOptions {
   readonly queue: BatchQueue;
   readonly clock: Clock;
+  /** Whose time acknowledgements are kept by: a clock that was in 1970 for a moment must not make them old. */
+  readonly guard: Pick<ClockGuard, "nowMs">;
   readonly log: Logger;
   readonly compression: Compression;
   readonly ledger: Ledger;
@@ -233,7 +236,7 @@ export class Outbox {
 
   /** Adds acknowledgements, trims and evictions to a commit. */
   drainInto(changes: Change[]): void {
-    const { queue, clock, ledger } = this.#options;
+    const { queue, guard, ledger } = this.#options;
     // Before the acknowledgements: a damaged batch is acknowledged too, and its readings are counted once.
     const damaged = queue.takeDamaged(changes);
     ledger.totals.damaged += damaged.readings;
@@ -241,7 +244,7 @@ export class Outbox {
     for (const lane of LANES) {
       const mark = this.#marks[lane];
       if (mark === undefined) continue;
-      ledger.totals.forwarded += queue.ack(changes, lane, mark, clock.nowMs()).readings;
+      ledger.totals.forwarded += queue.ack(changes, lane, mark, guard.nowMs()).readings;
       delete this.#marks[lane];
     }
     this.room.make(changes);
