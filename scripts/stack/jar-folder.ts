@@ -1,5 +1,6 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import { StackUnavailable } from "./stack-unavailable.ts";
 
@@ -28,11 +29,13 @@ export function jarFolder({ folder, artifacts }: JarFolderOptions): string {
   const work = `${jars}.${process.pid}`;
   mkdirSync(work, { recursive: true });
   writeFileSync(join(work, "pom.xml"), pomOf(artifacts));
-  const { status, stdout, stderr } = spawnSync(
-    "mvn",
-    ["-q", "-B", "dependency:copy-dependencies", `-DoutputDirectory=${join(work, "lib")}`],
-    { cwd: work, encoding: "utf8", timeout: DOWNLOAD_MS_MAX },
-  );
+  const copy = ["-q", "-B", "dependency:copy-dependencies", `-DoutputDirectory=${join(work, "lib")}`];
+  const [program, ...args] = [...oneAtATime(), "mvn", ...copy];
+  const { status, stdout, stderr } = spawnSync(program, args, {
+    cwd: work,
+    encoding: "utf8",
+    timeout: DOWNLOAD_MS_MAX,
+  });
   if (status !== 0) {
     rmSync(work, { recursive: true, force: true });
     throw new StackUnavailable(
@@ -47,6 +50,12 @@ export function jarFolder({ folder, artifacts }: JarFolderOptions): string {
   }
   rmSync(work, { recursive: true, force: true });
   return jars;
+}
+
+/** Before Maven's command: what it fetches first goes to a store of its own, which is not made for two at once. */
+function oneAtATime(): readonly string[] {
+  const hasFlock = spawnSync("flock", ["--version"]).status === 0;
+  return hasFlock ? ["flock", join(tmpdir(), `millrace-maven-${userInfo().uid}.lock`)] : [];
 }
 
 function pomOf(artifacts: readonly string[]): string {

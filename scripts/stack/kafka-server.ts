@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { createPrivateKey } from "node:crypto";
+import { createPrivateKey, randomUUID } from "node:crypto";
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Admin } from "@platformatic/kafka";
@@ -33,6 +33,8 @@ export interface GuardedListener {
   readonly key: string;
 }
 
+/** After a kill it may come back once its own controller has given it up, which is 9 seconds later unless told. */
+const QUICK_RETURN = "broker.session.timeout.ms=3000\nbroker.heartbeat.interval.ms=500";
 const READY_MS_MAX = 2_000;
 
 /** Apache Kafka, one broker that is its own controller (KRaft), on the loopback interface. */
@@ -73,14 +75,10 @@ export class KafkaServer extends ServerProcess {
   }
 
   #format(properties: string): void {
-    const tool = (...args: readonly string[]) =>
-      execFileSync("java", ["-cp", join(this.#jars, "*"), "kafka.tools.StorageTool", ...args], {
-        cwd: this.#options.dataFolder,
-        encoding: "utf8",
-        stdio: ["ignore", "pipe", "pipe"],
-      });
-    const id = tool("random-uuid").trim().split("\n").at(-1) ?? "";
-    tool("format", "-t", id, "-c", properties, ...scramUsers(this.#options.guarded));
+    const { dataFolder, guarded } = this.#options;
+    const tool = ["-cp", join(this.#jars, "*"), "kafka.tools.StorageTool"];
+    const format = ["format", "-t", clusterId(), "-c", properties, ...scramUsers(guarded)];
+    execFileSync("java", [...tool, ...format], { cwd: dataFolder, stdio: ["ignore", "pipe", "pipe"] });
   }
 
   #properties(): string {
@@ -102,8 +100,14 @@ transaction.state.log.min.isr=1
 share.coordinator.state.topic.replication.factor=1
 share.coordinator.state.topic.min.isr=1
 group.initial.rebalance.delay.ms=0
+${QUICK_RETURN}
 ${guarded === undefined ? "" : guardedProperties(guarded)}${settings.map((line) => `${line}\n`).join("")}`;
   }
+}
+
+/** A UUID as Kafka writes it. Its tools take one that begins with "-" for an option. */
+function clusterId(): string {
+  return Buffer.from(randomUUID().replaceAll("-", ""), "hex").toString("base64url").replace(/^-/, "A");
 }
 
 const SCRAM = ["SCRAM-SHA-256", "SCRAM-SHA-512"];

@@ -6,10 +6,14 @@ import { findFreePort, systemRandom } from "@millrace/runtime";
  */
 const PORTS_FROM = 20_000;
 const PORTS_COUNT = 10_000;
+/** Files that run beside each other take theirs from parts of their own: what is free may be waiting for its program. */
+const PARTS_COUNT = 4;
+const PART_PORTS = PORTS_COUNT / PARTS_COUNT;
+const part = Number(process.env["VITEST_POOL_ID"] ?? 0) % PARTS_COUNT;
 
-let nextPort = PORTS_FROM + Math.floor(systemRandom.next() * PORTS_COUNT);
+let nextPort = PORTS_FROM + Math.floor((part + systemRandom.next()) * PART_PORTS);
 
-/** For a program that has to be told its port. Each call gives another, and another process most likely others. */
+/** For a program that has to be told its port. Each call gives another. */
 export async function freePort(): Promise<number> {
   const port = await findFreePort({
     host: "127.0.0.1",
