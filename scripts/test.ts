@@ -5,7 +5,9 @@ import { globSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { parseArgs } from "node:util";
+import { longestFiles } from "./test/longest-files.ts";
 import { writeProofSummary } from "./test/proof-summary.ts";
+import { quickStarts } from "./test/quick-starts.ts";
 import { testStages, type TestStage } from "./test/test-stages.ts";
 import { type KnownSkip, type StageReport, type TestTally, tallyStage, totalOf } from "./test/test-tally.ts";
 
@@ -13,13 +15,18 @@ const root = path.resolve(import.meta.dirname, "..");
 const usage =
   "usage: npm test [-- [--long] [--kills N] [part of a file's path …]]\n  --kills N  how often the crash test kills a process (default 30, with --long 150)";
 
-function runStage(stage: TestStage, isLong: boolean, reportFile: string): Promise<number> {
-  const args = ["run", "--reporter=default", "--reporter=json", `--outputFile.json=${reportFile}`];
+function runStage(stage: TestStage, isLong: boolean, folder: string): Promise<number> {
+  const args = ["run", "--reporter=default", "--reporter=json", `--outputFile.json=${reportIn(folder)}`];
   if (stage.isSerial) args.push("--no-file-parallelism");
   const child = spawn(process.execPath, ["node_modules/vitest/vitest.mjs", ...args, ...stage.files], {
     cwd: root,
     stdio: "inherit",
-    env: { ...process.env, NODE_ENV: "test", ...(isLong ? { MILLRACE_LONG: "1" } : {}) },
+    env: {
+      ...process.env,
+      ...quickStarts(path.join(folder, "compiled")),
+      NODE_ENV: "test",
+      ...(isLong ? { MILLRACE_LONG: "1" } : {}),
+    },
   });
   const stop = () => child.kill("SIGTERM");
   process.once("SIGTERM", stop);
@@ -32,9 +39,13 @@ function runStage(stage: TestStage, isLong: boolean, reportFile: string): Promis
   });
 }
 
-function readReport(file: string): StageReport | undefined {
+function reportIn(folder: string): string {
+  return path.join(folder, "report.json");
+}
+
+function readReport(folder: string): StageReport | undefined {
   try {
-    const report: StageReport = JSON.parse(readFileSync(file, "utf8"));
+    const report: StageReport = JSON.parse(readFileSync(reportIn(folder), "utf8"));
     return report;
   } catch {
     return undefined;
@@ -74,24 +85,25 @@ async function main(): Promise<number> {
 
   const startedAtMs = performance.now();
   const known: KnownSkip[] = JSON.parse(readFileSync(path.join(root, "test/skips.json"), "utf8"));
-  const reports = mkdtempSync(path.join(tmpdir(), "millrace-test-"));
+  const folder = mkdtempSync(path.join(tmpdir(), "millrace-test-"));
   const tallies: TestTally[] = [];
   for (const stage of testStages(chosen)) {
     process.stdout.write(`\n── ${stage.name}: ${stage.files.length} files\n`);
-    const reportFile = path.join(reports, "report.json");
-    rmSync(reportFile, { force: true });
-    const exitCode = await runStage(stage, values.long, reportFile);
+    rmSync(reportIn(folder), { force: true });
+    const exitCode = await runStage(stage, values.long, folder);
     const isStrict = Boolean(process.env["CI"]);
     tallies.push(
-      tallyStage({ root, stage: stage.name, exitCode, report: readReport(reportFile), known, isStrict }),
+      tallyStage({ root, stage: stage.name, exitCode, report: readReport(folder), known, isStrict }),
     );
   }
-  rmSync(reports, { recursive: true, force: true });
+  rmSync(folder, { recursive: true, force: true });
 
   const total = totalOf(tallies);
   const durationS = Math.round((performance.now() - startedAtMs) / 1000);
   if (values.long && positionals.length === 0) writeProofSummary(root, total, durationS);
-  process.stdout.write("\n");
+  process.stdout.write("\nlongest files:\n");
+  for (const { file, durationMs } of longestFiles(total.files))
+    process.stdout.write(`${(durationMs / 1000).toFixed(1).padStart(7)} s  ${file}\n`);
   for (const skip of total.skips) process.stdout.write(`skipped: ${skip.test} (${skip.reason})\n`);
   for (const failure of total.failures) process.stdout.write(`failed: ${failure}\n`);
   const skipped = total.skips.length > 0 ? `, ${total.skips.length} skipped` : "";

@@ -5,6 +5,9 @@ export interface StageReport {
   readonly testResults: readonly {
     readonly name: string;
     readonly status: string;
+    /** Of its first test's start and its last one's end. */
+    readonly startTime: number;
+    readonly endTime: number;
     readonly assertionResults: readonly {
       readonly ancestorTitles: readonly string[];
       readonly title: string;
@@ -19,10 +22,17 @@ export interface KnownSkip {
   readonly reason: string;
 }
 
+/** How long a file's tests took, one after the other. */
+export interface FileDuration {
+  readonly file: string;
+  readonly durationMs: number;
+}
+
 export interface TestTally {
   readonly passed: number;
   readonly failures: readonly string[];
   readonly skips: readonly KnownSkip[];
+  readonly files: readonly FileDuration[];
 }
 
 export interface StageOutcome {
@@ -38,12 +48,14 @@ export interface StageOutcome {
 /** Counts one run of vitest. What failed outside a test (a file that does not load, a crash) counts as one failure. */
 export function tallyStage({ root, stage, exitCode, report, known, isStrict }: StageOutcome): TestTally {
   if (report === undefined)
-    return { passed: 0, failures: [`${stage}: vitest ended without a report`], skips: [] };
+    return { passed: 0, failures: [`${stage}: vitest ended without a report`], skips: [], files: [] };
   let passed = 0;
   const failures: string[] = [];
   const skips: KnownSkip[] = [];
+  const files: FileDuration[] = [];
   for (const result of report.testResults) {
     const file = path.relative(root, result.name).split(path.sep).join("/");
+    files.push({ file, durationMs: result.endTime - result.startTime });
     const failuresBefore = failures.length;
     for (const { ancestorTitles, title, status } of result.assertionResults) {
       const test = [file, ...ancestorTitles, title].join(" > ");
@@ -60,7 +72,7 @@ export function tallyStage({ root, stage, exitCode, report, known, isStrict }: S
       failures.push(`${file} (does not load)`);
   }
   if (exitCode !== 0 && failures.length === 0) failures.push(`${stage}: an error outside any test`);
-  return { passed, failures, skips };
+  return { passed, failures, skips, files };
 }
 
 export function totalOf(tallies: readonly TestTally[]): TestTally {
@@ -68,5 +80,6 @@ export function totalOf(tallies: readonly TestTally[]): TestTally {
     passed: tallies.reduce((sum, tally) => sum + tally.passed, 0),
     failures: tallies.flatMap((tally) => tally.failures),
     skips: tallies.flatMap((tally) => tally.skips),
+    files: tallies.flatMap((tally) => tally.files),
   };
 }
