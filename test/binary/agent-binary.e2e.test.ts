@@ -98,7 +98,7 @@ test("the agent's binary runs alone, survives kill -9 and loses nothing", { time
   binary.start(folder, "run", "--config", site.configPath);
   await sent(400);
   await sensors.stop();
-  await central.connected("alpha-1");
+  await site.delivered();
   expect(await binary.stop()).toBe(0);
   const windowCount = await expectTruth(central, [reading, ...sensors.truth]);
   expect((await central.systemAlarms("alpha-1")).filter((rule) => rule !== "agent_silent")).toEqual([]);
