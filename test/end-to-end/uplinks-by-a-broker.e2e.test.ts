@@ -98,13 +98,15 @@ test.skipIf(SiteMosquitto.program === undefined)(
     }
 
     // Whoever has beta's password may still say nothing as alpha, or hear what is said to it.
+    await Promise.all(AGENTS.map(({ agent }) => central.connected(agent)));
     const impostor = await connectAsync(url, { username: "beta-1", password: "password of beta-1" });
     const rejectedBefore = (await central.ledger("alpha-1"))?.rejected;
     await impostor.publishAsync("millrace/v1/alpha-1/hello", "junk", { qos: 1 });
     await impostor.publishAsync("millrace/v1/beta-1/batch", "junk", { qos: 1 });
     await until(
       "its own is heard",
-      async () => (await central.ledger("beta-1"))?.rejected.malformed_batch === 1,
+      // A broker may bring it twice.
+      async () => Number((await central.ledger("beta-1"))?.rejected.malformed_batch) >= 1,
     );
     expect((await central.ledger("alpha-1"))?.rejected).toEqual(rejectedBefore);
     await impostor.endAsync();
