@@ -13,6 +13,11 @@ export const HISTORY_KEYS = {
   dirty: (series: string, blockMs: number) => join("hd", text(series), time(blockMs)),
   chunk: ({ level, startMs, series, group }: ChunkPlace) =>
     join("hc", Uint8Array.of(level), time(startMs), text(series), text(group)),
+  /** Of many groups: what they share is written once. */
+  chunksOf: ({ level, startMs, series }: Omit<ChunkPlace, "group">) => {
+    const head = join("hc", Uint8Array.of(level), time(startMs), text(series));
+    return (group: string): Uint8Array => Buffer.concat([head, text(group)]);
+  },
   totals: () => join("ht"),
 } as const;
 

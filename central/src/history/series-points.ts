@@ -1,6 +1,6 @@
 import { setImmediate } from "node:timers/promises";
 import { historyFields, matchFields } from "@millrace/stream";
-import type { Accumulator, HistoryFields, HistoryRows, Labels } from "@millrace/stream";
+import type { Accumulator, HistoryFields, HistoryRows, Labels, StateRows } from "@millrace/stream";
 import type { SeriesColumns } from "./series-page.ts";
 
 /** Which steps are asked for: `count` of them from `fromMs`. */
@@ -48,12 +48,22 @@ export class SeriesPoints {
     return this.#isThere.length;
   }
 
-  /** Merges what is in the grid's range of buckets that end before `toMs`. */
-  addAll(rows: HistoryRows, match: readonly number[]): void {
-    const { fromMs, toMs } = this.#grid;
-    const { stride } = rows.fields;
-    for (let index = rows.firstFrom(fromMs); index < rows.size && rows.starts[index] < toMs; index++)
-      this.add(rows.starts[index], rows.state, index * stride, match);
+  /** Merges what is in the grid's range of rows with the same fields. */
+  addAll(rows: HistoryRows): void {
+    const { fromMs, toMs, stepMs } = this.#grid;
+    const { accumulators, offsets, stride } = this.#fields;
+    const { starts } = rows;
+    const states = offsets.map((offset) => ({ from: rows.state, stride, offset }));
+    const merged: number[] = [];
+    for (let row = rows.firstFrom(fromMs); row < starts.length && starts[row] < toMs;) {
+      const point = Math.floor((starts[row] - fromMs) / stepMs);
+      const endMs = Math.min(fromMs + (point + 1) * stepMs, toMs);
+      merged.length = 0;
+      for (; row < starts.length && starts[row] < endMs; row++) merged.push(row);
+      this.#open(point);
+      for (let index = 0; index < accumulators.length; index++)
+        mergeRows(accumulators[index], this.#state, point * stride + offsets[index], states[index], merged);
+    }
   }
 
   /** Merges one row that begins in the range. `match`: where each of the fields stands in it, -1: nowhere. */
@@ -61,11 +71,7 @@ export class SeriesPoints {
     const { accumulators, offsets, stride } = this.#fields;
     const point = Math.floor((startMs - this.#grid.fromMs) / this.#grid.stepMs);
     const into = point * stride;
-    if (this.#isThere[point] === 0) {
-      this.#isThere[point] = 1;
-      for (let index = 0; index < accumulators.length; index++)
-        accumulators[index].identity(this.#state, into + offsets[index]);
-    }
+    this.#open(point);
     for (let index = 0; index < accumulators.length; index++) {
       const offset = match[index];
       if (offset >= 0) accumulators[index].merge(this.#state, into + offsets[index], from, at + offset);
@@ -75,46 +81,70 @@ export class SeriesPoints {
     }
   }
 
+  #open(point: number): void {
+    if (this.#isThere[point] === 1) return;
+    this.#isThere[point] = 1;
+    const { accumulators, offsets, stride } = this.#fields;
+    for (let index = 0; index < accumulators.length; index++)
+      accumulators[index].identity(this.#state, point * stride + offsets[index]);
+  }
+
   /** Null where nothing is. Others have their turn between: nothing may be added meanwhile. */
   async columns(labels: Labels, values: readonly string[]): Promise<SeriesColumns | null> {
     const { fromMs, stepMs } = this.#grid;
-    const { accumulators, offsets, stride } = this.#fields;
+    const { accumulators } = this.#fields;
     const startMs: number[] = [];
-    const columns = values.map((name): { readonly name: string; readonly column: (number | null)[] } => ({
-      name,
-      column: [],
-    }));
-    const sources = values.map((name) =>
-      [...accumulators.keys()].filter((index) => accumulators[index].results.includes(name)).reverse(),
-    );
-    const sumAt = accumulators.findIndex(({ name }) => name === "sum");
-    const finished: Readonly<Record<string, number>>[] = [];
-    for (let point = 0; point < this.#isThere.length; point++) {
-      if ((point + 1) % SLICE_POINTS === 0) await setImmediate();
-      if (this.#isThere[point] === 0) continue;
-      startMs.push(fromMs + point * stepMs);
-      for (let index = 0; index < accumulators.length; index++)
-        finished[index] = accumulators[index].finish(this.#state, point * stride + offsets[index]);
-      for (let index = 0; index < columns.length; index++) {
-        const { name, column } = columns[index];
-        // As in a window the last that has a result tells it.
-        const source = sources[index].find((each) => finished[each][name] !== undefined);
-        if (source !== undefined) column.push(finished[source][name]);
-        else if (sources[index].length > 0) column.push(null);
-        else column.push(name === "mean" && sumAt >= 0 ? meanOf(finished[0], finished[sumAt]) : null);
+    const columns = values.map((name) => {
+      const column: (number | null)[] = [];
+      const sources = [...accumulators.keys()].filter((index) => accumulators[index].results.includes(name));
+      // As in a window the last that has a result tells it.
+      return { name, column, sources: sources.reverse() };
+    });
+    for (let from = 0; from < this.size; from += SLICE_POINTS) {
+      if (from > 0) await setImmediate();
+      const to = Math.min(this.size, from + SLICE_POINTS);
+      for (let point = from; point < to; point++)
+        if (this.#isThere[point] === 1) startMs.push(fromMs + point * stepMs);
+      for (const { name, column, sources } of columns) {
+        for (let point = from; point < to; point++)
+          if (this.#isThere[point] === 1) column.push(this.#value(point, name, sources));
       }
     }
     if (startMs.length === 0) return null;
     return { labels, startMs, values: Object.fromEntries(columns.map(({ name, column }) => [name, column])) };
   }
+
+  /** What the first of these accumulators that has it says; null: none has. */
+  #value(point: number, name: string, sources: readonly number[]): number | null {
+    for (let source = 0; source < sources.length; source++) {
+      const value = this.#result(sources[source], point, name);
+      if (!Number.isNaN(value)) return value;
+    }
+    if (sources.length > 0 || name !== "mean") return null;
+    // Where the metric accumulates a sum and no mean.
+    const sumAt = this.#fields.accumulators.findIndex((each) => each.name === "sum");
+    const mean = sumAt < 0 ? NaN : this.#result(sumAt, point, "sum") / this.#result(0, point, "count");
+    return Number.isFinite(mean) ? mean : null;
+  }
+
+  #result(index: number, point: number, name: string): number {
+    const { accumulators, offsets, stride } = this.#fields;
+    const accumulator = accumulators[index];
+    const at = point * stride + offsets[index];
+    if (accumulator.result !== undefined) return accumulator.result(this.#state, at, name);
+    return accumulator.finish(this.#state, at)[name] ?? NaN;
+  }
 }
 
-/** Where the metric accumulates a sum and no mean. */
-function meanOf(
-  { count }: Readonly<Record<string, number>>,
-  { sum }: Readonly<Record<string, number>>,
-): number | null {
-  return sum !== undefined && count > 0 ? sum / count : null;
+function mergeRows(
+  accumulator: Accumulator,
+  state: Float64Array,
+  at: number,
+  states: StateRows,
+  rows: readonly number[],
+): void {
+  if (accumulator.mergeRows !== undefined) accumulator.mergeRows(state, at, states, rows);
+  else for (const row of rows) accumulator.merge(state, at, states.from, row * states.stride + states.offset);
 }
 
 /** Where each of the fields stands in rows of these; -1: nowhere. */

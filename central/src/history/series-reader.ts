@@ -1,8 +1,8 @@
 import { setImmediate } from "node:timers/promises";
 import type { Store } from "@millrace/queue";
 import {
+  ChunkReader,
   chunkStartOf,
-  decodeChunk,
   decodePane,
   historyFields,
   HISTORY_LEVELS,
@@ -10,14 +10,7 @@ import {
   parseStateKey,
   stateRange,
 } from "@millrace/stream";
-import type {
-  Accumulator,
-  HistoryChunk,
-  HistoryFields,
-  HistoryLevel,
-  PaneView,
-  TimeRange,
-} from "@millrace/stream";
+import type { HistoryChunk, HistoryLevel, TimeRange } from "@millrace/stream";
 import { CENTRAL_KEYS, engineKeyOf } from "../core/central-keys.ts";
 import { HISTORY_KEYS } from "./history-keys.ts";
 import type { SeriesHistory } from "./series-history.ts";
@@ -106,14 +99,15 @@ export class SeriesReader {
   /** What the chunks have. */
   async #rolled({ series, level, grid, groups, values }: Asked): Promise<Map<string, SeriesPoints>> {
     const points = new Map<string, SeriesPoints>();
-    const picks = new Picks(values, series.view);
+    let fields = series.view === null ? null : fieldsOf(series.view.layout.accumulators, values);
+    const chunks = new ChunkReader(level, (from) => (fields ??= fieldsOf(from.accumulators, values)));
     let keys: Uint8Array[] = [];
     let places: { readonly group: string; readonly startMs: number }[] = [];
     const read = async () => {
       for (const [index, bytes] of (await this.#store.getMany(keys)).entries()) {
         const { group, startMs } = places[index];
-        const chunk = bytes === undefined ? null : decodeChunk(bytes, level, startMs);
-        if (chunk !== null) addChunk(points, picks, grid, group, chunk);
+        const chunk = bytes === undefined ? null : chunks.read(bytes, startMs);
+        if (chunk !== null) addChunk(points, grid, group, chunk);
       }
       keys = [];
       places = [];
@@ -121,8 +115,9 @@ export class SeriesReader {
     const keptFromMs = this.#history.totals[level.name].keptFromMs ?? -Infinity;
     const firstMs = Math.max(chunkStartOf(grid.fromMs, level), keptFromMs);
     for (let startMs = firstMs; startMs < grid.toMs; startMs += level.chunkMs) {
+      const keyOf = HISTORY_KEYS.chunksOf({ level: level.number, startMs, series: series.key });
       for (const group of groups) {
-        keys.push(HISTORY_KEYS.chunk({ level: level.number, startMs, series: series.key, group }));
+        keys.push(keyOf(group));
         places.push({ group, startMs });
         if (keys.length >= CHUNKS_READ) await read();
       }
@@ -146,8 +141,9 @@ export class SeriesReader {
     if (series.rolledToMs !== rolledToMs && !isMoveTaken) return false;
     const fromMs = Math.max(grid.fromMs, rolledToMs);
     if (view === null || fromMs >= grid.toMs) return true;
-    const picks = new Picks(values, view);
-    const { fields, match } = picks.of(historyFields(view.layout.accumulators));
+    const from = historyFields(view.layout.accumulators);
+    const fields = fieldsOf(from.accumulators, values);
+    const match = matchOf(fields, from);
     const add = (startMs: number, group: string, state: Float64Array) => {
       let own = points.get(group);
       if (own === undefined) points.set(group, (own = new SeriesPoints(fields, grid)));
@@ -201,37 +197,16 @@ interface Asked {
   readonly values: readonly string[];
 }
 
-/** Which fields are merged, and where they stand in rows of various makes. */
-class Picks {
-  readonly #values: readonly string[];
-  #fields: HistoryFields | null;
-  readonly #matches = new Map<readonly Accumulator[], readonly number[]>();
-
-  constructor(values: readonly string[], view: PaneView | null) {
-    this.#values = values;
-    this.#fields = view === null ? null : fieldsOf(view.layout.accumulators, values);
-  }
-
-  of(from: HistoryFields): { readonly fields: HistoryFields; readonly match: readonly number[] } {
-    const fields = (this.#fields ??= fieldsOf(from.accumulators, this.#values));
-    let match = this.#matches.get(from.accumulators);
-    if (match === undefined) this.#matches.set(from.accumulators, (match = matchOf(fields, from)));
-    return { fields, match };
-  }
-}
-
 function addChunk(
   points: Map<string, SeriesPoints>,
-  picks: Picks,
   grid: StepGrid,
   group: string,
   { rows, rolledToMs }: HistoryChunk,
 ): void {
-  const { fields, match } = picks.of(rows.fields);
   let own = points.get(group);
-  if (own === undefined) points.set(group, (own = new SeriesPoints(fields, grid)));
+  if (own === undefined) points.set(group, (own = new SeriesPoints(rows.fields, grid)));
   own.rolledToMs = Math.max(own.rolledToMs, rolledToMs);
-  own.addAll(rows, match);
+  own.addAll(rows);
 }
 
 /** The series with the labels asked for, or with the fewest that have those of the group. */
@@ -247,9 +222,12 @@ function seriesFor({ by, group }: SeriesQuery, all: readonly TrackedSeries[]): T
 /** The groups of a page, in order. */
 function groupsFor({ group, cursor, limit }: SeriesQuery, { by, groups }: TrackedSeries): string[] {
   const wanted = Object.entries(group).map(([name, value]) => ({ at: by.indexOf(name), value }));
+  // What has not even these letters need not be parsed.
+  const letters = wanted.map(({ value }) => JSON.stringify(value));
   const found: string[] = [];
   for (const each of groups.keys()) {
     if (cursor !== null && each <= cursor) continue;
+    if (!letters.every((value) => each.includes(value))) continue;
     const values: readonly string[] = wanted.length === 0 ? [] : JSON.parse(each);
     if (wanted.every(({ at, value }) => values[at] === value)) found.push(each);
   }

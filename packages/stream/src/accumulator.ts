@@ -49,4 +49,6 @@ export interface Accumulator {
   subtract?(state: Float64Array, at: number, from: Float64Array, fromAt: number): void;
   /** The named results; no entry where there was no reading. Never NaN. */
   finish(state: Float64Array, at: number): Readonly<Record<string, number>>;
+  /** One of the results, NaN where `finish` has no entry for it: of many states without an object for each. */
+  result?(state: Float64Array, at: number, name: string): number;
 }

@@ -21,6 +21,7 @@ export type * from "./geo/zone.ts";
 export * from "./geo/zones.ts";
 export * from "./frontier.ts";
 export * from "./frontier-tracker.ts";
+export * from "./history/chunk-reader.ts";
 export * from "./history/history-chunk.ts";
 export * from "./history/history-level.ts";
 export * from "./history/history-rows.ts";

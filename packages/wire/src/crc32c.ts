@@ -1,40 +1,56 @@
-/** CRC-32C (Castagnoli, reflected polynomial 0x82f63b78), eight bytes a step ("slicing by 8", Intel 2006). */
+/** CRC-32C (Castagnoli, reflected polynomial 0x82f63b78), sixteen bytes a step ("slicing", Intel 2006). */
 const POLYNOMIAL = 0x82f63b78;
-const TABLES = makeTables();
+const STEP_BYTES = 16;
+/** What is shorter is not worth a view of it. */
+const VIEWED_BYTES_MIN = 64;
+/** Of each byte of a step 256 entries, that of the last byte first. */
+const TABLE = makeTable();
 
 /** Checksum of `bytes`, unsigned. `previous` continues an earlier one: crc32c(b, crc32c(a)) is that of a followed by b. */
 export function crc32c(bytes: Uint8Array, previous = 0): number {
-  const [t0, t1, t2, t3, t4, t5, t6, t7] = TABLES;
   let crc = ~previous;
   let at = 0;
-  for (const end = bytes.length - 7; at < end; at += 8) {
-    crc ^= bytes[at] | (bytes[at + 1] << 8) | (bytes[at + 2] << 16) | (bytes[at + 3] << 24);
-    crc =
-      t7[crc & 0xff] ^
-      t6[(crc >>> 8) & 0xff] ^
-      t5[(crc >>> 16) & 0xff] ^
-      t4[crc >>> 24] ^
-      t3[bytes[at + 4]] ^
-      t2[bytes[at + 5]] ^
-      t1[bytes[at + 6]] ^
-      t0[bytes[at + 7]];
+  if (bytes.length >= VIEWED_BYTES_MIN) {
+    // Four bytes a look at memory: a byte a look takes more than twice as long.
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    for (const end = bytes.length - STEP_BYTES; at <= end; at += STEP_BYTES) {
+      const a = crc ^ view.getInt32(at, true);
+      const b = view.getInt32(at + 4, true);
+      const c = view.getInt32(at + 8, true);
+      const d = view.getInt32(at + 12, true);
+      crc =
+        TABLE[0xf00 | (a & 0xff)] ^
+        TABLE[0xe00 | ((a >>> 8) & 0xff)] ^
+        TABLE[0xd00 | ((a >>> 16) & 0xff)] ^
+        TABLE[0xc00 | (a >>> 24)] ^
+        TABLE[0xb00 | (b & 0xff)] ^
+        TABLE[0xa00 | ((b >>> 8) & 0xff)] ^
+        TABLE[0x900 | ((b >>> 16) & 0xff)] ^
+        TABLE[0x800 | (b >>> 24)] ^
+        TABLE[0x700 | (c & 0xff)] ^
+        TABLE[0x600 | ((c >>> 8) & 0xff)] ^
+        TABLE[0x500 | ((c >>> 16) & 0xff)] ^
+        TABLE[0x400 | (c >>> 24)] ^
+        TABLE[0x300 | (d & 0xff)] ^
+        TABLE[0x200 | ((d >>> 8) & 0xff)] ^
+        TABLE[0x100 | ((d >>> 16) & 0xff)] ^
+        TABLE[d >>> 24];
+    }
   }
-  for (; at < bytes.length; at += 1) crc = (crc >>> 8) ^ t0[(crc ^ bytes[at]) & 0xff];
+  for (; at < bytes.length; at += 1) crc = (crc >>> 8) ^ TABLE[(crc ^ bytes[at]) & 0xff];
   return ~crc >>> 0;
 }
 
-function makeTables(): Int32Array[] {
-  const tables = Array.from({ length: 8 }, () => new Int32Array(256));
+function makeTable(): Int32Array {
+  const table = new Int32Array(256 * STEP_BYTES);
   for (let byte = 0; byte < 256; byte += 1) {
     let crc = byte;
     for (let bit = 0; bit < 8; bit += 1) crc = crc & 1 ? (crc >>> 1) ^ POLYNOMIAL : crc >>> 1;
-    tables[0][byte] = crc;
+    table[byte] = crc;
   }
-  for (let table = 1; table < 8; table += 1) {
-    for (let byte = 0; byte < 256; byte += 1) {
-      const before = tables[table - 1][byte];
-      tables[table][byte] = (before >>> 8) ^ tables[0][before & 0xff];
-    }
+  for (let at = 256; at < table.length; at += 1) {
+    const before = table[at - 256];
+    table[at] = (before >>> 8) ^ table[before & 0xff];
   }
-  return tables;
+  return table;
 }

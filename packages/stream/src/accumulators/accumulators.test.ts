@@ -246,6 +246,37 @@ describe.each([...accumulators, beside])("an unknown $name", (accumulator) => {
       }),
     );
   });
+
+  test("says a result alone as among the others, whatever stands in the fields", () => {
+    const field = fc.oneof(value, fc.constantFrom(NaN, Infinity, -Infinity, 1.7e308, -1.7e308));
+    fc.assert(
+      fc.property(fc.array(field, { minLength: width, maxLength: width }), (fields) => {
+        const state = Float64Array.from(fields);
+        for (const name of accumulator.results)
+          expect(accumulator.result?.(state, 0, name) ?? finish(state, 0)[name] ?? NaN).toBe(
+            finish(state, 0)[name] ?? NaN,
+          );
+      }),
+    );
+  });
+
+  test("merges many rows as one after another, to the bit", () => {
+    const rows = fc.array(fc.array(value, { minLength: width, maxLength: width }), {
+      minLength: 1,
+      maxLength: 9,
+    });
+    fc.assert(
+      fc.property(readings, rows, (all, states) => {
+        const [alone, together] = [stateOf(accumulator, all), stateOf(accumulator, all)];
+        // Something stands before and behind each.
+        const stride = width + 2;
+        const from = Float64Array.from(states.flatMap((state) => [7, ...state, 7]));
+        for (const row of states.keys()) accumulator.merge(alone, 0, from, row * stride + 1);
+        accumulator.mergeRows?.(together, 0, { from, stride, offset: 1 }, [...states.keys()]);
+        if (accumulator.mergeRows !== undefined) expect(bits(together)).toEqual(bits(alone));
+      }),
+    );
+  });
 });
 
 test("what a wrong value left is gone when it is taken back: the others say what they say alone", () => {

@@ -21,4 +21,7 @@ export const count: Accumulator = {
   finish(state, at): Readonly<Record<string, number>> {
     return Number.isFinite(state[at]) ? { count: state[at] } : {};
   },
+  result(state, at) {
+    return Number.isFinite(state[at]) ? state[at] : NaN;
+  },
 };

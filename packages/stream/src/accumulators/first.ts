@@ -23,6 +23,9 @@ export const first: Accumulator = {
   finish(state, at): Readonly<Record<string, number>> {
     return Number.isFinite(state[at]) && Number.isFinite(state[at + 1]) ? { first: state[at + 1] + 0 } : {};
   },
+  result(state, at) {
+    return Number.isFinite(state[at]) && Number.isFinite(state[at + 1]) ? state[at + 1] + 0 : NaN;
+  },
 };
 
 /** A time that is not known (NaN) on either side leaves the result unknown. */

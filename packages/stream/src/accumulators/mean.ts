@@ -47,6 +47,14 @@ export const mean: Accumulator = {
     const stddev = Math.sqrt(state[at + 2] / n);
     return Number.isFinite(stddev) ? { mean: average + 0, stddev } : { mean: average + 0 };
   },
+  result(state, at, name) {
+    const n = state[at];
+    const average = state[at + 1];
+    if (n === 0 || !Number.isFinite(average)) return NaN;
+    if (name === "mean") return average + 0;
+    const stddev = Math.sqrt(state[at + 2] / n);
+    return Number.isFinite(stddev) ? stddev : NaN;
+  },
 };
 
 function add(state: Float64Array, at: number, value: number): void {

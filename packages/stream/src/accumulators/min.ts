@@ -24,8 +24,10 @@ export const min: Accumulator = {
     for (let index = 0; index < rows.length; index++) merge(state, at, from, rows[index] * stride + offset);
   },
   finish(state, at): Readonly<Record<string, number>> {
-    const value = state[at];
-    return Number.isFinite(value) ? { min: value + 0 } : {};
+    return Number.isFinite(state[at]) ? { min: state[at] + 0 } : {};
+  },
+  result(state, at) {
+    return Number.isFinite(state[at]) ? state[at] + 0 : NaN;
   },
 };
 

@@ -42,11 +42,17 @@ export const sum: Accumulator = {
     state[at + 1] = state[at + 1] - from[fromAt + 1];
   },
   finish(state, at): Readonly<Record<string, number>> {
-    if (Object.is(state[at], -0)) return {};
-    const total = state[at] + state[at + 1];
-    return Number.isFinite(total) ? { sum: total + 0 } : {};
+    const total = result(state, at);
+    return Number.isNaN(total) ? {} : { sum: total };
   },
+  result,
 };
+
+function result(state: Float64Array, at: number): number {
+  if (Object.is(state[at], -0)) return NaN;
+  const total = state[at] + state[at + 1];
+  return Number.isFinite(total) ? total + 0 : NaN;
+}
 
 function add(state: Float64Array, at: number, value: number): void {
   const before = state[at];

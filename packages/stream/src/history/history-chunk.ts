@@ -1,8 +1,8 @@
-import type { Accumulator } from "../accumulator.ts";
-import { accumulatorById } from "../accumulators/table.ts";
 import type { EventTimeMs } from "../event-time.ts";
+import { CHUNK_VERSION, readChunkHead } from "./chunk-head.ts";
+import { ChunkReader } from "./chunk-reader.ts";
 import type { HistoryLevel } from "./history-level.ts";
-import { historyFields, HistoryRows } from "./history-rows.ts";
+import type { HistoryRows } from "./history-rows.ts";
 
 /** The buckets of one series at one level that begin in one chunk's time. */
 export interface HistoryChunk {
@@ -10,8 +10,6 @@ export interface HistoryChunk {
   /** Everything of the series before this is rolled up; what is later is in its panes only. */
   readonly rolledToMs: EventTimeMs;
 }
-
-const VERSION = 1;
 
 /**
  * One chunk on disk:
@@ -40,7 +38,7 @@ export function encodeChunk(
   for (const varying of isVarying) length += 1 + 8 * (varying ? size : 1);
   const bytes = new Uint8Array(length);
   const view = new DataView(bytes.buffer);
-  bytes[0] = VERSION;
+  bytes[0] = CHUNK_VERSION;
   bytes[1] = accumulators.length;
   let at = 2;
   for (const { id, params } of accumulators) {
@@ -75,100 +73,12 @@ export function decodeChunk(
   level: HistoryLevel,
   startMs: EventTimeMs,
 ): HistoryChunk | null {
-  const head = readHead(bytes);
-  if (head === null) return null;
-  const { accumulators, rolledToMs, count } = head;
-  const fields = historyFields(accumulators);
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const state = readColumns(view, head.at + 2 * count, { count, stride: fields.stride });
-  if (state === null) return null;
-  const rows = new HistoryRows(fields, state);
-  let beforeMs = -Infinity;
-  for (let index = 0; index < count; index++) {
-    const bucketMs = startMs + view.getUint16(head.at + 2 * index, true) * level.bucketMs;
-    if (bucketMs >= startMs + level.chunkMs || bucketMs <= beforeMs) return null;
-    rows.starts.push(bucketMs);
-    beforeMs = bucketMs;
-  }
-  return { rows, rolledToMs };
-}
-
-/** Row by row; null where the bytes do not end with the last column. */
-function readColumns(
-  view: DataView,
-  from: number,
-  { count, stride }: { readonly count: number; readonly stride: number },
-): Float64Array | null {
-  const state = new Float64Array(count * stride);
-  let at = from;
-  for (let field = 0; field < stride; field++) {
-    const kind = at < view.byteLength ? view.getUint8(at) : NaN;
-    const end = at + 1 + 8 * (kind === 1 ? count : 1);
-    if (!(kind <= 1) || end > view.byteLength) return null;
-    const stepBytes = kind === 1 ? 8 : 0;
-    for (let to = field, value = at + 1; to < state.length; to += stride, value += stepBytes)
-      state[to] = view.getFloat64(value, true);
-    at = end;
-  }
-  return at === view.byteLength ? state : null;
+  return new ChunkReader(level, (fields) => fields).read(bytes, startMs);
 }
 
 /** How many buckets are in a chunk; 0 on bad bytes. */
 export function chunkBuckets(bytes: Uint8Array): number {
-  return readHead(bytes)?.count ?? 0;
-}
-
-/** The head read last, and what it says: most chunks have the same. */
-let headBytes: Uint8Array = new Uint8Array(0);
-let headAccumulators: readonly Accumulator[] = [];
-
-function readHead(bytes: Uint8Array): {
-  readonly accumulators: readonly Accumulator[];
-  readonly rolledToMs: EventTimeMs;
-  readonly count: number;
-  readonly at: number;
-} | null {
-  if (bytes.length < 2 || bytes[0] !== VERSION) return null;
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  let at = 2;
-  for (let left = bytes[1]; left > 0; left--) {
-    if (at + 2 > bytes.length) return null;
-    at += 2 + 8 * bytes[at + 1];
-  }
-  if (at + 10 > bytes.length) return null;
-  if (!isHead(bytes, at)) {
-    const read = readAccumulators(view, bytes[1]);
-    if (read === null) return null;
-    headBytes = bytes.slice(0, at);
-    headAccumulators = read;
-  }
-  return {
-    accumulators: headAccumulators,
-    rolledToMs: view.getFloat64(at, true),
-    count: view.getUint16(at + 8, true),
-    at: at + 10,
-  };
-}
-
-function isHead(bytes: Uint8Array, length: number): boolean {
-  if (headBytes.length !== length) return false;
-  for (let at = 0; at < length; at++) if (bytes[at] !== headBytes[at]) return false;
-  return true;
-}
-
-function readAccumulators(view: DataView, count: number): readonly Accumulator[] | null {
-  const accumulators: Accumulator[] = [];
-  let at = 2;
-  for (let left = count; left > 0; left--) {
-    const params: number[] = [];
-    for (let param = 0; param < view.getUint8(at + 1); param++)
-      params.push(view.getFloat64(at + 2 + 8 * param, true));
-    const accumulator = accumulatorById(view.getUint8(at), params);
-    if (accumulator === undefined) return null;
-    accumulators.push(accumulator);
-    at += 2 + 8 * params.length;
-  }
-  return accumulators;
+  return readChunkHead(bytes)?.count ?? 0;
 }
 
 function putFloat(view: DataView, at: number, value: number): number {

@@ -69,14 +69,28 @@ export class HistoryRows {
     const match = matchFields(fields, this.fields);
     if (match === null) return this;
     const rows = new HistoryRows(fields, new Float64Array(this.size * fields.stride));
-    for (let index = 0; index < this.size; index++) {
-      copyRow(fields, { state: rows.state, at: index * fields.stride }, match, {
-        state: this.state,
-        at: index * this.fields.stride,
-      });
-      rows.starts.push(this.starts[index]);
+    for (const startMs of this.starts) rows.starts.push(startMs);
+    for (const [index, { width }] of fields.accumulators.entries()) {
+      if (match[index] < 0) {
+        rows.lack(index);
+        continue;
+      }
+      for (let row = 0; row < this.size; row++) {
+        const from = row * this.fields.stride + match[index];
+        rows.state.set(this.state.subarray(from, from + width), row * fields.stride + fields.offsets[index]);
+      }
     }
     return rows;
+  }
+
+  /** Nothing is told of one of the accumulators: where there are readings, it is unknown. */
+  lack(index: number): void {
+    const { accumulators, offsets, stride } = this.fields;
+    for (let at = 0; at < this.size * stride; at += stride) {
+      accumulators[index].identity(this.state, at + offsets[index]);
+      // The count stands first.
+      if (this.state[at] > 0) setUnknown(accumulators[index], this.state, at + offsets[index]);
+    }
   }
 
   #grow(): void {
@@ -99,11 +113,6 @@ export function historyFields(accumulators: readonly Accumulator[]): HistoryFiel
   return { accumulators, offsets, stride };
 }
 
-interface Row {
-  readonly state: Float64Array;
-  readonly at: number;
-}
-
 /** By accumulator of `fields` where it stands in a row of `from`, -1: nowhere. Null where both are the same. */
 export function matchFields(fields: HistoryFields, from: HistoryFields): readonly number[] | null {
   const match = fields.accumulators.map(({ name }) => {
@@ -113,20 +122,4 @@ export function matchFields(fields: HistoryFields, from: HistoryFields): readonl
   const isSame =
     fields.stride === from.stride && match.every((offset, index) => offset === fields.offsets[index]);
   return isSame ? null : match;
-}
-
-function copyRow(fields: HistoryFields, into: Row, match: readonly number[], from: Row): void {
-  for (const [index, accumulator] of fields.accumulators.entries()) {
-    const at = into.at + fields.offsets[index];
-    if (match[index] >= 0)
-      into.state.set(
-        from.state.subarray(from.at + match[index], from.at + match[index] + accumulator.width),
-        at,
-      );
-    else {
-      accumulator.identity(into.state, at);
-      // The count stands first.
-      if (from.state[from.at] > 0) setUnknown(accumulator, into.state, at);
-    }
-  }
 }
