@@ -224,7 +224,9 @@ test.each<[string, string, string[]]>([
   [
     "a bad agent name",
     MINIMAL.replace("press-hall-1", "press/1"),
-    ['2:8: agent is "press/1"; it must be 1 to 64 letters, digits, dots, underscores and hyphens'],
+    [
+      '2:8: agent is "press/1"; it must be 1 to 64 letters, digits, dots, underscores and hyphens, other than . and ..',
+    ],
   ],
   [
     "a bad url",

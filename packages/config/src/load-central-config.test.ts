@@ -223,6 +223,12 @@ sinks: { redis: { url: "rediss://redis.example:6380/2", username: central, passw
   ]);
 });
 
+test("a broker of another machine may have the port of central's own listener", () => {
+  const lines = "intake: { mqtt: { host: 0.0.0.0 }, broker: { url: mqtts://broker.example:1884 } }";
+  const { config } = load({ "/etc/millrace/central.yaml": `version: 1\n${lines}\n` });
+  expect(config.intake.broker?.url).toBe("mqtts://broker.example:1884");
+});
+
 test("a broker of others and a Kafka log: secrets are read, and agents need no password of central's", () => {
   const { config, warnings } = load({
     "/etc/millrace/central.yaml": `version: 1
@@ -269,6 +275,21 @@ test.each([
     "2:11: intake.broker has one of cert and key; give both, or neither",
   ],
   ["intake: { broker: { url: http://b } }", "2:26"],
+  [
+    "intake: { broker: { url: mqtt://localhost:1884 } }",
+    "2:26: intake.broker.url is mqtt://localhost:1884, central's own listener (intake.mqtt); name the broker that agents connect to, or leave intake.broker out",
+  ],
+  [
+    "intake: { mqtt: { host: 0.0.0.0, port: 8883 }, broker: { url: mqtts://127.0.0.1 } }",
+    "2:63: intake.broker.url is mqtts://127.0.0.1, central's own listener",
+  ],
+  ["intake: { mqtt: { host: 10.0.0.7 }, broker: { url: mqtt://10.0.0.7:1884 } }", "central's own listener"],
+  [
+    "intake: { broker: { url: mqtts://b, passwordFile: ./c } }",
+    "2:37: intake.broker has a passwordFile and no username; give username, or leave the password out",
+  ],
+  ["agents: [{ id: .., site: a, password: b }]", "2:16"],
+  ["agents: [{ id: a-1, site: ., password: b }]", "2:27"],
 ])("%s is refused", (lines, problem) => {
   const file = { "/etc/millrace/central.yaml": `version: 1\n${lines}\n`, "/etc/millrace/c": "pem" };
   expect(() => load(file)).toThrow(problem);

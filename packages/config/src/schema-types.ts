@@ -128,9 +128,12 @@ export const clientTls = (own: string, theirs: string) =>
 export const version = () =>
   takes(z.literal(1), "1, the only version so far").describe("Version of the file's format.");
 
-/** An agent's or site's name: goes into topics, so nothing that means something there. */
+/** An agent's or site's name: goes into topics and the paths of addresses, so nothing that means something there. */
 export const identifier = () =>
-  takes(z.string().regex(/^[A-Za-z0-9._-]{1,64}$/), "1 to 64 letters, digits, dots, underscores and hyphens");
+  takes(
+    z.string().regex(/^(?!\.{1,2}$)[A-Za-z0-9._-]{1,64}$/),
+    "1 to 64 letters, digits, dots, underscores and hyphens, other than . and ..",
+  );
 
 const NAME_PATTERN = /^[A-Za-z][A-Za-z0-9_]{0,63}$/;
 /** Name of a metric, window, rule: goes into SQL, Prometheus and file names. */
