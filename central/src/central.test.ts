@@ -321,7 +321,7 @@ async function askedDuringCommit() {
   askSeries("series");
   await world.time.run(100);
   expect(outcomes).toEqual({ taken: "waits", "not taken yet": "waits", series: "waits" });
-  return { world, commit, underWay, outcomes, askSeries };
+  return { world, commit, underWay, ask, outcomes, askSeries };
 }
 
 test("where central fails for good, all who wait are told, and nobody is shown what is not durable", async () => {
@@ -340,19 +340,31 @@ test("where central fails for good, all who wait are told, and nobody is shown w
   });
 });
 
-test("where the disk becomes full, who waits to read is told as those who come later are; who has asked for something waits for room", async () => {
-  const { world, commit, underWay, outcomes, askSeries } = await askedDuringCommit();
+test("where the disk becomes full, all who wait are told, and those who come later; what has begun is done once there is room", async () => {
+  const { world, commit, underWay, ask, outcomes, askSeries } = await askedDuringCommit();
+  const reset = (name: string) => ask(name, world.central.resetAlarm("", "none", "somebody"));
+  reset("not begun");
+  ask("asked of an agent", world.central.resetAlarm("alpha-1", "none", "somebody"));
   const reason = "IO error: store/000033.log: No space left on device";
   underWay.reject(new MillraceError("store_write", { path: "memory", reason }));
   await world.time.run(10);
   askSeries("series later");
-  await world.time.run(10);
-  const full = expect.stringMatching(/^Error: the disk is full: /);
-  const read = { series: full, "series later": full };
-  expect(outcomes).toEqual({ taken: "waits", "not taken yet": "waits", ...read });
+  reset("later");
+  await world.time.run(30_000);
+  const full = (what = "") => expect.stringMatching(new RegExp(`^Error: the disk is full: .*${what}$`));
+  const told = {
+    taken: full("; it is done once commits succeed"),
+    "not begun": full("; nothing was done"),
+    later: full("; nothing was done"),
+    "asked of an agent": "answered",
+    series: full(),
+    "series later": full(),
+  };
+  // Nobody waits for a new list of agents, and it is not to be lost.
+  expect(outcomes).toEqual({ ...told, "not taken yet": "waits" });
   world.store.commit = commit;
   await world.time.run(10_000);
-  expect(outcomes).toEqual({ taken: "answered", "not taken yet": "answered", ...read });
+  expect(outcomes).toEqual({ ...told, "not taken yet": "answered" });
 });
 
 test("it tells what came late: for which window, how late, from whom", async () => {

@@ -38,6 +38,7 @@ import type { LateCount, LateEntry } from "./core/late-book.ts";
 import { Inbox } from "./core/inbox.ts";
 import type { LogLoss } from "./core/log-book.ts";
 import { Admission } from "./core/admission.ts";
+import { NotReady } from "./core/not-ready.ts";
 import { EmbeddedLog } from "./log/embedded-log.ts";
 import type { LogGap, LogTurn, LogView, UplinkLog } from "./log/uplink-log.ts";
 import { MessageApplier, NOBODY } from "./core/message-applier.ts";
@@ -126,8 +127,8 @@ export class Central implements CentralReader {
   readonly #listeners = new Set<(change: CentralChange) => void>();
   readonly #actions: (() => void)[] = [];
   readonly #whenCommitted: (() => void)[] = [];
-  /** Of those who wait for a commit that holds what they have asked for. */
-  readonly #rejections = new Set<(error: Error) => void>();
+  /** What waits for a commit that holds it, with whoever asked for it. */
+  readonly #asked = new Set<Asked>();
   readonly #inbox = new Inbox();
   readonly #series = new SeriesMemories();
   readonly #uplinkLog: UplinkLog;
@@ -169,6 +170,7 @@ export class Central implements CentralReader {
       onCommitted: (durationMs) => options.onCommitted?.(durationMs),
       onCommitFailed: (why) => {
         this.#leaveUndurable(why);
+        this.#answerStalled(why);
         options.onCommitFailed?.();
       },
       onFailed: (error) => this.#fail(error),
@@ -254,12 +256,15 @@ export class Central implements CentralReader {
 
   /**
    * Takes records of a stream: what became of them, once that is durable. Null where commits are slower than records come: they
-   * are to be offered again, as while commits fail. Rejects where central stops or fails first: then they may have been taken, and may come again.
+   * are to be offered again, as while commits fail. Rejects where central stops or fails first, and, of records that nobody reads again,
+   * where commits fail, with what became of them.
    */
   offerRecords(stream: string, batch: RecordBatch): Promise<RecordOutcome> | null {
     if (this.#opened === null || this.#isClosed || this.#failure !== null)
       return Promise.reject(
-        new Error(this.#failure ?? (this.#isClosed ? "central stops" : "central starts")),
+        new NotReady(
+          `${this.#failure ?? (this.#isClosed ? "central stops" : "central starts")}; nothing was taken`,
+        ),
       );
     if (this.#loop.stalled !== null) return null;
     return this.#recordInbox.offer(stream, batch);
@@ -442,7 +447,7 @@ export class Central implements CentralReader {
     if (this.#opened === null || this.#isClosed || this.#failure !== null) return Promise.resolve(0);
     const { state, watches } = this.#opened;
     const { agents, engine, trustedTime } = state;
-    return this.#withCommit(() => {
+    return this.#withCommit({ isAwaited: true }, () => {
       const retired = agents.retireSite(site, this.#options.clock.nowMs());
       engine.setMembership(agents.membership);
       // One that is still connected has to connect again, and is expected again then.
@@ -461,7 +466,7 @@ export class Central implements CentralReader {
   setAgents(agents: CentralOptions["agents"]): Promise<void> {
     if (this.#opened === null || this.#isClosed || this.#failure !== null) return Promise.resolve();
     const { state } = this.#opened;
-    return this.#withCommit(() => {
+    return this.#withCommit({ isAwaited: false }, () => {
       const { clock } = this.#options;
       enrolNew(state, agents, { nowMs: clock.nowMs(), monotonicMs: clock.monotonicMs() });
       state.engine.setMembership(state.agents.membership);
@@ -487,7 +492,7 @@ export class Central implements CentralReader {
     if (this.#opened === null || this.#isClosed || this.#failure !== null)
       return Promise.resolve("no_such_alarm");
     const { windowRules } = this.#opened.state;
-    return this.#withCommit(() => {
+    return this.#withCommit({ isAwaited: true }, () => {
       const outcome = windowRules.reset(id, by, this.#options.clock.nowMs());
       const isUnknown = outcome === null || outcome === "not_latched";
       return isUnknown ? "no_such_alarm" : outcome;
@@ -741,35 +746,61 @@ export class Central implements CentralReader {
     this.#opened?.state.alarms.raise({ ...own, message, value: Math.max(1, next - from), nowMs });
   }
 
-  /** Done in the next commit: resolves once that is durable, rejects where central fails first. */
-  #withCommit<Outcome>(act: () => Outcome): Promise<Outcome> {
+  /**
+   * Done in the next commit: resolves once that is durable, rejects where central fails first. `isAwaited`: somebody waits for the
+   * answer, and is told where commits fail; what nobody has begun to do then is not done.
+   */
+  #withCommit<Outcome>({ isAwaited }: { readonly isAwaited: boolean }, act: () => Outcome): Promise<Outcome> {
+    const { stalled } = this.#loop;
+    if (isAwaited && stalled !== null) return Promise.reject(new NotReady(`${stalled}; nothing was done`));
     const { promise, resolve, reject } = Promise.withResolvers<Outcome>();
     // Who does not wait for it must not bring the process down.
     promise.catch(() => {});
-    this.#rejections.add(reject);
-    this.#actions.push(() => {
-      const outcome = act();
-      this.#whenCommitted.push(() => {
-        this.#rejections.delete(reject);
-        resolve(outcome);
-      });
-    });
+    const asked: Asked = {
+      isAwaited,
+      reject,
+      action: () => {
+        const outcome = act();
+        this.#whenCommitted.push(() => {
+          this.#asked.delete(asked);
+          resolve(outcome);
+        });
+      },
+    };
+    this.#asked.add(asked);
+    this.#actions.push(asked.action);
     this.#loop.wake();
     return promise;
+  }
+
+  /** Nobody waits for room on a disk: whoever has asked for something is told what became of it. */
+  #answerStalled(why: string): void {
+    for (const asked of this.#asked) {
+      if (!asked.isAwaited) continue;
+      this.#asked.delete(asked);
+      const at = this.#actions.indexOf(asked.action);
+      if (at >= 0) this.#actions.splice(at, 1);
+      asked.reject(
+        new NotReady(at >= 0 ? `${why}; nothing was done` : `${why}; it is done once commits succeed`),
+      );
+    }
+    this.#recordInbox.refusePosted(why);
+    // Ticks come no more.
+    this.#requests.expire(this.#options.clock.monotonicMs());
   }
 
   /** When all that is in memory is durable: nobody is shown what a crash may take back. Rejects where that may be long, or never. */
   async #durableMoment(): Promise<void> {
     if (!this.#isAhead) return;
     const why = this.#failure ?? this.#loop.stalled;
-    if (why !== null) throw new Error(why);
+    if (why !== null) throw new NotReady(why);
     const moment = Promise.withResolvers<void>();
     this.#whenDurable.push(moment);
     await moment.promise;
   }
 
   #leaveUndurable(why: string): void {
-    for (const { reject } of this.#whenDurable.splice(0)) reject(new Error(why));
+    for (const { reject } of this.#whenDurable.splice(0)) reject(new NotReady(why));
   }
 
   /** What a listener makes of it is not central's affair: the commit stands. */
@@ -821,10 +852,17 @@ export class Central implements CentralReader {
     this.#inbox.clear();
     this.#requests.close();
     this.#leaveUndurable(this.#failure);
-    for (const reject of this.#rejections) reject(new Error(this.#failure));
-    this.#rejections.clear();
+    for (const { reject } of this.#asked) reject(new NotReady(this.#failure));
+    this.#asked.clear();
     this.#options.onFailed?.(error);
   }
+}
+
+/** Something to be done in a commit. */
+interface Asked {
+  readonly isAwaited: boolean;
+  readonly action: () => void;
+  readonly reject: (error: Error) => void;
 }
 
 function withEvidence({ ledger }: CentralState, views: readonly AgentView[]): AgentView[] {

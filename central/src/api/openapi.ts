@@ -15,6 +15,7 @@ const COMMON: readonly ProblemCode[] = [
   "unknown_host",
   "too_many_requests",
   "head_too_large",
+  "not_ready",
   "internal",
 ];
 /** Beside these, by who may ask. */

@@ -188,7 +188,7 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     right: "operate",
     body: { "application/x-ndjson": text, "application/json": z.array(z.record(text, z.unknown())) },
     answer: "RecordOutcome",
-    problems: ["unknown_stream", "too_many_records", "not_ready"],
+    problems: ["unknown_stream", "too_many_records"],
   },
   "GET /api/v1/pipeline": { summary: "Central's metrics and windows", right: "read", answer: "Pipeline" },
   "POST /api/v1/pipeline": {

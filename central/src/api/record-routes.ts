@@ -1,4 +1,3 @@
-import { reasonOf } from "@millrace/runtime";
 import type { FastifyInstance } from "fastify";
 import type { RecordBatch, RecordOutcome } from "../records/record-batch.ts";
 import type { RecordStreamView } from "../records/record-stream-view.ts";
@@ -8,7 +7,7 @@ import { recordLines } from "./record-lines.ts";
 /** Where records go. */
 export interface RecordTarget {
   recordStreams(): readonly RecordStreamView[];
-  /** What became of them, once that is durable; null: no room now. */
+  /** What became of them, once that is durable; null: no room now. Rejects with `NotReady`. */
   offerRecords(stream: string, batch: RecordBatch): Promise<RecordOutcome> | null;
 }
 
@@ -53,12 +52,7 @@ export function addRecordRoutes(app: FastifyInstance, target: RecordTarget): voi
         const batch = { partition: 0, values, offsets: null, nextOffset: null, isAtEnd: true };
         const taken = target.offerRecords(stream, batch);
         if (taken === null) throw busy(reply);
-        const { rejected, ...counts } = await taken.catch((error: unknown) => {
-          throw new ProblemError(
-            "not_ready",
-            `${reasonOf(error)}; what was sent may have been taken: send it again, ids count once`,
-          );
-        });
+        const { rejected, ...counts } = await taken;
         return reply.header("cache-control", "no-store").send({
           stream,
           ...counts,

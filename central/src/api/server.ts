@@ -22,6 +22,7 @@ import { OPERATIONS } from "./operations.ts";
 import { pipelineUses } from "./pipeline-uses.ts";
 import { ANY_EVIDENCE, parseEvidenceQuery } from "./evidence-query.ts";
 import { problem, ProblemError } from "./problem.ts";
+import { NotReady } from "../core/not-ready.ts";
 import type { Problem } from "./problem.ts";
 import { addRecordRoutes } from "./record-routes.ts";
 import type { RecordTarget } from "./record-routes.ts";
@@ -68,6 +69,8 @@ const CONNECTIONS_MAX = 2_000;
 /** For all of a request to come. */
 const REQUEST_TIMEOUT_MS = 60_000;
 const RETRY_AFTER_S = 1;
+/** As often as a failed commit is tried again. */
+const NOT_READY_RETRY_AFTER_S = 5;
 const LOGIN_RETRY_AFTER_S = 60;
 
 /** No page of another origin may frame, script or style the dashboard. */
@@ -185,6 +188,12 @@ export class ApiServer {
       if (status === 415) return sendProblem(reply, problem("unsupported", reasonOf(error)));
       if (status >= 400 && status < 500)
         return sendProblem(reply, { ...problem("bad_request", reasonOf(error)), status });
+      const { isReady, reason } = options.reader.health();
+      // What cannot be read or made durable then is no fault of the request's, nor of what answers it.
+      if (error instanceof NotReady || !isReady) {
+        reply.header("retry-after", NOT_READY_RETRY_AFTER_S);
+        return sendProblem(reply, problem("not_ready", error instanceof NotReady ? error.message : reason));
+      }
       options.log.error("cannot answer a request", { reason: reasonOf(error) });
       return sendProblem(reply, problem("internal", "the log says more"));
     });

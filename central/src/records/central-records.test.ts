@@ -1,6 +1,7 @@
 // Records through the whole of central: windows by the records' labels, complete once every partition has passed, each record
 // in them once, whatever dies between any two commits.
 import type { PipelineMetric } from "@millrace/config";
+import { MillraceError } from "@millrace/runtime";
 import type { WindowResult, WindowSpec } from "@millrace/stream";
 import { SimulatedTime } from "@millrace/testkit";
 import { expect, test } from "vitest";
@@ -123,6 +124,42 @@ test("records of years ago make windows that are complete and take late ones, an
   expect((await windowsOf(central))[1]).not.toMatchObject({ state: "final" });
 });
 
+test("a full disk: posts that wait are told so at once, and nothing of them is taken; those of a commit count once it succeeds", async () => {
+  const { central, store, time } = await start();
+  const { commit } = store;
+  const underWay = Promise.withResolvers<void>();
+  store.commit = () => underWay.promise;
+  const outcomes: Record<string, string> = {};
+  const post = (id: number) =>
+    central.offerRecords("orders", posted([order(id, NOW)]))?.then(
+      () => (outcomes[id] = "taken"),
+      (error: unknown) => (outcomes[id] = String(error)),
+    );
+  void post(1);
+  await time.run(10);
+  void post(2);
+  expect(outcomes).toEqual({});
+  const reason = "IO error: store/000033.log: No space left on device";
+  const full = new MillraceError("store_write", { path: "memory", reason });
+  store.commit = () => Promise.reject(full);
+  underWay.reject(full);
+  await time.run(10);
+  expect(outcomes).toEqual({
+    1: expect.stringMatching(
+      /^Error: the disk is full: .*may have been taken: send it again, ids count once$/,
+    ),
+    2: expect.stringMatching(/^Error: the disk is full: .*; nothing was taken: send it again$/),
+  });
+  expect(post(3)).toBeUndefined();
+  store.commit = commit;
+  await time.run(10_000);
+  expect((await windowsOf(central)).map(({ values }) => values["count"])).toEqual([1]);
+  await time.during(Promise.all([post(1), post(2)]));
+  expect(outcomes).toEqual({ 1: "taken", 2: "taken" });
+  await time.run(1_000);
+  expect((await windowsOf(central)).map(({ values }) => values["count"])).toEqual([2]);
+});
+
 test("a crash at every commit, before or after it: what is posted again until it is answered counts once", async () => {
   const all = Array.from({ length: 60 }, (_, id) =>
     order(id, NOW - 120_000 + ((id * 7_919) % 120_000), ["北京", "上海"][id % 2], id),
@@ -139,7 +176,10 @@ test("a crash at every commit, before or after it: what is posted again until it
     for (const batch of batches) {
       for (;;) {
         let isAnswered = false;
-        void world.central.offerRecords("orders", posted(batch))?.then(() => (isAnswered = true));
+        void world.central.offerRecords("orders", posted(batch))?.then(
+          () => (isAnswered = true),
+          () => "to be sent again",
+        );
         await time.run(2_000);
         if (isAnswered) break;
         world = await start(new CrashingStore(world.store.snapshot()), { time });

@@ -167,7 +167,10 @@ test("a crash at every commit, before or after it: each alarm once, with the sam
     for (const batch of batches) {
       for (;;) {
         let isAnswered = false;
-        void post(world.central, batch)?.then(() => (isAnswered = true));
+        void post(world.central, batch)?.then(
+          () => (isAnswered = true),
+          () => "to be sent again",
+        );
         await time.run(2_000);
         if (isAnswered) break;
         await restart();

@@ -1,3 +1,4 @@
+import { NotReady } from "../core/not-ready.ts";
 import { batchBytes, recordBytes } from "./batch-bytes.ts";
 import { REJECTIONS_TOLD_MAX } from "./record-batch.ts";
 import type { RecordBatch, RecordOutcome } from "./record-batch.ts";
@@ -79,9 +80,20 @@ export class RecordInbox {
 
   /** Nothing of what waits will be taken, and nobody will tell whether what the last commit took is durable. */
   fail(reason: string): void {
-    for (const { reject } of [...this.#taken, ...this.#waiting.splice(0)]) reject(new Error(reason));
+    for (const { reject } of this.#taken) reject(mayBeTaken(reason));
+    for (const each of this.#waiting.splice(0)) refuse(each, reason);
     this.#taken = [];
     this.#bytes.clear();
+  }
+
+  /** The last commit has failed, and is tried again. Whoever has posted records is told; what is read again by its offsets waits. */
+  refusePosted(reason: string): void {
+    for (const { batch, reject } of this.#taken) if (isPosted(batch)) reject(mayBeTaken(reason));
+    for (const each of this.#waiting.filter(({ batch }) => isPosted(batch))) {
+      this.#waiting.splice(this.#waiting.indexOf(each), 1);
+      this.#bytes.set(each.stream, this.bytesOf(each.stream) - each.leftBytes);
+      refuse(each, reason);
+    }
   }
 
   /** All that is left of the first one. */
@@ -119,6 +131,19 @@ export class RecordInbox {
       reject,
     };
   }
+}
+
+/** Whoever brings records without offsets waits for the answer, and cannot tell what was taken before it. */
+function isPosted({ offsets }: RecordBatch): boolean {
+  return offsets === null;
+}
+
+function refuse({ takenCount, reject }: WaitingBatch, reason: string): void {
+  reject(takenCount > 0 ? mayBeTaken(reason) : new NotReady(`${reason}; nothing was taken: send it again`));
+}
+
+function mayBeTaken(reason: string): NotReady {
+  return new NotReady(`${reason}; what was sent may have been taken: send it again, ids count once`);
 }
 
 /** Records of a batch as a batch of their own: the position behind it is that of the record that follows. */
