@@ -3,12 +3,12 @@ import type { AlarmEvent } from "@millrace/detect";
 import type { Change, Store } from "@millrace/queue";
 import { CENTRAL_KEYS, keysUnder } from "../core/central-keys.ts";
 import { STORED_GROUPS, STORED_PAGES } from "./window-watch-book.ts";
-import type { StoredPage, WindowWatchBook } from "./window-watch-book.ts";
+import type { KeyedPage, WindowWatchBook } from "./window-watch-book.ts";
 
 export interface OpenedWindowWatches {
   /** Last steps of alarms of rules that are gone, or judge something else now. */
   readonly ended: readonly AlarmEvent[];
-  /** Takes the state of such rules out of the store. */
+  /** Takes the state of such rules out of the store, and stores anew what an earlier version has stored otherwise. */
   readonly changes: readonly Change[];
   readonly unreadableCount: number;
 }
@@ -32,7 +32,7 @@ export async function openWindowWatches(
     unreadableCount += unreadable;
     const book = byRule.get(state.rule);
     if (book?.judges === state.judges) {
-      book.restore(state, pages);
+      for (const change of book.restore(state, pages)) changes.push(change);
       continue;
     }
     const endReason = book === undefined ? "rule_removed" : "condition_changed";
@@ -43,14 +43,14 @@ export async function openWindowWatches(
 }
 
 async function pagesOf(store: Store, range: { readonly from: Uint8Array; readonly to: Uint8Array }) {
-  const pages: StoredPage[] = [];
+  const pages: KeyedPage[] = [];
   const keys: Uint8Array[] = [];
   let unreadable = 0;
   for await (const { key, value } of store.range(range)) {
     keys.push(key);
     const page = STORED_PAGES.read(value);
     if (page === null) unreadable += 1;
-    else pages.push(page);
+    else pages.push({ key, page });
   }
   return { pages, keys, unreadable };
 }

@@ -8,8 +8,8 @@ import { StoredJson } from "../core/stored-json.ts";
 
 /** Of one rule; each takes up to 60 KB in memory, where it has as many windows as are kept. */
 const GROUPS_MAX = 10_000;
-/** Windows of one stored page: about 50 bytes each. */
-const PAGE_WINDOWS = 32;
+/** Windows of one stored page, about 60 bytes each: a commit writes the pages anew that have one more. */
+const PAGE_WINDOWS = 8;
 
 /** A group's state as it is stored. `judged`: what the rule looked at, and how (`WindowWatchBook.judges`). */
 export interface StoredGroup extends WatchedGroupState {
@@ -25,6 +25,11 @@ export interface StoredPage {
   readonly windows: readonly (readonly number[])[];
   /** By the start of a window that lacks some. */
   readonly agentsMissing: Readonly<Record<string, readonly string[]>>;
+}
+
+export interface KeyedPage {
+  readonly key: Uint8Array;
+  readonly page: StoredPage;
 }
 
 const WINDOW = { startMs: "number", endMs: "number", value: "number" } as const;
@@ -67,6 +72,7 @@ export class WindowWatchBook {
   /** A final window is told of so long after its end, and is no history for that. */
   readonly lagMs: number;
   readonly #watch: WindowWatch;
+  readonly #pageMs: number;
 
   constructor({ rule, window, stream, isTable }: WindowWatchBookOptions) {
     const { when, judgedAt, reportingMin, window: looksAt } = rule;
@@ -74,9 +80,10 @@ export class WindowWatchBook {
     this.stream = stream;
     this.judges = JSON.stringify([looksAt, when, judgedAt, reportingMin, window]);
     this.lagMs = judgedAt === "final" ? window.latenessMs : 0;
+    this.#pageMs = PAGE_WINDOWS * windowLengths(window).slideMs;
     this.#watch = new WindowWatch(rule, {
       groupsMax: GROUPS_MAX,
-      pageMs: PAGE_WINDOWS * windowLengths(window).slideMs,
+      pageMs: this.#pageMs,
       onlyGrows: !isTable,
     });
   }
@@ -85,8 +92,21 @@ export class WindowWatchBook {
     return this.#watch;
   }
 
-  restore(state: StoredGroup, pages: readonly StoredPage[]): void {
-    this.#watch.restore(state, pages.flatMap(windowsOf));
+  /** What is to be committed is a group's pages, where they were stored with another number of windows in each. */
+  restore(state: StoredGroup, stored: readonly KeyedPage[]): Change[] {
+    const windows = stored.flatMap(({ page }) => windowsOf(page));
+    this.#watch.restore(state, windows);
+    const isRight = stored.every(({ key, page }) =>
+      page.windows.every(([startMs]) => Buffer.compare(key, this.#pageKey(page.group, startMs)) === 0),
+    );
+    if (isRight) return [];
+    const [{ page: first }] = stored;
+    const byPage = Map.groupBy(windows, ({ startMs }) => Math.floor(startMs / this.#pageMs));
+    const puts = [...byPage.values()].map((those) =>
+      this.#putPage(this.#pageKey(first.group, those[0].startMs), first.group, those),
+    );
+    // A key may be that of another page now.
+    return [...stored.map(({ key }): Change => ({ type: "del", key })), ...puts];
   }
 
   takeEvents(): AlarmEvent[] {
@@ -102,11 +122,17 @@ export class WindowWatchBook {
       else if (state !== undefined) yield STORED_GROUPS.put(key, { rule, judges: this.judges, ...state });
       for (const [page, windows] of pages) {
         const pageKey = CENTRAL_KEYS.windowPage(rule, group, page);
-        yield windows.length === 0
-          ? { type: "del", key: pageKey }
-          : STORED_PAGES.put(pageKey, { rule, group, ...pageOf(windows) });
+        yield windows.length === 0 ? { type: "del", key: pageKey } : this.#putPage(pageKey, group, windows);
       }
     }
+  }
+
+  #pageKey(group: string, startMs: number): Uint8Array {
+    return CENTRAL_KEYS.windowPage(this.rule.name, group, Math.floor(startMs / this.#pageMs));
+  }
+
+  #putPage(key: Uint8Array, group: string, windows: readonly JudgedWindow[]): Change {
+    return STORED_PAGES.put(key, { rule: this.rule.name, group, ...pageOf(windows) });
   }
 }
 
