@@ -194,7 +194,7 @@ export class Central implements CentralReader {
     });
     await this.#history.restore(nowMs);
     await this.#seriesHistory?.restore(state.engine.views, monotonicMs);
-    enrolNew(state, agents, { nowMs, monotonicMs });
+    this.#enrolNew(state, agents, { nowMs, monotonicMs });
     state.showEngineAgents();
     this.#bookLoss(state, nowMs);
     for (const { id, site } of agents) this.#sites.set(id, site);
@@ -228,6 +228,17 @@ export class Central implements CentralReader {
     };
     this.#uplinkLog.start({ positions: state.log.positions, wake: () => this.#loop.wake() });
     this.#loop.start();
+  }
+
+  /** A retired agent stays retired until it comes again, or comes to another site. */
+  #enrolNew(
+    { agents: registry, memberSearch }: CentralState,
+    agents: CentralOptions["agents"],
+    { nowMs, monotonicMs }: Moment,
+  ): void {
+    const added = agents.filter(({ id, site }) => !registry.hasBelonged(id, site));
+    for (const { id, site } of added) registry.enrol(id, site, nowMs, monotonicMs);
+    if (added.length > 0 && !this.#uplinkLog.isCaughtUp) memberSearch.begin();
   }
 
   #bookLoss(state: CentralState, nowMs: number): void {
@@ -468,7 +479,7 @@ export class Central implements CentralReader {
     const { state } = this.#opened;
     return this.#withCommit({ isAwaited: false }, () => {
       const { clock } = this.#options;
-      enrolNew(state, agents, { nowMs: clock.nowMs(), monotonicMs: clock.monotonicMs() });
+      this.#enrolNew(state, agents, { nowMs: clock.nowMs(), monotonicMs: clock.monotonicMs() });
       state.engine.setMembership(state.agents.membership);
       this.#sites.clear();
       for (const { id, site } of agents) this.#sites.set(id, site);
@@ -651,8 +662,12 @@ export class Central implements CentralReader {
     if (isTick) {
       watches.tick(moment);
       this.#requests.expire(moment.monotonicMs);
+      state.memberSearch.look(this.#uplinkLog);
+      const knownToMs = state.memberSearch.knownToMs(this.#uplinkLog);
+      state.engine.setMembersKnownTo(knownToMs);
       // What stands in the log and is not read yet is not late.
-      const trustedMs = Math.min(state.trustedTime.nowMs(moment), this.#uplinkLog.takenToMs);
+      const { takenToMs } = this.#uplinkLog;
+      const trustedMs = Math.min(state.trustedTime.nowMs(moment), takenToMs, knownToMs);
       for (const range of state.engine.dueRanges(trustedMs)) {
         state.engine.loadRange(range, await readEngineRange(store, range));
       }
@@ -729,18 +744,24 @@ export class Central implements CentralReader {
 
   #noteGap(gap: LogGap): void {
     const { partition, from, next, damage } = gap;
-    const { log, clock } = this.#options;
+    const { log, clock, uplinkLog } = this.#options;
     const nowMs = clock.nowMs();
     this.#opened?.state.logLost(gap, nowMs);
+    if (damage !== undefined) {
+      const place = `offsets ${from} to ${next - 1} of partition ${partition} of ${uplinkLog?.name}`;
+      const entry = { atMs: nowMs, agent: NOBODY, topic: "log", reason: "unreadable" } as const;
+      const detail = `${place}: ${damage.reason}`;
+      this.#opened?.state.quarantine.keep({ ...entry, detail, payload: damage.bytes });
+    }
     const message =
       next > from
-        ? `${next - from} records of partition ${partition} of the log ${damage === undefined ? "were gone before they were read" : `cannot be read: ${damage}`} (offsets ${from} to ${next - 1})`
+        ? `${next - from} records of partition ${partition} of the log ${damage === undefined ? "were gone before they were read" : `cannot be read: ${damage.reason}`} (offsets ${from} to ${next - 1})`
         : `partition ${partition} of the log was made anew: what it held from offset ${from} on was not read, and is gone`;
     log.error("some of the log is lost", {
       partition,
       from,
       next,
-      ...(damage === undefined ? {} : { damage }),
+      ...(damage === undefined ? {} : { damage: damage.reason }),
     });
     const own = { agent: "", site: "", kind: "log_gap" } as const;
     this.#opened?.state.alarms.raise({ ...own, message, value: Math.max(1, next - from), nowMs });
@@ -870,14 +891,4 @@ function withEvidence({ ledger }: CentralState, views: readonly AgentView[]): Ag
     const { evidence } = ledger.totals(view.agent);
     return evidence === 0 ? view : { ...view, evidence };
   });
-}
-
-/** A retired agent stays retired until it comes again, or comes to another site. */
-function enrolNew(
-  { agents: registry }: CentralState,
-  agents: CentralOptions["agents"],
-  { nowMs, monotonicMs }: Moment,
-): void {
-  for (const { id, site } of agents)
-    if (!registry.hasBelonged(id, site)) registry.enrol(id, site, nowMs, monotonicMs);
 }

@@ -142,9 +142,11 @@ export class AgentRegistry {
     this.#touch(agent);
   }
 
-  /** What is read of before it was enrolled shows that it belonged then. */
-  enrolledBefore(agent: string, site: string, joinedMs: number): void {
-    if (this.#membership.joinedBefore(agent, site, joinedMs)) this.#isMembershipDirty = true;
+  /** What is read of before it was enrolled shows that it belonged then. True when the membership has changed. */
+  enrolledBefore(agent: string, site: string, joinedMs: number): boolean {
+    const hasChanged = this.#membership.joinedBefore(agent, site, joinedMs);
+    this.#isMembershipDirty ||= hasChanged;
+    return hasChanged;
   }
 
   /**

@@ -16,6 +16,7 @@ import type { Lane } from "@millrace/stream";
  *   'D'                                     when the store was found damaged (store-damage.ts)
  *   'o' log 0  partition u32                where a partition of the log is read on (log-book.ts)
  *   'O'                                     what of the log was gone before it was read
+ *   'S'                                     since when agents belong is looked for in the log (member-search.ts)
  *   'g' agent 0                             ledger
  *   'A' agent 0 alarm id 0                  alarm, latest step, and where it came from
  *   'q' number u48                          quarantined message
@@ -86,6 +87,7 @@ export const CENTRAL_KEYS = {
   damage: () => key("D"),
   logPosition: (log: string, partition: number) => join(key("o", log), u32(partition)),
   logLoss: () => key("O"),
+  memberSearch: () => key("S"),
   engine: (stateKey: string) => encoder.encode(`e${stateKey}`),
 } as const;
 

@@ -22,6 +22,8 @@ import type { EvidenceLimits } from "./evidence-book.ts";
 import type { LaneRecord } from "./deduplication.ts";
 import { LateBook } from "./late-book.ts";
 import { LogBook } from "./log-book.ts";
+import { MemberSearch } from "./member-search.ts";
+import type { StoredMemberSearch } from "./member-search.ts";
 import type { LogLoss, StoredLogPosition } from "./log-book.ts";
 import type { LogGap } from "../log/uplink-log.ts";
 import { retractablePipeline } from "../records/changes/retractable-pipeline.ts";
@@ -105,6 +107,7 @@ const LOG_POSITIONS = new StoredJson<StoredLogPosition>({
   partition: "number",
   next: "number",
 });
+const MEMBER_SEARCH = new StoredJson<StoredMemberSearch>({ log: "string" });
 const LOG_LOSS = new StoredJson<LogLoss>({ records: "number", untilMs: "number", lastAtMs: "number" });
 export const QUARANTINE = new StoredJson<QuarantineEntry>({
   number: "number",
@@ -143,6 +146,7 @@ export class CentralState {
   readonly records: RecordStreams;
   readonly windowRules: WindowRules;
   readonly log: LogBook;
+  readonly memberSearch: MemberSearch;
   readonly #recordMetrics: ReadonlySet<string>;
   /** Values that the store had and that could not be read: they are left out. */
   readonly unreadableCount: number;
@@ -153,12 +157,13 @@ export class CentralState {
     engine: WindowEngine,
     quarantine: Quarantine,
     stored: StoredValues,
-    { records, windowRules, log }: StateBooks,
+    { records, windowRules, log, memberSearch }: StateBooks,
     { evidence, pipeline }: CentralStateOptions,
   ) {
     this.records = records;
     this.windowRules = windowRules;
     this.log = log;
+    this.memberSearch = memberSearch;
     this.#recordMetrics = new Set(
       pipeline.metrics.flatMap(({ name, stream }) => (stream === undefined ? [] : name)),
     );
@@ -195,7 +200,9 @@ export class CentralState {
       await stored.under("o", LOG_POSITIONS),
       await stored.get(CENTRAL_KEYS.logLoss(), LOG_LOSS),
     );
-    const books = { records, windowRules, log };
+    const searched = await stored.get(CENTRAL_KEYS.memberSearch(), MEMBER_SEARCH);
+    const memberSearch = new MemberSearch(options.logName, searched);
+    const books = { records, windowRules, log, memberSearch };
     const state = new CentralState(engine, new Quarantine(quarantineNext), stored, books, options);
     state.evidence.restore(evidence);
     state.stores.restore(stores, lanes);
@@ -343,6 +350,9 @@ export class CentralState {
     this.#isDamageDirty = false;
     const { positions, loss } = this.log.takeDirty();
     if (loss !== null) changes.push(LOG_LOSS.put(CENTRAL_KEYS.logLoss(), loss));
+    const search = this.memberSearch.takeDirty();
+    if (search === null) changes.push({ type: "del", key: CENTRAL_KEYS.memberSearch() });
+    if (search) changes.push(MEMBER_SEARCH.put(CENTRAL_KEYS.memberSearch(), search));
     const { agents, membership } = this.agents.takeDirty();
     if (membership !== null) changes.push(MEMBERSHIP.put(CENTRAL_KEYS.membership(), membership));
     // When agents were last heard, and their frontiers, come again with each heartbeat, or are read again in the log: alone
@@ -403,6 +413,7 @@ interface StateBooks {
   readonly records: RecordStreams;
   readonly windowRules: WindowRules;
   readonly log: LogBook;
+  readonly memberSearch: MemberSearch;
 }
 
 /** Reads the store's values; one that cannot be read is left out and counted. */

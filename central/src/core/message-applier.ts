@@ -140,14 +140,15 @@ export class MessageApplier {
     // Its own bytes: it would keep all that it was fetched with.
     this.#lastHellos.set(agent, new Uint8Array(entry.payload));
     if (session === null) {
-      this.#belonged(entry, hello.clockMs, moment);
+      this.#helloSaid(entry, hello, moment);
+      this.#belonged(entry, moment);
     } else {
       trustedTime.heard(agent, hello.clockMs, moment.monotonicMs);
       const trustedMs = trustedTime.nowMs(moment);
       agents.correctEnrolments(trustedMs, moment.monotonicMs);
       agents.enrol(agent, site, trustedMs, moment.monotonicMs);
+      engine.setMembership(agents.membership);
     }
-    engine.setMembership(agents.membership);
     const { epoch, epochFrom, marks, findings } = stores.register(agent, hello, moment.nowMs);
     for (const finding of findings)
       this.#raise(agent, finding.kind, finding.message, finding.sequenceCount, moment);
@@ -183,13 +184,13 @@ export class MessageApplier {
   /** A hello of an agent that writes to the log itself: it has been answered already. */
   #follow(entry: LogEntry, hello: Hello, moment: Moment): void {
     const { agent, site } = entry;
-    const { agents, alarms, engine, stores } = this.#state;
+    const { agents, alarms, stores } = this.#state;
     if (hello.agent !== agent || hello.site !== site) {
       const detail = `agent ${agent} of site ${site} wrote the hello of agent ${hello.agent} of ${hello.site}`;
       return this.#reject(entry, "malformed_hello", detail);
     }
-    this.#belonged(entry, hello.clockMs, moment);
-    engine.setMembership(agents.membership);
+    this.#helloSaid(entry, hello, moment);
+    this.#belonged(entry, moment);
     const gone = stores.follow(agent, hello, moment.nowMs);
     const storeBefore = agents.storeOf(agent);
     const isReplaced = storeBefore !== "" && storeBefore !== hello.storeId;
@@ -214,10 +215,16 @@ export class MessageApplier {
   }
 
   /** What is read of long ago, or of an agent that is not connected here, shows that it belonged then. */
-  #belonged({ agent, site, atMs }: LogEntry, clockMs: number, { nowMs, monotonicMs }: Moment): void {
+  #belonged({ agent, site, atMs }: LogEntry, { nowMs }: Moment): void {
+    const { agents, engine } = this.#state;
     if (this.#sites.get(agent) !== site) return;
-    this.#state.trustedTime.recordsSaid(Math.min(clockMs, nowMs) - monotonicMs);
-    this.#state.agents.enrolledBefore(agent, site, Math.min(atMs, nowMs));
+    if (agents.enrolledBefore(agent, site, Math.min(atMs, nowMs))) engine.setMembership(agents.membership);
+  }
+
+  /** A hello that is read tells how late it was at least. */
+  #helloSaid({ agent, site }: LogEntry, { clockMs }: Hello, { nowMs, monotonicMs }: Moment): void {
+    if (this.#sites.get(agent) === site)
+      this.#state.trustedTime.recordsSaid(Math.min(clockMs, nowMs) - monotonicMs);
   }
 
   #loseInDoubt(agent: string, moment: Moment): void {
@@ -457,6 +464,8 @@ export class MessageApplier {
 
   /** What is read long after it was written is no sign of life. */
   #heardIn(entry: LogEntry, moment: Moment): void {
+    // The hello before it may be gone from the log.
+    if (this.#state.memberSearch.isOn) this.#belonged(entry, moment);
     if (entry.writer === "agent") this.#state.agents.writesItself(entry.agent);
     if (entry.isOld && moment.nowMs - entry.atMs > HEARD_AGE_MS_MAX)
       this.#state.agents.wasHeard(entry.agent, entry.atMs);

@@ -34,7 +34,7 @@ export interface QuarantineEntry {
   };
   /**
    * `too_late`, `future`, `foreign_site`: the message was taken, but for the readings that `detail` counts. `unreadable`: a
-   * batch of records that begins there, as Kafka has it.
+   * batch of records, as Kafka has it, that begins there, or, with topic `log`, where `detail` says.
    */
   readonly reason: RejectReason | NotedReason | RecordRefusalReason | "unreadable";
   readonly detail: string;

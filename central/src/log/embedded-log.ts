@@ -8,6 +8,7 @@ import type { LogEntry, LogStart, LogTurn, LogView, UplinkLog } from "./uplink-l
 export class EmbeddedLog implements UplinkLog {
   readonly isApart = false;
   readonly hasRoom = true;
+  readonly isCaughtUp = true;
   readonly takenToMs: number = Infinity;
   #waiting: LogEntry[] = [];
   #appendedEntries = 0;

@@ -3,6 +3,7 @@ import { silentLogger, systemClock } from "@millrace/runtime";
 import { expect, onTestFinished, test } from "vitest";
 import { FakeKafka } from "../records/fake-kafka.test-support.ts";
 import { KafkaLog } from "./kafka-log.ts";
+import { LoggedCentral } from "./logged-central.test-support.ts";
 import { logContract } from "./log-contract.test-support.ts";
 import type { LogGap, StrangeRecord } from "./uplink-log.ts";
 
@@ -74,7 +75,7 @@ test("a damaged batch at the log's end is told, and central goes on", async () =
     }, LIMITS)
     .toBe(true);
   expect(offsets()).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
-  expect(gaps).toMatchObject([{ partition: 0, from: 10, next: 20, damage: DAMAGE.reason }]);
+  expect(gaps).toMatchObject([{ partition: 0, from: 10, next: 20, damage: DAMAGE }]);
   expect(log.view).toMatchObject({ lag: { 0: 0 } });
 });
 
@@ -90,6 +91,28 @@ test("of two damaged batches in a row both are told, each once", async () => {
     { from: 10, next: 20 },
     { from: 20, next: 30 },
   ]);
+});
+
+test("the first bytes of a damaged batch are in the quarantine, with where they lie", async () => {
+  const kafka = new DamagedKafka([0]);
+  kafka.create(1);
+  append(kafka, 12);
+  const logged = await LoggedCentral.start((clock, log) => ({
+    name: TOPIC,
+    log: new KafkaLog({ topic: TOPIC, client: kafka, process: "test", clock, log }),
+  }));
+  onTestFinished(async () => void (await logged.stop()));
+  const unreadable = async () =>
+    (await logged.central.quarantine(100)).filter(({ reason }) => reason === "unreadable");
+  await expect.poll(unreadable, LIMITS).toMatchObject([
+    {
+      topic: "log",
+      detail: `offsets 0 to 9 of partition 0 of ${TOPIC}: ${DAMAGE.reason}`,
+      byteCount: DAMAGE.bytes.length,
+      head: Buffer.from(DAMAGE.bytes).toString("base64"),
+    },
+  ]);
+  expect(logged.central.alarms()).toMatchObject([{ rule: "log_gap", value: 10 }]);
 });
 
 test("a reader that has to begin anew does not read again what waits for a commit", async () => {

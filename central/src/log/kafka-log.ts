@@ -72,7 +72,7 @@ export class KafkaLog implements UplinkLog {
   #lookedAt = { nowMs: -Infinity, monotonicMs: -Infinity };
   /** Passed over, and not yet told: in order, those of a partition behind what is still to be read of it. */
   readonly #skips: KafkaSkip[] = [];
-  #isCaughtUp = false;
+  #hasCaughtUp = false;
   #state: LogView["state"] = "starting";
   #readTrouble = "";
   #troubleAtMs = -Infinity;
@@ -100,7 +100,7 @@ export class KafkaLog implements UplinkLog {
   }
 
   get hasRoom(): boolean {
-    return this.#isCaughtUp && this.#writeTrouble === "" && this.#pendingBytes < PENDING_BYTES_MAX;
+    return this.#hasCaughtUp && this.#writeTrouble === "" && this.#pendingBytes < PENDING_BYTES_MAX;
   }
 
   append(entries: readonly LogEntry[]): void {
@@ -130,8 +130,12 @@ export class KafkaLog implements UplinkLog {
   take(limits: InboxLimits): LogTurn {
     const turn = this.#readAhead.take(limits);
     for (const entry of turn.entries) this.#forget(keyOf(entry));
-    if (!this.#isCaughtUp) this.#noteProgress();
+    if (!this.#hasCaughtUp) this.#noteProgress();
     return turn;
+  }
+
+  get isCaughtUp(): boolean {
+    return this.#hasCaughtUp;
   }
 
   get takenToMs(): number {
@@ -237,7 +241,7 @@ export class KafkaLog implements UplinkLog {
       topics: [topic],
       from: "start",
       positions: (assigned) => this.#beginnings(consumer, assigned),
-      onSkipped: (skip) => this.#skips.push(skip),
+      onSkipped: (skip) => this.#skips.push(ownedSkip(skip)),
       onTrouble: (reason) => this.#troubledRead(reason),
     });
     this.#consumer = consumer;
@@ -283,7 +287,7 @@ export class KafkaLog implements UplinkLog {
     this.#tellSkips(partition, records[0]?.timestampMs);
     const items = records.map((record) => ({
       next: record.offset + 1,
-      content: contentOf(record, { partition, isOld: !this.#isCaughtUp, process: this.#options.process }),
+      content: contentOf(record, { partition, isOld: !this.#hasCaughtUp, process: this.#options.process }),
     }));
     this.#readAhead.add({ partition, next: nextOffset, gap: null, items, toMs: records.at(-1)?.timestampMs });
   }
@@ -299,7 +303,7 @@ export class KafkaLog implements UplinkLog {
         this.#skips.push(skip);
         continue;
       }
-      const gap = { partition, from, next, untilMs, damage: damage?.reason };
+      const gap = { partition, from, next, untilMs, damage };
       if (readTo === from) this.#readAhead.add({ partition, next, gap, items: [], toMs: undefined });
     }
   }
@@ -342,13 +346,13 @@ export class KafkaLog implements UplinkLog {
 
   #noteProgress(): void {
     if (this.#goals === null || this.#isClosed) return;
-    this.#isCaughtUp ||=
+    this.#hasCaughtUp ||=
       this.#skips.length === 0 &&
       [...this.#goals].every(
         ([partition, goal]) =>
           (this.#readAhead.position(partition) ?? this.#positions.get(partition) ?? 0) >= goal,
       );
-    this.#state = this.#isCaughtUp ? "up" : "catching_up";
+    this.#state = this.#hasCaughtUp ? "up" : "catching_up";
     const nowMs = this.#options.clock.monotonicMs();
     if (!this.#isAtEnd || this.#isSending || this.#waiting.length > 0) return;
     for (const [key, { atMs }] of this.#pending) if (nowMs - atMs > PENDING_MS_MAX) this.#forget(key);
@@ -455,6 +459,14 @@ export class KafkaLog implements UplinkLog {
     await pause.promise;
     this.#pauses.delete(pause.resolve);
   }
+}
+
+/** Its bytes are its own: it may wait, and would keep all that it was fetched with. */
+function ownedSkip(skip: KafkaSkip): KafkaSkip {
+  const { damage } = skip;
+  return damage === undefined
+    ? skip
+    : { ...skip, damage: { ...damage, bytes: new Uint8Array(damage.bytes) } };
 }
 
 function contentOf(

@@ -57,7 +57,8 @@ export class ReadAhead {
   }
 
   add(read: ReadRecords): void {
-    const bytes = read.items.reduce((sum, item) => sum + bytesOf(item), ITEM_BYTES);
+    const damaged = read.gap?.damage?.bytes.length ?? 0;
+    const bytes = read.items.reduce((sum, item) => sum + bytesOf(item), ITEM_BYTES + damaged);
     this.#waiting.push({ ...read, bytes, taken: 0 });
     this.#bytes += bytes;
     this.#readTo.set(read.partition, read.next);

@@ -32,8 +32,8 @@ export interface LogGap extends LogPosition {
   readonly from: number;
   /** All of it came before: windows that begin before this may lack some of it. */
   readonly untilMs: number;
-  /** What is wrong with it; undefined: it is gone. */
-  readonly damage?: string | undefined;
+  /** What is wrong with it, and what lies there; undefined: it is gone. */
+  readonly damage?: { readonly reason: string; readonly bytes: Uint8Array } | undefined;
 }
 
 /** A record that is none of this program's. */
@@ -86,6 +86,8 @@ export interface UplinkLog {
   append(entries: readonly LogEntry[]): void;
   readonly isEmpty: boolean;
   take(limits: InboxLimits): LogTurn;
+  /** All that was there when it was first looked at has been taken. */
+  readonly isCaughtUp: boolean;
   /** How far it has been taken, by the time of its entries; Infinity where all has been, as far as it can be asked. */
   readonly takenToMs: number;
   readonly view: LogView;

@@ -27,6 +27,7 @@ export class Standing {
   readonly #coarse = new Map<string, readonly CoarsePanes[]>();
   #panesLostToMs = -Infinity;
   #membership = new Membership();
+  #membersKnownToMs = Infinity;
   /** By stream of records: since when its partitions are expected. */
   readonly #partitions = new Map<string, Membership>();
   #nowMs = -Infinity;
@@ -80,6 +81,14 @@ export class Standing {
     this.#change(-Infinity);
   }
 
+  /** Of agents' windows that end after this nobody can say yet who is expected: until then nobody has passed them. */
+  setMembersKnownTo(toMs: EventTimeMs): void {
+    const before = this.#membersKnownToMs;
+    if (before === toMs) return;
+    this.#membersKnownToMs = toMs;
+    this.#change(Math.min(before, toMs));
+  }
+
   /** Who is expected behind a stream of records, instead of the agents: its partitions. */
   setPartitions(stream: string, partitions: Membership): void {
     this.#partitions.set(stream, partitions);
@@ -126,8 +135,12 @@ export class Standing {
     if (standing === undefined) {
       const expected = this.#membership.expected(startMs, endMs, site);
       const holders = site === undefined ? this.#frontiers.keys() : this.#membership.agentsAt(site);
+      const computed = this.#compute(startMs, endMs, expected, metric);
+      const isKnown = endMs <= this.#membersKnownToMs;
       standing = {
-        ...this.#compute(startMs, endMs, expected, metric),
+        ...computed,
+        isAnyPassed: isKnown && computed.isAnyPassed,
+        isEveryPassed: isKnown && computed.isEveryPassed,
         isPending: [...holders].some((agent) => this.#isPending(agent, startMs, endMs)),
       };
       this.#cache.set(key, standing);

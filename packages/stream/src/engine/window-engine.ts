@@ -316,6 +316,14 @@ export class WindowEngine {
   }
 
   /**
+   * It is known who is expected behind agents' windows that end by then; of later ones there may be more. Those stay provisional,
+   * and are not waited for. Infinity: of all.
+   */
+  setMembersKnownTo(toMs: EventTimeMs): void {
+    this.#standing.setMembersKnownTo(toMs);
+  }
+
+  /**
    * Ranges of the store that `tick` should have: windows that become final and have left memory, and open ones that the start has left
    * for later. Mostly none.
    */
