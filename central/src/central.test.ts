@@ -15,6 +15,8 @@ import type { AlarmView } from "./core/alarm-view.ts";
 import { FUTURE_MS_MAX, SKIPPED_AHEAD_MAX } from "./core/message-applier.ts";
 import { SEQUENCES_ABOVE_MAX } from "./core/sequence-set.ts";
 import { CrashingStore } from "./crashing-store.test-support.ts";
+import { EmbeddedLog } from "./log/embedded-log.ts";
+import type { LogGap, LogTurn } from "./log/uplink-log.ts";
 import { ScriptedAgent } from "./scripted-agent.test-support.ts";
 import { AlarmStream } from "./sinks/alarm-stream.ts";
 
@@ -323,6 +325,66 @@ async function askedDuringCommit() {
   expect(outcomes).toEqual({ taken: "waits", "not taken yet": "waits", series: "waits" });
   return { world, commit, underWay, ask, outcomes, askSeries };
 }
+
+class GappyLog extends EmbeddedLog {
+  gap: LogGap | null = null;
+
+  override take(): LogTurn {
+    const gaps = this.gap === null ? [] : [this.gap];
+    this.gap = null;
+    return { ...super.take(), gaps };
+  }
+}
+
+test("what is shown of agents, their ledger and the log's loss is durable: kill -9 during any commit takes nothing back", async () => {
+  const time = new SimulatedTime(START_MS);
+  const log = new GappyLog();
+  const world = await start(new CrashingStore(), { time, uplinkLog: { name: "log", log } });
+  const agent = await welcomed(world);
+  const shown = ({ central }: World) => {
+    const {
+      received = 0,
+      batches = 0,
+      duplicates = 0,
+      rejected = {},
+    } = central.ledger().get("alpha-1") ?? {};
+    const alpha = central.agents().find((each) => each.agent === "alpha-1");
+    return {
+      counts: [received, batches, duplicates, rejected.malformed_batch ?? 0, central.ledgerSum().received],
+      watermarkMs: alpha?.watermarkMs ?? 0,
+      lastSeenMs: alpha?.lastSeenMs ?? 0,
+      lost: central.ledgerSum().logLost?.records ?? 0,
+    };
+  };
+  for (let sequence = 1; sequence <= 5; sequence++) {
+    const second = START_MS + 1_000 * sequence;
+    const { commit } = world.store;
+    const underWay = Promise.withResolvers<void>();
+    world.store.commit = async (...changes) => {
+      await underWay.promise;
+      return commit.apply(world.store, changes);
+    };
+    agent.panes(sequence, second, { frontier: { number: sequence, watermarkMs: second } });
+    agent.panes(sequence, second);
+    agent.send("batch", new Uint8Array(5));
+    log.gap = { partition: 0, from: 0, next: sequence, untilMs: START_MS };
+    await world.time.run(300);
+    const during = shown(world);
+    const again = await start(new CrashingStore(world.store.snapshot()), {
+      uplinkLog: { name: "log", log: new GappyLog() },
+    });
+    expect(shown(again)).toEqual(during);
+    await again.central.close();
+    underWay.resolve();
+    world.store.commit = commit;
+    await world.time.run(1_000);
+    expect(shown(world)).toMatchObject({
+      counts: [sequence, sequence, sequence, sequence, sequence],
+      watermarkMs: second,
+    });
+    expect(shown(world).lost).toBeGreaterThan(during.lost);
+  }
+});
 
 test("where central fails for good, all who wait are told, and nobody is shown what is not durable", async () => {
   const { world, underWay, outcomes, askSeries } = await askedDuringCommit();

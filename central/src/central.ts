@@ -123,6 +123,8 @@ export class Central implements CentralReader {
   readonly #seriesReader: SeriesReader | null;
   /** What is in memory is not durable yet. */
   #isAhead = false;
+  /** What was durable before it was ahead. */
+  #recordsShown: readonly RecordStreamView[] = [];
   readonly #whenDurable: PromiseWithResolvers<void>[] = [];
   readonly #listeners = new Set<(change: CentralChange) => void>();
   readonly #actions: (() => void)[] = [];
@@ -307,7 +309,11 @@ export class Central implements CentralReader {
     return stage?.isAhead(partition, this.#options.clock.monotonicMs()) ?? false;
   }
 
-  recordStreams(): RecordStreamView[] {
+  recordStreams(): readonly RecordStreamView[] {
+    return this.#isAhead ? this.#recordsShown : this.#recordsNow();
+  }
+
+  #recordsNow(): RecordStreamView[] {
     const { clock } = this.#options;
     return (this.#opened?.state.records.all() ?? []).map((stage) =>
       recordStreamView(stage, {
@@ -361,7 +367,9 @@ export class Central implements CentralReader {
 
   agents(): AgentView[] {
     const state = this.#opened?.state;
-    return state === undefined ? [] : withEvidence(state, state.agents.views());
+    return state === undefined
+      ? []
+      : withEvidence(state.agents.views(), (agent) => state.ledger.all().get(agent));
   }
 
   alarms(): AlarmView[] {
@@ -549,7 +557,7 @@ export class Central implements CentralReader {
 
   /** What of the log was gone before it was read; null where nothing was. */
   get logLoss(): LogLoss | null {
-    return this.#opened?.state.log.loss ?? null;
+    return this.#opened?.state.log.durableLoss ?? null;
   }
 
   subscribe(listener: (change: CentralChange) => void): () => void {
@@ -631,6 +639,7 @@ export class Central implements CentralReader {
     const beganMs = clock.monotonicMs();
     const isRolling = isTick || (this.#isRollDue && !this.#hasWaiting);
     if (isRolling) this.#isRollDue = false;
+    if (!this.#isAhead) this.#recordsShown = this.#recordsNow();
     this.#isAhead = true;
     watches.noteWaking();
     const after: AfterCommit = { acks: new Map(), sends: [] };
@@ -693,13 +702,15 @@ export class Central implements CentralReader {
       isRolling,
       trimAtMs: trimHistoryAtMs,
     });
-    const agents = isTick ? withEvidence(state, state.agents.takeChanged()) : [];
+    const agents = isTick
+      ? withEvidence(state.agents.takeChanged(), (agent) => state.ledger.totals(agent))
+      : [];
     return {
       changes: changes.concat(ofHistory ?? [], trimmed),
       isSync,
       publish: () => {
         this.#isAhead = false;
-        state.alarms.durable();
+        state.durable();
         for (const { resolve } of this.#whenDurable.splice(0)) resolve();
         for (const [session, lanes] of after.acks) this.#acknowledge(session, lanes);
         for (const send of after.sends) send();
@@ -886,9 +897,12 @@ interface Asked {
   readonly reject: (error: Error) => void;
 }
 
-function withEvidence({ ledger }: CentralState, views: readonly AgentView[]): AgentView[] {
+function withEvidence(
+  views: readonly AgentView[],
+  totalsOf: (agent: string) => LedgerTotals | undefined,
+): AgentView[] {
   return views.map((view) => {
-    const { evidence } = ledger.totals(view.agent);
+    const evidence = totalsOf(view.agent)?.evidence ?? 0;
     return evidence === 0 ? view : { ...view, evidence };
   });
 }

@@ -9,6 +9,7 @@ import type {
 } from "@millrace/stream";
 import type { Heartbeat, ToldMaintenance } from "@millrace/wire";
 import type { AgentView } from "./agent-view.ts";
+import { DurableValues } from "./durable-values.ts";
 
 /** What of an agent survives a restart. */
 export interface AgentRecord {
@@ -67,6 +68,7 @@ export class AgentRegistry {
   readonly #agents = new Map<string, AgentState>();
   readonly #dirty = new Set<string>();
   readonly #changed = new Set<string>();
+  readonly #durable = new DurableValues<AgentView>();
   #membership = new Membership();
   #isMembershipDirty = false;
   #restoredAtMs = 0;
@@ -93,6 +95,7 @@ export class AgentRegistry {
         isAwaited: true,
         heardAtMs: monotonicMs,
       });
+      this.#durable.restore(agent, this.view(agent));
     }
   }
 
@@ -134,6 +137,8 @@ export class AgentRegistry {
         isAwaited: true,
         heardAtMs: monotonicMs,
       });
+      // Each start enrols it again.
+      this.#durable.restore(agent, this.view(agent));
     } else if (state.site === site) {
       return;
     } else {
@@ -336,8 +341,13 @@ export class AgentRegistry {
   }
 
   /** All agents, by name. */
+  names(): string[] {
+    return [...this.#agents.keys()].sort();
+  }
+
+  /** All agents, by name, as far as that is durable. */
   views(): AgentView[] {
-    return [...this.#agents.keys()].sort().map((agent) => this.view(agent));
+    return [...this.#durable.all].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, view]) => view);
   }
 
   view(agent: string): AgentView {
@@ -365,7 +375,12 @@ export class AgentRegistry {
     return views;
   }
 
-  /** What changed since the last call, to be committed. */
+  /** What was taken is committed. */
+  durable(): void {
+    this.#durable.durable();
+  }
+
+  /** What changed since the last call, to be committed; then `durable` must be called. */
   takeDirty(): { agents: AgentRecord[]; membership: MembershipInterval[] | null } {
     const agents: AgentRecord[] = [];
     for (const agent of this.#dirty) {
@@ -382,6 +397,7 @@ export class AgentRegistry {
         ...(coarse.length > 0 ? { coarse } : {}),
       });
     }
+    this.#durable.take([...this.#dirty].map((agent) => [agent, this.view(agent)]));
     this.#dirty.clear();
     const membership = this.#isMembershipDirty ? this.#membership.export() : null;
     this.#isMembershipDirty = false;

@@ -1,3 +1,5 @@
+import { DurableValues } from "./durable-values.ts";
+
 /** Why something that arrived was not taken. Closed: the names are in metrics and the API. */
 export const REJECT_REASONS = [
   "malformed_batch",
@@ -84,18 +86,22 @@ const COUNTERS = Object.keys(COUNTS).filter((name): name is Counter => name in C
 /** Counts per agent everything that arrived and what became of it; committed with the state it describes. */
 export class CentralLedger {
   readonly #totals = new Map<string, LedgerTotals>();
+  readonly #durable = new DurableValues<LedgerTotals>();
   readonly #dirty = new Set<string>();
 
   restore(agent: string, totals: LedgerTotals): void {
-    this.#totals.set(agent, { ...ZERO, ...totals });
+    const known = { ...ZERO, ...totals };
+    this.#totals.set(agent, known);
+    this.#durable.restore(agent, known);
   }
 
   totals(agent: string): LedgerTotals {
     return this.#totals.get(agent) ?? ZERO;
   }
 
+  /** What is durable of it. */
   all(): ReadonlyMap<string, LedgerTotals> {
-    return this.#totals;
+    return this.#durable.all;
   }
 
   add(agent: string, counts: Readonly<Partial<Record<Counter, number>>>): void {
@@ -113,11 +119,17 @@ export class CentralLedger {
     });
   }
 
-  /** Agents whose totals changed since the last call. */
+  /** Agents whose totals changed since the last call, to be committed; then `durable` must be called. */
   takeDirty(): string[] {
     const agents = [...this.#dirty];
     this.#dirty.clear();
+    this.#durable.take(agents.map((agent) => [agent, this.totals(agent)]));
     return agents;
+  }
+
+  /** What was taken is committed. */
+  durable(): void {
+    this.#durable.durable();
   }
 
   #set(agent: string, totals: LedgerTotals): void {

@@ -232,7 +232,7 @@ export class CentralState {
   /** Tells the engine who belongs, how far each agent's data is complete, and what of it is lost. */
   showEngineAgents(): void {
     this.engine.setMembership(this.agents.membership);
-    for (const { agent } of this.agents.views()) {
+    for (const agent of this.agents.names()) {
       const frontier = this.agents.frontier(agent);
       if (frontier !== null) this.engine.setFrontier(agent, frontier);
       this.engine.setLost(agent, this.agents.lost(agent));
@@ -313,6 +313,14 @@ export class CentralState {
       trustedMs,
       streamTimeMs: (stream) => this.records.get(stream)?.timeMs(monotonicMs) ?? null,
     });
+  }
+
+  /** What was taken is committed: it may be shown. */
+  durable(): void {
+    this.alarms.durable();
+    this.ledger.durable();
+    this.agents.durable();
+    this.log.durable();
   }
 
   /** What changed since the last call: to be committed whole, in this order. `isSync`: it must survive a power cut at once. */

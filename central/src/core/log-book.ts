@@ -19,12 +19,14 @@ export class LogBook {
   readonly #positions = new Map<number, number>();
   readonly #dirty = new Set<number>();
   #loss: LogLoss | null;
+  #lossInCommit: LogLoss | null;
+  #durableLoss: LogLoss | null;
   #isLossDirty = false;
 
   /** @param log its name: positions in another one say nothing of this one. */
   constructor(log: string, positions: readonly StoredLogPosition[], loss: LogLoss | null) {
     this.#log = log;
-    this.#loss = loss;
+    this.#loss = this.#lossInCommit = this.#durableLoss = loss;
     for (const { log: of, partition, next } of positions)
       if (of === log) this.#positions.set(partition, next);
   }
@@ -35,6 +37,11 @@ export class LogBook {
 
   get loss(): LogLoss | null {
     return this.#loss;
+  }
+
+  /** The same, as far as it is durable. */
+  get durableLoss(): LogLoss | null {
+    return this.#durableLoss;
   }
 
   taken({ partition, next }: LogPosition): void {
@@ -50,6 +57,11 @@ export class LogBook {
     this.#isLossDirty = true;
   }
 
+  /** What was taken is committed. */
+  durable(): void {
+    this.#durableLoss = this.#lossInCommit;
+  }
+
   /** What changed since the last call, to be committed with all that the entries before these positions did. */
   takeDirty(): { positions: StoredLogPosition[]; loss: LogLoss | null } {
     const positions = [...this.#dirty].map((partition) => ({
@@ -60,6 +72,7 @@ export class LogBook {
     this.#dirty.clear();
     const loss = this.#isLossDirty ? this.#loss : null;
     this.#isLossDirty = false;
+    this.#lossInCommit = this.#loss;
     return { positions, loss };
   }
 }

@@ -68,6 +68,24 @@ async function windowsOf(central: Central, window = "amount_1m"): Promise<readon
   return (await central.windows({ ...ALL, window })).windows;
 }
 
+test("the ledger and the positions of a stream are shown once they are durable", async () => {
+  const { central, time, store } = await start();
+  const { commit } = store;
+  const underWay = Promise.withResolvers<void>();
+  store.commit = async (...changes) => {
+    await underWay.promise;
+    return commit.apply(store, changes);
+  };
+  void central.offerRecords("orders", { ...posted([order(1, NOW)]), offsets: [7], nextOffset: 8 });
+  const shown = () => central.recordStreams().map(({ totals, partitions }) => [totals.received, partitions]);
+  const before = shown();
+  await time.run(300);
+  expect(shown()).toEqual(before);
+  underWay.resolve();
+  await time.run(300);
+  expect(shown()).toMatchObject([[1, [{ partition: 0, position: 8 }]]]);
+});
+
 test("windows by region, whose completeness counts partitions and no agents; agents' windows expect no partition", async () => {
   const { central, time } = await start();
   const outcome = central.offerRecords(
