@@ -3,7 +3,6 @@ import {
   type ClusterMetadata,
   type Connection,
   createAPI,
-  findErrorBy,
   Producer,
   type ProducerInfo,
   produceV11,
@@ -14,6 +13,8 @@ import type { KafkaProducer, KafkaProducerOptions, KafkaSentRecord } from "../ka
 import { retried } from "../retried.ts";
 import { connectionOptions } from "./connection-options.ts";
 import { explainKafka } from "./explain-kafka.ts";
+import { hasLostPlace } from "./has-lost-place.ts";
+import { isHopeless } from "./is-hopeless.ts";
 import { keyPartition } from "./key-partition.ts";
 import { RecordBatch } from "./record-batch.ts";
 
@@ -237,21 +238,6 @@ export class BulkProducer implements KafkaProducer {
 }
 
 const DUPLICATE_SEQUENCE = 46;
-
-/** The broker does not know where the producer is, or the producer itself: a new leader that has lost it, a topic made anew. */
-const LOST_PLACES: readonly unknown[] = ["OUT_OF_ORDER_SEQUENCE_NUMBER", "UNKNOWN_PRODUCER_ID"];
-
-function hasLostPlace(error: unknown): boolean {
-  return LOST_PLACES.some((id) => findErrorBy(error as Error, "apiId", id) !== null);
-}
-
-/** The library calls a lost place hopeless too; as another producer's it is not. */
-function isHopeless(error: unknown): boolean {
-  if (!hasLostPlace(error)) return findErrorBy(error as Error, "canRetry", false) !== null;
-  return (
-    error instanceof AggregateError && error.errors.some((each) => !hasLostPlace(each) && isHopeless(each))
-  );
-}
 
 /** Each partition's n-th batch in the n-th round. */
 function roundsOf(batches: readonly PartitionBatch[]): readonly (readonly PartitionBatch[])[] {

@@ -1,10 +1,11 @@
 import { reasonOf, type Clock, type Random } from "@millrace/runtime";
-import { compatibilityPartitioner, findErrorBy, Producer } from "@platformatic/kafka";
+import { compatibilityPartitioner, Producer } from "@platformatic/kafka";
 import type { KafkaConnection } from "../kafka-connection.ts";
 import type { KafkaProducer, KafkaProducerOptions, KafkaSentRecord } from "../kafka-producer.ts";
 import { retried } from "../retried.ts";
 import { connectionOptions } from "./connection-options.ts";
 import { explainKafka } from "./explain-kafka.ts";
+import { isHopeless } from "./is-hopeless.ts";
 
 /** Until an answer: the greatest batch takes two minutes on the slowest link. What is silent the uplink above finds out sooner. */
 const REQUEST_TIMEOUT_MS = 150_000;
@@ -71,7 +72,8 @@ export class PlatformaticProducer implements KafkaProducer {
         random: this.#random,
         patienceMs: this.#options.patienceMs ?? Number.POSITIVE_INFINITY,
         isClosed: () => this.#isClosed,
-        isHopeless: (error) => error instanceof Error && findErrorBy(error, "canRetry", false) !== null,
+        // After a failure the library comes as another producer.
+        isHopeless,
         onTrouble: this.#options.onTrouble,
       });
     } catch (error) {
