@@ -36,11 +36,8 @@ export function kafkajsClient(library: typeof kafkajs, connection: KafkaConnecti
           await ask((admin) => admin.fetchTopicMetadata({ topics: [...topics] }));
         },
         send: async (records) => {
-          const byTopic = Map.groupBy(records, ({ topic }) => topic);
-          const topicMessages = Array.from(byTopic, ([topic, of]) => ({
-            topic,
-            messages: of.map(messageOf),
-          }));
+          const byTopic = [...Map.groupBy(records, ({ topic }) => topic)];
+          const topicMessages = byTopic.map(([topic, of]) => ({ topic, messages: of.map(messageOf) }));
           const attempt = () =>
             producer.connect().then(() => producer.sendBatch({ acks: -1, topicMessages }));
           await retried(attempt, { ...trying, isClosed: () => isClosed });

@@ -16,7 +16,6 @@ export function kafkajsConsumer(kafka: kafkajs.Kafka, options: KafkaConsumerOpti
   const admin = kafka.admin();
   const waiting = new Map<string, { batch: KafkaBatch; goOn: () => void }>(); // by partition
   const paused = new Set<string>();
-  let assigned: readonly KafkaPartition[] = [];
   let arrival = Promise.withResolvers<void>();
   let positioned: Promise<void> = Promise.resolve();
   let isClosed = false;
@@ -35,10 +34,10 @@ export function kafkajsConsumer(kafka: kafkajs.Kafka, options: KafkaConsumerOpti
 
   function assign(assignment: Record<string, number[]>): void {
     for (const key of waiting.keys()) takeWaiting(key);
-    if (assigned.length > 0) options.onRevoked?.(assigned);
+    if (reader.assigned.length > 0) options.onRevoked?.(reader.assigned);
     const byTopic = Object.entries(assignment);
-    assigned = byTopic.flatMap(([topic, of]) => of.map((partition) => ({ topic, partition })));
-    positioned = Promise.resolve(options.positions?.(assigned)).then((found) => found?.forEach(seek));
+    reader.assigned = byTopic.flatMap(([topic, of]) => of.map((partition) => ({ topic, partition })));
+    positioned = Promise.resolve(options.positions?.(reader.assigned)).then((found) => found?.forEach(seek));
   }
 
   async function take({ batch, isStale, pause }: kafkajs.EachBatchPayload): Promise<void> {
@@ -67,10 +66,8 @@ export function kafkajsConsumer(kafka: kafkajs.Kafka, options: KafkaConsumerOpti
   }
 
   const started = start(options).catch((error: Error) => options.onTrouble?.(error.message));
-  return {
-    get assigned() {
-      return assigned;
-    },
+  const reader: KafkaConsumer & { assigned: readonly KafkaPartition[] } = {
+    assigned: [],
     next: async () => {
       for (; !isClosed; arrival = Promise.withResolvers()) {
         const key = [...waiting.keys()].find((each) => !paused.has(each));
@@ -97,6 +94,7 @@ export function kafkajsConsumer(kafka: kafkajs.Kafka, options: KafkaConsumerOpti
       await Promise.all([consumer.disconnect(), admin.disconnect()]);
     },
   };
+  return reader;
 }
 
 function recordOf({ offset, timestamp, key, value, headers: named = {} }: kafkajs.KafkaMessage) {

@@ -55,16 +55,19 @@ async function sent() {
 test.each([
   ["OUT_OF_ORDER_SEQUENCE_NUMBER", 45],
   ["UNKNOWN_PRODUCER_ID", 59],
-])("a broker that knows the producer no more (%s): all is sent again, in order, as another's", async (_, code) => {
-  // The library has come as another once by itself.
-  script.codes = [[[code], [code]], [[code]]];
-  expect(await sent()).toBe("sent");
-  expect(script.sent).toEqual([
-    ["a", "b"],
-    ["a", "b"],
-    ["a", "b"],
-  ]);
-});
+])(
+  "a broker that knows the producer no more (%s): all is sent again, in order, as another's",
+  async (_, code) => {
+    // The library has come as another once by itself.
+    script.codes = [[[code], [code]], [[code]]];
+    expect(await sent()).toBe("sent");
+    expect(script.sent).toEqual([
+      ["a", "b"],
+      ["a", "b"],
+      ["a", "b"],
+    ]);
+  },
+);
 
 test("what no waiting mends rejects at once, beside a lost place too, at the same leader or at another", async () => {
   script.codes = [[[45, 10]]];
