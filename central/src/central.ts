@@ -228,7 +228,11 @@ export class Central implements CentralReader {
         wake: () => this.#loop.wake(),
       }),
     };
-    this.#uplinkLog.start({ positions: state.log.positions, wake: () => this.#loop.wake() });
+    this.#uplinkLog.start({
+      positions: state.log.positions,
+      isAnew: state.memberSearch.isOn,
+      wake: () => this.#loop.wake(),
+    });
     this.#loop.start();
   }
 

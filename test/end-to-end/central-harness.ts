@@ -3,6 +3,7 @@ import type { AgentView } from "../../central/src/core/agent-view.ts";
 import type { AlarmView } from "../../central/src/core/alarm-view.ts";
 import type { LedgerTotals } from "../../central/src/core/central-ledger.ts";
 import type { SinkView } from "../../central/src/sinks/sink-view.ts";
+import type { WindowResult } from "@millrace/stream";
 import { CentralClient } from "../../simulator/src/verify/central-client.ts";
 import type { ProgramProcess } from "./program-process.ts";
 import { until } from "./until.ts";
@@ -82,6 +83,13 @@ export class CentralHarness {
   async alarms(): Promise<AlarmView[]> {
     const answer: { alarms: AlarmView[] } = JSON.parse(await (await this.#get("/api/v1/alarms")).text());
     return answer.alarms;
+  }
+
+  /** At most a thousand, from then on. */
+  async windows(name: string, fromMs: number): Promise<WindowResult[]> {
+    const path = `/api/v1/windows?window=${name}&from=${fromMs}&limit=1000`;
+    const answer: { windows: WindowResult[] } = JSON.parse(await (await this.#get(path)).text());
+    return answer.windows;
   }
 
   async sinks(): Promise<SinkView[]> {

@@ -16,6 +16,10 @@ import { Works } from "./works.ts";
 const TOPIC = "millrace.panes.v1";
 const PARTITIONS = 4;
 const ALPHA = { agent: "alpha-1", site: "alpha" } as const;
+const PIPELINE = {
+  ...PLAIN_PIPELINE,
+  windows: { ...PLAIN_PIPELINE.windows, of_all: { metric: "temperature", size: "2s", by: [] } },
+};
 const BETA = { agent: "beta-1", site: "beta" } as const;
 
 test(
@@ -26,7 +30,7 @@ test(
     const server = await startOneKafka(works);
     if (server === undefined) return context.skip("needs Java, Maven and the Kafka jars");
     await createTopic(server.address, TOPIC, PARTITIONS);
-    const pipelinePath = works.write("pipeline.yaml", PLAIN_PIPELINE);
+    const pipelinePath = works.write("pipeline.yaml", PIPELINE);
     const central = await CentralHarness.prepare({
       works,
       pipelinePath,
@@ -55,6 +59,7 @@ test(
       const states = [(await central.agent("alpha-1"))?.state, (await central.agent("beta-1"))?.state];
       return states.every((state) => state === "connected");
     });
+    const bothFromMs = Date.now();
     await further(100);
     await central.process.kill();
     await central.start();
@@ -88,6 +93,11 @@ test(
     rmSync(central.dataFolder, { recursive: true });
     await central.start();
     expect(await expectTruth(central, truth, 60_000)).toBe(windowCount);
+    // None was complete with the site that was read first.
+    const complete = (await central.windows("of_all", bothFromMs)).filter(
+      ({ state }) => state === "complete",
+    );
+    expect(new Set(complete.map(({ completeness }) => completeness.agentsExpected))).toEqual(new Set([2]));
 
     expect(await central.process.stop()).toBe(0);
   },

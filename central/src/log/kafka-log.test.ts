@@ -1,6 +1,9 @@
 // A Kafka topic as the log, in memory: the contract of all logs, and what readers come upon that no contract plays.
+import { uplinkRecord } from "@millrace/wire";
 import { silentLogger, systemClock } from "@millrace/runtime";
 import { expect, onTestFinished, test } from "vitest";
+import { ScriptedAgent } from "../scripted-agent.test-support.ts";
+import type { Receiver } from "../scripted-agent.test-support.ts";
 import { FakeKafka } from "../records/fake-kafka.test-support.ts";
 import { KafkaLog } from "./kafka-log.ts";
 import { LoggedCentral } from "./logged-central.test-support.ts";
@@ -22,9 +25,10 @@ logContract(() => {
 });
 
 /** A log of one partition with so many records, none of which is an agent's, and what is taken of it. */
-function logOf(kafka: FakeKafka, records: number) {
+function logOf(kafka: FakeKafka, records: number | readonly Uint8Array[]) {
   kafka.create(1);
-  append(kafka, records);
+  if (typeof records === "number") append(kafka, records);
+  else kafka.send(0, records);
   const log = new KafkaLog({
     topic: TOPIC,
     client: kafka,
@@ -32,7 +36,7 @@ function logOf(kafka: FakeKafka, records: number) {
     clock: systemClock,
     log: silentLogger,
   });
-  log.start({ positions: new Map(), wake: () => undefined });
+  log.start({ positions: new Map(), isAnew: false, wake: () => undefined });
   onTestFinished(() => log.close());
   const strange: StrangeRecord[] = [];
   const gaps: LogGap[] = [];
@@ -113,6 +117,73 @@ test("the first bytes of a damaged batch are in the quarantine, with where they 
     },
   ]);
   expect(logged.central.alarms()).toMatchObject([{ rule: "log_gap", value: 10 }]);
+});
+
+test("after partitions were added all that an agent wrote itself counts in a central that reads anew", async () => {
+  const kafka = new FakeKafka(TOPIC);
+  const producer = kafka.producer();
+  const startMs = Math.floor(systemClock.nowMs() / 1_000) * 1_000 - 100_000;
+  let atMs = startMs;
+  const sent: Promise<void>[] = [];
+  const topic: Receiver = {
+    onOpen: () => undefined,
+    onClose: () => undefined,
+    onMessage: ({ agent }, type, payload) => {
+      atMs += 100;
+      const record = uplinkRecord({ agent, site: "alpha", session: null }, type, payload);
+      sent.push(producer.send([{ topic: TOPIC, ...record, timestampMs: atMs }]));
+    },
+  };
+  const agent = new ScriptedAgent(topic, () => atMs);
+  kafka.create(1);
+  agent.hello({ epoch: 1 });
+  for (let sequence = 1; sequence <= 100; sequence++) agent.panes(sequence, startMs);
+  kafka.create(3);
+  for (let sequence = 101; sequence <= 200; sequence++) agent.panes(sequence, startMs);
+  await Promise.all(sent);
+  expect(kafka.ranges().map(({ endOffset }) => endOffset)).toEqual([101, 0, 100]);
+  const logged = await LoggedCentral.start((clock, log) => ({
+    name: TOPIC,
+    log: new KafkaLog({ topic: TOPIC, client: kafka, process: "test", clock, log }),
+  }));
+  onTestFinished(async () => void (await logged.stop()));
+  await expect.poll(() => logged.central.health().isReady, LIMITS).toBe(true);
+  expect(logged.central.ledger().get("alpha-1")).toMatchObject({ merged: 200, batches: 200, duplicates: 0 });
+  expect(logged.central.alarms().filter(({ rule }) => rule !== "agent_silent")).toEqual([]);
+});
+
+test("a central that reads anew keeps no more of a partition in memory than its share while it waits for another", async () => {
+  const MIB = 1024 * 1024;
+  const kafka = new (class extends FakeKafka {
+    readTo = 0;
+    isSlow = true;
+
+    override read(position: Parameters<FakeKafka["read"]>[0]): ReturnType<FakeKafka["read"]> {
+      if (position.partition === 1 && this.isSlow) return null;
+      if (position.partition === 0) this.readTo = Math.max(this.readTo, position.offset);
+      return super.read(position);
+    }
+  })(TOPIC);
+  kafka.batchMax = 1;
+  kafka.create(2);
+  kafka.send(1, [new Uint8Array(3)]);
+  const { log, take, offsets } = logOf(
+    kafka,
+    Array.from({ length: 40 }, () => new Uint8Array(MIB)),
+  );
+  await expect.poll(() => kafka.readTo, LIMITS).toBeGreaterThanOrEqual(7);
+  take();
+  expect([offsets(), log.isEmpty]).toEqual([[], true]);
+  expect(kafka.readTo).toBeLessThanOrEqual(9);
+  kafka.isSlow = false;
+  append(kafka, 1);
+  await expect
+    .poll(() => {
+      take();
+      return offsets().length;
+    }, LIMITS)
+    .toBe(42);
+  expect(log.isCaughtUp).toBe(true);
 });
 
 test("a reader that has to begin anew does not read again what waits for a commit", async () => {

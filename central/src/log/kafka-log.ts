@@ -73,6 +73,13 @@ export class KafkaLog implements UplinkLog {
   /** Passed over, and not yet told: in order, those of a partition behind what is still to be read of it. */
   readonly #skips: KafkaSkip[] = [];
   #hasCaughtUp = false;
+  /**
+   * Until it has caught up, all is taken by its time: where partitions were added, what an agent wrote lies in several, and read
+   * in another order its older batches would count as gone.
+   */
+  #isInOrder = false;
+  /** Partitions that are ahead of the others. */
+  readonly #heldBack = new Set<number>();
   #state: LogView["state"] = "starting";
   #readTrouble = "";
   #troubleAtMs = -Infinity;
@@ -92,9 +99,11 @@ export class KafkaLog implements UplinkLog {
     this.#readAhead = new ReadAhead();
   }
 
-  start({ positions, wake }: LogStart): void {
+  start({ positions, isAnew, wake }: LogStart): void {
     this.#wake = wake;
     this.#positions = positions;
+    this.#isInOrder = isAnew;
+    this.#order();
     this.#running = Promise.all([this.#readOn(), this.#writeOn()]);
     this.#lookAgain();
   }
@@ -130,7 +139,7 @@ export class KafkaLog implements UplinkLog {
   take(limits: InboxLimits): LogTurn {
     const turn = this.#readAhead.take(limits);
     for (const entry of turn.entries) this.#forget(keyOf(entry));
-    if (!this.#hasCaughtUp) this.#noteProgress();
+    if (!this.#hasCaughtUp || this.#isInOrder) this.#noteProgress();
     return turn;
   }
 
@@ -245,12 +254,14 @@ export class KafkaLog implements UplinkLog {
       onTrouble: (reason) => this.#troubledRead(reason),
     });
     this.#consumer = consumer;
+    this.#heldBack.clear();
     if (this.#isClosed) await consumer.close();
     try {
       for (let batch = await consumer.next(); batch !== null; batch = await consumer.next()) {
         this.#hasGoneOn = true;
         this.#reads();
         this.#take(batch);
+        this.#holdBack();
         this.#wake();
         await this.#readAhead.room();
       }
@@ -266,6 +277,11 @@ export class KafkaLog implements UplinkLog {
   ): Promise<KafkaPosition[]> {
     const ranges = await this.#ranges(consumer);
     this.#goals ??= new Map();
+    const isMet = (partition: number): boolean =>
+      this.#readAhead.readTo(partition) !== undefined || this.#positions.has(partition);
+    this.#isInOrder ||=
+      !this.#hasCaughtUp &&
+      ranges.some(({ partition, startOffset, endOffset }) => endOffset > startOffset && !isMet(partition));
     const beginnings = assigned.map(({ topic, partition }) => {
       const range = ranges.find((each) => each.partition === partition);
       const { startOffset = 0, endOffset = 0 } = range ?? {};
@@ -277,6 +293,7 @@ export class KafkaLog implements UplinkLog {
       this.#ends.set(partition, Math.max(endOffset, this.#ends.get(partition) ?? 0));
       return { topic, partition, offset: known ?? startOffset };
     });
+    this.#order();
     this.#noteProgress();
     this.#wake();
     return beginnings;
@@ -346,16 +363,47 @@ export class KafkaLog implements UplinkLog {
 
   #noteProgress(): void {
     if (this.#goals === null || this.#isClosed) return;
-    this.#hasCaughtUp ||=
-      this.#skips.length === 0 &&
-      [...this.#goals].every(
-        ([partition, goal]) =>
-          (this.#readAhead.position(partition) ?? this.#positions.get(partition) ?? 0) >= goal,
-      );
+    const isThere = this.#skips.length === 0 && this.#behind.size === 0;
+    this.#hasCaughtUp ||= isThere;
+    if (this.#isInOrder) {
+      if (isThere) this.#isInOrder = false;
+      this.#order();
+    }
     this.#state = this.#hasCaughtUp ? "up" : "catching_up";
     const nowMs = this.#options.clock.monotonicMs();
     if (!this.#isAtEnd || this.#isSending || this.#waiting.length > 0) return;
     for (const [key, { atMs }] of this.#pending) if (nowMs - atMs > PENDING_MS_MAX) this.#forget(key);
+  }
+
+  /** Partitions that have not been taken to their goals. */
+  get #behind(): ReadonlySet<number> {
+    const goals = [...(this.#goals ?? [])].filter(
+      ([partition, goal]) =>
+        (this.#readAhead.position(partition) ?? this.#positions.get(partition) ?? 0) < goal,
+    );
+    return new Set(goals.map(([partition]) => partition));
+  }
+
+  #order(): void {
+    // Before it is known which partitions there are, nothing is read.
+    this.#readAhead.order(this.#isInOrder ? this.#behind : null);
+    this.#holdBack();
+  }
+
+  /** Those that are ahead wait for the others; there is room for these. */
+  #holdBack(): void {
+    const { topic } = this.#options;
+    for (const partition of this.#goals?.keys() ?? []) {
+      const isAhead = this.#isInOrder && this.#readAhead.isAhead(partition, this.#goals?.size ?? 1);
+      if (isAhead === this.#heldBack.has(partition)) continue;
+      if (isAhead) {
+        this.#heldBack.add(partition);
+        this.#consumer?.pause([{ topic, partition }]);
+      } else {
+        this.#heldBack.delete(partition);
+        this.#consumer?.resume([{ topic, partition }]);
+      }
+    }
   }
 
   get #isAtEnd(): boolean {

@@ -49,3 +49,18 @@ test("whoever reads on waits while too much waits for a commit", async () => {
   await room;
   expect(hasRoom).toBe(true);
 });
+
+test("in order, the earliest of all partitions comes first, once something of each awaited one is there", () => {
+  const read = new ReadAhead();
+  const take = () => read.take({ messages: 9, bytes: 1e6 }).entries.map(({ atMs }) => atMs);
+  read.order(new Set([0, 1]));
+  read.add({ partition: 0, next: 8, gap: null, items: [item(2), item(5), item(8)], toMs: 8 });
+  expect([read.isEmpty, take()]).toEqual([true, []]);
+  read.add({ partition: 1, next: 5, gap: null, items: [item(1), item(4)], toMs: 4 });
+  // After 4 there may be more of partition 1 that comes before 5.
+  expect([read.isEmpty, take()]).toEqual([false, [1, 2, 4]]);
+  expect([read.position(0), read.position(1)]).toEqual([2, 5]);
+  read.order(new Set([0]));
+  expect(take()).toEqual([5, 8]);
+  expect([read.position(0), read.isEmpty]).toEqual([8, true]);
+});

@@ -36,9 +36,29 @@ export class ReadAhead {
   readonly #readTo = new Map<number, number>();
   readonly #takenToMs = new Map<number, number>();
   #room = Promise.withResolvers<void>();
+  #awaited: ReadonlySet<number> | null = null;
 
+  /** Nothing can be taken. */
   get isEmpty(): boolean {
-    return this.#waiting.length === 0;
+    return this.#next() === undefined;
+  }
+
+  /**
+   * From now on the earliest of all partitions is taken first, as soon as there is something of each of these: whoever reads
+   * has to hold back those that are ahead, and does not wait for room. Null: in the order in which it was read.
+   */
+  order(awaited: ReadonlySet<number> | null): void {
+    this.#awaited = awaited;
+    this.#giveRoom();
+  }
+
+  /** More of the partition waits than its share of the bound. */
+  isAhead(partition: number, partitions: number): boolean {
+    const bytes = this.#waiting.reduce(
+      (sum, read) => (read.partition === partition ? sum + read.bytes : sum),
+      0,
+    );
+    return bytes >= BYTES_MAX / partitions;
   }
 
   /** Behind what has been taken of a partition; undefined where nothing has. */
@@ -66,7 +86,7 @@ export class ReadAhead {
 
   /** Resolves once less waits than the bound. */
   async room(): Promise<void> {
-    while (this.#bytes >= BYTES_MAX && !this.#isClosed) await this.#room.promise;
+    while (this.#bytes >= BYTES_MAX && this.#awaited === null && !this.#isClosed) await this.#room.promise;
   }
 
   close(): void {
@@ -80,10 +100,11 @@ export class ReadAhead {
     const gaps: LogGap[] = [];
     const positions = new Map<number, number>();
     let [bytes, count] = [0, 0];
-    for (let read = this.#waiting[0]; read !== undefined; read = this.#waiting[0]) {
+    for (let read = this.#next(); read !== undefined; read = this.#next()) {
       if (read.gap !== null) gaps.push(read.gap);
       read.gap = null;
-      for (let item = read.items[read.taken]; item !== undefined; item = read.items[read.taken]) {
+      const item = read.items[read.taken];
+      if (item !== undefined) {
         const { next, content } = item;
         const isFull = count >= limits.messages || bytes + bytesOf(item) > limits.bytes;
         if (count > 0 && isFull) break;
@@ -96,25 +117,42 @@ export class ReadAhead {
         this.#bytes -= bytesOf(item);
         positions.set(read.partition, next);
       }
-      if (read.taken < read.items.length) break;
-      this.#end(read, positions);
+      if (read.taken >= read.items.length) this.#end(read, positions);
     }
     for (const [partition, next] of positions) this.#positions.set(partition, next);
-    if (this.#bytes < BYTES_MAX) {
-      this.#room.resolve();
-      this.#room = Promise.withResolvers();
-    }
+    if (this.#bytes < BYTES_MAX) this.#giveRoom();
     const at = Array.from(positions, ([partition, next]) => ({ partition, next }));
     return { entries, positions: at, gaps, strange };
   }
 
+  #giveRoom(): void {
+    this.#room.resolve();
+    this.#room = Promise.withResolvers();
+  }
+
+  /** What is to be taken next; undefined: nothing, or what comes before it may still be read. */
+  #next(): Waiting | undefined {
+    if (this.#awaited === null) return this.#waiting[0];
+    const heads = new Map<number, Waiting>();
+    for (const read of this.#waiting) if (!heads.has(read.partition)) heads.set(read.partition, read);
+    for (const partition of this.#awaited) if (!heads.has(partition)) return undefined;
+    return [...heads.values()].reduce<Waiting | undefined>(
+      (first, read) => (first !== undefined && timeOf(first) <= timeOf(read) ? first : read),
+      undefined,
+    );
+  }
+
   #end(read: Waiting, positions: Map<number, number>): void {
-    this.#waiting.shift();
+    this.#waiting.splice(this.#waiting.indexOf(read), 1);
     this.#bytes -= read.bytes;
     positions.set(read.partition, read.next);
     if (read.toMs !== undefined)
       this.#takenToMs.set(read.partition, Math.max(read.toMs, this.takenToMs(read.partition)));
   }
+}
+
+function timeOf({ items, taken }: Waiting): number {
+  return items[taken]?.content.atMs ?? -Infinity;
 }
 
 function bytesOf({ content }: ReadItem): number {

@@ -68,6 +68,8 @@ export interface LogView {
 export interface LogStart {
   /** By partition, where central's state goes on; one that is not here is read from its beginning. */
   readonly positions: ReadonlyMap<number, number>;
+  /** What is there now is new to central's state: of all partitions it is taken by its time, as it came. */
+  readonly isAnew: boolean;
   /** There is something to take, or there is room again. */
   readonly wake: () => void;
 }
