@@ -106,6 +106,7 @@ const LOG_POSITIONS = new StoredJson<StoredLogPosition>({
   log: "string",
   partition: "number",
   next: "number",
+  "identity?": "string",
 });
 const MEMBER_SEARCH = new StoredJson<StoredMemberSearch>({ log: "string" });
 const LOG_LOSS = new StoredJson<LogLoss>({ records: "number", untilMs: "number", lastAtMs: "number" });

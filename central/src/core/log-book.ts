@@ -16,7 +16,7 @@ export interface LogLoss {
 /** How far the log is in the state, and what of it never will be. */
 export class LogBook {
   readonly #log: string;
-  readonly #positions = new Map<number, number>();
+  readonly #positions = new Map<number, LogPosition>();
   readonly #dirty = new Set<number>();
   #loss: LogLoss | null;
   #lossInCommit: LogLoss | null;
@@ -27,11 +27,11 @@ export class LogBook {
   constructor(log: string, positions: readonly StoredLogPosition[], loss: LogLoss | null) {
     this.#log = log;
     this.#loss = this.#lossInCommit = this.#durableLoss = loss;
-    for (const { log: of, partition, next } of positions)
-      if (of === log) this.#positions.set(partition, next);
+    for (const { log: of, ...position } of positions)
+      if (of === log) this.#positions.set(position.partition, position);
   }
 
-  get positions(): ReadonlyMap<number, number> {
+  get positions(): ReadonlyMap<number, LogPosition> {
     return this.#positions;
   }
 
@@ -44,9 +44,9 @@ export class LogBook {
     return this.#durableLoss;
   }
 
-  taken({ partition, next }: LogPosition): void {
-    this.#positions.set(partition, next);
-    this.#dirty.add(partition);
+  taken(position: LogPosition): void {
+    this.#positions.set(position.partition, position);
+    this.#dirty.add(position.partition);
   }
 
   lost({ from, next, untilMs }: LogGap, nowMs: number): void {
@@ -64,11 +64,10 @@ export class LogBook {
 
   /** What changed since the last call, to be committed with all that the entries before these positions did. */
   takeDirty(): { positions: StoredLogPosition[]; loss: LogLoss | null } {
-    const positions = [...this.#dirty].map((partition) => ({
-      log: this.#log,
-      partition,
-      next: this.#positions.get(partition) ?? 0,
-    }));
+    const positions = [...this.#dirty].flatMap((partition) => {
+      const position = this.#positions.get(partition);
+      return position === undefined ? [] : { log: this.#log, ...position };
+    });
     this.#dirty.clear();
     const loss = this.#isLossDirty ? this.#loss : null;
     this.#isLossDirty = false;

@@ -6,7 +6,9 @@ import { ScriptedAgent } from "../scripted-agent.test-support.ts";
 import type { Receiver } from "../scripted-agent.test-support.ts";
 import { FakeKafka } from "../records/fake-kafka.test-support.ts";
 import { KafkaLog } from "./kafka-log.ts";
+import type { CrashingStore } from "../crashing-store.test-support.ts";
 import { LoggedCentral } from "./logged-central.test-support.ts";
+import type { MakeLog } from "./logged-central.test-support.ts";
 import { logContract } from "./log-contract.test-support.ts";
 import type { LogGap, StrangeRecord } from "./uplink-log.ts";
 
@@ -101,11 +103,7 @@ test("the first bytes of a damaged batch are in the quarantine, with where they 
   const kafka = new DamagedKafka([0]);
   kafka.create(1);
   append(kafka, 12);
-  const logged = await LoggedCentral.start((clock, log) => ({
-    name: TOPIC,
-    log: new KafkaLog({ topic: TOPIC, client: kafka, process: "test", clock, log }),
-  }));
-  onTestFinished(async () => void (await logged.stop()));
+  const logged = await centralOn(kafka);
   const unreadable = async () =>
     (await logged.central.quarantine(100)).filter(({ reason }) => reason === "unreadable");
   await expect.poll(unreadable, LIMITS).toMatchObject([
@@ -119,8 +117,8 @@ test("the first bytes of a damaged batch are in the quarantine, with where they 
   expect(logged.central.alarms()).toMatchObject([{ rule: "log_gap", value: 10 }]);
 });
 
-test("after partitions were added all that an agent wrote itself counts in a central that reads anew", async () => {
-  const kafka = new FakeKafka(TOPIC);
+/** An agent that writes to the topic itself, a record every tenth of a second, from a hundred seconds ago. */
+function writer(kafka: FakeKafka) {
   const producer = kafka.producer();
   const startMs = Math.floor(systemClock.nowMs() / 1_000) * 1_000 - 100_000;
   let atMs = startMs;
@@ -135,21 +133,73 @@ test("after partitions were added all that an agent wrote itself counts in a cen
     },
   };
   const agent = new ScriptedAgent(topic, () => atMs);
-  kafka.create(1);
-  agent.hello({ epoch: 1 });
-  for (let sequence = 1; sequence <= 100; sequence++) agent.panes(sequence, startMs);
-  kafka.create(3);
-  for (let sequence = 101; sequence <= 200; sequence++) agent.panes(sequence, startMs);
-  await Promise.all(sent);
-  expect(kafka.ranges().map(({ endOffset }) => endOffset)).toEqual([101, 0, 100]);
-  const logged = await LoggedCentral.start((clock, log) => ({
+  const panes = async (from: number, to: number) => {
+    for (let sequence = from; sequence <= to; sequence++) agent.panes(sequence, startMs);
+    await Promise.all(sent.splice(0));
+  };
+  return { agent, panes };
+}
+
+async function centralOn(kafka: FakeKafka, store?: CrashingStore): Promise<LoggedCentral> {
+  const makeLog: MakeLog = (clock, log) => ({
     name: TOPIC,
     log: new KafkaLog({ topic: TOPIC, client: kafka, process: "test", clock, log }),
-  }));
-  onTestFinished(async () => void (await logged.stop()));
+  });
+  const logged = await LoggedCentral.start(makeLog, store === undefined ? {} : { store });
+  onTestFinished(async () => void (await logged.crash()));
+  return logged;
+}
+
+const told = ({ central }: LoggedCentral) =>
+  central
+    .alarms()
+    .map(({ rule, message }) => `${rule}: ${message}`)
+    .filter((text) => !text.startsWith("agent_silent"));
+
+test("a topic that was made anew while central was away is read from its start, however far it has grown, and what may be lost is told", async () => {
+  const kafka = new FakeKafka(TOPIC);
+  kafka.create(3);
+  const { agent, panes } = writer(kafka);
+  agent.hello({ epoch: 1 });
+  await panes(1, 20);
+  const first = await centralOn(kafka);
+  const counted = (logged: LoggedCentral) => logged.central.ledger().get("alpha-1")?.merged;
+  await expect.poll(() => counted(first), LIMITS).toBe(20);
+  const store = await first.crash();
+  kafka.remakeTopic(3);
+  await panes(21, 60);
+  const second = await centralOn(kafka, store);
+  await expect.poll(() => counted(second), LIMITS).toBe(60);
+  const gap =
+    "partition 2 of the log was made anew: what it held from offset 21 on was not read, and is gone";
+  expect(told(second)).toEqual([`log_gap: ${gap}`]);
+
+  // With fewer partitions; and once it is told, that is all.
+  const later = await second.crash();
+  kafka.remakeTopic(1);
+  await panes(61, 70);
+  const third = await centralOn(kafka, later);
+  await expect.poll(() => counted(third), LIMITS).toBe(70);
+  await expect.poll(() => third.central.ledgerSum().logLost?.records, LIMITS).toBe(2);
+  const fourth = await centralOn(kafka, await third.crash());
+  await panes(71, 72);
+  await expect.poll(() => counted(fourth), LIMITS).toBe(72);
+  expect(fourth.central.ledgerSum().logLost?.records).toBe(2);
+});
+
+test("after partitions were added all that an agent wrote itself counts in a central that reads anew", async () => {
+  const kafka = new FakeKafka(TOPIC);
+  const { agent, panes } = writer(kafka);
+  kafka.create(1);
+  agent.hello({ epoch: 1 });
+  await panes(1, 100);
+  kafka.create(3);
+  await panes(101, 200);
+  expect(kafka.ranges().map(({ endOffset }) => endOffset)).toEqual([101, 0, 100]);
+  const logged = await centralOn(kafka);
   await expect.poll(() => logged.central.health().isReady, LIMITS).toBe(true);
   expect(logged.central.ledger().get("alpha-1")).toMatchObject({ merged: 200, batches: 200, duplicates: 0 });
-  expect(logged.central.alarms().filter(({ rule }) => rule !== "agent_silent")).toEqual([]);
+  expect(told(logged)).toEqual([]);
 });
 
 test("a central that reads anew keeps no more of a partition in memory than its share while it waits for another", async () => {

@@ -15,7 +15,7 @@ import type { InboxLimits } from "../core/inbox.ts";
 import { openEnvelope } from "../core/opened-message.ts";
 import { ReadAhead } from "./read-ahead.ts";
 import type { ReadItem } from "./read-ahead.ts";
-import type { LogEntry, LogStart, LogTurn, LogView, UplinkLog } from "./uplink-log.ts";
+import type { LogEntry, LogPosition, LogStart, LogTurn, LogView, UplinkLog } from "./uplink-log.ts";
 
 export interface KafkaLogOptions {
   readonly topic: string;
@@ -58,7 +58,9 @@ export class KafkaLog implements UplinkLog {
   readonly #options: KafkaLogOptions;
   readonly #readAhead: ReadAhead;
   #wake: () => void = () => {};
-  #positions: ReadonlyMap<number, number> = new Map();
+  #positions: ReadonlyMap<number, LogPosition> = new Map();
+  /** Of the topic, as it is. */
+  #identity: string | undefined;
   #waiting: LogEntry[] = [];
   /** By what tells an entry from others: what is on its way and not read back. */
   readonly #pending = new Map<string, Pending>();
@@ -101,7 +103,7 @@ export class KafkaLog implements UplinkLog {
 
   start({ positions, isAnew, wake }: LogStart): void {
     this.#wake = wake;
-    this.#positions = positions;
+    this.#positions = new Map(positions);
     this.#isInOrder = isAnew;
     this.#order();
     this.#running = Promise.all([this.#readOn(), this.#writeOn()]);
@@ -137,10 +139,11 @@ export class KafkaLog implements UplinkLog {
   }
 
   take(limits: InboxLimits): LogTurn {
-    const turn = this.#readAhead.take(limits);
+    const { positions, ...turn } = this.#readAhead.take(limits);
     for (const entry of turn.entries) this.#forget(keyOf(entry));
     if (!this.#hasCaughtUp || this.#isInOrder) this.#noteProgress();
-    return turn;
+    const identity = this.#identity;
+    return { ...turn, positions: positions.map((position) => ({ ...position, identity })) };
   }
 
   get isCaughtUp(): boolean {
@@ -194,8 +197,24 @@ export class KafkaLog implements UplinkLog {
   }
 
   #lagOf(partition: number): number {
-    const next = this.#readAhead.position(partition) ?? this.#positions.get(partition) ?? 0;
-    return Math.max(0, (this.#ends.get(partition) ?? 0) - next);
+    return Math.max(0, (this.#ends.get(partition) ?? 0) - this.#nextOf(partition));
+  }
+
+  /** Behind what has been taken of it. */
+  #nextOf(partition: number): number {
+    return (
+      this.#readAhead.position(partition) ?? (this.#isRemade(partition) ? 0 : this.#storedOf(partition)) ?? 0
+    );
+  }
+
+  #storedOf(partition: number): number | undefined {
+    return this.#positions.get(partition)?.next;
+  }
+
+  /** What is stored of the partition is of another topic, that had the same name. */
+  #isRemade(partition: number): boolean {
+    const identity = this.#positions.get(partition)?.identity;
+    return identity !== undefined && this.#identity !== undefined && identity !== this.#identity;
   }
 
   // Reading.
@@ -223,6 +242,7 @@ export class KafkaLog implements UplinkLog {
         log.repeated("log_topic", "the log's topic is not there; waiting for it", { topic });
         return false;
       }
+      this.#identity = found.id;
       const settings = await admin.topicSettings(topic);
       // Of each key it would keep the last record only: a site's last batch.
       if (settings?.["cleanup.policy"]?.includes("compact") === true)
@@ -250,7 +270,7 @@ export class KafkaLog implements UplinkLog {
       topics: [topic],
       from: "start",
       positions: (assigned) => this.#beginnings(consumer, assigned),
-      onSkipped: (skip) => this.#skips.push(ownedSkip(skip)),
+      onSkipped: (skip) => this.#skipped(skip),
       onTrouble: (reason) => this.#troubledRead(reason),
     });
     this.#consumer = consumer;
@@ -282,21 +302,42 @@ export class KafkaLog implements UplinkLog {
     this.#isInOrder ||=
       !this.#hasCaughtUp &&
       ranges.some(({ partition, startOffset, endOffset }) => endOffset > startOffset && !isMet(partition));
+    this.#tellVanished(ranges);
     const beginnings = assigned.map(({ topic, partition }) => {
       const range = ranges.find((each) => each.partition === partition);
       const { startOffset = 0, endOffset = 0 } = range ?? {};
-      const known = this.#readAhead.readTo(partition) ?? this.#positions.get(partition);
+      const known = this.#readAhead.readTo(partition) ?? this.#storedOf(partition);
+      const isRemade = this.#readAhead.readTo(partition) === undefined && this.#isRemade(partition);
       // Where nothing of it has ever been read, its beginning counts, and that may be gone too.
       if (known === undefined && startOffset > 0)
         this.#skips.push({ topic, partition, offset: 0, nextOffset: startOffset });
+      if (known !== undefined && isRemade)
+        this.#skips.push({ topic, partition, offset: known, nextOffset: startOffset });
       if (this.#goals?.has(partition) === false) this.#goals.set(partition, endOffset);
       this.#ends.set(partition, Math.max(endOffset, this.#ends.get(partition) ?? 0));
-      return { topic, partition, offset: known ?? startOffset };
+      return { topic, partition, offset: isRemade ? startOffset : (known ?? startOffset) };
     });
     this.#order();
     this.#noteProgress();
     this.#wake();
     return beginnings;
+  }
+
+  /** Partitions that the topic has no more: it was made anew with fewer. */
+  #tellVanished(ranges: readonly KafkaRange[]): void {
+    const untilMs = this.#options.clock.nowMs();
+    for (const { partition, next: from } of this.#positions.values()) {
+      const isThere = ranges.some((range) => range.partition === partition);
+      if (isThere || from === 0 || this.#readAhead.readTo(partition) !== undefined) continue;
+      const gap = { partition, from, next: 0, untilMs };
+      this.#readAhead.add({ partition, next: 0, gap, items: [], toMs: undefined });
+    }
+  }
+
+  #skipped(skip: KafkaSkip): void {
+    // The topic has been made anew meanwhile: which one it is the next start asks.
+    if (skip.damage === undefined && skip.nextOffset <= skip.offset) this.#identity = undefined;
+    this.#skips.push(ownedSkip(skip));
   }
 
   #take({ partition, records, nextOffset, endOffset }: KafkaBatch): void {
@@ -315,7 +356,7 @@ export class KafkaLog implements UplinkLog {
     const untilMs = Math.min(nowMs, firstAtMs ?? nowMs);
     for (const skip of this.#skips.splice(0)) {
       const { offset: from, nextOffset: next, damage } = skip;
-      const readTo = this.#readAhead.readTo(partition) ?? this.#positions.get(partition) ?? 0;
+      const readTo = this.#readAhead.readTo(partition) ?? this.#storedOf(partition) ?? 0;
       if (skip.partition !== partition || readTo < from) {
         this.#skips.push(skip);
         continue;
@@ -377,10 +418,7 @@ export class KafkaLog implements UplinkLog {
 
   /** Partitions that have not been taken to their goals. */
   get #behind(): ReadonlySet<number> {
-    const goals = [...(this.#goals ?? [])].filter(
-      ([partition, goal]) =>
-        (this.#readAhead.position(partition) ?? this.#positions.get(partition) ?? 0) < goal,
-    );
+    const goals = [...(this.#goals ?? [])].filter(([partition, goal]) => this.#nextOf(partition) < goal);
     return new Set(goals.map(([partition]) => partition));
   }
 

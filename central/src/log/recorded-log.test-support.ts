@@ -22,7 +22,7 @@ export class RecordedLog implements UplinkLog {
   start({ positions }: LogStart): void {
     if (!this.#isAnew) return;
     for (const [partition, site] of [...this.partitions.keys()].entries())
-      this.#taken.set(site, positions.get(partition) ?? 0);
+      this.#taken.set(site, positions.get(partition)?.next ?? 0);
   }
 
   get hasRoom(): boolean {

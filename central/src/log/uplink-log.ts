@@ -25,6 +25,8 @@ export interface LogEntry {
 export interface LogPosition {
   readonly partition: number;
   readonly next: number;
+  /** Which log of this name that is: one that is made anew is another. Absent where nobody tells. */
+  readonly identity?: string | undefined;
 }
 
 /** What was there no more when it should have been read, or could not be. */
@@ -67,7 +69,7 @@ export interface LogView {
 
 export interface LogStart {
   /** By partition, where central's state goes on; one that is not here is read from its beginning. */
-  readonly positions: ReadonlyMap<number, number>;
+  readonly positions: ReadonlyMap<number, LogPosition>;
   /** What is there now is new to central's state: of all partitions it is taken by its time, as it came. */
   readonly isAnew: boolean;
   /** There is something to take, or there is room again. */

@@ -21,6 +21,7 @@ interface Log {
 export class FakeKafka implements KafkaClient {
   readonly #topic: string;
   #logs: Log[] | null = null;
+  #madeCount = 1;
   readonly #consumers = new Set<FakeConsumer>();
   /** Records that a batch has at most. */
   batchMax = 10;
@@ -65,6 +66,13 @@ export class FakeKafka implements KafkaClient {
     this.#log(partition).start = start;
   }
 
+  /** The whole topic is deleted and made again. */
+  remakeTopic(partitions: number): void {
+    this.#logs = null;
+    this.#madeCount += 1;
+    this.create(partitions);
+  }
+
   /** The topic is deleted and made again. */
   remake(partition: number): void {
     this.#logs?.splice(partition, 1, { start: 0, records: [] });
@@ -100,7 +108,9 @@ export class FakeKafka implements KafkaClient {
         if (this.isAway) return Promise.reject(new Error("no broker answers"));
         const partitions = this.#logs?.length ?? 0;
         return Promise.resolve(
-          partitions === 0 ? null : { topic, partitions, replicas: 1, replicasInSync: 1 },
+          partitions === 0
+            ? null
+            : { topic, id: `${topic} ${this.#madeCount}`, partitions, replicas: 1, replicasInSync: 1 },
         );
       },
       topicSettings: () => Promise.resolve(null),

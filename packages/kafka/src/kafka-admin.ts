@@ -21,6 +21,8 @@ export interface NewKafkaTopic {
 
 export interface KafkaTopic {
   readonly topic: string;
+  /** Another one of the same name, made anew, has another. Absent where the client does not tell. */
+  readonly id?: string;
   readonly partitions: number;
   /** Of the partition that has fewest. */
   readonly replicas: number;

@@ -33,6 +33,7 @@ export class PlatformaticAdmin implements KafkaAdmin {
       const { partitions } = found;
       return {
         topic,
+        id: found.id,
         partitions: partitions.length,
         replicas: Math.min(...partitions.map(({ replicas }) => replicas.length)),
         replicasInSync: Math.min(...partitions.map(({ isr }) => isr.length)),
