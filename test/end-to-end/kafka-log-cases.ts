@@ -16,6 +16,8 @@ export function kafkaLogCases(broker: () => KafkaWorks | undefined): void {
   const cases: Record<string, (topic: LogTopic) => Promise<void>> = {
     "an empty central has again what the topic holds, of an agent that writes there itself too": rebuilds,
     "what is gone from the topic before it is read is an alarm, and windows of then are not whole": tellsGaps,
+    "what an agent wrote counts in an empty central though it lies in several partitions": readsInOrder,
+    "a topic that is made anew while central is away is read from its start, and told": tellsRemade,
     "what is no agent's, or of none that is enrolled, stops nothing and is kept aside": keepsAside,
     "without its topic, or with one that is compacted, central says so and takes nothing": waitsForTopic,
   };
@@ -92,6 +94,48 @@ async function tellsGaps(topic: LogTopic): Promise<void> {
   const third = await topic.start({ store: await second.stop() });
   expect(third.central.logLoss).toMatchObject({ records: 1 });
   await third.stop();
+}
+
+async function readsInOrder(topic: LogTopic): Promise<void> {
+  const baseMs = aWhileAgo();
+  const sequences = (from: number, count: number) =>
+    Array.from({ length: count }, (_, index) => from + index);
+  await topic.write("beta", 2, (beta) => {
+    beta.hello();
+    for (const sequence of sequences(1, 400)) beta.panes(sequence, baseMs);
+  });
+  // As where partitions were added: another one is the site's.
+  await topic.write("beta", 0, (beta) => {
+    for (const sequence of sequences(401, 400)) beta.panes(sequence, baseMs);
+  });
+  const logged = await topic.start();
+  await until("it has read all", () => logged.central.health().isReady);
+  expect(merged(logged, "beta")).toBe(800);
+  expect(logged.central.alarms().map(({ rule }) => rule)).not.toContain("sequence_gap");
+  await logged.stop();
+}
+
+async function tellsRemade(topic: LogTopic): Promise<void> {
+  const baseMs = aWhileAgo();
+  const first = await topic.start();
+  await topic.write("beta", 1, (beta) => {
+    beta.hello();
+    for (const sequence of [1, 2]) beta.panes(sequence, baseMs);
+  });
+  await until("they are in", () => merged(first, "beta") === 2);
+  const store = await first.stop();
+  await topic.delete();
+  await topic.create({});
+  // More than the one before held.
+  await topic.write("beta", 1, (beta) => {
+    for (const sequence of [3, 4, 5, 6, 7]) beta.panes(sequence, baseMs);
+  });
+  const second = await topic.start({ store });
+  await until("all of it is in", () => merged(second, "beta") === 7);
+  const told = second.central.alarms().map(({ rule, agent, value }) => `${rule} ${agent} ${value}`);
+  expect(told).toContain("log_gap  1");
+  expect(told.join()).not.toContain("sequence_gap");
+  await second.stop();
 }
 
 async function keepsAside(topic: LogTopic): Promise<void> {
