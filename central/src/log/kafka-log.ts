@@ -31,6 +31,8 @@ const REQUEST_BYTES_MAX = 768 * 1024;
 /** Appended and not yet read back; what comes beyond waits at the intake, live before backlog. */
 const PENDING_BYTES_MAX = 8 * 1024 * 1024;
 const ENTRY_BYTES = 256;
+/** While partitions are taken together: what was fetched of one that is ahead is thrown away. */
+const ORDERED_FETCH_BYTES_MAX = 1024 * 1024;
 /** After so long without being read back, at the log's end, an entry is taken for lost, and may be appended again. */
 const PENDING_MS_MAX = 20_000;
 const LOOK_INTERVAL_MS = 1_000;
@@ -269,6 +271,7 @@ export class KafkaLog implements UplinkLog {
       group: null,
       topics: [topic],
       from: "start",
+      ...(this.#isInOrder ? { fetchBytesMax: ORDERED_FETCH_BYTES_MAX } : {}),
       positions: (assigned) => this.#beginnings(consumer, assigned),
       onSkipped: (skip) => this.#skipped(skip),
       onTrouble: (reason) => this.#troubledRead(reason),

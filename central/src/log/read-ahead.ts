@@ -4,6 +4,8 @@ import type { LogEntry, LogGap, LogPosition, LogTurn, StrangeRecord } from "./up
 /** Read and not yet taken; a single batch of records may be larger. */
 const BYTES_MAX = 16 * 1024 * 1024;
 const ITEM_BYTES = 256;
+/** Of a partition, however many there are: a few batches. */
+const SHARE_BYTES_MIN = 1024 * 1024;
 
 /** Records of one partition that follow one another. */
 export interface ReadRecords extends LogPosition {
@@ -30,6 +32,8 @@ interface Waiting extends ReadRecords {
 /** What of a log has been read and waits for a commit, in order; whoever reads more waits for room. */
 export class ReadAhead {
   readonly #waiting: Waiting[] = [];
+  /** The same, by partition. */
+  readonly #queues = new Map<number, Waiting[]>();
   #bytes = 0;
   #isClosed = false;
   readonly #positions = new Map<number, number>();
@@ -54,11 +58,8 @@ export class ReadAhead {
 
   /** More of the partition waits than its share of the bound. */
   isAhead(partition: number, partitions: number): boolean {
-    const bytes = this.#waiting.reduce(
-      (sum, read) => (read.partition === partition ? sum + read.bytes : sum),
-      0,
-    );
-    return bytes >= BYTES_MAX / partitions;
+    const bytes = (this.#queues.get(partition) ?? []).reduce((sum, read) => sum + read.bytes, 0);
+    return bytes >= Math.max(SHARE_BYTES_MIN, BYTES_MAX / partitions);
   }
 
   /** Behind what has been taken of a partition; undefined where nothing has. */
@@ -79,7 +80,11 @@ export class ReadAhead {
   add(read: ReadRecords): void {
     const damaged = read.gap?.damage?.bytes.length ?? 0;
     const bytes = read.items.reduce((sum, item) => sum + bytesOf(item), ITEM_BYTES + damaged);
-    this.#waiting.push({ ...read, bytes, taken: 0 });
+    const waiting = { ...read, bytes, taken: 0 };
+    const queue = this.#queues.get(read.partition) ?? [];
+    this.#queues.set(read.partition, queue);
+    queue.push(waiting);
+    this.#waiting.push(waiting);
     this.#bytes += bytes;
     this.#readTo.set(read.partition, read.next);
   }
@@ -133,17 +138,17 @@ export class ReadAhead {
   /** What is to be taken next; undefined: nothing, or what comes before it may still be read. */
   #next(): Waiting | undefined {
     if (this.#awaited === null) return this.#waiting[0];
-    const heads = new Map<number, Waiting>();
-    for (const read of this.#waiting) if (!heads.has(read.partition)) heads.set(read.partition, read);
-    for (const partition of this.#awaited) if (!heads.has(partition)) return undefined;
-    return [...heads.values()].reduce<Waiting | undefined>(
-      (first, read) => (first !== undefined && timeOf(first) <= timeOf(read) ? first : read),
-      undefined,
-    );
+    for (const partition of this.#awaited)
+      if ((this.#queues.get(partition)?.length ?? 0) === 0) return undefined;
+    let first: Waiting | undefined;
+    for (const [head] of this.#queues.values())
+      if (head !== undefined && (first === undefined || timeOf(head) < timeOf(first))) first = head;
+    return first;
   }
 
   #end(read: Waiting, positions: Map<number, number>): void {
     this.#waiting.splice(this.#waiting.indexOf(read), 1);
+    this.#queues.get(read.partition)?.shift();
     this.#bytes -= read.bytes;
     positions.set(read.partition, read.next);
     if (read.toMs !== undefined)

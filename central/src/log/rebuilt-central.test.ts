@@ -252,6 +252,6 @@ test("any readings of three sites, late and missing, read in any order of partit
         expect(isTooEarly).toBe(false);
       },
     ),
-    { numRuns: 60, seed: 7 },
+    { numRuns: 25, seed: 7 },
   );
 });
