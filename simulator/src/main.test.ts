@@ -189,6 +189,58 @@ test("orders that nobody would hear, and lines that there are not, are refused",
   }
 });
 
+test(
+  "a truth is of one run's plan and seed: another one is refused, and so is a file that is none",
+  { timeout: 60_000 },
+  () => {
+    const offline = ["--offline", "--for", "1s", "--start", "1700000000000"];
+    const begun = simulate("of-one", ...offline, "--seed", "7");
+    const bytes = readFileSync(begun.truth, "utf8");
+    const other = simulate("of-one", ...offline, "--seed", "8");
+    expect([other.status, other.stderr]).toEqual([
+      2,
+      expect.stringMatching(
+        /of-one: it holds a run of seed 7, begun 2023-11-14T22:13:20.000Z; --seed is 8\n {2}→ name another file with --truth/,
+      ),
+    ]);
+    const changedPlan = join(folder, "changed.yaml");
+    writeFileSync(changedPlan, readFileSync(plan, "utf8").replace("spikes: { prob", "spikes: {  prob"));
+    const changed = simulatePlan(changedPlan, "of-one", ...offline);
+    expect([changed.status, changed.stderr]).toEqual([
+      2,
+      expect.stringMatching(/it holds a run of another plan, begun [^]*: the two differ from line 12 on/),
+    ]);
+    const text = join(folder, "text");
+    writeFileSync(text, "two\nlines\n");
+    const none = simulate("text", ...offline);
+    expect([none.status, none.stderr]).toEqual([
+      2,
+      expect.stringContaining("it holds something else than a run"),
+    ]);
+    expect([readFileSync(begun.truth, "utf8"), readFileSync(text, "utf8")]).toEqual([bytes, "two\nlines\n"]);
+    // Without --seed a run is gone on with by its own.
+    const later = ["--offline", "--for", "1s", "--start", "1700000010000"];
+    expect(simulate("of-one", ...later).status).toBe(0);
+    const seeds = readFileSync(begun.truth, "utf8").matchAll(/"type":"run","version":1,"seed":(\d+)/g);
+    expect([...seeds].map(([, seed]) => seed)).toEqual(["7", "7"]);
+  },
+);
+
+test("what is no truth, no central's address or no plan is called so", { timeout: 60_000 }, () => {
+  const text = join(folder, "no-truth");
+  writeFileSync(text, "two\nlines\n");
+  const main = join(import.meta.dirname, "main.ts");
+  for (const [args, status, words] of [
+    [["repeat", "--truth", text], 1, `cannot use the truth ${text}: no run begins in it`],
+    [["verify", "--truth", text, "--central", "http://127.0.0.1:1"], 1, "no run begins in it"],
+    [["verify", "--truth", text, "--central", "127.0.0.1:1"], 2, "127.0.0.1:1 is not http://HOST:PORT"],
+    [["check", "--plan", "nosuch.yaml"], 2, "cannot read plan nosuch.yaml"],
+  ] as const) {
+    const refused = spawnSync(process.execPath, [main, ...args], { encoding: "utf8" });
+    expect([refused.status, refused.stderr]).toEqual([status, expect.stringContaining(words)]);
+  }
+});
+
 test("wrong use exits 2 and says the way out", { timeout: 60_000 }, () => {
   const result = simulate("refused", "--broker", "alpha");
   expect(result.status).toBe(2);

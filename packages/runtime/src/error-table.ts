@@ -12,6 +12,14 @@ export const ERROR_TABLE = {
     wayOut: "give the right path with --config, or write a commented file with `init`",
     meaning: "A configuration file does not exist, or this user may not read it.",
   },
+  plan_unreadable: {
+    domain: "user",
+    retry: "never",
+    exitCode: 2,
+    message: "cannot read plan {path}: {reason}",
+    wayOut: "give the right path with --plan; docs/simulator.md lists the ready plans and what one may say",
+    meaning: "A simulator's plan does not exist, is a folder, or this user may not read it.",
+  },
   config_invalid: {
     domain: "user",
     retry: "never",
@@ -319,6 +327,24 @@ export const ERROR_TABLE = {
     message: "cannot write file {path}: {reason}",
     wayOut: "choose another path; an existing file is never overwritten unasked",
     meaning: "An output file of a command cannot be written, or exists already.",
+  },
+  truth_of_another_run: {
+    domain: "user",
+    retry: "never",
+    exitCode: 2,
+    message: "cannot write the truth {path}: {reason}",
+    wayOut: "name another file with --truth, or remove this one; nothing was written into it",
+    meaning:
+      "The simulator goes on with a truth that is there, by the same plan and seed. This one is of another plan or another seed, or it is none: a mixture could neither be made again nor judge anybody.",
+  },
+  truth_empty: {
+    domain: "user",
+    retry: "never",
+    exitCode: 1,
+    message: "cannot use the truth {path}: no run begins in it",
+    wayOut: "name the file that `millrace-sim run` wrote with --truth",
+    meaning:
+      "The file is empty, or it is not a simulator's truth: there is nothing to compare with, or to make again.",
   },
   service_unreachable: {
     domain: "external",

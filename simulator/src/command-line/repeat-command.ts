@@ -37,7 +37,8 @@ Exit: 0 the same in every line, 1 not.`,
     } finally {
       log?.close();
     }
+    if (run.lineCount === 0) throw new MillraceError("truth_empty", { path });
     output.out(`✓ ${run.lineCount} lines made again, each as in the truth\n`);
-    return run.lineCount > 0 ? 0 : 1;
+    return 0;
   },
 };

@@ -21,6 +21,7 @@ import { LiveServer } from "../live/live-server.ts";
 import { ProgressReport } from "../progress/progress-report.ts";
 import { Simulation } from "../simulation.ts";
 import { TruthLog } from "../truth/truth-log.ts";
+import { planOfBegunRun } from "../truth/plan-of-begun-run.ts";
 import { runLine } from "../truth/run-line.ts";
 import { recoverTruth, type TruthRecovery } from "../truth/truth-recovery.ts";
 import type { KafkaOfBrokers } from "../publish/open-outputs.ts";
@@ -35,8 +36,8 @@ export const RUN_COMMAND: Command = {
   summary: "publish a plan's sensors over MQTT and write their truth",
   details: `Runs the plan's machines in real time, or at another pace (--speed). Every reading is written to the truth file before it is sent, and sent
 until it is acknowledged. The same seed, plan, start and commands give the same bytes; the truth holds all four, and
-\`millrace-sim repeat\` makes the run again. An existing truth file is gone on with; what a killed run may not have sent
-goes out again.
+\`millrace-sim repeat\` makes the run again. An existing truth of the same plan and seed is gone on with; what a killed run may not have
+sent goes out again. A file of another plan or seed is refused.
 A plan's records (\`business\`) go to --kafka, --http, --mqtt, --postgres or --into files as they happen; with --offline they are made as fast as
 it goes, and --into writes them to files.
 Ctrl-C stops the machines, waits for acknowledgements and writes the end; a second one leaves at once.
@@ -54,7 +55,7 @@ Exit: 0 all acknowledged, 1 not.`,
       summary: "where the truth goes, JSON lines",
       isRequired: true,
     },
-    seed: { type: "number", summary: "instead of the plan's" },
+    seed: { type: "number", summary: "instead of the plan's, or of that in a truth that is gone on with" },
     for: { type: "duration", summary: "stop after this time; without: at Ctrl-C" },
     broker: {
       type: "text",
@@ -98,12 +99,14 @@ async function runPlan(input: CommandInput): Promise<ExitCode> {
   const givenStartMs = wholeNumber(name, "start", flags.number("start"), Number.MAX_SAFE_INTEGER);
   const forMs = flags.durationMs("for") ?? null;
   const speed = parseSpeed(name, flags.text("speed"));
-  const plan = loadPlan(flags.requiredText("plan"), {
+  const loaded = loadPlan(flags.requiredText("plan"), {
     seed,
     brokers: parseBrokers(name, flags.texts("broker")),
     linksTo: parseAddress(name, flags.text("links-to")),
     linksFrom: wholeNumber(name, "links-from", flags.number("links-from"), 65_535),
   });
+  const truthPath = flags.requiredText("truth");
+  const plan = await planOfBegunRun(truthPath, { plan: loaded, seed });
   const into = flags.text("into") ?? null;
   if (flags.isOn("offline") && forMs === null) throw wrongUsage(name, "--offline needs --for");
   const ways = RECEIVERS.filter((flag) => flags.text(flag) !== undefined).map((flag) => `--${flag}`);
@@ -115,7 +118,6 @@ async function runPlan(input: CommandInput): Promise<ExitCode> {
 
   refuseOrders(input, plan);
 
-  const truthPath = flags.requiredText("truth");
   const usualStartMs = givenStartMs ?? defaultStartMs(systemClock.nowMs(), speed, forMs);
   if (usualStartMs === undefined)
     throw wrongUsage(
@@ -166,14 +168,8 @@ interface LiveOptions {
 /** Machines and records beside each other, at one pace, in one truth. */
 async function runLive(input: CommandInput, options: LiveOptions): Promise<ExitCode> {
   const { name, flags, output } = input;
-  const { truthPath, forMs, speed } = options;
-  const recovered = options.plan.business === null ? null : await recoverRecords(truthPath);
-  if (recovered !== null && recovered.planText !== options.plan.text)
-    throw wrongUsage(
-      name,
-      `${truthPath} holds a run of another plan that has not ended; choose another file`,
-    );
-  const plan = recovered === null ? options.plan : { ...options.plan, seed: recovered.seed };
+  const { plan, truthPath, forMs, speed } = options;
+  const recovered = plan.business === null ? null : await recoverRecords(truthPath);
   const hasMachines = plan.sites.length > 0;
   const recovery = hasMachines ? await recoverTruth(truthPath) : null;
   const startMs = hasMachines

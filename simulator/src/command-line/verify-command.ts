@@ -1,6 +1,7 @@
 import type { Command } from "@millrace/runtime";
 import { formatVerdict } from "../verify/format-verdict.ts";
 import { tokenLogin } from "./token-login.ts";
+import { wrongUsage } from "./wrong-usage.ts";
 import { verifyTruth, type Verdict } from "../verify/verify-truth.ts";
 
 /** `millrace-sim verify`: exit 0 only if central says what the truth says. */
@@ -27,10 +28,13 @@ Exit: 0 all is as the truth says, 1 not.`,
     },
     json: { type: "switch", summary: "print the verdict as JSON" },
   },
-  async run({ flags, output }) {
+  async run({ name, flags, output }) {
+    const centralUrl = flags.requiredText("central");
+    if (!/^https?:\/\/[^\s/]+\/*$/.test(centralUrl))
+      throw wrongUsage(name, `--central ${centralUrl} is not http://HOST:PORT`);
     const verdict = await verifyTruth({
       truthPath: flags.requiredText("truth"),
-      centralUrl: flags.requiredText("central"),
+      centralUrl,
       login: tokenLogin(flags.text("token-file")),
     });
     output.out(`${flags.isOn("json") ? toJson(verdict) : formatVerdict(verdict)}\n`);

@@ -23,13 +23,13 @@ export interface LoadPlanOptions {
   readonly linksFrom?: number | undefined;
 }
 
-/** Reads and checks a plan file. Throws config_unreadable, or config_invalid with every problem as file:line:column. */
+/** Reads and checks a plan file. Throws plan_unreadable, or config_invalid with every problem as file:line:column. */
 export function loadPlan(path: string, options: LoadPlanOptions = {}): Plan {
   let text: string;
   try {
     text = readFileSync(path, "utf8");
   } catch (error) {
-    throw new MillraceError("config_unreadable", { path, reason: reasonOf(error) }, { cause: error });
+    throw new MillraceError("plan_unreadable", { path, reason: reasonOf(error) }, { cause: error });
   }
   return parsePlan(text, path, options);
 }

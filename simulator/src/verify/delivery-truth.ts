@@ -25,6 +25,7 @@ export class DeliveryTruth {
   wasKilled = false;
   /** Metrics whose readings do not say their time. */
   readonly timelessMetrics = new Set<string>();
+  runCount = 0;
   readonly #marks: Mark[] = [];
   /** By reading: how many marks were written before it left. */
   readonly #marksBefore: number[] = [];
@@ -34,12 +35,11 @@ export class DeliveryTruth {
   static async read(path: string): Promise<DeliveryTruth> {
     const truth = new DeliveryTruth();
     let number = 0;
-    let runCount = 0;
     let hasEnded = false;
     for await (const line of readTruth(path)) {
       switch (line.type) {
         case "run":
-          truth.wasKilled ||= ++runCount > 1 && !hasEnded;
+          truth.wasKilled ||= ++truth.runCount > 1 && !hasEnded;
           truth.mayHaveRepeated ||= truth.wasKilled;
           hasEnded = false;
           break;

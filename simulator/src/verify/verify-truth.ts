@@ -1,3 +1,4 @@
+import { MillraceError } from "@millrace/runtime";
 import type { Login } from "../publish/login.ts";
 import { readTruth } from "../truth/read-truth.ts";
 import type { TruthAlarm, TruthReading } from "../truth/truth-line.ts";
@@ -59,6 +60,7 @@ export async function verifyTruth(options: {
   readonly login?: Login | null;
 }): Promise<Verdict> {
   const delivery = await DeliveryTruth.read(options.truthPath);
+  if (delivery.runCount === 0) throw new MillraceError("truth_empty", { path: options.truthPath });
   const client = new CentralClient(options.centralUrl, options.login);
   const pipeline = await client.pipeline();
   const isTimed = ({ metric }: { readonly metric: string }): boolean => !delivery.timelessMetrics.has(metric);

@@ -5,8 +5,6 @@ import { MADE_RECORD_LINES } from "../truth/business-truth-line.ts";
 
 /** Where an earlier process left a run of records. */
 export interface RecordRecovery {
-  readonly seed: number;
-  readonly planText: string;
   readonly startMs: number;
   /** Lines of the truth that are made again. */
   readonly lineCount: number;
@@ -24,7 +22,7 @@ export async function recoverRecords(path: string): Promise<RecordRecovery | nul
       if (line.recordsStart !== undefined) continue;
       const { seed, plan: planText, start: startMs } = line;
       const hasRecords = parsePlan(planText, `${path}, plan`, { seed }).business !== null;
-      run = hasRecords ? { seed, planText, startMs } : null;
+      run = hasRecords ? { startMs } : null;
       [lineCount, ackedCount] = [0, 0];
     } else if (line.type === "records-end") run = null;
     else if (line.type === "records-acked") ackedCount = line.records;
