@@ -361,6 +361,28 @@ business: { windows: [1s], orders: { perSecond: 200 } }
   expect([repeat.status, repeat.stdout]).toEqual([0, expect.stringContaining("each as in the truth")]);
 });
 
+test("a receiver of records that is away at the end is waited for no longer than --drain; who refuses them ends machines too", () => {
+  const shop = join(folder, "nobody.yaml");
+  const business = "business: { orders: { perSecond: 20 } }\n";
+  writeFileSync(shop, `version: 1\n${business}`);
+  const nobody = ["--mqtt", "mqtt://127.0.0.1:1", "--drain", "500ms"];
+  const pace = [["--speed", "max"], []];
+  for (const [index, speed] of pace.entries()) {
+    const left = simulatePlan(shop, `nobody-${index}`, ...nobody, "--for", "1s", ...speed);
+    expect([left.status, left.stdout]).toEqual([1, expect.stringMatching(/\d+ records made, 0 acknowledged/)]);
+  }
+  const both = join(folder, "refused-both.yaml");
+  const sites = `sites: { alpha: { broker: "mqtt://127.0.0.1:1", lines: 1, machinesPerLine: 1 } }\n`;
+  writeFileSync(both, `version: 1\n${sites}${business}`);
+  const into = mkdtempSync(join(folder, "somebody-"));
+  writeFileSync(join(into, "orders.jsonl"), "somebody's\n");
+  const refused = simulatePlan(both, "refused-both", "--for", "1h", "--into", into, "--drain", "0s");
+  expect([refused.status, refused.stdout]).toEqual([
+    1,
+    expect.stringMatching(/EEXIST[^]*\d+ records made, 0 acknowledged/),
+  ]);
+}, 60_000);
+
 test("a pace that leads nowhere is refused", () => {
   const refused = simulate("no-end", "--speed", "60");
   expect([refused.status, refused.stderr]).toEqual([2, expect.stringContaining("--speed needs --for")]);

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { reasonOf, systemClock, type CommandInput, type Logger } from "@millrace/runtime";
+import { reasonOf, systemClock, type CommandInput, type Logger, type Timer } from "@millrace/runtime";
 import { RecordPump } from "../business/live/record-pump.ts";
 import type { RecordReceiver } from "../business/live/record-receiver.ts";
 import type { RecordRecovery } from "../business/live/record-recovery.ts";
@@ -19,6 +19,8 @@ export interface LiveRecordsOptions {
   /** Event time; null: until stopped. */
   readonly endMs: number | null;
   readonly speed: number | null;
+  /** How long what is made has, at the end, to be acknowledged. */
+  readonly drainMs: number;
   readonly log: Logger;
 }
 
@@ -26,12 +28,17 @@ export interface LiveRecordsOptions {
 export class LiveRecords {
   readonly #pump: RecordPump;
   readonly #receiver: RecordReceiver;
-  readonly #log: Logger;
+  readonly #options: LiveRecordsOptions;
+  #drain: Timer | null = null;
 
-  private constructor(pump: RecordPump, receiver: RecordReceiver, log: Logger) {
-    this.#pump = pump;
+  private constructor(
+    receiver: RecordReceiver,
+    options: LiveRecordsOptions,
+    pumpOf: (onMade: () => void) => RecordPump,
+  ) {
     this.#receiver = receiver;
-    this.#log = log;
+    this.#options = options;
+    this.#pump = pumpOf(() => this.#giveUpAfter(0));
   }
 
   /** Throws wrong_usage where the flags name no receiver. */
@@ -46,19 +53,21 @@ export class LiveRecords {
       isResumed: recovery !== null,
       log,
     });
-    const pump = new RecordPump({
-      plan: business,
-      seed: plan.seed,
-      startMs,
-      forMs: endMs === null ? null : endMs - startMs,
-      speed,
-      recovery,
-      truth,
-      clock: systemClock,
-      receiver,
-      streams,
-    });
-    return new LiveRecords(pump, receiver, log);
+    const pumpOf = (onMade: () => void): RecordPump =>
+      new RecordPump({
+        plan: business,
+        seed: plan.seed,
+        startMs,
+        forMs: endMs === null ? null : endMs - startMs,
+        speed,
+        recovery,
+        truth,
+        clock: systemClock,
+        receiver,
+        streams,
+        onMade,
+      });
+    return new LiveRecords(receiver, options, pumpOf);
   }
 
   get progress(): RecordPump["progress"] {
@@ -67,21 +76,32 @@ export class LiveRecords {
 
   /** Resolves when it is over: with false when something was never acknowledged, which is said. */
   async run(): Promise<boolean> {
+    const { speed, endMs, log } = this.#options;
+    const leftMs = speed === null && endMs !== null ? endMs - systemClock.nowMs() : 0;
+    // Who was away when the last should have been made has kept the making waiting.
+    if (leftMs > 0) this.#giveUpAfter(leftMs);
     try {
       await this.#pump.run();
       return true;
     } catch (error) {
-      this.#log.error("records were not delivered", { reason: reasonOf(error) });
+      log.error("records were not delivered", { reason: reasonOf(error) });
       return false;
     } finally {
+      this.#drain?.cancel();
       await this.#receiver.close();
     }
   }
 
   /** Makes nothing more; what is made has so long to be acknowledged. */
-  stop(drainMs: number): void {
+  stop(): void {
     this.#pump.stop();
-    systemClock.after(drainMs, () => void this.#receiver.close()).unref?.();
+    this.#giveUpAfter(0);
+  }
+
+  #giveUpAfter(leftMs: number): void {
+    this.#drain?.cancel();
+    this.#drain = systemClock.after(leftMs + this.#options.drainMs, () => void this.#receiver.close());
+    this.#drain.unref?.();
   }
 }
 

@@ -190,6 +190,7 @@ async function runLive(input: CommandInput, options: LiveOptions): Promise<ExitC
           startMs,
           endMs: forMs === null ? null : startMs + forMs,
           speed,
+          drainMs,
           log,
         });
   const world = { clock: systemClock, random: systemRandom, log };
@@ -216,7 +217,7 @@ async function runLive(input: CommandInput, options: LiveOptions): Promise<ExitC
   const stopped = Promise.withResolvers<void>();
   const stopGenerating = (): void => {
     simulation?.stopGenerating();
-    records?.stop(drainMs);
+    records?.stop();
   };
   const offSignals = onStopSignals({
     stop() {
@@ -246,7 +247,11 @@ async function runLive(input: CommandInput, options: LiveOptions): Promise<ExitC
   report.start();
   simulation?.start();
   const areDelivered = await Promise.all([
-    records?.run() ?? true,
+    records?.run().then((areDelivered) => {
+      // Machines alone are not the plan.
+      if (!areDelivered) stopGenerating();
+      return areDelivered;
+    }) ?? true,
     simulation?.generationEnded.then(() => simulation.drain(drainMs)) ?? true,
   ]);
   report.stop();

@@ -24,6 +24,8 @@ export interface RecordPumpOptions {
   readonly streams?: readonly RecordStreamName[] | null;
   readonly truth: { append(line: TruthLine): void; flush(): void };
   readonly clock: Clock;
+  /** All of it is made; the receiver may still have to take the last of it. */
+  readonly onMade?: () => void;
 }
 
 /** Records in one call to the receiver. */
@@ -109,6 +111,7 @@ export class RecordPump {
   async #pump(endMs: number): Promise<void> {
     while (!this.#isStopped && this.#run.nextTimeMs < endMs) {
       const batch = this.#makeDue(endMs);
+      if (this.#run.nextTimeMs >= endMs) this.#options.onMade?.();
       if (batch.length > 0) await this.#send(batch);
       const waitMs = this.#isCatchingUp ? 0 : this.#time.waitMs(this.#run.nextEndMs);
       const isOver = this.#run.nextTimeMs >= endMs;
