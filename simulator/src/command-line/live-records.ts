@@ -6,6 +6,7 @@ import type { RecordRecovery } from "../business/live/record-recovery.ts";
 import type { BusinessPlan } from "../business/plan/business-plan.ts";
 import { recordStreams } from "../business/plan/record-streams.ts";
 import type { Plan } from "../plan/plan.ts";
+import { formatDuration } from "../progress/format-duration.ts";
 import type { TruthLog } from "../truth/truth-log.ts";
 import { chosenStreams, openReceiver } from "./open-receiver.ts";
 
@@ -30,6 +31,7 @@ export class LiveRecords {
   readonly #receiver: RecordReceiver;
   readonly #options: LiveRecordsOptions;
   #drain: Timer | null = null;
+  #isGivenUp = false;
 
   private constructor(
     receiver: RecordReceiver,
@@ -76,7 +78,7 @@ export class LiveRecords {
 
   /** Resolves when it is over: with false when something was never acknowledged, which is said. */
   async run(): Promise<boolean> {
-    const { speed, endMs, log } = this.#options;
+    const { speed, endMs, drainMs, log } = this.#options;
     const leftMs = speed === null && endMs !== null ? endMs - systemClock.nowMs() : 0;
     // Who was away when the last should have been made has kept the making waiting.
     if (leftMs > 0) this.#giveUpAfter(leftMs);
@@ -84,7 +86,9 @@ export class LiveRecords {
       await this.#pump.run();
       return true;
     } catch (error) {
-      log.error("records were not delivered", { reason: reasonOf(error) });
+      const waited = `the receiver has not taken all within --drain ${formatDuration(drainMs)} of the end`;
+      const reason = this.#isGivenUp ? waited : reasonOf(error);
+      log.error("records were not delivered", { reason });
       return false;
     } finally {
       this.#drain?.cancel();
@@ -100,7 +104,10 @@ export class LiveRecords {
 
   #giveUpAfter(leftMs: number): void {
     this.#drain?.cancel();
-    this.#drain = systemClock.after(leftMs + this.#options.drainMs, () => void this.#receiver.close());
+    this.#drain = systemClock.after(leftMs + this.#options.drainMs, () => {
+      this.#isGivenUp = true;
+      void this.#receiver.close();
+    });
     this.#drain.unref?.();
   }
 }

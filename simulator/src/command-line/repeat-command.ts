@@ -1,7 +1,8 @@
 import { MillraceError, type Command } from "@millrace/runtime";
-import { readTruth } from "../truth/read-truth.ts";
+import { type ReadingWatch, readTruth } from "../truth/read-truth.ts";
 import { RepeatedRun } from "../truth/repeated-run.ts";
 import { TruthLog } from "../truth/truth-log.ts";
+import { withReadProgress } from "./with-read-progress.ts";
 
 const FLUSH_LINES = 10_000;
 
@@ -22,20 +23,23 @@ Exit: 0 the same in every line, 1 not.`,
       throw new MillraceError("wrong_usage", { command: name, reason: "--into is the truth itself" });
     const log = into === undefined ? null : new TruthLog(into);
     const run = new RepeatedRun({ path, record: (line) => log?.append(line) });
-    try {
-      for await (const line of readTruth(path)) {
+    const repeat = async (watch: ReadingWatch): Promise<ReturnType<RepeatedRun["onLine"]>> => {
+      for await (const line of readTruth(path, watch)) {
         const difference = run.onLine(line);
-        if (difference !== null) {
-          const { expected, made } = difference;
-          output.out(
-            `✗ line ${run.lineCount + 1} of what was made is not as in the truth\n  truth ${expected}  again ${made === "" ? "nothing\n" : made}`,
-          );
-          return 1;
-        }
+        if (difference !== null) return difference;
         if (run.lineCount % FLUSH_LINES === 0) log?.flush();
       }
-    } finally {
-      log?.close();
+      return null;
+    };
+    const difference = await withReadProgress({ path, write: (text) => output.err(text) }, repeat).finally(
+      () => log?.close(),
+    );
+    if (difference !== null) {
+      const { expected, made } = difference;
+      output.out(
+        `✗ line ${run.lineCount + 1} of what was made is not as in the truth\n  truth ${expected}  again ${made === "" ? "nothing\n" : made}`,
+      );
+      return 1;
     }
     if (run.lineCount === 0) throw new MillraceError("truth_empty", { path });
     output.out(`✓ ${run.lineCount} lines made again, each as in the truth\n`);

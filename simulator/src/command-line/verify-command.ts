@@ -2,6 +2,7 @@ import type { Command } from "@millrace/runtime";
 import { formatVerdict } from "../verify/format-verdict.ts";
 import { tokenLogin } from "./token-login.ts";
 import { wrongUsage } from "./wrong-usage.ts";
+import { withReadProgress } from "./with-read-progress.ts";
 import { verifyTruth, type Verdict } from "../verify/verify-truth.ts";
 
 /** `millrace-sim verify`: exit 0 only if central says what the truth says. */
@@ -32,11 +33,11 @@ Exit: 0 all is as the truth says, 1 not.`,
     const centralUrl = flags.requiredText("central");
     if (!/^https?:\/\/[^\s/]+\/*$/.test(centralUrl))
       throw wrongUsage(name, `--central ${centralUrl} is not http://HOST:PORT`);
-    const verdict = await verifyTruth({
-      truthPath: flags.requiredText("truth"),
-      centralUrl,
-      login: tokenLogin(flags.text("token-file")),
-    });
+    const login = tokenLogin(flags.text("token-file"));
+    const truthPath = flags.requiredText("truth");
+    const verdict = await withReadProgress({ path: truthPath, write: (text) => output.err(text) }, (watch) =>
+      verifyTruth({ truthPath, centralUrl, login, watch }),
+    );
     output.out(`${flags.isOn("json") ? toJson(verdict) : formatVerdict(verdict)}\n`);
     return verdict.isRight ? 0 : 1;
   },

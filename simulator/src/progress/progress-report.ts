@@ -11,10 +11,10 @@ export interface ProgressReportOptions {
   readonly isTerminal: boolean;
 }
 
-const TERMINAL_MS = 500;
-const LOG_MS = 10_000;
+export const TERMINAL_MS = 500;
+export const LOG_MS = 10_000;
 /** Back to the line's beginning, and away with what stands there (ECMA-48). */
-const RENEW = "\r\u001b[2K";
+export const RENEW = "\r\u001b[2K";
 
 /** Says where a run stands: on a terminal in one line that renews itself, otherwise in a line every 10 s. */
 export class ProgressReport {

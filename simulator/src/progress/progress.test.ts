@@ -1,9 +1,13 @@
 // Where a run stands, as a person reads it: on a terminal in one line that renews itself, elsewhere a line now and then.
+import { mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import type { Clock } from "@millrace/runtime";
 import { expect, test } from "vitest";
 import { formatDuration } from "./format-duration.ts";
 import { progressLine } from "./progress-line.ts";
 import { ProgressReport } from "./progress-report.ts";
+import { ReadProgress } from "./read-progress.ts";
 import type { RunProgress } from "./run-progress.ts";
 
 const before: RunProgress = {
@@ -89,4 +93,37 @@ test("on a terminal: one line that renews itself, out of the way of what else is
   made.interrupt("done\n");
   made.stop();
   expect(written.slice(-2)).toEqual(["\r\u001b[2Kdone\n", "\r\u001b[2K"]);
+});
+
+test("a truth that is read more than once: lines a second, share done and time left, over all of it", () => {
+  const path = join(mkdtempSync(join(tmpdir(), "millrace-progress-")), "truth");
+  writeFileSync(path, "x".repeat(1_000));
+  let nowMs = 0;
+  let due = (): void => {};
+  const clock: Clock = {
+    nowMs: () => 0,
+    monotonicMs: () => nowMs,
+    after(_delayMs, callback) {
+      due = callback;
+      return { cancel: () => {} };
+    },
+  };
+  const written: string[] = [];
+  const progress = new ReadProgress({ path, clock, write: (text) => written.push(text), isTerminal: false });
+  progress.start();
+  const read = (bytes: readonly number[]): void => {
+    for (const each of bytes) progress.onLine(each);
+    nowMs += 10_000;
+    due();
+  };
+  read([250, 500]);
+  progress.willRead(2);
+  read([1_000, 200]);
+  read([1_000]);
+  progress.stop();
+  expect(written).toEqual([
+    "0 lines/s, 2 lines read, 50 % done, 10 s left\n",
+    "0 lines/s, 4 lines read, 60 % done, 13 s left\n",
+    "0 lines/s, 5 lines read, the file is read; what is left is asking and comparing\n",
+  ]);
 });

@@ -155,6 +155,7 @@ const alarmRow = z.object({
   value: z.number(),
   /** By central's clock: its latest step, and its first. */
   receivedAtMs: z.number(),
+  isLatched: z.boolean().optional(),
   endReason: z.string().optional(),
   evidence: z.array(z.object({ labels: z.record(z.string(), z.string()) })).optional(),
   firstReceivedAtMs: z.number().optional(),

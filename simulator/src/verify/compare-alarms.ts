@@ -6,6 +6,11 @@ export interface AlarmVerdict {
   readonly missed: number;
   /** At central, though no reading crossed the limit then. */
   readonly wrong: number;
+  /**
+   * Began an alarm that was still latched, and has begun once more since: central shows it as one, by its last beginning. Neither right
+   * nor missed.
+   */
+  readonly renewed: number;
   /** From a reading's own time to central's clock when it first had the alarm, of those that are right; null: none is. */
   readonly delay: { readonly p50Ms: number; readonly maxMs: number } | null;
   readonly faults: readonly string[];
@@ -24,14 +29,19 @@ export function compareAlarms(
       .filter((alarm) => scope.sites.has(alarm.labels.site ?? "") && scope.rules.has(alarm.rule))
       .map((alarm) => [keyOf(alarm.rule, alarm.labels, alarm.activeAtMs), alarm]),
   );
+  const latchedUntilMs = new Map<string, number>();
+  for (const { rule, labels, isLatched, activeAtMs } of found.values())
+    if (isLatched === true) latchedUntilMs.set(keyOf(rule, labels, 0), activeAtMs);
   const faults: string[] = [];
   const delaysMs: number[] = [];
+  let renewed = 0;
   for (const [key, step] of expected) {
     const alarm = found.get(key);
     if (alarm !== undefined) {
       found.delete(key);
       delaysMs.push((alarm.firstReceivedAtMs ?? alarm.receivedAtMs) - (step.trueTime ?? step.time));
-    } else
+    } else if ((latchedUntilMs.get(keyOf(step.rule, step, 0)) ?? 0) > step.time) renewed++;
+    else
       faults.push(
         `${step.rule} ${step.site}/${step.line}/${step.machine} at ${new Date(step.time).toISOString()} (${step.value} > ${step.limit}): not seen`,
       );
@@ -45,7 +55,8 @@ export function compareAlarms(
   const right = delaysMs.length;
   return {
     right,
-    missed: expected.size - right,
+    missed: expected.size - right - renewed,
+    renewed,
     wrong: found.size,
     delay: right === 0 ? null : { p50Ms: delaysMs[Math.floor((right - 1) / 2)], maxMs: delaysMs[right - 1] },
     faults: faults.slice(0, 5),

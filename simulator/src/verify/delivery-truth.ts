@@ -1,4 +1,4 @@
-import { readTruth } from "../truth/read-truth.ts";
+import { type ReadingWatch, readTruth } from "../truth/read-truth.ts";
 import type { Arrival } from "./arrival.ts";
 
 interface Mark {
@@ -26,22 +26,24 @@ export class DeliveryTruth {
   /** Metrics whose readings do not say their time. */
   readonly timelessMetrics = new Set<string>();
   runCount = 0;
+  hasRecords = false;
   readonly #marks: Mark[] = [];
   /** By reading: how many marks were written before it left. */
   readonly #marksBefore: number[] = [];
   /** Of those that the plan held back. */
   readonly #sentMs: number[] = [];
 
-  static async read(path: string): Promise<DeliveryTruth> {
+  static async read(path: string, watch?: ReadingWatch): Promise<DeliveryTruth> {
     const truth = new DeliveryTruth();
     let number = 0;
     let hasEnded = false;
-    for await (const line of readTruth(path)) {
+    for await (const line of readTruth(path, watch)) {
       switch (line.type) {
         case "run":
           truth.wasKilled ||= ++truth.runCount > 1 && !hasEnded;
           truth.mayHaveRepeated ||= truth.wasKilled;
           hasEnded = false;
+          truth.hasRecords ||= /^business:/m.test(line.plan);
           break;
         case "reading":
           truth.#marksBefore[++number] = truth.#marks.length;

@@ -1,5 +1,6 @@
 import { formatTable } from "./format-table.ts";
 import type { LedgerRow } from "./judge-ledger.ts";
+import type { OthersWindows } from "./others-windows.ts";
 import type { RecordVerdict } from "./records/judge-records.ts";
 import type { TruthCounts, Verdict } from "./verify-truth.ts";
 
@@ -63,15 +64,36 @@ export function formatVerdict(verdict: Verdict): string {
     ...(verdict.unjudged.length === 0
       ? []
       : [`not judged, since readings do not say their time: ${verdict.unjudged.join(", ")}`]),
+    ...(verdict.alarms.renewed === 0
+      ? []
+      : [
+          `not judged: ${verdict.alarms.renewed} crossings, since their alarms were still latched when the next one came, and central shows the last only`,
+        ]),
     ...verdict.windowRules.unjudged.map(({ what, why }) => `not judged: ${what}, since ${why}`),
     ...(verdict.windows.length + (records?.windows.length ?? 0) === 0
       ? ["no window of the pipeline has a metric of this truth"]
       : []),
+    ...othersNote("readings", verdict.others),
+    ...(records === null ? [] : othersNote("records", records.others)),
     ...faults.map((fault) => `  ✗ ${fault}`),
-    verdict.isRight
-      ? "✓ every window, every alarm and the ledger are as the truth says"
-      : "✗ central differs from the truth",
+    verdict.isRight ? rightText(verdict) : "✗ central differs from the truth",
   ].join("\n");
+}
+
+/** Why less is judged beside a central that others have used, and the way out. */
+function othersNote(what: "readings" | "records", { before, after }: OthersWindows): string[] {
+  if (!before && !after) return [];
+  const when = [...(before ? ["before this truth's first"] : []), ...(after ? ["after its last"] : [])];
+  return [
+    `central also holds ${what} from ${when.join(" and from ")}: counts of the ledger, and windows that reach beyond the truth, must be so much at least, and others' alarms are not judged; a central with an empty data folder is judged to the last one`,
+  ];
+}
+
+function rightText({ others, records }: Verdict): string {
+  const hasOthers = [others, records?.others].some((each) => each?.before === true || each?.after === true);
+  return hasOthers
+    ? "✓ all that the truth holds is at central as it says"
+    : "✓ every window, every alarm and the ledger are as the truth says";
 }
 
 function delayCells(delay: Verdict["alarms"]["delay"]): readonly string[] {

@@ -1,4 +1,5 @@
 import type { SiteLedger } from "./central-client.ts";
+import type { OthersWindows } from "./others-windows.ts";
 
 /** What one site's agents and central must have counted; a count that nobody can be sure of has bounds. */
 export interface ExpectedSite {
@@ -59,4 +60,9 @@ export function judgeLedger(
 
 export function ledgerRow(row: Omit<LedgerRow, "isRight">): LedgerRow {
   return { ...row, isRight: row.found >= row.min && row.found <= row.max };
+}
+
+/** Counts are since central's beginning: where others' readings are among them, no more can be said than that so many are there. */
+export function besideOthers(row: LedgerRow, { before, after }: OthersWindows): LedgerRow {
+  return before || after ? ledgerRow({ ...row, max: Infinity }) : row;
 }

@@ -1,6 +1,7 @@
 import type { CentralClient, CentralWindow } from "./central-client.ts";
 import { compareWindows, type WindowVerdict } from "./compare-windows.ts";
-import type { TrueWindow, WindowDefinition } from "./window-oracle.ts";
+import type { OthersWindows } from "./others-windows.ts";
+import { type TrueWindow, type WindowDefinition, windowKey } from "./window-oracle.ts";
 
 export interface JudgeWindowsOptions {
   readonly client: Pick<CentralClient, "windows">;
@@ -13,18 +14,22 @@ export interface JudgeWindowsOptions {
   readonly judgedToMs: number;
   /** False of a row that others' values made. */
   readonly isOwn?: (row: CentralWindow) => boolean;
+  /** Windows that reach beyond the truth hold others' values too, where there are any: they may hold more. */
+  readonly others?: OthersWindows;
   /** Of each that is judged. */
   readonly onRow?: (definition: WindowDefinition, row: CentralWindow) => void;
 }
 
 /** Central's windows of each definition beside the truth's. */
 export async function judgeWindows(options: JudgeWindowsOptions): Promise<WindowVerdict[]> {
-  const { client, definitions, truth, fromMs, toMs, judgedToMs, isOwn = () => true, onRow } = options;
+  const { client, definitions, truth, fromMs, toMs, judgedToMs, isOwn = () => true, onRow, others } = options;
   const verdicts: WindowVerdict[] = [];
   for (const definition of definitions) {
     const { name, sizeMs, slideMs } = definition;
     const isJudged = ({ startMs }: { readonly startMs: number }): boolean => startMs + sizeMs <= judgedToMs;
-    const rows = [];
+    const isShared = (startMs: number): boolean =>
+      (others?.before === true && startMs < fromMs) || (others?.after === true && startMs + sizeMs > toMs);
+    let rows = [];
     if (fromMs <= toMs)
       for await (const row of client.windows(name, fromMs - sizeMs, toMs + slideMs))
         if (row.mergedIntoMs === undefined && isJudged(row) && isOwn(row)) {
@@ -32,7 +37,23 @@ export async function judgeWindows(options: JudgeWindowsOptions): Promise<Window
           onRow?.(definition, row);
         }
     const own = [...truth].filter(([, window]) => window.window === name && isJudged(window));
-    verdicts.push(compareWindows(definition, new Map(own), rows));
+    if (others?.before === true || others?.after === true) {
+      const isTrue = new Set(own.map(([key]) => key));
+      rows = rows.filter((row) => !isShared(row.startMs) || isTrue.has(keyOf(definition, row)));
+    }
+    const bounded = own.map(([key, window]): [string, TrueWindow] => [
+      key,
+      isShared(window.startMs) ? { ...window, unsureCount: Infinity } : window,
+    ]);
+    verdicts.push(compareWindows(definition, new Map(bounded), rows));
   }
   return verdicts;
+}
+
+function keyOf({ by }: WindowDefinition, { window, startMs, group }: CentralWindow): string {
+  return windowKey(
+    window,
+    startMs,
+    by.map((label) => group[label] ?? ""),
+  );
 }

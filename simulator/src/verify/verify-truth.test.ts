@@ -59,8 +59,11 @@ async function centralWith(counts: {
   received?: number;
   tooLate?: number;
   rejected?: number;
+  /** Starts of windows that others' readings have made, and the times of their alarms. */
+  others?: readonly number[];
+  alarms?: readonly object[];
 }) {
-  const { count = 2, received = 3, tooLate = 1, rejected = 1 } = counts;
+  const { count = 2, received = 3, tooLate = 1, rejected = 1, others = [], alarms = [] } = counts;
   const answers: Record<string, object> = {
     "/api/v1/pipeline": {
       windows: [
@@ -87,10 +90,19 @@ async function centralWith(counts: {
           state: "final",
           values: { count, sum: 1 },
         },
+        ...others.map((startMs) => ({
+          window: "t5",
+          group: { site: "alpha" },
+          startMs,
+          endMs: startMs + 5_000,
+          revision: 1,
+          state: "final",
+          values: { count: 1, sum: 1 },
+        })),
       ],
       cursor: null,
     },
-    "/api/v1/alarms": { alarms: [] },
+    "/api/v1/alarms": { alarms: [...others.map(alarmAt), ...alarms] },
     "/api/v1/agents": { agents: [{ agent: "alpha-1", site: "alpha", agentRejected: rejected }] },
     "/api/v1/ledger": { agents: { "alpha-1": { received, tooLate } } },
   };
@@ -103,6 +115,22 @@ async function centralWith(counts: {
     server.close();
   });
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+function alarmAt(activeAtMs: number) {
+  return {
+    id: String(activeAtMs),
+    rule: "hot",
+    labels: place,
+    step: 1,
+    activeAtMs,
+    clearedAtMs: null,
+    timeMs: activeAtMs,
+    value: 99,
+    receivedAtMs: activeAtMs,
+    action: "none",
+    command: null,
+  };
 }
 
 async function judge(lines: readonly TruthLine[], counts: Parameters<typeof centralWith>[0]) {
@@ -157,4 +185,54 @@ test("readings that do not say their time: their windows are not judged, what ar
   const verdict = await judge(timeless, { count: 9, tooLate: 0 });
   expect(verdict).toMatchObject({ unjudged: ["t5"], windows: [] });
   expect(verdict.ledger.every(({ isRight }) => isRight)).toBe(true);
+});
+
+test("beside readings of other runs what the truth holds is judged, and why no more is said", async () => {
+  const lines = LINES.map((line) => (line.type === "run" ? { ...line, rules: ["hot"] } : line));
+  const others = [START_MS - 60_000, START_MS + 60_000];
+  const verdict = await judge(lines, { received: 300, rejected: 5, others });
+  expect(verdict).toMatchObject({
+    isRight: true,
+    others: { before: true, after: true },
+    alarms: { wrong: 0 },
+    windows: [{ right: 1, extra: 0 }],
+  });
+  expect(verdict.ledger.map(({ count, min, max, found }) => [count, min, max, found])).toEqual([
+    ["received", 3, Infinity, 300],
+    ["too late", 1, Infinity, 1],
+    ["rejected", 1, Infinity, 5],
+  ]);
+  const text = formatVerdict(verdict);
+  expect(text).toContain(
+    "central also holds readings from before this truth's first and from after its last: counts of the ledger",
+  );
+  expect(text).toContain("✓ all that the truth holds is at central as it says");
+  // So much at least.
+  const fewer = await judge(lines, { received: 2, others });
+  expect(fewer.ledger.filter(({ isRight }) => !isRight)).toMatchObject([{ count: "received", found: 2 }]);
+  // The window that the truth's last reading is in holds theirs, too.
+  expect((await judge(lines, { received: 300, count: 9, others })).isRight).toBe(true);
+  expect((await judge(lines, { received: 300, count: 1, others })).isRight).toBe(false);
+  // While the run goes on, what comes after its last line is its own.
+  const running = await judge(lines.slice(0, -1), { others: [START_MS + 60_000] });
+  expect(running.others).toEqual({ before: false, after: false });
+});
+
+test("of a latched alarm that began again central shows the last beginning: the one before is not missed", async () => {
+  const step = (second: number): TruthLine => ({
+    ...reading(second),
+    type: "alarm",
+    rule: "hot",
+    value: 90,
+    limit: 80,
+  });
+  const lines = LINES.flatMap((line, index) => (index === 3 ? [line, step(0), step(2)] : [line])).map(
+    (line) => (line.type === "run" ? { ...line, rules: ["hot"] } : line),
+  );
+  const latched = { ...alarmAt(START_MS + 2_000), isLatched: true };
+  const verdict = await judge(lines, { alarms: [latched] });
+  expect(verdict).toMatchObject({ isRight: true, alarms: { right: 1, missed: 0, wrong: 0, renewed: 1 } });
+  expect(formatVerdict(verdict)).toContain("not judged: 1 crossings, since their alarms were still latched");
+  const unlatched = await judge(lines, { alarms: [alarmAt(START_MS + 2_000)] });
+  expect(unlatched).toMatchObject({ isRight: false, alarms: { right: 1, missed: 1, renewed: 0 } });
 });

@@ -1,13 +1,14 @@
 import { MillraceError } from "@millrace/runtime";
 import type { Login } from "../publish/login.ts";
-import { readTruth } from "../truth/read-truth.ts";
+import { type ReadingWatch, readTruth } from "../truth/read-truth.ts";
 import type { TruthAlarm, TruthReading } from "../truth/truth-line.ts";
-import { CentralClient } from "./central-client.ts";
+import { CentralClient, type CentralWindow } from "./central-client.ts";
 import { compareAlarms, type AlarmVerdict } from "./compare-alarms.ts";
 import type { WindowVerdict } from "./compare-windows.ts";
 import { DeliveryTruth } from "./delivery-truth.ts";
-import { type ExpectedSite, judgeLedger, type LedgerRow } from "./judge-ledger.ts";
+import { besideOthers, type ExpectedSite, judgeLedger, type LedgerRow } from "./judge-ledger.ts";
 import { judgeWindows } from "./judge-windows.ts";
+import { findOthers, type OthersWindows } from "./others-windows.ts";
 import { judgeRecords, type RecordVerdict } from "./records/judge-records.ts";
 import { RecordTruth } from "./records/record-truth.ts";
 import { WindowOracle } from "./window-oracle.ts";
@@ -43,6 +44,8 @@ export interface Verdict {
   readonly windowRules: WindowRuleVerdicts;
   /** Empty while the simulator runs. */
   readonly ledger: readonly LedgerRow[];
+  /** Where there are some, windows that reach beyond the truth and counts are lower bounds, and others' alarms are not judged. */
+  readonly others: OthersWindows;
   /** Null: the truth makes none. */
   readonly records: RecordVerdict | null;
   /** The truth's own alarm steps, in order. */
@@ -58,9 +61,13 @@ export async function verifyTruth(options: {
   readonly centralUrl: string;
   /** Absent, or null: central asks nobody who he is. */
   readonly login?: Login | null;
+  /** Hears of each line that is read. */
+  readonly watch?: ReadingWatch;
 }): Promise<Verdict> {
-  const delivery = await DeliveryTruth.read(options.truthPath);
+  const delivery = await DeliveryTruth.read(options.truthPath, options.watch);
   if (delivery.runCount === 0) throw new MillraceError("truth_empty", { path: options.truthPath });
+  // Of the way, of what came, and of the records as they are made again.
+  options.watch?.willRead(delivery.hasRecords ? 3 : 2);
   const client = new CentralClient(options.centralUrl, options.login);
   const pipeline = await client.pipeline();
   const isTimed = ({ metric }: { readonly metric: string }): boolean => !delivery.timelessMetrics.has(metric);
@@ -84,7 +91,7 @@ export async function verifyTruth(options: {
   let hasEnded = false;
   let fromMs = Infinity;
   let toMs = -Infinity;
-  for await (const line of readTruth(options.truthPath)) {
+  for await (const line of readTruth(options.truthPath, options.watch)) {
     recordTruth.onLine(line);
     if (line.type === "run") {
       hasEnded = false;
@@ -95,6 +102,8 @@ export async function verifyTruth(options: {
     if (line.type === "alarm" || line.type === "cleared") alarms.push(line);
     if (line.type === "state" || line.type === "waveform") countsOf(line.site).unread++;
     if (line.type !== "reading") continue;
+    fromMs = Math.min(fromMs, line.time);
+    toMs = Math.max(toMs, line.time);
     const arrival = delivery.arrival(++generated);
     if (arrival === null) {
       gone.add(sayingOf(line));
@@ -112,25 +121,30 @@ export async function verifyTruth(options: {
     if (pipeline.windowedMetrics.has(line.metric)) counts[arrival.isUnsure ? "unsure" : "windowed"]++;
     if (place === "late") counts.late++;
     else if (place === "unsure") counts.maybeLate++;
-    fromMs = Math.min(fromMs, line.time);
-    toMs = Math.max(toMs, line.time);
   }
 
   const judgedToMs = hasEnded ? Infinity : toMs - ON_THE_WAY_MS;
   const truth = oracle.results();
   const names = new Set([...truth.values()].map((window) => window.window));
   const open = new OpenWindows();
-  const windows = await judgeWindows({
+  const compared = {
     client,
-    onRow: (definition, row) => open.add(definition, row),
     definitions: definitions.filter(({ name }) => names.has(name)),
     truth,
     fromMs,
     toMs,
+    isOwn: ({ group: { site } }: CentralWindow) => site === undefined || sites.has(site),
+  };
+  const others = await findOthers({ ...compared, hasEnded });
+  const windows = await judgeWindows({
+    ...compared,
+    onRow: (definition, row) => open.add(definition, row),
     judgedToMs,
-    isOwn: ({ group: { site } }) => site === undefined || sites.has(site),
+    others,
   });
-  const answers = await client.alarms();
+  const answers = (await client.alarms()).filter(
+    ({ activeAtMs }) => !(others.before && activeAtMs < fromMs) && !(others.after && activeAtMs > toMs),
+  );
   const windowRules = judgeWindowRules({
     rules: pipeline.windowRules,
     definitions: definitions.filter(({ name }) => names.has(name)),
@@ -149,13 +163,14 @@ export async function verifyTruth(options: {
     ? judgeLedger(
         [...sites].map(([site, counts]) => expectedOf(site, counts, delivery)),
         await client.siteLedgers(),
-      )
+      ).map((row) => besideOthers(row, others))
     : [];
   const records = await judgeRecords({
     truthPath: options.truthPath,
     truth: recordTruth,
     client,
     pipeline,
+    watch: options.watch,
   });
   const isRight =
     windows.length + (records?.windows.length ?? 0) > 0 &&
@@ -181,6 +196,7 @@ export async function verifyTruth(options: {
     alarms: alarmVerdict,
     windowRules,
     ledger,
+    others,
     records,
     alarmSteps: alarms,
   };

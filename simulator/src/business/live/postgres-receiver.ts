@@ -174,6 +174,8 @@ class Unrecoverable extends Error {}
 
 function isPassing(error: unknown): boolean {
   if (error instanceof DatabaseError) return PASSING_CLASSES.has((error.code ?? "").slice(0, 2));
+  // pg has no class or code for it.
+  if (error instanceof Error && error.message.includes("does not support SSL")) return false;
   // Other errors are the connection's.
   return !(error instanceof Unrecoverable || error instanceof TypeError);
 }

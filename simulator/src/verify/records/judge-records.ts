@@ -1,9 +1,11 @@
 import type { RecordStreamName } from "../../business/business-record.ts";
 import { isChangedTable } from "../../business/debezium/changed-table.ts";
-import type { CentralClient, CentralStream, RecordMetric } from "../central-client.ts";
+import type { CentralAlarm, CentralClient, CentralStream, RecordMetric } from "../central-client.ts";
+import type { ReadingWatch } from "../../truth/read-truth.ts";
 import type { WindowVerdict } from "../compare-windows.ts";
-import type { LedgerRow } from "../judge-ledger.ts";
+import { besideOthers, type LedgerRow } from "../judge-ledger.ts";
 import { judgeWindows } from "../judge-windows.ts";
+import { findOthers, type OthersWindows } from "../others-windows.ts";
 import { WindowOracle } from "../window-oracle.ts";
 import { judgeWindowRules } from "../window-rules/judge-window-rules.ts";
 import { OpenWindows } from "../window-rules/open-windows.ts";
@@ -39,6 +41,7 @@ export interface RecordVerdict {
   readonly alarms: readonly RecordAlarmVerdict[];
   /** By stream; empty while records are made. */
   readonly ledger: readonly LedgerRow[];
+  readonly others: OthersWindows;
   /** Why the records could not be made again as the truth has them. */
   readonly faults: readonly string[];
 }
@@ -49,6 +52,7 @@ export interface JudgeRecordsOptions {
   readonly truth: RecordTruth;
   readonly client: Pick<CentralClient, "windows" | "recordStreams" | "alarms">;
   readonly pipeline: Awaited<ReturnType<CentralClient["pipeline"]>>;
+  readonly watch?: ReadingWatch | undefined;
 }
 
 /**
@@ -56,7 +60,7 @@ export interface JudgeRecordsOptions {
  * every window is computed from those that came. Null: the truth makes none.
  */
 export async function judgeRecords(options: JudgeRecordsOptions): Promise<RecordVerdict | null> {
-  const { truthPath, truth, client, pipeline } = options;
+  const { truthPath, truth, client, pipeline, watch } = options;
   const { ways, hasChanges } = truth;
   const made = new Set(truth.streams);
   if (made.size === 0) return null;
@@ -64,11 +68,11 @@ export async function judgeRecords(options: JudgeRecordsOptions): Promise<Record
     ways.some(({ streams }) => streams?.includes(stream) === false),
   );
   for (const stream of unsent) made.delete(stream);
-  const found = await client.recordStreams();
+  const foundStreams = await client.recordStreams();
   const { judged: matched, unjudged } = matchDefinitions({
     pipeline,
     made,
-    found,
+    found: foundStreams,
     hasChanges,
     streamsWithHistory: truth.streamsWithHistory,
   });
@@ -77,7 +81,7 @@ export async function judgeRecords(options: JudgeRecordsOptions): Promise<Record
   const oracle = new WindowOracle(definitions);
   const streams = new Map<RecordStreamName, JudgedStream>();
   for (const stream of made) {
-    const ofCentral = found.get(stream);
+    const ofCentral = foundStreams.get(stream);
     if (ofCentral === undefined) continue;
     const metrics = [...pipeline.recordMetrics.values()].filter((metric) => metric.stream === stream);
     const watches = pipeline.watchRules.filter((rule) => rule.stream === stream);
@@ -101,7 +105,7 @@ export async function judgeRecords(options: JudgeRecordsOptions): Promise<Record
     );
   }
   const longestMs = Math.max(0, ...definitions.map(({ sizeMs }) => sizeMs));
-  const arrived = await repeatArrivals(truthPath, ways, (record, startMs) => {
+  const arrived = await repeatArrivals({ truthPath, ways, watch }, (record, startMs) => {
     // Of what happened before, only the windows that reach into the run are judged.
     streams.get(record.topic)?.arrive(record, record.timeMs < startMs - longestMs);
   });
@@ -122,18 +126,24 @@ export async function judgeRecords(options: JudgeRecordsOptions): Promise<Record
   const isOfRun = ({ window, startMs }: { readonly window: string; readonly startMs: number }): boolean =>
     startMs + (sizes.get(window) ?? 0) > fromMs;
   const open = new OpenWindows();
-  const trueWindows = new Map([...oracle.results()].filter(([, window]) => isOfRun(window)));
+  const allWindows = oracle.results();
+  const trueWindows = new Map([...allWindows].filter(([, window]) => isOfRun(window)));
+  const compared = { client, definitions: judged.map(({ definition }) => definition), fromMs, toMs };
+  const found = await findOthers({ ...compared, truth: allWindows, hasEnded });
+  // What is older may be the history that central has read before.
+  const others = { ...found, before: found.before && truth.streamsWithHistory.size === 0 };
   const windows = await judgeWindows({
-    client,
+    ...compared,
     onRow: (definition, row) => open.add(definition, row),
-    definitions: judged.map(({ definition }) => definition),
     truth: trueWindows,
-    fromMs,
-    toMs,
     judgedToMs,
     isOwn: isOfRun,
+    others,
   });
-  const centralAlarms = await client.alarms();
+  const answers = await client.alarms();
+  const isOthers = ({ activeAtMs }: CentralAlarm): boolean =>
+    (others.before && activeAtMs < fromMs) || (others.after && activeAtMs > toMs);
+  const centralAlarms = answers.filter((alarm) => !isOthers(alarm));
   const alarms = [...streams.values()].flatMap(({ rules }) =>
     rules.map((each) =>
       judgeRecordAlarms(
@@ -153,12 +163,14 @@ export async function judgeRecords(options: JudgeRecordsOptions): Promise<Record
     isOwn: () => true,
   });
   for (const each of windowRules.unjudged) unjudged.push(each);
-  const ruleAlarms = hasEnded ? await judgeRules(client, [...streams.values()]) : [];
+  const ruleAlarms = hasEnded ? judgeRules(centralAlarms, [...streams.values()]) : [];
   const ledger = hasEnded
     ? [...streams].flatMap(([name, { expected }]) => {
-        const stream = found.get(name);
+        const stream = foundStreams.get(name);
         if (stream === undefined || areRows) return [];
-        return judgeStreamLedger({ ...expected, againMax: arrived.againMax }, stream);
+        return judgeStreamLedger({ ...expected, againMax: arrived.againMax }, stream).map((row) =>
+          besideOthers(row, others),
+        );
       })
     : [];
   return {
@@ -175,22 +187,19 @@ export async function judgeRecords(options: JudgeRecordsOptions): Promise<Record
     hasEnded,
     matches: judged.map(({ definition, metric }) => ({
       window: definition.name,
-      reads: readsOf(metric, found.get(metric.stream)),
+      reads: readsOf(metric, foundStreams.get(metric.stream)),
     })),
     windows,
     unjudged,
     ruleAlarms: [...ruleAlarms, ...windowRules.verdicts],
     alarms,
     ledger,
+    others,
     faults: arrived.faults,
   };
 }
 
-async function judgeRules(
-  client: JudgeRecordsOptions["client"],
-  streams: readonly JudgedStream[],
-): Promise<RuleAlarmVerdict[]> {
-  const answers = await client.alarms();
+function judgeRules(answers: readonly CentralAlarm[], streams: readonly JudgedStream[]): RuleAlarmVerdict[] {
   return streams.flatMap(({ watches, latestMs: endMs }) =>
     watches.map((oracle) => judgeRuleAlarms(oracle, oracle.alarms(endMs), { answers, endMs })),
   );

@@ -1,6 +1,6 @@
 import type { BusinessRecord } from "../../business/business-record.ts";
 import { SendingOrder } from "../../business/sending-order.ts";
-import { readTruth } from "../../truth/read-truth.ts";
+import { type ReadingWatch, readTruth } from "../../truth/read-truth.ts";
 import { RepeatedRun } from "../../truth/repeated-run.ts";
 import type { RecordWay } from "./record-truth.ts";
 
@@ -21,10 +21,16 @@ export interface Arrivals {
   readonly history: () => Iterable<BusinessRecord>;
 }
 
+export interface RepeatedTruth {
+  readonly truthPath: string;
+  /** Of each run. */
+  readonly ways: readonly RecordWay[];
+  readonly watch?: ReadingWatch | undefined;
+}
+
 /** Makes all runs again, and tells of each record that came, in the order in which they left. */
 export async function repeatArrivals(
-  truthPath: string,
-  ways: readonly RecordWay[],
+  { truthPath, ways, watch }: RepeatedTruth,
   onArrival: (record: BusinessRecord, startMs: number) => void,
 ): Promise<Arrivals> {
   const all: Arrivals = {
@@ -80,7 +86,7 @@ export async function repeatArrivals(
     leave(order.until(Infinity));
     all.againMax += way.acked === null ? Infinity : way.againMax;
   };
-  for await (const line of readTruth(truthPath)) {
+  for await (const line of readTruth(truthPath, watch)) {
     if (line.type === "run" && line.recordsStart === undefined) {
       endRun();
       runNumber += 1;

@@ -129,7 +129,12 @@ test("levels are one alarm, a rate goes from window to window, and an on-delay n
 test.each([
   [{ value: "p99" }, "the truth holds no p99"],
   [{ state: "final" }, "it looks at final windows only"],
-  [{ when: { kind: "stuck" } }, "its condition is not judged"],
+  [{ when: { kind: "stuck" } }, "it watches for values that stand still"],
+  // Of silence there is no value.
+  [
+    { value: "", when: { kind: "missing", forMs: 1_000, forAtLeastMs: 0 } },
+    "it watches for silence, by central's clock, which the truth does not know",
+  ],
 ] as const)("%o: not judged, and why", (rule, why) => {
   expect(judge([], { rule })).toEqual({ verdicts: [], unjudged: [{ what: "rule many_fail", why }] });
 });

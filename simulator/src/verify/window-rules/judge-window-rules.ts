@@ -41,12 +41,23 @@ export function judgeWindowRules(options: JudgeWindowRulesOptions): WindowRuleVe
     // Its window was said to be unjudged.
     if (definition === undefined) continue;
     const { when } = rule;
+    if (!isJudged(when)) {
+      unjudged.push({ what: `rule ${rule.name}`, why: UNJUDGED[when.kind] });
+      continue;
+    }
     const why = whyNot(rule, definition);
-    if (why === null && isJudged(when)) verdicts.push(judgeRule(rule, when, definition, options));
-    else unjudged.push({ what: `rule ${rule.name}`, why: why ?? "its condition is not judged" });
+    if (why === null) verdicts.push(judgeRule(rule, when, definition, options));
+    else unjudged.push({ what: `rule ${rule.name}`, why });
   }
   return { verdicts, unjudged };
 }
+
+/** Why of conditions that no values of the truth decide. */
+const UNJUDGED = {
+  missing: "it watches for silence, by central's clock, which the truth does not know",
+  stuck: "it watches for values that stand still",
+  rateOfChange: "it looks at the change over several windows",
+} as const;
 
 function isJudged(when: WindowRule["when"]): when is JudgedCondition {
   if (when.kind === "rateOfChange") return when.overMs === null;
