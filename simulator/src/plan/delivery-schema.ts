@@ -10,7 +10,6 @@ const longer = duration.refine((ms) => ms > 0, "it must be longer than nothing")
 export const deliverySchema = z.strictObject({
   lateness: z
     .discriminatedUnion("distribution", [
-      z.strictObject({ distribution: z.literal("none") }),
       z.strictObject({ distribution: z.literal("uniform"), from: duration.default(0), max: longer }),
       z.strictObject({ distribution: z.literal("exponential"), mean: longer, max: longer }),
       z.strictObject({
@@ -25,6 +24,7 @@ export const deliverySchema = z.strictObject({
         shape: z.number().positive().max(20).default(1.5),
         max: longer,
       }),
+      z.strictObject({ distribution: z.literal("none") }),
     ])
     .default({ distribution: "none" }),
   reorder: z.strictObject({ probability: share, by: longer }).optional(),

@@ -42,7 +42,36 @@ test.each([
     `${SITES}signals: { temprature: {} }\n`,
     'p.yaml:4:12: unknown key "temprature"; did you mean temperature?',
   ],
-  [`${SITES}signals: { temperature: { noise: -1 } }\n`, "p.yaml:4:34: signals.temperature.noise: Too small"],
+  [
+    `${SITES}signals: { temperature: { noise: -1 } }\n`,
+    "p.yaml:4:34: signals.temperature.noise: -1; it must be at least 0",
+  ],
+  ["seed: 5\nhello: 1\n", "p.yaml:1:1: version: missing; did you mean 1?"],
+  ["hello: 1\n", 'p.yaml:1:1: unknown key "hello"; there are version, seed,'],
+  [`${SITES}seed: abc\n`, 'p.yaml:4:7: seed: "abc"; it must be a number'],
+  [`${SITES}seed: "7"\n`, 'p.yaml:4:7: seed: "7" is text; it must be a number: leave out the quotes'],
+  [`${SITES}signals: [temperature]\n`, "p.yaml:4:10: signals: a list; it must be a map"],
+  [`${SITES}duty: { start: 2 }\n`, "p.yaml:4:16: duty.start: 2 is no duration; write it like 30s"],
+  [
+    `${SITES}delivery: { reorder: { probability: 0.1 } }\n`,
+    "delivery.reorder.by: missing; it must be a duration like 30s",
+  ],
+  [
+    `${SITES}delivery: { silence: { every: 5m } }\n`,
+    "delivery.silence.for: it must be a duration like 30s, or a shortest and a longest one",
+  ],
+  [
+    'version: 1\nsites: { "böse": { broker: "mqtt://x:1", lines: 1, machinesPerLine: 1 } }\n',
+    'p.yaml:2:10: "böse" is no name here; it must be: letters, digits, - and _, at most 64',
+  ],
+  [
+    'version: 1\nsites: { a: { broker: "mqtt://x:1", lines: 0 } }\n',
+    "p.yaml:2:44: sites.a.lines: 0; it must be at least 1",
+  ],
+  [
+    'version: 1\nsites: { a: { broker: "mqtt://x:1", lines: 1 } }\n',
+    "sites.a.machinesPerLine: missing; it must be a",
+  ],
   [
     `${SITES}signals: { temperature: { every: 300ms } }\n`,
     "p.yaml:4:34: signals.temperature.every must be a multiple of 200 ms",
@@ -182,7 +211,10 @@ test.each([
   ],
   ["fault: power-cut, site: alfa, at: 1s, for: 5s", "5:31: no site alfa; there are alpha"],
   ["fault: power-cut, site: alpha, at: 1s", "5:5: faults.0.for:"],
-  ["fault: leak, machine: alpha/line-1/machine-1, at: 1s, share: 1.5", "5:68: faults.0.share: Too big"],
+  [
+    "fault: leak, machine: alpha/line-1/machine-1, at: 1s, share: 1.5",
+    "5:68: faults.0.share: 1.5; it must be at most 1",
+  ],
   [
     "fault: leak, machine: alpha/line-1/machine-1, at: 1s, share: 0.5, fro: 5s",
     '5:73: unknown key "fro"; did you mean for?',
@@ -225,10 +257,13 @@ test("a plan makes something: readings of a site, or records", () => {
 const BUSINESS = "version: 1\nbusiness:\n  ";
 const ROAD = "trucks: { routes: { road: { through: [北京, 天津], trucks: 2 } }";
 test.each([
-  ["orders: { perSecond: -1 }", "3:24: business.orders.perSecond: Too small"],
+  ["orders: { perSecond: -1 }", "3:24: business.orders.perSecond: -1; it must be more than 0"],
   ["orders: { perSecond: 1, regoins: {} }", '3:27: unknown key "regoins"; did you mean regions?'],
   ["zone: Asia/Peking\n  orders: { perSecond: 1 }", "3:9: business.zone: there is no such time zone"],
-  ["orders: { perSecond: 1, regions: { 北京: -1 } }", "3:42: business.orders.regions.北京: Too small"],
+  [
+    "orders: { perSecond: 1, regions: { 北京: -1 } }",
+    "3:42: business.orders.regions.北京: -1; it must be at least 0",
+  ],
   ["orders: { perSecond: 1, regions: { 北京: 0 } }", "3:36: some region must have a weight above 0"],
   [
     "orders: { perSecond: 1, categories: { phones: { median: 5, regions: { 上海市: 2 } } } }",

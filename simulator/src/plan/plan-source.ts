@@ -1,6 +1,7 @@
 import { ConfigError, YamlSource, type KeyPath, type Problem } from "@millrace/config";
 import { orNearest } from "@millrace/runtime";
 import { z } from "zod";
+import { issueMessage } from "./issue-message.ts";
 
 /** A plan file's text, whose every part knows its line and column. What it says does not depend on the environment. */
 export class PlanSource {
@@ -49,8 +50,14 @@ export class PlanSource {
       const keys = issue.code === "invalid_key" ? [String(path.at(-1))] : issue.keys;
       const parent = issue.code === "invalid_key" ? path.slice(0, -1) : path;
       const known = knownKeys(z.toJSONSchema(schema, { io: "input", unrepresentable: "any" }), parent, root);
+      // A name that its map does not take has none that it might have meant.
+      const reason =
+        issue.code === "invalid_key" && known.length === 0 ? issue.issues[0]?.message : undefined;
       for (const key of keys) {
-        const message = `unknown key "${key}"; ${orNearest(key, known)}`;
+        const message =
+          reason === undefined
+            ? `unknown key "${key}"; ${orNearest(key, known)}`
+            : `"${key}" is no name here; it must be: ${reason}`;
         this.#problems.push(this.#yaml.problemAt([...parent, key], message, "key"));
       }
       return;
@@ -65,7 +72,7 @@ export class PlanSource {
     const found = value === undefined ? "missing" : JSON.stringify(value);
     const message =
       choices.length === 0
-        ? issue.message
+        ? issueMessage(issue, value)
         : `${found}; ${orNearest(typeof value === "string" ? value : "", choices)}`;
     this.addProblem(path, `${title}: ${message}`);
   }
@@ -98,11 +105,14 @@ function membersOf(place: JsonSchema): JsonSchema[] {
   return members.length === 0 ? [place] : members.flatMap(membersOf);
 }
 
+/** A constant that the file lacks decides nothing: that it is missing is a mistake of its own. */
 function fits({ properties }: JsonSchema, value: unknown): boolean {
-  return Object.entries(properties ?? {}).every(
-    ([key, property]) =>
-      !isSchema(property) || property.const === undefined || property.const === valueAt(value, [key]),
-  );
+  return Object.entries(properties ?? {}).every(([key, property]) => {
+    const found = valueAt(value, [key]);
+    return (
+      !isSchema(property) || property.const === undefined || found === undefined || property.const === found
+    );
+  });
 }
 
 /** What the key that tells a union's members apart may be, anywhere in the schema. */

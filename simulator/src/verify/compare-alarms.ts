@@ -16,11 +16,18 @@ export interface AlarmVerdict {
   readonly faults: readonly string[];
 }
 
+export interface AlarmScope {
+  readonly sites: ReadonlySet<string>;
+  readonly rules: ReadonlySet<string>;
+  /** False of an alarm that others' readings may have raised. */
+  readonly isOwn: (alarm: CentralAlarm) => boolean;
+}
+
 /** An alarm is right when rule, machine and the event time of the crossing are those of the truth. */
 export function compareAlarms(
   truth: readonly TruthAlarm[],
   answers: readonly CentralAlarm[],
-  scope: { readonly sites: ReadonlySet<string>; readonly rules: ReadonlySet<string> },
+  scope: AlarmScope,
 ): AlarmVerdict {
   const raised = truth.filter((step) => step.type === "alarm");
   const expected = new Map(raised.map((step) => [keyOf(step.rule, step, step.time), step]));
@@ -46,7 +53,8 @@ export function compareAlarms(
         `${step.rule} ${step.site}/${step.line}/${step.machine} at ${new Date(step.time).toISOString()} (${step.value} > ${step.limit}): not seen`,
       );
   }
-  for (const alarm of found.values()) {
+  const wrong = [...found.values()].filter(scope.isOwn);
+  for (const alarm of wrong) {
     faults.push(
       `${alarm.rule} ${Object.values(alarm.labels).join("/")} at ${new Date(alarm.activeAtMs).toISOString()}: no reading crossed the limit then`,
     );
@@ -57,7 +65,7 @@ export function compareAlarms(
     right,
     missed: expected.size - right - renewed,
     renewed,
-    wrong: found.size,
+    wrong: wrong.length,
     delay: right === 0 ? null : { p50Ms: delaysMs[Math.floor((right - 1) / 2)], maxMs: delaysMs[right - 1] },
     faults: faults.slice(0, 5),
   };

@@ -107,7 +107,7 @@ test("an alarm is right by rule, machine and time of its crossing", () => {
     action: "none",
     command: null,
   };
-  const scope = { sites: new Set(["alpha"]), rules: new Set(["hot"]) };
+  const scope = { sites: new Set(["alpha"]), rules: new Set(["hot"]), isOwn: () => true };
   expect(compareAlarms([truth], [alarm], scope)).toMatchObject({ right: 1, missed: 0, wrong: 0 });
   expect(compareAlarms([truth], [], scope)).toMatchObject({ right: 0, missed: 1, wrong: 0 });
   expect(compareAlarms([truth], [{ ...alarm, activeAtMs: 6_000 }], scope)).toMatchObject({
@@ -160,7 +160,7 @@ test("the delay of alarms: from the reading's true time to central's clock when 
     const times = { timeMs: time, receivedAtMs: time + 60_000, firstReceivedAtMs: time + delayMs };
     return [step, { ...alarm, ...times, action: "none", command: null }];
   });
-  const scope = { sites: new Set(["alpha"]), rules: new Set(["hot"]) };
+  const scope = { sites: new Set(["alpha"]), rules: new Set(["hot"]), isOwn: () => true };
   const verdict = compareAlarms(
     steps.map(([step]) => step),
     steps.map(([, alarm]) => alarm),

@@ -67,7 +67,7 @@ export function formatVerdict(verdict: Verdict): string {
     ...(verdict.alarms.renewed === 0
       ? []
       : [
-          `not judged: ${verdict.alarms.renewed} crossings, since their alarms were still latched when the next one came, and central shows the last only`,
+          `not judged: crossings whose alarm was latched still when it began again (${verdict.alarms.renewed}), since central shows its last beginning only`,
         ]),
     ...verdict.windowRules.unjudged.map(({ what, why }) => `not judged: ${what}, since ${why}`),
     ...(verdict.windows.length + (records?.windows.length ?? 0) === 0

@@ -232,7 +232,11 @@ test("of a latched alarm that began again central shows the last beginning: the 
   const latched = { ...alarmAt(START_MS + 2_000), isLatched: true };
   const verdict = await judge(lines, { alarms: [latched] });
   expect(verdict).toMatchObject({ isRight: true, alarms: { right: 1, missed: 0, wrong: 0, renewed: 1 } });
-  expect(formatVerdict(verdict)).toContain("not judged: 1 crossings, since their alarms were still latched");
+  expect(formatVerdict(verdict)).toContain("latched still when it began again (1), since");
+  // Also by somebody else's readings, later.
+  const byOthers = { ...alarmAt(START_MS + 60_000), isLatched: true };
+  const after = await judge(lines, { received: 300, alarms: [byOthers], others: [START_MS + 60_000] });
+  expect(after).toMatchObject({ isRight: true, alarms: { right: 0, missed: 0, wrong: 0, renewed: 2 } });
   const unlatched = await judge(lines, { alarms: [alarmAt(START_MS + 2_000)] });
   expect(unlatched).toMatchObject({ isRight: false, alarms: { right: 1, missed: 1, renewed: 0 } });
 });

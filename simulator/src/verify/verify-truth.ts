@@ -2,7 +2,7 @@ import { MillraceError } from "@millrace/runtime";
 import type { Login } from "../publish/login.ts";
 import { type ReadingWatch, readTruth } from "../truth/read-truth.ts";
 import type { TruthAlarm, TruthReading } from "../truth/truth-line.ts";
-import { CentralClient, type CentralWindow } from "./central-client.ts";
+import { type CentralAlarm, CentralClient, type CentralWindow } from "./central-client.ts";
 import { compareAlarms, type AlarmVerdict } from "./compare-alarms.ts";
 import type { WindowVerdict } from "./compare-windows.ts";
 import { DeliveryTruth } from "./delivery-truth.ts";
@@ -142,22 +142,22 @@ export async function verifyTruth(options: {
     judgedToMs,
     others,
   });
-  const answers = (await client.alarms()).filter(
-    ({ activeAtMs }) => !(others.before && activeAtMs < fromMs) && !(others.after && activeAtMs > toMs),
-  );
+  const answers = await client.alarms();
+  const isOwn = ({ activeAtMs }: CentralAlarm): boolean =>
+    !(others.before && activeAtMs < fromMs) && !(others.after && activeAtMs > toMs);
   const windowRules = judgeWindowRules({
     rules: pipeline.windowRules,
     definitions: definitions.filter(({ name }) => names.has(name)),
     truth,
     open,
-    answers,
+    answers: answers.filter(isOwn),
     judgedToMs,
     isOwn: ({ site }) => site === undefined || sites.has(site),
   });
   const alarmVerdict = compareAlarms(
     alarms.filter((step) => step.time <= judgedToMs),
     answers.filter((alarm) => alarm.activeAtMs <= judgedToMs),
-    { sites: new Set(sites.keys()), rules },
+    { sites: new Set(sites.keys()), rules, isOwn },
   );
   const ledger = hasEnded
     ? judgeLedger(
