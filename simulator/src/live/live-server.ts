@@ -92,11 +92,11 @@ async function answerTo(run: LiveRun, request: IncomingMessage): Promise<Answer>
 
 function order(run: LiveRun, given: unknown): Answer {
   const parsed = liveOrderSchema.safeParse(given);
-  if (!parsed.success) return problem(400, issueText(parsed.error));
+  if (!parsed.success) return problem(400, issueText(parsed.error, given));
   const refused = run.live(parsed.data);
-  return refused === null
-    ? { status: 200, body: { faults: [...run.activeFaults.values()] } }
-    : problem(400, refused);
+  // What is ordered now is not there yet.
+  const body = { obeyed: "from the next tick on; GET /faults", faults: [...run.activeFaults.values()] };
+  return refused === null ? { status: 200, body } : problem(400, refused);
 }
 
 function problem(status: number, error: string): Answer {

@@ -212,10 +212,24 @@ test("over HTTP: faults are listed, begun and ended, lines cut, and bad orders a
     return [response.status, await response.json()];
   };
   const overheating = { fault: "overheating", machine: "alpha/line-1/machine-1", targetCelsius: 150 };
-  expect(await ask("POST", "/faults", overheating)).toEqual([200, { faults: [] }]);
+  expect(await ask("POST", "/faults", overheating)).toEqual([
+    200,
+    { obeyed: "from the next tick on; GET /faults", faults: [] },
+  ]);
   go(10);
   expect(await ask("GET", "/faults")).toMatchObject([200, { faults: [{ fault: "overheating", number: 2 }] }]);
-  expect(await ask("DELETE", "/faults/2")).toEqual([200, { faults: [] }]);
+  expect(await ask("POST", "/faults", { ...overheating, fault: "overheeting" })).toEqual([
+    400,
+    { error: 'fault: "overheeting"; did you mean overheating?' },
+  ]);
+  expect(await ask("POST", "/faults", { ...overheating, targetCelsius: "150" })).toEqual([
+    400,
+    { error: 'targetCelsius: "150" is text; it must be a number: leave out the quotes' },
+  ]);
+  expect(await ask("DELETE", "/faults/2")).toEqual([
+    200,
+    { obeyed: "from the next tick on; GET /faults", faults: [] },
+  ]);
   expect(faults()).toEqual(["2 overheating onset", "2 overheating end"]);
   expect(await ask("POST", "/links", { site: "alpha", state: "down" })).toMatchObject([200, {}]);
   expect(await ask("POST", "/junk", { site: "alpha", count: 2 })).toMatchObject([200, {}]);

@@ -12,7 +12,7 @@ export function toLiveFault(
   times: { readonly number: number; readonly sinceStartMs: number },
 ): FaultPlan | string {
   const parsed = planSchema.shape.faults.unwrap().element.safeParse({ ...given, at: "0s" });
-  if (!parsed.success) return issueText(parsed.error);
+  if (!parsed.success) return issueText(parsed.error, given);
   const problems: string[] = [];
   const file = { ...parsePlanFile(plan.text, "the plan"), faults: [parsed.data] };
   const fault = toFaultPlan(file, 0, { addProblem: (_path, message) => problems.push(message) });

@@ -1,3 +1,4 @@
+import { orNearest } from "@millrace/runtime";
 import type { z } from "zod";
 
 /** What a place of a plan takes, by the name that zod has for it. */
@@ -26,6 +27,12 @@ export function issueMessage(issue: z.core.$ZodIssue, value: unknown): string {
       return isOwnMessage(issue)
         ? issue.message
         : outside(issue.origin, value, { max: issue.maximum, isOut: issue.inclusive === false });
+    case "invalid_union": {
+      // Its message lists them, each in quotes.
+      const choices = [...issue.message.matchAll(/'([^']+)'/g)].map(([, choice = ""]) => choice);
+      if (issue.discriminator === undefined || choices.length === 0) return issue.message;
+      return `${value === undefined ? "missing" : shown(value)}; ${orNearest(String(value), choices)}`;
+    }
     default:
       return issue.message;
   }
