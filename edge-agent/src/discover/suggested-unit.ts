@@ -17,10 +17,10 @@ export function suggestedUnit(name: string): string {
   return UNITS.find(([pattern]) => pattern.test(name))?.[1] ?? "1";
 }
 
-/** Other spellings of units, and those of SenML. */
+/** Other spellings of units (the last two are the single letters ℃ and ℉), and those of SenML. */
 const SPELLINGS: readonly (readonly [RegExp, string])[] = [
-  [/^(?:c|cel|celsius|degc|deg c|℃)$/i, "°C"],
-  [/^(?:f|fahrenheit|degf|deg f|℉)$/i, "°F"],
+  [/^(?:c|cel|celsius|degc|deg c|\u2103)$/i, "°C"],
+  [/^(?:f|fahrenheit|degf|deg f|\u2109)$/i, "°F"],
   [/^(?:percent|%rh)$/i, "%"],
   [/^rpm$/i, "1/min"],
 ];
