@@ -1,68 +1,131 @@
-// A sorted list whose oldest leave: the same pairs at the same places, whatever is put in and dropped, in little more room.
+// A sorted list whose oldest leave: the same keys at the same places, whatever is put in and dropped, in little more room.
 import * as fc from "fast-check";
-import { expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { KeyRing } from "./key-ring.ts";
 
-const step = fc.oneof(
-  { weight: 4, arbitrary: fc.record({ kind: fc.constant("append" as const), count: fc.nat(60) }) },
-  { weight: 2, arbitrary: fc.record({ kind: fc.constant("run" as const), count: fc.nat(60) }) },
-  { weight: 4, arbitrary: fc.record({ kind: fc.constant("insert" as const), place: fc.nat(200) }) },
-  { weight: 2, arbitrary: fc.record({ kind: fc.constant("drop" as const), count: fc.nat(80) }) },
-);
+interface Key {
+  timeMs: number;
+  value: number;
+  entry: number;
+}
 
-it("holds what a sorted list would, in little more room", () => {
-  fc.assert(
-    fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
-      const ring = new KeyRing();
-      let list: { timeMs: number; value: number }[] = [];
-      let value = 0;
-      for (const each of steps) {
-        value += 1;
-        if (each.kind === "append") {
-          for (let count = 0; count < each.count; count += 1) {
-            const timeMs = (list.at(-1)?.timeMs ?? 0) + 1;
-            ring.append(timeMs, value, 1);
-            list.push({ timeMs, value });
-          }
-        } else if (each.kind === "run") {
-          const lastMs = list.at(-1)?.timeMs ?? 0;
-          const timeMs = Float64Array.from({ length: each.count + 3 }, (_, at) => lastMs + 1 + at);
-          ring.appendRun({ count: timeMs.length, timeMs, value: timeMs.map(() => value) }, each.count, 1);
-          for (const ms of timeMs.subarray(0, each.count)) list.push({ timeMs: ms, value });
-        } else if (each.kind === "insert") {
-          const place = Math.min(each.place, list.length);
-          const timeMs = list[place]?.timeMs ?? (list.at(-1)?.timeMs ?? 0) + 1;
-          ring.insert(place, timeMs, value, 1);
-          list.splice(place, 0, { timeMs, value });
-        } else {
-          const count = Math.min(each.count, list.length);
-          ring.dropFirst(count);
-          list = list.slice(count);
-        }
-        expect(ring.count).toBe(list.length);
-        expect(list.map((_, place) => ({ timeMs: ring.timeAt(place), value: ring.valueAt(place) }))).toEqual(
-          list,
-        );
-        for (const timeMs of [0, list[0]?.timeMs ?? 1, (list[0]?.timeMs ?? 1) + 3, 1e9]) {
-          const place = list.findIndex((pair) => pair.timeMs >= timeMs);
-          expect(ring.firstAtOrAfter(timeMs)).toBe(place < 0 ? list.length : place);
-        }
-        expect(ring.capacity).toBeLessThanOrEqual(Math.max(16, 2 * list.length));
-      }
-    }),
-  );
+const NARROW_BYTES = 12;
+/** With few decimals, with many, greater than an i32, and what no decimals give back. */
+const ODD_VALUES = [0.001_234, 1 / 3, 4e9, -1e300, Number.POSITIVE_INFINITY];
+const values = fc.oneof(
+  { weight: 9, arbitrary: fc.constantFrom(0, 1, 7, -20.5, 71.23) },
+  { weight: 1, arbitrary: fc.constantFrom(...ODD_VALUES) },
+);
+/** As sensors have it, in fractions of a ms, and of months. */
+const stepsMs = fc.oneof(
+  { weight: 9, arbitrary: fc.constantFrom(1, 100) },
+  { weight: 1, arbitrary: fc.constantFrom(0.25, 3e9) },
+);
+const entrySteps = fc.constantFrom(0, 0, 1, 1, 1, 2 ** 31);
+
+const step = fc.record({
+  kind: fc.constantFrom("append", "append", "run", "insert", "insert", "drop", "carry"),
+  count: fc.nat(60),
+  place: fc.nat(200),
+  value: values,
+  stepMs: stepsMs,
+  entryStep: entrySteps,
 });
 
-it("that has grown is a quarter larger than what it holds, and one that is nearly empty again is small", () => {
-  const ring = new KeyRing();
-  for (let ms = 0; ms < 100_000; ms += 1) ring.append(ms, 1, 1);
-  expect(ring.capacity).toBeLessThanOrEqual(125_000);
-  for (let ms = 100_000; ms < 400_000; ms += 1) {
-    ring.append(ms, 1, 1);
-    ring.dropFirst(1);
-  }
-  expect(ring.capacity).toBeLessThanOrEqual(125_000);
-  for (let count = 0; count < 99_999; count += 1) ring.dropFirst(1);
-  expect(ring.timeAt(0)).toBe(399_999);
-  expect(ring.capacity).toBeLessThanOrEqual(16);
+/** Entries show only when keys are carried. */
+function keysOf(ring: KeyRing): Omit<Key, "entry">[] {
+  return Array.from({ length: ring.count }, (_, place) => ({
+    timeMs: ring.timeAt(place),
+    value: ring.valueAt(place),
+  }));
+}
+
+describe("KeyRing", () => {
+  it("holds what a sorted list would, to the bit, in little more room", () => {
+    fc.assert(
+      fc.property(
+        fc.constantFrom(0, 1_764_000_000_000),
+        fc.array(step, { maxLength: 60 }),
+        (first, steps) => {
+          const ring = new KeyRing();
+          let list: Key[] = [];
+          let entry = 1;
+          for (const { kind, count, place, value, stepMs, entryStep } of steps) {
+            entry += entryStep;
+            const lastMs = list.at(-1)?.timeMs ?? first;
+            if (kind === "append") {
+              for (let at = 1; at <= count; at += 1) {
+                ring.append(lastMs + at * stepMs, value, entry);
+                list.push({ timeMs: lastMs + at * stepMs, value, entry });
+              }
+            } else if (kind === "run") {
+              const timeMs = Float64Array.from({ length: count + 3 }, (_, at) => lastMs + (1 + at) * stepMs);
+              // The odd value stands in the middle of the run.
+              const column = timeMs.map((_, at) => (at === count >> 1 ? value : 5));
+              ring.appendRun({ count: timeMs.length, timeMs, value: column }, count, entry);
+              for (let at = 0; at < count; at += 1)
+                list.push({ timeMs: timeMs[at], value: column[at], entry });
+            } else if (kind === "insert") {
+              const at = Math.min(place, list.length);
+              const timeMs = list[at]?.timeMs ?? lastMs + stepMs;
+              ring.insert(at, timeMs, value, entry);
+              list.splice(at, 0, { timeMs, value, entry });
+            } else if (kind === "drop") {
+              const dropped = Math.min(count, list.length);
+              ring.dropFirst(dropped);
+              list = list.slice(dropped);
+            } else {
+              const last = list[Math.min(place, list.length - 1)]?.entry ?? 0;
+              const carried: Omit<Key, "entry">[] = [];
+              ring.carry(last, entry, (timeMs, carriedValue) =>
+                carried.push({ timeMs, value: carriedValue }),
+              );
+              const due = list.filter((key) => key.entry <= last);
+              expect(carried).toEqual(due.map((key) => ({ timeMs: key.timeMs, value: key.value })));
+              for (const key of due) key.entry = entry;
+            }
+            expect(keysOf(ring)).toEqual(list.map((key) => ({ timeMs: key.timeMs, value: key.value })));
+            for (const timeMs of [0, list[0]?.timeMs ?? 1, (list[0]?.timeMs ?? 1) + 3, 1e15]) {
+              const found = list.findIndex((key) => key.timeMs >= timeMs);
+              expect(ring.firstAtOrAfter(timeMs)).toBe(found < 0 ? list.length : found);
+            }
+            expect(ring.capacity).toBeLessThanOrEqual(Math.max(16, 2 * list.length));
+          }
+        },
+      ),
+    );
+  });
+
+  it("that has grown is a quarter larger than what it holds, and one that is nearly empty again is small", () => {
+    const ring = new KeyRing();
+    for (let ms = 0; ms < 100_000; ms += 1) ring.append(ms, 1, 1);
+    expect(ring.capacity).toBeLessThanOrEqual(125_000);
+    for (let ms = 100_000; ms < 400_000; ms += 1) {
+      ring.append(ms, 1, 1);
+      ring.dropFirst(1);
+    }
+    expect(ring.capacity).toBeLessThanOrEqual(125_000);
+    for (let count = 0; count < 99_999; count += 1) ring.dropFirst(1);
+    expect(ring.timeAt(0)).toBe(399_999);
+    expect(ring.capacity).toBeLessThanOrEqual(16);
+  });
+
+  it("takes 12 bytes a key of an ordinary sensor, at the times of years to come and in entry after entry", () => {
+    const ring = new KeyRing();
+    const beganMs = 1_764_000_000_000;
+    const dayMs = 86_400_000;
+    for (let day = 0; day < 4_000; day += 1) {
+      ring.append(beganMs + day * dayMs, Math.round(2_000 + 500 * Math.sin(day)) / 100, day * 2 ** 24);
+      if (day >= 20) ring.dropFirst(1);
+    }
+    expect(ring.bytes).toBe(ring.capacity * NARROW_BYTES);
+  });
+
+  it("is narrow again some time after a key that took more", () => {
+    const ring = new KeyRing();
+    for (let ms = 0; ms < 100; ms += 1) ring.append(ms, ms === 50 ? 1 / 3 : 21.5, 1);
+    expect(ring.bytes).toBe(ring.capacity * 2 * NARROW_BYTES);
+    ring.dropFirst(60);
+    expect(ring.bytes).toBe(ring.capacity * NARROW_BYTES);
+  });
 });

@@ -5,14 +5,27 @@ const FIRST_CAPACITY = 8;
 const STRIDE = 3;
 const VALUE = 1;
 const ENTRY = 2;
+/** Values with more decimals are kept as they are. */
+const SCALE_MAX = 1e6;
+const NO_CELLS = new Int32Array(0);
 
 /**
- * The keys of one series, ascending by time, in a ring: in order a key costs one write, the oldest leave without a copy. A key
- * takes 24 bytes, which stand together, for where readings of many series come in turns each key is in no cache. The ring
- * has room for a quarter more than it holds, at most for twice as many.
+ * The keys of one series, ascending by time, in a ring: in order a key costs one write, the oldest leave without a copy. What
+ * stands in a key stands together, for where readings of many series come in turns each key is in no cache. The ring has room
+ * for a quarter more than it holds, at most for twice as many.
+ *
+ * A key takes 12 bytes where times are whole ms and values have a few decimals: i32 each of the ms since `#baseMs`, the value
+ * times `#scale`, the entries since `#baseEntry`. Where that does not give back every bit of a key the whole ring is wide: three
+ * f64 a key, 24 bytes.
  */
 export class KeyRing {
-  #cells = new Float64Array(FIRST_CAPACITY * STRIDE);
+  #narrow: Int32Array = new Int32Array(FIRST_CAPACITY * STRIDE);
+  /** Instead of `#narrow`. */
+  #wide: Float64Array | null = null;
+  #baseMs = 0;
+  #baseEntry = 0;
+  /** A power of ten. */
+  #scale = 1;
   #capacity = FIRST_CAPACITY;
   #head = 0;
   #count = 0;
@@ -27,12 +40,17 @@ export class KeyRing {
     return this.#capacity;
   }
 
+  /** Of its keys and the room for more. */
+  get bytes(): number {
+    return (this.#wide ?? this.#narrow).byteLength;
+  }
+
   timeAt(place: number): number {
-    return this.#cells[this.#cell(place)];
+    return this.#timeIn(this.#cell(place));
   }
 
   valueAt(place: number): number {
-    return this.#cells[this.#cell(place) + VALUE];
+    return this.#valueIn(this.#cell(place));
   }
 
   append(timeMs: number, value: number, entry: number): void {
@@ -44,24 +62,38 @@ export class KeyRing {
   /** The first `count` of these. */
   appendRun({ timeMs, value }: Omit<ReadingColumns, "series">, count: number, entry: number): void {
     if (this.#count + count > this.#capacity) this.#resize(count);
-    const cells = this.#cells;
+    let at = this.#appendNarrow(timeMs, value, count, entry);
+    for (; at < count; at += 1) this.append(timeMs[at], value[at], entry);
+  }
+
+  /** As many of them as fit as they come: the way of nearly all. */
+  #appendNarrow(timeMs: Float64Array, value: Float64Array, count: number, entry: number): number {
+    if (this.#wide !== null || count === 0 || !this.#fits(timeMs[0], value[0], entry)) return 0;
+    const [cells, baseMs, scale] = [this.#narrow, this.#baseMs, this.#scale];
+    const since = entry - this.#baseEntry;
     let cell = this.#cell(this.#count);
-    for (let at = 0; at < count; at += 1) {
+    let at = 0;
+    for (; at < count; at += 1) {
+      const sinceMs = (timeMs[at] - baseMs) | 0;
+      const scaled = rounded(value[at] * scale);
+      if (baseMs + sinceMs !== timeMs[at] || scaled / scale !== value[at]) break;
       if (cell === cells.length) cell = 0;
-      cells[cell] = timeMs[at];
-      cells[cell + VALUE] = value[at];
-      cells[cell + ENTRY] = entry;
+      cells[cell] = sinceMs;
+      cells[cell + VALUE] = scaled;
+      cells[cell + ENTRY] = since;
       cell += STRIDE;
     }
-    this.#count += count;
+    this.#count += at;
+    return at;
   }
 
   /** Puts the key before the one that stands at `place`. */
   insert(place: number, timeMs: number, value: number, entry: number): void {
     if (place === this.#count) return this.append(timeMs, value, entry);
     if (this.#count === this.#capacity) this.#resize(1);
+    if (this.#wide === null && !this.#fits(timeMs, value, entry)) this.#adapt(timeMs, value, entry);
     const cell = this.#cell(place);
-    this.#moveUp(cell, this.#cell(this.#count));
+    moveUp(this.#wide ?? this.#narrow, cell, this.#cell(this.#count));
     this.#put(cell, timeMs, value, entry);
     this.#count += 1;
     this.#areEntriesInOrder = false;
@@ -87,17 +119,19 @@ export class KeyRing {
 
   /** Gives each key that stands in an entry up to `last`, and takes it to stand in entry `next` from now on. */
   carry(last: number, next: number, take: (timeMs: number, value: number) => void): void {
-    const cells = this.#cells;
-    if (this.#count === 0 || (this.#areEntriesInOrder && cells[this.#cell(0) + ENTRY] > last)) return;
+    if (this.#count === 0 || (this.#areEntriesInOrder && this.#entryIn(this.#cell(0)) > last)) return;
+    if (this.#wide === null && !this.#fits(this.timeAt(0), this.valueAt(0), next))
+      this.#adapt(this.timeAt(0), this.valueAt(0), next);
     this.#areEntriesInOrder = true;
     for (let place = 0, before = 0; place < this.#count; place += 1) {
       const cell = this.#cell(place);
-      if (cells[cell + ENTRY] <= last) {
-        take(cells[cell], cells[cell + VALUE]);
-        cells[cell + ENTRY] = next;
+      if (this.#entryIn(cell) <= last) {
+        take(this.#timeIn(cell), this.#valueIn(cell));
+        this.#putEntry(cell, next);
       }
-      if (cells[cell + ENTRY] < before) this.#areEntriesInOrder = false;
-      before = cells[cell + ENTRY];
+      const entry = this.#entryIn(cell);
+      if (entry < before) this.#areEntriesInOrder = false;
+      before = entry;
     }
   }
 
@@ -106,35 +140,162 @@ export class KeyRing {
     return (at < this.#capacity ? at : at - this.#capacity) * STRIDE;
   }
 
+  #timeIn(cell: number): number {
+    return this.#wide === null ? this.#baseMs + this.#narrow[cell] : this.#wide[cell];
+  }
+
+  #valueIn(cell: number): number {
+    return this.#wide === null ? this.#narrow[cell + VALUE] / this.#scale : this.#wide[cell + VALUE];
+  }
+
+  #entryIn(cell: number): number {
+    return this.#wide === null ? this.#baseEntry + this.#narrow[cell + ENTRY] : this.#wide[cell + ENTRY];
+  }
+
+  #putEntry(cell: number, entry: number): void {
+    if (this.#wide === null) this.#narrow[cell + ENTRY] = entry - this.#baseEntry;
+    else this.#wide[cell + ENTRY] = entry;
+  }
+
   #put(cell: number, timeMs: number, value: number, entry: number): void {
-    this.#cells[cell] = timeMs;
-    this.#cells[cell + VALUE] = value;
-    this.#cells[cell + ENTRY] = entry;
+    if (this.#wide === null && this.#putNarrow(cell, timeMs, value, entry)) return;
+    this.#putOdd(cell, timeMs, value, entry);
+  }
+
+  /** False: it does not fit. */
+  #putNarrow(cell: number, timeMs: number, value: number, entry: number): boolean {
+    const cells = this.#narrow;
+    const sinceMs = (timeMs - this.#baseMs) | 0;
+    const scaled = rounded(value * this.#scale);
+    const since = (entry - this.#baseEntry) | 0;
+    cells[cell] = sinceMs;
+    cells[cell + VALUE] = scaled;
+    cells[cell + ENTRY] = since;
+    return (
+      this.#baseMs + sinceMs === timeMs && scaled / this.#scale === value && this.#baseEntry + since === entry
+    );
+  }
+
+  #putOdd(cell: number, timeMs: number, value: number, entry: number): void {
+    if (this.#wide === null) this.#adapt(timeMs, value, entry);
+    if (this.#wide === null) {
+      this.#putNarrow(cell, timeMs, value, entry);
+      return;
+    }
+    this.#wide[cell] = timeMs;
+    this.#wide[cell + VALUE] = value;
+    this.#wide[cell + ENTRY] = entry;
+  }
+
+  /** Narrow, it gives back what was put in; but -0, which is the same value as 0, as 0. */
+  #fits(timeMs: number, value: number, entry: number): boolean {
+    const sinceMs = (timeMs - this.#baseMs) | 0;
+    const since = (entry - this.#baseEntry) | 0;
+    return (
+      this.#gives(sinceMs, timeMs, rounded(value * this.#scale), value) && this.#baseEntry + since === entry
+    );
+  }
+
+  #gives(sinceMs: number, timeMs: number, scaled: number, value: number): boolean {
+    return this.#baseMs + sinceMs === timeMs && scaled / this.#scale === value;
+  }
+
+  /** To a key that does not fit: other bases and a larger scale for all, or the ring becomes wide. */
+  #adapt(timeMs: number, value: number, entry: number): void {
+    const isEmpty = this.#count === 0;
+    const scale = scaleFor(value, isEmpty ? 1 : this.#scale);
+    const baseMs = Math.floor(isEmpty ? timeMs : this.timeAt(0));
+    const baseEntry = isEmpty ? entry : this.#entryIn(this.#cell(0));
+    const isNarrow = scale !== undefined && this.#recode({ baseMs, baseEntry, scale });
+    if (!isNarrow || !this.#fits(timeMs, value, entry)) this.#widen();
+  }
+
+  /** Each key stays in its cell. False, and all is as it was, where one does not fit. */
+  #recode(to: { readonly baseMs: number; readonly baseEntry: number; readonly scale: number }): boolean {
+    const coded = new KeyRing();
+    coded.#narrow = new Int32Array(this.#capacity * STRIDE);
+    [coded.#baseMs, coded.#baseEntry, coded.#scale] = [to.baseMs, to.baseEntry, to.scale];
+    for (let place = 0; place < this.#count; place += 1) {
+      const cell = this.#cell(place);
+      const [timeMs, value, entry] = [this.#timeIn(cell), this.#valueIn(cell), this.#entryIn(cell)];
+      if (!coded.#fits(timeMs, value, entry)) return false;
+      coded.#put(cell, timeMs, value, entry);
+    }
+    this.#narrow = coded.#narrow;
+    this.#wide = null;
+    ({ baseMs: this.#baseMs, baseEntry: this.#baseEntry, scale: this.#scale } = to);
+    return true;
+  }
+
+  #widen(): void {
+    const wide = new Float64Array(this.#capacity * STRIDE);
+    for (let place = 0; place < this.#count; place += 1) {
+      const cell = this.#cell(place);
+      wide[cell] = this.#timeIn(cell);
+      wide[cell + VALUE] = this.#valueIn(cell);
+      wide[cell + ENTRY] = this.#entryIn(cell);
+    }
+    this.#wide = wide;
+    this.#narrow = NO_CELLS;
   }
 
   /** Room for so many more. */
   #resize(more: number): void {
     const wanted = this.#count + more;
     const capacity = wanted + Math.max(FIRST_CAPACITY, wanted >>> 2);
-    const cells = new Float64Array(capacity * STRIDE);
-    const untilEnd = Math.min(this.#count, this.#capacity - this.#head);
-    cells.set(this.#cells.subarray(this.#head * STRIDE, (this.#head + untilEnd) * STRIDE));
-    cells.set(this.#cells.subarray(0, (this.#count - untilEnd) * STRIDE), untilEnd * STRIDE);
-    this.#cells = cells;
+    const cellCount = capacity * STRIDE;
+    const from = this.#head * STRIDE;
+    const untilEnd = Math.min(this.#count, this.#capacity - this.#head) * STRIDE;
+    const rest = this.#count * STRIDE - untilEnd;
+    if (this.#wide === null)
+      this.#narrow = unrolled(this.#narrow, new Int32Array(cellCount), { from, untilEnd, rest });
+    else this.#wide = unrolled(this.#wide, new Float64Array(cellCount), { from, untilEnd, rest });
     this.#capacity = capacity;
     this.#head = 0;
+    if (this.#wide !== null) this.#narrowAgain();
   }
 
-  /** What stands from `from` up to `end`, where nothing is, moves one place up. */
-  #moveUp(from: number, end: number): void {
-    const cells = this.#cells;
-    if (from <= end) {
-      cells.copyWithin(from + STRIDE, from, end);
-      return;
-    }
-    const last = cells.length - STRIDE;
-    cells.copyWithin(STRIDE, 0, end);
-    cells.copyWithin(0, last, cells.length);
-    cells.copyWithin(from + STRIDE, from, last);
+  /** What made it wide may be gone. */
+  #narrowAgain(): void {
+    let scale: number | undefined = 1;
+    for (let place = 0; place < this.#count && scale !== undefined; place += 1)
+      scale = scaleFor(this.valueAt(place), scale);
+    if (scale === undefined) return;
+    this.#recode({ baseMs: Math.floor(this.timeAt(0)), baseEntry: this.#entryIn(this.#cell(0)), scale });
   }
+}
+
+/** The least power of ten from `from` on that makes an i32 of the value, without a loss. */
+function scaleFor(value: number, from: number): number | undefined {
+  for (let scale = from; scale <= SCALE_MAX; scale *= 10)
+    if (rounded(value * scale) / scale === value) return scale;
+  return undefined;
+}
+
+/** What is no i32 becomes some other number. */
+function rounded(value: number): number {
+  return (value < 0 ? value - 0.5 : value + 0.5) | 0;
+}
+
+/** What stands in the ring from `from` on until its end, then the rest from its beginning, in a new one. */
+function unrolled<Cells extends Int32Array | Float64Array>(
+  ring: Cells,
+  into: Cells,
+  { from, untilEnd, rest }: { readonly from: number; readonly untilEnd: number; readonly rest: number },
+): Cells {
+  into.set(ring.subarray(from, from + untilEnd));
+  into.set(ring.subarray(0, rest), untilEnd);
+  return into;
+}
+
+/** What stands from `from` up to `end`, where nothing is, moves one place up. */
+function moveUp(cells: Int32Array | Float64Array, from: number, end: number): void {
+  if (from <= end) {
+    cells.copyWithin(from + STRIDE, from, end);
+    return;
+  }
+  const last = cells.length - STRIDE;
+  cells.copyWithin(STRIDE, 0, end);
+  cells.copyWithin(0, last, cells.length);
+  cells.copyWithin(from + STRIDE, from, last);
 }
