@@ -74,7 +74,7 @@ test("the unit waits for READY, hears the agent's child, leaves a stop its time,
     "NotifyAccess=all",
     "Restart=always",
     "TimeoutStopSec=40",
-    "Environment=MALLOC_ARENA_MAX=2",
+    "Environment=MALLOC_ARENA_MAX=1",
   ])
     expect(unit.split("\n")).toContain(line);
 });

@@ -41,7 +41,7 @@ function keysOf(ring: KeyRing): Omit<Key, "entry">[] {
 }
 
 describe("KeyRing", () => {
-  it("holds what a sorted list would, to the bit, in little more room", () => {
+  it("holds what a sorted list would, in little more room", () => {
     fc.assert(
       fc.property(
         fc.constantFrom(0, 1_764_000_000_000),

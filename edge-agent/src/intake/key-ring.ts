@@ -91,6 +91,7 @@ export class KeyRing {
   insert(place: number, timeMs: number, value: number, entry: number): void {
     if (place === this.#count) return this.append(timeMs, value, entry);
     if (this.#count === this.#capacity) this.#resize(1);
+    // Before anything moves: what adapts the ring reads it.
     if (this.#wide === null && !this.#fits(timeMs, value, entry)) this.#adapt(timeMs, value, entry);
     const cell = this.#cell(place);
     moveUp(this.#wide ?? this.#narrow, cell, this.#cell(this.#count));
