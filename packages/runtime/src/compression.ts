@@ -1,4 +1,5 @@
 import { constants, zstdCompressSync, zstdDecompressSync } from "node:zlib";
+import { ZstdContext } from "./zstd-context.ts";
 
 /** zstd for batch bodies; has the shape of wire's `Compression`. */
 export const zstdCompression = {
@@ -7,12 +8,16 @@ export const zstdCompression = {
   },
   /** Throws when the bytes are damaged or would unpack to more than `rawBytesMax`. */
   decompress(bytes: Uint8Array, rawBytesMax: number): Uint8Array {
+    const unpacked = context.unpack(bytes, rawBytesMax);
+    if (unpacked !== null) return unpacked;
     const maxOutputLength = Math.max(1, rawBytesMax);
     // Room for all of it at once; the default is 64 KiB for each body, however small.
     const chunkSize = Math.max(CHUNK_BYTES_MIN, Math.min(CHUNK_BYTES_MAX, maxOutputLength));
     return zstdDecompressSync(bytes, { maxOutputLength, chunkSize });
   },
 };
+
+const context = new ZstdContext();
 
 const CHUNK_BYTES_MIN = 64;
 const CHUNK_BYTES_MAX = 65_536;
