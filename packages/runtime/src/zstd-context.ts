@@ -17,7 +17,6 @@ interface Handle {
     toAt: number,
     toBytes: number,
   ): void;
-  onerror: (message: string) => void;
 }
 
 interface Opened {
@@ -74,9 +73,7 @@ function open(): Opened | null {
   const left = "_writeState" in stream ? stream._writeState : undefined;
   if (!isHandle(handle) || !(left instanceof Uint32Array)) return null;
   const opened: Opened = { handle, left, hasFailed: false };
-  handle.onerror = () => {
-    opened.hasFailed = true;
-  };
+  Object.assign(handle, { onerror: () => (opened.hasFailed = true) });
   return opened;
 }
 

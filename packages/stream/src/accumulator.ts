@@ -44,7 +44,7 @@ export interface Accumulator {
   /** Merges the state at `from[fromAt]` into the one at `state[at]`. */
   merge(state: Float64Array, at: number, from: Float64Array, fromAt: number): void;
   /** `merge` of these rows, one after another, for the same reason as `addRun`. */
-  mergeRows?(state: Float64Array, at: number, states: StateRows, rows: readonly number[]): void;
+  mergeRows?(state: Float64Array, at: number, states: StateRows, rows: ArrayLike<number>): void;
   /** Takes out what was merged in before, as exactly as `merge` is; of accumulators that cannot, a record cannot be taken back. */
   subtract?(state: Float64Array, at: number, from: Float64Array, fromAt: number): void;
   /** The named results; no entry where there was no reading. Never NaN. */

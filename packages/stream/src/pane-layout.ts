@@ -31,9 +31,29 @@ export function paneLayout(paneMs: number, accumulate: readonly string[]): PaneL
   return paneLayoutOf(paneMs, parts);
 }
 
-/** The same of the parts themselves. */
-export function paneLayoutOf(paneMs: number, parts: readonly (Accumulator | SketchKind)[]): PaneLayout {
-  const wanted = new Map<string, Accumulator | SketchKind>([["count", ACCUMULATORS.count]]);
+/** Those that were made last: every batch asks for one of a few. */
+const RECENT_MAX = 16;
+const recent: { readonly paneMs: number; readonly parts: readonly Part[]; readonly layout: PaneLayout }[] = [];
+
+type Part = Accumulator | SketchKind;
+
+/** The same of the parts themselves. For the same ones mostly the same object. */
+export function paneLayoutOf(paneMs: number, parts: readonly Part[]): PaneLayout {
+  for (const known of recent) if (known.paneMs === paneMs && isSame(known.parts, parts)) return known.layout;
+  const layout = newLayout(paneMs, parts);
+  if (recent.length === RECENT_MAX) recent.pop();
+  recent.unshift({ paneMs, parts: [...parts], layout });
+  return layout;
+}
+
+function isSame(a: readonly Part[], b: readonly Part[]): boolean {
+  if (a.length !== b.length) return false;
+  for (let index = 0; index < a.length; index++) if (a[index] !== b[index]) return false;
+  return true;
+}
+
+function newLayout(paneMs: number, parts: readonly Part[]): PaneLayout {
+  const wanted = new Map<string, Part>([["count", ACCUMULATORS.count]]);
   for (const part of parts) wanted.set(part.name, part);
   wanted.delete("beside");
   const ordered = [...wanted.values()].sort((a, b) => a.id - b.id || compareText(a.name, b.name));

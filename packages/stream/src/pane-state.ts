@@ -41,12 +41,12 @@ export function mergeRows(
   layout: PaneLayout,
   state: PaneState,
   from: Pick<PaneRows, "state" | "sketches" | "layout" | "isRetraction">,
-  rows: readonly number[],
+  rows: ArrayLike<number>,
   match: LayoutMatch,
 ): void {
   if (from.isRetraction === true) return subtractRows(layout, state, from, rows, match);
   const { stride } = from.layout;
-  const hasReadings = rows.some((row) => from.state[row * stride] > 0);
+  const hasReadings = haveReadings(from.state, stride, rows);
   if (hasReadings && state.unread !== undefined) state.unread = undefined;
   for (let index = 0; index < layout.accumulators.length; index++) {
     const offset = match.offsets[index];
@@ -57,14 +57,22 @@ export function mergeRows(
     } else if (accumulator.mergeRows !== undefined) {
       accumulator.mergeRows(state.fields, at, { from: from.state, stride, offset }, rows);
     } else {
-      for (const row of rows) accumulator.merge(state.fields, at, from.state, row * stride + offset);
+      for (let each = 0; each < rows.length; each++)
+        accumulator.merge(state.fields, at, from.state, rows[each] * stride + offset);
     }
   }
   for (let index = 0; index < layout.sketches.length; index++) {
     const at = match.sketches[index];
-    if (at >= 0) for (const row of rows) mergeSketch(state.sketches, index, from.sketches[at][row]);
+    if (at >= 0)
+      for (let each = 0; each < rows.length; each++)
+        mergeSketch(state.sketches, index, from.sketches[at][rows[each]]);
     else if (hasReadings) state.sketches[index] = null;
   }
+}
+
+function haveReadings(state: Float64Array, stride: number, rows: ArrayLike<number>): boolean {
+  for (let each = 0; each < rows.length; each++) if (state[rows[each] * stride] > 0) return true;
+  return false;
 }
 
 /** What cannot be taken out of becomes unknown; a pane that nothing is left of is as it was before the first reading, to the bit. */
@@ -72,7 +80,7 @@ function subtractRows(
   layout: PaneLayout,
   state: PaneState,
   from: Pick<PaneRows, "state" | "layout">,
-  rows: readonly number[],
+  rows: ArrayLike<number>,
   match: LayoutMatch,
 ): void {
   const { stride } = from.layout;
@@ -81,7 +89,9 @@ function subtractRows(
     const at = layout.offsets[index];
     const offset = match.offsets[index];
     if (offset < 0 || accumulator.subtract === undefined) setUnknown(accumulator, state.fields, at);
-    else for (const row of rows) accumulator.subtract(state.fields, at, from.state, row * stride + offset);
+    else
+      for (let each = 0; each < rows.length; each++)
+        accumulator.subtract(state.fields, at, from.state, rows[each] * stride + offset);
   }
   state.sketches.fill(null);
   state.unread = undefined;

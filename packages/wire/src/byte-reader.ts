@@ -2,12 +2,24 @@
 export class ByteReader {
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
-  #at = 0;
+  readonly #from: number;
+  readonly #end: number;
+  #at: number;
   #fault: string | undefined;
 
-  constructor(bytes: Uint8Array) {
+  constructor(
+    bytes: Uint8Array,
+    within: Within = {
+      view: new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength),
+      from: 0,
+      end: bytes.length,
+    },
+  ) {
     this.#bytes = bytes;
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#view = within.view;
+    this.#from = within.from;
+    this.#at = within.from;
+    this.#end = within.end;
   }
 
   get fault(): string | undefined {
@@ -15,7 +27,7 @@ export class ByteReader {
   }
 
   get remaining(): number {
-    return this.#fault === undefined ? this.#bytes.length - this.#at : 0;
+    return this.#fault === undefined ? this.#end - this.#at : 0;
   }
 
   /** How many bytes have been read. */
@@ -82,34 +94,43 @@ export class ByteReader {
    * because a call for each of the numbers that most batches are made of costs more than the number.
    */
   sums(into: Float64Array, { at, stride, count }: Places, max: number): void {
+    if (this.#fault !== undefined) return;
     const bytes = this.#bytes;
+    // So far the second byte of a number may be looked at.
+    const end = this.#end - 1;
+    let from = this.#at;
     let sum = 0;
     for (let left = count, to = at; left > 0; left -= 1, to += stride) {
-      const from = this.#at;
-      const low = bytes[from];
-      const high = bytes[from + 1];
-      // Of two bytes at most, as nearly all are; what ends early is undefined here, and goes the long way.
+      const low = from < end ? bytes[from] : 0x80;
+      const high = from < end ? bytes[from + 1] : 0x80;
+      // Of two bytes at most, as nearly all are; the last of all goes the long way.
       if (low < 0x80) {
-        this.#at = from + 1;
+        from += 1;
         sum += (low >>> 1) ^ -(low & 1);
       } else if (high < 0x80) {
-        this.#at = from + 2;
+        from += 2;
         const value = (low & 0x7f) | (high << 7);
         sum += (value >>> 1) ^ -(value & 1);
-      } else sum += this.zigzag();
+      } else {
+        this.#at = from;
+        sum += this.zigzag();
+        from = this.#at;
+      }
       if (!(Math.abs(sum) <= max)) this.fail("number out of range");
       if (this.#fault !== undefined) return;
       into[to] = sum;
     }
+    this.#at = from;
   }
 
-  float(): number {
-    if (this.remaining < 8) {
-      this.fail("ends early");
-      return 0;
-    }
-    this.#at += 8;
-    return this.#view.getFloat64(this.#at - 8, true);
+  /** So many floats, into the same places as `sums`. */
+  floats(into: Float64Array, { at, stride, count }: Places): void {
+    if (this.remaining < 8 * count) return this.fail("ends early");
+    const view = this.#view;
+    let from = this.#at;
+    for (let left = count, to = at; left > 0; left -= 1, to += stride, from += 8)
+      into[to] = view.getFloat64(from, true);
+    this.#at = from;
   }
 
   text(): string {
@@ -127,6 +148,25 @@ export class ByteReader {
     this.#at += length;
     return this.#bytes.subarray(this.#at - length, this.#at);
   }
+
+  /** A reader of a block, whose faults are its own. Reads on behind it. */
+  part(): ByteReader {
+    const length = this.count(1);
+    this.#at += length;
+    return new ByteReader(this.#bytes, { view: this.#view, from: this.#at - length, end: this.#at });
+  }
+
+  /** A view of all that it reads, from its beginning. */
+  get whole(): Uint8Array {
+    return this.#bytes.subarray(this.#from, this.#end);
+  }
+}
+
+/** A part of the bytes; `view` is of all of them. */
+interface Within {
+  readonly view: DataView;
+  readonly from: number;
+  readonly end: number;
 }
 
 /** Every `stride`-th place of an array from `at` on, `count` of them. */

@@ -47,10 +47,7 @@ export function readFloatColumn(
   count: number,
 ): void {
   const code = reader.byte();
-  if (code === CODE_FLOAT) {
-    for (let row = 0, to = at; row < count; row += 1, to += stride) values[to] = reader.float();
-    return;
-  }
+  if (code === CODE_FLOAT) return reader.floats(values, { at, stride, count });
   if (code > DECIMALS_MAX) return reader.fail("unknown column code");
   reader.sums(values, { at, stride, count }, INTEGER_MAX);
   const power = POWERS[code];

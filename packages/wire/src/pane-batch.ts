@@ -233,46 +233,51 @@ function readHeading(reader: ByteReader, texts: readonly string[]): SectionHeadi
 
 function readSection(reader: ByteReader, { metric, paneMs, series }: SectionHeading): PaneRows {
   const rowCount = reader.count(2);
-  const indices = new Float64Array(rowCount);
-  reader.sums(indices, { at: 0, stride: 1, count: rowCount }, Number.MAX_SAFE_INTEGER);
-  const seriesIndex = new Uint32Array(rowCount);
-  for (let row = 0; row < rowCount; row += 1) {
-    const index = indices[row];
+  const ints = reader.fault === undefined ? rowCount : 0;
+  // One array buffer for both: many are made, and each costs more than the numbers of a small batch.
+  const room = new ArrayBuffer(12 * ints);
+  const startMs = new Float64Array(room, 0, ints);
+  const seriesIndex = new Uint32Array(room, 8 * ints, ints);
+  const places = { at: 0, stride: 1, count: ints };
+  // For the moment the indices lie where the starts will.
+  reader.sums(startMs, places, Number.MAX_SAFE_INTEGER);
+  for (let row = 0; row < ints; row += 1) {
+    const index = startMs[row];
     if (index < 0 || index >= series.length) reader.fail("row of an unknown series");
     seriesIndex[row] = index;
   }
-  const startMs = new Float64Array(rowCount);
-  reader.sums(startMs, { at: 0, stride: 1, count: rowCount }, Number.MAX_SAFE_INTEGER);
-  for (let row = 0; row < rowCount; row += 1) {
+  reader.sums(startMs, places, Number.MAX_SAFE_INTEGER);
+  for (let row = 0; row < ints; row += 1) {
     startMs[row] = startMs[row] * paneMs;
     if (!Number.isSafeInteger(startMs[row])) reader.fail("start out of range");
   }
 
-  const blocks = new Map<string, Block>();
+  const blocks: Block[] = [];
   const unread: UnreadColumn[] = [];
   for (let left = reader.count(2); left > 0 && reader.fault === undefined; left -= 1) {
     const id = reader.varint();
-    const bytes = reader.block();
-    const columns = new ByteReader(bytes);
-    const kind = accumulatorById(id, hasParams(id) ? readParams(columns) : []) ?? sketchById(id);
-    if (kind === undefined) unread.push({ id, bytes });
-    else if (blocks.has(kind.name)) reader.fail(`${kind.name} stands twice`);
-    else blocks.set(kind.name, { kind, columns });
+    const columns = reader.part();
+    const kind = hasParams(id)
+      ? accumulatorById(id, readParams(columns))
+      : (accumulatorById(id) ?? sketchById(id));
+    if (kind === undefined) unread.push({ id, bytes: columns.whole });
+    else if (blocks.some((block) => block.kind.name === kind.name)) reader.fail(`${kind.name} stands twice`);
+    else blocks.push({ kind, columns });
   }
-  if (!blocks.has("count")) reader.fail("no count");
+  if (!blocks.some(({ kind }) => kind.name === "count")) reader.fail("no count");
 
   const layout = paneLayoutOf(
     paneMs,
-    Array.from(blocks.values(), ({ kind }) => kind),
+    blocks.map(({ kind }) => kind),
   );
   // Every field of a row takes a byte at least: a block too short for its rows is refused before room is made for them.
-  for (const { kind, columns } of blocks.values()) {
+  for (const { kind, columns } of blocks) {
     const bytesMin = "create" in kind ? rowCount : 1 + kind.width * (1 + rowCount);
     if (columns.remaining < bytesMin) reader.fail(`${kind.name} ends early`);
   }
   const state = new Float64Array(reader.fault === undefined ? rowCount * layout.stride : 0);
   for (const [index, accumulator] of layout.accumulators.entries()) {
-    const columns = blocks.get(accumulator.name)?.columns;
+    const columns = columnsOf(blocks, accumulator.name);
     if (columns === undefined || reader.fault !== undefined) continue;
     readFields(columns, accumulator, {
       state,
@@ -283,7 +288,7 @@ function readSection(reader: ByteReader, { metric, paneMs, series }: SectionHead
     if (columns.fault !== undefined) reader.fail(`${accumulator.name}: ${columns.fault}`);
   }
   const sketches = layout.sketches.map((kind) => {
-    const columns = blocks.get(kind.name)?.columns;
+    const columns = columnsOf(blocks, kind.name);
     if (columns === undefined || reader.fault !== undefined) return [];
     const read = readSketches(columns, kind, rowCount);
     if (columns.fault !== undefined) reader.fail(`${kind.name}: ${columns.fault}`);
@@ -296,6 +301,10 @@ function readSection(reader: ByteReader, { metric, paneMs, series }: SectionHead
 interface Block {
   readonly kind: Accumulator | SketchKind;
   readonly columns: ByteReader;
+}
+
+function columnsOf(blocks: readonly Block[], name: string): ByteReader | undefined {
+  return blocks.find(({ kind }) => kind.name === name)?.columns;
 }
 
 function readParams(columns: ByteReader): number[] {

@@ -2,8 +2,8 @@ import type { EventTimeMs } from "../event-time.ts";
 import { paneLayout } from "../pane-layout.ts";
 import type { PaneLayout } from "../pane-layout.ts";
 import { historyBlockMs, startOf } from "../history/history-level.ts";
-import { emptyPane } from "../pane-state.ts";
-import type { PaneState } from "../pane-state.ts";
+import { emptyPane, matchLayouts } from "../pane-state.ts";
+import type { LayoutMatch, PaneState } from "../pane-state.ts";
 import type { Labels } from "../series.ts";
 import type { MetricSpec } from "../window-spec.ts";
 import { ByStart } from "./by-start.ts";
@@ -39,6 +39,7 @@ export class PaneView {
   readonly panes = new ByStart<Pane>();
   readonly #groupNames: GroupNames;
   readonly #groupsOf = new WeakMap<readonly Labels[], SeriesGroups>();
+  readonly #matches = new WeakMap<PaneLayout, LayoutMatch>();
   readonly #tree: PaneTree;
   /** Every pane from here on is in memory, if there is one; earlier ones may be in the store only. */
   residentFromMs: EventTimeMs = -Infinity;
@@ -124,6 +125,16 @@ export class PaneView {
       this.#groupsOf.set(series, groups);
     }
     return groups;
+  }
+
+  /** Where the parts of this view's layout stand in that of a batch; the same layout is looked at once. */
+  matchOf(layout: PaneLayout): LayoutMatch {
+    let match = this.#matches.get(layout);
+    if (match === undefined) {
+      match = matchLayouts(this.layout, layout);
+      this.#matches.set(layout, match);
+    }
+    return match;
   }
 
   labelsOf(group: string): Labels {

@@ -1,6 +1,5 @@
 import type { EventTimeMs } from "../event-time.ts";
 import type { PaneRows } from "../pane-rows.ts";
-import { matchLayouts } from "../pane-state.ts";
 import type { LayoutMatch } from "../pane-state.ts";
 import type { PaneView } from "./pane-view.ts";
 import { STATE_TIME_MS_MAX } from "./state-key.ts";
@@ -9,7 +8,8 @@ import { STATE_TIME_MS_MAX } from "./state-key.ts";
 export interface PlacedRows {
   readonly startMs: EventTimeMs;
   readonly group: string;
-  readonly rows: number[];
+  /** Ascending; not to be written to. */
+  readonly rows: Uint32Array;
 }
 
 /**
@@ -20,40 +20,91 @@ export class RowPlacement {
   readonly view: PaneView;
   readonly match: LayoutMatch;
   /** In order of their first rows. */
-  readonly panes: PlacedRows[] = [];
+  readonly panes: readonly PlacedRows[];
 
   constructor(view: PaneView, rows: PaneRows) {
     this.view = view;
-    this.match = matchLayouts(view.layout, rows.layout);
-    const { paneMs } = view.layout;
-    const { names, indexOf } = view.groupsOf(rows.series);
-    const firstMs = firstPaneOf(view, rows);
-    /** By group, then by the pane's number from the first: with holes, where the panes are far from one another. */
-    const placed: PlacedRows[][] = names.map(() => []);
-    for (let row = 0; row < rows.rowCount; row++) {
-      const startMs = view.paneStartOf(rows.startMs[row]);
-      const group = indexOf[rows.seriesIndex[row]];
-      if (group === undefined || !isPlace(startMs)) continue;
-      const panes = placed[group];
-      const at = (startMs - firstMs) / paneMs;
-      let pane = panes[at];
-      if (pane === undefined) {
-        pane = { startMs, group: names[group], rows: [] };
-        panes[at] = pane;
-        this.panes.push(pane);
-      }
-      pane.rows.push(row);
-    }
+    this.match = view.matchOf(rows.layout);
+    const found = findPanes(view, rows);
+    const [only] = found;
+    this.panes =
+      found.length === 1 && only.rowCount === rows.rowCount
+        ? [{ startMs: only.startMs, group: only.group, rows: firstRows(rows.rowCount) }]
+        : divided(found, rows.rowCount);
   }
 }
 
-function firstPaneOf(view: PaneView, rows: PaneRows): EventTimeMs {
-  let firstMs = Infinity;
-  for (let row = 0; row < rows.rowCount; row++) {
-    const startMs = view.paneStartOf(rows.startMs[row]);
-    if (startMs < firstMs && isPlace(startMs)) firstMs = startMs;
+interface FoundPane {
+  readonly startMs: EventTimeMs;
+  readonly group: string;
+  rowCount: number;
+}
+
+const NOWHERE = 2 ** 32 - 1;
+/** By row, which of the panes found it falls into: of the placement that is being made. */
+let paneOf = new Uint32Array(1_024);
+
+function findPanes(view: PaneView, { rowCount, series, seriesIndex, startMs }: PaneRows): FoundPane[] {
+  if (paneOf.length < rowCount) paneOf = new Uint32Array(2 * rowCount);
+  const { paneMs } = view.layout;
+  const { names, indexOf } = view.groupsOf(series);
+  const firstMs = firstPaneOf(view, startMs, rowCount);
+  const found: FoundPane[] = [];
+  /** By group, then by the pane's number from the first: with holes, where the panes are far from one another. */
+  const places: number[][] = names.map(() => []);
+  let atMs = NaN;
+  let paneStartMs = NaN;
+  let inGroup = -1;
+  let place = NOWHERE;
+  for (let row = 0; row < rowCount; row++) {
+    const group = seriesIndex[row] < indexOf.length ? indexOf[seriesIndex[row]] : -1;
+    // Mostly the pane of the row before.
+    if (startMs[row] !== atMs || group !== inGroup) {
+      if (startMs[row] !== atMs) paneStartMs = view.paneStartOf(startMs[row]);
+      atMs = startMs[row];
+      inGroup = group;
+      place = NOWHERE;
+      if (group >= 0 && isPlace(paneStartMs)) {
+        const number = (paneStartMs - firstMs) / paneMs;
+        place = places[group][number] ??= found.length;
+        if (place === found.length) found.push({ startMs: paneStartMs, group: names[group], rowCount: 0 });
+      }
+    }
+    paneOf[row] = place;
+    if (place !== NOWHERE) found[place].rowCount++;
   }
-  return firstMs;
+  return found;
+}
+
+function divided(found: readonly FoundPane[], rowCount: number): PlacedRows[] {
+  const order = new Uint32Array(rowCount);
+  const ends = new Uint32Array(found.length);
+  let end = 0;
+  const panes = found.map((pane, place) => {
+    ends[place] = end;
+    end += pane.rowCount;
+    return { startMs: pane.startMs, group: pane.group, rows: order.subarray(end - pane.rowCount, end) };
+  });
+  for (let row = 0; row < rowCount; row++) if (paneOf[row] !== NOWHERE) order[ends[paneOf[row]]++] = row;
+  return panes;
+}
+
+/** Lists of the first rows that are kept: most batches have a few hundred, each in the one pane. */
+const ROWS_KEPT_MAX = 1_024;
+const kept: Uint32Array[] = [];
+
+function firstRows(count: number): Uint32Array {
+  if (count <= ROWS_KEPT_MAX && kept[count] !== undefined) return kept[count];
+  const rows = Uint32Array.from({ length: count }, (_, row) => row);
+  if (count <= ROWS_KEPT_MAX) kept[count] = rows;
+  return rows;
+}
+
+function firstPaneOf(view: PaneView, startMs: Float64Array, rowCount: number): EventTimeMs {
+  let firstMs = Infinity;
+  for (let row = 0; row < rowCount; row++)
+    if (startMs[row] < firstMs && isPlace(startMs[row])) firstMs = startMs[row];
+  return view.paneStartOf(firstMs);
 }
 
 function isPlace(startMs: EventTimeMs): boolean {
