@@ -40,10 +40,11 @@ import type { LogLoss } from "./core/log-book.ts";
 import { Admission } from "./core/admission.ts";
 import { NotReady } from "./core/not-ready.ts";
 import { EmbeddedLog } from "./log/embedded-log.ts";
-import type { LogGap, LogTurn, LogView, UplinkLog } from "./log/uplink-log.ts";
+import type { LogEntry, LogGap, LogTurn, LogView, UplinkLog } from "./log/uplink-log.ts";
 import { MessageApplier, NOBODY } from "./core/message-applier.ts";
 import type { AfterCommit, Moment } from "./core/message-applier.ts";
 import { openMessage, paneRows } from "./core/opened-message.ts";
+import type { OpenedMessage } from "./core/opened-message.ts";
 import type { QuarantineEntry } from "./core/quarantine.ts";
 import { packedPipeline } from "./core/packed-pipeline.ts";
 import { RequestBook } from "./core/request-book.ts";
@@ -639,7 +640,7 @@ export class Central implements CentralReader {
   async #plan(isTick: boolean): Promise<CommitPlan> {
     if (this.#opened === null) return { changes: [], isSync: false, publish: () => {} };
     const { state, applier, recordApplier, watches, evidenceChecker } = this.#opened;
-    const { store, clock, compression } = this.#options;
+    const { store, clock } = this.#options;
     const beganMs = clock.monotonicMs();
     const isRolling = isTick || (this.#isRollDue && !this.#hasWaiting);
     if (isRolling) this.#isRollDue = false;
@@ -648,17 +649,8 @@ export class Central implements CentralReader {
     watches.noteWaking();
     const after: AfterCommit = { acks: new Map(), sends: [] };
     const turn = this.#takeTurn(this.#opened, after);
-    const messages = turn.entries.map((entry) => ({
-      entry,
-      message: openMessage(entry.envelope, { compression, series: this.#series.of(entry.agent) }),
-    }));
-    const needed = new Set<string>();
-    for (const { message } of messages) {
-      for (const rows of paneRows(message)) for (const key of state.engine.needs(rows)) needed.add(key);
-    }
-    await loadEngineKeys(store, state.engine, [...needed]);
     const moment: Moment = { nowMs: clock.nowMs(), monotonicMs: clock.monotonicMs() };
-    for (const { entry, message } of messages) applier.apply(entry, message, moment, after);
+    await this.#applyEntries(this.#opened, turn.entries, moment, after);
     // Where the commit itself is what holds them.
     for (const { settled } of turn.entries) if (settled !== undefined) after.sends.push(settled);
     for (const position of turn.positions) state.log.taken(position);
@@ -728,6 +720,29 @@ export class Central implements CentralReader {
         for (const listener of this.#listeners) this.#show(listener, { agents, alarms, windows: results });
       },
     };
+  }
+
+  /**
+   * In their order. What needs nothing of the store, as most batches do, is applied as soon as it is unpacked: its rows are in the
+   * caches then, and gone before the next ones are made. The first one that does need something waits for that, with all behind it.
+   */
+  async #applyEntries(
+    { state, applier }: { state: CentralState; applier: MessageApplier },
+    entries: readonly LogEntry[],
+    moment: Moment,
+    after: AfterCommit,
+  ): Promise<void> {
+    const { store, compression } = this.#options;
+    const needed = new Set<string>();
+    const waiting: { readonly entry: LogEntry; readonly message: OpenedMessage }[] = [];
+    for (const entry of entries) {
+      const message = openMessage(entry.envelope, { compression, series: this.#series.of(entry.agent) });
+      for (const rows of paneRows(message)) for (const key of state.engine.needs(rows)) needed.add(key);
+      if (needed.size === 0) applier.apply(entry, message, moment, after);
+      else waiting.push({ entry, message });
+    }
+    await loadEngineKeys(store, state.engine, [...needed]);
+    for (const { entry, message } of waiting) applier.apply(entry, message, moment, after);
   }
 
   /** What has come is let into the log; what has come through it is what is applied. */

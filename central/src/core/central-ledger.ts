@@ -54,6 +54,7 @@ export interface LedgerTotals {
   readonly rejected: Readonly<Partial<Record<RejectReason, number>>>;
 }
 
+type Totals = { -readonly [Name in keyof LedgerTotals]: LedgerTotals[Name] };
 type Counter = Exclude<keyof LedgerTotals, "rejected">;
 
 const ZERO: LedgerTotals = {
@@ -87,6 +88,8 @@ const COUNTERS = Object.keys(COUNTS).filter((name): name is Counter => name in C
 export class CentralLedger {
   readonly #totals = new Map<string, LedgerTotals>();
   readonly #durable = new DurableValues<LedgerTotals>();
+  /** Of those totals, the ones that nobody has been given yet: they may be added to, instead of to a copy. */
+  readonly #own = new Map<string, Totals>();
   readonly #dirty = new Set<string>();
 
   restore(agent: string, totals: LedgerTotals): void {
@@ -95,7 +98,9 @@ export class CentralLedger {
     this.#durable.restore(agent, known);
   }
 
+  /** What is given out does not change any more. */
   totals(agent: string): LedgerTotals {
+    this.#own.delete(agent);
     return this.#totals.get(agent) ?? ZERO;
   }
 
@@ -105,18 +110,16 @@ export class CentralLedger {
   }
 
   add(agent: string, counts: Readonly<Partial<Record<Counter, number>>>): void {
-    const totals = this.totals(agent);
-    const sums: { -readonly [Name in keyof LedgerTotals]: LedgerTotals[Name] } = { ...totals };
-    for (const counter of COUNTERS) sums[counter] += counts[counter] ?? 0;
-    this.#set(agent, sums);
+    const sums = this.#toAddTo(agent);
+    for (const counter of COUNTERS) {
+      const count = counts[counter];
+      if (count !== undefined) sums[counter] += count;
+    }
   }
 
   reject(agent: string, reason: RejectReason): void {
-    const totals = this.totals(agent);
-    this.#set(agent, {
-      ...totals,
-      rejected: { ...totals.rejected, [reason]: (totals.rejected[reason] ?? 0) + 1 },
-    });
+    const sums = this.#toAddTo(agent);
+    sums.rejected = { ...sums.rejected, [reason]: (sums.rejected[reason] ?? 0) + 1 };
   }
 
   /** Agents whose totals changed since the last call, to be committed; then `durable` must be called. */
@@ -132,8 +135,13 @@ export class CentralLedger {
     this.#durable.durable();
   }
 
-  #set(agent: string, totals: LedgerTotals): void {
-    this.#totals.set(agent, totals);
+  #toAddTo(agent: string): Totals {
     this.#dirty.add(agent);
+    const own = this.#own.get(agent);
+    if (own !== undefined) return own;
+    const copy = { ...(this.#totals.get(agent) ?? ZERO) };
+    this.#totals.set(agent, copy);
+    this.#own.set(agent, copy);
+    return copy;
   }
 }

@@ -28,7 +28,7 @@ export class LateBook {
     for (const each of late) {
       this.#latest.push({ ...each, number: this.#nextNumber, agent, atMs });
       this.#nextNumber += 1;
-      const key = JSON.stringify([each.window, each.reason]);
+      const key = `${each.reason}|${each.window}`;
       const known = this.#counts.get(key);
       if (known !== undefined) known.readings += each.readings;
       else this.#counts.set(key, { window: each.window, reason: each.reason, readings: each.readings });

@@ -62,6 +62,8 @@ export class MessageApplier {
   readonly #refusalsTold = new Map<string, string>();
   /** By agent, the last hello that was compared with what is held. */
   readonly #lastHellos = new Map<string, Uint8Array>();
+  /** Lists of series that are all of this site. */
+  readonly #ownSeries = new WeakMap<readonly Labels[], string>();
 
   constructor(options: MessageApplierOptions) {
     this.#state = options.state;
@@ -415,7 +417,7 @@ export class MessageApplier {
     const isOfRecords = this.#state.isOfRecords(rows.metric);
     const isOwn = (labels: Labels): boolean => (labels["site"] ?? site) === site;
     const counts = { ofRecords: 0, foreignSite: 0, future: 0 };
-    if (!isOfRecords && rows.series.every(isOwn) && !startsAfter(rows, latestMs))
+    if (!isOfRecords && this.#areOwn(rows.series, site, isOwn) && !startsAfter(rows, latestMs))
       return { own: rows, ...counts };
     const isForeign = rows.series.map((labels) => !isOwn(labels));
     const taken: number[] = [];
@@ -427,6 +429,14 @@ export class MessageApplier {
       else taken.push(row);
     }
     return { own: pickRows(rows, taken), ...counts };
+  }
+
+  /** Whether all are; the same list, as a writer's next batch has it, is looked at once. */
+  #areOwn(series: readonly Labels[], site: string, isOwn: (labels: Labels) => boolean): boolean {
+    if (this.#ownSeries.get(series) === site) return true;
+    if (!series.every(isOwn)) return false;
+    this.#ownSeries.set(series, site);
+    return true;
   }
 
   #note({ agent, atMs, topic, payload }: LogEntry, reason: NotedReason, detail: string): void {

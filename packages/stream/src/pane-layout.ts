@@ -33,7 +33,8 @@ export function paneLayout(paneMs: number, accumulate: readonly string[]): PaneL
 
 /** Those that were made last: every batch asks for one of a few. */
 const RECENT_MAX = 16;
-const recent: { readonly paneMs: number; readonly parts: readonly Part[]; readonly layout: PaneLayout }[] = [];
+const recent: { readonly paneMs: number; readonly parts: readonly Part[]; readonly layout: PaneLayout }[] =
+  [];
 
 type Part = Accumulator | SketchKind;
 

@@ -1,7 +1,7 @@
 import type { EventTimeMs } from "../event-time.ts";
 import type { Labels } from "../series.ts";
 import type { PaneView } from "./pane-view.ts";
-import type { WindowRecord } from "./window-track.ts";
+import type { WindowRecord, WindowTrack } from "./window-track.ts";
 
 /** `after_complete`: the window had been complete, and is revised. `too_late`: it was final; it takes nothing more. */
 export const LATE_REASONS = ["after_complete", "too_late"] as const;
@@ -45,7 +45,7 @@ export class LateReadings {
       for (const windowMs of track.startsOver(startMs)) {
         if (windowMs >= track.finalToMs) continue;
         const range = { startMs: windowMs, endMs: track.grid.endOf(windowMs) };
-        this.#add({ window: track.spec.name, group: view.labelsOf(group), ...range }, "too_late", readings);
+        this.#add(track, { ...range, group, labels: view.labelsOf(group) }, "too_late", readings);
       }
     }
     for (const track of view.sessionTracks) {
@@ -55,14 +55,14 @@ export class LateReadings {
         session === null
           ? { startMs, endMs: startMs + view.layout.paneMs }
           : { startMs: session.firstMs, endMs: track.endOf(session) };
-      this.#add({ window: track.spec.name, group: view.labelsOf(group), ...range }, "too_late", readings);
+      this.#add(track, { ...range, group, labels: view.labelsOf(group) }, "too_late", readings);
     }
   }
 
   /** A window has taken readings; whether that revises one that had been complete. */
-  revise({ track, labels, startMs, endMs, result }: WindowRecord, readings: number): boolean {
-    if (result?.state !== "complete") return false;
-    this.#add({ window: track.spec.name, group: labels, startMs, endMs }, "after_complete", readings);
+  revise(record: WindowRecord, readings: number): boolean {
+    if (record.result?.state !== "complete") return false;
+    this.#add(record.track, record, "after_complete", readings);
     return true;
   }
 
@@ -71,19 +71,24 @@ export class LateReadings {
   }
 
   #add(
-    window: Pick<LateWindow, "window" | "group" | "startMs" | "endMs">,
+    { key, spec }: WindowTrack,
+    { group, labels, startMs, endMs }: Pick<WindowRecord, "group" | "labels" | "startMs" | "endMs">,
     reason: LateReason,
     readings: number,
   ): void {
-    const key = JSON.stringify([window.window, window.startMs, window.group, reason]);
-    const known = this.#windows.get(key);
+    // A group's name may hold anything, so it is last.
+    const name = `${key}|${startMs}|${reason}|${group}`;
+    const known = this.#windows.get(name);
     if (known !== undefined) known.readings += readings;
     else if (this.#windows.size < LATE_WINDOWS_MAX)
-      this.#windows.set(key, {
-        ...window,
+      this.#windows.set(name, {
+        window: spec.name,
+        group: labels,
+        startMs,
+        endMs,
         reason,
         readings,
-        lateMs: Math.max(0, this.#nowMs - window.endMs),
+        lateMs: Math.max(0, this.#nowMs - endMs),
       });
   }
 }

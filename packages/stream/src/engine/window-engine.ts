@@ -85,6 +85,9 @@ const WINDOWED = 1;
 const MERGED = 2;
 const REVISING = 4;
 
+/** Room for the rows of one batch, to begin with. */
+const FIRST_ROWS = 1_024;
+
 /** What one `apply` is about. `readings`: those of the rows at hand. */
 interface Applied {
   readonly rows: PaneRows;
@@ -135,6 +138,9 @@ export class WindowEngine {
   readonly #sweep: MemorySweep;
   readonly #outdated: OutdatedWindows;
   readonly #placed = new WeakMap<PaneRows, readonly RowPlacement[]>();
+  /** By row, of one `apply`: what became of it, and how many readings it holds. */
+  #fates = new Uint8Array(FIRST_ROWS);
+  #readings = new Float64Array(FIRST_ROWS);
 
   /** Throws an error that says why, where a window or a bound makes no sense. */
   constructor(options: WindowEngineOptions) {
@@ -218,16 +224,21 @@ export class WindowEngine {
   apply(rows: PaneRows, nowMs: number): ApplyOutcome {
     this.#restore.settle();
     const late = new LateReadings(nowMs);
-    const readings = new Float64Array(rows.rowCount);
+    if (this.#fates.length < rows.rowCount) {
+      this.#fates = new Uint8Array(2 * rows.rowCount);
+      this.#readings = new Float64Array(2 * rows.rowCount);
+    }
+    const readings = this.#readings;
     for (let row = 0; row < rows.rowCount; row++)
       readings[row] = readingCountOfRow(rows.layout, rows.state, row * rows.layout.stride);
-    const fates = new Uint8Array(rows.rowCount);
+    const fates = this.#fates.fill(0, 0, rows.rowCount);
     for (const placement of this.#place(rows)) {
       for (const placed of placement.panes) {
         let count = 0;
-        for (const row of placed.rows) count += readings[row];
+        const own = placed.rows;
+        for (let each = 0; each < own.length; each++) count += readings[own[each]];
         const fate = this.#applyTo(placement, placed, { rows, readings: count, nowMs, late });
-        for (const row of placed.rows) fates[row] |= fate;
+        for (let each = 0; each < own.length; each++) fates[own[each]] |= fate;
       }
     }
     this.#placed.delete(rows);
