@@ -1,15 +1,16 @@
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
+/** One for all: a view of each sketch's bytes would cost as much as the rest of a small one. */
+const floatView = new DataView(new ArrayBuffer(8));
+
 /** Reads what StateWriter wrote. Never throws: after the first fault everything reads as 0 or empty, and it is not whole. */
 export class StateReader {
   readonly #bytes: Uint8Array;
-  readonly #view: DataView;
   #at = 0;
   #isFaulty = false;
 
   constructor(bytes: Uint8Array) {
     this.#bytes = bytes;
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
   /** Everything was as StateWriter writes it, and nothing is left. */
@@ -28,6 +29,12 @@ export class StateReader {
 
   /** At most `max`; a greater one is a fault. */
   count(max = Number.MAX_SAFE_INTEGER): number {
+    // Of one byte, as most counts of a small sketch are; behind the end it is undefined.
+    const first = this.#bytes[this.#at];
+    if (first < 0x80 && first <= max && !this.#isFaulty) {
+      this.#at += 1;
+      return first;
+    }
     let value = 0;
     let scale = 1;
     for (let index = 0; index < 8; index++) {
@@ -45,12 +52,15 @@ export class StateReader {
   }
 
   word(): number {
-    return this.#take(4) ? this.#view.getUint32(this.#at - 4, true) : 0;
+    return this.#take(4) ? this.#wordAt(this.#at - 4) >>> 0 : 0;
   }
 
   /** A number as sketches keep them: finite, and not -0. */
   float(): number {
-    const value = this.#take(8) ? this.#view.getFloat64(this.#at - 8, true) : 0;
+    if (!this.#take(8)) return 0;
+    floatView.setInt32(0, this.#wordAt(this.#at - 4));
+    floatView.setInt32(4, this.#wordAt(this.#at - 8));
+    const value = floatView.getFloat64(0);
     this.require(Number.isFinite(value) && !Object.is(value, -0));
     return this.#isFaulty ? 0 : value;
   }
@@ -68,6 +78,12 @@ export class StateReader {
   /** A view of the bytes. */
   block(length: number): Uint8Array {
     return this.#take(length) ? this.#bytes.subarray(this.#at - length, this.#at) : new Uint8Array(0);
+  }
+
+  /** Little-endian. */
+  #wordAt(at: number): number {
+    const bytes = this.#bytes;
+    return bytes[at] | (bytes[at + 1] << 8) | (bytes[at + 2] << 16) | (bytes[at + 3] << 24);
   }
 
   #take(count: number): boolean {

@@ -94,8 +94,10 @@ export class MagnitudeBins {
   merge(from: MagnitudeBins): void {
     if (from.#greatest === 0) return;
     this.#cover(from.#lowest, from.#highest);
-    for (let key = from.#lowest; key <= from.#highest; key++)
-      this.#gain(key, from.#counts[key - from.#firstKey]);
+    if (from.#lowest < this.#lowest)
+      for (let key = from.#lowest; key <= from.#highest; key++)
+        this.#gain(key, from.#counts[key - from.#firstKey]);
+    else this.#gainAll(from);
     this.#least = Math.min(this.#least, from.#least);
     this.#greatest = Math.max(this.#greatest, from.#greatest);
   }
@@ -139,36 +141,40 @@ export class MagnitudeBins {
     }
   }
 
-  static read(reader: StateReader): MagnitudeBins {
-    const bins = new MagnitudeBins();
+  /** Undefined where there are none. What it returns after a fault of the reader says nothing. */
+  static read(reader: StateReader): MagnitudeBins | undefined {
     const span = reader.count(BINS_MAX);
-    if (span === 0) return bins;
+    if (span === 0) return undefined;
     const low = reader.count(magnitudeKey(Number.MAX_VALUE));
     const least = reader.float();
     const greatest = reader.float();
     reader.require(MAGNITUDE_MIN <= least && least <= greatest);
     // Also where there was a fault: it would be read as 0.
-    if (greatest < MAGNITUDE_MIN) return bins;
+    if (greatest < MAGNITUDE_MIN) return undefined;
     const isCollapsed = span === BINS_MAX && magnitudeKey(least) < low;
     reader.require(isCollapsed || magnitudeKey(least) === low);
     reader.require(magnitudeKey(greatest) === low + span - 1);
-    bins.#cover(low, low + span - 1);
-    bins.#least = least;
-    bins.#greatest = greatest;
+    const counts = new Uint16Array(span);
+    const highest = low + span - 1;
+    const bins = new MagnitudeBins({ counts, firstKey: low, lowest: low, highest, least, greatest });
+    let total = 0;
     let wasEmpty = true;
-    for (let key = low; key < low + span; key++) {
+    for (let at = 0; at < span; at++) {
       const count = reader.count();
-      bins.#gain(key, count);
-      if (count > 0) wasEmpty = false;
-      else {
-        // The bins at the ends are in use, and one 0 stands for all that follow one another.
-        const emptyCount = reader.count(low + span - 1 - key);
-        reader.require(!wasEmpty && emptyCount > 0);
-        wasEmpty = true;
-        key += Math.max(0, emptyCount - 1);
+      total += count;
+      if (count > 0) {
+        bins.#counts[at] = count;
+        if (bins.#counts[at] !== count) bins.#widen(at, count);
+        wasEmpty = false;
+        continue;
       }
+      // The bins at the ends are in use, and one 0 stands for all that follow one another.
+      const emptyCount = reader.count(span - 1 - at);
+      reader.require(!wasEmpty && emptyCount > 0);
+      wasEmpty = true;
+      at += Math.max(0, emptyCount - 1);
     }
-    reader.require(!wasEmpty && (bins.count > 1 || least === greatest));
+    reader.require(!wasEmpty && (total > 1 || least === greatest));
     return bins;
   }
 
@@ -207,6 +213,21 @@ export class MagnitudeBins {
     const count = this.#counts[at] + gained;
     this.#counts[at] = count;
     if (this.#counts[at] !== count) this.#widen(at, count);
+  }
+
+  /** All its bins are in use here too. */
+  #gainAll(from: MagnitudeBins): void {
+    const gained = from.#counts;
+    const end = from.#highest + 1 - from.#firstKey;
+    let counts = this.#counts;
+    let at = from.#lowest - this.#firstKey;
+    for (let index = from.#lowest - from.#firstKey; index < end; index++, at++) {
+      const count = counts[at] + gained[index];
+      counts[at] = count;
+      if (counts[at] === count) continue;
+      this.#widen(at, count);
+      counts = this.#counts;
+    }
   }
 
   /** The count did not fit. */
