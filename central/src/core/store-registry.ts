@@ -47,7 +47,9 @@ export interface StoreChanges {
  */
 export class StoreRegistry {
   readonly #stores = new Map<string, { record: StoreRecord; held: Deduplication }>();
+  /** Whose record, and with it lanes, have changed; of which only lanes have. */
   readonly #dirty = new Set<string>();
+  readonly #dirtyLanes = new Set<string>();
 
   restore(records: Iterable<StoreRecord>, lanes: Iterable<LaneRecord & { readonly storeId: string }>): void {
     const byStore = Map.groupBy(lanes, (lane) => lane.storeId);
@@ -167,7 +169,7 @@ export class StoreRegistry {
 
   /** Marks a store's lanes as changed, so that the next commit holds them. */
   touch(storeId: string): void {
-    this.#dirty.add(storeId);
+    this.#dirtyLanes.add(storeId);
   }
 
   /** What changed since the last call, to be committed. */
@@ -178,9 +180,12 @@ export class StoreRegistry {
       const store = this.#stores.get(storeId);
       if (store === undefined) continue;
       stores.push(store.record);
-      for (const lane of store.held.takeDirty()) lanes.push({ ...lane, storeId });
+      this.#dirtyLanes.add(storeId);
     }
+    for (const storeId of this.#dirtyLanes)
+      for (const lane of this.#stores.get(storeId)?.held.takeDirty() ?? []) lanes.push({ ...lane, storeId });
     this.#dirty.clear();
+    this.#dirtyLanes.clear();
     return { stores, lanes };
   }
 }

@@ -57,14 +57,19 @@ export class ZstdContext {
   }
 
   #room(size: number): Uint8Array {
-    if (size > SLAB_SHARE_BYTES_MAX) return new Uint8Array(size);
+    if (size > SLAB_SHARE_BYTES_MAX) return unsafeBytes(size);
     if (this.#slabUsed + size > this.#slab.length) {
-      this.#slab = new Uint8Array(SLAB_BYTES);
+      this.#slab = unsafeBytes(SLAB_BYTES);
       this.#slabUsed = 0;
     }
     this.#slabUsed += size;
     return this.#slab.subarray(this.#slabUsed - size, this.#slabUsed);
   }
+}
+
+/** Whatever was in this memory before: all of it that is handed out is written to first. */
+function unsafeBytes(size: number): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(Buffer.allocUnsafeSlow(size).buffer);
 }
 
 function open(): Opened | null {

@@ -13,19 +13,25 @@ export class Membership {
   readonly #intervals: MembershipInterval[];
   /** Of the intervals as they are; null once they have changed. */
   #index: MembershipIndex | null = null;
+  /** No stay began later. */
+  #joinedMsMax: EventTimeMs = -Infinity;
 
   constructor(intervals: readonly MembershipInterval[] = []) {
     this.#intervals = [...intervals];
+    for (const { joinedMs } of intervals) this.#joinedMsMax = Math.max(this.#joinedMsMax, joinedMs);
   }
 
   /** Enrols an agent. Nothing happens where it is at that site already; from another site it moves. True when changed. */
   join(agent: string, site: string, joinedMs: EventTimeMs): boolean {
+    // As each connection asks; where it is not built, to build it would take longer.
+    if (this.#index?.present.has(agent) === true && this.#index.siteOf.get(agent) === site) return false;
     const at = this.#present(agent);
     if (at >= 0) {
       if (this.#intervals[at].site === site) return false;
       this.retire(agent, joinedMs);
     }
     this.#intervals.push({ agent, site, joinedMs, leftMs: null });
+    this.#joinedMsMax = Math.max(this.#joinedMsMax, joinedMs);
     this.#index = null;
     return true;
   }
@@ -42,6 +48,7 @@ export class Membership {
 
   /** Stays that began after `nowMs`, which a wrong clock has put there, began at `joinedMs`. True when changed. */
   correct(nowMs: number, joinedMs: number): boolean {
+    if (this.#joinedMsMax <= nowMs) return false;
     let hasChanged = false;
     for (const [at, interval] of this.#intervals.entries()) {
       if (interval.joinedMs <= nowMs) continue;
@@ -50,6 +57,7 @@ export class Membership {
       hasChanged = true;
     }
     if (hasChanged) this.#index = null;
+    this.#joinedMsMax = Math.max(nowMs, joinedMs);
     return hasChanged;
   }
 

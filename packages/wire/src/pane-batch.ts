@@ -18,6 +18,7 @@ import { ByteReader } from "./byte-reader.ts";
 import { ByteWriter } from "./byte-writer.ts";
 import { readFloatColumn, writeFloatColumn } from "./float-column.ts";
 import type { Rejected } from "./parsed.ts";
+import { RowRoom } from "./row-room.ts";
 import { SeriesMemory, type SectionHeading } from "./series-memory.ts";
 
 /** The body of a batch of kind `panes`. */
@@ -234,10 +235,8 @@ function readHeading(reader: ByteReader, texts: readonly string[]): SectionHeadi
 function readSection(reader: ByteReader, { metric, paneMs, series }: SectionHeading): PaneRows {
   const rowCount = reader.count(2);
   const ints = reader.fault === undefined ? rowCount : 0;
-  // One array buffer for both: many are made, and each costs more than the numbers of a small batch.
-  const room = new ArrayBuffer(12 * ints);
-  const startMs = new Float64Array(room, 0, ints);
-  const seriesIndex = new Uint32Array(room, 8 * ints, ints);
+  const startMs = room.floats(ints);
+  const seriesIndex = room.indices(ints);
   const places = { at: 0, stride: 1, count: ints };
   // For the moment the indices lie where the starts will.
   reader.sums(startMs, places, Number.MAX_SAFE_INTEGER);
@@ -275,7 +274,7 @@ function readSection(reader: ByteReader, { metric, paneMs, series }: SectionHead
     const bytesMin = "create" in kind ? rowCount : 1 + kind.width * (1 + rowCount);
     if (columns.remaining < bytesMin) reader.fail(`${kind.name} ends early`);
   }
-  const state = new Float64Array(reader.fault === undefined ? rowCount * layout.stride : 0);
+  const state = room.floats(reader.fault === undefined ? rowCount * layout.stride : 0);
   for (const [index, accumulator] of layout.accumulators.entries()) {
     const columns = columnsOf(blocks, accumulator.name);
     if (columns === undefined || reader.fault !== undefined) continue;
@@ -297,6 +296,8 @@ function readSection(reader: ByteReader, { metric, paneMs, series }: SectionHead
   const rows = { metric, layout, rowCount, series, seriesIndex, startMs, state, sketches };
   return unread.length === 0 ? rows : { ...rows, unread };
 }
+
+const room = new RowRoom();
 
 interface Block {
   readonly kind: Accumulator | SketchKind;
