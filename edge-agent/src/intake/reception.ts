@@ -86,10 +86,10 @@ export class Reception {
   /** See `Agent.receive`. */
   receive(arrival: Arrival): Receipt {
     const { rules, guard, sparkplug, maintenance, config, waits } = this.#options;
-    const { topic, payload, isRetained, isFresh = false } = arrival;
+    const { topic, payload, isRetained, isFresh = false, arrivedMonotonicMs } = arrival;
     this.#rejection = undefined;
     if (rules.awaits(topic)) {
-      const confirmation = { topic, payload, isRetained: isRetained && !isFresh };
+      const confirmation = { topic, payload, isRetained: isRetained && !isFresh, arrivedMonotonicMs };
       this.#options.onOutcomes(rules.onConfirmation(confirmation, guard.nowMs()));
     }
     const evidence = this.#reading.evidence.resolve(topic);

@@ -194,13 +194,13 @@ export class ReplayedAgent {
     const { topic, payload, isRetained, malformed } = message;
     const nowMs = this.#guard.nowMs();
     this.#restlessUntilMs = this.#guard.steadyMs() + this.#restlessMs;
-    this.#handle(this.#rules.onConfirmation({ topic, payload, isRetained }, nowMs));
+    const arrivedMonotonicMs = this.#options.clock.monotonicMs();
+    this.#handle(this.#rules.onConfirmation({ topic, payload, isRetained, arrivedMonotonicMs }, nowMs));
     const evidence = this.#evidence.resolve(topic);
     if (evidence !== undefined) {
       if ("reason" in evidence) return this.#reject(evidence.reason, evidence.detail);
       return this.#receiveEvidence(payload, evidence);
     }
-    const arrivedMonotonicMs = this.#options.clock.monotonicMs();
     const come = { topic, payload, isRetained, isOversized: false, client: "replay", arrivedMonotonicMs };
     // What it waits for may be the next line.
     if (this.#sparkplug.takes(topic)) return this.#receiveSparkplug({ ...come, qos: 0 });

@@ -16,6 +16,9 @@ export interface ActionLoopState {
   readonly topic: string | null;
   readonly confirmTopic: string | null;
   readonly payload: string;
+  /** What the rule said when it was sent; both absent in states of before they were kept. */
+  readonly command?: string;
+  readonly equals?: string | null;
   readonly action: ActionState;
   readonly attempt: number;
   readonly commandedAtMs: number;
@@ -31,21 +34,26 @@ export interface ActionTime {
   readonly monotonicMs: number;
 }
 
-export interface ActionStart extends ActionTime {
-  readonly alarmId: string;
+export interface ActionStart extends ActionTime, ActionIdentity {
   readonly commandId: string;
-  readonly rule: string;
-  readonly labels: Labels;
   readonly latencyMs: number;
 }
 
-/** A change of an action: what to send, if anything. `hasLapsed`: nobody was there to retry, so the evidence is too old. */
-export interface ActionStep {
-  readonly publish: PublishOutcome | null;
-  readonly hasLapsed: boolean;
+/** Whose command it is. */
+export interface ActionIdentity {
+  readonly alarmId: string;
+  readonly rule: string;
+  readonly labels: Labels;
 }
 
-const SILENT_STEP: ActionStep = { publish: null, hasLapsed: false };
+/** A change of an action: what to send, if anything. */
+export interface ActionStep {
+  readonly publish: PublishOutcome | null;
+  /** It was given up unanswered on evidence that is too old, or of a rule that was another: fresh evidence acts anew. */
+  readonly isDueAgain: boolean;
+}
+
+const SILENT_STEP: ActionStep = { publish: null, isDueAgain: false };
 
 /**
  * One command from its sending to its confirmation:
@@ -58,21 +66,18 @@ const SILENT_STEP: ActionStep = { publish: null, hasLapsed: false };
  * none is shorter or longer. Only over a restart the wall clock tells how long nobody was there.
  */
 export class ActionLoop {
-  readonly #spec: ActionSpec;
-  readonly #alarmId: string;
-  readonly #rule: string;
+  readonly #spec: ActionSpec | null;
+  readonly #identity: ActionIdentity;
   #state: ActionLoopState;
+  /** Monotonic clock; null after a restart: what arrives now has arrived after it. */
+  #sentMonotonicMs: number | null = null;
   /** The state's deadline on the monotonic clock; null after a restart, until a tick tells the time. */
   #dueMonotonicMs: number | null = null;
 
-  constructor(
-    spec: ActionSpec,
-    identity: { readonly alarmId: string; readonly rule: string },
-    state: ActionLoopState,
-  ) {
+  /** `spec`: what its rule says now, which may be another than when it was sent; null where nothing acts any more. */
+  constructor(spec: ActionSpec | null, identity: ActionIdentity, state: ActionLoopState) {
     this.#spec = spec;
-    this.#alarmId = identity.alarmId;
-    this.#rule = identity.rule;
+    this.#identity = identity;
     this.#state = state;
   }
 
@@ -87,6 +92,8 @@ export class ActionLoop {
       topic,
       confirmTopic: spec.confirm === null ? null : expandTopic(spec.confirm.topic, start.labels),
       payload: commandPayload(spec.payload, start.commandId, start.nowMs + spec.validForMs, start.rule),
+      command: spec.payload,
+      equals: spec.confirm?.equals ?? null,
       action: topic === null ? "unconfirmed" : spec.isArmed ? "commanded" : "dry_run",
       attempt: 1,
       commandedAtMs: start.nowMs,
@@ -94,8 +101,9 @@ export class ActionLoop {
       confirmedAtMs: null,
       latencyMs: start.latencyMs,
     });
-    const isSent = topic !== null && spec.isArmed;
-    return { loop, step: isSent ? loop.#send(start, 1, "commanded") : SILENT_STEP };
+    if (topic === null || !spec.isArmed) return { loop, step: SILENT_STEP };
+    loop.#sentMonotonicMs = start.monotonicMs;
+    return { loop, step: loop.#send(spec, start, { attempt: 1, action: "commanded" }) };
   }
 
   get action(): ActionState {
@@ -123,11 +131,12 @@ export class ActionLoop {
       : { id: commandId, topic, payload, attempt, commandedAtMs, confirmedAtMs, latencyMs };
   }
 
-  /** A message on the awaited topic; null when it is not the answer. */
-  onConfirmation(payload: string, nowMs: number): ActionStep | null {
-    const expected = this.#spec.confirm?.equals;
+  /** A message on the awaited topic; null when it is not the answer. What had arrived before the command is none. */
+  onConfirmation(payload: string, arrivedMonotonicMs: number, nowMs: number): ActionStep | null {
+    const expected = this.#expected;
     const text = payload.trim();
-    if (expected === undefined || this.awaitedTopic === null) return null;
+    if (expected === null || this.awaitedTopic === null) return null;
+    if (this.#sentMonotonicMs !== null && arrivedMonotonicMs < this.#sentMonotonicMs) return null;
     if (text !== expected && text !== JSON.stringify(expected)) return null;
     this.#state = { ...this.#state, action: "confirmed", confirmedAtMs: nowMs, deadlineMs: null };
     return SILENT_STEP;
@@ -137,7 +146,7 @@ export class ActionLoop {
   onTick(time: ActionTime, lapseAfterMs: number): ActionStep | null {
     const { deadlineMs, attempt } = this.#state;
     if (deadlineMs === null) return null;
-    const waitMs = this.#spec.confirm?.withinMs ?? PUBLISH_RETRY_MS;
+    const waitMs = this.#spec?.confirm?.withinMs ?? PUBLISH_RETRY_MS;
     this.#dueMonotonicMs ??= time.monotonicMs + Math.min(deadlineMs - time.nowMs, waitMs);
     const leftMs = this.#dueMonotonicMs - time.monotonicMs;
     if (leftMs > 0) {
@@ -146,18 +155,32 @@ export class ActionLoop {
       return null;
     }
     const isLapsed = -leftMs > lapseAfterMs;
-    if (attempt <= this.#spec.retryMax && !isLapsed) return this.#send(time, attempt + 1, "retrying");
+    const spec = this.#repeatable;
+    if (spec !== null && attempt <= spec.retryMax && !isLapsed)
+      return this.#send(spec, time, { attempt: attempt + 1, action: "retrying" });
     this.#giveUp();
-    return { publish: null, hasLapsed: isLapsed };
+    return { publish: null, isDueAgain: isLapsed };
   }
 
   /** The sending itself failed. With a confirmation expected its deadline takes care; otherwise it is sent again. */
   onPublishFailed(time: ActionTime): ActionStep | null {
     const { action, attempt } = this.#state;
-    if (this.#spec.confirm !== null || (action !== "commanded" && action !== "retrying")) return null;
-    if (attempt <= this.#spec.retryMax) this.#waitFor(PUBLISH_RETRY_MS, time);
+    if (this.#expected !== null || (action !== "commanded" && action !== "retrying")) return null;
+    const spec = this.#repeatable;
+    if (spec !== null && attempt <= spec.retryMax) this.#waitFor(PUBLISH_RETRY_MS, time);
     else this.#giveUp();
     return SILENT_STEP;
+  }
+
+  /**
+   * Its rule may be another than when it was sent: where that would not send this command any more, nothing is sent again.
+   * A late answer still counts. Null where there is nothing to change.
+   */
+  review(): ActionStep | null {
+    if (this.#state.deadlineMs === null || this.#repeatable !== null) return null;
+    this.#giveUp();
+    // Disarmed means that nothing is wanted; what is armed wants another command.
+    return { publish: null, isDueAgain: this.#spec?.isArmed === true };
   }
 
   /** Sends nothing more; a late answer still counts. True where it was still waiting for one. */
@@ -171,6 +194,26 @@ export class ActionLoop {
     return this.#state;
   }
 
+  /** What confirms it; null where nothing does. */
+  get #expected(): string | null {
+    const { equals = this.#spec?.confirm?.equals ?? null } = this.#state;
+    return equals;
+  }
+
+  /** The rule, where it is armed and would send this very command, and await this very answer. */
+  get #repeatable(): ActionSpec | null {
+    const spec = this.#spec;
+    if (spec?.isArmed !== true) return null;
+    const { topic, confirmTopic, command = spec.payload } = this.#state;
+    const { labels } = this.#identity;
+    const isSame =
+      topic === expandTopic(spec.topicTemplate, labels) &&
+      confirmTopic === (spec.confirm === null ? null : expandTopic(spec.confirm.topic, labels)) &&
+      command === spec.payload &&
+      this.#expected === (spec.confirm?.equals ?? null);
+    return isSame ? spec : null;
+  }
+
   #giveUp(): void {
     this.#state = { ...this.#state, action: "unconfirmed", deadlineMs: null };
   }
@@ -180,16 +223,21 @@ export class ActionLoop {
     this.#dueMonotonicMs = monotonicMs + waitMs;
   }
 
-  #send(time: ActionTime, attempt: number, action: ActionState): ActionStep {
+  #send(
+    spec: ActionSpec,
+    time: ActionTime,
+    { attempt, action }: Pick<ActionLoopState, "attempt" | "action">,
+  ): ActionStep {
     const { topic, commandId } = this.#state;
+    const { alarmId, rule } = this.#identity;
     if (topic === null) throw new Error(`cannot send command ${commandId}: it has no topic`);
-    const validUntilMs = time.nowMs + this.#spec.validForMs;
-    const payload = commandPayload(this.#spec.payload, commandId, validUntilMs, this.#rule);
+    const validUntilMs = time.nowMs + spec.validForMs;
+    const payload = commandPayload(spec.payload, commandId, validUntilMs, rule);
     this.#state = { ...this.#state, action, attempt, payload, deadlineMs: null };
-    if (this.#spec.confirm !== null) this.#waitFor(this.#spec.confirm.withinMs, time);
+    if (spec.confirm !== null) this.#waitFor(spec.confirm.withinMs, time);
     return {
-      publish: { type: "publish", alarmId: this.#alarmId, commandId, attempt, topic, payload, validUntilMs },
-      hasLapsed: false,
+      publish: { type: "publish", alarmId, commandId, attempt, topic, payload, validUntilMs },
+      isDueAgain: false,
     };
   }
 }

@@ -90,7 +90,7 @@ export class AlarmLifeCycle {
     this.#labels = labels;
   }
 
-  /** `place.standing`: the detector's, for an alarm whose condition holds. */
+  /** `place.standing`: the detector's, for an alarm whose condition holds. The rule may have been another: see `review`. */
   static restore(rule: RuleSpec, state: AlarmState, place: AlarmSurroundings): AlarmLifeCycle {
     const { event } = state;
     const standing = state.isRaised ? place.standing : (state.standing ?? place.standing);
@@ -106,10 +106,8 @@ export class AlarmLifeCycle {
     alarm.#timeMs = event.timeMs;
     alarm.#value = event.value;
     alarm.#commandCount = state.commandCount;
-    alarm.#loop =
-      state.loop === null || rule.action === null
-        ? null
-        : new ActionLoop(rule.action, { alarmId: event.id, rule: rule.name }, state.loop);
+    const identity = { alarmId: event.id, rule: rule.name, labels: event.labels };
+    alarm.#loop = state.loop === null ? null : new ActionLoop(rule.action, identity, state.loop);
     return alarm;
   }
 
@@ -227,8 +225,17 @@ export class AlarmLifeCycle {
     this.#loop = null;
   }
 
-  onConfirmation(payload: string, nowMs: number, out: Outcome[]): void {
-    this.#follow(this.#loop?.onConfirmation(payload, nowMs) ?? null, out);
+  /** A restored alarm: a command that its rule would not send any more, as it is now, is not sent again, and it says so. */
+  review(out: Outcome[]): void {
+    const step = this.#loop?.review() ?? null;
+    const isHeldForNothing = this.#heldBack !== null && this.#rule.action === null;
+    if (isHeldForNothing) this.#letGo();
+    if (step !== null) this.#follow(step, out);
+    else if (isHeldForNothing) this.#emit(out, true);
+  }
+
+  onConfirmation(payload: string, arrivedMonotonicMs: number, nowMs: number, out: Outcome[]): void {
+    this.#follow(this.#loop?.onConfirmation(payload, arrivedMonotonicMs, nowMs) ?? null, out);
   }
 
   onTick(time: ActionTime, lapseAfterMs: number, out: Outcome[]): void {
@@ -351,8 +358,8 @@ export class AlarmLifeCycle {
 
   #follow(step: ActionStep | null, out: Outcome[]): void {
     if (step === null) return;
-    // Nobody was there to retry in time: do not send on old evidence, but let the next reading that proves the need.
-    if (step.hasLapsed && this.#isRaised) this.#isAwaitingEligible = true;
+    // Do not send on old evidence, but let the next reading that proves the need.
+    if (step.isDueAgain && this.#isRaised) this.#isAwaitingEligible = true;
     if (step.publish !== null) out.push(step.publish);
     this.#emit(out, true);
   }

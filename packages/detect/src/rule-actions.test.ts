@@ -254,11 +254,16 @@ test("maintenance stops the repetitions of a command under way; a late answer st
   expect(commands(plant.passMs(20_000))).toEqual([]);
   const payload = new TextEncoder().encode("stopped");
   const topic = "factory/alpha/m0/state";
-  expect(last(plant.engine.onConfirmation({ topic, payload, isRetained: false }, plant.nowMs))).toMatchObject(
-    {
-      action: "confirmed",
-    },
-  );
+  expect(
+    last(
+      plant.engine.onConfirmation(
+        { topic, payload, isRetained: false, arrivedMonotonicMs: plant.monotonicMs },
+        plant.nowMs,
+      ),
+    ),
+  ).toMatchObject({
+    action: "confirmed",
+  });
 });
 
 test("maintenance ends by itself, by steady time, also over a restart and a jump of the wall clock", () => {

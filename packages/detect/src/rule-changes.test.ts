@@ -88,7 +88,10 @@ function run(
     if (isAnswer) {
       const payload = new TextEncoder().encode("stopped");
       outcomes.push(
-        ...engine.onConfirmation({ topic: `f/m${machine}/state`, payload, isRetained: false }, nowMs),
+        ...engine.onConfirmation(
+          { topic: `f/m${machine}/state`, payload, isRetained: false, arrivedMonotonicMs: nowMs },
+          nowMs,
+        ),
       );
     }
     if (isMaintenance && index % 5 === 0) {
@@ -174,13 +177,124 @@ test("a changed limit keeps the alarm, its command and the interlock; a conditio
     { action: "commanded", isActive: true, command: { attempt: 1 } },
   ]);
   const confirmed = engine.onConfirmation(
-    { topic: "f/m0/state", payload: new TextEncoder().encode("stopped"), isRetained: false },
+    {
+      topic: "f/m0/state",
+      payload: new TextEncoder().encode("stopped"),
+      isRetained: false,
+      arrivedMonotonicMs: 1_001_000,
+    },
     1_001_000,
   );
   expect(confirmed).toMatchObject([{ event: { action: "confirmed" } }]);
   expect(engine.export().commands).toMatchObject([{ rule: "overheating", topic: "f/m0/command" }]);
   const outcomes = engine.prepareRules([{ ...OVERHEATING, when: STUCK.when }], 1_001_500)();
   expect(outcomes).toMatchObject([{ event: { isActive: false, endReason: "condition_changed" } }]);
+});
+
+const HOT = { stepMs: 0, machine: 0, value: 90, isAnswer: false, isMaintenance: false };
+const answerTo = (topic: string, nowMs: number) =>
+  [
+    { topic, payload: new TextEncoder().encode("stopped"), isRetained: false, arrivedMonotonicMs: nowMs },
+    nowMs,
+  ] as const;
+
+/** Goes on with the other rule, taken over while it runs or after a restart. */
+function goOn(engine: RuleEngine, how: "reload" | "restart", after: RuleSpec) {
+  if (how === "reload") return { engine, outcomes: engine.prepareRules([after], 1_000_500)() };
+  const restarted = engineOf([after]);
+  return { engine: restarted, outcomes: restarted.restore(JSON.parse(JSON.stringify(engine.export()))) };
+}
+
+/** Of the ticks of the next 20 s. */
+function ticks(engine: RuleEngine): readonly Outcome[] {
+  const times = Array.from({ length: 20 }, (_, second) => 1_001_000 + second * 1_000);
+  return times.flatMap((nowMs) => engine.onTick({ nowMs, monotonicMs: nowMs, steadyMs: nowMs }));
+}
+
+const hotAgain = (engine: RuleEngine, nowMs: number) =>
+  engine.onReading(
+    0,
+    { metric: "t", labels: { machine: "m0" }, timeMs: nowMs, value: 91, quality: "good" },
+    { nowMs, monotonicMs: nowMs, arrivedMonotonicMs: nowMs, isRetained: false, isReplayed: false },
+  );
+
+test.each(["reload", "restart"] as const)(
+  "a rule that is disarmed sends nothing more of a command that waits for its answer, and says so: %s",
+  (how) => {
+    for (const action of [{ ...STOP, isArmed: false }, null]) {
+      const before = run([OVERHEATING], [HOT]).engine;
+      const { engine, outcomes } = goOn(before, how, { ...OVERHEATING, action });
+      expect(outcomes).toMatchObject([
+        { type: "event", isActionStep: true, event: { action: "unconfirmed", command: { attempt: 1 } } },
+      ]);
+      expect(ticks(engine)).toEqual([]);
+      expect(hotAgain(engine, 1_030_000)).toEqual([]);
+      const answered = engine.onConfirmation(...answerTo("f/m0/state", 1_031_000));
+      expect(answered).toMatchObject([{ event: { action: "confirmed" } }]);
+    }
+  },
+);
+
+test("a rule that is disarmed does not repeat a sending that fails", () => {
+  const rule = { ...OVERHEATING, action: { ...STOP, confirm: null } };
+  const { engine: before, outcomes } = run([rule], [HOT]);
+  const { engine } = goOn(before, "reload", { ...rule, action: { ...rule.action, isArmed: false } });
+  const [{ commandId }] = outcomes.filter((outcome) => outcome.type === "publish");
+  const failed = engine.onPublishFailed(commandId, { nowMs: 1_000_600, monotonicMs: 1_000_600 });
+  expect(failed).toMatchObject([{ type: "event", event: { action: "unconfirmed" } }]);
+  expect(ticks(engine)).toEqual([]);
+});
+
+test.each(["reload", "restart"] as const)(
+  "a rule that commands otherwise, or awaits another answer, gives its old command up and sends the new one while it is needed: %s",
+  (how) => {
+    const confirm = { topic: "f/{machine}/state", equals: "stopped", withinMs: 2_000 };
+    for (const changed of [
+      { payload: "HALT" },
+      { topicTemplate: "g/{machine}/command" },
+      { confirm: { ...confirm, topic: "g/{machine}/state" } },
+      { confirm: { ...confirm, equals: "halted" } },
+      { confirm: null },
+    ]) {
+      const before = run([OVERHEATING], [HOT]).engine;
+      const after = { ...OVERHEATING, action: { ...STOP, ...changed } };
+      const { engine, outcomes } = goOn(before, how, after);
+      expect(outcomes).toMatchObject([{ isActionStep: true, event: { action: "unconfirmed" } }]);
+      expect(ticks(engine)).toEqual([]);
+      const [command, event] = hotAgain(engine, 1_030_000);
+      expect(command).toMatchObject({
+        type: "publish",
+        attempt: 1,
+        topic: expect.stringMatching(/command$/),
+      });
+      expect(event).toMatchObject({ event: { action: "commanded", command: { attempt: 1 } } });
+    }
+  },
+);
+
+test.each(["reload", "restart"] as const)(
+  "a rule that only waits otherwise goes on with its command: %s",
+  (how) => {
+    const before = run([OVERHEATING], [HOT]).engine;
+    const after = { ...OVERHEATING, action: { ...STOP, retryMax: 1, validForMs: 9_000 } };
+    const { engine, outcomes } = goOn(before, how, after);
+    expect(outcomes).toEqual([]);
+    const later = ticks(engine);
+    expect(later.filter(({ type }) => type === "publish")).toMatchObject([{ attempt: 2 }]);
+    expect(later.at(-1)).toMatchObject({ event: { action: "unconfirmed" } });
+  },
+);
+
+test("what the interlock holds back is held for nothing where nothing acts any more, and is said to be held no longer", () => {
+  const rule = { ...OVERHEATING, action: { ...STOP, isLatched: false, perMinuteMax: 1 } };
+  const steps = [90, 60, 90].map((value) => ({ ...HOT, value, stepMs: 100, isAnswer: true }));
+  for (const how of ["reload", "restart"] as const) {
+    const before = run([rule], steps).engine;
+    expect(before.activeAlarms()).toMatchObject([{ heldBack: "at_most_per_minute" }]);
+    const { engine, outcomes } = goOn(before, how, { ...rule, action: null });
+    expect(outcomes).toMatchObject([{ isActionStep: true, event: { rule: "overheating", isActive: true } }]);
+    expect(engine.activeAlarms()[0].heldBack).toBe(undefined);
+  }
 });
 
 test("a silence whose length is changed counts from the change: nothing is missed at once", () => {

@@ -77,9 +77,15 @@ function tick(engine: RuleEngine, nowMs: number): readonly Outcome[] {
   return engine.onTick({ nowMs, monotonicMs: nowMs, steadyMs: nowMs });
 }
 
-function answer(engine: RuleEngine, payload: string, nowMs: number, isRetained = false): readonly Outcome[] {
+function answer(
+  engine: RuleEngine,
+  payload: string,
+  nowMs: number,
+  { isRetained = false, arrivedMonotonicMs = nowMs } = {},
+): readonly Outcome[] {
   const topic = "factory/alpha/1/m0/state";
-  return engine.onConfirmation({ topic, payload: new TextEncoder().encode(payload), isRetained }, nowMs);
+  const confirmation = { topic, payload: new TextEncoder().encode(payload), isRetained, arrivedMonotonicMs };
+  return engine.onConfirmation(confirmation, nowMs);
 }
 
 const publishes = (outcomes: readonly Outcome[]): PublishOutcome[] =>
@@ -131,7 +137,7 @@ test("the machine's answer confirms; an old, wrong or foreign one does not", () 
   const engine = engineOf(rule());
   expect(engine.confirmationTopics()).toEqual(["factory/+/+/+/state"]);
   send(engine, { nowMs: 1000, value: 81 });
-  expect(answer(engine, "stopped", 1100, true)).toBe(NOTHING);
+  expect(answer(engine, "stopped", 1100, { isRetained: true })).toBe(NOTHING);
   expect(answer(engine, "running", 1100)).toEqual([]);
   expect(last(answer(engine, '"stopped"', 1300))).toMatchObject({
     action: "confirmed",
@@ -139,6 +145,15 @@ test("the machine's answer confirms; an old, wrong or foreign one does not", () 
   });
   expect(tick(engine, 9000)).toEqual([]);
   expect(engine.wakeAtMs).toBe(null);
+});
+
+test("what had arrived before the command was sent is no answer to it, of a repetition any is that came after the first", () => {
+  const engine = engineOf(rule());
+  send(engine, { nowMs: 1000, value: 81 });
+  expect(answer(engine, "stopped", 1001, { arrivedMonotonicMs: 999 })).toEqual([]);
+  expect(tick(engine, 3000)).toHaveLength(2);
+  const late = answer(engine, "stopped", 3002, { arrivedMonotonicMs: 2999 });
+  expect(last(late)).toMatchObject({ action: "confirmed", command: { attempt: 2 } });
 });
 
 test("an unanswered command is repeated under the same id, then escalates; a late answer still counts", () => {

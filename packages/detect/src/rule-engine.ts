@@ -57,6 +57,8 @@ export interface Confirmation {
   readonly payload: Uint8Array;
   /** A retained answer is an old one: it confirms nothing. */
   readonly isRetained: boolean;
+  /** Monotonic clock. What had arrived before the command was sent does not answer it. */
+  readonly arrivedMonotonicMs: number;
 }
 
 /** The engine's whole state, as plain JSON, for checkpoints. Series are named by their labels, not by their index. */
@@ -131,7 +133,7 @@ export class RuleEngine {
       }
       for (const [place, successor] of moved) {
         this.#release(place);
-        this.#take(successor);
+        this.#take(successor, out);
       }
       for (const { detector } of this.#tables.filter((table) => !tables.includes(table)))
         this.#formerLateCount += detector.lateCount;
@@ -214,7 +216,7 @@ export class RuleEngine {
     const out: Outcome[] = [];
     const text = new TextDecoder().decode(confirmation.payload);
     for (const place of inOrder(places)) {
-      place.alarm.onConfirmation(text, nowMs, out);
+      place.alarm.onConfirmation(text, confirmation.arrivedMonotonicMs, nowMs, out);
       this.#settle(place);
     }
     return out;
@@ -373,7 +375,7 @@ export class RuleEngine {
       const table = tables.get(event.rule);
       const place = table === undefined ? undefined : this.#placeIn(table, saved);
       if (place !== undefined) {
-        this.#take(place);
+        this.#take(place, out);
         continue;
       }
       const ended: AlarmEvent = {
@@ -424,7 +426,8 @@ export class RuleEngine {
     return { alarm, table, slot, awaitedTopic: null, takenStep: alarm.step };
   }
 
-  #take(place: AlarmPlace): void {
+  #take(place: AlarmPlace, out: Outcome[]): void {
+    place.alarm.review(out);
     place.table.alarms[place.slot] = place;
     this.#alarms.set(place.alarm.id, place);
     this.#settle(place);
