@@ -143,6 +143,7 @@ interface BenchOptions {
   readonly pipeline?: string;
   readonly freeBytes?: () => number;
   readonly liveIntervalMs?: number;
+  readonly recorder?: AgentConfig["recorder"];
   failedForGood?(): void;
 }
 
@@ -157,6 +158,7 @@ async function bench(options: BenchOptions = {}) {
   const agent = await Agent.open({
     config: {
       ...config,
+      recorder: options.recorder ?? config.recorder,
       uplink: { ...config.uplink, kafka: options.isKafka === true ? KAFKA : null },
       commit: { ...config.commit, liveIntervalMs: options.liveIntervalMs ?? config.commit.liveIntervalMs },
       outbox: { ...config.outbox, bytesMax: options.bytesMax ?? config.outbox.bytesMax },
@@ -1477,6 +1479,26 @@ describe("a crossing", () => {
   });
 });
 
+describe("an alarm that began historical", () => {
+  it("that a replay has raised is recorded once it acts, also where it stands since before the start", async () => {
+    const recorder = { bytesMax: 100_000, beforeMs: 2_000, afterMs: 1_000, by: ["machine"] };
+    const first = await bench({ recorder });
+    first.agent.start();
+    void first.temperature(95, START_MS, true);
+    await first.time.run(6_000);
+    expect(first.agent.status().alarms).toMatchObject([{ isHistorical: true }]);
+    const store = first.store instanceof MemoryStore ? first.store.crash() : first.store;
+    const second = await bench({ recorder, store, startMs: first.time.nowMs });
+    for (const line of [first, second]) {
+      line.agent.start();
+      void line.temperature(96);
+      await line.time.run(5_000);
+      expect(line.commands).toHaveLength(1);
+      expect(line.agent.status().recorder).toMatchObject({ recorded: 1 });
+    }
+  });
+});
+
 describe("what a step of an alarm leaves in the store", () => {
   const confirmed = PIPELINE.replace(
     "armed: true",
@@ -2311,6 +2333,64 @@ describe("a rule on windows", () => {
     fourth.agent.start();
     await send(fourth, 9);
     expect(fourth.commands.map(({ topic }) => topic)).toEqual(["stop/m1"]);
+  });
+
+  /** Hot, and passed by the last reading: the rules have not been told of that. */
+  async function passedUnjudged() {
+    const one = await bench({ pipeline: WINDOW_RULE });
+    one.agent.start();
+    await send(one, 15, [3]);
+    await one.time.run(100);
+    void one.temperature(20);
+    await one.time.run(20);
+    const store = one.store as MemoryStore;
+    const restarted = () =>
+      bench({ pipeline: WINDOW_RULE, store: store.crash(), startMs: one.time.nowMs + 500 }).then((again) => {
+        again.agent.start();
+        return again;
+      });
+    return { ...one, restarted };
+  }
+
+  it("one that was passed and not judged when the process died is judged by the next, as history", async () => {
+    const before = await passedUnjudged();
+    expect(before.agent.status().alarms).toEqual([]);
+    const { agent, commands, time, store } = await before.restarted();
+    const alarm = { rule: "hot_window", value: 90, timeMs: START_MS + 10_000, isHistorical: true };
+    expect(agent.status().alarms).toMatchObject([alarm]);
+    await time.run(100);
+    // It is in the store: the one after that tells nothing anew.
+    const after = (bytes: Store, startMs: number) =>
+      bench({ pipeline: WINDOW_RULE, store: (bytes as MemoryStore).crash(), startMs });
+    const third = await after(store, time.nowMs);
+    expect(third.agent.status().alarms).toEqual(agent.status().alarms);
+    third.agent.start();
+    await send(third, 11, [16]);
+    expect([commands, third.commands]).toEqual([[], [{ topic: "stop/m1", payload: expect.any(String) }]]);
+    const fourth = await after(third.store, third.time.nowMs);
+    expect(fourth.agent.status().rules).toMatchObject({ late: 0 });
+  });
+
+  it("that is new at a start judges none that was passed before", async () => {
+    const first = await bench({ pipeline: WINDOW_RULE });
+    first.agent.start();
+    await send(first, 24, [3, 12]);
+    const store = (first.store as MemoryStore).crash();
+    const pipeline = WINDOW_RULE.replace("hot_window:", "warm_window:");
+    const { agent } = await bench({ pipeline, store, startMs: first.time.nowMs });
+    expect(agent.status().alarms).toEqual([]);
+  });
+
+  it("one that was passed is judged at an orderly stop, and acts", async () => {
+    const { agent, central, time, commands, restarted } = await passedUnjudged();
+    central.isReachable = false;
+    central.hangUp();
+    await time.during(agent.stop(0));
+    expect(commands.map(({ topic }) => topic)).toEqual(["stop/m1"]);
+    const again = await restarted();
+    await again.time.run(1_000);
+    expect(again.agent.status().alarms).toEqual(agent.status().alarms);
+    expect(again.commands).toEqual([]);
   });
 
   it("what comes of a backlog makes historical alarms", async () => {

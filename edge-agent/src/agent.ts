@@ -433,9 +433,14 @@ export class Agent {
     });
     const paneCheckpoint = new PaneCheckpoint(recovery.series);
     await recovery.restorePanes(tables, paneCheckpoint);
-    const replayed = await recovery.replay(intake, rules);
-    // What was passed before has been judged before: the rules' own state knows.
-    watched.take(watermarks.watermark(guard.steadyMs(), guard.isProven).watermarkMs, guard.steadyMs());
+    const replayed = [...(await recovery.replay(intake, rules))];
+    // Most of what was passed before has been judged before: the rules' own state knows. The rest is as history.
+    const passed = watched.take(
+      watermarks.watermark(guard.steadyMs(), guard.isProven).watermarkMs,
+      guard.steadyMs(),
+    );
+    const onOutcomes = (outcomes: readonly Outcome[]) => void replayed.push(...outcomes);
+    for (const result of passed) judgeWindow(result, { rules, guard, clock, isResumed: true, onOutcomes });
     const agent: Agent = new Agent(options, {
       recorder,
       queue,
@@ -465,6 +470,7 @@ export class Agent {
       openReadings: agent.#paneSealer.openReadings,
     });
     agent.#begin();
+    recorder?.remember(rules.activeAlarms());
     agent.#handle(replayed);
     return agent;
   }
@@ -655,6 +661,8 @@ export class Agent {
   async stop(drainMs: number): Promise<void> {
     const { clock, log } = this.#options;
     this.#admission.stop();
+    // What the last readings have passed: no tick may come any more.
+    this.judgeWindows();
     this.#paneSealer.last();
     this.#recorder?.finish();
     if (this.#commits.isFailing) log.error("stopping while the store takes no writes", this.#undurable());
@@ -741,11 +749,18 @@ export class Agent {
     this.#maintenance.tick();
     this.#recorder?.tick();
     this.#sparkplugHeard(this.#sparkplug.tick());
+    this.judgeWindows();
+    const intervalMs = Math.min(config.commit.liveIntervalMs, RULES_INTERVAL_MS_MAX);
+    this.#timers.rules = clock.after(intervalMs, () => this.#tickRules());
+  }
+
+  /** Has the rules judge what has been passed by now, as each tick does: before commands can go out no more. */
+  judgeWindows(): void {
+    const { clock } = this.#options;
+    const steadyMs = this.#guard.steadyMs();
     const { watermarkMs } = this.#watermarks.watermark(steadyMs, this.#guard.isProven);
     const judging = { rules: this.#rules, guard: this.#guard, clock, onOutcomes: this.#onOutcomes };
     for (const result of this.#watched.take(watermarkMs, steadyMs)) judgeWindow(result, judging);
-    const intervalMs = Math.min(config.commit.liveIntervalMs, RULES_INTERVAL_MS_MAX);
-    this.#timers.rules = clock.after(intervalMs, () => this.#tickRules());
   }
 
   /** Panes go to the live lane; an outage has to last before backfill begins. */

@@ -280,6 +280,7 @@ export async function runAgent(configPath: string): Promise<ExitCode> {
       reloader.stop();
       freeSpace.stop();
       reserve.stop();
+      agent.judgeWindows();
       await inputs.stop();
     },
   });

@@ -147,6 +147,23 @@ test("one for each activation: not for later steps, historical alarms, or the en
   expect(offered).toHaveLength(2);
 });
 
+test("a historical alarm has one once a reading of now has met it: around that reading", async () => {
+  const { time, recorder, raise, offered } = bench();
+  await time.run(20_000);
+  const activeAtMs = time.nowMs - 60_000;
+  raise({ activeAtMs, timeMs: activeAtMs, isHistorical: true });
+  recorder.remember([{ ...HOT, id: "hot/2", activeAtMs, isHistorical: true }]);
+  await time.run(10_000);
+  for (const id of ["hot/1", "hot/2"])
+    for (const step of [2, 3]) raise({ id, step, activeAtMs, timeMs: time.nowMs });
+  const provenAtMs = time.nowMs;
+  await time.run(10_000);
+  expect(offered).toMatchObject([
+    { alarm: "hot/1", startMs: provenAtMs - 10_000, endMs: provenAtMs + 5_000 },
+    { alarm: "hot/2", startMs: provenAtMs - 10_000, endMs: provenAtMs + 5_000 },
+  ]);
+});
+
 test("a storm of alarms: as many as may wait, the others are counted", async () => {
   const { time, recorder, raise, offered } = bench();
   for (let number = 0; number < RECORDINGS_WAITING_MAX + 5; number += 1) raise({ id: `hot/${number}` });

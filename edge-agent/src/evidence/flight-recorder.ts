@@ -61,6 +61,8 @@ export class FlightRecorder {
   readonly #waiting = new Map<string, WaitingAlarm>();
   /** Activations that have, or will have, a recording. */
   readonly #activations = new Set<string>();
+  /** Alarms that only what is of another time has met so far. */
+  readonly #historical = new Set<string>();
   #making:
     | { readonly steps: Generator<void, Uint8Array>; readonly evidence: Omit<Evidence, "payload"> }
     | undefined;
@@ -81,28 +83,32 @@ export class FlightRecorder {
     this.#windowRules = new Set(rules.flatMap(({ name, window }) => (window === undefined ? [] : [name])));
   }
 
-  /** Looks for alarms that are raised now; a historical one has none of its readings around it here. */
+  /** Looks for alarms that are raised now, or historical ones that a reading of now has met: before, none of theirs is here. */
   heed(outcomes: readonly Outcome[]): void {
     for (const outcome of outcomes) if (outcome.type === "event") this.#heed(outcome.event);
   }
 
+  /** Those that stand at the start. */
+  remember(alarms: readonly AlarmEvent[]): void {
+    for (const { id, isHistorical } of alarms) if (isHistorical) keep(this.#historical, id);
+  }
+
   #heed(alarm: AlarmEvent): void {
     const { id, isActive, isHistorical, activeAtMs, clearedAtMs, timeMs } = alarm;
+    const isProven = !isHistorical && this.#historical.delete(id);
+    if (isHistorical && isActive) keep(this.#historical, id);
+    if (!isActive || isHistorical || clearedAtMs !== null) return;
     // Later steps of the same activation have a later time.
-    if (!isActive || isHistorical || clearedAtMs !== null || timeMs !== activeAtMs) return;
+    if (timeMs !== activeAtMs && !isProven) return;
     const activation = `${id} ${activeAtMs}`;
     if (this.#activations.has(activation) || this.#waiting.has(id)) return;
     if (this.#waiting.size >= RECORDINGS_WAITING_MAX) {
       this.#dropped += 1;
       return;
     }
-    this.#activations.add(activation);
-    for (const oldest of this.#activations) {
-      if (this.#activations.size <= REMEMBERED_MAX) break;
-      this.#activations.delete(oldest);
-    }
+    keep(this.#activations, activation);
     const { clock, afterMs } = this.#options;
-    const leftMs = Math.min(Math.max(0, activeAtMs + afterMs - this.#options.nowMs()), afterMs);
+    const leftMs = Math.min(Math.max(0, timeMs + afterMs - this.#options.nowMs()), afterMs);
     this.#waiting.set(id, { alarm, dueAtMs: clock.monotonicMs() + leftMs + SLACK_MS });
   }
 
@@ -156,9 +162,9 @@ export class FlightRecorder {
 
   #begin(alarm: AlarmEvent, isEarly: boolean): void {
     const { beforeMs, afterMs } = this.#options;
-    const { id, rule, labels, activeAtMs } = alarm;
-    const fromMs = activeAtMs - beforeMs;
-    const toMs = activeAtMs + afterMs;
+    const { id, rule, labels, activeAtMs, timeMs } = alarm;
+    const fromMs = timeMs - beforeMs;
+    const toMs = timeMs + afterMs;
     if (this.#missingMs(fromMs) > 0) this.#short += 1;
     const series = this.#seriesOf(alarm);
     const plan = { alarm, fromMs, toMs, series, ringSinceMs: this.#startedAtMs, isEarly };
@@ -225,6 +231,15 @@ export class FlightRecorder {
     if (this.#windowRules.has(rule)) return hasLabels(series.labels, labels);
     const isOwn = series.metric === metric && hasLabels(series.labels, labels);
     return isOwn || this.#options.by.every((name) => (series.labels[name] ?? "") === (labels[name] ?? ""));
+  }
+}
+
+/** Beyond the bound the oldest go. */
+function keep(names: Set<string>, name: string): void {
+  names.add(name);
+  for (const oldest of names) {
+    if (names.size <= REMEMBERED_MAX) break;
+    names.delete(oldest);
   }
 }
 

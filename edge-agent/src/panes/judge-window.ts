@@ -10,10 +10,12 @@ export function judgeWindow(
     readonly rules: RuleEngine;
     readonly guard: ClockGuard;
     readonly clock: Clock;
+    /** It was passed before the start: what was judged then is not judged again. */
+    readonly isResumed?: boolean;
     readonly onOutcomes: (outcomes: readonly Outcome[]) => void;
   },
 ): void {
-  const { rules, guard, clock, onOutcomes } = options;
+  const { rules, guard, clock, isResumed = false, onOutcomes } = options;
   const monotonicMs = clock.monotonicMs();
   for (const [name, value] of Object.entries(values)) {
     const metric = ruleInput({ metric: "", window: { name: window, value: name } });
@@ -25,7 +27,8 @@ export function judgeWindow(
       monotonicMs,
       arrivedMonotonicMs: monotonicMs,
       isRetained: false,
-      isReplayed: isRevision,
+      isReplayed: isRevision || isResumed,
+      isResumed,
     };
     onOutcomes(rules.onReading(group, reading, arrival));
   }

@@ -36,12 +36,7 @@ export function afterChanges(
     ...state,
     series: [
       ...(state?.series ?? []).filter(({ rule, labels }) => isUnchanged(rule, labels)),
-      ...now.map(({ rule, labels, detector, lastActivation }) => ({
-        rule,
-        labels,
-        detector,
-        lastActivation,
-      })),
+      ...now.map(({ input: _, alarm: _alarm, ...series }) => series),
     ],
     alarms: [
       ...(state?.alarms ?? []).filter(({ event }) => isUnchanged(event.rule, event.labels)),

@@ -40,6 +40,8 @@ export interface ArrivalFacts extends ObservedArrival {
   /** Monotonic clock: now, and when the reading came in. Their difference is the latency that the alarm reports. */
   readonly monotonicMs: number;
   readonly arrivedMonotonicMs: number;
+  /** A window that was passed before the start: rules that have judged it, or later ones of its group, pass it over. */
+  readonly isResumed?: boolean;
 }
 
 /** Now, as `onTick` is told. */
@@ -66,6 +68,8 @@ export interface RuleEngineState {
   readonly version: 1;
   readonly series: readonly SeriesRuleState[];
   readonly alarms: readonly AlarmState[];
+  /** Names of the rules on windows. Absent in states of before it was kept. */
+  readonly windowRules?: readonly string[];
   /** Absent in states of before there was maintenance, and interlocks. */
   readonly maintenance?: MaintenanceState;
   readonly commands?: readonly (InterlockState & { readonly rule: string })[];
@@ -171,6 +175,10 @@ export class RuleEngine {
           this.#seriesOverLimitCount++;
           continue;
         }
+      }
+      if (table.rule.window !== undefined) {
+        if (arrival.isResumed === true && !table.isUnjudged(slot, reading.timeMs)) continue;
+        if (arrival.isResumed === true || !arrival.isReplayed) table.judged(slot, reading.timeMs);
       }
       const transition = table.detector.observe(slot, reading, arrival, awakeMs);
       if (transition === TRANSITION.none || transition === TRANSITION.late) continue;
@@ -330,6 +338,7 @@ export class RuleEngine {
       version: 1,
       series: this.#tables.flatMap((table) => table.export()),
       alarms: [...this.#alarms.values()].map((place) => place.alarm.export()),
+      windowRules: this.#tables.flatMap(({ rule }) => (rule.window === undefined ? [] : [rule.name])),
       maintenance: this.#maintenance.export(),
       commands: this.#tables.flatMap(({ rule, interlock }) =>
         interlock.export(this.#clock.nowMs).map((state) => ({ rule: rule.name, ...state })),
@@ -366,6 +375,8 @@ export class RuleEngine {
   restore(state: RuleEngineState): readonly Outcome[] {
     const tables = new Map(this.#tables.map((table) => [table.rule.name, table]));
     for (const series of state.series) tables.get(series.rule)?.restore(series, this.#clock.nowMs);
+    for (const table of this.#tables)
+      if (state.windowRules?.includes(table.rule.name) === false) table.begin();
     if (state.maintenance !== undefined) this.#maintenance.restore(state.maintenance);
     for (const commands of state.commands ?? [])
       tables.get(commands.rule)?.interlock.restore([commands], this.#clock.nowMs);

@@ -13,6 +13,8 @@ export interface SeriesRuleState {
   /** Null where the detector has nothing to keep. */
   readonly detector: DetectorState | null;
   readonly lastActivation: Activation | null;
+  /** Of a rule on windows: the end of the newest that it has judged. */
+  readonly judgedToMs?: number;
 }
 
 /** Makes ids unique where one series is raised twice in the same millisecond, or time goes back. */
@@ -43,6 +45,9 @@ export class RuleTable {
   readonly labels: Labels[] = [];
   readonly alarms: (AlarmPlace | undefined)[] = [];
   readonly #lastActivation: (Activation | undefined)[] = [];
+  /** Of a rule on windows, for each slot. */
+  readonly #judgedToMs: (number | undefined)[] = [];
+  #isNew = false;
   readonly #slotByKey = new Map<string, number>();
   /** By the caller's index; -1 where it is not known yet. */
   #slotByIndex = new Int32Array(0);
@@ -52,6 +57,21 @@ export class RuleTable {
     this.detector = makeDetector(rule, bounds);
     this.isByTime = rule.when.kind === "missing";
     this.interlock = new CommandInterlock(rule.action?.perMinuteMax ?? null);
+  }
+
+  /** A restored engine did not have this rule: what was passed before is not its concern. */
+  begin(): void {
+    this.#isNew = true;
+  }
+
+  /** Whether a window that was passed before the start is still to be judged. */
+  isUnjudged(slot: number, endMs: number): boolean {
+    return !this.#isNew && endMs > (this.#judgedToMs[slot] ?? -Infinity);
+  }
+
+  /** It has judged the window that ends then, not as a revision. */
+  judged(slot: number, endMs: number): void {
+    this.#judgedToMs[slot] = endMs;
   }
 
   slotOf(seriesIndex: number): number {
@@ -109,15 +129,18 @@ export class RuleTable {
     const slot = this.slotByLabels(state.labels);
     this.detector.restore(slot, state.detector, awakeMs);
     this.#lastActivation[slot] = state.lastActivation ?? undefined;
+    this.#judgedToMs[slot] = state.judgedToMs;
   }
 
   #stateOf(slot: number): SeriesRuleState {
     const lastActivation = this.#lastActivation[slot] ?? null;
+    const judgedToMs = this.#judgedToMs[slot];
     return {
       rule: this.rule.name,
       labels: this.labels[slot],
       detector: this.detector.state(slot),
       lastActivation,
+      ...(judgedToMs === undefined ? {} : { judgedToMs }),
     };
   }
 }
