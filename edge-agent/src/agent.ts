@@ -476,8 +476,10 @@ export class Agent {
   }
 
   /** Of machines' answers, and of what says what is in maintenance. */
-  #ownFilters(): readonly string[] {
-    return [...this.#rules.confirmationTopics(), ...this.#maintenance.filters()];
+  #ownFilters({ rules, maintenance }: Pipeline): readonly string[] {
+    const confirms = rules.flatMap(({ action }) => action?.confirm ?? []);
+    const answers = confirms.map(({ topic }) => topicFilter(topic));
+    return [...new Set([...answers, ...this.#maintenance.filters(maintenance)])];
   }
 
   /** For inputs: the greatest payloads where they are kept as they are, by the pipeline of the moment. */
@@ -488,13 +490,37 @@ export class Agent {
 
   /** What the inputs must subscribe to: for readings, and the agent's own; and where it commands. */
   subscriptions(): Subscriptions {
-    const commandFilters = this.#pipeline.rules.flatMap(({ action }) =>
+    return this.#subscriptionsOf(this.#pipeline, this.#reception.reading);
+  }
+
+  #subscriptionsOf(pipeline: Pipeline, { routes, evidence }: PipelineReading): Subscriptions {
+    const commandFilters = pipeline.rules.flatMap(({ action }) =>
       action === null ? [] : [topicFilter(action.topicTemplate)],
     );
-    const { routes, evidence } = this.#reception.reading;
     const filters = [...new Set([...routes.filters(), ...evidence.filters])];
-    const sparkplugFilters = this.#sparkplug.filters();
-    return { filters, ownFilters: this.#ownFilters(), commandFilters, sparkplugFilters };
+    const sparkplugFilters = this.#sparkplug.filters(pipeline);
+    return { filters, ownFilters: this.#ownFilters(pipeline), commandFilters, sparkplugFilters };
+  }
+
+  /**
+   * Another pipeline is to come, if the brokers give what it reads: returns what the inputs must subscribe to for both. What
+   * arrives for it alone is kept until `changePipeline`, or until it is `expectNoPipeline`.
+   */
+  expectPipeline(pipeline: Pipeline): Subscriptions {
+    const now = this.subscriptions();
+    const then = this.#subscriptionsOf(pipeline, this.#readingOf(pipeline));
+    this.#reception.expect([...then.filters, ...then.ownFilters, ...then.sparkplugFilters]);
+    const both = (kind: keyof Subscriptions) => [...new Set([...now[kind], ...then[kind]])];
+    return {
+      filters: both("filters"),
+      ownFilters: both("ownFilters"),
+      commandFilters: both("commandFilters"),
+      sparkplugFilters: both("sparkplugFilters"),
+    };
+  }
+
+  expectNoPipeline(): void {
+    this.#reception.settle();
   }
 
   /** Takes changes of the store into the next commit. */
@@ -519,7 +545,6 @@ export class Agent {
     adoptWatched();
     const outcomes = adoptRules();
     this.#maintenance.setTopic(pipeline.maintenance);
-    reading.routes.setConfirmationFilters(this.#ownFilters());
     this.#reception.adopt(reading);
     this.#emission.setMetrics(pipeline.metrics);
     this.#recorder?.setPipeline(pipeline);
@@ -527,6 +552,7 @@ export class Agent {
     this.#sparkplug.setPipeline(pipeline);
     for (const change of record) this.#extraChanges.push(change);
     this.#handle(outcomes, "reload");
+    this.#reception.settle();
     return this.#waits.until({ isUrgent: true });
   }
 
@@ -536,7 +562,7 @@ export class Agent {
       site: this.#options.config.site,
       guard: this.#guard,
       registry: this.#series,
-      confirmationFilters: this.#ownFilters(),
+      confirmationFilters: this.#ownFilters(pipeline),
     });
   }
 

@@ -43,9 +43,9 @@ export class MaintenanceDesk {
     }
   }
 
-  /** What must be subscribed to. */
-  filters(): readonly string[] {
-    return this.#topic === null ? [] : [this.#topic.topic.filter];
+  /** What must be subscribed to, for the topic of the pipeline that runs or of another. */
+  filters(spec: MaintenanceTopic | null = this.#topic): readonly string[] {
+    return spec === null ? [] : [spec.topic.filter];
   }
 
   list(): readonly Maintenance[] {

@@ -19,6 +19,7 @@ import type { Arrival, ArrivalRejection } from "../inputs/input.ts";
 import type { Ledger, RejectionReason } from "../ledger.ts";
 import type { OutboxRoom } from "../outbox/outbox-room.ts";
 import type { SparkplugDesk } from "../sparkplug/sparkplug-desk.ts";
+import { AwaitedArrivals } from "./awaited-arrivals.ts";
 import { PayloadIntake } from "./payload-intake.ts";
 import type { PayloadRejections } from "./payload-rejections.ts";
 import type { PipelineReading } from "./pipeline-reading.ts";
@@ -60,6 +61,7 @@ export class Reception {
   readonly #payloads: PayloadIntake;
   readonly #plainReadings = new PlainReadings();
   readonly refusedSeries = new RefusedSeries();
+  readonly #awaited = new AwaitedArrivals();
   #reading: PipelineReading;
   /** Of the arrival in hand. */
   #rejection: ArrivalRejection | undefined;
@@ -81,6 +83,16 @@ export class Reception {
 
   adopt(reading: PipelineReading): void {
     this.#reading = reading;
+  }
+
+  /** Another pipeline may come that reads what these filters take: what the one that runs does not read of it is kept. */
+  expect(filters: readonly string[]): void {
+    this.#awaited.expect(filters);
+  }
+
+  /** The one that runs is the one that runs on. */
+  settle(): void {
+    this.#awaited.release((arrival) => this.receive(arrival));
   }
 
   /** See `Agent.receive`. */
@@ -105,6 +117,7 @@ export class Reception {
     const routes = this.#reading.routes.resolve(topic);
     if (routes === "confirmation") return isMaintenance ? waits.untilDurable(arrival.qos) : undefined;
     if (typeof routes === "string" || routes.length === 0) {
+      if (this.#awaited.takes(arrival)) return this.#awaited.hold(arrival);
       const { reason, detail } = TOPIC_REFUSALS[typeof routes === "string" ? routes : "unread"];
       return this.#reject(arrival, reason, detail);
     }

@@ -41,7 +41,7 @@ interface TopicMetric {
 export class TopicRoutes {
   readonly #metrics: readonly TopicMetric[];
   readonly #site: string;
-  #confirmationFilters: readonly string[];
+  readonly #confirmationFilters: readonly string[];
   readonly #resolutions = new RememberedTopics((topic) => this.#match(topic));
 
   constructor(options: {
@@ -56,11 +56,6 @@ export class TopicRoutes {
     );
     this.#site = options.site;
     this.#confirmationFilters = options.confirmationFilters;
-  }
-
-  setConfirmationFilters(filters: readonly string[]): void {
-    this.#confirmationFilters = filters;
-    this.#resolutions.forget();
   }
 
   /** The subscriptions that feed the metrics. */

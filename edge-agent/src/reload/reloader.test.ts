@@ -60,6 +60,8 @@ class Inputs {
   readonly follows: Subscriptions[] = [];
   failure: Error | undefined;
   refusal: Error | undefined;
+  /** What happens while the brokers are asked. */
+  meanwhile: () => void = () => undefined;
 
   async change(config: InputsConfig): Promise<void> {
     this.changes.push(config);
@@ -68,6 +70,7 @@ class Inputs {
 
   async follow(subscriptions: Subscriptions): Promise<void> {
     this.follows.push(subscriptions);
+    this.meanwhile();
     const { refusal } = this;
     this.refusal = undefined;
     if (refusal !== undefined) throw refusal;
@@ -90,11 +93,16 @@ async function running(given: Files, options: { store?: MemoryStore; startMs?: n
   const inputs = new Inputs();
   /** Limits of the rules that the agent was given. */
   const changed: string[] = [];
-  const agent: Pick<Agent, "changePipeline" | "subscriptions" | "keep" | "audit"> = {
+  const agent: Pick<
+    Agent,
+    "changePipeline" | "expectPipeline" | "expectNoPipeline" | "subscriptions" | "keep" | "audit"
+  > = {
     changePipeline: (pipeline, record) => {
       changed.push(/"limit":(\d+)/.exec(JSON.stringify(pipeline.rules))?.[1] ?? "");
       return line.agent.changePipeline(pipeline, record);
     },
+    expectPipeline: (pipeline) => line.agent.expectPipeline(pipeline),
+    expectNoPipeline: () => line.agent.expectNoPipeline(),
     subscriptions: () => line.agent.subscriptions(),
     keep: (changes) => line.agent.keep(changes),
     audit: (entry) => line.agent.audit(entry),
@@ -265,7 +273,7 @@ describe("the files", () => {
     expect(await reload()).toMatchObject({ outcome: "applied", detail: "changed: inputs, pipeline" });
   });
 
-  it("whose topics the site's broker refuses are taken back, inputs and pipeline", async () => {
+  it("whose topics the site's broker refuses are taken back: the pipeline never was another", async () => {
     const given = files();
     const { inputs, changed, reload, agent } = await running(given);
     writeFileSync(given.config, agentText().replace("1883", "1885"));
@@ -275,10 +283,69 @@ describe("the files", () => {
       outcome: "rolled_back",
       detail: "cannot subscribe: the broker refuses g/+/t",
     });
-    expect(changed).toEqual(["90", "80"]);
+    expect(changed).toEqual([]);
     expect(inputs.changes.map(({ broker }) => broker?.port)).toEqual([1885, 1883]);
-    expect(inputs.follows.map(({ filters }) => filters)).toEqual([["g/+/t"], ["f/+/t"]]);
+    expect(inputs.follows.map(({ filters }) => filters)).toEqual([["f/+/t", "g/+/t"], ["f/+/t"]]);
     expect(agent.subscriptions().filters).toEqual(["f/+/t"]);
+  });
+
+  it("that are taken back leave alarms, commands and watched windows as they are", async () => {
+    const given = files();
+    const text = pipelineText(80)
+      .replace("t_10s: { metric: t, size: 10s }", "t_10s: { metric: t, size: 10s, by: [machine] }")
+      .replace(
+        "severity: 900\n",
+        'severity: 900\n    action: { publish: "f/{machine}/c", payload: STOP, armed: true }\n',
+      );
+    writeFileSync(
+      given.pipeline,
+      `${text}  many: { window: t_10s, value: count, when: { above: 5 }, severity: 1 }\n`,
+    );
+    const { inputs, reload, agent, time, publish, commands } = await running(given);
+    const send = async (value: number, seconds: number) => {
+      for (let second = 0; second < seconds; second += 1) {
+        void publish("f/m1/t", String(value));
+        await time.run(1_000);
+      }
+    };
+    await send(90, 7);
+    const before = agent.status().alarms;
+    expect(before).toMatchObject([{ rule: "hot", isLatched: true, action: "commanded" }]);
+    writeFileSync(
+      given.pipeline,
+      pipelineText(85).replace("hot:", "other:").replace("f/{machine}", "g/{machine}"),
+    );
+    inputs.refusal = new Error("the broker refuses g/+/t");
+    expect(await reload()).toMatchObject({ outcome: "rolled_back" });
+    expect(agent.status().alarms).toEqual(before);
+    await send(90, 1);
+    await send(20, 12);
+    expect(commands).toHaveLength(1);
+    const alarms = agent.status().alarms.map(({ rule, timeMs }) => [rule, timeMs % 10_000]);
+    expect(alarms).toContainEqual(["many", 0]);
+    expect(alarms.map(([rule]) => rule)).toContain("hot");
+  });
+
+  it("lose nothing that comes for them alone while the brokers are asked; taken back, it is of no known topic", async () => {
+    const given = files();
+    const { inputs, reload, agent, time, publish } = await running(given);
+    const receipts: (Promise<unknown> | undefined)[] = [];
+    inputs.meanwhile = () => {
+      receipts.push(publish("g/m1/t", "7"), publish("f/m1/t", "8"), publish("h/m1/t", "9"));
+      inputs.meanwhile = () => undefined;
+    };
+    const asked = inputs.meanwhile;
+    writeFileSync(given.pipeline, pipelineText(85).replace("f/{machine}", "g/{machine}"));
+    inputs.refusal = new Error("the broker refuses g/+/t");
+    expect(await reload()).toMatchObject({ outcome: "rolled_back" });
+    const is = expect.objectContaining({ reason: "unknown_topic" });
+    expect(await time.during(Promise.all(receipts))).toEqual([is, undefined, is]);
+    expect(agent.status().ledger).toMatchObject({ received: 3, aggregated: 1 });
+    receipts.length = 0;
+    inputs.meanwhile = asked;
+    expect(await reload()).toMatchObject({ outcome: "applied" });
+    expect(await time.during(Promise.all(receipts))).toEqual([undefined, undefined, is]);
+    expect(agent.status().ledger).toMatchObject({ received: 6, aggregated: 3 });
   });
 
   it("asked for twice at once are read one after the other", async () => {

@@ -45,7 +45,10 @@ export interface ReloaderOptions {
   /** What the agent was started with. */
   readonly config: AgentConfig;
   readonly start: StartPipeline;
-  readonly agent: Pick<Agent, "changePipeline" | "subscriptions" | "keep" | "audit">;
+  readonly agent: Pick<
+    Agent,
+    "changePipeline" | "expectPipeline" | "expectNoPipeline" | "subscriptions" | "keep" | "audit"
+  >;
   readonly inputs: {
     change(config: InputsConfig): Promise<void>;
     follow(subscriptions: Subscriptions): Promise<void>;
@@ -81,8 +84,9 @@ interface Wanted {
 }
 
 /**
- * Changes the configuration of a running agent, one change at a time: validated first, then the inputs, then the pipeline
- * between two readings. Where a step fails the ones before it are taken back.
+ * Changes the configuration of a running agent, one change at a time: validated first, then the inputs, then what the
+ * brokers give, and last the pipeline, between two readings. Where a step fails the ones before it are taken back; rules and
+ * windows have no way back, and need none.
  */
 export class Reloader {
   readonly #options: ReloaderOptions;
@@ -229,19 +233,24 @@ export class Reloader {
         undo.push(() => inputs.change(before.config.inputs));
       }
       if (isPipelineNew) {
+        undo.push(async () => {
+          agent.expectNoPipeline();
+          await inputs.follow(agent.subscriptions());
+        });
+        await inputs.follow(agent.expectPipeline(wanted.pipeline));
         durable = agent.changePipeline(wanted.pipeline, [putStoredPipeline(wanted.stored)]);
-        undo.push(async () => void agent.changePipeline(before.pipeline, [putStoredPipeline(before.stored)]));
-        await inputs.follow(agent.subscriptions());
       }
     } catch (error) {
       for (const step of undo.toReversed())
         await step().catch((undoing: unknown) => this.#undoFailed(undoing));
-      if (isPipelineNew)
-        await inputs.follow(agent.subscriptions()).catch((e: unknown) => this.#undoFailed(e));
       return this.#failed(wanted, error, by);
     }
     this.#takeOver(wanted);
     if (isPipelineNew) {
+      // What is read no longer; that it comes for a while yet harms nobody.
+      await inputs
+        .follow(agent.subscriptions())
+        .catch((error: unknown) => this.#options.log.error("cannot leave what is read no longer", { error }));
       this.#sinceMs = clock.nowMs();
       this.#sinceMonotonicMs = clock.monotonicMs();
     }

@@ -91,8 +91,9 @@ export class SparkplugDesk {
   }
 
   /** Of all that it needs to hear; empty where no metric is of Sparkplug. */
-  filters(): readonly string[] {
-    return this.#routes.isEmpty ? [] : [...this.#routes.filters(), this.#stateTopic];
+  filters({ metrics }: Pick<Pipeline, "metrics">): readonly string[] {
+    const routes = new SparkplugRoutes({ metrics, site: this.#options.site });
+    return routes.isEmpty ? [] : [...routes.filters(), this.#stateTopic];
   }
 
   takes(topic: string): boolean {
