@@ -285,6 +285,19 @@ test.each(["reload", "restart"] as const)(
   },
 );
 
+test("a dry run holds no command of the armed rule back; what was sent does, disarmed in between or not", () => {
+  const armed = { ...OVERHEATING, action: { ...STOP, isLatched: false, perMinuteMax: 1 } };
+  const dry = { ...armed, action: { ...armed.action, isArmed: false } };
+  const steps = [90, 60].map((value) => ({ ...HOT, value, stepMs: 100, isAnswer: true }));
+  for (const how of ["reload", "restart"] as const) {
+    const [first] = hotAgain(goOn(run([dry], steps).engine, how, armed).engine, 1_000_600);
+    expect(first).toMatchObject({ type: "publish", attempt: 1 });
+    const disarmed = goOn(run([armed], steps).engine, how, dry).engine;
+    const again = hotAgain(goOn(disarmed, how, armed).engine, 1_000_600);
+    expect(again).toMatchObject([{ event: { heldBack: "at_most_per_minute" } }]);
+  }
+});
+
 test("what the interlock holds back is held for nothing where nothing acts any more, and is said to be held no longer", () => {
   const rule = { ...OVERHEATING, action: { ...STOP, isLatched: false, perMinuteMax: 1 } };
   const steps = [90, 60, 90].map((value) => ({ ...HOT, value, stepMs: 100, isAnswer: true }));

@@ -56,7 +56,9 @@ export class RuleTable {
     this.rule = rule;
     this.detector = makeDetector(rule, bounds);
     this.isByTime = rule.when.kind === "missing";
-    this.interlock = new CommandInterlock(rule.action?.perMinuteMax ?? null);
+    this.interlock = new CommandInterlock(rule.action?.perMinuteMax ?? null, {
+      isDryRun: rule.action?.isArmed === false,
+    });
   }
 
   /** A restored engine did not have this rule: what was passed before is not its concern. */
