@@ -439,7 +439,9 @@ export class Agent {
       watermarks.watermark(guard.steadyMs(), guard.isProven).watermarkMs,
       guard.steadyMs(),
     );
-    const onOutcomes = (outcomes: readonly Outcome[]) => void replayed.push(...outcomes);
+    const onOutcomes = (outcomes: readonly Outcome[]) => {
+      for (const outcome of outcomes) replayed.push(outcome);
+    };
     for (const result of passed) judgeWindow(result, { rules, guard, clock, isResumed: true, onOutcomes });
     const agent: Agent = new Agent(options, {
       recorder,

@@ -329,9 +329,14 @@ describe("the files", () => {
   it("lose nothing that comes for them alone while the brokers are asked; taken back, it is of no known topic", async () => {
     const given = files();
     const { inputs, reload, agent, time, publish } = await running(given);
-    const receipts: (Promise<unknown> | undefined)[] = [];
+    const receipts: Promise<unknown>[] = [];
     inputs.meanwhile = () => {
-      receipts.push(publish("g/m1/t", "7"), publish("f/m1/t", "8"), publish("h/m1/t", "9"));
+      for (const [topic, value] of [
+        ["g/m1/t", "7"],
+        ["f/m1/t", "8"],
+        ["h/m1/t", "9"],
+      ])
+        receipts.push(Promise.resolve(publish(topic, value)));
       inputs.meanwhile = () => undefined;
     };
     const asked = inputs.meanwhile;

@@ -21,7 +21,7 @@ export function toRule(
   return {
     name,
     metric,
-    ...(window === undefined ? {} : { window: { name: window, value } }),
+    ...(window === undefined ? {} : { window: { name: window, value, by: file.windows[window]?.by ?? [] } }),
     when,
     severity: rule.severity,
     ...(unit === metricUnit ? {} : { unit }),

@@ -13,7 +13,7 @@ export function toWindowRule(
   const { state = "complete", reportingAtLeast = 0, latch = false } = rule;
   return {
     ...spec,
-    window,
+    window: { name: window.name, value: window.value },
     action: null,
     judgedAt: state,
     reportingMin: reportingAtLeast,

@@ -298,6 +298,36 @@ test("a dry run holds no command of the armed rule back; what was sent does, dis
   }
 });
 
+test("a rule whose windows are grouped otherwise ends the alarms of the groups of before", () => {
+  const ofWindows = (by: readonly string[]) => ({
+    ...rule("crowded", above(80)),
+    window: { name: "w", value: "max", by },
+  });
+  for (const how of ["reload", "restart"] as const) {
+    const engine = engineOf([ofWindows(["machine"])]);
+    const result = {
+      metric: "w.max",
+      labels: { machine: "m0" },
+      timeMs: 1_000_000,
+      value: 90,
+      quality: "good",
+    } as const;
+    const arrival = {
+      nowMs: 1_000_000,
+      monotonicMs: 0,
+      arrivedMonotonicMs: 0,
+      isRetained: false,
+      isReplayed: false,
+    };
+    engine.onReading(0, result, arrival);
+    expect(engine.activeAlarms()).toHaveLength(1);
+    expect(goOn(engine, how, ofWindows(["machine"])).outcomes).toEqual([]);
+    const { engine: after, outcomes } = goOn(engine, how, ofWindows(["line"]));
+    expect(outcomes).toMatchObject([{ event: { isActive: false, endReason: "condition_changed" } }]);
+    expect([after.activeAlarms(), after.export().series]).toEqual([[], []]);
+  }
+});
+
 test("what the interlock holds back is held for nothing where nothing acts any more, and is said to be held no longer", () => {
   const rule = { ...OVERHEATING, action: { ...STOP, isLatched: false, perMinuteMax: 1 } };
   const steps = [90, 60, 90].map((value) => ({ ...HOT, value, stepMs: 100, isAnswer: true }));

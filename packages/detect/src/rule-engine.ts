@@ -430,7 +430,7 @@ export class RuleEngine {
   /** The saved alarm at its place in the table, not yet in it; undefined where its condition is not there any more. */
   #placeIn(table: RuleTable, saved: AlarmState): AlarmPlace | undefined {
     const { metric, labels } = saved.event;
-    if (table.rule.metric !== metric) return undefined;
+    if (table.rule.metric !== metric || !table.hasGroups(labels)) return undefined;
     const slot = table.slotByLabels(labels);
     if (saved.isRaised && !table.detector.isRaised(slot)) return undefined;
     const alarm = AlarmLifeCycle.restore(table.rule, saved, this.#surroundingsOf(table, slot));

@@ -8,8 +8,8 @@ export interface RuleSpec {
   /** Unique among the rules; part of every alarm's id. */
   readonly name: string;
   readonly metric: string;
-  /** Only of a rule on windows: which, and which of their results. */
-  readonly window?: { readonly name: string; readonly value: string };
+  /** Only of a rule on windows: which, and which of their results; of an agent's, the labels of their groups. */
+  readonly window?: { readonly name: string; readonly value: string; readonly by?: readonly string[] };
   readonly when: Condition;
   /** 1 (least) to 1000 (most urgent), as in OPC UA Part 9. The levels of a `levels` condition have their own. */
   readonly severity: number;

@@ -126,8 +126,17 @@ export class RuleTable {
     return { ...this.#stateOf(slot), alarm: this.alarms[slot]?.alarm.export() ?? null };
   }
 
-  /** A state of another kind of condition is not taken: the series begins anew. */
+  /** Whether these are labels of what it looks at: the windows of a rule may have been grouped otherwise. */
+  hasGroups(labels: Labels): boolean {
+    const by = this.rule.window?.by;
+    return (
+      by === undefined || (by.length === Object.keys(labels).length && by.every((name) => name in labels))
+    );
+  }
+
+  /** A state of another kind of condition, or of other groups, is not taken: the series begins anew. */
   restore(state: SeriesRuleState, awakeMs: number): void {
+    if (!this.hasGroups(state.labels)) return;
     const slot = this.slotByLabels(state.labels);
     this.detector.restore(slot, state.detector, awakeMs);
     this.#lastActivation[slot] = state.lastActivation ?? undefined;
