@@ -212,7 +212,7 @@ export async function runAgent(configPath: string): Promise<ExitCode> {
     clock: systemClock,
     log: log.child("input"),
   });
-  const commands = new CommandPublisher(inputs.brokers);
+  const commands = new CommandPublisher(inputs.brokers, log.child("commands"));
   const reloader = new Reloader({
     configPath,
     config,

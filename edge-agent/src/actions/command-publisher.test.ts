@@ -1,5 +1,6 @@
 // A command goes to every broker, and counts as sent when one took it.
-import { expect, test } from "vitest";
+import { MemoryLogger } from "@millrace/runtime";
+import { expect, test, vi } from "vitest";
 import type { Input } from "../inputs/input.ts";
 import { CommandPublisher } from "./command-publisher.ts";
 
@@ -20,16 +21,20 @@ function inputThat(publish: Input["publish"]): Input {
   };
 }
 
-test("one broker is enough, all are asked, and none says why", async () => {
+test("one broker is enough, all are asked, the log names those that did not take it; and none says why", async () => {
+  const log = new MemoryLogger();
   const sent: string[] = [];
   const taking = inputThat(
     async (topic, payload, { qos }) => void sent.push(`${topic} ${String(payload)} ${qos}`),
   );
   const refusing = inputThat(() => Promise.reject(new Error("not connected")));
-  await new CommandPublisher([refusing, taking, taking]).publish("m/command", "STOP");
+  await new CommandPublisher([refusing, taking, taking], log).publish("m/command", "STOP");
   expect(sent).toEqual(["m/command STOP 1", "m/command STOP 1"]);
-  await expect(new CommandPublisher([refusing, refusing]).publish("m", "STOP")).rejects.toThrow(
+  await vi.waitFor(() =>
+    expect(log.lines).toMatchObject([{ message: expect.stringContaining("did not take a command") }]),
+  );
+  await expect(new CommandPublisher([refusing, refusing], log).publish("m", "STOP")).rejects.toThrow(
     /not connected; .*not connected/,
   );
-  await expect(new CommandPublisher([]).publish("m", "STOP")).rejects.toThrow(/no MQTT input/);
+  await expect(new CommandPublisher([], log).publish("m", "STOP")).rejects.toThrow(/no MQTT input/);
 });

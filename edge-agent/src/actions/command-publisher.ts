@@ -1,3 +1,4 @@
+import { type Logger, reasonOf } from "@millrace/runtime";
 import type { Input } from "../inputs/input.ts";
 
 /**
@@ -6,20 +7,37 @@ import type { Input } from "../inputs/input.ts";
  */
 export class CommandPublisher {
   readonly #inputs: readonly Input[];
+  readonly #log: Logger;
 
-  constructor(inputs: readonly Input[]) {
+  constructor(inputs: readonly Input[], log: Logger) {
     this.#inputs = inputs;
+    this.#log = log;
   }
 
-  /** QoS 1, never retained. Resolves when one broker has it; rejects, with every reason, when none took it. */
+  /**
+   * QoS 1, never retained. Resolves when one broker has it, and the log names those that do not take it; rejects, with
+   * every reason, when none did.
+   */
   async publish(topic: string, payload: string): Promise<void> {
     if (this.#inputs.length === 0)
       throw new Error(`cannot send a command to ${topic}: no MQTT input is configured`);
+    const sent = this.#inputs.map((input) => input.publish(topic, payload, { qos: 1 }));
     try {
-      await Promise.any(this.#inputs.map((input) => input.publish(topic, payload, { qos: 1 })));
+      await Promise.any(sent);
+      for (const [index, { name }] of this.#inputs.entries())
+        sent[index].catch((error: unknown) => this.#tellMissed(name, topic, error));
     } catch (error) {
       const reasons = error instanceof AggregateError ? error.errors.map(String).join("; ") : String(error);
       throw new Error(`cannot send a command to ${topic}: ${reasons}`, { cause: error });
     }
+  }
+
+  /** A machine that is connected there has not heard it: only what the rule says of a confirmation would notice. */
+  #tellMissed(input: string, topic: string, error: unknown): void {
+    this.#log.repeated(`command_missed:${input}`, "a broker did not take a command that another one has", {
+      input,
+      topic,
+      reason: reasonOf(error),
+    });
   }
 }

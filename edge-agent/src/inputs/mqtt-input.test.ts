@@ -203,6 +203,25 @@ describe.skipIf(MOSQUITTO === undefined)("with Mosquitto (skipped where it is no
     );
   });
 
+  test("retained readings come once for a session of MQTT 5; what machines answer, and what is in maintenance, each time", async () => {
+    const port = await freePort();
+    await mosquitto(port);
+    const client = await sensor(port);
+    for (const topic of ["f/old", "own/state"])
+      await client.publishAsync(topic, "1", { qos: 1, retain: true });
+    const options = { protocolVersion: 5, filters: ["f/#"], ownFilters: ["own/#"] } as const;
+    const topics: string[] = [];
+    const handler: InputHandler = async ({ topic }) => void topics.push(topic);
+    const first = await inputAt(port, handler, options);
+    await vi.waitFor(() => expect(topics.toSorted()).toEqual(["f/old", "own/state"]));
+    await vi.waitFor(() => expect(first.status().counts.unacknowledged).toBe(0));
+    await first.stop();
+    topics.length = 0;
+    await inputAt(port, handler, options);
+    await client.publishAsync("f/new", "1", { qos: 1 });
+    await vi.waitFor(() => expect(topics.toSorted()).toEqual(["f/new", "own/state"]));
+  });
+
   test("commands go out acknowledged; without a connection they fail at once", async () => {
     const port = await freePort();
     await mosquitto(port);

@@ -15,7 +15,7 @@ import { OrderedRelease } from "./ordered-release.ts";
 import { pubackBytes } from "./puback-bytes.ts";
 import type { SessionFilters } from "./session-filters.ts";
 import type { SparkplugPresence } from "./sparkplug-presence.ts";
-import { widestFilters } from "./topic-filter.ts";
+import { filterCovers, widestFilters } from "./topic-filter.ts";
 import type { EvidenceBounds } from "../evidence/evidence-topics.ts";
 import { isOversizedOn } from "./oversized.ts";
 
@@ -83,6 +83,8 @@ export class MqttInput implements Input {
   readonly name: string;
   readonly #options: MqttInputOptions;
   readonly #backoff: Backoff;
+  /** Of those, what brings readings alone. */
+  #ofReadings: ReadonlySet<string> = new Set();
   /** Filters as they are to be subscribed to. */
   #subscriptions: readonly string[];
   /** What the broker's session may hold. */
@@ -271,7 +273,13 @@ export class MqttInput implements Input {
     ownFilters = [],
   }: Pick<MqttInputOptions, "filters" | "ownFilters">): readonly string[] {
     const { sharedGroup = null } = this.#options;
-    if (sharedGroup === null) return widestFilters([...filters, ...ownFilters]);
+    if (sharedGroup === null) {
+      const widest = widestFilters([...filters, ...ownFilters]);
+      this.#ofReadings = new Set(
+        widest.filter((filter) => !ownFilters.some((own) => filterCovers(filter, own))),
+      );
+      return widest;
+    }
     const shared = widestFilters(filters).map((filter) => `$share/${sharedGroup}/${filter}`);
     return [...shared, ...widestFilters(ownFilters)];
   }
@@ -346,12 +354,26 @@ export class MqttInput implements Input {
     this.#remember();
     const areGranted = await Promise.all(
       filters.map(async (filter) => {
-        const isGranted = await this.#answer(connection, subscribed(connection, filter));
+        const isGranted = await this.#answer(connection, this.#subscribed(connection, filter));
         if (isGranted) connection.granted.add(filter);
         return isGranted;
       }),
     );
     return filters.filter((_filter, index) => !areGranted[index]);
+  }
+
+  /** Whether the broker grants it. */
+  #subscribed({ client }: Connection, filter: string): Promise<boolean> {
+    // Readings that are retained come once for a session (MQTT 5), not with every connection; what machines answer, and
+    // what is in maintenance, may have changed meanwhile.
+    const isOfReadings = this.#ofReadings.has(filter);
+    return new Promise((resolve, reject) => {
+      client.subscribe(filter, { qos: 1, rh: isOfReadings ? 1 : 0 }, (error, _granted, answer) => {
+        if (error === null) resolve(true);
+        else if (answer?.granted.some((code) => typeof code === "number" && code >= REFUSAL)) resolve(false);
+        else reject(error);
+      });
+    });
   }
 
   /**
@@ -477,17 +499,6 @@ interface Connection {
   messageId: number | null;
   /** Lets mqtt.js go on reading. */
   resume: (() => void) | null;
-}
-
-/** Whether the broker grants it. */
-function subscribed({ client }: Connection, filter: string): Promise<boolean> {
-  return new Promise((resolve, reject) => {
-    client.subscribe(filter, { qos: 1 }, (error, _granted, answer) => {
-      if (error === null) resolve(true);
-      else if (answer?.granted.some((code) => typeof code === "number" && code >= REFUSAL)) resolve(false);
-      else reject(error);
-    });
-  });
 }
 
 function unsubscribed({ client }: Connection, filters: readonly string[]): Promise<void> {
