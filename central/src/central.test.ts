@@ -934,6 +934,80 @@ test("panes coarser than their metric's mark the windows that they lie across, o
   ]);
 });
 
+test("coarse panes older than the enrolment mark their windows, which expect the agent that they came from", async () => {
+  const world = await start();
+  const agent = await welcomed(world);
+  const backlogMs = START_MS - 60_000;
+  const pending = [{ startMs: backlogMs, endMs: backlogMs + 20_000 }];
+  agent.beat({ watermarkMs: START_MS, pending });
+  await world.time.run(100);
+  agent.panes(1, backlogMs, { paneMs: 4_000, lane: "backfill" });
+  agent.panes(2, backlogMs + 10_000, { lane: "backfill" });
+  await world.time.run(5_000);
+  const told = async (central: Central) => {
+    const { windows } = await central.windows({ ...ALL, group: { site: "alpha" } });
+    return windows.map(({ startMs, state, completeness }) => {
+      const { agentsExpected, agentsReporting, agentsCoarse } = completeness;
+      return [(startMs - backlogMs) / 1_000, state, agentsReporting, agentsExpected, agentsCoarse];
+    });
+  };
+  expect(await told(world.central)).toEqual([
+    [0, "provisional", 0, 1, ["alpha-1"]],
+    [10, "provisional", 0, 1, undefined],
+  ]);
+  agent.beat({ number: 2, watermarkMs: START_MS, holds: { alarm: 0, live: 0, backfill: 2 } });
+  await world.time.run(5_000);
+  const complete = [
+    [0, "complete", 1, 1, ["alpha-1"]],
+    [10, "complete", 1, 1, undefined],
+  ];
+  expect(await told(world.central)).toEqual(complete);
+  const again = await start(new CrashingStore(world.store.snapshot()), { time: world.time });
+  expect(await told(again.central)).toEqual(complete);
+});
+
+test("a window of before the enrolment is complete once the agent that it came from has passed", async () => {
+  const world = await start();
+  const agent = await welcomed(world);
+  agent.panes(1, START_MS - 10_000);
+  await world.time.run(5_000);
+  const states = async () => {
+    const { windows } = await world.central.windows({ ...ALL, group: { site: "alpha" } });
+    return windows.map(({ state, completeness }) => [state, completeness.agentsMissing]);
+  };
+  expect(await states()).toEqual([["provisional", ["alpha-1"]]]);
+  agent.beat({ number: 2, watermarkMs: START_MS });
+  await world.time.run(5_000);
+  expect(await states()).toEqual([["complete", []]]);
+});
+
+test("other windows wait for a backlog of before the enrolment before anything of it has come", async () => {
+  const window: WindowSpec = { ...WINDOW, by: [] };
+  const world = await start(undefined, { pipeline: { metrics: [METRIC], windows: [window] } });
+  const alpha = await welcomed(world);
+  const beta = await welcomed(world, { agent: "beta-1", site: "beta", storeId: "b".repeat(32) });
+  const backlogMs = START_MS - 60_000;
+  alpha.beat({ watermarkMs: START_MS, pending: [{ startMs: backlogMs, endMs: backlogMs + 20_000 }] });
+  beta.panes(1, backlogMs + 1_000, { frontier: { watermarkMs: START_MS } });
+  await world.time.run(5_000);
+  const { windows } = await world.central.windows(ALL);
+  expect(windows.map(({ state, completeness }) => [state, completeness.agentsMissing])).toEqual([
+    ["provisional", ["alpha-1"]],
+  ]);
+});
+
+test("a window of before the enrolment is not complete where its agent gave up readings of it", async () => {
+  const world = await start();
+  const agent = await welcomed(world);
+  agent.panes(1, START_MS - 10_000, { frontier: { watermarkMs: START_MS } });
+  agent.skipped(2, 5, 7, { startMs: START_MS - 20_000, endMs: START_MS - 9_000 });
+  await world.time.run(8_000);
+  const { windows } = await world.central.windows({ ...ALL, group: { site: "alpha" } });
+  expect(windows.map(({ state, completeness }) => [state, completeness.agentsWithLoss])).toEqual([
+    ["provisional", ["alpha-1"]],
+  ]);
+});
+
 test("a low disk of an agent is an alarm until there is room again", async () => {
   const world = await start();
   const agent = await welcomed(world);

@@ -147,11 +147,11 @@ export class AgentRegistry {
     this.#touch(agent);
   }
 
-  /** What is read of before it was enrolled shows that it belonged then. True when the membership has changed. */
-  enrolledBefore(agent: string, site: string, joinedMs: number): boolean {
-    const hasChanged = this.#membership.joinedBefore(agent, site, joinedMs);
-    this.#isMembershipDirty ||= hasChanged;
-    return hasChanged;
+  /** It shows that it belonged to its site then, also where it was enrolled later. True when that was not known. */
+  wasThere(agent: string, site: string, timeMs: number): boolean {
+    const isNew = this.#membership.wasThere(agent, site, timeMs);
+    if (isNew) this.#isMembershipDirty = true;
+    return isNew;
   }
 
   /**

@@ -286,6 +286,12 @@ export class CentralState {
     if (lostToMs > -Infinity) this.engine.setPanesLost(lostToMs);
   }
 
+  /** An agent has, or had, readings of this time: it is expected behind it, also where it was enrolled later. */
+  wasThere(agent: string, site: string, fromMs: number): void {
+    const isNew = this.agents.wasThere(agent, site, Math.max(fromMs, this.engine.finalToMs));
+    if (isNew) this.engine.setMembership(this.agents.membership);
+  }
+
   /** An agent had no room for finer panes. */
   coarsen(agent: string, panes: readonly CoarsePanes[]): void {
     if (panes.length === 0) return;

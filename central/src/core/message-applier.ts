@@ -220,7 +220,7 @@ export class MessageApplier {
   #belonged({ agent, site, atMs }: LogEntry, { nowMs }: Moment): void {
     const { agents, engine } = this.#state;
     if (this.#sites.get(agent) !== site) return;
-    if (agents.enrolledBefore(agent, site, Math.min(atMs, nowMs))) engine.setMembership(agents.membership);
+    if (agents.wasThere(agent, site, Math.min(atMs, nowMs))) engine.setMembership(agents.membership);
   }
 
   /** A hello that is read tells how late it was at least. */
@@ -385,6 +385,8 @@ export class MessageApplier {
     const { engine, ledger, trustedTime, late } = this.#state;
     const latestMs = trustedTime.latestOf(agent, moment) + FUTURE_MS_MAX;
     const { own, ofRecords, foreignSite, future } = this.#sort(rows, site, latestMs);
+    // Before its first readings are in a window: that one expects it.
+    this.#state.wasThere(agent, site, earliestMs(own));
     this.#state.coarsen(agent, engine.coarseOf(own));
     const outcome = engine.apply(own, moment.nowMs);
     const { merged, tooLate, tooLateFromMs } = outcome;
@@ -455,7 +457,7 @@ export class MessageApplier {
   }
 
   #applySkipped(
-    { agent }: LogEntry,
+    { agent, site }: LogEntry,
     batch: SealedBatch,
     body: BatchBody & { kind: "skipped" },
     isNew: boolean,
@@ -467,7 +469,11 @@ export class MessageApplier {
     // What these sequences held has come, or will, in a batch before them.
     if (reason === "coarsened") return;
     this.#state.ledger.add(agent, { skipped: readings });
-    if (batch.lane !== "evidence") this.#state.lose(agent, batch);
+    if (batch.lane !== "evidence") {
+      // What damage has taken may be of any time.
+      if (reason === "evicted" && readings > 0) this.#state.wasThere(agent, site, batch.startMs);
+      this.#state.lose(agent, batch);
+    }
     const message = `agent ${agent} gave up batches ${from}–${to} of lane ${batch.lane}, ${readings} readings: ${reason}`;
     this.#raise(agent, "data_loss", message, readings, moment);
   }
@@ -507,7 +513,10 @@ export class MessageApplier {
 
   #showFrontier(agent: string): void {
     const frontier = this.#state.agents.frontier(agent);
-    if (frontier !== null) this.#state.engine.setFrontier(agent, frontier);
+    if (frontier === null) return;
+    const pendingFromMs = Math.min(...frontier.pending.map(({ startMs }) => startMs));
+    this.#state.wasThere(agent, this.#state.agents.siteOf(agent), pendingFromMs);
+    this.#state.engine.setFrontier(agent, frontier);
   }
 }
 
@@ -520,6 +529,12 @@ interface SortedRows {
 
 function isSame(before: Uint8Array | undefined, bytes: Uint8Array): boolean {
   return before !== undefined && Buffer.compare(before, bytes) === 0;
+}
+
+function earliestMs({ startMs, rowCount }: PaneRows): number {
+  let fromMs = Infinity;
+  for (let row = 0; row < rowCount; row++) fromMs = Math.min(fromMs, startMs[row]);
+  return fromMs;
 }
 
 function startsAfter({ startMs, rowCount }: PaneRows, timeMs: number): boolean {

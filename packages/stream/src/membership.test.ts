@@ -44,12 +44,27 @@ test("a stay that began ahead of the time is taken back to when it can have begu
   expect(membership.export().at(-1)).toEqual({ agent: "c", site: "gamma", joinedMs: 200, leftMs: 200 });
 });
 
-test("what is read of before an agent was enrolled moves its first stay back, never forward, and no other", () => {
+test("an agent that was there before it was enrolled belongs from then on, and no stay becomes shorter", () => {
   const membership = new Membership();
   membership.join("a", "alpha", 100);
-  expect(membership.joinedBefore("a", "beta", 50)).toBe(false);
-  expect(membership.joinedBefore("b", "alpha", 50)).toBe(false);
-  expect(membership.joinedBefore("a", "alpha", 150)).toBe(false);
-  expect(membership.joinedBefore("a", "alpha", 50)).toBe(true);
+  expect(membership.wasThere("a", "beta", 50)).toBe(false);
+  expect(membership.wasThere("b", "alpha", 50)).toBe(false);
+  expect(membership.wasThere("a", "alpha", 150)).toBe(false);
+  expect(membership.wasThere("a", "alpha", 50)).toBe(true);
   expect([names(membership, 0, 51), names(membership, 0, 50)]).toEqual([["a"], []]);
+});
+
+test("an agent that was there between two stays belongs from then on, not before it had left", () => {
+  const membership = new Membership();
+  membership.join("a", "alpha", 100);
+  membership.retire("a", 200);
+  expect(membership.wasThere("a", "alpha", 250)).toBe(false);
+  membership.join("a", "alpha", 300);
+  expect(membership.wasThere("a", "alpha", 150)).toBe(false);
+  expect(membership.wasThere("a", "alpha", 250)).toBe(true);
+  expect(names(membership, 200, 250)).toEqual([]);
+  expect(names(membership, 250, 300)).toEqual(["a"]);
+  membership.join("a", "beta", 400);
+  expect(membership.wasThere("a", "alpha", 50)).toBe(true);
+  expect(names(membership, 50, 60)).toEqual(["a"]);
 });

@@ -36,12 +36,17 @@ export class Membership {
     return true;
   }
 
-  /** The agent's first stay at that site began then, if not before; nothing happens where it had been elsewhere. True when changed. */
-  joinedBefore(agent: string, site: string, joinedMs: EventTimeMs): boolean {
-    const at = this.#intervals.findIndex((interval) => interval.agent === agent);
-    const first = this.#intervals[at];
-    if (first === undefined || first.site !== site || first.joinedMs <= joinedMs) return false;
-    this.#intervals[at] = { ...first, joinedMs };
+  /**
+   * The agent was at that site at that time: the stay that came next began then. Nothing happens where that one was
+   * elsewhere, or none came. True when changed.
+   */
+  wasThere(agent: string, site: string, timeMs: EventTimeMs): boolean {
+    const stays = this.#indexed().staysOf.get(agent) ?? [];
+    const before = stays.filter((stay) => stay.joinedMs <= timeMs);
+    const leftMs = Math.max(...before.map((stay) => stay.leftMs ?? Infinity));
+    const next = stays.find((stay) => stay.joinedMs > timeMs);
+    if (leftMs > timeMs || next?.site !== site) return false;
+    this.#intervals[this.#intervals.indexOf(next)] = { ...next, joinedMs: timeMs };
     this.#index = null;
     return true;
   }
@@ -116,6 +121,7 @@ export class Membership {
     this.#index = {
       stays,
       staysAt: Map.groupBy(stays, ({ site }) => site),
+      staysOf: Map.groupBy(stays, ({ agent }) => agent),
       siteOf,
       present: new Set(stays.filter(({ leftMs }) => leftMs === null).map(({ agent }) => agent)),
       agentsAt: Map.groupBy(siteOf.keys(), (agent) => siteOf.get(agent)),
@@ -132,6 +138,8 @@ export class Membership {
 interface MembershipIndex {
   readonly stays: readonly MembershipInterval[];
   readonly staysAt: ReadonlyMap<string, readonly MembershipInterval[]>;
+  /** Of one agent, in the order of time. */
+  readonly staysOf: ReadonlyMap<string, readonly MembershipInterval[]>;
   readonly siteOf: ReadonlyMap<string, string>;
   readonly present: ReadonlySet<string>;
   readonly agentsAt: ReadonlyMap<string | undefined, readonly string[]>;
