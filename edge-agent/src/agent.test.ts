@@ -669,6 +669,43 @@ rules:
   });
 });
 
+describe("when a metric has as many series as it may", () => {
+  const hot = (machine: string, t: number, ts: number) =>
+    [`factory/alpha/${machine}/temperature`, JSON.stringify({ t, ts })] as const;
+
+  it("a machine that was never heard is stopped all the same, over a restart too", async () => {
+    const store = new MemoryStore();
+    const { agent, time, commands, publish } = await bench({ store });
+    agent.start();
+    for (const machine of ["m1", "m2", "m3"]) void publish(...hot(machine, 20, time.nowMs));
+    await time.run(100);
+    expect(agent.status().ledger.rejected.series_cap).toBe(1);
+    void publish(...hot("m3", 170, time.nowMs));
+    expect(commands.map(({ topic }) => topic)).toEqual(["factory/alpha/m3/command"]);
+    await time.run(100);
+    expect(agent.status().ledger).toMatchObject({ aggregated: 3, rejected: { series_cap: 1 } });
+    await agent.stop(0);
+
+    const again = await bench({ store, startMs: time.nowMs });
+    again.agent.start();
+    expect(again.agent.status().alarms).toHaveLength(1);
+    void again.publish(...hot("m3", 20, again.time.nowMs));
+    void again.publish(...hot("m4", 20, again.time.nowMs));
+    void again.publish(...hot("m4", 170, again.time.nowMs));
+    expect(again.commands.map(({ topic }) => topic)).toContain("factory/alpha/m4/command");
+    expect(again.agent.status().ledger.rejected.series_cap).toBe(2);
+  });
+
+  it("those that break a limit are bounded, too", async () => {
+    const { agent, time, publish } = await bench();
+    agent.start();
+    for (let at = 0; at < 150; at += 1) void publish(...hot(`x${at}`, 170, time.nowMs));
+    await time.run(100);
+    expect(agent.status().series["temperature"]).toBe(102);
+    expect(agent.status().ledger.rejected.series_cap).toBe(48);
+  });
+});
+
 describe("a clock that jumps while the agent runs", () => {
   it.each([
     ["an hour back", -3_600_000],

@@ -39,6 +39,7 @@ import { type PipelineReading, pipelineReading } from "./intake/pipeline-reading
 import { Quarantine } from "./intake/quarantine.ts";
 import { ReadingIntake } from "./intake/reading-intake.ts";
 import { type Receipt, Reception } from "./intake/reception.ts";
+import { seriesMaxOf } from "./intake/series-registry.ts";
 import type { SeriesRegistry } from "./intake/series-registry.ts";
 import type { Route } from "./intake/topic-routes.ts";
 import type { Ledger } from "./ledger.ts";
@@ -366,7 +367,7 @@ export class Agent {
       actionMaxAgeMs: limits.actionMaxAgeMs,
       maxFutureMs: limits.maxFutureMs,
       windowLagMs: limits.outOfOrdernessMs,
-      seriesMax: limits.seriesPerMetricMax,
+      seriesMax: seriesMaxOf(limits.seriesPerMetricMax),
     };
     const recovery = await Recovery.read(store, {
       ruleEngine,
@@ -392,7 +393,7 @@ export class Agent {
       windows: windowsOfRules(pipeline),
       watermarks,
       outOfOrdernessMs: limits.outOfOrdernessMs,
-      groupsMax: limits.seriesPerMetricMax,
+      groupsMax: seriesMaxOf(limits.seriesPerMetricMax),
     });
     const recorder =
       config.recorder === null
@@ -564,6 +565,7 @@ export class Agent {
       site: this.#options.config.site,
       guard: this.#guard,
       registry: this.#series,
+      engine: this.#rules,
       confirmationFilters: this.#ownFilters(pipeline),
     });
   }

@@ -1,3 +1,4 @@
+import type { RuleEngine } from "@millrace/detect";
 import { adjustValue, type DecodedReading } from "@millrace/wire";
 import type { ClockGuard } from "../clock-guard.ts";
 import type { Arrival } from "../inputs/input.ts";
@@ -13,9 +14,15 @@ const NO_LABELS: readonly string[] = [];
 export class IncomingReadings {
   readonly #guard: ClockGuard;
   readonly #series: RouteSeries;
+  readonly #rules: Pick<RuleEngine, "breaksLimit">;
 
-  constructor(options: { readonly guard: ClockGuard; readonly series: RouteSeries }) {
+  constructor(options: {
+    readonly guard: ClockGuard;
+    readonly series: RouteSeries;
+    readonly rules: Pick<RuleEngine, "breaksLimit">;
+  }) {
     this.#guard = options.guard;
+    this.#rules = options.rules;
     this.#series = options.series;
   }
 
@@ -34,7 +41,9 @@ export class IncomingReadings {
         "not_finite",
         `${name}: ${decoded.value} is beyond the greatest number once converted`,
       );
-    const series = this.#series.find(route, decoded.labels);
+    let series = this.#series.find(route, decoded.labels);
+    if (series === "series_cap" && this.#rules.breaksLimit(name, value))
+      series = this.#series.find(route, decoded.labels, true);
     if (series === "wrong_site") return rejection(series, `${name}: the payload names another site`);
     if (series === "series_cap") return rejection(series, `${name} has as many series as it may`);
     return {

@@ -1,5 +1,5 @@
 import type { HostSensor, Pipeline, PipelineMetric } from "@millrace/config";
-import type { RuleSpec } from "@millrace/detect";
+import type { RuleEngine, RuleSpec } from "@millrace/detect";
 import type { ClockGuard } from "../clock-guard.ts";
 import { EvidenceTopics } from "../evidence/evidence-topics.ts";
 import { IncomingReadings } from "./incoming-readings.ts";
@@ -23,14 +23,16 @@ export function pipelineReading(
     readonly site: string;
     readonly guard: ClockGuard;
     readonly registry: SeriesRegistry;
+    /** Those that run: they are changed together with this. */
+    readonly engine: Pick<RuleEngine, "breaksLimit">;
     readonly confirmationFilters: readonly string[];
   },
 ): PipelineReading {
-  const { site, guard, registry, confirmationFilters } = options;
+  const { site, guard, registry, engine, confirmationFilters } = options;
   return {
     routes: new TopicRoutes({ metrics, site, confirmationFilters }),
     evidence: new EvidenceTopics({ sources: evidence, site }),
-    incoming: new IncomingReadings({ guard, series: new RouteSeries({ registry, site }) }),
+    incoming: new IncomingReadings({ guard, series: new RouteSeries({ registry, site }), rules: engine }),
     hostMetrics: new Map(
       metrics.flatMap((metric) =>
         metric.source.kind === "host" ? [[metric.source.sensor, metric] as const] : [],

@@ -10,8 +10,17 @@ export interface Series {
 /** No metric has an empty name. */
 const LOST_METRIC = "";
 
+/** Of the series that a metric may have, so many more may be those that break a limit when they are heard first. */
+const RESERVE_SHARE = 0.1;
+const RESERVE_MIN = 100;
+
+/** What a metric's series are at most, with the reserve. */
+export function seriesMaxOf(seriesPerMetricMax: number): number {
+  return seriesPerMetricMax + Math.max(RESERVE_MIN, Math.ceil(RESERVE_SHARE * seriesPerMetricMax));
+}
+
 /**
- * Numbers the series in order of first sight. At most `seriesPerMetricMax` for each metric: a sensor that invents topics
+ * Numbers the series in order of first sight. At most `seriesPerMetricMax` for each metric, and a reserve: a sensor that invents topics
  * must not fill the memory. New definitions wait until the commit that first uses them takes them along.
  */
 export class SeriesRegistry {
@@ -55,11 +64,15 @@ export class SeriesRegistry {
     return index === undefined ? undefined : this.#series[index];
   }
 
-  /** The series, made when new; `undefined` when the metric has as many as it may. */
-  resolve(metric: string, labels: Labels): Series | undefined {
+  /**
+   * The series, made when new; `undefined` when the metric has as many as it may. One that is urgent may be of the reserve:
+   * whoever invents names must not keep a machine that needs to be stopped out of the rules.
+   */
+  resolve(metric: string, labels: Labels, isUrgent = false): Series | undefined {
     const known = this.find(metric, labels);
     if (known !== undefined) return known;
-    if ((this.#countByMetric.get(metric) ?? 0) >= this.#seriesPerMetricMax) return undefined;
+    const max = isUrgent ? seriesMaxOf(this.#seriesPerMetricMax) : this.#seriesPerMetricMax;
+    if ((this.#countByMetric.get(metric) ?? 0) >= max) return undefined;
     const series = { index: this.#series.length, metric, labels };
     this.#remember(series);
     this.#undurable.push(series);

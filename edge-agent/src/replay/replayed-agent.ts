@@ -18,7 +18,7 @@ import { ReadingIntake } from "../intake/reading-intake.ts";
 import { refusedTime } from "../intake/refused-time.ts";
 import type { Rejection } from "../intake/rejection.ts";
 import { RouteSeries } from "../intake/route-series.ts";
-import { SeriesRegistry } from "../intake/series-registry.ts";
+import { seriesMaxOf, SeriesRegistry } from "../intake/series-registry.ts";
 import { TOPIC_REFUSALS, TopicRoutes } from "../intake/topic-routes.ts";
 import { windowsOfRules, windowsOfRulesMs } from "../panes/windows-of-rules.ts";
 import { SparkplugDesk } from "../sparkplug/sparkplug-desk.ts";
@@ -94,7 +94,7 @@ export class ReplayedAgent {
       actionMaxAgeMs: limits.actionMaxAgeMs,
       maxFutureMs: limits.maxFutureMs,
       windowLagMs: limits.outOfOrdernessMs,
-      seriesMax: limits.seriesPerMetricMax,
+      seriesMax: seriesMaxOf(limits.seriesPerMetricMax),
     });
     const shared = {
       metrics: pipeline.metrics,
@@ -105,7 +105,7 @@ export class ReplayedAgent {
     this.#watched = new WatchedWindows({
       ...shared,
       windows: windowsOfRules(pipeline),
-      groupsMax: limits.seriesPerMetricMax,
+      groupsMax: seriesMaxOf(limits.seriesPerMetricMax),
     });
     const tables = PaneTables.of(pipeline.metrics, PANE_ROWS_MAX);
     const intake = new ReadingIntake({
@@ -142,6 +142,7 @@ export class ReplayedAgent {
     const incoming = new IncomingReadings({
       guard: this.#guard,
       series: new RouteSeries({ registry: this.#series, site }),
+      rules: this.#rules,
     });
     this.#evidence = new EvidenceTopics({ sources: pipeline.evidence, site });
     this.#sparkplug = new SparkplugDesk({

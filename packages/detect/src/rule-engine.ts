@@ -12,6 +12,7 @@ import type { Outcome } from "./outcome.ts";
 import type { RuleEngineChanges, SeriesChange } from "./rule-engine-changes.ts";
 import { ruleInput, type RuleSpec } from "./rule-spec.ts";
 import { type AlarmPlace, RuleTable, type SeriesRuleState } from "./rule-table.ts";
+import { breaksLimit } from "./breaks-limit.ts";
 import { expandTopic, topicFilter } from "./topic-template.ts";
 
 const NONE_EXPIRED: readonly Maintenance[] = Object.freeze([]);
@@ -155,6 +156,11 @@ export class RuleEngine {
   /** Whether any rule looks at this metric's readings, or this result of a window (see `ruleInput`). */
   watches(metric: string): boolean {
     return this.#byInput.has(metric);
+  }
+
+  /** Whether such a reading, of whatever series, breaks a limit: a machine must not wait for there to be room for it. */
+  breaksLimit(metric: string, value: number): boolean {
+    return this.#byInput.get(metric)?.some(({ rule }) => breaksLimit(rule.when, value)) === true;
   }
 
   /**
