@@ -2,7 +2,7 @@
 import { once } from "node:events";
 import { createServer } from "node:http";
 import { text } from "node:stream/consumers";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, unlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { BatchQueue, type Change, LevelStore } from "@millrace/queue";
@@ -82,6 +82,18 @@ test("doctor examines, lists, exports and repairs what an agent has left", async
   // A repair may have cost something: that is said, here and by the next start.
   expect(await doctor("--repair")).toMatchObject({ code: 1, text: expect.stringContaining("is gone") });
   expect((await doctor("--list")).text).toBe(list);
+});
+
+test("doctor examines and mends a store whose CURRENT is gone, as a start does", async () => {
+  const { path, store, doctor } = await agentStore();
+  const change = putJson(seriesStoreKey(0), { metric: "temperature", labels: { machine: "m1" } });
+  await store.commit([change], { isSync: true });
+  await store.close();
+  unlinkSync(join(path, "CURRENT"));
+  const { text, code } = await doctor("--repair");
+  expect(text).not.toContain("there is no store");
+  expect([code, text]).toEqual([1, expect.stringContaining("opened: repaired")]);
+  expect(await doctor("--list")).toMatchObject({ code: 0 });
 });
 
 test("doctor lists and exports readings that are held", async () => {

@@ -1,7 +1,6 @@
-import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { loadAgentConfig } from "@millrace/config";
-import { BatchQueue, isStoreDamage, LevelStore, type VerifyRow } from "@millrace/queue";
+import { BatchQueue, isStoreAt, isStoreDamage, LevelStore, type VerifyRow } from "@millrace/queue";
 import { type Command, plainText, systemRandom } from "@millrace/runtime";
 import { numberOfKey, parseJson, PREFIX, prefixRange, readSeries } from "../durability/agent-store.ts";
 import { parseFilePosition } from "../inputs/files/file-position.ts";
@@ -54,8 +53,8 @@ export const doctorCommand: Command = {
   async run({ flags, output }) {
     const { config } = loadAgentConfig(flags.requiredText("config"));
     const path = join(config.dataFolder, "store");
-    // LevelDB's own mark of a store; opening would make one.
-    if (!existsSync(join(path, "CURRENT"))) {
+    // Opening would make one. Where a file of it is gone, opening mends it.
+    if (!isStoreAt(path)) {
       output.err(`${path}: there is no store; an agent that has run with this \`data\` folder leaves one\n`);
       return 1;
     }

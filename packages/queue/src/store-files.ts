@@ -1,3 +1,4 @@
+import { existsSync, readdirSync } from "node:fs";
 import { open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { isLogDamaged } from "./log-damage.ts";
 
@@ -14,6 +15,11 @@ export interface StoreFiles {
   readonly isWithoutCurrent: boolean;
   /** Some of what was committed is gone, and LevelDB will not say so. */
   readonly hasLostCommits: boolean;
+}
+
+/** Whether there is a store, or what damage has left of one. */
+export function isStoreAt(path: string): boolean {
+  return existsSync(path) && readdirSync(path).some((name) => LEVEL_FILE.test(name));
 }
 
 export async function examineFiles(path: string): Promise<StoreFiles> {
