@@ -5,7 +5,7 @@ import { MillraceError, reasonOf } from "./error.ts";
 
 /**
  * Makes the data folder where it is missing, private to its owner, and checks that it can be written. `setting`: what
- * names it. Throws `folder_unwritable`.
+ * names it. Throws `folder_unwritable`, or `file_system_unwritable` where no right would help.
  */
 export function prepareDataFolder(path: string, setting = "`data`"): void {
   try {
@@ -15,6 +15,8 @@ export function prepareDataFolder(path: string, setting = "`data`"): void {
   } catch (error) {
     const code = error instanceof Error && "code" in error ? String(error.code) : "";
     const reason = FOLDER_REASONS.get(code) ?? reasonOf(error);
+    if (FILE_SYSTEM_CODES.has(code))
+      throw new MillraceError("file_system_unwritable", { path, reason, setting }, { cause: error });
     throw new MillraceError(
       "folder_unwritable",
       { path, reason, setting, user: userName() },
@@ -29,6 +31,8 @@ function makeFolder(path: string): void {
   makeFolder(dirname(path));
   mkdirSync(path, { mode: 0o700 });
 }
+
+const FILE_SYSTEM_CODES: ReadonlySet<string> = new Set(["EROFS", "ENOSPC"]);
 
 const FOLDER_REASONS: ReadonlyMap<string, string> = new Map([
   ["EACCES", "permission denied"],

@@ -158,6 +158,16 @@ export const ERROR_TABLE = {
     wayOut: "set {setting} to a folder that {user} may write, or run: sudo install -d -o {user} {path}",
     meaning: "The folder does not exist and cannot be made, or this user may not write there.",
   },
+  file_system_unwritable: {
+    domain: "external",
+    retry: "never",
+    exitCode: 1,
+    message: "cannot write folder {path}: {reason}",
+    wayOut:
+      "mount it for writing or make room (a disk that fails is often remounted read-only: the kernel's log says so), or set {setting} to a folder on another file system",
+    meaning:
+      "The file system below the folder takes no writes, whoever asks: it is mounted read-only, or full.",
+  },
   port_in_use: {
     domain: "user",
     retry: "later",
@@ -351,7 +361,8 @@ export const ERROR_TABLE = {
     retry: "later",
     exitCode: 1,
     message: "cannot ask {url}: {reason}",
-    wayOut: "check that the program runs, and that `http` in its configuration names this address",
+    wayOut:
+      "check that the program runs, and that `http` in its configuration names this address; where that was changed, one that runs listens on the former address until it is restarted",
     meaning: "A command such as `status` found nobody at the program's address.",
   },
   stop_undurable: {

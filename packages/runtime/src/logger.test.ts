@@ -73,12 +73,15 @@ test("a repeated cause writes one line a minute and says how many it left out", 
   expect(messages()).toEqual(["payload is too big", "payload is no number"]);
   pass(60_000);
   log.repeated("oversized", "payload is too big");
-  expect(messages().slice(2)).toEqual(["payload is too big (and 999 more like it)", "payload is too big"]);
+  expect(messages().slice(2)).toEqual([
+    "payload is too big (and 999 more like it, the last 60 s ago)",
+    "payload is too big",
+  ]);
   log.repeated("oversized", "payload is too big");
   expect(timers).toHaveLength(1);
   log.flush();
   expect(timers).toEqual([]);
-  expect(messages().slice(4)).toEqual(["payload is too big (and 1 more like it)"]);
+  expect(messages().slice(4)).toEqual(["payload is too big (and 1 more like it, the last 0 s ago)"]);
 });
 
 test("the count of lines left out comes by itself, under the component that wrote them", () => {
@@ -92,8 +95,8 @@ test("the count of lines left out comes by itself, under the component that wrot
   for (let n = 0; n < 2; n += 1) log.child("broker").repeated("rejected", "refused a client");
   pass(60_000);
   expect(lines.slice(2).map((line) => line.slice(14))).toEqual([
-    "warn   agent  rejected a payload (and 5 more like it)  cause=rejected  leftOutCount=5\n",
-    "warn   broker  refused a client (and 2 more like it)  cause=rejected  leftOutCount=2\n",
+    "warn   agent  rejected a payload (and 5 more like it, the last 45 s ago)  cause=rejected  leftOutCount=5\n",
+    "warn   broker  refused a client (and 2 more like it, the last 60 s ago)  cause=rejected  leftOutCount=2\n",
   ]);
   expect(timers).toEqual([]);
 });

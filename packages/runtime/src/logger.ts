@@ -107,8 +107,13 @@ class PinoLogger implements Logger {
   }
 
   #writeLeftOut(nowMs: number, isAll: boolean): void {
-    for (const { log, cause, message, leftOutCount } of this.#options.repetition.takeDue(nowMs, isAll)) {
-      log.warn(`${message} (and ${leftOutCount} more like it)`, { cause, leftOutCount });
+    for (const { log, cause, message, leftOutCount, lastAgeMs } of this.#options.repetition.takeDue(
+      nowMs,
+      isAll,
+    )) {
+      // It comes late: what it says may have ended since.
+      const ago = `the last ${Math.round(lastAgeMs / 1000)} s ago`;
+      log.warn(`${message} (and ${leftOutCount} more like it, ${ago})`, { cause, leftOutCount });
     }
   }
 

@@ -137,6 +137,11 @@ export const METRIC_TABLE = {
     labels: ["lane"],
     help: "Batches not yet acknowledged by central.",
   },
+  millrace_agent_coarsened_rows_total: {
+    type: "counter",
+    labels: [],
+    help: "Rows of the backlog (a series' pane each) merged into coarser ones for want of room, since the start: windows finer than those may differ, and say so at central.",
+  },
   millrace_agent_alarm_batches_evicted_total: {
     type: "counter",
     labels: [],

@@ -4,7 +4,10 @@ import type { Logger } from "./log.ts";
 export class Repetition {
   readonly #periodMs: number;
   readonly #causesMax: number;
-  readonly #causes = new Map<string, { startMs: number; leftOutCount: number; line: RepeatedLine }>();
+  readonly #causes = new Map<
+    string,
+    { startMs: number; lastMs: number; leftOutCount: number; line: RepeatedLine }
+  >();
 
   constructor(options: { readonly periodMs: number; readonly causesMax: number }) {
     this.#periodMs = options.periodMs;
@@ -17,12 +20,13 @@ export class Repetition {
     const entry = this.#causes.get(key);
     if (entry !== undefined) {
       entry.leftOutCount += 1;
+      entry.lastMs = nowMs;
       return false;
     }
     // Beyond the bound all causes share one line: a log that grows with bad input is a way to fill a disk.
     if (this.#causes.size >= this.#causesMax && key !== OTHER_CAUSES)
       return this.mayWrite({ ...line, key: OTHER_CAUSES, cause: OTHER_CAUSES }, nowMs);
-    this.#causes.set(key, { startMs: nowMs, leftOutCount: 0, line });
+    this.#causes.set(key, { startMs: nowMs, lastMs: nowMs, leftOutCount: 0, line });
     return true;
   }
 
@@ -39,7 +43,8 @@ export class Repetition {
       const ageMs = nowMs - entry.startMs;
       if (!isAll && ageMs >= 0 && ageMs < this.#periodMs) continue;
       this.#causes.delete(key);
-      if (entry.leftOutCount > 0) due.push({ ...entry.line, leftOutCount: entry.leftOutCount });
+      const { leftOutCount, lastMs } = entry;
+      if (leftOutCount > 0) due.push({ ...entry.line, leftOutCount, lastAgeMs: Math.max(0, nowMs - lastMs) });
     }
     return due;
   }
@@ -56,6 +61,8 @@ export interface RepeatedLine {
 
 export interface LeftOut extends RepeatedLine {
   readonly leftOutCount: number;
+  /** How long ago the last of them was. */
+  readonly lastAgeMs: number;
 }
 
 const OTHER_CAUSES = "other causes";

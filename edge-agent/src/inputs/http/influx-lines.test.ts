@@ -53,6 +53,18 @@ test.each([
   expect(points(text, precision)).toEqual(expected);
 });
 
+test.each([
+  ["what is this\nn v=1", ["there is no field=value", undefined]],
+  ["m\n", ["there is no field=value"]],
+  ["m,tag=a 17", ["there is no field=value"]],
+  ["m 17", ["there is no field=value"]],
+  ['m s="a=b"', [undefined]],
+  [",t=1 v=1", ["there is no measurement"]],
+])("a line without a value is malformed, whoever reads its topic: %j", (text, expected) => {
+  const lines = influxLines(Buffer.from(text), 1n);
+  expect(Array.from(lines, ({ malformed }) => malformed)).toEqual(expected);
+});
+
 test("junk never throws, and every line feed ends or belongs to a point", () => {
   assert(
     property(uint8Array({ maxLength: 300 }), (bytes) => {

@@ -55,6 +55,8 @@ interface PointPlace {
   readonly fieldsEnd: number;
   /** Its line feed, or the body's end. */
   readonly end: number;
+  /** There is something with a value. */
+  readonly hasField: boolean;
 }
 
 /** A line feed within a quoted text belongs to the text, unless the quote is never closed: then it ends the line. */
@@ -62,12 +64,14 @@ function scanPoint(body: Uint8Array, from: number): PointPlace {
   let at = skipBlanks(body, from);
   const firstFeed = body.indexOf(CHAR.lineFeed, at);
   const lineEnd = firstFeed < 0 ? body.length : firstFeed;
-  if (body[at] === CHAR.hash) return { measurementEnd: at, fieldsEnd: lineEnd, end: lineEnd };
+  if (body[at] === CHAR.hash)
+    return { measurementEnd: at, fieldsEnd: lineEnd, end: lineEnd, hasField: false };
   let measurementEnd = -1;
   let fieldsAt = -1;
   let fieldsEnd = -1;
   let isQuoted = false;
   let isInValue = false;
+  let hasField = false;
   for (; at < body.length; at += 1) {
     const character = body[at];
     if (character === CHAR.backslash && body[at + 1] !== CHAR.lineFeed) at += 1;
@@ -81,18 +85,18 @@ function scanPoint(body: Uint8Array, from: number): PointPlace {
       if (measurementEnd < 0) measurementEnd = at;
       isInValue = false;
     } else if (fieldsAt >= 0 && fieldsEnd < 0) {
-      if (character === CHAR.equals) isInValue = true;
+      if (character === CHAR.equals) isInValue = hasField = true;
       else if (character === CHAR.quote && isInValue) isQuoted = true;
     }
   }
   const end = isQuoted ? lineEnd : Math.min(at, body.length);
   const within = (place: number) => (place < 0 || place > end ? end : place);
-  return { measurementEnd: within(measurementEnd), fieldsEnd: within(fieldsEnd), end };
+  return { measurementEnd: within(measurementEnd), fieldsEnd: within(fieldsEnd), end, hasField };
 }
 
 function toPoint(
   body: Uint8Array,
-  { from, measurementEnd, fieldsEnd, end }: PointPlace & { readonly from: number },
+  { from, measurementEnd, fieldsEnd, end, hasField }: PointPlace & { readonly from: number },
   nsPerUnit: bigint,
 ): Omit<BodyPayload, "line"> | undefined {
   if (from >= end || body[from] === CHAR.hash) return undefined;
@@ -105,6 +109,8 @@ function toPoint(
   }
   if (measurement === "") return { topic: "influx", payload, malformed: "there is no measurement" };
   const topic = `influx/${measurement.replace(/\\([, =])/g, "$1").replace(/[+#\0]/g, "_")}`;
+  // Whatever reads the topic could not: it is junk, not a measurement that nobody wants.
+  if (!hasField) return { topic, payload, malformed: "there is no field=value" };
   const time = ASCII.decode(body.subarray(Math.min(fieldsEnd, end), end)).trim();
   if (nsPerUnit === 1n || !/^-?\d{1,20}$/.test(time)) return { topic, payload };
   const inNs = ENCODER.encode(` ${BigInt(time) * nsPerUnit}`);
