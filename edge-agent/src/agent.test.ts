@@ -1810,6 +1810,24 @@ describe("the outbox", () => {
     expect(ledger.forwarded + ledger.open).toBe(40);
   });
 
+  it("tells how much of the backlog it has made coarser, and of what time", async () => {
+    const { agent, time, central, publish } = await bench({ bytesMax: 2_000 });
+    central.isReachable = false;
+    agent.start();
+    for (let round = 0; round < 150; round += 1) {
+      if (round === 5) expect(agent.status().disk.coarsened).toBeNull();
+      void publish("factory/alpha/m1/level", "1");
+      await time.run(10_000);
+    }
+    const { disk, ledger } = agent.status();
+    expect(ledger).toMatchObject({ evicted: 0, aggregated: 150 });
+    // Of six panes of 10 s one of a minute remains.
+    expect(disk.coarsened?.rows).toBeGreaterThan(50);
+    expect(disk.coarsened?.rows).toBeLessThan(125);
+    expect(disk.coarsened?.startMs).toBeLessThanOrEqual(START_MS);
+    expect(disk.coarsened?.endMs).toBeGreaterThan(START_MS + 600_000);
+  });
+
   it("takes no more of a disk that is low, says so, and goes on once there is room", async () => {
     let free = 1 << 30;
     const { agent, time, central, publish } = await bench({ freeBytes: () => free });

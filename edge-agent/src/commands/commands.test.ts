@@ -21,7 +21,14 @@ import { initCommand } from "./init.ts";
 import { maintenanceCommand } from "./maintenance.ts";
 import { resetOutcome } from "./reset.ts";
 import { runCommand } from "./run-command.test-support.ts";
-import { renderAlarm, renderInput, renderQuarantine, renderRefusedSeries, renderUnseen } from "./status.ts";
+import {
+  renderAlarm,
+  renderCoarsened,
+  renderInput,
+  renderQuarantine,
+  renderRefusedSeries,
+  renderUnseen,
+} from "./status.ts";
 
 const newFolder = (): string => mkdtempSync(join(tmpdir(), "millrace-commands-"));
 
@@ -43,6 +50,14 @@ async function agentStore() {
   const store = await LevelStore.open({ path, kind: "agent", version: AGENT_STORE_VERSION, pid: 1 });
   return { path, store, doctor };
 }
+
+test("status says what of the backlog was made coarser, and of what time", () => {
+  expect(renderCoarsened({ coarsened: null })).toEqual([]);
+  const [line] = renderCoarsened({ coarsened: { rows: 12, startMs: 0, endMs: 60_000 } });
+  expect(line).toContain(
+    "12 rows merged into others, of 1970-01-01T00:00:00.000Z to 1970-01-01T00:01:00.000Z",
+  );
+});
 
 test("doctor where there is no store says so and makes none", async () => {
   const { dataFolder, doctor } = await agentFolder();

@@ -45,7 +45,14 @@ function pageOf(said: string) {
     maintenance: [{ labels: { machine: said }, sinceMs: 0, untilMs: 5, by: said, topic: said }],
     actionLatency: null,
     store: { failure: said },
-    disk: { freeBytes: null, isLow: false, bytesLeft: 0, bytesPerHour: null, hoursLeft: null },
+    disk: {
+      freeBytes: null,
+      isLow: false,
+      bytesLeft: 0,
+      bytesPerHour: null,
+      hoursLeft: null,
+      coarsened: null,
+    },
     unavailableSensors: { temperature: said },
     quarantine: [
       { atMs: 0, topic: said, client: said, reason: "malformed", detail: said, head: "", bytes: 1 },

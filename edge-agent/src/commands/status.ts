@@ -66,6 +66,7 @@ export function renderStatus(page: StatusPage, url: string, earlier?: EarlierInp
     ...renderRefusedSeries(page.refusedSeries),
     `disk       ${page.store.failure === null ? "takes writes" : `FAILS: ${plainText(page.store.failure)}`}${renderFree(page.disk)}`,
     `           ${renderHoursLeft(page.disk)}`,
+    ...renderCoarsened(page.disk),
     "",
     "inputs",
     ...page.inputs.flatMap((input) => renderInput(input, earlier)),
@@ -292,6 +293,16 @@ function renderHoursLeft({ bytesLeft, bytesPerHour, hoursLeft }: StatusPage["dis
   const room = `room for ${mebibytes(bytesLeft)} of backlog`;
   if (bytesPerHour === null || hoursLeft === null) return `${room}; how long that lasts is not measured yet`;
   return `${room}: ${hoursLeft.toFixed(1)} h of outage at ${mebibytes(bytesPerHour)} an hour, longer once it becomes coarser`;
+}
+
+/** Detail that is gone, not readings. */
+export function renderCoarsened({ coarsened }: Pick<StatusPage["disk"], "coarsened">): readonly string[] {
+  if (coarsened === null) return [];
+  const { rows, startMs, endMs } = coarsened;
+  const time = `${new Date(startMs).toISOString()} to ${new Date(endMs).toISOString()}`;
+  return [
+    `           COARSER for want of room, since the start: ${rows} rows merged into others, of ${time}`,
+  ];
 }
 
 function mebibytes(bytes: number): string {

@@ -33,9 +33,19 @@ const WORTH_SHARE = 15 / 16;
 /** Of the batches: so many new ones make it worth to look again at what was merged in small groups. */
 const AGAIN_SHARE = 1 / 8;
 
+/** What of the backlog was made coarser since the start. */
+export interface CoarsenedBacklog {
+  /** Rows (a series' pane each) that others have taken in. */
+  readonly rows: number;
+  /** Event time of all of it. */
+  readonly startMs: number;
+  readonly endMs: number;
+}
+
 /** What a run has become. */
 interface Replacement {
   readonly run: UnsentRun;
+  readonly rows: number;
   readonly merged: readonly Omit<AppendFields, "lane" | "kind">[];
 }
 
@@ -51,9 +61,15 @@ export class BacklogCoarsener {
   #isPreparing = false;
   /** The lane's next sequence when the last level was last begun anew. */
   #begunAtNext = 0;
+  #coarsened: CoarsenedBacklog | null = null;
 
   constructor(options: BacklogCoarsenerOptions) {
     this.#options = options;
+  }
+
+  /** Null before there was any. */
+  get coarsened(): CoarsenedBacklog | null {
+    return this.#coarsened;
   }
 
   /** Goes on with the next run, if there is one. False where nothing is left that could be coarser. */
@@ -70,7 +86,27 @@ export class BacklogCoarsener {
     const ready = this.#ready;
     this.#ready = undefined;
     if (ready === undefined) return false;
-    return this.#options.queue.replaceRun(changes, "backfill", ready.run, ready.merged);
+    const isApplied = this.#options.queue.replaceRun(changes, "backfill", ready.run, ready.merged);
+    // Batches that only became fewer have lost no detail.
+    if (isApplied && ready.rows > 0) this.#count(ready);
+    return isApplied;
+  }
+
+  #count({ rows, merged }: Replacement): void {
+    const startMs = Math.min(...merged.map((batch) => batch.startMs));
+    const endMs = Math.max(...merged.map((batch) => batch.endMs));
+    const before = this.#coarsened ?? { rows: 0, startMs, endMs };
+    this.#coarsened = {
+      rows: before.rows + rows,
+      startMs: Math.min(before.startMs, startMs),
+      endMs: Math.max(before.endMs, endMs),
+    };
+    const message = "no room for the backlog as it is: it becomes coarser, finer windows of then may differ";
+    this.#options.log.repeated("coarsened", message, {
+      rows,
+      from: new Date(startMs).toISOString(),
+      to: new Date(endMs).toISOString(),
+    });
   }
 
   async #prepare(): Promise<void> {
@@ -81,7 +117,7 @@ export class BacklogCoarsener {
       try {
         const merged = await this.#merge(run, LEVELS_MS[level]);
         if (merged === undefined) continue;
-        this.#ready = { run, merged };
+        this.#ready = { run, ...merged };
         break;
       } catch (error) {
         this.#options.log.repeated("coarsen", "cannot read the backlog to make it coarser", { error });
@@ -116,12 +152,10 @@ export class BacklogCoarsener {
   }
 
   /** Undefined where it is not worth it, or a batch is not what it was. */
-  async #merge(
-    run: UnsentRun,
-    levelMs: number,
-  ): Promise<readonly Omit<AppendFields, "lane" | "kind">[] | undefined> {
+  async #merge(run: UnsentRun, levelMs: number): Promise<Omit<Replacement, "run"> | undefined> {
     const { queue, coarseMsOf, seal } = this.#options;
     let sections: readonly PaneRows[] = [];
+    let rowsBefore = 0;
     for (let at = 0; at < run.sequences.length; at += READ_BATCHES_MAX) {
       const sequences = run.sequences.slice(at, at + READ_BATCHES_MAX);
       const batches = await queue.read("backfill", sequences[0], sequences.at(-1)! - sequences[0] + 1);
@@ -129,12 +163,14 @@ export class BacklogCoarsener {
         const found = this.#sectionsOf(bytes);
         if (found === undefined) return undefined;
         sections = [...sections, ...found];
+        rowsBefore += rowsOf(found);
       }
       sections = coarsenRows(sections, (metric, paneMs) => coarseMsOf(metric, paneMs, levelMs));
     }
     const merged = seal(groupSections(sections));
     const bytes = merged.reduce((sum, { body }) => sum + BATCH_HEADER_BYTES + body.length, 0);
-    return bytes < WORTH_SHARE * run.bytes ? merged : undefined;
+    if (bytes >= WORTH_SHARE * run.bytes) return undefined;
+    return { rows: rowsBefore - rowsOf(sections), merged };
   }
 
   /** Undefined for what is neither panes nor stands behind merged ones. */
@@ -149,4 +185,8 @@ export class BacklogCoarsener {
     const skipped = decodeSkippedBatch(unpacked.body);
     return skipped.ok && skipped.message.reason === "coarsened" ? [] : undefined;
   }
+}
+
+function rowsOf(sections: readonly PaneRows[]): number {
+  return sections.reduce((sum, { rowCount }) => sum + rowCount, 0);
 }

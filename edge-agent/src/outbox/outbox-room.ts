@@ -1,7 +1,7 @@
 import type { BatchQueue, Change } from "@millrace/queue";
 import type { Clock, Logger } from "@millrace/runtime";
 import { LANES, type Lane } from "@millrace/stream";
-import type { BacklogCoarsener } from "./backlog-coarsener.ts";
+import type { BacklogCoarsener, CoarsenedBacklog } from "./backlog-coarsener.ts";
 import type { ClockGuard } from "../clock-guard.ts";
 import type { Ledger } from "../ledger.ts";
 
@@ -40,6 +40,11 @@ export class OutboxRoom {
 
   constructor(options: OutboxRoomOptions) {
     this.#options = options;
+  }
+
+  /** What was made coarser for want of room, since the start; null before there was any. */
+  get coarsened(): CoarsenedBacklog | null {
+    return this.#options.coarsener.coarsened;
   }
 
   /** Less is free than `freeBytesMin`. */

@@ -14,6 +14,7 @@ import type { Quarantine } from "../intake/quarantine.ts";
 import type { RefusedSeries, RefusedSeriesStatus } from "../intake/refused-series.ts";
 import type { SeriesRegistry } from "../intake/series-registry.ts";
 import type { Ledger } from "../ledger.ts";
+import type { CoarsenedBacklog } from "../outbox/backlog-coarsener.ts";
 import type { Outbox } from "../outbox/outbox.ts";
 import type { WatchedWindows } from "../panes/watched-windows.ts";
 import type { ConfigurationStatus } from "../reload/configuration-status.ts";
@@ -82,6 +83,8 @@ export interface AgentStatus {
     readonly bytesPerHour: number | null;
     /** Of an outage, at that rate, before the backlog is made coarser. */
     readonly hoursLeft: number | null;
+    /** What was made coarser for want of room since the start, of which event time; null where nothing was. */
+    readonly coarsened: CoarsenedBacklog | null;
   };
   /** Host sensors that this machine lacks, with the reason. */
   readonly unavailableSensors: Readonly<Record<string, string>>;
@@ -191,6 +194,7 @@ function diskStatus({ outbox, freeBytes }: AgentStatusSources): AgentStatus["dis
     bytesLeft: room.bytesLeft,
     bytesPerHour,
     hoursLeft: bytesPerHour === null || bytesPerHour === 0 ? null : room.bytesLeft / bytesPerHour,
+    coarsened: room.coarsened,
   };
 }
 

@@ -251,6 +251,7 @@ export class StatusServer {
     }
     metrics.gauge("millrace_agent_outbox_bytes").set(bytes);
     metrics.gauge("millrace_agent_outbox_bytes_left").set(disk.bytesLeft);
+    metrics.counter("millrace_agent_coarsened_rows_total").follow(disk.coarsened?.rows ?? 0);
     metrics.gauge("millrace_agent_disk_low").set(disk.isLow ? 1 : 0);
     if (disk.freeBytes !== null) metrics.gauge("millrace_agent_disk_free_bytes").set(disk.freeBytes);
     const outageS = disk.hoursLeft === null ? Number.POSITIVE_INFINITY : disk.hoursLeft * 3_600;

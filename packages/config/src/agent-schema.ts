@@ -201,7 +201,9 @@ const limits = z.strictObject({
     .describe("A greater payload is rejected (oversized)."),
   seriesPerMetricMax: wholeNumber(1, 10_000_000)
     .prefault(10_000)
-    .describe("Series of one metric; readings of further ones are rejected (series_cap), unless they break a limit."),
+    .describe(
+      "Series of one metric; readings of further ones are rejected (series_cap), unless they break a limit.",
+    ),
   outOfOrderness: duration({ min: "0s", max: "1h" })
     .prefault("5s")
     .describe("How late readings of one series usually are; the watermark stays this far behind."),
