@@ -696,6 +696,19 @@ describe("when a metric has as many series as it may", () => {
     expect(again.agent.status().ledger.rejected.series_cap).toBe(2);
   });
 
+  it("a higher bound takes in whoever is refused, without a restart", async () => {
+    const { agent, time, publish } = await bench();
+    agent.start();
+    for (const machine of ["m1", "m2", "m3"]) void publish(...hot(machine, 20, time.nowMs));
+    await time.run(100);
+    expect(agent.status().series["temperature"]).toBe(2);
+    agent.setSeriesMax(3);
+    for (const machine of ["m3", "m4"]) void publish(...hot(machine, 21, time.nowMs));
+    await time.run(100);
+    expect(agent.status().series["temperature"]).toBe(3);
+    expect(agent.status().ledger).toMatchObject({ aggregated: 3, rejected: { series_cap: 2 } });
+  });
+
   it("those that break a limit are bounded, too", async () => {
     const { agent, time, publish } = await bench();
     agent.start();

@@ -559,6 +559,12 @@ export class Agent {
     return this.#waits.until({ isUrgent: true });
   }
 
+  /** `limits.seriesPerMetricMax`; in windows of rules it counts from the next start. */
+  setSeriesMax(seriesPerMetricMax: number): void {
+    this.#series.setSeriesMax(seriesPerMetricMax);
+    this.#rules.setSeriesMax(seriesMaxOf(seriesPerMetricMax));
+  }
+
   /** What stands between an input and the intake. */
   #readingOf(pipeline: Pipeline): PipelineReading {
     return pipelineReading(pipeline, {

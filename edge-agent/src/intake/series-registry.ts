@@ -24,7 +24,7 @@ export function seriesMaxOf(seriesPerMetricMax: number): number {
  * must not fill the memory. New definitions wait until the commit that first uses them takes them along.
  */
 export class SeriesRegistry {
-  readonly #seriesPerMetricMax: number;
+  #seriesPerMetricMax: number;
   readonly #series: Series[] = [];
   readonly #indexByKey = new Map<string, number>();
   /** By a series' own labels object: quick for whoever has its labels from here. */
@@ -34,6 +34,11 @@ export class SeriesRegistry {
 
   constructor(options: { readonly seriesPerMetricMax: number }) {
     this.#seriesPerMetricMax = options.seriesPerMetricMax;
+  }
+
+  /** What is known stays, also where that is more. */
+  setSeriesMax(seriesPerMetricMax: number): void {
+    this.#seriesPerMetricMax = seriesPerMetricMax;
   }
 
   get count(): number {

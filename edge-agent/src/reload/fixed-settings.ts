@@ -16,7 +16,7 @@ export function changedFixedSettings(before: AgentConfig, after: AgentConfig): F
   for (const section of SECTIONS) {
     const old = new Map(Object.entries(before[section]));
     for (const [key, value] of Object.entries(after[section])) {
-      if (isDeepStrictEqual(old.get(key), value) || isCredential(section, key)) continue;
+      if (isDeepStrictEqual(old.get(key), value) || isCredential(section, key) || key === CHANGING) continue;
       // Durations are resolved to milliseconds; in the file they carry their unit themselves.
       refused.push([section, key.replace(/Ms$/, "")]);
     }
@@ -38,4 +38,6 @@ const SINGLE = [
   ["sparkplug", ["sparkplug"]],
 ] as const;
 const SECTIONS = ["uplink", "outbox", "limits", "commit", "http"] as const;
+/** Of the limits: whoever has filled it must not cost a restart. */
+const CHANGING = "seriesPerMetricMax";
 const CREDENTIALS = ["password", "ca", "cert", "key"] as const;

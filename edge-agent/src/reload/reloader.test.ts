@@ -93,9 +93,16 @@ async function running(given: Files, options: { store?: MemoryStore; startMs?: n
   const inputs = new Inputs();
   /** Limits of the rules that the agent was given. */
   const changed: string[] = [];
+  const seriesMaxes: number[] = [];
   const agent: Pick<
     Agent,
-    "changePipeline" | "expectPipeline" | "expectNoPipeline" | "subscriptions" | "keep" | "audit"
+    | "changePipeline"
+    | "expectPipeline"
+    | "expectNoPipeline"
+    | "setSeriesMax"
+    | "subscriptions"
+    | "keep"
+    | "audit"
   > = {
     changePipeline: (pipeline, record) => {
       changed.push(/"limit":(\d+)/.exec(JSON.stringify(pipeline.rules))?.[1] ?? "");
@@ -103,6 +110,10 @@ async function running(given: Files, options: { store?: MemoryStore; startMs?: n
     },
     expectPipeline: (pipeline) => line.agent.expectPipeline(pipeline),
     expectNoPipeline: () => line.agent.expectNoPipeline(),
+    setSeriesMax: (seriesMax) => {
+      seriesMaxes.push(seriesMax);
+      line.agent.setSeriesMax(seriesMax);
+    },
     subscriptions: () => line.agent.subscriptions(),
     keep: (changes) => line.agent.keep(changes),
     audit: (entry) => line.agent.audit(entry),
@@ -132,7 +143,7 @@ async function running(given: Files, options: { store?: MemoryStore; startMs?: n
   await line.time.run(1_000);
   const reload = (asked = {}) => line.time.during(reloader.reload("test", asked));
   const push = (text: string) => line.time.during(reloader.push(pushedOf(text)));
-  return { ...line, reloader, inputs, changed, metrics, log, told, passwords, reload, push };
+  return { ...line, reloader, inputs, changed, seriesMaxes, metrics, log, told, passwords, reload, push };
 }
 
 const pushedOf = (text: string) => ({ text, version: versionOf(text), pushedAtMs: 7, by: "API" });
@@ -206,6 +217,18 @@ describe("the files", () => {
     ])
       expect(detail).toContain(`${given.config}:${place}: ${key} cannot change while the agent runs`);
     expect(changed).toEqual([]);
+  });
+
+  it("may have another bound on series, which counts at once", async () => {
+    const given = files();
+    const { changed, seriesMaxes, reload } = await running(given);
+    writeFileSync(given.config, agentText("limits: { seriesPerMetricMax: 20000 }\n"));
+    expect(await reload()).toMatchObject({
+      outcome: "applied",
+      detail: "changed: limits.seriesPerMetricMax",
+    });
+    expect(await reload()).toMatchObject({ outcome: "unchanged" });
+    expect([seriesMaxes, changed]).toEqual([[20_000], []]);
   });
 
   it("are taken over while the disk takes no writes, and whoever asks is told so, the next one too", async () => {

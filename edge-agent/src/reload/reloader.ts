@@ -47,7 +47,13 @@ export interface ReloaderOptions {
   readonly start: StartPipeline;
   readonly agent: Pick<
     Agent,
-    "changePipeline" | "expectPipeline" | "expectNoPipeline" | "subscriptions" | "keep" | "audit"
+    | "changePipeline"
+    | "expectPipeline"
+    | "expectNoPipeline"
+    | "setSeriesMax"
+    | "subscriptions"
+    | "keep"
+    | "audit"
   >;
   readonly inputs: {
     change(config: InputsConfig): Promise<void>;
@@ -220,7 +226,9 @@ export class Reloader {
     const before = this.#running;
     const areInputsNew = !isDeepStrictEqual(wanted.config.inputs, before.config.inputs);
     const isPipelineNew = !isDeepStrictEqual(wanted.version, before.version);
-    if (!areInputsNew && !isPipelineNew) {
+    const { seriesPerMetricMax } = wanted.config.limits;
+    const isBoundNew = seriesPerMetricMax !== before.config.limits.seriesPerMetricMax;
+    if (!areInputsNew && !isPipelineNew && !isBoundNew) {
       this.#takeOver(wanted);
       return this.#told("unchanged", by, `nothing has changed${atNextConnection}`);
     }
@@ -255,7 +263,12 @@ export class Reloader {
       this.#sinceMonotonicMs = clock.monotonicMs();
     }
     this.#watchTrial();
-    const parts = [...(areInputsNew ? ["inputs"] : []), ...(isPipelineNew ? ["pipeline"] : [])];
+    if (isBoundNew) agent.setSeriesMax(seriesPerMetricMax);
+    const parts = [
+      ...(areInputsNew ? ["inputs"] : []),
+      ...(isPipelineNew ? ["pipeline"] : []),
+      ...(isBoundNew ? ["limits.seriesPerMetricMax"] : []),
+    ];
     const changed = `changed: ${parts.join(", ")}${atNextConnection}`;
     if (durable === undefined) return this.#told("applied", by, changed);
     this.#undurable = durable;

@@ -84,6 +84,7 @@ export interface RuleEngineState {
  */
 export class RuleEngine {
   readonly #options: RuleEngineOptions;
+  #seriesMax: number;
   #tables: readonly RuleTable[];
   /** By what they look at. */
   #byInput: ReadonlyMap<string, readonly RuleTable[]>;
@@ -107,6 +108,7 @@ export class RuleEngine {
 
   constructor(options: RuleEngineOptions) {
     this.#options = options;
+    this.#seriesMax = options.seriesMax;
     this.#tables = options.rules.map((rule) => this.#newTable(rule));
     this.#byInput = tablesByInput(this.#tables);
   }
@@ -158,6 +160,11 @@ export class RuleEngine {
     return this.#byInput.has(metric);
   }
 
+  /** What is watched stays, also where that is more. */
+  setSeriesMax(seriesMax: number): void {
+    this.#seriesMax = seriesMax;
+  }
+
   /** Whether such a reading, of whatever series, breaks a limit: a machine must not wait for there to be room for it. */
   breaksLimit(metric: string, value: number): boolean {
     return this.#byInput.get(metric)?.some(({ rule }) => breaksLimit(rule.when, value)) === true;
@@ -176,7 +183,7 @@ export class RuleEngine {
       const table = tables[i];
       let slot = table.slotOf(seriesIndex);
       if (slot < 0) {
-        slot = table.admit(seriesIndex, reading.labels, this.#options.seriesMax);
+        slot = table.admit(seriesIndex, reading.labels, this.#seriesMax);
         if (slot < 0) {
           this.#seriesOverLimitCount++;
           continue;
