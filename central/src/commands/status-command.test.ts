@@ -1,7 +1,7 @@
 // What `millrace-central status` says beside the table of agents.
 import type { ToldMaintenance } from "@millrace/wire";
 import { expect, test } from "vitest";
-import { damageText, logLossText, maintenanceText } from "./status-command.ts";
+import { damageText, logLossText, maintenanceText, pipelineText } from "./status-command.ts";
 
 test("what is in maintenance stands with its agent, its times and who said so; nothing where nothing is", () => {
   expect(maintenanceText([{ agent: "alpha-1" }, { agent: "beta-1", maintenance: [] }])).toBe("");
@@ -21,6 +21,17 @@ test("what is in maintenance stands with its agent, its times and who said so; n
     "1970-01-01T00:00:00.000Z  1970-01-01T00:01:00.000Z  alpha-1  everything         topic f/m",
     "",
   ]);
+});
+
+test("an agent with another pipeline than central's is named, and its readings of no window are", () => {
+  const agent = (name: string, pipelineVersion: string, state: "connected" | "retired" = "connected") =>
+    ({ agent: name, state, status: { pipelineVersion } }) as const;
+  const agents = [agent("a", "one"), agent("b", "two"), agent("c", "two", "retired"), agent("d", "")];
+  expect(pipelineText(agents.slice(0, 1), { a: { unwindowed: 0 } }, "one")).toBe("");
+  expect(pipelineText(agents, { b: { unwindowed: 40_000 } }, "one")).toBe(
+    "\n40000 readings of agent b are in no window: central's pipeline has none for their metric; agent b runs pipeline two, central's file is one\n",
+  );
+  expect(pipelineText(agents, {}, null)).toBe("");
 });
 
 test("that central's store was damaged stands under the ledger, which counts on; nothing where it never was", () => {

@@ -1,9 +1,11 @@
+import { readFileSync } from "node:fs";
 import { loadCentralConfig } from "@millrace/config";
 import type { Command } from "@millrace/runtime";
 import type { LedgerSum } from "../api/central-reader.ts";
 import type { AgentView } from "../core/agent-view.ts";
 import type { AlarmView } from "../core/alarm-view.ts";
 import type { LedgerTotals } from "../core/central-ledger.ts";
+import { pipelineVersion } from "../core/pipeline-version.ts";
 import type { RecordStreamView } from "../records/record-stream-view.ts";
 import type { SinkView } from "../sinks/sink-view.ts";
 import { ApiClient } from "./api-client.ts";
@@ -15,7 +17,8 @@ export const STATUS_COMMAND: Command = {
   summary: "ask the running central for its agents, ledger, sinks and active alarms",
   flags: { config: CONFIG_FLAG, json: JSON_FLAG },
   async run({ flags, output }) {
-    const client = new ApiClient(loadCentralConfig(flags.requiredText("config")).config);
+    const { config } = loadCentralConfig(flags.requiredText("config"));
+    const client = new ApiClient(config);
     const { body: health } = await client.ask("/readyz");
     const { agents } = await client.get<{ agents: AgentView[] }>("/api/v1/agents");
     const ledger = await client.get<{ sum: LedgerSum; agents: Record<string, LedgerTotals> }>(
@@ -46,6 +49,8 @@ export const STATUS_COMMAND: Command = {
         String(totals?.received ?? 0),
         String(totals?.merged ?? 0),
         String(totals?.tooLate ?? 0),
+        String(totals?.unwindowed ?? 0),
+        String(totals?.unreadable ?? 0),
         String((totals?.future ?? 0) + (totals?.foreignSite ?? 0)),
         String(totals?.skipped ?? 0),
         String(rejected),
@@ -66,6 +71,8 @@ export const STATUS_COMMAND: Command = {
           "received",
           "merged",
           "too late",
+          "no window",
+          "unreadable",
           "refused",
           "skipped",
           "rejected",
@@ -75,6 +82,7 @@ export const STATUS_COMMAND: Command = {
       ),
     );
     output.out(damageText(ledger.sum) + logLossText(ledger.sum));
+    output.out(pipelineText(agents, ledger.agents, versionAt(config.pipelinePath)));
     output.out(maintenanceText(agents));
     for (const { sink, state, waiting, outcomes, reason } of sinks)
       output.out(
@@ -117,6 +125,45 @@ export function logLossText({ logLost }: Pick<LedgerSum, "logLost">): string {
   if (logLost === undefined) return "";
   const { records, untilMs, lastAtMs } = logLost;
   return `\n${records} records of the log were gone before they were read, found ${time(lastAtMs)}: windows that begin before ${time(untilMs)} may lack some, and nothing above counts them\n`;
+}
+
+/**
+ * Agents that run another pipeline file than central's, and readings of theirs that are in no window for it. `own`: null
+ * where nobody can say. Empty where all is one.
+ */
+export function pipelineText(
+  agents: readonly Pick<AgentView, "agent" | "state" | "status">[],
+  totals: Readonly<Record<string, Pick<LedgerTotals, "unwindowed">>>,
+  own: string | null,
+): string {
+  return agents
+    .flatMap(({ agent, state, status }) => {
+      const unwindowed = totals[agent]?.unwindowed ?? 0;
+      const { pipelineVersion: version } = status;
+      const isOther =
+        own !== null &&
+        state !== "retired" &&
+        typeof version === "string" &&
+        version !== "" &&
+        version !== own;
+      const lost =
+        unwindowed === 0
+          ? ""
+          : `${count(unwindowed, "reading")} of agent ${agent} are in no window: central's pipeline has none for their metric`;
+      const other = isOther ? `agent ${agent} runs pipeline ${version}, central's file is ${own}` : "";
+      const text = [lost, other].filter((part) => part !== "").join("; ");
+      return text === "" ? [] : [`\n${text}\n`];
+    })
+    .join("");
+}
+
+/** Of the file as it is now. */
+function versionAt(path: string): string | null {
+  try {
+    return pipelineVersion(readFileSync(path));
+  } catch {
+    return null;
+  }
 }
 
 /** What is in maintenance at all agents; empty where nothing is. */

@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { MillraceError } from "@millrace/runtime";
 import {
   type Compression,
@@ -6,6 +5,7 @@ import {
   PIPELINE_BYTES_MAX,
   type PipelineRequest,
 } from "@millrace/wire";
+import { pipelineVersion } from "./pipeline-version.ts";
 
 /** A pipeline as agents are sent it. Throws `pipeline_too_large`. */
 export function packedPipeline(text: string, nowMs: number, compression: Compression): PipelineRequest {
@@ -14,6 +14,5 @@ export function packedPipeline(text: string, nowMs: number, compression: Compres
   if (bytes.length > PIPELINE_BYTES_MAX) throw tooLarge(PIPELINE_BYTES_MAX);
   const body = Buffer.from(compression.compress(bytes)).toString("base64");
   if (body.length > PIPELINE_BODY_LENGTH_MAX) throw tooLarge(PIPELINE_BODY_LENGTH_MAX);
-  const version = createHash("sha256").update(bytes).digest("hex").slice(0, 12);
-  return { version, pushedAtMs: nowMs, body };
+  return { version: pipelineVersion(bytes), pushedAtMs: nowMs, body };
 }
