@@ -199,14 +199,24 @@ test("where damage took both places that say whose store it is, its values' chec
   expect(existsSync(join(options.path, "FORMAT"))).toBe(true);
 });
 
-test("a damaged CURRENT is repaired and nothing is lost", async () => {
-  await fill();
-  writeFileSync(join(options.path, "CURRENT"), "junk");
-  const store = await LevelStore.open(options);
-  expect(store.opened).toBe("repaired");
-  expect(await store.get(KEY)).toEqual(Buffer.from(VALUE));
-  await store.close();
-});
+const CURRENTS: readonly (readonly [string, (path: string) => void])[] = [
+  ["gone", (path) => rmSync(path)],
+  ["empty", (path) => truncateSync(path, 0)],
+  ["junk", (path) => writeFileSync(path, "junk")],
+  ["that of a manifest that is not there", (path) => writeFileSync(path, "MANIFEST-999999\n")],
+];
+
+test.each(CURRENTS)(
+  "a CURRENT that is %s is made again, and nothing is said to be lost",
+  async (_, damage) => {
+    await fill();
+    damage(join(options.path, "CURRENT"));
+    const store = await LevelStore.open(options);
+    expect([store.opened, store.hasLostCommits]).toEqual(["clean", false]);
+    expect(await store.get(KEY)).toEqual(Buffer.from(VALUE));
+    await store.close();
+  },
+);
 
 test("every file of the store cut to nothing, one at a time: it still starts", async () => {
   await fill();
@@ -319,7 +329,28 @@ describe("a loss that LevelDB does not tell", () => {
   test.each([
     ["the log is gone", (path: string) => rmSync(logOf(path))],
     ["the log is cut, after an orderly end", (path: string) => truncateSync(logOf(path), 0)],
-    ["CURRENT is gone", (path: string) => rmSync(join(path, "CURRENT"))],
+    [
+      "CURRENT is gone, and the manifest cut",
+      (path: string) => {
+        rmSync(join(path, "CURRENT"));
+        const manifest = readdirSync(path).find((name) => name.startsWith("MANIFEST-")) ?? "";
+        truncateSync(join(path, manifest), 40);
+      },
+    ],
+    [
+      "CURRENT is gone, and the log",
+      (path: string) => {
+        rmSync(join(path, "CURRENT"));
+        rmSync(logOf(path));
+      },
+    ],
+    [
+      "CURRENT is gone, and a table is one that the manifest does not know",
+      (path: string) => {
+        rmSync(join(path, "CURRENT"));
+        writeFileSync(join(path, "000999.ldb"), "");
+      },
+    ],
     [
       "every file is gone but one",
       (path: string) => {
@@ -349,6 +380,7 @@ describe("a loss that LevelDB does not tell", () => {
   test("a gone CURRENT does not begin an empty store over what is there", async () => {
     await fill();
     rmSync(join(options.path, "CURRENT"));
+    cpSync(logOf(options.path), join(options.path, "MANIFEST-000999"));
     const store = await LevelStore.open(options);
     expect(store.opened).toBe("repaired");
     expect(await store.get(KEY)).toEqual(Buffer.from(VALUE));

@@ -4,6 +4,7 @@ import { dirname } from "node:path";
 import { ClassicLevel, type Iterator } from "classic-level";
 import { type Clock, type Logger, MillraceError, reasonOf, systemClock } from "@millrace/runtime";
 import { isUnmerged, mendStore, noteMerged } from "./mend-store.ts";
+import { isCurrentLost, restoreCurrent } from "./restore-current.ts";
 import { openValue, sealValue } from "./sealed-value.ts";
 import {
   examineFiles,
@@ -106,6 +107,7 @@ export class LevelStore implements Store {
     if (format !== undefined) refuseForeign(options, format);
     // The single binary unpacks LevelDB itself at its first use: here, for /tmp may be mounted noexec.
     process.env["MILLRACE_NATIVE_FOLDER"] ??= dirname(path);
+    if (await isCurrentLost(path)) await remakeCurrent(options);
     const files = await examineFiles(path);
     const damage = await damageOf(options, files);
     await prepareFiles(path, files);
@@ -331,6 +333,15 @@ async function lockFileOf(path: string): Promise<string | undefined> {
 
 function sealed(change: Change): Change {
   return change.type === "del" ? change : { ...change, value: sealValue(change.key, change.value) };
+}
+
+/** Where that is not certain to lose nothing, what comes next mends the store. */
+async function remakeCurrent(options: LevelStoreOptions): Promise<void> {
+  const { path, log } = options;
+  await refuseHeld(options);
+  const isRemade = await restoreCurrent(path).catch(() => false);
+  if (isRemade)
+    log?.warn("the store's CURRENT was gone or damaged; it is made again, nothing is lost", { path });
 }
 
 /** Why LevelDB must not open it as it is; undefined: it may. */
