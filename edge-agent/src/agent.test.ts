@@ -773,6 +773,110 @@ describe("a clock that jumps while the agent runs", () => {
   });
 });
 
+describe("a clock that is an hour ahead, and that nobody has proven", () => {
+  const HOUR_MS = 3_600_000;
+  type On = Awaited<ReturnType<typeof bench>>;
+  const send = ({ publish }: On, machine: string, t: number, ts: number) =>
+    void publish(`factory/alpha/${machine}/temperature`, JSON.stringify({ t, ts }));
+  const live = async (on: On, machines: readonly string[]) => {
+    for (let second = 0; second < 12; second += 1) {
+      for (const machine of machines) send(on, machine, 60, on.time.nowMs);
+      await on.time.run(1_000);
+    }
+  };
+
+  it("has jumped while one sensor spoke: a crossing acts at once, what is old by the sensor's clock does not", async () => {
+    for (const isKafka of [false, true]) {
+      const on = await bench({ isKafka });
+      on.central.isReachable = isKafka;
+      on.agent.start();
+      await live(on, ["m1"]);
+      on.wall.offsetMs = HOUR_MS;
+      await on.time.run(1_000);
+      send(on, "m1", 90, on.time.nowMs - 6_000);
+      expect(on.commands).toEqual([]);
+      send(on, "m1", 91, on.time.nowMs);
+      expect(on.commands).toHaveLength(1);
+    }
+  });
+
+  it("was so at the start: a crossing acts once two sensors have kept the pace of time", async () => {
+    const on = await bench({ offsetMs: HOUR_MS });
+    on.central.isReachable = false;
+    on.agent.start();
+    await on.time.run(1_000);
+    send(on, "m1", 90, on.time.nowMs);
+    expect(on.commands).toEqual([]);
+    send(on, "m1", 60, on.time.nowMs + 1);
+    await live(on, ["m1", "m2"]);
+    send(on, "m1", 91, on.time.nowMs);
+    expect(on.commands).toHaveLength(1);
+  });
+
+  it("is right, as an hour of backlog shows that comes faster than time: none of it acts", async () => {
+    for (const pace of [1.3, 2, 100]) {
+      const on = await bench();
+      on.central.isReachable = false;
+      on.agent.start();
+      for (let second = 0; second * pace < 3_500 && second < 600; second += 1) {
+        for (const machine of ["m1", "m2"])
+          send(
+            on,
+            machine,
+            second % 5 === 0 ? 90 : 60,
+            on.time.nowMs - HOUR_MS + second * (pace - 1) * 1_000,
+          );
+        await on.time.run(1_000);
+      }
+      expect(on.commands, `${pace}`).toEqual([]);
+    }
+  });
+
+  it("was set right while a backlog from just before its wrong time came in: none of it acts after that", async () => {
+    const on = await bench({ offsetMs: -HOUR_MS });
+    on.central.isReachable = false;
+    on.agent.start();
+    const startMs = on.time.nowMs - HOUR_MS;
+    let sent = 0;
+    const backlog = async (count: number, t: number) => {
+      for (let at = 0; at < count; at += 1) {
+        sent += 1;
+        for (const machine of ["m1", "m2"]) send(on, machine, t, startMs + sent * 2_000);
+        await on.time.run(1_000);
+      }
+    };
+    await backlog(20, 60);
+    on.wall.offsetMs = 0;
+    await backlog(100, 90);
+    expect(on.commands).toEqual([]);
+  });
+});
+
+describe("a sensor whose clock is six seconds ahead", () => {
+  it("stops its machine all the same, with central heard and not; what it had stored does not", async () => {
+    for (const isReachable of [false, true]) {
+      const { agent, time, central, commands, temperature } = await bench();
+      central.isReachable = isReachable;
+      central.clockMs = () => Math.floor(time.nowMs);
+      agent.start();
+      await time.run(3_000);
+      expect(agent.status().clock.isProven).toBe(isReachable);
+      void temperature(60, time.nowMs + 16_000);
+      await time.run(1_000);
+      void temperature(90, time.nowMs + 6_000);
+      expect(commands).toEqual([]);
+      await time.run(60_000);
+      void temperature(60, time.nowMs + 6_000);
+      await time.run(1_000);
+      void temperature(91, time.nowMs + 6_000);
+      expect(commands).toHaveLength(1);
+      const { ledger, watermarkMs } = agent.status();
+      expect(isReachable ? ledger.rejected.future : ledger.held).toBe(4);
+      expect(watermarkMs ?? 0).toBeLessThan(time.nowMs);
+    }
+  });
+});
+
 describe("a clock that is set back by an hour while readings come", () => {
   it("is not what the status goes by", async () => {
     const { agent, time, wall, central, temperature } = await bench();

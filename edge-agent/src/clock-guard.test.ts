@@ -113,4 +113,32 @@ describe("ClockGuard", () => {
     await time.run(1_000);
     expect([guard.nowMs(), guard.ageNowMs()]).toEqual([NOW_MS + 3_602_000, NOW_MS + 2_000]);
   });
+
+  it("finds no live reading old because the wall clock is ahead, where sensors bear out the steady time, or each other", async () => {
+    for (const { sensors, jumpMs, startMs, behindMs } of [
+      { sensors: 1, jumpMs: 3_600_000, startMs: 0, behindMs: 3_600_000 },
+      { sensors: 1, jumpMs: 0, startMs: 3_600_000, behindMs: 0 },
+      { sensors: 2, jumpMs: 0, startMs: 3_600_000, behindMs: 3_600_000 },
+      // A gateway whose clock is set right ahead: then, and before, sensors agree with it.
+      { sensors: 2, jumpMs: 3_600_000, startMs: -3_600_000, behindMs: 0 },
+      // Within what a witness would let pass, sensors may as well be late.
+      { sensors: 2, jumpMs: 0, startMs: 30_000, behindMs: 0 },
+    ]) {
+      const time = new SimulatedTime(NOW_MS);
+      const wall = { offsetMs: startMs };
+      const clock = time.clock({ offsetMs: () => wall.offsetMs });
+      const guard = new ClockGuard({ clock, maxFutureMs: 5_000, floorMs: FLOOR_MS, durableTimeMs: null });
+      const live = async () => {
+        for (let second = 0; second < 12; second += 1) {
+          for (let series = 0; series < sensors; series += 1)
+            guard.sensors.heard(series, time.nowMs, clock.monotonicMs());
+          await time.run(1_000);
+        }
+      };
+      await live();
+      wall.offsetMs += jumpMs;
+      await live();
+      expect(guard.nowMs() - guard.ageNowMs()).toBe(behindMs);
+    }
+  });
 });

@@ -1,4 +1,5 @@
 import type { Clock } from "@millrace/runtime";
+import { SensorClocks } from "./sensor-clocks.ts";
 
 export type ClockVerdict = "plausible" | "future" | "before_floor";
 
@@ -6,6 +7,8 @@ export type ClockVerdict = "plausible" | "future" | "before_floor";
 const BEHIND_TOLERANCE_MS = 60_000;
 /** The agent's clock and central's agree when they differ by no more, the way not counted. */
 const AGREEMENT_TOLERANCE_MS = 60_000;
+/** So many sensors bear each other out against the wall clock. One alone may be wrong. */
+const SENSORS_MIN = 2;
 
 /** The steady time goes on from `nowMs` instead of `fromMs`. */
 export interface ClockStep {
@@ -21,6 +24,8 @@ export interface ClockStep {
  * Where central's clock agrees with the wall clock, that is proven right, and takes the place of what was stored.
  */
 export class ClockGuard {
+  /** What sensors' own clocks show. */
+  readonly sensors = new SensorClocks();
   readonly #clock: Clock;
   readonly #maxFutureMs: number;
   readonly #floorMs: number;
@@ -78,9 +83,21 @@ export class ClockGuard {
     return Math.floor(this.nowMs() + this.#maxFutureMs) + 1;
   }
 
-  /** Against which a reading's age counts: no jump ahead of a time that was proven makes what is live look old. */
+  /**
+   * Against which a reading's age counts: no wall clock that is ahead makes what is live look old. Once proven, a jump is
+   * known by the steady time. Before, that may be as wrong as the wall clock, so sensors must bear it out: most of those
+   * that speak come at the pace of time, as no backlog does. Without it, two of them may be right by themselves, where the
+   * wall clock is as far ahead as it could not be of a witness.
+   */
   ageNowMs(): number {
-    return this.#isProven ? Math.min(this.nowMs(), this.steadyMs()) : this.nowMs();
+    const nowMs = this.nowMs();
+    if (this.#isProven) return Math.min(nowMs, this.steadyMs());
+    const agreed = this.sensors.agreed(this.#clock.monotonicMs());
+    if (agreed === null) return nowMs;
+    const steadyMs = this.steadyMs();
+    if (Math.abs(agreed.timeMs - steadyMs) <= this.#maxFutureMs) return Math.min(nowMs, steadyMs);
+    const isBorneOut = agreed.count >= SENSORS_MIN && nowMs - agreed.timeMs > AGREEMENT_TOLERANCE_MS;
+    return isBorneOut ? Math.floor(agreed.timeMs) : nowMs;
   }
 
   /** A sensor's own time, of a reading that was taken in. */

@@ -83,14 +83,16 @@ export class ReadingIntake {
     reading: IncomingReading,
     onOutcomes: (outcomes: readonly Outcome[]) => void,
   ): RejectionReason | undefined {
-    const { guard, deduplicator, ledger, redo, redoLog, recorder } = this.#options;
-    const verdict = guard.judge(reading.sourceTimeMs);
+    const { guard, deduplicator, ledger, redo, redoLog, recorder, clock } = this.#options;
+    const { series, sourceTimeMs, value, quality, hasOwnTime, isRetained } = reading;
+    const verdict = guard.judge(sourceTimeMs);
+    if (verdict !== "before_floor" && hasOwnTime && !isRetained)
+      guard.sensors.heard(series.index, sourceTimeMs, clock.monotonicMs());
     if (verdict !== "plausible") {
       if (verdict === "future" && this.#hold(reading, onOutcomes)) return undefined;
       ledger.reject(verdict);
       return verdict;
     }
-    const { series, sourceTimeMs, value, quality, hasOwnTime } = reading;
     if (hasOwnTime) guard.heard(sourceTimeMs);
     const keyVerdict = hasOwnTime
       ? deduplicator.judge(series.index, sourceTimeMs, value, redoLog.next)
@@ -117,19 +119,20 @@ export class ReadingIntake {
   }
 
   /**
-   * Nothing has proven the agent's clock right, so the reading's may be: it waits for the proof. The rules take it as of
-   * now, for a machine cannot wait; they do also where there is no room to hold it. False: it is not held.
+   * Ahead of the agent's time. While nothing has proven that right, the reading's may be: it waits for the proof. The rules
+   * take it as of now, held or not, for a machine cannot wait; what lies behind others of its sensor is as much older.
+   * False: it is not held.
    */
   #hold(reading: IncomingReading, onOutcomes: (outcomes: readonly Outcome[]) => void): boolean {
     const { guard, held, ledger, recorder } = this.#options;
-    if (held === null || guard.isProven) return false;
     const { series, sourceTimeMs, value, quality, hasOwnTime } = reading;
     const flags = QUALITIES.indexOf(quality) | (hasOwnTime ? REDO_FLAG.hasOwnTime : 0);
-    const fate = held.add(series.index, sourceTimeMs, value, flags);
+    const fate =
+      held === null || guard.isProven ? "full" : held.add(series.index, sourceTimeMs, value, flags);
     if (fate !== "duplicate") {
-      const nowMs = guard.nowMs();
-      onOutcomes(this.judge({ ...reading, sourceTimeMs: nowMs }, false));
-      recorder?.add(series.index, nowMs, value, flags & REDO_FLAG.qualityMask);
+      const timeMs = this.#asOfNowMs(reading);
+      onOutcomes(this.judge({ ...reading, sourceTimeMs: timeMs }, false));
+      recorder?.add(series.index, timeMs, value, flags & REDO_FLAG.qualityMask);
     }
     if (fate === "full") return false;
     ledger.totals.received += 1;
@@ -175,6 +178,8 @@ export class ReadingIntake {
     if (!guard.arePlausible(timeMs, count)) return false;
     // Any of them may tell what sensors say: the last is mostly the latest.
     if (hasOwnTime && count > 0) guard.heard(timeMs[count - 1]);
+    if (hasOwnTime && count > 0 && !isRetained)
+      guard.sensors.heard(index, timeMs[count - 1], clock.monotonicMs());
     if (this.#flags.length < count) this.#flags = new Uint8Array(count);
     const flags = this.#flags;
     const monotonicMs = clock.monotonicMs();
@@ -248,7 +253,18 @@ export class ReadingIntake {
     }
   }
 
-  /** The rules alone: also when the reading itself cannot be taken in because the disk takes no writes. */
+  #asOfNowMs({ series, sourceTimeMs }: IncomingReading): number {
+    const { guard, clock } = this.#options;
+    const lateMs = guard.sensors.lateMs(series.index, sourceTimeMs, clock.monotonicMs());
+    return Math.floor(guard.nowMs() - lateMs);
+  }
+
+  /** The rules alone: the reading cannot be taken in because the disk takes no writes. */
+  judgeAlone(reading: IncomingReading): readonly Outcome[] {
+    const isAhead = this.#options.guard.judge(reading.sourceTimeMs) === "future";
+    return this.judge(isAhead ? { ...reading, sourceTimeMs: this.#asOfNowMs(reading) } : reading, false);
+  }
+
   judge(reading: IncomingReading, isReplayed: boolean): readonly Outcome[] {
     const { series, sourceTimeMs, value, quality, isRetained, arrivedMonotonicMs } = reading;
     const { rules, guard, clock } = this.#options;

@@ -248,7 +248,7 @@ export class Reception {
 
   #judge(arrival: Arrival, route: Route, decoded: Decoded): void {
     const reading = decoded.ok ? this.#reading.incoming.toReading(arrival, route, decoded) : decoded;
-    if (!("reason" in reading)) this.#options.onOutcomes(this.#options.intake.judge(reading, false));
+    if (!("reason" in reading)) this.#options.onOutcomes(this.#options.intake.judgeAlone(reading));
   }
 
   #reject(arrival: Arrival, reason: RejectionReason, detail: string): Receipt {
