@@ -852,6 +852,23 @@ describe("a clock that is an hour ahead, and that nobody has proven", () => {
   });
 });
 
+describe("a command that has gone out", () => {
+  it("counts the latency of a command once, whatever happens to its alarm", async () => {
+    const { agent, time, commands, temperature } = await bench();
+    agent.start();
+    await time.run(500);
+    void temperature(90);
+    await time.run(500);
+    void temperature(60);
+    agent.maintenance.begin({ machine: "m1" }, 60_000, "anna");
+    agent.maintenance.end({ machine: "m1" }, "anna");
+    agent.resetAlarms("all", "anna");
+    await time.run(500);
+    expect(commands).toHaveLength(1);
+    expect(agent.status().actionLatency).toMatchObject({ count: 1, max: 0 });
+  });
+});
+
 describe("a sensor whose clock is six seconds ahead", () => {
   it("stops its machine all the same, with central heard and not; what it had stored does not", async () => {
     for (const isReachable of [false, true]) {
@@ -2301,6 +2318,52 @@ describe("maintenance, and series that fall silent", () => {
       "factory/alpha/m2/command",
       "factory/alpha/m1/command",
     ]);
+  });
+
+  it("lasts as long over a restart with the clock an hour ahead, and no longer than it was to once central is heard", async () => {
+    const store = new MemoryStore();
+    const first = await bench({ store, pipeline: RULES });
+    first.central.clockMs = () => Math.floor(first.time.nowMs);
+    first.agent.start();
+    await first.time.run(3_000);
+    first.agent.maintenance.begin({ machine: "m1" }, HOUR_MS / 2, "anna");
+    const endMs = first.time.nowMs + HOUR_MS / 2;
+    await first.time.run(1_000);
+    const startMs = first.time.nowMs + 60_000;
+    const second = await bench({ store: store.crash(), pipeline: RULES, startMs, offsetMs: HOUR_MS });
+    second.central.isReachable = false;
+    second.central.clockMs = () => Math.floor(second.time.nowMs);
+    second.agent.start();
+    await second.time.run(60_000);
+    void second.publish(
+      "factory/alpha/m1/temperature",
+      JSON.stringify({ t: 90, ts: second.time.nowMs + HOUR_MS }),
+    );
+    expect(second.commands).toEqual([]);
+    expect(second.agent.status().maintenance).toHaveLength(1);
+    second.wall.offsetMs = 0;
+    second.central.isReachable = true;
+    await second.time.run(60_000);
+    const { clock, maintenance } = second.agent.status();
+    expect(clock.isProven).toBe(true);
+    expect(maintenance[0].untilMs).toBe(endMs);
+  });
+
+  it("a topic that was not believed any more is forgotten with the topic of the pipeline", async () => {
+    const { agent, time, publish } = await bench({ pipeline: RULES });
+    const receive = (payload: string) => void publish("factory/alpha/m1/maintenance", payload);
+    agent.start();
+    receive("yes");
+    await time.run(HOUR_MS + 1_000);
+    receive("yes");
+    expect(agent.status().maintenance).toEqual([]);
+    const other = RULES.replace("/maintenance", "/service");
+    for (const text of [other, RULES])
+      await time.during(
+        agent.changePipeline(loadPipeline("/pipeline.yaml", { readFile: () => text }).config),
+      );
+    receive("yes");
+    expect(agent.status().maintenance).toHaveLength(1);
   });
 
   it("is told to central, with or without an alarm, and who began and who ended it", async () => {

@@ -46,7 +46,6 @@ export class AlarmDesk {
       this.#events.push(event);
       this.#bound(this.#events, "steps of alarms");
       if (outcome.isActionStep || by !== undefined) this.audit(event);
-      this.#measure(outcome.event);
     }
   }
 
@@ -84,7 +83,9 @@ export class AlarmDesk {
     return events;
   }
 
-  #publish({ topic, payload, commandId }: PublishOutcome): void {
+  #publish(command: PublishOutcome): void {
+    const { topic, payload, commandId } = command;
+    this.#measure(command);
     this.#options.publish(topic, payload).catch((error: unknown) => {
       this.#options.log.error("cannot publish a command", { topic, error });
       this.#options.publishFailed(commandId);
@@ -98,13 +99,11 @@ export class AlarmDesk {
     this.#options.log.repeated(`dropped:${what}`, `${what} are dropped: no commit takes them`);
   }
 
-  #measure({ command, action, rule }: AlarmEvent): void {
-    if (command === null || action !== "commanded" || command.attempt !== 1) return;
-    if (!this.#options.isMeasured(rule)) return;
-    this.#options.metrics
-      .histogram("millrace_agent_action_seconds")
-      .observe(command.latencyMs / 1000, { rule });
-    this.#latenciesMs.push(command.latencyMs);
+  /** Once a command: its first attempt. */
+  #measure({ attempt, rule, latencyMs }: PublishOutcome): void {
+    if (attempt !== 1 || !this.#options.isMeasured(rule)) return;
+    this.#options.metrics.histogram("millrace_agent_action_seconds").observe(latencyMs / 1000, { rule });
+    this.#latenciesMs.push(latencyMs);
     if (this.#latenciesMs.length > LATENCIES_MAX) this.#latenciesMs.shift();
   }
 }

@@ -37,6 +37,9 @@ export class MaintenanceDesk {
   /** What a topic has said that is listened to no longer ends: nothing else would end it. */
   setTopic(spec: MaintenanceTopic | null): void {
     this.#topic = spec;
+    const { rules } = this.#options;
+    for (const topic of rules.overdueTopics())
+      if (spec?.topic.match(topic) === undefined) rules.endMaintenance({ topic });
     for (const { topic, labels } of this.list()) {
       if (topic === null || spec?.topic.match(topic) !== undefined) continue;
       this.#end({ topic }, { labels, by: "the pipeline has another topic" });

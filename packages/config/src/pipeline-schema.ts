@@ -266,7 +266,9 @@ export const ruleSchema = z.strictObject({
         .describe("With levels: those that act, and the ones beyond them; default: all."),
       atMostPerMinute: wholeNumber(1, 1000)
         .optional()
-        .describe("Commands to one topic within a minute; what is more waits, and is sent if still needed."),
+        .describe(
+          "Commands to one topic within a minute, retries counted; what is more waits, and is sent if still needed.",
+        ),
       latch: flag().prefault(true).describe("Whether the alarm stays until a person resets it."),
       armed: flag().prefault(false).describe("false: dry run, everything but the sending."),
       escalateSeverity: wholeNumber(1, 1000)

@@ -114,6 +114,10 @@ export class ActionLoop {
     return this.#state.commandId;
   }
 
+  get topic(): string | null {
+    return this.#state.topic;
+  }
+
   get deadlineMs(): number | null {
     return this.#state.deadlineMs;
   }
@@ -142,8 +146,14 @@ export class ActionLoop {
     return SILENT_STEP;
   }
 
-  /** Time has passed: retries, gives up, or null. `lapseAfterMs`: how late a deadline may be met and still be retried. */
-  onTick(time: ActionTime, lapseAfterMs: number): ActionStep | null {
+  /**
+   * Time has passed: retries, gives up, or null. `lapseAfterMs`: how late a deadline may be met and still be retried.
+   * `placeInMs`: how long until the topic takes another command; a retry waits for it, null: it is needed no more then.
+   */
+  onTick(
+    time: ActionTime,
+    { lapseAfterMs, placeInMs }: { readonly lapseAfterMs: number; readonly placeInMs: number | null },
+  ): ActionStep | null {
     const { deadlineMs, attempt } = this.#state;
     if (deadlineMs === null) return null;
     const waitMs = this.#spec?.confirm?.withinMs ?? PUBLISH_RETRY_MS;
@@ -156,8 +166,11 @@ export class ActionLoop {
     }
     const isLapsed = -leftMs > lapseAfterMs;
     const spec = this.#repeatable;
-    if (spec !== null && attempt <= spec.retryMax && !isLapsed)
-      return this.#send(spec, time, { attempt: attempt + 1, action: "retrying" });
+    if (spec !== null && attempt <= spec.retryMax && !isLapsed && placeInMs !== null) {
+      if (placeInMs <= 0) return this.#send(spec, time, { attempt: attempt + 1, action: "retrying" });
+      this.#waitFor(placeInMs, time);
+      return null;
+    }
     this.#giveUp();
     return { publish: null, isDueAgain: isLapsed };
   }
@@ -228,7 +241,7 @@ export class ActionLoop {
     time: ActionTime,
     { attempt, action }: Pick<ActionLoopState, "attempt" | "action">,
   ): ActionStep {
-    const { topic, commandId } = this.#state;
+    const { topic, commandId, latencyMs } = this.#state;
     const { alarmId, rule } = this.#identity;
     if (topic === null) throw new Error(`cannot send command ${commandId}: it has no topic`);
     const validUntilMs = time.nowMs + spec.validForMs;
@@ -236,7 +249,17 @@ export class ActionLoop {
     this.#state = { ...this.#state, action, attempt, payload, deadlineMs: null };
     if (spec.confirm !== null) this.#waitFor(spec.confirm.withinMs, time);
     return {
-      publish: { type: "publish", alarmId, commandId, attempt, topic, payload, validUntilMs },
+      publish: {
+        type: "publish",
+        alarmId,
+        rule,
+        commandId,
+        attempt,
+        topic,
+        payload,
+        validUntilMs,
+        latencyMs,
+      },
       isDueAgain: false,
     };
   }

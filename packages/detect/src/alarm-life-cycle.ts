@@ -79,6 +79,8 @@ export class AlarmLifeCycle {
   /** When the interlock lets go, awake time; null: the next eligible reading acts, if any. */
   #heldUntilMs: number | null = null;
   #heldEvidenceMonotonicMs = 0;
+  /** Arrival of the reading that the interlock held first, monotonic; null where it holds none of this life. */
+  #heldArrivedMs: number | null = null;
   readonly #interlock: CommandInterlock;
 
   constructor(rule: RuleSpec, id: string, labels: Labels, place: AlarmSurroundings) {
@@ -208,6 +210,7 @@ export class AlarmLifeCycle {
     if (isSuppressed) {
       const wasUnderWay = this.#loop?.abandon() === true || this.#heldBack !== null;
       this.#heldUntilMs = null;
+      this.#heldArrivedMs = null;
       if (wasUnderWay && this.#isRaised && this.#standing.isActing) {
         this.#isAwaitingEligible = true;
         this.#heldBack = "maintenance";
@@ -238,8 +241,13 @@ export class AlarmLifeCycle {
     this.#follow(this.#loop?.onConfirmation(payload, arrivedMonotonicMs, nowMs) ?? null, out);
   }
 
-  onTick(time: ActionTime, lapseAfterMs: number, out: Outcome[]): void {
-    this.#follow(this.#loop?.onTick(time, lapseAfterMs) ?? null, out);
+  onTick(time: TickTime, lapseAfterMs: number, out: Outcome[]): void {
+    const topic = this.#loop?.topic ?? null;
+    const waitMs = topic === null ? 0 : this.#interlock.allowedAtMs(topic, time.awakeMs) - time.awakeMs;
+    const placeInMs = waitMs > 0 && !this.#isRaised ? null : waitMs;
+    const step = this.#loop?.onTick(time, { lapseAfterMs, placeInMs }) ?? null;
+    if (topic !== null && step !== null && step.publish !== null) this.#interlock.take(topic, time.awakeMs);
+    this.#follow(step, out);
   }
 
   /** The interlock may let a held command go: it is sent if the condition holds, on what proved it last. */
@@ -323,7 +331,11 @@ export class AlarmLifeCycle {
     const topic = expandTopic(spec.topicTemplate, this.#labels);
     const allowedAtMs = topic === null ? time.awakeMs : this.#interlock.allowedAtMs(topic, time.awakeMs);
     if (this.#isSuppressed) return this.#hold("maintenance", null, out);
-    if (allowedAtMs > time.awakeMs) return this.#hold("at_most_per_minute", allowedAtMs, out);
+    const arrivedMs = this.#heldArrivedMs ?? time.monotonicMs - time.latencyMs;
+    if (allowedAtMs > time.awakeMs) {
+      this.#heldArrivedMs = arrivedMs;
+      return this.#hold("at_most_per_minute", allowedAtMs, out);
+    }
     if (topic !== null) this.#interlock.take(topic, time.awakeMs);
     this.#letGo();
     this.#isAwaitingEligible = false;
@@ -336,7 +348,7 @@ export class AlarmLifeCycle {
       labels: this.#labels,
       nowMs: time.nowMs,
       monotonicMs: time.monotonicMs,
-      latencyMs: time.latencyMs,
+      latencyMs: time.monotonicMs - arrivedMs,
     });
     this.#loop = loop;
     this.#follow(step, out);
@@ -354,6 +366,7 @@ export class AlarmLifeCycle {
   #letGo(): void {
     this.#heldBack = null;
     this.#heldUntilMs = null;
+    this.#heldArrivedMs = null;
   }
 
   #follow(step: ActionStep | null, out: Outcome[]): void {

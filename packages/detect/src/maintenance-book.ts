@@ -12,7 +12,7 @@ export interface Maintenance {
   readonly topic: string | null;
 }
 
-/** Standing orders at once; more are refused. */
+/** Standing orders of people, and of topics, at once; more are refused. */
 export const MAINTENANCES_MAX = 1000;
 
 /** What is in maintenance. Times are steady: they go on through jumps of the wall clock, and over restarts. */
@@ -20,6 +20,14 @@ export class MaintenanceBook {
   readonly #entries = new Map<string, Maintenance>();
   /** Topics that still say so after their time was over: not believed again until they have said otherwise. */
   readonly #overdue = new Set<string>();
+  /** As last told. */
+  #steadyMs = Number.NEGATIVE_INFINITY;
+  /** A witness has set the steady time: ends are right over a restart, too. */
+  #isProven = false;
+  /** Steady time of an earlier life, as last told there; what it had left counts from the first that is told in this one. */
+  #storedAtMs: number | null = null;
+  /** Proven ends of an earlier life, by key, until this one's time is proven. */
+  readonly #provenUntilMs = new Map<string, number>();
 
   /** Without those that are over. */
   list(): readonly Maintenance[] {
@@ -37,8 +45,10 @@ export class MaintenanceBook {
     const key = keyOf(entry);
     const isKnown = this.#entries.has(key);
     if (entry.topic !== null && (isKnown || this.#overdue.has(key))) return false;
-    if (!isKnown && this.#entries.size + this.#overdue.size >= MAINTENANCES_MAX) return false;
+    if (!isKnown && this.#countLike(entry) >= MAINTENANCES_MAX) return false;
     this.#entries.set(key, entry);
+    this.#provenUntilMs.delete(key);
+    this.#steadyMs = Math.max(this.#steadyMs, entry.sinceMs);
     return true;
   }
 
@@ -51,26 +61,62 @@ export class MaintenanceBook {
     });
   }
 
+  /** Topics that are not believed until they have said otherwise. */
+  overdueTopics(): readonly string[] {
+    return [...this.#overdue].map((key) => key.slice(TOPIC_PREFIX.length));
+  }
+
   expire(steadyMs: number): readonly Maintenance[] {
+    this.#goOn(steadyMs);
     if (this.#entries.size === 0) return NONE;
     const over = this.#remove((entry) => entry.untilMs <= steadyMs);
     for (const entry of over) if (entry.topic !== null) this.#overdue.add(keyOf(entry));
     return over;
   }
 
-  /** The steady time was set: what was to last an hour still does. */
+  /** A witness has set the steady time: what was to last an hour still does, and what an earlier life had proven holds. */
   shift(byMs: number): void {
+    for (const [key, entry] of this.#entries) {
+      const untilMs = this.#provenUntilMs.get(key) ?? entry.untilMs + byMs;
+      this.#entries.set(key, { ...entry, untilMs });
+    }
+    this.#provenUntilMs.clear();
+    this.#steadyMs += byMs;
+    this.#isProven = true;
+  }
+
+  export(): MaintenanceState {
+    const time = Number.isFinite(this.#steadyMs)
+      ? { steadyMs: this.#steadyMs, isProven: this.#isProven }
+      : {};
+    return { entries: this.list(), overdue: [...this.#overdue], ...time };
+  }
+
+  restore(state: MaintenanceState): void {
+    for (const entry of state.entries) {
+      this.#entries.set(keyOf(entry), entry);
+      if (state.isProven === true) this.#provenUntilMs.set(keyOf(entry), entry.untilMs);
+    }
+    for (const key of state.overdue) this.#overdue.add(key);
+    this.#steadyMs = state.steadyMs ?? this.#steadyMs;
+    this.#storedAtMs = state.steadyMs ?? null;
+  }
+
+  /** Whatever the clock says of the time that nobody was there, what is left counts from here, until a witness comes. */
+  #goOn(steadyMs: number): void {
+    const byMs = this.#storedAtMs === null ? 0 : steadyMs - this.#storedAtMs;
+    this.#storedAtMs = null;
+    this.#steadyMs = steadyMs;
+    if (byMs === 0) return;
     for (const [key, entry] of this.#entries)
       this.#entries.set(key, { ...entry, untilMs: entry.untilMs + byMs });
   }
 
-  export(): MaintenanceState {
-    return { entries: this.list(), overdue: [...this.#overdue] };
-  }
-
-  restore(state: MaintenanceState): void {
-    for (const entry of state.entries) this.#entries.set(keyOf(entry), entry);
-    for (const key of state.overdue) this.#overdue.add(key);
+  /** Of people, or of topics, which may not keep people from theirs. */
+  #countLike({ topic }: Maintenance): number {
+    let count = topic === null ? 0 : this.#overdue.size;
+    for (const entry of this.#entries.values()) if ((entry.topic === null) === (topic === null)) count += 1;
+    return count;
   }
 
   #remove(isOver: (entry: Maintenance, key: string) => boolean): readonly Maintenance[] {
@@ -78,6 +124,7 @@ export class MaintenanceBook {
     for (const [key, entry] of this.#entries) {
       if (!isOver(entry, key)) continue;
       this.#entries.delete(key);
+      this.#provenUntilMs.delete(key);
       removed.push(entry);
     }
     return removed;
@@ -87,8 +134,12 @@ export class MaintenanceBook {
 export interface MaintenanceState {
   readonly entries: readonly Maintenance[];
   readonly overdue: readonly string[];
+  /** When that was so. Absent in states of before it was kept, and where nothing is known of the time. */
+  readonly steadyMs?: number;
+  readonly isProven?: boolean;
 }
 
+const TOPIC_PREFIX = "topic ";
 const NONE: readonly Maintenance[] = Object.freeze([]);
 
 /** Whether a series has all these labels. */
@@ -99,5 +150,5 @@ export function hasLabels(labels: Labels, wanted: Labels): boolean {
 }
 
 function keyOf({ topic, labels }: { readonly topic: string | null; readonly labels: Labels }): string {
-  return topic === null ? `labels ${labelsKey(labels)}` : `topic ${topic}`;
+  return topic === null ? `labels ${labelsKey(labels)}` : `${TOPIC_PREFIX}${topic}`;
 }

@@ -7,11 +7,14 @@ export type Outcome = PublishOutcome | EventOutcome;
 export interface PublishOutcome {
   readonly type: "publish";
   readonly alarmId: string;
+  readonly rule: string;
   readonly commandId: string;
   readonly attempt: number;
   readonly topic: string;
   readonly payload: string;
   readonly validUntilMs: number;
+  /** Arrival of the reading that causes it until the first attempt, ms. */
+  readonly latencyMs: number;
 }
 
 /** Record, forward and show. Those with `isActionStep` belong in the audit trail. */

@@ -26,6 +26,7 @@ const LEVELS: Condition = {
   hysteresis: 5,
   forAtLeastMs: 0,
 };
+const ANSWER = { topic: "factory/{site}/{machine}/state", equals: "stopped", withinMs: 2000 };
 const MISSING: Condition = { kind: "missing", forMs: 30_000, forAtLeastMs: 0 };
 
 /** An engine with clocks of its own: `passMs` lets time pass, ticking as an agent does. */
@@ -90,10 +91,10 @@ class Plant {
     return out;
   }
 
-  restart(): readonly Outcome[] {
+  restart(monotonicMs = 100): readonly Outcome[] {
     const state = JSON.parse(JSON.stringify(this.engine.export()));
     this.engine = this.#newEngine();
-    this.monotonicMs = 100;
+    this.monotonicMs = monotonicMs;
     const out = this.engine.restore(state);
     this.tick();
     return out;
@@ -197,13 +198,39 @@ test("a restart does not forget what the interlock has counted, and sends nothin
   expect(commands(again.send(82))).toHaveLength(1);
 });
 
+test("the latency of a held command counts from the reading that was held first", () => {
+  const plant = new Plant(ABOVE, { perMinuteMax: 1 });
+  plant.send(81);
+  plant.send(70);
+  plant.passMs(10_000);
+  plant.send(82);
+  plant.passMs(20_000);
+  plant.send(83);
+  expect(commands(plant.passMs(120_000))).toMatchObject([{ latencyMs: 50_000 }]);
+});
+
+test("a retry waits for its place, and gives up where it is needed no more", () => {
+  for (const isOver of [false, true]) {
+    const plant = new Plant(ABOVE, { confirm: ANSWER, perMinuteMax: 2, retryMax: 3 });
+    expect(commands(plant.send(90))).toHaveLength(1);
+    expect(commands(plant.passMs(2_000))).toMatchObject([{ attempt: 2 }]);
+    if (isOver) plant.send(70);
+    const waited = plant.passMs(57_500);
+    expect(commands(waited)).toEqual([]);
+    if (isOver) expect(last(waited)).toMatchObject({ action: "unconfirmed", severity: 1000 });
+    const attempts = commands(plant.passMs(120_000)).map(({ attempt }) => attempt);
+    expect(attempts).toEqual(isOver ? [] : [3, 4]);
+  }
+});
+
 test("never more than the bound within any minute of one machine", () => {
   fc.assert(
     fc.property(
       fc.integer({ min: 1, max: 3 }),
       fc.array(fc.tuple(fc.integer({ min: 1, max: 40 }), fc.boolean()), { maxLength: 60 }),
-      (perMinuteMax, steps) => {
-        const plant = new Plant(ABOVE, { perMinuteMax });
+      fc.boolean(),
+      (perMinuteMax, steps, isAnswerAwaited) => {
+        const plant = new Plant(ABOVE, { perMinuteMax, confirm: isAnswerAwaited ? ANSWER : null });
         const sentAtMs: number[] = [];
         for (const [halfSeconds, isHot] of steps) {
           for (let i = 0; i < halfSeconds; i++)
@@ -235,6 +262,44 @@ test("in maintenance an alarm is suppressed and never acts; after it the next re
   );
   expect(commands(plant.passMs(2000))).toEqual([]);
   expect(commands(plant.send(92))).toHaveLength(1);
+});
+
+test("what a maintenance had left counts from the restart, whatever the clock says then, until that is proven", () => {
+  for (const wasProven of [false, true])
+    for (const aheadMs of [3_600_000, -3_600_000]) {
+      const plant = new Plant(ABOVE);
+      plant.tick();
+      if (wasProven) plant.engine.shiftMaintenance(0);
+      plant.maintain({ machine: "m0" }, 60_000);
+      plant.passMs(20_000);
+      const endMs = plant.monotonicMs + 40_000;
+      plant.restart(plant.monotonicMs + 5_000 + aheadMs);
+      expect(commands(plant.passMs(4_500))).toEqual([]);
+      expect(commands(plant.send(90))).toEqual([]);
+      // The clock is set right, as central says.
+      plant.monotonicMs -= aheadMs;
+      plant.engine.shiftMaintenance(-aheadMs);
+      plant.tick();
+      const untilMs = plant.engine.maintenances()[0].untilMs;
+      expect(untilMs).toBe(wasProven ? endMs : endMs + 5_000);
+      plant.passMs(untilMs - plant.monotonicMs - 500);
+      expect(commands(plant.send(91))).toEqual([]);
+      plant.passMs(500);
+      expect(commands(plant.send(92))).toHaveLength(1);
+    }
+});
+
+test("a thousand topics, even such as are not believed any more, keep no person from a maintenance", () => {
+  const plant = new Plant(ABOVE);
+  const say = (topic: number) => plant.maintain({ machine: `x${topic}` }, 60_000, `f/x${topic}`);
+  for (let topic = 0; topic < 1_000; topic += 1) expect(say(topic)).not.toBeNull();
+  expect(say(1_000)).toBeNull();
+  plant.passMs(60_000);
+  expect(plant.engine.overdueTopics()).toHaveLength(1_000);
+  expect(say(1_000)).toBeNull();
+  expect(plant.maintain({ machine: "m0" })).not.toBeNull();
+  plant.engine.endMaintenance({ topic: "f/x0" });
+  expect(say(1_000)).not.toBeNull();
 });
 
 test("what was over by the end of the maintenance is not acted on", () => {

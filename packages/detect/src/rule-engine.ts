@@ -292,6 +292,11 @@ export class RuleEngine {
     return this.#maintenance.list();
   }
 
+  /** Topics whose time is over, and that say so still. */
+  overdueTopics(): readonly string[] {
+    return this.#maintenance.overdueTopics();
+  }
+
   /** Those that have ended by themselves since the last call. */
   takeExpired(): readonly Maintenance[] {
     return this.#expired.length === 0 ? NONE_EXPIRED : this.#expired.splice(0);

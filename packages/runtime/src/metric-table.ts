@@ -77,7 +77,7 @@ export const METRIC_TABLE = {
   millrace_agent_action_seconds: {
     type: "histogram",
     labels: ["rule"],
-    help: "Arrival of a reading to the hand-over of the command it caused.",
+    help: "Arrival of a reading to the first hand-over of the command it caused; atMostPerMinute's hold counts.",
     buckets: [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 2],
   },
   millrace_agent_series: { type: "gauge", labels: ["metric"], help: "Series known." },
