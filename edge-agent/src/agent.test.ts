@@ -852,6 +852,29 @@ describe("a clock that is an hour ahead, and that nobody has proven", () => {
   });
 });
 
+describe("a sensor whose clock is off", () => {
+  it("is told with one that is behind, once both have come at the pace of time", async () => {
+    const { agent, time, publish } = await bench();
+    agent.start();
+    for (let second = 0; second < 15; second += 1) {
+      for (const [machine, aheadMs] of Object.entries({ m1: 7_000, m2: -60_000, m3: 2_000 }))
+        void publish(
+          `factory/alpha/${machine}/temperature`,
+          JSON.stringify({ t: 20, ts: time.nowMs + aheadMs }),
+        );
+      await time.run(1_000);
+    }
+    expect(agent.status().sensorClocks).toEqual({
+      ahead: 1,
+      behind: 1,
+      most: [
+        { metric: "temperature", labels: { site: "alpha", machine: "m2" }, aheadMs: -60_000 },
+        { metric: "temperature", labels: { site: "alpha", machine: "m1" }, aheadMs: 7_000 },
+      ],
+    });
+  });
+});
+
 describe("a command that has gone out", () => {
   it("counts the latency of a command once, whatever happens to its alarm", async () => {
     const { agent, time, commands, temperature } = await bench();
@@ -2528,6 +2551,22 @@ describe("a rule on windows", () => {
     await send(one, 10);
     expect(one.agent.status().alarms).toEqual([]);
     expect(one.commands).toHaveLength(1);
+  });
+
+  it("is ended by hand for a group that has fallen silent, and not while one of its series speaks", async () => {
+    const one = await bench({ pipeline: WINDOW_RULE });
+    one.agent.start();
+    await send(one, 17, [3, 12]);
+    expect(one.agent.forgetSeries({ machine: "m1" }, "a")).toEqual({ forgottenCount: 0 });
+    await one.time.run(120_000);
+    expect(one.agent.status().alarms).toHaveLength(1);
+    expect(one.agent.resetAlarms("all", "a")).toEqual({ resetCount: 0 });
+    expect(one.agent.forgetSeries({ machine: "m2" }, "a")).toEqual({ forgottenCount: 0 });
+    expect(one.agent.forgetSeries({ machine: "m1" }, "a")).toEqual({ forgottenCount: 1 });
+    expect(one.agent.status().alarms).toEqual([]);
+    const hotS = Math.round((one.time.nowMs - START_MS) / 1000) + 5;
+    await send(one, 20, [hotS]);
+    expect(one.agent.status().alarms).toMatchObject([{ isHistorical: false, value: 90 }]);
   });
 
   it("a revision of the newest window raises, and never acts; the next window does", async () => {

@@ -1,5 +1,5 @@
 import type { AgentConfig, Pipeline, PipelineMetric } from "@millrace/config";
-import { type Outcome, RuleEngine, topicFilter } from "@millrace/detect";
+import { hasLabels, type Outcome, RuleEngine, topicFilter } from "@millrace/detect";
 import { BatchQueue, type Change, type Store } from "@millrace/queue";
 import {
   type Clock,
@@ -662,9 +662,17 @@ export class Agent {
     return { resetCount: outcomes.filter(({ type }) => type === "event").length };
   }
 
-  /** Series with these labels that are missing are missed no longer, until they are heard again: their alarms end. */
+  /** Series with these labels that are silent are missed no longer, until they are heard again: their alarms end. */
   forgetSeries(labels: Labels, by: string): { readonly forgottenCount: number } {
-    const outcomes = this.#rules.forget(labels, this.#guard.nowMs());
+    const steadyMs = this.#guard.steadyMs();
+    const speaking = [...this.#series.withLabels(labels)].filter(
+      ({ index }) => !this.#watermarks.isIdle(index, steadyMs),
+    );
+    const outcomes = this.#rules.forget(
+      labels,
+      this.#guard.nowMs(),
+      (metric, own) => !speaking.some((one) => one.metric === metric && hasLabels(one.labels, own)),
+    );
     this.#handle(outcomes, by);
     return { forgottenCount: outcomes.length };
   }

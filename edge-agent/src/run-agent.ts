@@ -265,7 +265,7 @@ export async function runAgent(configPath: string): Promise<ExitCode> {
   agent.start();
   inputs.startHost();
   log.info("running", {
-    inputs: inputs.all.map(({ name }) => name),
+    inputs: [...inputs.all.map(({ name }) => name), ...(inputs.config.host === null ? [] : ["host"])],
     pipeline: start.version.version,
     status: `http://${config.http.host}:${statusServer.port}/status`,
   });

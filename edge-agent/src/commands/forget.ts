@@ -6,8 +6,9 @@ import { postToAgent } from "./post-to-agent.ts";
 
 /** `millrace-agent forget`: a series that was retired is not missed any more. */
 export const forgetCommand: Command = {
-  summary: "forget missing series that were retired: their alarms end",
-  details: "Those that have all these labels and are missing now. One that is heard again is watched again.",
+  summary: "forget silent series that were retired: their alarms end",
+  details:
+    "Those that have all these labels and are silent now, and groups of windows of such. One that is heard again is watched again.",
   flags: { config: CONFIG_FLAG, labels: { ...LABELS_FLAG, isRequired: true } },
   async run({ name, flags, output }) {
     const { config } = loadAgentConfig(flags.requiredText("config"));
@@ -23,7 +24,7 @@ export const forgetCommand: Command = {
     const { forgottenCount } = answer;
     output.out(
       forgottenCount === 0
-        ? `nothing is missing of ${labelText(labels)}\n`
+        ? `no alarm of ${labelText(labels)} is of something silent\n`
         : `forgotten: ${forgottenCount}\n`,
     );
     return forgottenCount === 0 ? 1 : 0;

@@ -28,7 +28,12 @@ function pageOf(said: string) {
     refusedSeries: { temperature: { count: 1, topic: said, client: said, atMs: 0 } },
     watermarkMs: 1,
     watermarkHeldBy: { metric: "temperature", labels: { machine: said }, idleInMs: 1 },
-    clock: { isSynchronised: true, nowMs: 2, steadyMs: 5, wallMs: 2 },
+    clock: { isSynchronised: true, isProven: true, nowMs: 2, steadyMs: 5, wallMs: 2 },
+    sensorClocks: {
+      ahead: 0,
+      behind: 1,
+      most: [{ metric: "temperature", labels: { machine: said }, aheadMs: -3_600_001 }],
+    },
     alarms: [
       {
         id: said,
@@ -133,4 +138,35 @@ test("held readings are named by the series that hold the most, and births that 
   const at = lines.findIndex((line) => line.startsWith("  held 1 readings of 1 series"));
   expect(lines[at + 1]).toBe("    temperature machine=m1  1");
   expect(lines.find((line) => line.startsWith("sparkplug"))).toMatch(/1 offline, refused_birth 2$/);
+});
+
+test("a clock is called plausible where it is, and how far it is off is said in words", () => {
+  const clockLines = (clock: object, clockOffsetMs: number | null) => {
+    const plain = pageOf("m1");
+    const page: StatusPage = JSON.parse(
+      JSON.stringify({
+        ...plain,
+        clock: { ...plain.clock, ...clock },
+        link: { ...plain.link, clockOffsetMs },
+      }),
+    );
+    return renderStatus(page, "")
+      .split("\n")
+      .filter((line) => /^clock |sensors|furthest/.test(line));
+  };
+  expect(clockLines({}, -20.4)).toEqual([
+    "clock      plausible, confirmed by central: 20 ms ahead of central",
+    "           of sensors, by series: 0 too far ahead of it (rejected or held), 1 too far behind (never act)",
+    "           the furthest: temperature machine=m1 60 min behind this agent",
+  ]);
+  expect(clockLines({ isProven: false }, -3_600_001)[0]).toBe(
+    "clock      NOT PLAUSIBLE, or central's is not: 60 min ahead of central",
+  );
+  expect(clockLines({}, 200_000_000)[0]).toMatch(/: 2 days 7 h behind central$/);
+  expect(clockLines({ isProven: false }, null)[0]).toBe(
+    "clock      plausible, confirmed by nobody since the start",
+  );
+  expect(clockLines({ isSynchronised: false }, 12_000)[0]).toMatch(
+    /not synchronised: 12\.0 s behind central$/,
+  );
 });

@@ -3,6 +3,8 @@ import { type Command, MillraceError, plainText, reasonOf, systemClock } from "@
 import type { StatusPage } from "../status/status-server.ts";
 import { CONFIG_FLAG } from "./config-flag.ts";
 import { labelText } from "./labels-flag.ts";
+import { renderClock } from "./render-clock.ts";
+import { seriesText } from "./series-text.ts";
 
 /** `millrace-agent status`: asks the running agent and prints what it sees, queues and has lost. */
 export const statusCommand: Command = {
@@ -55,7 +57,7 @@ export function renderStatus(page: StatusPage, url: string, earlier?: EarlierInp
     ...renderConfiguration(page.configuration),
     "",
     `link       ${link.state}${link.reason === "connected" ? "" : ` (${plainText(link.reason)})`}, for ${seconds(link.sinceMs)}`,
-    `clock      ${clock.isSynchronised ? "plausible" : "behind what is stored: taken as not synchronised"}${offset(link.clockOffsetMs)}`,
+    ...renderClock(page),
     `watermark  ${page.watermarkMs === null ? "no reading yet" : `${seconds(clock.nowMs - page.watermarkMs)} ago`}`,
     ...(page.watermarkHeldBy === null ? [] : [`           ${heldBy(page.watermarkHeldBy)}`]),
     `series     ${
@@ -319,17 +321,4 @@ function column(value: number, width: number): string {
 
 function seconds(durationMs: number): string {
   return `${(durationMs / 1000).toFixed(1)} s`;
-}
-
-function offset(clockOffsetMs: number | null): string {
-  return clockOffsetMs === null
-    ? ""
-    : `, ${Math.abs(Math.round(clockOffsetMs))} ms ${clockOffsetMs < 0 ? "ahead of" : "behind"} central`;
-}
-
-function seriesText({
-  metric,
-  labels,
-}: Pick<StatusPage["held"]["most"][number], "metric" | "labels">): string {
-  return [metric, ...Object.entries(labels).map(([name, value]) => `${name}=${value}`)].join(" ");
 }

@@ -1,7 +1,6 @@
 import type { Pipeline, RecorderConfig } from "@millrace/config";
-import type { AlarmEvent, Outcome } from "@millrace/detect";
+import { type AlarmEvent, hasLabels, type Outcome } from "@millrace/detect";
 import type { Clock } from "@millrace/runtime";
-import type { Labels } from "@millrace/stream";
 import type { Series, SeriesRegistry } from "../intake/series-registry.ts";
 import type { Evidence } from "./evidence-sealer.ts";
 import { ReadingRing, RING_READING_BYTES } from "./reading-ring.ts";
@@ -241,8 +240,4 @@ function keep(names: Set<string>, name: string): void {
     if (names.size <= REMEMBERED_MAX) break;
     names.delete(oldest);
   }
-}
-
-function hasLabels(labels: Labels, wanted: Labels): boolean {
-  return Object.entries(wanted).every(([name, value]) => labels[name] === value);
 }

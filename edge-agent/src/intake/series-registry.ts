@@ -1,3 +1,4 @@
+import { hasLabels } from "@millrace/detect";
 import { type Labels, seriesKey } from "@millrace/stream";
 
 /** A series of this agent: its index is stable for the life of the store. */
@@ -52,6 +53,11 @@ export class SeriesRegistry {
   /** Of each series. */
   *labels(): Iterable<Labels> {
     for (const { metric, labels } of this.#series) if (metric !== LOST_METRIC) yield labels;
+  }
+
+  /** Those that have all these labels. */
+  *withLabels(wanted: Labels): Iterable<Series> {
+    for (const series of this.#series) if (hasLabels(series.labels, wanted)) yield series;
   }
 
   get(index: number): Series {

@@ -55,6 +55,13 @@ export interface AgentStatus {
     /** What the gateway's own clock shows, right or wrong. */
     readonly wallMs: number;
   };
+  /** Series whose sensors' clocks are further ahead than `limits.maxFuture`, or behind than `limits.actionMaxAge`. */
+  readonly sensorClocks: {
+    readonly ahead: number;
+    readonly behind: number;
+    /** The furthest, at most three. */
+    readonly most: readonly { readonly metric: string; readonly labels: Labels; readonly aheadMs: number }[];
+  };
   /** Readings ahead of a clock that is not proven: they wait until it is. */
   readonly held: {
     readonly readings: number;
@@ -132,7 +139,7 @@ export interface AgentStatusSources {
   open(): number;
 }
 
-const HELD_SERIES_SHOWN_MAX = 3;
+const SERIES_SHOWN_MAX = 3;
 
 /** Everything that `millrace-agent status` and the status page show. */
 export function agentStatus(sources: AgentStatusSources): AgentStatus {
@@ -161,6 +168,7 @@ export function agentStatus(sources: AgentStatusSources): AgentStatus {
       steadyMs: guard.steadyMs(),
       wallMs: sources.clock.nowMs(),
     },
+    sensorClocks: sensorClocks(sources),
     held: heldStatus(sources),
     alarms: sources.rules.activeAlarms(),
     rules: { ...sources.rules.counts(), windowsRefused: sources.watched.refusedCount },
@@ -209,8 +217,22 @@ function seriesStatus({ series, isMeasured }: AgentStatusSources): AgentStatus["
   return Object.fromEntries(Object.entries(series.countByMetric()).filter(([metric]) => isMeasured(metric)));
 }
 
+function sensorClocks({ guard, clock, config, series }: AgentStatusSources): AgentStatus["sensorClocks"] {
+  const { maxFutureMs, actionMaxAgeMs } = config.limits;
+  const off = guard.sensors.off(
+    { nowMs: guard.nowMs(), monotonicMs: clock.monotonicMs() },
+    { aheadMsMax: maxFutureMs, behindMsMax: actionMaxAgeMs },
+  );
+  const ahead = off.filter(({ aheadMs }) => aheadMs > 0).length;
+  const most = off.slice(0, SERIES_SHOWN_MAX).map(({ series: index, aheadMs }) => {
+    const { metric, labels } = series.get(index);
+    return { metric, labels, aheadMs };
+  });
+  return { ahead, behind: off.length - ahead, most };
+}
+
 function heldStatus({ held, series }: AgentStatusSources): AgentStatus["held"] {
-  const most = held.most(HELD_SERIES_SHOWN_MAX).map(({ series: index, readings }) => {
+  const most = held.most(SERIES_SHOWN_MAX).map(({ series: index, readings }) => {
     const { metric, labels } = series.has(index) ? series.get(index) : { metric: "", labels: {} };
     return { metric, labels, readings };
   });

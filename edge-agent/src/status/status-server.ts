@@ -39,7 +39,7 @@ export interface StatusPage extends AgentStatus {
  * The agent's loopback page: `GET /status`, `/metrics` (Prometheus), `/healthz`, `/readyz`, and
  * `POST /alarms/reset` (`{ "id": "…" }` or `{ "all": true }`) for latched alarms, and `POST /maintenance/on`
  * (`{ "labels": { … }, "durationMs": … }`, with `"isNoneAllowed": true` also where no series has them) and `/maintenance/off` (`{ "labels": { … } }` or `{ "all": true }`),
- * and `POST /series/forget` (`{ "labels": { … } }`) for missing series that were retired, and `POST /reload` (`{}`, or
+ * and `POST /series/forget` (`{ "labels": { … } }`) for silent series that were retired, and `POST /reload` (`{}`, or
  * `{ "file": true }` for the pipeline file whatever central has pushed). What changes something takes JSON only, and nothing
  * from a page of another origin.
  */
@@ -185,6 +185,7 @@ export class StatusServer {
       series,
       watermarkMs,
       clock,
+      sensorClocks,
       held,
       disk,
       recorder,
@@ -237,6 +238,8 @@ export class StatusServer {
     metrics.gauge("millrace_agent_quarantine_entries").set(quarantineCount);
     metrics.gauge("millrace_agent_store_up").set(store.failure === null ? 1 : 0);
     metrics.gauge("millrace_agent_clock_synchronised").set(clock.isSynchronised ? 1 : 0);
+    metrics.gauge("millrace_agent_sensor_clocks_off").set(sensorClocks.ahead, { direction: "ahead" });
+    metrics.gauge("millrace_agent_sensor_clocks_off").set(sensorClocks.behind, { direction: "behind" });
     const unseen = metrics.counter("millrace_agent_rule_readings_unseen_total");
     unseen.follow(rules.late, { reason: "late" });
     unseen.follow(rules.seriesOverLimit, { reason: "series_over_limit" });

@@ -76,7 +76,7 @@ export interface Detector {
    * @param awakeMs now: what the state does not tell of time counts from here.
    */
   restore(series: number, state: unknown, awakeMs: number): boolean;
-  /** The series will not be heard of again. False where that is not this detector's concern, or it is not missed. */
+  /** The series will not be heard of again: its condition is over. False where it is not raised. */
   forget(series: number): boolean;
 }
 

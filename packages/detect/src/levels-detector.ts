@@ -121,8 +121,8 @@ export class LevelsDetector implements Detector {
     return true;
   }
 
-  forget(): boolean {
-    return false;
+  forget(series: number): boolean {
+    return this.#levels.filter(({ limit }) => limit.forget(series)).length > 0;
   }
 
   /** Index of the worst raised one; -1 for none. */

@@ -155,8 +155,10 @@ export class LimitDetector implements Detector {
     return true;
   }
 
-  forget(): boolean {
-    return false;
+  forget(series: number): boolean {
+    if (!this.isRaised(series)) return false;
+    this.#phase[series] = PHASE.normal;
+    return true;
   }
 
   #observeLate(series: number, isBroken: boolean, lateMs: number): Transition {

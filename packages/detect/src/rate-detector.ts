@@ -116,8 +116,8 @@ export class RateDetector implements Detector {
     return true;
   }
 
-  forget(): boolean {
-    return false;
+  forget(series: number): boolean {
+    return this.#limit.forget(series);
   }
 
   #slopeOf(series: number): number {

@@ -397,6 +397,28 @@ test("a retired series that is missing is forgotten with its alarm; another is n
   expect(plant.engine.activeAlarms().map(({ labels }) => labels)).toEqual([LABELS[1]]);
 });
 
+test("what holds its condition and has fallen silent is forgotten too, of every kind; what speaks is not", () => {
+  const STUCK: Condition = { kind: "stuck", forMs: 2000, within: 0, forAtLeastMs: 0 };
+  for (const when of [ABOVE, LEVELS, STUCK]) {
+    const plant = new Plant(when, null);
+    for (const machine of [0, 1, 0, 1]) {
+      plant.send(96, machine);
+      plant.passMs(1000);
+    }
+    expect(plant.engine.activeAlarms()).toHaveLength(2);
+    const isSilent = (_: string, { machine }: Record<string, string>) => machine === "m0";
+    const ended = plant.engine.forget({ site: "alpha" }, plant.nowMs, isSilent);
+    expect(events(ended)).toMatchObject([{ labels: LABELS[0], isActive: false }]);
+    plant.restart();
+    expect(plant.engine.activeAlarms().map(({ labels }) => labels)).toEqual([LABELS[1]]);
+    plant.send(60);
+    plant.send(96);
+    plant.passMs(2000);
+    plant.send(96);
+    expect(plant.engine.activeAlarms()).toHaveLength(2);
+  }
+});
+
 test("an alarm of a condition that was changed to another kind ends at the restore", () => {
   const before = new Plant(ABOVE);
   before.send(90);

@@ -307,13 +307,22 @@ export class RuleEngine {
     this.#maintenance.shift(byMs);
   }
 
-  /** Forgets the missing series with these labels, until they are heard again: their alarms end. */
-  forget(labels: Labels, nowMs: number): readonly Outcome[] {
+  /**
+   * Forgets the series, and the groups of windows, with these labels that are missing or as silent as `isSilent` says, until
+   * they are heard again: their alarms end.
+   */
+  forget(
+    labels: Labels,
+    nowMs: number,
+    isSilent: (metric: string, labels: Labels) => boolean = () => false,
+  ): readonly Outcome[] {
     const out: Outcome[] = [];
     for (const table of this.#tables) {
       table.labels.forEach((own, slot) => {
-        if (!hasLabels(own, labels) || !table.detector.forget(slot)) return;
         const place = table.alarms[slot];
+        if (!hasLabels(own, labels)) return;
+        if (!table.isByTime && (place === undefined || !isSilent(table.rule.metric, own))) return;
+        if (!table.detector.forget(slot)) return;
         place?.alarm.end(nowMs, out);
         if (place !== undefined) this.#settle(place);
       });

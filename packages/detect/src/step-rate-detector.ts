@@ -106,8 +106,8 @@ export class StepRateDetector implements Detector {
     return true;
   }
 
-  forget(): boolean {
-    return false;
+  forget(series: number): boolean {
+    return this.#limit.forget(series);
   }
 }
 

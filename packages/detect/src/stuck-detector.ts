@@ -130,8 +130,10 @@ export class StuckDetector implements Detector {
     return true;
   }
 
-  forget(): boolean {
-    return false;
+  forget(series: number): boolean {
+    if (!this.isRaised(series)) return false;
+    this.#isRaised[series] = 0;
+    return true;
   }
 
   #grow(series: number): void {

@@ -80,6 +80,11 @@ export const METRIC_TABLE = {
     help: "Arrival of a reading to the first hand-over of the command it caused; atMostPerMinute's hold counts.",
     buckets: [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 2],
   },
+  millrace_agent_sensor_clocks_off: {
+    type: "gauge",
+    labels: ["direction"],
+    help: "Series whose sensor's clock is further ahead than limits.maxFuture, or behind than limits.actionMaxAge.",
+  },
   millrace_agent_series: { type: "gauge", labels: ["metric"], help: "Series known." },
   millrace_agent_sparkplug_nodes: {
     type: "gauge",
