@@ -85,9 +85,9 @@ export class ClockGuard {
 
   /**
    * Against which a reading's age counts: no wall clock that is ahead makes what is live look old. Once proven, a jump is
-   * known by the steady time. Before, that may be as wrong as the wall clock, so sensors must bear it out: most of those
-   * that speak come at the pace of time, as no backlog does. Without it, two of them may be right by themselves, where the
-   * wall clock is as far ahead as it could not be of a witness.
+   * known by the steady time. Before, that may be as wrong as the wall clock, so sensors must bear it out that come at the
+   * pace of time, as no backlog does. Without it they may be right by themselves, two or more of them and most of all that
+   * speak, where the wall clock is as far ahead as it could not be of a witness.
    */
   ageNowMs(): number {
     const nowMs = this.nowMs();
@@ -96,8 +96,8 @@ export class ClockGuard {
     if (agreed === null) return nowMs;
     const steadyMs = this.steadyMs();
     if (Math.abs(agreed.timeMs - steadyMs) <= this.#maxFutureMs) return Math.min(nowMs, steadyMs);
-    const isBorneOut = agreed.count >= SENSORS_MIN && nowMs - agreed.timeMs > AGREEMENT_TOLERANCE_MS;
-    return isBorneOut ? Math.floor(agreed.timeMs) : nowMs;
+    const isBorneOut = agreed.isMajority && agreed.count >= SENSORS_MIN;
+    return isBorneOut && nowMs - agreed.timeMs > AGREEMENT_TOLERANCE_MS ? Math.floor(agreed.timeMs) : nowMs;
   }
 
   /** A sensor's own time, of a reading that was taken in. */

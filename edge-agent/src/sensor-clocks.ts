@@ -12,12 +12,16 @@ const AGREEMENT_MS = 5_000;
 const CENSUS_SERIES_MAX = 1_000;
 const CENSUS_INTERVAL_MS = 1_000;
 
-/** What most sensors' clocks show. */
+/** What the clocks of most sensors whose readings come live show. */
 export interface SensorsTime {
   readonly timeMs: number;
   /** How many say so. */
   readonly count: number;
+  /** More than half of all that speak, those too whose readings come as a backlog does, or have just begun. */
+  readonly isMajority: boolean;
 }
+
+type Census = Omit<SensorsTime, "timeMs"> & { readonly offsetMs: number };
 
 /** How far the clock of a series' sensor is ahead of the agent's time; negative: behind. */
 export interface SensorOffset {
@@ -36,7 +40,7 @@ export class SensorClocks {
   #sinceMs = new Float64Array(0);
   #heardAtMs = new Float64Array(0);
   #count = 0;
-  #census: { readonly offsetMs: number; readonly count: number } | null = null;
+  #census: Census | null = null;
   #censusAtMs = Number.NEGATIVE_INFINITY;
 
   /** A reading with a time of its own has come, not a retained one. `series` is a small number, given densely. */
@@ -64,14 +68,15 @@ export class SensorClocks {
     return lateMs > PACE_TOLERANCE_MS ? lateMs : 0;
   }
 
-  /** Null while no more than half of those that speak come live and agree. At most a second old. */
+  /** Null while no more than half of those that come live agree. At most a second old. */
   agreed(monotonicMs: number): SensorsTime | null {
     if (monotonicMs - this.#censusAtMs >= CENSUS_INTERVAL_MS) {
       this.#censusAtMs = monotonicMs;
       this.#census = this.#takeCensus(monotonicMs);
     }
     if (this.#census === null) return null;
-    return { timeMs: this.#census.offsetMs + monotonicMs, count: this.#census.count };
+    const { offsetMs, ...rest } = this.#census;
+    return { timeMs: offsetMs + monotonicMs, ...rest };
   }
 
   /** Those that come live and are further from the agent's time than its bounds, the furthest first. */
@@ -89,7 +94,7 @@ export class SensorClocks {
     return off.toSorted((a, b) => Math.abs(b.aheadMs) - Math.abs(a.aheadMs));
   }
 
-  #takeCensus(monotonicMs: number): { readonly offsetMs: number; readonly count: number } | null {
+  #takeCensus(monotonicMs: number): Census | null {
     const offsetsMs: number[] = [];
     let speaking = 0;
     const stride = Math.ceil(this.#count / CENSUS_SERIES_MAX);
@@ -101,7 +106,8 @@ export class SensorClocks {
     offsetsMs.sort((a, b) => a - b);
     const medianMs = offsetsMs[Math.floor(offsetsMs.length / 2)];
     const count = offsetsMs.filter((offsetMs) => Math.abs(offsetMs - medianMs) <= AGREEMENT_MS).length;
-    return count * 2 > speaking ? { offsetMs: medianMs, count } : null;
+    const isAgreed = count * 2 > offsetsMs.length;
+    return isAgreed ? { offsetMs: medianMs, count, isMajority: count * 2 > speaking } : null;
   }
 
   #isLive(series: number, monotonicMs: number): boolean {

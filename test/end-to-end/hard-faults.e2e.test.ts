@@ -184,6 +184,34 @@ test.skipIf(FakeClock.library === undefined)(
 );
 
 test.skipIf(FakeClock.library === undefined)(
+  "a clock that jumps an hour ahead, and central was not heard since the start: commands go out",
+  { timeout: 240_000 },
+  async () => {
+    const works = new Works();
+    const clock = new FakeClock(works);
+    const line = await startLine(works, { surroundings: { env: clock.env } });
+    const { central, site, sensor, crossing } = line;
+    sensor.start();
+    await until("acknowledgements", () => sensor.ackedCount > 200);
+    await central.process.kill();
+    await site.process.kill();
+    await site.start();
+    const before = sensor.ackedCount;
+    await until("acknowledgements", () => sensor.ackedCount > before + 200);
+    const liveAtMs = Date.now() + 15_000;
+    await until("sensors have kept the pace of time", () => Date.now() > liveAtMs);
+    clock.set(3_600_000);
+    await site.until("its clock jumps", (status) => status.clock.wallMs - Date.now() > 3_500_000);
+    expect((await site.status()).clock.isProven).toBe(false);
+    await crossing();
+    clock.set(0);
+    await central.start();
+    await expectWhole(line);
+    expect(await ledgerFaultsOf(line)).toEqual([]);
+  },
+);
+
+test.skipIf(FakeClock.library === undefined)(
   "a power cut after which its clock is an hour behind: what is ahead of it is held, acts, and is whole once the clock is set",
   { timeout: 300_000 },
   async () => {

@@ -178,11 +178,10 @@ export class ReadingIntake {
     if (!guard.arePlausible(timeMs, count)) return false;
     // Any of them may tell what sensors say: the last is mostly the latest.
     if (hasOwnTime && count > 0) guard.heard(timeMs[count - 1]);
-    if (hasOwnTime && count > 0 && !isRetained)
-      guard.sensors.heard(index, timeMs[count - 1], clock.monotonicMs());
+    const monotonicMs = clock.monotonicMs();
+    if (hasOwnTime && count > 0 && !isRetained) guard.sensors.heard(index, timeMs[count - 1], monotonicMs);
     if (this.#flags.length < count) this.#flags = new Uint8Array(count);
     const flags = this.#flags;
-    const monotonicMs = clock.monotonicMs();
     const fresh = hasOwnTime ? this.#leaveDuplicates(index, run.readings) : count;
     if (!hasOwnTime) flags.fill(0, 0, count);
     const readings = fresh === count ? run.readings : { count: fresh, timeMs, value };
