@@ -18,12 +18,14 @@ export function renderClock({ clock, link, sensorClocks }: StatusPage): readonly
         : "plausible, confirmed by nobody since the start";
   const { ahead, behind, most } = sensorClocks;
   const worst = most.map((one) => `${plainText(seriesText(one))} ${apart(one.aheadMs)}`).join(", ");
+  // While nobody has told the time they bear each other out.
+  const neverAct = clock.isProven ? " (never act)" : "";
   return [
     `clock      ${verdict}${clockOffsetMs === null ? "" : `: ${apart(-clockOffsetMs)} central`}`,
     ...(ahead + behind === 0
       ? []
       : [
-          `           of sensors, by series: ${ahead} too far ahead of it (rejected or held), ${behind} too far behind (never act)`,
+          `           of sensors, by series: ${ahead} too far ahead of it (rejected or held), ${behind} too far behind${neverAct}`,
           `           the furthest: ${worst} this agent`,
         ]),
   ];
