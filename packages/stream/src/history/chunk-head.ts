@@ -12,7 +12,7 @@ export interface ChunkHead {
   readonly rolledToMs: EventTimeMs;
   /** Of buckets. */
   readonly count: number;
-  /** Where it ends. */
+  /** Where it ends; the numbers of as many buckets follow. */
   readonly at: number;
 }
 
@@ -30,6 +30,8 @@ export function readChunkHead(bytes: Uint8Array): ChunkHead | null {
     at += 2 + 8 * bytes[at + 1];
   }
   if (at + 10 > bytes.length) return null;
+  const count = view.getUint16(at + 8, true);
+  if (at + 10 + 2 * count > bytes.length) return null;
   if (!isHead(bytes, at)) {
     const read = readAccumulators(view, bytes[1]);
     if (read === null) return null;
@@ -39,7 +41,7 @@ export function readChunkHead(bytes: Uint8Array): ChunkHead | null {
   return {
     fields: headFields,
     rolledToMs: view.getFloat64(at, true),
-    count: view.getUint16(at + 8, true),
+    count,
     at: at + 10,
   };
 }
