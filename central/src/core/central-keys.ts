@@ -51,6 +51,7 @@ export const CENTRAL_KEYS = {
   watched: (rule: string, series: string) => join(key("w", rule), encoder.encode(series)),
   windowGroup: (rule: string, group: string) => key("y", rule, group),
   windowPage: (rule: string, group: string, page: number) => join(key("Y", rule, group), time(page)),
+  pageOf: (storeKey: Uint8Array) => timeOf(storeKey.subarray(-8)),
   /** The range of a group's pages, by the key of the group. */
   windowPages: (groupKey: Uint8Array) => {
     const prefix = join(encoder.encode("Y"), groupKey.subarray(1));

@@ -8,7 +8,7 @@ import type { KeyedPage, WindowWatchBook } from "./window-watch-book.ts";
 export interface OpenedWindowWatches {
   /** Last steps of alarms of rules that are gone, or judge something else now. */
   readonly ended: readonly AlarmEvent[];
-  /** Takes the state of such rules out of the store, and stores anew what an earlier version has stored otherwise. */
+  /** Takes the state of such rules out of the store. */
   readonly changes: readonly Change[];
   readonly unreadableCount: number;
 }
@@ -32,7 +32,7 @@ export async function openWindowWatches(
     unreadableCount += unreadable;
     const book = byRule.get(state.rule);
     if (book?.judges === state.judges) {
-      for (const change of book.restore(state, pages)) changes.push(change);
+      book.restore(state, pages);
       continue;
     }
     const endReason = book === undefined ? "rule_removed" : "condition_changed";

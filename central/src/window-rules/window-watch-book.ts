@@ -5,6 +5,7 @@ import { windowLengths } from "@millrace/stream";
 import type { WindowSpec } from "@millrace/stream";
 import { CENTRAL_KEYS } from "../core/central-keys.ts";
 import { StoredJson } from "../core/stored-json.ts";
+import { EarlierPages } from "./earlier-pages.ts";
 
 /** Of one rule; each takes up to 60 KB in memory, where it has as many windows as are kept. */
 const GROUPS_MAX = 10_000;
@@ -73,6 +74,7 @@ export class WindowWatchBook {
   readonly lagMs: number;
   readonly #watch: WindowWatch;
   readonly #pageMs: number;
+  readonly #earlier = new EarlierPages();
 
   constructor({ rule, window, stream, isTable }: WindowWatchBookOptions) {
     const { when, judgedAt, reportingMin, window: looksAt } = rule;
@@ -92,21 +94,18 @@ export class WindowWatchBook {
     return this.#watch;
   }
 
-  /** What is to be committed is a group's pages, where they were stored with another number of windows in each. */
-  restore(state: StoredGroup, stored: readonly KeyedPage[]): Change[] {
-    const windows = stored.flatMap(({ page }) => windowsOf(page));
-    this.#watch.restore(state, windows);
-    const isRight = stored.every(({ key, page }) =>
-      page.windows.every(([startMs]) => Buffer.compare(key, this.#pageKey(page.group, startMs)) === 0),
+  restore(state: StoredGroup, stored: readonly KeyedPage[]): void {
+    this.#watch.restore(
+      state,
+      stored.flatMap(({ page }) => windowsOf(page)),
     );
-    if (isRight) return [];
-    const [{ page: first }] = stored;
-    const byPage = Map.groupBy(windows, ({ startMs }) => Math.floor(startMs / this.#pageMs));
-    const puts = [...byPage.values()].map((those) =>
-      this.#putPage(this.#pageKey(first.group, those[0].startMs), first.group, those),
-    );
-    // A key may be that of another page now.
-    return [...stored.map(({ key }): Change => ({ type: "del", key })), ...puts];
+    for (const { key, page } of stored) this.#noteEarlier(CENTRAL_KEYS.pageOf(key), page);
+  }
+
+  #noteEarlier(number: number, { group, windows }: StoredPage): void {
+    const pages = windows.map(([startMs]) => Math.floor(startMs / this.#pageMs));
+    if (pages.some((page) => page !== number))
+      this.#earlier.add(group, { number, fromPage: Math.min(...pages), toPage: Math.max(...pages) });
   }
 
   takeEvents(): AlarmEvent[] {
@@ -120,19 +119,15 @@ export class WindowWatchBook {
       const key = CENTRAL_KEYS.windowGroup(rule, group);
       if (state === null) yield { type: "del", key };
       else if (state !== undefined) yield STORED_GROUPS.put(key, { rule, judges: this.judges, ...state });
-      for (const [page, windows] of pages) {
+      for (const page of this.#earlier.take(group, pages))
+        yield { type: "del", key: CENTRAL_KEYS.windowPage(rule, group, page) };
+      for (const page of pages) {
+        const windows = this.#watch.page(group, page);
         const pageKey = CENTRAL_KEYS.windowPage(rule, group, page);
-        yield windows.length === 0 ? { type: "del", key: pageKey } : this.#putPage(pageKey, group, windows);
+        if (windows.length === 0) yield { type: "del", key: pageKey };
+        else yield STORED_PAGES.put(pageKey, { rule, group, ...pageOf(windows) });
       }
     }
-  }
-
-  #pageKey(group: string, startMs: number): Uint8Array {
-    return CENTRAL_KEYS.windowPage(this.rule.name, group, Math.floor(startMs / this.#pageMs));
-  }
-
-  #putPage(key: Uint8Array, group: string, windows: readonly JudgedWindow[]): Change {
-    return STORED_PAGES.put(key, { rule: this.rule.name, group, ...pageOf(windows) });
   }
 }
 

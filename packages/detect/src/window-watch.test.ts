@@ -131,7 +131,8 @@ class StoredWatch {
     for (const { key, state, pages } of this.#watch.takeChanged()) {
       const stored = this.#pages.get(key) ?? new Map<number, string>();
       this.#pages.set(key, stored);
-      for (const [page, windows] of pages) {
+      for (const page of pages) {
+        const windows = this.#watch.page(key, page);
         if (windows.length === 0) stored.delete(page);
         else stored.set(page, JSON.stringify(windows));
       }

@@ -55,8 +55,8 @@ export interface WatchedGroupChange {
   readonly key: string;
   /** Null: it is forgotten; undefined: it is as it was, and its windows have changed alone. */
   readonly state: WatchedGroupState | null | undefined;
-  /** By page; none of a page: it is gone. */
-  readonly pages: ReadonlyMap<number, readonly JudgedWindow[]>;
+  /** Whose windows have changed: see `WindowWatch.page`. */
+  readonly pages: Set<number>;
 }
 
 interface Group {
@@ -199,24 +199,24 @@ export class WindowWatch {
 
   /** What is to be stored since the last call. */
   *takeChanged(): Generator<WatchedGroupChange> {
-    const { pageMs } = this.#options;
     for (const [key, pages] of this.#changed) {
       const group = this.#groups.get(key);
       if (group === undefined) {
-        yield { key, state: null, pages: new Map([...pages].map((page) => [page, []])) };
+        yield { key, state: null, pages };
         continue;
       }
-      const { windows } = group;
       const state = stateOf(group);
       const isAsStored = group.stored !== null && isSameState(group.stored, state);
       group.stored = state;
-      yield {
-        key,
-        state: isAsStored ? undefined : state,
-        pages: new Map([...pages].map((page) => [page, windows.between(page * pageMs, (page + 1) * pageMs)])),
-      };
+      yield { key, state: isAsStored ? undefined : state, pages };
     }
     this.#changed.clear();
+  }
+
+  /** A group's windows that are stored together; none: the page is gone. */
+  page(key: string, page: number): readonly JudgedWindow[] {
+    const { pageMs } = this.#options;
+    return this.#groups.get(key)?.windows.between(page * pageMs, (page + 1) * pageMs) ?? [];
   }
 
   /** Null: nothing of it is to be judged. */
