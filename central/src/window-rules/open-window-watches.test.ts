@@ -83,7 +83,7 @@ async function judgeAtStart(store: MemoryStore, place: number, value: number | n
     revision: 2,
     state: "complete",
     values: value === null ? {} : { max: value },
-    beside: {},
+    beside: { uncertain: 0, bad: 0, undeduplicated: 0 },
     completeness: {
       agentsExpected: 1,
       agentsReporting: 1,

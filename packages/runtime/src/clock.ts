@@ -19,7 +19,23 @@ export const systemClock: Clock = {
   nowMs: () => Date.now(),
   monotonicMs: () => performance.now(),
   after(delayMs, callback) {
-    const timeout = setTimeout(callback, delayMs);
-    return { cancel: () => clearTimeout(timeout), unref: () => void timeout.unref() };
+    let isUnref = false;
+    let timeout: NodeJS.Timeout;
+    const wait = (leftMs: number): void => {
+      const stepMs = Math.min(leftMs, STEP_MS_MAX);
+      timeout = setTimeout(() => (leftMs > stepMs ? wait(leftMs - stepMs) : callback()), stepMs);
+      if (isUnref) timeout.unref();
+    };
+    wait(delayMs);
+    return {
+      cancel: () => clearTimeout(timeout),
+      unref() {
+        isUnref = true;
+        timeout.unref();
+      },
+    };
   },
 };
+
+/** Of one of Node's timers, about 25 days: it runs at once what is due later than that. */
+const STEP_MS_MAX = 2 ** 31 - 1;
