@@ -65,3 +65,37 @@ test("what was lost is forgotten once its windows are final, and is bounded unti
   expect(registry.forgetLost(lost[1]?.endMs ?? 0)).toEqual(["alpha-1"]);
   expect(registry.lost("alpha-1")).toEqual(lost.slice(2));
 });
+
+test("who writes to the log itself is shown as silent after central has slept, by request as in the stream", () => {
+  const registry = new AgentRegistry();
+  registry.enrol("alpha-1", "alpha", NOW_MS, 0);
+  registry.writesItself("alpha-1");
+  registry.heard("alpha-1", NOW_MS, 0);
+  const commit = () => {
+    registry.takeDirty();
+    registry.durable();
+    return registry.takeChanged().map(({ state }) => state);
+  };
+  expect(commit()).toEqual(["connected"]);
+  expect(registry.views().map(({ state }) => state)).toEqual(["connected"]);
+  registry.woke(60_000);
+  expect(commit()).toEqual(["silent"]);
+  expect(registry.views().map(({ state }) => state)).toEqual(["silent"]);
+});
+
+test("agents are shown as the last commit that is durable left them", () => {
+  const registry = new AgentRegistry();
+  registry.enrol("alpha-1", "alpha", NOW_MS, 0);
+  registry.heard("alpha-1", NOW_MS, 0);
+  registry.takeDirty();
+  registry.heard("alpha-1", NOW_MS + 1, 1);
+  const shown = () => registry.views().map(({ agent, lastSeenMs }) => [agent, lastSeenMs]);
+  expect(shown()).toEqual([["alpha-1", null]]);
+  registry.durable();
+  expect(shown()).toEqual([["alpha-1", NOW_MS]]);
+  registry.beat("alpha-1", { ...beatSentAt(NOW_MS), status: { streams: 3 } }, NOW_MS);
+  expect(registry.views()[0]?.status).toEqual({});
+  registry.takeDirty();
+  registry.durable();
+  expect(registry.views()).toEqual([registry.view("alpha-1")]);
+});

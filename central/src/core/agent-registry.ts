@@ -63,12 +63,18 @@ interface AgentState {
   heardAtMs: number;
 }
 
+/** As a commit left it. A view is made of it when somebody asks: thousands of agents change with each commit. */
+interface DurableAgent {
+  readonly record: AgentRecord;
+  readonly state: AgentView["state"];
+}
+
 /** Every agent that is or was enrolled: whether it is heard, how far its data is complete, and since when it belongs. */
 export class AgentRegistry {
   readonly #agents = new Map<string, AgentState>();
   readonly #dirty = new Set<string>();
   readonly #changed = new Set<string>();
-  readonly #durable = new DurableValues<AgentView>();
+  readonly #durable = new DurableValues<DurableAgent>();
   #membership = new Membership();
   #isMembershipDirty = false;
   #restoredAtMs = 0;
@@ -83,7 +89,7 @@ export class AgentRegistry {
     for (const record of records) {
       const { agent, frontiers, ...rest } = record;
       const tracker = new FrontierTracker(frontiers);
-      this.#agents.set(agent, {
+      const state: AgentState = {
         ...rest,
         tracker,
         lost: record.lost ?? [],
@@ -94,8 +100,9 @@ export class AgentRegistry {
         isSilent: false,
         isAwaited: true,
         heardAtMs: monotonicMs,
-      });
-      this.#durable.restore(agent, this.view(agent));
+      };
+      this.#agents.set(agent, state);
+      this.#durable.restore(agent, { record, state: this.#stateOf(agent, state) });
     }
   }
 
@@ -121,7 +128,7 @@ export class AgentRegistry {
     if (this.#membership.join(agent, site, nowMs)) this.#isMembershipDirty = true;
     const state = this.#agents.get(agent);
     if (state === undefined) {
-      this.#agents.set(agent, {
+      const enrolled: AgentState = {
         site,
         lastSeenMs: null,
         clockOffsetMs: null,
@@ -136,9 +143,10 @@ export class AgentRegistry {
         isSilent: false,
         isAwaited: true,
         heardAtMs: monotonicMs,
-      });
+      };
+      this.#agents.set(agent, enrolled);
       // Each start enrols it again.
-      this.#durable.restore(agent, this.view(agent));
+      this.#durable.restore(agent, { record: recordOf(agent, enrolled), state: "never_seen" });
     } else if (state.site === site) {
       return;
     } else {
@@ -321,9 +329,11 @@ export class AgentRegistry {
 
   /** Central was not running: nobody could be heard, and links may have to be made again. */
   woke(monotonicMs: number): void {
-    for (const state of this.#agents.values()) {
+    for (const [agent, state] of this.#agents) {
       state.heardAtMs = monotonicMs;
       state.isAwaited = true;
+      // Who has no connection is shown otherwise now.
+      if (state.isWritingItself) this.#touch(agent);
     }
   }
 
@@ -347,25 +357,17 @@ export class AgentRegistry {
 
   /** All agents, by name, as far as that is durable. */
   views(): AgentView[] {
-    return [...this.#durable.all].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, view]) => view);
+    const views = Array.from(this.#durable.all.values(), ({ record, state }) => viewOf(record, state));
+    return views.sort((a, b) => (a.agent < b.agent ? -1 : 1));
   }
 
   view(agent: string): AgentView {
-    const state = this.#agents.get(agent);
-    const frontier = state?.tracker.current ?? null;
-    return {
-      agent,
-      site: this.siteOf(agent),
-      state: this.#stateOf(agent, state),
-      lastSeenMs: state?.lastSeenMs ?? null,
-      watermarkMs: frontier?.watermarkMs ?? null,
-      isIdle: frontier?.isIdle ?? false,
-      clockOffsetMs: state?.clockOffsetMs ?? null,
-      pending: frontier?.pending ?? [],
-      ...(state?.agentRejected === undefined ? {} : { agentRejected: state.agentRejected }),
-      ...(state?.maintenance === undefined ? {} : { maintenance: state.maintenance }),
-      status: state?.status ?? {},
-    };
+    const known = this.#agents.get(agent);
+    const state = this.#stateOf(agent, known);
+    if (known !== undefined) return viewOf(recordOf(agent, known), state);
+    const nothing = { lastSeenMs: null, clockOffsetMs: null, status: {}, storeId: "" };
+    const frontiers = { current: null, waiting: [] };
+    return viewOf({ agent, site: this.siteOf(agent), ...nothing, frontiers }, state);
   }
 
   /** Agents to be shown again since the last call. */
@@ -383,21 +385,15 @@ export class AgentRegistry {
   /** What changed since the last call, to be committed; then `durable` must be called. */
   takeDirty(): { agents: AgentRecord[]; membership: MembershipInterval[] | null } {
     const agents: AgentRecord[] = [];
+    const taken: [agent: string, DurableAgent][] = [];
     for (const agent of this.#dirty) {
-      const state = this.#agents.get(agent);
-      if (state === undefined) continue;
-      const { site, lastSeenMs, clockOffsetMs, status, storeId, tracker, lost, coarse } = state;
-      const { agentRejected, maintenance } = state;
-      const known = { agent, site, lastSeenMs, clockOffsetMs, status, storeId, frontiers: tracker.export() };
-      agents.push({
-        ...known,
-        ...(agentRejected === undefined ? {} : { agentRejected }),
-        ...(maintenance === undefined ? {} : { maintenance }),
-        ...(lost.length > 0 ? { lost } : {}),
-        ...(coarse.length > 0 ? { coarse } : {}),
-      });
+      const known = this.#agents.get(agent);
+      if (known === undefined) continue;
+      const record = recordOf(agent, known);
+      agents.push(record);
+      taken.push([agent, { record, state: this.#stateOf(agent, known) }]);
     }
-    this.#durable.take([...this.#dirty].map((agent) => [agent, this.view(agent)]));
+    this.#durable.take(taken);
     this.#dirty.clear();
     const membership = this.#isMembershipDirty ? this.#membership.export() : null;
     this.#isMembershipDirty = false;
@@ -415,4 +411,35 @@ export class AgentRegistry {
     this.#dirty.add(agent);
     this.#changed.add(agent);
   }
+}
+
+function recordOf(agent: string, known: AgentState): AgentRecord {
+  const { site, lastSeenMs, clockOffsetMs, status, storeId, tracker, lost, coarse } = known;
+  const { agentRejected, maintenance } = known;
+  const stored = { agent, site, lastSeenMs, clockOffsetMs, status, storeId, frontiers: tracker.export() };
+  return {
+    ...stored,
+    ...(agentRejected === undefined ? {} : { agentRejected }),
+    ...(maintenance === undefined ? {} : { maintenance }),
+    ...(lost.length > 0 ? { lost } : {}),
+    ...(coarse.length > 0 ? { coarse } : {}),
+  };
+}
+
+function viewOf(record: AgentRecord, state: AgentView["state"]): AgentView {
+  const { agent, site, lastSeenMs, clockOffsetMs, status, agentRejected, maintenance } = record;
+  const { current } = record.frontiers;
+  return {
+    agent,
+    site,
+    state,
+    lastSeenMs,
+    watermarkMs: current?.watermarkMs ?? null,
+    isIdle: current?.isIdle ?? false,
+    clockOffsetMs,
+    pending: current?.pending ?? [],
+    ...(agentRejected === undefined ? {} : { agentRejected }),
+    ...(maintenance === undefined ? {} : { maintenance }),
+    status,
+  };
 }
