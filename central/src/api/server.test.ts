@@ -7,11 +7,12 @@ import type { IncomingMessage } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
-import { Metrics, passwordHash, silentLogger, systemClock, systemRandom } from "@millrace/runtime";
+import { MemoryLogger, Metrics, passwordHash, silentLogger, systemClock, systemRandom } from "@millrace/runtime";
 import type { WindowResult } from "@millrace/stream";
 import { SimulatedTime, TEST_CERTIFICATES } from "@millrace/testkit";
 import { afterEach, expect, test } from "vitest";
 import type { AgentView } from "../core/agent-view.ts";
+import { NotReady } from "../core/not-ready.ts";
 import { folderAssets } from "./assets.ts";
 import { Access, LOGIN_FAILURES_MAX, SESSION_MS } from "./access.ts";
 import type { CentralChange, CentralReader, ResetOutcome, WindowQuery } from "./central-reader.ts";
@@ -276,7 +277,7 @@ async function listen(
   assets = folderAssets("/nowhere"),
   clock = systemClock,
   isControlAllowed = true,
-  options: Partial<Pick<ApiServerOptions, "access" | "tls">> = {},
+  options: Partial<Pick<ApiServerOptions, "access" | "tls" | "log">> = {},
 ): Promise<{ server: ApiServer; reader: FixedReader; url: string }> {
   const reader = new FixedReader();
   const server = await ApiServer.listen({
@@ -295,7 +296,7 @@ async function listen(
     random: systemRandom,
     access: options.access ?? access(),
     tls: options.tls ?? null,
-    log: silentLogger,
+    log: options.log ?? silentLogger,
   });
   ends.push(() => server.close());
   return { server, reader, url: `http://127.0.0.1:${server.port}` };
@@ -590,6 +591,24 @@ test("health, readiness and metrics answer", async () => {
   reader.isReady = false;
   expect((await fetch(`${url}/readyz`)).status).toBe(503);
   expect((await fetch(`${url}/metrics`)).headers.get("content-type")).toMatch(/^text\/plain/);
+});
+
+test("what fails while central is not ready may come again, and the log says what it was", async () => {
+  const log = new MemoryLogger();
+  const { url, reader } = await listen(undefined, systemClock, true, { log });
+  reader.windows = async () => {
+    throw new TypeError("x is not a function");
+  };
+  const ask = async () => codeOf(await fetch(`${url}/api/v1/windows?window=w`));
+  expect(await ask()).toBe("internal");
+  reader.isReady = false;
+  expect(await ask()).toBe("not_ready");
+  reader.windows = () => Promise.reject(new NotReady("central stops"));
+  expect(await ask()).toBe("not_ready");
+  expect(log.lines.map(({ level, fields }) => [level, fields])).toEqual([
+    ["error", { reason: "x is not a function" }],
+    ["warn", { reason: "x is not a function" }],
+  ]);
 });
 
 test("the stream begins with a snapshot and goes on with coalesced deltas, numbered without gaps", async () => {

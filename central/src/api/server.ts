@@ -191,6 +191,9 @@ export class ApiServer {
       const { isReady, reason } = options.reader.health();
       // What cannot be read or made durable then is no fault of the request's, nor of what answers it.
       if (error instanceof NotReady || !isReady) {
+        // Everybody asks again and again meanwhile.
+        if (error instanceof Error && !(error instanceof NotReady))
+          options.log.repeated(error.name, "cannot answer a request", { reason: reasonOf(error) });
         reply.header("retry-after", NOT_READY_RETRY_AFTER_S);
         return sendProblem(reply, problem("not_ready", error instanceof NotReady ? error.message : reason));
       }
