@@ -102,7 +102,7 @@ export class RuleTable {
     return slot;
   }
 
-  /** From rule, series and time alone, so that a replay gives the same id. */
+  /** From rule, series and time alone, so that a replay gives the same id. The simulator's `verify` reads the time in it. */
   nextId(slot: number, atMs: number): string {
     const last = this.#lastActivation[slot];
     const isNewest = last === undefined || atMs > last.atMs;

@@ -7,7 +7,7 @@ export interface AlarmVerdict {
   /** At central, though no reading crossed the limit then. */
   readonly wrong: number;
   /**
-   * Began an alarm that was still latched, and has begun once more since: central shows it as one, by its last beginning. Neither right
+   * Within an alarm that was latched still when it began once more: central shows it as one, by its last beginning. Neither right
    * nor missed.
    */
   readonly renewed: number;
@@ -36,9 +36,10 @@ export function compareAlarms(
       .filter((alarm) => scope.sites.has(alarm.labels.site ?? "") && scope.rules.has(alarm.rule))
       .map((alarm) => [keyOf(alarm.rule, alarm.labels, alarm.activeAtMs), alarm]),
   );
-  const latchedUntilMs = new Map<string, number>();
-  for (const { rule, labels, isLatched, activeAtMs } of found.values())
-    if (isLatched === true) latchedUntilMs.set(keyOf(rule, labels, 0), activeAtMs);
+  const begunAgain = Map.groupBy(
+    [...found.values()].filter((alarm) => firstBegunMs(alarm) < alarm.activeAtMs),
+    ({ rule, labels }) => keyOf(rule, labels, 0),
+  );
   const faults: string[] = [];
   const delaysMs: number[] = [];
   let renewed = 0;
@@ -47,7 +48,8 @@ export function compareAlarms(
     if (alarm !== undefined) {
       found.delete(key);
       delaysMs.push((alarm.firstReceivedAtMs ?? alarm.receivedAtMs) - (step.trueTime ?? step.time));
-    } else if ((latchedUntilMs.get(keyOf(step.rule, step, 0)) ?? 0) > step.time) renewed++;
+    } else if (begunAgain.get(keyOf(step.rule, step, 0))?.some((each) => isWithin(each, step.time)))
+      renewed++;
     else
       faults.push(
         `${step.rule} ${step.site}/${step.line}/${step.machine} at ${new Date(step.time).toISOString()} (${step.value} > ${step.limit}): not seen`,
@@ -69,6 +71,17 @@ export function compareAlarms(
     delay: right === 0 ? null : { p50Ms: delaysMs[Math.floor((right - 1) / 2)], maxMs: delaysMs[right - 1] },
     faults: faults.slice(0, 5),
   };
+}
+
+function isWithin(alarm: CentralAlarm, timeMs: number): boolean {
+  return firstBegunMs(alarm) <= timeMs && timeMs < alarm.activeAtMs;
+}
+
+/** An agent's alarm keeps its id when it begins again, and the id ends with its first beginning (`RuleTable.nextId`). */
+function firstBegunMs({ id, rule, activeAtMs }: CentralAlarm): number {
+  if (!id.startsWith(`${rule}-`)) return activeAtMs;
+  const [, text] = /^[0-9a-z]+-([0-9a-z]+)(?:-\d+)?$/.exec(id.slice(rule.length + 1)) ?? [];
+  return text === undefined ? activeAtMs : Number.parseInt(text, 36);
 }
 
 function keyOf(

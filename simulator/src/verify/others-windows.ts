@@ -21,6 +21,12 @@ export interface FindOthersOptions {
   readonly isOwn?: (row: CentralWindow) => boolean;
 }
 
+/**
+ * Rows of other sites that are read before it is taken that nobody else's are of the truth's sites: a central may hold millions.
+ * What is then not known of makes the verdict stricter, never milder.
+ */
+const ROWS_READ_MAX = 20_000;
+
 /** Looks a whole window beyond the truth's first and last, so that nothing of its own is taken for somebody else's. */
 export async function findOthers(options: FindOthersOptions): Promise<OthersWindows> {
   const { client, definitions, truth, fromMs, toMs, hasEnded, isOwn = () => true } = options;
@@ -47,6 +53,10 @@ async function hasRow(
   rows: AsyncGenerator<CentralWindow>,
   isOthers: (row: CentralWindow) => boolean,
 ): Promise<boolean> {
-  for await (const row of rows) if (isOthers(row)) return true;
+  let rowsLeft = ROWS_READ_MAX;
+  for await (const row of rows) {
+    if (isOthers(row)) return true;
+    if (--rowsLeft === 0) return false;
+  }
   return false;
 }

@@ -229,14 +229,24 @@ test("of a latched alarm that began again central shows the last beginning: the 
   const lines = LINES.flatMap((line, index) => (index === 3 ? [line, step(0), step(2)] : [line])).map(
     (line) => (line.type === "run" ? { ...line, rules: ["hot"] } : line),
   );
-  const latched = { ...alarmAt(START_MS + 2_000), isLatched: true };
-  const verdict = await judge(lines, { alarms: [latched] });
+  const begun = (firstSecond: number, lastSecond: number) => ({
+    ...alarmAt(START_MS + lastSecond * 1_000),
+    id: `hot-1a2b-${(START_MS + firstSecond * 1_000).toString(36)}`,
+    isLatched: true,
+  });
+  const verdict = await judge(lines, { alarms: [begun(0, 2)] });
   expect(verdict).toMatchObject({ isRight: true, alarms: { right: 1, missed: 0, wrong: 0, renewed: 1 } });
   expect(formatVerdict(verdict)).toContain("latched still when it began again (1), since");
+  // Somebody has reset it since.
+  const reset = await judge(lines, { alarms: [{ ...begun(0, 2), isLatched: false }] });
+  expect(reset).toMatchObject({ isRight: true, alarms: { right: 1, renewed: 1 } });
   // Also by somebody else's readings, later.
-  const byOthers = { ...alarmAt(START_MS + 60_000), isLatched: true };
-  const after = await judge(lines, { received: 300, alarms: [byOthers], others: [START_MS + 60_000] });
+  const others = [START_MS + 60_000];
+  const after = await judge(lines, { received: 300, alarms: [begun(0, 60)], others });
   expect(after).toMatchObject({ isRight: true, alarms: { right: 0, missed: 0, wrong: 0, renewed: 2 } });
-  const unlatched = await judge(lines, { alarms: [alarmAt(START_MS + 2_000)] });
-  expect(unlatched).toMatchObject({ isRight: false, alarms: { right: 1, missed: 1, renewed: 0 } });
+  // What began only after a crossing says nothing of it.
+  const missed = await judge(lines, { alarms: [begun(2, 2)] });
+  expect(missed).toMatchObject({ isRight: false, alarms: { right: 1, missed: 1, renewed: 0 } });
+  const later = await judge(lines, { received: 300, alarms: [begun(1, 60)], others });
+  expect(later).toMatchObject({ isRight: false, alarms: { right: 0, missed: 1, renewed: 1 } });
 });
