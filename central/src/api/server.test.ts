@@ -7,7 +7,14 @@ import type { IncomingMessage } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
-import { MemoryLogger, Metrics, passwordHash, silentLogger, systemClock, systemRandom } from "@millrace/runtime";
+import {
+  MemoryLogger,
+  Metrics,
+  passwordHash,
+  silentLogger,
+  systemClock,
+  systemRandom,
+} from "@millrace/runtime";
 import type { WindowResult } from "@millrace/stream";
 import { SimulatedTime, TEST_CERTIFICATES } from "@millrace/testkit";
 import { afterEach, expect, test } from "vitest";
