@@ -218,13 +218,18 @@ test("whatever stored value of it is damaged, it starts, counts that and goes on
   await world.settle();
   await world.take([reading(START_MS + MINUTE_MS, 2)]);
   await world.turn();
-  const keys: Uint8Array[] = [];
-  for await (const { key } of world.store.range({ from: Uint8Array.of(0x68), to: Uint8Array.of(0x69) }))
-    keys.push(key);
-  expect(keys.length).toBeGreaterThan(8);
-  for (const value of [new Uint8Array(0), Uint8Array.of(1, 200, 3)]) {
+  const stored: (readonly [key: Uint8Array, value: Uint8Array])[] = [];
+  for await (const { key, value } of world.store.range({
+    from: Uint8Array.of(0x68),
+    to: Uint8Array.of(0x69),
+  }))
+    stored.push([key, value]);
+  expect(stored.length).toBeGreaterThan(8);
+  // Cut short, too, in a chunk's head, its buckets' numbers and its columns.
+  const cuts = Array.from({ length: 32 }, (_, length) => (value: Uint8Array) => value.subarray(0, length));
+  for (const damaged of [() => Uint8Array.of(1, 200, 3), ...cuts]) {
     await world.store.commit(
-      keys.map((key) => ({ type: "put", key, value })),
+      stored.map(([key, value]) => ({ type: "put", key, value: damaged(value) })),
       { isSync: true },
     );
     await world.restart();
