@@ -64,3 +64,37 @@ test("in order, the earliest of all partitions comes first, once something of ea
   expect(take()).toEqual([5, 8]);
   expect([read.position(0), read.isEmpty]).toEqual([8, true]);
 });
+
+/** As an agent wrote it itself. */
+function batch(next: number, sequence: number, atMs: number): ReadItem {
+  const { content } = item(next);
+  if (!("envelope" in content)) throw new Error("it is strange");
+  const holds = { readingCount: 0, startMs: 0, endMs: 0, body: new Uint8Array(), bodyBytesRaw: 0 };
+  const from = { storeId: "s", epoch: 1, lane: "live", sequence, sealedAtMs: 0 } as const;
+  const batch = { ...from, ...holds, wireVersion: 1, kind: "panes", isCompressed: false } as const;
+  const envelope = { kind: "batch", batch } as const;
+  return { next, content: { ...content, envelope, atMs } };
+}
+
+test("in order, a partition is as early as the earliest that waits of it, and a clock that is ahead holds nothing back", () => {
+  const read = new ReadAhead();
+  read.order(new Set([0, 1]));
+  read.add({ partition: 0, next: 2, gap: null, items: [batch(1, 1, 900), batch(2, 2, 3)], toMs: 3 });
+  read.add({ partition: 0, next: 3, gap: null, items: [batch(3, 3, 2)], toMs: 2 });
+  read.add({ partition: 1, next: 1, gap: null, items: [item(5)], toMs: 5 });
+  expect(read.take({ messages: 4, bytes: 1e6 }).entries.map(({ atMs }) => atMs)).toEqual([900, 3, 2]);
+});
+
+test("in order, a writer's later batches wait for those that are missing; what is missing everywhere is gone", () => {
+  const read = new ReadAhead();
+  const take = () => read.take({ messages: 9, bytes: 1e6 }).entries.map(({ atMs }) => atMs);
+  read.order(new Set([0, 1]));
+  read.add({ partition: 0, next: 2, gap: null, items: [batch(1, 1, 1), item(900)], toMs: 900 });
+  read.add({ partition: 1, next: 2, gap: null, items: [batch(1, 3, 300), batch(2, 4, 400)], toMs: 400 });
+  expect(take()).toEqual([1, 900]);
+  read.add({ partition: 0, next: 3, gap: null, items: [batch(3, 2, 200), item(950)], toMs: 950 });
+  read.add({ partition: 1, next: 3, gap: null, items: [batch(3, 9, 500)], toMs: 500 });
+  expect(take()).toEqual([200, 300, 400, 950]);
+  read.order(new Set([1]));
+  expect(take()).toEqual([500]);
+});

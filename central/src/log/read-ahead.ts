@@ -1,5 +1,6 @@
 import type { InboxLimits } from "../core/inbox.ts";
 import type { LogEntry, LogGap, LogPosition, LogTurn, StrangeRecord } from "./uplink-log.ts";
+import { WriterSequences } from "./writer-sequences.ts";
 
 /** Read and not yet taken; a single batch of records may be larger. */
 const BYTES_MAX = 16 * 1024 * 1024;
@@ -27,6 +28,10 @@ interface Waiting extends ReadRecords {
   /** Of what is not taken yet. */
   bytes: number;
   taken: number;
+  /** By item: the least time of it and of those behind it. */
+  readonly leastMs: Float64Array;
+  /** The least time of all that waits of the partition behind this. */
+  laterMs: number;
 }
 
 /** What of a log has been read and waits for a commit, in order; whoever reads more waits for room. */
@@ -41,6 +46,8 @@ export class ReadAhead {
   readonly #takenToMs = new Map<number, number>();
   #room = Promise.withResolvers<void>();
   #awaited: ReadonlySet<number> | null = null;
+  /** Of those that write themselves, while it is taken in order. */
+  #sequences = new WriterSequences();
 
   /** Nothing can be taken. */
   get isEmpty(): boolean {
@@ -49,10 +56,13 @@ export class ReadAhead {
 
   /**
    * From now on the earliest of all partitions is taken first, as soon as there is something of each of these: whoever reads
-   * has to hold back those that are ahead, and does not wait for room. Null: in the order in which it was read.
+   * has to hold back those that are ahead, and does not wait for room. Clocks differ: as early as a partition counts the
+   * earliest record that waits of it, and where a writer's next batch is missing, its later ones let other partitions go
+   * first. Null: in the order in which it was read.
    */
   order(awaited: ReadonlySet<number> | null): void {
     this.#awaited = awaited;
+    if (awaited === null) this.#sequences = new WriterSequences();
     this.#giveRoom();
   }
 
@@ -80,9 +90,15 @@ export class ReadAhead {
   add(read: ReadRecords): void {
     const damaged = read.gap?.damage?.bytes.length ?? 0;
     const bytes = read.items.reduce((sum, item) => sum + bytesOf(item), ITEM_BYTES + damaged);
-    const waiting = { ...read, bytes, taken: 0 };
+    const waiting = { ...read, bytes, taken: 0, leastMs: leastTimes(read.items), laterMs: Infinity };
     const queue = this.#queues.get(read.partition) ?? [];
     this.#queues.set(read.partition, queue);
+    const [atMs = Infinity] = waiting.leastMs;
+    for (let at = queue.length - 1; at >= 0; at -= 1) {
+      const before = queue[at];
+      if (before === undefined || before.laterMs <= atMs) break;
+      before.laterMs = atMs;
+    }
     queue.push(waiting);
     this.#waiting.push(waiting);
     this.#bytes += bytes;
@@ -113,8 +129,10 @@ export class ReadAhead {
         const { next, content } = item;
         const isFull = count >= limits.messages || bytes + bytesOf(item) > limits.bytes;
         if (count > 0 && isFull) break;
-        if ("envelope" in content) entries.push(content);
-        else strange.push(content);
+        if ("envelope" in content) {
+          entries.push(content);
+          if (this.#awaited !== null) this.#sequences.took(content);
+        } else strange.push(content);
         bytes += bytesOf(item);
         count += 1;
         read.taken += 1;
@@ -140,10 +158,15 @@ export class ReadAhead {
     if (this.#awaited === null) return this.#waiting[0];
     for (const partition of this.#awaited)
       if ((this.#queues.get(partition)?.length ?? 0) === 0) return undefined;
-    let first: Waiting | undefined;
-    for (const [head] of this.#queues.values())
-      if (head !== undefined && (first === undefined || timeOf(head) < timeOf(first))) first = head;
-    return first;
+    let [next, first]: [Waiting | undefined, Waiting | undefined] = [undefined, undefined];
+    for (const [head] of this.#queues.values()) {
+      if (head === undefined) continue;
+      if (first === undefined || timeOf(head) < timeOf(first)) first = head;
+      const isEarlier = next === undefined || timeOf(head) < timeOf(next);
+      if (isEarlier && !this.#sequences.isBeyond(head.items[head.taken]?.content)) next = head;
+    }
+    // What is missing everywhere is gone.
+    return next ?? first;
   }
 
   #end(read: Waiting, positions: Map<number, number>): void {
@@ -156,8 +179,15 @@ export class ReadAhead {
   }
 }
 
-function timeOf({ items, taken }: Waiting): number {
-  return items[taken]?.content.atMs ?? -Infinity;
+function timeOf({ leastMs, taken, laterMs }: Waiting): number {
+  return Math.min(leastMs[taken] ?? -Infinity, laterMs);
+}
+
+function leastTimes(items: readonly ReadItem[]): Float64Array {
+  const leastMs = Float64Array.from(items, ({ content }) => content.atMs);
+  for (let at = leastMs.length - 2; at >= 0; at -= 1)
+    leastMs[at] = Math.min(leastMs[at] ?? Infinity, leastMs[at + 1] ?? Infinity);
+  return leastMs;
 }
 
 function bytesOf({ content }: ReadItem): number {
