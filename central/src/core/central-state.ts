@@ -107,6 +107,7 @@ const LOG_POSITIONS = new StoredJson<StoredLogPosition>({
   partition: "number",
   next: "number",
   "identity?": "string",
+  "inOrderTo?": "number",
 });
 const MEMBER_SEARCH = new StoredJson<StoredMemberSearch>({ log: "string" });
 const LOG_LOSS = new StoredJson<LogLoss>({ records: "number", untilMs: "number", lastAtMs: "number" });

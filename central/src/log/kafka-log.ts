@@ -106,7 +106,7 @@ export class KafkaLog implements UplinkLog {
   start({ positions, isAnew, wake }: LogStart): void {
     this.#wake = wake;
     this.#positions = new Map(positions);
-    this.#isInOrder = isAnew;
+    this.#isInOrder = isAnew || [...positions.values()].some(({ next, inOrderTo = 0 }) => next < inOrderTo);
     this.#order();
     this.#running = Promise.all([this.#readOn(), this.#writeOn()]);
     this.#lookAgain();
@@ -141,11 +141,23 @@ export class KafkaLog implements UplinkLog {
   }
 
   take(limits: InboxLimits): LogTurn {
-    const { positions, ...turn } = this.#readAhead.take(limits);
+    const turn = this.#readAhead.take(limits);
     for (const entry of turn.entries) this.#forget(keyOf(entry));
-    if (!this.#hasCaughtUp || this.#isInOrder) this.#noteProgress();
     const identity = this.#identity;
-    return { ...turn, positions: positions.map((position) => ({ ...position, identity })) };
+    const taken = turn.positions.map((position) => ({ ...position, identity }));
+    const positions = this.#isInOrder && taken.length > 0 ? this.#ordered(taken) : taken;
+    if (!this.#hasCaughtUp || this.#isInOrder) this.#noteProgress();
+    return { ...turn, positions };
+  }
+
+  /** Of all partitions, so that what comes after a crash goes on in order. */
+  #ordered(taken: readonly LogPosition[]): LogPosition[] {
+    const positions = new Map([...this.#positions, ...taken.map((each) => [each.partition, each] as const)]);
+    this.#positions = positions;
+    return Array.from(positions.values(), (position) => ({
+      ...position,
+      inOrderTo: this.#goals?.get(position.partition),
+    }));
   }
 
   get isCaughtUp(): boolean {

@@ -51,3 +51,36 @@ test.each([0, 5_000, 3_600_000])(
     expect(told(logged)).toEqual([]);
   },
 );
+
+test("batches before and after partitions were added all count where central crashes in the middle of them", async () => {
+  const kafka = new StoppableKafka(TOPIC);
+  kafka.create(1);
+  const [alpha, beta] = [new TopicWriter(kafka, "alpha"), new TopicWriter(kafka, "beta")];
+  const both = async (from: number, to: number) => {
+    for (let sequence = from; sequence <= to; sequence += 1) {
+      if (sequence > 120) beta.partition = 1;
+      alpha.atMs = beta.atMs = BEGAN_MS + sequence * 100;
+      await alpha.panes(sequence);
+      await beta.panes(sequence);
+    }
+  };
+  await alpha.hello();
+  await beta.hello();
+  await both(1, 10);
+  const first = await centralOn(kafka);
+  await expect.poll(() => merged(first, "alpha-1") + merged(first, "beta-1"), LIMITS).toBe(20);
+  const store = await first.crash();
+  kafka.create(2);
+  alpha.partition = 1;
+  await both(11, 200);
+  kafka.stops.set(0, 62);
+  const second = await centralOn(kafka, store);
+  await expect.poll(() => merged(second, "beta-1"), LIMITS).toBe(50);
+  const third = await centralOn(kafka, await second.crash());
+  // Partition 0 answers later than the other.
+  await expect.poll(() => third.central.logView.lag[0], LIMITS).toBeGreaterThan(0);
+  kafka.goOn();
+  await expect.poll(() => merged(third, "alpha-1"), LIMITS).toBe(200);
+  await expect.poll(() => merged(third, "beta-1"), LIMITS).toBe(200);
+  expect(told(third)).toEqual([]);
+});

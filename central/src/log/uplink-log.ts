@@ -27,6 +27,8 @@ export interface LogPosition {
   readonly next: number;
   /** Which log of this name that is: one that is made anew is another. Absent where nobody tells. */
   readonly identity?: string | undefined;
+  /** Up to here it is taken together with the other partitions, the earliest first. Absent where the order does not matter. */
+  readonly inOrderTo?: number | undefined;
 }
 
 /** What was there no more when it should have been read, or could not be. */
