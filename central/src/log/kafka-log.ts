@@ -82,6 +82,9 @@ export class KafkaLog implements UplinkLog {
    * in another order its older batches would count as gone.
    */
   #isInOrder = false;
+  /** Partitions whose log ended before what was read of them. */
+  readonly #wentBack = new Set<number>();
+  #isAskedAnew = false;
   /** Partitions that are ahead of the others. */
   readonly #heldBack = new Set<number>();
   #state: LogView["state"] = "starting";
@@ -143,9 +146,8 @@ export class KafkaLog implements UplinkLog {
   take(limits: InboxLimits): LogTurn {
     const turn = this.#readAhead.take(limits);
     for (const entry of turn.entries) this.#forget(keyOf(entry));
-    const identity = this.#identity;
-    const taken = turn.positions.map((position) => ({ ...position, identity }));
-    const positions = this.#isInOrder && taken.length > 0 ? this.#ordered(taken) : taken;
+    const isOrdered = this.#isInOrder && turn.positions.length > 0;
+    const positions = isOrdered ? this.#ordered(turn.positions) : turn.positions;
     if (!this.#hasCaughtUp || this.#isInOrder) this.#noteProgress();
     return { ...turn, positions };
   }
@@ -216,19 +218,21 @@ export class KafkaLog implements UplinkLog {
 
   /** Behind what has been taken of it. */
   #nextOf(partition: number): number {
-    return (
-      this.#readAhead.position(partition) ?? (this.#isRemade(partition) ? 0 : this.#storedOf(partition)) ?? 0
-    );
+    const taken = this.#readAhead.position(partition) ?? this.#positions.get(partition);
+    return taken === undefined || this.#isOfAnother(taken) ? 0 : taken.next;
   }
 
-  #storedOf(partition: number): number | undefined {
-    return this.#positions.get(partition)?.next;
+  /** Behind what has been read of it. */
+  #readTo(partition: number): LogPosition | undefined {
+    return this.#readAhead.readTo(partition) ?? this.#positions.get(partition);
   }
 
-  /** What is stored of the partition is of another topic, that had the same name. */
-  #isRemade(partition: number): boolean {
-    const identity = this.#positions.get(partition)?.identity;
-    return identity !== undefined && this.#identity !== undefined && identity !== this.#identity;
+  /** It is of another topic, that had the same name: of one that says nothing the others tell, since all are made together. */
+  #isOfAnother({ identity }: LogPosition): boolean {
+    const isOther = (each: string | undefined): boolean =>
+      each !== undefined && this.#identity !== undefined && each !== this.#identity;
+    if (identity !== undefined) return isOther(identity);
+    return [...this.#positions.values()].some((each) => isOther(each.identity));
   }
 
   // Reading.
@@ -290,9 +294,11 @@ export class KafkaLog implements UplinkLog {
     });
     this.#consumer = consumer;
     this.#heldBack.clear();
+    this.#isAskedAnew = false;
     if (this.#isClosed) await consumer.close();
     try {
       for (let batch = await consumer.next(); batch !== null; batch = await consumer.next()) {
+        if (this.#isAskedAnew) break;
         this.#hasGoneOn = true;
         this.#reads();
         this.#take(batch);
@@ -312,8 +318,10 @@ export class KafkaLog implements UplinkLog {
   ): Promise<KafkaPosition[]> {
     const ranges = await this.#ranges(consumer);
     this.#goals ??= new Map();
-    const isMet = (partition: number): boolean =>
-      this.#readAhead.readTo(partition) !== undefined || this.#positions.has(partition);
+    const isMet = (partition: number): boolean => {
+      const known = this.#readTo(partition);
+      return known !== undefined && !this.#isOfAnother(known);
+    };
     this.#isInOrder ||=
       !this.#hasCaughtUp &&
       ranges.some(({ partition, startOffset, endOffset }) => endOffset > startOffset && !isMet(partition));
@@ -321,16 +329,17 @@ export class KafkaLog implements UplinkLog {
     const beginnings = assigned.map(({ topic, partition }) => {
       const range = ranges.find((each) => each.partition === partition);
       const { startOffset = 0, endOffset = 0 } = range ?? {};
-      const known = this.#readAhead.readTo(partition) ?? this.#storedOf(partition);
-      const isRemade = this.#readAhead.readTo(partition) === undefined && this.#isRemade(partition);
+      const known = this.#readTo(partition);
+      const isShorter = this.#wentBack.delete(partition);
+      const isRemade = known !== undefined && (isShorter || this.#isOfAnother(known));
+      const isAnew = known === undefined || isRemade;
       // Where nothing of it has ever been read, its beginning counts, and that may be gone too.
-      if (known === undefined && startOffset > 0)
-        this.#skips.push({ topic, partition, offset: 0, nextOffset: startOffset });
-      if (known !== undefined && isRemade)
-        this.#skips.push({ topic, partition, offset: known, nextOffset: startOffset });
-      if (this.#goals?.has(partition) === false) this.#goals.set(partition, endOffset);
-      this.#ends.set(partition, Math.max(endOffset, this.#ends.get(partition) ?? 0));
-      return { topic, partition, offset: isRemade ? startOffset : (known ?? startOffset) };
+      const from = known?.next ?? 0;
+      if (isAnew && Math.max(from, startOffset) > 0)
+        this.#skips.push({ topic, partition, offset: from, nextOffset: startOffset });
+      if (isRemade || this.#goals?.has(partition) === false) this.#goals?.set(partition, endOffset);
+      this.#ends.set(partition, isRemade ? endOffset : Math.max(endOffset, this.#ends.get(partition) ?? 0));
+      return { topic, partition, offset: isAnew ? startOffset : from };
     });
     this.#order();
     this.#noteProgress();
@@ -341,17 +350,26 @@ export class KafkaLog implements UplinkLog {
   /** Partitions that the topic has no more: it was made anew with fewer. */
   #tellVanished(ranges: readonly KafkaRange[]): void {
     const untilMs = this.#options.clock.nowMs();
-    for (const { partition, next: from } of this.#positions.values()) {
-      const isThere = ranges.some((range) => range.partition === partition);
-      if (isThere || from === 0 || this.#readAhead.readTo(partition) !== undefined) continue;
+    const identity = this.#identity;
+    for (const partition of new Set([...this.#positions.keys(), ...(this.#goals?.keys() ?? [])])) {
+      if (ranges.some((range) => range.partition === partition)) continue;
+      this.#goals?.delete(partition);
+      this.#ends.delete(partition);
+      const from = this.#readTo(partition)?.next ?? 0;
+      if (from === 0) continue;
       const gap = { partition, from, next: 0, untilMs };
-      this.#readAhead.add({ partition, next: 0, gap, items: [], toMs: undefined });
+      this.#readAhead.add({ partition, next: 0, identity, gap, items: [], toMs: undefined });
     }
   }
 
   #skipped(skip: KafkaSkip): void {
-    // The topic has been made anew meanwhile: which one it is the next start asks.
-    if (skip.damage === undefined && skip.nextOffset <= skip.offset) this.#identity = undefined;
+    if (skip.damage === undefined && skip.nextOffset <= skip.offset) {
+      // The topic has been made anew meanwhile: it is asked which one it is, before more is read of it.
+      this.#wentBack.add(skip.partition);
+      this.#isAskedAnew = true;
+      void this.#consumer?.close();
+      return;
+    }
     this.#skips.push(ownedSkip(skip));
   }
 
@@ -362,7 +380,14 @@ export class KafkaLog implements UplinkLog {
       next: record.offset + 1,
       content: contentOf(record, { partition, isOld: !this.#hasCaughtUp, process: this.#options.process }),
     }));
-    this.#readAhead.add({ partition, next: nextOffset, gap: null, items, toMs: records.at(-1)?.timestampMs });
+    this.#readAhead.add({
+      partition,
+      next: nextOffset,
+      identity: this.#identity,
+      gap: null,
+      items,
+      toMs: records.at(-1)?.timestampMs,
+    });
   }
 
   /** What was passed over just before: told once what follows it, or that nothing does, says how late it can have been. */
@@ -371,13 +396,14 @@ export class KafkaLog implements UplinkLog {
     const untilMs = Math.min(nowMs, firstAtMs ?? nowMs);
     for (const skip of this.#skips.splice(0)) {
       const { offset: from, nextOffset: next, damage } = skip;
-      const readTo = this.#readAhead.readTo(partition) ?? this.#storedOf(partition) ?? 0;
+      const readTo = this.#readTo(partition)?.next ?? 0;
       if (skip.partition !== partition || readTo < from) {
         this.#skips.push(skip);
         continue;
       }
       const gap = { partition, from, next, untilMs, damage };
-      if (readTo === from) this.#readAhead.add({ partition, next, gap, items: [], toMs: undefined });
+      if (readTo === from)
+        this.#readAhead.add({ partition, next, identity: this.#identity, gap, items: [], toMs: undefined });
     }
   }
 

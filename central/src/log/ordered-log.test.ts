@@ -1,37 +1,14 @@
 // What lies in several partitions of a topic comes in the order in which each agent wrote it, whatever clocks say.
-import { expect, onTestFinished, test } from "vitest";
-import type { CrashingStore } from "../crashing-store.test-support.ts";
-import { KafkaLog } from "./kafka-log.ts";
-import { LoggedCentral } from "./logged-central.test-support.ts";
+import { expect, test } from "vitest";
+import { centralOn, merged, told } from "./central-on-kafka.test-support.ts";
 import { BEGAN_MS, StoppableKafka, TopicWriter } from "./topic-writer.test-support.ts";
 
-const TOPIC = "log";
 const LIMITS = { timeout: 10_000, interval: 20 } as const;
-
-async function centralOn(kafka: StoppableKafka, store?: CrashingStore): Promise<LoggedCentral> {
-  const logged = await LoggedCentral.start(
-    (clock, log) => ({
-      name: TOPIC,
-      log: new KafkaLog({ topic: TOPIC, client: kafka, process: "test", clock, log }),
-    }),
-    store === undefined ? {} : { store },
-  );
-  onTestFinished(async () => void (await logged.crash()));
-  return logged;
-}
-
-const merged = ({ central }: LoggedCentral, agent: string) => central.ledger().get(agent)?.merged ?? 0;
-
-const told = ({ central }: LoggedCentral) =>
-  central
-    .alarms()
-    .map(({ rule, message }) => `${rule}: ${message}`)
-    .filter((text) => !text.startsWith("agent_silent"));
 
 test.each([0, 5_000, 3_600_000])(
   "batches before and after partitions were added all count beside an agent whose clock is %s ms ahead",
   async (aheadMs) => {
-    const kafka = new StoppableKafka(TOPIC);
+    const kafka = new StoppableKafka();
     kafka.create(1);
     const [alpha, beta] = [new TopicWriter(kafka, "alpha"), new TopicWriter(kafka, "beta")];
     await alpha.hello();
@@ -53,7 +30,7 @@ test.each([0, 5_000, 3_600_000])(
 );
 
 test("batches before and after partitions were added all count where central crashes in the middle of them", async () => {
-  const kafka = new StoppableKafka(TOPIC);
+  const kafka = new StoppableKafka();
   kafka.create(1);
   const [alpha, beta] = [new TopicWriter(kafka, "alpha"), new TopicWriter(kafka, "beta")];
   const both = async (from: number, to: number) => {

@@ -41,8 +41,8 @@ export class ReadAhead {
   readonly #queues = new Map<number, Waiting[]>();
   #bytes = 0;
   #isClosed = false;
-  readonly #positions = new Map<number, number>();
-  readonly #readTo = new Map<number, number>();
+  readonly #positions = new Map<number, LogPosition>();
+  readonly #readTo = new Map<number, LogPosition>();
   readonly #takenToMs = new Map<number, number>();
   #room = Promise.withResolvers<void>();
   #awaited: ReadonlySet<number> | null = null;
@@ -73,12 +73,12 @@ export class ReadAhead {
   }
 
   /** Behind what has been taken of a partition; undefined where nothing has. */
-  position(partition: number): number | undefined {
+  position(partition: number): LogPosition | undefined {
     return this.#positions.get(partition);
   }
 
   /** Behind what waits of a partition; undefined where nothing of it was ever added. */
-  readTo(partition: number): number | undefined {
+  readTo(partition: number): LogPosition | undefined {
     return this.#readTo.get(partition);
   }
 
@@ -102,7 +102,7 @@ export class ReadAhead {
     queue.push(waiting);
     this.#waiting.push(waiting);
     this.#bytes += bytes;
-    this.#readTo.set(read.partition, read.next);
+    this.#readTo.set(read.partition, positionIn(read, read.next));
   }
 
   /** Resolves once less waits than the bound. */
@@ -119,7 +119,7 @@ export class ReadAhead {
     const entries: LogEntry[] = [];
     const strange: StrangeRecord[] = [];
     const gaps: LogGap[] = [];
-    const positions = new Map<number, number>();
+    const positions = new Map<number, LogPosition>();
     let [bytes, count] = [0, 0];
     for (let read = this.#next(); read !== undefined; read = this.#next()) {
       if (read.gap !== null) gaps.push(read.gap);
@@ -138,14 +138,13 @@ export class ReadAhead {
         read.taken += 1;
         read.bytes -= bytesOf(item);
         this.#bytes -= bytesOf(item);
-        positions.set(read.partition, next);
+        positions.set(read.partition, positionIn(read, next));
       }
       if (read.taken >= read.items.length) this.#end(read, positions);
     }
-    for (const [partition, next] of positions) this.#positions.set(partition, next);
+    for (const [partition, position] of positions) this.#positions.set(partition, position);
     if (this.#bytes < BYTES_MAX) this.#giveRoom();
-    const at = Array.from(positions, ([partition, next]) => ({ partition, next }));
-    return { entries, positions: at, gaps, strange };
+    return { entries, positions: [...positions.values()], gaps, strange };
   }
 
   #giveRoom(): void {
@@ -169,14 +168,18 @@ export class ReadAhead {
     return next ?? first;
   }
 
-  #end(read: Waiting, positions: Map<number, number>): void {
+  #end(read: Waiting, positions: Map<number, LogPosition>): void {
     this.#waiting.splice(this.#waiting.indexOf(read), 1);
     this.#queues.get(read.partition)?.shift();
     this.#bytes -= read.bytes;
-    positions.set(read.partition, read.next);
+    positions.set(read.partition, positionIn(read, read.next));
     if (read.toMs !== undefined)
       this.#takenToMs.set(read.partition, Math.max(read.toMs, this.takenToMs(read.partition)));
   }
+}
+
+function positionIn({ partition, identity }: ReadRecords, next: number): LogPosition {
+  return { partition, next, identity };
 }
 
 function timeOf({ leastMs, taken, laterMs }: Waiting): number {

@@ -11,6 +11,10 @@ export class StoppableKafka extends FakeKafka {
   readonly stops = new Map<number, number>();
   readonly fetchBytesMax: (number | undefined)[] = [];
 
+  constructor() {
+    super("log");
+  }
+
   override consumer(options: Parameters<FakeKafka["consumer"]>[0]): ReturnType<FakeKafka["consumer"]> {
     this.fetchBytesMax.push(options.fetchBytesMax);
     return super.consumer(options);
