@@ -187,8 +187,8 @@ export class KafkaLog implements UplinkLog {
     const reasons: Partial<Record<LogView["state"], string>> = {
       starting: "central looks for its log",
       no_topic: `there is no topic ${this.#options.topic}`,
-      catching_up: `central reads its log to the end first: ${behind} records to go`,
-      trouble: `the log cannot be used: ${trouble}`,
+      catching_up: `central reads its log to the end first: ${behind} records to go${this.#waitsFor}`,
+      trouble: `the log cannot be used: ${trouble}${this.#waitsFor}`,
     };
     return {
       kind: "kafka",
@@ -198,6 +198,14 @@ export class KafkaLog implements UplinkLog {
       waitingBytes: this.#pendingBytes,
       appendedEntries: this.#appendedEntries,
     };
+  }
+
+  /** Why nothing is taken though much is there. */
+  get #waitsFor(): string {
+    const { missing } = this.#readAhead;
+    if (missing.length === 0) return "";
+    const partitions = `partition${missing.length > 1 ? "s" : ""} ${missing.join(", ")}`;
+    return `; all partitions are taken together, the earliest record first, and nothing comes of ${partitions}`;
   }
 
   async close(): Promise<void> {
@@ -287,7 +295,8 @@ export class KafkaLog implements UplinkLog {
       group: null,
       topics: [topic],
       from: "start",
-      ...(this.#isInOrder ? { fetchBytesMax: ORDERED_FETCH_BYTES_MAX } : {}),
+      // Whether it will be in order, its partitions tell.
+      ...(this.#hasCaughtUp ? {} : { fetchBytesMax: ORDERED_FETCH_BYTES_MAX }),
       positions: (assigned) => this.#beginnings(consumer, assigned),
       onSkipped: (skip) => this.#skipped(skip),
       onTrouble: (reason) => this.#troubledRead(reason),
@@ -358,7 +367,7 @@ export class KafkaLog implements UplinkLog {
       const from = this.#readTo(partition)?.next ?? 0;
       if (from === 0) continue;
       const gap = { partition, from, next: 0, untilMs };
-      this.#readAhead.add({ partition, next: 0, identity, gap, items: [], toMs: undefined });
+      this.#readAhead.add({ partition, next: 0, identity, gap, items: [] });
     }
   }
 
@@ -386,7 +395,6 @@ export class KafkaLog implements UplinkLog {
       identity: this.#identity,
       gap: null,
       items,
-      toMs: records.at(-1)?.timestampMs,
     });
   }
 
@@ -402,8 +410,7 @@ export class KafkaLog implements UplinkLog {
         continue;
       }
       const gap = { partition, from, next, untilMs, damage };
-      if (readTo === from)
-        this.#readAhead.add({ partition, next, identity: this.#identity, gap, items: [], toMs: undefined });
+      if (readTo === from) this.#readAhead.add({ partition, next, identity: this.#identity, gap, items: [] });
     }
   }
 

@@ -1,4 +1,5 @@
 // What lies in several partitions of a topic comes in the order in which each agent wrote it, whatever clocks say.
+import { systemClock } from "@millrace/runtime";
 import { expect, test } from "vitest";
 import { centralOn, merged, told } from "./central-on-kafka.test-support.ts";
 import { BEGAN_MS, StoppableKafka, TopicWriter } from "./topic-writer.test-support.ts";
@@ -60,4 +61,69 @@ test("batches before and after partitions were added all count where central cra
   await expect.poll(() => merged(third, "alpha-1"), LIMITS).toBe(200);
   await expect.poll(() => merged(third, "beta-1"), LIMITS).toBe(200);
   expect(told(third)).toEqual([]);
+});
+
+test("what is still to be read is not late where another agent's clock is eight hours ahead", async () => {
+  const kafka = new StoppableKafka();
+  kafka.batchMax = 7;
+  kafka.create(1);
+  const [alpha, beta] = [new TopicWriter(kafka, "alpha"), new TopicWriter(kafka, "beta")];
+  const beganMs = BEGAN_MS - 10 * 3_600_000;
+  const at = (seconds: number) => {
+    alpha.atMs = beganMs + seconds * 1_000;
+    beta.atMs = alpha.atMs + 8 * 3_600_000;
+  };
+  at(0);
+  await alpha.hello();
+  await beta.hello();
+  for (let sequence = 1; sequence <= 100; sequence += 1) {
+    at(sequence);
+    if (sequence % 5 === 0) await beta.panes(sequence / 5, beta.atMs - 1_000);
+    await alpha.panes(sequence, alpha.atMs - 1_000);
+  }
+  kafka.stops.set(0, 60);
+  const logged = await centralOn(kafka);
+  await expect.poll(() => merged(logged, "alpha-1"), LIMITS).toBeGreaterThan(40);
+  // Time passes in which central, and its rules, might take the rest for late.
+  const commits = systemClock.monotonicMs() + 1_000;
+  await expect.poll(() => systemClock.monotonicMs(), LIMITS).toBeGreaterThan(commits);
+  kafka.goOn();
+  await expect.poll(() => logged.central.health().isReady, LIMITS).toBe(true);
+  expect(logged.central.ledger().get("alpha-1")).toMatchObject({ merged: 100, tooLate: 0 });
+});
+
+test("where partitions were added since its last start a central fetches no more than it may keep of each", async () => {
+  const kafka = new StoppableKafka();
+  kafka.create(1);
+  await new TopicWriter(kafka, "alpha").hello();
+  const first = await centralOn(kafka);
+  await expect.poll(() => first.central.health().isReady, LIMITS).toBe(true);
+  const store = await first.crash();
+  kafka.create(2);
+  const second = await centralOn(kafka, store);
+  await expect.poll(() => second.central.health().isReady, LIMITS).toBe(true);
+  expect(kafka.fetchBytesMax).toEqual([1024 * 1024, 1024 * 1024]);
+});
+
+test("health names the partition that holds all others back", async () => {
+  const kafka = new StoppableKafka();
+  kafka.create(2);
+  const [alpha, beta] = [new TopicWriter(kafka, "alpha"), new TopicWriter(kafka, "beta")];
+  beta.partition = 1;
+  await alpha.hello();
+  await beta.hello();
+  kafka.stops.set(1, 0);
+  const logged = await centralOn(kafka);
+  const reason = () => logged.central.health().reason;
+  await expect
+    .poll(reason, LIMITS)
+    .toBe(
+      "central reads its log to the end first: 2 records to go; all partitions are taken together, the earliest record first, and nothing comes of partition 1",
+    );
+  kafka.trouble("partition 1 of log: not allowed");
+  await expect
+    .poll(reason, LIMITS)
+    .toMatch(/^the log cannot be used: partition 1 of log: not allowed; .* nothing comes of partition 1$/);
+  kafka.goOn();
+  await expect.poll(() => logged.central.health().isReady, LIMITS).toBe(true);
 });

@@ -7,14 +7,14 @@ const BYTES_MAX = 16 * 1024 * 1024;
 const ITEM_BYTES = 256;
 /** Of a partition, however many there are: a few batches. */
 const SHARE_BYTES_MIN = 1024 * 1024;
+/** Of a partition: clocks differ, and what most of so many records say is no one's clock. */
+const TIMES = 31;
 
 /** Records of one partition that follow one another. */
 export interface ReadRecords extends LogPosition {
   /** What is missing before them. */
   readonly gap: LogGap | null;
   readonly items: readonly ReadItem[];
-  /** Time of the last; undefined where there is none. */
-  readonly toMs: number | undefined;
 }
 
 export interface ReadItem {
@@ -43,7 +43,8 @@ export class ReadAhead {
   #isClosed = false;
   readonly #positions = new Map<number, LogPosition>();
   readonly #readTo = new Map<number, LogPosition>();
-  readonly #takenToMs = new Map<number, number>();
+  /** By partition: of the last that were taken. */
+  readonly #takenAtMs = new Map<number, number[]>();
   #room = Promise.withResolvers<void>();
   #awaited: ReadonlySet<number> | null = null;
   /** Of those that write themselves, while it is taken in order. */
@@ -82,9 +83,16 @@ export class ReadAhead {
     return this.#readTo.get(partition);
   }
 
-  /** Time of the last that was taken of a partition. */
+  /** Awaited partitions of which nothing waits, while something of others does. */
+  get missing(): number[] {
+    if (this.#awaited === null || this.#waiting.length === 0) return [];
+    return [...this.#awaited].filter((partition) => (this.#queues.get(partition)?.length ?? 0) === 0);
+  }
+
+  /** How far a partition has been taken, by what most of the last records say: one writer's clock may be ahead. */
   takenToMs(partition: number): number {
-    return this.#takenToMs.get(partition) ?? -Infinity;
+    const times = [...(this.#takenAtMs.get(partition) ?? [])].sort((a, b) => a - b);
+    return times[(times.length - 1) >> 1] ?? -Infinity;
   }
 
   add(read: ReadRecords): void {
@@ -133,6 +141,7 @@ export class ReadAhead {
           entries.push(content);
           if (this.#awaited !== null) this.#sequences.took(content);
         } else strange.push(content);
+        this.#took(read.partition, content.atMs);
         bytes += bytesOf(item);
         count += 1;
         read.taken += 1;
@@ -173,8 +182,12 @@ export class ReadAhead {
     this.#queues.get(read.partition)?.shift();
     this.#bytes -= read.bytes;
     positions.set(read.partition, positionIn(read, read.next));
-    if (read.toMs !== undefined)
-      this.#takenToMs.set(read.partition, Math.max(read.toMs, this.takenToMs(read.partition)));
+  }
+
+  #took(partition: number, atMs: number): void {
+    const times = this.#takenAtMs.get(partition) ?? [];
+    this.#takenAtMs.set(partition, times);
+    if (times.push(atMs) > TIMES) times.shift();
   }
 }
 
