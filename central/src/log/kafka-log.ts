@@ -84,6 +84,7 @@ export class KafkaLog implements UplinkLog {
   #isInOrder = false;
   /** Partitions whose log ended before what was read of them. */
   readonly #wentBack = new Set<number>();
+  /** Before more is read. */
   #isAskedAnew = false;
   /** Partitions that are ahead of the others. */
   readonly #heldBack = new Set<number>();
@@ -362,9 +363,12 @@ export class KafkaLog implements UplinkLog {
     const identity = this.#identity;
     for (const partition of new Set([...this.#positions.keys(), ...(this.#goals?.keys() ?? [])])) {
       if (ranges.some((range) => range.partition === partition)) continue;
+      const known = this.#readTo(partition);
+      // A topic loses none: there it is only not known at the moment.
+      if (known?.identity !== undefined && known.identity === identity) continue;
       this.#goals?.delete(partition);
       this.#ends.delete(partition);
-      const from = this.#readTo(partition)?.next ?? 0;
+      const from = known?.next ?? 0;
       if (from === 0) continue;
       const gap = { partition, from, next: 0, untilMs };
       this.#readAhead.add({ partition, next: 0, identity, gap, items: [] });
@@ -389,13 +393,7 @@ export class KafkaLog implements UplinkLog {
       next: record.offset + 1,
       content: contentOf(record, { partition, isOld: !this.#hasCaughtUp, process: this.#options.process }),
     }));
-    this.#readAhead.add({
-      partition,
-      next: nextOffset,
-      identity: this.#identity,
-      gap: null,
-      items,
-    });
+    this.#readAhead.add({ partition, next: nextOffset, identity: this.#identity, gap: null, items });
   }
 
   /** What was passed over just before: told once what follows it, or that nothing does, says how late it can have been. */
