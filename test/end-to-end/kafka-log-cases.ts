@@ -18,6 +18,7 @@ export function kafkaLogCases(broker: () => KafkaWorks | undefined): void {
     "what is gone from the topic before it is read is an alarm, and windows of then are not whole": tellsGaps,
     "what an agent wrote counts in an empty central though it lies in several partitions": readsInOrder,
     "a topic that is made anew while central is away is read from its start, and told": tellsRemade,
+    "a topic that is made anew while central runs is read from its start, and told": tellsRemadeUnderWay,
     "what is no agent's, or of none that is enrolled, stops nothing and is kept aside": keepsAside,
     "without its topic, or with one that is compacted, central says so and takes nothing": waitsForTopic,
   };
@@ -112,6 +113,26 @@ async function readsInOrder(topic: LogTopic): Promise<void> {
   await until("it has read all", () => logged.central.health().isReady);
   expect(merged(logged, "beta")).toBe(800);
   expect(logged.central.alarms().map(({ rule }) => rule)).not.toContain("sequence_gap");
+  await logged.stop();
+}
+
+async function tellsRemadeUnderWay(topic: LogTopic): Promise<void> {
+  const baseMs = aWhileAgo();
+  const logged = await topic.start();
+  await topic.write("beta", 1, (beta) => {
+    beta.hello();
+    for (const sequence of [1, 2, 3, 4]) beta.panes(sequence, baseMs);
+  });
+  await until("they are in", () => merged(logged, "beta") === 4);
+  await topic.delete();
+  await topic.create({});
+  await topic.write("beta", 1, (beta) => {
+    for (const sequence of [5, 6]) beta.panes(sequence, baseMs);
+  });
+  await until("all of it is in", () => merged(logged, "beta") === 6);
+  const told = () => logged.central.alarms().map(({ rule, value }) => `${rule} ${value}`);
+  await until("it is told", () => told().includes("log_gap 1"));
+  expect(told().join()).not.toContain("sequence_gap");
   await logged.stop();
 }
 
