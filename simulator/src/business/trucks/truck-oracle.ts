@@ -17,6 +17,8 @@ export interface TruckAlarmStep {
 
 interface TruckState {
   last: TruckReport;
+  /** What it has kept since it was last heard is not here yet. */
+  burst: { readonly heardMs: number; readonly sentMs: number } | null;
   readonly active: Set<TruckAlarmKind>;
 }
 
@@ -35,16 +37,19 @@ export class TruckOracle {
   /** In order of event time. Silence is told when it is over. */
   add(report: TruckReport): readonly TruckAlarmStep[] {
     const known = this.#trucks.get(report.truck);
-    const state = known ?? { last: report, active: new Set() };
+    const state: TruckState = known ?? { last: report, burst: null, active: new Set() };
     this.#trucks.set(report.truck, state);
     const steps: TruckAlarmStep[] = [];
     const { last } = state;
-    const { silentAfterMs, speedLimitKmh, corridorKm, lateAfterMs, routes } = this.#plan;
-    const silentMs = report.sentMs - last.sentMs;
-    if (silentMs > silentAfterMs) {
-      const silence = { alarm: "silent", truck: report.truck, limit: silentAfterMs } as const;
-      steps.push({ ...silence, step: "alarm", timeMs: last.sentMs + silentAfterMs, value: silentAfterMs });
-      steps.push({ ...silence, step: "cleared", timeMs: report.sentMs, value: silentMs });
+    const { speedLimitKmh, corridorKm, lateAfterMs, routes } = this.#plan;
+    if (state.burst !== null && report.timeMs >= state.burst.sentMs) {
+      this.#hear(report.truck, state.burst, steps);
+      state.burst = null;
+    }
+    if (report.sentMs > last.sentMs) {
+      const silence = { heardMs: last.sentMs, sentMs: report.sentMs };
+      if (report.sentMs > report.timeMs) state.burst = silence;
+      else this.#hear(report.truck, silence, steps);
     }
     const { stops } = routes[report.route];
     const asideKm = Math.round(kmFromLine(report, stops) * 1_000) / 1_000;
@@ -59,23 +64,29 @@ export class TruckOracle {
     return steps;
   }
 
-  /** Who is silent when the run ends. */
+  /** What trucks have kept leaves with the end, as all that is on its way; and who is silent then is told. */
   finish(endMs: number): readonly TruckAlarmStep[] {
-    const { silentAfterMs } = this.#plan;
-    return [...this.#trucks.values()].flatMap(({ last }): TruckAlarmStep[] => {
-      if (endMs - last.sentMs <= silentAfterMs) return [];
-      const timeMs = last.sentMs + silentAfterMs;
-      return [
-        {
-          alarm: "silent",
-          step: "alarm",
-          truck: last.truck,
-          timeMs,
-          value: silentAfterMs,
-          limit: silentAfterMs,
-        },
-      ];
-    });
+    const steps: TruckAlarmStep[] = [];
+    for (const [truck, { last, burst }] of this.#trucks) {
+      if (burst !== null) this.#hear(truck, { ...burst, sentMs: Math.min(burst.sentMs, endMs) }, steps);
+      else this.#hear(truck, { heardMs: last.sentMs, sentMs: endMs }, steps, true);
+    }
+    return steps;
+  }
+
+  /** Whether it was silent from when it was last heard until then. */
+  #hear(
+    truck: string,
+    { heardMs, sentMs }: { readonly heardMs: number; readonly sentMs: number },
+    steps: TruckAlarmStep[],
+    isSilentStill = false,
+  ): void {
+    const { silentAfterMs: limit } = this.#plan;
+    const silentMs = sentMs - heardMs;
+    if (silentMs <= limit) return;
+    const silence = { alarm: "silent", truck, limit } as const;
+    steps.push({ ...silence, step: "alarm", timeMs: heardMs + limit, value: limit });
+    if (!isSilentStill) steps.push({ ...silence, step: "cleared", timeMs: sentMs, value: silentMs });
   }
 
   #judge(

@@ -192,3 +192,17 @@ test("who is silent at the end is silent", () => {
   expect(oracle.finish(at(2))).toEqual([]);
   expect(oracle.finish(at(3))).toMatchObject([{ alarm: "silent", step: "alarm", timeMs: at(2) }]);
 });
+
+test("what is kept when the run ends comes with the end: silence ends then, not when there would have been radio again", () => {
+  const reports = [report(0), report(1, { sentMs: at(9) }), report(2, { sentMs: at(9) })];
+  const stepsOf = (endMinute: number): string[] => {
+    const oracle = new TruckOracle(PLAN);
+    const steps = [...reports.flatMap((each) => oracle.add(each)), ...oracle.finish(at(endMinute))];
+    return steps.map(
+      ({ timeMs, step, value }) =>
+        `${(timeMs - START_MS) / MINUTE_MS} ${step} after ${value / MINUTE_MS} minutes`,
+    );
+  };
+  expect(stepsOf(5)).toEqual(["2 alarm after 2 minutes", "5 cleared after 5 minutes"]);
+  expect(stepsOf(2)).toEqual([]);
+});

@@ -83,7 +83,7 @@ export async function repeatArrivals(
       ackedMax = Math.min(ackedMax, sentOfRun);
       all.judgedToMs = Math.min(all.judgedToMs, madeToMs);
     }
-    leave(order.until(Infinity));
+    leave(withTheEnd(order.until(Infinity), madeToMs));
     all.againMax += way.acked === null ? Infinity : way.againMax;
   };
   for await (const line of readTruth(truthPath, watch)) {
@@ -109,4 +109,9 @@ export async function repeatArrivals(
   }
   endRun();
   return all;
+}
+
+/** What still waits when the run ends is sent at once. */
+function* withTheEnd(records: Iterable<BusinessRecord>, endMs: number): Generator<BusinessRecord> {
+  for (const record of records) yield { ...record, sentMs: Math.min(record.sentMs, endMs) };
 }
