@@ -69,6 +69,10 @@ export function formatVerdict(verdict: Verdict): string {
       : [
           `not judged: crossings whose alarm was latched still when it began again (${verdict.alarms.renewed}), since central shows its last beginning only`,
         ]),
+    ...[...verdict.windowRules.verdicts, ...(records?.ruleAlarms ?? []), ...(records?.alarms ?? [])].flatMap(
+      ({ rule, covered }) => coveredNote(`alarms of ${rule}`, covered),
+    ),
+    ...coveredNote("crossings", verdict.coveredCount),
     ...verdict.windowRules.unjudged.map(({ what, why }) => `not judged: ${what}, since ${why}`),
     ...(verdict.windows.length + (records?.windows.length ?? 0) === 0
       ? ["no window of the pipeline has a metric of this truth"]
@@ -86,6 +90,13 @@ function othersNote(what: "readings" | "records", { before, after }: OthersWindo
   const when = [...(before ? ["before this truth's first"] : []), ...(after ? ["after its last"] : [])];
   return [
     `central also holds ${what} from ${when.join(" and from ")}: counts of the ledger, and windows that reach beyond the truth, must be so much at least, and others' alarms are not judged; a central with an empty data folder is judged to the last one`,
+  ];
+}
+
+function coveredNote(what: string, count: number): string[] {
+  if (count === 0) return [];
+  return [
+    `not judged: ${what} (${count}) that began while one from before this truth was active, which covers them`,
   ];
 }
 

@@ -250,3 +250,27 @@ test("of a latched alarm that began again central shows the last beginning: the 
   const later = await judge(lines, { received: 300, alarms: [begun(1, 60)], others });
   expect(later).toMatchObject({ isRight: false, alarms: { right: 0, missed: 1, renewed: 1 } });
 });
+
+test("a crossing while an alarm from before the truth is active is not missed, and said to be covered", async () => {
+  const crossing: TruthLine = { ...reading(2), type: "alarm", rule: "hot", value: 90, limit: 80 };
+  const lines = LINES.flatMap((line, index) => (index === 4 ? [line, crossing] : [line])).map((line) =>
+    line.type === "run" ? { ...line, rules: ["hot"] } : line,
+  );
+  const others = [START_MS - 60_000];
+  const verdict = await judge(lines, { received: 300, others });
+  expect(verdict).toMatchObject({
+    isRight: true,
+    coveredCount: 1,
+    alarms: { right: 0, missed: 0, wrong: 0 },
+  });
+  expect(formatVerdict(verdict)).toContain(
+    "not judged: crossings (1) that began while one from before this truth was active",
+  );
+  const seen = await judge(lines, { received: 300, others, alarms: [alarmAt(START_MS + 2_000)] });
+  expect(seen).toMatchObject({ isRight: true, coveredCount: 0, alarms: { right: 1, missed: 0, wrong: 0 } });
+  // It says nothing of a central that nobody else has used.
+  expect(await judge(lines, { alarms: [alarmAt(START_MS - 60_000)] })).toMatchObject({
+    isRight: false,
+    alarms: { missed: 1, wrong: 1 },
+  });
+});

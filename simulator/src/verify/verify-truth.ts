@@ -6,6 +6,7 @@ import { type CentralAlarm, CentralClient, type CentralWindow } from "./central-
 import { compareAlarms, type AlarmVerdict } from "./compare-alarms.ts";
 import type { WindowVerdict } from "./compare-windows.ts";
 import { DeliveryTruth } from "./delivery-truth.ts";
+import { EarlierAlarms } from "./earlier-alarms.ts";
 import { besideOthers, type ExpectedSite, judgeLedger, type LedgerRow } from "./judge-ledger.ts";
 import { judgeWindows } from "./judge-windows.ts";
 import { findOthers, type OthersWindows } from "./others-windows.ts";
@@ -40,6 +41,8 @@ export interface Verdict {
   /** Windows that are not judged, since readings of their metric do not say their time. */
   readonly unjudged: readonly string[];
   readonly alarms: AlarmVerdict;
+  /** Crossings while an alarm from before the truth was active: neither right nor missed. */
+  readonly coveredCount: number;
   /** Of rules on windows of readings. */
   readonly windowRules: WindowRuleVerdicts;
   /** Empty while the simulator runs. */
@@ -145,17 +148,31 @@ export async function verifyTruth(options: {
   const answers = await client.alarms();
   const isOwn = ({ activeAtMs }: CentralAlarm): boolean =>
     !(others.before && activeAtMs < fromMs) && !(others.after && activeAtMs > toMs);
+  const earlier = new EarlierAlarms(answers.filter((alarm) => !isOwn(alarm) && alarm.activeAtMs < fromMs));
   const windowRules = judgeWindowRules({
     rules: pipeline.windowRules,
     definitions: definitions.filter(({ name }) => names.has(name)),
     truth,
     open,
     answers: answers.filter(isOwn),
+    earlier,
     judgedToMs,
     isOwn: ({ site }) => site === undefined || sites.has(site),
   });
+  const isCovered = ({ type, rule, time, site, line, machine }: TruthAlarm): boolean =>
+    type === "alarm" &&
+    earlier.cover({ rule, labels: { site, line, machine }, timeMs: time }) &&
+    !answers.some(
+      (alarm) =>
+        alarm.rule === rule &&
+        alarm.activeAtMs === time &&
+        alarm.labels.site === site &&
+        alarm.labels.line === line &&
+        alarm.labels.machine === machine,
+    );
+  const judgedSteps = alarms.filter((step) => step.time <= judgedToMs);
   const alarmVerdict = compareAlarms(
-    alarms.filter((step) => step.time <= judgedToMs),
+    judgedSteps.filter((step) => !isCovered(step)),
     answers.filter((alarm) => alarm.activeAtMs <= judgedToMs),
     { sites: new Set(sites.keys()), rules, isOwn },
   );
@@ -194,6 +211,7 @@ export async function verifyTruth(options: {
     windows,
     unjudged: pipeline.windows.filter((definition) => !isTimed(definition)).map(({ name }) => name),
     alarms: alarmVerdict,
+    coveredCount: judgedSteps.filter(isCovered).length,
     windowRules,
     ledger,
     others,

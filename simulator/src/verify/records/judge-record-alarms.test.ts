@@ -5,6 +5,7 @@ import { parsePlan } from "../../plan/load-plan.ts";
 import { RecordedWorld } from "../../recorded-world.ts";
 import type { TruthLine } from "../../truth/truth-line.ts";
 import type { CentralAlarm, DistinctRule } from "../central-client.ts";
+import { EarlierAlarms } from "../earlier-alarms.ts";
 import { DistinctOracle } from "./distinct-oracle.ts";
 import { judgeRecordAlarms } from "./judge-record-alarms.ts";
 
@@ -87,12 +88,14 @@ test("an alarm that is missing, that is none, or that names others, is found; on
     command: null,
     evidence: values.map((value) => ({ labels: { payee: value } })),
   }));
-  const judge = (alarms: readonly CentralAlarm[]) => judgeRecordAlarms(oracle, truth, alarms);
+  const judge = (alarms: readonly CentralAlarm[], earlier: readonly CentralAlarm[] = []) =>
+    judgeRecordAlarms(oracle, truth, { answers: alarms, earlier: new EarlierAlarms(earlier) });
   expect(judge(answers)).toEqual({
     rule: RULE.name,
     right: truth.length,
     missed: 0,
     wrong: 0,
+    covered: 0,
     delay: { p50Ms: 20, maxMs: 20 },
     faults: [],
   });
@@ -101,5 +104,7 @@ test("an alarm that is missing, that is none, or that names others, is found; on
   expect(judge([...answers, { ...first, activeAtMs: 5 }])).toMatchObject({ missed: 0, wrong: 1 });
   const withdrawn = { ...first, activeAtMs: 5, endReason: "withdrawn" };
   expect(judge([...answers, withdrawn])).toMatchObject({ missed: 0, wrong: 0 });
+  const before = { ...first, activeAtMs: 5, clearedAtMs: first.activeAtMs + 1 };
+  expect(judge(rest, [before])).toMatchObject({ right: rest.length, missed: 0, covered: 1, wrong: 0 });
   expect(judge([{ ...first, evidence: [] }, ...rest])).toMatchObject({ missed: 1, wrong: 1 });
 });

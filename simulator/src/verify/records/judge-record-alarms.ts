@@ -1,4 +1,5 @@
 import type { CentralAlarm } from "../central-client.ts";
+import type { EarlierAlarms } from "../earlier-alarms.ts";
 import type { DistinctOracle, TrueAlarm } from "./distinct-oracle.ts";
 
 export interface RecordAlarmVerdict {
@@ -7,6 +8,8 @@ export interface RecordAlarmVerdict {
   readonly missed: number;
   /** At central, though no records make it. */
   readonly wrong: number;
+  /** Began while one from before the truth was active: neither right nor missed. */
+  readonly covered: number;
   /** From the record's own time to central's clock when it had the alarm, of those that have not changed since; null: none. */
   readonly delay: { readonly p50Ms: number; readonly maxMs: number } | null;
   readonly faults: readonly string[];
@@ -18,11 +21,11 @@ const FAULTS_MAX = 5;
 export function judgeRecordAlarms(
   { rule }: DistinctOracle,
   truth: readonly TrueAlarm[],
-  answers: readonly CentralAlarm[],
+  { answers, earlier }: { readonly answers: readonly CentralAlarm[]; readonly earlier: EarlierAlarms },
 ): RecordAlarmVerdict {
   const faults: string[] = [];
   const delaysMs: number[] = [];
-  let right = 0;
+  let [right, covered] = [0, 0];
   const found = new Map(
     answers
       .filter((alarm) => alarm.rule === rule.name && alarm.endReason !== "withdrawn")
@@ -38,6 +41,11 @@ export function judgeRecordAlarms(
     const title = titleOf(key, timeMs);
     const alarm = found.get(title);
     if (alarm === undefined) {
+      const labels = Object.fromEntries(rule.by.map(({ name }, at) => [name, key[at]]));
+      if (earlier.cover({ rule: rule.name, labels, timeMs })) {
+        covered += 1;
+        continue;
+      }
       faults.push(`${rule.name} ${title} (${values.join(", ")}): not seen`);
       continue;
     }
@@ -55,8 +63,9 @@ export function judgeRecordAlarms(
   return {
     rule: rule.name,
     right,
-    missed: truth.length - right,
+    missed: truth.length - right - covered,
     wrong: found.size,
+    covered,
     delay:
       delaysMs.length === 0
         ? null

@@ -4,6 +4,7 @@ import type { CentralAlarm, CentralClient, CentralStream, RecordMetric } from ".
 import type { ReadingWatch } from "../../truth/read-truth.ts";
 import type { WindowVerdict } from "../compare-windows.ts";
 import { besideOthers, type LedgerRow } from "../judge-ledger.ts";
+import { EarlierAlarms } from "../earlier-alarms.ts";
 import { judgeWindows } from "../judge-windows.ts";
 import { findOthers, type OthersWindows } from "../others-windows.ts";
 import { WindowOracle } from "../window-oracle.ts";
@@ -144,12 +145,13 @@ export async function judgeRecords(options: JudgeRecordsOptions): Promise<Record
   const isOthers = ({ activeAtMs }: CentralAlarm): boolean =>
     (others.before && activeAtMs < fromMs) || (others.after && activeAtMs > toMs);
   const centralAlarms = answers.filter((alarm) => !isOthers(alarm));
+  const earlier = new EarlierAlarms(answers.filter((alarm) => isOthers(alarm) && alarm.activeAtMs < fromMs));
   const alarms = [...streams.values()].flatMap(({ rules }) =>
     rules.map((each) =>
       judgeRecordAlarms(
         each,
         each.alarms(arrived.history()).filter(({ timeMs }) => timeMs <= judgedToMs),
-        centralAlarms.filter(({ activeAtMs }) => activeAtMs <= judgedToMs),
+        { answers: centralAlarms.filter(({ activeAtMs }) => activeAtMs <= judgedToMs), earlier },
       ),
     ),
   );
@@ -159,11 +161,12 @@ export async function judgeRecords(options: JudgeRecordsOptions): Promise<Record
     truth: trueWindows,
     open,
     answers: centralAlarms.filter(({ activeAtMs }) => activeAtMs > fromMs),
+    earlier,
     judgedToMs,
     isOwn: () => true,
   });
   for (const each of windowRules.unjudged) unjudged.push(each);
-  const ruleAlarms = hasEnded ? judgeRules(centralAlarms, [...streams.values()]) : [];
+  const ruleAlarms = hasEnded ? judgeRules({ answers: centralAlarms, earlier }, [...streams.values()]) : [];
   const ledger = hasEnded
     ? [...streams].flatMap(([name, { expected }]) => {
         const stream = foundStreams.get(name);
@@ -199,9 +202,12 @@ export async function judgeRecords(options: JudgeRecordsOptions): Promise<Record
   };
 }
 
-function judgeRules(answers: readonly CentralAlarm[], streams: readonly JudgedStream[]): RuleAlarmVerdict[] {
+function judgeRules(
+  central: { readonly answers: readonly CentralAlarm[]; readonly earlier: EarlierAlarms },
+  streams: readonly JudgedStream[],
+): RuleAlarmVerdict[] {
   return streams.flatMap(({ watches, latestMs: endMs }) =>
-    watches.map((oracle) => judgeRuleAlarms(oracle, oracle.alarms(endMs), { answers, endMs })),
+    watches.map((oracle) => judgeRuleAlarms(oracle, oracle.alarms(endMs), { ...central, endMs })),
   );
 }
 

@@ -1,4 +1,5 @@
 import type { CentralAlarm } from "../central-client.ts";
+import type { EarlierAlarms } from "../earlier-alarms.ts";
 import { SILENCE_TOLERANCE_MS, type RuleOracle, type TrueRuleAlarm } from "./rule-oracle.ts";
 
 export interface RuleAlarmVerdict {
@@ -7,6 +8,8 @@ export interface RuleAlarmVerdict {
   readonly missed: number;
   /** At central, though no records make it. */
   readonly wrong: number;
+  /** Began while one from before the truth was active: neither right nor missed. */
+  readonly covered: number;
   readonly faults: readonly string[];
 }
 
@@ -19,12 +22,20 @@ const FAULTS_MAX = 5;
 export function judgeRuleAlarms(
   { rule }: RuleOracle,
   truth: readonly TrueRuleAlarm[],
-  { answers, endMs }: { readonly answers: readonly CentralAlarm[]; readonly endMs: number },
+  {
+    answers,
+    endMs,
+    earlier,
+  }: {
+    readonly answers: readonly CentralAlarm[];
+    readonly endMs: number;
+    readonly earlier: EarlierAlarms;
+  },
 ): RuleAlarmVerdict {
   const toleranceMs = rule.when.kind === "missing" ? SILENCE_TOLERANCE_MS : 0;
   const faults: string[] = [];
   const left = new Set(answers.filter((alarm) => alarm.rule === rule.name && alarm.activeAtMs <= endMs));
-  let [right, missed] = [0, 0];
+  let [right, missed, covered] = [0, 0, 0];
   for (const alarm of truth) {
     const found = [...left].find((each) => isSame(each, alarm, toleranceMs, endMs));
     if (found !== undefined) left.delete(found);
@@ -32,11 +43,15 @@ export function judgeRuleAlarms(
       right += 1;
       continue;
     }
+    if (earlier.cover({ rule: rule.name, labels: alarm.labels, timeMs: alarm.activeAtMs })) {
+      covered += 1;
+      continue;
+    }
     missed += 1;
     faults.push(`${titleOf(rule.name, alarm)}: not seen`);
   }
   for (const alarm of left) faults.push(`${titleOf(rule.name, alarm)}: no records make it`);
-  return { rule: rule.name, right, missed, wrong: left.size, faults: faults.slice(0, FAULTS_MAX) };
+  return { rule: rule.name, right, missed, wrong: left.size, covered, faults: faults.slice(0, FAULTS_MAX) };
 }
 
 function isSame(found: CentralAlarm, alarm: TrueRuleAlarm, toleranceMs: number, endMs: number): boolean {

@@ -1,6 +1,7 @@
 // The judge of rules on single records: what must have been raised, and each way in which central may differ from it.
 import { expect, test } from "vitest";
 import type { CentralAlarm, WatchRule } from "../central-client.ts";
+import { EarlierAlarms } from "../earlier-alarms.ts";
 import { judgeRuleAlarms } from "./judge-rule-alarms.ts";
 import { RuleOracle } from "./rule-oracle.ts";
 
@@ -36,7 +37,8 @@ function oracleOf(
 }
 
 function judged(oracle: RuleOracle, answers: readonly CentralAlarm[], endMs = 1_000_000) {
-  const { right, missed, wrong } = judgeRuleAlarms(oracle, oracle.alarms(endMs), { answers, endMs });
+  const earlier = new EarlierAlarms([]);
+  const { right, missed, wrong } = judgeRuleAlarms(oracle, oracle.alarms(endMs), { answers, endMs, earlier });
   return { right, missed, wrong };
 }
 
@@ -108,4 +110,21 @@ test("a zone: from the record that is in it to the one that is not", () => {
     missed: 0,
     wrong: 0,
   });
+});
+
+test("an alarm from before covers what begins while it is active; what begins afterwards must be there", () => {
+  const oracle = oracleOf({ kind: "above", limit: 5, clear: 5, forAtLeastMs: 0 }, [
+    [1_000, 6],
+    [2_000, 1],
+    [3_000, 6],
+    [4_000, 1],
+  ]);
+  const truth = oracle.alarms(10_000);
+  const judge = (earlier: readonly CentralAlarm[]) =>
+    judgeRuleAlarms(oracle, truth, { answers: [], endMs: 10_000, earlier: new EarlierAlarms(earlier) });
+  expect(judge([alarm(-5_000, 2_000)])).toMatchObject({ right: 0, missed: 1, covered: 1, wrong: 0 });
+  expect(judge([alarm(-5_000, null)])).toMatchObject({ missed: 0, covered: 2 });
+  expect(judge([alarm(-5_000, -4_000)])).toMatchObject({ missed: 2, covered: 0 });
+  expect(judge([alarm(-5_000, 2_000, "t2")])).toMatchObject({ missed: 2, covered: 0 });
+  expect(judge([{ ...alarm(-5_000, null), rule: "other" }])).toMatchObject({ missed: 2, covered: 0 });
 });

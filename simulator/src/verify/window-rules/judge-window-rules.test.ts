@@ -1,6 +1,7 @@
 // Alarms of rules on windows: those of the true windows are right, others wrong, and what is not settled is not judged.
 import { expect, test } from "vitest";
 import type { CentralAlarm, WindowRule } from "../central-client.ts";
+import { EarlierAlarms } from "../earlier-alarms.ts";
 import { windowKey, type TrueWindow, type WindowDefinition } from "../window-oracle.ts";
 import { judgeWindowRules } from "./judge-window-rules.ts";
 
@@ -67,7 +68,12 @@ const alarm = (
 
 function judge(
   answers: readonly CentralAlarm[],
-  more: { readonly rule?: Partial<WindowRule>; readonly openFrom?: number; readonly toMs?: number } = {},
+  more: {
+    readonly rule?: Partial<WindowRule>;
+    readonly openFrom?: number;
+    readonly toMs?: number;
+    readonly earlier?: readonly CentralAlarm[];
+  } = {},
 ) {
   return judgeWindowRules({
     rules: [{ ...RULE, ...more.rule }],
@@ -75,6 +81,7 @@ function judge(
     truth: new Map([...truthOf("北京", [0, 6, 4, 2, 9, 0]), ...truthOf("上海", [0, 0, 0, 0, 0, 8])]),
     open: { has: (_window, startMs) => startMs >= (more.openFrom ?? Infinity) * MINUTE_MS },
     answers,
+    earlier: new EarlierAlarms(more.earlier ?? []),
     judgedToMs: more.toMs ?? Infinity,
     isOwn: () => true,
   });
@@ -98,6 +105,13 @@ test("what hangs on windows that may still change is not judged", () => {
     expect(judge(ALL, more).verdicts).toMatchObject([{ right: 1, missed: 0, wrong: 0 }]);
     expect(judge([], more).verdicts).toMatchObject([{ missed: 1 }]);
   }
+});
+
+test("what begins while an alarm from before the truth is active is covered by it, and not missed", () => {
+  const earlier = [alarm("北京", -9, 4)];
+  expect(judge(ALL.slice(1), { earlier }).verdicts).toMatchObject([{ right: 2, missed: 0, covered: 1 }]);
+  expect(judge(ALL.slice(2), { earlier }).verdicts).toMatchObject([{ right: 1, missed: 1, covered: 1 }]);
+  expect(judge(ALL, { earlier }).verdicts).toMatchObject([{ right: 3, missed: 0, covered: 0, wrong: 0 }]);
 });
 
 test("levels are one alarm, a rate goes from window to window, and an on-delay needs its time", () => {

@@ -1,4 +1,5 @@
 import type { CentralAlarm, WindowRule } from "../central-client.ts";
+import type { EarlierAlarms } from "../earlier-alarms.ts";
 import type { RuleAlarmVerdict } from "../records/judge-rule-alarms.ts";
 import type { TrueWindow, WindowDefinition } from "../window-oracle.ts";
 import type { OpenWindows } from "./open-windows.ts";
@@ -17,6 +18,7 @@ export interface JudgeWindowRulesOptions {
   readonly truth: ReadonlyMap<string, TrueWindow>;
   readonly open: Pick<OpenWindows, "has">;
   readonly answers: readonly CentralAlarm[];
+  readonly earlier: EarlierAlarms;
   /** Windows that reach beyond it may lack what has not come. */
   readonly judgedToMs: number;
   /** False of a group that others' values made. */
@@ -83,7 +85,7 @@ function judgeRule(
   definition: WindowDefinition,
   options: JudgeWindowRulesOptions,
 ): RuleAlarmVerdict {
-  const { truth, answers, isOwn } = options;
+  const { truth, answers, earlier, isOwn } = options;
   const groups = Map.groupBy(
     [...truth.values()].filter(({ window }) => window === rule.window),
     ({ group }) => JSON.stringify(group),
@@ -94,8 +96,10 @@ function judgeRule(
       (alarm) => alarm.rule === rule.name && alarm.endReason !== "withdrawn" && isOwn(alarm.labels),
     ),
   );
-  let [right, missed] = [0, 0];
+  let [right, missed, covered] = [0, 0, 0];
   for (const [key, windows] of groups) {
+    const { group } = windows[0];
+    const labels = Object.fromEntries(definition.by.map((name, at) => [name, group[at]]));
     const { results, settledToMs } = settled(windows, { rule, when, definition, options });
     const own = [...left].filter(
       ({ labels }) => JSON.stringify(definition.by.map((label) => labels[label] ?? "")) === key,
@@ -104,6 +108,7 @@ function judgeRule(
       const found = own.find((each) => isSame(each, alarm, settledToMs));
       if (found !== undefined) left.delete(found);
       if (found !== undefined) right += 1;
+      else if (earlier.cover({ rule: rule.name, labels, timeMs: alarm.activeAtMs })) covered += 1;
       else {
         missed += 1;
         faults.push(`${rule.name} ${key} ${spanOf(alarm)}: not seen`);
@@ -114,7 +119,7 @@ function judgeRule(
   }
   for (const alarm of left)
     faults.push(`${rule.name} ${Object.values(alarm.labels).join("/")} ${spanOf(alarm)}: no windows make it`);
-  return { rule: rule.name, right, missed, wrong: left.size, faults: faults.slice(0, FAULTS_MAX) };
+  return { rule: rule.name, right, missed, wrong: left.size, covered, faults: faults.slice(0, FAULTS_MAX) };
 }
 
 /** What a rule sees of a group's windows, up to the first that may still change. */
