@@ -218,3 +218,24 @@ test("a clock that is set back by whole periods says some things twice, and the 
   // Five seconds' readings of the stuck sensor.
   expect([...said].filter(([key, count]) => key.startsWith("pressure") && count === 2)).toHaveLength(5);
 });
+
+test("a clock that is set back by an order says some things twice, and the truth knows which", () => {
+  const stuck = `  - { fault: stuck, ${sensor("pressure")}, at: 5s }\n`;
+  const plant = new Plant(parsePlan(`${HEAD}faults:\n${stuck}`, "plan"), START_MS);
+  const said = new Map<string, number>();
+  const go = (steps: number): void => {
+    for (let step = 0; step < steps; step += 1)
+      for (const { metric, time, value, isRepeated } of plant.step().readings) {
+        const key = `${metric} ${time} ${value}`;
+        expect([key, isRepeated === true]).toEqual([key, said.has(key)]);
+        said.set(key, (said.get(key) ?? 0) + 1);
+      }
+  };
+  go(20);
+  const [site, line, machine] = ["alpha", "line-1", "machine-1"];
+  const atMs = plant.sinceStartMs;
+  const times = { number: 2, atMs, growthMs: 0, endMs: atMs + 10_000 };
+  plant.addFault({ fault: "clock", site, line, machine, ...times, offsetMs: -3_000, driftMsPerHour: 0 });
+  go(40);
+  expect([...said].filter(([key, count]) => key.startsWith("pressure") && count === 2)).toHaveLength(3);
+});

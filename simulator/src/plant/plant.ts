@@ -1,9 +1,10 @@
 import { FaultCourse, type FaultStep } from "../fault/fault-course.ts";
-import type { FaultPlan, SiteFaultPlan } from "../plan/fault-plan.ts";
+import type { ClockFaultPlan, FaultPlan, SiteFaultPlan } from "../plan/fault-plan.ts";
 import { lineName, machineName, type Plan } from "../plan/plan.ts";
 import type { TruthReading } from "../truth/truth-line.ts";
 import { MachineBlock, type MachineChange } from "./machine-block.ts";
 import { Machine } from "./machine.ts";
+import { RecentReadings } from "./recent-readings.ts";
 import { SaidReadings } from "./said-readings.ts";
 
 export interface PlantStep {
@@ -37,6 +38,8 @@ export class Plant {
   readonly #block: MachineBlock;
   /** Of machines whose clock will be wrong. */
   readonly #said: Map<Machine, SaidReadings>;
+  /** Of all, whose clock an order may set back. */
+  readonly #recent: RecentReadings;
   #stepCount = 0;
 
   /** `startMs`: event time of the first readings; `plantStartMs`: where the plan's times count from. */
@@ -48,12 +51,14 @@ export class Plant {
     this.#machines = machineNames(plan)
       .map((names) => new Machine({ ...names, plan, startMs, plantStartMs }))
       .sort((one, other) => one.phaseMs - other.phaseMs);
+    this.#recent = new RecentReadings(
+      plan.signals.map(({ metric }) => metric),
+      this.#machines.length,
+    );
     const clocks = plan.faults.filter((fault) => fault.fault === "clock");
     this.#said = new Map(
       this.#machines
-        .filter(({ site, line, machine }) =>
-          clocks.some((fault) => fault.site === site && fault.line === line && fault.machine === machine),
-        )
+        .filter((machine) => clocks.some((fault) => isAt(fault, machine)))
         .map((machine) => [machine, new SaidReadings()]),
     );
     this.#siteFaults = plan.faults
@@ -85,10 +90,13 @@ export class Plant {
   }
 
   addFault(fault: FaultPlan): void {
-    for (const machine of this.#machines) {
+    this.#machines.forEach((machine, place) => {
       machine.addFault(fault, this.#plantStartMs);
-      if (fault.fault === "clock" && !this.#said.has(machine)) this.#said.set(machine, new SaidReadings());
-    }
+      if (fault.fault !== "clock" || !isAt(fault, machine) || this.#said.has(machine)) return;
+      const said = new SaidReadings();
+      this.#recent.tell(place, said);
+      this.#said.set(machine, said);
+    });
     if (fault.fault === "power-cut" || fault.fault === "gateway-reboot")
       this.#siteFaults.push(new FaultCourse<SiteFaultPlan>(fault, this.#plantStartMs));
   }
@@ -114,6 +122,7 @@ export class Plant {
     machine.generate(block, 1);
     const [time, stamp] = [block.timeMs[0], block.stampMs[0]];
     this.#timeMs = time;
+    this.#recent.add(block);
     const readings: TruthReading[] = [];
     this.#plan.signals.forEach(({ metric }, index) => {
       const value = block.values[index][0];
@@ -139,6 +148,10 @@ export class Plant {
     if (machine === undefined) throw new Error("invariant: a plan has at least one machine");
     return machine;
   }
+}
+
+function isAt(fault: ClockFaultPlan, { site, line, machine }: Machine): boolean {
+  return fault.site === site && fault.line === line && fault.machine === machine;
 }
 
 function machineNames(plan: Plan): { site: string; line: string; machine: string }[] {

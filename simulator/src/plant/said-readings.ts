@@ -1,7 +1,7 @@
 import type { Metric } from "../plan/metric.ts";
 
 /** What a machine says about as much as an agent remembers for telling repetitions: 10 minutes at 150 readings a second. */
-const READINGS_MAX = 90_000;
+export const READINGS_MAX = 90_000;
 
 /** Time and value of a machine's last readings: a clock that is set back may say the same again. */
 export class SaidReadings {
