@@ -21,7 +21,9 @@ vi.mock("@platformatic/kafka", async (original) => {
   const real = await original<typeof library>();
   const { EventEmitter } = await import("node:events");
   class Producer extends EventEmitter {
-    async metadata() {
+    async metadata({ topics }: { readonly topics: readonly string[] }) {
+      if (topics.some((topic) => topic !== "t"))
+        throw new real.UserError(`Unknown topic ${topics[topics.length - 1]}.`);
       return {
         topics: new Map([["t", { partitionsCount: 2, partitions: [{ leader: 1 }, { leader: 1 }] }]]),
       };
@@ -114,4 +116,13 @@ test("what no waiting mends rejects at once, beside a lost place too", async () 
   broker.codes = [{ 0: 10, 1: 45 }];
   const { send } = await sending();
   expect(await send()).toMatch(/larger than/);
+});
+
+test("of several topics only those that are not there are named", async () => {
+  const world = { clock: new SimulatedTime(0).clock(), random: new SeededRandom(1) };
+  const producer = new BulkProducer({ brokers: ["k:1"], clientId: "c", tls: null, sasl: null }, {}, world);
+  await expect(producer.connect(["refunds", "t"])).rejects.toThrow("Kafka has no topic refunds; create it");
+  await expect(producer.connect(["t", "u", "v"])).rejects.toThrow("Kafka has no topic u, v; create it");
+  await expect(producer.connect(["t"])).resolves.toBeUndefined();
+  await producer.close();
 });

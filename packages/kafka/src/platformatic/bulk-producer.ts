@@ -15,6 +15,7 @@ import { connectionOptions } from "./connection-options.ts";
 import { explainKafka } from "./explain-kafka.ts";
 import { hasLostPlace } from "./has-lost-place.ts";
 import { isHopeless } from "./is-hopeless.ts";
+import { isUnknownTopic } from "./is-unknown-topic.ts";
 import { keyPartition } from "./key-partition.ts";
 import { RecordBatch } from "./record-batch.ts";
 
@@ -88,7 +89,7 @@ export class BulkProducer implements KafkaProducer {
     try {
       await this.#producer.metadata({ topics: [...topics], retries: 0 });
     } catch (error) {
-      throw new Error(explainKafka(error, topics), { cause: error });
+      throw new Error(explainKafka(error, await this.#unknownOf(topics, error)), { cause: error });
     }
   }
 
@@ -105,6 +106,20 @@ export class BulkProducer implements KafkaProducer {
   async close(): Promise<void> {
     this.#isClosed = true;
     await this.#producer.close(true).catch(() => undefined);
+  }
+
+  /** Which of them are not there, asked one by one: a broker's answer to all need not have them in our order. All: nobody can say. */
+  async #unknownOf(topics: readonly string[], error: unknown): Promise<readonly string[]> {
+    if (topics.length === 1 || !(error instanceof Error) || !isUnknownTopic(error)) return topics;
+    const unknown: string[] = [];
+    for (const topic of topics) {
+      const isThere = await this.#producer.metadata({ topics: [topic], retries: 0 }).then(
+        () => true,
+        (reason: unknown) => !(reason instanceof Error && isUnknownTopic(reason)),
+      );
+      if (!isThere) unknown.push(topic);
+    }
+    return unknown.length === 0 ? topics : unknown;
   }
 
   #retried<Outcome>(attempt: () => Promise<Outcome>): Promise<Outcome> {
