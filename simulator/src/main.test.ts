@@ -62,7 +62,12 @@ test(
     const forged = join(folder, "forged");
     writeFileSync(forged, readFileSync(truth, "utf8").replace(/"value":([1-9])/, '"value":9$1'));
     const wrong = repeat(forged);
-    expect([wrong.status, wrong.stdout]).toEqual([1, expect.stringContaining("is not as in the truth")]);
+    const lines = readFileSync(truth, "utf8").split("\n");
+    const number = lines.findIndex((line) => /"value":[1-9]/.test(line)) + 1;
+    expect([wrong.status, wrong.stdout]).toEqual([
+      1,
+      expect.stringContaining(`✗ line ${number} of the truth does not come out as it is there`),
+    ]);
   },
 );
 

@@ -1,5 +1,5 @@
 import { MillraceError, type Command } from "@millrace/runtime";
-import { type ReadingWatch, readTruth } from "../truth/read-truth.ts";
+import { type ReadingWatch, readNumberedTruth } from "../truth/read-truth.ts";
 import { RepeatedRun } from "../truth/repeated-run.ts";
 import { TruthLog } from "../truth/truth-log.ts";
 import { withReadProgress } from "./with-read-progress.ts";
@@ -23,10 +23,10 @@ Exit: 0 the same in every line, 1 not.`,
       throw new MillraceError("wrong_usage", { command: name, reason: "--into is the truth itself" });
     const log = into === undefined ? null : new TruthLog(into);
     const run = new RepeatedRun({ path, record: (line) => log?.append(line) });
-    const repeat = async (watch: ReadingWatch): Promise<ReturnType<RepeatedRun["onLine"]>> => {
-      for await (const line of readTruth(path, watch)) {
+    const repeat = async (watch: ReadingWatch) => {
+      for await (const { number, line } of readNumberedTruth(path, watch)) {
         const difference = run.onLine(line);
-        if (difference !== null) return difference;
+        if (difference !== null) return { number, ...difference };
         if (run.lineCount % FLUSH_LINES === 0) log?.flush();
       }
       return null;
@@ -35,9 +35,9 @@ Exit: 0 the same in every line, 1 not.`,
       () => log?.close(),
     );
     if (difference !== null) {
-      const { expected, made } = difference;
+      const { number, expected, made } = difference;
       output.out(
-        `✗ line ${run.lineCount + 1} of what was made is not as in the truth\n  truth ${expected}  again ${made === "" ? "nothing\n" : made}`,
+        `✗ line ${number} of the truth does not come out as it is there\n  truth ${expected}  again ${made === "" ? "nothing\n" : made}`,
       );
       return 1;
     }

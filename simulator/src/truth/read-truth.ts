@@ -19,6 +19,19 @@ export async function* readTruth(path: string, watch?: ReadingWatch): AsyncGener
   }
 }
 
+/** As `readTruth`, each with its number in the file, from 1. */
+export async function* readNumberedTruth(
+  path: string,
+  watch?: ReadingWatch,
+): AsyncGenerator<{ readonly number: number; readonly line: TruthLine }> {
+  let number = 0;
+  for await (const text of textLines(path, watch)) {
+    number += 1;
+    const line = text === "" ? undefined : parseTruthLine(text);
+    if (line !== undefined) yield { number, line };
+  }
+}
+
 /** Throws file_unreadable. */
 export async function* textLines(path: string, watch?: ReadingWatch): AsyncGenerator<string> {
   const input = createReadStream(path, "utf8");

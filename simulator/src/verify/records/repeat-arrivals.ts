@@ -1,6 +1,6 @@
 import type { BusinessRecord } from "../../business/business-record.ts";
 import { SendingOrder } from "../../business/sending-order.ts";
-import { type ReadingWatch, readTruth } from "../../truth/read-truth.ts";
+import { type ReadingWatch, readNumberedTruth } from "../../truth/read-truth.ts";
 import { RepeatedRun } from "../../truth/repeated-run.ts";
 import type { RecordWay } from "./record-truth.ts";
 
@@ -86,7 +86,7 @@ export async function repeatArrivals(
     leave(withTheEnd(order.until(Infinity), madeToMs));
     all.againMax += way.acked === null ? Infinity : way.againMax;
   };
-  for await (const line of readTruth(truthPath, watch)) {
+  for await (const { number, line } of readNumberedTruth(truthPath, watch)) {
     if (line.type === "run" && line.recordsStart === undefined) {
       endRun();
       runNumber += 1;
@@ -103,7 +103,7 @@ export async function repeatArrivals(
     if (difference === null) continue;
     const { expected, made } = difference;
     all.faults.push(
-      `line ${run.lineCount + 1} cannot be made again, and what follows is not judged: ${expected.trim()}; made ${made.trim() || "nothing"}`,
+      `line ${number} cannot be made again, and what follows is not judged: ${expected.trim()}; made ${made.trim() || "nothing"}`,
     );
     break;
   }
