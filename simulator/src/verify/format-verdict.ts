@@ -21,8 +21,8 @@ export function formatVerdict(verdict: Verdict): string {
     ]),
   ]);
   const { right, missed, wrong, delay } = verdict.alarms;
-  const alarms = formatTable([
-    ["alarms", "true", "false", "missed", "delay p50", "delay max"],
+  const hasReadings = records === null || verdict.readings.generated > 0;
+  const alarms = [
     ...[...verdict.windowRules.verdicts, ...(records?.ruleAlarms ?? [])].map((each) => [
       each.rule,
       each.right,
@@ -31,7 +31,7 @@ export function formatVerdict(verdict: Verdict): string {
       "",
       "",
     ]),
-    ["", right, wrong, missed, ...delayCells(delay)],
+    ...(hasReadings ? [["", right, wrong, missed, ...delayCells(delay)]] : []),
     ...(records?.alarms ?? []).map((each) => [
       each.rule,
       each.right,
@@ -39,7 +39,7 @@ export function formatVerdict(verdict: Verdict): string {
       each.missed,
       ...delayCells(each.delay),
     ]),
-  ]);
+  ];
   const ledgers = [
     ...(verdict.ledger.length === 0 ? [] : ["", formatLedger("site", verdict.ledger)]),
     ...(records === null || records.ledger.length === 0 ? [] : ["", formatLedger("stream", records.ledger)]),
@@ -52,11 +52,11 @@ export function formatVerdict(verdict: Verdict): string {
     ...(records?.alarms ?? []).flatMap((each) => each.faults),
     ...(records?.faults ?? []),
   ];
-  const hasReadings = records === null || verdict.readings.generated > 0;
   return [
     table,
-    "",
-    alarms,
+    ...(alarms.length === 0
+      ? []
+      : ["", formatTable([["alarms", "true", "false", "missed", "delay p50", "delay max"], ...alarms])]),
     ...ledgers,
     "",
     ...(hasReadings ? [formatReadings(verdict.readings)] : []),
@@ -128,12 +128,15 @@ function formatRecords({
   unacked,
   again,
   spoilt,
+  tombstonesUnsent,
   hasEnded,
   matches,
   unjudged,
 }: RecordVerdict): string[] {
+  const unsent =
+    tombstonesUnsent === 0 ? "" : ` (${tombstonesUnsent} of them tombstones, for which HTTP has no line)`;
   const counts = [
-    `records: ${sent} sent, ${unacked} never acknowledged`,
+    `records: ${sent} sent${unsent}, ${unacked} never acknowledged`,
     ...(again === 0 ? [] : [`${again} sent twice`]),
     ...(spoilt === 0 ? [] : [`${spoilt} spoilt on the way`]),
     ...(hasEnded ? [] : ["they have not ended: what reaches beyond the last that came is not judged"]),

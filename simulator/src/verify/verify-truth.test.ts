@@ -274,3 +274,44 @@ test("a crossing while an alarm from before the truth is active is not missed, a
     alarms: { missed: 1, wrong: 1 },
   });
 });
+
+test("a truth of records alone has no row of readings' alarms, and says what HTTP has no line for", async () => {
+  const verdict = await judge(LINES, {});
+  const records = {
+    isRight: true,
+    sent: 12,
+    unacked: 0,
+    again: 0,
+    spoilt: 0,
+    tombstonesUnsent: 2,
+    hasEnded: true,
+    matches: [],
+    windows: [],
+    unjudged: [],
+    ledger: [],
+    faults: [],
+    ruleAlarms: [
+      {
+        rule: "failing",
+        right: 1,
+        missed: 0,
+        wrong: 0,
+        covered: 0,
+        faults: [],
+      },
+    ],
+    alarms: [],
+    others: {
+      before: false,
+      after: false,
+    },
+  };
+  const ofRecords = { ...verdict, readings: { ...verdict.readings, generated: 0 }, records };
+  const text = formatVerdict(ofRecords);
+  expect(text).toMatch(/\nalarms .*\nfailing +1 +0 +0\n\n/);
+  expect(text).toContain(
+    "records: 12 sent (2 of them tombstones, for which HTTP has no line), 0 never acknowledged",
+  );
+  expect(formatVerdict({ ...ofRecords, records: { ...records, ruleAlarms: [] } })).not.toContain("alarms  ");
+  expect(formatVerdict(verdict)).toMatch(/\nalarms .*\n +0 +0 +0\n/);
+});

@@ -30,6 +30,8 @@ export interface RecordVerdict {
   readonly unacked: number;
   readonly again: number;
   readonly spoilt: number;
+  /** Of those sent: what only Kafka carries. */
+  readonly tombstonesUnsent: number;
   /** False: what reaches beyond the last that came is not judged, nor the ledger. */
   readonly hasEnded: boolean;
   /** What each judged window was held against, in words. */
@@ -81,6 +83,8 @@ export async function judgeRecords(options: JudgeRecordsOptions): Promise<Record
   const definitions = matched.map(({ definition }) => definition);
   const oracle = new WindowOracle(definitions);
   const streams = new Map<RecordStreamName, JudgedStream>();
+  const streamsOfLines = new Set<RecordStreamName>();
+  let tombstonesUnsent = 0;
   for (const stream of made) {
     const ofCentral = foundStreams.get(stream);
     if (ofCentral === undefined) continue;
@@ -90,6 +94,7 @@ export async function judgeRecords(options: JudgeRecordsOptions): Promise<Record
     if (hasChanges && isChangedTable(stream)) {
       // A tombstone is no line of HTTP's.
       const hasTombstones = ofCentral.source.startsWith("kafka");
+      if (!hasTombstones) streamsOfLines.add(stream);
       streams.set(stream, new TableStream({ table: stream, metrics, oracle, hasTombstones }));
       for (const { name } of [...watches, ...rules])
         unjudged.push({ what: `rule ${name}`, why: "its records are change events" });
@@ -107,6 +112,7 @@ export async function judgeRecords(options: JudgeRecordsOptions): Promise<Record
   }
   const longestMs = Math.max(0, ...definitions.map(({ sizeMs }) => sizeMs));
   const arrived = await repeatArrivals({ truthPath, ways, watch }, (record, startMs) => {
+    if (record.json === null && streamsOfLines.has(record.topic)) tombstonesUnsent += 1;
     // Of what happened before, only the windows that reach into the run are judged.
     streams.get(record.topic)?.arrive(record, record.timeMs < startMs - longestMs);
   });
@@ -187,6 +193,7 @@ export async function judgeRecords(options: JudgeRecordsOptions): Promise<Record
     unacked: arrived.unacked,
     again: arrived.again,
     spoilt: arrived.spoilt,
+    tombstonesUnsent,
     hasEnded,
     matches: judged.map(({ definition, metric }) => ({
       window: definition.name,

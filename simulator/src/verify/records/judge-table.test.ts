@@ -148,7 +148,10 @@ async function judge(
   truthPath: string,
   rows: readonly CentralWindow[],
   totals: CentralStream["totals"],
-  metrics: readonly RecordMetric[] = METRICS,
+  {
+    metrics = METRICS,
+    source = "kafka shop.public.orders",
+  }: { readonly metrics?: readonly RecordMetric[]; readonly source?: string } = {},
 ) {
   const pipeline = {
     windows: WINDOWS,
@@ -158,7 +161,6 @@ async function judge(
     distinctRules: [],
     windowRules: [],
   };
-  const source = "kafka shop.public.orders";
   const client = {
     async *windows(window: string) {
       yield* rows.filter((row) => row.window === window);
@@ -192,6 +194,17 @@ test("windows of a table are right where they say what its rows say in the end, 
     ["rejected", true, false],
     ["without effect", true, true],
   ]);
+});
+
+test("over HTTP tombstones are sent as nothing: they are no part of the ledger, and counted", async () => {
+  const { truthPath, sent, end } = minutes();
+  end();
+  const lines = sent.filter(({ json }) => json !== null);
+  const verdict = await judge(truthPath, rowsOf(sent), totalsOf(lines), { source: "http" });
+  expect(verdict).toMatchObject({ isRight: true, sent: sent.length });
+  expect(verdict?.tombstonesUnsent).toBe(sent.length - lines.length);
+  expect(verdict?.tombstonesUnsent).toBeGreaterThan(0);
+  expect((await judge(truthPath, rowsOf(sent), totalsOf(sent)))?.tombstonesUnsent).toBe(0);
 });
 
 test("a window that nothing is left of has the count 0, or is not there", async () => {
@@ -263,7 +276,7 @@ test("a column that is no time cannot be that of the rows", async () => {
   const { truthPath, sent, end } = minutes();
   end();
   const metrics = METRICS.map((metric) => ({ ...metric, timePath: ["status"] }));
-  const verdict = await judge(truthPath, [], totalsOf(sent), metrics);
+  const verdict = await judge(truthPath, [], totalsOf(sent), { metrics });
   expect(verdict?.windows).toEqual([]);
   expect(verdict?.unjudged[0]).toEqual({ what: "amounts", why: "status is no time of its table" });
 });
