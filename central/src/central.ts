@@ -38,6 +38,7 @@ import type { LateCount, LateEntry } from "./core/late-book.ts";
 import { Inbox } from "./core/inbox.ts";
 import type { LogLoss } from "./core/log-book.ts";
 import { Admission } from "./core/admission.ts";
+import { CommitActions } from "./core/commit-actions.ts";
 import { NotReady } from "./core/not-ready.ts";
 import { EmbeddedLog } from "./log/embedded-log.ts";
 import type { LogEntry, LogGap, LogTurn, LogView, UplinkLog } from "./log/uplink-log.ts";
@@ -128,10 +129,7 @@ export class Central implements CentralReader {
   #recordsShown: readonly RecordStreamView[] = [];
   readonly #whenDurable: PromiseWithResolvers<void>[] = [];
   readonly #listeners = new Set<(change: CentralChange) => void>();
-  readonly #actions: (() => void)[] = [];
-  readonly #whenCommitted: (() => void)[] = [];
-  /** What waits for a commit that holds it, with whoever asked for it. */
-  readonly #asked = new Set<Asked>();
+  readonly #actions = new CommitActions(() => this.#loop.wake());
   readonly #inbox = new Inbox();
   readonly #series = new SeriesMemories();
   readonly #uplinkLog: UplinkLog;
@@ -225,7 +223,7 @@ export class Central implements CentralReader {
         store,
         clock,
         log,
-        act: (action) => this.#actions.push(action),
+        act: (action) => this.#actions.add(action),
         wake: () => this.#loop.wake(),
       }),
     };
@@ -255,7 +253,7 @@ export class Central implements CentralReader {
     const message = `central's store was damaged: ${loss.detail}`;
     log.error(message);
     state.alarms.raise({ agent: "", site: "", kind: "store_damaged", message, value: 0, nowMs });
-    this.#whenCommitted.push(() => loss.booked());
+    this.#actions.whenDurable(() => loss.booked());
   }
 
   /** Commits what has arrived, then ends all sessions. */
@@ -471,7 +469,7 @@ export class Central implements CentralReader {
     if (this.#opened === null || this.#isClosed || this.#failure !== null) return Promise.resolve(0);
     const { state, watches } = this.#opened;
     const { agents, engine, trustedTime } = state;
-    return this.#withCommit({ isAwaited: true }, () => {
+    return this.#actions.ask({ isAwaited: true, stalled: this.#loop.stalled }, () => {
       const retired = agents.retireSite(site, this.#options.clock.nowMs());
       engine.setMembership(agents.membership);
       // One that is still connected has to connect again, and is expected again then.
@@ -490,7 +488,7 @@ export class Central implements CentralReader {
   setAgents(agents: CentralOptions["agents"]): Promise<void> {
     if (this.#opened === null || this.#isClosed || this.#failure !== null) return Promise.resolve();
     const { state } = this.#opened;
-    return this.#withCommit({ isAwaited: false }, () => {
+    return this.#actions.ask({ isAwaited: false, stalled: this.#loop.stalled }, () => {
       const { clock } = this.#options;
       this.#enrolNew(state, agents, { nowMs: clock.nowMs(), monotonicMs: clock.monotonicMs() });
       state.engine.setMembership(state.agents.membership);
@@ -516,7 +514,7 @@ export class Central implements CentralReader {
     if (this.#opened === null || this.#isClosed || this.#failure !== null)
       return Promise.resolve("no_such_alarm");
     const { windowRules } = this.#opened.state;
-    return this.#withCommit({ isAwaited: true }, () => {
+    return this.#actions.ask({ isAwaited: true, stalled: this.#loop.stalled }, () => {
       const outcome = windowRules.reset(id, by, this.#options.clock.nowMs());
       const isUnknown = outcome === null || outcome === "not_latched";
       return isUnknown ? "no_such_alarm" : outcome;
@@ -631,7 +629,7 @@ export class Central implements CentralReader {
     return (
       (this.#uplinkLog.hasRoom && !this.#inbox.isEmpty) ||
       !this.#uplinkLog.isEmpty ||
-      this.#actions.length > 0 ||
+      !this.#actions.isEmpty ||
       !this.#recordInbox.isEmpty
     );
   }
@@ -659,8 +657,7 @@ export class Central implements CentralReader {
     if (isTick) recordApplier.tick(moment);
     const recordAnswers = await recordApplier.apply(this.#recordInbox.take(), moment);
     if (isTick || recordAnswers.length > 0) state.records.show(state.engine, moment.monotonicMs);
-    for (const action of this.#actions.splice(0)) action();
-    const committed = this.#whenCommitted.splice(0);
+    const committed = this.#actions.begin();
     let trimmed: readonly Change[] = [];
     let results: WindowResult[] = [];
     let trimHistoryAtMs: number | null = null;
@@ -797,44 +794,9 @@ export class Central implements CentralReader {
     this.#opened?.state.alarms.raise({ ...own, message, value: Math.max(1, next - from), nowMs });
   }
 
-  /**
-   * Done in the next commit: resolves once that is durable, rejects where central fails first. `isAwaited`: somebody waits for the
-   * answer, and is told where commits fail; what nobody has begun to do then is not done.
-   */
-  #withCommit<Outcome>({ isAwaited }: { readonly isAwaited: boolean }, act: () => Outcome): Promise<Outcome> {
-    const { stalled } = this.#loop;
-    if (isAwaited && stalled !== null) return Promise.reject(new NotReady(`${stalled}; nothing was done`));
-    const { promise, resolve, reject } = Promise.withResolvers<Outcome>();
-    // Who does not wait for it must not bring the process down.
-    promise.catch(() => {});
-    const asked: Asked = {
-      isAwaited,
-      reject,
-      action: () => {
-        const outcome = act();
-        this.#whenCommitted.push(() => {
-          this.#asked.delete(asked);
-          resolve(outcome);
-        });
-      },
-    };
-    this.#asked.add(asked);
-    this.#actions.push(asked.action);
-    this.#loop.wake();
-    return promise;
-  }
-
   /** Nobody waits for room on a disk: whoever has asked for something is told what became of it. */
   #answerStalled(why: string): void {
-    for (const asked of this.#asked) {
-      if (!asked.isAwaited) continue;
-      this.#asked.delete(asked);
-      const at = this.#actions.indexOf(asked.action);
-      if (at >= 0) this.#actions.splice(at, 1);
-      asked.reject(
-        new NotReady(at >= 0 ? `${why}; nothing was done` : `${why}; it is done once commits succeed`),
-      );
-    }
+    this.#actions.stall(why);
     this.#recordInbox.refusePosted(why);
     // Ticks come no more.
     this.#requests.expire(this.#options.clock.monotonicMs());
@@ -903,17 +865,9 @@ export class Central implements CentralReader {
     this.#inbox.clear();
     this.#requests.close();
     this.#leaveUndurable(this.#failure);
-    for (const { reject } of this.#asked) reject(new NotReady(this.#failure));
-    this.#asked.clear();
+    this.#actions.fail(this.#failure);
     this.#options.onFailed?.(error);
   }
-}
-
-/** Something to be done in a commit. */
-interface Asked {
-  readonly isAwaited: boolean;
-  readonly action: () => void;
-  readonly reject: (error: Error) => void;
 }
 
 function withEvidence(

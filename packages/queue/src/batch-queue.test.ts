@@ -5,7 +5,7 @@ import { describe, expect, test } from "vitest";
 import { type AppendFields, BatchQueue, TRIM_BATCHES_MAX, type VerifyRow } from "./batch-queue.ts";
 import { MemoryStore } from "./memory-store.ts";
 import type { Change } from "./store.ts";
-import { numberedKey } from "./store-layout.ts";
+import { IDENTITY_KEY, laneKey, numberedKey } from "./store-layout.ts";
 import type { QueuedBatch } from "./stored-batches.ts";
 
 const random = { hex: (count: number) => "ab".repeat(count) };
@@ -281,6 +281,39 @@ test("what is not committed yet is not read", async () => {
   const { queue } = await filled(1);
   queue.append([], panes(2));
   expect((await queue.read("backfill", 1, 9)).map(({ sequence }) => sequence)).toEqual([1]);
+});
+
+test.each([
+  ["sealed before the first contact", 1, 1],
+  ["sealed under the first epoch, then another one", 2, 1],
+])(
+  "a lane whose record alone is lost is sent under the epoch of its batches: %s",
+  async (_, epoch, expected) => {
+    const { store, queue } = await filled(2);
+    await commit(store, (changes) => {
+      queue.assignEpoch(changes, 1);
+      queue.append(changes, panes(3));
+      queue.markSent(changes, "backfill", 3);
+    });
+    if (epoch > 1)
+      await commit(store, (changes) => {
+        queue.assignEpoch(changes, epoch, { alarm: 1, live: 1, backfill: 4, evidence: 1 });
+        queue.append(changes, panes(4));
+      });
+    store.damage(laneKey("backfill"), () => undefined);
+    const again = await BatchQueue.open(store.restart(), { random });
+    const epochs = (await again.read("backfill", 1, 9)).map((batch) => opened(batch).epoch);
+    expect(epochs).toEqual([expected, expected, expected, ...(epoch > 1 ? [epoch] : [])]);
+  },
+);
+
+test("where the outbox's name is lost too, batches of no epoch get the first one that central gives", async () => {
+  const { store } = await filled(2);
+  for (const key of [laneKey("backfill"), IDENTITY_KEY]) store.damage(key, () => undefined);
+  const restarted = store.restart();
+  const again = await BatchQueue.open(restarted, { random });
+  await commit(restarted, (changes) => again.assignEpoch(changes, 1));
+  expect((await again.read("backfill", 1, 9)).map((batch) => opened(batch).epoch)).toEqual([1, 1]);
 });
 
 test("records lost in a repair are made again from the batches", async () => {

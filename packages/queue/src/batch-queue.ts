@@ -18,6 +18,7 @@ import {
   loadIdentity,
   loadLane,
   loadRuns,
+  restoreEpochs,
 } from "./load-lanes.ts";
 import { sealSkipped } from "./seal-skipped.ts";
 import type { Change, Store } from "./store.ts";
@@ -136,6 +137,8 @@ export class BatchQueue {
       evidence: await loadLane(store, "evidence", { startMs: 0, endMs: 0 }),
     };
     const identity = await loadIdentity(store, lanes, options.random);
+    for (const lane of LANES)
+      await restoreEpochs(store, lane, { memory: lanes[lane], epoch: identity.epoch });
     return new BatchQueue(store, identity, lanes, await loadRuns(store));
   }
 
@@ -509,7 +512,9 @@ export class BatchQueue {
       const from = Math.max(memory.sent + 1, epochFrom?.[lane] ?? 0);
       const kept = memory.epochs.filter((start) => start.from < from);
       const isNamed = epochFrom !== undefined && epoch > 1 && !kept.some((start) => start.epoch === 1);
-      const named = kept.map((start) => (isNamed && start.epoch === 0 ? { ...start, epoch: 1 } : start));
+      // Without an epoch nothing is sent: what says so all the same was put together after damage.
+      const nameless = isNamed ? 1 : epochFrom === undefined ? epoch : 0;
+      const named = kept.map((start) => (start.epoch === 0 ? { ...start, epoch: nameless } : start));
       memory.epochs = [...named, { epoch, from }];
       this.#putLane(changes, lane);
     }

@@ -137,6 +137,27 @@ async function skippedEnd(store: Store, lane: Lane, memory: LaneMemory, sequence
   return skipped.ok ? Math.min(gapEnd, skipped.message.to + 1) : gapEnd;
 }
 
+/**
+ * A lane whose record a repair has lost: its batches tell the epoch under which they were sealed. One from before the first
+ * contact has the first epoch by now.
+ */
+export async function restoreEpochs(
+  store: Store,
+  lane: Lane,
+  { memory, epoch }: { readonly memory: LaneMemory; readonly epoch: number },
+): Promise<void> {
+  const { epochs, oldest, next } = memory;
+  if (epochs.length > 0 || oldest === next) return;
+  for await (const { key, value } of store.range(laneRange("batch", lane))) {
+    const sealedUnder = peekHeader(value)?.epoch;
+    if (sealedUnder === undefined) continue;
+    const known = Math.min(Math.max(sealedUnder, 1), epoch);
+    const from = epochs.length === 0 ? oldest : numberOfKey(key);
+    if (known > (epochs.at(-1)?.epoch ?? -1)) epochs.push({ epoch: known, from });
+  }
+  if (epochs.length === 0) epochs.push({ epoch, from: oldest });
+}
+
 /** The outbox's name and epoch; a new random name, durable, where there is none and no batch tells it. */
 export async function loadIdentity(
   store: Store,

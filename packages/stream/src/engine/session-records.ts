@@ -94,6 +94,8 @@ export class SessionRecords {
 /** A session that has moved its end is as complete as that: other than a window of fixed length, it may have to wait again. */
 export function reopenMoved(record: WindowRecord): void {
   const { track, result, endMs } = record;
+  // When it is due hangs on its end.
+  record.nextCheckMs = -Infinity;
   if (result?.state === "complete")
     record.state = result.endMs === endMs ? track.stateAfter(result) : "provisional";
 }
