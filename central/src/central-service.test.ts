@@ -15,33 +15,14 @@ import { OPENAPI } from "./api/openapi.ts";
 import { CentralService } from "./central-service.ts";
 import { CENTRAL_STORE_FORMAT } from "./core/central-state.ts";
 import { ScriptedAgent } from "./scripted-agent.test-support.ts";
+import { METRIC, WINDOW } from "./seconds.test-support.ts";
 
 const KEPT = { retainMs: 86_400_000, bytesMax: 2 ** 30 };
 
 const PIPELINE: Pipeline = {
   path: "pipeline.yaml",
-  metrics: [
-    {
-      name: "t",
-      unit: "°C",
-      accumulate: ["mean"],
-      isLive: true,
-      paneMs: 1_000,
-      source: { kind: "host", sensor: "cpu" },
-    },
-  ],
-  windows: [
-    {
-      name: "t_1s",
-      metric: "t",
-      kind: "aligned",
-      sizeMs: 1_000,
-      slideMs: 1_000,
-      offsetMs: 0,
-      by: ["site"],
-      latenessMs: 3_600_000,
-    },
-  ],
+  metrics: [METRIC],
+  windows: [WINDOW],
   rules: [],
   recordRules: [],
   distinctRules: [],

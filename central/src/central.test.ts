@@ -18,29 +18,12 @@ import { CrashingStore } from "./crashing-store.test-support.ts";
 import { EmbeddedLog } from "./log/embedded-log.ts";
 import type { LogGap, LogTurn } from "./log/uplink-log.ts";
 import { ScriptedAgent } from "./scripted-agent.test-support.ts";
+import { METRIC, WINDOW } from "./seconds.test-support.ts";
 import { AlarmStream } from "./sinks/alarm-stream.ts";
 
 const START_MS = 1_700_000_000_000;
 const HOUR_MS = 3_600_000;
 const DAY_MS = 86_400_000;
-const WINDOW: WindowSpec = {
-  name: "t_1s",
-  metric: "t",
-  kind: "aligned",
-  sizeMs: 1_000,
-  slideMs: 1_000,
-  offsetMs: 0,
-  by: ["site"],
-  latenessMs: 3_600_000,
-};
-const METRIC = {
-  name: "t",
-  unit: "°C",
-  accumulate: ["mean"],
-  isLive: true,
-  paneMs: 1_000,
-  source: { kind: "host", sensor: "cpu" },
-} as const;
 const ALL = {
   window: "t_1s",
   group: {},

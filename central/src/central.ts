@@ -129,7 +129,10 @@ export class Central implements CentralReader {
   #recordsShown: readonly RecordStreamView[] = [];
   readonly #whenDurable: PromiseWithResolvers<void>[] = [];
   readonly #listeners = new Set<(change: CentralChange) => void>();
-  readonly #actions = new CommitActions(() => this.#loop.wake());
+  readonly #actions = new CommitActions({
+    wake: () => this.#loop.wake(),
+    stalled: () => this.#loop.stalled,
+  });
   readonly #inbox = new Inbox();
   readonly #series = new SeriesMemories();
   readonly #uplinkLog: UplinkLog;
@@ -469,7 +472,7 @@ export class Central implements CentralReader {
     if (this.#opened === null || this.#isClosed || this.#failure !== null) return Promise.resolve(0);
     const { state, watches } = this.#opened;
     const { agents, engine, trustedTime } = state;
-    return this.#actions.ask({ isAwaited: true, stalled: this.#loop.stalled }, () => {
+    return this.#actions.ask({ isAwaited: true }, () => {
       const retired = agents.retireSite(site, this.#options.clock.nowMs());
       engine.setMembership(agents.membership);
       // One that is still connected has to connect again, and is expected again then.
@@ -488,7 +491,7 @@ export class Central implements CentralReader {
   setAgents(agents: CentralOptions["agents"]): Promise<void> {
     if (this.#opened === null || this.#isClosed || this.#failure !== null) return Promise.resolve();
     const { state } = this.#opened;
-    return this.#actions.ask({ isAwaited: false, stalled: this.#loop.stalled }, () => {
+    return this.#actions.ask({ isAwaited: false }, () => {
       const { clock } = this.#options;
       this.#enrolNew(state, agents, { nowMs: clock.nowMs(), monotonicMs: clock.monotonicMs() });
       state.engine.setMembership(state.agents.membership);
@@ -514,7 +517,7 @@ export class Central implements CentralReader {
     if (this.#opened === null || this.#isClosed || this.#failure !== null)
       return Promise.resolve("no_such_alarm");
     const { windowRules } = this.#opened.state;
-    return this.#actions.ask({ isAwaited: true, stalled: this.#loop.stalled }, () => {
+    return this.#actions.ask({ isAwaited: true }, () => {
       const outcome = windowRules.reset(id, by, this.#options.clock.nowMs());
       const isUnknown = outcome === null || outcome === "not_latched";
       return isUnknown ? "no_such_alarm" : outcome;

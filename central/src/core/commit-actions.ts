@@ -1,5 +1,12 @@
 import { NotReady } from "./not-ready.ts";
 
+export interface CommitActionsOptions {
+  /** Something is to be committed. */
+  wake(): void;
+  /** Why the commit under way fails, and is tried again; null while none does. */
+  stalled(): string | null;
+}
+
 interface Asked {
   readonly isAwaited: boolean;
   readonly action: () => void;
@@ -8,13 +15,13 @@ interface Asked {
 
 /** What is to be done in the next commit beside what has come, and who waits until that is durable. */
 export class CommitActions {
-  readonly #wake: () => void;
+  readonly #options: CommitActionsOptions;
   readonly #actions: (() => void)[] = [];
   readonly #whenDurable: (() => void)[] = [];
   readonly #asked = new Set<Asked>();
 
-  constructor(wake: () => void) {
-    this.#wake = wake;
+  constructor(options: CommitActionsOptions) {
+    this.#options = options;
   }
 
   get isEmpty(): boolean {
@@ -35,10 +42,8 @@ export class CommitActions {
    * Resolves once it is done and durable, rejects where central fails first. `isAwaited`: somebody waits for the answer, and is
    * told where commits fail; what nobody has begun to do then is not done.
    */
-  ask<Outcome>(
-    { isAwaited, stalled }: { readonly isAwaited: boolean; readonly stalled: string | null },
-    act: () => Outcome,
-  ): Promise<Outcome> {
+  ask<Outcome>({ isAwaited }: { readonly isAwaited: boolean }, act: () => Outcome): Promise<Outcome> {
+    const stalled = this.#options.stalled();
     if (isAwaited && stalled !== null) return Promise.reject(new NotReady(`${stalled}; nothing was done`));
     const { promise, resolve, reject } = Promise.withResolvers<Outcome>();
     // Who does not wait for it must not bring the process down.
@@ -56,7 +61,7 @@ export class CommitActions {
     };
     this.#asked.add(asked);
     this.#actions.push(asked.action);
-    this.#wake();
+    this.#options.wake();
     return promise;
   }
 

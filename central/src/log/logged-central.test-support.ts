@@ -1,29 +1,10 @@
 import { silentLogger, systemClock, systemRandom } from "@millrace/runtime";
 import type { Clock, Logger } from "@millrace/runtime";
-import type { WindowSpec } from "@millrace/stream";
 import { Central } from "../central.ts";
 import type { CentralOptions } from "../central.ts";
 import { CrashingStore } from "../crashing-store.test-support.ts";
 import { ScriptedAgent } from "../scripted-agent.test-support.ts";
-
-const WINDOW: WindowSpec = {
-  name: "t_1s",
-  metric: "t",
-  kind: "aligned",
-  sizeMs: 1_000,
-  slideMs: 1_000,
-  offsetMs: 0,
-  by: ["site"],
-  latenessMs: 3_600_000,
-};
-const METRIC = {
-  name: "t",
-  unit: "°C",
-  accumulate: ["mean"],
-  isLive: true,
-  paneMs: 1_000,
-  source: { kind: "host", sensor: "cpu" },
-} as const;
+import { METRIC, WINDOW } from "../seconds.test-support.ts";
 
 /** Anew for each life of central; undefined where central's own store is the log. */
 export type MakeLog = (clock: Clock, log: Logger) => CentralOptions["uplinkLog"];

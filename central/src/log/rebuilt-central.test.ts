@@ -10,28 +10,12 @@ import type { Central } from "../central.ts";
 import { CrashingStore } from "../crashing-store.test-support.ts";
 import { openCentral } from "../records/open-central.test-support.ts";
 import { ScriptedAgent } from "../scripted-agent.test-support.ts";
+import { METRIC, WINDOW } from "../seconds.test-support.ts";
 import { RecordedLog } from "./recorded-log.test-support.ts";
 
 const START_MS = 1_699_999_980_000;
-const BY_SITE: WindowSpec = {
-  name: "by_site",
-  metric: "t",
-  kind: "aligned",
-  sizeMs: 1_000,
-  slideMs: 1_000,
-  offsetMs: 0,
-  by: ["site"],
-  latenessMs: 3_600_000,
-};
+const BY_SITE: WindowSpec = { ...WINDOW, name: "by_site" };
 const OVER_ALL: WindowSpec = { ...BY_SITE, name: "over_all", by: [] };
-const METRIC = {
-  name: "t",
-  unit: "°C",
-  accumulate: ["mean"],
-  isLive: true,
-  paneMs: 1_000,
-  source: { kind: "host", sensor: "cpu" },
-} as const;
 const HOT: WindowRuleSpec = {
   name: "hot",
   metric: "t",

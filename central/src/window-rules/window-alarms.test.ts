@@ -11,27 +11,11 @@ import type { UplinkLog } from "../log/uplink-log.ts";
 import { openCentral } from "../records/open-central.test-support.ts";
 import { bytesOf, ORDERS } from "../records/staged-records.test-support.ts";
 import { ScriptedAgent } from "../scripted-agent.test-support.ts";
+import { METRIC, WINDOW } from "../seconds.test-support.ts";
 
 /** The beginning of a minute. */
 const START_MS = 1_699_999_980_000;
-const SECOND: WindowSpec = {
-  name: "t_1s",
-  metric: "t",
-  kind: "aligned",
-  sizeMs: 1_000,
-  slideMs: 1_000,
-  offsetMs: 0,
-  by: [],
-  latenessMs: 3_600_000,
-};
-const METRIC = {
-  name: "t",
-  unit: "°C",
-  accumulate: ["mean"],
-  isLive: true,
-  paneMs: 1_000,
-  source: { kind: "host", sensor: "cpu" },
-} as const;
+const SECOND: WindowSpec = { ...WINDOW, by: [] };
 const RULE: WindowRuleSpec = {
   name: "hot",
   metric: "t",
