@@ -6,10 +6,12 @@ export interface ProgressLineOptions {
   readonly before: RunProgress;
   /** Between the two. */
   readonly elapsedMs: number;
+  /** As of `TimeLeft`. */
+  readonly leftMs: number | null;
 }
 
 /** Where a run stands, in one line: rate, what was sent and acknowledged, how far behind the plan, how long still. */
-export function progressLine({ now, before, elapsedMs }: ProgressLineOptions): string {
+export function progressLine({ now, before, elapsedMs, leftMs }: ProgressLineOptions): string {
   const rate = Math.round(((now.generated - before.generated) * 1_000) / Math.max(1, elapsedMs));
   const parts = [
     `${rate.toLocaleString("en-US")} ${now.makes}/s`,
@@ -24,14 +26,6 @@ export function progressLine({ now, before, elapsedMs }: ProgressLineOptions): s
   if (now.lost > 0) parts.push(`${now.lost.toLocaleString("en-US")} lost`);
   if (now.acked !== null) parts.push(`${formatDuration(now.lagMs)} behind`);
   if (now.connected !== null) parts.push(`${now.connected.count} of ${now.connected.of} connected`);
-  const leftMs = timeLeftMs({ now, before, elapsedMs });
   if (leftMs !== null) parts.push(`${formatDuration(leftMs)} left`);
   return parts.join(", ");
-}
-
-/** At the pace of the last while; null: nobody can say. */
-function timeLeftMs({ now, before, elapsedMs }: ProgressLineOptions): number | null {
-  if (now.remainingMs === null || before.remainingMs === null) return null;
-  const gainedMs = before.remainingMs - now.remainingMs;
-  return gainedMs <= 0 ? null : (now.remainingMs * elapsedMs) / gainedMs;
 }

@@ -1,6 +1,7 @@
 import type { Clock, Timer } from "@millrace/runtime";
 import { progressLine } from "./progress-line.ts";
 import type { RunProgress } from "./run-progress.ts";
+import { TimeLeft } from "./time-left.ts";
 
 export interface ProgressReportOptions {
   /** What the run makes, always the same in this order. */
@@ -22,11 +23,13 @@ export class ProgressReport {
   #timer: Timer | null = null;
   #before: readonly RunProgress[];
   #beforeMs: number;
+  readonly #timesLeft: readonly TimeLeft[];
 
   constructor(options: ProgressReportOptions) {
     this.#options = options;
     this.#before = options.runs.map(({ progress }) => progress);
     this.#beforeMs = options.clock.monotonicMs();
+    this.#timesLeft = this.#before.map(({ remainingMs }) => new TimeLeft(remainingMs));
   }
 
   start(): void {
@@ -53,7 +56,11 @@ export class ProgressReport {
     const all = runs.map(({ progress }) => progress);
     const nowMs = clock.monotonicMs();
     const elapsedMs = nowMs - this.#beforeMs;
-    const text = all.map((now, at) => progressLine({ now, before: this.#before[at], elapsedMs })).join("; ");
+    const lines = all.map((now, at) => {
+      const leftMs = this.#timesLeft[at].look(now.remainingMs, elapsedMs);
+      return progressLine({ now, before: this.#before[at], elapsedMs, leftMs });
+    });
+    const text = lines.join("; ");
     write(isTerminal ? `${RENEW}${text}` : `${text}\n`);
     this.#before = all;
     this.#beforeMs = nowMs;

@@ -9,6 +9,7 @@ import { progressLine } from "./progress-line.ts";
 import { ProgressReport } from "./progress-report.ts";
 import { ReadProgress } from "./read-progress.ts";
 import type { RunProgress } from "./run-progress.ts";
+import { TimeLeft } from "./time-left.ts";
 
 const before: RunProgress = {
   makes: "readings",
@@ -35,23 +36,42 @@ test.each([
   expect(formatDuration(ms)).toBe(text);
 });
 
-test("rate, what was made, acknowledged and waits, how far behind, and the time left at the pace of the last while", () => {
+test("rate, what was made, acknowledged and waits, how far behind, and the time left", () => {
   const now = { ...before, generated: 61_000, acked: 60_000, remainingMs: 3_000_000, lagMs: 1_200 };
-  expect(progressLine({ now, before, elapsedMs: 10_000 })).toBe(
+  expect(progressLine({ now, before, elapsedMs: 10_000, leftMs: 50_000 })).toBe(
     "6,000 readings/s, 61,000 made, 60,000 acknowledged, 100 waiting, 1 s behind, 2 of 2 connected, 50 s left",
   );
   const late = { ...now, onTheWay: 40, lost: 7, remainingMs: null };
-  expect(progressLine({ now: late, before, elapsedMs: 10_000 })).toContain(
+  expect(progressLine({ now: late, before, elapsedMs: 10_000, leftMs: null })).toContain(
     "40 on their way, 7 lost, 1 s behind",
   );
   const offline = { ...now, acked: null, connected: null };
-  expect(progressLine({ now: offline, before, elapsedMs: 10_000 })).toBe(
+  expect(progressLine({ now: offline, before, elapsedMs: 10_000, leftMs: 50_000 })).toBe(
     "6,000 readings/s, 61,000 made, 50 s left",
   );
   const ofRecords = { ...records, generated: 2_000, remainingMs: 3_590_000 };
-  expect(progressLine({ now: ofRecords, before: records, elapsedMs: 10_000 })).toBe(
+  expect(progressLine({ now: ofRecords, before: records, elapsedMs: 10_000, leftMs: 3_590_000 })).toBe(
     "100 records/s, 2,000 made, 900 acknowledged, 100 waiting, 0 ms behind, 59 min 50 s left",
   );
+});
+
+test("the time left is at the pace of the last while, and steady although single looks differ", () => {
+  const left = new TimeLeft(600_000);
+  expect(left.look(600_000, 500)).toBeNull();
+  let remainingMs = 600_000;
+  const told: number[] = [];
+  for (let at = 0; at < 200; at += 1) {
+    // Twice the clock's pace, in jumps: every fourth look finds it moved.
+    if (at % 4 === 3) remainingMs -= 4_000;
+    const ms = left.look(remainingMs, 500);
+    if (at > 100) told.push((ms ?? 0) / (remainingMs / 2));
+  }
+  expect(Math.min(...told)).toBeGreaterThan(0.9);
+  expect(Math.max(...told)).toBeLessThan(1.1);
+  // Ten times slower: a minute later it says three times as long and more.
+  for (let at = 0; at < 120; at += 1) left.look((remainingMs -= 100), 500);
+  expect(left.look((remainingMs -= 100), 500)).toBeGreaterThan(remainingMs * 3);
+  expect(new TimeLeft(null).look(null, 500)).toBeNull();
 });
 
 function report(isTerminal: boolean) {
