@@ -163,6 +163,8 @@ export class Simulation {
       .flatMap((output) => [...output.waitingNumbers()])
       .sort((one, other) => one - other);
     for (const number of left) truth.append({ type: "unacked", number });
+    const isAll = this.#waitingCount === 0;
+    await Promise.all([...this.#outputs.values()].map((output) => output.close()));
     truth.append({
       type: "end",
       at: clock.nowMs(),
@@ -173,8 +175,6 @@ export class Simulation {
       ...(this.progress.reconnects === 0 ? {} : { reconnects: this.progress.reconnects }),
     });
     truth.flush();
-    const isAll = this.#waitingCount === 0;
-    await Promise.all([...this.#outputs.values()].map((output) => output.close()));
     return isAll;
   }
 

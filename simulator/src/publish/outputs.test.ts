@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { KafkaProducer, KafkaProducerOptions, KafkaSentRecord } from "@millrace/kafka";
 import { type Clock, MemoryLogger, systemClock, systemRandom } from "@millrace/runtime";
-import { freePort } from "@millrace/testkit";
+import { freePort, SimulatedTime } from "@millrace/testkit";
 import { Aedes } from "aedes";
 import { afterEach, expect, test, vi } from "vitest";
 import { FileOutput } from "./file-output.ts";
@@ -70,6 +70,25 @@ async function openBroker(port: number) {
   return { aedes, received, qos, close, port: (server.address() as AddressInfo).port };
 }
 
+/** Lets clients in, and then reads nothing more. */
+async function openDeafBroker(): Promise<number> {
+  const sockets: Socket[] = [];
+  const server = createServer((socket) => {
+    sockets.push(socket);
+    socket.once("data", () => {
+      socket.pause();
+      // CONNACK: accepted (MQTT 3.1.1, 3.2).
+      socket.write(Buffer.of(0x20, 2, 0, 0));
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  ends.push(() => {
+    for (const socket of sockets) socket.destroy();
+    return new Promise<void>((resolve) => server.close(() => resolve()));
+  });
+  return (server.address() as AddressInfo).port;
+}
+
 /** Refuses so many tries to connect. */
 async function refuse(port: number, count: number): Promise<void> {
   let tries = 0;
@@ -81,6 +100,34 @@ async function refuse(port: number, count: number): Promise<void> {
   await vi.waitFor(() => expect(tries).toBeGreaterThanOrEqual(count));
   await new Promise<void>((resolve) => server.close(() => resolve()));
 }
+
+test("QoS 0: a broker that takes nothing more does not keep the connection from its end; what it had of late is unsure", async () => {
+  const port = await openDeafBroker();
+  const time = new SimulatedTime(0);
+  const { options, delivered } = watched("the broker");
+  const unsure: number[] = [];
+  const connection = new SensorConnection({
+    ...options,
+    clock: time.clock(),
+    broker: `mqtt://127.0.0.1:${port}`,
+    login: null,
+    qos: 0,
+    clientId: "sensors",
+    commandTopics: [],
+    node: null,
+    inFlightMax: 100,
+    onCommand: () => {},
+    onUnsure: (readings) => void unsure.push(...readings),
+  });
+  connection.open();
+  connection.send(message(1));
+  await vi.waitFor(() => expect(delivered).toEqual([1]));
+  const large = "x".repeat(10_000);
+  for (let number = 2; number <= 5_000; number += 1) connection.send({ ...message(number), payload: large });
+  await time.during(connection.close());
+  expect([...connection.waitingNumbers()]).toHaveLength(4_999);
+  expect(unsure).toEqual([1]);
+});
 
 test.each([0, 1, 2] as const)(
   "MQTT at QoS %i: all of it arrives, in order, also after the broker was away, which is said once",

@@ -35,6 +35,8 @@ const CONNECT_MS_MAX = 5_000;
 const KEEPALIVE_S = 5;
 /** QoS 0: how long nobody can say whether it has arrived. */
 const UNSURE_MS = 2_000;
+/** A broker that takes nothing more does not hold up the end. */
+const CLOSE_MS_MAX = 2_000;
 /** QoS 0: messages written at once. */
 const CHUNK_MESSAGES_MAX = 1_000;
 
@@ -158,17 +160,25 @@ export class SensorConnection implements Output {
     const node = this.#isConnected ? this.#options.node : null;
     this.#client = null;
     this.#isConnected = false;
-    return new Promise((resolve) => {
-      if (client === null) resolve();
-      // What the system has taken at QoS 0 is still to leave.
-      else if (node === null) client.end(this.#options.qos !== 0, {}, () => resolve());
-      else {
-        // An edge node that leaves in order says so itself (Sparkplug 3.0, 5.6).
-        const { topic, payload } = node.death();
-        client.publish(topic, Buffer.from(payload), { qos: 1 });
-        client.end(false, {}, () => resolve());
-      }
+    if (client === null) return Promise.resolve();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#remember([]);
+    const limit = this.#options.clock.after(CLOSE_MS_MAX, () => {
+      client.stream.destroy();
+      this.#tellUnsure();
+      resolve();
     });
+    // An edge node that leaves in order says so itself (Sparkplug 3.0, 5.6).
+    if (node !== null) {
+      const { topic, payload } = node.death();
+      client.publish(topic, Buffer.from(payload), { qos: 1 });
+    }
+    // What the system has taken at QoS 0 is still to leave.
+    client.end(node === null && this.#options.qos !== 0, {}, () => {
+      limit.cancel();
+      resolve();
+    });
+    return promise;
   }
 
   #onReady(): void {
@@ -250,6 +260,11 @@ export class SensorConnection implements Output {
     if (numbers.length > 0) this.#recent.push({ atMs, numbers });
   }
 
+  #tellUnsure(): void {
+    if (this.#recent.length > 0) this.#options.onUnsure(this.#recent.flatMap(({ numbers }) => numbers));
+    this.#recent = [];
+  }
+
   #onAcked(message: OutgoingMessage): void {
     if (!this.#inFlight.delete(message)) return;
     this.#options.onDelivered(message);
@@ -261,8 +276,7 @@ export class SensorConnection implements Output {
     this.#isConnected = false;
     client.end(true);
     this.#remember([]);
-    if (this.#recent.length > 0) this.#options.onUnsure(this.#recent.flatMap(({ numbers }) => numbers));
-    this.#recent = [];
+    this.#tellUnsure();
     this.#unsent.putBack([...this.#inFlight, ...this.#chunk]);
     this.#chunk = [];
     this.#inFlight.clear();

@@ -47,6 +47,8 @@ export class RepeatedRun {
   #ofRecords: TruthLine[] = [];
   #alarms: TruthAlarm[] = [];
   #lastTimeMs = 0;
+  /** Of all runs in the file: what a delivery names. */
+  #readingCount = 0;
   #lineCount = 0;
 
   constructor(options: RepeatedRunOptions) {
@@ -85,7 +87,10 @@ export class RepeatedRun {
     else this.#stepPlant(() => false);
     const made = (isOfRecords ? this.#ofRecords : this.#ofPlant).shift();
     if (line.type === "alarm" || line.type === "cleared") this.#alarms.push(line);
-    if (line.type === "reading") this.#lastTimeMs = Math.max(this.#lastTimeMs, line.time);
+    if (line.type === "reading") {
+      this.#lastTimeMs = Math.max(this.#lastTimeMs, line.time);
+      this.#readingCount += 1;
+    }
     const difference = { expected: formatTruthLine(line), made: made === undefined ? "" : inFileOrder(made) };
     if (made === undefined || difference.made !== difference.expected) return difference;
     this.#options.record(made);
@@ -104,7 +109,7 @@ export class RepeatedRun {
       recovery: {
         plantStartMs: plantStart,
         lastTimeMs: this.#lastTimeMs,
-        readingCount: 0,
+        readingCount: this.#readingCount,
         unacked: [],
         alarms: this.#alarms,
       },
