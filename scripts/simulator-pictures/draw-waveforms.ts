@@ -24,7 +24,7 @@ export function drawWaveforms(): string {
       sampleHz: SAMPLE_HZ,
       rotationHz: ROTATION_HZ,
       bearing: BEARING,
-      shaft: 2,
+      shaftVelocity: 2.5,
       noise: 0.5,
       defects,
       random: new RandomStream("picture"),

@@ -62,7 +62,11 @@ export function parsePlan(text: string, path: string, options: LoadPlanOptions =
     connectionPer: file.connectionPer,
     sites,
     signals: toSignals(file, ticksOf),
-    heat: { tauMs: file.heat.tau, riseCelsius: file.heat.riseCelsius },
+    heat: {
+      tauMs: file.heat.tau,
+      stillTauMs: file.heat.stillTau ?? file.heat.tau,
+      riseCelsius: file.heat.riseCelsius,
+    },
     weather: file.weather,
     duty: toDuty(file, source),
     waveform: toWaveform(file, source, ticksOf),

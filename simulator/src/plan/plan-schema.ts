@@ -37,6 +37,8 @@ const signal = z.strictObject({
   spikes: z.strictObject({ probability: share, height: z.number() }).default({ probability: 0, height: 0 }),
 });
 
+const heatTime = duration.refine((ms) => ms > 0, "heat takes time; write it like 15m");
+
 const times = { at: duration, growth: duration.default(0), for: duration.optional() };
 const machine = { machine: z.string() };
 const sensor = { sensor: z.string() };
@@ -129,7 +131,8 @@ export const planSchema = z.strictObject({
     .default({ temperature: null, vibration: null, pressure: null }),
   heat: z
     .strictObject({
-      tau: duration.refine((ms) => ms > 0, "heat takes time; write it like 15m").default(10_000),
+      tau: heatTime.default(10_000),
+      stillTau: heatTime.optional(),
       riseCelsius: atLeastZero.default(38),
     })
     .prefault({}),
@@ -160,7 +163,11 @@ export const planSchema = z.strictObject({
     .strictObject({
       every: duration,
       samples: z.int().min(16).max(1_048_576).default(8_192),
-      sampleHz: z.number().min(1_000).max(200_000).default(20_480),
+      sampleHz: z
+        .number()
+        .min(8_000, "a struck bearing rings at 3 kHz: at least 8000 samples a second show it")
+        .max(200_000)
+        .default(20_480),
       bearing: z
         .strictObject({
           balls: z.int().min(3).max(200),

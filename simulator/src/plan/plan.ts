@@ -66,6 +66,8 @@ export interface SignalPlan {
 export interface HeatPlan {
   /** Time constant of heating and cooling. */
   readonly tauMs: number;
+  /** Where nothing turns: without a fan it cools more slowly. */
+  readonly stillTauMs: number;
   /** Above ambient at full load. */
   readonly riseCelsius: number;
 }

@@ -58,7 +58,8 @@ const AT: Readonly<Record<Metric, number>> = Object.fromEntries(
 
 /**
  * What goes on in a machine. Load drives current, speed, flow and pressure; load and hall drive the temperature (a
- * first-order body: of the way to its target it goes the share 1 − e^(−dt/τ) in each tick); speed, load, heat and wear
+ * first-order body: of the way to its target it goes the share 1 − e^(−dt/τ) in each tick, τ being longer where nothing turns
+ * and cools it); speed, load, heat and wear
  * drive the vibration. Its course is the same in however many runs it is gone through.
  */
 export class MachineBody {
@@ -67,6 +68,7 @@ export class MachineBody {
   readonly #random: RandomStream;
   readonly #tickMs: number;
   readonly #heatShare: number;
+  readonly #stillHeatShare: number;
   readonly #spinShare: number;
   readonly #pressureShare: number;
   readonly #loadKept: number;
@@ -76,6 +78,10 @@ export class MachineBody {
   #celsius: number;
   /** Share of the full speed. */
   #spin: number;
+  /** Of the last tick. */
+  #load: number;
+  /** Of the last tick, mm/s RMS. */
+  #wear = 0;
   #pressure: number;
   #kilowattHours = 0;
   #pieces = 0;
@@ -86,6 +92,7 @@ export class MachineBody {
     this.#random = new RandomStream(`${name}/load`);
     this.#tickMs = tickMs;
     this.#heatShare = 1 - portableExp(-tickMs / heat.tauMs);
+    this.#stillHeatShare = 1 - portableExp(-tickMs / heat.stillTauMs);
     this.#spinShare = 1 - portableExp(-tickMs / SPIN_TAU_MS);
     this.#pressureShare = 1 - portableExp(-tickMs / PRESSURE_TAU_MS);
     this.#loadKept = portableExp(-tickMs / LOAD_TAU_MS);
@@ -93,10 +100,10 @@ export class MachineBody {
     this.#meanLoad = 0.6 + 0.3 * this.#random.uniform();
     this.#loadSwing = LOAD_SWING * this.#random.normal();
     const isWorking = state === "running";
-    const load = isWorking ? this.#loadNow() : 0;
-    this.#celsius = weather.celsiusAt(startMs) + heat.riseCelsius * load;
-    this.#spin = isWorking ? 1 - SLIP * load : 0;
-    this.#pressure = isWorking ? BASE_PRESSURE - 0.4 * load : 0;
+    this.#load = isWorking ? this.#loadNow() : 0;
+    this.#celsius = weather.celsiusAt(startMs) + heat.riseCelsius * this.#load;
+    this.#spin = isWorking ? 1 - SLIP * this.#load : 0;
+    this.#pressure = isWorking ? BASE_PRESSURE - 0.4 * this.#load : 0;
   }
 
   get celsius(): number {
@@ -108,6 +115,11 @@ export class MachineBody {
     return (this.#spin * NOMINAL_ROTATION) / 60;
   }
 
+  /** Velocity of the bearing's housing, mm/s RMS from 10 to 1,000 Hz (ISO 20816-1). */
+  get vibration(): number {
+    return vibrationOf(this.#spin, this.#load, this.#celsius, this.#wear);
+  }
+
   resetCounters(): void {
     this.#kilowattHours = 0;
     this.#pieces = 0;
@@ -117,6 +129,8 @@ export class MachineBody {
     const isOn = state === "starting" || state === "running" || state === "idle";
     const isRunning = state === "running";
     const hasFaults = faults.length > 0;
+    // Its own fan cools a machine that turns.
+    const heatShare = isOn ? this.#heatShare : this.#stillHeatShare;
     const hours = this.#tickMs / 3_600_000;
     const [temperature, vibration, pressure, current] = [
       columns[AT.temperature],
@@ -150,7 +164,7 @@ export class MachineBody {
           } else leak += fault.share * intensity;
         }
       }
-      this.#celsius += (targetCelsius - this.#celsius) * this.#heatShare;
+      this.#celsius += (targetCelsius - this.#celsius) * heatShare;
       this.#spin += ((isOn ? 1 - SLIP * load : 0) - this.#spin) * this.#spinShare;
       this.#pressure +=
         ((isOn ? (BASE_PRESSURE - 0.4 * load) * (1 - leak) : 0) - this.#pressure) * this.#pressureShare;
@@ -162,18 +176,15 @@ export class MachineBody {
       if (isRunning) this.#pieces += PIECES_A_MINUTE * 60 * hours;
 
       if (temperature !== null) temperature[at] = this.#celsius;
-      if (vibration !== null) {
-        const hotShare = Math.max(0, this.#celsius - 70) / 100;
-        const sound = BASE_VIBRATION * (0.5 + load) + 4 * hotShare;
-        vibration[at] =
-          STILL_VIBRATION + spin * (wear === 0 ? sound : Math.sqrt(sound * sound + wear * wear));
-      }
+      if (vibration !== null) vibration[at] = vibrationOf(spin, load, this.#celsius, wear);
       if (pressure !== null) pressure[at] = this.#pressure;
       if (current !== null) current[at] = amperes;
       if (flow !== null) flow[at] = NOMINAL_FLOW * spin * (0.4 + 0.6 * load) * (1 + leak);
       if (rotation !== null) rotation[at] = NOMINAL_ROTATION * spin;
       if (energy !== null) energy[at] = this.#kilowattHours;
       if (pieces !== null) pieces[at] = Math.floor(this.#pieces);
+      this.#load = load;
+      this.#wear = wear;
     }
   }
 
@@ -181,4 +192,10 @@ export class MachineBody {
     const load = this.#meanLoad + this.#loadSwing;
     return load < 0.2 ? 0.2 : load > 1 ? 1 : load;
   }
+}
+
+function vibrationOf(spin: number, load: number, celsius: number, wear: number): number {
+  const hotShare = Math.max(0, celsius - 70) / 100;
+  const sound = BASE_VIBRATION * (0.5 + load) + 4 * hotShare;
+  return STILL_VIBRATION + spin * (wear === 0 ? sound : Math.sqrt(sound * sound + wear * wear));
 }

@@ -32,7 +32,6 @@ export interface MachineOptions {
 
 /** Of all defects together at a full wear of 1 mm/s RMS: m/s² at the strikes' peaks. */
 const STRIKE_PER_WEAR = 4;
-const SHAFT_ACCELERATION = 2;
 const NOISE_ACCELERATION = 0.5;
 /** A recording of a shaft that hardly turns says nothing. */
 const WAVEFORM_HZ_MIN = 5;
@@ -258,13 +257,13 @@ export class Machine {
       const intensity = course.intensity(timeMs);
       return [{ defect: fault.defect, peak: STRIKE_PER_WEAR * fault.vibration * intensity * intensity }];
     });
-    const { rotationHz } = this.#body;
+    const { rotationHz, vibration } = this.#body;
     const values = makeWaveform({
       samples,
       sampleHz,
       bearing,
       rotationHz,
-      shaft: SHAFT_ACCELERATION,
+      shaftVelocity: vibration,
       noise: NOISE_ACCELERATION,
       defects,
       random: new RandomStream(`${this.#name}/waveform/${this.#tick}`),

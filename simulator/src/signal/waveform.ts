@@ -7,8 +7,8 @@ export interface WaveformOptions {
   readonly sampleHz: number;
   readonly rotationHz: number;
   readonly bearing: BearingGeometry;
-  /** Peak of the shaft's own vibration, m/s². */
-  readonly shaft: number;
+  /** Velocity of the shaft's harmonics, mm/s RMS: what a vibration sensor says beside the waveform. */
+  readonly shaftVelocity: number;
   /** Deviation of the broad noise, m/s². */
   readonly noise: number;
   /** Peak acceleration of a strike by defect, m/s². */
@@ -19,33 +19,46 @@ export interface WaveformOptions {
 /** What the housing rings at when it is struck, and how soon it is quiet again. */
 const RESONANCE_HZ = 3_000;
 const DECAY_S = 0.0012;
-/** Rolling bodies slip: each strike comes early or late by this share of the interval. */
+/** Rolling bodies slip: from strike to strike it takes longer or shorter by this share, which adds up as a random walk. */
 const SLIP = 0.01;
 /** Of the second and third harmonic of the shaft, to the first. */
 const HARMONICS = [1, 0.4, 0.15] as const;
+
+/** Velocity of the harmonics together, RMS, over that of a first one with this peak: each of h times the rate has 1/h of it. */
+const HARMONICS_RMS = Math.sqrt(HARMONICS.reduce((sum, share, at) => sum + (share / (at + 1)) ** 2 / 2, 0));
 
 /** Acceleration of a bearing's housing in m/s²: shaft harmonics, noise, and a ringing for each strike of a defect. */
 export function makeWaveform(options: WaveformOptions): Float32Array {
   const { samples, sampleHz, rotationHz, random } = options;
   const values = new Float64Array(samples);
   const startTurn = random.uniform();
+  const shaft = peakAcceleration(options.shaftVelocity, rotationHz);
   for (let at = 0; at < samples; at += 1) {
     const turn = startTurn + (at * rotationHz) / sampleHz;
     let value = options.noise * random.normal();
     for (let harmonic = 0; harmonic < HARMONICS.length; harmonic += 1)
-      value += options.shaft * HARMONICS[harmonic] * sineOfTurns(turn * (harmonic + 1));
+      value += shaft * HARMONICS[harmonic] * sineOfTurns(turn * (harmonic + 1));
     values[at] = value;
   }
   for (const { defect, peak } of options.defects) {
     const intervalS = 1 / (strikesPerTurn(options.bearing, defect) * rotationHz);
     const cageTurns = strikesPerTurn(options.bearing, "cage");
-    for (let strike = -random.uniform(); strike * intervalS * sampleHz < samples; strike += 1) {
-      const timeS = (strike + SLIP * random.normal()) * intervalS;
+    const endS = samples / sampleHz;
+    for (
+      let timeS = -random.uniform() * intervalS;
+      timeS < endS;
+      timeS += intervalS * (1 + SLIP * random.normal())
+    ) {
       const turn = startTurn + timeS * rotationHz;
       addRinging(values, sampleHz, timeS, peak * loadShare(defect, turn, cageTurns));
     }
   }
   return Float32Array.from(values);
+}
+
+/** Of the first harmonic, m/s². */
+function peakAcceleration(velocity: number, rotationHz: number): number {
+  return ((velocity / 1_000) * 2 * Math.PI * rotationHz) / HARMONICS_RMS;
 }
 
 /** What turns passes through the loaded side of the bearing once a turn, of the shaft or of the cage. */
