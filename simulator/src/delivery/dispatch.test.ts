@@ -7,6 +7,7 @@ import { RepeatedRun } from "../truth/repeated-run.ts";
 import {
   formatTruthLine,
   parseTruthLine,
+  type TruthAlarm,
   type TruthDelivery,
   type TruthLine,
   type TruthReading,
@@ -109,7 +110,7 @@ test("the run is made again from its truth, fates and all", () => {
 
 test("one that a later process went on with is made again too: the fates are of the file's readings, not the process's", () => {
   const lastTimeMs = Math.max(...readings.map(({ time }) => time));
-  const alarms = lines.filter((line) => line.type === "alarm" || line.type === "cleared");
+  const alarms = lines.filter((line): line is TruthAlarm => line.type === "alarm" || line.type === "cleared");
   const left = { plantStartMs: START_MS, lastTimeMs, readingCount: readings.length, unacked: [], alarms };
   const later = run(PLAN + DELIVERY, 400, left);
   expect(later.fates.length).toBeGreaterThan(100);

@@ -151,7 +151,7 @@ test("strikes slip, and what they slip adds up: the rate's peak is broad, of its
   const sharpness = (of: number): number => {
     const reach = Math.round((2 * SAMPLES) / SAMPLE_HZ);
     const middle = Math.round((of * SAMPLES) / SAMPLE_HZ);
-    const band = magnitudes.slice(middle - reach, middle + reach + 1);
+    const band = Array.from(magnitudes.subarray(middle - reach, middle + reach + 1));
     const top = band.indexOf(Math.max(...band));
     const sum = (part: readonly number[]): number => part.reduce((total, each) => total + each * each, 0);
     return sum(band.slice(Math.max(0, top - 1), top + 2)) / sum(band);
