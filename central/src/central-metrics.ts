@@ -176,10 +176,14 @@ export class CentralMetrics {
         this.#metrics.gauge("millrace_central_rule_series").set(series, { rule });
         this.#metrics.counter("millrace_central_rule_series_over_limit_total").follow(overLimit, { rule });
       }
-      if (reading !== null)
+      if (reading !== null) {
         this.#metrics
           .gauge("millrace_central_record_source_up")
           .set(reading.state === "reading" ? 1 : 0, { stream });
+        this.#metrics
+          .counter("millrace_central_record_topics_remade_total")
+          .follow(reading.remadeCount, { stream });
+      }
       for (const { partition, watermarkMs } of partitions) {
         const labels = { stream, partition: String(partition) };
         if (watermarkMs !== null)

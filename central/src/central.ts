@@ -60,6 +60,7 @@ import { SeriesReader } from "./history/series-reader.ts";
 import type { SeriesRefusal } from "./history/series-reader.ts";
 import { RecordApplier } from "./records/record-applier.ts";
 import type { RecordBatch, RecordOutcome } from "./records/record-batch.ts";
+import type { RecordPosition } from "./records/partition-clock.ts";
 import { RecordInbox } from "./records/record-inbox.ts";
 import { recordStreamView } from "./records/record-stream-view.ts";
 import type { RecordStreamView } from "./records/record-stream-view.ts";
@@ -289,10 +290,10 @@ export class Central implements CentralReader {
     return this.#recordInbox.offer(stream, batch);
   }
 
-  /** Where a stream is to be read on: the next offset of each partition that is known. */
-  recordPositions(stream: string): ReadonlyMap<number, number> {
+  /** Where a stream is to be read on, in each partition that is known. */
+  recordPositions(stream: string): ReadonlyMap<number, RecordPosition> {
     const partitions = this.#opened?.state.records.get(stream)?.partitions ?? [];
-    return new Map(partitions.map(({ partition, next }) => [partition, next]));
+    return new Map(partitions.map(({ partition, next, topicId }) => [partition, { next, topicId }]));
   }
 
   /** The source has looked: these partitions are there, those with nothing more to read are at their end. */

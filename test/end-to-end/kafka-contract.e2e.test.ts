@@ -19,6 +19,7 @@ import * as kafkajs from "kafkajs";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { KAFKA_VERSIONS } from "../../scripts/stack/kafka-server.ts";
 import { kafkaLogCases } from "./kafka-log-cases.ts";
+import { kafkaRecordCases } from "./kafka-record-cases.ts";
 import { KafkaWorks } from "./kafka-works.ts";
 import { until } from "./until.ts";
 
@@ -51,6 +52,10 @@ describe.each(KAFKA_VERSIONS)("Kafka %s", (version) => {
 
   describe("as central's log", () => {
     kafkaLogCases(() => works);
+  });
+
+  describe("as a topic of records", () => {
+    kafkaRecordCases(() => works);
   });
 
   describe.each(adaptersOn(version))("%s", (adapter) => {

@@ -2,7 +2,7 @@ import { KafkaLog } from "../../central/src/log/kafka-log.ts";
 import { LoggedCentral } from "../../central/src/log/logged-central.test-support.ts";
 import type { MakeLog } from "../../central/src/log/logged-central.test-support.ts";
 import { ScriptedAgent } from "../../central/src/scripted-agent.test-support.ts";
-import { type KafkaSentRecord, PlatformaticClient } from "@millrace/kafka";
+import { type KafkaClient, type KafkaSentRecord, PlatformaticClient } from "@millrace/kafka";
 import { systemRandom } from "@millrace/runtime";
 import { uplinkRecord } from "@millrace/wire";
 import { Admin } from "@platformatic/kafka";
@@ -13,7 +13,7 @@ import { until } from "./until.ts";
 const PARTITIONS = 3;
 let number = 0;
 
-/** A topic of one test, as central's log. */
+/** A topic of one test: central's log, or one of records. */
 export class LogTopic {
   readonly topic: string;
   readonly #works: KafkaWorks;
@@ -49,6 +49,10 @@ export class LogTopic {
 
   delete(): Promise<void> {
     return this.#works.deleteTopic(this.topic);
+  }
+
+  get client(): KafkaClient {
+    return this.#client;
   }
 
   get makeLog(): MakeLog {

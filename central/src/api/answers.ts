@@ -374,6 +374,7 @@ const recordStream = z.strictObject({
       reason: text,
       lag: z.record(text, z.number()),
       waiting: z.array(count),
+      remadeCount: count.describe("How often, since the start, the topic was found to have been made anew."),
     })
     .nullable(),
 }) satisfies z.ZodType<Omit<RecordStreamView, "totals">>;

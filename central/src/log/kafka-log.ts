@@ -299,6 +299,8 @@ export class KafkaLog implements UplinkLog {
       // Whether it will be in order, its partitions tell.
       ...(this.#hasCaughtUp ? {} : { fetchBytesMax: ORDERED_FETCH_BYTES_MAX }),
       positions: (assigned) => this.#beginnings(consumer, assigned),
+      topicIds: { [topic]: this.#identity },
+      onRemade: () => this.#askAnew(),
       onSkipped: (skip) => this.#skipped(skip),
       onTrouble: (reason) => this.#troubledRead(reason),
     });
@@ -377,13 +379,17 @@ export class KafkaLog implements UplinkLog {
 
   #skipped(skip: KafkaSkip): void {
     if (skip.damage === undefined && skip.nextOffset <= skip.offset) {
-      // The topic has been made anew meanwhile: it is asked which one it is, before more is read of it.
       this.#wentBack.add(skip.partition);
-      this.#isAskedAnew = true;
-      void this.#consumer?.close();
+      this.#askAnew();
       return;
     }
     this.#skips.push(ownedSkip(skip));
+  }
+
+  /** The topic has been made anew meanwhile: which one it is has to be known before more is read of it. */
+  #askAnew(): void {
+    this.#isAskedAnew = true;
+    void this.#consumer?.close();
   }
 
   #take({ partition, records, nextOffset, endOffset }: KafkaBatch): void {

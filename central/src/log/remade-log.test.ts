@@ -43,6 +43,19 @@ test("a topic made anew while central runs and cannot reach it is read from its 
   await expect.poll(() => told(logged), LIMITS).toEqual([gone(0, 21)]);
 });
 
+test("a topic made anew while central runs, that has more than the one before as soon as it is seen, is read from its start", async () => {
+  const { kafka, panes } = await topicOf(1);
+  await panes(1, 20);
+  const logged = await centralOn(kafka);
+  await expect.poll(() => merged(logged, "alpha-1"), LIMITS).toBe(20);
+  kafka.stops.set(0, 0);
+  kafka.remakeTopic(1);
+  await panes(21, 60);
+  kafka.goOn();
+  await expect.poll(() => merged(logged, "alpha-1"), LIMITS).toBe(60);
+  await expect.poll(() => told(logged), LIMITS).toEqual([gone(0, 21)]);
+});
+
 test("a topic made anew while central runs, with fewer partitions, and again while it is away, is read from its start twice", async () => {
   const { kafka, panes } = await topicOf(1);
   kafka.create(2);

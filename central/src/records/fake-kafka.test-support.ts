@@ -101,6 +101,10 @@ export class FakeKafka implements KafkaClient {
     };
   }
 
+  get topicId(): string {
+    return `${this.#topic} ${this.#madeCount}`;
+  }
+
   admin(): KafkaAdmin {
     return {
       createTopic: () => Promise.resolve(false),
@@ -108,9 +112,7 @@ export class FakeKafka implements KafkaClient {
         if (this.isAway) return Promise.reject(new Error("no broker answers"));
         const partitions = this.#logs?.length ?? 0;
         return Promise.resolve(
-          partitions === 0
-            ? null
-            : { topic, id: `${topic} ${this.#madeCount}`, partitions, replicas: 1, replicasInSync: 1 },
+          partitions === 0 ? null : { topic, id: this.topicId, partitions, replicas: 1, replicasInSync: 1 },
         );
       },
       topicSettings: () => Promise.resolve(null),
@@ -224,9 +226,15 @@ class FakeConsumer implements KafkaConsumer {
       const { failure } = this.#kafka;
       this.#kafka.failure = null;
       if (failure !== null) throw failure;
+      const [topic] = this.#options.topics;
+      const { [topic]: meantId = this.#kafka.topicId } = this.#options.topicIds ?? {};
+      if (meantId !== this.#kafka.topicId) {
+        this.#options.onRemade?.(topic);
+        if (this.#isClosed) return null;
+      }
       for (const [partition, offset] of this.#positions) {
-        if (this.#paused.has(partition)) continue;
-        const position = { topic: this.#options.topics[0], partition, offset };
+        if (this.#paused.has(partition) || meantId !== this.#kafka.topicId) continue;
+        const position = { topic, partition, offset };
         const found = this.#kafka.read(position);
         if (found === null) continue;
         if ("records" in found) {

@@ -6,6 +6,7 @@ import type { Logger } from "@millrace/runtime";
 import type { WindowSpec } from "@millrace/stream";
 import { SimulatedTime } from "@millrace/testkit";
 import { beforeEach, expect, onTestFinished, test, vi } from "vitest";
+import { CENTRAL_KEYS } from "../core/central-keys.ts";
 import { CrashingStore } from "../crashing-store.test-support.ts";
 import { FakeKafka } from "./fake-kafka.test-support.ts";
 import { KafkaRecordSource } from "./kafka-record-source.ts";
@@ -225,7 +226,7 @@ test("records that nobody can read are counted, told and kept in the quarantine;
   ]);
 });
 
-test("a topic that was made anew is read from its start", async () => {
+test("a partition that is shorter than what was read of it is read from its start", async () => {
   const kafka = new FakeKafka("orders");
   kafka.create(1);
   let world = await start(kafka);
@@ -240,6 +241,106 @@ test("a topic that was made anew is read from its start", async () => {
     partitions: [{ position: 4 }],
   });
   expect(world.central.alarms()[0].message).toMatch(/begins anew at offset 0/);
+});
+
+test("a topic that was made anew while central was away is read from its start though it holds more than the one before", async () => {
+  const kafka = new FakeKafka("orders");
+  kafka.create(2);
+  let world = await start(kafka);
+  kafka.send(0, orders(0, 10));
+  kafka.send(1, orders(10, 20));
+  await world.time.run(1_000);
+  kafka.remakeTopic(2);
+  kafka.send(0, orders(8, 40));
+  world = await world.die();
+  await world.time.run(3_000);
+  expect(world.stream()).toMatchObject({
+    totals: { received: 52, aggregated: 40, duplicates: 12, lost: 0 },
+    partitions: [{ position: 32 }, { position: 0 }],
+  });
+  expect(world.source.view).toMatchObject({ state: "reading", lag: { 0: 0, 1: 0 }, remadeCount: 1 });
+  const told = world.central.alarms().map(({ agent, message }) => `${agent}: ${message}`);
+  expect(told.sort()).toEqual(
+    [0, 1].map(
+      (partition) =>
+        `orders/${partition}: the topic was made anew: partition orders/${partition} is read from offset 0 on; what it held before from offset 10 on was not read, and is gone`,
+    ),
+  );
+  expect(logged.filter(({ cause }) => cause === "records_topic_remade orders")).toHaveLength(1);
+  // It is told once.
+  world = await world.die();
+  kafka.send(1, orders(40, 45));
+  await world.time.run(3_000);
+  expect(world.stream().totals).toMatchObject({ received: 57, aggregated: 45, lost: 0 });
+  expect(logged.filter(({ cause }) => cause === "records_topic_remade orders")).toHaveLength(1);
+});
+
+test("a topic that is made anew while central runs is read from its start, whatever is under way", async () => {
+  for (let atMs = 0; atMs <= 500; atMs += 50) {
+    const kafka = new FakeKafka("orders");
+    kafka.create(2);
+    const { time, stream, central } = await start(kafka);
+    kafka.send(0, orders(0, 100));
+    kafka.send(1, orders(100, 110));
+    await time.run(atMs);
+    const before = stream().totals.received;
+    kafka.remakeTopic(2);
+    kafka.send(0, orders(90, 300));
+    await time.run(10_000);
+    expect(stream().partitions).toMatchObject([{ position: 210 }, { position: 0 }]);
+    expect(stream().totals).toMatchObject({
+      received: before + 210,
+      aggregated: before === 110 ? 300 : expect.any(Number),
+    });
+    if (before > 0) expect(central.alarms().map(({ rule }) => rule)).toContain("data_loss");
+  }
+});
+
+test("a topic that was made anew with fewer partitions holds no window open for those that are gone", async () => {
+  const kafka = new FakeKafka("orders");
+  kafka.create(2);
+  const { time, stream, windows } = await start(kafka);
+  for (const partition of [0, 1]) kafka.send(partition, orders(10 * partition, 10 * partition + 10));
+  await time.run(1_000);
+  kafka.remakeTopic(1);
+  await time.run(3_000);
+  for (let second = 0; second < 240; second += 1) {
+    kafka.send(0, [order(100 + second, NOW + 4_000 + second * 1_000)]);
+    await time.run(1_000);
+  }
+  expect(stream().totals).toMatchObject({ received: 260, aggregated: 260 });
+  const states = (await windows()).map(({ state, completeness: { agentsWithLoss } }) => [
+    state,
+    agentsWithLoss ?? [],
+  ]);
+  // What the topic of before held and was not read may have been of the first window.
+  expect(states.slice(0, 3)).toEqual([
+    ["provisional", ["orders/0", "orders/1"]],
+    ["complete", []],
+    ["complete", []],
+  ]);
+});
+
+test("a store that does not say of which topic its positions are goes on at them", async () => {
+  const kafka = new FakeKafka("orders");
+  kafka.create(1);
+  let world = await start(kafka);
+  kafka.send(0, orders(0, 10));
+  await world.time.run(1_000);
+  const key = CENTRAL_KEYS.records("orders");
+  const stored = new TextDecoder().decode(await world.store.get(key));
+  expect(stored).toContain('"topicId":"orders 1"');
+  const value = new TextEncoder().encode(stored.replace(',"topicId":"orders 1"', ""));
+  await world.store.commit([{ type: "put", key, value }], { isSync: true });
+  kafka.send(0, orders(10, 20));
+  world = await world.die();
+  await world.time.run(3_000);
+  expect(world.stream().totals).toMatchObject({ received: 20, aggregated: 20 });
+  kafka.remakeTopic(1);
+  kafka.send(0, orders(20, 60));
+  world = await world.die();
+  await world.time.run(3_000);
+  expect(world.stream().totals).toMatchObject({ received: 60, aggregated: 60 });
 });
 
 test("a backlog that is read one partition after the other: nothing is set aside, and the same ids are found in all", async () => {

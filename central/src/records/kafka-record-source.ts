@@ -4,16 +4,18 @@ import type {
   KafkaConsumer,
   KafkaPartition,
   KafkaPosition,
+  KafkaRange,
   KafkaSkip,
 } from "@millrace/kafka";
 import { reasonOf } from "@millrace/runtime";
 import type { Clock, Logger, Timer } from "@millrace/runtime";
 import { batchBytes } from "./batch-bytes.ts";
+import type { RecordPosition } from "./partition-clock.ts";
 import type { RecordBatch, RecordOutcome } from "./record-batch.ts";
 
 /** What a source of records needs of central. */
 export interface RecordSourceTarget {
-  recordPositions(stream: string): ReadonlyMap<number, number>;
+  recordPositions(stream: string): ReadonlyMap<number, RecordPosition>;
   recordPartitions(
     stream: string,
     partitions: readonly { readonly partition: number; readonly isAtEnd: boolean }[],
@@ -33,6 +35,8 @@ export interface RecordSourceView {
   readonly lag: Readonly<Record<number, number>>;
   /** Partitions that wait for slower ones. */
   readonly waiting: readonly number[];
+  /** How often, since the start, the topic was found to be another one of the same name. */
+  readonly remadeCount: number;
 }
 
 export interface KafkaRecordSourceOptions {
@@ -70,6 +74,9 @@ export class KafkaRecordSource {
   #isClosed = false;
   #timer: Timer | null = null;
   #endWait: (() => void) | null = null;
+  /** Of the topic, as it is. */
+  #topicId: string | undefined;
+  #remadeCount = 0;
   #state: RecordSourceView["state"] = "starting";
   #reason = "";
   #lag: Record<number, number> = {};
@@ -115,6 +122,7 @@ export class KafkaRecordSource {
       reason: this.#reason,
       lag: { ...this.#lag },
       waiting: [...this.#waiting].sort((a, b) => a - b),
+      remadeCount: this.#remadeCount,
     };
   }
 
@@ -124,6 +132,8 @@ export class KafkaRecordSource {
         await this.#topicIsThere();
         if (this.#isClosed) return;
         await this.#read();
+        // The topic was made anew.
+        await this.#wait(RETRY_MS);
       } catch (error) {
         if (this.#isClosed) return;
         this.#trouble(reasonOf(error));
@@ -137,7 +147,9 @@ export class KafkaRecordSource {
     const admin = client.admin();
     try {
       while (!this.#isClosed) {
-        if ((await admin.describeTopic(topic)) !== null) return;
+        const found = await admin.describeTopic(topic);
+        this.#topicId = found?.id;
+        if (found !== null) return;
         this.#state = "no_topic";
         this.#reason = `there is no topic ${topic}`;
         log.repeated("records_topic", "a topic of records is not there; waiting for it", {
@@ -163,6 +175,8 @@ export class KafkaRecordSource {
       from: "start",
       sessionMs: SESSION_MS,
       positions: (assigned) => this.#positions(consumer, assigned),
+      topicIds: { [topic]: this.#topicId },
+      onRemade: () => void consumer.close(),
       onSkipped: (skip) => {
         this.#skips.push(skip);
         this.#offerSkips();
@@ -178,7 +192,7 @@ export class KafkaRecordSource {
       for (let batch = await consumer.next(); batch !== null; batch = await consumer.next()) {
         this.#hasGoneOn = true;
         this.#reads();
-        await this.#offer(toRecordBatch(batch));
+        await this.#offer({ ...toRecordBatch(batch), topicId: this.#topicId });
         this.#offerSkips();
         this.#align(consumer);
       }
@@ -188,24 +202,72 @@ export class KafkaRecordSource {
     }
   }
 
-  /** Where central is; a partition that it does not know begins at its start, whatever the group has. */
+  /**
+   * Where central is; a partition that it does not know, or knows of another topic of this name, begins at its start, whatever
+   * the group has.
+   */
   async #positions(consumer: KafkaConsumer, assigned: readonly KafkaPartition[]): Promise<KafkaPosition[]> {
     const { stream, target } = this.#options;
     const ranges = await consumer.ranges();
+    // What is on its way has the positions and topics of before.
+    while (this.#inFlight.length > 0) await this.#oldestIsDone();
+    await this.#beginAnew(ranges);
     const known = target.recordPositions(stream);
-    target.recordPartitions(
-      stream,
-      ranges.map(({ partition, startOffset, endOffset }) => ({
-        partition,
-        isAtEnd: (known.get(partition) ?? startOffset) >= endOffset,
-      })),
-    );
+    this.#tellPartitions(ranges);
     return assigned.map(({ topic, partition }) => {
       const start = ranges.find((range) => range.partition === partition)?.startOffset ?? 0;
-      const offset = known.get(partition) ?? start;
+      const offset = known.get(partition)?.next ?? start;
       this.#offeredTo.set(partition, offset);
       return { topic, partition, offset };
     });
+  }
+
+  /** Of which topic each position is goes into central's state; where it was one of before, it begins at the start. */
+  async #beginAnew(ranges: readonly KafkaRange[]): Promise<void> {
+    const { log, stream, topic, target } = this.#options;
+    const topicId = this.#topicId;
+    if (topicId === undefined) return;
+    let isRemade = false;
+    for (const [partition, { next, topicId: before }] of target.recordPositions(stream)) {
+      const range = ranges.find((each) => each.partition === partition);
+      if (before === topicId) continue;
+      const nothing = { partition, values: [], offsets: [], isAtEnd: false, topicId };
+      // Nothing had been read of it: nothing is known to be gone.
+      if (before === undefined || next === 0) {
+        await this.#offer({ ...nothing, nextOffset: next });
+        continue;
+      }
+      isRemade = true;
+      const start = range?.startOffset ?? 0;
+      const isGone = range === undefined;
+      await this.#offer({ ...nothing, nextOffset: start, resumedAt: start, isGone });
+    }
+    while (this.#inFlight.length > 0) await this.#oldestIsDone();
+    if (!isRemade) return;
+    this.#remadeCount += 1;
+    log.repeated(
+      `records_topic_remade ${stream}`,
+      "a topic of records was made anew; it is read from its start",
+      {
+        stream,
+        topic,
+      },
+    );
+  }
+
+  #tellPartitions(ranges: readonly KafkaRange[]): Record<number, number> {
+    const { stream, target } = this.#options;
+    const positions = target.recordPositions(stream);
+    const lag: Record<number, number> = {};
+    for (const { partition, startOffset, endOffset } of ranges)
+      lag[partition] = Math.max(0, endOffset - (positions.get(partition)?.next ?? startOffset));
+    // Those that a topic of before had more of bring nothing.
+    const partitions = new Set([...positions.keys(), ...ranges.map(({ partition }) => partition)]);
+    target.recordPartitions(
+      stream,
+      Array.from(partitions, (partition) => ({ partition, isAtEnd: (lag[partition] ?? 0) === 0 })),
+    );
+    return lag;
   }
 
   /** Returns once there is room for more. */
@@ -280,19 +342,10 @@ export class KafkaRecordSource {
   /** A partition without records tells nothing by itself: whether it is at its end has to be asked. */
   async #look(): Promise<void> {
     const consumer = this.#consumer;
-    const { stream, target } = this.#options;
     if (consumer === null) return;
     try {
-      const ranges = await consumer.ranges();
-      const positions = target.recordPositions(stream);
-      const lag: Record<number, number> = {};
-      for (const { partition, startOffset, endOffset } of ranges)
-        lag[partition] = Math.max(0, endOffset - (positions.get(partition) ?? startOffset));
+      const lag = this.#tellPartitions(await consumer.ranges());
       this.#lag = lag;
-      target.recordPartitions(
-        stream,
-        ranges.map(({ partition }) => ({ partition, isAtEnd: lag[partition] === 0 })),
-      );
       const foreign = this.#foreign(consumer);
       if (foreign.length > 0) this.#trouble(this.#foreignReason(foreign));
       else if (consumer.assigned.length > 0) {

@@ -6,6 +6,8 @@ export interface PartitionRecord {
   readonly partition: number;
   /** The next offset to read. */
   readonly next: number;
+  /** Of which topic that is an offset; absent where nobody has told. */
+  readonly topicId?: string | undefined;
   /** Greatest event time of its records; null before the first. */
   readonly latestMs: number | null;
   /** Windows that end before this do not expect it: it came later. */
@@ -13,6 +15,9 @@ export interface PartitionRecord {
   /** Event time of which records were lost; absent where none were. */
   readonly lost?: readonly TimeRange[];
 }
+
+/** Where it is to be read on. */
+export type RecordPosition = Pick<PartitionRecord, "next" | "topicId">;
 
 /** Lost ranges that are kept; of more the nearest are merged, which claims too much lost, never too little. */
 const LOST_RANGES_MAX = 32;
@@ -22,6 +27,7 @@ export class PartitionClock {
   readonly partition: number;
   readonly joinedMs: number;
   next: number;
+  topicId: string | undefined;
   /** -Infinity before the first record. */
   latestMs: number;
   #isAtEnd = false;
@@ -36,6 +42,7 @@ export class PartitionClock {
     this.partition = record.partition;
     this.joinedMs = record.joinedMs;
     this.next = record.next;
+    this.topicId = record.topicId;
     this.latestMs = record.latestMs ?? -Infinity;
     this.#busyAtMs = monotonicMs;
     this.#lost = record.lost ?? [];
@@ -44,6 +51,11 @@ export class PartitionClock {
   /** Records after this event time are gone; how late they were, the next one tells. Until then: all from there on. */
   lose(fromMs: number): void {
     this.#lost = mergeRanges([...this.#lost, { startMs: fromMs, endMs: TIME_MS_MAX }], LOST_RANGES_MAX);
+  }
+
+  /** Its offset is one of another topic, that had the same name. */
+  isOfAnother(topicId: string | undefined): boolean {
+    return this.topicId !== undefined && topicId !== undefined && this.topicId !== topicId;
   }
 
   /** The first record behind a loss. */
@@ -85,8 +97,14 @@ export class PartitionClock {
   }
 
   export(): PartitionRecord {
-    const { partition, next, latestMs, joinedMs } = this;
-    const known = { partition, next, latestMs: latestMs === -Infinity ? null : latestMs, joinedMs };
+    const { partition, next, topicId, latestMs, joinedMs } = this;
+    const known = {
+      partition,
+      next,
+      latestMs: latestMs === -Infinity ? null : latestMs,
+      joinedMs,
+      ...(topicId === undefined ? {} : { topicId }),
+    };
     return this.#lost.length === 0 ? known : { ...known, lost: this.#lost };
   }
 }

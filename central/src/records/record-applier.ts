@@ -2,6 +2,7 @@ import type { Store } from "@millrace/queue";
 import { ownSource } from "../core/alarm-book.ts";
 import { loadEngineKeys } from "../core/central-state.ts";
 import type { CentralState } from "../core/central-state.ts";
+import type { RecordBatch } from "./record-batch.ts";
 import type { TakenBatch } from "./record-inbox.ts";
 import { partitionName } from "./record-streams.ts";
 import type { RecordStage } from "./record-stage.ts";
@@ -9,6 +10,14 @@ import type { RecordStage } from "./record-stage.ts";
 export interface RecordMoment {
   readonly nowMs: number;
   readonly monotonicMs: number;
+}
+
+interface Loss {
+  /** The one that goes on behind it. */
+  readonly batch: RecordBatch;
+  readonly lost: number;
+  /** Where the partition was in a topic that is no more; null: it is the same. */
+  readonly endedAt: number | null;
 }
 
 /** Applies batches of records to central's state in memory: panes, positions, ids, quarantine, all for one commit. */
@@ -33,12 +42,13 @@ export class RecordApplier {
         continue;
       }
       await stage.load(batch, this.#store);
+      const endedAt = stage.endedAt(batch);
       const outcome = stage.take(batch, { ...moment, finalToMs: engine.finalToMsOf(stream) });
       touched.add(stage);
       if (batch.resumedAt !== undefined)
         this.#alarmLoss(
           partitionName(stream, batch.partition),
-          { offset: batch.resumedAt, lost: outcome.lost, damage: batch.damage?.reason },
+          { batch, lost: outcome.lost, endedAt },
           moment,
         );
       answers.push(() => resolve(outcome));
@@ -63,17 +73,20 @@ export class RecordApplier {
     }
   }
 
-  #alarmLoss(
-    partition: string,
-    { offset, lost, damage }: { readonly offset: number; readonly lost: number; readonly damage?: string },
-    { nowMs }: RecordMoment,
-  ): void {
+  #alarmLoss(partition: string, { batch, lost, endedAt }: Loss, { nowMs }: RecordMoment): void {
+    const { damage, resumedAt: offset, isGone } = batch;
+    const anew =
+      isGone === true
+        ? `without partition ${partition}`
+        : `partition ${partition} is read from offset ${offset} on`;
     const message =
-      damage !== undefined
-        ? `${lost} records of ${partition} cannot be read (${damage}); it goes on at offset ${offset}`
-        : lost > 0
-          ? `${lost} records of ${partition} were gone before central could read them; it goes on at offset ${offset}`
-          : `partition ${partition} begins anew at offset ${offset}: what it had, and central had not read, is lost`;
+      endedAt !== null
+        ? `the topic was made anew${isGone === true ? " " : ": "}${anew}; what it held before from offset ${endedAt} on was not read, and is gone`
+        : damage !== undefined
+          ? `${lost} records of ${partition} cannot be read (${damage.reason}); it goes on at offset ${offset}`
+          : lost > 0
+            ? `${lost} records of ${partition} were gone before central could read them; it goes on at offset ${offset}`
+            : `partition ${partition} begins anew at offset ${offset}: what it had, and central had not read, is lost`;
     this.#state.alarms.raise({ agent: partition, site: "", kind: "data_loss", message, value: lost, nowMs });
   }
 

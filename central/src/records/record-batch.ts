@@ -11,6 +11,10 @@ export interface RecordBatch {
   readonly isAtEnd: boolean;
   /** The source has no more what lay between the position and here: reading goes on here, wherever the position was. */
   readonly resumedAt?: number;
+  /** Which topic of its name it is of: one that is made anew is another. Absent where nobody tells. */
+  readonly topicId?: string | undefined;
+  /** The topic has this partition no more. */
+  readonly isGone?: boolean;
   /** The source has it, and nobody can read it. */
   readonly damage?: { readonly reason: string; readonly bytes: Uint8Array };
 }

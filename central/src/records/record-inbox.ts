@@ -148,7 +148,7 @@ function mayBeTaken(reason: string): NotReady {
 
 /** Records of a batch as a batch of their own: the position behind it is that of the record that follows. */
 function partOf(batch: RecordBatch, from: number, to: number): RecordBatch {
-  const { partition, values, offsets, nextOffset, isAtEnd, resumedAt, damage } = batch;
+  const { partition, values, offsets, nextOffset, isAtEnd, resumedAt, topicId, damage } = batch;
   const isLast = to === values.length;
   const part = {
     partition,
@@ -156,6 +156,7 @@ function partOf(batch: RecordBatch, from: number, to: number): RecordBatch {
     offsets: offsets === null ? null : offsetsOf(offsets, from, to),
     nextOffset: isLast || offsets === null ? nextOffset : offsets[to],
     isAtEnd: isLast && isAtEnd,
+    topicId,
   };
   if (from > 0 || resumedAt === undefined) return part;
   return damage === undefined ? { ...part, resumedAt } : { ...part, resumedAt, damage };

@@ -266,7 +266,10 @@ export class RecordStage {
       const { reason: detail, bytes } = batch.damage;
       this.#keep({ reason: "unreadable", detail, partition: clock.partition, offset: clock.next, bytes });
     }
-    if (batch.resumedAt !== undefined) this.#resumeAt(clock, batch.resumedAt);
+    if (batch.resumedAt !== undefined) this.#resumeAt(clock, batch, batch.resumedAt);
+    clock.topicId = batch.topicId ?? clock.topicId;
+    // How late it was, no record of this partition will tell.
+    if (batch.isGone === true) clock.resume(moment.nowMs);
     const rejected: RecordOutcome["rejected"][number][] = [];
     const count = batch.values.length;
     const firstOffset = clock.next;
@@ -293,6 +296,12 @@ export class RecordStage {
     return outcomeOf(before, this.#totals, rejected);
   }
 
+  /** Where it was in the topic of before, if this batch is the first of one that was made anew. */
+  endedAt({ partition, topicId }: RecordBatch): number | null {
+    const clock = this.#partitions.get(partition);
+    return clock?.isOfAnother(topicId) === true ? clock.next : null;
+  }
+
   /** Whether all that there was of a partition has been read; for one that brings nothing. */
   atEnd(partition: number, isAtEnd: boolean, monotonicMs: number): void {
     this.expect([partition], monotonicMs);
@@ -300,13 +309,13 @@ export class RecordStage {
   }
 
   /** Reading goes on at another offset: what lay between is counted, and the windows that it may have been in know. */
-  #resumeAt(clock: PartitionClock, offset: number): void {
-    const lost = Math.max(0, offset - clock.next);
+  #resumeAt(clock: PartitionClock, { topicId }: RecordBatch, offset: number): void {
+    // A topic that was made anew begins at 0: what was left of the one before, nobody knows.
+    const lost = clock.isOfAnother(topicId) ? offset : Math.max(0, offset - clock.next);
     clock.next = offset;
     this.#add({ lost });
     const fromMs =
       clock.latestMs === -Infinity ? TIME_MS_MIN : clock.latestMs - this.#config.outOfOrdernessMs;
-    // A source that was made anew begins at its start: nobody knows what it had.
     clock.lose(fromMs);
   }
 

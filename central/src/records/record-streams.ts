@@ -20,6 +20,7 @@ const STREAMS = new StoredJson<StreamRecord>({
       next: "number",
       latestMs: NUMBER_OR_NULL,
       joinedMs: "number",
+      "topicId?": "string",
       "lost?": [{ startMs: "number", endMs: "number" }],
     },
   ],

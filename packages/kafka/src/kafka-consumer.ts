@@ -44,6 +44,12 @@ export interface KafkaConsumerOptions {
   readonly onRevoked?: (partitions: readonly KafkaPartition[]) => void;
   /** It goes on behind what nobody can read. kafkajs does not tell, and waits for ever before what is damaged. */
   readonly onSkipped?: (skipped: KafkaSkip) => void;
+  /**
+   * By topic, where it is known: which of this name is meant. Nothing is read of one that was made anew since; `onRemade` is told
+   * at each try instead. kafkajs knows no ids, and reads it.
+   */
+  readonly topicIds?: Readonly<Record<string, string | undefined>>;
+  readonly onRemade?: (topic: string) => void;
   /** Told, at each failed try, why it waits. */
   readonly onTrouble?: (reason: string) => void;
   /** Fetched and not yet given: at most about twice as much for each broker. Default 8 MiB; a single record may be larger. */

@@ -441,6 +441,11 @@ export const METRIC_TABLE = {
     labels: ["stream"],
     help: "1 while the stream's topic is being read.",
   },
+  millrace_central_record_topics_remade_total: {
+    type: "counter",
+    labels: ["stream"],
+    help: "How often, since the start, a Kafka topic of records was found to be another one of the same name, and was read from its start.",
+  },
   millrace_central_log_up: {
     type: "gauge",
     labels: [],

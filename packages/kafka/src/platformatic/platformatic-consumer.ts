@@ -234,7 +234,13 @@ export class PlatformaticConsumer implements KafkaConsumer {
         this.#isWaiting = false;
         const byNode = new Map<number, KafkaPosition[]>();
         for (const [key, position] of this.#positions) {
-          const leader = metadata.topics.get(position.topic)?.partitions[position.partition]?.leader;
+          const topic = metadata.topics.get(position.topic);
+          const meantId = this.#options.topicIds?.[position.topic];
+          if (meantId !== undefined && topic !== undefined && topic.id !== meantId) {
+            this.#options.onRemade?.(position.topic);
+            continue;
+          }
+          const leader = topic?.partitions[position.partition]?.leader;
           if (leader === undefined) this.#reader.clearMetadata();
           if (leader === undefined || this.#paused.has(key) || this.#busyNodes.has(leader)) continue;
           if (this.#failures.isResting(key)) continue;
