@@ -267,7 +267,23 @@ test.each([
   ],
   [
     "intake: { kafka: { brokers: [k:9092] } }\nrecords: { r: { kafka: { brokers: [k:9092], topic: millrace.panes.v1 } } }",
-    "intake.kafka.topic is millrace.panes.v1, and so is records.r.kafka.topic; give each its own",
+    "3:52: records.r.kafka.topic is millrace.panes.v1, and so is intake.kafka.topic, so that central would read as records what it writes there; give each its own",
+  ],
+  [
+    "records: { r: { kafka: { brokers: [k:9092], topic: orders } } }\nsinks: { kafka: { brokers: [k:9092], windowsTopic: orders } }",
+    "3:52: sinks.kafka.windowsTopic is orders, and so is records.r.kafka.topic, so that central would read as records what it writes there; give each its own",
+  ],
+  [
+    "records: { r: { kafka: { brokers: [k:9092], topic: millrace.alarms.v1 } } }\nsinks: { kafka: { brokers: [k:9092] } }",
+    "2:52: records.r.kafka.topic is millrace.alarms.v1, and so is sinks.kafka.alarmsTopic, so that",
+  ],
+  [
+    "sinks: { kafka: { brokers: [k:9092], windowsTopic: same, alarmsTopic: same } }",
+    "2:71: sinks.kafka.alarmsTopic is same, and so is sinks.kafka.windowsTopic; give each its own",
+  ],
+  [
+    "sinks: { kafka: { brokers: [k:9092], windowsTopic: millrace.alarms.v1 } }",
+    "2:52: sinks.kafka.windowsTopic is millrace.alarms.v1, and so is sinks.kafka.alarmsTopic; give each its own",
   ],
   ["intake: { kafka: { broker: [k:9092] } }", "broker"],
   [

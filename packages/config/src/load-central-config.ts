@@ -6,6 +6,7 @@ import type { CentralConfig } from "./central-config.ts";
 import { ConfigReader } from "./config-reader.ts";
 import { isSameAddress } from "./is-same-address.ts";
 import { isOpenHost } from "./open-host.ts";
+import { checkKafkaTopics } from "./kafka-topic-checks.ts";
 import type { Loaded, LoadOptions } from "./load.ts";
 import { readServerTls } from "./read-server-tls.ts";
 import { resolveBrokerIntake } from "./resolve-broker-intake.ts";
@@ -55,6 +56,7 @@ export function loadCentralConfig(path: string, options: LoadOptions = {}): Load
       `history.${name}.retain is ${formatDuration(history[name].retain)}, shorter than that of ${finer} (${formatDuration(history[finer].retain)}): zooming out would show less`,
     );
   }
+  checkKafkaTopics(reader, file);
   const http = resolveCentralHttp(reader, file.http);
   const dataFolder = reader.resolveFolder(["data"], file.data);
   const sinks = resolveSinks(reader, file.sinks);
@@ -81,7 +83,7 @@ export function loadCentralConfig(path: string, options: LoadOptions = {}): Load
               },
       },
       broker: resolveBrokerIntake(reader, file.intake),
-      kafka: resolveKafkaIntake(reader, file),
+      kafka: resolveKafkaIntake(reader, file.intake),
     },
     agents,
     http,

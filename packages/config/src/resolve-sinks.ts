@@ -35,11 +35,6 @@ export function resolveSinks(
 
 function resolveKafkaSink(reader: ConfigReader, kafka: z.output<typeof kafkaSinkSchema>): KafkaSinkConfig {
   const { windows, provisional, alarms, windowsTopic, alarmsTopic, partitions, replicas, retention } = kafka;
-  if (windowsTopic === alarmsTopic)
-    reader.problem(
-      ["sinks", "kafka"],
-      `sinks.kafka has ${windowsTopic} for both windowsTopic and alarmsTopic; give each its own`,
-    );
   return {
     connection: resolveKafka(reader, ["sinks", "kafka"], kafka),
     windows: windows ?? null,
