@@ -1,5 +1,6 @@
 import type { EvidenceQuery } from "../core/evidence-query.ts";
 import type { EvidenceState } from "../core/evidence-view.ts";
+import { parseCursor } from "./page-cursor.ts";
 import { ProblemError } from "./problem.ts";
 import { parseLimit, parseQuery, parseTime } from "./window-query.ts";
 
@@ -32,7 +33,7 @@ export function parseEvidenceQuery(query: unknown): EvidenceQuery {
     fromMs: parseTime(values.get("from"), "from") ?? ANY_EVIDENCE.fromMs,
     toMs: parseTime(values.get("to"), "to") ?? ANY_EVIDENCE.toMs,
     limit: parseLimit(values.get("limit"), EVIDENCE_LIMIT_DEFAULT, EVIDENCE_LIMIT_MAX),
-    cursor: values.get("cursor") ?? null,
+    cursor: parseCursor(values.get("cursor"), (place) => /^-?\d+\.[^.]+$/.test(place)),
   };
 }
 

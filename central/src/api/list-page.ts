@@ -1,4 +1,4 @@
-import { ProblemError } from "./problem.ts";
+import { cursorText, parseCursor } from "./page-cursor.ts";
 import { parseLimit } from "./window-query.ts";
 
 /** Where an item stands in its list: fields that are compared one after another, each ascending. No two items have the same. */
@@ -17,14 +17,14 @@ export function listPage<Item>(
 ): { readonly items: Item[]; readonly cursor: string | null } {
   const { keyOf, limitDefault } = options;
   const limit = parseLimit(query.get("limit"), limitDefault, LIST_LIMIT_MAX);
-  const after = parseCursor(query.get("cursor"));
   const keyed = items.map((item) => ({ item, key: keyOf(item) }));
+  const after = parseKey(query.get("cursor"), keyed[0]?.key);
   const rest = after === null ? keyed : keyed.filter(({ key }) => compare(key, after) > 0);
   const page = rest.sort((a, b) => compare(a.key, b.key)).slice(0, limit);
   const last = rest.length > page.length ? page.at(-1) : undefined;
   return {
     items: page.map(({ item }) => item),
-    cursor: last === undefined ? null : Buffer.from(JSON.stringify(last.key)).toString("base64url"),
+    cursor: cursorText(last === undefined ? null : JSON.stringify(last.key)),
   };
 }
 
@@ -37,18 +37,26 @@ function compare(a: ListKey, b: ListKey): number {
   return 0;
 }
 
-function parseCursor(text: string | undefined): ListKey | null {
-  if (text === undefined || text === "") return null;
+/** `like`: another one of the list; undefined: it is empty. */
+function parseKey(text: string | undefined, like: ListKey | undefined): ListKey | null {
+  const place = parseCursor(text, (each) => {
+    const key = keyIn(each);
+    return key !== null && (like === undefined || isAlike(key, like));
+  });
+  return place === null ? null : keyIn(place);
+}
+
+function keyIn(place: string): ListKey | null {
   try {
-    const key: unknown = JSON.parse(Buffer.from(text, "base64url").toString());
-    if (Array.isArray(key) && key.length > 0 && key.every(isField)) return key;
+    const key: unknown = JSON.parse(place);
+    return Array.isArray(key) && key.length > 0 && key.every(isField) ? key : null;
   } catch {
-    // Told below.
+    return null;
   }
-  throw new ProblemError(
-    "bad_request",
-    `cursor=${text.slice(0, 100)} is not the cursor of a page of this list`,
-  );
+}
+
+function isAlike(key: ListKey, like: ListKey): boolean {
+  return key.length === like.length && like.every((field, at) => typeof field === typeof key[at]);
 }
 
 function isField(field: unknown): field is number | string {

@@ -25,6 +25,17 @@ const BY_RIGHT: Readonly<Record<Right, readonly ProblemCode[]>> = {
   operate: ["login_needed", "not_allowed", "control_off", "foreign_origin", "too_large", "unsupported"],
 };
 
+/** Each a parameter of its own. */
+const LABELS = {
+  name: "labels",
+  in: "query",
+  description: "Any other parameter is a label that it must have, e.g. site=alpha",
+  required: false,
+  style: "form",
+  explode: true,
+  schema: { type: "object", additionalProperties: { type: "string" } },
+};
+
 /** The API's description, OpenAPI 3.1: paths from the table of operations, schemas from those of the answers. */
 export const OPENAPI = {
   openapi: "3.1.0",
@@ -54,7 +65,7 @@ function paths(): Record<string, Record<string, JsonObject>> {
 }
 
 function described(path: string, operation: Operation): JsonObject {
-  const { summary, right, query = [], body } = operation;
+  const { summary, right, query = [], takesLabels, body } = operation;
   const inPath = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => ({
     name,
     in: "path",
@@ -66,7 +77,7 @@ function described(path: string, operation: Operation): JsonObject {
     // Where central knows neither users nor tokens, nothing is asked for.
     security: right === "anyone" ? [] : [{ token: [] }, { session: [] }, {}],
     "x-millrace-role": right,
-    parameters: [...inPath, ...query.map(queryParameter)],
+    parameters: [...inPath, ...query.map(queryParameter), ...(takesLabels === true ? [LABELS] : [])],
     ...(body === undefined
       ? {}
       : {

@@ -20,6 +20,8 @@ export interface Operation {
   readonly summary: string;
   readonly right: Right;
   readonly query?: readonly QueryParameter[];
+  /** Any other parameter is a label that what is asked for must have, e.g. `site=alpha`. */
+  readonly takesLabels?: true;
   /** Of what is sent, by its content type. */
   readonly body?: Readonly<Record<string, z.ZodType>>;
   /** A name in ANSWERS, or the content type of what is no JSON. */
@@ -46,10 +48,14 @@ function parameter(name: string, summary: string, schema: z.ZodType = text): Que
 }
 
 const CURSOR = parameter("cursor", "`cursor` of the page before");
-const LABEL = parameter("<label>", "Any other parameter is a label that it must have, e.g. site=alpha");
 
 function limit(otherwise: number, max: number): QueryParameter {
   return parameter("limit", `Most of them, ${otherwise} if not given`, z.int().min(1).max(max));
+}
+
+/** As they stand in a query. */
+export function parameterNames({ query = [] }: Operation): string[] {
+  return query.map(({ name }) => name);
 }
 
 /** By method and path; `{…}` in the path is a parameter. */
@@ -63,8 +69,8 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
       parameter("to", "Start before: milliseconds or ISO 8601"),
       limit(WINDOWS_LIMIT_DEFAULT, WINDOWS_LIMIT_MAX),
       CURSOR,
-      LABEL,
     ],
+    takesLabels: true,
     answer: "WindowPage",
     problems: ["unknown_window"],
   },
@@ -89,7 +95,7 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
       parameter("to", "Before; now if not given"),
       parameter(
         "step",
-        "10s, 1m, 1h, 1d or ms. The answer's stepMs is the next longer one that can be told, and longer where that far back only a coarser level is kept",
+        "10s, 1m, 1h, 1d or ms: any whole number of seconds; of 10 s, minutes, hours or days where the metric's panes are longer than 1 s, 10 s, 1 min or 1 h, or only such a level is kept that far back. Another one becomes the next longer one: the answer says stepMs",
       ),
       parameter(
         "maxPoints",
@@ -100,10 +106,10 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
       parameter("values", "Names with commas, as windows have them; count, min, max, mean, sum if not given"),
       limit(SERIES_LIMIT_DEFAULT, SERIES_LIMIT_MAX),
       CURSOR,
-      LABEL,
     ],
+    takesLabels: true,
     answer: "SeriesPage",
-    problems: ["unknown_metric"],
+    problems: ["unknown_metric", "unknown_labels", "unknown_values", "too_much"],
   },
   "GET /api/v1/alarms": {
     summary: "Alarms at their latest step, active first",
@@ -138,8 +144,8 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
       parameter("to", "Event time before: milliseconds or ISO 8601"),
       limit(EVIDENCE_LIMIT_DEFAULT, EVIDENCE_LIMIT_MAX),
       CURSOR,
-      LABEL,
     ],
+    takesLabels: true,
     answer: "EvidencePage",
   },
   "GET /api/v1/evidence/{id}": {

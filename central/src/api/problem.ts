@@ -14,6 +14,7 @@ const TITLES = {
   unknown_window: [404, "No such window"],
   unknown_metric: [404, "Nothing is kept of such a metric"],
   unknown_labels: [404, "The metric is not grouped by these labels"],
+  unknown_values: [400, "Nothing is kept of such values of the metric"],
   too_much: [400, "More than an answer holds"],
   unknown_site: [404, "No such site"],
   unknown_stream: [404, "No such stream of records"],

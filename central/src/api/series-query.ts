@@ -1,4 +1,6 @@
+import { SERIES_PARAMETERS } from "../history/series-page.ts";
 import type { SeriesQuery } from "../history/series-page.ts";
+import { parseCursor } from "./page-cursor.ts";
 import { ProblemError } from "./problem.ts";
 import { parseLimit, parseQuery, parseTime } from "./window-query.ts";
 
@@ -6,14 +8,11 @@ export const SERIES_LIMIT_DEFAULT = 100;
 export const SERIES_LIMIT_MAX = 10_000;
 export const SERIES_POINTS_DEFAULT = 1_000;
 export const SERIES_POINTS_MAX = 100_000;
-/** What is told where nothing else is asked for; of these what the metric accumulates. */
-const VALUES = ["count", "min", "max", "mean", "sum"];
 const VALUES_MAX = 32;
 const STEP = /^(\d+)(ms|s|m|h|d)?$/;
 const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 /** About thirty thousand years: what a time may be, and a range, so that steps of it can be counted. */
 const TIME_MS_MAX = 1e15;
-const RESERVED = new Set(["metric", "by", "from", "to", "step", "maxPoints", "values", "limit", "cursor"]);
 
 /** Reads a series query; every other parameter is a label that the group must have. */
 export function parseSeriesQuery(query: unknown, nowMs: number): SeriesQuery {
@@ -22,7 +21,7 @@ export function parseSeriesQuery(query: unknown, nowMs: number): SeriesQuery {
   if (metric === undefined)
     throw new ProblemError("bad_request", "metric=<name> is needed; /api/v1/pipeline lists them");
   const group: Record<string, string> = {};
-  for (const [name, value] of values) if (!RESERVED.has(name)) group[name] = value;
+  for (const [name, value] of values) if (!SERIES_PARAMETERS.includes(name)) group[name] = value;
   const fromMs = parseTime(values.get("from"), "from");
   if (fromMs === null) throw new ProblemError("bad_request", "from=<time> is needed");
   const toMs = parseTime(values.get("to"), "to") ?? nowMs;
@@ -36,19 +35,31 @@ export function parseSeriesQuery(query: unknown, nowMs: number): SeriesQuery {
     toMs,
     stepMs: parseStep(values.get("step")),
     maxPoints: parseLimit(values.get("maxPoints"), SERIES_POINTS_DEFAULT, SERIES_POINTS_MAX),
-    values: namesOf(values.get("values"))?.slice(0, VALUES_MAX) ?? VALUES,
+    values: parseValues(values.get("values")),
     limit: parseLimit(values.get("limit"), SERIES_LIMIT_DEFAULT, SERIES_LIMIT_MAX),
-    cursor: cursorOf(values.get("cursor")),
+    cursor: parseCursor(values.get("cursor"), isGroup),
   };
 }
 
-/** The group after which a page begins, as `cursorText` writes it. */
-function cursorOf(text: string | undefined): string | null {
-  return text === undefined ? null : Buffer.from(text, "base64url").toString();
+/** As series are listed by: the values of their labels. */
+function isGroup(place: string): boolean {
+  try {
+    const values: unknown = JSON.parse(place);
+    return Array.isArray(values) && values.every((value) => typeof value === "string");
+  } catch {
+    return false;
+  }
 }
 
-export function cursorText(group: string | null): string | null {
-  return group === null ? null : Buffer.from(group).toString("base64url");
+function parseValues(text: string | undefined): string[] | null {
+  const names = namesOf(text);
+  if (names === null) return null;
+  if (names.length === 0 || names.length > VALUES_MAX)
+    throw new ProblemError(
+      "bad_request",
+      `values=${text} has ${names.length} names; give 1 to ${VALUES_MAX} with commas, or leave it out`,
+    );
+  return names;
 }
 
 function namesOf(text: string | undefined): string[] | null {

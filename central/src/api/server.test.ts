@@ -15,6 +15,7 @@ import {
   systemClock,
   systemRandom,
 } from "@millrace/runtime";
+import { windowKeyRange } from "@millrace/stream";
 import type { WindowResult } from "@millrace/stream";
 import { SimulatedTime, TEST_CERTIFICATES } from "@millrace/testkit";
 import { afterEach, expect, test } from "vitest";
@@ -46,6 +47,10 @@ const SERIES: SeriesPage = {
   series: [{ labels: { site: "北京" }, startMs: [0], values: { max: [3], mean: [null] } }],
   cursor: '["北京"]',
 };
+
+/** The last of a page of windows. */
+const PLACE = `${windowKeyRange("w", 1_000, 2_000).from}|["alpha"]`;
+const CURSOR = Buffer.from(PLACE).toString("base64url");
 
 const LATE = {
   number: 7,
@@ -102,12 +107,12 @@ class FixedReader implements CentralReader {
     return {
       metrics: [],
       rules: [],
-      windows: [{ name: "w", metric: "m", kind: "aligned" as const, ...lengths, by: [] }],
+      windows: [{ name: "w", metric: "m", kind: "aligned" as const, ...lengths, by: ["site"] }],
     };
   }
   async windows(query: WindowQuery) {
     this.queries.push(query);
-    return { windows: [window(1)], cursor: "next" };
+    return { windows: [window(1)], cursor: PLACE };
   }
   async series(query: SeriesQuery): Promise<SeriesPage | SeriesRefusal> {
     this.seriesQueries.push(query);
@@ -357,14 +362,14 @@ test("every route is in the description and the other way round", async () => {
   );
 });
 
-test("a windows query is read whole; unknown parameters are labels", async () => {
+test("a windows query is read whole, labels too, and the cursor of its answer is that of the next", async () => {
   const { url, reader } = await listen();
   const response = await fetch(
-    `${url}/api/v1/windows?window=w&from=1970-01-01T00:00:01Z&to=5000&limit=7&site=alpha&cursor=c`,
+    `${url}/api/v1/windows?window=w&from=1970-01-01T00:00:01Z&to=5000&limit=7&site=alpha&cursor=${CURSOR}`,
   );
-  expect(await response.json()).toEqual({ windows: [window(1)], cursor: "next" });
+  expect(await response.json()).toEqual({ windows: [window(1)], cursor: CURSOR });
   expect(reader.queries).toEqual([
-    { window: "w", group: { site: "alpha" }, fromMs: 1_000, toMs: 5_000, limit: 7, cursor: "c" },
+    { window: "w", group: { site: "alpha" }, fromMs: 1_000, toMs: 5_000, limit: 7, cursor: PLACE },
   ]);
   expect(response.headers.get("content-security-policy")).toContain("default-src 'self'");
 });
@@ -389,7 +394,7 @@ test("a series query is read whole, and the cursor of its answer is that of the 
       stepMs: null,
       maxPoints: 7,
       limit: 100,
-      values: ["count", "min", "max", "mean", "sum"],
+      values: null,
       cursor: '["北京"]',
     },
   ]);
@@ -438,12 +443,74 @@ test("what is wrong with a request is a problem with a code", async () => {
     ["/api/v1/agents?limit=10001", 400, "bad_request"],
     ["/api/v1/agents?cursor=x", 400, "bad_request"],
     ["/api/v1/quarantine?cursor=x", 400, "bad_request"],
+    ["/api/v1/windows?window=w&cursor=next", 400, "bad_request"],
+    ["/api/v1/series?metric=t&from=0&cursor=next", 400, "bad_request"],
+    ["/api/v1/series?metric=t&from=0&cursor=W10=", 400, "bad_request"],
+    ["/api/v1/series?metric=t&from=0&values=", 400, "bad_request"],
+    ["/api/v1/evidence?cursor=x", 400, "bad_request"],
     ["/api/v1/nothing", 404, "not_found"],
     ["/../../etc/passwd", 404, "not_found"],
   ] as const) {
     const response = await fetch(url + path);
     expect([path, response.status, await codeOf(response)]).toEqual([path, status, code]);
     expect(response.headers.get("content-type")).toMatch(/^application\/problem\+json/);
+  }
+});
+
+test("names that mean nothing are told, with the one that was meant", async () => {
+  const { url } = await listen();
+  for (const [path, status, detail] of [
+    ["windows?window=v", 404, "the pipeline has no window v; did you mean w?"],
+    ["windows/latest?window=other", 404, "the pipeline has no window other; there are w"],
+    [
+      "windows?window=w&form=0",
+      400,
+      "form is no parameter here, and no label of window w (it has site); did you mean from?",
+    ],
+    [
+      "windows?window=w&sit=a",
+      400,
+      "sit is no parameter here, and no label of window w (it has site); did you mean site?",
+    ],
+    [
+      "windows?window=w&metric=m",
+      400,
+      "metric is no parameter here, and no label of window w (it has site); there are site, window, from, to, limit, cursor",
+    ],
+    ["alarms?limt=1", 400, "limt is no parameter here; did you mean limit?"],
+    ["ledger?agent=a", 400, "agent is no parameter here; there are none"],
+    ["agents?state=silent", 400, "state is no parameter here; there are site, limit, cursor"],
+    ["evidence?agnt=a", 400, "agnt is no parameter here, and no label of any evidence; did you mean agent?"],
+  ] as const) {
+    const response = await fetch(`${url}/api/v1/${path}`);
+    expect([path, response.status, await response.json()]).toMatchObject([path, status, { detail }]);
+  }
+  const posted = await fetch(`${url}/api/v1/sites/alpha/retire?dryRun=1`, { method: "POST" });
+  expect(await codeOf(posted)).toBe("bad_request");
+  expect((await fetch(`${url}/metrics?name[]=up`)).status).toBe(200);
+  expect((await fetch(`${url}/healthz?verbose`)).status).toBe(200);
+});
+
+test("a cursor of another list is refused, and what to do is told", async () => {
+  const { url } = await listen();
+  const cursorOf = (place: string) => Buffer.from(place).toString("base64url");
+  for (const [path, place] of [
+    ["agents", '["a","b"]'],
+    ["agents", "[7]"],
+    ["alarms", '["a"]'],
+    ["windows?window=w", windowKeyRange("v", 0, 1).from],
+    ["windows?window=w", "w|w|x"],
+    ["series?metric=t&from=0", '{"a":1}'],
+  ] as const) {
+    const response = await fetch(
+      `${url}/api/v1/${path}${path.includes("?") ? "&" : "?"}cursor=${cursorOf(place)}`,
+    );
+    expect(await response.json(), `${path} ${place}`).toMatchObject({
+      status: 400,
+      detail: expect.stringMatching(
+        /^cursor=.* give what the answer before had as its cursor, to the same query, or leave it out to begin anew$/,
+      ),
+    });
   }
 });
 

@@ -19,6 +19,7 @@ import { etag, isMatch } from "./etag.ts";
 import { LIST_LIMIT_MAX, listPage } from "./list-page.ts";
 import { OPENAPI } from "./openapi.ts";
 import { OPERATIONS } from "./operations.ts";
+import type { Operation, Right } from "./operations.ts";
 import { pipelineUses } from "./pipeline-uses.ts";
 import { ANY_EVIDENCE, parseEvidenceQuery } from "./evidence-query.ts";
 import { problem, ProblemError } from "./problem.ts";
@@ -27,12 +28,14 @@ import type { Problem } from "./problem.ts";
 import { addRecordRoutes } from "./record-routes.ts";
 import type { RecordTarget } from "./record-routes.ts";
 import { seriesAnswer } from "./series-answer.ts";
-import { cursorText, parseSeriesQuery } from "./series-query.ts";
+import { parseSeriesQuery } from "./series-query.ts";
 import { RequestsInWork } from "./requests-in-work.ts";
 import { RouteMethods } from "./route-methods.ts";
 import { sessionCookie, sessionOf } from "./session-cookie.ts";
 import { siteViews } from "./site-views.ts";
 import { answerUnreadable } from "./unreadable-request.ts";
+import { cursorText, wrongCursor } from "./page-cursor.ts";
+import { requireEvidenceLabels, requireParameters, requireWindow } from "./required-names.ts";
 import { parseLimit, parseQuery, parseWindowQuery } from "./window-query.ts";
 
 export interface ApiServerOptions {
@@ -167,7 +170,12 @@ export class ApiServer {
       // Streams have a bound of their own.
       if (routeOptions.url !== "/api/v1/stream") this.#begin(request, reply);
       // What is no route of the API are the dashboard's files, which hold nothing of anybody's.
-      if (routeOptions.url !== undefined) requireRight(request, options);
+      if (routeOptions.url === undefined) return;
+      const operation = operationOf(request);
+      requireRight(request, operation?.right ?? "operate", options);
+      // Others than the API's, such as /metrics, are asked by programs with habits of their own.
+      if (operation !== undefined && routeOptions.url.startsWith("/api/"))
+        requireParameters(request.query, operation);
     });
     app.addHook("onSend", async (request, reply, body) => {
       if (request.method !== "GET" || reply.statusCode !== 200) return body;
@@ -247,8 +255,9 @@ export class ApiServer {
     const { access, reader, log, metrics } = options;
     app.get("/api/v1/windows", async (request, reply) => {
       const query = parseWindowQuery(request.query);
-      requireWindow(reader, query.window);
-      return fresh(reply).send(await reader.windows(query));
+      requireWindow(reader, query.window, Object.keys(query.group));
+      const { windows, cursor } = await reader.windows(query);
+      return fresh(reply).send({ windows, cursor: cursorText(cursor) });
     });
     app.get("/api/v1/series", async (request, reply) => {
       const page = await reader.series(parseSeriesQuery(request.query, options.clock.nowMs()));
@@ -296,9 +305,12 @@ export class ApiServer {
       const query = { ...ANY_EVIDENCE, agent, alarm: id, limit: LIST_LIMIT_MAX };
       return fresh(reply).send({ alarms, evidence: reader.evidence(query).evidence });
     });
-    app.get("/api/v1/evidence", async (request, reply) =>
-      fresh(reply).send(reader.evidence(parseEvidenceQuery(request.query))),
-    );
+    app.get("/api/v1/evidence", async (request, reply) => {
+      const query = parseEvidenceQuery(request.query);
+      requireEvidenceLabels(reader, Object.keys(query.labels));
+      const { evidence, cursor } = reader.evidence(query);
+      return fresh(reply).send({ evidence, cursor: cursorText(cursor) });
+    });
     app.get<{ Params: { id: string } }>("/api/v1/evidence/:id", async (request, reply) => {
       const view = reader.evidenceOf(request.params.id);
       if (view === null) throw new ProblemError("unknown_evidence", "/api/v1/evidence lists what there is");
@@ -505,15 +517,22 @@ function resetProblem(outcome: Exclude<ResetOutcome, "done">, agent: string): Pr
   }
 }
 
-/** Whether the route may be asked by whoever asks. A route that is not in the table changes something, until it says otherwise. */
-function requireRight(request: FastifyRequest, options: ApiServerOptions): void {
-  const { headers, method, routeOptions } = request;
-  const isReading = method === "GET" || method === "HEAD";
-  // A page of another origin must not change anything here through its visitor's browser.
-  if (!isReading && !isOwnOrigin(headers.origin, headers.host))
-    throw new ProblemError("foreign_origin", `origin ${headers.origin} may only read`);
+/** A route that is not in the table changes something, until it says otherwise. */
+function operationOf({ method, routeOptions }: FastifyRequest): Operation | undefined {
   const path = (routeOptions.url ?? "").replaceAll(/:(\w+)/g, "{$1}");
-  const right = OPERATIONS[`${isReading ? "GET" : method} ${path}`]?.right ?? "operate";
+  return OPERATIONS[`${isReading(method) ? "GET" : method} ${path}`];
+}
+
+function isReading(method: string): boolean {
+  return method === "GET" || method === "HEAD";
+}
+
+/** Whether whoever asks may. */
+function requireRight(request: FastifyRequest, right: Right, options: ApiServerOptions): void {
+  const { headers, method } = request;
+  // A page of another origin must not change anything here through its visitor's browser.
+  if (!isReading(method) && !isOwnOrigin(headers.origin, headers.host))
+    throw new ProblemError("foreign_origin", `origin ${headers.origin} may only read`);
   if (right === "anyone") return;
   const caller = callerOf(request, options.access);
   if (options.access.isLoginNeeded) {
@@ -532,11 +551,7 @@ function callerOf({ headers }: FastifyRequest, access: Access): Caller | null {
 /** Of a list whose entries are numbered, the newest first. */
 function parseNumberCursor(text: string | undefined): number | null {
   if (text === undefined || text === "") return null;
-  if (!/^\d{1,15}$/.test(text))
-    throw new ProblemError(
-      "bad_request",
-      `cursor=${text.slice(0, 100)} is not the cursor of a page of this list`,
-    );
+  if (!/^\d{1,15}$/.test(text)) throw wrongCursor(text);
   return Number(text);
 }
 
@@ -611,10 +626,4 @@ function sendAsset(file: Asset, reply: FastifyReply): FastifyReply {
 
 function pathOf(request: FastifyRequest): string {
   return request.url.split("?", 1)[0] ?? "/";
-}
-
-function requireWindow(reader: CentralReader, name: string): void {
-  const names = reader.pipeline().windows.map((window) => window.name);
-  if (!names.includes(name))
-    throw new ProblemError("unknown_window", `${name} is not one of: ${names.join(", ")}`);
 }

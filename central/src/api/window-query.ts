@@ -1,4 +1,6 @@
+import { parseStateKey, windowKeyRange } from "@millrace/stream";
 import type { WindowQuery } from "./central-reader.ts";
+import { parseCursor } from "./page-cursor.ts";
 import { ProblemError } from "./problem.ts";
 
 export const WINDOWS_LIMIT_DEFAULT = 1_000;
@@ -19,8 +21,14 @@ export function parseWindowQuery(query: unknown): WindowQuery {
     fromMs: parseTime(values.get("from"), "from") ?? 0,
     toMs: parseTime(values.get("to"), "to") ?? Number.MAX_SAFE_INTEGER,
     limit: parseLimit(values.get("limit"), WINDOWS_LIMIT_DEFAULT, WINDOWS_LIMIT_MAX),
-    cursor: values.get("cursor") ?? null,
+    cursor: parseCursor(values.get("cursor"), (place) => isPlaceIn(place, window)),
   };
+}
+
+/** The key of one of its results. */
+function isPlaceIn(place: string, window: string): boolean {
+  const { from, to } = windowKeyRange(window, -Infinity, Infinity);
+  return place >= from && place < to && parseStateKey(place) !== null;
 }
 
 export function parseQuery(query: unknown): Map<string, string> {

@@ -77,8 +77,9 @@ export class WindowHistory {
 
   async page(query: WindowQuery): Promise<WindowPage> {
     const range = windowKeyRange(query.window, query.fromMs, query.toMs);
-    const after = query.cursor === null ? null : Buffer.from(query.cursor, "base64url").toString();
-    const from = after !== null && after >= range.from && after < range.to ? `${after}\0` : range.from;
+    const { cursor } = query;
+    const from = cursor !== null && cursor >= range.from ? `${cursor}\0` : range.from;
+    if (from >= range.to) return { windows: [], cursor: null };
     const labels = Object.entries(query.group);
     const windows: WindowResult[] = [];
     let scanned = 0;
@@ -93,7 +94,7 @@ export class WindowHistory {
       if (result !== null && labels.every(([name, label]) => result.group[name] === label))
         windows.push(result);
       if (windows.length >= query.limit || scanned >= ROWS_SCANNED_MAX) {
-        return { windows, cursor: Buffer.from(engineKeyOf(key)).toString("base64url") };
+        return { windows, cursor: engineKeyOf(key) };
       }
     }
     return { windows, cursor: null };

@@ -147,12 +147,12 @@ export class HistoryWorld {
       toMs: START_MS + DAY_MS,
       stepMs: null,
       maxPoints: 1_000,
-      values: ["count", "min", "max", "mean", "sum"],
+      values: null,
       limit: 1_000,
       cursor: null,
       ...query,
     });
-    if ("reason" in page) throw new Error(page.detail);
+    if ("reason" in page) throw new Error(`${page.reason}: ${page.detail}`);
     return page;
   }
 

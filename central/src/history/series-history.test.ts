@@ -1,5 +1,6 @@
 // Shows that zooming never changes a number: at every step, whatever came late or crashed, a point is what a batch over all
 // readings says; and that what is dropped is bounded and counted.
+import { parseDuration } from "@millrace/runtime";
 import { stateRange } from "@millrace/stream";
 import type { WindowSpec } from "@millrace/stream";
 import { SeededRandom } from "@millrace/testkit";
@@ -488,4 +489,64 @@ test("pages of groups, by label and in order", async () => {
   expect(first).toEqual(["m1", "m2"]);
   expect(await names({ limit: 2, group: { site: "北京" }, cursor })).toEqual([["m3"], null]);
   expect(await names({ group: { machine: "m4" } })).toEqual([["m4"], null]);
+  expect(await refusalOf(world, { cursor: '["北京"]' })).toMatch(
+    /^bad_request: cursor is not that of a page/,
+  );
 });
+
+test("metrics, labels and values that are not kept are told, with those that are", async () => {
+  const world = await HistoryWorld.open({
+    windows: [windowOf(SECOND_MS)],
+    accumulate: ["sum", "quantiles", "distinct"],
+  });
+  await world.take([reading(START_MS, 1, "m1")]);
+  await world.turn();
+  const others =
+    "Quantiles, distinct values and the most frequent ones are told by windows only, of metrics that accumulate them";
+  expect(await refusalOf(world, { values: ["sum", "p99", "max"] })).toBe(
+    `unknown_values: the history keeps no p99, max of t; it keeps count, sum, uncertain, bad, undeduplicated, mean. ${others}`,
+  );
+  expect((await world.page({ values: ["mean"] })).series[0].values).toEqual({ mean: [1] });
+  expect(await refusalOf(world, { metric: "tt" })).toBe(
+    "unknown_metric: nothing is kept of metric tt; did you mean t?",
+  );
+  expect(await refusalOf(world, { group: { machin: "m1" } })).toBe(
+    "unknown_labels: t is kept by: site,machine; machin is none of these labels, nor a parameter: did you mean machine?",
+  );
+  expect(await refusalOf(world, { group: { stp: "1" } })).toMatch(/did you mean step\?$/);
+  expect(await refusalOf(world, { by: ["machine"] })).toBe("unknown_labels: t is kept by: site,machine");
+});
+
+test("what is more than an answer holds is refused with what an answer does hold", async () => {
+  const world = await HistoryWorld.open({ windows: [windowOf(SECOND_MS)] });
+  await world.take(Array.from({ length: 300 }, (_, machine) => reading(START_MS, machine, `m${machine}`)));
+  await world.turn();
+  for (const asked of [
+    { stepMs: SECOND_MS },
+    { stepMs: 7 * SECOND_MS, fromMs: START_MS - 30 * DAY_MS },
+    { stepMs: 90 * MINUTE_MS, fromMs: START_MS - 3_000 * DAY_MS },
+    { stepMs: SECOND_MS, fromMs: START_MS - 3_000 * DAY_MS, limit: 1 },
+    { stepMs: 1_000_000 * DAY_MS + SECOND_MS, fromMs: -1e15 },
+  ]) {
+    const refusal = await refusalOf(world, asked);
+    const ways = refusal.split(" ask for ")[1].split(", or for ");
+    for (const way of ways) {
+      const { step, limit } =
+        /^(?:step=(?<step>\w+))?(?: with )?(?:limit=(?<limit>\d+) and.*)?$/.exec(way)?.groups ?? {};
+      expect(step ?? limit, refusal).toBeDefined();
+      await world.page({
+        ...asked,
+        ...(step === undefined ? {} : { stepMs: parseDuration(step) }),
+        ...(limit === undefined ? {} : { limit: Number(limit) }),
+      });
+    }
+  }
+});
+
+/** Why it is not answered. */
+async function refusalOf(world: HistoryWorld, query: Parameters<HistoryWorld["page"]>[0]): Promise<string> {
+  return world.page(query).then(
+    () => "answered",
+    (error: unknown) => (error instanceof Error ? error.message : ""),
+  );
+}

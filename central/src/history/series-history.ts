@@ -141,6 +141,10 @@ export class SeriesHistory {
     return [...this.#series.values()].filter((series) => series.metric === metric);
   }
 
+  get metrics(): string[] {
+    return [...new Set(Array.from(this.#series.values(), ({ metric }) => metric))];
+  }
+
   get totals(): HistoryTotals {
     return this.#totals;
   }

@@ -1,5 +1,18 @@
 import type { Labels } from "@millrace/stream";
 
+/** Of a query over HTTP; any other one is a label. */
+export const SERIES_PARAMETERS: readonly string[] = [
+  "metric",
+  "by",
+  "from",
+  "to",
+  "step",
+  "maxPoints",
+  "values",
+  "limit",
+  "cursor",
+];
+
 export interface SeriesQuery {
   readonly metric: string;
   /** The labels that it is grouped by; null: the fewest that have all labels of `group`. */
@@ -11,8 +24,8 @@ export interface SeriesQuery {
   /** Null: as `maxPoints` says. */
   readonly stepMs: number | null;
   readonly maxPoints: number;
-  /** By the names that windows give them. */
-  readonly values: readonly string[];
+  /** By the names that windows give them; null: the usual ones. */
+  readonly values: readonly string[] | null;
   /** Most groups. */
   readonly limit: number;
   /** Where an earlier page ended. */

@@ -1,11 +1,11 @@
 import { setImmediate } from "node:timers/promises";
 import type { Store } from "@millrace/queue";
+import { orNearest } from "@millrace/runtime";
 import {
   ChunkReader,
   chunkStartOf,
   decodePane,
   historyFields,
-  HISTORY_LEVELS,
   paneLayoutOf,
   parseStateKey,
   stateRange,
@@ -14,16 +14,16 @@ import type { HistoryChunk, HistoryLevel, TimeRange } from "@millrace/stream";
 import { CENTRAL_KEYS, engineKeyOf } from "../core/central-keys.ts";
 import { HISTORY_KEYS } from "./history-keys.ts";
 import type { SeriesHistory } from "./series-history.ts";
+import { gridOf, seriesAdvice } from "./series-advice.ts";
+import { SERIES_PARAMETERS } from "./series-page.ts";
 import type { SeriesColumns, SeriesPage, SeriesQuery } from "./series-page.ts";
 import { fieldsOf, matchOf, SeriesPoints, SLICE_POINTS } from "./series-points.ts";
 import type { StepGrid } from "./series-points.ts";
 import { seriesStep } from "./series-step.ts";
 import type { TrackedSeries } from "./tracked-series.ts";
 
-/** One answer has no more points, all its series together, */
-export const POINTS_MAX = 500_000;
-/** and is made of no more chunks. */
-export const CHUNKS_MAX = 100_000;
+/** What is told where nothing else is asked for; of these what the metric accumulates. */
+const VALUES: readonly string[] = ["count", "min", "max", "mean", "sum"];
 /** Read and merged at a time: some milliseconds. */
 const CHUNKS_READ = 100;
 /** Panes in memory that are merged in one turn of the event loop, beside the others of the same start: some milliseconds. */
@@ -34,7 +34,7 @@ const ATTEMPTS_MAX = 3;
 
 /** `too_much`: more than an answer may hold. */
 export type SeriesRefusal = {
-  readonly reason: "unknown_metric" | "unknown_labels" | "too_much";
+  readonly reason: "unknown_metric" | "unknown_labels" | "unknown_values" | "too_much" | "bad_request";
   readonly detail: string;
 };
 
@@ -54,23 +54,30 @@ export class SeriesReader {
   async page(query: SeriesQuery): Promise<SeriesPage | SeriesRefusal> {
     const all = this.#history.seriesOf(query.metric);
     if (all.length === 0)
-      return { reason: "unknown_metric", detail: `nothing is kept of metric ${query.metric}` };
+      return {
+        reason: "unknown_metric",
+        detail: `nothing is kept of metric ${query.metric}; ${orNearest(query.metric, this.#history.metrics)}`,
+      };
     const series = seriesFor(query, all);
-    if (series === undefined) {
-      const known = all.map(({ by }) => by.join(",") || "(none)").join("; ");
-      return { reason: "unknown_labels", detail: `${query.metric} is kept by: ${known}` };
-    }
+    if (series === undefined) return { reason: "unknown_labels", detail: labelsDetail(query, all) };
+    const values = query.values ?? VALUES;
+    const unkept = query.values === null ? undefined : unkeptValues(query.values, series);
+    if (unkept !== undefined) return { reason: "unknown_values", detail: unkept };
+    if (query.cursor !== null && labelValuesOf(query.cursor).length !== series.by.length)
+      return {
+        reason: "bad_request",
+        detail: "cursor is not that of a page of this metric by these labels: leave it out to begin anew",
+      };
     const { totals } = this.#history;
-    const { level, stepMs } = seriesStep(query, series.levels, totals);
-    const grid = {
-      fromMs: Math.floor(query.fromMs / stepMs) * stepMs,
-      toMs: Math.ceil(query.toMs / stepMs) * stepMs,
-      stepMs,
-    };
+    const step = seriesStep(query, series.levels, totals);
+    const { level, stepMs } = step;
+    const grid = gridOf(query, stepMs);
     const groups = groupsFor(query, series);
-    const refusal = tooMuch(groups.length, grid, level);
-    if (refusal !== null) return refusal;
-    const points = await this.#points({ series, level, grid, groups: new Set(groups), values: query.values });
+    const { fromMs, toMs } = query;
+    const asked = { fromMs, toMs, levels: series.levels, totals, groupCount: groups.length };
+    const detail = seriesAdvice(asked, step);
+    if (detail !== null) return { reason: "too_much", detail };
+    const points = await this.#points({ series, level, grid, groups: new Set(groups), values });
     const { keptFromMs } = totals[level.name];
     const pendingFromMs = pendingFrom(series, grid);
     return {
@@ -80,7 +87,7 @@ export class SeriesReader {
       level: level.name,
       keptFromMs,
       pendingFromMs,
-      series: await columnsOf(points, series.by, query.values),
+      series: await columnsOf(points, series.by, values),
       cursor: groups.length < query.limit ? null : (groups.at(-1) ?? null),
     };
   }
@@ -228,19 +235,34 @@ function groupsFor({ group, cursor, limit }: SeriesQuery, { by, groups }: Tracke
   for (const each of groups.keys()) {
     if (cursor !== null && each <= cursor) continue;
     if (!letters.every((value) => each.includes(value))) continue;
-    const values: readonly string[] = wanted.length === 0 ? [] : JSON.parse(each);
+    const values = wanted.length === 0 ? [] : labelValuesOf(each);
     if (wanted.every(({ at, value }) => values[at] === value)) found.push(each);
   }
   return found.sort().slice(0, limit);
 }
 
-function tooMuch(groupCount: number, grid: StepGrid, level: HistoryLevel): SeriesRefusal | null {
-  const points = groupCount * ((grid.toMs - grid.fromMs) / grid.stepMs);
-  const chunks = groupCount * ((grid.toMs - grid.fromMs) / level.chunkMs);
-  if (points <= POINTS_MAX && chunks <= CHUNKS_MAX) return null;
-  const longer = HISTORY_LEVELS.find(({ bucketMs }) => bucketMs > level.bucketMs)?.name ?? level.name;
-  const detail = `${groupCount} series of ${Math.ceil(points / groupCount)} points, read at ${level.name}, are more than an answer holds (${POINTS_MAX} points): ask for a shorter range, fewer series or a step of whole ${longer}`;
-  return { reason: "too_much", detail };
+/** In the order of the series' labels. */
+function labelValuesOf(group: string): readonly string[] {
+  return JSON.parse(group);
+}
+
+function labelsDetail({ metric, group, by }: SeriesQuery, all: readonly TrackedSeries[]): string {
+  const kept = `${metric} is kept by: ${all.map((series) => series.by.join(",") || "(none)").join("; ")}`;
+  const known = [...new Set(all.flatMap((series) => series.by))];
+  const unknown = [...Object.keys(group), ...(by ?? [])].find((name) => !known.includes(name));
+  if (unknown === undefined) return kept;
+  return `${kept}; ${unknown} is none of these labels, nor a parameter: ${orNearest(unknown, [...known, ...SERIES_PARAMETERS])}`;
+}
+
+/** What of these the series never has; undefined: nothing, or nobody knows any more what it had. */
+function unkeptValues(values: readonly string[], { metric, view }: TrackedSeries): string | undefined {
+  if (view === null) return undefined;
+  const { accumulators } = historyFields(view.layout.accumulators);
+  const kept = [...new Set(accumulators.flatMap(({ results }) => results))];
+  if (kept.includes("sum") && !kept.includes("mean")) kept.push("mean");
+  const unkept = values.filter((value) => !kept.includes(value));
+  if (unkept.length === 0) return undefined;
+  return `the history keeps no ${unkept.join(", ")} of ${metric}; it keeps ${kept.join(", ")}. Quantiles, distinct values and the most frequent ones are told by windows only, of metrics that accumulate them`;
 }
 
 /** The start of the first block of the range of which a change is not rolled up, though the block is. */
@@ -260,7 +282,7 @@ async function columnsOf(
   const columns: SeriesColumns[] = [];
   let size = 0;
   for (const [group, own] of [...points].sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))) {
-    const labelValues: readonly string[] = JSON.parse(group);
+    const labelValues = labelValuesOf(group);
     const labels = Object.fromEntries(by.map((name, index) => [name, labelValues[index] ?? ""]));
     // Many small ones take as long as a great one.
     size += own.size;

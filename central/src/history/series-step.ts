@@ -7,7 +7,7 @@ const HOUR_MS = 3_600_000;
 const DAY_MS = 86_400_000;
 
 /** What a step is chosen from where only a number of points is asked for: each is whole buckets of a level. */
-const STEPS_MS = [
+export const STEPS_MS = [
   ...[1, 2, 5, 10, 20, 30].map((count) => count * SECOND_MS),
   ...[1, 2, 5, 10, 20, 30].map((count) => count * MINUTE_MS),
   ...[1, 2, 3, 4, 6, 12].map((count) => count * HOUR_MS),
