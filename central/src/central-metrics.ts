@@ -134,6 +134,7 @@ export class CentralMetrics {
   #refreshLog({ logLoss, logView }: Pick<Central, "logLoss" | "logView">): void {
     this.#metrics.gauge("millrace_central_log_up").set(logView.state === "up" ? 1 : 0, {});
     this.#metrics.counter("millrace_central_log_appended_total").follow(logView.appendedEntries, {});
+    this.#metrics.gauge("millrace_central_log_partitions_left_out").set(logView.leftOut.length, {});
     this.#metrics.gauge("millrace_central_log_waiting_bytes").set(logView.waitingBytes, {});
     for (const [partition, lag] of Object.entries(logView.lag))
       this.#metrics.gauge("millrace_central_log_lag_records").set(lag, { partition });

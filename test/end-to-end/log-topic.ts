@@ -59,7 +59,14 @@ export class LogTopic {
     const { topic } = this;
     return (clock, log) => ({
       name: topic,
-      log: new KafkaLog({ topic, client: this.#client, process: systemRandom.hex(8), clock, log }),
+      log: new KafkaLog({
+        topic,
+        client: this.#client,
+        process: systemRandom.hex(8),
+        clock,
+        log,
+        patienceMs: 600_000,
+      }),
     });
   }
 

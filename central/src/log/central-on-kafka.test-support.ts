@@ -5,11 +5,15 @@ import { KafkaLog } from "./kafka-log.ts";
 import { LoggedCentral } from "./logged-central.test-support.ts";
 
 /** A central whose log is this topic; gone with the test. */
-export async function centralOn(kafka: FakeKafka, store?: CrashingStore): Promise<LoggedCentral> {
+export async function centralOn(
+  kafka: FakeKafka,
+  store?: CrashingStore,
+  patienceMs = 600_000,
+): Promise<LoggedCentral> {
   const logged = await LoggedCentral.start(
     (clock, log) => ({
       name: "log",
-      log: new KafkaLog({ topic: "log", client: kafka, process: "test", clock, log }),
+      log: new KafkaLog({ topic: "log", client: kafka, process: "test", clock, log, patienceMs }),
     }),
     store === undefined ? {} : { store },
   );

@@ -33,7 +33,15 @@ export class EmbeddedLog implements UplinkLog {
 
   get view(): LogView {
     const appendedEntries = this.#appendedEntries;
-    return { kind: "embedded", state: "up", reason: "", lag: {}, waitingBytes: 0, appendedEntries };
+    return {
+      kind: "embedded",
+      state: "up",
+      reason: "",
+      lag: {},
+      leftOut: [],
+      waitingBytes: 0,
+      appendedEntries,
+    };
   }
 
   close(): Promise<void> {

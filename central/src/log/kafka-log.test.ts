@@ -22,7 +22,14 @@ logContract(() => {
   kafka.create(3);
   return Promise.resolve((clock, log) => ({
     name: TOPIC,
-    log: new KafkaLog({ topic: TOPIC, client: kafka, process: `process${(processNumber += 1)}`, clock, log }),
+    log: new KafkaLog({
+      topic: TOPIC,
+      client: kafka,
+      process: `process${(processNumber += 1)}`,
+      clock,
+      log,
+      patienceMs: 600_000,
+    }),
   }));
 });
 
@@ -37,6 +44,7 @@ function logOf(kafka: FakeKafka, records: number | readonly Uint8Array[]) {
     process: "test",
     clock: systemClock,
     log: silentLogger,
+    patienceMs: 600_000,
   });
   log.start({ positions: new Map(), isAnew: false, wake: () => undefined });
   onTestFinished(() => log.close());
@@ -143,7 +151,7 @@ function writer(kafka: FakeKafka) {
 async function centralOn(kafka: FakeKafka, store?: CrashingStore): Promise<LoggedCentral> {
   const makeLog: MakeLog = (clock, log) => ({
     name: TOPIC,
-    log: new KafkaLog({ topic: TOPIC, client: kafka, process: "test", clock, log }),
+    log: new KafkaLog({ topic: TOPIC, client: kafka, process: "test", clock, log, patienceMs: 600_000 }),
   });
   const logged = await LoggedCentral.start(makeLog, store === undefined ? {} : { store });
   onTestFinished(async () => void (await logged.crash()));

@@ -8,11 +8,12 @@ import type {
   KafkaRecord,
   KafkaSkip,
 } from "@millrace/kafka";
-import { reasonOf } from "@millrace/runtime";
+import { formatDuration, reasonOf } from "@millrace/runtime";
 import type { Clock, Logger, Timer } from "@millrace/runtime";
 import { readUplinkHeaders, uplinkRecord } from "@millrace/wire";
 import type { InboxLimits } from "../core/inbox.ts";
 import { openEnvelope } from "../core/opened-message.ts";
+import { CatchUp } from "./catch-up.ts";
 import { ReadAhead } from "./read-ahead.ts";
 import type { ReadItem } from "./read-ahead.ts";
 import type { LogEntry, LogPosition, LogStart, LogTurn, LogView, UplinkLog } from "./uplink-log.ts";
@@ -24,6 +25,8 @@ export interface KafkaLogOptions {
   readonly process: string;
   readonly clock: Clock;
   readonly log: Logger;
+  /** While partitions are read together: how long one that gives nothing holds the others back. */
+  readonly patienceMs: number;
 }
 
 /** Of one produce request: brokers take 1 MiB by default, headers included. */
@@ -59,6 +62,7 @@ export class KafkaLog implements UplinkLog {
   readonly isApart = true;
   readonly #options: KafkaLogOptions;
   readonly #readAhead: ReadAhead;
+  readonly #catchUp: CatchUp;
   #wake: () => void = () => {};
   #positions: ReadonlyMap<number, LogPosition> = new Map();
   /** Of the topic, as it is. */
@@ -69,25 +73,15 @@ export class KafkaLog implements UplinkLog {
   #pendingBytes = 0;
   #appendedEntries = 0;
   #consumer: KafkaConsumer | null = null;
-  /** By partition: behind what was there when it was first looked at. Null: not yet looked at. */
-  #goals: Map<number, number> | null = null;
   #ends = new Map<number, number>();
   /** When it was last asked where its partitions end, and answered. */
   #lookedAt = { nowMs: -Infinity, monotonicMs: -Infinity };
   /** Passed over, and not yet told: in order, those of a partition behind what is still to be read of it. */
   readonly #skips: KafkaSkip[] = [];
-  #hasCaughtUp = false;
-  /**
-   * Until it has caught up, all is taken by its time: where partitions were added, what an agent wrote lies in several, and read
-   * in another order its older batches would count as gone.
-   */
-  #isInOrder = false;
   /** Partitions whose log ended before what was read of them. */
   readonly #wentBack = new Set<number>();
   /** Before more is read. */
   #isAskedAnew = false;
-  /** Partitions that are ahead of the others. */
-  readonly #heldBack = new Set<number>();
   #state: LogView["state"] = "starting";
   #readTrouble = "";
   #troubleAtMs = -Infinity;
@@ -105,19 +99,30 @@ export class KafkaLog implements UplinkLog {
   constructor(options: KafkaLogOptions) {
     this.#options = options;
     this.#readAhead = new ReadAhead();
+    const { topic, patienceMs } = options;
+    this.#catchUp = new CatchUp({
+      readAhead: this.#readAhead,
+      nextOf: (partition) => this.#nextOf(partition),
+      hold: (partition, isHeld) =>
+        isHeld
+          ? this.#consumer?.pause([{ topic, partition }])
+          : this.#consumer?.resume([{ topic, partition }]),
+      patienceMs,
+    });
   }
 
   start({ positions, isAnew, wake }: LogStart): void {
     this.#wake = wake;
     this.#positions = new Map(positions);
-    this.#isInOrder = isAnew || [...positions.values()].some(({ next, inOrderTo = 0 }) => next < inOrderTo);
-    this.#order();
+    this.#catchUp.begin(
+      isAnew || [...positions.values()].some(({ next, inOrderTo = 0 }) => next < inOrderTo),
+    );
     this.#running = Promise.all([this.#readOn(), this.#writeOn()]);
     this.#lookAgain();
   }
 
   get hasRoom(): boolean {
-    return this.#hasCaughtUp && this.#writeTrouble === "" && this.#pendingBytes < PENDING_BYTES_MAX;
+    return this.#catchUp.isOpen && this.#writeTrouble === "" && this.#pendingBytes < PENDING_BYTES_MAX;
   }
 
   append(entries: readonly LogEntry[]): void {
@@ -147,32 +152,30 @@ export class KafkaLog implements UplinkLog {
   take(limits: InboxLimits): LogTurn {
     const turn = this.#readAhead.take(limits);
     for (const entry of turn.entries) this.#forget(keyOf(entry));
-    const isOrdered = this.#isInOrder && turn.positions.length > 0;
+    const isOrdered = this.#catchUp.isInOrder && turn.positions.length > 0;
     const positions = isOrdered ? this.#ordered(turn.positions) : turn.positions;
-    if (!this.#hasCaughtUp || this.#isInOrder) this.#noteProgress();
+    if (!this.#catchUp.isDone || this.#catchUp.isInOrder) this.#noteProgress();
     return { ...turn, positions };
   }
 
-  /** Of all partitions, so that what comes after a crash goes on in order. */
+  /** With those of all other partitions. */
   #ordered(taken: readonly LogPosition[]): LogPosition[] {
     const positions = new Map([...this.#positions, ...taken.map((each) => [each.partition, each] as const)]);
     this.#positions = positions;
-    return Array.from(positions.values(), (position) => ({
-      ...position,
-      inOrderTo: this.#goals?.get(position.partition),
-    }));
+    return this.#catchUp.ordered(positions.values());
   }
 
   get isCaughtUp(): boolean {
-    return this.#hasCaughtUp;
+    return this.#catchUp.isDone;
   }
 
   get takenToMs(): number {
-    if (this.#goals === null) return -Infinity;
+    const { partitions } = this.#catchUp;
+    if (partitions === null) return -Infinity;
     const { nowMs, monotonicMs } = this.#lookedAt;
     const isKnown = this.#options.clock.monotonicMs() - monotonicMs <= LOOK_AGE_MS_MAX;
     let takenToMs = isKnown ? Infinity : nowMs;
-    for (const partition of this.#goals.keys())
+    for (const partition of partitions)
       if (this.#lagOf(partition) > 0) takenToMs = Math.min(takenToMs, this.#readAhead.takenToMs(partition));
     return takenToMs;
   }
@@ -182,31 +185,39 @@ export class KafkaLog implements UplinkLog {
       [...this.#ends.keys()].map((partition) => [partition, this.#lagOf(partition)]),
     );
     const trouble = this.#readTrouble || this.#writeTrouble;
-    const isTroubled = trouble !== "" && this.#state !== "no_topic" && this.#state !== "stopped";
+    const isTroubled =
+      (trouble !== "" || this.#lacks !== "") && this.#state !== "no_topic" && this.#state !== "stopped";
     const behind = Object.values(lag).reduce((sum, each) => sum + each, 0);
     const state = isTroubled ? "trouble" : this.#state;
     const reasons: Partial<Record<LogView["state"], string>> = {
       starting: "central looks for its log",
       no_topic: `there is no topic ${this.#options.topic}`,
       catching_up: `central reads its log to the end first: ${behind} records to go${this.#waitsFor}`,
-      trouble: `the log cannot be used: ${trouble}${this.#waitsFor}`,
+      trouble: trouble === "" ? this.#lacks : `the log cannot be used: ${trouble}${this.#waitsFor}`,
     };
     return {
       kind: "kafka",
       state,
       reason: reasons[state] ?? "",
       lag,
+      leftOut: this.#catchUp.leftOut,
       waitingBytes: this.#pendingBytes,
       appendedEntries: this.#appendedEntries,
     };
   }
 
-  /** Why nothing is taken though much is there. */
+  /** Why nothing is taken though much is there; or what is taken without. */
   get #waitsFor(): string {
     const { missing } = this.#readAhead;
-    if (missing.length === 0) return "";
-    const partitions = `partition${missing.length > 1 ? "s" : ""} ${missing.join(", ")}`;
-    return `; all partitions are taken together, the earliest record first, and nothing comes of ${partitions}`;
+    if (missing.length > 0)
+      return `; all partitions are taken together, the earliest record first, and nothing comes of ${partitionsOf(missing)}`;
+    return this.#lacks === "" ? "" : `; ${this.#lacks}`;
+  }
+
+  get #lacks(): string {
+    const { leftOut } = this.#catchUp;
+    if (leftOut.length === 0) return "";
+    return `nothing comes of ${partitionsOf(leftOut)}, and what is left there is not in the windows, which stay provisional until it is`;
   }
 
   async close(): Promise<void> {
@@ -297,7 +308,7 @@ export class KafkaLog implements UplinkLog {
       topics: [topic],
       from: "start",
       // Whether it will be in order, its partitions tell.
-      ...(this.#hasCaughtUp ? {} : { fetchBytesMax: ORDERED_FETCH_BYTES_MAX }),
+      ...(this.#catchUp.isOpen ? {} : { fetchBytesMax: ORDERED_FETCH_BYTES_MAX }),
       positions: (assigned) => this.#beginnings(consumer, assigned),
       topicIds: { [topic]: this.#identity },
       onRemade: () => this.#askAnew(),
@@ -305,7 +316,7 @@ export class KafkaLog implements UplinkLog {
       onTrouble: (reason) => this.#troubledRead(reason),
     });
     this.#consumer = consumer;
-    this.#heldBack.clear();
+    this.#catchUp.readAnew();
     this.#isAskedAnew = false;
     if (this.#isClosed) await consumer.close();
     try {
@@ -314,7 +325,7 @@ export class KafkaLog implements UplinkLog {
         this.#hasGoneOn = true;
         this.#reads();
         this.#take(batch);
-        this.#holdBack();
+        this.#catchUp.holdBack();
         this.#wake();
         await this.#readAhead.room();
       }
@@ -329,14 +340,13 @@ export class KafkaLog implements UplinkLog {
     assigned: readonly { readonly topic: string; readonly partition: number }[],
   ): Promise<KafkaPosition[]> {
     const ranges = await this.#ranges(consumer);
-    this.#goals ??= new Map();
     const isMet = (partition: number): boolean => {
       const known = this.#readTo(partition);
       return known !== undefined && !this.#isOfAnother(known);
     };
-    this.#isInOrder ||=
-      !this.#hasCaughtUp &&
-      ranges.some(({ partition, startOffset, endOffset }) => endOffset > startOffset && !isMet(partition));
+    this.#catchUp.looked(
+      ranges.some(({ partition, startOffset, endOffset }) => endOffset > startOffset && !isMet(partition)),
+    );
     this.#tellVanished(ranges);
     const beginnings = assigned.map(({ topic, partition }) => {
       const range = ranges.find((each) => each.partition === partition);
@@ -349,11 +359,11 @@ export class KafkaLog implements UplinkLog {
       const from = known?.next ?? 0;
       if (isAnew && Math.max(from, startOffset) > 0)
         this.#skips.push({ topic, partition, offset: from, nextOffset: startOffset });
-      if (isRemade || this.#goals?.has(partition) === false) this.#goals?.set(partition, endOffset);
+      this.#catchUp.aim(partition, endOffset, isRemade);
       this.#ends.set(partition, isRemade ? endOffset : Math.max(endOffset, this.#ends.get(partition) ?? 0));
       return { topic, partition, offset: isAnew ? startOffset : from };
     });
-    this.#order();
+    this.#catchUp.order();
     this.#noteProgress();
     this.#wake();
     return beginnings;
@@ -363,12 +373,12 @@ export class KafkaLog implements UplinkLog {
   #tellVanished(ranges: readonly KafkaRange[]): void {
     const untilMs = this.#options.clock.nowMs();
     const identity = this.#identity;
-    for (const partition of new Set([...this.#positions.keys(), ...(this.#goals?.keys() ?? [])])) {
+    for (const partition of new Set([...this.#positions.keys(), ...(this.#catchUp.partitions ?? [])])) {
       if (ranges.some((range) => range.partition === partition)) continue;
       const known = this.#readTo(partition);
       // A topic loses none: there it is only not known at the moment.
       if (known?.identity !== undefined && known.identity === identity) continue;
-      this.#goals?.delete(partition);
+      this.#catchUp.forget(partition);
       this.#ends.delete(partition);
       const from = known?.next ?? 0;
       if (from === 0) continue;
@@ -397,7 +407,11 @@ export class KafkaLog implements UplinkLog {
     this.#tellSkips(partition, records[0]?.timestampMs);
     const items = records.map((record) => ({
       next: record.offset + 1,
-      content: contentOf(record, { partition, isOld: !this.#hasCaughtUp, process: this.#options.process }),
+      content: contentOf(record, {
+        partition,
+        isOld: this.#catchUp.isOld(partition),
+        process: this.#options.process,
+      }),
     }));
     this.#readAhead.add({ partition, next: nextOffset, identity: this.#identity, gap: null, items });
   }
@@ -428,7 +442,7 @@ export class KafkaLog implements UplinkLog {
 
   async #look(): Promise<void> {
     const consumer = this.#consumer;
-    if (consumer !== null && this.#goals !== null && !this.#isClosed)
+    if (consumer !== null && this.#catchUp.partitions !== null && !this.#isClosed)
       try {
         for (const { partition, startOffset, endOffset } of await this.#ranges(consumer)) {
           this.#ends.set(partition, endOffset);
@@ -455,45 +469,18 @@ export class KafkaLog implements UplinkLog {
   }
 
   #noteProgress(): void {
-    if (this.#goals === null || this.#isClosed) return;
-    const isThere = this.#skips.length === 0 && this.#behind.size === 0;
-    this.#hasCaughtUp ||= isThere;
-    if (this.#isInOrder) {
-      if (isThere) this.#isInOrder = false;
-      this.#order();
-    }
-    this.#state = this.#hasCaughtUp ? "up" : "catching_up";
-    const nowMs = this.#options.clock.monotonicMs();
+    if (this.#catchUp.partitions === null || this.#isClosed) return;
+    const { clock, log, topic, patienceMs } = this.#options;
+    const nowMs = clock.monotonicMs();
+    for (const partition of this.#catchUp.look(nowMs, this.#skips.length > 0))
+      log.error("a partition of the log gave nothing for too long; the others are read without it", {
+        topic,
+        partition,
+        after: formatDuration(patienceMs),
+      });
+    this.#state = this.#catchUp.isOpen ? "up" : "catching_up";
     if (!this.#isAtEnd || this.#isSending || this.#waiting.length > 0) return;
     for (const [key, { atMs }] of this.#pending) if (nowMs - atMs > PENDING_MS_MAX) this.#forget(key);
-  }
-
-  /** Partitions that have not been taken to their goals. */
-  get #behind(): ReadonlySet<number> {
-    const goals = [...(this.#goals ?? [])].filter(([partition, goal]) => this.#nextOf(partition) < goal);
-    return new Set(goals.map(([partition]) => partition));
-  }
-
-  #order(): void {
-    // Before it is known which partitions there are, nothing is read.
-    this.#readAhead.order(this.#isInOrder ? this.#behind : null);
-    this.#holdBack();
-  }
-
-  /** Those that are ahead wait for the others; there is room for these. */
-  #holdBack(): void {
-    const { topic } = this.#options;
-    for (const partition of this.#goals?.keys() ?? []) {
-      const isAhead = this.#isInOrder && this.#readAhead.isAhead(partition, this.#goals?.size ?? 1);
-      if (isAhead === this.#heldBack.has(partition)) continue;
-      if (isAhead) {
-        this.#heldBack.add(partition);
-        this.#consumer?.pause([{ topic, partition }]);
-      } else {
-        this.#heldBack.delete(partition);
-        this.#consumer?.resume([{ topic, partition }]);
-      }
-    }
   }
 
   get #isAtEnd(): boolean {
@@ -597,6 +584,10 @@ export class KafkaLog implements UplinkLog {
     await pause.promise;
     this.#pauses.delete(pause.resolve);
   }
+}
+
+function partitionsOf(partitions: readonly number[]): string {
+  return `partition${partitions.length > 1 ? "s" : ""} ${partitions.join(", ")}`;
 }
 
 /** Its bytes are its own: it may wait, and would keep all that it was fetched with. */

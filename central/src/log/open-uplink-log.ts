@@ -11,12 +11,19 @@ export async function openUplinkLog(
 ): Promise<() => Pick<CentralOptions, "uplinkLog">> {
   if (kafka === null) return () => ({});
   const { PlatformaticClient } = await import("@millrace/kafka");
-  const { topic } = kafka;
+  const { topic, patienceMs } = kafka;
   const process = systemRandom.hex(8);
   return () => ({
     uplinkLog: {
       name: topic,
-      log: new KafkaLog({ topic, client: new PlatformaticClient(kafka), process, clock: systemClock, log }),
+      log: new KafkaLog({
+        topic,
+        client: new PlatformaticClient(kafka),
+        process,
+        clock: systemClock,
+        log,
+        patienceMs,
+      }),
     },
   });
 }

@@ -105,6 +105,51 @@ test("where partitions were added since its last start a central fetches no more
   expect(kafka.fetchBytesMax).toEqual([1024 * 1024, 1024 * 1024]);
 });
 
+test("a partition that gives nothing holds the others back no longer than it may; its windows are complete once it is read", async () => {
+  const kafka = new StoppableKafka();
+  kafka.create(2);
+  const [alpha, beta] = [new TopicWriter(kafka, "alpha"), new TopicWriter(kafka, "beta")];
+  beta.partition = 1;
+  await alpha.hello();
+  await beta.hello();
+  for (let sequence = 1; sequence <= 20; sequence += 1)
+    for (const writer of [alpha, beta]) {
+      writer.atMs += 100;
+      await writer.panes(sequence);
+    }
+  kafka.stops.set(1, 5);
+  const logged = await centralOn(kafka, undefined, 3_000);
+  await expect.poll(() => logged.central.health().reason, LIMITS).toMatch(/nothing comes of partition 1$/);
+  expect(merged(logged, "alpha-1")).toBeLessThan(20);
+  await expect.poll(() => merged(logged, "alpha-1"), LIMITS).toBe(20);
+  const lacks =
+    "nothing comes of partition 1, and what is left there is not in the windows, which stay provisional until it is";
+  await expect
+    .poll(() => logged.central.health(), LIMITS)
+    .toMatchObject({
+      isAlive: true,
+      isReady: false,
+      reason: lacks,
+    });
+  expect(logged.central.logView).toMatchObject({ state: "trouble", leftOut: [1], lag: { 0: 0, 1: 11 } });
+  // Who comes is let in, as where a partition fails later on.
+  const comer = logged.agent("alpha");
+  comer.hello();
+  await expect.poll(() => comer.welcome !== undefined, LIMITS).toBe(true);
+  const complete = async () => {
+    const query = { window: "t_1s", group: {}, fromMs: 0, toMs: 2 ** 50, limit: 100, cursor: null };
+    const { windows } = await logged.central.windows(query);
+    return windows.filter(({ state }) => state === "complete").length;
+  };
+  expect(await complete()).toBe(0);
+  kafka.goOn();
+  await expect.poll(() => merged(logged, "beta-1"), LIMITS).toBe(20);
+  await expect.poll(() => logged.central.health().isReady, LIMITS).toBe(true);
+  expect(logged.central.logView.leftOut).toEqual([]);
+  expect(told(logged).join()).not.toContain("sequence_gap");
+  await expect.poll(complete, LIMITS).toBeGreaterThan(0);
+});
+
 test("health names the partition that holds all others back", async () => {
   const kafka = new StoppableKafka();
   kafka.create(2);

@@ -68,7 +68,7 @@ export class RecordedLog implements UplinkLog {
 
   get view(): LogView {
     const state = this.isCaughtUp ? "up" : "catching_up";
-    return { kind: "kafka", state, reason: "", lag: {}, waitingBytes: 0, appendedEntries: 0 };
+    return { kind: "kafka", state, reason: "", lag: {}, leftOut: [], waitingBytes: 0, appendedEntries: 0 };
   }
 
   close(): Promise<void> {

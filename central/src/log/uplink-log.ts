@@ -63,6 +63,8 @@ export interface LogView {
   readonly reason: string;
   /** By partition: records that are there and not yet in central's state. */
   readonly lag: Readonly<Record<number, number>>;
+  /** Partitions that could not be read for so long that the others are read without them. */
+  readonly leftOut: readonly number[];
   /** Taken from agents, and not yet read back. */
   readonly waitingBytes: number;
   /** Since the start. */

@@ -82,6 +82,8 @@ export interface BrokerIntakeConfig {
 
 export interface KafkaIntakeConfig extends KafkaConnectionConfig {
   readonly topic: string;
+  /** While it is read anew: how long a partition that gives nothing holds the others back. */
+  readonly patienceMs: number;
 }
 
 /** PEM texts of what a listener shows, and where they lie. */

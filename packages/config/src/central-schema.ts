@@ -189,6 +189,11 @@ export const centralSchema = z.strictObject({
               "The topic; central waits until it exists. Agents with `uplink.kafka` write to the same.",
             ),
           clientId: identifier().prefault("millrace-central").describe("Name at the brokers."),
+          patience: duration({ min: "1s", max: "365d" })
+            .prefault("10m")
+            .describe(
+              "While a central without its store reads the topic anew: how long a partition that gives nothing holds the others back. Then they go on, and windows stay provisional until it is read.",
+            ),
           tls: kafkaTls("central"),
           sasl: kafkaUplinkSchema.shape.sasl,
         })

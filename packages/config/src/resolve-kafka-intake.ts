@@ -10,5 +10,9 @@ export function resolveKafkaIntake(
   { kafka }: z.output<typeof centralSchema>["intake"],
 ): KafkaIntakeConfig | null {
   if (kafka === undefined) return null;
-  return { ...resolveKafka(reader, ["intake", "kafka"], kafka), topic: kafka.topic };
+  return {
+    ...resolveKafka(reader, ["intake", "kafka"], kafka),
+    topic: kafka.topic,
+    patienceMs: kafka.patience,
+  };
 }

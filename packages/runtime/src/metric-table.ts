@@ -466,6 +466,11 @@ export const METRIC_TABLE = {
     labels: ["partition"],
     help: "Records of a partition of the Kafka log that are there and not yet in central's state.",
   },
+  millrace_central_log_partitions_left_out: {
+    type: "gauge",
+    labels: [],
+    help: "Partitions of the Kafka log that gave nothing for longer than intake.kafka.patience while a central without its store read it anew: the others are read without them, and windows stay provisional until they are.",
+  },
   millrace_central_log_lost_records_total: {
     type: "counter",
     labels: [],
