@@ -95,6 +95,8 @@ const BUSY_RETRY_MS = 50;
 export class Uplink {
   readonly #options: UplinkOptions;
   readonly #backoff: Backoff;
+  /** Of hellos. Central is there, and answers as soon as it can: it is not waited for longer than that takes. */
+  readonly #helloBackoff: Backoff;
   #state: LinkState = "down";
   #reason = "not started";
   #stateSinceMs: number;
@@ -125,7 +127,9 @@ export class Uplink {
 
   constructor(options: UplinkOptions) {
     this.#options = options;
-    this.#backoff = createBackoff({ random: options.random, firstMs: 200, maxMs: 15_000 });
+    const { random } = options;
+    this.#backoff = createBackoff({ random, firstMs: 200, maxMs: 15_000 });
+    this.#helloBackoff = createBackoff({ random, firstMs: 200, maxMs: 2_000 });
     this.#stateSinceMs = options.clock.monotonicMs();
   }
 
@@ -208,7 +212,9 @@ export class Uplink {
     };
     this.#helloAtMs = clock.monotonicMs();
     this.#options.transport.send("hello", encodeMessage(hello));
-    this.#timers.push(clock.after(SILENCE_MS_MAX, () => this.#hangUp("no answer to hello")));
+    this.#timers.push(
+      clock.after(SILENCE_MS_MAX, () => this.#hangUp("no answer to hello", this.#helloBackoff)),
+    );
   }
 
   #receive(topic: DownTopic, payload: Uint8Array): void {
@@ -261,6 +267,7 @@ export class Uplink {
     this.#budgetAtMs = nowMs;
     this.#pacedBudgetBytes = 0;
     this.#backoff.reset();
+    this.#helloBackoff.reset();
     this.#setState("up", "connected");
     this.#options.log.info("uplink is up", { epoch: welcome.epoch });
     this.#beatNow(this.#session);
@@ -463,15 +470,15 @@ export class Uplink {
   }
 
   /** Ends the session first: what the transport says of its closing is no news. */
-  #hangUp(reason: string): void {
-    this.#closed(reason);
+  #hangUp(reason: string, backoff = this.#backoff): void {
+    this.#closed(reason, backoff);
     this.#options.transport.close();
   }
 
-  #closed(reason: string): void {
+  #closed(reason: string, backoff = this.#backoff): void {
     this.#endSession(reason);
     this.#options.log.repeated(`uplink down: ${reason}`, "uplink is down", { reason });
-    this.#reconnectAfter(this.#backoff.nextMs());
+    this.#reconnectAfter(backoff.nextMs());
   }
 
   #endSession(reason: string): void {
