@@ -57,6 +57,7 @@ function configOf(folder: string): CentralConfig {
     evidence: { bytesMax: 2 ** 30, retainMs: 86_400_000, unfinishedMs: 86_400_000 },
     records: [],
     sinks: { redis: null, kafka: null, file: null, prometheus: null, webhook: null },
+    limits: { ruleGroupsMax: 20_000 },
     silentAfterMs: 3_000,
     logLevel: "error",
   };

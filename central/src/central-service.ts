@@ -92,6 +92,7 @@ export class CentralService {
         retainMs: config.windows.retainMs,
         history: config.history,
         evidence: config.evidence,
+        limits: config.limits,
         silentAfterMs: config.silentAfterMs,
         store,
         clock: systemClock,

@@ -87,6 +87,8 @@ export interface CentralOptions {
   readonly history?: CentralConfig["history"];
   readonly evidence: EvidenceLimits;
   readonly silentAfterMs: number;
+  /** Where nothing is given, as in central.yaml. */
+  readonly limits?: CentralConfig["limits"];
   readonly store: Store;
   /** What agents say passes through it; default: the store alone holds it. Its name tells whose positions the store has. */
   readonly uplinkLog?: { readonly name: string; readonly log: UplinkLog };
@@ -103,6 +105,8 @@ export interface CentralOptions {
   /** Some of what was committed is gone from the store, and nothing tells what. */
   readonly loss?: StoreLoss;
 }
+
+const LIMITS: CentralConfig["limits"] = { ruleGroupsMax: 20_000 };
 
 export interface StoreLoss {
   /** For people: what became of the store. */
@@ -184,13 +188,14 @@ export class Central implements CentralReader {
 
   /** Restores the state, enrols the configuration's agents and starts. Rejects with `store_read`. */
   async open(): Promise<void> {
-    const { store, clock, pipeline, graceMs, agents, evidence, records = [] } = this.#options;
+    const { store, clock, pipeline, graceMs, agents, evidence, records = [], limits = LIMITS } = this.#options;
     const nowMs = clock.nowMs();
     const monotonicMs = clock.monotonicMs();
     const state = await CentralState.open({
       store,
       pipeline,
       records,
+      ruleGroupsMax: limits.ruleGroupsMax,
       graceMs,
       evidence,
       logName: this.#options.uplinkLog?.name ?? "",
@@ -219,6 +224,7 @@ export class Central implements CentralReader {
         applier,
         silentAfterMs,
         unreadableCount: () => this.counts.unreadable,
+        ruleCounts: () => this.windowRuleCounts(),
         clock,
         log,
       }),

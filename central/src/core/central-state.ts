@@ -126,6 +126,8 @@ export interface CentralStateOptions {
   readonly store: Store;
   readonly pipeline: CentralPipeline;
   readonly records: readonly RecordStreamConfig[];
+  /** See `WindowRules`. */
+  readonly ruleGroupsMax: number;
   readonly graceMs: number;
   readonly evidence: EvidenceLimits;
   /** Whose positions are kept: another log is read from its beginning. */
@@ -196,7 +198,8 @@ export class CentralState {
     const evidence = await stored.under("v", EVIDENCE);
     const { monotonicMs } = options;
     const records = await RecordStreams.open({ store, streams: options.records, pipeline, monotonicMs });
-    const windowRules = await WindowRules.open({ store, pipeline, streams: options.records });
+    const { records: streams, ruleGroupsMax: groupsMax } = options;
+    const windowRules = await WindowRules.open({ store, pipeline, streams, groupsMax });
     const log = new LogBook(
       options.logName,
       await stored.under("o", LOG_POSITIONS),

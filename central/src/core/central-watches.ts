@@ -2,6 +2,7 @@ import type { Clock, Logger } from "@millrace/runtime";
 import type { SystemAlarm } from "./alarm-book.ts";
 import type { CentralState } from "./central-state.ts";
 import type { MessageApplier, Moment } from "./message-applier.ts";
+import type { WindowRuleCounts } from "../window-rules/window-rules.ts";
 import type { SessionTable } from "./session-table.ts";
 import { CLOCK_TOLERANCE_MS } from "./trusted-time.ts";
 import { WakeWatch } from "./wake-watch.ts";
@@ -26,6 +27,7 @@ export interface CentralWatchesOptions {
   readonly silentAfterMs: number;
   /** Stored values that could not be read and were left out, since the start. */
   readonly unreadableCount: () => number;
+  readonly ruleCounts: () => readonly WindowRuleCounts[];
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -36,6 +38,8 @@ export class CentralWatches {
   readonly #wakeWatch = new WakeWatch();
   #wokeAtMs = Number.NEGATIVE_INFINITY;
   #unreadableLogged = 0;
+  /** By rule. */
+  readonly #overLimitLogged = new Map<string, number>();
 
   constructor(options: CentralWatchesOptions) {
     this.#options = options;
@@ -45,6 +49,7 @@ export class CentralWatches {
     this.#watchSilence(moment);
     this.#watchClocks(moment);
     this.#watchUnreadable();
+    this.#watchRules();
     this.#clearOldAlarms(moment.nowMs);
   }
 
@@ -106,6 +111,19 @@ export class CentralWatches {
         { since_start: unreadable },
       );
     this.#unreadableLogged = unreadable;
+  }
+
+  #watchRules(): void {
+    const { log, ruleCounts } = this.#options;
+    for (const { rule, groups, overLimit, overLimitGroup } of ruleCounts()) {
+      if (overLimit > (this.#overLimitLogged.get(rule) ?? 0))
+        log.repeated(
+          `rule_groups ${rule}`,
+          "a rule on windows has no room for another group, whose windows it does not look at: group its window by fewer names, or raise limits.ruleGroupsMax",
+          { rule, groups, left_out: JSON.stringify(overLimitGroup), since_start: overLimit },
+        );
+      this.#overLimitLogged.set(rule, overLimit);
+    }
   }
 
   #clearOldAlarms(nowMs: number): void {

@@ -6,8 +6,9 @@ import { Central, type CentralOptions } from "../central.ts";
 export async function openCentral(
   options: Pick<
     CentralOptions,
-    "agents" | "pipeline" | "records" | "history" | "store" | "uplinkLog" | "clock"
-  >,
+    "agents" | "pipeline" | "records" | "history" | "store" | "uplinkLog" | "clock" | "limits"
+  > &
+    Partial<Pick<CentralOptions, "log">>,
 ): Promise<Central> {
   const central = new Central({
     graceMs: 2_000,

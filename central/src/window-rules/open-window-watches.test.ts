@@ -35,7 +35,8 @@ const RULE: WindowRuleSpec = {
   isLatched: false,
   action: null,
 };
-const book = () => new WindowWatchBook({ rule: RULE, window: WINDOW, stream: null, isTable: false });
+const book = () =>
+  new WindowWatchBook({ rule: RULE, window: WINDOW, stream: null, isTable: false, hasRoom: () => true });
 
 const GROUP = seriesKey("w", { site: "a" });
 const PLACES = Array.from({ length: 35 }, (_, index) => FIRST + index);

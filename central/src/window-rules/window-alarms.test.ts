@@ -1,4 +1,6 @@
 // Rules on windows, through the whole of central: alarms are raised, corrected and ended in the commits that hold the windows.
+import { MemoryLogger, silentLogger } from "@millrace/runtime";
+import type { Logger } from "@millrace/runtime";
 import { SeededRandom, SimulatedTime } from "@millrace/testkit";
 import type { WindowRuleSpec } from "@millrace/detect";
 import type { WindowResult, WindowSpec } from "@millrace/stream";
@@ -48,6 +50,8 @@ async function start({
   windows = [SECOND],
   known = [],
   log = new EmbeddedLog(),
+  limits = { ruleGroupsMax: 20_000 },
+  logger = silentLogger,
 }: Partial<{
   readonly store: CrashingStore;
   readonly time: SimulatedTime;
@@ -56,10 +60,20 @@ async function start({
   /** What each agent says of itself. */
   readonly known: readonly Parameters<ScriptedAgent["hello"]>[0][];
   readonly log: UplinkLog;
+  readonly limits: NonNullable<CentralOptions["limits"]>;
+  readonly logger: Logger;
 }> = {}): Promise<World> {
   const pipeline = { metrics: [METRIC], windows, windowRules };
   const uplinkLog = { name: "", log };
-  const central = await openCentral({ agents: AGENTS, pipeline, store, uplinkLog, clock: time.clock() });
+  const central = await openCentral({
+    agents: AGENTS,
+    pipeline,
+    store,
+    uplinkLog,
+    limits,
+    clock: time.clock(),
+    log: logger,
+  });
   const clock = (): number => Math.floor(time.nowMs);
   const agents = [new ScriptedAgent(central, clock), new ScriptedAgent(central, clock, BETA)] as const;
   for (const [index, agent] of agents.entries()) agent.hello(known[index]);
@@ -146,6 +160,30 @@ test("of two rules on one window each is judged where its last revision and the 
   alpha.panes(2, at(0), { value: 150, frontier: { number: 2, ...passed(1) } });
   await time.run(60_000);
   expect(shown(central)).toEqual(["hot 1- active 1 1/2", "hot_too 1- active 1 1/2"]);
+});
+
+test("all rules together watch no more groups than they may; whose windows are not judged is counted and told", async () => {
+  const logger = new MemoryLogger();
+  const bySite: WindowSpec = { ...SECOND, name: "by_site", by: ["site"] };
+  const siteHot: WindowRuleSpec = { ...RULE, name: "site_hot", window: { name: "by_site", value: "mean" } };
+  const windows = [bySite, SECOND];
+  const windowRules = [siteHot, RULE];
+  const { time, central, agents } = await start({ windows, windowRules, limits: { ruleGroupsMax: 2 }, logger });
+  for (const agent of agents) {
+    agent.panes(1, at(0), { value: 90, frontier: passed(1) });
+    agent.panes(2, at(1), { value: 90, frontier: passed(2) });
+  }
+  await time.run(5_000);
+  const counts = central.windowRuleCounts();
+  expect(counts.reduce((sum, { groups }) => sum + groups, 0)).toBe(2);
+  const over = counts.filter(({ overLimit }) => overLimit > 0);
+  expect(over).toMatchObject([{ overLimitGroup: expect.any(Object) }]);
+  const told = logger.lines.filter(({ message }) => message.includes("no room for another group"));
+  expect(told.at(-1)?.fields).toMatchObject({
+    rule: over[0].rule,
+    since_start: over[0].overLimit,
+    left_out: JSON.stringify(over[0].overLimitGroup),
+  });
 });
 
 test("with reportingAtLeast a window of too few agents is not judged before it is complete", async () => {

@@ -2,8 +2,9 @@ import type { Pipeline, RecordStreamConfig } from "@millrace/config";
 import { AwakeClock } from "@millrace/detect";
 import type { AlarmEvent, WatchMoment } from "@millrace/detect";
 import type { Change, Store } from "@millrace/queue";
-import type { WindowResult } from "@millrace/stream";
+import type { Labels, WindowResult } from "@millrace/stream";
 import { HISTORICAL_AFTER_MS } from "../records/is-historical.ts";
+import { GroupRoom } from "./group-room.ts";
 import { openWindowWatches } from "./open-window-watches.ts";
 import { WindowWatchBook } from "./window-watch-book.ts";
 
@@ -11,6 +12,8 @@ export interface WindowRulesOptions {
   readonly store: Store;
   readonly pipeline: Pick<Pipeline, "metrics" | "windows"> & Partial<Pick<Pipeline, "windowRules">>;
   readonly streams: readonly RecordStreamConfig[];
+  /** Of all rules together. */
+  readonly groupsMax: number;
 }
 
 /** What a tick has published, and what time it is. */
@@ -32,6 +35,8 @@ export interface WindowRuleCounts {
   readonly groups: number;
   /** Results of windows that it did not look at since the start, because there were too many groups. */
   readonly overLimit: number;
+  /** The last group that there was no room for; null: there was room for all. */
+  readonly overLimitGroup: Labels | null;
 }
 
 /** All rules on windows: they judge what a tick publishes, in the commit that holds it. */
@@ -58,14 +63,16 @@ export class WindowRules {
   }
 
   /** Reads what the store has of them. Rejects with `store_read`. */
-  static async open({ store, pipeline, streams }: WindowRulesOptions): Promise<WindowRules> {
+  static async open({ store, pipeline, streams, groupsMax }: WindowRulesOptions): Promise<WindowRules> {
     const { metrics, windows, windowRules = [] } = pipeline;
-    const books = windowRules.flatMap((rule) => {
+    const room = new GroupRoom(groupsMax, () => books.map(({ watch }) => watch.groupCount));
+    const hasRoom = (groupCount: number): boolean => room.hasRoom(groupCount);
+    const books: readonly WindowWatchBook[] = windowRules.flatMap((rule) => {
       const window = windows.find(({ name }) => name === rule.window.name);
       if (window === undefined) return [];
       const stream = metrics.find(({ name }) => name === rule.metric)?.stream ?? null;
       const isTable = streams.some(({ name, debezium }) => name === stream && debezium !== undefined);
-      return new WindowWatchBook({ rule, window, stream, isTable });
+      return new WindowWatchBook({ rule, window, stream, isTable, hasRoom });
     });
     return new WindowRules(books, await openWindowWatches(store, books));
   }
@@ -75,6 +82,7 @@ export class WindowRules {
       rule: rule.name,
       groups: watch.groupCount,
       overLimit: watch.overLimitCount,
+      overLimitGroup: watch.overLimitGroup,
     }));
   }
 

@@ -7,8 +7,6 @@ import { CENTRAL_KEYS } from "../core/central-keys.ts";
 import { StoredJson } from "../core/stored-json.ts";
 import { EarlierPages } from "./earlier-pages.ts";
 
-/** Of one rule; each takes up to 60 KB in memory, where it has as many windows as are kept. */
-const GROUPS_MAX = 10_000;
 /** Windows of one stored page, about 60 bytes each: a commit writes the pages anew that have one more. */
 const PAGE_WINDOWS = 8;
 
@@ -62,6 +60,8 @@ export interface WindowWatchBookOptions {
   readonly stream: string | null;
   /** Rows of a table change, and what they said is taken back out of windows. */
   readonly isTable: boolean;
+  /** Whether there is room for one more group beside so many of its own. */
+  readonly hasRoom: (groupCount: number) => boolean;
 }
 
 /** One rule on windows, and its groups in the store. */
@@ -76,7 +76,7 @@ export class WindowWatchBook {
   readonly #pageMs: number;
   readonly #earlier = new EarlierPages();
 
-  constructor({ rule, window, stream, isTable }: WindowWatchBookOptions) {
+  constructor({ rule, window, stream, isTable, hasRoom }: WindowWatchBookOptions) {
     const { when, judgedAt, reportingMin, window: looksAt } = rule;
     this.rule = rule;
     this.stream = stream;
@@ -84,7 +84,7 @@ export class WindowWatchBook {
     this.lagMs = judgedAt === "final" ? window.latenessMs : 0;
     this.#pageMs = PAGE_WINDOWS * windowLengths(window).slideMs;
     this.#watch = new WindowWatch(rule, {
-      groupsMax: GROUPS_MAX,
+      hasRoom,
       pageMs: this.#pageMs,
       onlyGrows: !isTable,
     });

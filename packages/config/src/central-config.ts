@@ -58,6 +58,10 @@ export interface CentralConfig {
     readonly prometheus: PrometheusSinkConfig | null;
     readonly webhook: WebhookSinkConfig | null;
   };
+  readonly limits: {
+    /** Groups of windows that all rules on windows together watch. */
+    readonly ruleGroupsMax: number;
+  };
   /** An agent unheard for longer is shown as silent. */
   readonly silentAfterMs: number;
   readonly logLevel: LogLevel;

@@ -307,6 +307,16 @@ export const centralSchema = z.strictObject({
     })
     .prefault({})
     .describe("Where windows and alarms go beside page and API."),
+  limits: z
+    .strictObject({
+      ruleGroupsMax: wholeNumber(100, 1_000_000)
+        .prefault(20_000)
+        .describe(
+          "Most groups of windows that all rules on windows at central watch together, up to 60 KB each where windows are many and long kept; one rule at most 10,000. Half is shared out evenly, so that no rule takes all. Windows of further groups are not judged, counted by rule.",
+        ),
+    })
+    .prefault({})
+    .describe("Bounds; what is beyond them is counted and told."),
   silentAfter: duration({ min: "1s", max: "1h" })
     .prefault("3s")
     .describe(

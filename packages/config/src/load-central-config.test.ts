@@ -42,6 +42,7 @@ test("defaults", () => {
     evidence: { bytesMax: 10 * 2 ** 30, retainMs: 30 * 86_400_000, unfinishedMs: 7 * 86_400_000 },
     records: [],
     sinks: { redis: null, kafka: null, file: null, prometheus: null, webhook: null },
+    limits: { ruleGroupsMax: 20_000 },
     silentAfterMs: 3000,
     logLevel: "info",
   });

@@ -102,6 +102,7 @@ export function loadCentralConfig(path: string, options: LoadOptions = {}): Load
     },
     records: Object.entries(file.records).map(([name, each]) => resolveRecords(reader, name, each)),
     sinks,
+    limits: { ruleGroupsMax: file.limits.ruleGroupsMax },
     silentAfterMs: file.silentAfter,
     logLevel: file.log.level,
   };

@@ -103,7 +103,8 @@ class StoredWatch {
 
   constructor(rule: WindowRuleSpec, onlyGrows = true, groupsMax = 10) {
     this.#rule = rule;
-    this.#new = () => new WindowWatch(this.#rule, { groupsMax, pageMs: PAGE_MS, onlyGrows });
+    this.#new = () => 
+      new WindowWatch(this.#rule, { hasRoom: (count) => count < groupsMax, pageMs: PAGE_MS, onlyGrows });
     this.#watch = this.#new();
   }
 
@@ -337,6 +338,7 @@ describe("what is left behind", () => {
     watch.commit();
     expect(watch.alarms.size).toBe(1);
     expect(watch.watch.overLimitCount).toBe(1);
+    expect(watch.watch.overLimitGroup).toEqual({ site: "b" });
   });
 });
 
@@ -448,7 +450,7 @@ describe("when a window is judged", () => {
 test("of long ago it is historical, and is not latched", () => {
   const watch = new WindowWatch(
     { ...RULE, isLatched: true },
-    { groupsMax: 1, pageMs: PAGE_MS, onlyGrows: true },
+    { hasRoom: () => true, pageMs: PAGE_MS, onlyGrows: true },
   );
   watch.judge(
     { result: result(0, 9), isWaitedFor: false },

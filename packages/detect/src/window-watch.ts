@@ -12,8 +12,8 @@ import type { Condition, WindowRuleSpec } from "./rule-spec.ts";
 import { spellsMeet } from "./spells-meet.ts";
 
 export interface WindowWatchOptions {
-  /** Most groups; windows of more are not judged, and counted. */
-  readonly groupsMax: number;
+  /** Whether there is room for one more group beside so many of its own; windows of more are not judged, and counted. */
+  readonly hasRoom: (groupCount: number) => boolean;
   /** Windows are stored together that start in the same multiple of this. */
   readonly pageMs: number;
   /** Readings are never taken back out of a window: what only grows may be judged before the window has ended. */
@@ -94,6 +94,7 @@ export class WindowWatch {
   readonly #changed = new Map<string, Set<number>>();
   #events: AlarmEvent[] = [];
   #overLimitCount = 0;
+  #overLimitGroup: Labels | null = null;
   /** No group is overdue before this. */
   #dueAtMs = Infinity;
   #sweepAtMs = -Infinity;
@@ -107,9 +108,14 @@ export class WindowWatch {
     return this.#groups.size;
   }
 
-  /** Windows of groups beyond `groupsMax`. */
+  /** Windows of groups that there was no room for. */
   get overLimitCount(): number {
     return this.#overLimitCount;
+  }
+
+  /** The last of these groups; null: there was room for all. */
+  get overLimitGroup(): Labels | null {
+    return this.#overLimitGroup;
   }
 
   restore({ labels, judged, silentToMs, alarms }: WatchedGroupState, windows: readonly JudgedWindow[]): void {
@@ -136,8 +142,9 @@ export class WindowWatch {
     }
     // What was judged once is judged at each revision.
     if (before === undefined && !this.#isDue(result, value, isWaitedFor)) return;
-    if (known === undefined && this.#groups.size >= this.#options.groupsMax) {
+    if (known === undefined && !this.#options.hasRoom(this.#groups.size)) {
       this.#overLimitCount += 1;
+      this.#overLimitGroup = labels;
       return;
     }
     const window = judgedWindow(result, value);
