@@ -188,7 +188,16 @@ export class Central implements CentralReader {
 
   /** Restores the state, enrols the configuration's agents and starts. Rejects with `store_read`. */
   async open(): Promise<void> {
-    const { store, clock, pipeline, graceMs, agents, evidence, records = [], limits = LIMITS } = this.#options;
+    const {
+      store,
+      clock,
+      pipeline,
+      graceMs,
+      agents,
+      evidence,
+      records = [],
+      limits = LIMITS,
+    } = this.#options;
     const nowMs = clock.nowMs();
     const monotonicMs = clock.monotonicMs();
     const state = await CentralState.open({

@@ -168,7 +168,12 @@ test("all rules together watch no more groups than they may; whose windows are n
   const siteHot: WindowRuleSpec = { ...RULE, name: "site_hot", window: { name: "by_site", value: "mean" } };
   const windows = [bySite, SECOND];
   const windowRules = [siteHot, RULE];
-  const { time, central, agents } = await start({ windows, windowRules, limits: { ruleGroupsMax: 2 }, logger });
+  const { time, central, agents } = await start({
+    windows,
+    windowRules,
+    limits: { ruleGroupsMax: 2 },
+    logger,
+  });
   for (const agent of agents) {
     agent.panes(1, at(0), { value: 90, frontier: passed(1) });
     agent.panes(2, at(1), { value: 90, frontier: passed(2) });

@@ -103,7 +103,7 @@ class StoredWatch {
 
   constructor(rule: WindowRuleSpec, onlyGrows = true, groupsMax = 10) {
     this.#rule = rule;
-    this.#new = () => 
+    this.#new = () =>
       new WindowWatch(this.#rule, { hasRoom: (count) => count < groupsMax, pageMs: PAGE_MS, onlyGrows });
     this.#watch = this.#new();
   }
