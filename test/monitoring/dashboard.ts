@@ -17,7 +17,8 @@ const target = z.looseObject({
 const transformation = z.object({ id: z.string(), options: z.record(z.string(), z.unknown()) });
 const panel = z.object({
   id: z.int(),
-  type: z.string(),
+  // Each comes with Grafana.
+  type: z.enum(["row", "timeseries", "table", "bargauge", "stat", "barchart"]),
   title: z.string(),
   gridPos: z.object({ x: z.int(), y: z.int(), w: z.int(), h: z.int() }),
   datasource: dataSource.optional(),
@@ -31,9 +32,25 @@ const variable = z.object({
   query: z.union([z.string(), z.object({ query: z.string() }).transform(({ query }) => query)]),
   allValue: z.string().optional(),
 });
-const dashboard = z.object({
-  uid: z.string(),
+/** All that @grafana/schema (10.4) has of a `DashboardLink`. */
+const link = z.strictObject({
+  type: z.literal("dashboards"),
   title: z.string(),
+  tags: z.array(z.string()),
+  icon: z.string(),
+  tooltip: z.string(),
+  asDropdown: z.boolean(),
+  includeVars: z.boolean(),
+  keepTime: z.boolean(),
+  targetBlank: z.boolean(),
+});
+const dashboard = z.object({
+  // Grafana takes no longer one.
+  uid: z.string().max(40),
+  title: z.string().min(1),
+  // Of Grafana 10.3; an older one takes what it does not know for damage.
+  schemaVersion: z.literal(39),
+  links: z.array(link),
   panels: z.array(panel),
   templating: z.object({ list: z.array(variable) }),
 });
