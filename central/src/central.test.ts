@@ -1009,6 +1009,23 @@ test("a low disk of an agent is an alarm until there is room again", async () =>
   }
 });
 
+test("a status stands until another one comes, be it told in the same turn as a heartbeat without one", async () => {
+  const world = await start();
+  const agent = await welcomed(world);
+  expect(agent.welcome).toMatchObject({ keepsStatus: true });
+  const lowAlarms = () => activeAlarms(world.central).filter((rule) => rule === "disk_low").length;
+  agent.beat({ number: 2 }, [], { diskFreeBytes: 5_000_000 });
+  agent.beat({ number: 3 }, [], null);
+  await world.time.run(500);
+  expect([lowAlarms(), world.central.agents()[0]?.status]).toMatchObject([1, { diskFreeBytes: 5_000_000 }]);
+  agent.beat({ number: 4 }, [], null);
+  await world.time.run(500);
+  expect([lowAlarms(), world.central.agents()[0]?.status]).toMatchObject([1, { diskFreeBytes: 5_000_000 }]);
+  agent.beat({ number: 5 }, [], { diskFreeBytes: -1 });
+  await world.time.run(500);
+  expect([lowAlarms(), world.central.agents()[0]?.status]).toMatchObject([0, { diskFreeBytes: -1 }]);
+});
+
 /** State, those missing and those with a loss, of alpha's windows by second. */
 async function standings(central: Central): Promise<Record<number, [string, readonly string[], unknown]>> {
   const { windows } = await central.windows({ ...ALL, group: { site: "alpha" } });

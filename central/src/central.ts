@@ -636,7 +636,9 @@ export class Central implements CentralReader {
       this.#opened?.state.reject({ agent: session.agent, topic, payload, atMs, reason, detail });
       return;
     }
-    session.heartbeat = parsed.message;
+    // The one before may not have been taken up yet.
+    const { status = session.heartbeat?.status } = parsed.message;
+    session.heartbeat = { ...parsed.message, status };
     const { beat, answers = [] } = parsed.message;
     this.#requests.answered(session.agent, answers);
     const requests = this.#requests.of(session.agent);

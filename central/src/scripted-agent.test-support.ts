@@ -167,10 +167,11 @@ export class ScriptedAgent {
     this.send("batch", bytes);
   }
 
+  /** `status`: null where it tells none. */
   beat(
     changes: Partial<Frontier> = {},
     answers: readonly RequestAnswer[] = [],
-    status: Readonly<Record<string, number>> = {},
+    status: Readonly<Record<string, number>> | null = {},
   ): void {
     const heartbeat = {
       answers,
@@ -179,7 +180,7 @@ export class ScriptedAgent {
       sentAtMs: this.#clockMs(),
       frontier: frontier(changes),
       ledger: {},
-      status: { link: "up", ...status },
+      status: status === null ? undefined : { link: "up", ...status },
     };
     this.send("heartbeat", encodeMessage(heartbeat));
   }

@@ -66,6 +66,8 @@ class ScriptedCentral implements UplinkTransport {
   marks = { alarm: 0, live: 0, backfill: 0, evidence: 0 };
   /** False: a central from before evidence. */
   takesEvidence = true;
+  /** False: a central that wants the status with each heartbeat. */
+  keepsStatus = false;
   clockMs = () => START_MS;
   requests: readonly AgentRequest[] = [];
   #handlers: UplinkHandlers | undefined;
@@ -85,6 +87,7 @@ class ScriptedCentral implements UplinkTransport {
         wireVersion: 1,
         marks: this.takesEvidence ? this.marks : { ...this.marks, evidence: undefined },
         clockMs: this.clockMs(),
+        keepsStatus: this.keepsStatus || undefined,
       });
     } else if (topic === "batch") {
       const opened = openBatch(payload);
@@ -401,7 +404,7 @@ describe("what central asks for", () => {
     expect(alarmsOf(central).at(-1)).toMatchObject({ id, isActive: false, by: "central: page" });
     central.requests = [];
     await time.run(2_500);
-    expect(central.heartbeats.at(-1)?.answers).toEqual([]);
+    expect(central.heartbeats.at(-1)?.answers).toBeUndefined();
     const audits: unknown[] = [];
     for await (const { value } of store.range(prefixRange(PREFIX.audit)))
       audits.push(JSON.parse(new TextDecoder().decode(value)));
@@ -1530,11 +1533,11 @@ describe("a reconnect while the store takes no writes", () => {
   it("goes up at once, tells central why nothing new comes, and sends again what it had sent", async () => {
     const { agent, time, central, store } = await onFullDisk(1);
     expect(agent.status().link).toMatchObject({ state: "up", reason: "connected" });
-    expect(central.heartbeats.at(-1)?.status["storeFailure"]).toContain("injected failure");
+    expect(central.heartbeats.at(-1)?.status?.["storeFailure"]).toContain("injected failure");
     expect(central.batches).toMatchObject([{ lane: "live", sequence: 1 }]);
     store.failNextCommits(0);
     await time.run(10_000);
-    expect(central.heartbeats.at(-1)?.status["storeFailure"]).toBe("");
+    expect(central.heartbeats.at(-1)?.status?.["storeFailure"]).toBe("");
     expect(central.batches.at(-1)).toMatchObject({ lane: "live", sequence: 2 });
   });
 
@@ -1543,7 +1546,7 @@ describe("a reconnect while the store takes no writes", () => {
     const { link } = agent.status();
     expect(link.state).toBe("up");
     expect(link.reason).toMatch(/until the disk holds epoch 2: .*injected failure/);
-    expect(central.heartbeats.at(-1)?.status["storeFailure"]).toContain("injected failure");
+    expect(central.heartbeats.at(-1)?.status?.["storeFailure"]).toContain("injected failure");
     central.hangUp();
     await time.run(5_000);
     expect(central.batches).toEqual([]);
@@ -1575,7 +1578,7 @@ describe("a disk that does not answer, without an error", () => {
     await time.run(1_500);
     expect(agent.storeFailure).toBe("the disk does not answer: a write is under way for 6 s");
     expect(agent.status().store.failure).toBe(agent.storeFailure);
-    expect(central.heartbeats.at(-1)?.status["storeFailure"]).toContain("the disk does not answer");
+    expect(central.heartbeats.at(-1)?.status?.["storeFailure"]).toContain("the disk does not answer");
     let refusedCount = 0;
     for (let count = 0; count < 300_000; count += 1)
       publish("factory/alpha/m1/level", String(count), false, true, 0)?.catch(() => (refusedCount += 1));
@@ -1620,6 +1623,39 @@ describe("a heartbeat", () => {
     disk.release();
     await time.run(2_000);
     expect(central.heartbeats.at(-1)?.frontier.watermarkMs).toBe(START_MS + 1_600 - 5_000);
+  });
+});
+
+describe("the status in heartbeats", () => {
+  const toldOf = (central: ScriptedCentral) =>
+    central.heartbeats.splice(0).map(({ status }) => status !== undefined);
+
+  it("is told until an echo shows that central has it, and when it changes; anew to each connection", async () => {
+    const { agent, time, central, temperature } = await bench();
+    central.keepsStatus = true;
+    central.isEchoing = false;
+    agent.start();
+    await time.run(2_500);
+    expect(toldOf(central)).toEqual([true, true, true]);
+    central.isEchoing = true;
+    await time.run(3_000);
+    expect(toldOf(central)).toEqual([true, false, false]);
+    void temperature(50);
+    await time.run(3_000);
+    central.acknowledge();
+    expect(toldOf(central)).toContain(true);
+    await time.run(3_000);
+    expect(toldOf(central).at(-1)).toBe(false);
+    central.hangUp();
+    await time.run(1_000);
+    expect(toldOf(central)[0]).toBe(true);
+  });
+
+  it("is told each time to a central from before", async () => {
+    const { agent, time, central } = await bench();
+    agent.start();
+    await time.run(3_500);
+    expect(toldOf(central)).toEqual([true, true, true, true]);
   });
 });
 

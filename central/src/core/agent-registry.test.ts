@@ -35,6 +35,14 @@ test("what the agent itself has rejected is shown, and outlives a restart", () =
   expect(restarted.view("alpha-1").agentRejected).toBe(2_000);
 });
 
+test("a heartbeat that tells no status leaves what was told", () => {
+  const registry = new AgentRegistry();
+  registry.enrol("alpha-1", "alpha", NOW_MS, 0);
+  registry.beat("alpha-1", { ...beatSentAt(NOW_MS), status: { series: 3 } }, NOW_MS);
+  registry.beat("alpha-1", { ...beatSentAt(NOW_MS), status: undefined }, NOW_MS);
+  expect(registry.view("alpha-1").status).toEqual({ series: 3 });
+});
+
 test("what is in maintenance at the agent is shown until it says otherwise, over a restart too", () => {
   const registry = new AgentRegistry();
   registry.enrol("alpha-1", "alpha", NOW_MS, 0);

@@ -254,7 +254,8 @@ export class AgentRegistry {
       state.beatOffsetsMs = [...state.beatOffsetsMs.slice(1 - OFFSET_BEATS), heartbeat.sentAtMs - nowMs];
       state.clockOffsetMs = Math.max(...state.beatOffsetsMs);
     }
-    state.status = Object.fromEntries(Object.entries(heartbeat.status).slice(0, STATUS_FIELDS_MAX));
+    if (heartbeat.status !== undefined)
+      state.status = Object.fromEntries(Object.entries(heartbeat.status).slice(0, STATUS_FIELDS_MAX));
     state.agentRejected = heartbeat.ledger["rejected"];
     state.maintenance = heartbeat.maintenance;
     this.#touch(agent);

@@ -94,7 +94,7 @@ export class MessageApplier {
     if (heartbeat === null || session.state !== "open") return;
     this.#heard(session, moment);
     this.#state.agents.beat(agent, heartbeat, moment.nowMs);
-    this.#lookAtDisk(session, heartbeat.status["diskFreeBytes"], moment);
+    this.#lookAtDisk(session, heartbeat, moment);
     this.#state.trustedTime.heard(agent, heartbeat.sentAtMs, moment.monotonicMs);
     this.#offer(agent, session.storeId, heartbeat.frontier);
   }
@@ -119,8 +119,10 @@ export class MessageApplier {
   }
 
   /** An agent tells what is free only while that is too little. */
-  #lookAtDisk({ agent, site }: Sender, freeBytes: unknown, moment: Moment): void {
+  #lookAtDisk({ agent, site }: Sender, { status }: Heartbeat, moment: Moment): void {
+    if (status === undefined) return;
     const { alarms } = this.#state;
+    const freeBytes = status["diskFreeBytes"];
     const isLow = typeof freeBytes === "number" && freeBytes >= 0;
     if (isLow === alarms.isRaised(agent, "disk_low")) return;
     if (isLow) {
@@ -177,6 +179,7 @@ export class MessageApplier {
       wireVersion,
       marks,
       clockMs: moment.nowMs,
+      keepsStatus: true,
     });
     after.sends.push(() => {
       if (session.state === "open") session.connection.send("welcome", welcome);
@@ -241,7 +244,7 @@ export class MessageApplier {
     trustedTime.recordsSaid(Math.min(heartbeat.sentAtMs, moment.nowMs) - moment.monotonicMs);
     this.#heardIn(entry, moment);
     agents.beat(agent, heartbeat, null);
-    this.#lookAtDisk(entry, heartbeat.status["diskFreeBytes"], moment);
+    this.#lookAtDisk(entry, heartbeat, moment);
     this.#offer(agent, agents.storeOf(agent), heartbeat.frontier);
   }
 

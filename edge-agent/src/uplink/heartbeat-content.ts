@@ -7,7 +7,10 @@ import { toldMaintenance } from "./told-maintenance.ts";
 /** Of a text in a heartbeat's status: a heartbeat with a longer one than central reads would be none. */
 const STATUS_TEXT_LENGTH_MAX = 500;
 
-/** What a heartbeat tells of the agent. A slow link carries it every second. */
+export type HeartbeatContent = Pick<Heartbeat, "frontier" | "ledger" | "answers" | "maintenance"> &
+  Required<Pick<Heartbeat, "status">>;
+
+/** What a heartbeat tells of the agent. A slow link carries it every second, so what says nothing is left out. */
 export function heartbeatContent(
   status: AgentStatus,
   options: {
@@ -15,7 +18,7 @@ export function heartbeatContent(
     readonly frontier: Frontier;
     readonly answers: readonly RequestAnswer[];
   },
-): Pick<Heartbeat, "frontier" | "ledger" | "status" | "answers" | "maintenance"> {
+): HeartbeatContent {
   const { program, frontier, answers } = options;
   const { ledger, store, disk } = status;
   const { rejected, evidencePartsSealed, evidencePartsEvicted, evidencePartsDamaged, ...counts } = ledger;
@@ -24,11 +27,12 @@ export function heartbeatContent(
     evidencePartsEvicted,
     evidencePartsDamaged,
   };
+  const said = Object.entries(counts).filter(([, count]) => count !== 0);
   const lanes = Object.values(status.lanes);
   return {
     frontier,
-    ledger: { ...counts, ...evidence, rejected: sum(Object.values(rejected)) },
-    answers,
+    ledger: { ...Object.fromEntries(said), ...evidence, rejected: sum(Object.values(rejected)) },
+    ...(answers.length > 0 ? { answers } : {}),
     ...toldMaintenance(status.maintenance),
     status: {
       program,

@@ -7,7 +7,7 @@ import {
   type Timer,
 } from "@millrace/runtime";
 import { type BatchQueue } from "@millrace/queue";
-import { LANES, type Frontier, type Lane } from "@millrace/stream";
+import { LANES, type Lane } from "@millrace/stream";
 import {
   type AgentRequest,
   type DownTopic,
@@ -22,6 +22,8 @@ import {
   type Welcome,
   WIRE_VERSIONS_READ,
 } from "@millrace/wire";
+import type { HeartbeatContent } from "./heartbeat-content.ts";
+import { ToldStatus } from "./told-status.ts";
 import { UplinkWindow } from "./uplink-window.ts";
 
 /** `refused`: central said why; the batches stay in the outbox until it takes them. */
@@ -60,7 +62,7 @@ export interface UplinkOutbox {
   acknowledged(lane: Lane, mark: number): void;
   /** Takes over the epoch and the marks that central told at connect. */
   welcomed(welcome: Welcome): void;
-  heartbeat(): Pick<Heartbeat, "ledger" | "status" | "answers" | "maintenance"> & { frontier: Frontier };
+  heartbeat(): HeartbeatContent;
 }
 
 /** A batch that was sent and is not acknowledged. */
@@ -118,6 +120,8 @@ export class Uplink {
   /** An older central does not: it stays in the outbox. */
   #takesEvidence = false;
   #window = new UplinkWindow();
+  /** Null: an older central, which wants the status with each heartbeat. */
+  #toldStatus: ToldStatus | null = null;
   #beat = 0;
   #beatAtMs = 0;
   #heardAtMs = 0;
@@ -234,6 +238,7 @@ export class Uplink {
       case "echo": {
         const parsed = parseEcho(payload);
         if (!parsed.ok) return;
+        this.#toldStatus?.echoed(parsed.message.beat);
         if (parsed.message.beat === this.#beat) {
           const roundTripMs = this.#heardAtMs - this.#beatAtMs;
           this.#options.echoed(roundTripMs);
@@ -263,6 +268,7 @@ export class Uplink {
       this.#unsent[lane] = mark + 1;
     }
     this.#takesEvidence = welcome.marks.evidence !== undefined;
+    this.#toldStatus = welcome.keepsStatus === true ? new ToldStatus() : null;
     this.#window = new UplinkWindow();
     this.#budgetAtMs = nowMs;
     this.#pacedBudgetBytes = 0;
@@ -331,11 +337,13 @@ export class Uplink {
     }
     this.#beat += 1;
     this.#beatAtMs = nowMs;
+    const { status, ...content } = outbox.heartbeat();
     const heartbeat: Heartbeat = {
       instance,
       beat: this.#beat,
       sentAtMs: clock.nowMs(),
-      ...outbox.heartbeat(),
+      ...content,
+      status: this.#toldStatus === null ? status : this.#toldStatus.of(status, this.#beat),
     };
     transport.send("heartbeat", encodeMessage(heartbeat));
     this.#timers = [clock.after(HEARTBEAT_INTERVAL_MS, () => this.#beatNow(session))];

@@ -115,6 +115,8 @@ const cases: readonly (readonly [string, unknown, (bytes: Uint8Array) => { reado
     { beat: 3, clockMs: 4, requests: [{ id: "1", kind: "reset_alarm", alarm: "a", by: "page" }] },
     parseEcho,
   ],
+  ["welcome of a central that keeps a status", { ...welcome, keepsStatus: true }, parseWelcome],
+  ["heartbeat with the status of the one before", { ...heartbeat, status: undefined }, parseHeartbeat],
   ["heartbeat with answers", { ...heartbeat, answers: [{ id: "1", outcome: "done" }] }, parseHeartbeat],
   [
     "heartbeat with maintenance",
@@ -131,7 +133,15 @@ const cases: readonly (readonly [string, unknown, (bytes: Uint8Array) => { reado
   ["skipped", { from: 3, to: 9, readings: 100, reason: "evicted" }, decodeSkippedBatch],
 ];
 /** What older sides do not say. */
-const OPTIONAL = new Set(["runs", "epochFrom", "requests", "answers", "maintenance"]);
+const OPTIONAL = new Set([
+  "runs",
+  "epochFrom",
+  "keepsStatus",
+  "requests",
+  "answers",
+  "maintenance",
+  "status",
+]);
 const bytesOf = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));
 
 test.each(cases)("%s comes back as it was", (_, message, parse) => {

@@ -81,6 +81,8 @@ export interface Welcome {
   };
   /** Null where nobody tells a clock: a Kafka cluster does not. */
   readonly clockMs: number | null;
+  /** A heartbeat need not tell a status again that one of the session has told. Older centrals do not say, and need it. */
+  readonly keepsStatus?: boolean | undefined;
 }
 
 export interface Refusal {
@@ -102,9 +104,10 @@ export interface Heartbeat {
   readonly beat: number;
   readonly sentAtMs: number;
   readonly frontier: Frontier;
+  /** What is 0 may be left out. */
   readonly ledger: Readonly<Record<string, number>>;
-  /** What the agent wants shown: link, series count, alarms active, outage hours left… */
-  readonly status: Readonly<Record<string, number | string | boolean>>;
+  /** What the agent wants shown: link, series count, alarms active, outage hours left… Absent: as told before (`keepsStatus`). */
+  readonly status?: Readonly<Record<string, number | string | boolean>> | undefined;
   /** To the requests of the last echo. Older agents say none. */
   readonly answers?: readonly RequestAnswer[];
   /** What is in maintenance, the newest first, at most MAINTENANCES_TOLD_MAX; absent: nothing, or an older agent. */
@@ -234,6 +237,7 @@ export function parseWelcome(bytes: Uint8Array): Parsed<Welcome | Refusal> {
       wireVersion: fields.integer("wireVersion", 0),
       marks: readWelcomeMarks(fields.object("marks")),
       clockMs: fields.integerOrNull("clockMs"),
+      keepsStatus: fields.has("keepsStatus") ? fields.flag("keepsStatus") : undefined,
     };
   });
 }
@@ -249,7 +253,7 @@ export function parseHeartbeat(bytes: Uint8Array): Parsed<Heartbeat> {
     sentAtMs: fields.integer("sentAtMs"),
     frontier: readFrontier(fields.object("frontier")),
     ledger: fields.record("ledger", RECORD_BOUNDS, isFiniteNumber),
-    status: fields.record("status", RECORD_BOUNDS, isStatusValue),
+    status: fields.has("status") ? fields.record("status", RECORD_BOUNDS, isStatusValue) : undefined,
     answers: fields.has("answers") ? fields.list("answers", REQUESTS_MAX, readAnswer) : undefined,
     ...(fields.has("maintenance")
       ? { maintenance: fields.list("maintenance", MAINTENANCES_TOLD_MAX, readMaintenance) }
