@@ -1,19 +1,46 @@
 import type { Labels, PaneRows, TimeRange } from "@millrace/stream";
+import { PaneBatchSize, rowFieldBytes } from "@millrace/wire";
 
 /**
  * Of a body before compression: far within the wire's bound, and small enough that one batch holds up a slow link for
  * little more than a second even where it does not compress.
  */
 export const BODY_BYTES_MAX = 64 * 1024;
-/** A row's series and start, and a float64 field, at their greatest. */
-const ROW_BYTES = 20;
-const FIELD_BYTES = 10;
-/** Bytes of one UTF-16 unit in UTF-8, at most. */
-const UTF8_BYTES_MAX = 3;
 
-/** Splits into groups that fit a body each; small sections share one. */
+/**
+ * Splits into groups that fit a body each; small sections share one. Rows of one series stand together, so each part names few
+ * series. A section with something unread came in a batch that was not too great, and cannot be cut: it stands alone.
+ */
 export function groupSections(sections: readonly PaneRows[]): PaneRows[][] {
-  return groupWithin(BODY_BYTES_MAX, sections.flatMap(slices), bodyBytesOf);
+  const groups: PaneRows[][] = [];
+  let group: PaneRows[] = [];
+  let size = new PaneBatchSize();
+  const close = (): void => {
+    if (group.length > 0) groups.push(group);
+    group = [];
+    size = new PaneBatchSize();
+  };
+  for (const rows of sections) {
+    if (rows.unread !== undefined) {
+      close();
+      groups.push([rows]);
+      continue;
+    }
+    const fieldBytes = rowFieldBytes(rows);
+    let from = 0;
+    for (let row = 0; row < rows.rowCount; row += 1) {
+      size.addRow(rows, row, { fieldBytes, isFirst: row === from });
+      const isAlone = row === from && group.length === 0;
+      if (size.bytes <= BODY_BYTES_MAX || isAlone) continue;
+      if (row > from) group.push(slice(rows, from, row));
+      close();
+      from = row;
+      size.addRow(rows, row, { fieldBytes, isFirst: true });
+    }
+    if (from < rows.rowCount) group.push(slice(rows, from, rows.rowCount));
+  }
+  close();
+  return groups;
 }
 
 /** Consecutive items in groups of at most `bytesMax`; one that is greater stands alone. */
@@ -39,29 +66,6 @@ export function groupWithin<Item>(
   return groups;
 }
 
-/**
- * A section in parts that fit a body each; rows of one series stand together, so each part names few series. One with
- * something unread came in a batch that was not too great, and cannot be cut.
- */
-function slices(rows: PaneRows): PaneRows[] {
-  if (rows.unread !== undefined) return [rows];
-  const parts: PaneRows[] = [];
-  let from = 0;
-  let bytes = 0;
-  for (let row = 0; row < rows.rowCount; row += 1) {
-    const isNewSeries = row === from || rows.seriesIndex[row] !== rows.seriesIndex[row - 1];
-    const rowBytes = rowBytesOf(rows) + (isNewSeries ? seriesBytesOf(rows, row) : 0);
-    if (row > from && bytes + rowBytes > BODY_BYTES_MAX) {
-      parts.push(slice(rows, from, row));
-      from = row;
-      bytes = 0;
-    }
-    bytes += rowBytes;
-  }
-  if (from < rows.rowCount) parts.push(slice(rows, from, rows.rowCount));
-  return parts;
-}
-
 function slice(rows: PaneRows, from: number, to: number): PaneRows {
   if (from === 0 && to === rows.rowCount) return rows;
   const { stride } = rows.layout;
@@ -81,24 +85,6 @@ function slice(rows: PaneRows, from: number, to: number): PaneRows {
     state: rows.state.subarray(from * stride, to * stride),
     sketches: rows.sketches.map((column) => column.slice(from, to)),
   };
-}
-
-/** At most what the section takes in a body, before compression. */
-function bodyBytesOf(rows: PaneRows): number {
-  let bytes = rows.rowCount * rowBytesOf(rows);
-  for (const { bytes: unread } of rows.unread ?? []) bytes += unread.length;
-  for (let row = 0; row < rows.rowCount; row += 1) {
-    if (row === 0 || rows.seriesIndex[row] !== rows.seriesIndex[row - 1]) bytes += seriesBytesOf(rows, row);
-  }
-  return bytes;
-}
-
-function rowBytesOf({ layout }: PaneRows): number {
-  return ROW_BYTES + layout.stride * FIELD_BYTES;
-}
-
-function seriesBytesOf(rows: PaneRows, row: number): number {
-  return UTF8_BYTES_MAX * JSON.stringify(rows.series[rows.seriesIndex[row]]).length;
 }
 
 /** The event time of all rows. */

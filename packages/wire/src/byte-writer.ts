@@ -59,3 +59,15 @@ export class ByteWriter {
     this.#view = new DataView(grown.buffer);
   }
 }
+
+/** What `varint` writes of a number. */
+export function varintBytes(value: number): number {
+  let bytes = 1;
+  for (let rest = value; rest >= 0x80; rest /= 0x80) bytes += 1;
+  return bytes;
+}
+
+/** What `zigzag` writes of a number. */
+export function zigzagBytes(value: number): number {
+  return varintBytes(value < 0 ? -2 * value - 1 : 2 * value);
+}

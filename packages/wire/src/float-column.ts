@@ -1,5 +1,5 @@
 import type { ByteReader } from "./byte-reader.ts";
-import type { ByteWriter } from "./byte-writer.ts";
+import { type ByteWriter, zigzagBytes } from "./byte-writer.ts";
 
 /*
  * A column of float64 values, exact to the bit; NaN and the infinities are values like others.
@@ -13,6 +13,8 @@ const POWERS = [1, 10, 100, 1e3, 1e4, 1e5, 1e6];
 const CODE_FLOAT = 255;
 /** Keeps differences of two of them within a zigzag. */
 const INTEGER_MAX = 2 ** 50;
+/** Of a float64, and of the greatest zigzag. */
+const FLOAT_BYTES = 8;
 
 /** Writes `count` values: `values[at]`, `values[at + stride]`, … */
 export function writeFloatColumn(
@@ -36,6 +38,19 @@ export function writeFloatColumn(
     writer.zigzag(integer - before);
     before = integer;
   }
+}
+
+/** What any of the values but the first takes, at most, in whatever part of the column; the first takes 8. */
+export function floatColumnRowBytes(values: Float64Array, at: number, stride: number, count: number): number {
+  const decimals = decimalsOf(values, at, stride, count);
+  if (decimals === undefined) return FLOAT_BYTES;
+  const power = POWERS[decimals];
+  let differenceMax = 0;
+  for (let row = 1, from = at + stride; row < count; row += 1, from += stride) {
+    const difference = Math.round(values[from] * power) - Math.round(values[from - stride] * power);
+    differenceMax = Math.max(differenceMax, Math.abs(difference));
+  }
+  return zigzagBytes(differenceMax);
 }
 
 /** Reads what `writeFloatColumn` wrote, into the same places. Faults are the reader's. NaN is none: an unknown state. */
