@@ -1,3 +1,4 @@
+import { readAlike, type ViewedBytes } from "./alike-readings.ts";
 import { JSON_BYTES } from "./json-bytes.ts";
 import type { PlainReadings } from "./plain-readings.ts";
 
@@ -48,18 +49,6 @@ interface Name {
   readonly mark: Uint8Array;
 }
 
-interface Shape {
-  first: Member;
-  /** `none` where there is one number. */
-  second: Member;
-  from: number;
-  firstFrom: number;
-  firstTo: number;
-  secondFrom: number;
-  secondTo: number;
-  to: number;
-}
-
 /** What a JSON text can have where its grammar is met: printable ASCII without quote and backslash. */
 const KEY = /^[ !#-[\]-~]+$/;
 
@@ -84,16 +73,7 @@ export class PlainJson {
   readonly #starts = new Int32Array(3);
   readonly #ends = new Int32Array(3);
   /** Of the last object that was read by the grammar: where it stands, and its numbers in it. */
-  readonly #shape: Shape = {
-    first: MEMBER.none,
-    second: MEMBER.none,
-    from: 0,
-    firstFrom: 0,
-    firstTo: 0,
-    secondFrom: 0,
-    secondTo: 0,
-    to: 0,
-  };
+  readonly #shape = { from: 0, valueFrom: 0, valueTo: 0, timeFrom: 0, timeTo: 0, to: 0 };
 
   /** Undefined where the keys cannot stand in such an object as they are. */
   static of(spec: PlainJsonSpec): PlainJson | undefined {
@@ -126,15 +106,16 @@ export class PlainJson {
 
   #readArray(into: PlainReadings): boolean {
     if (this.#bytes[this.#at] !== OPEN_ARRAY) return false;
+    const { buffer, byteOffset, byteLength } = this.#bytes;
+    const viewed = { bytes: this.#bytes, view: new DataView(buffer, byteOffset, byteLength) };
     for (;;) {
       this.#at += 1;
       if (this.#bytes[this.#at] <= SPACE) this.#skipSpace();
-      if (into.count === 0 || !this.#readAlike()) {
+      if (into.count === 0 || !this.#readAlike(viewed, into)) {
         const from = this.#at;
-        if (!this.#readObject()) return false;
+        if (!this.#readReading(into)) return false;
         this.#noteShape(from);
       }
-      if (!this.#addTo(into)) return false;
       if (this.#bytes[this.#at] <= SPACE) this.#skipSpace();
       const byte = this.#bytes[this.#at];
       if (byte === COMMA) continue;
@@ -146,42 +127,20 @@ export class PlainJson {
   /** Of the object that has just been read by the grammar, from `from`; meaningless where it lacks a number. */
   #noteShape(from: number): void {
     const shape = this.#shape;
-    const isTimeApart = this.#timeName !== null && !this.#isOneKey;
-    const isTimeFirst = isTimeApart && this.#starts[MEMBER.time] < this.#starts[MEMBER.value];
-    shape.first = isTimeFirst ? MEMBER.time : MEMBER.value;
-    shape.second = isTimeFirst ? MEMBER.value : isTimeApart ? MEMBER.time : MEMBER.none;
     shape.from = from;
-    shape.firstFrom = this.#starts[shape.first];
-    shape.firstTo = this.#ends[shape.first];
-    shape.secondFrom = isTimeApart ? this.#starts[shape.second] : this.#at;
-    shape.secondTo = isTimeApart ? this.#ends[shape.second] : this.#at;
+    shape.valueFrom = this.#starts[MEMBER.value];
+    shape.valueTo = this.#ends[MEMBER.value];
+    shape.timeFrom = this.#timeName === null ? this.#at : this.#starts[MEMBER.time];
+    shape.timeTo = this.#timeName === null ? this.#at : this.#ends[MEMBER.time];
     shape.to = this.#at;
   }
 
-  /**
-   * Reads an object that has the bytes of the last one that was read by the grammar, but for its numbers: only these are still
-   * to be proven. False, and nothing has happened, where it is another one.
-   */
-  #readAlike(): boolean {
-    const bytes = this.#bytes;
-    const { first, second, from, firstFrom, firstTo, secondFrom, secondTo, to } = this.#shape;
-    let at = endOfSame(bytes, this.#at, from, firstFrom);
-    if (at >= 0) at = this.#takeNumber(first, at);
-    if (at >= 0) at = endOfSame(bytes, at, firstTo, secondFrom);
-    if (at >= 0 && second !== MEMBER.none) {
-      at = this.#takeNumber(second, at);
-      if (at >= 0) at = endOfSame(bytes, at, secondTo, to);
-    }
-    if (at < 0) return false;
-    this.#at = at;
-    return true;
-  }
-
-  /** Where the number ends that begins there; -1 where it is not of the kind that the member's mostly is. */
-  #takeNumber(member: Member, at: number): number {
-    return member === MEMBER.time
-      ? takeWhole(this.#bytes, at, this.#numbers)
-      : takeShort(this.#bytes, at, this.#numbers);
+  /** Reads those that are like the last one that was read by the grammar; false, and nothing has happened, where none is. */
+  #readAlike(viewed: ViewedBytes, into: PlainReadings): boolean {
+    if (this.#isOneKey) return false;
+    const end = readAlike(viewed, this.#at, this.#shape, into, this.#spec.msPerUnit);
+    if (end >= 0) this.#at = end;
+    return end >= 0;
   }
 
   #readReading(into: PlainReadings): boolean {
@@ -348,55 +307,6 @@ export class PlainJson {
     this.#numbers[member] = isNegative ? -value : value;
     return true;
   }
-}
-
-/** Behind the bytes at `at` that are those from `from` to `to`; -1 where they are others. */
-function endOfSame(bytes: Uint8Array, at: number, from: number, to: number): number {
-  const ahead = at - from;
-  for (let own = from; own < to; own += 1) if (bytes[own] !== bytes[own + ahead]) return -1;
-  return to + ahead;
-}
-
-/** A number of up to nine digits, with or without a fraction, as `#readNumber` reads it; -1 where it is another. */
-function takeShort(bytes: Uint8Array, from: number, into: Float64Array): number {
-  const isNegative = bytes[from] === MINUS;
-  const start = isNegative ? from + 1 : from;
-  let at = start;
-  let digits = 0;
-  let digit = bytes[at] - ZERO;
-  for (; digit >= 0 && digit <= 9; digit = bytes[++at] - ZERO) digits = (digits * 10 + digit) | 0;
-  const wholeCount = at - start;
-  if (wholeCount === 0 || (bytes[start] === ZERO && wholeCount > 1)) return -1;
-  let fractionCount = 0;
-  if (bytes[at] === DOT) {
-    const fractionAt = at + 1;
-    digit = bytes[(at = fractionAt)] - ZERO;
-    for (; digit >= 0 && digit <= 9; digit = bytes[++at] - ZERO) digits = (digits * 10 + digit) | 0;
-    fractionCount = at - fractionAt;
-    if (fractionCount === 0) return -1;
-  }
-  if (wholeCount + fractionCount > HALF_DIGITS || bytes[at] === LOWER_E || bytes[at] === UPPER_E) return -1;
-  const value = fractionCount === 0 ? digits : digits / POWERS_OF_TEN[fractionCount];
-  into[MEMBER.value] = isNegative ? -value : value;
-  return at;
-}
-
-/** A whole number of up to 15 digits that is not negative; -1 where it is another. */
-function takeWhole(bytes: Uint8Array, from: number, into: Float64Array): number {
-  let at = from;
-  let high = 0;
-  let digit = bytes[at] - ZERO;
-  for (; digit >= 0 && digit <= 9 && at - from < HALF_DIGITS; digit = bytes[++at] - ZERO)
-    high = (high * 10 + digit) | 0;
-  const lowAt = at;
-  let low = 0;
-  for (; digit >= 0 && digit <= 9; digit = bytes[++at] - ZERO) low = (low * 10 + digit) | 0;
-  const digitCount = at - from;
-  if (digitCount === 0 || digitCount > EXACT_DIGITS_MAX || (bytes[from] === ZERO && digitCount > 1))
-    return -1;
-  if (bytes[at] === DOT || bytes[at] === LOWER_E || bytes[at] === UPPER_E) return -1;
-  into[MEMBER.time] = high * POWERS_OF_TEN[at - lowAt] + low;
-  return at;
 }
 
 function nameOf(key: string): Name {

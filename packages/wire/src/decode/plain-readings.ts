@@ -13,11 +13,16 @@ export class PlainReadings {
 
   /** False, and nothing is added, where there are as many as one payload may have. */
   add(timeMs: number, value: number): boolean {
-    if (this.count === this.value.length && !this.#grow()) return false;
+    if (!this.hasRoom()) return false;
     this.timeMs[this.count] = timeMs;
     this.value[this.count] = value;
     this.count += 1;
     return true;
+  }
+
+  /** Makes it, for one more, where there may be any. */
+  hasRoom(): boolean {
+    return this.count < this.value.length || this.#grow();
   }
 
   #grow(): boolean {
