@@ -255,7 +255,7 @@ function formOf(value: number): 0 | 1 | 2 | 3 {
 
 /** 0, -1, 1, -2 … as 0, 1, 2, 3 …; below 2^31. */
 function zigzag(whole: number): number {
-  return whole < 0 ? -2 * whole - 1 : 2 * whole;
+  return (whole << 1) ^ (whole >> 31);
 }
 
 function unzigzag(code: number): number {

@@ -36,8 +36,8 @@ function connection({ isOpen = true, mayBegin = (): boolean => true } = {}) {
     left,
     great,
     /** False when the connection must go. */
-    read(chunk: Uint8Array): boolean {
-      const rest = publishes.read(Buffer.from(chunk));
+    read(chunk: Buffer): boolean {
+      const rest = publishes.read(chunk);
       if (rest != null) left.push(Buffer.from(rest));
       return rest !== undefined;
     },
@@ -82,7 +82,9 @@ describe("any packets, cut anywhere", () => {
     const property = fc.property(
       fc.array(fc.nat(kinds.length - 1), { maxLength: 12 }),
       cutting,
-      (sent, cuts) => {
+      // Parts of what was read at once, or each read by itself.
+      fc.boolean(),
+      (sent, cuts, areParts) => {
         const packets = sent.map((kind, index) => kinds[kind](String(index)));
         const { read, taken, left } = connection();
         const takenAt = new Map<number, number>();
@@ -91,7 +93,8 @@ describe("any packets, cut anywhere", () => {
         for (let at = 0, cut = 0; at < bytes.length; cut += 1) {
           const to = at + cuts[cut % cuts.length];
           const before = taken.length;
-          expect(read(bytes.subarray(at, to))).toBe(true);
+          const part = bytes.subarray(at, to);
+          expect(read(areParts ? part : Buffer.from(part))).toBe(true);
           for (const one of taken.slice(before)) takenAt.set(indexOf(one), 2 * cut);
           leftBytesAt.push(Buffer.concat(left).length);
           at = to;

@@ -89,6 +89,10 @@ export class DirectPublishes<Topic> {
   /** The chunk behind the packet that had begun, where that could be taken; otherwise both together. */
   #withBegun(chunk: Buffer): Buffer {
     const begun = this.#begun;
+    const { buffer, byteOffset, length } = begun;
+    // Parts of what was read at once mostly: they still stand together.
+    if (buffer === chunk.buffer && byteOffset + length === chunk.byteOffset)
+      return Buffer.from(buffer, byteOffset, length + chunk.length);
     const body = bodyAt(begun, 0);
     const missing = body < 0 ? Infinity : body + lengthAt(begun, 0) - begun.length;
     if (missing > 0 && missing <= chunk.length && this.isOpen) {
