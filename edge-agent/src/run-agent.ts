@@ -147,6 +147,7 @@ export async function runAgent(configPath: string): Promise<ExitCode> {
         const input = new BrokerInput({
           ...world,
           ...broker,
+          free: (buffer) => buffers.free(buffer),
           presence,
           isSparkplugHost: sparkplugFilters.length > 0,
           sparkplugBytesMax: config.sparkplug.payloadBytesMax,

@@ -69,6 +69,8 @@ export interface BrokerInputOptions {
   readonly commandFilters: readonly string[];
   /** Takes the first bytes of what is no MQTT. */
   setAside?(junk: Junk): void;
+  /** Takes back the memory that a connection was read into, once all that was in it is settled. */
+  free?(buffer: ArrayBuffer): void;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -481,6 +483,7 @@ export class BrokerInput implements Input {
       topicAt: (bytes, from, to) =>
         user === undefined ? undefined : this.#directTopic(user, bytes, from, to),
       take: (publish, readAtMs) => this.#onDirectPublish(client, publish, readAtMs),
+      free: (buffer) => this.#options.free?.(buffer),
       isUnreadable: () => this.#isUnreadable(client, socket),
       leftUnread: () => void this.#leftUnread.add(client),
       oversized: () => this.#counts.oversized++,
@@ -545,11 +548,12 @@ export class BrokerInput implements Input {
     return { name, isBrokers, isSubscribed: false, asOf: -1, publisher: undefined };
   }
 
-  #onDirectPublish(client: Client, publish: DirectPublish<KnownTopic>, arrivedMonotonicMs: number): void {
+  /** True where it is settled: its payload is not looked at any more. */
+  #onDirectPublish(client: Client, publish: DirectPublish<KnownTopic>, arrivedMonotonicMs: number): boolean {
     const { topic, payload, qos, packetId } = publish;
     const handler = this.#handler;
     // It is not acknowledged: its client sends it again.
-    if (handler === null) return;
+    if (handler === null) return true;
     this.#counts.messages++;
     const isOversized = this.#countOversized(topic.name, payload);
     const work = settle(handler, {
@@ -564,6 +568,7 @@ export class BrokerInput implements Input {
     });
     if (qos === 1) this.#acksOf(client).add(work, packetId);
     else work?.catch(() => this.#counts.commit_failures++);
+    return work === undefined;
   }
 
   #countOversized(topic: string, payload: Uint8Array): boolean {

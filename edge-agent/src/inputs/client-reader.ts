@@ -5,6 +5,7 @@ import type { Client } from "aedes";
 import type { BytesInHand } from "./bytes-in-hand.ts";
 import { type DirectPublish, DirectPublishes } from "./direct-publishes.ts";
 import { KeepAlive } from "./keep-alive.ts";
+import { OwnBuffer } from "./own-buffer.ts";
 import type { ReadingTurns } from "./reading-turns.ts";
 
 export interface ClientReaderOptions<Topic> {
@@ -17,7 +18,10 @@ export interface ClientReaderOptions<Topic> {
   readonly packetBytesMax: number;
   /** As in `DirectPublishes`. */
   topicAt(bytes: Uint8Array, from: number, to: number): Topic | undefined;
-  take(publish: DirectPublish<Topic>, readAtMs: number): void;
+  /** False: somebody goes on looking at its payload. */
+  take(publish: DirectPublish<Topic>, readAtMs: number): boolean;
+  /** Nobody looks any more at what the connection was read into. */
+  free(buffer: ArrayBuffer): void;
   /** Whether nothing may be read of it now; whoever says so has it read on later. */
   isUnreadable(): boolean;
   /** What has come waits; to be read on when that may be over. */
@@ -45,6 +49,7 @@ export class ClientReader<Topic> {
   readonly #options: ClientReaderOptions<Topic>;
   readonly #publishes: DirectPublishes<Topic>;
   readonly #read: (size?: number) => unknown;
+  readonly #own = new OwnBuffer();
   /** Of a great packet that has begun. */
   #arrival: Timer | undefined;
   #readAtMs = 0;
@@ -63,7 +68,9 @@ export class ClientReader<Topic> {
       begin: (bytes) => this.#begin(bytes),
       end: () => this.#end(),
       topicAt: options.topicAt,
-      take: (publish) => options.take(publish, this.#readAtMs),
+      take: (publish) => {
+        if (!options.take(publish, this.#readAtMs)) this.#own.keep();
+      },
     });
     this.#read = socket.read.bind(socket);
     socket.read = (size?: number): unknown => this.#readFor(size);
@@ -131,7 +138,10 @@ export class ClientReader<Topic> {
       if (!Buffer.isBuffer(chunk)) return chunk;
       this.#readAtMs = clock.monotonicMs();
       if (!publishes.isOpen && this.#head.length === 0) this.#head = headOf(chunk);
+      this.#own.add(chunk);
       left = publishes.read(chunk);
+      if (left !== null || publishes.isHeldBack) this.#own.keep();
+      this.#giveBack();
       if (left === undefined && publishes.isOpen) this.#head = headOf(chunk);
     }
     if (publishes.isHeldBack) leftUnread();
@@ -141,6 +151,13 @@ export class ClientReader<Topic> {
     oversized();
     socket.destroy(new Error("a packet exceeds packetBytesMax"));
     return null;
+  }
+
+  #giveBack(): void {
+    const buffer = this.#own.takeDone();
+    if (buffer === undefined) return;
+    this.#publishes.letGo();
+    this.#options.free(buffer);
   }
 
   /** aedes parses at once what it reads, and asks for more in the middle of it where nobody subscribes. */

@@ -70,6 +70,11 @@ export class DirectPublishes<Topic> {
     return this.#guarded(bytes.subarray(from, to));
   }
 
+  /** What has come is given back: of a packet whose beginning is kept a copy is. */
+  letGo(): void {
+    if (this.#begun.length > 0) this.#begun = Buffer.from(this.#begun);
+  }
+
   /** Leaves the first packet for the broker, and holds back what comes behind it. */
   #readFirst(bytes: Buffer): Buffer | null | undefined {
     const end = this.#hasFirst ? 0 : this.#bytesLeft || endOfFirst(bytes);

@@ -16,6 +16,20 @@ test("collects once for every 4 MiB that were read, however they came", () => {
   expect(collections).toBe(2);
 });
 
+test("what is given back is gone at once, and needs no collection", () => {
+  let collections = 0;
+  const buffers = new ReadBuffers(() => collections++);
+  for (let mib = 0; mib < 8; mib += 1) {
+    buffers.add(MIB);
+    const buffer = new ArrayBuffer(MIB);
+    buffers.free(buffer);
+    expect([buffer.byteLength, buffer.detached]).toEqual([0, true]);
+  }
+  expect(collections).toBe(0);
+  buffers.add(4 * MIB);
+  expect(collections).toBe(1);
+});
+
 test("those of this process have V8 collect what is young, and leave no gc to others", async () => {
   const { promise, resolve } = Promise.withResolvers<unknown>();
   const observer = new PerformanceObserver((list) => {

@@ -25,6 +25,13 @@ export class ReadBuffers {
     this.#bytes = 0;
     this.#collect();
   }
+
+  /** Gives back at once what a socket was read into. Whoever still looked at a part of it would find nothing. */
+  free(buffer: ArrayBuffer): void {
+    this.#bytes = Math.max(0, this.#bytes - buffer.byteLength);
+    // Detached, it has no memory (ECMA-262, ArrayBuffer.prototype.transfer).
+    buffer.transfer(0);
+  }
 }
 
 /** Those of this process. */
