@@ -2,6 +2,7 @@ import { execFileSync } from "node:child_process";
 import { chmodSync, copyFileSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join, resolve } from "node:path";
+import { constants, zstdCompressSync } from "node:zlib";
 import { build, type Plugin } from "esbuild";
 import { inject } from "postject";
 import { buildDashboard } from "../../central/src/dashboard-build.ts";
@@ -9,37 +10,42 @@ import type { ProgramSource } from "./programs.ts";
 
 const ROOT = resolve(import.meta.dirname, "../..");
 const DIST = join(ROOT, "dist");
+const UNPACKER = join(import.meta.dirname, "unpack-program.cjs");
+const PACKING = { params: { [constants.ZSTD_c_compressionLevel]: 19 } };
 /** Where Node looks for the blob; its own constant. */
 const SENTINEL_FUSE = "NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2";
 
 /**
- * One executable: the program bundled to CommonJS with its code cache, LevelDB's addon and the dashboard as assets,
- * inside this very Node (Node's single executable applications).
+ * One executable: the program bundled to CommonJS and packed, LevelDB's addon and the dashboard as assets, inside this very
+ * Node (Node's single executable applications).
  */
 export async function buildBinary(
   program: ProgramSource,
 ): Promise<{ readonly path: string; readonly bytes: number }> {
   const work = join(DIST, ".work", program.name);
   mkdirSync(work, { recursive: true });
-  const main = join(work, "main.cjs");
-  await bundle(program, main);
-  assertAscii(main);
+  const source = await bundle(program);
+  assertAscii(program.name, source);
+  const packed = {
+    "program.cjs.zst": join(work, "program.cjs.zst"),
+    "program.cache.zst": join(work, "program.cache.zst"),
+  };
+  writeFileSync(packed["program.cjs.zst"], zstdCompressSync(source, PACKING));
+  writeFileSync(packed["program.cache.zst"], zstdCompressSync(codeCache(source, program.flags), PACKING));
   const blob = join(work, "program.blob");
   const config = join(work, "sea.json");
-  const assets = await collectAssets(program);
+  const assets = { ...packed, ...(await collectAssets(program)) };
   writeFileSync(
     config,
     JSON.stringify({
-      main,
+      main: UNPACKER,
       output: blob,
       assets,
       disableExperimentalSEAWarning: true,
-      useCodeCache: true,
       execArgv: program.flags,
     }),
   );
-  // Under the flags that it will run with: code that was compiled under others is thrown away at each start.
-  execFileSync(process.execPath, [...program.flags, "--experimental-sea-config", config], {
+  execFileSync(process.execPath, ["--experimental-sea-config", config], {
     stdio: ["ignore", "ignore", "inherit"],
   });
   const path = join(DIST, process.platform === "win32" ? `${program.name}.exe` : program.name);
@@ -65,10 +71,10 @@ function stripSymbols(path: string): void {
   }
 }
 
-async function bundle(program: ProgramSource, outfile: string): Promise<void> {
-  await build({
+async function bundle(program: ProgramSource): Promise<string> {
+  const { outputFiles } = await build({
     entryPoints: [join(ROOT, program.entry)],
-    outfile,
+    write: false,
     bundle: true,
     platform: "node",
     format: "cjs",
@@ -80,20 +86,30 @@ async function bundle(program: ProgramSource, outfile: string): Promise<void> {
     // The bundler itself stays out: only a checkout builds the dashboard.
     external: ["esbuild"],
     define: { MILLRACE_BUILD_COMMIT: JSON.stringify(commit()) },
-    plugins: [nativeAddon, kafkaClient],
+    plugins: [nativeAddon, kafkaClient, englishOnly],
   });
+  return `(function (exports, require, module, __filename, __dirname) {${outputFiles[0].text}\n})`;
+}
+
+/**
+ * What V8 makes of the source, which saves a start from reading all of it. Under the flags that it will run with: code that
+ * was compiled under others is thrown away.
+ */
+function codeCache(source: string, flags: readonly string[]): Buffer {
+  const compile = `const { Script } = require("node:vm"); const source = require("node:fs").readFileSync(0, "latin1");
+    process.stdout.write(new Script(source).createCachedData());`;
+  return execFileSync(process.execPath, [...flags, "-e", compile], { input: source, maxBuffer: 1e8 });
 }
 
 /**
  * A single letter beyond Latin-1 makes V8 hold the whole source as two bytes a letter: four megabytes more in each process.
  * esbuild escapes such letters, but not in regular expressions: there they are written as \u.
  */
-function assertAscii(path: string): void {
-  const source = readFileSync(path);
-  const at = source.findIndex((byte) => byte > 0x7f);
+function assertAscii(name: string, source: string): void {
+  const at = source.search(/[^\0-\x7f]/);
   if (at < 0) return;
-  const around = source.toString("utf8", Math.max(0, at - 60), at + 20);
-  throw new Error(`cannot build ${path}: a letter beyond ASCII: …${around}…; write it as \\u in its source`);
+  const around = source.slice(Math.max(0, at - 60), at + 20);
+  throw new Error(`cannot build ${name}: a letter beyond ASCII: …${around}…; write it as \\u in its source`);
 }
 
 const nativeAddon: Plugin = {
@@ -113,6 +129,16 @@ const kafkaClient: Plugin = {
       path: createRequire(join(resolveDir, "main.js")).resolve("@platformatic/wasm-utils/bundled"),
     }));
     onLoad({ filter: /confluent-schema-registry\.js$/ }, () => ({ contents: "export {};" }));
+  },
+};
+
+/** Of zod: its messages in fifty languages are half of it, and nobody asks for them. */
+const englishOnly: Plugin = {
+  name: "english-only",
+  setup({ onLoad }) {
+    onLoad({ filter: /zod\/v4\/locales\/index\.js$/ }, () => ({
+      contents: 'export { default as en } from "./en.js";',
+    }));
   },
 };
 
