@@ -5,6 +5,8 @@ import type { Clock, Timer } from "@millrace/runtime";
 
 /** More than LevelDB needs to open a store: it writes its last log as tables first, and begins new files. */
 const RESERVE_BYTES = 8 * 1024 * 1024;
+/** Of it are written at a time: an allocator that has once given back a large piece keeps as much the next time. */
+const PIECE_BYTES = 65_536;
 /** Of it must be free before it is laid aside. */
 const ROOM_TIMES = 4;
 const RETRY_MS = 60_000;
@@ -65,7 +67,8 @@ export class DiskReserve {
     const file = await open(path, "w");
     try {
       // Zeros some file systems do not store.
-      await file.writeFile(randomBytes(this.#bytes));
+      for (let left = this.#bytes; left > 0; left -= PIECE_BYTES)
+        await file.writeFile(randomBytes(Math.min(left, PIECE_BYTES)));
       await file.sync();
     } catch {
       await rm(path, { force: true });
