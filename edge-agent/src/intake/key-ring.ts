@@ -1,33 +1,24 @@
 import type { ReadingColumns } from "@millrace/stream";
+import { GROUP, KeyCells, type NumberBytes, scaleFor } from "./key-cells.ts";
 
 const FIRST_CAPACITY = 8;
-/** Numbers of a key: source time, value, and the number of the redo entry that the reading stands in. */
-const STRIDE = 3;
-const VALUE = 1;
-const ENTRY = 2;
-/** Values with more decimals are kept as they are. */
-const SCALE_MAX = 1e6;
-const NO_CELLS = new Int32Array(0);
+/** Fewer are no longer for having groups. */
+const GROUPED_CAPACITY_MIN = 4 * GROUP;
+const KINDS: readonly NumberBytes[] = [2, 4, 8];
 
 /**
  * The keys of one series, ascending by time, in a ring: in order a key costs one write, the oldest leave without a copy. What
  * stands in a key stands together, for where readings of many series come in turns each key is in no cache. The ring has room
  * for a quarter more than it holds, at most for twice as many.
  *
- * A key takes 12 bytes where times are whole ms and values have a few decimals: i32 each of the ms since `#baseMs`, the value
- * times `#scale`, the entries since `#baseEntry`. Where that does not give back every bit of a key the whole ring is wide: three
- * f64 a key, 24 bytes.
+ * A key takes 6.75 bytes where the series speaks every two seconds or more often and its values have a few decimals, else 12.75,
+ * or 24 (`KeyCells`). A ring that holds a key that takes more has room for all as large, until it has gone round once.
  */
 export class KeyRing {
-  #narrow: Int32Array = new Int32Array(FIRST_CAPACITY * STRIDE);
-  /** Instead of `#narrow`. */
-  #wide: Float64Array | null = null;
-  #baseMs = 0;
-  #baseEntry = 0;
-  /** A power of ten. */
-  #scale = 1;
-  #capacity = FIRST_CAPACITY;
+  #cells = new KeyCells(FIRST_CAPACITY, 4, 1);
   #head = 0;
+  /** Where the next key goes. */
+  #tail = 0;
   #count = 0;
   /** The entries ascend, as where readings come in order: the first tells of all. */
   #areEntriesInOrder = true;
@@ -37,73 +28,65 @@ export class KeyRing {
   }
 
   get capacity(): number {
-    return this.#capacity;
+    return this.#cells.capacity;
   }
 
   /** Of its keys and the room for more. */
   get bytes(): number {
-    return (this.#wide ?? this.#narrow).byteLength;
+    return this.#cells.bytes;
   }
 
   timeAt(place: number): number {
-    return this.#timeIn(this.#cell(place));
+    return this.#cells.timeAt(this.#cell(place));
   }
 
   valueAt(place: number): number {
-    return this.#valueIn(this.#cell(place));
+    return this.#cells.valueAt(this.#cell(place));
   }
 
   append(timeMs: number, value: number, entry: number): void {
-    if (this.#count === this.#capacity) this.#resize(1);
-    this.#put(this.#cell(this.#count), timeMs, value, entry);
-    this.#count += 1;
+    if (this.#tail % GROUP === 0 || this.#count === this.#cells.capacity)
+      this.#enterGroup(timeMs, value, entry);
+    if (!this.#cells.put(this.#tail, timeMs, value, entry)) return this.#appendOdd(timeMs, value, entry);
+    this.#advance(1);
   }
 
   /** The first `count` of these. */
   appendRun({ timeMs, value }: Omit<ReadingColumns, "series">, count: number, entry: number): void {
-    if (this.#count + count > this.#capacity) this.#resize(count);
-    let at = this.#appendNarrow(timeMs, value, count, entry);
-    for (; at < count; at += 1) this.append(timeMs[at], value[at], entry);
-  }
-
-  /** As many of them as fit as they come: the way of nearly all. */
-  #appendNarrow(timeMs: Float64Array, value: Float64Array, count: number, entry: number): number {
-    if (this.#wide !== null || count === 0 || !this.#fits(timeMs[0], value[0], entry)) return 0;
-    const [cells, baseMs, scale] = [this.#narrow, this.#baseMs, this.#scale];
-    const since = entry - this.#baseEntry;
-    let cell = this.#cell(this.#count);
-    let at = 0;
-    for (; at < count; at += 1) {
-      const sinceMs = (timeMs[at] - baseMs) | 0;
-      const scaled = rounded(value[at] * scale);
-      if (baseMs + sinceMs !== timeMs[at] || scaled / scale !== value[at]) break;
-      if (cell === cells.length) cell = 0;
-      cells[cell] = sinceMs;
-      cells[cell + VALUE] = scaled;
-      cells[cell + ENTRY] = since;
-      cell += STRIDE;
+    if (this.#count + count > this.#room) this.#resize(count);
+    for (let at = 0; at < count;) {
+      // The entry is within reach of the first, so it is for all of its group.
+      this.append(timeMs[at], value[at], entry);
+      at += 1;
+      if (this.#tail % GROUP === 0) continue;
+      const end = Math.min(count, at + this.capacity - this.#count);
+      const ran = this.#cells.putRun(this.#tail, { timeMs, value }, { from: at, end, entry });
+      this.#advance(ran);
+      at += ran;
     }
-    this.#count += at;
-    return at;
   }
 
   /** Puts the key before the one that stands at `place`. */
   insert(place: number, timeMs: number, value: number, entry: number): void {
     if (place === this.#count) return this.append(timeMs, value, entry);
-    if (this.#count === this.#capacity) this.#resize(1);
-    // Before anything moves: what adapts the ring reads it.
-    if (this.#wide === null && !this.#fits(timeMs, value, entry)) this.#adapt(timeMs, value, entry);
-    const cell = this.#cell(place);
-    moveUp(this.#wide ?? this.#narrow, cell, this.#cell(this.#count));
-    this.#put(cell, timeMs, value, entry);
-    this.#count += 1;
+    const last = this.#count - 1;
+    // Twice there, the last one makes room: at each moment there is a key in each place.
+    this.append(this.timeAt(last), this.valueAt(last), this.#entryAt(last));
+    for (let at = last; at > place;) {
+      const cell = this.#cell(at);
+      const inGroup = Math.min(at - place, cell % GROUP);
+      if (inGroup > 0) this.#cells.moveUp(cell - inGroup, cell);
+      else this.#put(at, this.timeAt(at - 1), this.valueAt(at - 1), this.#entryAt(at - 1));
+      at -= Math.max(1, inGroup);
+    }
+    this.#put(place, timeMs, value, entry);
     this.#areEntriesInOrder = false;
   }
 
   dropFirst(count: number): void {
-    this.#head = (this.#head + count) % this.#capacity;
+    this.#head = (this.#head + count) % this.capacity;
     this.#count -= count;
-    if (this.#count < this.#capacity / 2 && this.#capacity > 2 * FIRST_CAPACITY) this.#resize(0);
+    if (this.#count < this.capacity / 2 && this.capacity > 2 * FIRST_CAPACITY) this.#resize(0);
   }
 
   /** Place of the first key at that time or later. */
@@ -120,183 +103,108 @@ export class KeyRing {
 
   /** Gives each key that stands in an entry up to `last`, and takes it to stand in entry `next` from now on. */
   carry(last: number, next: number, take: (timeMs: number, value: number) => void): void {
-    if (this.#count === 0 || (this.#areEntriesInOrder && this.#entryIn(this.#cell(0)) > last)) return;
-    if (this.#wide === null && !this.#fits(this.timeAt(0), this.valueAt(0), next))
-      this.#adapt(this.timeAt(0), this.valueAt(0), next);
+    if (this.#count === 0 || (this.#areEntriesInOrder && this.#entryAt(0) > last)) return;
     this.#areEntriesInOrder = true;
     for (let place = 0, before = 0; place < this.#count; place += 1) {
-      const cell = this.#cell(place);
-      if (this.#entryIn(cell) <= last) {
-        take(this.#timeIn(cell), this.#valueIn(cell));
-        this.#putEntry(cell, next);
+      if (this.#entryAt(place) <= last) {
+        const [timeMs, value] = [this.timeAt(place), this.valueAt(place)];
+        take(timeMs, value);
+        this.#put(place, timeMs, value, next);
       }
-      const entry = this.#entryIn(cell);
+      const entry = this.#entryAt(place);
       if (entry < before) this.#areEntriesInOrder = false;
       before = entry;
     }
   }
 
+  /** As many as it can hold. Small numbers cannot tell the oldest and the newest in one group: one is kept free between them. */
+  get #room(): number {
+    return this.#cells.numberBytes === 2 ? this.capacity - GROUP : this.capacity;
+  }
+
   #cell(place: number): number {
     const at = this.#head + place;
-    return (at < this.#capacity ? at : at - this.#capacity) * STRIDE;
+    return at < this.capacity ? at : at - this.capacity;
   }
 
-  #timeIn(cell: number): number {
-    return this.#wide === null ? this.#baseMs + this.#narrow[cell] : this.#wide[cell];
+  #entryAt(place: number): number {
+    return this.#cells.entryAt(this.#cell(place));
   }
 
-  #valueIn(cell: number): number {
-    return this.#wide === null ? this.#narrow[cell + VALUE] / this.#scale : this.#wide[cell + VALUE];
+  /** So many keys more. */
+  #advance(count: number): void {
+    const tail = this.#tail + count;
+    this.#tail = tail === this.#cells.capacity ? 0 : tail;
+    this.#count += count;
   }
 
-  #entryIn(cell: number): number {
-    return this.#wide === null ? this.#baseEntry + this.#narrow[cell + ENTRY] : this.#wide[cell + ENTRY];
+  /** The next key begins a group, or there is no room. */
+  #enterGroup(timeMs: number, value: number, entry: number): void {
+    if (this.#count >= this.#room) this.#resize(1);
+    if (this.#tail === 0 && this.#count > 0) this.#narrow();
+    if (this.#tail % GROUP === 0 && this.#count + GROUP <= this.capacity)
+      this.#cells.beginGroup(this.#tail, timeMs, value, entry);
   }
 
-  #putEntry(cell: number, entry: number): void {
-    if (this.#wide === null) this.#narrow[cell + ENTRY] = entry - this.#baseEntry;
-    else this.#wide[cell + ENTRY] = entry;
+  #appendOdd(timeMs: number, value: number, entry: number): void {
+    this.#widen(value);
+    this.append(timeMs, value, entry);
   }
 
-  #put(cell: number, timeMs: number, value: number, entry: number): void {
-    if (this.#wide === null && this.#putNarrow(cell, timeMs, value, entry)) return;
-    this.#putOdd(cell, timeMs, value, entry);
+  #put(place: number, timeMs: number, value: number, entry: number): void {
+    while (!this.#cells.put(this.#cell(place), timeMs, value, entry)) this.#widen(value);
   }
 
-  /** False: it does not fit. */
-  #putNarrow(cell: number, timeMs: number, value: number, entry: number): boolean {
-    const cells = this.#narrow;
-    const sinceMs = (timeMs - this.#baseMs) | 0;
-    const scaled = rounded(value * this.#scale);
-    const since = (entry - this.#baseEntry) | 0;
-    cells[cell] = sinceMs;
-    cells[cell + VALUE] = scaled;
-    cells[cell + ENTRY] = since;
-    return (
-      this.#baseMs + sinceMs === timeMs && scaled / this.#scale === value && this.#baseEntry + since === entry
-    );
+  /** To a value that does not fit: a larger scale, or larger numbers, for all. */
+  #widen(value: number): void {
+    const { numberBytes, scale } = this.#cells;
+    const wanted = scaleFor(value, scale);
+    const kinds = KINDS.filter((bytes) => (wanted === scale ? bytes > numberBytes : bytes >= numberBytes));
+    this.#rebuild(this.capacity, wanted, kinds);
   }
 
-  #putOdd(cell: number, timeMs: number, value: number, entry: number): void {
-    if (this.#wide === null) this.#adapt(timeMs, value, entry);
-    if (this.#wide === null) {
-      this.#putNarrow(cell, timeMs, value, entry);
-      return;
-    }
-    this.#wide[cell] = timeMs;
-    this.#wide[cell + VALUE] = value;
-    this.#wide[cell + ENTRY] = entry;
+  /** What took more may be gone. */
+  #narrow(): void {
+    const { numberBytes } = this.#cells;
+    const kinds = KINDS.filter((bytes) => bytes < numberBytes);
+    if (kinds.length > 0) this.#rebuild(this.capacity, this.#leastScale(), kinds);
   }
 
-  /** Narrow, it gives back what was put in; but -0, which is the same value as 0, as 0. */
-  #fits(timeMs: number, value: number, entry: number): boolean {
-    const sinceMs = (timeMs - this.#baseMs) | 0;
-    const since = (entry - this.#baseEntry) | 0;
-    return (
-      this.#gives(sinceMs, timeMs, rounded(value * this.#scale), value) && this.#baseEntry + since === entry
-    );
-  }
-
-  #gives(sinceMs: number, timeMs: number, scaled: number, value: number): boolean {
-    return this.#baseMs + sinceMs === timeMs && scaled / this.#scale === value;
-  }
-
-  /** To a key that does not fit: other bases and a larger scale for all, or the ring becomes wide. */
-  #adapt(timeMs: number, value: number, entry: number): void {
-    const isEmpty = this.#count === 0;
-    const scale = scaleFor(value, isEmpty ? 1 : this.#scale);
-    const baseMs = Math.floor(isEmpty ? timeMs : this.timeAt(0));
-    const baseEntry = isEmpty ? entry : this.#entryIn(this.#cell(0));
-    const isNarrow = scale !== undefined && this.#recode({ baseMs, baseEntry, scale });
-    if (!isNarrow || !this.#fits(timeMs, value, entry)) this.#widen();
-  }
-
-  /** Each key stays in its cell. False, and all is as it was, where one does not fit. */
-  #recode(to: { readonly baseMs: number; readonly baseEntry: number; readonly scale: number }): boolean {
-    const coded = new KeyRing();
-    coded.#narrow = new Int32Array(this.#capacity * STRIDE);
-    [coded.#baseMs, coded.#baseEntry, coded.#scale] = [to.baseMs, to.baseEntry, to.scale];
-    for (let place = 0; place < this.#count; place += 1) {
-      const cell = this.#cell(place);
-      const [timeMs, value, entry] = [this.#timeIn(cell), this.#valueIn(cell), this.#entryIn(cell)];
-      if (!coded.#fits(timeMs, value, entry)) return false;
-      coded.#put(cell, timeMs, value, entry);
-    }
-    this.#narrow = coded.#narrow;
-    this.#wide = null;
-    ({ baseMs: this.#baseMs, baseEntry: this.#baseEntry, scale: this.#scale } = to);
-    return true;
-  }
-
-  #widen(): void {
-    const wide = new Float64Array(this.#capacity * STRIDE);
-    for (let place = 0; place < this.#count; place += 1) {
-      const cell = this.#cell(place);
-      wide[cell] = this.#timeIn(cell);
-      wide[cell + VALUE] = this.#valueIn(cell);
-      wide[cell + ENTRY] = this.#entryIn(cell);
-    }
-    this.#wide = wide;
-    this.#narrow = NO_CELLS;
-  }
-
-  /** Room for so many more. */
+  /** Room for so many more, in as small numbers as may be. */
   #resize(more: number): void {
     const wanted = this.#count + more;
-    const capacity = wanted + Math.max(FIRST_CAPACITY, wanted >>> 2);
-    const cellCount = capacity * STRIDE;
-    const from = this.#head * STRIDE;
-    const untilEnd = Math.min(this.#count, this.#capacity - this.#head) * STRIDE;
-    const rest = this.#count * STRIDE - untilEnd;
-    if (this.#wide === null)
-      this.#narrow = unrolled(this.#narrow, new Int32Array(cellCount), { from, untilEnd, rest });
-    else this.#wide = unrolled(this.#wide, new Float64Array(cellCount), { from, untilEnd, rest });
-    this.#capacity = capacity;
-    this.#head = 0;
-    if (this.#wide !== null) this.#narrowAgain();
+    this.#rebuild(wanted + Math.max(FIRST_CAPACITY, wanted >>> 2), this.#leastScale(), KINDS);
   }
 
-  /** What made it wide may be gone. */
-  #narrowAgain(): void {
+  /** Of all its values; undefined where one has too many decimals. */
+  #leastScale(): number | undefined {
     let scale: number | undefined = 1;
     for (let place = 0; place < this.#count && scale !== undefined; place += 1)
       scale = scaleFor(this.valueAt(place), scale);
-    if (scale === undefined) return;
-    this.#recode({ baseMs: Math.floor(this.timeAt(0)), baseEntry: this.#entryIn(this.#cell(0)), scale });
+    return scale;
   }
-}
 
-/** The least power of ten from `from` on that makes an i32 of the value, without a loss. */
-function scaleFor(value: number, from: number): number | undefined {
-  for (let scale = from; scale <= SCALE_MAX; scale *= 10)
-    if (rounded(value * scale) / scale === value) return scale;
-  return undefined;
-}
-
-/** What is no i32 becomes some other number. */
-function rounded(value: number): number {
-  return (value < 0 ? value - 0.5 : value + 0.5) | 0;
-}
-
-/** What stands in the ring from `from` on until its end, then the rest from its beginning, in a new one. */
-function unrolled<Cells extends Int32Array | Float64Array>(
-  ring: Cells,
-  into: Cells,
-  { from, untilEnd, rest }: { readonly from: number; readonly untilEnd: number; readonly rest: number },
-): Cells {
-  into.set(ring.subarray(from, from + untilEnd));
-  into.set(ring.subarray(0, rest), untilEnd);
-  return into;
-}
-
-/** What stands from `from` up to `end`, where nothing is, moves one place up. */
-function moveUp(cells: Int32Array | Float64Array, from: number, end: number): void {
-  if (from <= end) {
-    cells.copyWithin(from + STRIDE, from, end);
-    return;
+  /** The keys from the first cell on, in numbers of the first of these kinds in which all of them fit; where there is none, all is as it was. */
+  #rebuild(capacity: number, scale: number | undefined, kinds: readonly NumberBytes[]): void {
+    for (const numberBytes of kinds) {
+      const cells = this.#inCells(capacity, scale, numberBytes);
+      if (cells === undefined) continue;
+      this.#cells = cells;
+      this.#head = 0;
+      this.#tail = this.#count % cells.capacity;
+      return;
+    }
   }
-  const last = cells.length - STRIDE;
-  cells.copyWithin(STRIDE, 0, end);
-  cells.copyWithin(0, last, cells.length);
-  cells.copyWithin(from + STRIDE, from, last);
+
+  #inCells(capacity: number, scale: number | undefined, numberBytes: NumberBytes): KeyCells | undefined {
+    if (numberBytes === 8) scale = 1;
+    if (scale === undefined || (numberBytes === 2 && capacity < GROUPED_CAPACITY_MIN)) return undefined;
+    const cells = new KeyCells(capacity + (numberBytes === 2 ? GROUP : 0), numberBytes, scale);
+    for (let place = 0; place < this.#count; place += 1) {
+      const [timeMs, value, entry] = [this.timeAt(place), this.valueAt(place), this.#entryAt(place)];
+      if (place % GROUP === 0) cells.beginGroup(place, timeMs, value, entry);
+      if (!cells.put(place, timeMs, value, entry)) return undefined;
+    }
+    return cells;
+  }
 }
