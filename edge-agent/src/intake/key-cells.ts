@@ -25,8 +25,8 @@ export class KeyCells {
   readonly #cells: Int16Array | Int32Array | Float64Array;
   /** The same where numbers are of two bytes: a loop over arrays of one kind is twice as fast. */
   readonly #small: Int16Array | null;
-  /** Three whole numbers a group; NaN of one that has had no key. */
-  readonly #anchors: Float64Array;
+  /** Three whole numbers a group; NaN of one that has had no key. A typed array would be 200 bytes larger for each series. */
+  readonly #anchors: number[];
 
   constructor(capacity: number, numberBytes: NumberBytes, scale: number) {
     this.capacity = capacity;
@@ -35,11 +35,12 @@ export class KeyCells {
     const Cells = { 2: Int16Array, 4: Int32Array, 8: Float64Array }[numberBytes];
     this.#cells = new Cells(capacity * STRIDE);
     this.#small = this.#cells instanceof Int16Array ? this.#cells : null;
-    this.#anchors = new Float64Array(numberBytes === 8 ? 0 : Math.ceil(capacity / GROUP) * STRIDE).fill(NaN);
+    const anchorCount = numberBytes === 8 ? 0 : Math.ceil(capacity / GROUP) * STRIDE;
+    this.#anchors = new Array<number>(anchorCount).fill(NaN);
   }
 
   get bytes(): number {
-    return this.#cells.byteLength + this.#anchors.byteLength;
+    return this.#cells.byteLength + 8 * this.#anchors.length;
   }
 
   timeAt(cell: number): number {
@@ -145,7 +146,7 @@ export class KeyCells {
     const first = cell & -GROUP;
     const end = Math.min(first + GROUP, this.capacity);
     if (Number.isNaN(this.#anchors[anchor])) {
-      this.#anchors.set(key, anchor);
+      for (const [part, number] of key.entries()) this.#anchors[anchor + part] = number;
       return true;
     }
     const reach = 2 ** (8 * this.numberBytes);

@@ -3,7 +3,7 @@ import { GROUP, KeyCells, type NumberBytes, scaleFor } from "./key-cells.ts";
 
 const FIRST_CAPACITY = 8;
 /** Fewer are no longer for having groups. */
-const GROUPED_CAPACITY_MIN = 4 * GROUP;
+const GROUPED_ROOM_MIN = 4 * GROUP;
 const KINDS: readonly NumberBytes[] = [2, 4, 8];
 
 /**
@@ -160,14 +160,14 @@ export class KeyRing {
     const { numberBytes, scale } = this.#cells;
     const wanted = scaleFor(value, scale);
     const kinds = KINDS.filter((bytes) => (wanted === scale ? bytes > numberBytes : bytes >= numberBytes));
-    this.#rebuild(this.capacity, wanted, kinds);
+    this.#rebuild(Math.max(this.#room, this.#count), wanted, kinds);
   }
 
   /** What took more may be gone. */
   #narrow(): void {
     const { numberBytes } = this.#cells;
     const kinds = KINDS.filter((bytes) => bytes < numberBytes);
-    if (kinds.length > 0) this.#rebuild(this.capacity, this.#leastScale(), kinds);
+    if (kinds.length > 0) this.#rebuild(this.#room, this.#leastScale(), kinds);
   }
 
   /** Room for so many more, in as small numbers as may be. */
@@ -185,9 +185,9 @@ export class KeyRing {
   }
 
   /** The keys from the first cell on, in numbers of the first of these kinds in which all of them fit; where there is none, all is as it was. */
-  #rebuild(capacity: number, scale: number | undefined, kinds: readonly NumberBytes[]): void {
+  #rebuild(room: number, scale: number | undefined, kinds: readonly NumberBytes[]): void {
     for (const numberBytes of kinds) {
-      const cells = this.#inCells(capacity, scale, numberBytes);
+      const cells = this.#inCells(room, scale, numberBytes);
       if (cells === undefined) continue;
       this.#cells = cells;
       this.#head = 0;
@@ -196,10 +196,10 @@ export class KeyRing {
     }
   }
 
-  #inCells(capacity: number, scale: number | undefined, numberBytes: NumberBytes): KeyCells | undefined {
+  #inCells(room: number, scale: number | undefined, numberBytes: NumberBytes): KeyCells | undefined {
     if (numberBytes === 8) scale = 1;
-    if (scale === undefined || (numberBytes === 2 && capacity < GROUPED_CAPACITY_MIN)) return undefined;
-    const cells = new KeyCells(capacity + (numberBytes === 2 ? GROUP : 0), numberBytes, scale);
+    if (scale === undefined || (numberBytes === 2 && room < GROUPED_ROOM_MIN)) return undefined;
+    const cells = new KeyCells(room + (numberBytes === 2 ? GROUP : 0), numberBytes, scale);
     for (let place = 0; place < this.#count; place += 1) {
       const [timeMs, value, entry] = [this.timeAt(place), this.valueAt(place), this.#entryAt(place)];
       if (place % GROUP === 0) cells.beginGroup(place, timeMs, value, entry);
