@@ -86,7 +86,7 @@ async function bundle(program: ProgramSource): Promise<string> {
     // The bundler itself stays out: only a checkout builds the dashboard.
     external: ["esbuild"],
     define: { MILLRACE_BUILD_COMMIT: JSON.stringify(commit()) },
-    plugins: [nativeAddon, kafkaClient, englishOnly],
+    plugins: [nativeAddon, kafkaClient, englishOnly, noSchemas],
   });
   return `(function (exports, require, module, __filename, __dirname) {${outputFiles[0].text}\n})`;
 }
@@ -129,6 +129,15 @@ const kafkaClient: Plugin = {
       path: createRequire(join(resolveDir, "main.js")).resolve("@platformatic/wasm-utils/bundled"),
     }));
     onLoad({ filter: /confluent-schema-registry\.js$/ }, () => ({ contents: "export {};" }));
+  },
+};
+
+const noSchemas: Plugin = {
+  name: "no-schemas",
+  setup({ onResolve }) {
+    onResolve({ filter: /^@fastify\/(ajv-compiler|fast-json-stringify-compiler)$/ }, () => ({
+      path: join(import.meta.dirname, "no-schemas.cjs"),
+    }));
   },
 };
 
