@@ -181,7 +181,7 @@ export class AgentRegistry {
 
   /** Whether the agent ever belonged to this site. */
   hasBelonged(agent: string, site: string): boolean {
-    return this.#membership.export().some((interval) => interval.agent === agent && interval.site === site);
+    return this.#membership.hasBelonged(agent, site);
   }
 
   isRetired(agent: string): boolean {

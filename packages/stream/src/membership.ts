@@ -8,16 +8,19 @@ export interface MembershipInterval {
   readonly leftMs: EventTimeMs | null;
 }
 
+/** A stay whose times may still be found out; the index has the same objects. */
+type Stay = { -readonly [Name in keyof MembershipInterval]: MembershipInterval[Name] };
+
 /** Who is expected behind which time: agents, their sites, and since when until when. */
 export class Membership {
-  readonly #intervals: MembershipInterval[];
-  /** Of the intervals as they are; null once they have changed. */
+  readonly #intervals: Stay[];
+  /** Null once a stay has come or ended since it was made. */
   #index: MembershipIndex | null = null;
   /** No stay began later. */
   #joinedMsMax: EventTimeMs = -Infinity;
 
   constructor(intervals: readonly MembershipInterval[] = []) {
-    this.#intervals = [...intervals];
+    this.#intervals = intervals.map((interval) => ({ ...interval }));
     for (const { joinedMs } of intervals) this.#joinedMsMax = Math.max(this.#joinedMsMax, joinedMs);
   }
 
@@ -46,8 +49,8 @@ export class Membership {
     const leftMs = Math.max(...before.map((stay) => stay.leftMs ?? Infinity));
     const next = stays.find((stay) => stay.joinedMs > timeMs);
     if (leftMs > timeMs || next?.site !== site) return false;
-    this.#intervals[this.#intervals.indexOf(next)] = { ...next, joinedMs: timeMs };
-    this.#index = null;
+    // It stays where it was among the agent's: the one before began no later.
+    next.joinedMs = timeMs;
     return true;
   }
 
@@ -55,10 +58,10 @@ export class Membership {
   correct(nowMs: number, joinedMs: number): boolean {
     if (this.#joinedMsMax <= nowMs) return false;
     let hasChanged = false;
-    for (const [at, interval] of this.#intervals.entries()) {
+    for (const interval of this.#intervals) {
       if (interval.joinedMs <= nowMs) continue;
-      const leftMs = interval.leftMs === null ? null : Math.min(interval.leftMs, joinedMs);
-      this.#intervals[at] = { ...interval, joinedMs, leftMs };
+      interval.joinedMs = joinedMs;
+      if (interval.leftMs !== null) interval.leftMs = Math.min(interval.leftMs, joinedMs);
       hasChanged = true;
     }
     if (hasChanged) this.#index = null;
@@ -71,7 +74,7 @@ export class Membership {
     const at = this.#present(agent);
     if (at < 0) return false;
     const interval = this.#intervals[at];
-    this.#intervals[at] = { ...interval, leftMs: Math.max(leftMs, interval.joinedMs) };
+    interval.leftMs = Math.max(leftMs, interval.joinedMs);
     this.#index = null;
     return true;
   }
@@ -93,6 +96,15 @@ export class Membership {
     );
   }
 
+  /** Whether the agent ever was at this site. */
+  hasBelonged(agent: string, site: string): boolean {
+    return (
+      this.#indexed()
+        .staysOf.get(agent)
+        ?.some((stay) => stay.site === site) === true
+    );
+  }
+
   /** Whether the agent is at a site now. */
   isPresent(agent: string): boolean {
     return this.#indexed().present.has(agent);
@@ -109,7 +121,7 @@ export class Membership {
   }
 
   export(): MembershipInterval[] {
-    return [...this.#intervals];
+    return this.#intervals.map((interval) => ({ ...interval }));
   }
 
   #indexed(): MembershipIndex {
@@ -139,7 +151,7 @@ interface MembershipIndex {
   readonly stays: readonly MembershipInterval[];
   readonly staysAt: ReadonlyMap<string, readonly MembershipInterval[]>;
   /** Of one agent, in the order of time. */
-  readonly staysOf: ReadonlyMap<string, readonly MembershipInterval[]>;
+  readonly staysOf: ReadonlyMap<string, readonly Stay[]>;
   readonly siteOf: ReadonlyMap<string, string>;
   readonly present: ReadonlySet<string>;
   readonly agentsAt: ReadonlyMap<string | undefined, readonly string[]>;
