@@ -4,7 +4,7 @@ import { connectAsync } from "mqtt";
 import { zstdCompression } from "@millrace/runtime";
 import { ACCUMULATORS } from "@millrace/stream";
 import type { WindowResult } from "@millrace/stream";
-import { parseAck, SeriesMemory } from "@millrace/wire";
+import { parseAck, RowRoom, SeriesMemory } from "@millrace/wire";
 import { openEnvelope, openMessage, paneRows } from "../central/src/core/opened-message.ts";
 import type { Bench } from "./bench.ts";
 import { median, percentile, rounded } from "./measure/statistics.ts";
@@ -175,7 +175,7 @@ class ReadingWay {
   /** From there until the frame. */
   readonly frameMs: number[] = [];
   readonly #underway = new Map<number, Underway>();
-  readonly #reading = { compression: zstdCompression, series: new SeriesMemory() };
+  readonly #reading = { compression: zstdCompression, series: new SeriesMemory(), room: new RowRoom() };
   #value = 0;
 
   next(): { readonly temperature: number; readonly ts: number } {

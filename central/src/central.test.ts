@@ -1741,6 +1741,25 @@ test("an agent whose clock disagrees is alarmed until it agrees, and makes nothi
   expect(clockAlarms(world.central).map(([name]) => name)).toEqual(["alpha-1"]);
 });
 
+test("batches that wait together for what the store has of their windows keep their own readings", async () => {
+  const world = await start(new CrashingStore(), { agents: [{ id: "alpha-1", site: "alpha" }] });
+  const agent = await welcomed(world);
+  // Complete windows of half an hour ago leave memory.
+  const startsMs = [0, 1, 2].map((second) => START_MS - HOUR_MS / 2 + 1_000 * second);
+  for (const [at, startMs] of startsMs.entries())
+    agent.panes(at + 1, startMs, { value: 10, frontier: { number: at + 1, watermarkMs: START_MS } });
+  await world.time.run(60_000);
+  expect(world.central.counts.engine?.panesInMemory).toBe(0);
+  const again = agentOf(world);
+  again.hello({ epoch: 1, lanes: { live: { sent: 3, next: 4, epochs: [{ epoch: 1, from: 1 }] } } });
+  await world.time.run(10);
+  for (const [at, startMs] of startsMs.entries()) again.panes(at + 4, startMs, { value: 20 + at });
+  await world.time.run(2_000);
+  const { windows } = await world.central.windows(ALL);
+  expect(windows.map(({ values }) => values["mean"])).toEqual([15, 15.5, 16]);
+  await world.central.close();
+});
+
 test("the history shows what is durable, at every zoom, through a crash", async () => {
   const day = { retainMs: 400 * DAY_MS, bytesMax: 2 ** 30 };
   const history = { "1s": day, "10s": day, "1m": day, "1h": day, "1d": day };

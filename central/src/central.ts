@@ -3,7 +3,7 @@ import type { Change, Store } from "@millrace/queue";
 import { reasonOf } from "@millrace/runtime";
 import type { Clock, Logger, Random, Timer } from "@millrace/runtime";
 import type { Lane, WindowEngineCounts, WindowResult } from "@millrace/stream";
-import { encodeMessage, parseHeartbeat } from "@millrace/wire";
+import { encodeMessage, parseHeartbeat, RowRoom } from "@millrace/wire";
 import type { AgentConnection, Compression, UpTopic } from "@millrace/wire";
 import type {
   CentralChange,
@@ -75,6 +75,9 @@ const COMMIT_LIVE_MESSAGES_MAX = 1_000;
 const ROLL_PAUSE_MS_MIN = 1;
 /** While more is due than one slice, history is trimmed at every tick instead. */
 const TRIM_INTERVAL_MS = 60_000;
+/** Rows of a batch lie here until they are applied. */
+const ROW_ROOM_BYTES = 1_048_576;
+
 export interface CentralOptions {
   /** Enrolled agents; the connection's identity must be one of them. */
   readonly agents: readonly { readonly id: string; readonly site: string }[];
@@ -139,7 +142,10 @@ export class Central implements CentralReader {
     stalled: () => this.#loop.stalled,
   });
   readonly #inbox = new Inbox();
+  /** Sessions whose latest heartbeat waits for the next commit. */
+  readonly #beating = new Set<Session>();
   readonly #series = new SeriesMemories();
+  readonly #rowRoom = new RowRoom(ROW_ROOM_BYTES);
   readonly #uplinkLog: UplinkLog;
   #droppedCount = 0;
   #opened: {
@@ -639,6 +645,7 @@ export class Central implements CentralReader {
     // The one before may not have been taken up yet.
     const { status = session.heartbeat?.status } = parsed.message;
     session.heartbeat = { ...parsed.message, status };
+    this.#beating.add(session);
     const { beat, answers = [] } = parsed.message;
     this.#requests.answered(session.agent, answers);
     const requests = this.#requests.of(session.agent);
@@ -674,7 +681,8 @@ export class Central implements CentralReader {
     for (const { settled } of turn.entries) if (settled !== undefined) after.sends.push(settled);
     for (const position of turn.positions) state.log.taken(position);
     for (const gap of turn.gaps) this.#noteGap(gap);
-    for (const session of this.#sessions.all()) applier.applyHeartbeat(session, moment);
+    for (const session of this.#beating) applier.applyHeartbeat(session, moment);
+    this.#beating.clear();
     if (isTick) recordApplier.tick(moment);
     const recordAnswers = await recordApplier.apply(this.#recordInbox.take(), moment);
     if (isTick || recordAnswers.length > 0) state.records.show(state.engine, moment.monotonicMs);
@@ -742,7 +750,7 @@ export class Central implements CentralReader {
 
   /**
    * In their order. What needs nothing of the store, as most batches do, is applied as soon as it is unpacked: its rows are in the
-   * caches then, and gone before the next ones are made. The first one that does need something waits for that, with all behind it.
+   * caches then, and the next ones take their place. The first one that does need something waits for that, with all behind it.
    */
   async #applyEntries(
     { state, applier }: { state: CentralState; applier: MessageApplier },
@@ -751,16 +759,23 @@ export class Central implements CentralReader {
     after: AfterCommit,
   ): Promise<void> {
     const { store, compression } = this.#options;
+    const room = this.#rowRoom;
     const needed = new Set<string>();
     const waiting: { readonly entry: LogEntry; readonly message: OpenedMessage }[] = [];
     for (const entry of entries) {
-      const message = openMessage(entry.envelope, { compression, series: this.#series.of(entry.agent) });
+      const series = this.#series.of(entry.agent);
+      const message = openMessage(entry.envelope, { compression, series, room });
       for (const rows of paneRows(message)) for (const key of state.engine.needs(rows)) needed.add(key);
-      if (needed.size === 0) applier.apply(entry, message, moment, after);
-      else waiting.push({ entry, message });
+      if (needed.size > 0) {
+        waiting.push({ entry, message });
+        continue;
+      }
+      applier.apply(entry, message, moment, after);
+      room.reuse();
     }
     await loadEngineKeys(store, state.engine, [...needed]);
     for (const { entry, message } of waiting) applier.apply(entry, message, moment, after);
+    room.reuse();
   }
 
   /** What has come is let into the log; what has come through it is what is applied. */

@@ -3,7 +3,7 @@ import { loadPipeline } from "@millrace/config";
 import { zstdCompression } from "@millrace/runtime";
 import { Membership, WindowEngine } from "@millrace/stream";
 import { TEST_CERTIFICATES } from "@millrace/testkit";
-import { parseHeartbeat, SeriesMemory } from "@millrace/wire";
+import { parseHeartbeat, RowRoom, SeriesMemory } from "@millrace/wire";
 import { expect, test } from "vitest";
 import { openEnvelope, openMessage, paneRows } from "../../central/src/core/opened-message.ts";
 import { compareWindows } from "../../simulator/src/verify/compare-windows.ts";
@@ -32,7 +32,7 @@ function windowsOf(records: readonly TopicRecord[], pipelinePath: string) {
     const key = `${store} ${epoch} ${lane} ${sequence}`;
     if (seen.has(key)) repeated += 1;
     else {
-      const reading = { compression: zstdCompression, series };
+      const reading = { compression: zstdCompression, series, room: new RowRoom() };
       const message = openMessage(openEnvelope("batch", value), reading);
       if (message.kind !== "batch") throw new Error(`a record that is no batch: ${JSON.stringify(message)}`);
       const { storeId, epoch: epochInside, lane: laneInside, sequence: sequenceInside } = message.batch;

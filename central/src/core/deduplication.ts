@@ -146,8 +146,9 @@ export class Deduplication {
   mark(lane: Lane): number {
     const chain = this.#chains.get(lane) ?? [];
     let mark = 0;
-    for (const [index, segment] of chain.entries()) {
-      const held = this.#held.get(segment.epoch)?.get(lane);
+    // With each batch, for each lane: without a pair made for each segment.
+    for (let index = 0; index < chain.length; index += 1) {
+      const held = this.#held.get(chain[index].epoch)?.get(lane);
       if (held === undefined) return mark;
       const last = (chain[index + 1]?.from ?? Infinity) - 1;
       mark = Math.max(mark, Math.min(held.set.mark, last));

@@ -96,7 +96,7 @@ export class MessageApplier {
     this.#state.agents.beat(agent, heartbeat, moment.nowMs);
     this.#lookAtDisk(session, heartbeat, moment);
     this.#state.trustedTime.heard(agent, heartbeat.sentAtMs, moment.monotonicMs);
-    this.#offer(agent, session.storeId, heartbeat.frontier);
+    this.#offer(agent, heartbeat.frontier, this.#marks(session.storeId));
   }
 
   /** The session is over: its agent has one connection less. */
@@ -245,7 +245,7 @@ export class MessageApplier {
     this.#heardIn(entry, moment);
     agents.beat(agent, heartbeat, null);
     this.#lookAtDisk(entry, heartbeat, moment);
-    this.#offer(agent, agents.storeOf(agent), heartbeat.frontier);
+    this.#offer(agent, heartbeat.frontier, this.#marks(agents.storeOf(agent)));
   }
 
   #applyBatch(
@@ -293,9 +293,10 @@ export class MessageApplier {
     }
     if (agents.storeOf(agent) === "") agents.uses(agent, batch.storeId);
     if (agents.storeOf(agent) !== batch.storeId) return;
-    const hasAdvanced = agents.advance(agent, this.#marks(batch.storeId));
+    const marks = marksOf(held);
+    const hasAdvanced = agents.advance(agent, marks);
     if (hasAdvanced) this.#showFrontier(agent);
-    if (body.kind === "panes") this.#offer(agent, batch.storeId, body.panes.frontier);
+    if (body.kind === "panes") this.#offer(agent, body.panes.frontier, marks);
   }
 
   /**
@@ -503,15 +504,12 @@ export class MessageApplier {
     this.#state.alarms.raise({ agent, site, kind, message, value, nowMs: moment.nowMs });
   }
 
-  #offer(agent: string, storeId: string, frontier: Frontier): void {
-    if (this.#state.agents.offer(agent, frontier, this.#marks(storeId))) this.#showFrontier(agent);
+  #offer(agent: string, frontier: Frontier, marks: Readonly<Record<Lane, number>>): void {
+    if (this.#state.agents.offer(agent, frontier, marks)) this.#showFrontier(agent);
   }
 
-  #marks(storeId: string): Record<Lane, number> {
-    const held = this.#state.stores.held(storeId);
-    const marks = { alarm: 0, live: 0, backfill: 0, evidence: 0 };
-    for (const lane of LANES) marks[lane] = held?.mark(lane) ?? 0;
-    return marks;
+  #marks(storeId: string): Readonly<Record<Lane, number>> {
+    return marksOf(this.#state.stores.held(storeId));
   }
 
   #showFrontier(agent: string): void {
@@ -528,6 +526,12 @@ interface SortedRows {
   readonly ofRecords: number;
   readonly foreignSite: number;
   readonly future: number;
+}
+
+function marksOf(held: Deduplication | undefined): Readonly<Record<Lane, number>> {
+  const marks = { alarm: 0, live: 0, backfill: 0, evidence: 0 };
+  if (held !== undefined) for (const lane of LANES) marks[lane] = held.mark(lane);
+  return marks;
 }
 
 function isSame(before: Uint8Array | undefined, bytes: Uint8Array): boolean {

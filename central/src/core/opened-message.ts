@@ -17,6 +17,7 @@ import type {
   Heartbeat,
   Hello,
   PaneBatch,
+  RowRoom,
   SealedBatch,
   SeriesMemory,
   SkippedRange,
@@ -43,6 +44,8 @@ export type Envelope =
 export interface BatchReading {
   readonly compression: Compression;
   readonly series: SeriesMemory;
+  /** Where their rows lie. */
+  readonly room: RowRoom;
 }
 
 export type OpenedMessage =
@@ -86,12 +89,12 @@ export function paneRows(message: OpenedMessage): readonly PaneRows[] {
   return message.kind === "batch" && message.body.kind === "panes" ? message.body.panes.sections : [];
 }
 
-function openBody(batch: SealedBatch, { compression, series }: BatchReading): BatchBody {
+function openBody(batch: SealedBatch, { compression, series, room }: BatchReading): BatchBody {
   const unpacked = unpackBody(batch, compression);
   if (!unpacked.ok) return { kind: "unreadable", detail: unpacked.detail };
   switch (batch.kind) {
     case "panes": {
-      const decoded = decodePaneBatch(unpacked.body, series);
+      const decoded = decodePaneBatch(unpacked.body, { memory: series, room });
       return decoded.ok
         ? { kind: "panes", panes: decoded.message }
         : { kind: "unreadable", detail: decoded.detail };

@@ -332,7 +332,9 @@ async function lockFileOf(path: string): Promise<string | undefined> {
 }
 
 function sealed(change: Change): Change {
-  return change.type === "del" ? change : { ...change, value: sealValue(change.key, change.value) };
+  if (change.type === "del") return change;
+  const { key, value } = change;
+  return { type: "put", key, value: sealValue(key, value) };
 }
 
 /** Where that is not certain to lose nothing, what comes next mends the store. */

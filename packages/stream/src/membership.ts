@@ -45,10 +45,9 @@ export class Membership {
    */
   wasThere(agent: string, site: string, timeMs: EventTimeMs): boolean {
     const stays = this.#indexed().staysOf.get(agent) ?? [];
-    const before = stays.filter((stay) => stay.joinedMs <= timeMs);
-    const leftMs = Math.max(...before.map((stay) => stay.leftMs ?? Infinity));
-    const next = stays.find((stay) => stay.joinedMs > timeMs);
-    if (leftMs > timeMs || next?.site !== site) return false;
+    const isKnown = stays.some(({ joinedMs, leftMs }) => joinedMs <= timeMs && timeMs < (leftMs ?? Infinity));
+    const next = isKnown ? undefined : stays.find((stay) => stay.joinedMs > timeMs);
+    if (next?.site !== site) return false;
     // It stays where it was among the agent's: the one before began no later.
     next.joinedMs = timeMs;
     return true;

@@ -21,6 +21,7 @@ export * from "./pane-batch.ts";
 export * from "./parsed.ts";
 export * from "./record/debezium/change-reader.ts";
 export * from "./record/debezium/row-change.ts";
+export * from "./row-room.ts";
 export * from "./series-memory.ts";
 export { isLater } from "./record/debezium/source-position.ts";
 export type { SourcePosition } from "./record/debezium/source-position.ts";

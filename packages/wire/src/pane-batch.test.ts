@@ -138,12 +138,12 @@ test("what a writer said before changes nothing: the same batches, read with and
         const memory = new SeriesMemory();
         for (const at of order) {
           const bytes = encodePaneBatch(batches[at % batches.length]);
-          const decoded = decodePaneBatch(bytes, memory);
-          const again = decodePaneBatch(bytes, memory);
+          const decoded = decodePaneBatch(bytes, { memory });
+          const again = decodePaneBatch(bytes, { memory });
           if (!decoded.ok || !again.ok) throw new Error("unreadable");
           expect(plain(decoded.message)).toEqual(plain(batches[at % batches.length]));
           expect(plain(again.message)).toEqual(plain(decoded.message));
-          decodePaneBatch(bytes.subarray(0, bytes.length - 1), memory);
+          decodePaneBatch(bytes.subarray(0, bytes.length - 1), { memory });
         }
       },
     ),
@@ -153,7 +153,7 @@ test("what a writer said before changes nothing: the same batches, read with and
 test("the same series are the same objects, as long as they are few enough to be kept", () => {
   const sections = [small.sections[0], { ...small.sections[0], metric: "u", series: [{ site: "other" }] }];
   const seriesOf = (bytes: Uint8Array, memory: SeriesMemory) => {
-    const decoded = decodePaneBatch(bytes, memory);
+    const decoded = decodePaneBatch(bytes, { memory });
     return decoded.ok ? decoded.message.sections.map(({ series }) => series) : [];
   };
   const memory = new SeriesMemory();

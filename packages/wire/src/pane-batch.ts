@@ -85,11 +85,18 @@ export function encodePaneBatch(batch: PaneBatch): Uint8Array {
   return bytes;
 }
 
-/**
- * Never throws. What it allocates is bounded by a small multiple of the length of `bytes`. `memory` is of the batches that the
- * same writer has sent before: the series of its rows are then the same objects as long as they are the same.
- */
-export function decodePaneBatch(bytes: Uint8Array, memory = new SeriesMemory()): PaneBatchResult {
+export interface PaneBatchReading {
+  /** Of the batches that the same writer has sent before: the series of rows are then the same objects as long as they are the same. */
+  readonly memory?: SeriesMemory;
+  /** Where the rows lie. */
+  readonly room?: RowRoom;
+}
+
+/** Never throws. What it allocates is bounded by a small multiple of the length of `bytes`. */
+export function decodePaneBatch(
+  bytes: Uint8Array,
+  { memory = new SeriesMemory(), room = sharedRoom }: PaneBatchReading = {},
+): PaneBatchResult {
   const reader = new ByteReader(bytes);
   const frontier = readFrontier(reader);
   const texts = memory.texts(reader, readTexts);
@@ -101,6 +108,7 @@ export function decodePaneBatch(bytes: Uint8Array, memory = new SeriesMemory()):
       readSection(
         reader,
         memory.heading(reader, sections.length, () => readHeading(reader, texts)),
+        room,
       ),
     );
   if (reader.remaining > 0) reader.fail("something follows the last section");
@@ -232,7 +240,11 @@ function readHeading(reader: ByteReader, texts: readonly string[]): SectionHeadi
   return { metric, paneMs, series };
 }
 
-function readSection(reader: ByteReader, { metric, paneMs, series }: SectionHeading): PaneRows {
+function readSection(
+  reader: ByteReader,
+  { metric, paneMs, series }: SectionHeading,
+  room: RowRoom,
+): PaneRows {
   const rowCount = reader.count(2);
   const ints = reader.fault === undefined ? rowCount : 0;
   const startMs = room.floats(ints);
@@ -275,7 +287,8 @@ function readSection(reader: ByteReader, { metric, paneMs, series }: SectionHead
     if (columns.remaining < bytesMin) reader.fail(`${kind.name} ends early`);
   }
   const state = room.floats(reader.fault === undefined ? rowCount * layout.stride : 0);
-  for (const [index, accumulator] of layout.accumulators.entries()) {
+  for (let index = 0; index < layout.accumulators.length; index += 1) {
+    const accumulator = layout.accumulators[index];
     const columns = columnsOf(blocks, accumulator.name);
     if (columns === undefined || reader.fault !== undefined) continue;
     readFields(columns, accumulator, {
@@ -297,7 +310,7 @@ function readSection(reader: ByteReader, { metric, paneMs, series }: SectionHead
   return unread.length === 0 ? rows : { ...rows, unread };
 }
 
-const room = new RowRoom();
+const sharedRoom = new RowRoom();
 
 interface Block {
   readonly kind: Accumulator | SketchKind;

@@ -74,6 +74,7 @@ const AT = {
   crc: 76,
 } as const;
 const FLAG_COMPRESSED = 1;
+const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
 
 export type OpenFailure =
   | "truncated"
@@ -182,7 +183,7 @@ export function restampEpoch(bytes: Uint8Array, epoch: number): Uint8Array {
 function readHeader(bytes: Uint8Array, view: DataView): BatchHeader {
   let storeId = "";
   for (let index = 0; index < 16; index += 1) {
-    storeId += bytes[AT.storeId + index].toString(16).padStart(2, "0");
+    storeId += HEX[bytes[AT.storeId + index]];
   }
   return {
     wireVersion: view.getUint8(AT.version),

@@ -33,7 +33,8 @@ export function encodePane(layout: PaneLayout, { fields, sketches, unread = [] }
   bytes[0] = VERSION;
   bytes[1] = layout.accumulators.length + encoded.length + unread.length;
   let at = 2;
-  for (const [index, { id, params, width }] of layout.accumulators.entries()) {
+  for (let index = 0; index < layout.accumulators.length; index++) {
+    const { id, params, width } = layout.accumulators[index];
     bytes[at++] = id;
     bytes[at++] = params.length;
     for (const param of params) at = putFloat(view, at, param);

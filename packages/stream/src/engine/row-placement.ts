@@ -25,13 +25,18 @@ export class RowPlacement {
   constructor(view: PaneView, rows: PaneRows) {
     this.view = view;
     this.match = view.matchOf(rows.layout);
-    const found = findPanes(view, rows);
-    const [only] = found;
-    this.panes =
-      found.length === 1 && only.rowCount === rows.rowCount
-        ? [{ startMs: only.startMs, group: only.group, rows: firstRows(rows.rowCount) }]
-        : divided(found, rows.rowCount);
+    const only = onlyPane(view, rows);
+    this.panes = only === null ? divided(findPanes(view, rows), rows.rowCount) : [only];
   }
+}
+
+/** The pane of a batch of one time and one group, as most are; null where the rows have to be looked at one by one. */
+function onlyPane(view: PaneView, { rowCount, series, seriesIndex, startMs }: PaneRows): PlacedRows | null {
+  const { names } = view.groupsOf(series);
+  if (rowCount === 0 || names.length !== 1 || !isPlace(startMs[0])) return null;
+  for (let row = 0; row < rowCount; row++)
+    if (startMs[row] !== startMs[0] || seriesIndex[row] >= series.length) return null;
+  return { startMs: view.paneStartOf(startMs[0]), group: names[0], rows: firstRows(rowCount) };
 }
 
 interface FoundPane {

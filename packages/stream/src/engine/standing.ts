@@ -213,6 +213,8 @@ export class Standing {
 
 /** The earliest time that is in a range of the one list and not, as the same range, in the other. */
 function firstDifferenceMs(a: readonly TimeRange[], b: readonly TimeRange[]): EventTimeMs {
+  // As with nearly every frontier.
+  if (a.length === 0 && b.length === 0) return Infinity;
   const has = (ranges: readonly TimeRange[], { startMs, endMs }: TimeRange) =>
     ranges.some((range) => range.startMs === startMs && range.endMs === endMs);
   const different = [...a.filter((range) => !has(b, range)), ...b.filter((range) => !has(a, range))];

@@ -189,7 +189,7 @@ export class WindowEngine {
     this.#restore.settle();
     const keys = new Set<string>();
     for (const { view, panes } of this.#place(rows)) {
-      const paneRanges = new Map<string, TimeRange[]>();
+      let paneRanges: Map<string, TimeRange[]> | null = null;
       for (const { startMs, group, rows: placed } of panes) {
         for (const track of view.sessionTracks)
           for (const row of placed) this.#sessions.addNeeds(keys, track, rows, row, group);
@@ -202,11 +202,13 @@ export class WindowEngine {
             range = over(range, windowMs, track.grid.endOf(windowMs));
           }
           if (range === null) continue;
+          paneRanges ??= new Map();
           const ranges = paneRanges.get(group);
           if (ranges === undefined) paneRanges.set(group, [range]);
           else ranges.push(range);
         }
       }
+      if (paneRanges === null) continue;
       // Windows overlap: each pane is asked for once.
       for (const [group, ranges] of paneRanges)
         for (const range of mergeRanges(ranges, Infinity))
