@@ -77,6 +77,7 @@ const ROLL_PAUSE_MS_MIN = 1;
 const TRIM_INTERVAL_MS = 60_000;
 /** Rows of a batch lie here until they are applied. */
 const ROW_ROOM_BYTES = 1_048_576;
+const NOTHING_TAKEN: LogTurn = { entries: [], positions: [], gaps: [], strange: [] };
 
 export interface CentralOptions {
   /** Enrolled agents; the connection's identity must be one of them. */
@@ -92,6 +93,8 @@ export interface CentralOptions {
   readonly silentAfterMs: number;
   /** Where nothing is given, as in central.yaml. */
   readonly limits?: CentralConfig["limits"];
+  /** What one tick's results take up in a commit, about; the rest follows. Default 2 MiB. */
+  readonly tickBytesMax?: number;
   readonly store: Store;
   /** What agents say passes through it; default: the store alone holds it. Its name tells whose positions the store has. */
   readonly uplinkLog?: { readonly name: string; readonly log: UplinkLog };
@@ -181,7 +184,7 @@ export class Central implements CentralReader {
       random,
       log,
       plan: (isTick) => this.#plan(isTick),
-      isUrgent: () => this.#hasWaiting || this.#isRollDue,
+      isUrgent: () => this.#hasWaiting || this.#isRollDue || this.#isCutShort,
       onCommitted: (durationMs) => options.onCommitted?.(durationMs),
       onCommitFailed: (why) => {
         this.#leaveUndurable(why);
@@ -213,6 +216,7 @@ export class Central implements CentralReader {
       ruleGroupsMax: limits.ruleGroupsMax,
       graceMs,
       evidence,
+      tickBytesMax: this.#options.tickBytesMax,
       logName: this.#options.uplinkLog?.name ?? "",
       nowMs,
       monotonicMs,
@@ -653,6 +657,11 @@ export class Central implements CentralReader {
     session.connection.send("echo", encodeMessage(echo));
   }
 
+  /** There are more results than the last tick had room for. */
+  get #isCutShort(): boolean {
+    return this.#opened?.state.engine.isCutShort === true;
+  }
+
   get #hasWaiting(): boolean {
     return (
       (this.#uplinkLog.hasRoom && !this.#inbox.isEmpty) ||
@@ -669,6 +678,7 @@ export class Central implements CentralReader {
     const { store, clock } = this.#options;
     const beganMs = clock.monotonicMs();
     const isRolling = isTick || (this.#isRollDue && !this.#hasWaiting);
+    const wasCutShort = this.#isCutShort;
     if (isRolling) this.#isRollDue = false;
     if (!this.#isAhead) this.#recordsShown = this.#recordsNow();
     this.#isAhead = true;
@@ -684,7 +694,8 @@ export class Central implements CentralReader {
     for (const session of this.#beating) applier.applyHeartbeat(session, moment);
     this.#beating.clear();
     if (isTick) recordApplier.tick(moment);
-    const recordAnswers = await recordApplier.apply(this.#recordInbox.take(), moment);
+    const records = wasCutShort ? [] : this.#recordInbox.take();
+    const recordAnswers = await recordApplier.apply(records, moment);
     if (isTick || recordAnswers.length > 0) state.records.show(state.engine, moment.monotonicMs);
     const committed = this.#actions.begin();
     let trimmed: readonly Change[] = [];
@@ -694,6 +705,8 @@ export class Central implements CentralReader {
       watches.tick(moment);
       this.#requests.expire(moment.monotonicMs);
       state.memberSearch.look(this.#uplinkLog);
+    }
+    if (isTick || wasCutShort) {
       const knownToMs = state.memberSearch.knownToMs(this.#uplinkLog);
       state.engine.setMembersKnownTo(knownToMs);
       // What stands in the log and is not read yet is not late.
@@ -778,14 +791,17 @@ export class Central implements CentralReader {
     room.reuse();
   }
 
-  /** What has come is let into the log; what has come through it is what is applied. */
+  /**
+   * What has come is let into the log; what has come through it is what is applied. While there are more results than a tick has
+   * room for, only what is live is taken, else they would become more and more.
+   */
   #takeTurn(
     { state, admission }: { state: CentralState; admission: Admission },
     after: AfterCommit,
   ): LogTurn {
     const { clock } = this.#options;
     const limits = {
-      messages: COMMIT_MESSAGES_MAX,
+      messages: this.#isCutShort ? 0 : COMMIT_MESSAGES_MAX,
       liveMessages: COMMIT_LIVE_MESSAGES_MAX,
       bytes: COMMIT_BYTES_MAX,
     };
@@ -797,6 +813,7 @@ export class Central implements CentralReader {
       return entry ?? [];
     });
     this.#uplinkLog.append(entries);
+    if (this.#uplinkLog.isApart && this.#isCutShort) return NOTHING_TAKEN;
     const turn = this.#uplinkLog.take({ messages: COMMIT_LIVE_MESSAGES_MAX, bytes: COMMIT_BYTES_MAX });
     for (const { partition, offset, atMs, payload } of turn.strange) {
       const detail = `the record at offset ${offset} of partition ${partition} of the log is none of an agent's`;

@@ -41,6 +41,9 @@ import type { ClockReading } from "./trusted-time.ts";
 /** The format of central's store that this program writes; it reads no newer one. */
 export const CENTRAL_STORE_FORMAT = 2;
 
+/** Results of one tick, about, so that a commit stays small however many windows end at once: the rest follows. */
+const TICK_BYTES_MAX = 2_097_152;
+
 const SEQUENCES = { alarm: "number", live: "number", backfill: "number" } as const;
 const RANGES = [{ startMs: "number", endMs: "number" }] as const;
 const FRONTIER = {
@@ -130,6 +133,8 @@ export interface CentralStateOptions {
   readonly ruleGroupsMax: number;
   readonly graceMs: number;
   readonly evidence: EvidenceLimits;
+  /** What one tick's results take up in a commit, about. Default 2 MiB. */
+  readonly tickBytesMax?: number | undefined;
   /** Whose positions are kept: another log is read from its beginning. */
   readonly logName: string;
   readonly nowMs: number;
@@ -181,7 +186,12 @@ export class CentralState {
   static async open(options: CentralStateOptions): Promise<CentralState> {
     const { store, graceMs } = options;
     const pipeline = retractablePipeline(options.pipeline, options.records);
-    const engine = new WindowEngine({ windows: pipeline.windows, metrics: pipeline.metrics, graceMs });
+    const engine = new WindowEngine({
+      windows: pipeline.windows,
+      metrics: pipeline.metrics,
+      graceMs,
+      tickBytesMax: options.tickBytesMax ?? TICK_BYTES_MAX,
+    });
     let quarantineNext = 0;
     for await (const { key } of store.range({ ...keysUnder("q"), isReverse: true, limit: 1 })) {
       quarantineNext = numberOf(key) + 1;

@@ -48,7 +48,7 @@ export class Inbox {
     return true;
   }
 
-  /** What the next commit takes up; at least one message where any waits. */
+  /** What the next commit takes up; at least one message where any waits, of backlog none where `messages` is 0. */
   take(limits: InboxLimits): InboxItem[] {
     const share = this.#backlog.isEmpty ? 1 : 1 - BACKLOG_SHARE_MIN;
     const live = this.#live.take({

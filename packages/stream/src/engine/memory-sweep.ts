@@ -66,7 +66,8 @@ export class MemorySweep {
     const excess = open.size - this.#limits.openWindowsMax;
     if (excess <= 0) return;
     const waiting: WindowRecord[] = [...aside]
-      .filter((record) => !this.#memory.isUnsaved(record))
+      // One that no tick has had room for since it was due is still to be shown.
+      .filter((record) => !this.#memory.isUnsaved(record) && record.nextCheckMs > -Infinity)
       .sort((a, b) => a.endMs - b.endMs);
     for (const record of waiting.slice(0, excess)) {
       this.#memory.evict(record);

@@ -34,6 +34,13 @@ export class StoredEngine {
     return outcome;
   }
 
+  get isCutShort(): boolean {
+    return this.#engine.isCutShort;
+  }
+
+  /** Keys and values of the last commit. */
+  committedBytes = 0;
+
   get waitedFor(): readonly WindowResult[] {
     return this.#engine.waitedFor;
   }
@@ -112,7 +119,9 @@ export class StoredEngine {
   }
 
   #write(changes: readonly StateChange[]): void {
+    this.committedBytes = 0;
     for (const { key, bytes } of changes) {
+      this.committedBytes += key.length + (bytes?.length ?? 0);
       if (bytes === null) this.store.delete(key);
       else this.store.set(key, bytes);
     }

@@ -403,6 +403,121 @@ test("more windows waiting for an agent than the bound: the oldest are let go, c
   );
 });
 
+/** Ticks until no more is due: what each gave, and the most that one of them put into the store. */
+function ticksOf(engine: StoredEngine, fromMs: number, stepMs = 0) {
+  const ticks: WindowResult[][] = [];
+  let committedBytesMax = 0;
+  do {
+    ticks.push(engine.tick(fromMs + stepMs * ticks.length));
+    committedBytesMax = Math.max(committedBytesMax, engine.committedBytes);
+  } while (engine.isCutShort && ticks.length < 1_000);
+  return { ticks, committedBytesMax };
+}
+
+test("where an agent's return ends very many windows, a tick takes up no more than its bound: the present first, then the oldest, each once", () => {
+  const tickBytesMax = 20_000;
+  const { engine, read, pass } = plant([{ ...global, by: ["machine"], latenessMs: 1e9 }], { tickBytesMax });
+  const starts = Array.from({ length: 100 }, (_, index) => index * 60_000);
+  for (const startMs of starts)
+    for (const machine of ["1", "2", "3"]) read({ machine }, startMs, 5, startMs + 1_000);
+  pass("a", 6_000_000);
+  ticksOf(engine, 6_000_000);
+  ticksOf(engine, 6_003_000);
+  pass("b", 6_000_000);
+  const { ticks, committedBytesMax } = ticksOf(engine, 6_006_000);
+  expect(committedBytesMax).toBeLessThan(2 * tickBytesMax);
+  expect(ticks.length).toBeGreaterThan(3);
+  const complete = ticks.flat();
+  expect(complete.map(({ state, completeness }) => [state, completeness.agentsMissing])).toEqual(
+    complete.map(() => ["complete", []]),
+  );
+  const places = (results: readonly WindowResult[]) =>
+    results.map(({ startMs, group }) => `${startMs} ${group["machine"]}`);
+  const all = starts.flatMap((startMs) => ["1", "2", "3"].map((machine) => `${startMs} ${machine}`));
+  const present = all.slice(-3);
+  expect(places(ticks[0]).slice(-3)).toEqual(present);
+  expect([...places(complete).filter((place) => !present.includes(place)), ...present]).toEqual(all);
+  expect(engine.tick(6_006_000)).toEqual([]);
+});
+
+test("what waits for room when the engine is stopped is shown after it", () => {
+  const { engine, read, pass } = plant([global], { tickBytesMax: 2_000 });
+  const starts = Array.from({ length: 60 }, (_, index) => index * 60_000);
+  for (const startMs of starts) read({ site: "alpha" }, startMs, 5, 3_600_000);
+  pass("a", 3_600_000);
+  pass("b", 3_600_000);
+  const shown = new Map<number, string[]>();
+  const note = (results: readonly WindowResult[]) => {
+    for (const { startMs, revision, state } of results)
+      shown.set(startMs, [...(shown.get(startMs) ?? []), `${revision} ${state}`]);
+  };
+  for (let count = 0; count < 5; count++) note(engine.tick(3_600_000));
+  expect(engine.isCutShort).toBe(true);
+  engine.restart();
+  for (const results of ticksOf(engine, 3_600_250).ticks) note(results);
+  for (const results of ticksOf(engine, 3_600_500).ticks) note(results);
+  expect([...shown].sort(([one], [other]) => one - other)).toEqual(
+    starts.map((startMs) => [startMs, startMs < 3_000_000 ? ["1 final"] : ["1 complete"]]),
+  );
+});
+
+test("what waits for room is not let go though too many windows wait for agents", () => {
+  const options = { tickBytesMax: 2_000, openWindowsMax: 30, hotMs: 1_000 };
+  const { engine, read, pass } = plant([{ ...global, latenessMs: 1e9 }], options);
+  const starts = Array.from({ length: 30 }, (_, index) => index * 60_000);
+  for (const startMs of starts) read({ site: "alpha" }, startMs, 5, startMs);
+  pass("a", 1_800_000);
+  ticksOf(engine, 1_900_000);
+  ticksOf(engine, 1_903_000);
+  const present = Array.from({ length: 10 }, (_, index) => 1_900_000 + index * 60_000);
+  for (const startMs of present) read({ site: "alpha" }, startMs, 5, 1_904_000);
+  pass("b", 1_800_000);
+  const complete = ticksOf(engine, 1_904_000, 60)
+    .ticks.flat()
+    .filter(({ state }) => state === "complete");
+  expect(complete.map(({ startMs }) => startMs)).toEqual(starts);
+});
+
+test("windows that come from the store to become final are read again where they leave memory before there is room for them", () => {
+  const { engine, read, pass } = plant([{ ...global, latenessMs: 60_000 }], {
+    tickBytesMax: 2_000,
+    hotMs: 1_000,
+  });
+  const starts = Array.from({ length: 20 }, (_, index) => index * 60_000);
+  for (const startMs of starts) read({ site: "alpha" }, startMs, 5, startMs);
+  pass("a", 1_200_000);
+  pass("b", 1_200_000);
+  for (let nowMs = 1_200_000; nowMs < 1_210_000; nowMs += 60) engine.tick(nowMs, 0);
+  expect(engine.counts.windowsInMemory).toBe(0);
+  const { ticks } = ticksOf(engine, 1_300_000, 60);
+  expect(ticks.length).toBeGreaterThan(3);
+  expect(ticks.flat().map(({ startMs, state }) => [startMs, state])).toEqual(
+    starts.map((startMs) => [startMs, "final"]),
+  );
+});
+
+test("of windows of one start some are final while others have no room yet: those take what comes, these do not, and each is final once", () => {
+  const window = { ...global, by: ["machine"], latenessMs: 60_000 };
+  const { engine, read, pass } = plant([window], { tickBytesMax: 2_000, hotMs: 1_000 });
+  const machines = Array.from({ length: 40 }, (_, machine) => String(10 + machine));
+  for (const machine of machines) read({ machine }, 0, 5, 1_000);
+  pass("a", 60_000);
+  pass("b", 60_000);
+  ticksOf(engine, 60_000);
+  const first = engine.tick(120_000);
+  expect(engine.isCutShort).toBe(true);
+  expect(first.map(({ state }) => state)).toEqual(first.map(() => "final"));
+  const finals = first.map(({ group }) => group["machine"]);
+  read({ machine: finals[0] }, 1_000, 5, 120_000);
+  read({ machine: machines.at(-1)! }, 1_000, 5, 120_000);
+  const rest = ticksOf(engine, 120_000).ticks.flat();
+  expect([...finals, ...rest.map(({ group }) => group["machine"])].sort()).toEqual(machines);
+  const counts = engine.stored().map(({ values, state }) => [state, values["count"]]);
+  expect(counts).toEqual(machines.map((machine) => ["final", machine === machines.at(-1) ? 2 : 1]));
+  engine.tick(120_250);
+  expect([...engine.store.keys()].filter((key) => key.startsWith("p|") || key.startsWith("o|"))).toEqual([]);
+});
+
 test("an accumulator that some agent does not send has no result, rather than one of part of the readings", () => {
   const { engine, read } = plant([global]);
   read({ site: "alpha" }, 1_000, 5, 1_000);

@@ -28,6 +28,7 @@ import { RowPlacement } from "./row-placement.ts";
 import type { PlacedRows } from "./row-placement.ts";
 import { stateKey, windowKeyName } from "./state-key.ts";
 import type { StateRange } from "./state-key.ts";
+import { TickRoom } from "./tick-room.ts";
 import { WindowMemory } from "./window-memory.ts";
 import type { StateChange } from "./window-memory.ts";
 import { WindowRestore } from "./window-restore.ts";
@@ -63,6 +64,8 @@ export interface WindowEngineOptions {
   readonly openWindowsMax?: number;
   /** As many open ones of each window are taken up from the store at the start, and of one of them with each tick then. Default 1,000. */
   readonly restoredMax?: number;
+  /** A tick ends early once its results, its last results, or the keys of panes that it drops have so many bytes. Default: never. */
+  readonly tickBytesMax?: number;
 }
 
 /** Readings of one `apply`, by what became of them. */
@@ -135,6 +138,7 @@ export class WindowEngine {
   readonly #sessions = new SessionRecords(this.#memory);
   readonly #restore: WindowRestore;
   readonly #due = new DueRanges(this.#memory);
+  readonly #room: TickRoom;
   readonly #sweep: MemorySweep;
   readonly #outdated: OutdatedWindows;
   readonly #placed = new WeakMap<PaneRows, readonly RowPlacement[]>();
@@ -146,7 +150,8 @@ export class WindowEngine {
   constructor(options: WindowEngineOptions) {
     const bounds = boundsOf(options);
     this.#standing = new Standing(bounds.maxFutureMs);
-    this.#revisions = new WindowRevisions(this.#memory, this.#standing, bounds);
+    this.#room = new TickRoom(bounds.tickBytesMax);
+    this.#revisions = new WindowRevisions(this.#memory, this.#standing, bounds, this.#room);
     this.#sweep = new MemorySweep(this.#memory, bounds);
     this.#restore = new WindowRestore(this.#memory, bounds.restoredMax);
     this.#outdated = new OutdatedWindows(this.#memory.tracks, this.#standing);
@@ -342,7 +347,8 @@ export class WindowEngine {
    */
   dueRanges(trustedMs: number): StateRange[] {
     this.#restore.settle();
-    return [...this.#due.ask(trustedMs), ...this.#restore.laterRanges()];
+    const later = this.#room.isCutShort ? [] : this.#restore.laterRanges();
+    return [...this.#due.ask(trustedMs), ...later];
   }
 
   /** All entries of a range that was asked for, at most its limit. */
@@ -374,13 +380,19 @@ export class WindowEngine {
     return this.#outdated.compute(results, found, nowMs);
   }
 
-  /** The results that are due, ordered by start, window and group. */
+  /**
+   * The results that are due, ordered by start, window and group. Where they are too many (`isCutShort`) the next tick, which may
+   * follow at once, goes on: with windows of the present, then the oldest ones.
+   */
   tick(nowMs: number, trustedMs = nowMs): WindowResult[] {
     this.#restore.settle();
     this.#standing.setClock(nowMs);
-    const emitted = this.#revisions.decideAll(nowMs, trustedMs);
-    for (const track of this.#memory.tracks.values())
-      for (const record of this.#revisions.finalise(track, nowMs, trustedMs)) emitted.push(record);
+    this.#room.beginTick();
+    const emitted = [
+      ...this.#revisions.decideAll(nowMs, trustedMs),
+      ...this.#revisions.finaliseAll(nowMs, trustedMs),
+    ];
+    this.#room.beginPart();
     for (const view of this.#memory.views.values()) this.#dropFinal(view);
     this.#memory.forgetLoaded();
     this.#sweep.run(nowMs);
@@ -391,6 +403,11 @@ export class WindowEngine {
       )
       .map((record) => record.result)
       .filter((result) => result !== null);
+  }
+
+  /** The last tick had no room for all that was due. */
+  get isCutShort(): boolean {
+    return this.#room.isCutShort;
   }
 
   /**
@@ -514,7 +531,10 @@ export class WindowEngine {
 
   /** Drops what only final windows look at. */
   #dropFinal(view: PaneView): void {
-    for (const pane of view.panes.before(view.dropToMs)) this.#memory.dropPane(view, pane);
+    for (const pane of view.panes.before(view.dropToMs)) {
+      if (!this.#room.hasRoom()) break;
+      this.#room.take(this.#memory.dropPane(view, pane));
+    }
     for (const track of view.sessionTracks) {
       for (const { group, pageMs } of track.book.dropFinal(track.finalToMs))
         this.#memory.delete(stateKey("s", track.key, pageMs, group));
@@ -556,6 +576,7 @@ function boundsOf(options: WindowEngineOptions) {
     panesComeMax: options.panesComeMax ?? 20_000,
     openWindowsMax: options.openWindowsMax ?? 200_000,
     restoredMax: options.restoredMax ?? 1_000,
+    tickBytesMax: options.tickBytesMax ?? Infinity,
   };
   for (const [name, value] of Object.entries(bounds)) {
     const least = name.endsWith("Max") || name === "hotMs" ? 1 : 0;

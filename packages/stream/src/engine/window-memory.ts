@@ -36,7 +36,8 @@ export class WindowMemory {
   readonly #absent = new Set<string>();
 
   readonly #changedPanes: { view: PaneView; pane: Pane }[] = [];
-  readonly #changedResults = new Set<WindowRecord>();
+  /** As they go into the store. */
+  readonly #changedResults = new Map<WindowRecord, { readonly key: string; readonly bytes: Uint8Array }>();
   readonly #changedMarkers = new Set<WindowRecord>();
   readonly #changedSessions = new Map<string, { track: SessionTrack; pageMs: EventTimeMs; group: string }>();
   readonly #changes = new Map<string, Uint8Array | null>();
@@ -144,7 +145,7 @@ export class WindowMemory {
     if (result?.state === "complete" && !this.open.has(record) && !record.track.isRevised(record.startMs)) {
       if (result.isOutdated === true) return;
       record.result = { ...result, isOutdated: true };
-      this.#changedResults.add(record);
+      this.resultChanged(record, record.result);
       return;
     }
     record.isDirty = true;
@@ -209,14 +210,21 @@ export class WindowMemory {
     this.#changedPanes.push({ view, pane });
   }
 
-  dropPane(view: PaneView, pane: Pane): void {
+  /** Returns how many bytes that takes up in a commit, about. */
+  dropPane(view: PaneView, pane: Pane): number {
     view.drop(pane);
     pane.isChanged = false;
-    this.delete(stateKey("p", view.key, pane.startMs, pane.group));
+    const key = stateKey("p", view.key, pane.startMs, pane.group);
+    this.delete(key);
+    return key.length;
   }
 
-  resultChanged(record: WindowRecord): void {
-    this.#changedResults.add(record);
+  /** Returns how many bytes it takes up in a commit, about: with its key, and that of its marker. */
+  resultChanged(record: WindowRecord, result: WindowResult): number {
+    const key = recordKey("w", record);
+    const bytes = encodeWindow(result);
+    this.#changedResults.set(record, { key, bytes });
+    return bytes.length + 2 * key.length;
   }
 
   markerChanged(record: WindowRecord): void {
@@ -246,9 +254,7 @@ export class WindowMemory {
         encodePane(view.layout, pane.state),
       );
     }
-    for (const record of this.#changedResults) {
-      if (record.result !== null) this.#changes.set(recordKey("w", record), encodeWindow(record.result));
-    }
+    for (const { key, bytes } of this.#changedResults.values()) this.#changes.set(key, bytes);
     for (const record of this.#changedMarkers) {
       const marker = {
         openedAtMs: record.openedAtMs,

@@ -4,6 +4,7 @@ import { SessionTrack } from "./session-track.ts";
 import { completenessKey } from "./standing.ts";
 import type { Standing, WindowStanding } from "./standing.ts";
 import { standingOf } from "./standing-of.ts";
+import type { TickRoom } from "./tick-room.ts";
 import type { WindowMemory } from "./window-memory.ts";
 import { windowValues } from "./window-values.ts";
 import type { WindowValues } from "./window-values.ts";
@@ -31,19 +32,23 @@ export class WindowRevisions {
   readonly #memory: WindowMemory;
   readonly #standing: Standing;
   readonly #pace: RevisionPace;
+  readonly #room: TickRoom;
   #waitedFor: WindowRecord[] = [];
 
-  constructor(memory: WindowMemory, standing: Standing, pace: RevisionPace) {
+  constructor(memory: WindowMemory, standing: Standing, pace: RevisionPace, room: TickRoom) {
     this.#memory = memory;
     this.#standing = standing;
     this.#pace = pace;
+    this.#room = room;
   }
 
-  /** Gives every open window that is due its revision; which they were. */
+  /** Gives the open windows that are due their revisions, as many as there is room for; which they were. */
   decideAll(nowMs: number, trustedMs: number): WindowRecord[] {
+    this.#room.beginPart();
     const changedFromMs = this.#standing.takeChangedFromMs();
     const movedWith = this.#movedWith();
-    const emitted: WindowRecord[] = [];
+    const moved: WindowRecord[] = [];
+    const due: WindowRecord[] = [];
     this.#waitedFor = [];
     for (const record of this.#memory.open) {
       const isMoved = movedWith.has(record);
@@ -51,9 +56,36 @@ export class WindowRevisions {
       const toMs = isMoved ? this.#finalTo(record.track, trustedMs) : record.track.closedToMs(trustedMs);
       if (record.startMs < toMs) continue;
       const isIdle = record.track.owedOf(record).endMs <= changedFromMs && nowMs < record.nextCheckMs;
-      if (isMoved ? this.#emitMoved(record, nowMs) : !isIdle && this.#decide(record, nowMs))
-        emitted.push(record);
+      if (isMoved) moved.push(record);
+      else if (!isIdle) due.push(record);
     }
+    return [...this.#emitAllMoved(moved, nowMs), ...this.#decideDue(due, nowMs)];
+  }
+
+  /** Of one group all or none. */
+  #emitAllMoved(moved: readonly WindowRecord[], nowMs: number): WindowRecord[] {
+    const groups = Map.groupBy(moved, ({ track, group }) => `${track.key}|${group}`);
+    const emitted: WindowRecord[] = [];
+    for (const records of groups.values()) {
+      if (!this.#room.hasRoom()) break;
+      for (const record of records) if (this.#emitMoved(record, nowMs)) emitted.push(record);
+    }
+    return emitted;
+  }
+
+  /** Those of the present first, so that they do not wait for a past that an agent's return brings; of either the oldest first. */
+  #decideDue(due: readonly WindowRecord[], nowMs: number): WindowRecord[] {
+    const byStart = Map.groupBy(due, ({ startMs }) => startMs);
+    const starts = [...byStart.keys()].sort((a, b) => a - b);
+    const isPast = (record: WindowRecord) => record.endMs < nowMs - this.#pace.backlogRevisionMs;
+    const emitted: WindowRecord[] = [];
+    for (const wantsPast of [false, true])
+      for (const startMs of starts)
+        for (const record of byStart.get(startMs) ?? []) {
+          if (isPast(record) !== wantsPast) continue;
+          if (!this.#room.hasRoom()) record.nextCheckMs = -Infinity;
+          else if (this.#decide(record, nowMs)) emitted.push(record);
+        }
     return emitted;
   }
 
@@ -77,15 +109,30 @@ export class WindowRevisions {
     return [...keys];
   }
 
-  /** Gives every window whose lateness is over its last revision. */
-  finalise(track: WindowTrack, nowMs: number, trustedMs: number): WindowRecord[] {
-    const toMs = this.#finalTo(track, trustedMs);
+  /** Gives the windows whose lateness is over their last revisions, as many as there is room for, the oldest first. */
+  finaliseAll(nowMs: number, trustedMs: number): WindowRecord[] {
+    this.#room.beginPart();
+    return [...this.#memory.tracks.values()].flatMap((track) => this.#finalise(track, nowMs, trustedMs));
+  }
+
+  #finalise(track: WindowTrack, nowMs: number, trustedMs: number): WindowRecord[] {
+    const dueToMs = this.#finalTo(track, trustedMs);
     const emitted: WindowRecord[] = [];
-    if (!(toMs > track.finalToMs)) return emitted;
-    for (const record of track.records.before(toMs)) {
-      track.records.delete(record.startMs, record.group);
+    if (!(dueToMs > track.finalToMs)) return emitted;
+    let toMs = dueToMs;
+    let begunMs = -Infinity;
+    for (const record of track.records.between(-Infinity, dueToMs, null)) {
       const isAgain = record.state === "final" || (record.result === null && !record.isDirty);
       if (!isAgain) {
+        // Of the sessions that begin in a pane all or none: what comes may still join one with the next.
+        const stepMs =
+          track instanceof SessionTrack ? track.view.paneStartOf(record.startMs) : record.startMs;
+        const isBegun = track instanceof SessionTrack && stepMs === begunMs;
+        if (!isBegun && !this.#room.hasRoom()) {
+          toMs = stepMs;
+          break;
+        }
+        begunMs = stepMs;
         if (isWithoutPanes(record))
           this.#memory.bringPanes(track.view, track.panesOf(record.startMs, record.endMs), record.group);
         this.#emit(record, "final", nowMs);
@@ -93,6 +140,11 @@ export class WindowRevisions {
       }
       this.#settle(record);
     }
+    // Of a start that is cut off some are final already: those stay until the others are.
+    for (const { startMs, group } of track.records.before(toMs)) track.records.delete(startMs, group);
+    // What is left may leave memory before its turn comes: it is asked for again.
+    if (toMs < dueToMs) track.finalReadyMs = Math.min(track.finalReadyMs, toMs);
+    if (!(toMs > track.finalToMs)) return emitted;
     track.finalToMs = toMs;
     this.#memory.finalChanged(track);
     return emitted;
@@ -219,7 +271,7 @@ export class WindowRevisions {
     };
     record.completenessKey = completenessKey(record.result.completeness);
     record.state = state;
-    this.#memory.resultChanged(record);
+    this.#room.take(this.#memory.resultChanged(record, record.result));
     record.nextCheckMs = -Infinity;
     this.#settle(record);
     return true;

@@ -1,0 +1,153 @@
+// Very many windows that end at one moment: what a commit takes up stays bounded, what is live goes on meanwhile, and kill -9 anywhere
+// between them changes nothing of the outcome.
+import type { Change } from "@millrace/queue";
+import { silentLogger } from "@millrace/runtime";
+import { paneLayout, PaneTable } from "@millrace/stream";
+import { SeededRandom, SimulatedTime } from "@millrace/testkit";
+import { encodePaneBatch } from "@millrace/wire";
+import { expect, test } from "vitest";
+import { Central } from "./central.ts";
+import { CrashingStore } from "./crashing-store.test-support.ts";
+import { frontier, ScriptedAgent } from "./scripted-agent.test-support.ts";
+import { METRIC, WINDOW } from "./seconds.test-support.ts";
+
+const START_MS = 1_700_000_000_000;
+const SECONDS = 40;
+const END_MS = START_MS + SECONDS * 1_000;
+const MACHINES = Array.from({ length: 20 }, (_, machine) => String(machine));
+const WINDOW_COUNT = SECONDS * MACHINES.length;
+const TICK_BYTES_MAX = 50_000;
+
+/** A store that knows how large its largest commit was. */
+class MeasuredStore extends CrashingStore {
+  bytesMax = 0;
+
+  override commit(changes: readonly Change[], options: { readonly isSync: boolean }): Promise<void> {
+    let bytes = 0;
+    for (const change of changes)
+      bytes += change.key.length + (change.type === "put" ? change.value.length : 0);
+    this.bytesMax = Math.max(this.bytesMax, bytes);
+    return super.commit(changes, options);
+  }
+}
+
+interface Life {
+  readonly central: Central;
+  readonly store: MeasuredStore;
+  agent(site: string): ScriptedAgent;
+  /** Kills it: what the next life finds. */
+  kill(): MeasuredStore;
+}
+
+async function live(time: SimulatedTime, store: MeasuredStore): Promise<Life> {
+  let isAlive = true;
+  const central = new Central({
+    agents: ["alpha", "beta"].map((site) => ({ id: `${site}-1`, site })),
+    pipeline: { metrics: [METRIC], windows: [{ ...WINDOW, by: ["machine"] }] },
+    graceMs: 2_000,
+    retainMs: 86_400_000,
+    evidence: { bytesMax: 2 ** 30, retainMs: 86_400_000, unfinishedMs: 86_400_000 },
+    silentAfterMs: 3_000,
+    tickBytesMax: TICK_BYTES_MAX,
+    store,
+    clock: time.clock({ isAlive: () => isAlive }),
+    random: new SeededRandom(1),
+    log: silentLogger,
+    compression: { compress: (bytes) => bytes, decompress: (bytes) => bytes },
+  });
+  await central.open();
+  return {
+    central,
+    store,
+    agent: (site) =>
+      new ScriptedAgent(central, () => Math.floor(time.nowMs), {
+        agent: `${site}-1`,
+        site,
+        storeId: site.charCodeAt(0).toString(16).padStart(32, "0"),
+      }),
+    kill() {
+      isAlive = false;
+      return new MeasuredStore(store.snapshot());
+    },
+  };
+}
+
+/** Alpha hands all over; every window waits for beta then. */
+async function waiting(time: SimulatedTime): Promise<Life> {
+  const life = await live(time, new MeasuredStore());
+  const alpha = life.agent("alpha");
+  alpha.hello();
+  await time.run(10);
+  for (let second = 0; second < SECONDS; second++) {
+    const table = new PaneTable("t", paneLayout(1_000, ["mean"]), { rowsMax: 1_000 });
+    for (const machine of MACHINES.keys()) table.add(machine, START_MS + second * 1_000, machine);
+    const section = table.take((machine) => ({ site: "alpha", machine: MACHINES[machine] }));
+    const body = encodePaneBatch({
+      frontier: frontier({ number: second + 1, watermarkMs: END_MS }),
+      sections: [section],
+    });
+    alpha.batch(second + 1, body, { readingCount: MACHINES.length, startMs: START_MS, endMs: END_MS });
+  }
+  await time.run(SECONDS * 1_000 + 3_000);
+  return life;
+}
+
+async function resolved(time: SimulatedTime, { agent }: Life): Promise<void> {
+  const beta = agent("beta");
+  beta.hello();
+  await time.run(10);
+  beta.beat({ watermarkMs: END_MS });
+  await time.run(1_000);
+}
+
+async function outcome({ central }: Life): Promise<string[]> {
+  const query = { window: "t_1s", group: {}, fromMs: 0, toMs: Number.MAX_SAFE_INTEGER, limit: WINDOW_COUNT };
+  const { windows } = await central.windows({ ...query, cursor: null });
+  return windows.map(
+    ({ startMs, group, revision, state, values }) =>
+      `${startMs} ${group["machine"]} ${revision} ${state} ${values["count"]} ${values["mean"]}`,
+  );
+}
+
+test("an agent's return that ends hundreds of windows makes many small commits, and every window is published complete once", async () => {
+  const time = new SimulatedTime(START_MS);
+  const life = await waiting(time);
+  life.store.bytesMax = 0;
+  const published = new Map<string, number>();
+  life.central.subscribe(({ windows }) => {
+    for (const { startMs, group, state } of windows) {
+      const place = `${startMs} ${group["machine"]} ${state}`;
+      published.set(place, (published.get(place) ?? 0) + 1);
+    }
+  });
+  const before = life.store.triedCount;
+  await resolved(time, life);
+  expect(life.store.bytesMax).toBeLessThan(1.5 * TICK_BYTES_MAX);
+  expect(life.store.triedCount - before).toBeGreaterThan(4);
+  expect(published.size).toBe(WINDOW_COUNT);
+  expect([...published].filter(([place, count]) => count > 1 || !place.endsWith(" complete"))).toEqual([]);
+  await life.central.close();
+});
+
+test("kill -9 at any of those commits ends in what an undisturbed central has", async () => {
+  const time = new SimulatedTime(START_MS);
+  const waited = (await waiting(time)).kill();
+  const begun = () => live(time, new MeasuredStore(waited.snapshot()));
+  const whole = await begun();
+  await resolved(time, whole);
+  const expected = await outcome(whole);
+  expect(expected).toHaveLength(WINDOW_COUNT);
+  expect(whole.store.triedCount).toBeGreaterThan(6);
+  for (const [nth, fate] of [
+    [2, "crash_before"],
+    [3, "crash_after"],
+    [5, "crash_before"],
+  ] as const) {
+    const first = await begun();
+    first.store.fate = (commit) => (commit >= nth ? fate : "done");
+    await resolved(time, first);
+    const second = await live(time, first.kill());
+    await resolved(time, second);
+    expect({ nth, outcome: await outcome(second) }).toEqual({ nth, outcome: expected });
+  }
+});
