@@ -149,9 +149,9 @@ export class DistinctBook {
     }
   }
 
-  /** Forgets what is too old to matter. */
-  forget(watermarkMs: number): void {
-    this.#detector.forget(watermarkMs);
+  /** Forgets what is too old to matter. `judged`: records since the last call. */
+  forget(watermarkMs: number, judged: number): void {
+    this.#detector.forget(watermarkMs, judged);
   }
 
   /** Ends alarms that were raised in commits before this one. */

@@ -37,6 +37,7 @@ beforeEach(() => void logged.splice(0));
 
 async function start(kafka: FakeKafka, store = new CrashingStore(), time = new SimulatedTime(NOW)) {
   let isAlive = true;
+  let readBytes = 0;
   const clock = time.clock({ isAlive: () => isAlive });
   const central = await openCentral({
     agents: [],
@@ -51,6 +52,7 @@ async function start(kafka: FakeKafka, store = new CrashingStore(), time = new S
     group: "g",
     client: kafka,
     target: central,
+    buffers: { add: (bytes) => (readBytes += bytes) },
     clock,
     log,
   });
@@ -65,6 +67,8 @@ async function start(kafka: FakeKafka, store = new CrashingStore(), time = new S
       isAlive = false;
       return start(kafka, new CrashingStore(store.snapshot()), time);
     },
+    /** That were read, and are done with. */
+    readBytes: () => readBytes,
     stream: () => central.recordStreams()[0],
     windows: async () =>
       (
@@ -109,6 +113,22 @@ test("a topic that is not there yet is waited for, and said; then it is read fro
       [1, 12],
     ]),
   );
+});
+
+test("it tells what it has read once that is durable, so that its buffers can be collected", async () => {
+  const kafka = new FakeKafka("orders");
+  kafka.create(1);
+  kafka.send(0, orders(0, 100));
+  const store = new CrashingStore();
+  let isRefused = true;
+  store.fate = () => (isRefused ? "refused" : "done");
+  const { time, readBytes } = await start(kafka, store);
+  await time.run(1_000);
+  expect(readBytes()).toBe(0);
+  isRefused = false;
+  await time.run(3_000);
+  const bytes = orders(0, 100).reduce((sum, { length }) => sum + length, 0);
+  expect(readBytes()).toBeGreaterThanOrEqual(bytes);
 });
 
 test("killed at any commit, it goes on where the windows are: each record counts once", async () => {

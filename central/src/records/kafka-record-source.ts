@@ -8,7 +8,7 @@ import type {
   KafkaSkip,
 } from "@millrace/kafka";
 import { reasonOf } from "@millrace/runtime";
-import type { Clock, Logger, Timer } from "@millrace/runtime";
+import type { Clock, Logger, ReadBuffers, Timer } from "@millrace/runtime";
 import { batchBytes } from "./batch-bytes.ts";
 import type { RecordPosition } from "./partition-clock.ts";
 import type { RecordBatch, RecordOutcome } from "./record-batch.ts";
@@ -45,6 +45,7 @@ export interface KafkaRecordSourceOptions {
   readonly group: string;
   readonly client: KafkaClient;
   readonly target: RecordSourceTarget;
+  readonly buffers: Pick<ReadBuffers, "add">;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -282,7 +283,10 @@ export class KafkaRecordSource {
     if (taken === null) return;
     this.#offeredTo.set(batch.partition, batch.nextOffset ?? 0);
     const done = taken.then(
-      () => this.#durable.set(batch.partition, batch.nextOffset ?? 0),
+      () => {
+        this.#durable.set(batch.partition, batch.nextOffset ?? 0);
+        this.#options.buffers.add(bytes);
+      },
       (error: unknown) => this.#trouble(reasonOf(error)),
     );
     this.#inFlight.push({ bytes, done });

@@ -1,6 +1,6 @@
 import type { CentralConfig } from "@millrace/config";
 import type { Store } from "@millrace/queue";
-import { systemClock, systemRandom } from "@millrace/runtime";
+import { systemClock, systemRandom, systemReadBuffers } from "@millrace/runtime";
 import type { Logger } from "@millrace/runtime";
 import type { RecordTarget } from "../api/record-routes.ts";
 import type { Central } from "../central.ts";
@@ -30,6 +30,7 @@ export class RecordSources {
     const { config, store, log } = options;
     const read = new Set(central.recordStreams().map(({ stream }) => stream));
     const sources = new Map<string, KafkaRecordSource>();
+    const buffers = systemReadBuffers();
     for (const { name, kafka } of config.records) {
       if (kafka === null || !read.has(name)) continue;
       const { PlatformaticClient } = await import("@millrace/kafka");
@@ -40,6 +41,7 @@ export class RecordSources {
         group: kafka.group ?? `millrace-${name}-${await centralId(store, systemRandom)}`,
         client,
         target: central,
+        buffers,
         clock: systemClock,
         log,
       });

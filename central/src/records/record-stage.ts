@@ -500,7 +500,7 @@ export class RecordStage {
         textsOf: (row) => this.#decoder.pairTextsOf(values.at(this.#places[row]) ?? NOTHING, pair),
         nowMs,
       });
-      book.forget(this.#idsWatermarkMs);
+      book.forget(this.#idsWatermarkMs, rows);
     }
   }
 

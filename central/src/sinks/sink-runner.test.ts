@@ -103,6 +103,8 @@ class Target {
 class Kept {
   readonly history = new Map<number, WindowResult>();
   markMs: number | null = null;
+  /** What writing it waits for. */
+  markGate: Promise<void> = Promise.resolve();
 }
 
 function sink({ kept, target: earlier }: { readonly kept?: Kept; readonly target?: Target } = {}) {
@@ -131,6 +133,7 @@ function sink({ kept, target: earlier }: { readonly kept?: Kept; readonly target
         : {
             read: async () => kept.markMs,
             write: async (markMs) => {
+              await kept.markGate;
               kept.markMs = markMs;
             },
           },
@@ -357,6 +360,25 @@ test("the mark stays before what waits, and goes back with a clock that is set b
   await time.run(1);
   expect(target.held.has(result(4, 1).startMs)).toBe(true);
   expect(markAtWrite).toBe(START_MS - HOUR_MS);
+});
+
+test("what is published does not wait while the mark is written", async () => {
+  const kept = new Kept();
+  const { time, target, runner, publish, truth } = sink({ kept });
+  runner.start();
+  await time.run(2_000);
+  const marked = Promise.withResolvers<void>();
+  kept.markGate = marked.promise;
+  for (let number = 1; number <= 5; number += 1) {
+    publish({ ...result(number, 1), updatedAtMs: START_MS + 2_000 * number });
+    await time.run(2_000);
+  }
+  expect(target.held).toEqual(truth());
+  expect(kept.markMs).toBeNull();
+  marked.resolve();
+  await time.run(2_000);
+  expect(kept.markMs).toBe(START_MS + 10_000);
+  await runner.stop();
 });
 
 test("a mark that lies ahead of the clock, or of a target that is another, says nothing", async () => {

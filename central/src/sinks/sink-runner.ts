@@ -60,6 +60,8 @@ export class SinkRunner<Item> {
   /** The mark as it is stored: a rebuild begins there. Undefined: not read yet. */
   #markMs: number | null | undefined;
   #markedAtMs = Number.NEGATIVE_INFINITY;
+  /** It is being written, beside what is published. */
+  #marking: Promise<void> | null = null;
   /** Of what was offered last. Not the greatest: after a clock that was ahead, what comes now lies before what came then. */
   #offeredAtMs: number | null = null;
   /** The greatest that was read from the history. */
@@ -247,16 +249,27 @@ export class SinkRunner<Item> {
     return dueMs;
   }
 
+  /** What is published waits for it only where it says less than before. */
   async #advanceMark(isLast: boolean): Promise<void> {
+    if (isLast) await this.#marking;
     const nowMs = this.#options.clock.monotonicMs();
     const dueMs = this.#dueMarkMs(isLast);
     if (dueMs === this.#markMs) return;
     // A clock that was set back: what comes now would be passed over.
     const isBack = dueMs !== null && dueMs < (this.#markMs ?? 0);
-    if (isLast || isBack || nowMs - this.#markedAtMs >= MARK_INTERVAL_MS) await this.#writeMark(dueMs);
+    if (isLast || isBack) await this.#writeMark(dueMs);
+    else if (this.#marking === null && nowMs - this.#markedAtMs >= MARK_INTERVAL_MS)
+      this.#marking = this.#putMark(dueMs)
+        .catch((error: unknown) => this.#fail(error))
+        .finally(() => (this.#marking = null));
   }
 
   async #writeMark(markMs: number | null): Promise<void> {
+    await this.#marking;
+    await this.#putMark(markMs);
+  }
+
+  async #putMark(markMs: number | null): Promise<void> {
     await this.#options.mark?.write(markMs);
     this.#markMs = markMs;
     this.#markedAtMs = this.#options.clock.monotonicMs();

@@ -55,7 +55,7 @@ class Judge {
   }
 
   pass(watermarkMs: number): AlarmEvent[] {
-    this.detector.forget(watermarkMs);
+    this.detector.forget(watermarkMs, 1_000);
     this.detector.end(watermarkMs);
     return this.#commit();
   }
@@ -238,6 +238,22 @@ test("more keys than are to be kept: the one whose last new value is oldest goes
     { labels: { account: "a" }, step: 2, isActive: false, endReason: "forgotten" },
   ]);
   expect(judge.detector).toMatchObject({ keyCount: 1, droppedCount: 1 });
+});
+
+test("keys that expire at one moment are forgotten some with each block of records, and all in the end", () => {
+  const judge = new Judge();
+  for (let account = 0; account < 1_000; account += 1)
+    judge.pay({ account: `a${account}`, payee: "p", timeMs: 100 });
+  const counts: number[] = [];
+  for (let blocks = 0; judge.detector.keyCount > 0 && blocks < 100; blocks += 1) {
+    const before = judge.detector.keyCount;
+    judge.detector.forget(1_000, 10);
+    counts.push(before - judge.detector.keyCount);
+  }
+  expect(judge.detector.keyCount).toBe(0);
+  expect(Math.max(...counts)).toBeLessThan(200);
+  // Faster than any records can bring others.
+  expect(Math.min(...counts.slice(0, -1))).toBeGreaterThan(20);
 });
 
 test("of one key no more new values are kept than are to be, and the alarm stands", () => {

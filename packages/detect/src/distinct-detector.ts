@@ -76,8 +76,8 @@ export type DistinctFate = "known" | "later" | "new" | "late";
 
 /** New values of one key that are kept; of more the oldest are left behind. */
 export const FIRSTS_MAX = 1_000;
-/** Keys that are forgotten in one call at most. */
-const EXPIRED_A_CALL = 4_096;
+/** Keys that are forgotten in one call beside twice as many as records were judged: more than can have come with them. */
+const EXPIRED_SPARE = 128;
 
 interface KeyState {
   readonly key: readonly string[];
@@ -166,11 +166,14 @@ export class DistinctDetector {
       this.#settle(name, state, record);
   }
 
-  /** Forgets what no record can change any more: by records alone, not by time that passes. The watermark never goes back. */
-  forget(watermarkMs: EventTimeMs): void {
+  /**
+   * Forgets what no record can change any more: by records alone, not by time that passes, and few at a time, so that very many that
+   * expire at one moment hold nothing up. The watermark never goes back. `judged`: records since the last call.
+   */
+  forget(watermarkMs: EventTimeMs, judged: number): void {
     if (watermarkMs > this.#watermarkMs) this.#watermarkMs = watermarkMs;
     const { withinMs } = this.rule;
-    let left = EXPIRED_A_CALL;
+    let left = 2 * judged + EXPIRED_SPARE;
     for (const [name, { firsts, alarms }] of this.#keys) {
       const isOld = (firsts.at(-1)?.timeMs ?? -Infinity) <= this.#cutoffMs;
       const isFirm = alarms.every(
