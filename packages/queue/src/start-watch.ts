@@ -1,4 +1,5 @@
-import { readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { statSync } from "node:fs";
+import { readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { readManifest } from "./mend-store.ts";
 import { isTableDamaged, readTable } from "./table-damage.ts";
 
@@ -13,6 +14,8 @@ import { isTableDamaged, readTable } from "./table-damage.ts";
 const DIED_YOUNG_MS = 600_000;
 /** A tenth of a second. */
 const LOOK_BYTES = 32 * 1024 * 1024;
+
+const TABLE = /^\d+\.(?:ldb|sst)$/;
 
 interface Starts {
   readonly count: number;
@@ -80,16 +83,13 @@ async function lookAtTables(
   const damaged: string[] = [];
   let bytes = 0;
   const names = await readdir(path);
+  const nameOf = new Map(names.filter((name) => TABLE.test(name)).map((name) => [parseInt(name, 10), name]));
   // A table that is not in the manifest LevelDB was writing when the process ended: it deletes it. Without a manifest it does not open.
   const tables = (await readManifest(path, names))?.tables ?? new Map<number, { bytes: number }>();
   for (const [number, table] of [...tables].toSorted(([a], [b]) => a - b)) {
-    const digits = String(number).padStart(6, "0");
-    const name =
-      names.find((each) => each === `${digits}.ldb` || each === `${digits}.sst`) ?? `${digits}.ldb`;
-    const size = await stat(`${path}/${name}`).then(
-      (found) => found.size,
-      () => -1,
-    );
+    const name = nameOf.get(number) ?? `${String(number).padStart(6, "0")}.ldb`;
+    // Of thousands, one after another: a thread of its own for each takes ten times as long.
+    const size = statSync(`${path}/${name}`, { throwIfNoEntry: false })?.size;
     if (size !== table.bytes) {
       damaged.push(name);
     } else if (known.has(name)) {
