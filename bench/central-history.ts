@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { SeededRandom } from "@millrace/testkit";
+import { seriesAnswer } from "../central/src/api/series-answer.ts";
 import type { SeriesColumns } from "../central/src/history/series-page.ts";
 import type { Bench } from "./bench.ts";
 import { median, percentile, rounded } from "./measure/statistics.ts";
@@ -97,22 +98,25 @@ function queryOf(name: LookName, random: SeededRandom, seriesCount: number): Que
   return { level, machine, fromMs: Math.ceil((toMs - spanMs) / stepMs) * stepMs, toMs, stepMs };
 }
 
-async function ourAnswer({ reader }: HistoryStore, query: Query): Promise<string> {
+/** As the API sends it. */
+async function ourAnswer({ reader }: HistoryStore, query: Query): Promise<readonly Uint8Array[]> {
   const { machine, fromMs, toMs, stepMs } = query;
   const group: Record<string, string> = machine === null ? {} : { machine };
   const asked = { metric: "temperature", by: null, group, fromMs, toMs, stepMs, maxPoints: 1_000 };
-  return JSON.stringify(await reader.page({ ...asked, values: VALUES, limit: 10_000, cursor: null }));
+  const page = await reader.page({ ...asked, values: VALUES, limit: 10_000, cursor: null });
+  if ("reason" in page) throw new Error(`cannot measure: ${page.detail}`);
+  return (await seriesAnswer(page)).slices;
 }
 
-async function timed(run: () => Promise<string>): Promise<number> {
+async function timed(run: () => Promise<unknown>): Promise<number> {
   const startMs = performance.now();
   await run();
   return performance.now() - startMs;
 }
 
 /** A benchmark of wrong answers measures nothing. */
-function expectSame(query: Query, answer: string, sqlite: HistorySqlite): void {
-  const page: { level: string; series: SeriesColumns[] } = JSON.parse(answer);
+function expectSame(query: Query, answer: readonly Uint8Array[], sqlite: HistorySqlite): void {
+  const page: { level: string; series: SeriesColumns[] } = JSON.parse(Buffer.concat(answer).toString());
   const rows = sqlite.points(query);
   // SQLite has no sites: its series come in order of the machine.
   const byMachine = page.series.toSorted((a, b) => (a.labels["machine"] < b.labels["machine"] ? -1 : 1));

@@ -25,6 +25,11 @@ test.each([
   ["points without values", [columns("alpha", 2, [])]],
   ["some", [columns("北京", 1), columns('"\\', 3)]],
   ["many", [columns("alpha", 12_345), columns("beta", 30_000)]],
+  [
+    "some at the same times, some not",
+    ["a", "b", "c", "d"].map((site, index) => columns(site, index < 2 ? 9 : index)),
+  ],
+  ["great ones between small ones", [columns("a", 3), columns("b", 6_000), columns("c", 3), columns("d", 3)]],
 ])("%s: the text and its tag are those of the whole", async (_, series) => {
   const { tag, bytes, slices } = await seriesAnswer({ ...PAGE, series });
   const { cursor, ...rest } = PAGE;
@@ -44,4 +49,12 @@ test("a great page lets others have their turns", async () => {
   await seriesAnswer({ ...PAGE, series: [columns("alpha", 100_000)] });
   isDone = true;
   expect(turns).toBeGreaterThan(20);
+});
+
+test("a series whose points are at other times than those of the one before tells its own", async () => {
+  const early = columns("alpha", 3);
+  const late = { ...columns("beta", 3), startMs: [5_000, 6_000, 7_000] };
+  const { slices } = await seriesAnswer({ ...PAGE, series: [early, late, early] });
+  const { series } = JSON.parse(Buffer.concat(slices).toString());
+  expect(series).toEqual([early, late, early]);
 });

@@ -39,13 +39,32 @@ export async function seriesAnswer(page: SeriesPage): Promise<SeriesAnswer> {
 
 function* pieces({ series, ...rest }: SeriesPage): Generator<string> {
   yield `${JSON.stringify(rest).slice(0, -1)},"series":[`;
+  let starts: WrittenStarts = { startMs: [], text: "[]" };
   for (const [index, each] of series.entries()) {
     if (index > 0) yield ",";
-    yield* piecesOf(each);
+    const { labels, startMs, values } = each;
+    const columnCount = 1 + Object.keys(values).length;
+    if (columnCount * startMs.length > SLICE_NUMBERS) {
+      yield* piecesOf(each);
+      continue;
+    }
+    if (!isSame(startMs, starts.startMs)) starts = { startMs, text: JSON.stringify(startMs) };
+    yield `{"labels":${JSON.stringify(labels)},"startMs":${starts.text},"values":${JSON.stringify(values)}}`;
   }
   yield "]}";
 }
 
+/** Most series of a page have points at the same times: those are written once. */
+interface WrittenStarts {
+  readonly startMs: readonly number[];
+  readonly text: string;
+}
+
+function isSame(a: readonly number[], b: readonly number[]): boolean {
+  return a.length === b.length && a.every((value, index) => value === b[index]);
+}
+
+/** Of a series that is too great to be written at once. */
 function* piecesOf({ labels, startMs, values }: SeriesColumns): Generator<string> {
   yield `{"labels":${JSON.stringify(labels)},"startMs":[`;
   yield* numbers(startMs);
