@@ -21,6 +21,7 @@ import { CommitLoop, type CommitWork } from "./durability/commit-loop.ts";
 import { DurabilityWaits, LAZY_COMMIT_MS } from "./durability/durability-waits.ts";
 import { Recovery } from "./durability/recovery.ts";
 import { RedoBuffer } from "./durability/redo-entry.ts";
+import { KeptRecords } from "./durability/kept-records.ts";
 import { LossBook } from "./durability/loss-book.ts";
 import type { RulesJournal } from "./durability/rules-journal.ts";
 import type { RedoLog } from "./durability/redo-log.ts";
@@ -144,6 +145,8 @@ export class Agent {
 
   /** For the input that reads files. */
   readonly filePositions: FilePositions;
+  /** For the embedded broker. */
+  readonly brokerRecords: KeptRecords;
 
   #pipeline: Pipeline;
   #committedReceived: number;
@@ -320,6 +323,10 @@ export class Agent {
       failure: () => this.storeFailure ?? this.#fullness,
       push: (change) => this.#extraChanges.push(change),
       durable: (isUrgent) => this.#waits.until({ isUrgent }),
+    });
+    this.brokerRecords = new KeptRecords({
+      wake: (isUrgent) => (isUrgent ? this.#commits.requestNow() : this.#commits.request(LAZY_COMMIT_MS)),
+      committed: () => this.#waits.until({ isUrgent: true }),
     });
     this.#uplink = new Uplink({
       agent: config.agent,
@@ -873,6 +880,7 @@ export class Agent {
     const haveLeft = hasLooked && !this.#admission.isRunning;
     if (this.#uplink.isUp) this.#outbox.markNextSent(changes, (lane) => this.#uplink.lastInReach(lane));
     const evidenceDurable = this.#sealer.drainInto(changes);
+    const recordsDurable = this.brokerRecords.drainInto(changes);
     this.#outbox.drainInto(changes);
     const isLedgerChanged = received !== this.#committedReceived;
     if (this.#redo.rowCount > 0 || isLedgerChanged || changes.length > 0) {
@@ -890,6 +898,7 @@ export class Agent {
         this.#isLossBooked = true;
         isDurable();
         evidenceDurable();
+        recordsDurable();
         this.#uplink.wake();
       },
     };

@@ -31,6 +31,7 @@ import { Agent, type AgentOptions } from "./agent.ts";
 import { DescriptorBudget } from "./durability/descriptor-budget.ts";
 import { DiskReserve } from "./durability/disk-reserve.ts";
 import { FreeSpace } from "./durability/free-space.ts";
+import { StoredBroker } from "./durability/stored-broker.ts";
 import { StoredSessionFilters } from "./durability/stored-session-filters.ts";
 import { BrokerInput } from "./inputs/broker-input.ts";
 import { FileInput } from "./inputs/files/file-input.ts";
@@ -135,6 +136,7 @@ export async function runAgent(configPath: string): Promise<ExitCode> {
     setAside: (junk: Junk) => agent.setAside(junk),
   };
   const sessions = new StoredSessionFilters({ store, keep: (changes) => agent.keep(changes) });
+  const kept = new StoredBroker({ ...world, store, records: agent.brokerRecords });
   const newPresence = () => new SparkplugPresence({ ...config.sparkplug, clock: systemClock });
   const buffers = systemReadBuffers();
   const inputs = new RunningInputs({
@@ -151,6 +153,7 @@ export async function runAgent(configPath: string): Promise<ExitCode> {
           presence,
           isSparkplugHost: sparkplugFilters.length > 0,
           sparkplugBytesMax: config.sparkplug.payloadBytesMax,
+          kept,
           clientsMax,
           name: "broker",
           commandFilters,

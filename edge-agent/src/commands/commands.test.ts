@@ -20,6 +20,7 @@ import { encodePaneBatch } from "@millrace/wire";
 import { expect, test } from "vitest";
 import { AGENT_STORE_VERSION } from "../version.ts";
 import { numberKey, PREFIX, putJson, seriesStoreKey } from "../durability/agent-store.ts";
+import { encodeMessage } from "../durability/message-record.ts";
 import { RedoBuffer } from "../durability/redo-entry.ts";
 import { Quarantine } from "../intake/quarantine.ts";
 import { checkCommand } from "./check.ts";
@@ -105,6 +106,33 @@ test("doctor examines, lists, exports and repairs what an agent has left", async
   // A repair may have cost something: that is said, here and by the next start.
   expect(await doctor("--repair")).toMatchObject({ code: 1, text: expect.stringContaining("is gone") });
   expect((await doctor("--list")).text).toBe(list);
+});
+
+test("doctor lists what the broker keeps for its clients", async () => {
+  const { store, doctor } = await agentStore();
+  const put = (key: Uint8Array, value: Uint8Array): Change => ({ type: "put", key, value });
+  const message = encodeMessage({ topic: "cmd/a", payload: Buffer.from("STOP"), qos: 1 });
+  const waiting = new Uint8Array(17);
+  waiting.set(numberKey(PREFIX.queuedMessage, 1));
+  await store.commit(
+    [
+      putJson(numberKey(PREFIX.session, 1), {
+        client: "press",
+        subscriptions: [["cmd/a", 1]],
+        awaySinceMs: 0,
+      }),
+      put(waiting, message),
+      put(numberKey(PREFIX.retained, 1), message),
+    ],
+    { isSync: true },
+  );
+  await store.close();
+  const { code, text } = await doctor();
+  expect(code).toBe(0);
+  expect(text).toContain(
+    `session of press: 1 subscriptions, waiting: 1 messages, ${message.length} bytes, away since 1970-01-01T00:00:00.000Z`,
+  );
+  expect(text).toContain("1 retained messages");
 });
 
 test("doctor examines and mends a store whose CURRENT is gone, as a start does", async () => {

@@ -4,7 +4,9 @@ import { BatchQueue, isStoreAt, isStoreDamage, LevelStore, type VerifyRow } from
 import { type Command, plainText, systemRandom } from "@millrace/runtime";
 import { numberOfKey, parseJson, PREFIX, prefixRange, readSeries } from "../durability/agent-store.ts";
 import { parseFilePosition } from "../inputs/files/file-position.ts";
+import { parseMessage } from "../durability/message-record.ts";
 import { parseRedoEntry, QUALITIES, REDO_FLAG } from "../durability/redo-entry.ts";
+import { parseSession } from "../durability/session-record.ts";
 import { readAudit } from "../actions/read-audit.ts";
 import { HeldReadings } from "../intake/held-readings.ts";
 import { parseHeldRows } from "../intake/held-rows.ts";
@@ -174,12 +176,44 @@ async function* examine(store: LevelStore): AsyncIterable<Finding> {
   }
   if (heldCount > 0)
     yield { where: "held", isOk: true, detail: `${heldCount} readings wait until the clock is proven` };
+  yield* brokerFindings(store);
   for await (const { key, value } of store.range(prefixRange(PREFIX.filePosition))) {
     const position = parseFilePosition(parseJson(value));
     yield position === undefined
       ? { where: "files", isOk: false, detail: `position ${numberOfKey(key)}: its file counts as never read` }
       : { where: "files", isOk: true, detail: `${position.path}: read to byte ${position.offset}` };
   }
+}
+
+/** What the embedded broker keeps for its clients. */
+async function* brokerFindings(store: LevelStore): AsyncIterable<Finding> {
+  const waiting = new Map<number, { messages: number; bytes: number }>();
+  for await (const { key, value } of store.range(prefixRange(PREFIX.queuedMessage))) {
+    const { messages, bytes } = waiting.get(numberOfKey(key)) ?? { messages: 0, bytes: 0 };
+    waiting.set(numberOfKey(key), { messages: messages + 1, bytes: bytes + value.length });
+    if (parseMessage(value) === undefined)
+      yield { where: "broker", isOk: false, detail: `a message of session ${numberOfKey(key)}` };
+  }
+  for await (const { key, value } of store.range(prefixRange(PREFIX.session))) {
+    const session = parseSession(value);
+    const { messages, bytes } = waiting.get(numberOfKey(key)) ?? { messages: 0, bytes: 0 };
+    const awaySince =
+      session?.awaySinceMs == null ? "" : `, away since ${new Date(session.awaySinceMs).toISOString()}`;
+    yield session === undefined
+      ? { where: "broker", isOk: false, detail: `session ${numberOfKey(key)}: its client subscribes anew` }
+      : {
+          where: "broker",
+          isOk: true,
+          detail: `session of ${session.id}: ${session.subscriptions.size} subscriptions, waiting: ${messages} messages, ${bytes} bytes${awaySince}`,
+        };
+  }
+  let retainedCount = 0;
+  for await (const { value } of store.range(prefixRange(PREFIX.retained))) {
+    retainedCount += 1;
+    if (parseMessage(value) === undefined)
+      yield { where: "broker", isOk: false, detail: "a retained message" };
+  }
+  if (retainedCount > 0) yield { where: "broker", isOk: true, detail: `${retainedCount} retained messages` };
 }
 
 function findingOf(row: VerifyRow): Finding {

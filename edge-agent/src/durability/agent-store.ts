@@ -15,7 +15,11 @@ import type { Labels } from "@millrace/stream";
  *   37 u64 number            what alarms' steps have changed since the rules' checkpoint part (rules-journal.ts)
  *   38                       filters that sessions kept by sites' brokers may hold: [{ session, filters }]
  *   39 u64 number            readings held until the clock is proven, as a redo entry without a ledger (intake/held-readings.ts)
+ *   3a u64 session           persistent session of the broker: { client, subscriptions: [[filter, qos]], awaySinceMs }
+ *   3b u64 session u64 number  message that waits for that session's client (durability/message-record.ts)
  *   3c                       pipeline that central has pushed, and the last one refused (reload/stored-pipeline.ts)
+ *   3d u64 session u16 id    1: a QoS 2 message with that id has come from that session's client, which has not released it
+ *   3e u64 number            retained message of the broker (durability/message-record.ts)
  */
 export const PREFIX = {
   series: 0x30,
@@ -28,7 +32,11 @@ export const PREFIX = {
   rulesJournal: 0x37,
   sessionFilters: 0x38,
   held: 0x39,
+  session: 0x3a,
+  queuedMessage: 0x3b,
   pipeline: 0x3c,
+  unreleased: 0x3d,
+  retained: 0x3e,
 } as const;
 
 export const CHECKPOINT_PART = { panes: 0, watermarks: 1, rules: 2 } as const;

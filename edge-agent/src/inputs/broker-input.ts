@@ -13,17 +13,19 @@ import {
 } from "aedes";
 import { BytesInHand } from "./bytes-in-hand.ts";
 import { BrokerPersistence } from "./broker-persistence.ts";
-import { BrokerSessions } from "./broker-sessions.ts";
+import type { BrokerSessions } from "./broker-sessions.ts";
 import { type BrokerUser, BrokerUsers } from "./broker-users.ts";
 import { ClientReader } from "./client-reader.ts";
 import type { DirectPublish } from "./direct-publishes.ts";
 import type { Input, InputHandler, InputStatus, PublishOptions, Subscriptions } from "./input.ts";
 import type { Junk } from "./junk.ts";
+import { KEPT_IN_MEMORY, type KeptByBroker } from "./kept-by-broker.ts";
 import { OrderedRelease } from "./ordered-release.ts";
 import { pubackBytes } from "./puback-bytes.ts";
 import { ReadingTurns } from "./reading-turns.ts";
 import type { SparkplugPresence } from "./sparkplug-presence.ts";
 import { RememberedTopics } from "./remembered-topics.ts";
+import type { RetainedMessages } from "./retained-messages.ts";
 import { SubscribedFilters } from "./subscribed-filters.ts";
 import { TopicCache } from "./topic-cache.ts";
 import { filterCovers, filterTakes } from "./topic-filter.ts";
@@ -61,6 +63,12 @@ export interface BrokerInputOptions {
   readonly sessionsMax?: number;
   /** A persistent session is forgotten when its client has been away for so long. Default 7 days. */
   readonly sessionExpiryMs?: number;
+  /** Messages that wait for one client of a persistent session; beyond, its oldest is dropped. Default 1 000. */
+  readonly sessionQueueMax?: number;
+  /** And their bytes. Default 1 MiB. */
+  readonly sessionQueueBytesMax?: number;
+  /** Where sessions and retained messages outlive the broker. Default: nowhere. */
+  readonly kept?: KeptByBroker;
   /** A subscriber that does not read for so long is dropped. Default 2 s. */
   readonly drainTimeoutMs?: number;
   /** New connections per second from one address; those beyond are closed at once. Default 500. */
@@ -110,6 +118,7 @@ const RATE_WINDOW_MS = 1_000;
 const FAREWELL_MS_MAX = 500;
 /** `$`: no filter with a wildcard in front takes it. */
 const REFUSED_TOPIC = "$millrace/refused";
+const RETAINED_MAX = 10_000;
 const RETAINED_BYTES_MAX = 16 * 1024 * 1024;
 /** In memory of all messages that come in, wait for the disk, or are on their way to subscribers; more only for a packet that is greater. */
 const IN_HAND_BYTES_MAX = 64 * 1024 * 1024;
@@ -143,8 +152,8 @@ type Unacknowledged = number | (() => void);
  * What need not be brokered, because nobody subscribes to its topic and it is not retained, does not go through aedes at all
  * (`DirectPublishes`): that is nearly everything sensors send, and aedes is most of what it costs.
  *
- * What waits for clients that are away lives in memory (`BrokerSessions`), so persistent sessions may hold QoS 1 subscriptions to
- * command topics only; others are refused (SUBACK 0x80).
+ * What waits for clients that are away, and what is retained, is kept by `KeptByBroker`, with bounds. Persistent sessions may hold QoS 1
+ * subscriptions to command topics only; others are refused (SUBACK 0x80).
  */
 export class BrokerInput implements Input {
   readonly name: string;
@@ -168,7 +177,6 @@ export class BrokerInput implements Input {
     refused_login: 0,
     refused_tls: 0,
     refused_publishes: 0,
-    refused_retained: 0,
     refused_subscriptions: 0,
     command_topic_publishes: 0,
   };
@@ -176,16 +184,14 @@ export class BrokerInput implements Input {
   readonly #leftUnread = new WeakSet<Client>();
   readonly #turns: ReadingTurns<Client>;
   readonly #subscribed = new SubscribedFilters<Client>();
-  #sessions: BrokerSessions;
+  /** Of the broker that runs, or ran last. */
+  #kept: { readonly sessions: BrokerSessions; readonly retained: RetainedMessages } | null = null;
   #topics = this.#newTopics();
   /** Of the clients that connect; 0: they have none. */
   readonly #keepAliveMsOf = new WeakMap<Client, number>();
   readonly #failedClients = new WeakSet<Client>();
   readonly #readerOf = new WeakMap<Client, ClientReader<KnownTopic>>();
   readonly #connects = new Map<string, number>();
-  /** By topic: bytes of topic and payload of its retained message. */
-  readonly #retainedBytesOf = new Map<string, number>();
-  #retainedBytes = 0;
   readonly #sockets = new Set<Socket>();
   readonly #inHand: BytesInHand<Client>;
   readonly #packetBytesMax: number;
@@ -202,7 +208,6 @@ export class BrokerInput implements Input {
     this.#commandFilters = options.commandFilters;
     this.#isHost = options.isSparkplugHost ?? false;
     this.#users = new BrokerUsers(options.users);
-    this.#sessions = this.#newSessions();
     this.#packetBytesMax = packetBytesMaxOf(options);
     this.#inHand = new BytesInHand({
       bytesMax: Math.max(IN_HAND_BYTES_MAX, this.#packetBytesMax),
@@ -226,16 +231,13 @@ export class BrokerInput implements Input {
   async start(handler: InputHandler): Promise<void> {
     if (this.#server !== null) throw new Error(`cannot start input ${this.name}: it is running`);
     this.#handler = handler;
-    // What an earlier run kept went with its broker.
-    this.#sessions = this.#newSessions();
-    this.#retainedBytesOf.clear();
-    this.#retainedBytes = 0;
-    const broker = await Aedes.createBroker(this.#brokerOptions());
+    const { sessions, retained } = (this.#kept = await this.#openKept());
+    const broker = await Aedes.createBroker(this.#brokerOptions(sessions, retained));
     broker.on("clientError", (client, error) => this.#onClientError(client, error));
     broker.on("connectionError", (client, error) => this.#onClientError(client, error));
     // One that has ended in the middle of its login is not told of again.
-    broker.on("client", ({ id, closed }) => closed || this.#sessions.opened(id));
-    broker.on("clientDisconnect", ({ id }) => this.#sessions.closed(id, this.#options.clock.monotonicMs()));
+    broker.on("client", ({ id, closed }) => closed || sessions.opened(id));
+    broker.on("clientDisconnect", ({ id }) => sessions.closed(id, this.#options.clock.monotonicMs()));
     broker.on("unsubscribe", (filters, client) => {
       for (const filter of filters) this.#subscribed.remove(client, filter);
     });
@@ -277,6 +279,7 @@ export class BrokerInput implements Input {
     await closeBroker(broker);
     for (const socket of this.#sockets) socket.destroy();
     await closed;
+    this.#kept?.sessions.closeAll(this.#options.clock.monotonicMs());
   }
 
   /** Edge nodes are told, unless one of them takes nothing any more. */
@@ -338,17 +341,39 @@ export class BrokerInput implements Input {
       reason: isConnected ? null : "not running",
       counts: {
         ...this.#counts,
-        ...this.#sessions.counts,
+        ...this.#kept?.retained.counts,
+        ...this.#kept?.sessions.counts,
         bytes_in_hand: this.#inHand.bytes,
         clients: this.#broker?.connectedClients ?? 0,
       },
     };
   }
 
-  #brokerOptions(): AedesOptions {
+  async #openKept(): Promise<{ sessions: BrokerSessions; retained: RetainedMessages }> {
+    const {
+      kept = KEPT_IN_MEMORY,
+      sessionQueueMax: queueMax,
+      sessionQueueBytesMax: queueBytesMax,
+    } = this.#options;
+    const { sessionsMax = SESSIONS_MAX, sessionExpiryMs = SESSION_EXPIRY_MS } = this.#options;
+    const {
+      retainedMax = RETAINED_MAX,
+      retainedBytesMax = RETAINED_BYTES_MAX,
+      payloadBytesMax,
+    } = this.#options;
+    const away = { awayMax: sessionsMax, awayMs: sessionExpiryMs };
+    return {
+      sessions: await kept.sessions({ ...away, queueMax, queueBytesMax }),
+      retained: await kept.retained({ retainedMax, retainedBytesMax, payloadBytesMax }),
+    };
+  }
+
+  #brokerOptions(sessions: BrokerSessions, retained: RetainedMessages): AedesOptions {
     return {
       persistence: new BrokerPersistence({
-        sessions: this.#sessions,
+        sessions,
+        retained,
+        isOwn: (topic) => this.#isOwnState(topic),
         clock: this.#options.clock,
         onRepeated: (client, packet) => this.#release(client, packet),
       }),
@@ -379,10 +404,12 @@ export class BrokerInput implements Input {
       authorizePublish: (client, packet, done) => this.#onPublish(client, packet, done),
       published: (packet, client, done) => {
         if (client !== null) this.#release(client, packet);
-        done();
+        // PUBREC promises that it comes to everybody, and once.
+        if (packet.qos === 2) void sessions.committed().then(() => done());
+        else done();
       },
       authorizeSubscribe: (client, subscription, done) =>
-        done(null, this.#grants(client, subscription) ? subscription : null),
+        done(null, this.#grants(client, subscription, sessions) ? subscription : null),
       authorizeForward: (client, packet) => {
         const user = this.#userOf.get(client);
         return user !== undefined && this.#users.mayReceive(user, packet.topic) ? packet : null;
@@ -394,15 +421,15 @@ export class BrokerInput implements Input {
    * Asked for each filter of a SUBSCRIBE, and again for those of a session that goes on. What is granted is stored here: aedes would
    * store what is refused, too.
    */
-  #grants(client: Client, { topic: filter, qos }: Subscription): boolean {
+  #grants(client: Client, { topic: filter, qos }: Subscription, sessions: BrokerSessions): boolean {
     if (client.closed) return false;
     const refusal = this.#refusalOf(client, filter, qos);
     if (refusal === null) {
-      if (!client.clean) this.#sessions.subscribe(client.id, filter, qos);
+      if (!client.clean) sessions.subscribe(client.id, filter, qos);
       return true;
     }
     // Of a session that goes on, what may no longer be.
-    if (!client.connected) this.#sessions.unsubscribe(client.id, filter);
+    if (!client.connected) sessions.unsubscribe(client.id, filter);
     this.#counts.refused_subscriptions++;
     const user = this.#userOf.get(client)?.user;
     this.#options.log.repeated(refusal.key, `a subscription was refused: ${refusal.detail}`, {
@@ -528,11 +555,6 @@ export class BrokerInput implements Input {
     return topic;
   }
 
-  #newSessions(): BrokerSessions {
-    const { sessionsMax = SESSIONS_MAX, sessionExpiryMs = SESSION_EXPIRY_MS } = this.#options;
-    return new BrokerSessions({ awayMax: sessionsMax, awayMs: sessionExpiryMs });
-  }
-
   #newTopics(): TopicCache<KnownTopic> {
     return new TopicCache((name) => this.#toKnown(name));
   }
@@ -599,7 +621,8 @@ export class BrokerInput implements Input {
       this.#refusePublish(client, packet, STATE_REFUSAL);
       return done();
     }
-    if (this.#isCommandTopic.find(packet.topic)) {
+    const isCommand = this.#isCommandTopic.find(packet.topic);
+    if (isCommand) {
       this.#counts.command_topic_publishes++;
       this.#options.log.repeated("command_topic", "a client publishes to a command topic", {
         client: client.id,
@@ -608,7 +631,6 @@ export class BrokerInput implements Input {
     }
     const isRetained = packet.retain;
     const payload = typeof packet.payload === "string" ? Buffer.from(packet.payload) : packet.payload;
-    if (isRetained) this.#limitRetained(packet, payload.length);
     const isOversized = this.#countOversized(packet.topic, payload);
     const work = settle(handler, {
       topic: packet.topic,
@@ -629,7 +651,27 @@ export class BrokerInput implements Input {
       work?.catch(() => this.#counts.commit_failures++);
       return done();
     }
-    this.#acksOf(client).add(work, () => done());
+    if (packet.qos === 2 || !(isCommand || isRetained)) return this.#acksOf(client).add(work, () => done());
+    this.#publishNow(client, packet, work);
+    done();
+  }
+
+  /**
+   * What clients may find again later, waiting for them or retained, is to be on disk before its PUBACK, with who it waits for. So it is
+   * published first, and acknowledged here: aedes has only an empty message left to take.
+   */
+  #publishNow(client: Client, packet: PublishPacket, work: ReturnType<InputHandler>): void {
+    const { messageId = 0 } = packet;
+    const bytes = this.#bytesOf.get(packet) ?? 0;
+    this.#bytesOf.delete(packet);
+    const delivered = new Promise<void>((resolve) => this.#broker?.publish({ ...packet }, () => resolve()));
+    // Whom it waits for is known at the end of this turn.
+    const kept = new Promise((resolve) => setImmediate(resolve)).then(() => this.#kept?.sessions.committed());
+    const durable = Promise.all([work, kept]);
+    void Promise.allSettled([delivered, durable]).then(() => this.#inHand.release(client, bytes));
+    this.#acksOf(client).add(durable, messageId);
+    withdraw(packet);
+    packet.qos = 0;
   }
 
   /** Until aedes is done with it, or its client is gone. */
@@ -655,9 +697,7 @@ export class BrokerInput implements Input {
       user: this.#userOf.get(client)?.user,
       topic: packet.topic,
     });
-    packet.topic = REFUSED_TOPIC;
-    packet.payload = Buffer.alloc(0);
-    packet.retain = false;
+    withdraw(packet);
   }
 
   #acksOf(client: Client): OrderedRelease<Unacknowledged> {
@@ -697,28 +737,6 @@ export class BrokerInput implements Input {
     }
     flush();
     this.#readOn(client);
-  }
-
-  /** A message that is not kept leaves the one before it in place, as if it had not asked to be kept. */
-  #limitRetained(packet: PublishPacket, payloadBytes: number): void {
-    const { retainedMax = 10_000, retainedBytesMax = RETAINED_BYTES_MAX, payloadBytesMax } = this.#options;
-    const topicBytes = Buffer.byteLength(packet.topic);
-    const before = this.#retainedBytesOf.get(packet.topic);
-    const bytes = payloadBytes === 0 ? 0 : topicBytes + payloadBytes;
-    const total = this.#retainedBytes - (before ?? 0) + bytes;
-    const isNew = before === undefined && bytes > 0;
-    if (
-      payloadBytes > payloadBytesMax ||
-      (bytes > 0 && total > retainedBytesMax) ||
-      (isNew && this.#retainedBytesOf.size >= retainedMax)
-    ) {
-      packet.retain = false;
-      this.#counts.refused_retained++;
-      return;
-    }
-    this.#retainedBytes = total;
-    if (bytes === 0) this.#retainedBytesOf.delete(packet.topic);
-    else this.#retainedBytesOf.set(packet.topic, bytes);
   }
 
   /** What this host says of itself is said by nobody else here. */
@@ -774,6 +792,13 @@ function packetBytesMaxOf(options: BrokerInputOptions): number {
     packetBytesMax ??
     Math.max(PACKET_BYTES_LEAST, 16 * payloadBytesMax, 2 * sparkplugBytesMax, evidenceBytesMax)
   );
+}
+
+/** It goes where nobody listens. */
+function withdraw(packet: PublishPacket): void {
+  packet.topic = REFUSED_TOPIC;
+  packet.payload = Buffer.alloc(0);
+  packet.retain = false;
 }
 
 /** The handler's promise; a handler that throws counts as one that rejects. */

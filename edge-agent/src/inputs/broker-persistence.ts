@@ -1,12 +1,14 @@
 import { Readable } from "node:stream";
-import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Clock } from "@millrace/runtime";
 import type { AedesPublishPacket, Client, PublishPacket, PubrelPacket, Subscription } from "aedes";
 import type { BrokerSessions, StoredSubscription } from "./broker-sessions.ts";
-import { filterTakes } from "./topic-filter.ts";
+import type { RetainedMessage, RetainedMessages } from "./retained-messages.ts";
 
 export interface BrokerPersistenceOptions {
   readonly sessions: BrokerSessions;
+  readonly retained: RetainedMessages;
+  /** Whether it is for the agent alone to say what is kept there. */
+  isOwn(topic: string): boolean;
   readonly clock: Clock;
   /** A QoS 2 message has come again, and is not published again. */
   readonly onRepeated: (client: Client, packet: PublishPacket) => void;
@@ -23,27 +25,31 @@ interface MessagePacket {
   readonly brokerCounter?: number;
 }
 
-type RetainedPacket = Pick<AedesPublishPacket, "cmd" | "topic" | "payload" | "qos" | "retain">;
+type RetainedPacket = RetainedMessage & Pick<AedesPublishPacket, "cmd" | "retain">;
 
 /**
- * What aedes stores, in memory: its interface to the sessions, and the retained messages, which the broker input bounds. Payloads are
- * copied, since aedes cuts them out of all that came with them.
+ * What aedes stores: its interface to the sessions and the retained messages. What it writes to a client once a promise here
+ * resolves is promised to that client: it waits for the disk where the client relies on it, and nowhere else. Payloads
+ * are copied, since aedes cuts them out of all that came with them.
  */
 export class BrokerPersistence {
   readonly #sessions: BrokerSessions;
   readonly #options: BrokerPersistenceOptions;
-  readonly #retained = new Map<string, RetainedPacket>();
 
   constructor(options: BrokerPersistenceOptions) {
     this.#sessions = options.sessions;
     this.#options = options;
   }
 
-  async setup(): Promise<void> {}
+  /** Messages are told apart by aedes's count, also those of earlier runs that still wait. */
+  async setup(broker: object): Promise<void> {
+    Object.assign(broker, { counter: this.#sessions.lastNumber });
+  }
 
   async storeRetained({ topic, payload, qos }: AedesPublishPacket): Promise<void> {
-    if (payload.length === 0) this.#retained.delete(topic);
-    else this.#retained.set(topic, { cmd: "publish", topic, payload: copyOf(payload), qos, retain: true });
+    const message = { topic, payload: copyOf(payload), qos };
+    if (this.#options.isOwn(topic)) this.#options.retained.storeOwn(message);
+    else this.#options.retained.store(message);
   }
 
   createRetainedStreamCombi(filters: readonly string[]): Readable {
@@ -51,21 +57,18 @@ export class BrokerPersistence {
   }
 
   async *#retainedFor(filters: readonly string[]): AsyncGenerator<RetainedPacket> {
-    for (const filter of filters) {
-      const exact = this.#retained.get(filter);
-      if (exact !== undefined) yield exact;
-      if (!filter.includes("+") && !filter.includes("#")) continue;
-      for (const [topic, packet] of this.#retained) if (filterTakes(filter, topic)) yield packet;
-      // Many filters of one client, and many topics, take long: everything else goes on meanwhile.
-      await nextTurn();
-    }
+    for await (const { topic, payload, qos } of this.#options.retained.for(filters))
+      yield { cmd: "publish", topic, payload, qos, retain: true };
   }
 
   /** Done already, where each was granted: aedes would hand over those refused beside them, too. */
-  async addSubscriptions(): Promise<void> {}
+  async addSubscriptions({ id }: ClientId): Promise<void> {
+    await this.#sessions.durable(id);
+  }
 
   async removeSubscriptions({ id }: ClientId, filters: readonly string[]): Promise<void> {
     for (const filter of filters) this.#sessions.unsubscribe(id, filter);
+    await this.#sessions.durable(id);
   }
 
   async subscriptionsByClient({ id }: ClientId): Promise<Subscription[]> {
@@ -76,6 +79,7 @@ export class BrokerPersistence {
     return this.#sessions.subscribersOf(topic);
   }
 
+  /** Not waited for: a client that wants nothing kept is not to be held up by a disk that fails. */
   async cleanSubscriptions({ id }: ClientId): Promise<void> {
     this.#sessions.discard(id);
   }
@@ -97,8 +101,11 @@ export class BrokerPersistence {
   /** What is queued no more is sent nevertheless. */
   async outgoingUpdate({ id }: ClientId, packet: MessagePacket): Promise<void> {
     const { cmd, messageId, brokerCounter } = packet;
-    if (cmd === "pubrel") this.#sessions.received(id, messageId ?? 0);
-    else this.#sessions.sent(id, brokerCounter ?? 0, messageId);
+    const mustWait =
+      cmd === "pubrel"
+        ? this.#sessions.received(id, messageId ?? 0)
+        : this.#sessions.sent(id, brokerCounter ?? 0, messageId);
+    if (mustWait) await this.#sessions.committed();
   }
 
   /** Resolves with nothing: aedes would put it into a stream that nobody reads. */
@@ -106,12 +113,22 @@ export class BrokerPersistence {
     this.#sessions.done(id, packet);
   }
 
+  /** Whatever may have been sent before is sent as such (MQTT 3.1.1, 3.3.1.1). */
   outgoingStream({ id }: ClientId): Readable {
-    return Readable.from(this.#sessions.queueOf(id));
+    return Readable.from(
+      this.#sessions.queueOf(id).map((message) => ({
+        ...message,
+        dup: message.cmd === "publish" && message.messageId !== undefined,
+      })),
+    );
   }
 
-  async incomingStorePacket({ id }: ClientId, { messageId }: MessagePacket): Promise<void> {
-    this.#sessions.keepUnreleased(id, messageId ?? 0);
+  /** Durable together with what the message sets off, before PUBREC: see `published` in the broker's options. */
+  async incomingStorePacket(
+    { id, clean }: Pick<Client, "id" | "clean">,
+    { messageId }: MessagePacket,
+  ): Promise<void> {
+    this.#sessions.keepUnreleased(id, messageId ?? 0, { isClean: clean });
   }
 
   /** Rejects for what has not come yet. */
@@ -122,7 +139,7 @@ export class BrokerPersistence {
   }
 
   async incomingDelPacket({ id }: ClientId, { messageId }: MessagePacket): Promise<void> {
-    this.#sessions.release(id, messageId ?? 0);
+    if (this.#sessions.release(id, messageId ?? 0)) await this.#sessions.committed();
   }
 
   async cleanIncoming({ id }: ClientId): Promise<void> {

@@ -1,8 +1,8 @@
 // What is kept of clients beyond their connections: messages wait in order, and whatever clients do, there is an end to it.
 import { expect, test } from "vitest";
-import { BrokerSessions, type BrokerSessionsOptions, type QueuedMessage } from "./broker-sessions.ts";
+import { BrokerSessions, type BrokerSessionsBounds, type QueuedMessage } from "./broker-sessions.ts";
 
-const sessionsWith = (options: Partial<BrokerSessionsOptions> = {}) =>
+const sessionsWith = (options: Partial<BrokerSessionsBounds> = {}) =>
   new BrokerSessions({ awayMax: 10, awayMs: 1_000, ...options });
 
 let lastNumber = 0;
@@ -111,7 +111,7 @@ test("subscriptions of clients that are away have a bound in bytes", () => {
 
 test("of a QoS 2 message its id is kept until the client releases it, of the last 1,000", () => {
   const sessions = sessionsWith();
-  for (let id = 1; id <= 1_001; id += 1) sessions.keepUnreleased("a", id);
+  for (let id = 1; id <= 1_001; id += 1) sessions.keepUnreleased("a", id, { isClean: true });
   expect([1, 2, 1_001].map((id) => sessions.isUnreleased("a", id))).toEqual([false, true, true]);
   sessions.release("a", 2);
   expect(sessions.isUnreleased("a", 2)).toBe(false);

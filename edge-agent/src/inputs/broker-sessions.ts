@@ -1,8 +1,9 @@
 import { FilterTree } from "./filter-tree.ts";
+import { NO_SESSION_RECORDS, type SessionRecords } from "./session-records.ts";
 
-type QoS = 0 | 1 | 2;
+export type QoS = 0 | 1 | 2;
 
-export interface BrokerSessionsOptions {
+export interface BrokerSessionsBounds {
   /** Sessions of clients that are away; beyond, the one longest away is forgotten. */
   readonly awayMax: number;
   /** Away for longer, a session is forgotten. */
@@ -24,7 +25,7 @@ export interface QueuedMessage {
   readonly payload: Buffer;
   readonly qos: QoS;
   readonly brokerId: string;
-  /** Its number among all messages of this run. */
+  /** Its number among all messages that wait, those of earlier runs included. */
   readonly brokerCounter: number;
   /** Since it was sent. */
   readonly messageId: number | undefined;
@@ -36,16 +37,38 @@ export interface StoredSubscription {
   readonly qos: QoS;
 }
 
-interface Session {
+/** What of a persistent session stands apart from its messages. */
+export interface KeptSession {
+  /** Never given again. */
+  readonly number: number;
   readonly id: string;
   /** By filter. */
+  readonly subscriptions: ReadonlyMap<string, QoS>;
+  /** On the monotonic clock; null while its client is connected. */
+  readonly awaySinceMs: number | null;
+}
+
+/** As it is found again after a restart. */
+export interface FoundSession {
+  readonly number: number;
+  readonly id: string;
+  readonly subscriptions: ReadonlyMap<string, QoS>;
+  /** How long its client has been away. */
+  readonly awayMs: number;
+  /** In the order in which they came. */
+  readonly queue: readonly QueuedMessage[];
+  readonly unreleased: readonly number[];
+}
+
+interface Session extends KeptSession {
   readonly subscriptions: Map<string, QoS>;
+  /** It is to outlive the process: its client has asked for a persistent one. */
+  isPersistent: boolean;
   /** By number, oldest first. */
   readonly queue: Map<number, QueuedMessage>;
   /** Ids of QoS 2 messages that it has not released, oldest first. */
   readonly unreleased: Set<number>;
   queueBytes: number;
-  /** Null while its client is connected. */
   awaySinceMs: number | null;
 }
 
@@ -55,6 +78,8 @@ const QUEUED_BYTES_MAX = 16 * 2 ** 20;
 const SESSION_BYTES_MAX = 16 * 2 ** 20;
 /** One client's; of whoever has more, the oldest is taken for released: its repetition would be taken for new. */
 const UNRELEASED_MAX = 1_000;
+/** After a restart a client has at least so long to come back, however long it was away: it may have lost its power with the agent. */
+const RETURN_MS = 3_600_000;
 /** Estimates of memory, texts and payloads apart. */
 const SESSION_BYTES = 1_024;
 const SUBSCRIPTION_BYTES = 256;
@@ -68,7 +93,8 @@ const UNRELEASED_BYTES = 24;
  * from the wire. A session that holds nothing is not kept.
  */
 export class BrokerSessions {
-  readonly #options: BrokerSessionsOptions;
+  #bounds: BrokerSessionsBounds;
+  readonly #records: SessionRecords;
   readonly #sessions = new Map<string, Session>();
   /** Whose clients are away, longest first. */
   readonly #away = new Map<string, Session>();
@@ -78,9 +104,48 @@ export class BrokerSessions {
   #queuedBytes = 0;
   #droppedCount = 0;
   #forgottenCount = 0;
+  #lastSession = 0;
+  #lastNumber = 0;
 
-  constructor(options: BrokerSessionsOptions) {
-    this.#options = options;
+  constructor(bounds: BrokerSessionsBounds, records: SessionRecords = NO_SESSION_RECORDS) {
+    this.#bounds = bounds;
+    this.#records = records;
+  }
+
+  /** Of the messages that wait: a message that comes has a greater one. */
+  get lastNumber(): number {
+    return this.#lastNumber;
+  }
+
+  /** What was kept by an earlier run, the session longest away first. */
+  restore(found: readonly FoundSession[], nowMs: number): void {
+    for (const { number, id, subscriptions, awayMs, queue, unreleased } of found) {
+      this.#lastSession = Math.max(this.#lastSession, number);
+      const returnMs = Math.min(RETURN_MS, this.#bounds.awayMs);
+      const session = this.#add(id, number);
+      session.isPersistent = true;
+      for (const [filter, qos] of subscriptions) this.#addSubscription(session, filter, qos);
+      for (const message of queue) this.#addQueued(session, message);
+      for (const messageId of unreleased) this.#addUnreleased(session, messageId);
+      session.awaySinceMs = nowMs - Math.min(awayMs, this.#bounds.awayMs - returnMs);
+      this.#away.set(id, session);
+    }
+    this.setBounds(this.#bounds, nowMs);
+  }
+
+  setBounds(bounds: BrokerSessionsBounds, nowMs: number): void {
+    this.#bounds = bounds;
+    this.#makeRoom(nowMs);
+    for (const session of this.#sessions.values()) {
+      this.#trim(session);
+      this.#removeIfEmpty(session);
+    }
+  }
+
+  /** The broker has stopped: nobody is connected any more. */
+  closeAll(nowMs: number): void {
+    for (const { id, awaySinceMs } of this.#sessions.values())
+      if (awaySinceMs === null) this.closed(id, nowMs);
   }
 
   get counts() {
@@ -101,6 +166,7 @@ export class BrokerSessions {
     if (session === undefined) return;
     session.awaySinceMs = null;
     this.#away.delete(clientId);
+    this.#keep(session, false);
   }
 
   /** Its client's connection has ended. */
@@ -109,7 +175,19 @@ export class BrokerSessions {
     if (session === undefined) return;
     session.awaySinceMs = nowMs;
     this.#away.set(clientId, session);
+    this.#keep(session, false);
     this.#makeRoom(nowMs);
+  }
+
+  /** Resolves once the session is on disk, or gone from there, as it is now. */
+  async durable(clientId: string): Promise<void> {
+    const session = this.#sessions.get(clientId);
+    if (session === undefined || !this.#records.isDurable(session)) await this.#records.committed();
+  }
+
+  /** Resolves once all that has changed is on disk. */
+  async committed(): Promise<void> {
+    await this.#records.committed();
   }
 
   /** With a clean session, nothing of an earlier one counts. */
@@ -119,16 +197,10 @@ export class BrokerSessions {
   }
 
   subscribe(clientId: string, filter: string, qos: QoS): void {
-    const session = this.#session(clientId);
-    const before = session.subscriptions.get(filter);
-    if (before === qos) return;
-    if (before === undefined) this.#sessionBytes += bytesOf(filter);
-    session.subscriptions.set(filter, qos);
-    if (qos === 0) this.#removeSubscriber(clientId, filter);
-    else {
-      const subscribers = this.#subscribers.get(filter) ?? new Map<string, StoredSubscription>();
-      this.#subscribers.set(filter, subscribers.set(clientId, { clientId, topic: filter, qos }));
-    }
+    const session = this.#persistent(clientId);
+    if (session.subscriptions.get(filter) === qos) return;
+    this.#addSubscription(session, filter, qos);
+    this.#keep(session, true);
   }
 
   unsubscribe(clientId: string, filter: string): void {
@@ -136,6 +208,7 @@ export class BrokerSessions {
     if (session?.subscriptions.delete(filter) !== true) return;
     this.#sessionBytes -= bytesOf(filter);
     this.#removeSubscriber(clientId, filter);
+    this.#keep(session, true);
     this.#removeIfEmpty(session);
   }
 
@@ -157,36 +230,50 @@ export class BrokerSessions {
 
   /** A message waits until its client has it. What there is no room for is dropped, and counted. */
   enqueue(clientId: string, message: QueuedMessage): void {
-    const { queueMax = QUEUE_MAX, queueBytesMax = QUEUE_BYTES_MAX } = this.#options;
-    const { queuedBytesMax = QUEUED_BYTES_MAX } = this.#options;
     const session = this.#sessions.get(clientId);
     if (session === undefined) return;
     this.#addQueued(session, message);
+    this.#keepMessage(session, message, true);
+    this.#trim(session);
+    this.#removeIfEmpty(session);
+  }
+
+  #trim(session: Session): void {
+    const { queueMax = QUEUE_MAX, queueBytesMax = QUEUE_BYTES_MAX } = this.#bounds;
+    const { queuedBytesMax = QUEUED_BYTES_MAX } = this.#bounds;
     while (session.queue.size > queueMax || session.queueBytes > queueBytesMax) this.#dropOldest(session);
     while (this.#queuedBytes > queuedBytesMax) this.#dropOldest(this.#longestQueue());
-    this.#removeIfEmpty(session);
   }
 
   queueOf(clientId: string): QueuedMessage[] {
     return [...(this.#sessions.get(clientId)?.queue.values() ?? [])];
   }
 
-  /** The message has been given an id, to be sent with. */
-  sent(clientId: string, brokerCounter: number, messageId: number | undefined): void {
-    const queue = this.#sessions.get(clientId)?.queue;
-    const message = queue?.get(brokerCounter);
-    if (message !== undefined) queue?.set(brokerCounter, { ...message, messageId });
+  /**
+   * The message has been given an id, to be sent with. True: with QoS 2, it must not be sent before that is durable, or the
+   * client would take it for another one after a restart.
+   */
+  sent(clientId: string, brokerCounter: number, messageId: number | undefined): boolean {
+    const session = this.#sessions.get(clientId);
+    const message = session?.queue.get(brokerCounter);
+    if (session === undefined || message === undefined || message.messageId === messageId) return false;
+    const sent: QueuedMessage = { ...message, messageId };
+    session.queue.set(brokerCounter, sent);
+    this.#keepMessage(session, sent, false);
+    return sent.qos === 2;
   }
 
-  /** The client has received the QoS 2 message with that id: only that is still to be remembered. */
-  received(clientId: string, messageId: number): void {
+  /** The client has received the QoS 2 message with that id: only that is still to be remembered. False: there is none. */
+  received(clientId: string, messageId: number): boolean {
     const session = this.#sessions.get(clientId);
     const message = session && messageWith(session, messageId);
-    if (session === undefined || message === undefined) return;
+    if (session === undefined || message === undefined || message.cmd === "pubrel") return false;
     const rest: QueuedMessage = { ...message, cmd: "pubrel", topic: "", payload: Buffer.alloc(0) };
     // In its place: it keeps its turn.
     session.queue.set(message.brokerCounter, rest);
     this.#weigh(session, bytesOfMessage(rest) - bytesOfMessage(message));
+    this.#keepMessage(session, rest, true);
+    return true;
   }
 
   /** The client has the message with that id, by which it was sent, or may not have the one with that number. */
@@ -207,23 +294,25 @@ export class BrokerSessions {
   }
 
   /** Only the id is kept: the message itself is taken when it comes. */
-  keepUnreleased(clientId: string, messageId: number): void {
-    const { unreleased } = this.#session(clientId);
+  keepUnreleased(clientId: string, messageId: number, { isClean }: { readonly isClean: boolean }): void {
+    const session = isClean ? this.#session(clientId) : this.#persistent(clientId);
+    const { unreleased } = session;
     if (unreleased.has(messageId)) return;
     for (const oldest of unreleased) {
       if (unreleased.size < UNRELEASED_MAX) break;
-      unreleased.delete(oldest);
-      this.#sessionBytes -= UNRELEASED_BYTES;
+      this.#removeUnreleased(session, oldest);
     }
-    unreleased.add(messageId);
-    this.#sessionBytes += UNRELEASED_BYTES;
+    this.#addUnreleased(session, messageId);
+    if (session.isPersistent) this.#records.putUnreleased(session, messageId);
   }
 
-  release(clientId: string, messageId: number): void {
+  /** True: it is to be durable before the client may use the id again. */
+  release(clientId: string, messageId: number): boolean {
     const session = this.#sessions.get(clientId);
-    if (session?.unreleased.delete(messageId) !== true) return;
-    this.#sessionBytes -= UNRELEASED_BYTES;
+    if (session?.unreleased.has(messageId) !== true) return false;
+    this.#removeUnreleased(session, messageId);
     this.#removeIfEmpty(session);
+    return session.isPersistent;
   }
 
   releaseAll(clientId: string): void {
@@ -232,10 +321,24 @@ export class BrokerSessions {
 
   /** Only clients that are connected, or are about to be, get one. */
   #session(clientId: string): Session {
-    const known = this.#sessions.get(clientId);
-    if (known !== undefined) return known;
+    return this.#sessions.get(clientId) ?? this.#add(clientId, this.#lastSession + 1);
+  }
+
+  #persistent(clientId: string): Session {
+    const session = this.#session(clientId);
+    if (session.isPersistent) return session;
+    session.isPersistent = true;
+    this.#keep(session, true);
+    for (const messageId of session.unreleased) this.#records.putUnreleased(session, messageId);
+    return session;
+  }
+
+  #add(clientId: string, number: number): Session {
+    this.#lastSession = Math.max(this.#lastSession, number);
     const session: Session = {
+      number,
       id: clientId,
+      isPersistent: false,
       subscriptions: new Map(),
       queue: new Map(),
       unreleased: new Set(),
@@ -248,7 +351,7 @@ export class BrokerSessions {
   }
 
   #makeRoom(nowMs: number): void {
-    const { awayMax, awayMs, sessionBytesMax = SESSION_BYTES_MAX } = this.#options;
+    const { awayMax, awayMs, sessionBytesMax = SESSION_BYTES_MAX } = this.#bounds;
     for (const session of this.#away.values()) {
       const bytes = this.#sessionBytes + this.#subscribers.nodeCount * LEVEL_BYTES;
       const isExpired = nowMs - (session.awaySinceMs ?? nowMs) >= awayMs;
@@ -272,6 +375,37 @@ export class BrokerSessions {
     this.#sessionBytes -= SESSION_BYTES + 2 * session.id.length + session.unreleased.size * UNRELEASED_BYTES;
     this.#sessions.delete(session.id);
     this.#away.delete(session.id);
+    if (session.isPersistent) this.#records.delete(session, session.queue.keys(), session.unreleased);
+  }
+
+  #keep(session: Session, isUrgent: boolean): void {
+    if (session.isPersistent) this.#records.put(session, isUrgent);
+  }
+
+  #keepMessage(session: Session, message: QueuedMessage, isUrgent: boolean): void {
+    if (session.isPersistent) this.#records.putMessage(session, message, isUrgent);
+  }
+
+  #addSubscription(session: Session, filter: string, qos: QoS): void {
+    const { id: clientId, subscriptions } = session;
+    if (!subscriptions.has(filter)) this.#sessionBytes += bytesOf(filter);
+    subscriptions.set(filter, qos);
+    if (qos === 0) this.#removeSubscriber(clientId, filter);
+    else {
+      const subscribers = this.#subscribers.get(filter) ?? new Map<string, StoredSubscription>();
+      this.#subscribers.set(filter, subscribers.set(clientId, { clientId, topic: filter, qos }));
+    }
+  }
+
+  #addUnreleased(session: Session, messageId: number): void {
+    session.unreleased.add(messageId);
+    this.#sessionBytes += UNRELEASED_BYTES;
+  }
+
+  #removeUnreleased(session: Session, messageId: number): void {
+    session.unreleased.delete(messageId);
+    this.#sessionBytes -= UNRELEASED_BYTES;
+    if (session.isPersistent) this.#records.deleteUnreleased(session, messageId);
   }
 
   #removeSubscriber(clientId: string, filter: string): void {
@@ -281,12 +415,14 @@ export class BrokerSessions {
 
   #addQueued(session: Session, message: QueuedMessage): void {
     session.queue.set(message.brokerCounter, message);
+    this.#lastNumber = Math.max(this.#lastNumber, message.brokerCounter);
     this.#weigh(session, bytesOfMessage(message));
   }
 
   #removeQueued(session: Session, message: QueuedMessage): void {
     session.queue.delete(message.brokerCounter);
     this.#weigh(session, -bytesOfMessage(message));
+    if (session.isPersistent) this.#records.deleteMessage(session, message.brokerCounter);
   }
 
   /** What waits for it has become so much more, or less. */

@@ -26,7 +26,12 @@ const to = (...filters: string[]): Subscriptions => ({
 type BrokerConfig = NonNullable<AgentConfig["inputs"]["broker"]>;
 
 function brokerConfig(port: number, more: Partial<BrokerConfig> = {}): BrokerConfig {
-  const sessions = { sessionsMax: 10, sessionExpiryMs: 60_000 };
+  const sessions = {
+    sessionsMax: 10,
+    sessionExpiryMs: 60_000,
+    sessionQueueMax: 10,
+    sessionQueueBytesMax: 10_000,
+  };
   const bounds = { clientsMax: 10, connectsPerSecondMax: 100, retainedMax: 10, payloadBytesMax: 1_000 };
   return { host: "127.0.0.1", port, users: [], tls: null, ...sessions, ...bounds, ...more };
 }

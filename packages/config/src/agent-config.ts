@@ -58,6 +58,8 @@ export interface BrokerInputConfig extends Address {
   readonly retainedMax: number;
   readonly sessionsMax: number;
   readonly sessionExpiryMs: number;
+  readonly sessionQueueMax: number;
+  readonly sessionQueueBytesMax: number;
   /** A greater payload is rejected(oversized). */
   readonly payloadBytesMax: number;
 }

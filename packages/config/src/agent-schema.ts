@@ -71,6 +71,14 @@ const broker = z.strictObject({
   sessionExpiry: duration({ min: "1m", max: "365d" })
     .prefault("7d")
     .describe("A persistent session is forgotten when its client has been away for so long."),
+  sessionQueueMax: wholeNumber(1, 100_000)
+    .prefault(1000)
+    .describe(
+      "Messages that wait for one client with a persistent session, on disk too; beyond, its oldest is dropped and counted.",
+    ),
+  sessionQueueBytesMax: bytes({ min: "1KiB", max: "16MiB" })
+    .prefault("1MiB")
+    .describe("Bytes of them, for one client; of all clients together at most 16 MiB wait."),
   clientsMax: wholeNumber(1, 100_000)
     .prefault(1000)
     .describe("Connections at once; further ones are refused and counted."),

@@ -137,6 +137,8 @@ uplink: { url: mqtts://central.example, passwordFile: uplink.password, ca: ./ca.
     retainedMax: 10_000,
     sessionsMax: 1000,
     sessionExpiryMs: 7 * 86_400_000,
+    sessionQueueMax: 1_000,
+    sessionQueueBytesMax: 1_048_576,
     payloadBytesMax: 2 ** 20,
   });
   expect(config.inputs.mqtt).toEqual({

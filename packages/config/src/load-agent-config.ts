@@ -115,6 +115,8 @@ export function loadAgentConfig(path: string, options: LoadOptions = {}): Loaded
               retainedMax: broker.retainedMax,
               sessionsMax: broker.sessionsMax,
               sessionExpiryMs: broker.sessionExpiry,
+              sessionQueueMax: broker.sessionQueueMax,
+              sessionQueueBytesMax: broker.sessionQueueBytesMax,
               payloadBytesMax: broker.payloadBytesMax ?? file.limits.payloadBytesMax,
             },
       mqtt:
