@@ -12,6 +12,7 @@ import {
 import { coarsePaneMs, type Labels, type Lane, LANES, SeriesWatermarks } from "@millrace/stream";
 import type { Compression, SparkplugHearing, UplinkTransport, Welcome } from "@millrace/wire";
 import { AlarmDesk } from "./actions/alarm-desk.ts";
+import type { CommandManner } from "./actions/command-publisher.ts";
 import { checkLabels, type LabelCheck } from "./actions/label-check.ts";
 import { MaintenanceDesk } from "./actions/maintenance-desk.ts";
 import { ClockGuard } from "./clock-guard.ts";
@@ -92,7 +93,7 @@ export interface AgentOptions {
   /** The way to Sparkplug edge nodes; absent: births cannot be asked for. */
   readonly sparkplug?: SparkplugLink;
   /** Sends a command to the machines, QoS 1, never retained; resolves when a broker has it. */
-  publish(topic: string, payload: string): Promise<void>;
+  publish(topic: string, payload: string, how: CommandManner): Promise<void>;
 }
 
 /** The rules are told of time at least so often. */

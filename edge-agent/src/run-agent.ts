@@ -114,7 +114,7 @@ export async function runAgent(configPath: string): Promise<ExitCode> {
     unavailableSensors: () => sensors?.status().unavailable ?? {},
     configuration: () => reloader.status(),
     pushPipeline: (pushed) => reloader.push(pushed),
-    publish: (topic, payload) => commands.publish(topic, payload),
+    publish: (topic, payload, how) => commands.publish(topic, payload, how),
     sparkplug: sparkplugHosts,
     freeBytes: () => freeSpace.bytes,
     failedForGood: () => failed.resolve(),

@@ -2,6 +2,7 @@ import type { Outcome, PublishOutcome } from "@millrace/detect";
 import type { Change } from "@millrace/queue";
 import type { Clock, Logger, Metrics } from "@millrace/runtime";
 import type { AlarmEvent } from "@millrace/wire";
+import type { CommandManner } from "./command-publisher.ts";
 import { numberKey, PREFIX, putJson } from "../durability/agent-store.ts";
 
 export interface AlarmDeskOptions {
@@ -12,7 +13,7 @@ export interface AlarmDeskOptions {
   isMeasured(rule: string): boolean;
   /** Number of the last audit record in the store. */
   readonly auditNumber: number;
-  publish(topic: string, payload: string): Promise<void>;
+  publish(topic: string, payload: string, how: CommandManner): Promise<void>;
   /** A command could not be handed over: what the rules make of it. */
   publishFailed(commandId: string): void;
 }
@@ -84,9 +85,10 @@ export class AlarmDesk {
   }
 
   #publish(command: PublishOutcome): void {
-    const { topic, payload, commandId } = command;
+    const { topic, payload, commandId, responseTopic } = command;
     this.#measure(command);
-    this.#options.publish(topic, payload).catch((error: unknown) => {
+    const correlation = responseTopic === null ? undefined : { data: commandId, responseTopic };
+    this.#options.publish(topic, payload, { correlation }).catch((error: unknown) => {
       this.#options.log.error("cannot publish a command", { topic, error });
       this.#options.publishFailed(commandId);
     });

@@ -1,5 +1,10 @@
 import { type Logger, reasonOf } from "@millrace/runtime";
-import type { Input } from "../inputs/input.ts";
+import type { Correlation, Input } from "../inputs/input.ts";
+
+/** What goes with a command, beside its topic and payload. */
+export interface CommandManner {
+  readonly correlation?: Correlation;
+}
 
 /**
  * Sends commands to the machines through every input that can: a machine hears on the broker that it is connected to,
@@ -18,10 +23,10 @@ export class CommandPublisher {
    * QoS 1, never retained. Resolves when one broker has it, and the log names those that do not take it; rejects, with
    * every reason, when none did.
    */
-  async publish(topic: string, payload: string): Promise<void> {
+  async publish(topic: string, payload: string, { correlation }: CommandManner = {}): Promise<void> {
     if (this.#inputs.length === 0)
       throw new Error(`cannot send a command to ${topic}: no MQTT input is configured`);
-    const sent = this.#inputs.map((input) => input.publish(topic, payload, { qos: 1 }));
+    const sent = this.#inputs.map((input) => input.publish(topic, payload, { qos: 1, correlation }));
     try {
       await Promise.any(sent);
       for (const [index, { name }] of this.#inputs.entries())

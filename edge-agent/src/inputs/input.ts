@@ -39,6 +39,14 @@ export interface Subscriptions {
 export interface PublishOptions {
   readonly qos: 0 | 1;
   readonly retain?: boolean;
+  /** What an answer is to bring back, and where; only MQTT 5 has a place for it. */
+  readonly correlation?: Correlation;
+}
+
+/** Of MQTT 5, 3.3.2.3.5 and 3.3.2.3.6. */
+export interface Correlation {
+  readonly data: string;
+  readonly responseTopic: string;
 }
 
 /**
@@ -67,6 +75,8 @@ export interface Arrival {
   /** Why its input could make no payload of it: counted as rejected(malformed), not decoded. */
   readonly malformed?: string;
   readonly qos: 0 | 1 | 2;
+  /** Correlation data of MQTT 5, as text. */
+  readonly correlation?: string;
   /** Which sender: the client's id at the embedded broker, the input's name elsewhere. */
   readonly client: string;
   /** Monotonic clock, ms. */

@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { MemoryLogger, systemClock } from "@millrace/runtime";
 import { freePort, TcpProxy, TEST_CERTIFICATES } from "@millrace/testkit";
-import { connectAsync, type MqttClient } from "mqtt";
+import { connectAsync, type IClientOptions, type IPublishPacket, type MqttClient } from "mqtt";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import type { Arrival, InputHandler } from "./input.ts";
 import { MqttInput, type MqttInputOptions } from "./mqtt-input.ts";
@@ -49,8 +49,9 @@ async function killed(broker: ChildProcess): Promise<void> {
   await exited;
 }
 
-async function sensor(port: number): Promise<MqttClient> {
-  const client = await connectAsync({ protocol: "mqtt", host: "127.0.0.1", port, reconnectPeriod: 0 });
+async function sensor(port: number, options: IClientOptions = {}): Promise<MqttClient> {
+  const at = { protocol: "mqtt", host: "127.0.0.1", port } as const;
+  const client = await connectAsync({ ...at, reconnectPeriod: 0, ...options });
   client.on("error", () => {});
   cleanups.push(() => client.endAsync(true));
   return client;
@@ -236,6 +237,30 @@ describe.skipIf(MOSQUITTO === undefined)("with Mosquitto (skipped where it is no
     await input.stop();
     await expect(input.publish("m/command", "STOP", { qos: 1 })).rejects.toThrow(/not connected/);
   });
+
+  test.each([4 as const, 5 as const])(
+    "a command's correlation data goes out and comes back where the protocol has a place for it: version %i",
+    async (protocolVersion) => {
+      const port = await freePort();
+      await mosquitto(port);
+      const seen: (string | undefined)[] = [];
+      const input = await inputAt(port, ({ correlation }) => void seen.push(correlation), {
+        protocolVersion,
+      });
+      const machine = await sensor(port, { protocolVersion: 5 });
+      await machine.subscribeAsync("m/command", { qos: 1 });
+      const asked = new Promise<IPublishPacket["properties"]>((resolve) =>
+        machine.once("message", (_topic, _payload, { properties }) => resolve(properties)),
+      );
+      const correlation = { data: "hot-1.1", responseTopic: "f/state" };
+      await input.publish("m/command", "STOP", { qos: 1, correlation });
+      const properties = await asked;
+      expect(properties?.responseTopic).toBe(protocolVersion === 5 ? "f/state" : undefined);
+      const { correlationData = Buffer.from("none") } = properties ?? {};
+      await machine.publishAsync("f/state", "stopped", { qos: 1, properties: { correlationData } });
+      await vi.waitFor(() => expect(seen).toEqual([protocolVersion === 5 ? "hot-1.1" : undefined]));
+    },
+  );
 
   test("filters added later hold, also after the broker was restarted without its memory", async () => {
     const port = await freePort();

@@ -7,7 +7,7 @@ import {
   reasonOf,
   type Timer,
 } from "@millrace/runtime";
-import { connect, type MqttClient } from "mqtt";
+import { connect, type IClientPublishOptions, type MqttClient } from "mqtt";
 import { ignoreUnexpectedPackets } from "./expected-packets.ts";
 import { brokerAddress } from "./broker-url.ts";
 import type { Input, InputHandler, InputStatus, PublishOptions, Subscriptions } from "./input.ts";
@@ -156,12 +156,19 @@ export class MqttInput implements Input {
     return new Promise((resolve, reject) => {
       connection.unfinished.add(reject);
       const { qos, retain = false } = options;
-      connection.client.publish(topic, Buffer.from(payload), { qos, retain }, (error) => {
+      const properties = this.#propertiesOf(options);
+      connection.client.publish(topic, Buffer.from(payload), { qos, retain, ...properties }, (error) => {
         connection.unfinished.delete(reject);
         if (error == null) resolve();
         else reject(error);
       });
     });
+  }
+
+  #propertiesOf({ correlation }: PublishOptions): Pick<IClientPublishOptions, "properties"> {
+    if (correlation === undefined || this.#options.protocolVersion !== 5) return {};
+    const { data, responseTopic } = correlation;
+    return { properties: { correlationData: Buffer.from(data), responseTopic } };
   }
 
   /** What is new is subscribed to before anything else is given up: rather twice than not at all. */
@@ -304,6 +311,7 @@ export class MqttInput implements Input {
         isRetained: packet.retain,
         isOversized,
         qos: messageId === null ? 0 : 1,
+        correlation: packet.properties?.correlationData?.toString(),
         client: this.name,
         arrivedMonotonicMs: this.#options.clock.monotonicMs(),
       });
@@ -514,4 +522,5 @@ interface IncomingPublish {
   readonly topic: string;
   readonly payload: string | Buffer;
   readonly retain: boolean;
+  readonly properties?: { readonly correlationData?: Buffer };
 }

@@ -98,10 +98,11 @@ export class Reception {
   /** See `Agent.receive`. */
   receive(arrival: Arrival): Receipt {
     const { rules, guard, sparkplug, maintenance, config, waits } = this.#options;
-    const { topic, payload, isRetained, isFresh = false, arrivedMonotonicMs } = arrival;
+    const { topic, payload, isRetained, isFresh = false, correlation, arrivedMonotonicMs } = arrival;
     this.#rejection = undefined;
     if (rules.awaits(topic)) {
-      const confirmation = { topic, payload, isRetained: isRetained && !isFresh, arrivedMonotonicMs };
+      const said = { topic, payload, correlation, arrivedMonotonicMs };
+      const confirmation = { ...said, isRetained: isRetained && !isFresh };
       this.#options.onOutcomes(rules.onConfirmation(confirmation, guard.nowMs()));
     }
     const evidence = this.#reading.evidence.resolve(topic);

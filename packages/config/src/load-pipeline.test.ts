@@ -84,7 +84,12 @@ test("the example of the design, from a real file", () => {
       action: {
         topicTemplate: "factory/{site}/{line}/{machine}/command",
         payload: "STOP",
-        confirm: { topic: "factory/{site}/{line}/{machine}/state", equals: "stopped", withinMs: 2000 },
+        confirm: {
+          topic: "factory/{site}/{line}/{machine}/state",
+          equals: "stopped",
+          withinMs: 2000,
+          match: null,
+        },
         retryMax: 3,
         validForMs: 10_000,
         isLatched: true,

@@ -249,8 +249,21 @@ export const ruleSchema = z.strictObject({
       payload: text().describe("The command."),
       confirm: z
         .strictObject({
-          topic: topic().describe("Where the machine answers."),
-          equals: text().describe("The answer that confirms."),
+          topic: topic().describe("Where the machine answers; {commandId} is the command's id."),
+          equals: text().describe("The answer that confirms; {commandId} is the command's id."),
+          id: jsonPath()
+            .optional()
+            .describe(
+              "The answer is JSON, with the id of the command that it answers there: no other one confirms.",
+            ),
+          value: jsonPath()
+            .optional()
+            .describe("With id: where the answer itself stands, as `equals` has it."),
+          correlation: flag()
+            .prefault(false)
+            .describe(
+              "The command goes out with its id as MQTT 5 correlation data, and only an answer that brings it back confirms; at inputs.mqtt with `protocol: 5`.",
+            ),
           within: duration({ min: "10ms", max: "1h" }).describe("How long the answer may take."),
         })
         .optional()

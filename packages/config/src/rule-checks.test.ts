@@ -303,6 +303,29 @@ test.each([
     ["5:88: atLevels belongs to levels; remove it"],
   ],
   [
+    "an id without its value",
+    rule(
+      "{ above: 8 }",
+      ", action: { publish: c, payload: x, confirm: { topic: s, equals: y, within: 1s, id: $.id } }",
+    ),
+    [
+      "5:132: id needs value, where in the answer stands what `equals` says; give both, such as `id: $.id, value: $.state`",
+    ],
+  ],
+  [
+    "an id and correlation data",
+    rule(
+      "{ above: 8 }",
+      ", action: { publish: c, payload: x, confirm: { topic: s, equals: y, within: 1s, id: $.id, value: $.s, correlation: true } }",
+    ),
+    ["5:154: an answer names its command by id or by correlation; give one"],
+  ],
+  [
+    "a command's id in the topic that it goes to",
+    rule("{ above: 8 }", ', action: { publish: "c/{commandId}", payload: x }'),
+    ["5:73: {commandId} is no label of m; there are line, site"],
+  ],
+  [
     "a maintenance of labels that nothing has",
     `${METRIC}maintenance: { topic: "f/{lin}/service", equals: "on" }\n`,
     ["4:23: {lin} is no label of any metric; did you mean line?"],
@@ -334,6 +357,12 @@ test("a command that would confirm itself is refused, and an answer on the comma
   expect(problems(confirm("STOP"))).toEqual([
     "5:120: f/{line}/c is where the command goes, and the command is STOP too: it would confirm itself; give the topic where the machine answers",
   ]);
+  const byId = (value: string) =>
+    action(
+      `publish: "f/{line}/c", confirm: { topic: "f/{line}/c", equals: STOP, within: 1s, id: $.id, value: ${value} }`,
+    );
+  expect(problems(byId("$.command"))).toHaveLength(1);
+  expect(problems(byId("$.state"))).toEqual([]);
   expect(warnings(confirm("stopped"))).toContain(
     "f/{line}/c is where the command goes: the machine would have to answer there; give the topic where it answers",
   );

@@ -149,10 +149,16 @@ function checkAction(
   if (action === undefined) return;
   checkLoop(reader, [...path, "publish"], action.publish, topic);
   checkConfirm(reader, [...path, "confirm", "topic"], action);
+  checkMatch(reader, [...path, "confirm"], action);
   const use = { metric: rule.metric ?? rule.window ?? "", labels };
   checkCaptures(reader, { ...use, path: [...path, "publish"], topic: action.publish });
   if (action.confirm !== undefined)
-    checkCaptures(reader, { ...use, path: [...path, "confirm", "topic"], topic: action.confirm.topic });
+    checkCaptures(reader, {
+      ...use,
+      labels: labels && [...labels, "commandId"],
+      path: [...path, "confirm", "topic"],
+      topic: action.confirm.topic,
+    });
   if (action.escalateSeverity !== undefined && action.escalateSeverity < rule.severity) {
     reader.problem(
       [...path, "escalateSeverity"],
@@ -191,7 +197,8 @@ function checkConfirm(reader: ConfigReader, path: KeyPath, action: NonNullable<R
   const { publish, payload, confirm } = action;
   if (confirm?.topic !== publish) return;
   const answer = payload.trim();
-  if (answer === confirm.equals || answer === JSON.stringify(confirm.equals))
+  const isEcho = confirm.id === undefined || (confirm.id === "$.id" && confirm.value === "$.command");
+  if (isEcho && (answer === confirm.equals || answer === JSON.stringify(confirm.equals)))
     reader.problem(
       path,
       `${publish} is where the command goes, and the command is ${confirm.equals} too: it would confirm itself; give the topic where the machine answers`,
@@ -200,6 +207,25 @@ function checkConfirm(reader: ConfigReader, path: KeyPath, action: NonNullable<R
     reader.warning(
       path,
       `${publish} is where the command goes: the machine would have to answer there; give the topic where it answers`,
+    );
+}
+
+/** How an answer names its command. */
+function checkMatch(reader: ConfigReader, path: KeyPath, action: NonNullable<RuleFile["action"]>): void {
+  const { id, value, correlation = false } = action.confirm ?? {};
+  if (id !== undefined && value === undefined)
+    reader.problem(
+      [...path, "id"],
+      "id needs value, where in the answer stands what `equals` says; give both, such as `id: $.id, value: $.state`",
+      "key",
+    );
+  if (value !== undefined && id === undefined)
+    reader.problem([...path, "value"], "value belongs to id; give both, or neither", "key");
+  if (correlation && id !== undefined)
+    reader.problem(
+      [...path, "correlation"],
+      "an answer names its command by id or by correlation; give one",
+      "key",
     );
 }
 

@@ -1,5 +1,13 @@
-import type { Condition, LevelName, LevelSpec, LimitCondition, RuleSpec } from "@millrace/detect";
+import type {
+  Condition,
+  ConfirmMatch,
+  LevelName,
+  LevelSpec,
+  LimitCondition,
+  RuleSpec,
+} from "@millrace/detect";
 import { formatDuration } from "@millrace/runtime";
+import { parseJsonPath } from "@millrace/wire";
 import type { PipelineFile, RuleFile } from "./pipeline-schema.ts";
 
 /** Added to the severity of an alarm whose command stayed unconfirmed. */
@@ -79,7 +87,12 @@ function toAction({ action, severity }: RuleFile, when: Condition): RuleSpec["ac
     confirm:
       confirm === undefined
         ? null
-        : { topic: confirm.topic, equals: confirm.equals, withinMs: confirm.within },
+        : {
+            topic: confirm.topic,
+            equals: confirm.equals,
+            withinMs: confirm.within,
+            match: toMatch(confirm),
+          },
     retryMax: action.retry,
     validForMs: action.validFor,
     isLatched: action.latch,
@@ -89,6 +102,18 @@ function toAction({ action, severity }: RuleFile, when: Condition): RuleSpec["ac
     perMinuteMax: action.atMostPerMinute ?? null,
     atLevels: action.atLevels ?? null,
   };
+}
+
+function toMatch({
+  id,
+  value,
+  correlation,
+}: NonNullable<NonNullable<RuleFile["action"]>["confirm"]>): ConfirmMatch | null {
+  if (correlation) return { kind: "correlation" };
+  const [idPath, valuePath] = [parseJsonPath(id ?? ""), parseJsonPath(value ?? "")];
+  return idPath === undefined || valuePath === undefined
+    ? null
+    : { kind: "json", id: idPath, value: valuePath };
 }
 
 /** Results of windows that are values of the metric; the others are counts and shares. */

@@ -1,7 +1,8 @@
 import type { Labels } from "@millrace/stream";
 import type { ActionState, CommandRecord } from "./alarm-event.ts";
 import type { PublishOutcome } from "./outcome.ts";
-import type { ActionSpec } from "./rule-spec.ts";
+import { type Answer, answers } from "./answer.ts";
+import type { ActionSpec, ConfirmMatch } from "./rule-spec.ts";
 import { expandTopic } from "./topic-template.ts";
 
 /** How long to wait before sending again when the sending itself failed and no confirmation is expected. */
@@ -16,9 +17,10 @@ export interface ActionLoopState {
   readonly topic: string | null;
   readonly confirmTopic: string | null;
   readonly payload: string;
-  /** What the rule said when it was sent; both absent in states of before they were kept. */
+  /** What the rule said when it was sent; absent in states of before they were kept. */
   readonly command?: string;
   readonly equals?: string | null;
+  readonly match?: ConfirmMatch | null;
   readonly action: ActionState;
   readonly attempt: number;
   readonly commandedAtMs: number;
@@ -87,13 +89,13 @@ export class ActionLoop {
     start: ActionStart,
   ): { readonly loop: ActionLoop; readonly step: ActionStep } {
     const topic = expandTopic(spec.topicTemplate, start.labels);
+    const expected = expectedBy(spec, start, start.commandId);
     const loop = new ActionLoop(spec, start, {
       commandId: start.commandId,
       topic,
-      confirmTopic: spec.confirm === null ? null : expandTopic(spec.confirm.topic, start.labels),
+      ...expected,
       payload: commandPayload(spec.payload, start.commandId, start.nowMs + spec.validForMs, start.rule),
       command: spec.payload,
-      equals: spec.confirm?.equals ?? null,
       action: topic === null ? "unconfirmed" : spec.isArmed ? "commanded" : "dry_run",
       attempt: 1,
       commandedAtMs: start.nowMs,
@@ -136,12 +138,12 @@ export class ActionLoop {
   }
 
   /** A message on the awaited topic; null when it is not the answer. What had arrived before the command is none. */
-  onConfirmation(payload: string, arrivedMonotonicMs: number, nowMs: number): ActionStep | null {
-    const expected = this.#expected;
-    const text = payload.trim();
-    if (expected === null || this.awaitedTopic === null) return null;
-    if (this.#sentMonotonicMs !== null && arrivedMonotonicMs < this.#sentMonotonicMs) return null;
-    if (text !== expected && text !== JSON.stringify(expected)) return null;
+  onConfirmation(answer: Answer, nowMs: number): ActionStep | null {
+    const equals = this.#equals;
+    if (equals === null || this.awaitedTopic === null) return null;
+    if (this.#sentMonotonicMs !== null && answer.arrivedMonotonicMs < this.#sentMonotonicMs) return null;
+    if (!answers(answer, { commandId: this.commandId, equals, match: this.#state.match ?? null }))
+      return null;
     this.#state = { ...this.#state, action: "confirmed", confirmedAtMs: nowMs, deadlineMs: null };
     return SILENT_STEP;
   }
@@ -178,7 +180,7 @@ export class ActionLoop {
   /** The sending itself failed. With a confirmation expected its deadline takes care; otherwise it is sent again. */
   onPublishFailed(time: ActionTime): ActionStep | null {
     const { action, attempt } = this.#state;
-    if (this.#expected !== null || (action !== "commanded" && action !== "retrying")) return null;
+    if (this.#equals !== null || (action !== "commanded" && action !== "retrying")) return null;
     const spec = this.#repeatable;
     if (spec !== null && attempt <= spec.retryMax) this.#waitFor(PUBLISH_RETRY_MS, time);
     else this.#giveUp();
@@ -208,7 +210,7 @@ export class ActionLoop {
   }
 
   /** What confirms it; null where nothing does. */
-  get #expected(): string | null {
+  get #equals(): string | null {
     const { equals = this.#spec?.confirm?.equals ?? null } = this.#state;
     return equals;
   }
@@ -217,13 +219,15 @@ export class ActionLoop {
   get #repeatable(): ActionSpec | null {
     const spec = this.#spec;
     if (spec?.isArmed !== true) return null;
-    const { topic, confirmTopic, command = spec.payload } = this.#state;
+    const { topic, confirmTopic, command = spec.payload, match = null, commandId } = this.#state;
     const { labels } = this.#identity;
+    const expected = expectedBy(spec, this.#identity, commandId);
     const isSame =
       topic === expandTopic(spec.topicTemplate, labels) &&
-      confirmTopic === (spec.confirm === null ? null : expandTopic(spec.confirm.topic, labels)) &&
+      confirmTopic === expected.confirmTopic &&
       command === spec.payload &&
-      this.#expected === (spec.confirm?.equals ?? null);
+      this.#equals === expected.equals &&
+      JSON.stringify(match) === JSON.stringify(expected.match);
     return isSame ? spec : null;
   }
 
@@ -258,11 +262,26 @@ export class ActionLoop {
         topic,
         payload,
         validUntilMs,
+        responseTopic: spec.confirm?.match?.kind === "correlation" ? this.#state.confirmTopic : null,
         latencyMs,
       },
       isDueAgain: false,
     };
   }
+}
+
+/** What the rule expects as the answer to this command. */
+function expectedBy(
+  { confirm }: ActionSpec,
+  { labels }: ActionIdentity,
+  commandId: string,
+): Required<Pick<ActionLoopState, "confirmTopic" | "equals" | "match">> {
+  if (confirm === null) return { confirmTopic: null, equals: null, match: null };
+  return {
+    confirmTopic: expandTopic(confirm.topic, { ...labels, commandId }),
+    equals: confirm.equals.replaceAll("{commandId}", commandId),
+    match: confirm.match,
+  };
 }
 
 /**

@@ -1,6 +1,7 @@
 import type { Labels } from "@millrace/stream";
 import { ActionLoop } from "./action-loop.ts";
 import type { ActionLoopState, ActionStep, ActionTime } from "./action-loop.ts";
+import type { Answer } from "./answer.ts";
 import type { AlarmEvent, EndReason, HeldBack } from "./alarm-event.ts";
 import type { CommandInterlock } from "./command-interlock.ts";
 import type { Standing } from "./detector.ts";
@@ -237,8 +238,8 @@ export class AlarmLifeCycle {
     else if (isHeldForNothing) this.#emit(out, true);
   }
 
-  onConfirmation(payload: string, arrivedMonotonicMs: number, nowMs: number, out: Outcome[]): void {
-    this.#follow(this.#loop?.onConfirmation(payload, arrivedMonotonicMs, nowMs) ?? null, out);
+  onConfirmation(answer: Answer, nowMs: number, out: Outcome[]): void {
+    this.#follow(this.#loop?.onConfirmation(answer, nowMs) ?? null, out);
   }
 
   onTick(time: TickTime, lapseAfterMs: number, out: Outcome[]): void {

@@ -13,6 +13,8 @@ export interface PublishOutcome {
   readonly topic: string;
   readonly payload: string;
   readonly validUntilMs: number;
+  /** Where the machine is to answer with the command's id as MQTT 5 correlation data; null: it need not bring it back. */
+  readonly responseTopic: string | null;
   /** Arrival of the reading that causes it until the first attempt, ms. */
   readonly latencyMs: number;
 }

@@ -26,7 +26,7 @@ const LEVELS: Condition = {
   hysteresis: 5,
   forAtLeastMs: 0,
 };
-const ANSWER = { topic: "factory/{site}/{machine}/state", equals: "stopped", withinMs: 2000 };
+const ANSWER = { topic: "factory/{site}/{machine}/state", equals: "stopped", withinMs: 2000, match: null };
 const MISSING: Condition = { kind: "missing", forMs: 30_000, forAtLeastMs: 0 };
 
 /** An engine with clocks of its own: `passMs` lets time pass, ticking as an agent does. */
@@ -312,7 +312,7 @@ test("what was over by the end of the maintenance is not acted on", () => {
 });
 
 test("maintenance stops the repetitions of a command under way; a late answer still counts", () => {
-  const confirm = { topic: "factory/{site}/{machine}/state", equals: "stopped", withinMs: 2000 };
+  const confirm = { topic: "factory/{site}/{machine}/state", equals: "stopped", withinMs: 2000, match: null };
   const plant = new Plant(ABOVE, { confirm });
   expect(commands(plant.send(90))).toHaveLength(1);
   expect(last(plant.maintain({})!)).toMatchObject({ isSuppressed: true, heldBack: "maintenance" });
@@ -329,6 +329,76 @@ test("maintenance stops the repetitions of a command under way; a late answer st
   ).toMatchObject({
     action: "confirmed",
   });
+});
+
+test.each([
+  [
+    "by its field",
+    { match: { kind: "json", id: ["for", "id"], value: ["state"] } },
+    (id: string) => ({ payload: JSON.stringify({ state: "stopped", for: { id } }) }),
+  ],
+  ["by its text", { equals: "stopped {commandId}" }, (id: string) => ({ payload: `stopped ${id}` })],
+  [
+    "by its topic",
+    { topic: "factory/{site}/{machine}/done/{commandId}" },
+    (id: string) => ({ payload: "stopped", topic: `factory/alpha/m0/done/${id}` }),
+  ],
+  [
+    "by its correlation data",
+    { match: { kind: "correlation" } },
+    (id: string) => ({ payload: "stopped", correlation: id }),
+  ],
+] as const)(
+  "an answer confirms the command that it names, %s, after a restart too, and no later one",
+  (_how, confirm, answerTo) => {
+    const plant = new Plant(ABOVE, { confirm: { ...ANSWER, match: null, ...confirm } });
+    const answer = (id: string) => {
+      const { payload, ...rest } = answerTo(id);
+      const said = {
+        topic: "factory/alpha/m0/state",
+        isRetained: false,
+        arrivedMonotonicMs: plant.monotonicMs,
+      };
+      return plant.engine.onConfirmation(
+        { ...said, ...rest, payload: new TextEncoder().encode(payload) },
+        plant.nowMs,
+      );
+    };
+    const [first] = commands(plant.send(90));
+    // Its answer is on its way when the next one goes out.
+    plant.send(70);
+    plant.passMs(10_000);
+    const [second] = commands(plant.send(91));
+    expect(second.commandId).not.toBe(first.commandId);
+    expect(answer(first.commandId)).toEqual([]);
+    expect(answer("another")).toEqual([]);
+    plant.restart();
+    expect(answer(first.commandId)).toEqual([]);
+    expect(last(answer(second.commandId))).toMatchObject({
+      action: "confirmed",
+      command: { id: second.commandId },
+    });
+    const topics = plant.engine.confirmationTopics();
+    expect(topics).toEqual(["topic" in confirm ? "factory/+/+/done/+" : "factory/+/+/state"]);
+  },
+);
+
+test.each([
+  "stopped",
+  "{",
+  "null",
+  "[]",
+  '{"id":1}',
+  '{"state":"stopped"}',
+  '{"id":{"x":1},"state":"stopped"}',
+])("an answer that names no command confirms none where it is to name it: %s", (payload) => {
+  const match = { kind: "json", id: ["id"], value: ["state"] } as const;
+  const plant = new Plant(ABOVE, { confirm: { ...ANSWER, match } });
+  plant.send(90);
+  const said = { topic: "factory/alpha/m0/state", isRetained: false, arrivedMonotonicMs: plant.monotonicMs };
+  expect(
+    plant.engine.onConfirmation({ ...said, payload: new TextEncoder().encode(payload) }, plant.nowMs),
+  ).toEqual([]);
 });
 
 test("maintenance ends by itself, by steady time, also over a restart and a jump of the wall clock", () => {

@@ -8,7 +8,7 @@ import type { ActionSpec, Condition, RuleSpec } from "./rule-spec.ts";
 const STOP: ActionSpec = {
   topicTemplate: "f/{machine}/command",
   payload: "STOP",
-  confirm: { topic: "f/{machine}/state", equals: "stopped", withinMs: 2_000 },
+  confirm: { topic: "f/{machine}/state", equals: "stopped", withinMs: 2_000, match: null },
   retryMax: 2,
   validForMs: 5_000,
   isLatched: true,
@@ -248,12 +248,13 @@ test("a rule that is disarmed does not repeat a sending that fails", () => {
 test.each(["reload", "restart"] as const)(
   "a rule that commands otherwise, or awaits another answer, gives its old command up and sends the new one while it is needed: %s",
   (how) => {
-    const confirm = { topic: "f/{machine}/state", equals: "stopped", withinMs: 2_000 };
+    const confirm = { topic: "f/{machine}/state", equals: "stopped", withinMs: 2_000, match: null };
     for (const changed of [
       { payload: "HALT" },
       { topicTemplate: "g/{machine}/command" },
       { confirm: { ...confirm, topic: "g/{machine}/state" } },
       { confirm: { ...confirm, equals: "halted" } },
+      { confirm: { ...confirm, match: { kind: "correlation" as const } } },
       { confirm: null },
     ]) {
       const before = run([OVERHEATING], [HOT]).engine;

@@ -12,7 +12,7 @@ const LABELS = [0, 1].map((machine) => ({ site: "alpha", line: "1", machine: `m$
 const STOP: ActionSpec = {
   topicTemplate: "factory/{site}/{line}/{machine}/command",
   payload: "STOP",
-  confirm: { topic: "factory/{site}/{line}/{machine}/state", equals: "stopped", withinMs: 2000 },
+  confirm: { topic: "factory/{site}/{line}/{machine}/state", equals: "stopped", withinMs: 2000, match: null },
   retryMax: 2,
   validForMs: 5000,
   isLatched: true,

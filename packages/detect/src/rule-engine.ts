@@ -58,6 +58,8 @@ export interface Confirmation {
   readonly topic: string;
   /** UTF-8 text. */
   readonly payload: Uint8Array;
+  /** Correlation data of MQTT 5, as text. */
+  readonly correlation?: string;
   /** A retained answer is an old one: it confirms nothing. */
   readonly isRetained: boolean;
   /** Monotonic clock. What had arrived before the command was sent does not answer it. */
@@ -235,9 +237,10 @@ export class RuleEngine {
     const places = this.#awaiting.get(confirmation.topic);
     if (places === undefined || confirmation.isRetained) return NOTHING;
     const out: Outcome[] = [];
-    const text = new TextDecoder().decode(confirmation.payload);
+    const { payload, correlation, arrivedMonotonicMs } = confirmation;
+    const answer = { text: new TextDecoder().decode(payload), correlation, arrivedMonotonicMs };
     for (const place of inOrder(places)) {
-      place.alarm.onConfirmation(text, confirmation.arrivedMonotonicMs, nowMs, out);
+      place.alarm.onConfirmation(answer, nowMs, out);
       this.#settle(place);
     }
     return out;

@@ -119,9 +119,22 @@ export interface ActionSpec {
 }
 
 export interface ConfirmSpec {
-  /** Topic on which the machine answers; `{label}` as in `topicTemplate`. */
+  /** Topic on which the machine answers; `{label}` as in `topicTemplate`, `{commandId}` the command's id. */
   readonly topic: string;
-  /** The text that confirms, or the same as a JSON string. */
+  /** The text that confirms, or the same as a JSON string; `{commandId}` as in `topic`. */
   readonly equals: string;
   readonly withinMs: number;
+  /** How an answer names the command that it answers, beside topic and text; null: it need not. */
+  readonly match: ConfirmMatch | null;
 }
+
+/**
+ * json: the answer is JSON, with the command's id at one path and `equals` at another.
+ * correlation: the command is sent with its id as MQTT 5 correlation data, and the answer brings it back.
+ */
+export type ConfirmMatch =
+  | { readonly kind: "json"; readonly id: AnswerPath; readonly value: AnswerPath }
+  | { readonly kind: "correlation" };
+
+/** Names and indexes, outermost first. */
+export type AnswerPath = readonly (string | number)[];
