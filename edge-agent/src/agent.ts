@@ -188,6 +188,7 @@ export class Agent {
       ...options,
       isMeasured: (rule) => this.#reception.reading.measuredRules.has(rule),
       auditNumber: parts.auditNumber,
+      audited: () => this.#commits.request(LAZY_COMMIT_MS),
       publishFailed: (commandId) => {
         const time = { nowMs: this.#guard.nowMs(), monotonicMs: clock.monotonicMs() };
         this.#handle(this.#rules.onPublishFailed(commandId, time));

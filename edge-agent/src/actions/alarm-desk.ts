@@ -2,7 +2,8 @@ import type { Outcome, PublishOutcome } from "@millrace/detect";
 import type { Change } from "@millrace/queue";
 import type { Clock, Logger, Metrics } from "@millrace/runtime";
 import type { AlarmEvent } from "@millrace/wire";
-import type { CommandManner } from "./command-publisher.ts";
+import { CommandDeliveries } from "./command-deliveries.ts";
+import type { CommandManner, CommandResult } from "./command-publisher.ts";
 import { numberKey, PREFIX, putJson } from "../durability/agent-store.ts";
 
 export interface AlarmDeskOptions {
@@ -16,6 +17,8 @@ export interface AlarmDeskOptions {
   publish(topic: string, payload: string, how: CommandManner): Promise<void>;
   /** A command could not be handed over: what the rules make of it. */
   publishFailed(commandId: string): void;
+  /** A line of the audit trail waits, and no commit was asked for. */
+  audited(): void;
 }
 
 /** Audit records kept; the oldest goes first. */
@@ -32,6 +35,8 @@ export class AlarmDesk {
   #events: AlarmEvent[] = [];
   #audits: unknown[] = [];
   readonly #latenciesMs: number[] = [];
+  /** Whether each broker takes the commands. */
+  readonly deliveries = new CommandDeliveries();
 
   constructor(options: AlarmDeskOptions) {
     this.#options = options;
@@ -88,10 +93,19 @@ export class AlarmDesk {
     const { topic, payload, commandId, responseTopic } = command;
     this.#measure(command);
     const correlation = responseTopic === null ? undefined : { data: commandId, responseTopic };
-    this.#options.publish(topic, payload, { correlation }).catch((error: unknown) => {
+    const told = (result: CommandResult) => this.#told(command, result);
+    this.#options.publish(topic, payload, { correlation, told }).catch((error: unknown) => {
       this.#options.log.error("cannot publish a command", { topic, error });
       this.#options.publishFailed(commandId);
     });
+  }
+
+  /** Of one broker: a machine hears on one of them only. */
+  #told({ topic, commandId, attempt }: PublishOutcome, result: CommandResult): void {
+    this.deliveries.add(result, { topic, atMs: this.#options.clock.nowMs() });
+    const { input, reason } = result;
+    this.audit({ delivery: commandId, topic, attempt, input, isTaken: reason === null, reason });
+    this.#options.audited();
   }
 
   /** While the disk takes no writes the oldest go first: the newest tells how things stand. */

@@ -5,7 +5,7 @@ type Line = Readonly<Record<string, unknown>>;
 /** ECMA-262: the last time that a Date can be. */
 const TIME_MS_MAX = 8.64e15;
 
-/** One line of the audit trail: a maintenance, a reload, or a step of an alarm's action. */
+/** One line of the audit trail: a maintenance, a reload, what a broker made of a command, or a step of an alarm's action. */
 export function renderAudit(line: Line): string {
   const { atMs, by } = line;
   const whose = by === undefined ? "" : `  by ${textOf(by)}`;
@@ -20,6 +20,10 @@ function whatOf(line: Line): string {
   }
   if ("reload" in line)
     return `reload ${textOf(line["reload"])}, pipeline ${textOf(line["version"])}: ${textOf(line["detail"])}`;
+  if ("delivery" in line) {
+    const outcome = line["isTaken"] === true ? "has it" : `has it NOT: ${textOf(line["reason"])}`;
+    return `command ${textOf(line["delivery"])} to ${textOf(line["topic"])}, attempt ${textOf(line["attempt"])}: ${textOf(line["input"])} ${outcome}`;
+  }
   const marks = [
     line["isActive"] === false ? "over" : "active",
     ...(line["isLatched"] === true ? ["latched"] : []),

@@ -49,6 +49,7 @@ function pageOf(said: string) {
     rules: { late: 0, seriesOverLimit: 0, windowsRefused: 0 },
     maintenance: [{ labels: { machine: said }, sinceMs: 0, untilMs: 5, by: said, topic: said }],
     actionLatency: null,
+    commands: [{ input: "mqtt", taken: 0, missed: 1, failing: { atMs: 1, topic: said, reason: said } }],
     store: { failure: said },
     disk: {
       freeBytes: null,

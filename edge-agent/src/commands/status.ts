@@ -102,6 +102,7 @@ export function renderStatus(page: StatusPage, url: string, earlier?: EarlierInp
         `in maintenance: ${plainText(labelText(labels))}, for ${seconds(untilMs - clock.steadyMs)} more (${plainText(by)})`,
     ),
     ...(page.actionLatency === null ? [] : [renderLatency(page.actionLatency)]),
+    ...page.commands.map((delivery) => renderDelivery(delivery, clock.wallMs)),
     ...renderUnseen(page.rules),
     page.alarms.length === 0 ? "no active alarms" : "active alarms",
     ...page.alarms.map(renderAlarm),
@@ -284,6 +285,19 @@ export function renderQuarantine(
 function renderLatency({ count, p50, p99, max }: NonNullable<StatusPage["actionLatency"]>): string {
   const [median, high, worst] = [p50, p99, max].map((ms) => ms.toFixed(2));
   return `reading in to command out: p50 ${median} ms, p99 ${high} ms, max ${worst} ms, of the last ${count}`;
+}
+
+/** Whether a broker takes the commands. */
+export function renderDelivery(
+  { input, taken, missed, failing }: StatusPage["commands"][number],
+  nowMs: number,
+): string {
+  const misses = missed === 0 ? "" : `, did not take ${missed}`;
+  const why =
+    failing === null
+      ? ""
+      : `: NOT the last one, ${seconds(nowMs - failing.atMs)} ago to ${plainText(failing.topic)} (${plainText(failing.reason)})`;
+  return `commands   ${input} took ${taken}${misses}${why}`;
 }
 
 function renderFree({ freeBytes, isLow }: StatusPage["disk"]): string {

@@ -34,6 +34,8 @@ import { isOversizedOn } from "./oversized.ts";
 
 export interface BrokerInputOptions {
   readonly name: string;
+  /** A command counts as sent only once this broker has it. Default false. */
+  readonly mustTakeCommands?: boolean;
   readonly host: string;
   /** 0: any free port, see `port`. */
   readonly port: number;
@@ -157,6 +159,7 @@ type Unacknowledged = number | (() => void);
  */
 export class BrokerInput implements Input {
   readonly name: string;
+  readonly mustTakeCommands: boolean;
   readonly #options: BrokerInputOptions;
   readonly #users: BrokerUsers;
   #commandFilters: readonly string[];
@@ -204,6 +207,7 @@ export class BrokerInput implements Input {
 
   constructor(options: BrokerInputOptions) {
     this.name = options.name;
+    this.mustTakeCommands = options.mustTakeCommands ?? false;
     this.#options = options;
     this.#commandFilters = options.commandFilters;
     this.#isHost = options.isSparkplugHost ?? false;

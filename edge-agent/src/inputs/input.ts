@@ -12,6 +12,8 @@ export interface ReadingInput {
 
 /** A place that MQTT messages come from, and that commands go to: the embedded broker, or a site's own one. */
 export interface Input extends ReadingInput {
+  /** A command counts as sent only once this broker has it. Default: any one is enough. */
+  readonly mustTakeCommands?: boolean;
   /**
    * Sends a command or another message of the agent's own; retained only where told so. Resolves when it is handed over (embedded
    * broker) or acknowledged by the broker (client); rejects at once when there is no connection, and when it breaks.

@@ -21,6 +21,8 @@ import { isOversizedOn } from "./oversized.ts";
 
 export interface MqttInputOptions {
   readonly name: string;
+  /** A command counts as sent only once this broker has it. Default false. */
+  readonly mustTakeCommands?: boolean;
   /** `mqtt://` or `mqtts://`. */
   readonly url: string;
   /** Fixed: the broker keeps the session, with what came meanwhile, under this name. */
@@ -81,6 +83,7 @@ const SESSION_EXPIRY_S = 7 * 24 * 3600;
  */
 export class MqttInput implements Input {
   readonly name: string;
+  readonly mustTakeCommands: boolean;
   readonly #options: MqttInputOptions;
   readonly #backoff: Backoff;
   /** Of those, what brings readings alone. */
@@ -106,6 +109,7 @@ export class MqttInput implements Input {
 
   constructor(options: MqttInputOptions) {
     this.name = options.name;
+    this.mustTakeCommands = options.mustTakeCommands ?? false;
     this.#options = options;
     this.#subscriptions = this.#subscriptionsTo(options);
     this.#backoff = createBackoff({

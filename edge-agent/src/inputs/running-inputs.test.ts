@@ -31,6 +31,7 @@ function brokerConfig(port: number, more: Partial<BrokerConfig> = {}): BrokerCon
     sessionExpiryMs: 60_000,
     sessionQueueMax: 10,
     sessionQueueBytesMax: 10_000,
+    mustTakeCommands: false,
   };
   const bounds = { clientsMax: 10, connectsPerSecondMax: 100, retainedMax: 10, payloadBytesMax: 1_000 };
   return { host: "127.0.0.1", port, users: [], tls: null, ...sessions, ...bounds, ...more };
@@ -196,6 +197,7 @@ test("a client of a site's broker follows other topics on the same connection, o
     cert: null,
     key: null,
     sharedGroup: null,
+    mustTakeCommands: false,
   } as const;
   await running.change(inputsOf({ mqtt }));
   await vi.waitFor(() => expect(running.all[0].status().isConnected).toBe(true));
@@ -262,7 +264,14 @@ test("a Sparkplug host comes with the first filter of it and goes with the last,
   };
   const url = `mqtt://127.0.0.1:${site.port}`;
   const secure = { ca: null, cert: null, key: null, username: null, password: null };
-  const mqtt = { url, clientId: "agent", protocolVersion: 4, sharedGroup: null, ...secure } as const;
+  const mqtt = {
+    url,
+    clientId: "agent",
+    protocolVersion: 4,
+    sharedGroup: null,
+    mustTakeCommands: false,
+    ...secure,
+  } as const;
   await running.change(inputsOf({ broker: own, mqtt }));
   const node = await watch(site.port, "site");
   await watch(own.port, "own");

@@ -79,6 +79,8 @@ export interface AgentStatus {
   readonly maintenance: readonly Maintenance[];
   /** Of the last commands of this run, arrival of the reading to the hand-over, ms; null before the first. */
   readonly actionLatency: ReturnType<AlarmDesk["latency"]>;
+  /** Of each broker, once a command went out. */
+  readonly commands: ReturnType<AlarmDesk["deliveries"]["list"]>;
   readonly store: { readonly failure: string | null };
   readonly disk: {
     readonly freeBytes: number | null;
@@ -174,6 +176,7 @@ export function agentStatus(sources: AgentStatusSources): AgentStatus {
     rules: { ...sources.rules.counts(), windowsRefused: sources.watched.refusedCount },
     maintenance: sources.maintenance.list(),
     actionLatency: sources.alarmDesk.latency(),
+    commands: sources.alarmDesk.deliveries.list(),
     store: { failure: sources.commits.failure ?? null },
     disk: diskStatus(sources),
     unavailableSensors: sources.unavailableSensors(),

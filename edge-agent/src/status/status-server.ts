@@ -181,6 +181,7 @@ export class StatusServer {
       lanes,
       link,
       alarms,
+      commands,
       rules,
       series,
       watermarkMs,
@@ -235,6 +236,10 @@ export class StatusServer {
         metrics.counter("millrace_agent_sparkplug_events_total").follow(count, { event });
     }
     metrics.gauge("millrace_agent_alarms_active").set(alarms.length);
+    for (const { input, taken, missed } of commands) {
+      metrics.counter("millrace_agent_commands_total").follow(taken, { input, result: "taken" });
+      metrics.counter("millrace_agent_commands_total").follow(missed, { input, result: "missed" });
+    }
     metrics.gauge("millrace_agent_quarantine_entries").set(quarantineCount);
     metrics.gauge("millrace_agent_store_up").set(store.failure === null ? 1 : 0);
     metrics.gauge("millrace_agent_clock_synchronised").set(clock.isSynchronised ? 1 : 0);

@@ -60,6 +60,7 @@ export interface BrokerInputConfig extends Address {
   readonly sessionExpiryMs: number;
   readonly sessionQueueMax: number;
   readonly sessionQueueBytesMax: number;
+  readonly mustTakeCommands: boolean;
   /** A greater payload is rejected(oversized). */
   readonly payloadBytesMax: number;
 }
@@ -95,6 +96,7 @@ export interface MqttInputConfig {
   readonly key: string | null;
   /** Null: it has its messages alone. */
   readonly sharedGroup: string | null;
+  readonly mustTakeCommands: boolean;
 }
 
 /** What is posted to over HTTP. */

@@ -4,6 +4,7 @@ import {
   bytes,
   duration,
   filePath,
+  flag,
   host,
   identifier,
   kafkaTls,
@@ -22,6 +23,13 @@ import {
   version,
   wholeNumber,
 } from "./schema-types.ts";
+
+const mustTakeCommands = () =>
+  flag()
+    .prefault(false)
+    .describe(
+      "true: a rule's command counts as sent only once this broker has it; where no input says so, any one broker is enough.",
+    );
 
 const broker = z.strictObject({
   host: host()
@@ -82,6 +90,7 @@ const broker = z.strictObject({
   clientsMax: wholeNumber(1, 100_000)
     .prefault(1000)
     .describe("Connections at once; further ones are refused and counted."),
+  mustTakeCommands: mustTakeCommands(),
   payloadBytesMax: bytes({ min: "1B", max: "16MiB" })
     .optional()
     .describe("Greatest payload taken; default: `limits.payloadBytesMax`."),
@@ -101,6 +110,7 @@ const mqtt = z.strictObject({
     .describe("Certificate (PEM) of the authority that signed the broker's; default: the system's."),
   cert: filePath().optional().describe("Certificate (PEM) that the agent shows, with `key`."),
   key: filePath().optional().describe("Its key (PEM)."),
+  mustTakeCommands: mustTakeCommands(),
   sharedGroup: identifier()
     .optional()
     .describe(

@@ -139,6 +139,7 @@ uplink: { url: mqtts://central.example, passwordFile: uplink.password, ca: ./ca.
     sessionExpiryMs: 7 * 86_400_000,
     sessionQueueMax: 1_000,
     sessionQueueBytesMax: 1_048_576,
+    mustTakeCommands: false,
     payloadBytesMax: 2 ** 20,
   });
   expect(config.inputs.mqtt).toEqual({
@@ -151,6 +152,7 @@ uplink: { url: mqtts://central.example, passwordFile: uplink.password, ca: ./ca.
     cert: null,
     key: null,
     sharedGroup: null,
+    mustTakeCommands: false,
   });
   expect(config.uplink).toMatchObject({ password: "s3cret", ca: "PEM", username: "a" });
 });

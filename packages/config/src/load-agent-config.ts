@@ -117,6 +117,7 @@ export function loadAgentConfig(path: string, options: LoadOptions = {}): Loaded
               sessionExpiryMs: broker.sessionExpiry,
               sessionQueueMax: broker.sessionQueueMax,
               sessionQueueBytesMax: broker.sessionQueueBytesMax,
+              mustTakeCommands: broker.mustTakeCommands,
               payloadBytesMax: broker.payloadBytesMax ?? file.limits.payloadBytesMax,
             },
       mqtt:
@@ -132,6 +133,7 @@ export function loadAgentConfig(path: string, options: LoadOptions = {}): Loaded
               cert: reader.readPem(["inputs", "mqtt", "cert"], mqtt.cert),
               key: reader.readPem(["inputs", "mqtt", "key"], mqtt.key),
               sharedGroup: mqtt.sharedGroup ?? null,
+              mustTakeCommands: mqtt.mustTakeCommands,
             },
       http: http === undefined ? null : resolveHttpInput(reader, http),
       files: resolveTailedFiles(reader, files),

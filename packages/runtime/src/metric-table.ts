@@ -74,6 +74,11 @@ export const METRIC_TABLE = {
     help: "Duration of one durable commit.",
     buckets: [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 2],
   },
+  millrace_agent_commands_total: {
+    type: "counter",
+    labels: ["input", "result"],
+    help: "Commands, repetitions counted, by whether the broker of an input has taken them: taken, missed.",
+  },
   millrace_agent_action_seconds: {
     type: "histogram",
     labels: ["rule"],
