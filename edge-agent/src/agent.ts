@@ -1,6 +1,6 @@
 import type { AgentConfig, Pipeline, PipelineMetric } from "@millrace/config";
 import { hasLabels, type Outcome, RuleEngine, topicFilter } from "@millrace/detect";
-import { BatchQueue, type Change, type Store } from "@millrace/queue";
+import { BatchQueue, type Change, type LastEnd, type Store } from "@millrace/queue";
 import {
   type Clock,
   type Logger,
@@ -23,6 +23,7 @@ import { DurabilityWaits, LAZY_COMMIT_MS } from "./durability/durability-waits.t
 import { Recovery } from "./durability/recovery.ts";
 import { RedoBuffer } from "./durability/redo-entry.ts";
 import { KeptRecords } from "./durability/kept-records.ts";
+import { type LastEndStatus, lastEndStatus } from "./durability/last-end.ts";
 import { LossBook } from "./durability/loss-book.ts";
 import type { RulesJournal } from "./durability/rules-journal.ts";
 import type { RedoLog } from "./durability/redo-log.ts";
@@ -69,6 +70,8 @@ export interface AgentOptions {
   readonly store: Store;
   /** The store was damaged such that nothing tells what of its commits is gone. */
   readonly hasLostCommits: boolean;
+  /** How the run that held the store before has ended; absent where no store tells. */
+  readonly lastEnd?: LastEnd;
   /** Free bytes of the store's disk, as last measured; null or absent where nothing tells. */
   readonly freeBytes?: () => number | null;
   /** What tells of that is durable. */
@@ -149,6 +152,8 @@ export class Agent {
   /** For the embedded broker. */
   readonly brokerRecords: KeptRecords;
 
+  /** How the run before has ended; null where no store tells. */
+  readonly lastEnd: LastEndStatus | null;
   #pipeline: Pipeline;
   #committedReceived: number;
   #extraChanges: Change[] = [];
@@ -183,6 +188,7 @@ export class Agent {
       rowsMax: PANE_ROWS_MAX / 2,
     });
     this.#committedReceived = parts.ledger.totals.received;
+    this.lastEnd = parts.lastEnd;
     const { config, pipeline, clock, random, log } = options;
     this.#alarmDesk = new AlarmDesk({
       ...options,
@@ -474,6 +480,10 @@ export class Agent {
       paneCheckpoint,
       frontierNumber: recovery.frontierNumber,
       watermarkMs: recovery.watermarkMs,
+      lastEnd:
+        options.lastEnd === undefined
+          ? null
+          : lastEndStatus(options.lastEnd, recovery.ledger.totals.received),
     });
     agent.#measure(pipeline.metrics);
     // First: what is sealed says how far the agent is, and of what is lost it must not be further.
@@ -617,6 +627,11 @@ export class Agent {
     this.#tick();
   }
 
+  /** Readings that have come so far, in this run and before. */
+  get receivedCount(): number {
+    return this.#ledger.totals.received;
+  }
+
   /** Why the store takes no writes now; null while it does. */
   get storeFailure(): string | null {
     return this.#commits.failure ?? null;
@@ -740,6 +755,7 @@ export class Agent {
   status(): AgentStatus {
     return agentStatus({
       ...this.#options,
+      lastEnd: this.lastEnd,
       queue: this.#queue,
       outbox: this.#outbox,
       ledger: this.#ledger,
@@ -928,6 +944,7 @@ interface AgentParts {
   readonly paneCheckpoint: PaneCheckpoint;
   readonly frontierNumber: number;
   readonly watermarkMs: number | null;
+  readonly lastEnd: LastEndStatus | null;
 }
 
 function pause(clock: Clock, delayMs: number): Promise<void> {

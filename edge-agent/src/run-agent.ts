@@ -31,6 +31,7 @@ import { Agent, type AgentOptions } from "./agent.ts";
 import { DescriptorBudget } from "./durability/descriptor-budget.ts";
 import { DiskReserve } from "./durability/disk-reserve.ts";
 import { FreeSpace } from "./durability/free-space.ts";
+import { lastEndText } from "./durability/last-end.ts";
 import { StoredBroker } from "./durability/stored-broker.ts";
 import { StoredSessionFilters } from "./durability/stored-session-filters.ts";
 import { BrokerInput } from "./inputs/broker-input.ts";
@@ -124,8 +125,10 @@ export async function runAgent(configPath: string): Promise<ExitCode> {
         .catch((error: unknown) => log.warn("cannot forget a loss that is told", { error })),
   };
   const agent = await repairing(store, log, () =>
-    Agent.open({ ...options, hasLostCommits: store.hasLostCommits }),
+    Agent.open({ ...options, lastEnd: store.lastEnd, hasLostCommits: store.hasLostCommits }),
   );
+  store.tellProgress(() => agent.receivedCount);
+  tellLastEnd(agent, log);
 
   const world = {
     clock: systemClock,
@@ -306,6 +309,12 @@ export async function runAgent(configPath: string): Promise<ExitCode> {
   onStopSignals({ stop: (signal) => void stop(signal), force: () => process.exit(1) });
   void failed.promise.then(() => stop("the store is gone"));
   return promise;
+}
+
+function tellLastEnd(agent: Agent, log: Logger): void {
+  const { lastEnd } = agent;
+  const text = lastEnd === null ? undefined : lastEndText(lastEnd);
+  if (text !== undefined) log.warn(`the last run did not end in order: ${text}`, { ...lastEnd });
 }
 
 /** On a full disk the reserve makes room, once: the rules must not wait for somebody to do so. */

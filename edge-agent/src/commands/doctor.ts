@@ -3,6 +3,7 @@ import { loadAgentConfig } from "@millrace/config";
 import { BatchQueue, isStoreAt, isStoreDamage, LevelStore, type VerifyRow } from "@millrace/queue";
 import { type Command, plainText, systemRandom } from "@millrace/runtime";
 import { numberOfKey, parseJson, PREFIX, prefixRange, readSeries } from "../durability/agent-store.ts";
+import { lastEndStatus, lastEndText } from "../durability/last-end.ts";
 import { parseFilePosition } from "../inputs/files/file-position.ts";
 import { parseMessage } from "../durability/message-record.ts";
 import { parseRedoEntry, QUALITIES, REDO_FLAG } from "../durability/redo-entry.ts";
@@ -149,6 +150,8 @@ async function* examine(store: LevelStore): AsyncIterable<Finding> {
     isOk: !hasLostCommits && (opened === "clean" || opened === "created"),
     detail: `opened: ${opened}${hasLostCommits ? ", and some of what was committed is gone" : ""}${aside}`,
   };
+  const lastEnd = lastEndText(lastEndStatus(store.lastEnd, await receivedOf(store)));
+  if (lastEnd !== undefined) yield { where: "last end", isOk: !store.lastEnd.isLogCut, detail: lastEnd };
   const queue = await BatchQueue.open(store, { random: systemRandom });
   yield { where: "outbox", isOk: true, detail: `store ${queue.storeId}, epoch ${queue.epoch}` };
   for await (const row of queue.verify()) yield findingOf(row);
@@ -183,6 +186,15 @@ async function* examine(store: LevelStore): AsyncIterable<Finding> {
       ? { where: "files", isOk: false, detail: `position ${numberOfKey(key)}: its file counts as never read` }
       : { where: "files", isOk: true, detail: `${position.path}: read to byte ${position.offset}` };
   }
+}
+
+/** By the ledger in the newest redo entry that is whole. */
+async function receivedOf(store: LevelStore): Promise<number> {
+  for await (const { value } of store.range({ ...prefixRange(PREFIX.redo), isReverse: true })) {
+    const entry = parseRedoEntry(value);
+    if (entry?.ledger !== undefined) return entry.ledger.received;
+  }
+  return 0;
 }
 
 /** What the embedded broker keeps for its clients. */

@@ -50,7 +50,10 @@ function pageOf(said: string) {
     maintenance: [{ labels: { machine: said }, sinceMs: 0, untilMs: 5, by: said, topic: said }],
     actionLatency: null,
     commands: [{ input: "mqtt", taken: 0, missed: 1, failing: { atMs: 1, topic: said, reason: said } }],
-    store: { failure: said },
+    store: {
+      failure: said,
+      lastEnd: { kind: "process", isLogCut: true, missing: 1, missingMax: 2 },
+    },
     disk: {
       freeBytes: null,
       isLow: false,

@@ -1,5 +1,6 @@
 import { loadAgentConfig } from "@millrace/config";
 import { type Command, MillraceError, plainText, reasonOf, systemClock } from "@millrace/runtime";
+import { lastEndText } from "../durability/last-end.ts";
 import type { StatusPage } from "../status/status-server.ts";
 import { CONFIG_FLAG } from "./config-flag.ts";
 import { labelText } from "./labels-flag.ts";
@@ -68,6 +69,7 @@ export function renderStatus(page: StatusPage, url: string, earlier?: EarlierInp
     ...renderRefusedSeries(page.refusedSeries),
     `disk       ${page.store.failure === null ? "takes writes" : `FAILS: ${plainText(page.store.failure)}`}${renderFree(page.disk)}`,
     `           ${renderHoursLeft(page.disk)}`,
+    ...renderLastEnd(page.store.lastEnd),
     ...renderCoarsened(page.disk),
     "",
     "inputs",
@@ -285,6 +287,12 @@ export function renderQuarantine(
 function renderLatency({ count, p50, p99, max }: NonNullable<StatusPage["actionLatency"]>): string {
   const [median, high, worst] = [p50, p99, max].map((ms) => ms.toFixed(2));
   return `reading in to command out: p50 ${median} ms, p99 ${high} ms, max ${worst} ms, of the last ${count}`;
+}
+
+/** Of the run before, where it was not in order. */
+function renderLastEnd(lastEnd: StatusPage["store"]["lastEnd"]): readonly string[] {
+  const text = lastEnd === null ? undefined : lastEndText(lastEnd);
+  return text === undefined ? [] : [`last end   ${text}`];
 }
 
 /** Whether a broker takes the commands. */

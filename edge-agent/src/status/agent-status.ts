@@ -8,6 +8,7 @@ import type { MaintenanceDesk } from "../actions/maintenance-desk.ts";
 import type { ClockGuard } from "../clock-guard.ts";
 import type { CommitLoop } from "../durability/commit-loop.ts";
 import type { FlightRecorder, RecorderStatus } from "../evidence/flight-recorder.ts";
+import type { LastEndStatus } from "../durability/last-end.ts";
 import type { Deduplicator } from "../intake/deduplicator.ts";
 import type { HeldReadings } from "../intake/held-readings.ts";
 import type { Quarantine } from "../intake/quarantine.ts";
@@ -81,7 +82,11 @@ export interface AgentStatus {
   readonly actionLatency: ReturnType<AlarmDesk["latency"]>;
   /** Of each broker, once a command went out. */
   readonly commands: ReturnType<AlarmDesk["deliveries"]["list"]>;
-  readonly store: { readonly failure: string | null };
+  readonly store: {
+    readonly failure: string | null;
+    /** Of the run before; null where no store tells. */
+    readonly lastEnd: LastEndStatus | null;
+  };
   readonly disk: {
     readonly freeBytes: number | null;
     /** Less is free than `outbox.freeBytesMin`: the outbox takes no more. */
@@ -130,6 +135,7 @@ export interface AgentStatusSources {
   readonly held: HeldReadings;
   readonly sparkplug: SparkplugDesk;
   readonly uplink: Uplink;
+  readonly lastEnd: LastEndStatus | null;
   readonly configuration?: () => ConfigurationStatus;
   readonly freeBytes?: () => number | null;
   unavailableSensors(): Readonly<Record<string, string>>;
@@ -177,7 +183,7 @@ export function agentStatus(sources: AgentStatusSources): AgentStatus {
     maintenance: sources.maintenance.list(),
     actionLatency: sources.alarmDesk.latency(),
     commands: sources.alarmDesk.deliveries.list(),
-    store: { failure: sources.commits.failure ?? null },
+    store: { failure: sources.commits.failure ?? null, lastEnd: sources.lastEnd },
     disk: diskStatus(sources),
     unavailableSensors: sources.unavailableSensors(),
     quarantine: quarantine.recent(),

@@ -9,6 +9,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   truncateSync,
   writeFileSync,
 } from "node:fs";
@@ -375,6 +376,60 @@ describe("a loss that LevelDB does not tell", () => {
     const again = await LevelStore.open(options);
     expect(again.hasLostCommits).toBe(false);
     await again.close();
+  });
+
+  /** The store as a killed process leaves it, at a path of its own. */
+  async function killed(name: string): Promise<string> {
+    const store = await LevelStore.open(options);
+    let count = 0;
+    store.tellProgress(() => count);
+    for (count = 10; count <= 30; count += 10)
+      await store.commit([{ type: "put", key: Uint8Array.of(0x30, count), value: VALUE }], { isSync: true });
+    const path = join(folder, name);
+    // What is written to the mark is written by then.
+    await vi.waitFor(() => expect(readFileSync(join(options.path, "SYNCED"), "utf8")).toContain('"count"'));
+    cpSync(options.path, path, { recursive: true });
+    await store.close();
+    return path;
+  }
+
+  test("a log that was cut after a kill is told from one that a write was cut short in", async () => {
+    const whole = await killed("whole");
+    const cut = join(folder, "cut");
+    const torn = join(folder, "torn");
+    cpSync(whole, cut, { recursive: true });
+    cpSync(whole, torn, { recursive: true });
+    truncateSync(logOf(cut), 0);
+    // The last commits came after the mark: one that was under way is no loss.
+    truncateSync(logOf(torn), statSync(logOf(torn)).size - 1);
+    for (const [path, isLogCut] of [
+      [whole, false],
+      [torn, false],
+      [cut, true],
+    ] as const) {
+      const store = await LevelStore.open({ ...options, path });
+      expect(store.lastEnd).toMatchObject({ kind: "process", isLogCut, synced: { count: 10 } });
+      expect(store.hasLostCommits).toBe(isLogCut);
+      await store.close();
+      const again = await LevelStore.open({ ...options, path });
+      expect(again.lastEnd).toMatchObject({ kind: "orderly", isLogCut: false });
+      await again.close();
+    }
+  });
+
+  test("an end whose machine has started since is no kill; without a mark nothing is known", async () => {
+    const path = await killed("boot");
+    const mark = join(path, "SYNCED");
+    writeFileSync(mark, readFileSync(mark, "utf8").replace(/"boot":"[^"]*"/, '"boot":"another"'));
+    const store = await LevelStore.open({ ...options, path });
+    expect(store.lastEnd.kind).toBe("machine");
+    cpSync(path, `${path}.unmarked`, { recursive: true });
+    await store.close();
+    rmSync(join(`${path}.unmarked`, "SYNCED"));
+    const unmarked = await LevelStore.open({ ...options, path: `${path}.unmarked` });
+    expect(unmarked.lastEnd).toEqual({ kind: "unknown", synced: null, isLogCut: false });
+    expect(unmarked.hasLostCommits).toBe(false);
+    await unmarked.close();
   });
 
   test("a gone CURRENT does not begin an empty store over what is there", async () => {

@@ -10,10 +10,12 @@ import {
   examineFiles,
   forgetClosed,
   forgetLoss,
+  type LastEnd,
   noteClosed,
   noteLoss,
   type StoreFiles,
 } from "./store-files.ts";
+import { SyncedMark } from "./synced-mark.ts";
 import { demandLook, forgetStarts, watchStart } from "./start-watch.ts";
 import { META_KEY } from "./store-layout.ts";
 import {
@@ -71,6 +73,10 @@ export class LevelStore implements Store {
   readonly setAsidePath: string | undefined;
   /** The format that was found; below `version`, the caller migrates and then calls `stampVersion`. */
   readonly versionFound: number;
+  /** How the run that held it before has ended. */
+  readonly lastEnd: LastEnd;
+  readonly #mark: SyncedMark | undefined;
+  #progress: () => number = () => 0;
   #hasLostCommits: boolean;
   #damagedCount = 0;
   readonly #options: LevelStoreOptions;
@@ -92,6 +98,8 @@ export class LevelStore implements Store {
     this.opened = found.opened;
     this.setAsidePath = found.setAsidePath;
     this.versionFound = found.versionFound;
+    this.lastEnd = found.lastEnd;
+    this.#mark = found.mark;
     this.#hasLostCommits = found.hasLostCommits;
     this.#lockFile = found.lockFile;
   }
@@ -118,8 +126,9 @@ export class LevelStore implements Store {
       const versionFound = await checkMeta(level, options, { format, hasLostCommits });
       await writeFile(holderPath(path), JSON.stringify({ pid: options.pid }));
       await writeFormat(path, encodeMeta({ ...options, version: versionFound }));
-      const lockFile = await lockFileOf(path);
-      return new LevelStore(options, level, { ...outcome, hasLostCommits, versionFound, lockFile });
+      const found = { lockFile: await lockFileOf(path), mark: await SyncedMark.open(path) };
+      const { lastEnd } = files;
+      return new LevelStore(options, level, { ...outcome, ...found, lastEnd, hasLostCommits, versionFound });
     } catch (error) {
       await level.close();
       throw error instanceof MillraceError ? error : unwritable(path, error);
@@ -132,6 +141,11 @@ export class LevelStore implements Store {
    */
   get hasLostCommits(): boolean {
     return this.#hasLostCommits;
+  }
+
+  /** What the holder counts: after an end that is not orderly the next one knows how far this one had come. */
+  tellProgress(progress: () => number): void {
+    this.#progress = progress;
   }
 
   /** Values read since it was opened that were not what had been written. */
@@ -172,6 +186,8 @@ export class LevelStore implements Store {
     this.#refuseGone(lockFile);
     if (failure !== undefined) throw failure;
     this.#failure = null;
+    if (options.isSync)
+      this.#mark?.mark((this.#options.clock ?? systemClock).monotonicMs(), this.#progress());
   }
 
   range(options: RangeOptions): AsyncIterable<Entry> {
@@ -250,6 +266,7 @@ export class LevelStore implements Store {
   async close(): Promise<void> {
     await rm(holderPath(this.path), { force: true });
     await this.#level.close();
+    await this.#mark?.close();
     await (this.#hasMetDamage ? demandLook(this.path) : forgetStarts(this.path));
     if (this.#failure === null) await noteClosed(this.path);
   }
@@ -319,6 +336,8 @@ interface FoundStore {
   readonly hasLostCommits: boolean;
   readonly versionFound: number;
   readonly lockFile: string | undefined;
+  readonly lastEnd: LastEnd;
+  readonly mark: SyncedMark | undefined;
 }
 
 /** Which file it is that lies there; undefined: none. */

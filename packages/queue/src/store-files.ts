@@ -1,13 +1,15 @@
 import { existsSync, readdirSync } from "node:fs";
 import { open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { isLogDamaged } from "./log-damage.ts";
+import { type EndKind, endKindOf, isLogCut, readSyncedNote, type SyncedNote } from "./synced-mark.ts";
 
 /**
  * What the files of a store say before LevelDB opens it: that leaves out what it cannot read, begins an empty store where
- * CURRENT is gone, and does not miss a log. Two small files beside LevelDB's own, whose names it leaves alone, help to tell:
+ * CURRENT is gone, and does not miss a log. Three small files beside LevelDB's own, whose names it leaves alone, help to tell:
  *
  *   LOST    commits are gone; there from before LevelDB rewrites the damaged files until the loss has been booked
  *   CLOSED  JSON { name: bytes } of the logs at an orderly end; gone while the store is open
+ *   SYNCED  how long the log was that was written to, about a second ago at most (synced-mark.ts)
  */
 export interface StoreFiles {
   readonly isEmpty: boolean;
@@ -15,6 +17,16 @@ export interface StoreFiles {
   readonly isWithoutCurrent: boolean;
   /** Some of what was committed is gone, and LevelDB will not say so. */
   readonly hasLostCommits: boolean;
+  readonly lastEnd: LastEnd;
+}
+
+/** How the run before has ended, and what it had. */
+export interface LastEnd {
+  readonly kind: EndKind;
+  /** Null where nothing tells. */
+  readonly synced: SyncedNote | null;
+  /** Of what was synced, the end is gone. */
+  readonly isLogCut: boolean;
 }
 
 /** Whether there is a store, or what damage has left of one. */
@@ -26,11 +38,20 @@ export async function examineFiles(path: string): Promise<StoreFiles> {
   const names = await readdir(path);
   const isEmpty = !names.some((name) => LEVEL_FILE.test(name));
   const isWithoutCurrent = !isEmpty && !names.includes("CURRENT");
+  const lastEnd = await lastEndOf(path, names);
   const hasLostCommits =
     names.includes("LOST") ||
+    lastEnd.isLogCut ||
     (isEmpty && names.includes("FORMAT")) ||
     (!isEmpty && (isWithoutCurrent || (await hasBadLog(path, names))));
-  return { isEmpty, isWithoutCurrent, hasLostCommits };
+  return { isEmpty, isWithoutCurrent, hasLostCommits, lastEnd };
+}
+
+async function lastEndOf(path: string, names: readonly string[]): Promise<LastEnd> {
+  const synced = await readSyncedNote(path);
+  const isCut = synced !== undefined && isLogCut(synced, await logBytes(path, names));
+  const kind = await endKindOf(synced, { isClosed: names.includes("CLOSED") });
+  return { kind, synced: synced ?? null, isLogCut: isCut };
 }
 
 /** Durable when it resolves. */
