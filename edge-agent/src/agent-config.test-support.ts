@@ -31,6 +31,7 @@ export const TEST_AGENT_CONFIG: AgentConfig = {
     maxFutureMs: 5_000,
     payloadBytesMax: 200,
     seriesPerMetricMax: 100,
+    forgetSilentAfterMs: 86_400_000,
     outOfOrdernessMs: 5_000,
     idleTimeoutMs: 30_000,
     dedupeHorizonMs: 600_000,

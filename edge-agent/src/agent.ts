@@ -44,6 +44,7 @@ import { ReadingIntake } from "./intake/reading-intake.ts";
 import { type Receipt, Reception } from "./intake/reception.ts";
 import { seriesMaxOf } from "./intake/series-registry.ts";
 import type { SeriesRegistry } from "./intake/series-registry.ts";
+import { SilentSeries } from "./intake/silent-series.ts";
 import type { Route } from "./intake/topic-routes.ts";
 import type { Ledger } from "./ledger.ts";
 import { Outbox } from "./outbox/outbox.ts";
@@ -318,6 +319,13 @@ export class Agent {
       },
       lost: (readings) => this.#lossBook.held(this.#extraChanges, readings),
     });
+    const silent = new SilentSeries({
+      ...parts,
+      clock,
+      silentMs: Math.max(config.limits.forgetSilentAfterMs, config.limits.dedupeHorizonMs),
+      watermarkMs: () => this.#outbox.watermarkMs,
+    });
+    this.#series.makeRoomBy((metric) => silent.makeRoom(metric));
     this.#requestDesk = new RequestDesk((request) =>
       carryOut(request, {
         compression: options.compression,
@@ -886,8 +894,9 @@ export class Agent {
     const isDurable = this.#waits.take();
     const changes: Change[] = this.#extraChanges;
     this.#extraChanges = [];
-    for (const { index, metric, labels } of this.#series.takeUndurable()) {
-      changes.push(putJson(seriesStoreKey(index), { metric, labels }));
+    for (const { index, metric, labels, isForgotten } of this.#series.takeUndurable()) {
+      const forgotten = isForgotten === true ? { isForgotten } : {};
+      changes.push(putJson(seriesStoreKey(index), { metric, labels, ...forgotten }));
     }
     this.#quarantine.drainInto(changes);
     this.#outbox.appendAlarms(changes, this.#alarmDesk.drainInto(changes));

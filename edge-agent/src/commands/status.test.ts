@@ -25,6 +25,7 @@ function pageOf(said: string) {
     link: { state: "down", reason: said, sinceMs: 1, clockOffsetMs: null },
     lanes: { alarm: lane },
     series: { temperature: 1 },
+    seriesForgotten: { temperature: 1 },
     refusedSeries: { temperature: { count: 1, topic: said, client: said, atMs: 0 } },
     watermarkMs: 1,
     watermarkHeldBy: { metric: "temperature", labels: { machine: said }, idleInMs: 1 },

@@ -66,6 +66,9 @@ export function renderStatus(page: StatusPage, url: string, earlier?: EarlierInp
         .map(([metric, count]) => `${metric} ${count}`)
         .join(", ") || "none yet"
     }`,
+    ...Object.entries(page.seriesForgotten).map(
+      ([metric, count]) => `           ${metric}: ${count} silent ones have made room for others`,
+    ),
     ...renderRefusedSeries(page.refusedSeries),
     `disk       ${page.store.failure === null ? "takes writes" : `FAILS: ${plainText(page.store.failure)}`}${renderFree(page.disk)}`,
     `           ${renderHoursLeft(page.disk)}`,

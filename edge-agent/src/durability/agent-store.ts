@@ -5,7 +5,7 @@ import type { Labels } from "@millrace/stream";
  * What the agent keeps in its store beside the outbox (whose keys begin below 0x30). One prefix byte, then big-endian
  * numbers; values are JSON in UTF-8 unless said otherwise.
  *
- *   30 u32 series            { metric, labels }
+ *   30 u32 series            { metric, labels, isForgotten? }
  *   31 u64 number            redo entry (see redo-entry.ts)
  *   32 u8 part               checkpoint part: 0 panes, 1 watermarks, 2 rules; each names the redo entry it begins after
  *   33 u64 number            what a checkpoint has changed of the open panes (panes/pane-entry.ts)
@@ -84,7 +84,13 @@ export function parseJson(bytes: Uint8Array): unknown {
 /** A stored series; without a definition, which was damaged, only its index is taken. */
 export interface StoredSeries {
   readonly index: number;
-  readonly definition: { readonly metric: string; readonly labels: Labels } | undefined;
+  readonly definition: SeriesDefinition | undefined;
+}
+
+interface SeriesDefinition {
+  readonly metric: string;
+  readonly labels: Labels;
+  readonly isForgotten?: boolean;
 }
 
 /** The stored series, in order of their indexes. */
@@ -98,7 +104,7 @@ export async function readSeries(store: Store): Promise<StoredSeries[]> {
   return series;
 }
 
-function isDefinition(value: unknown): value is NonNullable<StoredSeries["definition"]> {
+function isDefinition(value: unknown): value is SeriesDefinition {
   if (typeof value !== "object" || value === null || !("metric" in value && "labels" in value)) return false;
   const { metric, labels } = value;
   if (typeof metric !== "string" || typeof labels !== "object" || labels === null) return false;

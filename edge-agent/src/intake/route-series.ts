@@ -29,17 +29,20 @@ export class RouteSeries {
   /** The series of a reading; `labels` are the values of the decoder's labels. `isUrgent`: it may be of the reserve. */
   find(route: Route, labels: readonly string[], isUrgent = false): Series | "wrong_site" | "series_cap" {
     const { metric, decoder } = route;
-    if (labels.length === 0)
-      return (route.series ??= this.#registry.resolve(metric.name, route.labels, isUrgent)) ?? "series_cap";
+    if (labels.length === 0) {
+      if (route.series?.isForgotten !== false)
+        route.series = this.#registry.resolve(metric.name, route.labels, isUrgent);
+      return route.series ?? "series_cap";
+    }
     // No label has a NUL: the key tells all label values apart.
     const key = labels.length === 1 ? labels[0] : labels.join("\0");
     const cached = this.#cache.get(route)?.get(key);
-    if (cached !== undefined) return cached;
+    if (cached?.isForgotten === false) return cached;
     const own = Object.fromEntries(decoder.labelNames.map((name, index) => [name, labels[index]]));
     if (own["site"] !== undefined && own["site"] !== this.#site) return "wrong_site";
     const series = this.#registry.resolve(metric.name, { ...route.labels, ...own }, isUrgent);
     if (series === undefined) return "series_cap";
-    this.#remember(route, key, series);
+    if (cached === undefined) this.#remember(route, key, series);
     return series;
   }
 

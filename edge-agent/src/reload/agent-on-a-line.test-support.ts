@@ -97,6 +97,7 @@ export function pipelineOf(text: string): Pipeline {
 /** An agent in simulated time whose central takes everything. */
 export async function agentOnALine(options: {
   readonly pipeline: Pipeline;
+  readonly limits?: Partial<AgentConfig["limits"]>;
   readonly store?: MemoryStore;
   readonly startMs?: number;
   readonly log?: Logger;
@@ -108,7 +109,7 @@ export async function agentOnALine(options: {
   const commands: string[] = [];
   const store = options.store ?? new MemoryStore();
   const agent = await Agent.open({
-    config: CONFIG,
+    config: { ...CONFIG, limits: { ...CONFIG.limits, ...options.limits } },
     pipeline: options.pipeline,
     store,
     hasLostCommits: false,

@@ -36,6 +36,8 @@ export interface AgentStatus {
   readonly lanes: Readonly<Record<string, ReturnType<BatchQueue["lane"]>>>;
   /** Series known, by metric of the pipeline that runs. */
   readonly series: Readonly<Record<string, number>>;
+  /** By metric: how many silent ones have made room for others, since the start. */
+  readonly seriesForgotten: Readonly<Record<string, number>>;
   /** By metric: who wanted more series than it may have, since the start. */
   readonly refusedSeries: Readonly<Record<string, RefusedSeriesStatus>>;
   readonly watermarkMs: number | null;
@@ -166,6 +168,7 @@ export function agentStatus(sources: AgentStatusSources): AgentStatus {
     link: linkStatus(sources),
     lanes: Object.fromEntries(LANES.map((lane) => [lane, queue.lane(lane)] as const)),
     series: seriesStatus(sources),
+    seriesForgotten: sources.series.forgottenByMetric(),
     refusedSeries: sources.refusedSeries.status(),
     watermarkMs: outbox.watermarkMs,
     watermarkHeldBy: watermarkHeldBy(sources),

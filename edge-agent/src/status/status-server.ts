@@ -184,6 +184,7 @@ export class StatusServer {
       commands,
       rules,
       series,
+      seriesForgotten,
       watermarkMs,
       clock,
       sensorClocks,
@@ -229,6 +230,8 @@ export class StatusServer {
     const seriesGauge = metrics.gauge("millrace_agent_series");
     seriesGauge.forgetAll();
     for (const [metric, count] of Object.entries(series)) seriesGauge.set(count, { metric });
+    for (const [metric, count] of Object.entries(seriesForgotten))
+      metrics.counter("millrace_agent_series_forgotten_total").follow(count, { metric });
     if (sparkplug !== null) {
       metrics.gauge("millrace_agent_sparkplug_nodes").set(sparkplug.nodesOnline, { state: "online" });
       metrics.gauge("millrace_agent_sparkplug_nodes").set(sparkplug.nodesOffline, { state: "offline" });

@@ -202,6 +202,8 @@ export interface AgentLimits {
   /** For every input. */
   readonly payloadBytesMax: number;
   readonly seriesPerMetricMax: number;
+  /** Silent for longer, a series makes room for another one. */
+  readonly forgetSilentAfterMs: number;
   readonly outOfOrdernessMs: number;
   readonly idleTimeoutMs: number;
   readonly dedupeHorizonMs: number;

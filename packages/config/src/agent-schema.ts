@@ -222,6 +222,11 @@ const limits = z.strictObject({
     .describe(
       "Series of one metric; readings of further ones are rejected (series_cap), unless they break a limit.",
     ),
+  forgetSilentAfter: duration({ min: "1h", max: "365d" })
+    .prefault("24h")
+    .describe(
+      "Where a metric has as many series as it may, one that has been silent for longer makes room for a new one.",
+    ),
   outOfOrderness: duration({ min: "0s", max: "1h" })
     .prefault("5s")
     .describe("How late readings of one series usually are; the watermark stays this far behind."),

@@ -180,6 +180,7 @@ export function loadAgentConfig(path: string, options: LoadOptions = {}): Loaded
       maxFutureMs: file.limits.maxFuture,
       payloadBytesMax: file.limits.payloadBytesMax,
       seriesPerMetricMax: file.limits.seriesPerMetricMax,
+      forgetSilentAfterMs: file.limits.forgetSilentAfter,
       outOfOrdernessMs: file.limits.outOfOrderness,
       idleTimeoutMs: file.limits.idleTimeout,
       dedupeHorizonMs: file.limits.dedupeHorizon,

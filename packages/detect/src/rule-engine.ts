@@ -333,6 +333,17 @@ export class RuleEngine {
     return out;
   }
 
+  /**
+   * The series makes room for another one under `seriesMax`, until it is heard again. False, and it stays, where a rule is concerned with
+   * it: an alarm of it is there, or it would be missed.
+   */
+  release(metric: string, labels: Labels): boolean {
+    const tables = this.#byInput.get(metric) ?? [];
+    if (tables.some((table) => table.isConcernedWith(labels))) return false;
+    for (const table of tables) table.release(labels);
+    return true;
+  }
+
   /** Ends latched alarms whose condition is back to normal: the one with this id, or "all". No outcomes where there is none. */
   reset(which: string, nowMs: number): readonly Outcome[] {
     const places = which === "all" ? [...this.#alarms.values()] : [this.#alarms.get(which)];

@@ -49,6 +49,8 @@ export class RuleTable {
   readonly #judgedToMs: (number | undefined)[] = [];
   #isNew = false;
   readonly #slotByKey = new Map<string, number>();
+  /** Slots of series that are not watched now, and count for nothing. */
+  readonly #released = new Set<number>();
   /** By the caller's index; -1 where it is not known yet. */
   #slotByIndex = new Int32Array(0);
 
@@ -82,14 +84,33 @@ export class RuleTable {
 
   /** Gives the series a slot; -1 when there are `seriesMax` already. */
   admit(seriesIndex: number, labels: Labels, seriesMax: number): number {
-    if (!this.#slotByKey.has(labelsKey(labels)) && this.labels.length >= seriesMax) return -1;
+    const known = this.#slotByKey.get(labelsKey(labels));
+    const isWatched = known !== undefined && !this.#released.has(known);
+    if (!isWatched && this.labels.length - this.#released.size >= seriesMax) return -1;
     const slot = this.slotByLabels(labels);
+    this.#released.delete(slot);
     if (seriesIndex >= this.#slotByIndex.length) {
       const longer = new Int32Array(columnLengthFor(seriesIndex)).fill(-1);
       this.#slotByIndex = grownColumn(this.#slotByIndex, longer);
     }
     this.#slotByIndex[seriesIndex] = slot;
     return slot;
+  }
+
+  /** Whether time may yet raise its condition, or an alarm of it is there. */
+  isConcernedWith(labels: Labels): boolean {
+    const slot = this.#slotByKey.get(labelsKey(labels));
+    if (slot === undefined) return false;
+    return this.alarms[slot] !== undefined || (this.isByTime && this.detector.state(slot) !== null);
+  }
+
+  /** The series makes room for another one, until it is heard again. */
+  release(labels: Labels): void {
+    const slot = this.#slotByKey.get(labelsKey(labels));
+    if (slot === undefined) return;
+    this.#released.add(slot);
+    const index = this.#slotByIndex.indexOf(slot);
+    if (index !== -1) this.#slotByIndex[index] = -1;
   }
 
   slotByLabels(labels: Labels): number {
@@ -114,6 +135,7 @@ export class RuleTable {
 
   export(): SeriesRuleState[] {
     return this.labels.flatMap((_, slot) => {
+      if (this.#released.has(slot)) return [];
       const state = this.#stateOf(slot);
       return state.detector === null && state.lastActivation === null ? [] : [state];
     });

@@ -91,6 +91,11 @@ export const METRIC_TABLE = {
     help: "Series whose sensor's clock is further ahead than limits.maxFuture, or behind than limits.actionMaxAge.",
   },
   millrace_agent_series: { type: "gauge", labels: ["metric"], help: "Series known." },
+  millrace_agent_series_forgotten_total: {
+    type: "counter",
+    labels: ["metric"],
+    help: "Series silent for limits.forgetSilentAfter that have made room for others, since the start.",
+  },
   millrace_agent_sparkplug_nodes: {
     type: "gauge",
     labels: ["state"],

@@ -107,6 +107,11 @@ export class SeriesWatermarks {
     return timeMs === -Infinity ? null : timeMs;
   }
 
+  /** How long it has not been heard; Infinity where it never was, or nothing more is expected of it. */
+  silentMs(series: number, nowMs: number): number {
+    return series < this.#seriesCount ? nowMs - this.#arrivedAtMs[series] : Infinity;
+  }
+
   isIdle(series: number, nowMs: number): boolean {
     if (series >= this.#seriesCount) return true;
     return nowMs - this.#arrivedAtMs[series] > this.#idleAfterMs(series);
