@@ -351,6 +351,21 @@ test("a command to where its own metric reads is refused, and one that may be re
   expect(warnings(action('publish: "f/{line}/stop"')).join()).not.toContain("commands to");
 });
 
+test("repetitions that alone exceed the interlock are a warning", () => {
+  const repeated = (retry: number, within: string) =>
+    warnings(
+      action(
+        `publish: "f/{line}/c", confirm: { topic: s, equals: y, within: ${within} }, retry: ${retry}, atMostPerMinute: 3`,
+      ),
+    ).filter((warning) => warning.includes("repetitions"));
+  expect(repeated(9, "2s")).toEqual([
+    "one command and its repetitions are 10 a minute, atMostPerMinute is 3: the others wait, and so does every other command to the machine; lower retry, or raise within or atMostPerMinute",
+  ]);
+  expect(repeated(9, "25s")).toEqual([]);
+  expect(repeated(9, "15s")).toHaveLength(1);
+  expect(repeated(2, "2s")).toEqual([]);
+});
+
 test("a command that would confirm itself is refused, and an answer on the command's topic is a warning", () => {
   const confirm = (equals: string) =>
     action(`publish: "f/{line}/c", confirm: { topic: "f/{line}/c", equals: ${equals}, within: 1s }`);

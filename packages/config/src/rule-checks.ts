@@ -150,6 +150,7 @@ function checkAction(
   checkLoop(reader, [...path, "publish"], action.publish, topic);
   checkConfirm(reader, [...path, "confirm", "topic"], action);
   checkMatch(reader, [...path, "confirm"], action);
+  checkRepetitions(reader, [...path, "retry"], action);
   const use = { metric: rule.metric ?? rule.window ?? "", labels };
   checkCaptures(reader, { ...use, path: [...path, "publish"], topic: action.publish });
   if (action.confirm !== undefined)
@@ -227,6 +228,21 @@ function checkMatch(reader: ConfigReader, path: KeyPath, action: NonNullable<Rul
       "an answer names its command by id or by correlation; give one",
       "key",
     );
+}
+
+/** Repetitions that the interlock holds back come later than `within` says. */
+function checkRepetitions(
+  reader: ConfigReader,
+  path: KeyPath,
+  { confirm, retry, atMostPerMinute }: NonNullable<RuleFile["action"]>,
+): void {
+  if (confirm === undefined || atMostPerMinute === undefined) return;
+  const aMinute = Math.min(retry + 1, Math.ceil(60_000 / confirm.within));
+  if (aMinute <= atMostPerMinute) return;
+  reader.warning(
+    path,
+    `one command and its repetitions are ${aMinute} a minute, atMostPerMinute is ${atMostPerMinute}: the others wait, and so does every other command to the machine; lower retry, or raise within or atMostPerMinute`,
+  );
 }
 
 interface TopicUse {

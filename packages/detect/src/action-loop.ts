@@ -28,6 +28,8 @@ export interface ActionLoopState {
   readonly deadlineMs: number | null;
   readonly confirmedAtMs: number | null;
   readonly latencyMs: number;
+  /** It was not sent, or not pursued, because its rule is not armed: once that is, it is due. Absent where it is, and in older states. */
+  readonly isDisarmed?: boolean;
 }
 
 /** Now: the agent's wall clock, ms, which may be set at any time, and the monotonic one. */
@@ -102,6 +104,7 @@ export class ActionLoop {
       deadlineMs: null,
       confirmedAtMs: null,
       latencyMs: start.latencyMs,
+      ...(spec.isArmed ? {} : { isDisarmed: true }),
     });
     if (topic === null || !spec.isArmed) return { loop, step: SILENT_STEP };
     loop.#sentMonotonicMs = start.monotonicMs;
@@ -144,7 +147,8 @@ export class ActionLoop {
     if (this.#sentMonotonicMs !== null && answer.arrivedMonotonicMs < this.#sentMonotonicMs) return null;
     if (!answers(answer, { commandId: this.commandId, equals, match: this.#state.match ?? null }))
       return null;
-    this.#state = { ...this.#state, action: "confirmed", confirmedAtMs: nowMs, deadlineMs: null };
+    const { isDisarmed: _, ...state } = this.#state;
+    this.#state = { ...state, action: "confirmed", confirmedAtMs: nowMs, deadlineMs: null };
     return SILENT_STEP;
   }
 
@@ -189,13 +193,21 @@ export class ActionLoop {
 
   /**
    * Its rule may be another than when it was sent: where that would not send this command any more, nothing is sent again.
-   * A late answer still counts. Null where there is nothing to change.
+   * A late answer still counts. Where it was kept back because the rule was not armed, and that is now, it is due. Null where there
+   * is nothing to change.
    */
-  review(): ActionStep | null {
-    if (this.#state.deadlineMs === null || this.#repeatable !== null) return null;
+  review({ isNeeded }: { readonly isNeeded: boolean }): ActionStep | null {
+    const isArmed = this.#spec?.isArmed === true;
+    const { isDisarmed = false, ...state } = this.#state;
+    if (isDisarmed && isArmed) {
+      this.#state = state;
+      return isNeeded ? { publish: null, isDueAgain: true } : null;
+    }
+    if (state.deadlineMs === null || this.#repeatable !== null) return null;
     this.#giveUp();
     // Disarmed means that nothing is wanted; what is armed wants another command.
-    return { publish: null, isDueAgain: this.#spec?.isArmed === true };
+    if (!isArmed) this.#state = { ...this.#state, isDisarmed: true };
+    return { publish: null, isDueAgain: isArmed };
   }
 
   /** Sends nothing more; a late answer still counts. True where it was still waiting for one. */

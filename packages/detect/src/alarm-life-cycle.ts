@@ -231,7 +231,7 @@ export class AlarmLifeCycle {
 
   /** A restored alarm: a command that its rule would not send any more, as it is now, is not sent again, and it says so. */
   review(out: Outcome[]): void {
-    const step = this.#loop?.review() ?? null;
+    const step = this.#loop?.review({ isNeeded: this.#isRaised && this.#standing.isActing }) ?? null;
     const isHeldForNothing = this.#heldBack !== null && this.#rule.action === null;
     if (isHeldForNothing) this.#letGo();
     if (step !== null) this.#follow(step, out);

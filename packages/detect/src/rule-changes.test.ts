@@ -286,6 +286,34 @@ test.each(["reload", "restart"] as const)(
   },
 );
 
+test.each(["reload", "restart"] as const)(
+  "a rule that is armed while its condition holds acts with the next reading that shows it, once: %s",
+  (how) => {
+    const dry = { ...OVERHEATING, action: { ...STOP, isArmed: false } };
+    const commandsOf = (outcomes: readonly Outcome[]) =>
+      outcomes.flatMap((outcome) => (outcome.type === "publish" ? [outcome.attempt] : []));
+    // Raised in the dry run; or commanded, then disarmed before there was an answer.
+    const raisedDry = run([dry], [HOT]).engine;
+    const disarmed = goOn(run([OVERHEATING], [HOT]).engine, how, dry).engine;
+    for (const before of [raisedDry, disarmed]) {
+      const { engine, outcomes } = goOn(before, how, OVERHEATING);
+      // Not on old evidence.
+      expect(commandsOf(outcomes)).toEqual([]);
+      expect(commandsOf(hotAgain(engine, 1_030_000))).toEqual([1]);
+      expect(commandsOf(hotAgain(engine, 1_030_100))).toEqual([]);
+      const again = goOn(engine, how, OVERHEATING);
+      expect(commandsOf([...again.outcomes, ...hotAgain(again.engine, 1_030_200)])).toEqual([]);
+    }
+    // What was answered, or is over, is nothing to act on.
+    const answered = run([OVERHEATING], [HOT]).engine;
+    answered.onConfirmation(...answerTo("f/m0/state", 1_001_000));
+    const rearmed = goOn(goOn(answered, how, dry).engine, how, OVERHEATING).engine;
+    expect(commandsOf(hotAgain(rearmed, 1_030_000))).toEqual([]);
+    const over = run([dry], [HOT, { ...HOT, value: 60 }]).engine;
+    expect(goOn(over, how, OVERHEATING).outcomes).toEqual([]);
+  },
+);
+
 test("a dry run holds no command of the armed rule back; what was sent does, disarmed in between or not", () => {
   const armed = { ...OVERHEATING, action: { ...STOP, isLatched: false, perMinuteMax: 1 } };
   const dry = { ...armed, action: { ...armed.action, isArmed: false } };
