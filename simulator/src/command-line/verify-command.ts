@@ -27,6 +27,10 @@ Exit: 0 all is as the truth says, 1 not.`,
       placeholder: "FILE",
       summary: "holds a token that central's http.tokens knows; without: MILLRACE_TOKEN",
     },
+    "beside-others": {
+      type: "switch",
+      summary: "others write to this central too; without, what the truth cannot have made is wrong",
+    },
     json: { type: "switch", summary: "print the verdict as JSON" },
   },
   async run({ name, flags, output }) {
@@ -35,8 +39,9 @@ Exit: 0 all is as the truth says, 1 not.`,
       throw wrongUsage(name, `--central ${centralUrl} is not http://HOST:PORT`);
     const login = tokenLogin(flags.text("token-file"));
     const truthPath = flags.requiredText("truth");
+    const isBesideOthers = flags.isOn("beside-others");
     const verdict = await withReadProgress({ path: truthPath, write: (text) => output.err(text) }, (watch) =>
-      verifyTruth({ truthPath, centralUrl, login, watch }),
+      verifyTruth({ truthPath, centralUrl, login, isBesideOthers, watch }),
     );
     output.out(`${flags.isOn("json") ? toJson(verdict) : formatVerdict(verdict)}\n`);
     return verdict.isRight ? 0 : 1;

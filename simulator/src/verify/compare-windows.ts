@@ -44,8 +44,6 @@ export function compareWindows(
       row,
     ]),
   );
-  // Readings that are not good (of a node that died) are counted beside a window, and may be all that it has.
-  const isClaim = (row: CentralWindow): boolean => row.values.count !== 0;
   const compared = new Set<string>(["count"]);
   const faults: string[] = [];
   let right = 0;
@@ -101,6 +99,11 @@ export function compareWindows(
     compared: [...compared],
     faults: faults.slice(0, FAULTS_MAX),
   };
+}
+
+/** Readings that are not good (of a node that died) are counted beside a window, and may be all that it has. */
+export function isClaim({ values }: CentralWindow): boolean {
+  return values.count !== 0;
 }
 
 /** Takes all sessions that lie within these times: together they must have so many readings. Null: they have, or what is wrong. */

@@ -1,6 +1,6 @@
 import { formatTable } from "./format-table.ts";
 import type { LedgerRow } from "./judge-ledger.ts";
-import type { OthersWindows } from "./others-windows.ts";
+import { isAlone, type OthersWindows } from "./others-windows.ts";
 import type { RecordVerdict } from "./records/judge-records.ts";
 import type { TruthCounts, Verdict } from "./verify-truth.ts";
 
@@ -84,12 +84,23 @@ export function formatVerdict(verdict: Verdict): string {
   ].join("\n");
 }
 
-/** Why less is judged beside a central that others have used, and the way out. */
-function othersNote(what: "readings" | "records", { before, after }: OthersWindows): string[] {
-  if (!before && !after) return [];
-  const when = [...(before ? ["before this truth's first"] : []), ...(after ? ["after its last"] : [])];
+/** Why less is judged beside a central that others write to; or that somebody does, and what to do about it. */
+function othersNote(what: "readings" | "records", others: OthersWindows): string[] {
+  const { isAllowed, before, after, elsewhere } = others;
+  const parts = [
+    ...(before === 0 ? [] : [`${before} from before this truth's first of its ${what}`]),
+    ...(after === 0 ? [] : [`${after} from after its last`]),
+    ...(elsewhere === 0 ? [] : [`${elsewhere} of other sites`]),
+  ];
+  if (parts.length === 0) return [];
+  const found = `central holds ${before + after + elsewhere} windows of others: ${parts.join(", ")}`;
+  if (!isAllowed)
+    return [
+      `  ✗ ${found}. If others write to this central too, pass --beside-others to leave theirs out; else they are wrong`,
+    ];
+  if (before + after === 0) return [`left out: ${found}`];
   return [
-    `central also holds ${what} from ${when.join(" and from ")}: counts of the ledger, and windows that reach beyond the truth, must be so much at least, and others' alarms are not judged; a central with an empty data folder is judged to the last one`,
+    `left out: ${found}. So counts of the ledger, and windows that reach beyond the truth, must be so much at least, and others' alarms are not judged; a central with an empty data folder is judged to the last one`,
   ];
 }
 
@@ -101,7 +112,7 @@ function coveredNote(what: string, count: number): string[] {
 }
 
 function rightText({ others, records }: Verdict): string {
-  const hasOthers = [others, records?.others].some((each) => each?.before === true || each?.after === true);
+  const hasOthers = [others, records?.others].some((each) => each !== undefined && !isAlone(each));
   return hasOthers
     ? "✓ all that the truth holds is at central as it says"
     : "✓ every window, every alarm and the ledger are as the truth says";

@@ -62,7 +62,7 @@ export function ledgerRow(row: Omit<LedgerRow, "isRight">): LedgerRow {
   return { ...row, isRight: row.found >= row.min && row.found <= row.max };
 }
 
-/** Counts are since central's beginning: where others' readings are among them, no more can be said than that so many are there. */
-export function besideOthers(row: LedgerRow, { before, after }: OthersWindows): LedgerRow {
-  return before || after ? ledgerRow({ ...row, max: Infinity }) : row;
+/** Counts are since central's beginning: where others' readings may be among them, no more can be said than that so many are there. */
+export function besideOthers(row: LedgerRow, { isAllowed, before, after }: OthersWindows): LedgerRow {
+  return isAllowed && before + after > 0 ? ledgerRow({ ...row, max: Infinity }) : row;
 }

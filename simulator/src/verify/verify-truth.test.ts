@@ -61,9 +61,19 @@ async function centralWith(counts: {
   rejected?: number;
   /** Starts of windows that others' readings have made, and the times of their alarms. */
   others?: readonly number[];
+  /** Of whom they are. */
+  othersSite?: string;
   alarms?: readonly object[];
 }) {
-  const { count = 2, received = 3, tooLate = 1, rejected = 1, others = [], alarms = [] } = counts;
+  const {
+    count = 2,
+    received = 3,
+    tooLate = 1,
+    rejected = 1,
+    others = [],
+    othersSite = "alpha",
+    alarms = [],
+  } = counts;
   const answers: Record<string, object> = {
     "/api/v1/pipeline": {
       windows: [
@@ -92,7 +102,7 @@ async function centralWith(counts: {
         },
         ...others.map((startMs) => ({
           window: "t5",
-          group: { site: "alpha" },
+          group: { site: othersSite },
           startMs,
           endMs: startMs + 5_000,
           revision: 1,
@@ -133,14 +143,18 @@ function alarmAt(activeAtMs: number) {
   };
 }
 
-async function judge(lines: readonly TruthLine[], counts: Parameters<typeof centralWith>[0]) {
+async function judge(
+  lines: readonly TruthLine[],
+  counts: Parameters<typeof centralWith>[0],
+  isBesideOthers = counts.others !== undefined,
+) {
   const folder = mkdtempSync(join(tmpdir(), "millrace-verify-"));
   ends.push(() => rmSync(folder, { recursive: true }));
   const truthPath = join(folder, "truth.jsonl");
   const log = new TruthLog(truthPath);
   for (const line of lines) log.append(line);
   log.close();
-  return verifyTruth({ truthPath, centralUrl: await centralWith(counts) });
+  return verifyTruth({ truthPath, centralUrl: await centralWith(counts), isBesideOthers });
 }
 
 test("what is lost is not expected, what is spoilt is one rejection, what is too late is counted so", async () => {
@@ -193,7 +207,7 @@ test("beside readings of other runs what the truth holds is judged, and why no m
   const verdict = await judge(lines, { received: 300, rejected: 5, others });
   expect(verdict).toMatchObject({
     isRight: true,
-    others: { before: true, after: true },
+    others: { isAllowed: true, before: 1, after: 1, elsewhere: 0 },
     alarms: { wrong: 0 },
     windows: [{ right: 1, extra: 0 }],
   });
@@ -204,7 +218,7 @@ test("beside readings of other runs what the truth holds is judged, and why no m
   ]);
   const text = formatVerdict(verdict);
   expect(text).toContain(
-    "central also holds readings from before this truth's first and from after its last: counts of the ledger",
+    "left out: central holds 2 windows of others: 1 from before this truth's first of its readings, 1 from after its last. So counts",
   );
   expect(text).toContain("✓ all that the truth holds is at central as it says");
   // So much at least.
@@ -215,7 +229,49 @@ test("beside readings of other runs what the truth holds is judged, and why no m
   expect((await judge(lines, { received: 300, count: 1, others })).isRight).toBe(false);
   // While the run goes on, what comes after its last line is its own.
   const running = await judge(lines.slice(0, -1), { others: [START_MS + 60_000] });
-  expect(running.others).toEqual({ before: false, after: false });
+  expect(running.others).toMatchObject({ before: 0, after: 0 });
+});
+
+test.each([
+  ["in 1970", -START_MS, "alpha"],
+  ["an hour before", -3_600_000, "alpha"],
+  ["directly before the first", -5_000, "alpha"],
+  ["directly after the last", 5_000, "alpha"],
+  ["an hour after", 3_600_000, "alpha"],
+  ["of another site", 0, "gamma"],
+  ["of another site, an hour after", 3_600_000, "gamma"],
+])("a window that central makes up is wrong: %s", async (_where, afterMs, othersSite) => {
+  const counts = { others: [START_MS + afterMs], othersSite };
+  const verdict = await judge(LINES, counts, false);
+  expect(verdict).toMatchObject({ isRight: false, windows: [{ right: 1, wrong: 0 }] });
+  const text = formatVerdict(verdict);
+  expect(text).toContain("✗ central holds 1 windows of others: 1 ");
+  expect(text).toContain("pass --beside-others to leave theirs out");
+  expect(text).toContain("✗ central differs from the truth");
+});
+
+test("beside a window that central makes up, counts and edges are judged as strictly, and alarms cover nothing", async () => {
+  const crossing: TruthLine = { ...reading(2), type: "alarm", rule: "hot", value: 90, limit: 80 };
+  const lines = LINES.flatMap((line, index) => (index === 4 ? [line, crossing] : [line])).map((line) =>
+    line.type === "run" ? { ...line, rules: ["hot"] } : line,
+  );
+  const others = [START_MS - 60_000, START_MS + 60_000];
+  const verdict = await judge(lines, { others, received: 103, count: 52 }, false);
+  expect(verdict).toMatchObject({
+    windows: [{ wrong: 1 }],
+    alarms: { missed: 1, wrong: 2 },
+    coveredCount: 0,
+  });
+  expect(verdict.ledger.find(({ count }) => count === "received")).toMatchObject({ max: 3, isRight: false });
+});
+
+test("windows of other sites leave the judgement of the truth's own as it is", async () => {
+  const others = [START_MS - 60_000, START_MS, START_MS + 60_000];
+  const verdict = await judge(LINES, { others, othersSite: "gamma" });
+  expect(verdict).toMatchObject({ isRight: true, others: { before: 0, after: 0, elsewhere: 3 } });
+  expect(formatVerdict(verdict)).toContain("left out: central holds 3 windows of others: 3 of other sites");
+  expect(await judge(LINES, { others, othersSite: "gamma", received: 4 })).toMatchObject({ isRight: false });
+  expect(await judge(LINES, { others, othersSite: "gamma", count: 3 })).toMatchObject({ isRight: false });
 });
 
 test("of a latched alarm that began again central shows the last beginning: the one before is not missed", async () => {
@@ -301,10 +357,7 @@ test("a truth of records alone has no row of readings' alarms, and says what HTT
       },
     ],
     alarms: [],
-    others: {
-      before: false,
-      after: false,
-    },
+    others: { isAllowed: false, before: 0, after: 0, elsewhere: 0 },
   };
   const ofRecords = { ...verdict, readings: { ...verdict.readings, generated: 0 }, records };
   const text = formatVerdict(ofRecords);

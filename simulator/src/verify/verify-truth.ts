@@ -9,7 +9,7 @@ import { DeliveryTruth } from "./delivery-truth.ts";
 import { EarlierAlarms } from "./earlier-alarms.ts";
 import { besideOthers, type ExpectedSite, judgeLedger, type LedgerRow } from "./judge-ledger.ts";
 import { judgeWindows } from "./judge-windows.ts";
-import { findOthers, type OthersWindows } from "./others-windows.ts";
+import { findOthers, hasOnlyOwn, type OthersWindows } from "./others-windows.ts";
 import { judgeRecords, type RecordVerdict } from "./records/judge-records.ts";
 import { RecordTruth } from "./records/record-truth.ts";
 import { WindowOracle } from "./window-oracle.ts";
@@ -47,7 +47,7 @@ export interface Verdict {
   readonly windowRules: WindowRuleVerdicts;
   /** Empty while the simulator runs. */
   readonly ledger: readonly LedgerRow[];
-  /** Where there are some, windows that reach beyond the truth and counts are lower bounds, and others' alarms are not judged. */
+  /** Where there may be some, windows that reach beyond the truth and counts are lower bounds, and others' alarms are not judged. */
   readonly others: OthersWindows;
   /** Null: the truth makes none. */
   readonly records: RecordVerdict | null;
@@ -64,6 +64,8 @@ export async function verifyTruth(options: {
   readonly centralUrl: string;
   /** Absent, or null: central asks nobody who he is. */
   readonly login?: Login | null;
+  /** Others write to this central too. Absent: nobody does, and what the truth cannot have made is wrong. */
+  readonly isBesideOthers?: boolean;
   /** Hears of each line that is read. */
   readonly watch?: ReadingWatch;
 }): Promise<Verdict> {
@@ -138,16 +140,19 @@ export async function verifyTruth(options: {
     toMs,
     isOwn: ({ group: { site } }: CentralWindow) => site === undefined || sites.has(site),
   };
-  const others = await findOthers({ ...compared, hasEnded });
-  const windows = await judgeWindows({
+  const isAllowed = options.isBesideOthers === true;
+  const beyond = { isAllowed, ...(await findOthers({ ...compared, hasEnded })) };
+  const { verdicts: windows, foreignCount } = await judgeWindows({
     ...compared,
     onRow: (definition, row) => open.add(definition, row),
     judgedToMs,
-    others,
+    others: beyond,
   });
+  const others = { ...beyond, elsewhere: beyond.elsewhere + foreignCount };
   const answers = await client.alarms();
   const isOwn = ({ activeAtMs }: CentralAlarm): boolean =>
-    !(others.before && activeAtMs < fromMs) && !(others.after && activeAtMs > toMs);
+    !(isAllowed && others.before > 0 && activeAtMs < fromMs) &&
+    !(isAllowed && others.after > 0 && activeAtMs > toMs);
   const earlier = new EarlierAlarms(answers.filter((alarm) => !isOwn(alarm) && alarm.activeAtMs < fromMs));
   const windowRules = judgeWindowRules({
     rules: pipeline.windowRules,
@@ -187,9 +192,11 @@ export async function verifyTruth(options: {
     truth: recordTruth,
     client,
     pipeline,
+    isBesideOthers: isAllowed,
     watch: options.watch,
   });
   const isRight =
+    hasOnlyOwn(others) &&
     windows.length + (records?.windows.length ?? 0) > 0 &&
     records?.isRight !== false &&
     windows.every((verdict) => verdict.wrong + verdict.missing + verdict.extra === 0) &&

@@ -88,6 +88,7 @@ interface SessionGroup {
 }
 
 const DAY_MS = 86_400_000;
+const HOUR_MS = 3_600_000;
 const AT_ONCE: Arrival = { earliestMs: -Infinity, latestMs: -Infinity, isUnsure: false };
 
 /**
@@ -252,6 +253,11 @@ export class WindowOracle {
 
 function isCounted({ side, limit }: RatioDefinition, value: number): boolean {
   return side === "above" ? value > limit : side === "below" ? value < limit : value === limit;
+}
+
+/** No window of it is longer: a day is when clocks are set back. */
+export function spanMsMax({ kind, sizeMs }: WindowDefinition): number {
+  return kind === "day" ? sizeMs + HOUR_MS : sizeMs;
 }
 
 export function windowKey(window: string, startMs: number, group: readonly string[]): string {

@@ -6,7 +6,7 @@ import type { WindowVerdict } from "../compare-windows.ts";
 import { besideOthers, type LedgerRow } from "../judge-ledger.ts";
 import { EarlierAlarms } from "../earlier-alarms.ts";
 import { judgeWindows } from "../judge-windows.ts";
-import { findOthers, type OthersWindows } from "../others-windows.ts";
+import { findOthers, hasOnlyOwn, type OthersWindows } from "../others-windows.ts";
 import { WindowOracle } from "../window-oracle.ts";
 import { judgeWindowRules } from "../window-rules/judge-window-rules.ts";
 import { OpenWindows } from "../window-rules/open-windows.ts";
@@ -55,6 +55,8 @@ export interface JudgeRecordsOptions {
   readonly truth: RecordTruth;
   readonly client: Pick<CentralClient, "windows" | "recordStreams" | "alarms">;
   readonly pipeline: Awaited<ReturnType<CentralClient["pipeline"]>>;
+  /** Others' records may be there too. */
+  readonly isBesideOthers?: boolean;
   readonly watch?: ReadingWatch | undefined;
 }
 
@@ -63,7 +65,7 @@ export interface JudgeRecordsOptions {
  * every window is computed from those that came. Null: the truth makes none.
  */
 export async function judgeRecords(options: JudgeRecordsOptions): Promise<RecordVerdict | null> {
-  const { truthPath, truth, client, pipeline, watch } = options;
+  const { truthPath, truth, client, pipeline, isBesideOthers: isAllowed = false, watch } = options;
   const { ways, hasChanges } = truth;
   const made = new Set(truth.streams);
   if (made.size === 0) return null;
@@ -133,23 +135,22 @@ export async function judgeRecords(options: JudgeRecordsOptions): Promise<Record
   const isOfRun = ({ window, startMs }: { readonly window: string; readonly startMs: number }): boolean =>
     startMs + (sizes.get(window) ?? 0) > fromMs;
   const open = new OpenWindows();
-  const allWindows = oracle.results();
-  const trueWindows = new Map([...allWindows].filter(([, window]) => isOfRun(window)));
+  const trueWindows = new Map([...oracle.results()].filter(([, window]) => isOfRun(window)));
   const compared = { client, definitions: judged.map(({ definition }) => definition), fromMs, toMs };
-  const found = await findOthers({ ...compared, truth: allWindows, hasEnded });
+  const beyond = await findOthers({ ...compared, hasEnded });
   // What is older may be the history that central has read before.
-  const others = { ...found, before: found.before && truth.streamsWithHistory.size === 0 };
-  const windows = await judgeWindows({
+  const hasHistory = truth.streamsWithHistory.size > 0;
+  const others = { isAllowed, ...beyond, before: hasHistory ? 0 : beyond.before };
+  const { verdicts: windows } = await judgeWindows({
     ...compared,
     onRow: (definition, row) => open.add(definition, row),
     truth: trueWindows,
     judgedToMs,
-    isOwn: isOfRun,
     others,
   });
   const answers = await client.alarms();
   const isOthers = ({ activeAtMs }: CentralAlarm): boolean =>
-    (others.before && activeAtMs < fromMs) || (others.after && activeAtMs > toMs);
+    isAllowed && ((others.before > 0 && activeAtMs < fromMs) || (others.after > 0 && activeAtMs > toMs));
   const centralAlarms = answers.filter((alarm) => !isOthers(alarm));
   const earlier = new EarlierAlarms(answers.filter((alarm) => isOthers(alarm) && alarm.activeAtMs < fromMs));
   const alarms = [...streams.values()].flatMap(({ rules }) =>
@@ -185,6 +186,7 @@ export async function judgeRecords(options: JudgeRecordsOptions): Promise<Record
   return {
     isRight:
       arrived.faults.length === 0 &&
+      hasOnlyOwn(others) &&
       windows.every(({ wrong, missing, extra }) => wrong + missing + extra === 0) &&
       [...ruleAlarms, ...windowRules.verdicts].every(({ missed, wrong }) => missed + wrong === 0) &&
       alarms.every(({ missed, wrong }) => missed + wrong === 0) &&
