@@ -106,7 +106,8 @@ test("rules over two sites, through kill -9 of central", { timeout: 120_000 }, a
   await Promise.all(sites.map((site) => site.process.stop()));
 
   const { windowRules } = await expectVerdict(plant, truthPath, 60_000);
-  expect(windowRules.unjudged).toEqual([]);
+  // The agents have left: the last windows wait for them.
+  expect(windowRules.unjudged.filter(({ why }) => !why.includes("may change still"))).toEqual([]);
   const rights = Object.fromEntries(windowRules.verdicts.map(({ rule, right }) => [rule, right]));
   expect(Object.keys(rights).toSorted()).toEqual(Object.keys(RULES).toSorted());
   expect(Object.values(rights).every((right) => right > 0)).toBe(true);

@@ -1,80 +1,114 @@
 import type { TruthAlarm } from "../truth/truth-line.ts";
+import { type AlarmDelay, alarmDelay } from "./alarm-delay.ts";
 import type { CentralAlarm } from "./central-client.ts";
+import type { EarlierAlarms } from "./earlier-alarms.ts";
+import { type ExpectedAlarm, matchAlarms } from "./match-alarms.ts";
 
 export interface AlarmVerdict {
   readonly right: number;
   readonly missed: number;
-  /** At central, though no reading crossed the limit then. */
+  /** At central, though no reading crossed the limit then, or with another end than the readings make. */
   readonly wrong: number;
   /**
    * Within an alarm that was latched still when it began once more: central shows it as one, by its last beginning. Neither right
    * nor missed.
    */
   readonly renewed: number;
-  /** From a reading's own time to central's clock when it first had the alarm, of those that are right; null: none is. */
-  readonly delay: { readonly p50Ms: number; readonly maxMs: number } | null;
+  /** Began while one from before the truth was active: neither right nor missed. */
+  readonly covered: number;
+  /** To central's clock when it first had the alarm, of those that are right; null: none is. */
+  readonly delay: AlarmDelay | null;
   readonly faults: readonly string[];
 }
 
-export interface AlarmScope {
-  readonly sites: ReadonlySet<string>;
-  readonly rules: ReadonlySet<string>;
+export interface CompareAlarmsOptions {
+  /** Steps of the truth, in order. */
+  readonly steps: readonly TruthAlarm[];
+  /** Of whatever rule. */
+  readonly answers: readonly CentralAlarm[];
   /** False of an alarm that others' readings may have raised. */
   readonly isOwn: (alarm: CentralAlarm) => boolean;
+  /** The truth's. */
+  readonly rules: ReadonlySet<string>;
+  readonly earlier: EarlierAlarms;
+  /** What happens later may not have come. */
+  readonly judgedToMs: number;
 }
 
-/** An alarm is right when rule, machine and the event time of the crossing are those of the truth. */
-export function compareAlarms(
-  truth: readonly TruthAlarm[],
-  answers: readonly CentralAlarm[],
-  scope: AlarmScope,
-): AlarmVerdict {
-  const raised = truth.filter((step) => step.type === "alarm");
-  const expected = new Map(raised.map((step) => [keyOf(step.rule, step, step.time), step]));
-  const found = new Map(
-    answers
-      .filter((alarm) => scope.sites.has(alarm.labels.site ?? "") && scope.rules.has(alarm.rule))
-      .map((alarm) => [keyOf(alarm.rule, alarm.labels, alarm.activeAtMs), alarm]),
-  );
-  const begunAgain = Map.groupBy(
-    [...found.values()].filter((alarm) => firstBegunMs(alarm) < alarm.activeAtMs),
-    ({ rule, labels }) => keyOf(rule, labels, 0),
-  );
+interface Crossing extends ExpectedAlarm {
+  readonly begin: TruthAlarm;
+  readonly end: TruthAlarm | null;
+}
+
+/** Alarms of rules on readings: place, begin and end must be those of the readings that crossed the limits. */
+export function compareAlarms(options: CompareAlarmsOptions): AlarmVerdict {
+  const { steps, answers, isOwn, rules, earlier, judgedToMs } = options;
+  const crossings = Map.groupBy(crossingsOf(steps), ({ begin }) => begin.rule);
   const faults: string[] = [];
   const delaysMs: number[] = [];
-  let renewed = 0;
-  for (const [key, step] of expected) {
-    const alarm = found.get(key);
-    if (alarm !== undefined) {
-      found.delete(key);
-      delaysMs.push((alarm.firstReceivedAtMs ?? alarm.receivedAtMs) - (step.trueTime ?? step.time));
-    } else if (begunAgain.get(keyOf(step.rule, step, 0))?.some((each) => isWithin(each, step.time)))
-      renewed++;
-    else
-      faults.push(
-        `${step.rule} ${step.site}/${step.line}/${step.machine} at ${new Date(step.time).toISOString()} (${step.value} > ${step.limit}): not seen`,
-      );
+  let [right, missed, wrong, renewed, covered] = [0, 0, 0, 0, 0];
+  for (const rule of rules) {
+    const ofRule = answers.filter((alarm) => alarm.rule === rule && alarm.endReason !== "withdrawn");
+    const isRenewed = ({ begin }: Crossing): boolean =>
+      ofRule.some((alarm) => isSamePlace(alarm, begin) && isWithin(alarm, begin.time));
+    const matches = matchAlarms({
+      rule,
+      by: ["site", "line", "machine"],
+      expected: (crossings.get(rule) ?? []).filter(({ activeAtMs }) => activeAtMs <= judgedToMs),
+      answers: ofRule.filter((alarm) => isOwn(alarm) && alarm.activeAtMs <= judgedToMs),
+      isSettled: (_crossing, timeMs) => timeMs <= judgedToMs,
+      differenceOf: valueDifference,
+      isExcused: (crossing) =>
+        isRenewed(crossing) || earlier.cover({ rule, labels: crossing.labels, timeMs: crossing.activeAtMs }),
+      whyNone: "no reading crossed the limit then",
+    });
+    right += matches.right;
+    missed += matches.missed;
+    wrong += matches.wrong;
+    const renewedCount = matches.excused.filter(isRenewed).length;
+    renewed += renewedCount;
+    covered += matches.excused.length - renewedCount;
+    for (const fault of matches.faults) faults.push(fault);
+    for (const [{ begin }, alarm] of matches.pairs)
+      delaysMs.push((alarm.firstReceivedAtMs ?? alarm.receivedAtMs) - (begin.trueTime ?? begin.time));
   }
-  const wrong = [...found.values()].filter(scope.isOwn);
-  for (const alarm of wrong) {
-    faults.push(
-      `${alarm.rule} ${Object.values(alarm.labels).join("/")} at ${new Date(alarm.activeAtMs).toISOString()}: no reading crossed the limit then`,
-    );
+  return { right, missed, wrong, renewed, covered, delay: alarmDelay(delaysMs), faults: faults.slice(0, 5) };
+}
+
+/** Each with the step that ends it, by rule and machine. */
+function crossingsOf(steps: readonly TruthAlarm[]): Crossing[] {
+  const crossings: Crossing[] = [];
+  const active = new Map<string, number>();
+  for (const step of steps) {
+    const { type, rule, site, line, machine, time, value, limit } = step;
+    const place = JSON.stringify([rule, site, line, machine]);
+    if (type === "alarm") {
+      active.set(place, crossings.length);
+      const labels = { site, line, machine };
+      const note = `${value} > ${limit}`;
+      crossings.push({ labels, activeAtMs: time, clearedAtMs: null, note, begin: step, end: null });
+      continue;
+    }
+    const at = active.get(place);
+    active.delete(place);
+    if (at !== undefined) crossings[at] = { ...crossings[at], clearedAtMs: time, end: step };
   }
-  delaysMs.sort((one, other) => one - other);
-  const right = delaysMs.length;
-  return {
-    right,
-    missed: expected.size - right - renewed,
-    renewed,
-    wrong: wrong.length,
-    delay: right === 0 ? null : { p50Ms: delaysMs[Math.floor((right - 1) / 2)], maxMs: delaysMs[right - 1] },
-    faults: faults.slice(0, 5),
-  };
+  return crossings;
+}
+
+/** Of an alarm whose latest step is that of its begin or of its end. */
+function valueDifference({ begin, end }: Crossing, { timeMs, value }: CentralAlarm): string | null {
+  const step = [end, begin].find((each) => each?.time === timeMs);
+  if (step === undefined || step === null || step.value === value) return null;
+  return `at central with the value ${value}, should be ${step.value}`;
+}
+
+function isSamePlace({ labels }: CentralAlarm, { site, line, machine }: TruthAlarm): boolean {
+  return labels.site === site && labels.line === line && labels.machine === machine;
 }
 
 function isWithin(alarm: CentralAlarm, timeMs: number): boolean {
-  return firstBegunMs(alarm) <= timeMs && timeMs < alarm.activeAtMs;
+  return firstBegunMs(alarm) <= timeMs && timeMs <= alarm.activeAtMs;
 }
 
 /** An agent's alarm keeps its id when it begins again, and the id ends with its first beginning (`RuleTable.nextId`). */
@@ -82,12 +116,4 @@ function firstBegunMs({ id, rule, activeAtMs }: CentralAlarm): number {
   if (!id.startsWith(`${rule}-`)) return activeAtMs;
   const [, text] = /^[0-9a-z]+-([0-9a-z]+)(?:-\d+)?$/.exec(id.slice(rule.length + 1)) ?? [];
   return text === undefined ? activeAtMs : Number.parseInt(text, 36);
-}
-
-function keyOf(
-  rule: string,
-  at: { readonly site?: string; readonly line?: string; readonly machine?: string },
-  timeMs: number,
-): string {
-  return `${rule} ${at.site ?? ""}/${at.line ?? ""}/${at.machine ?? ""} ${timeMs}`;
 }

@@ -1,8 +1,7 @@
 // The judge is right on a case worked out by hand, and finds each kind of planted fault.
 import { expect, test } from "vitest";
-import type { TruthAlarm, TruthReading } from "../truth/truth-line.ts";
-import type { CentralAlarm, CentralWindow } from "./central-client.ts";
-import { compareAlarms } from "./compare-alarms.ts";
+import type { TruthReading } from "../truth/truth-line.ts";
+import type { CentralWindow } from "./central-client.ts";
 import { compareWindows } from "./compare-windows.ts";
 import { kmOverSphere, type Place } from "./records/geography.ts";
 import { WindowOracle, type WindowDefinition, type WindowedValue } from "./window-oracle.ts";
@@ -92,32 +91,6 @@ test("right rows pass; a wrong value, a missing and an extra window are each fou
   expect(verdict([...rightRows, row(10_000, "alpha", { count: 0 })])).toMatchObject({ right: 3, extra: 0 });
 });
 
-test("an alarm is right by rule, machine and time of its crossing", () => {
-  const truth: TruthAlarm = { ...reading(7_000, 81), type: "alarm", rule: "hot", limit: 80 };
-  const alarm: CentralAlarm = {
-    id: "1",
-    rule: "hot",
-    labels: { site: "alpha", line: "line-1", machine: "machine-1" },
-    step: 1,
-    activeAtMs: 7_000,
-    clearedAtMs: null,
-    timeMs: 7_000,
-    value: 81,
-    receivedAtMs: 7_010,
-    action: "none",
-    command: null,
-  };
-  const scope = { sites: new Set(["alpha"]), rules: new Set(["hot"]), isOwn: () => true };
-  expect(compareAlarms([truth], [alarm], scope)).toMatchObject({ right: 1, missed: 0, wrong: 0 });
-  expect(compareAlarms([truth], [], scope)).toMatchObject({ right: 0, missed: 1, wrong: 0 });
-  expect(compareAlarms([truth], [{ ...alarm, activeAtMs: 6_000 }], scope)).toMatchObject({
-    right: 0,
-    missed: 1,
-    wrong: 1,
-  });
-  expect(compareAlarms([], [{ ...alarm, rule: "other" }], scope)).toMatchObject({ wrong: 0 });
-});
-
 test("a reading that came after a window's lateness is not in it; one that came about then may be", () => {
   const oracle = new WindowOracle([{ ...tumbling, latenessMs: 60_000 }]);
   const came = (atMs: number) => ({ earliestMs: atMs, latestMs: atMs, isUnsure: false });
@@ -140,34 +113,6 @@ test("a reading of which nobody knows whether it came leaves its window in bound
   expect(judge([])).toMatchObject({ right: 1, unsure: 1, missing: 0 });
   expect(judge([row(0, "alpha", { count: 1 })])).toMatchObject({ right: 1, unsure: 1 });
   expect(judge([row(0, "alpha", { count: 2 })])).toMatchObject({ wrong: 1 });
-});
-
-test("the delay of alarms: from the reading's true time to central's clock when it first had them", () => {
-  const steps = [100, 300, 5_000].map((delayMs, index): [TruthAlarm, CentralAlarm] => {
-    const time = 7_000 + index * 10_000;
-    const step: TruthAlarm = { ...reading(time, 81), type: "alarm", rule: "hot", limit: 80 };
-    const labels = { site: "alpha", line: "line-1", machine: "machine-1" };
-    const alarm = {
-      id: `${index}`,
-      rule: "hot",
-      labels,
-      step: 1,
-      activeAtMs: time,
-      clearedAtMs: null,
-      value: 81,
-    };
-    // Its end came a minute later.
-    const times = { timeMs: time, receivedAtMs: time + 60_000, firstReceivedAtMs: time + delayMs };
-    return [step, { ...alarm, ...times, action: "none", command: null }];
-  });
-  const scope = { sites: new Set(["alpha"]), rules: new Set(["hot"]), isOwn: () => true };
-  const verdict = compareAlarms(
-    steps.map(([step]) => step),
-    steps.map(([, alarm]) => alarm),
-    scope,
-  );
-  expect(verdict.delay).toEqual({ p50Ms: 300, maxMs: 5_000 });
-  expect(compareAlarms([], [], scope).delay).toBeNull();
 });
 
 const PLACES = [

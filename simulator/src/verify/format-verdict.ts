@@ -61,9 +61,6 @@ export function formatVerdict(verdict: Verdict): string {
     "",
     ...(hasReadings ? [formatReadings(verdict.readings)] : []),
     ...(records === null ? [] : formatRecords(records)),
-    ...(verdict.unjudged.length === 0
-      ? []
-      : [`not judged, since readings do not say their time: ${verdict.unjudged.join(", ")}`]),
     ...(verdict.alarms.renewed === 0
       ? []
       : [
@@ -72,8 +69,10 @@ export function formatVerdict(verdict: Verdict): string {
     ...[...verdict.windowRules.verdicts, ...(records?.ruleAlarms ?? []), ...(records?.alarms ?? [])].flatMap(
       ({ rule, covered }) => coveredNote(`alarms of ${rule}`, covered),
     ),
-    ...coveredNote("crossings", verdict.coveredCount),
-    ...verdict.windowRules.unjudged.map(({ what, why }) => `not judged: ${what}, since ${why}`),
+    ...coveredNote("crossings", verdict.alarms.covered),
+    ...[...verdict.unjudged, ...verdict.windowRules.unjudged].map(
+      ({ what, why }) => `not judged: ${what}, since ${why}`,
+    ),
     ...(verdict.windows.length + (records?.windows.length ?? 0) === 0
       ? ["no window of the pipeline has a metric of this truth"]
       : []),

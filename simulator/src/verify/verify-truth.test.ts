@@ -136,7 +136,7 @@ function alarmAt(activeAtMs: number) {
     activeAtMs,
     clearedAtMs: null,
     timeMs: activeAtMs,
-    value: 99,
+    value: 90,
     receivedAtMs: activeAtMs,
     action: "none",
     command: null,
@@ -197,7 +197,10 @@ test("readings that do not say their time: their windows are not judged, what ar
     line.type === "reading" ? { ...line, isTimeless: true as const } : line,
   );
   const verdict = await judge(timeless, { count: 9, tooLate: 0 });
-  expect(verdict).toMatchObject({ unjudged: ["t5"], windows: [] });
+  expect(verdict).toMatchObject({
+    unjudged: [{ what: "t5", why: "readings do not say their time" }],
+    windows: [],
+  });
   expect(verdict.ledger.every(({ isRight }) => isRight)).toBe(true);
 });
 
@@ -259,8 +262,7 @@ test("beside a window that central makes up, counts and edges are judged as stri
   const verdict = await judge(lines, { others, received: 103, count: 52 }, false);
   expect(verdict).toMatchObject({
     windows: [{ wrong: 1 }],
-    alarms: { missed: 1, wrong: 2 },
-    coveredCount: 0,
+    alarms: { missed: 1, wrong: 2, covered: 0 },
   });
   expect(verdict.ledger.find(({ count }) => count === "received")).toMatchObject({ max: 3, isRight: false });
 });
@@ -316,19 +318,40 @@ test("a crossing while an alarm from before the truth is active is not missed, a
   const verdict = await judge(lines, { received: 300, others });
   expect(verdict).toMatchObject({
     isRight: true,
-    coveredCount: 1,
-    alarms: { right: 0, missed: 0, wrong: 0 },
+    alarms: { right: 0, missed: 0, wrong: 0, covered: 1 },
   });
   expect(formatVerdict(verdict)).toContain(
     "not judged: crossings (1) that began while one from before this truth was active",
   );
   const seen = await judge(lines, { received: 300, others, alarms: [alarmAt(START_MS + 2_000)] });
-  expect(seen).toMatchObject({ isRight: true, coveredCount: 0, alarms: { right: 1, missed: 0, wrong: 0 } });
+  expect(seen).toMatchObject({ isRight: true, alarms: { right: 1, missed: 0, wrong: 0, covered: 0 } });
   // It says nothing of a central that nobody else has used.
   expect(await judge(lines, { alarms: [alarmAt(START_MS - 60_000)] })).toMatchObject({
     isRight: false,
     alarms: { missed: 1, wrong: 1 },
   });
+});
+
+test("alarms of which the truth knows nothing are told; of its own rules only those of other sites that others may write to", async () => {
+  const at = (more: object) => ({ ...alarmAt(START_MS + 1_000), ...more });
+  const unknown = [at({ rule: "too_hot" }), at({ rule: "agent_silent", id: "central:agent_silent:a" })];
+  const verdict = await judge(LINES, { alarms: [...unknown, at({ rule: "too_hot", id: "2" })] });
+  expect(verdict).toMatchObject({ isRight: true, alarms: { wrong: 0 } });
+  const text = formatVerdict(verdict);
+  expect(text).toContain(
+    "not judged: alarms of too_hot (2), since the truth does not tell when there must be any",
+  );
+  expect(text).toContain(
+    "not judged: alarms of agent_silent (1), since they are central's own, about its agents",
+  );
+  const lines = LINES.map((line) => (line.type === "run" ? { ...line, rules: ["hot"] } : line));
+  const elsewhere = { alarms: [at({ labels: { ...place, site: "gamma" } })] };
+  expect(await judge(lines, elsewhere)).toMatchObject({ isRight: false, alarms: { wrong: 1 } });
+  const beside = await judge(lines, elsewhere, true);
+  expect(beside).toMatchObject({ isRight: true, alarms: { wrong: 0 } });
+  expect(formatVerdict(beside)).toContain("not judged: alarms of hot (1), since they are of other sites");
+  const { site: _, ...labels } = place;
+  expect(await judge(lines, { alarms: [at({ labels })] }, true)).toMatchObject({ alarms: { wrong: 1 } });
 });
 
 test("a truth of records alone has no row of readings' alarms, and says what HTTP has no line for", async () => {

@@ -12,6 +12,7 @@ import { judgeWindows } from "./judge-windows.ts";
 import { findOthers, hasOnlyOwn, type OthersWindows } from "./others-windows.ts";
 import { judgeRecords, type RecordVerdict } from "./records/judge-records.ts";
 import { RecordTruth } from "./records/record-truth.ts";
+import { type Unjudged, unknownAlarms } from "./unknown-alarms.ts";
 import { WindowOracle } from "./window-oracle.ts";
 import { judgeWindowRules, type WindowRuleVerdicts } from "./window-rules/judge-window-rules.ts";
 import { OpenWindows } from "./window-rules/open-windows.ts";
@@ -38,11 +39,9 @@ export interface Verdict {
   readonly isRight: boolean;
   readonly readings: TruthCounts;
   readonly windows: readonly WindowVerdict[];
-  /** Windows that are not judged, since readings of their metric do not say their time. */
-  readonly unjudged: readonly string[];
+  /** Of windows and alarms of readings. */
+  readonly unjudged: readonly Unjudged[];
   readonly alarms: AlarmVerdict;
-  /** Crossings while an alarm from before the truth was active: neither right nor missed. */
-  readonly coveredCount: number;
   /** Of rules on windows of readings. */
   readonly windowRules: WindowRuleVerdicts;
   /** Empty while the simulator runs. */
@@ -154,33 +153,27 @@ export async function verifyTruth(options: {
     !(isAllowed && others.before > 0 && activeAtMs < fromMs) &&
     !(isAllowed && others.after > 0 && activeAtMs > toMs);
   const earlier = new EarlierAlarms(answers.filter((alarm) => !isOwn(alarm) && alarm.activeAtMs < fromMs));
+  /** Of another site somebody else's alarm may be; without a site it is nobody's. */
+  const isOfTruth = ({ labels: { site } }: CentralAlarm): boolean =>
+    !isAllowed || site === undefined || sites.has(site);
   const windowRules = judgeWindowRules({
     rules: pipeline.windowRules,
     definitions: definitions.filter(({ name }) => names.has(name)),
     truth,
     open,
-    answers: answers.filter(isOwn),
+    answers: answers.filter((alarm) => isOwn(alarm) && isOfTruth(alarm)),
     earlier,
     judgedToMs,
-    isOwn: ({ site }) => site === undefined || sites.has(site),
   });
-  const isCovered = ({ type, rule, time, site, line, machine }: TruthAlarm): boolean =>
-    type === "alarm" &&
-    earlier.cover({ rule, labels: { site, line, machine }, timeMs: time }) &&
-    !answers.some(
-      (alarm) =>
-        alarm.rule === rule &&
-        alarm.activeAtMs === time &&
-        alarm.labels.site === site &&
-        alarm.labels.line === line &&
-        alarm.labels.machine === machine,
-    );
-  const judgedSteps = alarms.filter((step) => step.time <= judgedToMs);
-  const alarmVerdict = compareAlarms(
-    judgedSteps.filter((step) => !isCovered(step)),
-    answers.filter((alarm) => alarm.activeAtMs <= judgedToMs),
-    { sites: new Set(sites.keys()), rules, isOwn },
-  );
+  const timelessRules = new Set(alarms.filter((step) => !isTimed(step)).map(({ rule }) => rule));
+  const alarmVerdict = compareAlarms({
+    steps: alarms,
+    answers: answers.filter(isOfTruth),
+    isOwn,
+    rules: new Set([...rules].filter((rule) => !timelessRules.has(rule))),
+    earlier,
+    judgedToMs,
+  });
   const ledger = hasEnded
     ? judgeLedger(
         [...sites].map(([site, counts]) => expectedOf(site, counts, delivery)),
@@ -195,6 +188,12 @@ export async function verifyTruth(options: {
     isBesideOthers: isAllowed,
     watch: options.watch,
   });
+  const judgedRules = new Set(
+    [...windowRules.verdicts, ...(records?.ruleAlarms ?? []), ...(records?.alarms ?? [])].map(
+      ({ rule }) => rule,
+    ),
+  );
+  for (const rule of rules) judgedRules.add(rule);
   const isRight =
     hasOnlyOwn(others) &&
     windows.length + (records?.windows.length ?? 0) > 0 &&
@@ -216,9 +215,13 @@ export async function verifyTruth(options: {
       ackedBySite: new Map([...sites].map(([site, { acked }]) => [site, acked])),
     },
     windows,
-    unjudged: pipeline.windows.filter((definition) => !isTimed(definition)).map(({ name }) => name),
+    unjudged: [
+      ...pipeline.windows.filter((definition) => !isTimed(definition)).map(({ name }) => name),
+      ...[...timelessRules].map((rule) => `rule ${rule}`),
+    ]
+      .map((what): Unjudged => ({ what, why: "readings do not say their time" }))
+      .concat(unknownAlarms({ answers, judgedRules, isOfTruth })),
     alarms: alarmVerdict,
-    coveredCount: judgedSteps.filter(isCovered).length,
     windowRules,
     ledger,
     others,

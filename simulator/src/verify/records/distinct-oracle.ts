@@ -5,6 +5,8 @@ import { textAt } from "./record-reader.ts";
 export interface TrueAlarm {
   readonly key: readonly string[];
   readonly timeMs: number;
+  /** Fewer are new then. */
+  readonly endMs: number;
   /** In the order in which they came. */
   readonly values: readonly string[];
 }
@@ -40,7 +42,7 @@ export class DistinctOracle {
     const own = new Set(this.#payments.map(pairOf));
     const lastMs = new Map<string, number>();
     const alarms: TrueAlarm[] = [];
-    const keys = new Map<string, { recent: Payment[]; isRaised: boolean }>();
+    const keys = new Map<string, { recent: Payment[]; raisedAt: number | null }>();
     const isNew = (payment: Payment): boolean => {
       const pair = pairOf(payment);
       const beforeMs = lastMs.get(pair) ?? -Infinity;
@@ -51,14 +53,18 @@ export class DistinctOracle {
       if (!isNew(payment)) return;
       const { key, timeMs } = payment;
       const name = JSON.stringify(key);
-      const state = keys.get(name) ?? { recent: [], isRaised: false };
+      const state = keys.get(name) ?? { recent: [], raisedAt: null };
       keys.set(name, state);
       state.recent = state.recent.filter((each) => each.timeMs > timeMs - withinMs);
-      if (state.recent.length < atLeast) state.isRaised = false;
+      if (state.recent.length < atLeast) state.raisedAt = null;
       state.recent.push(payment);
-      if (state.isRaised || state.recent.length < atLeast) return;
-      state.isRaised = true;
-      alarms.push({ key, timeMs, values: state.recent.map(({ value }) => value) });
+      if (state.recent.length < atLeast) return;
+      const endMs = state.recent[state.recent.length - atLeast].timeMs + withinMs;
+      if (state.raisedAt !== null) alarms[state.raisedAt] = { ...alarms[state.raisedAt], endMs };
+      else {
+        state.raisedAt = alarms.length;
+        alarms.push({ key, timeMs, endMs, values: state.recent.map(({ value }) => value) });
+      }
     };
     for (const { json, timeMs } of history) {
       const payment = json === null ? null : this.#read(json, timeMs);

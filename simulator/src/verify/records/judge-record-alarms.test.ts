@@ -74,13 +74,13 @@ test("an alarm that is missing, that is none, or that names others, is found; on
   const { world, sent } = minutes();
   const oracle = oracleOf(sent);
   const truth = oracle.alarms(world.history());
-  const answers: CentralAlarm[] = truth.map(({ key, timeMs, values }) => ({
+  const answers: CentralAlarm[] = truth.map(({ key, timeMs, endMs, values }) => ({
     id: `${key[0]}:${timeMs}`,
     rule: RULE.name,
     labels: { account: key[0] },
     step: 1,
     activeAtMs: timeMs,
-    clearedAtMs: null,
+    clearedAtMs: endMs,
     timeMs,
     value: 5,
     receivedAtMs: timeMs + 20,
@@ -88,8 +88,16 @@ test("an alarm that is missing, that is none, or that names others, is found; on
     command: null,
     evidence: values.map((value) => ({ labels: { payee: value } })),
   }));
-  const judge = (alarms: readonly CentralAlarm[], earlier: readonly CentralAlarm[] = []) =>
-    judgeRecordAlarms(oracle, truth, { answers: alarms, earlier: new EarlierAlarms(earlier) });
+  const judge = (
+    alarms: readonly CentralAlarm[],
+    earlier: readonly CentralAlarm[] = [],
+    endMs = START_MS + 900_000,
+  ) =>
+    judgeRecordAlarms(oracle, truth, {
+      answers: alarms,
+      endMs,
+      earlier: new EarlierAlarms(earlier),
+    });
   expect(judge(answers)).toEqual({
     rule: RULE.name,
     right: truth.length,
@@ -102,6 +110,17 @@ test("an alarm that is missing, that is none, or that names others, is found; on
   const [first, ...rest] = answers;
   expect(judge(rest)).toMatchObject({ missed: 1, wrong: 0 });
   expect(judge([...answers, { ...first, activeAtMs: 5 }])).toMatchObject({ missed: 0, wrong: 1 });
+  expect(judge([...answers, { ...first, id: "again" }])).toMatchObject({ missed: 0, wrong: 1 });
+  expect(judge([{ ...first, clearedAtMs: null }, ...rest])).toMatchObject({ missed: 1, wrong: 1 });
+  expect(judge([{ ...first, clearedAtMs: truth[0].endMs + 1 }, ...rest])).toMatchObject({
+    missed: 1,
+    wrong: 1,
+  });
+  // The records' time has not passed its end when they end.
+  expect(judge([{ ...first, clearedAtMs: null }, ...rest], [], truth[0].endMs)).toMatchObject({
+    missed: 0,
+    wrong: 0,
+  });
   const withdrawn = { ...first, activeAtMs: 5, endReason: "withdrawn" };
   expect(judge([...answers, withdrawn])).toMatchObject({ missed: 0, wrong: 0 });
   const before = { ...first, activeAtMs: 5, clearedAtMs: first.activeAtMs + 1 };

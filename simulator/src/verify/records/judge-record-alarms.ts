@@ -1,79 +1,58 @@
+import { type AlarmDelay, alarmDelay } from "../alarm-delay.ts";
 import type { CentralAlarm } from "../central-client.ts";
 import type { EarlierAlarms } from "../earlier-alarms.ts";
+import { matchAlarms } from "../match-alarms.ts";
 import type { DistinctOracle, TrueAlarm } from "./distinct-oracle.ts";
+import type { RuleAlarmVerdict } from "./judge-rule-alarms.ts";
 
-export interface RecordAlarmVerdict {
-  readonly rule: string;
-  readonly right: number;
-  readonly missed: number;
-  /** At central, though no records make it. */
-  readonly wrong: number;
-  /** Began while one from before the truth was active: neither right nor missed. */
-  readonly covered: number;
+export interface RecordAlarmVerdict extends RuleAlarmVerdict {
   /** From the record's own time to central's clock when it had the alarm, of those that have not changed since; null: none. */
-  readonly delay: { readonly p50Ms: number; readonly maxMs: number } | null;
-  readonly faults: readonly string[];
+  readonly delay: AlarmDelay | null;
 }
 
-const FAULTS_MAX = 5;
+/** Central ends an alarm when a stream's time has passed its end, which is behind its latest record. */
+const BEHIND_MS_MAX = 30_000;
 
-/** An alarm is right when rule, key, the time of the record that raised it and the values that it names are those of the truth. */
+/**
+ * An alarm is right when rule, key, the time of the record that raised it, its end and the values that it names are those of the truth.
+ * `endMs`: the last record's time.
+ */
 export function judgeRecordAlarms(
   { rule }: DistinctOracle,
   truth: readonly TrueAlarm[],
-  { answers, earlier }: { readonly answers: readonly CentralAlarm[]; readonly earlier: EarlierAlarms },
+  {
+    answers,
+    endMs,
+    earlier,
+  }: {
+    readonly answers: readonly CentralAlarm[];
+    readonly endMs: number;
+    readonly earlier: EarlierAlarms;
+  },
 ): RecordAlarmVerdict {
-  const faults: string[] = [];
-  const delaysMs: number[] = [];
-  let [right, covered] = [0, 0];
-  const found = new Map(
-    answers
-      .filter((alarm) => alarm.rule === rule.name && alarm.endReason !== "withdrawn")
-      .map((alarm) => [
-        titleOf(
-          rule.by.map(({ name }) => alarm.labels[name] ?? ""),
-          alarm.activeAtMs,
-        ),
-        alarm,
-      ]),
-  );
-  for (const { key, timeMs, values } of truth) {
-    const title = titleOf(key, timeMs);
-    const alarm = found.get(title);
-    if (alarm === undefined) {
-      const labels = Object.fromEntries(rule.by.map(({ name }, at) => [name, key[at]]));
-      if (earlier.cover({ rule: rule.name, labels, timeMs })) {
-        covered += 1;
-        continue;
-      }
-      faults.push(`${rule.name} ${title} (${values.join(", ")}): not seen`);
-      continue;
-    }
-    const named = (alarm.evidence ?? []).map(({ labels }) => labels[rule.of.name] ?? "");
-    if (named.toSorted().join("\0") !== values.toSorted().join("\0")) {
-      faults.push(`${rule.name} ${title}: names ${named.join(", ")} instead of ${values.join(", ")}`);
-      continue;
-    }
-    found.delete(title);
-    right += 1;
-    if (alarm.step === 1) delaysMs.push(alarm.receivedAtMs - timeMs);
-  }
-  for (const title of found.keys()) faults.push(`${rule.name} ${title}: no records make it`);
-  delaysMs.sort((one, other) => one - other);
-  return {
+  const by = rule.by.map(({ name }) => name);
+  const expected = truth.map(({ key, timeMs, endMs: clearedAtMs, values }) => {
+    const labels = Object.fromEntries(by.map((name, at) => [name, key[at]]));
+    return { labels, activeAtMs: timeMs, clearedAtMs, values, note: values.join(", ") };
+  });
+  const { right, missed, wrong, excused, pairs, faults } = matchAlarms({
     rule: rule.name,
-    right,
-    missed: truth.length - right - covered,
-    wrong: found.size,
-    covered,
-    delay:
-      delaysMs.length === 0
-        ? null
-        : { p50Ms: delaysMs[Math.floor((delaysMs.length - 1) / 2)], maxMs: delaysMs[delaysMs.length - 1] },
-    faults: faults.slice(0, FAULTS_MAX),
-  };
-}
-
-function titleOf(key: readonly string[], timeMs: number): string {
-  return `${key.join("/")} at ${new Date(timeMs).toISOString()}`;
+    by,
+    expected,
+    answers,
+    isSettled: (_alarm, timeMs) => timeMs <= endMs - BEHIND_MS_MAX,
+    differenceOf: ({ values }, { evidence = [] }) => {
+      const named = evidence.map(({ labels }) => labels[rule.of.name] ?? "");
+      const isSame = named.toSorted().join("\0") === values.toSorted().join("\0");
+      return isSame ? null : `names ${named.join(", ")}`;
+    },
+    isExcused: ({ labels, activeAtMs }) => earlier.cover({ rule: rule.name, labels, timeMs: activeAtMs }),
+    whyNone: "no records make it",
+  });
+  const delay = alarmDelay(
+    pairs.flatMap(([{ activeAtMs }, { step, receivedAtMs }]) =>
+      step === 1 ? [receivedAtMs - activeAtMs] : [],
+    ),
+  );
+  return { rule: rule.name, right, missed, wrong, covered: excused.length, delay, faults };
 }

@@ -158,7 +158,11 @@ export async function judgeRecords(options: JudgeRecordsOptions): Promise<Record
       judgeRecordAlarms(
         each,
         each.alarms(arrived.history()).filter(({ timeMs }) => timeMs <= judgedToMs),
-        { answers: centralAlarms.filter(({ activeAtMs }) => activeAtMs <= judgedToMs), earlier },
+        {
+          answers: centralAlarms.filter(({ activeAtMs }) => activeAtMs <= judgedToMs),
+          endMs: Math.min(toMs, judgedToMs),
+          earlier,
+        },
       ),
     ),
   );
@@ -170,7 +174,6 @@ export async function judgeRecords(options: JudgeRecordsOptions): Promise<Record
     answers: centralAlarms.filter(({ activeAtMs }) => activeAtMs > fromMs),
     earlier,
     judgedToMs,
-    isOwn: () => true,
   });
   for (const each of windowRules.unjudged) unjudged.push(each);
   const ruleAlarms = hasEnded ? judgeRules({ answers: centralAlarms, earlier }, [...streams.values()]) : [];

@@ -83,7 +83,6 @@ function judge(
     answers,
     earlier: new EarlierAlarms(more.earlier ?? []),
     judgedToMs: more.toMs ?? Infinity,
-    isOwn: () => true,
   });
 }
 
@@ -105,6 +104,64 @@ test("what hangs on windows that may still change is not judged", () => {
     expect(judge(ALL, more).verdicts).toMatchObject([{ right: 1, missed: 0, wrong: 0 }]);
     expect(judge([], more).verdicts).toMatchObject([{ missed: 1 }]);
   }
+});
+
+/** Nobody is sure of these windows of a group in which the second of two spells of two windows is true. */
+function unsureAt(
+  minutes: readonly number[],
+  answers: readonly CentralAlarm[],
+  rule: Partial<WindowRule> = {},
+) {
+  const truth = truthOf("北京", [0, 6, 0, 0, 9, 9, 0]).map(([key, window], minute): [string, TrueWindow] => [
+    key,
+    { ...window, unsureCount: minutes.includes(minute) ? 1 : 0 },
+  ]);
+  return judgeWindowRules({
+    rules: [{ ...RULE, ...rule }],
+    definitions: [WINDOW],
+    truth: new Map(truth),
+    open: { has: () => false },
+    answers,
+    earlier: new EarlierAlarms([]),
+    judgedToMs: Infinity,
+  });
+}
+
+test("after a window of which nobody is sure a rule is judged again from the next that is normal on, and the gap is told", () => {
+  const spells = [alarm("北京", 2, 3), alarm("北京", 5, 7)];
+  expect(unsureAt([], spells)).toMatchObject({ verdicts: [{ right: 2, missed: 0, wrong: 0 }], unjudged: [] });
+  const first = unsureAt([0], spells.slice(1));
+  expect(first.verdicts).toMatchObject([{ right: 1, missed: 0, wrong: 0 }]);
+  expect(first.unjudged).toEqual([
+    {
+      what: "rule many_fail from 1970-01-01T00:01:00.000Z to 1970-01-01T00:03:00.000Z",
+      why: "nobody is sure of its windows there",
+    },
+  ]);
+  expect(unsureAt([0], []).verdicts).toMatchObject([{ right: 0, missed: 1, wrong: 0 }]);
+  const falses = [alarm("北京", 3, 4), alarm("北京", 4, 5), alarm("北京", 7, null)];
+  expect(unsureAt([0], [...spells, ...falses]).verdicts).toMatchObject([{ right: 1, missed: 0, wrong: 3 }]);
+  // It may have ended in a window that nobody is sure of, or in any until the next that is normal, and no later.
+  for (const to of [6, 7])
+    expect(unsureAt([5], [spells[0], alarm("北京", 5, to)]).verdicts).toMatchObject([{ right: 2, wrong: 0 }]);
+  for (const to of [8, null])
+    expect(unsureAt([5], [spells[0], alarm("北京", 5, to)]).verdicts).toMatchObject([{ right: 1, wrong: 1 }]);
+});
+
+test("a rule on the change from window to window is judged again from two that hardly differ on", () => {
+  const when: WindowRule["when"] = {
+    kind: "rateOfChange",
+    slope: { kind: "above", limit: 0.65, clear: 0.65, forAtLeastMs: 0 },
+    perMs: MINUTE_MS,
+    overMs: null,
+  };
+  const risen = alarm("北京", 5, 6);
+  expect(unsureAt([1], [risen], { when }).verdicts).toMatchObject([{ right: 1, missed: 0, wrong: 0 }]);
+  expect(unsureAt([1], [], { when }).verdicts).toMatchObject([{ missed: 1 }]);
+  // The change to the first window that is sure is not known.
+  expect(unsureAt([2], [alarm("北京", 4, 5), risen], { when }).verdicts).toMatchObject([
+    { right: 0, wrong: 0 },
+  ]);
 });
 
 test("what begins while an alarm from before the truth is active is covered by it, and not missed", () => {

@@ -1,14 +1,16 @@
 import type { CentralAlarm, WindowRule } from "../central-client.ts";
 import type { EarlierAlarms } from "../earlier-alarms.ts";
+import { type ExpectedAlarm, matchAlarms } from "../match-alarms.ts";
 import type { RuleAlarmVerdict } from "../records/judge-rule-alarms.ts";
 import type { TrueWindow, WindowDefinition } from "../window-oracle.ts";
 import type { OpenWindows } from "./open-windows.ts";
 import {
   isDecided,
+  isNormal,
   type JudgedCondition,
   type TrueResult,
   trueWindowAlarms,
-  type TrueWindowAlarm,
+  windowsLookedAt,
 } from "./true-window-alarms.ts";
 
 export interface JudgeWindowRulesOptions {
@@ -21,8 +23,6 @@ export interface JudgeWindowRulesOptions {
   readonly earlier: EarlierAlarms;
   /** Windows that reach beyond it may lack what has not come. */
   readonly judgedToMs: number;
-  /** False of a group that others' values made. */
-  readonly isOwn: (labels: Readonly<Record<string, string>>) => boolean;
 }
 
 export interface WindowRuleVerdicts {
@@ -30,11 +30,10 @@ export interface WindowRuleVerdicts {
   readonly unjudged: readonly { readonly what: string; readonly why: string }[];
 }
 
-const FAULTS_MAX = 5;
 /** More different ones than these are estimated, not counted. */
 const DISTINCT_EXACT_MAX = 64;
 
-/** Alarms of rules on windows beside those that the true windows make, group by group, up to the first window that is not settled. */
+/** Alarms of rules on windows beside those that the true windows make, group by group, but for those that hang on windows that are not settled. */
 export function judgeWindowRules(options: JudgeWindowRulesOptions): WindowRuleVerdicts {
   const verdicts: RuleAlarmVerdict[] = [];
   const unjudged: { what: string; why: string }[] = [];
@@ -48,8 +47,14 @@ export function judgeWindowRules(options: JudgeWindowRulesOptions): WindowRuleVe
       continue;
     }
     const why = whyNot(rule, definition);
-    if (why === null) verdicts.push(judgeRule(rule, when, definition, options));
-    else unjudged.push({ what: `rule ${rule.name}`, why });
+    if (why === null) {
+      const { verdict, gaps } = judgeRule(rule, when, definition, options);
+      verdicts.push(verdict);
+      for (const why of [UNSURE, MAY_CHANGE]) {
+        const times = gapsText(gaps.filter((gap) => gap.why === why));
+        if (times !== null) unjudged.push({ what: `rule ${rule.name} ${times}`, why });
+      }
+    } else unjudged.push({ what: `rule ${rule.name}`, why });
   }
   return { verdicts, unjudged };
 }
@@ -60,6 +65,18 @@ const UNJUDGED = {
   stuck: "it watches for values that stand still",
   rateOfChange: "it looks at the change over several windows",
 } as const;
+
+const MAY_CHANGE = "its windows from then on may change still";
+const UNSURE = "nobody is sure of its windows there";
+
+/** When a rule is not judged, in words. */
+function gapsText(gaps: readonly Gap[]): string | null {
+  const [first] = gaps.toSorted((one, other) => one.fromMs - other.fromMs);
+  if (first === undefined) return null;
+  const from = `from ${new Date(first.fromMs).toISOString()}`;
+  const when = first.toMs === Infinity ? `${from} on` : `${from} to ${new Date(first.toMs).toISOString()}`;
+  return gaps.length === 1 ? when : `${when}, and ${gaps.length - 1} times more`;
+}
 
 function isJudged(when: WindowRule["when"]): when is JudgedCondition {
   if (when.kind === "rateOfChange") return when.overMs === null;
@@ -84,71 +101,111 @@ function judgeRule(
   when: JudgedCondition,
   definition: WindowDefinition,
   options: JudgeWindowRulesOptions,
-): RuleAlarmVerdict {
-  const { truth, answers, earlier, isOwn } = options;
+): { readonly verdict: RuleAlarmVerdict; readonly gaps: readonly Gap[] } {
+  const { truth, answers, earlier } = options;
+  const { by } = definition;
   const groups = Map.groupBy(
     [...truth.values()].filter(({ window }) => window === rule.window),
     ({ group }) => JSON.stringify(group),
   );
-  const faults: string[] = [];
-  const left = new Set(
-    answers.filter(
-      (alarm) => alarm.rule === rule.name && alarm.endReason !== "withdrawn" && isOwn(alarm.labels),
-    ),
-  );
-  let [right, missed, covered] = [0, 0, 0];
+  const expected: WindowAlarm[] = [];
+  const gaps = new Map<string, readonly Gap[]>();
   for (const [key, windows] of groups) {
     const { group } = windows[0];
-    const labels = Object.fromEntries(definition.by.map((name, at) => [name, group[at]]));
-    const { results, settledToMs } = settled(windows, { rule, when, definition, options });
-    const own = [...left].filter(
-      ({ labels }) => JSON.stringify(definition.by.map((label) => labels[label] ?? "")) === key,
+    const labels = Object.fromEntries(by.map((name, at) => [name, group[at]]));
+    const course = courseOf(windows, { rule, when, definition, options });
+    gaps.set(
+      key,
+      course.flatMap(({ gap }) => gap ?? []),
     );
-    for (const alarm of trueWindowAlarms(when, results)) {
-      const found = own.find((each) => isSame(each, alarm, settledToMs));
-      if (found !== undefined) left.delete(found);
-      if (found !== undefined) right += 1;
-      else if (earlier.cover({ rule: rule.name, labels, timeMs: alarm.activeAtMs })) covered += 1;
-      else {
-        missed += 1;
-        faults.push(`${rule.name} ${key} ${spanOf(alarm)}: not seen`);
-      }
-    }
-    // What begins later hangs on windows that are not settled.
-    for (const alarm of own) if (alarm.activeAtMs > settledToMs) left.delete(alarm);
+    for (const { results, gap } of course)
+      for (const alarm of trueWindowAlarms(when, results)) expected.push({ ...alarm, labels, gap });
   }
-  for (const alarm of left)
-    faults.push(`${rule.name} ${Object.values(alarm.labels).join("/")} ${spanOf(alarm)}: no windows make it`);
-  return { rule: rule.name, right, missed, wrong: left.size, covered, faults: faults.slice(0, FAULTS_MAX) };
+  const isKnown = ({ labels, activeAtMs }: CentralAlarm): boolean => {
+    const ofGroup = gaps.get(JSON.stringify(by.map((label) => labels[label] ?? ""))) ?? [];
+    return !ofGroup.some(({ fromMs, toMs }) => activeAtMs >= fromMs && activeAtMs < toMs);
+  };
+  const { right, missed, wrong, excused, faults } = matchAlarms({
+    rule: rule.name,
+    by,
+    expected,
+    answers: answers.filter(isKnown),
+    isSettled: ({ gap }, timeMs) => gap === null || timeMs < gap.fromMs || timeMs > gap.toMs,
+    differenceOf: ({ clearedAtMs, gap }, found) =>
+      clearedAtMs === null && gap !== null && (found.clearedAtMs ?? Infinity) > gap.toMs
+        ? "active still, though its windows are normal since"
+        : null,
+    isExcused: ({ labels, activeAtMs }) => earlier.cover({ rule: rule.name, labels, timeMs: activeAtMs }),
+    whyNone: "no windows make it",
+  });
+  return {
+    verdict: { rule: rule.name, right, missed, wrong, covered: excused.length, faults },
+    gaps: [...gaps.values()].flat(),
+  };
 }
 
-/** What a rule sees of a group's windows, up to the first that may still change. */
-function settled(
+interface WindowAlarm extends ExpectedAlarm {
+  /** What follows on the windows that make it. */
+  readonly gap: Gap | null;
+}
+
+/** Ends of windows by which nobody can tell how a rule stands. */
+interface Gap {
+  readonly fromMs: number;
+  /** The rule is normal by the window that ends then, whatever was before; Infinity: by none any more. */
+  readonly toMs: number;
+  readonly why: string;
+}
+
+/** Windows one after another that a rule has seen as the truth has them, normal at their begin. */
+interface Stretch {
+  readonly results: readonly TrueResult[];
+  /** What follows. */
+  readonly gap: Gap | null;
+}
+
+interface CourseOptions {
+  readonly rule: WindowRule;
+  readonly when: JudgedCondition;
+  readonly definition: WindowDefinition;
+  readonly options: JudgeWindowRulesOptions;
+}
+
+/** What a rule sees of a group's windows. Where it is not known of one, nobody knows how the rule stands until it is normal again. */
+function courseOf(
   windows: readonly TrueWindow[],
-  {
-    rule,
-    when,
-    definition,
-    options,
-  }: {
-    readonly rule: WindowRule;
-    readonly when: JudgedCondition;
-    readonly definition: WindowDefinition;
-    readonly options: JudgeWindowRulesOptions;
-  },
-): { readonly results: readonly TrueResult[]; readonly settledToMs: number } {
-  const results: TrueResult[] = [];
-  let settledToMs = -Infinity;
+  { rule, when, definition, options }: CourseOptions,
+): Stretch[] {
+  const stretches: Stretch[] = [];
+  let results: TrueResult[] = [];
+  /** Since when nobody knows, and what was before. */
+  let unknown: { readonly fromMs: number; readonly before: readonly TrueResult[] } | null = null;
   for (const window of windows.toSorted((a, b) => a.startMs - b.startMs)) {
     const endMs = window.startMs + definition.sizeMs;
-    const value = valueOf(rule.value, window);
-    const isOpen = options.open.has(window.window, window.startMs, window.group);
-    const isSure = window.unsureCount === 0 && endMs <= options.judgedToMs && !isOpen && value !== null;
-    if (!isSure || !isDecided(when, { endMs, value })) return { results, settledToMs };
-    results.push({ endMs, value });
-    settledToMs = endMs;
+    // A rule may hear of a window that waits for somebody after those behind it.
+    if (options.open.has(window.window, window.startMs, window.group) || endMs > options.judgedToMs) {
+      const { fromMs, before } = unknown ?? { fromMs: endMs, before: results };
+      return [...stretches, { results: before, gap: { fromMs, toMs: Infinity, why: MAY_CHANGE } }];
+    }
+    const value = window.unsureCount > 0 ? null : valueOf(rule.value, window);
+    const result = value === null ? null : { endMs, value };
+    if (result === null || !isDecided(when, result)) {
+      unknown ??= { fromMs: endMs, before: results };
+      results = [];
+      continue;
+    }
+    if (unknown === null) {
+      results.push(result);
+      continue;
+    }
+    results = [...results, result].slice(-windowsLookedAt(when));
+    if (!isNormal(when, results)) continue;
+    stretches.push({ results: unknown.before, gap: { fromMs: unknown.fromMs, toMs: endMs, why: UNSURE } });
+    unknown = null;
   }
-  return { results, settledToMs: Infinity };
+  if (unknown === null) return [...stretches, { results, gap: null }];
+  const { fromMs, before } = unknown;
+  return [...stretches, { results: before, gap: { fromMs, toMs: Infinity, why: UNSURE } }];
 }
 
 function valueOf(name: string, window: TrueWindow): number | null {
@@ -171,18 +228,4 @@ function valueOf(name: string, window: TrueWindow): number | null {
     default:
       return identities.size <= DISTINCT_EXACT_MAX ? identities.size : null;
   }
-}
-
-function isSame(found: CentralAlarm, alarm: TrueWindowAlarm, settledToMs: number): boolean {
-  if (found.activeAtMs !== alarm.activeAtMs) return false;
-  // One that is active after the last settled window may have ended since.
-  if (alarm.clearedAtMs === null) return found.clearedAtMs === null || found.clearedAtMs > settledToMs;
-  return found.clearedAtMs === alarm.clearedAtMs;
-}
-
-function spanOf({ activeAtMs, clearedAtMs }: TrueWindowAlarm): string {
-  const [from, to] = [activeAtMs, clearedAtMs].map((ms) =>
-    ms === null ? "now" : new Date(ms).toISOString(),
-  );
-  return `from ${from} to ${to}`;
 }

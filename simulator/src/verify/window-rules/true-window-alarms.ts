@@ -29,7 +29,7 @@ export type JudgedCondition = Extract<
 /** The alarms of one group, told by its windows in order of time, by the definition. */
 export function trueWindowAlarms(when: JudgedCondition, windows: readonly TrueResult[]): TrueWindowAlarm[] {
   const limits = limitsOf(when);
-  const results = when.kind === "rateOfChange" ? ratesOf(windows, when.perMs) : windows;
+  const results = resultsOf(when, windows);
   // A window may break an inner limit, or still an outer one: any of them keeps the alarm.
   const spells = limits.map((limit) => spellsOf(limit, results));
   const alarms: { activeAtMs: number; clearedAtMs: number | null }[] = [];
@@ -50,6 +50,21 @@ export function isDecided(when: JudgedCondition, { value }: TrueResult): boolean
   );
 }
 
+/** Whether the last of these windows ends an alarm of any limit, whatever was before them. */
+export function isNormal(when: JudgedCondition, windows: readonly TrueResult[]): boolean {
+  const last = resultsOf(when, windows).at(-1);
+  return last !== undefined && limitsOf(when).every((limit) => isBackOf(limit, last.value));
+}
+
+/** So many windows it takes to say what a rule compares. */
+export function windowsLookedAt({ kind }: JudgedCondition): 1 | 2 {
+  return kind === "rateOfChange" ? 2 : 1;
+}
+
+function isBackOf({ side, limit, clear }: Limit, value: number): boolean {
+  return clear === limit ? side * value <= side * limit : side * value < side * clear;
+}
+
 function limitsOf(when: JudgedCondition): Limit[] {
   if (when.kind === "levels") {
     const { levels, hysteresis, forAtLeastMs } = when;
@@ -64,6 +79,10 @@ function limitsOf(when: JudgedCondition): Limit[] {
   return [{ side: kind === "above" ? 1 : -1, limit, clear, forAtLeastMs }];
 }
 
+function resultsOf(when: JudgedCondition, windows: readonly TrueResult[]): readonly TrueResult[] {
+  return when.kind === "rateOfChange" ? ratesOf(windows, when.perMs) : windows;
+}
+
 function ratesOf(windows: readonly TrueResult[], perMs: number): TrueResult[] {
   return windows.slice(1).map(({ endMs, value }, index) => {
     const before = windows[index];
@@ -71,21 +90,18 @@ function ratesOf(windows: readonly TrueResult[], perMs: number): TrueResult[] {
   });
 }
 
-function spellsOf(
-  { side, limit, clear, forAtLeastMs }: Limit,
-  results: readonly TrueResult[],
-): TrueWindowAlarm[] {
+function spellsOf(one: Limit, results: readonly TrueResult[]): TrueWindowAlarm[] {
+  const { side, limit, forAtLeastMs } = one;
   const spells: TrueWindowAlarm[] = [];
   let brokenSinceMs: number | null = null;
   let activeAtMs: number | null = null;
   for (const { endMs, value } of results) {
     const isBroken = side * value > side * limit;
-    const isNormal = clear === limit ? !isBroken : side * value < side * clear;
     if (activeAtMs === null) {
       brokenSinceMs = isBroken ? (brokenSinceMs ?? endMs) : null;
       if (brokenSinceMs === null || endMs - brokenSinceMs < forAtLeastMs) continue;
       [activeAtMs, brokenSinceMs] = [endMs, null];
-    } else if (isNormal) {
+    } else if (isBackOf(one, value)) {
       spells.push({ activeAtMs, clearedAtMs: endMs });
       activeAtMs = null;
     }
