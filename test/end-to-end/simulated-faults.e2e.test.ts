@@ -4,6 +4,7 @@ import { expect, test } from "vitest";
 import { expectRepeat } from "./expect-repeat.ts";
 import { expectVerdict } from "./expect-verdict.ts";
 import { prepareOneSite } from "./one-site.ts";
+import { machineMetric } from "./pipeline.ts";
 import { simulatedPipeline } from "./simulated-pipeline.ts";
 import { Works } from "./works.ts";
 
@@ -33,11 +34,15 @@ rules:
   overheating: { metric: temperature, above: 80, clearBelow: 75 }
 `;
 
-const PIPELINE = simulatedPipeline({
-  temperature_2s: { metric: "temperature", size: "2s", by: ["site", "line", "machine"] },
-  vibration_2s: { metric: "vibration", size: "2s", by: ["site", "machine"] },
-  pressure_5s: { metric: "pressure", size: "5s", slide: "1s", by: ["site"] },
-});
+const ACCUMULATE = ["count", "sum", "mean", "min", "max", "range", "first", "last", "quantiles"];
+const PIPELINE = simulatedPipeline(
+  {
+    temperature_2s: { metric: "temperature", size: "2s", by: ["site", "line", "machine"] },
+    vibration_2s: { metric: "vibration", size: "2s", by: ["site", "machine"] },
+    pressure_5s: { metric: "pressure", size: "5s", slide: "1s", by: ["site"] },
+  },
+  { pressure: { ...machineMetric("pressure", "1", "$.pressure"), accumulate: ACCUMULATE } },
+);
 
 test("every fault of the simulator at once: all windows and alarms right", { timeout: 300_000 }, async () => {
   const works = new Works();
@@ -67,6 +72,11 @@ test("every fault of the simulator at once: all windows and alarms right", { tim
     "temperature_2s",
     "vibration_2s",
   ]);
+  const pressure = windows.find(({ window }) => window === "pressure_5s");
+  expect(pressure?.compared.toSorted()).toEqual(
+    [...ACCUMULATE.filter((name) => name !== "quantiles"), "stddev"].toSorted(),
+  );
+  expect(pressure?.uncompared).toEqual(["p50", "p90", "p95", "p99"]);
   expect(alarms.right).toBeGreaterThan(0);
   expect(readings).toMatchObject({ unacked: 0, hasEnded: true });
   // Of the stuck sensor whose clock was set back by whole periods.

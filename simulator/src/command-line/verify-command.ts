@@ -8,9 +8,9 @@ import { verifyTruth, type Verdict } from "../verify/verify-truth.ts";
 /** `millrace-sim verify`: exit 0 only if central says what the truth says. */
 export const VERIFY_COMMAND: Command = {
   summary: "compare central's windows, alarms and ledger with the truth",
-  details: `Computes every window of central's pipeline from the truth, reading by reading, and compares what central says: count,
-min and max exactly, sum within 1e-12 of the sum of magnitudes; then the alarms, by the event time of their crossing, and
-the ledger. What the truth says was lost or spoilt is not expected; what came after a window's lateness must be counted as too
+  details: `Computes every window of central's pipeline from the truth, reading by reading, and compares what central says of all
+that its metric accumulates: count, min and max exactly, sum within 1e-12 of the sum of magnitudes; then the alarms, by the event
+times of their begin and end, and the ledger. What the truth says was lost or spoilt is not expected; what came after a window's lateness must be counted as too
 late; windows that hold readings of which nobody can be sure are held against bounds, and counted as unsure.
 Records are made again from the truth, and their windows and streams' ledgers compared; what is not judged is listed.
 Exit: 0 all is as the truth says, 1 not.`,

@@ -228,9 +228,12 @@ export class CentralClient {
         records === undefined ? [] : [[name, { ...records, metric: name }] as const],
       ),
     );
-    const ratios = new Map(metrics.map(({ name, accumulate }) => [name, ratioOf(accumulate)]));
+    const accumulated = new Map(metrics.map(({ name, accumulate }) => [name, accumulate]));
     return {
-      windows: windows.map((window) => ({ ...window, ratio: ratios.get(window.metric) ?? null })),
+      windows: windows.map((window) => {
+        const accumulate = accumulated.get(window.metric) ?? [];
+        return { ...window, accumulate, ratio: ratioOf(accumulate) };
+      }),
       windowedMetrics: new Set(windows.map(({ metric }) => metric)),
       recordMetrics,
       watchRules: onRecords.flatMap(({ when, ...rule }) =>

@@ -91,6 +91,67 @@ test("right rows pass; a wrong value, a missing and an extra window are each fou
   expect(verdict([...rightRows, row(10_000, "alpha", { count: 0 })])).toMatchObject({ right: 3, extra: 0 });
 });
 
+const ACCUMULATE = ["count", "sum", "mean", "min", "max", "range", "first", "last", "quantiles"];
+
+/** What central makes of 2, 4, 9 and 9 again, the last two at one time. */
+const FOUR = {
+  count: 4,
+  sum: 24,
+  mean: 6,
+  stddev: Math.sqrt(9.5),
+  min: 2,
+  max: 9,
+  range: 7,
+  first: 4,
+  last: 9,
+  p50: 4,
+  p90: 9,
+  p95: 9,
+  p99: 9,
+};
+
+function judgedOfFour(values: Record<string, number>) {
+  const definition = { ...tumbling, accumulate: ACCUMULATE };
+  const oracle = new WindowOracle([definition]);
+  for (const each of [reading(3, 9), reading(3, 2), reading(1, 4), reading(1, 9)]) oracle.add(each);
+  return compareWindows(definition, oracle.results(), [row(0, "alpha", values)]);
+}
+
+test("all values that a metric accumulates are compared; what the truth does not hold is told", () => {
+  expect(judgedOfFour(FOUR)).toMatchObject({
+    right: 1,
+    faults: [],
+    uncompared: ["p50", "p90", "p95", "p99"],
+  });
+  expect(judgedOfFour(FOUR).compared.toSorted()).toEqual(
+    ["count", "sum", "mean", "stddev", "min", "max", "range", "first", "last"].toSorted(),
+  );
+  const made = judgedOfFour({ ...FOUR, entropy: 3 });
+  expect(made.uncompared).toContain("entropy");
+});
+
+test.each(Object.keys(FOUR))("a window without its %s is wrong", (name) => {
+  const { [name]: _, ...fewer } = FOUR as Record<string, number>;
+  expect(judgedOfFour(fewer)).toMatchObject({ right: 0, wrong: 1 });
+});
+
+test.each(["sum", "mean", "stddev", "min", "max", "range", "first", "last"] as const)(
+  "a window with another %s is wrong",
+  (name) => {
+    expect(judgedOfFour({ ...FOUR, [name]: FOUR[name] + 1e-9 })).toMatchObject({ right: 0, wrong: 1 });
+    expect(judgedOfFour({ ...FOUR, [name]: NaN })).toMatchObject({ right: 0, wrong: 1 });
+  },
+);
+
+test("the deviation of values that are all alike is none, whatever their square rounds to", () => {
+  const definition = { ...tumbling, accumulate: ["count", "mean"] };
+  const oracle = new WindowOracle([definition]);
+  for (let at = 0; at < 1_000; at += 1) oracle.add(reading(at, 0.1));
+  const verdict = (stddev: number) =>
+    compareWindows(definition, oracle.results(), [row(0, "alpha", { count: 1_000, mean: 0.1, stddev })]);
+  expect([0, 1e-8, 1e-6].map((stddev) => verdict(stddev).right)).toEqual([1, 1, 0]);
+});
+
 test("a reading that came after a window's lateness is not in it; one that came about then may be", () => {
   const oracle = new WindowOracle([{ ...tumbling, latenessMs: 60_000 }]);
   const came = (atMs: number) => ({ earliestMs: atMs, latestMs: atMs, isUnsure: false });

@@ -1,5 +1,5 @@
 import type { CentralWindow } from "./central-client.ts";
-import { kmOverSphere } from "./records/geography.ts";
+import { namesOf, trueValues } from "./true-values.ts";
 import { windowKey, type TrueWindow, type WindowDefinition } from "./window-oracle.ts";
 
 export interface WindowVerdict {
@@ -14,19 +14,13 @@ export interface WindowVerdict {
   readonly unsure: number;
   /** Names compared; `count` always, the others as far as the metric accumulates them. */
   readonly compared: readonly string[];
+  /** Names that central's rows have, and the truth does not hold. */
+  readonly uncompared: readonly string[];
   /** The first faults, in words. */
   readonly faults: readonly string[];
 }
 
 const FAULTS_MAX = 5;
-/** Share of Σ|x| by which a sum may differ: the bound that merging in any order keeps. */
-const SUM_TOLERANCE = 1e-12;
-/** Share of a way by which it may differ: two formulas of the same distance. */
-const WAY_TOLERANCE = 1e-9;
-/** An estimate may be so many times its own standard error off: more happens once in a hundred million windows. */
-const ERRORS_MAX = 6;
-/** No estimate has a greater standard error, as a share. */
-const ERROR_SHARE_MAX = 0.02;
 
 /** Judges one window definition by its true windows. `answers` hold at most one row per window and group. */
 export function compareWindows(
@@ -45,6 +39,8 @@ export function compareWindows(
     ]),
   );
   const compared = new Set<string>(["count"]);
+  const unknown = new Set<string>();
+  const judged = { definition, stated: namesOf(definition), compared, unknown };
   const faults: string[] = [];
   let right = 0;
   let wrong = 0;
@@ -73,7 +69,7 @@ export function compareWindows(
       faults.push(`${title}: missing (${window.count} readings)`);
       continue;
     }
-    const differences = differencesOf(window, row, compared, definition.ratio != null);
+    const differences = differencesOf(window, row, judged);
     if (differences.length === 0) {
       right++;
       if (window.unsureCount > 0) unsure++;
@@ -97,6 +93,7 @@ export function compareWindows(
     extra: extra.length,
     unsure,
     compared: [...compared],
+    uncompared: [...unknown],
     faults: faults.slice(0, FAULTS_MAX),
   };
 }
@@ -124,12 +121,16 @@ function takeLoose(
   return `${window} ${new Date(startMs).toISOString()} ${group.join("/")}: ${found} readings in sessions until ${new Date(endMs).toISOString()}, should be ${must}`;
 }
 
-function differencesOf(
-  window: TrueWindow,
-  row: CentralWindow,
-  compared: Set<string>,
-  hasRatio: boolean,
-): string[] {
+interface Compared {
+  readonly definition: WindowDefinition;
+  /** Values that a row must have. */
+  readonly stated: ReadonlySet<string>;
+  readonly compared: Set<string>;
+  readonly unknown: Set<string>;
+}
+
+function differencesOf(window: TrueWindow, row: CentralWindow, judged: Compared): string[] {
+  const { definition, stated, compared, unknown } = judged;
   const differences: string[] = [];
   if (window.unsureCount > 0) {
     const { count, unsureCount } = window;
@@ -142,48 +143,21 @@ function differencesOf(
     differences.push(
       `ends ${new Date(row.endMs).toISOString()}, should end ${new Date(window.endMs).toISOString()}`,
     );
-  const compare = (name: string, expected: number, toleranceAbsolute: number): void => {
+  const known = trueValues(window, row, definition);
+  for (const { name, expected, toleranceAbsolute } of known) {
     const found = row.values[name];
-    if (found === undefined && name !== "count") return;
+    if (found === undefined && !stated.has(name)) continue;
     compared.add(name);
-    if (found === undefined || Math.abs(found - expected) > toleranceAbsolute)
+    if (found === undefined || !(Math.abs(found - expected) <= toleranceAbsolute))
       differences.push(`${name} ${found ?? "none"}, should be ${expected}`);
-  };
-  compare("count", window.count, 0);
-  compare("min", window.min, 0);
-  compare("max", window.max, 0);
-  if (window.identities.size > 0) compareDistinct(window.identities.size, row, compare);
-  if (window.places.length > 0) {
-    const km = wayKm(window.places);
-    compare("distance", km, WAY_TOLERANCE * km);
-    compare("inexact", 0, 0);
   }
-  compare("sum", window.sum, SUM_TOLERANCE * window.sumAbsolute);
-  compare(
-    "mean",
-    window.sum / window.count,
-    (SUM_TOLERANCE * window.sumAbsolute) / window.count +
-      Number.EPSILON * Math.abs(window.sum / window.count),
-  );
-  const ratio = window.ratioCount / window.count;
-  if (hasRatio) compare("ratio", ratio, Number.EPSILON * ratio);
+  const isKnown = (name: string): boolean => known.some((each) => each.name === name);
+  // Of identities and places some accumulators have nothing to say.
+  const hasNumbers = window.identities.size + window.places.length === 0;
+  for (const name of stated)
+    if (hasNumbers && row.values[name] === undefined && !isKnown(name))
+      differences.push(`${name} none, should be there`);
+  for (const name of Object.keys(row.values))
+    if (name !== "distinctError" && !isKnown(name)) unknown.add(name);
   return differences;
-}
-
-function compareDistinct(
-  expected: number,
-  { values }: CentralWindow,
-  compare: (name: string, expected: number, toleranceAbsolute: number) => void,
-): void {
-  const error = Math.min(values.distinctError ?? 0, ERROR_SHARE_MAX * expected);
-  compare("distinct", expected, ERRORS_MAX * error);
-}
-
-/** From place to place in order of time. */
-function wayKm(places: TrueWindow["places"]): number {
-  const ordered = places.toSorted((a, b) => a.timeMs - b.timeMs);
-  return ordered.reduce(
-    (km, { place }, at) => km + (at === 0 ? 0 : kmOverSphere(ordered[at - 1].place, place)),
-    0,
-  );
 }

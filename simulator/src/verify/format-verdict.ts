@@ -70,6 +70,11 @@ export function formatVerdict(verdict: Verdict): string {
       ({ rule, covered }) => coveredNote(`alarms of ${rule}`, covered),
     ),
     ...coveredNote("crossings", verdict.alarms.covered),
+    ...[...verdict.windows, ...(records?.windows ?? [])].flatMap(({ window, uncompared }) =>
+      uncompared.length === 0
+        ? []
+        : [`not judged: ${uncompared.join(", ")} of ${window}, since the truth does not hold them`],
+    ),
     ...[...verdict.unjudged, ...verdict.windowRules.unjudged].map(
       ({ what, why }) => `not judged: ${what}, since ${why}`,
     ),

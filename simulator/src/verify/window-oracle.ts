@@ -19,6 +19,8 @@ export interface WindowDefinition {
   /** How long after its end it takes readings; default: for ever. */
   readonly latenessMs?: number;
   readonly by: readonly string[];
+  /** What its metric accumulates, by name, as far as it is known. */
+  readonly accumulate?: readonly string[];
   /** What its metric's ratio counts; absent: it has none. */
   readonly ratio?: RatioDefinition | null;
 }
@@ -56,14 +58,30 @@ export interface TrueWindow {
   /** Compensated (Neumaier), so that it may judge sums to 1e-12. */
   sum: number;
   sumAbsolute: number;
+  /** Σx², likewise, and what it was at most: what was taken out again leaves its rounding. */
+  squares: number;
+  squaresMax: number;
   min: number;
   max: number;
+  /** By event time; of several at the same time the smaller is first and the greater last. */
+  readonly first: TimedValue;
+  readonly last: TimedValue;
   /** Of `count`, those that the metric's ratio counts. */
   ratioCount: number;
   /** Who was seen, where that is what the metric reads. */
   readonly identities: Set<string>;
   /** Where, in any order, likewise. */
   readonly places: { readonly timeMs: number; readonly place: Place }[];
+}
+
+interface TimedValue {
+  timeMs: number;
+  value: number;
+}
+
+interface WindowState extends TrueWindow {
+  compensation: number;
+  squaresCompensation: number;
 }
 
 /** One window that a reading belongs into. */
@@ -97,7 +115,7 @@ const AT_ONCE: Arrival = { earliestMs: -Infinity, latestMs: -Infinity, isUnsure:
  */
 export class WindowOracle {
   readonly #definitions: readonly WindowDefinition[];
-  readonly #windows = new Map<string, TrueWindow & { compensation: number }>();
+  readonly #windows = new Map<string, WindowState>();
   readonly #sessions = new Map<string, SessionGroup>();
   readonly #clocks = new Map<string, WallClock>();
 
@@ -136,7 +154,9 @@ export class WindowOracle {
       const verdict = judgeArrival(arrival, window.limitMs);
       const state = this.#stateOf(window);
       if (verdict !== "in") state.unsureCount++;
-      if (typeof reading.value === "number") state.sumAbsolute += 2 * Math.abs(reading.value);
+      if (typeof reading.value !== "number") continue;
+      state.sumAbsolute += 2 * Math.abs(reading.value);
+      state.squaresMax += 2 * reading.value ** 2;
     }
   }
 
@@ -145,8 +165,10 @@ export class WindowOracle {
     for (const group of this.#sessions.values()) this.#cutSessions(group);
     this.#sessions.clear();
     const results = new Map<string, TrueWindow>();
-    for (const [key, { compensation, ...window }] of this.#windows)
-      results.set(key, { ...window, sum: window.sum + compensation });
+    for (const [key, { compensation, squaresCompensation, ...window }] of this.#windows) {
+      const { sum, squares } = window;
+      results.set(key, { ...window, sum: sum + compensation, squares: squares + squaresCompensation });
+    }
     return results;
   }
 
@@ -203,7 +225,7 @@ export class WindowOracle {
     }
   }
 
-  #stateOf({ definition, startMs, group }: WindowPlace): TrueWindow & { compensation: number } {
+  #stateOf({ definition, startMs, group }: WindowPlace): WindowState {
     const window = definition.name;
     const key = windowKey(window, startMs, group);
     let state = this.#windows.get(key);
@@ -216,12 +238,17 @@ export class WindowOracle {
         unsureCount: 0,
         sum: 0,
         sumAbsolute: 0,
+        squares: 0,
+        squaresMax: 0,
         min: Infinity,
         max: -Infinity,
+        first: { timeMs: Infinity, value: Infinity },
+        last: { timeMs: -Infinity, value: -Infinity },
         ratioCount: 0,
         identities: new Set(),
         places: [],
         compensation: 0,
+        squaresCompensation: 0,
       };
       this.#windows.set(key, state);
     }
@@ -240,15 +267,28 @@ export class WindowOracle {
     if (typeof value === "string") state.identities.add(value);
     if (typeof value === "object") state.places.push({ timeMs: reading.time, place: value });
     if (typeof value !== "number") return;
-    const sum = state.sum + value;
-    state.compensation +=
-      Math.abs(state.sum) >= Math.abs(value) ? state.sum - sum + value : value - sum + state.sum;
-    state.sum = sum;
+    state.compensation += roundingOf(state.sum, value);
+    state.sum += value;
     state.sumAbsolute += Math.abs(value);
+    const square = value ** 2;
+    state.squaresCompensation += roundingOf(state.squares, square);
+    state.squares += square;
+    state.squaresMax += square;
+    const { first, last } = state;
+    if (reading.time < first.timeMs) [first.timeMs, first.value] = [reading.time, value];
+    else if (reading.time === first.timeMs) first.value = Math.min(first.value, value);
+    if (reading.time > last.timeMs) [last.timeMs, last.value] = [reading.time, value];
+    else if (reading.time === last.timeMs) last.value = Math.max(last.value, value);
     state.min = Math.min(state.min, value);
     state.max = Math.max(state.max, value);
     if (ratio !== null && isCounted(ratio, value)) state.ratioCount++;
   }
+}
+
+/** What a sum loses to rounding when this is added (Neumaier). */
+function roundingOf(sum: number, value: number): number {
+  const next = sum + value;
+  return Math.abs(sum) >= Math.abs(value) ? sum - next + value : value - next + sum;
 }
 
 function isCounted({ side, limit }: RatioDefinition, value: number): boolean {

@@ -35,7 +35,8 @@ business:
 `;
 
 interface Row {
-  readonly amount: number;
+  /** Cents, as big-endian bytes in base64. */
+  readonly amount: string;
   readonly region: string;
   readonly status: string;
   readonly created_at: number;
@@ -111,7 +112,7 @@ function rowsOf(changes: readonly BusinessRecord[]): CentralWindow[] {
       window,
       group: { region },
       startMs,
-      endMs: startMs + 10_000,
+      endMs: startMs + 60_000,
       revision: 1,
       state: "complete",
       values,
@@ -125,7 +126,8 @@ function rowsOf(changes: readonly BusinessRecord[]): CentralWindow[] {
       const row = rows.get(key) ?? empty(name, startMs, region);
       rows.set(key, row);
       row.values["count"] += 1;
-      row.values["sum"] += amount;
+      row.values["sum"] +=
+        Number(BigInt.asIntN(64, BigInt(`0x${Buffer.from(amount, "base64").toString("hex")}`))) / 100;
       if (status === "failed") row.values["failed"] += 1;
     }
   }
