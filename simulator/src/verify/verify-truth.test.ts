@@ -192,6 +192,22 @@ test("over a connection that was lost, what is spoilt may have been counted more
   expect((await judge(lost, { rejected: 2 })).isRight).toBe(true);
 });
 
+test("at the death of a Sparkplug node the agent counts a bad reading of each series, once for each connection", async () => {
+  const ofSite = (site: string, reconnects: number): TruthLine[] =>
+    LINES.map((line) => {
+      if (line.type === "end") return { ...line, reconnects };
+      return line.type === "run" ? { ...line, plan: line.plan.replace("lines: 1", site) } : line;
+    });
+  const dies = "lines: 1, format: sparkplug";
+  expect((await judge(ofSite(dies, 0), { received: 4 })).isRight).toBe(true);
+  expect((await judge(ofSite(dies, 0), { received: 3 })).isRight).toBe(true);
+  expect((await judge(ofSite(dies, 0), { received: 5 })).isRight).toBe(false);
+  expect((await judge(ofSite(dies, 1), { received: 5 })).isRight).toBe(true);
+  expect((await judge(ofSite("lines: 1", 1), { received: 4 })).isRight).toBe(false);
+  const killed = ofSite(dies, 0).toSpliced(1, 0, ofSite(dies, 0)[0]);
+  expect((await judge(killed, { received: 9 })).isRight).toBe(true);
+});
+
 test("readings that do not say their time: their windows are not judged, what arrived is", async () => {
   const timeless = LINES.map((line) =>
     line.type === "reading" ? { ...line, isTimeless: true as const } : line,

@@ -12,6 +12,7 @@ import { judgeWindows } from "./judge-windows.ts";
 import { findOthers, hasOnlyOwn, type OthersWindows } from "./others-windows.ts";
 import { judgeRecords, type RecordVerdict } from "./records/judge-records.ts";
 import { RecordTruth } from "./records/record-truth.ts";
+import { SparkplugDeaths } from "./sparkplug-deaths.ts";
 import { type Unjudged, unknownAlarms } from "./unknown-alarms.ts";
 import { WindowOracle } from "./window-oracle.ts";
 import { judgeWindowRules, type WindowRuleVerdicts } from "./window-rules/judge-window-rules.ts";
@@ -80,6 +81,7 @@ export async function verifyTruth(options: {
   );
   const oracle = new WindowOracle(definitions);
   const recordTruth = new RecordTruth(options.truthPath);
+  const deaths = new SparkplugDeaths();
   const sites = new Map<string, SiteCounts>();
   const countsOf = (site: string): SiteCounts => {
     let counts = sites.get(site);
@@ -97,6 +99,7 @@ export async function verifyTruth(options: {
   let toMs = -Infinity;
   for await (const line of readTruth(options.truthPath, options.watch)) {
     recordTruth.onLine(line);
+    deaths.onLine(line);
     if (line.type === "run") {
       hasEnded = false;
       for (const site of line.sites) countsOf(site);
@@ -176,7 +179,11 @@ export async function verifyTruth(options: {
   });
   const ledger = hasEnded
     ? judgeLedger(
-        [...sites].map(([site, counts]) => expectedOf(site, counts, delivery)),
+        [...sites].map(([site, counts]) => {
+          const expected = expectedOf(site, counts, delivery);
+          const deadMax = deaths.readingsMax(site, pipeline.windowedMetrics);
+          return { ...expected, receivedMax: expected.receivedMax + deadMax };
+        }),
         await client.siteLedgers(),
       ).map((row) => besideOthers(row, others))
     : [];
