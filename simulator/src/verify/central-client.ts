@@ -22,7 +22,11 @@ const recordLabel = z.union([
 ]);
 const recordValue = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("identity") }),
-  z.object({ kind: z.literal("since"), unit: z.string() }),
+  z.object({
+    kind: z.literal("since"),
+    unit: z.enum(["s", "ms", "us", "ns", "iso"]),
+    timeZone: z.string().nullable(),
+  }),
   z.object({ kind: z.literal("position"), latitude: path }),
 ]);
 const recordMetric = z.object({

@@ -175,6 +175,15 @@ test("what central has of all records is right; what cannot be judged is listed 
   ]);
 });
 
+test.each(["iso", "local", "epoch-ms"])("a metric that reads %s times refuses no record", async (time) => {
+  const { truthPath, sent, end } = minute(PLAN.replace("business:", `business:\n  time: ${time}`));
+  end();
+  const value = { kind: "since", unit: time === "epoch-ms" ? "ms" : "iso", timeZone: null } as const;
+  const late: RecordMetric = { ...METRICS[0], metric: "late", path: ["time"], value };
+  const verdict = await judge(truthPath, rowsOf(sent), totalsOf(sent), [...METRICS, late]);
+  expect(verdict).toMatchObject({ isRight: true, windows: [{ right: 12 }, { right: 12 }] });
+});
+
 const plus = (row: CentralWindow, name: string, by: number): CentralWindow => ({
   ...row,
   values: { ...row.values, [name]: row.values[name] + by },

@@ -47,12 +47,10 @@ function whyNot(
   made: ReadonlySet<RecordStreamName>,
   hasChanges: boolean,
 ): string | null {
-  const { value, timePath } = metric;
+  const { timePath } = metric;
   const stream = RECORD_STREAMS.find((name) => name === metric.stream);
   if (stream === undefined || !made.has(stream)) return `the truth has no stream ${metric.stream}`;
   if (metric.isAdjusted) return `values of ${metric.metric} are scaled or converted`;
-  if (value?.kind === "since" && !["s", "ms"].includes(value.unit))
-    return `times of ${metric.metric} are ${value.unit}`;
   if (!hasChanges || !isChangedTable(stream)) return null;
   const isTime = TABLE_COLUMNS[stream].some(
     ({ name, type }) => type === "timestamp" && name === timePath.join("."),

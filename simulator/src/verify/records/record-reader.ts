@@ -1,6 +1,7 @@
 import type { RecordMetric } from "../central-client.ts";
 import type { WindowedValue } from "../window-oracle.ts";
 import { isInZone, type Place } from "./geography.ts";
+import { timeInRecord } from "./time-in-record.ts";
 
 /** What one metric reads of a record; null value: nothing, and that is allowed. */
 export interface RecordValue {
@@ -47,10 +48,10 @@ function meaningOf(
       const text = scalarText(found);
       return text === null ? undefined : `${typeof found} ${text}`;
     }
-    case "since":
-      return typeof found === "number"
-        ? (timeMs - found * (value.unit === "s" ? 1_000 : 1)) / 1_000
-        : undefined;
+    case "since": {
+      const sinceMs = timeInRecord(found, value);
+      return sinceMs === undefined ? undefined : (timeMs - sinceMs) / 1_000;
+    }
     case "position":
       return placeOf(found, valueAt(record, value.latitude)) ?? undefined;
     case undefined: {
