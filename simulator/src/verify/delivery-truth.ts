@@ -9,7 +9,7 @@ interface Mark {
 
 /** What a truth file says of how its readings came, by their numbers; read before the readings themselves. */
 export class DeliveryTruth {
-  /** Never brought to the receiver by any process. */
+  /** Never acknowledged to any process: they may have been sent all the same. */
   readonly unacked = new Set<number>();
   readonly lost = new Set<number>();
   /** Something else came instead. */
@@ -86,12 +86,12 @@ export class DeliveryTruth {
 
   /** Null: it does not come. */
   arrival(number: number): Arrival | null {
-    if (this.unacked.has(number) || this.lost.has(number) || this.spoilt.has(number)) return null;
+    if (this.lost.has(number) || this.spoilt.has(number)) return null;
     const before = this.#marksBefore[number] ?? 0;
     return {
       earliestMs: this.#sentMs[number] ?? this.#marks[before - 1]?.atMs ?? -Infinity,
       latestMs: this.#arrivedMs(number, before),
-      isUnsure: this.unsure.has(number),
+      isUnsure: this.unsure.has(number) || this.unacked.has(number),
     };
   }
 

@@ -208,6 +208,30 @@ test("at the death of a Sparkplug node the agent counts a bad reading of each se
   expect((await judge(killed, { received: 9 })).isRight).toBe(true);
 });
 
+test("what was sent and never acknowledged may have come or not", async () => {
+  const lines = LINES.flatMap((line): TruthLine[] => {
+    if (line.type === "acked" && line.through > 0) return [];
+    if (line.type !== "end") return [line];
+    return [
+      { type: "acked", through: 0, at: START_MS + 5_000 },
+      ...[1, 2, 4].map((number): TruthLine => ({ type: "unacked", number })),
+      line,
+    ];
+  });
+  for (const [count, received] of [
+    [2, 3],
+    [1, 2],
+  ])
+    expect(await judge(lines, { count, received, rejected: 0 })).toMatchObject({
+      isRight: true,
+      readings: { generated: 5, unacked: 3 },
+      windows: [{ unsure: 1, wrong: 0 }],
+    });
+  expect((await judge(lines, { received: 3 })).readings.ackedBySite).toEqual(new Map([["alpha", 1]]));
+  expect((await judge(lines, { count: 3, received: 4 })).isRight).toBe(false);
+  expect((await judge(lines, { received: 0 })).isRight).toBe(false);
+});
+
 test("readings that do not say their time: their windows are not judged, what arrived is", async () => {
   const timeless = LINES.map((line) =>
     line.type === "reading" ? { ...line, isTimeless: true as const } : line,

@@ -20,7 +20,7 @@ import { OpenWindows } from "./window-rules/open-windows.ts";
 
 export interface TruthCounts {
   readonly generated: number;
-  /** Never acknowledged; they do not count. */
+  /** Never acknowledged: nobody knows whether they came. */
   readonly unacked: number;
   /** On the way, as the plan wanted it. */
   readonly lost: number;
@@ -58,7 +58,7 @@ export interface Verdict {
 /** While the simulator runs, its last readings are on their way: what reaches into this time is not judged. */
 const ON_THE_WAY_MS = 5_000;
 
-/** Judges central's windows, alarms and ledger by the truth. What never reached a receiver does not count. */
+/** Judges central's windows, alarms and ledger by the truth. What nobody has acknowledged may have come or not. */
 export async function verifyTruth(options: {
   readonly truthPath: string;
   readonly centralUrl: string;
@@ -111,7 +111,8 @@ export async function verifyTruth(options: {
     if (line.type !== "reading") continue;
     fromMs = Math.min(fromMs, line.time);
     toMs = Math.max(toMs, line.time);
-    const arrival = delivery.arrival(++generated);
+    const number = ++generated;
+    const arrival = delivery.arrival(number);
     if (arrival === null) {
       gone.add(sayingOf(line));
       continue;
@@ -122,12 +123,12 @@ export async function verifyTruth(options: {
       continue;
     }
     const counts = countsOf(line.site);
-    counts.acked++;
+    if (!delivery.unacked.has(number)) counts.acked++;
     if (!pipeline.windowedMetrics.has(line.metric)) counts.unread++;
     const place = oracle.add(line, arrival);
     if (pipeline.windowedMetrics.has(line.metric)) counts[arrival.isUnsure ? "unsure" : "windowed"]++;
-    if (place === "late") counts.late++;
-    else if (place === "unsure") counts.maybeLate++;
+    if (place === "unsure" || (place === "late" && arrival.isUnsure)) counts.maybeLate++;
+    else if (place === "late") counts.late++;
   }
 
   const judgedToMs = hasEnded ? Infinity : toMs - ON_THE_WAY_MS;
@@ -266,7 +267,7 @@ function expectedOf(site: string, counts: SiteCounts, delivery: DeliveryTruth): 
     receivedMax: delivery.timelessMetrics.size > 0 ? Infinity : counts.windowed + counts.unsure,
     tooLateMin: counts.late,
     tooLateMax: counts.late + counts.maybeLate,
-    rejectedMin: delivery.wasKilled ? 0 : malformed,
+    rejectedMin: delivery.wasKilled || delivery.unacked.size > 0 ? 0 : malformed,
     rejectedMax: delivery.mayHaveRepeated && malformed > 0 ? Infinity : malformed + counts.unread,
   };
 }
