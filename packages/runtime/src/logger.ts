@@ -16,7 +16,7 @@ export function createLogger(options: LoggerOptions = {}): Logger {
   const format = options.format ?? (isatty(fd) ? "text" : "json");
   const file = options.write === undefined ? pino.destination({ fd, sync: true }) : null;
   const write = options.write ?? ((line: string) => void file?.write(line));
-  const hasColor = options.write === undefined && process.env["NO_COLOR"] === undefined;
+  const hasColor = (options.hasColor ?? options.write === undefined) && process.env["NO_COLOR"] === undefined;
   const destination =
     format === "json" ? { write } : { write: (line: string) => write(formatLogLine(line, { hasColor })) };
   const lines = pino(
@@ -42,6 +42,8 @@ export interface LoggerOptions {
   readonly clock?: Clock;
   /** Instead of `fd`: gets whole lines, with their line end. */
   readonly write?: (line: string) => void;
+  /** Of text, unless NO_COLOR forbids it. Default: without `write`. */
+  readonly hasColor?: boolean;
 }
 
 const REPEAT_PERIOD_MS = 60_000;

@@ -5,6 +5,7 @@ import { ProgressReport } from "../progress/progress-report.ts";
 import type { RunProgress } from "../progress/run-progress.ts";
 import { RecordedWorld } from "../recorded-world.ts";
 import type { TruthLog } from "../truth/truth-log.ts";
+import { statusLineOf } from "./status-line-of.ts";
 
 const NOBODY_IS_ASKED = { acked: null, lost: 0, waiting: 0, onTheWay: 0, lagMs: 0, connected: null } as const;
 
@@ -49,7 +50,7 @@ export async function generateOffline(options: OfflineOptions): Promise<void> {
     ],
     clock: systemClock,
     write,
-    isTerminal: process.stdout.isTTY,
+    status: statusLineOf(process.stdout),
   });
   report.start();
   try {

@@ -1,4 +1,4 @@
-import { createInterface } from "node:readline";
+import { createInterface, type Interface } from "node:readline";
 import {
   createLogger,
   onStopSignals,
@@ -19,6 +19,7 @@ import { LinkEmulator } from "../link/link-emulator.ts";
 import { LiveDesk } from "../live/live-desk.ts";
 import { LiveServer } from "../live/live-server.ts";
 import { ProgressReport } from "../progress/progress-report.ts";
+import type { StatusLine } from "../progress/status-line.ts";
 import { Simulation } from "../simulation.ts";
 import { TruthLog } from "../truth/truth-log.ts";
 import { planOfBegunRun } from "../truth/plan-of-begun-run.ts";
@@ -29,6 +30,7 @@ import { generateOffline } from "./generate-offline.ts";
 import { LiveRecords } from "./live-records.ts";
 import { kafkaConnection } from "./kafka-connection.ts";
 import { RECEIVER_FLAGS, RECEIVERS } from "./open-receiver.ts";
+import { statusLineOf } from "./status-line-of.ts";
 import { wrongUsage } from "./wrong-usage.ts";
 
 /** `millrace-sim run`: a plan's sensors, until stopped. Exit 1 when something was never acknowledged. */
@@ -177,7 +179,11 @@ async function runLive(input: CommandInput, options: LiveOptions): Promise<ExitC
     : (recovered?.startMs ?? options.startMs);
   const drainMs = flags.durationMs("drain") ?? 0;
 
-  const log = createLogger().child("sim");
+  const status = statusLineOf(process.stdout);
+  const say = (text: string): void => (status === null ? output.out(text) : status.say(text));
+  const log = createLogger(status === null ? {} : { format: "text", hasColor: true, write: say }).child(
+    "sim",
+  );
   const truth = new TruthLog(truthPath);
   const records =
     plan.business === null
@@ -230,7 +236,7 @@ async function runLive(input: CommandInput, options: LiveOptions): Promise<ExitC
     runs: [simulation, records].filter((run) => run !== null),
     clock: systemClock,
     write: (text) => output.out(text),
-    isTerminal: process.stdout.isTTY,
+    status,
   });
   let endLive = (): Promise<void> => Promise.resolve();
   if (simulation !== null) {
@@ -241,7 +247,8 @@ async function runLive(input: CommandInput, options: LiveOptions): Promise<ExitC
       stopGenerating,
       isTyped: flags.isOn("live"),
       port: wholeNumber(name, "control", flags.number("control"), 65_535),
-      write: (text) => report.interrupt(text),
+      say,
+      status,
     });
   }
   report.start();
@@ -294,14 +301,15 @@ interface TakeOrdersOptions {
   readonly stopGenerating: () => void;
   readonly isTyped: boolean;
   readonly port: number | undefined;
-  readonly write: (text: string) => void;
+  readonly say: (text: string) => void;
+  readonly status: StatusLine | null;
 }
 
 /** From the keyboard, and over HTTP; returns what ends it. */
 async function takeOrders(options: TakeOrdersOptions): Promise<() => Promise<void>> {
-  const { simulation, stopGenerating, isTyped, port, write } = options;
+  const { simulation, stopGenerating, isTyped, port, say, status } = options;
   const server = port === undefined ? null : await LiveServer.listen(simulation, port);
-  if (server !== null) write(`orders are taken at http://127.0.0.1:${server.port}/faults\n`);
+  if (server !== null) say(`orders are taken at http://127.0.0.1:${server.port}/faults\n`);
   const desk = new LiveDesk({
     live: (order) => simulation.live(order),
     get activeFaults() {
@@ -309,12 +317,24 @@ async function takeOrders(options: TakeOrdersOptions): Promise<() => Promise<voi
     },
     stopGenerating,
   });
-  const typed = isTyped ? createInterface({ input: process.stdin }) : null;
-  typed?.on("line", (line) => write(desk.answer(line)));
+  const typed = isTyped ? openKeyboard(status) : null;
+  typed?.on("line", (line) =>
+    status === null ? say(desk.answer(line)) : status.answer(line, desk.answer(line)),
+  );
   return async () => {
     typed?.close();
     await server?.close();
   };
+}
+
+/** On a terminal what is typed stays below the progress, and may be mended; elsewhere orders are lines of a file. */
+function openKeyboard(status: StatusLine | null): Interface {
+  if (status === null || !process.stdin.isTTY) return createInterface({ input: process.stdin });
+  const typed = createInterface({ input: process.stdin, output: process.stdout, prompt: "> " });
+  // The terminal hands over Ctrl-C as a key.
+  typed.on("SIGINT", () => process.kill(process.pid, "SIGINT"));
+  status.typeBelow(typed);
+  return typed;
 }
 
 /** By site; empty without links. */

@@ -10,11 +10,12 @@ export interface ProgressLineOptions {
   readonly leftMs: number | null;
 }
 
-/** Where a run stands, in one line: rate, what was sent and acknowledged, how far behind the plan, how long still. */
+/** Where a run stands, in one line, what matters most first: it may be cut to a terminal. */
 export function progressLine({ now, before, elapsedMs, leftMs }: ProgressLineOptions): string {
   const rate = Math.round(((now.generated - before.generated) * 1_000) / Math.max(1, elapsedMs));
   const parts = [
     `${rate.toLocaleString("en-US")} ${now.makes}/s`,
+    ...(leftMs === null ? [] : [`${formatDuration(leftMs)} left`]),
     `${now.generated.toLocaleString("en-US")} made`,
   ];
   if (now.acked !== null)
@@ -26,6 +27,5 @@ export function progressLine({ now, before, elapsedMs, leftMs }: ProgressLineOpt
   if (now.lost > 0) parts.push(`${now.lost.toLocaleString("en-US")} lost`);
   if (now.acked !== null) parts.push(`${formatDuration(now.lagMs)} behind`);
   if (now.connected !== null) parts.push(`${now.connected.count} of ${now.connected.of} connected`);
-  if (leftMs !== null) parts.push(`${formatDuration(leftMs)} left`);
   return parts.join(", ");
 }

@@ -1,6 +1,7 @@
 import type { Clock, Timer } from "@millrace/runtime";
 import { progressLine } from "./progress-line.ts";
 import type { RunProgress } from "./run-progress.ts";
+import type { StatusLine } from "./status-line.ts";
 import { TimeLeft } from "./time-left.ts";
 
 export interface ProgressReportOptions {
@@ -8,16 +9,14 @@ export interface ProgressReportOptions {
   readonly runs: readonly { readonly progress: RunProgress }[];
   readonly clock: Clock;
   readonly write: (text: string) => void;
-  /** Somebody looks at a terminal: the line renews itself. */
-  readonly isTerminal: boolean;
+  /** Where somebody looks at a terminal; null: elsewhere. */
+  readonly status: StatusLine | null;
 }
 
 export const TERMINAL_MS = 500;
 export const LOG_MS = 10_000;
-/** Back to the line's beginning, and away with what stands there (ECMA-48). */
-export const RENEW = "\r\u001b[2K";
 
-/** Says where a run stands: on a terminal in one line that renews itself, otherwise in a line every 10 s. */
+/** Says where a run stands: on a terminal in a row for each that renews itself, otherwise in a line every 10 s. */
 export class ProgressReport {
   readonly #options: ProgressReportOptions;
   #timer: Timer | null = null;
@@ -33,26 +32,21 @@ export class ProgressReport {
   }
 
   start(): void {
-    const { clock, isTerminal } = this.#options;
-    this.#timer = clock.after(isTerminal ? TERMINAL_MS : LOG_MS, () => {
+    const { clock, status } = this.#options;
+    this.#timer = clock.after(status === null ? LOG_MS : TERMINAL_MS, () => {
       this.#say();
       this.start();
     });
   }
 
-  /** Leaves the terminal's line free for what follows. */
+  /** Leaves the terminal free for what follows. */
   stop(): void {
     this.#timer?.cancel();
-    if (this.#options.isTerminal) this.#options.write(RENEW);
-  }
-
-  /** Writes something of its own, and not into the line. */
-  interrupt(text: string): void {
-    this.#options.write(this.#options.isTerminal ? `${RENEW}${text}` : text);
+    this.#options.status?.end();
   }
 
   #say(): void {
-    const { runs, clock, write, isTerminal } = this.#options;
+    const { runs, clock, write, status } = this.#options;
     const all = runs.map(({ progress }) => progress);
     const nowMs = clock.monotonicMs();
     const elapsedMs = nowMs - this.#beforeMs;
@@ -60,8 +54,8 @@ export class ProgressReport {
       const leftMs = this.#timesLeft[at].look(now.remainingMs, elapsedMs);
       return progressLine({ now, before: this.#before[at], elapsedMs, leftMs });
     });
-    const text = lines.join("; ");
-    write(isTerminal ? `${RENEW}${text}` : `${text}\n`);
+    if (status === null) write(`${lines.join("; ")}\n`);
+    else status.renew(lines);
     this.#before = all;
     this.#beforeMs = nowMs;
   }

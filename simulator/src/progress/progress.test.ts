@@ -9,6 +9,7 @@ import { progressLine } from "./progress-line.ts";
 import { ProgressReport } from "./progress-report.ts";
 import { ReadProgress } from "./read-progress.ts";
 import type { RunProgress } from "./run-progress.ts";
+import { StatusLine } from "./status-line.ts";
 import { TimeLeft } from "./time-left.ts";
 
 const before: RunProgress = {
@@ -39,7 +40,7 @@ test.each([
 test("rate, what was made, acknowledged and waits, how far behind, and the time left", () => {
   const now = { ...before, generated: 61_000, acked: 60_000, remainingMs: 3_000_000, lagMs: 1_200 };
   expect(progressLine({ now, before, elapsedMs: 10_000, leftMs: 50_000 })).toBe(
-    "6,000 readings/s, 61,000 made, 60,000 acknowledged, 100 waiting, 1 s behind, 2 of 2 connected, 50 s left",
+    "6,000 readings/s, 50 s left, 61,000 made, 60,000 acknowledged, 100 waiting, 1 s behind, 2 of 2 connected",
   );
   const late = { ...now, onTheWay: 40, lost: 7, remainingMs: null };
   expect(progressLine({ now: late, before, elapsedMs: 10_000, leftMs: null })).toContain(
@@ -47,11 +48,11 @@ test("rate, what was made, acknowledged and waits, how far behind, and the time 
   );
   const offline = { ...now, acked: null, connected: null };
   expect(progressLine({ now: offline, before, elapsedMs: 10_000, leftMs: 50_000 })).toBe(
-    "6,000 readings/s, 61,000 made, 50 s left",
+    "6,000 readings/s, 50 s left, 61,000 made",
   );
   const ofRecords = { ...records, generated: 2_000, remainingMs: 3_590_000 };
   expect(progressLine({ now: ofRecords, before: records, elapsedMs: 10_000, leftMs: 3_590_000 })).toBe(
-    "100 records/s, 2,000 made, 900 acknowledged, 100 waiting, 0 ms behind, 59 min 50 s left",
+    "100 records/s, 59 min 50 s left, 2,000 made, 900 acknowledged, 100 waiting, 0 ms behind",
   );
 });
 
@@ -91,7 +92,7 @@ function report(isTerminal: boolean) {
     runs: [{ progress: before }, { progress: records }],
     clock,
     write: (text) => written.push(text),
-    isTerminal,
+    status: isTerminal ? new StatusLine({ write: (text) => written.push(text), columns: () => 80 }) : null,
   });
   made.start();
   due[0]();
@@ -107,12 +108,12 @@ test("elsewhere than on a terminal: a line every 10 s", () => {
   expect(written.every((line) => line.endsWith("behind\n"))).toBe(true);
 });
 
-test("on a terminal: one line that renews itself, out of the way of what else is said", () => {
-  const { made, written } = report(true);
-  expect(written.every((line) => line.startsWith("\r\u001b[2K") && !line.endsWith("\n"))).toBe(true);
-  made.interrupt("done\n");
+test("on a terminal: a row for readings and one for records, twice a second, gone at the end", () => {
+  const { made, written, waits } = report(true);
+  expect(waits).toEqual([500, 500, 500]);
+  expect(written.every((text) => /^[^\n]*readings\/s[^\n]*\n0 records\/s[^\n]*$/.test(text))).toBe(true);
   made.stop();
-  expect(written.slice(-2)).toEqual(["\r\u001b[2Kdone\n", "\r\u001b[2K"]);
+  expect(written.at(-1)).toBe("\u001b[1A\r\u001b[J");
 });
 
 test("a truth that is read more than once: lines a second, share done and time left, over all of it", () => {
@@ -129,7 +130,7 @@ test("a truth that is read more than once: lines a second, share done and time l
     },
   };
   const written: string[] = [];
-  const progress = new ReadProgress({ path, clock, write: (text) => written.push(text), isTerminal: false });
+  const progress = new ReadProgress({ path, clock, write: (text) => written.push(text), status: null });
   progress.start();
   const read = (bytes: readonly number[]): void => {
     for (const each of bytes) progress.onLine(each);

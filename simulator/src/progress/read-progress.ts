@@ -2,14 +2,15 @@ import { statSync } from "node:fs";
 import type { Clock, Timer } from "@millrace/runtime";
 import type { ReadingWatch } from "../truth/read-truth.ts";
 import { formatDuration } from "./format-duration.ts";
-import { LOG_MS, RENEW, TERMINAL_MS } from "./progress-report.ts";
+import { LOG_MS, TERMINAL_MS } from "./progress-report.ts";
+import type { StatusLine } from "./status-line.ts";
 
 export interface ReadProgressOptions {
   readonly path: string;
   readonly clock: Clock;
   readonly write: (text: string) => void;
-  /** Somebody looks at a terminal: the line renews itself. */
-  readonly isTerminal: boolean;
+  /** Where somebody looks at a terminal; null: elsewhere. */
+  readonly status: StatusLine | null;
 }
 
 /** Says how far somebody is with a truth that takes long to read: rate, share done, time left. */
@@ -22,7 +23,6 @@ export class ReadProgress implements ReadingWatch {
   #lineCount = 0;
   #bytesBefore = 0;
   #bytesNow = 0;
-  #isSaid = false;
 
   constructor(options: ReadProgressOptions) {
     this.#options = options;
@@ -31,18 +31,18 @@ export class ReadProgress implements ReadingWatch {
   }
 
   start(): void {
-    const { clock, isTerminal } = this.#options;
-    this.#timer = clock.after(isTerminal ? TERMINAL_MS : LOG_MS, () => {
+    const { clock, status } = this.#options;
+    this.#timer = clock.after(status === null ? LOG_MS : TERMINAL_MS, () => {
       this.#say();
       this.start();
     });
     this.#timer.unref?.();
   }
 
-  /** Leaves the terminal's line free for what follows. */
+  /** Leaves the terminal free for what follows. */
   stop(): void {
     this.#timer?.cancel();
-    if (this.#options.isTerminal && this.#isSaid) this.#options.write(RENEW);
+    this.#options.status?.end();
   }
 
   onLine(bytesRead: number): void {
@@ -56,7 +56,7 @@ export class ReadProgress implements ReadingWatch {
   }
 
   #say(): void {
-    const { clock, write, isTerminal } = this.#options;
+    const { clock, write, status } = this.#options;
     const elapsedMs = Math.max(1, clock.monotonicMs() - this.#startMs);
     const bytes = this.#fileBytes * this.#passes;
     const done = Math.min(bytes, this.#bytesBefore + this.#bytesNow);
@@ -71,7 +71,8 @@ export class ReadProgress implements ReadingWatch {
         `${Math.floor((100 * done) / bytes)} % done`,
         `${formatDuration((elapsedMs * (bytes - done)) / done)} left`,
       );
-    write(isTerminal ? `${RENEW}${parts.join(", ")}` : `${parts.join(", ")}\n`);
-    this.#isSaid = true;
+    const text = parts.join(", ");
+    if (status === null) write(`${text}\n`);
+    else status.renew([text]);
   }
 }
