@@ -13,11 +13,13 @@ export interface HttpOutputOptions extends RequestOutputOptions {
 }
 
 const LINES_MAX = 1_000;
+/** Among so many of those that wait, what goes together is looked for. */
+const LOOKED_AT_MAX = 10_000;
 const BODY_BYTES_MAX = 512 * 1_024;
 
 const answerSchema = z.object({ taken: z.number().default(0), rejected: z.number().default(0) });
 
-/** One request: messages that follow one another and go to the same path. */
+/** One request: messages that go to the same path, in their order. */
 interface Request {
   readonly path: string;
   readonly type: string;
@@ -26,7 +28,7 @@ interface Request {
 }
 
 /**
- * Messages by POST, in order and one request at a time: lines of one topic together, line protocol of all topics. What is
+ * Messages by POST, one request at a time: all lines of a topic that wait together, in their order, of line protocol those of all topics. What is
  * answered with success, or rejected by the line, is delivered; 429 is asked again after its `Retry-After`, from the first
  * line that was not taken; anything else counts as a receiver that is away.
  */
@@ -40,7 +42,8 @@ export class HttpOutput extends RequestOutput {
 
   protected override async request(): Promise<number> {
     const { url, login } = this.#options;
-    const { path, type, body, messages } = nextRequest(this.line.first(LINES_MAX));
+    const waiting = this.line.first(LOOKED_AT_MAX);
+    const { path, type, body, messages } = nextRequest(waiting);
     try {
       const authorization = authorizationOf(login);
       const { status, isOk, text, retryAfterMs } = await post(url + path, { type, body, authorization });
@@ -49,11 +52,11 @@ export class HttpOutput extends RequestOutput {
       // A bad line is counted there as rejected; to send it again would not make it better.
       if (isOk || (status === 400 && taken + rejected > 0)) {
         this.answered(true);
-        this.delivered(messages);
+        this.delivered(messages, waiting.length);
         return 0;
       }
       if (status === 429) {
-        this.delivered(messages.slice(0, taken + rejected));
+        this.delivered(messages.slice(0, taken + rejected), waiting.length);
         return retryAfterMs;
       }
       throw new Error(`it answered ${status}: ${text.slice(0, 200)}`);
@@ -64,7 +67,7 @@ export class HttpOutput extends RequestOutput {
   }
 }
 
-/** As many of the first messages as one request may hold. */
+/** The first message, and as many as one request may hold of those that go where it goes. */
 function nextRequest(waiting: readonly OutgoingMessage[]): Request {
   const [first] = waiting;
   const path = pathOf(first);
@@ -77,7 +80,9 @@ function nextRequest(waiting: readonly OutgoingMessage[]): Request {
   let length = 0;
   for (const message of waiting) {
     const { payload } = message;
-    if (typeof payload !== "string" || pathOf(message) !== path) break;
+    const goesAlong = message.topic === first.topic || (isInflux(first) && isInflux(message));
+    if (!goesAlong) continue;
+    if (typeof payload !== "string" || lines.length === LINES_MAX) break;
     length += payload.length + 1;
     if (lines.length > 0 && length > BODY_BYTES_MAX) break;
     messages.push(message);
@@ -86,8 +91,13 @@ function nextRequest(waiting: readonly OutgoingMessage[]): Request {
   return { path, type: "application/x-ndjson", body: `${lines.join("\n")}\n`, messages };
 }
 
-function pathOf({ topic }: OutgoingMessage): string {
-  if (topic.endsWith("/influx")) return "/write";
+function isInflux({ topic }: OutgoingMessage): boolean {
+  return topic.endsWith("/influx");
+}
+
+function pathOf(message: OutgoingMessage): string {
+  const { topic } = message;
+  if (isInflux(message)) return "/write";
   return `/topics/${topic.split("/").map(encodeURIComponent).join("/")}`;
 }
 

@@ -42,7 +42,7 @@ export class KafkaOutput extends RequestOutput {
       return this.retryMs();
     }
     this.answered(!this.isHeld);
-    this.delivered(messages);
+    this.delivered(messages, messages.length);
     return 0;
   }
 

@@ -233,6 +233,26 @@ test("HTTP: lines of one topic go together, line protocol to its own path, and a
   ]);
 });
 
+test("HTTP: what waits of many topics takes a request for each, and stays in order within it", async () => {
+  const { requests, url } = await openServer(() => ({ status: 200 }));
+  const { output, delivered } = httpOutput(url);
+  const topicOf = (number: number): string => `factory/alpha/line-1/machine-${number % 3}/temperature`;
+  const numbers = Array.from({ length: 30 }, (_, index) => index);
+  for (const number of numbers)
+    output.send(
+      number === 15
+        ? { ...message(number, topicOf(number)), payload: Buffer.from([0xff]) }
+        : message(number, topicOf(number)),
+    );
+  await vi.waitFor(() => expect(delivered.toSorted((one, other) => one - other)).toEqual(numbers));
+  expect([...output.waitingNumbers()]).toEqual([]);
+  expect(requests.map(({ lines }) => lines.length)).toEqual([5, 10, 10, 0, 4]);
+  for (const machine of [0, 1, 2]) {
+    const own = delivered.filter((number) => number % 3 === machine);
+    expect(own).toEqual(own.toSorted((one, other) => one - other));
+  }
+});
+
 test("HTTP: who is asked to come later waits as long as was asked, and goes on after what was taken", async () => {
   let isBusy = true;
   const { requests, url } = await openServer(() => {

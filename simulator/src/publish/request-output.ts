@@ -98,8 +98,9 @@ export abstract class RequestOutput implements Output {
     return Math.max(1, this.#backoff.nextMs());
   }
 
-  protected delivered(messages: readonly OutgoingMessage[]): void {
-    this.line.drop(messages.length);
+  /** Messages among the first `count` that wait. */
+  protected delivered(messages: readonly OutgoingMessage[], count: number): void {
+    this.line.dropAmong(new Set(messages), count);
     for (const message of messages) this.#options.onDelivered(message);
   }
 

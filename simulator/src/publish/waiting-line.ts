@@ -26,6 +26,13 @@ export class WaitingLine {
     this.#head = 0;
   }
 
+  /** They are gone, all of them among the first `count`; the others stay in their order. */
+  dropAmong(gone: ReadonlySet<OutgoingMessage>, count: number): void {
+    const kept = this.first(count).filter((message) => !gone.has(message));
+    for (const [index, message] of kept.entries()) this.#messages[this.#head + gone.size + index] = message;
+    this.drop(gone.size);
+  }
+
   /** The first `count`, which are gone from here. */
   take(count: number): readonly OutgoingMessage[] {
     const messages = this.first(count);
