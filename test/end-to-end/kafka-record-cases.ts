@@ -51,6 +51,7 @@ async function start(topic: LogTopic, store = new CrashingStore()) {
     group: topic.topic,
     client: topic.client,
     target: central,
+    buffers: { add: () => {} },
     clock: systemClock,
     log: silentLogger,
   });
