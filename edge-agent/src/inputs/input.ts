@@ -66,7 +66,7 @@ export interface ArrivalRejection {
 
 export interface Arrival {
   readonly topic: string;
-  /** Valid until the handler settles. Longer than `payloadBytesMax` when `isOversized`. */
+  /** Valid until the handler settles; then its memory is given back. Longer than `payloadBytesMax` when `isOversized`. */
   readonly payload: Uint8Array;
   /** It carries the retain flag: a stored message, or one that is to be stored. What it says may be old: it never acts. */
   readonly isRetained: boolean;

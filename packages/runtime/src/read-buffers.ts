@@ -7,7 +7,8 @@ const BYTES_MAX = 4 * 1024 * 1024;
 /**
  * Has the buffers collected that sockets were read into. Each read brings one of its own, outside the heap. They die young, but
  * what collects the young waits for a heap that grows, and reading hardly makes it grow: so V8 would look at everything that
- * lives to be rid of them, several times a second under a flood, some milliseconds each.
+ * lives to be rid of them, several times a second under a flood, some milliseconds each. Those that are known to be done with need
+ * no collection.
  */
 export class ReadBuffers {
   readonly #collect: () => void;
