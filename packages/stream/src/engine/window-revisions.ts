@@ -18,6 +18,9 @@ export interface RevisionPace {
   readonly backlogRevisionMs: number;
 }
 
+/** While a tick has left some windows for the next ones, which others are due is looked at this often. */
+const LOOK_INTERVAL_MS = 250;
+
 /** What is to be said of a window now. */
 interface Look {
   readonly standing: WindowStanding;
@@ -34,6 +37,9 @@ export class WindowRevisions {
   readonly #pace: RevisionPace;
   readonly #room: TickRoom;
   #waitedFor: WindowRecord[] = [];
+  /** Windows that the last tick had no room for, in their order. */
+  #left: readonly WindowRecord[] = [];
+  #lookedAtMs = -Infinity;
 
   constructor(memory: WindowMemory, standing: Standing, pace: RevisionPace, room: TickRoom) {
     this.#memory = memory;
@@ -45,11 +51,18 @@ export class WindowRevisions {
   /** Gives the open windows that are due their revisions, as many as there is room for; which they were. */
   decideAll(nowMs: number, trustedMs: number): WindowRecord[] {
     this.#room.beginPart();
+    this.#waitedFor = [];
+    const sinceMs = nowMs - this.#lookedAtMs;
+    if (this.#left.length > 0 && sinceMs >= 0 && sinceMs < LOOK_INTERVAL_MS) {
+      const stillDue = (record: WindowRecord) =>
+        this.#memory.open.has(record) && record.startMs >= record.track.closedToMs(trustedMs);
+      return this.#decideDue(this.#left, nowMs, stillDue);
+    }
+    this.#lookedAtMs = nowMs;
     const changedFromMs = this.#standing.takeChangedFromMs();
     const movedWith = this.#movedWith();
     const moved: WindowRecord[] = [];
     const due: WindowRecord[] = [];
-    this.#waitedFor = [];
     for (const record of this.#memory.open) {
       const isMoved = movedWith.has(record);
       // What becomes final in this tick is shown by that; of the rest, what has moved cannot wait for it.
@@ -59,7 +72,14 @@ export class WindowRevisions {
       if (isMoved) moved.push(record);
       else if (!isIdle) due.push(record);
     }
-    return [...this.#emitAllMoved(moved, nowMs), ...this.#decideDue(due, nowMs)];
+    const emitted = [
+      ...this.#emitAllMoved(moved, nowMs),
+      ...this.#decideDue(this.#inOrder(due, nowMs), nowMs, () => true),
+    ];
+    for (const record of this.#left) record.nextCheckMs = -Infinity;
+    // Sessions may move before the next tick, and then have to come together: it looks at all of them.
+    if (this.#left.some(({ track }) => track instanceof SessionTrack)) this.#left = [];
+    return emitted;
   }
 
   /** Of one group all or none. */
@@ -74,18 +94,25 @@ export class WindowRevisions {
   }
 
   /** Those of the present first, so that they do not wait for a past that an agent's return brings; of either the oldest first. */
-  #decideDue(due: readonly WindowRecord[], nowMs: number): WindowRecord[] {
+  #inOrder(due: readonly WindowRecord[], nowMs: number): WindowRecord[] {
     const byStart = Map.groupBy(due, ({ startMs }) => startMs);
-    const starts = [...byStart.keys()].sort((a, b) => a - b);
-    const isPast = (record: WindowRecord) => record.endMs < nowMs - this.#pace.backlogRevisionMs;
+    const ascending = [...byStart.keys()]
+      .sort((a, b) => a - b)
+      .flatMap((startMs) => byStart.get(startMs) ?? []);
+    const isPast = ({ endMs }: WindowRecord) => endMs < nowMs - this.#pace.backlogRevisionMs;
+    return [...ascending.filter((record) => !isPast(record)), ...ascending.filter(isPast)];
+  }
+
+  #decideDue(
+    due: readonly WindowRecord[],
+    nowMs: number,
+    isStillDue: (record: WindowRecord) => boolean,
+  ): WindowRecord[] {
     const emitted: WindowRecord[] = [];
-    for (const wantsPast of [false, true])
-      for (const startMs of starts)
-        for (const record of byStart.get(startMs) ?? []) {
-          if (isPast(record) !== wantsPast) continue;
-          if (!this.#room.hasRoom()) record.nextCheckMs = -Infinity;
-          else if (this.#decide(record, nowMs)) emitted.push(record);
-        }
+    let done = 0;
+    for (; done < due.length && this.#room.hasRoom(); done++)
+      if (isStillDue(due[done]) && this.#decide(due[done], nowMs)) emitted.push(due[done]);
+    this.#left = due.slice(done);
     return emitted;
   }
 
