@@ -245,6 +245,14 @@ test("wrong use of user and token is told", async () => {
 test("a configuration that is wrong, a restore without its end and a data folder that is a file are plain errors", async () => {
   const { folder, config } = await configure();
   writeFileSync(join(folder, "wrong.yaml"), "version: 1\nagents: 7\nhttpp: {}\n");
+  writeFileSync(join(folder, "lost.yaml"), "version: 1\npipeline: ./nothing.yaml\n");
+  const lost = await run("check", "--config", join(folder, "lost.yaml"));
+  expect(lost).toMatchObject({
+    code: 2,
+    err: expect.stringMatching(
+      /lost\.yaml:2:1: cannot read configuration .*\/nothing\.yaml: there is no such file; it is the pipeline of this file/,
+    ),
+  });
   const wrong = await run("check", "--config", join(folder, "wrong.yaml"));
   expect(wrong.code).toBe(2);
   expect(wrong.err).toMatch(/wrong\.yaml:2:\d+/);

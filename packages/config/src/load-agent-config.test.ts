@@ -297,7 +297,7 @@ test.each<[string, string, string[]]>([
     MINIMAL.replace("url: mqtt://central.example:1884", 'kafka: { brokers: [k1], topic: "a/b" }'),
     [
       '5:30: uplink.kafka.brokers[0] is "k1"; it must be host:port of a Kafka broker',
-      '5:42: uplink.kafka.topic is "a/b"; it must be 1 to 249 letters, digits, dots, underscores and hyphens',
+      '5:42: uplink.kafka.topic is "a/b"; it must be 1 to 249 letters, digits, dots, underscores and hyphens, other than . and ..',
     ],
   ],
   [

@@ -116,7 +116,7 @@ http: { host: 0.0.0.0, tokens: [{ name: grafana, tokenHash: "${TOKEN_HASH}" }] }
 test("a coarser level of the history is kept no shorter than a finer one", () => {
   const file = 'version: 1\nhistory: { "10s": { retain: 90d }, "1m": { retain: 60d, bytesMax: 1GiB } }\n';
   expect(() => load({ "/etc/millrace/central.yaml": file })).toThrow(
-    "central.yaml:2:52: history.1m.retain is 60d, shorter than that of 10s (90d): zooming out would show less",
+    "central.yaml:2:52: history.1m.retain is 60d, shorter than that of 10s (90d): zooming out would show less; raise it to 90d, or lower history.10s.retain",
   );
 });
 
@@ -286,6 +286,19 @@ test.each([
     "sinks: { kafka: { brokers: [k:9092], windowsTopic: millrace.alarms.v1 } }",
     "2:52: sinks.kafka.windowsTopic is millrace.alarms.v1, and so is sinks.kafka.alarmsTopic; give each its own",
   ],
+  [
+    "history: { 1s: { retain: 30d } }",
+    "2:26: history.10s.retain is 7d, shorter than that of 1s (30d): zooming out would show less; raise it to 30d, or lower history.1s.retain",
+  ],
+  [
+    "records: { r: { kafka: { brokers: [], topic: '..' } } }",
+    "2:35: records.r.kafka.brokers is an empty list; it must have entries, and each must be host:port of a Kafka broker",
+  ],
+  [
+    "records: { r: { kafka: { brokers: [k:9092], topic: '..' } } }",
+    'records.r.kafka.topic is ".."; it must be 1 to 249 letters, digits, dots, underscores and hyphens, other than . and ..',
+  ],
+  ["log: debug", '2:6: log is "debug"; it must be a map with the key level'],
   ["intake: { kafka: { broker: [k:9092] } }", "broker"],
   [
     "intake: { broker: { url: mqtts://b, cert: ./c } }",

@@ -51,9 +51,12 @@ export function loadCentralConfig(path: string, options: LoadOptions = {}): Load
   for (const [index, { name }] of HISTORY_LEVELS.entries()) {
     const finer = HISTORY_LEVELS[index - 1]?.name;
     if (finer === undefined || history[name].retain >= history[finer].retain) continue;
+    const [own, other] = [formatDuration(history[name].retain), formatDuration(history[finer].retain)];
+    // One of them may be a default, that does not stand in the file.
+    const coarser = ["history", name, "retain"];
     reader.problem(
-      ["history", name, "retain"],
-      `history.${name}.retain is ${formatDuration(history[name].retain)}, shorter than that of ${finer} (${formatDuration(history[finer].retain)}): zooming out would show less`,
+      reader.source.has(coarser) ? coarser : ["history", finer, "retain"],
+      `history.${name}.retain is ${own}, shorter than that of ${finer} (${other}): zooming out would show less; raise it to ${other}, or lower history.${finer}.retain`,
     );
   }
   checkKafkaTopics(reader, file);

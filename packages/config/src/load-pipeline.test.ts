@@ -146,13 +146,27 @@ test.each<[string, string, string[]]>([
   [
     "a tab, of which only the first error is said",
     `version: 1\nmetrics:\n  m:\n\t unit: g\n\t from: [\n    live: {\nwindows:\n  w: ]\n${"x: *y\n".repeat(9)}`,
-    ["4:1: this is not valid YAML: Tabs are not allowed as indentation"],
+    ["4:1: this is not valid YAML: Tabs are not allowed as indentation; indent with spaces"],
   ],
   [
     "not YAML",
     "version: 1\nmetrics: [",
     [
-      "2:11: this is not valid YAML: Flow sequence in block collection must be sufficiently indented and end with a ]",
+      "2:11: this is not valid YAML: Flow sequence in block collection must be sufficiently indented and end with a ]; keys of one map begin in the same column, and a bracket that was opened must be closed",
+    ],
+  ],
+  [
+    "a key without a colon",
+    "version: 1\nmetrics:\n  m\n  n: {}\n",
+    [
+      "3:3: this is not valid YAML: Implicit keys need to be on a single line; a colon and a space must follow each key",
+    ],
+  ],
+  [
+    "a key that is indented too far",
+    "version: 1\n  metrics: {}\n",
+    [
+      "1:10: this is not valid YAML: Nested mappings are not allowed in compact mappings; a key stands within a value: indent it as its neighbours are, or put a value with a colon in it in quotes",
     ],
   ],
   [

@@ -221,7 +221,7 @@ test.each([
   ],
   [
     "orders: { http: {}, outOfOrderness: 1h }",
-    "3:3: records may be 3600000 ms out of order, and ids are remembered for 600000 ms only: those in between would be set aside; dedupe.horizon must be at least outOfOrderness",
+    "3:3: records may be 1h out of order, and ids are remembered for 10m only: those in between would be set aside; dedupe.horizon must be at least outOfOrderness",
   ],
   [
     "orders: { http: {}, debezium: {}, dedupe: { horizon: 1h } }",

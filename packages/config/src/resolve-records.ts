@@ -1,3 +1,4 @@
+import { formatDuration } from "@millrace/runtime";
 import type { RecordStreamConfig } from "./central-config.ts";
 import type { RecordsFile } from "./central-schema.ts";
 import type { ConfigReader } from "./config-reader.ts";
@@ -16,7 +17,7 @@ export function resolveRecords(reader: ConfigReader, name: string, records: Reco
   if (dedupe.horizon < outOfOrderness)
     reader.problem(
       [...path, "dedupe", "horizon"],
-      `records may be ${outOfOrderness} ms out of order, and ids are remembered for ${dedupe.horizon} ms only: those in between would be set aside; dedupe.horizon must be at least outOfOrderness`,
+      `records may be ${formatDuration(outOfOrderness)} out of order, and ids are remembered for ${formatDuration(dedupe.horizon)} only: those in between would be set aside; dedupe.horizon must be at least outOfOrderness`,
     );
   if (records.debezium !== undefined && reader.source.has([...path, "dedupe"]))
     reader.problem(

@@ -40,7 +40,10 @@ export function takesAt(schema: z.ZodType): string {
   const here = unwrap(schema);
   const phrase = phraseOf(here);
   if (phrase !== undefined) return phrase;
-  if (here instanceof z.ZodObject) return `a map with the keys ${Object.keys(here.shape).join(", ")}`;
+  if (here instanceof z.ZodObject) {
+    const keys = Object.keys(here.shape);
+    return `a map with the key${keys.length === 1 ? "" : "s"} ${keys.join(", ")}`;
+  }
   if (here instanceof z.ZodRecord) return "a map from names to settings";
   if (here instanceof z.ZodArray) return `a list; each entry must be ${takesAt(asType(here.element))}`;
   throw new Error(`invariant: a configuration leaf of type ${here.def.type} does not say what it takes`);

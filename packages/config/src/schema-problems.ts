@@ -1,7 +1,7 @@
 import { nearestName } from "@millrace/runtime";
 import { z } from "zod";
 import type { Problem } from "./problem.ts";
-import { schemaAt, takesAt, unwrap } from "./schema-place.ts";
+import { asType, schemaAt, takesAt, unwrap } from "./schema-place.ts";
 import { mistakeOf } from "./schema-types.ts";
 import type { KeyPath, YamlSource } from "./yaml-source.ts";
 
@@ -60,6 +60,9 @@ function wrongValue(source: YamlSource, schema: z.ZodType, root: unknown, path: 
   if (path.length > 0 && !source.has(path)) return `${name} is missing; it must be ${phrase}`;
   const value = valueAt(root, path);
   if (value === null || value === undefined || value === "") return `${name} is empty; it must be ${phrase}`;
+  const list = place === undefined ? undefined : unwrap(place);
+  if (Array.isArray(value) && value.length === 0 && list instanceof z.ZodArray)
+    return `${name} is an empty list; it must have entries, and each must be ${takesAt(asType(list.element))}`;
   const isShort = typeof value === "number" || typeof value === "boolean";
   const said = isSecret(path) ? (isShort ? `a ${typeof value}` : "not right") : shown(value);
   if (isShort && place?.safeParse(String(value)).success === true)

@@ -159,7 +159,7 @@ export const labelValue = () =>
 export const kafkaTopic = () =>
   takes(
     z.string().regex(/^(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}$/),
-    "1 to 249 letters, digits, dots, underscores and hyphens",
+    "1 to 249 letters, digits, dots, underscores and hyphens, other than . and ..",
   );
 
 /** A Kafka connection's `tls`, of what `own` names. */

@@ -10,6 +10,7 @@ import {
   visit,
   type Document,
 } from "yaml";
+import { yamlMistake } from "./yaml-hint.ts";
 import { type Environment, substituteEnvironment } from "./environment.ts";
 import type { Problem } from "./problem.ts";
 
@@ -37,7 +38,7 @@ export class YamlSource {
       const message =
         error.code === "DUPLICATE_KEY"
           ? `the key ${JSON.stringify(this.#keyAt(error.pos[0]))} is there twice; keep one`
-          : `this is not valid YAML: ${firstLine(error.message)}`;
+          : `this is not valid YAML: ${yamlMistake(error)}`;
       this.#problems.push(this.#problemAtOffset(error.pos[0], message));
     }
     if (syntaxAt < 0) this.#checkKeysAndAliases();
