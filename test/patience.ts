@@ -1,5 +1,6 @@
 // How long a test waits for what is to come: a second, vitest's own measure, is nothing on a busy machine. That it comes at all is
 // what a test says; how quickly, the benchmarks do.
+import fc from "fast-check";
 import { vi } from "vitest";
 
 const { waitFor, waitUntil } = vi;
@@ -10,3 +11,7 @@ const patience = (options: number | object = {}) => ({
 });
 vi.waitFor = (callback, options) => waitFor(callback, patience(options));
 vi.waitUntil = (callback, options) => waitUntil(callback, patience(options));
+
+// What a property's failure shrinks to is found for as long as this: then it ends with the smallest one so far, its seed and its
+// path, before a test's own limit would end it without.
+fc.configureGlobal({ interruptAfterTimeLimit: 60_000 });
