@@ -38,10 +38,7 @@ async function rebuilds(topic: LogTopic): Promise<void> {
   const baseMs = aWhileAgo();
   for (let sequence = 1; sequence <= 20; sequence += 1) alpha.panes(sequence, baseMs + 100 * sequence);
   // What beta says there is answered by nobody, and one of its batches comes twice.
-  await topic.write("beta", 1, (beta) => {
-    beta.hello();
-    for (const sequence of [1, 2, 3, 2]) beta.panes(sequence, baseMs);
-  });
+  await writes(topic, 1, [1, 2, 3, 2], baseMs);
   await until("all is in", () => alpha.acks.live === 20 && merged(first, "beta") === 3);
   expect(first.central.agents().find(({ agent }) => agent === "beta-1")).toMatchObject({
     state: "connected",
@@ -70,16 +67,11 @@ async function rebuilds(topic: LogTopic): Promise<void> {
 async function tellsGaps(topic: LogTopic): Promise<void> {
   const baseMs = aWhileAgo();
   const first = await topic.start();
-  await topic.write("beta", 1, (beta) => {
-    beta.hello();
-    for (const sequence of [1, 2]) beta.panes(sequence, baseMs);
-  });
+  await writes(topic, 1, [1, 2], baseMs);
   await until("they are in", () => merged(first, "beta") === 2);
   const store = await first.stop();
   // Behind the hello and two batches come three, of which the first is gone.
-  await topic.write("beta", 1, (beta) => {
-    for (const sequence of [3, 4, 5]) beta.panes(sequence, baseMs);
-  });
+  await writes(topic, 1, [3, 4, 5], baseMs);
   await topic.deleteBefore(1, 4);
   const second = await topic.start({ store });
   await until("the rest is in", () => merged(second, "beta") === 4);
@@ -101,14 +93,9 @@ async function readsInOrder(topic: LogTopic): Promise<void> {
   const baseMs = aWhileAgo();
   const sequences = (from: number, count: number) =>
     Array.from({ length: count }, (_, index) => from + index);
-  await topic.write("beta", 2, (beta) => {
-    beta.hello();
-    for (const sequence of sequences(1, 400)) beta.panes(sequence, baseMs);
-  });
+  await writes(topic, 2, sequences(1, 400), baseMs);
   // As where partitions were added: another one is the site's.
-  await topic.write("beta", 0, (beta) => {
-    for (const sequence of sequences(401, 400)) beta.panes(sequence, baseMs);
-  });
+  await writes(topic, 0, sequences(401, 400), baseMs);
   const logged = await topic.start();
   await until("it has read all", () => logged.central.health().isReady);
   expect(merged(logged, "beta")).toBe(800);
@@ -119,16 +106,11 @@ async function readsInOrder(topic: LogTopic): Promise<void> {
 async function tellsRemadeUnderWay(topic: LogTopic): Promise<void> {
   const baseMs = aWhileAgo();
   const logged = await topic.start();
-  await topic.write("beta", 1, (beta) => {
-    beta.hello();
-    for (const sequence of [1, 2, 3, 4]) beta.panes(sequence, baseMs);
-  });
+  await writes(topic, 1, [1, 2, 3, 4], baseMs);
   await until("they are in", () => merged(logged, "beta") === 4);
   await topic.delete();
   await topic.create({});
-  await topic.write("beta", 1, (beta) => {
-    for (const sequence of [5, 6]) beta.panes(sequence, baseMs);
-  });
+  await writes(topic, 1, [5, 6], baseMs);
   await until("all of it is in", () => merged(logged, "beta") === 6);
   const told = () => logged.central.alarms().map(({ rule, value }) => `${rule} ${value}`);
   await until("it is told", () => told().includes("log_gap 1"));
@@ -139,18 +121,13 @@ async function tellsRemadeUnderWay(topic: LogTopic): Promise<void> {
 async function tellsRemade(topic: LogTopic): Promise<void> {
   const baseMs = aWhileAgo();
   const first = await topic.start();
-  await topic.write("beta", 1, (beta) => {
-    beta.hello();
-    for (const sequence of [1, 2]) beta.panes(sequence, baseMs);
-  });
+  await writes(topic, 1, [1, 2], baseMs);
   await until("they are in", () => merged(first, "beta") === 2);
   const store = await first.stop();
   await topic.delete();
   await topic.create({});
   // More than the one before held.
-  await topic.write("beta", 1, (beta) => {
-    for (const sequence of [3, 4, 5, 6, 7]) beta.panes(sequence, baseMs);
-  });
+  await writes(topic, 1, [3, 4, 5, 6, 7], baseMs);
   const second = await topic.start({ store });
   await until("all of it is in", () => merged(second, "beta") === 7);
   const told = second.central.alarms().map(({ rule, agent, value }) => `${rule} ${agent} ${value}`);
@@ -168,10 +145,7 @@ async function keepsAside(topic: LogTopic): Promise<void> {
     { key: "x", value: "{}", headers: headers("hello", "stranger-1"), partition: 0 },
     { key: "x", value: "not a batch", headers: headers("batch", "beta-1"), partition: 0 },
   ]);
-  await topic.write("beta", 0, (beta) => {
-    beta.hello();
-    beta.panes(1, aWhileAgo());
-  });
+  await writes(topic, 0, [1], aWhileAgo());
   await until("what follows is in", () => merged(central, "beta") === 1);
   const kept = await central.central.quarantine(10);
   expect(kept.map(({ agent, reason }) => `${agent} ${reason}`).sort()).toEqual([
@@ -198,6 +172,19 @@ async function waitsForTopic(topic: LogTopic): Promise<void> {
   expect(agent.answers).toEqual([]);
   await topic.create({});
   await until("it takes what waits", () => agent.welcome, 30_000);
+}
+
+/** Batches of beta's, that writes to the topic itself, in this partition; before the first, who it is. */
+function writes(
+  topic: LogTopic,
+  partition: number,
+  sequences: readonly number[],
+  baseMs: number,
+): Promise<void> {
+  return topic.write("beta", partition, (beta) => {
+    if (sequences[0] === 1) beta.hello();
+    for (const sequence of sequences) beta.panes(sequence, baseMs);
+  });
 }
 
 function merged({ central }: LoggedCentral, site: string): number | undefined {

@@ -3,15 +3,12 @@ import { endedAlarm } from "@millrace/detect";
 import type { AlarmEvent, EndReason } from "@millrace/detect";
 import type { Change, Store } from "@millrace/queue";
 import { CENTRAL_KEYS, keysUnder, numberOf } from "../core/central-keys.ts";
+import type { LeftRules } from "../core/left-rules.ts";
 import { DISTINCT_KEYS, DISTINCT_RULES, DistinctBook } from "./distinct-book.ts";
 import type { DistinctRuleRecord } from "./distinct-book.ts";
 
-export interface OpenedDistinctBooks {
+export interface OpenedDistinctBooks extends LeftRules {
   readonly books: readonly DistinctBook[];
-  /** Alarms of rules that are gone, or read something else now; they end with the changes. */
-  readonly ended: readonly AlarmEvent[];
-  readonly changes: readonly Change[];
-  readonly unreadableCount: number;
 }
 
 /** The state of each rule as the store has it. Rejects with `store_read`. */

@@ -3,15 +3,11 @@ import { endedAlarm } from "@millrace/detect";
 import type { AlarmEvent } from "@millrace/detect";
 import type { Change, Store } from "@millrace/queue";
 import { keysUnder } from "../core/central-keys.ts";
+import type { LeftRules } from "../core/left-rules.ts";
 import { RecordWatchBook, WATCHED_SERIES } from "./record-watch-book.ts";
 
-export interface OpenedRecordWatches {
+export interface OpenedRecordWatches extends LeftRules {
   readonly watches: readonly RecordWatchBook[];
-  /** Last steps of alarms of rules that are gone, or have another condition now. */
-  readonly ended: readonly AlarmEvent[];
-  /** Takes the series of such rules out of the store. */
-  readonly changes: readonly Change[];
-  readonly unreadableCount: number;
 }
 
 /** The rules on records, with their series as the store has them. Rejects with `store_read`. */

@@ -1,3 +1,5 @@
+import type { KafkaValues } from "@millrace/kafka";
+
 /** Records of one partition in the order of their offsets, as a source hands them over. */
 export interface RecordBatch {
   readonly partition: number;
@@ -19,13 +21,8 @@ export interface RecordBatch {
   readonly damage?: { readonly reason: string; readonly bytes: Uint8Array };
 }
 
-/** An array, or views that are made when they are asked for. */
-export interface RecordValues {
-  readonly length: number;
-  at(index: number): Uint8Array | null | undefined;
-  /** Of a value, 0 of none: without making a view of it. */
-  byteLengthAt?(index: number): number;
-}
+/** An array, or views that are made when they are asked for: as Kafka's batches have them. */
+export type RecordValues = KafkaValues;
 
 /** What became of a batch, once it is durable. */
 export interface RecordOutcome {

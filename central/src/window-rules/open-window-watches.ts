@@ -2,22 +2,15 @@ import { endOf } from "@millrace/detect";
 import type { AlarmEvent } from "@millrace/detect";
 import type { Change, Store } from "@millrace/queue";
 import { CENTRAL_KEYS, keysUnder } from "../core/central-keys.ts";
+import type { LeftRules } from "../core/left-rules.ts";
 import { STORED_GROUPS, STORED_PAGES } from "./window-watch-book.ts";
 import type { KeyedPage, WindowWatchBook } from "./window-watch-book.ts";
-
-export interface OpenedWindowWatches {
-  /** Last steps of alarms of rules that are gone, or judge something else now. */
-  readonly ended: readonly AlarmEvent[];
-  /** Takes the state of such rules out of the store. */
-  readonly changes: readonly Change[];
-  readonly unreadableCount: number;
-}
 
 /** Gives each rule what the store has of it. Rejects with `store_read`. */
 export async function openWindowWatches(
   store: Store,
   books: readonly WindowWatchBook[],
-): Promise<OpenedWindowWatches> {
+): Promise<LeftRules> {
   const byRule = new Map(books.map((book) => [book.rule.name, book]));
   const ended: AlarmEvent[] = [];
   const changes: Change[] = [];

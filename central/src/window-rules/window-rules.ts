@@ -3,6 +3,7 @@ import { AwakeClock } from "@millrace/detect";
 import type { AlarmEvent, WatchMoment } from "@millrace/detect";
 import type { Change, Store } from "@millrace/queue";
 import type { Labels, WindowResult } from "@millrace/stream";
+import type { LeftRules } from "../core/left-rules.ts";
 import { HISTORICAL_AFTER_MS } from "../records/is-historical.ts";
 import { GroupRoom } from "./group-room.ts";
 import { openWindowWatches } from "./open-window-watches.ts";
@@ -53,7 +54,7 @@ export class WindowRules {
 
   private constructor(
     books: readonly WindowWatchBook[],
-    { ended, changes, unreadableCount }: Awaited<ReturnType<typeof openWindowWatches>>,
+    { ended, changes, unreadableCount }: LeftRules,
   ) {
     this.#books = books;
     this.#byWindow = Map.groupBy(books, ({ rule }) => rule.window.name);

@@ -6,7 +6,7 @@ import { RandomStream } from "../signal/random-stream.ts";
 import { Arrivals } from "./arrivals.ts";
 import { centsText } from "./cents-text.ts";
 import { DailyCurve } from "./daily-curve.ts";
-import { DueQueue } from "./due-queue.ts";
+import { DueQueue } from "../due-queue.ts";
 import { LognormalAmount } from "./lognormal-amount.ts";
 import { unitExponential } from "./unit-exponential.ts";
 import { WallClock } from "./wall-clock.ts";

@@ -1,5 +1,5 @@
 import type { BusinessRecord } from "./business-record.ts";
-import { DueQueue } from "./due-queue.ts";
+import { DueQueue } from "../due-queue.ts";
 
 /** Records of event time's order in the order in which they leave their sources. */
 export class SendingOrder {

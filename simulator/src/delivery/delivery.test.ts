@@ -10,7 +10,7 @@ import { RandomStream } from "../signal/random-stream.ts";
 import type { TruthReading } from "../truth/truth-line.ts";
 import { DAMAGES, damagePayload, damagesOf } from "./damage-payload.ts";
 import type { DeliveryPlan, LatenessPlan } from "./delivery-plan.ts";
-import { DeliveryQueue } from "./delivery-queue.ts";
+import { DueQueue } from "../due-queue.ts";
 import { drawLateness } from "./draw-lateness.ts";
 import { type MessageFate, MessageFates } from "./message-fates.ts";
 import { Silences } from "./silences.ts";
@@ -108,14 +108,14 @@ test("silences: what is said in one gets through at its end, and they are as lon
 test("what is on its way leaves by its time, and in its order where that is the same", () => {
   fc.assert(
     fc.property(fc.array(fc.integer({ min: 0, max: 20 })), fc.integer({ min: 0, max: 20 }), (dues, until) => {
-      const queue = new DeliveryQueue<{ due: number; index: number }>();
+      const queue = new DueQueue<{ due: number; index: number }>();
       for (const [index, due] of dues.entries()) queue.push(due, { due, index });
       const sorted = dues
         .map((due, index) => ({ due, index }))
         .sort((one, other) => one.due - other.due || one.index - other.index);
       const early = [...queue.take(until)];
       expect(early).toEqual(sorted.filter(({ due }) => due <= until));
-      expect(queue.nextDueMs).toBe(sorted[early.length]?.due ?? Infinity);
+      expect(queue.nextMs).toBe(sorted[early.length]?.due ?? Infinity);
       expect([...queue.take(Infinity)]).toEqual(sorted.slice(early.length));
       expect(queue.size).toBe(0);
     }),

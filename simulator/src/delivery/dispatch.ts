@@ -10,7 +10,7 @@ import type { OutgoingMessage } from "../publish/outgoing-message.ts";
 import { streamName } from "../signal/random-stream.ts";
 import type { TruthDelivery, TruthLine, TruthReading } from "../truth/truth-line.ts";
 import { type Damage, DAMAGES, damagePayload, damagesOf } from "./damage-payload.ts";
-import { DeliveryQueue } from "./delivery-queue.ts";
+import { DueQueue } from "../due-queue.ts";
 import { MessageFates } from "./message-fates.ts";
 import { Silences } from "./silences.ts";
 
@@ -48,7 +48,7 @@ export class Dispatch {
   readonly #fates = new Map<string, MessageFates>();
   /** By connection. */
   readonly #silences = new Map<string, Silences>();
-  readonly #queue = new DeliveryQueue<OnTheWay>();
+  readonly #queue = new DueQueue<OnTheWay>();
 
   constructor(options: DispatchOptions) {
     this.#options = options;
@@ -67,7 +67,7 @@ export class Dispatch {
 
   /** Event time at which the next message arrives; Infinity: nothing is on its way. */
   get nextDueMs(): number {
-    return this.#queue.nextDueMs;
+    return this.#queue.nextMs;
   }
 
   /** Of the readings that have not left: on their way, or in a message that is not full. */

@@ -1,7 +1,7 @@
 import { RandomStream, streamName } from "../../signal/random-stream.ts";
 import { Arrivals } from "../arrivals.ts";
 import { DailyCurve } from "../daily-curve.ts";
-import { DueQueue } from "../due-queue.ts";
+import { DueQueue } from "../../due-queue.ts";
 import type { AppOpensPlan } from "../plan/business-plan.ts";
 import { unitExponential } from "../unit-exponential.ts";
 import type { WallClock } from "../wall-clock.ts";

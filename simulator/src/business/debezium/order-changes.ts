@@ -1,5 +1,5 @@
 import type { BusinessRecord, RecordSource } from "../business-record.ts";
-import { DueQueue } from "../due-queue.ts";
+import { DueQueue } from "../../due-queue.ts";
 import { OrderBlock } from "../orders/order-block.ts";
 import type { OrderStream } from "../orders/order-stream.ts";
 import type { DebeziumPlan, OrdersPlan } from "../plan/business-plan.ts";

@@ -2,7 +2,7 @@ import { portableExp } from "../../signal/portable-math.ts";
 import { RandomStream, streamName } from "../../signal/random-stream.ts";
 import { Arrivals } from "../arrivals.ts";
 import { DailyCurve } from "../daily-curve.ts";
-import { DueQueue } from "../due-queue.ts";
+import { DueQueue } from "../../due-queue.ts";
 import { LognormalAmount } from "../lognormal-amount.ts";
 import type { OrdersPlan } from "../plan/business-plan.ts";
 import { unitExponential } from "../unit-exponential.ts";

@@ -1,7 +1,7 @@
 import { RandomStream, streamName } from "../../signal/random-stream.ts";
 import { Arrivals } from "../arrivals.ts";
 import { DailyCurve } from "../daily-curve.ts";
-import { DueQueue } from "../due-queue.ts";
+import { DueQueue } from "../../due-queue.ts";
 import { LognormalAmount } from "../lognormal-amount.ts";
 import type { RingPlan, TransfersPlan } from "../plan/business-plan.ts";
 import type { WallClock } from "../wall-clock.ts";

@@ -1,5 +1,5 @@
 import type { BusinessRecord, RecordSource } from "../business-record.ts";
-import { DueQueue } from "../due-queue.ts";
+import { DueQueue } from "../../due-queue.ts";
 import type { TimeText } from "../time-text.ts";
 import type { TruckReport } from "./truck-report.ts";
 import type { Truck } from "./truck.ts";

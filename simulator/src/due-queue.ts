@@ -54,6 +54,20 @@ export class DueQueue<Item> {
     return first;
   }
 
+  /** What is due, in order. */
+  *take(untilMs: number): Generator<Item> {
+    while (this.nextMs <= untilMs) {
+      const item = this.pop();
+      if (item === undefined) return;
+      yield item;
+    }
+  }
+
+  /** In no order. */
+  [Symbol.iterator](): IterableIterator<Item> {
+    return this.#items.values();
+  }
+
   #isBefore(index: number, timeMs: number, number: number): boolean {
     const time = this.#times[index];
     return time < timeMs || (time === timeMs && this.#numbers[index] < number);
