@@ -3,17 +3,17 @@ import type {
   KafkaClient,
   KafkaConsumer,
   KafkaPosition,
-  KafkaProducer,
   KafkaRange,
   KafkaRecord,
   KafkaSkip,
 } from "@millrace/kafka";
 import { formatDuration, reasonOf } from "@millrace/runtime";
 import type { Clock, Logger, Timer } from "@millrace/runtime";
-import { readUplinkHeaders, uplinkRecord } from "@millrace/wire";
+import { readUplinkHeaders } from "@millrace/wire";
 import type { InboxLimits } from "../core/inbox.ts";
 import { openEnvelope } from "../core/opened-message.ts";
 import { CatchUp } from "./catch-up.ts";
+import { LogWriter } from "./log-writer.ts";
 import { ReadAhead } from "./read-ahead.ts";
 import type { ReadItem } from "./read-ahead.ts";
 import type { LogEntry, LogPosition, LogStart, LogTurn, LogView, UplinkLog } from "./uplink-log.ts";
@@ -29,15 +29,8 @@ export interface KafkaLogOptions {
   readonly patienceMs: number;
 }
 
-/** Of one produce request: brokers take 1 MiB by default, headers included. */
-const REQUEST_BYTES_MAX = 768 * 1024;
-/** Appended and not yet read back; what comes beyond waits at the intake, live before backlog. */
-const PENDING_BYTES_MAX = 8 * 1024 * 1024;
-const ENTRY_BYTES = 256;
 /** While partitions are taken together: what was fetched of one that is ahead is thrown away. */
 const ORDERED_FETCH_BYTES_MAX = 1024 * 1024;
-/** After so long without being read back, at the log's end, an entry is taken for lost, and may be appended again. */
-const PENDING_MS_MAX = 20_000;
 const LOOK_INTERVAL_MS = 1_000;
 const RETRY_MS = 1_000;
 /** Of what others may have written since its ends were last looked at, nobody here knows. */
@@ -45,33 +38,20 @@ const LOOK_AGE_MS_MAX = 3_000;
 /** Longer than one try comes after another: trouble that was not told again for so long may be over. */
 const TROUBLE_MS = 5_000;
 
-interface Pending {
-  readonly bytes: number;
-  readonly atMs: number;
-  isHeld: boolean;
-  /** Of those that came meanwhile, too. */
-  readonly settled: (() => void)[];
-}
-
 /**
  * A Kafka topic as the log. Central writes what it has let in, and takes from the topic whatever is there, its own and what
- * agents have written themselves, from the offsets that its state holds. One request at a time, acknowledged by all in-sync
- * replicas: order holds.
+ * agents have written themselves, from the offsets that its state holds.
  */
 export class KafkaLog implements UplinkLog {
   readonly isApart = true;
   readonly #options: KafkaLogOptions;
   readonly #readAhead: ReadAhead;
   readonly #catchUp: CatchUp;
+  readonly #writer: LogWriter;
   #wake: () => void = () => {};
   #positions: ReadonlyMap<number, LogPosition> = new Map();
   /** Of the topic, as it is. */
   #identity: string | undefined;
-  #waiting: LogEntry[] = [];
-  /** By what tells an entry from others: what is on its way and not read back. */
-  readonly #pending = new Map<string, Pending>();
-  #pendingBytes = 0;
-  #appendedEntries = 0;
   #consumer: KafkaConsumer | null = null;
   #ends = new Map<number, number>();
   /** When it was last asked where its partitions end, and answered. */
@@ -87,18 +67,15 @@ export class KafkaLog implements UplinkLog {
   #troubleAtMs = -Infinity;
   /** Something was read, or nothing is left to read, since reading had trouble. */
   #hasGoneOn = true;
-  #writeTrouble = "";
   #isClosed = false;
-  #running: Promise<unknown> = Promise.resolve();
-  #arrival = Promise.withResolvers<void>();
+  #running: Promise<void> = Promise.resolve();
   #timer: Timer | null = null;
-  #producer: KafkaProducer | null = null;
-  #isSending = false;
-  readonly #pauses = new Set<() => void>();
+  #endPause: () => void = () => {};
 
   constructor(options: KafkaLogOptions) {
     this.#options = options;
     this.#readAhead = new ReadAhead();
+    this.#writer = new LogWriter(options);
     const { topic, patienceMs } = options;
     this.#catchUp = new CatchUp({
       readAhead: this.#readAhead,
@@ -117,32 +94,17 @@ export class KafkaLog implements UplinkLog {
     this.#catchUp.begin(
       isAnew || [...positions.values()].some(({ next, inOrderTo = 0 }) => next < inOrderTo),
     );
-    this.#running = Promise.all([this.#readOn(), this.#writeOn()]);
+    this.#running = this.#readOn();
+    this.#writer.start();
     this.#lookAgain();
   }
 
   get hasRoom(): boolean {
-    return this.#catchUp.isOpen && this.#writeTrouble === "" && this.#pendingBytes < PENDING_BYTES_MAX;
+    return this.#catchUp.isOpen && this.#writer.hasRoom;
   }
 
   append(entries: readonly LogEntry[]): void {
-    const atMs = this.#options.clock.monotonicMs();
-    for (const entry of entries) {
-      const key = keyOf(entry);
-      const { settled } = entry;
-      const pending = this.#pending.get(key);
-      if (pending !== undefined) {
-        // It comes again because it has not been acknowledged yet: it is on its way.
-        if (settled !== undefined && !pending.isHeld) pending.settled.push(settled);
-        else settled?.();
-        continue;
-      }
-      const bytes = entry.payload.length + ENTRY_BYTES;
-      this.#pending.set(key, { bytes, atMs, isHeld: false, settled: settled === undefined ? [] : [settled] });
-      this.#pendingBytes += bytes;
-      this.#waiting.push(entry);
-    }
-    if (this.#waiting.length > 0) this.#arrival.resolve();
+    this.#writer.append(entries);
   }
 
   get isEmpty(): boolean {
@@ -151,7 +113,7 @@ export class KafkaLog implements UplinkLog {
 
   take(limits: InboxLimits): LogTurn {
     const turn = this.#readAhead.take(limits);
-    for (const entry of turn.entries) this.#forget(keyOf(entry));
+    for (const entry of turn.entries) this.#writer.readBack(entry);
     const isOrdered = this.#catchUp.isInOrder && turn.positions.length > 0;
     const positions = isOrdered ? this.#ordered(turn.positions) : turn.positions;
     if (!this.#catchUp.isDone || this.#catchUp.isInOrder) this.#noteProgress();
@@ -184,7 +146,7 @@ export class KafkaLog implements UplinkLog {
     const lag = Object.fromEntries(
       [...this.#ends.keys()].map((partition) => [partition, this.#lagOf(partition)]),
     );
-    const trouble = this.#readTrouble || this.#writeTrouble;
+    const trouble = this.#readTrouble || this.#writer.trouble;
     const isTroubled =
       (trouble !== "" || this.#lacks !== "") && this.#state !== "no_topic" && this.#state !== "stopped";
     const behind = Object.values(lag).reduce((sum, each) => sum + each, 0);
@@ -201,8 +163,8 @@ export class KafkaLog implements UplinkLog {
       reason: reasons[state] ?? "",
       lag,
       leftOut: this.#catchUp.leftOut,
-      waitingBytes: this.#pendingBytes,
-      appendedEntries: this.#appendedEntries,
+      waitingBytes: this.#writer.pendingBytes,
+      appendedEntries: this.#writer.appendedEntries,
     };
   }
 
@@ -223,10 +185,9 @@ export class KafkaLog implements UplinkLog {
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#timer?.cancel();
-    for (const end of this.#pauses) end();
-    this.#arrival.resolve();
+    this.#endPause();
     this.#readAhead.close();
-    await this.#producer?.close();
+    await this.#writer.close();
     await this.#consumer?.close();
     await this.#running;
     this.#state = "stopped";
@@ -254,8 +215,6 @@ export class KafkaLog implements UplinkLog {
     if (identity !== undefined) return isOther(identity);
     return [...this.#positions.values()].some((each) => isOther(each.identity));
   }
-
-  // Reading.
 
   async #readOn(): Promise<void> {
     const { log, topic } = this.#options;
@@ -479,8 +438,7 @@ export class KafkaLog implements UplinkLog {
         after: formatDuration(patienceMs),
       });
     this.#state = this.#catchUp.isOpen ? "up" : "catching_up";
-    if (!this.#isAtEnd || this.#isSending || this.#waiting.length > 0) return;
-    for (const [key, { atMs }] of this.#pending) if (nowMs - atMs > PENDING_MS_MAX) this.#forget(key);
+    if (this.#isAtEnd) this.#writer.atEnd(nowMs);
   }
 
   get #isAtEnd(): boolean {
@@ -500,89 +458,12 @@ export class KafkaLog implements UplinkLog {
     if (this.#hasGoneOn && !isTroubled) this.#readTrouble = "";
   }
 
-  // Writing.
-
-  async #writeOn(): Promise<void> {
-    const { log, topic } = this.#options;
-    while (!this.#isClosed) {
-      try {
-        await this.#write();
-      } catch (error) {
-        this.#writeTrouble = reasonOf(error);
-        log.repeated("log_write", "cannot append to the log; agents send again", {
-          topic,
-          reason: reasonOf(error),
-        });
-        // Some of it may be there: it comes twice then, and is taken once.
-        for (const entry of this.#waiting.splice(0)) this.#forget(keyOf(entry));
-      }
-      if (!this.#isClosed) await this.#pause();
-    }
-  }
-
-  async #write(): Promise<void> {
-    const { client, topic, process } = this.#options;
-    const producer = client.producer({ onTrouble: (reason) => (this.#writeTrouble = reason) });
-    this.#producer = producer;
-    try {
-      await producer.connect([topic]);
-      this.#writeTrouble = "";
-      while (!this.#isClosed) {
-        const entries = this.#nextRequest();
-        if (entries.length === 0) {
-          await this.#arrival.promise;
-          this.#arrival = Promise.withResolvers();
-          continue;
-        }
-        this.#isSending = true;
-        try {
-          await producer.send(entries.map((entry) => ({ topic, ...recordOf(entry, process) })));
-        } catch (error) {
-          for (const entry of entries) this.#forget(keyOf(entry));
-          throw error;
-        } finally {
-          this.#isSending = false;
-        }
-        this.#writeTrouble = "";
-        this.#appendedEntries += entries.length;
-        for (const entry of entries) this.#held(keyOf(entry));
-      }
-    } finally {
-      this.#producer = null;
-      await producer.close();
-    }
-  }
-
-  #nextRequest(): LogEntry[] {
-    let [bytes, count] = [0, 0];
-    for (const { payload } of this.#waiting) {
-      if (count > 0 && bytes + payload.length + ENTRY_BYTES > REQUEST_BYTES_MAX) break;
-      bytes += payload.length + ENTRY_BYTES;
-      count += 1;
-    }
-    return this.#waiting.splice(0, count);
-  }
-
-  #held(key: string): void {
-    const pending = this.#pending.get(key);
-    if (pending === undefined) return;
-    pending.isHeld = true;
-    for (const settled of pending.settled.splice(0)) settled();
-  }
-
-  #forget(key: string): void {
-    this.#held(key);
-    this.#pendingBytes -= this.#pending.get(key)?.bytes ?? 0;
-    this.#pending.delete(key);
-  }
-
-  /** Of what reads and what writes, each before it tries again. */
+  /** Before it tries again. */
   async #pause(): Promise<void> {
     const pause = Promise.withResolvers<void>();
-    this.#pauses.add(pause.resolve);
+    this.#endPause = pause.resolve;
     this.#options.clock.after(RETRY_MS, pause.resolve);
     await pause.promise;
-    this.#pauses.delete(pause.resolve);
   }
 }
 
@@ -619,18 +500,4 @@ function contentOf(
     writer: session === null ? "agent" : "central",
     isOld,
   };
-}
-
-function recordOf({ agent, site, topic, payload, connection, atMs }: LogEntry, process: string) {
-  return {
-    ...uplinkRecord({ agent, site, session: `${process}/${connection}` }, topic, payload),
-    timestampMs: Math.floor(atMs),
-  };
-}
-
-/** Batches by what makes them one; a hello by its connection. */
-function keyOf({ envelope, agent, connection }: LogEntry): string {
-  if (envelope.kind !== "batch") return `${agent} ${connection}`;
-  const { storeId, epoch, lane, sequence } = envelope.batch;
-  return `${storeId} ${epoch} ${lane} ${sequence}`;
 }

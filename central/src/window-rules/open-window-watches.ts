@@ -7,10 +7,7 @@ import { STORED_GROUPS, STORED_PAGES } from "./window-watch-book.ts";
 import type { KeyedPage, WindowWatchBook } from "./window-watch-book.ts";
 
 /** Gives each rule what the store has of it. Rejects with `store_read`. */
-export async function openWindowWatches(
-  store: Store,
-  books: readonly WindowWatchBook[],
-): Promise<LeftRules> {
+export async function openWindowWatches(store: Store, books: readonly WindowWatchBook[]): Promise<LeftRules> {
   const byRule = new Map(books.map((book) => [book.rule.name, book]));
   const ended: AlarmEvent[] = [];
   const changes: Change[] = [];

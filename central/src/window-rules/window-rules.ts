@@ -52,10 +52,7 @@ export class WindowRules {
   /** Stored values that could not be read. */
   readonly unreadableCount: number;
 
-  private constructor(
-    books: readonly WindowWatchBook[],
-    { ended, changes, unreadableCount }: LeftRules,
-  ) {
+  private constructor(books: readonly WindowWatchBook[], { ended, changes, unreadableCount }: LeftRules) {
     this.#books = books;
     this.#byWindow = Map.groupBy(books, ({ rule }) => rule.window.name);
     this.#left = [...changes];
