@@ -1,9 +1,8 @@
-import { type CsvSpec, Payload } from "@millrace/wire";
+import { type CsvSpec, DECIMAL_NUMBER, Payload } from "@millrace/wire";
 import { fieldNames } from "./field-names.ts";
 import type { ReadableValue } from "./payload-shape.ts";
 
 const DELIMITERS = [",", ";", "\t", "|"] as const;
-const NUMBER = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/;
 const COLUMNS_MAX = 64;
 const LABELS_MAX = 4;
 
@@ -16,7 +15,7 @@ export function csvValues(texts: readonly string[], nowMs: number): readonly Rea
     if (width < 2 || width > COLUMNS_MAX || tables.some((rows) => rows.length === 0)) continue;
     if (tables.some((rows) => rows.some((row) => row.length !== width))) continue;
     const isNamed =
-      first.every((name) => name !== "" && !NUMBER.test(name) && !fieldNames.hasVariable(name)) &&
+      first.every((name) => name !== "" && !DECIMAL_NUMBER.test(name) && !fieldNames.hasVariable(name)) &&
       new Set(first).size === width &&
       tables.every((rows) => rows.length > 1 && rows[0].join("\0") === first.join("\0"));
     const columns = isNamed ? first : first.map((_, at) => `column${at + 1}`);
@@ -37,7 +36,7 @@ function columnValues(
   }: { readonly delimiter: string; readonly isNamed: boolean; readonly nowMs: number },
 ): readonly ReadableValue[] {
   const cells = (column: string) => rows.map((row) => row[columns.indexOf(column)]);
-  const isNumber = (column: string) => cells(column).every((cell) => NUMBER.test(cell));
+  const isNumber = (column: string) => cells(column).every((cell) => DECIMAL_NUMBER.test(cell));
   const timeColumn = columns.find(
     (name) => (!isNamed || fieldNames.isTime(name)) && fieldNames.timeUnit(cells(name), nowMs) !== undefined,
   );

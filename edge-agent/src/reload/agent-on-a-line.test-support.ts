@@ -4,74 +4,44 @@ import { type Logger, Metrics, silentLogger, zstdCompression } from "@millrace/r
 import { labelsKey } from "@millrace/stream";
 import { SeededRandom, SimulatedTime } from "@millrace/testkit";
 import {
-  type AgentRequest,
   type AlarmEvent,
   decodeAlarmBatch,
   decodePaneBatch,
-  encodeMessage,
-  type Heartbeat,
-  openBatch,
-  parseHeartbeat,
+  type SealedBatch,
   unpackBody,
-  type UplinkHandlers,
-  type UplinkTransport,
 } from "@millrace/wire";
 import { TEST_AGENT_CONFIG } from "../agent-config.test-support.ts";
 import { Agent, type AgentOptions } from "../agent.ts";
+import { ScriptedCentral } from "../scripted-central.test-support.ts";
 
 export const START_MS = Date.UTC(2026, 0, 5, 8);
 
 /** Takes and acknowledges whatever the agent sends. */
-class Central implements UplinkTransport {
-  readonly bufferedBytes = 0;
+class Central extends ScriptedCentral {
   readonly alarms: AlarmEvent[] = [];
-  readonly heartbeats: Heartbeat[] = [];
   /** Readings by layout, series and pane. */
   readonly panes = new Map<string, number>();
-  requests: readonly AgentRequest[] = [];
-  readonly #marks = { alarm: 0, live: 0, backfill: 0, evidence: 0 };
-  readonly #nowMs: () => number;
-  #handlers: UplinkHandlers | undefined;
 
-  constructor(nowMs: () => number) {
-    this.#nowMs = nowMs;
-  }
-
-  connect(handlers: UplinkHandlers): void {
-    this.#handlers = handlers;
-    queueMicrotask(() => handlers.opened());
-  }
-
-  send(topic: "hello" | "batch" | "heartbeat", payload: Uint8Array): boolean {
-    const clockMs = this.#nowMs();
-    if (topic === "hello")
-      this.#answer("welcome", { type: "welcome", epoch: 1, wireVersion: 1, marks: this.#marks, clockMs });
-    else if (topic === "batch") this.#take(payload);
-    else {
-      const parsed = parseHeartbeat(payload);
-      if (!parsed.ok) throw new Error(parsed.detail);
-      this.heartbeats.push(parsed.message);
-      this.#answer("echo", { beat: parsed.message.beat, clockMs, requests: this.requests });
-    }
+  override send(topic: "hello" | "batch" | "heartbeat", payload: Uint8Array): boolean {
+    super.send(topic, payload);
+    if (this.refusedCount > 0) throw new Error("a batch cannot be read");
+    const batch = this.batches.at(-1);
+    if (topic === "batch" && batch !== undefined) this.#take(batch);
     return true;
   }
 
-  close(): void {}
-
-  #take(payload: Uint8Array): void {
-    const opened = openBatch(payload);
-    if (!opened.ok) throw new Error(opened.reason);
-    const { lane, sequence, kind } = opened.batch;
-    if (sequence <= this.#marks[lane]) return;
-    this.#marks[lane] = sequence;
-    const unpacked = unpackBody(opened.batch, zstdCompression);
+  #take(batch: SealedBatch): void {
+    if (batch.sequence <= this.marks[batch.lane]) return;
+    const unpacked = unpackBody(batch, zstdCompression);
     if (!unpacked.ok) throw new Error(unpacked.detail);
     const { body } = unpacked;
-    if (kind === "alarms") {
+    if (batch.kind === "alarms") {
       const events = decodeAlarmBatch(body);
       if (events.ok) this.alarms.push(...events.message);
-    } else if (kind === "panes") this.#merge(body);
-    this.#answer("ack", { lane, mark: this.#marks[lane] });
+    } else if (batch.kind === "panes") this.#merge(body);
+    this.acknowledge();
+    // A long run sends many.
+    this.batches.length = 0;
   }
 
   #merge(body: Uint8Array): void {
@@ -82,11 +52,6 @@ class Central implements UplinkTransport {
         const key = `${metric} ${layout.key} ${labelsKey(series[seriesIndex[row]])} ${startMs[row]}`;
         this.panes.set(key, (this.panes.get(key) ?? 0) + state[row * layout.stride]);
       }
-  }
-
-  #answer(topic: "welcome" | "ack" | "echo", message: Parameters<typeof encodeMessage>[0]): void {
-    const handlers = this.#handlers;
-    queueMicrotask(() => handlers?.message(topic, encodeMessage(message)));
   }
 }
 

@@ -82,7 +82,7 @@ export interface RuleEngineState {
  * All rules over all series. Pure: the same calls give the same outcomes, ids included. A reading that changes nothing
  * returns `NOTHING` and allocates nothing.
  *
- * Call `onTick` at `wakeAtMs`, or regularly: retries are late by as much as it is.
+ * Call `onTick` regularly: retries are late by as much as it is.
  */
 export class RuleEngine {
   readonly #options: RuleEngineOptions;
@@ -103,7 +103,6 @@ export class RuleEngine {
   readonly #clock = new AwakeClock();
   readonly #maintenance = new MaintenanceBook();
   readonly #expired: Maintenance[] = [];
-  #wakeAtMs: number | null = null;
   #seriesOverLimitCount = 0;
   /** Of rules that are no more. */
   #formerLateCount = 0;
@@ -150,11 +149,6 @@ export class RuleEngine {
       this.#byInput = byInput;
       return out;
     };
-  }
-
-  /** When `onTick` is due, wall clock ms, as long as nobody sets that; may be early, never late. Null when nothing waits. */
-  get wakeAtMs(): number | null {
-    return this.#wakeAtMs;
   }
 
   /** Whether any rule looks at this metric's readings, or this result of a window (see `ruleInput`). */
@@ -260,7 +254,6 @@ export class RuleEngine {
     const time = { nowMs, monotonicMs, awakeMs: this.#clock.tick(monotonicMs) };
     const out: Outcome[] = [];
     this.#raiseByTime(time, out);
-    this.#wakeAtMs = null;
     for (const place of inOrder(this.#withDeadline)) {
       const validForMs = place.table.rule.action?.validForMs ?? 0;
       place.alarm.onTick(time, Math.max(validForMs, this.#options.actionMaxAgeMs), out);
@@ -591,12 +584,8 @@ export class RuleEngine {
         else places.add(place);
       }
     }
-    const deadlineMs = alarm.deadlineMs;
-    if (deadlineMs === null) this.#withDeadline.delete(place);
-    else {
-      this.#withDeadline.add(place);
-      if (this.#wakeAtMs === null || deadlineMs < this.#wakeAtMs) this.#wakeAtMs = deadlineMs;
-    }
+    if (alarm.deadlineMs === null) this.#withDeadline.delete(place);
+    else this.#withDeadline.add(place);
     if (alarm.heldUntilMs === null) this.#held.delete(place);
     else this.#held.add(place);
     if (place.table.isByTime && alarm.isAwaitingEligible) this.#awaitingTime.add(place);

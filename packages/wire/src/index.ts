@@ -3,6 +3,7 @@ export * from "./alarm-event.ts";
 export * from "./batch-body.ts";
 export * from "./compression.ts";
 export * from "./crc32c.ts";
+export * from "./decode/decimal-number.ts";
 export * from "./decode/decoded.ts";
 export * from "./decode/each-path.ts";
 export * from "./decode/label-length-max.ts";

@@ -1,3 +1,4 @@
+import { DECIMAL_NUMBER } from "./decimal-number.ts";
 import { decodeFailure } from "./decode-failure.ts";
 import type { DecodeFailure } from "./decoded.ts";
 import { ELEMENTS_MAX } from "./elements-max.ts";
@@ -57,7 +58,6 @@ function nextLine(text: string, at: number): number {
   return end < 0 ? text.length : end + 1;
 }
 
-const FLOAT = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/;
 const INTEGER = /^(?:[+-]?\d+i|\+?\d+u)$/;
 const BOOLEANS: ReadonlyMap<string, boolean> = new Map([
   ...["t", "T", "true", "True", "TRUE"].map((text) => [text, true] as const),
@@ -145,7 +145,7 @@ class LineReader {
   #plainValue(): number | boolean | undefined {
     const text = this.#name(", ", "");
     if (INTEGER.test(text)) return Number(text.slice(0, -1));
-    return FLOAT.test(text) ? Number(text) : BOOLEANS.get(text);
+    return DECIMAL_NUMBER.test(text) ? Number(text) : BOOLEANS.get(text);
   }
 
   /** Text in quotes, which may go over lines; undefined when it is not closed. */
