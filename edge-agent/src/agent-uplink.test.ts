@@ -3,6 +3,7 @@ import { MemoryStore } from "@millrace/queue";
 import { describe, expect, it } from "vitest";
 import { PREFIX, prefixRange } from "./durability/agent-store.ts";
 import { START_MS, alarmsOf, bench, config } from "./agent-bench.test-support.ts";
+import type { ScriptedCentral } from "./scripted-central.test-support.ts";
 
 describe("the outbox", () => {
   it("sends live deltas under the epoch that central gave, and empties as they are acknowledged", async () => {
@@ -348,7 +349,7 @@ describe("what central asks for", () => {
 });
 
 describe("the status in heartbeats", () => {
-  const toldOf = (central: Awaited<ReturnType<typeof bench>>["central"]) =>
+  const toldOf = (central: ScriptedCentral) =>
     central.heartbeats.splice(0).map(({ status }) => status !== undefined);
 
   it("is told until an echo shows that central has it, and when it changes; anew to each connection", async () => {
