@@ -75,7 +75,9 @@ test(
     expect(records?.ruleAlarms[0].right).toBeGreaterThan(0);
     expect(records?.sent).toBeGreaterThan(10_000);
     expect(Math.min(records?.again ?? 0, records?.spoilt ?? 0)).toBeGreaterThan(50);
-    expect(records?.unjudged).toEqual([{ what: "stream refunds", why: "it was not sent" }]);
+    // The last windows wait for records that do not come.
+    const unjudged = records?.unjudged.filter(({ why }) => !why.includes("may change still"));
+    expect(unjudged).toEqual([{ what: "stream refunds", why: "it was not sent" }]);
     expect(await central.process.stop()).toBe(0);
   },
 );

@@ -2,6 +2,7 @@ import { MillraceError, reasonOf } from "@millrace/runtime";
 import { z } from "zod";
 import { authorizationOf, type Login } from "../publish/login.ts";
 import type { RatioDefinition, WindowDefinition } from "./window-oracle.ts";
+import type { AgentFrontier } from "./window-state.ts";
 
 const path = z.array(z.union([z.string(), z.number()]));
 const degrees = z.tuple([z.number(), z.number()]);
@@ -114,10 +115,30 @@ const pipelineAnswer = z.object({
   ),
 });
 const agentsAnswer = z.object({
-  agents: z.array(z.object({ agent: z.string(), site: z.string(), agentRejected: z.number().optional() })),
+  agents: z.array(
+    z.object({
+      agent: z.string(),
+      site: z.string(),
+      agentRejected: z.number().optional(),
+      watermarkMs: z.number().nullable().default(null),
+      pending: z.array(z.object({ startMs: z.number(), endMs: z.number() })).default([]),
+    }),
+  ),
 });
 const ledgerAnswer = z.object({
-  agents: z.record(z.string(), z.object({ received: z.number(), tooLate: z.number() })),
+  agents: z.record(
+    z.string(),
+    z.object({
+      received: z.number(),
+      merged: z.number(),
+      tooLate: z.number(),
+      unwindowed: z.number(),
+      unreadable: z.number(),
+      future: z.number(),
+      foreignSite: z.number(),
+      skipped: z.number(),
+    }),
+  ),
 });
 const streamsAnswer = z.object({
   streams: z.array(
@@ -146,6 +167,13 @@ const windowRow = z.object({
   revision: z.number(),
   state: z.string(),
   values: z.record(z.string(), z.number()),
+  /** Whom it waits for, and those of whom some of it is lost for good. */
+  completeness: z
+    .object({
+      agentsMissing: z.array(z.string()).readonly(),
+      agentsWithLoss: z.array(z.string()).readonly().optional(),
+    })
+    .optional(),
 });
 const windowsAnswer = z.object({ windows: z.array(windowRow), cursor: z.string().nullable() });
 const alarmRow = z.object({
@@ -180,7 +208,15 @@ export interface SiteLedger {
   /** Readings that the agents themselves have rejected, as they last said. */
   readonly rejected: number;
   readonly received: number;
+  readonly merged: number;
   readonly tooLate: number;
+  /** In no window, for one of these reasons. */
+  readonly unwindowed: number;
+  readonly unreadable: number;
+  readonly future: number;
+  readonly foreignSite: number;
+  /** Agents have told that they gave them up. */
+  readonly skipped: number;
 }
 
 /** What central reads of each record of a stream, for one metric. */
@@ -199,6 +235,29 @@ export type WindowRule = z.infer<typeof windowRule>;
 export type CentralStream = z.infer<typeof streamsAnswer>["streams"][number];
 export type CentralWindow = z.infer<typeof windowRow>;
 export type CentralAlarm = z.infer<typeof alarmRow>;
+
+const COUNTS = [
+  "received",
+  "merged",
+  "tooLate",
+  "unwindowed",
+  "unreadable",
+  "future",
+  "foreignSite",
+  "skipped",
+] as const;
+/** Of a site of which central has nothing. */
+export const NO_LEDGER: SiteLedger = {
+  rejected: 0,
+  received: 0,
+  merged: 0,
+  tooLate: 0,
+  unwindowed: 0,
+  unreadable: 0,
+  future: 0,
+  foreignSite: 0,
+  skipped: 0,
+};
 
 const PAGE_ROWS = 1_000;
 const ALARMS_MAX = 10_000;
@@ -286,14 +345,19 @@ export class CentralClient {
     const ledgers = (await this.get("/api/v1/ledger", ledgerAnswer)).agents;
     const sites = new Map<string, SiteLedger>();
     for (const { agent, site, agentRejected = 0 } of agents) {
-      const { rejected, received, tooLate } = sites.get(site) ?? { rejected: 0, received: 0, tooLate: 0 };
-      sites.set(site, {
-        rejected: rejected + agentRejected,
-        received: received + (ledgers[agent]?.received ?? 0),
-        tooLate: tooLate + (ledgers[agent]?.tooLate ?? 0),
-      });
+      const sum = { ...(sites.get(site) ?? NO_LEDGER) };
+      sum.rejected += agentRejected;
+      const own = ledgers[agent];
+      if (own !== undefined) for (const name of COUNTS) sum[name] += own[name];
+      sites.set(site, sum);
     }
     return sites;
+  }
+
+  /** By agent. */
+  async frontiers(): Promise<ReadonlyMap<string, AgentFrontier>> {
+    const { agents } = await this.get("/api/v1/agents", agentsAnswer);
+    return new Map(agents.map(({ agent, watermarkMs, pending }) => [agent, { watermarkMs, pending }]));
   }
 
   /** Throws service_unreachable when there is no answer, or not one of this shape. */

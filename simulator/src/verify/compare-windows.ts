@@ -1,5 +1,6 @@
 import type { CentralWindow } from "./central-client.ts";
 import { namesOf, trueValues } from "./true-values.ts";
+import { type AgentFrontier, stateFault, waitsFor } from "./window-state.ts";
 import { windowKey, type TrueWindow, type WindowDefinition } from "./window-oracle.ts";
 
 export interface WindowVerdict {
@@ -12,6 +13,11 @@ export interface WindowVerdict {
   readonly extra: number;
   /** Of those that are right: readings may be in them that nobody can be sure of, so only their count was held against bounds. */
   readonly unsure: number;
+  /** Of those expected: readings must be in them. */
+  readonly judged: number;
+  /** Of those there: central waits for these agents with them. */
+  readonly provisional: number;
+  readonly awaited: readonly string[];
   /** Names compared; `count` always, the others as far as the metric accumulates them. */
   readonly compared: readonly string[];
   /** Names that central's rows have, and the truth does not hold. */
@@ -22,22 +28,25 @@ export interface WindowVerdict {
 
 const FAULTS_MAX = 5;
 
-/** Judges one window definition by its true windows. `answers` hold at most one row per window and group. */
+/** Judges one window definition by its true windows. `frontiers`: null while more is on its way, and states say nothing. */
 export function compareWindows(
   definition: WindowDefinition,
   truth: ReadonlyMap<string, TrueWindow>,
   answers: readonly CentralWindow[],
+  frontiers: ReadonlyMap<string, AgentFrontier> | null = null,
 ): WindowVerdict {
-  const rows = new Map(
-    answers.map((row) => [
-      windowKey(
-        row.window,
-        row.startMs,
-        definition.by.map((label) => row.group[label] ?? ""),
-      ),
-      row,
-    ]),
-  );
+  const rows = new Map<string, CentralWindow>();
+  const surplus: CentralWindow[] = [];
+  for (const row of answers) {
+    const key = windowKey(
+      row.window,
+      row.startMs,
+      definition.by.map((label) => row.group[label] ?? ""),
+    );
+    const isOfGroup = Object.keys(row.group).every((label) => definition.by.includes(label));
+    if (rows.has(key) || !isOfGroup) surplus.push(row);
+    else rows.set(key, row);
+  }
   const compared = new Set<string>(["count"]);
   const unknown = new Set<string>();
   const judged = { definition, stated: namesOf(definition), compared, unknown };
@@ -46,6 +55,8 @@ export function compareWindows(
   let wrong = 0;
   let missing = 0;
   let unsure = 0;
+  let provisional = 0;
+  const awaited = new Set<string>();
 
   for (const [key, window] of truth) {
     const row = rows.get(key);
@@ -70,6 +81,11 @@ export function compareWindows(
       continue;
     }
     const differences = differencesOf(window, row, judged);
+    const fault = frontiers === null ? null : stateFault(row, frontiers);
+    if (fault !== null) differences.push(fault);
+    const agents = waitsFor(row);
+    if (agents.length > 0) provisional++;
+    for (const agent of agents) awaited.add(agent);
     if (differences.length === 0) {
       right++;
       if (window.unsureCount > 0) unsure++;
@@ -78,6 +94,10 @@ export function compareWindows(
       faults.push(`${title}, revision ${row.revision}: ${differences.join(", ")}`);
     }
   }
+  for (const row of surplus)
+    faults.push(
+      `${row.window} ${new Date(row.startMs).toISOString()} ${Object.values(row.group).join("/")}: one too many, count ${row.values.count ?? 0}`,
+    );
   const extra = [...rows.values()].filter(isClaim);
   for (const row of extra) {
     faults.push(
@@ -90,8 +110,11 @@ export function compareWindows(
     right,
     wrong,
     missing,
-    extra: extra.length,
+    extra: extra.length + surplus.length,
     unsure,
+    judged: [...truth.values()].filter(({ count }) => count > 0).length,
+    provisional,
+    awaited: [...awaited],
     compared: [...compared],
     uncompared: [...unknown],
     faults: faults.slice(0, FAULTS_MAX),
@@ -105,7 +128,7 @@ export function isClaim({ values }: CentralWindow): boolean {
 
 /** Takes all sessions that lie within these times: together they must have so many readings. Null: they have, or what is wrong. */
 function takeLoose(
-  { window, startMs, endMs = startMs, group, count, unsureCount }: TrueWindow,
+  { window, startMs, endMs, group, count, unsureCount }: TrueWindow,
   rows: Map<string, CentralWindow>,
   { by }: WindowDefinition,
 ): string | null {
@@ -139,7 +162,7 @@ function differencesOf(window: TrueWindow, row: CentralWindow, judged: Compared)
       differences.push(`count ${found ?? "none"}, should be from ${count} to ${count + unsureCount}`);
     return differences;
   }
-  if (window.endMs !== undefined && window.endMs !== row.endMs)
+  if (window.endMs !== row.endMs)
     differences.push(
       `ends ${new Date(row.endMs).toISOString()}, should end ${new Date(window.endMs).toISOString()}`,
     );

@@ -1,4 +1,5 @@
 import { formatTable } from "./format-table.ts";
+import type { WindowVerdict } from "./compare-windows.ts";
 import type { LedgerRow } from "./judge-ledger.ts";
 import { isAlone, type OthersWindows } from "./others-windows.ts";
 import type { RecordVerdict } from "./records/judge-records.ts";
@@ -7,9 +8,10 @@ import type { TruthCounts, Verdict } from "./verify-truth.ts";
 /** The verdict for people: a table, then the first faults in words. */
 export function formatVerdict(verdict: Verdict): string {
   const { records } = verdict;
+  const windows = [...verdict.windows, ...(records?.windows ?? [])];
   const table = formatTable([
     ["window", "expected", "right", "wrong", "missing", "extra", "unsure", "compared"],
-    ...[...verdict.windows, ...(records?.windows ?? [])].map((each) => [
+    ...windows.map((each) => [
       each.window,
       each.expected,
       each.right,
@@ -45,7 +47,7 @@ export function formatVerdict(verdict: Verdict): string {
     ...(records === null || records.ledger.length === 0 ? [] : ["", formatLedger("stream", records.ledger)]),
   ];
   const faults = [
-    ...[...verdict.windows, ...(records?.windows ?? [])].flatMap((each) => each.faults),
+    ...windows.flatMap((each) => each.faults),
     ...verdict.alarms.faults,
     ...verdict.windowRules.verdicts.flatMap((each) => each.faults),
     ...(records?.ruleAlarms ?? []).flatMap((each) => each.faults),
@@ -70,7 +72,7 @@ export function formatVerdict(verdict: Verdict): string {
       ({ rule, covered }) => coveredNote(`alarms of ${rule}`, covered),
     ),
     ...coveredNote("crossings", verdict.alarms.covered),
-    ...[...verdict.windows, ...(records?.windows ?? [])].flatMap(({ window, uncompared }) =>
+    ...windows.flatMap(({ window, uncompared }) =>
       uncompared.length === 0
         ? []
         : [`not judged: ${uncompared.join(", ")} of ${window}, since the truth does not hold them`],
@@ -78,13 +80,11 @@ export function formatVerdict(verdict: Verdict): string {
     ...[...verdict.unjudged, ...verdict.windowRules.unjudged].map(
       ({ what, why }) => `not judged: ${what}, since ${why}`,
     ),
-    ...(verdict.windows.length + (records?.windows.length ?? 0) === 0
-      ? ["no window of the pipeline has a metric of this truth"]
-      : []),
+    ...provisionalNote(windows),
     ...othersNote("readings", verdict.others),
     ...(records === null ? [] : othersNote("records", records.others)),
     ...faults.map((fault) => `  ✗ ${fault}`),
-    verdict.isRight ? rightText(verdict) : "✗ central differs from the truth",
+    lastWord(verdict, windows),
   ].join("\n");
 }
 
@@ -115,9 +115,26 @@ function coveredNote(what: string, count: number): string[] {
   ];
 }
 
-function rightText({ others, records }: Verdict): string {
-  const hasOthers = [others, records?.others].some((each) => each !== undefined && !isAlone(each));
-  return hasOthers
+function provisionalNote(windows: readonly WindowVerdict[]): string[] {
+  const count = windows.reduce((sum, { provisional }) => sum + provisional, 0);
+  const agents = [...new Set(windows.flatMap(({ awaited }) => awaited))].toSorted();
+  if (count === 0) return [];
+  return [`not judged: that ${count} windows are complete, since central waits for ${agents.join(", ")}`];
+}
+
+function lastWord(
+  { isRight, readings, others, records }: Verdict,
+  windows: readonly WindowVerdict[],
+): string {
+  if (!windows.some(({ judged }) => judged > 0))
+    return windows.length === 0
+      ? "✗ nothing was judged: no window of the pipeline has a reading or a record of this truth"
+      : "✗ nothing was judged: no window of this truth has ended yet, or is sure to have a reading";
+  if (!isRight) return "✗ central differs from the truth";
+  if ((readings.generated > 0 && !readings.hasEnded) || records?.hasEnded === false)
+    return "✓ what could be judged so far is as the truth says; the ledger is not, before the end";
+  const isBeside = [others, records?.others].some((each) => each !== undefined && !isAlone(each));
+  return isBeside
     ? "✓ all that the truth holds is at central as it says"
     : "✓ every window, every alarm and the ledger are as the truth says";
 }

@@ -1,6 +1,7 @@
 import type { CentralClient, CentralWindow } from "./central-client.ts";
 import { compareWindows, isClaim, type WindowVerdict } from "./compare-windows.ts";
 import type { OthersWindows } from "./others-windows.ts";
+import type { AgentFrontier } from "./window-state.ts";
 import { spanMsMax, type TrueWindow, type WindowDefinition, windowKey } from "./window-oracle.ts";
 
 export interface JudgeWindowsOptions {
@@ -16,6 +17,8 @@ export interface JudgeWindowsOptions {
   readonly isOwn?: (row: CentralWindow) => boolean;
   /** Windows that reach beyond the truth hold others' values too, where there are any that may be: they may hold more. */
   readonly others: OthersWindows;
+  /** Of agents, once all has been sent; null: states are not judged. */
+  readonly frontiers: ReadonlyMap<string, AgentFrontier> | null;
   /** Of each that is judged. */
   readonly onRow?: (definition: WindowDefinition, row: CentralWindow) => void;
 }
@@ -59,7 +62,7 @@ export async function judgeWindows(options: JudgeWindowsOptions): Promise<Judged
       key,
       isShared(window.startMs) ? { ...window, unsureCount: Infinity } : window,
     ]);
-    verdicts.push(compareWindows(definition, new Map(bounded), rows));
+    verdicts.push(compareWindows(definition, new Map(bounded), rows, options.frontiers));
   }
   return { verdicts, foreignCount };
 }

@@ -59,6 +59,14 @@ async function centralWith(counts: {
   received?: number;
   tooLate?: number;
   rejected?: number;
+  /** Further counts of the agent's ledger. */
+  ledger?: Readonly<Record<string, number>>;
+  /** Of the truth's window. */
+  row?: object;
+  watermarkMs?: number;
+  metrics?: readonly object[];
+  /** Further windows of the pipeline. */
+  windows?: readonly object[];
   /** Starts of windows that others' readings have made, and the times of their alarms. */
   others?: readonly number[];
   /** Of whom they are. */
@@ -74,9 +82,12 @@ async function centralWith(counts: {
     othersSite = "alpha",
     alarms = [],
   } = counts;
+  const rest = { unwindowed: 0, unreadable: 0, future: 0, foreignSite: 0, skipped: 0 };
   const answers: Record<string, object> = {
     "/api/v1/pipeline": {
+      metrics: counts.metrics ?? [],
       windows: [
+        ...(counts.windows ?? []),
         {
           name: "t5",
           metric: "temperature",
@@ -99,6 +110,7 @@ async function centralWith(counts: {
           revision: 1,
           state: "final",
           values: { count, sum: 1 },
+          ...counts.row,
         },
         ...others.map((startMs) => ({
           window: "t5",
@@ -113,8 +125,16 @@ async function centralWith(counts: {
       cursor: null,
     },
     "/api/v1/alarms": { alarms: [...others.map(alarmAt), ...alarms] },
-    "/api/v1/agents": { agents: [{ agent: "alpha-1", site: "alpha", agentRejected: rejected }] },
-    "/api/v1/ledger": { agents: { "alpha-1": { received, tooLate } } },
+    "/api/v1/agents": {
+      agents: [
+        { agent: "alpha-1", site: "alpha", agentRejected: rejected, watermarkMs: counts.watermarkMs ?? null },
+      ],
+    },
+    "/api/v1/ledger": {
+      agents: {
+        "alpha-1": { received, merged: received - tooLate, tooLate, ...rest, ...counts.ledger },
+      },
+    },
   };
   const server = createServer((request, response) => {
     response.end(JSON.stringify(answers[new URL(request.url ?? "", "http://x").pathname] ?? {}));
@@ -125,6 +145,10 @@ async function centralWith(counts: {
     server.close();
   });
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+function waitingFor(...agentsMissing: readonly string[]) {
+  return { state: "provisional", completeness: { agentsMissing } };
 }
 
 function alarmAt(activeAtMs: number) {
@@ -166,8 +190,11 @@ test("what is lost is not expected, what is spoilt is one rejection, what is too
   });
   expect(verdict.ledger.map(({ count, min, max, found }) => [count, min, max, found])).toEqual([
     ["received", 3, 3, 3],
+    ["merged", 2, 2, 2],
     ["too late", 1, 1, 1],
     ["rejected", 1, 1, 1],
+    ["given up", 0, 0, 0],
+    ["accounted for", 3, 3, 3],
   ]);
   const text = formatVerdict(verdict);
   expect(text).toContain("5 generated, 0 never acknowledged, 1 lost on the way, 1 spoilt on the way");
@@ -180,11 +207,94 @@ test.each([
   ["a rejection of something good", { rejected: 2 }, "ledger"],
   ["a reading that central has not received", { received: 2 }, "ledger"],
   ["a reading too late that is not counted so", { tooLate: 0 }, "ledger"],
+  ["a merged reading that is not counted so", { ledger: { merged: 1 } }, "ledger"],
+  ["a merged reading that is set aside too", { ledger: { future: 100 } }, "ledger"],
+  ["a reading that was given up, and received", { ledger: { skipped: 1 } }, "ledger"],
+  ["another end", { row: { endMs: START_MS + 60_000 } }, "windows"],
+  ["a window that waits for nobody", { row: waitingFor() }, "windows"],
+  [
+    "a window that waits for who sent all of it",
+    { row: waitingFor("alpha-1"), watermarkMs: START_MS + 5_000 },
+    "windows",
+  ],
 ])("%s is found", async (_what, counts, where) => {
   const verdict = await judge(LINES, counts);
   expect(verdict.isRight).toBe(false);
   expect(verdict.windows.some(({ wrong }) => wrong > 0)).toBe(where === "windows");
   expect(verdict.ledger.some(({ isRight }) => !isRight)).toBe(where === "ledger");
+});
+
+test("a window that is there twice, or has a further label, is one too many", async () => {
+  const again = await judge(LINES, { others: [START_MS] }, false);
+  expect(again).toMatchObject({ isRight: false, windows: [{ right: 1, extra: 1 }] });
+  expect(formatVerdict(again)).toContain("one too many, count 1");
+  const labelled = await judge(LINES, { row: { group: { site: "alpha", machine: "ghost" } } });
+  expect(labelled).toMatchObject({ isRight: false, windows: [{ missing: 1, extra: 1 }] });
+});
+
+test("a window may wait for who has not sent all of it, and has lost some for good; that it does is told", async () => {
+  for (const counts of [{}, { watermarkMs: START_MS + 4_999 }]) {
+    const verdict = await judge(LINES, { ...counts, row: waitingFor("alpha-1") });
+    expect(verdict.isRight).toBe(true);
+    expect(formatVerdict(verdict)).toContain(
+      "not judged: that 1 windows are complete, since central waits for alpha-1",
+    );
+  }
+  const completeness = { agentsMissing: ["alpha-1"], agentsWithLoss: ["alpha-1"] };
+  const lost = { row: { state: "provisional", completeness }, watermarkMs: START_MS + 9_000 };
+  expect((await judge(LINES, lost)).isRight).toBe(true);
+});
+
+test("where nothing was judged, nothing is right", async () => {
+  // The first two seconds of a run that goes on.
+  const begun = LINES.slice(0, 4);
+  const verdict = await judge(begun, {});
+  expect(verdict).toMatchObject({ isRight: false, windows: [{ expected: 0 }] });
+  expect(formatVerdict(verdict)).toContain("✗ nothing was judged: no window of this truth has ended yet");
+  const other = await judge(LINES, { windows: [] });
+  expect(other.isRight).toBe(true);
+  // All of it may be lost.
+  const unsure: TruthLine = { type: "unsure", readings: [1, 2, 5] };
+  const empty = await judge([...LINES.slice(0, -1), unsure, LINES[LINES.length - 1]], {
+    count: 0,
+    received: 0,
+    tooLate: 0,
+  });
+  expect(empty).toMatchObject({ isRight: false, windows: [{ right: 1, unsure: 1 }] });
+  expect(formatVerdict(empty)).toContain("or is sure to have a reading");
+});
+
+test("of a run that was killed or goes on, it is said that its ledger is not judged", async () => {
+  const later = { ...reading(60), time: START_MS + 60_000 };
+  const running: readonly TruthLine[] = [
+    ...LINES.slice(0, -1),
+    later,
+    { type: "acked", through: 6, at: START_MS + 91_000 },
+  ];
+  const verdict = await judge(running, {});
+  expect(verdict).toMatchObject({ isRight: true, ledger: [] });
+  expect(formatVerdict(verdict)).toContain(
+    "✓ what could be judged so far is as the truth says; the ledger is not, before the end",
+  );
+});
+
+test("what central has of readings and the truth does not, and the other way round, is told", async () => {
+  const flow: TruthLine = { ...reading(0), metric: "flow" };
+  const cpu = { name: "cpu_5s", metric: "cpu", kind: "aligned", sizeMs: 5_000, slideMs: 5_000, offsetMs: 0 };
+  const lines = [...LINES.slice(0, -1), flow, { type: "acked", through: 6, at: START_MS + 91_000 } as const];
+  const verdict = await judge([...lines, LINES[LINES.length - 1]], {
+    windows: [
+      { ...cpu, latenessMs: 0, by: ["site"] },
+      { ...cpu, name: "load_5s", latenessMs: 0, by: ["site"] },
+    ],
+  });
+  expect(verdict).toMatchObject({
+    isRight: true,
+    unjudged: [
+      { what: "cpu_5s, load_5s", why: "no reading of the truth is in them" },
+      { what: "readings of flow", why: "no window of central's pipeline has them" },
+    ],
+  });
 });
 
 test("over a connection that was lost, what is spoilt may have been counted more than once", async () => {
@@ -256,8 +366,11 @@ test("beside readings of other runs what the truth holds is judged, and why no m
   });
   expect(verdict.ledger.map(({ count, min, max, found }) => [count, min, max, found])).toEqual([
     ["received", 3, Infinity, 300],
+    ["merged", 2, Infinity, 299],
     ["too late", 1, Infinity, 1],
     ["rejected", 1, Infinity, 5],
+    ["given up", 0, Infinity, 0],
+    ["accounted for", 300, 300, 300],
   ]);
   const text = formatVerdict(verdict);
   expect(text).toContain(
@@ -266,7 +379,10 @@ test("beside readings of other runs what the truth holds is judged, and why no m
   expect(text).toContain("✓ all that the truth holds is at central as it says");
   // So much at least.
   const fewer = await judge(lines, { received: 2, others });
-  expect(fewer.ledger.filter(({ isRight }) => !isRight)).toMatchObject([{ count: "received", found: 2 }]);
+  expect(fewer.ledger.filter(({ isRight }) => !isRight)).toMatchObject([
+    { count: "received", found: 2 },
+    { count: "merged", found: 1 },
+  ]);
   // The window that the truth's last reading is in holds theirs, too.
   expect((await judge(lines, { received: 300, count: 9, others })).isRight).toBe(true);
   expect((await judge(lines, { received: 300, count: 1, others })).isRight).toBe(false);

@@ -13,6 +13,7 @@ import { findOthers, hasOnlyOwn, type OthersWindows } from "./others-windows.ts"
 import { judgeRecords, type RecordVerdict } from "./records/judge-records.ts";
 import { RecordTruth } from "./records/record-truth.ts";
 import { SparkplugDeaths } from "./sparkplug-deaths.ts";
+import { unreadParts } from "./unread-parts.ts";
 import { type Unjudged, unknownAlarms } from "./unknown-alarms.ts";
 import { WindowOracle } from "./window-oracle.ts";
 import { judgeWindowRules, type WindowRuleVerdicts } from "./window-rules/judge-window-rules.ts";
@@ -89,6 +90,7 @@ export async function verifyTruth(options: {
     return counts;
   };
   const rules = new Set<string>();
+  const metrics = new Set<string>();
   const alarms: TruthAlarm[] = [];
   /** Said, and never came. */
   const gone = new Set<string>();
@@ -122,6 +124,7 @@ export async function verifyTruth(options: {
       repeated++;
       continue;
     }
+    metrics.add(line.metric);
     const counts = countsOf(line.site);
     if (!delivery.unacked.has(number)) counts.acked++;
     if (!pipeline.windowedMetrics.has(line.metric)) counts.unread++;
@@ -145,11 +148,14 @@ export async function verifyTruth(options: {
   };
   const isAllowed = options.isBesideOthers === true;
   const beyond = { isAllowed, ...(await findOthers({ ...compared, hasEnded })) };
+  // What they have promised before their windows are looked at, these must show.
+  const frontiers = hasEnded ? await client.frontiers() : null;
   const { verdicts: windows, foreignCount } = await judgeWindows({
     ...compared,
     onRow: (definition, row) => open.add(definition, row),
     judgedToMs,
     others: beyond,
+    frontiers,
   });
   const others = { ...beyond, elsewhere: beyond.elsewhere + foreignCount };
   const answers = await client.alarms();
@@ -204,7 +210,7 @@ export async function verifyTruth(options: {
   for (const rule of rules) judgedRules.add(rule);
   const isRight =
     hasOnlyOwn(others) &&
-    windows.length + (records?.windows.length ?? 0) > 0 &&
+    [...windows, ...(records?.windows ?? [])].some(({ judged }) => judged > 0) &&
     records?.isRight !== false &&
     windows.every((verdict) => verdict.wrong + verdict.missing + verdict.extra === 0) &&
     alarmVerdict.missed + alarmVerdict.wrong === 0 &&
@@ -224,11 +230,16 @@ export async function verifyTruth(options: {
     },
     windows,
     unjudged: [
-      ...pipeline.windows.filter((definition) => !isTimed(definition)).map(({ name }) => name),
-      ...[...timelessRules].map((rule) => `rule ${rule}`),
-    ]
-      .map((what): Unjudged => ({ what, why: "readings do not say their time" }))
-      .concat(unknownAlarms({ answers, judgedRules, isOfTruth })),
+      ...unreadParts({
+        pipeline,
+        judgedWindows: names,
+        metrics,
+        timelessMetrics: delivery.timelessMetrics,
+        timelessRules,
+        hasRecords: records !== null,
+      }),
+      ...unknownAlarms({ answers, judgedRules, isOfTruth }),
+    ],
     alarms: alarmVerdict,
     windowRules,
     ledger,

@@ -46,7 +46,7 @@ export interface TrueWindow {
   /** The values of the labels in `by`, in that order. */
   readonly group: readonly string[];
   /** Of a session: the gap after its last reading. */
-  endMs?: number;
+  endMs: number;
   /**
    * Of a session: where in these times sessions lie nobody can be sure of, for readings that may not be in them, or since it is longer than
    * sessions may be.
@@ -88,6 +88,7 @@ interface WindowState extends TrueWindow {
 interface WindowPlace {
   readonly definition: WindowDefinition;
   readonly startMs: number;
+  readonly endMs: number;
   readonly group: readonly string[];
   /** When it takes no more readings. */
   readonly limitMs: number;
@@ -179,17 +180,20 @@ export class WindowOracle {
       const { kind, sizeMs, slideMs, offsetMs, latenessMs = Infinity } = definition;
       if (kind === "session") {
         // It is final no sooner than if it had begun as long before as a session can.
-        yield { definition, startMs: time, group, limitMs: time + slideMs + latenessMs };
+        const endMs = time + slideMs;
+        yield { definition, startMs: time, endMs, group, limitMs: endMs + latenessMs };
         continue;
       }
       if (kind === "day") {
         const { startMs, endMs } = this.#dayOf(definition, time);
-        yield { definition, startMs, group, limitMs: endMs + latenessMs };
+        yield { definition, startMs, endMs, group, limitMs: endMs + latenessMs };
         continue;
       }
       const lastStartMs = Math.floor((time - offsetMs) / slideMs) * slideMs + offsetMs;
-      for (let startMs = lastStartMs; startMs > time - sizeMs; startMs -= slideMs)
-        yield { definition, startMs, group, limitMs: startMs + sizeMs + latenessMs };
+      for (let startMs = lastStartMs; startMs > time - sizeMs; startMs -= slideMs) {
+        const endMs = startMs + sizeMs;
+        yield { definition, startMs, endMs, group, limitMs: endMs + latenessMs };
+      }
     }
   }
 
@@ -217,7 +221,7 @@ export class WindowOracle {
     for (const { reading, verdict } of ordered) {
       if (reading.time > endMs) startMs = reading.time;
       endMs = reading.time + gapMs;
-      const window = { definition, startMs, group, limitMs: Infinity };
+      const window = { definition, startMs, endMs, group, limitMs: Infinity };
       this.#addTo({ ...window, reading, verdict });
       const state = this.#stateOf(window);
       state.endMs = endMs;
@@ -225,7 +229,7 @@ export class WindowOracle {
     }
   }
 
-  #stateOf({ definition, startMs, group }: WindowPlace): WindowState {
+  #stateOf({ definition, startMs, endMs, group }: WindowPlace): WindowState {
     const window = definition.name;
     const key = windowKey(window, startMs, group);
     let state = this.#windows.get(key);
@@ -233,6 +237,7 @@ export class WindowOracle {
       state = {
         window,
         startMs,
+        endMs,
         group,
         count: 0,
         unsureCount: 0,

@@ -131,11 +131,8 @@ export async function judgeRecords(options: JudgeRecordsOptions): Promise<Record
   for (const { definition } of matched.filter(isChanging))
     unjudged.push({ what: definition.name, why: "its table changes until the run has ended" });
   const judged = matched.filter((each) => !isChanging(each));
-  const sizes = new Map(definitions.map(({ name, sizeMs }) => [name, sizeMs]));
-  const isOfRun = ({ window, startMs }: { readonly window: string; readonly startMs: number }): boolean =>
-    startMs + (sizes.get(window) ?? 0) > fromMs;
   const open = new OpenWindows();
-  const trueWindows = new Map([...oracle.results()].filter(([, window]) => isOfRun(window)));
+  const trueWindows = new Map([...oracle.results()].filter(([, { endMs }]) => endMs > fromMs));
   const compared = { client, definitions: judged.map(({ definition }) => definition), fromMs, toMs };
   const beyond = await findOthers({ ...compared, hasEnded });
   // What is older may be the history that central has read before.
@@ -147,6 +144,8 @@ export async function judgeRecords(options: JudgeRecordsOptions): Promise<Record
     truth: trueWindows,
     judgedToMs,
     others,
+    // Of whom they wait for nobody tells how far he is.
+    frontiers: hasEnded ? new Map() : null,
   });
   const answers = await client.alarms();
   const isOthers = ({ activeAtMs }: CentralAlarm): boolean =>

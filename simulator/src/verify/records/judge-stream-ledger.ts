@@ -1,5 +1,5 @@
 import type { CentralStream } from "../central-client.ts";
-import { ledgerRow, type LedgerRow } from "../judge-ledger.ts";
+import { ledgerRow, type LedgerRow, reasonsOf } from "../judge-ledger.ts";
 
 /** What central must have counted of one stream. */
 export interface ExpectedStream {
@@ -20,10 +20,7 @@ export function judgeStreamLedger(
   { stream: site, totals }: CentralStream,
 ): readonly LedgerRow[] {
   const { received, aggregated, duplicates, setAside, tooLate, rejected } = totals;
-  const reasons = Object.entries(rejected)
-    .filter(([, count]) => count > 0)
-    .map(([reason, count]) => `${reason} ${count}`)
-    .join(", ");
+  const reasons = reasonsOf(rejected);
   const rejections = Object.values(rejected).reduce((sum, count) => sum + count, 0);
   const sent = good + again + refused + (noEffect ?? 0);
   return [
@@ -43,5 +40,21 @@ export function judgeStreamLedger(
             found: totals.noEffect,
           }),
         ]),
+    accountedFor(site, totals),
   ];
+}
+
+/** What came must all be somewhere. Others' records change nothing in it. */
+function accountedFor(site: string, totals: CentralStream["totals"]): LedgerRow {
+  const { received, aggregated, duplicates, setAside, tooLate, noEffect, rejected } = totals;
+  const parts = { aggregated, duplicates, setAside, tooLate, noEffect, ...rejected };
+  const found = Object.values(parts).reduce((sum, count) => sum + count, 0);
+  return ledgerRow({
+    site,
+    count: "accounted for",
+    min: received,
+    max: received,
+    found,
+    reasons: reasonsOf(parts),
+  });
 }

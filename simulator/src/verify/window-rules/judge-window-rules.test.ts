@@ -31,6 +31,7 @@ function truthOf(region: string, failed: readonly number[]): [string, TrueWindow
     const window: TrueWindow = {
       window: "failed_1m",
       startMs,
+      endMs: startMs + MINUTE_MS,
       group: [region],
       count: 10,
       unsureCount: 0,
