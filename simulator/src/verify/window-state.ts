@@ -17,13 +17,13 @@ export function stateFault(row: CentralWindow, frontiers: ReadonlyMap<string, Ag
   const { state, startMs, endMs, completeness } = row;
   if (state !== "provisional" || completeness === undefined) return null;
   const { agentsMissing, agentsWithLoss = [] } = completeness;
-  if (agentsMissing.length === 0) return "provisional, though no agent is missing";
   const hasPassed = (agent: string): boolean => {
     const { watermarkMs = null, pending = [] } = frontiers.get(agent) ?? {};
     const isPending = pending.some((range) => range.startMs < endMs && range.endMs > startMs);
     return watermarkMs !== null && watermarkMs >= endMs && !isPending && !agentsWithLoss.includes(agent);
   };
-  return agentsMissing.every(hasPassed)
-    ? `provisional, though ${agentsMissing.join(" and ")} sent all of it`
-    : null;
+  if (!agentsMissing.every(hasPassed)) return null;
+  const why =
+    agentsMissing.length === 0 ? "no agent is missing" : `${agentsMissing.join(" and ")} sent all of it`;
+  return `provisional, though ${why}`;
 }
