@@ -11,8 +11,8 @@ export interface Command {
   run(input: CommandInput): Promise<ExitCode | void> | ExitCode | void;
 }
 
-/** 130: interrupted, with its work not done. */
-export type ExitCode = 0 | 1 | 2 | 130;
+/** 3: not yet, ask again; 130: interrupted, with its work not done. */
+export type ExitCode = 0 | 1 | 2 | 3 | 130;
 export type Flags = Readonly<Record<string, Flag>>;
 
 export interface Flag {

@@ -1,5 +1,6 @@
 import type { Command } from "@millrace/runtime";
 import { formatVerdict } from "../verify/format-verdict.ts";
+import { notYet } from "../verify/not-yet.ts";
 import { tokenLogin } from "./token-login.ts";
 import { wrongUsage } from "./wrong-usage.ts";
 import { withReadProgress } from "./with-read-progress.ts";
@@ -13,7 +14,7 @@ that its metric accumulates: count, min and max exactly, sum within 1e-12 of the
 times of their begin and end, and the ledger. What the truth says was lost or spoilt is not expected; what came after a window's lateness must be counted as too
 late; windows that hold readings of which nobody can be sure are held against bounds, and counted as unsure.
 Records are made again from the truth, and their windows and streams' ledgers compared; what is not judged is listed.
-Exit: 0 all is as the truth says, 1 not.`,
+Exit: 0 all is as the truth says, 1 not, 3 not yet: central still waits for agents, which are named.`,
   flags: {
     truth: { type: "text", placeholder: "FILE", summary: "written by millrace-sim run", isRequired: true },
     central: {
@@ -44,7 +45,8 @@ Exit: 0 all is as the truth says, 1 not.`,
       verifyTruth({ truthPath, centralUrl, login, isBesideOthers, watch }),
     );
     output.out(`${flags.isOn("json") ? toJson(verdict) : formatVerdict(verdict)}\n`);
-    return verdict.isRight ? 0 : 1;
+    if (verdict.isRight) return 0;
+    return notYet(verdict) === null ? 1 : 3;
   },
 };
 

@@ -1,6 +1,7 @@
 import { formatTable } from "./format-table.ts";
 import type { WindowVerdict } from "./compare-windows.ts";
 import type { LedgerRow } from "./judge-ledger.ts";
+import { notYet } from "./not-yet.ts";
 import { isAlone, type OthersWindows } from "./others-windows.ts";
 import type { RecordVerdict } from "./records/judge-records.ts";
 import type { TruthCounts, Verdict } from "./verify-truth.ts";
@@ -122,15 +123,19 @@ function provisionalNote(windows: readonly WindowVerdict[]): string[] {
   return [`not judged: that ${count} windows are complete, since central waits for ${agents.join(", ")}`];
 }
 
-function lastWord(
-  { isRight, readings, others, records }: Verdict,
-  windows: readonly WindowVerdict[],
-): string {
+function wrongText(verdict: Verdict): string {
+  const why = notYet(verdict);
+  if (why === null) return "✗ central differs from the truth";
+  return `… not yet: central differs from the truth, and waits still. ${why}`;
+}
+
+function lastWord(verdict: Verdict, windows: readonly WindowVerdict[]): string {
+  const { isRight, readings, others, records } = verdict;
   if (!windows.some(({ judged }) => judged > 0))
     return windows.length === 0
       ? "✗ nothing was judged: no window of the pipeline has a reading or a record of this truth"
       : "✗ nothing was judged: no window of this truth has ended yet, or is sure to have a reading";
-  if (!isRight) return "✗ central differs from the truth";
+  if (!isRight) return wrongText(verdict);
   if ((readings.generated > 0 && !readings.hasEnded) || records?.hasEnded === false)
     return "✓ what could be judged so far is as the truth says; the ledger is not, before the end";
   const isBeside = [others, records?.others].some((each) => each !== undefined && !isAlone(each));

@@ -9,6 +9,7 @@ import { afterEach, expect, test } from "vitest";
 import type { TruthLine, TruthReading } from "../truth/truth-line.ts";
 import { TruthLog } from "../truth/truth-log.ts";
 import { formatVerdict } from "./format-verdict.ts";
+import { notYet } from "./not-yet.ts";
 import { verifyTruth } from "./verify-truth.ts";
 
 const ends: (() => void)[] = [];
@@ -72,8 +73,11 @@ async function centralWith(counts: {
   /** Of whom they are. */
   othersSite?: string;
   alarms?: readonly object[];
+  /** What central knows of its agent besides. */
+  agent?: object;
 }) {
   const {
+    agent = {},
     count = 2,
     received = 3,
     tooLate = 1,
@@ -127,7 +131,13 @@ async function centralWith(counts: {
     "/api/v1/alarms": { alarms: [...others.map(alarmAt), ...alarms] },
     "/api/v1/agents": {
       agents: [
-        { agent: "alpha-1", site: "alpha", agentRejected: rejected, watermarkMs: counts.watermarkMs ?? null },
+        {
+          agent: "alpha-1",
+          site: "alpha",
+          agentRejected: rejected,
+          watermarkMs: counts.watermarkMs ?? null,
+          ...agent,
+        },
       ],
     },
     "/api/v1/ledger": {
@@ -297,6 +307,30 @@ test("what central has of readings and the truth does not, and the other way rou
   });
 });
 
+test.each([
+  ["it is silent since 2026-01-01T00:00:00.000Z", { state: "silent", lastSeenMs: START_MS }],
+  ["it has never come", { state: "never_seen" }],
+  ["its outbox still holds data", { pending: [{ startMs: START_MS, endMs: START_MS + 1 }] }],
+  ["its data is not said to be complete", { isIdle: false, watermarkMs: START_MS }],
+])("what is missing of an agent that central waits for is not wrong yet: %s", async (why, agent) => {
+  const verdict = await judge(LINES, { agent, received: 2 });
+  expect(verdict.isRight).toBe(false);
+  expect(notYet(verdict)).toContain(`agent alpha-1: ${why}`);
+  expect(formatVerdict(verdict)).toContain(
+    "… not yet: central differs from the truth, and waits still. agent",
+  );
+  // What is there too much of no waiting mends, and what is right waits for nobody.
+  expect(notYet(await judge(LINES, { agent, received: 4 }))).toBeNull();
+  expect(notYet(await judge(LINES, { agent }))).toBeNull();
+});
+
+test("central waits for nobody whose data is all there, and for an agent of each site", async () => {
+  const agent = { isIdle: false, watermarkMs: START_MS + 4_000 };
+  expect(notYet(await judge(LINES, { agent, received: 2 }))).toBeNull();
+  const retired = await judge(LINES, { agent: { state: "retired" }, received: 2 });
+  expect(notYet(retired)).toBe("site alpha: no agent of it has ever come");
+});
+
 test("over a connection that was lost, what is spoilt may have been counted more than once", async () => {
   const lost = LINES.map((line) => (line.type === "end" ? { ...line, reconnects: 1 } : line));
   expect((await judge(lost, { rejected: 2 })).isRight).toBe(true);
@@ -331,15 +365,16 @@ test("what was sent and never acknowledged may have come or not", async () => {
   for (const [count, received] of [
     [2, 3],
     [1, 2],
-  ])
-    expect(await judge(lines, { count, received, rejected: 0 })).toMatchObject({
-      isRight: true,
-      readings: { generated: 5, unacked: 3 },
-      windows: [{ unsure: 1, wrong: 0 }],
+  ]) {
+    const verdict = await judge(lines, { count, received, rejected: 0 });
+    expect(verdict).toMatchObject({
+      readings: { generated: 5, unacked: 3, ackedBySite: new Map([["alpha", 1]]) },
+      windows: [{ unsure: 1, right: 1, wrong: 0 }],
     });
-  expect((await judge(lines, { received: 3 })).readings.ackedBySite).toEqual(new Map([["alpha", 1]]));
-  expect((await judge(lines, { count: 3, received: 4 })).isRight).toBe(false);
-  expect((await judge(lines, { received: 0 })).isRight).toBe(false);
+    expect(verdict.ledger.every(({ isRight }) => isRight)).toBe(true);
+  }
+  expect((await judge(lines, { count: 3, received: 4 })).windows).toMatchObject([{ wrong: 1 }]);
+  expect((await judge(lines, { received: 0 })).ledger.every(({ isRight }) => isRight)).toBe(false);
 });
 
 test("readings that do not say their time: their windows are not judged, what arrived is", async () => {

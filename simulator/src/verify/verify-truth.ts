@@ -2,6 +2,7 @@ import { MillraceError } from "@millrace/runtime";
 import type { Login } from "../publish/login.ts";
 import { type ReadingWatch, readTruth } from "../truth/read-truth.ts";
 import type { TruthAlarm, TruthReading } from "../truth/truth-line.ts";
+import { type AwaitedAgent, awaitedAgents } from "./awaited-agents.ts";
 import { type CentralAlarm, CentralClient, type CentralWindow } from "./central-client.ts";
 import { compareAlarms, type AlarmVerdict } from "./compare-alarms.ts";
 import type { WindowVerdict } from "./compare-windows.ts";
@@ -52,6 +53,8 @@ export interface Verdict {
   readonly others: OthersWindows;
   /** Null: the truth makes none. */
   readonly records: RecordVerdict | null;
+  /** Whose data is not all at central, as far as it is judged. */
+  readonly awaited: readonly AwaitedAgent[];
   /** The truth's own alarm steps, in order. */
   readonly alarmSteps: readonly TruthAlarm[];
 }
@@ -245,6 +248,10 @@ export async function verifyTruth(options: {
     ledger,
     others,
     records,
+    awaited:
+      fromMs > toMs
+        ? []
+        : await awaitedAgents(client, { sites: [...sites.keys()], toMs: Math.min(toMs, judgedToMs) }),
     alarmSteps: alarms,
   };
 }
