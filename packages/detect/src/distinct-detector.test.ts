@@ -243,7 +243,8 @@ test("more keys than are to be kept: the one whose last new value is oldest goes
 test("keys that expire at one moment are forgotten some with each block of records, and all in the end", () => {
   const judge = new Judge();
   for (let account = 0; account < 1_000; account += 1)
-    judge.pay({ account: `a${account}`, payee: "p", timeMs: 100 });
+    judge.pay({ account: String.fromCharCode(0x4e00 + account), payee: "p", timeMs: 100 });
+  expect(judge.detector.keyCount).toBe(1_000);
   const counts: number[] = [];
   for (let blocks = 0; judge.detector.keyCount > 0 && blocks < 100; blocks += 1) {
     const before = judge.detector.keyCount;
