@@ -152,7 +152,11 @@ test("a batch that was acknowledged is in the API, and still is after a restart"
   expect((await fetch(`${url}/readyz`)).status).toBe(200);
   for (const [path, operations] of Object.entries(OPENAPI.paths)) {
     if (operations["get"] === undefined || path.includes("{") || path === "/api/v1/stream") continue;
-    const query = path === "/api/v1/series" ? "metric=t&from=0" : "window=t_1s";
+    const queries: Record<string, string> = {
+      "/api/v1/series": "metric=t&from=0",
+      "/api/v1/windows": "window=t_1s",
+    };
+    const query = queries[path] ?? "";
     expect([path, (await fetch(`${url}${path}?${query}`)).status]).toEqual([path, 200]);
   }
 });

@@ -1802,5 +1802,8 @@ test("the history shows what is durable, at every zoom, through a crash", async 
   expect(await counts(next.central, 86_400_000)).toEqual([[90]]);
   expect(await counts(next.central, 1_000)).toEqual([Array.from({ length: 90 }, () => 1)]);
   const refused = await next.central.series({ ...query, ...more, stepMs: null, by: ["machine"] });
-  expect(refused).toEqual({ reason: "unknown_labels", detail: "t is kept by: site" });
+  expect(refused).toEqual({
+    reason: "unknown_labels",
+    detail: "t is kept by: site; machine is none of these labels",
+  });
 });

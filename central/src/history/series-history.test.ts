@@ -511,7 +511,7 @@ test("metrics, labels and values that are not kept are told, with those that are
     "unknown_metric: nothing is kept of metric tt; did you mean t?",
   );
   expect(await refusalOf(world, { group: { machin: "m1" } })).toBe(
-    "unknown_labels: t is kept by: site,machine; machin is none of these labels, nor a parameter: did you mean machine?",
+    "unknown_labels: t is kept by: site,machine; machin is none of these labels: did you mean machine?",
   );
   expect(await refusalOf(world, { group: { stp: "1" } })).toMatch(/did you mean step\?$/);
   expect(await refusalOf(world, { by: ["machine"] })).toBe("unknown_labels: t is kept by: site,machine");

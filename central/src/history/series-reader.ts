@@ -1,6 +1,6 @@
 import { setImmediate } from "node:timers/promises";
 import type { Store } from "@millrace/queue";
-import { orNearest } from "@millrace/runtime";
+import { nearestName, orNearest } from "@millrace/runtime";
 import {
   ChunkReader,
   chunkStartOf,
@@ -251,7 +251,8 @@ function labelsDetail({ metric, group, by }: SeriesQuery, all: readonly TrackedS
   const known = [...new Set(all.flatMap((series) => series.by))];
   const unknown = [...Object.keys(group), ...(by ?? [])].find((name) => !known.includes(name));
   if (unknown === undefined) return kept;
-  return `${kept}; ${unknown} is none of these labels, nor a parameter: ${orNearest(unknown, [...known, ...SERIES_PARAMETERS])}`;
+  const nearest = nearestName(unknown, [...known, ...SERIES_PARAMETERS]);
+  return `${kept}; ${unknown} is none of these labels${nearest === undefined ? "" : `: did you mean ${nearest}?`}`;
 }
 
 /** What of these the series never has; undefined: nothing, or nobody knows any more what it had. */
