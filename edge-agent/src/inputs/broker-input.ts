@@ -1,7 +1,6 @@
-import { createServer, type AddressInfo, type Server, Socket } from "node:net";
+import { Socket } from "node:net";
 import { setImmediate } from "node:timers";
-import { createServer as createTlsServer } from "node:tls";
-import { certifiedNameOf, type Clock, type Logger, toListenError } from "@millrace/runtime";
+import { certifiedNameOf, type Clock, type Logger } from "@millrace/runtime";
 import { SPARKPLUG_NAMESPACE } from "@millrace/wire";
 import {
   Aedes,
@@ -12,6 +11,7 @@ import {
   type Subscription,
 } from "aedes";
 import { BytesInHand } from "./bytes-in-hand.ts";
+import { BrokerListener, type BrokerTls } from "./broker-listener.ts";
 import { BrokerPersistence } from "./broker-persistence.ts";
 import type { BrokerSessions } from "./broker-sessions.ts";
 import { type BrokerUser, BrokerUsers } from "./broker-users.ts";
@@ -85,12 +85,6 @@ export interface BrokerInputOptions {
   readonly log: Logger;
 }
 
-interface BrokerTls {
-  readonly cert: string;
-  readonly key: string;
-  readonly ca: string | null;
-}
-
 /** Kind of the log line, and why. */
 const RIGHTS_REFUSAL = [
   "publish_rights",
@@ -101,7 +95,6 @@ const STATE_REFUSAL = [
   "whether this Sparkplug host is online is for the agent to say; another host needs another id",
 ] as const;
 const TOPIC_LEVELS_MAX = 32;
-const ADDRESSES_MAX = 10_000;
 const SESSIONS_MAX = 1_000;
 const SESSION_EXPIRY_MS = 7 * 86_400_000;
 /** And what else stands before the payload. */
@@ -116,7 +109,7 @@ const DRAIN_TIMEOUT_MS = 2_000;
 const DELIVERIES_MAX = 10_000;
 /** Whoever sends a payload of a megabyte is told by the counter, not cut off to send it again for ever. */
 const PACKET_BYTES_LEAST = 2 * 1024 * 1024;
-const RATE_WINDOW_MS = 1_000;
+const CONNECTS_PER_SECOND_MAX = 500;
 const FAREWELL_MS_MAX = 500;
 /** `$`: no filter with a wildcard in front takes it. */
 const REFUSED_TOPIC = "$millrace/refused";
@@ -194,16 +187,13 @@ export class BrokerInput implements Input {
   readonly #keepAliveMsOf = new WeakMap<Client, number>();
   readonly #failedClients = new WeakSet<Client>();
   readonly #readerOf = new WeakMap<Client, ClientReader<KnownTopic>>();
-  readonly #connects = new Map<string, number>();
-  readonly #sockets = new Set<Socket>();
   readonly #inHand: BytesInHand<Client>;
   readonly #packetBytesMax: number;
   /** What messages that go through aedes count for in `#inHand`. */
   readonly #bytesOf = new WeakMap<PublishPacket, number>();
-  #connectsSinceMs = 0;
   #handler: InputHandler | null = null;
   #broker: Aedes | null = null;
-  #server: Server | null = null;
+  #listener: BrokerListener | null = null;
 
   constructor(options: BrokerInputOptions) {
     this.name = options.name;
@@ -228,12 +218,11 @@ export class BrokerInput implements Input {
 
   /** The port in use; for `port: 0`. */
   get port(): number {
-    const address: AddressInfo | string | null | undefined = this.#server?.address();
-    return typeof address === "object" && address !== null ? address.port : this.#options.port;
+    return this.#listener?.port ?? this.#options.port;
   }
 
   async start(handler: InputHandler): Promise<void> {
-    if (this.#server !== null) throw new Error(`cannot start input ${this.name}: it is running`);
+    if (this.#listener !== null) throw new Error(`cannot start input ${this.name}: it is running`);
     this.#handler = handler;
     const { sessions, retained } = (this.#kept = await this.#openKept());
     const broker = await Aedes.createBroker(this.#brokerOptions(sessions, retained));
@@ -245,44 +234,32 @@ export class BrokerInput implements Input {
     broker.on("unsubscribe", (filters, client) => {
       for (const filter of filters) this.#subscribed.remove(client, filter);
     });
-    const server = this.#createServer(broker);
-    server.maxConnections = this.#options.clientsMax;
-    server.on("drop", () => {
-      this.#counts.refused_clients++;
-      this.#options.log.repeated(
-        "clients_max",
-        `cannot take a connection: ${this.#options.clientsMax} are open; raise clientsMax, or the limit of open files where that is lower`,
-      );
+    const listener = new BrokerListener({
+      ...this.#options,
+      connectsPerSecondMax: this.#options.connectsPerSecondMax ?? CONNECTS_PER_SECOND_MAX,
+      handshakeTimeoutMs: CONNECT_TIMEOUT_MS,
+      onConnection: (socket) => this.#onConnection(socket, broker),
+      onRefused: (why) => (this.#counts[why] += 1),
     });
     try {
-      await listen(server, this.#options.port, this.#options.host);
+      await listener.listen();
     } catch (error) {
       await closeBroker(broker);
-      const { host, port } = this.#options;
-      throw toListenError(error, {
-        host,
-        port,
-        purpose: "sensors",
-        setting: "`inputs.broker.port` in agent.yaml",
-      });
+      throw error;
     }
-    server.on("error", (error) => this.#options.log.error(`cannot accept connections: ${error.message}`));
     this.#broker = broker;
-    this.#server = server;
+    this.#listener = listener;
     if (this.#isHost) await this.#sayState("online");
   }
 
   async stop(): Promise<void> {
-    const [server, broker] = [this.#server, this.#broker];
+    const [listener, broker] = [this.#listener, this.#broker];
     this.#handler = null;
-    this.#server = null;
-    if (server === null || broker === null) return;
+    this.#listener = null;
+    if (listener === null || broker === null) return;
     await this.#sayFarewell();
     this.#broker = null;
-    const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-    await closeBroker(broker);
-    for (const socket of this.#sockets) socket.destroy();
-    await closed;
+    await listener.close(() => closeBroker(broker));
     this.#kept?.sessions.closeAll(this.#options.clock.monotonicMs());
   }
 
@@ -338,7 +315,7 @@ export class BrokerInput implements Input {
   }
 
   status(): InputStatus {
-    const isConnected = this.#server !== null;
+    const isConnected = this.#listener !== null;
     return {
       name: this.name,
       isConnected,
@@ -463,37 +440,6 @@ export class BrokerInput implements Input {
         detail: "the client, or all together, have too many, or the filter is too long",
       };
     return null;
-  }
-
-  /** Connections are counted before TLS has cost anything. */
-  #createServer(broker: Aedes): Server {
-    const { tls } = this.#options;
-    const secured = tls === null ? null : this.#createTlsServer(tls, broker);
-    return createServer((socket) => {
-      if (!this.#isWithinRate(socket.remoteAddress ?? "")) {
-        this.#counts.refused_rate++;
-        socket.destroy();
-        return;
-      }
-      this.#sockets.add(socket);
-      socket.on("close", () => this.#sockets.delete(socket));
-      if (secured === null) this.#onConnection(socket, broker);
-      else secured.emit("connection", socket);
-    });
-  }
-
-  /** Listens to nothing itself. */
-  #createTlsServer({ cert, key, ca }: BrokerTls, broker: Aedes): Server {
-    const authority = ca === null ? {} : { ca, requestCert: true, rejectUnauthorized: true };
-    const server = createTlsServer(
-      { cert, key, minVersion: "TLSv1.2", handshakeTimeout: CONNECT_TIMEOUT_MS, ...authority },
-      (socket) => this.#onConnection(socket, broker),
-    );
-    server.on("tlsClientError", (error) => {
-      this.#counts.refused_tls++;
-      this.#options.log.repeated("tls_client_error", `a client failed the TLS handshake: ${error.message}`);
-    });
-    return server;
   }
 
   #onConnection(socket: Socket, broker: Aedes): void {
@@ -753,17 +699,6 @@ export class BrokerInput implements Input {
     return this.#commandFilters.some((commands) => filterCovers(commands, filter));
   }
 
-  #isWithinRate(address: string): boolean {
-    const nowMs = this.#options.clock.monotonicMs();
-    if (nowMs - this.#connectsSinceMs >= RATE_WINDOW_MS || this.#connects.size >= ADDRESSES_MAX) {
-      this.#connects.clear();
-      this.#connectsSinceMs = nowMs;
-    }
-    const count = (this.#connects.get(address) ?? 0) + 1;
-    this.#connects.set(address, count);
-    return count <= (this.#options.connectsPerSecondMax ?? 500);
-  }
-
   /** aedes tells every write that fails on a connection that is lost already; one counts. */
   #onClientError(client: Client, error: Error): void {
     if (this.#failedClients.has(client)) return;
@@ -812,16 +747,6 @@ function settle(handler: InputHandler, arrival: Parameters<InputHandler>[0]): Re
   } catch (error) {
     return Promise.reject(error);
   }
-}
-
-function listen(server: Server, port: number, host: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(port, host, () => {
-      server.removeListener("error", reject);
-      resolve();
-    });
-  });
 }
 
 function closeBroker(broker: Aedes): Promise<void> {

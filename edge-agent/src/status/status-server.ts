@@ -303,7 +303,7 @@ export class StatusServer {
 /** Names in `InputStatus.counts` of the MQTT inputs. */
 const LIMITED =
   /^(refused_(clients|rate|login|tls|publishes|retained|subscriptions)|oversized|queued_dropped|sessions_forgotten)$/;
-const HELD = /^(clients|sessions|queued_messages|queued_bytes|bytes_in_hand)$/;
+const HELD = /^(clients|sessions|queued_messages|queued_bytes|retained|retained_bytes|bytes_in_hand)$/;
 
 const NO_SERIES =
   'no series known now has these labels; `"isNoneAllowed": true` begins the maintenance all the same';

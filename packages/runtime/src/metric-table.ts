@@ -61,7 +61,7 @@ export const METRIC_TABLE = {
   millrace_agent_input_held: {
     type: "gauge",
     labels: ["input", "what"],
-    help: "What the embedded broker holds: clients, sessions (of clients connected or away), messages that wait for them and their bytes, bytes that come in or are being delivered.",
+    help: "What the embedded broker holds: clients, sessions (of clients connected or away), messages that wait for them and their bytes, retained messages and theirs, bytes that come in or are being delivered.",
   },
   millrace_agent_input_lag_bytes: {
     type: "gauge",
