@@ -2,6 +2,7 @@ import type { Clock, Logger, Random, Timer } from "@millrace/runtime";
 import { PlanTime } from "./pace/plan-time.ts";
 import type { PlantMessage } from "./delivery/dispatch.ts";
 import type { LinkChange } from "./link/link-course.ts";
+import type { SiteLine } from "./link/site-line.ts";
 import type { LiveOrder } from "./live/live-order.ts";
 import type { FaultPlan } from "./plan/fault-plan.ts";
 import type { Plan } from "./plan/plan.ts";
@@ -126,6 +127,10 @@ export class Simulation {
 
   get activeFaults(): ReadonlyMap<number, FaultPlan> {
     return this.#plant.activeFaults;
+  }
+
+  get lines(): readonly SiteLine[] {
+    return this.#plant.lines;
   }
 
   /** A person's order, obeyed at once; or in words why it cannot be. */

@@ -315,6 +315,9 @@ async function takeOrders(options: TakeOrdersOptions): Promise<() => Promise<voi
     get activeFaults() {
       return simulation.activeFaults;
     },
+    get lines() {
+      return simulation.lines;
+    },
     stopGenerating,
   });
   const typed = isTyped ? openKeyboard(status) : null;

@@ -1,4 +1,5 @@
 import type { FaultPlan } from "../plan/fault-plan.ts";
+import type { SiteLine } from "../link/site-line.ts";
 import type { LiveOrder } from "./live-order.ts";
 import { LIVE_HELP, parseLiveLine } from "./parse-live-line.ts";
 
@@ -7,6 +8,7 @@ export interface LiveRun {
   /** In words why it cannot be; null: it is obeyed. */
   live(order: LiveOrder): string | null;
   readonly activeFaults: ReadonlyMap<number, FaultPlan>;
+  readonly lines: readonly SiteLine[];
   stopGenerating(): void;
 }
 
@@ -43,7 +45,10 @@ export class LiveDesk {
     const lines = [...this.#run.activeFaults].map(
       ([number, fault]) => `${number}  ${fault.fault}  ${placeOf(fault)}\n`,
     );
-    return lines.length === 0 ? "no fault is there\n" : lines.join("");
+    const links = this.#run.lines
+      .filter(({ state, isOrdered }) => state !== "up" || isOrdered)
+      .map(({ site, state, isOrdered }) => `line of ${site}  ${state}${isOrdered ? "  as ordered" : ""}\n`);
+    return [...(lines.length === 0 ? ["no fault is there\n"] : lines), ...links].join("");
   }
 }
 

@@ -19,6 +19,7 @@ interface Answer {
  *   GET    /faults           what is there now
  *   POST   /faults           a fault as in a plan, without `at`
  *   DELETE /faults/<number>  ends it
+ *   GET    /links            the lines to central: {"site", "state", "isOrdered"}
  *   POST   /links            {"site", "state": "up" | "down" | "half-open" | "plan"}
  *   POST   /junk             {"site", "count"}
  *
@@ -70,10 +71,14 @@ async function answerTo(run: LiveRun, request: IncomingMessage): Promise<Answer>
   const path = url.split("?")[0];
   if (method === "GET" && path === "/faults")
     return { status: 200, body: { faults: [...run.activeFaults.values()] } };
+  if (method === "GET" && path === "/links") return { status: 200, body: { links: run.lines } };
   const number = /^\/faults\/(\d+)$/.exec(path)?.[1];
   if (method === "DELETE" && number !== undefined) return order(run, { do: "end", number: Number(number) });
   if (method !== "POST")
-    return problem(404, "there are GET and POST /faults, DELETE /faults/<number>, POST /links, POST /junk");
+    return problem(
+      404,
+      "there are GET and POST /faults, DELETE /faults/<number>, GET and POST /links, POST /junk",
+    );
   if (!(request.headers["content-type"] ?? "").startsWith("application/json"))
     return problem(415, "send application/json");
   const given = await readJson(request);
@@ -94,9 +99,11 @@ function order(run: LiveRun, given: unknown): Answer {
   const parsed = liveOrderSchema.safeParse(given);
   if (!parsed.success) return problem(400, issueText(parsed.error, given));
   const refused = run.live(parsed.data);
+  if (refused !== null) return problem(400, refused);
+  if (parsed.data.do === "link") return { status: 200, body: { obeyed: "at once", links: run.lines } };
   // What is ordered now is not there yet.
   const body = { obeyed: "from the next tick on; GET /faults", faults: [...run.activeFaults.values()] };
-  return refused === null ? { status: 200, body } : problem(400, refused);
+  return { status: 200, body };
 }
 
 function problem(status: number, error: string): Answer {

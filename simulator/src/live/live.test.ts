@@ -53,6 +53,9 @@ function newRun(text = PLAN) {
     get activeFaults() {
       return plant.activeFaults;
     },
+    get lines() {
+      return plant.lines;
+    },
     stopGenerating: () => (hasStopped = true),
   };
   return {
@@ -122,7 +125,9 @@ test("a line in a person's hand stays as it was put until it is restored", () =>
   desk.answer("cut alpha");
   go(6_000);
   expect(states()).toEqual(["down"]);
+  expect(desk.answer("faults")).toContain("line of alpha  down  as ordered\n");
   desk.answer("restore alpha");
+  expect(desk.answer("faults")).not.toContain("as ordered");
   go(6_000);
   expect(new Set(states())).toEqual(new Set(["up", "down", "half-open"]));
 });
@@ -231,7 +236,23 @@ test("over HTTP: faults are listed, begun and ended, lines cut, and bad orders a
     { obeyed: "from the next tick on; GET /faults", faults: [] },
   ]);
   expect(faults()).toEqual(["2 overheating onset", "2 overheating end"]);
-  expect(await ask("POST", "/links", { site: "alpha", state: "down" })).toMatchObject([200, {}]);
+  const links = [
+    { site: "alpha", state: "down", isOrdered: true },
+    { site: "beta", state: "up", isOrdered: false },
+  ];
+  expect(await ask("POST", "/links", { site: "alpha", state: "down" })).toEqual([
+    200,
+    { obeyed: "at once", links },
+  ]);
+  expect(await ask("GET", "/links")).toEqual([200, { links }]);
+  expect(await ask("POST", "/links", { site: "alpha", state: "bad" })).toEqual([
+    400,
+    { error: 'state: "bad"; it must be up, down, half-open or plan' },
+  ]);
+  expect(await ask("POST", "/faults", { ...overheating, at: "3s" })).toEqual([
+    400,
+    { error: "at: what is ordered begins now; leave it out" },
+  ]);
   expect(await ask("POST", "/junk", { site: "alpha", count: 2 })).toMatchObject([200, {}]);
   expect(await ask("DELETE", "/faults/2")).toMatchObject([
     400,

@@ -14,7 +14,7 @@ stop SITE [DURATION]            its power goes (1h)
 cut SITE, hang SITE             its line to central goes down, or hangs
 restore SITE                    its line goes as the plan has it
 junk SITE [COUNT]               payloads that are none (1)
-faults                          what is there now
+faults                          what is there now, and lines that are not up
 help, quit
 `;
 

@@ -11,6 +11,7 @@ export function toLiveFault(
   given: Readonly<Record<string, unknown>>,
   times: { readonly number: number; readonly sinceStartMs: number },
 ): FaultPlan | string {
+  if (Object.hasOwn(given, "at")) return "at: what is ordered begins now; leave it out";
   const parsed = planSchema.shape.faults.unwrap().element.safeParse({ ...given, at: "0s" });
   if (!parsed.success) return issueText(parsed.error, given);
   const problems: string[] = [];

@@ -4,6 +4,8 @@ import { encodeReadings } from "../format/encode-readings.ts";
 import type { NumberedReading } from "../format/message-maker.ts";
 import { orNearest } from "@millrace/runtime";
 import { type LinkChange, LinkCourse } from "../link/link-course.ts";
+import type { LinkState } from "../link/link-plan.ts";
+import type { SiteLine } from "../link/site-line.ts";
 import type { LiveOrder } from "../live/live-order.ts";
 import { toLiveFault } from "../live/to-live-fault.ts";
 import type { FaultPlan, SiteFaultPlan } from "../plan/fault-plan.ts";
@@ -47,7 +49,7 @@ export class RecordedPlant {
   readonly #sampleHz: number;
   readonly #links: readonly LinkCourse[];
   /** Sites whose line a person has in hand. */
-  readonly #heldLinks = new Set<string>();
+  readonly #heldLinks = new Map<string, LinkState>();
   #nextLinkMs: number;
   readonly #activeFaults = new Map<number, FaultPlan>();
   /** Of the plan, and ordered since. */
@@ -143,6 +145,14 @@ export class RecordedPlant {
     return this.#links.map(({ site }) => ({ site, state: "up", time: this.#plant.nextTimeMs }));
   }
 
+  /** Each site's line to central as it is now; none: the plan has no links. */
+  get lines(): readonly SiteLine[] {
+    return this.#links.map(({ site, state }) => {
+      const ordered = this.#heldLinks.get(site);
+      return { site, state: ordered ?? state, isOrdered: ordered !== undefined };
+    });
+  }
+
   /** Faults that are there now, by their number. */
   get activeFaults(): ReadonlyMap<number, FaultPlan> {
     return this.#activeFaults;
@@ -176,7 +186,7 @@ export class RecordedPlant {
         write();
         const course = this.#links.find(({ site }) => site === order.site);
         if (order.state === "plan") this.#heldLinks.delete(order.site);
-        else this.#heldLinks.add(order.site);
+        else this.#heldLinks.set(order.site, order.state);
         const state = order.state === "plan" ? (course?.state ?? "up") : order.state;
         const change = { site: order.site, state, time: this.#plant.nextTimeMs };
         this.#record({ type: "link", ...change });
