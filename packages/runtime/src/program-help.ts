@@ -48,7 +48,7 @@ function flagSummary(flag: Flag): string {
   const notes = [
     flag.isRequired === true ? "required" : null,
     flag.isMany === true ? "may be repeated" : null,
-    flag.default === undefined ? null : `default ${flag.default}`,
+    flag.default === undefined || flag.default === "" ? null : `default ${flag.default}`,
   ].filter((note) => note !== null);
   return notes.length === 0 ? flag.summary : `${flag.summary} (${notes.join("; ")})`;
 }

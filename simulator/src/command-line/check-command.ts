@@ -27,7 +27,7 @@ Exit: 0 it can be run, 2 not.`,
 };
 
 function describe(plan: Plan): string {
-  const { sites, signals, readingsPerSecond, faults, business } = plan;
+  const { sites, signals, readingsPerSecond, faults, delivery, links, business } = plan;
   const lines: string[] = [];
   if (sites.length > 0) {
     const perMachine = signals.reduce((sum, { everyTicks }) => sum + readingsPerSecond / everyTicks, 0);
@@ -37,12 +37,21 @@ function describe(plan: Plan): string {
     });
     lines.push(
       formatTable([["site", "machines", "readings/s", "to"], ...rows]),
-      `signals: ${signals.map(({ metric }) => metric).join(", ")}; ${faults.length} faults`,
+      `signals: ${signals.map(({ metric }) => metric).join(", ")}; ${counted(faults.length, "fault")}`,
+    );
+  }
+  if (delivery !== null) lines.push("readings: as `delivery` has them, late, again, lost or spoilt");
+  if (links !== null) {
+    const last = links.firstPort + sites.length - 1;
+    const ports =
+      links.firstPort === 0 ? "free ports" : `${links.firstPort}${sites.length > 1 ? ` to ${last}` : ""}`;
+    lines.push(
+      `links: ${counted(sites.length, "line")} to central at ${links.host}:${links.port}, from 127.0.0.1, ${ports}`,
     );
   }
   if (business !== null)
     lines.push(
-      `records: ${recordStreams(business).join(", ")}; up to about ${rounded(recordsPerSecond(business))} records/s`,
+      `records: ${recordStreams(business).join(", ")}; up to about ${rounded(recordsPerSecond(business))} records/s${business.delivery === null ? "" : ", as their `delivery` has them"}`,
     );
   return [...lines, "✓ the plan can be run"].join("\n");
 }
@@ -58,6 +67,10 @@ function wayOf(output: OutputPlan): string {
     case "files":
       return output.folder;
   }
+}
+
+function counted(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? "" : "s"}`;
 }
 
 function rounded(perSecond: number): string {

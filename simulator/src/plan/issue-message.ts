@@ -1,4 +1,4 @@
-import { orNearest } from "@millrace/runtime";
+import { nearestName } from "@millrace/runtime";
 import type { z } from "zod";
 
 /** What a place of a plan takes, by the name that zod has for it. */
@@ -27,15 +27,26 @@ export function issueMessage(issue: z.core.$ZodIssue, value: unknown): string {
       return isOwnMessage(issue)
         ? issue.message
         : outside(issue.origin, value, { max: issue.maximum, isOut: issue.inclusive === false });
+    case "invalid_value":
+      return choiceMessage(value, issue.values.map(String));
     case "invalid_union": {
       // Its message lists them, each in quotes.
       const choices = [...issue.message.matchAll(/'([^']+)'/g)].map(([, choice = ""]) => choice);
       if (issue.discriminator === undefined || choices.length === 0) return issue.message;
-      return `${value === undefined ? "missing" : shown(value)}; ${orNearest(String(value), choices)}`;
+      return choiceMessage(value, choices);
     }
     default:
       return issue.message;
   }
+}
+
+/** What stands there, and what it may be: the nearest where it was meant for a name. */
+export function choiceMessage(value: unknown, choices: readonly string[]): string {
+  const found = value === undefined ? "missing" : shown(value);
+  const nearest = typeof value === "string" ? nearestName(value, choices) : undefined;
+  if (nearest !== undefined) return `${found}; did you mean ${nearest}?`;
+  const [last, ...others] = choices.toReversed();
+  return `${found}; it must be ${others.length === 0 ? last : `${others.toReversed().join(", ")} or ${last}`}`;
 }
 
 function isOwnMessage({ message }: z.core.$ZodIssue): boolean {

@@ -8,6 +8,15 @@ sites:
   alpha: { broker: "mqtt://127.0.0.1:1883", lines: 1, machinesPerLine: 2 }
 `;
 
+const links = (to: string, firstPort: number): string =>
+  `{ to: "${to}", firstPort: ${firstPort}, up: { least: 1s, max: 1m }, down: { least: 1s, max: 1m } }`;
+
+test("of a number that is too great it is said once how great it may be", () => {
+  const said = (): unknown => parsePlan(`${SITES}seed: 99999999999999999999\n`, "p.yaml");
+  expect(said).toThrow("it must be at most 4294967295");
+  expect(said).not.toThrow("9007199254740991");
+});
+
 test("the newcomer's plan loads, and flags replace seed and brokers", () => {
   const path = join(import.meta.dirname, "../../plans/newcomer.yaml");
   const plan = loadPlan(path, { seed: 9, brokers: new Map([["beta", "mqtt://127.0.0.1:7"]]) });
@@ -46,7 +55,7 @@ test.each([
     `${SITES}signals: { temperature: { noise: -1 } }\n`,
     "p.yaml:4:34: signals.temperature.noise: -1; it must be at least 0",
   ],
-  ["seed: 5\nhello: 1\n", "p.yaml:1:1: version: missing; did you mean 1?"],
+  ["seed: 5\nhello: 1\n", "p.yaml:1:1: version: missing; it must be 1"],
   ["hello: 1\n", 'p.yaml:1:1: unknown key "hello"; there are version, seed,'],
   [`${SITES}seed: abc\n`, 'p.yaml:4:7: seed: "abc"; it must be a number'],
   [`${SITES}seed: "7"\n`, 'p.yaml:4:7: seed: "7" is text; it must be a number: leave out the quotes'],
@@ -108,6 +117,25 @@ test.each([
     `${SITES}delivery: { lateness: { distribution: exponential, mean: 1s, max: 30d } }\n`,
     "p.yaml:4:11: up to 77760000 readings could be on their way",
   ],
+  [
+    `${SITES}delivery: { lateness: { distribution: lognormal, median: 10s, max: 5s } }\n`,
+    "p.yaml:4:58: median is longer than max",
+  ],
+  [
+    `${SITES}delivery: { lateness: { distribution: pareto, least: 10s, max: 5s } }\n`,
+    "p.yaml:4:54: least is longer than max",
+  ],
+  [`${SITES}duty: { shifts: [] }\n`, "name a shift, or leave shifts out"],
+  [`${SITES}links: ${links("127.0.0.1:8883", 1883)}\n`, "port 1883 of site alpha would be a link's, too"],
+  [`${SITES}links: ${links("localhost:8883", 8883)}\n`, "port 8883 of links.to would be a link's, too"],
+  [
+    `${SITES}faults: [{ fault: overheating, machine: alpha/line-1/machine-1, at: 1s, targetCelsius: -500 }]\n`,
+    "faults.0.targetCelsius: -500; it must be at least 0",
+  ],
+  [
+    `${SITES}faults: [{ fault: clock, machine: alpha/line-1/machine-1, at: 1s, offsetMs: 99999999999999 }]\n`,
+    "faults.0.offsetMs: 99999999999999; it must be at most",
+  ],
   [`${SITES}delivery: { silence: { every: 1m, for: [9s, 5s] } }\n`, "p.yaml:4:40: for must be a length"],
   [`${SITES}delivery: { malformed: { probability: 2 } }\n`, "p.yaml:4:39: delivery.malformed.probability:"],
   ["version: 1\nsites: {\n", "p.yaml:3:1:"],
@@ -126,7 +154,7 @@ test.each([
   ["kafka: { brokers: [] }", "sites.alpha.kafka.brokers:"],
   ['kafka: { brokers: ["kafka"] }', "write it like 127.0.0.1:9092"],
   ['kafka: { brokers: ["a:1"], topic: "a b" }', "letters, digits, ., _ and -, at most 249"],
-  ['kafka: { brokers: ["a:1"], key: device }', '"device"; there are topic, machine'],
+  ['kafka: { brokers: ["a:1"], key: device }', '"device"; it must be topic or machine'],
   ['kafka: { brokers: ["a:1"] }, format: sparkplug', "Sparkplug B needs a broker"],
   ['kafka: { brokers: ["a:1"] }, user: me, passwordFile: p', "a user is somebody at a broker, or of http"],
   ['broker: "mqtt://a:1", user: sensors', "3:10: user and passwordFile go together"],
@@ -136,7 +164,7 @@ test.each([
     'http: { url: "http://a:1" }, user: me, passwordFile: p, tokenFile: t',
     "name a user with a password, or a token",
   ],
-  ['broker: "mqtt://a:1", qos: 3', "sites.alpha.qos: 3"],
+  ['broker: "mqtt://a:1", qos: 3', "sites.alpha.qos: 3; it must be 0, 1 or 2"],
 ])("site %#: %s", (way, problem) => {
   const text = `version: 1\nsites:\n  alpha: { lines: 1, machinesPerLine: 1, ${way} }\n`;
   expect(() => parsePlan(text, "p.yaml")).toThrow(problem);
@@ -190,7 +218,7 @@ test.each([
   ],
   [
     "fault: earthquake, at: 1s",
-    '5:14: faults.0.fault: "earthquake"; there are overheating, bearing-wear, leak',
+    '5:14: faults.0.fault: "earthquake"; it must be overheating, bearing-wear, leak',
   ],
   [
     "fault: overheating, machine: alpha/line-9/machine-1, at: 1s, targetCelsius: 99",
@@ -274,7 +302,7 @@ test.each([
     "orders: { perSecond: 1, festival: { at: 2025-02-30 } }",
     '3:43: "2025-02-30" is no time; write it like 10m after the start, 2026-11-11, or next-midnight',
   ],
-  ["time: unix\n  orders: { perSecond: 1 }", '3:9: business.time: "unix"; there are epoch-ms, iso, local'],
+  ["time: unix\n  orders: { perSecond: 1 }", '3:9: business.time: "unix"; it must be epoch-ms, iso or local'],
   ["debezium: {}\n  appOpens: { users: 5 }", "3:13: only orders and transfers come as change events"],
   [
     "debezium: { snapshot: 7d }\n  orders: { perSecond: 5 }",
@@ -297,6 +325,14 @@ test.each([
   [
     "transfers: { perSecond: 1, rings: [{ at: 1m, payees: 10, within: 5m, every: 5m }] }",
     "3:79: a ring is over before it comes again",
+  ],
+  [
+    "transfers: { perSecond: 1, rings: [{ at: 1m, payees: 1, within: 5m }] }",
+    "3:56: business.transfers.rings.0.payees",
+  ],
+  [
+    "transfers: { perSecond: 1, rings: [{ at: 1m, payees: 2, within: 0s }] }",
+    "3:67: business.transfers.rings.0.within",
   ],
   [
     "transfers: { perSecond: 1, accounts: 50, rings: [{ at: 1m, account: 51, payees: 10, within: 5m }] }",

@@ -134,7 +134,7 @@ function toSignals(file: PlanFile, ticksOf: TicksOf): SignalPlan[] {
 }
 
 function toDuty({ duty }: PlanFile, source: PlanSource): DutyPlan {
-  const { run, idle, restart, maintenance, shifts } = duty;
+  const { run, idle, restart, maintenance, shifts = [] } = duty;
   if ((run === undefined) !== (idle === undefined))
     source.addProblem(["duty"], "run and idle go together: name both, or neither");
   for (const [key, span] of Object.entries({ run, idle })) {

@@ -39,11 +39,15 @@ const signal = z.strictObject({
 
 const heatTime = duration.refine((ms) => ms > 0, "heat takes time; write it like 15m");
 
+const HOUR_MS = 3_600_000;
+/** Twenty years: a device without a battery begins in 2006. */
+const CLOCK_OFF_MS_MAX = 20 * 365 * 24 * HOUR_MS;
+
 const times = { at: duration, growth: duration.default(0), for: duration.optional() };
 const machine = { machine: z.string() };
 const sensor = { sensor: z.string() };
 const fault = z.discriminatedUnion("fault", [
-  z.strictObject({ fault: z.literal("overheating"), ...machine, ...times, targetCelsius: z.number() }),
+  z.strictObject({ fault: z.literal("overheating"), ...machine, ...times, targetCelsius: z.number().min(0) }),
   z.strictObject({
     fault: z.literal("bearing-wear"),
     ...machine,
@@ -68,8 +72,8 @@ const fault = z.discriminatedUnion("fault", [
     fault: z.literal("clock"),
     ...machine,
     ...times,
-    offsetMs: z.number().default(0),
-    driftMsPerHour: z.number().default(0),
+    offsetMs: z.number().min(-CLOCK_OFF_MS_MAX).max(CLOCK_OFF_MS_MAX).default(0),
+    driftMsPerHour: z.number().min(-HOUR_MS).max(HOUR_MS).default(0),
   }),
   z.strictObject({ fault: z.literal("power-cut"), site: z.string(), at: times.at, for: duration }),
   z.strictObject({ fault: z.literal("gateway-reboot"), site: z.string(), at: times.at, for: duration }),
@@ -154,7 +158,8 @@ export const planSchema = z.strictObject({
       maintenance: z.strictObject({ every: duration, for: duration }).optional(),
       shifts: z
         .array(z.strictObject({ days: z.array(z.enum(WEEKDAYS)).min(1), from: clockTime, to: clockTime }))
-        .default([]),
+        .min(1, "name a shift, or leave shifts out: work round the clock")
+        .optional(),
       utcOffset: utcOffset.default(0),
       countersResetAt: clockTime.default(0),
     })

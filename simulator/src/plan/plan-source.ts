@@ -1,7 +1,7 @@
 import { ConfigError, YamlSource, type KeyPath, type Problem } from "@millrace/config";
 import { orNearest } from "@millrace/runtime";
 import { z } from "zod";
-import { issueMessage } from "./issue-message.ts";
+import { choiceMessage, issueMessage } from "./issue-message.ts";
 
 /** A plan file's text, whose every part knows its line and column. What it says does not depend on the environment. */
 export class PlanSource {
@@ -25,7 +25,15 @@ export class PlanSource {
     const value = this.#yaml.toValue();
     const parsed = schema.safeParse(value);
     if (parsed.success) return parsed.data;
-    for (const issue of parsed.error.issues) this.#addIssue(issue, schema, value);
+    const { issues } = parsed.error;
+    // Of a number that is too great for two reasons the narrower one counts, which comes last.
+    const isSaidAgain = (issue: z.core.$ZodIssue, at: number): boolean =>
+      (issue.code === "too_big" || issue.code === "too_small") &&
+      issues
+        .slice(at + 1)
+        .some((later) => later.code === issue.code && later.path.join("\0") === issue.path.join("\0"));
+    for (const [at, issue] of issues.entries())
+      if (!isSaidAgain(issue, at)) this.#addIssue(issue, schema, value);
     this.refuseProblems();
     throw new Error("invariant: a refused plan names its problems");
   }
@@ -64,16 +72,10 @@ export class PlanSource {
     }
     const value = valueAt(root, path);
     const choices =
-      issue.code === "invalid_value"
-        ? issue.values.map(String)
-        : issue.code === "invalid_union" && issue.discriminator !== undefined
-          ? knownChoices(z.toJSONSchema(schema, { io: "input", unrepresentable: "any" }), issue.discriminator)
-          : [];
-    const found = value === undefined ? "missing" : JSON.stringify(value);
-    const message =
-      choices.length === 0
-        ? issueMessage(issue, value)
-        : `${found}; ${orNearest(typeof value === "string" ? value : "", choices)}`;
+      issue.code === "invalid_union" && issue.discriminator !== undefined
+        ? knownChoices(z.toJSONSchema(schema, { io: "input", unrepresentable: "any" }), issue.discriminator)
+        : [];
+    const message = choices.length === 0 ? issueMessage(issue, value) : choiceMessage(value, choices);
     this.addProblem(path, `${title}: ${message}`);
   }
 }

@@ -53,8 +53,10 @@ function toFatesPlan(
 ): Pick<DeliveryPlan, "lateness" | "reorder" | "duplicates" | "malformed"> {
   const { reorder, duplicates, malformed } = delivery;
   const lateness = toLateness(delivery.lateness);
-  if (lateness.distribution === "uniform" && lateness.fromMs > lateness.maxMs)
-    problem(["lateness", "from"], "from is after max");
+  const given = delivery.lateness;
+  for (const key of ["from", "mean", "median", "least"])
+    if (given.distribution !== "none" && Number(Reflect.get(given, key) ?? 0) > given.max)
+      problem(["lateness", key], `${key} is longer than max`);
   return {
     lateness,
     reorder: { probability: reorder?.probability ?? 0, byMs: reorder?.by ?? 0 },

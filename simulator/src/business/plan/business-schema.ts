@@ -111,8 +111,8 @@ const transfers = z.strictObject({
         at: duration,
         every: longer.optional(),
         account: z.int().min(1).optional(),
-        payees: z.int().min(1).max(10_000),
-        within: duration,
+        payees: z.int().min(2).max(10_000),
+        within: longer,
         to: z.enum(["strangers", "known"]).default("strangers"),
       }),
     )
