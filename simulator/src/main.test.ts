@@ -165,9 +165,12 @@ test("check says what a plan makes and where it goes, or what is wrong with it",
       expect.stringContaining("beta"),
       expect.stringContaining("gamma"),
       "signals: temperature, vibration, pressure; 13 faults",
+      "readings come: late up to 8 s (pareto), 5 % out of order, 5 % twice, 2 % lost at QoS 0, 2 % spoilt, silent about every 30 s",
+      "links: 3 lines to central at 127.0.0.1:8883, from ports 17001 to 17003 of this machine",
       expect.stringMatching(
         /^records: orders, refunds, transfers, trucks, app-opens; up to about \d+ records\/s$/,
       ),
+      "records come: late up to 8 s (pareto), 5 % out of order, 5 % twice, 2 % spoilt",
       "✓ the plan can be run",
       "",
     ],
@@ -396,3 +399,23 @@ test("a pace that leads nowhere is refused", () => {
   expect([refused.status, refused.stderr]).toEqual([2, expect.stringContaining("--speed needs --for")]);
   expect(simulate("no-speed", "--speed", "quick", "--for", "1s").status).toBe(2);
 });
+
+test(
+  "what cannot begin says so before anything runs, and leaves no truth; what was made without a receiver is told",
+  { timeout: 60_000 },
+  () => {
+    const control = simulate("control", "--control", "99999");
+    expect(control.status).toBe(2);
+    expect(control.stderr).toContain("--control is 99999");
+    expect(control.stdout).not.toContain("run");
+    const business = join(folder, "business.yaml");
+    writeFileSync(
+      business,
+      "version: 1\nbusiness:\n  orders: { perSecond: 5, payment: { declined: 0.1 } }\n",
+    );
+    const postgres = simulatePlan(business, "postgres", "--postgres", "nowhere");
+    expect([postgres.status, existsSync(postgres.truth)]).toEqual([2, false]);
+    const offline = simulate("told", "--offline", "--for", "2s");
+    expect(offline.stdout).toContain(`360 readings made, the truth is in ${offline.truth}`);
+  },
+);

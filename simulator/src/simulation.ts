@@ -63,8 +63,9 @@ export class Simulation {
   #markTimer: Timer | null = null;
   readonly #outputsByMachine = new Map<string, Map<string, Map<string, Output>>>();
   #ackedCount: number;
-  /** Handed over and not delivered. */
+  /** Messages handed over and not delivered, and their readings: states and copies have none. */
   #waitingCount = 0;
+  #waitingReadings = 0;
   #lostCount = 0;
   #pauseCount = 0;
   #isPaused = false;
@@ -99,7 +100,7 @@ export class Simulation {
       generated: this.#plant.readingCount,
       acked: this.#ackedCount,
       lost: this.#lostCount,
-      waiting: this.#waitingCount,
+      waiting: this.#waitingReadings,
       onTheWay: this.#plant.onTheWayCount,
       remainingMs: this.#remainingMs(),
       lagMs: this.#lagMs(),
@@ -245,6 +246,7 @@ export class Simulation {
     if (message.isLate && message.numbers.length > 0)
       truth.append({ type: "sent", readings: [...message.numbers], at: clock.nowMs() });
     this.#waitingCount++;
+    this.#waitingReadings += message.numbers.length;
     output.send(message);
   }
 
@@ -264,6 +266,7 @@ export class Simulation {
 
   #onDelivered({ numbers }: OutgoingMessage): void {
     this.#waitingCount--;
+    this.#waitingReadings -= numbers.length;
     this.#ackedCount += numbers.length;
   }
 

@@ -5,6 +5,7 @@ import { loadPlan } from "../plan/load-plan.ts";
 import type { OutputPlan } from "../plan/output-plan.ts";
 import type { Plan } from "../plan/plan.ts";
 import { formatTable } from "../verify/format-table.ts";
+import { deliveryText } from "./delivery-text.ts";
 
 /** `millrace-sim check`: exit 0 if a plan can be run. */
 export const CHECK_COMMAND: Command = {
@@ -40,19 +41,21 @@ function describe(plan: Plan): string {
       `signals: ${signals.map(({ metric }) => metric).join(", ")}; ${counted(faults.length, "fault")}`,
     );
   }
-  if (delivery !== null) lines.push("readings: as `delivery` has them, late, again, lost or spoilt");
+  if (delivery !== null) lines.push(`readings come: ${deliveryText(delivery)}`);
   if (links !== null) {
     const last = links.firstPort + sites.length - 1;
     const ports =
-      links.firstPort === 0 ? "free ports" : `${links.firstPort}${sites.length > 1 ? ` to ${last}` : ""}`;
+      links.firstPort === 0 ? "that are free" : `${links.firstPort}${sites.length > 1 ? ` to ${last}` : ""}`;
     lines.push(
-      `links: ${counted(sites.length, "line")} to central at ${links.host}:${links.port}, from 127.0.0.1, ${ports}`,
+      `links: ${counted(sites.length, "line")} to central at ${links.host}:${links.port}, from ports ${ports} of this machine`,
     );
   }
-  if (business !== null)
+  if (business !== null) {
     lines.push(
-      `records: ${recordStreams(business).join(", ")}; up to about ${rounded(recordsPerSecond(business))} records/s${business.delivery === null ? "" : ", as their `delivery` has them"}`,
+      `records: ${recordStreams(business).join(", ")}; up to about ${rounded(recordsPerSecond(business))} records/s`,
     );
+    if (business.delivery !== null) lines.push(`records come: ${deliveryText(business.delivery)}`);
+  }
   return [...lines, "✓ the plan can be run"].join("\n");
 }
 

@@ -22,8 +22,10 @@ export interface OfflineOptions {
 /** Steps in one go, so that a signal is heard in between and somebody is told how far it is. */
 const STEPS_IN_ONE_GO = 5_000;
 
-/** Makes all of it at full speed, and publishes nothing. */
-export async function generateOffline(options: OfflineOptions): Promise<void> {
+/** Makes all of it at full speed, and publishes nothing; how much that was, of records those that were written. */
+export async function generateOffline(
+  options: OfflineOptions,
+): Promise<{ readonly readings: number; readonly records: number }> {
   const { plan, truth, startMs, forMs, into, write } = options;
   const files = into === null ? null : new RecordFiles(into, { hasKeys: plan.business?.debezium != null });
   const world = new RecordedWorld({
@@ -67,4 +69,5 @@ export async function generateOffline(options: OfflineOptions): Promise<void> {
   world.finish();
   files?.close();
   truth.close();
+  return { readings: world.plant.readingCount, records: recordCount };
 }

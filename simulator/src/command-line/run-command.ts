@@ -13,7 +13,7 @@ import {
 import { defaultStartMs } from "../pace/default-start-ms.ts";
 import { loadPlan } from "../plan/load-plan.ts";
 import type { Plan } from "../plan/plan.ts";
-import { recoverRecords } from "../business/live/record-recovery.ts";
+import { recoverRecords, type RecordRecovery } from "../business/live/record-recovery.ts";
 import type { LinkChange } from "../link/link-course.ts";
 import { LinkEmulator } from "../link/link-emulator.ts";
 import { LiveDesk } from "../live/live-desk.ts";
@@ -119,6 +119,7 @@ async function runPlan(input: CommandInput): Promise<ExitCode> {
     throw wrongUsage(name, `${ways.join(", ")}: of records, and the plan makes none`);
 
   refuseOrders(input, plan);
+  const controlPort = wholeNumber(name, "control", flags.number("control"), 65_535);
 
   const usualStartMs = givenStartMs ?? defaultStartMs(systemClock.nowMs(), speed, forMs);
   if (usualStartMs === undefined)
@@ -128,7 +129,7 @@ async function runPlan(input: CommandInput): Promise<ExitCode> {
     );
   if (flags.isOn("offline")) {
     const startMs = startAfter(usualStartMs, await recoverTruth(truthPath));
-    await generateOffline({
+    const { readings, records } = await generateOffline({
       plan,
       truth: new TruthLog(truthPath),
       startMs,
@@ -136,9 +137,15 @@ async function runPlan(input: CommandInput): Promise<ExitCode> {
       into,
       write: (text) => input.output.out(text),
     });
+    const made = [
+      ...(plan.sites.length === 0 ? [] : [`${readings} readings made`]),
+      ...(into === null ? [] : [`${records} records written into ${into}`]),
+      `the truth is in ${truthPath}`,
+    ];
+    input.output.out(`${made.join(", ")}\n`);
     return 0;
   }
-  return runLive(input, { plan, truthPath, startMs: usualStartMs, forMs, speed });
+  return runLive(input, { plan, truthPath, startMs: usualStartMs, forMs, speed, controlPort });
 }
 
 /** Of flags for machines and lines that the plan has not, or that nobody would hear. */
@@ -165,15 +172,34 @@ interface LiveOptions {
   readonly startMs: number;
   readonly forMs: number | null;
   readonly speed: number | null;
+  readonly controlPort: number | undefined;
+}
+
+/** As `runWith`; a run that cannot begin leaves no empty truth. */
+async function runLive(input: CommandInput, options: LiveOptions): Promise<ExitCode> {
+  const { plan, truthPath } = options;
+  const recovered = plan.business === null ? null : await recoverRecords(truthPath);
+  const recovery = plan.sites.length > 0 ? await recoverTruth(truthPath) : null;
+  const truth = new TruthLog(truthPath);
+  try {
+    return await runWith(input, { ...options, recovered, recovery, truth });
+  } catch (error) {
+    truth.abandon();
+    throw error;
+  }
+}
+
+interface RunOptions extends LiveOptions {
+  readonly truth: TruthLog;
+  readonly recovered: RecordRecovery | null;
+  readonly recovery: TruthRecovery | null;
 }
 
 /** Machines and records beside each other, at one pace, in one truth. */
-async function runLive(input: CommandInput, options: LiveOptions): Promise<ExitCode> {
-  const { name, flags, output } = input;
-  const { plan, truthPath, forMs, speed } = options;
-  const recovered = plan.business === null ? null : await recoverRecords(truthPath);
+async function runWith(input: CommandInput, options: RunOptions): Promise<ExitCode> {
+  const { flags, output } = input;
+  const { plan, truth, recovered, recovery, forMs, speed } = options;
   const hasMachines = plan.sites.length > 0;
-  const recovery = hasMachines ? await recoverTruth(truthPath) : null;
   const startMs = hasMachines
     ? startAfter(options.startMs, recovery)
     : (recovered?.startMs ?? options.startMs);
@@ -184,7 +210,6 @@ async function runLive(input: CommandInput, options: LiveOptions): Promise<ExitC
   const log = createLogger(status === null ? {} : { format: "text", hasColor: true, write: say }).child(
     "sim",
   );
-  const truth = new TruthLog(truthPath);
   const records =
     plan.business === null
       ? null
@@ -246,7 +271,7 @@ async function runLive(input: CommandInput, options: LiveOptions): Promise<ExitC
       simulation,
       stopGenerating,
       isTyped: flags.isOn("live"),
-      port: wholeNumber(name, "control", flags.number("control"), 65_535),
+      port: options.controlPort,
       say,
       status,
     });

@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, openSync, readSync, writeSync } from "node:fs";
+import { closeSync, fstatSync, openSync, readSync, rmSync, writeSync } from "node:fs";
 import { MillraceError, reasonOf } from "@millrace/runtime";
 import { formatTruthLine, type TruthLine } from "./truth-line.ts";
 
@@ -48,5 +48,12 @@ export class TruthLog {
   close(): void {
     this.flush();
     closeSync(this.#file);
+  }
+
+  /** Of a run that failed: a file that holds nothing yet is none that could be gone on with. */
+  abandon(): void {
+    const { size } = fstatSync(this.#file);
+    closeSync(this.#file);
+    if (size === 0) rmSync(this.#path, { force: true });
   }
 }

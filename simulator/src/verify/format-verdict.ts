@@ -34,7 +34,7 @@ export function formatVerdict(verdict: Verdict): string {
       "",
       "",
     ]),
-    ...(hasReadings ? [["", right, wrong, missed, ...delayCells(delay)]] : []),
+    ...(hasReadings ? [["on readings", right, wrong, missed, ...delayCells(delay)]] : []),
     ...(records?.alarms ?? []).map((each) => [
       each.rule,
       each.right,
@@ -173,7 +173,7 @@ function formatRecords({
   const unsent =
     tombstonesUnsent === 0 ? "" : ` (${tombstonesUnsent} of them tombstones, for which HTTP has no line)`;
   const counts = [
-    `records: ${sent} sent${unsent}, ${unacked} never acknowledged`,
+    `records: ${sent} sent${unsent}, ${unacked} ${hasEnded ? "never" : "not"} acknowledged`,
     ...(again === 0 ? [] : [`${again} sent twice`]),
     ...(spoilt === 0 ? [] : [`${spoilt} spoilt on the way`]),
     ...(hasEnded ? [] : ["they have not ended: what reaches beyond the last that came is not judged"]),
@@ -194,7 +194,8 @@ function formatReadings(readings: TruthCounts): string {
     [again, "sent twice"],
   ] as const;
   return [
-    `readings: ${generated} generated, ${unacked} never acknowledged`,
+    `readings: ${generated} generated`,
+    ...(hasEnded ? [`${unacked} never acknowledged`] : []),
     ...further.flatMap(([count, words]) => (count === 0 ? [] : [`${count} ${words}`])),
     ...(hasEnded ? [] : ["the simulator has not ended: what reaches into its last 5 s is not judged"]),
   ].join(", ");

@@ -580,5 +580,5 @@ test("a truth of records alone has no row of readings' alarms, and says what HTT
     "records: 12 sent (2 of them tombstones, for which HTTP has no line), 0 never acknowledged",
   );
   expect(formatVerdict({ ...ofRecords, records: { ...records, ruleAlarms: [] } })).not.toContain("alarms  ");
-  expect(formatVerdict(verdict)).toMatch(/\nalarms .*\n +0 +0 +0\n/);
+  expect(formatVerdict(verdict)).toMatch(/\nalarms .*\non readings +0 +0 +0\n/);
 });

@@ -194,7 +194,11 @@ export async function judgeRecords(options: JudgeRecordsOptions): Promise<Record
       alarms.every(({ missed, wrong }) => missed + wrong === 0) &&
       ledger.every((row) => row.isRight),
     sent: arrived.sent,
-    unacked: arrived.unacked,
+    // Those of a portion that was not made to its end are not made again.
+    unacked: Math.max(
+      arrived.unacked,
+      ways.reduce((sum, { unacked }) => sum + unacked, 0),
+    ),
     again: arrived.again,
     spoilt: arrived.spoilt,
     tombstonesUnsent,

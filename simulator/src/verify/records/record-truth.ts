@@ -8,6 +8,8 @@ import type { TruthLine } from "../../truth/truth-line.ts";
 export interface RecordWay {
   /** The receiver holds so many of those that left, in their order; null: nobody has said so, somebody else brings them. */
   acked: number | null;
+  /** Of those that left, so many its process did not hear of when it ended. */
+  unacked: number;
   /** So many may have come once more; Infinity: nobody knows. */
   againMax: number;
   /** Nothing more is made or sent. */
@@ -39,13 +41,22 @@ export class RecordTruth {
 
   onLine(line: TruthLine): void {
     if (line.type === "run" && line.recordsStart === undefined) {
-      this.#ways.push({ acked: null, againMax: 0, hasEnded: false, isTable: false, streams: null });
+      this.#ways.push({
+        acked: null,
+        unacked: 0,
+        againMax: 0,
+        hasEnded: false,
+        isTable: false,
+        streams: null,
+      });
       this.#onPlan(parsePlan(line.plan, `${this.#path}, plan`, { seed: line.seed }));
     }
     const way = this.#ways.at(-1);
     if (way === undefined) return;
     if (line.type === "records-end") way.hasEnded = true;
+    if (line.type === "records-unacked") way.unacked = line.records;
     if (line.type !== "records-acked") return;
+    way.unacked = 0;
     way.acked = line.records;
     way.isTable ||= line.isTable === true;
     way.streams = line.streams ?? null;

@@ -45,7 +45,7 @@ test("a truck that is without radio when the run ends is heard with the end, in 
   log.flush();
   expect(silences).toEqual(["truck-alarm road-1 within the run", "truck-cleared road-1 within the run"]);
 
-  const way = { acked: null, againMax: 0, hasEnded: true, isTable: false, streams: null };
+  const way = { acked: null, unacked: 0, againMax: 0, hasEnded: true, isTable: false, streams: null };
   const sentMs: number[] = [];
   const { faults } = await repeatArrivals({ truthPath, ways: [way] }, (record) => sentMs.push(record.sentMs));
   expect(faults).toEqual([]);
