@@ -5,9 +5,8 @@ import { expect, test } from "vitest";
 import { columnsOf } from "./columns-of.ts";
 import { StatusLine } from "./status-line.ts";
 
-const ESCAPE = "\u001b";
-/** A sequence that moves or erases (ECMA-48), or a character. */
-const WRITTEN = new RegExp(`${ESCAPE}\\[(\\d*)([A-Z])|([^])`, "gu");
+const ESCAPE = String.fromCodePoint(0x1b);
+const SEQUENCE = new RegExp(`${ESCAPE}\\[(\\d*)([A-Z])|([^])`, "gu");
 
 /** As much of a terminal as is needed here: text that breaks, and the sequences that move and erase. */
 class Screen {
@@ -29,7 +28,7 @@ class Screen {
   }
 
   write(text: string): void {
-    for (const [, count, command, character] of text.matchAll(WRITTEN)) {
+    for (const [, count, command, character] of text.matchAll(SEQUENCE)) {
       const by = Number(count === "" ? 1 : count);
       if (command === "A") this.#row = Math.max(0, this.#row - by);
       else if (command === "G") this.#column = by - 1;

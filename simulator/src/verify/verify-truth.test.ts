@@ -423,6 +423,7 @@ test("beside readings of other runs what the truth holds is judged, and why no m
   expect((await judge(lines, { received: 300, count: 1, others })).isRight).toBe(false);
   // While the run goes on, what comes after its last line is its own.
   const running = await judge(lines.slice(0, -1), { others: [START_MS + 60_000] });
+  expect(formatVerdict(running)).not.toContain("acknowledged");
   expect(running.others).toMatchObject({ before: 0, after: 0 });
 });
 

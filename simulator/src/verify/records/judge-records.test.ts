@@ -184,6 +184,13 @@ test.each(["iso", "local", "epoch-ms"])("a metric that reads %s times refuses no
   expect(verdict).toMatchObject({ isRight: true, windows: [{ right: 12 }, { right: 12 }] });
 });
 
+test("what a process that ended did not hear of is not acknowledged", async () => {
+  const { truthPath, sent, append } = minute();
+  append({ type: "records-acked", records: sent.length, at: START_MS + 61_000 });
+  append({ type: "records-unacked", records: 2, at: START_MS + 61_000 });
+  expect(await judge(truthPath, rowsOf(sent), totalsOf(sent))).toMatchObject({ hasEnded: false, unacked: 2 });
+});
+
 const plus = (row: CentralWindow, name: string, by: number): CentralWindow => ({
   ...row,
   values: { ...row.values, [name]: row.values[name] + by },
