@@ -97,6 +97,7 @@ test("defaults", () => {
         idleTimeoutMs: 30_000,
         dedupeHorizonMs: 600_000,
         dedupeKeysMax: 1_000_000,
+        forgetSilentAfterMs: 86_400_000,
         heldReadingsMax: 1_000_000,
         actionMaxAgeMs: 5000,
         clockFloorMs: Date.UTC(2024, 0, 1),

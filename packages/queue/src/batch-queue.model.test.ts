@@ -178,9 +178,11 @@ async function run(first: Disk, steps: readonly Step[]): Promise<void> {
           const { epochs, sent } = model.lanes[name];
           const shared = Math.min(sent + (each.sharedCount ?? 0), epochs.length);
           epochs.fill(model.epoch, shared);
-          const isNamed =
+          const isFirst =
             each.sharedCount !== null && model.epoch > 1 && !epochs.slice(0, shared).includes(1);
-          if (isNamed) for (let at = 0; at < shared; at += 1) epochs[at] ||= 1;
+          // Without an epoch nothing is sent: what damage has made so goes out under the next one.
+          const nameless = isFirst ? 1 : each.sharedCount === null ? model.epoch : 0;
+          for (let at = 0; at < shared; at += 1) epochs[at] ||= nameless;
         }
         break;
       case "fail":

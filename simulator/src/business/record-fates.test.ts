@@ -70,7 +70,7 @@ test.each([
     "debezium: {}\n  delivery: { duplicates: { probability: 0.1 } }",
     "change events come as their log has them",
   ],
-  ["delivery: { lateness: { distribution: uniform, from: 3s, max: 2s } }", "from is after max"],
+  ["delivery: { lateness: { distribution: uniform, from: 3s, max: 2s } }", "from is longer than max"],
   ["delivery: { lateness: { distribution: uniform, max: 24h } }", "records could be on their way"],
   ["delivery: { loss: { probability: 0.1 } }", "loss"],
   ["delivery: { malformed: { probability: 0.1, kinds: [empty] } }", "kinds"],

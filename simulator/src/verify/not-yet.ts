@@ -1,3 +1,4 @@
+import { hasOnlyOwn } from "./others-windows.ts";
 import type { Verdict } from "./verify-truth.ts";
 
 /** In words whom central still waits for, where what differs may be right once they have come; null: it is right, or wrong for good. */
@@ -16,8 +17,9 @@ export function notYet(verdict: Verdict): string | null {
 }
 
 /** Nothing that comes later mends that. */
-function hasTooMuch({ windows, alarms, windowRules, ledger, records }: Verdict): boolean {
+function hasTooMuch({ windows, alarms, windowRules, ledger, others, records }: Verdict): boolean {
   return (
+    !hasOnlyOwn(others) ||
     alarms.wrong > 0 ||
     [...windows, ...(records?.windows ?? [])].some(({ extra }) => extra > 0) ||
     [...windowRules.verdicts, ...(records?.ruleAlarms ?? []), ...(records?.alarms ?? [])].some(

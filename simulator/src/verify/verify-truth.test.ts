@@ -327,6 +327,9 @@ test.each([
 test("central waits for nobody whose data is all there, and for an agent of each site", async () => {
   const agent = { isIdle: false, watermarkMs: START_MS + 4_000 };
   expect(notYet(await judge(LINES, { agent, received: 2 }))).toBeNull();
+  // Others' windows do not go away.
+  const late = { agent: { state: "never_seen" }, received: 2 };
+  expect(notYet(await judge(LINES, { ...late, others: [START_MS - 60_000] }, false))).toBeNull();
   const retired = await judge(LINES, { agent: { state: "retired" }, received: 2 });
   expect(notYet(retired)).toBe("site alpha: no agent of it has ever come");
 });
