@@ -4,6 +4,7 @@ import path from "node:path";
 import { expect, test } from "vitest";
 import { readTruth } from "../../simulator/src/truth/read-truth.ts";
 import { CentralHarness } from "./central-harness.ts";
+import { FLAT_DAY } from "./flat-day.ts";
 import { startOneKafka } from "./one-kafka.ts";
 import { expectRecords } from "./simulated-orders.ts";
 import { createTopic } from "./topic-records.ts";
@@ -18,6 +19,7 @@ business:
   debezium: { snapshot: 2m }
   orders:
     perSecond: 30
+    ${FLAT_DAY}
     regions: { 北京: 3, 上海: 2 }
     payment: { perSecond: 40, declined: 0.1, retry: { share: 0.5, after: 5s } }
     refundDelay: { median: 1m }

@@ -2,6 +2,7 @@
 // what the topics hold is what the truth says.
 import { expect, test } from "vitest";
 import { readTruth } from "../../simulator/src/truth/read-truth.ts";
+import { FLAT_DAY } from "./flat-day.ts";
 import { startOneKafka } from "./one-kafka.ts";
 import { createTopic, topicRecords } from "./topic-records.ts";
 import { until } from "./until.ts";
@@ -11,8 +12,8 @@ const PLAN = `version: 1
 seed: 12
 business:
   windows: [1s]
-  orders: { perSecond: 400, regions: { 北京: 3, 上海: 2 }, payment: { declined: 0.1 } }
-  appOpens: { users: 200000 }
+  orders: { perSecond: 400, ${FLAT_DAY}, regions: { 北京: 3, 上海: 2 }, payment: { declined: 0.1 } }
+  appOpens: { users: 200000, ${FLAT_DAY} }
 `;
 
 interface Order {
