@@ -1,5 +1,4 @@
-import { z } from "zod";
-import type { CentralClient } from "./central-client.ts";
+import type { CentralAgent, CentralClient } from "./central-client.ts";
 
 /** Of a site of the truth, and not all of its data is at central. */
 export interface AwaitedAgent {
@@ -9,26 +8,12 @@ export interface AwaitedAgent {
   readonly why: string;
 }
 
-const agentsAnswer = z.object({
-  agents: z.array(
-    z.object({
-      agent: z.string(),
-      site: z.string(),
-      state: z.enum(["connected", "silent", "never_seen", "retired"]).default("connected"),
-      lastSeenMs: z.number().nullable().default(null),
-      watermarkMs: z.number().nullable().default(null),
-      isIdle: z.boolean().default(true),
-      pending: z.array(z.object({ startMs: z.number(), endMs: z.number() })).default([]),
-    }),
-  ),
-});
-
 /** Agents of these sites that have something for central still, or of which nobody can say; `toMs`: so far all of it must be there. */
 export async function awaitedAgents(
   client: CentralClient,
   { sites, toMs }: { readonly sites: readonly string[]; readonly toMs: number },
 ): Promise<readonly AwaitedAgent[]> {
-  const { agents } = await client.get("/api/v1/agents", agentsAnswer);
+  const agents = await client.agents();
   return sites.flatMap((site): AwaitedAgent[] => {
     const own = agents.filter((each) => each.site === site && each.state !== "retired");
     if (own.length === 0) return [{ agent: null, site, why: "no agent of it has ever come" }];
@@ -40,7 +25,7 @@ export async function awaitedAgents(
 }
 
 function whyAwaited(
-  { state, lastSeenMs, watermarkMs, isIdle, pending }: z.infer<typeof agentsAnswer>["agents"][number],
+  { state, lastSeenMs, watermarkMs, isIdle, pending }: CentralAgent,
   toMs: number,
 ): string | null {
   if (state === "never_seen" || (state === "silent" && lastSeenMs === null)) return "it has never come";

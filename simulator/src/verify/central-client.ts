@@ -114,32 +114,30 @@ const pipelineAnswer = z.object({
     }),
   ),
 });
-const agentsAnswer = z.object({
-  agents: z.array(
-    z.object({
-      agent: z.string(),
-      site: z.string(),
-      agentRejected: z.number().optional(),
-      watermarkMs: z.number().nullable().default(null),
-      pending: z.array(z.object({ startMs: z.number(), endMs: z.number() })).default([]),
-    }),
-  ),
+const agentRow = z.object({
+  agent: z.string(),
+  site: z.string(),
+  state: z.enum(["connected", "silent", "never_seen", "retired"]).default("connected"),
+  lastSeenMs: z.number().nullable().default(null),
+  agentRejected: z.number().default(0),
+  watermarkMs: z.number().nullable().default(null),
+  isIdle: z.boolean().default(true),
+  pending: z.array(z.object({ startMs: z.number(), endMs: z.number() })).default([]),
 });
-const ledgerAnswer = z.object({
-  agents: z.record(
-    z.string(),
-    z.object({
-      received: z.number(),
-      merged: z.number(),
-      tooLate: z.number(),
-      unwindowed: z.number(),
-      unreadable: z.number(),
-      future: z.number(),
-      foreignSite: z.number(),
-      skipped: z.number(),
-    }),
-  ),
+const agentsAnswer = z.object({ agents: z.array(agentRow) });
+/** `unwindowed` to `foreignSite`: in no window, for that reason; `skipped`: agents have told that they gave them up. */
+const agentLedger = z.object({
+  received: z.number(),
+  merged: z.number(),
+  tooLate: z.number(),
+  unwindowed: z.number(),
+  unreadable: z.number(),
+  future: z.number(),
+  foreignSite: z.number(),
+  skipped: z.number(),
 });
+const COUNTS = agentLedger.keyof().options;
+const ledgerAnswer = z.object({ agents: z.record(z.string(), agentLedger) });
 const streamsAnswer = z.object({
   streams: z.array(
     z.object({
@@ -204,19 +202,9 @@ const alarmRow = z.object({
 const alarmsAnswer = z.object({ alarms: z.array(alarmRow) });
 
 /** What central has of one site's agents, all together. */
-export interface SiteLedger {
+export interface SiteLedger extends Readonly<z.infer<typeof agentLedger>> {
   /** Readings that the agents themselves have rejected, as they last said. */
   readonly rejected: number;
-  readonly received: number;
-  readonly merged: number;
-  readonly tooLate: number;
-  /** In no window, for one of these reasons. */
-  readonly unwindowed: number;
-  readonly unreadable: number;
-  readonly future: number;
-  readonly foreignSite: number;
-  /** Agents have told that they gave them up. */
-  readonly skipped: number;
 }
 
 /** What central reads of each record of a stream, for one metric. */
@@ -233,19 +221,10 @@ export interface DistinctRule
 export type WindowRule = z.infer<typeof windowRule>;
 /** What central has of a stream of records. */
 export type CentralStream = z.infer<typeof streamsAnswer>["streams"][number];
+export type CentralAgent = z.infer<typeof agentRow>;
 export type CentralWindow = z.infer<typeof windowRow>;
 export type CentralAlarm = z.infer<typeof alarmRow>;
 
-const COUNTS = [
-  "received",
-  "merged",
-  "tooLate",
-  "unwindowed",
-  "unreadable",
-  "future",
-  "foreignSite",
-  "skipped",
-] as const;
 /** Of a site of which central has nothing. */
 export const NO_LEDGER: SiteLedger = {
   rejected: 0,
@@ -339,12 +318,16 @@ export class CentralClient {
     return (await this.get(`/api/v1/alarms?limit=${ALARMS_MAX}`, alarmsAnswer)).alarms;
   }
 
+  async agents(): Promise<readonly CentralAgent[]> {
+    return (await this.get("/api/v1/agents", agentsAnswer)).agents;
+  }
+
   /** By site. */
   async siteLedgers(): Promise<ReadonlyMap<string, SiteLedger>> {
-    const { agents } = await this.get("/api/v1/agents", agentsAnswer);
+    const agents = await this.agents();
     const ledgers = (await this.get("/api/v1/ledger", ledgerAnswer)).agents;
     const sites = new Map<string, SiteLedger>();
-    for (const { agent, site, agentRejected = 0 } of agents) {
+    for (const { agent, site, agentRejected } of agents) {
       const sum = { ...(sites.get(site) ?? NO_LEDGER) };
       sum.rejected += agentRejected;
       const own = ledgers[agent];
@@ -356,8 +339,7 @@ export class CentralClient {
 
   /** By agent. */
   async frontiers(): Promise<ReadonlyMap<string, AgentFrontier>> {
-    const { agents } = await this.get("/api/v1/agents", agentsAnswer);
-    return new Map(agents.map(({ agent, watermarkMs, pending }) => [agent, { watermarkMs, pending }]));
+    return new Map((await this.agents()).map((each) => [each.agent, each]));
   }
 
   /** Throws service_unreachable when there is no answer, or not one of this shape. */

@@ -2,7 +2,7 @@ import type { TruthAlarm } from "../truth/truth-line.ts";
 import { type AlarmDelay, alarmDelay } from "./alarm-delay.ts";
 import type { CentralAlarm } from "./central-client.ts";
 import type { EarlierAlarms } from "./earlier-alarms.ts";
-import { type ExpectedAlarm, matchAlarms } from "./match-alarms.ts";
+import { type ExpectedAlarm, FAULTS_MAX, matchAlarms } from "./match-alarms.ts";
 
 export interface AlarmVerdict {
   readonly right: number;
@@ -72,7 +72,15 @@ export function compareAlarms(options: CompareAlarmsOptions): AlarmVerdict {
     for (const [{ begin }, alarm] of matches.pairs)
       delaysMs.push((alarm.firstReceivedAtMs ?? alarm.receivedAtMs) - (begin.trueTime ?? begin.time));
   }
-  return { right, missed, wrong, renewed, covered, delay: alarmDelay(delaysMs), faults: faults.slice(0, 5) };
+  return {
+    right,
+    missed,
+    wrong,
+    renewed,
+    covered,
+    delay: alarmDelay(delaysMs),
+    faults: faults.slice(0, FAULTS_MAX),
+  };
 }
 
 /** Each with the step that ends it, by rule and machine. */

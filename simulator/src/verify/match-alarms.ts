@@ -43,7 +43,8 @@ export interface AlarmMatches<Expected extends ExpectedAlarm> {
   readonly faults: readonly string[];
 }
 
-const FAULTS_MAX = 5;
+/** Told of one kind; further ones are counted. */
+export const FAULTS_MAX = 5;
 
 /**
  * Central's alarms of one rule beside those that must be there. One is right where place, begin and end are; where only the begin is, what

@@ -1,9 +1,7 @@
 import { type AlarmDelay, alarmDelay } from "../alarm-delay.ts";
-import type { CentralAlarm } from "../central-client.ts";
-import type { EarlierAlarms } from "../earlier-alarms.ts";
 import { matchAlarms } from "../match-alarms.ts";
 import type { DistinctOracle, TrueAlarm } from "./distinct-oracle.ts";
-import type { RuleAlarmVerdict } from "./judge-rule-alarms.ts";
+import type { RecordRuleAnswers, RuleAlarmVerdict } from "./judge-rule-alarms.ts";
 
 export interface RecordAlarmVerdict extends RuleAlarmVerdict {
   /** From the record's own time to central's clock when it had the alarm, of those that have not changed since; null: none. */
@@ -15,20 +13,11 @@ const BEHIND_MS_MAX = 30_000;
 
 /**
  * An alarm is right when rule, key, the time of the record that raised it, its end and the values that it names are those of the truth.
- * `endMs`: the last record's time.
  */
 export function judgeRecordAlarms(
   { rule }: DistinctOracle,
   truth: readonly TrueAlarm[],
-  {
-    answers,
-    endMs,
-    earlier,
-  }: {
-    readonly answers: readonly CentralAlarm[];
-    readonly endMs: number;
-    readonly earlier: EarlierAlarms;
-  },
+  { answers, endMs, earlier }: RecordRuleAnswers,
 ): RecordAlarmVerdict {
   const by = rule.by.map(({ name }) => name);
   const expected = truth.map(({ key, timeMs, endMs: clearedAtMs, values }) => {

@@ -14,22 +14,22 @@ export interface RuleAlarmVerdict {
   readonly faults: readonly string[];
 }
 
+/** What central has of the rules on records, and what it is held against. */
+export interface RecordRuleAnswers {
+  readonly answers: readonly CentralAlarm[];
+  /** The last record's time. */
+  readonly endMs: number;
+  readonly earlier: EarlierAlarms;
+}
+
 /**
  * An alarm is right when rule, labels, begin and end are those of the truth; of silence, within what whoever listens cannot know
- * better. `endMs`: the last record's time; alarms of later are not of this run.
+ * better. Alarms of after the last record are not of this run.
  */
 export function judgeRuleAlarms(
   { rule }: RuleOracle,
   truth: readonly TrueRuleAlarm[],
-  {
-    answers,
-    endMs,
-    earlier,
-  }: {
-    readonly answers: readonly CentralAlarm[];
-    readonly endMs: number;
-    readonly earlier: EarlierAlarms;
-  },
+  { answers, endMs, earlier }: RecordRuleAnswers,
 ): RuleAlarmVerdict {
   const { name, when } = rule;
   const { right, missed, wrong, excused, faults } = matchAlarms({
