@@ -51,19 +51,30 @@ export class SyncedMark {
     }
   }
 
-  /** Right after a synced commit, before anything else is written. `count` as of now. */
+  /**
+   * Right after a synced commit, before anything else is written. `count` as of now. What keeps it from its work, such as that no
+   * file can be opened, fails nobody: the commit is on disk.
+   */
   mark(nowMs: number, count: number): void {
     if (nowMs - this.#markedAtMs < MARK_INTERVAL_MS) return;
     this.#markedAtMs = nowMs;
     const grown = count - (this.#count ?? count);
     this.#count = count;
     this.#growthMax = Math.max(this.#growthMax, grown);
-    const log = newestLog(readdirSync(this.#path));
-    if (log === undefined) return;
-    const { size: bytes } = statSync(`${this.#path}/${log}`);
-    const note: SyncedNote = { boot: this.#boot, log, bytes, count, growthMax: this.#growthMax };
+    const synced = this.#syncedLog();
+    if (synced === undefined) return;
+    const note: SyncedNote = { boot: this.#boot, ...synced, count, growthMax: this.#growthMax };
     const text = JSON.stringify(note).padEnd(MARK_BYTES);
     this.#file.write(text, 0).catch(() => undefined);
+  }
+
+  #syncedLog(): Pick<SyncedNote, "log" | "bytes"> | undefined {
+    try {
+      const log = newestLog(readdirSync(this.#path));
+      return log === undefined ? undefined : { log, bytes: statSync(`${this.#path}/${log}`).size };
+    } catch {
+      return undefined;
+    }
   }
 
   async close(): Promise<void> {
